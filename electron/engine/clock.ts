@@ -1,0 +1,142 @@
+import { Random } from './random.ts'
+
+/** An event that waits for its time. */
+export interface Timer {
+  readonly at: number
+  readonly sequence: number
+  readonly background: boolean
+  run: (() => void) | null
+}
+
+export interface ClockOptions {
+  seed: number
+  /** Wall-clock time at virtual time 0, in ms since 1970. */
+  epoch?: number
+}
+
+/** 2026-01-05T08:00:00Z: every cluster is born on this Monday morning, so that dates are the same in every run. */
+export const EPOCH = 1_767_600_000_000
+
+/**
+ * Virtual time and the event queue. Times and delays are in ms (fractions allowed) since the cluster was born.
+ * Events at one time run in the order in which they were scheduled. Nothing in the engine knows another time.
+ */
+export class Clock {
+  now = 0
+  /** Events run so far; with `now` it marks one exact moment of a run (the session log is replayed to it). */
+  executed = 0
+  readonly random: Random
+  readonly epoch: number
+  #heap: Timer[] = []
+  #sequence = 0
+  #foreground = 0
+
+  constructor(options: ClockOptions) {
+    this.random = new Random(options.seed)
+    this.epoch = options.epoch ?? EPOCH
+  }
+
+  /** Virtual wall-clock time in ms since 1970. */
+  wall(): number {
+    return this.epoch + this.now
+  }
+
+  /**
+   * Runs `run` after `delay` ms. `background` marks what never ends by itself (probes, leases, ageing, back-off):
+   * {@link settle} does not wait for it.
+   */
+  schedule(delay: number, run: () => void, options?: { background?: boolean }): Timer {
+    const background = options?.background ?? false
+    const timer: Timer = { at: this.now + Math.max(0, delay), sequence: this.#sequence++, background, run }
+    if (!background) this.#foreground++
+    this.#push(timer)
+    return timer
+  }
+
+  cancel(timer: Timer | undefined): void {
+    if (!timer?.run) return
+    timer.run = null
+    if (!timer.background) this.#foreground--
+  }
+
+  /** Foreground events that wait. */
+  get pending(): number {
+    return this.#foreground
+  }
+
+  /** The time of the next event, or undefined when there is none. */
+  next(): number | undefined {
+    while (this.#heap.length > 0 && !this.#heap[0]!.run) this.#pop()
+    return this.#heap[0]?.at
+  }
+
+  /** Runs the next event; false when there is none, or none until `limit`. */
+  step(limit = Infinity): boolean {
+    const at = this.next()
+    if (at === undefined || at > limit) return false
+    const timer = this.#pop()
+    const run = timer.run!
+    timer.run = null
+    if (!timer.background) this.#foreground--
+    this.now = timer.at
+    this.executed++
+    run()
+    return true
+  }
+
+  /**
+   * Runs all events up to virtual time `time` and arrives there; with `stop`, returns false as soon as it says so
+   * (asked after each event), without moving on.
+   */
+  runUntil(time: number, stop?: () => boolean): boolean {
+    while (this.step(time)) if (stop?.()) return false
+    if (time > this.now) this.now = time
+    return true
+  }
+
+  runFor(duration: number): void {
+    this.runUntil(this.now + duration)
+  }
+
+  /** Runs until only background events are left, at most `limit` ms of virtual time. True when it settled. */
+  settle(limit = 120_000): boolean {
+    const end = this.now + limit
+    while (this.#foreground > 0) if (!this.step(end)) return false
+    return true
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#heap
+    let i = heap.length
+    heap.push(timer)
+    while (i > 0) {
+      const parent = (i - 1) >> 1
+      if (!before(timer, heap[parent]!)) break
+      heap[i] = heap[parent]!
+      i = parent
+    }
+    heap[i] = timer
+  }
+
+  #pop(): Timer {
+    const heap = this.#heap
+    const top = heap[0]!
+    const last = heap.pop()!
+    if (heap.length === 0) return top
+    let i = 0
+    for (;;) {
+      let child = 2 * i + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
+      if (!before(heap[child]!, last)) break
+      heap[i] = heap[child]!
+      i = child
+    }
+    heap[i] = last
+    return top
+  }
+}
+
+function before(a: Timer, b: Timer): boolean {
+  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence)
+}

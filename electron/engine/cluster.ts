@@ -1,0 +1,46 @@
+import type { Clock } from './clock.ts'
+import type { ClusterConfig } from './config.ts'
+import type { JourneyLog } from './journey/types.ts'
+import type { KubernetesClient } from './kubernetes/client.ts'
+import type { Machine, ProgramTable } from './machine/types.ts'
+import type { NetworkNamespace } from './network/types.ts'
+
+/**
+ * The façade of the engine: the one thing that the rooms above import (with the contract types).
+ * A cluster is born empty of user objects, with its system Pods settled when `settle` returns.
+ */
+export interface Cluster {
+  readonly config: ClusterConfig
+  readonly clock: Clock
+  /** As admin, from the laptop. */
+  readonly client: KubernetesClient
+  readonly programs: ProgramTable
+  readonly journeys: JourneyLog
+  /** The machine outside the cluster on which the lab terminal runs. */
+  readonly laptop: Machine
+  /** The outside world's own client, for `hop trace external …`. */
+  readonly external: Machine
+  readonly nodes: ReadonlyMap<string, Machine>
+  /** The network namespace of a Pod's sandbox, while it has one. */
+  podNetwork(namespace: string, pod: string): NetworkNamespace | undefined
+  /** A container of a Pod, while it runs. */
+  container(namespace: string, pod: string, container?: string): Machine | undefined
+  /** Every network namespace that exists: nodes, sandboxes, laptop, outside. */
+  networks(): readonly NetworkNamespace[]
+  /** Real ports of the student's machine; without a host every port is free and nothing listens. */
+  ports: HostPorts
+  /** Calls after anything that a picture shows has changed, at most once per moment of virtual time. */
+  onChange(listener: () => void): () => void
+  /** Virtual time until nothing but background work is left, at most `limit` ms (default 120 000). */
+  settle(limit?: number): boolean
+}
+
+/** The student's real machine, as far as port-forward reaches it. Implemented by the host. */
+export interface HostPorts {
+  /**
+   * Listens on 127.0.0.1:port of the real machine (0: any), and passes each connection to the laptop's same port.
+   * Answers later, as an event of the clock: the port, or the error text "bind: address already in use".
+   */
+  open(port: number, answer: (result: { port: number } | { error: string }) => void): void
+  close(port: number): void
+}

@@ -1,0 +1,142 @@
+import type { OpenFile } from '../machine/types.ts'
+import type { TcpConnection, TcpHandlers } from '../network/types.ts'
+import type { KubeObject, Status, Table } from './types.ts'
+
+/**
+ * The one way into the API server for everybody: kubectl in the lab terminal, controllers and agents, lab checks,
+ * and later the HTTP API. Contract; implemented by api-server.ts (objects) and kubelet/ (exec, logs, …).
+ */
+
+/** A row of discovery: kubectl api-resources. */
+export interface ApiResource {
+  /** "pods" */
+  name: string
+  singular: string
+  kind: string
+  /** "" for core. */
+  group: string
+  version: string
+  namespaced: boolean
+  shortNames: readonly string[]
+  categories: readonly string[]
+  verbs: readonly string[]
+  /** "status", "scale", "log", "exec", … */
+  subresources: readonly string[]
+}
+
+export interface ListOptions {
+  /** Absent: all namespaces. */
+  namespace?: string
+  labelSelector?: string
+  fieldSelector?: string
+  limit?: number
+  continue?: string
+  resourceVersion?: string
+}
+export interface WriteOptions {
+  fieldManager?: string
+  dryRun?: boolean
+  /** Default Strict, as kubectl asks; Warn puts warnings through onWarning. */
+  fieldValidation?: 'Ignore' | 'Warn' | 'Strict'
+  force?: boolean
+}
+export interface DeleteOptions {
+  gracePeriodSeconds?: number
+  propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'
+  preconditions?: { uid?: string; resourceVersion?: string }
+  dryRun?: boolean
+}
+export type PatchType = 'application/json-patch+json' | 'application/merge-patch+json' | 'application/strategic-merge-patch+json' | 'application/apply-patch+yaml'
+
+export interface ObjectList<T extends KubeObject = KubeObject> {
+  resourceVersion: string
+  items: readonly T[]
+  continue?: string
+  remainingItemCount?: number
+}
+
+export type WatchEvent<T extends KubeObject = KubeObject> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
+  | { type: 'BOOKMARK'; resourceVersion: string }
+  | { type: 'ERROR'; status: Status }
+
+/** Thrown by every call that the API server refuses. `message` is status.message. */
+export class StatusError extends Error {
+  readonly status: Status
+  constructor(status: Status) {
+    super(status.message)
+    this.name = 'StatusError'
+    this.status = status
+  }
+}
+
+/** Thrown when the API server cannot be reached; message as Go's net/http gives it. */
+export class ConnectionError extends Error {
+  override name = 'ConnectionError'
+}
+
+/** Resources are named by their plural: "pods", "deployments" (group apps is known), "endpointslices". */
+export interface KubernetesClient {
+  resources(): readonly ApiResource[]
+  /** By plural, singular, short name or kind, optionally "name.group" or "name.version.group". */
+  findResource(word: string): ApiResource | undefined
+  serverVersion(): { major: string; minor: string; gitVersion: string; gitCommit: string; buildDate: string; goVersion: string; platform: string }
+
+  get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T
+  list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T>
+  /** Rows in name order (namespace first), as etcd's keys are. */
+  table(resource: string, options?: ListOptions & { name?: string }): Table
+  /** The rows that a watch event makes, for kubectl get -w. */
+  tableOf(resource: string, objects: readonly KubeObject[]): Table
+  create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options?: WriteOptions): T
+  update<T extends KubeObject>(resource: string, namespace: string | undefined, name: string, object: unknown, options?: WriteOptions & { subresource?: string }): T
+  patch<T extends KubeObject>(resource: string, namespace: string | undefined, name: string, type: PatchType, patch: unknown, options?: WriteOptions & { subresource?: string }): T
+  /** Returns the object when it waits for finalizers or a grace period, else the Status of success. */
+  delete(resource: string, namespace: string | undefined, name: string, options?: DeleteOptions): KubeObject | Status
+  deleteCollection(resource: string, list: ListOptions, options?: DeleteOptions): void
+  /**
+   * Events after `resourceVersion` (or, without one, first an ADDED for everything there is), each as an event of
+   * the clock, in order. Returns what stops it. Throws StatusError 410 Expired when the version is too old.
+   */
+  watch<T extends KubeObject>(resource: string, options: ListOptions & { resourceVersion?: string }, listener: (event: WatchEvent<T>) => void): () => void
+
+  logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void
+  exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand
+  attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand
+  /** A TCP connection to a port inside the Pod's network namespace, opened by the kubelet (127.0.0.1, as CRI does). */
+  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection
+}
+
+export interface LogOptions {
+  container?: string
+  follow?: boolean
+  previous?: boolean
+  tailLines?: number
+  sinceSeconds?: number
+  timestamps?: boolean
+}
+export interface LogSink {
+  onLine(line: string): void
+  /** The end of the log, or of following it. */
+  onEnd(): void
+}
+
+export interface ExecOptions {
+  container?: string
+  command: readonly string[]
+  tty: boolean
+  /** The client's ends. With `tty` stderr is not used and the client's terminal size and keys are passed on. */
+  stdin?: OpenFile
+  stdout?: OpenFile
+  stderr?: OpenFile
+  columns?: number
+  rows?: number
+}
+
+export interface RemoteCommand {
+  resize(columns: number, rows: number): void
+  /** The client went away. */
+  close(): void
+  /** Called once: the exit code, or the kubelet's error ("OCI runtime exec failed: …"). */
+  onExit(listener: (result: { code: number } | { error: string }) => void): void
+}

@@ -1,0 +1,55 @@
+import type * as apps from 'kubernetes-types/apps/v1'
+import type * as core from 'kubernetes-types/core/v1'
+import type * as discovery from 'kubernetes-types/discovery/v1'
+import type { ObjectMeta, OwnerReference, LabelSelector } from 'kubernetes-types/meta/v1'
+
+/** Objects as the API server keeps them. They are never changed in place: an update makes a new one. */
+export interface StoredMeta extends ObjectMeta {
+  name: string
+  uid: string
+  resourceVersion: string
+  /** RFC 3339, whole seconds. */
+  creationTimestamp: string
+}
+export interface KubeObject {
+  apiVersion: string
+  kind: string
+  metadata: StoredMeta
+}
+type Stored<T, Required> = Omit<T, 'metadata' | keyof Required> & KubeObject & Required
+type Namespaced = { metadata: StoredMeta & { namespace: string } }
+
+export type Namespace = Stored<core.Namespace, { spec: core.NamespaceSpec; status: core.NamespaceStatus }>
+export type Node = Stored<core.Node, { spec: core.NodeSpec; status: core.NodeStatus }>
+export type Pod = Stored<core.Pod, { spec: core.PodSpec; status: core.PodStatus }> & Namespaced
+export type Service = Stored<core.Service, { spec: core.ServiceSpec; status: core.ServiceStatus }> & Namespaced
+export type EndpointSlice = Stored<discovery.EndpointSlice, { endpoints: discovery.Endpoint[] }> & Namespaced
+export type Deployment = Stored<apps.Deployment, { spec: apps.DeploymentSpec; status: apps.DeploymentStatus }> & Namespaced
+export type ReplicaSet = Stored<apps.ReplicaSet, { spec: apps.ReplicaSetSpec; status: apps.ReplicaSetStatus }> & Namespaced
+export type DaemonSet = Stored<apps.DaemonSet, { spec: apps.DaemonSetSpec; status: apps.DaemonSetStatus }> & Namespaced
+export type ConfigMap = Stored<core.ConfigMap, object> & Namespaced
+export type Event = Stored<core.Event, object> & Namespaced
+export type { Container, ContainerStatus, ContainerPort, ServicePort, Probe, PodCondition, PodSpec, PodTemplateSpec, EnvVar, NodeCondition } from 'kubernetes-types/core/v1'
+export type { ObjectMeta, OwnerReference, LabelSelector }
+
+/** metav1.Status: what the API server answers when it refuses. */
+export interface Status {
+  kind: 'Status'
+  apiVersion: 'v1'
+  metadata: object
+  status: 'Failure' | 'Success'
+  message: string
+  /** NotFound, AlreadyExists, Conflict, Invalid, BadRequest, Forbidden, MethodNotAllowed, Expired, UnsupportedMediaType… */
+  reason: string
+  details?: { name?: string; group?: string; kind?: string; uid?: string; causes?: { reason?: string; message?: string; field?: string }[]; retryAfterSeconds?: number }
+  code: number
+}
+
+/** metav1.Table: what the server prints (kubectl's columns are the server's, not kubectl's). */
+export interface Table {
+  kind: 'Table'
+  apiVersion: 'meta.k8s.io/v1'
+  metadata: { resourceVersion?: string; continue?: string; remainingItemCount?: number }
+  columnDefinitions: { name: string; type: string; format: string; description: string; priority: number }[]
+  rows: { cells: (string | number | boolean)[]; object: KubeObject }[]
+}

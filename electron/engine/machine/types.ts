@@ -1,0 +1,190 @@
+import type { Clock } from '../clock.ts'
+import type { NetworkNamespace } from '../network/types.ts'
+import type { Suspension, Task, Thread } from './task.ts'
+
+/** Contract of the simulated operating system: what programs see of the machine that they run on. */
+
+/** An errno name as in errno(3); `message` is strerror's text ("No such file or directory"). */
+export interface SystemError extends Error {
+  code: string
+}
+
+export interface FileStat {
+  type: 'file' | 'directory' | 'symlink' | 'device'
+  mode: number
+  uid: number
+  gid: number
+  size: number
+  /** Virtual wall-clock ms. */
+  mtime: number
+  inode: number
+  links: number
+}
+
+/** A virtual filesystem; nothing of the host is in it. Paths are absolute; errors are {@link SystemError}s. */
+export interface Filesystem {
+  /** Follows symlinks; `lstat` does not. */
+  stat(path: string): FileStat
+  lstat(path: string): FileStat
+  exists(path: string): boolean
+  readFile(path: string): Uint8Array
+  readText(path: string): string
+  /** Creates or replaces; the parent must exist. */
+  writeFile(path: string, content: Uint8Array | string, mode?: number): void
+  appendFile(path: string, content: Uint8Array | string): void
+  /** Names, sorted. */
+  readDirectory(path: string): string[]
+  makeDirectory(path: string, options?: { parents?: boolean; mode?: number }): void
+  remove(path: string, options?: { recursive?: boolean }): void
+  rename(from: string, to: string): void
+  symlink(target: string, path: string): void
+  readLink(path: string): string
+  realPath(path: string): string
+  chmod(path: string, mode: number): void
+  touch(path: string, mtime?: number): void
+  /** Makes the file an executable that runs the named program of the program table. */
+  installProgram(path: string, program: string): void
+  programAt(path: string): string | undefined
+  /** A file whose content is computed at each read (/proc, /sys). `write` is absent where it is read-only. */
+  installDynamic(path: string, read: () => string, write?: (text: string) => void): void
+  /** Called after any change below `path`; returns what stops it. */
+  onChange(listener: (path: string) => void): () => void
+}
+
+export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGKILL' | 'SIGPIPE' | 'SIGALRM' | 'SIGTERM' | 'SIGCHLD' | 'SIGCONT' | 'SIGSTOP' | 'SIGTSTP' | 'SIGWINCH' | 'SIGUSR1' | 'SIGUSR2'
+
+/** An open file description: file, pipe end, terminal, /dev/null. Reference-counted by descriptors. */
+export interface OpenFile {
+  readonly kind: 'file' | 'pipe' | 'terminal' | 'null' | 'callback'
+  /** Waits for data; null at the end of the file. */
+  read(max?: number): Task<Uint8Array | null>
+  /** Waits for room. Throws SystemError EPIPE (and the writer gets SIGPIPE) when nobody reads any more. */
+  write(bytes: Uint8Array): Task<void>
+  /** Set for a terminal. */
+  readonly terminal?: Terminal
+  retain(): OpenFile
+  release(): void
+}
+
+/** A pseudo-terminal: line discipline between a window (or kubectl on the other side) and processes. */
+export interface Terminal {
+  columns: number
+  rows: number
+  /** Canonical mode with echo and line editing (^H ^W ^U ^D ^C ^Z ^\); off: every byte goes to the reader. */
+  canonical: boolean
+  echo: boolean
+  /** Whether ^C, ^Z and ^\ make signals. */
+  signals: boolean
+  foreground: ProcessGroup | undefined
+  /** From the keyboard side. */
+  input(bytes: Uint8Array | string): void
+  resize(columns: number, rows: number): void
+  /** The keyboard side went away: SIGHUP. */
+  hangup(): void
+  /** What the screen gets, with \n already turned to \r\n. */
+  onOutput(listener: (bytes: Uint8Array) => void): () => void
+  /** The process side; every call gives a new reference to the same open file. */
+  open(): OpenFile
+}
+
+export interface ProcessGroup {
+  readonly id: number
+  readonly members: ReadonlySet<Process>
+  signal(signal: SignalName): void
+}
+
+/** A program's main: returns the exit code. */
+export type Program = (process: Process) => Task<number>
+
+export interface SpawnOptions {
+  /** argv[0] is the name it sees; the executable is found by PATH unless `executable` says where. */
+  argv: string[]
+  executable?: string
+  /** Run this program instead of looking in the filesystem (the shell uses it for its own subshells). */
+  program?: Program
+  env?: ReadonlyMap<string, string>
+  cwd?: string
+  /** Descriptors of the child; the process takes its own references. */
+  files: ReadonlyMap<number, OpenFile>
+  /** A new process group, or one to join. Without it: the parent's. */
+  group?: 'new' | ProcessGroup
+  user?: { uid: number; gid: number; name: string }
+}
+
+export type ExitStatus = { code: number; signal?: SignalName }
+
+export interface Process {
+  readonly pid: number
+  readonly parent: Process | undefined
+  readonly machine: Machine
+  readonly argv: readonly string[]
+  readonly env: Map<string, string>
+  readonly files: Map<number, OpenFile>
+  readonly user: { uid: number; gid: number; name: string }
+  readonly startedAt: number
+  readonly thread: Thread<number>
+  cwd: string
+  group: ProcessGroup
+  /** Set once it ended: a signal death has code 128+n. */
+  status: ExitStatus | undefined
+  readonly stopped: boolean
+  readonly clock: Clock
+  readonly fs: Filesystem
+  readonly network: NetworkNamespace
+
+  /** An absolute path for one that may be relative to cwd. */
+  resolve(path: string): string
+  /** Opens a file for reading or writing on the filesystem; SystemError on failure. /dev/null, /dev/stdin… work. */
+  open(path: string, mode: 'read' | 'write' | 'append'): OpenFile
+  read(fd?: number, max?: number): Task<Uint8Array | null>
+  /** A line without its newline; null at the end. */
+  readLine(fd?: number): Task<string | null>
+  readAll(fd?: number): Task<Uint8Array>
+  /** To stdout. */
+  print(text: string | Uint8Array): Task<void>
+  /** To stderr. */
+  printError(text: string | Uint8Array): Task<void>
+  /** The terminal behind a descriptor (default 0), if it is one: isatty. */
+  terminalOf(fd?: number): Terminal | undefined
+  /** Waits; a signal with a handler interrupts `sleep` and reads no more than the program allows. */
+  sleep(ms: number): Task<void>
+  /** Runs another task beside the main one; it is killed when the process ends. */
+  spawnThread<T>(task: Task<T>): Thread<T>
+  /** Starts a child. Throws SystemError ENOENT or EACCES when there is nothing to run. */
+  spawn(options: SpawnOptions): Process
+  /** Waits for a child (or any process) to end. */
+  wait(child: Process): Task<ExitStatus>
+  /** A suspension that wakes when the process ends or stops. */
+  changed(child: Process): Suspension
+  signal(signal: SignalName): void
+  /** Overrides what a signal does; 'ignore', or undefined for the default. Returns the former handler. */
+  onSignal(signal: SignalName, handler: (() => void) | 'ignore' | undefined): void
+  /** Runs when the process ends, however it does (a killed process's sockets are closed so). */
+  onExit(cleanup: () => void): void
+}
+
+/** A place where processes run: a node, the laptop, a container (its network namespace is its sandbox's). */
+export interface Machine {
+  readonly kind: 'laptop' | 'node' | 'container'
+  /** "laptop", "worker-1", "default/web/nginx". */
+  readonly name: string
+  hostname: string
+  readonly clock: Clock
+  readonly fs: Filesystem
+  readonly network: NetworkNamespace
+  readonly programs: ProgramTable
+  readonly processes: ReadonlyMap<number, Process>
+  /** Environment that a new session starts with. */
+  readonly env: Map<string, string>
+  /** Starts a process without a parent (a container's first, a login shell). Throws SystemError ENOENT/EACCES. */
+  start(options: SpawnOptions): Process
+  /** Kills everything with SIGKILL. */
+  halt(): void
+}
+
+/** Programs by name: what executables in images and on machines stand for. Rooms above the engine add theirs. */
+export interface ProgramTable {
+  register(name: string, program: Program): void
+  find(name: string): Program | undefined
+  names(): string[]
+}

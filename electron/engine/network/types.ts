@@ -1,0 +1,382 @@
+import type { Clock } from '../clock.ts'
+import type { Header, Hop, Journey, JourneyLog, Trail, Verdict } from '../journey/types.ts'
+
+/** Contract of the simulated Linux network. Addresses are canonical strings (RFC 5952 for IPv6), MACs lower case. */
+export type Ip = string
+export type Mac = string
+/** "10.244.1.0/24" */
+export type Cidr = string
+
+// ---- packets -------------------------------------------------------------------------------------------------
+
+export interface Frame {
+  source: Mac
+  destination: Mac
+  payload: ArpPacket | IpPacket
+}
+
+/** RFC 826 */
+export interface ArpPacket {
+  kind: 'arp'
+  operation: 'request' | 'reply'
+  senderMac: Mac
+  senderIp: Ip
+  targetMac: Mac
+  targetIp: Ip
+  trail?: Trail
+}
+
+/** A packet on its way is owned by whoever holds it: NAT and forwarding change it in place; flooding copies it. */
+export interface IpPacket {
+  kind: 'ip'
+  version: 4 | 6
+  source: Ip
+  destination: Ip
+  ttl: number
+  tos: number
+  identification: number
+  dontFragment: boolean
+  /** Set on fragments only (RFC 791); offset in bytes. */
+  fragment?: { offset: number; more: boolean }
+  payload: TcpSegment | UdpDatagram | IcmpMessage
+  /** What the kernel keeps beside the packet; cleared when it leaves the network namespace, except the trail. */
+  meta: PacketMeta
+}
+
+export interface PacketMeta {
+  mark: number
+  /** The connection tracking entry and the packet's state in it; set by conntrack. */
+  connection?: unknown
+  state?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'
+  direction?: 'original' | 'reply'
+  inInterface?: string
+  /** The bridge port it came through, for br_netfilter's physdev. */
+  physIn?: string
+  /** Sent by a process of this namespace. */
+  owner?: SocketOwner
+  trail?: Trail
+}
+
+export interface TcpFlags { syn?: boolean; ack?: boolean; fin?: boolean; rst?: boolean; psh?: boolean; urg?: boolean }
+
+/** RFC 9293 */
+export interface TcpSegment {
+  kind: 'tcp'
+  sourcePort: number
+  destinationPort: number
+  sequence: number
+  acknowledgement: number
+  flags: TcpFlags
+  window: number
+  /** On SYN only. */
+  mss?: number
+  data: Uint8Array
+}
+
+export interface UdpDatagram {
+  kind: 'udp'
+  sourcePort: number
+  destinationPort: number
+  data: Uint8Array
+  /** Set instead of data: a VXLAN-encapsulated frame (RFC 7348), kept as structure until somebody needs bytes. */
+  vxlan?: { vni: number; frame: Frame }
+}
+
+/** RFC 792; names follow iptables' icmp types. */
+export interface IcmpMessage {
+  kind: 'icmp'
+  type: number
+  code: number
+  /** Echo only. */
+  id?: number
+  sequence?: number
+  data: Uint8Array
+  /** Errors carry the packet that they speak of (headers; payload may be cut). */
+  about?: IpPacket
+  /** "Fragmentation needed": next-hop MTU. */
+  mtu?: number
+}
+
+// ---- links ---------------------------------------------------------------------------------------------------
+
+export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy'
+
+export interface LinkStatistics { rxPackets: number; rxBytes: number; rxDropped: number; txPackets: number; txBytes: number; txDropped: number }
+
+/** An interface of a network namespace. */
+export interface Link {
+  readonly kind: LinkKind
+  name: string
+  readonly index: number
+  readonly mac: Mac
+  mtu: number
+  up: boolean
+  /** Carrier: false when the other end is down or gone. */
+  readonly carrier: boolean
+  readonly namespace: NetworkNamespace
+  /** Bridge that it is a port of. */
+  master: Bridge | undefined
+  readonly addresses: readonly LinkAddress[]
+  readonly statistics: LinkStatistics
+  /** ifindex of the other end of a veth pair. */
+  readonly peer?: Link
+  /** Sends a frame out of this link. */
+  transmit(frame: Frame): void
+}
+
+export interface LinkAddress { address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean }
+
+export interface Bridge extends Link {
+  readonly kind: 'bridge'
+  readonly ports: readonly Link[]
+  attach(port: Link): void
+  detach(port: Link): void
+  hairpin(port: Link, on: boolean): void
+  /** Learned and local entries. */
+  forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number }[]
+}
+
+export interface VxlanLink extends Link {
+  readonly kind: 'vxlan'
+  readonly vni: number
+  readonly port: number
+  readonly local: Ip
+  readonly underlay: string
+  addForwarding(mac: Mac, vtep: Ip): void
+  removeForwarding(mac: Mac, vtep?: Ip): void
+  forwarding(): readonly { mac: Mac; vtep: Ip }[]
+}
+
+// ---- routes and neighbours -----------------------------------------------------------------------------------
+
+export interface Route {
+  /** "0.0.0.0/0" is the default route. */
+  destination: Cidr
+  via?: Ip
+  /** Link name; absent for blackhole, unreachable, prohibit. */
+  device?: string
+  source?: Ip
+  metric?: number
+  scope?: 'global' | 'link' | 'host'
+  protocol?: 'kernel' | 'boot' | 'static' | 'bird' | 'dhcp'
+  type?: 'unicast' | 'local' | 'broadcast' | 'blackhole' | 'unreachable' | 'prohibit'
+  onlink?: boolean
+}
+
+export interface RouteTable {
+  /** Adds; throws SystemError EEXIST, ENETUNREACH (gateway not on link), ENODEV. `replace` overwrites the same destination and metric. */
+  add(route: Route, options?: { replace?: boolean; table?: string }): void
+  /** Throws SystemError ESRCH ("No such process"). */
+  remove(route: Partial<Route> & { destination: Cidr }, options?: { table?: string }): void
+  list(table?: 'main' | 'local' | 'all'): readonly Route[]
+  lookup(destination: Ip, source?: Ip): Route | undefined
+}
+
+export type NeighbourState = 'PERMANENT' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'INCOMPLETE' | 'FAILED'
+
+export interface NeighbourTable {
+  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState }[]
+  set(entry: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void
+  remove(ip: Ip, device: string): void
+}
+
+// ---- netfilter -----------------------------------------------------------------------------------------------
+
+export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
+
+/** What a hook did. 'stolen': netfilter has answered (REJECT) or kept it; the caller drops it silently. */
+export type HookVerdict = 'accept' | 'drop' | 'stolen'
+
+/** Tables, chains and rules of one network namespace, with connection tracking and NAT. */
+export interface Netfilter {
+  /** Runs all tables of a hook in the kernel's order, connection tracking included; may change the packet. */
+  run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict
+  /** As iptables-restore(8): without `noflush` replaces the named tables. Throws an Error with the tool's message. */
+  restore(text: string, options?: { noflush?: boolean; counters?: boolean }): void
+  /** As iptables-save(8), without the two comment lines that carry a date; one table or all that exist. */
+  save(table?: string, options?: { counters?: boolean }): string
+  /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */
+  command(args: readonly string[]): { code: number; stdout: string; stderr: string }
+  readonly conntrack: Conntrack
+  /** ipset-like change counter: grows with every change of a rule. */
+  readonly generation: number
+}
+
+export interface ConntrackTuple { source: Ip; destination: Ip; sourcePort: number; destinationPort: number; protocol: 'tcp' | 'udp' | 'icmp' | 'sctp' }
+
+export interface ConntrackEntry {
+  id: number
+  original: ConntrackTuple
+  reply: ConntrackTuple
+  /** TCP only: SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE. */
+  tcpState?: string
+  assured: boolean
+  seenReply: boolean
+  mark: number
+  /** Virtual ms at which it goes. */
+  expiresAt: number
+  packets: [number, number]
+  bytes: [number, number]
+}
+
+export interface Conntrack {
+  list(): readonly ConntrackEntry[]
+  /** Deletes what matches; returns how many. */
+  remove(filter: (entry: ConntrackEntry) => boolean): number
+  onChange(listener: (event: 'new' | 'update' | 'destroy', entry: ConntrackEntry) => void): () => void
+}
+
+// ---- sockets -------------------------------------------------------------------------------------------------
+
+export interface SocketOwner { pid: number; program: string }
+
+export type TcpState = 'LISTEN' | 'SYN-SENT' | 'SYN-RECV' | 'ESTAB' | 'FIN-WAIT-1' | 'FIN-WAIT-2' | 'CLOSE-WAIT' | 'LAST-ACK' | 'CLOSING' | 'TIME-WAIT' | 'CLOSED'
+
+/** Callbacks; all are called from the clock, never from inside the call that caused them. */
+export interface TcpHandlers {
+  onConnect?(): void
+  onData?(data: Uint8Array): void
+  /** The other side has sent FIN. */
+  onEnd?(): void
+  /** The send buffer has room again. */
+  onDrain?(): void
+  /** Over. error.code: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH; undefined after a clean end. */
+  onClose?(error?: Error & { code: string }): void
+}
+
+export interface TcpConnection {
+  readonly state: TcpState
+  readonly localAddress: Ip
+  readonly localPort: number
+  readonly remoteAddress: Ip
+  readonly remotePort: number
+  /** The journey of its SYN (shared by both ends). */
+  readonly journey: Journey | undefined
+  /** Bytes not yet acknowledged. */
+  readonly unsent: number
+  handlers: TcpHandlers
+  send(data: Uint8Array): void
+  /** FIN after what is queued. */
+  end(): void
+  /** RST now. */
+  abort(): void
+}
+
+export interface TcpListener {
+  readonly address: Ip
+  readonly port: number
+  close(): void
+}
+
+export interface UdpSocket {
+  readonly address: Ip
+  readonly port: number
+  onDatagram: ((datagram: { source: Ip; sourcePort: number; destination: Ip; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
+  /** ICMP errors about what it sent: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
+  onError: ((error: Error & { code: string }) => void) | undefined
+  /** Throws SystemError ENETUNREACH when there is no route. Returns the journey of a connection's first datagram. */
+  send(data: Uint8Array, destination: Ip, port: number): Journey | undefined
+  close(): void
+}
+
+export interface PingSocket {
+  readonly id: number
+  onReply: ((reply: { source: Ip; sequence: number; ttl: number; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
+  /** Any ICMP error that speaks of one of our echo requests. */
+  onError: ((error: { source: Ip; type: number; code: number; sequence: number; mtu?: number }) => void) | undefined
+  /** Throws SystemError ENETUNREACH. */
+  send(destination: Ip, sequence: number, data: Uint8Array, options?: { ttl?: number; dontFragment?: boolean; source?: Ip }): Journey
+  close(): void
+}
+
+/** For `ss`. */
+export interface SocketInfo {
+  protocol: 'tcp' | 'udp'
+  state: TcpState | 'UNCONN'
+  localAddress: Ip
+  localPort: number
+  remoteAddress: Ip
+  remotePort: number
+  receiveQueue: number
+  sendQueue: number
+  owner?: SocketOwner
+}
+
+export interface Sockets {
+  /** Address defaults to the wildcard. Throws SystemError EADDRINUSE or EADDRNOTAVAIL. */
+  listen(options: { port: number; address?: Ip; owner?: SocketOwner }, onConnection: (connection: TcpConnection) => void): TcpListener
+  /** Never throws for the network's reasons: those arrive at onClose. */
+  connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner }, handlers: TcpHandlers): TcpConnection
+  udp(options: { port?: number; address?: Ip; owner?: SocketOwner }): UdpSocket
+  ping(options?: { owner?: SocketOwner }): PingSocket
+  list(): readonly SocketInfo[]
+}
+
+// ---- capture -------------------------------------------------------------------------------------------------
+
+export interface CapturedFrame { at: number; interface: string; direction: 'in' | 'out'; frame: Frame }
+
+// ---- the network namespace -----------------------------------------------------------------------------------
+
+export interface NetworkNamespace {
+  readonly clock: Clock
+  /** Inode-like number, as `ip netns`/lsns would show. */
+  readonly id: number
+  /** "worker-1", "default/web", "laptop". */
+  readonly name: string
+  /** The machine it stands for in journeys. */
+  readonly machine: string
+  readonly kind: 'laptop' | 'node' | 'pod' | 'outside'
+  readonly links: ReadonlyMap<string, Link>
+  readonly routes: RouteTable
+  readonly neighbours: NeighbourTable
+  readonly netfilter: Netfilter
+  readonly sockets: Sockets
+  readonly journeys: JourneyLog
+  /** "net.ipv4.ip_forward" → "1". Unknown keys: undefined. */
+  sysctl(key: string): string | undefined
+  setSysctl(key: string, value: string): void
+  sysctls(): readonly string[]
+  addAddress(link: string, address: Cidr, options?: { scope?: LinkAddress['scope']; broadcast?: Ip }): void
+  removeAddress(link: string, address: Cidr): void
+  setUp(link: string, up: boolean): void
+  removeLink(name: string): void
+  isLocal(address: Ip): boolean
+  /** The address that a packet to `destination` would leave with. */
+  sourceFor(destination: Ip): Ip | undefined
+  /** Sees every frame of a link, or of all ('any'), both ways, as a packet socket does; returns what stops it. */
+  capture(link: string, listener: (frame: CapturedFrame) => void): () => void
+  /** Sends a packet that this namespace made itself (output hook, routing…). */
+  output(packet: IpPacket): void
+  /** Called after links, addresses, routes, neighbours, bridges or FDBs changed. */
+  onChange(listener: () => void): () => void
+  /** Removes all links, closes all sockets. */
+  destroy(): void
+}
+
+// ---- between the layers of one namespace ---------------------------------------------------------------------
+
+/** What netfilter and the transport protocols need of the namespace that they are part of. */
+export interface StackHost {
+  readonly namespace: NetworkNamespace
+  readonly clock: Clock
+  readonly recorder: Recorder
+  output(packet: IpPacket): void
+  /** An ICMP error about `packet`, sent from here as the kernel would (rate limits aside). */
+  sendIcmpError(about: IpPacket, type: number, code: number, options?: { mtu?: number }): void
+}
+
+/** Writes journeys. Stages without a trail or whose trail is not recorded cost nothing: callers test `recording`. */
+export interface Recorder {
+  /** Gives a locally made packet its trail: a new journey, or the reply way of the one it answers. */
+  begin(namespace: NetworkNamespace, packet: IpPacket, options?: { program?: string; answers?: Journey; journey?: Journey }): Trail
+  recording(packet: IpPacket): boolean
+  header(packet: IpPacket, frame?: Frame): Header
+  hop(namespace: NetworkNamespace, packet: IpPacket, hop: Omit<Hop, 'at' | 'machine' | 'networkNamespace'>): void
+  /** The packet ends here without arriving; the journey gets the verdict and reason (an explanation id). */
+  fail(namespace: NetworkNamespace, packet: IpPacket, verdict: Verdict, reason: string, hop: Omit<Hop, 'at' | 'machine' | 'networkNamespace'>): void
+  /** The packet reached a socket or the kernel's own answer (echo). */
+  deliver(namespace: NetworkNamespace, packet: IpPacket, hop: Omit<Hop, 'at' | 'machine' | 'networkNamespace'>): void
+  /** A connection's verdict from the transport: refused, timeout. */
+  conclude(journey: Journey, verdict: Verdict, reason?: string): void
+}

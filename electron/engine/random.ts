@@ -1,0 +1,65 @@
+/** The one seeded source of chance in the engine (design 3.1). The generator is sfc32, from PractRand. */
+export class Random {
+  #a: number
+  #b: number
+  #c: number
+  #counter = 1
+
+  constructor(seed: number) {
+    this.#a = seed | 0
+    this.#b = Math.imul(seed, 0x9e3779b1) | 0
+    this.#c = 0xb5297a4d ^ seed
+    for (let i = 0; i < 15; i++) this.uint32()
+  }
+
+  uint32(): number {
+    const t = (((this.#a + this.#b) | 0) + this.#counter) | 0
+    this.#counter = (this.#counter + 1) | 0
+    this.#a = this.#b ^ (this.#b >>> 9)
+    this.#b = (this.#c + (this.#c << 3)) | 0
+    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + t | 0
+    return t >>> 0
+  }
+
+  /** A float in [0, 1). */
+  float(): number {
+    return this.uint32() / 0x1_0000_0000
+  }
+
+  /** An integer in [0, limit). */
+  below(limit: number): number {
+    return Math.floor(this.float() * limit)
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)] as T
+  }
+
+  /** A name suffix from the letters that Kubernetes uses: k8s.io/apimachinery/pkg/util/rand. */
+  suffix(length: number): string {
+    const letters = 'bcdfghjklmnpqrstvwxz2456789'
+    let out = ''
+    for (let i = 0; i < length; i++) out += letters[this.below(letters.length)]
+    return out
+  }
+
+  hex(length: number): string {
+    let out = ''
+    while (out.length < length) out += this.uint32().toString(16).padStart(8, '0')
+    return out.slice(0, length)
+  }
+
+  /** A random UUID, version 4 (RFC 9562). */
+  uuid(): string {
+    const h = this.hex(32)
+    const variant = '89ab'[this.below(4)]
+    return `${h.slice(0, 8)}-${h.slice(8, 12)}-4${h.slice(13, 16)}-${variant}${h.slice(17, 20)}-${h.slice(20)}`
+  }
+
+  /** An own stream, so that one part's use of chance does not move another's. */
+  fork(name: string): Random {
+    let h = 2166136261
+    for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619)
+    return new Random((h ^ this.#a) | 0)
+  }
+}
