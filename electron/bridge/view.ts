@@ -1,0 +1,188 @@
+import type { Header, Hop, Journey, Verdict } from '../engine/journey/types.ts'
+
+/**
+ * The view model: everything that the window shows, as records keyed by id, so that a change is a small patch.
+ * The host sends it whole, then as patches; the window keeps nothing else about the cluster.
+ */
+export interface ViewModel {
+  app: AppView
+  cluster: ClusterView
+  topology: TopologyView
+  /** The lab that is open; null in the catalogue. */
+  lab: LabView | null
+  catalog: Record<string, LabCard>
+  terminals: Record<string, TerminalView>
+  /** The newest 50 by id. */
+  journeys: Record<string, JourneySummary>
+  portForwards: Record<string, PortForwardView>
+}
+
+export interface AppView {
+  version: string
+  host: 'electron' | 'web'
+  /** The window works on it: opening a lab, replaying a session. null when idle. `done` in 0…1, or null. */
+  busy: { text: string; done: number | null } | null
+}
+
+export interface ClusterView {
+  name: string
+  kubernetesVersion: string
+  cni: string
+  proxyMode: string
+  nodes: number
+  faults: string[]
+  clock: ClockView
+}
+
+export interface ClockView {
+  /** Virtual ms since the cluster was born; the window counts on from here by itself while not paused. */
+  now: number
+  /** Wall-clock ms at virtual time 0. */
+  epoch: number
+  paused: boolean
+  /** 1 is real time. */
+  speed: number
+}
+
+export interface TopologyView {
+  /** What lies outside: the laptop, the outside network. */
+  outside: Record<string, OutsideNode>
+  nodes: Record<string, NodeView>
+  /** Keyed "namespace/name". */
+  pods: Record<string, PodView>
+  services: Record<string, ServiceView>
+  /** Keyed by the two ends. */
+  links: Record<string, LinkView>
+}
+
+export interface OutsideNode { id: string; kind: 'laptop' | 'network' | 'client'; label: string; address?: string }
+
+export interface NodeView {
+  name: string
+  role: 'control-plane' | 'worker'
+  ready: boolean
+  address: string
+  podCIDR: string
+  /** Bridges and tunnels of the node's network namespace: cbr0, cni0, flannel.1, and its NIC eth0. */
+  interfaces: Record<string, InterfaceView>
+}
+
+export interface InterfaceView { name: string; kind: 'nic' | 'bridge' | 'vxlan' | 'loopback' | 'veth' | 'dummy'; addresses: string[]; mac: string; mtu: number; up: boolean }
+
+export interface PodView {
+  namespace: string
+  name: string
+  node: string | null
+  ip: string | null
+  /** kubectl's STATUS column. */
+  status: string
+  ready: boolean
+  terminating: boolean
+  /** kube-system and the plugin's own: drawn small or hidden. */
+  system: boolean
+  labels: Record<string, string>
+  /** The end of its veth pair on the node, and the bridge that this is a port of. */
+  hostInterface: string | null
+  bridge: string | null
+  containers: Record<string, ContainerView>
+}
+
+export interface ContainerView { name: string; image: string; state: 'waiting' | 'running' | 'terminated'; reason: string | null; ready: boolean; restarts: number; ports: number[] }
+
+export interface ServiceView {
+  namespace: string
+  name: string
+  type: string
+  clusterIP: string
+  ports: { name: string | null; port: number; targetPort: string; nodePort: number | null; protocol: string }[]
+  selector: Record<string, string>
+  /** Pods ("namespace/name") behind it, from its EndpointSlices. */
+  endpoints: { pod: string; ip: string; ready: boolean }[]
+  system: boolean
+}
+
+export interface LinkView { id: string; from: LinkEnd; to: LinkEnd; kind: 'wire' | 'veth' | 'tunnel'; up: boolean }
+/** `machine` is a node, pod ("ns/name") or outside id. */
+export interface LinkEnd { machine: string; interface: string }
+
+export interface LabCard {
+  id: string
+  title: string
+  summary: string
+  track: string
+  level: 'beginner' | 'intermediate' | 'advanced'
+  minutes: number
+  steps: number
+  /** Steps passed so far. */
+  passed: number
+  state: 'new' | 'started' | 'finished'
+  /** Set when the lab folder has a mistake: file, line and what was expected. */
+  error?: string
+}
+
+export interface LabView {
+  id: string
+  title: string
+  track: string
+  /** Keyed "1", "2", … */
+  steps: Record<string, StepView>
+  active: number
+  finished: boolean
+  /** The text at the end. */
+  finish: string | null
+}
+
+export interface StepView {
+  number: number
+  title: string
+  /** Markdown; the window sanitises it. Code blocks marked `console` can be run in the terminal. */
+  text: string
+  state: 'todo' | 'active' | 'passed'
+  checks: Record<string, CheckView>
+}
+
+export interface CheckView {
+  id: string
+  title: string
+  kind: string
+  state: 'waiting' | 'failing' | 'passed'
+  /** What was found instead, when it fails. */
+  found: string | null
+  /** Hints given so far, and how many there are. */
+  hints: string[]
+  hintsLeft: number
+  /** Quiz only. */
+  quiz?: { question: string; choices: string[] | null; answered: string | null }
+}
+
+export interface TerminalView { id: string; title: string; kind: 'lab' | 'host'; columns: number; rows: number }
+
+export interface JourneySummary {
+  id: number
+  at: number
+  protocol: string
+  from: string
+  to: string | null
+  program: string | null
+  /** "10.244.1.2:80" */
+  source: string
+  destination: string
+  finalDestination: string | null
+  verdict: Verdict
+  reason: string | null
+  hops: number
+}
+
+export interface PortForwardView { id: string; localPort: number; target: string; real: boolean }
+
+export type { Header, Hop, Journey, Verdict }
+
+/** What the inspector shows of one thing in the topology. */
+export interface Inspection {
+  kind: string
+  title: string
+  facts: { label: string; value: string }[]
+  yaml: string | null
+  /** Text tables: routes, bridge fdb, iptables chains… each as the tool prints it. */
+  sections: { title: string; command: string; text: string }[]
+}
