@@ -1,0 +1,82 @@
+import type { Clock } from '../clock.ts'
+import type { ClusterConfig } from '../config.ts'
+import type { KubernetesClient } from '../kubernetes/client.ts'
+import type { Machine } from '../machine/types.ts'
+import type { Bridge, Ip, Link, Mac, NetworkNamespace, VxlanLink } from '../network/types.ts'
+
+/** Contract of network plugins, after the Container Network Interface specification 1.0. */
+
+/** What makes links; network/fabric.ts is the one that does. */
+export interface LinkFactory {
+  createBridge(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): Bridge
+  createVeth(
+    a: { network: NetworkNamespace; name: string; mac?: Mac; mtu?: number },
+    b: { network: NetworkNamespace; name: string; mac?: Mac; mtu?: number },
+  ): [Link, Link]
+  createVxlan(
+    network: NetworkNamespace,
+    name: string,
+    options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean },
+  ): VxlanLink
+}
+
+/** What an agent on a node works with. */
+export interface NodeContext {
+  /** The Node object's name. */
+  readonly name: string
+  readonly machine: Machine
+  /** The node's own network namespace. */
+  readonly network: NetworkNamespace
+  readonly clock: Clock
+  readonly client: KubernetesClient
+  readonly config: ClusterConfig
+  readonly fabric: LinkFactory
+}
+
+/** Something that watches and writes on a node. Stopping it leaves what it wrote. */
+export interface Agent {
+  stop(): void
+}
+
+/** The pause container's side of CNI ADD and DEL. */
+export interface Sandbox {
+  /** 64 hex digits: CNI_CONTAINERID. */
+  readonly id: string
+  readonly network: NetworkNamespace
+  readonly podNamespace: string
+  readonly podName: string
+  readonly podUid: string
+}
+
+export interface CniResult {
+  /** The Pod's addresses, one a family, in the cluster's order. */
+  ips: Ip[]
+  /** The Pod's interface: "eth0". */
+  interface: string
+  /** The node's end of the veth pair. */
+  hostInterface: string
+}
+
+export interface CniPlugin {
+  readonly name: ClusterConfig['cni']
+  /** Objects applied when the cluster is born (Namespace, ConfigMap, DaemonSet of the plugin's Pods); may be empty. */
+  manifests(config: ClusterConfig): object[]
+  /**
+   * Who runs {@link startAgent}: the plugin's DaemonSet Pods through the named program of the program table, or
+   * (undefined) whoever assembles the node, as kubenet was a part of the kubelet and of the cloud's routes.
+   */
+  readonly agentProgram: string | undefined
+  startAgent(context: NodeContext, log?: (line: string) => void): Agent
+  /**
+   * Why the node's network is not ready, as in the Node's Ready condition ("cni plugin not initialized"), or
+   * undefined: containerd reads it from /etc/cni/net.d.
+   */
+  status(context: NodeContext): string | undefined
+  /**
+   * CNI ADD. Throws an Error whose message is what containerd reports after "failed to setup network for sandbox
+   * <id>: " (for example: plugin type="flannel" failed (add): …).
+   */
+  add(context: NodeContext, sandbox: Sandbox): CniResult
+  /** CNI DEL: frees the addresses and removes the links; says nothing when there is nothing. */
+  remove(context: NodeContext, sandbox: Sandbox): void
+}

@@ -1,0 +1,40 @@
+import type { NodeContext } from '../cni/types.ts'
+import type { KubernetesClient } from '../kubernetes/client.ts'
+import type { Process } from '../machine/types.ts'
+
+/** A container image: what a container's root filesystem has and what runs by default. */
+export interface Image {
+  /** Canonical: "docker.io/library/nginx:1.27.5". */
+  readonly reference: string
+  /** "sha256:…" of the (pretended) config. */
+  readonly id: string
+  /** "docker.io/library/nginx@sha256:…": what Pod status shows as imageID. */
+  readonly digest: string
+  /** Bytes. */
+  readonly size: number
+  readonly entrypoint: readonly string[]
+  readonly command: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly workingDirectory: string
+  readonly user: { uid: number; gid: number; name: string }
+  /** Path → text. Parents are made. */
+  readonly files: Readonly<Record<string, string>>
+  /** Path → name in the program table. */
+  readonly programs: Readonly<Record<string, string>>
+  /** Path → target. */
+  readonly symlinks: Readonly<Record<string, string>>
+  /** Empty directories. */
+  readonly directories: readonly string[]
+  /** "80/tcp" */
+  readonly exposedPorts: readonly string[]
+  /** What ends a container politely; SIGTERM if absent (nginx says SIGQUIT). */
+  readonly stopSignal?: 'SIGTERM' | 'SIGQUIT' | 'SIGINT'
+}
+
+/** What system programs (coredns, kube-proxy, flanneld) reach beyond their process. */
+export interface SystemServices {
+  /** The API as a Pod of the cluster sees it. */
+  readonly client: KubernetesClient
+  /** The node that a process runs on (for host-network agents). */
+  nodeOf(process: Process): NodeContext | undefined
+}
