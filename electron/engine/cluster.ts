@@ -29,6 +29,8 @@ export interface Cluster {
   networks(): readonly NetworkNamespace[]
   /** Real ports of the student's machine; without a host every port is free and nothing listens. */
   ports: HostPorts
+  /** How virtual time runs; the host replaces it. In tests and the CLI time jumps and cannot be paused. */
+  time: TimeControl
   /** Calls after anything that a picture shows has changed, at most once per moment of virtual time. */
   onChange(listener: () => void): () => void
   /** Virtual time until nothing but background work is left, at most `limit` ms (default 120 000). */
@@ -43,4 +45,15 @@ export interface HostPorts {
    */
   open(port: number, answer: (result: { port: number } | { error: string }) => void): void
   close(port: number): void
+}
+
+/** Virtual time as `hop time` and the status bar steer it. Programs themselves only ever wait on the clock. */
+export interface TimeControl {
+  readonly paused: boolean
+  /** 1 is real time. */
+  readonly speed: number
+  pause(): void
+  resume(): void
+  /** Runs the next `ms` of virtual time as fast as the machine can, paused or not. */
+  advance(ms: number): void
 }
