@@ -1,0 +1,67 @@
+import type { Cluster, Journey, Pod } from '../../engine/cluster.ts'
+import type { CheckOf } from '../model.ts'
+import { failing, fill, inRange, like, passed, rangeText, type CheckContext, type CheckResult } from './context.ts'
+
+/** Looks at connections that were really made, and at the way they took. */
+export function checkJourney(check: CheckOf<'journey'>, context: CheckContext): CheckResult {
+  const { variables } = context
+  const made = context.cluster.journeys.recent.filter((j) => j.id > context.journeysAfter)
+  const aimed = made.filter(
+    (j) =>
+      like(j.from, check.from, variables) &&
+      (check.to === undefined || like(j.to, check.to, variables)) &&
+      like(j.destination, check.destination, variables) &&
+      (check.port === undefined || j.destinationPort === check.port) &&
+      (check.protocol === undefined || j.protocol === check.protocol) &&
+      like(j.program, check.program, variables),
+  )
+  if (aimed.length === 0) {
+    const near = made.filter((j) => like(j.from, check.from, variables)).at(-1)
+    return failing(near ? `the last connection went ${describe(near)}` : check.from ? `nothing has been sent from ${fill(check.from, variables)} yet` : 'no such connection yet')
+  }
+  const reasons: string[] = []
+  const good = aimed.filter((j) => {
+    const reason = unfit(j, check, context.cluster)
+    if (reason) reasons.push(reason)
+    return !reason
+  })
+  if (good.length === 0) return failing(reasons.at(-1)!)
+  if (!inRange(good.length, check.count)) return failing(`${good.length} such connection${good.length === 1 ? '' : 's'}, not ${rangeText(check.count)}`)
+  const ends = new Set(good.map((j) => j.finalDestination))
+  if (check.destinations && !inRange(ends.size, check.destinations)) {
+    return failing(`they went to ${ends.size} different Pod${ends.size === 1 ? '' : 's'}, not ${rangeText(check.destinations)}`)
+  }
+  return passed(good.at(-1))
+}
+
+function unfit(journey: Journey, check: CheckOf<'journey'>, cluster: Cluster): string | undefined {
+  if (journey.verdict !== check.verdict) return `the connection ${describe(journey)}`
+  const hops = [...journey.hops, ...journey.reply]
+  const stages = new Set(hops.map((h) => h.stage))
+  const missing = check.via.find((s) => !stages.has(s))
+  if (missing) return `the connection ${describe(journey)} without the stage "${missing}" on its way`
+  const unwanted = check.without.find((s) => stages.has(s))
+  if (unwanted) return `the connection ${describe(journey)}, and its way has the stage "${unwanted}"`
+  const link = check.interfaces.find((name) => !hops.some((h) => h.interface === name))
+  if (link) return `the connection ${describe(journey)} and did not cross ${link}`
+  if (check.sourceKept !== undefined && (journey.sourceSeenByServer === journey.source) !== check.sourceKept) {
+    return `the server saw ${journey.sourceSeenByServer ?? 'nobody'}, the sender is ${journey.source}`
+  }
+  if (check.nodes) {
+    const [a, b] = [nodeOf(journey.from, cluster), nodeOf(journey.to, cluster)]
+    if (!a || !b || (a === b) !== (check.nodes === 'same')) return `the connection ${describe(journey)}; its ends are on ${a ?? 'no node'} and ${b ?? 'no node'}`
+  }
+  return undefined
+}
+
+function nodeOf(machine: string | undefined, cluster: Cluster): string | undefined {
+  if (!machine) return undefined
+  if (cluster.nodes.has(machine)) return machine
+  const [namespace, name] = machine.split('/')
+  return cluster.client.list<Pod>('pods', { namespace: namespace!, fieldSelector: `metadata.name=${name}` }).items[0]?.spec.nodeName
+}
+
+export function describe(journey: Journey): string {
+  const port = journey.destinationPort === undefined ? '' : `:${journey.destinationPort}`
+  return `from ${journey.from} to ${journey.destination}${port} was ${journey.verdict === 'timeout' ? 'timed out' : journey.verdict === 'pending' ? 'still on its way' : journey.verdict}`
+}

@@ -1,0 +1,115 @@
+import { LineCounter, parseDocument, isNode, type Document } from 'yaml'
+import type { z } from 'zod'
+import { parseClusterConfig } from '../engine/config.ts'
+import { labSchema, type Lab, type LabDefinition, type LabProblem } from './model.ts'
+import { parseTranscripts } from './transcript.ts'
+
+/** Limits for what comes from outside (design 7). */
+export const LIMITS = { files: 500, bytesPerFile: 1_000_000, bytesPerLab: 5_000_000 }
+
+/**
+ * Reads a lab from the files of its folder, by path ("lab.yaml", "steps/1.md"). All mistakes are found, not the
+ * first alone; each names file, line and what was expected.
+ */
+export function loadLab(folder: string, files: ReadonlyMap<string, string>): { lab: Lab } | { problems: LabProblem[] } {
+  const source = files.get('lab.yaml')
+  if (source === undefined) return { problems: [{ file: 'lab.yaml', line: 1, column: 1, message: 'not found; expected the lab\'s description' }] }
+  const counter = new LineCounter()
+  const document = parseDocument(source, { lineCounter: counter, strict: true, uniqueKeys: true, logLevel: 'silent' })
+  const at = (offset: number): { line: number; column: number } => {
+    const { line, col } = counter.linePos(offset)
+    return { line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  if (document.errors.length > 0) {
+    return { problems: document.errors.map((e) => ({ file: 'lab.yaml', ...at(e.pos[0]), message: `not YAML: ${e.message.split('\n')[0]!.replace(/ at line .*$/, '')}` })) }
+  }
+  let value: unknown
+  try {
+    value = document.toJS({ maxAliasCount: 50 })
+  } catch (error) {
+    return { problems: [{ file: 'lab.yaml', line: 1, column: 1, message: (error as Error).message }] }
+  }
+  const problems: LabProblem[] = []
+  const problemAt = (path: readonly PropertyKey[], message: string): void => {
+    problems.push({ file: 'lab.yaml', ...at(offsetOf(document, path)), message: `${pathText(path)}: ${message}` })
+  }
+  const parsed = labSchema.safeParse(value)
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) for (const { path, message } of explain(issue)) problemAt(path, message)
+    return { problems }
+  }
+  const definition = parsed.data
+  if (definition.id !== folder) problemAt(['id'], `is "${definition.id}", expected the folder's name "${folder}"`)
+  try {
+    parseClusterConfig(definition.cluster, 'cluster')
+  } catch (error) {
+    problemAt(['cluster'], (error as Error).message)
+  }
+  checkFiles(definition, files, problemAt)
+  checkNames(definition, problemAt)
+  for (const name of ['solution.txtar', 'wrong.txtar'] as const) {
+    const text = files.get(name)
+    if (text === undefined) problems.push({ file: name, line: 1, column: 1, message: 'not found; a lab is tested by it' })
+    else problems.push(...parseTranscripts(name, text, definition).problems)
+  }
+  return problems.length > 0 ? { problems } : { lab: { definition, files } }
+}
+
+function checkFiles(definition: LabDefinition, files: ReadonlyMap<string, string>, problemAt: (path: PropertyKey[], message: string) => void): void {
+  const need = (path: PropertyKey[], name: string): void => {
+    if (!files.has(name)) problemAt(path, `no file "${name}" in the lab's folder`)
+  }
+  definition.setup.forEach((name, i) => need(['setup', i], name))
+  definition.files.forEach((name, i) => need(['files', i], name))
+  definition.steps.forEach((step, i) => {
+    need(['steps', i, 'text'], step.text)
+    step.setup.forEach((name, k) => need(['steps', i, 'setup', k], name))
+  })
+}
+
+function checkNames(definition: LabDefinition, problemAt: (path: PropertyKey[], message: string) => void): void {
+  const known = new Set<string>()
+  definition.steps.forEach((step, i) =>
+    step.checks.forEach((check, k) => {
+      const path = ['steps', i, 'checks', k]
+      if (known.has(check.id)) problemAt([...path, 'id'], `"${check.id}" is the id of another check`)
+      const named = [...check.needs, ...(check.kind === 'still' ? check.checks : [])]
+      for (const name of named) if (!known.has(name)) problemAt([...path, check.kind === 'still' ? 'checks' : 'needs'], `no earlier check "${name}"`)
+      known.add(check.id)
+    }),
+  )
+}
+
+function explain(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string }[] {
+  const path = [...issue.path]
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown key' }))
+    case 'invalid_value':
+      return [{ path, message: `expected ${issue.values.map((v) => JSON.stringify(v)).join(', ')}` }]
+    case 'invalid_union':
+      return [{ path: issue.discriminator ? [...path, issue.discriminator] : path, message: issue.discriminator ? 'expected one of resource, journey, dns, trace, file, quiz, port-forward, still' : issue.message }]
+    case 'invalid_type':
+      return [{ path, message: issue.message.includes('received undefined') ? `missing; expected ${issue.expected}` : `expected ${issue.expected}` }]
+    default:
+      return [{ path, message: issue.message }]
+  }
+}
+
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length >= 0; length--) {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) {
+      if (length === 0) return node.range[0]
+      // for a map's value the key's line says more than where the value begins
+      return node.range[0]
+    }
+  }
+  return 0
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  let out = ''
+  for (const part of path) out += typeof part === 'number' ? `[${part}]` : out ? `.${String(part)}` : String(part)
+  return out || 'lab'
+}
