@@ -22,6 +22,8 @@ export interface AppView {
   host: 'electron' | 'web'
   /** The window works on it: opening a lab, replaying a session. null when idle. `done` in 0…1, or null. */
   busy: { text: string; done: number | null } | null
+  /** Set when the host was started with --test: the window then offers `podhopTest`. */
+  test?: boolean
 }
 
 export interface ClusterView {
