@@ -1,0 +1,60 @@
+import type { ClusterConfig } from '../config.ts'
+import { networkOf } from '../network/address.ts'
+import type { Cidr } from '../network/types.ts'
+import { addToBridge, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
+import { FLANNEL_CONF, FlannelAgent, SUBNET_ENV } from './flannel-agent.ts'
+import { flannelManifests } from './flannel-manifests.ts'
+import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
+
+/** The flannel CNI plugin (flannel-io/cni-plugin): reads subnet.env and delegates to the bridge plugin. */
+const NETWORK = 'cbr0'
+const BRIDGE = 'cni0'
+
+function bridgeConfig(context: NodeContext): BridgeConfig {
+  const env = new Map<string, string>()
+  for (const line of context.machine.fs.readText(SUBNET_ENV).split('\n')) {
+    const at = line.indexOf('=')
+    if (at > 0) env.set(line.slice(0, at), line.slice(at + 1))
+  }
+  const missing = ['FLANNEL_NETWORK', 'FLANNEL_SUBNET', 'FLANNEL_MTU', 'FLANNEL_IPMASQ'].filter((key) => !env.get(key))
+  if (missing.length > 0) throw new Error(`failed to load flannel 'subnet.env' file: ${SUBNET_ENV} is missing ${missing.join(', ')}. Check the flannel pod log for this node.`)
+  const subnet: Cidr = networkOf(env.get('FLANNEL_SUBNET')!)
+  return { network: NETWORK, bridge: BRIDGE, subnet, mtu: Number(env.get('FLANNEL_MTU')), hairpin: true, routes: [env.get('FLANNEL_NETWORK')!] }
+}
+
+export const flannelPlugin: CniPlugin = {
+  name: 'flannel',
+  agentProgram: 'flanneld',
+
+  manifests(config: ClusterConfig): object[] {
+    return flannelManifests(config)
+  },
+
+  startAgent(context: NodeContext, log?: (line: string) => void): Agent {
+    return new FlannelAgent(context, log && ((source, message) => log(`${source}] ${message}`)))
+  },
+
+  status(context: NodeContext): string | undefined {
+    return context.machine.fs.exists(FLANNEL_CONF) ? undefined : 'cni plugin not initialized'
+  },
+
+  add(context: NodeContext, sandbox: Sandbox): CniResult {
+    if (!context.machine.fs.exists(FLANNEL_CONF)) throw new Error('cni plugin not initialized')
+    const failed = (reason: string): Error => new Error(`plugin type="flannel" failed (add): ${reason}`)
+    if (!context.machine.fs.exists(SUBNET_ENV)) {
+      throw failed(`failed to load flannel 'subnet.env' file: open ${SUBNET_ENV}: no such file or directory. Check the flannel pod log for this node.`)
+    }
+    const config = bridgeConfig(context)
+    try {
+      return addToBridge(context, sandbox, config)
+    } catch (error) {
+      throw failed(`failed to delegate add: ${(error as Error).message}`)
+    }
+  },
+
+  remove(context: NodeContext, sandbox: Sandbox): void {
+    const fs = context.machine.fs
+    if (fs.exists(SUBNET_ENV)) removeFromBridge(context, sandbox, NETWORK, bridgeConfig(context).subnet)
+    else if (sandbox.network.links.has('eth0')) sandbox.network.removeLink('eth0')
+  },
+}

@@ -1,0 +1,9 @@
+import type { ClusterConfig } from '../config.ts'
+import { bridgePlugin } from './bridge.ts'
+import { flannelPlugin } from './flannel.ts'
+import type { CniPlugin } from './types.ts'
+
+/** The plugins that exist so far; undefined for one that is not simulated yet. */
+export function findCniPlugin(name: ClusterConfig['cni']): CniPlugin | undefined {
+  return [bridgePlugin, flannelPlugin].find((plugin) => plugin.name === name)
+}
