@@ -42,6 +42,9 @@ export interface Filesystem {
   realPath(path: string): string
   chmod(path: string, mode: number): void
   touch(path: string, mtime?: number): void
+  chown(path: string, uid: number, gid: number): void
+  /** A hard link: a second name for the file. */
+  link(existing: string, path: string): void
   /** Makes the file an executable that runs the named program of the program table. */
   installProgram(path: string, program: string): void
   programAt(path: string): string | undefined
@@ -51,7 +54,7 @@ export interface Filesystem {
   onChange(listener: (path: string) => void): () => void
 }
 
-export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGKILL' | 'SIGPIPE' | 'SIGALRM' | 'SIGTERM' | 'SIGCHLD' | 'SIGCONT' | 'SIGSTOP' | 'SIGTSTP' | 'SIGWINCH' | 'SIGUSR1' | 'SIGUSR2'
+export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGKILL' | 'SIGPIPE' | 'SIGALRM' | 'SIGTERM' | 'SIGCHLD' | 'SIGCONT' | 'SIGSTOP' | 'SIGTSTP' | 'SIGTTIN' | 'SIGTTOU' | 'SIGWINCH' | 'SIGUSR1' | 'SIGUSR2'
 
 /** An open file description: file, pipe end, terminal, /dev/null. Reference-counted by descriptors. */
 export interface OpenFile {
@@ -76,6 +79,8 @@ export interface Terminal {
   /** Whether ^C, ^Z and ^\ make signals. */
   signals: boolean
   foreground: ProcessGroup | undefined
+  /** The session's leader (the login shell): it gets SIGHUP when the keyboard side goes away. */
+  session: Process | undefined
   /** From the keyboard side. */
   input(bytes: Uint8Array | string): void
   resize(columns: number, rows: number): void
@@ -146,8 +151,11 @@ export interface Process {
   printError(text: string | Uint8Array): Task<void>
   /** The terminal behind a descriptor (default 0), if it is one: isatty. */
   terminalOf(fd?: number): Terminal | undefined
-  /** Waits; a signal with a handler interrupts `sleep` and reads no more than the program allows. */
-  sleep(ms: number): Task<void>
+  /**
+   * Waits; a signal with a handler ends it early. `background` (see Clock) is the default in containers and on nodes,
+   * so that a server's pauses do not keep a cluster from settling; say false for a start-up that readiness waits for.
+   */
+  sleep(ms: number, options?: { background?: boolean }): Task<void>
   /** Runs another task beside the main one; it is killed when the process ends. */
   spawnThread<T>(task: Task<T>): Thread<T>
   /** Starts a child. Throws SystemError ENOENT or EACCES when there is nothing to run. */
@@ -157,8 +165,13 @@ export interface Process {
   /** A suspension that wakes when the process ends or stops. */
   changed(child: Process): Suspension
   signal(signal: SignalName): void
-  /** Overrides what a signal does; 'ignore', or undefined for the default. Returns the former handler. */
-  onSignal(signal: SignalName, handler: (() => void) | 'ignore' | undefined): void
+  /** Ends this process as exit(3) would, from a signal handler or a second thread. */
+  exit(code: number): void
+  /**
+   * Overrides what a signal does; 'ignore', or undefined for the default. Returns the former handler.
+   * As in Linux, process 1 of a container has no default actions: without a handler only SIGKILL ends it.
+   */
+  onSignal(signal: SignalName, handler: (() => void) | 'ignore' | undefined): (() => void) | 'ignore' | undefined
   /** Runs when the process ends, however it does (a killed process's sockets are closed so). */
   onExit(cleanup: () => void): void
 }
@@ -174,6 +187,8 @@ export interface Machine {
   readonly network: NetworkNamespace
   readonly programs: ProgramTable
   readonly processes: ReadonlyMap<number, Process>
+  /** Whom new sessions run as. */
+  readonly user: { uid: number; gid: number; name: string }
   /** Environment that a new session starts with. */
   readonly env: Map<string, string>
   /** Starts a process without a parent (a container's first, a login shell). Throws SystemError ENOENT/EACCES. */

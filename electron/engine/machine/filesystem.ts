@@ -1,0 +1,400 @@
+import type { Clock } from '../clock.ts'
+import { EPOCH } from '../clock.ts'
+import { decodeUtf8, encodeUtf8 } from '../text.ts'
+import { SystemError } from './errors.ts'
+import {
+  appendContent, contentOf, copyNode, entryOf, namesOf, setContent, writeAt,
+  type DeviceName, type DirectoryNode, type FileNode, type Node,
+} from './inode.ts'
+import type { FileStat, Filesystem } from './types.ts'
+
+/** Most symlinks that one path may pass (path_resolution(7)). */
+const MAX_LINKS = 40
+const MAX_NAME = 255
+/** A machine's own changes; more is ENOSPC, so that a runaway program cannot eat the student's memory. */
+const CAPACITY = 64 * 1024 * 1024
+
+export interface FilesystemOptions {
+  clock?: Clock
+  /** The layer below: its files show through until they are changed here; it is never changed from here. */
+  base?: MemoryFilesystem
+}
+
+interface Place {
+  parent: DirectoryNode
+  name: string
+  node: Node | undefined
+  /** Without symlinks. */
+  path: string
+}
+
+/** The one implementation of {@link Filesystem}: inodes in memory, in layers like an image's and a container's. */
+export class MemoryFilesystem implements Filesystem {
+  readonly root: DirectoryNode
+  /** Whom new files belong to. */
+  owner = { uid: 0, gid: 0 }
+  umask = 0o022
+  #clock: Clock | undefined
+  #nextInode: number
+  #used = 0
+  #listeners = new Set<(path: string) => void>()
+
+  constructor(options: FilesystemOptions = {}) {
+    this.#clock = options.clock
+    this.#nextInode = options.base ? options.base.#nextInode : 2
+    this.root = options.base
+      ? (copyNode(options.base.root, this) as DirectoryNode)
+      : { type: 'directory', owner: this, mode: 0o755, uid: 0, gid: 0, mtime: this.#now(), inode: 1, links: 1, entries: new Map() }
+  }
+
+  stat(path: string): FileStat {
+    return statOf(this.#existing(path))
+  }
+
+  lstat(path: string): FileStat {
+    return statOf(this.#existing(path, false))
+  }
+
+  exists(path: string): boolean {
+    try {
+      return this.#walk(path).node !== undefined
+    } catch {
+      return false
+    }
+  }
+
+  readFile(path: string): Uint8Array {
+    const node = this.#existing(path)
+    if (node.type === 'directory') throw new SystemError('EISDIR')
+    if (node.type !== 'file') return new Uint8Array(0)
+    return node.read ? encodeUtf8(node.read()) : contentOf(node)
+  }
+
+  readText(path: string): string {
+    return decodeUtf8(this.readFile(path))
+  }
+
+  writeFile(path: string, content: Uint8Array | string, mode?: number): void {
+    const node = this.openForWriting(path, mode)
+    if (node.type === 'device') return
+    if (node.write) return node.write(typeof content === 'string' ? content : decodeUtf8(content))
+    const bytes = typeof content === 'string' ? encodeUtf8(content) : content.slice()
+    this.#charge(bytes.length - node.size)
+    setContent(node, bytes)
+    if (mode !== undefined) node.mode = mode
+    this.touched(node, path)
+  }
+
+  appendFile(path: string, content: Uint8Array | string): void {
+    const node = this.openForWriting(path)
+    if (node.type === 'device') return
+    if (node.write) return node.write(typeof content === 'string' ? content : decodeUtf8(content))
+    const bytes = typeof content === 'string' ? encodeUtf8(content) : content
+    this.#charge(bytes.length)
+    appendContent(node, bytes)
+    this.touched(node, path)
+  }
+
+  readDirectory(path: string): string[] {
+    const node = this.#existing(path)
+    if (node.type !== 'directory') throw new SystemError('ENOTDIR')
+    return namesOf(node)
+  }
+
+  makeDirectory(path: string, options: { parents?: boolean; mode?: number } = {}): void {
+    if (options.parents) {
+      const parts = path.split('/').filter(Boolean)
+      for (let i = 1; i <= parts.length; i++) {
+        const prefix = '/' + parts.slice(0, i).join('/')
+        const node = this.#walk(prefix).node
+        if (!node) this.makeDirectory(prefix, i === parts.length ? { mode: options.mode } : {})
+        else if (node.type !== 'directory') throw new SystemError(i === parts.length ? 'EEXIST' : 'ENOTDIR')
+      }
+      return
+    }
+    const place = this.#walk(path, { follow: false, own: true })
+    if (place.node) throw new SystemError('EEXIST')
+    this.#put(place, { ...this.#fresh(options.mode ?? 0o777 & ~this.umask), type: 'directory', entries: new Map() })
+    this.#changed(place.path)
+  }
+
+  remove(path: string, options: { recursive?: boolean } = {}): void {
+    const place = this.#walk(path, { follow: false, own: true })
+    if (!place.node) throw new SystemError('ENOENT')
+    if (place.name === '') throw new SystemError('EBUSY')
+    if (place.node.type === 'directory' && !options.recursive && namesOf(place.node).length > 0) throw new SystemError('ENOTEMPTY')
+    this.#drop(place.parent, place.name)
+    if (place.node.owner === this) {
+      place.node.links--
+      if (place.node.links === 0) this.#charge(-sizeOf(place.node, this))
+    }
+    this.#changed(place.path)
+  }
+
+  rename(from: string, to: string): void {
+    const source = this.#walk(from, { follow: false, own: true })
+    if (!source.node) throw new SystemError('ENOENT')
+    const target = this.#walk(to, { follow: false, own: true })
+    if (source.path === target.path) return
+    if (target.path.startsWith(source.path + '/')) throw new SystemError('EINVAL')
+    if (target.node) {
+      const [directory, replaced] = [source.node.type === 'directory', target.node.type === 'directory']
+      if (directory && !replaced) throw new SystemError('ENOTDIR')
+      if (!directory && replaced) throw new SystemError('EISDIR')
+      if (target.node.type === 'directory' && namesOf(target.node).length > 0) throw new SystemError('ENOTEMPTY')
+    }
+    const node = this.#own(source)
+    this.#drop(source.parent, source.name)
+    target.parent.entries.set(target.name, node)
+    target.parent.mtime = this.#now()
+    this.#changed(source.path)
+    this.#changed(target.path)
+  }
+
+  symlink(target: string, path: string): void {
+    const place = this.#walk(path, { follow: false, own: true })
+    if (place.node) throw new SystemError('EEXIST')
+    this.#put(place, { ...this.#fresh(0o777), type: 'symlink', target })
+    this.#changed(place.path)
+  }
+
+  link(existing: string, path: string): void {
+    const source = this.#walk(existing, { own: true })
+    if (!source.node) throw new SystemError('ENOENT')
+    if (source.node.type === 'directory') throw new SystemError('EPERM')
+    const place = this.#walk(path, { follow: false, own: true })
+    if (place.node) throw new SystemError('EEXIST')
+    const node = this.#own(source)
+    node.links++
+    place.parent.entries.set(place.name, node)
+    this.#changed(place.path)
+  }
+
+  readLink(path: string): string {
+    const node = this.#existing(path, false)
+    if (node.type !== 'symlink') throw new SystemError('EINVAL')
+    return node.target
+  }
+
+  realPath(path: string): string {
+    const place = this.#walk(path)
+    if (!place.node) throw new SystemError('ENOENT')
+    return place.path
+  }
+
+  chmod(path: string, mode: number): void {
+    const node = this.#owned(path)
+    node.mode = mode & 0o7777
+    this.#changed(path)
+  }
+
+  chown(path: string, uid: number, gid: number): void {
+    const node = this.#owned(path)
+    node.uid = uid
+    node.gid = gid
+    this.#changed(path)
+  }
+
+  touch(path: string, mtime?: number): void {
+    if (!this.exists(path)) this.writeFile(path, '')
+    const node = this.#owned(path)
+    node.mtime = mtime ?? this.#now()
+    this.#changed(path)
+  }
+
+  installProgram(path: string, program: string): void {
+    const node = this.openForWriting(path, 0o755)
+    if (node.type !== 'file') throw new SystemError('EINVAL')
+    node.program = program
+    node.mode = 0o755
+    this.#changed(path)
+  }
+
+  programAt(path: string): string | undefined {
+    const node = this.#existing(path)
+    return node.type === 'file' ? node.program : undefined
+  }
+
+  installDynamic(path: string, read: () => string, write?: (text: string) => void): void {
+    const node = this.openForWriting(path, write ? 0o644 : 0o444)
+    if (node.type !== 'file') throw new SystemError('EINVAL')
+    node.read = read
+    if (write) node.write = write
+    this.#changed(path)
+  }
+
+  installDevice(path: string, device: DeviceName): void {
+    const place = this.#walk(path, { follow: false, own: true })
+    this.#put(place, { ...this.#fresh(0o666), type: 'device', device })
+  }
+
+  /** A directory whose entries are computed at each look (/proc). Its nodes are made with {@link virtualFile}. */
+  installVirtual(path: string, virtual: NonNullable<DirectoryNode['virtual']>): void {
+    this.makeDirectory(path, { parents: true })
+    const node = this.#owned(path)
+    if (node.type !== 'directory') throw new SystemError('ENOTDIR')
+    node.virtual = virtual
+  }
+
+  virtualFile(read: () => string): FileNode {
+    return { ...this.#fresh(0o444), type: 'file', data: new Uint8Array(0), size: 0, shared: true, read }
+  }
+
+  virtualDirectory(files: Record<string, () => string>): DirectoryNode {
+    const entries = new Map<string, Node>(Object.entries(files).map(([name, read]) => [name, this.virtualFile(read)]))
+    return { ...this.#fresh(0o555), type: 'directory', entries }
+  }
+
+  onChange(listener: (path: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  // ---- for open file descriptions ------------------------------------------------------------------------------
+
+  nodeAt(path: string): Node {
+    return this.#existing(path)
+  }
+
+  /** The file at `path` as this layer's own, made if it is not there. */
+  openForWriting(path: string, mode?: number): FileNode | Extract<Node, { type: 'device' }> {
+    const place = this.#walk(path, { own: true })
+    if (place.node?.type === 'directory') throw new SystemError('EISDIR')
+    if (path.endsWith('/')) throw new SystemError(place.node ? 'ENOTDIR' : 'EISDIR')
+    if (place.node?.type === 'device') return place.node
+    if (place.node) return this.#own(place) as FileNode
+    const node: FileNode = { ...this.#fresh(mode ?? 0o666 & ~this.umask), type: 'file', data: new Uint8Array(0), size: 0, shared: true }
+    this.#put(place, node)
+    this.#changed(place.path)
+    return node
+  }
+
+  truncate(node: FileNode, path: string): void {
+    this.#charge(-node.size)
+    setContent(node, new Uint8Array(0))
+    this.touched(node, path)
+  }
+
+  writeTo(node: FileNode, path: string, position: number, bytes: Uint8Array): void {
+    this.#charge(position + bytes.length - node.size)
+    writeAt(node, position, bytes)
+    this.touched(node, path)
+  }
+
+  touched(node: FileNode, path: string): void {
+    node.mtime = this.#now()
+    this.#changed(path)
+  }
+
+  // ---- the tree --------------------------------------------------------------------------------------------------
+
+  #now(): number {
+    return this.#clock ? this.#clock.wall() : EPOCH
+  }
+
+  #charge(bytes: number): void {
+    if (bytes > 0 && this.#used + bytes > CAPACITY) throw new SystemError('ENOSPC')
+    this.#used = Math.max(0, this.#used + bytes)
+  }
+
+  #changed(path: string): void {
+    for (const listener of [...this.#listeners]) listener(path)
+  }
+
+  #fresh(mode: number): Omit<DirectoryNode, 'type' | 'entries'> {
+    const { uid, gid } = this.owner
+    return { owner: this, mode, uid, gid, mtime: this.#now(), inode: this.#nextInode++, links: 1 }
+  }
+
+  #put(place: Place, node: Node): void {
+    place.parent.entries.set(place.name, node)
+    place.parent.mtime = this.#now()
+  }
+
+  #drop(parent: DirectoryNode, name: string): void {
+    parent.entries.delete(name)
+    if (entryOf(parent, name)) parent.entries.set(name, null)
+    parent.mtime = this.#now()
+  }
+
+  #existing(path: string, follow = true): Node {
+    const { node } = this.#walk(path, { follow })
+    if (!node) throw new SystemError('ENOENT')
+    if (path.length > 1 && path.endsWith('/') && node.type !== 'directory') throw new SystemError('ENOTDIR')
+    return node
+  }
+
+  #owned(path: string): Node {
+    const place = this.#walk(path, { own: true })
+    if (!place.node) throw new SystemError('ENOENT')
+    return this.#own(place)
+  }
+
+  #own(place: Place): Node {
+    if (place.name === '') return this.root
+    return this.#ownEntry(place.parent, place.name, place.node!)
+  }
+
+  #ownEntry(parent: DirectoryNode, name: string, node: Node): Node {
+    if (node.owner === this) return node
+    const copy = copyNode(node, this)
+    parent.entries.set(name, copy)
+    return copy
+  }
+
+  /** Walks a path; `own` copies the directories on the way into this layer so that the last one may be changed. */
+  #walk(path: string, options: { follow?: boolean; own?: boolean } = {}): Place {
+    const follow = options.follow ?? true
+    let parts = path.split('/').filter((p) => p !== '' && p !== '.')
+    let stack: { name: string; node: DirectoryNode }[] = [{ name: '', node: this.root }]
+    let links = 0
+    for (let i = 0; i < parts.length; i++) {
+      const name = parts[i]!
+      const last = i === parts.length - 1
+      const top = stack[stack.length - 1]!
+      if (name === '..') {
+        if (stack.length > 1) stack.pop()
+        continue
+      }
+      if (name.length > MAX_NAME) throw new SystemError('ENAMETOOLONG')
+      let node = entryOf(top.node, name)
+      if (node?.type === 'symlink' && (!last || follow)) {
+        if (++links > MAX_LINKS) throw new SystemError('ELOOP')
+        parts = [...node.target.split('/').filter((p) => p !== '' && p !== '.'), ...parts.slice(i + 1)]
+        if (node.target.startsWith('/')) stack = [stack[0]!]
+        i = -1
+        continue
+      }
+      if (last) return { parent: top.node, name, node, path: joined(stack, name) }
+      if (!node) throw new SystemError('ENOENT')
+      if (node.type !== 'directory') throw new SystemError('ENOTDIR')
+      if (options.own) node = this.#ownEntry(top.node, name, node) as DirectoryNode
+      stack.push({ name, node })
+    }
+    // The path ended in "..", "/" or a link to such: what it names is the top of the stack.
+    const top = stack[stack.length - 1]!
+    const parent = stack[stack.length - 2]
+    return { parent: parent?.node ?? this.root, name: top.name, node: top.node, path: joined(stack.slice(0, -1), top.name) }
+  }
+}
+
+function joined(stack: readonly { name: string }[], name: string): string {
+  const parts = stack.slice(1).map((s) => s.name)
+  if (name !== '') parts.push(name)
+  return '/' + parts.join('/')
+}
+
+function statOf(node: Node): FileStat {
+  const size = node.type === 'file' ? node.size : node.type === 'symlink' ? node.target.length : node.type === 'directory' ? 4096 : 0
+  const { type, mode, uid, gid, mtime, inode } = node
+  const links = type === 'directory' ? 2 + namesOf(node).filter((n) => entryOf(node, n)?.type === 'directory').length : node.links
+  return { type, mode, uid, gid, size, mtime, inode, links }
+}
+
+function sizeOf(node: Node, owner: object): number {
+  if (node.type === 'file') return node.size
+  if (node.type !== 'directory') return 0
+  let sum = 0
+  for (const entry of node.entries.values()) if (entry && entry.owner === owner) sum += sizeOf(entry, owner)
+  return sum
+}

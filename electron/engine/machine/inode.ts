@@ -1,0 +1,108 @@
+import { concatBytes } from '../text.ts'
+
+/** What a filesystem is made of. A node belongs to one filesystem (`owner`); others that lie above it copy it first. */
+interface NodeBase {
+  owner: object
+  mode: number
+  uid: number
+  gid: number
+  mtime: number
+  inode: number
+  links: number
+}
+
+export interface FileNode extends NodeBase {
+  type: 'file'
+  data: Uint8Array
+  size: number
+  /** `data` is also another layer's: copy before changing it in place. */
+  shared: boolean
+  program?: string
+  read?: () => string
+  write?: (text: string) => void
+}
+
+export interface SymlinkNode extends NodeBase {
+  type: 'symlink'
+  target: string
+}
+
+export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'tty' | 'stdin' | 'stdout' | 'stderr'
+
+export interface DeviceNode extends NodeBase {
+  type: 'device'
+  device: DeviceName
+}
+
+export interface DirectoryNode extends NodeBase {
+  type: 'directory'
+  /** Own entries; null hides one of the directory below. */
+  entries: Map<string, Node | null>
+  below?: DirectoryNode
+  /** Computed directories (/proc). */
+  virtual?: { names(): string[]; find(name: string): Node | undefined }
+}
+
+export type Node = FileNode | SymlinkNode | DeviceNode | DirectoryNode
+
+export function entryOf(directory: DirectoryNode, name: string): Node | undefined {
+  for (let d: DirectoryNode | undefined = directory; d; d = d.below) {
+    const entry = d.entries.get(name)
+    if (entry !== undefined) return entry ?? undefined
+    const virtual = d.virtual?.find(name)
+    if (virtual) return virtual
+  }
+  return undefined
+}
+
+export function namesOf(directory: DirectoryNode): string[] {
+  const names = new Set<string>()
+  const hidden = new Set<string>()
+  for (let d: DirectoryNode | undefined = directory; d; d = d.below) {
+    for (const [name, entry] of d.entries) {
+      if (hidden.has(name) || names.has(name)) continue
+      if (entry) names.add(name)
+      else hidden.add(name)
+    }
+    for (const name of d.virtual?.names() ?? []) names.add(name)
+  }
+  return [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+}
+
+/** The upper layer's own copy of a node of a lower one; contents are shared until they change. */
+export function copyNode(node: Node, owner: object): Node {
+  if (node.type === 'directory') return { ...node, owner, entries: new Map(), below: node, virtual: undefined }
+  if (node.type === 'file') {
+    node.shared = true
+    return { ...node, owner }
+  }
+  return { ...node, owner }
+}
+
+/** Writes in place, growing by doubling so that many small appends stay cheap. */
+export function writeAt(node: FileNode, position: number, bytes: Uint8Array): void {
+  const end = position + bytes.length
+  if (node.shared || end > node.data.length) {
+    const grown = new Uint8Array(Math.max(end, end > node.data.length && node.data.length > 0 ? node.data.length * 2 : end))
+    grown.set(node.data.subarray(0, node.size))
+    node.data = grown
+    node.shared = false
+  }
+  node.data.set(bytes, position)
+  if (end > node.size) node.size = end
+}
+
+export function setContent(node: FileNode, bytes: Uint8Array): void {
+  node.data = bytes
+  node.size = bytes.length
+  node.shared = true
+}
+
+export function contentOf(node: FileNode): Uint8Array {
+  return node.size === node.data.length ? node.data : node.data.subarray(0, node.size)
+}
+
+export function appendContent(node: FileNode, bytes: Uint8Array): void {
+  if (node.size === 0) setContent(node, concatBytes([bytes]))
+  else writeAt(node, node.size, bytes)
+}

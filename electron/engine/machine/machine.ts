@@ -1,0 +1,78 @@
+import type { Clock } from '../clock.ts'
+import type { NetworkNamespace } from '../network/types.ts'
+import { loadExecutable } from './executable.ts'
+import { MemoryFilesystem } from './filesystem.ts'
+import { mountProc } from './proc.ts'
+import { SimulatedProcess, type ProcessSetup } from './process.ts'
+import type { Machine, Process, ProgramTable, SpawnOptions } from './types.ts'
+
+export interface MachineOptions {
+  kind: Machine['kind']
+  name: string
+  hostname: string
+  clock: Clock
+  /** The machine's own layer; default: an empty one. */
+  fs?: MemoryFilesystem
+  network: NetworkNamespace
+  programs: ProgramTable
+  env?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
+  user?: { uid: number; gid: number; name: string }
+}
+
+const ROOT = { uid: 0, gid: 0, name: 'root' }
+
+export class SimulatedMachine implements Machine {
+  readonly kind: Machine['kind']
+  readonly name: string
+  hostname: string
+  readonly clock: Clock
+  readonly fs: MemoryFilesystem
+  readonly network: NetworkNamespace
+  readonly programs: ProgramTable
+  readonly processes = new Map<number, SimulatedProcess>()
+  readonly env: Map<string, string>
+  readonly user: { uid: number; gid: number; name: string }
+  #nextPid: number
+
+  constructor(options: MachineOptions) {
+    this.kind = options.kind
+    this.name = options.name
+    this.hostname = options.hostname
+    this.clock = options.clock
+    this.fs = options.fs ?? new MemoryFilesystem({ clock: options.clock })
+    this.network = options.network
+    this.programs = options.programs
+    this.env = new Map(options.env instanceof Map ? options.env : Object.entries(options.env ?? {}))
+    this.user = options.user ?? ROOT
+    // A container's first process is 1; elsewhere the kernel and init came before.
+    this.#nextPid = options.kind === 'container' ? 1 : 1000
+    mountProc(this)
+  }
+
+  start(options: SpawnOptions): Process {
+    const { program, argv } = loadExecutable(this, undefined, options)
+    return this.create({ parent: undefined, program, argv, options })
+  }
+
+  halt(): void {
+    for (const process of [...this.processes.values()]) process.signal('SIGKILL')
+  }
+
+  create(setup: Omit<ProcessSetup, 'pid' | 'machine'>): SimulatedProcess {
+    return new SimulatedProcess({ ...setup, pid: this.#nextPid++, machine: this })
+  }
+
+  enter(process: SimulatedProcess): void {
+    this.processes.set(process.pid, process)
+  }
+
+  /** A container ends with its first process (pid_namespaces(7)). */
+  leave(process: SimulatedProcess): void {
+    this.processes.delete(process.pid)
+    if (this.kind === 'container' && process.pid === 1) this.halt()
+  }
+}
+
+export function createMachine(options: MachineOptions): Machine {
+  return new SimulatedMachine(options)
+}

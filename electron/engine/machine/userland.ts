@@ -1,0 +1,58 @@
+import type { Filesystem } from './types.ts'
+
+/**
+ * Which executables an installed userland has. The programs themselves are in the rooms above; what nobody has
+ * written yet says so when it is run.
+ */
+const GNU = [
+  'arch', 'awk', 'base64', 'basename', 'bash', 'cat', 'chmod', 'chown', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'dash', 'df', 'diff',
+  'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free', 'grep', 'groups', 'head',
+  'hostname', 'id', 'install', 'join', 'kill', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more', 'mv', 'nl', 'nproc', 'od', 'paste',
+  'pgrep', 'pidof', 'pkill', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
+  'sha256sum', 'shuf', 'sleep', 'sort', 'split', 'stat', 'strings', 'stty', 'tac', 'tail', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
+  'truncate', 'tty', 'uname', 'uniq', 'uptime', 'watch', 'wc', 'which', 'whoami', 'xargs', 'yes',
+] as const
+
+const BUSYBOX = [
+  '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'df',
+  'diff', 'dirname', 'du', 'echo', 'egrep', 'env', 'expr', 'false', 'fgrep', 'find', 'fold', 'free', 'ftpget', 'grep', 'head', 'hostname',
+  'httpd', 'id', 'ifconfig', 'ip', 'ipaddr', 'iplink', 'iproute', 'kill', 'killall', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more',
+  'mv', 'nc', 'netstat', 'nl', 'nproc', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps',
+  'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'route', 'sed', 'seq', 'sh', 'sha1sum', 'sha256sum', 'shuf', 'sleep', 'sort', 'split',
+  'stat', 'strings', 'stty', 'tac', 'tail', 'tee', 'telnet', 'test', 'timeout', 'touch', 'tr', 'traceroute', 'traceroute6', 'true', 'truncate',
+  'tty', 'uname', 'uniq', 'uptime', 'vi', 'watch', 'wc', 'wget', 'which', 'whoami', 'xargs', 'yes',
+] as const
+
+export type Userland = { programs: Record<string, string>; symlinks: Record<string, string> }
+
+/** Debian's: GNU tools in /usr/bin, /bin is its link's stand-in, sh is dash. `more` are further names in /usr/bin. */
+export function debianUserland(more: readonly string[] = []): Userland {
+  const programs: Record<string, string> = {}
+  const symlinks: Record<string, string> = {}
+  for (const name of [...GNU, ...more]) programs[`/usr/bin/${name}`] = name
+  for (const name of ['bash', 'cat', 'chmod', 'cp', 'dash', 'date', 'echo', 'false', 'grep', 'hostname', 'ln', 'ls', 'mkdir', 'mv', 'pwd', 'rm', 'rmdir', 'sed', 'sleep', 'touch', 'true', 'uname']) {
+    symlinks[`/bin/${name}`] = `/usr/bin/${name}`
+  }
+  programs['/usr/bin/['] = 'test'
+  programs['/usr/bin/sh'] = 'dash'
+  symlinks['/bin/sh'] = '/usr/bin/dash'
+  return { programs, symlinks }
+}
+
+/** One program under many names, as in the busybox image (`directory` /bin) and Alpine. */
+export function busyboxUserland(directory = '/bin'): Userland {
+  const programs: Record<string, string> = { [`${directory}/busybox`]: 'busybox' }
+  for (const name of BUSYBOX) programs[`${directory}/${name}`] = 'busybox'
+  return { programs, symlinks: {} }
+}
+
+export function installUserland(fs: Filesystem, userland: Userland): void {
+  for (const [path, program] of Object.entries(userland.programs)) {
+    fs.makeDirectory(path.slice(0, path.lastIndexOf('/')) || '/', { parents: true })
+    fs.installProgram(path, program)
+  }
+  for (const [path, target] of Object.entries(userland.symlinks)) {
+    fs.makeDirectory(path.slice(0, path.lastIndexOf('/')) || '/', { parents: true })
+    if (!fs.exists(path)) fs.symlink(target, path)
+  }
+}
