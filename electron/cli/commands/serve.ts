@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse as parseYaml } from 'yaml'
+import { parseClusterConfig } from '../../engine/cluster.ts'
+import { appFolder } from '../../host/layout.ts'
+import { makeApp } from '../../host/make.ts'
+import { serveWeb } from '../../web/server.ts'
+import { parse, portNumber, UsageError } from '../arguments.ts'
+
+/** The app for browsers of this machine, until it is interrupted. */
+export async function serve(args: string[]): Promise<number> {
+  const { values } = parse({
+    args,
+    options: {
+      port: { type: 'string' },
+      cluster: { type: 'string' },
+      file: { type: 'string', short: 'f', multiple: true },
+      'kube-api': { type: 'boolean' },
+      data: { type: 'string' },
+      test: { type: 'boolean' },
+    },
+  })
+  if (values['kube-api']) {
+    process.stderr.write('podhop: not simulated: --kube-api (use kubectl in the lab terminal)\n')
+    return 69
+  }
+  const cluster = values.cluster === undefined ? undefined : readClusterFile(values.cluster)
+  return serveUntilInterrupted(portNumber(values.port, 0), {
+    test: values.test ?? false,
+    ...(cluster ? { freeCluster: cluster } : {}),
+    ...(values.file ? { manifests: values.file.map((name) => readText(name)) } : {}),
+    ...(values.data ? { dataFolder: values.data } : {}),
+  })
+}
+
+export async function serveUntilInterrupted(port: number, options: { test: boolean; freeCluster?: object; manifests?: string[]; dataFolder?: string }): Promise<number> {
+  const app = makeApp({ host: 'web', ...options })
+  const web = await serveWeb({ app, windowFolder: join(appFolder(), 'out', 'renderer'), port })
+  process.stdout.write(`Podhop is at ${web.url}\n`)
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
+  })
+  await app.start()
+  await stopped
+  app.stop()
+  await web.close()
+  return 0
+}
+
+export function readText(name: string): string {
+  try {
+    return readFileSync(name, 'utf8')
+  } catch {
+    throw new UsageError(`cannot read "${name}"`)
+  }
+}
+
+export function readClusterFile(name: string): object {
+  const text = readText(name)
+  parseClusterConfig(text, name)
+  return (parseYaml(text) as object | null) ?? {}
+}

@@ -1,0 +1,40 @@
+import { run } from './commands/run.ts'
+import { serve } from './commands/serve.ts'
+import { start } from './commands/start.ts'
+import { lab } from './commands/lab.ts'
+import { version } from './commands/version.ts'
+import { UsageError } from './arguments.ts'
+
+const USAGE = `podhop: an offline lab for Kubernetes networking
+
+  podhop start [--web] [--port P]                    the app
+  podhop serve [--port P] [--cluster F] [-f M]…      the app for browsers
+  podhop run [--cluster F] [--lab ID] [-f M]… [-c COMMANDS | SCRIPT]
+                                                     a fresh cluster in virtual time: apply, settle, run, print
+  podhop lab list|lint|test|new [ID]…                labs, for trainers and QA
+  podhop version
+`
+
+const commands: Record<string, (args: string[]) => Promise<number> | number> = { start, serve, run, lab, version }
+
+async function main(): Promise<number> {
+  const [name, ...args] = process.argv.slice(2)
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(USAGE)
+    return name === undefined ? 2 : 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command) throw new UsageError(`unknown command "${name}"`)
+  return command(args)
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: unknown) => {
+    const usage = error instanceof UsageError
+    process.stderr.write(`podhop: ${(error as Error).message}\n${usage ? "See 'podhop help'.\n" : ''}`)
+    process.exitCode = usage ? 2 : 1
+  },
+)

@@ -1,0 +1,171 @@
+import { mkdirSync } from 'node:fs'
+import { diff } from '../bridge/patch.ts'
+import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
+import type { AppView, ViewModel } from '../bridge/view.ts'
+import { explanation } from './explanations.ts'
+import { readLabs, type FoundLab } from './labs.ts'
+import { ProgressStore } from './progress.ts'
+import { Session } from './session/session.ts'
+import { inspect } from './view/inspect.ts'
+import { buildView } from './view/view.ts'
+
+export interface AppOptions {
+  /** The student's data: progress and sessions. */
+  dataFolder: string
+  labsFolder: string
+  explanationsFolder: string
+  version: string
+  /** Fingerprint of the code: a session made by other code is not continued. */
+  build: string
+  host: AppView['host']
+  test: boolean
+  freeCluster?: object
+}
+
+/** The window hears of a change within this time, in ms. */
+const FLUSH = 40
+
+/** The app behind the window, whatever carries the bridge. Several windows may look at one session. */
+export class App {
+  readonly session: Session
+  readonly labs: readonly FoundLab[]
+  readonly #progress: ProgressStore
+  readonly #options: AppOptions
+  readonly #windows = new Set<Transport>()
+  #view: ViewModel | undefined
+  #version = 0
+  #timer: NodeJS.Timeout | undefined
+  /** Output since the last turn: many small writes of a program become one message. */
+  #output = new Map<string, string>()
+
+  constructor(options: AppOptions) {
+    this.#options = options
+    mkdirSync(options.dataFolder, { recursive: true })
+    this.labs = readLabs(options.labsFolder)
+    this.#progress = new ProgressStore(options.dataFolder)
+    this.session = new Session(
+      { folder: options.dataFolder, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}) },
+      {
+        changed: () => this.#changed(),
+        terminalOutput: (id, text) => {
+          if (this.#output.size === 0) setImmediate(() => this.#sendOutput())
+          this.#output.set(id, (this.#output.get(id) ?? '') + text)
+        },
+        terminalClosed: (id) => {
+          this.#sendOutput()
+          this.#event('terminal.closed', { id })
+        },
+        notice: (level, text) => this.#event('notice', { level, text }),
+      },
+    )
+  }
+
+  /** Opens what was open when Podhop ended. */
+  async start(): Promise<void> {
+    const last = this.#progress.open
+    const usable = this.labs.some((l) => l.id === last && 'lab' in l)
+    await this.session.open(usable ? last : null)
+    if (this.#progress.trouble) this.#event('notice', { level: 'warning', text: this.#progress.trouble })
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.session.close()
+    this.#progress.flush()
+  }
+
+  connect(window: Transport): void {
+    this.#windows.add(window)
+    window.onClose(() => this.#windows.delete(window))
+    window.onMessage((raw) => void this.#receive(window, raw))
+  }
+
+  async #receive(window: Transport, raw: unknown): Promise<void> {
+    const message = requestMessage.safeParse(raw)
+    if (!message.success) return
+    const { id, name, argument } = message.data
+    try {
+      if (!Object.hasOwn(requestSchemas, name)) throw new Error(`Unknown request "${name}".`)
+      const parsed = requestSchemas[name as RequestName].safeParse(argument)
+      if (!parsed.success) throw new Error(`${name}: ${parsed.error.issues.map((i) => `${i.path.join('.') || 'argument'}: ${i.message}`).join('; ')}`)
+      const result = await this.#answer(name as RequestName, parsed.data as never)
+      window.send({ type: 'result', id, result })
+    } catch (error) {
+      window.send({ type: 'failure', id, error: (error as Error).message })
+    }
+  }
+
+  async #answer<N extends RequestName>(name: N, argument: RequestArgument<N>): Promise<RequestResults[N]> {
+    const handlers: { [K in RequestName]: (a: RequestArgument<K>) => RequestResults[K] | Promise<RequestResults[K]> } = {
+      'session.open': () => {
+        this.#flush()
+        return { version: this.#version, view: this.#view! }
+      },
+      'lab.start': async ({ id }) => (await this.session.open(id), null),
+      'lab.leave': async () => (await this.session.open(null), null),
+      'lab.reset': async ({ progress }) => (await this.session.reset(progress), null),
+      'lab.hint': ({ check }) => (this.session.input({ kind: 'hint', check }), null),
+      'lab.answer': ({ check, answer }) => (this.session.input({ kind: 'answer', check, answer }), null),
+      'terminal.open': ({ columns, rows }) => ({ id: this.session.openTerminal(columns, rows) }),
+      'terminal.attach': ({ id }) => {
+        this.#sendOutput()
+        return { text: this.session.scrollback(id) }
+      },
+      'terminal.input': ({ id, data }) => (this.session.input({ kind: 'terminal-input', id, data }), null),
+      'terminal.resize': ({ id, columns, rows }) => {
+        const size = this.session.terminalSize(id)
+        if (size.columns !== columns || size.rows !== rows) this.session.input({ kind: 'terminal-resize', id, columns, rows })
+        return null
+      },
+      'terminal.close': ({ id }) => (this.session.input({ kind: 'terminal-close', id }), null),
+      'clock.pause': ({ paused }) => {
+        if (paused) this.session.driver?.pause()
+        else this.session.driver?.resume()
+        this.#changed()
+        return null
+      },
+      'clock.speed': ({ speed }) => {
+        this.session.driver?.setSpeed(speed)
+        this.#changed()
+        return null
+      },
+      'clock.step': ({ ms }) => (this.session.driver?.advance(ms), null),
+      'journey.get': ({ id }) => this.session.cluster?.journeys.get(id) ?? null,
+      'topology.inspect': ({ kind, id }) => (this.session.cluster ? inspect(this.session.cluster, kind, id) : null),
+      'explanation.get': ({ id }) => explanation(this.#options.explanationsFolder, id),
+    }
+    return handlers[name](argument)
+  }
+
+  #changed(): void {
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH)
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const { version, host, test } = this.#options
+    const view = buildView(this.session, this.labs, this.#progress, { version, host, ...(test ? { test } : {}) })
+    // the window counts the time on by itself: a tick alone is no change
+    const patches = this.#view ? diff(settled(this.#view), settled(view)) : []
+    if (this.#view && patches.length === 0) return
+    if (patches.length > 0) patches.push({ path: ['cluster', 'clock'], value: view.cluster.clock })
+    this.#view = view
+    this.#version++
+    if (patches.length > 0) this.#event('view.patch', { version: this.#version, patches })
+  }
+
+  #sendOutput(): void {
+    for (const [id, data] of this.#output) this.#event('terminal.output', { id, data })
+    this.#output.clear()
+  }
+
+  #event<N extends EventName>(name: N, payload: Events[N]): void {
+    const message: Message = { type: 'event', name, payload }
+    for (const window of this.#windows) window.send(message)
+  }
+}
+
+function settled(view: ViewModel): ViewModel {
+  return { ...view, cluster: { ...view.cluster, clock: { ...view.cluster.clock, now: 0 } } }
+}

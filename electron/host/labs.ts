@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, statSync, type Dirent } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { LIMITS, loadLab } from '../lab/load.ts'
+import type { Lab, LabProblem } from '../lab/model.ts'
+
+/** A folder of labs/ as it was found: a lab, or what is wrong with it. */
+export type FoundLab = { id: string; fingerprint: string } & ({ lab: Lab } | { problems: LabProblem[] })
+
+/** Reads every lab folder below `folder`, in the order of their names. */
+export function readLabs(folder: string): FoundLab[] {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(folder, { withFileTypes: true })
+  } catch {
+    return []
+  }
+  return entries.filter((e) => e.isDirectory() && !e.name.startsWith('.')).map((e) => readLab(join(folder, e.name), e.name)).sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+export function readLab(folder: string, id: string): FoundLab {
+  const hash = createHash('sha256')
+  try {
+    const files = readFiles(folder)
+    for (const [name, text] of files) hash.update(`${name}\0${text}\0`)
+    return { id, fingerprint: hash.digest('hex').slice(0, 16), ...loadLab(id, files) }
+  } catch (error) {
+    return { id, fingerprint: '', problems: [{ file: id, line: 1, column: 1, message: (error as Error).message }] }
+  }
+}
+
+function readFiles(folder: string): Map<string, string> {
+  const files = new Map<string, string>()
+  let total = 0
+  const walk = (directory: string): void => {
+    for (const entry of readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = join(directory, entry.name)
+      const name = relative(folder, path).split(sep).join('/')
+      if (entry.name.startsWith('.')) continue
+      if (entry.isDirectory()) walk(path)
+      // links could lead out of the folder
+      else if (!entry.isFile()) throw new Error(`${name}: expected a plain file`)
+      else {
+        const { size } = statSync(path)
+        total += size
+        if (size > LIMITS.bytesPerFile || total > LIMITS.bytesPerLab || files.size >= LIMITS.files) throw new Error(`${name}: the lab is larger than allowed`)
+        files.set(name, readFileSync(path, 'utf8'))
+      }
+    }
+  }
+  walk(folder)
+  return files
+}

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Where things are, in a checkout and in an installed app alike: the folder that holds package.json. */
+export function appFolder(start = dirname(fileURLToPath(import.meta.url))): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json')) && existsSync(join(folder, 'labs'))) return folder
+    if (dirname(folder) === folder) throw new Error(`Podhop's own folder was not found above ${start}.`)
+  }
+}
+
+export function appVersion(folder: string): string {
+  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version
+}
+
+/** Changes whenever the built code does. */
+export function buildFingerprint(): string {
+  const file = fileURLToPath(import.meta.url)
+  const { mtimeMs, size } = statSync(file)
+  return createHash('sha256').update(`${file}\0${mtimeMs}\0${size}`).digest('hex').slice(0, 16)
+}
+
+/** PODHOP_HOME, or the platform's own place for a user's data. */
+export function dataFolder(): string {
+  const { env, platform } = process
+  if (env['PODHOP_HOME']) return env['PODHOP_HOME']
+  if (platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local'), 'Podhop')
+  if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Podhop')
+  return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'podhop')
+}

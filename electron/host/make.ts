@@ -1,0 +1,28 @@
+import { join } from 'node:path'
+import { App } from './app.ts'
+import { appFolder, appVersion, buildFingerprint, dataFolder } from './layout.ts'
+
+export interface MakeOptions {
+  host: 'electron' | 'web'
+  test: boolean
+  dataFolder?: string
+  freeCluster?: object
+  /** Manifests applied to the free cluster. */
+  manifests?: readonly string[]
+}
+
+/** The app with this checkout's, or this installation's, labs and pages. */
+export function makeApp(options: MakeOptions): App {
+  const folder = appFolder()
+  return new App({
+    dataFolder: options.dataFolder ?? dataFolder(),
+    labsFolder: join(folder, 'labs'),
+    explanationsFolder: join(folder, 'assets', 'explanations'),
+    version: appVersion(folder),
+    build: buildFingerprint(),
+    host: options.host,
+    test: options.test,
+    ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}),
+    ...(options.manifests ? { manifests: options.manifests } : {}),
+  })
+}

@@ -1,0 +1,78 @@
+import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { LabProgress } from '../lab/run.ts'
+import { writeAtomically } from './session/log.ts'
+
+const labProgress = z.object({
+  passed: z.record(z.string(), z.number()),
+  answers: z.record(z.string(), z.string()),
+  hints: z.record(z.string(), z.number()),
+  variables: z.record(z.string(), z.string()),
+})
+const schema = z.object({
+  version: z.literal(1),
+  /** The lab that was open; null: none. */
+  open: z.string().nullable(),
+  labs: z.record(z.string(), z.object({ stepsPassed: z.number(), finished: z.boolean(), progress: labProgress })),
+})
+export type ProgressFile = z.infer<typeof schema>
+
+/** How long a change may wait before it is on disk, in ms. */
+const DELAY = 500
+
+/** What a student has done in all labs; written atomically. A file that cannot be read is put aside, not lost. */
+export class ProgressStore {
+  readonly #path: string
+  #data: ProgressFile
+  #timer: NodeJS.Timeout | undefined
+  /** Words for the person at the window when the file was unreadable. */
+  readonly trouble: string | undefined
+
+  constructor(folder: string) {
+    this.#path = join(folder, 'progress.json')
+    this.#data = { version: 1, open: null, labs: {} }
+    if (!existsSync(this.#path)) return
+    try {
+      this.#data = schema.parse(JSON.parse(readFileSync(this.#path, 'utf8')))
+    } catch {
+      const aside = `${this.#path}.unreadable`
+      renameSync(this.#path, aside)
+      this.trouble = `The progress file could not be read. It is kept as ${aside}; Podhop begins with empty progress.`
+    }
+  }
+
+  get open(): string | null {
+    return this.#data.open
+  }
+
+  lab(id: string): ProgressFile['labs'][string] | undefined {
+    return this.#data.labs[id]
+  }
+
+  setOpen(id: string | null): void {
+    this.#data = { ...this.#data, open: id }
+    this.#later()
+  }
+
+  setLab(id: string, stepsPassed: number, finished: boolean, progress: LabProgress): void {
+    this.#data = { ...this.#data, labs: { ...this.#data.labs, [id]: { stepsPassed, finished, progress } } }
+    this.#later()
+  }
+
+  forget(id: string): void {
+    const { [id]: _gone, ...labs } = this.#data.labs
+    this.#data = { ...this.#data, labs }
+    this.#later()
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    writeAtomically(this.#path, JSON.stringify(this.#data, null, 2) + '\n')
+  }
+
+  #later(): void {
+    this.#timer ??= setTimeout(() => this.flush(), DELAY)
+  }
+}

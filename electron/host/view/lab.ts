@@ -1,0 +1,63 @@
+import type { CheckView, LabCard, LabView, StepView } from '../../bridge/view.ts'
+import { formatProblem, type Check, type LabDefinition } from '../../lab/model.ts'
+import type { LabRun } from '../../lab/run.ts'
+import type { FoundLab } from '../labs.ts'
+import type { ProgressStore } from '../progress.ts'
+
+export function catalogView(labs: readonly FoundLab[], progress: ProgressStore): Record<string, LabCard> {
+  return Object.fromEntries(labs.map((found) => [found.id, 'lab' in found ? card(found.lab.definition, progress) : brokenCard(found)]))
+}
+
+function card(lab: LabDefinition, progress: ProgressStore): LabCard {
+  const kept = progress.lab(lab.id)
+  return {
+    id: lab.id,
+    title: lab.title,
+    summary: lab.summary,
+    track: lab.track,
+    level: lab.level,
+    minutes: lab.minutes,
+    steps: lab.steps.length,
+    passed: kept?.stepsPassed ?? 0,
+    state: kept?.finished ? 'finished' : kept ? 'started' : 'new',
+  }
+}
+
+function brokenCard(found: FoundLab & { problems: unknown }): LabCard {
+  const problems = 'problems' in found ? found.problems : []
+  return {
+    id: found.id, title: found.id, summary: '', track: 'Labs with mistakes', level: 'beginner', minutes: 0, steps: 0, passed: 0, state: 'new',
+    error: problems.slice(0, 5).map(formatProblem).join('\n'),
+  }
+}
+
+export function labView(run: LabRun): LabView {
+  const { definition, files } = run.lab
+  const active = run.active
+  const steps: Record<string, StepView> = {}
+  run.steps.forEach((step, index) => {
+    const number = index + 1
+    steps[number] = {
+      number,
+      title: step.title,
+      text: files.get(step.text) ?? '',
+      state: number < active ? 'passed' : number === active ? 'active' : 'todo',
+      checks: Object.fromEntries(step.checks.map((check) => [check.id, checkView(run, check)])),
+    }
+  })
+  return { id: definition.id, title: definition.title, track: definition.track, steps, active, finished: run.finished, finish: run.finished ? definition.finish : null }
+}
+
+function checkView(run: LabRun, check: Check): CheckView {
+  const hints = run.hintsTaken(check)
+  return {
+    id: check.id,
+    title: check.title,
+    kind: check.kind,
+    state: run.state(check).state,
+    found: run.failText(check),
+    hints,
+    hintsLeft: check.hints.length - hints.length,
+    ...(check.kind === 'quiz' ? { quiz: { question: check.question, choices: check.choices ?? null, answered: run.progress.answers[check.id] ?? null } } : {}),
+  }
+}

@@ -1,0 +1,41 @@
+import type { AppView, TerminalView, ViewModel } from '../../bridge/view.ts'
+import { portForwards } from '../../lab/checks/simple.ts'
+import type { FoundLab } from '../labs.ts'
+import type { ProgressStore } from '../progress.ts'
+import type { Session } from '../session/session.ts'
+import { journeyViews } from './journeys.ts'
+import { catalogView, labView } from './lab.ts'
+import { topologyView } from './topology.ts'
+
+const NOTHING = { outside: {}, nodes: {}, pods: {}, services: {}, links: {} }
+
+/** The whole view model of this moment. */
+export function buildView(session: Session, labs: readonly FoundLab[], progress: ProgressStore, app: Omit<AppView, 'busy'>): ViewModel {
+  const { cluster, driver } = session
+  return {
+    app: { ...app, busy: session.busy },
+    cluster: {
+      name: 'podhop',
+      kubernetesVersion: cluster?.client.serverVersion().gitVersion ?? '',
+      cni: cluster?.config.cni ?? '',
+      proxyMode: cluster?.config.proxyMode ?? '',
+      nodes: cluster?.nodes.size ?? 0,
+      faults: [],
+      clock: { now: cluster?.clock.now ?? 0, epoch: cluster?.clock.epoch ?? 0, paused: driver?.paused ?? true, speed: driver?.speed ?? 1 },
+    },
+    topology: cluster && !session.busy ? topologyView(cluster) : NOTHING,
+    lab: session.run && !session.busy ? labView(session.run) : null,
+    catalog: catalogView(labs, progress),
+    terminals: terminalViews(session),
+    journeys: cluster ? journeyViews(cluster) : {},
+    portForwards: cluster
+      ? Object.fromEntries(
+          portForwards({ cluster }).map((f) => [String(f.localPort), { id: String(f.localPort), localPort: f.localPort, target: f.target, real: session.realPorts.includes(f.localPort) }]),
+        )
+      : {},
+  }
+}
+
+function terminalViews(session: Session): Record<string, TerminalView> {
+  return Object.fromEntries(session.terminalIds.map((id) => [id, { id, title: `Terminal ${id.slice(1)}`, kind: 'lab' as const, ...session.terminalSize(id) }]))
+}
