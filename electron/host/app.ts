@@ -20,6 +20,7 @@ export interface AppOptions {
   host: AppView['host']
   test: boolean
   freeCluster?: object
+  manifests?: readonly string[]
 }
 
 /** The window hears of a change within this time, in ms. */
@@ -44,7 +45,7 @@ export class App {
     this.labs = readLabs(options.labsFolder)
     this.#progress = new ProgressStore(options.dataFolder)
     this.session = new Session(
-      { folder: options.dataFolder, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}) },
+      { folder: options.dataFolder, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [] },
       {
         changed: () => this.#changed(),
         terminalOutput: (id, text) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,9 +18,15 @@ export function appVersion(folder: string): string {
 
 /** Changes whenever the built code does. */
 export function buildFingerprint(): string {
-  const file = fileURLToPath(import.meta.url)
-  const { mtimeMs, size } = statSync(file)
-  return createHash('sha256').update(`${file}\0${mtimeMs}\0${size}`).digest('hex').slice(0, 16)
+  const hash = createHash('sha256')
+  const walk = (folder: string): void => {
+    for (const entry of readdirSync(folder, { withFileTypes: true }).sort((x, y) => (x.name < y.name ? -1 : 1))) {
+      if (entry.isDirectory()) walk(join(folder, entry.name))
+      else if (entry.name.endsWith('.js')) hash.update(readFileSync(join(folder, entry.name)))
+    }
+  }
+  walk(dirname(fileURLToPath(import.meta.url)))
+  return hash.digest('hex').slice(0, 16)
 }
 
 /** PODHOP_HOME, or the platform's own place for a user's data. */

@@ -3,26 +3,35 @@ import { registerPrograms } from '../shell/index.ts'
 import type { Lab, Step } from './model.ts'
 import { runScript, startScript } from './script.ts'
 
-/** A cluster with everything that a student finds on it: the one way in which the app, `run` and tests make one. */
-export function bearCluster(config: ClusterConfig): Cluster {
+/**
+ * A cluster with everything that a student finds on it, and with these manifests applied: the one way in which the
+ * app, `run` and tests make one.
+ */
+export function bearCluster(config: ClusterConfig, manifests: readonly string[] = []): Cluster {
   const cluster = createCluster(config)
   registerPrograms(cluster)
   cluster.settle()
+  applyManifests(cluster, manifests)
   return cluster
+}
+
+/** Through kubectl, as a person would: what it refuses is refused with its words. Settles afterwards. */
+export function applyManifests(cluster: Cluster, manifests: readonly string[]): void {
+  for (const manifest of manifests) {
+    const result = runScript(cluster, 'kubectl apply -f -', { stdin: manifest })
+    if (result.code !== 0) throw new Error(result.stderr.trim())
+  }
+  if (manifests.length > 0) cluster.settle()
 }
 
 /** The cluster of a lab, with its files in the student's home and its setup applied. */
 export function bearLabCluster(lab: Lab): Cluster {
-  const cluster = bearCluster(parseClusterConfig(lab.definition.cluster, 'cluster'))
-  for (const name of lab.definition.files) {
-    cluster.laptop.fs.writeFile(`/home/student/${name.split('/').at(-1)}`, lab.files.get(name) ?? '')
+  const { definition, files } = lab
+  const manifests = definition.setup.map((name) => files.get(name) ?? '')
+  const cluster = bearCluster(parseClusterConfig(definition.cluster, 'cluster'), manifests)
+  for (const name of definition.files) {
+    cluster.laptop.fs.writeFile(`/home/student/${name.split('/').at(-1)}`, files.get(name) ?? '')
   }
-  for (const name of lab.definition.setup) {
-    const result = runScript(cluster, 'kubectl apply -f -', { stdin: lab.files.get(name) ?? '' })
-    // through kubectl, as a trainer would: a manifest that it refuses is the lab's mistake
-    if (result.code !== 0) throw new Error(`${lab.definition.id}/${name}: ${result.stderr.trim()}`)
-  }
-  cluster.settle()
   return cluster
 }
 

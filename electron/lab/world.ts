@@ -45,7 +45,7 @@ export class World {
   #outside = new Map<number, TcpConnection>()
 
   /** With `progress` what passed before stays passed on a new cluster. */
-  constructor(source: { lab: Lab; progress?: LabProgress } | { config: ClusterConfig }, listener: WorldListener) {
+  constructor(source: { lab: Lab; progress?: LabProgress } | { config: ClusterConfig; manifests: readonly string[] }, listener: WorldListener) {
     this.#listener = listener
     if ('lab' in source) {
       this.cluster = bearLabCluster(source.lab)
@@ -53,7 +53,7 @@ export class World {
       const progress = source.progress ?? newProgress()
       this.run = new LabRun(source.lab, this.cluster, progress, (step) => beginStep(this.cluster, source.lab, step))
     } else {
-      this.cluster = bearCluster(source.config)
+      this.cluster = bearCluster(source.config, source.manifests)
       this.cluster.ports = this.#hostPorts()
       this.run = null
     }

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { parseClusterConfig } from '../../engine/cluster.ts'
+import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import { appFolder } from '../../host/layout.ts'
 import { readLab } from '../../host/labs.ts'
 import { formatProblem } from '../../lab/model.ts'
 import { runScript } from '../../lab/script.ts'
-import { bearCluster, bearLabCluster } from '../../lab/start.ts'
+import { applyManifests, bearCluster, bearLabCluster } from '../../lab/start.ts'
 import { parse, UsageError } from '../arguments.ts'
 import { readText } from './serve.ts'
 
@@ -19,22 +19,18 @@ export function run(args: string[]): number {
   if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`)
   if (values.cluster !== undefined && values.lab !== undefined) throw new UsageError('expected either --cluster or --lab, not both: a lab brings its own cluster')
   const script = values.command ?? (positionals[0] === undefined ? '' : readText(positionals[0]))
-  const cluster = values.lab === undefined
-    ? bearCluster(parseClusterConfig(values.cluster === undefined ? {} : readText(values.cluster), values.cluster))
-    : labCluster(values.lab)
-  for (const name of values.file ?? []) {
-    const applied = runScript(cluster, 'kubectl apply -f -', { stdin: readText(name) })
-    process.stderr.write(applied.stderr)
-    if (applied.code !== 0) return applied.code
-  }
-  cluster.settle()
+  const manifests = (values.file ?? []).map(readText)
+  const config = parseClusterConfig(values.cluster === undefined ? {} : readText(values.cluster), values.cluster)
+  const cluster = values.lab === undefined ? bearCluster(config, manifests) : labCluster(values.lab, manifests)
   const result = runScript(cluster, script, { onOutput: (descriptor, bytes) => void (descriptor === 1 ? process.stdout : process.stderr).write(bytes.slice()) })
   process.stderr.write(result.stderr)
   return result.code
 }
 
-function labCluster(id: string): ReturnType<typeof bearCluster> {
+function labCluster(id: string, manifests: readonly string[]): Cluster {
   const found = readLab(join(appFolder(), 'labs', id), id)
   if ('problems' in found) throw new UsageError(found.problems.map(formatProblem).join('\n'))
-  return bearLabCluster(found.lab)
+  const cluster = bearLabCluster(found.lab)
+  applyManifests(cluster, manifests)
+  return cluster
 }

@@ -18,6 +18,7 @@ export interface SessionOptions {
   progress: ProgressStore
   /** The cluster without a lab, as a cluster file says it; and manifests for it. */
   freeCluster?: object
+  manifests: readonly string[]
 }
 
 export interface SessionEvents {
@@ -139,10 +140,10 @@ export class Session {
     this.#options.progress.setOpen(labId)
     await this.#work(labId === null ? 'Starting the cluster' : 'Preparing the lab', null)
     const config = parseClusterConfig(this.#options.freeCluster ?? {}, 'cluster')
-    const header = { app: this.#options.build, world: found?.fingerprint ?? createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16) }
+    const header = { app: this.#options.build, world: found?.fingerprint ?? createHash('sha256').update(JSON.stringify([config, this.#options.manifests])).digest('hex').slice(0, 16) }
     const path = join(this.#options.folder, 'sessions', `${labId ?? 'free'}.jsonl`)
     const make = (progress?: LabProgress): World =>
-      new World(found && 'lab' in found ? { lab: found.lab, ...(progress ? { progress: structuredClone(progress) } : {}) } : { config }, this.#listener())
+      new World(found && 'lab' in found ? { lab: found.lab, ...(progress ? { progress: structuredClone(progress) } : {}) } : { config, manifests: this.#options.manifests }, this.#listener())
     const resumed = anew ? undefined : SessionLog.resume(path, header)
     if (resumed && (await this.#replay(make(resumed.header.progress), resumed.entries))) this.#log = resumed.log
     else {
