@@ -1,0 +1,4 @@
+import { connectToHost } from './connection/transport.ts'
+import { start } from './start.ts'
+
+start(connectToHost)

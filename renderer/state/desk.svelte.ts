@@ -1,0 +1,41 @@
+import { session } from './session.svelte.ts'
+
+/** What lies open on the desk: drawer, selection, journey, terminal. Nothing of it outlives a reload. */
+
+export interface Thing {
+  kind: 'node' | 'pod' | 'service' | 'outside'
+  id: string
+}
+
+class Desk {
+  drawer: 'inspector' | 'journeys' | null = $state(null)
+  selected: Thing | null = $state.raw(null)
+  /** The journey that is open, and its current hop (-1 before the first). */
+  journey: number | null = $state(null)
+  terminal: string | null = $state(null)
+  help = $state(false)
+  /** Looking at the cluster with no lab open. */
+  free = $state(false)
+
+  /** Opens the inspector on it. */
+  inspect(thing: Thing): void {
+    this.selected = thing
+    this.drawer = 'inspector'
+  }
+
+  openJourney(id: number | null): void {
+    this.journey = id
+    this.drawer = 'journeys'
+  }
+
+  /** Types into the active lab terminal, as a person would. */
+  type(text: string): void {
+    const terminals = session.view?.terminals ?? {}
+    const id = this.terminal && terminals[this.terminal]?.kind === 'lab' ? this.terminal : Object.values(terminals).find((t) => t.kind === 'lab')?.id
+    if (!id) return session.notify('error', 'No lab terminal is open. Open one with the + beside the terminal tabs, then run the command again.')
+    this.terminal = id
+    session.tell('terminal.input', { id, data: text })
+  }
+}
+
+export const desk = new Desk()

@@ -1,0 +1,46 @@
+import type { NodeView, PodView, ServiceView } from '../../electron/bridge/view.ts'
+
+/** How a Pod stands: a state for colour and shape, and the sign that goes with it. */
+export type Standing = 'ready' | 'pending' | 'failing' | 'done' | 'going'
+
+const FAILED = /Err|Error|BackOff|Failed|OOMKilled|Evicted|Unknown|Invalid|NeverPull|Unschedulable/
+
+export function standing(pod: PodView): Standing {
+  if (pod.terminating) return 'going'
+  if (FAILED.test(pod.status)) return 'failing'
+  if (pod.status === 'Completed' || pod.status === 'Succeeded') return 'done'
+  return pod.ready ? 'ready' : 'pending'
+}
+
+export const SIGN: Record<Standing, string> = { ready: '●', pending: '◐', failing: '✕', done: '✓', going: '◌' }
+
+export function readiness(pod: PodView): string {
+  const containers = Object.values(pod.containers)
+  return `${containers.filter((c) => c.ready).length}/${containers.length}`
+}
+
+/** A Pod on the node's own network namespace: it has an address but no veth pair. */
+export function onHostNetwork(pod: PodView): boolean {
+  return pod.ip !== null && pod.hostInterface === null
+}
+
+export function nodeState(node: NodeView): string {
+  return node.ready ? 'Ready' : 'NotReady'
+}
+
+/** "80/TCP", "8080:31214/TCP", as kubectl prints a Service's ports. */
+export function servicePorts(service: ServiceView): string {
+  return service.ports.map((p) => `${p.port}${p.nodePort ? `:${p.nodePort}` : ''}/${p.protocol}`).join(',')
+}
+
+export function serviceAddress(service: ServiceView): string {
+  return service.clusterIP === 'None' || service.clusterIP === '' ? 'headless' : service.clusterIP
+}
+
+/** "3 endpoints", and how many of them are ready when not all are. */
+export function endpointCount(service: ServiceView): string {
+  const all = service.endpoints.length
+  const ready = service.endpoints.filter((e) => e.ready).length
+  const noun = all === 1 ? 'endpoint' : 'endpoints'
+  return ready === all ? `${all} ${noun}` : `${ready} of ${all} ${noun} ready`
+}
