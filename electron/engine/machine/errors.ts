@@ -30,6 +30,7 @@ export const ERROR_TEXTS = {
   ENOTEMPTY: 'Directory not empty',
   ELOOP: 'Too many levels of symbolic links',
   EMSGSIZE: 'Message too long',
+  ENOPROTOOPT: 'Protocol not available',
   EPROTONOSUPPORT: 'Protocol not supported',
   EAFNOSUPPORT: 'Address family not supported by protocol',
   EADDRINUSE: 'Address already in use',

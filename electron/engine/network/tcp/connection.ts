@@ -1,0 +1,392 @@
+import type { Clock, Timer } from '../../clock.ts'
+import { SystemError } from '../../machine/errors.ts'
+import type { Journey } from '../../journey/types.ts'
+import type { Ip, IpPacket, SocketOwner, TcpConnection, TcpFlags, TcpHandlers, TcpSegment, TcpState } from '../types.ts'
+import { ReassemblyQueue, SendBuffer } from './buffers.ts'
+import { RetransmissionTimer } from './retransmit.ts'
+import { add, distance } from './sequence.ts'
+
+/** What a connection needs of its stack. */
+export interface ConnectionHost {
+  readonly clock: Clock
+  transmit(connection: Connection, segment: TcpSegment): void
+  /** The largest segment that the route to the other end takes. */
+  segmentSize(connection: Connection): number
+  established(connection: Connection): void
+  removed(connection: Connection): void
+  concluded(connection: Connection, verdict: 'refused' | 'timeout', reason: string): void
+}
+
+/** Linux: tcp_syn_retries, tcp_synack_retries, tcp_retries2 (Documentation/networking/ip-sysctl.rst). */
+const SYN_RETRIES = 6
+const SYNACK_RETRIES = 5
+const DATA_RETRIES = 15
+/** TCP_TIMEWAIT_LEN */
+const TIME_WAIT = 60_000
+const SEND_BUFFER = 65_536
+const DEFAULT_MSS = 536
+const NOTHING = new Uint8Array(0)
+
+export interface ConnectionOptions {
+  localAddress: Ip
+  localPort: number
+  remoteAddress: Ip
+  remotePort: number
+  initialSequence: number
+  owner?: SocketOwner
+  /** True for the end that sent the first SYN. */
+  active: boolean
+}
+
+/** One end of a TCP connection (RFC 9293), without options other than MSS. */
+export class Connection implements TcpConnection {
+  state: TcpState = 'CLOSED'
+  handlers: TcpHandlers = {}
+  journey: Journey | undefined
+  readonly localAddress: Ip
+  readonly localPort: number
+  readonly remoteAddress: Ip
+  readonly remotePort: number
+  readonly owner: SocketOwner | undefined
+  readonly active: boolean
+  /** What the namespace's path gave for it last; a smaller one is learned from "fragmentation needed". */
+  mss = DEFAULT_MSS
+  readonly #host: ConnectionHost
+  readonly #queue = new SendBuffer()
+  readonly #early = new ReassemblyQueue()
+  readonly #timer: RetransmissionTimer
+  #timeWait: Timer | undefined
+  #events: (() => void)[] = []
+  #dispatching: Timer | undefined
+  readonly #iss: number
+  #sendUnacknowledged: number
+  #sendNext: number
+  #sendWindow = DEFAULT_MSS
+  #receiveNext = 0
+  /** After a loss: where sending stood then; until it is acknowledged every partial ACK resends (RFC 6582). */
+  #recover: number | undefined
+  #duplicates = 0
+  #finQueued = false
+  #finSequence: number | undefined
+  #drained = true
+
+  constructor(host: ConnectionHost, options: ConnectionOptions) {
+    this.#host = host
+    this.localAddress = options.localAddress
+    this.localPort = options.localPort
+    this.remoteAddress = options.remoteAddress
+    this.remotePort = options.remotePort
+    this.owner = options.owner
+    this.active = options.active
+    this.#iss = options.initialSequence >>> 0
+    this.#sendUnacknowledged = this.#iss
+    this.#sendNext = this.#iss
+    this.#timer = new RetransmissionTimer(host.clock, () => this.#expired())
+  }
+
+  get unsent(): number {
+    return this.#queue.length
+  }
+
+  /** Active open. */
+  open(): void {
+    this.state = 'SYN-SENT'
+    this.mss = this.#host.segmentSize(this)
+    this.#sendSyn()
+  }
+
+  /** Passive open, for a SYN that a listener got. */
+  accept(syn: TcpSegment): void {
+    this.state = 'SYN-RECV'
+    this.mss = Math.min(this.#host.segmentSize(this), syn.mss ?? DEFAULT_MSS)
+    this.#receiveNext = add(syn.sequence, 1)
+    this.#sendWindow = syn.window
+    this.#sendSyn()
+  }
+
+  send(data: Uint8Array): void {
+    if (this.#finQueued || this.state === 'CLOSED' || this.state === 'TIME-WAIT') throw new SystemError('EPIPE')
+    this.#queue.push(data)
+    if (this.#queue.length >= SEND_BUFFER) this.#drained = false
+    this.#push()
+  }
+
+  end(): void {
+    if (this.#finQueued || this.state === 'CLOSED') return
+    this.#finQueued = true
+    this.#push()
+  }
+
+  abort(): void {
+    if (this.state === 'CLOSED') return
+    const synchronised = this.state !== 'SYN-SENT' && this.state !== 'TIME-WAIT'
+    const sequence = this.#sendNext
+    this.#finish(undefined)
+    if (synchronised) this.#host.transmit(this, this.#segment({ rst: true, ack: true }, sequence, NOTHING))
+  }
+
+  /** Over because of the network: an ICMP error, no route. */
+  fail(error: SystemError): void {
+    if (this.state !== 'CLOSED') this.#finish(error)
+  }
+
+  /** Path MTU discovery (RFC 1191): send again what was too big. */
+  shrink(mss: number): void {
+    if (mss >= this.mss || mss < 1) return
+    this.mss = mss
+    if (this.#sendUnacknowledged !== this.#sendNext && this.state !== 'SYN-SENT') this.#lost()
+  }
+
+  receive(packet: IpPacket): void {
+    const segment = packet.payload as TcpSegment
+    if (this.state === 'SYN-SENT') return this.#receiveSynSent(segment)
+    if (this.state === 'CLOSED') return
+    const { flags } = segment
+    const ahead = distance(segment.sequence, this.#receiveNext)
+    const length = segment.data.length + (flags.fin ? 1 : 0)
+    if (flags.syn) {
+      // Again the SYN that this end has answered, or somebody else's idea of this connection (RFC 5961).
+      if (this.state === 'SYN-RECV' && ahead === -1) this.#sendSyn()
+      else this.#acknowledge()
+      return
+    }
+    if (ahead >= 65_536 || (ahead < 0 && ahead + length <= 0 && length > 0) || (ahead < 0 && length === 0 && !flags.ack)) {
+      if (!flags.rst) this.#acknowledge()
+      return
+    }
+    if (flags.rst) {
+      if (ahead === 0) this.#wasReset()
+      else if (ahead > 0) this.#acknowledge()
+      return
+    }
+    if (!flags.ack || !this.#receiveAck(segment)) return
+    if (length > 0) this.#receiveData(segment)
+    this.#push()
+  }
+
+  #receiveSynSent(segment: TcpSegment): void {
+    const { flags } = segment
+    const acceptable = flags.ack && segment.acknowledgement === this.#sendNext
+    if (flags.ack && !acceptable) {
+      if (!flags.rst) this.#host.transmit(this, this.#segment({ rst: true }, segment.acknowledgement, NOTHING))
+      return
+    }
+    if (flags.rst) {
+      if (!acceptable) return
+      this.#host.concluded(this, 'refused', 'refused-no-listener')
+      return this.#finish(new SystemError('ECONNREFUSED'))
+    }
+    if (!flags.syn) return
+    this.#receiveNext = add(segment.sequence, 1)
+    this.mss = Math.min(this.mss, segment.mss ?? DEFAULT_MSS)
+    this.#sendWindow = segment.window
+    if (!acceptable) {
+      // Both ends have called each other at the same moment.
+      this.state = 'SYN-RECV'
+      this.#host.transmit(this, this.#segment({ syn: true, ack: true }, this.#iss, NOTHING))
+      return
+    }
+    this.#advance(segment.acknowledgement)
+    this.state = 'ESTAB'
+    this.#host.established(this)
+    this.#emit(() => this.handlers.onConnect?.())
+    const had = this.#sendNext
+    this.#push()
+    if (this.#sendNext === had) this.#acknowledge()
+  }
+
+  /** False when the segment says nothing more to this connection. */
+  #receiveAck(segment: TcpSegment): boolean {
+    const acknowledgement = segment.acknowledgement
+    if (distance(acknowledgement, this.#sendNext) > 0) {
+      this.#acknowledge()
+      return false
+    }
+    if (this.state === 'SYN-RECV') {
+      if (distance(acknowledgement, this.#iss) <= 0) return false
+      this.#advance(acknowledgement)
+      this.state = 'ESTAB'
+      this.#sendWindow = segment.window
+      this.#host.established(this)
+      if (this.active) this.#emit(() => this.handlers.onConnect?.())
+      return true
+    }
+    const gained = distance(acknowledgement, this.#sendUnacknowledged)
+    this.#sendWindow = segment.window
+    if (gained > 0) this.#advance(acknowledgement)
+    else if (gained === 0 && segment.data.length === 0 && !segment.flags.fin && this.#sendNext !== this.#sendUnacknowledged) {
+      if (++this.#duplicates === 3 && this.#recover === undefined) this.#lost()
+    }
+    return this.state !== 'CLOSED'
+  }
+
+  #advance(acknowledgement: number): void {
+    const syn = this.#sendUnacknowledged === this.#iss ? 1 : 0
+    const fin = this.#finSequence !== undefined && distance(acknowledgement, this.#finSequence) > 0
+    const data = Math.min(this.#queue.length, distance(acknowledgement, this.#sendUnacknowledged) - syn - (fin ? 1 : 0))
+    if (data > 0) this.#queue.drop(data)
+    this.#sendUnacknowledged = acknowledgement
+    this.#duplicates = 0
+    this.#timer.acknowledged((sequence) => distance(acknowledgement, sequence) >= 0)
+    if (acknowledgement === this.#sendNext) this.#timer.stop()
+    else this.#timer.start()
+    if (this.#recover !== undefined) {
+      if (distance(acknowledgement, this.#recover) >= 0) this.#recover = undefined
+      else this.#resend()
+    }
+    if (!this.#drained && this.#queue.length < SEND_BUFFER / 2) {
+      this.#drained = true
+      this.#emit(() => this.handlers.onDrain?.())
+    }
+    if (fin) this.#finAcknowledged()
+  }
+
+  #finAcknowledged(): void {
+    if (this.state === 'FIN-WAIT-1') this.state = 'FIN-WAIT-2'
+    else if (this.state === 'CLOSING') this.#enterTimeWait()
+    else if (this.state === 'LAST-ACK') this.#finish(undefined)
+  }
+
+  #receiveData(segment: TcpSegment): void {
+    this.#early.add(segment.sequence, segment.data, segment.flags.fin === true)
+    for (let part = this.#early.take(this.#receiveNext); part; part = this.#early.take(this.#receiveNext)) {
+      const { data, fin } = part
+      if (this.state === 'CLOSE-WAIT' || this.state === 'LAST-ACK' || this.state === 'CLOSING' || this.state === 'TIME-WAIT') break
+      this.#receiveNext = add(this.#receiveNext, data.length + (fin ? 1 : 0))
+      if (data.length > 0) this.#emit(() => this.handlers.onData?.(data))
+      if (fin) this.#peerEnded()
+    }
+    this.#acknowledge()
+  }
+
+  #peerEnded(): void {
+    this.#emit(() => this.handlers.onEnd?.())
+    if (this.state === 'ESTAB') this.state = 'CLOSE-WAIT'
+    else if (this.state === 'FIN-WAIT-1') this.state = 'CLOSING'
+    else if (this.state === 'FIN-WAIT-2') this.#enterTimeWait()
+  }
+
+  #enterTimeWait(): void {
+    this.state = 'TIME-WAIT'
+    this.#timer.stop()
+    this.#timeWait = this.#host.clock.schedule(TIME_WAIT, () => this.forget(), { background: true })
+    this.#emit(() => this.handlers.onClose?.())
+  }
+
+  /** Leaves without a word; also how TIME-WAIT ends. */
+  forget(): void {
+    this.state = 'CLOSED'
+    this.#timer.stop()
+    this.#host.clock.cancel(this.#timeWait)
+    this.#host.removed(this)
+  }
+
+  #wasReset(): void {
+    if (this.state === 'SYN-RECV' && !this.active) return this.forget()
+    if (this.state === 'TIME-WAIT') return
+    const clean = this.state === 'LAST-ACK' || this.state === 'CLOSING'
+    this.#finish(clean ? undefined : new SystemError('ECONNRESET'))
+  }
+
+  #finish(error: SystemError | undefined): void {
+    const told = this.state === 'TIME-WAIT'
+    this.forget()
+    if (!told) this.#emit(() => this.handlers.onClose?.(error))
+  }
+
+  // ---- sending -------------------------------------------------------------------------------------------------
+
+  #sendSyn(): void {
+    const first = this.#sendNext === this.#iss
+    this.#sendNext = add(this.#iss, 1)
+    if (first) this.#timer.sent(this.#sendNext)
+    if (!this.#timer.running) this.#timer.start()
+    this.#host.transmit(this, this.#segment(this.state === 'SYN-SENT' ? { syn: true } : { syn: true, ack: true }, this.#iss, NOTHING))
+  }
+
+  /** Sends what the window lets out, then the FIN. */
+  #push(): void {
+    const open = this.state === 'ESTAB' || this.state === 'CLOSE-WAIT'
+    if (!open) return
+    for (;;) {
+      const offset = distance(this.#sendNext, this.#sendUnacknowledged)
+      const room = Math.max(this.#sendWindow, 1) - offset
+      const size = Math.min(this.mss, this.#queue.length - offset, room)
+      if (size <= 0) break
+      const sequence = this.#sendNext
+      const last = offset + size === this.#queue.length
+      this.#sendNext = add(sequence, size)
+      this.#timer.sent(this.#sendNext)
+      if (!this.#timer.running) this.#timer.start()
+      this.#host.transmit(this, this.#segment({ ack: true, psh: last }, sequence, this.#queue.slice(offset, size)))
+      if (this.state !== 'ESTAB' && this.state !== 'CLOSE-WAIT') return
+    }
+    if (this.#finQueued && this.#finSequence === undefined && distance(this.#sendNext, this.#sendUnacknowledged) === this.#queue.length) {
+      this.#finSequence = this.#sendNext
+      this.#sendNext = add(this.#sendNext, 1)
+      this.state = this.state === 'ESTAB' ? 'FIN-WAIT-1' : 'LAST-ACK'
+      if (!this.#timer.running) this.#timer.start()
+      this.#host.transmit(this, this.#segment({ fin: true, ack: true }, this.#finSequence, NOTHING))
+    }
+  }
+
+  #expired(): void {
+    const limit = this.state === 'SYN-SENT' ? SYN_RETRIES : this.state === 'SYN-RECV' ? SYNACK_RETRIES : DATA_RETRIES
+    if (this.#timer.backoff > limit) {
+      if (this.state === 'SYN-RECV' && !this.active) return this.forget()
+      this.#host.concluded(this, 'timeout', 'timeout-no-answer')
+      return this.#finish(new SystemError('ETIMEDOUT'))
+    }
+    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECV') return this.#sendSyn()
+    this.#lost()
+  }
+
+  #lost(): void {
+    this.#recover = this.#sendNext
+    this.#duplicates = 0
+    this.#resend()
+  }
+
+  /** The first segment that is not acknowledged, once more. */
+  #resend(): void {
+    this.#timer.start()
+    const inFlight = distance(this.#sendNext, this.#sendUnacknowledged)
+    const size = Math.min(this.mss, this.#queue.length, inFlight)
+    const fin = this.#finSequence !== undefined && size === this.#queue.length
+    const data = this.#queue.slice(0, size)
+    const flags: TcpFlags = fin ? { fin: true, ack: true } : { ack: true, psh: size === this.#queue.length }
+    this.#host.transmit(this, this.#segment(flags, this.#sendUnacknowledged, data))
+  }
+
+  #acknowledge(): void {
+    this.#host.transmit(this, this.#segment({ ack: true }, this.#sendNext, NOTHING))
+  }
+
+  #segment(flags: TcpFlags, sequence: number, data: Uint8Array): TcpSegment {
+    const mss = flags.syn ? this.#host.segmentSize(this) : undefined
+    // As many whole segments as 16 bits can say: 64240 for Ethernet, as Linux offers without window scaling.
+    const unit = mss ?? this.mss
+    return {
+      kind: 'tcp', sourcePort: this.localPort, destinationPort: this.remotePort, sequence,
+      acknowledgement: flags.ack ? this.#receiveNext : 0, flags, window: flags.rst ? 0 : Math.floor(65_535 / unit) * unit,
+      ...(mss === undefined ? {} : { mss }), data,
+    }
+  }
+
+  // ---- telling the program -------------------------------------------------------------------------------------
+
+  /** Later, never from inside the call that caused it; in order. */
+  emitFirst(event: () => void): void {
+    this.#emit(event)
+  }
+
+  #emit(event: () => void): void {
+    this.#events.push(event)
+    this.#dispatching ??= this.#host.clock.schedule(0, () => {
+      this.#dispatching = undefined
+      const events = this.#events
+      this.#events = []
+      for (const e of events) e()
+    })
+  }
+}

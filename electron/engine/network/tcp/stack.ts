@@ -1,0 +1,319 @@
+import type { Clock } from '../../clock.ts'
+import type { Journey } from '../../journey/types.ts'
+import { isSystemError, SystemError } from '../../machine/errors.ts'
+import type { Random } from '../../random.ts'
+import type { TcpLayer } from '../layers.ts'
+import type {
+  Ip, IpPacket, SocketInfo, SocketOwner, Sockets, StackHost, TcpConnection, TcpFlags, TcpHandlers, TcpListener, TcpSegment,
+} from '../types.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionHost } from './connection.ts'
+import { errorOfIcmp } from './errors.ts'
+import { add } from './sequence.ts'
+
+/** net.ipv4.ip_local_port_range */
+const EPHEMERAL = { from: 32_768, to: 60_999 }
+/** The largest MSS that Linux offers, on lo. */
+const MSS_LIMIT = 65_495
+/** What `ss` shows as the Send-Q of a listener: net.core.somaxconn. */
+const BACKLOG = 4096
+
+interface Listener extends TcpListener {
+  owner: SocketOwner | undefined
+  onConnection: (connection: TcpConnection) => void
+}
+
+/** The TCP sockets of one network namespace. */
+export class TcpStack implements TcpLayer, ConnectionHost {
+  readonly clock: Clock
+  readonly #host: StackHost
+  readonly #random: Random
+  readonly #connections = new Map<string, Connection>()
+  readonly #listeners = new Map<number, Listener[]>()
+  #identification: number
+
+  constructor(host: StackHost) {
+    this.#host = host
+    this.clock = host.clock
+    this.#random = host.clock.random.fork(`tcp ${host.namespace.name} ${host.namespace.id}`)
+    this.#identification = this.#random.below(65_536)
+  }
+
+  listen(options: Parameters<Sockets['listen']>[0], onConnection: (connection: TcpConnection) => void): TcpListener {
+    const address = options.address ?? '0.0.0.0'
+    if (!isWildcard(address) && !this.#host.namespace.isLocal(address)) throw new SystemError('EADDRNOTAVAIL')
+    const port = options.port === 0 ? this.#ephemeral((p) => !this.#listeners.has(p)) : options.port
+    const others = (port !== undefined && this.#listeners.get(port)) || []
+    if (port === undefined || others.some((l) => clash(l.address, address))) throw new SystemError('EADDRINUSE')
+    const listener: Listener = { address, port, owner: options.owner, onConnection, close: () => this.#closeListener(listener) }
+    this.#listeners.set(port, [...others, listener])
+    return listener
+  }
+
+  #closeListener(listener: Listener): void {
+    const left = (this.#listeners.get(listener.port) ?? []).filter((l) => l !== listener)
+    if (left.length > 0) this.#listeners.set(listener.port, left)
+    else this.#listeners.delete(listener.port)
+  }
+
+  connect(options: Parameters<Sockets['connect']>[0], handlers: TcpHandlers): TcpConnection {
+    const namespace = this.#host.namespace
+    const remote = options.address === '0.0.0.0' ? '127.0.0.1' : options.address === '::' ? '::1' : options.address
+    const source = options.source ?? namespace.sourceFor(remote)
+    const unavailable = options.source !== undefined && !namespace.isLocal(options.source)
+    const local = source ?? (remote.includes(':') ? '::' : '0.0.0.0')
+    const free = (port: number): boolean => !this.#connections.has(keyOf(local, port, remote, options.port))
+    const port = options.sourcePort || this.#ephemeral((p) => free(p) && !this.#listeners.has(p))
+    const connection = new Connection(this, {
+      localAddress: local, localPort: port ?? 0, remoteAddress: remote, remotePort: options.port,
+      initialSequence: this.#random.uint32(), owner: options.owner, active: true,
+    })
+    connection.handlers = handlers
+    if (port === undefined || unavailable || !free(port)) {
+      connection.state = 'SYN-SENT'
+      connection.fail(new SystemError(port !== undefined && !unavailable ? 'EADDRINUSE' : 'EADDRNOTAVAIL'))
+      return connection
+    }
+    this.#connections.set(keyOf(local, port, remote, options.port), connection)
+    if (source === undefined) this.#unroutable(connection)
+    else connection.open()
+    return connection
+  }
+
+  receive(packet: IpPacket): void {
+    const segment = packet.payload as TcpSegment
+    const key = keyOf(packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
+    let connection = this.#connections.get(key)
+    const opens = segment.flags.syn === true && !segment.flags.ack && !segment.flags.rst
+    if (connection?.state === 'TIME-WAIT' && opens) {
+      connection.forget()
+      connection = undefined
+    }
+    if (connection) {
+      this.#deliver(packet, connection)
+      return connection.receive(packet)
+    }
+    const listener = this.#listenerFor(packet.destination, segment.destinationPort)
+    if (listener && opens) return this.#accept(packet, segment, key, listener)
+    if (!segment.flags.rst) this.#refuse(packet, segment, listener !== undefined)
+  }
+
+  #accept(packet: IpPacket, segment: TcpSegment, key: string, listener: Listener): void {
+    const connection = new Connection(this, {
+      localAddress: packet.destination, localPort: segment.destinationPort, remoteAddress: packet.source,
+      remotePort: segment.sourcePort, initialSequence: this.#random.uint32(), owner: listener.owner, active: false,
+    })
+    connection.journey = packet.meta.trail?.journey
+    this.#connections.set(key, connection)
+    if (this.#host.recorder.recording(packet)) {
+      this.#host.recorder.deliver(this.#host.namespace, packet, {
+        stage: 'deliver',
+        text: `${listener.owner?.program ?? 'A process'} listens on ${shown(listener.address)}:${listener.port} and the kernel answers with SYN,ACK.`,
+        decidedBy: { kind: 'socket', text: `tcp LISTEN ${shown(listener.address)}:${listener.port}` },
+        before: this.#host.recorder.header(packet), explanation: 'tcp-accept',
+      })
+    }
+    connection.accept(segment)
+  }
+
+  #deliver(packet: IpPacket, connection: Connection): void {
+    const { recorder, namespace } = this.#host
+    if (!recorder.recording(packet)) return
+    const flags = (packet.payload as TcpSegment).flags
+    const what = flags.rst ? 'A reset' : flags.syn ? 'The answer to its SYN' : 'A segment'
+    recorder.deliver(namespace, packet, {
+      stage: 'deliver',
+      text: `${what} reaches the socket of ${connection.owner?.program ?? 'the process'}.`,
+      decidedBy: {
+        kind: 'socket',
+        text: `tcp ${connection.state} ${shown(connection.localAddress)}:${connection.localPort} ${shown(connection.remoteAddress)}:${connection.remotePort}`,
+      },
+      before: recorder.header(packet), explanation: flags.rst ? 'tcp-reset' : flags.syn ? 'tcp-answer' : 'tcp-segment',
+    })
+  }
+
+  /** RFC 9293 section 3.10.7.1: no such connection. */
+  #refuse(packet: IpPacket, segment: TcpSegment, listening: boolean): void {
+    const { recorder, namespace } = this.#host
+    const opens = segment.flags.syn === true && !segment.flags.ack
+    if (opens && packet.meta.trail) {
+      recorder.fail(namespace, packet, 'refused', 'refused-no-listener', {
+        stage: 'reject', text: `No process listens on port ${segment.destinationPort}; the kernel answers with a reset.`,
+        before: recorder.header(packet), explanation: 'refused-no-listener',
+      })
+    } else if (recorder.recording(packet)) {
+      recorder.hop(namespace, packet, {
+        stage: 'reject', text: `No connection ${listening ? 'of this listener ' : ''}fits the segment; the kernel answers with a reset.`,
+        before: recorder.header(packet), explanation: 'tcp-reset',
+      })
+    }
+    const length = segment.data.length + (segment.flags.syn ? 1 : 0) + (segment.flags.fin ? 1 : 0)
+    const flags: TcpFlags = segment.flags.ack ? { rst: true } : { rst: true, ack: true }
+    const reset = this.#packet(packet.destination, packet.source, {
+      kind: 'tcp', sourcePort: segment.destinationPort, destinationPort: segment.sourcePort,
+      sequence: segment.flags.ack ? segment.acknowledgement : 0,
+      acknowledgement: segment.flags.ack ? 0 : add(segment.sequence, length), flags, window: 0, data: new Uint8Array(0),
+    })
+    const trail = packet.meta.trail
+    if (trail) recorder.begin(namespace, reset, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
+    this.#output(reset)
+  }
+
+  icmpError(about: IpPacket, type: number, code: number, mtu?: number): void {
+    const segment = about.payload
+    if (segment.kind !== 'tcp') return
+    const connection = this.#connections.get(keyOf(about.source, segment.sourcePort, about.destination, segment.destinationPort))
+    if (!connection) return
+    if (type === 3 && code === 4) {
+      if (mtu !== undefined) connection.shrink(mtu - headers(about.version))
+      return
+    }
+    const error = errorOfIcmp(type, code)
+    if (!error || (connection.state !== 'SYN-SENT' && connection.state !== 'SYN-RECV')) return
+    const journey = connection.journey
+    if (journey && succeeded(journey)) this.#host.recorder.conclude(journey, 'unreachable', 'unreachable-icmp')
+    connection.fail(error)
+  }
+
+  list(): SocketInfo[] {
+    const out: SocketInfo[] = []
+    for (const listeners of this.#listeners.values()) {
+      for (const { address, port, owner } of listeners) {
+        const remoteAddress = address.includes(':') ? '::' : '0.0.0.0'
+        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: BACKLOG, owner })
+      }
+    }
+    for (const c of this.#connections.values()) {
+      const { localAddress, localPort, remoteAddress, remotePort, state } = c
+      const owner = state === 'TIME-WAIT' || state === 'SYN-RECV' ? undefined : c.owner
+      out.push({ protocol: 'tcp', state, localAddress, localPort, remoteAddress, remotePort, receiveQueue: 0, sendQueue: c.unsent, owner })
+    }
+    return out
+  }
+
+  destroy(): void {
+    this.#listeners.clear()
+    for (const connection of [...this.#connections.values()]) connection.fail(new SystemError('ECONNRESET'))
+    this.#connections.clear()
+  }
+
+  // ---- for connections -----------------------------------------------------------------------------------------
+
+  transmit(connection: Connection, segment: TcpSegment): void {
+    const { recorder, namespace } = this.#host
+    const packet = this.#packet(connection.localAddress, connection.remoteAddress, segment)
+    packet.meta.owner = connection.owner
+    const journey = connection.journey
+    if (connection.active) {
+      const trail = recorder.begin(namespace, packet, journey ? { journey } : { program: connection.owner?.program })
+      connection.journey ??= trail.journey
+    } else if (journey) recorder.begin(namespace, packet, { answers: journey })
+    this.#output(packet, connection)
+  }
+
+  segmentSize(connection: Connection): number {
+    const { routes, links } = this.#host.namespace
+    const device = routes.lookup(connection.remoteAddress, connection.localAddress)?.device
+    const mtu = (device === undefined ? undefined : links.get(device)?.mtu) ?? 1500
+    return Math.min(MSS_LIMIT, mtu - headers(connection.remoteAddress.includes(':') ? 6 : 4))
+  }
+
+  established(connection: Connection): void {
+    if (connection.active) return
+    const listener = this.#listenerFor(connection.localAddress, connection.localPort)
+    if (listener) connection.emitFirst(() => listener.onConnection(connection))
+    else connection.abort()
+  }
+
+  removed(connection: Connection): void {
+    const key = keyOf(connection.localAddress, connection.localPort, connection.remoteAddress, connection.remotePort)
+    if (this.#connections.get(key) === connection) this.#connections.delete(key)
+  }
+
+  /** A failure with a name of its own, found on the way, says more than what the socket saw. */
+  concluded(connection: Connection, verdict: 'refused' | 'timeout', reason: string): void {
+    const journey = connection.journey
+    if (journey && succeeded(journey)) this.#host.recorder.conclude(journey, verdict, reason)
+  }
+
+  // ---- packets -------------------------------------------------------------------------------------------------
+
+  #packet(source: Ip, destination: Ip, payload: TcpSegment): IpPacket {
+    const reset = payload.flags.rst === true
+    const stateless = reset || (payload.flags.syn === true && payload.flags.ack === true)
+    if (!stateless) this.#identification = (this.#identification + 1) & 0xffff
+    return {
+      kind: 'ip', version: source.includes(':') ? 6 : 4, source, destination, tos: 0, dontFragment: true,
+      ttl: Number(this.#host.namespace.sysctl('net.ipv4.ip_default_ttl') ?? 64),
+      identification: stateless ? 0 : this.#identification, payload, meta: { mark: 0 },
+    }
+  }
+
+  #output(packet: IpPacket, connection?: Connection): void {
+    try {
+      this.#host.output(packet)
+    } catch (error) {
+      if (!isSystemError(error)) throw error
+      if (connection?.state === 'SYN-SENT') connection.fail(error)
+    }
+  }
+
+  #unroutable(connection: Connection): void {
+    const { recorder, namespace } = this.#host
+    const packet = this.#packet(connection.localAddress, connection.remoteAddress, {
+      kind: 'tcp', sourcePort: connection.localPort, destinationPort: connection.remotePort, sequence: 0, acknowledgement: 0,
+      flags: { syn: true }, window: 0, data: new Uint8Array(0),
+    })
+    connection.state = 'SYN-SENT'
+    connection.journey = recorder.begin(namespace, packet, { program: connection.owner?.program }).journey
+    recorder.fail(namespace, packet, 'unreachable', 'drop-no-route', {
+      stage: 'drop', text: `No route leads to ${connection.remoteAddress}; connect fails at once.`,
+      before: recorder.header(packet), explanation: 'drop-no-route',
+    })
+    connection.fail(new SystemError('ENETUNREACH'))
+  }
+
+  #listenerFor(address: Ip, port: number): Listener | undefined {
+    const all = this.#listeners.get(port)
+    if (!all) return undefined
+    return all.find((l) => l.address === address) ?? all.find((l) => l.address === '::' || (l.address === '0.0.0.0' && !address.includes(':')))
+  }
+
+  #ephemeral(free: (port: number) => boolean): number | undefined {
+    const range = this.#host.namespace.sysctl('net.ipv4.ip_local_port_range')?.split(/\s+/).map(Number)
+    const from = range?.[0] ?? EPHEMERAL.from
+    const count = (range?.[1] ?? EPHEMERAL.to) - from + 1
+    const start = this.#random.below(count)
+    for (let i = 0; i < count; i++) {
+      const port = from + ((start + i) % count)
+      if (free(port)) return port
+    }
+    return undefined
+  }
+}
+
+function keyOf(local: Ip, localPort: number, remote: Ip, remotePort: number): string {
+  return `${local} ${localPort} ${remote} ${remotePort}`
+}
+
+function isWildcard(address: Ip): boolean {
+  return address === '0.0.0.0' || address === '::'
+}
+
+/** bind(2): a wildcard clashes with everything of its family; "::" takes IPv4 as well. */
+function clash(a: Ip, b: Ip): boolean {
+  if (a === b || a === '::' || b === '::') return true
+  return (a === '0.0.0.0' && !b.includes(':')) || (b === '0.0.0.0' && !a.includes(':'))
+}
+
+function headers(version: 4 | 6): number {
+  return version === 4 ? 40 : 60
+}
+
+function shown(address: Ip): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
+function succeeded(journey: Journey): boolean {
+  return journey.verdict === 'pending' || journey.verdict === 'delivered'
+}
