@@ -1,4 +1,7 @@
-/** The cluster file (design 5.3), checked and completed. Parsing and its messages: parseClusterConfig below. */
+import { LineCounter, parseDocument } from 'yaml'
+import { addressCount, cidrContains, cidrsOverlap, ipVersion, isIpv4, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
+
+/** The cluster file (design 5.3), checked and completed. */
 export const CNI_PLUGINS = ['bridge', 'flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea'] as const
 export const PROXY_MODES = ['iptables', 'nftables', 'ipvs'] as const
 export const INGRESS_CONTROLLERS = ['none', 'nginx', 'traefik', 'haproxy'] as const
@@ -22,4 +25,205 @@ export interface ClusterConfig {
   ingressController: (typeof INGRESS_CONTROLLERS)[number]
   kubectlRun: 'pod' | 'deployment'
   seed: number
+}
+
+/** The wire between the nodes; the laptop is its first address, as the host is of kind's Docker network. */
+export const UNDERLAY = '172.18.0.0/16'
+
+/** Everything that is wrong with a cluster file, a line each. */
+export class ClusterConfigError extends Error {
+  override name = 'ClusterConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+type Report = (key: string, value: unknown, allowed: string) => void
+
+const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
+
+/** What this version builds; the rest of the lists is valid and answered with "not simulated". */
+const SIMULATED = { cni: ['bridge', 'flannel'], proxyMode: ['iptables'], cloud: ['none'], ingressController: ['none'], kubectlRun: ['pod'] }
+
+/** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
+export function parseClusterConfig(source: unknown, fileName?: string): ClusterConfig {
+  const place = fileName === undefined ? '' : `${fileName}: `
+  const problems: string[] = []
+  const input = typeof source === 'string' ? parseText(source, problems) : source
+  const config = problems.length === 0 ? check(input ?? {}, problems) : undefined
+  if (!config || problems.length > 0) throw new ClusterConfigError(problems.map((p) => (p.startsWith('podhop: ') ? p : place + p)))
+  return config
+}
+
+function parseText(text: string, problems: string[]): unknown {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  for (const error of document.errors) {
+    const { line, col } = lines.linePos(error.pos[0])
+    problems.push(`line ${line}, column ${col}: ${error.message}`)
+  }
+  return problems.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 })
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? String(value)
+}
+
+function check(input: unknown, problems: string[]): ClusterConfig | undefined {
+  const report: Report = (key, value, allowed) => problems.push(`${key}: ${show(value)} is not allowed; allowed: ${allowed}`)
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    problems.push(`${show(input)} is not a cluster; allowed: a map with the keys ${KEYS.join(', ')}`)
+    return undefined
+  }
+  const values = input as Record<string, unknown>
+  for (const key of Object.keys(values)) {
+    if (!KEYS.includes(key)) problems.push(`${key}: unknown key (value ${show(values[key])}); allowed: ${KEYS.join(', ')}`)
+  }
+  const oneOf = <T extends string>(key: keyof typeof SIMULATED, allowed: readonly T[], preset: T): T => {
+    const value = values[key] ?? preset
+    if (!allowed.includes(value as T)) report(key, value, allowed.join(', '))
+    else if (!SIMULATED[key].includes(value as string)) problems.push(`podhop: not simulated: ${key} ${String(value)} (use ${SIMULATED[key].join(' or ')})`)
+    return value as T
+  }
+  const ipFamilies = families(values['ipFamilies'], problems, report)
+  const podCIDR = prefixes('podCIDR', values['podCIDR'] ?? '10.244.0.0/16', ipFamilies, report)
+  const serviceCIDR = prefixes('serviceCIDR', values['serviceCIDR'] ?? '10.96.0.0/12', ipFamilies, report)
+  for (const service of serviceCIDR) if (isWholePrefix(service) && ipVersion(service.split('/')[0]!) === 4 && prefixLength(service) > 28) report('serviceCIDR', service, 'a prefix of at most /28 (kube-dns has its tenth address)')
+  checkOverlaps(podCIDR, serviceCIDR, problems)
+  const config: ClusterConfig = {
+    nodes: nodes(values['nodes'] ?? 3, podCIDR, serviceCIDR, report, problems),
+    podCIDR,
+    serviceCIDR,
+    nodePortRange: portRange(values['nodePortRange'] ?? '30000-32767', report),
+    ipFamilies,
+    cni: oneOf('cni', CNI_PLUGINS, 'flannel'),
+    proxyMode: oneOf('proxyMode', PROXY_MODES, 'iptables'),
+    cloud: oneOf('cloud', ['none', 'loadbalancer'], 'none'),
+    ingressController: oneOf('ingressController', INGRESS_CONTROLLERS, 'none'),
+    kubectlRun: oneOf('kubectlRun', ['pod', 'deployment'], 'pod'),
+    seed: seed(values['seed'] ?? 1, report),
+  }
+  return config
+}
+
+function seed(value: unknown, report: Report): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) report('seed', value, 'a whole number from 0')
+  return value as number
+}
+
+function families(value: unknown, problems: string[], report: Report): ClusterConfig['ipFamilies'] {
+  const list = value ?? ['IPv4']
+  const allowed = '[IPv4] or [IPv4, IPv6]'
+  if (!Array.isArray(list) || list.length === 0 || list.length > 2 || new Set(list).size !== list.length || list.some((f) => f !== 'IPv4' && f !== 'IPv6')) {
+    report('ipFamilies', value, allowed)
+    return ['IPv4']
+  }
+  if (list.includes('IPv6')) problems.push(`podhop: not simulated: ipFamilies [${list.join(', ')}] (use [IPv4])`)
+  return list as ClusterConfig['ipFamilies']
+}
+
+function isWholePrefix(text: string): boolean {
+  return tryParseCidr(text) !== undefined && networkOf(text) === text
+}
+
+/** One prefix a family, comma-separated, in the families' order. */
+function prefixes(key: string, value: unknown, ipFamilies: ClusterConfig['ipFamilies'], report: Report): string[] {
+  const list = typeof value === 'string' ? value.split(',').map((p) => p.trim()) : []
+  const allowed = `${ipFamilies.length === 1 ? 'a prefix' : 'two prefixes, comma-separated,'} of ${ipFamilies.join(' and ')}, as ${key === 'podCIDR' ? '10.244.0.0/16' : '10.96.0.0/12'}`
+  const good = list.length === ipFamilies.length && list.every((p, i) => isWholePrefix(p) && (isIpv4(p.split('/')[0]!) ? 'IPv4' : 'IPv6') === ipFamilies[i])
+  if (!good) {
+    report(key, value, allowed)
+    return []
+  }
+  return list
+}
+
+function checkOverlaps(podCIDR: readonly string[], serviceCIDR: readonly string[], problems: string[]): void {
+  const named = [...podCIDR.map((c) => ['podCIDR', c]), ...serviceCIDR.map((c) => ['serviceCIDR', c]), ['the nodes’ network', UNDERLAY]] as [string, string][]
+  for (let i = 0; i < named.length; i++) {
+    for (let j = i + 1; j < named.length; j++) {
+      const [a, b] = [named[i]!, named[j]!]
+      if (cidrsOverlap(a[1], b[1])) problems.push(`${a[0]}: ${show(a[1])} is not allowed; allowed: a prefix that does not overlap ${b[0]} ${b[1]}`)
+    }
+  }
+}
+
+function portRange(value: unknown, report: Report): { from: number; to: number } {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(String(value))
+  const [from, to] = match ? [Number(match[1]), Number(match[2])] : [0, 0]
+  if (from < 1 || to > 65_535 || from > to) report('nodePortRange', value, 'FROM-TO within 1-65535, as 30000-32767')
+  return { from, to }
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+
+function nodes(value: unknown, podCIDR: readonly string[], serviceCIDR: readonly string[], report: Report, problems: string[]): NodeConfig[] {
+  const pods = podCIDR[0]
+  const room = pods === undefined ? 256 : prefixLength(pods) > 24 ? 0 : addressCount(pods) / 256
+  const most = Math.min(room, 5000)
+  if (pods !== undefined && room < 1) report('podCIDR', pods, 'a prefix of at most /24 (every node gets a /24)')
+  if (typeof value === 'number') {
+    if (!Number.isInteger(value) || value < 1 || value > Math.max(most, 1)) {
+      report('nodes', value, `a whole number from 1 to ${most} (podCIDR has that many /24), or a list of {name, role, ip}`)
+      return []
+    }
+    return Array.from({ length: value }, (_, i) => ({
+      name: i === 0 ? 'control-plane' : `worker-${i}`,
+      role: i === 0 ? 'control-plane' : 'worker',
+      ip: nthAddress(UNDERLAY, i + 2),
+    }))
+  }
+  if (!Array.isArray(value) || value.length === 0 || value.length > Math.max(most, 1)) {
+    report('nodes', value, `a whole number from 1 to ${most}, or a list of as many {name, role, ip}`)
+    return []
+  }
+  return checkNodeList(value, podCIDR.concat(serviceCIDR), report, problems)
+}
+
+function checkNodeList(list: readonly unknown[], taken: readonly string[], report: Report, problems: string[]): NodeConfig[] {
+  const out: NodeConfig[] = []
+  const before = problems.length
+  const names = new Set<string>()
+  const ips = new Set<string>()
+  for (const [i, item] of list.entries()) {
+    const at = `nodes[${i}]`
+    if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+      report(at, item, 'a map with the keys name, role, ip')
+      continue
+    }
+    const node = item as Record<string, unknown>
+    for (const key of Object.keys(node)) {
+      if (!['name', 'role', 'ip'].includes(key)) problems.push(`${at}.${key}: unknown key (value ${show(node[key])}); allowed: name, role, ip`)
+    }
+    const { name, ip } = node
+    const role = node['role'] ?? (name === 'control-plane' ? 'control-plane' : 'worker')
+    if (typeof name !== 'string' || !NAME.test(name)) report(`${at}.name`, name, 'a lower-case RFC 1123 label')
+    else if (names.has(name)) report(`${at}.name`, name, 'a name that no other node has')
+    else names.add(name)
+    if (role !== 'control-plane' && role !== 'worker') report(`${at}.role`, role, 'control-plane, worker')
+    if (ip !== undefined) {
+      const inside = typeof ip === 'string' && isIpv4(ip) && cidrContains(UNDERLAY, ip) && !/\.0\.[01]$/.test(ip) && !ip.endsWith('.255.255')
+      if (!inside || taken.some((c) => cidrContains(c, ip))) report(`${at}.ip`, ip, `an address of ${UNDERLAY} from 172.18.0.2`)
+      else if (ips.has(ip)) report(`${at}.ip`, ip, 'an address that no other node has')
+      else ips.add(ip)
+    }
+    out.push({ name: name as string, role: role as NodeConfig['role'], ip: (ip as string | undefined) ?? '' })
+  }
+  if (problems.length > before) return []
+  const masters = out.filter((n) => n.role === 'control-plane')
+  if (masters.length !== 1) {
+    report('nodes', masters.map((n) => n.name), 'exactly one node of role control-plane')
+    return []
+  }
+  let next = 2
+  for (const node of out) {
+    while (node.ip === '') {
+      const ip = nthAddress(UNDERLAY, next++)
+      if (!ips.has(ip)) node.ip = ip
+    }
+  }
+  return out
 }

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { ClusterConfigError, parseClusterConfig } from './config.ts'
+
+function problemsOf(source: unknown): readonly string[] {
+  try {
+    parseClusterConfig(source)
+  } catch (error) {
+    return (error as ClusterConfigError).problems
+  }
+  return []
+}
+
+describe('the cluster file', () => {
+  it('has a default for everything', () => {
+    expect(parseClusterConfig('')).toEqual({
+      nodes: [
+        { name: 'control-plane', role: 'control-plane', ip: '172.18.0.2' },
+        { name: 'worker-1', role: 'worker', ip: '172.18.0.3' },
+        { name: 'worker-2', role: 'worker', ip: '172.18.0.4' },
+      ],
+      podCIDR: ['10.244.0.0/16'],
+      serviceCIDR: ['10.96.0.0/12'],
+      nodePortRange: { from: 30000, to: 32767 },
+      ipFamilies: ['IPv4'],
+      cni: 'flannel',
+      proxyMode: 'iptables',
+      cloud: 'none',
+      ingressController: 'none',
+      kubectlRun: 'pod',
+      seed: 1,
+    })
+    expect(parseClusterConfig({})).toEqual(parseClusterConfig(''))
+  })
+
+  it('takes nodes by name, and gives addresses to those without', () => {
+    const { nodes } = parseClusterConfig('nodes: [{name: control-plane}, {name: a, ip: 172.18.0.3}, {name: b}]')
+    expect(nodes.map((n) => [n.name, n.role, n.ip])).toEqual([['control-plane', 'control-plane', '172.18.0.2'], ['a', 'worker', '172.18.0.3'], ['b', 'worker', '172.18.0.4']])
+  })
+
+  it('names every mistake: the key, the value and what is allowed', () => {
+    expect(problemsOf({ node: 3, cni: 'kindnet', nodePortRange: '40000-30000', seed: -1 })).toEqual([
+      'node: unknown key (value 3); allowed: nodes, podCIDR, serviceCIDR, nodePortRange, ipFamilies, cni, proxyMode, cloud, ingressController, kubectlRun, seed',
+      'nodePortRange: "40000-30000" is not allowed; allowed: FROM-TO within 1-65535, as 30000-32767',
+      'cni: "kindnet" is not allowed; allowed: bridge, flannel, calico, cilium, weave, kube-router, antrea',
+      'seed: -1 is not allowed; allowed: a whole number from 0',
+    ])
+  })
+
+  it('refuses prefixes that overlap, are too small, or have host bits', () => {
+    expect(problemsOf({ podCIDR: '10.96.0.0/16' })).toEqual(['podCIDR: "10.96.0.0/16" is not allowed; allowed: a prefix that does not overlap serviceCIDR 10.96.0.0/12'])
+    expect(problemsOf({ podCIDR: '10.244.0.0/23', nodes: 3 })[0]).toContain('nodes: 3 is not allowed; allowed: a whole number from 1 to 2')
+    expect(problemsOf({ podCIDR: '10.244.0.1/16' })[0]).toMatch(/^podCIDR: "10.244.0.1\/16" is not allowed/)
+  })
+
+  it('refuses two nodes of one name or address, or none that leads', () => {
+    expect(problemsOf({ nodes: [{ name: 'control-plane' }, { name: 'a', ip: '172.18.0.9' }, { name: 'a', ip: '172.18.0.9' }] })).toHaveLength(2)
+    expect(problemsOf({ nodes: [{ name: 'a' }] })[0]).toContain('exactly one node of role control-plane')
+    expect(problemsOf({ nodes: [{ name: 'control-plane', ip: '192.168.0.1' }] })[0]).toContain('an address of 172.18.0.0/16')
+  })
+
+  it('says what is not simulated', () => {
+    expect(problemsOf({ cni: 'calico' })).toEqual(['podhop: not simulated: cni calico (use bridge or flannel)'])
+    expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/56', serviceCIDR: '10.96.0.0/12,fd00:10:96::/112' })).toEqual([
+      'podhop: not simulated: ipFamilies [IPv4, IPv6] (use [IPv4])',
+    ])
+  })
+
+  it('says where the YAML is broken, and in which file', () => {
+    expect(() => parseClusterConfig('nodes: [1', 'my.yaml')).toThrow(/^my.yaml: line 1, column \d+: /)
+    expect(() => parseClusterConfig({ seed: 'x' }, 'my.yaml')).toThrow('my.yaml: seed: "x" is not allowed')
+  })
+})
