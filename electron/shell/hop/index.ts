@@ -1,0 +1,88 @@
+import type { Cluster, Process, Task } from '../../engine/cluster.ts'
+import { JourneyCapture } from './capture.ts'
+import { hopNode } from './node.ts'
+import { traceJson, traceText } from './print.ts'
+import { hopTime } from './time.ts'
+import { traceJourney } from './trace.ts'
+
+const USAGE = `hop: the student's x-ray
+
+  hop trace SRC DST [-o json|text] [--pcap FILE]   one connection: its way, hop by hop
+  hop node NODE [-- CMD …]                         a shell, or one command, on a node
+  hop time [pause|resume|step|+30s]                virtual time
+
+  SRC: NAMESPACE/POD, node/NAME, external, laptop
+  DST: HOST:PORT[/tcp|udp], a URL, or an IP address for ICMP
+`
+
+/** Registers `hop` (design 5.4). */
+export function registerHop(cluster: Cluster): void {
+  cluster.programs.register('hop', (self) => hop(cluster, self))
+}
+
+function* hop(cluster: Cluster, self: Process): Task<number> {
+  const [verb, ...args] = self.argv.slice(1)
+  switch (verb) {
+    case 'trace': return yield* trace(cluster, self, args)
+    case 'node': return yield* hopNode(cluster, self, args)
+    case 'time': return yield* hopTime(cluster, self, args)
+    case 'matrix': return yield* notSimulated(self, 'hop matrix (use hop trace for each pair of Pods)')
+    case 'fault': return yield* notSimulated(self, 'hop fault (use hop node to break things by hand: ip link set, ip route del)')
+    case 'explain': return yield* notSimulated(self, 'hop explain (use the journey view: each hop has its page)')
+    case 'help':
+    case '--help':
+    case '-h':
+      yield* self.print(USAGE)
+      return 0
+    default:
+      yield* self.printError(verb === undefined ? USAGE : `hop: unknown command "${verb}"\n${USAGE}`)
+      return 2
+  }
+}
+
+function* notSimulated(self: Process, what: string): Task<number> {
+  yield* self.printError(`podhop: not simulated: ${what}\n`)
+  return 69
+}
+
+interface TraceOptions { source: string; destination: string; output: 'json' | 'text'; pcap?: string }
+
+function parseTrace(args: readonly string[]): TraceOptions | { error: string } {
+  const places: string[] = []
+  let output = 'text'
+  let pcap: string | undefined
+  for (let i = 0; i < args.length; i++) {
+    const [flag, inline] = args[i]!.startsWith('--') ? (args[i]!.split(/=(.*)/s) as [string, string?]) : [args[i]!, undefined]
+    const value = (): string | undefined => inline ?? args[++i]
+    if (flag === '-o' || flag === '--output') output = value() ?? ''
+    else if (/^-o./.test(flag)) output = flag.slice(2)
+    else if (flag === '--pcap') pcap = value() ?? ''
+    else if (flag.startsWith('-')) return { error: `hop trace: unknown flag "${flag}"` }
+    else places.push(flag)
+  }
+  if (output !== 'json' && output !== 'text') return { error: `hop trace: -o ${output}: expected json or text` }
+  if (pcap === '') return { error: 'hop trace: --pcap needs a file' }
+  if (places.length !== 2) return { error: 'usage: hop trace SRC DST [-o json|text] [--pcap FILE]' }
+  return { source: places[0]!, destination: places[1]!, output, ...(pcap === undefined ? {} : { pcap }) }
+}
+
+function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
+  const options = parseTrace(args)
+  if ('error' in options) {
+    yield* self.printError(`${options.error}\n`)
+    return 2
+  }
+  const capture = options.pcap === undefined ? undefined : new JourneyCapture(cluster)
+  try {
+    const result = yield* traceJourney(cluster, options.source, options.destination)
+    if ('error' in result) {
+      yield* self.printError(`${result.error}\n`)
+      return result.error.startsWith('podhop: not simulated') ? 69 : 1
+    }
+    if (capture) self.fs.writeFile(self.resolve(options.pcap!), capture.pcap(result.journey, cluster.clock.epoch))
+    yield* self.print(options.output === 'json' ? traceJson(result.journey) : traceText(result.journey))
+    return result.journey.verdict === 'delivered' ? 0 : 1
+  } finally {
+    capture?.stop()
+  }
+}

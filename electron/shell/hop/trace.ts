@@ -1,0 +1,75 @@
+import { anyOf, isIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
+import { findSource, parseDestination, type Destination, type Source } from './endpoints.ts'
+
+/** How long a packet may be on its way before the trace says so, in virtual ms. */
+const PATIENCE = 5000
+
+export type TraceResult = { journey: Journey } | { error: string }
+
+/** Makes one real connection over the one path of packets, as a program of the source's would, and returns its journey. */
+export function* traceJourney(cluster: Cluster, sourceText: string, destinationText: string): Task<TraceResult> {
+  const source = findSource(cluster, sourceText)
+  if ('error' in source) return source
+  const destination = parseDestination(destinationText)
+  if ('error' in destination) return destination
+  let result: TraceResult = { error: 'hop: the source went away' }
+  const process = source.machine.start({
+    argv: ['hop-trace'],
+    files: new Map(),
+    program: function* (self) {
+      result = yield* connect(self, source, destination, cluster)
+      return 0
+    },
+  })
+  yield* process.thread.join()
+  return result
+}
+
+function* connect(self: Process, source: Source, destination: Destination, cluster: Cluster): Task<TraceResult> {
+  let address = destination.host
+  if (!isIp(address)) {
+    const resolved = yield* resolveHost(self, address)
+    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.error}` }
+    address = resolved.addresses[0]!
+  }
+  const begun = begin(self, source, { ...destination, host: address })
+  if ('error' in begun) return begun
+  const { journey } = begun
+  const signal = new Signal()
+  const stop = cluster.journeys.onChange((changed) => {
+    if (changed.id === journey.id) signal.notify()
+  })
+  try {
+    const end = self.clock.now + PATIENCE
+    while (!settled(journey) && self.clock.now < end) yield anyOf(signal.wait, sleep(self.clock, end - self.clock.now))
+    if (journey.verdict === 'pending') journey.verdict = 'timeout'
+    // the answer is still on its way home
+    if (journey.verdict === 'delivered' && journey.protocol !== 'udp') yield* self.sleep(20)
+    return { journey }
+  } finally {
+    stop()
+    begun.close()
+  }
+}
+
+const settled = (journey: Journey): boolean => journey.verdict !== 'pending' && (journey.verdict !== 'delivered' || journey.reply.length > 0 || journey.protocol === 'udp')
+
+function begin(self: Process, source: Source, to: Destination): { journey: Journey; close: () => void } | { error: string } {
+  const { sockets } = source.network
+  const owner = { pid: self.pid, program: 'hop' }
+  try {
+    if (to.protocol === 'tcp') {
+      const connection = sockets.connect({ address: to.host, port: to.port!, owner, ...(source.address ? { source: source.address } : {}) }, {})
+      return connection.journey ? { journey: connection.journey, close: () => connection.abort() } : { error: 'hop: connect: Network is unreachable' }
+    }
+    if (to.protocol === 'udp') {
+      const socket = sockets.udp({ owner })
+      const journey = socket.send(new Uint8Array(0), to.host, to.port!)
+      return journey ? { journey, close: () => socket.close() } : { error: 'hop: nothing was sent' }
+    }
+    const socket = sockets.ping({ owner })
+    return { journey: socket.send(to.host, 1, new Uint8Array(56)), close: () => socket.close() }
+  } catch (error) {
+    return { error: `hop: ${(error as Error).message}` }
+  }
+}
