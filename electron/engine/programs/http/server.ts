@@ -1,0 +1,195 @@
+import type { Process } from '../../machine/types.ts'
+import type { TcpConnection, TcpListener } from '../../network/types.ts'
+import { concatBytes } from '../../text.ts'
+import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
+import { reasonOf } from './status.ts'
+
+/** An HTTP/1.1 server on simulated sockets: keep-alive, pipelining in order, HEAD, request bodies. */
+export interface HttpRequest {
+  method: string
+  /** As it stands in the request line. */
+  target: string
+  version: string
+  headers: Headers
+  body: Uint8Array
+  /** The connection stays open after the answer. */
+  keepAlive: boolean
+  remoteAddress: string
+  remotePort: number
+  localAddress: string
+  localPort: number
+  /** The connection's number, from 1. */
+  connection: number
+}
+
+export interface HttpResponse {
+  status: number
+  reason?: string
+  /** Exactly these, in this order; the server adds none. */
+  headers: Headers
+  body?: Uint8Array
+  /** Close the connection after it. */
+  close?: boolean
+}
+
+export interface HttpServerOptions {
+  port: number
+  address?: string
+  program: string
+  /** Answers now or later; must answer once. */
+  handle(request: HttpRequest, respond: (response: HttpResponse) => void): void
+  /** What to answer to bytes that are no request; the connection is closed after it. */
+  refuse(status: number, remote: { address: string; port: number }): HttpResponse
+  /** Idle connections are closed after this many ms (nginx: 75 s, Go: never). */
+  keepAliveTimeout?: number
+}
+
+export interface HttpServer {
+  /** Stops listening; connections that are answering finish. */
+  close(): void
+}
+
+/** Throws SystemError EADDRINUSE or EADDRNOTAVAIL. */
+export function serveHttp(process: Process, options: HttpServerOptions): HttpServer {
+  const connections = new Set<ServerConnection>()
+  let number = 0
+  const listener: TcpListener = process.network.sockets.listen(
+    { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address } : {}) },
+    (connection) => {
+      const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
+      connections.add(one)
+    },
+  )
+  process.onExit(() => {
+    listener.close()
+    for (const connection of connections) connection.finish()
+  })
+  return {
+    close() {
+      listener.close()
+      for (const connection of connections) connection.closeIfIdle()
+    },
+  }
+}
+
+class ServerConnection {
+  readonly #process: Process
+  readonly #connection: TcpConnection
+  readonly #options: HttpServerOptions
+  readonly #number: number
+  readonly #parser: RequestParser
+  readonly #gone: () => void
+  #head: RequestHead | undefined
+  #body: Uint8Array[] = []
+  #queue: HttpRequest[] = []
+  #answering = false
+  #ended = false
+  #idle: ReturnType<Process['clock']['schedule']> | undefined
+
+  constructor(process: Process, connection: TcpConnection, options: HttpServerOptions, number: number, gone: () => void) {
+    this.#process = process
+    this.#connection = connection
+    this.#options = options
+    this.#number = number
+    this.#gone = gone
+    this.#parser = new RequestParser({
+      onHead: (head) => this.#onHead(head),
+      onBody: (data) => this.#body.push(data.slice()),
+      onComplete: () => this.#onRequest(),
+    })
+    connection.handlers = {
+      onData: (data) => this.#onData(data),
+      onEnd: () => {
+        this.#ended = true
+        if (!this.#answering && this.#queue.length === 0) this.finish()
+      },
+      onClose: () => this.#closed(),
+    }
+    this.#wait()
+  }
+
+  finish(): void {
+    this.#process.clock.cancel(this.#idle)
+    if (this.#connection.state !== 'CLOSED') this.#connection.end()
+    this.#gone()
+  }
+
+  closeIfIdle(): void {
+    if (!this.#answering && this.#queue.length === 0 && this.#parser.idle) this.finish()
+    else this.#ended = true
+  }
+
+  #closed(): void {
+    this.#process.clock.cancel(this.#idle)
+    this.#queue = []
+    this.#ended = true
+    this.#gone()
+  }
+
+  #onData(data: Uint8Array): void {
+    this.#process.clock.cancel(this.#idle)
+    try {
+      this.#parser.push(data)
+    } catch (error) {
+      if (!(error instanceof HttpSyntaxError)) throw error
+      const { remoteAddress: address, remotePort: port } = this.#connection
+      const response = this.#options.refuse(error.status, { address, port })
+      this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, response.body))
+      this.finish()
+    }
+  }
+
+  #onHead(head: RequestHead): void {
+    this.#head = head
+    this.#body = []
+    if (head.headers.some(([n, v]) => n.toLowerCase() === 'expect' && v.toLowerCase() === '100-continue')) {
+      this.#connection.send(writeResponse(100, 'Continue', []))
+    }
+  }
+
+  #onRequest(): void {
+    const head = this.#head!
+    const c = this.#connection
+    this.#queue.push({
+      method: head.method,
+      target: head.target,
+      version: head.version,
+      headers: head.headers,
+      body: concatBytes(this.#body),
+      keepAlive: keepsAlive(head),
+      remoteAddress: c.remoteAddress,
+      remotePort: c.remotePort,
+      localAddress: c.localAddress,
+      localPort: c.localPort,
+      connection: this.#number,
+    })
+    this.#next()
+  }
+
+  #next(): void {
+    if (this.#answering) return
+    const request = this.#queue.shift()
+    if (!request) return this.#ended ? this.finish() : this.#wait()
+    this.#answering = true
+    let answered = false
+    this.#options.handle(request, (response) => {
+      if (answered) return
+      answered = true
+      this.#answering = false
+      const gone = this.#connection.state === 'CLOSED'
+      const body = request.method === 'HEAD' ? undefined : response.body
+      if (!gone) this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, body))
+      if (response.close || !request.keepAlive) {
+        this.#queue = []
+        this.finish()
+      } else this.#next()
+    })
+  }
+
+  #wait(): void {
+    const { keepAliveTimeout } = this.#options
+    if (keepAliveTimeout === undefined) return
+    this.#process.clock.cancel(this.#idle)
+    this.#idle = this.#process.clock.schedule(keepAliveTimeout, () => this.finish(), { background: true })
+  }
+}

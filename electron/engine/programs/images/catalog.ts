@@ -1,0 +1,57 @@
+import type { Image } from '../types.ts'
+import { buildImage, type Repository } from './build.ts'
+import { nginxRepository } from './nginx.ts'
+import { parseReference } from './reference.ts'
+import { serverRepositories } from './servers.ts'
+import { systemRepositories } from './system.ts'
+import { toolRepositories } from './tools.ts'
+
+/** The registries of the simulated world. */
+const REPOSITORIES = new Map<string, Repository>([nginxRepository, ...toolRepositories, ...serverRepositories, ...systemRepositories].map((r) => [r.name, r]))
+const found = new Map<string, Image | undefined>()
+
+/** The image that a Pod's `image` names; undefined when no registry has it or the reference is malformed. */
+export function findImage(reference: string): Image | undefined {
+  if (found.has(reference)) return found.get(reference)
+  const image = lookUp(reference)
+  found.set(reference, image)
+  return image
+}
+
+function lookUp(text: string): Image | undefined {
+  let reference
+  try {
+    reference = parseReference(text)
+  } catch {
+    return undefined
+  }
+  const repository = REPOSITORIES.get(reference.repository)
+  if (!repository) return undefined
+  // A digest cannot be looked up; the image of the tag beside it, or of the newest, stands in.
+  const tag = reference.tag ?? 'latest'
+  const content = repository.tag(tag)
+  return content && buildImage(reference.repository, reference.canonical, tag, content)
+}
+
+/** Why a reference cannot be used: the kubelet's InvalidImageName message, or containerd's pull error; undefined when it can. */
+export function imageProblem(reference: string): { reason: 'InvalidImageName' | 'ErrImagePull'; message: string } | undefined {
+  let parsed
+  try {
+    parsed = parseReference(reference)
+  } catch (error) {
+    return { reason: 'InvalidImageName', message: `Failed to apply default image tag "${reference}": couldn't parse image name "${reference}": ${(error as Error).message}` }
+  }
+  if (findImage(reference)) return undefined
+  const name = parsed.canonical
+  const resolve = `failed to pull and unpack image "${name}": failed to resolve reference "${name}": `
+  const known = REPOSITORIES.has(parsed.repository)
+  const reason = known || !parsed.repository.startsWith('docker.io/')
+    ? `${name}: not found`
+    : 'pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed'
+  return { reason: 'ErrImagePull', message: `${known || !parsed.repository.startsWith('docker.io/') ? 'rpc error: code = NotFound desc = ' : ''}${resolve}${reason}` }
+}
+
+/** Names of every repository, for completion and messages. */
+export function imageRepositories(): readonly string[] {
+  return [...REPOSITORIES.keys()].sort()
+}

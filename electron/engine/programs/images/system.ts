@@ -1,0 +1,37 @@
+import { alpine } from './bases.ts'
+import { versionParts, type ImageContent, type Repository } from './build.ts'
+
+/** Images of the cluster's own Pods. */
+function versioned(accept: (parts: number[]) => boolean, content: ImageContent): Repository['tag'] {
+  return (tag) => {
+    const parts = versionParts(tag.replace(/-\d+$/, ''))
+    return parts && accept(parts) ? content : undefined
+  }
+}
+
+const DISTROLESS = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/run', '/var/lib', '/home']
+
+function controlPlane(name: string, size: number): Repository {
+  const path = `/usr/local/bin/${name}`
+  return {
+    name: `registry.k8s.io/${name}`,
+    tag: versioned(([major]) => major === 1, { size, directories: DISTROLESS, programs: { [path]: name }, entrypoint: [path] }),
+  }
+}
+
+function flannel(): ImageContent {
+  const base = alpine()
+  const tools = { '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/ip': 'ip' }
+  return { ...base, size: 33_164_327, programs: { ...base.programs, ...tools, '/opt/bin/flanneld': 'flanneld' }, entrypoint: ['/opt/bin/flanneld'] }
+}
+
+export const systemRepositories: readonly Repository[] = [
+  { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
+  { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
+  { name: 'registry.k8s.io/kube-proxy', tag: versioned(([major]) => major === 1, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
+  { name: 'registry.k8s.io/etcd', tag: versioned(([major]) => major === 3, { size: 58_938_593, directories: DISTROLESS, programs: { '/usr/local/bin/etcd': 'etcd' }, entrypoint: ['/usr/local/bin/etcd'] }) },
+  controlPlane('kube-apiserver', 30_075_899),
+  controlPlane('kube-controller-manager', 27_646_507),
+  controlPlane('kube-scheduler', 21_782_634),
+  { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
+]

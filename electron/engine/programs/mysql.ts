@@ -1,0 +1,185 @@
+import type { Task } from '../machine/task.ts'
+import type { Process, Program } from '../machine/types.ts'
+import type { TcpConnection, TcpListener } from '../network/types.ts'
+import { concatBytes, decodeUtf8, encodeUtf8 } from '../text.ts'
+import { become } from './become.ts'
+import { two } from './http/status.ts'
+import { untilSignal } from './output.ts'
+
+/** mysqld of MySQL Community Server: its log, its sockets and the first packet of its protocol. No SQL yet. */
+const PORT = 3306
+const X_PORT = 33_060
+const CONNECT_TIMEOUT = 10_000
+const DATA = '/var/lib/mysql'
+const SERVER = '/usr/sbin/mysqld'
+
+function versionOf(process: Process): string {
+  return (process.env.get('MYSQL_VERSION') ?? '8.4.5').replace(/-.*$/, '')
+}
+
+/** "2026-01-05T08:00:00.000000Z" */
+function serverTime(wall: number): string {
+  return `${new Date(wall).toISOString().slice(0, -1)}000Z`
+}
+
+/** "2026-01-05 08:00:00+00:00" */
+function entrypointTime(wall: number): string {
+  const d = new Date(wall)
+  return `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}+00:00`
+}
+
+class Mysqld {
+  readonly #process: Process
+  readonly #version: string
+  #connections = 7
+
+  constructor(process: Process) {
+    this.#process = process
+    this.#version = versionOf(process)
+  }
+
+  *run(): Task<number> {
+    const process = this.#process
+    yield* this.#log('System', 'MY-010116', `${SERVER} (mysqld ${this.#version}) starting as process ${process.pid}`)
+    yield* process.sleep(300)
+    yield* this.#log('System', 'MY-013576', 'InnoDB initialization has started.', 'InnoDB', 1)
+    yield* process.sleep(700)
+    yield* this.#log('System', 'MY-013577', 'InnoDB initialization has ended.', 'InnoDB', 1)
+    yield* process.sleep(400)
+    yield* this.#log('Warning', 'MY-010068', 'CA certificate ca.pem is self signed.')
+    yield* this.#log('System', 'MY-013602', 'Channel mysql_main configured to support TLS. Encrypted connections are now supported for this channel.')
+    const listeners: TcpListener[] = []
+    try {
+      listeners.push(process.network.sockets.listen({ port: PORT, owner: { pid: process.pid, program: 'mysqld' } }, (c) => this.#greet(c)))
+    } catch (error) {
+      yield* this.#log('ERROR', 'MY-010262', `Can't start server: Bind on TCP/IP port: ${(error as Error).message}`)
+      yield* this.#log('ERROR', 'MY-010257', `Do you already have another mysqld server running on port: ${PORT} ?`)
+      yield* this.#log('ERROR', 'MY-010119', 'Aborting')
+      yield* this.#log('System', 'MY-010910', `${SERVER}: Shutdown complete (mysqld ${this.#version})  MySQL Community Server - GPL.`)
+      return 1
+    }
+    process.onExit(() => listeners.forEach((l) => l.close()))
+    try {
+      listeners.push(process.network.sockets.listen({ port: X_PORT, owner: { pid: process.pid, program: 'mysqld' } }, (c) => this.#closeLater(c)))
+      yield* this.#log('System', 'MY-011323', `X Plugin ready for connections. Bind-address: '::' port: ${X_PORT}, socket: /var/run/mysqld/mysqlx.sock`)
+    } catch {
+      yield* this.#log('ERROR', 'MY-011300', `Plugin mysqlx reported: 'Setup of bind-address: '*' port: ${X_PORT} failed, \`bind()\` failed with error: Address already in use (98). Do you already have another mysqld server running with Mysqlx ?'`)
+    }
+    yield* this.#log('System', 'MY-010931', `${SERVER}: ready for connections. Version: '${this.#version}'  socket: '/var/run/mysqld/mysqld.sock'  port: ${PORT}  MySQL Community Server - GPL.`)
+    yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
+    yield* this.#log('System', 'MY-013172', `Received SHUTDOWN from user <via user signal>. Shutting down mysqld (Version: ${this.#version}).`)
+    for (const listener of listeners) listener.close()
+    yield* process.sleep(1000)
+    yield* this.#log('System', 'MY-010910', `${SERVER}: Shutdown complete (mysqld ${this.#version})  MySQL Community Server - GPL.`)
+    return 0
+  }
+
+  /** Protocol::HandshakeV10, then "access denied" to whatever the client answers: there is no database behind it. */
+  #greet(connection: TcpConnection): void {
+    const id = ++this.#connections
+    const received: Uint8Array[] = []
+    const timer = this.#closeLater(connection)
+    let answered = false
+    connection.handlers = {
+      onData: (data) => {
+        received.push(data.slice())
+        const bytes = concatBytes(received)
+        const length = bytes.length < 4 ? Infinity : bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16)
+        if (answered || bytes.length < length + 4) return
+        answered = true
+        this.#process.clock.cancel(timer)
+        const user = userOf(bytes.subarray(4, 4 + length))
+        const reply = user === undefined
+          ? errorPacket(bytes[3]! + 1, 1043, '08S01', 'Bad handshake')
+          : errorPacket(bytes[3]! + 1, 1045, '28000', `Access denied for user '${user}'@'${connection.remoteAddress}' (using password: YES)`)
+        connection.send(reply)
+        connection.end()
+      },
+      onEnd: () => connection.end(),
+      onClose: () => this.#process.clock.cancel(timer),
+    }
+    connection.send(handshake(this.#version, id, this.#process))
+  }
+
+  #closeLater(connection: TcpConnection): ReturnType<Process['clock']['schedule']> {
+    const timer = this.#process.clock.schedule(CONNECT_TIMEOUT, () => connection.end(), { background: true })
+    connection.handlers = { onEnd: () => connection.end(), onClose: () => this.#process.clock.cancel(timer) }
+    return timer
+  }
+
+  #log(level: string, code: string, message: string, subsystem = 'Server', thread = 0): Task<void> {
+    return this.#process.printError(`${serverTime(this.#process.clock.wall())} ${thread} [${level}] [${code}] [${subsystem}] ${message}\n`)
+  }
+}
+
+function packet(sequence: number, payload: Uint8Array): Uint8Array {
+  const { length } = payload
+  return concatBytes([Uint8Array.of(length & 255, (length >> 8) & 255, length >> 16, sequence & 255), payload])
+}
+
+export function handshake(version: string, connection: number, process: Pick<Process, 'clock'>): Uint8Array {
+  const salt = Uint8Array.from({ length: 20 }, () => 1 + process.clock.random.below(126))
+  const id = Uint8Array.of(connection & 255, (connection >> 8) & 255, (connection >> 16) & 255, connection >>> 24)
+  return packet(0, concatBytes([
+    Uint8Array.of(10), encodeUtf8(`${version}\0`), id, salt.subarray(0, 8),
+    // Filler, capabilities (low), utf8mb4_0900_ai_ci, SERVER_STATUS_AUTOCOMMIT, capabilities (high), salt length, reserved.
+    Uint8Array.of(0, 0xff, 0xff, 0xff, 0x02, 0x00, 0xff, 0xdf, 21), new Uint8Array(10),
+    salt.subarray(8), Uint8Array.of(0), encodeUtf8('caching_sha2_password\0'),
+  ]))
+}
+
+function errorPacket(sequence: number, code: number, state: string, message: string): Uint8Array {
+  return packet(sequence, concatBytes([Uint8Array.of(0xff, code & 255, code >> 8), encodeUtf8(`#${state}${message}`)]))
+}
+
+/** The user name of a Protocol::HandshakeResponse41; undefined when the bytes are no such thing. */
+function userOf(payload: Uint8Array): string | undefined {
+  const end = payload.length > 32 ? payload.indexOf(0, 32) : -1
+  return end < 0 ? undefined : decodeUtf8(payload.subarray(32, end))
+}
+
+export const mysqld: Program = (process) => new Mysqld(process).run()
+
+/** docker-entrypoint.sh of the image: checks the password variables, initialises the data directory once. */
+export const mysqlEntrypoint: Program = function* (process) {
+  const command = process.argv.slice(1)
+  if (command[0] !== 'mysqld') return yield* become(process, command)
+  const version = process.env.get('MYSQL_VERSION') ?? '8.4.5-1.el9'
+  const note = (message: string, level = 'Note'): Task<void> => process[level === 'Note' ? 'print' : 'printError'](`${entrypointTime(process.clock.wall())} [${level}] [Entrypoint]: ${message}\n`)
+  yield* note(`Entrypoint script for MySQL Server ${version} started.`)
+  yield* process.sleep(200)
+  yield* note("Switching to dedicated user 'mysql'")
+  yield* note(`Entrypoint script for MySQL Server ${version} started.`)
+  if (!process.fs.exists(`${DATA}/mysql`)) {
+    const set = (name: string): boolean => (process.env.get(name) ?? '') !== '' || (process.env.get(`${name}_FILE`) ?? '') !== ''
+    if (!set('MYSQL_ROOT_PASSWORD') && !set('MYSQL_ALLOW_EMPTY_PASSWORD') && !set('MYSQL_RANDOM_ROOT_PASSWORD')) {
+      yield* note(
+        'Database is uninitialized and password option is not specified\n    You need to specify one of the following as an environment variable:\n' +
+          '    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD',
+        'ERROR',
+      )
+      return 1
+    }
+    yield* note('Initializing database files')
+    const log = (code: string, message: string, thread: number, level = 'System', subsystem = 'InnoDB'): Task<void> => process.printError(`${serverTime(process.clock.wall())} ${thread} [${level}] [${code}] [${subsystem}] ${message}\n`)
+    yield* log('MY-013169', `${SERVER} (mysqld ${versionOf(process)}) initializing of server in progress as process 80`, 0, 'System', 'Server')
+    yield* log('MY-013576', 'InnoDB initialization has started.', 1)
+    yield* process.sleep(1500)
+    yield* log('MY-013577', 'InnoDB initialization has ended.', 1)
+    yield* log('MY-010453', 'root@localhost is created with an empty password ! Please consider switching off the --initialize-insecure option.', 6, 'Warning', 'Server')
+    yield* process.sleep(1500)
+    yield* note('Database files initialized')
+    yield* note('Starting temporary server')
+    yield* process.sleep(1500)
+    yield* note('Temporary server started.')
+    yield* process.sleep(1000)
+    yield* note('Stopping temporary server')
+    yield* process.sleep(1000)
+    yield* note('Temporary server stopped')
+    yield* process.print('\n')
+    yield* note('MySQL init process done. Ready for start up.')
+    yield* process.print('\n')
+    process.fs.makeDirectory(`${DATA}/mysql`, { parents: true })
+  }
+  return yield* new Mysqld(process).run()
+}
