@@ -36,8 +36,8 @@ export interface IpPacket {
   tos: number
   identification: number
   dontFragment: boolean
-  /** Set on fragments only (RFC 791); offset in bytes. */
-  fragment?: { offset: number; more: boolean }
+  /** Set on fragments only (RFC 791); offset and length in bytes of the payload, which every fragment keeps whole. */
+  fragment?: { offset: number; more: boolean; length?: number }
   payload: TcpSegment | UdpDatagram | IcmpMessage
   /** What the kernel keeps beside the packet; cleared when it leaves the network namespace, except the trail. */
   meta: PacketMeta
@@ -52,6 +52,8 @@ export interface PacketMeta {
   inInterface?: string
   /** The bridge port it came through, for br_netfilter's physdev. */
   physIn?: string
+  /** The bridge port it will leave through, while br_netfilter has it. */
+  physOut?: string
   /** Sent by a process of this namespace. */
   owner?: SocketOwner
   trail?: Trail

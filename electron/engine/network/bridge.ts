@@ -1,0 +1,216 @@
+import { SystemError } from '../machine/errors.ts'
+import { formatBridgeFdb } from './format.ts'
+import { BaseLink } from './link.ts'
+import type { BridgeInput } from './link.ts'
+import { copyFrame, frameLength, isGroupMac } from './packets.ts'
+import type { Frame, IpPacket, Link, Mac } from './types.ts'
+
+/** How long a learned address is kept without being seen again (ageing_time). */
+const AGEING_MS = 300_000
+
+interface Learned {
+  port: BaseLink
+  updatedAt: number
+}
+
+/**
+ * A learning bridge (IEEE 802.1D without spanning tree; net/bridge). It is itself an interface of its network
+ * namespace. With net.bridge.bridge-nf-call-iptables=1 bridged IPv4 packets pass iptables (net/bridge/br_netfilter_hooks.c).
+ */
+export class LinuxBridge extends BaseLink implements BridgeInput {
+  readonly kind = 'bridge'
+  readonly #ports = new Map<BaseLink, { hairpin: boolean }>()
+  readonly #learned = new Map<Mac, Learned>()
+
+  get ports(): readonly BaseLink[] {
+    return [...this.#ports.keys()]
+  }
+
+  override get carrier(): boolean {
+    if (this.up) for (const port of this.#ports.keys()) if (port.carrier) return true
+    return false
+  }
+
+  attach(port: Link): void {
+    const link = this.namespace.links.get(port.name)
+    if (!link || link !== port) throw new SystemError('ENODEV')
+    if (link === this || link.kind === 'bridge' || link.kind === 'loopback') throw new SystemError('ELOOP')
+    if (link.master) throw new SystemError('EBUSY')
+    link.master = this
+    this.#ports.set(link, { hairpin: false })
+    this.namespace.changed()
+  }
+
+  override unlink(): void {
+    for (const port of [...this.#ports.keys()]) this.detach(port)
+  }
+
+  detach(port: Link): void {
+    const link = port as BaseLink
+    if (!this.#ports.delete(link)) return
+    link.master = undefined
+    this.#forget(link)
+    this.namespace.changed()
+  }
+
+  hairpin(port: Link, on: boolean): void {
+    const state = this.#ports.get(port as BaseLink)
+    if (!state) throw new SystemError('EINVAL')
+    state.hairpin = on
+    this.namespace.changed()
+  }
+
+  isHairpin(port: Link): boolean {
+    return this.#ports.get(port as BaseLink)?.hairpin ?? false
+  }
+
+  forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number }[] {
+    const rows = [{ mac: this.mac, port: this.name, isLocal: true, updatedAt: 0 }]
+    for (const port of this.#ports.keys()) rows.push({ mac: port.mac, port: port.name, isLocal: true, updatedAt: 0 })
+    for (const [mac, entry] of this.#learned) {
+      if (this.#fresh(entry)) rows.push({ mac, port: entry.port.name, isLocal: false, updatedAt: entry.updatedAt })
+    }
+    return rows
+  }
+
+  portChanged(port: BaseLink): void {
+    if (!port.carrier) this.#forget(port)
+  }
+
+  /** A frame came in through a port. */
+  input(port: BaseLink, frame: Frame): void {
+    if (!this.up) return this.lost(frame, 'drop-link-down', `The bridge ${this.name} is down.`)
+    this.#learn(frame.source, port)
+    const packet = frame.payload
+    if (packet.kind === 'ip') packet.meta.physIn = port.name
+    const { destination } = frame
+    if (destination === this.mac || destination === port.mac) {
+      this.#record(frame, port, `${destination} is the bridge ${this.name} itself: the frame goes up to the IP layer of ${this.namespace.name}.`, undefined, 'bridge-local')
+      return this.#passUp(frame)
+    }
+    const group = isGroupMac(destination)
+    if (this.namespace.tapped && this.namespace.captures(this)) this.namespace.tap(this, 'in', frame)
+    if (group) {
+      const up = copyFrame(frame)
+      this.#flood(frame, port, false)
+      return this.#passUp(up)
+    }
+    const filter = packet.kind === 'ip' && packet.version === 4 && !packet.fragment && this.namespace.settings.flag('net.bridge.bridge-nf-call-iptables')
+    if (filter && !this.#prerouting(packet)) return
+    this.#forward(frame, port, filter)
+  }
+
+  /** From the IP layer of the namespace. */
+  protected send(frame: Frame): void {
+    if (isGroupMac(frame.destination)) this.#flood(frame, undefined, false)
+    else this.#forward(frame, undefined, false)
+  }
+
+  #passUp(frame: Frame): void {
+    this.statistics.rxPackets++
+    this.statistics.rxBytes += frameLength(frame)
+    // As br_pass_frame_up: what was sent to a port's own address is the bridge's now.
+    if (!isGroupMac(frame.destination)) frame.destination = this.mac
+    if (this.namespace.tapped) this.namespace.tap(this, 'in', frame)
+    this.namespace.ip.receive(frame, this)
+  }
+
+  /** False when the packet goes no further on the bridge. */
+  #prerouting(packet: IpPacket): boolean {
+    const destination = packet.destination
+    packet.meta.inInterface = this.name
+    if (this.namespace.netfilter.run('prerouting', packet, this, undefined) !== 'accept') return false
+    if (packet.destination === destination) return true
+    // DNAT gave it another destination: it is routed from here.
+    this.namespace.ip.route(packet, this)
+    return false
+  }
+
+  #forward(frame: Frame, from: BaseLink | undefined, filter: boolean): void {
+    const entry = this.#learned.get(frame.destination)
+    if (!entry || !this.#fresh(entry)) return this.#flood(frame, from, filter)
+    const port = entry.port
+    if (port === from && !this.#ports.get(port)!.hairpin) {
+      return this.lost(frame, 'drop-hairpin', `The way to ${frame.destination} is back through ${port.name}, where the frame came from, and hairpin is off there.`)
+    }
+    if (this.#records(frame)) {
+      const row = formatBridgeFdb({ mac: frame.destination, port: port.name, isLocal: false }, this)
+      this.#record(frame, from, `The bridge ${this.name} has seen ${frame.destination} behind ${port.name} and sends the frame there.`, row, 'bridge-forward')
+    }
+    this.#out(frame, port, filter)
+  }
+
+  #flood(frame: Frame, from: BaseLink | undefined, filter: boolean): void {
+    const targets: BaseLink[] = []
+    for (const [port, state] of this.#ports) if (port.carrier && (port !== from || state.hairpin)) targets.push(port)
+    if (this.#records(frame)) {
+      const why = isGroupMac(frame.destination) ? 'The frame is for everybody' : `The bridge has not seen ${frame.destination} yet`
+      this.#record(frame, from, `${why}: ${this.name} sends it to ${targets.length === 1 ? 'its one other port' : `${targets.length} ports`}.`, undefined, 'bridge-flood')
+    }
+    targets.forEach((port, i) => {
+      const copy = i === targets.length - 1 ? frame : copyFrame(frame)
+      if (copy.payload.kind === 'ip') copy.payload.meta.trail = this.namespace.recorder.fork(copy.payload.meta.trail)
+      this.#out(copy, port, filter)
+    })
+  }
+
+  #out(frame: Frame, port: BaseLink, filter: boolean): void {
+    const packet = frame.payload
+    if (filter && packet.kind === 'ip') {
+      packet.meta.physOut = port.name
+      const { netfilter } = this.namespace
+      if (netfilter.run('forward', packet, this, this) !== 'accept') return
+      if (netfilter.run('postrouting', packet, undefined, this) !== 'accept') return
+    }
+    if (packet.kind === 'ip') packet.meta.physOut = undefined
+    if (!this.#fitsThrough(frame, port)) return
+    port.transmit(frame)
+  }
+
+  /** A bridge cannot tell the sender that a frame is too long for a port: it is just gone. */
+  #fitsThrough(frame: Frame, port: BaseLink): boolean {
+    const length = frameLength(frame) - 14
+    if (length <= port.mtu) return true
+    port.statistics.txDropped++
+    this.lost(frame, 'drop-mtu', `The frame carries ${length} bytes, more than the MTU ${port.mtu} of port ${port.name}: the bridge drops it without a word.`)
+    return false
+  }
+
+  #learn(mac: Mac, port: BaseLink): void {
+    if (isGroupMac(mac) || mac === this.mac) return
+    const now = this.namespace.clock.now
+    const entry = this.#learned.get(mac)
+    if (entry && entry.port === port) {
+      entry.updatedAt = now
+      return
+    }
+    this.#learned.set(mac, { port, updatedAt: now })
+    this.namespace.changed()
+  }
+
+  #fresh(entry: Learned): boolean {
+    return this.namespace.clock.now - entry.updatedAt <= AGEING_MS
+  }
+
+  #forget(port: BaseLink): void {
+    for (const [mac, entry] of this.#learned) if (entry.port === port) this.#learned.delete(mac)
+  }
+
+  #records(frame: Frame): boolean {
+    return frame.payload.kind === 'ip' && this.namespace.recorder.recording(frame.payload)
+  }
+
+  #record(frame: Frame, port: BaseLink | undefined, text: string, row: string | undefined, explanation: string): void {
+    const packet = frame.payload
+    const { recorder } = this.namespace
+    if (packet.kind !== 'ip' || !recorder.recording(packet)) return
+    recorder.hop(this.namespace, packet, {
+      stage: 'bridge',
+      interface: port?.name ?? this.name,
+      text,
+      decidedBy: row === undefined ? undefined : { kind: 'fdb', text: row },
+      before: recorder.header(packet, frame),
+      explanation,
+    })
+  }
+}

@@ -1,0 +1,153 @@
+import type { Clock } from '../clock.ts'
+import { Journeys } from '../journey/log.ts'
+import { JourneyRecorder } from '../journey/recorder.ts'
+import { SystemError } from '../machine/errors.ts'
+import type { Random } from '../random.ts'
+import { LinuxBridge } from './bridge.ts'
+import type { Layers } from './layers.ts'
+import { Dummy } from './link.ts'
+import type { LinkOptions } from './link.ts'
+import { Namespace } from './namespace.ts'
+import { Nic, Switch } from './switch.ts'
+import type { SwitchOptions } from './switch.ts'
+import type { Ip, Mac, NetworkNamespace } from './types.ts'
+import { Veth } from './veth.ts'
+import { Vxlan } from './vxlan.ts'
+
+/** The first network namespace's inode is init_net's; later ones count up from a number as real kernels show. */
+const FIRST_INODE = 4026531840
+const LATER_INODES = 4026532200
+
+/** The network of one cluster: makes network namespaces and the links between them. */
+export class Network {
+  readonly clock: Clock
+  readonly journeys: Journeys
+  readonly recorder: JourneyRecorder
+  readonly #layers: Layers
+  readonly #macs: Random
+  readonly #namespaces = new Map<number, Namespace>()
+  readonly #switches = new Map<string, Switch>()
+  readonly #usedMacs = new Set<Mac>()
+  #made = 0
+
+  constructor(options: { clock: Clock; layers: Layers; journeyLimit?: number }) {
+    this.clock = options.clock
+    this.#layers = options.layers
+    this.#macs = options.clock.random.fork('mac')
+    this.journeys = new Journeys(options.journeyLimit)
+    this.recorder = new JourneyRecorder(options.clock, this.journeys)
+  }
+
+  /** All that live, the oldest first. */
+  get namespaces(): readonly Namespace[] {
+    return [...this.#namespaces.values()]
+  }
+
+  get switches(): ReadonlyMap<string, Switch> {
+    return this.#switches
+  }
+
+  createNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): Namespace {
+    const id = this.#made === 0 ? FIRST_INODE : LATER_INODES + this.#made * 61
+    this.#made++
+    const namespace = new Namespace({
+      clock: this.clock,
+      recorder: this.recorder,
+      random: this.clock.random.fork(`network ${id} ${options.name}`),
+      layers: this.#layers,
+      id,
+      name: options.name,
+      machine: options.machine ?? options.name,
+      kind: options.kind,
+      onDestroy: () => this.#namespaces.delete(id),
+    })
+    this.#namespaces.set(id, namespace)
+    return namespace
+  }
+
+  /** A switch that {@link createNic} plugs into; "underlay" joins the nodes. */
+  createSwitch(name = 'underlay', options?: SwitchOptions): Switch {
+    const made = new Switch(name, options)
+    this.#switches.set(name, made)
+    return made
+  }
+
+  /** A locally administered address; always the same ones for a seed. */
+  randomMac(): Mac {
+    for (;;) {
+      const hex = this.#macs.hex(12)
+      const first = ((Number.parseInt(hex.slice(0, 2), 16) & 0xfe) | 0x02).toString(16).padStart(2, '0')
+      const mac = [first, hex.slice(2, 4), hex.slice(4, 6), hex.slice(6, 8), hex.slice(8, 10), hex.slice(10, 12)].join(':')
+      if (this.#usedMacs.has(mac)) continue
+      this.#usedMacs.add(mac)
+      return mac
+    }
+  }
+
+  // Links are born down, as the kernel makes them.
+
+  createVeth(
+    a: { network: NetworkNamespace; name: string; mac?: Mac; mtu?: number },
+    b: { network: NetworkNamespace; name: string; mac?: Mac; mtu?: number },
+  ): [Veth, Veth] {
+    this.#checkName(a.network, a.name)
+    this.#checkName(b.network, b.name)
+    if (a.network === b.network && a.name === b.name) throw new SystemError('EEXIST')
+    const [one, other] = [a, b].map((end) => {
+      const namespace = this.#own(end.network)
+      return new Veth(namespace, this.#options(namespace, end.name, end))
+    }) as [Veth, Veth]
+    Veth.pair(one, other)
+    one.namespace.addLink(one)
+    other.namespace.addLink(other)
+    return [one, other]
+  }
+
+  createBridge(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): LinuxBridge {
+    return this.#add(network, name, (namespace) => new LinuxBridge(namespace, this.#options(namespace, name, options)))
+  }
+
+  createVxlan(
+    network: NetworkNamespace,
+    name: string,
+    options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean },
+  ): Vxlan {
+    const underlay = network.links.get(options.underlay)
+    if (!underlay) throw new SystemError('ENODEV')
+    return this.#add(network, name, (namespace) => {
+      return new Vxlan(namespace, { ...options, ...this.#options(namespace, name, { ...options, mtu: options.mtu ?? underlay.mtu - 50 }) })
+    })
+  }
+
+  createNic(network: NetworkNamespace, name: string, plugInto: Switch, options?: { mac?: Mac; mtu?: number }): Nic {
+    return this.#add(network, name, (namespace) => new Nic(namespace, this.#options(namespace, name, options), plugInto))
+  }
+
+  createDummy(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): Dummy {
+    return this.#add(network, name, (namespace) => new Dummy(namespace, this.#options(namespace, name, options)))
+  }
+
+  #add<L extends Veth | LinuxBridge | Vxlan | Nic | Dummy>(network: NetworkNamespace, name: string, make: (namespace: Namespace) => L): L {
+    this.#checkName(network, name)
+    const namespace = this.#own(network)
+    const link = make(namespace)
+    namespace.addLink(link)
+    return link
+  }
+
+  #options(namespace: Namespace, name: string, options?: { mac?: Mac; mtu?: number }): LinkOptions {
+    return { name, index: namespace.nextIndex(), mac: options?.mac ?? this.randomMac(), mtu: options?.mtu ?? 1500 }
+  }
+
+  #own(network: NetworkNamespace): Namespace {
+    const namespace = this.#namespaces.get(network.id)
+    if (!namespace || namespace !== network) throw new SystemError('EINVAL')
+    return namespace
+  }
+
+  /** dev_valid_name: at most 15 bytes, no slash, colon or blank. */
+  #checkName(network: NetworkNamespace, name: string): void {
+    if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..') throw new SystemError('EINVAL')
+    if (network.links.has(name)) throw new SystemError('EEXIST')
+  }
+}

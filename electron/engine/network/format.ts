@@ -1,0 +1,53 @@
+import type { Bridge, Ip, Mac, NeighbourState, Route, SocketInfo } from './types.ts'
+
+/** Table rows as iproute2 6.1 prints them, for journeys and for the tools. No trailing blanks. */
+
+/** A destination as `ip route` prints it: "default", a plain address for a host route. */
+export function formatDestination(route: Route): string {
+  if (route.destination === '0.0.0.0/0' || route.destination === '::/0') return 'default'
+  const slash = route.destination.indexOf('/')
+  const length = route.destination.slice(slash + 1)
+  const host = route.destination.includes(':') ? '128' : '32'
+  return length === host ? route.destination.slice(0, slash) : route.destination
+}
+
+/** A row of `ip route` (iproute.c, print_route); `linkdown` when the device has no carrier. */
+export function formatRoute(route: Route, options?: { linkdown?: boolean; table?: boolean }): string {
+  let text = route.type && route.type !== 'unicast' ? `${route.type} ` : ''
+  text += formatDestination(route)
+  if (route.via) text += ` via ${route.via}`
+  if (route.device) text += ` dev ${route.device}`
+  if (options?.table && (route.type === 'local' || route.type === 'broadcast')) text += ' table local'
+  if (route.protocol && route.protocol !== 'boot') text += ` proto ${route.protocol}`
+  if (route.scope && route.scope !== 'global') text += ` scope ${route.scope}`
+  if (route.source) text += ` src ${route.source}`
+  if (route.metric) text += ` metric ${route.metric}`
+  if (route.onlink) text += ' onlink'
+  if (options?.linkdown) text += ' linkdown'
+  return text
+}
+
+/** A row of `ip neigh`. */
+export function formatNeighbour(entry: { ip: Ip; device: string; mac?: Mac; state: NeighbourState }): string {
+  return `${entry.ip} dev ${entry.device}${entry.mac ? ` lladdr ${entry.mac}` : ''} ${entry.state}`
+}
+
+/** A row of `bridge fdb`. */
+export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolean }, bridge: Bridge): string {
+  return `${entry.mac} dev ${entry.port}${entry.port === bridge.name ? '' : ` master ${bridge.name}`}${entry.isLocal ? ' permanent' : ''}`
+}
+
+/** A VXLAN device's row of `bridge fdb`. */
+export function formatVxlanFdb(entry: { mac: Mac; vtep: Ip }, device: string, learned: boolean): string {
+  return `${entry.mac} dev ${device} dst ${entry.vtep} self${learned ? '' : ' permanent'}`
+}
+
+/** A row of `ss -np`, single blanks between the columns. */
+export function formatSocket(socket: SocketInfo): string {
+  const end = (address: Ip, port: number): string => {
+    const host = address.includes(':') ? `[${address}]` : address
+    return `${host}:${port === 0 ? '*' : port}`
+  }
+  const users = socket.owner ? ` users:(("${socket.owner.program}",pid=${socket.owner.pid}))` : ''
+  return `${socket.protocol} ${socket.state} ${socket.receiveQueue} ${socket.sendQueue} ${end(socket.localAddress, socket.localPort)} ${end(socket.remoteAddress, socket.remotePort)}${users}`
+}

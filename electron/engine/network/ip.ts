@@ -1,0 +1,291 @@
+import type { Verdict } from '../journey/types.ts'
+import type { ErrorCode } from '../machine/errors.ts'
+import { isLoopbackIp, isMulticastIp } from './address.ts'
+import { fragmentPacket, Reassembly } from './fragments.ts'
+import type { BaseLink } from './link.ts'
+import type { Namespace } from './namespace.ts'
+import { ipLength, isGroupMac } from './packets.ts'
+import type { RouteEntry } from './routes.ts'
+import type { Frame, Ip, IpPacket } from './types.ts'
+
+/** RFC 1191: what was learned of a path's MTU is forgotten after ten minutes (net.ipv4.route.mtu_expires). */
+const MTU_EXPIRES = 600_000
+
+/**
+ * The way of IPv4 packets through one network namespace, as net/ipv4/ip_input.c, ip_forward.c and ip_output.c lead
+ * them: prerouting → routing → input or forward → postrouting; output → (routing again) → postrouting.
+ */
+export class IpLayer {
+  readonly #ns: Namespace
+  readonly #reassembly: Reassembly
+  readonly #pathMtus = new Map<Ip, { mtu: number; until: number }>()
+  #identification: number
+
+  constructor(namespace: Namespace) {
+    this.#ns = namespace
+    this.#reassembly = new Reassembly(namespace)
+    this.#identification = namespace.random.below(65536)
+  }
+
+  /** For the next packet made here. */
+  nextIdentification(): number {
+    return (this.#identification = (this.#identification + 1) & 0xffff)
+  }
+
+  // ---- in -----------------------------------------------------------------------------------------------------
+
+  receive(frame: Frame, link: BaseLink): void {
+    const packet = frame.payload
+    const group = isGroupMac(frame.destination)
+    if (!group && frame.destination !== link.mac && link.usesArp) return this.#notForMe(frame, link)
+    if (packet.kind === 'arp') return this.#ns.neighbours.receive(packet, link)
+    if (packet.version !== 4) return
+    packet.meta.inInterface = link.name
+    const whole = packet.fragment ? this.#reassembly.add(packet, link) : packet
+    if (!whole) return
+    if (this.#ns.netfilter.run('prerouting', whole, link, undefined) !== 'accept') return
+    this.route(whole, link, group)
+  }
+
+  /** After prerouting: for us, or onwards? */
+  route(packet: IpPacket, link: BaseLink, group = false): void {
+    const { routes, recorder } = this.#ns
+    const martian = this.#martian(packet, link)
+    if (martian) {
+      return this.#fail(packet, link, 'dropped', 'drop-martian', martian)
+    }
+    const entry = routes.find(packet.destination)
+    const type = entry?.route.type
+    if (type === 'local' || type === 'broadcast' || packet.destination === '255.255.255.255') {
+      if (recorder.recording(packet)) {
+        recorder.hop(this.#ns, packet, {
+          stage: 'route',
+          interface: link.name,
+          text: type === 'local'
+            ? `${packet.destination} is an address of ${this.#ns.name} itself: the packet stays here.`
+            : `${packet.destination} is a broadcast address here: the packet is for ${this.#ns.name} too.`,
+          decidedBy: entry && { kind: 'route', table: 'local', text: routes.line(entry) },
+          before: recorder.header(packet),
+          explanation: 'route-local',
+        })
+      }
+      return this.#deliver(packet, link, type === 'local')
+    }
+    if (isMulticastIp(packet.destination) || group) return
+    this.#forward(packet, link, entry)
+  }
+
+  #notForMe(frame: Frame, link: BaseLink): void {
+    const packet = frame.payload
+    // A flooded copy that reaches the wrong ones is nothing worth telling.
+    if (packet.kind === 'arp' || !packet.meta.trail || this.#ns.recorder.isFork(packet)) return
+    link.lost(frame, 'drop-wrong-mac', `The frame is for ${frame.destination}, but ${link.name} has ${link.mac}: ${this.#ns.name} ignores it.`)
+  }
+
+  /** Addresses that cannot be (RFC 1812 5.3.7; fib_validate_source). Says why, or nothing. */
+  #martian(packet: IpPacket, link: BaseLink): string | undefined {
+    if (link.kind === 'loopback') return undefined
+    const { source, destination } = packet
+    if (!link.conf.routeLocalnet && (isLoopbackIp(source) || isLoopbackIp(destination))) {
+      return `A packet from ${source} to ${destination} came in on ${link.name}: 127.0.0.0/8 may only be seen on lo.`
+    }
+    if (isMulticastIp(source) || source === '255.255.255.255') return `${source} cannot be the source of a packet.`
+    const back = this.#ns.routes.find(source)
+    if (back?.route.type === 'local' && !link.conf.acceptLocal) {
+      return `The source ${source} is an address of ${this.#ns.name} itself, yet the packet came in on ${link.name} (martian source).`
+    }
+    if (link.conf.rpFilter > 0 && (back?.link === undefined || (link.conf.rpFilter === 1 && back.link !== link))) {
+      return `The way back to ${source} does not lead out of ${link.name}, and rp_filter is on.`
+    }
+    return undefined
+  }
+
+  #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
+    if (this.#ns.netfilter.run('input', packet, link, undefined) !== 'accept') return
+    switch (packet.payload.kind) {
+      case 'udp':
+        return this.#ns.udp.receive(packet, link, unicast)
+      case 'icmp':
+        return this.#ns.icmp.receive(packet, unicast)
+      case 'tcp':
+        if (unicast) this.#ns.tcp.receive(packet)
+    }
+  }
+
+  #forward(packet: IpPacket, link: BaseLink, entry: RouteEntry | undefined): void {
+    const ns = this.#ns
+    const { recorder } = ns
+    if (!link.conf.forwarding) {
+      return this.#fail(packet, link, 'dropped', 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward (net.ipv4.ip_forward is 0).`)
+    }
+    const out = this.#usable(packet, entry, link)
+    if (!out) return
+    if (recorder.recording(packet)) this.#recordRoute(packet, out, link.name)
+    if (packet.ttl <= 1) {
+      this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The TTL is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
+      return ns.sendIcmpError(packet, 11, 0)
+    }
+    if (packet.dontFragment && ipLength(packet) > out.link!.mtu) {
+      this.#tooBig(packet, out.link!)
+      return ns.sendIcmpError(packet, 3, 4, { mtu: out.link!.mtu })
+    }
+    const before = recorder.recording(packet) ? recorder.header(packet) : undefined
+    packet.ttl--
+    if (before) {
+      recorder.hop(ns, packet, {
+        stage: 'forward',
+        interface: out.link!.name,
+        text: `${ns.name} passes the packet on from ${link.name} to ${out.link!.name} and takes one off its TTL.`,
+        before,
+        after: recorder.header(packet),
+        explanation: 'ip-forward',
+      })
+    }
+    if (ns.netfilter.run('forward', packet, link, out.link) !== 'accept') return
+    this.#postroute(packet, out)
+  }
+
+  // ---- out ----------------------------------------------------------------------------------------------------
+
+  /** Sends what was made here. Returns what a program's call would fail with. */
+  output(packet: IpPacket): ErrorCode | undefined {
+    const ns = this.#ns
+    const { routes, recorder } = ns
+    const found = routes.find(packet.destination)
+    const problem = this.#problem(found)
+    if (!found || problem) {
+      this.#noRoute(packet, found)
+      return problem ?? 'ENETUNREACH'
+    }
+    let entry = found
+    if (packet.source === '' || packet.source === '0.0.0.0') packet.source = routes.sourceFor(entry) ?? '0.0.0.0'
+    if (recorder.recording(packet)) this.#recordRoute(packet, entry)
+    const { destination, source } = packet
+    const mark = packet.meta.mark
+    if (ns.netfilter.run('output', packet, undefined, this.#device(entry)) !== 'accept') return 'EPERM'
+    if (packet.destination !== destination || packet.source !== source || packet.meta.mark !== mark) {
+      const again = routes.find(packet.destination)
+      const after = this.#problem(again)
+      if (!again || after) {
+        this.#noRoute(packet, again)
+        return after ?? 'ENETUNREACH'
+      }
+      if (again !== entry && recorder.recording(packet)) this.#recordRoute(packet, again)
+      entry = again
+    }
+    return this.#postroute(packet, entry)
+  }
+
+  /** A packet for one of our own addresses leaves through lo, whatever interface has the address. */
+  #device(entry: RouteEntry): BaseLink {
+    return entry.route.type === 'local' ? this.#ns.links.get('lo')! : entry.link!
+  }
+
+  #postroute(packet: IpPacket, entry: RouteEntry): ErrorCode | undefined {
+    const ns = this.#ns
+    const link = this.#device(entry)
+    if (ns.netfilter.run('postrouting', packet, undefined, link) !== 'accept') return 'EPERM'
+    const local = packet.meta.inInterface === undefined
+    const mtu = local ? Math.min(link.mtu, this.#learnedMtu(packet.destination)) : link.mtu
+    if (ipLength(packet) <= mtu) return this.finish(packet, entry, link)
+    // A local sender that did not forbid it has its packets cut even where DF is set on small ones (ignore_df).
+    if (packet.dontFragment && packet.payload.kind === 'tcp') {
+      this.#tooBig(packet, link)
+      return ns.sendIcmpError(packet, 3, 4, { mtu }), 'EMSGSIZE'
+    }
+    for (const fragment of fragmentPacket(packet, mtu)) this.finish(fragment, entry, link)
+    return undefined
+  }
+
+  finish(packet: IpPacket, entry: RouteEntry, link: BaseLink): undefined {
+    if (entry.route.type === 'broadcast' || packet.destination === '255.255.255.255') this.#ns.neighbours.sendBroadcast(packet, link)
+    else this.#ns.neighbours.send(packet, entry.route.via ?? packet.destination, link)
+  }
+
+  // ---- path MTU -----------------------------------------------------------------------------------------------
+
+  pathMtu(destination: Ip): number {
+    const entry = this.#ns.routes.find(destination)
+    if (!entry?.link) return 1500
+    return Math.min(this.#device(entry).mtu, this.#learnedMtu(destination))
+  }
+
+  learnMtu(destination: Ip, mtu: number): void {
+    this.#pathMtus.set(destination, { mtu: Math.max(552, mtu), until: this.#ns.clock.now + MTU_EXPIRES })
+  }
+
+  #learnedMtu(destination: Ip): number {
+    const known = this.#pathMtus.size > 0 ? this.#pathMtus.get(destination) : undefined
+    if (!known) return Infinity
+    if (known.until > this.#ns.clock.now) return known.mtu
+    this.#pathMtus.delete(destination)
+    return Infinity
+  }
+
+  // ---- what goes wrong ----------------------------------------------------------------------------------------
+
+  /** What a program that sends along this route gets; undefined when it can be used. */
+  #problem(entry: RouteEntry | undefined): ErrorCode | undefined {
+    switch (entry?.route.type) {
+      case 'blackhole': return 'EINVAL'
+      case 'unreachable': return 'EHOSTUNREACH'
+      case 'prohibit': return 'EACCES'
+      default: return entry?.link ? undefined : 'ENETUNREACH'
+    }
+  }
+
+  /** The route of a packet to forward; without one the sender is told as the kernel tells it (ip_error). */
+  #usable(packet: IpPacket, entry: RouteEntry | undefined, link: BaseLink): RouteEntry | undefined {
+    const problem = this.#problem(entry)
+    if (!problem) return entry
+    this.#noRoute(packet, entry, link)
+    if (problem !== 'EINVAL') this.#ns.sendIcmpError(packet, 3, problem === 'EHOSTUNREACH' ? 1 : problem === 'EACCES' ? 13 : 0)
+    return undefined
+  }
+
+  #noRoute(packet: IpPacket, entry: RouteEntry | undefined, link?: BaseLink): void {
+    const { recorder, routes, name } = this.#ns
+    if (!packet.meta.trail) return
+    const blackhole = entry?.route.type === 'blackhole'
+    const reason = blackhole ? 'drop-blackhole' : 'drop-no-route'
+    recorder.fail(this.#ns, packet, blackhole ? 'dropped' : 'unreachable', reason, {
+      stage: 'drop',
+      interface: link?.name,
+      text: entry
+        ? `The route of ${name} for ${packet.destination} says that it goes nowhere.`
+        : `${name} has no route to ${packet.destination}, not even a default one.`,
+      decidedBy: entry && { kind: 'route', table: entry.table, text: routes.line(entry) },
+      before: recorder.header(packet),
+      explanation: reason,
+    })
+  }
+
+  #tooBig(packet: IpPacket, link: BaseLink): void {
+    this.#fail(packet, link, 'dropped', 'drop-mtu', `The packet has ${ipLength(packet)} bytes and must not be cut (DF), but ${link.name} takes ${link.mtu}.`)
+  }
+
+  #fail(packet: IpPacket, link: BaseLink, verdict: Verdict, reason: string, text: string): void {
+    const { recorder } = this.#ns
+    if (!packet.meta.trail) return
+    recorder.fail(this.#ns, packet, verdict, reason, { stage: 'drop', interface: link.name, text, before: recorder.header(packet), explanation: reason })
+  }
+
+  #recordRoute(packet: IpPacket, entry: RouteEntry, from?: string): void {
+    const { recorder, routes, name } = this.#ns
+    const { via, type } = entry.route
+    const to = packet.destination
+    const out = entry.link!.name
+    recorder.hop(this.#ns, packet, {
+      stage: 'route',
+      interface: from,
+      text: type === 'local'
+        ? `${name} looks up ${to}: it is its own address, so the packet goes through lo.`
+        : via
+          ? `${name} looks up ${to}: it lies behind ${via}, reached through ${out}.`
+          : `${name} looks up ${to}: it is directly reachable through ${out}.`,
+      decidedBy: { kind: 'route', table: entry.table, text: routes.line(entry) },
+      before: recorder.header(packet),
+      explanation: 'route-lookup',
+    })
+  }
+}

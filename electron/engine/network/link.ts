@@ -1,0 +1,145 @@
+import type { Namespace } from './namespace.ts'
+import { ETHERNET_HEADER, frameLength, ipLength, scrubbed } from './packets.ts'
+import type { LinkConf } from './sysctl.ts'
+import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkStatistics, Mac } from './types.ts'
+
+export interface LinkOptions {
+  name: string
+  index: number
+  mac: Mac
+  mtu: number
+}
+
+/** What a bridge does with a frame that came in through one of its ports. */
+export interface BridgeInput extends Bridge {
+  input(port: BaseLink, frame: Frame): void
+  /** A port went up or down. */
+  portChanged(port: BaseLink): void
+}
+
+/** What all interfaces have in common: state, counters, taps, and where received frames go. */
+export abstract class BaseLink implements Link {
+  abstract readonly kind: LinkKind
+  name: string
+  readonly index: number
+  readonly mac: Mac
+  mtu: number
+  up = false
+  removed = false
+  master: BridgeInput | undefined
+  addresses: LinkAddress[] = []
+  readonly statistics: LinkStatistics = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 }
+  readonly namespace: Namespace
+  readonly conf: LinkConf
+
+  constructor(namespace: Namespace, options: LinkOptions) {
+    this.namespace = namespace
+    this.name = options.name
+    this.index = options.index
+    this.mac = options.mac
+    this.mtu = options.mtu
+    this.conf = namespace.settings.addLink(options.name)
+  }
+
+  get carrier(): boolean {
+    return this.up
+  }
+
+  /** Whether frames carry addresses that ARP must find. */
+  get usesArp(): boolean {
+    return true
+  }
+
+  transmit(frame: Frame): void {
+    if (!this.up || this.removed) {
+      this.statistics.txDropped++
+      return this.lost(frame, 'drop-link-down', `${this.name} is down, so the frame cannot leave.`)
+    }
+    this.statistics.txPackets++
+    this.statistics.txBytes += frameLength(frame)
+    if (this.namespace.tapped) this.namespace.tap(this, 'out', frame)
+    this.send(frame)
+  }
+
+  protected abstract send(frame: Frame): void
+
+  /** A frame has arrived from the other end. */
+  receive(frame: Frame): void {
+    if (!this.up || this.removed) {
+      this.statistics.rxDropped++
+      return this.lost(frame, 'drop-link-down', `${this.name} is down, so it does not take the frame.`)
+    }
+    this.statistics.rxPackets++
+    this.statistics.rxBytes += frameLength(frame)
+    if (this.namespace.tapped) this.namespace.tap(this, 'in', frame)
+    if (this.master) this.master.input(this, frame)
+    else this.namespace.ip.receive(frame, this)
+  }
+
+  /** The last step before another network namespace: nothing but the trail goes along. */
+  protected leave(frame: Frame): void {
+    if (frame.payload.kind === 'ip') frame.payload.meta = scrubbed(frame.payload.meta)
+  }
+
+  /** Whether the frame is longer than the receiving end takes (is_skb_forwardable in net/core/dev.c). */
+  protected fits(frame: Frame): boolean {
+    if (frame.payload.kind === 'arp' || ipLength(frame.payload) <= this.mtu) return true
+    this.statistics.rxDropped++
+    this.lost(
+      frame,
+      'drop-mtu',
+      `${this.name} drops the packet without a word: ${frameLength(frame) - ETHERNET_HEADER} bytes are more than its MTU of ${this.mtu}.`,
+    )
+    return false
+  }
+
+  /** Names the drop in the journey, if the frame carries one. */
+  lost(frame: Frame, reason: string, text: string): void {
+    const packet = frame.payload
+    if (packet.kind !== 'ip' || !packet.meta.trail) return
+    const recorder = this.namespace.recorder
+    recorder.fail(this.namespace, packet, 'dropped', reason, {
+      stage: 'drop', interface: this.name, text, before: recorder.header(packet, frame), explanation: reason,
+    })
+  }
+
+  /** The link is about to go. */
+  unlink(): void {
+    this.master?.detach(this)
+  }
+
+  /** Up or down was set, here or at the other end. */
+  stateChanged(): void {}
+
+  address(ip: Ip): LinkAddress | undefined {
+    return this.addresses.find((a) => a.address === ip)
+  }
+}
+
+/** lo: what is sent comes back at once. */
+export class Loopback extends BaseLink {
+  readonly kind = 'loopback'
+
+  override get usesArp(): boolean {
+    return false
+  }
+
+  protected send(frame: Frame): void {
+    // Connection tracking, marks and the trail stay with the packet; the sending socket does not (skb_orphan).
+    if (frame.payload.kind === 'ip') frame.payload.meta.owner = undefined
+    this.namespace.clock.schedule(this.namespace.latency(0.008, 0.008), () => this.receive(frame))
+  }
+}
+
+/** An interface that swallows everything; used to hold addresses. */
+export class Dummy extends BaseLink {
+  readonly kind = 'dummy'
+
+  override get usesArp(): boolean {
+    return false
+  }
+
+  protected send(frame: Frame): void {
+    this.lost(frame, 'drop-dummy', `${this.name} is a dummy interface: it has no wire, whatever leaves through it is gone.`)
+  }
+}

@@ -1,0 +1,273 @@
+import type { Clock } from '../clock.ts'
+import type { JourneyRecorder } from '../journey/recorder.ts'
+import { SystemError } from '../machine/errors.ts'
+import type { Random } from '../random.ts'
+import { cidrContains, isLoopbackIp, tryParseCidr } from './address.ts'
+import { Icmp } from './icmp.ts'
+import { IpLayer } from './ip.ts'
+import type { Layers, TcpLayer } from './layers.ts'
+import type { BaseLink } from './link.ts'
+import { Loopback } from './link.ts'
+import { Neighbours } from './neighbours.ts'
+import { ZERO_MAC } from './packets.ts'
+import { Routes } from './routes.ts'
+import { Sysctls } from './sysctl.ts'
+import type {
+  CapturedFrame, Cidr, Frame, Ip, IpPacket, LinkAddress, Netfilter, NetworkNamespace, Sockets, StackHost,
+} from './types.ts'
+import { Udp } from './udp.ts'
+import type { Vxlan } from './vxlan.ts'
+
+export interface NamespaceOptions {
+  clock: Clock
+  recorder: JourneyRecorder
+  /** Jitter, ports and identifiers come from here. */
+  random: Random
+  layers: Layers
+  id: number
+  name: string
+  machine: string
+  kind: NetworkNamespace['kind']
+  /** Called when it has been destroyed. */
+  onDestroy?: () => void
+}
+
+/** One network namespace: its interfaces, tables and sockets. The way of packets through it is in ip.ts. */
+export class Namespace implements NetworkNamespace, StackHost {
+  readonly clock: Clock
+  readonly recorder: JourneyRecorder
+  readonly random: Random
+  readonly id: number
+  readonly name: string
+  readonly machine: string
+  readonly kind: NetworkNamespace['kind']
+  readonly links = new Map<string, BaseLink>()
+  readonly settings: Sysctls
+  readonly routes: Routes
+  readonly neighbours: Neighbours
+  readonly netfilter: Netfilter
+  readonly tcp: TcpLayer
+  readonly udp: Udp
+  readonly icmp: Icmp
+  readonly ip: IpLayer
+  readonly sockets: Sockets
+  readonly vxlans = new Set<Vxlan>()
+  destroyed = false
+  /** Whether anybody captures anywhere here. */
+  tapped = false
+  #taps = new Map<string, Set<(frame: CapturedFrame) => void>>()
+  #listeners = new Set<() => void>()
+  #nextIndex = 1
+  #onDestroy: (() => void) | undefined
+
+  constructor(options: NamespaceOptions) {
+    this.clock = options.clock
+    this.recorder = options.recorder
+    this.random = options.random
+    this.id = options.id
+    this.name = options.name
+    this.machine = options.machine
+    this.kind = options.kind
+    this.#onDestroy = options.onDestroy
+    this.settings = new Sysctls(options.kind)
+    this.routes = new Routes(this)
+    this.neighbours = new Neighbours(this)
+    this.ip = new IpLayer(this)
+    this.udp = new Udp(this)
+    this.icmp = new Icmp(this)
+    this.netfilter = options.layers.netfilter(this)
+    const tcp = (this.tcp = options.layers.tcp(this))
+    const { udp, icmp } = this
+    this.sockets = {
+      listen: (o, onConnection) => tcp.listen(o, onConnection),
+      connect: (o, handlers) => tcp.connect(o, handlers),
+      udp: (o) => udp.open(o),
+      ping: (o) => icmp.open(o?.owner),
+      list: () => [...tcp.list(), ...udp.list()],
+    }
+    this.addLink(new Loopback(this, { name: 'lo', index: this.nextIndex(), mac: ZERO_MAC, mtu: 65536 }))
+    this.setUp('lo', true)
+    this.addAddress('lo', '127.0.0.1/8', { scope: 'host' })
+  }
+
+  /** StackHost. */
+  get namespace(): NetworkNamespace {
+    return this
+  }
+
+  get journeys(): JourneyRecorder['log'] {
+    return this.recorder.log
+  }
+
+  sysctl(key: string): string | undefined {
+    return this.settings.get(key)
+  }
+
+  setSysctl(key: string, value: string): void {
+    this.settings.set(key, value)
+    this.changed()
+  }
+
+  sysctls(): readonly string[] {
+    return this.settings.keys()
+  }
+
+  /** Every network namespace counts its own interfaces. */
+  nextIndex(): number {
+    return this.#nextIndex++
+  }
+
+  /** Takes in a link that was made for this namespace. Throws SystemError EEXIST when the name is taken. */
+  addLink(link: BaseLink): void {
+    if (this.links.has(link.name)) throw new SystemError('EEXIST')
+    this.links.set(link.name, link)
+    this.changed()
+  }
+
+  link(name: string): BaseLink {
+    const link = this.links.get(name)
+    if (!link) throw new SystemError('ENODEV')
+    return link
+  }
+
+  addAddress(name: string, cidr: Cidr, options?: { scope?: LinkAddress['scope']; broadcast?: Ip }): void {
+    const link = this.link(name)
+    const prefix = tryParseCidr(cidr)
+    if (!prefix) throw new SystemError('EINVAL')
+    if (prefix.version === 6) throw new SystemError('EAFNOSUPPORT')
+    const own = link.addresses.filter((a) => a.prefixLength === prefix.length && cidrContains(`${a.address}/${a.prefixLength}`, prefix.address))
+    if (own.some((a) => a.address === prefix.address)) throw new SystemError('EEXIST')
+    const address: LinkAddress = {
+      address: prefix.address,
+      prefixLength: prefix.length,
+      broadcast: options?.broadcast,
+      scope: options?.scope ?? (isLoopbackIp(prefix.address) ? 'host' : 'global'),
+      secondary: own.length > 0 ? true : undefined,
+    }
+    link.addresses = [...link.addresses, address]
+    this.routes.addressAdded(link, address)
+  }
+
+  /** Removing a primary address removes its secondaries, as long as promote_secondaries is off. */
+  removeAddress(name: string, cidr: Cidr): void {
+    const link = this.link(name)
+    const prefix = tryParseCidr(cidr)
+    const address = link.addresses.find((a) => a.address === prefix?.address && (!cidr.includes('/') || a.prefixLength === prefix.length))
+    if (!address) throw new SystemError('EADDRNOTAVAIL')
+    const network = `${address.address}/${address.prefixLength}`
+    const gone = address.secondary
+      ? [address]
+      : link.addresses.filter((a) => a === address || (a.secondary && a.prefixLength === address.prefixLength && cidrContains(network, a.address)))
+    link.addresses = link.addresses.filter((a) => !gone.includes(a))
+    for (const a of gone) this.routes.addressRemoved(link, a, link.addresses)
+  }
+
+  setUp(name: string, up: boolean): void {
+    const link = this.link(name)
+    if (link.up === up) return
+    link.up = up
+    if (up) this.routes.linkUp(link)
+    else {
+      this.routes.linkDown(link)
+      this.neighbours.flush(link)
+    }
+    link.stateChanged()
+    link.master?.portChanged(link)
+    this.changed()
+  }
+
+  /** The other end of a link came or went. */
+  carrierChanged(link: BaseLink): void {
+    if (!link.carrier) this.neighbours.flush(link, { keepPermanent: true })
+    link.master?.portChanged(link)
+    this.changed()
+  }
+
+  removeLink(name: string): void {
+    const link = this.link(name)
+    if (link.kind === 'loopback' && !this.destroyed) throw new SystemError('EPERM')
+    link.removed = true
+    link.up = false
+    link.unlink()
+    this.links.delete(name)
+    this.routes.linkRemoved(link)
+    this.neighbours.flush(link)
+    this.settings.removeLink(name)
+    this.changed()
+  }
+
+  isLocal(address: Ip): boolean {
+    return this.routes.find(address)?.route.type === 'local'
+  }
+
+  sourceFor(destination: Ip): Ip | undefined {
+    const entry = this.routes.find(destination)
+    return entry && this.routes.sourceFor(entry)
+  }
+
+  /** The largest packet that reaches `destination` whole, as far as is known. */
+  pathMtu(destination: Ip): number {
+    return this.ip.pathMtu(destination)
+  }
+
+  output(packet: IpPacket): void {
+    this.ip.output(packet)
+  }
+
+  sendIcmpError(about: IpPacket, type: number, code: number, options?: { mtu?: number }): void {
+    this.icmp.sendError(about, type, code, options?.mtu)
+  }
+
+  capture(link: string, listener: (frame: CapturedFrame) => void): () => void {
+    if (link !== 'any') this.link(link)
+    let taps = this.#taps.get(link)
+    if (!taps) this.#taps.set(link, (taps = new Set()))
+    taps.add(listener)
+    this.tapped = true
+    return () => {
+      taps.delete(listener)
+      if (taps.size === 0 && this.#taps.get(link) === taps) this.#taps.delete(link)
+      this.tapped = this.#taps.size > 0
+    }
+  }
+
+  /** Whether somebody captures on just this link (which makes it promiscuous). */
+  captures(link: BaseLink): boolean {
+    return this.#taps.has(link.name)
+  }
+
+  /** Listeners see the live frame: one that keeps it copies it. What lo sends is seen once, when it comes back. */
+  tap(link: BaseLink, direction: 'in' | 'out', frame: Frame): void {
+    if (link.kind === 'loopback' && direction === 'out') return
+    for (const key of [link.name, 'any']) {
+      for (const listener of this.#taps.get(key) ?? []) listener({ at: this.clock.now, interface: link.name, direction, frame })
+    }
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** A small delay with jitter, in ms. */
+  latency(least: number, jitter: number): number {
+    return least + jitter * this.random.float()
+  }
+
+  destroy(): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.tcp.destroy()
+    this.udp.destroy()
+    this.icmp.destroy()
+    for (const name of [...this.links.keys()]) if (this.links.has(name)) this.removeLink(name)
+    this.#taps.clear()
+    this.tapped = false
+    this.#listeners.clear()
+    this.#onDestroy?.()
+  }
+}

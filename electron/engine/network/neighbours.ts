@@ -1,0 +1,288 @@
+import type { Timer } from '../clock.ts'
+import { ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
+import { formatNeighbour } from './format.ts'
+import type { BaseLink } from './link.ts'
+import type { Namespace } from './namespace.ts'
+import { BROADCAST_MAC, ZERO_MAC } from './packets.ts'
+import type { RouteEntry } from './routes.ts'
+import type { ArpPacket, Frame, Ip, IpPacket, Mac, NeighbourState, NeighbourTable } from './types.ts'
+
+const REACHABLE_MS = 30_000
+const DELAY_MS = 5_000
+const RETRY_MS = 1_000
+const TRIES = 3
+const QUEUE = 101
+
+interface Neighbour {
+  ip: Ip
+  link: BaseLink
+  mac?: Mac
+  state: NeighbourState
+  confirmedAt: number
+  tries: number
+  waiting: IpPacket[]
+  timer?: Timer
+}
+
+/** The ARP cache (RFC 826; arp(7); states as in net/core/neighbour.c) of one network namespace. */
+export class Neighbours implements NeighbourTable {
+  readonly #namespace: Namespace
+  readonly #links = new Map<BaseLink, Map<Ip, Neighbour>>()
+
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace
+  }
+
+  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState }[] {
+    const rows = []
+    for (const entries of this.#links.values()) for (const entry of entries.values()) rows.push(this.#row(entry))
+    return rows
+  }
+
+  set(row: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void {
+    const entry = this.#entry(this.#namespace.link(row.device), row.ip)
+    this.#learn(entry, row.mac, row.state)
+  }
+
+  remove(ip: Ip, device: string): void {
+    const entries = this.#links.get(this.#namespace.link(device))
+    const entry = entries?.get(ip)
+    if (!entries || !entry) return
+    this.#forget(entry)
+    entries.delete(ip)
+    this.#namespace.changed()
+  }
+
+  /** The link went down or away. */
+  flush(link: BaseLink, options?: { keepPermanent?: boolean }): void {
+    const entries = this.#links.get(link)
+    if (!entries) return
+    for (const entry of entries.values()) {
+      if (options?.keepPermanent && entry.state === 'PERMANENT') continue
+      this.#forget(entry)
+      entries.delete(entry.ip)
+    }
+    if (entries.size === 0) this.#links.delete(link)
+  }
+
+  /** Sends a packet to the next hop on a link, as soon as its MAC address is known. */
+  send(packet: IpPacket, nextHop: Ip, link: BaseLink): void {
+    if (!link.usesArp) return link.transmit({ source: link.mac, destination: link.mac, payload: packet })
+    if (isMulticastIp(nextHop)) return link.transmit({ source: link.mac, destination: multicastMac(nextHop), payload: packet })
+    const entry = this.#entry(link, nextHop)
+    if (entry.mac !== undefined && entry.state !== 'INCOMPLETE' && entry.state !== 'FAILED') {
+      if (entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS) entry.state = 'STALE'
+      if (entry.state === 'STALE') this.#doubt(entry)
+      return this.#transmit(entry, packet)
+    }
+    if (entry.waiting.length >= QUEUE) entry.waiting.shift()
+    entry.waiting.push(packet)
+    const { recorder } = this.#namespace
+    if (recorder.recording(packet)) {
+      recorder.hop(this.#namespace, packet, {
+        stage: 'neighbour',
+        interface: link.name,
+        text: `Nothing is known yet about ${nextHop} on ${link.name}: the packet waits while ARP asks everybody there "who has ${nextHop}?".`,
+        before: recorder.header(packet),
+        explanation: 'arp-request',
+      })
+    }
+    if (entry.state !== 'INCOMPLETE') {
+      entry.state = 'INCOMPLETE'
+      entry.mac = undefined
+      entry.tries = 0
+      this.#solicit(entry)
+    }
+  }
+
+  sendBroadcast(packet: IpPacket, link: BaseLink): void {
+    link.transmit({ source: link.mac, destination: BROADCAST_MAC, payload: packet })
+  }
+
+  receive(arp: ArpPacket, link: BaseLink): void {
+    const namespace = this.#namespace
+    const known = this.#links.get(link)?.get(arp.senderIp)
+    if (arp.operation === 'request') {
+      const proxied = this.#answers(arp, link)
+      if (proxied !== undefined) {
+        this.#reply(arp, link, proxied)
+        if (arp.senderIp !== '0.0.0.0') this.#learn(known ?? this.#entry(link, arp.senderIp), arp.senderMac, 'STALE')
+        return
+      }
+      if (known && known.mac !== undefined && known.mac !== arp.senderMac) this.#learn(known, arp.senderMac, 'STALE')
+      return
+    }
+    if (!known || arp.targetMac !== link.mac) return
+    this.#learn(known, arp.senderMac, 'REACHABLE')
+    namespace.changed()
+  }
+
+  /** Whether to answer for the target: not (undefined), as its owner (false), or as a proxy along a route. */
+  #answers(arp: ArpPacket, link: BaseLink): RouteEntry | false | undefined {
+    const route = this.#namespace.routes.find(arp.targetIp)
+    if (!route || isLoopbackIp(arp.targetIp)) return undefined
+    if (route.route.type === 'local') {
+      if (link.conf.arpIgnore >= 1 && !link.address(arp.targetIp)) return undefined
+      return false
+    }
+    const unicast = route.route.type === undefined || route.route.type === 'unicast'
+    return unicast && link.conf.forwarding && link.conf.proxyArp && route.link !== link ? route : undefined
+  }
+
+  #reply(request: ArpPacket, link: BaseLink, proxied: RouteEntry | false): void {
+    const namespace = this.#namespace
+    if (request.trail?.record) {
+      namespace.recorder.hop(namespace, request, {
+        stage: 'neighbour',
+        interface: link.name,
+        text: proxied
+          ? `${namespace.name} answers in place of ${request.targetIp}, which it has a route to (proxy ARP): send it to ${link.mac}.`
+          : `${namespace.name} has ${request.targetIp} and answers: it is at ${link.mac}.`,
+        decidedBy: proxied ? { kind: 'route', table: 'main', text: namespace.routes.line(proxied) } : undefined,
+        before: { source: request.senderIp, destination: request.targetIp, sourceMac: request.senderMac, protocol: 'arp', detail: 'request' },
+        explanation: proxied ? 'arp-proxy' : 'arp-reply',
+      })
+    }
+    const payload: ArpPacket = {
+      kind: 'arp',
+      operation: 'reply',
+      senderMac: link.mac,
+      senderIp: request.targetIp,
+      targetMac: request.senderMac,
+      targetIp: request.senderIp,
+    }
+    link.transmit({ source: link.mac, destination: request.senderMac, payload })
+  }
+
+  #entry(link: BaseLink, ip: Ip): Neighbour {
+    let entries = this.#links.get(link)
+    if (!entries) this.#links.set(link, (entries = new Map()))
+    let entry = entries.get(ip)
+    if (!entry) entries.set(ip, (entry = { ip, link, state: 'FAILED', confirmedAt: 0, tries: 0, waiting: [] }))
+    return entry
+  }
+
+  #learn(entry: Neighbour, mac: Mac, state: NeighbourState): void {
+    if (entry.state === 'PERMANENT' && state !== 'PERMANENT') return
+    const { clock } = this.#namespace
+    const now = clock.now
+    // A request from somebody just confirmed does not make it less so.
+    if (state === 'STALE' && entry.mac === mac && entry.state === 'REACHABLE' && now - entry.confirmedAt <= REACHABLE_MS) return
+    entry.mac = mac
+    entry.state = state
+    entry.confirmedAt = now
+    clock.cancel(entry.timer)
+    entry.timer = undefined
+    const waiting = entry.waiting
+    entry.waiting = []
+    for (const packet of waiting) this.#transmit(entry, packet)
+    this.#namespace.changed()
+  }
+
+  #transmit(entry: Neighbour, packet: IpPacket): void {
+    const link = entry.link
+    const frame: Frame = { source: link.mac, destination: entry.mac!, payload: packet }
+    const { recorder } = this.#namespace
+    if (recorder.recording(packet)) {
+      recorder.hop(this.#namespace, packet, {
+        stage: 'neighbour',
+        interface: link.name,
+        text: `The next hop ${entry.ip} on ${link.name} has the MAC address ${entry.mac}.`,
+        decidedBy: { kind: 'neighbour', text: formatNeighbour(this.#row(entry)) },
+        before: recorder.header(packet),
+        after: recorder.header(packet, frame),
+        explanation: 'neighbour-lookup',
+      })
+    }
+    link.transmit(frame)
+  }
+
+  /** A stale entry is used at once and checked a little later. */
+  #doubt(entry: Neighbour): void {
+    const { clock } = this.#namespace
+    entry.state = 'DELAY'
+    entry.timer = clock.schedule(DELAY_MS, () => {
+      entry.state = 'PROBE'
+      entry.tries = 0
+      this.#solicit(entry)
+    }, { background: true })
+  }
+
+  /** Asks, up to three times a second apart, then gives up. */
+  #solicit(entry: Neighbour): void {
+    const { clock } = this.#namespace
+    if (entry.tries++ >= TRIES) return this.#fail(entry)
+    const background = entry.state === 'PROBE'
+    entry.timer = clock.schedule(RETRY_MS, () => this.#solicit(entry), { background })
+    const first = entry.waiting[0]
+    const payload: ArpPacket = {
+      kind: 'arp',
+      operation: 'request',
+      senderMac: entry.link.mac,
+      senderIp: this.#askAs(entry, first),
+      targetMac: ZERO_MAC,
+      targetIp: entry.ip,
+      trail: first?.meta.trail,
+    }
+    entry.link.transmit({ source: entry.link.mac, destination: entry.state === 'PROBE' ? entry.mac! : BROADCAST_MAC, payload })
+  }
+
+  /** The sender address of a request: the packet's own source if it is ours (arp_announce 0). */
+  #askAs(entry: Neighbour, packet: IpPacket | undefined): Ip {
+    if (packet && this.#namespace.isLocal(packet.source)) return packet.source
+    const own = entry.link.addresses.find((a) => a.scope !== 'host')
+    return own?.address ?? this.#namespace.sourceFor(entry.ip) ?? '0.0.0.0'
+  }
+
+  #fail(entry: Neighbour): void {
+    const namespace = this.#namespace
+    entry.state = 'FAILED'
+    entry.mac = undefined
+    entry.timer = undefined
+    const waiting = entry.waiting
+    entry.waiting = []
+    for (const packet of waiting) {
+      const { recorder } = namespace
+      recorder.fail(namespace, packet, 'unreachable', 'drop-no-neighbour', {
+        stage: 'drop',
+        interface: entry.link.name,
+        text: `Nobody on ${entry.link.name} answered for ${entry.ip} in ${TRIES} tries: the host is unreachable.`,
+        decidedBy: { kind: 'neighbour', text: formatNeighbour(this.#row(entry)) },
+        before: recorder.header(packet),
+        explanation: 'drop-no-neighbour',
+      })
+      namespace.sendIcmpError(packet, 3, 1)
+    }
+    namespace.changed()
+  }
+
+  #forget(entry: Neighbour): void {
+    this.#namespace.clock.cancel(entry.timer)
+    entry.timer = undefined
+    const { recorder } = this.#namespace
+    for (const packet of entry.waiting) {
+      recorder.fail(this.#namespace, packet, 'dropped', 'drop-link-down', {
+        stage: 'drop',
+        interface: entry.link.name,
+        text: `${entry.link.name} went down while the packet waited for the MAC address of ${entry.ip}.`,
+        before: recorder.header(packet),
+        explanation: 'drop-link-down',
+      })
+    }
+    entry.waiting = []
+    entry.mac = undefined
+    entry.state = 'FAILED'
+  }
+
+  #row(entry: Neighbour): { ip: Ip; device: string; mac?: Mac; state: NeighbourState } {
+    const old = entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS
+    return { ip: entry.ip, device: entry.link.name, mac: entry.mac, state: old ? 'STALE' : entry.state }
+  }
+}
+
+/** RFC 1112 6.4 */
+function multicastMac(ip: Ip): Mac {
+  const value = ipv4Number(ip)
+  const octet = (shift: number, mask: number): string => ((value >>> shift) & mask).toString(16).padStart(2, '0')
+  return `01:00:5e:${octet(16, 0x7f)}:${octet(8, 0xff)}:${octet(0, 0xff)}`
+}

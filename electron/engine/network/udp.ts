@@ -1,0 +1,220 @@
+import { endpoint } from '../journey/header.ts'
+import { hasFailed } from '../journey/recorder.ts'
+import type { Journey } from '../journey/types.ts'
+import { SystemError } from '../machine/errors.ts'
+import type { ErrorCode } from '../machine/errors.ts'
+import { isValidIp } from './address.ts'
+import { formatSocket } from './format.ts'
+import { icmpErrorCode } from './icmp.ts'
+import type { BaseLink } from './link.ts'
+import type { Namespace } from './namespace.ts'
+import type { Ip, IpPacket, SocketInfo, SocketOwner, UdpDatagram, UdpSocket } from './types.ts'
+import { receiveVxlan } from './vxlan.ts'
+
+const ANY = '0.0.0.0'
+/** After this long without a datagram the next one begins a new journey (nf_conntrack_udp_timeout_stream). */
+const FLOW_IDLE_MS = 120_000
+const FLOWS = 1024
+
+/** A peer that a socket has exchanged datagrams with. */
+interface Flow {
+  journey: Journey
+  /** Whether the peer began it. */
+  answers: boolean
+  usedAt: number
+}
+
+/** UDP (RFC 768) of one network namespace. */
+export class Udp {
+  readonly #ns: Namespace
+  readonly #ports = new Map<number, Socket[]>()
+
+  constructor(namespace: Namespace) {
+    this.#ns = namespace
+  }
+
+  open(options: { port?: number; address?: Ip; owner?: SocketOwner }): UdpSocket {
+    const address = options.address ?? ANY
+    if (!isValidIp(address) || address.includes(':')) throw new SystemError('EAFNOSUPPORT')
+    if (address !== ANY && !this.#ns.isLocal(address) && !this.#ns.settings.flag('net.ipv4.ip_nonlocal_bind')) throw new SystemError('EADDRNOTAVAIL')
+    const port = options.port || this.#freePort(address)
+    if (this.#taken(port, address)) throw new SystemError('EADDRINUSE')
+    const socket = new Socket(this.#ns, this, address, port, options.owner)
+    const sockets = this.#ports.get(port)
+    if (sockets) sockets.push(socket)
+    else this.#ports.set(port, [socket])
+    return socket
+  }
+
+  release(socket: Socket): void {
+    const rest = (this.#ports.get(socket.port) ?? []).filter((s) => s !== socket)
+    if (rest.length > 0) this.#ports.set(socket.port, rest)
+    else this.#ports.delete(socket.port)
+  }
+
+  list(): SocketInfo[] {
+    return [...this.#ports.values()].flat().map((s) => s.info())
+  }
+
+  receive(packet: IpPacket, link: BaseLink, unicast: boolean): void {
+    const datagram = packet.payload as UdpDatagram
+    if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
+    const socket = this.#find(datagram.destinationPort, packet.destination)
+    if (socket) return socket.receive(packet, datagram)
+    if (!unicast) return
+    const { recorder } = this.#ns
+    if (packet.meta.trail) {
+      recorder.fail(this.#ns, packet, 'refused', 'refused-no-listener', {
+        stage: 'reject',
+        interface: link.name,
+        text: `No socket of ${this.#ns.name} is bound to UDP port ${datagram.destinationPort}: it answers "port unreachable".`,
+        before: recorder.header(packet),
+        explanation: 'refused-no-listener',
+      })
+    }
+    this.#ns.sendIcmpError(packet, 3, 3)
+  }
+
+  /** An ICMP error about a datagram that went out of here. */
+  icmpError(about: IpPacket, type: number, code: number): void {
+    const datagram = about.payload as UdpDatagram
+    const error = icmpErrorCode(type, code)
+    if (error) this.#find(datagram.sourcePort, about.source)?.fail(about.destination, datagram.destinationPort, error)
+  }
+
+  destroy(): void {
+    for (const socket of [...this.#ports.values()].flat()) socket.close()
+  }
+
+  #find(port: number, address: Ip): Socket | undefined {
+    const sockets = this.#ports.get(port)
+    if (!sockets) return undefined
+    return sockets.find((s) => s.address === address) ?? sockets.find((s) => s.address === ANY)
+  }
+
+  #taken(port: number, address: Ip): boolean {
+    return (this.#ports.get(port) ?? []).some((s) => address === ANY || s.address === ANY || s.address === address)
+  }
+
+  #freePort(address: Ip): number {
+    const [from, to] = this.#ns.settings.get('net.ipv4.ip_local_port_range')!.split('\t').map(Number) as [number, number]
+    const count = to - from + 1
+    const start = this.#ns.random.below(count)
+    for (let i = 0; i < count; i++) {
+      const port = from + ((start + i) % count)
+      if (!this.#taken(port, address)) return port
+    }
+    throw new SystemError('EADDRINUSE')
+  }
+}
+
+class Socket implements UdpSocket {
+  readonly address: Ip
+  readonly port: number
+  onDatagram: UdpSocket['onDatagram']
+  onError: UdpSocket['onError']
+  readonly #ns: Namespace
+  readonly #udp: Udp
+  readonly #owner: SocketOwner | undefined
+  readonly #flows = new Map<string, Flow>()
+  #closed = false
+
+  constructor(namespace: Namespace, udp: Udp, address: Ip, port: number, owner: SocketOwner | undefined) {
+    this.#ns = namespace
+    this.#udp = udp
+    this.address = address
+    this.port = port
+    this.#owner = owner
+  }
+
+  info(): SocketInfo {
+    return {
+      protocol: 'udp', state: 'UNCONN', localAddress: this.address, localPort: this.port, remoteAddress: ANY, remotePort: 0,
+      receiveQueue: 0, sendQueue: 0, owner: this.#owner,
+    }
+  }
+
+  send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined {
+    if (this.#closed) throw new SystemError('EBADF')
+    const ns = this.#ns
+    const source = options?.source ?? (this.address === ANY ? ns.sourceFor(destination) : this.address)
+    const packet: IpPacket = {
+      kind: 'ip',
+      version: 4,
+      source: source ?? ANY,
+      destination,
+      ttl: options?.ttl ?? ns.settings.number('net.ipv4.ip_default_ttl'),
+      tos: 0,
+      identification: ns.ip.nextIdentification(),
+      dontFragment: true,
+      payload: { kind: 'udp', sourcePort: this.port, destinationPort: port, data },
+      meta: { mark: 0, owner: this.#owner },
+    }
+    const flow = this.#flow(destination, port)
+    const { recorder } = ns
+    const trail = recorder.begin(ns, packet, flow ? (flow.answers ? { answers: flow.journey } : { journey: flow.journey }) : { program: this.#owner?.program })
+    if (!flow) this.#remember(destination, port, trail.journey, false)
+    if (trail.record) {
+      recorder.hop(ns, packet, {
+        stage: 'socket',
+        text: `${this.#owner?.program ?? 'A program'} in ${ns.name} sends ${data.length} bytes by UDP to ${endpoint(destination, port)}.`,
+        decidedBy: { kind: 'socket', text: formatSocket(this.info()) },
+        before: recorder.header(packet),
+        explanation: 'socket-send',
+      })
+    }
+    const error = ns.ip.output(packet)
+    if (error) throw new SystemError(error)
+    return trail.journey
+  }
+
+  receive(packet: IpPacket, datagram: UdpDatagram): void {
+    const { recorder } = this.#ns
+    const trail = packet.meta.trail
+    if (trail && (trail.record || hasFailed(trail.journey))) {
+      recorder.deliver(this.#ns, packet, {
+        stage: 'deliver',
+        text: `${this.#owner?.program ?? 'A program'} in ${this.#ns.name} listens on UDP port ${this.port} and gets the datagram.`,
+        decidedBy: { kind: 'socket', text: formatSocket(this.info()) },
+        before: recorder.header(packet),
+        explanation: 'deliver-socket',
+      })
+    }
+    if (trail) this.#remember(packet.source, datagram.sourcePort, trail.journey, trail.direction === 'forward')
+    this.onDatagram?.({
+      source: packet.source, sourcePort: datagram.sourcePort, destination: packet.destination, data: datagram.data, journey: trail?.journey,
+    })
+  }
+
+  fail(peer: Ip, port: number, code: ErrorCode): void {
+    if (this.#flows.has(`${peer} ${port}`)) this.onError?.(new SystemError(code))
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#udp.release(this)
+    this.onDatagram = undefined
+    this.onError = undefined
+  }
+
+  #flow(peer: Ip, port: number): Flow | undefined {
+    const flow = this.#flows.get(`${peer} ${port}`)
+    if (!flow || this.#ns.clock.now - flow.usedAt > FLOW_IDLE_MS) return undefined
+    flow.usedAt = this.#ns.clock.now
+    return flow
+  }
+
+  #remember(peer: Ip, port: number, journey: Journey, answers: boolean): void {
+    const key = `${peer} ${port}`
+    const flow = this.#flows.get(key)
+    const usedAt = this.#ns.clock.now
+    if (flow && flow.journey === journey) {
+      flow.usedAt = usedAt
+      return
+    }
+    this.#flows.delete(key)
+    this.#flows.set(key, { journey, answers, usedAt })
+    if (this.#flows.size > FLOWS) this.#flows.delete(this.#flows.keys().next().value!)
+  }
+}

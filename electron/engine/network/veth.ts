@@ -1,0 +1,60 @@
+import { BaseLink } from './link.ts'
+import type { Frame } from './types.ts'
+
+/** One end of a veth pair (veth(4)): what goes in at one end comes out at the other. */
+export class Veth extends BaseLink {
+  readonly kind = 'veth'
+  #peer: Veth | undefined
+  #lastArrival = 0
+
+  get peer(): Veth | undefined {
+    return this.#peer
+  }
+
+  override get carrier(): boolean {
+    return this.up && this.#peer !== undefined && this.#peer.up
+  }
+
+  static pair(a: Veth, b: Veth): void {
+    a.#peer = b
+    b.#peer = a
+  }
+
+  protected send(frame: Frame): void {
+    const peer = this.#peer
+    if (!peer || !peer.up) {
+      this.statistics.txDropped++
+      return this.lost(frame, 'drop-link-down', `The other end of the veth pair of ${this.name} is down.`)
+    }
+    const packet = frame.payload
+    const { recorder, clock } = this.namespace
+    if (packet.kind === 'ip' && recorder.recording(packet)) {
+      recorder.hop(this.namespace, packet, {
+        stage: 'veth',
+        interface: this.name,
+        text: `The frame goes into ${this.name} and comes out of ${peer.name} in ${peer.namespace.name}: the two ends of one veth pair.`,
+        before: recorder.header(packet, frame),
+        explanation: 'veth-pair',
+      })
+    }
+    this.leave(frame)
+    this.#lastArrival = Math.max(this.#lastArrival, clock.now + this.namespace.latency(0.01, 0.01))
+    clock.schedule(this.#lastArrival - clock.now, () => {
+      if (peer.fits(frame)) peer.receive(frame)
+    })
+  }
+
+  override stateChanged(): void {
+    this.#peer?.namespace.carrierChanged(this.#peer)
+  }
+
+  /** Both ends go together. */
+  override unlink(): void {
+    super.unlink()
+    const peer = this.#peer
+    if (!peer) return
+    this.#peer = undefined
+    peer.#peer = undefined
+    if (!peer.removed) peer.namespace.removeLink(peer.name)
+  }
+}

@@ -1,0 +1,185 @@
+import { SystemError } from '../machine/errors.ts'
+import { isIpv4 } from './address.ts'
+import { formatVxlanFdb } from './format.ts'
+import { BaseLink } from './link.ts'
+import type { LinkOptions } from './link.ts'
+import type { Namespace } from './namespace.ts'
+import { copyFrame, isGroupMac, NO_DATA, scrubbed, ZERO_MAC } from './packets.ts'
+import type { Frame, Ip, IpPacket, Mac, UdpDatagram, VxlanLink } from './types.ts'
+
+export interface VxlanOptions {
+  vni: number
+  /** UDP port: 8472 is Linux's own default (flannel), 4789 IANA's. */
+  port: number
+  local: Ip
+  underlay: string
+  /** Learn the outer source of received frames. flannel has it off ("nolearning"). */
+  learning?: boolean
+}
+
+/** A VXLAN tunnel end (RFC 7348; drivers/net/vxlan): frames travel in UDP to the VTEP that the FDB names. */
+export class Vxlan extends BaseLink implements VxlanLink {
+  readonly kind = 'vxlan'
+  readonly vni: number
+  readonly port: number
+  readonly local: Ip
+  readonly underlay: string
+  readonly learning: boolean
+  /** Only the all-zero address, where floods go, has several ends. */
+  readonly #vteps = new Map<Mac, { vteps: Ip[]; learned: boolean }>()
+
+  constructor(namespace: Namespace, options: LinkOptions & VxlanOptions) {
+    super(namespace, options)
+    this.vni = options.vni
+    this.port = options.port
+    this.local = options.local
+    this.underlay = options.underlay
+    this.learning = options.learning ?? false
+    namespace.vxlans.add(this)
+  }
+
+  addForwarding(mac: Mac, vtep: Ip): void {
+    if (!isIpv4(vtep)) throw new SystemError('EINVAL')
+    const old = this.#vteps.get(mac)
+    if (old?.vteps.includes(vtep) && !old.learned) return
+    this.#vteps.set(mac, { vteps: mac === ZERO_MAC ? [...(old?.vteps ?? []), vtep] : [vtep], learned: false })
+    this.namespace.changed()
+  }
+
+  removeForwarding(mac: Mac, vtep?: Ip): void {
+    const old = this.#vteps.get(mac)
+    if (!old) return
+    const vteps = vtep === undefined ? [] : old.vteps.filter((v) => v !== vtep)
+    if (vteps.length > 0) this.#vteps.set(mac, { ...old, vteps })
+    else this.#vteps.delete(mac)
+    this.namespace.changed()
+  }
+
+  forwarding(): readonly { mac: Mac; vtep: Ip }[] {
+    return [...this.#vteps].flatMap(([mac, entry]) => entry.vteps.map((vtep) => ({ mac, vtep })))
+  }
+
+  protected send(frame: Frame): void {
+    const found = isGroupMac(frame.destination) ? undefined : this.#vteps.get(frame.destination)
+    const vteps = (found ?? this.#vteps.get(ZERO_MAC))?.vteps ?? []
+    if (vteps.length === 0) {
+      this.statistics.txDropped++
+      return this.lost(frame, 'drop-no-vtep', `${this.name} has no FDB entry for ${frame.destination}: nothing says to which node the frame must travel.`)
+    }
+    vteps.forEach((vtep, i) => {
+      const copy = i === vteps.length - 1 ? frame : copyFrame(frame)
+      if (vteps.length > 1 && copy.payload.kind === 'ip') copy.payload.meta.trail = this.namespace.recorder.fork(copy.payload.meta.trail)
+      this.#encapsulate(copy, vtep, found ? frame.destination : ZERO_MAC, found?.learned ?? false)
+    })
+  }
+
+  #encapsulate(frame: Frame, vtep: Ip, mac: Mac, learned: boolean): void {
+    const ns = this.namespace
+    const { recorder } = ns
+    const inner = frame.payload
+    const trail = inner.kind === 'ip' ? inner.meta.trail : undefined
+    const outer: IpPacket = {
+      kind: 'ip',
+      version: 4,
+      source: this.local,
+      destination: vtep,
+      ttl: 64,
+      tos: 0,
+      identification: ns.ip.nextIdentification(),
+      dontFragment: false,
+      payload: { kind: 'udp', sourcePort: flowPort(frame), destinationPort: this.port, data: NO_DATA, vxlan: { vni: this.vni, frame } },
+      // The mark stays on the outer packet (skb_scrub_packet without xnet), which is why kube-proxy clears its own.
+      meta: { mark: inner.kind === 'ip' ? inner.meta.mark : 0, trail },
+    }
+    if (inner.kind === 'ip') {
+      if (recorder.recording(inner)) {
+        recorder.hop(ns, inner, {
+          stage: 'encapsulate',
+          interface: this.name,
+          text: `${this.name} packs the whole frame into a UDP packet to the node ${vtep}, which has ${frame.destination} (VXLAN ${this.vni}).`,
+          decidedBy: { kind: 'fdb', text: formatVxlanFdb({ mac, vtep }, this.name, learned) },
+          before: recorder.header(inner, frame),
+          after: recorder.header(outer),
+          explanation: 'vxlan-encapsulate',
+        })
+      }
+      inner.meta = scrubbed(inner.meta)
+    }
+    ns.ip.output(outer)
+  }
+
+  /** Takes the frame out of a packet that came for this end. */
+  decapsulate(packet: IpPacket, frame: Frame): void {
+    const ns = this.namespace
+    const { recorder } = ns
+    if (this.learning && !isGroupMac(frame.source)) this.#learn(frame.source, packet.source)
+    const inner = frame.payload
+    if (inner.kind === 'ip') {
+      inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
+      if (recorder.recording(inner)) {
+        recorder.hop(ns, inner, {
+          stage: 'decapsulate',
+          interface: this.name,
+          text: `UDP port ${this.port} belongs to ${this.name}: it takes the frame of VXLAN ${this.vni} out of the packet from ${packet.source}.`,
+          before: recorder.header(packet),
+          after: recorder.header(inner, frame),
+          explanation: 'vxlan-decapsulate',
+        })
+      }
+    }
+    this.receive(frame)
+  }
+
+  override unlink(): void {
+    super.unlink()
+    this.namespace.vxlans.delete(this)
+  }
+
+  #learn(mac: Mac, vtep: Ip): void {
+    const old = this.#vteps.get(mac)
+    if (old && (!old.learned || old.vteps[0] === vtep)) return
+    this.#vteps.set(mac, { vteps: [vtep], learned: true })
+    this.namespace.changed()
+  }
+}
+
+/** Hands a VXLAN packet to the tunnel end that it is for. False when nobody here speaks VXLAN on that port. */
+export function receiveVxlan(namespace: Namespace, packet: IpPacket, datagram: UdpDatagram): boolean {
+  const { vni, frame } = datagram.vxlan!
+  let bound = false
+  for (const vxlan of namespace.vxlans) {
+    if (vxlan.port !== datagram.destinationPort || !vxlan.up) continue
+    bound = true
+    if (vxlan.vni !== vni) continue
+    vxlan.decapsulate(packet, frame)
+    return true
+  }
+  if (bound && packet.meta.trail) {
+    const { recorder } = namespace
+    recorder.fail(namespace, packet, 'dropped', 'drop-wrong-vni', {
+      stage: 'drop',
+      text: `${namespace.name} has no VXLAN interface with the network identifier ${vni} on UDP port ${datagram.destinationPort}.`,
+      before: recorder.header(packet),
+      explanation: 'drop-wrong-vni',
+    })
+  }
+  return bound
+}
+
+/** One source port for each inner flow, so that the underlay can spread flows and keep each in order (RFC 7348 5). */
+function flowPort(frame: Frame): number {
+  const packet = frame.payload
+  let hash = 2166136261
+  const mix = (text: string): void => {
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619)
+  }
+  mix(frame.source)
+  mix(frame.destination)
+  if (packet.kind === 'ip') {
+    mix(packet.source)
+    mix(packet.destination)
+    const { payload } = packet
+    if (payload.kind !== 'icmp') hash = Math.imul(hash ^ (payload.sourcePort * 65536 + payload.destinationPort), 16777619)
+  }
+  return 32768 + ((hash >>> 0) % 28232)
+}
