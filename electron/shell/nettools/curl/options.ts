@@ -1,0 +1,143 @@
+/** curl's command line, as far as it matters for networking (curl(1), 7.88.1). */
+export interface CurlOptions {
+  urls: string[]
+  method: string | undefined
+  head: boolean
+  headers: string[]
+  data: string | undefined
+  /** -G */
+  dataInUrl: boolean
+  output: (string | null)[]
+  include: boolean
+  silent: boolean
+  showError: boolean
+  verbose: boolean
+  fail: boolean
+  location: boolean
+  maxRedirects: number
+  connectTimeout: number | undefined
+  maxTime: number | undefined
+  writeOut: string | undefined
+  userAgent: string
+  resolve: string[]
+  user: string | undefined
+  interface: string | undefined
+  retry: number
+  http10: boolean
+}
+
+type Setter = (o: CurlOptions, value: string) => string | void
+
+const seconds = (value: string): number | undefined => (/^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : undefined)
+
+/** [short, long, takes a value, effect]. An effect that returns text refuses with it. */
+const OPTIONS: readonly [string, string, boolean, Setter][] = [
+  ['X', 'request', true, (o, v) => void (o.method = v)],
+  ['I', 'head', false, (o) => void (o.head = true)],
+  ['H', 'header', true, (o, v) => void o.headers.push(v)],
+  ['d', 'data', true, (o, v) => void (o.data = o.data === undefined ? v : `${o.data}&${v}`)],
+  ['', 'data-raw', true, (o, v) => void (o.data = o.data === undefined ? v : `${o.data}&${v}`)],
+  ['', 'data-ascii', true, (o, v) => void (o.data = o.data === undefined ? v : `${o.data}&${v}`)],
+  ['G', 'get', false, (o) => void (o.dataInUrl = true)],
+  ['o', 'output', true, (o, v) => void o.output.push(v)],
+  ['O', 'remote-name', false, (o) => void o.output.push(null)],
+  ['i', 'include', false, (o) => void (o.include = true)],
+  ['s', 'silent', false, (o) => void (o.silent = true)],
+  ['S', 'show-error', false, (o) => void (o.showError = true)],
+  ['v', 'verbose', false, (o) => void (o.verbose = true)],
+  ['f', 'fail', false, (o) => void (o.fail = true)],
+  ['L', 'location', false, (o) => void (o.location = true)],
+  ['', 'max-redirs', true, (o, v) => void (o.maxRedirects = Number(v))],
+  ['', 'connect-timeout', true, (o, v) => ((o.connectTimeout = seconds(v)) === undefined ? 'expected a proper numerical parameter' : undefined)],
+  ['m', 'max-time', true, (o, v) => ((o.maxTime = seconds(v)) === undefined ? 'expected a proper numerical parameter' : undefined)],
+  ['w', 'write-out', true, (o, v) => void (o.writeOut = v)],
+  ['A', 'user-agent', true, (o, v) => void (o.userAgent = v)],
+  ['', 'resolve', true, (o, v) => void o.resolve.push(v)],
+  ['u', 'user', true, (o, v) => void (o.user = v)],
+  ['', 'interface', true, (o, v) => void (o.interface = v)],
+  ['', 'retry', true, (o, v) => void (o.retry = Number(v))],
+  ['0', 'http1.0', false, (o) => void (o.http10 = true)],
+  ['', 'url', true, (o, v) => void o.urls.push(v)],
+  // harmless here: there is one IP family, no certificate to check, and no buffering
+  ['4', 'ipv4', false, () => undefined],
+  ['k', 'insecure', false, () => undefined],
+  ['N', 'no-buffer', false, () => undefined],
+  ['', 'http1.1', false, () => undefined],
+  ['', 'no-progress-meter', false, (o) => void (o.silent = o.showError = true)],
+  ['', 'noproxy', true, () => undefined],
+  ['q', 'disable', false, () => undefined],
+]
+
+/** Options of the real curl that Podhop's does not have. */
+const NOT_SIMULATED: readonly [string, string, string][] = [
+  ['x', 'proxy', 'there is no proxy in the lab: name the server itself'],
+  ['T', 'upload-file', '-d'],
+  ['F', 'form', '-d'],
+  ['6', 'ipv6', '-4'],
+  ['b', 'cookie', "-H 'Cookie: …'"],
+  ['c', 'cookie-jar', '-v'],
+  ['K', 'config', 'options on the command line'],
+  ['C', 'continue-at', 'a whole request'],
+  ['r', 'range', "-H 'Range: …'"],
+  ['Z', 'parallel', '& and several curls'],
+  ['', 'http2', '--http1.1'],
+  ['', 'cacert', '-k'],
+  ['', 'cert', '-k'],
+  ['', 'compressed', 'a plain request'],
+  ['', 'json', '-H and -d'],
+  ['', 'data-binary', '--data-raw'],
+  ['', 'data-urlencode', '--data-raw'],
+  ['', 'limit-rate', 'the network as it is'],
+  ['', 'trace', '-v'],
+  ['', 'unix-socket', 'a TCP port'],
+]
+
+export type Parsed = { options: CurlOptions } | { error: string; code: number } | { show: 'help' | 'version' } | { notSimulated: string }
+
+const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n"
+
+export function parseCurl(args: readonly string[]): Parsed {
+  const options: CurlOptions = {
+    urls: [], method: undefined, head: false, headers: [], data: undefined, dataInUrl: false, output: [], include: false, silent: false,
+    showError: false, verbose: false, fail: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, http10: false,
+  }
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (arg === '--') {
+      options.urls.push(...args.slice(i + 1))
+      break
+    }
+    if (!arg.startsWith('-') || arg === '-') {
+      options.urls.push(arg)
+      continue
+    }
+    const names = arg.startsWith('--') ? [arg.slice(2)] : [...arg.slice(1)]
+    for (let k = 0; k < names.length; k++) {
+      const name = names[k]!
+      const long = arg.startsWith('--')
+      const shown = long ? `--${name}` : `-${name}`
+      if (name === (long ? 'help' : 'h')) return { show: 'help' }
+      if (name === (long ? 'version' : 'V')) return { show: 'version' }
+      const found = OPTIONS.find(([short, full]) => (long ? full === name : short === name && short !== ''))
+      if (!found) {
+        const missing = NOT_SIMULATED.find(([short, full]) => (long ? full === name : short === name && short !== ''))
+        if (missing) return { notSimulated: `curl ${shown} (use ${missing[2]})` }
+        return { error: `curl: option ${arg}: is unknown\n${TRY}`, code: 2 }
+      }
+      const [, , takesValue, set] = found
+      let value = ''
+      if (takesValue) {
+        const rest = long ? '' : names.slice(k + 1).join('')
+        k = names.length
+        const given = rest !== '' ? rest : args[++i]
+        if (given === undefined) return { error: `curl: option ${shown}: requires parameter\n${TRY}`, code: 2 }
+        value = given
+      }
+      const refusal = set(options, value)
+      if (refusal) return { error: `curl: option ${shown}: ${refusal}\n${TRY}`, code: 2 }
+    }
+  }
+  if (options.urls.length === 0) return { error: `curl: no URL specified!\n${TRY}`, code: 2 }
+  return { options }
+}

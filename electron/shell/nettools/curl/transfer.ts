@@ -1,0 +1,215 @@
+import { encodeUtf8, headerOf, isIp, keepsAlive, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { TcpStream, type SocketError } from '../stream.ts'
+import type { Meter } from './meter.ts'
+import type { CurlOptions } from './options.ts'
+import type { CurlUrl } from './url.ts'
+
+export interface CurlError { code: number; text: string }
+
+export interface Result {
+  status: number
+  headers: Headers
+  /** For -w. Times are ms since the start. */
+  remoteIp: string
+  remotePort: number
+  localIp: string
+  localPort: number
+  timeNameLookup: number
+  timeConnect: number
+  timeStartTransfer: number
+  timeTotal: number
+  sizeDownload: number
+  redirectUrl?: string
+}
+
+export interface Sink {
+  head(text: string): Task
+  body(data: Uint8Array): Task
+}
+
+/** One request and its answer. */
+export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, number: number, sink: Sink, meter: Meter): Task<Result | CurlError> {
+  const { clock } = process
+  const start = clock.now
+  const deadline = options.maxTime === undefined ? Infinity : start + options.maxTime
+  const note = function* (text: string): Task {
+    if (options.verbose) yield* process.printError(`* ${text}\n`)
+  }
+  const result: Result = {
+    status: 0, headers: [], remoteIp: '', remotePort: 0, localIp: '', localPort: 0,
+    timeNameLookup: 0, timeConnect: 0, timeStartTransfer: 0, timeTotal: 0, sizeDownload: 0,
+  }
+  const address = yield* lookUp(process, options, url)
+  if (address === undefined) {
+    const text = `Could not resolve host: ${url.host}`
+    yield* note(text)
+    yield* note(`Closing connection ${number}`)
+    return { code: 6, text }
+  }
+  result.timeNameLookup = clock.now - start
+  yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${url.port}...`)
+  const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
+  const opened = yield* TcpStream.open(process, address, url.port, { timeout: patience, ...(options.interface && isIp(options.interface) ? { source: options.interface } : {}) })
+  if (!(opened instanceof TcpStream)) return yield* refused(opened, clock.now - start)
+  result.timeConnect = clock.now - start
+  const { connection } = opened
+  Object.assign(result, { remoteIp: connection.remoteAddress, remotePort: connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
+  yield* note(`Connected to ${url.host} (${address}) port ${url.port} (#${number})`)
+  if (url.scheme === 'https') {
+    opened.abort()
+    return { code: 69, text: 'podhop: not simulated: TLS (use http://)' }
+  }
+  const head = requestHead(options, url)
+  if (options.verbose) yield* process.printError(`> ${head.method} ${head.target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + head.headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
+  const bytes = writeRequest(head.method, head.target, head.headers, head.body)
+  opened.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
+  meter.uploadTotal = meter.sent = head.body?.length ?? 0
+  const answer = yield* receive(process, options, opened, deadline, start, result, sink, meter)
+  if (answer) {
+    yield* note(answer.text)
+    yield* note(`Closing connection ${number}`)
+    opened.abort()
+    return answer
+  }
+  result.timeTotal = clock.now - start
+  return result
+
+  function* refused(error: SocketError & { gaveUp?: boolean }, ms: number): Task<CurlError> {
+    const took = Math.floor(ms) + (error.gaveUp ? 1 : 0)
+    if (error.gaveUp && deadline <= clock.now) {
+      const text = `Connection timed out after ${took} milliseconds`
+      yield* note(text)
+      yield* note(`Closing connection ${number}`)
+      return { code: 28, text }
+    }
+    const timeout = error.code === 'ETIMEDOUT'
+    if (error.gaveUp) yield* note(`ipv4 connect timeout after ${Math.floor(patience)}ms, move on!`)
+    else yield* note(`connect to ${address} port ${url.port} failed: ${error.message}`)
+    const text = `Failed to connect to ${url.host} port ${url.port} after ${took} ms: ${error.gaveUp ? 'Timeout was reached' : "Couldn't connect to server"}`
+    yield* note(text)
+    yield* note(`Closing connection ${number}`)
+    return { code: timeout ? 28 : 7, text }
+  }
+}
+
+/** Bytes of a request head are ASCII. */
+class TextOf {
+  readonly text: string
+  constructor(bytes: Uint8Array) {
+    this.text = Array.from(bytes, (b) => String.fromCharCode(b)).join('')
+  }
+}
+
+function* lookUp(process: Process, options: CurlOptions, url: CurlUrl): Task<string | undefined> {
+  for (const rule of options.resolve) {
+    const match = /^(.+?):(\d+):(.+)$/.exec(rule)
+    if (match?.[1] === url.host && Number(match[2]) === url.port) return match[3]!.replace(/^\[|\]$/g, '')
+  }
+  if (isIp(url.host)) return url.host
+  const resolved = yield* resolveHost(process, url.host)
+  return 'error' in resolved ? undefined : resolved.addresses[0]
+}
+
+function requestHead(options: CurlOptions, url: CurlUrl): { method: string; target: string; headers: Headers; body?: Uint8Array } {
+  const inBody = options.data !== undefined && !options.dataInUrl
+  const method = options.method ?? (options.head ? 'HEAD' : inBody ? 'POST' : 'GET')
+  const target = options.data !== undefined && options.dataInUrl ? `${url.target}${url.target.includes('?') ? '&' : '?'}${options.data}` : url.target
+  const host = url.host.includes(':') ? `[${url.host}]` : url.host
+  const defaults: Headers = [
+    ['Host', url.port === (url.scheme === 'https' ? 443 : 80) ? host : `${host}:${url.port}`],
+    ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
+    ['User-Agent', options.userAgent],
+    ['Accept', '*/*'],
+  ]
+  const own = options.headers.map((h) => {
+    const at = h.search(/[:;]/)
+    return [at < 0 ? h : h.slice(0, at), at < 0 ? '' : h.slice(at + 1).trim(), h[at]] as const
+  })
+  const overridden = (name: string): boolean => own.some(([n]) => n.toLowerCase() === name.toLowerCase())
+  // the student's Host stands where curl's own would
+  const ownHost = own.find(([n]) => n.toLowerCase() === 'host')
+  const headers: Headers = defaults
+    .map(([n, v]) => (n === 'Host' && ownHost ? ([n, ownHost[1]] as [string, string]) : ([n, v] as [string, string])))
+    .filter(([n]) => n === 'Host' || !overridden(n))
+  for (const [name, value, mark] of own) if (name.toLowerCase() !== 'host' && (value !== '' || mark === ';')) headers.push([name, value])
+  if (!inBody) return { method, target, headers }
+  const body = encodeUtf8(options.data!)
+  if (!overridden('content-length')) headers.push(['Content-Length', String(body.length)])
+  if (!overridden('content-type')) headers.push(['Content-Type', 'application/x-www-form-urlencoded'])
+  return { method, target, headers, body }
+}
+
+function base64(text: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+  const bytes = encodeUtf8(text)
+  let out = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const n = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    out += letters[n >> 18]! + letters[(n >> 12) & 63]! + (i + 1 < bytes.length ? letters[(n >> 6) & 63]! : '=') + (i + 2 < bytes.length ? letters[n & 63]! : '=')
+  }
+  return out
+}
+
+function* receive(process: Process, options: CurlOptions, stream: TcpStream, deadline: number, start: number, result: Result, sink: Sink, meter: Meter): Task<CurlError | undefined> {
+  let head: ResponseHead | undefined
+  let complete = false
+  const chunks: Uint8Array[] = []
+  const parser = new ResponseParser({
+    onHead: (h) => void (head = h),
+    onBody: (data) => void chunks.push(data),
+    onComplete: () => void (complete = true),
+  })
+  parser.withoutBody = options.head
+  let announced = false
+  while (!complete) {
+    const data = yield* stream.read(process, deadline)
+    try {
+      if (data === null) {
+        const whole = parser.end()
+        if (!head) return { code: 52, text: 'Empty reply from server' }
+        if (!whole) return { code: 18, text: `transfer closed with ${remaining(head, result.sizeDownload)} bytes remaining to read` }
+        complete = true
+      } else if (!(data instanceof Uint8Array)) {
+        if (data.code === 'ETIMEDOUT') {
+          const length = head ? Number(headerOf((head as ResponseHead).headers, 'content-length') ?? 0) : 0
+          return { code: 28, text: `Operation timed out after ${Math.floor(process.clock.now - start) + 1} milliseconds with ${result.sizeDownload} ${length > 0 ? `out of ${length} ` : ''}bytes received` }
+        }
+        return { code: 56, text: `Recv failure: ${data.message}` }
+      } else parser.push(data)
+    } catch (error) {
+      if (error instanceof HttpSyntaxError) return { code: 1, text: error.message }
+      throw error
+    }
+    if (head && !announced) {
+      announced = true
+      result.timeStartTransfer = process.clock.now - start
+      result.status = head.status
+      result.headers = head.headers
+      meter.total = Number(headerOf(head.headers, 'content-length') ?? 0)
+      const lines = [`HTTP/${head.version} ${head.status}${head.reason ? ` ${head.reason}` : ''}`, ...head.headers.map(([n, v]) => `${n}: ${v}`), '']
+      if (options.verbose) {
+        if (head.version === '1.0') yield* process.printError('* HTTP 1.0, assume close after body\n')
+        yield* process.printError(lines.map((l) => `< ${l}\n`).join(''))
+      }
+      if (options.fail && head.status >= 400) {
+        stream.abort()
+        return { code: 22, text: `The requested URL returned error: ${head.status}` }
+      }
+      if (options.include || options.head) yield* sink.head(lines.map((l) => `${l}\r\n`).join(''))
+    }
+    for (const chunk of chunks.splice(0)) {
+      if (options.verbose && process.terminalOf(1) === undefined) yield* process.printError(`{ [${chunk.length} bytes data]\n`)
+      result.sizeDownload += chunk.length
+      meter.received = result.sizeDownload
+      if (meter.total < meter.received) meter.total = meter.received
+      yield* sink.body(chunk)
+    }
+  }
+  if (head && keepsAlive(head)) stream.end()
+  else stream.abort()
+  return undefined
+}
+
+function remaining(head: ResponseHead, received: number): number {
+  return Math.max(0, Number(headerOf(head.headers, 'content-length') ?? 0) - received)
+}

@@ -1,0 +1,92 @@
+import { anyOf, Signal, sleep, type Ip, type Journey, type Process, type Suspension, type Task, type TcpConnection } from '../../engine/cluster.ts'
+
+/** A socket's error as the tools see it: errno and strerror's text. */
+export interface SocketError { code: string; message: string }
+
+/** A TCP connection as a program with blocking calls sees it. It is closed when the process ends. */
+export class TcpStream {
+  readonly connection: TcpConnection
+  #received: Uint8Array[] = []
+  #signal = new Signal()
+  #connected = false
+  #ended = false
+  #closed: { error: SocketError | undefined } | undefined
+
+  private constructor(process: Process, address: Ip, port: number, source: Ip | undefined) {
+    this.connection = process.network.sockets.connect(
+      { address, port, owner: { pid: process.pid, program: programName(process) }, ...(source ? { source } : {}) },
+      {
+        onConnect: () => this.#set(() => (this.#connected = true)),
+        onData: (data) => this.#set(() => this.#received.push(data)),
+        onEnd: () => this.#set(() => (this.#ended = true)),
+        onClose: (error) => this.#set(() => (this.#closed = { error })),
+        onDrain: () => this.#signal.notify(),
+      },
+    )
+    process.onExit(() => {
+      if (!this.#closed) this.connection.abort()
+    })
+  }
+
+  /** Waits until it stands, at most `timeout` ms: then ETIMEDOUT with the flag `gaveUp`. */
+  static *open(process: Process, address: Ip, port: number, options: { timeout?: number; source?: Ip } = {}): Task<TcpStream | (SocketError & { gaveUp?: boolean })> {
+    const stream = new TcpStream(process, address, port, options.source)
+    const end = process.clock.now + (options.timeout ?? Infinity)
+    while (!stream.#connected && !stream.#closed) {
+      if (process.clock.now >= end) {
+        stream.connection.abort()
+        return { code: 'ETIMEDOUT', message: 'Connection timed out', gaveUp: true }
+      }
+      yield stream.#until(process, end)
+    }
+    return stream.#closed?.error ?? stream
+  }
+
+  get journey(): Journey | undefined {
+    return this.connection.journey
+  }
+
+  /** What has arrived; null at the end; an error when the connection broke or `deadline` (virtual ms) passed. */
+  *read(process: Process, deadline = Infinity): Task<Uint8Array | null | SocketError> {
+    for (;;) {
+      const data = this.#received.shift()
+      if (data) return data
+      if (this.#closed?.error) return this.#closed.error
+      if (this.#ended || this.#closed) return null
+      if (process.clock.now >= deadline) return { code: 'ETIMEDOUT', message: 'Connection timed out' }
+      yield this.#until(process, deadline)
+    }
+  }
+
+  write(data: Uint8Array): void {
+    if (!this.#closed) this.connection.send(data)
+  }
+
+  /** No more to send. */
+  end(): void {
+    if (!this.#closed) this.connection.end()
+  }
+
+  abort(): void {
+    if (!this.#closed) this.connection.abort()
+  }
+
+  /** Wakes when something happens here. */
+  get changed(): Suspension {
+    return this.#signal.wait
+  }
+
+  #until(process: Process, deadline: number): Suspension {
+    return deadline === Infinity ? this.#signal.wait : anyOf(this.#signal.wait, sleep(process.clock, deadline - process.clock.now))
+  }
+
+  #set(change: () => void): void {
+    change()
+    this.#signal.notify()
+  }
+}
+
+/** As `ss -p` shows it. */
+export function programName(process: Process): string {
+  return (process.argv[0] ?? '').split('/').at(-1)!
+}
