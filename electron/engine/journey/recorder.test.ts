@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { join, makeNetwork, ping, spyOn } from '../network/shapes.samples.ts'
+import { Journeys } from './log.ts'
+import type { Journey } from './types.ts'
+
+function pair() {
+  const network = makeNetwork()
+  const a = network.createNamespace({ name: 'a', kind: 'pod' })
+  const b = network.createNamespace({ name: 'b', kind: 'pod' })
+  join(network, { network: a, name: 'eth0', address: '10.0.0.1/24' }, { network: b, name: 'eth0', address: '10.0.0.2/24' })
+  return { network, a, b }
+}
+
+describe('journeys', () => {
+  it('are kept up to a limit, and told of', () => {
+    const log = new Journeys(3)
+    const told: number[] = []
+    const stop = log.onChange((j) => told.push(j.id))
+    const add = () => {
+      const journey = log.add({
+        at: 0, protocol: 'udp', from: 'a', source: '10.0.0.1', destination: '10.0.0.2', hops: [], reply: [], verdict: 'pending', packets: 0, bytes: 0,
+      })
+      log.changed(journey)
+    }
+    for (let i = 0; i < 10; i++) add()
+    expect(log.recent.map((j) => j.id)).toEqual([8, 9, 10])
+    expect([log.get(10)!.id, log.get(7)]).toEqual([10, undefined])
+    stop()
+    add()
+    expect(told).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  it('hold the first packet of each direction; later ones only count', () => {
+    const { network, a } = pair()
+    const socket = a.sockets.ping()
+    const journey = socket.send('10.0.0.2', 1, new Uint8Array(8))
+    a.clock.runFor(10)
+    const hops = journey.hops.length
+    for (let i = 2; i < 6; i++) expect(socket.send('10.0.0.2', i, new Uint8Array(8))).toBe(journey)
+    a.clock.runFor(10)
+    expect(network.journeys.recent).toEqual([journey])
+    expect([journey.hops.length, journey.packets, journey.bytes]).toEqual([hops, 10, 80])
+  })
+
+  it('tell of a later packet that fails, and of the one that arrives again', () => {
+    const { a, b } = pair()
+    const socket = a.sockets.ping()
+    const journey = socket.send('10.0.0.2', 1, new Uint8Array(8))
+    a.clock.runFor(10)
+    b.setSysctl('net.ipv4.icmp_echo_ignore_all', '1')
+    const whole = journey.hops.length
+    socket.send('10.0.0.2', 2, new Uint8Array(8))
+    a.clock.runFor(10)
+    expect(journey).toMatchObject({ verdict: 'dropped', reason: 'drop-echo-ignored' })
+    expect(journey.hops).toHaveLength(whole + 1)
+    socket.send('10.0.0.2', 3, new Uint8Array(8))
+    a.clock.runFor(10)
+    expect(journey.hops[0]!.stage).toBe('send')
+    expect(journey.hops.at(-1)!.stage).toBe('drop')
+    b.setSysctl('net.ipv4.icmp_echo_ignore_all', '0')
+    socket.send('10.0.0.2', 4, new Uint8Array(8))
+    a.clock.runFor(10)
+    expect(journey).toMatchObject({ verdict: 'delivered', reason: undefined })
+  })
+
+  it('keep the destination that DNAT chose, whatever became of the packet', () => {
+    const { network, a } = pair()
+    spyOn(a, (hook, packet) => {
+      if (hook !== 'output') return 'accept'
+      const { recorder } = a
+      const before = recorder.header(packet)
+      packet.destination = '10.0.0.99'
+      recorder.hop(a, packet, { stage: 'dnat', text: 'chosen', before, after: recorder.header(packet), explanation: 'dnat' })
+      return 'accept'
+    })
+    a.sockets.udp({}).send(new Uint8Array(1), '10.0.0.2', 53)
+    a.clock.runFor(5_000)
+    expect(network.journeys.recent[0]).toMatchObject({ verdict: 'unreachable', destination: '10.0.0.2', finalDestination: '10.0.0.99:53' })
+  })
+
+  it('say when only the answer was lost', () => {
+    const { network, a, b } = pair()
+    spyOn(b, (hook) => (hook === 'output' ? 'drop' : 'accept'))
+    ping(a, '10.0.0.2')
+    // The rules would say so themselves; without them the way just ends.
+    const journey = network.journeys.recent[0] as Journey
+    expect([journey.verdict, journey.reply.map((h) => h.stage)]).toEqual(['delivered', ['send', 'route']])
+  })
+
+  it('are not told at all of a packet that nobody began a journey for', () => {
+    const { network, a } = pair()
+    a.output({
+      kind: 'ip', version: 4, source: '10.0.0.1', destination: '10.0.0.2', ttl: 64, tos: 0, identification: 1, dontFragment: true,
+      payload: { kind: 'udp', sourcePort: 1, destinationPort: 2, data: new Uint8Array(0) }, meta: { mark: 0 },
+    })
+    a.clock.runFor(10)
+    expect(network.journeys.recent).toEqual([])
+  })
+})
