@@ -1,12 +1,13 @@
 import { FlannelAgent } from '../cni/flannel-agent.ts'
 import type { Program } from '../machine/types.ts'
+import { kubeProxy } from '../proxy/kube-proxy.ts'
 import { klogLine } from './klog.ts'
 import { Output, untilSignal } from './output.ts'
 import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { flanneld: flanneld(services) }
+  return { flanneld: flanneld(services), 'kube-proxy': kubeProxy(services) }
 }
 
 function flanneld(services: SystemServices): Program {

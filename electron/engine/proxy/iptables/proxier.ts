@@ -1,0 +1,154 @@
+import type { Agent, NodeContext } from '../../cni/types.ts'
+import type { Node } from '../../kubernetes/types.ts'
+import { ServiceCache } from '../cache.ts'
+import { cleanStaleEntries } from '../conntrack.ts'
+import { CANARY_TABLES, ensureCanary, ensureJumps, hasChain } from './jumps.ts'
+import { isServiceChain } from './names.ts'
+import { buildRules } from './rules.ts'
+
+/** kube-proxy in iptables mode on one node. Stopping it leaves every rule as it is. */
+const CANARY = 'KUBE-PROXY-CANARY'
+const MIN_SYNC = 1000
+const SYNC = 30_000
+const FULL_SYNC = 3_600_000
+const BURST = 2
+
+/** source is "file.go:line", as klog prints it. */
+export type ProxyLog = (severity: 'I' | 'E', source: string, message: string) => void
+
+export class IptablesProxier implements Agent {
+  readonly #context: NodeContext
+  readonly #log: ProxyLog
+  readonly #cache: ServiceCache
+  readonly #stopNode: () => void
+  #zone = ''
+  #needFull = true
+  #lastFull = -Infinity
+  #lastCleanup = -Infinity
+  /** Chains of Services and endpoints that are in the kernel. */
+  #chains = new Set<string>()
+  #scheduled: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #monitor: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #tokens = BURST
+  #refilled = 0
+  #generation = -1
+  #stopped = false
+  /** Syncs so far, for tests and metrics. */
+  syncs = 0
+
+  constructor(context: NodeContext, log: ProxyLog = () => undefined) {
+    this.#context = context
+    this.#log = log
+    const { client, clock, network, name } = context
+    network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
+    this.#cache = new ServiceCache(client, 4, () => this.#queue())
+    this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
+      if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
+      const zone = event.object.metadata.labels?.['topology.kubernetes.io/zone'] ?? ''
+      if (event.object.metadata.name !== name || zone === this.#zone) return
+      this.#zone = zone
+      this.#needFull = true
+      this.#queue()
+    })
+    this.#refilled = clock.now
+    this.#queue()
+    this.#watchRules()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cache.stop()
+    this.#stopNode()
+    this.#context.clock.cancel(this.#scheduled)
+    this.#context.clock.cancel(this.#monitor)
+  }
+
+  /** BoundedFrequencyRunner: two syncs at once when it was quiet, then one a second. */
+  #queue(): void {
+    if (this.#scheduled || this.#stopped) return
+    const { clock } = this.#context
+    this.#tokens = Math.min(BURST, this.#tokens + (clock.now - this.#refilled) / MIN_SYNC)
+    this.#refilled = clock.now
+    const wait = this.#tokens >= 1 ? 0 : (1 - this.#tokens) * MIN_SYNC
+    this.#scheduled = clock.schedule(wait, () => {
+      this.#scheduled = undefined
+      this.#tokens = Math.min(BURST, this.#tokens + (clock.now - this.#refilled) / MIN_SYNC) - 1
+      this.#refilled = clock.now
+      this.#sync()
+    })
+  }
+
+  /** Every 30 s it looks whether somebody has flushed the tables: then its canary chains are gone (iptables.Monitor). */
+  #watchRules(): void {
+    const { clock, network } = this.#context
+    this.#monitor = clock.schedule(SYNC, () => {
+      const { netfilter } = network
+      if (netfilter.generation !== this.#generation) {
+        this.#generation = netfilter.generation
+        if (CANARY_TABLES.some((table) => !hasChain(netfilter, table, CANARY))) {
+          this.#needFull = true
+          this.#queue()
+        }
+      }
+      if (clock.now - this.#lastFull > FULL_SYNC) this.#queue()
+      this.#watchRules()
+    }, { background: true })
+  }
+
+  #sync(): void {
+    const { clock, network, name, config } = this.#context
+    const { netfilter } = network
+    const full = this.#needFull || clock.now - this.#lastFull > FULL_SYNC
+    const changed = this.#cache.takeChanged()
+    this.syncs++
+    try {
+      if (full) {
+        ensureCanary(netfilter, CANARY)
+        ensureJumps(netfilter)
+        this.#chains = new Set([...netfilter.save('nat').matchAll(/^:(\S+)/gm)].map((m) => m[1]!).filter(isServiceChain))
+      }
+      const previous = this.#chains
+      let removed = false
+      const { text, active } = buildRules(
+        this.#cache,
+        {
+          node: { name, zone: this.#zone, ip: config.nodes.find((n) => n.name === name)?.ip ?? '' },
+          clusterCIDR: config.podCIDR[0],
+          masqueradeAll: false,
+          localhostNodePorts: true,
+        },
+        full ? undefined : changed,
+        (now) => {
+          // In large clusters chains that nobody uses any more wait for the next clean-up.
+          const stale = [...previous].filter((chain) => !now.has(chain))
+          const isLarge = now.size > 1000
+          if (isLarge && clock.now - this.#lastCleanup <= SYNC) return []
+          removed = true
+          return stale
+        },
+      )
+      netfilter.restore(text, { noflush: true, counters: true })
+      if (removed) this.#lastCleanup = clock.now
+      this.#chains = removed ? active : new Set([...previous, ...active])
+      this.#needFull = false
+      if (full) this.#lastFull = clock.now
+      if (this.#udpChanged(changed, full)) cleanStaleEntries(netfilter.conntrack, this.#cache)
+    } catch (error) {
+      this.#log('E', 'proxier.go:1565', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ipFamily="IPv4"`)
+      this.#log('I', 'proxier.go:826', '"Sync failed" ipFamily="IPv4" retryingTime="30s"')
+      this.#needFull = true
+      if (!this.#stopped && !this.#scheduled) {
+        this.#scheduled = clock.schedule(SYNC, () => {
+          this.#scheduled = undefined
+          this.#sync()
+        }, { background: true })
+      }
+    }
+  }
+
+  #udpChanged(changed: ReadonlySet<string>, full: boolean): boolean {
+    if (full) return true
+    for (const service of changed) if (this.#cache.services.get(service)?.some((p) => p.protocol === 'udp')) return true
+    return false
+  }
+}
