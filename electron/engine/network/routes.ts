@@ -1,5 +1,5 @@
 import { SystemError } from '../machine/errors.ts'
-import { broadcastOf, ipv4Number, isValidIp, maskOf, networkOf, tryParseCidr } from './address.ts'
+import { broadcastOf, cidrContains, ipv4Number, isValidIp, maskOf, networkOf, tryParseCidr } from './address.ts'
 import type { Prefix } from './address.ts'
 import { formatRoute } from './format.ts'
 import type { BaseLink } from './link.ts'
@@ -158,7 +158,11 @@ export class Routes implements RouteTable {
   }
 
   addressAdded(link: BaseLink, address: LinkAddress): void {
-    this.#insert({ destination: `${address.address}/32`, device: link.name, source: address.address, scope: 'host', protocol: 'kernel', type: 'local' }, 'local')
+    // A secondary address is local with the primary one as its preferred source (fib_add_ifaddr).
+    const primary = address.secondary
+      ? link.addresses.find((a) => !a.secondary && cidrContains(networkOf(`${a.address}/${a.prefixLength}`), address.address))
+      : address
+    this.#insert({ destination: `${address.address}/32`, device: link.name, source: (primary ?? address).address, scope: 'host', protocol: 'kernel', type: 'local' }, 'local')
     if (link.up) this.#connect(link, address)
     this.#changed()
   }
@@ -166,8 +170,8 @@ export class Routes implements RouteTable {
   /** `rest` are the addresses that the link keeps. */
   addressRemoved(link: BaseLink, address: LinkAddress, rest: readonly LinkAddress[]): void {
     const gone = (e: RouteEntry): boolean => {
-      if (e.route.source !== address.address) return false
-      return e.link === link || e.table === 'main'
+      if (e.route.type === 'local' && e.prefix.length === 32) return e.link === link && e.prefix.network === address.address
+      return e.route.source === address.address && (e.link === link || e.table === 'main')
     }
     for (const table of Object.values(this.#tables)) for (const e of table.all()) if (gone(e)) table.remove(e)
     for (const other of rest) if (link.up && !other.secondary) this.#connect(link, other)
