@@ -1,0 +1,58 @@
+import { formatBridgeFdb, formatVxlanFdb, type Bridge, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
+
+/** bridge(8), iproute2 6.1: fdb and link. */
+export function* bridge(process: Process): Task<number> {
+  const [object = '', verb = 'show', ...rest] = process.argv.slice(1)
+  const showing = 'show'.startsWith(verb) || 'list'.startsWith(verb)
+  if (object !== '' && 'fdb'.startsWith(object) && showing) {
+    const filter = pairs(rest)
+    const device = filter.get('dev')
+    const master = filter.get('br')
+    for (const name of [device, master]) {
+      if (name !== undefined && !process.network.links.has(name)) {
+        yield* process.printError(`Cannot find device "${name}"\n`)
+        return 1
+      }
+    }
+    yield* process.print(printFdb(process.network, device, master))
+    return 0
+  }
+  if (object !== '' && 'link'.startsWith(object) && showing) {
+    yield* process.print(printPorts(process.network))
+    return 0
+  }
+  if (['fdb', 'link', 'vlan', 'mdb'].some((o) => object !== '' && o.startsWith(object))) {
+    yield* process.printError(`podhop: not simulated: bridge ${[object, verb].join(' ')} (use bridge fdb show or bridge link show)\n`)
+    return 69
+  }
+  yield* process.printError(object === '' ? 'Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { link | fdb }\n' : `Object "${object}" is unknown, try "bridge help".\n`)
+  return 255
+}
+
+function pairs(args: readonly string[]): Map<string, string> {
+  const out = new Map<string, string>()
+  for (let i = 0; i < args.length; i += 2) out.set(args[i]!, args[i + 1] ?? '')
+  return out
+}
+
+/** `bridge fdb show`: learned and local entries of bridges, and the VXLAN devices' own. */
+export function printFdb(network: NetworkNamespace, device?: string, master?: string): string {
+  const lines: string[] = []
+  for (const link of [...network.links.values()].sort((a, b) => a.index - b.index)) {
+    if (link.kind === 'bridge' && (master === undefined || link.name === master)) {
+      for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) lines.push(formatBridgeFdb(entry, link as Bridge))
+    }
+    if (link.kind === 'vxlan' && master === undefined && (device === undefined || link.name === device)) {
+      for (const entry of (link as VxlanLink).forwarding()) lines.push(formatVxlanFdb(entry, link.name, false))
+    }
+  }
+  return lines.map((l) => `${l} \n`).join('')
+}
+
+function printPorts(network: NetworkNamespace): string {
+  return [...network.links.values()]
+    .filter((l) => l.master)
+    .sort((a, b) => a.index - b.index)
+    .map((l) => `${l.index}: ${l.name}${l.peer ? `@if${l.peer.index}` : ''}: <BROADCAST,MULTICAST${l.up ? ',UP' : ''}${l.up && l.carrier ? ',LOWER_UP' : ''}> mtu ${l.mtu} master ${l.master!.name} state ${l.up && l.carrier ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`)
+    .join('')
+}
