@@ -32,7 +32,7 @@ export class Journeys implements JourneyLog {
     this.#byId.set(added.id, added)
     if (this.#byId.size > this.limit) this.#byId.delete(added.id - this.limit)
     // Cut in blocks: a shift for each journey would move the whole list.
-    if (this.#recent.length >= 2 * this.limit) this.#recent = this.#recent.slice(-this.limit)
+    if (this.#recent.length >= this.limit + 64) this.#recent = this.#recent.slice(-this.limit)
     return added
   }
 

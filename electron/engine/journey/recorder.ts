@@ -125,7 +125,12 @@ export class JourneyRecorder implements Recorder {
   }
 
   #complete(place: Place, hop: HopContent): Hop {
-    return { at: this.#clock.now, machine: place.machine, networkNamespace: place.name, ...hop }
+    // Callers hand over a fresh object; completing it in place saves a copy for each hop.
+    const complete = hop as Hop
+    complete.at = this.#clock.now
+    complete.machine = place.machine
+    complete.networkNamespace = place.name
+    return complete
   }
 
   #newJourney(namespace: NetworkNamespace, packet: IpPacket, program: string | undefined): Journey {

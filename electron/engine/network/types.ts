@@ -276,8 +276,8 @@ export interface UdpSocket {
   onDatagram: ((datagram: { source: Ip; sourcePort: number; destination: Ip; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
   /** ICMP errors about what it sent: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
   onError: ((error: Error & { code: string }) => void) | undefined
-  /** Throws SystemError ENETUNREACH when there is no route. Returns the journey of a connection's first datagram. */
-  send(data: Uint8Array, destination: Ip, port: number): Journey | undefined
+  /** Throws SystemError ENETUNREACH when there is no route, EPERM when an own rule drops it. Returns the journey of a connection's first datagram. */
+  send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined
   close(): void
 }
 
@@ -286,7 +286,7 @@ export interface PingSocket {
   onReply: ((reply: { source: Ip; sequence: number; ttl: number; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
   /** Any ICMP error that speaks of one of our echo requests. */
   onError: ((error: { source: Ip; type: number; code: number; sequence: number; mtu?: number }) => void) | undefined
-  /** Throws SystemError ENETUNREACH. */
+  /** Throws SystemError ENETUNREACH, EPERM (an own rule drops it), EMSGSIZE (dontFragment and longer than the path's known MTU). */
   send(destination: Ip, sequence: number, data: Uint8Array, options?: { ttl?: number; dontFragment?: boolean; source?: Ip }): Journey
   close(): void
 }
@@ -346,6 +346,8 @@ export interface NetworkNamespace {
   isLocal(address: Ip): boolean
   /** The address that a packet to `destination` would leave with. */
   sourceFor(destination: Ip): Ip | undefined
+  /** The largest packet that reaches it whole, as far as is known (RFC 1191). */
+  pathMtu?(destination: Ip): number
   /** Sees every frame of a link, or of all ('any'), both ways, as a packet socket does; returns what stops it. */
   capture(link: string, listener: (frame: CapturedFrame) => void): () => void
   /** Sends a packet that this namespace made itself (output hook, routing…). */

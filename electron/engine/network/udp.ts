@@ -14,7 +14,7 @@ import { receiveVxlan } from './vxlan.ts'
 const ANY = '0.0.0.0'
 /** After this long without a datagram the next one begins a new journey (nf_conntrack_udp_timeout_stream). */
 const FLOW_IDLE_MS = 120_000
-const FLOWS = 1024
+const FLOWS = 256
 
 /** A peer that a socket has exchanged datagrams with. */
 interface Flow {
