@@ -1,0 +1,122 @@
+import { headerOf, HttpSyntaxError, isIp, resolveHost, ResponseParser, writeRequest, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
+import { getopt } from './getopt.ts'
+import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
+import { TcpStream } from './stream.ts'
+
+interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string }
+
+/** wget of busybox 1.36, for http. */
+export function* busyboxWget(process: Process): Task<number> {
+  const parsed = getopt(process.argv.slice(1), 'qO:T:SY:U:P:cs', { quiet: 'q', 'output-document': 'O', timeout: 'T', 'server-response': 'S', spider: 's', 'user-agent': 'U', header: 'H', 'post-data': 'p' })
+  if ('invalid' in parsed || 'missing' in parsed || parsed.operands.length === 0) {
+    if ('invalid' in parsed) yield* process.printError(`wget: unrecognized option: ${parsed.invalid.replace(/^--/, '')}\n`)
+    yield* process.printError('BusyBox v1.36.1 () multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-T SEC] URL...\n')
+    return 1
+  }
+  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget' }
+  for (const { name, value } of parsed.options) {
+    if (name === 'q') options.quiet = true
+    else if (name === 'O') options.output = value
+    else if (name === 'T') options.timeout = Number(value) * 1000
+    else if (name === 'S') options.showHeaders = true
+    else if (name === 's') options.spider = true
+    else if (name === 'U') options.agent = value
+    else {
+      yield* process.printError(`podhop: not simulated: wget -${name} (use curl)\n`)
+      return 69
+    }
+  }
+  for (const url of parsed.operands) {
+    const code = yield* fetchUrl(process, options, url)
+    if (code !== 0) return code
+  }
+  return 0
+}
+
+function* fetchUrl(process: Process, options: Options, text: string): Task<number> {
+  const fail = function* (words: string): Task<number> {
+    yield* process.printError(`wget: ${words}\n`)
+    return 1
+  }
+  const note = function* (words: string): Task {
+    if (!options.quiet) yield* process.printError(words)
+  }
+  let next = text
+  for (let redirects = 0; redirects < 6; redirects++) {
+    const url = parseUrl(next)
+    if ('error' in url) return yield* fail(`not an http or ftp url: ${next}`)
+    if (url.scheme === 'https') {
+      yield* process.printError('podhop: not simulated: TLS (use http://)\n')
+      return 69
+    }
+    let address = url.host
+    if (!isIp(address)) {
+      const resolved = yield* resolveHost(process, url.host)
+      if ('error' in resolved) return yield* fail(`bad address '${url.host}${url.port === 80 ? '' : `:${url.port}`}'`)
+      address = resolved.addresses[0]!
+    }
+    yield* note(`Connecting to ${url.host}${url.port === 80 ? '' : `:${url.port}`} (${address}:${url.port})\n`)
+    const stream = yield* TcpStream.open(process, address, url.port, { timeout: options.timeout })
+    if (!(stream instanceof TcpStream)) return stream.gaveUp ? yield* fail('download timed out') : yield* fail(`can't connect to remote host (${address}): ${stream.message}`)
+    const host = url.port === 80 ? url.host : `${url.host}:${url.port}`
+    stream.write(writeRequest('GET', url.target, [['Host', host], ['User-Agent', options.agent], ['Connection', 'close'], ...options.headers]))
+    const answer = yield* readAnswer(process, stream, options.timeout)
+    stream.abort()
+    if ('error' in answer) return yield* fail(answer.error)
+    const { head, body } = answer
+    if (options.showHeaders) yield* process.printError(`  HTTP/${head.version} ${head.status} ${head.reason}\n${head.headers.map(([n, v]) => `  ${n}: ${v}\n`).join('')}  \n`)
+    const location = headerOf(head.headers, 'location')
+    if ([301, 302, 303, 307, 308].includes(head.status) && location !== undefined) {
+      next = redirectTarget(url, location)
+      continue
+    }
+    if (head.status < 200 || head.status > 299) return yield* fail(`server returned error: HTTP/${head.version} ${head.status} ${head.reason}`)
+    if (options.spider) {
+      yield* note('remote file exists\n')
+      return 0
+    }
+    return yield* save(process, options, url, body, fail, note)
+  }
+  return yield* fail('too many redirections')
+}
+
+function* save(process: Process, options: Options, url: CurlUrl, body: Uint8Array[], fail: (words: string) => Task<number>, note: (words: string) => Task): Task<number> {
+  const name = options.output ?? (url.target.replace(/\?.*$/, '').split('/').at(-1) || 'index.html')
+  const size = body.reduce((n, b) => n + b.length, 0)
+  const shown = name === '-' ? '-' : name
+  if (name === '-') {
+    yield* note('writing to stdout\n')
+    for (const chunk of body) yield* process.print(chunk)
+  } else {
+    if (options.output === undefined && process.fs.exists(process.resolve(name))) return yield* fail(`can't open '${name}': File exists`)
+    yield* note(`saving to '${name}'\n`)
+    const file = process.open(name, 'write')
+    for (const chunk of body) yield* file.write(chunk)
+    file.release()
+  }
+  yield* note(`${shown.slice(0, 20).padEnd(20)} 100% |********************************| ${String(size).padStart(5)}  0:00:00 ETA\n`)
+  yield* note(name === '-' ? 'written to stdout\n' : `'${name}' saved\n`)
+  return 0
+}
+
+function* readAnswer(process: Process, stream: TcpStream, timeout: number): Task<{ head: ResponseHead; body: Uint8Array[] } | { error: string }> {
+  let head: ResponseHead | undefined
+  let complete = false
+  const body: Uint8Array[] = []
+  const parser = new ResponseParser({ onHead: (h) => void (head = h), onBody: (d) => void body.push(d), onComplete: () => void (complete = true) })
+  try {
+    while (!complete) {
+      const data = yield* stream.read(process, process.clock.now + timeout)
+      if (data === null) {
+        if (!parser.end() || !head) return { error: 'error getting response' }
+        break
+      }
+      if (!(data instanceof Uint8Array)) return { error: data.code === 'ETIMEDOUT' ? 'download timed out' : `error getting response: ${data.message}` }
+      parser.push(data)
+    }
+  } catch (error) {
+    if (!(error instanceof HttpSyntaxError)) throw error
+    return { error: 'error getting response' }
+  }
+  return head ? { head, body } : { error: 'error getting response' }
+}
