@@ -59,7 +59,7 @@ const keyed = <T extends { namespace: string; name: string }>(list: T[]) => Obje
 
 export function topology(webPods = 4, nodes = 3): TopologyView {
   const suffixes = 'bcdfghjklmnpqrstvwxz2456789'
-  const suffix = (i: number) => [7, 3, 11, 5, 2].map((k) => suffixes[(i * k + k) % suffixes.length]).join('')
+  const suffix = (i: number) => [0, 1, 2, 3, 4].map((k) => suffixes[Math.floor((i * 7919 + 104_729) / 27 ** k + k * 11) % 27]).join('')
   const web = Array.from({ length: webPods }, (_, i) => {
     const on = 1 + (i % (nodes - 1))
     return pod(`web-6d4f9c7b5d-${suffix(i)}`, on, `10.244.${on}.${5 + Math.floor(i / (nodes - 1))}`)

@@ -1,4 +1,5 @@
-import type { NodeView, PodView, ServiceView } from '../../electron/bridge/view.ts'
+import type { NodeView, PodView, ServiceView, TopologyView } from '../../electron/bridge/view.ts'
+import type { Thing } from '../state/desk.svelte.ts'
 
 /** How a Pod stands: a state for colour and shape, and the sign that goes with it. */
 export type Standing = 'ready' | 'pending' | 'failing' | 'done' | 'going'
@@ -43,4 +44,22 @@ export function endpointCount(service: ServiceView): string {
   const ready = service.endpoints.filter((e) => e.ready).length
   const noun = all === 1 ? 'endpoint' : 'endpoints'
   return ready === all ? `${all} ${noun}` : `${ready} of ${all} ${noun} ready`
+}
+
+/** One line about a thing, for the eye that passes over it. */
+export function describe(topology: TopologyView, thing: Thing): string {
+  if (thing.kind === 'pod') {
+    const pod = topology.pods[thing.id]
+    return pod ? `Pod ${thing.id}  ${pod.ip ?? 'no address'}  ${pod.status}  ${readiness(pod)}${pod.hostInterface ? `  ${pod.hostInterface}` : ''}` : ''
+  }
+  if (thing.kind === 'service') {
+    const service = topology.services[thing.id]
+    return service ? `Service ${thing.id}  ${service.type}  ${serviceAddress(service)}  ${servicePorts(service)}  ${endpointCount(service)}` : ''
+  }
+  if (thing.kind === 'node') {
+    const node = topology.nodes[thing.id]
+    return node ? `Node ${node.name}  ${node.role}  ${nodeState(node)}  ${node.address}  pods ${node.podCIDR}` : ''
+  }
+  const outside = topology.outside[thing.id]
+  return outside ? `${outside.label}  ${outside.address ?? ''}` : ''
 }

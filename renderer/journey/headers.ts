@@ -1,0 +1,34 @@
+import type { Header } from '../../electron/bridge/view.ts'
+
+/** Headers in words: one line, and what a hop changed. */
+
+export interface HeaderChange {
+  field: string
+  before: string
+  after: string
+}
+
+const join = (ip: string, port: number | undefined) => (port === undefined ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
+
+export function headerLine(h: Header): string {
+  return [h.protocol.toUpperCase(), `${join(h.source, h.sourcePort)} → ${join(h.destination, h.destinationPort)}`, h.detail, h.ttl === undefined ? '' : `ttl ${h.ttl}`].filter(Boolean).join('  ')
+}
+
+export function headerChanges(before: Header, after: Header): HeaderChange[] {
+  const rows: [string, string, string][] = [
+    ['protocol', before.protocol, after.protocol],
+    ['source', join(before.source, before.sourcePort), join(after.source, after.sourcePort)],
+    ['destination', join(before.destination, before.destinationPort), join(after.destination, after.destinationPort)],
+    ['source MAC', before.sourceMac ?? '', after.sourceMac ?? ''],
+    ['destination MAC', before.destinationMac ?? '', after.destinationMac ?? ''],
+    ['ttl', String(before.ttl ?? ''), String(after.ttl ?? '')],
+    ['carries', before.detail ?? '', after.detail ?? ''],
+  ]
+  return rows.filter(([, b, a]) => b !== a && (a !== '' || b !== '')).map(([field, b, a]) => ({ field, before: b || '–', after: a || '–' }))
+}
+
+/** What the moving packet says on itself: "SYN", "echo-request", "UDP". */
+export function packetWord(h: Header): string {
+  const word = h.detail?.split(' ')[0] ?? ''
+  return word.length > 0 && word.length <= 12 ? word : h.protocol.toUpperCase()
+}

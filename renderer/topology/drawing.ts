@@ -1,0 +1,199 @@
+import cytoscape, { type Core, type NodeSingular } from 'cytoscape'
+import { token } from '../state/theme.svelte.ts'
+import { edgeElement, nodeElement, type EdgeElement, type NodeElement } from './elements.ts'
+import type { Layout } from './shapes.ts'
+import { topologyStyle } from './style.ts'
+
+export interface DrawingEvents {
+  /** Pan or zoom changed; by = true when a person did it. */
+  viewport(): void
+  choose(thing: string | null): void
+  hover(thing: string | null): void
+}
+
+/** More changes than this at once are drawn without motion. */
+const MANY = 200
+
+/** The picture on Cytoscape's canvas: takes layouts and changes only what differs. */
+export class Drawing {
+  readonly cy: Core
+  #nodes = new Map<string, string>()
+  #edges = new Map<string, string>()
+  #container: HTMLElement
+  /** False once a person moved the picture: it is then not fitted by itself any more. */
+  fitting = true
+  reducedMotion = false
+  #size = { width: 0, height: 0 }
+
+  constructor(container: HTMLElement, events: DrawingEvents) {
+    this.#container = container
+    this.cy = cytoscape({
+      container,
+      style: topologyStyle(),
+      autoungrabify: true,
+      autounselectify: true,
+      boxSelectionEnabled: false,
+      minZoom: 0.1,
+      maxZoom: 3,
+    })
+    const cy = this.cy
+    cy.on('viewport', () => events.viewport())
+    cy.on('tap', (e) => events.choose(e.target === cy ? null : String(e.target.data('thing') ?? '') || null))
+    cy.on('mouseover', 'node', (e) => events.hover(String(e.target.data('thing')) || null))
+    cy.on('mouseout', 'node', () => events.hover(null))
+    cy.on('dragpan scrollzoom pinchzoom', () => (this.fitting = false))
+  }
+
+  draw(layout: Layout): void {
+    const nodes = new Map([...layout.shapes.values()].map((s) => [s.id, nodeElement(s)]))
+    const edges = new Map([...layout.wires.values()].flatMap((w) => edgeElement(w, layout) ?? []).map((e) => [e.id, e]))
+    const first = this.#nodes.size === 0
+    const changed = [...nodes.values()].filter((n) => this.#nodes.get(n.id) !== JSON.stringify(n))
+    const removed = [...this.#nodes.keys()].filter((id) => !nodes.has(id))
+    const still = first || changed.length + removed.length > MANY
+    const cy = this.cy
+    cy.batch(() => {
+      for (const id of this.#edges.keys()) if (!edges.has(id)) this.#removeEdge(id)
+      for (const id of removed) this.#removeNode(id, still)
+      for (const node of changed) this.#setNode(node, still)
+      for (const edge of edges.values()) if (this.#edges.get(edge.id) !== JSON.stringify(edge) || cy.getElementById(edge.id).empty()) this.#setEdge(edge, still)
+    })
+    this.#size = { width: layout.width, height: layout.height }
+    if (this.fitting) this.fit(first)
+  }
+
+  #duration(still: boolean): number {
+    return still || this.reducedMotion ? 0 : Number.parseInt(token('slow')) || 0
+  }
+
+  #setNode(node: NodeElement, still: boolean): void {
+    const cy = this.cy
+    const old = cy.getElementById(node.id) as unknown as NodeSingular
+    const duration = this.#duration(still)
+    const leaving = old.nonempty() && old.data('leaving')
+    if (leaving) {
+      old.stop()
+      old.remove()
+    }
+    if (old.empty() || leaving) {
+      const made = cy.add({ group: 'nodes', data: { id: node.id, ...node.data }, position: { ...node.position }, classes: node.classes })
+      if (duration) {
+        made.style('opacity', 0)
+        made.animate({ style: { opacity: 1 }, duration, complete: () => made.removeStyle('opacity') })
+      }
+    } else {
+      const before = { w: old.data('w') as number, h: old.data('h') as number }
+      old.data(node.data)
+      old.classes(`${node.classes}${old.hasClass('selected') ? ' selected' : ''}${old.hasClass('related') ? ' related' : ''}`)
+      const at = old.position()
+      const moved = at.x !== node.position.x || at.y !== node.position.y
+      const resized = before.w !== node.data.w || before.h !== node.data.h
+      if (!moved && !resized) return void this.#nodes.set(node.id, JSON.stringify(node))
+      old.stop()
+      if (duration) {
+        if (resized) old.style({ width: before.w, height: before.h })
+        old.animate({
+          position: { ...node.position },
+          ...(resized ? { style: { width: node.data.w, height: node.data.h } } : {}),
+          duration,
+          easing: 'ease-in-out-cubic',
+          complete: () => old.removeStyle('width height'),
+        })
+      } else {
+        old.removeStyle('width height opacity')
+        old.position({ ...node.position })
+      }
+    }
+    this.#nodes.set(node.id, JSON.stringify(node))
+  }
+
+  #removeNode(id: string, still: boolean): void {
+    this.#nodes.delete(id)
+    const node = this.cy.getElementById(id)
+    const duration = this.#duration(still)
+    if (!duration) return void node.remove()
+    node.data('leaving', true)
+    node.stop()
+    node.animate({ style: { opacity: 0 }, duration, complete: () => node.remove() })
+  }
+
+  #setEdge(edge: EdgeElement, still: boolean): void {
+    const cy = this.cy
+    const old = cy.getElementById(edge.id)
+    // The ends of an edge cannot be data that changes: a cable that is plugged elsewhere is another cable.
+    if (old.nonempty() && (old.data('source') !== edge.data.source || old.data('target') !== edge.data.target)) old.remove()
+    const there = cy.getElementById(edge.id)
+    if (there.nonempty()) {
+      there.data(edge.data)
+      there.classes(edge.classes)
+    } else {
+      const made = cy.add({ group: 'edges', data: { id: edge.id, ...edge.data }, classes: edge.classes })
+      const duration = this.#duration(still)
+      if (duration) {
+        made.style('opacity', 0)
+        made.animate({ style: { opacity: 1 }, duration, complete: () => made.removeStyle('opacity') })
+      }
+    }
+    this.#edges.set(edge.id, JSON.stringify(edge))
+  }
+
+  #removeEdge(id: string): void {
+    this.#edges.delete(id)
+    this.cy.getElementById(id).remove()
+  }
+
+  /** Marks what is selected, and what belongs to it. */
+  mark(selected: string | null, related: readonly string[]): void {
+    const cy = this.cy
+    const wanted = new Set(related)
+    cy.batch(() => {
+      cy.nodes('.selected, .related').removeClass('selected related')
+      if (!selected && !wanted.size) return
+      cy.nodes().forEach((n) => {
+        const thing = n.data('thing') as string
+        if (!thing || n.hasClass('text') || n.hasClass('container')) return
+        if (thing === selected && (n.hasClass('pod') || n.hasClass('cell') || n.hasClass('service') || n.hasClass('outside') || n.hasClass('node'))) n.addClass('selected')
+        else if (wanted.has(thing)) n.addClass('related')
+      })
+    })
+  }
+
+  restyle(): void {
+    this.cy.style(topologyStyle())
+  }
+
+  fit(still = false): void {
+    const { width, height } = this.#size
+    const [w, h] = [this.#container.clientWidth, this.#container.clientHeight]
+    if (!w || !h || !width) return
+    const pad = 16
+    const top = 14
+    const zoom = Math.min(1.25, (w - 2 * pad) / width, (h - 2 * top) / height)
+    const pan = { x: Math.max(pad, (w - width * zoom) / 2), y: top }
+    this.fitting = true
+    const duration = this.#duration(still)
+    this.cy.stop()
+    if (duration) this.cy.animate({ zoom, pan, duration, easing: 'ease-in-out-cubic' })
+    else this.cy.viewport({ zoom, pan })
+  }
+
+  zoomBy(factor: number): void {
+    this.fitting = false
+    const [w, h] = [this.#container.clientWidth, this.#container.clientHeight]
+    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: { x: w / 2, y: h / 2 } })
+  }
+
+  panBy(x: number, y: number): void {
+    this.fitting = false
+    this.cy.panBy({ x, y })
+  }
+
+  resize(): void {
+    this.cy.resize()
+    if (this.fitting) this.fit(true)
+  }
+
+  destroy(): void {
+    this.cy.destroy()
+  }
+}

@@ -1,0 +1,120 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
+import { node, pod, topology } from '../dev/cluster.ts'
+import { COMPACT, keepPlaces } from './grid.ts'
+import { layoutTopology } from './layout.ts'
+import { FONT, textWidth } from './measure.ts'
+import { anchorOf, type Layout, type Shape } from './shapes.ts'
+
+const overlap = (a: Shape, b: Shape) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h
+const within = (a: Shape, b: Shape) => a.x >= b.x && a.y >= b.y && a.x + a.w <= b.x + b.w && a.y + a.h <= b.y + b.h
+
+/** Pairs that lie on each other though neither is in the other. */
+function collisions(layout: Layout): string[] {
+  const found: string[] = []
+  const groups = new Map<string | undefined, Shape[]>()
+  for (const s of layout.shapes.values()) groups.set(s.inside, [...(groups.get(s.inside) ?? []), s])
+  for (const siblings of groups.values()) {
+    siblings.forEach((a, i) => {
+      for (const b of siblings.slice(i + 1)) if (overlap(a, b) && !(a.kind === 'underlay' && b.kind === 'underlay')) found.push(`${a.id} on ${b.id}`)
+    })
+  }
+  for (const s of layout.shapes.values()) {
+    const parent = s.inside === undefined ? undefined : layout.shapes.get(s.inside)
+    // A NIC and a port sit on the edge of what they belong to.
+    if (parent && s.kind !== 'nic' && s.kind !== 'port' && !within(s, parent)) found.push(`${s.id} leaves ${parent.id}`)
+    if (s.kind !== 'port' && s.text && textWidth(s.text, s.size ?? FONT.small) > s.w + 1) found.push(`the text of ${s.id} is wider than it`)
+    if (s.kind === 'port' && parent && s.text && s.x + 12 + textWidth(s.text, FONT.small) > parent.x + parent.w) found.push(`the text of ${s.id} leaves ${parent.id}`)
+  }
+  return found
+}
+
+const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,50}$/)
+const somePod = (nodes: number): fc.Arbitrary<PodView> =>
+  fc.record({ name: word, on: fc.option(fc.nat(nodes - 1)), ip: fc.option(fc.ipV4()), status: fc.constantFrom('Running', 'CrashLoopBackOff', 'ContainerCreating', 'Completed'), ready: fc.boolean(), terminating: fc.boolean(), system: fc.boolean(), containers: fc.uniqueArray(word, { minLength: 1, maxLength: 5 }) }).map((p) => ({
+    ...pod(p.name, p.on, p.on === null ? null : p.ip),
+    status: p.status,
+    ready: p.ready,
+    terminating: p.terminating,
+    system: p.system,
+    containers: Object.fromEntries(p.containers.map((name) => [name, { name, image: 'i', state: 'running' as const, reason: null, ready: true, restarts: 0, ports: [] }])),
+  }))
+
+const someTopology: fc.Arbitrary<TopologyView> = fc.integer({ min: 1, max: 9 }).chain((nodes) =>
+  fc.record({ pods: fc.array(somePod(nodes), { maxLength: 90 }), services: fc.array(fc.tuple(word, fc.ipV4(), fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName')), { maxLength: 25 }), tunnels: fc.boolean() }).map(({ pods, services, tunnels }) => ({
+    ...topology(0, 2),
+    nodes: Object.fromEntries(Array.from({ length: nodes }, (_, i) => node(i)).map((n) => [n.name, tunnels ? n : { ...n, interfaces: { eth0: n.interfaces.eth0!, cni0: n.interfaces.cni0! } }])),
+    pods: Object.fromEntries(pods.map((p) => [`${p.namespace}/${p.name}`, p])),
+    services: Object.fromEntries(services.map(([name, clusterIP, type]) => [`default/${name}`, { namespace: 'default', name, type, clusterIP, ports: [{ name: null, port: 80, targetPort: '80', nodePort: null, protocol: 'TCP' }], selector: {}, endpoints: [], system: false }])),
+  })),
+)
+
+describe('the wiring diagram', () => {
+  test('nothing lies on anything else, and every text fits its place', () => {
+    fc.assert(
+      fc.property(someTopology, fc.boolean(), (t, showSystem) => {
+        expect(collisions(layoutTopology(t, { showSystem }))).toEqual([])
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('outside is above the Services, these above the wire, and the nodes hang beneath it', () => {
+    const { shapes } = layoutTopology(topology(), { showSystem: false })
+    const y = (id: string) => shapes.get(id)!.y
+    expect(y('outside laptop')).toBeLessThan(y('service default/web'))
+    expect(y('service default/web')).toBeLessThan(y('underlay 0'))
+    expect(y('underlay 0')).toBeLessThan(y('nic worker-1'))
+  })
+
+  test('a veth pair ends at the bridge and at the interface of its Pod', () => {
+    const { shapes, wires, anchors } = layoutTopology(topology(), { showSystem: false })
+    const veth = wires.get('veth default/client')!
+    const bridge = shapes.get('bridge worker-2')!
+    expect(veth.points[0]!.y).toBe(bridge.y + bridge.h)
+    expect(veth.points[0]!.x).toBeGreaterThan(bridge.x)
+    expect(veth.points.at(-1)!.y).toBe(anchors.get(anchorOf('default/client', 'eth0'))!.y)
+  })
+
+  test('the Pods of kube-system are drawn when asked for', () => {
+    const shown = (showSystem: boolean) => [...layoutTopology(topology(), { showSystem }).shapes.keys()].filter((id) => id.startsWith('pod kube-system/') && id.split(' ').length === 2).length
+    expect(shown(false)).toBe(0)
+    expect(shown(true)).toBe(5)
+  })
+
+  test('a Pod that goes or comes moves no other Pod', () => {
+    const before = topology(8)
+    const first = layoutTopology(before, { showSystem: false })
+    const gone = Object.keys(before.pods).find((id) => id.includes('web-'))!
+    const { [gone]: _, ...pods } = before.pods
+    const second = layoutTopology({ ...before, pods }, { showSystem: false, memory: first.memory })
+    const third = layoutTopology({ ...before, pods: { ...pods, 'default/new': pod('new', 1, '10.244.1.77') } }, { showSystem: false, memory: second.memory })
+    for (const id of Object.keys(pods).filter((p) => first.shapes.has(`pod ${p}`))) {
+      expect(second.shapes.get(`pod ${id}`), id).toMatchObject({ x: first.shapes.get(`pod ${id}`)!.x, y: first.shapes.get(`pod ${id}`)!.y })
+      expect(third.shapes.get(`pod ${id}`)).toEqual(second.shapes.get(`pod ${id}`))
+    }
+  })
+
+  test('above sixty Pods a node shows cells, above four hundred their number', () => {
+    const many = layoutTopology(topology((COMPACT + 1) * 2), { showSystem: false })
+    expect([...many.shapes.values()].filter((s) => s.kind === 'cell').length).toBeGreaterThan(COMPACT)
+    expect(many.wires.has('veth default/client')).toBe(false)
+    const crowd = layoutTopology(topology(1200), { showSystem: false })
+    expect(crowd.shapes.get('count worker-1')?.text).toMatch(/^60\d Pods/)
+    expect(crowd.shapes.size).toBeLessThan(100)
+  })
+
+  test('a Pod on no node waits in a tray of its own', () => {
+    const t = topology()
+    const { shapes } = layoutTopology({ ...t, pods: { ...t.pods, 'default/later': pod('later', null, null, { status: 'Pending' }) } }, { showSystem: false })
+    expect(shapes.get('pod default/later')?.inside).toBe('tray')
+  })
+})
+
+describe('places in the grid', () => {
+  test('gaps are filled first, and a grid that is mostly gaps closes up', () => {
+    expect(keepPlaces(['a', 'c', 'd'], ['a', 'b', 'c'])).toEqual(['a', 'd', 'c'])
+    expect(keepPlaces(['e'], ['a', 'b', 'c', 'd', 'e'])).toEqual(['e'])
+  })
+})

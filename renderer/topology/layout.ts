@@ -1,0 +1,181 @@
+import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
+import { chipRows, chooseRows, COMPACT, keepPlaces, needsStatusLine, NODE, POD } from './grid.ts'
+import { FONT, fitText, textWidth } from './measure.ts'
+import { drawNode, nodeSize, type NodePlan } from './node.ts'
+import { anchorOf, Sheet, type Layout, type Memory, type Shape } from './shapes.ts'
+import { serviceAddress, standing } from './words.ts'
+
+/**
+ * The wiring diagram: outside on top, Services beneath it, then the underlay's wire with the nodes hanging on it. Pure:
+ * the same topology and memory give the same picture.
+ */
+export interface LayoutOptions {
+  showSystem: boolean
+  memory?: Memory
+}
+
+/** More nodes than this are only counted; the list has them all. */
+const MOST_NODES = 60
+const TRUNK = 0
+const LEFT = 20
+const OUTSIDE = { height: 26, gap: 28 }
+const SERVICE = { height: 42, gap: 12, minWidth: 140 }
+
+export function layoutTopology(topology: TopologyView, options: LayoutOptions): Layout {
+  const sheet = new Sheet()
+  const pods = Object.entries(topology.pods).filter(([, p]) => options.showSystem || !p.system)
+  const nodes = Object.values(topology.nodes).slice(0, MOST_NODES)
+  const down = downMachines(topology)
+  const plans = planNodes(topology, nodes.map((n) => n.name), pods, down, options.memory)
+  const perRow = nodesPerRow(plans.list)
+  const rowsOfNodes = Array.from({ length: Math.ceil(plans.list.length / perRow) }, (_, i) => plans.list.slice(i * perRow, (i + 1) * perRow))
+  const rowWidth = (row: NodePlan[]) => row.reduce((sum, p) => sum + nodeSize(p).width + NODE.gap, LEFT)
+  const nodesWidth = Math.max(...rowsOfNodes.map(rowWidth), 400)
+
+  const outsideBottom = drawOutside(sheet, topology)
+  let y = drawServices(sheet, topology, options.showSystem, outsideBottom + 10, Math.max(nodesWidth, 720))
+  let width = Math.max(...[...sheet.shapes.values()].map((s) => s.x + s.w), 0)
+
+  let wireY = y + 16
+  rowsOfNodes.forEach((row, i) => {
+    wireY = y + 16
+    const top = wireY + 24
+    let x = LEFT
+    let bottom = top
+    let previous: NodePlan | undefined
+    for (const plan of row) {
+      const size = drawNode(sheet, plan, x, top, wireY, `underlay ${i}`)
+      if (previous) joinTunnels(sheet, previous, plan)
+      previous = plan
+      x += size.width + NODE.gap
+      bottom = Math.max(bottom, top + size.height)
+    }
+    const end = x - NODE.gap
+    width = Math.max(width, end)
+    sheet.shape({ id: `underlay ${i}`, kind: 'underlay', x: TRUNK, y: wireY - 2, w: end - TRUNK, h: 4, text: '' })
+    y = bottom + 12
+  })
+  if (plans.unscheduled.length) {
+    const tray = drawTray(sheet, plans.unscheduled, width + NODE.gap, wireY + 24)
+    width = tray.x + tray.w
+    y = Math.max(y, tray.y + tray.h + 12)
+  }
+  // Outside machines are wired to the first underlay by the trunk at the left.
+  const firstWire = sheet.shapes.get('underlay 0')?.y ?? wireY
+  drawTrunk(sheet, topology, down, outsideBottom, firstWire + 2, wireY)
+  return { ...sheet, trunk: TRUNK, width, height: y, memory: { rows: plans.rows, places: plans.places } }
+}
+
+function planNodes(topology: TopologyView, names: string[], pods: [string, PodView][], down: ReadonlySet<string>, memory?: Memory) {
+  const byNode = new Map<string, string[]>(names.map((n) => [n, []]))
+  const unscheduled: [string, PodView][] = []
+  for (const [id, pod] of pods) {
+    if (pod.node === null) unscheduled.push([id, pod])
+    else byNode.get(pod.node)?.push(id)
+  }
+  const places = new Map(names.map((n) => [n, keepPlaces(byNode.get(n)!, memory?.places.get(n))]))
+  const grids = [...places.values()].filter((p) => p.length <= COMPACT)
+  const chips = Math.max(1, ...grids.flatMap((g) => g.map((id) => (id === null ? 1 : chipRows(topology.pods[id]!)))))
+  const failing = grids.some((g) => g.some((id) => id !== null && needsStatusLine(topology.pods[id]!)))
+  const podHeight = POD.height + (chips - 1) * 18 + (failing ? 14 : 0)
+  const rows = chooseRows(grids.map((g) => g.length), memory?.rows, podHeight)
+  const faces = names.map((n) => Object.values(topology.nodes[n]!.interfaces))
+  const hasTunnel = faces.some((f) => f.some((i) => i.kind === 'vxlan'))
+  const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, rows, podHeight, hasTunnel, down }))
+  return { list, places, rows, unscheduled }
+}
+
+function nodesPerRow(plans: NodePlan[]): number {
+  if (plans.length <= 6) return Math.max(1, plans.length)
+  const mean = plans.reduce((sum, p) => sum + nodeSize(p).width, 0) / plans.length
+  const height = Math.max(...plans.map((p) => nodeSize(p).height))
+  return Math.max(4, Math.ceil(Math.sqrt((plans.length * 2 * (height + 58)) / (mean + NODE.gap))))
+}
+
+function drawOutside(sheet: Sheet, topology: TopologyView): number {
+  let x = LEFT
+  for (const outside of Object.values(topology.outside)) {
+    const label = fitText(outside.label, 200, FONT.normal)
+    const w = Math.max(90, textWidth(label, FONT.normal) + 24, textWidth(outside.address ?? '', FONT.small) + 36)
+    const id = `outside ${outside.id}`
+    const thing = { kind: 'outside', id: outside.id } as const
+    sheet.shape({ id, kind: 'outside', x, y: 0, w, h: OUTSIDE.height, text: label, thing, state: outside.kind === 'network' ? 'dim' : undefined })
+    const port = { x: x + 14, y: OUTSIDE.height }
+    sheet.shape({ id: `${id} port`, kind: 'port', x: port.x - 4, y: port.y - 4, w: 8, h: 8, text: '', thing, inside: id })
+    if (outside.address) sheet.shape({ id: `${id} address`, kind: 'text', x: port.x + 8, y: port.y + 3, w: w - 22, h: 14, text: fitText(outside.address, w - 22, FONT.small), size: FONT.small, thing })
+    sheet.anchors.set(outside.id, { x: x + w / 2, y: OUTSIDE.height / 2 })
+    sheet.anchors.set(anchorOf(outside.id, 'eth0'), port)
+    x += w + OUTSIDE.gap
+  }
+  return OUTSIDE.height + 22
+}
+
+function drawServices(sheet: Sheet, topology: TopologyView, showSystem: boolean, top: number, room: number): number {
+  const services = Object.entries(topology.services).filter(([, s]) => showSystem || !s.system)
+  if (!services.length) return top - 10
+  let x = LEFT
+  let y = top
+  for (const [id, service] of services) {
+    const address = `${serviceAddress(service)}${service.ports[0] ? `:${service.ports[0].port}` : ''}${service.ports.length > 1 ? ` +${service.ports.length - 1}` : ''}`
+    const name = `${service.name}`
+    const w = Math.max(SERVICE.minWidth, Math.min(240, textWidth(name, FONT.normal) + textWidth(service.type, FONT.small) + 30), textWidth(address, FONT.small) + 20)
+    if (x > LEFT && x + w > room) {
+      x = LEFT
+      y += SERVICE.height + SERVICE.gap
+    }
+    const shapeId = `service ${id}`
+    const thing = { kind: 'service', id } as const
+    const typeWidth = textWidth(service.type, FONT.small)
+    const down = service.endpoints.some((e) => e.ready) ? undefined : 'dim'
+    sheet.shape({ id: shapeId, kind: 'service', x, y, w, h: SERVICE.height, text: '', thing, state: down })
+    sheet.shape({ id: `${shapeId} name`, kind: 'text', x: x + 8, y: y + 4, w: w - 24 - typeWidth, h: 16, text: fitText(name, w - 24 - typeWidth, FONT.normal), size: FONT.normal, thing, inside: shapeId })
+    sheet.shape({ id: `${shapeId} type`, kind: 'text', x: x + w - 8 - typeWidth, y: y + 4, w: typeWidth, h: 16, text: service.type, size: FONT.small, state: 'dim', thing, inside: shapeId })
+    sheet.shape({ id: `${shapeId} address`, kind: 'text', x: x + 8, y: y + 22, w: w - 16, h: 16, text: fitText(address, w - 16, FONT.small), size: FONT.small, thing, inside: shapeId })
+    sheet.anchors.set(shapeId, { x: x + w / 2, y: y + SERVICE.height })
+    x += w + SERVICE.gap
+  }
+  return y + SERVICE.height
+}
+
+function joinTunnels(sheet: Sheet, a: NodePlan, b: NodePlan): void {
+  const [from, to] = [sheet.shapes.get(`tunnel ${a.node.name}`), sheet.shapes.get(`tunnel ${b.node.name}`)]
+  if (!from || !to) return
+  const y = from.y + from.h / 2
+  sheet.wire({ id: `tunnel ${a.node.name} ${b.node.name}`, kind: 'tunnel', from: from.id, to: to.id, points: [{ x: from.x + from.w, y }, { x: to.x, y }], up: from.state !== 'down' && to.state !== 'down' })
+}
+
+function drawTray(sheet: Sheet, pods: [string, PodView][], x: number, y: number): Shape {
+  const shown = pods.slice(0, 8)
+  const tray = sheet.shape({ id: 'tray', kind: 'tray', x, y, w: POD.width + 24, h: 30 + shown.length * 26 + (pods.length > 8 ? 20 : 0), text: '' })
+  sheet.shape({ id: 'tray title', kind: 'text', x: x + 12, y: y + 6, w: POD.width, h: 16, text: 'on no node yet', size: FONT.small, state: 'dim', inside: 'tray' })
+  shown.forEach(([id, pod], i) => {
+    const s = sheet.shape({ id: `pod ${id}`, kind: 'pod', x: x + 12, y: y + 28 + i * 26, w: POD.width, h: 22, text: fitText(pod.name, POD.width - 26, FONT.small), thing: { kind: 'pod', id }, state: standing(pod), inside: 'tray' })
+    sheet.anchors.set(id, { x: s.x + s.w / 2, y: s.y + s.h / 2 })
+  })
+  if (pods.length > 8) sheet.shape({ id: 'tray more', kind: 'text', x: x + 12, y: y + 28 + 8 * 26, w: POD.width, h: 16, text: `and ${pods.length - 8} more`, size: FONT.small, state: 'dim', inside: 'tray' })
+  return tray
+}
+
+function drawTrunk(sheet: Sheet, topology: TopologyView, down: ReadonlySet<string>, lane: number, firstWire: number, lastWire: number): void {
+  if (!sheet.shapes.has('underlay 0')) return
+  for (const outside of Object.values(topology.outside)) {
+    const port = sheet.anchors.get(anchorOf(outside.id, 'eth0'))!
+    const exit = [{ x: port.x, y: lane }, { x: TRUNK, y: lane }, { x: TRUNK, y: firstWire }]
+    sheet.exits.set(outside.id, exit)
+    sheet.wire({
+      id: `wire ${outside.id}`,
+      kind: 'wire',
+      from: `outside ${outside.id} port`,
+      to: 'underlay 0',
+      points: [port, ...exit],
+      up: !down.has(outside.id),
+    })
+  }
+  sheet.anchors.set('underlay', { x: TRUNK, y: firstWire })
+  if (lastWire > firstWire + 4) sheet.shape({ id: 'trunk', kind: 'underlay', x: TRUNK - 2, y: firstWire, w: 4, h: lastWire - firstWire, text: '' })
+}
+
+/** Machines whose own cable (wire or veth pair) is down. */
+function downMachines(topology: TopologyView): Set<string> {
+  return new Set(Object.values(topology.links).filter((l) => !l.up && l.kind !== 'tunnel').map((l) => l.from.machine))
+}

@@ -1,0 +1,153 @@
+import type { InterfaceView, NodeView, PodView } from '../../electron/bridge/view.ts'
+import { chipWidth, columns, COMPACT, COUNT_ONLY, needsStatusLine, NODE, nodeWidth, POD } from './grid.ts'
+import { FONT, fitText, textWidth } from './measure.ts'
+import { anchorOf, centre, type Shape, type Sheet } from './shapes.ts'
+import { nodeState, onHostNetwork, standing } from './words.ts'
+
+/** A node: its NIC on the top edge, tunnel, bridge, and the Pods beneath it. */
+export interface NodePlan {
+  node: NodeView
+  pods: Record<string, PodView>
+  places: (string | null)[]
+  rows: number
+  podHeight: number
+  hasTunnel: boolean
+  /** Machines whose cable is down. */
+  down: ReadonlySet<string>
+}
+
+const CELL = { width: 15, height: 13, gap: 4, columns: 20 }
+const HEAD_ROWS = { name: 11, tunnel: 34, bridge: 62, height: 18 }
+
+const head = (plan: NodePlan) => (plan.hasTunnel ? NODE.head : NODE.head - 28)
+
+export function nodeSize(plan: NodePlan): { width: number; height: number } {
+  const count = plan.places.length
+  if (count > COUNT_ONLY) return { width: nodeWidth(1), height: head(plan) + 40 }
+  if (count > COMPACT) {
+    return { width: CELL.columns * (CELL.width + CELL.gap) + 2 * NODE.pad - CELL.gap, height: head(plan) + Math.ceil(count / CELL.columns) * (CELL.height + CELL.gap) + NODE.pad }
+  }
+  const cols = columns(count, plan.rows)
+  const rows = Math.min(plan.rows, Math.max(1, count))
+  return { width: nodeWidth(cols), height: head(plan) + (count ? rows * (plan.podHeight + POD.gap) : 10) + 4 }
+}
+
+export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wireY: number, underlay: string): { width: number; height: number } {
+  const { node } = plan
+  const size = nodeSize(plan)
+  const id = `node ${node.name}`
+  const thing = { kind: 'node', id: node.name } as const
+  sheet.shape({ id, kind: 'node', x, y, w: size.width, h: size.height, text: '', thing, state: node.ready ? undefined : 'down' })
+  const stateText = nodeState(node)
+  const stateWidth = textWidth(stateText, FONT.small)
+  const name = fitText(node.name, size.width - 60 - stateWidth, FONT.strong)
+  const nameWidth = textWidth(name, FONT.strong)
+  sheet.shape({ id: `${id} name`, kind: 'text', x: x + 12, y: y + HEAD_ROWS.name, w: nameWidth, h: 18, text: name, size: FONT.strong, thing, inside: id })
+  sheet.shape({ id: `${id} state`, kind: 'text', x: x + 20 + nameWidth, y: y + HEAD_ROWS.name, w: stateWidth, h: 18, text: stateText, size: FONT.small, state: node.ready ? 'dim' : 'failing', thing, inside: id })
+  sheet.anchors.set(node.name, { x: x + size.width / 2, y: y + HEAD_ROWS.name + 9 })
+
+  const faces = Object.values(node.interfaces)
+  const bus = x + size.width - 28
+  sheet.exits.set(node.name, [{ x: bus, y: wireY }])
+  const nic = faces.find((f) => f.kind === 'nic')
+  const bridge = faces.find((f) => f.kind === 'bridge')
+  const tunnel = faces.find((f) => f.kind === 'vxlan')
+  const bridgeY = y + (plan.hasTunnel ? HEAD_ROWS.bridge : HEAD_ROWS.bridge - 28)
+  const stack: Shape[] = []
+  const face = (f: InterfaceView, kind: 'nic' | 'tunnel' | 'bridge', fx: number, fy: number, fw: number) => {
+    const shape = sheet.shape({ id: `${kind} ${node.name}`, kind, x: fx, y: fy, w: fw, h: HEAD_ROWS.height, text: fitText(faceText(f), fw - 10, FONT.small), thing, state: f.up ? undefined : 'down', inside: id })
+    sheet.anchors.set(anchorOf(node.name, f.name), { x: bus, y: fy + HEAD_ROWS.height / 2 })
+    stack.push(shape)
+  }
+  const chip = (f: InterfaceView) => Math.min(size.width - 24, textWidth(faceText(f), FONT.small) + 14)
+  if (nic) {
+    const w = chip(nic)
+    face(nic, 'nic', x + size.width - 12 - w, y - HEAD_ROWS.height / 2, w)
+    sheet.wire({ id: `wire ${node.name}`, kind: 'wire', from: `nic ${node.name}`, to: underlay, points: [{ x: bus, y: y - HEAD_ROWS.height / 2 }, { x: bus, y: wireY }], up: nic.up && !plan.down.has(node.name) })
+  }
+  if (tunnel) {
+    const w = chip(tunnel)
+    face(tunnel, 'tunnel', x + size.width - 12 - w, y + HEAD_ROWS.tunnel, w)
+  }
+  if (bridge) face(bridge, 'bridge', x + 12, bridgeY, size.width - 24)
+  for (let i = 1; i < stack.length; i++) {
+    const [a, b] = [stack[i - 1]!, stack[i]!]
+    sheet.wire({ id: `route ${a.id} ${b.id}`, kind: 'route', from: a.id, to: b.id, points: [{ x: bus, y: a.y + a.h }, { x: bus, y: b.y }], up: true })
+  }
+  drawPods(sheet, plan, x, y + head(plan), bridge ? bridgeY + HEAD_ROWS.height : null)
+  return size
+}
+
+function faceText(f: InterfaceView): string {
+  const [first, ...more] = f.addresses
+  const address = (first ?? '').replace(/\/(32|128)$/, '')
+  return `${f.name}${address ? ` ${address}` : ''}${more.length ? ` +${more.length}` : ''}${f.up ? '' : ' down'}`
+}
+
+function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, bridgeBottom: number | null): void {
+  const { places, node } = plan
+  if (places.length > COUNT_ONLY) {
+    const here = places.filter((p) => p !== null).map((p) => plan.pods[p]!)
+    const ready = here.filter((p) => p.ready).length
+    const text = fitText(`${here.length} Pods, ${ready} ready`, NODE.minWidth - 24, FONT.normal)
+    sheet.shape({ id: `count ${node.name}`, kind: 'text', x: x + 12, y: y + 4, w: textWidth(text, FONT.normal), h: 18, text, size: FONT.normal, inside: `node ${node.name}` })
+    return
+  }
+  places.forEach((id, i) => {
+    if (id === null) return
+    if (places.length > COMPACT) drawCell(sheet, plan, id, x + NODE.pad + (i % CELL.columns) * (CELL.width + CELL.gap), y + Math.floor(i / CELL.columns) * (CELL.height + CELL.gap))
+    else {
+      const column = Math.floor(i / plan.rows)
+      const row = i % plan.rows
+      drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (POD.width + POD.gutter), y + row * (plan.podHeight + POD.gap), row, bridgeBottom)
+    }
+  })
+}
+
+function drawCell(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number): void {
+  const pod = plan.pods[id]!
+  const shape = sheet.shape({ id: `pod ${id}`, kind: 'cell', x, y, w: CELL.width, h: CELL.height, text: '', thing: { kind: 'pod', id }, state: standing(pod), inside: `node ${plan.node.name}` })
+  const at = centre(shape)
+  sheet.anchors.set(id, at)
+  sheet.anchors.set(anchorOf(id, 'eth0'), at)
+  if (pod.hostInterface) sheet.anchors.set(anchorOf(plan.node.name, pod.hostInterface), at)
+}
+
+function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number, row: number, bridgeBottom: number | null): void {
+  const pod = plan.pods[id]!
+  const state = standing(pod)
+  const thing = { kind: 'pod', id } as const
+  const inside = `pod ${id}`
+  sheet.shape({ id: inside, kind: 'pod', x, y, w: POD.width, h: plan.podHeight, text: '', thing, state, inside: `node ${plan.node.name}` })
+  sheet.shape({ id: `${inside} name`, kind: 'text', x: x + 10, y: y + 5, w: POD.width - 34, h: 16, text: fitText(pod.name, POD.width - 34, FONT.normal), size: FONT.normal, thing, inside })
+  sheet.anchors.set(id, { x: x + POD.width / 2, y: y + plan.podHeight / 2 })
+
+  const at = { x, y: y + 30 }
+  const address = pod.ip ? (onHostNetwork(pod) ? `${pod.ip} (host)` : pod.ip) : pod.status
+  const wired = pod.hostInterface !== null && bridgeBottom !== null
+  sheet.shape({ id: `${inside} eth0`, kind: wired ? 'port' : 'text', x: wired ? at.x - 4 : at.x + 10, y: at.y - 4, w: wired ? 8 : POD.width - 20, h: 8, text: fitText(address, POD.width - 24, FONT.small), size: FONT.small, state: pod.ip ? undefined : 'pending', thing, inside })
+  sheet.anchors.set(anchorOf(id, 'eth0'), at)
+  if (wired) {
+    // Cables of one column run side by side; the lowest Pod's is the leftmost.
+    const riser = x - 6 - Math.min(row, 3) * 4
+    const port = { x: riser, y: bridgeBottom }
+    sheet.anchors.set(anchorOf(plan.node.name, pod.hostInterface!), port)
+    sheet.wire({ id: `veth ${id}`, kind: 'veth', from: `bridge ${plan.node.name}`, to: `${inside} eth0`, points: [port, { x: riser, y: at.y }, { x: at.x - 4, y: at.y }], up: !plan.down.has(id) })
+  }
+  let cy = y + 40
+  if (needsStatusLine(pod)) {
+    sheet.shape({ id: `${inside} status`, kind: 'text', x: x + 10, y: cy - 1, w: POD.width - 20, h: 14, text: fitText(pod.status, POD.width - 20, FONT.small), size: FONT.small, state: 'failing', thing, inside })
+    cy += 14
+  }
+  let cx = x + 8
+  for (const c of Object.values(pod.containers)) {
+    const w = chipWidth(c.name)
+    if (cx > x + 8 && cx + w > x + POD.width - 8) {
+      cx = x + 8
+      cy += 18
+    }
+    if (cy + 15 > y + plan.podHeight) break
+    sheet.shape({ id: `container ${id} ${c.name}`, kind: 'container', x: cx, y: cy, w, h: 15, text: fitText(c.name, w - 8, FONT.small), size: FONT.small, thing, state: c.state === 'running' && c.ready ? 'ready' : c.reason && /Err|BackOff|OOM/.test(c.reason) ? 'failing' : c.state === 'terminated' ? 'done' : 'pending', inside })
+    cx += w + 4
+  }
+}

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest'
+import { topology } from '../dev/cluster.ts'
+import { dropped, journey } from '../dev/journeys.ts'
+import { layoutTopology } from './layout.ts'
+import { along, stopsOf } from './path.ts'
+import { anchorOf } from './shapes.ts'
+
+const picture = topology()
+const layout = layoutTopology(picture, { showSystem: false })
+const client = picture.pods['default/client']!
+const web = Object.values(picture.pods).find((p) => p.name.startsWith('web-') && p.node === 'worker-1')!
+const record = journey(1, client.hostInterface!, `default/${web.name}`, web.hostInterface!)
+
+describe('the way of a packet over the picture', () => {
+  const stops = stopsOf(record.hops, layout)
+
+  test('every hop has its place', () => {
+    expect(stops.map((s) => s.hop)).toEqual(record.hops.map((_, i) => i))
+  })
+
+  test('it begins at the interface of the sender and ends at that of the receiver', () => {
+    expect(stops[0]!.at).toEqual(layout.anchors.get(anchorOf('default/client', 'eth0')))
+    expect(stops.at(-1)!.at).toEqual(layout.anchors.get(anchorOf(`default/${web.name}`, 'eth0')))
+  })
+
+  test('it runs level or upright, as the cables do', () => {
+    stops.slice(1).forEach((stop, i) => {
+      const points = [stops[i]!.at, ...stop.via, stop.at]
+      points.slice(1).forEach((p, j) => expect(p.x === points[j]!.x || p.y === points[j]!.y, `hop ${stop.hop}: ${JSON.stringify(points)}`).toBe(true))
+    })
+  })
+
+  test('between nodes it follows the underlay', () => {
+    const wireY = layout.exits.get('worker-2')!.at(-1)!.y
+    expect(stops.find((s) => record.hops[s.hop]!.machine === 'underlay')!.at.y).toBe(wireY)
+  })
+
+  test('from the laptop it goes round the Services, by the trunk', () => {
+    const [, second] = stopsOf(dropped(2).hops, layout)
+    expect(second!.via.map((p) => p.x)).toContain(layout.trunk)
+  })
+
+  test('half the way is between the ends', () => {
+    expect(along({ x: 0, y: 0 }, { hop: 1, at: { x: 10, y: 10 }, via: [{ x: 10, y: 0 }] }, 0.5)).toEqual({ x: 10, y: 0 })
+  })
+})
