@@ -1,0 +1,20 @@
+import type { Clock } from '../../clock.ts'
+import type { ClusterConfig } from '../../config.ts'
+import type { KubernetesClient, WriteOptions } from '../client.ts'
+import type { InformerFactory } from './informer.ts'
+
+/** What every controller of the controller manager works with. */
+export interface ControllerContext {
+  readonly clock: Clock
+  readonly client: KubernetesClient
+  readonly informers: InformerFactory
+  readonly config: ClusterConfig
+}
+
+export interface Controller {
+  stop(): void
+}
+
+/** Agents send whole, known objects: the server need not look for mistyped fields. */
+export const AGENT_WRITE: WriteOptions = { fieldValidation: 'Ignore' }
+export const AGENT_STATUS: WriteOptions & { subresource: string } = { fieldValidation: 'Ignore', subresource: 'status' }

@@ -1,0 +1,65 @@
+import type { Clock } from '../../clock.ts'
+import { timestamp } from '../human-duration.ts'
+import type { EndpointSlice, Pod, Service, ServicePort } from '../types.ts'
+import { isReady, isTerminal } from './pods.ts'
+
+/** What a Service's Pods are as endpoints; shared by the controllers of EndpointSlices and Endpoints. */
+export type Endpoint = EndpointSlice['endpoints'][number]
+export interface EndpointPort { name?: string; port?: number; protocol?: string; appProtocol?: string }
+
+export const CHANGE_TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time'
+
+export function isHeadless(service: Service): boolean {
+  return service.spec.clusterIP === 'None'
+}
+
+export function isSelected(pod: Pod): boolean {
+  return !isTerminal(pod) && !!pod.status.podIP
+}
+
+/** The number behind a Service port's targetPort in this Pod; undefined when it names no port of it. */
+function targetPort(pod: Pod, port: ServicePort): number | undefined {
+  const target = port.targetPort ?? port.port
+  if (typeof target === 'number') return target
+  const protocol = port.protocol ?? 'TCP'
+  for (const c of pod.spec.containers) for (const p of c.ports ?? []) if (p.name === target && (p.protocol ?? 'TCP') === protocol) return p.containerPort
+  return undefined
+}
+
+export function portsOf(service: Service, pod: Pod): EndpointPort[] {
+  const out: EndpointPort[] = []
+  for (const port of service.spec.ports ?? []) {
+    const number = targetPort(pod, port)
+    if (number === undefined) continue
+    out.push({ name: port.name ?? '', port: number, protocol: port.protocol ?? 'TCP', ...(port.appProtocol ? { appProtocol: port.appProtocol } : {}) })
+  }
+  return out
+}
+
+export function endpointOf(service: Service, pod: Pod): Endpoint {
+  const serving = isReady(pod)
+  const terminating = !!pod.metadata.deletionTimestamp
+  const { hostname, subdomain } = pod.spec
+  return {
+    addresses: [pod.status.podIP!],
+    conditions: { ready: !!service.spec.publishNotReadyAddresses || (serving && !terminating), serving, terminating },
+    ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
+    targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
+    ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+  }
+}
+
+/** When what the Pods say last changed; now, when nothing says so. */
+export function changeTrigger(clock: Clock, pods: readonly Pod[]): string {
+  let last = 0
+  for (const pod of pods) for (const c of pod.status.conditions ?? []) if (c.type === 'Ready' && c.lastTransitionTime) last = Math.max(last, Date.parse(c.lastTransitionTime))
+  return timestamp(last || clock.wall())
+}
+
+/** Whether a Pod's change can matter to endpoints. */
+export function endpointChanged(a: Pod, b: Pod): boolean {
+  return (
+    a.status.podIP !== b.status.podIP || isReady(a) !== isReady(b) || isTerminal(a) !== isTerminal(b) || a.spec.nodeName !== b.spec.nodeName ||
+    !a.metadata.deletionTimestamp !== !b.metadata.deletionTimestamp || a.metadata.labels !== b.metadata.labels
+  )
+}

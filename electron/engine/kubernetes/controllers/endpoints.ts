@@ -1,0 +1,83 @@
+import { deepEqual } from '../json.ts'
+import type { KubeObject, Pod, Service } from '../types.ts'
+import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
+import { CHANGE_TRIGGER, changeTrigger, isHeadless, portsOf, type EndpointPort } from './endpoint.ts'
+import { type Informer } from './informer.ts'
+import { ignoringGone } from './ownership.ts'
+import { isReady } from './pods.ts'
+import { ServiceWatch } from './service-watch.ts'
+import { WorkQueue } from './workqueue.ts'
+
+interface Address { ip: string; nodeName?: string; hostname?: string; targetRef: object }
+interface Subset { addresses?: Address[]; notReadyAddresses?: Address[]; ports?: EndpointPort[] }
+type Endpoints = KubeObject & { subsets?: Subset[] }
+
+const CAPACITY = 1000
+
+/** The older Endpoints object of each Service, one for all its Pods: pkg/controller/endpoint. */
+export class EndpointsController implements Controller {
+  readonly #context: ControllerContext
+  readonly #endpoints: Informer<Endpoints>
+  readonly #watch: ServiceWatch
+  readonly #queue: WorkQueue
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#endpoints = context.informers.of<Endpoints>('endpoints')
+    this.#watch = new ServiceWatch(context, this.#queue)
+    this.#endpoints.on({ onDelete: (e) => this.#queue.add(`${e.metadata.namespace}/${e.metadata.name}`) })
+  }
+
+  stop(): void {
+    this.#queue.stop()
+  }
+
+  #sync(key: string): void {
+    const { client, clock } = this.#context
+    const service = this.#watch.services.byKey(key)
+    const present = this.#endpoints.byKey(key)
+    if (!service) {
+      if (present) ignoringGone(() => client.delete('endpoints', present.metadata.namespace, present.metadata.name))
+      return
+    }
+    if (service.spec.type === 'ExternalName' || !service.spec.selector) return
+    const pods = this.#watch.podsOf(service).filter((p) => !p.metadata.deletionTimestamp || service.spec.publishNotReadyAddresses)
+    const subsets = subsetsOf(service, pods.slice(0, CAPACITY))
+    const labels: Record<string, string> = { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }
+    if (isHeadless(service)) labels['service.kubernetes.io/headless'] = ''
+    if (present && deepEqual(present.subsets ?? [], subsets) && deepEqual(present.metadata.labels, labels)) return
+    const { name, namespace } = service.metadata
+    const annotations = { ...present?.metadata.annotations, [CHANGE_TRIGGER]: changeTrigger(clock, pods) }
+    const object = { apiVersion: 'v1', kind: 'Endpoints', ...(subsets.length > 0 ? { subsets } : {}) }
+    if (present) client.update('endpoints', namespace, name, { ...object, metadata: { ...present.metadata, labels, annotations } }, AGENT_WRITE)
+    else client.create('endpoints', namespace, { ...object, metadata: { name, namespace, labels, annotations } }, AGENT_WRITE)
+  }
+}
+
+/** Addresses of the same ports share a subset: pkg/api/v1/endpoints RepackSubsets. */
+function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
+  const byPorts = new Map<string, { ports: EndpointPort[]; ready: Address[]; notReady: Address[] }>()
+  for (const pod of pods) {
+    const ports = portsOf(service, pod).map(({ name, port, protocol, appProtocol }) => ({ ...(name ? { name } : {}), port: port!, protocol: protocol!, ...(appProtocol ? { appProtocol } : {}) }))
+    if (ports.length === 0 && !isHeadless(service)) continue
+    const key = JSON.stringify(ports)
+    let subset = byPorts.get(key)
+    if (!subset) byPorts.set(key, (subset = { ports, ready: [], notReady: [] }))
+    const { hostname, subdomain } = pod.spec
+    const address: Address = {
+      ip: pod.status.podIP!,
+      ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
+      ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+      targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
+    }
+    if (service.spec.publishNotReadyAddresses || isReady(pod)) subset.ready.push(address)
+    else subset.notReady.push(address)
+  }
+  const byIp = (a: Address, b: Address): number => (a.ip < b.ip ? -1 : 1)
+  return [...byPorts.values()].map(({ ports, ready, notReady }) => ({
+    ...(ready.length > 0 ? { addresses: ready.sort(byIp) } : {}),
+    ...(notReady.length > 0 ? { notReadyAddresses: notReady.sort(byIp) } : {}),
+    ...(ports.length > 0 ? { ports } : {}),
+  }))
+}

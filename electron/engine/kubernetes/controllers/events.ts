@@ -1,0 +1,152 @@
+import type { Clock } from '../../clock.ts'
+import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
+import type { Event, KubeObject } from '../types.ts'
+import { microTimestamp, timestamp } from '../human-duration.ts'
+
+export interface ObjectReference {
+  apiVersion: string
+  kind: string
+  namespace?: string
+  name: string
+  uid: string
+  resourceVersion?: string
+  fieldPath?: string
+}
+
+export function referenceTo(object: KubeObject, fieldPath?: string): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = object.metadata
+  return { kind: object.kind, ...(namespace ? { namespace } : {}), name, uid, apiVersion: object.apiVersion, resourceVersion, ...(fieldPath ? { fieldPath } : {}) }
+}
+
+/** How many different messages of one reason an object may have in ten minutes before they are put together. */
+const SPAM = { messages: 10, window: 600_000 }
+/** As kube-apiserver's --event-ttl; with it go the recorder's memories. */
+const MEMORY = 3_600_000
+
+interface Seen { name: string; namespace: string; count: number; at: number }
+
+/**
+ * Writes Events as client-go's tools/record does: an event that repeats is counted up, not written again, and many
+ * that differ only in their text become one with "(combined from similar events): ".
+ */
+export class EventRecorder {
+  readonly #client: KubernetesClient
+  readonly #clock: Clock
+  readonly #source: { component: string; host?: string }
+  readonly #seen = new Map<string, Seen>()
+  readonly #similar = new Map<string, { messages: Set<string>; since: number }>()
+  #lastNano = 0
+
+  constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
+    this.#client = client
+    this.#clock = clock
+    this.#source = host === undefined ? { component } : { component, host }
+  }
+
+  event(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string, options?: { fieldPath?: string; annotations?: Record<string, string> }): void {
+    const about = 'metadata' in object ? referenceTo(object, options?.fieldPath) : { ...object, ...(options?.fieldPath ? { fieldPath: options.fieldPath } : {}) }
+    const kind = [about.uid, about.fieldPath ?? '', type, reason].join('\n')
+    const text = this.#aggregate(kind, message)
+    const key = `${kind}\n${text === message ? message : '(similar)'}`
+    const now = timestamp(this.#clock.wall())
+    const seen = this.#seen.get(key)
+    try {
+      if (seen && this.#clock.now - seen.at < MEMORY && this.#countUp(seen, now, text)) return
+      const namespace = about.namespace ?? 'default'
+      const name = this.#name(about.name)
+      this.#client.create<Event>('events', namespace, {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name, namespace, ...(options?.annotations ? { annotations: options.annotations } : {}) },
+        involvedObject: about,
+        reason,
+        message: text,
+        source: this.#source,
+        firstTimestamp: now,
+        lastTimestamp: now,
+        count: 1,
+        type,
+        eventTime: null,
+        reportingComponent: this.#source.component,
+        reportingInstance: this.#source.host ?? '',
+      }, { fieldValidation: 'Ignore' })
+      this.#seen.set(key, { name, namespace, count: 1, at: this.#clock.now })
+      if (this.#seen.size > 4096) this.#forgetOld()
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+    }
+  }
+
+  /** As the new events API (events.k8s.io) writes them: the scheduler uses it. */
+  note(object: KubeObject, type: 'Normal' | 'Warning', reason: string, action: string, message: string): void {
+    const key = [object.metadata.uid, type, reason, message].join('\n')
+    const seen = this.#seen.get(key)
+    const now = microTimestamp(this.#clock.wall())
+    try {
+      if (seen && this.#clock.now - seen.at < 360_000) {
+        const series = { count: ++seen.count, lastObservedTime: now }
+        seen.at = this.#clock.now
+        this.#client.patch('events', seen.namespace, seen.name, 'application/merge-patch+json', { series })
+        return
+      }
+      const namespace = object.metadata.namespace ?? 'default'
+      const name = this.#name(object.metadata.name)
+      this.#client.create<Event>('events', namespace, {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name, namespace },
+        involvedObject: referenceTo(object),
+        reason,
+        message,
+        source: {},
+        firstTimestamp: null,
+        lastTimestamp: null,
+        type,
+        eventTime: now,
+        action,
+        reportingComponent: this.#source.component,
+        reportingInstance: `${this.#source.component}-${this.#source.host ?? ''}`,
+      }, { fieldValidation: 'Ignore' })
+      this.#seen.set(key, { name, namespace, count: 1, at: this.#clock.now })
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+    }
+  }
+
+  #countUp(seen: Seen, now: string, message: string): boolean {
+    try {
+      this.#client.patch('events', seen.namespace, seen.name, 'application/merge-patch+json', { count: seen.count + 1, lastTimestamp: now, message })
+    } catch (error) {
+      // Somebody deleted it, or it is too old: a new one is written.
+      if (error instanceof StatusError && error.status.code === 404) return false
+      throw error
+    }
+    seen.count++
+    seen.at = this.#clock.now
+    return true
+  }
+
+  #aggregate(kind: string, message: string): string {
+    let group = this.#similar.get(kind)
+    if (!group || this.#clock.now - group.since > SPAM.window) this.#similar.set(kind, (group = { messages: new Set(), since: this.#clock.now }))
+    group.messages.add(message)
+    return group.messages.size > SPAM.messages ? `(combined from similar events): ${message}` : message
+  }
+
+  #name(of: string): string {
+    // Upstream ends names with the time in ns; two of one moment must differ.
+    const nano = Math.max(Math.round(this.#clock.wall() * 1000), this.#lastNano + 1)
+    this.#lastNano = nano
+    return `${of}.${(BigInt(nano) * 1000n).toString(16)}`
+  }
+
+  #forgetOld(): void {
+    for (const [key, seen] of this.#seen) if (this.#clock.now - seen.at > MEMORY) this.#seen.delete(key)
+    for (const [key, group] of this.#similar) if (this.#clock.now - group.since > SPAM.window) this.#similar.delete(key)
+  }
+}
+
+/** Events are best effort: what the server refuses (a namespace that goes) is dropped. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StatusError || error instanceof ConnectionError
+}

@@ -1,0 +1,139 @@
+import { StatusError } from '../client.ts'
+import type { KubeObject, OwnerReference } from '../types.ts'
+import type { Controller, ControllerContext } from './context.ts'
+import { keyOf, type Informer } from './informer.ts'
+import { ignoringGone } from './ownership.ts'
+import { WorkQueue } from './workqueue.ts'
+
+const OWNERS = 'gc/owners'
+const FOREGROUND = 'foregroundDeletion'
+const ORPHAN = 'orphan'
+
+/** Deletes what belongs to something that is gone: pkg/controller/garbagecollector. */
+export class GarbageCollector implements Controller {
+  readonly #context: ControllerContext
+  /** Resource → its informer. */
+  readonly #informers = new Map<string, Informer<KubeObject>>()
+  readonly #resourceOfKind = new Map<string, string>()
+  readonly #queue: WorkQueue
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    for (const resource of context.client.resources()) {
+      const { name, kind, group, verbs } = resource
+      if (name === 'events' || !['list', 'watch', 'delete'].every((v) => verbs.includes(v))) continue
+      const informer = context.informers.of<KubeObject>(name)
+      this.#informers.set(name, informer)
+      this.#resourceOfKind.set(`${group}/${kind}`, name)
+      informer.index(OWNERS, (o) => (o.metadata.ownerReferences ?? []).map((r) => r.uid))
+      const look = (object: KubeObject): void => {
+        if (object.metadata.ownerReferences?.length || (object.metadata.deletionTimestamp && object.metadata.finalizers?.length)) this.#queue.add(`${name} ${keyOf(object)}`)
+      }
+      informer.on({
+        onAdd: look,
+        onUpdate: (object, old) => {
+          if (object.metadata.ownerReferences !== old.metadata.ownerReferences || object.metadata.deletionTimestamp || object.metadata.finalizers !== old.metadata.finalizers) look(object)
+        },
+        onDelete: (object) => this.#onDelete(object),
+      })
+    }
+  }
+
+  stop(): void {
+    this.#queue.stop()
+  }
+
+  #onDelete(object: KubeObject): void {
+    for (const [resource, dependent] of this.#dependents(object.metadata.uid)) this.#queue.add(`${resource} ${keyOf(dependent)}`)
+    // An owner that waits for its dependents looks again.
+    for (const owner of object.metadata.ownerReferences ?? []) {
+      const resource = this.#resourceFor(owner)
+      const present = resource && (this.#informers.get(resource)!.get(object.metadata.namespace, owner.name) ?? this.#informers.get(resource)!.get(undefined, owner.name))
+      if (present?.metadata.deletionTimestamp) this.#queue.add(`${resource} ${keyOf(present)}`)
+    }
+  }
+
+  #dependents(uid: string): [string, KubeObject][] {
+    const out: [string, KubeObject][] = []
+    for (const [resource, informer] of this.#informers) for (const object of informer.indexed(OWNERS, uid)) out.push([resource, object])
+    return out
+  }
+
+  #resourceFor(owner: OwnerReference): string | undefined {
+    const slash = owner.apiVersion.indexOf('/')
+    return this.#resourceOfKind.get(`${slash < 0 ? '' : owner.apiVersion.slice(0, slash)}/${owner.kind}`)
+  }
+
+  #sync(key: string): void {
+    const [resource, name] = key.split(' ') as [string, string]
+    const object = this.#informers.get(resource)?.byKey(name)
+    if (!object) return
+    const { deletionTimestamp, finalizers = [] } = object.metadata
+    if (deletionTimestamp && finalizers.includes(ORPHAN)) return this.#orphanDependents(resource, object)
+    if (deletionTimestamp && finalizers.includes(FOREGROUND)) this.#deleteDependentsFirst(resource, object)
+    if (object.metadata.ownerReferences?.length) this.#attempt(resource, object)
+  }
+
+  /** Deletes the object when no owner is left that wants it to stay. */
+  #attempt(resource: string, object: KubeObject): void {
+    const { metadata } = object
+    if (metadata.deletionTimestamp && !this.#ownerIsWaiting(object)) return
+    const states = metadata.ownerReferences!.map((owner) => this.#stateOf(owner, metadata.namespace))
+    if (states.includes('solid')) {
+      const left = metadata.ownerReferences!.filter((_, i) => states[i] === 'solid')
+      if (left.length < states.length) this.#patch(resource, object, { ownerReferences: left })
+      return
+    }
+    if (metadata.deletionTimestamp) return
+    const waits = states.includes('waiting')
+    const own = (metadata.finalizers ?? []).includes(ORPHAN) ? 'Orphan' : waits && this.#dependents(metadata.uid).length > 0 ? 'Foreground' : (metadata.finalizers ?? []).includes(FOREGROUND) ? 'Foreground' : 'Background'
+    ignoringGone(() => this.#context.client.delete(resource, metadata.namespace, metadata.name, { propagationPolicy: own, preconditions: { uid: metadata.uid } }))
+  }
+
+  #ownerIsWaiting(object: KubeObject): boolean {
+    return (object.metadata.ownerReferences ?? []).some((o) => this.#stateOf(o, object.metadata.namespace) === 'waiting')
+  }
+
+  #stateOf(owner: OwnerReference, namespace: string | undefined): 'solid' | 'waiting' | 'gone' {
+    const resource = this.#resourceFor(owner)
+    if (!resource) return 'solid'
+    const found = this.#find(resource, owner, namespace)
+    if (!found) return 'gone'
+    return found.metadata.deletionTimestamp && found.metadata.finalizers?.includes(FOREGROUND) ? 'waiting' : 'solid'
+  }
+
+  /** The caches first; what they do not have yet is asked of the server. */
+  #find(resource: string, owner: OwnerReference, namespace: string | undefined): KubeObject | undefined {
+    const informer = this.#informers.get(resource)!
+    const cached = informer.get(namespace, owner.name) ?? informer.get(undefined, owner.name)
+    if (cached?.metadata.uid === owner.uid) return cached
+    try {
+      const live = this.#context.client.get(resource, namespace, owner.name)
+      return live.metadata.uid === owner.uid ? live : undefined
+    } catch (error) {
+      if (error instanceof StatusError && error.status.code === 404) return undefined
+      throw error
+    }
+  }
+
+  #deleteDependentsFirst(resource: string, owner: KubeObject): void {
+    const dependents = this.#dependents(owner.metadata.uid)
+    for (const [r, d] of dependents) this.#queue.add(`${r} ${keyOf(d)}`)
+    const blocking = dependents.some(([, d]) => d.metadata.ownerReferences!.some((o) => o.uid === owner.metadata.uid && o.blockOwnerDeletion))
+    if (!blocking) this.#patch(resource, owner, { finalizers: owner.metadata.finalizers!.filter((f) => f !== FOREGROUND) })
+  }
+
+  #orphanDependents(resource: string, owner: KubeObject): void {
+    for (const [r, d] of this.#dependents(owner.metadata.uid)) {
+      this.#patch(r, d, { ownerReferences: d.metadata.ownerReferences!.filter((o) => o.uid !== owner.metadata.uid) })
+    }
+    this.#patch(resource, owner, { finalizers: owner.metadata.finalizers!.filter((f) => f !== ORPHAN) })
+  }
+
+  #patch(resource: string, object: KubeObject, metadata: { ownerReferences?: OwnerReference[]; finalizers?: string[] }): void {
+    const body: Record<string, unknown> = { uid: object.metadata.uid }
+    for (const [key, list] of Object.entries(metadata)) body[key] = list.length > 0 ? list : null
+    ignoringGone(() => this.#context.client.patch(resource, object.metadata.namespace, object.metadata.name, 'application/merge-patch+json', { metadata: body }))
+  }
+}

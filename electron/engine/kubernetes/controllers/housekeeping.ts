@@ -1,0 +1,133 @@
+import type { ConfigMap, Event, KubeObject, Namespace, Node, Pod } from '../types.ts'
+import { nthAddress, parseCidr } from '../../network/address.ts'
+import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
+import { EventRecorder } from './events.ts'
+import { type Informer } from './informer.ts'
+import { nodeReference } from './node-lifecycle.ts'
+import { ignoringGone } from './ownership.ts'
+import { BY_NODE, nodeNameOf } from './pods.ts'
+import { since } from './time.ts'
+import { WorkQueue } from './workqueue.ts'
+
+/** Gives every node its podCIDR, the first that is free: pkg/controller/nodeipam (range allocator). */
+export class NodeIpamController implements Controller {
+  readonly #context: ControllerContext
+  readonly #nodes: Informer<Node>
+  readonly #queue: WorkQueue
+  readonly #taken = new Map<string, string>()
+  readonly #events: EventRecorder
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#events = new EventRecorder(context.client, context.clock, 'cidrAllocator')
+    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
+    this.#nodes = context.informers.of<Node>('nodes')
+    const occupy = (node: Node): void => {
+      if (node.spec.podCIDR) this.#taken.set(node.spec.podCIDR, node.metadata.name)
+      else this.#queue.add(node.metadata.name)
+    }
+    this.#nodes.on({ onAdd: occupy, onUpdate: occupy, onDelete: (node) => node.spec.podCIDR && this.#taken.delete(node.spec.podCIDR) })
+  }
+
+  stop(): void {
+    this.#queue.stop()
+  }
+
+  #sync(name: string): void {
+    const node = this.#nodes.get(undefined, name)
+    if (!node || node.spec.podCIDR) return
+    const cluster = this.#context.config.podCIDR[0]!
+    const count = 2 ** (24 - parseCidr(cluster).length)
+    for (let i = 0; i < count; i++) {
+      const podCIDR = `${nthAddress(cluster, i * 256)}/24`
+      if (this.#taken.has(podCIDR)) continue
+      this.#taken.set(podCIDR, name)
+      this.#context.client.patch('nodes', undefined, name, 'application/merge-patch+json', { spec: { podCIDR, podCIDRs: [podCIDR] } })
+      return
+    }
+    this.#events.event(nodeReference(node), 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`)
+  }
+}
+
+/** The ServiceAccount "default" and the ConfigMap kube-root-ca.crt of each namespace: pkg/controller/serviceaccount and certificates/rootcacertpublisher. */
+export class NamespaceDefaultsController implements Controller {
+  readonly #queue: WorkQueue
+
+  constructor(context: ControllerContext) {
+    const { client, clock, informers } = context
+    const namespaces = informers.of<Namespace>('namespaces')
+    const accounts = client.findResource('serviceaccounts') ? informers.of<KubeObject>('serviceaccounts') : undefined
+    const configMaps = informers.of<ConfigMap>('configmaps')
+    this.#queue = new WorkQueue(clock, (namespace) => {
+      const present = namespaces.get(undefined, namespace)
+      if (!present || present.metadata.deletionTimestamp) return
+      if (accounts && !accounts.get(namespace, 'default')) client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } }, AGENT_WRITE)
+      const published = configMaps.get(namespace, ROOT_CA)
+      if (!published) client.create('configmaps', namespace, rootCa(namespace), AGENT_WRITE)
+      else if (published.data?.['ca.crt'] !== CERTIFICATE) client.update('configmaps', namespace, ROOT_CA, { ...published, data: { 'ca.crt': CERTIFICATE } }, AGENT_WRITE)
+    })
+    const add = (o: KubeObject): void => this.#queue.add(o.metadata.namespace ?? o.metadata.name)
+    namespaces.on({ onAdd: add, onUpdate: add })
+    accounts?.on({ onDelete: add })
+    const onMap = (o: ConfigMap): void => {
+      if (o.metadata.name === ROOT_CA) add(o)
+    }
+    configMaps.on({ onUpdate: onMap, onDelete: onMap })
+  }
+
+  stop(): void {
+    this.#queue.stop()
+  }
+}
+
+const ROOT_CA = 'kube-root-ca.crt'
+/** Nothing in a simulated cluster checks certificates; this says so to who reads it. */
+const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nU2ltdWxhdGVkIGJ5IFBvZGhvcDogbm90IGEgcmVhbCBjZXJ0aWZpY2F0ZQ==\n-----END CERTIFICATE-----\n'
+
+function rootCa(namespace: string): object {
+  const description = 'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.'
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: ROOT_CA, namespace, annotations: { 'kubernetes.io/description': description } }, data: { 'ca.crt': CERTIFICATE } }
+}
+
+/** Removes Pods whose node is gone (pkg/controller/podgc), and Events past their hour (kube-apiserver's --event-ttl). */
+export class PodGarbageCollector implements Controller {
+  readonly #context: ControllerContext
+  readonly #pods: Informer<Pod>
+  #stopped = false
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#pods = context.informers.of<Pod>('pods')
+    this.#pods.index(BY_NODE, nodeNameOf)
+    const nodes = context.informers.of<Node>('nodes')
+    nodes.on({ onDelete: (node) => context.clock.schedule(ORPHAN_QUARANTINE, () => this.#onNodeGone(nodes, node.metadata.name), { background: true }) })
+    this.#expireLater()
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  #onNodeGone(nodes: Informer<Node>, name: string): void {
+    if (this.#stopped || nodes.get(undefined, name)) return
+    for (const pod of this.#pods.indexed(BY_NODE, name)) {
+      ignoringGone(() => this.#context.client.delete('pods', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 }))
+    }
+  }
+
+  #expireLater(): void {
+    const { clock, client } = this.#context
+    clock.schedule(EVENT_SWEEP, () => {
+      if (this.#stopped) return
+      for (const event of client.list<Event>('events').items) {
+        const last = event.lastTimestamp ?? (event as { eventTime?: string }).eventTime ?? event.metadata.creationTimestamp
+        if (since(clock, last) > EVENT_TTL) ignoringGone(() => client.delete('events', event.metadata.namespace, event.metadata.name))
+      }
+      this.#expireLater()
+    }, { background: true })
+  }
+}
+
+const ORPHAN_QUARANTINE = 40_000
+const EVENT_TTL = 3_600_000
+const EVENT_SWEEP = 300_000

@@ -1,0 +1,33 @@
+import type { Clock } from '../../clock.ts'
+import type { ClusterConfig } from '../../config.ts'
+import type { KubernetesClient } from '../client.ts'
+import type { Controller, ControllerContext } from './context.ts'
+import { DaemonSetController } from './daemonset.ts'
+import { DeploymentController } from './deployment.ts'
+import { EndpointsController } from './endpoints.ts'
+import { EndpointSliceController } from './endpointslice.ts'
+import { GarbageCollector } from './garbage-collector.ts'
+import { NamespaceDefaultsController, NodeIpamController, PodGarbageCollector } from './housekeeping.ts'
+import { InformerFactory } from './informer.ts'
+import { NamespaceController } from './namespace.ts'
+import { NodeLifecycleController } from './node-lifecycle.ts'
+import { ReplicaSetController } from './replicaset.ts'
+import { TaintEvictionController } from './taint-eviction.ts'
+
+const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] = [
+  NodeIpamController, NodeLifecycleController, TaintEvictionController, NamespaceDefaultsController, DeploymentController, ReplicaSetController,
+  DaemonSetController, EndpointSliceController, EndpointsController, NamespaceController, GarbageCollector, PodGarbageCollector,
+]
+
+/** kube-controller-manager: all controllers over one set of informers. */
+export function startControllerManager(clock: Clock, client: KubernetesClient, config: ClusterConfig): Controller {
+  const informers = new InformerFactory(client)
+  const context: ControllerContext = { clock, client, informers, config }
+  const controllers = CONTROLLERS.map((Each) => new Each(context))
+  return {
+    stop() {
+      for (const controller of controllers) controller.stop()
+      informers.stop()
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import type { KubernetesClient, ListOptions } from '../client.ts'
+import type { KubeObject } from '../types.ts'
+
+export interface InformerHandlers<T> {
+  onAdd?(object: T): void
+  onUpdate?(object: T, old: T): void
+  onDelete?(object: T): void
+}
+
+export function keyOf(object: KubeObject): string {
+  const { namespace, name } = object.metadata
+  return namespace ? `${namespace}/${name}` : name
+}
+
+export function splitKey(key: string): { namespace: string | undefined; name: string } {
+  const at = key.indexOf('/')
+  return at < 0 ? { namespace: undefined, name: key } : { namespace: key.slice(0, at), name: key.slice(at + 1) }
+}
+
+/**
+ * An agent's own picture of a resource, fed by a watch (client-go's SharedIndexInformer). It is as old as the last
+ * event that reached it: a stopped agent's picture stays as it was.
+ */
+export class Informer<T extends KubeObject> {
+  readonly #objects = new Map<string, T>()
+  readonly #handlers: InformerHandlers<T>[] = []
+  readonly #indexes = new Map<string, { values: (object: T) => readonly string[]; entries: Map<string, Map<string, T>> }>()
+  readonly #stop: () => void
+
+  constructor(client: KubernetesClient, resource: string, options: ListOptions = {}) {
+    this.#stop = client.watch<T>(resource, options, (event) => {
+      if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#put(event.object)
+      else if (event.type === 'DELETED') this.#remove(event.object)
+    })
+  }
+
+  get(namespace: string | undefined, name: string): T | undefined {
+    return this.#objects.get(namespace ? `${namespace}/${name}` : name)
+  }
+
+  byKey(key: string): T | undefined {
+    return this.#objects.get(key)
+  }
+
+  get size(): number {
+    return this.#objects.size
+  }
+
+  values(): IterableIterator<T> {
+    return this.#objects.values()
+  }
+
+  /** To be called before the first event arrives. */
+  on(handlers: InformerHandlers<T>): void {
+    this.#handlers.push(handlers)
+  }
+
+  /** Finds objects by a value that each has, for example its owner's uid. A second index of one name is the first. */
+  index(name: string, values: (object: T) => readonly string[]): void {
+    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, entries: new Map() })
+  }
+
+  indexed(name: string, value: string): T[] {
+    const found = this.#indexes.get(name)?.entries.get(value)
+    return found ? [...found.values()] : []
+  }
+
+  stop(): void {
+    this.#stop()
+  }
+
+  #put(object: T): void {
+    const key = keyOf(object)
+    const old = this.#objects.get(key)
+    this.#objects.set(key, object)
+    for (const index of this.#indexes.values()) {
+      if (old) unindex(index, key, old)
+      for (const value of index.values(object)) {
+        let entry = index.entries.get(value)
+        if (!entry) index.entries.set(value, (entry = new Map()))
+        entry.set(key, object)
+      }
+    }
+    if (old) for (const h of this.#handlers) h.onUpdate?.(object, old)
+    else for (const h of this.#handlers) h.onAdd?.(object)
+  }
+
+  #remove(object: T): void {
+    const key = keyOf(object)
+    const old = this.#objects.get(key)
+    if (!old) return
+    this.#objects.delete(key)
+    for (const index of this.#indexes.values()) unindex(index, key, old)
+    for (const h of this.#handlers) h.onDelete?.(object)
+  }
+}
+
+function unindex<T>(index: { values: (object: T) => readonly string[]; entries: Map<string, Map<string, T>> }, key: string, old: T): void {
+  for (const value of index.values(old)) {
+    const entry = index.entries.get(value)
+    entry?.delete(key)
+    if (entry?.size === 0) index.entries.delete(value)
+  }
+}
+
+/** One informer a resource, shared by the controllers of one process (client-go's SharedInformerFactory). */
+export class InformerFactory {
+  readonly #client: KubernetesClient
+  readonly #informers = new Map<string, Informer<KubeObject>>()
+
+  constructor(client: KubernetesClient) {
+    this.#client = client
+  }
+
+  of<T extends KubeObject>(resource: string): Informer<T> {
+    let informer = this.#informers.get(resource)
+    if (!informer) this.#informers.set(resource, (informer = new Informer<KubeObject>(this.#client, resource)))
+    return informer as unknown as Informer<T>
+  }
+
+  stop(): void {
+    for (const informer of this.#informers.values()) informer.stop()
+  }
+}

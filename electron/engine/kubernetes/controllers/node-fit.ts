@@ -1,0 +1,68 @@
+import { milliValue } from '../schema/quantity.ts'
+import type { Node, Pod, PodSpec } from '../types.ts'
+
+/** Which nodes a Pod may run on: the predicates that the scheduler and the DaemonSet controller share. */
+type Taint = NonNullable<Node['spec']['taints']>[number]
+type Toleration = NonNullable<PodSpec['tolerations']>[number]
+type NodeSelectorTerm = { matchExpressions?: { key: string; operator: string; values?: string[] }[]; matchFields?: { key: string; operator: string; values?: string[] }[] }
+
+export function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false
+  if (toleration.key && toleration.key !== taint.key) return false
+  return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '')
+}
+
+/** The first taint of these effects that nothing of the Pod tolerates. */
+export function untolerated(spec: PodSpec, node: Node, effects: readonly string[]): Taint | undefined {
+  return node.spec.taints?.find((taint) => effects.includes(taint.effect) && !spec.tolerations?.some((t) => tolerates(t, taint)))
+}
+
+/** nodeSelector and required node affinity. */
+export function matchesNodeSelection(spec: PodSpec, node: Node): boolean {
+  const labels = node.metadata.labels ?? {}
+  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[key] !== value) return false
+  const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms as NodeSelectorTerm[] | undefined
+  return !terms || terms.some((term) => matchesTerm(term, node))
+}
+
+export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
+  const expressions = term.matchExpressions ?? []
+  const fields = term.matchFields ?? []
+  if (expressions.length === 0 && fields.length === 0) return false
+  return expressions.every((e) => holds(e, node.metadata.labels?.[e.key])) && fields.every((e) => holds(e, e.key === 'metadata.name' ? node.metadata.name : undefined))
+}
+
+function holds({ operator, values = [] }: { operator: string; values?: string[] }, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In': return value !== undefined && values.includes(value)
+    case 'NotIn': return value === undefined || !values.includes(value)
+    case 'Exists': return value !== undefined
+    case 'DoesNotExist': return value === undefined
+    case 'Gt': return value !== undefined && Number(value) > Number(values[0])
+    case 'Lt': return value !== undefined && Number(value) < Number(values[0])
+    default: return false
+  }
+}
+
+export interface Requests { cpu: number; memory: number }
+
+/** CPU in thousandths and memory in bytes; init containers run alone, so the largest counts. */
+export function requestsOf(spec: PodSpec): Requests {
+  const of = (c: { resources?: { requests?: Record<string, string> } }, name: string, scale: number): number => {
+    const text = c.resources?.requests?.[name]
+    return text === undefined ? 0 : milliValue(String(text)) / scale
+  }
+  const sum = (name: string, scale: number): number => {
+    const main = spec.containers.reduce((n, c) => n + of(c, name, scale), 0)
+    return Math.max(main, ...(spec.initContainers ?? []).map((c) => of(c, name, scale)))
+  }
+  return { cpu: sum('cpu', 1), memory: sum('memory', 1000) }
+}
+
+export function hostPortsOf(pod: Pod): { ip: string; port: number; protocol: string }[] {
+  return pod.spec.containers.flatMap((c) => c.ports ?? []).filter((p) => p.hostPort).map((p) => ({ ip: p.hostIP || '0.0.0.0', port: p.hostPort!, protocol: p.protocol ?? 'TCP' }))
+}
+
+export function portsCollide(a: ReturnType<typeof hostPortsOf>, b: ReturnType<typeof hostPortsOf>): boolean {
+  return a.some((x) => b.some((y) => x.port === y.port && x.protocol === y.protocol && (x.ip === y.ip || x.ip === '0.0.0.0' || y.ip === '0.0.0.0')))
+}

@@ -1,0 +1,120 @@
+import { timestamp } from '../human-duration.ts'
+import type { KubeObject, Node, NodeCondition, Pod } from '../types.ts'
+import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
+import { EventRecorder } from './events.ts'
+import { type Informer } from './informer.ts'
+import { ignoringGone } from './ownership.ts'
+import { BY_NODE, isReady, nodeNameOf } from './pods.ts'
+import { WorkQueue } from './workqueue.ts'
+
+/** --node-monitor-period and --node-monitor-grace-period (50 s since v1.32). */
+const MONITOR_PERIOD = 5_000
+export const MONITOR_GRACE = 50_000
+export const NODE_LEASES = 'kube-node-lease'
+
+const NOT_READY = 'node.kubernetes.io/not-ready'
+const UNREACHABLE = 'node.kubernetes.io/unreachable'
+type Lease = KubeObject & { spec: { renewTime?: string } }
+type Taint = NonNullable<Node['spec']['taints']>[number]
+
+/** Notices nodes that are silent, and marks them with taints: pkg/controller/nodelifecycle. */
+export class NodeLifecycleController implements Controller {
+  readonly #context: ControllerContext
+  readonly #nodes: Informer<Node>
+  readonly #leases: Informer<Lease>
+  readonly #pods: Informer<Pod>
+  readonly #events: EventRecorder
+  readonly #queue: WorkQueue
+  /** Node → when a sign of life was last seen. */
+  readonly #seen = new Map<string, number>()
+  #stopped = false
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#events = new EventRecorder(context.client, context.clock, 'node-controller')
+    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
+    this.#nodes = context.informers.of<Node>('nodes')
+    this.#pods = context.informers.of<Pod>('pods')
+    this.#pods.index(BY_NODE, nodeNameOf)
+    this.#leases = context.informers.of<Lease>('leases')
+    const alive = (name: string): void => void this.#seen.set(name, context.clock.now)
+    const onLease = (lease: Lease, old?: Lease): void => {
+      if (lease.metadata.namespace === NODE_LEASES && lease.spec.renewTime !== old?.spec.renewTime) alive(lease.metadata.name)
+    }
+    this.#leases.on({ onAdd: onLease, onUpdate: onLease })
+    this.#nodes.on({
+      onAdd: (node) => {
+        alive(node.metadata.name)
+        this.#events.event(nodeReference(node), 'Normal', 'RegisteredNode', `Node ${node.metadata.name} event: Registered Node ${node.metadata.name} in Controller`)
+        this.#queue.add(node.metadata.name)
+      },
+      onUpdate: (node) => this.#queue.add(node.metadata.name),
+      onDelete: (node) => {
+        this.#seen.delete(node.metadata.name)
+        this.#events.event(nodeReference(node), 'Normal', 'RemovingNode', `Node ${node.metadata.name} event: Removing Node ${node.metadata.name} from Controller`)
+      },
+    })
+    this.#monitorLater()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#queue.stop()
+  }
+
+  #monitorLater(): void {
+    this.#context.clock.schedule(MONITOR_PERIOD, () => {
+      if (this.#stopped) return
+      for (const node of this.#nodes.values()) {
+        const seen = this.#seen.get(node.metadata.name) ?? 0
+        if (this.#context.clock.now - seen > MONITOR_GRACE) this.#markSilent(node)
+      }
+      this.#monitorLater()
+    }, { background: true })
+  }
+
+  #markSilent(node: Node): void {
+    const now = timestamp(this.#context.clock.wall())
+    const ready = node.status.conditions?.find((c) => c.type === 'Ready')
+    if (ready?.status === 'Unknown') return
+    const conditions = (node.status.conditions ?? []).map((c): NodeCondition => (c.type === 'NetworkUnavailable' ? c : { ...c, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime: now }))
+    ignoringGone(() => this.#context.client.update('nodes', undefined, node.metadata.name, { ...node, status: { ...node.status, conditions } }, AGENT_STATUS))
+    this.#events.event(nodeReference(node), 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`)
+  }
+
+  /** Conditions become taints; a node that is not ready has no ready Pods. */
+  #sync(name: string): void {
+    const node = this.#nodes.get(undefined, name)
+    if (!node) return
+    const ready = node.status.conditions?.find((c) => c.type === 'Ready')?.status ?? 'Unknown'
+    const wanted: [string, string][] = []
+    if (ready !== 'True') wanted.push([ready === 'False' ? NOT_READY : UNREACHABLE, 'NoSchedule'], [ready === 'False' ? NOT_READY : UNREACHABLE, 'NoExecute'])
+    if (node.spec.unschedulable) wanted.push(['node.kubernetes.io/unschedulable', 'NoSchedule'])
+    for (const [condition, taint] of [['MemoryPressure', 'memory-pressure'], ['DiskPressure', 'disk-pressure'], ['PIDPressure', 'pid-pressure'], ['NetworkUnavailable', 'network-unavailable']]) {
+      if (node.status.conditions?.some((c) => c.type === condition && c.status === 'True')) wanted.push([`node.kubernetes.io/${taint}`, 'NoSchedule'])
+    }
+    this.#setTaints(node, wanted)
+    if (ready !== 'True') for (const pod of this.#pods.indexed(BY_NODE, name)) if (isReady(pod)) this.#markNotReady(pod)
+  }
+
+  #setTaints(node: Node, wanted: readonly [string, string][]): void {
+    const managed = (t: Taint): boolean => /^node\.kubernetes\.io\/(not-ready|unreachable|unschedulable|memory-pressure|disk-pressure|pid-pressure|network-unavailable)$/.test(t.key)
+    const present = node.spec.taints ?? []
+    const kept = present.filter((t) => !managed(t) || wanted.some(([key, effect]) => t.key === key && t.effect === effect))
+    const added = wanted.filter(([key, effect]) => !kept.some((t) => t.key === key && t.effect === effect)).map(([key, effect]): Taint => ({ key, effect, timeAdded: timestamp(this.#context.clock.wall()) }) as Taint)
+    if (added.length === 0 && kept.length === present.length) return
+    const taints = [...kept, ...added]
+    this.#context.client.update('nodes', undefined, node.metadata.name, { ...node, spec: { ...node.spec, taints: taints.length > 0 ? taints : undefined } }, AGENT_WRITE)
+  }
+
+  #markNotReady(pod: Pod): void {
+    const conditions = pod.status.conditions!.map((c) => (c.type === 'Ready' ? { ...c, status: 'False' as const, lastTransitionTime: timestamp(this.#context.clock.wall()) } : c))
+    ignoringGone(() => this.#context.client.update('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status: { ...pod.status, conditions } }, AGENT_STATUS))
+    this.#events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready')
+  }
+}
+
+/** Events about nodes carry the node's uid as upstream's controller has it, and no resourceVersion. */
+export function nodeReference(node: Node): { kind: 'Node'; apiVersion: 'v1'; name: string; uid: string } {
+  return { kind: 'Node', apiVersion: 'v1', name: node.metadata.name, uid: node.metadata.uid }
+}

@@ -1,0 +1,66 @@
+import { StatusError, type KubernetesClient } from '../client.ts'
+import { compileLabelSelector } from '../selectors.ts'
+import type { KubeObject, LabelSelector, OwnerReference, StoredMeta } from '../types.ts'
+import type { Informer } from './informer.ts'
+import { BY_OWNER, ORPHANS } from './pods.ts'
+
+export function controllerOf(object: { metadata: StoredMeta }): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find((o) => o.controller)
+}
+
+export function ownerReference(owner: KubeObject): OwnerReference {
+  return { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid, controller: true, blockOwnerDeletion: true }
+}
+
+type Owned = KubeObject & { metadata: { namespace: string } }
+type Owner = Owned & { spec: { selector?: LabelSelector } }
+
+const compiled = new WeakMap<object, ReturnType<typeof compileLabelSelector>>()
+export function selectorOf(owner: { spec: { selector?: LabelSelector } }): ReturnType<typeof compileLabelSelector> {
+  const key = owner.spec.selector ?? owner.spec
+  let selector = compiled.get(key)
+  if (!selector) compiled.set(key, (selector = compileLabelSelector(owner.spec.selector)))
+  return selector
+}
+
+/**
+ * The objects that an owner controls, after it adopted matching orphans and released those that do not match any more
+ * (pkg/controller ControllerRefManager).
+ */
+export function claim<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, informer: Informer<T>): T[] {
+  const selector = selectorOf(owner)
+  const { uid, namespace, deletionTimestamp } = owner.metadata
+  const out: T[] = []
+  for (const object of informer.indexed(BY_OWNER, uid)) {
+    if (selector.matches(object.metadata.labels)) out.push(object)
+    else if (!deletionTimestamp) release(client, resource, owner, object)
+  }
+  if (deletionTimestamp) return out
+  for (const object of informer.indexed(ORPHANS, namespace)) {
+    if (object.metadata.deletionTimestamp || !selector.matches(object.metadata.labels)) continue
+    const adopted = adopt<T>(client, resource, owner, object)
+    if (adopted) out.push(adopted)
+  }
+  return out
+}
+
+function adopt<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, object: T): T | undefined {
+  const { namespace, name, uid } = object.metadata
+  const patch = { metadata: { ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerReference(owner)], uid } }
+  return ignoringGone(() => client.patch<T>(resource, namespace, name, 'application/merge-patch+json', patch))
+}
+
+function release(client: KubernetesClient, resource: string, owner: Owner, object: Owned): void {
+  const { namespace, name, uid } = object.metadata
+  const left = (object.metadata.ownerReferences ?? []).filter((o) => o.uid !== owner.metadata.uid)
+  ignoringGone(() => client.patch(resource, namespace, name, 'application/merge-patch+json', { metadata: { ownerReferences: left.length > 0 ? left : null, uid } }))
+}
+
+export function ignoringGone<T>(act: () => T): T | undefined {
+  try {
+    return act()
+  } catch (error) {
+    if (error instanceof StatusError && (error.status.code === 404 || error.status.code === 422)) return undefined
+    throw error
+  }
+}

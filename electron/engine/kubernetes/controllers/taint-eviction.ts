@@ -1,0 +1,75 @@
+import type { Node, Pod } from '../types.ts'
+import type { Timer } from '../../clock.ts'
+import type { Controller, ControllerContext } from './context.ts'
+import { EventRecorder } from './events.ts'
+import { keyOf, type Informer } from './informer.ts'
+import { tolerates } from './node-fit.ts'
+import { ignoringGone } from './ownership.ts'
+import { BY_NODE, nodeNameOf } from './pods.ts'
+
+/** Deletes Pods that do not tolerate a NoExecute taint, or tolerate it only for a time: pkg/controller/tainteviction. */
+export class TaintEvictionController implements Controller {
+  readonly #context: ControllerContext
+  readonly #nodes: Informer<Node>
+  readonly #pods: Informer<Pod>
+  readonly #events: EventRecorder
+  readonly #timers = new Map<string, Timer>()
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#events = new EventRecorder(context.client, context.clock, 'taint-eviction-controller')
+    this.#nodes = context.informers.of<Node>('nodes')
+    this.#pods = context.informers.of<Pod>('pods')
+    this.#pods.index(BY_NODE, nodeNameOf)
+    const onNode = (node: Node): void => {
+      for (const pod of this.#pods.indexed(BY_NODE, node.metadata.name)) this.#decide(pod, node)
+    }
+    this.#nodes.on({
+      onAdd: onNode,
+      onUpdate: (node, old) => {
+        if (node.spec.taints !== old.spec.taints) onNode(node)
+      },
+    })
+    const onPod = (pod: Pod): void => {
+      const node = pod.spec.nodeName ? this.#nodes.get(undefined, pod.spec.nodeName) : undefined
+      if (node) this.#decide(pod, node)
+    }
+    this.#pods.on({ onAdd: onPod, onUpdate: (pod, old) => pod.spec !== old.spec && onPod(pod), onDelete: (pod) => this.#cancel(pod) })
+  }
+
+  stop(): void {
+    for (const timer of this.#timers.values()) this.#context.clock.cancel(timer)
+    this.#timers.clear()
+  }
+
+  #decide(pod: Pod, node: Node): void {
+    const taints = (node.spec.taints ?? []).filter((t) => t.effect === 'NoExecute')
+    if (taints.length === 0) {
+      if (this.#cancel(pod)) this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${keyOf(pod)}`)
+      return
+    }
+    let wait = Infinity
+    for (const taint of taints) {
+      const tolerations = pod.spec.tolerations?.filter((t) => tolerates(t, taint)) ?? []
+      if (tolerations.length === 0) wait = -1
+      for (const t of tolerations) if (t.tolerationSeconds !== undefined) wait = Math.min(wait, t.tolerationSeconds * 1000)
+    }
+    if (wait === Infinity) return void this.#cancel(pod)
+    const key = keyOf(pod)
+    if (wait > 0 && this.#timers.has(key)) return
+    this.#cancel(pod)
+    this.#timers.set(key, this.#context.clock.schedule(Math.max(0, wait), () => {
+      this.#timers.delete(key)
+      this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
+      ignoringGone(() => this.#context.client.delete('pods', pod.metadata.namespace, pod.metadata.name, { preconditions: { uid: pod.metadata.uid } }))
+    }, { background: wait > 0 }))
+  }
+
+  #cancel(pod: Pod): boolean {
+    const key = keyOf(pod)
+    const timer = this.#timers.get(key)
+    this.#context.clock.cancel(timer)
+    this.#timers.delete(key)
+    return timer !== undefined
+  }
+}

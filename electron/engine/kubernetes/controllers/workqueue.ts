@@ -1,0 +1,91 @@
+import type { Clock, Timer } from '../../clock.ts'
+import { ConnectionError, StatusError } from '../client.ts'
+
+/**
+ * Keys that wait to be worked on, each once (client-go's util/workqueue). A key's turn comes a moment after it was
+ * added, never within the same moment of virtual time: by then the watches have delivered what was written before, so
+ * that a controller sees its own writes. Failures come back with exponential back-off, 5 ms to 1000 s.
+ */
+const TURN = 1
+const BASE_DELAY = 5
+const MAX_DELAY = 1_000_000
+/** Retries that a cluster waits for before it counts as settled. */
+const FOREGROUND_RETRIES = 6
+
+export class WorkQueue {
+  readonly #clock: Clock
+  readonly #work: (key: string) => void
+  readonly #timers = new Map<string, Timer>()
+  readonly #failures = new Map<string, number>()
+  #ready: string[] = []
+  readonly #queued = new Set<string>()
+  #turn: Timer | undefined
+  #stopped = false
+
+  /** `work` may throw: then the key is tried again later. */
+  constructor(clock: Clock, work: (key: string) => void) {
+    this.#clock = clock
+    this.#work = work
+  }
+
+  add(key: string): void {
+    if (this.#stopped || this.#queued.has(key)) return
+    this.#queued.add(key)
+    this.#ready.push(key)
+    this.#turn ??= this.#clock.schedule(TURN, () => this.#next())
+  }
+
+  /** Adds later; an earlier time that is already set stays. */
+  addAfter(key: string, delay: number, options?: { background?: boolean }): void {
+    if (this.#stopped) return
+    if (delay <= 0) return this.add(key)
+    const present = this.#timers.get(key)
+    if (present?.run) {
+      if (present.at <= this.#clock.now + delay) return
+      this.#clock.cancel(present)
+    }
+    this.#timers.set(
+      key,
+      this.#clock.schedule(delay, () => {
+        this.#timers.delete(key)
+        this.add(key)
+      }, options),
+    )
+  }
+
+  addRateLimited(key: string): void {
+    const failures = this.#failures.get(key) ?? 0
+    this.#failures.set(key, failures + 1)
+    this.addAfter(key, Math.min(MAX_DELAY, BASE_DELAY * 2 ** failures), { background: failures >= FOREGROUND_RETRIES })
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#clock.cancel(this.#turn)
+    for (const timer of this.#timers.values()) this.#clock.cancel(timer)
+    this.#timers.clear()
+    this.#ready = []
+    this.#queued.clear()
+  }
+
+  #next(): void {
+    this.#turn = undefined
+    const keys = this.#ready
+    this.#ready = []
+    for (const key of keys) {
+      if (this.#stopped) return
+      this.#queued.delete(key)
+      try {
+        this.#work(key)
+        this.forget(key)
+      } catch (error) {
+        if (!(error instanceof StatusError || error instanceof ConnectionError)) throw error
+        this.addRateLimited(key)
+      }
+    }
+  }
+}
