@@ -39,6 +39,8 @@ export interface WriteOptions {
   /** Default Strict, as kubectl asks; Warn puts warnings through onWarning. */
   fieldValidation?: 'Ignore' | 'Warn' | 'Strict'
   force?: boolean
+  /** Gets what Warn finds: 'unknown field "spec.foo"'. */
+  onWarning?: (text: string) => void
 }
 export interface DeleteOptions {
   gracePeriodSeconds?: number

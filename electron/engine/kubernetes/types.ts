@@ -11,6 +11,8 @@ export interface StoredMeta extends ObjectMeta {
   /** RFC 3339, whole seconds. */
   creationTimestamp: string
 }
+/** Metadata while a request is worked on. */
+export type DraftMeta = { -readonly [K in keyof StoredMeta]: StoredMeta[K] }
 export interface KubeObject {
   apiVersion: string
   kind: string

@@ -1,0 +1,78 @@
+import type * as core from 'kubernetes-types/core/v1'
+import type { Context } from '../kinds/kind.ts'
+import { forbidden } from '../status.ts'
+import type { KubeObject, Pod } from '../types.ts'
+
+const PODS = { name: 'pods', group: '' }
+
+/** The admission plugins of v1.33 that change a new Pod: ServiceAccount, Priority, DefaultTolerationSeconds. */
+export function admitPod(pod: Pod, context: Context): void {
+  admitServiceAccount(pod, context)
+  admitPriority(pod)
+  admitTolerations(pod)
+}
+
+const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
+const TOKEN_SOURCES: core.VolumeProjection[] = [
+  { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+  { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+  { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+]
+
+interface Account extends KubeObject {
+  automountServiceAccountToken?: boolean
+  imagePullSecrets?: core.LocalObjectReference[]
+}
+
+/** plugin/pkg/admission/serviceaccount. */
+function admitServiceAccount(pod: Pod, { store, random }: Context): void {
+  const { spec, metadata } = pod
+  spec.serviceAccountName ??= 'default'
+  spec.serviceAccount = spec.serviceAccountName
+  const account = store.get('serviceaccounts', metadata.namespace, spec.serviceAccountName) as Account | undefined
+  if (!account) {
+    const why = `error looking up service account ${metadata.namespace}/${spec.serviceAccountName}: serviceaccount "${spec.serviceAccountName}" not found`
+    throw forbidden(PODS, metadata.name || (metadata.generateName ?? ''), why)
+  }
+  if (account.imagePullSecrets && !spec.imagePullSecrets) spec.imagePullSecrets = account.imagePullSecrets
+  if (!(spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)) return
+  const containers = [...(spec.initContainers ?? []), ...spec.containers]
+  const needing = containers.filter((c) => !c.volumeMounts?.some((m) => m.mountPath === TOKEN_PATH))
+  if (needing.length === 0) return
+  const name = `kube-api-access-${random.suffix(5)}`
+  const mount: core.VolumeMount = { name, readOnly: true, mountPath: TOKEN_PATH }
+  for (const container of needing) container.volumeMounts = [...(container.volumeMounts ?? []), mount]
+  spec.volumes = [...(spec.volumes ?? []), { name, projected: { sources: TOKEN_SOURCES, defaultMode: 0o644 } }]
+}
+
+const PRIORITY_CLASSES: Record<string, number> = { 'system-cluster-critical': 2_000_000_000, 'system-node-critical': 2_000_001_000 }
+
+/** plugin/pkg/admission/priority, with the two classes that every cluster has. */
+function admitPriority({ spec, metadata }: Pod): void {
+  let priority = 0
+  if (spec.priorityClassName) {
+    const known = PRIORITY_CLASSES[spec.priorityClassName]
+    if (known === undefined) {
+      const why = `no PriorityClass with name ${spec.priorityClassName} was found`
+      throw forbidden(PODS, metadata.name || (metadata.generateName ?? ''), why)
+    }
+    priority = known
+  }
+  if (spec.priority !== undefined && spec.priority !== priority) {
+    const why = `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${priority} from the given PriorityClass name`
+    throw forbidden(PODS, metadata.name || (metadata.generateName ?? ''), why)
+  }
+  spec.priority = priority
+  spec.preemptionPolicy ??= 'PreemptLowerPriority'
+}
+
+const NOT_READY: core.Toleration = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }
+const UNREACHABLE: core.Toleration = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }
+
+/** plugin/pkg/admission/defaulttolerationseconds. */
+function admitTolerations({ spec }: Pod): void {
+  const tolerates = (key: string): boolean =>
+    spec.tolerations?.some((t) => (t.key === key || !t.key) && (t.effect === 'NoExecute' || !t.effect)) ?? false
+  const added = [NOT_READY, UNREACHABLE].filter((t) => !tolerates(t.key!))
+  if (added.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...added]
+}

@@ -1,0 +1,218 @@
+import type { Clock } from '../clock.ts'
+import type { TcpConnection, TcpHandlers } from '../network/types.ts'
+import type { Random } from '../random.ts'
+import { bootstrap, populateNamespace } from './bootstrap.ts'
+import type {
+  ApiResource,
+  DeleteOptions,
+  ExecOptions,
+  KubernetesClient,
+  ListOptions,
+  LogOptions,
+  LogSink,
+  ObjectList,
+  PatchType,
+  RemoteCommand,
+  WatchEvent,
+  WriteOptions,
+} from './client.ts'
+import { deleteObject } from './deletion.ts'
+import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
+import { KINDS } from './kinds/index.ts'
+import type { Context, Kind } from './kinds/kind.ts'
+import { listObjects, watchFilter } from './lists.ts'
+import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
+import { patchObject } from './patching.ts'
+import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
+import { expired, methodNotAllowed, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
+import { Store } from './store.ts'
+import { printTable } from './tables.ts'
+import type { KubeObject, Status, Table } from './types.ts'
+import { commit, createObject, updateObject, type Server } from './writes.ts'
+
+export type { NodeAgents } from './node-agents.ts'
+
+export interface ApiServerOptions extends Partial<ServiceRanges> {
+  /** The kubelets' side of logs, exec, attach and port-forward; may be set later. */
+  nodeAgents?: NodeAgents
+  /** Where the API is reached: the endpoint of the Service `kubernetes` (the control plane's node). */
+  advertiseAddress?: string
+  /** Changes that watches can go back to, for each resource. */
+  watchWindow?: number
+  /** Freezes every object that is stored: for tests, which so find who changes one in place. */
+  freeze?: boolean
+}
+
+/**
+ * The API server of a cluster: requests on objects against one store, as kube-apiserver v1.33 with its default
+ * admission plugins answers them to an administrator.
+ */
+export class ApiServer implements KubernetesClient, Server {
+  readonly clock: Clock
+  readonly store: Store
+  readonly services: ServiceAllocator
+  readonly names: Random
+  readonly uids: Random
+  readonly freeze: boolean
+  nodeAgents: NodeAgents | undefined
+  #kinds = new Map<string, Kind>()
+  #resources: readonly ApiResource[]
+
+  constructor(clock: Clock, options: ApiServerOptions = {}) {
+    this.clock = clock
+    this.store = new Store(clock, options.watchWindow === undefined ? {} : { window: options.watchWindow })
+    this.names = clock.random.fork('kubernetes/names')
+    this.uids = clock.random.fork('kubernetes/uids')
+    this.freeze = options.freeze ?? false
+    const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
+    this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, clock.random.fork('kubernetes/services'))
+    this.nodeAgents = options.nodeAgents
+    for (const kind of KINDS) this.#kinds.set(kind.resource.name, kind)
+    this.#resources = KINDS.map((kind) => kind.resource)
+    this.store.setIndex('pods', (pod) => (pod as { spec?: { nodeName?: string } }).spec?.nodeName ?? '')
+    bootstrap(this, serviceCIDR, options.advertiseAddress)
+  }
+
+  resources(): readonly ApiResource[] {
+    return this.#resources
+  }
+
+  findResource(word: string): ApiResource | undefined {
+    return findByWord(this.#resources, word)
+  }
+
+  serverVersion(): ReturnType<KubernetesClient['serverVersion']> {
+    return {
+      major: '1',
+      minor: '33',
+      gitVersion: 'v1.33.1',
+      gitCommit: '8adc0f041b8e7ad1d30e29cc59c6ae7a15e19828',
+      buildDate: '2025-05-15T08:19:08Z',
+      goVersion: 'go1.24.2',
+      platform: 'linux/amd64',
+    }
+  }
+
+  kind(resource: string): Kind {
+    const kind = this.#kinds.get(resource)
+    if (kind) return kind
+    const [name, ...group] = resource.split('.')
+    const known = NOT_SIMULATED.find((r) => r.name === name && (group.length === 0 || group.join('.') === r.group)) ?? findNotSimulated(resource)
+    if (known) throw notSimulated(`resource ${qualified(known)} (kinds that Podhop serves: kubectl api-resources)`)
+    throw noSuchPath()
+  }
+
+  context(dryRun: boolean): Context {
+    return { clock: this.clock, random: this.names, store: this.store, services: this.services, dryRun }
+  }
+
+  commit(kind: Kind, object: KubeObject): KubeObject {
+    return commit(this, kind, object)
+  }
+
+  get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
+    const kind = this.kind(resource)
+    const object = this.store.get(resource, scope(kind, namespace), name)
+    if (!object) throw notFound(kind.resource, name)
+    return object as T
+  }
+
+  list<T extends KubeObject>(resource: string, options: ListOptions = {}): ObjectList<T> {
+    return listObjects(this.store, this.kind(resource), options) as ObjectList<T>
+  }
+
+  table(resource: string, options: ListOptions & { name?: string } = {}): Table {
+    const kind = this.kind(resource)
+    if (options.name !== undefined) {
+      const object = this.get(resource, options.namespace, options.name)
+      return printTable(kind, [object], this.clock.wall(), { resourceVersion: object.metadata.resourceVersion })
+    }
+    const { items, ...metadata } = listObjects(this.store, kind, options)
+    return printTable(kind, items, this.clock.wall(), metadata)
+  }
+
+  tableOf(resource: string, objects: readonly KubeObject[]): Table {
+    return printTable(this.kind(resource), objects, this.clock.wall(), {})
+  }
+
+  create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options: WriteOptions = {}): T {
+    const created = createObject(this, this.kind(resource), namespace, object, options)
+    if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
+    return created as T
+  }
+
+  update<T extends KubeObject>(
+    resource: string,
+    namespace: string | undefined,
+    name: string,
+    object: unknown,
+    options: WriteOptions & { subresource?: string } = {},
+  ): T {
+    return updateObject(this, this.kind(resource), namespace, name, object, options) as T
+  }
+
+  patch<T extends KubeObject>(
+    resource: string,
+    namespace: string | undefined,
+    name: string,
+    type: PatchType,
+    patch: unknown,
+    options: WriteOptions & { subresource?: string } = {},
+  ): T {
+    return patchObject(this, this.kind(resource), namespace, name, type, patch, options) as T
+  }
+
+  delete(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | Status {
+    return deleteObject(this, this.kind(resource), namespace, name, options)
+  }
+
+  deleteCollection(resource: string, list: ListOptions, options: DeleteOptions = {}): void {
+    const kind = this.kind(resource)
+    if (!kind.resource.verbs.includes('deletecollection')) throw methodNotAllowed(kind.resource, 'deletecollection')
+    for (const { metadata } of this.list(resource, list).items) deleteObject(this, kind, metadata.namespace, metadata.name, options)
+  }
+
+  watch<T extends KubeObject>(resource: string, options: ListOptions, listener: (event: WatchEvent<T>) => void): () => void {
+    const kind = this.kind(resource)
+    const { resourceVersion } = options
+    const since = resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0' ? undefined : Number(resourceVersion)
+    const filter = watchFilter(kind, options)
+    const stop = this.store.watch(resource, filter, since, listener as (event: WatchEvent) => void)
+    if (!stop) throw expired(`too old resource version: ${resourceVersion} (${this.store.version})`)
+    return stop
+  }
+
+  logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void {
+    const container = checkLogTarget(this.get('pods', namespace, pod), options.container)
+    if (!container.assigned) {
+      const timer = this.clock.schedule(0, () => sink.onEnd())
+      return () => this.clock.cancel(timer)
+    }
+    return this.#agents('logs').logs(namespace, pod, { ...options, container: container.name }, sink)
+  }
+
+  exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand {
+    const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
+    return this.#agents('exec').exec(namespace, pod, { ...options, container })
+  }
+
+  attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand {
+    const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
+    return this.#agents('attach').attach(namespace, pod, { ...options, container })
+  }
+
+  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection {
+    checkAssigned(this.get('pods', namespace, pod))
+    return this.#agents('port-forward').portForward(namespace, pod, port, handlers)
+  }
+
+  #agents(what: string): NodeAgents {
+    if (!this.nodeAgents) throw notSimulated(`${what} in a cluster without kubelets`)
+    return this.nodeAgents
+  }
+}
+
+/** The namespace under which the store keeps objects of this kind. */
+export function scope(kind: Kind, namespace: string | undefined): string {
+  return kind.resource.namespaced ? (namespace ?? 'default') : ''
+}

@@ -1,0 +1,63 @@
+import { nthAddress } from '../network/address.ts'
+import type { ApiServer } from './api-server.ts'
+
+/**
+ * What an API server makes when it starts over an empty store: the system namespaces, and the Service of the API.
+ * Each namespace's `default` ServiceAccount and kube-root-ca.crt are made with it, as the controllers for them would.
+ */
+export const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'] as const
+
+/** Stands in for the certificate of the cluster's authority; nothing is encrypted here. */
+const CA = '-----BEGIN CERTIFICATE-----\nMIIDBTCCAe2gAwIBAgIIPODHOPSIMULATED0wDQYJKoZIhvcNAQELBQAwFTETMBEG\n-----END CERTIFICATE-----\n'
+
+const ROOT_CA_NOTE =
+  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. ' +
+  'No other usage is guaranteed across distributions of Kubernetes clusters.'
+
+export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], address: string | undefined): void {
+  for (const name of SYSTEM_NAMESPACES) {
+    server.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+  }
+  const clusterIP = nthAddress(serviceCIDR[0]!, 1)
+  server.create('services', 'default', {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP,
+      clusterIPs: [clusterIP],
+      ipFamilies: [clusterIP.includes(':') ? 'IPv6' : 'IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+      sessionAffinity: 'None',
+    },
+  })
+  if (address) publishAddress(server, address)
+}
+
+/** pkg/controlplane/reconcilers: the API server itself says where it is. */
+function publishAddress(server: ApiServer, address: string): void {
+  const ports = [{ name: 'https', port: 6443, protocol: 'TCP' }]
+  server.create('endpoints', 'default', {
+    metadata: { name: 'kubernetes', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: address }], ports }],
+  })
+  server.create('endpointslices', 'default', {
+    metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: address.includes(':') ? 'IPv6' : 'IPv4',
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports,
+  })
+}
+
+/** The two objects that every namespace has from its beginning; upstream leaves them to controllers. */
+export function populateNamespace(server: ApiServer, namespace: string): void {
+  server.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } })
+  server.create('configmaps', namespace, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'kube-root-ca.crt', annotations: { 'kubernetes.io/description': ROOT_CA_NOTE } },
+    data: { 'ca.crt': CA },
+  })
+}

@@ -1,0 +1,75 @@
+import type { ApiResource } from './client.ts'
+import { apiResource } from './kinds/kind.ts'
+
+/** What kubectl may call a resource, and what it finds: RESTMapper and the short names of discovery. */
+export function findByWord(resources: readonly ApiResource[], word: string): ApiResource | undefined {
+  const [first, ...rest] = word.split('.')
+  const name = first!.toLowerCase()
+  const group = rest.join('.').toLowerCase()
+  const inGroup = (r: ApiResource): boolean => {
+    if (!group || group === r.group) return true
+    return group === (r.group ? `${r.version}.${r.group}` : r.version)
+  }
+  const candidates = resources.filter(inGroup)
+  return (
+    candidates.find((r) => r.name === name) ??
+    candidates.find((r) => r.singular === name || r.kind.toLowerCase() === name) ??
+    candidates.find((r) => r.shortNames.includes(name))
+  )
+}
+
+/**
+ * Resources that a real v1.33 cluster serves and Podhop does not (yet). A request for one is answered "not simulated",
+ * which is another thing than a kind that does not exist.
+ */
+export const NOT_SIMULATED: readonly ApiResource[] = [
+  apiResource('ComponentStatus', 'componentstatuses', { shortNames: ['cs'], namespaced: false }),
+  apiResource('LimitRange', 'limitranges', { shortNames: ['limits'] }),
+  apiResource('PersistentVolumeClaim', 'persistentvolumeclaims', { shortNames: ['pvc'] }),
+  apiResource('PersistentVolume', 'persistentvolumes', { shortNames: ['pv'], namespaced: false }),
+  apiResource('PodTemplate', 'podtemplates'),
+  apiResource('ReplicationController', 'replicationcontrollers', { shortNames: ['rc'], categories: ['all'] }),
+  apiResource('ResourceQuota', 'resourcequotas', { shortNames: ['quota'] }),
+  apiResource('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations', { group: 'admissionregistration.k8s.io', namespaced: false }),
+  apiResource('ValidatingAdmissionPolicy', 'validatingadmissionpolicies', { group: 'admissionregistration.k8s.io', namespaced: false }),
+  apiResource('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings', { group: 'admissionregistration.k8s.io', namespaced: false }),
+  apiResource('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations', { group: 'admissionregistration.k8s.io', namespaced: false }),
+  apiResource('CustomResourceDefinition', 'customresourcedefinitions', { group: 'apiextensions.k8s.io', shortNames: ['crd', 'crds'], namespaced: false }),
+  apiResource('APIService', 'apiservices', { group: 'apiregistration.k8s.io', namespaced: false }),
+  apiResource('ControllerRevision', 'controllerrevisions', { group: 'apps' }),
+  apiResource('StatefulSet', 'statefulsets', { group: 'apps', shortNames: ['sts'], categories: ['all'] }),
+  apiResource('SelfSubjectReview', 'selfsubjectreviews', { group: 'authentication.k8s.io', namespaced: false }),
+  apiResource('TokenReview', 'tokenreviews', { group: 'authentication.k8s.io', namespaced: false }),
+  apiResource('LocalSubjectAccessReview', 'localsubjectaccessreviews', { group: 'authorization.k8s.io' }),
+  apiResource('SelfSubjectAccessReview', 'selfsubjectaccessreviews', { group: 'authorization.k8s.io', namespaced: false }),
+  apiResource('SelfSubjectRulesReview', 'selfsubjectrulesreviews', { group: 'authorization.k8s.io', namespaced: false }),
+  apiResource('SubjectAccessReview', 'subjectaccessreviews', { group: 'authorization.k8s.io', namespaced: false }),
+  apiResource('HorizontalPodAutoscaler', 'horizontalpodautoscalers', { group: 'autoscaling', version: 'v2', shortNames: ['hpa'], categories: ['all'] }),
+  apiResource('CronJob', 'cronjobs', { group: 'batch', shortNames: ['cj'], categories: ['all'] }),
+  apiResource('Job', 'jobs', { group: 'batch', categories: ['all'] }),
+  apiResource('CertificateSigningRequest', 'certificatesigningrequests', { group: 'certificates.k8s.io', shortNames: ['csr'], namespaced: false }),
+  apiResource('FlowSchema', 'flowschemas', { group: 'flowcontrol.apiserver.k8s.io', namespaced: false }),
+  apiResource('PriorityLevelConfiguration', 'prioritylevelconfigurations', { group: 'flowcontrol.apiserver.k8s.io', namespaced: false }),
+  apiResource('IngressClass', 'ingressclasses', { group: 'networking.k8s.io', namespaced: false }),
+  apiResource('Ingress', 'ingresses', { group: 'networking.k8s.io', shortNames: ['ing'] }),
+  apiResource('IPAddress', 'ipaddresses', { group: 'networking.k8s.io', shortNames: ['ip'], namespaced: false }),
+  apiResource('NetworkPolicy', 'networkpolicies', { group: 'networking.k8s.io', shortNames: ['netpol'] }),
+  apiResource('ServiceCIDR', 'servicecidrs', { group: 'networking.k8s.io', namespaced: false }),
+  apiResource('RuntimeClass', 'runtimeclasses', { group: 'node.k8s.io', namespaced: false }),
+  apiResource('PodDisruptionBudget', 'poddisruptionbudgets', { group: 'policy', shortNames: ['pdb'] }),
+  apiResource('ClusterRoleBinding', 'clusterrolebindings', { group: 'rbac.authorization.k8s.io', namespaced: false }),
+  apiResource('ClusterRole', 'clusterroles', { group: 'rbac.authorization.k8s.io', namespaced: false }),
+  apiResource('RoleBinding', 'rolebindings', { group: 'rbac.authorization.k8s.io' }),
+  apiResource('Role', 'roles', { group: 'rbac.authorization.k8s.io' }),
+  apiResource('PriorityClass', 'priorityclasses', { group: 'scheduling.k8s.io', shortNames: ['pc'], namespaced: false }),
+  apiResource('CSIDriver', 'csidrivers', { group: 'storage.k8s.io', namespaced: false }),
+  apiResource('CSINode', 'csinodes', { group: 'storage.k8s.io', namespaced: false }),
+  apiResource('CSIStorageCapacity', 'csistoragecapacities', { group: 'storage.k8s.io' }),
+  apiResource('StorageClass', 'storageclasses', { group: 'storage.k8s.io', shortNames: ['sc'], namespaced: false }),
+  apiResource('VolumeAttachment', 'volumeattachments', { group: 'storage.k8s.io', namespaced: false }),
+]
+
+/** A resource of Kubernetes that Podhop does not simulate, by any of its names. */
+export function findNotSimulated(word: string): ApiResource | undefined {
+  return findByWord(NOT_SIMULATED, word)
+}

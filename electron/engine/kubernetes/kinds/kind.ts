@@ -1,0 +1,93 @@
+import type { Clock } from '../../clock.ts'
+import type { Random } from '../../random.ts'
+import type { ApiResource, DeleteOptions } from '../client.ts'
+import type { FieldErrors } from '../field-errors.ts'
+import type { Allocation, ServiceAllocator } from '../service-allocator.ts'
+import type { Store } from '../store.ts'
+import type { KubeObject } from '../types.ts'
+import type { Rule } from '../validation/names.ts'
+
+/** What strategies may ask while they work on a request. */
+export interface Context {
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly services: ServiceAllocator
+  readonly dryRun: boolean
+}
+
+export interface Column<T> {
+  name: string
+  type?: 'string' | 'integer'
+  format?: string
+  /** 1: only with -o wide. */
+  priority?: number
+  cell(object: T, context: { wall: number }): string | number
+}
+
+/**
+ * One kind: what upstream spreads over types, defaults, validation, registry strategy and printers. Hooks get objects
+ * that were just decoded: they may change them in place. `old` objects are never changed.
+ */
+export interface Kind<T extends KubeObject = KubeObject> {
+  readonly resource: ApiResource
+  /** Its schema. */
+  readonly type: string
+  readonly validName: Rule
+  /** Whether metadata.generation is kept: bumped when this says that the desired state changed. */
+  generationChanged?(object: T, old: T): boolean
+  /** What SetDefaults_* set. */
+  setDefaults?(object: T): void
+  /** Mutating admission on create. */
+  admit?(object: T, context: Context): void
+  prepareForCreate?(object: T, context: Context): void
+  prepareForUpdate?(object: T, old: T, context: Context): void
+  /** The status subresource keeps everything but status; this may take over more. */
+  prepareForStatusUpdate?(object: T, old: T, submitted: T): void
+  validate(object: T, errors: FieldErrors): void
+  validateUpdate?(object: T, old: T, errors: FieldErrors): void
+  validateStatusUpdate?(object: T, old: T, errors: FieldErrors): void
+  /** Takes what must be unique in the cluster (addresses, ports), before validation as upstream does. Throws StatusError. */
+  allocate?(object: T, old: T | undefined, context: Context): Allocation | undefined
+  /** Gives it back. */
+  release?(object: T, context: Context): void
+  /** Seconds that a delete waits for an agent; undefined: none. */
+  gracePeriod?(object: T, options: DeleteOptions): number | undefined
+  /** Whether a delete waits for the finalize subresource (namespaces: spec.finalizers). */
+  waitsForFinalize?(object: T): boolean
+  /** What a delete that waits changes besides the deletionTimestamp; the object may be changed in place. */
+  markDeleted?(object: T): void
+  /** Throws when the object may not be deleted. */
+  checkDelete?(object: T): void
+  /** May a PUT create it? */
+  readonly createOnUpdate?: boolean
+  /** metadata.name and metadata.namespace are always there. */
+  readonly fields?: Readonly<Record<string, { read(object: T): string }['read']>>
+  readonly columns: readonly Column<T>[]
+}
+
+export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
+
+/** A row of discovery from the few things in which kinds differ. */
+export function apiResource(
+  kind: string,
+  name: string,
+  options: { group?: string; version?: string; shortNames?: string[]; categories?: string[]; namespaced?: boolean; subresources?: string[]; verbs?: readonly string[] } = {},
+): ApiResource {
+  return {
+    name,
+    singular: kind.toLowerCase(),
+    kind,
+    group: options.group ?? '',
+    version: options.version ?? 'v1',
+    namespaced: options.namespaced ?? true,
+    shortNames: options.shortNames ?? [],
+    categories: options.categories ?? [],
+    verbs: options.verbs ?? ALL_VERBS,
+    subresources: options.subresources ?? [],
+  }
+}
+
+export function apiVersionOf(resource: Pick<ApiResource, 'group' | 'version'>): string {
+  return resource.group ? `${resource.group}/${resource.version}` : resource.version
+}

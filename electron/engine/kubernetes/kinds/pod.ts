@@ -1,0 +1,77 @@
+import type * as core from 'kubernetes-types/core/v1'
+import { admitPod } from '../admission/pods.ts'
+import { deepEqual } from '../json.ts'
+import { canonicalQuantity } from '../schema/quantity.ts'
+import type { Pod } from '../types.ts'
+import { dns1123Subdomain } from '../validation/names.ts'
+import { validatePodSpec } from '../validation/pod-spec.ts'
+import { validatePodStatusUpdate, validatePodUpdate } from '../validation/pod-update.ts'
+import { apiResource, type Kind } from './kind.ts'
+import { POD_COLUMNS } from './pod-columns.ts'
+import { setPodDefaults } from './pod-spec-defaults.ts'
+
+/** core/v1 Pod: pkg/registry/core/pod/strategy.go. */
+export const pod: Kind<Pod> = {
+  resource: apiResource('Pod', 'pods', {
+    shortNames: ['po'],
+    categories: ['all'],
+    subresources: ['attach', 'binding', 'ephemeralcontainers', 'exec', 'log', 'portforward', 'status'],
+  }),
+  type: 'Pod',
+  validName: dns1123Subdomain,
+  generationChanged: (object, old) => !deepEqual(object.spec, old.spec),
+  setDefaults: (object) => setPodDefaults(object.spec),
+  admit: admitPod,
+  prepareForCreate(object) {
+    object.status = { phase: 'Pending', qosClass: qosClass(object.spec) }
+  },
+  prepareForStatusUpdate(object, old, submitted) {
+    if (!object.status.qosClass && old.status.qosClass) object.status.qosClass = old.status.qosClass
+    for (const field of ['labels', 'annotations', 'finalizers'] as const) {
+      if (submitted.metadata[field] === undefined) delete object.metadata[field]
+      else Object.assign(object.metadata, { [field]: submitted.metadata[field] })
+    }
+  },
+  validate(object, errors) {
+    validatePodSpec(object.spec, 'spec', errors)
+  },
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
+  gracePeriod(object, options) {
+    const { phase } = object.status
+    if (!object.spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0
+    return Math.max(0, options.gracePeriodSeconds ?? object.spec.terminationGracePeriodSeconds ?? 30)
+  },
+  fields: {
+    'spec.nodeName': (o) => o.spec.nodeName ?? '',
+    'spec.restartPolicy': (o) => o.spec.restartPolicy ?? '',
+    'spec.schedulerName': (o) => o.spec.schedulerName ?? '',
+    'spec.serviceAccountName': (o) => o.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': (o) => String(o.spec.hostNetwork ?? false),
+    'status.phase': (o) => o.status.phase ?? '',
+    'status.podIP': (o) => o.status.podIPs?.[0]?.ip ?? '',
+    'status.podIPs': (o) => o.status.podIPs?.[0]?.ip ?? '',
+    'status.nominatedNodeName': (o) => o.status.nominatedNodeName ?? '',
+  },
+  columns: POD_COLUMNS,
+}
+
+/** pkg/apis/core/v1/helper/qos: from cpu and memory of all containers. */
+export function qosClass(spec: core.PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  let guaranteed = true
+  let any = false
+  for (const { resources } of [...spec.containers, ...(spec.initContainers ?? [])]) {
+    for (const name of ['cpu', 'memory']) {
+      const limit = amount(resources?.limits?.[name])
+      const request = amount(resources?.requests?.[name])
+      if (limit || request) any = true
+      if (!limit || limit !== request) guaranteed = false
+    }
+  }
+  return any ? (guaranteed ? 'Guaranteed' : 'Burstable') : 'BestEffort'
+}
+
+function amount(quantity: string | undefined): string {
+  const canonical = quantity === undefined ? '' : (canonicalQuantity(quantity) ?? '')
+  return canonical === '0' ? '' : canonical
+}

@@ -1,0 +1,40 @@
+import type { KubernetesClient } from './client.ts'
+import { badRequest } from './status.ts'
+import type { KubeObject, Pod } from './types.ts'
+
+/** What the kubelets do for the API server. Implemented by kubelet/. Container names are always given. */
+export type NodeAgents = Pick<KubernetesClient, 'logs' | 'exec' | 'attach' | 'portForward'>
+
+function chooseContainer(object: KubeObject, wanted: string | undefined): string {
+  const { metadata, spec } = object as Pod
+  const names = (list: readonly { name: string }[] | undefined): string[] => (list ?? []).map((c) => c.name)
+  const containers = names(spec.containers)
+  const init = names(spec.initContainers)
+  const ephemeral = names(spec.ephemeralContainers)
+  if (wanted) {
+    if ([...containers, ...init, ...ephemeral].includes(wanted)) return wanted
+    throw badRequest(`container ${wanted} is not valid for pod ${metadata.name}`)
+  }
+  if (containers.length === 1) return containers[0]!
+  if (containers.length === 0) throw badRequest(`a container name must be specified for pod ${metadata.name}`)
+  let message = `a container name must be specified for pod ${metadata.name}, choose one of: [${containers.join(' ')}]`
+  if (init.length > 0) message += ` or one of the init containers: [${init.join(' ')}]`
+  if (ephemeral.length > 0) message += ` or one of the ephemeral containers: [${ephemeral.join(' ')}]`
+  throw badRequest(message)
+}
+
+/** The container whose log is asked for: pkg/registry/core/pod LogLocation. A Pod without a node has an empty log. */
+export function checkLogTarget(pod: KubeObject, wanted: string | undefined): { name: string; assigned: boolean } {
+  return { name: chooseContainer(pod, wanted), assigned: !!(pod as Pod).spec.nodeName }
+}
+
+/** The container for exec and attach: pkg/registry/core/pod streamLocation. */
+export function checkExecTarget(pod: KubeObject, wanted: string | undefined): string {
+  const container = chooseContainer(pod, wanted)
+  checkAssigned(pod)
+  return container
+}
+
+export function checkAssigned(pod: KubeObject): void {
+  if (!(pod as Pod).spec.nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`)
+}

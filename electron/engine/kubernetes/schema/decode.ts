@@ -1,0 +1,223 @@
+import { decodeBase64 } from '../base64.ts'
+import { compareStrings, isObject, quote } from '../json.ts'
+import type { Field, ListType, MapType, StructType, Type } from './notation.ts'
+import { canonicalQuantity, QUANTITY_ERROR } from './quantity.ts'
+
+/**
+ * Decodes a JSON value into the form in which objects are stored, as Go's decoder and encoder would together:
+ * nulls and empty omitempty fields vanish, structs are always there, quantities and times are canonical. It never
+ * changes its input; where a subtree is the very same value as in `old` that is taken as it is, so that an update
+ * costs what it changes. Error texts: sigs.k8s.io/json, and pkg/runtime/converter.go for patches.
+ */
+export interface Decoded<T> {
+  value: T
+  /** The first type error; the object is refused. */
+  error: string | undefined
+  /** `unknown field "spec.foo"`, in order. */
+  unknown: string[]
+}
+
+export function decode<T>(input: unknown, type: StructType, old?: unknown): Decoded<T> {
+  const fast = new Decoder(false)
+  const value = fast.struct(input, type, old) as T
+  if (!fast.failed) return { value, error: undefined, unknown: [] }
+  // Something is wrong with it: go again in the order of sorted keys, in which kubectl sends objects, for the messages.
+  const careful = new Decoder(true)
+  careful.struct(input, type, undefined)
+  return { value, error: careful.error, unknown: careful.unknown }
+}
+
+class Decoder {
+  readonly unknown: string[] = []
+  error: string | undefined
+  failed = false
+  #sorted: boolean
+  #path: (string | number)[] = []
+  #owner: StructType | undefined
+
+  constructor(sorted: boolean) {
+    this.#sorted = sorted
+  }
+
+  struct(input: unknown, type: StructType, old: unknown): object {
+    if (!isObject(input)) {
+      this.#mismatch(input, type)
+      return {}
+    }
+    const before = isObject(old) ? old : undefined
+    const out: Record<string, unknown> = {}
+    const keys = this.#sorted ? Object.keys(input).sort(compareStrings) : Object.keys(input)
+    for (const key of keys) {
+      const value = input[key]
+      if (value === undefined || value === null) continue
+      const field = type.fields.get(key)
+      if (!field) {
+        if (this.#path.length === 0 && (key === 'apiVersion' || key === 'kind')) out[key] = value
+        else this.#unknownField(key)
+        continue
+      }
+      const previous = before?.[key]
+      if (value === previous) {
+        out[key] = value
+        continue
+      }
+      const owner = this.#owner
+      this.#owner = type
+      this.#path.push(key)
+      const decoded = this.#value(value, field.type, previous)
+      this.#path.pop()
+      this.#owner = owner
+      if (decoded !== undefined && (field.keepZero || !isZero(decoded, field))) out[key] = decoded
+    }
+    for (const field of type.always) if (out[field.name] === undefined) out[field.name] = zeroOf(field.type)
+    return out
+  }
+
+  #value(input: unknown, type: Type, old: unknown): unknown {
+    switch (type.kind) {
+      case 'struct':
+        return this.struct(input, type, old)
+      case 'list':
+        return this.#list(input, type, old)
+      case 'map':
+        return this.#map(input, type, old)
+      case 'string':
+        return typeof input === 'string' ? input : this.#mismatch(input, type)
+      case 'bool':
+        return typeof input === 'boolean' ? input : this.#mismatch(input, type)
+      case 'int32':
+        return this.#integer(input, type, 2 ** 31)
+      case 'int64':
+        return this.#integer(input, type, 2 ** 63)
+      case 'any':
+        return input
+      case 'intstr':
+        if (typeof input === 'string' || (typeof input === 'number' && Number.isInteger(input))) return input
+        return this.#fail(`json: cannot unmarshal ${describe(input)} into Go value of type int32`)
+      case 'quantity':
+        return this.#quantity(input)
+      case 'time':
+      case 'micro':
+        return this.#time(input, type.kind)
+      case 'bytes':
+        return this.#bytes(input, type)
+    }
+  }
+
+  #list(input: unknown, type: ListType, old: unknown): unknown {
+    if (!Array.isArray(input)) return this.#mismatch(input, type)
+    const before: unknown[] = Array.isArray(old) ? old : []
+    const out: unknown[] = []
+    for (let i = 0; i < input.length; i++) {
+      const value: unknown = input[i]
+      if (value === before[i] && value !== undefined && value !== null) {
+        out.push(value)
+        continue
+      }
+      this.#path.push(i)
+      out.push(value === null || value === undefined ? zeroOf(type.of) : this.#value(value, type.of, before[i]))
+      this.#path.pop()
+    }
+    return out
+  }
+
+  #map(input: unknown, type: MapType, old: unknown): unknown {
+    if (!isObject(input)) return this.#mismatch(input, type)
+    const before = isObject(old) ? old : undefined
+    const out: Record<string, unknown> = {}
+    const keys = this.#sorted ? Object.keys(input).sort(compareStrings) : Object.keys(input)
+    for (const key of keys) {
+      const value = input[key]
+      if (value === undefined) continue
+      out[key] = value === null ? zeroOf(type.of) : this.#value(value, type.of, before?.[key])
+    }
+    return out
+  }
+
+  #integer(input: unknown, type: Type, limit: number): unknown {
+    if (typeof input !== 'number') return this.#mismatch(input, type)
+    if (Number.isInteger(input) && input >= -limit && input < limit) return input
+    return this.#mismatch(input, type, `number ${input}`)
+  }
+
+  #quantity(input: unknown): unknown {
+    if (typeof input !== 'string' && typeof input !== 'number') return this.#fail(QUANTITY_ERROR)
+    return canonicalQuantity(String(input)) ?? this.#fail(QUANTITY_ERROR)
+  }
+
+  #time(input: unknown, kind: 'time' | 'micro'): unknown {
+    if (typeof input !== 'string') return this.#fail(`json: cannot unmarshal ${describe(input)} into Go value of type string`)
+    const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(input)
+    if (!match) return this.#fail(`parsing time ${quote(quote(input)).slice(1, -1)} as "2006-01-02T15:04:05Z07:00": cannot parse ${quote(input)} as "2006"`)
+    const whole = match[3] === 'Z' ? match[1]! : new Date(Date.parse(`${match[1]}${match[3]}`)).toISOString().slice(0, 19)
+    return kind === 'time' ? `${whole}Z` : `${whole}.${(match[2] ?? '').slice(0, 6).padEnd(6, '0')}Z`
+  }
+
+  #bytes(input: unknown, type: Type): unknown {
+    if (typeof input !== 'string') return this.#mismatch(input, type)
+    const bytes = decodeBase64(input)
+    return typeof bytes === 'number' ? this.#fail(`illegal base64 data at input byte ${bytes}`) : input
+  }
+
+  #mismatch(input: unknown, type: Type, described = describe(input)): undefined {
+    const place = this.#path.filter((part) => typeof part === 'string').join('.')
+    const where = this.#owner ? `Go struct field ${this.#owner.name}.${place}` : 'Go value'
+    return this.#fail(`json: cannot unmarshal ${described} into ${where} of type ${type.go}`)
+  }
+
+  #fail(message: string): undefined {
+    this.failed = true
+    this.error ??= message
+    return undefined
+  }
+
+  #unknownField(key: string): void {
+    this.failed = true
+    let place = ''
+    for (const part of this.#path) place += typeof part === 'number' ? `[${part}]` : place ? `.${part}` : part
+    this.unknown.push(`unknown field ${quote(place ? `${place}.${key}` : key)}`)
+  }
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'boolean') return 'bool'
+  return typeof value
+}
+
+function isZero(value: unknown, field: Field): boolean {
+  if (value === '' || value === 0 || value === false) return true
+  if (Array.isArray(value)) return value.length === 0
+  if (field.type.kind !== 'map') return false
+  for (const key in value as object) return (value as Record<string, unknown>)[key] === undefined
+  return true
+}
+
+function zeroOf(type: Type): unknown {
+  switch (type.kind) {
+    case 'struct': {
+      const out: Record<string, unknown> = {}
+      for (const field of type.always) out[field.name] = zeroOf(field.type)
+      return out
+    }
+    case 'list':
+      return []
+    case 'map':
+      return {}
+    case 'string':
+    case 'bytes':
+      return ''
+    case 'bool':
+      return false
+    case 'int32':
+    case 'int64':
+    case 'intstr':
+      return 0
+    case 'quantity':
+      return '0'
+    case 'time':
+    case 'micro':
+    case 'any':
+      return null
+  }
+}

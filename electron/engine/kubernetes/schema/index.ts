@@ -1,0 +1,13 @@
+import { CORE } from './core.ts'
+import { META } from './meta.ts'
+import { Schema, type StructType } from './notation.ts'
+import { POD } from './pod.ts'
+import { VOLUMES } from './volumes.ts'
+import { WORKLOADS } from './workloads.ts'
+
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS])
+
+/** The schema of a kind ("Pod") or of a type below it ("PodTemplateSpec"). */
+export function schemaOf(name: string): StructType {
+  return schema.struct(name)
+}

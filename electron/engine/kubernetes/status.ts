@@ -1,0 +1,89 @@
+import { StatusError, type ApiResource } from './client.ts'
+import { quote } from './json.ts'
+import type { FieldErrors } from './field-errors.ts'
+import type { KubeObject, Status } from './types.ts'
+
+/** The API server's refusals, with the texts of k8s.io/apimachinery/pkg/api/errors. */
+type GroupResource = Pick<ApiResource, 'name' | 'group'>
+type Details = NonNullable<Status['details']>
+
+function failure(code: number, reason: string, message: string, details?: Details): StatusError {
+  const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }
+  if (details) status.details = details
+  return new StatusError(status)
+}
+
+/** "pods", "deployments.apps". */
+export function qualified(resource: GroupResource): string {
+  return resource.group ? `${resource.name}.${resource.group}` : resource.name
+}
+
+function detailsOf(resource: GroupResource, name?: string): Details {
+  const details: Details = { kind: resource.name }
+  if (resource.group) details.group = resource.group
+  if (name) details.name = name
+  return details
+}
+
+export function notFound(resource: GroupResource, name: string): StatusError {
+  return failure(404, 'NotFound', `${qualified(resource)} ${quote(name)} not found`, detailsOf(resource, name))
+}
+/** A path that no handler serves. */
+export function noSuchPath(): StatusError {
+  return failure(404, 'NotFound', 'the server could not find the requested resource', {})
+}
+export function alreadyExists(resource: GroupResource, name: string): StatusError {
+  return failure(409, 'AlreadyExists', `${qualified(resource)} ${quote(name)} already exists`, detailsOf(resource, name))
+}
+export function conflict(resource: GroupResource, name: string, why: string): StatusError {
+  return failure(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(resource)} ${quote(name)}: ${why}`, detailsOf(resource, name))
+}
+export function modified(resource: GroupResource, name: string): StatusError {
+  return conflict(resource, name, 'the object has been modified; please apply your changes to the latest version and try again')
+}
+export function forbidden(resource: GroupResource, name: string, why: string, causes?: Details['causes']): StatusError {
+  const details = detailsOf(resource, name)
+  if (causes) details.causes = causes
+  return failure(403, 'Forbidden', `${qualified(resource)} ${name ? `${quote(name)} ` : ''}is forbidden: ${why}`, details)
+}
+export function badRequest(message: string): StatusError {
+  return failure(400, 'BadRequest', message)
+}
+export function expired(message: string): StatusError {
+  return failure(410, 'Expired', message)
+}
+export function internalError(message: string): StatusError {
+  return failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
+}
+export function methodNotAllowed(resource: GroupResource, action: string): StatusError {
+  return failure(405, 'MethodNotAllowed', `${action} is not supported on resources of kind ${quote(qualified(resource))}`, detailsOf(resource))
+}
+export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`
+  return failure(415, 'UnsupportedMediaType', message)
+}
+export function invalid(kind: { kind: string; group: string }, name: string, errors: FieldErrors): StatusError {
+  const qualifiedKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind
+  const details: Details = {}
+  if (name) details.name = name
+  if (kind.group) details.group = kind.group
+  if (kind.kind) details.kind = kind.kind
+  details.causes = errors.list.map((e) => ({ reason: e.reason, message: e.body, field: e.field }))
+  return failure(422, 'Invalid', `${qualifiedKind} ${quote(name)} is invalid: ${errors.text()}`, details)
+}
+/** A wish that Kubernetes grants and Podhop does not (design 3.3). kubectl prints the message and exits with 69. */
+export function notSimulated(what: string): StatusError {
+  return failure(501, 'NotSimulated', `podhop: not simulated: ${what}`)
+}
+
+/** What a finished delete answers. */
+export function success(resource: GroupResource, object: KubeObject): Status {
+  const details = { ...detailsOf(resource, object.metadata.name), uid: object.metadata.uid }
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', details, code: 200 }
+}
+
+/** A patch that does not fit the object: NewGenericServerResponse of 422. */
+export function rejected(why: string): StatusError {
+  const details = { causes: [{ reason: 'UnexpectedServerResponse', message: why }] }
+  return failure(422, 'Invalid', 'the server rejected our request due to an error in our request', details)
+}

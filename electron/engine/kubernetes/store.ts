@@ -1,0 +1,235 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { WatchEvent } from './client.ts'
+import { compareStrings } from './json.ts'
+import type { KubeObject } from './types.ts'
+
+/**
+ * What etcd and the watch cache are together: objects by resource, namespace and name; one counter of versions; a
+ * window of history; watches. Objects are never changed once they are in. Lists share their arrays: nobody may
+ * change those either.
+ */
+export interface Change {
+  version: number
+  object: KubeObject | undefined
+  previous: KubeObject | undefined
+}
+
+export interface WatchFilter {
+  namespace?: string | undefined
+  /** Whether an object is of the watch's selection; absent: all are. */
+  matches?: ((object: KubeObject) => boolean) | undefined
+  /** The value that the resource's index must have, when the selection asks for one (pods: spec.nodeName). */
+  indexed?: string | undefined
+  /** A single object's name. */
+  name?: string | undefined
+}
+
+export type Index = (object: KubeObject) => string
+
+interface Watcher {
+  filter: WatchFilter
+  listener: (event: WatchEvent) => void
+  /** What was there at the start, then changes; delivered in one event of the clock. */
+  initial: readonly KubeObject[]
+  queue: WatchEvent[]
+  timer: Timer | undefined
+  stopped: boolean
+}
+
+interface Bucket {
+  byName: Map<string, KubeObject>
+  names: string[] | undefined
+  list: readonly KubeObject[] | undefined
+}
+
+class Table {
+  readonly buckets = new Map<string, Bucket>()
+  all: readonly KubeObject[] | undefined
+  history: Change[] = []
+  /** Versions up to this one have left the window. */
+  forgotten = 0
+  count = 0
+  readonly watchers = new Set<Watcher>()
+  readonly indexedWatchers = new Map<string, Set<Watcher>>()
+  index: Index | undefined
+}
+
+export class Store {
+  #clock: Clock
+  #version = 0
+  #tables = new Map<string, Table>()
+  #window: number
+
+  constructor(clock: Clock, options: { window?: number } = {}) {
+    this.#clock = clock
+    this.#window = options.window ?? 10_000
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** Lets watches that select one value of this find their changes without asking each watch. */
+  setIndex(resource: string, index: Index): void {
+    this.#table(resource).index = index
+  }
+
+  get(resource: string, namespace: string, name: string): KubeObject | undefined {
+    return this.#tables.get(resource)?.buckets.get(namespace)?.byName.get(name)
+  }
+
+  count(resource: string): number {
+    return this.#tables.get(resource)?.count ?? 0
+  }
+
+  /** In the order of etcd's keys: by namespace, then name. Undefined: all namespaces. */
+  list(resource: string, namespace: string | undefined): readonly KubeObject[] {
+    const table = this.#tables.get(resource)
+    if (!table) return []
+    if (namespace !== undefined) {
+      const bucket = table.buckets.get(namespace)
+      return bucket ? listOf(bucket) : []
+    }
+    if (table.all) return table.all
+    const namespaces = [...table.buckets.keys()].sort(compareStrings)
+    if (namespaces.length === 1) return (table.all = listOf(table.buckets.get(namespaces[0]!)!))
+    const all: KubeObject[] = []
+    for (const n of namespaces) for (const object of listOf(table.buckets.get(n)!)) all.push(object)
+    return (table.all = all)
+  }
+
+  /** Adds an object or replaces the one of its name. The store gives it its resourceVersion; it must be new. */
+  put(resource: string, object: KubeObject): KubeObject {
+    const table = this.#table(resource)
+    const namespace = object.metadata.namespace ?? ''
+    let bucket = table.buckets.get(namespace)
+    if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), names: [], list: undefined }))
+    const previous = bucket.byName.get(object.metadata.name)
+    object.metadata.resourceVersion = String(++this.#version)
+    bucket.byName.set(object.metadata.name, object)
+    if (!previous) {
+      bucket.names = undefined
+      table.count++
+    }
+    bucket.list = undefined
+    table.all = undefined
+    this.#record(table, { version: this.#version, object, previous })
+    return object
+  }
+
+  remove(resource: string, namespace: string, name: string): void {
+    const table = this.#table(resource)
+    const bucket = table.buckets.get(namespace)
+    const previous = bucket?.byName.get(name)
+    if (!bucket || !previous) return
+    this.#version++
+    bucket.byName.delete(name)
+    if (bucket.byName.size === 0) table.buckets.delete(namespace)
+    bucket.names = undefined
+    bucket.list = undefined
+    table.all = undefined
+    table.count--
+    this.#record(table, { version: this.#version, object: undefined, previous })
+  }
+
+  /**
+   * Calls `listener` with the changes after `since`; without it, first with an ADDED for everything there is.
+   * Returns undefined when `since` has left the window.
+   */
+  watch(resource: string, filter: WatchFilter, since: number | undefined, listener: (event: WatchEvent) => void): (() => void) | undefined {
+    const table = this.#table(resource)
+    if (since !== undefined && since < table.forgotten) return undefined
+    const watcher: Watcher = { filter, listener, initial: [], queue: [], timer: undefined, stopped: false }
+    if (since === undefined) {
+      const list = this.list(resource, filter.namespace)
+      const { matches, name } = filter
+      watcher.initial = matches || name !== undefined ? list.filter((o) => selects(filter, o)) : list
+    } else {
+      for (let i = firstAfter(table.history, since); i < table.history.length; i++) this.#offer(watcher, table.history[i]!)
+    }
+    if (watcher.initial.length > 0 || watcher.queue.length > 0) this.#wake(watcher)
+    const { indexed } = filter
+    let home = table.watchers
+    if (indexed !== undefined && table.index) {
+      home = table.indexedWatchers.get(indexed) ?? new Set()
+      table.indexedWatchers.set(indexed, home)
+    }
+    home.add(watcher)
+    return () => {
+      home.delete(watcher)
+      if (indexed !== undefined && home.size === 0 && table.indexedWatchers.get(indexed) === home) table.indexedWatchers.delete(indexed)
+      this.#clock.cancel(watcher.timer)
+      watcher.stopped = true
+      watcher.timer = undefined
+      watcher.initial = []
+      watcher.queue = []
+    }
+  }
+
+  #table(resource: string): Table {
+    let table = this.#tables.get(resource)
+    if (!table) this.#tables.set(resource, (table = new Table()))
+    return table
+  }
+
+  #record(table: Table, change: Change): void {
+    table.history.push(change)
+    if (table.history.length >= 2 * this.#window) {
+      table.forgotten = table.history[table.history.length - this.#window - 1]!.version
+      table.history = table.history.slice(-this.#window)
+    }
+    for (const watcher of table.watchers) this.#offer(watcher, change)
+    if (!table.index || table.indexedWatchers.size === 0) return
+    const after = change.object && table.index(change.object)
+    const before = change.previous && table.index(change.previous)
+    const keys = before === after ? [after] : [before, after]
+    for (const key of keys) for (const watcher of (key !== undefined && table.indexedWatchers.get(key)) || []) this.#offer(watcher, change)
+  }
+
+  /** What the change is to one watch: an object that enters or leaves its selection is added or deleted. */
+  #offer(watcher: Watcher, { object, previous, version }: Change): void {
+    const isIn = object !== undefined && selects(watcher.filter, object)
+    const wasIn = previous !== undefined && selects(watcher.filter, previous)
+    if (isIn) watcher.queue.push({ type: wasIn ? 'MODIFIED' : 'ADDED', object })
+    else if (wasIn) watcher.queue.push({ type: 'DELETED', object: { ...previous, metadata: { ...previous.metadata, resourceVersion: String(version) } } })
+    else return
+    this.#wake(watcher)
+  }
+
+  #wake(watcher: Watcher): void {
+    if (watcher.stopped) return
+    watcher.timer ??= this.#clock.schedule(0, () => {
+      watcher.timer = undefined
+      const { initial, queue } = watcher
+      watcher.initial = []
+      watcher.queue = []
+      for (const object of initial) if (!watcher.stopped) watcher.listener({ type: 'ADDED', object })
+      for (const event of queue) if (!watcher.stopped) watcher.listener(event)
+    })
+  }
+}
+
+function selects(filter: WatchFilter, object: KubeObject): boolean {
+  if (filter.namespace !== undefined && object.metadata.namespace !== filter.namespace) return false
+  if (filter.name !== undefined && object.metadata.name !== filter.name) return false
+  return filter.matches?.(object) ?? true
+}
+
+function listOf(bucket: Bucket): readonly KubeObject[] {
+  if (bucket.list) return bucket.list
+  bucket.names ??= [...bucket.byName.keys()].sort(compareStrings)
+  const { byName, names } = bucket
+  return (bucket.list = names.map((name) => byName.get(name)!))
+}
+
+/** The index of the first change after a version. */
+function firstAfter(history: readonly Change[], version: number): number {
+  let low = 0
+  let high = history.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (history[middle]!.version <= version) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,102 @@
+import type { WriteOptions } from './client.ts'
+import { removeObject } from './deletion.ts'
+import { FieldErrors } from './field-errors.ts'
+import { timestamp } from './human-duration.ts'
+import type { Kind } from './kinds/kind.ts'
+import { decode } from './schema/decode.ts'
+import { schemaOf } from './schema/index.ts'
+import { formatScaleSelector } from './selectors.ts'
+import { badRequest, conflict, invalid, modified, notFound } from './status.ts'
+import type { KubeObject, LabelSelector, Namespace, Pod } from './types.ts'
+import { applyUpdate, isFinished, type Server } from './writes.ts'
+
+/** Subresources that are not simply a part of the object: pods/binding, namespaces/finalize, scale. */
+
+interface Binding {
+  metadata: { name?: string; annotations?: { [key: string]: string }; labels?: { [key: string]: string } }
+  target: { kind?: string; name?: string }
+}
+
+/** pkg/registry/core/pod BindingREST: the one way in which a Pod gets its node. */
+export function bindPod(server: Server, kind: Kind, namespace: string, name: string, body: unknown, options: WriteOptions): KubeObject {
+  const { value, error, unknown } = decode<Binding>(body, schemaOf('Binding'))
+  const prefix = 'Binding in version "v1" cannot be handled as a Binding: '
+  if (error) throw badRequest(prefix + error)
+  if (unknown.length > 0) throw badRequest(`${prefix}strict decoding error: ${unknown.join(', ')}`)
+  const errors = new FieldErrors()
+  if (value.target.kind && value.target.kind !== 'Node') errors.notSupported('target.kind', value.target.kind, ['Node', '<empty>'])
+  if (!value.target.name) errors.required('target.name')
+  if (!errors.empty) throw invalid({ kind: 'Binding', group: '' }, name, errors)
+  const old = server.store.get('pods', namespace, name) as Pod | undefined
+  if (!old) throw notFound(kind.resource, name)
+  const podBinding = { name: 'pods/binding', group: '' }
+  if (old.metadata.deletionTimestamp) throw conflict(podBinding, name, `pod ${name} is being deleted, cannot be assigned to a host`)
+  if (old.spec.nodeName) throw conflict(podBinding, name, `pod ${name} is already assigned to node ${quoted(old.spec.nodeName)}`)
+  if (old.spec.schedulingGates?.length) throw conflict(podBinding, name, `pod ${name} has non-empty .spec.schedulingGates`)
+  const condition = { type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: timestamp(server.clock.wall()) }
+  const conditions = [...(old.status.conditions ?? []).filter((c) => c.type !== 'PodScheduled'), condition]
+  const next: Pod = {
+    ...old,
+    metadata: { ...old.metadata },
+    spec: { ...old.spec, nodeName: value.target.name! },
+    status: { ...old.status, conditions },
+  }
+  if (value.metadata.annotations) next.metadata.annotations = { ...next.metadata.annotations, ...value.metadata.annotations }
+  return options.dryRun ? next : server.commit(kind, next)
+}
+
+function quoted(text: string): string {
+  return `"${text}"`
+}
+
+/** The namespace controller's last word: without spec.finalizers a namespace that is being deleted goes. */
+export function finalizeNamespace(server: Server, kind: Kind, old: KubeObject, submitted: KubeObject, options: WriteOptions): KubeObject {
+  const { resourceVersion } = submitted.metadata
+  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw modified(kind.resource, old.metadata.name)
+  const next = { ...old, metadata: { ...old.metadata }, spec: (submitted as Namespace).spec } as Namespace
+  if (options.dryRun) return next
+  if (!isFinished(kind, next)) return server.commit(kind, next)
+  removeObject(server, kind, next)
+  return next
+}
+
+interface Scalable extends KubeObject {
+  spec: { replicas?: number; selector?: LabelSelector }
+  status: { replicas?: number }
+}
+
+export interface Scale extends KubeObject {
+  apiVersion: 'autoscaling/v1'
+  kind: 'Scale'
+  spec: { replicas?: number }
+  status: { replicas: number; selector?: string }
+}
+
+export function scaleOf(object: KubeObject): Scale {
+  const { spec, status } = object as Scalable
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  return {
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
+    spec: spec.replicas ? { replicas: spec.replicas } : {},
+    status: { replicas: status.replicas ?? 0, selector: formatScaleSelector(spec.selector) },
+  }
+}
+
+export function updateScale(server: Server, kind: Kind, old: KubeObject, body: unknown, options: WriteOptions): KubeObject {
+  const { value, error, unknown } = decode<Scale>(body, schemaOf('Scale'))
+  const prefix = 'Scale in version "v1" cannot be handled as a Scale: '
+  if (error) throw badRequest(prefix + error)
+  if (unknown.length > 0) throw badRequest(`${prefix}strict decoding error: ${unknown.join(', ')}`)
+  const replicas = value.spec.replicas ?? 0
+  const errors = new FieldErrors()
+  if (replicas < 0) errors.invalid('spec.replicas', replicas, 'must be greater than or equal to 0')
+  if (!errors.empty) throw invalid({ kind: 'Scale', group: 'autoscaling' }, old.metadata.name, errors)
+  const { spec } = old as Scalable
+  const metadata = { ...old.metadata }
+  if (value.metadata?.resourceVersion) metadata.resourceVersion = value.metadata.resourceVersion
+  const next = { ...old, metadata, spec: { ...spec, replicas } } as KubeObject
+  const { subresource: _, ...rest } = options as WriteOptions & { subresource?: string }
+  return scaleOf(applyUpdate(server, kind, old, next, rest))
+}

@@ -1,0 +1,3 @@
+export function validateEndpoints(): void {}
+export function validateEndpointSlice(): void {}
+export function validateEndpointSliceUpdate(): void {}

@@ -1,0 +1,149 @@
+/**
+ * The name rules of Kubernetes: k8s.io/apimachinery/pkg/util/validation (v1.33). Each returns the texts of what is
+ * wrong, none when the value is right.
+ */
+export type Rule = (value: string) => string[]
+
+const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
+const LABEL_VALUE = `(${QUALIFIED})?`
+const LABEL_1123 = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
+const SUBDOMAIN_1123 = `${LABEL_1123}(\\.${LABEL_1123})*`
+const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
+const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*'
+const CONFIG_KEY = '[-._a-zA-Z0-9]+'
+const HTTP_HEADER = '[-A-Za-z0-9]+'
+const PERCENT = '[0-9]+%'
+
+const compiled = new Map<string, RegExp>()
+function matches(pattern: string, value: string): boolean {
+  let regexp = compiled.get(pattern)
+  if (!regexp) compiled.set(pattern, (regexp = new RegExp(`^(?:${pattern})$`)))
+  return regexp.test(value)
+}
+
+/** The explanation of a failed pattern. */
+export function patternError(message: string, pattern: string, ...examples: string[]): string {
+  if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`
+  return `${message} (e.g. ${examples.map((e) => `'${e}', `).join('or ')}regex used for validation is '${pattern}')`
+}
+export function maximumError(length: number): string {
+  return `must be no more than ${length} characters`
+}
+export function rangeError(low: number, high: number): string {
+  return `must be between ${low} and ${high}, inclusive`
+}
+
+function rule(pattern: string, maximum: number, message: string, ...examples: string[]): Rule {
+  const text = patternError(message, pattern, ...examples)
+  return (value) => {
+    const errors: string[] = []
+    if (value.length > maximum) errors.push(maximumError(maximum))
+    if (!matches(pattern, value)) errors.push(text)
+    return errors
+  }
+}
+
+export const dns1123Subdomain = rule(
+  SUBDOMAIN_1123,
+  253,
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+  'example.com',
+)
+export const dns1123Label = rule(
+  LABEL_1123,
+  63,
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+  'my-name',
+  '123-abc',
+)
+export const dns1035Label = rule(
+  LABEL_1035,
+  63,
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  'my-name',
+  'abc-123',
+)
+export const labelValue = rule(
+  LABEL_VALUE,
+  63,
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  'MyValue',
+  'my_value',
+  '12345',
+)
+export const cIdentifier = rule(
+  C_IDENTIFIER,
+  Infinity,
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+  'my_name',
+  'MY_NAME',
+  'MyName',
+)
+export const httpHeaderName = rule(
+  HTTP_HEADER,
+  Infinity,
+  "a valid HTTP header must consist of alphanumeric characters or '-'",
+  'X-Header-Name',
+)
+export const percent = rule(PERCENT, Infinity, "a valid percent string must be a numeric string followed by an ending '%'", '1%', '93%')
+
+const configKeyBase = rule(
+  CONFIG_KEY,
+  253,
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+  'key.name',
+  'KEY_NAME',
+  'key-name',
+)
+export function configKey(value: string): string[] {
+  const errors = configKeyBase(value)
+  if (value === '.') errors.push("must not be '.'")
+  else if (value === '..') errors.push("must not be '..'")
+  else if (value.startsWith('..')) errors.push("must not start with '..'")
+  return errors
+}
+
+const QUALIFIED_TEXT = patternError(
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  QUALIFIED,
+  'MyName',
+  'my.name',
+  '123-abc',
+)
+
+/** A label or annotation key, a condition type, a finalizer. */
+export function qualifiedName(value: string): string[] {
+  const parts = value.split('/')
+  if (parts.length > 2) return [`a qualified name ${QUALIFIED_TEXT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+  const errors: string[] = []
+  const name = parts[parts.length - 1]!
+  if (parts.length === 2) {
+    if (parts[0] === '') errors.push('prefix part must be non-empty')
+    else errors.push(...dns1123Subdomain(parts[0]!).map((e) => `prefix part ${e}`))
+  }
+  if (name === '') errors.push('name part must be non-empty')
+  else if (name.length > 63) errors.push(`name part ${maximumError(63)}`)
+  if (!matches(QUALIFIED, name)) errors.push(`name part ${QUALIFIED_TEXT}`)
+  return errors
+}
+
+/** v1.33 allows any printable ASCII but "=" (RelaxedEnvironmentVariableValidation). */
+export function envVarName(value: string): string[] {
+  if (value === '') return ['environment variable name must be non-empty']
+  return /^[ -<>-~]*$/.test(value) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+}
+
+export function portNumber(value: number): string[] {
+  return value >= 1 && value <= 65535 ? [] : [rangeError(1, 65535)]
+}
+
+/** IANA service name: k8s.io/apimachinery IsValidPortName. */
+export function portName(value: string): string[] {
+  const errors: string[] = []
+  if (value.length > 15) errors.push(maximumError(15))
+  if (!/^[-a-z0-9]+$/.test(value)) errors.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+  if (!/[a-z]/.test(value)) errors.push('must contain at least one letter (a-z)')
+  if (value.includes('--')) errors.push('must not contain consecutive hyphens')
+  if (value.startsWith('-') || value.endsWith('-')) errors.push('must not begin or end with a hyphen')
+  return errors
+}

@@ -1,0 +1,2 @@
+export function validateNode(): void {}
+export function validateNodeUpdate(): void {}

@@ -1,0 +1,248 @@
+import type { Clock } from '../clock.ts'
+import type { Random } from '../random.ts'
+import type { WriteOptions } from './client.ts'
+import { removeObject } from './deletion.ts'
+import { FieldErrors } from './field-errors.ts'
+import { timestamp } from './human-duration.ts'
+import { deepEqual, deepFreeze, isObject } from './json.ts'
+import { apiVersionOf, type Context, type Kind } from './kinds/kind.ts'
+import { decode } from './schema/decode.ts'
+import { schemaOf } from './schema/index.ts'
+import { alreadyExists, badRequest, conflict, forbidden, invalid, methodNotAllowed, modified, notFound } from './status.ts'
+import type { Allocation, ServiceAllocator } from './service-allocator.ts'
+import type { Store } from './store.ts'
+import { bindPod, finalizeNamespace, updateScale } from './subresources.ts'
+import type { DraftMeta, KubeObject, Namespace } from './types.ts'
+import { validateObjectMeta, validateObjectMetaUpdate } from './validation/object-meta.ts'
+
+/** What the parts of the API server share. */
+export interface Server {
+  readonly clock: Clock
+  readonly store: Store
+  readonly services: ServiceAllocator
+  readonly names: Random
+  readonly uids: Random
+  readonly freeze: boolean
+  kind(resource: string): Kind
+  context(dryRun: boolean): Context
+  /** Puts a new version of an object into the store. */
+  commit(kind: Kind, object: KubeObject): KubeObject
+}
+
+/** Creates and updates, as registry/generic Store and rest.BeforeCreate and BeforeUpdate order their steps. */
+export function createObject(server: Server, kind: Kind, namespace: string | undefined, body: unknown, options: WriteOptions): KubeObject {
+  const { resource } = kind
+  if (!resource.verbs.includes('create')) throw methodNotAllowed(resource, 'create')
+  const object = decodeBody(kind, body, undefined, options)
+  const metadata: DraftMeta = object.metadata
+  setNamespace(kind, metadata, namespace)
+  kind.setDefaults?.(object)
+  const context = server.context(options.dryRun ?? false)
+  checkNamespace(server, kind, object)
+  kind.admit?.(object, context)
+  delete metadata.deletionTimestamp
+  delete metadata.deletionGracePeriodSeconds
+  delete metadata.managedFields
+  delete metadata.selfLink
+  delete (metadata as Partial<DraftMeta>).resourceVersion
+  kind.prepareForCreate?.(object, context)
+  metadata.uid = server.uids.uuid()
+  metadata.creationTimestamp = timestamp(server.clock.wall())
+  if (kind.generationChanged) metadata.generation = 1
+  else delete metadata.generation
+  const generated = !metadata.name && !!metadata.generateName
+  if (generated) metadata.name = generateName(server, kind, metadata.generateName!, metadata.namespace ?? '')
+  const allocation = kind.allocate?.(object, undefined, context)
+  try {
+    const errors = new FieldErrors()
+    validateObjectMeta(metadata, resource.namespaced, kind.validName, 'metadata', errors)
+    kind.validate(object, errors)
+    if (!errors.empty) throw invalid(resource, metadata.name || (metadata.generateName ?? ''), errors)
+    if (server.store.get(resource.name, metadata.namespace ?? '', metadata.name)) throw alreadyExists(resource, metadata.name)
+  } catch (error) {
+    allocation?.revert()
+    throw error
+  }
+  return finish(server, kind, object, allocation, options)
+}
+
+export function updateObject(
+  server: Server,
+  kind: Kind,
+  namespace: string | undefined,
+  name: string,
+  body: unknown,
+  options: WriteOptions & { subresource?: string },
+): KubeObject {
+  const { resource } = kind
+  const { subresource } = options
+  const home = resource.namespaced ? (namespace ?? 'default') : ''
+  const old = server.store.get(resource.name, home, name)
+  if (subresource && !resource.subresources.includes(subresource)) throw notFound(resource, name)
+  if (subresource === 'binding') return bindPod(server, kind, home, name, body, options)
+  if (!old) {
+    if (kind.createOnUpdate && !subresource) return createObject(server, kind, namespace, body, options)
+    throw notFound(resource, name)
+  }
+  if (subresource === 'scale') return updateScale(server, kind, old, body, options)
+  const submitted = decodeBody(kind, body, old, options)
+  if (submitted.metadata.name && submitted.metadata.name !== name) {
+    throw badRequest(`the name of the object (${submitted.metadata.name}) does not match the name on the URL (${name})`)
+  }
+  submitted.metadata.name = name
+  setNamespace(kind, submitted.metadata, namespace)
+  if (subresource === 'finalize') return finalizeNamespace(server, kind, old, submitted, options)
+  return applyUpdate(server, kind, old, submitted, options)
+}
+
+/** From a decoded object on: also the end of every patch. */
+export function applyUpdate(server: Server, kind: Kind, old: KubeObject, object: KubeObject, options: WriteOptions & { subresource?: string }): KubeObject {
+  const { resource } = kind
+  const name = old.metadata.name
+  checkVersion(kind, old, object)
+  const status = options.subresource === 'status'
+  const next = status ? statusUpdate(kind, old, object) : object
+  if (!status) {
+    kind.setDefaults?.(next)
+    keepServerFields(next, old)
+    kind.prepareForUpdate?.(next, old, server.context(options.dryRun ?? false))
+    if (kind.generationChanged) {
+      const generation = old.metadata.generation ?? 1
+      ;(next.metadata as DraftMeta).generation = kind.generationChanged(next, old) ? generation + 1 : generation
+    }
+  }
+  const allocation = status ? undefined : kind.allocate?.(next, old, server.context(options.dryRun ?? false))
+  try {
+    const errors = new FieldErrors()
+    validateObjectMetaUpdate(next.metadata, old.metadata, 'metadata', errors)
+    if (status) kind.validateStatusUpdate?.(next, old, errors)
+    else if (kind.validateUpdate) kind.validateUpdate(next, old, errors)
+    else kind.validate(next, errors)
+    if (!errors.empty) throw invalid(resource, name, errors)
+  } catch (error) {
+    allocation?.revert()
+    throw error
+  }
+  // An update that changes nothing is not written: no new version, no event.
+  if (deepEqual({ ...next, metadata: { ...next.metadata, resourceVersion: '' } }, { ...old, metadata: { ...old.metadata, resourceVersion: '' } })) {
+    allocation?.revert()
+    return old
+  }
+  if (isFinished(kind, next)) {
+    if (!options.dryRun) removeObject(server, kind, next)
+    return next
+  }
+  return finish(server, kind, next, allocation, options)
+}
+
+function finish(server: Server, kind: Kind, object: KubeObject, allocation: Allocation | undefined, options: WriteOptions): KubeObject {
+  if (options.dryRun) {
+    allocation?.revert()
+    return object
+  }
+  allocation?.commit()
+  return server.commit(kind, object)
+}
+
+/** Something that was being deleted, and that nothing waits for any more. */
+export function isFinished(kind: Kind, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata
+  if (!deletionTimestamp || (finalizers?.length ?? 0) > 0 || (deletionGracePeriodSeconds ?? 0) > 0) return false
+  return kind.waitsForFinalize?.(object) !== true
+}
+
+/** A decoded copy that strategies may change; subtrees that are the stored object's own are shared with it. */
+export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefined, options: WriteOptions): KubeObject {
+  const { resource } = kind
+  const apiVersion = apiVersionOf(resource)
+  const given = isObject(body) ? body : {}
+  if (given['kind'] !== undefined && given['kind'] !== '' && (given['kind'] !== resource.kind || (given['apiVersion'] ?? apiVersion) !== apiVersion)) {
+    throw badRequest(wrongKind(resource, given))
+  }
+  const { value, error, unknown } = decode<KubeObject>(body, schemaOf(kind.type), old)
+  const prefix = `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: `
+  if (error) throw badRequest(prefix + error)
+  const validation = options.fieldValidation ?? 'Strict'
+  if (unknown.length > 0) {
+    if (validation === 'Strict') throw badRequest(`${prefix}strict decoding error: ${unknown.join(', ')}`)
+    if (validation === 'Warn') for (const text of unknown) options.onWarning?.(text)
+  }
+  value.apiVersion = apiVersion
+  value.kind = resource.kind
+  value.metadata = { ...value.metadata }
+  return value
+}
+
+function wrongKind(resource: Kind['resource'], given: { [key: string]: unknown }): string {
+  const expected = apiVersionOf(resource)
+  const apiVersion = String(given['apiVersion'] ?? expected)
+  if (given['kind'] === resource.kind) return `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`
+  return `${String(given['kind'])} in version "${apiVersion.split('/').pop()}" cannot be handled as a ${resource.kind}: converting (${String(given['kind'])}) to (${resource.kind}): unknown conversion`
+}
+
+function setNamespace(kind: Kind, metadata: KubeObject['metadata'], namespace: string | undefined): void {
+  if (!kind.resource.namespaced) return
+  const wanted = namespace ?? metadata.namespace ?? 'default'
+  if (metadata.namespace && metadata.namespace !== wanted) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
+  metadata.namespace = wanted
+}
+
+/** Admission plugin NamespaceLifecycle. */
+function checkNamespace(server: Server, kind: Kind, object: KubeObject): void {
+  if (!kind.resource.namespaced) return
+  const namespace = object.metadata.namespace!
+  const found = server.store.get('namespaces', '', namespace) as Namespace | undefined
+  if (!found) throw notFound({ name: 'namespaces', group: '' }, namespace)
+  if (!found.metadata.deletionTimestamp) return
+  const causes = [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }]
+  throw forbidden(kind.resource, object.metadata.name ?? '', `unable to create new content in namespace ${namespace} because it is being terminated`, causes)
+}
+
+/** v1.33 tries eight names before it gives up (RetryGenerateName). */
+function generateName(server: Server, kind: Kind, base: string, namespace: string): string {
+  let name = ''
+  for (let attempt = 0; attempt < 8; attempt++) {
+    name = base.slice(0, 58) + server.names.suffix(5)
+    if (!server.store.get(kind.resource.name, namespace, name)) break
+  }
+  return name
+}
+
+function checkVersion(kind: Kind, old: KubeObject, object: KubeObject): void {
+  const { resourceVersion, uid } = object.metadata
+  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw modified(kind.resource, old.metadata.name)
+  if (uid && uid !== old.metadata.uid) {
+    throw conflict(kind.resource, old.metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`)
+  }
+}
+
+/** What only the server sets stays as it was, whatever was sent. */
+function keepServerFields(object: KubeObject, old: KubeObject): void {
+  const metadata: DraftMeta = object.metadata
+  metadata.uid = old.metadata.uid
+  metadata.resourceVersion = old.metadata.resourceVersion
+  metadata.creationTimestamp = old.metadata.creationTimestamp
+  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName', 'generation'] as const) {
+    if (old.metadata[field] === undefined) delete metadata[field]
+    else Object.assign(metadata, { [field]: old.metadata[field] })
+  }
+  delete metadata.managedFields
+  delete metadata.selfLink
+  const status = (old as { status?: unknown }).status
+  if (status !== undefined) (object as { status?: unknown }).status = status
+}
+
+function statusUpdate(kind: Kind, old: KubeObject, submitted: KubeObject): KubeObject {
+  const next = { ...old, metadata: { ...old.metadata }, status: (submitted as { status?: unknown }).status } as KubeObject
+  kind.prepareForStatusUpdate?.(next, old, submitted)
+  return next
+}
+
+/** Stores a new version; see Server.commit. */
+export function commit(server: Server, kind: Kind, object: KubeObject): KubeObject {
+  server.store.put(kind.resource.name, object)
+  if (server.freeze) deepFreeze(object)
+  return object
+}
