@@ -49,7 +49,7 @@ export class GarbageCollector implements Controller {
     // An owner that waits for its dependents looks again.
     for (const owner of object.metadata.ownerReferences ?? []) {
       const resource = this.#resourceFor(owner)
-      const present = resource && (this.#informers.get(resource)!.get(object.metadata.namespace, owner.name) ?? this.#informers.get(resource)!.get(undefined, owner.name))
+      const present = resource === undefined ? undefined : (this.#informers.get(resource)!.get(object.metadata.namespace, owner.name) ?? this.#informers.get(resource)!.get(undefined, owner.name))
       if (present?.metadata.deletionTimestamp) this.#queue.add(`${resource} ${keyOf(present)}`)
     }
   }
