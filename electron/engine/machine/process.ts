@@ -40,7 +40,7 @@ export interface ProcessSetup {
 export class SimulatedProcess implements Process {
   readonly pid: number
   readonly machine: SimulatedMachine
-  readonly argv: readonly string[]
+  argv: readonly string[]
   readonly env: Map<string, string>
   readonly files = new Map<number, OpenFile>()
   readonly user: { uid: number; gid: number; name: string }
@@ -192,6 +192,18 @@ export class SimulatedProcess implements Process {
   spawn(options: SpawnOptions): Process {
     const { program, argv } = loadExecutable(this.machine, this, options)
     return this.machine.create({ parent: this, program, argv, options })
+  }
+
+  *exec(options: Pick<SpawnOptions, 'argv' | 'executable' | 'env'>): Task<number> {
+    const { program, argv } = loadExecutable(this.machine, this, { ...options, files: this.files })
+    this.argv = argv
+    const env = options.env && [...options.env]
+    if (env) {
+      this.env.clear()
+      for (const [name, value] of env) this.env.set(name, value)
+    }
+    for (const [signal, handler] of this.#handlers) if (handler !== 'ignore') this.#handlers.delete(signal)
+    return yield* program(this)
   }
 
   *wait(child: Process): Task<ExitStatus> {

@@ -16,6 +16,7 @@ class PseudoTerminal implements Terminal {
   rows: number
   echo = true
   signals = true
+  postprocess = true
   foreground: ProcessGroup | undefined
   session: Process | undefined
   #canonical = true
@@ -116,7 +117,7 @@ class PseudoTerminal implements Terminal {
 
   #output(bytes: Uint8Array): void {
     let newlines = 0
-    for (const b of bytes) if (b === 10) newlines++
+    if (this.postprocess) for (const b of bytes) if (b === 10) newlines++
     let out = bytes
     if (newlines > 0) {
       out = new Uint8Array(bytes.length + newlines)

@@ -78,6 +78,8 @@ export interface Terminal {
   echo: boolean
   /** Whether ^C, ^Z and ^\ make signals. */
   signals: boolean
+  /** OPOST and ONLCR: \n becomes \r\n on its way to the screen. Off while a remote terminal does it (kubectl exec -t). */
+  postprocess?: boolean
   foreground: ProcessGroup | undefined
   /** The session's leader (the login shell): it gets SIGHUP when the keyboard side goes away. */
   session: Process | undefined
@@ -160,6 +162,8 @@ export interface Process {
   spawnThread<T>(task: Task<T>): Thread<T>
   /** Starts a child. Throws SystemError ENOENT or EACCES when there is nothing to run. */
   spawn(options: SpawnOptions): Process
+  /** Becomes another program, as execve(2): `return yield* process.exec(…)`. Throws as spawn does. */
+  exec(options: Pick<SpawnOptions, 'argv' | 'executable' | 'env'>): Task<number>
   /** Waits for a child (or any process) to end. */
   wait(child: Process): Task<ExitStatus>
   /** A suspension that wakes when the process ends or stops. */

@@ -1,0 +1,185 @@
+import type { Task } from '../../engine/machine/task.ts'
+import { permits } from '../../engine/machine/open.ts'
+import type { FileStat } from '../../engine/machine/types.ts'
+import type { Condition } from './ast.ts'
+import { ExpansionError } from './errors.ts'
+import { matchesPattern } from './pattern.ts'
+import type { Shell } from './shell.ts'
+
+/** [[ … ]]: words are not split, == and != take patterns, =~ regular expressions. */
+export function* evaluateCondition(shell: Shell, condition: Condition): Task<boolean> {
+  switch (condition.kind) {
+    case 'not':
+      return !(yield* evaluateCondition(shell, condition.operand))
+    case 'and':
+      return (yield* evaluateCondition(shell, condition.left)) && (yield* evaluateCondition(shell, condition.right))
+    case 'or':
+      return (yield* evaluateCondition(shell, condition.left)) || (yield* evaluateCondition(shell, condition.right))
+    case 'unary':
+      return unaryTest(shell, condition.operator, yield* shell.expander.string(condition.operand))
+    case 'binary': {
+      const { operator } = condition
+      const left = yield* shell.expander.string(condition.left)
+      if (operator === '=~') return regularMatch(shell, left, yield* shell.expander.regularExpression(condition.right))
+      if (operator === '=' || operator === '==' || operator === '!=') {
+        const pattern = yield* shell.expander.pattern(condition.right)
+        return matchesPattern(pattern, left, { extended: true, ignoreCase: shell.shopt.has('nocasematch') }) === (operator !== '!=')
+      }
+      const right = yield* shell.expander.string(condition.right)
+      if (/^-(eq|ne|lt|le|gt|ge)$/.test(operator)) return compare(operator, shell.expander.evaluate(left, '[[: '), shell.expander.evaluate(right, '[[: '))
+      return binaryTest(shell, operator, left, right)
+    }
+  }
+}
+
+function regularMatch(shell: Shell, text: string, source: string): boolean {
+  let match: RegExpExecArray | null
+  try {
+    match = new RegExp(translateRegExp(source), shell.shopt.has('nocasematch') ? 'iu' : 'u').exec(text)
+  } catch {
+    throw new ExpansionError('[[: invalid regular expression')
+  }
+  const groups = match ? [...match].map((g) => g ?? '') : []
+  shell.variables.replace('BASH_REMATCH', { array: new Map(groups.map((g, i) => [i, g])) })
+  return match !== null
+}
+
+const CLASSES: Readonly<Record<string, string>> = {
+  alpha: 'a-zA-Z', digit: '0-9', alnum: 'a-zA-Z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', blank: ' \\t', punct: '!-\\/:-@\\[-`{-~',
+  xdigit: '0-9A-Fa-f', cntrl: '\\x00-\\x1f\\x7f', print: '\\x20-\\x7e', graph: '\\x21-\\x7e', word: 'A-Za-z0-9_',
+}
+
+/** A POSIX extended regular expression (regex(7)) in JavaScript's words. */
+export function translateRegExp(source: string): string {
+  let out = ''
+  for (let i = 0; i < source.length; i++) {
+    const c = source[i]!
+    if (c === '[') {
+      let k = i + 1
+      let set = '['
+      if (source[k] === '^') {
+        set += '^'
+        k++
+      }
+      for (let first = true; ; first = false, k++) {
+        const d = source[k]
+        if (d === undefined) throw new SyntaxError('unterminated bracket')
+        if (d === ']' && !first) break
+        const named = d === '[' ? /^\[:(\w+):\]/.exec(source.slice(k)) : null
+        if (named) {
+          set += CLASSES[named[1]!] ?? ''
+          k += named[0].length - 1
+        } else set += '\\[]^'.includes(d) ? '\\' + d : d === '-' && (first || source[k + 1] === ']') ? '\\-' : d
+      }
+      out += set + ']'
+      i = k
+    } else if (c === '\\') {
+      const next = source[++i] ?? '\\'
+      if (next === '<') out += '\\b(?=\\w)'
+      else if (next === '>') out += '\\b(?<=\\w)'
+      else out += /[wWsSbB]/.test(next) ? '\\' + next : next.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
+    } else if (c === '{' && !/^\{\d+(,\d*)?\}/.test(source.slice(i))) out += '\\{'
+    else if (c === '}' && !/\{\d+(,\d*)?$/.test(out)) out += '\\}'
+    else if (c === ']') out += '\\]'
+    else if (c === '*' && (out === '' || /[(|^]$/.test(out))) out += '\\*'
+    else out += c
+  }
+  return out
+}
+
+export function compare(operator: string, a: bigint, b: bigint): boolean {
+  switch (operator) {
+    case '-eq':
+      return a === b
+    case '-ne':
+      return a !== b
+    case '-lt':
+      return a < b
+    case '-le':
+      return a <= b
+    case '-gt':
+      return a > b
+    default:
+      return a >= b
+  }
+}
+
+export function binaryTest(shell: Shell, operator: string, left: string, right: string): boolean {
+  switch (operator) {
+    case '<':
+      return left < right
+    case '>':
+      return left > right
+    default: {
+      const [a, b] = [statOf(shell, left), statOf(shell, right)]
+      if (operator === '-ef') return a !== undefined && b !== undefined && a.inode === b.inode
+      if (operator === '-nt') return a !== undefined && (b === undefined || a.mtime > b.mtime)
+      return b !== undefined && (a === undefined || a.mtime < b.mtime)
+    }
+  }
+}
+
+export function unaryTest(shell: Shell, operator: string, operand: string): boolean {
+  switch (operator) {
+    case '-n':
+      return operand !== ''
+    case '-z':
+      return operand === ''
+    case '-v': {
+      const element = /^(\w+)\[(.*)\]$/.exec(operand)
+      return element ? shell.expander.element(element[1]!, element[2]!) !== undefined : shell.parameter(operand) !== undefined
+    }
+    case '-o':
+      return shell.options.has(operand)
+    case '-t':
+      return shell.process.terminalOf(Number(operand)) !== undefined
+    case '-h':
+    case '-L':
+      return statOf(shell, operand, false)?.type === 'symlink'
+  }
+  const stat = statOf(shell, operand)
+  if (!stat) return false
+  switch (operator) {
+    case '-f':
+      return stat.type === 'file'
+    case '-d':
+      return stat.type === 'directory'
+    case '-c':
+      return stat.type === 'device'
+    case '-s':
+      return stat.size > 0
+    case '-r':
+      return permits(shell.process.user, stat, 'read')
+    case '-w':
+      return permits(shell.process.user, stat, 'write')
+    case '-x':
+      return permits(shell.process.user, stat, 'execute')
+    case '-e':
+    case '-a':
+      return true
+    case '-u':
+      return (stat.mode & 0o4000) !== 0
+    case '-g':
+      return (stat.mode & 0o2000) !== 0
+    case '-k':
+      return (stat.mode & 0o1000) !== 0
+    case '-O':
+      return stat.uid === shell.process.user.uid
+    case '-G':
+      return stat.gid === shell.process.user.gid
+    case '-N':
+      return true
+    default:
+      return false
+  }
+}
+
+function statOf(shell: Shell, path: string, follow = true): FileStat | undefined {
+  if (path === '') return undefined
+  try {
+    const absolute = shell.process.resolve(path)
+    return follow ? shell.process.fs.stat(absolute) : shell.process.fs.lstat(absolute)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,409 @@
+import { createPipe } from '../../engine/machine/pipe.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import type { OpenFile, Process, ProcessGroup, SignalName } from '../../engine/machine/types.ts'
+import { ParseError, type Command, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
+import { evaluateCondition } from './condition.ts'
+import { Break, ExpansionError, RedirectError } from './errors.ts'
+import { Parser } from './parser.ts'
+import { matchesPattern } from './pattern.ts'
+import { prefixOf } from './messages.ts'
+import { Redirections } from './redirects.ts'
+import type { Shell } from './shell.ts'
+import { SimpleCommands } from './simple.ts'
+
+/** Functions that call themselves deeper than this are stopped (bash would run out of stack far later). */
+export const MAX_NESTING = 500
+
+/** Runs what the parser made. `last`: nothing follows in this process, so a program may take its place. */
+export class Executor {
+  readonly #shell: Shell
+  readonly #simple: SimpleCommands
+  #depth = 0
+
+  constructor(shell: Shell) {
+    this.#shell = shell
+    this.#simple = new SimpleCommands(shell)
+  }
+
+  /** A whole script, command line after command line, as bash reads it. */
+  external(args: readonly string[], last: boolean): Task<number> {
+    return this.#simple.external(args, new Map(), last, args.join(' '))
+  }
+
+  assignArray(name: string, items: readonly { index?: string; value: string }[], append: boolean): void {
+    this.#simple.assignArray(name, items, append)
+  }
+
+  *source(text: string, options: { firstLine?: number; tail?: boolean } = {}): Task<number> {
+    const shell = this.#shell
+    const warnings: [string, number][] = []
+    const parser = new Parser(text, {
+      firstLine: options.firstLine,
+      aliases: shell.shopt.has('expand_aliases') || shell.flavour !== 'bash' ? shell.aliases : undefined,
+      onWarning: (message, line) => warnings.push([message, line]),
+    })
+    for (;;) {
+      let list: List | undefined
+      try {
+        parser.setExtendedGlobs(shell.shopt.has('extglob'))
+        list = parser.next()
+      } catch (error) {
+        if (!(error instanceof ParseError)) throw error
+        yield* this.syntaxError(error)
+        return (shell.status = 2)
+      }
+      for (const [message, line] of warnings.splice(0)) yield* shell.error(message, line)
+      if (!list) return shell.status
+      if (shell.options.has('verbose')) yield* shell.process.printError(list.items.map((i) => i.source).join('; ') + '\n')
+      yield* this.commandLine(list, options.tail === true && /^\s*$/.test(text.slice(parser.consumed)))
+    }
+  }
+
+  *syntaxError(error: ParseError): Task<void> {
+    const shell = this.#shell
+    if (shell.flavour !== 'bash') {
+      const message = error.message.replace(/^syntax error near unexpected token `(.*)'$/s, (_, token: string) => `${shell.flavour === 'dash' ? 'Syntax error: ' : 'syntax error: unexpected '}"${token}"${shell.flavour === 'dash' ? ' unexpected' : ''}`)
+      return yield* shell.error(message, error.line)
+    }
+    const inString = shell.commandString && shell.sourceDepth === 0 && !shell.plainMessages
+    const prefix = inString ? `${shell.name}: -c: line ${error.line}: ` : prefixOf(shell, error.line)
+    yield* shell.process.printError(`${prefix}${error.message}\n`)
+    const { lineText } = error as ParseError & { lineText?: string }
+    if (error.showLine && lineText !== undefined && !shell.plainMessages) yield* shell.process.printError(`${prefix}\`${lineText}'\n`)
+  }
+
+  /** One complete command line; an expansion that fails gives up the rest of it. */
+  *commandLine(list: List, last = false): Task<number> {
+    const shell = this.#shell
+    try {
+      return yield* this.list(list, last)
+    } catch (error) {
+      if (!(error instanceof ExpansionError) || (error.fatal && !shell.interactive)) throw error
+      yield* shell.error(error.message)
+      return (shell.status = 1)
+    }
+  }
+
+  *list(list: List, last = false): Task<number> {
+    const shell = this.#shell
+    for (const [i, item] of list.items.entries()) {
+      if (item.background) this.#background(item.command, item.source)
+      else yield* this.run(item.command, last && i === list.items.length - 1)
+      if (item.background && shell.interactive && shell.jobControl) {
+        const job = shell.jobs.all[shell.jobs.all.length - 1]!
+        yield* shell.process.printError(`[${job.id}] ${job.last.pid}\n`)
+      }
+    }
+    return shell.status
+  }
+
+  *run(command: Command, last = false): Task<number> {
+    const shell = this.#shell
+    yield* shell.tick()
+    switch (command.kind) {
+      case 'simple':
+        shell.line = command.line
+        return yield* this.#checked(this.#simple.run(command, last && shell.traps.size === 0))
+      case 'pipeline':
+        if (!command.negated) return yield* this.#checked(this.#pipeline(command))
+        // The failure of `! command` itself is never fatal.
+        return (shell.status = yield* this.#pipeline(command))
+      case 'and-or':
+        return yield* this.#andOr(command, last)
+      case 'list':
+        return yield* this.list(command, last)
+      case 'function':
+        shell.functions.set(command.name, command)
+        return (shell.status = 0)
+      case 'subshell':
+        return yield* this.#checked(this.#subshell(command, last))
+      case 'conditional':
+      case 'arithmetic':
+        shell.line = command.line
+        return yield* this.#checked(this.#redirected(command.redirects, () => this.#compound(command, last)))
+      default:
+        if (command.redirects.length === 0) return yield* this.#compound(command, last)
+        return yield* this.#redirected(command.redirects, () => this.#compound(command, false))
+    }
+  }
+
+  /** The exit code counts: $?, `set -e`, the ERR trap. */
+  *#checked(task: Task<number>): Task<number> {
+    const shell = this.#shell
+    const substitutions = shell.substitutionCount
+    try {
+      shell.status = yield* task
+    } finally {
+      if (shell.substitutionCount > substitutions) shell.closeSubstitutions(substitutions)
+    }
+    if (shell.status !== 0 && shell.tested === 0) yield* this.#simple.failed()
+    return shell.status
+  }
+
+  *#redirected(redirects: readonly Redirect[], task: () => Task<number>): Task<number> {
+    if (redirects.length === 0) return yield* task()
+    const shell = this.#shell
+    const redirections = new Redirections(shell)
+    try {
+      yield* redirections.apply(redirects)
+      return yield* task()
+    } catch (error) {
+      if (!(error instanceof RedirectError)) throw error
+      yield* shell.error(error.message)
+      return (shell.status = 1)
+    } finally {
+      redirections.undo()
+    }
+  }
+
+  /** Runs something whose failure is looked at: `set -e` does not apply. */
+  *tested(task: Task<number>): Task<number> {
+    const shell = this.#shell
+    shell.tested++
+    try {
+      return yield* task
+    } finally {
+      shell.tested--
+    }
+  }
+
+  *#andOr(command: Extract<Command, { kind: 'and-or' }>, last: boolean): Task<number> {
+    const shell = this.#shell
+    const all = [{ operator: '&&', command: command.first }, ...command.rest]
+    for (const [i, { operator, command: next }] of all.entries()) {
+      if (i > 0 && (operator === '&&') !== (shell.status === 0)) continue
+      if (i < all.length - 1) yield* this.tested(this.run(next))
+      else yield* this.run(next, last)
+    }
+    return shell.status
+  }
+
+  // ---- processes ---------------------------------------------------------------------------------------------------
+
+  *#pipeline(pipeline: Pipeline): Task<number> {
+    const shell = this.#shell
+    const started = shell.process.clock.now
+    let code: number
+    if (pipeline.commands.length <= 1) {
+      const command = pipeline.commands[0]
+      code = command ? yield* pipeline.negated ? this.tested(this.run(command)) : this.run(command) : 0
+    } else {
+      const processes = this.#startPipeline(pipeline, shell.jobControl ? 'new' : undefined)
+      code = yield* shell.jobs.foreground(processes, pipeline.source)
+      if (shell.options.has('pipefail')) code = [...shell.pipeStatus].reverse().find((c) => c !== 0) ?? 0
+    }
+    if (pipeline.timed) yield* shell.process.printError(times(shell.process.clock.now - started))
+    if (pipeline.negated) code = code === 0 ? 1 : 0
+    return code
+  }
+
+  #startPipeline(pipeline: Pipeline, group: 'new' | undefined, ignoreInterrupts = false): Process[] {
+    const shell = this.#shell
+    const { clock, files } = shell.process
+    const processes: Process[] = []
+    let joined: 'new' | ProcessGroup | undefined = group
+    let input: OpenFile | undefined
+    pipeline.commands.forEach((command, i) => {
+      const own = new Map(files)
+      if (input) own.set(0, input)
+      let output: OpenFile | undefined
+      let next: OpenFile | undefined
+      if (i < pipeline.commands.length - 1) {
+        const pipe = createPipe(clock)
+        output = pipe.writer
+        next = pipe.reader
+        own.set(1, output)
+        if (pipeline.errorsToo[i]) own.set(2, output)
+      }
+      const child = shell.fork((copy) => copy.executor.run(command, true), { files: own, group: joined, ignoreInterrupts })
+      if (joined === 'new') joined = child.group
+      processes.push(child)
+      output?.release()
+      input?.release()
+      input = next
+    })
+    return processes
+  }
+
+  #background(command: Command, source: string): void {
+    const shell = this.#shell
+    const quiet = !shell.jobControl
+    const files = new Map(shell.process.files)
+    const nothing = quiet ? shell.process.open('/dev/null', 'read') : undefined
+    if (nothing) files.set(0, nothing)
+    const pipeline = command.kind === 'pipeline' && command.commands.length > 1 && !command.negated ? command : undefined
+    const group = shell.jobControl ? 'new' : undefined
+    const processes = pipeline
+      ? this.#startPipeline(pipeline, group, quiet)
+      : [shell.fork((copy) => copy.executor.run(command, true), { files, group, ignoreInterrupts: quiet })]
+    nothing?.release()
+    const job = shell.jobs.add(processes, source, true)
+    shell.lastBackground = job.last.pid
+    shell.status = 0
+  }
+
+  *#subshell(command: Extract<Command, { kind: 'subshell' }>, last: boolean): Task<number> {
+    const shell = this.#shell
+    if (last && command.redirects.length === 0 && shell.subshellDepth > 0 && shell.traps.size === 0) return yield* this.list(command.body, true)
+    return yield* this.#redirected(command.redirects, function* () {
+      const child = shell.fork((copy) => copy.executor.list(command.body, true), { group: shell.jobControl ? 'new' : undefined })
+      return yield* shell.jobs.foreground([child], command.source)
+    })
+  }
+
+  // ---- compound commands -------------------------------------------------------------------------------------------
+
+  *#compound(command: Command, last: boolean): Task<number> {
+    const shell = this.#shell
+    switch (command.kind) {
+      case 'group':
+        return yield* this.list(command.body, last)
+      case 'if':
+        for (const branch of command.branches) {
+          if ((yield* this.tested(this.list(branch.condition))) === 0) return yield* this.list(branch.body, last)
+        }
+        return command.otherwise ? yield* this.list(command.otherwise, last) : (shell.status = 0)
+      case 'while':
+        return yield* this.#loop(() => this.#condition(command.condition, command.until), command.body)
+      case 'for': {
+        const words = command.words ? yield* shell.expander.words(command.words) : [...shell.positional]
+        if (!/^[A-Za-z_]\w*$/.test(command.name)) {
+          yield* shell.error(`\`${command.name}': not a valid identifier`)
+          return (shell.status = 1)
+        }
+        let i = 0
+        return yield* this.#loop(function* () {
+          if (i >= words.length) return false
+          shell.assign(command.name, words[i++]!)
+          return true
+        }, command.body)
+      }
+      case 'arithmetic-for': {
+        const value = (word: Word): Task<bigint> => shell.expander.arithmetic(word, '((: ')
+        yield* value(command.init)
+        return yield* this.#loop(function* () {
+          return command.test.parts.length === 0 || (yield* value(command.test)) !== 0n
+        }, command.body, () => value(command.step))
+      }
+      case 'case':
+        return yield* this.#case(command, last)
+      case 'arithmetic':
+        return (shell.status = (yield* this.#quietly(shell.expander.arithmetic(command.expression, '((: '))) ? 0 : 1)
+      case 'conditional':
+        return (shell.status = yield* this.#condition2(command))
+      default:
+        return yield* this.run(command, last)
+    }
+  }
+
+  /** ((…)) and [[…]] that fail to evaluate are false, with a message; the line goes on. */
+  *#quietly(task: Task<bigint>): Task<bigint> {
+    try {
+      return yield* task
+    } catch (error) {
+      if (!(error instanceof ExpansionError) || error.fatal) throw error
+      yield* this.#shell.error(error.message)
+      return 0n
+    }
+  }
+
+  *#condition2(command: Extract<Command, { kind: 'conditional' }>): Task<number> {
+    try {
+      return (yield* evaluateCondition(this.#shell, command.expression)) ? 0 : 1
+    } catch (error) {
+      if (!(error instanceof ExpansionError) || error.fatal) throw error
+      yield* this.#shell.error(error.message)
+      return /regular/.test(error.message) ? 2 : 1
+    }
+  }
+
+  *#condition(list: List, until: boolean): Task<boolean> {
+    return ((yield* this.tested(this.list(list))) === 0) !== until
+  }
+
+  *#loop(condition: () => Task<boolean>, body: List, step?: () => Task<unknown>): Task<number> {
+    const shell = this.#shell
+    let status = 0
+    shell.loopDepth++
+    try {
+      for (;;) {
+        yield* shell.tick()
+        try {
+          if (!(yield* condition())) break
+          status = yield* this.list(body)
+        } catch (error) {
+          if (!(error instanceof Break)) throw error
+          status = 0
+          if (error.levels > 1 && shell.loopDepth > 1) {
+            error.levels--
+            throw error
+          }
+          if (!error.continues) break
+        }
+        if (step) yield* step()
+      }
+    } finally {
+      shell.loopDepth--
+    }
+    return (shell.status = status)
+  }
+
+  *#case(command: Extract<Command, { kind: 'case' }>, last: boolean): Task<number> {
+    const shell = this.#shell
+    const subject = yield* shell.expander.string(command.word)
+    const options = { extended: shell.shopt.has('extglob'), ignoreCase: shell.shopt.has('nocasematch') }
+    let through = false
+    shell.status = 0
+    for (const item of command.items) {
+      if (!through) {
+        let matches = false
+        for (const pattern of item.patterns) {
+          if (matchesPattern(yield* shell.expander.pattern(pattern), subject, options)) {
+            matches = true
+            break
+          }
+        }
+        if (!matches) continue
+      }
+      shell.status = 0
+      yield* this.list(item.body, last && item.end === ';;')
+      if (item.end === ';;') break
+      through = item.end === ';&'
+    }
+    return shell.status
+  }
+
+  // ---- functions and traps -----------------------------------------------------------------------------------------
+
+  /** Guards against endless recursion of functions and `source`. */
+  *nested<T>(task: () => Task<T>): Task<T> {
+    if (this.#depth >= MAX_NESTING) throw new ExpansionError(`${this.#shell.functionNames.at(-1) ?? 'eval'}: maximum function nesting level exceeded (${MAX_NESTING})`, true)
+    this.#depth++
+    try {
+      return yield* task()
+    } finally {
+      this.#depth--
+    }
+  }
+
+  *runTrap(name: SignalName | 'ERR' | 'DEBUG' | 'RETURN'): Task<void> {
+    const shell = this.#shell
+    const action = shell.traps.get(name)
+    if (!action) return
+    const { status, tested } = shell
+    shell.tested++
+    try {
+      yield* this.source(action, { firstLine: shell.line })
+    } finally {
+      shell.tested = tested
+    }
+    shell.status = status
+  }
+}
+
+/** `time`: simulated programs use no processor time. */
+function times(ms: number): string {
+  const minutes = Math.floor(ms / 60_000)
+  const real = `${minutes}m${((ms % 60_000) / 1000).toFixed(3)}s`
+  return `\nreal\t${real}\nuser\t0m0.000s\nsys\t0m0.000s\n`
+}

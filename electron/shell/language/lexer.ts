@@ -1,0 +1,476 @@
+import { ParseError, type List, type ParameterPart, type Part, type Redirect, type Word } from './ast.ts'
+import { ansiQuoted } from './escapes.ts'
+
+export type Token =
+  | { kind: 'word'; word: Word; start: number; end: number }
+  | { kind: 'operator'; text: string; start: number; end: number }
+  | { kind: 'io-number'; fd: number; start: number; end: number }
+  | { kind: 'newline'; start: number; end: number }
+  | { kind: 'end'; start: number; end: number }
+
+const OPERATORS = ['&>>', '<<<', '<<-', ';;&', '&&', '||', ';;', ';&', '|&', '>>', '<<', '>&', '<&', '>|', '<>', '&>', '|', '&', ';', '<', '>', '(', ')']
+const META = new Set([' ', '\t', '\n', '|', '&', ';', '<', '>', '(', ')'])
+const NAME = /[A-Za-z_][A-Za-z0-9_]*/y
+const SPECIAL = new Set(['@', '*', '#', '?', '-', '$', '!'])
+
+/** Characters to tokens and words. The parser above it fills in commands inside $(…). */
+export abstract class Lexer {
+  protected source: string
+  protected position = 0
+  protected pendingDocuments: Redirect[] = []
+  protected extendedGlobs: boolean
+  readonly #firstLine: number
+  #countedTo = 0
+  #lines = 0
+
+  constructor(source: string, options: { firstLine?: number; extendedGlobs?: boolean } = {}) {
+    this.source = source
+    this.#firstLine = options.firstLine ?? 1
+    this.extendedGlobs = options.extendedGlobs ?? false
+  }
+
+  /** Parses the commands of a substitution up to its closing parenthesis, which it leaves. */
+  protected abstract nested(): List
+  protected abstract script(source: string, line: number): List
+
+  protected get line(): number {
+    return this.lineAt(this.position)
+  }
+
+  protected lineAt(position: number): number {
+    if (position < this.#countedTo) {
+      this.#countedTo = 0
+      this.#lines = 0
+    }
+    for (; this.#countedTo < position; this.#countedTo++) if (this.source[this.#countedTo] === '\n') this.#lines++
+    return this.#firstLine + this.#lines
+  }
+
+  /** The line on which `position` is, as text. */
+  protected textOfLine(position: number): string {
+    const start = this.source.lastIndexOf('\n', position - 1) + 1
+    const end = this.source.indexOf('\n', position)
+    return this.source.slice(start, end < 0 ? undefined : end)
+  }
+
+  protected unclosed(mark: string, at: number): ParseError {
+    return new ParseError(`unexpected EOF while looking for matching \`${mark}'`, this.lineAt(at), { incomplete: true })
+  }
+
+  #skipBlanks(): void {
+    const s = this.source
+    for (;;) {
+      const c = s[this.position]
+      if (c === ' ' || c === '\t') this.position++
+      else if (c === '\\' && s[this.position + 1] === '\n') this.position += 2
+      else if (c === '#') while (this.position < s.length && s[this.position] !== '\n') this.position++
+      else return
+    }
+  }
+
+  protected scan(): Token {
+    this.#skipBlanks()
+    const s = this.source
+    const start = this.position
+    if (start >= s.length) {
+      if (this.pendingDocuments.length > 0) this.#readDocuments()
+      return { kind: 'end', start, end: start }
+    }
+    if (s[start] === '\n') {
+      this.position++
+      const token: Token = { kind: 'newline', start, end: this.position }
+      if (this.pendingDocuments.length > 0) this.#readDocuments()
+      return token
+    }
+    if ((s[start] === '<' || s[start] === '>') && s[start + 1] === '(') return this.#wordToken(start)
+    const number = /\d+(?=[<>])/y
+    number.lastIndex = start
+    const digits = number.exec(s)
+    if (digits) {
+      this.position += digits[0].length
+      return { kind: 'io-number', fd: Number(digits[0]), start, end: this.position }
+    }
+    for (const text of OPERATORS) {
+      if (s.startsWith(text, start)) {
+        this.position += text.length
+        return { kind: 'operator', text, start, end: this.position }
+      }
+    }
+    return this.#wordToken(start)
+  }
+
+  #wordToken(start: number): Token {
+    const word = this.readWord()
+    return { kind: 'word', word, start, end: this.position }
+  }
+
+  protected readWord(): Word {
+    const line = this.line
+    return { parts: this.parts('word', ''), line }
+  }
+
+  /**
+   * Reads parts until `end` (not consumed) or, in a word, a metacharacter. Modes: `word`; `double` between double
+   * quotes; `document` in a here-document; `brace` after an operator in ${…} (`braceDouble`: that inside "…");
+   * `text` to the end of the source; `regex` after =~.
+   */
+  protected parts(mode: 'word' | 'double' | 'document' | 'brace' | 'braceDouble' | 'text' | 'regex', end: string): Part[] {
+    const s = this.source
+    const out: Part[] = []
+    const started = this.position
+    let literal = ''
+    let depth = 0
+    const flush = (): void => {
+      if (literal !== '') out.push({ kind: 'literal', text: literal })
+      literal = ''
+    }
+    const quotedText = mode === 'double' || mode === 'document' || mode === 'braceDouble'
+    for (;;) {
+      const c = s[this.position]
+      if (c === undefined) {
+        if (mode === 'word' || mode === 'document' || mode === 'text' || mode === 'regex') break
+        throw this.unclosed(mode === 'double' ? '"' : '}', started)
+      }
+      if (end.includes(c) && end !== '') break
+      if (mode === 'regex') {
+        if (c === '(') depth++
+        if (c === ')' && depth-- === 0) break
+        if (c === '\n' || (depth === 0 && (c === ' ' || c === '\t'))) break
+      }
+      if (mode === 'word' && META.has(c)) {
+        if (c === '(' && this.extendedGlobs && /[?*+@!]$/.test(literal)) {
+          literal += this.#extendedGlob()
+          continue
+        }
+        if ((c === '<' || c === '>') && s[this.position + 1] === '(' && out.length === 0 && literal === '') {
+          out.push(this.#processSubstitution(c))
+          continue
+        }
+        break
+      }
+      if (c === '\\') {
+        const next = s[this.position + 1]
+        if (next === '\n') {
+          this.position += 2
+          continue
+        }
+        if (next === undefined) {
+          literal += c
+          this.position++
+          continue
+        }
+        this.position += 2
+        if (quotedText && !'$`\\'.includes(next) && !(next === '"' && mode !== 'document') && !(mode === 'braceDouble' && next === '}')) literal += c + next
+        else {
+          flush()
+          out.push({ kind: 'quoted', text: next })
+        }
+        continue
+      }
+      if (c === "'" && !quotedText) {
+        flush()
+        const close = s.indexOf("'", this.position + 1)
+        if (close < 0) throw this.unclosed("'", this.position)
+        out.push({ kind: 'quoted', text: s.slice(this.position + 1, close) })
+        this.position = close + 1
+        continue
+      }
+      if (c === '"' && mode !== 'document' && mode !== 'double') {
+        flush()
+        out.push(this.#doubleQuoted())
+        continue
+      }
+      if (c === '`') {
+        flush()
+        out.push(this.#backquoted(mode === 'double'))
+        continue
+      }
+      if (c === '$') {
+        const part = this.#dollar(quotedText)
+        if (part) {
+          flush()
+          out.push(part)
+          continue
+        }
+      }
+      literal += c
+      this.position++
+    }
+    flush()
+    return out
+  }
+
+  #doubleQuoted(): Part {
+    const start = this.position++
+    try {
+      const parts = this.parts('double', '"')
+      this.position++
+      return { kind: 'double', parts }
+    } catch (error) {
+      // Bash names the line where the string began.
+      if (error instanceof ParseError && error.message.endsWith('`"\'')) throw this.unclosed('"', start)
+      throw error
+    }
+  }
+
+  #backquoted(inDouble: boolean): Part {
+    const start = this.position++
+    const line = this.lineAt(start)
+    let text = ''
+    for (;;) {
+      const c = this.source[this.position]
+      if (c === undefined) throw this.unclosed('`', start)
+      this.position++
+      if (c === '`') break
+      const next = this.source[this.position]
+      if (c === '\\' && next !== undefined && ('$`\\'.includes(next) || (inDouble && next === '"'))) {
+        text += next
+        this.position++
+      } else text += c
+    }
+    return { kind: 'command', script: this.script(text, line) }
+  }
+
+  #processSubstitution(direction: '<' | '>'): Part {
+    const start = this.position
+    this.position += 2
+    const script = this.nested()
+    if (this.source[this.position] !== ')') throw this.unclosed(')', start)
+    this.position++
+    return { kind: 'process', direction, script }
+  }
+
+  #extendedGlob(): string {
+    const start = this.position
+    let depth = 0
+    for (;;) {
+      const c = this.source[this.position++]
+      if (c === undefined) throw this.unclosed(')', start)
+      if (c === '(') depth++
+      else if (c === ')' && --depth === 0) return this.source.slice(start, this.position)
+    }
+  }
+
+  #dollar(quoted: boolean): Part | undefined {
+    const s = this.source
+    const start = this.position
+    const next = s[start + 1]
+    if (next === undefined) return undefined
+    if (next === "'" && !quoted) {
+      const { text, end } = ansiQuoted(s, start + 2)
+      if (end < 0) throw this.unclosed("'", start)
+      this.position = end
+      return { kind: 'quoted', text }
+    }
+    if (next === '"' && !quoted) {
+      this.position++
+      return this.#doubleQuoted()
+    }
+    if (next === '(') {
+      if (s[start + 2] === '(') {
+        const part = this.#arithmetic(start + 3)
+        if (part) return part
+      }
+      this.position = start + 2
+      const script = this.nested()
+      if (s[this.position] !== ')') throw this.unclosed(')', start)
+      this.position++
+      return { kind: 'command', script }
+    }
+    if (next === '[') {
+      const close = s.indexOf(']', start)
+      if (close < 0) throw this.unclosed(']', start)
+      const expression = this.#sub(s.slice(start + 2, close), start)
+      this.position = close + 1
+      return { kind: 'arithmetic', expression }
+    }
+    if (next === '{') return this.#braced(quoted)
+    NAME.lastIndex = start + 1
+    const name = NAME.exec(s)?.[0] ?? (SPECIAL.has(next) || /\d/.test(next) ? next : undefined)
+    if (name === undefined) return undefined
+    this.position = start + 1 + name.length
+    return { kind: 'parameter', name, source: s.slice(start, this.position) }
+  }
+
+  /** Text that is expanded as if between double quotes: arithmetic, subscripts. */
+  #sub(text: string, at: number): Word {
+    const inner = this.child(text.replace(/"/g, ''), this.lineAt(at))
+    return { parts: inner.parts('document', ''), line: this.lineAt(at) }
+  }
+
+  protected abstract child(source: string, line: number): Lexer
+
+  /** After "$((" or "((": up to the matching "))"; undefined when it is a command in a subshell after all. */
+  protected arithmeticText(from: number): { text: string; end: number } | undefined {
+    let depth = 0
+    for (let i = from; i < this.source.length; i++) {
+      const c = this.source[i]
+      if (c === '\\') i++
+      else if (c === "'" || c === '"') {
+        const close = this.source.indexOf(c, i + 1)
+        if (close < 0) return undefined
+        i = close
+      } else if (c === '(') depth++
+      else if (c === ')') {
+        if (depth > 0) depth--
+        else if (this.source[i + 1] === ')') return { text: this.source.slice(from, i), end: i + 2 }
+        else return undefined
+      }
+    }
+    return undefined
+  }
+
+  #arithmetic(from: number): Part | undefined {
+    const found = this.arithmeticText(from)
+    if (!found) return undefined
+    const expression = this.#sub(found.text, from)
+    this.position = found.end
+    return { kind: 'arithmetic', expression }
+  }
+
+  protected arithmeticWord(text: string, at: number): Word {
+    return this.#sub(text, at)
+  }
+
+  #braced(quoted: boolean): Part {
+    const s = this.source
+    const start = this.position
+    this.position = start + 2
+    const part: ParameterPart = { kind: 'parameter', name: '', source: '' }
+    const done = (): Part => {
+      if (s[this.position] !== '}') this.#badSubstitution(part, start)
+      else this.position++
+      part.source = s.slice(start, this.position)
+      return part
+    }
+    if (s[this.position] === '#' && !/[}:\-=?+#%/]/.test(s[this.position + 1] ?? '}')) {
+      part.length = true
+      this.position++
+    } else if (s[this.position] === '#' && s[this.position + 1] === '#' && s[this.position + 2] === '}') {
+      part.length = true
+      this.position++
+    } else if (s[this.position] === '!' && /[A-Za-z_0-9@*#]/.test(s[this.position + 1] ?? '')) {
+      part.indirect = true
+      this.position++
+    }
+    const word = /[A-Za-z_][A-Za-z0-9_]*|\d+|[@*#?$!-]/y
+    word.lastIndex = this.position
+    const name = word.exec(s)
+    if (!name) {
+      if (this.position >= s.length) throw this.unclosed('}', start)
+      this.#badSubstitution(part, start)
+      return done()
+    }
+    part.name = name[0]
+    this.position += name[0].length
+    if (s[this.position] === '[') {
+      const close = this.#closingBracket(this.position)
+      if (close < 0) throw this.unclosed(']', start)
+      part.index = this.subscript(s.slice(this.position + 1, close), this.position)
+      this.position = close + 1
+    }
+    if (part.indirect && part.index && /^[@*]$/.test(textOf(part.index)) && s[this.position] === '}') {
+      part.indirect = false
+      part.keys = true
+      return done()
+    }
+    if (part.indirect && (s[this.position] === '*' || s[this.position] === '@') && s[this.position + 1] === '}') {
+      part.indirect = false
+      part.names = s[this.position] as '*' | '@'
+      this.position++
+      return done()
+    }
+    const operator = /^(:[-=?+]|##|%%|\/\/|\/#|\/%|\^\^|,,|[-=?+#%/^,:@])/.exec(s.slice(this.position, this.position + 2))
+    if (!operator) return done()
+    part.operator = operator[0]
+    this.position += operator[0].length
+    const mode = quoted && !/^[#%/]/.test(part.operator) ? 'braceDouble' : 'brace'
+    const line = this.line
+    if (part.operator.startsWith('/') || part.operator === ':') {
+      const stop = part.operator === ':' ? ':}' : '/}'
+      // "/#" and "/%" with nothing after them look for "#" and "%" themselves.
+      part.argument = { parts: this.parts(mode, stop), line }
+      if (s[this.position] === stop[0]) {
+        this.position++
+        part.second = { parts: this.parts(mode, '}'), line }
+      }
+    } else part.argument = { parts: this.parts(mode, '}'), line }
+    return done()
+  }
+
+  #badSubstitution(part: ParameterPart, start: number): void {
+    let depth = 0
+    for (; ; this.position++) {
+      const c = this.source[this.position]
+      if (c === undefined) throw this.unclosed('}', start)
+      if (c === '{') depth++
+      if (c === '}' && depth-- === 0) break
+    }
+    this.position++
+    part.operator = 'bad'
+  }
+
+  #closingBracket(open: number): number {
+    let depth = 0
+    for (let i = open; i < this.source.length; i++) {
+      if (this.source[i] === '[') depth++
+      else if (this.source[i] === ']' && --depth === 0) return i
+    }
+    return -1
+  }
+
+  protected subscript(text: string, at: number): Word {
+    const inner = this.child(text, this.lineAt(at))
+    return { parts: inner.parts('text', ''), line: this.lineAt(at) }
+  }
+
+  #readDocuments(): void {
+    const documents = this.pendingDocuments
+    this.pendingDocuments = []
+    for (const redirect of documents) {
+      const { text: delimiter, quoted } = delimiterOf(redirect.target)
+      const firstLine = this.line
+      let body = ''
+      let found = false
+      while (this.position < this.source.length) {
+        let end = this.source.indexOf('\n', this.position)
+        if (end < 0) end = this.source.length
+        let line = this.source.slice(this.position, end)
+        this.position = Math.min(end + 1, this.source.length)
+        if (redirect.operator === '<<-') line = line.replace(/^\t+/, '')
+        if (line === delimiter) {
+          found = true
+          break
+        }
+        body += line + '\n'
+      }
+      if (!found) this.documentEnded(redirect, delimiter, firstLine - 1)
+      redirect.body = quoted
+        ? { parts: [{ kind: 'quoted', text: body }], line: firstLine }
+        : { parts: this.child(body, firstLine).parts('document', ''), line: firstLine }
+    }
+  }
+
+  protected abstract documentEnded(redirect: Redirect, delimiter: string, line: number): void
+}
+
+/** A word's text without quotes (a here-document's delimiter, a name). */
+export function textOf(word: Word): string {
+  return delimiterOf(word).text
+}
+
+function delimiterOf(word: Word): { text: string; quoted: boolean } {
+  let text = ''
+  let quoted = false
+  for (const part of word.parts) {
+    if (part.kind === 'literal') text += part.text
+    else if (part.kind === 'quoted') {
+      text += part.text
+      quoted = true
+    } else if (part.kind === 'double') {
+      text += delimiterOf({ parts: part.parts, line: 0 }).text
+      quoted = true
+    } else if (part.kind === 'parameter') text += part.source
+  }
+  return { text, quoted }
+}

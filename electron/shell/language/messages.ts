@@ -1,0 +1,32 @@
+import type { ErrorCode } from '../../engine/machine/errors.ts'
+import type { Shell } from './shell.ts'
+
+/** Whose voice the shell speaks with. */
+export type Flavour = 'bash' | 'dash' | 'busybox'
+
+/** What stands before a message: "bash: line 3: ", "sh: 3: ", "sh: ". */
+export function prefixOf(shell: Shell, line: number): string {
+  switch (shell.flavour) {
+    case 'bash':
+      return shell.plainMessages ? `${shell.name.split('/').pop()}: ` : `${shell.name}: line ${line}: `
+    case 'dash':
+      return `${shell.name}: ${line}: `
+    case 'busybox':
+      return shell.plainMessages || shell.commandString ? `${shell.name.split('/').pop()}: ` : `${shell.name}: line ${line}: `
+  }
+}
+
+export function notFound(shell: Shell, name: string): string {
+  return shell.flavour === 'bash' ? `${name}: command not found` : `${name}: not found`
+}
+
+/** A redirection's file that could not be opened. */
+export function cannotOpen(shell: Shell, path: string, writing: boolean, code: ErrorCode, text: string): string {
+  if (shell.flavour === 'bash') return `${path}: ${text}`
+  if (shell.flavour === 'dash') {
+    if (writing) return `cannot create ${path}: ${code === 'ENOENT' ? 'Directory nonexistent' : text}`
+    return `cannot open ${path}: ${code === 'ENOENT' ? 'No such file' : text}`
+  }
+  if (writing) return `can't create ${path}: ${code === 'ENOENT' ? 'nonexistent directory' : text}`
+  return `can't open ${path}: ${code === 'ENOENT' ? 'no such file' : text}`
+}

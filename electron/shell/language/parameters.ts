@@ -1,0 +1,255 @@
+import type { Task } from '../../engine/machine/task.ts'
+import type { ParameterPart, Word } from './ast.ts'
+import { ExpansionError } from './errors.ts'
+import type { Expander, Piece } from './expansion.ts'
+import { textOf } from './lexer.ts'
+import { patternSource, unescapePattern } from './pattern.ts'
+import { quoteForShell } from './quote.ts'
+import { readEscape } from './escapes.ts'
+
+/** What a parameter stands for: one value, or several ($@, ${a[@]}; `star` joins them between quotes). */
+type Value = { list: string[]; star: boolean } | { text: string | undefined }
+
+/** ${…}: bash(1), Parameter Expansion. */
+export class ParameterExpansion {
+  readonly #expander: Expander
+
+  constructor(expander: Expander) {
+    this.#expander = expander
+  }
+
+  *expand(part: ParameterPart, quoted: boolean): Task<Piece[]> {
+    const { shell } = this.#expander
+    if (part.operator === 'bad') throw new ExpansionError(`${part.source}: bad substitution`)
+    if (part.names) {
+      const names = shell.variables.names().filter((n) => n.startsWith(part.name))
+      return this.#pieces({ list: names, star: part.names === '*' }, quoted)
+    }
+    if (part.keys) return this.#pieces({ list: this.#keys(part.name), star: textOf(part.index!) === '*' }, quoted)
+    let { name } = part
+    let index = part.index ? yield* this.#index(part.index) : undefined
+    if (part.indirect) {
+      const target = this.#text(yield* this.#value(name, index))
+      if (target === undefined || target === '') throw new ExpansionError(`${name}: invalid indirect expansion`)
+      const found = /^([A-Za-z_]\w*|\d+|[@*#?$!-])(?:\[(.*)\])?$/.exec(target)
+      if (!found) throw new ExpansionError(`${target}: invalid variable name`)
+      name = found[1]!
+      index = found[2]
+    }
+    const value = yield* this.#value(name, index)
+    if (part.length) {
+      const length = 'list' in value ? value.list.length : [...(value.text ?? '')].length
+      if ('text' in value && value.text === undefined) this.#unbound(part, name)
+      return [{ text: String(length), quoted, split: !quoted }]
+    }
+    if (part.operator === undefined) {
+      if ('text' in value && value.text === undefined) this.#unbound(part, name)
+      return this.#pieces(value, quoted)
+    }
+    return yield* this.#operate(part, name, index, value, quoted)
+  }
+
+  #unbound(part: ParameterPart, name: string): void {
+    const { shell } = this.#expander
+    if (!shell.options.has('nounset') || name === '@' || name === '*') return
+    const shown = part.index ? `${name}[${textOf(part.index)}]` : name
+    throw new ExpansionError(`${shown}: ${shell.flavour === 'bash' ? 'unbound variable' : 'parameter not set'}`, true)
+  }
+
+  *#index(word: Word): Task<string> {
+    return yield* this.#expander.string(word)
+  }
+
+  // eslint-disable-next-line require-yield
+  *#value(name: string, index: string | undefined): Task<Value> {
+    const { shell } = this.#expander
+    if (name === '@' || name === '*') return { list: [...shell.positional], star: name === '*' }
+    if (index === '@' || index === '*') return { list: this.#elements(name), star: index === '*' }
+    if (index !== undefined) return { text: this.#expander.element(name, index) }
+    return { text: shell.parameter(name) }
+  }
+
+  #elements(name: string): string[] {
+    const variable = this.#expander.shell.variables.find(name)
+    if (variable?.array) return [...variable.array].sort((a, b) => a[0] - b[0]).map(([, v]) => v)
+    if (variable?.table) return [...variable.table.values()]
+    const text = this.#expander.shell.variables.get(name)
+    return text === undefined ? [] : [text]
+  }
+
+  #keys(name: string): string[] {
+    const variable = this.#expander.shell.variables.find(name)
+    if (variable?.array) return [...variable.array.keys()].sort((a, b) => a - b).map(String)
+    if (variable?.table) return [...variable.table.keys()]
+    return this.#expander.shell.variables.get(name) === undefined ? [] : ['0']
+  }
+
+  #text(value: Value): string | undefined {
+    return 'list' in value ? value.list.join(' ') : value.text
+  }
+
+  #pieces(value: Value, quoted: boolean): Piece[] {
+    if ('text' in value) return [{ text: value.text ?? '', quoted, split: !quoted }]
+    const ifs = this.#expander.shell.variables.get('IFS')
+    if (quoted && value.star) return [{ text: value.list.join(ifs === undefined ? ' ' : (ifs[0] ?? '')), quoted, split: false }]
+    return value.list.flatMap((text, i): Piece[] => [...(i > 0 ? (['break'] as const) : []), { text, quoted, split: !quoted }])
+  }
+
+  #map(value: Value, change: (text: string) => string, quoted: boolean): Piece[] {
+    return this.#pieces('list' in value ? { ...value, list: value.list.map(change) } : { text: change(value.text ?? '') }, quoted)
+  }
+
+  *#operate(part: ParameterPart, name: string, index: string | undefined, value: Value, quoted: boolean): Task<Piece[]> {
+    const operator = part.operator!
+    const argument = part.argument!
+    const { shell } = this.#expander
+    const isSet = 'list' in value ? value.list.length > 0 : value.text !== undefined
+    const isEmpty = 'list' in value ? value.list.join('') === '' && value.list.length <= 1 : !value.text
+    const missing = operator.startsWith(':') ? !isSet || isEmpty : !isSet
+    switch (operator) {
+      case ':-':
+      case '-':
+        return missing ? yield* this.#alternative(argument, quoted) : this.#pieces(value, quoted)
+      case ':+':
+      case '+':
+        return missing ? [{ text: '', quoted: false, split: true }] : yield* this.#alternative(argument, quoted)
+      case ':=':
+      case '=': {
+        if (!missing) return this.#pieces(value, quoted)
+        if (!/^[A-Za-z_]/.test(name)) throw new ExpansionError(`$${name}: cannot assign in this way`)
+        const text = yield* this.#expander.string(argument)
+        shell.assign(name, text, index)
+        return [{ text, quoted, split: !quoted }]
+      }
+      case ':?':
+      case '?': {
+        if (!missing) return this.#pieces(value, quoted)
+        const message = yield* this.#expander.string(argument)
+        throw new ExpansionError(`${name}: ${message || (operator === ':?' ? 'parameter null or not set' : 'parameter not set')}`, true)
+      }
+    }
+    if (!isSet) this.#unbound(part, name)
+    switch (operator) {
+      case '#':
+      case '##':
+      case '%':
+      case '%%': {
+        const pattern = yield* this.#expander.pattern(argument)
+        return this.#map(value, (text) => this.#strip(text, pattern, operator), quoted)
+      }
+      case '/':
+      case '//':
+      case '/#':
+      case '/%': {
+        const pattern = yield* this.#expander.pattern(argument)
+        const replacement = part.second ? yield* this.#replacement(part.second) : ''
+        return this.#map(value, (text) => this.#replace(text, pattern, replacement, operator), quoted)
+      }
+      case ':':
+        return yield* this.#substring(part, name, value, quoted)
+      case '^':
+      case '^^':
+      case ',':
+      case ',,': {
+        const pattern = yield* this.#expander.pattern(argument)
+        const matches = new RegExp(`^(?:${patternSource(pattern === '' ? '?' : pattern)})$`, 'su')
+        const turn = (c: string): string => (matches.test(c) ? (operator.startsWith('^') ? c.toUpperCase() : c.toLowerCase()) : c)
+        const all = operator.length === 2
+        return this.#map(value, (text) => (all ? [...text].map(turn).join('') : [...text].map((c, i) => (i === 0 ? turn(c) : c)).join('')), quoted)
+      }
+      case '@':
+        return this.#transform(textOf(argument), part, name, value, quoted)
+      default:
+        throw new ExpansionError(`${part.source}: bad substitution`)
+    }
+  }
+
+  *#alternative(word: Word, quoted: boolean): Task<Piece[]> {
+    const pieces = yield* this.#expander.pieces(word.parts, quoted)
+    // Text of the alternative is itself the result of an expansion: IFS cuts what is not quoted.
+    return pieces.map((p) => (p === 'break' || p.quoted ? p : { ...p, split: true }))
+  }
+
+  *#replacement(word: Word): Task<string> {
+    return yield* this.#expander.string(word)
+  }
+
+  #strip(text: string, pattern: string, operator: string): string {
+    const source = patternSource(pattern, { extended: this.#expander.shell.shopt.has('extglob') })
+    const whole = new RegExp(`^(?:${source})$`, 'su')
+    const cuts = [...Array(text.length + 1).keys()]
+    const longest = operator.length === 2
+    if (operator[0] === '#') {
+      for (const cut of longest ? cuts.reverse() : cuts) if (whole.test(text.slice(0, cut))) return text.slice(cut)
+      return text
+    }
+    for (const cut of longest ? cuts : cuts.reverse()) if (whole.test(text.slice(cut))) return text.slice(0, cut)
+    return text
+  }
+
+  #replace(text: string, pattern: string, replacement: string, operator: string): string {
+    if (pattern === '') return text
+    const source = patternSource(pattern, { extended: this.#expander.shell.shopt.has('extglob') })
+    const anchored = operator === '/#' ? `^(?:${source})` : operator === '/%' ? `(?:${source})$` : source
+    const expression = new RegExp(anchored, operator === '//' ? 'gsu' : 'su')
+    return text.replace(expression, (match) => (match === '' && operator === '//' ? '' : replacement))
+  }
+
+  *#substring(part: ParameterPart, name: string, value: Value, quoted: boolean): Task<Piece[]> {
+    const { shell } = this.#expander
+    let offset = Number(yield* this.#expander.arithmetic(part.argument!))
+    const count = part.second ? Number(yield* this.#expander.arithmetic(part.second)) : undefined
+    if ('list' in value) {
+      const list = name === '@' || name === '*' ? [shell.name, ...value.list] : value.list
+      if (offset < 0) offset += list.length
+      if (count !== undefined && count < 0) throw new ExpansionError(`${unescapePattern(textOf(part.second!))}: substring expression < 0`)
+      // $0 belongs to ${@:0} only.
+      const from = (name === '@' || name === '*') && offset === 0 && count === undefined ? 0 : offset
+      return this.#pieces({ ...value, list: offset < 0 ? [] : list.slice(from, count === undefined ? undefined : from + count) }, quoted)
+    }
+    const text = [...(value.text ?? '')]
+    if (offset < 0) offset += text.length
+    if (offset < 0 || offset > text.length) return this.#pieces({ text: '' }, quoted)
+    const end = count === undefined ? text.length : count < 0 ? text.length + count : offset + count
+    if (end < offset) throw new ExpansionError(`${textOf(part.second!)}: substring expression < 0`)
+    return this.#pieces({ text: text.slice(offset, end).join('') }, quoted)
+  }
+
+  #transform(letter: string, part: ParameterPart, name: string, value: Value, quoted: boolean): Piece[] {
+    switch (letter) {
+      case 'Q':
+        return this.#map(value, quoteForShell, quoted)
+      case 'U':
+        return this.#map(value, (t) => t.toUpperCase(), quoted)
+      case 'L':
+        return this.#map(value, (t) => t.toLowerCase(), quoted)
+      case 'u':
+        return this.#map(value, (t) => t.slice(0, 1).toUpperCase() + t.slice(1), quoted)
+      case 'E':
+        return this.#map(value, expandEscapes, quoted)
+      case 'P':
+        return this.#map(value, (t) => this.#expander.shell.prompt(t), quoted)
+      case 'a': {
+        const v = this.#expander.shell.variables.find(name)
+        const flags = (v?.array ? 'a' : '') + (v?.table ? 'A' : '') + (v?.integer ? 'i' : '') + (v?.readonly ? 'r' : '') + (v?.exported ? 'x' : '')
+        return this.#pieces({ text: flags }, quoted)
+      }
+      default:
+        throw new ExpansionError(`${part.source}: bad substitution`)
+    }
+  }
+}
+
+function expandEscapes(text: string): string {
+  let out = ''
+  for (let i = 0; i < text.length; ) {
+    if (text[i] !== '\\') {
+      out += text[i++]
+      continue
+    }
+    const escape = readEscape(text, i + 1, 'ansi')
+    out += escape.text
+    i = escape.end
+  }
+  return out
+}

@@ -1,0 +1,35 @@
+/** Text as bash shows it so that it can be read again: `set -x`, `declare -p`, printf %q, ${x@Q}. */
+export function quoteForShell(text: string): string {
+  if (/[\x00-\x1f\x7f]/.test(text)) return ansiQuote(text)
+  return `'${text.replace(/'/g, "'\\''")}'`
+}
+
+/** Only where it is needed, as `set -x` does. */
+export function quoteIfNeeded(text: string): string {
+  if (text === '') return "''"
+  if (/[\x00-\x1f\x7f]/.test(text)) return ansiQuote(text)
+  return /[\s|&;()<>'"\\$`*?[\]{}!~#^]/.test(text) && !/^[^\s|&;()<>'"\\$`*?[\]{}!^]*$/.test(text.replace(/(?<!^)[~#]/g, '')) ? `'${text.replace(/'/g, "'\\''")}'` : text
+}
+
+/** printf %q: with backslashes. */
+export function quoteWithBackslashes(text: string): string {
+  if (text === '') return "''"
+  if (/[\x00-\x1f\x7f]/.test(text)) return ansiQuote(text)
+  return text.replace(/[^A-Za-z0-9_@%+=:,./~^\-\u0080-\uffff]|^~|\^/g, (c) => '\\' + c).replace(/(?!^)\\,/g, ',')
+}
+
+/** declare -p. */
+export function doubleQuote(text: string): string {
+  if (/[\x00-\x1f\x7f]/.test(text.replace(/[\n\t]/g, ''))) return ansiQuote(text)
+  return `"${text.replace(/["\\$`]/g, '\\$&')}"`
+}
+
+function ansiQuote(text: string): string {
+  const names: Record<string, string> = { '\n': '\\n', '\t': '\\t', '\r': '\\r', '\x07': '\\a', '\b': '\\b', '\x1b': '\\E', '\f': '\\f', '\v': '\\v', "'": "\\'", '\\': '\\\\' }
+  let out = ''
+  for (const c of text) {
+    const code = c.codePointAt(0)!
+    out += names[c] ?? (code < 0x20 || code === 0x7f ? '\\' + code.toString(8).padStart(3, '0') : c)
+  }
+  return `$'${out}'`
+}

@@ -1,0 +1,318 @@
+import { isSystemError } from '../../engine/machine/errors.ts'
+import { createPipe } from '../../engine/machine/pipe.ts'
+import { Signal, sleep, type Suspension, type Task } from '../../engine/machine/task.ts'
+import type { OpenFile, Process, ProcessGroup, SignalName, Terminal } from '../../engine/machine/types.ts'
+import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
+import type { FunctionDefinition, List } from './ast.ts'
+import { Break, Exit, ExpansionError, Return } from './errors.ts'
+import { Executor } from './executor.ts'
+import { Expander } from './expansion.ts'
+import { Jobs } from './jobs.ts'
+import { prefixOf, type Flavour } from './messages.ts'
+import { expandPrompt } from './prompt.ts'
+import { ReadonlyError, Variables } from './variables.ts'
+
+/** Commands between two pauses: an endless loop passes (virtual) time, and Ctrl-C can reach it. */
+const COMMANDS_PER_MS = 200
+
+/** The state of one shell, or of a subshell: a copy in a process of its own. */
+export class Shell {
+  process: Process
+  readonly flavour: Flavour
+  /** $0 */
+  name: string
+  interactive = false
+  /** Pipelines get process groups of their own. */
+  jobControl = false
+  /** Messages look as in an interactive shell; a subshell inherits it. */
+  plainMessages = false
+  readonly options = new Set<string>()
+  readonly shopt = new Set<string>()
+  variables: Variables
+  readonly functions = new Map<string, FunctionDefinition>()
+  readonly aliases = new Map<string, string>()
+  positional: string[] = []
+  status = 0
+  pipeStatus: number[] = [0]
+  lastBackground: number | undefined
+  readonly jobs: Jobs
+  /** EXIT, ERR, DEBUG, RETURN and signals. */
+  readonly traps = new Map<string, string>()
+  readonly pendingTraps: SignalName[] = []
+  readonly trapped = new Signal()
+  line = 1
+  loopDepth = 0
+  functionNames: string[] = []
+  sourceDepth = 0
+  /** While it is above 0 a failure does not end a shell with `set -e`: conditions, `!`, the left of && and ||. */
+  tested = 0
+  subshellDepth = 0
+  readonly directories: string[] = []
+  /** The exit code of the last command substitution of the command being expanded. */
+  substitutionStatus: number | undefined
+  history: string[] = []
+  optionState = { index: 1, offset: 1 }
+  /** `exit` has said that there are stopped jobs. */
+  warnedOfJobs = false
+  /** What an interactive shell does on signals that are not trapped. */
+  readonly defaultHandlers = new Map<SignalName, () => void>()
+  readonly expander: Expander
+  readonly executor: Executor
+  #commands = 0
+  #startedAt: number
+  #openSubstitutions: { fd: number; file: OpenFile }[] = []
+
+  constructor(process: Process, flavour: Flavour, name: string) {
+    this.process = process
+    this.flavour = flavour
+    this.name = name
+    this.variables = new Variables(process.env)
+    this.jobs = new Jobs(this)
+    this.expander = new Expander(this)
+    this.executor = new Executor(this)
+    this.#startedAt = process.clock.now
+    this.#computeVariables()
+  }
+
+  #computeVariables(): void {
+    const random = this.process.clock.random.fork(`shell ${this.process.pid} ${this.process.machine.name}`)
+    const computed = this.variables.computed
+    const now = (): number => Math.floor((this.process.clock.now - this.#startedAt) / 1000)
+    computed.set('LINENO', () => String(this.line))
+    if (this.flavour === 'dash') return
+    computed.set('RANDOM', () => String(random.below(32768)))
+    computed.set('SECONDS', () => String(now()))
+    computed.set('EPOCHSECONDS', () => String(Math.floor(this.process.clock.wall() / 1000)))
+    computed.set('BASHPID', () => String(this.process.pid))
+    computed.set('BASH_SUBSHELL', () => String(this.subshellDepth))
+    computed.set('FUNCNAME', () => this.functionNames[this.functionNames.length - 1] ?? '')
+  }
+
+  get terminal(): Terminal | undefined {
+    return this.process.terminalOf(0) ?? this.process.terminalOf(2)
+  }
+
+  // ---- parameters --------------------------------------------------------------------------------------------------
+
+  parameter(name: string): string | undefined {
+    switch (name) {
+      case '?':
+        return String(this.status)
+      case '$':
+        return String(this.rootPid)
+      case '!':
+        return this.lastBackground === undefined ? undefined : String(this.lastBackground)
+      case '#':
+        return String(this.positional.length)
+      case '0':
+        return this.name
+      case '-':
+        return this.optionLetters()
+    }
+    if (/^\d+$/.test(name)) return this.positional[Number(name) - 1]
+    return this.variables.get(name)
+  }
+
+  rootPid = 0
+
+  optionLetters(): string {
+    const letters: [string, string][] = [['allexport', 'a'], ['errexit', 'e'], ['noglob', 'f'], ['hashall', 'h'], ['noexec', 'n'], ['nounset', 'u'], ['verbose', 'v'], ['xtrace', 'x'], ['monitor', 'm'], ['braceexpand', 'B'], ['noclobber', 'C'], ['histexpand', 'H']]
+    return letters.filter(([o]) => this.options.has(o)).map(([, l]) => l).join('') + (this.interactive ? 'i' : '') + (this.commandString ? 'c' : '') + (this.readsStdin ? 's' : '')
+  }
+
+  commandString = false
+  readsStdin = false
+
+  assign(name: string, value: string, index?: string, append = false): void {
+    try {
+      const variable = this.variables.find(name)
+      if (index !== undefined) {
+        const target = this.variables.writable(name)
+        if (target.table) {
+          target.table.set(index, append ? (target.table.get(index) ?? '') + value : value)
+          return
+        }
+        if (!target.array) {
+          target.array = new Map(target.value === undefined ? [] : [[0, target.value]])
+          target.value = undefined
+        }
+        const at = this.expander.arrayIndex(name, index)
+        target.array.set(at, append ? (target.array.get(at) ?? '') + value : value)
+        return
+      }
+      if (variable?.integer) value = String(append ? this.expander.evaluate(`${this.variables.get(name) ?? 0}+(${value})`) : this.expander.evaluate(value))
+      else if (append) value = (this.variables.get(name) ?? '') + value
+      if (name === 'SECONDS') this.variables.computed.delete(name)
+      this.variables.set(name, value)
+      if (this.options.has('allexport')) this.variables.export(name)
+    } catch (error) {
+      if (error instanceof ReadonlyError) throw new ExpansionError(this.flavour === 'bash' ? `${error.message}: readonly variable` : `${error.message}: is read only`)
+      throw error
+    }
+  }
+
+  // ---- messages ----------------------------------------------------------------------------------------------------
+
+  *error(message: string, line = this.line): Task<void> {
+    const text = `${prefixOf(this, line)}${message}\n`
+    try {
+      yield* this.process.printError(text)
+    } catch (error) {
+      if (!isSystemError(error, 'EBADF')) throw error
+    }
+  }
+
+  // ---- time --------------------------------------------------------------------------------------------------------
+
+  /** Every command passes here: pauses now and then, and runs the traps of signals that came. */
+  *tick(): Task<void> {
+    if (++this.#commands % COMMANDS_PER_MS === 0) yield sleep(this.process.clock, 1, { background: this.process.machine.kind !== 'laptop' })
+    while (this.pendingTraps.length > 0) yield* this.executor.runTrap(this.pendingTraps.shift()!)
+  }
+
+  // ---- subshells ---------------------------------------------------------------------------------------------------
+
+  /** A copy of this shell in a child process, which runs `task` and ends with its code. */
+  fork(task: (child: Shell) => Task<number>, options: { files?: ReadonlyMap<number, OpenFile>; group?: 'new' | ProcessGroup; ignoreInterrupts?: boolean } = {}): Process {
+    const copy = this.#copy()
+    return this.process.spawn({
+      argv: [...this.process.argv],
+      files: options.files ?? this.process.files,
+      group: options.group,
+      program: function* (process) {
+        copy.process = process
+        copy.variables.bind(process.env)
+        copy.#computeVariables()
+        copy.variables.computed.set('SECONDS', () => String(Math.floor((process.clock.now - copy.#startedAt) / 1000)))
+        if (options.ignoreInterrupts) for (const s of ['SIGINT', 'SIGQUIT'] as const) process.onSignal(s, 'ignore')
+        return yield* copy.run(task(copy))
+      },
+    })
+  }
+
+  #copy(): Shell {
+    const copy = new Shell(this.process, this.flavour, this.name)
+    copy.variables = this.variables.clone(new Map())
+    copy.plainMessages = this.plainMessages
+    for (const o of this.options) if (o !== 'monitor') copy.options.add(o)
+    for (const o of this.shopt) copy.shopt.add(o)
+    for (const [k, v] of this.functions) copy.functions.set(k, v)
+    for (const [k, v] of this.aliases) copy.aliases.set(k, v)
+    for (const [k, v] of this.traps) if (v === '') copy.traps.set(k, v)
+    copy.positional = [...this.positional]
+    copy.status = this.status
+    copy.pipeStatus = this.pipeStatus
+    copy.lastBackground = this.lastBackground
+    copy.line = this.line
+    copy.functionNames = [...this.functionNames]
+    copy.sourceDepth = this.sourceDepth
+    copy.tested = this.tested
+    copy.loopDepth = 0
+    copy.subshellDepth = this.subshellDepth + 1
+    copy.directories.push(...this.directories)
+    copy.rootPid = this.rootPid
+    copy.commandString = this.commandString
+    copy.readsStdin = this.readsStdin
+    copy.history = this.history
+    copy.#startedAt = this.#startedAt
+    return copy
+  }
+
+  /** Runs a whole shell to its exit code: what leaves it early, and the EXIT trap. */
+  *run(task: Task<number>): Task<number> {
+    let code: number
+    try {
+      code = yield* task
+    } catch (error) {
+      if (error instanceof Exit) {
+        code = error.code
+        if (error.replaced) return code
+      } else if (error instanceof Return) code = error.code
+      else if (error instanceof Break) code = 0
+      else if (error instanceof ExpansionError) {
+        yield* this.error(error.message)
+        code = error.fatal && this.flavour === 'bash' ? 127 : this.flavour === 'bash' ? 1 : 2
+      } else throw error
+    }
+    return yield* this.exitTrap(code)
+  }
+
+  *exitTrap(code: number): Task<number> {
+    const action = this.traps.get('EXIT')
+    if (action === undefined || action === '') return code
+    this.traps.delete('EXIT')
+    this.status = code
+    try {
+      yield* this.executor.source(action, { firstLine: this.line })
+    } catch (error) {
+      if (error instanceof Exit) return error.code
+      throw error
+    }
+    return code
+  }
+
+  /** $(…): the output of commands without its last newlines. */
+  *substitute(script: List): Task<string> {
+    const bytes = yield* this.#capture(script)
+    return decodeUtf8(bytes).replace(/\0/g, '').replace(/\n+$/, '')
+  }
+
+  *#capture(script: List): Task<Uint8Array> {
+    const { reader, writer } = createPipe(this.process.clock)
+    const chunks: Uint8Array[] = []
+    let child: Process | undefined
+    try {
+      child = this.fork((shell) => shell.executor.list(script, true), { files: new Map(this.process.files).set(1, writer) })
+      writer.release()
+      for (;;) {
+        const bytes = yield* reader.read()
+        if (bytes === null) break
+        chunks.push(bytes)
+      }
+      this.substitutionStatus = (yield* this.process.wait(child)).code
+    } finally {
+      reader.release()
+      if (child && !child.status) child.signal('SIGINT')
+    }
+    return concatBytes(chunks)
+  }
+
+  /** <(…) and >(…): a path that names the other end of a pipe. */
+  processSubstitution(direction: '<' | '>', script: List): string {
+    const { reader, writer } = createPipe(this.process.clock)
+    const [ours, theirs, fd] = direction === '<' ? [reader, writer, 1] : [writer, reader, 0]
+    this.fork((shell) => shell.executor.list(script, true), { files: new Map(this.process.files).set(fd, theirs) })
+    theirs.release()
+    let free = 63
+    while (this.process.files.has(free)) free--
+    this.process.files.set(free, ours)
+    this.#openSubstitutions.push({ fd: free, file: ours })
+    return `/dev/fd/${free}`
+  }
+
+  get substitutionCount(): number {
+    return this.#openSubstitutions.length
+  }
+
+  closeSubstitutions(from: number): void {
+    for (const { fd, file } of this.#openSubstitutions.splice(from)) {
+      if (this.process.files.get(fd) === file) this.process.files.delete(fd)
+      file.release()
+    }
+  }
+
+  prompt(text: string): string {
+    return expandPrompt(this, text)
+  }
+
+  /** Wakes when a trapped signal comes (`wait` returns then). */
+  get trapArrived(): Suspension {
+    return this.trapped.wait
+  }
+
+  /** For the search of programs: PATH counts even when it is not exported. */
+  pathEnvironment(): ReadonlyMap<string, string> {
+    const path = this.variables.get('PATH')
+    return new Map(path === undefined ? [] : [['PATH', path]])
+  }
+}
