@@ -1,13 +1,15 @@
 import { stringify } from 'yaml'
 import type { Inspection } from '../../bridge/view.ts'
-import type { Cluster, KubeObject, Machine } from '../../engine/cluster.ts'
-import { runBeside } from '../session/beside.ts'
+import type { Cluster, KubeObject, NetworkNamespace } from '../../engine/cluster.ts'
+import { printFdb } from '../../shell/nettools/bridge.ts'
+import { printConntrack } from '../../shell/nettools/conntrack.ts'
+import { printAddressesBrief, printNeighbours, printRoutes } from '../../shell/nettools/ip/print.ts'
+import { printSockets } from '../../shell/nettools/ss.ts'
 
 /** What the inspector shows: the object, and what the tools on the machine itself print. */
 export function inspect(cluster: Cluster, kind: 'node' | 'pod' | 'service' | 'outside', id: string): Inspection | null {
   if (kind === 'outside') {
-    const machine = id === 'laptop' ? cluster.laptop : undefined
-    return machine ? { kind, title: 'Your laptop', facts: [], yaml: null, sections: sections(machine, COMMANDS.node.slice(0, 2)) } : null
+    return id === 'laptop' ? { kind, title: 'Your laptop', facts: [], yaml: null, sections: sections(cluster.laptop.network, [ADDRESSES, ROUTES, SOCKETS]) } : null
   }
   const object = find(cluster, kind, id)
   if (!object) return null
@@ -20,21 +22,23 @@ export function inspect(cluster: Cluster, kind: 'node' | 'pod' | 'service' | 'ou
   }
 }
 
-const COMMANDS = {
+type Section = [title: string, command: string, print: (network: NetworkNamespace) => string]
+
+/** The tools' own printers, which change nothing in the simulated world. */
+const ADDRESSES: Section = ['Addresses', 'ip -br addr', (n) => printAddressesBrief(n)]
+const ROUTES: Section = ['Routes', 'ip route', (n) => printRoutes(n)]
+const SOCKETS: Section = ['Listening sockets', 'ss -tuln', (n) => printSockets(n, { tcp: true, udp: true, listening: true, all: false, processes: false })]
+const SECTIONS: Record<'node' | 'pod', Section[]> = {
   node: [
-    ['Addresses', 'ip -br addr'],
-    ['Routes', 'ip route'],
-    ['Neighbours', 'ip neigh'],
-    ['Bridge forwarding', 'bridge fdb show'],
-    ['NAT rules', 'iptables-save -t nat'],
-    ['Connections', 'conntrack -L'],
+    ADDRESSES,
+    ROUTES,
+    ['Neighbours', 'ip neigh', (n) => printNeighbours(n)],
+    ['Bridge forwarding', 'bridge fdb show', (n) => printFdb(n)],
+    ['NAT rules', 'iptables-save -t nat', (n) => n.netfilter.save('nat')],
+    ['Connections', 'conntrack -L', (n) => printConntrack(n)],
   ],
-  pod: [
-    ['Addresses', 'ip addr'],
-    ['Routes', 'ip route'],
-    ['Sockets', 'ss -tuln'],
-  ],
-} as const
+  pod: [ADDRESSES, ROUTES, SOCKETS],
+}
 
 function find(cluster: Cluster, kind: 'node' | 'pod' | 'service', id: string): KubeObject | undefined {
   const [namespace, name] = kind === 'node' ? [undefined, id] : (id.split('/') as [string, string])
@@ -48,21 +52,19 @@ function facts(cluster: Cluster, kind: string, object: KubeObject): Inspection['
 }
 
 function machineSections(cluster: Cluster, kind: 'node' | 'pod', id: string): Inspection['sections'] {
-  if (kind === 'node') return cluster.nodes.has(id) ? sections(cluster.nodes.get(id)!, COMMANDS.node) : []
   const [namespace, name] = id.split('/') as [string, string]
-  const network = cluster.podNetwork(namespace, name)
-  const node = network && [...cluster.nodes.values()].find((n) => n.network === network.links.get('eth0')?.peer?.namespace)
-  return network && node ? sections(node, COMMANDS.pod, network) : []
+  const network = kind === 'node' ? cluster.nodes.get(id)?.network : cluster.podNetwork(namespace, name)
+  return network ? sections(network, SECTIONS[kind]) : []
 }
 
 function serviceSections(cluster: Cluster, service: KubeObject): Inspection['sections'] {
   const node = [...cluster.nodes.values()].at(-1)
   if (!node) return []
-  const comment = `${service.metadata.namespace}/${service.metadata.name}`
-  const rules = node.network.netfilter.save('nat').split('\n').filter((line) => line.includes(`"${comment}`))
+  const name = `${service.metadata.namespace}/${service.metadata.name}`
+  const rules = node.network.netfilter.save('nat').split('\n').filter((line) => line.includes(`"${name}`))
   return [{ title: `kube-proxy's rules on ${node.name}`, command: 'iptables-save -t nat', text: rules.join('\n') }]
 }
 
-function sections(machine: Machine, commands: readonly (readonly [string, string])[], network = machine.network): Inspection['sections'] {
-  return commands.map(([title, command]) => ({ title, command, text: runBeside(machine, command, network) }))
+function sections(network: NetworkNamespace, list: readonly Section[]): Inspection['sections'] {
+  return list.map(([title, command, print]) => ({ title, command, text: print(network) }))
 }
