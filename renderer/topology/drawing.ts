@@ -14,6 +14,9 @@ export interface DrawingEvents {
 /** More changes than this at once are drawn without motion. */
 const MANY = 200
 
+/** Width of the toolbar over the picture's right corner. */
+const TOOLBAR = 310
+
 /** The picture on Cytoscape's canvas: takes layouts and changes only what differs. */
 export class Drawing {
   readonly cy: Core
@@ -23,7 +26,7 @@ export class Drawing {
   /** False once a person moved the picture: it is then not fitted by itself any more. */
   fitting = true
   reducedMotion = false
-  #size = { width: 0, height: 0 }
+  #size = { width: 0, height: 0, top: 0 }
 
   constructor(container: HTMLElement, events: DrawingEvents) {
     this.#container = container
@@ -58,7 +61,7 @@ export class Drawing {
       for (const node of changed) this.#setNode(node, still)
       for (const edge of edges.values()) if (this.#edges.get(edge.id) !== JSON.stringify(edge) || cy.getElementById(edge.id).empty()) this.#setEdge(edge, still)
     })
-    this.#size = { width: layout.width, height: layout.height }
+    this.#size = { width: layout.width, height: layout.height, top: layout.top }
     if (this.fitting) this.fit(first)
   }
 
@@ -163,13 +166,16 @@ export class Drawing {
   }
 
   fit(still = false): void {
-    const { width, height } = this.#size
+    const { width, height, top: outside } = this.#size
     const [w, h] = [this.#container.clientWidth, this.#container.clientHeight]
     if (!w || !h || !width) return
     const pad = 16
-    const top = 14
-    const zoom = Math.min(1.25, (w - 2 * pad) / width, (h - 2 * top) / height)
-    const pan = { x: Math.max(pad, (w - width * zoom) / 2), y: top }
+    const place = (top: number) => {
+      const zoom = Math.min(1.25, (w - 2 * pad) / width, (h - top - 14) / height)
+      return { zoom, pan: { x: Math.max(pad, (w - width * zoom) / 2), y: top } }
+    }
+    const beside = place(14)
+    const { zoom, pan } = beside.pan.x + outside * beside.zoom < w - TOOLBAR ? beside : place(44)
     this.fitting = true
     const duration = this.#duration(still)
     this.cy.stop()

@@ -1,5 +1,5 @@
 import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
-import { chipRows, chooseRows, COMPACT, keepPlaces, needsStatusLine, NODE, POD } from './grid.ts'
+import { chipRows, chooseRows, COMPACT, isDense, keepPlaces, needsStatusLine, NODE, POD, rowsOf } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { drawNode, nodeSize, type NodePlan } from './node.ts'
 import { anchorOf, Sheet, type Layout, type Memory, type Shape } from './shapes.ts'
@@ -12,6 +12,8 @@ import { serviceAddress, standing } from './words.ts'
 export interface LayoutOptions {
   showSystem: boolean
   memory?: Memory
+  /** Width by height of the window that the picture is for. */
+  aspect?: number
 }
 
 /** More nodes than this are only counted; the list has them all. */
@@ -26,7 +28,7 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
   const pods = Object.entries(topology.pods).filter(([, p]) => options.showSystem || !p.system)
   const nodes = Object.values(topology.nodes).slice(0, MOST_NODES)
   const down = downMachines(topology)
-  const plans = planNodes(topology, nodes.map((n) => n.name), pods, down, options.memory)
+  const plans = planNodes(topology, nodes.map((n) => n.name), pods, down, options)
   const perRow = nodesPerRow(plans.list)
   const rowsOfNodes = Array.from({ length: Math.ceil(plans.list.length / perRow) }, (_, i) => plans.list.slice(i * perRow, (i + 1) * perRow))
   const rowWidth = (row: NodePlan[]) => row.reduce((sum, p) => sum + nodeSize(p).width + NODE.gap, LEFT)
@@ -63,10 +65,11 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
   // Outside machines are wired to the first underlay by the trunk at the left.
   const firstWire = sheet.shapes.get('underlay 0')?.y ?? wireY
   drawTrunk(sheet, topology, down, outsideBottom, firstWire + 2, wireY)
-  return { ...sheet, trunk: TRUNK, width, height: y, memory: { rows: plans.rows, places: plans.places } }
+  const top = Math.max(0, ...[...sheet.shapes.values()].filter((s) => s.kind === 'outside').map((s) => s.x + s.w))
+  return { ...sheet, trunk: TRUNK, width, height: y, top, memory: plans.memory }
 }
 
-function planNodes(topology: TopologyView, names: string[], pods: [string, PodView][], down: ReadonlySet<string>, memory?: Memory) {
+function planNodes(topology: TopologyView, names: string[], pods: [string, PodView][], down: ReadonlySet<string>, { memory, aspect = 2 }: LayoutOptions) {
   const byNode = new Map<string, string[]>(names.map((n) => [n, []]))
   const unscheduled: [string, PodView][] = []
   for (const [id, pod] of pods) {
@@ -74,15 +77,16 @@ function planNodes(topology: TopologyView, names: string[], pods: [string, PodVi
     else byNode.get(pod.node)?.push(id)
   }
   const places = new Map(names.map((n) => [n, keepPlaces(byNode.get(n)!, memory?.places.get(n))]))
-  const grids = [...places.values()].filter((p) => p.length <= COMPACT)
-  const chips = Math.max(1, ...grids.flatMap((g) => g.map((id) => (id === null ? 1 : chipRows(topology.pods[id]!)))))
-  const failing = grids.some((g) => g.some((id) => id !== null && needsStatusLine(topology.pods[id]!)))
-  const podHeight = POD.height + (chips - 1) * 18 + (failing ? 14 : 0)
-  const rows = chooseRows(grids.map((g) => g.length), memory?.rows, podHeight)
+  const dense = new Set(names.filter((n) => isDense(places.get(n)!.length, memory?.dense.has(n) ?? false)))
+  const drawn = names.filter((n) => places.get(n)!.length <= COMPACT)
+  const full = drawn.filter((n) => !dense.has(n)).flatMap((n) => places.get(n)!.flatMap((id) => (id === null ? [] : topology.pods[id]!)))
+  const podHeight = POD.height + (Math.max(1, ...full.map(chipRows)) - 1) * 18 + (full.some(needsStatusLine) ? 14 : 0)
+  const grids = drawn.map((n) => ({ places: places.get(n)!.length, dense: dense.has(n) }))
+  const rows = chooseRows(grids, memory?.rows, podHeight, aspect)
   const faces = names.map((n) => Object.values(topology.nodes[n]!.interfaces))
   const hasTunnel = faces.some((f) => f.some((i) => i.kind === 'vxlan'))
-  const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, rows, podHeight, hasTunnel, down }))
-  return { list, places, rows, unscheduled }
+  const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, dense: dense.has(n), rows: rowsOf({ places: 0, dense: dense.has(n) }, rows, podHeight), podHeight, hasTunnel, down }))
+  return { list, unscheduled, memory: { rows, places, dense } }
 }
 
 function nodesPerRow(plans: NodePlan[]): number {

@@ -1,14 +1,16 @@
 import type { InterfaceView, NodeView, PodView } from '../../electron/bridge/view.ts'
-import { chipWidth, columns, COMPACT, COUNT_ONLY, needsStatusLine, NODE, nodeWidth, POD } from './grid.ts'
+import { chipWidth, columns, COMPACT, COUNT_ONLY, needsStatusLine, NODE, nodeWidth, POD, SLIM } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
-import { anchorOf, centre, type Shape, type Sheet } from './shapes.ts'
-import { nodeState, onHostNetwork, standing } from './words.ts'
+import { anchorOf, centre, type Point, type Shape, type Sheet } from './shapes.ts'
+import { containerStanding, nodeState, onHostNetwork, standing } from './words.ts'
 
 /** A node: its NIC on the top edge, tunnel, bridge, and the Pods beneath it. */
 export interface NodePlan {
   node: NodeView
   pods: Record<string, PodView>
   places: (string | null)[]
+  /** Each Pod is one line. */
+  dense: boolean
   rows: number
   podHeight: number
   hasTunnel: boolean
@@ -21,6 +23,8 @@ const HEAD_ROWS = { name: 11, tunnel: 34, bridge: 62, height: 18 }
 
 const head = (plan: NodePlan) => (plan.hasTunnel ? NODE.head : NODE.head - 28)
 
+const pitch = (plan: NodePlan) => (plan.dense ? SLIM.height + SLIM.gap : plan.podHeight + POD.gap)
+
 export function nodeSize(plan: NodePlan): { width: number; height: number } {
   const count = plan.places.length
   if (count > COUNT_ONLY) return { width: nodeWidth(1), height: head(plan) + 40 }
@@ -29,7 +33,7 @@ export function nodeSize(plan: NodePlan): { width: number; height: number } {
   }
   const cols = columns(count, plan.rows)
   const rows = Math.min(plan.rows, Math.max(1, count))
-  return { width: nodeWidth(cols), height: head(plan) + (count ? rows * (plan.podHeight + POD.gap) : 10) + 4 }
+  return { width: nodeWidth(cols), height: head(plan) + (count ? rows * pitch(plan) : 10) + 4 }
 }
 
 export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wireY: number, underlay: string): { width: number; height: number } {
@@ -99,7 +103,7 @@ function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, bridgeBott
     else {
       const column = Math.floor(i / plan.rows)
       const row = i % plan.rows
-      drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (POD.width + POD.gutter), y + row * (plan.podHeight + POD.gap), row, bridgeBottom)
+      drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (POD.width + POD.gutter), y + row * pitch(plan), row, bridgeBottom)
     }
   })
 }
@@ -115,28 +119,51 @@ function drawCell(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number
 
 function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number, row: number, bridgeBottom: number | null): void {
   const pod = plan.pods[id]!
-  const state = standing(pod)
   const thing = { kind: 'pod', id } as const
   const inside = `pod ${id}`
-  sheet.shape({ id: inside, kind: 'pod', x, y, w: POD.width, h: plan.podHeight, text: '', thing, state, inside: `node ${plan.node.name}` })
-  sheet.shape({ id: `${inside} name`, kind: 'text', x: x + 10, y: y + 5, w: POD.width - 34, h: 16, text: fitText(pod.name, POD.width - 34, FONT.normal), size: FONT.normal, thing, inside })
-  sheet.anchors.set(id, { x: x + POD.width / 2, y: y + plan.podHeight / 2 })
-
-  const at = { x, y: y + 30 }
-  const address = pod.ip ? (onHostNetwork(pod) ? `${pod.ip} (host)` : pod.ip) : pod.status
+  const height = plan.dense ? SLIM.height : plan.podHeight
+  const at = { x, y: y + (plan.dense ? SLIM.height / 2 : 30) }
   const wired = pod.hostInterface !== null && bridgeBottom !== null
-  sheet.shape({ id: `${inside} eth0`, kind: wired ? 'port' : 'text', x: wired ? at.x - 4 : at.x + 10, y: at.y - 4, w: wired ? 8 : POD.width - 20, h: 8, text: fitText(address, POD.width - 24, FONT.small), size: FONT.small, state: pod.ip ? undefined : 'pending', thing, inside })
+  sheet.shape({ id: inside, kind: 'pod', x, y, w: POD.width, h: height, text: '', thing, state: standing(pod), inside: `node ${plan.node.name}` })
+  sheet.anchors.set(id, { x: x + POD.width / 2, y: y + height / 2 })
   sheet.anchors.set(anchorOf(id, 'eth0'), at)
-  if (wired) {
-    // Cables of one column run side by side; the lowest Pod's is the leftmost.
-    const riser = x - 6 - Math.min(row, 3) * 4
-    const port = { x: riser, y: bridgeBottom }
-    sheet.anchors.set(anchorOf(plan.node.name, pod.hostInterface!), port)
-    sheet.wire({ id: `veth ${id}`, kind: 'veth', from: `bridge ${plan.node.name}`, to: `${inside} eth0`, points: [port, { x: riser, y: at.y }, { x: at.x - 4, y: at.y }], up: !plan.down.has(id) })
+
+  const room = POD.width - (plan.dense ? 64 : 24)
+  const address = fitText(pod.ip ? (onHostNetwork(pod) && !plan.dense ? `${pod.ip} (host)` : pod.ip) : pod.status, room, FONT.small)
+  const addressWidth = textWidth(address, FONT.small)
+  const placed = wired ? { kind: 'port' as const, x: at.x - 4, w: 8 } : { kind: 'text' as const, x: at.x + 10, w: addressWidth }
+  sheet.shape({ id: `${inside} eth0`, ...placed, y: at.y - 4, h: 8, text: address, size: FONT.small, state: pod.ip ? undefined : 'pending', thing, inside })
+  if (wired) cable(sheet, plan, id, at, row, bridgeBottom)
+  if (plan.dense) {
+    const nx = x + 16 + addressWidth + 8
+    const width = x + POD.width - 6 - nx
+    const sign = standing(pod) === 'failing' ? '✕' : ''
+    sheet.shape({ id: `${inside} name`, kind: 'text', x: nx, y: y + 2, w: width, h: 16, text: fitText(sign + pod.name, width, FONT.small), size: FONT.small, state: sign ? 'failing' : 'dim', thing, inside })
+  } else {
+    sheet.shape({ id: `${inside} name`, kind: 'text', x: x + 10, y: y + 5, w: POD.width - 20, h: 16, text: fitText(pod.name, POD.width - 20, FONT.normal), size: FONT.normal, thing, inside })
+    drawInside(sheet, plan, id, x, y)
   }
+}
+
+/** The veth pair from the Pod to the bridge. Cables of one column run side by side; the lowest Pod's is the leftmost. */
+function cable(sheet: Sheet, plan: NodePlan, id: string, at: Point, row: number, bridgeBottom: number): void {
+  const step = plan.dense ? 2 : 4
+  const riser = at.x - 6 - Math.min(row, plan.dense ? 6 : 3) * step
+  const port = { x: riser, y: bridgeBottom }
+  const corner = { x: riser, y: at.y }
+  sheet.anchors.set(anchorOf(plan.node.name, plan.pods[id]!.hostInterface!), port)
+  sheet.cables.set(id, [corner, port])
+  sheet.wire({ id: `veth ${id}`, kind: 'veth', from: `bridge ${plan.node.name}`, to: `pod ${id} eth0`, points: [port, corner, { x: at.x - 4, y: at.y }], up: !plan.down.has(id) })
+}
+
+/** Status, where it needs a line, and containers. */
+function drawInside(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number): void {
+  const pod = plan.pods[id]!
+  const thing = { kind: 'pod', id } as const
+  const inside = `pod ${id}`
   let cy = y + 40
   if (needsStatusLine(pod)) {
-    sheet.shape({ id: `${inside} status`, kind: 'text', x: x + 10, y: cy - 1, w: POD.width - 20, h: 14, text: fitText(pod.status, POD.width - 20, FONT.small), size: FONT.small, state: 'failing', thing, inside })
+    sheet.shape({ id: `${inside} status`, kind: 'text', x: x + 10, y: cy - 1, w: POD.width - 20, h: 14, text: fitText(`✕ ${pod.status}`, POD.width - 20, FONT.small), size: FONT.small, state: 'failing', thing, inside })
     cy += 14
   }
   let cx = x + 8
@@ -147,7 +174,7 @@ function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number,
       cy += 18
     }
     if (cy + 15 > y + plan.podHeight) break
-    sheet.shape({ id: `container ${id} ${c.name}`, kind: 'container', x: cx, y: cy, w, h: 15, text: fitText(c.name, w - 8, FONT.small), size: FONT.small, thing, state: c.state === 'running' && c.ready ? 'ready' : c.reason && /Err|BackOff|OOM/.test(c.reason) ? 'failing' : c.state === 'terminated' ? 'done' : 'pending', inside })
+    sheet.shape({ id: `container ${id} ${c.name}`, kind: 'container', x: cx, y: cy, w, h: 15, text: fitText(c.name, w - 8, FONT.small), size: FONT.small, thing, state: containerStanding(c), inside })
     cx += w + 4
   }
 }

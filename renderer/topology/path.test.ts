@@ -30,6 +30,12 @@ describe('the way of a packet over the picture', () => {
     })
   })
 
+  test('the answer leaves its Pod by the veth pair, though no hop names the port', () => {
+    const all = stopsOf([...record.hops, ...record.reply], layout)
+    const bridge = all.find((s) => s.hop === record.hops.length + 1)!
+    expect(bridge.via.slice(0, 2)).toEqual(layout.cables.get(`default/${web.name}`))
+  })
+
   test('between nodes it follows the underlay', () => {
     const wireY = layout.exits.get('worker-2')!.at(-1)!.y
     expect(stops.find((s) => record.hops[s.hop]!.machine === 'underlay')!.at.y).toBe(wireY)

@@ -49,9 +49,12 @@ function corners(a: Place, b: Place, layout: Layout): Point[] {
     const between = end.y === start.y ? [] : [{ x: layout.trunk, y: end.y }, { x: layout.trunk, y: start.y }]
     return tidy([a.at, { x: out[0]!.x, y: a.at.y }, ...out, ...between, ...back.toReversed(), { x: back[0]!.x, y: b.at.y }, b.at])
   }
-  // Node and Pod: along the veth pair, whose level part ends at the Pod.
-  const [pod, port] = out ? [b.at, a.at] : [a.at, b.at]
-  return tidy([a.at, { x: port.x, y: pod.y }, b.at])
+  // To and from a Pod: along its veth pair, then along the bridge.
+  const leave = layout.cables.get(a.machine) ?? []
+  const enter = (layout.cables.get(b.machine) ?? []).toReversed()
+  const [left, entered] = [leave.at(-1) ?? a.at, enter[0] ?? b.at]
+  const between = left.y === entered.y ? [] : [leave.length ? { x: entered.x, y: left.y } : { x: left.x, y: entered.y }]
+  return tidy([a.at, ...leave, ...between, ...enter, b.at])
 }
 
 /** The corners between the first and the last point, without those where nothing turns or moves. */

@@ -47,10 +47,14 @@ export interface Layout {
   anchors: Map<string, Point>
   /** For each node and outside machine, the way from its NIC to the underlay's wire; its end lies on the wire. */
   exits: Map<string, Point[]>
+  /** For each wired Pod, the way from its interface to its port on the bridge. */
+  cables: Map<string, Point[]>
   /** x of the line that joins the outside and all wires. */
   trunk: number
   width: number
   height: number
+  /** Right end of the outside row; the toolbar is beside it or above it. */
+  top: number
   /** What the next layout needs to keep things where they are. */
   memory: Memory
 }
@@ -59,6 +63,8 @@ export interface Memory {
   rows: number
   /** For each node, the Pod in each place of its grid. */
   places: Map<string, (string | null)[]>
+  /** Nodes whose Pods are drawn as one line each. */
+  dense: Set<string>
 }
 
 export const anchorOf = (machine: string, face?: string): string => (face ? `${machine} ${face}` : machine)
@@ -70,6 +76,7 @@ export class Sheet {
   wires = new Map<string, Wire>()
   anchors = new Map<string, Point>()
   exits = new Map<string, Point[]>()
+  cables = new Map<string, Point[]>()
 
   shape(shape: Shape): Shape {
     this.shapes.set(shape.id, shape)

@@ -1,4 +1,4 @@
-import type { NodeView, PodView, ServiceView, TopologyView } from '../../electron/bridge/view.ts'
+import type { ContainerView, NodeView, PodView, ServiceView, TopologyView } from '../../electron/bridge/view.ts'
 import type { Thing } from '../state/desk.svelte.ts'
 
 /** How a Pod stands: a state for colour and shape, and the sign that goes with it. */
@@ -11,6 +11,12 @@ export function standing(pod: PodView): Standing {
   if (FAILED.test(pod.status)) return 'failing'
   if (pod.status === 'Completed' || pod.status === 'Succeeded') return 'done'
   return pod.ready ? 'ready' : 'pending'
+}
+
+export function containerStanding(container: ContainerView): Standing {
+  if (container.state === 'running') return container.ready ? 'ready' : 'pending'
+  if (container.reason && FAILED.test(container.reason)) return 'failing'
+  return container.state === 'terminated' ? 'done' : 'pending'
 }
 
 export const SIGN: Record<Standing, string> = { ready: '●', pending: '◐', failing: '✕', done: '✓', going: '◌' }
