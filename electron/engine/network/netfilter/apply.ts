@@ -1,0 +1,199 @@
+import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, UsageError, VERSION } from './errors.ts'
+import { listChains, listRules } from './list.ts'
+import type { ListOptions } from './list.ts'
+import { checkChainName, RuleParser } from './parse.ts'
+import type { CommandOption, Tokens } from './parse.ts'
+import type { Rule, TableName } from './rule.ts'
+import { BUILT_IN } from './table.ts'
+import type { Table } from './table.ts'
+
+/** Where a command line acts: at the prompt, or as a line of iptables-restore's file. */
+export interface CommandScope {
+  inRestore: boolean
+  line: number
+  tableName: TableName
+  /** The table to change or to show; at the prompt a fork that is committed when the command went well. */
+  table(name: TableName): Table
+  hasSet(name: string): boolean
+  /** From "[5:300]" before a line. */
+  counters?: [number, number]
+  /** Whether -c in a rule counts: always at the prompt; with --counters in a file. */
+  keepCounters: boolean
+  print(text: string): void
+}
+
+type Verb = 'A' | 'C' | 'D' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' | 'N' | 'X' | 'E' | 'P' | 'h' | 'V'
+
+const LONG: Readonly<Record<string, Verb>> = {
+  '--append': 'A', '--check': 'C', '--delete': 'D', '--insert': 'I', '--replace': 'R', '--list': 'L', '--list-rules': 'S', '--flush': 'F',
+  '--zero': 'Z', '--new-chain': 'N', '--new': 'N', '--delete-chain': 'X', '--rename-chain': 'E', '--policy': 'P', '--help': 'h', '--version': 'V',
+}
+
+interface Command {
+  verb?: Verb
+  written: string
+  chain?: string
+  argument?: string
+  position?: number
+}
+
+/** Reads one command line and does it. Commands are those of iptables(8). */
+export function applyCommand(words: readonly string[], scope: CommandScope): void {
+  const command: Command = { written: '' }
+  const list: ListOptions = { numeric: false, verbose: false, exact: false, lineNumbers: false }
+  const tableName = scope.inRestore ? scope.tableName : tableOf(words)
+  const parser = new RuleParser({ table: tableName, hasSet: scope.hasSet }, options(command, list, scope))
+  parser.read(words)
+  if (!command.verb) throw new UsageError('no command specified')
+  if (command.verb === 'V') return scope.print(`iptables ${VERSION}\n`)
+  const table = scope.table(tableName)
+  const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
+  if (scope.counters) for (const rule of rules) [rule.packets, rule.bytes] = scope.counters
+  else if (!scope.keepCounters) for (const rule of rules) rule.packets = rule.bytes = 0
+  if ('ACDIR'.includes(command.verb)) checkInterfaces(command.chain!, rules[0]!)
+  try {
+    perform(command, rules, parser.given, table, list, scope)
+  } catch (error) {
+    if (error instanceof KernelError && !error.message.includes(':')) throw new KernelError(`${error.message}: rule in chain ${command.chain}`)
+    throw error
+  }
+}
+
+function options(command: Command, list: ListOptions, scope: CommandScope): CommandOption[] {
+  const verbs = new Map<Verb, string[]>()
+  for (const v of 'ACDIRLSFZNXEPhV') verbs.set(v as Verb, [`-${v}`])
+  for (const [name, v] of Object.entries(LONG)) verbs.get(v)!.push(name)
+  const flag = (names: string[], set: () => void): CommandOption => ({ names, read: set })
+  return [
+    ...[...verbs].map(([verb, names]) => ({
+      names,
+      read: (tokens: Tokens, option: string) => {
+        if (command.verb && !(command.verb === 'Z' || verb === 'Z')) throw new UsageError(`Cannot use -${verb} with -${command.verb}`)
+        command.verb = verb
+        command.written = option
+        readArguments(command, verb, tokens, option)
+      },
+    })),
+    { names: ['-t', '--table'], read: (tokens, option) => {
+      tokens.need(option)
+      if (scope.inRestore) throw new UsageError('The -t option cannot be used in iptables-restore.\n')
+    } },
+    flag(['-n', '--numeric'], () => (list.numeric = true)),
+    flag(['-v', '--verbose'], () => (list.verbose = true)),
+    flag(['-x', '--exact'], () => (list.exact = true)),
+    flag(['--line-numbers'], () => (list.lineNumbers = true)),
+    flag(['-4', '--ipv4'], () => {}),
+    { names: ['-w', '--wait'], read: (tokens) => void tokens.optional() },
+    { names: ['-W', '--wait-interval'], read: (tokens) => void tokens.optional() },
+  ]
+}
+
+function readArguments(command: Command, verb: Verb, tokens: Tokens, option: string): void {
+  const position = (): void => {
+    const next = tokens.peek()
+    if (next === undefined || !/^\d+$/.test(next)) return
+    command.position = Number(tokens.next())
+    if (command.position === 0) throw new UsageError(`Invalid rule number \`${next}'`)
+  }
+  if (verb === 'h' || verb === 'V') return
+  if ('LSFZX'.includes(verb)) {
+    command.chain = tokens.optional()
+    if ('LSZ'.includes(verb) && command.chain !== undefined) position()
+    return
+  }
+  command.chain = tokens.need(option)
+  if (verb === 'N') return checkChainName(command.chain)
+  if (verb === 'P' || verb === 'E') {
+    const second = tokens.optional()
+    if (second === undefined) throw new UsageError(`-${verb} requires a chain and a ${verb === 'P' ? 'policy' : 'new name'}`.replace('-E requires a chain and a new name', '-E requires old-chain-name and new-chain-name'))
+    command.argument = second
+    if (verb === 'E') checkChainName(second)
+  }
+  if ('DIR'.includes(verb)) position()
+  if (verb === 'R' && command.position === undefined) throw new UsageError('-R requires a rule number')
+}
+
+function perform(command: Command, rules: readonly Rule[], given: boolean, table: Table, list: ListOptions, scope: CommandScope): void {
+  const { verb, chain, position } = command
+  const existing = (name: string): void => {
+    if (!table.chains.has(name)) throw new OperationError(NO_SUCH_CHAIN)
+  }
+  if (table.name === 'nat' && rules.some((r) => r.jump === 'DROP')) throw new UsageError(NAT_IS_NO_FILTER)
+  switch (verb) {
+    case 'A':
+      existing(chain!)
+      for (const rule of rules) table.append(chain!, rule, scope.line)
+      break
+    case 'I':
+      existing(chain!)
+      for (const rule of rules.toReversed()) table.insert(chain!, position ?? 1, rule, scope.line)
+      break
+    case 'R':
+      existing(chain!)
+      if (rules.length > 1) throw new UsageError('Replacement rule does not specify a unique address')
+      table.replaceRule(chain!, position!, rules[0]!, scope.line)
+      break
+    case 'D':
+      existing(chain!)
+      if (position !== undefined && !given) table.deleteAt(chain!, position)
+      else for (const rule of rules) table.deleteRule(chain!, rule)
+      break
+    case 'C':
+      for (const rule of rules) if (!table.chains.has(chain!) || table.indexOf(chain!, rule) < 0) throw new OperationError(BAD_RULE)
+      break
+    case 'N':
+      table.create(chain!)
+      break
+    case 'X':
+      if (chain !== undefined) table.remove(chain, scope.line)
+      else for (const c of table.sorted()) if (c.policy === undefined) table.remove(c.name, scope.line)
+      break
+    case 'F':
+      if (chain !== undefined) existing(chain)
+      table.flush(chain)
+      break
+    case 'Z':
+      if (chain !== undefined) existing(chain)
+      table.zero(chain)
+      break
+    case 'E':
+      table.rename(chain!, command.argument!)
+      break
+    case 'P':
+      if (table.name === 'nat' && command.argument === 'DROP') throw new UsageError(NAT_IS_NO_FILTER)
+      table.policy(chain!, command.argument!)
+      break
+    case 'L': case 'S': {
+      if (chain !== undefined && !table.chains.has(chain)) {
+        throw new IncompatibleChain(`iptables ${VERSION}: chain \`${chain}' in table \`${table.name}' is incompatible, use 'nft' tool.\n`)
+      }
+      const chains = chain === undefined ? table.sorted() : [table.chain(chain)]
+      scope.print(verb === 'S' ? listRules(chains, list.verbose, position) : listChains(table, chains, list, position))
+    }
+  }
+}
+
+/** What -L and -S say of a chain that is not there; code 1. */
+export class IncompatibleChain extends Error {}
+
+const NAT_IS_NO_FILTER = '\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n'
+
+/** The table that -t names, wherever it stands in the line. */
+function tableOf(words: readonly string[]): TableName {
+  let name = 'filter'
+  words.forEach((word, i) => {
+    if (word === '-t' || word === '--table') name = words[i + 1] ?? name
+    else if (word.startsWith('--table=')) name = word.slice(8)
+    else if (/^-t[a-z]/.test(word)) name = word.slice(2)
+  })
+  if (!(name in BUILT_IN)) throw new MissingTable(name)
+  return name as TableName
+}
+
+/** `-t` with a table that the kernel does not have; code 3. */
+export class MissingTable extends Error {}
+
+function checkInterfaces(chain: string, rule: Rule): void {
+  if (rule.outInterface && (chain === 'PREROUTING' || chain === 'INPUT')) throw new UsageError(`Can't use -o with ${chain}\n`)
+  if (rule.inInterface && (chain === 'POSTROUTING' || chain === 'OUTPUT')) throw new UsageError(`Can't use -i with ${chain}\n`)
+}

@@ -1,0 +1,33 @@
+import type { ConntrackEntry, ConntrackTuple } from '../../types.ts'
+import { invert } from './tuple.ts'
+
+/** A connection as netfilter follows it; not in the table before it is confirmed. */
+export class TrackedConnection implements ConntrackEntry {
+  readonly id: number
+  readonly original: ConntrackTuple
+  reply: ConntrackTuple
+  tcpState?: string
+  /** Whether the other end has been seen to be a TCP that this one knows: RST in answer to SYN kills, and so on. */
+  assured = false
+  seenReply = false
+  mark = 0
+  expiresAt = Infinity
+  packets: [number, number] = [0, 0]
+  bytes: [number, number] = [0, 0]
+  confirmed = false
+  /** In nobody's table any more; packets that hold it are still translated. */
+  dead = false
+  sourceNat = false
+  destinationNat = false
+  /** Which translations are decided, be it that there is none. */
+  sourceDecided = false
+  destinationDecided = false
+  /** UDP: from when on it counts as a stream. */
+  streamAt = Infinity
+
+  constructor(id: number, original: ConntrackTuple) {
+    this.id = id
+    this.original = original
+    this.reply = invert(original)
+  }
+}

@@ -1,0 +1,225 @@
+import type { Clock } from '../../../clock.ts'
+import { ipLength } from '../../packets.ts'
+import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
+import { TrackedConnection } from './connection.ts'
+import { nextState, TCP_TIMEOUTS } from './tcp-state.ts'
+import type { TcpTrackState } from './tcp-state.ts'
+import { invert, isIcmpError, keyOf, tupleOf } from './tuple.ts'
+
+type Listener = (event: 'new' | 'update' | 'destroy', entry: ConntrackEntry) => void
+type Direction = 'original' | 'reply'
+
+interface Found {
+  connection: TrackedConnection
+  direction: Direction
+}
+
+/** A packet in one state of this long has become a stream (nf_conntrack_proto_udp.c). */
+const STREAM_AFTER = 2000
+
+/**
+ * Connection tracking of one network namespace. Entries expire when somebody looks; there is no timer for any.
+ * Packets are not checked against TCP windows, as with net.netfilter.nf_conntrack_tcp_be_liberal.
+ */
+export class ConnectionTracker implements Conntrack {
+  readonly #namespace: NetworkNamespace
+  readonly #clock: Clock
+  readonly #table = new Map<string, Found>()
+  readonly #listeners = new Set<Listener>()
+  #nextId = 1
+  #count = 0
+  #sweepAt = 1024
+
+  constructor(namespace: NetworkNamespace, clock: Clock) {
+    this.#namespace = namespace
+    this.#clock = clock
+  }
+
+  list(): readonly TrackedConnection[] {
+    this.#sweep()
+    const out: TrackedConnection[] = []
+    for (const found of this.#table.values()) if (found.direction === 'original') out.push(found.connection)
+    return out
+  }
+
+  remove(filter: (entry: ConntrackEntry) => boolean): number {
+    const all = this.list().filter(filter)
+    for (const connection of all) this.#kill(connection)
+    return all.length
+  }
+
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Gives the packet its connection and its state in it. 'full': there is no room for a new one. */
+  track(packet: IpPacket): 'accept' | 'full' {
+    const meta = packet.meta
+    if (meta.connection !== undefined || meta.state === 'UNTRACKED') return 'accept'
+    meta.state = 'INVALID'
+    if (isIcmpError(packet)) {
+      this.#trackError(packet)
+      return 'accept'
+    }
+    const tuple = tupleOf(packet)
+    if (!tuple) return 'accept'
+    let found = this.#find(tuple)
+    if (found && packet.payload.kind === 'tcp' && this.#reopens(found, packet)) {
+      this.#kill(found.connection)
+      found = undefined
+    }
+    if (!found) {
+      if (!this.#mayBegin(packet)) return 'accept'
+      if (this.#isFull()) return 'full'
+      found = { connection: new TrackedConnection(this.#nextId++, tuple), direction: 'original' }
+    }
+    this.#see(packet, found)
+    return 'accept'
+  }
+
+  /** The packet leaves, or reaches a process: its connection is real now. False when another one has its addresses. */
+  confirm(packet: IpPacket): boolean {
+    const connection = packet.meta.connection as TrackedConnection | undefined
+    if (!connection || connection.confirmed || connection.dead || packet.meta.state === 'RELATED') return true
+    const original = keyOf(connection.original)
+    const reply = keyOf(connection.reply)
+    const taken = [connection.original, connection.reply].map((t) => this.#find(t)).find((f) => f !== undefined)
+    if (taken) {
+      // Two packets of one connection crossed each other; the later one goes on with the entry of the earlier.
+      const same = keyOf(taken.connection.original) === original && keyOf(taken.connection.reply) === reply
+      if (!same) return false
+      packet.meta.connection = taken.connection
+      return true
+    }
+    connection.confirmed = true
+    this.#table.set(original, { connection, direction: 'original' })
+    this.#table.set(reply, { connection, direction: 'reply' })
+    if (++this.#count >= this.#sweepAt) {
+      this.#sweep()
+      this.#sweepAt = Math.max(1024, 2 * this.#count)
+    }
+    this.#tell('new', connection)
+    return true
+  }
+
+  /** Whether a packet with this tuple would be taken for one of a connection that exists. */
+  taken(tuple: ConntrackTuple, ignored: TrackedConnection): boolean {
+    const found = this.#find(tuple)
+    return found !== undefined && found.connection !== ignored
+  }
+
+  #find(tuple: ConntrackTuple): Found | undefined {
+    const found = this.#table.get(keyOf(tuple))
+    if (!found || found.connection.expiresAt > this.#clock.now) return found
+    this.#kill(found.connection)
+    return undefined
+  }
+
+  #mayBegin(packet: IpPacket): boolean {
+    const payload = packet.payload
+    if (payload.kind === 'icmp') return payload.type === 8 || payload.type === 13 || payload.type === 15 || payload.type === 17
+    if (payload.kind !== 'tcp') return true
+    const state = nextState('NONE', 'original', payload.flags)
+    if (state === '-' || state === '=') return false
+    return payload.flags.syn === true || this.#setting('tcp_loose', 1) !== 0
+  }
+
+  /** A SYN for a connection that is over begins a new one with the same ports. */
+  #reopens({ connection, direction }: Found, packet: IpPacket): boolean {
+    const payload = packet.payload
+    if (payload.kind !== 'tcp' || !payload.flags.syn || payload.flags.ack || payload.flags.rst) return false
+    const state = connection.tcpState
+    return state === 'TIME_WAIT' || (state === 'CLOSE' && direction === 'original')
+  }
+
+  #see(packet: IpPacket, { connection, direction }: Found): void {
+    const meta = packet.meta
+    const payload = packet.payload
+    const before = `${connection.tcpState} ${connection.seenReply} ${connection.assured}`
+    let timeout: number
+    let kill = false
+    if (payload.kind === 'tcp') {
+      const old = (connection.tcpState ?? 'NONE') as TcpTrackState
+      const next = nextState(old, direction, payload.flags)
+      if (next === '-') return
+      if (next !== '=') {
+        connection.tcpState = next
+        if (old === 'SYN_RECV' && next === 'ESTABLISHED') connection.assured = true
+      }
+      kill = payload.flags.rst === true && direction === 'reply' && !connection.seenReply
+      timeout = next === '=' ? 0 : this.#tcpTimeout(connection)
+    } else timeout = this.#datagramTimeout(packet, connection, direction)
+    meta.connection = connection
+    meta.direction = direction
+    const index = direction === 'original' ? 0 : 1
+    connection.packets[index]++
+    connection.bytes[index] += ipLength(packet)
+    if (direction === 'reply') connection.seenReply = true
+    meta.state = direction === 'reply' || connection.seenReply ? 'ESTABLISHED' : 'NEW'
+    if (timeout > 0) connection.expiresAt = this.#clock.now + timeout * 1000
+    if (!connection.confirmed) return
+    if (kill) this.#kill(connection)
+    else if (before !== `${connection.tcpState} ${connection.seenReply} ${connection.assured}`) this.#tell('update', connection)
+  }
+
+  #tcpTimeout(connection: TrackedConnection): number {
+    const [name, seconds] = TCP_TIMEOUTS[connection.tcpState ?? 'SYN_SENT']!
+    const normal = this.#setting(`tcp_timeout_${name}`, seconds)
+    // Established without ever an answer: a connection picked up in its middle.
+    if (connection.tcpState === 'ESTABLISHED' && !connection.seenReply) return Math.min(normal, this.#setting('tcp_timeout_unacknowledged', 300))
+    return normal
+  }
+
+  #datagramTimeout(packet: IpPacket, connection: TrackedConnection, direction: Direction): number {
+    if (packet.payload.kind === 'icmp') return this.#setting('icmp_timeout', 30)
+    if (connection.streamAt === Infinity) connection.streamAt = this.#clock.now + STREAM_AFTER
+    const answered = connection.seenReply || direction === 'reply'
+    if (!answered || this.#clock.now < connection.streamAt) return this.#setting('udp_timeout', 30)
+    connection.assured = true
+    return this.#setting('udp_timeout_stream', 120)
+  }
+
+  /** An ICMP error belongs to the connection of the packet that it speaks of. */
+  #trackError(packet: IpPacket): void {
+    const about = packet.payload.kind === 'icmp' ? packet.payload.about : undefined
+    const inner = about && tupleOf(about)
+    const found = inner && this.#find(invert(inner))
+    if (!found) return
+    packet.meta.connection = found.connection
+    packet.meta.direction = found.direction
+    packet.meta.state = 'RELATED'
+  }
+
+  #isFull(): boolean {
+    const max = this.#setting('max', 262_144)
+    if (max === 0 || this.#count < max) return false
+    this.#sweep()
+    return this.#count >= max
+  }
+
+  #setting(name: string, fallback: number): number {
+    const text = this.#namespace.sysctl(`net.netfilter.nf_conntrack_${name}`)
+    return text === undefined ? fallback : Number(text)
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now
+    for (const { connection, direction } of this.#table.values()) {
+      if (direction === 'original' && connection.expiresAt <= now) this.#kill(connection)
+    }
+  }
+
+  #kill(connection: TrackedConnection): void {
+    if (connection.dead) return
+    connection.dead = true
+    this.#table.delete(keyOf(connection.original))
+    this.#table.delete(keyOf(connection.reply))
+    this.#count--
+    this.#tell('destroy', connection)
+  }
+
+  #tell(event: 'new' | 'update' | 'destroy', connection: TrackedConnection): void {
+    for (const listener of this.#listeners) listener(event, connection)
+  }
+}

@@ -1,0 +1,54 @@
+/** How iptables 1.8.9 (nf_tables) fails: each kind has its own wording around the message, and its exit code. */
+
+/** A mistake in the command line or the file. */
+export class UsageError extends Error {
+  /** "Bad argument `x'" is printed without the program's name. */
+  readonly bare: boolean
+  constructor(message: string, bare = false) {
+    super(message)
+    this.bare = bare
+  }
+}
+
+/** Something that is not there, or is there already. */
+export class OperationError extends Error {}
+
+/** What the kernel refuses when the rules are committed. */
+export class KernelError extends Error {}
+
+export const NO_SUCH_CHAIN = 'No chain/target/match by that name'
+export const BAD_RULE = 'Bad rule (does a matching rule exist in that chain?)'
+
+export const VERSION = 'v1.8.9 (nf_tables)'
+
+export interface ToolFailure {
+  code: number
+  text: string
+}
+
+export function commandFailure(error: unknown): ToolFailure {
+  const help = "Try `iptables -h' or 'iptables --help' for more information.\n"
+  if (error instanceof UsageError) return { code: 2, text: `${error.bare ? '' : `iptables ${VERSION}: `}${error.message}\n${help}` }
+  if (error instanceof OperationError) return { code: 1, text: `iptables: ${error.message}.\n` }
+  if (error instanceof KernelError) return { code: 4, text: `iptables ${VERSION}:  ${error.message}\n` }
+  throw error
+}
+
+export function restoreFailure(error: unknown, line: number): ToolFailure {
+  const help = "Try `iptables-restore -h' or 'iptables-restore --help' for more information.\n"
+  if (error instanceof UsageError) {
+    return { code: 2, text: `${error.bare ? '' : `iptables-restore ${VERSION}: `}${error.message}\nError occurred at line: ${line}\n${help}` }
+  }
+  if (error instanceof OperationError) return { code: 1, text: `iptables-restore: line ${line} failed: ${error.message}.\n` }
+  if (error instanceof KernelError) return { code: 4, text: `iptables-restore ${VERSION}: \nline ${line}: ${error.message}\n` }
+  throw error
+}
+
+/** What `restore` throws: the tool's whole message, and its exit code. */
+export class RestoreError extends Error {
+  readonly code: number
+  constructor(failure: ToolFailure) {
+    super(failure.text)
+    this.code = failure.code
+  }
+}

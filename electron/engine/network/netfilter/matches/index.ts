@@ -1,0 +1,20 @@
+import type { MatchExtension } from '../extension.ts'
+import { limit, statistic } from './chance.ts'
+import { icmp } from './icmp.ts'
+import { addrtype, comment, nfacct, physdev, rpfilter, set } from './place.ts'
+import { multiport, transport } from './ports.ts'
+import { recent } from './recent.ts'
+import { connmark, conntrack, mark, state } from './state.ts'
+
+/** Every -m that is simulated. */
+export const MATCHES: ReadonlyMap<string, MatchExtension> = new Map(Object.entries({
+  tcp: transport('tcp'), udp: transport('udp'), sctp: transport('sctp'), icmp, multiport, comment, addrtype, physdev, rpfilter, set, nfacct,
+  statistic, limit, recent, mark, connmark, conntrack, state,
+}))
+
+/** Matches that iptables 1.8.9 has and that are not simulated. */
+export const UNSIMULATED_MATCHES: ReadonlySet<string> = new Set([
+  'ah', 'bpf', 'cgroup', 'cluster', 'connbytes', 'connlabel', 'connlimit', 'cpu', 'dccp', 'devgroup', 'dscp', 'ecn', 'esp', 'hashlimit',
+  'helper', 'iprange', 'ipvs', 'length', 'mac', 'osf', 'owner', 'pkttype', 'policy', 'quota', 'realm', 'socket', 'string', 'tcpmss', 'time',
+  'tos', 'ttl', 'u32',
+])

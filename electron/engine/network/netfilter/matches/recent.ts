@@ -1,0 +1,117 @@
+import type { Clock } from '../../../clock.ts'
+import type { Ip } from '../../types.ts'
+import { formatIpv4, ipv4Number, parseIpv4 } from '../../address.ts'
+import { UsageError } from '../errors.ts'
+import { flag, needNumber, one } from '../extension.ts'
+import type { MatchExtension } from '../extension.ts'
+
+/** xt_recent's ip_pkt_list_tot. */
+const STAMPS = 20
+
+/** The lists of addresses that -m recent keeps (/proc/net/xt_recent): name → address → when it was seen. */
+export class RecentLists {
+  readonly #clock: Clock
+  readonly #lists = new Map<string, Map<Ip, number[]>>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  stamps(list: string, ip: Ip): number[] | undefined {
+    return this.#lists.get(list)?.get(ip)
+  }
+
+  touch(list: string, ip: Ip): void {
+    let entries = this.#lists.get(list)
+    if (!entries) this.#lists.set(list, (entries = new Map()))
+    const stamps = entries.get(ip) ?? []
+    stamps.push(this.#clock.now)
+    if (stamps.length > STAMPS) stamps.shift()
+    entries.set(ip, stamps)
+  }
+
+  forget(list: string, ip: Ip): boolean {
+    return this.#lists.get(list)?.delete(ip) ?? false
+  }
+
+  /** xt_recent reaps one entry at a time, the oldest; who looks cannot tell. */
+  reap(list: string, before: number): void {
+    for (const [ip, stamps] of this.#lists.get(list) ?? []) {
+      if ((stamps.at(-1) ?? 0) < before) this.#lists.get(list)!.delete(ip)
+    }
+  }
+}
+
+type Operation = 'set' | 'rcheck' | 'update' | 'remove'
+const LISTED: Readonly<Record<Operation, string>> = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE' }
+
+export const recent: MatchExtension = () => {
+  let operation: Operation | undefined
+  let invert = false
+  let seconds: number | undefined
+  let hitCount: number | undefined
+  let reap = false
+  let ttl = false
+  let name = 'DEFAULT'
+  let mask = '255.255.255.255'
+  let side: 'rsource' | 'rdest' = 'rsource'
+  const choose = (which: Operation) => flag((not) => {
+    if (operation) throw new UsageError(`recent: option "--${which}" cannot be used together with "--${operation}".\n`)
+    operation = which
+    invert = not
+  }, true)
+  return {
+    options: {
+      set: choose('set'), rcheck: choose('rcheck'), update: choose('update'), remove: choose('remove'),
+      seconds: one((text) => (seconds = needNumber('recent', 'seconds', text, 1))),
+      hitcount: one((text) => (hitCount = needNumber('recent', 'hitcount', text, 0))),
+      reap: flag(() => (reap = true)),
+      rttl: flag(() => (ttl = true)),
+      name: one((text) => (name = text)),
+      mask: one((text) => {
+        if (parseIpv4(text) === undefined) throw new UsageError(`recent: bad value for option "--mask": "${text}"`)
+        mask = text
+      }),
+      rsource: flag(() => (side = 'rsource')),
+      rdest: flag(() => (side = 'rdest')),
+    },
+    finish: () => {
+      if (!operation) throw new UsageError("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'")
+      if (reap && seconds === undefined) throw new UsageError('recent: option "--reap" also requires "--seconds".\n')
+      const does = operation
+      const bits = parseIpv4(mask)!
+      const not = invert ? ' !' : ''
+      return {
+        name: 'recent', incidental: false,
+        save:
+          `${not} --${does}${seconds === undefined ? '' : ` --seconds ${seconds}`}${reap ? ' --reap' : ''}` +
+          `${hitCount === undefined ? '' : ` --hitcount ${hitCount}`}${ttl ? ' --rttl' : ''} --name ${name} --mask ${mask} --${side}`,
+        list: () =>
+          `${invert ? '! ' : ''}recent: ${LISTED[does]}${seconds === undefined ? '' : ` seconds: ${seconds}`}${reap ? ' reap' : ''}` +
+          `${hitCount === undefined ? '' : ` hit_count: ${hitCount}`}${ttl ? ' TTL-Match' : ''} name: ${name} side: ` +
+          `${side === 'rsource' ? 'source' : 'dest'} mask: ${mask}`,
+        test: ({ host, packet }) => {
+          const lists = host.recent
+          const full = side === 'rsource' ? packet.source : packet.destination
+          const ip = bits === 0xffffffff ? full : formatIpv4((ipv4Number(full) & bits) >>> 0)
+          if (does === 'set') {
+            lists.touch(name, ip)
+            return !invert
+          }
+          const stamps = lists.stamps(name, ip)
+          if (!stamps) return invert
+          if (does === 'remove') {
+            lists.forget(name, ip)
+            return !invert
+          }
+          const since = seconds === undefined ? -Infinity : host.clock.now - seconds * 1000
+          const hits = stamps.filter((at) => at >= since).length
+          const found = hits >= Math.max(1, hitCount ?? 1)
+          if (found && does === 'update') lists.touch(name, ip)
+          if (reap && seconds !== undefined) lists.reap(name, since)
+          return found !== invert
+        },
+      }
+    },
+  }
+}

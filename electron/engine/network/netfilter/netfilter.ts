@@ -1,0 +1,237 @@
+import type { Clock } from '../../clock.ts'
+import type { Random } from '../../random.ts'
+import type { Hook, HookVerdict, IpPacket, Link, Netfilter, NetworkNamespace, StackHost } from '../types.ts'
+import { applyCommand, IncompatibleChain, MissingTable } from './apply.ts'
+import type { TrackedConnection } from './conntrack/connection.ts'
+import { formatConntrack } from './conntrack/format.ts'
+import { Nat } from './conntrack/nat.ts'
+import { ConnectionTracker } from './conntrack/tracker.ts'
+import { commandFailure, UsageError, VERSION } from './errors.ts'
+import { traverse } from './evaluate.ts'
+import type { Decision } from './evaluate.ts'
+import { USAGE } from './usage.ts'
+import { RecentLists } from './matches/recent.ts'
+import { NotSimulated } from './parse.ts'
+import { RuleRecorder } from './record.ts'
+import { restore } from './restore.ts'
+import type { RestoreHost, RestoreOptions } from './restore.ts'
+import type { RuleHost, TableName } from './rule.ts'
+import { saveTable } from './save.ts'
+import { Table, TABLES } from './table.ts'
+
+/** What runs at each hook, in the kernel's order of priorities (include/uapi/linux/netfilter_ipv4.h). */
+type Step = TableName | 'track' | 'confirm'
+const STEPS: Readonly<Record<Hook, readonly Step[]>> = {
+  prerouting: ['raw', 'track', 'mangle', 'nat'],
+  input: ['mangle', 'filter', 'nat', 'confirm'],
+  forward: ['mangle', 'filter'],
+  output: ['raw', 'track', 'mangle', 'nat', 'filter'],
+  postrouting: ['mangle', 'nat', 'confirm'],
+}
+
+/** Tables, connection tracking and NAT of one network namespace. Rules see IPv4 only, as iptables does. */
+export class NetfilterTables implements Netfilter, RuleHost {
+  readonly stack: StackHost
+  readonly namespace: NetworkNamespace
+  readonly clock: Clock
+  readonly random: Random
+  readonly recent: RecentLists
+  readonly conntrack: ConnectionTracker
+  readonly nat: Nat
+  readonly rejections: (() => void)[] = []
+  readonly #sets = new Map<string, (packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean>()
+  readonly #tables = new Map<TableName, Table>(TABLES.map((name) => [name, new Table(name)]))
+  #generation = 0
+  /** Tracking begins with the first rule that needs it, as the kernel registers its hooks then. */
+  #tracking = false
+
+  constructor(host: StackHost) {
+    this.stack = host
+    this.namespace = host.namespace
+    this.clock = host.clock
+    this.random = host.clock.random.fork(`netfilter${host.namespace.name}`)
+    this.recent = new RecentLists(host.clock)
+    this.conntrack = new ConnectionTracker(host.namespace, host.clock)
+    this.nat = new Nat(this.conntrack, host.clock.random.fork(`nat${host.namespace.name}`))
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** For ipset: what a set of addresses says of a packet. */
+  defineSet(name: string, test: ((packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean) | undefined): void {
+    if (test) this.#sets.set(name, test)
+    else this.#sets.delete(name)
+  }
+
+  set(name: string): ((packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean) | undefined {
+    return this.#sets.get(name)
+  }
+
+  // ---- packets -------------------------------------------------------------------------------------------------
+
+  run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict {
+    for (const step of STEPS[hook]) {
+      let verdict: HookVerdict = 'accept'
+      if (step === 'track') verdict = this.#track(packet, hook)
+      else if (step === 'confirm') verdict = this.#confirm(packet)
+      else if (step === 'nat') verdict = this.#translate(hook, packet, inInterface, outInterface)
+      else verdict = this.#table(step, hook, packet, inInterface, outInterface)
+      if (verdict !== 'accept') return verdict
+    }
+    return 'accept'
+  }
+
+  #table(name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined): HookVerdict {
+    const recorder = this.#evaluate(name, hook, packet, inLink, outLink)
+    if (!recorder) return 'accept'
+    const [decision, record] = recorder
+    record?.decided(decision)
+    for (const send of this.rejections.splice(0)) send()
+    return decision.verdict
+  }
+
+  #evaluate(
+    name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined,
+  ): [Decision, RuleRecorder | undefined] | undefined {
+    const table = this.#tables.get(name)!
+    if (!table.exists || packet.version !== 4) return undefined
+    const chain = table.chains.get(hook.toUpperCase())!
+    const record = this.stack.recorder.recording(packet)
+      ? new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)
+      : undefined
+    const decision = traverse(table, chain, { host: this, table: name, hook, packet, inLink, outLink }, record?.observe)
+    if (!record && decision.verdict !== 'accept' && packet.meta.trail) {
+      // A failure is always told, even of packets whose way nobody records.
+      return [decision, new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)]
+    }
+    return [decision, record]
+  }
+
+  #track(packet: IpPacket, hook: Hook): HookVerdict {
+    if (!this.#tracking) return 'accept'
+    if (this.conntrack.track(packet) === 'accept') return 'accept'
+    const { recorder } = this.stack
+    recorder.fail(this.namespace, packet, 'dropped', 'drop-conntrack-full', {
+      stage: 'drop', text: `nf_conntrack: table full, dropping packet (in ${hook.toUpperCase()}).`,
+      decidedBy: { kind: 'conntrack', text: `net.netfilter.nf_conntrack_max = ${this.namespace.sysctl('net.netfilter.nf_conntrack_max')}` },
+      before: recorder.header(packet), explanation: 'drop-conntrack-full',
+    })
+    return 'drop'
+  }
+
+  #confirm(packet: IpPacket): HookVerdict {
+    if (packet.meta.connection === undefined || this.conntrack.confirm(packet)) return 'accept'
+    const { recorder } = this.stack
+    recorder.fail(this.namespace, packet, 'dropped', 'drop-conntrack-clash', {
+      stage: 'drop', text: 'Another connection has the same addresses and ports; its answers could not be told apart.',
+      decidedBy: { kind: 'conntrack', text: formatConntrack(packet.meta.connection as TrackedConnection, this.clock.now) },
+      before: recorder.header(packet), explanation: 'drop-conntrack-clash',
+    })
+    return 'drop'
+  }
+
+  #translate(hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined): HookVerdict {
+    const connection = packet.meta.connection as TrackedConnection | undefined
+    if (!connection) return 'accept'
+    const what = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source'
+    let decided: [Decision, RuleRecorder | undefined] | undefined
+    if (packet.meta.state === 'NEW' && !this.nat.isDecided(connection, what)) {
+      decided = this.#evaluate('nat', hook, packet, inLink, outLink)
+      if (decided && decided[0].verdict !== 'accept') {
+        decided[1]?.decided(decided[0])
+        return decided[0].verdict
+      }
+      this.nat.bindNothing(packet, what)
+    }
+    const before = this.stack.recorder.recording(packet) ? this.stack.recorder.header(packet) : undefined
+    const changed = this.nat.translate(packet, hook)
+    if (decided?.[1]) decided[1].decided(decided[0])
+    // Told when no rule told it: what is remembered of the connection did it.
+    if (changed && before && !decided?.[0].rule?.target) this.#tellRemembered(packet, what, connection, before)
+    return 'accept'
+  }
+
+  #tellRemembered(packet: IpPacket, what: 'source' | 'destination', connection: TrackedConnection, before: ReturnType<StackHost['recorder']['header']>): void {
+    const { recorder } = this.stack
+    const reply = packet.meta.direction === 'reply'
+    const stage = reply ? 'undo-nat' : what === 'source' ? 'snat' : 'dnat'
+    const text = reply
+      ? `The connection is known, so the ${what} of the answer becomes ${what === 'source' ? packet.source : packet.destination} again.`
+      : `The connection is known, so its packets get the same ${what}.`
+    recorder.hop(this.namespace, packet, {
+      stage, text, decidedBy: { kind: 'conntrack', text: formatConntrack(connection, this.clock.now) }, before,
+      after: recorder.header(packet), explanation: reply ? 'undo-nat' : stage,
+    })
+  }
+
+  // ---- rules ---------------------------------------------------------------------------------------------------
+
+  readonly #restoreHost: RestoreHost = {
+    table: (name) => this.#tables.get(name)!,
+    commit: (table) => this.#commit(table),
+    hasSet: (name) => this.#sets.has(name),
+  }
+
+  #commit(table: Table): void {
+    this.#tables.set(table.name, table)
+    this.#generation++
+    if (!this.#tracking) this.#tracking = (table.name === 'nat' && table.exists) || needsTracking(table)
+  }
+
+  restore(text: string, options: RestoreOptions = {}): void {
+    restore(text, this.#restoreHost, options)
+  }
+
+  save(table?: string, options: { counters?: boolean } = {}): string {
+    if (table !== undefined && !this.#tables.has(table as TableName)) throw new UsageError(`Table \`${table}' does not exist`)
+    let out = ''
+    for (const name of TABLES) {
+      const t = this.#tables.get(name)!
+      if (t.exists && (table === undefined || table === name)) out += saveTable(t, options.counters ?? false)
+    }
+    return out
+  }
+
+  command(args: readonly string[]): { code: number; stdout: string; stderr: string } {
+    let stdout = ''
+    let changed: Table | undefined
+    try {
+      if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: USAGE, stderr: '' }
+      applyCommand(args, {
+        inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#sets.has(name), keepCounters: true,
+        table: (name) => (changed = this.#tables.get(name)!.fork()),
+        print: (text) => (stdout += text),
+      })
+      if (changed && stdout === '' && !isReadOnly(args)) {
+        const missing = changed.missingTarget()
+        if (missing !== undefined) throw new UsageError(`Chain '${missing}' does not exist`)
+        changed.validate(() => {})
+        this.#commit(changed)
+      }
+      return { code: 0, stdout, stderr: '' }
+    } catch (error) {
+      if (error instanceof NotSimulated) return { code: 69, stdout, stderr: `podhop: not simulated: ${error.message} (use a rule without it)\n` }
+      if (error instanceof IncompatibleChain) return { code: 1, stdout, stderr: error.message }
+      if (error instanceof MissingTable) {
+        const text = `iptables ${VERSION}: table '${error.message}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.\n`
+        return { code: 3, stdout, stderr: text }
+      }
+      const failure = commandFailure(error)
+      return { code: failure.code, stdout, stderr: failure.text }
+    }
+  }
+}
+
+function isReadOnly(args: readonly string[]): boolean {
+  return args.some((a) => /^(-[nvx]*[LSC]|--list|--list-rules|--check)/.test(a))
+}
+
+function needsTracking(table: Table): boolean {
+  for (const chain of table.chains.values()) {
+    for (const rule of chain.rules) if (rule.target?.tracks || rule.matches.some((m) => m.tracks)) return true
+  }
+  return false
+}
+

@@ -1,0 +1,91 @@
+import { KernelError, OperationError, restoreFailure, RestoreError, UsageError } from './errors.ts'
+import { splitLine } from './parse.ts'
+import type { TableName } from './rule.ts'
+import { applyCommand } from './apply.ts'
+import { BUILT_IN, Table } from './table.ts'
+
+export interface RestoreOptions {
+  noflush?: boolean
+  counters?: boolean
+}
+
+/** What a file makes of the tables; nothing is changed before the whole of a table is found good. */
+export interface RestoreHost {
+  table(name: TableName): Table
+  commit(table: Table): void
+  hasSet(name: string): boolean
+}
+
+/** Reads a file in the format of iptables-restore(8). Throws {@link RestoreError} with the tool's words. */
+export function restore(text: string, host: RestoreHost, options: RestoreOptions): void {
+  let line = 0
+  let table: Table | undefined
+  try {
+    for (const written of logicalLines(text)) {
+      line = written.line
+      const content = written.text
+      if (content === '' || content.startsWith('#')) continue
+      if (content === 'COMMIT' && table) {
+        commit(table, host, (at) => (line = at))
+        table = undefined
+      } else if (content.startsWith('*') && !table) {
+        const name = content.slice(1).trim()
+        if (!(name in BUILT_IN)) throw new UsageError(`iptables-restore: line ${line} table name '${name}' invalid`)
+        table = options.noflush ? host.table(name as TableName).fork() : new Table(name as TableName)
+      } else if (!table) {
+        throw new RestoreError({ code: 1, text: `iptables-restore: line ${line} failed\n` })
+      } else if (content.startsWith(':')) declare(table, content, options, line)
+      else rule(table, content, host, options, line)
+    }
+    if (table) throw new RestoreError({ code: 1, text: `iptables-restore: COMMIT expected at line ${line + 1}\n` })
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof OperationError || error instanceof KernelError) {
+      throw new RestoreError(restoreFailure(error, line))
+    }
+    throw error
+  }
+}
+
+function commit(table: Table, host: RestoreHost, at: (line: number) => void): void {
+  const missing = table.missingTarget()
+  if (missing !== undefined) throw new UsageError(`Chain '${missing}' does not exist`)
+  table.validate(at)
+  host.commit(table)
+}
+
+function declare(table: Table, content: string, options: RestoreOptions, line: number): void {
+  const [name, policy, counters] = content.slice(1).trim().split(/[ \t]+/)
+  if (!name) throw new UsageError(`iptables-restore: line ${line} chain name invalid`)
+  if (name.length >= 29) throw new UsageError(`Invalid chain name \`${name}' (28 chars max)`)
+  if (!policy) throw new UsageError(`iptables-restore: line ${line} policy invalid`)
+  const builtIn = table.isBuiltIn(name)
+  if (builtIn && policy !== '-' && policy !== 'ACCEPT' && policy !== 'DROP') throw new OperationError('Bad policy name')
+  const count = /^\[(\d+):(\d+)\]$/.exec(counters ?? '')
+  if (counters !== undefined && !count && options.counters) throw new UsageError(`invalid policy counters for chain '${name}'`)
+  const verdict = builtIn && (policy === 'ACCEPT' || policy === 'DROP') ? policy : undefined
+  table.declare(name, verdict, options.counters && count ? [Number(count[1]), Number(count[2])] : undefined)
+}
+
+function rule(table: Table, content: string, host: RestoreHost, options: RestoreOptions, line: number): void {
+  let words = content
+  let counters: [number, number] | undefined
+  if (content.startsWith('[')) {
+    const match = /^\[(\d+):(\d+)\]\s*/.exec(content)
+    if (!content.includes(']')) throw new UsageError(`Bad line ${line}: need ]`)
+    if (!match) throw new UsageError(`Bad line ${line}: need :`)
+    if (options.counters) counters = [Number(match[1]), Number(match[2])]
+    words = content.slice(match[0].length)
+  }
+  applyCommand(splitLine(words), {
+    inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters, keepCounters: options.counters ?? false,
+    print: () => {},
+  })
+}
+
+/** Lines with their numbers. */
+function* logicalLines(text: string): Generator<{ line: number; text: string }> {
+  let line = 0
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  for (const content of lines) yield { line: ++line, text: content.replace(/\r$/, '') }
+}

@@ -1,0 +1,147 @@
+import type { Clock } from '../../clock.ts'
+import type { Random } from '../../random.ts'
+import type { Hook, Ip, IpPacket, Link, NetworkNamespace, StackHost } from '../types.ts'
+import { ipv4Number } from '../address.ts'
+import type { Nat } from './conntrack/nat.ts'
+import type { RecentLists } from './matches/recent.ts'
+import { protocolName, protocolNumber } from './names.ts'
+
+export type TableName = 'raw' | 'mangle' | 'nat' | 'filter'
+
+/** What matches and targets may use of the namespace. */
+export interface RuleHost {
+  readonly stack: StackHost
+  readonly namespace: NetworkNamespace
+  readonly clock: Clock
+  readonly random: Random
+  readonly recent: RecentLists
+  readonly nat: Nat
+  /** What REJECT will send once the rejection is written down. */
+  readonly rejections: (() => void)[]
+  /** ipset(8): undefined when there is no set of that name. */
+  set(name: string): ((packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean) | undefined
+}
+
+/** A packet on its way through a table. */
+export interface Evaluation {
+  readonly host: RuleHost
+  readonly table: TableName
+  readonly hook: Hook
+  readonly packet: IpPacket
+  readonly inLink: Link | undefined
+  readonly outLink: Link | undefined
+}
+
+export interface Match {
+  readonly name: string
+  /** As iptables-save prints it after "-m name": begins with a blank, or is empty. */
+  readonly save: string
+  /** As `iptables -L` prints it; `numeric` for -n. */
+  list(numeric: boolean): string
+  test(evaluation: Evaluation): boolean
+  /** The one destination port that it allows, for the index of a chain. */
+  readonly destinationPort?: number
+  /** Says nothing about what the packet is (comments, connection state): jumps with only such matches are no decision. */
+  readonly incidental?: boolean
+  /** Needs connection tracking. */
+  readonly tracks?: boolean
+}
+
+/** What an extension target decides; 'continue' goes on with the next rule. */
+export type TargetVerdict = 'continue' | 'accept' | 'drop' | 'stolen'
+
+export interface Target {
+  readonly name: string
+  readonly save: string
+  list(numeric: boolean): string
+  run(evaluation: Evaluation): TargetVerdict
+  /** Tables that it may stand in; undefined: all. */
+  readonly tables?: readonly TableName[]
+  readonly hooks?: readonly Hook[]
+  readonly tracks?: boolean
+}
+
+export interface AddressMatch {
+  invert: boolean
+  address: number
+  mask: number
+  /** Without the mask. */
+  text: Ip
+  /** "/24", "/255.0.255.0" for a mask with holes. */
+  maskText: string
+}
+
+export interface InterfaceMatch {
+  invert: boolean
+  /** With the "+" at its end, if it had one. */
+  name: string
+}
+
+export interface Rule {
+  source?: AddressMatch
+  destination?: AddressMatch
+  inInterface?: InterfaceMatch
+  outInterface?: InterfaceMatch
+  protocol?: { invert: boolean; number: number }
+  fragment?: { invert: boolean }
+  matches: readonly Match[]
+  /** A built-in verdict or the name of a chain. */
+  jump?: string
+  goto?: boolean
+  target?: Target
+  packets: number
+  bytes: number
+}
+
+function addressMatches(match: AddressMatch, ip: Ip): boolean {
+  return ((((ipv4Number(ip) ^ match.address) & match.mask) === 0) !== match.invert)
+}
+
+function interfaceMatches(match: InterfaceMatch, name: string): boolean {
+  const pattern = match.name
+  const same = pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
+  return same !== match.invert
+}
+
+export function ruleMatches(rule: Rule, evaluation: Evaluation): boolean {
+  const packet = evaluation.packet
+  if (rule.destination && !addressMatches(rule.destination, packet.destination)) return false
+  if (rule.source && !addressMatches(rule.source, packet.source)) return false
+  if (rule.protocol && (protocolNumber(packet.payload.kind) === rule.protocol.number) === rule.protocol.invert) return false
+  if (rule.inInterface && !interfaceMatches(rule.inInterface, evaluation.inLink?.name ?? '')) return false
+  if (rule.outInterface && !interfaceMatches(rule.outInterface, evaluation.outLink?.name ?? '')) return false
+  if (rule.fragment && ((packet.fragment?.offset ?? 0) > 0) === rule.fragment.invert) return false
+  for (const match of rule.matches) if (!match.test(evaluation)) return false
+  return true
+}
+
+/** Whether the rule's conditions single out something of the packet. */
+export function isSelective(rule: Rule): boolean {
+  return Boolean(rule.source ?? rule.destination ?? rule.inInterface ?? rule.outInterface ?? rule.protocol) ||
+    rule.matches.some((m) => !m.incidental)
+}
+
+/** The rule as iptables-save prints it after "-A CHAIN"; begins with a blank unless it is empty. */
+export function saveRule(rule: Rule, counters = ''): string {
+  let out = ''
+  if (rule.source) out += `${not(rule.source)} -s ${rule.source.text}${rule.source.maskText}`
+  if (rule.destination) out += `${not(rule.destination)} -d ${rule.destination.text}${rule.destination.maskText}`
+  if (rule.inInterface) out += `${not(rule.inInterface)} -i ${rule.inInterface.name}`
+  if (rule.outInterface) out += `${not(rule.outInterface)} -o ${rule.outInterface.name}`
+  if (rule.protocol) out += `${not(rule.protocol)} -p ${protocolName(rule.protocol.number)}`
+  if (rule.fragment) out += `${not(rule.fragment)} -f`
+  for (const match of rule.matches) out += ` -m ${match.name}${match.save}`
+  out += counters
+  if (rule.target) out += ` -j ${rule.target.name}${rule.target.save}`
+  else if (rule.jump !== undefined) out += ` -${rule.goto ? 'g' : 'j'} ${rule.jump}`
+  return out
+}
+
+function not(condition: { invert: boolean }): string {
+  return condition.invert ? ' !' : ''
+}
+
+/** The rule with its chain, for journeys: "-A KUBE-SERVICES -d …". */
+export function ruleText(chain: string, rule: Rule): string {
+  return `-A ${chain}${saveRule(rule)}`
+}

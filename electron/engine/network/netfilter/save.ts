@@ -1,0 +1,16 @@
+import { saveRule } from './rule.ts'
+import type { Table } from './table.ts'
+
+/** A table as iptables-save prints it, without the comment lines that carry a date. */
+export function saveTable(table: Table, counters: boolean): string {
+  const chains = table.sorted()
+  let out = `*${table.name}\n`
+  for (const chain of chains) out += `:${chain.name} ${chain.policy ?? '-'} [${chain.packets}:${chain.bytes}]\n`
+  for (const chain of chains) {
+    for (const rule of chain.rules) {
+      if (counters) out += `[${rule.packets}:${rule.bytes}] `
+      out += `-A ${chain.name}${saveRule(rule)}\n`
+    }
+  }
+  return `${out}COMMIT\n`
+}

@@ -1,0 +1,245 @@
+import type { Hook } from '../types.ts'
+import { Chain } from './chain.ts'
+import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError } from './errors.ts'
+import { saveRule } from './rule.ts'
+import type { Rule, TableName } from './rule.ts'
+
+/** In the order in which iptables-save prints them. */
+export const TABLES: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat']
+
+export const BUILT_IN: Readonly<Record<TableName, readonly string[]>> = {
+  raw: ['PREROUTING', 'OUTPUT'],
+  mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
+  nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+  filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+}
+
+export const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'RETURN', 'QUEUE'])
+
+/** What is still to be proved when a change is committed. */
+interface Pending {
+  line: number
+  chain: string
+  rule?: Rule
+}
+
+/**
+ * One table. A change is made on a {@link fork}, which shares every chain that it does not touch, and takes effect
+ * when the fork is put in the table's place; so a file with a mistake changes nothing.
+ */
+export class Table {
+  readonly name: TableName
+  readonly chains: Map<string, Chain>
+  /** Whether iptables-save shows it: something has been written to it. */
+  exists: boolean
+  readonly #owned = new Set<Chain>()
+  readonly #added: Pending[] = []
+  readonly #removed: Pending[] = []
+
+  constructor(name: TableName, from?: Table) {
+    this.name = name
+    this.exists = from?.exists ?? false
+    this.chains = from ? new Map(from.chains) : new Map()
+    if (!from) for (const chain of BUILT_IN[name]) this.#own(new Chain(chain, 'ACCEPT'))
+  }
+
+  fork(): Table {
+    return new Table(this.name, this)
+  }
+
+  isBuiltIn(chain: string): boolean {
+    return BUILT_IN[this.name].includes(chain)
+  }
+
+  /** Built-in chains in their order, then the others by name. */
+  sorted(): Chain[] {
+    const others = [...this.chains.values()].filter((c) => c.policy === undefined)
+    others.sort((a, b) => (a.name < b.name ? -1 : 1))
+    return [...BUILT_IN[this.name].map((c) => this.chains.get(c)!), ...others]
+  }
+
+  chain(name: string): Chain {
+    const chain = this.chains.get(name)
+    if (!chain) throw new OperationError(NO_SUCH_CHAIN)
+    return chain
+  }
+
+  references(name: string): number {
+    let count = 0
+    for (const chain of this.chains.values()) for (const rule of chain.rules) if (rule.jump === name) count++
+    return count
+  }
+
+  // ---- changes -------------------------------------------------------------------------------------------------
+
+  #own(chain: Chain): Chain {
+    this.#owned.add(chain)
+    this.chains.set(chain.name, chain)
+    return chain
+  }
+
+  #writable(name: string): Chain {
+    const chain = this.chain(name)
+    if (this.#owned.has(chain)) return chain
+    const copy = new Chain(chain.name, chain.policy, [...chain.rules])
+    copy.packets = chain.packets
+    copy.bytes = chain.bytes
+    return this.#own(copy)
+  }
+
+  create(name: string): void {
+    if (this.chains.has(name)) throw new OperationError('Chain already exists')
+    this.exists = true
+    this.#own(new Chain(name))
+  }
+
+  /** A ":CHAIN" line: makes the chain, or empties it; `counters` belong to a built-in chain. */
+  declare(name: string, policy: 'ACCEPT' | 'DROP' | undefined, counters?: [number, number]): void {
+    this.exists = true
+    if (!this.isBuiltIn(name)) {
+      this.#own(new Chain(name))
+      return
+    }
+    const chain = this.#writable(name)
+    if (policy) chain.policy = policy
+    if (counters) [chain.packets, chain.bytes] = counters
+  }
+
+  remove(name: string, line = 0): void {
+    if (!this.chains.has(name) || this.isBuiltIn(name)) throw new OperationError(NO_SUCH_CHAIN)
+    this.#removed.push({ line, chain: name })
+    this.chains.delete(name)
+  }
+
+  rename(from: string, to: string): void {
+    const chain = this.chain(from)
+    if (this.chains.has(to)) throw new OperationError('Chain already exists')
+    this.chains.delete(from)
+    this.#own(new Chain(to, undefined, chain.rules))
+    for (const other of [...this.chains.values()]) {
+      if (!other.rules.some((r) => r.jump === from)) continue
+      this.#writable(other.name).replace(other.rules.map((r) => (r.jump === from ? { ...r, jump: to } : r)))
+    }
+  }
+
+  flush(name: string | undefined): void {
+    if (name !== undefined) this.#writable(name).replace([])
+    else for (const chain of [...this.chains.keys()]) this.#writable(chain).replace([])
+  }
+
+  policy(name: string, policy: string): void {
+    if (!this.isBuiltIn(name)) throw new OperationError('Bad built-in chain name')
+    if (policy !== 'ACCEPT' && policy !== 'DROP') throw new OperationError("Bad policy name. Run `dmesg' for more information")
+    this.exists = true
+    this.#writable(name).policy = policy
+  }
+
+  zero(name: string | undefined): void {
+    const all = name === undefined ? [...this.chains.keys()] : [name]
+    for (const chain of all) {
+      const copy = this.#writable(chain)
+      copy.packets = copy.bytes = 0
+      for (const rule of copy.rules) rule.packets = rule.bytes = 0
+    }
+  }
+
+  append(name: string, rule: Rule, line = 0): void {
+    const chain = this.#writable(name)
+    ;(chain.rules as Rule[]).push(rule)
+    // Cheap while a file is read: the index is only thrown away once.
+    chain.replace(chain.rules)
+    this.#note(name, rule, line)
+  }
+
+  insert(name: string, position: number, rule: Rule, line = 0): void {
+    const chain = this.#writable(name)
+    if (position > chain.rules.length + 1 && position > 1) throw new OperationError('Index of insertion too big')
+    chain.replace(chain.rules.toSpliced(position - 1, 0, rule))
+    this.#note(name, rule, line)
+  }
+
+  replaceRule(name: string, position: number, rule: Rule, line = 0): void {
+    const chain = this.#writable(name)
+    if (position > chain.rules.length) throw new OperationError('Index of replacement too big')
+    chain.replace(chain.rules.toSpliced(position - 1, 1, rule))
+    this.#note(name, rule, line)
+  }
+
+  deleteAt(name: string, position: number): void {
+    const chain = this.#writable(name)
+    if (position > chain.rules.length) throw new OperationError('Index of deletion too big')
+    chain.replace(chain.rules.toSpliced(position - 1, 1))
+  }
+
+  deleteRule(name: string, rule: Rule): void {
+    const at = this.indexOf(name, rule)
+    if (at < 0) throw new OperationError(BAD_RULE)
+    const chain = this.#writable(name)
+    chain.replace(chain.rules.toSpliced(at, 1))
+  }
+
+  /** Where the chain has a rule that says the same. */
+  indexOf(name: string, rule: Rule): number {
+    const text = saveRule(rule)
+    return this.chain(name).rules.findIndex((r) => r.jump === rule.jump && r.target?.name === rule.target?.name && saveRule(r) === text)
+  }
+
+  #note(chain: string, rule: Rule, line: number): void {
+    this.exists = true
+    this.#added.push({ line, chain, rule })
+  }
+
+  // ---- what the kernel checks ----------------------------------------------------------------------------------
+
+  /** Throws what the commit of the changes would fail with; `fail` tells the line that is to blame. */
+  validate(fail: (line: number) => void): void {
+    for (const { line, chain, rule } of this.#added) {
+      const target = rule!.target
+      const hooks = target?.hooks as readonly string[] | undefined
+      const wrongTable = target?.tables && !target.tables.includes(this.name)
+      const wrongHook = hooks && this.isBuiltIn(chain) && !hooks.includes(chain.toLowerCase() as Hook)
+      if (wrongTable || wrongHook) {
+        fail(line)
+        throw new KernelError(`RULE_APPEND failed (Invalid argument): rule in chain ${chain}`)
+      }
+    }
+    for (const { line, chain } of this.#removed) {
+      if (!this.chains.has(chain) && this.references(chain) > 0) {
+        fail(line)
+        throw new KernelError(`CHAIN_DEL failed (Device or resource busy): chain ${chain}`)
+      }
+    }
+    this.#findLoops(fail)
+  }
+
+  /** Chains that an added rule jumps to and that do not exist. */
+  missingTarget(): string | undefined {
+    for (const { chain, rule } of this.#added) {
+      if (rule!.jump === undefined || VERDICTS.has(rule!.jump) || this.chains.has(rule!.jump) || !this.chains.has(chain)) continue
+      return rule!.jump
+    }
+    return undefined
+  }
+
+  /** Loops that a packet could get into: the kernel looks from the built-in chains. */
+  #findLoops(fail: (line: number) => void): void {
+    if (!this.#added.some(({ rule }) => rule!.jump !== undefined && this.chains.has(rule!.jump))) return
+    const state = new Map<string, 'open' | 'done'>()
+    const visit = (name: string): boolean => {
+      if (state.get(name) === 'open') return true
+      if (state.has(name)) return false
+      state.set(name, 'open')
+      for (const rule of this.chains.get(name)?.rules ?? []) {
+        if (rule.jump !== undefined && this.chains.has(rule.jump) && visit(rule.jump)) return true
+      }
+      state.set(name, 'done')
+      return false
+    }
+    for (const chain of BUILT_IN[this.name]) {
+      if (!visit(chain)) continue
+      const last = this.#added.findLast(({ rule }) => rule!.jump !== undefined && this.chains.has(rule!.jump))!
+      fail(last.line)
+      throw new KernelError(`RULE_APPEND failed (Too many links): rule in chain ${last.chain}`)
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import { formatIpv4, ipv4Number, parseIpv4 } from '../../address.ts'
+import type { Hook, Ip, Link, NetworkNamespace } from '../../types.ts'
+import type { NatRange } from '../conntrack/nat.ts'
+import { UsageError } from '../errors.ts'
+import { flag, mustSpecify, one } from '../extension.ts'
+import type { RuleContext, TargetExtension } from '../extension.ts'
+import type { Evaluation, Rule, TargetVerdict } from '../rule.ts'
+
+/** DNAT, SNAT, MASQUERADE and REDIRECT. */
+
+function parsePort(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!(port >= 1 && port <= 65_535)) throw new UsageError(`Port \`${text}' not valid`)
+  return port
+}
+
+function parsePorts(text: string): { from: number; to: number } {
+  const dash = text.indexOf('-')
+  const from = parsePort(dash < 0 ? text : text.slice(0, dash))
+  const to = dash < 0 ? from : parsePort(text.slice(dash + 1))
+  if (from > to) throw new UsageError('Port range bad')
+  return { from, to }
+}
+
+function parseTo(text: string, rule: Rule): NatRange {
+  const colon = text.indexOf(':')
+  const range: NatRange = {}
+  if (colon >= 0) {
+    needPorts(rule)
+    range.ports = parsePorts(text.slice(colon + 1))
+  }
+  const host = colon < 0 ? text : text.slice(0, colon)
+  if (host !== '') {
+    const dash = host.indexOf('-')
+    const address = (part: string): number => {
+      const value = parseIpv4(part)
+      if (value === undefined) throw new UsageError(`Bad IP address "${part}"`)
+      return value
+    }
+    const from = address(dash < 0 ? host : host.slice(0, dash))
+    range.addresses = { from, to: dash < 0 ? from : address(host.slice(dash + 1)) }
+  }
+  return range
+}
+
+function needPorts(rule: Rule): void {
+  if (!rule.protocol || rule.protocol.invert || ![6, 17, 33, 132].includes(rule.protocol.number)) {
+    throw new UsageError('Need TCP, UDP, SCTP or DCCP with port specification')
+  }
+}
+
+function portsText(ports: { from: number; to: number }): string {
+  return ports.from === ports.to ? String(ports.from) : `${ports.from}-${ports.to}`
+}
+
+function rangeText({ addresses, ports }: NatRange): string {
+  const host = addresses ? formatIpv4(addresses.from) + (addresses.to === addresses.from ? '' : `-${formatIpv4(addresses.to)}`) : ''
+  return ports ? `${host}:${portsText(ports)}` : host
+}
+
+interface Kind {
+  name: string
+  option: string
+  manipulates: 'source' | 'destination'
+  hooks: readonly Hook[]
+  fully: boolean
+}
+
+function translation(kind: Kind): TargetExtension {
+  return ({ rule }: RuleContext) => {
+    let range: NatRange | undefined
+    const words: { random?: boolean; fully?: boolean; persistent?: boolean } = {}
+    return {
+      options: {
+        [kind.option]: one((text) => (range = parseTo(text, rule))),
+        random: flag(() => (words.random = true)),
+        ...(kind.fully ? { 'random-fully': flag(() => (words.fully = true)) } : {}),
+        persistent: flag(() => (words.persistent = true)),
+      },
+      finish: () => {
+        if (!range) return mustSpecify(kind.name, kind.option)
+        const whole: NatRange = { ...range, ...words }
+        const tail = [words.random && 'random', words.fully && 'random-fully', words.persistent && 'persistent'].filter(Boolean)
+        return {
+          name: kind.name, tables: ['nat'], hooks: kind.hooks, tracks: true,
+          save: ` --${kind.option} ${rangeText(range)}${tail.map((w) => ` --${w}`).join('')}`,
+          list: () => `to:${rangeText(whole)}${tail.map((w) => ` ${w}`).join('')}`,
+          run: ({ host, packet }): TargetVerdict => host.nat.bind(packet, kind.manipulates, whole),
+        }
+      },
+    }
+  }
+}
+
+export const DNAT = translation({ name: 'DNAT', option: 'to-destination', manipulates: 'destination', hooks: ['prerouting', 'output'], fully: false })
+export const SNAT = translation({ name: 'SNAT', option: 'to-source', manipulates: 'source', hooks: ['postrouting', 'input'], fully: true })
+
+/** The address of the interface that the packet leaves by: inet_select_addr(dev, next hop). */
+export function masqueradeAddress(namespace: NetworkNamespace, out: Link | undefined, destination: Ip): Ip | undefined {
+  const usable = (link: Link): readonly { address: Ip; prefixLength: number }[] =>
+    link.addresses.filter((a) => a.scope !== 'host' && !a.secondary && !a.address.includes(':'))
+  const nextHop = ipv4Number(namespace.routes.lookup(destination)?.via ?? destination)
+  const own = out ? usable(out) : []
+  const onLink = own.find((a) => {
+    const host = 2 ** (32 - a.prefixLength)
+    return Math.floor(ipv4Number(a.address) / host) === Math.floor(nextHop / host)
+  })
+  const first = onLink ?? own[0]
+  if (first) return first.address
+  for (const link of namespace.links.values()) {
+    const other = usable(link)[0]
+    if (other) return other.address
+  }
+  return undefined
+}
+
+export const MASQUERADE: TargetExtension = ({ rule }) => {
+  let ports: NatRange['ports']
+  let random = false
+  let fully = false
+  return {
+    options: {
+      'to-ports': one((text) => {
+        needPorts(rule)
+        ports = parsePorts(text)
+      }),
+      random: flag(() => (random = true)),
+      'random-fully': flag(() => (fully = true)),
+    },
+    finish: () => {
+      const range = ports
+      const words = [random && 'random', fully && 'random-fully'].filter(Boolean)
+      return {
+        name: 'MASQUERADE', tables: ['nat'], hooks: ['postrouting'], tracks: true,
+        save: `${range ? ` --to-ports ${portsText(range)}` : ''}${words.map((w) => ` --${w}`).join('')}`,
+        list: () => [range ? `masq ports: ${portsText(range)}` : '', ...words].filter(Boolean).join(' '),
+        run: ({ host, packet, outLink }): TargetVerdict => {
+          const address = masqueradeAddress(host.namespace, outLink, packet.destination)
+          if (address === undefined) return 'drop'
+          const value = ipv4Number(address)
+          return host.nat.bind(packet, 'source', { addresses: { from: value, to: value }, ports: range, random, fully })
+        },
+      }
+    },
+  }
+}
+
+export const REDIRECT: TargetExtension = ({ rule }) => {
+  let ports: NatRange['ports']
+  let random = false
+  return {
+    options: {
+      'to-ports': one((text) => {
+        needPorts(rule)
+        ports = parsePorts(text)
+      }),
+      random: flag(() => (random = true)),
+    },
+    finish: () => {
+      const range = ports
+      return {
+        name: 'REDIRECT', tables: ['nat'], hooks: ['prerouting', 'output'], tracks: true,
+        save: `${range ? ` --to-ports ${portsText(range)}` : ''}${random ? ' --random' : ''}`,
+        list: () => [range ? `redir ports ${portsText(range)}` : '', random ? 'random' : ''].filter(Boolean).join(' '),
+        run: (evaluation: Evaluation): TargetVerdict => {
+          const { host, packet, hook, inLink } = evaluation
+          const address = hook === 'output' ? '127.0.0.1' : inLink?.addresses.find((a) => !a.address.includes(':'))?.address
+          if (address === undefined) return 'drop'
+          const value = ipv4Number(address)
+          return host.nat.bind(packet, 'destination', { addresses: { from: value, to: value }, ports: range, random })
+        },
+      }
+    },
+  }
+}

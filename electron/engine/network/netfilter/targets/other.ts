@@ -1,0 +1,64 @@
+import { UsageError } from '../errors.ts'
+import { flag, one, parseNumber } from '../extension.ts'
+import type { TargetExtension } from '../extension.ts'
+import { quoted } from '../names.ts'
+
+const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
+const LEVEL_ALIASES: Readonly<Record<string, number>> = { panic: 0, err: 3, warn: 4 }
+
+/** Writes to the kernel's log, which nothing shows yet; the rule counts. */
+export const LOG: TargetExtension = () => {
+  let level = 4
+  let prefix = ''
+  const words = new Set<string>()
+  const bits: Readonly<Record<string, number>> = { 'log-tcp-sequence': 1, 'log-tcp-options': 2, 'log-ip-options': 4, 'log-uid': 8, 'log-macdecode': 32 }
+  const option = (name: string) => flag(() => words.add(name))
+  return {
+    options: {
+      'log-level': one((text) => {
+        const known = parseNumber(text, 7) ?? LEVEL_ALIASES[text] ?? LEVELS.indexOf(text)
+        if (known < 0) throw new UsageError(`log level "${text}" unknown\n`)
+        level = known
+      }),
+      'log-prefix': one((text) => (prefix = text.slice(0, 29))),
+      ...Object.fromEntries(Object.keys(bits).map((name) => [name, option(name)])),
+    },
+    finish: () => {
+      const flags = Object.keys(bits).filter((name) => words.has(name))
+      const sum = flags.reduce((n, name) => n + bits[name]!, 0)
+      return {
+        name: 'LOG',
+        save: `${prefix === '' ? '' : ` --log-prefix ${quoted(prefix)}`}${level === 4 ? '' : ` --log-level ${level}`}${flags.map((f) => ` --${f}`).join('')}`,
+        list: () => `LOG flags ${sum} level ${level}${prefix === '' ? '' : ` prefix "${prefix}"`}`,
+        run: () => 'continue',
+      }
+    },
+  }
+}
+
+/** Only --notrack and --zone are read; zones other than 0 are not simulated. */
+export const CT: TargetExtension = () => {
+  let notrack = false
+  return {
+    options: { notrack: flag(() => (notrack = true)) },
+    finish: () => ({
+      name: 'CT', tables: ['raw'], hooks: ['prerouting', 'output'], save: notrack ? ' --notrack' : '',
+      list: () => (notrack ? 'CT notrack' : 'CT'),
+      run: ({ packet }) => {
+        if (notrack) packet.meta.state = 'UNTRACKED'
+        return 'continue'
+      },
+    }),
+  }
+}
+
+export const NOTRACK: TargetExtension = () => ({
+  options: {},
+  finish: () => ({
+    name: 'NOTRACK', tables: ['raw'], hooks: ['prerouting', 'output'], save: '', list: () => 'NOTRACK',
+    run: ({ packet }) => {
+      packet.meta.state = 'UNTRACKED'
+      return 'continue'
+    },
+  }),
+})
