@@ -1,3 +1,4 @@
+import { coreDns } from '../dns/coredns.ts'
 import { FlannelAgent } from '../cni/flannel-agent.ts'
 import type { Program } from '../machine/types.ts'
 import { kubeProxy } from '../proxy/kube-proxy.ts'
@@ -7,7 +8,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { flanneld: flanneld(services), 'kube-proxy': kubeProxy(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-proxy': kubeProxy(services) }
 }
 
 function flanneld(services: SystemServices): Program {

@@ -58,7 +58,7 @@ export function servicePorts(service: Service, family: 4 | 6): ServicePortInfo[]
     nodePort: port.nodePort ?? 0,
     externalIPs,
     loadBalancerIPs: ofFamily(ingress),
-    sourceRanges: (spec.loadBalancerSourceRanges ?? []).filter((c) => c.includes(':') === (family === 6)),
+    sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((c) => c.trim()).filter((c) => c.includes(':') === (family === 6)),
     healthCheckNodePort: spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' ? (spec.healthCheckNodePort ?? 0) : 0,
     stickySeconds: spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined,
     internalPolicyLocal: spec.internalTrafficPolicy === 'Local',

@@ -62,6 +62,7 @@ export function alpine(more: readonly string[] = []): Base {
     files: {
       ...BUSYBOX_FILES,
       '/etc/alpine-release': '3.21.3\n',
+      '/lib/ld-musl-x86_64.so.1': '',
       '/etc/os-release': 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.21.3\nPRETTY_NAME="Alpine Linux v3.21"\nHOME_URL="https://alpinelinux.org/"\nBUG_REPORT_URL="https://gitlab.alpinelinux.org/alpine/aports/-/issues"\n',
     },
   }

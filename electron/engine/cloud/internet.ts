@@ -1,0 +1,59 @@
+import { serveDns } from '../dns/server.ts'
+import type { Program } from '../machine/types.ts'
+import { encodeUtf8 } from '../text.ts'
+import { headerOf } from '../programs/http/message.ts'
+import { serveHttp } from '../programs/http/server.ts'
+import { httpDate } from '../programs/http/status.ts'
+import { untilSignal } from '../programs/output.ts'
+import { answerFrom, internetZones } from './zone.ts'
+
+/** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. */
+export function internetProgram(address: string): Program {
+  return function* (process) {
+    const zones = internetZones(address)
+    serveDns(process, { port: 53, program: 'named' }, function* (query) {
+      return answerFrom(zones, query)
+    })
+    serveHttp(process, {
+      port: 80,
+      program: 'httpd',
+      handle: (request, respond) => {
+        const site = (headerOf(request.headers, 'host') ?? address).replace(/:\d+$/, '')
+        const isKnown = zones.some((z) => site === z.name.slice(0, -1) || site.endsWith(`.${z.name.slice(0, -1)}`)) || site === address
+        const body = encodeUtf8(isKnown ? page(site, request.remoteAddress) : 'Unknown site\n')
+        respond({
+          status: isKnown ? 200 : 404,
+          headers: [
+            ['Date', httpDate(process.clock.wall())],
+            ['Content-Type', isKnown ? 'text/html; charset=UTF-8' : 'text/plain'],
+            ['Content-Length', String(body.length)],
+            ['Connection', request.keepAlive ? 'keep-alive' : 'close'],
+          ],
+          body,
+        })
+      },
+      refuse: () => ({ status: 400, headers: [['Content-Length', '0'], ['Connection', 'close']] }),
+    })
+    yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
+    return 0
+  }
+}
+
+/** A page that says by which address the outside world saw the visitor. */
+function page(site: string, visitor: string): string {
+  return `<!doctype html>
+<html>
+<head>
+    <title>Example Domain</title>
+    <meta charset="utf-8" />
+</head>
+<body>
+<div>
+    <h1>Example Domain</h1>
+    <p>This page of ${site} is served by the pretended internet of Podhop.</p>
+    <p>You came from ${visitor}.</p>
+</div>
+</body>
+</html>
+`
+}

@@ -1,0 +1,46 @@
+import type { DnsData, DnsMessage, DnsRecord } from '../network/wire/dns.ts'
+import { isBelow, sameName } from '../dns/names.ts'
+import { replyTo } from '../dns/server.ts'
+
+/** The few names of the pretended internet. Web sites live at the address of the one outside web server. */
+export interface InternetZone { name: string; records: { name: string; ttl: number; data: DnsData }[] }
+
+export function internetZones(webServer: string): InternetZone[] {
+  const a = (name: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'A', address: webServer } })
+  const cname = (name: string, target: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'CNAME', target } })
+  return [
+    { name: 'example.com.', records: [a('example.com.'), a('www.example.com.'), { name: 'example.com.', ttl: 300, data: { type: 'TXT', strings: ['v=spf1 -all'] } }, { name: 'example.com.', ttl: 300, data: { type: 'MX', preference: 0, exchange: '.' } }] },
+    { name: 'example.org.', records: [a('example.org.'), a('www.example.org.')] },
+    { name: 'kubernetes.io.', records: [a('kubernetes.io.', 3600), cname('www.kubernetes.io.', 'kubernetes.io.', 3600)] },
+    { name: 'google.com.', records: [a('google.com.'), a('www.google.com.')] },
+    { name: 'github.com.', records: [a('github.com.', 60), cname('www.github.com.', 'github.com.', 3600)] },
+    { name: 'nginx.org.', records: [a('nginx.org.')] },
+  ]
+}
+
+/** A recursive resolver's answer out of these zones; every other name does not exist. */
+export function answerFrom(zones: readonly InternetZone[], query: DnsMessage): DnsMessage {
+  const question = query.questions[0]
+  if (!question || query.opcode !== 0) return replyTo(query, { rcode: question ? 'NOTIMP' : 'FORMERR', recursionAvailable: true })
+  const zone = zones.find((z) => isBelow(z.name, question.name))
+  const soa = (name: string, server: string): DnsRecord => ({
+    name, class: 'IN', ttl: 300,
+    data: { type: 'SOA', primary: server, mailbox: name === '.' ? 'nstld.verisign-grs.com.' : `hostmaster.${name}`, serial: 2_026_010_500, refresh: 1800, retry: 900, expire: 604_800, minimum: name === '.' ? 86_400 : 300 },
+  })
+  if (!zone) return replyTo(query, { rcode: 'NXDOMAIN', recursionAvailable: true, authorities: [soa('.', 'a.root-servers.net.')] })
+  const answers: DnsRecord[] = []
+  let name = question.name
+  let exists = sameName(name, zone.name)
+  for (let i = 0; i < 8; i++) {
+    const here = zone.records.filter((r) => sameName(r.name, name))
+    exists ||= here.length > 0
+    const fitting = here.filter((r) => r.data.type === question.type || question.type === 'ANY')
+    answers.push(...fitting.map((r) => ({ name, class: 'IN', ttl: r.ttl, data: r.data })))
+    const alias = here.find((r) => r.data.type === 'CNAME')
+    if (fitting.length > 0 || alias?.data.type !== 'CNAME') break
+    answers.push({ name, class: 'IN', ttl: alias.ttl, data: alias.data })
+    name = alias.data.target
+  }
+  if (answers.length > 0) return replyTo(query, { recursionAvailable: true, answers })
+  return replyTo(query, { rcode: exists ? 'NOERROR' : 'NXDOMAIN', recursionAvailable: true, authorities: [soa(zone.name, `ns1.${zone.name}`)] })
+}

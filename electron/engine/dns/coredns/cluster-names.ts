@@ -1,0 +1,153 @@
+import type { KubernetesClient, WatchEvent } from '../../kubernetes/client.ts'
+import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from '../../kubernetes/types.ts'
+
+/** What the kubernetes plugin knows of the cluster: its own cache of watches (plugin/kubernetes/controller.go). */
+export interface ServiceEntry {
+  name: string
+  namespace: string
+  clusterIPs: readonly string[]
+  headless: boolean
+  externalName: string | undefined
+  ports: readonly { name: string; protocol: string; port: number }[]
+}
+
+export interface EndpointEntry {
+  ip: string
+  /** The label in front of the Service's name. */
+  hostname: string
+  service: string
+  namespace: string
+  ports: readonly { name: string; protocol: string; port: number }[]
+}
+
+const SERVICE_LABEL = 'kubernetes.io/service-name'
+/** What a Service or slice without ports has instead, so that it has addresses (but no SRV records). */
+const NO_PORTS = [{ name: '', protocol: '', port: -1 }]
+
+export class ClusterNames {
+  readonly #services = new Map<string, ServiceEntry>()
+  readonly #serviceByIp = new Map<string, ServiceEntry[]>()
+  readonly #slices = new Map<string, Map<string, EndpointEntry[]>>()
+  readonly #endpointsByIp = new Map<string, EndpointEntry[]>()
+  readonly #namespaces = new Set<string>()
+  readonly #podIps = new Map<string, { ip: string; namespace: string }>()
+  readonly #usePodNames: boolean
+  readonly #stops: (() => void)[] = []
+  readonly #wall: () => number
+  /** Unix seconds of the last change: the SOA's serial. */
+  modified: number
+  synced = false
+
+  constructor(client: KubernetesClient, options: { wall: () => number; pods: boolean; endpointPodNames: boolean }) {
+    this.#wall = options.wall
+    this.#usePodNames = options.endpointPodNames
+    this.modified = Math.floor(options.wall() / 1000)
+    const follow = <T extends KubeObject>(resource: string, set: (object: T, gone: boolean) => void): void => {
+      const list = client.list<T>(resource)
+      for (const item of list.items) set(item, false)
+      this.#stops.push(client.watch<T>(resource, { resourceVersion: list.resourceVersion }, (event: WatchEvent<T>) => {
+        if (event.type === 'BOOKMARK' || event.type === 'ERROR') return
+        set(event.object, event.type === 'DELETED')
+        this.modified = Math.floor(this.#wall() / 1000)
+      }))
+    }
+    follow<Namespace>('namespaces', (object, gone) => void (gone ? this.#namespaces.delete(object.metadata.name) : this.#namespaces.add(object.metadata.name)))
+    follow<Service>('services', (object, gone) => this.#setService(object, gone))
+    follow<EndpointSlice>('endpointslices', (object, gone) => this.#setSlice(object, gone))
+    if (options.pods) follow<Pod>('pods', (object, gone) => this.#setPod(object, gone))
+    this.synced = true
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop()
+  }
+
+  hasNamespace(name: string): boolean {
+    return this.#namespaces.has(name)
+  }
+
+  service(namespace: string, name: string): ServiceEntry | undefined {
+    return this.#services.get(`${namespace}/${name}`)
+  }
+
+  endpoints(namespace: string, service: string): EndpointEntry[] {
+    return [...(this.#slices.get(`${namespace}/${service}`)?.values() ?? [])].flat()
+  }
+
+  serviceByIp(ip: string): ServiceEntry | undefined {
+    return this.#serviceByIp.get(ip)?.[0]
+  }
+
+  endpointsByIp(ip: string): readonly EndpointEntry[] {
+    return this.#endpointsByIp.get(ip) ?? []
+  }
+
+  hasPod(namespace: string, ip: string): boolean {
+    for (const pod of this.#podIps.values()) if (pod.ip === ip && pod.namespace === namespace) return true
+    return false
+  }
+
+  #setService(object: Service, gone: boolean): void {
+    const { name, namespace } = object.metadata
+    const key = `${namespace}/${name}`
+    const known = this.#services.get(key)
+    if (known) for (const ip of known.clusterIPs) drop(this.#serviceByIp, ip, known)
+    this.#services.delete(key)
+    if (gone) return
+    const { spec } = object
+    const headless = spec.clusterIP === 'None'
+    const entry: ServiceEntry = {
+      name,
+      namespace,
+      headless,
+      externalName: spec.type === 'ExternalName' ? spec.externalName : undefined,
+      clusterIPs: headless || spec.type === 'ExternalName' ? [] : (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])),
+      ports: spec.ports?.length ? spec.ports.map((p) => ({ name: p.name ?? '', protocol: p.protocol ?? 'TCP', port: p.port })) : NO_PORTS,
+    }
+    this.#services.set(key, entry)
+    for (const ip of entry.clusterIPs) add(this.#serviceByIp, ip, entry)
+  }
+
+  #setSlice(slice: EndpointSlice, gone: boolean): void {
+    const service = slice.metadata.labels?.[SERVICE_LABEL]
+    if (service === undefined) return
+    const { namespace, name } = slice.metadata
+    const key = `${namespace}/${service}`
+    let slices = this.#slices.get(key)
+    if (!slices) this.#slices.set(key, (slices = new Map()))
+    for (const entry of slices.get(name) ?? []) drop(this.#endpointsByIp, entry.ip, entry)
+    slices.delete(name)
+    if (gone) return
+    const ports = slice.ports?.length ? slice.ports.map((p) => ({ name: p.name ?? '', protocol: p.protocol ?? 'TCP', port: p.port ?? -1 })) : NO_PORTS
+    const entries: EndpointEntry[] = []
+    for (const endpoint of slice.endpoints) {
+      if (endpoint.conditions?.ready === false) continue
+      const podName = this.#usePodNames && endpoint.targetRef?.kind === 'Pod' ? endpoint.targetRef.name : undefined
+      for (const ip of endpoint.addresses) {
+        entries.push({ ip, service, namespace, ports, hostname: endpoint.hostname || podName || ip.replaceAll(/[.:]/g, '-') })
+      }
+    }
+    slices.set(name, entries)
+    for (const entry of entries) add(this.#endpointsByIp, entry.ip, entry)
+  }
+
+  #setPod(pod: Pod, gone: boolean): void {
+    const ip = pod.status.podIP
+    if (gone || !ip || pod.spec.hostNetwork) this.#podIps.delete(pod.metadata.uid)
+    else this.#podIps.set(pod.metadata.uid, { ip, namespace: pod.metadata.namespace })
+  }
+}
+
+function add<T>(index: Map<string, T[]>, key: string, value: T): void {
+  const list = index.get(key)
+  if (list) list.push(value)
+  else index.set(key, [value])
+}
+
+function drop<T>(index: Map<string, T[]>, key: string, value: T): void {
+  const list = index.get(key)
+  if (!list) return
+  const at = list.indexOf(value)
+  if (at >= 0) list.splice(at, 1)
+  if (list.length === 0) index.delete(key)
+}

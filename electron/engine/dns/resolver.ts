@@ -1,0 +1,197 @@
+import type { Task } from '../machine/task.ts'
+import type { Process } from '../machine/types.ts'
+import { canonicalIp, isIpv4 } from '../network/address.ts'
+import { dnsQuery, type DnsMessage, type DnsRecord } from '../network/wire/dns.ts'
+import { exchange } from './exchange.ts'
+import { parseHosts } from './hosts-file.ts'
+import { absoluteName, sameName } from './names.ts'
+import { parseResolvConf, type ResolvConf } from './resolv-conf.ts'
+
+/**
+ * getaddrinfo(3) of a process: /etc/hosts, then DNS by real datagrams. glibc tries the search list one name after the
+ * other and server after server; musl asks all servers at once and gives up the list at the first name that exists
+ * (wiki.musl-libc.org, "Functional differences from glibc").
+ */
+export interface Resolved {
+  /** IPv4 first. */
+  addresses: string[]
+  canonicalName?: string
+}
+
+export interface ResolveFailure {
+  error: 'EAI_NONAME' | 'EAI_NODATA' | 'EAI_AGAIN'
+  /** gai_strerror(3) of the image's libc. */
+  message: string
+}
+
+export interface ResolveOptions {
+  /** Which records to ask for; both, as programs without a wish do. */
+  family?: 4 | 6
+}
+
+type Outcome = { kind: 'found'; addresses: string[]; canonicalName: string } | { kind: 'nxdomain' } | { kind: 'nodata' } | { kind: 'servfail' } | { kind: 'silence' }
+
+const MESSAGES = {
+  glibc: { EAI_NONAME: 'Name or service not known', EAI_NODATA: 'No address associated with hostname', EAI_AGAIN: 'Temporary failure in name resolution' },
+  musl: { EAI_NONAME: 'Name does not resolve', EAI_NODATA: 'Name has no usable address', EAI_AGAIN: 'Try again' },
+} as const
+
+export type Libc = keyof typeof MESSAGES
+
+export function libcOf(process: Process): Libc {
+  return process.fs.exists('/lib/ld-musl-x86_64.so.1') ? 'musl' : 'glibc'
+}
+
+/** /etc/resolv.conf of the process. */
+export function resolvConfOf(process: Process): ResolvConf {
+  return parseResolvConf(process.fs.exists('/etc/resolv.conf') ? process.fs.readText('/etc/resolv.conf') : '')
+}
+
+/** The names that a resolver asks for, in order: resolv.conf(5) "ndots" and "search". */
+export function candidates(name: string, conf: ResolvConf, libc: Libc): string[] {
+  if (name.endsWith('.')) return [name]
+  const dots = name.split('.').length - 1
+  const listed = conf.search.map((domain) => absoluteName(domain === '' ? name : `${name}.${domain}`))
+  if (dots < conf.ndots) return [...listed, absoluteName(name)]
+  return libc === 'musl' ? [absoluteName(name)] : [absoluteName(name), ...listed]
+}
+
+export function* resolveHost(process: Process, name: string, options: ResolveOptions = {}): Task<Resolved | ResolveFailure> {
+  const literal = canonicalIp(name.replace(/^\[(.*)\]$/, '$1'))
+  if (literal !== undefined) return { addresses: [literal] }
+  const libc = libcOf(process)
+  const failure = (error: ResolveFailure['error']): ResolveFailure => ({ error, message: MESSAGES[libc][error] })
+  if (!/^[A-Za-z0-9._-]{1,254}$/.test(name) || name.includes('..') || name.startsWith('.')) return failure('EAI_NONAME')
+
+  const sources = hostSources(process)
+  if (sources.includes('files')) {
+    const local = fromHostsFile(process, name, options.family)
+    if (local) return local
+  }
+  if (!sources.includes('dns')) return failure('EAI_NONAME')
+
+  const conf = resolvConfOf(process)
+  let exists = false
+  let broken = false
+  for (const candidate of candidates(name, conf, libc)) {
+    const outcome = yield* lookUp(process, candidate, conf, libc, options.family)
+    switch (outcome.kind) {
+      case 'found':
+        return { addresses: outcome.addresses, canonicalName: outcome.canonicalName.replace(/\.$/, '') }
+      case 'nxdomain':
+        break
+      case 'nodata':
+        exists = true
+        if (libc === 'musl') return failure('EAI_NODATA')
+        break
+      case 'servfail':
+        broken = true
+        if (libc === 'musl') return failure('EAI_AGAIN')
+        break
+      case 'silence':
+        return failure('EAI_AGAIN')
+    }
+  }
+  return failure(broken ? 'EAI_AGAIN' : exists ? 'EAI_NODATA' : 'EAI_NONAME')
+}
+
+/** The words of the hosts line of /etc/nsswitch.conf; musl and images without the file: files, then dns. */
+function hostSources(process: Process): string[] {
+  const path = '/etc/nsswitch.conf'
+  if (libcOf(process) === 'musl' || !process.fs.exists(path)) return ['files', 'dns']
+  const line = /^\s*hosts:(.*)$/m.exec(process.fs.readText(path))
+  return line ? line[1]!.replace(/\[[^\]]*\]/g, ' ').trim().split(/\s+/) : ['files', 'dns']
+}
+
+function fromHostsFile(process: Process, name: string, family: 4 | 6 | undefined): Resolved | undefined {
+  const wanted = name.replace(/\.$/, '')
+  const entries = process.fs.exists('/etc/hosts') ? parseHosts(process.fs.readText('/etc/hosts')) : []
+  const matching = entries.filter((e) => e.names.some((n) => sameName(n, wanted)))
+  const addresses = sorted(matching.map((e) => e.address).filter((a) => family === undefined || isIpv4(a) === (family === 4)))
+  if (addresses.length > 0) return { addresses: [...new Set(addresses)], canonicalName: matching[0]!.names[0]! }
+  // glibc's and musl's own knowledge, for roots without the file.
+  if (wanted.toLowerCase() === 'localhost' && family !== 6) return { addresses: ['127.0.0.1'], canonicalName: 'localhost' }
+  return undefined
+}
+
+function sorted(addresses: string[]): string[] {
+  return [...addresses.filter((a) => isIpv4(a)), ...addresses.filter((a) => !isIpv4(a))]
+}
+
+function* lookUp(process: Process, name: string, conf: ResolvConf, libc: Libc, family: 4 | 6 | undefined): Task<Outcome> {
+  const types = family === 4 ? ['A'] : family === 6 ? ['AAAA'] : ['A', 'AAAA']
+  const replies = yield* ask(process, types.map((type) => ({ name, type })), conf, libc)
+  const got = replies.filter((r) => r !== undefined)
+  const addresses: string[] = []
+  let canonicalName = name
+  for (const reply of got) {
+    const chain = follow(reply.answers, name)
+    if (chain.addresses.length === 0) continue
+    addresses.push(...chain.addresses)
+    canonicalName = chain.name
+  }
+  if (addresses.length > 0) return { kind: 'found', addresses: sorted(addresses), canonicalName }
+  if (got.length === 0) return { kind: 'silence' }
+  if (got.some((r) => r.rcode === 'NXDOMAIN')) return { kind: 'nxdomain' }
+  if (got.every((r) => r.rcode === 'NOERROR')) return { kind: 'nodata' }
+  return { kind: 'servfail' }
+}
+
+/** Addresses at the end of a chain of CNAMEs. */
+function follow(records: readonly DnsRecord[], start: string): { addresses: string[]; name: string } {
+  let name = start
+  for (let i = 0; i < 16; i++) {
+    const alias = records.find((r) => r.data.type === 'CNAME' && sameName(r.name, name))
+    if (alias?.data.type !== 'CNAME') break
+    name = alias.data.target
+  }
+  const addresses = records.flatMap((r) => ((r.data.type === 'A' || r.data.type === 'AAAA') && sameName(r.name, name) ? [r.data.address] : []))
+  return { addresses, name }
+}
+
+/** Asks the servers of resolv.conf as the libc does; undefined where nobody answered in time. */
+function* ask(process: Process, questions: readonly { name: string; type: string }[], conf: ResolvConf, libc: Libc): Task<(DnsMessage | undefined)[]> {
+  const { random } = process.clock
+  const fresh = (): DnsMessage[] => {
+    const id = random.below(65_536)
+    return questions.map((q, i) => dnsQuery((id + i * 7919) % 65_536, q.name, q.type))
+  }
+  const isBad = (reply: DnsMessage): boolean => reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN'
+  const full = function* (queries: readonly DnsMessage[], replies: (DnsMessage | undefined)[], servers: readonly string[]): Task<(DnsMessage | undefined)[]> {
+    const out = [...replies]
+    for (let i = 0; i < out.length; i++) {
+      if (!out[i]?.truncated) continue
+      const again = yield* exchange(process, { servers, queries: [queries[i]!], timeout: conf.timeout, protocol: 'tcp' })
+      out[i] = again.replies[0] ?? out[i]
+    }
+    return out
+  }
+
+  if (libc === 'musl') {
+    const queries = fresh()
+    let last: (DnsMessage | undefined)[] = []
+    for (let attempt = 0; attempt < conf.attempts; attempt++) {
+      const { replies, server } = yield* exchange(process, { servers: conf.nameservers, queries, timeout: conf.timeout / conf.attempts, reject: (r) => r.rcode === 'SERVFAIL' })
+      last = replies
+      if (replies.every((r) => r)) return yield* full(queries, replies, server ? [server] : conf.nameservers)
+    }
+    return last
+  }
+
+  let bad: (DnsMessage | undefined)[] | undefined
+  const start = conf.rotate ? random.below(conf.nameservers.length) : 0
+  for (let attempt = 0; attempt < conf.attempts; attempt++) {
+    for (let i = 0; i < conf.nameservers.length; i++) {
+      const server = conf.nameservers[(start + i) % conf.nameservers.length]!
+      const queries = fresh()
+      // res_send(3): later servers get more time, shared among all.
+      const timeout = Math.max(1000, (conf.timeout * 2 ** i) / (i > 0 ? conf.nameservers.length : 1))
+      const { replies } = yield* exchange(process, { servers: [server], queries, timeout, protocol: conf.useTcp ? 'tcp' : 'udp' })
+      if (replies.every((r) => r && !isBad(r))) return yield* full(queries, replies, [server])
+      if (replies.some((r) => r)) bad = replies
+    }
+    // A server that answered with an error will do so again.
+    if (bad) return bad
+  }
+  return questions.map(() => undefined)
+}

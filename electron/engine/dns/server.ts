@@ -1,0 +1,140 @@
+import type { Task } from '../machine/task.ts'
+import type { Process } from '../machine/types.ts'
+import type { Ip, TcpConnection, TcpListener, UdpSocket } from '../network/types.ts'
+import { decodeDns, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
+import { concatBytes } from '../text.ts'
+
+/** DNS over UDP and TCP (RFC 1035 4.2, RFC 7766) for programs that answer queries. */
+export interface DnsClient {
+  address: Ip
+  port: number
+  protocol: 'udp' | 'tcp'
+  /** Bytes of the query. */
+  size: number
+}
+
+/** The answer, or undefined to say nothing at all. */
+export type DnsHandler = (query: DnsMessage, client: DnsClient) => Task<DnsMessage | undefined>
+
+export interface DnsServer {
+  close(): void
+}
+
+/** Without EDNS an answer by UDP has 512 bytes at most (RFC 1035 2.3.4). */
+const PLAIN_UDP = 512
+const IDLE_TCP = 8_000
+
+/** Listens on a port of the process's network namespace. Throws SystemError EADDRINUSE. */
+export function serveDns(process: Process, options: { port: number; address?: Ip; program: string }, handle: DnsHandler): DnsServer {
+  const owner = { pid: process.pid, program: options.program }
+  const where = { port: options.port, owner, ...(options.address ? { address: options.address } : {}) }
+  const udp: UdpSocket = process.network.sockets.udp(where)
+  let tcp: TcpListener
+  try {
+    tcp = process.network.sockets.listen(where, (connection) => serveTcp(process, connection, handle))
+  } catch (error) {
+    udp.close()
+    throw error
+  }
+  udp.onDatagram = ({ source, sourcePort, data }) => {
+    const query = parse(data)
+    if (!query) return
+    process.spawnThread(answerUdp(udp, query, { address: source, port: sourcePort, protocol: 'udp', size: data.length }, handle))
+  }
+  const close = (): void => {
+    udp.close()
+    tcp.close()
+  }
+  process.onExit(close)
+  return { close }
+}
+
+function parse(data: Uint8Array): DnsMessage | undefined {
+  try {
+    const message = decodeDns(data)
+    return message.response ? undefined : message
+  } catch {
+    return undefined
+  }
+}
+
+function* answerUdp(socket: UdpSocket, query: DnsMessage, client: DnsClient, handle: DnsHandler): Task {
+  const answer = yield* handle(query, client)
+  if (!answer) return
+  try {
+    socket.send(fit(answer, Math.max(PLAIN_UDP, query.edns?.udpSize ?? 0)), client.address, client.port)
+  } catch {
+    // No way back to the client: it will ask again.
+  }
+}
+
+function serveTcp(process: Process, connection: TcpConnection, handle: DnsHandler): void {
+  let buffer: Uint8Array = new Uint8Array(0)
+  const close = (): void => {
+    if (connection.state !== 'CLOSED') connection.end()
+  }
+  let idle = process.clock.schedule(IDLE_TCP, close, { background: true })
+  connection.handlers = {
+    onData: (data) => {
+      process.clock.cancel(idle)
+      idle = process.clock.schedule(IDLE_TCP, close, { background: true })
+      buffer = concatBytes([buffer, data])
+      for (;;) {
+        const length = buffer.length < 2 ? Infinity : (buffer[0]! << 8) | buffer[1]!
+        if (buffer.length < length + 2) return
+        const query = parse(buffer.slice(2, 2 + length))
+        buffer = buffer.slice(2 + length)
+        if (!query) return connection.abort()
+        process.spawnThread(answerTcp(connection, query, { address: connection.remoteAddress, port: connection.remotePort, protocol: 'tcp', size: length }, handle))
+      }
+    },
+    onEnd: close,
+    onClose: () => process.clock.cancel(idle),
+  }
+}
+
+function* answerTcp(connection: TcpConnection, query: DnsMessage, client: DnsClient, handle: DnsHandler): Task {
+  const answer = yield* handle(query, client)
+  if (!answer || connection.state === 'CLOSED') return
+  const bytes = encodeDns(answer)
+  connection.send(concatBytes([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]))
+}
+
+/** Drops records from the end until the message fits, and says so with TC (RFC 2181 9). */
+function fit(message: DnsMessage, size: number): Uint8Array {
+  let bytes = encodeDns(message)
+  if (bytes.length <= size) return bytes
+  const cut: DnsMessage = { ...message, additionals: [...message.additionals], answers: [...message.answers], authorities: [...message.authorities] }
+  while (bytes.length > size && cut.additionals.length + cut.authorities.length + cut.answers.length > 0) {
+    if (cut.additionals.length > 0) cut.additionals.pop()
+    else {
+      cut.truncated = true
+      if (cut.authorities.length > 0) cut.authorities.pop()
+      else cut.answers.pop()
+    }
+    bytes = encodeDns(cut)
+  }
+  return bytes
+}
+
+/** An empty reply to a query: its question, and its EDNS record sent back. */
+export function replyTo(query: DnsMessage, more: Partial<DnsMessage> = {}): DnsMessage {
+  return {
+    id: query.id,
+    response: true,
+    opcode: query.opcode,
+    authoritative: false,
+    truncated: false,
+    recursionDesired: query.recursionDesired,
+    recursionAvailable: false,
+    authenticData: false,
+    checkingDisabled: query.checkingDisabled,
+    rcode: 'NOERROR',
+    questions: query.questions,
+    answers: [],
+    authorities: [],
+    additionals: [],
+    ...(query.edns ? { edns: { ...query.edns, version: 0 } } : {}),
+    ...more,
+  }
+}
