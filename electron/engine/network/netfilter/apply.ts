@@ -17,8 +17,6 @@ export interface CommandScope {
   hasSet(name: string): boolean
   /** From "[5:300]" before a line. */
   counters?: [number, number]
-  /** Whether -c in a rule counts: always at the prompt; with --counters in a file. */
-  keepCounters: boolean
   print(text: string): void
 }
 
@@ -47,11 +45,10 @@ export function applyCommand(words: readonly string[], scope: CommandScope): voi
   if (!command.verb) throw new UsageError('no command specified')
   if (command.verb === 'V') return scope.print(`iptables ${VERSION}\n`)
   const table = scope.table(tableName)
-  const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
-  if (scope.counters) for (const rule of rules) [rule.packets, rule.bytes] = scope.counters
-  else if (!scope.keepCounters) for (const rule of rules) rule.packets = rule.bytes = 0
-  if ('ACDIR'.includes(command.verb)) checkInterfaces(command.chain!, rules[0]!)
   try {
+    const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
+    if (scope.counters) for (const rule of rules) [rule.packets, rule.bytes] = scope.counters
+    if (rules[0]) checkInterfaces(command.chain!, rules[0])
     perform(command, rules, parser.given, table, list, scope)
   } catch (error) {
     if (error instanceof KernelError && !error.message.includes(':')) throw new KernelError(`${error.message}: rule in chain ${command.chain}`)

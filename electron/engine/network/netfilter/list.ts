@@ -2,7 +2,7 @@ import { listAddress } from './address-text.ts'
 import type { Chain } from './chain.ts'
 import { protocolName } from './names.ts'
 import { saveRule } from './rule.ts'
-import type { Rule } from './rule.ts'
+import type { InterfaceMatch, Rule } from './rule.ts'
 import type { Table } from './table.ts'
 
 export interface ListOptions {
@@ -40,11 +40,11 @@ function listRule(rule: Rule, number: number, options: ListOptions): string {
   let out = options.lineNumbers ? `${String(number).padEnd(4)} ` : ''
   if (verbose) out += counter(rule.packets, options, ' ') + counter(rule.bytes, options, ' ')
   const protocol = rule.protocol ? (numeric ? String(rule.protocol.number) : protocolName(rule.protocol.number)) : numeric ? '0' : 'all'
-  out += `${(rule.target?.name ?? rule.jump ?? '').padEnd(9)} ${flag(rule.protocol)}${protocol.padEnd(4)} `
+  out += `${(rule.target?.listName ?? rule.target?.name ?? rule.jump ?? '').padEnd(9)} ${flag(rule.protocol)}${protocol.padEnd(4)} `
   out += rule.fragment ? `${rule.fragment.invert ? '!' : '-'}f ` : '-- '
   if (verbose) {
-    out += `${flag(rule.inInterface)}${(rule.inInterface?.name ?? any).padEnd(6)} `
-    out += `${flag(rule.outInterface)}${(rule.outInterface?.name ?? any).padEnd(6)} `
+    const name = (m: InterfaceMatch | undefined): string => (m ? (m.invert ? '!' : '') + m.name : any).padEnd(6)
+    out += ` ${name(rule.inInterface)} ${name(rule.outInterface)} `
   }
   out += `${flag(rule.source)}${listAddress(rule.source, numeric).padEnd(19)} `
   out += `${flag(rule.destination)}${listAddress(rule.destination, numeric).padEnd(19)} `

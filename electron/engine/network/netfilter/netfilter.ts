@@ -200,7 +200,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     try {
       if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: USAGE, stderr: '' }
       applyCommand(args, {
-        inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#sets.has(name), keepCounters: true,
+        inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#sets.has(name),
         table: (name) => (changed = this.#tables.get(name)!.fork()),
         print: (text) => (stdout += text),
       })

@@ -77,7 +77,7 @@ function rule(table: Table, content: string, host: RestoreHost, options: Restore
     words = content.slice(match[0].length)
   }
   applyCommand(splitLine(words), {
-    inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters, keepCounters: options.counters ?? false,
+    inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters,
     print: () => {},
   })
 }

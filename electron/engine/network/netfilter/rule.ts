@@ -52,6 +52,8 @@ export type TargetVerdict = 'continue' | 'accept' | 'drop' | 'stolen'
 
 export interface Target {
   readonly name: string
+  /** What -L calls it, where that is another name. */
+  readonly listName?: string
   readonly save: string
   list(numeric: boolean): string
   run(evaluation: Evaluation): TargetVerdict

@@ -21,6 +21,8 @@ interface Pending {
   line: number
   chain: string
   rule?: Rule
+  /** A chain that was removed with rules in it. */
+  full?: boolean
 }
 
 /**
@@ -107,7 +109,7 @@ export class Table {
 
   remove(name: string, line = 0): void {
     if (!this.chains.has(name) || this.isBuiltIn(name)) throw new OperationError(NO_SUCH_CHAIN)
-    this.#removed.push({ line, chain: name })
+    this.#removed.push({ line, chain: name, full: this.chain(name).rules.length > 0 })
     this.chains.delete(name)
   }
 
@@ -203,8 +205,8 @@ export class Table {
         throw new KernelError(`RULE_APPEND failed (Invalid argument): rule in chain ${chain}`)
       }
     }
-    for (const { line, chain } of this.#removed) {
-      if (!this.chains.has(chain) && this.references(chain) > 0) {
+    for (const { line, chain, full } of this.#removed) {
+      if (full || (!this.chains.has(chain) && this.references(chain) > 0)) {
         fail(line)
         throw new KernelError(`CHAIN_DEL failed (Device or resource busy): chain ${chain}`)
       }
@@ -215,8 +217,9 @@ export class Table {
   /** Chains that an added rule jumps to and that do not exist. */
   missingTarget(): string | undefined {
     for (const { chain, rule } of this.#added) {
-      if (rule!.jump === undefined || VERDICTS.has(rule!.jump) || this.chains.has(rule!.jump) || !this.chains.has(chain)) continue
-      return rule!.jump
+      const name = rule!.jump
+      if (name === undefined || VERDICTS.has(name) || this.chains.has(name) || !this.chains.has(chain)) continue
+      if (!this.#removed.some((r) => r.chain === name)) return name
     }
     return undefined
   }

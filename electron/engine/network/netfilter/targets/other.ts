@@ -55,7 +55,7 @@ export const CT: TargetExtension = () => {
 export const NOTRACK: TargetExtension = () => ({
   options: {},
   finish: () => ({
-    name: 'NOTRACK', tables: ['raw'], hooks: ['prerouting', 'output'], save: '', list: () => 'NOTRACK',
+    name: 'NOTRACK', listName: 'CT', tables: ['raw'], hooks: ['prerouting', 'output'], save: '', list: () => 'NOTRACK',
     run: ({ packet }) => {
       packet.meta.state = 'UNTRACKED'
       return 'continue'
