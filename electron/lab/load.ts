@@ -27,7 +27,7 @@ export function loadLab(folder: string, files: ReadonlyMap<string, string>): { l
   try {
     value = document.toJS({ maxAliasCount: 50 })
   } catch (error) {
-    return { problems: [{ file: 'lab.yaml', line: 1, column: 1, message: (error as Error).message }] }
+    return { problems: [{ file: 'lab.yaml', line: 1, column: 1, message: `expected fewer YAML aliases: ${(error as Error).message}` }] }
   }
   const problems: LabProblem[] = []
   const problemAt = (path: readonly PropertyKey[], message: string): void => {
@@ -43,7 +43,8 @@ export function loadLab(folder: string, files: ReadonlyMap<string, string>): { l
   try {
     parseClusterConfig(definition.cluster, 'cluster')
   } catch (error) {
-    problemAt(['cluster'], (error as Error).message)
+    // one line for each mistake; the path is said already
+    for (const line of (error as Error).message.split('\n')) problemAt(['cluster'], line.replace(/^cluster: /, ''))
   }
   checkFiles(definition, files, problemAt)
   checkNames(definition, problemAt)
@@ -88,7 +89,7 @@ function explain(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: strin
     case 'invalid_value':
       return [{ path, message: `expected ${issue.values.map((v) => JSON.stringify(v)).join(', ')}` }]
     case 'invalid_union':
-      return [{ path: issue.discriminator ? [...path, issue.discriminator] : path, message: issue.discriminator ? 'expected one of resource, journey, dns, trace, file, quiz, port-forward, still' : issue.message }]
+      return [{ path, message: issue.discriminator ? 'expected one of resource, journey, dns, trace, file, quiz, port-forward, still' : issue.message }]
     case 'invalid_type':
       return [{ path, message: issue.message.includes('received undefined') ? `missing; expected ${issue.expected}` : `expected ${issue.expected}` }]
     default:
