@@ -5,6 +5,8 @@ import type { KubernetesClient } from './kubernetes/client.ts'
 import type { Machine, ProgramTable } from './machine/types.ts'
 import type { NetworkNamespace } from './network/types.ts'
 
+export * from './exports.ts'
+
 /**
  * The façade of the engine: the one thing that the rooms above import (with the contract types).
  * A cluster is born empty of user objects, with its system Pods settled when `settle` returns.

@@ -1,4 +1,4 @@
-import { anyOf, isIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, isValidIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
 import { findSource, parseDestination, type Destination, type Source } from './endpoints.ts'
 
 /** How long a packet may be on its way before the trace says so, in virtual ms. */
@@ -27,7 +27,7 @@ export function* traceJourney(cluster: Cluster, sourceText: string, destinationT
 
 function* connect(self: Process, source: Source, destination: Destination, cluster: Cluster): Task<TraceResult> {
   let address = destination.host
-  if (!isIp(address)) {
+  if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
     if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.error}` }
     address = resolved.addresses[0]!

@@ -1,4 +1,4 @@
-import { anyOf, isIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
+import { anyOf, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { programName, TcpStream } from './stream.ts'
 
@@ -50,7 +50,7 @@ export function* nc(process: Process): Task<number> {
 
 function* connect(process: Process, options: Options, host: string, port: number): Task<number> {
   let address = host
-  if (!isIp(host)) {
+  if (!isValidIp(host)) {
     const resolved = yield* resolveHost(process, host)
     if ('error' in resolved) {
       yield* process.printError(`nc: getaddrinfo for host "${host}" port ${port}: ${resolved.error}\n`)
@@ -58,7 +58,7 @@ function* connect(process: Process, options: Options, host: string, port: number
     }
     address = resolved.addresses[0]!
   }
-  const shown = isIp(host) ? host : `${host} (${address})`
+  const shown = isValidIp(host) ? host : `${host} (${address})`
   const stream = yield* TcpStream.open(process, address, port, options.wait === undefined ? {} : { timeout: options.wait })
   if (!(stream instanceof TcpStream)) {
     if (options.verbose) yield* process.printError(`nc: connect to ${shown} port ${port} (tcp) ${stream.gaveUp ? 'timed out: Operation now in progress' : `failed: ${stream.message}`}\n`)

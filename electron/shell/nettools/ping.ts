@@ -1,4 +1,4 @@
-import { anyOf, isIp, resolveHost, Signal, sleep, SystemError, type PingSocket, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, isValidIp, resolveHost, Signal, sleep, SystemError, type PingSocket, type Process, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { PING_USAGE } from './ping-usage.ts'
 import { programName } from './stream.ts'
@@ -77,7 +77,7 @@ export function* ping(process: Process): Task<number> {
   }
   const { options, host } = parsed
   let address = host
-  if (!isIp(host)) {
+  if (!isValidIp(host)) {
     const resolved = yield* resolveHost(process, host)
     if ('error' in resolved) {
       yield* process.printError(`ping: ${host}: ${resolved.error}\n`)
@@ -109,7 +109,7 @@ export function* busyboxPing(process: Process): Task<number> {
   }
   const host = parsed.operands[0]!
   let address = host
-  if (!isIp(host)) {
+  if (!isValidIp(host)) {
     const resolved = yield* resolveHost(process, host)
     if ('error' in resolved) {
       yield* process.printError(`ping: bad address '${host}'\n`)
@@ -173,7 +173,7 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
     interrupted = true
     signal.notify()
   })
-  const source = options.source === undefined ? undefined : isIp(options.source) ? options.source : process.network.links.get(options.source)?.addresses[0]?.address
+  const source = options.source === undefined ? undefined : isValidIp(options.source) ? options.source : process.network.links.get(options.source)?.addresses[0]?.address
   let socket: PingSocket | undefined
   let lastSent = start
   try {

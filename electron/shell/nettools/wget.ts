@@ -1,4 +1,4 @@
-import { headerOf, HttpSyntaxError, isIp, resolveHost, ResponseParser, writeRequest, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
+import { headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
 import { TcpStream } from './stream.ts'
@@ -50,7 +50,7 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
       return 69
     }
     let address = url.host
-    if (!isIp(address)) {
+    if (!isValidIp(address)) {
       const resolved = yield* resolveHost(process, url.host)
       if ('error' in resolved) return yield* fail(`bad address '${url.host}${url.port === 80 ? '' : `:${url.port}`}'`)
       address = resolved.addresses[0]!

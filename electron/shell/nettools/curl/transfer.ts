@@ -1,4 +1,4 @@
-import { encodeUtf8, headerOf, isIp, keepsAlive, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { encodeUtf8, headerOf, isValidIp, keepsAlive, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
 import { TcpStream, type SocketError } from '../stream.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
@@ -49,7 +49,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   result.timeNameLookup = clock.now - start
   yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${url.port}...`)
   const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
-  const opened = yield* TcpStream.open(process, address, url.port, { timeout: patience, ...(options.interface && isIp(options.interface) ? { source: options.interface } : {}) })
+  const opened = yield* TcpStream.open(process, address, url.port, { timeout: patience, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
   if (!(opened instanceof TcpStream)) return yield* refused(opened, clock.now - start)
   result.timeConnect = clock.now - start
   const { connection } = opened
@@ -105,7 +105,7 @@ function* lookUp(process: Process, options: CurlOptions, url: CurlUrl): Task<str
     const match = /^(.+?):(\d+):(.+)$/.exec(rule)
     if (match?.[1] === url.host && Number(match[2]) === url.port) return match[3]!.replace(/^\[|\]$/g, '')
   }
-  if (isIp(url.host)) return url.host
+  if (isValidIp(url.host)) return url.host
   const resolved = yield* resolveHost(process, url.host)
   return 'error' in resolved ? undefined : resolved.addresses[0]
 }

@@ -1,4 +1,4 @@
-import { DNS_OPCODES, DNS_TYPES, isIp, resolveHost, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
+import { DNS_OPCODES, DNS_TYPES, isValidIp, resolveHost, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
 import { ask, resolverConfig, reverseName, searchNames, type Answer, type Question } from './query.ts'
 import { dataText, recordLine, toColumn } from './records.ts'
 
@@ -110,7 +110,7 @@ function plus(options: Options, text: string): 'invalid' | 'not simulated' | und
 function* one(process: Process, args: readonly string[], options: Options, lookup: Lookup, first: boolean): Task<number> {
   const config = resolverConfig(process)
   let server = options.server ?? config.nameservers[0] ?? '127.0.0.1'
-  if (!isIp(server)) {
+  if (!isValidIp(server)) {
     const resolved = yield* resolveHost(process, server)
     if ('error' in resolved) {
       yield* process.printError(`dig: couldn't get address for '${server}': not found\n`)

@@ -1,4 +1,4 @@
-import { isIp, resolveHost, type DnsRecord, type Process, type Task } from '../../../engine/cluster.ts'
+import { isValidIp, resolveHost, type DnsRecord, type Process, type Task } from '../../../engine/cluster.ts'
 import { getopt } from '../getopt.ts'
 import { ask, resolverConfig, reverseName, searchNames, type Answer, type QueryFailure } from './query.ts'
 import { dataText } from './records.ts'
@@ -21,7 +21,7 @@ export function* host(process: Process): Task<number> {
   const [name, serverWord] = parsed.operands as [string, string?]
   const config = resolverConfig(process)
   let server = serverWord ?? config.nameservers[0] ?? '127.0.0.1'
-  if (!isIp(server)) {
+  if (!isValidIp(server)) {
     const resolved = yield* resolveHost(process, server)
     if ('error' in resolved) {
       yield* process.printError(`host: couldn't get address for '${server}': not found\n`)

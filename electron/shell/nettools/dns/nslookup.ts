@@ -1,4 +1,4 @@
-import { isIp, resolveHost, type DnsRecord, type Process, type Task } from '../../../engine/cluster.ts'
+import { isValidIp, resolveHost, type DnsRecord, type Process, type Task } from '../../../engine/cluster.ts'
 import { ask, resolverConfig, reverseName, searchNames, type Answer, type QueryFailure } from './query.ts'
 import { dataText } from './records.ts'
 
@@ -101,7 +101,7 @@ function line(record: DnsRecord): string {
 
 function* serverAddress(process: Process, word: string | undefined, fallback: string | undefined): Task<string | undefined> {
   if (word === undefined) return fallback ?? '127.0.0.1'
-  if (isIp(word)) return word
+  if (isValidIp(word)) return word
   const resolved = yield* resolveHost(process, word)
   return 'error' in resolved ? undefined : resolved.addresses[0]
 }

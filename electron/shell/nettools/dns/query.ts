@@ -1,4 +1,4 @@
-import { anyOf, decodeDns, dnsQuery, encodeDns, isIp, parseResolvConf, Signal, sleep, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
+import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, Signal, sleep, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
 import { programName, TcpStream } from '../stream.ts'
 
 /** One question to one server, over the simulated network. */
@@ -125,5 +125,5 @@ export function searchNames(name: string, config: { search: readonly string[]; n
 
 /** "10.96.0.10" → "10.0.96.10.in-addr.arpa." */
 export function reverseName(address: string): string | undefined {
-  return isIp(address) && !address.includes(':') ? `${address.split('.').reverse().join('.')}.in-addr.arpa.` : undefined
+  return isValidIp(address) && !address.includes(':') ? `${address.split('.').reverse().join('.')}.in-addr.arpa.` : undefined
 }

@@ -1,4 +1,4 @@
-import { SystemError, isIp, type Bridge, type NeighbourState, type NetworkNamespace, type Process, type Route, type Task } from '../../../engine/cluster.ts'
+import { SystemError, isValidIp, type Bridge, type NeighbourState, type NetworkNamespace, type Process, type Route, type Task } from '../../../engine/cluster.ts'
 import { printAddresses, printAddressesBrief, printLinks, printLinksBrief, printNeighbours, printRoutes, type LinkFilter } from './print.ts'
 import { ipJson } from './json.ts'
 
@@ -137,7 +137,7 @@ function addressArguments(network: NetworkNamespace, args: string[]): { cidr: st
     else cidr = word === 'local' ? args.shift() : word
   }
   const [ipText, length] = (cidr ?? '').split('/')
-  if (!ipText || !isIp(ipText) || (length !== undefined && !/^\d+$/.test(length))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
+  if (!ipText || !isValidIp(ipText) || (length !== undefined && !/^\d+$/.test(length))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
   if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
   return { cidr: length === undefined ? `${ipText}/32` : cidr!, device: requireLink(network, device, `Cannot find device "${device}"\n`) }
 }
@@ -241,7 +241,7 @@ function routeArguments(network: NetworkNamespace, args: string[]): Route & { ta
     else {
       const text = word === 'to' ? value() : word
       out.destination = text === 'default' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
-      if (!isIp(out.destination.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+      if (!isValidIp(out.destination.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
     }
   }
   if (out.destination === '') throw new Refusal('Command line is not complete. Try option "help"\n', 255)
@@ -249,14 +249,14 @@ function routeArguments(network: NetworkNamespace, args: string[]): Route & { ta
 }
 
 function ipValue(text: string): string {
-  if (!isIp(text)) throw new Refusal(`Error: any valid address is expected rather than "${text}".\n`, 1)
+  if (!isValidIp(text)) throw new Refusal(`Error: any valid address is expected rather than "${text}".\n`, 1)
   return text
 }
 
 function matcher(args: readonly string[]): (destination: string, device?: string) => boolean {
   const device = args.includes('dev') ? args[args.indexOf('dev') + 1] : undefined
   const word = args[0] === 'dev' || args[0] === 'table' ? undefined : args[0]
-  const wanted = word === 'default' ? '0.0.0.0/0' : word !== undefined && !word.includes('/') && isIp(word) ? `${word}/32` : word
+  const wanted = word === 'default' ? '0.0.0.0/0' : word !== undefined && !word.includes('/') && isValidIp(word) ? `${word}/32` : word
   return (destination, dev) => (device === undefined || dev === device) && (wanted === undefined || wanted === 'match' || destination === wanted)
 }
 

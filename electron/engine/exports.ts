@@ -1,0 +1,24 @@
+/** What the rooms above use of the engine beside a cluster itself; cluster.ts passes all of it on. */
+export { EPOCH, Clock } from './clock.ts'
+export { concatBytes, decodeUtf8, encodeUtf8, Utf8Decoder } from './text.ts'
+
+export { anyOf, Signal, sleep, Thread, type Outcome, type Suspension, type Task, type Wake } from './machine/task.ts'
+export { isSystemError, SystemError, type ErrorCode } from './machine/errors.ts'
+export { CallbackFile, NullFile } from './machine/files.ts'
+export type * from './machine/types.ts'
+
+export {
+  broadcastOf, canonicalIp, cidrContains, compareIp, formatIpv4, ipv4Number, isIpv4, isIpv6, isLoopbackIp, isMulticastIp, isValidIp,
+  maskOf, networkOf, parseIpv4, tryParseCidr,
+} from './network/address.ts'
+export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, formatSocket, formatVxlanFdb } from './network/format.ts'
+export type * from './network/types.ts'
+export type * from './journey/types.ts'
+
+export * from './network/wire/dns.ts'
+
+export { parseResolvConf, type ResolvConf } from './dns/resolv-conf.ts'
+
+export {
+  headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,
+} from './programs/http/message.ts'

@@ -1,0 +1,24 @@
+import type { ProgramTable } from '../../engine/cluster.ts'
+import { bridge } from './bridge.ts'
+import { conntrack } from './conntrack.ts'
+import { curl } from './curl/index.ts'
+import { dig } from './dns/dig.ts'
+import { host } from './dns/host.ts'
+import { busyboxNslookup, nslookup } from './dns/nslookup.ts'
+import { ip } from './ip/index.ts'
+import { iptables, iptablesRestore, iptablesSave } from './iptables.ts'
+import { nc } from './nc.ts'
+import { busyboxPing, ping } from './ping.ts'
+import { ss } from './ss.ts'
+import { busyboxWget } from './wget.ts'
+
+/**
+ * Registers the network tools. "busybox:X" is what busybox runs for applet X where it differs from the full tool
+ * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
+ */
+export function registerNettools(programs: ProgramTable): void {
+  const tools = { bridge, conntrack, curl, dig, host, ip, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, nc, nslookup, ping, ss }
+  for (const [name, program] of Object.entries(tools)) programs.register(name, program)
+  const applets = { nslookup: busyboxNslookup, ping: busyboxPing, wget: busyboxWget }
+  for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)
+}
