@@ -24,7 +24,7 @@ describe('patches of the view model', () => {
   })
 
   it('say nothing when nothing changed', () => {
-    fc.assert(fc.property(tree, (t) => expect(diff(t, structuredClone(t))).toEqual([])))
+    fc.assert(fc.property(tree, (t) => { expect(diff(t, structuredClone(t))).toEqual([]) }))
   })
 
   it('leave the old tree as it was', () => {

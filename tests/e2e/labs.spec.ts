@@ -1,0 +1,45 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { readLab } from '../../electron/host/labs.ts'
+import { parseTranscripts, type Transcript } from '../../electron/lab/transcript.ts'
+import { expect, Keyboard, openLab, test } from './podhop.ts'
+import type { Page } from '@playwright/test'
+
+/** Every lab's own solution, typed into the real window. */
+const folder = 'labs'
+for (const id of readdirSync(folder)) {
+  test(`${id}: its solution passes every step in the window`, async ({ page, podhop }) => {
+    const found = readLab(join(folder, id), id)
+    if ('problems' in found) throw new Error(JSON.stringify(found.problems))
+    const { definition, files } = found.lab
+    const { transcripts } = parseTranscripts('solution.txtar', files.get('solution.txtar') ?? '', definition)
+    await podhop.start()
+    const keyboard = await openLab(page, podhop, id)
+    await page.getByRole('combobox', { name: 'Speed' }).selectOption('5')
+    for (let n = 1; n <= definition.steps.length; n++) {
+      const step = page.getByTestId(`lab-step-${n}`)
+      await expect(step).toHaveAttribute('data-state', 'active')
+      for (const transcript of transcripts.filter((t) => t.step === n)) await play(page, keyboard, transcript)
+      await expect(step).toHaveAttribute('data-state', 'passed')
+    }
+    await expect(page.getByTestId('lab-panel')).toHaveAttribute('data-finished', 'true')
+  })
+}
+
+async function play(page: Page, keyboard: Keyboard, transcript: Transcript): Promise<void> {
+  for (const action of transcript.actions) {
+    if (action.kind === 'wait') await page.waitForTimeout(action.ms / 5)
+    else if (action.kind === 'key') await keyboard.press(`Control+${action.key.toLowerCase()}`)
+    else if (action.kind === 'command') await keyboard.run(action.text)
+    else await answer(page, action.check, action.answer)
+  }
+}
+
+async function answer(page: Page, check: string, text: string): Promise<void> {
+  const quiz = page.getByTestId(`check-${check}`)
+  const choice = quiz.getByRole('radio', { name: text, exact: true })
+  if ((await choice.count()) > 0) await choice.check()
+  else await quiz.getByRole('textbox').fill(text)
+  await quiz.getByRole('button', { name: /answer/i }).click()
+  await expect(quiz).toHaveAttribute('data-state', 'passed')
+}
