@@ -1,0 +1,168 @@
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import { StatusError } from '../../engine/kubernetes/client.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { type Command, did, type DryRun, type Kubectl } from './command.ts'
+import { isConflict, isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
+import { goJson } from './json.ts'
+import { at, isObject, type JsonObject, map, nameOf, sortKeys, text } from './objects.ts'
+import { printerFor } from './printers/index.ts'
+import { type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { threeWayPatch } from './three-way.ts'
+
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+export const apply: Command = {
+  name: 'apply',
+  short: 'Apply a configuration to a resource by file name or stdin',
+  use: 'apply (-f FILENAME | -k DIRECTORY)',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
+    --all bool
+    --cascade string=background?background ~
+    --field-manager string=kubectl-client-side-apply
+    --force bool ~
+    --force-conflicts bool
+    --grace-period int=-1 ~
+    --openapi-patch bool=true -
+    --overwrite bool=true ~
+    --prune bool ~
+    --prune-allowlist array ~
+    --server-side bool
+    --subresource string ~
+    --timeout duration=0s ~
+    --wait bool ~
+  `),
+  run,
+}
+
+function* run(k: Kubectl): Task<number> {
+  const { flags: f } = k
+  if (k.args.length > 0) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+  const dryRun = yield* k.dryRun()
+  if (f.list('filename').length === 0 && !f.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
+  const validation = k.validation()
+  const serverSide = f.bool('server-side')
+  if (f.bool('force-conflicts') && !serverSide) throw new KubectlError('--force-conflicts only works with --server-side')
+  if (dryRun === 'client' && serverSide) throw new KubectlError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
+  if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false }))
+  if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to apply')
+  const done: { object: JsonObject }[] = []
+  const wantsObject = f.string('output') !== '' && f.string('output') !== 'name'
+  for (const info of infos) {
+    try {
+      const { object, operation } = serverSide ? serverSideApply(k, info, dryRun, validation) : yield* applyOne(k, info, dryRun, validation)
+      if (object['metadata'] && at(object, 'metadata', 'deletionTimestamp') && operation !== 'unchanged') {
+        yield* k.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
+      }
+      done.push({ object })
+      if (!wantsObject) yield* k.out(f.string('output') === 'name' ? printerFor(k).print(object) : did(object, operation, dryRun))
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  throwAll(errors)
+  if (wantsObject) {
+    const printer = printerFor(k)
+    const objects = done.map((d) => d.object)
+    yield* k.out(printer.print(objects.length === 1 ? objects[0]! : { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects }))
+  }
+  return 0
+}
+
+/** The manifest as it is remembered in the annotation: compact, keys sorted, a newline. */
+function lastApplied(object: JsonObject): string {
+  const metadata = { ...map(object['metadata']) }
+  const annotations = { ...map(metadata['annotations']) }
+  delete annotations[LAST_APPLIED]
+  return `${goJson(sortKeys({ ...object, metadata: { ...metadata, annotations } }))}\n`
+}
+
+export function withLastApplied(object: JsonObject): JsonObject {
+  const metadata = map(object['metadata'])
+  return { ...object, metadata: { ...metadata, annotations: { ...map(metadata['annotations']), [LAST_APPLIED]: lastApplied(object) } } }
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null).map(([key, v]) => [key, withoutNulls(v)]))
+}
+
+function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' | 'Warn' | 'Ignore'): Task<{ object: JsonObject; operation: string }> {
+  const object = info.object!
+  const generateName = text(at(object, 'metadata', 'generateName'))
+  if (!info.name && generateName) throw new KubectlError(`from ${generateName}: cannot use generate name with apply`)
+  const key = keyOf(info.resource)
+  const namespace = info.resource.namespaced ? info.namespace : undefined
+  const options = { fieldManager: k.flags.string('field-manager'), dryRun: dryRun === 'server', fieldValidation: validation }
+  const modified = withLastApplied(object)
+  let current: JsonObject
+  try {
+    current = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
+  } catch (error) {
+    if (!isNotFound(error)) throw withSource(`retrieving current configuration of:\n${infoText(info)}\nfrom server for:`, info.source, error)
+    const made = withoutNulls(modified) as JsonObject
+    if (dryRun === 'client') return { object: made, operation: 'created' }
+    try {
+      return { object: k.client.create<KubeObject>(key, namespace, made, options) as unknown as JsonObject, operation: 'created' }
+    } catch (failure) {
+      throw withSource('creating', info.source, failure)
+    }
+  }
+  if (dryRun === 'client') return { object: current, operation: 'configured' }
+  if (at(current, 'metadata', 'annotations', LAST_APPLIED) === undefined) {
+    yield* k.err(`Warning: resource ${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''}/${info.name} is missing the ${LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n`)
+  }
+  for (let attempt = 0; ; attempt++) {
+    const patch = patchFor(info.resource.kind, modified, current)
+    if (Object.keys(patch).length === 0) return { object: current, operation: 'unchanged' }
+    try {
+      const patched = k.client.patch<KubeObject>(key, namespace, info.name, 'application/strategic-merge-patch+json', patch, options)
+      return { object: patched as unknown as JsonObject, operation: 'configured' }
+    } catch (error) {
+      if (isConflict(error) && attempt < 5) {
+        current = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
+        continue
+      }
+      const inner = withSource('patching', info.source, error)
+      throw withSource(`applying patch:\n${goJson(sortKeys(patch))}\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, inner)
+    }
+  }
+}
+
+function patchFor(kind: string, modified: JsonObject, current: JsonObject): JsonObject {
+  const remembered = text(at(current, 'metadata', 'annotations', LAST_APPLIED))
+  let original: JsonObject = {}
+  if (remembered) {
+    try {
+      const parsed: unknown = JSON.parse(remembered)
+      if (isObject(parsed)) original = parsed
+    } catch {
+      // an annotation that somebody broke: as if there were none
+    }
+  }
+  return threeWayPatch(kind, original, modified, current)
+}
+
+/** resource.Info's String(). */
+function infoText(info: Info): string {
+  const { group, version, name, kind } = info.resource
+  const api = group ? `${group}/${version}` : version
+  return `Resource: ${JSON.stringify(`${api}, Resource=${name}`).replace(/^"v1,/, '"/v1,')}, GroupVersionKind: ${JSON.stringify(`${group ? api : `/${version}`}, Kind=${kind}`)}\nName: ${JSON.stringify(info.name)}, Namespace: ${JSON.stringify(info.namespace)}`
+}
+
+function serverSideApply(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' | 'Warn' | 'Ignore'): { object: JsonObject; operation: string } {
+  const manager = k.flags.changed('field-manager') ? k.flags.string('field-manager') : 'kubectl'
+  try {
+    const object = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, nameOf(info.object), 'application/apply-patch+yaml', info.object, {
+      fieldManager: manager, dryRun: dryRun === 'server', fieldValidation: validation, force: k.flags.bool('force-conflicts'),
+    })
+    return { object: object as unknown as JsonObject, operation: 'serverside-applied' }
+  } catch (error) {
+    if (error instanceof StatusError && error.status.code === 415) throw new KubectlError(`Server-side apply not available on the server: (${error.message})`)
+    if (!isConflict(error)) throw error
+    throw new KubectlError(`${(error as Error).message}\nPlease review the fields above--they currently have other managers. Here\nare the ways you can resolve this warning:\n* If you intend to manage all of these fields, please re-run the apply\n  command with the \`--force-conflicts\` flag.\n* If you do not intend to manage all of the fields, please edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n* You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\nSee https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts`)
+  }
+}
+

@@ -1,0 +1,146 @@
+import type { Cluster } from '../../engine/cluster.ts'
+import type { KubernetesClient } from '../../engine/kubernetes/client.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import type { Process } from '../../engine/machine/types.ts'
+import { KubectlError, quote } from './errors.ts'
+import type { Flag, FlagSet } from './flags.ts'
+import { connect, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
+import { objectName } from './objects.ts'
+
+/** One verb: kubectl's options → complete → validate → run, in one file each. */
+export interface Command {
+  name: string
+  aliases?: readonly string[]
+  short: string
+  /** The usage line after "kubectl " (and the parents' names). */
+  use: string
+  flags?: readonly Flag[]
+  required?: readonly string[]
+  commands?: readonly Command[]
+  /** For groups: where their help goes when no subcommand is named. */
+  helpTo?: 'stdout' | 'stderr'
+  /** Set for a verb that is not simulated: what to use instead. */
+  instead?: string
+  /** Returns the exit code, 0 by default. */
+  run?: (k: Kubectl) => Task<number | void>
+}
+
+export interface KubectlOptions {
+  /** 'deployment': `kubectl run` as it was before v1.18 (cluster.config.kubectlRun). */
+  run: 'pod' | 'deployment'
+}
+
+export type DryRun = 'none' | 'client' | 'server'
+
+/** One call of kubectl: what its verb sees. */
+export class Kubectl {
+  readonly process: Process
+  readonly cluster: Cluster
+  readonly command: Command
+  /** "kubectl config view" */
+  readonly path: string
+  readonly flags: FlagSet
+  readonly options: KubectlOptions
+  readonly root: readonly Command[]
+  #config: Kubeconfig | undefined
+  #client: KubernetesClient | undefined
+
+  constructor(init: { process: Process; cluster: Cluster; command: Command; path: string; flags: FlagSet; options: KubectlOptions; root: readonly Command[] }) {
+    this.process = init.process
+    this.cluster = init.cluster
+    this.command = init.command
+    this.path = init.path
+    this.flags = init.flags
+    this.options = init.options
+    this.root = init.root
+  }
+
+  get args(): readonly string[] {
+    return this.flags.args
+  }
+  get now(): number {
+    return this.process.clock.wall()
+  }
+  get config(): Kubeconfig {
+    return (this.#config ??= loadKubeconfig(this.process, this.flags))
+  }
+  /** The API server that the kubeconfig points at. */
+  get client(): KubernetesClient {
+    return (this.#client ??= connect(this.cluster, this.config, this.flags))
+  }
+
+  /** The namespace to work in, and whether the command line says so. */
+  get namespace(): { name: string; explicit: boolean } {
+    const named = this.flags.string('namespace')
+    if (named) return { name: named, explicit: true }
+    const context = this.config.context(this.flags.string('context'))
+    return { name: context?.namespace || 'default', explicit: false }
+  }
+
+  *out(text: string): Task {
+    if (text !== '') yield* this.process.print(text)
+  }
+  *err(text: string): Task {
+    if (text !== '') yield* this.process.printError(text)
+  }
+  *warn(text: string): Task {
+    if (this.flags.bool('warnings-as-errors')) this.#warned++
+    yield* this.err(`Warning: ${text}\n`)
+  }
+  #warned = 0
+  get warnings(): number {
+    return this.#warned
+  }
+
+  usageError(message: string): KubectlError {
+    return new KubectlError(`${message}\nSee '${this.path} -h' for help and examples`)
+  }
+
+  /** GetDryRunStrategy. */
+  *dryRun(): Task<DryRun> {
+    const value = this.flags.string('dry-run')
+    if (value === 'client' || value === 'server' || value === 'none') return value
+    if (value === 'unchanged') {
+      yield* this.err(`${this.logHead('W')} helpers.go:703] --dry-run is deprecated and can be replaced with --dry-run=client.\n`)
+      return 'client'
+    }
+    if (/^(?:1|t|T|TRUE|true|True)$/.test(value)) {
+      yield* this.err(`${this.logHead('W')} helpers.go:711] --dry-run=${value} is deprecated (boolean value) and can be replaced with --dry-run=client.\n`)
+      return 'client'
+    }
+    if (/^(?:0|f|F|FALSE|false|False)$/.test(value)) {
+      yield* this.err(`${this.logHead('W')} helpers.go:715] --dry-run=${value} is deprecated (boolean value) and can be replaced with --dry-run=none.\n`)
+      return 'none'
+    }
+    throw new KubectlError(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`)
+  }
+
+  /** klog's "W0105 08:00:00.000000    1234". */
+  logHead(level: 'I' | 'W' | 'E'): string {
+    const wall = this.now
+    const date = new Date(wall)
+    const two = (n: number): string => String(n).padStart(2, '0')
+    const micros = String(Math.floor((wall % 1000) * 1000)).padStart(6, '0')
+    const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}.${micros}`
+    return `${level}${two(date.getUTCMonth() + 1)}${two(date.getUTCDate())} ${time} ${String(this.process.pid).padStart(7)}`
+  }
+
+  /** GetValidationDirective. */
+  validation(): 'Strict' | 'Warn' | 'Ignore' {
+    const value = this.flags.string('validate')
+    if (value === 'strict' || value === 'true') return 'Strict'
+    if (value === 'warn') return 'Warn'
+    if (value === 'ignore' || value === 'false') return 'Ignore'
+    throw new KubectlError(`invalid - validate option ${quote(value)}; must be one of: strict (or true), warn, ignore (or false)`)
+  }
+}
+
+/** What an operation is called under --dry-run. */
+export function dryRunned(operation: string, dryRun: DryRun): string {
+  return dryRun === 'client' ? `${operation} (dry run)` : dryRun === 'server' ? `${operation} (server dry run)` : operation
+}
+
+/** "pod/web created" */
+export function did(object: unknown, operation: string, dryRun: DryRun): string {
+  return `${objectName(object)} ${dryRunned(operation, dryRun)}\n`
+}

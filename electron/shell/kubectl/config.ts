@@ -1,0 +1,196 @@
+import type { Task } from '../../engine/machine/task.ts'
+import type { Command, Kubectl } from './command.ts'
+import { KubectlError, quote, throwAll } from './errors.ts'
+import { flags, PRINT_FLAGS } from './flags.ts'
+import { kubeconfigPaths } from './kubeconfig.ts'
+import { at, type JsonObject, list, map, text } from './objects.ts'
+import { printerFor } from './printers/index.ts'
+import { TABLE, TabWriter } from './printers/tabwriter.ts'
+
+function noArguments(k: Kubectl): void {
+  if (k.args.length > 0) throw k.usageError(`unexpected arguments: [${k.args.join(' ')}]`)
+}
+
+const view: Command = {
+  name: 'view',
+  short: 'Display merged kubeconfig settings or a specified kubeconfig file',
+  use: 'view [flags]',
+  flags: flags(PRINT_FLAGS, `
+    --flatten bool ~
+    --merge bool=true -
+    --minify bool
+    --raw bool
+  `),
+  *run(k): Task<number> {
+    noArguments(k)
+    const printer = printerFor(k, { defaultOutput: 'yaml', typed: true })
+    const config = k.config.merged()
+    if (k.flags.bool('minify')) minify(k, config)
+    if (!k.flags.bool('raw')) redact(config)
+    yield* k.out(printer.print(config))
+    return 0
+  },
+}
+
+function minify(k: Kubectl, config: JsonObject): void {
+  const name = k.flags.string('context') || text(config['current-context'])
+  if (name === '') throw new KubectlError('current-context must exist in order to minify')
+  const context = list(config['contexts']).find((c) => at(c, 'name') === name)
+  if (!context) throw new KubectlError(`cannot locate context ${name}`)
+  const keep = (kind: string, wanted: unknown): void => {
+    config[kind] = list(config[kind]).filter((entry) => at(entry, 'name') === wanted)
+  }
+  config['current-context'] = name
+  keep('contexts', name)
+  keep('clusters', at(context, 'context', 'cluster'))
+  keep('users', at(context, 'context', 'user'))
+}
+
+/** Secrets are REDACTED, data is DATA+OMITTED. */
+function redact(config: JsonObject): void {
+  const hide = (kind: string, inner: string, fields: Record<string, string>): void => {
+    config[kind] = config[kind] && list(config[kind]).map((entry) => {
+      const content = { ...map(at(entry, inner)) }
+      for (const [field, shown] of Object.entries(fields)) if (content[field] !== undefined && content[field] !== '') content[field] = shown
+      return { ...(entry as JsonObject), [inner]: content }
+    })
+  }
+  hide('clusters', 'cluster', { 'certificate-authority-data': 'DATA+OMITTED' })
+  hide('users', 'user', { 'client-certificate-data': 'DATA+OMITTED', 'client-key-data': 'DATA+OMITTED', token: 'REDACTED', password: 'REDACTED' })
+}
+
+const currentContext: Command = {
+  name: 'current-context',
+  short: 'Display the current-context',
+  use: 'current-context [flags]',
+  *run(k): Task<number> {
+    const name = k.config.currentContext
+    if (name === '') throw new KubectlError('current-context is not set')
+    yield* k.out(`${name}\n`)
+    return 0
+  },
+}
+
+const getContexts: Command = {
+  name: 'get-contexts',
+  short: 'Describe one or many contexts',
+  use: 'get-contexts [(-o|--output=)name)]',
+  flags: flags(`
+    --no-headers bool
+    -o --output string
+  `),
+  *run(k): Task<number> {
+    const output = k.flags.string('output')
+    if (output !== '' && output !== 'name') throw new KubectlError(`--output ${output} is not available in kubectl config get-contexts; resetting to default output format`)
+    const { contexts, currentContext: current } = k.config
+    const errors: unknown[] = []
+    let shown = contexts
+    if (k.args.length > 0) {
+      shown = contexts.filter((c) => k.args.includes(c.name))
+      for (const name of k.args) if (!contexts.some((c) => c.name === name)) errors.push(new KubectlError(`context ${name} not found`))
+    }
+    const writer = new TabWriter(TABLE)
+    if (output !== 'name' && !k.flags.bool('no-headers')) writer.write('CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n')
+    for (const c of shown) writer.write(output === 'name' ? `${c.name}\n` : `${c.name === current ? '*' : ' '}\t${c.name}\t${c.cluster}\t${c.user}\t${c.namespace}\n`)
+    yield* k.out(writer.flush())
+    throwAll(errors)
+    return 0
+  },
+}
+
+function entryList(name: string, kind: 'clusters' | 'users', short: string): Command {
+  return {
+    name,
+    short,
+    use: name,
+    *run(k): Task<number> {
+      yield* k.out(['NAME', ...k.config.entries(kind).map((e) => text(e['name']))].map((line) => `${line}\n`).join(''))
+      return 0
+    },
+  }
+}
+
+const useContext: Command = {
+  name: 'use-context',
+  aliases: ['use'],
+  short: 'Set the current-context in a kubeconfig file',
+  use: 'use-context CONTEXT_NAME',
+  *run(k): Task<number> {
+    if (k.args.length !== 1) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+    const name = k.args[0]!
+    if (name === '') throw new KubectlError('empty context names are not allowed')
+    if (!k.config.contexts.some((c) => c.name === name)) throw new KubectlError(`no context exists with the name: ${quote(name)}`)
+    k.config.modify('current-context', name, (content) => void (content['current-context'] = name))
+    yield* k.out(`Switched to context ${quote(name)}.\n`)
+    return 0
+  },
+}
+
+const setContext: Command = {
+  name: 'set-context',
+  short: 'Set a context entry in kubeconfig',
+  use: 'set-context [NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]',
+  flags: flags('--current bool'),
+  *run(k): Task<number> {
+    const { flags: f, args } = k
+    if (args.length > 1) throw k.usageError(`Unexpected args: [${args.join(' ')}]`)
+    if (args.length === 0 && !f.bool('current')) throw new KubectlError('you must specify a non-empty context name or --current')
+    if (args.length > 0 && f.bool('current')) throw new KubectlError('you cannot specify both a context name and --current')
+    const name = args[0] ?? k.config.currentContext
+    if (name === '') throw new KubectlError('no current context is set')
+    const exists = k.config.contexts.some((c) => c.name === name)
+    k.config.modify('contexts', name, (content) => {
+      const former = list(content['contexts']).find((c) => at(c, 'name') === name)
+      const context = { ...map(at(former, 'context')) }
+      for (const field of ['cluster', 'user', 'namespace']) if (f.changed(field)) context[field] = f.string(field)
+      for (const field of ['cluster', 'user']) context[field] ??= ''
+      if (context['namespace'] === '') delete context['namespace']
+      content['contexts'] = [...list(content['contexts']).filter((c) => c !== former), { context, name }].sort((a, b) => (text(at(a, 'name')) < text(at(b, 'name')) ? -1 : 1))
+    })
+    yield* k.out(`Context ${quote(name)} ${exists ? 'modified' : 'created'}.\n`)
+    return 0
+  },
+}
+
+function remover(name: string, kind: 'clusters' | 'contexts' | 'users', what: string): Command {
+  return {
+    name,
+    short: `Delete the specified ${what} from the kubeconfig`,
+    use: `${name} NAME`,
+    *run(k): Task<number> {
+      if (k.args.length !== 1) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+      const target = k.args[0]!
+      const file = kubeconfigPaths(k.process, k.flags).paths[0]!
+      if (!k.config.entries(kind).some((e) => e['name'] === target)) throw new KubectlError(`cannot delete ${what} ${target}, not in ${file}`)
+      if (kind === 'contexts' && k.config.currentContext === target) yield* k.err('warning: this removed your active context, use "kubectl config use-context" to select a different one\n')
+      k.config.modify(kind, target, (content) => void (content[kind] = list(content[kind]).filter((e) => at(e, 'name') !== target)))
+      yield* k.out(`deleted ${what} ${target} from ${file}\n`)
+      return 0
+    },
+  }
+}
+
+export const config: Command = {
+  name: 'config',
+  short: 'Modify kubeconfig files',
+  use: 'config SUBCOMMAND',
+  helpTo: 'stderr',
+  commands: [
+    currentContext,
+    remover('delete-cluster', 'clusters', 'cluster'),
+    remover('delete-context', 'contexts', 'context'),
+    remover('delete-user', 'users', 'user'),
+    entryList('get-clusters', 'clusters', 'Display clusters defined in the kubeconfig'),
+    getContexts,
+    entryList('get-users', 'users', 'Display users defined in the kubeconfig'),
+    { name: 'rename-context', short: 'Rename a context from the kubeconfig file', use: 'rename-context CONTEXT_NAME NEW_NAME', instead: 'use kubectl config set-context' },
+    { name: 'set', short: 'Set an individual value in a kubeconfig file', use: 'set PROPERTY_NAME PROPERTY_VALUE', instead: 'use kubectl config set-context' },
+    { name: 'set-cluster', short: 'Set a cluster entry in kubeconfig', use: 'set-cluster NAME', instead: 'there is one cluster' },
+    setContext,
+    { name: 'set-credentials', short: 'Set a user entry in kubeconfig', use: 'set-credentials NAME', instead: 'the user is the administrator' },
+    { name: 'unset', short: 'Unset an individual value in a kubeconfig file', use: 'unset PROPERTY_NAME', instead: 'use kubectl config set-context' },
+    useContext,
+    view,
+  ],
+}
+

@@ -1,0 +1,76 @@
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { withLastApplied } from './apply.ts'
+import type { Command, Kubectl } from './command.ts'
+import { createConfigMap } from './create-configmap.ts'
+import { createDeployment, createNamespace } from './create-simple.ts'
+import { createService } from './create-service.ts'
+import { KubectlError, throwAll, withSource } from './errors.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
+import type { JsonObject } from './objects.ts'
+import { keyOf, queryOf, resolve } from './resources.ts'
+import { creationPrinter } from './saving.ts'
+
+function unsimulated(name: string, short: string, use: string, aliases: string[] = []): Command {
+  return { name, aliases, short, use, instead: 'write a manifest and use kubectl apply -f' }
+}
+
+export const create: Command = {
+  name: 'create',
+  short: 'Create a resource from a file or from stdin',
+  use: 'create -f FILENAME',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
+    --edit bool ~
+    --field-manager string=kubectl-create
+    --raw string ~
+    --save-config bool
+    --windows-line-endings bool ~
+  `),
+  commands: [
+    unsimulated('clusterrole', 'Create a cluster role', 'clusterrole NAME'),
+    unsimulated('clusterrolebinding', 'Create a cluster role binding for a particular cluster role', 'clusterrolebinding NAME'),
+    createConfigMap,
+    unsimulated('cronjob', 'Create a cron job with the specified name', 'cronjob NAME', ['cj']),
+    createDeployment,
+    unsimulated('ingress', 'Create an ingress with the specified name', 'ingress NAME', ['ing']),
+    unsimulated('job', 'Create a job with the specified name', 'job NAME'),
+    createNamespace,
+    unsimulated('poddisruptionbudget', 'Create a pod disruption budget with the specified name', 'poddisruptionbudget NAME', ['pdb']),
+    unsimulated('priorityclass', 'Create a priority class with the specified name', 'priorityclass NAME', ['pc']),
+    unsimulated('quota', 'Create a quota with the specified name', 'quota NAME', ['resourcequota']),
+    unsimulated('role', 'Create a role with single rule', 'role NAME'),
+    unsimulated('rolebinding', 'Create a role binding for a particular role or cluster role', 'rolebinding NAME'),
+    unsimulated('secret', 'Create a secret using a specified subcommand', 'secret (docker-registry | generic | tls)'),
+    createService,
+    unsimulated('serviceaccount', 'Create a service account with the specified name', 'serviceaccount NAME', ['sa']),
+    unsimulated('token', 'Request a service account token', 'token SERVICE_ACCOUNT_NAME'),
+  ],
+  run,
+}
+
+function* run(k: Kubectl): Task<number> {
+  if (k.args.length > 0) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+  const dryRun = yield* k.dryRun()
+  const validation = k.validation()
+  const printer = creationPrinter(k, dryRun)
+  if (k.flags.list('filename').length === 0 && !k.flags.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
+  const { infos, errors } = yield* resolve(k, queryOf(k))
+  let count = 0
+  for (const info of infos) {
+    try {
+      let object = k.flags.bool('save-config') ? withLastApplied(info.object!) : info.object!
+      if (dryRun !== 'client') {
+        object = k.client.create<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, object, {
+          fieldManager: k.flags.string('field-manager'), dryRun: dryRun === 'server', fieldValidation: validation,
+        }) as unknown as JsonObject
+      }
+      count++
+      yield* k.out(printer.print(object))
+    } catch (error) {
+      errors.push(withSource('creating', info.source, error))
+    }
+  }
+  throwAll(errors)
+  if (count === 0) throw new KubectlError('no objects passed to create')
+  return 0
+}

@@ -1,0 +1,69 @@
+import type { Cluster } from '../../engine/cluster.ts'
+import { annotate, label } from './label.ts'
+import { apply } from './apply.ts'
+import { attach } from './attach.ts'
+import type { Command } from './command.ts'
+import { config } from './config.ts'
+import { create } from './create.ts'
+import { del } from './delete.ts'
+import { describe } from './describe-command.ts'
+import { apiResources, apiVersions, clusterInfo, version } from './discovery.ts'
+import { events } from './events.ts'
+import { exec } from './exec.ts'
+import { expose } from './expose.ts'
+import { get } from './get.ts'
+import { ORDER } from './help.ts'
+import { newKubeconfig } from './kubeconfig.ts'
+import { logs } from './logs.ts'
+import { cordon, taint, uncordon } from './nodes.ts'
+import { patch } from './patch.ts'
+import { portForward } from './port-forward.ts'
+import { kubectlProgram } from './program.ts'
+import { rollout } from './rollout.ts'
+import { run } from './run.ts'
+import { scale } from './scale.ts'
+import { set } from './set.ts'
+import { top } from './top.ts'
+import { wait } from './wait.ts'
+
+function unsimulated(name: string, short: string, instead: string): Command {
+  return { name, short, use: name, instead }
+}
+
+/** Every verb of kubectl v1.33, in the order of its help. */
+export const COMMANDS: readonly Command[] = [
+  annotate, apiResources, apiVersions, apply, attach, clusterInfo, config, cordon, create, del, describe, events, exec, expose, get, label, logs,
+  patch, portForward, rollout, run, scale, set, taint, top, uncordon, version, wait,
+  unsimulated('auth', 'Inspect authorization', 'there is no access control: the user may do everything'),
+  unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
+  unsimulated('certificate', 'Modify certificate resources', 'there are no certificates'),
+  unsimulated('completion', 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)', 'completion is built into this terminal: press Tab'),
+  unsimulated('cp', 'Copy files and directories to and from containers', 'use kubectl exec POD -- cat FILE > FILE'),
+  unsimulated('debug', 'Create debugging sessions for troubleshooting workloads and nodes', 'use kubectl run -it --rm, or hop node NODE'),
+  unsimulated('diff', 'Diff the live version against a would-be applied version', 'use kubectl get -o yaml and diff'),
+  unsimulated('drain', 'Drain node in preparation for maintenance', 'use kubectl cordon and kubectl delete pod'),
+  unsimulated('edit', 'Edit a resource on the server', 'use kubectl get -o yaml > FILE, edit it, and kubectl apply -f FILE'),
+  unsimulated('explain', 'Get documentation for a resource', 'see the API reference'),
+  unsimulated('kustomize', 'Build a kustomization target from a directory or URL', 'use plain manifests'),
+  unsimulated('plugin', 'Provides utilities for interacting with plugins', 'there are no plugins'),
+  unsimulated('proxy', 'Run a proxy to the Kubernetes API server', 'use kubectl get --output json'),
+  unsimulated('replace', 'Replace a resource by file name or stdin', 'use kubectl apply'),
+].sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name))
+
+const PATH = '/usr/local/bin/kubectl'
+const HOME = '/root'
+
+/** kubectl for the laptop: the program, its executable, and a kubeconfig for this cluster. */
+export function registerKubectl(cluster: Cluster): void {
+  cluster.programs.register('kubectl', kubectlProgram(cluster, COMMANDS, { run: cluster.config.kubectlRun }))
+  const { fs, env } = cluster.laptop
+  if (!fs.exists(PATH)) {
+    if (!fs.exists('/usr/local/bin')) fs.makeDirectory('/usr/local/bin', { parents: true })
+    fs.installProgram(PATH, 'kubectl')
+  }
+  const directory = `${env.get('HOME') ?? HOME}/.kube`
+  if (!fs.exists(`${directory}/config`)) {
+    fs.makeDirectory(directory, { parents: true, mode: 0o750 })
+    fs.writeFile(`${directory}/config`, newKubeconfig(cluster), 0o600)
+  }
+}

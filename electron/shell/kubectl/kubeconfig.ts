@@ -1,0 +1,148 @@
+import { parse } from 'yaml'
+import type { Cluster } from '../../engine/cluster.ts'
+import { ConnectionError, type KubernetesClient } from '../../engine/kubernetes/client.ts'
+import type { Filesystem, Process } from '../../engine/machine/types.ts'
+import { KubectlError, NotSimulatedError, quote } from './errors.ts'
+import type { FlagSet } from './flags.ts'
+import { at, isObject, type JsonObject, list, map, text } from './objects.ts'
+import { toYaml } from './yaml.ts'
+
+/** The name of context, cluster and user in the kubeconfig that a laptop is born with. */
+export const CONTEXT = 'podhop'
+
+export interface Context { name: string; cluster: string; user: string; namespace: string }
+
+interface Source { path: string; content: JsonObject }
+
+/** kubeconfig files as client-go's clientcmd loads them: --kubeconfig, else $KUBECONFIG's list merged, else ~/.kube/config. */
+export class Kubeconfig {
+  readonly #fs: Filesystem
+  readonly sources: readonly Source[]
+  readonly #paths: readonly string[]
+
+  constructor(fs: Filesystem, paths: readonly string[], sources: readonly Source[]) {
+    this.#fs = fs
+    this.#paths = paths
+    this.sources = sources
+  }
+
+  get currentContext(): string {
+    for (const { content } of this.sources) if (content['current-context']) return text(content['current-context'])
+    return ''
+  }
+  entries(kind: 'clusters' | 'contexts' | 'users'): JsonObject[] {
+    const found = new Map<string, JsonObject>()
+    for (const { content } of this.sources) {
+      for (const entry of list(content[kind])) if (isObject(entry) && !found.has(text(entry['name']))) found.set(text(entry['name']), entry)
+    }
+    return [...found.values()].sort((a, b) => (text(a['name']) < text(b['name']) ? -1 : 1))
+  }
+  get contexts(): Context[] {
+    return this.entries('contexts').map((entry) => {
+      const c = map(entry['context'])
+      return { name: text(entry['name']), cluster: text(c['cluster']), user: text(c['user']), namespace: text(c['namespace']) }
+    })
+  }
+  /** The named context, or the current one. */
+  context(name = ''): Context | undefined {
+    const wanted = name || this.currentContext
+    return this.contexts.find((c) => c.name === wanted)
+  }
+
+  /** The file that holds an entry (or the first there is, or the last of the list), changed by `change`. */
+  modify(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string, change: (content: JsonObject) => void): void {
+    const holds = (s: Source): boolean =>
+      kind === 'current-context' ? s.content['current-context'] !== undefined && s.content['current-context'] !== '' : list(s.content[kind]).some((e) => at(e, 'name') === name)
+    const source = this.sources.find(holds) ?? this.sources[0] ?? { path: this.#paths[this.#paths.length - 1]!, content: emptyConfig() }
+    const content = { ...emptyConfig(), ...source.content }
+    change(content)
+    const parent = source.path.slice(0, source.path.lastIndexOf('/')) || '/'
+    if (!this.#fs.exists(parent)) this.#fs.makeDirectory(parent, { parents: true })
+    this.#fs.writeFile(source.path, toYaml(content), 0o600)
+  }
+
+  /** One config of all files, as `config view` shows it. */
+  merged(): JsonObject {
+    const orNull = (entries: JsonObject[]): JsonObject[] | null => (entries.length > 0 ? entries : null)
+    return {
+      kind: 'Config',
+      apiVersion: 'v1',
+      preferences: map(this.sources[0]?.content['preferences']),
+      clusters: orNull(this.entries('clusters')),
+      users: orNull(this.entries('users')),
+      contexts: orNull(this.entries('contexts')),
+      'current-context': this.currentContext,
+    }
+  }
+}
+
+function emptyConfig(): JsonObject {
+  return { apiVersion: 'v1', kind: 'Config', clusters: [], contexts: [], 'current-context': '', preferences: {}, users: [] }
+}
+
+export function kubeconfigPaths(process: Process, flags: FlagSet): { paths: string[]; explicit: boolean } {
+  const named = flags.string('kubeconfig')
+  if (named) return { paths: [process.resolve(named)], explicit: true }
+  const variable = process.env.get('KUBECONFIG') ?? ''
+  if (variable) return { paths: [...new Set(variable.split(':').filter((p) => p !== ''))].map((p) => process.resolve(p)), explicit: false }
+  return { paths: [`${process.env.get('HOME') ?? '/root'}/.kube/config`], explicit: false }
+}
+
+export function loadKubeconfig(process: Process, flags: FlagSet): Kubeconfig {
+  const { paths, explicit } = kubeconfigPaths(process, flags)
+  const sources: Source[] = []
+  for (const path of paths) {
+    if (!process.fs.exists(path)) {
+      if (explicit) throw new KubectlError(`stat ${flags.string('kubeconfig')}: no such file or directory`)
+      continue
+    }
+    if (process.fs.stat(path).type === 'device') continue
+    const raw = process.fs.readText(path)
+    if (raw.trim() === '') continue
+    let content: unknown
+    try {
+      content = parse(raw, { version: '1.1' })
+    } catch {
+      throw new KubectlError(`error loading config file ${quote(path)}: couldn't get version/kind; json parse error: invalid YAML`)
+    }
+    if (!isObject(content)) {
+      throw new KubectlError(`error loading config file ${quote(path)}: couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof content} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`)
+    }
+    sources.push({ path, content })
+  }
+  return new Kubeconfig(process.fs, paths, sources)
+}
+
+/** The API server behind the context in use. Podhop has one cluster; a kubeconfig that names another is said so. */
+export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): KubernetesClient {
+  const wanted = flags.string('context')
+  const context = config.context(wanted)
+  if (wanted && !context) throw new KubectlError(`context ${quote(wanted)} does not exist`)
+  const clusterName = flags.string('cluster') || context?.cluster || ''
+  const entry = config.entries('clusters').find((c) => c['name'] === clusterName)
+  if (flags.string('cluster') && !entry) throw new KubectlError(`cluster ${quote(clusterName)} does not exist`)
+  const server = text(at(entry, 'cluster', 'server'))
+  if (server === '') throw new ConnectionError('dial tcp localhost:8080: connect: connection refused')
+  if (server.replace(/\/$/, '') !== serverUrl(cluster)) {
+    throw new NotSimulatedError(`a kubeconfig for ${server}`, `the cluster's API server is ${serverUrl(cluster)}`)
+  }
+  return cluster.client
+}
+
+export function serverUrl(cluster: Cluster): string {
+  const node = cluster.config.nodes.find((n) => n.role === 'control-plane') ?? cluster.config.nodes[0]
+  return `https://${node?.ip.includes(':') ? `[${node.ip}]` : (node?.ip ?? '127.0.0.1')}:6443`
+}
+
+/** What a new laptop's ~/.kube/config says. */
+export function newKubeconfig(cluster: Cluster): string {
+  return toYaml({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ cluster: { server: serverUrl(cluster) }, name: CONTEXT }],
+    contexts: [{ context: { cluster: CONTEXT, user: CONTEXT }, name: CONTEXT }],
+    'current-context': CONTEXT,
+    preferences: {},
+    users: [{ name: CONTEXT, user: {} }],
+  })
+}

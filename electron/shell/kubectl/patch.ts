@@ -1,0 +1,71 @@
+import type { PatchType } from '../../engine/kubernetes/client.ts'
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { type Command, dryRunned, type Kubectl } from './command.ts'
+import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { parseManifest } from './manifests.ts'
+import { equal, type JsonObject } from './objects.ts'
+import { printerFor } from './printers/index.ts'
+import { keyOf, queryOf, resolve } from './resources.ts'
+
+const TYPES: Record<string, PatchType> = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+}
+
+export const patch: Command = {
+  name: 'patch',
+  short: 'Update fields of a resource',
+  use: 'patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, `
+    --field-manager string=kubectl-patch
+    --local bool ~
+    -p --patch string
+    --patch-file string
+    --subresource string
+    --type string=strategic
+  `),
+  run,
+}
+
+function* run(k: Kubectl): Task<number> {
+  const { flags: f } = k
+  const dryRun = yield* k.dryRun()
+  if (f.string('patch') && f.string('patch-file')) throw new KubectlError('cannot specify --patch and --patch-file together')
+  if (!f.string('patch') && !f.string('patch-file')) throw new KubectlError('must specify --patch or --patch-file containing the contents of the patch')
+  const type = TYPES[f.string('type').toLowerCase()]
+  if (!type) throw new KubectlError(`--type must be one of [json merge strategic], not ${quote(f.string('type'))}`)
+  let written = f.string('patch')
+  if (f.string('patch-file')) {
+    try {
+      written = k.process.fs.readText(k.process.resolve(f.string('patch-file')))
+    } catch (error) {
+      throw new KubectlError(`unable to read patch file: open ${f.string('patch-file')}: ${messageOf(error).toLowerCase()}`)
+    }
+  }
+  let body: unknown
+  try {
+    body = parseManifest(written.endsWith('\n') ? written : `${written}\n`)
+  } catch (error) {
+    throw new KubectlError(`unable to parse ${quote(written)}: ${messageOf(error).replace(/^error converting YAML to JSON: /, '')}`)
+  }
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args }))
+  if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to patch')
+  for (const info of infos) {
+    try {
+      const before = info.object!
+      const after = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
+        // a local dry run has the server work it out, without keeping it
+        dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: f.string('subresource') || undefined,
+      }) as unknown as JsonObject
+      const changed = !equal(before, after)
+      yield* k.out(printerFor(k, { operation: dryRunned(changed ? 'patched' : 'patched (no change)', dryRun) }).print(after))
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  throwAll(errors)
+  return 0
+}

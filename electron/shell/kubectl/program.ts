@@ -1,0 +1,143 @@
+import type { Cluster } from '../../engine/cluster.ts'
+import type { Program, Process } from '../../engine/machine/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { type Command, Kubectl, type KubectlOptions } from './command.ts'
+import { KubectlError, NotSimulatedError, quote, report } from './errors.ts'
+import { FlagError, FlagSet, GLOBAL_FLAGS } from './flags.ts'
+import { helpOf, optionsHelp, rootHelp } from './help.ts'
+
+/** kubectl's main: finds the verb, reads its flags, runs it, says what went wrong. */
+export function kubectlProgram(cluster: Cluster, commands: readonly Command[], options: KubectlOptions): Program {
+  return function* kubectl(process: Process): Task<number> {
+    const words = process.argv.slice(1)
+    try {
+      return yield* dispatch(process, cluster, commands, options, words)
+    } catch (error) {
+      const said = report(error)
+      if (!said) throw error
+      if (said.text) yield* process.printError(said.text)
+      return said.code
+    }
+  }
+}
+
+function* dispatch(process: Process, cluster: Cluster, commands: readonly Command[], options: KubectlOptions, words: readonly string[]): Task<number> {
+  const { path, command, rest, unknown } = find(commands, words)
+  if (!command) {
+    if (unknown === undefined) {
+      const flags = new FlagSet(GLOBAL_FLAGS)
+      try {
+        flags.parse(rest)
+      } catch (error) {
+        throw usage(error, 'kubectl')
+      }
+      yield* process.print(rootHelp(commands))
+      return 0
+    }
+    if (unknown === 'options') {
+      yield* process.print(optionsHelp())
+      return 0
+    }
+    if (unknown === 'help') {
+      const wanted = find(commands, rest.filter((w) => w !== 'help'))
+      yield* process.print(wanted.command ? helpOf(wanted.command, wanted.path) : rootHelp(commands))
+      return 0
+    }
+    if (words[0] !== unknown) {
+      yield* process.printError(`Error: flags cannot be placed before plugin name: ${words[0]}\n`)
+      return 1
+    }
+    const near = suggestions(commands, unknown)
+    throw new KubectlError(`unknown command ${quote(unknown)} for "kubectl"${near.length > 0 ? `\n\nDid you mean this?\n${near.map((n) => `\t${n}\n`).join('')}` : ''}`)
+  }
+  const declared = [...(command.flags ?? []), ...GLOBAL_FLAGS.filter((g) => !command.flags?.some((f) => f.name === g.name || (f.short && f.short === g.short)))]
+  const flags = new FlagSet(declared)
+  let help: boolean
+  try {
+    help = flags.parse(rest)
+  } catch (error) {
+    throw usage(error, path)
+  }
+  if (help) {
+    yield* process.print(helpOf(command, path))
+    return 0
+  }
+  if (command.instead !== undefined) throw new NotSimulatedError(path, command.instead)
+  const refused = flags.notSimulated()
+  if (refused) throw new NotSimulatedError(`${path} --${refused.name}`, `see ${path} --help for what is`)
+  const missing = (command.required ?? []).filter((name) => !flags.changed(name))
+  if (missing.length > 0) throw new KubectlError(`required flag(s) ${missing.map((m) => quote(m)).join(', ')} not set`)
+  const k = new Kubectl({ process, cluster, command, path, flags, options, root: commands })
+  if (!command.run) {
+    if (flags.args.length > 0) throw k.usageError(`unknown command ${quote(flags.args[0]!)}`)
+    const text = helpOf(command, path)
+    if (command.helpTo === 'stderr') yield* process.printError(text)
+    else yield* process.print(text)
+    return 1
+  }
+  const code = (yield* command.run(k)) ?? 0
+  if (code === 0 && k.warnings > 0) {
+    yield* k.err(`error: ${k.warnings} warning${k.warnings > 1 ? 's' : ''} received\n`)
+    return 1
+  }
+  return code
+}
+
+function usage(error: unknown, path: string): unknown {
+  return error instanceof FlagError ? new KubectlError(`${error.message}\nSee '${path} --help' for usage.`) : error
+}
+
+/** Walks down the words, over flags (and their values), as cobra finds a command. */
+export function find(commands: readonly Command[], words: readonly string[]): { path: string; command: Command | undefined; rest: string[]; unknown?: string } {
+  let path = 'kubectl'
+  let level = commands
+  let command: Command | undefined
+  let rest = [...words]
+  for (;;) {
+    const flags = [...(command?.flags ?? []), ...GLOBAL_FLAGS]
+    let index = -1
+    for (let i = 0; i < rest.length; i++) {
+      const word = rest[i]!
+      if (word === '--') break
+      if (word.startsWith('--')) {
+        const flag = flags.find((f) => `--${f.name}` === word)
+        if (flag && flag.bare === undefined) i++
+      } else if (word.startsWith('-') && word.length > 1) {
+        const flag = word.length === 2 ? flags.find((f) => f.short === word[1]) : undefined
+        if (flag && flag.bare === undefined) i++
+      } else {
+        index = i
+        break
+      }
+    }
+    if (index < 0) return { path, command, rest }
+    const word = rest[index]!
+    const next = level.find((c) => c.name === word || c.aliases?.includes(word))
+    if (!next) return { path, command, rest, unknown: word }
+    command = next
+    path = `${path} ${next.name}`
+    rest = [...rest.slice(0, index), ...rest.slice(index + 1)]
+    if (!next.commands) return { path, command, rest }
+    level = next.commands
+  }
+}
+
+const SUGGESTED_FOR: Record<string, readonly string[]> = { get: ['list', 'ps'], delete: ['rm'] }
+
+function suggestions(commands: readonly Command[], typed: string): string[] {
+  const small = typed.toLowerCase()
+  return commands
+    .filter((c) => distance(small, c.name.toLowerCase()) <= 2 || c.name.toLowerCase().startsWith(small) || SUGGESTED_FOR[c.name]?.includes(small))
+    .map((c) => c.name)
+}
+
+/** Levenshtein. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,297 @@
+import type { ApiResource, ListOptions } from '../../engine/kubernetes/client.ts'
+import { parseSelector } from '../../engine/kubernetes/selectors.ts'
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import type { Kubectl } from './command.ts'
+import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
+import { readManifests } from './manifests.ts'
+import { groupVersion, isList, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
+
+/** Resource arguments, as cli-runtime's resource.Builder understands them. */
+export interface Info {
+  resource: ApiResource
+  namespace: string
+  name: string
+  source?: string
+  object?: JsonObject
+}
+
+export interface Query {
+  args?: readonly string[]
+  /** Names (or type/name) of one default type, as `exec` and `logs` take them. */
+  names?: { type: string; names: readonly string[] }
+  filenames?: readonly string[]
+  recursive?: boolean
+  allNamespaces?: boolean
+  labelSelector?: string
+  fieldSelector?: string
+  all?: boolean
+  /** A type alone means everything of it. */
+  everything?: boolean
+  /** Fetch what files name from the server. */
+  latest?: boolean
+  /** Do not fetch objects that are only named (delete). */
+  unfetched?: boolean
+  singleType?: boolean
+  /** Do not ask the server at all (--local). */
+  local?: boolean
+}
+
+export interface Result {
+  infos: Info[]
+  errors: unknown[]
+  /** One object was asked for by its name (or one file). */
+  single: boolean
+  /** Types listed, in order: for empty answers and watches. */
+  types: ApiResource[]
+}
+
+export const NO_RESOURCE = `You must provide one or more resources by argument or filename.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'
+   '<resource> <name>'
+   '<resource>'`
+
+/** The query that the common flags make (-f, -R, -l, --field-selector, --all, -A). */
+export function queryOf(k: Kubectl, more: Query = {}): Query {
+  const f = k.flags
+  return {
+    filenames: f.has('filename') ? f.list('filename') : [],
+    recursive: f.has('recursive') && f.bool('recursive'),
+    labelSelector: f.has('selector') ? f.string('selector') : '',
+    fieldSelector: f.has('field-selector') ? f.string('field-selector') : '',
+    all: f.has('all') && f.bool('all'),
+    allNamespaces: f.has('all-namespaces') && f.bool('all-namespaces'),
+    ...more,
+  }
+}
+
+/** "pods", "po", "deployments.apps", "deploy.v1.apps", "Pod". */
+export function resourceFor(k: Kubectl, word: string): ApiResource {
+  const found = k.client.findResource(word)
+  if (!found) throw new NoSuchResourceError(word.split('.')[0]!)
+  return found
+}
+
+export function kindOf(resource: ApiResource): string {
+  return resource.group ? `${resource.kind}.${resource.group}` : resource.kind
+}
+/** "deployment.apps" */
+export function kindWord(resource: ApiResource): string {
+  return kindOf(resource).toLowerCase()
+}
+export function keyOf(resource: ApiResource): string {
+  return resource.group ? `${resource.name}.${resource.group}` : resource.name
+}
+
+/** Finds what is asked for; what fails for single objects is collected, what is wrong with the question is thrown. */
+export function* resolve(k: Kubectl, query: Query): Task<Result> {
+  const selector = (query.labelSelector ?? '').trim()
+  const fields = (query.fieldSelector ?? '').trim()
+  if (k.flags.has('kustomize') && k.flags.changed('kustomize')) throw new NotSimulatedError('-k', 'use -f with plain manifests')
+  const args = normalize(query.args ?? [])
+  const tuples: { type: string; name: string }[] = []
+  let types: string[] = []
+  let names: string[] = []
+  if (query.all && (selector || fields)) throw new KubectlError("setting 'all' parameter but found a non empty selector. ")
+  const files = query.filenames && query.filenames.length > 0 ? yield* readManifests(k.process, query.filenames, query.recursive ?? false) : undefined
+  if (query.names) {
+    for (const name of query.names.names) tuples.push(name.includes('/') ? split(name) : { type: query.names.type, name })
+  }
+  if (args.some((a) => a.includes('/'))) {
+    if (!args.every((a) => a.includes('/'))) {
+      throw new KubectlError("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'")
+    }
+    for (const arg of args) tuples.push(split(arg))
+  } else if (args.length > 0) {
+    types = [...new Set(expandCategories(k, args[0]!).split(','))]
+    names = args.slice(1)
+  }
+  if (files) {
+    if (types.length > 0 && names.length === 0) throw new KubectlError('when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well')
+    if (types.length > 0) throw new KubectlError('when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well')
+    if (tuples.length > 0) throw new KubectlError('resource/name arguments cannot be provided when a path is specified')
+    return byFiles(k, query, files, selector)
+  }
+  if (selector || fields || query.all || (query.everything && types.length > 0 && names.length === 0)) {
+    if (names.length > 0) throw new KubectlError('name cannot be provided when a selector is specified')
+    if (tuples.length > 0) throw new KubectlError('selectors and the all flag cannot be used when passing resource/name arguments')
+    if (types.length === 0) throw new KubectlError('at least one resource must be specified to use a selector')
+    return byList(k, query, mappings(k, types, query.singleType), selector, fields)
+  }
+  if (tuples.length > 0) return byNames(k, query, tuples.map(({ type, name }) => ({ resource: resourceFor(k, type), name })))
+  if (names.length > 0) {
+    if (types.length > 1) throw new KubectlError('you must specify only one resource')
+    const resource = resourceFor(k, types[0]!)
+    return byNames(k, query, names.map((name) => ({ resource, name })))
+  }
+  if (types.length > 0) {
+    for (const type of types) resourceFor(k, type)
+    throw new KubectlError('resource(s) were provided, but no name was specified')
+  }
+  throw new KubectlError(NO_RESOURCE)
+}
+
+/** The same, with everything that went wrong thrown. */
+export function* resolveAll(k: Kubectl, query: Query): Task<Info[]> {
+  const { infos, errors } = yield* resolve(k, query)
+  if (errors.length > 0) throw aggregate(errors)
+  return infos
+}
+
+/** `get svc, pods` is `get svc,pods`. */
+function normalize(args: readonly string[]): string[] {
+  if (args.length >= 2) {
+    const out: string[] = []
+    let joined = args[0]!
+    let i = 1
+    while (i < args.length && (joined.endsWith(',') || args[i]!.startsWith(','))) joined += args[i++]!
+    out.push(joined.replace(/,+/g, ',').replace(/^,|,$/g, ''))
+    return [...out, ...args.slice(i)]
+  }
+  return [...args]
+}
+
+function split(arg: string): { type: string; name: string } {
+  const parts = arg.split('/')
+  if (parts.length > 2) throw new KubectlError('arguments in resource/name form may not have more than one slash')
+  if (!parts[0] || !parts[1] || parts[0].split(',').length !== 1) throw new KubectlError('arguments in resource/name form must have a single resource and name')
+  return { type: parts[0], name: parts[1] }
+}
+
+const ALL_ORDER = ['pods', 'replicationcontrollers', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets', 'horizontalpodautoscalers', 'cronjobs', 'jobs']
+
+function expandCategories(k: Kubectl, word: string): string {
+  return word.split(',').map((part) => {
+    const resources = k.client.resources().filter((r) => r.categories.includes(part))
+    if (resources.length === 0 || k.client.findResource(part)) return part
+    const order = (name: string): number => (ALL_ORDER.includes(name) ? ALL_ORDER.indexOf(name) : ALL_ORDER.length)
+    return [...resources].sort((a, b) => order(a.name) - order(b.name)).map(keyOf).join(',')
+  }).join(',')
+}
+
+function mappings(k: Kubectl, types: readonly string[], single = false): ApiResource[] {
+  if (single && types.length > 1) throw new KubectlError('you may only specify a single resource type')
+  return [...new Set(types.map((type) => resourceFor(k, type)))]
+}
+
+function byList(k: Kubectl, query: Query, types: readonly ApiResource[], selector: string, fields: string): Result {
+  const infos: Info[] = []
+  const errors: unknown[] = []
+  for (const resource of types) {
+    const options: ListOptions = listOptions(k, query, resource)
+    if (selector) options.labelSelector = selector
+    if (fields) options.fieldSelector = fields
+    try {
+      const found = k.client.list(keyOf(resource), options)
+      for (const object of found.items) infos.push(infoOf(resource, object as unknown as JsonObject))
+    } catch (error) {
+      errors.push(listError(error, resource, selector, fields))
+    }
+  }
+  return { infos, errors, single: false, types: [...types] }
+}
+
+export function listOptions(k: Kubectl, query: Pick<Query, 'allNamespaces'>, resource: ApiResource): ListOptions {
+  return resource.namespaced && !query.allNamespaces ? { namespace: k.namespace.name } : {}
+}
+
+/** EnhanceListError. */
+function listError(error: unknown, resource: ApiResource, selector: string, fields: string): unknown {
+  const status = (error as { status?: { reason?: string; message?: string } }).status
+  if (status?.reason === 'BadRequest' || status?.reason === 'NotFound') {
+    if (selector === '' && fields === '') return new KubectlError(`Unable to list ${quote(gvr(resource))}: ${status.message}`)
+    return new KubectlError(`Unable to find ${quote(gvr(resource))} that match label selector ${quote(selector)}, field selector ${quote(fields)}: ${status.message}`)
+  }
+  return error
+}
+/** "/v1, Resource=pods" */
+export function gvr(resource: ApiResource): string {
+  return `${resource.group}/${resource.version}, Resource=${resource.name}`
+}
+
+function byNames(k: Kubectl, query: Query, wanted: readonly { resource: ApiResource; name: string }[]): Result {
+  const infos: Info[] = []
+  const errors: unknown[] = []
+  const types = [...new Set(wanted.map((w) => w.resource))]
+  if (query.singleType && types.length > 1) throw new KubectlError('you may only specify a single resource type')
+  if (query.allNamespaces && types.some((t) => t.namespaced)) throw new KubectlError('a resource cannot be retrieved by name across all namespaces')
+  for (const { resource, name } of wanted) {
+    const info: Info = { resource, name, namespace: resource.namespaced ? k.namespace.name : '' }
+    try {
+      infos.push(query.unfetched ? info : fetch(k, info))
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  return { infos, errors, single: wanted.length === 1, types }
+}
+
+/** info.Get(): with the object as the server has it now. */
+export function fetch(k: Kubectl, info: Info): Info {
+  const object = k.client.get<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name)
+  return { ...info, object: object as unknown as JsonObject }
+}
+
+export function infoOf(resource: ApiResource, object: JsonObject): Info {
+  return { resource, namespace: namespaceOf(object), name: nameOf(object), object }
+}
+
+function byFiles(k: Kubectl, query: Query, files: { entries: readonly ({ source: string; object: JsonObject } | { source: string; error: unknown })[]; single: boolean }, selector: string): Result {
+  const infos: Info[] = []
+  const errors: unknown[] = []
+  const wanted = selector ? parseSelector(selector) : undefined
+  for (const entry of files.entries) {
+    if ('error' in entry) {
+      errors.push(entry.error)
+      continue
+    }
+    for (const object of flatten(entry.object)) {
+      try {
+        let info = localInfo(k, query, object, entry.source, object !== entry.object)
+        if (query.latest) info = fetch(k, info)
+        if (wanted && !wanted.matches((info.object?.['metadata'] as { labels?: Record<string, string> } | undefined)?.labels)) continue
+        infos.push(info)
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+  }
+  return { infos, errors, single: files.single && files.entries.length <= 1, types: [...new Set(infos.map((i) => i.resource))] }
+}
+
+function flatten(object: JsonObject): JsonObject[] {
+  return isList(object) && text(object['kind']).endsWith('List') ? list(object['items']).flatMap((item) => flatten(item as JsonObject)) : [object]
+}
+
+/** An object of a file, with its type found and its namespace decided. */
+function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string, ofList: boolean): Info {
+  const name = nameOf(object)
+  const apiVersion = text(object['apiVersion'])
+  const kind = text(object['kind'])
+  const { group, version } = groupVersion(apiVersion)
+  if (query.local) {
+    const resource: ApiResource = { name: `${kind.toLowerCase()}s`, singular: kind.toLowerCase(), kind, group, version, namespaced: namespaceOf(object) !== '', shortNames: [], categories: [], verbs: [], subresources: [] }
+    return { resource, name, namespace: namespaceOf(object), source, object }
+  }
+  if (ofList && (!kind || !apiVersion)) throw new KubectlError(`unable to get type info from the object "*unstructured.Unstructured": Object '${kind ? 'apiVersion' : 'Kind'}' is missing in 'object has no ${kind ? 'apiVersion' : 'kind'} field'`)
+  const resource = k.client.resources().find((r) => r.kind === kind && r.group === group && r.version === version)
+  if (!resource) {
+    const missing = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`
+    if (ofList) throw new KubectlError(`unable to recognize ${missing}`)
+    throw new KubectlError(`resource mapping not found for name: ${quote(name)} namespace: ${quote(namespaceOf(object))} from ${quote(source)}: ${missing}\nensure CRDs are installed first`)
+  }
+  const asked = k.namespace
+  let namespace = namespaceOf(object)
+  if (!resource.namespaced) namespace = ''
+  else if (namespace === '') namespace = asked.name
+  else if (asked.explicit && !query.allNamespaces && namespace !== asked.name) {
+    throw new KubectlError(`the namespace from the provided object ${quote(namespace)} does not match the namespace ${quote(asked.name)}. You must pass '--namespace=${namespace}' to perform this operation.`)
+  }
+  return { resource, name, namespace, source, object: namespaceOf(object) === namespace ? object : withNamespace(object, namespace) }
+}
+
+export function ignoreNotFound(errors: readonly unknown[]): unknown[] {
+  return errors.filter((e) => !isNotFound(e))
+}

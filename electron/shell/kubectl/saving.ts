@@ -1,0 +1,52 @@
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { withLastApplied } from './apply.ts'
+import { dryRunned, type DryRun, type Kubectl } from './command.ts'
+import { at, groupVersion, type JsonObject, text, withNamespace } from './objects.ts'
+import { type Printer, printerFor } from './printers/index.ts'
+
+/** What create's subcommands, run and expose share: an object made here, sent (or not) and printed. */
+export function creationPrinter(k: Kubectl, dryRun: DryRun, operation = 'created'): Printer {
+  return printerFor(k, { operation: dryRunned(operation, dryRun), typed: dryRun === 'client' })
+}
+
+export function createObject(k: Kubectl, object: JsonObject, dryRun: DryRun): JsonObject {
+  const made = k.flags.has('save-config') && k.flags.bool('save-config') ? withLastApplied(object) : object
+  const { group, version } = groupVersion(text(made['apiVersion']))
+  const resource = k.client.resources().find((r) => r.kind === made['kind'] && r.group === group && r.version === version)
+  const { name, explicit } = k.namespace
+  if (dryRun === 'client') return explicit && resource?.namespaced !== false ? atFront(withNamespace(made, name)) : made
+  const created = k.client.create<KubeObject>(resource ? (group ? `${resource.name}.${group}` : resource.name) : text(made['kind']), resource?.namespaced === false ? undefined : name, made, {
+    fieldManager: k.flags.string('field-manager'),
+    dryRun: dryRun === 'server',
+    fieldValidation: k.flags.has('validate') ? k.validation() : undefined,
+  })
+  return created as unknown as JsonObject
+}
+
+/** metadata.namespace stands after the name in Go's order of fields. */
+function atFront(object: JsonObject): JsonObject {
+  const metadata = object['metadata'] as JsonObject
+  const { name, namespace, ...rest } = metadata
+  return { ...object, metadata: { name, namespace, ...rest } }
+}
+
+export function* createAndPrint(k: Kubectl, object: JsonObject, operation = 'created'): Task<number> {
+  const dryRun = yield* k.dryRun()
+  const printer = creationPrinter(k, dryRun, operation)
+  if (k.flags.has('validate')) k.validation()
+  yield* k.out(printer.print(createObject(k, object, dryRun)))
+  return 0
+}
+
+/** ObjectMeta in Go's order, with the creationTimestamp that an unset time becomes. */
+export function metadataOf(name: string, more: { labels?: JsonObject; annotations?: JsonObject } = {}): JsonObject {
+  const metadata: JsonObject = { name, creationTimestamp: null }
+  if (more.labels && Object.keys(more.labels).length > 0) metadata['labels'] = more.labels
+  if (more.annotations && Object.keys(more.annotations).length > 0) metadata['annotations'] = more.annotations
+  return metadata
+}
+
+export function labelsOf(object: unknown): Record<string, string> {
+  return (at(object, 'metadata', 'labels') ?? {}) as Record<string, string>
+}
