@@ -18,6 +18,7 @@ export type * from './journey/types.ts'
 export * from './network/wire/dns.ts'
 
 export { parseResolvConf, type ResolvConf } from './dns/resolv-conf.ts'
+export { candidates, libcOf, resolvConfOf, resolveHost, type Resolved, type ResolveFailure, type ResolveOptions } from './dns/resolver.ts'
 
 export {
   headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,

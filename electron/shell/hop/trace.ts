@@ -29,7 +29,7 @@ function* connect(self: Process, source: Source, destination: Destination, clust
   let address = destination.host
   if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
-    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.error}` }
+    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}` }
     address = resolved.addresses[0]!
   }
   const begun = begin(self, source, { ...destination, host: address })

@@ -53,7 +53,7 @@ function* connect(process: Process, options: Options, host: string, port: number
   if (!isValidIp(host)) {
     const resolved = yield* resolveHost(process, host)
     if ('error' in resolved) {
-      yield* process.printError(`nc: getaddrinfo for host "${host}" port ${port}: ${resolved.error}\n`)
+      yield* process.printError(`nc: getaddrinfo for host "${host}" port ${port}: ${resolved.message}\n`)
       return 1
     }
     address = resolved.addresses[0]!

@@ -80,7 +80,7 @@ export function* ping(process: Process): Task<number> {
   if (!isValidIp(host)) {
     const resolved = yield* resolveHost(process, host)
     if ('error' in resolved) {
-      yield* process.printError(`ping: ${host}: ${resolved.error}\n`)
+      yield* process.printError(`ping: ${host}: ${resolved.message}\n`)
       return 2
     }
     address = resolved.addresses[0]!
