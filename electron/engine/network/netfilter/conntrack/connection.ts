@@ -7,7 +7,6 @@ export class TrackedConnection implements ConntrackEntry {
   readonly original: ConntrackTuple
   reply: ConntrackTuple
   tcpState?: string
-  /** Whether the other end has been seen to be a TCP that this one knows: RST in answer to SYN kills, and so on. */
   assured = false
   seenReply = false
   mark = 0
@@ -25,7 +24,11 @@ export class TrackedConnection implements ConntrackEntry {
   /** UDP: from when on it counts as a stream. */
   streamAt = Infinity
 
-  constructor(id: number, original: ConntrackTuple) {
+  /** The table that it belongs to: another network namespace's connections mean nothing here. */
+  readonly tracker: object
+
+  constructor(tracker: object, id: number, original: ConntrackTuple) {
+    this.tracker = tracker
     this.id = id
     this.original = original
     this.reply = invert(original)

@@ -72,7 +72,7 @@ export class ConnectionTracker implements Conntrack {
     if (!found) {
       if (!this.#mayBegin(packet)) return 'accept'
       if (this.#isFull()) return 'full'
-      found = { connection: new TrackedConnection(this.#nextId++, tuple), direction: 'original' }
+      found = { connection: new TrackedConnection(this, this.#nextId++, tuple), direction: 'original' }
     }
     this.#see(packet, found)
     return 'accept'
@@ -184,11 +184,18 @@ export class ConnectionTracker implements Conntrack {
   #trackError(packet: IpPacket): void {
     const about = packet.payload.kind === 'icmp' ? packet.payload.about : undefined
     const inner = about && tupleOf(about)
-    const found = inner && this.#find(invert(inner))
+    const found = (inner && this.#find(invert(inner))) ?? this.#quoted(about)
     if (!found) return
     packet.meta.connection = found.connection
     packet.meta.direction = found.direction
     packet.meta.state = 'RELATED'
+  }
+
+  /** An error made here about a packet whose connection is not confirmed and never will be (nf_ct_attach). */
+  #quoted(about: IpPacket | undefined): Found | undefined {
+    const connection = about?.meta.connection as TrackedConnection | undefined
+    if (connection?.tracker !== this) return undefined
+    return { connection, direction: about!.meta.direction === 'reply' ? 'original' : 'reply' }
   }
 
   #isFull(): boolean {
