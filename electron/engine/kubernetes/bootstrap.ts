@@ -7,8 +7,8 @@ import type { ApiServer } from './api-server.ts'
  */
 export const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'] as const
 
-/** Stands in for the certificate of the cluster's authority; nothing is encrypted here. */
-const CA = '-----BEGIN CERTIFICATE-----\nMIIDBTCCAe2gAwIBAgIIPODHOPSIMULATED0wDQYJKoZIhvcNAQELBQAwFTETMBEG\n-----END CERTIFICATE-----\n'
+/** Nothing in a simulated cluster checks certificates; this says so to who reads it. */
+const CA = '-----BEGIN CERTIFICATE-----\nU2ltdWxhdGVkIGJ5IFBvZGhvcDogbm90IGEgcmVhbCBjZXJ0aWZpY2F0ZQ==\n-----END CERTIFICATE-----\n'
 
 const ROOT_CA_NOTE =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. ' +

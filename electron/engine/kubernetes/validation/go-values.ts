@@ -1,0 +1,37 @@
+import { GoValue } from '../field-errors.ts'
+import { compareStrings, quote } from '../json.ts'
+import type { LabelSelector } from '../types.ts'
+
+/** Values that upstream's messages print in Go's syntax (%#v). */
+export function goStringMap(map: { readonly [key: string]: string } | undefined): GoValue {
+  return new GoValue(stringMap(map))
+}
+
+function stringMap(map: { readonly [key: string]: string } | undefined): string {
+  const keys = Object.keys(map ?? {}).sort(compareStrings)
+  if (!map || keys.length === 0) return 'map[string]string(nil)'
+  return `map[string]string{${keys.map((key) => `${quote(key)}:${quote(map[key]!)}`).join(', ')}}`
+}
+
+export function goIntOrString(value: number | string | undefined): GoValue {
+  const isText = typeof value === 'string'
+  return new GoValue(`intstr.IntOrString{Type:${isText ? 1 : 0}, IntVal:${isText ? 0 : (value ?? 0)}, StrVal:${isText ? quote(value) : '""'}}`)
+}
+
+export function goLabelSelector(selector: LabelSelector | undefined): GoValue {
+  if (!selector) return new GoValue('null')
+  const expressions = (selector.matchExpressions ?? []).map((e) => {
+    const values = e.values?.length ? `[]string{${e.values.map(quote).join(', ')}}` : '[]string(nil)'
+    return `v1.LabelSelectorRequirement{Key:${quote(e.key)}, Operator:${quote(e.operator)}, Values:${values}}`
+  })
+  const list = expressions.length > 0 ? `[]v1.LabelSelectorRequirement{${expressions.join(', ')}}` : '[]v1.LabelSelectorRequirement(nil)'
+  return new GoValue(`v1.LabelSelector{MatchLabels:${stringMap(selector.matchLabels)}, MatchExpressions:${list}}`)
+}
+
+/** The key by which duplicate Service ports are found, printed as the struct that upstream fills for it. */
+export function goServicePort(key: { protocol: string; port?: number; nodePort?: number }): GoValue {
+  return new GoValue(
+    `core.ServicePort{Name:"", Protocol:${quote(key.protocol)}, AppProtocol:(*string)(nil), Port:${key.port ?? 0}, ` +
+      `TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}, NodePort:${key.nodePort ?? 0}}`,
+  )
+}

@@ -1,0 +1,48 @@
+import type * as core from 'kubernetes-types/core/v1'
+import { GoValue, type FieldErrors } from '../field-errors.ts'
+import { rangeError } from './names.ts'
+
+/** Security contexts: pkg/apis/core/validation ValidateSecurityContext (v1.33). */
+const MAX_ID = 2147483647
+
+function validId(value: number | undefined, path: string, errors: FieldErrors): void {
+  if (value !== undefined && (value < 0 || value > MAX_ID)) errors.invalid(path, value, rangeError(0, MAX_ID))
+}
+
+export function validatePodSecurityContext(spec: core.PodSpec, path: string, errors: FieldErrors): void {
+  const context = spec.securityContext
+  if (!context) return
+  const at = `${path}.securityContext`
+  validId(context.fsGroup, `${at}.fsGroup`, errors)
+  validId(context.runAsUser, `${at}.runAsUser`, errors)
+  validId(context.runAsGroup, `${at}.runAsGroup`, errors)
+  context.supplementalGroups?.forEach((gid, i) => validId(gid, `${at}.supplementalGroups[${i}]`, errors))
+  if (spec.shareProcessNamespace && spec.hostPID) {
+    errors.invalid(`${at}.shareProcessNamespace`, spec.shareProcessNamespace, 'ShareProcessNamespace and HostPID cannot both be enabled')
+  }
+  const seen = new Set<string>()
+  context.sysctls?.forEach(({ name }, i) => {
+    if (!name) errors.required(`${at}.sysctls[${i}].name`)
+    else if (!/^[a-z0-9]([-_a-z0-9]*[a-z0-9])?([./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/.test(name)) {
+      const pattern = '^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
+      errors.invalid(`${at}.sysctls[${i}].name`, name, `must have at most 253 characters and match regex ${pattern}`)
+    } else if (seen.has(name)) errors.duplicate(`${at}.sysctls[${i}].name`, name)
+    seen.add(name)
+  })
+}
+
+export function validateSecurityContext(context: core.SecurityContext | undefined, path: string, errors: FieldErrors): void {
+  if (!context) return
+  validId(context.runAsUser, `${path}.runAsUser`, errors)
+  validId(context.runAsGroup, `${path}.runAsGroup`, errors)
+  if (context.allowPrivilegeEscalation !== false) return
+  if (context.privileged) errors.invalid(path, printContext(), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true')
+  if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) {
+    errors.invalid(path, printContext(), 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN')
+  }
+}
+
+/** Upstream prints the struct with its pointers' addresses here, which are other ones each time. */
+function printContext(): GoValue {
+  return new GoValue('core.SecurityContext{…}')
+}
