@@ -1,0 +1,42 @@
+/** What lies on the machines when a cluster is born. */
+export const STUDENT = { uid: 1000, gid: 1000, name: 'student', home: '/home/student' }
+
+/** The one context name of `run`, `serve` and the app (design 5.3). */
+export const CONTEXT = 'kubernetes-admin@podhop'
+
+const NETWORK_TOOLS = ['arp', 'arping', 'curl', 'dig', 'host', 'ifconfig', 'ip', 'mtr', 'nc', 'netstat', 'nmap', 'nslookup', 'ping', 'route', 'ss', 'tcpdump', 'telnet', 'traceroute', 'tracepath', 'wget']
+const ADMIN_TOOLS = ['bridge', 'brctl', 'conntrack', 'crictl', 'ethtool', 'ip6tables', 'ip6tables-save', 'ipset', 'iptables', 'iptables-restore', 'iptables-save', 'ipvsadm', 'nft', 'sysctl', 'vi', 'nano']
+
+export const LAPTOP_TOOLS: readonly string[] = [...NETWORK_TOOLS, 'kubectl', 'hop', 'jq', 'vi', 'nano', 'watch', 'sysctl']
+export const NODE_TOOLS: readonly string[] = [...NETWORK_TOOLS, ...ADMIN_TOOLS, 'jq']
+
+/** The student's home: a kubeconfig as kubeadm writes it, and a shell that knows `k`. */
+export function laptopFiles(controlPlane: string): Record<string, string> {
+  return {
+    [`${STUDENT.home}/.kube/config`]: kubeconfig(controlPlane),
+    [`${STUDENT.home}/.bashrc`]: 'alias k=kubectl\nalias ll="ls -l"\n',
+  }
+}
+
+function kubeconfig(controlPlane: string): string {
+  return `apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: UE9ESE9Q
+    server: https://${controlPlane}:6443
+  name: podhop
+contexts:
+- context:
+    cluster: podhop
+    user: kubernetes-admin
+  name: ${CONTEXT}
+current-context: ${CONTEXT}
+kind: Config
+preferences: {}
+users:
+- name: kubernetes-admin
+  user:
+    client-certificate-data: UE9ESE9Q
+    client-key-data: UE9ESE9Q
+`
+}

@@ -1,0 +1,108 @@
+import type { Clock } from '../clock.ts'
+import { internetProgram } from '../cloud/internet.ts'
+import type { NodeConfig } from '../config.ts'
+import { MemoryFilesystem } from '../machine/filesystem.ts'
+import { layOutLinux } from '../machine/linux.ts'
+import { createMachine } from '../machine/machine.ts'
+import type { Machine, ProgramTable } from '../machine/types.ts'
+import { debianUserland, installUserland } from '../machine/userland.ts'
+import { networkOf, nthAddress, prefixLength } from '../network/address.ts'
+import type { Network } from '../network/fabric.ts'
+import type { Switch } from '../network/switch.ts'
+import type { NetworkNamespace } from '../network/types.ts'
+import { UNDERLAY } from '../config.ts'
+import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
+
+/**
+ * The machines of a cluster's world. The nodes stand on one wire, the underlay. Its first address is a router, behind
+ * which lies the outside: the student's laptop, another client, and a machine that stands for the internet
+ * (addresses of RFC 5737).
+ */
+const OUTSIDE = '192.0.2.0/24'
+const HOSTS = { router: 1, laptop: 10, external: 20, internet: 53 }
+
+export interface World {
+  readonly laptop: Machine
+  readonly external: Machine
+  readonly internet: Machine
+  readonly nodes: ReadonlyMap<string, Machine>
+  readonly underlay: Switch
+}
+
+export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, nodes: readonly NodeConfig[]): World {
+  const underlay = network.createSwitch('underlay')
+  const outside = network.createSwitch('outside')
+  const address = (host: number): string => `${nthAddress(OUTSIDE, host)}/${prefixLength(OUTSIDE)}`
+  const gateway = nthAddress(UNDERLAY, 1)
+
+  const router = network.createNamespace({ name: 'outside', kind: 'outside' })
+  plug(network, router, 'eth0', underlay, `${gateway}/${prefixLength(UNDERLAY)}`)
+  plug(network, router, 'eth1', outside, address(HOSTS.router))
+  router.setSysctl('net.ipv4.ip_forward', '1')
+
+  const outer = (name: string, kind: NetworkNamespace['kind'], host: number): NetworkNamespace => {
+    const namespace = network.createNamespace({ name, kind })
+    plug(network, namespace, 'eth0', outside, address(host))
+    namespace.routes.add({ destination: networkOf(UNDERLAY), via: nthAddress(OUTSIDE, HOSTS.router), device: 'eth0' })
+    namespace.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth0' })
+    return namespace
+  }
+  // who is outside asks the resolver of the internet, and so do the nodes
+  const resolver = `nameserver ${nthAddress(OUTSIDE, HOSTS.internet)}\n`
+
+  const laptop = machine(clock, programs, outer('laptop', 'laptop', HOSTS.laptop), 'laptop', {
+    hostname: 'podhop', resolver, user: STUDENT, tools: LAPTOP_TOOLS, files: laptopFiles(nodes.find((n) => n.role === 'control-plane')?.ip ?? nodes[0]!.ip),
+  })
+  const external = machine(clock, programs, outer('external', 'outside', HOSTS.external), 'node', { hostname: 'external', resolver, tools: NODE_TOOLS })
+  const internet = machine(clock, programs, outer('internet', 'outside', HOSTS.internet), 'node', { hostname: 'internet', resolver: 'nameserver 127.0.0.1\n', tools: [] })
+  internet.start({ argv: ['internet'], program: internetProgram(nthAddress(OUTSIDE, HOSTS.internet)), files: new Map() })
+  router.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth1' })
+
+  const made = new Map<string, Machine>()
+  for (const node of nodes) {
+    const namespace = network.createNamespace({ name: node.name, kind: 'node' })
+    plug(network, namespace, 'eth0', underlay, `${node.ip}/${prefixLength(UNDERLAY)}`)
+    namespace.routes.add({ destination: '0.0.0.0/0', via: gateway, device: 'eth0' })
+    // as kubeadm's preflight checks want it
+    namespace.setSysctl('net.ipv4.ip_forward', '1')
+    made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver, tools: NODE_TOOLS, neighbours: nodes }))
+  }
+  return { laptop, external, internet, nodes: made, underlay }
+}
+
+function plug(network: Network, namespace: NetworkNamespace, name: string, wire: Switch, address: string): void {
+  network.createNic(namespace, name, wire)
+  namespace.setUp(name, true)
+  namespace.addAddress(name, address)
+}
+
+interface MachineSetup {
+  hostname: string
+  resolver: string
+  tools: readonly string[]
+  user?: typeof STUDENT
+  files?: Record<string, string>
+  neighbours?: readonly NodeConfig[]
+}
+
+function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace, kind: Machine['kind'], setup: MachineSetup): Machine {
+  const fs = new MemoryFilesystem({ clock })
+  const { hostname, user } = setup
+  layOutLinux(fs, { hostname, ...(user ? { user } : {}) })
+  installUserland(fs, debianUserland(setup.tools))
+  fs.writeFile('/etc/resolv.conf', setup.resolver)
+  const names = (setup.neighbours ?? []).map((n) => `${n.ip}\t${n.name}\n`).join('')
+  fs.writeFile('/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${names}`)
+  for (const [path, text] of Object.entries(setup.files ?? {})) {
+    fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
+    fs.writeFile(path, text)
+  }
+  const home = user?.home ?? '/root'
+  return createMachine({
+    kind, name: network.name, hostname, clock, fs, network, programs, ...(user ? { user } : {}),
+    env: {
+      HOME: home, USER: user?.name ?? 'root', LOGNAME: user?.name ?? 'root', SHELL: '/bin/bash', LANG: 'C.UTF-8',
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'xterm-256color', PWD: home,
+    },
+  })
+}
