@@ -1,3 +1,4 @@
+import { SimulatedCluster } from './assembly/simulated-cluster.ts'
 import type { Clock } from './clock.ts'
 import type { ClusterConfig } from './config.ts'
 import type { JourneyLog } from './journey/types.ts'
@@ -58,4 +59,9 @@ export interface TimeControl {
   resume(): void
   /** Runs the next `ms` of virtual time as fast as the machine can, paused or not. */
   advance(ms: number): void
+}
+
+/** A new cluster, its system Pods on their way: `settle` brings them up. */
+export function createCluster(config: ClusterConfig): Cluster {
+  return new SimulatedCluster(config)
 }

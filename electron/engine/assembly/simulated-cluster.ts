@@ -1,0 +1,144 @@
+import { Clock } from '../clock.ts'
+import type { Cluster, HostPorts, TimeControl } from '../cluster.ts'
+import { findCniPlugin } from '../cni/plugins.ts'
+import type { CniPlugin, NodeContext } from '../cni/types.ts'
+import type { ClusterConfig } from '../config.ts'
+import { coreDnsManifests } from '../dns/manifests.ts'
+import type { JourneyLog } from '../journey/types.ts'
+import { ApiServer } from '../kubernetes/api-server.ts'
+import { startControllerManager } from '../kubernetes/controllers/index.ts'
+import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
+import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
+import { createProgramTable } from '../machine/programs.ts'
+import type { Machine, ProgramTable } from '../machine/types.ts'
+import { Network } from '../network/fabric.ts'
+import { NetfilterTables } from '../network/netfilter/netfilter.ts'
+import { TcpStack } from '../network/tcp/stack.ts'
+import type { NetworkNamespace } from '../network/types.ts'
+import { registerPrograms } from '../programs/register.ts'
+import { kubeProxyManifests } from '../proxy/manifests.ts'
+import { staticPods } from './control-plane.ts'
+import { buildMachines, type World } from './machines.ts'
+
+/** Every port of a machine that is not there is free. */
+const NO_PORTS: HostPorts = {
+  open: (port, answer) => answer({ port: port === 0 ? 40_000 : port }),
+  close: () => undefined,
+}
+
+/** Time that jumps: nobody holds it. */
+const JUMPING: TimeControl = { paused: false, speed: 1, pause: () => undefined, resume: () => undefined, advance: () => undefined }
+
+/** Puts the rooms of the engine together, as kubeadm would on machines that are already there. */
+export class SimulatedCluster implements Cluster {
+  readonly config: ClusterConfig
+  readonly clock: Clock
+  readonly client: ApiServer
+  readonly programs: ProgramTable = createProgramTable()
+  readonly journeys: JourneyLog
+  ports: HostPorts = NO_PORTS
+  time: TimeControl = JUMPING
+  readonly #network: Network
+  readonly #world: World
+  readonly #kubelets = new Map<string, Kubelet>()
+  readonly #listeners = new Set<() => void>()
+  #announced = -1
+
+  constructor(config: ClusterConfig) {
+    this.config = config
+    this.clock = new Clock({ seed: config.seed })
+    this.#network = new Network({ clock: this.clock, layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
+    this.journeys = this.#network.journeys
+    this.#world = buildMachines(this.clock, this.#network, this.programs, config.nodes)
+    const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
+    this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip })
+    registerPrograms(this.programs, { client: this.client, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node })
+    startControllerManager(this.clock, this.client, config)
+    new Scheduler(this.clock, this.client, controlPlane.name)
+    const plugin = findCniPlugin(config.cni)!
+    for (const node of config.nodes) this.#startNode(node, plugin)
+    this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
+    for (const manifest of [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)]) this.#create(manifest)
+    this.#watchEverything()
+  }
+
+  get laptop(): Machine {
+    return this.#world.laptop
+  }
+
+  get external(): Machine {
+    return this.#world.external
+  }
+
+  get nodes(): ReadonlyMap<string, Machine> {
+    return this.#world.nodes
+  }
+
+  podNetwork(namespace: string, pod: string): NetworkNamespace | undefined {
+    return this.#eachKubelet((k) => k.podNetwork(namespace, pod))
+  }
+
+  container(namespace: string, pod: string, container?: string): Machine | undefined {
+    return this.#eachKubelet((k) => k.container(namespace, pod, container))
+  }
+
+  networks(): readonly NetworkNamespace[] {
+    return this.#network.namespaces
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  settle(limit?: number): boolean {
+    return this.clock.settle(limit)
+  }
+
+  #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin): void {
+    const machine = this.#world.nodes.get(node.name)!
+    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: this.client, config: this.config, fabric: this.#network }
+    const kubelet = startKubelet({
+      node: context,
+      role: node.role,
+      ip: node.ip,
+      plugin,
+      programs: this.programs,
+      staticPods: node.role === 'control-plane' ? staticPods(this.config, node) : [],
+      createSandboxNetwork: (name) => this.#network.createNamespace({ name, kind: 'pod' }),
+    })
+    this.#kubelets.set(node.name, kubelet)
+    // a plugin without Pods of its own is a part of the node
+    if (plugin.agentProgram === undefined) plugin.startAgent(context)
+  }
+
+  #create(manifest: object): void {
+    const { kind, metadata } = manifest as { kind: string; metadata: { namespace?: string } }
+    const resource = this.client.findResource(kind)
+    // what this version's API has no kind for (roles of the plugin's own account) changes nothing in the simulation
+    if (resource) this.client.create(resource.name, metadata.namespace, manifest, { fieldValidation: 'Ignore' })
+  }
+
+  #eachKubelet<T>(find: (kubelet: Kubelet) => T | undefined): T | undefined {
+    for (const kubelet of this.#kubelets.values()) {
+      const found = find(kubelet)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** What a picture shows: objects, and the links of nodes and outside. */
+  #watchEverything(): void {
+    for (const resource of ['nodes', 'pods', 'services', 'endpointslices']) this.client.watch(resource, {}, () => this.#changed())
+    for (const network of this.#network.namespaces) network.onChange(() => this.#changed())
+  }
+
+  #changed(): void {
+    if (this.#announced === this.clock.now || this.#listeners.size === 0) return
+    this.#announced = this.clock.now
+    this.clock.schedule(0, () => {
+      this.#announced = -1
+      for (const listener of this.#listeners) listener()
+    }, { background: true })
+  }
+}
