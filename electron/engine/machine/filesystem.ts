@@ -38,6 +38,8 @@ export class MemoryFilesystem implements Filesystem {
   #nextInode: number
   #used = 0
   #listeners = new Set<(path: string) => void>()
+  /** Filesystems of which parts are mounted here, and whether only for reading. */
+  #mounted = new Map<object, boolean>()
 
   constructor(options: FilesystemOptions = {}) {
     this.#clock = options.clock
@@ -245,6 +247,18 @@ export class MemoryFilesystem implements Filesystem {
     return { ...this.#fresh(0o555), type: 'directory', entries }
   }
 
+  /** Shows a directory or file of another filesystem at `path` (a bind mount): changes are made there, for all who see it. */
+  mount(path: string, from: MemoryFilesystem, source: string, options: { readOnly?: boolean } = {}): void {
+    const node = from.#owned(source)
+    const parent = path.slice(0, path.lastIndexOf('/'))
+    if (parent) this.makeDirectory(parent, { parents: true })
+    const place = this.#walk(path, { own: true })
+    if (place.name === '') throw new SystemError('EBUSY')
+    place.parent.entries.set(place.name, node)
+    this.#mounted.set(from, options.readOnly ?? false)
+    this.#changed(place.path)
+  }
+
   onChange(listener: (path: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -307,11 +321,19 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   #put(place: Place, node: Node): void {
+    this.#checkWritable(place.parent)
+    if (this.#mounted.has(place.parent.owner)) node.owner = place.parent.owner
     place.parent.entries.set(place.name, node)
     place.parent.mtime = this.#now()
   }
 
+  /** Throws for what is mounted for reading only. */
+  #checkWritable(node: Node): void {
+    if (this.#mounted.get(node.owner)) throw new SystemError('EROFS')
+  }
+
   #drop(parent: DirectoryNode, name: string): void {
+    this.#checkWritable(parent)
     parent.entries.delete(name)
     if (entryOf(parent, name)) parent.entries.set(name, null)
     parent.mtime = this.#now()
@@ -337,7 +359,9 @@ export class MemoryFilesystem implements Filesystem {
 
   #ownEntry(parent: DirectoryNode, name: string, node: Node): Node {
     if (node.owner === this) return node
-    const copy = copyNode(node, this)
+    this.#checkWritable(node)
+    if (this.#mounted.has(node.owner)) return node
+    const copy = copyNode(node, this.#mounted.has(parent.owner) ? parent.owner : this)
     parent.entries.set(name, copy)
     return copy
   }

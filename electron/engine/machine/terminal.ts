@@ -27,6 +27,8 @@ class PseudoTerminal implements Terminal {
   #line: string[] = []
   /** What may be read; an empty entry is an end of file. */
   #ready: Uint8Array[] = []
+  /** Typed while nobody edited lines, not read yet. */
+  #ahead: Uint8Array[] = []
   #readable = new Signal()
   #hungUp = false
   #throttle: Throttle
@@ -42,16 +44,32 @@ class PseudoTerminal implements Terminal {
     return this.#canonical
   }
 
-  /** Turning line editing off hands over what was typed so far, as a change of ICANON does. */
+  /**
+   * Turning line editing off hands over what was typed so far. Turned on, what was typed ahead stays bytes until
+   * somebody reads it as lines, unless there is a signal among it.
+   */
   set canonical(on: boolean) {
     if (this.#canonical === on) return
     this.#canonical = on
-    if (!on && this.#line.length > 0) this.#deliver(this.#takeLine())
-    if (!on) this.#ready = this.#ready.filter((chunk) => chunk.length > 0)
+    if (on) {
+      this.#ahead = this.#ready.filter((chunk) => chunk.length > 0)
+      this.#ready = []
+      if (this.signals && this.#ahead.some((chunk) => chunk.some((byte) => byte in SIGNAL_KEYS))) this.#cook()
+    } else {
+      this.#ready = [...this.#ahead, ...this.#ready].filter((chunk) => chunk.length > 0)
+      this.#ahead = []
+      if (this.#line.length > 0) this.#deliver(this.#takeLine())
+    }
+  }
+
+  /** What was typed ahead goes through line editing after all. */
+  #cook(): void {
+    for (const chunk of this.#ahead.splice(0)) this.input(chunk)
   }
 
   input(bytes: Uint8Array | string): void {
     if (this.#hungUp) return
+    if (this.#canonical && this.#ahead.length > 0) this.#cook()
     const text = typeof bytes === 'string' ? bytes : this.#decoder.push(bytes)
     let raw = ''
     const flush = (): void => {
@@ -99,6 +117,7 @@ class PseudoTerminal implements Terminal {
   }
 
   *read(max: number): Task<Uint8Array | null> {
+    if (this.#canonical && this.#ahead.length > 0) this.#cook()
     while (this.#ready.length === 0) {
       if (this.#hungUp) return null
       yield this.#readable.wait
@@ -142,6 +161,7 @@ class PseudoTerminal implements Terminal {
   #interrupt(char: string, signal: SignalName): void {
     this.#line = []
     this.#ready = []
+    this.#ahead = []
     if (this.echo) this.#echo(char)
     // An own event: the keyboard side may be a process that the signal ends.
     this.#clock.schedule(0, () => this.foreground?.signal(signal))

@@ -1,15 +1,157 @@
+import { DEFAULT_PATH } from '../../engine/machine/executable.ts'
 import type { Process } from '../../engine/machine/types.ts'
+import { BUILTINS } from '../language/builtins/table.ts'
+import type { Shell } from '../language/shell.ts'
+import type { Candidate, Completion } from './candidates.ts'
 
 /** Candidates for the word at `index` of a command line's words (the word is cut off at the cursor). */
 export type Completer = (words: readonly string[], index: number, process: Process) => readonly string[]
 
 const completers = new Map<string, Completer>()
+const KEYWORDS = ['case', 'do', 'done', 'elif', 'else', 'esac', 'fi', 'for', 'function', 'if', 'in', 'then', 'time', 'until', 'while']
+const SPECIAL = /[\s|&;()<>'"\\$`*?[\]{}!#~]/g
 
-/** Adds completion for a command's arguments; candidates that do not begin with the word are left out by the editor. */
+/**
+ * Adds completion for a command's arguments. Candidates that do not begin with the word are left out by the editor;
+ * one that ends in "=", "/" or ":" gets no space. A completer that wants file names returns {@link fileNames}'s.
+ */
 export function registerCompletion(command: string, completer: Completer): void {
   completers.set(command, completer)
 }
 
-export function completerOf(command: string): Completer | undefined {
-  return completers.get(command)
+/** Paths that begin with `word`; directories end in "/". */
+export function fileNames(process: Process, word: string): string[] {
+  const slash = word.lastIndexOf('/') + 1
+  const directory = word.slice(0, slash)
+  const prefix = word.slice(slash)
+  const home = process.env.get('HOME') ?? '/'
+  const path = process.resolve(directory.startsWith('~/') ? home + directory.slice(1) : directory || '.')
+  let names: string[]
+  try {
+    names = process.fs.readDirectory(path)
+  } catch {
+    return []
+  }
+  return names
+    .filter((name) => name.startsWith(prefix) && (prefix.startsWith('.') || !name.startsWith('.')))
+    .map((name) => directory + name + (isDirectory(process, `${path}/${name}`) ? '/' : ''))
+}
+
+function isDirectory(process: Process, path: string): boolean {
+  try {
+    return process.fs.stat(path).type === 'directory'
+  } catch {
+    return false
+  }
+}
+
+function commandNames(shell: Shell, prefix: string): string[] {
+  const { process } = shell
+  const names = new Set([...BUILTINS.keys(), ...KEYWORDS, ...shell.functions.keys(), ...shell.aliases.keys()])
+  for (const directory of (shell.variables.get('PATH') ?? DEFAULT_PATH).split(':')) {
+    try {
+      for (const name of process.fs.readDirectory(process.resolve(directory || '.'))) names.add(name)
+    } catch {
+      // A directory of PATH that is not there.
+    }
+  }
+  return [...names].filter((n) => n.startsWith(prefix)).sort()
+}
+
+interface Parsed {
+  words: string[]
+  /** Where the last word begins in the text, after its opening quote. */
+  start: number
+  quote: string
+  afterRedirect: boolean
+}
+
+/** The words of the last simple command of a line, the last one possibly empty or unfinished. */
+function wordsOf(text: string): Parsed {
+  const chars = [...text]
+  let words: string[] = []
+  let word = ''
+  let inWord = false
+  let start = chars.length
+  let quote = ''
+  let afterRedirect = false
+  const end = (): void => {
+    if (inWord) {
+      if (afterRedirect) afterRedirect = false
+      else words.push(word)
+    }
+    word = ''
+    inWord = false
+  }
+  const begin = (at: number): void => {
+    if (!inWord) start = at
+    inWord = true
+  }
+  for (let i = 0; i < chars.length; i++) {
+    const c = chars[i]!
+    if (quote !== '') {
+      if (c === quote) quote = ''
+      else word += c
+      continue
+    }
+    if (c === '\\' && chars[i + 1] !== undefined) {
+      begin(i)
+      word += chars[++i]
+    } else if (c === "'" || c === '"') {
+      begin(i + 1)
+      quote = c
+    } else if (c === ' ' || c === '\t' || c === '\n') end()
+    else if ('|&;('.includes(c)) {
+      end()
+      words = []
+    } else if (c === '<' || c === '>') {
+      end()
+      afterRedirect = true
+    } else {
+      begin(i)
+      word += c
+    }
+  }
+  if (!inWord) start = chars.length
+  words.push(word)
+  return { words, start, quote, afterRedirect }
+}
+
+/** What Tab offers at the end of `text` (the line up to the cursor). */
+export function complete(shell: Shell, text: string): Completion {
+  const { process } = shell
+  const parsed = wordsOf(text)
+  let { words } = parsed
+  const { start, quote, afterRedirect } = parsed
+  while (words.length > 1 && /^[A-Za-z_]\w*=/.test(words[0]!)) words = words.slice(1)
+  const word = words[words.length - 1]!
+  const variable = /^(.*)\$(\{?)(\w*)$/s.exec(word)
+  if (variable && quote !== "'") {
+    const names = shell.variables.names().filter((n) => n.startsWith(variable[3]!))
+    const closing = variable[2] ? '}' : ''
+    return { candidates: names.map((n) => ({ insert: `${variable[1]}$${variable[2]}${n}${closing}`, display: n, open: false })), start, quote }
+  }
+  const asFiles = (): Candidate[] => fileNames(process, word).map((name) => candidate(name, quote, true))
+  if (afterRedirect) return { candidates: asFiles(), start, quote }
+  if (words.length === 1) {
+    if (word.includes('/')) return { candidates: asFiles(), start, quote }
+    return { candidates: commandNames(shell, word).map((name) => candidate(name, quote, false)), start, quote }
+  }
+  const alias = shell.aliases.get(words[0]!)
+  const expanded = alias === undefined ? words : [...alias.trim().split(/\s+/), ...words.slice(1)]
+  const command = expanded[0]!.split('/').pop()!
+  const completer = completers.get(command)
+  if (!completer) {
+    const files = asFiles()
+    return { candidates: command === 'cd' || command === 'rmdir' || command === 'pushd' ? files.filter((f) => f.open) : files, start, quote }
+  }
+  const found = completer(expanded, expanded.length - 1, process).filter((name) => name.startsWith(word))
+  return { candidates: [...new Set(found)].map((name) => candidate(name, quote, name.includes('/'))), start, quote }
+}
+
+function candidate(name: string, quote: string, path: boolean): Candidate {
+  const display = path ? (name.replace(/\/$/, '').split('/').pop() ?? name) + (name.endsWith('/') ? '/' : '') : name
+  const tilde = name.startsWith('~/') ? '~' : ''
+  const insert = quote ? name : tilde + name.slice(tilde.length).replace(SPECIAL, '\\$&')
+  return { insert, display, open: /[/=:]$/.test(name) }
 }

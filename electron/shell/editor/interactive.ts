@@ -1,7 +1,152 @@
 import type { Task } from '../../engine/machine/task.ts'
+import { Signal } from '../../engine/machine/task.ts'
+import { decodeUtf8 } from '../../engine/text.ts'
+import { ParseError, type List } from '../language/ast.ts'
+import { Break, ExpansionError, Interrupted, Return } from '../language/errors.ts'
+import { Parser } from '../language/parser.ts'
 import type { Shell } from '../language/shell.ts'
+import { givenUp } from '../language/waiting.ts'
+import { complete } from './completion.ts'
+import { History, expandHistory } from './history.ts'
+import { LineEditor, type Line } from './line-editor.ts'
 
-// eslint-disable-next-line require-yield
-export function* interactiveShell(_shell: Shell): Task<number> {
-  return 0
+/** An interactive shell: prompt, line, command, until `exit`, Ctrl-D or the terminal's end. */
+export function* interactiveShell(shell: Shell): Task<number> {
+  return yield* new Session(shell).run()
+}
+
+class Session {
+  readonly #shell: Shell
+  readonly #history: History
+  readonly #editor: LineEditor | undefined
+  readonly #interrupts = new Signal()
+  #interrupted = false
+
+  constructor(shell: Shell) {
+    this.#shell = shell
+    this.#history = new History(shell)
+    // dash has no line editor: the terminal's own is all there is.
+    if (shell.flavour !== 'dash' && shell.terminal) {
+      this.#editor = new LineEditor(shell.process, shell.terminal, { history: shell.history, complete: (text) => complete(shell, text) })
+    }
+  }
+
+  *run(): Task<number> {
+    const shell = this.#shell
+    if (this.#editor) this.#history.load()
+    const onInterrupt = (): void => {
+      this.#interrupted = true
+      this.#interrupts.notify()
+    }
+    shell.defaultHandlers.set('SIGINT', onInterrupt)
+    if (!shell.traps.has('SIGINT')) shell.process.onSignal('SIGINT', onInterrupt)
+    shell.process.onExit(() => {
+      for (const job of shell.jobs.all) if (!job.done) job.group.signal('SIGHUP')
+    })
+    for (;;) {
+      yield* shell.jobs.notify()
+      const lists = yield* this.#command()
+      if (lists === 'end') return shell.status
+      for (const list of lists) {
+        if (!(yield* this.#execute(list))) break
+      }
+    }
+  }
+
+  /** One complete command: as many lines as it takes. */
+  *#command(): Task<List[] | 'end'> {
+    const shell = this.#shell
+    let text = ''
+    let prompt = shell.variables.get('PS1') ?? '$ '
+    const hook = shell.variables.get('PROMPT_COMMAND')
+    if (hook) yield* shell.executor.source(hook)
+    for (;;) {
+      this.#interrupted = false
+      const line = yield* this.#line(shell.prompt(prompt))
+      if (line.kind === 'end' && text === '') return 'end'
+      if (line.kind === 'interrupted') {
+        shell.status = 130
+        return []
+      }
+      if (line.kind === 'line') {
+        const expanded = shell.flavour === 'bash' ? expandHistory(line.text, shell.history) : { text: line.text, changed: false }
+        if (expanded.error) {
+          yield* shell.error(expanded.error)
+          shell.status = 1
+          return []
+        }
+        if (expanded.changed) yield* shell.process.print(expanded.text + '\n')
+        text += expanded.text + '\n'
+      }
+      try {
+        const lists = parse(shell, text, line.kind !== 'end')
+        this.#history.add(text.replace(/\n$/, ''))
+        if (lists.length > 0) shell.warnedOfJobs = false
+        return lists
+      } catch (error) {
+        if (!(error instanceof ParseError)) throw error
+        if (error.incomplete && line.kind === 'line') {
+          prompt = shell.variables.get('PS2') ?? '> '
+          continue
+        }
+        this.#history.add(text.replace(/\n$/, ''))
+        yield* shell.executor.syntaxError(error)
+        shell.status = 2
+        return []
+      }
+    }
+  }
+
+  *#line(prompt: string): Task<Line> {
+    if (this.#editor) return yield* this.#editor.read(prompt)
+    const { process } = this.#shell
+    yield* process.printError(prompt)
+    const read = yield* givenUp(readCooked(this.#shell), this.#interrupts.wait, () => this.#interrupted)
+    if (read === undefined) {
+      yield* process.printError('\n')
+      return { kind: 'interrupted' }
+    }
+    return read.value
+  }
+
+  /** Runs a command line; Ctrl-C ends it wherever it waits. False: the rest of the line is given up. */
+  *#execute(list: List): Task<boolean> {
+    const shell = this.#shell
+    this.#interrupted = false
+    const waits = { tested: shell.tested, loopDepth: shell.loopDepth }
+    try {
+      const result = yield* givenUp(shell.executor.commandLine(list), this.#interrupts.wait, () => this.#interrupted)
+      if (result !== undefined) return true
+      yield* shell.process.printError('\n')
+      shell.status = 130
+    } catch (error) {
+      if (error instanceof Interrupted) shell.status = 130
+      else if (error instanceof ExpansionError) {
+        yield* shell.error(error.message)
+        shell.status = 1
+      } else if (!(error instanceof Return) && !(error instanceof Break)) throw error
+    } finally {
+      Object.assign(shell, waits)
+    }
+    return false
+  }
+}
+
+function parse(shell: Shell, text: string, interactive: boolean): List[] {
+  const parser = new Parser(text, { interactive, extendedGlobs: shell.shopt.has('extglob'), aliases: () => shell.activeAliases })
+  const lists: List[] = []
+  for (let list = parser.next(); list; list = parser.next()) lists.push(list)
+  // A backslash at the very end asks for the next line.
+  if (interactive && /(^|[^\\])(\\\\)*\\\n$/.test(text) && !text.includes("'")) throw new ParseError('', 1, { incomplete: true })
+  return lists
+}
+
+function* readCooked(shell: Shell): Task<Line> {
+  const bytes: number[] = []
+  for (;;) {
+    const chunk = yield* shell.process.read(0, 1)
+    if (chunk === null) return bytes.length > 0 ? { kind: 'line', text: decodeUtf8(Uint8Array.from(bytes)) } : { kind: 'end' }
+    if (chunk[0] === 10) return { kind: 'line', text: decodeUtf8(Uint8Array.from(bytes)) }
+    bytes.push(chunk[0]!)
+  }
 }

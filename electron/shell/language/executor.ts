@@ -34,12 +34,12 @@ export class Executor {
     this.#simple.assignArray(name, items, append)
   }
 
-  *source(text: string, options: { firstLine?: number; tail?: boolean } = {}): Task<number> {
+  *source(text: string, options: { firstLine?: number; tail?: boolean; title?: string } = {}): Task<number> {
     const shell = this.#shell
     const warnings: [string, number][] = []
     const parser = new Parser(text, {
       firstLine: options.firstLine,
-      aliases: shell.shopt.has('expand_aliases') || shell.flavour !== 'bash' ? shell.aliases : undefined,
+      aliases: () => shell.activeAliases,
       onWarning: (message, line) => warnings.push([message, line]),
     })
     for (;;) {
@@ -49,7 +49,7 @@ export class Executor {
         list = parser.next()
       } catch (error) {
         if (!(error instanceof ParseError)) throw error
-        yield* this.syntaxError(error)
+        yield* this.syntaxError(error, options.title)
         return (shell.status = 2)
       }
       for (const [message, line] of warnings.splice(0)) yield* shell.error(message, line)
@@ -59,14 +59,15 @@ export class Executor {
     }
   }
 
-  *syntaxError(error: ParseError): Task<void> {
+  *syntaxError(error: ParseError, title?: string): Task<void> {
     const shell = this.#shell
     if (shell.flavour !== 'bash') {
       const message = error.message.replace(/^syntax error near unexpected token `(.*)'$/s, (_, token: string) => `${shell.flavour === 'dash' ? 'Syntax error: ' : 'syntax error: unexpected '}"${token}"${shell.flavour === 'dash' ? ' unexpected' : ''}`)
       return yield* shell.error(message, error.line)
     }
     const inString = shell.commandString && shell.sourceDepth === 0 && !shell.plainMessages
-    const prefix = inString ? `${shell.name}: -c: line ${error.line}: ` : prefixOf(shell, error.line)
+    const where = title ?? (inString ? '-c' : undefined)
+    const prefix = where && !shell.plainMessages ? `${shell.name}: ${where}: line ${error.line}: ` : prefixOf(shell, error.line)
     yield* shell.process.printError(`${prefix}${error.message}\n`)
     const { lineText } = error as ParseError & { lineText?: string }
     if (error.showLine && lineText !== undefined && !shell.plainMessages) yield* shell.process.printError(`${prefix}\`${lineText}'\n`)

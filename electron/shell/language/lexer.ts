@@ -444,14 +444,14 @@ export abstract class Lexer {
         }
         body += line + '\n'
       }
-      if (!found) this.documentEnded(redirect, delimiter, firstLine - 1)
+      if (!found) this.documentEnded(redirect, delimiter, firstLine - 1, this.line - (this.source.endsWith('\n') ? 1 : 0))
       redirect.body = quoted
         ? { parts: [{ kind: 'quoted', text: body }], line: firstLine }
         : { parts: this.child(body, firstLine).parts('document', ''), line: firstLine }
     }
   }
 
-  protected abstract documentEnded(redirect: Redirect, delimiter: string, line: number): void
+  protected abstract documentEnded(redirect: Redirect, delimiter: string, line: number, endLine: number): void
 }
 
 /** A word's text without quotes (a here-document's delimiter, a name). */

@@ -112,7 +112,7 @@ export class ParameterExpansion {
         return missing ? yield* this.#alternative(argument, quoted) : this.#pieces(value, quoted)
       case ':+':
       case '+':
-        return missing ? [{ text: '', quoted: false, split: true }] : yield* this.#alternative(argument, quoted)
+        return missing ? [{ text: '', quoted, split: !quoted }] : yield* this.#alternative(argument, quoted)
       case ':=':
       case '=': {
         if (!missing) return this.#pieces(value, quoted)
@@ -188,7 +188,7 @@ export class ParameterExpansion {
   }
 
   #replace(text: string, pattern: string, replacement: string, operator: string): string {
-    if (pattern === '') return text
+    if (pattern === '' && !operator.endsWith('#') && !operator.endsWith('%')) return text
     const source = patternSource(pattern, { extended: this.#expander.shell.shopt.has('extglob') })
     const anchored = operator === '/#' ? `^(?:${source})` : operator === '/%' ? `(?:${source})$` : source
     const expression = new RegExp(anchored, operator === '//' ? 'gsu' : 'su')
@@ -200,6 +200,12 @@ export class ParameterExpansion {
     let offset = Number(yield* this.#expander.arithmetic(part.argument!))
     const count = part.second ? Number(yield* this.#expander.arithmetic(part.second)) : undefined
     if ('list' in value) {
+      const array = part.index ? shell.variables.find(name)?.array : undefined
+      if (array) {
+        if (offset < 0) offset += Math.max(-1, ...array.keys()) + 1
+        const found = [...array].sort((a, b) => a[0] - b[0]).filter(([k]) => offset >= 0 && k >= offset).map(([, v]) => v)
+        return this.#pieces({ ...value, list: found.slice(0, count) }, quoted)
+      }
       const list = name === '@' || name === '*' ? [shell.name, ...value.list] : value.list
       if (offset < 0) offset += list.length
       if (count !== undefined && count < 0) throw new ExpansionError(`${unescapePattern(textOf(part.second!))}: substring expression < 0`)

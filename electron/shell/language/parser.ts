@@ -14,7 +14,8 @@ const BINARY = new Set(['=', '==', '!=', '=~', '<', '>', '-eq', '-ne', '-lt', '-
 export interface ParserOptions {
   firstLine?: number
   extendedGlobs?: boolean
-  aliases?: ReadonlyMap<string, string>
+  /** Asked at every command: a script may turn them on. */
+  aliases?: () => ReadonlyMap<string, string> | undefined
   /** The end of the input may only be the end of a line: a here-document that is cut off is incomplete. */
   interactive?: boolean
   onWarning?: (message: string, line: number) => void
@@ -87,9 +88,9 @@ export class Parser extends Lexer {
     }
   }
 
-  protected override documentEnded(_redirect: Redirect, delimiter: string, line: number): void {
+  protected override documentEnded(_redirect: Redirect, delimiter: string, line: number, endLine: number): void {
     if (this.#options.interactive) throw new ParseError(`here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, this.line, { incomplete: true })
-    this.#options.onWarning?.(`warning: here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, this.line)
+    this.#options.onWarning?.(`warning: here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, endLine)
   }
 
   // ---- tokens ------------------------------------------------------------------------------------------------------
@@ -609,7 +610,7 @@ export class Parser extends Lexer {
 
   /** Puts an alias's text in place of the word that comes next. */
   #expandAlias(): void {
-    const { aliases } = this.#options
+    const aliases = this.#options.aliases?.()
     if (!aliases || aliases.size === 0) return
     for (;;) {
       const token = this.#peek()

@@ -231,7 +231,7 @@ export class Shell {
       else if (error instanceof Break) code = 0
       else if (error instanceof ExpansionError) {
         yield* this.error(error.message)
-        code = error.fatal && this.flavour === 'bash' ? 127 : this.flavour === 'bash' ? 1 : 2
+        code = this.flavour !== 'bash' ? 2 : error.fatal && this.commandString ? 127 : 1
       } else throw error
     }
     return yield* this.exitTrap(code)
@@ -308,6 +308,10 @@ export class Shell {
   /** Wakes when a trapped signal comes (`wait` returns then). */
   get trapArrived(): Suspension {
     return this.trapped.wait
+  }
+
+  get activeAliases(): ReadonlyMap<string, string> | undefined {
+    return this.shopt.has('expand_aliases') || this.flavour !== 'bash' ? this.aliases : undefined
   }
 
   /** For the search of programs: PATH counts even when it is not exported. */

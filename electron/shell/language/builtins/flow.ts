@@ -76,7 +76,7 @@ textBuiltin('exit logout', function* (shell, args) {
 textBuiltin('eval', function* (shell, args) {
   const text = (args[0] === '--' ? args.slice(1) : args).join(' ')
   if (text.trim() === '') return 0
-  return yield* shell.executor.nested(() => shell.executor.source(text, { firstLine: shell.line }))
+  return yield* shell.executor.nested(() => shell.executor.source(text, { firstLine: shell.line, title: 'eval' }))
 })
 
 textBuiltin('source .', function* (shell, args) {

@@ -59,7 +59,7 @@ textBuiltin('printf', function* (shell, args) {
   if (target !== undefined) {
     const element = /^(\w+)\[(.*)\]$/.exec(target)
     shell.assign(element?.[1] ?? target, text, element?.[2])
-  } else code ||= yield* write(shell, 'printf', text)
+  } else code = (yield* write(shell, 'printf', text)) || code
   return code
 })
 

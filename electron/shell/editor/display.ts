@@ -1,0 +1,80 @@
+import { charWidth } from '../../engine/machine/width.ts'
+
+/** Where things are on the screen, in rows and columns from the prompt's first column. */
+interface Spot { row: number; column: number }
+
+/** Draws a prompt and an edited line that may wrap, and finds its way back to the start for the next drawing. */
+export class Display {
+  /** Where the cursor was left. */
+  #cursor: Spot = { row: 0, column: 0 }
+
+  /** The line is finished or something else was printed: the next drawing starts where the cursor is. */
+  reset(): void {
+    this.#cursor = { row: 0, column: 0 }
+  }
+
+  /** The terminal's width changed: it wraps what was drawn anew. */
+  resized(prompt: string, before: string, columns: number): void {
+    this.#cursor = end(prompt + before, columns)
+  }
+
+  draw(prompt: string, text: readonly string[], cursor: number, columns: number): string {
+    const all = prompt + text.join('')
+    const last = end(all, columns)
+    const target = end(prompt + text.slice(0, cursor).join(''), columns)
+    let out = '\r' + (this.#cursor.row > 0 ? `\x1b[${this.#cursor.row}A` : '') + '\x1b[J'
+    out += shown(all)
+    // At the right edge the terminal has not wrapped yet.
+    if (last.column === 0 && last.row > 0 && !all.endsWith('\n')) out += '\r\n'
+    if (last.row > target.row) out += `\x1b[${last.row - target.row}A`
+    out += '\r' + (target.column > 0 ? `\x1b[${target.column}C` : '')
+    this.#cursor = target
+    return out
+  }
+
+  /** A character typed at the end of the line: the common case, and only that character is sent. */
+  append(char: string, prompt: string, text: readonly string[], columns: number): string | undefined {
+    const after = end(prompt + text.join(''), columns)
+    if (after.row !== this.#cursor.row || char < ' ') return undefined
+    this.#cursor = after
+    return char
+  }
+
+  /** Moves below everything drawn. */
+  leave(prompt: string, text: readonly string[], columns: number): string {
+    const last = end(prompt + text.join(''), columns)
+    const down = last.row - this.#cursor.row
+    const out = (down > 0 ? `\x1b[${down}B` : '') + '\r\n'
+    this.reset()
+    return last.column === 0 && last.row > 0 ? out.replace('\r\n', '\r') : out
+  }
+}
+
+/** Control characters as ^X; the rest, with colours in the prompt, as it is. */
+function shown(text: string): string {
+  return text.replace(/\n/g, '\r\n').replace(/[\x01-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f](?!\[)/g, (c) => '^' + String.fromCharCode(c.charCodeAt(0) + 64))
+}
+
+function end(text: string, columns: number): Spot {
+  let row = 0
+  let column = 0
+  for (const char of text.replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07/g, '')) {
+    if (char === '\n') {
+      row++
+      column = 0
+      continue
+    }
+    const code = char.codePointAt(0)!
+    const width = char === '\t' ? 8 - (column % 8) : code < 0x20 ? 2 : charWidth(code)
+    if (column + width > columns) {
+      row++
+      column = 0
+    }
+    column += width
+    if (column >= columns) {
+      row++
+      column = 0
+    }
+  }
+  return { row, column }
+}
