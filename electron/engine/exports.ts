@@ -23,3 +23,10 @@ export { candidates, libcOf, resolvConfOf, resolveHost, type Resolved, type Reso
 export {
   headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,
 } from './programs/http/message.ts'
+
+export { parseClusterConfig, ClusterConfigError, type ClusterConfig, type NodeConfig } from './config.ts'
+export { ConnectionError, StatusError } from './kubernetes/client.ts'
+export type * from './kubernetes/client.ts'
+export type { Deployment, EndpointSlice, KubeObject, Node, Pod, ReplicaSet, Service, Status, Table } from './kubernetes/types.ts'
+export { BytesFile } from './machine/files.ts'
+export { createTerminal } from './machine/terminal.ts'

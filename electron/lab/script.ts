@@ -1,5 +1,5 @@
-import { CallbackFile, decodeUtf8, concatBytes, encodeUtf8, textFile, type Cluster, type OpenFile, type Process } from '../engine/cluster.ts'
-import { startScript as startShell } from '../shell/index.ts'
+import { BytesFile, CallbackFile, concatBytes, decodeUtf8, encodeUtf8, type Cluster, type OpenFile, type Process } from '../engine/cluster.ts'
+import { runScript as startShell } from '../shell/index.ts'
 
 /** A script on the laptop, as a student would run it, with its output collected. */
 export interface Script {
@@ -10,7 +10,6 @@ export interface Script {
 
 export interface ScriptOptions {
   stdin?: string
-  cwd?: string
   /** Called with all output as it comes, instead of collecting it. */
   onOutput?: (descriptor: 1 | 2, bytes: Uint8Array) => void
 }
@@ -18,9 +17,9 @@ export interface ScriptOptions {
 export function startScript(cluster: Cluster, text: string, options: ScriptOptions = {}): Script {
   const collected: Record<1 | 2, Uint8Array[]> = { 1: [], 2: [] }
   const sink = (descriptor: 1 | 2): OpenFile =>
-    new CallbackFile((bytes) => (options.onOutput ? options.onOutput(descriptor, bytes) : void collected[descriptor].push(bytes.slice())))
-  const files = new Map<number, OpenFile>([[0, textFile(encodeUtf8(options.stdin ?? ''))], [1, sink(1)], [2, sink(2)]])
-  const process = startShell(cluster.laptop, text, files, options.cwd)
+    new CallbackFile(cluster.clock, (bytes) => (options.onOutput ? options.onOutput(descriptor, bytes) : void collected[descriptor].push(bytes.slice())))
+  const files = new Map<number, OpenFile>([[0, new BytesFile(encodeUtf8(options.stdin ?? ''))], [1, sink(1)], [2, sink(2)]])
+  const process = startShell(cluster.laptop, text, files)
   return { process, stdout: () => decodeUtf8(concatBytes(collected[1])), stderr: () => decodeUtf8(concatBytes(collected[2])) }
 }
 

@@ -1,5 +1,5 @@
 import { createCluster, parseClusterConfig, type Cluster, type ClusterConfig } from '../engine/cluster.ts'
-import { registerPrograms } from '../shell/index.ts'
+import { registerPrograms } from '../shell/programs.ts'
 import type { Lab, Step } from './model.ts'
 import { runScript, startScript } from './script.ts'
 

@@ -8,7 +8,7 @@ export class LabTerminal {
   #decoder = new Utf8Decoder()
 
   constructor(cluster: Cluster, columns: number, rows: number, onOutput: (text: string) => void, onExit?: () => void) {
-    this.terminal = createTerminal(cluster.clock, columns, rows)
+    this.terminal = createTerminal(cluster.clock, { columns, rows })
     this.terminal.onOutput((bytes) => {
       const text = this.#decoder.push(bytes)
       if (text) onOutput(text)

@@ -1,6 +1,6 @@
 import type { Cluster } from '../../engine/cluster.ts'
 import type { Condition, Range } from '../model.ts'
-import { jsonPathValues } from '../../shell/kubectl/printers/jsonpath.ts'
+import { JsonPath, printResults } from '../../shell/kubectl/jsonpath.ts'
 import { glob } from '../transcript.ts'
 
 /** What a check may look at. */
@@ -23,8 +23,9 @@ export function fill(text: string, variables: ReadonlyMap<string, string>): stri
   return text.replace(/\{\{([a-z0-9-]+)\}\}/g, (whole, name: string) => variables.get(name) ?? whole)
 }
 
+/** As `kubectl get -o jsonpath` prints it; empty when there is nothing. */
 export function valueText(object: object, path: string): string {
-  return jsonPathValues(object, path).map((v) => (typeof v === 'object' ? JSON.stringify(v) : String(v))).join(' ')
+  return printResults(new JsonPath(path).find(object), false)
 }
 
 /** Undefined when the object fulfils the condition, else what its value is instead. */

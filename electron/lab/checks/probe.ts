@@ -21,7 +21,7 @@ function* askDns(check: CheckOf<'dns'>, context: CheckContext): Task<CheckResult
   const machine = machineOf(fill(check.from, context.variables), context)
   if (!machine) return failing(`no running Pod ${check.from}`)
   const name = fill(check.name, context.variables)
-  let outcome: { addresses: readonly string[] } | { error: string } = { error: 'no answer' }
+  let outcome: { addresses: readonly string[] } | { message: string } = { message: 'no answer' }
   const process = machine.start({
     argv: ['lab-check'],
     files: new Map(),
@@ -34,7 +34,7 @@ function* askDns(check: CheckOf<'dns'>, context: CheckContext): Task<CheckResult
   const want = check.answers.map((a) => fill(a, context.variables)).sort()
   const got = 'addresses' in outcome ? [...outcome.addresses].sort() : []
   if (want.join() === got.join()) return passed()
-  return failing(`${name} is ${got.length > 0 ? got.join(', ') : 'error' in outcome ? `not answered (${outcome.error})` : 'an unknown name'}`)
+  return failing(`${name} is ${got.length > 0 ? got.join(', ') : 'message' in outcome ? `not answered (${outcome.message})` : 'an unknown name'}`)
 }
 
 /** "ns/pod", or "ns/app=web" for the first ready Pod with the label. */
