@@ -1,7 +1,7 @@
 import type { Task } from '../../machine/task.ts'
 import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { recordType } from '../../network/wire/dns.ts'
-import { addressOfReverse, sameName } from '../names.ts'
+import { addressOfReverse, isBelow, sameName } from '../names.ts'
 import { parseHosts } from '../hosts-file.ts'
 import { replyTo } from '../server.ts'
 import { DnsFailure, type DnsPlugin, type DnsRequest, type PluginContext } from './chain.ts'
@@ -121,31 +121,41 @@ export class CachePlugin implements DnsPlugin {
     const now = this.#context.process.clock.now
     const known = this.#entries.get(key)
     if (known && now < known.stored + known.ttl * 1000) {
-      const age = Math.floor((now - known.stored) / 1000)
-      const aged = (records: readonly DnsRecord[]): DnsRecord[] => records.map((r) => ({ ...r, ttl: Math.max(0, Math.min(r.ttl, known.ttl) - age) }))
-      const { reply } = known
-      return { ...replyTo(request.query), authoritative: reply.authoritative, recursionAvailable: reply.recursionAvailable, rcode: reply.rcode, answers: aged(reply.answers), authorities: aged(reply.authorities), additionals: aged(reply.additionals) }
+      const { authoritative, recursionAvailable, rcode } = known.reply
+      return { ...replyTo(request.query), authoritative, recursionAvailable, rcode, ...withTtl(known.reply, known.ttl - Math.floor((now - known.stored) / 1000)) }
     }
     const reply = yield* next()
-    if (reply) this.#store(key, request.name, reply)
-    return reply
+    if (!reply || reply.truncated) return reply
+    // The first answer has the capped time already, lest it jump when the second one comes from the cache.
+    const ttl = this.#timeOf(reply)
+    if (ttl === undefined) return reply
+    if (this.#keeps(request.name, reply)) this.#store(key, reply, ttl)
+    return { ...reply, ...withTtl(reply, ttl) }
   }
 
-  #store(key: string, name: string, reply: DnsMessage): void {
-    if (reply.truncated) return
-    const below = (zones: readonly string[] | undefined): boolean => zones !== undefined && (zones.length === 0 || zones.some((z) => z === '.' || sameName(name, z) || name.toLowerCase().endsWith(`.${z}`)))
+  #timeOf(reply: DnsMessage): number | undefined {
     const records = [...reply.answers, ...reply.authorities]
     const lowest = records.length > 0 ? Math.min(...records.map((r) => r.ttl)) : 5
-    const success = reply.rcode === 'NOERROR' && reply.answers.length > 0
-    const denial = reply.rcode === 'NXDOMAIN' || (reply.rcode === 'NOERROR' && reply.answers.length === 0)
-    let ttl: number
-    if (success && !below(this.#options.disableSuccess)) ttl = Math.min(lowest, this.#options.successTtl)
-    else if (denial && !below(this.#options.disableDenial)) ttl = Math.min(lowest, this.#options.denialTtl)
-    else if (reply.rcode === 'SERVFAIL') ttl = 5
-    else return
+    if (reply.rcode === 'NOERROR' && reply.answers.length > 0) return Math.min(lowest, this.#options.successTtl)
+    if (reply.rcode === 'NOERROR' || reply.rcode === 'NXDOMAIN') return Math.min(lowest, this.#options.denialTtl)
+    return reply.rcode === 'SERVFAIL' ? 5 : undefined
+  }
+
+  #keeps(name: string, reply: DnsMessage): boolean {
+    const { disableSuccess, disableDenial } = this.#options
+    const zones = reply.answers.length > 0 && reply.rcode === 'NOERROR' ? disableSuccess : disableDenial
+    return zones === undefined || !(zones.length === 0 || zones.some((zone) => isBelow(zone, name)))
+  }
+
+  #store(key: string, reply: DnsMessage, ttl: number): void {
     if (this.#entries.size > 9984) this.#entries.clear()
     this.#entries.set(key, { reply, stored: this.#context.process.clock.now, ttl })
   }
+}
+
+function withTtl(reply: DnsMessage, ttl: number): Pick<DnsMessage, 'answers' | 'authorities' | 'additionals'> {
+  const set = (records: readonly DnsRecord[]): DnsRecord[] => records.map((r) => ({ ...r, ttl }))
+  return { answers: set(reply.answers), authorities: set(reply.authorities), additionals: set(reply.additionals) }
 }
 
 /** Addresses written into the Corefile, or in a hosts file. */
