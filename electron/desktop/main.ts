@@ -11,7 +11,7 @@ import { CHANNEL } from './channel.ts'
  */
 const SCHEME = 'app'
 const ORIGIN = `${SCHEME}://podhop`
-const folder = appFolder(__dirname)
+const folder = appFolder()
 const windowFolder = join(folder, 'out', 'renderer')
 
 protocol.registerSchemesAsPrivileged([{ scheme: SCHEME, privileges: { standard: true, secure: true, supportFetchAPI: true } }])

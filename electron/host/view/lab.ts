@@ -1,11 +1,11 @@
 import type { CheckView, LabCard, LabView, StepView } from '../../bridge/view.ts'
-import { formatProblem, type Check, type LabDefinition } from '../../lab/model.ts'
+import { formatProblem, type Check, type LabDefinition, type LabProblem } from '../../lab/model.ts'
 import type { LabRun } from '../../lab/run.ts'
 import type { FoundLab } from '../labs.ts'
 import type { ProgressStore } from '../progress.ts'
 
 export function catalogView(labs: readonly FoundLab[], progress: ProgressStore): Record<string, LabCard> {
-  return Object.fromEntries(labs.map((found) => [found.id, 'lab' in found ? card(found.lab.definition, progress) : brokenCard(found)]))
+  return Object.fromEntries(labs.map((found) => [found.id, 'lab' in found ? card(found.lab.definition, progress) : brokenCard(found.id, found.problems)]))
 }
 
 function card(lab: LabDefinition, progress: ProgressStore): LabCard {
@@ -23,10 +23,9 @@ function card(lab: LabDefinition, progress: ProgressStore): LabCard {
   }
 }
 
-function brokenCard(found: FoundLab & { problems: unknown }): LabCard {
-  const problems = 'problems' in found ? found.problems : []
+function brokenCard(id: string, problems: readonly LabProblem[]): LabCard {
   return {
-    id: found.id, title: found.id, summary: '', track: 'Labs with mistakes', level: 'beginner', minutes: 0, steps: 0, passed: 0, state: 'new',
+    id, title: id, summary: '', track: 'Labs with mistakes', level: 'beginner', minutes: 0, steps: 0, passed: 0, state: 'new',
     error: problems.slice(0, 5).map(formatProblem).join('\n'),
   }
 }

@@ -36,8 +36,11 @@ function statusColumn(cluster: Cluster, pods: readonly Pod[]): string[] {
 
 function outsideView(cluster: Cluster): Record<string, OutsideNode> {
   const addressOf = (network: NetworkNamespace): string | undefined => [...network.links.values()].filter((l) => l.kind !== 'loopback').flatMap((l) => l.addresses)[0]?.address
+  const named = (name: string): NetworkNamespace => cluster.networks().find((n) => n.name === name)!
+  const [outside, internet] = [named('outside'), named('internet')]
   const out: Record<string, OutsideNode> = {
-    network: { id: 'network', kind: 'network', label: 'outside network' },
+    outside: { id: 'outside', kind: 'network', label: 'outside network', address: addressOf(outside) },
+    internet: { id: 'internet', kind: 'client', label: 'internet', address: addressOf(internet) },
     laptop: { id: 'laptop', kind: 'laptop', label: 'your laptop', address: addressOf(cluster.laptop.network) },
   }
   return out
@@ -138,10 +141,10 @@ function linkViews(cluster: Cluster): Record<string, LinkView> {
     out[id] = { id, ...link }
   }
   const laptopLink = [...cluster.laptop.network.links.values()].find((l) => l.kind === 'nic')
-  if (laptopLink) add({ from: { machine: 'laptop', interface: laptopLink.name }, to: { machine: 'network', interface: '' }, kind: 'wire', up: laptopLink.up && laptopLink.carrier })
+  if (laptopLink) add({ from: { machine: 'laptop', interface: laptopLink.name }, to: { machine: 'outside', interface: 'eth1' }, kind: 'wire', up: laptopLink.up && laptopLink.carrier })
   for (const network of cluster.networks()) {
     const nic = network.kind === 'node' ? [...network.links.values()].find((l) => l.kind === 'nic') : undefined
-    if (nic) add({ from: { machine: network.machine, interface: nic.name }, to: { machine: 'network', interface: '' }, kind: 'wire', up: nic.up && nic.carrier })
+    if (nic) add({ from: { machine: network.machine, interface: nic.name }, to: { machine: 'outside', interface: 'eth0' }, kind: 'wire', up: nic.up && nic.carrier })
     const peer = network.kind === 'pod' ? hostEnd(network) : undefined
     if (peer) add({ from: { machine: network.machine, interface: 'eth0' }, to: { machine: peer.namespace.machine, interface: peer.name }, kind: 'veth', up: peer.up && peer.carrier })
   }

@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+/** What goes into an installer, proved with a stand-in for Electron's runtime, which may not be there. */
+const deep = process.env['PODHOP_DEEP'] === '1' && process.platform === 'linux'
+if (!deep) console.warn('SKIPPED, LOUDLY: the package is built by npm run test:deep on Linux only')
+
+describe.skipIf(!deep)('the package', () => {
+  it('holds the built app, the labs and the pages, and no source', { timeout: 300_000 }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podhop-package-'))
+    const runtime = join(folder, 'electron')
+    mkdirSync(join(runtime, 'resources'), { recursive: true })
+    mkdirSync(join(runtime, 'locales'))
+    // electron-builder renames the executable and flips its fuses; any ELF file of the right name will do for the first
+    copyFileSync(process.execPath, join(runtime, 'electron'))
+    chmodSync(join(runtime, 'electron'), 0o755)
+    for (const name of ['LICENSE', 'LICENSES.chromium.html', 'version', 'chrome-sandbox', 'chrome_crashpad_handler', 'resources/default_app.asar']) writeFileSync(join(runtime, name), '')
+    execFileSync(process.execPath, [join('node_modules', 'electron-builder', 'cli.js'), '--linux', 'dir', `-c.electronDist=${runtime}`, `-c.directories.output=${join(folder, 'dist')}`, '-c.electronFuses=null'], { stdio: 'pipe' })
+    const resources = join(folder, 'dist', 'linux-unpacked', 'resources')
+    expect(existsSync(join(resources, 'app.asar'))).toBe(true)
+    const listing = execFileSync(process.execPath, [join('node_modules', '@electron', 'asar', 'bin', 'asar.mjs'), 'list', join(resources, 'app.asar')]).toString().split('\n')
+    for (const name of ['/out/main/desktop.js', '/out/main/host-process.js', '/out/preload/preload.cjs', '/out/renderer/index.html', '/labs/pod-to-pod/lab.yaml', '/assets/explanations/route-lookup.md', '/package.json']) expect(listing).toContain(name)
+    expect(listing.filter((name) => /\.(ts|svelte|test\.js)$/.test(name) && !name.startsWith('/node_modules/'))).toEqual([])
+    expect(existsSync(join(resources, 'app.asar.unpacked', 'labs', 'pod-to-pod', 'lab.yaml'))).toBe(true)
+  })
+})
