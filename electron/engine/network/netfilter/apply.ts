@@ -2,7 +2,7 @@ import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, UsageError, VERSI
 import { listChains, listRules } from './list.ts'
 import type { ListOptions } from './list.ts'
 import { checkChainName, RuleParser } from './parse.ts'
-import type { CommandOption, Tokens } from './parse.ts'
+import type { Tokens } from './parse.ts'
 import type { Rule, TableName } from './rule.ts'
 import { BUILT_IN } from './table.ts'
 import type { Table } from './table.ts'
@@ -28,19 +28,20 @@ const LONG: Readonly<Record<string, Verb>> = {
 }
 
 interface Command {
+  scope: CommandScope
   verb?: Verb
-  written: string
   chain?: string
   argument?: string
   position?: number
+  list: ListOptions
 }
 
 /** Reads one command line and does it. Commands are those of iptables(8). */
 export function applyCommand(words: readonly string[], scope: CommandScope): void {
-  const command: Command = { written: '' }
   const list: ListOptions = { numeric: false, verbose: false, exact: false, lineNumbers: false }
+  const command: Command = { scope, list }
   const tableName = scope.inRestore ? scope.tableName : tableOf(words)
-  const parser = new RuleParser({ table: tableName, hasSet: scope.hasSet }, options(command, list, scope))
+  const parser = new RuleParser({ table: tableName, hasSet: scope.hasSet }, { readers: READERS, state: command })
   parser.read(words)
   if (!command.verb) throw new UsageError('no command specified')
   if (command.verb === 'V') return scope.print(`iptables ${VERSION}\n`)
@@ -56,33 +57,31 @@ export function applyCommand(words: readonly string[], scope: CommandScope): voi
   }
 }
 
-function options(command: Command, list: ListOptions, scope: CommandScope): CommandOption[] {
-  const verbs = new Map<Verb, string[]>()
-  for (const v of 'ACDIRLSFZNXEPhV') verbs.set(v as Verb, [`-${v}`])
-  for (const [name, v] of Object.entries(LONG)) verbs.get(v)!.push(name)
-  const flag = (names: string[], set: () => void): CommandOption => ({ names, read: set })
-  return [
-    ...[...verbs].map(([verb, names]) => ({
-      names,
-      read: (tokens: Tokens, option: string) => {
-        if (command.verb && !(command.verb === 'Z' || verb === 'Z')) throw new UsageError(`Cannot use -${verb} with -${command.verb}`)
-        command.verb = verb
-        command.written = option
-        readArguments(command, verb, tokens, option)
-      },
-    })),
-    { names: ['-t', '--table'], read: (tokens, option) => {
-      tokens.need(option)
-      if (scope.inRestore) throw new UsageError('The -t option cannot be used in iptables-restore.\n')
-    } },
-    flag(['-n', '--numeric'], () => (list.numeric = true)),
-    flag(['-v', '--verbose'], () => (list.verbose = true)),
-    flag(['-x', '--exact'], () => (list.exact = true)),
-    flag(['--line-numbers'], () => (list.lineNumbers = true)),
-    flag(['-4', '--ipv4'], () => {}),
-    { names: ['-w', '--wait'], read: (tokens) => void tokens.optional() },
-    { names: ['-W', '--wait-interval'], read: (tokens) => void tokens.optional() },
-  ]
+const READERS = readers()
+
+function readers(): ReadonlyMap<string, (command: Command, tokens: Tokens, option: string) => void> {
+  const map = new Map<string, (command: Command, tokens: Tokens, option: string) => void>()
+  const add = (names: readonly string[], read: (command: Command, tokens: Tokens, option: string) => void): void => {
+    for (const name of names) map.set(name, read)
+  }
+  const verb = (name: string, v: Verb): void => add([name], (command, tokens, option) => {
+    if (command.verb && !(command.verb === 'Z' || v === 'Z')) throw new UsageError(`Cannot use -${v} with -${command.verb}`)
+    command.verb = v
+    readArguments(command, v, tokens, option)
+  })
+  for (const v of 'ACDIRLSFZNXEPhV') verb(`-${v}`, v as Verb)
+  for (const [name, v] of Object.entries(LONG)) verb(name, v)
+  add(['-t', '--table'], ({ scope }, tokens, option) => {
+    tokens.need(option)
+    if (scope.inRestore) throw new UsageError('The -t option cannot be used in iptables-restore.\n')
+  })
+  add(['-n', '--numeric'], ({ list }) => (list.numeric = true))
+  add(['-v', '--verbose'], ({ list }) => (list.verbose = true))
+  add(['-x', '--exact'], ({ list }) => (list.exact = true))
+  add(['--line-numbers'], ({ list }) => (list.lineNumbers = true))
+  add(['-4', '--ipv4'], () => {})
+  add(['-w', '--wait', '-W', '--wait-interval'], (_, tokens) => void tokens.optional())
+  return map
 }
 
 function readArguments(command: Command, verb: Verb, tokens: Tokens, option: string): void {

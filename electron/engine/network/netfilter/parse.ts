@@ -16,10 +16,10 @@ export interface RuleScope {
 }
 
 /** What a line says beside the rule: commands and what belongs to them. */
-export interface CommandOption {
-  names: readonly string[]
-  /** Called with the token stream after the option; takes its own arguments. */
-  read(tokens: Tokens, option: string): void
+export interface CommandOptions<State> {
+  /** By the option as it is written: takes the option's own arguments from the tokens. */
+  readonly readers: ReadonlyMap<string, (state: State, tokens: Tokens, option: string) => void>
+  readonly state: State
 }
 
 export class Tokens {
@@ -58,26 +58,26 @@ const LONG: Readonly<Record<string, string>> = {
 interface Loaded {
   extension: string
   options: OptionTable
-  seen: Set<Option>
+  seen: Option[]
 }
 
 /** Reads one rule. Several addresses in -s or -d make several rules (iptables(8)). */
-export class RuleParser {
+export class RuleParser<State> {
   readonly rule: Rule = { matches: [], packets: 0, bytes: 0 }
   /** Whether anything of a rule was given. */
   given = false
   readonly #scope: RuleScope
-  readonly #commands: ReadonlyMap<string, CommandOption>
+  readonly #commands: CommandOptions<State>
   readonly #loaded: Loaded[] = []
   readonly #matches: Reader<Match>[] = []
   #target: { name: string; reader: Reader<Target> } | undefined
   #sources: (AddressMatch | undefined)[] = [undefined]
   #destinations: (AddressMatch | undefined)[] = [undefined]
-  readonly #flags = new Set<string>()
+  readonly #flags: string[] = []
 
-  constructor(scope: RuleScope, commands: readonly CommandOption[]) {
+  constructor(scope: RuleScope, commands: CommandOptions<State>) {
     this.#scope = scope
-    this.#commands = new Map(commands.flatMap((c) => c.names.map((n) => [n, c] as const)))
+    this.#commands = commands
   }
 
   read(list: readonly string[]): void {
@@ -137,10 +137,10 @@ export class RuleParser {
         return
       }
     }
-    const command = this.#commands.get(written)
+    const command = this.#commands.readers.get(written)
     if (command) {
       plain(written)
-      return command.read(tokens, written)
+      return command(this.#commands.state, tokens, written)
     }
     if (/^-[A-Za-z]./.test(written) && !written.startsWith('--')) return this.#bundle(written, tokens, not)
     this.#extension(written, tokens, not)
@@ -164,8 +164,8 @@ export class RuleParser {
   }
 
   #once(option: string): void {
-    if (this.#flags.has(option)) throw new UsageError(`multiple ${option} flags not allowed`)
-    this.#flags.add(option)
+    if (this.#flags.includes(option)) throw new UsageError(`multiple ${option} flags not allowed`)
+    this.#flags.push(option)
     this.given = true
   }
 
@@ -196,7 +196,7 @@ export class RuleParser {
     }
     const reader = extension({ rule: this.rule, table: this.#scope.table, hasSet: this.#scope.hasSet })
     this.#matches.push(reader)
-    this.#loaded.push({ extension: name, options: reader.options, seen: new Set() })
+    this.#loaded.push({ extension: name, options: reader.options, seen: [] })
   }
 
   #jump(name: string, goto: boolean): void {
@@ -205,7 +205,7 @@ export class RuleParser {
     if (extension) {
       const reader = extension({ rule: this.rule, table: this.#scope.table, hasSet: this.#scope.hasSet })
       this.#target = { name, reader }
-      this.#loaded.push({ extension: name, options: reader.options, seen: new Set() })
+      this.#loaded.push({ extension: name, options: reader.options, seen: [] })
       return
     }
     if (!goto && UNSIMULATED_TARGETS.has(name)) throw new NotSimulated(`iptables -j ${name}`)
@@ -217,7 +217,8 @@ export class RuleParser {
     const equals = written.indexOf('=')
     const name = (equals < 0 ? written : written.slice(0, equals)).replace(/^--/, '')
     if (written.startsWith('--')) {
-      for (const loaded of this.#loaded.toReversed()) {
+      for (let i = this.#loaded.length - 1; i >= 0; i--) {
+        const loaded = this.#loaded[i]!
         const option = loaded.options[name]
         if (option) return this.#set(loaded, name, option, equals < 0 ? tokens : new Tokens([written.slice(equals + 1)]), not)
       }
@@ -237,8 +238,8 @@ export class RuleParser {
   #set(loaded: Loaded, name: string, option: Option, tokens: Tokens, not: boolean): void {
     const label = loaded.extension
     const own = OWN_ONCE.has(label)
-    if (loaded.seen.has(option) && !own) throw new UsageError(`${label}: option "--${name}" can only be used once.\n`)
-    loaded.seen.add(option)
+    if (loaded.seen.includes(option) && !own) throw new UsageError(`${label}: option "--${name}" can only be used once.\n`)
+    loaded.seen.push(option)
     if (not && !option.invertible) throw new UsageError(`${label}: option "--${name}" cannot be inverted.\n`)
     const values: string[] = []
     for (let i = 0; i < option.values; i++) {
