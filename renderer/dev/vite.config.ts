@@ -6,5 +6,7 @@ import { defineConfig } from 'vite'
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   plugins: [svelte()],
+  build: { outDir: '../out/window-test', emptyOutDir: true, rollupOptions: { input: fileURLToPath(new URL('index.html', import.meta.url)) } },
+  preview: { host: '127.0.0.1', port: 5199, strictPort: true },
   server: { host: '127.0.0.1', port: 5199, strictPort: true, fs: { allow: ['../..'] } },
 })

@@ -1,5 +1,5 @@
 import type { Hop, Journey } from '../../electron/bridge/view.ts'
-import { theme, token } from './theme.svelte.ts'
+import { duration, theme } from './theme.svelte.ts'
 
 /** Without motion a hop is only lit up, and long enough to be read. */
 const STILL_HOP = 700
@@ -12,6 +12,7 @@ class Player {
   playing = $state(false)
   readonly hops: readonly Hop[] = $derived(this.journey ? [...this.journey.hops, ...this.journey.reply] : [])
   readonly hop: Hop | null = $derived(this.hops[this.index] ?? null)
+  #due = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
   /** Shows a journey; the same one, told anew, keeps its place. */
@@ -24,13 +25,14 @@ class Player {
   }
 
   get hopTime(): number {
-    return theme.reducedMotion ? STILL_HOP : Number.parseInt(token('hop')) || STILL_HOP
+    return theme.reducedMotion ? STILL_HOP : duration('hop') || STILL_HOP
   }
 
   play(): void {
     if (!this.hops.length) return
     if (this.index >= this.hops.length - 1) this.index = -1
     this.playing = true
+    this.#due = performance.now()
     this.#next()
   }
 
@@ -52,7 +54,9 @@ class Player {
   #next(): void {
     if (this.index >= this.hops.length - 1) return this.pause()
     this.index++
-    this.#timer = setTimeout(() => this.#next(), this.hopTime)
+    // Counted from when the hop was due: a busy machine plays no slower than others.
+    this.#due += this.hopTime
+    this.#timer = setTimeout(() => this.#next(), Math.max(16, this.#due - performance.now()))
   }
 }
 

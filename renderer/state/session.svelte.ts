@@ -3,6 +3,7 @@ import type { Patch } from '../../electron/bridge/patch.ts'
 import type { Events, RequestArgument, RequestName, RequestResults } from '../../electron/bridge/protocol.ts'
 import type { ViewModel } from '../../electron/bridge/view.ts'
 import type { Connect } from '../connection/transport.ts'
+import { TerminalOutput } from './output.ts'
 import { receive, type Held } from './patches.ts'
 
 export interface Notice {
@@ -15,8 +16,6 @@ export interface Notice {
 const NOTICEABLE = 300
 const RETRY = [300, 1000, 2000, 3000]
 
-type OutputListener = (data: string) => void
-
 /** The window's end of the bridge: the view model as the host last told it, and the way to ask for things. */
 class Session {
   view: ViewModel | null = $state.raw(null)
@@ -26,13 +25,13 @@ class Session {
   notices: Notice[] = $state([])
   /** performance.now() when the cluster clock was last told. */
   clockToldAt = $state(0)
+  readonly output = new TerminalOutput()
   #waits: { id: number; words: string }[] = $state([])
   readonly waitingFor = $derived(this.view?.app.busy ? this.view.app.busy : this.#waits[0] ? { text: this.#waits[0].words, done: null } : null)
 
   #client: BridgeClient | null = null
   #held: Held | null = null
   #opening = false
-  #output = new Map<string, Set<OutputListener>>()
   #ids = 0
 
   /** Connects, and connects again whenever the host is lost. Never returns. */
@@ -80,16 +79,6 @@ class Session {
     this.#client?.request(name, argument).catch(() => {})
   }
 
-  onOutput(terminal: string, listener: OutputListener): () => void {
-    const set = this.#output.get(terminal) ?? new Set()
-    this.#output.set(terminal, set)
-    set.add(listener)
-    return () => {
-      set.delete(listener)
-      if (!set.size) this.#output.delete(terminal)
-    }
-  }
-
   notify(level: Notice['level'], text: string): void {
     if (this.notices.some((n) => n.level === level && n.text === text)) return
     const id = ++this.#ids
@@ -104,7 +93,7 @@ class Session {
   #listen(client: BridgeClient): void {
     this.#client = client
     client.on('view.patch', ({ version, patches }) => this.#patch(version, patches))
-    client.on('terminal.output', ({ id, data }) => this.#output.get(id)?.forEach((listener) => listener(data)))
+    client.on('terminal.output', ({ id, data }) => this.output.write(id, data))
     client.on('notice', ({ level, text }) => this.notify(level, text))
   }
 

@@ -26,3 +26,10 @@ export const theme = new Theme()
 export function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 }
+
+/** A duration token in ms; a build may write 250ms as .25s. */
+export function duration(name: 'quick' | 'slow' | 'hop'): number {
+  const text = token(name)
+  const number = Number.parseFloat(text) || 0
+  return text.endsWith('ms') ? number : number * 1000
+}

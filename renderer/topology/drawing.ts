@@ -1,5 +1,5 @@
-import cytoscape, { type Core, type NodeSingular } from 'cytoscape'
-import { token } from '../state/theme.svelte.ts'
+import cytoscape, { type CollectionReturnValue, type Core } from 'cytoscape'
+import { duration } from '../state/theme.svelte.ts'
 import { edgeElement, nodeElement, type EdgeElement, type NodeElement } from './elements.ts'
 import type { Layout } from './shapes.ts'
 import { topologyStyle } from './style.ts'
@@ -21,7 +21,8 @@ const TOOLBAR = 310
 export class Drawing {
   readonly cy: Core
   #nodes = new Map<string, string>()
-  #edges = new Map<string, string>()
+  #edges = new Map<string, { element: string; json: string }>()
+  #made = 0
   #container: HTMLElement
   /** False once a person moved the picture: it is then not fitted by itself any more. */
   fitting = true
@@ -59,31 +60,32 @@ export class Drawing {
       for (const id of this.#edges.keys()) if (!edges.has(id)) this.#removeEdge(id)
       for (const id of removed) this.#removeNode(id, still)
       for (const node of changed) this.#setNode(node, still)
-      for (const edge of edges.values()) if (this.#edges.get(edge.id) !== JSON.stringify(edge) || cy.getElementById(edge.id).empty()) this.#setEdge(edge, still)
+      for (const edge of edges.values()) this.#setEdge(edge, still)
     })
     this.#size = { width: layout.width, height: layout.height, top: layout.top }
     if (this.fitting) this.fit(first)
   }
 
   #duration(still: boolean): number {
-    return still || this.reducedMotion ? 0 : Number.parseInt(token('slow')) || 0
+    return still || this.reducedMotion ? 0 : duration('slow')
   }
 
   #setNode(node: NodeElement, still: boolean): void {
     const cy = this.cy
-    const old = cy.getElementById(node.id) as unknown as NodeSingular
-    const duration = this.#duration(still)
-    const leaving = old.nonempty() && old.data('leaving')
-    if (leaving) {
-      old.stop()
-      old.remove()
-    }
-    if (old.empty() || leaving) {
+    const old = cy.getElementById(node.id)
+    const time = this.#duration(still)
+    if (old.empty()) {
       const made = cy.add({ group: 'nodes', data: { id: node.id, ...node.data }, position: { ...node.position }, classes: node.classes })
-      if (duration) {
-        made.style('opacity', 0)
-        made.animate({ style: { opacity: 1 }, duration, complete: () => made.removeStyle('opacity') })
-      }
+      if (time) fadeIn(made.style('opacity', 0), time)
+    } else if (old.data('leaving')) {
+      // It comes back before it has gone. (A new element with the id of one that is being animated would never move.)
+      old.stop(true)
+      old.removeData('leaving')
+      old.data(node.data)
+      old.classes(node.classes)
+      old.position({ ...node.position })
+      if (time) fadeIn(old, time)
+      else old.removeStyle('opacity')
     } else {
       const before = { w: old.data('w') as number, h: old.data('h') as number }
       old.data(node.data)
@@ -92,18 +94,19 @@ export class Drawing {
       const moved = at.x !== node.position.x || at.y !== node.position.y
       const resized = before.w !== node.data.w || before.h !== node.data.h
       if (!moved && !resized) return void this.#nodes.set(node.id, JSON.stringify(node))
-      old.stop()
-      if (duration) {
+      // Whatever it was doing, fading in for one, is done now.
+      old.stop(true)
+      old.removeStyle('width height opacity')
+      if (time) {
         if (resized) old.style({ width: before.w, height: before.h })
         old.animate({
           position: { ...node.position },
           ...(resized ? { style: { width: node.data.w, height: node.data.h } } : {}),
-          duration,
+          duration: time,
           easing: 'ease-in-out-cubic',
           complete: () => old.removeStyle('width height'),
         })
       } else {
-        old.removeStyle('width height opacity')
         old.position({ ...node.position })
       }
     }
@@ -113,36 +116,40 @@ export class Drawing {
   #removeNode(id: string, still: boolean): void {
     this.#nodes.delete(id)
     const node = this.cy.getElementById(id)
-    const duration = this.#duration(still)
-    if (!duration) return void node.remove()
+    const time = this.#duration(still)
+    if (!time) return void node.remove()
     node.data('leaving', true)
-    node.stop()
-    node.animate({ style: { opacity: 0 }, duration, complete: () => node.remove() })
+    node.stop(true)
+    node.animate({ style: { opacity: 0 }, duration: time, complete: () => node.remove() })
   }
 
   #setEdge(edge: EdgeElement, still: boolean): void {
     const cy = this.cy
-    const old = cy.getElementById(edge.id)
-    // The ends of an edge cannot be data that changes: a cable that is plugged elsewhere is another cable.
-    if (old.nonempty() && (old.data('source') !== edge.data.source || old.data('target') !== edge.data.target)) old.remove()
-    const there = cy.getElementById(edge.id)
-    if (there.nonempty()) {
+    const json = JSON.stringify(edge)
+    const before = this.#edges.get(edge.id)
+    if (before?.json === json) return
+    // The ends of an edge cannot change: a cable that is plugged elsewhere is another cable.
+    const there = before && cy.getElementById(before.element)
+    const same = there && there.data('source') === edge.data.source && there.data('target') === edge.data.target
+    if (same) {
       there.data(edge.data)
       there.classes(edge.classes)
-    } else {
-      const made = cy.add({ group: 'edges', data: { id: edge.id, ...edge.data }, classes: edge.classes })
-      const duration = this.#duration(still)
-      if (duration) {
-        made.style('opacity', 0)
-        made.animate({ style: { opacity: 1 }, duration, complete: () => made.removeStyle('opacity') })
-      }
+      this.#edges.set(edge.id, { element: before.element, json })
+      return
     }
-    this.#edges.set(edge.id, JSON.stringify(edge))
+    if (there) there.remove()
+    // A name of its own each time, for the reason told above.
+    const element = `${edge.id} ${++this.#made}`
+    const made = cy.add({ group: 'edges', data: { id: element, ...edge.data }, classes: edge.classes })
+    const time = this.#duration(still)
+    if (time) fadeIn(made.style('opacity', 0), time)
+    this.#edges.set(edge.id, { element, json })
   }
 
   #removeEdge(id: string): void {
+    const edge = this.#edges.get(id)
     this.#edges.delete(id)
-    this.cy.getElementById(id).remove()
+    if (edge) this.cy.getElementById(edge.element).remove()
   }
 
   /** Marks what is selected, and what belongs to it. */
@@ -177,9 +184,9 @@ export class Drawing {
     const beside = place(14)
     const { zoom, pan } = beside.pan.x + outside * beside.zoom < w - TOOLBAR ? beside : place(44)
     this.fitting = true
-    const duration = this.#duration(still)
+    const time = this.#duration(still)
     this.cy.stop()
-    if (duration) this.cy.animate({ zoom, pan, duration, easing: 'ease-in-out-cubic' })
+    if (time) this.cy.animate({ zoom, pan, duration: time, easing: 'ease-in-out-cubic' })
     else this.cy.viewport({ zoom, pan })
   }
 
@@ -202,4 +209,8 @@ export class Drawing {
   destroy(): void {
     this.cy.destroy()
   }
+}
+
+function fadeIn(element: CollectionReturnValue, time: number): void {
+  element.animate({ style: { opacity: 1 }, duration: time, complete: () => element.removeStyle('opacity') })
 }

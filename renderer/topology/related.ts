@@ -1,4 +1,4 @@
-import type { TopologyView } from '../../electron/bridge/view.ts'
+import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
 import type { Thing } from '../state/desk.svelte.ts'
 
 /** "pod default/web" → the thing. */
@@ -12,4 +12,14 @@ export function relatedTo(topology: TopologyView, thing: Thing): string[] {
   if (thing.kind === 'service') return (topology.services[thing.id]?.endpoints ?? []).map((e) => `pod ${e.pod}`)
   if (thing.kind === 'pod') return Object.entries(topology.services).filter(([, s]) => s.endpoints.some((e) => e.pod === thing.id)).map(([id]) => `service ${id}`)
   return []
+}
+
+export function podsByNode(pods: [string, PodView][]): Map<string | null, [string, PodView][]> {
+  const groups = new Map<string | null, [string, PodView][]>()
+  for (const entry of pods) {
+    const group = groups.get(entry[1].node)
+    if (group) group.push(entry)
+    else groups.set(entry[1].node, [entry])
+  }
+  return groups
 }
