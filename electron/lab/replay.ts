@@ -105,7 +105,7 @@ export class ReplayedStudent {
     if (action.kind === 'key') seat.terminal.input(action.key === 'C' ? '\x03' : '\x04')
     else seat.terminal.input(action.text + '\r')
     // a command that the next key interrupts never comes back to the prompt by itself: give it a moment
-    const back = this.#runUntilPrompt(seat, from)
+    const back = this.#runUntilPrompt(seat, from, true)
     const printed = linesAfterEcho(seat.output.slice(from))
     const problem = action.expect ? compare(back ? printed.slice(0, -1) : printed, action.expect) : undefined
     this.#settleStep()
@@ -125,18 +125,18 @@ export class ReplayedStudent {
       made.terminal = new LabTerminal(this.cluster, 400, 50, (text) => (made.output += text))
       this.#terminals.set(number, made)
       seat = made
-      if (!this.#runUntilPrompt(made, 0)) return undefined
+      if (!this.#runUntilPrompt(made, 0, false)) return undefined
     }
     return seat
   }
 
-  #runUntilPrompt(seat: { output: string }, from: number): boolean {
+  #runUntilPrompt(seat: { output: string }, from: number, typed: boolean): boolean {
     const { clock } = this.cluster
     const end = clock.now + PATIENCE
     let quiet = clock.now
     let length = -1
     for (;;) {
-      if (seat.output.length > from && atPrompt(seat.output.slice(from))) return true
+      if (typed ? seat.output.includes('\n', from) && atPrompt(seat.output.slice(from)) : atPrompt(seat.output)) return true
       if (seat.output.length !== length) {
         length = seat.output.length
         quiet = clock.now
@@ -154,10 +154,10 @@ export function plainText(output: string): string {
   return output.replace(ESCAPES, '').replace(/\r+\n/g, '\n')
 }
 
-/** Whether a shell waits for a command: its prompt is the last thing printed. */
+/** Whether a shell waits for a command: its prompt is the last thing printed, on a line of its own. */
 export function atPrompt(output: string): boolean {
-  return /(^|\n)[^\n]*[$#] $/.test(plainText(output).replace(/\r/g, '\n')) && !/^[^\n]*$/.test(plainText(output).replace(/^\r/, '').trimStart())
-    || /(^|\n)([\w.-]+@[\w.-]+:[^\n]*[$#]|[^\n ]* #) $/.test(plainText(output).replace(/\r/g, '\n'))
+  const last = plainText(output).split('\n').at(-1)!.split('\r').at(-1)!
+  return /^(\S+@\S+:.*[$#]|\S* ?[$#]) $/.test(last)
 }
 
 function linesAfterEcho(output: string): string[] {
