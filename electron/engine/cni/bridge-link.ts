@@ -1,4 +1,6 @@
 import type { Bridge, Cidr, Ip } from '../network/types.ts'
+import { hex, sha256 } from '../sha256.ts'
+import { encodeUtf8 } from '../text.ts'
 import { HostLocal } from './host-local.ts'
 import type { CniResult, NodeContext, Sandbox } from './types.ts'
 
@@ -35,7 +37,7 @@ export function addToBridge(context: NodeContext, sandbox: Sandbox, config: Brid
   const ipam = new HostLocal(context.machine.fs, config.network, config.subnet)
   const ip = ipam.allocate(sandbox.id, POD_INTERFACE)
   const bridge = ensureBridge(context, config)
-  const hostInterface = unusedName(context)
+  const hostInterface = hostName(context, sandbox)
   const [, port] = context.fabric.createVeth(
     { network: sandbox.network, name: POD_INTERFACE, mtu: config.mtu },
     { network: context.network, name: hostInterface, mtu: config.mtu },
@@ -56,9 +58,10 @@ export function removeFromBridge(context: NodeContext, sandbox: Sandbox, network
   if (sandbox.network.links.has(POD_INTERFACE)) sandbox.network.removeLink(POD_INTERFACE)
 }
 
-function unusedName(context: NodeContext): string {
-  for (;;) {
-    const name = `veth${context.clock.random.hex(8)}`
+/** "veth" and eight digits, as the plugin makes them by chance; here they follow from the sandbox, so that nothing else moves. */
+function hostName(context: NodeContext, sandbox: Sandbox): string {
+  for (let i = 0; ; i++) {
+    const name = `veth${hex(sha256(encodeUtf8(`${sandbox.id} ${i}`))).slice(0, 8)}`
     if (!context.network.links.has(name)) return name
   }
 }
