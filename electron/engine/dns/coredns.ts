@@ -223,18 +223,17 @@ class Instance {
 
   /** A Corefile with a mistake changes nothing: the old servers go on. */
   #reload(text: string): void {
-    const old = this.#running
     this.#out.write('[INFO] Reloading\n')
     try {
       parseCorefile(text, this.#conf)
       // The new servers need the old ones' ports.
-      if (old) this.#close(old)
+      this.#stop()
       this.#running = this.#start(text)
       this.#out.write('[INFO] Reloading complete\n')
     } catch (error) {
       const message = error instanceof NotSimulated ? `podhop: not simulated: ${error.message}` : (error as Error).message
       this.#out.write(`[ERROR] Restart failed: ${message}\n[ERROR] plugin/reload: Corefile changed but reload failed: ${message}\n`)
-      if (old) this.#running = this.#start(this.#lastGood)
+      this.#running ??= this.#start(this.#lastGood)
       return
     }
     this.#lastGood = text
