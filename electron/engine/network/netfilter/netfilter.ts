@@ -180,6 +180,11 @@ export class NetfilterTables implements Netfilter, RuleHost {
     if (!this.#tracking) this.#tracking = (table.name === 'nat' && table.exists) || needsTracking(table)
   }
 
+  /** The table itself, for whoever explains rules or tests them. */
+  table(name: TableName): Table {
+    return this.#tables.get(name)!
+  }
+
   restore(text: string, options: RestoreOptions = {}): void {
     restore(text, this.#restoreHost, options)
   }
