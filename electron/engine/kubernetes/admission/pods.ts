@@ -12,6 +12,15 @@ export function admitPod(pod: Pod, context: Context): void {
   admitTolerations(pod)
 }
 
+/** What they do again when a Pod is changed. */
+export function admitPodUpdate(pod: Pod, old: Pod): void {
+  if (pod.spec === old.spec) return
+  pod.spec = { ...pod.spec }
+  if (old.spec.priority !== undefined) pod.spec.priority ??= old.spec.priority
+  if (old.spec.preemptionPolicy !== undefined) pod.spec.preemptionPolicy ??= old.spec.preemptionPolicy
+  admitTolerations(pod)
+}
+
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
 const TOKEN_SOURCES: core.VolumeProjection[] = [
   { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },

@@ -1,5 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1'
-import { admitPod } from '../admission/pods.ts'
+import { admitPod, admitPodUpdate } from '../admission/pods.ts'
 import { deepEqual } from '../json.ts'
 import { canonicalQuantity } from '../schema/quantity.ts'
 import type { Pod } from '../types.ts'
@@ -25,6 +25,7 @@ export const pod: Kind<Pod> = {
   prepareForCreate(object) {
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec) }
   },
+  prepareForUpdate: admitPodUpdate,
   prepareForStatusUpdate(object, old, submitted) {
     if (!object.status.qosClass && old.status.qosClass) object.status.qosClass = old.status.qosClass
     for (const field of ['labels', 'annotations', 'finalizers'] as const) {

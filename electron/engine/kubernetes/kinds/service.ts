@@ -78,13 +78,10 @@ function portText({ spec }: Service): string {
 
 /** pkg/registry/core/service NormalizeClusterIPs: clusterIP and clusterIPs follow each other. */
 function normalizeClusterIps({ spec }: Service, { spec: old }: Service): void {
-  if (spec.clusterIP !== old.clusterIP && deepEqual(spec.clusterIPs, old.clusterIPs)) {
-    if (!old.clusterIP) spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : undefined
-    else if (!spec.clusterIP) spec.clusterIPs = undefined
-    else spec.clusterIPs = [spec.clusterIP]
-  }
-  if (spec.clusterIP === undefined) delete spec.clusterIP
-  if (spec.clusterIPs === undefined) delete spec.clusterIPs
+  if (old.clusterIPs && !spec.clusterIPs && spec.clusterIP === old.clusterIP) spec.clusterIPs = old.clusterIPs
+  if (spec.clusterIP === old.clusterIP || !deepEqual(spec.clusterIPs, old.clusterIPs)) return
+  if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP]
+  else delete spec.clusterIPs
 }
 
 const needsClusterIp = ({ spec }: Service): boolean => spec.type !== 'ExternalName'

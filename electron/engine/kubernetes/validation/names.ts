@@ -24,7 +24,7 @@ function matches(pattern: string, value: string): boolean {
 /** The explanation of a failed pattern. */
 export function patternError(message: string, pattern: string, ...examples: string[]): string {
   if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`
-  return `${message} (e.g. ${examples.map((e) => `'${e}', `).join('or ')}regex used for validation is '${pattern}')`
+  return `${message} (e.g. ${examples.map((e) => `'${e}', `).join(' or ')}regex used for validation is '${pattern}')`
 }
 export function maximumError(length: number): string {
   return `must be no more than ${length} characters`
