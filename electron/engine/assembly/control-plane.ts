@@ -6,7 +6,9 @@ const ETCD = '3.5.21-0'
 
 interface StaticPod { name: string; image: string; command: string[]; cpu: string; memory?: string }
 
-export function staticPods(config: ClusterConfig, node: NodeConfig): object[] {
+export interface StaticPodManifest { metadata: object; spec: { containers: { image: string }[] } }
+
+export function staticPods(config: ClusterConfig, node: NodeConfig): StaticPodManifest[] {
   const pods: StaticPod[] = [
     { name: 'etcd', image: `registry.k8s.io/etcd:${ETCD}`, cpu: '100m', memory: '100Mi', command: ['etcd', `--advertise-client-urls=https://${node.ip}:2379`, '--data-dir=/var/lib/etcd', `--listen-client-urls=https://127.0.0.1:2379,https://${node.ip}:2379`, `--name=${node.name}`] },
     { name: 'kube-apiserver', image: `registry.k8s.io/kube-apiserver:${VERSION}`, cpu: '250m', command: ['kube-apiserver', `--advertise-address=${node.ip}`, '--authorization-mode=Node,RBAC', '--secure-port=6443', `--service-cluster-ip-range=${config.serviceCIDR.join(',')}`, `--service-node-port-range=${config.nodePortRange.from}-${config.nodePortRange.to}`] },

@@ -44,7 +44,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     const namespace = network.createNamespace({ name, kind })
     plug(network, namespace, 'eth0', outside, address(host))
     namespace.routes.add({ destination: networkOf(UNDERLAY), via: nthAddress(OUTSIDE, HOSTS.router), device: 'eth0' })
-    namespace.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth0' })
+    if (host !== HOSTS.internet) namespace.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth0' })
     return namespace
   }
   // who is outside asks the resolver of the internet, and so do the nodes

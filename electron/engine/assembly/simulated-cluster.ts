@@ -29,6 +29,17 @@ const NO_PORTS: HostPorts = {
 /** Time that jumps: nobody holds it. */
 const JUMPING: TimeControl = { paused: false, speed: 1, pause: () => undefined, resume: () => undefined, advance: () => undefined }
 
+interface Manifest {
+  kind: string
+  metadata: { namespace?: string }
+  spec?: { template?: { spec?: { serviceAccountName?: string; containers?: { image?: string }[] } } }
+}
+
+/** kubeadm pulls the images of the cluster's own Pods before it starts anything. */
+function systemImages(manifests: readonly Manifest[]): string[] {
+  return manifests.flatMap((m) => m.spec?.template?.spec?.containers ?? []).flatMap((c) => c.image ?? [])
+}
+
 /** Puts the rooms of the engine together, as kubeadm would on machines that are already there. */
 export class SimulatedCluster implements Cluster {
   readonly config: ClusterConfig
@@ -56,9 +67,10 @@ export class SimulatedCluster implements Cluster {
     startControllerManager(this.clock, this.client, config)
     new Scheduler(this.clock, this.client, controlPlane.name)
     const plugin = findCniPlugin(config.cni)!
-    for (const node of config.nodes) this.#startNode(node, plugin)
+    const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)] as Manifest[]
+    for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
-    for (const manifest of [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)]) this.#create(manifest)
+    for (const manifest of manifests) this.#create(manifest)
     this.#watchEverything()
   }
 
@@ -95,16 +107,17 @@ export class SimulatedCluster implements Cluster {
     return this.clock.settle(limit)
   }
 
-  #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin): void {
+  #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin, manifests: readonly Manifest[]): void {
     const machine = this.#world.nodes.get(node.name)!
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: this.client, config: this.config, fabric: this.#network }
+    const pods = node.role === 'control-plane' ? staticPods(this.config, node) : []
     const kubelet = startKubelet({
       node: context,
       role: node.role,
       ip: node.ip,
       plugin,
-      programs: this.programs,
-      staticPods: node.role === 'control-plane' ? staticPods(this.config, node) : [],
+      staticPods: pods,
+      images: [...systemImages(manifests), ...pods.flatMap((p) => p.spec.containers.map((c) => c.image))],
       createSandboxNetwork: (name) => this.#network.createNamespace({ name, kind: 'pod' }),
     })
     this.#kubelets.set(node.name, kubelet)
@@ -112,11 +125,18 @@ export class SimulatedCluster implements Cluster {
     if (plugin.agentProgram === undefined) plugin.startAgent(context)
   }
 
-  #create(manifest: object): void {
-    const { kind, metadata } = manifest as { kind: string; metadata: { namespace?: string } }
+  #create(manifest: Manifest): void {
+    const { kind, metadata } = manifest
+    this.#createAccount(manifest)
     const resource = this.client.findResource(kind)
     // what this version's API has no kind for (roles of the plugin's own account) changes nothing in the simulation
     if (resource) this.client.create(resource.name, metadata.namespace, manifest, { fieldValidation: 'Ignore' })
+  }
+
+  /** The plugin's and the add-ons' Pods run under accounts of their own. */
+  #createAccount({ metadata: { namespace }, spec }: Manifest): void {
+    const name = spec?.template?.spec?.serviceAccountName
+    if (name !== undefined) this.client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } })
   }
 
   #eachKubelet<T>(find: (kubelet: Kubelet) => T | undefined): T | undefined {

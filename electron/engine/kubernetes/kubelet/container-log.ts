@@ -1,0 +1,108 @@
+import type { Clock, Timer } from '../../clock.ts'
+import type { LogOptions, LogSink } from '../client.ts'
+import { Utf8Decoder } from '../../text.ts'
+
+/** What is kept of a container's output; older lines go, as with the kubelet's log rotation. */
+const LIMIT = 1_000_000
+
+interface Line { at: number; text: string; stream: 'stdout' | 'stderr' }
+
+/** A container's output: lines with their times, and whoever follows them. */
+export class ContainerLog {
+  readonly #clock: Clock
+  readonly #lines: Line[] = []
+  #size = 0
+  #first = 0
+  readonly #partial = { stdout: '', stderr: '' }
+  readonly #decoders = { stdout: new Utf8Decoder(), stderr: new Utf8Decoder() }
+  readonly #followers = new Set<() => void>()
+  readonly #raw = new Set<(bytes: Uint8Array, stream: 'stdout' | 'stderr') => void>()
+  #closed = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  write(bytes: Uint8Array, stream: 'stdout' | 'stderr'): void {
+    for (const listener of [...this.#raw]) listener(bytes, stream)
+    const text = this.#partial[stream] + this.#decoders[stream].push(bytes)
+    const parts = text.split('\n')
+    this.#partial[stream] = parts.pop()!
+    for (const part of parts) this.#push(part, stream)
+    if (parts.length > 0) this.#notify()
+  }
+
+  /** The output as it comes, for attach. */
+  onBytes(listener: (bytes: Uint8Array, stream: 'stdout' | 'stderr') => void): () => void {
+    this.#raw.add(listener)
+    return () => this.#raw.delete(listener)
+  }
+
+  /** The container ended: what was not a whole line becomes one. */
+  close(): void {
+    if (this.#closed) return
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const rest = this.#partial[stream] + this.#decoders[stream].end()
+      if (rest) this.#push(rest, stream)
+    }
+    this.#closed = true
+    this.#notify()
+  }
+
+  /** The last lines as one text: the termination message of a container that failed. */
+  tail(lines: number, bytes: number): string {
+    const text = this.#lines.slice(-lines).map((l) => `${l.text}\n`).join('')
+    return text.slice(-bytes)
+  }
+
+  /** Each call to the sink is an event of the clock. Returns what stops it. */
+  read(options: LogOptions, sink: LogSink): () => void {
+    const oldest = options.sinceSeconds === undefined ? -Infinity : this.#clock.wall() - options.sinceSeconds * 1000
+    const present = this.#lines.filter((l) => l.at >= oldest)
+    const shown = options.tailLines === undefined ? present.length : Math.min(options.tailLines, present.length)
+    let next = this.#first + this.#lines.length - shown
+    let timer: Timer | undefined
+    let stopped = false
+    const deliver = (): void => {
+      timer = undefined
+      for (; next < this.#first + this.#lines.length && !stopped; next++) {
+        const line = this.#lines[Math.max(0, next - this.#first)]!
+        sink.onLine(options.timestamps ? `${nanoTime(line.at)} ${line.text}` : line.text)
+      }
+      if (stopped || (options.follow && !this.#closed)) return
+      stop()
+      sink.onEnd()
+    }
+    const wake = (): void => {
+      timer ??= this.#clock.schedule(0, deliver)
+    }
+    const stop = (): void => {
+      stopped = true
+      this.#clock.cancel(timer)
+      this.#followers.delete(wake)
+    }
+    this.#followers.add(wake)
+    wake()
+    return stop
+  }
+
+  #push(text: string, stream: 'stdout' | 'stderr'): void {
+    this.#lines.push({ at: this.#clock.wall(), text, stream })
+    this.#size += text.length + 1
+    while (this.#size > LIMIT && this.#lines.length > 1) {
+      this.#size -= this.#lines.shift()!.text.length + 1
+      this.#first++
+    }
+  }
+
+  #notify(): void {
+    for (const wake of [...this.#followers]) wake()
+  }
+}
+
+/** RFC 3339 with nanoseconds, without trailing zeros, as Go's RFC3339Nano. */
+export function nanoTime(wall: number): string {
+  const nanos = Math.floor((wall % 1000) * 1e6)
+  const fraction = String(nanos).padStart(9, '0').replace(/0+$/, '')
+  return `${new Date(Math.floor(wall / 1000) * 1000).toISOString().slice(0, 19)}${fraction ? `.${fraction}` : ''}Z`
+}

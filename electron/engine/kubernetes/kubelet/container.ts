@@ -1,0 +1,136 @@
+import type { Clock } from '../../clock.ts'
+import { isSystemError } from '../../machine/errors.ts'
+import { CallbackFile, NullFile } from '../../machine/files.ts'
+import { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { createMachine } from '../../machine/machine.ts'
+import { createPipe } from '../../machine/pipe.ts'
+import { createTerminal } from '../../machine/terminal.ts'
+import type { ExitStatus, Machine, OpenFile, Process, ProgramTable, SignalName, Terminal } from '../../machine/types.ts'
+import type { NetworkNamespace } from '../../network/types.ts'
+import { imageLayer } from '../../programs/rootfs.ts'
+import type { Image } from '../../programs/types.ts'
+import type { Container, Pod } from '../types.ts'
+import { ContainerLog } from './container-log.ts'
+import { expand } from './expansion.ts'
+
+/** What runc says when there is nothing to run: the container's StartError. */
+export class StartError extends Error {}
+
+export interface ContainerSetup {
+  clock: Clock
+  pod: Pod
+  container: Container
+  image: Image
+  id: string
+  hostname: string
+  network: NetworkNamespace
+  programs: ProgramTable
+  environment: ReadonlyMap<string, string>
+  /** Mounts volumes and writes the kubelet's files. */
+  prepare(fs: MemoryFilesystem): void
+}
+
+/** One run of a container: its machine, its first process, its log. */
+export class ContainerRun {
+  readonly id: string
+  readonly image: Image
+  readonly machine: Machine
+  readonly log: ContainerLog
+  readonly process: Process
+  readonly startedAt: number
+  /** Where attach writes; absent without `stdin: true`. */
+  readonly input: OpenFile | undefined
+  readonly terminal: Terminal | undefined
+  readonly stopSignal: SignalName
+
+  /** Throws {@link StartError}. */
+  constructor(setup: ContainerSetup, onExit: (status: ExitStatus) => void) {
+    const { clock, pod, container, image } = setup
+    this.id = setup.id
+    this.image = image
+    this.stopSignal = image.stopSignal ?? 'SIGTERM'
+    this.log = new ContainerLog(clock)
+    const fs = new MemoryFilesystem({ clock, base: imageLayer(image) })
+    setup.prepare(fs)
+    const user = userOf(pod, container, image)
+    const machine = createMachine({
+      kind: 'container',
+      name: `${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`,
+      hostname: setup.hostname,
+      clock,
+      fs,
+      network: setup.network,
+      programs: setup.programs,
+      env: setup.environment,
+      user,
+    })
+    this.machine = machine
+    const lookup = (name: string): string | undefined => setup.environment.get(name)
+    const command = container.command?.map((c) => expand(c, lookup))
+    const args = container.args?.map((a) => expand(a, lookup))
+    // command replaces the entrypoint and drops the image's own arguments; args replaces only those.
+    const argv = [...(command ?? image.entrypoint), ...(args ?? (command ? [] : image.command))]
+    const cwd = container.workingDir || image.workingDirectory || '/'
+    if (!fs.exists(cwd)) fs.makeDirectory(cwd, { parents: true })
+    const files = this.#openFiles(clock, container)
+    this.input = files.input
+    this.terminal = files.terminal
+    try {
+      this.process = machine.start({ argv, cwd, env: setup.environment, files: files.table, group: 'new', user })
+    } catch (error) {
+      throw new StartError(`failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ${execError(error, argv[0] ?? '')}: unknown`)
+    } finally {
+      for (const file of files.table.values()) file.release()
+    }
+    if (this.terminal) this.terminal.foreground = this.process.group
+    this.startedAt = clock.now
+    this.process.onExit(() => {
+      const status = this.process.status!
+      // Whoever notices does so after the process is gone altogether.
+      clock.schedule(0, () => {
+        machine.halt()
+        this.log.close()
+        onExit(status)
+      })
+    })
+  }
+
+  get running(): boolean {
+    return this.process.status === undefined
+  }
+
+  signal(signal: SignalName): void {
+    this.process.signal(signal)
+  }
+
+  #openFiles(clock: Clock, container: Container): { table: Map<number, OpenFile>; input: OpenFile | undefined; terminal: Terminal | undefined } {
+    if (container.tty) {
+      const terminal = createTerminal(clock)
+      terminal.onOutput((bytes) => this.log.write(bytes, 'stdout'))
+      return { table: new Map([0, 1, 2].map((fd) => [fd, terminal.open()])), input: undefined, terminal }
+    }
+    const sink = (stream: 'stdout' | 'stderr'): OpenFile => new CallbackFile(clock, (bytes) => this.log.write(bytes, stream))
+    const table = new Map<number, OpenFile>([[1, sink('stdout')], [2, sink('stderr')]])
+    if (!container.stdin) {
+      table.set(0, new NullFile(clock))
+      return { table, input: undefined, terminal: undefined }
+    }
+    const { reader, writer } = createPipe(clock)
+    table.set(0, reader)
+    return { table, input: writer, terminal: undefined }
+  }
+}
+
+export function execError(error: unknown, name: string): string {
+  if (isSystemError(error, 'ENOENT')) return name.includes('/') ? `exec: "${name}": stat ${name}: no such file or directory` : `exec: "${name}": executable file not found in $PATH`
+  if (isSystemError(error, 'EACCES')) return `exec: "${name}": permission denied`
+  if (isSystemError(error, 'ENOEXEC')) return `exec ${name}: exec format error`
+  return error instanceof Error ? error.message : String(error)
+}
+
+function userOf(pod: Pod, container: Container, image: Image): { uid: number; gid: number; name: string } {
+  const uid = container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser
+  const gid = container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup
+  if (uid === undefined) return gid === undefined ? image.user : { ...image.user, gid }
+  return { uid, gid: gid ?? 0, name: uid === 0 ? 'root' : String(uid) }
+}

@@ -1,0 +1,36 @@
+import type { CniPlugin, NodeContext } from '../../cni/types.ts'
+import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import type { NetworkNamespace } from '../../network/types.ts'
+import type { Random } from '../../random.ts'
+import type { EventRecorder } from '../controllers/events.ts'
+import type { Pod } from '../types.ts'
+import type { HostFacts, Sources } from './environment.ts'
+import type { ImageManager } from './image-manager.ts'
+
+/** What the kubelet gives to its Pods' workers. */
+export interface PodHost extends Sources {
+  readonly context: NodeContext
+  readonly fs: MemoryFilesystem
+  readonly plugin: CniPlugin
+  createSandboxNetwork(name: string): NetworkNamespace
+  /** The kubelet does not run: what happens is not acted on. */
+  readonly stopped: boolean
+  readonly random: Random
+  readonly images: ImageManager
+  readonly events: EventRecorder
+  readonly clusterDns: string
+  readonly nodeIp: string
+  readonly capacity: { cpu: number; memory: number }
+  /** A Pod's status has to be written. */
+  changed(worker: object): void
+  /** Nothing is left of the Pod on this node. */
+  finished(worker: object): void
+}
+
+export function factsFor(host: PodHost, ips: readonly string[]): HostFacts {
+  return { nodeName: host.context.name, hostIP: host.nodeIp, podIPs: ips, ...host.capacity }
+}
+
+export function podText(pod: Pod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`
+}

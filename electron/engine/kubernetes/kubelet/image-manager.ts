@@ -1,0 +1,107 @@
+import type { Clock } from '../../clock.ts'
+import { sleep, Signal, type Task } from '../../machine/task.ts'
+import { findImage, imageProblem } from '../../programs/images/catalog.ts'
+import type { Image } from '../../programs/types.ts'
+import type { Random } from '../../random.ts'
+import type { Container, Pod } from '../types.ts'
+import { goDuration } from './go-duration.ts'
+
+/** Back-off of failed pulls (pkg/kubelet: 10 s doubling to 5 min). */
+const BACK_OFF = { first: 10_000, most: 300_000 }
+/** A registry's answer, and bytes that come in a ms. */
+const REGISTRY = { manifest: 350, jitter: 250, bytesPerMs: 60_000 }
+
+export type ImageEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void
+
+export class PullError extends Error {
+  readonly reason: string
+  /** Virtual ms until it is worth another try. */
+  readonly retryAfter: number
+  constructor(reason: string, message: string, retryAfter: number) {
+    super(message)
+    this.reason = reason
+    this.retryAfter = retryAfter
+  }
+}
+
+interface Failure { delay: number; at: number; message: string }
+
+/** The images of a node: pkg/kubelet/images. Pulls happen one after the other (serializeImagePulls). */
+export class ImageManager {
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #present = new Map<string, Image>()
+  readonly #failures = new Map<string, Failure>()
+  #pulling = false
+  readonly #free = new Signal()
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** What is on the node before anything is pulled: kubeadm pulls the images of the control plane first. */
+  preload(reference: string): void {
+    const image = findImage(reference)
+    if (image) this.#present.set(image.reference, image)
+  }
+
+  images(): readonly Image[] {
+    return [...this.#present.values()]
+  }
+
+  *ensure(pod: Pod, container: Container, event: ImageEvent): Task<Image> {
+    const name = container.image ?? ''
+    const image = findImage(name)
+    const policy = container.imagePullPolicy ?? 'IfNotPresent'
+    if (image && this.#present.has(image.reference) && policy !== 'Always') {
+      event('Normal', 'Pulled', `Container image "${name}" already present on machine`)
+      return image
+    }
+    const problem = imageProblem(name)
+    if (problem?.reason === 'InvalidImageName') {
+      event('Warning', 'InspectFailed', problem.message)
+      throw new PullError('InvalidImageName', problem.message, BACK_OFF.first)
+    }
+    if (policy === 'Never') {
+      const message = `Container image "${name}" is not present with pull policy of Never`
+      event('Warning', 'ErrImageNeverPull', message)
+      throw new PullError('ErrImageNeverPull', message, BACK_OFF.first)
+    }
+    const key = `${pod.metadata.uid}_${name}`
+    const failure = this.#failures.get(key)
+    if (failure && this.#clock.now - failure.at < failure.delay) {
+      const message = `Back-off pulling image "${name}"`
+      event('Normal', 'BackOff', message)
+      throw new PullError('ImagePullBackOff', `${message}: ErrImagePull: ${failure.message}`, failure.at + failure.delay - this.#clock.now)
+    }
+    event('Normal', 'Pulling', `Pulling image "${name}"`)
+    return yield* this.#pull(key, name, image, problem?.message, event)
+  }
+
+  *#pull(key: string, name: string, image: Image | undefined, problem: string | undefined, event: ImageEvent): Task<Image> {
+    const asked = this.#clock.now
+    while (this.#pulling) yield this.#free.wait
+    this.#pulling = true
+    const began = this.#clock.now
+    try {
+      const size = image && !this.#present.has(image.reference) ? image.size : 0
+      yield sleep(this.#clock, REGISTRY.manifest + this.#random.float() * REGISTRY.jitter + size / REGISTRY.bytesPerMs)
+    } finally {
+      this.#pulling = false
+      this.#free.notify()
+    }
+    if (!image) {
+      const message = problem ?? `${name}: not found`
+      const former = this.#failures.get(key)
+      this.#failures.set(key, { delay: former ? Math.min(former.delay * 2, BACK_OFF.most) : BACK_OFF.first, at: this.#clock.now, message })
+      event('Warning', 'Failed', `Failed to pull image "${name}": ${message}`)
+      // The next look is a moment later, and finds it in back-off.
+      throw new PullError('ErrImagePull', message, 1_000)
+    }
+    this.#failures.delete(key)
+    this.#present.set(image.reference, image)
+    event('Normal', 'Pulled', `Successfully pulled image "${name}" in ${goDuration(this.#clock.now - began)} (${goDuration(this.#clock.now - asked)} including waiting). Image size: ${image.size} bytes.`)
+    return image
+  }
+}

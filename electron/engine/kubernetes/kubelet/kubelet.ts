@@ -1,0 +1,253 @@
+import type { CniPlugin, NodeContext } from '../../cni/types.ts'
+import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import type { SimulatedMachine } from '../../machine/machine.ts'
+import type { Machine } from '../../machine/types.ts'
+import type { NetworkNamespace } from '../../network/types.ts'
+import { nthAddress } from '../../network/address.ts'
+import type { Random } from '../../random.ts'
+import { StatusError } from '../client.ts'
+import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
+import { EventRecorder } from '../controllers/events.ts'
+import { Informer } from '../controllers/informer.ts'
+import { ignoringGone } from '../controllers/ownership.ts'
+import { deepEqual, sortedJson } from '../json.ts'
+import type { ConfigMap, Pod, Service } from '../types.ts'
+import { safeHash } from '../controllers/template.ts'
+import type { Secret } from './environment.ts'
+import type { PodHost } from './host.ts'
+import { ImageManager } from './image-manager.ts'
+import { NodeStatus } from './node-status.ts'
+import { PodWorker } from './pod-worker.ts'
+import { PAUSE_IMAGE } from './sandbox.ts'
+
+export { kubeletAgents } from './streams.ts'
+
+export interface KubeletOptions {
+  node: NodeContext
+  role: 'control-plane' | 'worker'
+  ip: string
+  plugin: CniPlugin
+  /** Manifests of Pods that run here whatever the API says. */
+  staticPods: readonly object[]
+  /** Images that are on the node before anything is pulled. */
+  images: readonly string[]
+  createSandboxNetwork(name: string): NetworkNamespace
+}
+
+/** What is on a node: three machines of a modest size look like this. */
+const CAPACITY = { cpu: 4, memory: 8 * 1024 ** 3 }
+/** Between a worker's change and the write of its Pod's status. */
+const STATUS_DELAY = 1
+/** How long a changed ConfigMap takes to reach the volumes that show it. */
+const VOLUME_REFRESH = 60_000
+const MIRROR = 'kubernetes.io/config.mirror'
+
+/** The node agent: keeps the Pods that are bound to its node. It sees the API only through its own watches. */
+export class Kubelet implements PodHost {
+  readonly context: NodeContext
+  readonly fs: MemoryFilesystem
+  readonly plugin: CniPlugin
+  readonly random: Random
+  readonly images: ImageManager
+  readonly events: EventRecorder
+  readonly clusterDns: string
+  readonly nodeIp: string
+  readonly capacity = CAPACITY
+  readonly workers = new Map<string, PodWorker>()
+  stopped = true
+  readonly #options: KubeletOptions
+  readonly #dirty = new Set<PodWorker>()
+  #flush: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #status: NodeStatus | undefined
+  #pods: Informer<Pod> | undefined
+  #services: Informer<Service> | undefined
+  #configMaps: Informer<ConfigMap> | undefined
+  #secrets: Informer<Secret> | undefined
+  #ready = false
+
+  constructor(options: KubeletOptions) {
+    const { node } = options
+    this.#options = options
+    this.context = node
+    this.fs = (node.machine as SimulatedMachine).fs
+    this.plugin = options.plugin
+    this.nodeIp = options.ip
+    this.clusterDns = nthAddress(node.config.serviceCIDR[0]!, 10)
+    this.random = node.clock.random.fork(`kubelet ${node.name}`)
+    this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`))
+    for (const image of [PAUSE_IMAGE, ...options.images]) this.images.preload(image)
+    this.events = new EventRecorder(node.client, node.clock, 'kubelet', node.name)
+    this.fs.onChange((path) => {
+      if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(STATUS_DELAY, () => this.#checkNetwork())
+    })
+    this.start()
+  }
+
+  get node(): NodeContext {
+    return this.context
+  }
+
+  /** Starts the agent, or starts it again: Pods that run are taken over. */
+  start(): void {
+    if (!this.stopped) return
+    this.stopped = false
+    const { node, role, ip } = this.#options
+    const { client } = node
+    this.#status = new NodeStatus({ context: node, role, ip, ...CAPACITY }, this.events, () => this.plugin.status(node))
+    this.#services = new Informer<Service>(client, 'services')
+    this.#configMaps = new Informer<ConfigMap>(client, 'configmaps')
+    this.#secrets = new Informer<Secret>(client, 'secrets')
+    const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
+    this.#configMaps.on({ onUpdate: onContent })
+    this.#secrets.on({ onUpdate: onContent })
+    this.#pods = new Informer<Pod>(client, 'pods', { fieldSelector: `spec.nodeName=${node.name}` })
+    this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
+    for (const pod of this.#options.staticPods) this.#mirror(pod)
+    for (const worker of this.workers.values()) {
+      this.changed(worker)
+      worker.wake()
+    }
+    this.#checkNetwork()
+  }
+
+  /** Stops the agent alone: containers run on, and nobody looks after them. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.#status?.stop()
+    for (const informer of [this.#pods, this.#services, this.#configMaps, this.#secrets]) informer?.stop()
+    this.context.clock.cancel(this.#flush)
+    this.#flush = undefined
+  }
+
+  podNetwork(namespace: string, pod: string): NetworkNamespace | undefined {
+    return this.worker(namespace, pod)?.sandbox?.network
+  }
+
+  container(namespace: string, pod: string, container?: string): Machine | undefined {
+    const worker = this.worker(namespace, pod)
+    const record = container === undefined ? worker?.main.find((c) => c.run) : worker?.record(container)
+    return record?.run?.machine
+  }
+
+  worker(namespace: string, pod: string): PodWorker | undefined {
+    for (const worker of this.workers.values()) if (worker.pod.metadata.name === pod && worker.pod.metadata.namespace === namespace) return worker
+    return undefined
+  }
+
+  // ---- for the workers ---------------------------------------------------------------------------------------
+
+  services(): Iterable<Service> {
+    return this.#services?.values() ?? []
+  }
+
+  configMap(namespace: string, name: string): ConfigMap | undefined {
+    return this.#configMaps?.get(namespace, name)
+  }
+
+  secret(namespace: string, name: string): Secret | undefined {
+    return this.#secrets?.get(namespace, name)
+  }
+
+  createSandboxNetwork(name: string): NetworkNamespace {
+    return this.#options.createSandboxNetwork(name)
+  }
+
+  changed(worker: object): void {
+    this.#dirty.add(worker as PodWorker)
+    if (this.stopped) return
+    this.#flush ??= this.context.clock.schedule(STATUS_DELAY, () => {
+      this.#flush = undefined
+      const all = [...this.#dirty]
+      this.#dirty.clear()
+      for (const each of all) this.#writeStatus(each)
+    })
+  }
+
+  finished(worker: object): void {
+    const { pod } = worker as PodWorker
+    const { uid, name, namespace } = pod.metadata
+    if (this.workers.get(uid) !== worker) return
+    if (this.stopped) return
+    this.#dirty.delete(worker as PodWorker)
+    this.#writeStatus(worker as PodWorker)
+    this.workers.delete(uid)
+    ignoringConflict(() => this.context.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }))
+  }
+
+  // ---- Pods of the API ---------------------------------------------------------------------------------------
+
+  #onPod(pod: Pod): void {
+    const worker = this.workers.get(pod.metadata.uid)
+    if (worker) {
+      worker.update(pod)
+      return
+    }
+    const { phase } = pod.status
+    if (phase === 'Succeeded' || phase === 'Failed') return
+    const made = new PodWorker(this, pod)
+    this.workers.set(pod.metadata.uid, made)
+    if (pod.metadata.deletionTimestamp) made.update(pod)
+  }
+
+  /** Deleted by force, or by ourselves. */
+  #onGone(pod: Pod): void {
+    this.workers.get(pod.metadata.uid)?.terminate(pod.metadata.deletionGracePeriodSeconds ?? 30)
+    const manifest = pod.metadata.annotations?.[MIRROR] && this.#options.staticPods.find((m) => mirrorName(m, this.context.name) === pod.metadata.name)
+    if (manifest) this.#mirror(manifest)
+  }
+
+  #writeStatus(worker: PodWorker): void {
+    const { client } = this.context
+    const { name, namespace, uid } = worker.pod.metadata
+    ignoringConflict(() => {
+      const pod = client.get<Pod>('pods', namespace, name)
+      if (pod.metadata.uid !== uid) return
+      worker.pod = pod
+      const status = worker.status()
+      if (!deepEqual(status, pod.status)) worker.pod = client.update<Pod>('pods', namespace, name, { ...pod, status }, AGENT_STATUS)
+    })
+  }
+
+  #refreshVolumes(object: ConfigMap | Secret): void {
+    this.context.clock.schedule(VOLUME_REFRESH, () => {
+      for (const worker of this.workers.values()) if (worker.pod.metadata.namespace === object.metadata.namespace) worker.refreshVolumes()
+    }, { background: true })
+  }
+
+  // ---- the node ----------------------------------------------------------------------------------------------
+
+  #checkNetwork(): void {
+    if (this.stopped) return
+    const ready = this.plugin.status(this.context) === undefined
+    if (ready === this.#ready) return
+    this.#ready = ready
+    this.#status?.report()
+    if (ready) for (const worker of this.workers.values()) worker.wake()
+  }
+
+  /** A static Pod shows in the API as its mirror (pkg/kubelet/pod mirror_client.go). */
+  #mirror(manifest: object): void {
+    const { metadata, spec } = manifest as Pod
+    const hash = safeHash(sortedJson(manifest))
+    const annotations = { ...metadata.annotations, 'kubernetes.io/config.hash': hash, [MIRROR]: hash, 'kubernetes.io/config.source': 'file' }
+    const pod = { ...manifest, metadata: { ...metadata, name: mirrorName(manifest, this.context.name), annotations }, spec: { ...spec, nodeName: this.context.name, tolerations: [{ effect: 'NoExecute', operator: 'Exists' }] } }
+    ignoringConflict(() => this.context.client.create('pods', metadata.namespace, pod, AGENT_WRITE))
+  }
+}
+
+function mirrorName(manifest: object, node: string): string {
+  return `${(manifest as Pod).metadata.name}-${node}`
+}
+
+function ignoringConflict(act: () => void): void {
+  try {
+    ignoringGone(act)
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status.code !== 409) throw error
+  }
+}
+
+export function startKubelet(options: KubeletOptions): Kubelet {
+  return new Kubelet(options)
+}

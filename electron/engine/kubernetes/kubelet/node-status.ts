@@ -1,0 +1,156 @@
+import type { Clock } from '../../clock.ts'
+import type { NodeContext } from '../../cni/types.ts'
+import { StatusError, type KubernetesClient } from '../client.ts'
+import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
+import type { EventRecorder } from '../controllers/events.ts'
+import { NODE_LEASES } from '../controllers/node-lifecycle.ts'
+import { microTimestamp, timestamp } from '../human-duration.ts'
+import { deepEqual } from '../json.ts'
+import type { Node, NodeCondition } from '../types.ts'
+
+/** nodeStatusReportFrequency and a quarter of the lease's 40 s: pkg/kubelet/kubelet_node_status.go, nodelease. */
+const REPORT = 300_000
+const LEASE = { seconds: 40, renew: 10_000 }
+
+export interface NodeFacts {
+  context: NodeContext
+  role: 'control-plane' | 'worker'
+  ip: string
+  cpu: number
+  memory: number
+}
+
+/** The Node object, its conditions and its lease. */
+export class NodeStatus {
+  readonly #facts: NodeFacts
+  readonly #clock: Clock
+  readonly #client: KubernetesClient
+  readonly #events: EventRecorder
+  readonly #problem: () => string | undefined
+  #stopped = false
+  #timers: ReturnType<Clock['schedule']>[] = []
+
+  /** `problem` says why the node's network is not ready. */
+  constructor(facts: NodeFacts, events: EventRecorder, problem: () => string | undefined) {
+    this.#facts = facts
+    this.#clock = facts.context.clock
+    this.#client = facts.context.client
+    this.#events = events
+    this.#problem = problem
+    this.#register()
+    this.#renewLease()
+    this.#reportLater()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers) this.#clock.cancel(timer)
+  }
+
+  /** Brings the conditions up to date; with `force` also when only the heartbeat is new. */
+  report(force = false): void {
+    if (this.#stopped) return
+    const { name } = this.#facts.context
+    let node: Node
+    try {
+      node = this.#client.get<Node>('nodes', undefined, name)
+    } catch (error) {
+      if (error instanceof StatusError && error.status.code === 404) return this.#register()
+      throw error
+    }
+    const before = node.status.conditions?.find((c) => c.type === 'Ready')
+    const conditions = this.#conditions(node.status.conditions ?? [], force)
+    if (deepEqual(conditions, node.status.conditions)) return
+    this.#client.update('nodes', undefined, name, { ...node, status: { ...node.status, conditions } }, AGENT_STATUS)
+    const after = conditions.find((c) => c.type === 'Ready')!
+    if (before?.status !== after.status) this.#event(after.status === 'True' ? 'NodeReady' : 'NodeNotReady')
+  }
+
+  #event(status: string): void {
+    const { name } = this.#facts.context
+    this.#events.event(this.#reference(), 'Normal', status, `Node ${name} status is now: ${status}`)
+  }
+
+  /** The kubelet names itself by its node's name, also where the uid stands. */
+  #reference(): { apiVersion: 'v1'; kind: 'Node'; name: string; uid: string } {
+    const { name } = this.#facts.context
+    return { apiVersion: 'v1', kind: 'Node', name, uid: name }
+  }
+
+  #register(): void {
+    const { context, role, ip, cpu, memory } = this.#facts
+    const { name } = context
+    this.#events.event(this.#reference(), 'Normal', 'Starting', 'Starting kubelet.')
+    const resources = { cpu: String(cpu), 'ephemeral-storage': '61202244Ki', 'hugepages-2Mi': '0', memory: `${Math.floor(memory / 1024)}Ki`, pods: '110' }
+    const id = context.clock.random.fork(`machine-id ${name}`)
+    const master = role === 'control-plane'
+    const node = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: {
+        name,
+        labels: {
+          'beta.kubernetes.io/arch': 'amd64', 'beta.kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64', 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux',
+          ...(master ? { 'node-role.kubernetes.io/control-plane': '', 'node.kubernetes.io/exclude-from-external-load-balancers': '' } : {}),
+        },
+        annotations: { 'node.alpha.kubernetes.io/ttl': '0', 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+      },
+      spec: master ? { taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] } : {},
+      status: {
+        addresses: [{ type: 'InternalIP', address: ip }, { type: 'Hostname', address: name }],
+        allocatable: resources,
+        capacity: resources,
+        conditions: this.#conditions([], true),
+        daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+        nodeInfo: {
+          architecture: 'amd64', bootID: id.uuid(), containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
+          kubeletVersion: 'v1.33.1', machineID: id.hex(32), operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: id.uuid(),
+        },
+      },
+    }
+    try {
+      this.#client.create('nodes', undefined, node, AGENT_WRITE)
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') throw error
+      this.report(true)
+    }
+    for (const status of ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID']) this.#event(status)
+    this.#events.event(this.#reference(), 'Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods')
+  }
+
+  #conditions(former: readonly NodeCondition[], force: boolean): NodeCondition[] {
+    const now = timestamp(this.#clock.wall())
+    const problem = this.#problem()
+    const rows: [string, 'True' | 'False', string, string][] = [
+      ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+      ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+      ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+      problem
+        ? ['Ready', 'False', 'KubeletNotReady', `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: ${problem}`]
+        : ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
+    ]
+    const own = new Set(rows.map(([type]) => type))
+    const conditions = rows.map(([type, status, reason, message]): NodeCondition => {
+      const old = former.find((c) => c.type === type)
+      const same = old?.status === status && old.reason === reason
+      return { type, status, lastHeartbeatTime: same && !force ? old.lastHeartbeatTime : now, lastTransitionTime: old?.status === status ? old.lastTransitionTime : now, reason, message }
+    })
+    return [...former.filter((c) => !own.has(c.type)), ...conditions]
+  }
+
+  #renewLease(): void {
+    if (this.#stopped) return
+    const { name } = this.#facts.context
+    const spec = { holderIdentity: name, leaseDurationSeconds: LEASE.seconds, renewTime: microTimestamp(this.#clock.wall()) }
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: NODE_LEASES }, spec }
+    this.#client.update('leases', NODE_LEASES, name, lease, AGENT_WRITE)
+    this.#timers[0] = this.#clock.schedule(LEASE.renew, () => this.#renewLease(), { background: true })
+  }
+
+  #reportLater(): void {
+    this.#timers[1] = this.#clock.schedule(REPORT, () => {
+      this.report(true)
+      this.#reportLater()
+    }, { background: true })
+  }
+}

@@ -1,0 +1,88 @@
+import type { Clock, Timer } from '../../clock.ts'
+import type { Probe } from '../types.ts'
+import type { ProbeAnswer } from './prober.ts'
+
+export type ProbeKind = 'readiness' | 'liveness' | 'startup'
+
+export interface ProbeWorkerSetup {
+  clock: Clock
+  kind: ProbeKind
+  probe: Probe
+  /** Virtual time at which the container started: the initial delay counts from there. */
+  startedAt: number
+  ask(timeoutMs: number, answer: ProbeAnswer): () => void
+  /** The probe is of one mind: after successThreshold or failureThreshold answers of one kind. */
+  onResult(ok: boolean): void
+  onFailure(message: string): void
+  /** Readiness and liveness wait for the startup probe. */
+  mayAsk(): boolean
+}
+
+/**
+ * Asks again and again: pkg/kubelet/prober worker. Its timer is background, except that a cluster which settles waits
+ * for the first answers of readiness and startup probes: until the container is ready, or has failed often enough.
+ */
+export class ProbeWorker {
+  readonly #setup: ProbeWorkerSetup
+  #timer: Timer | undefined
+  #undo: (() => void) | undefined
+  #last: boolean | undefined
+  #run = 0
+  #asked = 0
+  #settled: boolean
+  #stopped = false
+
+  constructor(setup: ProbeWorkerSetup) {
+    this.#setup = setup
+    this.#settled = setup.kind === 'liveness'
+    this.#later(Math.max(0, (setup.probe.initialDelaySeconds ?? 0) * 1000 - (setup.clock.now - setup.startedAt)))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#setup.clock.cancel(this.#timer)
+    this.#undo?.()
+  }
+
+  /** The startup probe has succeeded: ask at once. */
+  wake(): void {
+    if (this.#undo || this.#stopped) return
+    const due = this.#setup.startedAt + (this.#setup.probe.initialDelaySeconds ?? 0) * 1000
+    this.#setup.clock.cancel(this.#timer)
+    this.#later(Math.max(0, due - this.#setup.clock.now))
+  }
+
+  #later(delay: number): void {
+    this.#timer = this.#setup.clock.schedule(delay, () => this.#ask(), { background: this.#settled })
+  }
+
+  #ask(): void {
+    const { probe, clock, mayAsk, ask } = this.#setup
+    const period = (probe.periodSeconds ?? 10) * 1000
+    const next = clock.now + period
+    if (!mayAsk()) return this.#later(period)
+    this.#asked++
+    let answered = false
+    const undo = ask((probe.timeoutSeconds ?? 1) * 1000, (result) => {
+      answered = true
+      this.#undo = undefined
+      if (this.#stopped) return
+      this.#take(result)
+      if (!this.#stopped) this.#later(Math.max(0, next - clock.now))
+    })
+    if (!answered) this.#undo = undo
+  }
+
+  #take(result: Parameters<ProbeAnswer>[0]): void {
+    const { probe, onResult, onFailure } = this.#setup
+    if (this.#last === result.ok) this.#run++
+    else {
+      this.#last = result.ok
+      this.#run = 1
+    }
+    const failures = probe.failureThreshold ?? 3
+    if (result.ok || this.#asked >= failures) this.#settled = true
+    if (!result.ok) onFailure(result.message)
+    if (this.#run >= (result.ok ? (probe.successThreshold ?? 1) : failures)) onResult(result.ok)
+  }
+}

@@ -1,0 +1,100 @@
+import type { Image } from '../../programs/types.ts'
+import type { Container, ContainerStatus } from '../types.ts'
+import type { ContainerLog } from './container-log.ts'
+import type { ContainerRun } from './container.ts'
+import type { ProbeWorker } from './probe-worker.ts'
+
+export interface Terminated { exitCode: number; signal?: number; reason: string; message?: string; startedAt: string | null; finishedAt: string; containerID?: string }
+export type State = { waiting: { reason: string; message?: string } } | { running: { startedAt: string } } | { terminated: Terminated }
+
+/** Restarts wait 10 s, doubling to 5 min; a run of 10 min clears it (pkg/kubelet MaxContainerBackOff). */
+const BACK_OFF = { first: 10_000, most: 300_000, forgotten: 600_000 }
+
+/** What the kubelet knows of one container of a Pod, over all its runs. */
+export class ContainerRecord {
+  readonly spec: Container
+  readonly kind: 'init' | 'sidecar' | 'main'
+  state: State = { waiting: { reason: 'ContainerCreating' } }
+  last: Terminated | undefined
+  restarts = 0
+  run: ContainerRun | undefined
+  image: Image | undefined
+  log: ContainerLog | undefined
+  previousLog: ContainerLog | undefined
+  /** What the probes say; without them a running container is both. */
+  ready = false
+  started = false
+  probes: ProbeWorker[] = []
+  /** It ran at least once. */
+  ran = false
+  finishedAt = -Infinity
+  #delay = 0
+
+  constructor(spec: Container, kind: ContainerRecord['kind']) {
+    this.spec = spec
+    this.kind = kind
+  }
+
+  get running(): boolean {
+    return 'running' in this.state
+  }
+
+  get terminated(): Terminated | undefined {
+    return 'terminated' in this.state ? this.state.terminated : undefined
+  }
+
+  /** The last run's end, whatever the container does now. */
+  get lastEnd(): Terminated | undefined {
+    return this.terminated ?? this.last
+  }
+
+  get succeeded(): boolean {
+    return this.terminated?.exitCode === 0
+  }
+
+  fieldPath(): string {
+    return this.kind === 'main' ? `spec.containers{${this.spec.name}}` : `spec.initContainers{${this.spec.name}}`
+  }
+
+  /** How long a restart has to wait now; 0: it may start. */
+  backOff(now: number): { wait: number; delay: number } {
+    return { wait: Math.max(0, this.finishedAt + this.#delay - now), delay: this.#delay }
+  }
+
+  /** Called at each restart, before the container runs again. */
+  raiseBackOff(now: number): void {
+    if (this.#delay > 0 && now - this.finishedAt > 2 * BACK_OFF.most) this.#delay = 0
+    this.#delay = this.#delay === 0 ? BACK_OFF.first : Math.min(this.#delay * 2, BACK_OFF.most)
+  }
+
+  /** A run that lasted long makes earlier failures forgotten. */
+  noteRun(duration: number): void {
+    if (duration >= BACK_OFF.forgotten) this.#delay = 0
+  }
+
+  stopProbes(): void {
+    for (const probe of this.probes) probe.stop()
+    this.probes = []
+  }
+
+  status(): ContainerStatus {
+    const { spec, image, run } = this
+    const mounts = spec.volumeMounts?.map((m) => ({ mountPath: m.mountPath, name: m.name, ...(m.readOnly ? { readOnly: true, recursiveReadOnly: 'Disabled' } : {}) }))
+    const id = run ? `containerd://${run.id}` : (this.lastEnd?.containerID ?? '')
+    const startedNow = this.kind === 'init' ? this.running : this.running && this.started
+    return {
+      ...(run || this.ran ? { containerID: id } : {}),
+      image: image ? image.reference : (spec.image ?? ''),
+      imageID: image?.digest ?? '',
+      ...(this.last ? { lastState: { terminated: this.last } } : { lastState: {} }),
+      name: spec.name,
+      ready: this.kind === 'init' ? this.succeeded : this.running && this.ready,
+      restartCount: this.restarts,
+      started: startedNow,
+      state: this.state,
+      ...(this.running || this.ran ? { resources: spec.resources ?? {} } : {}),
+      ...(mounts?.length ? { volumeMounts: mounts } : {}),
+    } as unknown as ContainerStatus
+  }
+}
+

@@ -1,0 +1,71 @@
+import type { CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
+import type { NetworkNamespace } from '../../network/types.ts'
+import { findImage } from '../../programs/images/catalog.ts'
+import type { Random } from '../../random.ts'
+import type { Pod } from '../types.ts'
+import { ContainerRun } from './container.ts'
+
+export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
+
+/** What stands in an event FailedCreatePodSandBox. */
+export class SandboxError extends Error {}
+
+/** A Pod's sandbox: its network namespace, held by the pause container; the node's own one for hostNetwork. */
+export class PodSandbox implements Sandbox {
+  readonly id: string
+  readonly network: Sandbox['network']
+  readonly podNamespace: string
+  readonly podName: string
+  readonly podUid: string
+  readonly ips: readonly string[]
+  readonly pause: ContainerRun
+  readonly #context: NodeContext
+  readonly #plugin: CniPlugin | undefined
+
+  /** Throws {@link SandboxError}. */
+  constructor(pod: Pod, hostname: string, context: NodeContext, plugin: CniPlugin, createNetwork: (name: string) => NetworkNamespace, random: Random) {
+    const { name, namespace, uid } = pod.metadata
+    this.id = random.hex(64)
+    this.podName = name
+    this.podNamespace = namespace
+    this.podUid = uid
+    this.#context = context
+    if (pod.spec.hostNetwork) {
+      this.network = context.network
+      this.ips = [context.config.nodes.find((n) => n.name === context.name)!.ip]
+    } else {
+      this.#plugin = plugin
+      this.network = createNetwork(`${namespace}/${name}`)
+      this.network.setUp('lo', true)
+      try {
+        this.ips = plugin.add(context, this).ips
+      } catch (error) {
+        plugin.remove(context, this)
+        this.network.destroy()
+        throw new SandboxError(`rpc error: code = Unknown desc = failed to setup network for sandbox "${this.id}": ${(error as Error).message}`)
+      }
+    }
+    this.pause = new ContainerRun(
+      {
+        clock: context.clock,
+        pod,
+        container: { name: 'POD', image: PAUSE_IMAGE },
+        image: findImage(PAUSE_IMAGE)!,
+        id: this.id,
+        hostname,
+        network: this.network,
+        programs: context.machine.programs,
+        environment: new Map([['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']]),
+        prepare: () => undefined,
+      },
+      () => undefined,
+    )
+  }
+
+  destroy(): void {
+    this.pause.signal('SIGKILL')
+    if (!this.#plugin) return
+    this.#plugin.remove(this.#context, this)
+    this.network.destroy()
+  }
+}
