@@ -1,0 +1,62 @@
+import fc from 'fast-check'
+import { formatIpv4, formatIpv6 } from '../address.ts'
+import type { Frame, IcmpMessage, IpPacket, TcpSegment, UdpDatagram } from '../types.ts'
+
+/** Any frame that the simulation can make, for properties. */
+export const mac = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((b) => Array.from(b, (x) => x.toString(16).padStart(2, '0')).join(':'))
+export const ipv4 = fc.nat(0xffffffff).map(formatIpv4)
+const ipv6 = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map(formatIpv6)
+const u16 = fc.nat(0xffff)
+const u32 = fc.nat(0xffffffff)
+const data = fc.uint8Array({ maxLength: 60 })
+const flag = fc.constantFrom(undefined, true)
+
+const flags = fc.record({ syn: flag, ack: flag, fin: flag, rst: flag, psh: flag, urg: flag }).map((f) =>
+  Object.fromEntries(Object.entries(f).filter(([, on]) => on)))
+
+const tcp: fc.Arbitrary<TcpSegment> = fc.record({
+  kind: fc.constant('tcp' as const), sourcePort: u16, destinationPort: u16, sequence: u32, acknowledgement: u32, flags, window: u16, data,
+  mss: fc.option(u16, { nil: undefined }),
+}).map(({ mss, ...rest }) => (mss === undefined ? rest : { ...rest, mss }))
+
+const udp: fc.Arbitrary<UdpDatagram> = fc.record({
+  kind: fc.constant('udp' as const), sourcePort: u16, destinationPort: u16.filter((p) => p !== 8472 && p !== 4789), data,
+})
+
+const echo: fc.Arbitrary<IcmpMessage> = fc.record({
+  kind: fc.constant('icmp' as const), type: fc.constantFrom(0, 8), code: fc.constant(0), id: u16, sequence: u16, data,
+})
+
+const ip = (payload: fc.Arbitrary<IpPacket['payload']>): fc.Arbitrary<IpPacket> => fc.oneof(
+  fc.record({
+    kind: fc.constant('ip' as const), version: fc.constant(4 as const), source: ipv4, destination: ipv4, ttl: fc.nat(255), tos: fc.nat(255),
+    identification: u16, dontFragment: fc.boolean(), payload, meta: fc.constant({ mark: 0 }),
+  }),
+  fc.record({
+    kind: fc.constant('ip' as const), version: fc.constant(6 as const), source: ipv6, destination: ipv6, ttl: fc.nat(255), tos: fc.nat(255),
+    identification: fc.constant(0), dontFragment: fc.constant(true), payload, meta: fc.constant({ mark: 0 }),
+  }),
+)
+
+const error: fc.Arbitrary<IcmpMessage> = fc.record({
+  kind: fc.constant('icmp' as const), type: fc.constantFrom(3, 11), code: fc.nat(3), data: fc.constant(new Uint8Array(0)),
+  about: ip(fc.oneof(tcp, udp, echo)),
+})
+const tooBig: fc.Arbitrary<IcmpMessage> = error.chain((e) => u16.map((mtu) => ({ ...e, type: 3, code: 4, mtu })))
+
+const arp = fc.record({
+  kind: fc.constant('arp' as const), operation: fc.constantFrom('request' as const, 'reply' as const), senderMac: mac, senderIp: ipv4, targetMac: mac, targetIp: ipv4,
+})
+
+const plain: fc.Arbitrary<Frame> = fc.record({ source: mac, destination: mac, payload: fc.oneof(arp, ip(fc.oneof(tcp, udp, echo, error, tooBig))) })
+
+export const frame: fc.Arbitrary<Frame> = fc.oneof({ weight: 4, arbitrary: plain }, {
+  weight: 1,
+  arbitrary: fc.tuple(plain, mac, mac, ipv4, ipv4, u16, fc.nat(0xffffff)).map(([inner, source, destination, from, to, port, vni]): Frame => ({
+    source, destination,
+    payload: {
+      kind: 'ip', version: 4, source: from, destination: to, ttl: 64, tos: 0, identification: 7, dontFragment: false, meta: { mark: 0 },
+      payload: { kind: 'udp', sourcePort: port, destinationPort: 8472, data: new Uint8Array(0), vxlan: { vni, frame: inner } },
+    },
+  })),
+})
