@@ -45,7 +45,7 @@ export class FakeHost {
   }
 
   openLab(): void {
-    this.view = { ...this.view, lab: lab(), terminals: { t1: { id: 't1', title: 'lab', kind: 'lab', columns: 80, rows: 24 } }, journeys: Object.fromEntries([...this.journeys].map(([k, j]) => [k, summary(j)])) }
+    this.view = { ...this.view, lab: lab(), terminals: { t1: { id: 't1', title: 'Terminal 1', kind: 'lab', columns: 80, rows: 24 } }, journeys: Object.fromEntries([...this.journeys].map(([k, j]) => [k, summary(j)])) }
     this.#printed.set('t1', `Podhop lab terminal. \x1b[2mtype help\x1b[0m\r\n${PROMPT}`)
   }
 
@@ -72,6 +72,13 @@ export class FakeHost {
 
   addPod(name: string, on: number, ip: string): void {
     this.change({ topology: { ...this.view.topology, pods: { ...this.view.topology.pods, [`default/${name}`]: pod(name, on, ip) } } })
+  }
+
+  /** The first journey once more, as a new connection. */
+  repeatJourney(): void {
+    const again = { ...this.journeys.get(1)!, id: this.journeys.size + 1 }
+    this.journeys.set(again.id, again)
+    this.change({ journeys: { ...this.view.journeys, [again.id]: summary(again) } })
   }
 
   removePod(name: string): void {
@@ -114,6 +121,8 @@ export class FakeHost {
           this.emit('view.patch', { version: ++this.version, patches: [] })
         }, 600)
         return
+      case 'lab.reset':
+        return void this.change({ terminals: {} })
       case 'lab.leave':
         return void this.change({ lab: null, terminals: {} })
       case 'lab.hint':
@@ -129,7 +138,7 @@ export class FakeHost {
       case 'terminal.open': {
         const id = `t${Object.keys(view.terminals).length + 1}`
         this.#printed.set(id, PROMPT)
-        this.change({ terminals: { ...view.terminals, [id]: { id, title: 'lab', kind: 'lab', columns: 80, rows: 24 } } })
+        this.change({ terminals: { ...view.terminals, [id]: { id, title: `Terminal ${id.slice(1)}`, kind: 'lab', columns: 80, rows: 24 } } })
         return { id }
       }
       case 'terminal.attach':

@@ -82,6 +82,7 @@ test.describe('lab panel', () => {
     await page.getByRole('button', { name: 'Reset…' }).click()
     await page.getByTestId('reset-confirm').click()
     await expect.poll(resets).toEqual([{ progress: false }])
+    await expect(page.getByRole('tab'), 'a fresh cluster comes with a terminal').toHaveCount(1)
   })
 })
 
@@ -154,7 +155,7 @@ test.describe('terminals', () => {
     await expect(page.getByTestId('terminal')).toHaveAttribute('data-terminal', 't2')
     await page.keyboard.press('Alt+1')
     await expect(page.getByTestId('terminal')).toHaveAttribute('data-terminal', 't1')
-    await page.getByRole('button', { name: 'Close terminal 1' }).click()
+    await page.getByRole('button', { name: 'Close Terminal 1' }).click()
     await expect(page.getByTestId('terminal')).toHaveAttribute('data-terminal', 't2')
   })
 
@@ -202,6 +203,17 @@ test.describe('journeys', () => {
     await expect(page.getByTestId('journey-verdict')).toContainText('unreachable')
     await page.getByRole('button', { name: 'Why: drop-no-neighbour' }).click()
     await expect(page.getByTestId('explanation')).toContainText('asks with ARP')
+  })
+
+  test('the last connection is followed when asked for', async ({ page }) => {
+    await open(page)
+    await page.getByRole('button', { name: /^Journeys/ }).first().click()
+    await page.getByLabel('Follow the last connection').check()
+    await expect(page.getByTestId('journey-verdict')).toContainText('unreachable')
+    await expect(page.getByTestId('journey-position')).toHaveText('3 of 3 hops')
+    await page.evaluate(() => window.fakeHost.repeatJourney())
+    await expect(page.getByTestId('journey-verdict')).toContainText('delivered')
+    await expect(page.getByTestId('journey')).toHaveAttribute('data-playing', 'true')
   })
 
   test('under reduced motion a hop is only lit up', async ({ page }) => {

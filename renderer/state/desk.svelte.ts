@@ -13,6 +13,8 @@ class Desk {
   /** The journey that is open, and its current hop (-1 before the first). */
   journey: number | null = $state(null)
   terminal: string | null = $state(null)
+  /** Counts up when the keyboard should go to the terminal. */
+  terminalWanted = $state(1)
   help = $state(false)
   /** Looking at the cluster with no lab open. */
   free = $state(false)
@@ -34,6 +36,7 @@ class Desk {
     const id = this.terminal && terminals[this.terminal]?.kind === 'lab' ? this.terminal : Object.values(terminals).find((t) => t.kind === 'lab')?.id
     if (!id) return session.notify('error', 'No lab terminal is open. Open one with the + beside the terminal tabs, then run the command again.')
     this.terminal = id
+    this.terminalWanted++
     session.tell('terminal.input', { id, data: text })
   }
 }

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { catalog } from '../dev/lab.ts'
+import { byTrack, invitation, standing } from './tracks.ts'
+
+test('labs stand by track, easy ones first', () => {
+  expect(byTrack(catalog).map(([track, labs]) => [track, labs.map((l) => l.id)])).toEqual([
+    ['Foundations', ['containers-in-one-pod', 'pod-to-pod']],
+    ['Services', ['a-stable-address']],
+    ['Troubleshooting', ['my-own', 'lost-route']],
+  ])
+})
+
+test('a card says where one stands and what one can do', () => {
+  expect(Object.values(catalog).map((c) => `${standing(c)}: ${invitation(c)}`)).toEqual(['finished: Open again', '2 of 6 steps passed: Continue', '7 steps: Start', '4 steps: Start', '0 steps: Cannot be opened'])
+})
