@@ -4,6 +4,7 @@ import type { SimulatedMachine } from '../../machine/machine.ts'
 import type { Machine } from '../../machine/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { nthAddress } from '../../network/address.ts'
+import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
@@ -93,6 +94,7 @@ export class Kubelet implements PodHost {
     this.stopped = false
     const { node, role, ip } = this.#options
     const { client } = node
+    writeKubeletRules(node.network.netfilter)
     this.#status = new NodeStatus({ context: node, role, ip, ...CAPACITY }, this.events, () => this.plugin.status(node))
     this.#services = new Informer<Service>(client, 'services')
     this.#configMaps = new Informer<ConfigMap>(client, 'configmaps')
