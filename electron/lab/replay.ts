@@ -151,7 +151,7 @@ export class ReplayedStudent {
 const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>]/g
 
 export function plainText(output: string): string {
-  return output.replace(ESCAPES, '').replace(/\r+\n/g, '\n')
+  return output.replace(/\r\x1b\[\d+C/g, '').replace(ESCAPES, '').replace(/\r+\n/g, '\n')
 }
 
 /** Whether a shell waits for a command: its prompt is the last thing printed, on a line of its own. */

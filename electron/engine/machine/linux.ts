@@ -6,6 +6,9 @@ export interface LinuxTree {
   user?: { uid: number; gid: number; name: string; home: string; shell?: string }
 }
 
+/** What Debian's /etc/bash.bashrc makes of the prompt. */
+export const BASHRC = "PS1='\\u@\\h:\\w\\$ '\n"
+
 /** The directories, devices and account files that any Linux root has (hier(7)). */
 export function layOutLinux(fs: MemoryFilesystem, tree: LinuxTree = {}): void {
   for (const directory of ['/bin', '/dev', '/etc', '/home', '/opt', '/run', '/sbin', '/srv', '/sys', '/usr/bin', '/usr/lib', '/usr/local/bin', '/usr/sbin', '/usr/share', '/var/lib', '/var/log', '/var/run']) {
@@ -15,6 +18,7 @@ export function layOutLinux(fs: MemoryFilesystem, tree: LinuxTree = {}): void {
   for (const directory of ['/tmp', '/var/tmp']) fs.makeDirectory(directory, { mode: 0o1777 })
   for (const device of ['null', 'zero', 'full', 'tty', 'stdin', 'stdout', 'stderr'] as const) fs.installDevice(`/dev/${device}`, device)
   for (const name of ['random', 'urandom']) fs.installDevice(`/dev/${name}`, 'random')
+  fs.writeFile('/etc/bash.bashrc', BASHRC)
   const { user } = tree
   const shell = user?.shell ?? '/bin/bash'
   fs.writeFile('/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n' + (user ? `${user.name}:x:${user.uid}:${user.gid}::${user.home}:${shell}\n` : ''))

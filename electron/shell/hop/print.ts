@@ -29,7 +29,7 @@ function way(hops: readonly Hop[]): string[] {
     }
     out.push(`  ${String(index + 1).padStart(2)}  ${hop.stage.padEnd(11)} ${(hop.interface ?? '').padEnd(12)} ${hop.text}`)
     if (hop.decidedBy) out.push(`${' '.repeat(30)}by ${place(hop.decidedBy)}${hop.decidedBy.text}`)
-    if (hop.after) out.push(`${' '.repeat(30)}${addresses(hop.before)} became ${addresses(hop.after)}`)
+    if (hop.after && addresses(hop.before) !== addresses(hop.after)) out.push(`${' '.repeat(30)}${addresses(hop.before)} became ${addresses(hop.after)}`)
   }
   return out
 }

@@ -1,3 +1,4 @@
+import { BASHRC } from '../../machine/linux.ts'
 import { busyboxUserland, debianUserland } from '../../machine/userland.ts'
 import type { ImageContent } from './build.ts'
 
@@ -20,6 +21,7 @@ export function debian(options: { more?: readonly string[]; slim?: boolean; sbin
     files: {
       '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
       '/etc/group': 'root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n',
+      '/etc/bash.bashrc': BASHRC,
       '/etc/debian_version': '12.11\n',
       '/etc/nsswitch.conf': 'passwd:         files\ngroup:          files\nshadow:         files\n\nhosts:          files dns\nnetworks:       files\n',
       '/etc/os-release':
