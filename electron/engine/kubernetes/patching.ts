@@ -32,7 +32,8 @@ export function patchObject(
   }
   if (subresource && subresource !== 'status') throw notSimulated(`patch of ${resource.name}/${subresource}`)
   const { patched, shown } = applyPatch(old as unknown as JsonObject, type, patch, kind.type)
-  const { value, error, unknown } = decode<KubeObject>(patched, schemaOf(kind.type), old)
+  const wording = type === 'application/strategic-merge-patch+json' ? 'converter' : 'json'
+  const { value, error, unknown } = decode<KubeObject>(patched, schemaOf(kind.type), old, wording)
   const validation = options.fieldValidation ?? 'Strict'
   if (error || (unknown.length > 0 && validation === 'Strict')) {
     throw badPatch(shown(patched), error ?? `strict decoding error: ${unknown.join(', ')}`)

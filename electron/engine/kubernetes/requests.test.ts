@@ -3,7 +3,7 @@ import { Clock } from '../clock.ts'
 import { ApiServer, type NodeAgents } from './api-server.ts'
 import { StatusError } from './client.ts'
 import { findNotSimulated } from './discovery.ts'
-import type { Namespace, Pod } from './types.ts'
+import type { Namespace, Pod, Service } from './types.ts'
 
 const body = (name: string, labels: object = {}, containers: object[] = [{ name: 'web', image: 'nginx' }]): object => ({ metadata: { name, labels }, spec: { containers } })
 
@@ -69,6 +69,10 @@ describe('a patch', () => {
     api.create('pods', 'default', body('web'))
     const strategic = (patch: object): string => refusal(() => api.patch('pods', 'default', 'web', 'application/strategic-merge-patch+json', patch)).message
     expect(strategic({ spec: { foo: 'bar' } })).toBe(' "" is invalid: patch: Invalid value: "map[spec:map[foo:bar]]": strict decoding error: unknown field "spec.foo"')
+    expect(strategic({ spec: { containers: [{ name: 'web', env: [{ name: 'PORT', value: 80 }] }] } })).toBe(
+      ' "" is invalid: patch: Invalid value: "map[spec:map[containers:[map[env:[map[name:PORT value:80]] name:web]]]]": cannot convert int64 to string',
+    )
+    expect(strategic({ spec: { terminationGracePeriodSeconds: 'soon' } })).toMatch(/: unrecognized type: int64$/)
     expect(refusal(() => api.patch('pods', 'default', 'web', 'application/json-patch+json', [{ op: 'remove', path: '/spec/foo' }]))).toMatchObject({ code: 422, message: 'the server rejected our request due to an error in our request' })
     expect(refusal(() => api.patch('pods', 'default', 'web', 'application/apply-patch+yaml', {})).message).toMatch(/^podhop: not simulated: server-side apply/)
   })
@@ -143,5 +147,51 @@ describe('resources', () => {
     expect(api.findResource('sts')).toBeUndefined()
     expect(findNotSimulated('sts')?.kind).toBe('StatefulSet')
     expect(findNotSimulated('gadgets')).toBeUndefined()
+  })
+})
+
+describe('a dual-stack cluster', () => {
+  const api = new ApiServer(new Clock({ seed: 1 }), { serviceCIDR: ['10.96.0.0/16', 'fd00:10:96::/112'], freeze: true, advertiseAddress: '172.18.0.2' })
+  const make = (name: string, spec: object): Service => api.create<Service>('services', 'default', { metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } })
+
+  it('gives one address or two, as the policy wishes', () => {
+    expect(make('one', {}).spec).toMatchObject({ ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' })
+    const both = make('both', { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv6'] })
+    expect(both.spec.ipFamilies).toEqual(['IPv6', 'IPv4'])
+    expect(both.spec.clusterIPs![0]).toMatch(/^fd00:10:96::/)
+    expect(both.spec.clusterIPs![1]).toMatch(/^10\.96\./)
+    expect(both.spec.clusterIP).toBe(both.spec.clusterIPs![0])
+  })
+
+  it('lets a Service gain and lose its second address', () => {
+    const merge = (spec: object): Service => api.patch<Service>('services', 'default', 'one', 'application/merge-patch+json', { spec })
+    const wide = merge({ ipFamilyPolicy: 'RequireDualStack' })
+    expect(wide.spec.clusterIPs).toHaveLength(2)
+    expect(merge({ ipFamilyPolicy: 'SingleStack' }).spec.clusterIPs).toEqual([wide.spec.clusterIP])
+    const again = make('again', { ipFamilies: ['IPv6'], clusterIP: wide.spec.clusterIPs![1] })
+    expect(again.spec.clusterIPs).toEqual([wide.spec.clusterIPs![1]])
+  })
+
+  it('says where the API is', () => {
+    expect(api.table('endpoints', { name: 'kubernetes', namespace: 'default' }).rows[0]!.cells[1]).toBe('172.18.0.2:6443')
+  })
+})
+
+describe('a Service that changes its type', () => {
+  it('takes and gives back what the type needs', () => {
+    const api = cluster()
+    const patch = (spec: object): Service => api.patch<Service>('services', 'default', 'web', 'application/merge-patch+json', { spec })
+    api.create('services', 'default', { metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } })
+    const { clusterIP } = api.get<Service>('services', 'default', 'web').spec
+    const { nodePort } = patch({ type: 'NodePort' }).spec.ports![0]!
+    expect(nodePort).toBeGreaterThanOrEqual(30000)
+    const plain = patch({ type: 'ClusterIP' })
+    expect(plain.spec).toMatchObject({ clusterIP, type: 'ClusterIP' })
+    expect(plain.spec.ports![0]!.nodePort).toBeUndefined()
+    expect(plain.spec.externalTrafficPolicy).toBeUndefined()
+    api.create('services', 'default', { metadata: { name: 'other' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort }] } })
+    const external = patch({ type: 'ExternalName', externalName: 'db.example.com', clusterIP: null, clusterIPs: null })
+    expect(external.spec.clusterIP).toBeUndefined()
+    api.create('services', 'default', { metadata: { name: 'third' }, spec: { clusterIP, ports: [{ port: 80 }] } })
   })
 })

@@ -8,7 +8,7 @@ import { deepEqual, deepFreeze, isObject } from './json.ts'
 import { apiVersionOf, type Context, type Kind } from './kinds/kind.ts'
 import { decode } from './schema/decode.ts'
 import { schemaOf } from './schema/index.ts'
-import { alreadyExists, badRequest, conflict, forbidden, invalid, methodNotAllowed, modified, notFound } from './status.ts'
+import { alreadyExists, badRequest, conflict, forbidden, invalid, methodNotAllowed, modified, notFound, notSimulated } from './status.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
 import { bindPod, finalizeNamespace, updateScale } from './subresources.ts'
@@ -84,6 +84,7 @@ export function updateObject(
     if (kind.createOnUpdate && !subresource) return createObject(server, kind, namespace, body, options)
     throw notFound(resource, name)
   }
+  if (subresource && !['status', 'scale', 'finalize'].includes(subresource)) throw notSimulated(`the subresource ${resource.name}/${subresource}`)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
   const submitted = decodeBody(kind, body, old, options)
   if (submitted.metadata.name && submitted.metadata.name !== name) {

@@ -17,12 +17,15 @@ export interface Decoded<T> {
   unknown: string[]
 }
 
-export function decode<T>(input: unknown, type: StructType, old?: unknown): Decoded<T> {
-  const fast = new Decoder(false)
+/** Whose words a type error is told in: the JSON decoder's, or the converter's that ends a strategic merge patch. */
+export type Wording = 'json' | 'converter'
+
+export function decode<T>(input: unknown, type: StructType, old?: unknown, wording: Wording = 'json'): Decoded<T> {
+  const fast = new Decoder(false, wording)
   const value = fast.struct(input, type, old) as T
   if (!fast.failed) return { value, error: undefined, unknown: [] }
   // Something is wrong with it: go again in the order of sorted keys, in which kubectl sends objects, for the messages.
-  const careful = new Decoder(true)
+  const careful = new Decoder(true, wording)
   careful.struct(input, type, undefined)
   return { value, error: careful.error, unknown: careful.unknown }
 }
@@ -32,11 +35,13 @@ class Decoder {
   error: string | undefined
   failed = false
   #sorted: boolean
+  #wording: Wording
   #path: (string | number)[] = []
   #owner: StructType | undefined
 
-  constructor(sorted: boolean) {
+  constructor(sorted: boolean, wording: Wording) {
     this.#sorted = sorted
+    this.#wording = wording
   }
 
   struct(input: unknown, type: StructType, old: unknown): object {
@@ -160,6 +165,7 @@ class Decoder {
   }
 
   #mismatch(input: unknown, type: Type, described = describe(input)): undefined {
+    if (this.#wording === 'converter') return this.#fail(convertError(input, type))
     const place = this.#path.filter((part) => typeof part === 'string').join('.')
     const where = this.#owner ? `Go struct field ${this.#owner.name}.${place}` : 'Go value'
     return this.#fail(`json: cannot unmarshal ${described} into ${where} of type ${type.go}`)
@@ -183,6 +189,17 @@ function describe(value: unknown): string {
   if (Array.isArray(value)) return 'array'
   if (typeof value === 'boolean') return 'bool'
   return typeof value
+}
+
+/** pkg/runtime/converter.go fromUnstructured. */
+function convertError(input: unknown, type: Type): string {
+  const source = Array.isArray(input) ? 'slice' : typeof input === 'object' ? 'map' : typeof input === 'boolean' ? 'bool' : typeof input
+  const go = source === 'number' ? (Number.isInteger(input) ? 'int64' : 'float64') : source
+  if (type.kind === 'struct') return `cannot restore struct from: ${go}`
+  if (type.kind === 'list' || type.kind === 'bytes') return `cannot restore slice from ${go}`
+  if (type.kind === 'map') return `cannot restore map from ${go}`
+  if (source === 'number' && type.kind !== 'bool') return `cannot convert ${go} to ${type.go}`
+  return `unrecognized type: ${type.kind}`
 }
 
 function isZero(value: unknown, field: Field): boolean {

@@ -35,3 +35,10 @@ export function goServicePort(key: { protocol: string; port?: number; nodePort?:
       `TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}, NodePort:${key.nodePort ?? 0}}`,
   )
 }
+
+/** Upstream prints the address of the nested struct, which is another one each time. */
+export function goStrategy(kind: 'Deployment' | 'DaemonSet', type: string | undefined, rollingUpdate: object | undefined): GoValue {
+  const name = kind === 'Deployment' ? 'DeploymentStrategy' : 'DaemonSetUpdateStrategy'
+  const nested = `(*apps.RollingUpdate${kind})(${rollingUpdate ? '0xc000a2e0f0' : 'nil'})`
+  return new GoValue(`apps.${name}{Type:${quote(type ?? '')}, RollingUpdate:${nested}}`)
+}

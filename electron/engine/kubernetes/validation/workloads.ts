@@ -4,7 +4,7 @@ import { deepEqual } from '../json.ts'
 import { compileLabelSelector } from '../selectors.ts'
 import type { DaemonSet, Deployment, LabelSelector, ReplicaSet } from '../types.ts'
 import { NOT_NEGATIVE, notNegative } from './common.ts'
-import { goIntOrString, goLabelSelector, goStringMap } from './go-values.ts'
+import { goIntOrString, goLabelSelector, goStrategy, goStringMap } from './go-values.ts'
 import { percent } from './names.ts'
 import { validateAnnotations, validateLabels, validateLabelSelector } from './object-meta.ts'
 import { validatePodSpec } from './pod-spec.ts'
@@ -60,7 +60,7 @@ export function validateDaemonSet({ spec }: DaemonSet, errors: FieldErrors): voi
         errors.invalid('spec.updateStrategy.rollingUpdate.maxSurge', goIntOrString(rollingUpdate.maxSurge), 'may not be set when maxUnavailable is non-zero')
       }
     }
-  } else if (type !== 'OnDelete') errors.notSupported('spec.updateStrategy', type ?? '', ['RollingUpdate', 'OnDelete'])
+  } else if (type !== 'OnDelete') errors.notSupported('spec.updateStrategy', goStrategy('DaemonSet', type, rollingUpdate), ['RollingUpdate', 'OnDelete'])
   notNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', errors)
 }
 
@@ -118,7 +118,7 @@ function validateStrategy(strategy: Strategy, errors: FieldErrors): void {
     if (percentage(rollingUpdate.maxUnavailable) > 100) {
       errors.invalid(`${path}.rollingUpdate.maxUnavailable`, goIntOrString(rollingUpdate.maxUnavailable), 'must not be greater than 100%')
     }
-  } else errors.notSupported(`${path}.type`, type ?? '', ['Recreate', 'RollingUpdate'])
+  } else errors.notSupported(path, goStrategy('Deployment', type, rollingUpdate), ['Recreate', 'RollingUpdate'])
 }
 
 function percentage(value: number | string | undefined): number {
