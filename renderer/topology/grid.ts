@@ -9,9 +9,9 @@ export const POD = { width: 160, height: 60, gutter: 22, gap: 10 } as const
 export const SLIM = { height: 20, gap: 6 } as const
 export const NODE = { head: 94, pad: 12, gap: 28, minWidth: POD.gutter + POD.width + 22 } as const
 
-/** Above this many Pods a node draws each as one line; it goes back only when there are clearly fewer. */
-export const DENSE = 12
-const DENSE_UNTIL = 9
+/** When one node has more Pods than this, all nodes draw each Pod as one line; they go back when there are clearly fewer. */
+export const DENSE = 10
+const DENSE_UNTIL = 7
 /** Above this many, a node shows cells; above the second, only how many there are. */
 export const COMPACT = 60
 export const COUNT_ONLY = 400
@@ -40,32 +40,20 @@ export function nodeWidth(cols: number): number {
   return Math.max(NODE.minWidth, cols * (POD.width + POD.gutter) + NODE.pad)
 }
 
-export function isDense(places: number, before: boolean): boolean {
-  return places > DENSE || (before && places > DENSE_UNTIL)
-}
-
-/** What a node's Pods need: how many, and whether as one line each. */
-export interface Grid {
-  places: number
-  dense: boolean
-}
-
-/** Rows of this node when full Pods stand in `rows` rows: dense ones use the same height. */
-export function rowsOf(grid: Grid, rows: number, podHeight: number): number {
-  return grid.dense ? Math.max(1, Math.floor((rows * (podHeight + POD.gap)) / (SLIM.height + SLIM.gap))) : rows
+export function isDense(places: readonly number[], before: boolean): boolean {
+  return Math.max(0, ...places) > (before ? DENSE_UNTIL : DENSE)
 }
 
 /** How many rows of Pods make the picture largest in a window of that aspect; the old number unless clearly better. */
-export function chooseRows(grids: readonly Grid[], before: number | undefined, podHeight: number, aspect: number): number {
+export function chooseRows(places: readonly number[], before: number | undefined, pitch: number, aspect: number): number {
   const scale = (rows: number) => {
-    const width = grids.reduce((sum, g) => sum + nodeWidth(columns(g.places, rowsOf(g, rows, podHeight))) + NODE.gap, 60)
-    const height = 136 + NODE.head + rows * (podHeight + POD.gap)
+    const width = places.reduce((sum, n) => sum + nodeWidth(columns(n, rows)) + NODE.gap, 60)
+    const height = 136 + NODE.head + rows * pitch
     return Math.min(aspect / width, 1 / height)
   }
-  const enough = (rows: number) => grids.every((g) => columns(g.places, rowsOf(g, rows, podHeight)) === 1)
+  const most = Math.max(1, ...places)
   let best = 1
-  let most = 1
-  while (most < 20 && !enough(most)) if (scale(++most) > scale(best) * 1.001) best = most
+  for (let rows = 2; rows <= most; rows++) if (scale(rows) > scale(best) * 1.001) best = rows
   return before !== undefined && before <= most && scale(before) * 1.2 > scale(best) ? before : best
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
 import { node, pod, topology } from '../dev/cluster.ts'
-import { COMPACT, keepPlaces } from './grid.ts'
+import { COMPACT, DENSE, keepPlaces } from './grid.ts'
 import { layoutTopology } from './layout.ts'
 import { FONT, textWidth } from './measure.ts'
 import { anchorOf, type Layout, type Shape } from './shapes.ts'
@@ -103,6 +103,15 @@ describe('the wiring diagram', () => {
     const crowd = layoutTopology(topology(1200), { showSystem: false })
     expect(crowd.shapes.get('count worker-1')?.text).toMatch(/^60\d Pods/)
     expect(crowd.shapes.size).toBeLessThan(100)
+  })
+
+  test('where a node has many Pods all become one line each, and do not flap back at once', () => {
+    const height = (layout: Layout) => layout.shapes.get('pod default/client')!.h
+    const few = layoutTopology(topology(4), { showSystem: false })
+    const many = layoutTopology(topology(2 * DENSE), { showSystem: false, memory: few.memory })
+    expect(height(many)).toBeLessThan(height(few) / 2)
+    expect(height(layoutTopology(topology(2 * DENSE - 6), { showSystem: false, memory: many.memory }))).toBe(height(many))
+    expect(height(layoutTopology(topology(4), { showSystem: false, memory: many.memory }))).toBe(height(few))
   })
 
   test('a Pod on no node waits in a tray of its own', () => {

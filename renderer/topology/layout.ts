@@ -1,5 +1,5 @@
 import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
-import { chipRows, chooseRows, COMPACT, isDense, keepPlaces, needsStatusLine, NODE, POD, rowsOf } from './grid.ts'
+import { chipRows, chooseRows, COMPACT, isDense, keepPlaces, needsStatusLine, NODE, POD, SLIM } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { drawNode, nodeSize, type NodePlan } from './node.ts'
 import { anchorOf, Sheet, type Layout, type Memory, type Shape } from './shapes.ts'
@@ -77,15 +77,15 @@ function planNodes(topology: TopologyView, names: string[], pods: [string, PodVi
     else byNode.get(pod.node)?.push(id)
   }
   const places = new Map(names.map((n) => [n, keepPlaces(byNode.get(n)!, memory?.places.get(n))]))
-  const dense = new Set(names.filter((n) => isDense(places.get(n)!.length, memory?.dense.has(n) ?? false)))
   const drawn = names.filter((n) => places.get(n)!.length <= COMPACT)
-  const full = drawn.filter((n) => !dense.has(n)).flatMap((n) => places.get(n)!.flatMap((id) => (id === null ? [] : topology.pods[id]!)))
-  const podHeight = POD.height + (Math.max(1, ...full.map(chipRows)) - 1) * 18 + (full.some(needsStatusLine) ? 14 : 0)
-  const grids = drawn.map((n) => ({ places: places.get(n)!.length, dense: dense.has(n) }))
-  const rows = chooseRows(grids, memory?.rows, podHeight, aspect)
+  const counts = drawn.map((n) => places.get(n)!.length)
+  const dense = isDense(counts, memory?.dense ?? false)
+  const full = dense ? [] : drawn.flatMap((n) => places.get(n)!.flatMap((id) => (id === null ? [] : topology.pods[id]!)))
+  const podHeight = dense ? SLIM.height : POD.height + (Math.max(1, ...full.map(chipRows)) - 1) * 18 + (full.some(needsStatusLine) ? 14 : 0)
+  const rows = chooseRows(counts, memory?.dense === dense ? memory.rows : undefined, podHeight + (dense ? SLIM.gap : POD.gap), aspect)
   const faces = names.map((n) => Object.values(topology.nodes[n]!.interfaces))
   const hasTunnel = faces.some((f) => f.some((i) => i.kind === 'vxlan'))
-  const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, dense: dense.has(n), rows: rowsOf({ places: 0, dense: dense.has(n) }, rows, podHeight), podHeight, hasTunnel, down }))
+  const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, dense, rows, podHeight, hasTunnel, down }))
   return { list, unscheduled, memory: { rows, places, dense } }
 }
 
@@ -93,7 +93,8 @@ function nodesPerRow(plans: NodePlan[]): number {
   if (plans.length <= 6) return Math.max(1, plans.length)
   const mean = plans.reduce((sum, p) => sum + nodeSize(p).width, 0) / plans.length
   const height = Math.max(...plans.map((p) => nodeSize(p).height))
-  return Math.max(4, Math.ceil(Math.sqrt((plans.length * 2 * (height + 58)) / (mean + NODE.gap))))
+  const most = Math.max(4, Math.ceil(Math.sqrt((plans.length * 2 * (height + 58)) / (mean + NODE.gap))))
+  return Math.ceil(plans.length / Math.ceil(plans.length / most))
 }
 
 function drawOutside(sheet: Sheet, topology: TopologyView): number {

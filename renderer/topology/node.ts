@@ -23,7 +23,7 @@ const HEAD_ROWS = { name: 11, tunnel: 34, bridge: 62, height: 18 }
 
 const head = (plan: NodePlan) => (plan.hasTunnel ? NODE.head : NODE.head - 28)
 
-const pitch = (plan: NodePlan) => (plan.dense ? SLIM.height + SLIM.gap : plan.podHeight + POD.gap)
+const pitch = (plan: NodePlan) => plan.podHeight + (plan.dense ? SLIM.gap : POD.gap)
 
 export function nodeSize(plan: NodePlan): { width: number; height: number } {
   const count = plan.places.length
@@ -121,8 +121,8 @@ function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number,
   const pod = plan.pods[id]!
   const thing = { kind: 'pod', id } as const
   const inside = `pod ${id}`
-  const height = plan.dense ? SLIM.height : plan.podHeight
-  const at = { x, y: y + (plan.dense ? SLIM.height / 2 : 30) }
+  const height = plan.podHeight
+  const at = { x, y: y + (plan.dense ? height / 2 : 30) }
   const wired = pod.hostInterface !== null && bridgeBottom !== null
   sheet.shape({ id: inside, kind: 'pod', x, y, w: POD.width, h: height, text: '', thing, state: standing(pod), inside: `node ${plan.node.name}` })
   sheet.anchors.set(id, { x: x + POD.width / 2, y: y + height / 2 })

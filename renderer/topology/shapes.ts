@@ -63,8 +63,8 @@ export interface Memory {
   rows: number
   /** For each node, the Pod in each place of its grid. */
   places: Map<string, (string | null)[]>
-  /** Nodes whose Pods are drawn as one line each. */
-  dense: Set<string>
+  /** Each Pod is drawn as one line. */
+  dense: boolean
 }
 
 export const anchorOf = (machine: string, face?: string): string => (face ? `${machine} ${face}` : machine)
