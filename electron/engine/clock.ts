@@ -46,6 +46,7 @@ export class Clock {
    * {@link settle} does not wait for it.
    */
   schedule(delay: number, run: () => void, options?: { background?: boolean }): Timer {
+    if (Number.isNaN(delay)) throw new RangeError('a delay that is not a number')
     const background = options?.background ?? false
     const timer: Timer = { at: this.now + Math.max(0, delay), sequence: this.#sequence++, background, run }
     if (!background) this.#foreground++
