@@ -94,6 +94,11 @@ export class SimulatedCluster implements Cluster {
     return this.#eachKubelet((k) => k.container(namespace, pod, container))
   }
 
+  /** A node's agent: faults stop and start it. */
+  kubelet(node: string): Kubelet | undefined {
+    return this.#kubelets.get(node)
+  }
+
   networks(): readonly NetworkNamespace[] {
     return this.#network.namespaces
   }

@@ -54,10 +54,14 @@ function publishAddress(server: ApiServer, address: string): void {
 /** The two objects that every namespace has from its beginning; upstream leaves them to controllers. */
 export function populateNamespace(server: ApiServer, namespace: string): void {
   server.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } })
-  server.create('configmaps', namespace, {
+  server.create('configmaps', namespace, rootCa())
+}
+
+export function rootCa(): { metadata: { name: string }; data: { 'ca.crt': string } } & object {
+  return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'kube-root-ca.crt', annotations: { 'kubernetes.io/description': ROOT_CA_NOTE } },
     data: { 'ca.crt': CA },
-  })
+  } as ReturnType<typeof rootCa>
 }

@@ -12,6 +12,8 @@ const X_PORT = 33_060
 const CONNECT_TIMEOUT = 10_000
 const DATA = '/var/lib/mysql'
 const SERVER = '/usr/sbin/mysqld'
+/** Starting and stopping take their time, and a cluster that settles waits for it. */
+const STEP = { background: false }
 
 function versionOf(process: Process): string {
   return (process.env.get('MYSQL_VERSION') ?? '8.4.5').replace(/-.*$/, '')
@@ -41,11 +43,11 @@ class Mysqld {
   *run(): Task<number> {
     const process = this.#process
     yield* this.#log('System', 'MY-010116', `${SERVER} (mysqld ${this.#version}) starting as process ${process.pid}`)
-    yield* process.sleep(300)
+    yield* process.sleep(300, STEP)
     yield* this.#log('System', 'MY-013576', 'InnoDB initialization has started.', 'InnoDB', 1)
-    yield* process.sleep(700)
+    yield* process.sleep(700, STEP)
     yield* this.#log('System', 'MY-013577', 'InnoDB initialization has ended.', 'InnoDB', 1)
-    yield* process.sleep(400)
+    yield* process.sleep(400, STEP)
     yield* this.#log('Warning', 'MY-010068', 'CA certificate ca.pem is self signed.')
     yield* this.#log('System', 'MY-013602', 'Channel mysql_main configured to support TLS. Encrypted connections are now supported for this channel.')
     const listeners: TcpListener[] = []
@@ -69,7 +71,7 @@ class Mysqld {
     yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
     yield* this.#log('System', 'MY-013172', `Received SHUTDOWN from user <via user signal>. Shutting down mysqld (Version: ${this.#version}).`)
     for (const listener of listeners) listener.close()
-    yield* process.sleep(1000)
+    yield* process.sleep(1000, STEP)
     yield* this.#log('System', 'MY-010910', `${SERVER}: Shutdown complete (mysqld ${this.#version})  MySQL Community Server - GPL.`)
     return 0
   }
@@ -147,7 +149,7 @@ export const mysqlEntrypoint: Program = function* (process) {
   const version = process.env.get('MYSQL_VERSION') ?? '8.4.5-1.el9'
   const note = (message: string, level = 'Note'): Task<void> => process[level === 'Note' ? 'print' : 'printError'](`${entrypointTime(process.clock.wall())} [${level}] [Entrypoint]: ${message}\n`)
   yield* note(`Entrypoint script for MySQL Server ${version} started.`)
-  yield* process.sleep(200)
+  yield* process.sleep(200, STEP)
   yield* note("Switching to dedicated user 'mysql'")
   yield* note(`Entrypoint script for MySQL Server ${version} started.`)
   if (!process.fs.exists(`${DATA}/mysql`)) {
@@ -164,17 +166,17 @@ export const mysqlEntrypoint: Program = function* (process) {
     const log = (code: string, message: string, thread: number, level = 'System', subsystem = 'InnoDB'): Task<void> => process.printError(`${serverTime(process.clock.wall())} ${thread} [${level}] [${code}] [${subsystem}] ${message}\n`)
     yield* log('MY-013169', `${SERVER} (mysqld ${versionOf(process)}) initializing of server in progress as process 80`, 0, 'System', 'Server')
     yield* log('MY-013576', 'InnoDB initialization has started.', 1)
-    yield* process.sleep(1500)
+    yield* process.sleep(1500, STEP)
     yield* log('MY-013577', 'InnoDB initialization has ended.', 1)
     yield* log('MY-010453', 'root@localhost is created with an empty password ! Please consider switching off the --initialize-insecure option.', 6, 'Warning', 'Server')
-    yield* process.sleep(1500)
+    yield* process.sleep(1500, STEP)
     yield* note('Database files initialized')
     yield* note('Starting temporary server')
-    yield* process.sleep(1500)
+    yield* process.sleep(1500, STEP)
     yield* note('Temporary server started.')
-    yield* process.sleep(1000)
+    yield* process.sleep(1000, STEP)
     yield* note('Stopping temporary server')
-    yield* process.sleep(1000)
+    yield* process.sleep(1000, STEP)
     yield* note('Temporary server stopped')
     yield* process.print('\n')
     yield* note('MySQL init process done. Ready for start up.')

@@ -23,6 +23,9 @@ const SPAM = { messages: 10, window: 600_000 }
 /** As kube-apiserver's --event-ttl; with it go the recorder's memories. */
 const MEMORY = 3_600_000
 
+/** Names end with the time in ns; two of one moment must differ, whoever writes them. */
+const lastMicros = new WeakMap<Clock, number>()
+
 interface Seen { name: string; namespace: string; count: number; at: number }
 
 /**
@@ -35,7 +38,6 @@ export class EventRecorder {
   readonly #source: { component: string; host?: string }
   readonly #seen = new Map<string, Seen>()
   readonly #similar = new Map<string, { messages: Set<string>; since: number }>()
-  #lastNano = 0
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
     this.#client = client
@@ -134,10 +136,9 @@ export class EventRecorder {
   }
 
   #name(of: string): string {
-    // Upstream ends names with the time in ns; two of one moment must differ.
-    const nano = Math.max(Math.round(this.#clock.wall() * 1000), this.#lastNano + 1)
-    this.#lastNano = nano
-    return `${of}.${(BigInt(nano) * 1000n).toString(16)}`
+    const micros = Math.max(Math.round(this.#clock.wall() * 1000), (lastMicros.get(this.#clock) ?? 0) + 1)
+    lastMicros.set(this.#clock, micros)
+    return `${of}.${(BigInt(micros) * 1000n).toString(16)}`
   }
 
   #forgetOld(): void {

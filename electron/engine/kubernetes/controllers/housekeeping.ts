@@ -1,5 +1,6 @@
 import type { ConfigMap, Event, KubeObject, Namespace, Node, Pod } from '../types.ts'
 import { nthAddress, parseCidr } from '../../network/address.ts'
+import { rootCa } from '../bootstrap.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { EventRecorder } from './events.ts'
 import { type Informer } from './informer.ts'
@@ -49,44 +50,39 @@ export class NodeIpamController implements Controller {
   }
 }
 
-/** The ServiceAccount "default" and the ConfigMap kube-root-ca.crt of each namespace: pkg/controller/serviceaccount and certificates/rootcacertpublisher. */
+/**
+ * Makes the ServiceAccount "default" and the ConfigMap kube-root-ca.crt of a namespace again when somebody deletes or
+ * changes them (pkg/controller/serviceaccount, certificates/rootcacertpublisher); the first come with the namespace.
+ */
 export class NamespaceDefaultsController implements Controller {
   readonly #queue: WorkQueue
 
   constructor(context: ControllerContext) {
     const { client, clock, informers } = context
     const namespaces = informers.of<Namespace>('namespaces')
-    const accounts = client.findResource('serviceaccounts') ? informers.of<KubeObject>('serviceaccounts') : undefined
+    const accounts = informers.of<KubeObject>('serviceaccounts')
     const configMaps = informers.of<ConfigMap>('configmaps')
+    const wanted = rootCa()
+    const { name: ca } = wanted.metadata
     this.#queue = new WorkQueue(clock, (namespace) => {
       const present = namespaces.get(undefined, namespace)
       if (!present || present.metadata.deletionTimestamp) return
-      if (accounts && !accounts.get(namespace, 'default')) client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } }, AGENT_WRITE)
-      const published = configMaps.get(namespace, ROOT_CA)
-      if (!published) client.create('configmaps', namespace, rootCa(namespace), AGENT_WRITE)
-      else if (published.data?.['ca.crt'] !== CERTIFICATE) client.update('configmaps', namespace, ROOT_CA, { ...published, data: { 'ca.crt': CERTIFICATE } }, AGENT_WRITE)
+      if (!accounts.get(namespace, 'default')) client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } }, AGENT_WRITE)
+      const published = configMaps.get(namespace, ca)
+      if (!published) client.create('configmaps', namespace, wanted, AGENT_WRITE)
+      else if (published.data?.['ca.crt'] !== wanted.data['ca.crt']) client.update('configmaps', namespace, ca, { ...published, data: wanted.data }, AGENT_WRITE)
     })
     const add = (o: KubeObject): void => this.#queue.add(o.metadata.namespace ?? o.metadata.name)
-    namespaces.on({ onAdd: add, onUpdate: add })
-    accounts?.on({ onDelete: add })
     const onMap = (o: ConfigMap): void => {
-      if (o.metadata.name === ROOT_CA) add(o)
+      if (o.metadata.name === ca) add(o)
     }
+    accounts.on({ onDelete: add })
     configMaps.on({ onUpdate: onMap, onDelete: onMap })
   }
 
   stop(): void {
     this.#queue.stop()
   }
-}
-
-const ROOT_CA = 'kube-root-ca.crt'
-/** Nothing in a simulated cluster checks certificates; this says so to who reads it. */
-const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nU2ltdWxhdGVkIGJ5IFBvZGhvcDogbm90IGEgcmVhbCBjZXJ0aWZpY2F0ZQ==\n-----END CERTIFICATE-----\n'
-
-function rootCa(namespace: string): object {
-  const description = 'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.'
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: ROOT_CA, namespace, annotations: { 'kubernetes.io/description': description } }, data: { 'ca.crt': CERTIFICATE } }
 }
 
 /** Removes Pods whose node is gone (pkg/controller/podgc), and Events past their hour (kube-apiserver's --event-ttl). */

@@ -27,6 +27,8 @@ export class NodeLifecycleController implements Controller {
   readonly #queue: WorkQueue
   /** Node → when a sign of life was last seen. */
   readonly #seen = new Map<string, number>()
+  /** Nodes that just stopped being ready. */
+  readonly #unready = new Set<string>()
   #stopped = false
 
   constructor(context: ControllerContext) {
@@ -48,7 +50,10 @@ export class NodeLifecycleController implements Controller {
         this.#events.event(nodeReference(node), 'Normal', 'RegisteredNode', `Node ${node.metadata.name} event: Registered Node ${node.metadata.name} in Controller`)
         this.#queue.add(node.metadata.name)
       },
-      onUpdate: (node) => this.#queue.add(node.metadata.name),
+      onUpdate: (node, old) => {
+        this.#queue.add(node.metadata.name)
+        if (readyOf(old) === 'True' && readyOf(node) !== 'True') this.#unready.add(node.metadata.name)
+      },
       onDelete: (node) => {
         this.#seen.delete(node.metadata.name)
         this.#events.event(nodeReference(node), 'Normal', 'RemovingNode', `Node ${node.metadata.name} event: Removing Node ${node.metadata.name} from Controller`)
@@ -82,11 +87,11 @@ export class NodeLifecycleController implements Controller {
     this.#events.event(nodeReference(node), 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`)
   }
 
-  /** Conditions become taints; a node that is not ready has no ready Pods. */
+  /** Conditions become taints; a node that stops being ready has no ready Pods. */
   #sync(name: string): void {
     const node = this.#nodes.get(undefined, name)
     if (!node) return
-    const ready = node.status.conditions?.find((c) => c.type === 'Ready')?.status ?? 'Unknown'
+    const ready = readyOf(node)
     const wanted: [string, string][] = []
     if (ready !== 'True') wanted.push([ready === 'False' ? NOT_READY : UNREACHABLE, 'NoSchedule'], [ready === 'False' ? NOT_READY : UNREACHABLE, 'NoExecute'])
     if (node.spec.unschedulable) wanted.push(['node.kubernetes.io/unschedulable', 'NoSchedule'])
@@ -94,7 +99,7 @@ export class NodeLifecycleController implements Controller {
       if (node.status.conditions?.some((c) => c.type === condition && c.status === 'True')) wanted.push([`node.kubernetes.io/${taint}`, 'NoSchedule'])
     }
     this.#setTaints(node, wanted)
-    if (ready !== 'True') for (const pod of this.#pods.indexed(BY_NODE, name)) if (isReady(pod)) this.#markNotReady(pod)
+    if (this.#unready.delete(name) && ready !== 'True') for (const pod of this.#pods.indexed(BY_NODE, name)) if (isReady(pod)) this.#markNotReady(pod)
   }
 
   #setTaints(node: Node, wanted: readonly [string, string][]): void {
@@ -112,6 +117,10 @@ export class NodeLifecycleController implements Controller {
     ignoringGone(() => this.#context.client.update('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status: { ...pod.status, conditions } }, AGENT_STATUS))
     this.#events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready')
   }
+}
+
+function readyOf(node: Node): string {
+  return node.status.conditions?.find((c) => c.type === 'Ready')?.status ?? 'Unknown'
 }
 
 /** Events about nodes carry the node's uid as upstream's controller has it, and no resourceVersion. */

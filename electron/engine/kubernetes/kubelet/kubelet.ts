@@ -36,7 +36,7 @@ export interface KubeletOptions {
 }
 
 /** What is on a node: three machines of a modest size look like this. */
-const CAPACITY = { cpu: 4, memory: 8 * 1024 ** 3 }
+const CAPACITY = { cpu: 4, memory: 8_131_932 * 1024 }
 /** Between a worker's change and the write of its Pod's status. */
 const STATUS_DELAY = 1
 /** How long a changed ConfigMap takes to reach the volumes that show it. */

@@ -28,11 +28,13 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
     }
     return { kubelet, worker: kubelet.workers.get(pod.metadata.uid), pod }
   }
-  const running = (namespace: string, name: string, container: string, path: string): { kubelet: Kubelet; run: ContainerRun; record: ContainerRecord } => {
+  const join = (namespace: string, name: string, container: string, path: string, make: (kubelet: Kubelet, run: ContainerRun, record: ContainerRecord) => RemoteCommand): RemoteCommand => {
     const { kubelet, worker } = find(namespace, name, `${path}/${namespace}/${name}/${container}`)
     const record = worker?.record(container)
-    if (!record?.run) throw internalError(`unable to upgrade connection: container not found ("${container}")`)
-    return { kubelet, run: record.run, record }
+    if (record?.run) return make(kubelet, record.run, record)
+    const remote = new Remote(kubelet.context.clock, [], undefined, () => undefined)
+    remote.finish({ error: `unable to upgrade connection: container not found ("${container}")` })
+    return remote
   }
   return {
     logs(namespace, name, options, sink) {
@@ -40,12 +42,10 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
       return readLog(worker, pod, options, sink)
     },
     exec(namespace, name, options) {
-      const { kubelet, run } = running(namespace, name, options.container!, 'exec')
-      return exec(kubelet.context.clock, run, options, kubelet.random.hex(64))
+      return join(namespace, name, options.container!, 'exec', (kubelet, run) => exec(kubelet.context.clock, run, options, kubelet.random.hex(64)))
     },
     attach(namespace, name, options) {
-      const { kubelet, run, record } = running(namespace, name, options.container!, 'attach')
-      return attach(kubelet.context.clock, run, record, options)
+      return join(namespace, name, options.container!, 'attach', (kubelet, run, record) => attach(kubelet.context.clock, run, record, options))
     },
     portForward(namespace, name, port, handlers) {
       const { kubelet, worker } = find(namespace, name, `portForward/${namespace}/${name}`)

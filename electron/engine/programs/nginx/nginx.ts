@@ -151,7 +151,7 @@ class Nginx {
       for (const server of this.#servers) server.close()
       this.#servers = []
       this.#log('notice', `try again to bind() after ${RETRY}ms`, false)
-      yield* this.#process.sleep(RETRY)
+      yield* this.#process.sleep(RETRY, { background: false })
     }
     this.#log('emerg', 'still could not bind()', true)
     return false
