@@ -22,7 +22,7 @@ function objectOf({ involvedObject }: Event): string {
 
 function sourceOf(event: Event): string {
   const component = event.source?.component || event.reportingComponent || ''
-  const host = event.source?.host || (event.source?.component ? '' : event.reportingInstance) || ''
+  const host = event.source?.host || event.reportingInstance || ''
   return [component, host].filter(Boolean).join(', ')
 }
 
