@@ -1,0 +1,171 @@
+import { ipLength, frameLength, transportLength } from '../packets.ts'
+import type { ArpPacket, Frame, IcmpMessage, IpPacket, Mac, TcpFlags, TcpSegment, UdpDatagram } from '../types.ts'
+import { ipBytes } from './address-bytes.ts'
+import { summariseDns, summariseDnsStream } from './summary-dns.ts'
+import { summariseHttp } from './summary-http.ts'
+
+export interface SummaryOptions {
+  /** tcpdump -e */
+  linkLevel?: boolean
+  /** tcpdump -S */
+  absoluteSequence?: boolean
+  /** tcpdump -q */
+  quick?: boolean
+}
+
+const PROTOCOL_NUMBERS = { icmp: 1, tcp: 6, udp: 17 } as const
+
+/**
+ * Frames as tcpdump 4.99.3 prints them with -n, without the time; a tunnelled frame adds a second line. One object
+ * stands for one run of tcpdump: it remembers where each conversation's sequence numbers began.
+ */
+export class FrameSummary {
+  readonly #options: SummaryOptions
+  readonly #conversations = new Map<string, { sequence: number; acknowledgement: number }>()
+
+  constructor(options: SummaryOptions = {}) {
+    this.#options = options
+  }
+
+  line(frame: Frame): string {
+    const { payload } = frame
+    if (!this.#options.linkLevel) return this.#network(frame, true)
+    const [name, type] = payload.kind === 'arp' ? ['ARP', '0806'] : payload.version === 4 ? ['IPv4', '0800'] : ['IPv6', '86dd']
+    const ends = this.#options.quick ? `${frame.source} > ${frame.destination}, ${name}` : `${frame.source} > ${frame.destination}, ethertype ${name} (0x${type})`
+    return `${ends}, length ${frameLength(frame)}: ${this.#network(frame, false)}`
+  }
+
+  #network({ payload }: Frame, named: boolean): string {
+    if (payload.kind === 'arp') return `${named ? 'ARP, ' : ''}${arp(payload)}`
+    return `${named ? (payload.version === 4 ? 'IP ' : 'IP6 ') : ''}${this.#ip(payload)}`
+  }
+
+  #ip(packet: IpPacket): string {
+    const { payload, source, destination, fragment } = packet
+    if (fragment && fragment.offset > 0) return `${source} > ${destination}: ip-proto-${PROTOCOL_NUMBERS[payload.kind]}`
+    switch (payload.kind) {
+      case 'tcp':
+        return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${this.#tcp(packet, payload)}`
+      case 'udp':
+        return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${this.#udp(packet, payload)}`
+      case 'icmp':
+        return `${source} > ${destination}: ${icmp(packet, payload)}`
+    }
+  }
+
+  #udp(packet: IpPacket, datagram: UdpDatagram): string {
+    const length = transportLength(datagram) - 8
+    if (this.#options.quick) return `UDP, length ${length}`
+    if (datagram.vxlan) return this.#vxlan(datagram, datagram.vxlan)
+    if (datagram.sourcePort === 53 || datagram.destinationPort === 53) {
+      const carried = packet.fragment?.length === undefined ? length : packet.fragment.length - 8
+      return summariseDns(datagram.data.subarray(0, carried), length)
+    }
+    return `UDP, length ${length}`
+  }
+
+  /** tcpdump takes Linux's old VXLAN port, which flannel uses, for OTV; the header is the same. */
+  #vxlan(datagram: UdpDatagram, { vni, frame }: NonNullable<UdpDatagram['vxlan']>): string {
+    const inner = this.line(frame)
+    if (datagram.destinationPort === 4789 || datagram.sourcePort === 4789) return `VXLAN, flags [I] (0x08), vni ${vni}\n${inner}`
+    return `OTV, flags [I] (0x08), overlay 0, instance ${vni}\n${inner}`
+  }
+
+  #tcp(packet: IpPacket, segment: TcpSegment): string {
+    const length = segment.data.length
+    if (this.#options.quick) return `tcp ${length}`
+    const { flags } = segment
+    const { sequence, acknowledgement } = this.#relative(packet, segment)
+    let text = `Flags [${flagText(flags)}]`
+    if (length > 0 || flags.syn || flags.fin || flags.rst) {
+      text += `, seq ${sequence}`
+      if (length > 0) text += `:${(sequence + length) >>> 0}`
+    }
+    if (flags.ack) text += `, ack ${acknowledgement}`
+    text += `, win ${segment.window}`
+    if (flags.urg) text += ', urg 0'
+    if (segment.mss !== undefined) text += `, options [mss ${segment.mss}]`
+    text += `, length ${length}`
+    if (length === 0) return text
+    const port = (n: number): boolean => segment.sourcePort === n || segment.destinationPort === n
+    if (port(80) || port(8080)) return `${text}: ${summariseHttp(segment.data)}`
+    if (port(53)) return `${text}${summariseDnsStream(segment.data)}`
+    return text
+  }
+
+  /** print-tcp.c: one entry for both directions, made by the first segment with ACK, absolute in that one. */
+  #relative(packet: IpPacket, segment: TcpSegment): { sequence: number; acknowledgement: number } {
+    const { sequence, acknowledgement, sourcePort, destinationPort, flags } = segment
+    if (this.#options.absoluteSequence || !flags.ack) return { sequence, acknowledgement }
+    const reversed = sourcePort > destinationPort || (sourcePort === destinationPort && isAfter(packet.source, packet.destination))
+    const key = reversed
+      ? `${packet.destination} ${destinationPort} ${packet.source} ${sourcePort}`
+      : `${packet.source} ${sourcePort} ${packet.destination} ${destinationPort}`
+    const known = this.#conversations.get(key)
+    if (!known || flags.syn) {
+      const before = (acknowledgement - 1) >>> 0
+      this.#conversations.set(key, reversed ? { sequence: before, acknowledgement: sequence } : { sequence, acknowledgement: before })
+      return { sequence, acknowledgement }
+    }
+    const [own, other] = reversed ? [known.acknowledgement, known.sequence] : [known.sequence, known.acknowledgement]
+    return { sequence: (sequence - own) >>> 0, acknowledgement: (acknowledgement - other) >>> 0 }
+  }
+}
+
+function isAfter(a: string, b: string): boolean {
+  const [x, y] = [ipBytes(a), ipBytes(b)]
+  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return x[i]! > (y[i] ?? 0)
+  return false
+}
+
+function flagText(flags: TcpFlags): string {
+  const text = (flags.fin ? 'F' : '') + (flags.syn ? 'S' : '') + (flags.rst ? 'R' : '') + (flags.psh ? 'P' : '') + (flags.ack ? '.' : '') + (flags.urg ? 'U' : '')
+  return text === '' ? 'none' : text
+}
+
+const ZERO: Mac = '00:00:00:00:00:00'
+
+function arp(packet: ArpPacket): string {
+  const { operation, senderIp, senderMac, targetIp, targetMac } = packet
+  if (operation === 'reply') return `Reply ${senderIp} is-at ${senderMac}, length 28`
+  const whom = targetMac === ZERO ? '' : ` (${targetMac})`
+  return `Request who-has ${targetIp}${whom} tell ${senderIp}, length 28`
+}
+
+function icmp(packet: IpPacket, message: IcmpMessage): string {
+  const length = ipLength(packet) - (packet.version === 4 ? 20 : 40)
+  const { type, code } = message
+  const about = message.about
+  let text: string
+  if (type === 8 || type === 0) text = `echo ${type === 8 ? 'request' : 'reply'}, id ${message.id ?? 0}, seq ${message.sequence ?? 0}`
+  else if (type === 3 && about) text = unreachable(code, about, message.mtu)
+  else if (type === 11) text = code === 0 ? 'time exceeded in-transit' : code === 1 ? 'ip reassembly time exceeded' : `time exceeded-#${code}`
+  else text = `type-#${type}`
+  return `ICMP ${text}, length ${length}`
+}
+
+function unreachable(code: number, about: IpPacket, mtu: number | undefined): string {
+  const to = about.destination
+  switch (code) {
+    case 0: return `net ${to} unreachable`
+    case 1: return `host ${to} unreachable`
+    case 2: return `${to} protocol ${PROTOCOL_NUMBERS[about.payload.kind]} unreachable`
+    case 3: {
+      if (about.payload.kind === 'icmp') return `${to} protocol 1 port ${(about.payload.id ?? 0)} unreachable`
+      return `${to} ${about.payload.kind} port ${about.payload.destinationPort} unreachable`
+    }
+    case 4: return `${to} unreachable - need to frag${mtu ? ` (mtu ${mtu})` : ''}`
+    case 5: return `${to} unreachable - source route failed`
+    case 6: return `net ${to} unreachable - unknown`
+    case 7: return `host ${to} unreachable - unknown`
+    case 8: return `${to} unreachable - source host isolated`
+    case 9: return `net ${to} unreachable - admin prohibited`
+    case 10: return `host ${to} unreachable - admin prohibited`
+    case 11: return `net ${to} unreachable - tos prohibited`
+    case 12: return `host ${to} unreachable - tos prohibited`
+    case 13: return `host ${to} unreachable - admin prohibited filter`
+    case 14: return `host ${to} unreachable - host precedence violation`
+    case 15: return `host ${to} unreachable - precedence cutoff`
+    default: return `${to} unreachable - #${code}`
+  }
+}

@@ -1,0 +1,201 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeUtf8 } from '../../text.ts'
+import { copyFrame } from '../packets.ts'
+import { makeNetwork, makeNode, ping } from '../shapes.samples.ts'
+import type { Frame, IcmpMessage, IpPacket, TcpFlags } from '../types.ts'
+import { frame as anyFrame } from './arbitrary.samples.ts'
+import { DNS_TYPES, dnsQuery, encodeDns } from './dns.ts'
+import type { DnsMessage } from './dns.ts'
+import { encodePcap } from './pcap.ts'
+import { FrameSummary } from './summary.ts'
+
+/** tcpdump 4.99.3 and tshark as referees: they read our capture files. */
+function tool(name: string, ...args: string[]): string | undefined {
+  try {
+    return execFileSync(name, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 27 })
+  } catch {
+    return undefined
+  }
+}
+const tcpdump = tool('sh', '-c', 'tcpdump --version 2>&1')?.includes('4.99.3') ?? false
+const tshark = tool('tshark', '--version') !== undefined
+if (!tcpdump) console.warn('SKIPPED: tcpdump 4.99.3 is not here; summaries are not compared with the real tool')
+if (!tshark) console.warn('SKIPPED: tshark is not here; capture files are not checked')
+
+function withFile<T>(frames: readonly Frame[], use: (path: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'podhop-'))
+  try {
+    const path = join(folder, 'test.pcap')
+    writeFileSync(path, encodePcap(frames.map((frame, i) => ({ at: 1_767_600_000_000 + i * 10, frame }))))
+    return use(path)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const A = '02:00:00:00:00:01'
+const B = '02:00:00:00:00:02'
+const NOTHING = new Uint8Array(0)
+
+function ip(payload: IpPacket['payload'], more?: Partial<IpPacket>): Frame {
+  return {
+    source: A, destination: B,
+    payload: { kind: 'ip', version: 4, source: '10.244.1.2', destination: '10.96.0.10', ttl: 64, tos: 0, identification: 1, dontFragment: true, payload, meta: { mark: 0 }, ...more },
+  }
+}
+
+const back = { source: '10.96.0.10', destination: '10.244.1.2' }
+const udp = (data: Uint8Array, sourcePort = 40000, destinationPort = 53): IpPacket['payload'] => ({ kind: 'udp', sourcePort, destinationPort, data })
+const tcp = (flags: TcpFlags, sequence: number, acknowledgement: number, data: Uint8Array = NOTHING, more?: object): IpPacket['payload'] =>
+  ({ kind: 'tcp', sourcePort: 40000, destinationPort: 80, sequence, acknowledgement, flags, window: 64240, data, ...more })
+const swap = { sourcePort: 80, destinationPort: 40000 }
+const icmp = (type: number, code: number, more?: Partial<IcmpMessage>): Frame => ip({ kind: 'icmp', type, code, data: NOTHING, ...more })
+const about = ip(udp(encodeUtf8('x'), 5, 99)).payload as IpPacket
+const aboutTcp = ip(tcp({ syn: true }, 5, 0)).payload as IpPacket
+const dns = (m: DnsMessage): Frame => ip(udp(encodeDns(m), m.response ? 53 : 40000, m.response ? 40000 : 53), m.response ? back : {})
+const answer = (more: Partial<DnsMessage>): DnsMessage => dnsQuery(4711, 'web.default.svc.cluster.local.', 'A', { response: true, recursionAvailable: true, authoritative: true, ...more })
+const rr = (data: DnsMessage['answers'][number]['data']): DnsMessage['answers'][number] => ({ name: 'web.default.svc.cluster.local.', class: 'IN', ttl: 30, data })
+
+const SAMPLES: Frame[] = [
+  { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: '00:00:00:00:00:00', targetIp: '10.0.0.2' } },
+  { source: A, destination: B, payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: B, targetIp: '10.0.0.2' } },
+  { source: B, destination: A, payload: { kind: 'arp', operation: 'reply', senderMac: B, senderIp: '10.0.0.2', targetMac: A, targetIp: '10.0.0.1' } },
+  { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '0.0.0.0', targetMac: '00:00:00:00:00:00', targetIp: '10.0.0.2' } },
+  { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: '00:00:00:00:00:00', targetIp: '10.0.0.1' } },
+  { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'reply', senderMac: A, senderIp: '10.0.0.1', targetMac: 'ff:ff:ff:ff:ff:ff', targetIp: '10.0.0.1' } },
+  ip(tcp({ syn: true }, 1000, 0, NOTHING, { mss: 1460 })),
+  ip(tcp({ syn: true, ack: true }, 9000, 1001, NOTHING, { mss: 1410, ...swap }), back),
+  ip(tcp({ ack: true }, 1001, 9001)),
+  ip(tcp({ ack: true, psh: true }, 1001, 9001, encodeUtf8('GET / HTTP/1.1\r\nHost: web\r\n\r\n'))),
+  ip(tcp({ ack: true }, 9001, 1031, NOTHING, swap), back),
+  ip(tcp({ ack: true, psh: true }, 9001, 1031, encodeUtf8('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'), swap), back),
+  ip(tcp({ ack: true, psh: true }, 9042, 1031, encodeUtf8('body without a line'), swap), back),
+  ip(tcp({ ack: true, psh: true }, 9042, 1031, encodeUtf8('<html>\n<body>\n'), swap), back),
+  ip(tcp({ ack: true, psh: true }, 9042, 1031, Uint8Array.of(1, 2, 3, 10, 4), swap), back),
+  ip(tcp({ fin: true, ack: true }, 1031, 9100)),
+  ip(tcp({ rst: true, ack: true }, 9100, 1032, NOTHING, swap), back),
+  ip(tcp({ rst: true }, 9100, 0, NOTHING, { ...swap, window: 0 }), back),
+  ip(tcp({}, 9100, 0)),
+  ip(tcp({ urg: true, ack: true, fin: true, psh: true }, 4000, 9100)),
+  ip(tcp({ ack: true }, 77, 88, encodeUtf8('first seen in the middle'), { sourcePort: 3306, destinationPort: 3306 })),
+  ip(tcp({ ack: true }, 99, 101, encodeUtf8('and the other way'), { sourcePort: 3306, destinationPort: 3306 }), back),
+  icmp(8, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }),
+  icmp(0, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }),
+  ...Array.from({ length: 17 }, (_, code) => code).map((code) => icmp(3, code, { about, ...(code === 4 ? { mtu: 1400 } : {}) })),
+  icmp(3, 3, { about: aboutTcp }),
+  icmp(3, 2, { about: aboutTcp }),
+  icmp(3, 4, { about: aboutTcp, mtu: 0 }),
+  icmp(11, 0, { about }),
+  icmp(11, 1, { about }),
+  ip(udp(new Uint8Array(30), 1, 2)),
+  ip(udp(new Uint8Array(0), 1, 2)),
+  dns(dnsQuery(4711, 'web.default.svc.cluster.local.', 'A')),
+  dns(dnsQuery(4711, 'web.default.svc.cluster.local.', 'AAAA', { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [] }, authenticData: true })),
+  dns(dnsQuery(4711, 'web.', 'ANY', { recursionDesired: false, checkingDisabled: true })),
+  dns(dnsQuery(4711, '.', 'NS')),
+  dns(dnsQuery(4711, 'version.bind.', 'TXT', { questions: [{ name: 'version.bind.', type: 'TXT', class: 'CH' }] })),
+  dns(dnsQuery(4711, 'a.', 'TYPE4000')),
+  ...Object.keys(DNS_TYPES).filter((t) => t !== 'OPT').map((type) => dns(dnsQuery(4711, 'a.', type))),
+  dns(answer({ answers: [rr({ type: 'A', address: '10.96.0.50' })] })),
+  dns(answer({ answers: [rr({ type: 'A', address: '10.96.0.50' }), rr({ type: 'A', address: '10.96.0.51' })], edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [] } })),
+  dns(answer({ answers: [rr({ type: 'CNAME', target: 'x.example.com.' }), rr({ type: 'AAAA', address: 'fd00::1' })], authoritative: false })),
+  dns(answer({ answers: [rr({ type: 'SRV', priority: 0, weight: 100, port: 80, target: 'web-0.web.' }), rr({ type: 'MX', preference: 10, exchange: 'mail.' })] })),
+  dns(answer({ answers: [rr({ type: 'TXT', strings: ['dns-version=1.1.0', 'b'] }), rr({ type: 'PTR', target: 'a.b.' }), rr({ type: 'NS', target: 'ns.' })] })),
+  dns(answer({ rcode: 'NXDOMAIN', authorities: [rr({ type: 'SOA', primary: 'ns.dns.cluster.local.', mailbox: 'hostmaster.cluster.local.', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 5 })] })),
+  dns(answer({ answers: [rr({ type: 'SOA', primary: 'ns.dns.cluster.local.', mailbox: 'hostmaster.cluster.local.', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 5 })] })),
+  dns(answer({ rcode: 'SERVFAIL', recursionAvailable: false, authoritative: false })),
+  dns(answer({ rcode: 'REFUSED', truncated: true, authenticData: true, authoritative: false })),
+  ip(udp(encodeUtf8('no dns'), 1, 53)),
+  ip(tcp({ ack: true, psh: true }, 1, 1, new Uint8Array([0, 32, ...encodeDns(dnsQuery(7, 'web.default.ab.', 'A'))]), { destinationPort: 53 })),
+  ...[8472, 4789].map((port) => ip({
+    kind: 'udp', sourcePort: 50000, destinationPort: port, data: NOTHING, vxlan: { vni: 1, frame: icmp(8, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }) },
+  }, { dontFragment: false })),
+  ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 0, more: true, length: 24 }, dontFragment: false }),
+  ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 24, more: false, length: 24 }, dontFragment: false }),
+  ip(tcp({ syn: true }, 1, 0), { version: 6, source: 'fd00::1', destination: 'fd00::2', identification: 0 }),
+]
+
+describe.skipIf(!tcpdump)('tcpdump 4.99.3 says the same', () => {
+  it.each([['without', []], ['with the link level', ['-e']], ['with absolute sequence numbers', ['-S']], ['quickly', ['-q']]] as const)('%s', (_, args) => {
+    const real = withFile(SAMPLES, (path) => tool('tcpdump', '-tnr', path, ...args)!)
+    const options = { linkLevel: args.includes('-e' as never), absoluteSequence: args.includes('-S' as never), quick: args.includes('-q' as never) }
+    const summary = new FrameSummary(options)
+    expect(SAMPLES.map((f) => summary.line(f)).join('\n').split('\n')).toEqual(real.trimEnd().split('\n'))
+  })
+})
+
+/** What two nodes say to each other: a connection, a refused one, pings, a lost port, a packet that is too big. */
+function conversation(): Frame[] {
+  const network = makeNetwork()
+  const [a, b] = [makeNode(network, 1), makeNode(network, 2)]
+  a.node.routes.add({ destination: '10.244.2.0/24', via: '172.18.0.3' })
+  b.node.routes.add({ destination: '10.244.1.0/24', via: '172.18.0.2' })
+  b.pod.links.get('eth0')!.mtu = 1400
+  const frames: Frame[] = []
+  a.node.capture('any', ({ frame }) => frames.push(copyFrame(frame)))
+  b.pod.sockets.listen({ port: 80 }, (c) => {
+    c.handlers = {
+      onData: () => {
+        c.send(encodeUtf8(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(5000)}`))
+        c.end()
+      },
+    }
+  })
+  const client = a.pod.sockets.connect({ address: '10.244.2.2', port: 80 }, { onEnd: () => client.end() })
+  client.send(encodeUtf8('GET / HTTP/1.1\r\n\r\n'))
+  a.pod.sockets.connect({ address: '10.244.2.2', port: 81 }, {})
+  const socket = a.pod.sockets.udp({})
+  socket.send(encodeUtf8('nobody'), '10.244.2.2', 5000)
+  for (const ttl of [64, 1, 2]) ping(a.pod, '10.244.2.2', { ttl })
+  ping(a.pod, '10.244.2.2', { size: 3000 })
+  network.clock.settle()
+  return frames
+}
+
+describe.skipIf(!tcpdump || !tshark)('a captured conversation', () => {
+  const frames = tcpdump && tshark ? conversation() : []
+
+  it('reads the same in tcpdump', () => {
+    expect(frames.length).toBeGreaterThan(50)
+    const real = withFile(frames, (path) => tool('tcpdump', '-tnr', path)!)
+    const summary = new FrameSummary()
+    expect(frames.map((f) => summary.line(f)).join('\n').split('\n')).toEqual(real.trimEnd().split('\n'))
+  })
+
+  it('is clean for tshark', () => {
+    expect(badFrames(frames)).toBe('')
+  })
+})
+
+describe.skipIf(!tshark)('tshark', () => {
+  it('finds no malformed frame and no bad checksum in any file', () => {
+    const frames = [...SAMPLES.filter((f) => !hasGarbage(f)), ...fc.sample(anyFrame.filter((f) => !speaksOther(f)), { numRuns: 300, seed: 1 })]
+    expect(badFrames(frames)).toBe('')
+  })
+})
+
+function badFrames(frames: readonly Frame[]): string | undefined {
+  return withFile(frames, (path) => tool(
+    'tshark', '-r', path, '-o', 'ip.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE', '-d', 'udp.port==8472,vxlan',
+    '-T', 'fields', '-e', 'frame.number', '-e', '_ws.col.Info', '-Y',
+    '_ws.malformed || ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad"',
+  ))
+}
+
+function hasGarbage(f: Frame): boolean {
+  return f.payload.kind === 'ip' && f.payload.payload.kind === 'udp' && f.payload.payload.data.length === 6
+}
+
+/** Random bytes on a port that tshark knows are a broken message of that protocol; those are the bytes' fault. */
+function speaksOther(f: Frame): boolean {
+  if (f.payload.kind !== 'ip') return false
+  const p = f.payload.payload
+  if (p.kind === 'icmp') return true
+  if (p.kind === 'udp' && p.vxlan) return speaksOther(p.vxlan.frame)
+  return p.data.length > 0
+}
