@@ -1,5 +1,5 @@
 import { FieldErrors, GoValue } from '../field-errors.ts'
-import { compareStrings, deepEqual, quote } from '../json.ts'
+import { compareStrings, quote } from '../json.ts'
 import type { LabelSelector, ObjectMeta, OwnerReference } from '../types.ts'
 import { dns1123Label, labelValue, qualifiedName, type Rule } from './names.ts'
 
@@ -101,9 +101,4 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
     errors.invalidEach(`${at}.key`, e.key, qualifiedName(e.key))
     e.values?.forEach((value, k) => errors.invalidEach(`${at}.values[${k}]`, value, labelValue(value)))
   })
-}
-
-/** Go's `%#v` of a selector or other nested struct is not reproduced; this compares what the message is about. */
-export function immutable(value: unknown, old: unknown, path: string, printed: string | number | GoValue | null, errors: FieldErrors): void {
-  if (!deepEqual(value, old)) errors.invalid(path, printed, 'field is immutable')
 }
