@@ -144,7 +144,8 @@ export class LabRun {
   #evaluate(check: Check): void {
     if (this.progress.passed[check.id] !== undefined) return
     const missing = check.needs.some((id) => this.progress.passed[id] === undefined)
-    if (missing) return this.#set(check, { state: 'waiting', found: null })
+    const unasked = check.kind === 'quiz' && this.progress.answers[check.id] === undefined
+    if (missing || unasked) return this.#set(check, { state: 'waiting', found: null })
     if (check.kind === 'dns' || check.kind === 'trace') return this.#probe(check)
     this.#conclude(check, check.kind === 'still' ? this.#still(check) : look(check, this.#context()))
   }

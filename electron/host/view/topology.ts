@@ -66,7 +66,8 @@ function interfaceViews(network: NetworkNamespace): Record<string, InterfaceView
     addresses: l.addresses.map((a) => `${a.address}/${a.prefixLength}`),
     mac: l.mac,
     mtu: l.mtu,
-    up: l.up && l.carrier,
+    // a bridge without ports has no carrier, and nothing is wrong with it
+    up: l.up && (l.carrier || l.kind === 'bridge'),
   }))
 }
 
