@@ -34,6 +34,7 @@ main().then(
   },
   (error: unknown) => {
     const usage = error instanceof UsageError
+    if (process.env['PODHOP_DEBUG']) process.stderr.write(`${(error as Error).stack}\n`)
     process.stderr.write(`podhop: ${(error as Error).message}\n${usage ? "See 'podhop help'.\n" : ''}`)
     process.exitCode = usage ? 2 : 1
   },

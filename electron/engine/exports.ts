@@ -30,3 +30,7 @@ export type * from './kubernetes/client.ts'
 export type { Deployment, EndpointSlice, KubeObject, Node, Pod, ReplicaSet, Service, Status, Table } from './kubernetes/types.ts'
 export { BytesFile } from './machine/files.ts'
 export { createTerminal } from './machine/terminal.ts'
+
+export { copyFrame } from './network/packets.ts'
+export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, type PcapFrame } from './network/wire/pcap.ts'
+export { FrameSummary, type SummaryOptions } from './network/wire/summary.ts'

@@ -79,7 +79,7 @@ function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<
       yield* self.printError(`${result.error}\n`)
       return result.error.startsWith('podhop: not simulated') ? 69 : 1
     }
-    if (capture) self.fs.writeFile(self.resolve(options.pcap!), capture.pcap(result.journey, cluster.clock.epoch))
+    if (capture) self.fs.writeFile(self.resolve(options.pcap!), capture.pcap(result.journey))
     yield* self.print(options.output === 'json' ? traceJson(result.journey) : traceText(result.journey))
     return result.journey.verdict === 'delivered' ? 0 : 1
   } finally {
