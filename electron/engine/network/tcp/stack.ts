@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Journey } from '../../journey/types.ts'
 import { isSystemError, SystemError } from '../../machine/errors.ts'
+import type { ErrorCode } from '../../machine/errors.ts'
 import type { Random } from '../../random.ts'
 import type { TcpLayer } from '../layers.ts'
 import type {
@@ -75,7 +76,8 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       return connection
     }
     this.#connections.set(keyOf(local, port, remote, options.port), connection)
-    if (source === undefined) this.#unroutable(connection)
+    const problem = this.#routeProblem(remote, source)
+    if (problem) this.#unroutable(connection, problem)
     else connection.open()
     return connection
   }
@@ -258,19 +260,27 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     }
   }
 
-  #unroutable(connection: Connection): void {
-    const { recorder, namespace } = this.#host
+  /** connect(2) asks the routing table before it sends anything. */
+  #routeProblem(remote: Ip, source: Ip | undefined): ErrorCode | undefined {
+    const route = this.#host.namespace.routes.lookup(remote, source)
+    switch (route?.type) {
+      case 'unreachable': return 'EHOSTUNREACH'
+      case 'prohibit': return 'EACCES'
+      case 'blackhole': return 'EINVAL'
+      default: return route && source !== undefined ? undefined : 'ENETUNREACH'
+    }
+  }
+
+  /** The SYN that is never sent has a journey all the same: the IP layer writes why it ends at once. */
+  #unroutable(connection: Connection, problem: ErrorCode): void {
     const packet = this.#packet(connection.localAddress, connection.remoteAddress, {
       kind: 'tcp', sourcePort: connection.localPort, destinationPort: connection.remotePort, sequence: 0, acknowledgement: 0,
       flags: { syn: true }, window: 0, data: new Uint8Array(0),
     })
     connection.state = 'SYN-SENT'
-    connection.journey = recorder.begin(namespace, packet, { program: connection.owner?.program }).journey
-    recorder.fail(namespace, packet, 'unreachable', 'drop-no-route', {
-      stage: 'drop', text: `No route leads to ${connection.remoteAddress}; connect fails at once.`,
-      before: recorder.header(packet), explanation: 'drop-no-route',
-    })
-    connection.fail(new SystemError('ENETUNREACH'))
+    connection.journey = this.#host.recorder.begin(this.#host.namespace, packet, { program: connection.owner?.program }).journey
+    this.#output(packet)
+    connection.fail(new SystemError(problem))
   }
 
   #listenerFor(address: Ip, port: number): Listener | undefined {

@@ -22,7 +22,7 @@ export class TwoHosts {
     const namespace = {
       name, machine: name, id: 1, clock: this.clock, isLocal: (ip: string) => ip === address || ip === '127.0.0.1',
       sourceFor: (ip: string) => (ip.startsWith('10.') ? address : undefined), sysctl: () => undefined,
-      routes: { lookup: () => ({ destination: '10.0.0.0/8', device: 'eth0' }) },
+      routes: { lookup: (ip: string) => (ip.startsWith('10.') ? { destination: '10.0.0.0/8', device: 'eth0' } : undefined) },
       links: new Map([['eth0', this]]),
     } as unknown as NetworkNamespace
     const host: StackHost = {
@@ -32,6 +32,11 @@ export class TwoHosts {
   }
 
   #carry(packet: IpPacket): void {
+    if (!packet.destination.startsWith('10.')) {
+      return this.recorder.fail({ name: 'client', machine: 'client' }, packet, 'unreachable', 'drop-no-route', {
+        stage: 'drop', text: 'No route.', before: this.recorder.header(packet), explanation: 'drop-no-route',
+      })
+    }
     const lost = this.lose(packet, this.#carried++)
     this.script.push(this.#show(packet) + (lost ? ' (lost)' : ''))
     if (lost) return
