@@ -244,7 +244,7 @@ function exec(clock: Clock, run: ContainerRun, options: ExecOptions, id: string)
 }
 
 function typeInto(terminal: Terminal): (bytes: Uint8Array) => Task<void> {
-  // eslint-disable-next-line require-yield
+   
   return function* (bytes) {
     terminal.input(bytes)
   }
