@@ -119,6 +119,7 @@ export abstract class BaseLink implements Link {
 /** lo: what is sent comes back at once. */
 export class Loopback extends BaseLink {
   readonly kind = 'loopback'
+  #lastArrival = 0
 
   override get usesArp(): boolean {
     return false
@@ -127,7 +128,10 @@ export class Loopback extends BaseLink {
   protected send(frame: Frame): void {
     // Connection tracking, marks and the trail stay with the packet; the sending socket does not (skb_orphan).
     if (frame.payload.kind === 'ip') frame.payload.meta.owner = undefined
-    this.namespace.clock.schedule(this.namespace.latency(0.008, 0.008), () => this.receive(frame))
+    const { clock } = this.namespace
+    // one after the other, as they were sent
+    this.#lastArrival = Math.max(this.#lastArrival, clock.now + this.namespace.latency(0.008, 0.008))
+    clock.schedule(this.#lastArrival - clock.now, () => this.receive(frame))
   }
 }
 

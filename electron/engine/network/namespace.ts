@@ -144,7 +144,10 @@ export class Namespace implements NetworkNamespace, StackHost {
       scope: options?.scope ?? (isLoopbackIp(prefix.address) ? 'host' : 'global'),
       secondary: own.length > 0 ? true : undefined,
     }
-    link.addresses = [...link.addresses, address]
+    // Primary addresses come before all secondary ones (__inet_insert_ifa in net/ipv4/devinet.c).
+    link.addresses = address.secondary
+      ? [...link.addresses, address]
+      : [...link.addresses.filter((a) => !a.secondary), address, ...link.addresses.filter((a) => a.secondary)]
     this.routes.addressAdded(link, address)
   }
 

@@ -41,6 +41,8 @@ export class Neighbours implements NeighbourTable {
 
   set(row: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void {
     const entry = this.#entry(this.#namespace.link(row.device), row.ip)
+    // an administrator may overrule what is permanent
+    if (entry.state === 'PERMANENT') entry.state = 'STALE'
     this.#learn(entry, row.mac, row.state)
   }
 

@@ -1,4 +1,4 @@
-import { formatBridgeFdb, formatVxlanFdb, type Bridge, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
+import { formatBridgeFdb, formatVxlanFdb, type Bridge, type Link, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
 
 /** bridge(8), iproute2 6.1: fdb and link. */
 export function* bridge(process: Process): Task<number> {
@@ -50,9 +50,12 @@ export function printFdb(network: NetworkNamespace, device?: string, master?: st
 }
 
 function printPorts(network: NetworkNamespace): string {
-  return [...network.links.values()]
+  const links = [...network.links.values()]
+  // the other end's index, looked up among the names of this namespace (bridge/link.c does not ask for the other's)
+  const peer = (link: Link): string => (link.peer ? `@${links.find((l) => l.index === link.peer!.index)?.name ?? `if${link.peer.index}`}` : '')
+  return links
     .filter((l) => l.master)
     .sort((a, b) => a.index - b.index)
-    .map((l) => `${l.index}: ${l.name}${l.peer ? `@if${l.peer.index}` : ''}: <BROADCAST,MULTICAST${l.up ? ',UP' : ''}${l.up && l.carrier ? ',LOWER_UP' : ''}> mtu ${l.mtu} master ${l.master!.name} state ${l.up && l.carrier ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`)
+    .map((l) => `${l.index}: ${l.name}${peer(l)}: <BROADCAST,MULTICAST${l.up ? ',UP' : ''}${l.up && l.carrier ? ',LOWER_UP' : ''}> mtu ${l.mtu} master ${l.master!.name} state ${l.up && l.carrier ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`)
     .join('')
 }

@@ -1,7 +1,7 @@
-import { anyOf, isValidIp, resolveHost, Signal, sleep, SystemError, type PingSocket, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, isValidIp, resolveHost, Signal, SystemError, type PingSocket, type Process, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { PING_USAGE } from './ping-usage.ts'
-import { programName } from './stream.ts'
+import { pause, programName } from './stream.ts'
 
 interface Options {
   count: number
@@ -19,31 +19,41 @@ interface Options {
 
 /** What differs between iputils' ping (20221126) and busybox's. */
 interface Style {
-  head(name: string, address: string, size: number): string
-  reply(bytes: number, from: string, sequence: number, ttl: number, ms: number): string
+  head(name: string, address: string, size: number, from: string): string
+  /** `ms` is undefined when the packet is too short to carry the time. */
+  reply(bytes: number, from: string, sequence: number, ttl: number, ms: number | undefined): string
   summary(name: string, s: Statistics): string
   firstSequence: number
 }
 
-interface Statistics { sent: number; received: number; errors: number; times: number[]; elapsed: number }
+interface Statistics {
+  sent: number
+  received: number
+  errors: number
+  times: number[]
+  elapsed: number
+  /** Most requests under way at one time. */
+  pipe: number
+}
 
 const iputils: Style = {
-  head: (name, address, size) => `PING ${name} (${address}) ${size}(${size + 28}) bytes of data.\n`,
-  reply: (bytes, from, sequence, ttl, ms) => `${bytes} bytes from ${from}: icmp_seq=${sequence} ttl=${ttl} time=${shortTime(ms)} ms\n`,
+  head: (name, address, size, from) => `PING ${name} (${address}) ${from}${size}(${size + 28}) bytes of data.\n`,
+  reply: (bytes, from, sequence, ttl, ms) => `${bytes} bytes from ${from}: icmp_seq=${sequence} ttl=${ttl}${ms === undefined ? '' : ` time=${shortTime(ms)} ms`}\n`,
   summary(name, s) {
     const loss = s.sent === 0 ? 0 : ((s.sent - s.received) / s.sent) * 100
     const errors = s.errors > 0 ? `+${s.errors} errors, ` : ''
     let out = `\n--- ${name} ping statistics ---\n${s.sent} packets transmitted, ${s.received} received, ${errors}${String(Number(loss.toPrecision(6)))}% packet loss, time ${Math.floor(s.elapsed)}ms\n`
-    if (s.times.length > 0) out += `rtt min/avg/max/mdev = ${numbers(s.times).map((n) => n.toFixed(3)).join('/')} ms\n`
-    else out += '\n'
-    return out
+    const last: string[] = []
+    if (s.times.length > 0) last.push(`rtt min/avg/max/mdev = ${numbers(s.times).map((n) => n.toFixed(3)).join('/')} ms`)
+    if (s.pipe > 1) last.push(`pipe ${s.pipe}`)
+    return `${out}${last.join(', ')}\n`
   },
   firstSequence: 1,
 }
 
 const busybox: Style = {
   head: (name, address, size) => `PING ${name} (${address}): ${size} data bytes\n`,
-  reply: (bytes, from, sequence, ttl, ms) => `${bytes} bytes from ${from}: seq=${sequence} ttl=${ttl} time=${ms.toFixed(3)} ms\n`,
+  reply: (bytes, from, sequence, ttl, ms) => `${bytes} bytes from ${from}: seq=${sequence} ttl=${ttl}${ms === undefined ? '' : ` time=${ms.toFixed(3)} ms`}\n`,
   summary(name, s) {
     const loss = s.sent === 0 ? 0 : Math.floor(((s.sent - s.received) * 100) / s.sent)
     let out = `\n--- ${name} ping statistics ---\n${s.sent} packets transmitted, ${s.received} packets received, ${loss}% packet loss\n`
@@ -157,62 +167,93 @@ function parse(args: readonly string[]): { options: Options; host: string } | { 
   return { options, host: parsed.operands.at(-1)! }
 }
 
+/** -I: the source address, or an interface's name. Throws what bind and setsockopt would. */
+function bindTo(process: Process, word: string | undefined, address: string): { source?: string; device?: string } {
+  if (word === undefined) return {}
+  if (isValidIp(word)) {
+    if (!process.network.isLocal(word)) throw new Refusal('bind: Cannot assign requested address')
+    return { source: word }
+  }
+  const link = process.network.links.get(word)
+  if (!link) throw new Refusal(`SO_BINDTODEVICE ${word}: No such device`)
+  const route = process.network.routes.lookup(address)
+  if (route?.device !== word) throw new NotSimulated(`ping -I ${word} to an address behind another interface (use -I ADDRESS)`)
+  const source = route.source ?? link.addresses[0]?.address
+  return { device: word, ...(source === undefined ? {} : { source }) }
+}
+
+class Refusal extends Error {}
+class NotSimulated extends Error {}
+
 function* pingLoop(process: Process, name: string, address: string, options: Options, style: Style): Task<number> {
   const { clock } = process
-  const statistics: Statistics = { sent: 0, received: 0, errors: 0, times: [], elapsed: 0 }
+  const statistics: Statistics = { sent: 0, received: 0, errors: 0, times: [], elapsed: 0, pipe: 0 }
   const start = clock.now
   const sentAt = new Map<number, number>()
   const lines: string[] = []
   const signal = new Signal()
-  const error = (text: string): void => {
-    statistics.errors++
-    lines.push(text)
+  const timed = options.size >= (style === iputils ? 16 : 4)
+  const acknowledge = (sequence: number): void => {
+    sentAt.delete(sequence)
+    statistics.pipe = Math.max(statistics.pipe, statistics.sent - (sequence - style.firstSequence))
   }
   let interrupted = false
   process.onSignal('SIGINT', () => {
     interrupted = true
     signal.notify()
   })
-  const source = options.source === undefined ? undefined : isValidIp(options.source) ? options.source : process.network.links.get(options.source)?.addresses[0]?.address
   let socket: PingSocket | undefined
   let lastSent = start
   try {
+    const bound = bindTo(process, options.source, address)
     if (process.network.sourceFor(address) === undefined) throw new SystemError('ENETUNREACH')
     socket = process.network.sockets.ping({ owner: { pid: process.pid, program: programName(process) } })
     socket.onReply = (reply) => {
       const at = sentAt.get(reply.sequence)
       if (at === undefined) return
-      sentAt.delete(reply.sequence)
+      acknowledge(reply.sequence)
       const ms = clock.now - at
       statistics.received++
-      statistics.times.push(ms)
-      if (!options.quiet) lines.push(style.reply(reply.data.length + 8, reply.source, reply.sequence, reply.ttl, ms))
+      if (timed) statistics.times.push(ms)
+      if (!options.quiet) lines.push(style.reply(reply.data.length + 8, reply.source, reply.sequence, reply.ttl, timed ? ms : undefined))
       signal.notify()
     }
     socket.onError = (e) => {
-      sentAt.delete(e.sequence)
-      error(`From ${e.source} icmp_seq=${e.sequence} ${errorText(e)}\n`)
+      // busybox does not look at ICMP errors
+      if (style !== iputils) return
+      acknowledge(e.sequence)
+      statistics.errors++
+      if (!options.quiet) lines.push(`From ${e.source} icmp_seq=${e.sequence} ${errorText(e)}\n`)
       signal.notify()
     }
-    yield* process.print(style.head(name, address, options.size))
+    const from = options.source === undefined ? '' : `from ${bound.source ?? ''} ${bound.device ?? ''}: `
+    yield* process.print(style.head(name, address, options.size, from))
     const end = start + options.deadline
-    for (let n = 0; n < options.count && !interrupted && clock.now < end; n++) {
+    // with -w, ping goes on until there are -c answers
+    const answered = (): boolean => statistics.received + statistics.errors >= options.count
+    for (let n = 0; (options.deadline === Infinity ? n < options.count : !answered()) && !interrupted && clock.now < end; n++) {
       const sequence = style.firstSequence + n
-      const mtu = mtuTo(process, address)
-      if (options.dontFragment && options.size + 28 > mtu) error(`ping: local error: message too long, mtu=${mtu}\n`)
-      else {
-        sentAt.set(sequence, clock.now)
-        socket.send(address, sequence, pattern(options.size), { ...(options.ttl === undefined ? {} : { ttl: options.ttl }), ...(source ? { source } : {}), dontFragment: options.dontFragment })
-      }
       statistics.sent++
       lastSent = clock.now
-      const last = n + 1 >= options.count
+      sentAt.set(sequence, clock.now)
+      try {
+        socket.send(address, sequence, pattern(options.size), {
+          ...(options.ttl === undefined ? {} : { ttl: options.ttl }), ...(bound.source === undefined ? {} : { source: bound.source }), dontFragment: options.dontFragment,
+        })
+      } catch (error) {
+        const text = sendFailure(process, error, address, style)
+        if (text === undefined) throw error
+        acknowledge(sequence)
+        statistics.errors++
+        lines.push(text)
+      }
+      const last = options.deadline === Infinity && n + 1 >= options.count
       // the last one: until everything is answered, at most -W
-      const until = Math.min(end, clock.now + (last ? Math.max(options.wait, 0) : options.interval))
-      while (!interrupted && clock.now < until && !(last && sentAt.size === 0)) {
+      const until = Math.min(end, clock.now + (last ? options.wait : options.interval))
+      while (!interrupted && clock.now < until && !(last && sentAt.size === 0) && !(options.deadline !== Infinity && answered())) {
         yield* flush(process, lines)
         if (last && sentAt.size === 0) break
-        yield anyOf(signal.wait, sleep(clock, until - clock.now))
+        yield anyOf(signal.wait, pause(process, until - clock.now))
       }
       yield* flush(process, lines)
     }
@@ -220,22 +261,28 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
     statistics.elapsed = style === iputils ? lastSent - start : clock.now - start
     yield* process.print(style.summary(name, statistics))
     return statistics.received > 0 && (options.deadline === Infinity || options.count === Infinity || statistics.received >= options.count) ? 0 : 1
-  } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown
-    yield* process.printError(style === iputils ? `ping: connect: ${thrown.message}\n` : `ping: sendto: ${thrown.message}\n`)
+  } catch (error) {
+    if (error instanceof NotSimulated) {
+      yield* process.printError(`podhop: not simulated: ${error.message}\n`)
+      return 69
+    }
+    if (!(error instanceof SystemError) && !(error instanceof Refusal)) throw error
+    yield* process.printError(error instanceof Refusal ? `ping: ${error.message}\n` : style === iputils ? `ping: connect: ${error.message}\n` : `ping: sendto: ${error.message}\n`)
     return style === iputils ? 2 : 1
   } finally {
     socket?.close()
   }
 }
 
-function* flush(process: Process, lines: string[]): Task {
-  for (const line of lines.splice(0)) yield* line.startsWith('ping: ') ? process.printError(line) : process.print(line)
+/** What is said when one request cannot go out; undefined where that ends the program. */
+function sendFailure(process: Process, error: unknown, address: string, style: Style): string | undefined {
+  if (!(error instanceof SystemError) || style !== iputils) return undefined
+  if (error.code === 'EMSGSIZE') return `ping: local error: message too long, mtu=${process.network.pathMtu?.(address) ?? 1500}\n`
+  return error.code === 'EPERM' ? `ping: sendmsg: ${error.message}\n` : undefined
 }
 
-function mtuTo(process: Process, address: string): number {
-  const device = process.network.routes.lookup(address)?.device
-  return (device === undefined ? undefined : process.network.links.get(device)?.mtu) ?? 1500
+function* flush(process: Process, lines: string[]): Task {
+  for (const line of lines.splice(0)) yield* line.startsWith('ping: ') ? process.printError(line) : process.print(line)
 }
 
 /** Bytes 0, 1, 2, … as ping fills its packets. */

@@ -77,7 +77,7 @@ export class TcpStream {
   }
 
   #until(process: Process, deadline: number): Suspension {
-    return deadline === Infinity ? this.#signal.wait : anyOf(this.#signal.wait, sleep(process.clock, deadline - process.clock.now))
+    return deadline === Infinity ? this.#signal.wait : anyOf(this.#signal.wait, pause(process, deadline - process.clock.now))
   }
 
   #set(change: () => void): void {
@@ -89,4 +89,9 @@ export class TcpStream {
 /** As `ss -p` shows it. */
 export function programName(process: Process): string {
   return (process.argv[0] ?? '').split('/').at(-1)!
+}
+
+/** A wait of a program: in containers and on nodes nobody waits for it to settle. */
+export function pause(process: Process, ms: number): Suspension {
+  return sleep(process.clock, ms, { background: process.machine.kind !== 'laptop' })
 }

@@ -1,5 +1,5 @@
-import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, Signal, sleep, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
-import { programName, TcpStream } from '../stream.ts'
+import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, Signal, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
+import { pause, programName, TcpStream } from '../stream.ts'
 
 /** One question to one server, over the simulated network. */
 export interface Question {
@@ -68,7 +68,7 @@ function* overUdp(process: Process, question: Question): Task<Answer | QueryFail
     } catch (error) {
       return { failure: 'unreachable', text: (error as Error).message.toLowerCase() }
     }
-    while (!result && clock.now < start + question.timeout) yield anyOf(signal.wait, sleep(clock, start + question.timeout - clock.now))
+    while (!result && clock.now < start + question.timeout) yield anyOf(signal.wait, pause(process, start + question.timeout - clock.now))
     return result ?? { failure: 'timeout', text: 'timed out' }
   } finally {
     socket.close()

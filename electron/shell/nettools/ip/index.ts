@@ -1,9 +1,9 @@
-import { SystemError, isValidIp, type Bridge, type NeighbourState, type NetworkNamespace, type Process, type Route, type Task } from '../../../engine/cluster.ts'
-import { printAddresses, printAddressesBrief, printLinks, printLinksBrief, printNeighbours, printRoutes, type LinkFilter } from './print.ts'
+import { SystemError, broadcastOf, isValidIp, networkOf, tryParseCidr, type Bridge, type NeighbourState, type NetworkNamespace, type Process, type Route, type Task } from '../../../engine/cluster.ts'
+import { printAddresses, printAddressesBrief, printAddressesOneLine, printLinks, printLinksBrief, printNeighbours, printRoutes, selectRoutes, type LinkFilter, type RouteFilter } from './print.ts'
 import { ipJson } from './json.ts'
 
 /** ip(8), iproute2 6.1: address, link, route, neighbour; words may be cut short as with the real one. */
-interface Options { brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean }
+interface Options { inetOnly: boolean; oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean }
 
 /** A refusal: the text for stderr and the exit code (1 for syntax, 2 for what the kernel refused). */
 class Refusal extends Error {
@@ -41,15 +41,14 @@ export function* ip(process: Process): Task<number> {
 }
 
 function run(process: Process, args: string[]): string {
-  const options: Options = { brief: false, details: false, statistics: false, json: false, pretty: false }
+  const options: Options = { inetOnly: false, oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false }
   while (args[0]?.startsWith('-')) {
     const flag = args.shift()!.replace(/^--?/, '')
     if (flag === 'V' || (flag.length > 1 && 'Version'.startsWith(flag))) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
-    if (flag === '4' || flag === 'c' || flag.startsWith('color') || flag === 'o') {
-      if (flag === 'o') throw new Refusal('podhop: not simulated: ip -o (use ip -br)\n', 69)
-      continue
-    }
-    if (flag === 'br' || (flag.length > 1 && 'brief'.startsWith(flag))) options.brief = true
+    if (flag === 'c' || flag.startsWith('color') || flag === 'N' || flag === 'r') continue
+    if (flag === '4' || flag === 'f=inet') options.inetOnly = true
+    else if (flag === 'o' || flag === 'oneline') options.oneLine = true
+    else if (flag === 'br' || (flag.length > 1 && 'brief'.startsWith(flag))) options.brief = true
     else if ('details'.startsWith(flag)) options.details = true
     else if ('statistics'.startsWith(flag) || flag === 'stats') options.statistics = true
     else if ('json'.startsWith(flag)) options.json = true
@@ -67,6 +66,9 @@ function run(process: Process, args: string[]): string {
     case 'route': return route(network, args, options)
     case 'neighbour':
     case 'neighbor': return neighbour(network, args, options)
+    case 'rule':
+      if (args.length > 0 && !'show'.startsWith(args[0]!) && !'list'.startsWith(args[0]!)) throw new Refusal(`podhop: not simulated: ip rule ${args[0]} (use ip route)\n`, 69)
+      return '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n'
     case 'help': throw new Refusal(USAGE, 255)
     case undefined: throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route or neighbour)\n`, 69)
@@ -104,13 +106,14 @@ function linkFilter(network: NetworkNamespace, args: string[]): LinkFilter {
 function address(network: NetworkNamespace, args: string[], options: Options): string {
   switch (verbOf(args, ['show', 'add', 'delete', 'flush'], 'address')) {
     case 'show': {
-      const filter = linkFilter(network, args)
+      const filter = { ...linkFilter(network, args), ...options }
       if (options.json) return ipJson.addresses(network, filter, options.pretty)
-      return options.brief ? printAddressesBrief(network, filter) : printAddresses(network, filter)
+      if (options.brief) return printAddressesBrief(network, filter)
+      return options.oneLine ? printAddressesOneLine(network, filter) : printAddresses(network, filter)
     }
     case 'add': {
-      const { cidr, device } = addressArguments(network, args)
-      network.addAddress(device, cidr)
+      const { cidr, device, broadcast } = addressArguments(network, args)
+      network.addAddress(device, cidr, broadcast === undefined ? undefined : { broadcast })
       return ''
     }
     case 'delete': {
@@ -120,26 +123,29 @@ function address(network: NetworkNamespace, args: string[], options: Options): s
     }
     default: {
       const { device } = linkFilter(network, args)
-      if (!device) throw new Refusal('Flush requires arguments.\n', 255)
+      if (!device) throw new Refusal('Flush requires arguments.\n', 1)
       for (const a of [...network.links.get(device)!.addresses]) network.removeAddress(device, `${a.address}/${a.prefixLength}`)
       return ''
     }
   }
 }
 
-function addressArguments(network: NetworkNamespace, args: string[]): { cidr: string; device: string } {
+function addressArguments(network: NetworkNamespace, args: string[]): { cidr: string; device: string; broadcast?: string } {
   let cidr: string | undefined
+  let broadcast: string | undefined
   let device: string | undefined
   while (args.length > 0) {
     const word = args.shift()!
     if (word === 'dev') device = args.shift()
-    else if (word === 'brd' || word === 'broadcast' || word === 'scope' || word === 'label') args.shift()
+    else if (word === 'brd' || word === 'broadcast') broadcast = args.shift()
+    else if (word === 'scope' || word === 'label') throw new Refusal(`podhop: not simulated: ip address add ${word} (use ip address add ADDRESS dev LINK)\n`, 69)
     else cidr = word === 'local' ? args.shift() : word
   }
   const [ipText, length] = (cidr ?? '').split('/')
   if (!ipText || !isValidIp(ipText) || (length !== undefined && !/^\d+$/.test(length))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
-  if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
-  return { cidr: length === undefined ? `${ipText}/32` : cidr!, device: requireLink(network, device, `Cannot find device "${device}"\n`) }
+  if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 1)
+  const whole = length === undefined ? `${ipText}/32` : cidr!
+  return { cidr: whole, device: requireLink(network, device, `Cannot find device "${device}"\n`), ...(broadcast === undefined ? {} : { broadcast: broadcast === '+' ? broadcastOf(whole) : broadcast }) }
 }
 
 function link(network: NetworkNamespace, args: string[], options: Options): string {
@@ -162,7 +168,7 @@ function link(network: NetworkNamespace, args: string[], options: Options): stri
 function setLink(network: NetworkNamespace, args: string[]): string {
   if (args[0] === 'dev') args.shift()
   const name = args.shift()
-  if (name === undefined) throw new Refusal('Not enough of information: "dev" argument is required.\n', 255)
+  if (name === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
   const device = network.links.get(requireLink(network, name, `Cannot find device "${name}"\n`))!
   while (args.length > 0) {
     const word = args.shift()!
@@ -185,7 +191,7 @@ function route(network: NetworkNamespace, args: string[], options: Options): str
   const verb = verbOf(args, ['show', 'add', 'append', 'delete', 'del', 'replace', 'change', 'get', 'flush'], 'route')
   switch (verb) {
     case 'show': return showRoutes(network, args, options)
-    case 'get': return getRoute(network, args)
+    case 'get': return getRoute(network, args, options)
     case 'add':
     case 'append':
     case 'replace':
@@ -195,8 +201,9 @@ function route(network: NetworkNamespace, args: string[], options: Options): str
       return ''
     }
     case 'flush': {
-      if (args.length === 0) throw new Refusal('"ip route flush" requires arguments.\n', 255)
-      for (const r of [...network.routes.list('main')]) if (matcher(args)(r.destination, r.device)) network.routes.remove(r)
+      if (args.length === 0) throw new Refusal('"ip route flush" requires arguments.\n', 1)
+      const filter = routeFilter(network, args)
+      if (filter) for (const r of [...selectRoutes(network, filter)]) network.routes.remove(r)
       return ''
     }
     default: {
@@ -211,7 +218,7 @@ function route(network: NetworkNamespace, args: string[], options: Options): str
 function completed(network: NetworkNamespace, given: Route): Route {
   if (given.device === undefined && given.via !== undefined) {
     const device = network.routes.lookup(given.via)?.device
-    if (device === undefined) throw new Refusal('Error: Nexthop has invalid gateway.\n', 2)
+    if (device === undefined || network.routes.lookup(given.via)?.via !== undefined) throw new Refusal('Error: Nexthop has invalid gateway.\n', 2)
     return { ...given, device }
   }
   if (given.device === undefined && (given.type ?? 'unicast') === 'unicast') throw new SystemError('ENODEV')
@@ -241,7 +248,8 @@ function routeArguments(network: NetworkNamespace, args: string[]): Route & { ta
     else {
       const text = word === 'to' ? value() : word
       out.destination = text === 'default' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
-      if (!isValidIp(out.destination.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+      if (!tryParseCidr(out.destination)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+      if (networkOf(out.destination) !== out.destination) throw new Refusal('Error: Invalid prefix for given prefix length.\n', 2)
     }
   }
   if (out.destination === '') throw new Refusal('Command line is not complete. Try option "help"\n', 255)
@@ -253,29 +261,65 @@ function ipValue(text: string): string {
   return text
 }
 
-function matcher(args: readonly string[]): (destination: string, device?: string) => boolean {
-  const device = args.includes('dev') ? args[args.indexOf('dev') + 1] : undefined
-  const word = args[0] === 'dev' || args[0] === 'table' ? undefined : args[0]
-  const wanted = word === 'default' ? '0.0.0.0/0' : word !== undefined && !word.includes('/') && isValidIp(word) ? `${word}/32` : word
-  return (destination, dev) => (device === undefined || dev === device) && (wanted === undefined || wanted === 'match' || destination === wanted)
+/** The words of `ip route show` and `flush`. */
+function routeFilter(network: NetworkNamespace, args: string[]): RouteFilter | undefined {
+  const filter: RouteFilter = { table: 'main' }
+  while (args.length > 0) {
+    const word = args.shift()!
+    const value = (): string => args.shift() ?? ''
+    if (word === 'table') {
+      const table = value()
+      if (table !== 'main' && table !== 'local' && table !== 'all') {
+        if (table !== 'default' && !/^\d+$/.test(table)) throw new Refusal(`Error: argument "${table}" is wrong: table id value is invalid\n\n`, 1)
+        return undefined
+      }
+      filter.table = table
+    } else if (word === 'dev' || word === 'oif') filter.device = requireLink(network, args[0], `Cannot find device "${value()}"\n`)
+    else if (word === 'via') filter.via = ipValue(value())
+    else if (word === 'proto' || word === 'protocol') filter.protocol = value()
+    else if (word === 'scope') filter.scope = value()
+    else if (word === 'type') filter.type = value()
+    else if (word === 'src') filter.source = value()
+    else {
+      const how = word === 'root' || word === 'match' || word === 'exact' ? word : undefined
+      const text = how !== undefined || word === 'to' ? value() : word
+      filter.prefix = { how: how ?? 'exact', cidr: prefixValue(text) }
+    }
+  }
+  return filter
+}
+
+function prefixValue(text: string): string {
+  const cidr = text === 'default' || text === 'any' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
+  if (!tryParseCidr(cidr)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+  return networkOf(cidr)
 }
 
 function showRoutes(network: NetworkNamespace, args: string[], options: Options): string {
-  const at = args.indexOf('table')
-  const table = at >= 0 ? (args.splice(at, 2)[1] ?? 'main') : 'main'
-  if (table !== 'main' && table !== 'local' && table !== 'all') return ''
-  return options.json ? ipJson.routes(network, table, options.pretty) : printRoutes(network, table, matcher(args))
+  const filter = routeFilter(network, args)
+  if (!filter) return ''
+  return options.json ? ipJson.routes(network, filter, options.pretty) : printRoutes(network, filter)
 }
 
-function getRoute(network: NetworkNamespace, args: string[]): string {
-  const destination = ipValue(args[0] ?? '')
+function getRoute(network: NetworkNamespace, args: string[], options: Options): string {
+  if (args[0] === undefined) throw new Refusal('need at least a destination address\n', 1)
+  if (!isValidIp(args[0])) throw new Refusal(`Error: any valid prefix is expected rather than "${args[0]}".\n`, 1)
+  const destination = args[0]
   const found = network.routes.lookup(destination)
   if (!found) throw new SystemError('ENETUNREACH')
   if (found.type === 'unreachable') throw new SystemError('EHOSTUNREACH')
   if (found.type === 'blackhole') throw new SystemError('EINVAL')
+  if (found.type === 'prohibit') throw new SystemError('EACCES')
   const local = network.isLocal(destination)
   const source = network.sourceFor(destination)
-  return `${local ? 'local ' : ''}${destination}${found.via ? ` via ${found.via}` : ''} dev ${local ? 'lo' : found.device}${local ? ' table local' : ''}${source ? ` src ${source}` : ''} uid 0 \n    cache ${local ? '<local> ' : ''}\n`
+  const device = local ? 'lo' : found.device
+  if (options.json) {
+    return ipJson.route({
+      ...(local ? { type: 'local' } : {}), dst: destination, ...(found.via ? { gateway: found.via } : {}), dev: device, ...(source ? { prefsrc: source } : {}),
+      flags: [], uid: 0, cache: local ? ['local'] : [],
+    }, options.pretty)
+  }
+  return `${local ? 'local ' : ''}${destination}${found.via ? ` via ${found.via}` : ''} dev ${device}${source ? ` src ${source}` : ''} uid 0 \n    cache ${local ? '<local> ' : ''}\n`
 }
 
 function neighbour(network: NetworkNamespace, args: string[], options: Options): string {
@@ -289,9 +333,13 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
   }
   const device = given.has('dev') ? requireLink(network, given.get('dev'), `Cannot find device "${given.get('dev')}"\n`) : undefined
   const target = address ?? given.get('to')
-  if (verb === 'show') return options.json ? ipJson.neighbours(network, options.pretty) : printNeighbours(network, device)
+  if (verb === 'show') {
+    const state = given.get('nud')?.toUpperCase()
+    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : { address: target }), ...(state === undefined ? {} : { state }) }
+    return options.json ? ipJson.neighbours(network, filter, options.pretty) : printNeighbours(network, filter)
+  }
   if (verb === 'flush') {
-    if (device === undefined) throw new Refusal('Flush requires arguments.\n', 255)
+    if (device === undefined) throw new Refusal('Flush requires arguments.\n', 1)
     for (const n of [...network.neighbours.list()]) if (n.device === device && n.state !== 'PERMANENT') network.neighbours.remove(n.ip, n.device)
     return ''
   }

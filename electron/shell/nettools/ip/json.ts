@@ -1,34 +1,50 @@
 import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatRoute } from '../../../engine/cluster.ts'
-import { selectLinks, type LinkFilter } from './print.ts'
+import { flagNames, netnsId, queueLength, queueOf, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+
+/** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
+function prettyJson(value: unknown, indent: string): string {
+  const deeper = `${indent}    `
+  if (Array.isArray(value)) {
+    if (value.length === 0) return '[ ]'
+    return `[ ${value.map((v) => (typeof v === 'object' ? prettyJson(v, deeper) : JSON.stringify(v))).join(',')} ]`
+  }
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  return `{\n${Object.entries(value).map(([k, v]) => `${deeper}${JSON.stringify(k)}: ${prettyJson(v, deeper)}`).join(',\n')}\n${indent}}`
+}
 
 /** `ip -j`: the same rows as objects, on one line as the real one prints them. */
 function write(rows: unknown[], pretty: boolean): string {
-  return `${pretty ? JSON.stringify(rows, null, 4) : JSON.stringify(rows)}\n`
+  return pretty ? `${prettyJson(rows, '')}\n` : `${JSON.stringify(rows)}\n`
 }
 
-function linkRow(link: ReturnType<typeof selectLinks>[number]): Record<string, unknown> {
+function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): Record<string, unknown> {
+  const outside = link.peer !== undefined && link.peer.namespace !== link.namespace
   return {
     ifindex: link.index,
-    ...(link.peer ? (link.peer.namespace === link.namespace ? { link: link.peer.name } : { link_index: link.peer.index }) : {}),
+    ...(link.peer ? (outside ? { link_index: link.peer.index } : { link: link.peer.name }) : {}),
     ifname: link.name,
-    flags: [...(link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST']), ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : [])],
+    flags: flagNames(link),
     mtu: link.mtu,
+    qdisc: queueOf(link),
     ...(link.master ? { master: link.master.name } : {}),
-    operstate: !link.up || !link.carrier ? 'DOWN' : link.kind === 'loopback' || link.kind === 'vxlan' ? 'UNKNOWN' : 'UP',
+    operstate: stateOf(link),
+    ...(mode ? { linkmode: 'DEFAULT' } : {}),
     group: 'default',
+    ...(queueLength(link) ? { txqlen: queueLength(link) } : {}),
     link_type: link.kind === 'loopback' ? 'loopback' : 'ether',
     address: link.mac,
     broadcast: link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff',
+    ...(outside ? { link_netnsid: netnsId(link) } : {}),
   }
 }
 
 export const ipJson = {
-  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => write(selectLinks(network, filter).map(linkRow), pretty),
+  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => write(selectLinks(network, filter).map((l) => linkRow(l, true)), pretty),
   addresses: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string =>
     write(
       selectLinks(network, filter).map((l) => ({
-        ...linkRow(l),
+        ...linkRow(l, false),
         addr_info: l.addresses.map((a) => ({
           family: a.address.includes(':') ? 'inet6' : 'inet',
           local: a.address,
@@ -42,9 +58,9 @@ export const ipJson = {
       })),
       pretty,
     ),
-  routes: (network: NetworkNamespace, table: 'main' | 'local' | 'all', pretty: boolean): string =>
+  routes: (network: NetworkNamespace, filter: RouteFilter, pretty: boolean): string =>
     write(
-      network.routes.list(table).map((r) => ({
+      selectRoutes(network, filter).map((r) => ({
         ...(r.type && r.type !== 'unicast' ? { type: r.type } : {}),
         dst: formatRoute({ destination: r.destination }),
         ...(r.via ? { gateway: r.via } : {}),
@@ -57,6 +73,8 @@ export const ipJson = {
       })),
       pretty,
     ),
-  neighbours: (network: NetworkNamespace, pretty: boolean): string =>
-    write(network.neighbours.list().map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), state: [n.state] })), pretty),
+  /** `ip -j route get` */
+  route: (row: Record<string, unknown>, pretty: boolean): string => write([row], pretty),
+  neighbours: (network: NetworkNamespace, filter: NeighbourFilter, pretty: boolean): string =>
+    write(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), state: [n.state] })), pretty),
 }

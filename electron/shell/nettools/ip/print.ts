@@ -1,8 +1,10 @@
-import { formatNeighbour, formatRoute, type Link, type NetworkNamespace, type VxlanLink } from '../../../engine/cluster.ts'
+import { cidrContains, formatNeighbour, formatRoute, type Link, type LinkAddress, type NetworkNamespace, type Route, type VxlanLink } from '../../../engine/cluster.ts'
 
 /** What `ip … show` prints (iproute2 6.1), from a network namespace. The inspector uses these too. */
 
 export interface LinkFilter {
+  /** `ip -4 addr`: the addresses' lines only, of links that have any. */
+  inetOnly?: boolean
   /** Only this link. */
   device?: string
   up?: boolean
@@ -26,100 +28,189 @@ function nameOf(link: Link): string {
 }
 
 function flagsOf(link: Link): string {
-  const kind = link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST'])]
-  const down = link.up && !link.carrier
-  return `<${[...(down ? ['NO-CARRIER'] : []), ...kind, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : [])].join(',')}>`
+  return `<${flagNames(link).join(',')}>`
 }
 
-function stateOf(link: Link): string {
+export function flagNames(link: Link): string[] {
+  const kind = link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST'])]
+  const down = link.up && !link.carrier
+  return [...(down ? ['NO-CARRIER'] : []), ...kind, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : [])]
+}
+
+export function stateOf(link: Link): string {
   if (!link.up) return 'DOWN'
   if (!link.carrier) return link.peer && !link.peer.up ? 'LOWERLAYERDOWN' : 'DOWN'
   return link.kind === 'loopback' || link.kind === 'vxlan' || link.kind === 'dummy' ? 'UNKNOWN' : 'UP'
 }
 
-function queueOf(link: Link): string {
+/** 0: none is shown. Flannel's VXLAN devices are made with an empty queue. */
+export const queueLength = (link: Link): number => (link.kind === 'vxlan' ? 0 : 1000)
+
+export function queueOf(link: Link): string {
+  if (link.kind === 'loopback') return 'noqueue'
   return !link.up && link.kind !== 'nic' ? 'noop' : link.kind === 'nic' ? 'fq_codel' : 'noqueue'
 }
 
 function linkHead(link: Link, mode: boolean): string {
   const master = link.master ? `master ${link.master.name} ` : ''
-  const queueLength = link.kind === 'bridge' || link.kind === 'vxlan' ? (link.kind === 'bridge' ? ' qlen 1000' : '') : ' qlen 1000'
-  const peer = link.peer && link.peer.namespace !== link.namespace ? ` link-netnsid ${netnsId(link)}` : ''
-  return (
-    `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group default${queueLength}\n` +
-    `    link/${link.kind === 'loopback' ? 'loopback' : 'ether'} ${link.mac} brd ${link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'}${peer}\n`
-  )
+  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group default${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
 }
 
+function hardwareLine(link: Link): string {
+  return `    link/${link.kind === 'loopback' ? 'loopback' : 'ether'} ${link.mac} brd ${link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'}`
+}
+
+const peerNamespace = (link: Link): string => (link.peer && link.peer.namespace !== link.namespace ? ` link-netnsid ${netnsId(link)}` : '')
+
 /** Numbers that a namespace gives to the others it has links into: 0, 1, … in the order of its links. */
-function netnsId(link: Link): number {
+export function netnsId(link: Link): number {
   const others = [...link.namespace.links.values()].filter((l) => l.peer && l.peer.namespace !== link.namespace).sort((a, b) => a.index - b.index)
   return [...new Set(others.map((l) => l.peer!.namespace))].indexOf(link.peer!.namespace)
 }
 
-export function printAddresses(network: NetworkNamespace, filter?: LinkFilter): string {
-  return selectLinks(network, filter).map((link) => linkHead(link, false) + addressLines(link)).join('')
-}
-
-function addressLines(link: Link): string {
-  return link.addresses
-    .map((a) => {
-      const brd = a.broadcast ? `brd ${a.broadcast} ` : ''
-      return `    inet ${a.address}/${a.prefixLength} ${brd}scope ${a.scope} ${a.secondary ? 'secondary ' : ''}${link.name}\n       valid_lft forever preferred_lft forever\n`
+export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean } = {}): string {
+  return selectLinks(network, filter)
+    .filter((link) => !filter.inetOnly || link.addresses.length > 0)
+    .map((link) => {
+      const head = filter.inetOnly ? `${linkHead(link, false)}${peerNamespace(link)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link)}`
+      return `${head}${filter.details ? details(link) : ''}\n${addressLines(link)}`
     })
     .join('')
 }
 
-export function printAddressesBrief(network: NetworkNamespace, filter?: LinkFilter): string {
+function addressText(a: LinkAddress, link: Link): string {
+  return `inet ${a.address}/${a.prefixLength} ${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${a.secondary ? 'secondary ' : ''}${link.name}`
+}
+
+function addressLines(link: Link): string {
+  return link.addresses.map((a) => `    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`).join('')
+}
+
+/** `ip -o addr`: a line an address. */
+export function printAddressesOneLine(network: NetworkNamespace, filter?: LinkFilter): string {
   return selectLinks(network, filter)
+    .flatMap((link) => link.addresses.map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\       valid_lft forever preferred_lft forever\n`))
+    .join('')
+}
+
+export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilter = {}): string {
+  return selectLinks(network, filter)
+    .filter((l) => !filter.inetOnly || l.addresses.length > 0)
     .map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${l.addresses.map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
     .join('')
 }
 
-export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean } = {}): string {
+export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; oneLine?: boolean } = {}): string {
   return selectLinks(network, options)
     .map((l) => {
-      const details = options.details ? ` promiscuity 0 minmtu 68 maxmtu 65535 \n${detailLine(l)}` : ''
-      const head = linkHead(l, true)
-      return (details ? head.replace(/\n$/, details) : head) + (options.statistics ? statisticsLines(l) : '')
+      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l)}${options.details ? details(l) : ''}${options.statistics ? `\n${statisticsLines(l)}` : ''}`
+      return `${options.oneLine ? text.replaceAll('\n', '\\') : text}\n`
     })
     .join('')
 }
 
-function detailLine(link: Link): string {
+/** What `-d` adds, with the kernel's defaults for what is not simulated. */
+function details(link: Link): string {
+  const queues = link.kind === 'veth' ? 2 : 1
+  const limits = link.kind === 'loopback' ? 'minmtu 0 maxmtu 0' : `minmtu 68 maxmtu ${link.kind === 'dummy' ? 0 : 65535}`
+  const port = link.master ? 1 : 0
+  const kind = kindDetails(link)
+  return (
+    ` promiscuity ${port}  allmulti ${port} ${limits} ${kind === '' ? '' : `\n    ${kind}`}` +
+    `addrgenmode eui64 numtxqueues ${queues} numrxqueues ${queues} gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 `
+  )
+}
+
+function kindDetails(link: Link): string {
   if (link.kind === 'vxlan') {
     const v = link as VxlanLink
-    return `    vxlan id ${v.vni} local ${v.local} dev ${v.underlay} srcport 0 0 dstport ${v.port} nolearning ttl auto ageing 300 \n`
+    return `vxlan id ${v.vni} local ${v.local} dev ${v.underlay} srcport 0 0 dstport ${v.port} nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `
   }
-  if (link.kind === 'bridge') return '    bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time 30000 stp_state 0 \n'
-  if (link.kind === 'veth') return link.master ? '    veth \n    bridge_slave state forwarding \n' : '    veth \n'
-  return ''
+  if (link.kind === 'bridge') {
+    const id = `8000.${link.mac}`
+    return `bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time 30000 stp_state 0 priority 32768 vlan_filtering 0 bridge_id ${id} designated_root ${id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 `
+  }
+  if (link.kind === 'veth') return link.master ? `veth \n    bridge_slave state ${link.up && link.carrier ? 'forwarding' : 'disabled'} priority 32 cost 2 ` : 'veth '
+  return link.kind === 'dummy' ? 'dummy ' : ''
 }
 
 function statisticsLines(link: Link): string {
   const s = link.statistics
-  const row = (...values: (string | number)[]): string => `${values.map((v, i) => String(v).padStart(i === 0 ? 14 : 7)).join(' ')} \n`
-  return (
-    '    RX:  bytes packets errors dropped  missed   mcast           \n' + row(s.rxBytes, s.rxPackets, 0, s.rxDropped, 0, 0) +
-    '    TX:  bytes packets errors dropped carrier collsns           \n' + row(s.txBytes, s.txPackets, 0, s.txDropped, 0, 0)
-  )
+  const rx = [s.rxBytes, s.rxPackets, 0, s.rxDropped, 0, 0].map(String)
+  const tx = [s.txBytes, s.txPackets, 0, s.txDropped, 0, 0].map(String)
+  // the columns are as wide as the widest number of both rows
+  const width = (i: number, least: number): number => Math.max(least, rx[i]!.length, tx[i]!.length)
+  const widths = [width(0, 6), width(1, 7), width(2, 6), width(3, 7), width(4, 7), width(5, 7)]
+  const line = (values: readonly string[], end: string): string => `${values.map((v, i) => v.padStart(widths[i]!)).join(' ')} ${end}`
+  return [
+    `    RX: ${line(['bytes', 'packets', 'errors', 'dropped', 'missed', 'mcast'], '')}          `,
+    `        ${line(rx, '')}`,
+    `    TX: ${line(['bytes', 'packets', 'errors', 'dropped', 'carrier', 'collsns'], '')}          `,
+    `        ${line(tx, '')}`,
+  ].join('\n')
 }
 
 export function printLinksBrief(network: NetworkNamespace, filter?: LinkFilter): string {
   return selectLinks(network, filter).map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${l.mac} ${flagsOf(l)} \n`).join('')
 }
 
-export function printRoutes(network: NetworkNamespace, table: 'main' | 'local' | 'all' = 'main', matches: (destination: string, device?: string) => boolean = () => true): string {
+/** A selector of `ip route`: what a row was chosen by, the row does not repeat. */
+export interface RouteFilter {
+  table: 'main' | 'local' | 'all'
+  device?: string
+  via?: string
+  protocol?: string
+  scope?: string
+  type?: string
+  source?: string
+  /** exact: just this prefix; root: this one and those inside; match: this one and those around. */
+  prefix?: { how: 'exact' | 'root' | 'match'; cidr: string }
+}
+
+export function selectRoutes(network: NetworkNamespace, filter: RouteFilter): Route[] {
   return network.routes
-    .list(table)
-    .filter((r) => matches(r.destination, r.device))
+    .list(filter.table)
+    .filter((r) => (filter.device === undefined || r.device === filter.device) && (filter.via === undefined || r.via === filter.via))
+    .filter((r) => filter.protocol === undefined || (r.protocol ?? 'boot') === filter.protocol)
+    .filter((r) => filter.scope === undefined || (r.scope ?? 'global') === filter.scope)
+    .filter((r) => filter.type === undefined || (r.type ?? 'unicast') === filter.type)
+    .filter((r) => filter.source === undefined || r.source === filter.source)
+    .filter((r) => !filter.prefix || fits(r.destination, filter.prefix))
+}
+
+function fits(destination: string, { how, cidr }: NonNullable<RouteFilter['prefix']>): boolean {
+  if (how === 'exact') return destination === cidr
+  const [outer, inner] = how === 'root' ? [cidr, destination] : [destination, cidr]
+  const [address, length] = inner.split('/')
+  return cidrContains(outer, address!) && Number(outer.split('/')[1]) <= Number(length)
+}
+
+export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }): string {
+  const hidden = { device: filter.device, via: filter.via, protocol: filter.protocol, scope: filter.scope, type: filter.type }
+  return selectRoutes(network, filter)
     .map((r) => {
       const link = r.device === undefined ? undefined : network.links.get(r.device)
-      return `${formatRoute(r, { linkdown: link ? link.up && !link.carrier : false, table: table === 'all' })} \n`
+      const shown = Object.fromEntries(Object.entries(r).filter(([key]) => hidden[key as keyof typeof hidden] === undefined)) as unknown as Route
+      return `${formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, table: filter.table === 'all' })} \n`
     })
     .join('')
 }
 
-export function printNeighbours(network: NetworkNamespace, device?: string): string {
-  return network.neighbours.list().filter((n) => device === undefined || n.device === device).map((n) => `${formatNeighbour(n)} \n`).join('')
+export interface NeighbourFilter {
+  device?: string
+  address?: string
+  state?: string
+}
+
+export function selectNeighbours(network: NetworkNamespace, filter: NeighbourFilter): ReturnType<NetworkNamespace['neighbours']['list']> {
+  return network.neighbours
+    .list()
+    .filter((n) => (filter.device === undefined || n.device === filter.device) && (filter.address === undefined || n.ip === filter.address))
+    .filter((n) => filter.state === undefined || n.state === filter.state)
+}
+
+export function printNeighbours(network: NetworkNamespace, filter: NeighbourFilter = {}): string {
+  return selectNeighbours(network, filter)
+    .map((n) => `${filter.device === undefined ? formatNeighbour(n) : formatNeighbour(n).replace(` dev ${n.device}`, '')} \n`)
+    .join('')
 }

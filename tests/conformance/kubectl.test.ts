@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Clock } from '../../electron/engine/clock.ts'
+import { ApiServer } from '../../electron/engine/kubernetes/api-server.ts'
+import { type Bench, bench } from '../../electron/shell/kubectl/testing.samples.ts'
+import { serve, type Served } from './kubectl/api-over-http.ts'
+import { COMMANDS, FILES } from './kubectl/scenarios.ts'
+
+/** The referee of kubectl: the real one, v1.33, told the same in a cluster of the same seed; compared byte for byte. */
+const REAL = [process.env['KUBECTL'], '/usr/lib/google-cloud-sdk/bin/kubectl.1.33', '/usr/local/bin/kubectl'].find((path) => path !== undefined && existsSync(path))
+
+interface Outcome { stdout: string; stderr: string; code: number | null | undefined }
+
+function words(line: string): string[] {
+  return line.split(' ').map((w) => w.replace('range.items', 'range .items'))
+}
+
+describe.skipIf(!REAL)('kubectl says what kubectl 1.33 says', () => {
+  let served: Served
+  let ours: Bench
+  let home: string
+
+  async function real(args: readonly string[]): Promise<Outcome> {
+    const child = spawn(REAL!, args, { cwd: home, env: { PATH: process.env['PATH'], HOME: home, KUBECONFIG: join(home, '.kube/config') } })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
+    child.stdin.end()
+    const code = await new Promise<number | null>((done) => child.on('close', done))
+    return { stdout, stderr, code }
+  }
+
+  const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+
+  beforeAll(async () => {
+    const api = new ApiServer(new Clock({ seed: 1 }))
+    served = await serve(api, () => undefined)
+    ours = bench()
+    home = mkdtempSync(join(tmpdir(), 'podhop-kubectl-'))
+    mkdirSync(join(home, '.kube'))
+    const config = ours.cluster.laptop.fs.readText('/home/student/.kube/config')
+    writeFileSync(join(home, '.kube/config'), config.replace('https://172.18.0.2:6443', served.url))
+    for (const [name, content] of Object.entries(FILES)) {
+      writeFileSync(join(home, name), content)
+      ours.write(`/home/student/${name}`, content)
+    }
+  })
+  afterAll(async () => {
+    await served.close()
+    rmSync(home, { recursive: true, force: true })
+  })
+
+  /** What differs because of where the two run, not because of what they say. */
+  const alike = (outcome: Outcome): Outcome => {
+    const text = (t: string): string => t.replaceAll(served.url, 'https://172.18.0.2:6443').replaceAll(home, '/home/student').replaceAll('/root/', '/home/student/')
+    return { stdout: text(outcome.stdout), stderr: text(outcome.stderr).replace(/^([WE])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm, '$1 '), code: outcome.code }
+  }
+
+  it.each(COMMANDS.map((line, i): [number, string] => [i + 1, line]))('%i: %s', async (_, line) => {
+    const args = words(line)
+    const expected = alike(await real(args))
+    const found = ours.run(`kubectl ${args.map(quoted).join(' ')}`)
+    expect(alike({ stdout: found.stdout, stderr: found.stderr, code: found.code })).toEqual(expected)
+  })
+})
+
+describe.runIf(!REAL)('kubectl', () => {
+  it('has no referee here', () => {
+    console.warn('SKIPPED: no kubectl 1.33 to compare with (set KUBECTL to its path)')
+  })
+})

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { has, realWorld, simulatedWorld, type Result, type Space, type World } from './nettools/worlds.ts'
+
+/**
+ * The tools of Debian 12 as referees: the same commands in real network namespaces and in simulated ones of the same
+ * shape, their output compared after masking what cannot be the same.
+ */
+const available = has('ip', 'ping', 'ss', 'curl', 'nc')
+if (!available) console.warn('SKIPPED: the network tools are not compared with the real ones (needs Linux, root, iproute2, ping, curl and netcat)')
+
+type Mask = (text: string) => string
+
+const macs: Mask = (text) =>
+  text
+    .replace(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (m) => (/^(00:)+00|^(ff:)+ff/.test(m) ? m : 'MAC'))
+    .replace(/link-netns (\S+)/g, 'link-netnsid N')
+    .replace(/link-netnsid \d+/g, 'link-netnsid N')
+const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms').replace(/time \d+ms/g, 'time Tms').replace(/= [\d./]+ ms/g, '= T ms').replace(/\nUsage[^]*/, '\nUsage…')
+const milliseconds: Mask = (text) => macs(text).replace(/after \d+ ms/g, 'after T ms').replace(/after \d+ milliseconds/g, 'after T milliseconds').replace(/--:--:--  \d:\d\d:\d\d|\d+ms/g, 'T')
+
+describe.skipIf(!available)('the real tools agree', () => {
+  let there: World
+  let here: World
+  beforeAll(async () => {
+    there = realWorld()
+    here = simulatedWorld()
+    // the kernel's link watch takes a second to see the bridge's carrier
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+  })
+  afterAll(() => there?.destroy())
+
+  const shown = (space: Space, line: string, r: Result, mask: Mask): string => `${space}$ ${line}\n${mask(r.stdout)}--- stderr\n${mask(r.stderr)}--- exit ${r.code}`
+
+  async function compare(space: Space, line: string, mask: Mask = macs): Promise<void> {
+    const [expected, actual] = [await there.run(space, line), await here.run(space, line)]
+    expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
+  }
+  const same = (space: Space, lines: string[], mask?: Mask): void => lines.forEach((line) => it(`${space}: ${line}`, () => compare(space, line, mask)))
+
+  describe('on what ip shows', () => {
+    for (const space of ['p1', 'n1'] as Space[]) {
+      same(space, [
+        'ip addr', 'ip link', 'ip -br addr', 'ip -br link', 'ip route', 'ip -4 addr', 'ip -4 -br addr', 'ip -o addr', 'ip -o link', 'ip rule', 'ip addr show dev lo', 'ip -4 addr show eth0',
+        'ip route show table local', 'ip route show table all', 'ip -j route', 'ip -j addr', 'ip -j link', 'ip -j -p route', 'ip -p -j addr show lo', 'ip -d link show lo', 'ip -d link show eth0',
+        'ip link show type veth', 'ip link show type bridge', 'ip route get 10.244.2.2', 'ip route get 127.0.0.1', 'ip -j route get 10.244.2.2',
+        'ip route show default', 'ip route show 10.244.2.0/24', 'ip route show dev eth0', 'ip route list match 10.244.2.2', 'ip route show proto kernel', 'ip route show scope link', 'ip r', 'ip a s lo', 'ip neigh', 'ip n',
+      ])
+    }
+    same('n1', ['ip link show master cni0', 'ip route get 10.244.1.2', 'ip route get 8.8.8.8', 'ip route show via 172.18.0.3', 'ip -s link show lo', 'bridge link'])
+    same('p1', ['ip route get 10.244.1.2', 'ip route get 8.8.8.8'])
+  })
+
+  describe('on what ip refuses', () => {
+    same('p1', [
+      'ip link show nope', 'ip addr show dev nope', 'ip route add 10.9.0.0/16 via 192.168.7.1', 'ip route add 10.9.0.0/16 dev nope', 'ip route del 10.9.0.0/16',
+      'ip addr add 300.1.1.1/24 dev eth0', 'ip addr add 10.0.0.1/24', 'ip link set nope up', 'ip link set dev eth0 mtu 1', 'ip link del nope', 'ip nonsense', 'ip addr nonsense', 'ip route nonsense',
+      'ip -x', 'ip route add default via 10.244.1.1', 'ip route get', 'ip route get nonsense', 'ip neigh del 10.244.1.77 dev eth0', 'ip neigh flush', 'ip addr flush', 'ip route flush', 'ip link set', 'ip neigh add 10.1.1.1',
+    ])
+  })
+
+  describe('on what ip changes', () => {
+    same('p2', [
+      'ip route add 10.50.0.0/16 via 10.244.1.1', 'ip route add 10.51.0.0/16 dev eth0', 'ip route add unreachable 10.52.0.0/16', 'ip route add blackhole 10.53.0.0/16', 'ip route add 10.54.0.0/16 via 10.244.1.1 metric 50',
+      'ip route add 10.55.0.0/16 dev eth0 src 10.244.1.3', 'ip route add 10.50.0.0/16 via 10.244.1.1', 'ip route', 'ip route get 10.52.0.1', 'ip route get 10.53.0.1', 'ip route replace 10.50.0.0/16 via 10.244.1.2', 'ip route change 10.51.0.0/16 via 10.244.1.1', 'ip route',
+      'ip route del 10.50.0.0/16', 'ip route del 10.54.0.0/16 metric 50', 'ip route flush 10.55.0.0/16', 'ip route', 'ip addr add 10.244.1.33/24 dev eth0', 'ip addr add 192.168.3.1/24 brd + dev eth0', 'ip addr add 192.168.4.1 dev eth0', 'ip addr', 'ip route',
+      'ip addr del 192.168.3.1/24 dev eth0', 'ip addr del 10.244.1.33/24 dev eth0', 'ip link set eth0 mtu 1400', 'ip link show eth0', 'ip link set dev eth0 mtu 1500',
+      'ip neigh add 10.244.1.99 lladdr 02:00:00:00:00:99 dev eth0', 'ip neigh', 'ip -j neigh', 'ip neigh replace 10.244.1.99 lladdr 02:00:00:00:00:98 dev eth0 nud reachable', 'ip neigh show dev eth0', 'ip neigh del 10.244.1.99 dev eth0', 'ip neigh show 10.244.1.99',
+      'ip link set lo down', 'ip addr show lo', 'ip route show table local', 'ip link set lo up',
+    ])
+  })
+
+  describe('on pings', () => {
+    same('p1', [
+      'ping -c 1 127.0.0.1', 'ping -c 1 10.244.1.3', 'ping -c 2 -i 0.2 10.244.2.2', 'ping -c 1 -s 100 10.244.2.2', 'ping -c 1 -q 10.244.1.1', 'ping -c 1 -t 1 10.244.2.2', 'ping -c 1 -W 1 -t 2 10.244.2.2', 'ping -c 2 -i 0.2 10.244.1.77',
+      'ping -c 1 -w 2 10.244.2.99', 'ping -c 1 -W 1 172.18.9.9', 'ping -c 1 -M do -s 1472 10.244.2.2', 'ping -c 1 -M do -s 1473 10.244.2.2', 'ping -c 1 -s 3000 10.244.2.2', 'ping -c 1 -I 10.244.1.2 10.244.1.3', 'ping -c 1 -I eth0 10.244.1.3', 'ping -c 1 -s 0 10.244.1.3', 'ping -c 1 -s 8 10.244.1.3',
+      'ping', 'ping -c 0 10.0.0.1', 'ping -c x 10.0.0.1', 'ping -Z', 'ping -c', 'ping -c 1 -I nope 10.244.1.3', 'ping -c 1 -I 10.9.9.9 10.244.1.3', 'ping -t 256 10.0.0.1',
+    ], times)
+    same('n1', ['ping -c 1 10.244.9.9', 'ping -c 1 8.8.8.8'], times)
+    same('p1', ['ip neigh show 10.244.1.3', 'ip neigh show 10.244.1.77'], (text) => macs(text).replace(/REACHABLE|STALE|DELAY|PROBE/g, 'KNOWN'))
+  })
+
+  describe('on busybox', () => {
+    const version: Mask = (text) => times(text).replace(/BusyBox v[^\n]*/g, 'BusyBox').replace(/\nUsage:[^]*/, '\nUsage')
+    same('p1', ['busybox ping -c 1 10.244.1.3', 'busybox ping -c 1 -q 10.244.2.2', 'busybox ping -c 1 -W 1 10.244.2.99', 'busybox ping -c 1', 'busybox ping'], version)
+  })
+})
+void milliseconds

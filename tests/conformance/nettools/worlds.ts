@@ -1,0 +1,203 @@
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import type { Clock } from '../../../electron/engine/clock.ts'
+import type { LinuxBridge } from '../../../electron/engine/network/bridge.ts'
+import type { Program } from '../../../electron/engine/machine/types.ts'
+import { realNetwork, testMachine, type TestMachine } from '../../../electron/shell/nettools/machines.samples.ts'
+
+/**
+ * One shape, built twice: from real network namespaces and here. Two nodes joined by a cable, a bridge on each, Pods p1
+ * and p2 on the first, p3 on the second. IPv6 is off in both.
+ */
+export const SPACES = ['p1', 'p2', 'p3', 'n1', 'n2'] as const
+export type Space = (typeof SPACES)[number]
+
+const VETHS: [Space, string, Space, string][] = [
+  ['n1', 'eth0', 'n2', 'eth0'],
+  ['p1', 'eth0', 'n1', 'veth1'],
+  ['p2', 'eth0', 'n1', 'veth2'],
+  ['p3', 'eth0', 'n2', 'veth1'],
+]
+const BRIDGE_PORTS: [Space, string][] = [['n1', 'veth1'], ['n1', 'veth2'], ['n2', 'veth1']]
+const ADDRESSES: [Space, string, string][] = [
+  ['n1', 'eth0', '172.18.0.2/16'], ['n2', 'eth0', '172.18.0.3/16'],
+  ['n1', 'cni0', '10.244.1.1/24'], ['n2', 'cni0', '10.244.2.1/24'],
+  ['p1', 'eth0', '10.244.1.2/24'], ['p2', 'eth0', '10.244.1.3/24'], ['p3', 'eth0', '10.244.2.2/24'],
+]
+const ROUTES: [Space, string, string][] = [
+  ['p1', 'default', '10.244.1.1'], ['p2', 'default', '10.244.1.1'], ['p3', 'default', '10.244.2.1'],
+  ['n1', '10.244.2.0/24', '172.18.0.3'], ['n2', '10.244.1.0/24', '172.18.0.2'],
+]
+
+export interface Result { stdout: string; stderr: string; code: number }
+
+export interface World {
+  run(space: Space, line: string, options?: { wait?: number }): Promise<Result>
+  /** Goes on until the end of the world; resolves when it is ready (real) or a moment later (simulated). */
+  serve(space: Space, port: number, answer: string | null): Promise<void>
+  /** A command in the background; `stop` sends SIGINT and gives what it printed. */
+  start(space: Space, line: string): Promise<{ stop(): Promise<Result> }>
+  file(space: Space, path: string, content: string): void
+  destroy(): void
+}
+
+const words = (line: string): string[] => line.match(/'[^']*'|\S+/g)!.map((w) => w.replace(/^'|'$/g, ''))
+
+// ---- real --------------------------------------------------------------------------------------------------------------
+
+const real = (space: string): string => `podhop-nt-${process.pid}-${space}`
+const environment = { ...process.env, LC_ALL: 'C', TZ: 'UTC', COLUMNS: '80' }
+
+export function has(...tools: string[]): boolean {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
+  try {
+    for (const tool of tools) execFileSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' })
+    execFileSync('ip', ['netns', 'add', real('probe')], { stdio: 'ignore' })
+    execFileSync('ip', ['netns', 'del', real('probe')], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function realWorld(): World {
+  const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  for (const space of SPACES) {
+    ip('netns', 'add', real(space))
+    const forward = space.startsWith('n') ? '1' : '0'
+    for (const setting of [
+      'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1', 'net.ipv4.conf.all.send_redirects=0', 'net.ipv4.conf.default.send_redirects=0',
+      'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0', 'net.ipv4.icmp_ratemask=0', 'net.ipv4.icmp_ratelimit=0', `net.ipv4.ip_forward=${forward}`,
+      'net.ipv4.ping_group_range=0 2147483647',
+    ]) ip('netns', 'exec', real(space), 'sysctl', '-qw', setting)
+    ip('-n', real(space), 'link', 'set', 'lo', 'up')
+  }
+  for (const [a, nameA, b, nameB] of VETHS.slice(0, 1)) ip('link', 'add', nameA, 'netns', real(a), 'type', 'veth', 'peer', 'name', nameB, 'netns', real(b))
+  for (const node of ['n1', 'n2']) ip('-n', real(node), 'link', 'add', 'cni0', 'type', 'bridge')
+  for (const [a, nameA, b, nameB] of VETHS.slice(1)) ip('link', 'add', nameA, 'netns', real(a), 'type', 'veth', 'peer', 'name', nameB, 'netns', real(b))
+  for (const [space, port] of BRIDGE_PORTS) ip('-n', real(space), 'link', 'set', port, 'master', 'cni0')
+  for (const [space, link, address] of ADDRESSES) ip('-n', real(space), 'addr', 'add', address, 'dev', link)
+  for (const [a, nameA, b, nameB] of VETHS) {
+    ip('-n', real(a), 'link', 'set', nameA, 'up')
+    ip('-n', real(b), 'link', 'set', nameB, 'up')
+  }
+  for (const node of ['n1', 'n2']) ip('-n', real(node), 'link', 'set', 'cni0', 'up')
+  for (const [space, to, via] of ROUTES) ip('-n', real(space), 'route', 'add', to, 'via', via)
+
+  const children: ChildProcess[] = []
+  const files: string[] = []
+  return {
+    run: (space, line) =>
+      new Promise((resolve) => {
+        execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment }, (error, stdout, stderr) =>
+          resolve({ stdout, stderr, code: typeof error?.code === 'number' ? error.code : 0 }),
+        )
+      }),
+    serve: (space, port, answer) =>
+      new Promise((resolve) => {
+        const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.end(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '0.0.0.0', 511, () => console.log('ready'))`
+        const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+        children.push(child)
+        child.stdout!.once('data', () => resolve())
+      }),
+    start: async (space, line) => {
+      const child = spawn('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+      children.push(child)
+      const out: Result = { stdout: '', stderr: '', code: 0 }
+      child.stdout!.on('data', (d) => (out.stdout += String(d)))
+      child.stderr!.on('data', (d) => (out.stderr += String(d)))
+      const ended = new Promise<Result>((resolve) => child.on('close', (code) => resolve({ ...out, code: code ?? 130 })))
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      return {
+        stop: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 700))
+          child.kill('SIGINT')
+          return ended
+        },
+      }
+    },
+    // /etc/netns/NAME is what `ip netns exec` mounts over /etc
+    file: (space, path, content) => {
+      const directory = `/etc/netns/${real(space)}`
+      mkdirSync(directory, { recursive: true })
+      files.push(directory)
+      writeFileSync(path.replace(/^\/etc/, directory), content)
+    },
+    destroy: () => {
+      for (const child of children) child.kill('SIGKILL')
+      for (const space of SPACES) execFileSync('ip', ['netns', 'del', real(space)])
+      for (const directory of files) rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+// ---- simulated -----------------------------------------------------------------------------------------------------------
+
+export function simulatedWorld(programs: Readonly<Record<string, Program>> = {}): World & { clock: Clock } {
+  const network = realNetwork()
+  const { clock } = network
+  const machines = {} as Record<Space, TestMachine>
+  const kinds = { p: 'pod', n: 'node' } as const
+  for (const space of SPACES) {
+    const namespace = network.createNamespace({ name: space, kind: kinds[space[0] as 'p' | 'n'] })
+    if (space.startsWith('n')) namespace.setSysctl('net.ipv4.ip_forward', '1')
+    machines[space] = testMachine(namespace)
+    for (const [name, program] of Object.entries(programs)) machines[space].machine.programs.register(name, program)
+  }
+  const net = (space: Space) => machines[space].network
+  const veth = ([a, nameA, b, nameB]: [Space, string, Space, string]): unknown => network.createVeth({ network: net(a), name: nameA }, { network: net(b), name: nameB })
+  VETHS.slice(0, 1).forEach(veth)
+  const bridges = { n1: network.createBridge(net('n1'), 'cni0'), n2: network.createBridge(net('n2'), 'cni0') } as Record<string, LinuxBridge>
+  VETHS.slice(1).forEach(veth)
+  for (const [space, port] of BRIDGE_PORTS) bridges[space]!.attach(net(space).links.get(port)! as never)
+  for (const [space, link, address] of ADDRESSES) net(space).addAddress(link, address)
+  for (const [a, nameA, b, nameB] of VETHS) {
+    net(a).setUp(nameA, true)
+    net(b).setUp(nameB, true)
+  }
+  for (const node of ['n1', 'n2'] as const) net(node).setUp('cni0', true)
+  for (const [space, to, via] of ROUTES) net(space).routes.add({ destination: to === 'default' ? '0.0.0.0/0' : to, via })
+
+  const command = (line: string): string => line.replace(/^busybox /, 'busybox:')
+  return {
+    clock,
+    run: async (space, line, options) => {
+      const { stdout, stderr, code } = machines[space].run(command(line))
+      clock.runFor(options?.wait ?? 0)
+      return { stdout, stderr, code: code ?? -1 }
+    },
+    serve: async (space, port, answer) => {
+      machines[space].start('node', {
+        program: function* (self) {
+          self.network.sockets.listen({ port, owner: { pid: self.pid, program: 'node' } }, (connection) => {
+            connection.handlers = {
+              onData: () => {
+                if (answer === null) return
+                connection.send(new TextEncoder().encode(answer))
+                connection.end()
+              },
+              onEnd: () => connection.end(),
+            }
+          })
+          yield () => {}
+          return 0
+        },
+      })
+      clock.runFor(10)
+    },
+    start: async (space, line) => {
+      const ran = machines[space].start(command(line))
+      clock.runFor(700)
+      return {
+        stop: async () => {
+          clock.runFor(700)
+          ran.process.signal('SIGINT')
+          clock.runFor(10)
+          return { stdout: ran.stdout, stderr: ran.stderr, code: ran.code ?? -1 }
+        },
+      }
+    },
+    file: (space, path, content) => machines[space].machine.fs.writeFile(path, content),
+    destroy: () => {},
+  }
+}
