@@ -83,8 +83,9 @@ export function topology(webPods = 4, nodes = 3): TopologyView {
   const proxies = Array.from({ length: nodes }, (_, i) => pod(`kube-proxy-${suffix(i + 40)}`, i, `172.18.0.${i + 2}`, { namespace: 'kube-system', system: true }))
   return {
     outside: {
-      laptop: { id: 'laptop', kind: 'laptop', label: 'laptop', address: '172.18.0.1' },
-      internet: { id: 'internet', kind: 'network', label: 'outside network', address: '203.0.113.0/24' },
+      outside: { id: 'outside', kind: 'network', label: 'outside network', address: '172.18.0.1' },
+      internet: { id: 'internet', kind: 'client', label: 'internet', address: '192.0.2.53' },
+      laptop: { id: 'laptop', kind: 'laptop', label: 'your laptop', address: '192.0.2.10' },
     },
     nodes: Object.fromEntries(Array.from({ length: nodes }, (_, i) => node(i)).map((n) => [n.name, n])),
     pods: keyed([db, broken, client, waiting, ...web, ...system, ...proxies]),

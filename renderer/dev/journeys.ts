@@ -41,11 +41,13 @@ export function journey(id: number, clientVeth: string, webPod: string, webVeth:
 
 export function dropped(id: number): Journey {
   return {
-    id, at: 15_000, protocol: 'icmp', from: 'laptop', program: 'ping', source: '172.18.0.1', destination: '10.244.1.99', verdict: 'unreachable', reason: 'drop-no-neighbour', packets: 1, bytes: 0,
+    id, at: 15_000, protocol: 'icmp', from: 'laptop', program: 'ping', source: '192.0.2.10', destination: '10.244.1.99', verdict: 'unreachable', reason: 'drop-no-neighbour', packets: 1, bytes: 0,
     hops: [
-      hop('laptop', 'eth0', 'send', 'ping sends an echo request.', { source: '172.18.0.1', destination: '10.244.1.99', protocol: 'icmp', ttl: 64, detail: 'echo-request id 7 seq 1' }),
-      hop('worker-1', 'eth0', 'receive', 'worker-1 receives it.', { source: '172.18.0.1', destination: '10.244.1.99', protocol: 'icmp', ttl: 64 }),
-      hop('worker-1', 'cni0', 'drop', 'Nobody answers ARP for 10.244.1.99 on cni0, so the packet is dropped.', { source: '172.18.0.1', destination: '10.244.1.99', protocol: 'icmp', ttl: 63 }, { explanation: 'drop-no-neighbour' }),
+      hop('laptop', 'eth0', 'send', 'ping sends an echo request.', { source: '192.0.2.10', destination: '10.244.1.99', protocol: 'icmp', ttl: 64, detail: 'echo-request id 7 seq 1' }),
+      hop('outside', 'eth1', 'receive', 'The outside network’s router receives it.', { source: '192.0.2.10', destination: '10.244.1.99', protocol: 'icmp', ttl: 64 }),
+      hop('outside', 'eth0', 'forward', 'The router passes it on.', { source: '192.0.2.10', destination: '10.244.1.99', protocol: 'icmp', ttl: 63 }),
+      hop('worker-1', 'eth0', 'receive', 'worker-1 receives it.', { source: '192.0.2.10', destination: '10.244.1.99', protocol: 'icmp', ttl: 64 }),
+      hop('worker-1', 'cni0', 'drop', 'Nobody answers ARP for 10.244.1.99 on cni0, so the packet is dropped.', { source: '192.0.2.10', destination: '10.244.1.99', protocol: 'icmp', ttl: 63 }, { explanation: 'drop-no-neighbour' }),
     ],
     reply: [],
   }

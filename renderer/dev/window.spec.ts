@@ -210,7 +210,7 @@ test.describe('journeys', () => {
     await page.getByRole('button', { name: /^Journeys/ }).first().click()
     await page.getByLabel('Follow the last connection').check()
     await expect(page.getByTestId('journey-verdict')).toContainText('unreachable')
-    await expect(page.getByTestId('journey-position')).toHaveText('3 of 3 hops')
+    await expect(page.getByTestId('journey-position')).toHaveText('5 of 5 hops')
     await page.evaluate(() => window.fakeHost.repeatJourney())
     await expect(page.getByTestId('journey-verdict')).toContainText('delivered')
     await expect(page.getByTestId('journey')).toHaveAttribute('data-playing', 'true')

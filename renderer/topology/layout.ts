@@ -2,7 +2,8 @@ import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
 import { chipRows, chooseRows, COMPACT, isDense, keepPlaces, needsStatusLine, NODE, POD, SLIM } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { drawNode, nodeSize, type NodePlan } from './node.ts'
-import { anchorOf, Sheet, type Layout, type Memory, type Shape } from './shapes.ts'
+import { drawOutside, drawTrunk } from './outside.ts'
+import { Sheet, LEFT, TRUNK, type Layout, type Memory, type Shape } from './shapes.ts'
 import { serviceAddress, standing } from './words.ts'
 
 /**
@@ -18,9 +19,6 @@ export interface LayoutOptions {
 
 /** More nodes than this are only counted; the list has them all. */
 const MOST_NODES = 60
-const TRUNK = 0
-const LEFT = 20
-const OUTSIDE = { height: 26, gap: 28 }
 const SERVICE = { height: 42, gap: 12, minWidth: 140 }
 
 export function layoutTopology(topology: TopologyView, options: LayoutOptions): Layout {
@@ -97,24 +95,6 @@ function nodesPerRow(plans: NodePlan[]): number {
   return Math.ceil(plans.length / Math.ceil(plans.length / most))
 }
 
-function drawOutside(sheet: Sheet, topology: TopologyView): number {
-  let x = LEFT
-  for (const outside of Object.values(topology.outside)) {
-    const label = fitText(outside.label, 200, FONT.normal)
-    const w = Math.max(90, textWidth(label, FONT.normal) + 24, textWidth(outside.address ?? '', FONT.small) + 36)
-    const id = `outside ${outside.id}`
-    const thing = { kind: 'outside', id: outside.id } as const
-    sheet.shape({ id, kind: 'outside', x, y: 0, w, h: OUTSIDE.height, text: label, thing, state: outside.kind === 'network' ? 'dim' : undefined })
-    const port = { x: x + 14, y: OUTSIDE.height }
-    sheet.shape({ id: `${id} port`, kind: 'port', x: port.x - 4, y: port.y - 4, w: 8, h: 8, text: '', thing, inside: id })
-    if (outside.address) sheet.shape({ id: `${id} address`, kind: 'text', x: port.x + 8, y: port.y + 3, w: w - 22, h: 14, text: fitText(outside.address, w - 22, FONT.small), size: FONT.small, thing })
-    sheet.anchors.set(outside.id, { x: x + w / 2, y: OUTSIDE.height / 2 })
-    sheet.anchors.set(anchorOf(outside.id, 'eth0'), port)
-    x += w + OUTSIDE.gap
-  }
-  return OUTSIDE.height + 22
-}
-
 function drawServices(sheet: Sheet, topology: TopologyView, showSystem: boolean, top: number, room: number): number {
   const services = Object.entries(topology.services).filter(([, s]) => showSystem || !s.system)
   if (!services.length) return top - 10
@@ -159,25 +139,6 @@ function drawTray(sheet: Sheet, pods: [string, PodView][], x: number, y: number)
   })
   if (pods.length > 8) sheet.shape({ id: 'tray more', kind: 'text', x: x + 12, y: y + 28 + 8 * 26, w: POD.width, h: 16, text: `and ${pods.length - 8} more`, size: FONT.small, state: 'dim', inside: 'tray' })
   return tray
-}
-
-function drawTrunk(sheet: Sheet, topology: TopologyView, down: ReadonlySet<string>, lane: number, firstWire: number, lastWire: number): void {
-  if (!sheet.shapes.has('underlay 0')) return
-  for (const outside of Object.values(topology.outside)) {
-    const port = sheet.anchors.get(anchorOf(outside.id, 'eth0'))!
-    const exit = [{ x: port.x, y: lane }, { x: TRUNK, y: lane }, { x: TRUNK, y: firstWire }]
-    sheet.exits.set(outside.id, exit)
-    sheet.wire({
-      id: `wire ${outside.id}`,
-      kind: 'wire',
-      from: `outside ${outside.id} port`,
-      to: 'underlay 0',
-      points: [port, ...exit],
-      up: !down.has(outside.id),
-    })
-  }
-  sheet.anchors.set('underlay', { x: TRUNK, y: firstWire })
-  if (lastWire > firstWire + 4) sheet.shape({ id: 'trunk', kind: 'underlay', x: TRUNK - 2, y: firstWire, w: 4, h: lastWire - firstWire, text: '' })
 }
 
 /** Machines whose own cable (wire or veth pair) is down. */

@@ -41,9 +41,17 @@ describe('the way of a packet over the picture', () => {
     expect(stops.find((s) => record.hops[s.hop]!.machine === 'underlay')!.at.y).toBe(wireY)
   })
 
-  test('from the laptop it goes round the Services, by the trunk', () => {
-    const [, second] = stopsOf(dropped(2).hops, layout)
-    expect(second!.via.map((p) => p.x)).toContain(layout.trunk)
+  test('from the laptop it goes to the router, and from there round the Services by the trunk', () => {
+    const [, router, , node] = stopsOf(dropped(2).hops, layout)
+    expect(router!.at).toEqual(layout.anchors.get(anchorOf('outside', 'eth1')))
+    expect(router!.via.map((p) => p.x)).not.toContain(layout.trunk)
+    expect(node!.via.map((p) => p.x)).toContain(layout.trunk)
+  })
+
+  test('where no hop names the router, the way still leads through it', () => {
+    const [, node] = stopsOf(dropped(2).hops.filter((h) => h.machine !== 'outside'), layout)
+    expect(node!.via).toContainEqual(layout.anchors.get(anchorOf('outside', 'eth1')))
+    expect(node!.via.map((p) => p.x)).toContain(layout.trunk)
   })
 
   test('half the way is between the ends', () => {

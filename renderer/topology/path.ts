@@ -23,7 +23,7 @@ export function stopsOf(hops: readonly Hop[], layout: Layout): Stop[] {
   return stops
 }
 
-const onWire = (machine: string) => machine === 'underlay' || machine === 'network'
+const onWire = (machine: string) => machine === 'underlay'
 
 interface Place {
   at: Point
@@ -42,6 +42,8 @@ function placeOf(hop: Hop, layout: Layout, before: Place | null): Point | null {
 /** Cables run level or upright; between machines they run along the wire. */
 function corners(a: Place, b: Place, layout: Layout): Point[] {
   if (a.machine === b.machine) return tidy([a.at, { x: b.at.x, y: a.at.y }, b.at])
+  const [laneA, laneB] = [layout.lanes.get(a.machine), layout.lanes.get(b.machine)]
+  if (laneA && laneB) return tidy([a.at, ...laneA, ...laneB.toReversed(), b.at])
   const out = onWire(a.machine) ? [a.at] : layout.exits.get(a.machine)
   const back = onWire(b.machine) ? [b.at] : layout.exits.get(b.machine)
   if (out && back) {

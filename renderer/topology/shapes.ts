@@ -47,6 +47,8 @@ export interface Layout {
   anchors: Map<string, Point>
   /** For each node and outside machine, the way from its NIC to the underlay's wire; its end lies on the wire. */
   exits: Map<string, Point[]>
+  /** For each machine of the outside's own wire, the way to it. */
+  lanes: Map<string, Point[]>
   /** For each wired Pod, the way from its interface to its port on the bridge. */
   cables: Map<string, Point[]>
   /** x of the line that joins the outside and all wires. */
@@ -67,6 +69,10 @@ export interface Memory {
   dense: boolean
 }
 
+/** x of the trunk, and of everything right of it. */
+export const TRUNK = 0
+export const LEFT = 20
+
 export const anchorOf = (machine: string, face?: string): string => (face ? `${machine} ${face}` : machine)
 export const centre = (s: { x: number; y: number; w: number; h: number }): Point => ({ x: s.x + s.w / 2, y: s.y + s.h / 2 })
 
@@ -76,6 +82,7 @@ export class Sheet {
   wires = new Map<string, Wire>()
   anchors = new Map<string, Point>()
   exits = new Map<string, Point[]>()
+  lanes = new Map<string, Point[]>()
   cables = new Map<string, Point[]>()
 
   shape(shape: Shape): Shape {
