@@ -129,7 +129,9 @@ function searchEvents(k: Kubectl, object: KubeObject, options: { kind?: string; 
   }
   const found = search(options.uid ?? object.metadata.uid)
   if (options.alsoUid) found.push(...search(options.alsoUid))
-  return sortEvents(found)
+  // util/event SortableEvents knows no eventTime: the scheduler's events come first.
+  const last = (e: KubeObject): number => parseTime(text(at(e, 'lastTimestamp'))) ?? 0
+  return found.sort((a, b) => last(a) - last(b))
 }
 
 /** event.SortableEvents: by the time of the last occurrence. */
