@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { topology } from '../dev/cluster.ts'
 import { dropped, journey } from '../dev/journeys.ts'
@@ -23,11 +24,18 @@ describe('the way of a packet over the picture', () => {
     expect(stops.at(-1)!.at).toEqual(layout.anchors.get(anchorOf(`default/${web.name}`, 'eth0')))
   })
 
-  test('it runs level or upright, as the cables do', () => {
-    stops.slice(1).forEach((stop, i) => {
-      const points = [stops[i]!.at, ...stop.via, stop.at]
-      points.slice(1).forEach((p, j) => expect(p.x === points[j]!.x || p.y === points[j]!.y, `hop ${stop.hop}: ${JSON.stringify(points)}`).toBe(true))
-    })
+  test('it runs level or upright, as the cables do, from any place to any other', () => {
+    const places = [['default/client', 'eth0'], ['worker-2', client.hostInterface], ['worker-2', 'cni0'], ['worker-2', 'eth0'], ['underlay', undefined], ['worker-1', 'flannel.1'], ['outside', 'eth0'], ['outside', 'eth1'], ['laptop', 'eth0'], [`default/${web.name}`, 'eth0']] as const
+    const anyHop = fc.constantFrom(...places).map(([machine, face]) => ({ ...record.hops[0]!, machine, ...(face ? { interface: face } : { interface: undefined }) }))
+    fc.assert(
+      fc.property(fc.array(anyHop, { minLength: 2, maxLength: 12 }), (hops) => {
+        const way = stopsOf(hops, layout)
+        way.slice(1).forEach((stop, i) => {
+          const points = [way[i]!.at, ...stop.via, stop.at]
+          points.slice(1).forEach((p, j) => expect(p.x === points[j]!.x || p.y === points[j]!.y, JSON.stringify([hops.map((h) => h.machine), points])).toBe(true))
+        })
+      }),
+    )
   })
 
   test('the answer leaves its Pod by the veth pair, though no hop names the port', () => {

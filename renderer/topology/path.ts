@@ -43,7 +43,7 @@ function placeOf(hop: Hop, layout: Layout, before: Place | null): Point | null {
 function corners(a: Place, b: Place, layout: Layout): Point[] {
   if (a.machine === b.machine) return tidy([a.at, { x: b.at.x, y: a.at.y }, b.at])
   const [laneA, laneB] = [layout.lanes.get(a.machine), layout.lanes.get(b.machine)]
-  if (laneA && laneB) return tidy([a.at, ...laneA, ...laneB.toReversed(), b.at])
+  if (laneA && laneB) return tidy([a.at, { x: laneA[0]!.x, y: a.at.y }, ...laneA, ...laneB.toReversed(), { x: laneB[0]!.x, y: b.at.y }, b.at])
   const out = onWire(a.machine) ? [a.at] : layout.exits.get(a.machine)
   const back = onWire(b.machine) ? [b.at] : layout.exits.get(b.machine)
   if (out && back) {
