@@ -298,6 +298,38 @@ describe('readiness', () => {
   })
 })
 
+describe('agents run because their Pods run', () => {
+  it('without kube-proxy the rules of a node stay as they were, and come up to date with it', () => {
+    const cluster = settled()
+    deploy(cluster, 'web')
+    expose(cluster, 'web')
+    cluster.settle()
+    const rules = (): string => cluster.nodes.get('worker-2')!.network.netfilter.save('nat')
+    const [before] = pods(cluster, 'app=web')
+    expect(rules()).toContain(`--to-destination ${before!.status.podIP}:80`)
+    const daemonSet = cluster.client.get<Deployment>('daemonsets', 'kube-system', 'kube-proxy')
+    cluster.client.patch('daemonsets', 'kube-system', 'kube-proxy', 'application/merge-patch+json', { spec: { template: { spec: { nodeSelector: { nowhere: 'yes' } } } } })
+    cluster.settle()
+    expect(cluster.client.list<Pod>('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=kube-proxy' }).items).toEqual([])
+    const stale = rules()
+    cluster.client.delete('pods', 'default', before!.metadata.name)
+    cluster.settle()
+    const [after] = pods(cluster, 'app=web')
+    expect(rules()).toBe(stale)
+    cluster.client.patch('daemonsets', 'kube-system', 'kube-proxy', 'application/merge-patch+json', { spec: { template: { spec: { nodeSelector: { nowhere: null, ...daemonSet.spec.template.spec!.nodeSelector } } } } })
+    cluster.settle()
+    expect(rules()).toContain(`--to-destination ${after!.status.podIP}:80`)
+    expect(rules()).not.toContain(`--to-destination ${before!.status.podIP}:80`)
+  })
+
+  it('a static Pod cannot be deleted for good', () => {
+    const cluster = settled()
+    cluster.client.delete('pods', 'kube-system', 'kube-scheduler-control-plane')
+    cluster.settle()
+    expect(cluster.client.get<Pod>('pods', 'kube-system', 'kube-scheduler-control-plane').status.phase).toBe('Running')
+  })
+})
+
 describe('a node that falls silent', () => {
   it('is NotReady after the grace period, loses its Pods after five minutes, and is ready again when it returns', () => {
     const cluster = settled()
