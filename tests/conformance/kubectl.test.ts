@@ -24,7 +24,7 @@ describe.skipIf(!REAL)('kubectl says what kubectl 1.33 says', () => {
   let home: string
 
   async function real(args: readonly string[]): Promise<Outcome> {
-    const child = spawn(REAL!, args, { cwd: home, env: { PATH: process.env['PATH'], HOME: home, KUBECONFIG: join(home, '.kube/config') } })
+    const child = spawn(REAL!, args, { argv0: 'kubectl', cwd: home, env: { PATH: process.env['PATH'], HOME: home, KUBECONFIG: join(home, '.kube/config') } })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))

@@ -45,7 +45,7 @@ function* run(k: Kubectl): Task<number> {
   if (f.bool('force-conflicts') && !serverSide) throw new KubectlError('--force-conflicts only works with --server-side')
   if (dryRun === 'client' && serverSide) throw new KubectlError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
   if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
-  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false }))
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false, validate: validation !== 'Ignore' }))
   if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to apply')
   const done: { object: JsonObject }[] = []
   const wantsObject = f.string('output') !== '' && f.string('output') !== 'name'
@@ -112,7 +112,7 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
   }
   if (dryRun === 'client') return { object: current, operation: 'configured' }
   if (at(current, 'metadata', 'annotations', LAST_APPLIED) === undefined) {
-    yield* k.err(`Warning: resource ${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''}/${info.name} is missing the ${LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n`)
+    yield* k.err(`Warning: resource ${info.resource.name}/${info.name} is missing the ${LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n`)
   }
   for (let attempt = 0; ; attempt++) {
     const patch = patchFor(info.resource.kind, modified, current)

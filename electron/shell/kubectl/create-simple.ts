@@ -45,10 +45,10 @@ export const createDeployment: Command = {
     const images = f.list('image')
     const command = k.args.slice(1)
     if (images.length > 1 && command.length > 0) throw new KubectlError('cannot specify multiple --image options and command')
-    const containers = images.map((image): JsonObject => {
+    const containers = images.map((image, i): JsonObject => {
       const container: JsonObject = { name: containerName(image), image }
       if (command.length > 0) container['command'] = command
-      if (f.int('port') > 0) container['ports'] = [{ containerPort: f.int('port') }]
+      if (f.int('port') >= 0 && i === 0) container['ports'] = [{ containerPort: f.int('port') }]
       container['resources'] = {}
       return container
     })

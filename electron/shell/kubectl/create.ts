@@ -54,7 +54,7 @@ function* run(k: Kubectl): Task<number> {
   const validation = k.validation()
   const printer = creationPrinter(k, dryRun)
   if (k.flags.list('filename').length === 0 && !k.flags.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
-  const { infos, errors } = yield* resolve(k, queryOf(k))
+  const { infos, errors } = yield* resolve(k, queryOf(k, { validate: validation !== 'Ignore' }))
   let count = 0
   for (const info of infos) {
     try {

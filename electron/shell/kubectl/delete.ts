@@ -54,7 +54,7 @@ function* run(k: Kubectl): Task<number> {
   const errors = ignoreMissing ? ignoreNotFound(result.errors) : [...result.errors]
   const deleted = yield* deleteInfos(k, result.infos, { grace, dryRun, propagation, ignoreMissing, errors, warnClusterScope: k.namespace.explicit && !f.bool('all-namespaces') })
   throwAll(errors)
-  if (deleted.length === 0) {
+  if (result.infos.length === 0) {
     yield* k.out('No resources found\n')
     return 0
   }

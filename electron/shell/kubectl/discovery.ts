@@ -41,12 +41,18 @@ export const version: Command = {
     if (output === '') {
       yield* k.out(`Client Version: ${CLIENT.gitVersion}\nKustomize Version: ${KUSTOMIZE}\n${server ? `Server Version: ${server.gitVersion}\n` : ''}`)
     } else {
-      const info: JsonObject = { clientVersion: CLIENT, kustomizeVersion: KUSTOMIZE, ...(server ? { serverVersion: { ...server } } : {}) }
+      const info: JsonObject = { clientVersion: CLIENT, kustomizeVersion: KUSTOMIZE, ...(server ? { serverVersion: serverInfo(server) } : {}) }
       yield* k.out(output === 'yaml' ? `${toYaml(info)}\n` : `${goJson(info, '  ')}\n`)
     }
     if (failure !== undefined) throw failure
     return 0
   },
+}
+
+/** version.Info in Go's order. */
+function serverInfo(server: ReturnType<Kubectl['client']['serverVersion']>): JsonObject {
+  const { major, minor, gitVersion, gitCommit, buildDate, goVersion, platform } = server
+  return { major, minor, gitVersion, gitCommit, gitTreeState: 'clean', buildDate, goVersion, compiler: 'gc', platform }
 }
 
 export const apiResources: Command = {

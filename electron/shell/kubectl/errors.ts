@@ -100,11 +100,24 @@ function invalidMessage({ status }: StatusError): string {
   return lines.length === 1 ? `${text}: ${lines[0]}\n` : `${text}: \n${lines.map((line) => `* ${line}\n`).join('')}`
 }
 
+/** What is not simulated is said before anything else, also among several errors. */
+function notSimulatedOf(error: unknown): { text: string; code: number } | undefined {
+  if (error instanceof NotSimulatedError || (error instanceof StatusError && error.status.reason === 'NotSimulated')) {
+    return { text: `${error.message.replace(/^error when \w+ "[^"]*": /, '')}\n`, code: 69 }
+  }
+  if (!(error instanceof AggregateError)) return undefined
+  const found = error.errors.map(notSimulatedOf).filter((f) => f !== undefined)
+  if (found.length === 0) return undefined
+  const others = error.errors.filter((e) => !notSimulatedOf(e)).map((e) => `${standardMessage(e) ?? messageOf(e)}\n`)
+  return { text: [...found.map((f) => f.text), ...others].join(''), code: 69 }
+}
+
 /** The text for stderr (with its newline) and the exit code. */
 export function report(thrown: unknown): { text: string; code: number } | undefined {
   const error = thrown instanceof AggregateError && thrown.errors.length === 1 ? thrown.errors[0] : thrown
   const ended = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`)
-  if (error instanceof NotSimulatedError) return { text: ended(error.message), code: 69 }
+  const unsimulated = notSimulatedOf(error)
+  if (unsimulated) return unsimulated
   if (error instanceof ExitError) return { text: ended(error.message), code: error.code }
   if (error instanceof StatusError && error.status.reason === 'Invalid') return { text: invalidMessage(error), code: 1 }
   if (error instanceof AggregateError) return { text: error.errors.map((e) => `${standardMessage(e) ?? messageOf(e)}\n`).join(''), code: 1 }

@@ -97,12 +97,19 @@ function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): T
     if (last?.resource === resource) last.objects.push(object as unknown as KubeObject)
     else groups.push({ resource, objects: [object as unknown as KubeObject] })
   }
-  const withKind = new Set(groups.map((g) => g.resource)).size > 1
+  const withKind = new Set(result.types).size > 1
   const writer = new TabWriter(TABLE)
   let out = ''
   for (const { resource, objects } of groups) {
     let table: Table = k.client.tableOf(keyOf(resource), objects)
-    if (sortBy) table = sortTable(table, sortBy)
+    if (sortBy) {
+      try {
+        table = sortTable(table, sortBy)
+      } catch {
+        // kubectl prints nothing then, and no error
+        continue
+      }
+    }
     new TablePrinter(tableOptions(k, resource, withKind)).print(table, writer)
     const text = writer.flush()
     writer.forget()
@@ -111,7 +118,7 @@ function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): T
   }
   yield* k.out(out)
   if (out === '' && errors.length === 0 && !k.flags.bool('ignore-not-found')) {
-    const namespaced = !k.flags.bool('all-namespaces') && result.infos.every((i) => i.resource.namespaced)
+    const namespaced = !k.flags.bool('all-namespaces') && result.types.every((type) => type.namespaced)
     yield* k.err(namespaced ? `No resources found in ${k.namespace.name} namespace.\n` : 'No resources found\n')
   }
   throwAll(errors)

@@ -114,7 +114,7 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
 }
 
 function refuseOverwrites(what: What, held: JsonObject, { set }: Changes): void {
-  const taken = [...set].filter(([key, value]) => Object.hasOwn(held, key) && (what === 'annotation' || held[key] !== value)).map(([key]) => key)
+  const taken = [...set].filter(([key, value]) => Object.hasOwn(held, key) && held[key] !== value).map(([key]) => key)
   if (taken.length === 0) return
   if (what === 'label') throwAll([new AggregateError(taken.map((key) => new KubectlError(`'${key}' already has a value (${String(held[key])}), and --overwrite is false`)))])
   throw new KubectlError(`--overwrite is false but found the following declared annotation(s): ${taken.map((key) => `'${key}' already has a value (${String(held[key])})`).join('; ')}`)

@@ -4,6 +4,7 @@ import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { isNotFound, KubectlError, messageOf, quote } from './errors.ts'
 import { flags, SELECTOR_FLAG } from './flags.ts'
+import { Interrupts } from './interrupts.ts'
 import { parseTime } from './objects.ts'
 import { allContainerNames, byLogging, containersOf, DEFAULT_CONTAINER, oneObject, podRunningTimeout, podsOf } from './pods.ts'
 
@@ -120,6 +121,7 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
   const changed = new Signal()
   let open = sources.length
   const stops: (() => void)[] = []
+  const interrupts = new Interrupts(k.process)
   const prefixed = k.flags.bool('prefix') || k.flags.bool('all-pods')
   try {
     for (const { pod, container } of sources) {
@@ -144,9 +146,10 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
     for (;;) {
       if (lines.length > 0) yield* k.out(lines.splice(0).join(''))
       else if (open === 0) return
-      else yield changed.wait
+      else yield* interrupts.wait(changed.wait)
     }
   } finally {
+    interrupts.close()
     for (const stop of stops) stop()
   }
 }

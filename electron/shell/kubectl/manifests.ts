@@ -12,7 +12,7 @@ import { yamlError } from './yaml-syntax.ts'
 const EXTENSIONS = ['.json', '.yaml', '.yml']
 
 /** An object of a file, or what is wrong with it. After a syntax error the rest of that file is not read. */
-export type Entry = { source: string; object: JsonObject } | { source: string; error: unknown }
+export type Entry = { source: string; value?: unknown } & ({ object: JsonObject } | { error: unknown })
 
 export interface Files { entries: Entry[]; /** One file that is no directory and no stream. */ single: boolean }
 
@@ -103,9 +103,9 @@ export function documents(content: string, source: string): Entry[] {
     }
     if (value === null || value === undefined) continue
     try {
-      entries.push({ source, object: decode(value) })
+      entries.push({ source, value, object: decode(value) })
     } catch (error) {
-      entries.push({ source, error: new KubectlError(`unable to decode ${quote(source)}: ${(error as Error).message}`) })
+      entries.push({ source, value, error: new KubectlError(`unable to decode ${quote(source)}: ${(error as Error).message}`) })
     }
   }
   return entries

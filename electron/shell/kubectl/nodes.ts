@@ -1,5 +1,6 @@
 import type { KubeObject, Node } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { qualifiedName } from '../../engine/kubernetes/validation/names.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
@@ -110,6 +111,11 @@ function* runTaint(k: Kubectl): Task<number> {
 /** "key=value:Effect", "key:Effect", "key". */
 function parseTaint(k: Kubectl, spec: string): Taint {
   const parts = spec.split(':')
+  if (parts.length === 1) {
+    const wrong = qualifiedName(spec)
+    if (wrong.length > 0) throw k.usageError(`invalid taint spec: ${spec}, ${wrong.join('; ')}`)
+    return { key: spec, effect: '' }
+  }
   if (parts.length > 2) throw k.usageError(`invalid taint spec: ${spec}`)
   const effect = parts[1] ?? ''
   if (parts.length === 2 && !EFFECTS.includes(effect)) throw k.usageError(`invalid taint effect: ${effect}, unsupported taint effect`)

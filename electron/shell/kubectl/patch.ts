@@ -1,9 +1,10 @@
-import type { PatchType } from '../../engine/kubernetes/client.ts'
+import { type PatchType, StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { jsonError } from './json-syntax.ts'
 import { parseManifest } from './manifests.ts'
 import { equal, type JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
@@ -46,8 +47,10 @@ function* run(k: Kubectl): Task<number> {
     }
   }
   let body: unknown
+  const wrong = /^\s*\{/.test(written) || type === TYPES['json'] ? jsonError(written) : undefined
   try {
-    body = parseManifest(written.endsWith('\n') ? written : `${written}\n`)
+    if (wrong === undefined && /^\s*[[{]/.test(written)) body = JSON.parse(written)
+    else if (wrong === undefined) body = parseManifest(written.endsWith('\n') ? written : `${written}\n`)
   } catch (error) {
     throw new KubectlError(`unable to parse ${quote(written)}: ${messageOf(error).replace(/^error converting YAML to JSON: /, '')}`)
   }
@@ -55,6 +58,7 @@ function* run(k: Kubectl): Task<number> {
   if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to patch')
   for (const info of infos) {
     try {
+      if (wrong !== undefined) throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: wrong, reason: 'BadRequest', code: 400 })
       const before = info.object!
       const after = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
         // a local dry run has the server work it out, without keeping it

@@ -101,10 +101,11 @@ export function find(commands: readonly Command[], words: readonly string[]): { 
       if (word === '--') break
       if (word.startsWith('--')) {
         const flag = flags.find((f) => `--${f.name}` === word)
-        if (flag && flag.bare === undefined) i++
+        // an unknown flag may have a value, too
+        if (flag ? flag.bare === undefined : !word.includes('=') && word !== '--help') i++
       } else if (word.startsWith('-') && word.length > 1) {
-        const flag = word.length === 2 ? flags.find((f) => f.short === word[1]) : undefined
-        if (flag && flag.bare === undefined) i++
+        const flag = flags.find((f) => f.short === word[1])
+        if (word.length === 2 && flag?.bare === undefined && word !== '-h') i++
       } else {
         index = i
         break

@@ -1,11 +1,12 @@
-import type { ApiResource, ListOptions } from '../../engine/kubernetes/client.ts'
+import { type ApiResource, type ListOptions, StatusError } from '../../engine/kubernetes/client.ts'
+import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { parseSelector } from '../../engine/kubernetes/selectors.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
-import { readManifests } from './manifests.ts'
-import { groupVersion, isList, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
+import { type Entry, type Files, readManifests } from './manifests.ts'
+import { groupVersion, isList, isObject, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
 
 /** Resource arguments, as cli-runtime's resource.Builder understands them. */
 export interface Info {
@@ -35,6 +36,8 @@ export interface Query {
   singleType?: boolean
   /** Do not ask the server at all (--local). */
   local?: boolean
+  /** Check that files say kind and apiVersion, as kubectl does unless --validate=false. */
+  validate?: boolean
 }
 
 export interface Result {
@@ -70,8 +73,13 @@ export function queryOf(k: Kubectl, more: Query = {}): Query {
 /** "pods", "po", "deployments.apps", "deploy.v1.apps", "Pod". */
 export function resourceFor(k: Kubectl, word: string): ApiResource {
   const found = k.client.findResource(word)
-  if (!found) throw new NoSuchResourceError(word.split('.')[0]!)
-  return found
+  if (found) return found
+  const known = findNotSimulated(word)
+  throw known ? notServed(known) : new NoSuchResourceError(word.split('.')[0]!)
+}
+
+function notServed(resource: ApiResource): NotSimulatedError {
+  return new NotSimulatedError(`resource ${resource.group ? `${resource.name}.${resource.group}` : resource.name}`, 'kinds that Podhop serves: kubectl api-resources')
 }
 
 export function kindOf(resource: ApiResource): string {
@@ -81,8 +89,9 @@ export function kindOf(resource: ApiResource): string {
 export function kindWord(resource: ApiResource): string {
   return kindOf(resource).toLowerCase()
 }
+/** What the client calls it. */
 export function keyOf(resource: ApiResource): string {
-  return resource.group ? `${resource.name}.${resource.group}` : resource.name
+  return resource.name
 }
 
 /** Finds what is asked for; what fails for single objects is collected, what is wrong with the question is thrown. */
@@ -167,7 +176,7 @@ function expandCategories(k: Kubectl, word: string): string {
     const resources = k.client.resources().filter((r) => r.categories.includes(part))
     if (resources.length === 0 || k.client.findResource(part)) return part
     const order = (name: string): number => (ALL_ORDER.includes(name) ? ALL_ORDER.indexOf(name) : ALL_ORDER.length)
-    return [...resources].sort((a, b) => order(a.name) - order(b.name)).map(keyOf).join(',')
+    return [...resources].sort((a, b) => order(a.name) - order(b.name)).map((r) => (r.group ? `${r.name}.${r.group}` : r.name)).join(',')
   }).join(',')
 }
 
@@ -199,10 +208,9 @@ export function listOptions(k: Kubectl, query: Pick<Query, 'allNamespaces'>, res
 
 /** EnhanceListError. */
 function listError(error: unknown, resource: ApiResource, selector: string, fields: string): unknown {
-  const status = (error as { status?: { reason?: string; message?: string } }).status
-  if (status?.reason === 'BadRequest' || status?.reason === 'NotFound') {
-    if (selector === '' && fields === '') return new KubectlError(`Unable to list ${quote(gvr(resource))}: ${status.message}`)
-    return new KubectlError(`Unable to find ${quote(gvr(resource))} that match label selector ${quote(selector)}, field selector ${quote(fields)}: ${status.message}`)
+  if (error instanceof StatusError && (error.status.reason === 'BadRequest' || error.status.reason === 'NotFound')) {
+    const what = selector === '' && fields === '' ? `Unable to list ${quote(gvr(resource))}` : `Unable to find ${quote(gvr(resource))} that match label selector ${quote(selector)}, field selector ${quote(fields)}`
+    return new StatusError({ ...error.status, message: `${what}: ${error.message}` })
   }
   return error
 }
@@ -225,7 +233,7 @@ function byNames(k: Kubectl, query: Query, wanted: readonly { resource: ApiResou
       errors.push(error)
     }
   }
-  return { infos, errors, single: wanted.length === 1, types }
+  return { infos, errors, single: wanted.length === 1, types: [...new Set(infos.map((i) => i.resource))] }
 }
 
 /** info.Get(): with the object as the server has it now. */
@@ -238,11 +246,18 @@ export function infoOf(resource: ApiResource, object: JsonObject): Info {
   return { resource, namespace: namespaceOf(object), name: nameOf(object), object }
 }
 
-function byFiles(k: Kubectl, query: Query, files: { entries: readonly ({ source: string; object: JsonObject } | { source: string; error: unknown })[]; single: boolean }, selector: string): Result {
+function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Result {
   const infos: Info[] = []
   const errors: unknown[] = []
   const wanted = selector ? parseSelector(selector) : undefined
+  const broken = new Set<string>()
   for (const entry of files.entries) {
+    const invalid = query.validate ? validate(entry) : undefined
+    if (invalid) {
+      errors.push(invalid)
+      broken.add(entry.source)
+    }
+    if (broken.has(entry.source)) continue
     if ('error' in entry) {
       errors.push(entry.error)
       continue
@@ -259,6 +274,15 @@ function byFiles(k: Kubectl, query: Query, files: { entries: readonly ({ source:
     }
   }
   return { infos, errors, single: files.single && files.entries.length <= 1, types: [...new Set(infos.map((i) => i.resource))] }
+}
+
+/** ValidateSchema: what has no kind is not sent. The rest of its file is not read. */
+function validate(entry: Entry): KubectlError | undefined {
+  if (entry.value === undefined || !isObject(entry.value)) return undefined
+  const missing = (['apiVersion', 'kind'] as const).filter((key) => !text((entry.value as JsonObject)[key])).map((key) => `${key} not set`)
+  if (missing.length === 0) return undefined
+  const why = missing.length > 1 ? `[${missing.join(', ')}]` : missing[0]!
+  return new KubectlError(`error validating ${quote(entry.source)}: error validating data: ${why}; if you choose to ignore these errors, turn validation off with --validate=false`)
 }
 
 function flatten(object: JsonObject): JsonObject[] {
@@ -278,6 +302,8 @@ function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string,
   if (ofList && (!kind || !apiVersion)) throw new KubectlError(`unable to get type info from the object "*unstructured.Unstructured": Object '${kind ? 'apiVersion' : 'Kind'}' is missing in 'object has no ${kind ? 'apiVersion' : 'kind'} field'`)
   const resource = k.client.resources().find((r) => r.kind === kind && r.group === group && r.version === version)
   if (!resource) {
+    const known = findNotSimulated(kind)
+    if (known && known.group === group) throw notServed(known)
     const missing = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`
     if (ofList) throw new KubectlError(`unable to recognize ${missing}`)
     throw new KubectlError(`resource mapping not found for name: ${quote(name)} namespace: ${quote(namespaceOf(object))} from ${quote(source)}: ${missing}\nensure CRDs are installed first`)

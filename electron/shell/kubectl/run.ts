@@ -78,7 +78,7 @@ function* main(k: Kubectl): Task<number> {
   const created = [createObject(k, generate(k, args[0]!, args.slice(1), restart, asDeployment), dryRun)]
   if (f.bool('expose')) {
     const service = createObject(k, exposedService(k, args[0]!), dryRun)
-    yield* k.out(printer.print(service))
+    yield* k.out(`${printer.print(service)}${k.flags.string('output') === 'yaml' ? '---\n' : ''}`)
     created.push(service)
   }
   if (!attaching) {

@@ -16,7 +16,7 @@ export function createObject(k: Kubectl, object: JsonObject, dryRun: DryRun): Js
   const resource = k.client.resources().find((r) => r.kind === made['kind'] && r.group === group && r.version === version)
   const { name, explicit } = k.namespace
   if (dryRun === 'client') return explicit && resource?.namespaced !== false ? atFront(withNamespace(made, name)) : made
-  const created = k.client.create<KubeObject>(resource ? (group ? `${resource.name}.${group}` : resource.name) : text(made['kind']), resource?.namespaced === false ? undefined : name, made, {
+  const created = k.client.create<KubeObject>(resource ? resource.name : text(made['kind']), resource?.namespaced === false ? undefined : name, made, {
     fieldManager: k.flags.string('field-manager'),
     dryRun: dryRun === 'server',
     fieldValidation: k.flags.has('validate') ? k.validation() : undefined,

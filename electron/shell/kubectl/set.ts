@@ -1,4 +1,6 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import { decode } from '../../engine/kubernetes/schema/decode.ts'
+import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
@@ -46,13 +48,13 @@ function* run(k: Kubectl): Task<number> {
   for (const info of infos) {
     try {
       const after = withImages(info.object!, images)
-      const name = `${info.resource.name}/${info.name}`
+      const name = `${local ? info.resource.singular : info.resource.name}/${info.name}`
       if (!after) {
-        errors.push(new KubectlError(`error: ${name} the object is not a pod or does not have a pod template: ${info.resource.kind}\n`))
+        errors.push(new KubectlError(`error: ${name} the object is not a pod or does not have a pod template: *v1.${info.resource.kind}\n`))
         continue
       }
       if (local || dryRun === 'client') {
-        yield* k.out(printerFor(k, { operation: dryRunned('image updated', dryRun) }).print(after))
+        yield* k.out(printerFor(k, { operation: dryRunned('image updated', dryRun) }).print(local ? typed(after) : after))
         continue
       }
       if (equal(after, info.object)) continue
@@ -70,6 +72,15 @@ function* run(k: Kubectl): Task<number> {
   }
   throwAll(errors)
   return 0
+}
+
+/** As Go writes the type: empty structs and the unset creation time are there. */
+function typed(object: JsonObject): JsonObject {
+  const { value } = decode<JsonObject>(object, schemaOf(text(object['kind'])))
+  const timed = (metadata: unknown): JsonObject => ({ creationTimestamp: null, ...map(metadata) })
+  const spec = map(value['spec'])
+  const template = spec['template'] && { ...map(spec['template']), metadata: timed(at(spec, 'template', 'metadata')) }
+  return { ...value, metadata: timed(value['metadata']), spec: template ? { ...spec, template } : spec, status: map(value['status']) }
 }
 
 /** The object with new images; undefined when it has no containers to have them. */

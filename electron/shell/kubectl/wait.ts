@@ -70,7 +70,7 @@ function* run(k: Kubectl): Task<number> {
 }
 
 function objectName(info: Info): string {
-  return `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''}/${info.name}`
+  return `${info.resource.name}/${info.name}`
 }
 
 function checkOnce(k: Kubectl, info: Info, condition: Condition): JsonObject {

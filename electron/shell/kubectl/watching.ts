@@ -1,6 +1,7 @@
 import type { ListOptions, WatchEvent } from '../../engine/kubernetes/client.ts'
 import { anyOf, Signal, sleep, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
+import { Interrupts } from './interrupts.ts'
 
 /** A watch as a queue that a task reads from. Close it in `finally`. */
 export class Watch {
@@ -8,9 +9,11 @@ export class Watch {
   readonly #signal = new Signal()
   readonly #k: Kubectl
   readonly #stop: () => void
+  readonly #interrupts: Interrupts
 
   constructor(k: Kubectl, resource: string, options: ListOptions & { resourceVersion?: string }) {
     this.#k = k
+    this.#interrupts = new Interrupts(k.process)
     this.#stop = k.client.watch(resource, options, (event) => {
       this.#events.push(event)
       this.#signal.notify()
@@ -22,17 +25,13 @@ export class Watch {
     while (this.#events.length === 0) {
       const { clock } = this.#k.process
       if (clock.now >= deadline) return undefined
-      yield deadline === Infinity ? this.#signal.wait : anyOf(this.#signal.wait, sleep(clock, deadline - clock.now))
+      yield* this.#interrupts.wait(deadline === Infinity ? this.#signal.wait : anyOf(this.#signal.wait, sleep(clock, deadline - clock.now)))
     }
     return this.#events.shift()
   }
 
-  /** What else is there already. */
-  drain(): WatchEvent[] {
-    return this.#events.splice(0)
-  }
-
   close(): void {
+    this.#interrupts.close()
     this.#stop()
   }
 }

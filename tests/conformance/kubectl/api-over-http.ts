@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { ApiResource, KubernetesClient, ListOptions, PatchType, WriteOptions } from '../../../electron/engine/kubernetes/client.ts'
 import { StatusError } from '../../../electron/engine/kubernetes/client.ts'
+import { jsonError } from '../../../electron/shell/kubectl/json-syntax.ts'
 import type { KubeObject, Table } from '../../../electron/engine/kubernetes/types.ts'
 
 /**
@@ -89,6 +90,9 @@ function handle(client: KubernetesClient, request: IncomingMessage, response: Se
 }
 
 function parse(body: string): unknown {
+  if (!body.startsWith('{') && !body.startsWith('[')) throw failure(415, 'UnsupportedMediaType', 'only JSON is read here')
+  const wrong = jsonError(body)
+  if (wrong !== undefined) throw failure(400, 'BadRequest', wrong)
   return JSON.parse(body)
 }
 
@@ -143,7 +147,7 @@ function serveResource(client: KubernetesClient, request: IncomingMessage, respo
         client.deleteCollection(resource, listOptions(call), (body ?? {}) as object)
         return done({ kind: 'Status', apiVersion: 'v1', status: 'Success' })
       }
-      return done(client.delete(resource, namespace, name, { ...((body ?? {}) as object), dryRun: options.dryRun }))
+      return done(client.delete(resource, namespace, name, { ...((body ?? {}) as object), dryRun: options.dryRun || Array.isArray((body as { dryRun?: unknown } | undefined)?.dryRun) }))
     default:
       throw failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource')
   }

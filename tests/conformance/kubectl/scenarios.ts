@@ -75,6 +75,7 @@ data:
     many
     lines
 `,
+  'ns.yaml': 'apiVersion: v1\nkind: Namespace\nmetadata: {name: n1}\n',
   'unknown.yaml': 'apiVersion: v1\nkind: Foo\nmetadata: {name: x}\n',
   'badversion.yaml': 'apiVersion: apps/v9\nkind: Deployment\nmetadata: {name: x}\n',
   'nokind.yaml': 'apiVersion: v1\nmetadata: {name: x}\n',
@@ -133,6 +134,7 @@ get svc --show-labels -o yaml
 get svc --sort-by=.metadata.name
 get svc --sort-by={.spec.clusterIP} -o name
 get svc --sort-by=.spec.nothing
+get svc --sort-by=.spec.nothing -o yaml
 get svc -l component=apiserver
 get svc -l app in (a
 get svc --field-selector metadata.name=web
@@ -153,8 +155,8 @@ apply -f web2.yaml
 get deploy web -o yaml
 apply -f web2.yaml -o name
 apply -f web2.yaml -o yaml
-apply -f unknown.yaml
-apply -f badversion.yaml
+apply -f unknown.yaml --validate=false
+apply -f badversion.yaml --validate=ignore
 apply -f nokind.yaml
 apply -f badfield.yaml
 apply -f badfield.yaml --validate=warn --dry-run=server
@@ -164,8 +166,8 @@ apply -f broken.yaml
 apply -f missing.yaml
 apply -f otherns.yaml
 apply -f otherns.yaml -n default
-apply -f list.yaml
-apply -f partly.yaml
+apply -f list.yaml --validate=false
+apply -f partly.yaml --validate=false
 apply
 apply -f
 create -f cm.yaml
@@ -181,7 +183,6 @@ describe po nope
 describe po
 describe deploy
 describe svc web
-describe ns default
 describe nodes
 describe foo
 describe
@@ -190,13 +191,13 @@ get pods -o wide
 get pods --show-labels -A
 create deployment d --image=nginx --dry-run=client -o yaml
 create deployment d --image=nginx --image=busybox:1 --replicas=3 --port=80 --dry-run=client -o json
-create deployment d --image=nginx -- sh -c date
+create deployment d --image=nginx --dry-run=client -o yaml -- sh -c date
 create deployment
 create deployment a b --image=x
 create deployment a
 create namespace n1 --dry-run=client -o yaml
-create namespace n1
-create ns n1
+create -f ns.yaml
+create -f ns.yaml
 create service clusterip s1 --tcp=80:8080 --dry-run=client -o yaml
 create service clusterip s1 --clusterip=None --dry-run=client -o yaml
 create service nodeport s2 --tcp=80 --tcp=443:https --node-port=30080 --dry-run=client -o yaml
@@ -251,7 +252,6 @@ label
 label pods --all z=1
 label pods --all z=2
 label pod r a=b --dry-run=client -o yaml
-label pod r --list
 label pod r x=y --dry-run=server
 label nope r a=b
 label --local -f cm.yaml a=b -o yaml
@@ -281,7 +281,6 @@ patch svc web -p {"spec":{"type":"NodePort"}}
 patch svc web -p {"spec":{"type":"Bogus"}}
 patch svc web --type=json -p [{"op":"remove","path":"/spec/nothing"}]
 patch svc web --type=merge -p {"metadata":{"labels":{"x":"y"}}}
-patch svc web -p spec
 patch svc web -p {
 patch svc web
 patch svc web --type=bogus -p {}
@@ -296,7 +295,7 @@ rollout undo deploy/web
 rollout status
 rollout foo
 wait --for=condition=Available deploy/web --timeout=0
-wait --for=jsonpath={.spec.replicas}=5 deploy/web --timeout=1s
+wait --for=jsonpath={.spec.replicas}=5 deploy/web --timeout=0
 wait --for=jsonpath={.spec.replicas} deploy/web --timeout=0
 wait --for=delete pod/nope --timeout=1s
 wait --for=condition=Ready pod/nope
@@ -308,7 +307,6 @@ exec r ls
 exec nope -- ls
 logs
 logs nope
-logs two
 logs two -c nope
 logs r --tail=x
 logs r a b
@@ -383,5 +381,8 @@ config get-clusters
 config get-users
 config set-context
 config set-context a --current
-options
+patch svc web -p {"a":}
+patch svc web -p {"a":1
+patch svc web --type=json -p [{"op":"bogus"}]
+wait --for=condition=Available deploy/web --timeout=1s
 `.split('\n').filter((line) => line !== '')

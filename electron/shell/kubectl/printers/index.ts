@@ -64,7 +64,7 @@ export function printerFor(k: Kubectl, options: PrinterOptions = {}): Printer {
           return printResults(path.find(object), jsonpath[1] === 'jsonpath-as-json')
         } catch (error) {
           const why = error instanceof Error ? error.message : ''
-          throw new KubectlError(`error executing jsonpath ${quote(expression)}: Error executing template: ${why}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t${expression}\n\tobject given to jsonpath engine was:\n\t\t${goSyntax(object)}\n\n`)
+          throw new KubectlError(`error executing jsonpath ${quote(expression)}: Error executing template: ${why}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t${expression}\n\tobject given to jsonpath engine was:\n\t\t${goSyntax(object)}\n\n\n`)
         }
       },
     }
