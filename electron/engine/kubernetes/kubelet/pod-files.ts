@@ -27,7 +27,7 @@ export function hostsFile(pod: Pod, ips: readonly string[], nodeHosts: string, n
 
 interface ResolvConf { nameservers: string[]; searches: string[]; options: string[] }
 
-export function parseResolvConf(text: string): ResolvConf {
+function rawResolvConf(text: string): ResolvConf {
   const out: ResolvConf = { nameservers: [], searches: [], options: [] }
   for (const line of text.split('\n')) {
     const [word, ...rest] = line.trim().split(/\s+/)
@@ -41,7 +41,7 @@ export function parseResolvConf(text: string): ResolvConf {
 /** Who answers a Pod's names: its dnsPolicy and dnsConfig (DNS for Services and Pods). */
 export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string): string {
   const { dnsConfig, hostNetwork } = pod.spec
-  const node = parseResolvConf(nodeResolvConf)
+  const node = rawResolvConf(nodeResolvConf)
   let policy = pod.spec.dnsPolicy ?? 'ClusterFirst'
   if (policy === 'ClusterFirst' && hostNetwork) policy = 'Default'
   if (policy === 'ClusterFirstWithHostNet') policy = 'ClusterFirst'
