@@ -12,6 +12,7 @@ export function registerShell(programs: ProgramTable): void {
   programs.register('bash', shellProgram('bash', interactiveShell))
   programs.register('dash', shellProgram('dash', interactiveShell))
   programs.register('sh', shellProgram('dash', interactiveShell))
+  for (const name of ['busybox:sh', 'busybox:ash']) programs.register(name, shellProgram('busybox', interactiveShell))
   registerCoreutils(programs)
 }
 

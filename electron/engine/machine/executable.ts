@@ -37,10 +37,11 @@ export function loadExecutable(machine: Machine, parent: Process | undefined, op
   const name = options.executable ?? options.argv[0] ?? ''
   const path = name === '' ? undefined : findExecutable(machine, place, name)
   if (path === undefined) throw new SystemError('ENOENT')
-  return load(machine, place, path, options.argv, 0)
+  return load(machine, place, path, name.includes('/') ? name : path, options.argv, 0)
 }
 
-function load(machine: Machine, place: Place, path: string, argv: readonly string[], depth: number): { program: Program; argv: readonly string[] } {
+/** `shown` is the path as execve was given it, which a script's interpreter sees. */
+function load(machine: Machine, place: Place, path: string, shown: string, argv: readonly string[], depth: number): { program: Program; argv: readonly string[] } {
   if (depth > MAX_INTERPRETERS) throw new SystemError('ELOOP')
   const stat = machine.fs.stat(path)
   if (stat.type !== 'file' || !permits(place.user, stat, 'execute')) throw new SystemError('EACCES')
@@ -50,7 +51,7 @@ function load(machine: Machine, place: Place, path: string, argv: readonly strin
   const shebang = /^#![ \t]*([^ \t\n]+)[ \t]*([^\n]*)/.exec(head)
   if (!shebang) throw new SystemError('ENOEXEC')
   const argument = shebang[2]!.trim()
-  return load(machine, place, absolutePath(place.cwd, shebang[1]!), [shebang[1]!, ...(argument ? [argument] : []), path, ...argv.slice(1)], depth + 1)
+  return load(machine, place, absolutePath(place.cwd, shebang[1]!), shebang[1]!, [shebang[1]!, ...(argument ? [argument] : []), shown, ...argv.slice(1)], depth + 1)
 }
 
 /** An image has the file, but nobody has written the program. */

@@ -194,7 +194,7 @@ export class SimulatedProcess implements Process {
     return this.machine.create({ parent: this, program, argv, options })
   }
 
-  *exec(options: Pick<SpawnOptions, 'argv' | 'executable' | 'env'>): Task<number> {
+  exec(options: Pick<SpawnOptions, 'argv' | 'executable' | 'env'>): Task<number> {
     const { program, argv } = loadExecutable(this.machine, this, { ...options, files: this.files })
     this.argv = argv
     const env = options.env && [...options.env]
@@ -203,7 +203,7 @@ export class SimulatedProcess implements Process {
       for (const [name, value] of env) this.env.set(name, value)
     }
     for (const [signal, handler] of this.#handlers) if (handler !== 'ignore') this.#handlers.delete(signal)
-    return yield* program(this)
+    return program(this)
   }
 
   *wait(child: Process): Task<ExitStatus> {

@@ -162,7 +162,7 @@ export interface Process {
   spawnThread<T>(task: Task<T>): Thread<T>
   /** Starts a child. Throws SystemError ENOENT or EACCES when there is nothing to run. */
   spawn(options: SpawnOptions): Process
-  /** Becomes another program, as execve(2): `return yield* process.exec(…)`. Throws as spawn does. */
+  /** Becomes another program, as execve(2): `return yield* process.exec(…)`. The call itself throws as spawn does. */
   exec(options: Pick<SpawnOptions, 'argv' | 'executable' | 'env'>): Task<number>
   /** Waits for a child (or any process) to end. */
   wait(child: Process): Task<ExitStatus>

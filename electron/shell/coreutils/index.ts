@@ -1,25 +1,30 @@
 import type { ProgramTable } from '../../engine/machine/types.ts'
+import './awk/index.ts'
+import { busybox } from './busybox.ts'
+import './cat.ts'
+import { registerTools } from './command.ts'
+import './cut.ts'
+import './diff.ts'
+import './files.ts'
+import './find.ts'
+import './grep.ts'
+import './hashing.ts'
+import './head-tail.ts'
+import './ls.ts'
+import './misc.ts'
+import './paths.ts'
+import './processes.ts'
+import './sed.ts'
+import './sort.ts'
+import './system.ts'
+import './tr.ts'
+import './wc.ts'
+import './xargs.ts'
 
+/** GNU's (Debian 12) and BusyBox's everyday tools. */
 export function registerCoreutils(programs: ProgramTable): void {
-  programs.register('sleep', function* (process) {
-    yield* process.sleep(Number(process.argv[1]) * 1000)
-    return 0
-  })
-  programs.register('mkdir', function* (process) {
-    yield* []
-    process.fs.makeDirectory(process.resolve(process.argv[1]!))
-    return 0
-  })
-  programs.register('touch', function* (process) {
-    yield* []
-    process.fs.touch(process.resolve(process.argv[1]!))
-    return 0
-  })
-  programs.register('cat', function* (process) {
-    for (;;) {
-      const bytes = yield* process.read(0)
-      if (bytes === null) return 0
-      yield* process.print(bytes)
-    }
-  })
+  registerTools(programs)
+  programs.register('busybox', busybox(programs))
 }
+
+export { markBusybox } from './command.ts'

@@ -2,6 +2,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { permits } from '../../engine/machine/open.ts'
 import type { FileStat } from '../../engine/machine/types.ts'
 import type { Condition } from './ast.ts'
+import { translateRegExp } from '../coreutils/regex.ts'
 import { ExpansionError } from './errors.ts'
 import { matchesPattern } from './pattern.ts'
 import type { Shell } from './shell.ts'
@@ -42,49 +43,6 @@ function regularMatch(shell: Shell, text: string, source: string): boolean {
   const groups = match ? [...match].map((g) => g ?? '') : []
   shell.variables.replace('BASH_REMATCH', { array: new Map(groups.map((g, i) => [i, g])) })
   return match !== null
-}
-
-const CLASSES: Readonly<Record<string, string>> = {
-  alpha: 'a-zA-Z', digit: '0-9', alnum: 'a-zA-Z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', blank: ' \\t', punct: '!-\\/:-@\\[-`{-~',
-  xdigit: '0-9A-Fa-f', cntrl: '\\x00-\\x1f\\x7f', print: '\\x20-\\x7e', graph: '\\x21-\\x7e', word: 'A-Za-z0-9_',
-}
-
-/** A POSIX extended regular expression (regex(7)) in JavaScript's words. */
-export function translateRegExp(source: string): string {
-  let out = ''
-  for (let i = 0; i < source.length; i++) {
-    const c = source[i]!
-    if (c === '[') {
-      let k = i + 1
-      let set = '['
-      if (source[k] === '^') {
-        set += '^'
-        k++
-      }
-      for (let first = true; ; first = false, k++) {
-        const d = source[k]
-        if (d === undefined) throw new SyntaxError('unterminated bracket')
-        if (d === ']' && !first) break
-        const named = d === '[' ? /^\[:(\w+):\]/.exec(source.slice(k)) : null
-        if (named) {
-          set += CLASSES[named[1]!] ?? ''
-          k += named[0].length - 1
-        } else set += '\\[]^'.includes(d) ? '\\' + d : d === '-' && (first || source[k + 1] === ']') ? '\\-' : d
-      }
-      out += set + ']'
-      i = k
-    } else if (c === '\\') {
-      const next = source[++i] ?? '\\'
-      if (next === '<') out += '\\b(?=\\w)'
-      else if (next === '>') out += '\\b(?<=\\w)'
-      else out += /[wWsSbB]/.test(next) ? '\\' + next : next.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
-    } else if (c === '{' && !/^\{\d+(,\d*)?\}/.test(source.slice(i))) out += '\\{'
-    else if (c === '}' && !/\{\d+(,\d*)?$/.test(out)) out += '\\}'
-    else if (c === ']') out += '\\]'
-    else if (c === '*' && (out === '' || /[(|^]$/.test(out))) out += '\\*'
-    else out += c
-  }
-  return out
 }
 
 export function compare(operator: string, a: bigint, b: bigint): boolean {

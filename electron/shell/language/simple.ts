@@ -1,6 +1,7 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { findExecutable } from '../../engine/machine/executable.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import type { Process } from '../../engine/machine/types.ts'
 import type { Assignment, DeclarationArgument, Simple } from './ast.ts'
 import { BUILTINS, SPECIAL_BUILTINS, type Argument } from './builtins/table.ts'
 import { Exit, ExpansionError, RedirectError, Return } from './errors.ts'
@@ -209,17 +210,18 @@ export class SimpleCommands {
       return 127
     }
     env.set('_', executable)
+    const options = { argv: [...args], executable: name.includes('/') ? name : executable, env }
+    let child: Process | undefined
+    let replacement: Task<number> | undefined
     try {
-      if (last && !shell.interactive && shell.traps.size === 0) {
-        const code = yield* process.exec({ argv: [...args], executable, env })
-        throw new Exit(code, true)
-      }
-      const child = process.spawn({ argv: [...args], executable, env, files: process.files, group: shell.jobControl ? 'new' : undefined })
-      return yield* shell.jobs.foreground([child], source)
+      if (last && !shell.interactive && shell.traps.size === 0) replacement = process.exec(options)
+      else child = process.spawn({ ...options, files: process.files, group: shell.jobControl ? 'new' : undefined })
     } catch (error) {
       if (!isSystemError(error)) throw error
       return yield* this.#cannotRun(args, executable, error.code, error.message)
     }
+    if (replacement) throw new Exit(yield* replacement, true)
+    return yield* shell.jobs.foreground([child!], source)
   }
 
   *#cannotRun(args: readonly string[], executable: string, code: string, message: string): Task<number> {

@@ -99,7 +99,7 @@ a=1; export b=2; declare -i c=3; arr=(x 'y z'); declare -A m=([k]=v); declare -p
 #### export
 export A=1 B; B=2; bash -c 'echo $A $B $C'; C=3 bash -c 'echo $C'; echo ${C-unset}; export -n A; bash -c 'echo ${A-gone}'; env -i X=y /usr/bin/env
 #### temporary assignments
-x=1; x=2 eval 'echo $x'; echo $x; f() { echo "f: $x"; }; x=3 f; echo $x; IFS=: read a b <<< 1:2; echo $a $b; X=1 Y=2 env | grep '^[XY]='
+x=1; x=2 eval 'echo $x'; echo $x; f() { echo "f: $x"; }; x=3 f; echo $x; IFS=: read a b <<< 1:2; echo $a $b; X=1 Y=2 env | grep '^[XY]=' | sort
 #### unset
 a=1; unset a; echo ${a-gone}; readonly ro=1; unset ro; echo $?
 #### shift

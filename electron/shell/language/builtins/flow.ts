@@ -145,19 +145,19 @@ textBuiltin('exec', function* (shell, args, context) {
     return 0
   }
   const executable = findExecutable(process.machine, { cwd: process.cwd, env: shell.pathEnvironment(), user: process.user }, rest[0]!)
-  let code: number
+  let code = 127
+  let replacement: Task<number> | undefined
   try {
-    if (executable === undefined) {
-      yield* shell.error(shell.flavour === 'bash' ? `exec: ${rest[0]}: not found` : `exec: ${notFound(shell, rest[0]!)}`)
-      code = 127
-    } else {
-      shell.jobControl = false
-      throw new Exit(yield* process.exec({ argv: name === undefined ? rest : [name, ...rest.slice(1)], executable, env }), true)
-    }
+    if (executable === undefined) yield* shell.error(shell.flavour === 'bash' ? `exec: ${rest[0]}: not found` : `exec: ${notFound(shell, rest[0]!)}`)
+    else replacement = process.exec({ argv: name === undefined ? rest : [name, ...rest.slice(1)], executable: rest[0]!.includes('/') ? rest[0]! : executable, env })
   } catch (error) {
     if (!isSystemError(error)) throw error
     yield* shell.error(`${rest[0]}: ${error.message}`)
     code = error.code === 'ENOENT' ? 127 : 126
+  }
+  if (replacement) {
+    shell.jobControl = false
+    throw new Exit(yield* replacement, true)
   }
   if (shell.interactive || shell.shopt.has('execfail')) return code
   throw new Exit(code)

@@ -1,0 +1,53 @@
+import { NotSimulated, tool } from './command.ts'
+import { allLines, eachInput } from './input.ts'
+
+tool('cat', { flags: 'nbAETsveut', long: { number: 'n', 'number-nonblank': 'b', 'show-all': 'A', 'show-ends': 'E', 'show-tabs': 'T', 'squeeze-blank': 's', 'show-nonprinting': 'v' } }, function* (run) {
+  const { options } = run
+  const tabs = options.has('A', 'T', 't')
+  const ends = options.has('A', 'E', 'e')
+  const controls = options.has('A', 'v', 'e', 't')
+  const plain = !tabs && !ends && !controls && !options.has('n', 'b', 's')
+  let number = 0
+  let blank = false
+  yield* eachInput(run, options.operands, function* (input) {
+    if (plain) {
+      for (let bytes = yield* input.read(); bytes !== null; bytes = yield* input.read()) yield* run.print(bytes)
+      return
+    }
+    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
+      if (options.has('s') && line === '' && blank) continue
+      blank = line === ''
+      let text = line
+      if (controls) text = text.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, (c) => (c === '\x7f' ? '^?' : '^' + String.fromCharCode(c.charCodeAt(0) + 64)))
+      if (tabs) text = text.replace(/\t/g, '^I')
+      const counted = options.has('b') ? line !== '' : options.has('n')
+      yield* run.print((counted ? `${String(++number).padStart(6)}\t` : '') + text + (input.unterminated ? '' : (ends ? '$' : '') + '\n'))
+    }
+  })
+})
+
+tool('tac', { unsupported: 'brs' }, function* (run) {
+  const { lines } = yield* allLines(run, run.options.operands)
+  for (const line of lines.reverse()) yield* run.print(line + '\n')
+})
+
+tool('rev', {}, function* (run) {
+  yield* eachInput(run, run.options.operands, function* (input) {
+    for (let line = yield* input.line(); line !== null; line = yield* input.line()) yield* run.print([...line].reverse().join('') + (input.unterminated ? '' : '\n'))
+  })
+})
+
+tool('nl', { values: 'bwsvi', unsupported: 'dfhlnp' }, function* (run) {
+  const { options } = run
+  const body = options.value('b') ?? 't'
+  if (body !== 't' && body !== 'a' && body !== 'n') throw new NotSimulated(`nl -b ${body} (nl -b a)`)
+  const width = Number(options.value('w') ?? 6)
+  let number = Number(options.value('v') ?? 1)
+  yield* eachInput(run, options.operands, function* (input) {
+    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
+      const counted = body === 'a' || (body === 't' && line !== '')
+      yield* run.print(counted ? `${String(number).padStart(width)}${options.value('s') ?? '\t'}${line}\n` : `${' '.repeat(width + (options.value('s') ?? '\t').length)}${line}\n`)
+      if (counted) number += Number(options.value('i') ?? 1)
+    }
+  })
+})

@@ -1,0 +1,104 @@
+import { anyOf, type Suspension, type Task } from '../../engine/machine/task.ts'
+import { encodeUtf8 } from '../../engine/text.ts'
+import { Failure, quoted, tool, type Run } from './command.ts'
+import { eachInput, openComplaint, type Input } from './input.ts'
+
+const LONG = { lines: 'n=', bytes: 'c=', quiet: 'q', silent: 'q', verbose: 'v' }
+
+function count(run: Run, option: 'n' | 'c'): { sign: string; count: number } | undefined {
+  const text = run.options.value(option)
+  if (text === undefined) return undefined
+  const match = /^([-+]?)(\d+)([kKMG]?)$/.exec(text)
+  if (!match) throw new Failure(`invalid number of ${option === 'n' ? 'lines' : 'bytes'}: ${quoted(text)}`)
+  return { sign: match[1]!, count: Number(match[2]) * ({ '': 1, k: 1024, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[3]!] ?? 1) }
+}
+
+function* header(run: Run, input: Input, first: boolean): Task<void> {
+  const many = run.options.operands.length > 1
+  if (run.options.has('v') || (many && !run.options.has('q'))) yield* run.print(`${first ? '' : '\n'}==> ${input.name} <==\n`)
+}
+
+tool('head', { flags: 'qv', values: 'nc', long: LONG, number: 'n', unsupported: 'z' }, function* (run) {
+  const bytes = count(run, 'c')
+  const lines = count(run, 'n') ?? { sign: '', count: 10 }
+  let first = true
+  yield* eachInput(run, run.options.operands, function* (input) {
+    yield* header(run, input, first)
+    first = false
+    if (bytes) {
+      const text = encodeUtf8(yield* input.text())
+      yield* run.print(bytes.sign === '-' ? text.slice(0, Math.max(0, text.length - bytes.count)) : text.slice(0, bytes.count))
+      return
+    }
+    const held: string[] = []
+    for (let i = 0; lines.sign === '-' || i < lines.count; i++) {
+      const line = yield* input.line()
+      if (line === null) return
+      held.push(line + (input.unterminated ? '' : '\n'))
+      if (lines.sign !== '-') yield* run.print(held.pop()!)
+      else if (held.length > lines.count) yield* run.print(held.shift()!)
+    }
+  }, openComplaint)
+})
+
+tool('tail', { flags: 'qvfF', values: 'ncs', long: { ...LONG, follow: 'f?', retry: 'F' }, number: 'n', unsupported: 'z' }, function* (run) {
+  const bytes = count(run, 'c')
+  const lines = count(run, 'n') ?? { sign: '', count: 10 }
+  let first = true
+  yield* eachInput(run, run.options.operands, function* (input) {
+    yield* header(run, input, first)
+    first = false
+    if (bytes) {
+      const text = encodeUtf8(yield* input.text())
+      yield* run.print(bytes.sign === '+' ? text.slice(Math.max(0, bytes.count - 1)) : text.slice(Math.max(0, text.length - bytes.count)))
+      return
+    }
+    const held: string[] = []
+    let skip = lines.sign === '+' ? Math.max(0, lines.count - 1) : 0
+    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
+      const text = line + (input.unterminated ? '' : '\n')
+      if (lines.sign === '+') {
+        if (skip > 0) skip--
+        else yield* run.print(text)
+        continue
+      }
+      held.push(text)
+      if (held.length > lines.count) held.shift()
+    }
+    yield* run.print(held.join(''))
+  }, openComplaint)
+  if (run.options.has('f', 'F') && run.options.operands.length > 0) yield* follow(run)
+})
+
+/** Prints what is appended, for ever; a file that was replaced or cut off is read from its beginning. */
+function* follow(run: Run): Task<void> {
+  const { fs } = run.process
+  const files = run.options.operands.map((name) => ({ name, path: run.process.resolve(name), size: 0, inode: -1 }))
+  for (const file of files) {
+    if (!fs.exists(file.path)) continue
+    const stat = fs.stat(file.path)
+    file.size = stat.size
+    file.inode = stat.inode
+  }
+  if (files.every((f) => f.inode < 0) && !run.options.has('F')) {
+    yield* run.warn('no files remaining')
+    return
+  }
+  const changed: Suspension = (wake) => fs.onChange((path) => {
+    if (files.some((f) => f.path === path)) wake()
+  })
+  for (;;) {
+    for (const file of files) {
+      if (!fs.exists(file.path)) continue
+      const stat = fs.stat(file.path)
+      if (stat.inode !== file.inode || stat.size < file.size) file.size = 0
+      file.inode = stat.inode
+      if (stat.size === file.size) continue
+      const content = fs.readFile(file.path)
+      const from = file.size
+      file.size = content.length
+      yield* run.print(content.slice(from))
+    }
+    yield anyOf(changed)
+  }
+}

@@ -1,0 +1,309 @@
+import { isSystemError } from '../../engine/machine/errors.ts'
+import { permits } from '../../engine/machine/open.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { encodeUtf8 } from '../../engine/text.ts'
+import { expandEchoEscapes, formatPrintf } from '../language/printf.ts'
+import { TestError, evaluateTest } from '../language/test-command.ts'
+import { lstatIfAny, statIfAny } from './access.ts'
+import { Failure, missingOperand, quoted, tool, type Run } from './command.ts'
+import { allLines, eachInput } from './input.ts'
+import { RegExpError, compileRegExp } from './regex.ts'
+import { formatTime } from './strftime.ts'
+
+tool('echo', 'raw', function* (run) {
+  const args = [...run.options.operands]
+  let newline = true
+  let escapes = false
+  while (args[0] !== undefined && /^-[neE]+$/.test(args[0])) {
+    for (const letter of args.shift()!.slice(1)) {
+      if (letter === 'n') newline = false
+      else escapes = letter === 'e'
+    }
+  }
+  const text = args.join(' ')
+  const expanded = escapes ? expandEchoEscapes(text) : { text, stop: false }
+  yield* run.print(expanded.text + (newline && !expanded.stop ? '\n' : ''))
+})
+
+tool('printf', 'raw', function* (run) {
+  const [format, ...args] = run.options.operands
+  if (format === undefined) throw missingOperand()
+  const { text, errors } = formatPrintf(format, args, (seconds, f) => formatTime(seconds === undefined ? run.process.clock.wall() : seconds * 1000, f))
+  yield* run.print(text)
+  for (const message of errors) yield* run.warn(message.replace(/^(.*): invalid number$/, "'$1': expected a numeric value"))
+})
+
+tool('test [', 'raw', function* (run) {
+  yield* []
+  const { process } = run
+  const args = [...run.options.operands]
+  if (run.name.endsWith('[') && args.pop() !== ']') throw new Failure("missing ']'", 2)
+  try {
+    return evaluateTest(args, {
+      unary(operator, operand) {
+        if (operator === '-n') return operand !== ''
+        if (operator === '-z') return operand === ''
+        if (operator === '-t') return process.terminalOf(Number(operand)) !== undefined
+        const stat = operand === '' ? undefined : operator === '-L' || operator === '-h' ? lstatIfAny(process, process.resolve(operand)) : statIfAny(process, process.resolve(operand))
+        if (!stat) return false
+        const types: Record<string, string> = { '-f': 'file', '-d': 'directory', '-L': 'symlink', '-h': 'symlink', '-c': 'device' }
+        if (types[operator]) return stat.type === types[operator]
+        if (operator === '-s') return stat.size > 0
+        const wants = { '-r': 'read', '-w': 'write', '-x': 'execute' } as const
+        return operator in wants ? permits(process.user, stat, wants[operator as keyof typeof wants]) : operator === '-e'
+      },
+      binary(operator, left, right) {
+        if (operator === '<' || operator === '>') return operator === '<' ? left < right : left > right
+        const [a, b] = [statIfAny(process, process.resolve(left)), statIfAny(process, process.resolve(right))]
+        if (operator === '-ef') return a !== undefined && a.inode === b?.inode
+        return operator === '-nt' ? a !== undefined && (!b || a.mtime > b.mtime) : b !== undefined && (!a || a.mtime < b.mtime)
+      },
+    }) ? 0 : 1
+  } catch (error) {
+    if (error instanceof TestError) throw new Failure(error.message.replace(/^(.*): integer expression expected$/, "invalid integer '$1'"), 2)
+    throw error
+  }
+})
+
+tool('clear', 'raw', function* (run) {
+  yield* run.print('\x1b[H\x1b[2J\x1b[3J')
+})
+
+tool('expr', 'raw', function* (run) {
+  const args = [...run.options.operands]
+  if (args.length === 0) throw missingOperand()
+  const value = new Expr(args).run()
+  yield* run.print(value + '\n')
+  return value === '' || value === '0' ? 1 : 0
+})
+
+/** expr(1): | & comparisons + - * / % : and the string words. */
+class Expr {
+  #args: string[]
+
+  constructor(args: string[]) {
+    this.#args = args
+  }
+
+  run(): string {
+    const value = this.#level(0)
+    if (this.#args.length > 0) throw new Failure(`syntax error: unexpected argument ${quoted(this.#args[0]!)}`, 2)
+    return value
+  }
+
+  static readonly #levels = [['|'], ['&'], ['<', '<=', '=', '==', '!=', '>=', '>'], ['+', '-'], ['*', '/', '%'], [':']]
+
+  #level(level: number): string {
+    const operators = Expr.#levels[level]
+    if (!operators) return this.#primary()
+    let left = this.#level(level + 1)
+    while (this.#args[0] !== undefined && operators.includes(this.#args[0])) {
+      const operator = this.#args.shift()!
+      left = this.#apply(operator, left, this.#level(level + 1))
+    }
+    return left
+  }
+
+  #primary(): string {
+    const arg = this.#args.shift()
+    if (arg === undefined) throw new Failure('syntax error: missing argument', 2)
+    if (arg === '(') {
+      const value = this.#level(0)
+      if (this.#args.shift() !== ')') throw new Failure("syntax error: expecting ')'", 2)
+      return value
+    }
+    if (this.#args.length > 0) {
+      if (arg === 'length') return String([...this.#primary()].length)
+      if (arg === 'match') return this.#apply(':', this.#primary(), this.#primary())
+      if (arg === 'substr') {
+        const [text, from, count] = [this.#primary(), Number(this.#primary()), Number(this.#primary())]
+        return text.slice(from - 1, from - 1 + count)
+      }
+      if (arg === 'index') {
+        const [text, chars] = [this.#primary(), this.#primary()]
+        return String([...text].findIndex((c) => chars.includes(c)) + 1)
+      }
+    }
+    return arg
+  }
+
+  #apply(operator: string, a: string, b: string): string {
+    if (operator === '|') return a !== '' && a !== '0' ? a : b
+    if (operator === '&') return a !== '' && a !== '0' && b !== '' && b !== '0' ? a : '0'
+    if (operator === ':') {
+      try {
+        const match = compileRegExp('^' + b.replace(/^\^/, ''), 'basic').exec(a)
+        const grouped = /\\\(/.test(b)
+        return grouped ? (match?.[1] ?? '') : String(match ? match[0].length : 0)
+      } catch (error) {
+        if (error instanceof RegExpError) throw new Failure(error.message, 2)
+        throw error
+      }
+    }
+    const numbers = /^-?\d+$/.test(a) && /^-?\d+$/.test(b)
+    if (/^[<>=!]/.test(operator)) {
+      const order = numbers ? (BigInt(a) < BigInt(b) ? -1 : BigInt(a) > BigInt(b) ? 1 : 0) : a < b ? -1 : a > b ? 1 : 0
+      const truth = { '<': order < 0, '<=': order <= 0, '=': order === 0, '==': order === 0, '!=': order !== 0, '>=': order >= 0, '>': order > 0 }[operator]
+      return truth ? '1' : '0'
+    }
+    if (!numbers) throw new Failure('non-integer argument', 2)
+    const [x, y] = [BigInt(a), BigInt(b)]
+    if ((operator === '/' || operator === '%') && y === 0n) throw new Failure('division by zero', 2)
+    return String(operator === '+' ? x + y : operator === '-' ? x - y : operator === '*' ? x * y : operator === '/' ? x / y : x % y)
+  }
+}
+
+tool('shuf', { flags: 'er', values: 'ni' }, function* (run) {
+  const { options, process } = run
+  const range = /^(\d+)-(\d+)$/.exec(options.value('i') ?? '')
+  const items = range ? Array.from({ length: Number(range[2]) - Number(range[1]) + 1 }, (_, i) => String(Number(range[1]) + i)) : options.has('e') ? [...options.operands] : (yield* allLines(run, options.operands)).lines
+  for (let i = items.length - 1; i > 0; i--) {
+    const k = process.clock.random.below(i + 1)
+    ;[items[i], items[k]] = [items[k]!, items[i]!]
+  }
+  for (const item of items.slice(0, Number(options.value('n') ?? items.length))) yield* run.print(item + '\n')
+})
+
+tool('fold', { flags: 'sb', values: 'w', long: { width: 'w=', spaces: 's' } }, function* (run) {
+  const width = Number(run.options.value('w') ?? 80)
+  yield* eachInput(run, run.options.operands, function* (input) {
+    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
+      let rest = line
+      while (rest.length > width) {
+        let cut = width
+        if (run.options.has('s')) {
+          const space = rest.lastIndexOf(' ', width - 1)
+          if (space >= 0) cut = space + 1
+        }
+        yield* run.print(rest.slice(0, cut) + '\n')
+        rest = rest.slice(cut)
+      }
+      yield* run.print(rest + (input.unterminated ? '' : '\n'))
+    }
+  })
+})
+
+tool('expand', { values: 't' }, function* (run) {
+  const width = Number(run.options.value('t') ?? 8)
+  yield* eachInput(run, run.options.operands, function* (input) {
+    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
+      let out = ''
+      for (const c of line) out += c === '\t' ? ' '.repeat(width - (out.length % width)) : c
+      yield* run.print(out + '\n')
+    }
+  })
+})
+
+tool('strings', { values: 'n' }, function* (run) {
+  const least = Number(run.options.value('n') ?? 4)
+  yield* eachInput(run, run.options.operands, function* (input) {
+    for (const [text] of (yield* input.text()).matchAll(/[\x20-\x7e\t]+/g)) if (text.length >= least) yield* run.print(text + '\n')
+  })
+})
+
+tool('od', { flags: 'cxbv', values: 'AtNj' }, function* (run) {
+  const { options } = run
+  const kind = options.has('c') ? 'c' : (options.value('t') ?? 'o2')
+  const address = options.value('A') ?? 'o'
+  const chunks: number[] = []
+  yield* eachInput(run, options.operands, function* (input) {
+    for (let bytes = yield* input.read(); bytes !== null; bytes = yield* input.read()) for (const b of bytes) chunks.push(b)
+  })
+  const offset = (n: number): string => (address === 'n' ? '' : address === 'd' ? String(n).padStart(7, '0') : address === 'x' ? n.toString(16).padStart(6, '0') : n.toString(8).padStart(7, '0'))
+  const escapes: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
+  for (let at = 0; at < chunks.length; at += 16) {
+    const row = chunks.slice(at, at + 16)
+    let cells: string[]
+    if (kind === 'c') cells = row.map((b) => (escapes[b] ?? (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : b.toString(8).padStart(3, '0'))).padStart(4))
+    else if (kind.startsWith('x1')) cells = row.map((b) => ' ' + b.toString(16).padStart(2, '0'))
+    else if (kind.startsWith('u1') || kind.startsWith('d1')) cells = row.map((b) => String(b).padStart(4))
+    else cells = Array.from({ length: Math.ceil(row.length / 2) }, (_, i) => ' ' + (row[2 * i]! | ((row[2 * i + 1] ?? 0) << 8)).toString(options.has('x') ? 16 : 8).padStart(options.has('x') ? 4 : 6, '0'))
+    yield* run.print(offset(at) + cells.join('') + '\n')
+  }
+  if (address !== 'n') yield* run.print(offset(chunks.length) + '\n')
+})
+
+tool('split', { values: 'lb' }, function* (run) {
+  const { options, process } = run
+  const size = Number(options.value('l') ?? 1000)
+  const prefix = options.operands[1] ?? 'x'
+  const { lines } = yield* allLines(run, options.operands.slice(0, 1))
+  const letters = 'abcdefghijklmnopqrstuvwxyz'
+  for (let i = 0, n = 0; i < lines.length; i += size, n++) {
+    const file = process.open(`${prefix}${letters[Math.floor(n / 26)]}${letters[n % 26]}`, 'write')
+    yield* file.write(encodeUtf8(lines.slice(i, i + size).map((l) => l + '\n').join('')))
+    file.release()
+  }
+})
+
+tool('less more', 'raw', function* (run) {
+  const files = run.options.operands.filter((a) => !/^[-+]/.test(a))
+  const terminal = run.process.terminalOf(1)
+  const { lines } = yield* allLines(run, files, (name, message) => (run.name.endsWith('less') ? `${name}: ${message}` : `cannot open ${name}: ${message}`))
+  if (!terminal) {
+    for (const line of lines) yield* run.print(line + '\n')
+    return
+  }
+  yield* page(run, lines, files[0] ?? '')
+})
+
+/** A small pager: space and b by the screen, j k and arrows by the line, g G, /text, n, q. */
+function* page(run: Run, lines: readonly string[], title: string): Task<void> {
+  const { process } = run
+  const terminal = process.terminalOf(1)!
+  // Keys come from the terminal even when the text came from a pipe.
+  let keyboard
+  try {
+    keyboard = process.open('/dev/tty', 'read')
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    for (const line of lines) yield* run.print(line + '\n')
+    return
+  }
+  const before = { canonical: terminal.canonical, echo: terminal.echo, signals: terminal.signals }
+  terminal.canonical = false
+  terminal.signals = false
+  terminal.echo = false
+  let top = 0
+  let query = ''
+  try {
+    yield* run.print('\x1b[?1049h')
+    for (;;) {
+      const rows = terminal.rows - 1
+      const last = Math.max(0, lines.length - rows)
+      top = Math.max(0, Math.min(top, last))
+      const shown = Array.from({ length: rows }, (_, i) => [...(lines[top + i] ?? '~')].slice(0, terminal.columns).join(''))
+      yield* run.print(`\x1b[H\x1b[J${shown.join('\r\n')}\r\n\x1b[7m${top >= last ? '(END)' : title || ':'}\x1b[0m`)
+      const bytes = yield* keyboard.read(16)
+      const key = bytes === null ? 'q' : String.fromCharCode(...bytes)
+      if (key === 'q' || key === 'Q' || key === '\x03') return
+      else if (key === ' ' || key === 'f' || key === '\x06' || key === '\x1b[6~') top += rows
+      else if (key === 'b' || key === '\x02' || key === '\x1b[5~') top -= rows
+      else if (key === 'd' || key === '\x04') top += Math.floor(rows / 2)
+      else if (key === 'u' || key === '\x15') top -= Math.floor(rows / 2)
+      else if (key === 'j' || key === '\r' || key === '\n' || key === '\x1b[B') top++
+      else if (key === 'k' || key === '\x1b[A') top--
+      else if (key === 'g' || key === '<') top = 0
+      else if (key === 'G' || key === '>') top = last
+      else if (key === '/' || key === 'n') {
+        if (key === '/') {
+          query = ''
+          yield* run.print('\r\x1b[K/')
+          for (;;) {
+            const typed = yield* keyboard.read(1)
+            const c = typed === null ? '\r' : String.fromCharCode(typed[0]!)
+            if (c === '\r' || c === '\n') break
+            query += c
+            yield* run.print(c)
+          }
+        }
+        const found = lines.findIndex((l, i) => i > top && l.includes(query))
+        if (found >= 0) top = found
+      }
+    }
+  } finally {
+    Object.assign(terminal, before)
+    keyboard.release()
+    process.spawnThread(run.print('\x1b[?1049l'))
+  }
+}

@@ -1,0 +1,144 @@
+import { groupName, userId, userName } from './accounts.ts'
+import { Failure, NotSimulated, quoted, tool } from './command.ts'
+import { formatTime } from './strftime.ts'
+
+tool('whoami', {}, function* (run) {
+  yield* run.print(run.process.user.name + '\n')
+})
+
+tool('groups', {}, function* (run) {
+  yield* run.print((groupName(run.process, run.process.user.gid) ?? String(run.process.user.gid)) + '\n')
+})
+
+tool('id', { flags: 'ugnrG', long: { user: 'u', group: 'g', name: 'n', groups: 'G' }, unsupported: 'aZz' }, function* (run) {
+  const { options, process } = run
+  const [name] = options.operands
+  const named = name === undefined ? undefined : userId(process, name)
+  if (name !== undefined && !named) throw new Failure(`${quoted(name).replace(/'/g, name === undefined ? '' : '\u2018').replace(/\u2018([^\u2018]*)\u2018/, '\u2018$1\u2019')}: no such user`)
+  const { uid, gid } = named ?? process.user
+  const user = userName(process, uid)
+  const group = groupName(process, gid)
+  if (options.has('u')) return yield* run.print((options.has('n') ? (user ?? String(uid)) : String(uid)) + '\n')
+  if (options.has('g', 'G')) return yield* run.print((options.has('n') ? (group ?? String(gid)) : String(gid)) + '\n')
+  const shown = (n: number, text: string | undefined): string => (text === undefined ? String(n) : `${n}(${text})`)
+  yield* run.print(`uid=${shown(uid, user)} gid=${shown(gid, group)} groups=${shown(gid, group)}\n`)
+})
+
+tool('hostname', { flags: 'fsdiIA', long: { fqdn: 'f', short: 's' } }, function* (run) {
+  const { options, process } = run
+  if (options.operands.length > 0) throw new NotSimulated('changing the host name')
+  if (options.has('i', 'I')) {
+    const addresses = [...process.network.links.values()].filter((l) => l.kind !== 'loopback' && l.up).flatMap((l) => l.addresses.filter((a) => a.scope === 'global').map((a) => a.address))
+    return yield* run.print(addresses.join(' ') + (options.has('I') ? ' \n' : '\n'))
+  }
+  yield* run.print((options.has('s') ? process.machine.hostname.split('.')[0]! : process.machine.hostname) + '\n')
+})
+
+tool('uname', { flags: 'asnrvmpio', long: { all: 'a', 'kernel-name': 's', nodename: 'n', 'kernel-release': 'r', 'kernel-version': 'v', machine: 'm', 'operating-system': 'o' } }, function* (run) {
+  const { options, process } = run
+  const values: [string, string][] = [['s', 'Linux'], ['n', process.machine.hostname], ['r', '6.1.0-podhop'], ['v', '#1 SMP PREEMPT_DYNAMIC Podhop (simulated)'], ['m', 'x86_64'], ['o', 'GNU/Linux']]
+  const shown = values.filter(([o]) => options.has('a', o))
+  yield* run.print((shown.length > 0 ? shown.map(([, v]) => v).join(' ') : options.has('p', 'i') ? 'unknown' : 'Linux') + '\n')
+})
+
+tool('arch', {}, function* (run) {
+  yield* run.print('x86_64\n')
+})
+
+tool('nproc', { long: { all: 'all' } }, function* (run) {
+  yield* run.print('2\n')
+})
+
+tool('tty', { flags: 's' }, function* (run) {
+  const terminal = run.process.terminalOf(0)
+  if (!run.options.has('s')) yield* run.print(terminal ? '/dev/pts/0\n' : 'not a tty\n')
+  return terminal ? 0 : 1
+})
+
+tool('stty', 'raw', function* (run) {
+  const terminal = run.process.terminalOf(0)
+  if (!terminal) throw new Failure("'standard input': Inappropriate ioctl for device")
+  const { operands } = run.options
+  if (operands[0] === 'size') return yield* run.print(`${terminal.rows} ${terminal.columns}\n`)
+  for (const word of operands) {
+    if (word === 'echo' || word === '-echo') terminal.echo = word === 'echo'
+    else if (word === 'raw') terminal.canonical = terminal.signals = false
+    else if (word === 'sane' || word === '-raw' || word === 'cooked') terminal.canonical = terminal.signals = terminal.echo = true
+    else throw new NotSimulated(`stty ${word} (stty size, echo, raw, sane)`)
+  }
+  if (operands.length === 0) yield* run.print(`speed 38400 baud; line = 0;\n${terminal.echo ? '' : '-echo '}\n`)
+})
+
+tool('uptime', { flags: 'ps' }, function* (run) {
+  const { clock } = run.process
+  const minutes = Math.floor(clock.now / 60_000)
+  const up = minutes < 60 ? `${minutes} min` : `${String(Math.floor(minutes / 60)).padStart(2)}:${String(minutes % 60).padStart(2, '0')}`
+  if (run.options.has('p')) return yield* run.print(`up ${minutes} minutes\n`)
+  if (run.options.has('s')) return yield* run.print(formatTime(clock.epoch, '%Y-%m-%d %H:%M:%S') + '\n')
+  yield* run.print(` ${formatTime(clock.wall(), '%H:%M:%S')} up ${up},  1 user,  load average: 0.00, 0.00, 0.00\n`)
+})
+
+tool('date', { flags: 'uRI', attached: 'I', values: 'dr', long: { utc: 'u', universal: 'u', date: 'd=', 'rfc-email': 'R', 'iso-8601': 'I?', 'rfc-3339': 'rfc=' , reference: 'r=' }, unsupported: 'fs' }, function* (run) {
+  const { options, process } = run
+  const [operand, extra] = options.operands
+  if (extra !== undefined) throw new Failure(`extra operand ${quoted(extra)}`, 1, true)
+  if (operand !== undefined && !operand.startsWith('+')) {
+    if (/^\d{8,12}(\.\d+)?$/.test(operand)) throw new NotSimulated('setting the date (hop time)')
+    throw new Failure(`invalid date ${quoted(operand)}`)
+  }
+  let ms = process.clock.wall()
+  const given = options.value('d')
+  if (given !== undefined) {
+    const parsed = parseDate(given, ms)
+    if (parsed === undefined) throw new Failure(`invalid date ${quoted(given)}`)
+    ms = parsed
+  }
+  if (options.has('r')) ms = process.fs.stat(run.resolve(options.value('r')!)).mtime
+  const iso = options.value('I') ?? options.value('rfc')
+  const format = operand !== undefined ? operand.slice(1)
+    : options.has('R') ? '%a, %d %b %Y %H:%M:%S %z'
+      : iso !== undefined ? (iso === '' || iso === 'date' ? '%Y-%m-%d' : options.has('rfc') ? '%Y-%m-%d %H:%M:%S%:z' : iso === 'hours' ? '%Y-%m-%dT%H%:z' : iso === 'minutes' ? '%Y-%m-%dT%H:%M%:z' : '%Y-%m-%dT%H:%M:%S%:z')
+        : run.isBusybox ? '%a %b %e %H:%M:%S %Z %Y' : '%a %b %e %H:%M:%S %Z %Y'
+  yield* run.print(formatTime(ms, format) + '\n')
+})
+
+const UNITS: Readonly<Record<string, number>> = { sec: 1000, second: 1000, min: 60_000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 }
+
+/** The commoner forms of date -d: "@1700000000", "2026-01-05 10:00", "1 hour ago", "now", "yesterday". */
+function parseDate(text: string, now: number): number | undefined {
+  const trimmed = text.trim()
+  if (/^@-?\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed.slice(1)) * 1000
+  if (trimmed === '' || trimmed === 'now') return now
+  if (trimmed === 'today') return now
+  if (trimmed === 'yesterday') return now - 86_400_000
+  if (trimmed === 'tomorrow') return now + 86_400_000
+  const iso = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?\s*(Z|UTC|[-+]\d\d:?\d\d)?$/.exec(trimmed)
+  if (iso) {
+    const [, y, m, d, h, min, s, zone] = iso
+    const offset = zone && /^[-+]/.test(zone) ? (zone.startsWith('-') ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2))) * 60_000 : 0
+    return Date.UTC(Number(y), Number(m) - 1, Number(d), Number(h ?? 0), Number(min ?? 0), Number(s ?? 0)) - offset
+  }
+  const relative = /^([-+]?\d+)\s*(sec|second|min|minute|hour|day|week)s?(\s+ago)?$/.exec(trimmed)
+  if (relative) return now + Number(relative[1]) * UNITS[relative[2]!]! * (relative[3] ? -1 : 1)
+  return undefined
+}
+
+tool('free', 'raw', function* () {
+  yield* []
+  throw new NotSimulated('memory use')
+})
+
+tool('df du', 'raw', function* () {
+  yield* []
+  throw new NotSimulated('disk use (ls -l)')
+})
+
+tool('top htop', 'raw', function* () {
+  yield* []
+  throw new NotSimulated('top (ps)')
+})
+
+tool('vi vim emacs', 'raw', function* (run) {
+  yield* []
+  throw new NotSimulated(`${run.name} (nano, or cat > FILE <<EOF)`)
+})
