@@ -84,18 +84,22 @@ export class Keyboard {
 
   /** Waits until a shell asks for a command. */
   async prompt(timeout = 60_000): Promise<void> {
-    await expect.poll(async () => /[$#]$/.test((await this.text()).split('\n').at(-1) ?? ''), { timeout, message: 'a prompt' }).toBe(true)
+    await expect.poll(() => this.#atPrompt(), { timeout, message: 'a prompt' }).toBe(true)
   }
 
-  /** Types a command, and waits until the prompt is back; with `stays` only until it is typed. */
+  async #atPrompt(): Promise<boolean> {
+    return /^\S+@\S+:\S*[$#]$|^\S* ?[$#]$/.test((await this.text()).split('\n').at(-1) ?? '')
+  }
+
+  /** Types a command, and waits until the prompt is back; with `stays` only until it is typed. What the screen shows then. */
   async run(command: string, options: { stays?: boolean } = {}): Promise<string> {
     await this.prompt()
-    await this.#page.getByTestId('terminal').locator('textarea').focus()
-    await this.#page.keyboard.insertText(`clear; ${command}`)
+    await this.press('Control+l')
+    await expect.poll(async () => (await this.text()).split('\n').length, { message: 'a cleared screen' }).toBe(1)
+    await this.#page.keyboard.insertText(command)
+    await expect.poll(() => this.#atPrompt(), { message: 'the command is shown' }).toBe(false)
     await this.#page.keyboard.press('Enter')
-    if (options.stays) return ''
-    await expect.poll(async () => !(await this.text()).includes('clear; '), { timeout: 20_000, message: 'the screen is cleared' }).toBe(true)
-    await this.prompt()
+    if (!options.stays) await this.prompt()
     return this.text()
   }
 

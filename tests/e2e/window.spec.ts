@@ -48,7 +48,7 @@ test('several terminals live side by side', async ({ page, podhop }) => {
   await podhop.start()
   const keyboard = await openLab(page, podhop, 'containers-in-one-pod')
   await keyboard.run('echo first > one.txt')
-  await page.getByRole('button', { name: /new terminal/i }).click()
+  await page.getByRole('button', { name: /open a terminal/i }).click()
   await expect.poll(async () => Object.keys((await view(page)).terminals).length).toBe(2)
   expect(await new Keyboard(page).run('cat one.txt')).toContain('first')
 })
