@@ -10,6 +10,7 @@ import { iptables, iptablesRestore, iptablesSave } from './iptables.ts'
 import { nc } from './nc.ts'
 import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
+import { tcpdump } from './tcpdump/index.ts'
 import { busyboxWget } from './wget.ts'
 
 /**
@@ -17,7 +18,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, host, ip, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, nc, nslookup, ping, ss }
+  const tools = { bridge, conntrack, curl, dig, host, ip, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, nc, nslookup, ping, ss, tcpdump }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { nslookup: busyboxNslookup, ping: busyboxPing, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

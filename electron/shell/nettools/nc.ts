@@ -66,7 +66,7 @@ function* connect(process: Process, options: Options, host: string, port: number
   }
   if (options.verbose) yield* process.printError(`Connection to ${shown} ${port} port [tcp/${SERVICES[port] ?? '*'}] succeeded!\n`)
   if (options.scan) {
-    stream.abort()
+    stream.close()
     return 0
   }
   const sender = process.spawnThread(
@@ -85,7 +85,7 @@ function* connect(process: Process, options: Options, host: string, port: number
     yield* process.print(data)
   }
   sender.kill()
-  stream.end()
+  stream.close()
   return 0
 }
 

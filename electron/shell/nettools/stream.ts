@@ -1,4 +1,4 @@
-import { anyOf, Signal, sleep, type Ip, type Journey, type Process, type Suspension, type Task, type TcpConnection } from '../../engine/cluster.ts'
+import { anyOf, Signal, sleep, type Clock, type Ip, type Journey, type Process, type Suspension, type Task, type TcpConnection } from '../../engine/cluster.ts'
 
 /** A socket's error as the tools see it: errno and strerror's text. */
 export interface SocketError { code: string; message: string }
@@ -6,6 +6,7 @@ export interface SocketError { code: string; message: string }
 /** A TCP connection as a program with blocking calls sees it. It is closed when the process ends. */
 export class TcpStream {
   readonly connection: TcpConnection
+  readonly #clock: Clock
   #received: Uint8Array[] = []
   #signal = new Signal()
   #connected = false
@@ -13,6 +14,7 @@ export class TcpStream {
   #closed: { error: SocketError | undefined } | undefined
 
   private constructor(process: Process, address: Ip, port: number, source: Ip | undefined) {
+    this.#clock = process.clock
     this.connection = process.network.sockets.connect(
       { address, port, owner: { pid: process.pid, program: programName(process) }, ...(source ? { source } : {}) },
       {
@@ -23,9 +25,7 @@ export class TcpStream {
         onDrain: () => this.#signal.notify(),
       },
     )
-    process.onExit(() => {
-      if (!this.#closed) this.connection.abort()
-    })
+    process.onExit(() => this.close())
   }
 
   /** Waits until it stands, at most `timeout` ms: then ETIMEDOUT with the flag `gaveUp`. */
@@ -67,8 +67,18 @@ export class TcpStream {
     if (!this.#closed) this.connection.end()
   }
 
-  abort(): void {
-    if (!this.#closed) this.connection.abort()
+  /** close(2): FIN and no more; RST when there is something that nobody has read, or when more comes. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = { error: undefined }
+    const { connection } = this
+    if (this.#received.length > 0 || connection.state === 'SYN-SENT') return connection.abort()
+    connection.handlers = { onData: () => connection.abort() }
+    connection.end()
+    // tcp_fin_timeout: the kernel does not wait for ever for the other side's FIN
+    this.#clock.schedule(60_000, () => {
+      if (connection.state === 'FIN-WAIT-2') connection.abort()
+    }, { background: true })
   }
 
   /** Wakes when something happens here. */

@@ -61,7 +61,7 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
     const host = url.port === 80 ? url.host : `${url.host}:${url.port}`
     stream.write(writeRequest('GET', url.target, [['Host', host], ['User-Agent', options.agent], ['Connection', 'close'], ...options.headers]))
     const answer = yield* readAnswer(process, stream, options.timeout)
-    stream.abort()
+    stream.close()
     if ('error' in answer) return yield* fail(answer.error)
     const { head, body } = answer
     if (options.showHeaders) yield* process.printError(`  HTTP/${head.version} ${head.status} ${head.reason}\n${head.headers.map(([n, v]) => `  ${n}: ${v}\n`).join('')}  \n`)

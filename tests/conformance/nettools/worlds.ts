@@ -75,6 +75,8 @@ export function realWorld(): World {
   for (const [a, nameA, b, nameB] of VETHS.slice(0, 1)) ip('link', 'add', nameA, 'netns', real(a), 'type', 'veth', 'peer', 'name', nameB, 'netns', real(b))
   for (const node of ['n1', 'n2']) ip('-n', real(node), 'link', 'add', 'cni0', 'type', 'bridge')
   for (const [a, nameA, b, nameB] of VETHS.slice(1)) ip('link', 'add', nameA, 'netns', real(a), 'type', 'veth', 'peer', 'name', nameB, 'netns', real(b))
+  // else the bridge takes the lowest address of its ports
+  for (const node of ['n1', 'n2']) ip('-n', real(node), 'link', 'set', 'cni0', 'address', `02:00:00:00:00:0${node[1]}`)
   for (const [space, port] of BRIDGE_PORTS) ip('-n', real(space), 'link', 'set', port, 'master', 'cni0')
   for (const [space, link, address] of ADDRESSES) ip('-n', real(space), 'addr', 'add', address, 'dev', link)
   for (const [a, nameA, b, nameB] of VETHS) {
@@ -95,7 +97,7 @@ export function realWorld(): World {
       }),
     serve: (space, port, answer) =>
       new Promise((resolve) => {
-        const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.end(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '0.0.0.0', 511, () => console.log('ready'))`
+        const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.write(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '0.0.0.0', 511, () => console.log('ready'))`
         const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
         children.push(child)
         child.stdout!.once('data', () => resolve())
@@ -174,7 +176,6 @@ export function simulatedWorld(programs: Readonly<Record<string, Program>> = {})
               onData: () => {
                 if (answer === null) return
                 connection.send(new TextEncoder().encode(answer))
-                connection.end()
               },
               onEnd: () => connection.end(),
             }

@@ -11,6 +11,8 @@ export interface SummaryOptions {
   absoluteSequence?: boolean
   /** tcpdump -q */
   quick?: boolean
+  /** Without -n ports have names: of /etc/services, where there is one. */
+  portName?(port: number, protocol: 'tcp' | 'udp'): string | undefined
 }
 
 const PROTOCOL_NUMBERS = { icmp: 1, tcp: 6, udp: 17 } as const
@@ -45,12 +47,16 @@ export class FrameSummary {
     if (fragment && fragment.offset > 0) return `${source} > ${destination}: ip-proto-${PROTOCOL_NUMBERS[payload.kind]}`
     switch (payload.kind) {
       case 'tcp':
-        return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${this.#tcp(packet, payload)}`
+        return `${source}.${this.#port(payload.sourcePort, 'tcp')} > ${destination}.${this.#port(payload.destinationPort, 'tcp')}: ${this.#tcp(packet, payload)}`
       case 'udp':
-        return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${this.#udp(packet, payload)}`
+        return `${source}.${this.#port(payload.sourcePort, 'udp')} > ${destination}.${this.#port(payload.destinationPort, 'udp')}: ${this.#udp(packet, payload)}`
       case 'icmp':
-        return `${source} > ${destination}: ${icmp(packet, payload)}`
+        return `${source} > ${destination}: ${icmp(packet, payload, (port, protocol) => this.#port(port, protocol))}`
     }
+  }
+
+  #port(port: number, protocol: 'tcp' | 'udp'): string {
+    return this.#options.portName?.(port, protocol) ?? String(port)
   }
 
   #udp(packet: IpPacket, datagram: UdpDatagram): string {
@@ -132,19 +138,21 @@ function arp(packet: ArpPacket): string {
   return `Request who-has ${targetIp}${whom} tell ${senderIp}, length 28`
 }
 
-function icmp(packet: IpPacket, message: IcmpMessage): string {
+type PortText = (port: number, protocol: 'tcp' | 'udp') => string
+
+function icmp(packet: IpPacket, message: IcmpMessage, port: PortText): string {
   const length = ipLength(packet) - (packet.version === 4 ? 20 : 40)
   const { type, code } = message
   const about = message.about
   let text: string
   if (type === 8 || type === 0) text = `echo ${type === 8 ? 'request' : 'reply'}, id ${message.id ?? 0}, seq ${message.sequence ?? 0}`
-  else if (type === 3 && about) text = unreachable(code, about, message.mtu)
+  else if (type === 3 && about) text = unreachable(code, about, message.mtu, port)
   else if (type === 11) text = code === 0 ? 'time exceeded in-transit' : code === 1 ? 'ip reassembly time exceeded' : `time exceeded-#${code}`
   else text = `type-#${type}`
   return `ICMP ${text}, length ${length}`
 }
 
-function unreachable(code: number, about: IpPacket, mtu: number | undefined): string {
+function unreachable(code: number, about: IpPacket, mtu: number | undefined, port: PortText): string {
   const to = about.destination
   switch (code) {
     case 0: return `net ${to} unreachable`
@@ -152,7 +160,7 @@ function unreachable(code: number, about: IpPacket, mtu: number | undefined): st
     case 2: return `${to} protocol ${PROTOCOL_NUMBERS[about.payload.kind]} unreachable`
     case 3: {
       if (about.payload.kind === 'icmp') return `${to} protocol 1 port ${(about.payload.id ?? 0)} unreachable`
-      return `${to} ${about.payload.kind} port ${about.payload.destinationPort} unreachable`
+      return `${to} ${about.payload.kind} port ${port(about.payload.destinationPort, about.payload.kind)} unreachable`
     }
     case 4: return `${to} unreachable - need to frag${mtu ? ` (mtu ${mtu})` : ''}`
     case 5: return `${to} unreachable - source route failed`

@@ -1,4 +1,4 @@
-import { encodeUtf8, headerOf, isValidIp, keepsAlive, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { encodeUtf8, headerOf, isValidIp, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
 import { TcpStream, type SocketError } from '../stream.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
@@ -56,7 +56,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   Object.assign(result, { remoteIp: connection.remoteAddress, remotePort: connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
   yield* note(`Connected to ${url.host} (${address}) port ${url.port} (#${number})`)
   if (url.scheme === 'https') {
-    opened.abort()
+    opened.close()
     return { code: 69, text: 'podhop: not simulated: TLS (use http://)' }
   }
   const head = requestHead(options, url)
@@ -68,7 +68,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   if (answer) {
     yield* note(answer.text)
     yield* note(`Closing connection ${number}`)
-    opened.abort()
+    opened.close()
     return answer
   }
   result.timeTotal = clock.now - start
@@ -192,7 +192,7 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
         yield* process.printError(lines.map((l) => `< ${l}\n`).join(''))
       }
       if (options.fail && head.status >= 400) {
-        stream.abort()
+        stream.close()
         return { code: 22, text: `The requested URL returned error: ${head.status}` }
       }
       if (options.include || options.head) yield* sink.head(lines.map((l) => `${l}\r\n`).join(''))
@@ -205,8 +205,7 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
       yield* sink.body(chunk)
     }
   }
-  if (head && keepsAlive(head)) stream.end()
-  else stream.abort()
+  stream.close()
   return undefined
 }
 

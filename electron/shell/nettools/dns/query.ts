@@ -94,7 +94,7 @@ function* overTcp(process: Process, question: Question): Task<Answer | QueryFail
       return answer ? { message: answer, size: length, ms: clock.now - start, tcp: true } : { failure: 'timeout', text: 'malformed message' }
     }
   } finally {
-    stream.abort()
+    stream.close()
   }
 }
 

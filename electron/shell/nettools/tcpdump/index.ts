@@ -1,0 +1,248 @@
+import {
+  concatBytes, copyFrame, decodePcap, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, resolveHost, Signal, WireError,
+  type CapturedFrame, type OpenFile, type Process, type Task,
+} from '../../../engine/cluster.ts'
+import { FilterError } from './filter-parser.ts'
+import { compileFilter, hostNames, type Filter } from './filter.ts'
+import { parseTcpdump, USAGE, VERSION, type TcpdumpOptions } from './options.ts'
+import { PacketPrinter, type Captured } from './print.ts'
+
+/** What stdio collects before it writes to what is no terminal. */
+const BUFFER = 4096
+
+/** tcpdump(1), 4.99.3. */
+export function* tcpdump(process: Process): Task<number> {
+  const parsed = parseTcpdump(process.argv.slice(1))
+  if ('show' in parsed) return yield* show(process, parsed.show)
+  if ('notSimulated' in parsed) {
+    yield* process.printError(`podhop: not simulated: ${parsed.notSimulated}\n`)
+    return 69
+  }
+  if ('error' in parsed) {
+    yield* process.printError(parsed.error)
+    return 1
+  }
+  try {
+    return parsed.options.readFile === undefined ? yield* live(process, parsed.options) : yield* fromFile(process, parsed.options, parsed.options.readFile)
+  } catch (error) {
+    if (error instanceof FilterError && error.notSimulated) {
+      yield* process.printError(`podhop: not simulated: ${error.message}\n`)
+      return 69
+    }
+    if (!(error instanceof FilterError) && !(error instanceof Failure) && !(error instanceof WireError)) throw error
+    yield* process.printError(`tcpdump: ${error.message}\n`)
+    return 1
+  }
+}
+
+class Failure extends Error {}
+
+function* show(process: Process, what: 'help' | 'version' | 'interfaces'): Task<number> {
+  if (what !== 'interfaces') {
+    yield* what === 'help' ? process.printError(VERSION + USAGE) : process.print(VERSION)
+    return 0
+  }
+  const links = [...process.network.links.values()].sort((a, b) => rank(a) - rank(b) || a.index - b.index)
+  const rows = links.map((l) => `${l.name} [${[...(l.up ? ['Up', ...(l.carrier ? ['Running'] : [])] : []), ...(l.kind === 'loopback' ? ['Loopback'] : [l.up && l.carrier ? 'Connected' : 'Disconnected'])].join(', ')}]`)
+  const first = links.filter((l) => rank(l) === 0).length
+  rows.splice(first, 0, 'any (Pseudo-device that captures on all interfaces) [Up, Running]')
+  yield* process.print(rows.map((row, i) => `${i + 1}.${row}\n`).join(''))
+  return 0
+}
+
+const rank = (l: { kind: string; up: boolean }): number => (!l.up ? 2 : l.kind === 'loopback' ? 1 : 0)
+
+/** Names in a filter are looked up when it is compiled, before the first packet. */
+function* makeFilter(process: Process, text: string): Task<Filter> {
+  const hosts = new Map<string, readonly string[]>()
+  for (const name of hostNames(text)) {
+    const resolved = yield* resolveHost(process, name)
+    if ('addresses' in resolved) hosts.set(name, resolved.addresses)
+  }
+  return compileFilter(text, hosts)
+}
+
+function passes(filter: Filter, captured: Captured): boolean {
+  const { frame } = captured
+  let bytes: Uint8Array | undefined
+  return filter({ frame, direction: captured.direction ?? 'in', bytes: () => (bytes ??= encodeFrame(frame)), length: () => frameLength(frame) })
+}
+
+// ---- live --------------------------------------------------------------------------------------------------------------
+
+function* live(process: Process, options: TcpdumpOptions): Task<number> {
+  const { network, clock } = process
+  const up = [...network.links.values()].filter((l) => l.up).sort((a, b) => rank(a) - rank(b) || a.index - b.index)
+  const name = options.interface ?? (up[0] && up[0].kind !== 'loopback' ? up[0].name : 'any')
+  const cooked = name === 'any'
+  const link = cooked ? undefined : network.links.get(name)
+  if (!cooked && !link) throw new Failure(`${name}: No such device exists\n(No such device exists)`)
+  if (link && !link.up) throw new Failure(`${name}: That device is not up`)
+  if (cooked && options.writeFile !== undefined) {
+    yield* process.printError('podhop: not simulated: tcpdump -i any -w (name one interface with -i)\n')
+    return 69
+  }
+  const filter = yield* makeFilter(process, options.filter)
+  const output = openOutput(process, options, cooked)
+  const waiting: Captured[] = []
+  const signal = new Signal()
+  const state = { seen: 0, interrupted: false, gone: false }
+  const receive = (c: CapturedFrame): void => {
+    if (state.seen >= options.count || state.interrupted || (options.direction !== 'inout' && c.direction !== options.direction)) return
+    const on = network.links.get(c.interface)
+    const captured: Captured = { at: clock.epoch + c.at, frame: c.frame, direction: c.direction, ...(on ? { interface: on } : {}) }
+    if (!passes(filter, captured)) return
+    state.seen++
+    waiting.push({ ...captured, frame: copyFrame(c.frame) })
+    signal.notify()
+  }
+  for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.onSignal(s, () => {
+      state.interrupted = true
+      signal.notify()
+    })
+  }
+  const stops = [
+    network.capture(name, receive),
+    network.onChange(() => {
+      if (cooked || network.links.get(name) === link) return
+      state.gone = true
+      signal.notify()
+    }),
+  ]
+  try {
+    yield* process.printError(banner(name, cooked, options.writeFile === undefined || options.print))
+    let shown = 0
+    while (shown < options.count) {
+      for (const captured of waiting.splice(0)) {
+        yield* output.packet(captured)
+        shown++
+      }
+      if (shown >= options.count || state.interrupted || state.gone) break
+      yield signal.wait
+    }
+    // an interrupt may have cut a line
+    if (state.interrupted && (options.writeFile === undefined || options.print)) yield* output.text('\n')
+    yield* output.end()
+    if (state.gone) yield* process.printError('tcpdump: pcap_loop: The interface disappeared\n')
+    const counted = (n: number, what: string): string => `${n} packet${n === 1 ? '' : 's'} ${what}\n`
+    yield* process.printError(counted(shown, 'captured') + counted(state.seen, 'received by filter') + counted(0, 'dropped by kernel'))
+    return state.gone ? 1 : 0
+  } finally {
+    for (const stop of stops) stop()
+    output.close()
+  }
+}
+
+function banner(name: string, cooked: boolean, toScreen: boolean): string {
+  const listening = `listening on ${name}, link-type ${cooked ? 'LINUX_SLL2 (Linux cooked v2)' : 'EN10MB (Ethernet)'}, snapshot length 262144 bytes\n`
+  return (
+    (cooked ? 'tcpdump: data link type LINUX_SLL2\n' : '') +
+    (toScreen ? `tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n${listening}` : `tcpdump: ${listening}`)
+  )
+}
+
+// ---- a capture file ----------------------------------------------------------------------------------------------------
+
+function* fromFile(process: Process, options: TcpdumpOptions, name: string): Task<number> {
+  let bytes: Uint8Array
+  if (name === '-') bytes = yield* process.readAll()
+  else {
+    try {
+      bytes = process.fs.readFile(process.resolve(name))
+    } catch (error) {
+      throw new Failure(`${name}: ${(error as Error).message}`)
+    }
+  }
+  const frames = decodePcap(bytes)
+  yield* process.printError(`reading from file ${name}, link-type EN10MB (Ethernet), snapshot length 262144\n`)
+  const filter = yield* makeFilter(process, options.filter)
+  const output = openOutput(process, options, false)
+  let shown = 0
+  try {
+    for (const captured of frames) {
+      if (shown >= options.count) break
+      if (!passes(filter, captured)) continue
+      shown++
+      yield* output.packet(captured)
+    }
+    yield* output.end()
+  } finally {
+    output.close()
+  }
+  if (options.countOnly) yield* process.print(`${shown} packet${shown === 1 ? '' : 's'}\n`)
+  return 0
+}
+
+// ---- output ------------------------------------------------------------------------------------------------------------
+
+interface Output {
+  packet(captured: Captured): Task
+  text(text: string): Task
+  /** Writes what stdio still holds. */
+  end(): Task
+  close(): void
+}
+
+function openOutput(process: Process, options: TcpdumpOptions, cooked: boolean): Output {
+  const { writeFile } = options
+  const prints = !options.countOnly && (writeFile === undefined || options.print)
+  const printer = new PacketPrinter(options, cooked)
+  const eager = options.lineBuffered || process.terminalOf(1) !== undefined || (options.packetBuffered && writeFile === undefined)
+  const screen = new Buffered((bytes) => process.print(bytes), eager)
+  let file: OpenFile | undefined
+  if (writeFile !== undefined && writeFile !== '-') {
+    try {
+      file = process.open(writeFile, 'write')
+    } catch (error) {
+      throw new Failure(`${writeFile}: ${(error as Error).message}`)
+    }
+  }
+  const disk = writeFile === undefined ? undefined : new Buffered((bytes) => (file ? file.write(bytes) : process.print(bytes)), options.packetBuffered)
+  let begun = false
+  const header = function* (): Task {
+    if (disk && !begun) yield* disk.write(encodePcapHeader())
+    begun = true
+  }
+  return {
+    *packet(captured) {
+      yield* header()
+      if (disk) yield* disk.write(encodePcapFrame(captured))
+      if (prints) yield* screen.write(encodeUtf8(printer.text(captured)))
+    },
+    text: (text) => screen.write(encodeUtf8(text)),
+    *end() {
+      yield* header()
+      yield* screen.flush()
+      if (disk) yield* disk.flush()
+    },
+    close: () => file?.release(),
+  }
+}
+
+/** stdio: a block at a time, unless it is told to write at once. */
+class Buffered {
+  readonly #sink: (bytes: Uint8Array) => Task
+  readonly #eager: boolean
+  #held: Uint8Array[] = []
+  #size = 0
+
+  constructor(sink: (bytes: Uint8Array) => Task, eager: boolean) {
+    this.#sink = sink
+    this.#eager = eager
+  }
+
+  *write(bytes: Uint8Array): Task {
+    this.#held.push(bytes)
+    this.#size += bytes.length
+    if (this.#eager || this.#size >= BUFFER) yield* this.flush()
+  }
+
+  *flush(): Task {
+    if (this.#size === 0) return
+    const all = concatBytes(this.#held)
+    this.#held = []
+    this.#size = 0
+    yield* this.#sink(all)
+  }
+}
