@@ -18,7 +18,7 @@ test('a killed Podhop continues the lab where it was', async ({ page, podhop }) 
   await expect(page.getByTestId('lab-panel')).toHaveAttribute('data-lab', 'containers-in-one-pod')
   await expect(page.getByTestId('lab-step-1')).toHaveAttribute('data-state', 'passed')
   await expect(page.getByTestId('lab-step-2')).toHaveAttribute('data-state', 'active')
-  expect((await view(page)).topology.pods['default/shop']?.ip).toBe(before?.ip)
+  await expect.poll(async () => (await view(page)).topology.pods['default/shop']?.ip).toBe(before?.ip)
   expect(await new Keyboard(page).run('cat note.txt')).toContain('kept')
 })
 

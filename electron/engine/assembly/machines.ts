@@ -96,6 +96,7 @@ function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace
   for (const [path, text] of Object.entries(setup.files ?? {})) {
     fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
     fs.writeFile(path, text)
+    if (user) for (const owned of [path, path.slice(0, path.lastIndexOf('/'))]) fs.chown(owned, user.uid, user.gid)
   }
   const home = user?.home ?? '/root'
   return createMachine({

@@ -53,7 +53,6 @@ export class SimulatedCluster implements Cluster {
   readonly #world: World
   readonly #kubelets = new Map<string, Kubelet>()
   readonly #listeners = new Set<() => void>()
-  #announced = -1
 
   constructor(config: ClusterConfig) {
     this.config = config
@@ -159,11 +158,6 @@ export class SimulatedCluster implements Cluster {
   }
 
   #changed(): void {
-    if (this.#announced === this.clock.now || this.#listeners.size === 0) return
-    this.#announced = this.clock.now
-    this.clock.schedule(0, () => {
-      this.#announced = -1
-      for (const listener of this.#listeners) listener()
-    }, { background: true })
+    for (const listener of this.#listeners) listener()
   }
 }
