@@ -1,5 +1,6 @@
-import { Thread, type Cluster, type Outcome } from '../engine/cluster.ts'
+import { Thread, type Cluster, type Journey, type Outcome } from '../engine/cluster.ts'
 import { look, type CheckContext, type CheckResult } from './checks/index.ts'
+import { isBackground } from './checks/journey.ts'
 import { valueText } from './checks/context.ts'
 import { probe } from './checks/probe.ts'
 import type { Check, CheckOf, Lab, Step } from './model.ts'
@@ -18,8 +19,13 @@ export const newProgress = (): LabProgress => ({ passed: {}, answers: {}, hints:
 
 export type CheckState = { state: 'passed' | 'failing' | 'waiting'; found: string | null }
 
-/** How often checks are looked at while something changes, in virtual ms; without change, every eighth time. */
-const TICK = 250
+/** How soon checks are looked at after a change, in virtual ms. */
+const SOON = 250
+/** How often without: not all that checks look at tells when it changes. */
+const SELDOM = 2000
+/** Probes cost packets: so long after a change they go out at each look, then only now and then. */
+const RESTLESS = 6000
+const PROBE_AGAIN = 10_000
 
 /**
  * A lab under way on a cluster. Checks are looked at on the cluster's own clock, so that the same inputs at the same
@@ -31,9 +37,11 @@ export class LabRun {
   #cluster: Cluster
   #states = new Map<string, CheckState>()
   #probes = new Map<string, Thread<CheckResult>>()
+  #probedAt = new Map<string, number>()
   #journeysAfter = 0
-  #dirty = true
-  #ticks = 0
+  #changedAt = 0
+  #timer: ReturnType<Cluster['clock']['schedule']> | undefined
+  #soon = false
   #stops: (() => void)[] = []
   #listeners = new Set<() => void>()
   #onStep: (step: Step) => void
@@ -44,15 +52,17 @@ export class LabRun {
     this.progress = progress
     this.#cluster = cluster
     this.#onStep = onStep
-    const dirty = (): void => void (this.#dirty = true)
-    this.#stops.push(cluster.onChange(dirty), cluster.journeys.onChange(dirty), cluster.laptop.fs.onChange(dirty))
-    this.#begin()
-    let timer = cluster.clock.schedule(TICK, () => tick(), { background: true })
-    const tick = (): void => {
-      if (this.#dirty || this.#ticks++ % 8 === 0) this.evaluate()
-      timer = cluster.clock.schedule(TICK, tick, { background: true })
+    const changed = (): void => {
+      this.#changedAt = cluster.clock.now
+      this.#lookSoon()
     }
-    this.#stops.push(() => cluster.clock.cancel(timer))
+    const journeyChanged = (journey: Journey): void => {
+      if (!isBackground(journey)) this.#lookSoon()
+    }
+    this.#stops.push(cluster.onChange(changed), cluster.journeys.onChange(journeyChanged), cluster.laptop.fs.onChange(changed))
+    this.#stops.push(() => cluster.clock.cancel(this.#timer))
+    this.#begin()
+    this.#lookSoon()
   }
 
   get steps(): readonly Step[] {
@@ -113,7 +123,6 @@ export class LabRun {
 
   /** Looks at the checks of the active step now; several steps may pass at once. */
   evaluate(): void {
-    this.#dirty = false
     for (;;) {
       const before = this.active
       const step = this.steps[before - 1]
@@ -122,6 +131,24 @@ export class LabRun {
       if (this.active === before) return
       this.#begin()
     }
+  }
+
+  /** Changes come in crowds: one look a little later serves all. */
+  #lookSoon(): void {
+    if (this.#soon) return
+    this.#soon = true
+    this.#lookIn(SOON)
+  }
+
+  #lookIn(delay: number): void {
+    const { clock } = this.#cluster
+    clock.cancel(this.#timer)
+    const look = (): void => {
+      this.#soon = false
+      this.evaluate()
+      if (!this.finished && !this.#soon) this.#lookIn(SELDOM)
+    }
+    this.#timer = this.finished ? undefined : clock.schedule(delay, look, { background: true })
   }
 
   /** Whether packets of a probe are still on their way. */
@@ -162,13 +189,16 @@ export class LabRun {
   }
 
   #probe(check: CheckOf<'dns'> | CheckOf<'trace'>): void {
+    const { clock } = this.#cluster
     if (this.#probes.has(check.id)) return
+    if (clock.now - this.#changedAt > RESTLESS && clock.now - (this.#probedAt.get(check.id) ?? -PROBE_AGAIN) < PROBE_AGAIN) return
+    this.#probedAt.set(check.id, clock.now)
     const end = (outcome: Outcome<CheckResult>): void => {
       this.#probes.delete(check.id)
       if (outcome.kind === 'returned') this.#conclude(check, outcome.value)
       else if (outcome.kind === 'threw') this.#conclude(check, { passed: false, found: String(outcome.error) })
     }
-    const thread = new Thread(this.#cluster.clock, probe(check, this.#context()), end)
+    const thread = new Thread(clock, probe(check, this.#context()), end)
     if (!thread.outcome) this.#probes.set(check.id, thread)
   }
 
@@ -178,7 +208,7 @@ export class LabRun {
     if (result.remembered) {
       for (const [name, path] of Object.entries(check.remember ?? {})) this.progress.variables[name] = valueText(result.remembered, path)
     }
-    this.#dirty = true
+    this.#lookSoon()
     this.#changed()
   }
 

@@ -3,6 +3,7 @@ import type { Lab } from './model.ts'
 import { LabRun, newProgress, type LabProgress } from './run.ts'
 import { bearCluster, bearLabCluster, beginStep } from './start.ts'
 import { LabTerminal } from './terminal.ts'
+import { WorldTime } from './time.ts'
 
 /**
  * Everything that reaches a student's world from outside. Together with the seed it makes the world: the same inputs
@@ -17,7 +18,8 @@ export type Input =
   | { kind: 'answer'; check: string; answer: string }
   /** The real machine's answer to a port-forward's wish for a port. */
   | { kind: 'port-answer'; request: number; result: { port: number } | { error: string } }
-  /** A connection of a real program (a browser) to a forwarded port. Data is base64. */
+  | { kind: 'time'; paused?: boolean; speed?: number; advance?: number }
+  /** A connection of a real program (a browser) to a forwarded port. */
   | { kind: 'outside-connect'; connection: number; port: number }
   | { kind: 'outside-data'; connection: number; data: Uint8Array }
   | { kind: 'outside-end'; connection: number }
@@ -32,16 +34,27 @@ export interface WorldListener {
   outsideData(connection: number, data: Uint8Array): void
   outsideEnd(connection: number): void
   outsideClose(connection: number): void
+  /** The student has paused, sped up or moved on time. */
+  timeChanged(): void
+  /** An event of the world threw, which none should. The world goes on: its replay throws at the same place. */
+  trouble(error: unknown): void
 }
+
+export type PortResult = { port: number } | { error: string }
+
+interface PortRequest { port: number; answer: (result: PortResult) => void }
 
 /** A cluster, its lab and its terminals: one student's world. */
 export class World {
   readonly cluster: Cluster
   readonly run: LabRun | null
   readonly terminals = new Map<string, LabTerminal>()
+  readonly time: WorldTime
+  /** Ports of the real machine that lead here. */
+  readonly openPorts = new Set<number>()
   #listener: WorldListener
-  #ports = new Map<number, (result: { port: number } | { error: string }) => void>()
-  #nextPort = 1
+  #requests = new Map<number, PortRequest>()
+  #nextRequest = 1
   #outside = new Map<number, TcpConnection>()
 
   /** With `progress` what passed before stays passed on a new cluster. */
@@ -49,12 +62,12 @@ export class World {
     this.#listener = listener
     if ('lab' in source) {
       this.cluster = bearLabCluster(source.lab)
-      this.cluster.ports = this.#hostPorts()
+      this.time = this.#takeOver()
       const progress = source.progress ?? newProgress()
       this.run = new LabRun(source.lab, this.cluster, progress, (step) => beginStep(this.cluster, source.lab, step))
     } else {
       this.cluster = bearCluster(source.config, source.manifests)
-      this.cluster.ports = this.#hostPorts()
+      this.time = this.#takeOver()
       this.run = null
     }
   }
@@ -63,61 +76,117 @@ export class World {
     return this.run?.progress
   }
 
+  /** Wishes for ports that nobody has answered yet. */
+  get portRequests(): { request: number; port: number }[] {
+    return [...this.#requests].map(([request, { port }]) => ({ request, port }))
+  }
+
+  /** Connections of real programs that are open in the world. */
+  get connections(): number[] {
+    return [...this.#outside.keys()]
+  }
+
+  /** Bytes of a real program that are still on their way into the world. */
+  unsent(connection: number): number {
+    return this.#outside.get(connection)?.unsent ?? 0
+  }
+
   /** Unknown terminals and connections are ignored: they may have closed a moment ago. */
   apply(input: Input): void {
-    switch (input.kind) {
-      case 'terminal-open': {
-        const { id } = input
-        this.terminals.set(id, new LabTerminal(this.cluster, input.columns, input.rows, (text) => this.#listener.terminalOutput(id, text), () => {
-          if (this.terminals.delete(id)) this.#listener.terminalClosed(id)
-        }))
-        break
-      }
-      case 'terminal-input': return this.terminals.get(input.id)?.input(input.data)
-      case 'terminal-resize': return this.terminals.get(input.id)?.terminal.resize(input.columns, input.rows)
-      case 'terminal-close': {
-        const terminal = this.terminals.get(input.id)
-        this.terminals.delete(input.id)
-        terminal?.close()
-        this.#listener.terminalClosed(input.id)
-        break
-      }
-      case 'hint': return void this.run?.hint(input.check)
-      case 'answer': return void this.run?.answer(input.check, input.answer)
-      case 'port-answer': {
-        const answer = this.#ports.get(input.request)
-        this.#ports.delete(input.request)
-        return answer?.(input.result)
-      }
-      case 'outside-connect': return this.#connect(input.connection, input.port)
-      case 'outside-data': return this.#outside.get(input.connection)?.send(input.data)
-      case 'outside-end': return this.#outside.get(input.connection)?.end()
-      case 'outside-abort': return this.#outside.get(input.connection)?.abort()
+    try {
+      this.#apply(input)
+    } catch (error) {
+      this.#listener.trouble(error)
     }
   }
 
-  /** Brings the world to the exact moment of a log entry; false when it cannot be the same world. */
-  advanceTo(at: number, executed: number): boolean {
+  /** As the clock's own; what an event throws does not stop the world. */
+  runUntil(time: number, stop?: () => boolean): boolean {
+    for (;;) {
+      try {
+        return this.cluster.clock.runUntil(time, stop)
+      } catch (error) {
+        this.#listener.trouble(error)
+        if (stop?.()) return false
+      }
+    }
+  }
+
+  /** Brings the world to the exact moment of a log entry. 'lost': it cannot be the same world. */
+  advanceTo(at: number, executed: number, stop?: () => boolean): 'there' | 'stopped' | 'lost' {
     const { clock } = this.cluster
-    while (clock.executed < executed) if (!clock.step(at)) return false
-    if (clock.executed !== executed) return false
-    if (clock.now < at) clock.now = at
-    return clock.now === at
+    const there = (): boolean => clock.executed >= executed || (stop?.() ?? false)
+    if (clock.executed < executed && clock.now <= at && !this.runUntil(at, there) && clock.executed < executed) return 'stopped'
+    if (clock.executed !== executed || clock.now > at) return 'lost'
+    clock.now = at
+    return 'there'
   }
 
   stop(): void {
     this.run?.stop()
   }
 
+  #apply(input: Input): void {
+    switch (input.kind) {
+      case 'terminal-open': return this.#openTerminal(input.id, input.columns, input.rows)
+      case 'terminal-input': return this.terminals.get(input.id)?.input(input.data)
+      case 'terminal-resize': return this.terminals.get(input.id)?.terminal.resize(input.columns, input.rows)
+      case 'terminal-close': return this.#closeTerminal(input.id)
+      case 'hint': return void this.run?.hint(input.check)
+      case 'answer': return void this.run?.answer(input.check, input.answer)
+      case 'port-answer': return this.#answerPort(input.request, input.result)
+      case 'time':
+        this.time.set(input)
+        if (input.advance !== undefined) this.time.advance(input.advance)
+        return
+      case 'outside-connect': return this.#connect(input.connection, input.port)
+      case 'outside-data': return this.#send(input.connection, input.data)
+      case 'outside-end': return this.#outside.get(input.connection)?.end()
+      case 'outside-abort': return this.#outside.get(input.connection)?.abort()
+    }
+  }
+
+  #openTerminal(id: string, columns: number, rows: number): void {
+    const onOutput = (text: string): void => this.#listener.terminalOutput(id, text)
+    const onExit = (): void => {
+      if (this.terminals.delete(id)) this.#listener.terminalClosed(id)
+    }
+    this.terminals.set(id, new LabTerminal(this.cluster, columns, rows, onOutput, onExit))
+  }
+
+  #closeTerminal(id: string): void {
+    const terminal = this.terminals.get(id)
+    if (!this.terminals.delete(id)) return
+    terminal?.close()
+    this.#listener.terminalClosed(id)
+  }
+
+  /** The world's own ways to the outside, in place of those of a cluster by itself. */
+  #takeOver(): WorldTime {
+    const time = new WorldTime(this.cluster.clock, () => this.#listener.timeChanged())
+    this.cluster.time = time
+    this.cluster.ports = this.#hostPorts()
+    return time
+  }
+
   #hostPorts(): HostPorts {
     return {
       open: (port, answer) => {
-        const request = this.#nextPort++
-        this.#ports.set(request, answer)
+        const request = this.#nextRequest++
+        this.#requests.set(request, { port, answer })
         this.#listener.portWanted(request, port)
       },
-      close: (port) => this.#listener.portReleased(port),
+      close: (port) => {
+        if (this.openPorts.delete(port)) this.#listener.portReleased(port)
+      },
     }
+  }
+
+  #answerPort(request: number, result: PortResult): void {
+    const wish = this.#requests.get(request)
+    if (!this.#requests.delete(request)) return
+    if ('port' in result) this.openPorts.add(result.port)
+    wish!.answer(result)
   }
 
   /** The student's own browser is a program of the laptop: its connection begins there. */
@@ -134,5 +203,12 @@ export class World {
       },
     )
     this.#outside.set(connection, tcp)
+  }
+
+  #send(connection: number, data: Uint8Array): void {
+    const tcp = this.#outside.get(connection)
+    // reset by the other side a moment ago: nobody has been told yet
+    if (!tcp || tcp.state === 'CLOSED' || tcp.state === 'TIME-WAIT') return
+    tcp.send(data)
   }
 }

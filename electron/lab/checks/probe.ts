@@ -3,7 +3,7 @@ import { resolveHost } from '../../engine/cluster.ts'
 import { traceJourney } from '../../shell/hop/trace.ts'
 import type { CheckOf } from '../model.ts'
 import { failing, fill, passed, type CheckContext, type CheckResult } from './context.ts'
-import { describe } from './journey.ts'
+import { CHECKER, describe } from './journey.ts'
 
 /** Checks that send packets of their own, over the one path. */
 export function* probe(check: CheckOf<'dns'> | CheckOf<'trace'>, context: CheckContext): Task<CheckResult> {
@@ -12,7 +12,7 @@ export function* probe(check: CheckOf<'dns'> | CheckOf<'trace'>, context: CheckC
 
 function* trace(check: CheckOf<'trace'>, context: CheckContext): Task<CheckResult> {
   const fillIn = (text: string): string => fill(text, context.variables)
-  const result = yield* traceJourney(context.cluster, fillIn(check.from), fillIn(check.destination))
+  const result = yield* traceJourney(context.cluster, fillIn(check.from), fillIn(check.destination), CHECKER)
   if ('error' in result) return failing(result.error)
   return result.journey.verdict === check.verdict ? passed(result.journey) : failing(`a connection ${describe(result.journey)}`)
 }
@@ -21,9 +21,9 @@ function* askDns(check: CheckOf<'dns'>, context: CheckContext): Task<CheckResult
   const machine = machineOf(fill(check.from, context.variables), context)
   if (!machine) return failing(`no running Pod ${check.from}`)
   const name = fill(check.name, context.variables)
-  let outcome: { addresses: readonly string[] } | { message: string } = { message: 'no answer' }
+  let outcome = { message: 'no answer' } as { addresses: readonly string[] } | { message: string }
   const process = machine.start({
-    argv: ['lab-check'],
+    argv: [CHECKER],
     files: new Map(),
     program: function* (self) {
       outcome = yield* resolveHost(self, name)
