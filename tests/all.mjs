@@ -9,6 +9,7 @@ const steps = [
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['unit and conformance', 'npx', ['--no-install', 'vitest', 'run']],
   ['labs', 'npm', ['run', '--silent', 'podhop', '--', 'lab', 'test']],
+  ['the window alone', 'npx', ['--no-install', 'playwright', 'test', '--config', 'renderer/dev/playwright.config.ts']],
   ['end to end', 'npx', ['--no-install', 'playwright', 'test']],
 ]
 

@@ -1,7 +1,7 @@
 // Type-checks every room with its own walls: the pure ones see neither Node nor the DOM.
 import { spawn } from 'node:child_process'
 
-const rooms = ['electron/engine', 'electron/shell', 'electron/lab', 'electron/bridge', 'electron']
+const rooms = ['electron/engine', 'electron/shell', 'electron/lab', 'electron/bridge', 'electron', 'tests/e2e']
 const jobs = [...rooms.map((room) => ['tsc', '-p', room]), ['svelte-check', '--tsconfig', './renderer/tsconfig.json', '--fail-on-warnings']]
 
 let failed = 0

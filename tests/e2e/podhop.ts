@@ -46,7 +46,6 @@ export class Podhop {
 }
 
 export const test = base.extend<{ podhop: Podhop }>({
-  // eslint-disable-next-line no-empty-pattern
   podhop: async ({}, use) => {
     const podhop = new Podhop()
     await use(podhop)
