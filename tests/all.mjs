@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { findBrowser } from './browser.mjs'
 
 const deep = process.argv.includes('--deep')
-const env = { ...process.env, ...(deep ? { PODHOP_DEEP: '1' } : {}) }
-const steps = [
+const env = { ...process.env }
+const quick = [
   ['types', 'npm', ['run', '--silent', 'types']],
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['unit and conformance', 'npx', ['--no-install', 'vitest', 'run']],
@@ -12,9 +12,14 @@ const steps = [
   ['the window alone', 'npx', ['--no-install', 'playwright', 'test', '--config', 'renderer/dev/playwright.config.ts']],
   ['end to end', 'npx', ['--no-install', 'playwright', 'test']],
 ]
+/** What takes long: CI runs it after the rest. */
+const long = [
+  ['build', 'npm', ['run', '--silent', 'build']],
+  ['deep', 'npx', ['--no-install', 'vitest', 'run', '--dir', 'tests/deep', '--config', 'tests/deep/vitest.config.ts']],
+]
 
 env.PODHOP_BROWSER = findBrowser()
-for (const [name, command, args] of steps) {
+for (const [name, command, args] of deep ? long : quick) {
   console.log(`\n=== ${name}`)
   const started = Date.now()
   const result = spawnSync(command, args, { stdio: 'inherit', env, shell: process.platform === 'win32' })

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -18,14 +18,31 @@ export async function start(args: string[]): Promise<number> {
 
 function findDesktop(): { electron: string } | { why: string } {
   if (process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return { why: 'There is no display for the desktop app.' }
-  const missing = { why: "Electron's runtime is not installed and could not be downloaded." }
+  if (process.platform === 'linux' && process.getuid?.() === 0) return { why: "Electron's sandbox does not run as root." }
   try {
     const wrapper = dirname(createRequire(join(appFolder(), 'package.json')).resolve('electron/package.json'))
-    const executable = join(wrapper, 'dist', readFileSync(join(wrapper, 'path.txt'), 'utf8').trim())
-    return existsSync(executable) ? { electron: executable } : missing
+    const executable = runtimeOf(wrapper) ?? download(wrapper)
+    if (executable) return { electron: executable }
   } catch {
-    return missing
+    // no wrapper, no runtime
   }
+  return { why: "Electron's runtime is not installed and could not be downloaded." }
+}
+
+function runtimeOf(wrapper: string): string | undefined {
+  if (!existsSync(join(wrapper, 'path.txt'))) return undefined
+  const executable = join(wrapper, 'dist', readFileSync(join(wrapper, 'path.txt'), 'utf8').trim())
+  return existsSync(executable) ? executable : undefined
+}
+
+/** How long the download of the runtime may take, in ms. */
+const PATIENCE = 600_000
+
+/** The package has its runtime fetched by its own script at the first use; without a network that fails soon. */
+function download(wrapper: string): string | undefined {
+  process.stderr.write("Fetching Electron's runtime (once)…\n")
+  spawnSync(process.execPath, [join(wrapper, 'install.js')], { stdio: 'ignore', timeout: PATIENCE })
+  return runtimeOf(wrapper)
 }
 
 function runDesktop(electron: string, args: string[]): Promise<number> {
