@@ -46,7 +46,7 @@ type Report = (key: string, value: unknown, allowed: string) => void
 const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
-const SIMULATED = { cni: ['bridge', 'flannel'], proxyMode: ['iptables'], cloud: ['none'], ingressController: ['none'], kubectlRun: ['pod'] }
+const SIMULATED = { cni: ['bridge', 'flannel'], proxyMode: ['iptables'], cloud: ['none'], ingressController: ['none'], kubectlRun: ['pod', 'deployment'] }
 
 /** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
 export function parseClusterConfig(source: unknown, fileName?: string): ClusterConfig {

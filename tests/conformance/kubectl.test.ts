@@ -7,6 +7,7 @@ import { Clock } from '../../electron/engine/clock.ts'
 import { ApiServer } from '../../electron/engine/kubernetes/api-server.ts'
 import { type Bench, bench } from '../../electron/shell/kubectl/testing.samples.ts'
 import { serve, type Served } from './kubectl/api-over-http.ts'
+import { BROKEN } from './kubectl/broken-yaml.ts'
 import { COMMANDS, FILES } from './kubectl/scenarios.ts'
 
 /** The referee of kubectl: the real one, v1.33, told the same in a cluster of the same seed; compared byte for byte. */
@@ -65,6 +66,15 @@ describe.skipIf(!REAL)('kubectl says what kubectl 1.33 says', () => {
     const expected = alike(await real(args))
     const found = ours.run(`kubectl ${args.map(quoted).join(' ')}`)
     expect(alike({ stdout: found.stdout, stderr: found.stderr, code: found.code })).toEqual(expected)
+  })
+
+  it.each(BROKEN.map((text, i): [number, string] => [i + 1, text]))('broken manifest %i', async (i, text) => {
+    const name = `broken-${i}.${text.startsWith('{') ? 'json' : 'yaml'}`
+    writeFileSync(join(home, name), text)
+    ours.write(`/home/student/${name}`, text)
+    const args = ['label', '--local', '-f', name, 'a=b', '-o', 'yaml']
+    const found = ours.run(`kubectl ${args.join(' ')}`)
+    expect(alike({ stdout: found.stdout, stderr: found.stderr, code: found.code })).toEqual(alike(await real(args)))
   })
 })
 

@@ -4,8 +4,8 @@ import type { Task } from '../../engine/machine/task.ts'
 import { type Command, did, type DryRun, type Kubectl } from './command.ts'
 import { isConflict, isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
-import { goJson } from './json.ts'
-import { at, isObject, type JsonObject, map, nameOf, sortKeys, text } from './objects.ts'
+import { sortedGoJson } from './json.ts'
+import { at, isObject, type JsonObject, map, nameOf, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
 import { threeWayPatch } from './three-way.ts'
@@ -75,7 +75,7 @@ function lastApplied(object: JsonObject): string {
   const metadata = { ...map(object['metadata']) }
   const annotations = { ...map(metadata['annotations']) }
   delete annotations[LAST_APPLIED]
-  return `${goJson(sortKeys({ ...object, metadata: { ...metadata, annotations } }))}\n`
+  return `${sortedGoJson({ ...object, metadata: { ...metadata, annotations } })}\n`
 }
 
 export function withLastApplied(object: JsonObject): JsonObject {
@@ -126,7 +126,7 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
         continue
       }
       const inner = withSource('patching', info.source, error)
-      throw withSource(`applying patch:\n${goJson(sortKeys(patch))}\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, inner)
+      throw withSource(`applying patch:\n${sortedGoJson(patch)}\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, inner)
     }
   }
 }

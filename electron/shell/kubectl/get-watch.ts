@@ -4,8 +4,8 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
 import { getPrinter, humanReadable, tableOptions } from './get.ts'
-import { goJson } from './json.ts'
-import { type JsonObject, sortKeys } from './objects.ts'
+import { sortedGoJson } from './json.ts'
+import type { JsonObject } from './objects.ts'
 import { TablePrinter } from './printers/table.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
 import { keyOf, listOptions, queryOf, resolve } from './resources.ts'
@@ -45,7 +45,7 @@ export function* watchResources(k: Kubectl): Task<number> {
     return objects.map((object) => {
       if (!eventTypes) return printer!.print(object as unknown as JsonObject)
       const event = { type, object: object as unknown as JsonObject }
-      return f.string('output') === 'json' ? `${goJson(sortKeys(event))}\n` : printer!.print(event)
+      return f.string('output') === 'json' ? `${sortedGoJson(event)}\n` : printer!.print(event)
     }).join('')
   }
   try {

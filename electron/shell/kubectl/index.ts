@@ -3,6 +3,7 @@ import { annotate, label } from './label.ts'
 import { apply } from './apply.ts'
 import { attach } from './attach.ts'
 import type { Command } from './command.ts'
+import { registerKubectlCompletion } from './completion.ts'
 import { config } from './config.ts'
 import { create } from './create.ts'
 import { del } from './delete.ts'
@@ -13,7 +14,6 @@ import { exec } from './exec.ts'
 import { expose } from './expose.ts'
 import { get } from './get.ts'
 import { ORDER } from './help.ts'
-import { newKubeconfig } from './kubeconfig.ts'
 import { logs } from './logs.ts'
 import { cordon, taint, uncordon } from './nodes.ts'
 import { patch } from './patch.ts'
@@ -50,20 +50,8 @@ export const COMMANDS: readonly Command[] = [
   unsimulated('replace', 'Replace a resource by file name or stdin', 'use kubectl apply'),
 ].sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name))
 
-const PATH = '/usr/local/bin/kubectl'
-const HOME = '/root'
-
-/** kubectl for the laptop: the program, its executable, and a kubeconfig for this cluster. */
+/** kubectl for every machine of a cluster whose filesystem has it; the laptop has it, and a kubeconfig, when it is built. */
 export function registerKubectl(cluster: Cluster): void {
   cluster.programs.register('kubectl', kubectlProgram(cluster, COMMANDS, { run: cluster.config.kubectlRun }))
-  const { fs, env } = cluster.laptop
-  if (!fs.exists(PATH)) {
-    if (!fs.exists('/usr/local/bin')) fs.makeDirectory('/usr/local/bin', { parents: true })
-    fs.installProgram(PATH, 'kubectl')
-  }
-  const directory = `${env.get('HOME') ?? HOME}/.kube`
-  if (!fs.exists(`${directory}/config`)) {
-    fs.makeDirectory(directory, { parents: true, mode: 0o750 })
-    fs.writeFile(`${directory}/config`, newKubeconfig(cluster), 0o600)
-  }
+  registerKubectlCompletion(cluster, COMMANDS)
 }

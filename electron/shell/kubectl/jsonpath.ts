@@ -1,7 +1,7 @@
 import { goFormat } from '../../engine/kubernetes/json.ts'
 import { KubectlError } from './errors.ts'
-import { goJson } from './json.ts'
-import { byBytes, isObject, sortKeys } from './objects.ts'
+import { sortedGoJson } from './json.ts'
+import { byBytes, isObject } from './objects.ts'
 
 /** kubectl's JSONPath templates (client-go util/jsonpath): text around {expressions}, range … end, filters, unions. */
 
@@ -302,7 +302,7 @@ function goType(value: unknown): string {
 /** What `-o jsonpath` prints of the results. */
 export function printResults(results: readonly unknown[][], asJson: boolean): string {
   return results.map((part) => {
-    if (asJson) return `${goJson(sortKeys(part), '    ')}\n`
-    return part.map((v) => (typeof v === 'object' && v !== null ? goJson(sortKeys(v)) : v === null ? 'null' : goFormat(v))).join(' ')
+    if (asJson) return `${sortedGoJson(part, '    ')}\n`
+    return part.map((v) => (typeof v === 'object' && v !== null ? sortedGoJson(v) : v === null ? 'null' : goFormat(v))).join(' ')
   }).join('')
 }

@@ -7,9 +7,6 @@ import type { FlagSet } from './flags.ts'
 import { at, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { toYaml } from './yaml.ts'
 
-/** The name of context, cluster and user in the kubeconfig that a laptop is born with. */
-export const CONTEXT = 'podhop'
-
 export interface Context { name: string; cluster: string; user: string; namespace: string }
 
 interface Source { path: string; content: JsonObject }
@@ -132,17 +129,4 @@ export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): K
 export function serverUrl(cluster: Cluster): string {
   const node = cluster.config.nodes.find((n) => n.role === 'control-plane') ?? cluster.config.nodes[0]
   return `https://${node?.ip.includes(':') ? `[${node.ip}]` : (node?.ip ?? '127.0.0.1')}:6443`
-}
-
-/** What a new laptop's ~/.kube/config says. */
-export function newKubeconfig(cluster: Cluster): string {
-  return toYaml({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ cluster: { server: serverUrl(cluster) }, name: CONTEXT }],
-    contexts: [{ context: { cluster: CONTEXT, user: CONTEXT }, name: CONTEXT }],
-    'current-context': CONTEXT,
-    preferences: {},
-    users: [{ name: CONTEXT, user: {} }],
-  })
 }

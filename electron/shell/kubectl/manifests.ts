@@ -3,8 +3,9 @@ import type { Task } from '../../engine/machine/task.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { AggregateError, KubectlError, NotSimulatedError, quote } from './errors.ts'
-import { goJson } from './json.ts'
-import { at, define, isObject, type JsonObject, sortKeys, text } from './objects.ts'
+import { sortedGoJson } from './json.ts'
+import { at, define, isObject, type JsonObject, text } from './objects.ts'
+import { GO_TAGS } from './yaml-scalars.ts'
 import { yamlError } from './yaml-syntax.ts'
 
 /** Reading -f: files, directories, patterns and stdin, several YAML documents each, as cli-runtime's builder does. */
@@ -175,7 +176,7 @@ export function parseManifest(part: string): unknown {
   }
   const wrong = yamlError(part)
   if (wrong !== undefined) throw new KubectlError(`error converting YAML to JSON: yaml: ${wrong}`)
-  const parsed = parseAllDocuments(part, { version: '1.1', merge: true, uniqueKeys: false, logLevel: 'silent' })
+  const parsed = parseAllDocuments(part, { version: '1.1', schema: 'failsafe', customTags: ['merge', 'binary', ...GO_TAGS], uniqueKeys: false, logLevel: 'silent' })
   const document = (Array.isArray(parsed) ? parsed[0] : undefined) as Document.Parsed | undefined
   if (!document) return undefined
   const error = document.errors[0]
@@ -189,16 +190,18 @@ function unclosed(part: string): boolean {
   return depth > 0
 }
 
-/** Keys of any type made text, dates kept as they were written. */
+/** Keys of any type made text. */
 function toJson(value: unknown): unknown {
   if (value instanceof Map) {
     const out: JsonObject = {}
     for (const [key, v] of value) define(out, key === null ? 'null' : String(key), toJson(v))
     return out
   }
-  if (value instanceof Date) return value.toISOString().replace(/T00:00:00\.000Z$/, '').replace(/\.000Z$/, 'Z')
   if (Array.isArray(value)) return value.map(toJson)
-  if (typeof value === 'bigint') return Number(value)
+  if (value instanceof Uint8Array) return decodeUtf8(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new KubectlError(`error converting YAML to JSON: json: unsupported value: ${Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'}`)
+  }
   return value
 }
 
@@ -210,7 +213,7 @@ export function decode(value: unknown): JsonObject {
     const v = value[key]
     if (v !== undefined && v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ${Array.isArray(value['items']) ? 'detector' : 'metadataOnlyObject'}.${path} of type string`)
   }
-  if (!text(value['kind'])) throw new KubectlError(`Object 'Kind' is missing in '${goJson(sortKeys(value))}'`)
+  if (!text(value['kind'])) throw new KubectlError(`Object 'Kind' is missing in '${sortedGoJson(value)}'`)
   for (const key of ['name', 'namespace']) {
     const v = at(value, 'metadata', key)
     if (v !== undefined && v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ObjectMeta.metadata.${key} of type string`)

@@ -166,7 +166,10 @@ class Forwarder {
     } finally {
       for (const listener of this.#listeners) listener.close()
       for (const port of this.#hostPorts) this.#k.cluster.ports.close(port)
-      for (const connection of this.#connections) connection.abort()
+      for (const connection of this.#connections) {
+        connection.handlers = {}
+        connection.end()
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import { parseSelector } from '../../engine/kubernetes/selectors.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
-import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
+import { aggregate, AggregateError, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
 import { type Entry, type Files, readManifests } from './manifests.ts'
 import { groupVersion, isList, isObject, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
 
@@ -269,7 +269,8 @@ function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Resu
         if (wanted && !wanted.matches((info.object?.['metadata'] as { labels?: Record<string, string> } | undefined)?.labels)) continue
         infos.push(info)
       } catch (error) {
-        errors.push(error)
+        // kubectl wraps what goes wrong in a list twice, and then says no "error: " before it
+        errors.push(object === entry.object ? error : new AggregateError([new AggregateError([error])]))
       }
     }
   }
@@ -295,11 +296,11 @@ function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string,
   const apiVersion = text(object['apiVersion'])
   const kind = text(object['kind'])
   const { group, version } = groupVersion(apiVersion)
+  if (ofList && (!kind || !apiVersion)) throw new KubectlError(`unable to get type info from the object "*unstructured.Unstructured": Object '${kind ? 'apiVersion' : 'Kind'}' is missing in 'object has no ${kind ? 'apiVersion' : 'kind'} field'`)
   if (query.local) {
     const resource: ApiResource = { name: `${kind.toLowerCase()}s`, singular: kind.toLowerCase(), kind, group, version, namespaced: namespaceOf(object) !== '', shortNames: [], categories: [], verbs: [], subresources: [] }
     return { resource, name, namespace: namespaceOf(object), source, object }
   }
-  if (ofList && (!kind || !apiVersion)) throw new KubectlError(`unable to get type info from the object "*unstructured.Unstructured": Object '${kind ? 'apiVersion' : 'Kind'}' is missing in 'object has no ${kind ? 'apiVersion' : 'kind'} field'`)
   const resource = k.client.resources().find((r) => r.kind === kind && r.group === group && r.version === version)
   if (!resource) {
     const known = findNotSimulated(kind)

@@ -9,6 +9,24 @@ import { runScript } from '../index.ts'
 import { laptop, type Result } from '../testing.samples.ts'
 import { registerKubectl } from './index.ts'
 
+const KUBECONFIG = `apiVersion: v1
+clusters:
+- cluster:
+    server: https://172.18.0.2:6443
+  name: podhop
+contexts:
+- context:
+    cluster: podhop
+    user: podhop
+  name: podhop
+current-context: podhop
+kind: Config
+preferences: {}
+users:
+- name: podhop
+  user: {}
+`
+
 export interface Bench {
   clock: Clock
   api: ApiServer
@@ -33,6 +51,9 @@ export function bench(options: { client?: (api: ApiServer) => KubernetesClient; 
     ports: options.ports ?? { open: (port: number, answer: (result: { port: number }) => void) => void clock.schedule(0, () => answer({ port: port || 40000 })), close: () => undefined },
   } as unknown as Cluster
   registerKubectl(cluster)
+  machine.fs.installProgram('/usr/bin/kubectl', 'kubectl')
+  machine.fs.makeDirectory('/home/student/.kube')
+  machine.fs.writeFile('/home/student/.kube/config', KUBECONFIG)
   return {
     clock,
     api,

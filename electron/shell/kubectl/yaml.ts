@@ -1,4 +1,5 @@
 import { isObject } from './objects.ts'
+import { readsAsOther } from './yaml-scalars.ts'
 
 /**
  * YAML as sigs.k8s.io/yaml writes it (the go-yaml v2 emitter): keys in natural order, two spaces, lists at their key's
@@ -94,22 +95,6 @@ function naturally(a: string, b: string): number {
     return p < q ? -1 : 1
   }
   return x.length - y.length
-}
-
-/** What YAML 1.1 (as go-yaml resolves it) would not read as a string. */
-const OTHER_TYPES = [
-  /^(?:|~|null|Null|NULL|<<)$/,
-  /^(?:y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/,
-  /^[-+]?(?:\.inf|\.Inf|\.INF)$|^(?:\.nan|\.NaN|\.NAN)$/,
-  /^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o[0-7_]+|[0-9][0-9_]*)$/,
-  /^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$/,
-  /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/,
-  /^\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{2}:\d{2}(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d{1,2}(?::?\d{2})?))?)?$/,
-]
-
-function readsAsOther(text: string): boolean {
-  if (text === '<<') return false
-  return OTHER_TYPES.some((pattern) => pattern.test(text))
 }
 
 /** Printable for libyaml; what is not is escaped in double quotes. */

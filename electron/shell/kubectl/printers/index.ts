@@ -1,8 +1,8 @@
 import type { Kubectl } from '../command.ts'
 import { KubectlError, NotSimulatedError, quote } from '../errors.ts'
-import { goJson } from '../json.ts'
+import { goJson, sortedGoJson } from '../json.ts'
 import { JsonPath, printResults } from '../jsonpath.ts'
-import { at, isList, isObject, type JsonObject, list, objectName, sortKeys, text } from '../objects.ts'
+import { at, isList, isObject, type JsonObject, list, objectName, text } from '../objects.ts'
 import { toYaml } from '../yaml.ts'
 
 /** -o json|yaml|name|jsonpath…: kubectl's PrintFlags. A printer keeps what it printed before (the "---" of YAML). */
@@ -31,7 +31,7 @@ export function printerFor(k: Kubectl, options: PrinterOptions = {}): Printer {
   const prepared = (object: JsonObject): JsonObject => (managed ? object : withoutManagedFields(object))
   switch (output.toLowerCase()) {
     case 'json':
-      return { print: (object) => `${goJson(options.typed ? prepared(object) : sortKeys(prepared(object)), '    ')}\n` }
+      return { print: (object) => `${(options.typed ? goJson : sortedGoJson)(prepared(object), '    ')}\n` }
     case 'yaml': {
       let count = 0
       return { print: (object) => `${count++ > 0 ? '---\n' : ''}${toYaml(prepared(object))}` }
