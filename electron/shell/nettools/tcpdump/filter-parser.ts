@@ -53,7 +53,7 @@ const CONSTANTS: Readonly<Record<string, number>> = {
 }
 
 /** Binary operators by growing strength. */
-const LEVELS: readonly (readonly string[])[] = [['|'], ['^'], ['&'], ['<<', '>>'], ['+', '-'], ['*', '/', '%']]
+const LEVELS: readonly (readonly string[])[] = [['|'], ['&'], ['<<', '>>'], ['+', '-'], ['*', '/']]
 
 /** undefined for an empty expression: everything matches. */
 export function parseFilter(text: string): Expression | undefined {
@@ -217,18 +217,21 @@ class Parser {
 
   // ---- comparisons -----------------------------------------------------------------------------------------------------
 
-  /** Whether a comparison begins here: a number, `len`, or `proto[`, before any word that only a primitive has. */
+  /** Whether a comparison begins here: its operator comes outside of all parentheses that open from here on. */
   #isArithmeticAhead(): boolean {
-    let depth = 0
+    let [brackets, parentheses] = [0, 0]
     for (let i = 0; ; i++) {
       const token = this.#peek(i)
       if (token === undefined) return false
-      if (token === '[') depth++
-      else if (token === ']') depth--
-      else if (depth > 0) continue
-      else if (COMPARISONS.includes(token)) return true
+      if (token === '[') brackets++
+      else if (token === ']') brackets--
+      else if (brackets > 0) continue
+      else if (token === '(') parentheses++
+      else if (token === ')') {
+        if (parentheses-- === 0) return false
+      } else if (COMPARISONS.includes(token)) return parentheses === 0
       else if (['and', 'or', '&&', '||', 'not', '!'].includes(token)) return false
-      else if (isName(token) && !isOperand(token) && this.#peek(i + 1) !== '[') return false
+      else if (isName(token) && !isOperand(token)) return false
     }
   }
 
@@ -240,7 +243,12 @@ class Parser {
   }
 
   #arithmetic(level: number): Arithmetic {
-    if (level === LEVELS.length) return this.#operand()
+    if (level === LEVELS.length) {
+      const left = this.#operand()
+      // libpcap's grammar gives these two no strength of their own: all that follows is their right side
+      const operator = this.#accept('^', '%')
+      return operator === undefined ? left : { kind: 'binary', operator, left, right: this.#arithmetic(0) }
+    }
     let left = this.#arithmetic(level + 1)
     for (;;) {
       const operator = this.#accept(...LEVELS[level]!)
@@ -251,7 +259,7 @@ class Parser {
 
   #operand(): Arithmetic {
     const token = this.#next()
-    if (token === '-') return { kind: 'negate', of: this.#operand() }
+    if (token === '-') return { kind: 'negate', of: this.#arithmetic(LEVELS.length) }
     if (token === '(') {
       const inner = this.#arithmetic(0)
       this.#expect(')')

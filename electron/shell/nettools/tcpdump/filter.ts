@@ -190,10 +190,11 @@ function exactly(q: Qualifiers, address: string): Filter {
 interface Port { tcp?: number; udp?: number }
 
 function portOf(id: string, q: Qualifiers): Port {
-  if (q.protocol !== undefined && !['tcp', 'udp', 'sctp', 'ip', 'ip6'].includes(q.protocol)) throw new FilterError(`illegal qualifier of '${q.type}'`)
+  if (q.protocol !== undefined && !['tcp', 'udp', 'sctp'].includes(q.protocol)) throw new FilterError(`illegal qualifier of '${q.type}'`)
   const number = numberOf(id)
   if (number !== undefined && number > 65535) throw new FilterError(`illegal port number ${number} > 65535`)
   const port: Port = number === undefined ? servicePorts(id) : { tcp: number, udp: number }
+  if (q.protocol === 'sctp') return {}
   if (q.protocol === 'tcp') delete port.udp
   if (q.protocol === 'udp') delete port.tcp
   if (port.tcp === undefined && port.udp === undefined) throw new FilterError(`unknown port '${id}'`)
@@ -211,7 +212,6 @@ function ports(q: Qualifiers, low: Port, high: Port | undefined): Filter {
   return (v) => {
     const ip = ipOf(v)
     if (!ip || ip.payload.kind === 'icmp' || (ip.fragment && ip.fragment.offset > 0)) return false
-    if ((q.protocol === 'ip' && ip.version !== 4) || (q.protocol === 'ip6' && ip.version !== 6)) return false
     return tests[ip.payload.kind]?.(ip.payload.sourcePort, ip.payload.destinationPort) ?? false
   }
 }
