@@ -34,7 +34,12 @@ export interface Cluster {
   ports: HostPorts
   /** How virtual time runs; the host replaces it. In tests and the CLI time jumps and cannot be paused. */
   time: TimeControl
-  /** Calls after anything that a picture shows has changed, at most once per moment of virtual time. */
+  /** The page (Markdown) behind a hop or a drop reason, for `hop explain`; the host has the pages. */
+  explain: (id: string) => string | undefined
+  /**
+   * Calls after anything that a picture shows has changed, from inside the event that changed it. Who listens cannot be
+   * noticed in the cluster: it costs no event of the clock.
+   */
   onChange(listener: () => void): () => void
   /** Virtual time until nothing but background work is left, at most `limit` ms (default 120 000). */
   settle(limit?: number): boolean

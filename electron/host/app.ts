@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
 import { diff } from '../bridge/patch.ts'
 import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
 import type { AppView, ViewModel } from '../bridge/view.ts'
 import { explanation } from './explanations.ts'
+import { lockFolder } from './files.ts'
 import { readLabs, type FoundLab } from './labs.ts'
 import { ProgressStore } from './progress.ts'
 import { Session } from './session/session.ts'
@@ -33,6 +33,7 @@ export class App {
   readonly #progress: ProgressStore
   readonly #options: AppOptions
   readonly #windows = new Set<Transport>()
+  readonly #unlock: (() => void) | undefined
   #view: ViewModel | undefined
   #version = 0
   #timer: NodeJS.Timeout | undefined
@@ -41,11 +42,11 @@ export class App {
 
   constructor(options: AppOptions) {
     this.#options = options
-    mkdirSync(options.dataFolder, { recursive: true })
+    this.#unlock = lockFolder(options.dataFolder)
     this.labs = readLabs(options.labsFolder)
-    this.#progress = new ProgressStore(options.dataFolder)
+    this.#progress = new ProgressStore(options.dataFolder, { readOnly: !this.#unlock, onTrouble: (text) => this.#event('notice', { level: 'warning', text }) })
     this.session = new Session(
-      { folder: options.dataFolder, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [] },
+      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [] },
       {
         changed: () => this.#changed(),
         terminalOutput: (id, text) => {
@@ -65,14 +66,27 @@ export class App {
   async start(): Promise<void> {
     const last = this.#progress.open
     const usable = this.labs.some((l) => l.id === last && 'lab' in l)
-    await this.session.open(usable ? last : null)
+    await this.#open(usable ? last : null)
     if (this.#progress.trouble) this.#event('notice', { level: 'warning', text: this.#progress.trouble })
+    if (!this.#unlock) this.#event('notice', { level: 'warning', text: 'Another Podhop is running. What you do here works, but is not kept.' })
   }
 
   stop(): void {
     clearTimeout(this.#timer)
     this.session.close()
     this.#progress.flush()
+    this.#unlock?.()
+  }
+
+  /** A lab that cannot be made leaves the person in the cluster without a lab. */
+  async #open(labId: string | null): Promise<void> {
+    try {
+      await this.session.open(labId)
+    } catch (error) {
+      if (labId === null) throw error
+      await this.session.open(null)
+      this.#event('notice', { level: 'error', text: `The lab "${labId}" could not be opened: ${(error as Error).message}` })
+    }
   }
 
   connect(window: Transport): void {
@@ -102,12 +116,12 @@ export class App {
         this.#flush()
         return { version: this.#version, view: this.#view! }
       },
-      'lab.start': async ({ id }) => (await this.session.open(id), null),
-      'lab.leave': async () => (await this.session.open(null), null),
+      'lab.start': async ({ id }) => (await this.#open(id), null),
+      'lab.leave': async () => (await this.#open(null), null),
       'lab.reset': async ({ progress }) => (await this.session.reset(progress), null),
       'lab.hint': ({ check }) => (this.session.input({ kind: 'hint', check }), null),
       'lab.answer': ({ check, answer }) => (this.session.input({ kind: 'answer', check, answer }), null),
-      'terminal.open': ({ columns, rows }) => ({ id: this.session.openTerminal(columns, rows) }),
+      'terminal.open': async ({ columns, rows }) => ({ id: await this.session.openTerminal(columns, rows) }),
       'terminal.attach': ({ id }) => {
         this.#sendOutput()
         return { text: this.session.scrollback(id) }
@@ -119,20 +133,14 @@ export class App {
         return null
       },
       'terminal.close': ({ id }) => (this.session.input({ kind: 'terminal-close', id }), null),
-      'clock.pause': ({ paused }) => {
-        if (paused) this.session.driver?.pause()
-        else this.session.driver?.resume()
-        this.#changed()
-        return null
-      },
-      'clock.speed': ({ speed }) => {
-        this.session.driver?.setSpeed(speed)
-        this.#changed()
-        return null
-      },
-      'clock.step': ({ ms }) => (this.session.driver?.advance(ms), null),
+      'clock.pause': ({ paused }) => (this.session.input({ kind: 'time', paused }), null),
+      'clock.speed': ({ speed }) => (this.session.input({ kind: 'time', speed }), null),
+      'clock.step': ({ ms }) => (this.session.input({ kind: 'time', advance: ms }), null),
       'journey.get': ({ id }) => this.session.cluster?.journeys.get(id) ?? null,
-      'topology.inspect': ({ kind, id }) => (this.session.cluster ? inspect(this.session.cluster, kind, id) : null),
+      'topology.inspect': ({ kind, id }) => {
+        this.session.sync()
+        return this.session.cluster ? inspect(this.session.cluster, kind, id) : null
+      },
       'explanation.get': ({ id }) => explanation(this.#options.explanationsFolder, id),
     }
     return handlers[name](argument)
@@ -143,6 +151,8 @@ export class App {
   }
 
   #flush(): void {
+    // what changes now is in the view already
+    this.session.sync()
     clearTimeout(this.#timer)
     this.#timer = undefined
     const { version, host, test } = this.#options

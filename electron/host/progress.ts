@@ -2,7 +2,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { LabProgress } from '../lab/run.ts'
-import { writeAtomically } from './session/log.ts'
+import { writeAtomically } from './files.ts'
 
 const labProgress = z.object({
   passed: z.record(z.string(), z.number()),
@@ -18,27 +18,33 @@ const schema = z.object({
 })
 export type ProgressFile = z.infer<typeof schema>
 
+export interface ProgressOptions {
+  /** Another process owns the file. */
+  readOnly: boolean
+  onTrouble(text: string): void
+}
+
 /** How long a change may wait before it is on disk, in ms. */
 const DELAY = 500
 
 /** What a student has done in all labs; written atomically. A file that cannot be read is put aside, not lost. */
 export class ProgressStore {
   readonly #path: string
+  readonly #options: ProgressOptions
   #data: ProgressFile
   #timer: NodeJS.Timeout | undefined
   /** Words for the person at the window when the file was unreadable. */
   readonly trouble: string | undefined
 
-  constructor(folder: string) {
+  constructor(folder: string, options: ProgressOptions) {
     this.#path = join(folder, 'progress.json')
+    this.#options = options
     this.#data = { version: 1, open: null, labs: {} }
     if (!existsSync(this.#path)) return
     try {
       this.#data = schema.parse(JSON.parse(readFileSync(this.#path, 'utf8')))
     } catch {
-      const aside = `${this.#path}.unreadable`
-      renameSync(this.#path, aside)
-      this.trouble = `The progress file could not be read. It is kept as ${aside}; Podhop begins with empty progress.`
+      this.trouble = this.#putAside()
     }
   }
 
@@ -69,7 +75,24 @@ export class ProgressStore {
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    writeAtomically(this.#path, JSON.stringify(this.#data, null, 2) + '\n')
+    if (this.#options.readOnly) return
+    try {
+      writeAtomically(this.#path, JSON.stringify(this.#data, null, 2) + '\n')
+    } catch (error) {
+      this.#options.onTrouble(`Your progress cannot be written: ${(error as Error).message}`)
+    }
+  }
+
+  #putAside(): string {
+    let aside = `${this.#path}.unreadable`
+    for (let n = 2; existsSync(aside); n++) aside = `${this.#path}.unreadable-${n}`
+    try {
+      if (this.#options.readOnly) throw new Error('another Podhop uses it')
+      renameSync(this.#path, aside)
+    } catch (error) {
+      return `The progress file could not be read: ${(error as Error).message}. Podhop begins with empty progress.`
+    }
+    return `The progress file could not be read. It is kept as ${aside}; Podhop begins with empty progress.`
   }
 
   #later(): void {

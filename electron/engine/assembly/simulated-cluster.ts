@@ -49,6 +49,7 @@ export class SimulatedCluster implements Cluster {
   readonly journeys: JourneyLog
   ports: HostPorts = NO_PORTS
   time: TimeControl = JUMPING
+  explain: (id: string) => string | undefined = () => undefined
   readonly #network: Network
   readonly #world: World
   readonly #kubelets = new Map<string, Kubelet>()

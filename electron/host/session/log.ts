@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fdatasync, ftruncateSync, mkdirSync, openSync, readFileSync, write, writeFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { LabProgress } from '../../lab/run.ts'
 import type { Input } from '../../lab/world.ts'
 
@@ -18,83 +19,151 @@ export interface LogHeader {
   progress?: LabProgress
 }
 
-/**
- * The session's log on disk: one line of JSON an entry, appended and flushed at most `FLUSH` ms after it came. A line
- * that a kill cut off is left out when the log is read.
- */
+/** How long an entry may wait before it is on its way to the disk, in ms. */
 const FLUSH = 500
+/** Every line is at least this long, so that one written over a tick leaves nothing of it. */
+const LINE = 64
+/** Data from here on is packed, in bytes. */
+const PACK = 512
 
+/**
+ * The session's log on disk: one line of JSON an entry. Inputs are appended; a tick stands behind the last of them and
+ * is written over by what comes next, so that time alone does not make the log longer. Writing never holds the process
+ * up, except at the end. What a kill cut off is left out when the log is read.
+ */
 export class SessionLog {
-  #path: string
   #file: number
-  #pending = ''
+  /** Where the next input goes. */
+  #end: number
+  #inputs: string[] = []
+  #tick = ''
+  #writing: { bytes: Buffer; position: number } | undefined
   #timer: NodeJS.Timeout | undefined
+  #closed = false
+  #onTrouble: (error: Error) => void
 
-  private constructor(path: string) {
-    this.#path = path
-    this.#file = openSync(path, 'a', 0o600)
+  private constructor(file: number, end: number, onTrouble: (error: Error) => void) {
+    this.#file = file
+    this.#end = end
+    this.#onTrouble = onTrouble
   }
 
-  static create(path: string, header: LogHeader): SessionLog {
+  /** `onTrouble` is called when the disk refuses: what comes after is not kept. */
+  static create(path: string, header: LogHeader, onTrouble: (error: Error) => void): SessionLog {
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, JSON.stringify(header) + '\n', { mode: 0o600 })
-    return new SessionLog(path)
+    const text = line(header)
+    writeFileSync(path, text, { mode: 0o600 })
+    return new SessionLog(openSync(path, 'r+'), Buffer.byteLength(text), onTrouble)
   }
 
-  /** Reads a log for replay and goes on appending; undefined when there is none or it was made by another world. */
-  static resume(path: string, header: LogHeader): { log: SessionLog; entries: LogEntry[]; header: LogHeader } | undefined {
+  /** Reads a log for replay and goes on behind it; undefined when there is none or it was made by another world. */
+  static resume(path: string, header: LogHeader, onTrouble: (error: Error) => void): { log: SessionLog; entries: LogEntry[]; header: LogHeader } | undefined {
     if (!existsSync(path)) return undefined
-    const lines = readFileSync(path, 'utf8').split('\n')
-    const whole = lines.slice(0, -1)
-    try {
-      const found = JSON.parse(whole[0] ?? 'null') as LogHeader | null
-      if (found?.app !== header.app || found.world !== header.world) return undefined
-      const entries = whole.slice(1).map((line) => JSON.parse(line, reviveBytes) as LogEntry)
-      // what was cut off may not stay in front of what comes next
-      if (lines.at(-1) !== '') writeFileSync(path, whole.join('\n') + '\n', { mode: 0o600 })
-      return { log: new SessionLog(path), entries, header: found }
-    } catch {
-      return undefined
+    const bytes = readFileSync(path)
+    const first = bytes.indexOf(10) + 1
+    const found = parse(bytes.subarray(0, first)) as LogHeader | undefined
+    if (found?.app !== header.app || found.world !== header.world) return undefined
+    const entries: LogEntry[] = []
+    let end = first
+    let good = first
+    for (let next = bytes.indexOf(10, good) + 1; next > 0; next = bytes.indexOf(10, good) + 1) {
+      const entry = parse(bytes.subarray(good, next)) as LogEntry | undefined
+      if (typeof entry?.at !== 'number' || typeof entry.executed !== 'number') break
+      entries.push(entry)
+      good = next
+      if (entry.input) end = next
     }
+    const file = openSync(path, 'r+')
+    // what was cut off may not stay behind what comes next
+    ftruncateSync(file, good)
+    return { log: new SessionLog(file, end, onTrouble), entries, header: found }
+  }
+
+  /** How long it is, in bytes. */
+  get size(): number {
+    return this.#end
   }
 
   append(entry: LogEntry): void {
-    this.#pending += JSON.stringify(entry, (_key, value: unknown) => (value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value)) + '\n'
-    this.#timer ??= setTimeout(() => this.flush(), FLUSH)
+    const text = line(entry)
+    if (entry.input) {
+      this.#inputs.push(text)
+      this.#tick = ''
+    } else this.#tick = text
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH)
   }
 
-  flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (this.#pending === '') return
-    writeSync(this.#file, this.#pending)
-    this.#pending = ''
-    fsyncSync(this.#file)
-  }
-
+  /** Writes what is left, and waits for it. */
   close(): void {
-    this.flush()
-    closeSync(this.#file)
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    try {
+      // a write that is under way may not be done in time: the same bytes at the same place once more
+      if (this.#writing) writeSync(this.#file, this.#writing.bytes, 0, this.#writing.bytes.length, this.#writing.position)
+      const { bytes, position } = this.#take()
+      writeSync(this.#file, bytes, 0, bytes.length, position)
+    } catch (error) {
+      this.#onTrouble(error as Error)
+    }
+    if (!this.#writing) closeSync(this.#file)
   }
 
-  remove(): void {
-    this.close()
-    rmSync(this.#path, { force: true })
+  #take(): { bytes: Buffer; position: number } {
+    const inputs = Buffer.from(this.#inputs.join(''))
+    const position = this.#end
+    this.#end += inputs.length
+    const bytes = Buffer.concat([inputs, Buffer.from(this.#tick)])
+    this.#inputs = []
+    this.#tick = ''
+    return { bytes, position }
+  }
+
+  #flush(): void {
+    this.#timer = undefined
+    if (this.#writing) return
+    const synced = this.#inputs.length > 0
+    const { bytes, position } = (this.#writing = this.#take())
+    write(this.#file, bytes, 0, bytes.length, position, (error) => {
+      if (error || !synced || this.#closed) this.#written(error)
+      else fdatasync(this.#file, (failed) => this.#written(failed))
+    })
+  }
+
+  #written(error: Error | null): void {
+    this.#writing = undefined
+    if (this.#closed) return closeSync(this.#file)
+    if (error) {
+      this.close()
+      return this.#onTrouble(error)
+    }
+    if (this.#inputs.length > 0 || this.#tick !== '') this.#timer ??= setTimeout(() => this.#flush(), FLUSH)
   }
 }
 
-function reviveBytes(_key: string, value: unknown): unknown {
-  const text = typeof value === 'object' && value !== null && 'base64' in value ? (value as { base64: unknown }).base64 : undefined
-  return typeof text === 'string' ? Uint8Array.from(Buffer.from(text, 'base64')) : value
+function line(value: object): string {
+  return JSON.stringify(value, packBytes).padEnd(LINE - 1) + '\n'
 }
 
-/** Writes a file so that a kill leaves the old one or the new one, whole. */
-export function writeAtomically(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}.new`
-  const file = openSync(temporary, 'w', 0o600)
-  writeSync(file, text)
-  fsyncSync(file)
-  closeSync(file)
-  renameSync(temporary, path)
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'), unpackBytes)
+  } catch {
+    return undefined
+  }
+}
+
+function packBytes(_key: string, value: unknown): unknown {
+  if (!(value instanceof Uint8Array)) return value
+  const packed = value.length < PACK ? undefined : deflateRawSync(value, { level: 1 })
+  if (packed && packed.length < value.length) return { packed: packed.toString('base64') }
+  return { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') }
+}
+
+function unpackBytes(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const { base64, packed } = value as { base64?: unknown; packed?: unknown }
+  if (typeof base64 === 'string') return Uint8Array.from(Buffer.from(base64, 'base64'))
+  if (typeof packed === 'string') return Uint8Array.from(inflateRawSync(Buffer.from(packed, 'base64')))
+  return value
 }

@@ -1,17 +1,15 @@
 import type { Cluster, Journey } from '../../engine/cluster.ts'
 import type { JourneySummary } from '../../bridge/view.ts'
+import { isBackground } from '../../lab/checks/journey.ts'
 
 /** How many journeys the window lists. */
 const SHOWN = 50
 
 /** The newest connections that a person or program of theirs made: probes and the cluster's own talk are left out. */
 export function journeyViews(cluster: Cluster): Record<string, JourneySummary> {
-  const own = cluster.journeys.recent.filter((j) => j.program !== undefined && !BACKGROUND.has(j.program))
+  const own = cluster.journeys.recent.filter((j) => !isBackground(j))
   return Object.fromEntries(own.slice(-SHOWN).map((j) => [String(j.id), summary(j)]))
 }
-
-/** Programs of the cluster itself. */
-const BACKGROUND = new Set(['kubelet', 'coredns', 'kube-proxy', 'flanneld', 'kube-apiserver', 'etcd'])
 
 function summary(journey: Journey): JourneySummary {
   const end = (address: string, port?: number): string => (port === undefined ? address : `${address}:${port}`)

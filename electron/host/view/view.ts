@@ -11,7 +11,7 @@ const NOTHING = { outside: {}, nodes: {}, pods: {}, services: {}, links: {} }
 
 /** The whole view model of this moment. */
 export function buildView(session: Session, labs: readonly FoundLab[], progress: ProgressStore, app: Omit<AppView, 'busy'>): ViewModel {
-  const { cluster, driver } = session
+  const { cluster } = session
   return {
     app: { ...app, busy: session.busy },
     cluster: {
@@ -21,7 +21,7 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
       proxyMode: cluster?.config.proxyMode ?? '',
       nodes: cluster?.nodes.size ?? 0,
       faults: [],
-      clock: { now: cluster?.clock.now ?? 0, epoch: cluster?.clock.epoch ?? 0, paused: driver?.paused ?? true, speed: driver?.speed ?? 1 },
+      clock: { now: cluster?.clock.now ?? 0, epoch: cluster?.clock.epoch ?? 0, ...session.time },
     },
     topology: cluster && !session.busy ? topologyView(cluster) : NOTHING,
     lab: session.run && !session.busy ? labView(session.run) : null,

@@ -7,17 +7,17 @@ const PATIENCE = 5000
 export type TraceResult = { journey: Journey } | { error: string }
 
 /** Makes one real connection over the one path of packets, as a program of the source's would, and returns its journey. */
-export function* traceJourney(cluster: Cluster, sourceText: string, destinationText: string): Task<TraceResult> {
+export function* traceJourney(cluster: Cluster, sourceText: string, destinationText: string, program = 'hop'): Task<TraceResult> {
   const source = findSource(cluster, sourceText)
   if ('error' in source) return source
   const destination = parseDestination(destinationText)
   if ('error' in destination) return destination
   let result: TraceResult = { error: 'hop: the source went away' }
   const process = source.machine.start({
-    argv: ['hop-trace'],
+    argv: [program],
     files: new Map(),
     program: function* (self) {
-      result = yield* connect(self, source, destination, cluster)
+      result = yield* connect(self, source, destination, cluster, program)
       return 0
     },
   })
@@ -25,14 +25,14 @@ export function* traceJourney(cluster: Cluster, sourceText: string, destinationT
   return result
 }
 
-function* connect(self: Process, source: Source, destination: Destination, cluster: Cluster): Task<TraceResult> {
+function* connect(self: Process, source: Source, destination: Destination, cluster: Cluster, program: string): Task<TraceResult> {
   let address = destination.host
   if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
     if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}` }
     address = resolved.addresses[0]!
   }
-  const begun = begin(self, source, { ...destination, host: address })
+  const begun = begin(self, source, { ...destination, host: address }, program)
   if ('error' in begun) return begun
   const { journey } = begun
   const signal = new Signal()
@@ -54,9 +54,9 @@ function* connect(self: Process, source: Source, destination: Destination, clust
 
 const settled = (journey: Journey): boolean => journey.verdict !== 'pending' && (journey.verdict !== 'delivered' || journey.reply.length > 0 || journey.protocol === 'udp')
 
-function begin(self: Process, source: Source, to: Destination): { journey: Journey; close: () => void } | { error: string } {
+function begin(self: Process, source: Source, to: Destination, program: string): { journey: Journey; close: () => void } | { error: string } {
   const { sockets } = source.network
-  const owner = { pid: self.pid, program: 'hop' }
+  const owner = { pid: self.pid, program }
   try {
     if (to.protocol === 'tcp') {
       const connection = sockets.connect({ address: to.host, port: to.port!, owner, ...(source.address ? { source: source.address } : {}) }, {})

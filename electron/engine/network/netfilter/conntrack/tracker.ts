@@ -1,4 +1,4 @@
-import type { Clock } from '../../../clock.ts'
+import type { Clock, Timer } from '../../../clock.ts'
 import { ipLength } from '../../packets.ts'
 import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
 import { TrackedConnection } from './connection.ts'
@@ -17,8 +17,12 @@ interface Found {
 /** A packet in one state of this long has become a stream (nf_conntrack_proto_udp.c). */
 const STREAM_AFTER = 2000
 
+/** How often expired entries are told to those who listen, in ms; the kernel's gc_worker takes its time too. */
+const GARBAGE = 1000
+
 /**
- * Connection tracking of one network namespace. Entries expire when somebody looks; there is no timer for any.
+ * Connection tracking of one network namespace. Expired entries go when a packet meets them or the table grows; only
+ * while somebody listens is there a timer. Looking changes nothing.
  * Packets are not checked against TCP windows, as with net.netfilter.nf_conntrack_tcp_be_liberal.
  */
 export class ConnectionTracker implements Conntrack {
@@ -29,6 +33,7 @@ export class ConnectionTracker implements Conntrack {
   #nextId = 1
   #count = 0
   #sweepAt = 1024
+  #collector: Timer | undefined
 
   constructor(namespace: NetworkNamespace, clock: Clock) {
     this.#namespace = namespace
@@ -36,9 +41,9 @@ export class ConnectionTracker implements Conntrack {
   }
 
   list(): readonly TrackedConnection[] {
-    this.#sweep()
+    const { now } = this.#clock
     const out: TrackedConnection[] = []
-    for (const found of this.#table.values()) if (found.direction === 'original') out.push(found.connection)
+    for (const { direction, connection } of this.#table.values()) if (direction === 'original' && connection.expiresAt > now) out.push(connection)
     return out
   }
 
@@ -50,7 +55,21 @@ export class ConnectionTracker implements Conntrack {
 
   onChange(listener: Listener): () => void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.#collector ??= this.#collect()
+    return () => {
+      this.#listeners.delete(listener)
+      if (this.#listeners.size > 0) return
+      this.#clock.cancel(this.#collector)
+      this.#collector = undefined
+    }
+  }
+
+  #collect(): Timer {
+    const run = (): void => {
+      this.#collector = this.#collect()
+      this.#sweep()
+    }
+    return this.#clock.schedule(GARBAGE, run, { background: true })
   }
 
   /** Gives the packet its connection and its state in it. 'full': there is no room for a new one. */
