@@ -15,7 +15,7 @@ const quick = [
 /** What takes long: CI runs it after the rest. */
 const long = [
   ['build', 'npm', ['run', '--silent', 'build']],
-  ['deep', 'npx', ['--no-install', 'vitest', 'run', '--dir', 'tests/deep', '--config', 'tests/deep/vitest.config.ts']],
+  ['deep', 'npx', ['--no-install', 'vitest', 'run', '--config', 'tests/deep/vitest.config.ts']],
 ]
 
 env.PODHOP_BROWSER = findBrowser()

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Clock } from '../../electron/engine/clock.ts'
 import { ApiServer } from '../../electron/engine/kubernetes/api-server.ts'
@@ -11,7 +11,16 @@ import { BROKEN } from './kubectl/broken-yaml.ts'
 import { COMMANDS, FILES } from './kubectl/scenarios.ts'
 
 /** The referee of kubectl: the real one, v1.33, told the same in a cluster of the same seed; compared byte for byte. */
-const REAL = [process.env['KUBECTL'], '/usr/lib/google-cloud-sdk/bin/kubectl.1.33', '/usr/local/bin/kubectl'].find((path) => path !== undefined && existsSync(path))
+const REAL = findKubectl()
+
+/** $KUBECTL, or one on the PATH; some installations keep each version beside a dispatcher. */
+function findKubectl(): string | undefined {
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'kubectl')).filter((path) => existsSync(path))
+  const candidates = [process.env['KUBECTL'] ?? '', ...onPath.map((path) => `${realpathSync(path)}.1.33`), ...onPath]
+  const found = candidates.find((path) => path !== '' && existsSync(path) && spawnSync(path, ['version', '--client']).stdout?.toString().includes('v1.33.'))
+  if (!found) console.warn('SKIPPED, LOUDLY: there is no kubectl 1.33 here to hold ours against')
+  return found
+}
 
 interface Outcome { stdout: string; stderr: string; code: number | null | undefined }
 

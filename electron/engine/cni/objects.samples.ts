@@ -19,7 +19,7 @@ export class ObjectStore {
 
   put(resource: string, object: object): void {
     const given = object as KubeObject & { metadata: { namespace?: string } }
-    const metadata = { uid: `uid-${this.#version}`, creationTimestamp: '2026-01-05T08:00:00Z', ...given.metadata, resourceVersion: String(++this.#version) }
+    const metadata = { ...{ uid: `uid-${this.#version}`, creationTimestamp: '2026-01-05T08:00:00Z' }, ...given.metadata, resourceVersion: String(++this.#version) }
     const stored = { status: {}, ...given, metadata } as KubeObject
     const key = `${given.metadata.namespace ?? ''}/${given.metadata.name}`
     const objects = this.#of(resource)

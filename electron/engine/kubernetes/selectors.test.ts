@@ -17,7 +17,7 @@ const requirement = fc.oneof(
   fc.tuple(key, fc.array(value, { minLength: 1 }), fc.boolean()).map(([k, list, negated]) => ({
     key: k,
     text: (name: string) => `${name} ${negated ? 'notin' : 'in'} (${list.join(', ')})`,
-    test: (v: string | undefined) => (v !== undefined && list.includes(v)) !== negated,
+    test: (v: string | undefined) => (v !== undefined && (list as string[]).includes(v)) !== negated,
   })),
 )
 

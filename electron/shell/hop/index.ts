@@ -10,6 +10,7 @@ const USAGE = `hop: the student's x-ray
   hop trace SRC DST [-o json|text] [--pcap FILE]   one connection: its way, hop by hop
   hop node NODE [-- CMD …]                         a shell, or one command, on a node
   hop time [pause|resume|step|+30s]                virtual time
+  hop explain REASON                               the page behind a hop or a drop
 
   SRC: NAMESPACE/POD, node/NAME, external, laptop
   DST: HOST:PORT[/tcp|udp], a URL, or an IP address for ICMP
@@ -28,7 +29,7 @@ function* hop(cluster: Cluster, self: Process): Task<number> {
     case 'time': return yield* hopTime(cluster, self, args)
     case 'matrix': return yield* notSimulated(self, 'hop matrix (use hop trace for each pair of Pods)')
     case 'fault': return yield* notSimulated(self, 'hop fault (use hop node to break things by hand: ip link set, ip route del)')
-    case 'explain': return yield* notSimulated(self, 'hop explain (use the journey view: each hop has its page)')
+    case 'explain': return yield* explain(cluster, self, args)
     case 'help':
     case '--help':
     case '-h':
@@ -43,6 +44,21 @@ function* hop(cluster: Cluster, self: Process): Task<number> {
 function* notSimulated(self: Process, what: string): Task<number> {
   yield* self.printError(`podhop: not simulated: ${what}\n`)
   return 69
+}
+
+function* explain(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
+  const [id, ...rest] = args
+  if (id === undefined || rest.length > 0) {
+    yield* self.printError('usage: hop explain REASON\n')
+    return 2
+  }
+  const page = cluster.explain(id)
+  if (page === undefined) {
+    yield* self.printError(`hop: there is no page "${id}"; the reasons stand in the output of hop trace\n`)
+    return 1
+  }
+  yield* self.print(page)
+  return 0
 }
 
 interface TraceOptions { source: string; destination: string; output: 'json' | 'text'; pcap?: string }
