@@ -3,6 +3,7 @@ import { encodeUtf8, Utf8Decoder } from '../text.ts'
 import { SystemError } from './errors.ts'
 import { CountedFile, Throttle } from './files.ts'
 import { Signal, type Task } from './task.ts'
+import { CursorColumn } from './cursor-column.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName, Terminal } from './types.ts'
 import { charWidth, textWidth } from './width.ts'
 
@@ -32,12 +33,17 @@ class PseudoTerminal implements Terminal {
   #readable = new Signal()
   #hungUp = false
   #throttle: Throttle
+  #cursor = new CursorColumn()
 
   constructor(clock: Clock, columns: number, rows: number) {
     this.#clock = clock
     this.columns = columns
     this.rows = rows
     this.#throttle = new Throttle(clock)
+  }
+
+  get column(): number {
+    return this.#cursor.in(this.columns)
   }
 
   get canonical(): boolean {
@@ -146,6 +152,7 @@ class PseudoTerminal implements Terminal {
         out[at++] = b
       }
     }
+    this.#cursor.push(out)
     for (const listener of [...this.#listeners]) listener(out)
   }
 

@@ -80,6 +80,8 @@ export interface Terminal {
   signals: boolean
   /** OPOST and ONLCR: \n becomes \r\n on its way to the screen. Off while a remote terminal does it (kubectl exec -t). */
   postprocess?: boolean
+  /** Where the screen's cursor is in its row, as far as the output tells. */
+  readonly column: number
   foreground: ProcessGroup | undefined
   /** The session's leader (the login shell): it gets SIGHUP when the keyboard side goes away. */
   session: Process | undefined

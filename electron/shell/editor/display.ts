@@ -7,22 +7,25 @@ interface Spot { row: number; column: number }
 export class Display {
   /** Where the cursor was left. */
   #cursor: Spot = { row: 0, column: 0 }
+  /** The column in which the prompt begins: output without a newline at its end stays before it. */
+  #margin = 0
 
   /** The line is finished or something else was printed: the next drawing starts where the cursor is. */
-  reset(): void {
-    this.#cursor = { row: 0, column: 0 }
+  reset(column = 0): void {
+    this.#margin = column
+    this.#cursor = { row: 0, column }
   }
 
   /** The terminal's width changed: it wraps what was drawn anew. */
   resized(prompt: string, before: string, columns: number): void {
-    this.#cursor = end(prompt + before, columns)
+    this.#cursor = end(prompt + before, columns, this.#margin)
   }
 
   draw(prompt: string, text: readonly string[], cursor: number, columns: number): string {
     const all = prompt + text.join('')
-    const last = end(all, columns)
-    const target = end(prompt + text.slice(0, cursor).join(''), columns)
-    let out = '\r' + (this.#cursor.row > 0 ? `\x1b[${this.#cursor.row}A` : '') + '\x1b[J'
+    const last = end(all, columns, this.#margin)
+    const target = end(prompt + text.slice(0, cursor).join(''), columns, this.#margin)
+    let out = '\r' + (this.#cursor.row > 0 ? `\x1b[${this.#cursor.row}A` : '') + (this.#margin > 0 ? `\x1b[${this.#margin}C` : '') + '\x1b[J'
     out += shown(all)
     // At the right edge the terminal has not wrapped yet.
     if (last.column === 0 && last.row > 0 && !all.endsWith('\n')) out += '\r\n'
@@ -34,7 +37,7 @@ export class Display {
 
   /** A character typed at the end of the line: the common case, and only that character is sent. */
   append(char: string, prompt: string, text: readonly string[], columns: number): string | undefined {
-    const after = end(prompt + text.join(''), columns)
+    const after = end(prompt + text.join(''), columns, this.#margin)
     if (after.row !== this.#cursor.row || char < ' ') return undefined
     this.#cursor = after
     return char
@@ -42,7 +45,7 @@ export class Display {
 
   /** Moves below everything drawn. */
   leave(prompt: string, text: readonly string[], columns: number): string {
-    const last = end(prompt + text.join(''), columns)
+    const last = end(prompt + text.join(''), columns, this.#margin)
     const down = last.row - this.#cursor.row
     const out = (down > 0 ? `\x1b[${down}B` : '') + '\r\n'
     this.reset()
@@ -55,9 +58,9 @@ function shown(text: string): string {
   return text.replace(/\n/g, '\r\n').replace(/[\x01-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f](?!\[)/g, (c) => '^' + String.fromCharCode(c.charCodeAt(0) + 64))
 }
 
-function end(text: string, columns: number): Spot {
+function end(text: string, columns: number, margin: number): Spot {
   let row = 0
-  let column = 0
+  let column = margin
   for (const char of text.replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07/g, '')) {
     if (char === '\n') {
       row++

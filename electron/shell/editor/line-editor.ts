@@ -51,13 +51,13 @@ export class LineEditor {
     this.#lines = [...this.#options.history, '']
     this.#line = this.#lines.length - 1
     this.#search = undefined
-    this.#display.reset()
     const former = this.#process.onSignal('SIGWINCH', () => this.#resized())
     terminal.canonical = false
     terminal.echo = false
     terminal.signals = false
     try {
       yield* this.#process.print(`\x1b[?2004h${lines.map((l) => l + '\n').join('')}`)
+      this.#display.reset(terminal.column)
       yield* this.#redraw()
       for (;;) {
         const key = yield* this.#keys.next()
