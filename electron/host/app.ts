@@ -58,6 +58,7 @@ export class App {
           this.#event('terminal.closed', { id })
         },
         notice: (level, text) => this.#event('notice', { level, text }),
+        explain: (id) => explanation(options.explanationsFolder, id)?.markdown,
       },
     )
   }

@@ -1,12 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Cluster } from '../engine/cluster.ts'
-
-/** Gives a cluster its pages, for `hop explain`. */
-export function withPages(cluster: Cluster, folder: string): Cluster {
-  cluster.explain = (id) => explanation(folder, id)?.markdown
-  return cluster
-}
 
 /** The page behind a hop or a drop reason; ids are file names without any path. */
 export function explanation(folder: string, id: string): { id: string; markdown: string } | null {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
-import { withPages } from '../../host/explanations.ts'
+import { explanation } from '../../host/explanations.ts'
 import { appFolder } from '../../host/layout.ts'
 import { readLab } from '../../host/labs.ts'
 import { formatProblem } from '../../lab/model.ts'
@@ -23,7 +23,7 @@ export function run(args: string[]): number {
   const manifests = (values.file ?? []).map(readText)
   const config = parseClusterConfig(values.cluster === undefined ? {} : readText(values.cluster), values.cluster)
   const cluster = values.lab === undefined ? bearCluster(config, manifests) : labCluster(values.lab, manifests)
-  withPages(cluster, join(appFolder(), 'assets', 'explanations'))
+  cluster.explain = (id) => explanation(join(appFolder(), 'assets', 'explanations'), id)?.markdown
   const result = runScript(cluster, script, { onOutput: (descriptor, bytes) => void (descriptor === 1 ? process.stdout : process.stderr).write(bytes.slice()) })
   process.stderr.write(result.stderr)
   return result.code

@@ -10,6 +10,8 @@ export interface LiveWorldEvents {
   terminalOutput(id: string, text: string): void
   terminalClosed(id: string): void
   notice(level: 'info' | 'warning' | 'error', text: string): void
+  /** The page behind a hop, for `hop explain`. */
+  explain(id: string): string | undefined
 }
 
 /** How much of a terminal's output is kept for a window that comes back, in characters. */
@@ -61,6 +63,7 @@ export class LiveWorld {
       },
       trouble: (error) => this.#trouble(error),
     })
+    this.world.cluster.explain = (id) => events.explain(id)
   }
 
   get paused(): boolean {
