@@ -318,3 +318,20 @@ describe('texts', () => {
     expect([0, 420, 1253, 10_000, 80_000, 300_000].map(goDuration)).toEqual(['0s', '420ms', '1.253s', '10s', '1m20s', '5m0s'])
   })
 })
+
+describe('a Pod that was deleted', () => {
+  it('ends as Succeeded or Failed, as its containers ended, whatever its restart policy', () => {
+    const cluster = born()
+    run(cluster, 'polite', { containers: [busybox('stay')] })
+    run(cluster, 'deaf', { containers: [busybox()], terminationGracePeriodSeconds: 5 })
+    cluster.settle()
+    const phases: Record<string, string[]> = { polite: [], deaf: [] }
+    cluster.client.watch<Pod>('pods', { namespace: 'default' }, (event) => {
+      if (event.type === 'MODIFIED') phases[event.object.metadata.name]!.push(event.object.status.phase!)
+    })
+    for (const name of ['polite', 'deaf']) cluster.client.delete('pods', 'default', name)
+    cluster.settle()
+    expect(phases['polite']!.at(-1)).toBe('Succeeded')
+    expect(phases['deaf']!.at(-1)).toBe('Failed')
+  })
+})

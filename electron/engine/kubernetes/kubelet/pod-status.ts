@@ -6,7 +6,8 @@ import type { ContainerRecord } from './record.ts'
 /** A Pod's status from its containers: pkg/kubelet getPhase, pkg/kubelet/status/generate.go. */
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed'
 
-export function phaseOf(pod: Pod, init: readonly ContainerRecord[], main: readonly ContainerRecord[]): Phase {
+/** `terminal`: the Pod is being deleted and its containers have stopped for good, whatever its restart policy. */
+export function phaseOf(pod: Pod, init: readonly ContainerRecord[], main: readonly ContainerRecord[], terminal = false): Phase {
   const policy = pod.spec.restartPolicy ?? 'Always'
   for (const c of init) {
     if (c.kind === 'sidecar') {
@@ -26,6 +27,7 @@ export function phaseOf(pod: Pod, init: readonly ContainerRecord[], main: readon
   }
   if (waiting > 0) return 'Pending'
   if (running > 0) return 'Running'
+  if (terminal && stopped > 0) return stopped === succeeded ? 'Succeeded' : 'Failed'
   if (stopped === 0 || policy === 'Always') return stopped === 0 ? 'Pending' : 'Running'
   if (stopped === succeeded) return 'Succeeded'
   return policy === 'Never' ? 'Failed' : 'Running'

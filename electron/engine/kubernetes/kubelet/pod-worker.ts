@@ -113,7 +113,7 @@ export class PodWorker {
 
   status(): Pod['status'] {
     const { pod, init, main, host } = this
-    const phase = phaseOf(pod, init, main)
+    const phase = phaseOf(pod, init, main, this.terminating)
     const ips = this.sandbox?.ips ?? this.#lastIps
     const conditions = conditionsOf(pod, { clock: this.clock, phase, hasSandbox: this.sandbox !== undefined, init, main })
     return {
