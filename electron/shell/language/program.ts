@@ -161,7 +161,7 @@ function* startInteractive(shell: Shell, startup: boolean, login: boolean): Task
     shell.options.add('monitor')
     terminal.foreground = process.group
   }
-  if (shell.variables.get('PS1') === undefined) shell.variables.set('PS1', shell.flavour === 'bash' ? '\\s-\\v\\$ ' : process.user.uid === 0 ? '# ' : '$ ')
+  if (shell.variables.get('PS1') === undefined) shell.variables.set('PS1', shell.flavour === 'bash' ? '\\s-\\v\\$ ' : shell.flavour === 'busybox' ? '\\w \\$ ' : process.user.uid === 0 ? '# ' : '$ ')
   if (shell.variables.get('PS2') === undefined) shell.variables.set('PS2', '> ')
   if (!startup || shell.flavour === 'dash') return
   const home = shell.variables.get('HOME') ?? ''

@@ -122,8 +122,9 @@ export function* busyboxNslookup(process: Process): Task<number> {
   }
   const reverse = reverseName(words[0]!)
   const types = reverse ? ['PTR'] : typeOption === undefined ? ['A', 'AAAA'] : [typeOption.toUpperCase()]
-  const dots = words[0]!.replace(/\.$/, '').split('.').length - 1
-  const names = reverse ? [reverse] : words[0]!.endsWith('.') || dots >= config.ndots || config.search.length === 0 ? [words[0]!] : config.search.map((d) => `${words[0]}.${d}`)
+  // It does not know ndots, and does not look at resolv.conf at all when the server is given.
+  const isWhole = words[0]!.includes('.') || words[1] !== undefined || config.search.length === 0
+  const names = reverse ? [reverse] : isWhole ? [words[0]!] : config.search.map((d) => `${words[0]}.${d}`)
   let output = ''
   let failed = false
   for (const type of types) {

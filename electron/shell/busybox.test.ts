@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest'
+import { house } from './house.samples.ts'
+
+describe('a busybox Pod', () => {
+  it('has the prompt of ash: the directory, and # for root', () => {
+    const terminal = house().open()
+    expect(terminal.type('kubectl run bb --image=busybox -it\r', 8_000)).toMatch(/\/ # \r?$/)
+    expect(terminal.type('cd /tmp\r')).toMatch(/\/tmp # \r?$/)
+  })
+
+  it('asks for names with a dot as they are, and for others in every search domain', () => {
+    const { run } = house()
+    run('kubectl run bb --image=busybox -- sleep 10000; kubectl wait --for=condition=ready pod/bb')
+    expect(run('kubectl exec bb -- nslookup kubernetes.default.svc.cluster.local')).toEqual({
+      code: 0,
+      output: 'Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\nName:\tkubernetes.default.svc.cluster.local\nAddress: 10.96.0.1\n\n\n',
+    })
+    const short = run('kubectl exec bb -- nslookup kubernetes')
+    expect(short.code).toBe(1)
+    expect(short.output).toContain('Name:\tkubernetes.default.svc.cluster.local\nAddress: 10.96.0.1\n')
+    expect(short.output).toContain("** server can't find kubernetes.svc.cluster.local: NXDOMAIN\n")
+    expect(run('kubectl exec bb -- nslookup kubernetes 10.96.0.10').output).toContain("** server can't find kubernetes: NXDOMAIN\n")
+  })
+})
