@@ -49,6 +49,7 @@ function simulated(text: string): { stdout: string; stderr: string; code: number
   machine.fs.makeDirectory('/tmp/work', { mode: 0o777 })
   machine.fs.writeFile('/tmp/work/snippet.sh', text)
   machine.env.set('HOME', '/tmp/work')
+  machine.env.set('LC_ALL', 'C.UTF-8')
   return run('cd /tmp/work; exec bash snippet.sh')
 }
 

@@ -13,6 +13,9 @@ import type {
   ExitStatus, OpenFile, Process, ProcessGroup, Program, SignalName, SpawnOptions, Terminal,
 } from './types.ts'
 
+/** What one program may hold of its input: endless input must not eat the student's memory. */
+export const MOST_IN_MEMORY = 32 * 1024 * 1024
+
 type Handler = (() => void) | 'ignore'
 
 export class Group implements ProcessGroup {
@@ -154,10 +157,13 @@ export class SimulatedProcess implements Process {
 
   *readAll(fd = 0): Task<Uint8Array> {
     const chunks: Uint8Array[] = []
+    let size = 0
     for (;;) {
       const bytes = yield* this.read(fd)
       if (bytes === null) return concatBytes(chunks)
       chunks.push(bytes)
+      size += bytes.length
+      if (size > MOST_IN_MEMORY) throw new SystemError('ENOMEM')
     }
   }
 

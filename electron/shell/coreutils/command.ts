@@ -91,7 +91,7 @@ export class Run {
   /** A complaint that lets the tool go on. */
   *warn(message: string, code = 1): Task<void> {
     this.code = Math.max(this.code, code)
-    yield* this.process.printError(`${this.name}: ${message}\n`)
+    yield* this.process.printError(inLocale(this.process, `${this.name}: ${message}\n`))
   }
 
   resolve(path: string): string {
@@ -148,7 +148,7 @@ function program(spec: OptionSpec | 'raw', main: Main): Program {
         return 69
       }
       if (error instanceof Failure) {
-        yield* process.printError(`${name}: ${error.message}\n${error.hint && !busybox ? `Try '${name} --help' for more information.\n` : ''}`)
+        yield* process.printError(inLocale(process, `${name}: ${error.message}\n${error.hint && !busybox ? `Try '${name} --help' for more information.\n` : ''}`))
         return error.code
       }
       if (isSystemError(error, 'EPIPE')) throw error
@@ -218,7 +218,18 @@ function parse(options: Options, args: readonly string[], spec: OptionSpec): voi
   }
 }
 
-/** GNU's shell-style quoting of file names in messages (quotearg). */
+/** GNU's quote(): ‘x’ in a UTF-8 locale; {@link inLocale} makes it 'x' elsewhere. */
+export function quote(text: string): string {
+  return `\u2018${text}\u2019`
+}
+
+/** A message's quotes as the process's locale has them (containers usually have none: C). */
+function inLocale(process: Process, message: string): string {
+  const locale = process.env.get('LC_ALL') || process.env.get('LC_CTYPE') || process.env.get('LANG') || 'C'
+  return /utf-?8/i.test(locale) ? message : message.replace(/[\u2018\u2019]/g, "'")
+}
+
+/** GNU's quoteaf(): shell-style quoting of file names in messages. */
 export function quoted(name: string): string {
   return name.includes("'") && !name.includes('"') ? `"${name}"` : `'${name.replace(/'/g, "'\\''")}'`
 }
@@ -228,5 +239,5 @@ export function missingOperand(): Failure {
 }
 
 export function extraOperand(text: string): Failure {
-  return new Failure(`extra operand ${quoted(text)}`, 1, true)
+  return new Failure(`extra operand ${quote(text)}`, 1, true)
 }

@@ -1,6 +1,6 @@
 import type { Task } from '../../engine/machine/task.ts'
 import { statIfAny } from './access.ts'
-import { Failure, quoted, tool, type Run } from './command.ts'
+import { Failure, tool, type Run } from './command.ts'
 import { openInput } from './input.ts'
 import { formatTime } from './strftime.ts'
 
@@ -61,14 +61,19 @@ tool('diff', { flags: 'uqsNrbwiBace', values: 'UCL', long: { unified: 'u?', brie
   const { options, process } = run
   if (options.has('c', 'C', 'e')) throw new Failure('podhop: not simulated: this output format (diff -u)', 69)
   const [one, two, extra] = options.operands
-  if (one === undefined || two === undefined) throw new Failure(`missing operand after ${quoted(one ?? run.name)}`, 2, true)
-  if (extra !== undefined) throw new Failure(`extra operand ${quoted(extra)}`, 2, true)
+  if (one === undefined || two === undefined) throw usage(run, `missing operand after '${one ?? run.name}'`)
+  if (extra !== undefined) throw usage(run, `extra operand '${extra}'`)
   const directory = (name: string): boolean => name !== '-' && statIfAny(process, run.resolve(name))?.type === 'directory'
   if (directory(one) && directory(two)) return yield* directories(run, one, two)
   const left = directory(one) ? `${one.replace(/\/$/, '')}/${two.split('/').pop()}` : one
   const right = directory(two) ? `${two.replace(/\/$/, '')}/${one.split('/').pop()}` : two
   return yield* compare(run, left, right, '')
 })
+
+/** diffutils puts its name before the hint, too. */
+function usage(run: Run, message: string): Failure {
+  return new Failure(`${message}\n${run.name}: Try '${run.name} --help' for more information.`, 2)
+}
 
 function* directories(run: Run, one: string, two: string): Task<number> {
   const { fs } = run.process
@@ -180,7 +185,7 @@ function* unified(run: Run, one: string, two: string, a: readonly string[], b: r
 
 tool('cmp', { flags: 'sl', long: { quiet: 's', silent: 's' }, usageCode: 2 }, function* (run) {
   const [one, two = '-'] = run.options.operands
-  if (one === undefined) throw new Failure(`missing operand after ${quoted(run.name)}`, 2, true)
+  if (one === undefined) throw usage(run, `missing operand after '${run.name}'`)
   const texts: string[] = []
   for (const name of [one, two]) {
     const input = yield* openInput(run, name, undefined, 2)

@@ -4,7 +4,7 @@ import { baseName, directoryName } from '../../engine/machine/path.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { lstatIfAny, mayChangeEntry, mustOwn, owned, statIfAny } from './access.ts'
 import { groupId, userId } from './accounts.ts'
-import { Failure, NotSimulated, missingOperand, quoted, tool, type Run } from './command.ts'
+import { Failure, NotSimulated, missingOperand, quote, quoted, tool, type Run } from './command.ts'
 import { changeMode } from './mode.ts'
 
 function umaskOf(run: Run): number {
@@ -15,7 +15,7 @@ tool('mkdir', { flags: 'pv', values: 'm', long: { parents: 'p', verbose: 'v', mo
   const { options, process } = run
   if (options.operands.length === 0) throw missingOperand()
   for (const name of options.operands) {
-    yield* run.attempt((e) => (run.isBusybox ? `can't create directory '${name}': ${e.message}` : `cannot create directory ${quoted(name)}: ${e.message}`), () => {
+    yield* run.attempt((e) => (run.isBusybox ? `can't create directory '${name}': ${e.message}` : `cannot create directory ${quote(name)}: ${e.message}`), () => {
       const path = run.resolve(name).replace(/(.)\/+$/, '$1')
       const parts = path.split('/').filter(Boolean)
       for (let i = options.has('p') ? 1 : parts.length; i <= parts.length; i++) {
@@ -31,7 +31,7 @@ tool('mkdir', { flags: 'pv', values: 'm', long: { parents: 'p', verbose: 'v', mo
         const mode = options.value('m')
         if (mode !== undefined && i === parts.length) {
           const bits = changeMode(mode, 0o777, true, 0)
-          if (bits === undefined) throw new Failure(`invalid mode: ${quoted(mode)}`)
+          if (bits === undefined) throw new Failure(`invalid mode: ${quote(mode)}`)
           process.fs.chmod(prefix, bits)
         }
       }
@@ -144,7 +144,7 @@ tool('cp', { flags: 'rRafpvinTdLPu', values: 't', long: { recursive: 'r', archiv
       continue
     }
     if (stat.type === 'directory' && (to + '/').startsWith(from.replace(/\/$/, '') + '/')) {
-      yield* run.warn(`cannot copy a directory, ${quoted(source)}, into itself, ${quoted(to)}`)
+      yield* run.warn(`cannot copy a directory, ${quoted(source)}, into itself, ${quoted(statIfAny(process, run.resolve(target))?.type === 'directory' ? `${target.replace(/\/$/, '')}/${baseName(source)}` : target)}`)
       continue
     }
     const shown = statIfAny(process, run.resolve(target))?.type === 'directory' ? `${target.replace(/\/$/, '')}/${baseName(source)}` : target
@@ -288,9 +288,9 @@ tool('chmod', 'raw', function* (run) {
   while (args.length > 0 && /^(-R|--recursive|-v|-f|-c|--)$/.test(args[0]!)) if (/R|recursive/.test(args.shift()!)) recursive = true
   const [mode, ...files] = args
   if (mode === undefined) throw missingOperand()
-  if (files.length === 0) throw new Failure(`missing operand after ${quoted(mode)}`, 1, true)
+  if (files.length === 0) throw new Failure(`missing operand after ${quote(mode)}`, 1, true)
   const { process } = run
-  if (changeMode(mode, 0, false, 0) === undefined) throw new Failure(`invalid mode: ${quoted(mode)}`, 1, true)
+  if (changeMode(mode, 0, false, 0) === undefined) throw new Failure(`invalid mode: ${quote(mode)}`, 1, true)
   for (const name of files) {
     if (!statIfAny(process, run.resolve(name))) {
       yield* run.warn(run.isBusybox ? `${name}: No such file or directory` : `cannot access ${quoted(name)}: No such file or directory`)
@@ -310,12 +310,12 @@ tool('chown chgrp', { flags: 'Rvfh', long: { recursive: 'R' } }, function* (run)
   const { options, process } = run
   const [owner, ...files] = options.operands
   if (owner === undefined) throw missingOperand()
-  if (files.length === 0) throw new Failure(`missing operand after ${quoted(owner)}`, 1, true)
+  if (files.length === 0) throw new Failure(`missing operand after ${quote(owner)}`, 1, true)
   const [user = '', group] = run.name.endsWith('chgrp') ? ['', owner] : owner.split(/[:.]/)
   const uid = user === '' ? undefined : /^\d+$/.test(user) ? Number(user) : userId(process, user)?.uid
-  if (user !== '' && uid === undefined) throw new Failure(`invalid user: ${quoted(owner)}`)
+  if (user !== '' && uid === undefined) throw new Failure(`invalid user: ${quote(owner)}`)
   const gid = group === undefined || group === '' ? (group === '' ? userId(process, user)?.gid : undefined) : /^\d+$/.test(group) ? Number(group) : groupId(process, group)
-  if (group && gid === undefined) throw new Failure(`invalid group: ${quoted(owner)}`)
+  if (group && gid === undefined) throw new Failure(`invalid group: ${quote(owner)}`)
   for (const name of files) {
     if (!statIfAny(process, run.resolve(name))) {
       yield* run.warn(`cannot access ${quoted(name)}: No such file or directory`)
@@ -350,11 +350,11 @@ tool('mktemp', { flags: 'dqut', values: 'p', long: { directory: 'd', tmpdir: 'tm
   const { options, process } = run
   const [template = 'tmp.XXXXXXXXXX'] = options.operands
   const marks = /X{3,}(?=[^X]*$)/.exec(template)
-  if (!marks) throw new Failure(`too few X's in template ${quoted(template)}`)
+  if (!marks) throw new Failure(`too few X's in template ${quote(template)}`)
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
   const filled = template.replace(marks[0], [...marks[0]].map(() => process.clock.random.pick([...letters])).join('')) + (options.value('suffix') ?? '')
   const name = options.operands.length === 0 || options.has('t', 'p', 'tmpdir') ? `${options.value('p') ?? (options.value('tmpdir') || process.env.get('TMPDIR') || '/tmp')}/${filled}` : filled
-  const ok = yield* run.attempt((e) => `failed to create ${options.has('d') ? 'directory' : 'file'} via template ${quoted(template)}: ${e.message}`, () => {
+  const ok = yield* run.attempt((e) => `failed to create ${options.has('d') ? 'directory' : 'file'} via template ${quote(template)}: ${e.message}`, () => {
     const path = run.resolve(name)
     mayChangeEntry(process, path)
     if (options.has('d')) process.fs.makeDirectory(path, { mode: 0o700 })

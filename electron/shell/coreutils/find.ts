@@ -6,7 +6,7 @@ import type { FileStat } from '../../engine/machine/types.ts'
 import { matchesPattern } from '../language/pattern.ts'
 import { mayChangeEntry, statIfAny } from './access.ts'
 import { userId, userName } from './accounts.ts'
-import { Failure, NotSimulated, quoted, tool, type Run } from './command.ts'
+import { Failure, NotSimulated, quote, tool, type Run } from './command.ts'
 
 interface Found { path: string; shown: string; stat: FileStat; depth: number; prune?: boolean }
 type Test = (found: Found) => Task<boolean>
@@ -26,7 +26,7 @@ tool('find', 'raw', function* (run) {
       yield* visit(run, run.resolve(start), start, 0, test, expression)
     } catch (error) {
       if (!isSystemError(error)) throw error
-      yield* run.warn(run.isBusybox ? `${start}: ${error.message}` : `${quoted(start).replace(/^'(.*)'$/, '\u2018$1\u2019')}: ${error.message}`)
+      yield* run.warn(run.isBusybox ? `${start}: ${error.message}` : `${quote(start)}: ${error.message}`)
     }
   }
   yield* expression.finish()

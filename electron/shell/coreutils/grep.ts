@@ -128,7 +128,7 @@ class Search {
     const run = this.#run
     const { options } = run
     if (name !== '-' && statIfAny(run.process, run.process.resolve(name))?.type === 'directory') {
-      if (!options.has('s')) yield* run.warn(`${name}: Is a directory`, 0)
+      if (!options.has('s')) yield* run.warn(`${name}: Is a directory`, 2)
       return false
     }
     let input

@@ -1,6 +1,5 @@
 import { anyOf, type Suspension, type Task } from '../../engine/machine/task.ts'
-import { encodeUtf8 } from '../../engine/text.ts'
-import { Failure, quoted, tool, type Run } from './command.ts'
+import { Failure, quote, tool, type Run } from './command.ts'
 import { eachInput, openComplaint, type Input } from './input.ts'
 
 const LONG = { lines: 'n=', bytes: 'c=', quiet: 'q', silent: 'q', verbose: 'v' }
@@ -9,7 +8,7 @@ function count(run: Run, option: 'n' | 'c'): { sign: string; count: number } | u
   const text = run.options.value(option)
   if (text === undefined) return undefined
   const match = /^([-+]?)(\d+)([kKMG]?)$/.exec(text)
-  if (!match) throw new Failure(`invalid number of ${option === 'n' ? 'lines' : 'bytes'}: ${quoted(text)}`)
+  if (!match) throw new Failure(`invalid number of ${option === 'n' ? 'lines' : 'bytes'}: ${quote(text)}`)
   return { sign: match[1]!, count: Number(match[2]) * ({ '': 1, k: 1024, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[3]!] ?? 1) }
 }
 
@@ -25,9 +24,17 @@ tool('head', { flags: 'qv', values: 'nc', long: LONG, number: 'n', unsupported: 
   yield* eachInput(run, run.options.operands, function* (input) {
     yield* header(run, input, first)
     first = false
+    if (bytes?.sign === '-') {
+      const all = yield* input.bytes()
+      return yield* run.print(all.slice(0, Math.max(0, all.length - bytes.count)))
+    }
     if (bytes) {
-      const text = encodeUtf8(yield* input.text())
-      yield* run.print(bytes.sign === '-' ? text.slice(0, Math.max(0, text.length - bytes.count)) : text.slice(0, bytes.count))
+      for (let left = bytes.count; left > 0; ) {
+        const part = yield* input.read()
+        if (part === null) return
+        yield* run.print(part.slice(0, left))
+        left -= part.length
+      }
       return
     }
     const held: string[] = []
@@ -49,8 +56,8 @@ tool('tail', { flags: 'qvfF', values: 'ncs', long: { ...LONG, follow: 'f?', retr
     yield* header(run, input, first)
     first = false
     if (bytes) {
-      const text = encodeUtf8(yield* input.text())
-      yield* run.print(bytes.sign === '+' ? text.slice(Math.max(0, bytes.count - 1)) : text.slice(Math.max(0, text.length - bytes.count)))
+      const all = yield* input.bytes()
+      yield* run.print(bytes.sign === '+' ? all.slice(Math.max(0, bytes.count - 1)) : all.slice(Math.max(0, all.length - bytes.count)))
       return
     }
     const held: string[] = []

@@ -2,7 +2,8 @@ import { isSystemError } from '../../engine/machine/errors.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { OpenFile } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
-import { quoted, type Run } from './command.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { Failure, quoted, type Run } from './command.ts'
 
 /** One input of a tool: a file or stdin, read by the chunk or by the line. */
 export class Input {
@@ -40,7 +41,10 @@ export class Input {
         this.#at = end + 1
         return this.#take(part)
       }
-      if (this.#at < this.#chunk.length) this.#rest.push(this.#chunk.subarray(this.#at))
+      if (this.#at < this.#chunk.length) {
+        this.#rest.push(this.#chunk.subarray(this.#at))
+        if (this.#rest.length > 1024) throw new Failure('memory exhausted')
+      }
       this.#chunk = new Uint8Array(0)
       this.#at = 0
       const next = this.#over ? null : yield* this.#file ? this.#file.read() : this.#run.process.read(0)
@@ -55,11 +59,18 @@ export class Input {
   }
 
   *text(): Task<string> {
+    return decodeUtf8(yield* this.bytes())
+  }
+
+  *bytes(): Task<Uint8Array> {
     const chunks: Uint8Array[] = []
+    let size = 0
     for (;;) {
       const bytes = yield* this.read()
-      if (bytes === null) return decodeUtf8(concatBytes(chunks))
+      if (bytes === null) return concatBytes(chunks)
       chunks.push(bytes)
+      size += bytes.length
+      if (size > MOST_IN_MEMORY) throw new Failure('memory exhausted')
     }
   }
 
@@ -111,8 +122,13 @@ export function* eachInput(run: Run, names: readonly string[], handle: (input: I
 export function* allLines(run: Run, names: readonly string[], complaint?: Complaint, delimiter = 10, code = 1): Task<{ lines: string[]; ended: boolean }> {
   const lines: string[] = []
   let ended = true
+  let size = 0
   yield* eachInput(run, names, function* (input) {
-    for (let line = yield* input.line(delimiter); line !== null; line = yield* input.line(delimiter)) lines.push(line)
+    for (let line = yield* input.line(delimiter); line !== null; line = yield* input.line(delimiter)) {
+      lines.push(line)
+      size += line.length + 16
+      if (size > MOST_IN_MEMORY) throw new Failure('memory exhausted', 2)
+    }
     ended = !input.unterminated
   }, complaint, code)
   return { lines, ended }

@@ -5,7 +5,7 @@ import { encodeUtf8 } from '../../engine/text.ts'
 import { expandEchoEscapes, formatPrintf } from '../language/printf.ts'
 import { TestError, evaluateTest } from '../language/test-command.ts'
 import { lstatIfAny, statIfAny } from './access.ts'
-import { Failure, missingOperand, quoted, tool, type Run } from './command.ts'
+import { Failure, missingOperand, quote, tool, type Run } from './command.ts'
 import { allLines, eachInput } from './input.ts'
 import { RegExpError, compileRegExp } from './regex.ts'
 import { formatTime } from './strftime.ts'
@@ -30,7 +30,7 @@ tool('printf', 'raw', function* (run) {
   if (format === undefined) throw missingOperand()
   const { text, errors } = formatPrintf(format, args, (seconds, f) => formatTime(seconds === undefined ? run.process.clock.wall() : seconds * 1000, f))
   yield* run.print(text)
-  for (const message of errors) yield* run.warn(message.replace(/^(.*): invalid number$/, "'$1': expected a numeric value"))
+  for (const message of errors) yield* run.warn(message.replace(/^(.*): invalid number$/, '\u2018$1\u2019: expected a numeric value'))
 })
 
 tool('test [', 'raw', function* (run) {
@@ -60,7 +60,7 @@ tool('test [', 'raw', function* (run) {
       },
     }) ? 0 : 1
   } catch (error) {
-    if (error instanceof TestError) throw new Failure(error.message.replace(/^(.*): integer expression expected$/, "invalid integer '$1'"), 2)
+    if (error instanceof TestError) throw new Failure(error.message.replace(/^(.*): integer expression expected$/, 'invalid integer \u2018$1\u2019'), 2)
     throw error
   }
 })
@@ -71,7 +71,7 @@ tool('clear', 'raw', function* (run) {
 
 tool('expr', 'raw', function* (run) {
   const args = [...run.options.operands]
-  if (args.length === 0) throw missingOperand()
+  if (args.length === 0) throw new Failure('missing operand', 2, true)
   const value = new Expr(args).run()
   yield* run.print(value + '\n')
   return value === '' || value === '0' ? 1 : 0
@@ -87,7 +87,7 @@ class Expr {
 
   run(): string {
     const value = this.#level(0)
-    if (this.#args.length > 0) throw new Failure(`syntax error: unexpected argument ${quoted(this.#args[0]!)}`, 2)
+    if (this.#args.length > 0) throw new Failure(`syntax error: unexpected argument ${quote(this.#args[0]!)}`, 2)
     return value
   }
 

@@ -19,7 +19,7 @@ export function changeMode(text: string, mode: number, directory: boolean, umask
     const match = /^([ugoa]*)((?:[-+=][rwxXst]*|[-+=][ugo])+)$/.exec(clause)
     if (!match) return undefined
     const who = match[1] === '' ? 'a' : match[1]!
-    for (const [, operator, permissions] of match[2]!.matchAll(/([-+=])([rwxXst]*|[ugo])/g)) {
+    for (const [, operator, permissions] of match[2]!.matchAll(/([-+=])([ugo]|[rwxXst]*)/g)) {
       let value = 0
       let special = 0
       for (const p of permissions!) {

@@ -6,7 +6,7 @@ import { SIGNAL_NUMBERS } from '../../engine/machine/signals.ts'
 import { parseSignal, signalList } from '../language/signal-names.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { commandName } from '../../engine/machine/proc.ts'
-import { Failure, NotSimulated, missingOperand, quoted, tool, type Run } from './command.ts'
+import { Failure, NotSimulated, missingOperand, quote, tool, type Run } from './command.ts'
 import { formatTime } from './strftime.ts'
 
 /** "1.5", "2m", "1h": ms. */
@@ -22,7 +22,7 @@ tool('sleep', {}, function* (run) {
   let total = 0
   for (const text of operands) {
     const ms = duration(text)
-    if (ms === undefined) throw new Failure(run.isBusybox ? `invalid number '${text}'` : `invalid time interval ${quoted(text)}`, 1, true)
+    if (ms === undefined) throw new Failure(run.isBusybox ? `invalid number '${text}'` : `invalid time interval ${quote(text)}`, 1, true)
     total += ms
   }
   yield* run.process.sleep(Math.min(total, 1e14))
@@ -52,6 +52,7 @@ tool('seq', 'raw', function* (run) {
   const given = [...run.options.operands]
   for (let arg = given.shift(); arg !== undefined; arg = given.shift()) {
     if (arg === '-s') separator = given.shift() ?? ''
+    else if (/^-s./.test(arg)) separator = arg.slice(2)
     else if (arg === '-w') padded = true
     else if (arg === '-f') format = given.shift()
     else if (/^-[a-zA-Z]/.test(arg)) throw new Failure(`invalid option -- '${arg[1]}'`, 1, true)
@@ -59,10 +60,10 @@ tool('seq', 'raw', function* (run) {
   }
   if (format !== undefined) throw new NotSimulated('seq -f (printf)')
   if (args.length === 0) throw missingOperand()
-  if (args.length > 3) throw new Failure(`extra operand ${quoted(args[3]!)}`, 1, true)
-  for (const arg of args) if (Number.isNaN(Number(arg)) || arg.trim() === '') throw new Failure(`invalid floating point argument: ${quoted(arg)}`, 1, true)
+  if (args.length > 3) throw new Failure(`extra operand ${quote(args[3]!)}`, 1, true)
+  for (const arg of args) if (Number.isNaN(Number(arg)) || arg.trim() === '') throw new Failure(`invalid floating point argument: ${quote(arg)}`, 1, true)
   const [from, step, to] = args.length === 1 ? [1, 1, Number(args[0])] : args.length === 2 ? [Number(args[0]), 1, Number(args[1])] : [Number(args[0]), Number(args[1]), Number(args[2])]
-  if (step === 0) throw new Failure(`invalid Zero increment value: ${quoted(args[1]!)}`, 1, true)
+  if (step === 0) throw new Failure(`invalid Zero increment value: ${quote(args[1]!)}`, 1, true)
   const digits = Math.max(...args.slice(0, args.length === 1 ? 0 : args.length - 1).map((a) => a.split('.')[1]?.length ?? 0), 0)
   const width = padded ? Math.max(...[from, to].map((n) => n.toFixed(digits).length)) : 0
   const pad = (text: string): string => (text.startsWith('-') ? '-' + text.slice(1).padStart(width - 1, '0') : text.padStart(width, '0'))
@@ -112,7 +113,7 @@ function start(run: Run, argv: readonly string[], options: { env?: Map<string, s
 
 function cannotStart(code: number, name: string, verb: string): string {
   const message = code === 127 ? 'No such file or directory' : 'Permission denied'
-  return verb === '' ? `${name}: ${message}` : `${verb} ${quoted(name)}: ${message}`
+  return verb === '' ? `${name}: ${message}` : `${verb} ${quote(name)}: ${message}`
 }
 
 tool('env', { flags: 'i0v', values: 'uCS', long: { 'ignore-environment': 'i', unset: 'u=', chdir: 'C=' }, stopAtOperand: true }, function* (run) {
@@ -132,13 +133,12 @@ tool('env', { flags: 'i0v', values: 'uCS', long: { 'ignore-environment': 'i', un
     for (const [name, value] of env) yield* run.print(`${name}=${value}\n`)
     return 0
   }
-  if (!env.has('PATH') && process.env.has('PATH') && !operands[0]!.includes('/')) env.set('PATH', process.env.get('PATH')!)
   let program: Task<number>
   try {
     program = process.exec({ argv: operands, env })
   } catch (error) {
     if (!isSystemError(error)) throw error
-    yield* run.warn(run.isBusybox ? `can't execute '${operands[0]}': ${error.message}` : `${quoted(operands[0]!)}: ${error.message}`)
+    yield* run.warn(run.isBusybox ? `can't execute '${operands[0]}': ${error.message}` : `${quote(operands[0]!)}: ${error.message}`)
     return error.code === 'ENOENT' ? 127 : 126
   }
   return yield* program
@@ -171,11 +171,14 @@ tool('nohup nice', { values: 'n', stopAtOperand: true }, function* (run) {
 tool('timeout', { flags: 'fv', values: 'sk', long: { signal: 's=', 'kill-after': 'k=', foreground: 'f', verbose: 'v', 'preserve-status': 'preserve' }, stopAtOperand: true, usageCode: 125 }, function* (run) {
   const { options, process } = run
   const [time, ...argv] = options.operands
-  if (time === undefined || argv.length === 0) throw new Failure(time === undefined ? 'missing operand' : `missing operand after ${quoted(time)}`, 125, true)
+  if (time === undefined || argv.length === 0) {
+    yield* process.printError(`Try '${run.name} --help' for more information.\n`)
+    return 125
+  }
   const ms = duration(time)
-  if (ms === undefined) throw new Failure(`invalid time interval ${quoted(time)}`, 125, true)
+  if (ms === undefined) throw new Failure(`invalid time interval ${quote(time)}`, 125, true)
   const signal = parseSignal(options.value('s') ?? 'TERM')
-  if (!signal) throw new Failure(`${quoted(options.value('s')!)}: invalid signal`, 125, true)
+  if (!signal) throw new Failure(`${quote(options.value('s')!)}: invalid signal`, 125, true)
   const child = start(run, argv)
   if (typeof child === 'number') {
     yield* run.warn(cannotStart(child, argv[0]!, 'failed to run command'))
@@ -185,7 +188,7 @@ tool('timeout', { flags: 'fv', values: 'sk', long: { signal: 's=', 'kill-after':
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.onSignal(name, forward(name))
   const over = yield* until(process, child, ms === 0 ? Number.MAX_SAFE_INTEGER : ms)
   if (over) return child.status!.code
-  if (options.has('v')) yield* run.warn(`sending signal ${signal.slice(3)} to command ${quoted(argv[0]!)}`, 0)
+  if (options.has('v')) yield* run.warn(`sending signal ${signal.slice(3)} to command ${quote(argv[0]!)}`, 0)
   child.signal(signal)
   const grace = options.has('k') ? duration(options.value('k')!) : undefined
   if (!(yield* until(process, child, grace ?? Number.MAX_SAFE_INTEGER))) {

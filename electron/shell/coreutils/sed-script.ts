@@ -293,6 +293,7 @@ class SedParser {
     this.#skip(/[ \t]/)
     if (this.#source[this.#at] === '\\') {
       this.#at++
+      if (this.#at >= this.#source.length) return command
       this.#skip(/[ \t]/)
       if (this.#source[this.#at] === '\n') this.#at++
     }

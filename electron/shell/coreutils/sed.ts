@@ -268,7 +268,8 @@ class Stream {
           ;[text, this.#hold] = [this.#hold, text]
           break
         case 'a':
-          this.#appended.push(command.text! + '\n')
+          if (command.text !== undefined) this.#appended.push(command.text + '\n')
+          else if (!line.terminated) this.#appended.push('\n')
           break
         case 'i':
           yield* this.#print(command.text! + '\n')

@@ -1,13 +1,13 @@
 import { encodeUtf8 } from '../../engine/text.ts'
-import { Failure, quoted, tool, type Run } from './command.ts'
+import { Failure, quote, tool, type Run } from './command.ts'
 import { allLines, eachInput } from './input.ts'
 
 interface Key { from: number; fromChar: number; to: number; toChar: number; modifiers: string }
 
 function parseKey(text: string): Key {
   const match = /^(\d+)(?:\.(\d+))?([bdfghinrVM]*)(?:,(\d+)(?:\.(\d+))?([bdfghinrVM]*))?$/.exec(text)
-  if (!match) throw new Failure(`invalid number at field start: invalid count at start of ${quoted(text)}`, 2)
-  if (match[1] === '0') throw new Failure(`-: invalid field specification ${quoted(text)}`, 2)
+  if (!match) throw new Failure(`invalid number at field start: invalid count at start of ${quote(text)}`, 2)
+  if (match[1] === '0') throw new Failure(`-: invalid field specification ${quote(text)}`, 2)
   return { from: Number(match[1]), fromChar: Number(match[2] ?? 1), to: match[4] ? Number(match[4]) : Infinity, toChar: Number(match[5] ?? 0), modifiers: match[3]! + (match[6] ?? '') }
 }
 
@@ -71,7 +71,7 @@ function compareBy(a: string, b: string, modifiers: string): number {
 tool('sort', { flags: 'nrufbdghVMcsCi', values: 'ktoST', long: { numeric: 'n', 'numeric-sort': 'n', reverse: 'r', unique: 'u', key: 'k=', 'field-separator': 't=', output: 'o=', stable: 's', check: 'c', 'ignore-case': 'f', 'human-numeric-sort': 'h', 'version-sort': 'V', 'general-numeric-sort': 'g', 'ignore-leading-blanks': 'b' }, unsupported: 'mzR', usageCode: 2 }, function* (run) {
   const { options } = run
   const separator = options.value('t')
-  if (separator !== undefined && [...separator].length !== 1 && separator !== '\\0') throw new Failure(separator === '' ? 'empty tab' : `multi-character tab ${quoted(separator)}`, 2)
+  if (separator !== undefined && [...separator].length !== 1 && separator !== '\\0') throw new Failure(separator === '' ? 'empty tab' : `multi-character tab ${quote(separator)}`, 2)
   const global = ['n', 'r', 'f', 'b', 'd', 'g', 'h', 'V', 'M'].filter((o) => options.has(o)).join('')
   const keys = options.values('k').map(parseKey)
   const compareKeys = (a: string, b: string): number => {
@@ -146,7 +146,7 @@ tool('uniq', { flags: 'cdui', values: 'fsw', long: { count: 'c', repeated: 'd', 
 tool('comm', { flags: '123' }, function* (run) {
   const { options } = run
   const [a, b] = options.operands
-  if (a === undefined || b === undefined) throw new Failure(a === undefined ? 'missing operand' : `missing operand after ${quoted(a)}`, 1, true)
+  if (a === undefined || b === undefined) throw new Failure(a === undefined ? 'missing operand' : `missing operand after ${quote(a)}`, 1, true)
   const left = (yield* allLines(run, [a])).lines
   const right = (yield* allLines(run, [b])).lines
   let [i, k] = [0, 0]

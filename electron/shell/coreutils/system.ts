@@ -1,5 +1,5 @@
 import { groupName, userId, userName } from './accounts.ts'
-import { Failure, NotSimulated, quoted, tool } from './command.ts'
+import { Failure, NotSimulated, quote, tool } from './command.ts'
 import { formatTime } from './strftime.ts'
 
 tool('whoami', {}, function* (run) {
@@ -14,7 +14,7 @@ tool('id', { flags: 'ugnrG', long: { user: 'u', group: 'g', name: 'n', groups: '
   const { options, process } = run
   const [name] = options.operands
   const named = name === undefined ? undefined : userId(process, name)
-  if (name !== undefined && !named) throw new Failure(`${quoted(name).replace(/'/g, name === undefined ? '' : '\u2018').replace(/\u2018([^\u2018]*)\u2018/, '\u2018$1\u2019')}: no such user`)
+  if (name !== undefined && !named) throw new Failure(`${quote(name)}: no such user`)
   const { uid, gid } = named ?? process.user
   const user = userName(process, uid)
   const group = groupName(process, gid)
@@ -81,16 +81,16 @@ tool('uptime', { flags: 'ps' }, function* (run) {
 tool('date', { flags: 'uRI', attached: 'I', values: 'dr', long: { utc: 'u', universal: 'u', date: 'd=', 'rfc-email': 'R', 'iso-8601': 'I?', 'rfc-3339': 'rfc=' , reference: 'r=' }, unsupported: 'fs' }, function* (run) {
   const { options, process } = run
   const [operand, extra] = options.operands
-  if (extra !== undefined) throw new Failure(`extra operand ${quoted(extra)}`, 1, true)
+  if (extra !== undefined) throw new Failure(`extra operand ${quote(extra)}`, 1, true)
   if (operand !== undefined && !operand.startsWith('+')) {
     if (/^\d{8,12}(\.\d+)?$/.test(operand)) throw new NotSimulated('setting the date (hop time)')
-    throw new Failure(`invalid date ${quoted(operand)}`)
+    throw new Failure(`invalid date ${quote(operand)}`)
   }
   let ms = process.clock.wall()
   const given = options.value('d')
   if (given !== undefined) {
     const parsed = parseDate(given, ms)
-    if (parsed === undefined) throw new Failure(`invalid date ${quoted(given)}`)
+    if (parsed === undefined) throw new Failure(`invalid date ${quote(given)}`)
     ms = parsed
   }
   if (options.has('r')) ms = process.fs.stat(run.resolve(options.value('r')!)).mtime

@@ -1,5 +1,5 @@
 import { Utf8Decoder } from '../../engine/text.ts'
-import { Failure, quoted, tool } from './command.ts'
+import { Failure, quote, tool } from './command.ts'
 import { readEscape } from '../language/escapes.ts'
 
 const CLASSES: Readonly<Record<string, RegExp>> = {
@@ -26,7 +26,7 @@ function expand(set: string): string[] {
     const named = /^\[:(\w+):\]/.exec(rest)
     if (named) {
       const test = CLASSES[named[1]!]
-      if (!test) throw new Failure(`invalid character class ${quoted(named[1]!)}`)
+      if (!test) throw new Failure(`invalid character class ${quote(named[1]!)}`)
       for (let code = 0; code < 128; code++) if (test.test(String.fromCharCode(code))) out.push(String.fromCharCode(code))
       i += named[0].length - 1
       continue
@@ -55,15 +55,15 @@ tool('tr', { flags: 'cCdst', long: { delete: 'd', 'squeeze-repeats': 's', comple
   const deletes = options.has('d')
   const squeezes = options.has('s')
   if (one === undefined) throw new Failure('missing operand', 1, true)
-  if (two === undefined && !deletes && !squeezes) throw new Failure(`missing operand after ${quoted(one)}\nTwo strings must be given when translating.`, 1, true)
+  if (two === undefined && !deletes && !squeezes) throw new Failure(`missing operand after ${quote(one)}\nTwo strings must be given when translating.`, 1, true)
   if (extra !== undefined || (deletes && !squeezes && two !== undefined)) {
-    throw new Failure(`extra operand ${quoted(extra ?? two!)}${extra === undefined ? '\nOnly one string may be given when deleting without squeezing repeats.' : ''}`, 1, true)
+    throw new Failure(`extra operand ${quote(extra ?? two!)}${extra === undefined ? '\nOnly one string may be given when deleting without squeezing repeats.' : ''}`, 1, true)
   }
   const complement = options.has('c', 'C')
   const from = expand(one)
   const inFrom = new Set(from)
   const member = (c: string): boolean => inFrom.has(c) !== complement
-  let to = two === undefined ? [] : expand(two)
+  const to = two === undefined ? [] : expand(two)
   const translates = two !== undefined && !deletes
   if (translates && to.length === 0) throw new Failure('when not truncating set1, string2 must be non-empty')
   if (translates && options.has('t')) from.length = Math.min(from.length, to.length)
@@ -71,7 +71,6 @@ tool('tr', { flags: 'cCdst', long: { delete: 'd', 'squeeze-repeats': 's', comple
   if (translates && !complement) from.forEach((c, i) => map.set(c, to[Math.min(i, to.length - 1)]!))
   const translate = (c: string): string => (!translates ? c : complement ? (member(c) ? to[to.length - 1]! : c) : (map.get(c) ?? c))
   const squeezed = squeezes ? (two === undefined ? member : ((set) => (c: string): boolean => set.has(c))(new Set(to))) : (): boolean => false
-  to = []
   let last = ''
   const decoder = new Utf8Decoder()
   for (let bytes = yield* run.process.read(0); bytes !== null; bytes = yield* run.process.read(0)) {

@@ -34,6 +34,10 @@ export class History {
     const file = this.#file
     if (!file) return
     try {
+      if (!process.fs.exists(file)) {
+        process.open(file, 'append').release()
+        process.fs.chmod(file, 0o600)
+      }
       process.fs.appendFile(file, line.replace(/\n/g, ' ') + '\n')
     } catch {
       // No home directory, or a full disk: the history of this session still works.

@@ -104,7 +104,7 @@ export class Executor {
     switch (command.kind) {
       case 'simple':
         shell.line = command.line
-        return yield* this.#checked(this.#simple.run(command, last && shell.traps.size === 0))
+        return yield* this.#checked(this.#one(command, last))
       case 'pipeline':
         if (!command.negated) return yield* this.#checked(this.#pipeline(command))
         // The failure of `! command` itself is never fatal.
@@ -126,6 +126,12 @@ export class Executor {
         if (command.redirects.length === 0) return yield* this.#compound(command, last)
         return yield* this.#redirected(command.redirects, () => this.#compound(command, false))
     }
+  }
+
+  *#one(command: Extract<Command, { kind: 'simple' }>, last: boolean): Task<number> {
+    const status = yield* this.#simple.run(command, last)
+    this.#shell.pipeStatus = [status]
+    return status
   }
 
   /** The exit code counts: $?, `set -e`, the ERR trap. */

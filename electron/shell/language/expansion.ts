@@ -85,6 +85,7 @@ export class Expander {
   /** The value of name[index], the index taken as arithmetic or, in a table, as a key. */
   element(name: string, index: string): string | undefined {
     const variable = this.shell.variables.find(name)
+    if (name === 'PIPESTATUS') return this.shell.pipeStatus.map(String)[this.arrayIndex(name, index)]
     if (variable?.table) return variable.table.get(index)
     const number = this.arrayIndex(name, index)
     if (variable?.array) return variable.array.get(number)

@@ -70,6 +70,7 @@ export class ParameterExpansion {
   }
 
   #elements(name: string): string[] {
+    if (name === 'PIPESTATUS') return this.#expander.shell.pipeStatus.map(String)
     const variable = this.#expander.shell.variables.find(name)
     if (variable?.array) return [...variable.array].sort((a, b) => a[0] - b[0]).map(([, v]) => v)
     if (variable?.table) return [...variable.table.values()]

@@ -1,5 +1,6 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { createPipe } from '../../engine/machine/pipe.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
 import { Signal, sleep, type Suspension, type Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName, Terminal } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
@@ -260,6 +261,7 @@ export class Shell {
   *#capture(script: List): Task<Uint8Array> {
     const { reader, writer } = createPipe(this.process.clock)
     const chunks: Uint8Array[] = []
+    let size = 0
     let child: Process | undefined
     try {
       child = this.fork((shell) => shell.executor.list(script, true), { files: new Map(this.process.files).set(1, writer) })
@@ -268,6 +270,8 @@ export class Shell {
         const bytes = yield* reader.read()
         if (bytes === null) break
         chunks.push(bytes)
+        size += bytes.length
+        if (size > MOST_IN_MEMORY) throw new ExpansionError('xrealloc: cannot allocate memory', true)
       }
       this.substitutionStatus = (yield* this.process.wait(child)).code
     } finally {

@@ -158,8 +158,7 @@ export class Awk {
     const separator = toText(this.#get('RS'))
     if (separator === '\n') return yield* input.line()
     if (separator.length === 1) {
-      const record = yield* input.line(separator.charCodeAt(0))
-      return record === '\n' && input.unterminated ? null : record === null ? null : input.unterminated ? record.replace(/\n$/, '') : record
+      return yield* input.line(separator.charCodeAt(0))
     }
     if (separator !== '') throw new Failure('podhop: not simulated: RS of several characters (one character, or "" for paragraphs)', 69)
     const lines: string[] = []

@@ -1,0 +1,577 @@
+import type { Filter, Json, Pattern } from './ast.ts'
+import { BUILTIN_FUNCTIONS, DEFINITIONS, formatValue } from './builtins.ts'
+import { parseJq } from './parser.ts'
+import { JqError, compare, isObject, shortText, toText, typeOf } from './values.ts'
+
+type Path = (string | number | { start: Json; end: Json })[]
+/** A value with where it is in the input, while paths are wanted (update, path(…)). */
+interface Located { value: Json; path?: Path }
+interface Closure { filter: Filter; environment: Environment }
+interface Definition { parameters: string[]; body: Filter; environment: Environment }
+
+export class Environment {
+  readonly #parent: Environment | undefined
+  readonly #variables = new Map<string, Json>()
+  readonly #functions = new Map<string, Definition | Closure>()
+
+  constructor(parent?: Environment) {
+    this.#parent = parent
+  }
+
+  variable(name: string): Json | undefined {
+    for (let e: Environment | undefined = this; e; e = e.#parent) if (e.#variables.has(name)) return e.#variables.get(name)
+    return undefined
+  }
+
+  function(key: string): Definition | Closure | undefined {
+    for (let e: Environment | undefined = this; e; e = e.#parent) {
+      const found = e.#functions.get(key)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  setVariable(name: string, value: Json): void {
+    this.#variables.set(name, value)
+  }
+
+  setFunction(key: string, definition: Definition | Closure): void {
+    this.#functions.set(key, definition)
+  }
+}
+
+/** Steps before a filter counts as endless; there is no other way to stop one. */
+const MAX_STEPS = 5_000_000
+const MAX_DEPTH = 400
+
+export class Jq {
+  #steps = 0
+  #depth = 0
+  readonly #root: Environment
+
+  constructor(variables: ReadonlyMap<string, Json>) {
+    this.#root = new Environment()
+    let definitions = parseJq(DEFINITIONS)
+    while (definitions.kind === 'define') {
+      this.#define(definitions, this.#root)
+      definitions = definitions.rest
+    }
+    for (const [name, value] of variables) this.#root.setVariable(name, value)
+  }
+
+  *run(filter: Filter, input: Json): Generator<Json> {
+    for (const { value } of this.#evaluate(filter, { value: input }, new Environment(this.#root))) yield value
+  }
+
+  #define(filter: Extract<Filter, { kind: 'define' }>, environment: Environment): void {
+    environment.setFunction(`${filter.name}/${filter.parameters.length}`, { parameters: filter.parameters, body: filter.body, environment })
+  }
+
+  *#values(filter: Filter, input: Json, environment: Environment): Generator<Json> {
+    for (const { value } of this.#evaluate(filter, { value: input }, environment)) yield value
+  }
+
+  *#evaluate(f: Filter, input: Located, env: Environment): Generator<Located> {
+    if (++this.#steps > MAX_STEPS) throw new JqError('podhop: this filter does not end')
+    const plain = (value: Json): Located => (input.path ? { value, path: undefined as unknown as Path } : { value })
+    switch (f.kind) {
+      case 'identity':
+        yield input
+        return
+      case 'recurse':
+        yield* this.#recurse(input)
+        return
+      case 'literal':
+        yield plain(f.value)
+        return
+      case 'variable': {
+        const value = f.name === '__loc__' ? { file: '<top-level>', line: 1 } : env.variable(f.name)
+        if (value === undefined) throw new JqError(`$${f.name} is not defined`)
+        yield plain(value)
+        return
+      }
+      case 'field':
+        for (const target of this.#evaluate(f.target, input, env)) {
+          for (const name of this.#values(f.name, input.value, env)) {
+            try {
+              yield { value: getField(target.value, name), ...(target.path && { path: [...target.path, name as string] }) }
+            } catch (error) {
+              if (!(error instanceof JqError) || !f.optional) throw error
+            }
+          }
+        }
+        return
+      case 'slice':
+        for (const target of this.#evaluate(f.target, input, env)) {
+          for (const to of f.to ? this.#values(f.to, input.value, env) : [null]) {
+            for (const from of f.from ? this.#values(f.from, input.value, env) : [null]) {
+              try {
+                yield { value: slice(target.value, from, to), ...(target.path && { path: [...target.path, { start: from, end: to }] }) }
+              } catch (error) {
+                if (!(error instanceof JqError) || !f.optional) throw error
+              }
+            }
+          }
+        }
+        return
+      case 'iterate':
+        for (const target of this.#evaluate(f.target, input, env)) {
+          const { value, path } = target
+          if (Array.isArray(value)) for (const [i, v] of value.entries()) yield { value: v, ...(path && { path: [...path, i] }) }
+          else if (isObject(value)) for (const [k, v] of Object.entries(value)) yield { value: v, ...(path && { path: [...path, k] }) }
+          else if (!f.optional) throw new JqError(`Cannot iterate over ${typeOf(value)} (${shortText(value)})`)
+        }
+        return
+      case 'pipe':
+        for (const middle of this.#evaluate(f.left, input, env)) yield* this.#evaluate(f.right, middle, env)
+        return
+      case 'comma':
+        yield* this.#evaluate(f.left, input, env)
+        yield* this.#evaluate(f.right, input, env)
+        return
+      case 'alternative': {
+        let any = false
+        try {
+          for (const found of this.#evaluate(f.left, input, env)) {
+            if (found.value === null || found.value === false) continue
+            any = true
+            yield found
+          }
+        } catch (error) {
+          if (!(error instanceof JqError)) throw error
+        }
+        if (!any) yield* this.#evaluate(f.right, input, env)
+        return
+      }
+      case 'and':
+      case 'or':
+        for (const left of this.#values(f.left, input.value, env)) {
+          if (truthy(left) === (f.kind === 'or')) yield plain(f.kind === 'or')
+          else for (const right of this.#values(f.right, input.value, env)) yield plain(truthy(right))
+        }
+        return
+      case 'binary':
+        for (const right of this.#values(f.right, input.value, env)) for (const left of this.#values(f.left, input.value, env)) yield plain(operate(f.operator, left, right))
+        return
+      case 'negate':
+        for (const value of this.#values(f.operand, input.value, env)) {
+          if (typeof value !== 'number') throw new JqError(`${typeOf(value)} (${shortText(value)}) cannot be negated`)
+          yield plain(-value)
+        }
+        return
+      case 'array':
+        yield plain(f.items ? [...this.#values(f.items, input.value, env)] : [])
+        return
+      case 'object':
+        for (const value of this.#object(f.entries, 0, input.value, env)) yield plain(value)
+        return
+      case 'string':
+        for (const text of this.#string(f.parts, 0, f.format, input.value, env)) yield plain(text)
+        return
+      case 'format':
+        yield plain(formatValue(f.name, input.value))
+        return
+      case 'if':
+        for (const test of this.#values(f.test, input.value, env)) {
+          if (truthy(test)) yield* this.#evaluate(f.yes, input, env)
+          else if (f.no) yield* this.#evaluate(f.no, input, env)
+          else yield input
+        }
+        return
+      case 'try':
+        try {
+          yield* this.#evaluate(f.body, input, env)
+        } catch (error) {
+          if (!(error instanceof JqError)) throw error
+          if (f.handler) yield* this.#evaluate(f.handler, { value: error.value }, env)
+        }
+        return
+      case 'reduce': {
+        let state: Json = null
+        for (const init of this.#values(f.init, input.value, env)) state = init
+        for (const item of this.#values(f.source, input.value, env)) {
+          const inner = new Environment(env)
+          this.#destructure(f.pattern, item, inner)
+          let last: Json = null
+          for (const next of this.#values(f.update, state, inner)) last = next
+          state = last
+        }
+        yield plain(state)
+        return
+      }
+      case 'foreach':
+        for (const init of this.#values(f.init, input.value, env)) {
+          let state = init
+          for (const item of this.#values(f.source, input.value, env)) {
+            const inner = new Environment(env)
+            this.#destructure(f.pattern, item, inner)
+            for (const next of this.#values(f.update, state, inner)) {
+              state = next
+              if (f.extract) for (const out of this.#values(f.extract, next, inner)) yield plain(out)
+              else yield plain(next)
+            }
+          }
+        }
+        return
+      case 'bind':
+        for (const value of this.#values(f.source, input.value, env)) {
+          const inner = new Environment(env)
+          this.#destructure(f.pattern, value, inner)
+          yield* this.#evaluate(f.body, input, inner)
+        }
+        return
+      case 'define': {
+        const inner = new Environment(env)
+        this.#define(f, inner)
+        yield* this.#evaluate(f.rest, input, inner)
+        return
+      }
+      case 'update':
+        yield* this.#update(f, input, env)
+        return
+      case 'call':
+        yield* this.#call(f, input, env)
+    }
+  }
+
+  *#recurse(input: Located): Generator<Located> {
+    yield input
+    const { value, path } = input
+    if (Array.isArray(value)) for (const [i, v] of value.entries()) yield* this.#recurse({ value: v, ...(path && { path: [...path, i] }) })
+    else if (isObject(value)) for (const [k, v] of Object.entries(value)) yield* this.#recurse({ value: v, ...(path && { path: [...path, k] }) })
+  }
+
+  *#object(entries: readonly { key: Filter; value: Filter }[], at: number, input: Json, env: Environment): Generator<Json> {
+    const entry = entries[at]
+    if (!entry) {
+      yield {}
+      return
+    }
+    for (const key of this.#values(entry.key, input, env)) {
+      if (typeof key !== 'string') throw new JqError(`Object keys must be strings`)
+      for (const value of this.#values(entry.value, input, env)) {
+        for (const rest of this.#object(entries, at + 1, input, env)) yield { [key]: value, ...(rest as object) }
+      }
+    }
+  }
+
+  *#string(parts: readonly (string | Filter)[], at: number, format: string | undefined, input: Json, env: Environment): Generator<string> {
+    const part = parts[at]
+    if (part === undefined) {
+      yield ''
+      return
+    }
+    for (const value of typeof part === 'string' ? [part] : this.#values(part, input, env)) {
+      const text = typeof part === 'string' ? part : format ? formatValue(format, value as Json) : typeof value === 'string' ? value : toText(value as Json)
+      for (const rest of this.#string(parts, at + 1, format, input, env)) yield text + rest
+    }
+  }
+
+  #destructure(pattern: Pattern, value: Json, env: Environment): void {
+    if ('name' in pattern) env.setVariable(pattern.name, value)
+    else if ('items' in pattern) pattern.items.forEach((p, i) => this.#destructure(p, value === null ? null : getField(value, i), env))
+    else for (const { key, pattern: inner } of pattern.entries) this.#destructure(inner, getField(value, (key as { value: Json }).value), env)
+  }
+
+  #paths(filter: Filter, input: Json, env: Environment): Path[] {
+    const paths: Path[] = []
+    for (const { path } of this.#evaluate(filter, { value: input, path: [] }, env)) {
+      if (!path) throw new JqError('Invalid path expression')
+      paths.push(path)
+    }
+    return paths
+  }
+
+  *#update(f: Extract<Filter, { kind: 'update' }>, input: Located, env: Environment): Generator<Located> {
+    if (f.operator === '|=') {
+      let value = input.value
+      const removed: Path[] = []
+      for (const path of this.#paths(f.path, input.value, env)) {
+        const [next] = this.#values(f.value, getPath(value, path), env)
+        if (next === undefined) removed.push(path)
+        else value = setPath(value, path, next)
+      }
+      yield { value: deletePaths(value, removed) }
+      return
+    }
+    for (const right of this.#values(f.value, input.value, env)) {
+      let value = input.value
+      for (const path of this.#paths(f.path, input.value, env)) {
+        const before = getPath(value, path)
+        const operator = f.operator.slice(0, -1)
+        value = setPath(value, path, operator === '' ? right : operator === '//' ? (truthy(before) ? before : right) : operate(operator, before, right))
+      }
+      yield { value }
+    }
+  }
+
+  *#call(f: Extract<Filter, { kind: 'call' }>, input: Located, env: Environment): Generator<Located> {
+    const key = `${f.name}/${f.args.length}`
+    const found = env.function(key)
+    if (found) {
+      if (this.#depth > MAX_DEPTH) throw new JqError('podhop: this filter calls itself too deeply')
+      this.#depth++
+      try {
+        if ('filter' in found) yield* this.#evaluate(found.filter, input, found.environment)
+        else yield* this.#apply(found, f.args, 0, new Environment(found.environment), input, env)
+      } finally {
+        this.#depth--
+      }
+      return
+    }
+    const first = (): Filter => f.args[0]!
+    switch (key) {
+      case 'empty/0':
+        return
+      case 'error/0':
+        throw new JqError(input.value)
+      case 'error/1':
+        for (const value of this.#values(first(), input.value, env)) throw new JqError(value)
+        return
+      case 'path/1':
+        for (const path of this.#paths(first(), input.value, env)) yield { value: path as Json }
+        return
+      case 'paths/0':
+        for (const path of this.#paths({ kind: 'recurse' }, input.value, env)) if (path.length > 0) yield { value: path as Json }
+        return
+      case 'del/1':
+        yield { value: deletePaths(input.value, this.#paths(first(), input.value, env)) }
+        return
+      case 'getpath/1':
+        for (const path of this.#values(first(), input.value, env)) yield { value: getPath(input.value, path as Path), ...(input.path && { path: [...input.path, ...(path as Path)] }) }
+        return
+      case 'setpath/2':
+        for (const path of this.#values(first(), input.value, env)) for (const value of this.#values(f.args[1]!, input.value, env)) yield { value: setPath(input.value, path as Path, value) }
+        return
+      case 'delpaths/1':
+        for (const paths of this.#values(first(), input.value, env)) yield { value: deletePaths(input.value, paths as Path[]) }
+        return
+      case 'sort_by/1':
+      case 'group_by/1':
+      case 'unique_by/1':
+      case 'min_by/1':
+      case 'max_by/1': {
+        if (!Array.isArray(input.value)) throw new JqError(`Cannot index ${typeOf(input.value)} with number`)
+        const keyed = input.value.map((item) => ({ item, key: [...this.#values(first(), item, env)] as Json }))
+        yield { value: BY[f.name]!(keyed) }
+        return
+      }
+      case 'limit/2':
+        for (const count of this.#values(first(), input.value, env)) {
+          let left = Number(count)
+          if (left <= 0) continue
+          for (const out of this.#evaluate(f.args[1]!, input, env)) {
+            yield out
+            if (--left <= 0) break
+          }
+        }
+        return
+      case 'first/1':
+        for (const out of this.#evaluate(first(), input, env)) {
+          yield out
+          return
+        }
+        return
+      case 'range/2':
+        for (const to of this.#values(f.args[1]!, input.value, env)) {
+          for (const from of this.#values(first(), input.value, env)) {
+            for (let n = Number(from); n < Number(to); n++) {
+              if (++this.#steps > MAX_STEPS) throw new JqError('podhop: this filter does not end')
+              yield { value: n }
+            }
+          }
+        }
+        return
+      case 'isempty/1': {
+        const { done } = this.#evaluate(first(), input, env).next()
+        yield { value: done === true }
+        return
+      }
+      case 'input/0':
+      case 'inputs/0':
+      case 'debug/0':
+      case 'input_line_number/0':
+        throw new JqError(`podhop: not simulated: ${f.name}`)
+    }
+    const builtin = BUILTIN_FUNCTIONS[key]
+    if (!builtin) throw new JqError(`${key} is not defined`)
+    for (const args of this.#product(f.args, input.value, env)) yield { value: builtin(input.value, args) }
+  }
+
+  *#apply(definition: Definition, args: readonly Filter[], at: number, inner: Environment, input: Located, env: Environment): Generator<Located> {
+    const parameter = definition.parameters[at]
+    if (parameter === undefined) {
+      yield* this.#evaluate(definition.body, input, inner)
+      return
+    }
+    if (!parameter.startsWith('$')) {
+      inner.setFunction(`${parameter}/0`, { filter: args[at]!, environment: env })
+      yield* this.#apply(definition, args, at + 1, inner, input, env)
+      return
+    }
+    for (const value of this.#values(args[at]!, input.value, env)) {
+      inner.setVariable(parameter.slice(1), value)
+      inner.setFunction(`${parameter.slice(1)}/0`, { filter: { kind: 'literal', value }, environment: env })
+      yield* this.#apply(definition, args, at + 1, inner, input, env)
+    }
+  }
+
+  *#product(args: readonly Filter[], input: Json, env: Environment): Generator<Json[]> {
+    const [head, ...tail] = args
+    if (!head) {
+      yield []
+      return
+    }
+    for (const rest of this.#product(tail, input, env)) for (const value of this.#values(head, input, env)) yield [value, ...rest]
+  }
+}
+
+const BY: Readonly<Record<string, (items: { item: Json; key: Json }[]) => Json>> = {
+  sort_by: (items) => items.toSorted((a, b) => compare(a.key, b.key)).map((i) => i.item),
+  group_by: (items) => groups(items).map((g) => g.map((i) => i.item)),
+  unique_by: (items) => groups(items).map((g) => g[0]!.item),
+  min_by: (items) => items.reduce<{ item: Json; key: Json } | undefined>((m, i) => (!m || compare(i.key, m.key) < 0 ? i : m), undefined)?.item ?? null,
+  max_by: (items) => items.reduce<{ item: Json; key: Json } | undefined>((m, i) => (!m || compare(i.key, m.key) >= 0 ? i : m), undefined)?.item ?? null,
+}
+
+function groups(items: { item: Json; key: Json }[]): { item: Json; key: Json }[][] {
+  const out: { item: Json; key: Json }[][] = []
+  for (const item of items.toSorted((a, b) => compare(a.key, b.key))) {
+    const last = out.at(-1)
+    if (last && compare(last[0]!.key, item.key) === 0) last.push(item)
+    else out.push([item])
+  }
+  return out
+}
+
+function truthy(value: Json): boolean {
+  return value !== null && value !== false
+}
+
+export function getField(value: Json, name: Json): Json {
+  if (typeof name === 'string' && (value === null || isObject(value))) return value !== null && Object.hasOwn(value, name) ? value[name]! : null
+  if (typeof name === 'number' && (value === null || Array.isArray(value))) return value?.at(Math.floor(name)) ?? null
+  if (isObject(name) && 'start' in name) return slice(value, name.start!, name.end!)
+  if (Array.isArray(value) && Array.isArray(name)) return value.flatMap((_, i) => (name.every((n, k) => compare(value[i + k] ?? null, n) === 0) ? [i] : []))
+  throw new JqError(`Cannot index ${typeOf(value)} with ${typeof name === 'string' ? (isObject(value) || value === null ? `"${name}"` : `string "${name}"`) : typeOf(name)}`)
+}
+
+function slice(value: Json, from: Json, to: Json): Json {
+  if (value === null) return null
+  if (typeof value !== 'string' && !Array.isArray(value)) throw new JqError(`Cannot index ${typeOf(value)} with object`)
+  const [a, b] = [from === null ? undefined : Math.floor(Number(from)), to === null ? undefined : Math.ceil(Number(to))]
+  return typeof value === 'string' ? [...value].slice(a, b).join('') : value.slice(a, b)
+}
+
+function getPath(value: Json, path: Path): Json {
+  let at = value
+  for (const step of path) {
+    if (at === null) return null
+    at = getField(at, step as Json)
+  }
+  return at
+}
+
+function setPath(value: Json, path: Path, next: Json): Json {
+  const [step, ...rest] = path
+  if (step === undefined) return next
+  if (typeof step === 'string') {
+    if (value !== null && !isObject(value)) throw new JqError(`Cannot index ${typeOf(value)} with "${step}"`)
+    return { ...value, [step]: setPath(value?.[step] ?? null, rest, next) }
+  }
+  if (value !== null && !Array.isArray(value)) throw new JqError(`Cannot index ${typeOf(value)} with ${typeof step === 'number' ? 'number' : 'object'}`)
+  const out = [...(value ?? [])]
+  if (typeof step === 'number') {
+    const at = step < 0 ? out.length + step : step
+    if (at < 0) throw new JqError('Out of bounds negative array index')
+    if (at > 1_000_000) throw new JqError('Array index too large')
+    while (out.length < at) out.push(null)
+    out[at] = setPath(out[at] ?? null, rest, next)
+    return out
+  }
+  const part = setPath(slice(out, step.start, step.end), rest, next)
+  const from = step.start === null ? 0 : Number(step.start)
+  const count = (slice(out, step.start, step.end) as Json[]).length
+  out.splice(from, count, ...(part as Json[]))
+  return out
+}
+
+function deletePaths(value: Json, paths: readonly Path[]): Json {
+  let out = value
+  for (const path of paths.toSorted((a, b) => compare(b as Json, a as Json))) out = deletePath(out, path)
+  return out
+}
+
+function deletePath(value: Json, path: Path): Json {
+  const [step, ...rest] = path
+  if (step === undefined) return null
+  if (value === null) return null
+  if (rest.length > 0) {
+    const inner = getField(value, step as Json)
+    return inner === null ? value : setPath(value, [step], deletePath(inner, rest))
+  }
+  if (typeof step === 'string') {
+    if (!isObject(value)) throw new JqError(`Cannot delete field at object index of ${typeOf(value)}`)
+    return Object.fromEntries(Object.entries(value).filter(([k]) => k !== step))
+  }
+  if (!Array.isArray(value)) throw new JqError(`Cannot delete field at array index of ${typeOf(value)}`)
+  if (typeof step !== 'number') return setPath(value, [step], [])
+  return value.filter((_, i) => i !== (step < 0 ? value.length + step : step))
+}
+
+export function operate(operator: string, a: Json, b: Json): Json {
+  switch (operator) {
+    case '==':
+      return compare(a, b) === 0
+    case '!=':
+      return compare(a, b) !== 0
+    case '<':
+      return compare(a, b) < 0
+    case '<=':
+      return compare(a, b) <= 0
+    case '>':
+      return compare(a, b) > 0
+    case '>=':
+      return compare(a, b) >= 0
+  }
+  if (typeof a === 'number' && typeof b === 'number') {
+    switch (operator) {
+      case '+':
+        return a + b
+      case '-':
+        return a - b
+      case '*':
+        return a * b
+      case '/':
+        if (b === 0) throw new JqError(`number (${shortText(a)}) and number (${shortText(b)}) cannot be divided because the divisor is zero`)
+        return a / b
+      default:
+        if (Math.trunc(b) === 0) throw new JqError(`number (${shortText(a)}) and number (${shortText(b)}) cannot be divided because the divisor is zero`)
+        return Math.trunc(a) % Math.trunc(b)
+    }
+  }
+  if (operator === '+') {
+    if (a === null) return b
+    if (b === null) return a
+    if (typeof a === 'string' && typeof b === 'string') return a + b
+    if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b]
+    if (isObject(a) && isObject(b)) return { ...a, ...b }
+  }
+  if (operator === '-' && Array.isArray(a) && Array.isArray(b)) return a.filter((x) => !b.some((y) => compare(x, y) === 0))
+  if (operator === '*') {
+    if (isObject(a) && isObject(b)) return merge(a, b)
+    if (typeof a === 'string' && typeof b === 'number') return b <= 0 ? null : a.repeat(Math.min(Math.ceil(b), 1_000_000))
+  }
+  if (operator === '/' && typeof a === 'string' && typeof b === 'string') return a === '' ? [] : a.split(b)
+  const verb = { '+': 'added', '-': 'subtracted', '*': 'multiplied', '/': 'divided', '%': 'divided' }[operator]!
+  throw new JqError(`${typeOf(a)} (${shortText(a)}) and ${typeOf(b)} (${shortText(b)}) cannot be ${verb}`)
+}
+
+function merge(a: { [key: string]: Json }, b: { [key: string]: Json }): Json {
+  const out = { ...a }
+  for (const [key, value] of Object.entries(b)) {
+    const before = out[key]
+    out[key] = before !== undefined && isObject(before) && isObject(value) ? merge(before, value) : value
+  }
+  return out
+}
