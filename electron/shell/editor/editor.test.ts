@@ -240,3 +240,10 @@ test('output without a newline at its end stays, and the prompt follows it', asy
   await s.type("printf '\\033[31mred\\033[0m\\tx'\r")
   expect((await s.lines()).at(-1)).toBe('red     x' + PROMPT.trimEnd())
 })
+
+test('the history file is the student\'s own, and nobody else reads it', async () => {
+  const s = session()
+  await s.type('echo one\r')
+  const { uid, mode } = s.machine.fs.stat('/home/student/.bash_history')
+  expect([uid, (mode & 0o777).toString(8)]).toEqual([1000, '600'])
+})
