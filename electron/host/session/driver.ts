@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { World } from '../../lab/world.ts'
 
 /** The longest that events run without giving the host its turn, in real ms. */

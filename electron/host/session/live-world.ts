@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import { World, type Input } from '../../lab/world.ts'
 import { Driver } from './driver.ts'
 import type { LogEntry, SessionLog } from './log.ts'

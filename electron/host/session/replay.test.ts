@@ -90,4 +90,46 @@ describe('a world that is made again from the log of its inputs', () => {
       { numRuns: RUNS, ...(process.env['PODHOP_SEED'] ? { seed: Number(process.env['PODHOP_SEED']) } : {}) },
     )
   })
+
+  it('tells conntrack -E of connections that have ended at the same moment, whether somebody looks or not', () => {
+    const sitting = new Sitting(aCluster({ nodes: 2 }))
+    sitting.type('hop node worker-1 -- conntrack -E -p icmp\r')
+    sitting.type('ping -c 1 172.18.0.3\r', 't2')
+    for (let second = 0; second < 40; second++) {
+      sitting.pass(1000)
+      if (second > 25) sitting.look()
+    }
+    const again = sitting.again(aCluster({ nodes: 2 }))
+    expect(sitting.text).toContain('[DESTROY]')
+    expect(again.out).toEqual(sitting.out)
+  })
+
+  it('has the same port-forward, its connections and what hop time says', () => {
+    const source = aCluster({ nodes: 2 })
+    const sitting = new Sitting(source)
+    sitting.input({ kind: 'time', speed: 4 })
+    sitting.type('kubectl run web --image=nginx; kubectl wait --for=condition=Ready pod/web; kubectl port-forward web 8080:80 & sleep 2; hop time; hop time pause; hop time\r')
+    sitting.pass(20_000)
+    sitting.answerPorts((port) => ({ port }))
+    sitting.pass(3000)
+    sitting.input({ kind: 'outside-connect', connection: 1, port: 8080 })
+    sitting.pass(0.3, 7)
+    sitting.input({ kind: 'outside-data', connection: 1, data: Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n') })
+    sitting.pass(1000)
+    sitting.input({ kind: 'outside-abort', connection: 1 })
+    sitting.pass(1000)
+    expect(sitting.text).toMatch(/running 4 times[\s\S]*, paused/)
+    expect(sitting.text).toContain('Handling connection for 8080')
+    expect(sitting.out.some((line) => line.startsWith('data 1 HTTP/1.1 200 OK'))).toBe(true)
+    const again = sitting.again(source)
+    expect(again.state()).toEqual(sitting.state())
+    expect([...again.world.openPorts]).toEqual([8080])
+  })
+
+  it('notices that it is not the same world', () => {
+    const sitting = new Sitting(aCluster({ nodes: 2 }))
+    sitting.type('kubectl run web --image=nginx\r')
+    sitting.pass(20_000)
+    expect(() => sitting.again(aCluster({ nodes: 2, cni: 'bridge' }))).toThrow('lost')
+  })
 })

@@ -77,11 +77,25 @@ export class Recorded {
 export class Sitting extends Recorded {
   readonly log: LogEntry[] = []
 
+  constructor(source: WorldSource) {
+    super(source)
+    // who listens cannot be noticed in the world
+    this.cluster.onChange(() => undefined)
+    this.cluster.journeys.onChange(() => undefined)
+    this.world.run?.onChange(() => undefined)
+  }
+
   input(input: Input): void {
     const { now, executed } = this.cluster.clock
     // through JSON, as on disk
     this.log.push({ ...(JSON.parse(JSON.stringify({ at: now, executed })) as LogEntry), input })
     this.world.apply(input)
+  }
+
+  /** Types into a terminal, which is opened for it. */
+  type(keys: string, terminal = 't1'): void {
+    if (!this.world.terminals.has(terminal)) this.input({ kind: 'terminal-open', id: terminal, columns: 100, rows: 24 })
+    this.input({ kind: 'terminal-input', id: terminal, data: keys })
   }
 
   /** Lets time run; a slice may end early, between any two events. */
