@@ -16,7 +16,6 @@ const macs: Mask = (text) =>
     .replace(/link-netns (\S+)/g, 'link-netnsid N')
     .replace(/link-netnsid \d+/g, 'link-netnsid N')
 const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms').replace(/time \d+ms/g, 'time Tms').replace(/= [\d./]+ ms/g, '= T ms').replace(/\nUsage[^]*/, '\nUsage…')
-const milliseconds: Mask = (text) => macs(text).replace(/after \d+ ms/g, 'after T ms').replace(/after \d+ milliseconds/g, 'after T milliseconds').replace(/--:--:--  \d:\d\d:\d\d|\d+ms/g, 'T')
 
 describe.skipIf(!available)('the real tools agree', () => {
   let there: World

@@ -175,7 +175,7 @@ test('a paste is one line to edit, and runs at Enter', async () => {
 
 test('Tab completes commands, files, variables and what commands register', async () => {
   const s = session({ rows: 20 })
-  registerCompletion('fruit', (words, index) => (index === 1 ? ['apple', 'apricot', 'banana', '--color='] : []))
+  registerCompletion('fruit', (_words, index) => (index === 1 ? ['apple', 'apricot', 'banana', '--color='] : []))
   await s.type('mkdir "my dir"; touch notes.txt\r')
   await s.type('ca\t')
   expect((await s.lines()).at(-1)).toBe(PROMPT + 'ca')
