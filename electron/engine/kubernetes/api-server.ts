@@ -201,9 +201,9 @@ export class ApiServer implements KubernetesClient, Server {
     return this.#agents('attach').attach(namespace, pod, { ...options, container })
   }
 
-  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection {
-    checkAssigned(this.get('pods', namespace, pod))
-    return this.#agents('port-forward').portForward(namespace, pod, port, handlers)
+  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
+    if (uid === undefined) checkAssigned(this.get('pods', namespace, pod))
+    return this.#agents('port-forward').portForward(namespace, pod, port, handlers, uid)
   }
 
   #agents(what: string): NodeAgents {

@@ -105,8 +105,11 @@ export interface KubernetesClient {
   logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand
-  /** A TCP connection to a port inside the Pod's network namespace, opened by the kubelet (127.0.0.1, as CRI does). */
-  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection
+  /**
+   * A TCP connection to a port inside the Pod's network namespace, opened by the kubelet (127.0.0.1, as CRI does).
+   * With a `uid`, to that Pod's sandbox even when another one has its name by now.
+   */
+  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection
 }
 
 export interface LogOptions {

@@ -1,4 +1,5 @@
 import type { Pod, Service } from '../../engine/kubernetes/types.ts'
+import { SystemError } from '../../engine/machine/errors.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { TcpConnection, TcpListener } from '../../engine/network/types.ts'
 import type { Command, Kubectl } from './command.ts'
@@ -17,6 +18,9 @@ export const portForward: Command = {
   `),
   run,
 }
+
+/** net.ipv4.ip_unprivileged_port_start: below it, only root listens. */
+const FIRST_UNPRIVILEGED = 1024
 
 interface Forwarded { local: number; remote: number }
 interface Address { host: string; family: 4 | 6; strict: boolean }
@@ -193,6 +197,7 @@ class Forwarder {
     const lines: string[] = []
     for (const address of this.#addresses) {
       try {
+        if (port.local > 0 && port.local < FIRST_UNPRIVILEGED && process.user.uid !== 0) throw new SystemError('EACCES')
         const listener = process.network.sockets.listen(
           { port: port.local, address: address.host, owner: { pid: process.pid, program: 'kubectl' } },
           (connection) => this.#accept(connection, port),
@@ -289,7 +294,7 @@ class Forwarder {
           local.end()
           if (error && error.code !== 'ECONNRESET') fail(error.message)
         },
-      })
+      }, this.#pod.metadata.uid)
       this.#connections.add(remote)
       for (const data of waiting.splice(0)) remote.send(data)
       if (localEnded) remote.end()

@@ -16,6 +16,7 @@ export interface PodHost extends Sources {
   /** The kubelet does not run: what happens is not acted on. */
   readonly stopped: boolean
   readonly random: Random
+  readonly formerSandboxes: Map<string, string>
   readonly images: ImageManager
   readonly events: EventRecorder
   readonly clusterDns: string

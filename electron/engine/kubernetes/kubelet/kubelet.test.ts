@@ -304,6 +304,12 @@ describe('exec, attach and port-forward', () => {
     cluster.client.portForward('default', 'web', 81, { onClose: (error) => (problem = error?.message ?? '') })
     cluster.settle()
     expect(answer).toMatch(/^HTTP\/1.1 200 OK/)
+    const { uid } = get(cluster, 'web').metadata
+    cluster.client.delete('pods', 'default', 'web')
+    cluster.settle()
+    run(cluster, 'web', { containers: [{ image: 'nginx' }] })
+    cluster.settle()
+    expect(() => cluster.client.portForward('default', 'web', 80, {}, uid)).toThrow(/^error forwarding port 80 to pod ([0-9a-f]{64}), uid : failed to find sandbox "\1" in store: not found$/)
     expect(problem).toMatch(/^error forwarding port 81 to pod [0-9a-f]{64}, uid : failed to execute portforward in network namespace "\/var\/run\/netns\/cni-[-0-9a-f]+": failed to connect to localhost:81 inside namespace "[0-9a-f]{64}", IPv4: dial tcp4 127.0.0.1:81: connect: connection refused/)
   })
 })
@@ -333,5 +339,26 @@ describe('a Pod that was deleted', () => {
     cluster.settle()
     expect(phases['polite']!.at(-1)).toBe('Succeeded')
     expect(phases['deaf']!.at(-1)).toBe('Failed')
+  })
+})
+
+describe('the log of a container whose image cannot be had', () => {
+  it('is refused with the state that it is in', () => {
+    const cluster = born()
+    run(cluster, 'web', { containers: [{ image: 'nope/nope' }] })
+    const refusals = new Set<string>()
+    for (let i = 0; i < 300; i++) {
+      cluster.clock.runFor(100)
+      const reason = get(cluster, 'web').status.containerStatuses?.[0]?.state?.waiting?.reason
+      try {
+        if (reason?.includes('Image')) log(cluster, 'web')
+      } catch (error) {
+        refusals.add(`${reason}: ${(error as Error).message}`)
+      }
+    }
+    expect([...refusals].sort()).toEqual([
+      `ErrImagePull: container "main" in pod "web" is waiting to start: image can't be pulled`,
+      'ImagePullBackOff: container "main" in pod "web" is waiting to start: trying and failing to pull image',
+    ])
   })
 })

@@ -55,6 +55,8 @@ export class Kubelet implements PodHost {
   readonly nodeIp: string
   readonly capacity = CAPACITY
   readonly workers = new Map<string, PodWorker>()
+  /** Sandboxes that are gone, by their Pod's uid: whoever holds on to one is told its id. */
+  readonly formerSandboxes = new Map<string, string>()
   stopped = true
   readonly #options: KubeletOptions
   readonly #dirty = new Set<PodWorker>()

@@ -381,6 +381,7 @@ export class PodWorker {
     this.#over = true
     this.#stopThread()
     const ips = this.sandbox?.ips ?? []
+    if (this.sandbox) this.host.formerSandboxes.set(this.pod.metadata.uid, this.sandbox.id)
     this.sandbox?.destroy()
     this.sandbox = undefined
     this.#lastIps = ips

@@ -2,6 +2,8 @@ import type { CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { findImage } from '../../programs/images/catalog.ts'
 import type { Random } from '../../random.ts'
+import { hex, sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
 import type { Pod } from '../types.ts'
 import { ContainerRun } from './container.ts'
 
@@ -21,6 +23,12 @@ export class PodSandbox implements Sandbox {
   readonly pause: ContainerRun
   readonly #context: NodeContext
   readonly #plugin: CniPlugin | undefined
+
+  /** Where containerd keeps the network namespace. */
+  get netns(): string {
+    const digits = hex(sha256(encodeUtf8(this.id)))
+    return `/var/run/netns/cni-${[digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20, 32)].join('-')}`
+  }
 
   /** Throws {@link SandboxError}. */
   constructor(pod: Pod, hostname: string, context: NodeContext, plugin: CniPlugin, createNetwork: (name: string) => NetworkNamespace, random: Random) {

@@ -14,6 +14,7 @@ import { ContainerLog } from './container-log.ts'
 import type { Kubelet } from './kubelet.ts'
 import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
+import type { PodSandbox } from './sandbox.ts'
 import { ociExecError } from './run-command.ts'
 
 /** The kubelets' streaming side: pkg/kubelet/server. The API server has chosen the container. */
@@ -47,10 +48,12 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
     attach(namespace, name, options) {
       return join(namespace, name, options.container!, 'attach', (kubelet, run, record) => attach(kubelet.context.clock, run, record, options))
     },
-    portForward(namespace, name, port, handlers) {
-      const { kubelet, worker } = find(namespace, name, `portForward/${namespace}/${name}`)
+    portForward(namespace, name, port, handlers, uid) {
+      const former = [...kubelets.values()].map((k) => k.formerSandboxes.get(uid ?? '')).find((id) => id !== undefined)
+      if (former) throw new Error(`error forwarding port ${port} to pod ${former}, uid : failed to find sandbox "${former}" in store: not found`)
+      const { worker } = find(namespace, name, `portForward/${namespace}/${name}`)
       if (!worker?.sandbox) throw internalError(`pod not found ("${name}_${namespace}")`)
-      return portForward(kubelet, worker, port, handlers)
+      return portForward(worker.sandbox, port, handlers)
     },
   }
 }
@@ -69,8 +72,8 @@ function readLog(worker: PodWorker | undefined, pod: Pod, options: LogOptions, s
   }
   if (record.log) return record.log.read(options, sink)
   const reason = 'waiting' in record.state ? record.state.waiting.reason : ''
-  if (reason === 'ErrImagePull') throw refuse('is waiting to start: trying and failing to pull image')
-  if (reason === 'ImagePullBackOff') throw refuse("is waiting to start: image can't be pulled")
+  if (reason === 'ErrImagePull') throw refuse("is waiting to start: image can't be pulled")
+  if (reason === 'ImagePullBackOff') throw refuse('is waiting to start: trying and failing to pull image')
   if (reason) throw refuse(`is waiting to start: ${reason}`)
   const empty = new ContainerLog(worker!.clock)
   empty.close()
@@ -279,8 +282,7 @@ function attach(clock: Clock, run: ContainerRun, record: ContainerRecord, option
 // ---- port-forward ----------------------------------------------------------------------------------------------
 
 /** containerd dials localhost inside the sandbox's network namespace. */
-function portForward(kubelet: Kubelet, worker: PodWorker, port: number, handlers: TcpHandlers): TcpConnection {
-  const sandbox = worker.sandbox!
+function portForward(sandbox: PodSandbox, port: number, handlers: TcpHandlers): TcpConnection {
   let connected = false
   return sandbox.network.sockets.connect({ address: '127.0.0.1', port, owner: { pid: 1, program: 'containerd' } }, {
     ...handlers,
@@ -291,8 +293,7 @@ function portForward(kubelet: Kubelet, worker: PodWorker, port: number, handlers
     onClose: (error) => {
       if (!error || connected) return handlers.onClose?.(error)
       const reason = error.code === 'ECONNREFUSED' ? 'connection refused' : error.message
-      const netns = `/var/run/netns/cni-${kubelet.context.clock.random.fork(sandbox.id).uuid()}`
-      const text = `error forwarding port ${port} to pod ${sandbox.id}, uid : failed to execute portforward in network namespace "${netns}": failed to connect to localhost:${port} inside namespace "${sandbox.id}", IPv4: dial tcp4 127.0.0.1:${port}: connect: ${reason} IPv6 dial tcp6: address localhost: no suitable address found `
+      const text = `error forwarding port ${port} to pod ${sandbox.id}, uid : failed to execute portforward in network namespace "${sandbox.netns}": failed to connect to localhost:${port} inside namespace "${sandbox.id}", IPv4: dial tcp4 127.0.0.1:${port}: connect: ${reason} IPv6 dial tcp6: address localhost: no suitable address found `
       handlers.onClose?.(Object.assign(new Error(text), { code: error.code }))
     },
   })
