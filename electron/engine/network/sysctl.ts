@@ -10,12 +10,15 @@ export interface LinkConf {
   arpIgnore: number
 }
 
-const CONF_DEFAULTS: Readonly<Record<string, string>> = {
+type Defaults = Readonly<Record<string, string>>
+
+const CONF = 'net.ipv4.conf.'
+const CONF_DEFAULTS: Defaults = {
   accept_local: '0', arp_announce: '0', arp_ignore: '0', forwarding: '0', proxy_arp: '0', route_localnet: '0', rp_filter: '0',
 }
 
 /** Kernel defaults (Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst). */
-const DEFAULTS: Readonly<Record<string, string>> = {
+const DEFAULTS: Defaults = {
   'net.core.somaxconn': '4096',
   'net.ipv4.icmp_echo_ignore_all': '0',
   'net.ipv4.icmp_echo_ignore_broadcasts': '1',
@@ -44,7 +47,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 }
 
 /** The module br_netfilter is loaded on nodes only, as Kubernetes asks for. */
-const BRIDGE_DEFAULTS: Readonly<Record<string, string>> = {
+const NODE_DEFAULTS: Defaults = {
+  ...DEFAULTS,
   'net.bridge.bridge-nf-call-arptables': '1',
   'net.bridge.bridge-nf-call-ip6tables': '1',
   'net.bridge.bridge-nf-call-iptables': '1',
@@ -56,39 +60,45 @@ const BRIDGE_DEFAULTS: Readonly<Record<string, string>> = {
  * understood as well.
  */
 export class Sysctls {
+  /** Only what was written; the rest is as the kernel sets it. */
   readonly #values = new Map<string, string>()
-  readonly #confs = new Map<string, LinkConf>()
+  readonly #defaults: Defaults
+  /** net.ipv4.conf: "all", "default" and one for each link, by the link's part of the key. */
+  readonly #conf = new Map<string, Defaults>([['all', CONF_DEFAULTS], ['default', CONF_DEFAULTS]])
+  readonly #links = new Map<string, LinkConf>()
 
   constructor(kind: 'laptop' | 'node' | 'pod' | 'outside') {
-    for (const [key, value] of Object.entries(DEFAULTS)) this.#values.set(key, value)
-    if (kind === 'node') for (const [key, value] of Object.entries(BRIDGE_DEFAULTS)) this.#values.set(key, value)
-    for (const part of ['all', 'default']) {
-      for (const [key, value] of Object.entries(CONF_DEFAULTS)) this.#values.set(`net.ipv4.conf.${part}.${key}`, value)
-    }
+    this.#defaults = kind === 'node' ? NODE_DEFAULTS : DEFAULTS
   }
 
   get(key: string): string | undefined {
-    return this.#values.get(canonical(key))
+    return this.#value(canonical(key))
   }
 
   set(written: string, value: string): void {
     const key = canonical(written)
-    const old = this.#values.get(key)
+    const old = this.#value(key)
     if (old === undefined) throw new SystemError('ENOENT')
     const text = value.trim().replace(/\s+/g, '\t')
     const numbers = text.split('\t')
     if (numbers.length !== old.split('\t').length || !numbers.every((n) => /^-?[0-9]+$/.test(n))) throw new SystemError('EINVAL')
-    this.#values.set(key, text)
+    if (text === old) return
+    const conf = confPart(key)
     if (key === 'net.ipv4.ip_forward' || key === 'net.ipv4.conf.all.forwarding') this.#forwardAll(text)
-    if (key.startsWith('net.ipv4.conf.')) this.#refresh()
+    else if (conf) this.#conf.set(conf.link, { ...this.#conf.get(conf.link), [conf.name]: text })
+    else this.#values.set(key, text)
+    if (conf) this.#refresh()
   }
 
   keys(): readonly string[] {
-    return [...this.#values.keys()].sort()
+    const keys = Object.keys(this.#defaults)
+    for (const link of this.#conf.keys()) for (const name of Object.keys(CONF_DEFAULTS)) keys.push(`${CONF}${link}.${name}`)
+    return keys.sort()
   }
 
+  /** Of a setting that is not an interface's. */
   number(key: string): number {
-    return Number(this.#values.get(key) ?? 0)
+    return Number(this.#values.get(key) ?? this.#defaults[key] ?? 0)
   }
 
   flag(key: string): boolean {
@@ -97,40 +107,62 @@ export class Sysctls {
 
   addLink(name: string): LinkConf {
     const conf: LinkConf = { forwarding: false, proxyArp: false, routeLocalnet: false, acceptLocal: false, rpFilter: 0, arpIgnore: 0 }
-    for (const key of Object.keys(CONF_DEFAULTS)) this.#values.set(confKey(name, key), this.#values.get(`net.ipv4.conf.default.${key}`)!)
-    this.#confs.set(name, conf)
-    this.#refresh()
+    const part = linkPart(name)
+    this.#conf.set(part, this.#conf.get('default')!)
+    this.#links.set(part, conf)
+    this.#refreshLink(part, conf)
     return conf
   }
 
   removeLink(name: string): void {
-    this.#confs.delete(name)
-    for (const key of Object.keys(CONF_DEFAULTS)) this.#values.delete(confKey(name, key))
+    const part = linkPart(name)
+    this.#links.delete(part)
+    this.#conf.delete(part)
   }
 
-  /** Writing ip_forward resets every interface (inet_forward_change). */
-  #forwardAll(value: string): void {
-    this.#values.set('net.ipv4.ip_forward', value)
-    for (const part of ['all', 'default', ...this.#confs.keys()]) this.#values.set(confKey(part, 'forwarding'), value)
+  #value(key: string): string | undefined {
+    const conf = confPart(key)
+    if (conf) return own(this.#conf.get(conf.link), conf.name)
+    return this.#values.get(key) ?? own(this.#defaults, key)
+  }
+
+  /** Writing another value to ip_forward resets every interface (inet_forward_change). */
+  #forwardAll(forwarding: string): void {
+    this.#values.set('net.ipv4.ip_forward', forwarding)
+    for (const [part, values] of this.#conf) this.#conf.set(part, { ...values, forwarding })
     this.#refresh()
   }
 
   #refresh(): void {
-    for (const [name, conf] of this.#confs) {
-      const own = (key: string): number => this.number(confKey(name, key))
-      const most = (key: string): number => Math.max(own(key), this.number(`net.ipv4.conf.all.${key}`))
-      conf.forwarding = own('forwarding') !== 0
-      conf.proxyArp = most('proxy_arp') !== 0
-      conf.routeLocalnet = most('route_localnet') !== 0
-      conf.acceptLocal = most('accept_local') !== 0
-      conf.rpFilter = most('rp_filter')
-      conf.arpIgnore = most('arp_ignore')
-    }
+    for (const [part, conf] of this.#links) this.#refreshLink(part, conf)
+  }
+
+  #refreshLink(part: string, conf: LinkConf): void {
+    const values = this.#conf.get(part)!
+    const all = this.#conf.get('all')!
+    const most = (key: string): number => Math.max(Number(values[key]), Number(all[key]))
+    conf.forwarding = Number(values['forwarding']) !== 0
+    conf.proxyArp = most('proxy_arp') !== 0
+    conf.routeLocalnet = most('route_localnet') !== 0
+    conf.acceptLocal = most('accept_local') !== 0
+    conf.rpFilter = most('rp_filter')
+    conf.arpIgnore = most('arp_ignore')
   }
 }
 
-function confKey(link: string, key: string): string {
-  return `net.ipv4.conf.${link.replaceAll('.', '/')}.${key}`
+/** "net.ipv4.conf.eth0/1.forwarding" → the link's part and the setting; undefined for what is no interface's. */
+function confPart(key: string): { link: string; name: string } | undefined {
+  if (!key.startsWith(CONF)) return undefined
+  const dot = key.lastIndexOf('.')
+  return { link: key.slice(CONF.length, dot), name: key.slice(dot + 1) }
+}
+
+function own(values: Defaults | undefined, key: string): string | undefined {
+  return values && Object.hasOwn(values, key) ? values[key] : undefined
+}
+
+function linkPart(link: string): string {
+  return link.replaceAll('.', '/')
 }
 
 function canonical(key: string): string {
