@@ -1,5 +1,16 @@
 /** UTF-8 (RFC 3629) without the host's TextEncoder, which the engine may not name. Bad bytes become U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
+  const out = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c >= 0x80) return encodeWide(text)
+    out[i] = c
+  }
+  return out
+}
+
+/** A text that is not plain ASCII. */
+function encodeWide(text: string): Uint8Array {
   const out: number[] = []
   for (const char of text) {
     const c = char.codePointAt(0)!
