@@ -7,10 +7,9 @@ import {
   type DeviceName, type DirectoryNode, type FileNode, type Node,
 } from './inode.ts'
 import type { FileStat, Filesystem } from './types.ts'
+import { nodeAt, walk, type Own, type Place } from './walk.ts'
 
-/** Most symlinks that one path may pass (path_resolution(7)). */
-const MAX_LINKS = 40
-const MAX_NAME = 255
+const EMPTY = new Uint8Array(0)
 /** A machine's own changes; more is ENOSPC, so that a runaway program cannot eat the student's memory. */
 const CAPACITY = 64 * 1024 * 1024
 
@@ -18,14 +17,6 @@ export interface FilesystemOptions {
   clock?: Clock
   /** The layer below: its files show through until they are changed here; it is never changed from here. */
   base?: MemoryFilesystem
-}
-
-interface Place {
-  parent: DirectoryNode
-  name: string
-  node: Node | undefined
-  /** Without symlinks. */
-  path: string
 }
 
 /** The one implementation of {@link Filesystem}: inodes in memory, in layers like an image's and a container's. */
@@ -58,11 +49,7 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   exists(path: string): boolean {
-    try {
-      return this.#walk(path).node !== undefined
-    } catch {
-      return false
-    }
+    return nodeAt(this.root, path) !== undefined
   }
 
   readFile(path: string): Uint8Array {
@@ -105,6 +92,7 @@ export class MemoryFilesystem implements Filesystem {
 
   makeDirectory(path: string, options: { parents?: boolean; mode?: number } = {}): void {
     if (options.parents) {
+      if (nodeAt(this.root, path)?.type === 'directory') return
       const parts = path.split('/').filter(Boolean)
       for (let i = 1; i <= parts.length; i++) {
         const prefix = '/' + parts.slice(0, i).join('/')
@@ -239,7 +227,7 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   virtualFile(read: () => string): FileNode {
-    return { ...this.#fresh(0o444), type: 'file', data: new Uint8Array(0), size: 0, shared: true, read }
+    return { ...this.#fresh(0o444), type: 'file', data: EMPTY, size: 0, shared: true, read }
   }
 
   virtualDirectory(files: Record<string, () => string>): DirectoryNode {
@@ -277,7 +265,7 @@ export class MemoryFilesystem implements Filesystem {
     if (path.endsWith('/')) throw new SystemError(place.node ? 'ENOTDIR' : 'EISDIR')
     if (place.node?.type === 'device') return place.node
     if (place.node) return this.#own(place) as FileNode
-    const node: FileNode = { ...this.#fresh(mode ?? 0o666 & ~this.umask), type: 'file', data: new Uint8Array(0), size: 0, shared: true }
+    const node: FileNode = { ...this.#fresh(mode ?? 0o666 & ~this.umask), type: 'file', data: EMPTY, size: 0, shared: true }
     this.#put(place, node)
     this.#changed(place.path)
     return node
@@ -285,7 +273,7 @@ export class MemoryFilesystem implements Filesystem {
 
   truncate(node: FileNode, path: string): void {
     this.#charge(-node.size)
-    setContent(node, new Uint8Array(0))
+    setContent(node, EMPTY)
     this.touched(node, path)
   }
 
@@ -312,7 +300,7 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   #changed(path: string): void {
-    for (const listener of [...this.#listeners]) listener(path)
+    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(path)
   }
 
   #fresh(mode: number): Omit<DirectoryNode, 'type' | 'entries'> {
@@ -367,45 +355,11 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   /** Walks a path; `own` copies the directories on the way into this layer so that the last one may be changed. */
-  #walk(path: string, options: { follow?: boolean; own?: boolean } = {}): Place {
-    const follow = options.follow ?? true
-    let parts = path.split('/').filter((p) => p !== '' && p !== '.')
-    let stack: { name: string; node: DirectoryNode }[] = [{ name: '', node: this.root }]
-    let links = 0
-    for (let i = 0; i < parts.length; i++) {
-      const name = parts[i]!
-      const last = i === parts.length - 1
-      const top = stack[stack.length - 1]!
-      if (name === '..') {
-        if (stack.length > 1) stack.pop()
-        continue
-      }
-      if (name.length > MAX_NAME) throw new SystemError('ENAMETOOLONG')
-      let node = entryOf(top.node, name)
-      if (node?.type === 'symlink' && (!last || follow)) {
-        if (++links > MAX_LINKS) throw new SystemError('ELOOP')
-        parts = [...node.target.split('/').filter((p) => p !== '' && p !== '.'), ...parts.slice(i + 1)]
-        if (node.target.startsWith('/')) stack = [stack[0]!]
-        i = -1
-        continue
-      }
-      if (last) return { parent: top.node, name, node, path: joined(stack, name) }
-      if (!node) throw new SystemError('ENOENT')
-      if (node.type !== 'directory') throw new SystemError('ENOTDIR')
-      if (options.own) node = this.#ownEntry(top.node, name, node) as DirectoryNode
-      stack.push({ name, node })
-    }
-    // The path ended in "..", "/" or a link to such: what it names is the top of the stack.
-    const top = stack[stack.length - 1]!
-    const parent = stack[stack.length - 2]
-    return { parent: parent?.node ?? this.root, name: top.name, node: top.node, path: joined(stack.slice(0, -1), top.name) }
+  #walk(path: string, { follow = true, own = false }: { follow?: boolean; own?: boolean } = {}): Place {
+    return walk(this.root, path, follow, own ? this.#ownDirectory : undefined)
   }
-}
 
-function joined(stack: readonly { name: string }[], name: string): string {
-  const parts = stack.slice(1).map((s) => s.name)
-  if (name !== '') parts.push(name)
-  return '/' + parts.join('/')
+  readonly #ownDirectory: Own = (parent, name, node) => this.#ownEntry(parent, name, node) as DirectoryNode
 }
 
 function statOf(node: Node): FileStat {
