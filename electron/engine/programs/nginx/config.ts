@@ -14,7 +14,7 @@ interface Token { text: string; quoted: boolean; line: number }
 
 /** `include` gives the files that a pattern names, with their text; throws for a plain name that does not exist. */
 export function parseConfig(file: string, text: string, include: (pattern: string) => { file: string; text: string }[]): Directive[] {
-  const tokens = tokenize(file, text)
+  const tokens = tokensOf(file, text)
   let at = 0
 
   const block = (top: boolean): Directive[] => {
@@ -52,6 +52,20 @@ export function parseConfig(file: string, text: string, include: (pattern: strin
 
 function lastLine(text: string): number {
   return text.split('\n').length
+}
+
+/** The files that every nginx starts with are the same ones. */
+const known = new Map<string, readonly Token[]>()
+const MOST_KNOWN = 100
+
+function tokensOf(file: string, text: string): readonly Token[] {
+  const key = `${file}\n${text}`
+  let tokens = known.get(key)
+  if (!tokens) {
+    if (known.size >= MOST_KNOWN) known.clear()
+    known.set(key, (tokens = tokenize(file, text)))
+  }
+  return tokens
 }
 
 function tokenize(file: string, text: string): Token[] {
