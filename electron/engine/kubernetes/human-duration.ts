@@ -27,12 +27,26 @@ export function ageOf(timestamp: string | null | undefined, wall: number): strin
   return timestamp ? humanDuration(wall - Date.parse(timestamp)) : '<unknown>'
 }
 
+/** The last second that was asked for, and its text: a busy cluster asks many times within one. */
+let lastSecond = Number.NaN
+let lastText = ''
+
+function secondText(wall: number): string {
+  const second = Math.floor(wall / 1000)
+  if (second !== lastSecond) {
+    lastText = new Date(second * 1000).toISOString().slice(0, 19)
+    lastSecond = second
+  }
+  return lastText
+}
+
 /** RFC 3339 with whole seconds, as metav1.Time. */
 export function timestamp(wall: number): string {
-  return `${new Date(Math.floor(wall / 1000) * 1000).toISOString().slice(0, 19)}Z`
+  return `${secondText(wall)}Z`
 }
+
 /** RFC 3339 with microseconds, as metav1.MicroTime. */
 export function microTimestamp(wall: number): string {
   const micro = Math.floor((wall % 1000) * 1000)
-  return `${new Date(Math.floor(wall / 1000) * 1000).toISOString().slice(0, 19)}.${String(micro).padStart(6, '0')}Z`
+  return `${secondText(wall)}.${String(micro).padStart(6, '0')}Z`
 }
