@@ -4,7 +4,8 @@ import { since } from './time.ts'
 
 /** Questions about Pods that several agents ask: k8s.io/kubernetes/pkg/api/v1/pod and pkg/controller. */
 export function podCondition(pod: Pod, type: string): PodCondition | undefined {
-  return pod.status.conditions?.find((c) => c.type === type)
+  for (const condition of pod.status.conditions ?? []) if (condition.type === type) return condition
+  return undefined
 }
 
 export function isReady(pod: Pod): boolean {

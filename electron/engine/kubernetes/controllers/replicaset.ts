@@ -14,6 +14,8 @@ import { WorkQueue } from './workqueue.ts'
 
 /** Creations and deletions of one turn (pkg/controller/replicaset BurstReplicas). */
 const BURST = 500
+/** Virtual ms that it takes to look at one Pod. */
+const LOOK = 1
 
 /** Keeps as many Pods of a ReplicaSet as it asks for: pkg/controller/replicaset. */
 export class ReplicaSetController implements Controller {
@@ -62,9 +64,9 @@ export class ReplicaSetController implements Controller {
     }
   }
 
-  #sync(key: string): void {
+  #sync(key: string): number {
     const set = this.#sets.byKey(key)
-    if (!set) return
+    if (!set) return 0
     const active = claim(this.#context.client, 'pods', set, this.#pods).filter(isActive)
     let failure: { reason: string; message: string } | undefined
     let thrown: StatusError | undefined
@@ -79,6 +81,7 @@ export class ReplicaSetController implements Controller {
     }
     this.#updateStatus(set, active, failure)
     if (thrown) throw thrown
+    return active.length * LOOK
   }
 
   #manage(set: ReplicaSet, active: readonly Pod[]): void {

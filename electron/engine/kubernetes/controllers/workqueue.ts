@@ -5,6 +5,10 @@ import { ConnectionError, StatusError } from '../client.ts'
  * Keys that wait to be worked on, each once (client-go's util/workqueue). A key's turn comes a moment after it was
  * added, never within the same moment of virtual time: by then the watches have delivered what was written before, so
  * that a controller sees its own writes. Failures come back with exponential back-off, 5 ms to 1000 s.
+ *
+ * Work on something large takes its time, and what changes meanwhile is one piece of work afterwards: so the
+ * thousandth Pod of a ReplicaSet does not make a controller count a thousand Pods for each of them. After a quiet
+ * time the first change is worked on at once.
  */
 const TURN = 1
 const BASE_DELAY = 5
@@ -14,7 +18,9 @@ const FOREGROUND_RETRIES = 6
 
 export class WorkQueue {
   readonly #clock: Clock
-  readonly #work: (key: string) => void
+  readonly #work: (key: string) => number | void
+  /** Until when a key's last work takes. */
+  readonly #busy = new Map<string, number>()
   readonly #timers = new Map<string, Timer>()
   readonly #failures = new Map<string, number>()
   #ready: string[] = []
@@ -22,14 +28,17 @@ export class WorkQueue {
   #turn: Timer | undefined
   #stopped = false
 
-  /** `work` may throw: then the key is tried again later. */
-  constructor(clock: Clock, work: (key: string) => void) {
+  /** `work` says how many ms of virtual time it takes, if many; it may throw: then the key is tried again later. */
+  constructor(clock: Clock, work: (key: string) => number | void) {
     this.#clock = clock
     this.#work = work
   }
 
   add(key: string): void {
     if (this.#stopped || this.#queued.has(key)) return
+    const busy = this.#busy.get(key)
+    if (busy !== undefined && busy > this.#clock.now) return this.addAfter(key, busy - this.#clock.now)
+    this.#busy.delete(key)
     this.#queued.add(key)
     this.#ready.push(key)
     this.#turn ??= this.#clock.schedule(TURN, () => this.#next())
@@ -68,6 +77,7 @@ export class WorkQueue {
     this.#clock.cancel(this.#turn)
     for (const timer of this.#timers.values()) this.#clock.cancel(timer)
     this.#timers.clear()
+    this.#busy.clear()
     this.#ready = []
     this.#queued.clear()
   }
@@ -80,7 +90,8 @@ export class WorkQueue {
       if (this.#stopped) return
       this.#queued.delete(key)
       try {
-        this.#work(key)
+        const duration = this.#work(key) ?? 0
+        if (duration > TURN) this.#busy.set(key, this.#clock.now + duration)
         this.forget(key)
       } catch (error) {
         if (!(error instanceof StatusError || error instanceof ConnectionError)) throw error
