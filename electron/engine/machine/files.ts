@@ -65,7 +65,7 @@ export class DiskFile extends CountedFile implements OpenFile {
     this.#throttle = new Throttle(clock)
   }
 
-  // eslint-disable-next-line require-yield
+   
   *read(max = BLOCK): Task<Uint8Array | null> {
     if (this.#mode !== 'read') throw new SystemError('EBADF')
     const content = contentOf(this.node)
@@ -95,7 +95,7 @@ export class BytesFile extends CountedFile implements OpenFile {
     this.#bytes = bytes
   }
 
-  // eslint-disable-next-line require-yield
+   
   *read(max = BLOCK): Task<Uint8Array | null> {
     if (this.#position >= this.#bytes.length) return null
     const bytes = this.#bytes.slice(this.#position, this.#position + max)
@@ -103,7 +103,7 @@ export class BytesFile extends CountedFile implements OpenFile {
     return bytes
   }
 
-  // eslint-disable-next-line require-yield
+   
   *write(): Task<void> {
     throw new SystemError('EBADF')
   }
@@ -150,7 +150,7 @@ export class CallbackFile extends CountedFile implements OpenFile {
     this.#onClose = onClose
   }
 
-  // eslint-disable-next-line require-yield
+   
   *read(): Task<Uint8Array | null> {
     return null
   }
@@ -175,12 +175,12 @@ export class DynamicSink extends CountedFile implements OpenFile {
     this.#write = write
   }
 
-  // eslint-disable-next-line require-yield
+   
   *read(): Task<Uint8Array | null> {
     throw new SystemError('EBADF')
   }
 
-  // eslint-disable-next-line require-yield
+   
   *write(bytes: Uint8Array): Task<void> {
     this.#write(bytes)
   }

@@ -42,7 +42,7 @@ class PipeReader extends CountedFile implements OpenFile {
     return bytes
   }
 
-  // eslint-disable-next-line require-yield
+   
   *write(): Task<void> {
     throw new SystemError('EBADF')
   }
@@ -66,7 +66,7 @@ class PipeWriter extends CountedFile implements OpenFile {
     this.#throttle = new Throttle(clock)
   }
 
-  // eslint-disable-next-line require-yield
+   
   *read(): Task<Uint8Array | null> {
     throw new SystemError('EBADF')
   }

@@ -191,7 +191,7 @@ class Search {
     return count > 0
   }
 
-  // eslint-disable-next-line require-yield
+   
   *#quietly(name: string): Task<Awaited<ReturnType<typeof openInput> extends Task<infer T> ? T : never>> {
     const before = this.#run.code
     try {

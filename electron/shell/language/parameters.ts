@@ -60,7 +60,7 @@ export class ParameterExpansion {
     return yield* this.#expander.string(word)
   }
 
-  // eslint-disable-next-line require-yield
+   
   *#value(name: string, index: string | undefined): Task<Value> {
     const { shell } = this.#expander
     if (name === '@' || name === '*') return { list: [...shell.positional], star: name === '*' }

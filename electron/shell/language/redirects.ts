@@ -114,7 +114,7 @@ class DirectoryFile extends BytesFile {
     super(new Uint8Array(0))
   }
 
-  // eslint-disable-next-line require-yield
+   
   override *read(): Task<Uint8Array | null> {
     throw new SystemError('EISDIR')
   }

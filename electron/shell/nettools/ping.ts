@@ -42,7 +42,7 @@ const iputils: Style = {
   summary(name, s) {
     const loss = s.sent === 0 ? 0 : ((s.sent - s.received) / s.sent) * 100
     const errors = s.errors > 0 ? `+${s.errors} errors, ` : ''
-    let out = `\n--- ${name} ping statistics ---\n${s.sent} packets transmitted, ${s.received} received, ${errors}${String(Number(loss.toPrecision(6)))}% packet loss, time ${Math.floor(s.elapsed)}ms\n`
+    const out = `\n--- ${name} ping statistics ---\n${s.sent} packets transmitted, ${s.received} received, ${errors}${String(Number(loss.toPrecision(6)))}% packet loss, time ${Math.floor(s.elapsed)}ms\n`
     const last: string[] = []
     if (s.times.length > 0) last.push(`rtt min/avg/max/mdev = ${numbers(s.times).map((n) => n.toFixed(3)).join('/')} ms`)
     if (s.pipe > 1) last.push(`pipe ${s.pipe}`)

@@ -19,16 +19,11 @@ export class Environment {
   }
 
   variable(name: string): Json | undefined {
-    for (let e: Environment | undefined = this; e; e = e.#parent) if (e.#variables.has(name)) return e.#variables.get(name)
-    return undefined
+    return this.#variables.has(name) ? this.#variables.get(name) : this.#parent?.variable(name)
   }
 
   function(key: string): Definition | Closure | undefined {
-    for (let e: Environment | undefined = this; e; e = e.#parent) {
-      const found = e.#functions.get(key)
-      if (found) return found
-    }
-    return undefined
+    return this.#functions.get(key) ?? this.#parent?.function(key)
   }
 
   setVariable(name: string, value: Json): void {

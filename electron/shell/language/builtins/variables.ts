@@ -83,8 +83,10 @@ function* declare(shell: Shell, command: string, args: Argument[], base: string)
         const forms = command === 'export' ? '[-fn] [name[=value] ...] or export -p' : command === 'readonly' ? '[-aAf] [name[=value] ...] or readonly -p' : command === 'local' ? '[option] name[=value] ...' : '[-aAfFgiIlnrtux] [name[=value] ...] or declare -p [-aAfFilnrtux] [name ...]'
         return yield* usage(shell, command, arg[0]! + letter, `${command} ${forms}`)
       }
-      if (command === 'export' && letter === 'n') attributes.letters.delete('x'), attributes.off.add('x')
-      else (arg[0] === '-' ? attributes.letters : attributes.off).add(letter)
+      if (command === 'export' && letter === 'n') {
+        attributes.letters.delete('x')
+        attributes.off.add('x')
+      } else (arg[0] === '-' ? attributes.letters : attributes.off).add(letter)
     }
   }
   const rest = args.slice(i)
