@@ -173,6 +173,14 @@ describe('a Service through kube-proxy’s rules', () => {
     expect([outcome, journey.verdict]).toEqual(['ECONNREFUSED', 'rejected'])
   })
 
+  it('tcp-reset comes from the Service that the Pod called, not from the endpoint behind it', () => {
+    write({ ...WEB, endpoints: ['10.244.2.2:8080'] })
+    a.node.netfilter.command(['-A', 'FORWARD', '-p', 'tcp', '--dport', '8080', '-j', 'REJECT', '--reject-with', 'tcp-reset'])
+    const { journey, outcome } = connect(a.pod, '10.96.0.50', 80)
+    expect([outcome, journey.verdict]).toEqual(['ECONNREFUSED', 'rejected'])
+    expect(journey.reply.find((h) => h.stage === 'undo-nat')?.after).toMatchObject({ source: '10.96.0.50', sourcePort: 80 })
+  })
+
   it('tells a Pod of a router’s error in terms of the Service that it called', () => {
     write({ ...WEB, endpoints: ['10.244.2.2:8080'] })
     a.node.routes.remove({ destination: '10.244.2.0/24' })

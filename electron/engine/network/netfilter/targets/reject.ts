@@ -43,7 +43,7 @@ export const REJECT: TargetExtension = ({ rule }) => {
   }
 }
 
-/** nf_send_reset: a reset as if it came from the other end; none in answer to a reset. */
+/** nf_send_reset: a reset as if it came from the other end, in the connection that it ends; none in answer to a reset. */
 function sendReset({ host, packet }: Evaluation): void {
   const segment = packet.payload
   if (segment.kind !== 'tcp' || segment.flags.rst || (packet.fragment?.offset ?? 0) > 0) return
@@ -51,7 +51,9 @@ function sendReset({ host, packet }: Evaluation): void {
   const flags: TcpFlags = segment.flags.ack ? { rst: true } : { rst: true, ack: true }
   const reset: IpPacket = {
     kind: 'ip', version: packet.version, source: packet.destination, destination: packet.source, ttl: 64, tos: 0, identification: 0,
-    dontFragment: true, meta: { mark: 0 },
+    dontFragment: true,
+    // Its connection is never confirmed, so nothing but this lets the translation be undone (nf_ct_attach).
+    meta: { mark: 0, ...(packet.meta.connection ? { connection: packet.meta.connection, direction: packet.meta.direction === 'reply' ? 'original' : 'reply', state: 'RELATED' } : {}) },
     payload: {
       kind: 'tcp', sourcePort: segment.destinationPort, destinationPort: segment.sourcePort,
       sequence: segment.flags.ack ? segment.acknowledgement : 0,
