@@ -243,7 +243,7 @@ describe('a Pod', () => {
     cluster.clock.runFor(5_000)
     const waiting = cluster.client.get<Pod>('pods', 'default', 'bad').status.containerStatuses![0]!.state!.waiting!
     expect(waiting).toEqual({ reason: 'ImagePullBackOff', message: `Back-off pulling image "nginx:no-such-tag": ErrImagePull: ${refused}` })
-    expect(() => cluster.client.logs('default', 'bad', {}, { onLine: () => undefined, onEnd: () => undefined })).toThrow('container "bad" in pod "bad" is waiting to start: image can\'t be pulled')
+    expect(() => cluster.client.logs('default', 'bad', {}, { onLine: () => undefined, onEnd: () => undefined })).toThrow('container "bad" in pod "bad" is waiting to start: trying and failing to pull image')
   })
 
   it('that nothing can run says so in a StartError', () => {
