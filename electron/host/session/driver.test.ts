@@ -6,11 +6,10 @@ import { Driver } from './driver.ts'
 /** A world that is only a clock. */
 function world() {
   const clock = new Clock({ seed: 1 })
-  let driver: Driver | undefined
-  const time = new WorldTime(clock, () => driver?.wake())
+  const time: WorldTime = new WorldTime(clock, () => driver.wake())
   const all = { cluster: { clock } as Cluster, time, runUntil: (end: number, stop?: () => boolean) => clock.runUntil(end, stop) }
   let slices = 0
-  driver = new Driver(all, () => slices++)
+  const driver: Driver = new Driver(all, () => slices++)
   return { clock, time, driver, slices: () => slices }
 }
 

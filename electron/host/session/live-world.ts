@@ -17,8 +17,6 @@ export interface LiveWorldEvents {
 const SCROLLBACK = 400_000
 /** How long a replay may hold the process before it gives others their turn, in ms. */
 const SLICE = 8
-/** How long a session's log may grow by what real programs send, in bytes. */
-const LOG_LIMIT = 64 * 1024 * 1024
 
 /**
  * A world on its way: with its terminals' output, its ports of the real machine and the log of its inputs. Until `start`
@@ -27,6 +25,8 @@ const LOG_LIMIT = 64 * 1024 * 1024
 export class LiveWorld {
   readonly world: World
   readonly ports: RealPorts
+  /** How long the log may grow by what real programs send, in bytes. */
+  logLimit = 64 * 1024 * 1024
   #events: LiveWorldEvents
   #driver: Driver | undefined
   #log: SessionLog | undefined
@@ -179,8 +179,8 @@ export class LiveWorld {
 
   /** What real programs send is kept like every input, but not without end. */
   #fitting(input: Input): Input {
-    if (input.kind !== 'outside-data' || (this.#log?.size ?? 0) < LOG_LIMIT) return input
-    if (!this.#full) this.#events.notice('warning', `More than ${LOG_LIMIT / 1024 / 1024} MB were sent into the cluster through forwarded ports. Podhop takes no more: start the lab anew.`)
+    if (input.kind !== 'outside-data' || (this.#log?.size ?? 0) < this.logLimit) return input
+    if (!this.#full) this.#events.notice('warning', `More than ${this.logLimit / 1024 / 1024} MB were sent into the cluster through forwarded ports. It takes no more: start with a new cluster.`)
     this.#full = true
     return { kind: 'outside-abort', connection: input.connection }
   }

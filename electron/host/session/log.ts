@@ -36,6 +36,7 @@ export class SessionLog {
   /** Where the next input goes. */
   #end: number
   #inputs: string[] = []
+  #waiting = 0
   #tick = ''
   #writing: { bytes: Buffer; position: number } | undefined
   #timer: NodeJS.Timeout | undefined
@@ -79,15 +80,16 @@ export class SessionLog {
     return { log: new SessionLog(file, end, onTrouble), entries, header: found }
   }
 
-  /** How long it is, in bytes. */
+  /** How long it is, with what waits to be written. */
   get size(): number {
-    return this.#end
+    return this.#end + this.#waiting
   }
 
   append(entry: LogEntry): void {
     const text = line(entry)
     if (entry.input) {
       this.#inputs.push(text)
+      this.#waiting += text.length
       this.#tick = ''
     } else this.#tick = text
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH)
@@ -115,6 +117,7 @@ export class SessionLog {
     this.#end += inputs.length
     const bytes = Buffer.concat([inputs, Buffer.from(this.#tick)])
     this.#inputs = []
+    this.#waiting = 0
     this.#tick = ''
     return { bytes, position }
   }

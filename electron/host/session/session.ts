@@ -21,6 +21,8 @@ export interface SessionOptions {
   /** The cluster without a lab, as a cluster file says it; and manifests for it. */
   freeCluster?: object
   manifests: readonly string[]
+  /** How long a log may grow by what real programs send, in bytes. */
+  logLimit?: number
 }
 
 /** How often the log learns how far time went without inputs, in ms. With the log's own delay less than two seconds. */
@@ -163,7 +165,7 @@ export class Session {
     const resumed = this.#oldLog(path, header)
     if (!resumed) return 'none'
     const { log, entries, header: { progress } } = resumed
-    const live = (this.#live = new LiveWorld(source(progress), this.#events))
+    const live = (this.#live = this.#newWorld(source(progress)))
     const arrived = await live.replay(entries, (done) => this.#work('Continuing where you were', done), () => this.#waiting > 1 || this.#live !== live)
     if (arrived === 'there') {
       live.start(log)
@@ -188,9 +190,15 @@ export class Session {
 
   #begin(path: string | undefined, header: LogHeader, source: (progress: LabProgress | undefined) => Source, anew: boolean): void {
     const kept = this.labId === null ? undefined : this.#options.progress.lab(this.labId)?.progress
-    this.#live = new LiveWorld(source(kept), this.#events)
+    this.#live = this.#newWorld(source(kept))
     this.#live.start(path === undefined ? undefined : this.#newLog(path, { ...header, ...(kept ? { progress: kept } : {}) }))
     if (kept && !anew) this.#events.notice('info', 'This lab begins on a new cluster. What you have passed stays passed.')
+  }
+
+  #newWorld(source: Source): LiveWorld {
+    const live = new LiveWorld(source, this.#events)
+    live.logLimit = this.#options.logLimit ?? live.logLimit
+    return live
   }
 
   #newLog(path: string, header: LogHeader): SessionLog | undefined {

@@ -1,5 +1,5 @@
 import type { Pod, Service } from '../../engine/kubernetes/types.ts'
-import { SystemError } from '../../engine/machine/errors.ts'
+import { isSystemError, SystemError } from '../../engine/machine/errors.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { TcpConnection, TcpListener } from '../../engine/network/types.ts'
 import type { Command, Kubectl } from './command.ts'
@@ -273,7 +273,7 @@ class Forwarder {
     }
     local.handlers = {
       onData: (data) => {
-        if (remote) remote.send(data)
+        if (remote) pass(data, remote, local)
         else waiting.push(data)
       },
       onEnd: () => {
@@ -287,7 +287,7 @@ class Forwarder {
     }
     try {
       remote = this.#k.client.portForward(this.#pod.metadata.namespace, this.#pod.metadata.name, port.remote, {
-        onData: (data) => local.send(data),
+        onData: (data) => pass(data, local, remote),
         onEnd: () => local.end(),
         onClose: (error) => {
           if (remote) this.#connections.delete(remote)
@@ -296,11 +296,21 @@ class Forwarder {
         },
       }, this.#pod.metadata.uid)
       this.#connections.add(remote)
-      for (const data of waiting.splice(0)) remote.send(data)
+      for (const data of waiting.splice(0)) pass(data, remote, local)
       if (localEnded) remote.end()
     } catch (error) {
       local.end()
       fail(messageOf(error))
     }
+  }
+}
+
+/** One side may be gone already, as a browser is that did not wait for the whole page: then the other is not needed either. */
+function pass(data: Uint8Array, to: TcpConnection, from: TcpConnection | undefined): void {
+  try {
+    to.send(data)
+  } catch (error) {
+    if (!isSystemError(error, 'EPIPE')) throw error
+    from?.abort()
   }
 }
