@@ -10,6 +10,9 @@ import type { NetworkNamespace } from '../engine/network/types.ts'
 import { decodeUtf8 } from '../engine/text.ts'
 import { registerShell, runScript } from './index.ts'
 
+/** Output that is kept of an endless program. */
+const MOST = 1_000_000
+
 /** A laptop without a network, for tests of the shell and its tools. */
 export function laptop(options: { kind?: Machine['kind'] } = {}): { clock: Clock; machine: Machine; run(script: string, stdin?: string): Result } {
   const clock = new Clock({ seed: 1 })
@@ -29,8 +32,12 @@ export function laptop(options: { kind?: Machine['kind'] } = {}): { clock: Clock
     run(script) {
       let stdout = ''
       let stderr = ''
-      const out = new CallbackFile(clock, (b) => (stdout += decodeUtf8(b)))
-      const err = new CallbackFile(clock, (b) => (stderr += decodeUtf8(b)))
+      const out = new CallbackFile(clock, (b) => {
+        if (stdout.length < MOST) stdout += decodeUtf8(b)
+      })
+      const err = new CallbackFile(clock, (b) => {
+        if (stderr.length < MOST) stderr += decodeUtf8(b)
+      })
       const process = runScript(machine, script, new Map<number, OpenFile>([[1, out], [2, err]]))
       clock.runUntil(clock.now + 3_600_000, () => process.status !== undefined)
       return { stdout, stderr, code: process.status?.code }

@@ -31,12 +31,12 @@ test('a process runs, prints and ends with its exit code', () => {
   const { clock, machine, out, files, program } = world()
   program('hello', function* (process) {
     yield* process.sleep(1000)
-    yield* process.print(`hello ${process.argv[1]} at ${process.clock.now}\n`)
+    yield* process.print(`hello ${process.argv[1]} after ${process.clock.now - process.startedAt - 0.5}\n`)
     return 3
   })
   const process = machine.start({ argv: ['hello', 'you'], files })
   clock.runFor(5000)
-  expect(out()).toBe('hello you at 1000\n')
+  expect(out()).toBe('hello you after 1000\n')
   expect(process.status).toEqual({ code: 3 })
   expect(machine.processes.size).toBe(0)
 })

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { SystemError } from './errors.ts'
 import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
 import { mountProc } from './proc.ts'
@@ -18,6 +19,10 @@ export interface MachineOptions {
   env?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   user?: { uid: number; gid: number; name: string }
 }
+
+/** Processes of one machine; a fork bomb meets EAGAIN, for a second at least, so that it dies out. */
+const MOST_PROCESSES = 500
+const EXHAUSTED_MS = 1000
 
 const ROOT = { uid: 0, gid: 0, name: 'root' }
 
@@ -58,7 +63,11 @@ export class SimulatedMachine implements Machine {
     for (const process of [...this.processes.values()]) process.signal('SIGKILL')
   }
 
+  #exhaustedUntil = 0
+
   create(setup: Omit<ProcessSetup, 'pid' | 'machine'>): SimulatedProcess {
+    if (this.processes.size >= MOST_PROCESSES) this.#exhaustedUntil = this.clock.now + EXHAUSTED_MS
+    if (this.clock.now < this.#exhaustedUntil) throw new SystemError('EAGAIN')
     return new SimulatedProcess({ ...setup, pid: this.#nextPid++, machine: this })
   }
 

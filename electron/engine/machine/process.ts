@@ -16,6 +16,9 @@ import type {
 /** What one program may hold of its input: endless input must not eat the student's memory. */
 export const MOST_IN_MEMORY = 32 * 1024 * 1024
 
+/** What fork and exec take: a program that starts itself for ever passes time. */
+const START_MS = 0.5
+
 type Handler = (() => void) | 'ignore'
 
 export class Group implements ProcessGroup {
@@ -264,9 +267,9 @@ export class SimulatedProcess implements Process {
 
   // ---- inside ----------------------------------------------------------------------------------------------------
 
-  /** The child runs in an event of its own, so that its parent can set up groups and terminals first. */
+  /** The child starts a moment later, so that its parent can set up groups and terminals first. */
   *#main(program: Program): Task<number> {
-    yield (wake) => wake()
+    yield sleep(this.machine.clock, START_MS)
     return yield* this.#gated(program(this))
   }
 

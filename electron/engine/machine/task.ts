@@ -63,7 +63,7 @@ export type Outcome<T> = { kind: 'returned'; value: T } | { kind: 'threw'; error
 /** A task on its way. It runs at once until it first waits; every wake is an event of the clock. */
 export class Thread<T> {
   outcome: Outcome<T> | undefined
-  #task: Task<T>
+  #task: Task<T> | undefined
   #clock: Clock
   #undo: (() => void) | void = undefined
   #generation = 0
@@ -89,7 +89,7 @@ export class Thread<T> {
     this.#undo = undefined
     this.#running = true
     try {
-      this.#task.return(undefined as T)
+      this.#task?.return(undefined as T)
       this.#end({ kind: 'killed' })
     } catch (error) {
       this.#end({ kind: 'threw', error })
@@ -105,7 +105,7 @@ export class Thread<T> {
   #resume(): void {
     this.#running = true
     try {
-      const next = this.#task.next()
+      const next = this.#task!.next()
       this.#running = false
       if (next.done) return this.#end({ kind: 'returned', value: next.value })
       if (this.#killed) return this.kill()
@@ -127,6 +127,8 @@ export class Thread<T> {
 
   #end(outcome: Outcome<T>): void {
     this.outcome = outcome
+    // A finished task may still hold on to whatever started it.
+    this.#task = undefined
     this.#onEnd?.(outcome)
     this.#finished.notify()
   }

@@ -189,7 +189,9 @@ tool('timeout', { flags: 'fv', values: 'sk', long: { signal: 's=', 'kill-after':
   const over = yield* until(process, child, ms === 0 ? Number.MAX_SAFE_INTEGER : ms)
   if (over) return child.status!.code
   if (options.has('v')) yield* run.warn(`sending signal ${signal.slice(3)} to command ${quote(argv[0]!)}`, 0)
-  child.signal(signal)
+  // The whole job, when it has a process group of its own.
+  const job = process.group.id === process.pid ? [...process.group.members].filter((p) => p !== process) : [child]
+  for (const member of job) member.signal(signal)
   const grace = options.has('k') ? duration(options.value('k')!) : undefined
   if (!(yield* until(process, child, grace ?? Number.MAX_SAFE_INTEGER))) {
     child.signal('SIGKILL')

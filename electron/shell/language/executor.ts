@@ -12,7 +12,7 @@ import type { Shell } from './shell.ts'
 import { SimpleCommands } from './simple.ts'
 
 /** Functions that call themselves deeper than this are stopped (bash would run out of stack far later). */
-export const MAX_NESTING = 500
+export const MAX_NESTING = 300
 
 /** Runs what the parser made. `last`: nothing follows in this process, so a program may take its place. */
 export class Executor {
@@ -384,10 +384,14 @@ export class Executor {
 
   /** Guards against endless recursion of functions and `source`. */
   *nested<T>(task: () => Task<T>): Task<T> {
-    if (this.#depth >= MAX_NESTING) throw new ExpansionError(`${this.#shell.functionNames.at(-1) ?? 'eval'}: maximum function nesting level exceeded (${MAX_NESTING})`, true)
+    const tooDeep = (): ExpansionError => new ExpansionError(`${this.#shell.functionNames.at(-1) ?? 'eval'}: maximum function nesting level exceeded (${MAX_NESTING})`, true)
+    if (this.#depth >= MAX_NESTING) throw tooDeep()
     this.#depth++
     try {
       return yield* task()
+    } catch (error) {
+      // Deep bodies use up the host's stack before the limit.
+      throw error instanceof RangeError ? tooDeep() : error
     } finally {
       this.#depth--
     }

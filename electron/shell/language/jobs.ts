@@ -9,6 +9,9 @@ const SIGNAL_TEXTS: Partial<Record<SignalName, string>> = {
   SIGUSR1: 'User defined signal 1', SIGUSR2: 'User defined signal 2',
 }
 
+/** Ended jobs that a script may still ask about. */
+const KEPT = 100
+
 /** A pipeline as job control sees it. */
 export class Job {
   readonly id: number
@@ -65,7 +68,8 @@ export class Jobs {
   }
 
   add(processes: readonly Process[], command: string, background: boolean): Job {
-    const job = new Job(Math.max(0, ...this.all.map((j) => j.id)) + 1, processes, command, background)
+    if (this.all.length >= KEPT) this.reap()
+    const job = new Job(this.all.reduce((most, j) => Math.max(most, j.id), 0) + 1, processes, command, background)
     this.all.push(job)
     this.#order.unshift(job)
     return job
@@ -75,6 +79,7 @@ export class Jobs {
     this.all = this.all.filter((j) => j !== job)
     this.#order = this.#order.filter((j) => j !== job)
     for (const p of job.processes) if (p.status) this.finished.set(p.pid, p.status.code)
+    if (this.finished.size > 10 * KEPT) this.finished.delete(this.finished.keys().next().value!)
   }
 
   #ordered(): Job[] {

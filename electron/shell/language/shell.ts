@@ -15,6 +15,9 @@ import { ReadonlyError, Variables } from './variables.ts'
 
 /** Commands between two pauses: an endless loop passes (virtual) time, and Ctrl-C can reach it. */
 const COMMANDS_PER_MS = 200
+const COMMANDS_PER_FORK = 100
+
+interface ForkOptions { files?: ReadonlyMap<number, OpenFile>; group?: 'new' | ProcessGroup; ignoreInterrupts?: boolean }
 
 /** The state of one shell, or of a subshell: a copy in a process of its own. */
 export class Shell {
@@ -59,7 +62,8 @@ export class Shell {
   readonly defaultHandlers = new Map<SignalName, () => void>()
   readonly expander: Expander
   readonly executor: Executor
-  #commands = 0
+  /** Commands since the last pause. */
+  #spent = 0
   #startedAt: number
   #openSubstitutions: { fd: number; file: OpenFile }[] = []
 
@@ -167,15 +171,28 @@ export class Shell {
 
   /** Every command passes here: pauses now and then, and runs the traps of signals that came. */
   *tick(): Task<void> {
-    if (++this.#commands % COMMANDS_PER_MS === 0) yield sleep(this.process.clock, 1, { background: this.process.machine.kind !== 'laptop' })
+    if (++this.#spent >= COMMANDS_PER_MS) {
+      this.#spent = 0
+      yield sleep(this.process.clock, 1, { background: this.process.machine.kind !== 'laptop' })
+    }
     while (this.pendingTraps.length > 0) yield* this.executor.runTrap(this.pendingTraps.shift()!)
   }
 
   // ---- subshells ---------------------------------------------------------------------------------------------------
 
   /** A copy of this shell in a child process, which runs `task` and ends with its code. */
-  fork(task: (child: Shell) => Task<number>, options: { files?: ReadonlyMap<number, OpenFile>; group?: 'new' | ProcessGroup; ignoreInterrupts?: boolean } = {}): Process {
+  fork(task: (child: Shell) => Task<number>, options: ForkOptions = {}): Process {
     const copy = this.#copy()
+    this.#spent += COMMANDS_PER_FORK
+    try {
+      return this.#spawn(copy, task, options)
+    } catch (error) {
+      if (isSystemError(error, 'EAGAIN')) throw new ExpansionError('fork: Resource temporarily unavailable', true)
+      throw error
+    }
+  }
+
+  #spawn(copy: Shell, task: (child: Shell) => Task<number>, options: ForkOptions): Process {
     return this.process.spawn({
       argv: [...this.process.argv],
       files: options.files ?? this.process.files,
@@ -205,7 +222,7 @@ export class Shell {
     copy.pipeStatus = this.pipeStatus
     copy.lastBackground = this.lastBackground
     copy.line = this.line
-    copy.functionNames = [...this.functionNames]
+    copy.functionNames = this.functionNames.slice(-1)
     copy.sourceDepth = this.sourceDepth
     copy.tested = this.tested
     copy.loopDepth = 0

@@ -228,6 +228,7 @@ export class SimpleCommands {
     const shell = this.#shell
     const { fs } = shell.process
     const name = args[0]!
+    if (code === 'EAGAIN') throw new ExpansionError(`fork: ${message}`, true)
     const directory = fs.exists(executable) && fs.stat(executable).type === 'directory'
     if (code === 'ENOEXEC') {
       const text = fs.readText(executable)

@@ -31,7 +31,8 @@ export class Variables {
     const copy = new Variables(new Map())
     copy.#environment = environment
     for (const [name, variable] of this.#all) copy.#all.set(name, cloned(variable))
-    copy.#frames = this.#frames.map((f) => new Map(f))
+    // A subshell never returns from the functions that it is in.
+    if (this.#frames.length > 0) copy.#frames = [new Map()]
     return copy
   }
 
