@@ -22,6 +22,8 @@ export interface ApiResource {
   verbs: readonly string[]
   /** "status", "scale", "log", "exec", … */
   subresources: readonly string[]
+  /** The warning that goes with every answer about this kind (KEP-1693). */
+  deprecation?: string
 }
 
 export interface ListOptions {

@@ -96,6 +96,14 @@ export function keyOf(resource: ApiResource): string {
 
 /** Finds what is asked for; what fails for single objects is collected, what is wrong with the question is thrown. */
 export function* resolve(k: Kubectl, query: Query): Task<Result> {
+  const result = yield* find(k, query)
+  if (query.local) return result
+  const warnings = new Set([...result.types, ...result.infos.map((i) => i.resource)].flatMap((r) => r.deprecation ?? []))
+  for (const warning of warnings) yield* k.warn(warning)
+  return result
+}
+
+function* find(k: Kubectl, query: Query): Task<Result> {
   const selector = (query.labelSelector ?? '').trim()
   const fields = (query.fieldSelector ?? '').trim()
   if (k.flags.has('kustomize') && k.flags.changed('kustomize')) throw new NotSimulatedError('-k', 'use -f with plain manifests')

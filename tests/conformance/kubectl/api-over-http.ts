@@ -109,6 +109,7 @@ interface Call {
 
 function serveResource(client: KubernetesClient, request: IncomingMessage, response: ServerResponse, call: Call): void {
   const { resource, namespace, name, subresource, query, body } = call
+  if (call.kind.deprecation) response.setHeader('Warning', `299 - "${call.kind.deprecation}"`)
   const options: WriteOptions = {
     dryRun: query.has('dryRun'),
     fieldManager: query.get('fieldManager') ?? undefined,

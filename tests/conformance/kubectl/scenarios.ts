@@ -75,6 +75,7 @@ data:
     many
     lines
 `,
+  'ep.yaml': 'apiVersion: v1\nkind: Endpoints\nmetadata: {name: unready}\nsubsets:\n- {notReadyAddresses: [{ip: 10.0.0.1}], ports: [{port: 80}]}\n',
   'ns.yaml': 'apiVersion: v1\nkind: Namespace\nmetadata: {name: n1}\n',
   'unknown.yaml': 'apiVersion: v1\nkind: Foo\nmetadata: {name: x}\n',
   'badversion.yaml': 'apiVersion: apps/v9\nkind: Deployment\nmetadata: {name: x}\n',
@@ -151,6 +152,12 @@ get -f missing.yaml
 get svc -n elsewhere
 get svc web -A
 get svc --show-kind
+get endpoints
+get svc,ep
+create -f ep.yaml
+get ep unready
+describe ep unready
+get ep unready -o yaml
 apply -f web2.yaml
 get deploy web -o yaml
 apply -f web2.yaml -o name

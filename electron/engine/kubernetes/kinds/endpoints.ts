@@ -22,12 +22,13 @@ function addressesOf({ subsets }: Endpoints): string {
     if (ports.length === 0) all.push(...addresses.map((a) => a.ip))
     else for (const port of ports) all.push(...addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port.port}` : `${ip}:${port.port}`)))
   }
-  return some(all) || '<none>'
+  // Endpoints that are all unready have a subset, and no name for its emptiness.
+  return subsets?.length ? some(all) : '<none>'
 }
 
 /** core/v1 Endpoints. */
 export const endpoints: Kind<Endpoints> = {
-  resource: apiResource('Endpoints', 'endpoints', { shortNames: ['ep'] }),
+  resource: apiResource('Endpoints', 'endpoints', { shortNames: ['ep'], deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice' }),
   type: 'Endpoints',
   validName: dns1123Subdomain,
   createOnUpdate: true,

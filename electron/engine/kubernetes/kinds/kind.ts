@@ -72,7 +72,7 @@ export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list',
 export function apiResource(
   kind: string,
   name: string,
-  options: { group?: string; version?: string; shortNames?: string[]; categories?: string[]; namespaced?: boolean; subresources?: string[]; verbs?: readonly string[] } = {},
+  options: { group?: string; version?: string; shortNames?: string[]; categories?: string[]; namespaced?: boolean; subresources?: string[]; verbs?: readonly string[]; deprecation?: string } = {},
 ): ApiResource {
   return {
     name,
@@ -85,6 +85,7 @@ export function apiResource(
     categories: options.categories ?? [],
     verbs: options.verbs ?? ALL_VERBS,
     subresources: options.subresources ?? [],
+    ...(options.deprecation ? { deprecation: options.deprecation } : {}),
   }
 }
 
