@@ -116,6 +116,8 @@ export class IpLayer {
     const ns = this.#ns
     const { recorder } = ns
     if (!link.conf.forwarding) {
+      // A machine outside with a single link is no router: packets end up at the internet's that no route of ours kept.
+      if (ns.kind === 'outside' && ns.links.size === 2) return this.#fail(packet, link, 'dropped', 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
       return this.#fail(packet, link, 'dropped', 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward (net.ipv4.ip_forward is 0).`)
     }
     const out = this.#usable(packet, entry, link)

@@ -173,6 +173,13 @@ describe('a router between two networks', () => {
     expect(network.journeys.recent.at(-1)).toMatchObject({ verdict: 'dropped', reason: 'drop-forwarding-off' })
   })
 
+  it('are lost in the outside world, where nobody has their destination', () => {
+    const { network, a, r } = shape()
+    r.routes.add({ destination: '10.99.0.0/16', via: '10.0.2.2' })
+    expect(ping(a, '10.99.0.1')).toMatchObject({ replies: [], errors: [] })
+    expect(network.journeys.recent.at(-1)).toMatchObject({ verdict: 'dropped', reason: 'drop-outside' })
+  })
+
   it('says "time exceeded" where the TTL ends', () => {
     const { network, a } = shape()
     expect(ping(a, '10.0.2.2', { ttl: 1 }).errors).toMatchObject([{ source: '10.0.1.1', type: 11, code: 0, sequence: 1 }])
