@@ -1,4 +1,4 @@
-/** MD5 (RFC 1321), SHA-1 and SHA-256 (FIPS 180-4), in hexadecimal. */
+/** MD5 (RFC 1321) and SHA-1 (FIPS 180-4), in hexadecimal. */
 function padded(bytes: Uint8Array, littleEndian: boolean): DataView {
   const size = ((bytes.length + 8) >> 6) * 64 + 64
   const view = new DataView(new ArrayBuffer(size))
@@ -56,42 +56,6 @@ export function sha1(bytes: Uint8Array): string {
       ;[e, d, c, b, a] = [d, c, rotl(b, 30), a, next]
     }
     ;[a, b, c, d, e].forEach((v, i) => (h[i] = (h[i]! + v) | 0))
-  }
-  return hex(h, false)
-}
-
-/** The first 32 bits of the fractional parts of roots of primes. */
-function fractions(root: number, count: number): number[] {
-  const out: number[] = []
-  for (let n = 2; out.length < count; n++) {
-    let prime = true
-    for (let d = 2; d * d <= n; d++) if (n % d === 0) prime = false
-    if (prime) out.push(((n ** (1 / root) % 1) * 2 ** 32) | 0)
-  }
-  return out
-}
-
-const SHA256_START = fractions(2, 8)
-const SHA256_ROUNDS = fractions(3, 64)
-
-export function sha256(bytes: Uint8Array): string {
-  const view = padded(bytes, false)
-  const h = [...SHA256_START]
-  const w = new Int32Array(64)
-  const rotr = (x: number, n: number): number => (x >>> n) | (x << (32 - n))
-  for (let block = 0; block < view.byteLength; block += 64) {
-    for (let i = 0; i < 16; i++) w[i] = view.getInt32(block + i * 4)
-    for (let i = 16; i < 64; i++) {
-      const [x, y] = [w[i - 15]!, w[i - 2]!]
-      w[i] = (w[i - 16]! + (rotr(x, 7) ^ rotr(x, 18) ^ (x >>> 3)) + w[i - 7]! + (rotr(y, 17) ^ rotr(y, 19) ^ (y >>> 10))) | 0
-    }
-    let [a, b, c, d, e, f, g, hh] = h as [number, number, number, number, number, number, number, number]
-    for (let i = 0; i < 64; i++) {
-      const t1 = (hh + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + SHA256_ROUNDS[i]! + w[i]!) | 0
-      const t2 = ((rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0
-      ;[hh, g, f, e, d, c, b, a] = [g, f, e, (d + t1) | 0, c, b, a, (t1 + t2) | 0]
-    }
-    ;[a, b, c, d, e, f, g, hh].forEach((v, i) => (h[i] = (h[i]! + v) | 0))
   }
   return hex(h, false)
 }

@@ -2,31 +2,9 @@ import { concatBytes } from '../../engine/text.ts'
 import { Failure, tool, type Run } from './command.ts'
 import { eachInput, openInput } from './input.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { md5, sha1, sha256 } from './digests.ts'
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
-export function toBase64(bytes: Uint8Array): string {
-  let out = ''
-  for (let i = 0; i < bytes.length; i += 3) {
-    const word = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    out += ALPHABET[word >> 18]! + ALPHABET[(word >> 12) & 63]! + (i + 1 < bytes.length ? ALPHABET[(word >> 6) & 63]! : '=') + (i + 2 < bytes.length ? ALPHABET[word & 63]! : '=')
-  }
-  return out
-}
-
-/** Undefined when the text is not base64 (RFC 4648). */
-export function fromBase64(text: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return undefined
-  const out: number[] = []
-  for (let i = 0; i < text.length; i += 4) {
-    const [a, b, c, d] = [0, 1, 2, 3].map((k) => ALPHABET.indexOf(text[i + k]!)) as [number, number, number, number]
-    out.push(((a << 2) | (b >> 4)) & 255)
-    if (text[i + 2] !== '=') out.push(((b << 4) | (c >> 2)) & 255)
-    if (text[i + 3] !== '=') out.push(((c << 6) | d) & 255)
-  }
-  return Uint8Array.from(out)
-}
+import { decodeBase64, encodeBase64 } from '../../engine/kubernetes/base64.ts'
+import { hex, sha256 } from '../../engine/sha256.ts'
+import { md5, sha1 } from './digests.ts'
 
 function* bytesOf(run: Run, name: string): Task<Uint8Array | undefined> {
   const input = yield* openInput(run, name)
@@ -43,19 +21,19 @@ tool('base64', { flags: 'di', values: 'w', long: { decode: 'd', wrap: 'w=', 'ign
   if (!bytes) return 1
   if (options.has('d')) {
     const text = String.fromCharCode(...bytes).replace(options.has('i') ? /[^A-Za-z0-9+/=]/g : /\n/g, '')
-    const decoded = fromBase64(text)
-    if (!decoded) throw new Failure('invalid input')
+    const decoded = decodeBase64(text)
+    if (typeof decoded === 'number') throw new Failure('invalid input')
     yield* run.print(decoded)
     return 0
   }
   const width = Number(options.value('w') ?? 76)
-  const text = toBase64(bytes)
+  const text = encodeBase64(bytes)
   if (width === 0) yield* run.print(text)
   else for (let i = 0; i < text.length; i += width) yield* run.print(text.slice(i, i + width) + '\n')
   return 0
 })
 
-for (const [name, digest] of [['md5sum', md5], ['sha1sum', sha1], ['sha256sum', sha256]] as const) {
+for (const [name, digest] of [['md5sum', md5], ['sha1sum', sha1], ['sha256sum', (bytes: Uint8Array): string => hex(sha256(bytes))]] as const) {
   tool(name, { flags: 'cbtqw', long: { check: 'c' } }, function* (run) {
     const { options } = run
     if (options.has('c')) return yield* check(run, digest)

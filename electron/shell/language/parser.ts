@@ -1,47 +1,20 @@
-import {
-  ParseError, type AndOr, type Assignment, type Case, type Command, type Condition, type DeclarationArgument, type If, type List,
-  type Pipeline, type Redirect, type Simple, type Word,
-} from './ast.ts'
-import { Lexer, textOf, type Token } from './lexer.ts'
+import { ParseError, type AndOr, type Case, type Command, type If, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
+import { textOf, type Token } from './lexer.ts'
+import { SimpleParser, isRedirection } from './simple-parser.ts'
 
 const RESERVED = new Set(['if', 'then', 'elif', 'else', 'fi', 'for', 'in', 'while', 'until', 'do', 'done', 'case', 'esac', '{', '}', '!', '[[', ']]', 'function', 'time'])
 const CLOSERS = new Set(['then', 'elif', 'else', 'fi', 'do', 'done', 'esac', '}'])
-const DECLARATIONS = new Set(['declare', 'typeset', 'local', 'export', 'readonly'])
-const REDIRECTIONS = new Set(['<', '>', '>>', '>|', '<>', '<&', '>&', '&>', '&>>', '<<', '<<-', '<<<'])
-const UNARY = /^-[abcdefghknoprstuvwxzGLNORS]$/
-const BINARY = new Set(['=', '==', '!=', '=~', '<', '>', '-eq', '-ne', '-lt', '-le', '-gt', '-ge', '-nt', '-ot', '-ef'])
-
-export interface ParserOptions {
-  firstLine?: number
-  extendedGlobs?: boolean
-  /** Asked at every command: a script may turn them on. */
-  aliases?: () => ReadonlyMap<string, string> | undefined
-  /** The end of the input may only be the end of a line: a here-document that is cut off is incomplete. */
-  interactive?: boolean
-  onWarning?: (message: string, line: number) => void
-}
 
 /** A recursive-descent parser that hands out one complete command line after another, as a shell reads them. */
-export class Parser extends Lexer {
-  #options: ParserOptions
-  #peeked: Token | undefined
-  #lastEnd = 0
-  /** Aliases being replaced, with how much of the source is left when their text is used up. */
-  #activeAliases: { name: string; remaining: number }[] = []
-
-  constructor(source: string, options: ParserOptions = {}) {
-    super(source, options)
-    this.#options = options
-  }
-
+export class Parser extends SimpleParser {
   /** The next command line; undefined at the end. */
   next(): List | undefined {
-    while (this.#peek().kind === 'newline') this.#take()
-    if (this.#peek().kind === 'end') return undefined
+    while (this.peek().kind === 'newline') this.take()
+    if (this.peek().kind === 'end') return undefined
     const list = this.#list((t) => t.kind === 'newline')
-    const token = this.#peek()
-    if (token.kind !== 'newline' && token.kind !== 'end') throw this.#unexpected(token)
-    if (token.kind === 'newline') this.#take()
+    const token = this.peek()
+    if (token.kind !== 'newline' && token.kind !== 'end') throw this.unexpected(token)
+    if (token.kind === 'newline') this.take()
     return list
   }
 
@@ -51,7 +24,7 @@ export class Parser extends Lexer {
 
   /** Where parsing has come to: what a shell that reads line by line has used up. */
   get consumed(): number {
-    return this.#peeked?.start ?? this.position
+    return this.peeked?.start ?? this.position
   }
 
   get currentLine(): number {
@@ -59,7 +32,7 @@ export class Parser extends Lexer {
   }
 
   protected override child(source: string, line: number): Parser {
-    return new Parser(source, { ...this.#options, aliases: undefined, firstLine: line, extendedGlobs: this.extendedGlobs })
+    return new Parser(source, { ...this.options, aliases: undefined, firstLine: line, extendedGlobs: this.extendedGlobs })
   }
 
   protected override script(source: string, line: number): List {
@@ -70,97 +43,50 @@ export class Parser extends Lexer {
   }
 
   protected override nested(): List {
-    const outer = this.#peeked
+    const outer = this.peeked
     const start = this.position
-    this.#peeked = undefined
+    this.peeked = undefined
     try {
       const list = this.#list((t) => t.kind === 'operator' && t.text === ')', true)
-      const token = this.#peek()
-      if (token.kind === 'end') throw new ParseError("unexpected EOF while looking for matching `)'", this.#endLine(), { incomplete: true })
-      if (token.kind !== 'operator' || token.text !== ')') throw this.#unexpected(token)
+      const token = this.peek()
+      if (token.kind === 'end') throw new ParseError("unexpected EOF while looking for matching `)'", this.endLine(), { incomplete: true })
+      if (token.kind !== 'operator' || token.text !== ')') throw this.unexpected(token)
       this.position = token.start
       return list
     } catch (error) {
       if (error instanceof ParseError && error.message === 'syntax error: unexpected end of file') throw this.unclosed(')', start)
       throw error
     } finally {
-      this.#peeked = outer
+      this.peeked = outer
     }
   }
 
   protected override documentEnded(_redirect: Redirect, delimiter: string, line: number, endLine: number): void {
-    if (this.#options.interactive) throw new ParseError(`here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, this.line, { incomplete: true })
-    this.#options.onWarning?.(`warning: here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, endLine)
-  }
-
-  // ---- tokens ------------------------------------------------------------------------------------------------------
-
-  #peek(): Token {
-    return (this.#peeked ??= this.scan())
-  }
-
-  #take(): Token {
-    const token = this.#peek()
-    this.#peeked = undefined
-    this.#lastEnd = token.end
-    return token
-  }
-
-  #isOperator(...texts: string[]): boolean {
-    const token = this.#peek()
-    return token.kind === 'operator' && texts.includes(token.text)
-  }
-
-  /** The next token's text when it is a word without quotes or expansions, which may be a reserved word. */
-  #plain(): string | undefined {
-    const token = this.#peek()
-    if (token.kind !== 'word' || token.word.parts.length !== 1) return undefined
-    const part = token.word.parts[0]!
-    return part.kind === 'literal' ? part.text : undefined
-  }
-
-  #expect(text: string): void {
-    const token = this.#peek()
-    if (this.#plain() !== text && !(token.kind === 'operator' && token.text === text)) throw this.#unexpected(token)
-    this.#take()
-  }
-
-  #newlines(): void {
-    while (this.#peek().kind === 'newline') this.#take()
-  }
-
-  #endLine(): number {
-    return this.lineAt(this.source.length) + (this.source.endsWith('\n') ? 0 : 1)
-  }
-
-  #unexpected(token: Token): ParseError {
-    if (token.kind === 'end') return new ParseError('syntax error: unexpected end of file', this.#endLine(), { incomplete: true })
-    const text = token.kind === 'newline' ? 'newline' : this.source.slice(token.start, token.end)
-    const error = new ParseError(`syntax error near unexpected token \`${text}'`, this.lineAt(token.start), { showLine: true })
-    return Object.assign(error, { lineText: this.textOfLine(token.start) })
+    if (this.options.interactive) throw new ParseError(`here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, this.line, { incomplete: true })
+    this.options.onWarning?.(`warning: here-document at line ${line} delimited by end-of-file (wanted \`${delimiter}')`, endLine)
   }
 
   // ---- lists and pipelines -----------------------------------------------------------------------------------------
 
   #list(stop: (token: Token) => boolean, newlinesSeparate = false): List {
     const items: List['items'] = []
-    if (newlinesSeparate) this.#newlines()
+    if (newlinesSeparate) this.newlines()
     for (;;) {
-      const token = this.#peek()
+      const token = this.peek()
       if (token.kind === 'end' || stop(token)) break
-      const plain = this.#plain()
+      const plain = this.plain()
       if (plain !== undefined && CLOSERS.has(plain)) break
       if (token.kind === 'operator' && (token.text.startsWith(';') || token.text === ')')) break
       const start = token.start
       const command = this.#andOr()
-      const item = { command, background: false, source: this.source.slice(start, this.#lastEnd) }
+      const item = { command, background: false, source: this.source.slice(start, this.lastEnd) }
       items.push(item)
-      if (this.#isOperator('&')) {
+      if (this.isOperator('&')) {
         item.background = true
-        this.#take()
-      } else if (this.#isOperator(';')) this.#take()
-      else if (!(newlinesSeparate && this.#peek().kind === 'newline')) break
-      if (newlinesSeparate) this.#newlines()
+        this.take()
+      } else if (this.isOperator(';')) this.take()
+      else if (!(newlinesSeparate && this.peek().kind === 'newline')) break
+      if (newlinesSeparate) this.newlines()
     }
     return { kind: 'list', items }
   }
@@ -168,62 +94,62 @@ export class Parser extends Lexer {
   /** A list in a compound command, which may not be empty. */
   #body(...ends: string[]): List {
     const list = this.#list(() => false, true)
-    const plain = this.#plain()
-    if (list.items.length === 0 || !(plain !== undefined && ends.includes(plain)) && !this.#isOperator(...ends)) throw this.#unexpected(this.#peek())
+    const plain = this.plain()
+    if (list.items.length === 0 || !(plain !== undefined && ends.includes(plain)) && !this.isOperator(...ends)) throw this.unexpected(this.peek())
     return list
   }
 
   #andOr(): Command {
     const first = this.#pipeline()
     const rest: AndOr['rest'] = []
-    while (this.#isOperator('&&', '||')) {
-      const operator = (this.#take() as { text: '&&' | '||' }).text
-      this.#newlines()
+    while (this.isOperator('&&', '||')) {
+      const operator = (this.take() as { text: '&&' | '||' }).text
+      this.newlines()
       rest.push({ operator, command: this.#pipeline() })
     }
     return rest.length === 0 ? first : { kind: 'and-or', first, rest }
   }
 
   #pipeline(): Command {
-    const start = this.#peek().start
+    const start = this.peek().start
     const line = this.lineAt(start)
     let negated = false
     let timed = false
     for (;;) {
-      const plain = this.#plain()
+      const plain = this.plain()
       if (plain === '!') {
         negated = !negated
-        this.#take()
+        this.take()
       } else if (plain === 'time') {
         timed = true
-        this.#take()
-        if (this.#plain() === '-p') this.#take()
+        this.take()
+        if (this.plain() === '-p') this.take()
       } else break
     }
     const commands: Command[] = []
     const errorsToo: boolean[] = []
-    if ((timed || negated) && (this.#peek().kind === 'newline' || this.#peek().kind === 'end' || this.#isOperator(';'))) {
-      return { kind: 'pipeline', commands, negated, timed, errorsToo, line, source: this.source.slice(start, this.#lastEnd) }
+    if ((timed || negated) && (this.peek().kind === 'newline' || this.peek().kind === 'end' || this.isOperator(';'))) {
+      return { kind: 'pipeline', commands, negated, timed, errorsToo, line, source: this.source.slice(start, this.lastEnd) }
     }
     commands.push(this.#command())
-    while (this.#isOperator('|', '|&')) {
-      errorsToo.push((this.#take() as { text: string }).text === '|&')
-      this.#newlines()
+    while (this.isOperator('|', '|&')) {
+      errorsToo.push((this.take() as { text: string }).text === '|&')
+      this.newlines()
       commands.push(this.#command())
     }
     if (commands.length === 1 && !negated && !timed) return commands[0]!
-    return { kind: 'pipeline', commands, negated, timed, errorsToo, line, source: this.source.slice(start, this.#lastEnd) } satisfies Pipeline
+    return { kind: 'pipeline', commands, negated, timed, errorsToo, line, source: this.source.slice(start, this.lastEnd) } satisfies Pipeline
   }
 
   // ---- commands ----------------------------------------------------------------------------------------------------
 
   #command(): Command {
-    this.#expandAlias()
-    const token = this.#peek()
+    this.expandAlias()
+    const token = this.peek()
     if (token.kind === 'operator' && token.text === '(') return this.#parenthesis(token)
-    if (token.kind === 'operator' && !REDIRECTIONS.has(token.text)) throw this.#unexpected(token)
-    if (token.kind === 'newline' || token.kind === 'end') throw this.#unexpected(token)
-    const plain = this.#plain()
+    if (token.kind === 'operator' && !isRedirection(token.text)) throw this.unexpected(token)
+    if (token.kind === 'newline' || token.kind === 'end') throw this.unexpected(token)
+    const plain = this.plain()
     if (plain !== undefined && RESERVED.has(plain)) {
       const line = this.lineAt(token.start)
       switch (plain) {
@@ -237,33 +163,33 @@ export class Parser extends Lexer {
         case 'case':
           return this.#compound(token.start, this.#case(line))
         case '{': {
-          this.#take()
+          this.take()
           const body = this.#body('}')
-          this.#take()
+          this.take()
           return this.#compound(token.start, { kind: 'group', body, redirects: [], line, source: '' })
         }
         case '[[': {
-          this.#take()
-          const expression = this.#conditionOr()
-          if (this.#plain() !== ']]') throw this.#conditionError(this.#peek())
-          this.#take()
+          this.take()
+          const expression = this.conditionOr()
+          if (this.plain() !== ']]') throw this.conditionError(this.peek())
+          this.take()
           return this.#compound(token.start, { kind: 'conditional', expression, redirects: [], line, source: '' })
         }
         case 'function': {
-          this.#take()
-          const name = this.#take()
-          if (name.kind !== 'word') throw this.#unexpected(name)
-          if (this.#isOperator('(')) {
-            this.#take()
-            this.#expect(')')
+          this.take()
+          const name = this.take()
+          if (name.kind !== 'word') throw this.unexpected(name)
+          if (this.isOperator('(')) {
+            this.take()
+            this.expect(')')
           }
-          return this.#functionBody(textOf(name.word), token.start)
+          return this.functionBody(textOf(name.word), token.start)
         }
         default:
-          throw this.#unexpected(token)
+          throw this.unexpected(token)
       }
     }
-    return this.#simple()
+    return this.simple()
   }
 
   #parenthesis(token: Token): Command {
@@ -272,50 +198,50 @@ export class Parser extends Lexer {
       const found = this.arithmeticText(token.start + 2)
       if (found) {
         const expression = this.arithmeticWord(found.text, token.start)
-        this.#peeked = undefined
-        this.position = this.#lastEnd = found.end
+        this.peeked = undefined
+        this.position = this.lastEnd = found.end
         return this.#compound(token.start, { kind: 'arithmetic', expression, redirects: [], line, source: '' })
       }
     }
-    this.#take()
+    this.take()
     const body = this.#body(')')
-    this.#expect(')')
+    this.expect(')')
     return this.#compound(token.start, { kind: 'subshell', body, redirects: [], line, source: '' })
   }
 
   #compound<C extends Extract<Command, { redirects: Redirect[] }>>(start: number, command: C): C {
     for (;;) {
-      const redirect = this.#redirect()
+      const redirect = this.redirect()
       if (!redirect) break
       command.redirects.push(redirect)
     }
-    command.source = this.source.slice(start, this.#lastEnd)
+    command.source = this.source.slice(start, this.lastEnd)
     return command
   }
 
-  #functionBody(name: string, start: number): Command {
-    this.#newlines()
-    const token = this.#peek()
-    const plain = this.#plain()
-    if (!this.#isOperator('(') && !['{', 'if', 'for', 'while', 'until', 'case', '[['].includes(plain ?? '')) throw this.#unexpected(token)
+  protected override functionBody(name: string, start: number): Command {
+    this.newlines()
+    const token = this.peek()
+    const plain = this.plain()
+    if (!this.isOperator('(') && !['{', 'if', 'for', 'while', 'until', 'case', '[['].includes(plain ?? '')) throw this.unexpected(token)
     const body = this.#command()
-    return { kind: 'function', name, body, line: this.lineAt(start), source: this.source.slice(start, this.#lastEnd) }
+    return { kind: 'function', name, body, line: this.lineAt(start), source: this.source.slice(start, this.lastEnd) }
   }
 
   #if(line: number): If {
     const branches: If['branches'] = []
     let otherwise: List | undefined
-    this.#take()
+    this.take()
     for (;;) {
       const condition = this.#body('then')
-      this.#take()
+      this.take()
       branches.push({ condition, body: this.#body('elif', 'else', 'fi') })
-      const plain = this.#plain()
-      this.#take()
+      const plain = this.plain()
+      this.take()
       if (plain === 'fi') break
       if (plain === 'else') {
         otherwise = this.#body('fi')
-        this.#take()
+        this.take()
         break
       }
     }
@@ -323,307 +249,93 @@ export class Parser extends Lexer {
   }
 
   #while(line: number, until: boolean): Extract<Command, { kind: 'while' }> {
-    this.#take()
+    this.take()
     const condition = this.#body('do')
     return { kind: 'while', until, condition, body: this.#doGroup(), redirects: [], line, source: '' }
   }
 
   #doGroup(): List {
-    this.#expect('do')
+    this.expect('do')
     const body = this.#body('done')
-    this.#take()
+    this.take()
     return body
   }
 
   #for(line: number): Extract<Command, { kind: 'for' | 'arithmetic-for' }> {
-    this.#take()
-    const token = this.#peek()
-    if (this.#isOperator('(') && this.source[token.start + 1] === '(') {
+    this.take()
+    const token = this.peek()
+    if (this.isOperator('(') && this.source[token.start + 1] === '(') {
       const found = this.arithmeticText(token.start + 2)
-      if (!found) throw this.#unexpected(token)
-      this.#peeked = undefined
-      this.position = this.#lastEnd = found.end
+      if (!found) throw this.unexpected(token)
+      this.peeked = undefined
+      this.position = this.lastEnd = found.end
       const parts = found.text.split(';')
       if (parts.length !== 3) throw new ParseError('syntax error: arithmetic expression required', line, { showLine: true })
       const [init, test, step] = parts.map((p) => this.arithmeticWord(p, token.start)) as [Word, Word, Word]
-      if (this.#isOperator(';')) this.#take()
-      this.#newlines()
-      const body = this.#plain() === '{' ? this.#braceGroup() : this.#doGroup()
+      if (this.isOperator(';')) this.take()
+      this.newlines()
+      const body = this.plain() === '{' ? this.#braceGroup() : this.#doGroup()
       return { kind: 'arithmetic-for', init, test, step, body, redirects: [], line, source: '' }
     }
-    if (token.kind !== 'word') throw this.#unexpected(token)
-    this.#take()
+    if (token.kind !== 'word') throw this.unexpected(token)
+    this.take()
     const name = this.source.slice(token.start, token.end)
     let words: Word[] | undefined
-    this.#newlines()
-    if (this.#plain() === 'in') {
-      this.#take()
+    this.newlines()
+    if (this.plain() === 'in') {
+      this.take()
       words = []
       for (;;) {
-        const next = this.#peek()
+        const next = this.peek()
         if (next.kind !== 'word') break
-        this.#take()
+        this.take()
         words.push(next.word)
       }
-      const end = this.#peek()
-      if (end.kind !== 'newline' && !this.#isOperator(';')) throw this.#unexpected(end)
+      const end = this.peek()
+      if (end.kind !== 'newline' && !this.isOperator(';')) throw this.unexpected(end)
     }
-    if (this.#isOperator(';')) this.#take()
-    this.#newlines()
-    const body = this.#plain() === '{' ? this.#braceGroup() : this.#doGroup()
+    if (this.isOperator(';')) this.take()
+    this.newlines()
+    const body = this.plain() === '{' ? this.#braceGroup() : this.#doGroup()
     return { kind: 'for', name, words, body, redirects: [], line, source: '' }
   }
 
   #braceGroup(): List {
-    this.#take()
+    this.take()
     const body = this.#body('}')
-    this.#take()
+    this.take()
     return body
   }
 
   #case(line: number): Case {
-    this.#take()
-    const token = this.#take()
-    if (token.kind !== 'word') throw this.#unexpected(token)
+    this.take()
+    const token = this.take()
+    if (token.kind !== 'word') throw this.unexpected(token)
     const items: Case['items'] = []
-    this.#newlines()
-    this.#expect('in')
-    this.#newlines()
-    while (this.#plain() !== 'esac') {
-      if (this.#isOperator('(')) this.#take()
+    this.newlines()
+    this.expect('in')
+    this.newlines()
+    while (this.plain() !== 'esac') {
+      if (this.isOperator('(')) this.take()
       const patterns: Word[] = []
       for (;;) {
-        const pattern = this.#take()
-        if (pattern.kind !== 'word') throw this.#unexpected(pattern)
+        const pattern = this.take()
+        if (pattern.kind !== 'word') throw this.unexpected(pattern)
         patterns.push(pattern.word)
-        if (!this.#isOperator('|')) break
-        this.#take()
+        if (!this.isOperator('|')) break
+        this.take()
       }
-      this.#expect(')')
+      this.expect(')')
       const body = this.#list((t) => t.kind === 'operator' && t.text.startsWith(';') && t.text !== ';', true)
-      if (this.#isOperator(';;', ';&', ';;&')) items.push({ patterns, body, end: (this.#take() as { text: ';;' | ';&' | ';;&' }).text })
+      if (this.isOperator(';;', ';&', ';;&')) items.push({ patterns, body, end: (this.take() as { text: ';;' | ';&' | ';;&' }).text })
       else {
         items.push({ patterns, body, end: ';;' })
-        this.#newlines()
-        if (this.#plain() !== 'esac') throw this.#unexpected(this.#peek())
+        this.newlines()
+        if (this.plain() !== 'esac') throw this.unexpected(this.peek())
       }
-      this.#newlines()
+      this.newlines()
     }
-    this.#take()
+    this.take()
     return { kind: 'case', word: token.word, items, redirects: [], line, source: '' }
-  }
-
-  // ---- [[ … ]] -----------------------------------------------------------------------------------------------------
-
-  #conditionOr(): Condition {
-    let left = this.#conditionAnd()
-    while (this.#isOperator('||')) {
-      this.#take()
-      left = { kind: 'or', left, right: this.#conditionAnd() }
-    }
-    return left
-  }
-
-  #conditionAnd(): Condition {
-    let left = this.#conditionTerm()
-    while (this.#isOperator('&&')) {
-      this.#take()
-      left = { kind: 'and', left, right: this.#conditionTerm() }
-    }
-    return left
-  }
-
-  #conditionTerm(): Condition {
-    this.#newlines()
-    if (this.#isOperator('(')) {
-      this.#take()
-      const inner = this.#conditionOr()
-      this.#expect(')')
-      this.#newlines()
-      return inner
-    }
-    const plain = this.#plain()
-    if (plain === '!') {
-      this.#take()
-      return { kind: 'not', operand: this.#conditionTerm() }
-    }
-    const first = this.#peek()
-    if (first.kind !== 'word' || plain === ']]') throw this.#conditionError(first)
-    this.#take()
-    if (plain !== undefined && UNARY.test(plain) && this.#peek().kind === 'word' && this.#plain() !== ']]' && !BINARY.has(this.#plain() ?? '')) {
-      const operand = this.#take() as Extract<Token, { kind: 'word' }>
-      this.#newlines()
-      return { kind: 'unary', operator: plain, operand: operand.word }
-    }
-    const operator = this.#plain() ?? (this.#isOperator('<', '>') ? (this.#peek() as { text: string }).text : undefined)
-    if (operator === undefined && !this.#isOperator('&&', '||', ')') && this.#peek().kind !== 'newline') throw this.#conditionError(this.#peek())
-    if (this.#peek().kind === 'newline' && plain !== undefined) {
-      throw new ParseError("unexpected token `newline', conditional binary operator expected", this.lineAt(first.start))
-    }
-    if (operator === undefined || operator === ']]') return { kind: 'unary', operator: '-n', operand: first.word }
-    if (!BINARY.has(operator)) throw this.#conditionError(this.#peek())
-    this.#take()
-    if (operator === '=~') {
-      while (this.source[this.position] === ' ' || this.source[this.position] === '\t') this.position++
-      const right: Word = { parts: this.parts('regex', ''), line: this.line }
-      return { kind: 'binary', operator, left: first.word, right }
-    }
-    const right = this.#peek()
-    if (right.kind !== 'word') throw this.#conditionError(right)
-    this.#take()
-    this.#newlines()
-    return { kind: 'binary', operator, left: first.word, right: right.word }
-  }
-
-  #conditionError(token: Token): ParseError {
-    if (token.kind === 'end') return this.#unexpected(token)
-    const text = token.kind === 'newline' ? 'newline' : this.source.slice(token.start, token.end)
-    return new ParseError(`syntax error in conditional expression: unexpected token \`${text}'`, this.lineAt(token.start))
-  }
-
-  // ---- simple commands ---------------------------------------------------------------------------------------------
-
-  #simple(): Command {
-    const start = this.#peek().start
-    const command: Simple = { kind: 'simple', assignments: [], words: [], redirects: [], line: this.lineAt(start), source: '' }
-    let declares = false
-    for (;;) {
-      const redirect = this.#redirect()
-      if (redirect) {
-        command.redirects.push(redirect)
-        continue
-      }
-      const token = this.#peek()
-      if (token.kind !== 'word') break
-      const assignment = command.words.length === 0 || declares ? this.#assignment(token.start) : undefined
-      if (assignment && command.words.length === 0) {
-        command.assignments.push(assignment)
-        this.#expandAlias()
-        continue
-      }
-      if (assignment) {
-        command.words.push({ assignment, line: this.lineAt(token.start) } satisfies DeclarationArgument)
-        continue
-      }
-      this.#take()
-      if (command.words.length === 0) {
-        if (this.#isOperator('(') && command.assignments.length === 0 && command.redirects.length === 0) return this.#definition(token, start)
-        declares = DECLARATIONS.has(textOf(token.word))
-      }
-      command.words.push(token.word)
-    }
-    if (this.#isOperator('(')) throw this.#unexpected(this.#peek())
-    command.source = this.source.slice(start, this.#lastEnd)
-    return command
-  }
-
-  #definition(name: Extract<Token, { kind: 'word' }>, start: number): Command {
-    this.#take()
-    if (!this.#isOperator(')')) throw this.#unexpected(this.#peek())
-    this.#take()
-    return this.#functionBody(this.source.slice(name.start, name.end), start)
-  }
-
-  #redirect(): Redirect | undefined {
-    const token = this.#peek()
-    let fd: number | undefined
-    if (token.kind === 'io-number') {
-      fd = token.fd
-      this.#take()
-    }
-    const operator = this.#peek()
-    if (operator.kind !== 'operator' || !REDIRECTIONS.has(operator.text)) {
-      if (fd !== undefined) throw this.#unexpected(operator)
-      return undefined
-    }
-    this.#take()
-    const target = this.#peek()
-    if (target.kind !== 'word') throw this.#unexpected(target)
-    const redirect: Redirect = { fd, operator: operator.text as Redirect['operator'], target: target.word }
-    if (operator.text === '<<' || operator.text === '<<-') this.pendingDocuments.push(redirect)
-    this.#take()
-    return redirect
-  }
-
-  /** NAME=…, NAME+=…, NAME[…]=…, NAME=(…) at `start`; the lexer goes on behind it. */
-  #assignment(start: number): Assignment | undefined {
-    const name = /[A-Za-z_][A-Za-z0-9_]*/y
-    name.lastIndex = start
-    const found = name.exec(this.source)
-    if (!found) return undefined
-    let at = start + found[0].length
-    let index: Word | undefined
-    if (this.source[at] === '[') {
-      let depth = 0
-      let close = at
-      for (; close < this.source.length && this.source[close] !== '\n'; close++) {
-        if (this.source[close] === '[') depth++
-        else if (this.source[close] === ']' && --depth === 0) break
-      }
-      if (this.source[close] !== ']') return undefined
-      if (this.source[close + 1] !== '=' && !this.source.startsWith('+=', close + 1)) return undefined
-      index = this.subscript(this.source.slice(at + 1, close), at)
-      at = close + 1
-    }
-    const append = this.source.startsWith('+=', at)
-    if (!append && this.source[at] !== '=') return undefined
-    this.#peeked = undefined
-    this.position = at + (append ? 2 : 1)
-    const assignment: Assignment = { name: found[0], index, append }
-    if (this.source[this.position] === '(' && !index) assignment.array = this.#array()
-    else assignment.value = this.readWord()
-    this.#lastEnd = this.position
-    return assignment
-  }
-
-  #array(): NonNullable<Assignment['array']> {
-    const start = this.position++
-    const items: NonNullable<Assignment['array']> = []
-    for (;;) {
-      const token = this.#peek()
-      if (token.kind === 'end') throw this.unclosed(')', start)
-      if (token.kind === 'operator' && token.text === ')') {
-        this.#take()
-        return items
-      }
-      if (token.kind === 'newline') this.#take()
-      else if (token.kind !== 'word') throw this.#unexpected(token)
-      else if (this.source[token.start] === '[') {
-        const close = this.source.indexOf(']=', token.start)
-        if (close < 0 || close > token.end) {
-          this.#take()
-          items.push({ value: token.word })
-          continue
-        }
-        const index = this.subscript(this.source.slice(token.start + 1, close), token.start)
-        this.#peeked = undefined
-        this.position = close + 2
-        items.push({ index, value: this.readWord() })
-      } else {
-        this.#take()
-        items.push({ value: token.word })
-      }
-    }
-  }
-
-  // ---- aliases -----------------------------------------------------------------------------------------------------
-
-  /** Puts an alias's text in place of the word that comes next. */
-  #expandAlias(): void {
-    const aliases = this.#options.aliases?.()
-    if (!aliases || aliases.size === 0) return
-    for (;;) {
-      const token = this.#peek()
-      const plain = this.#plain()
-      if (token.kind !== 'word' || plain === undefined) return
-      const text = aliases.get(plain)
-      const remaining = this.source.length - token.end
-      this.#activeAliases = this.#activeAliases.filter((a) => a.remaining < this.source.length - token.start)
-      if (text === undefined || this.#activeAliases.some((a) => a.name === plain)) return
-      this.#activeAliases.push({ name: plain, remaining })
-      this.source = this.source.slice(0, token.start) + text + this.source.slice(token.end)
-      this.position = token.start
-      this.#peeked = undefined
-    }
   }
 }

@@ -2,7 +2,8 @@ import { isSystemError } from '../../../engine/machine/errors.ts'
 import { Failure, tool } from '../command.ts'
 import { readEscape } from '../../language/escapes.ts'
 import { Awk } from './interpreter.ts'
-import { AwkSyntaxError, parseAwk } from './parser.ts'
+import { AwkSyntaxError } from './lexer.ts'
+import { parseAwk } from './parser.ts'
 import { Input } from './values.ts'
 
 function unescaped(text: string): string {

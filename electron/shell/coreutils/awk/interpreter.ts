@@ -5,13 +5,11 @@ import type { OpenFile, Process } from '../../../engine/machine/types.ts'
 import { encodeUtf8 } from '../../../engine/text.ts'
 import type { Random } from '../../../engine/random.ts'
 import { Failure, type Run } from '../command.ts'
-import { Input as InputFile, openInput } from '../input.ts'
-import { RegExpError, compileRegExp } from '../regex.ts'
+import { Input as InputFile } from '../input.ts'
 import type { AwkProgram, Expression, Rule, Statement } from './ast.ts'
 import { callBuiltin } from './builtins.ts'
+import { AwkState, type Cell } from './state.ts'
 import { Input, compareValues, isTrue, sprintf, toNumber, toText, type Value } from './values.ts'
-
-type Cell = Value | Map<string, Value>
 
 class Jump extends Error {
   readonly kind: 'next' | 'nextfile' | 'break' | 'continue' | 'exit' | 'return'
@@ -25,42 +23,25 @@ class Jump extends Error {
 
 const MAX_DEPTH = 200
 
-export class Awk {
-  readonly run: Run
+export class Awk extends AwkState {
   readonly #program: AwkProgram
-  readonly #globals = new Map<string, Cell>()
-  #locals: Map<string, Cell> | undefined
   #depth = 0
   #steps = 0
-  #record = ''
-  #fields: string[] | undefined = []
-  #inputs: string[] = []
-  #input: InputFile | undefined
-  #started = false
   #ranges = new Set<Rule>()
-  #patterns = new Map<string, RegExp>()
   #outputs = new Map<string, { file: OpenFile; child?: Process }>()
   #sources = new Map<string, { input: InputFile; child?: Process }>()
   random: Random
 
   constructor(run: Run, program: AwkProgram) {
-    this.run = run
+    super(run)
     this.#program = program
     this.random = run.process.clock.random.fork('awk')
-    for (const [name, value] of Object.entries({ FS: ' ', OFS: ' ', ORS: '\n', RS: '\n', OFMT: '%.6g', CONVFMT: '%.6g', SUBSEP: '\x1c', FILENAME: '' })) this.#globals.set(name, value)
-    for (const name of ['NR', 'NF', 'FNR', 'RSTART']) this.#globals.set(name, 0)
-    this.#globals.set('RLENGTH', -1)
-    this.#globals.set('ENVIRON', new Map([...run.process.env].map(([k, v]): [string, Value] => [k, new Input(v)])))
-  }
-
-  setVariable(name: string, value: Value): void {
-    this.#globals.set(name, value)
   }
 
   *main(args: readonly string[]): Task<number> {
     const argv = new Map<string, Value>([['0', 'awk'], ...args.map((a, i): [string, Value] => [String(i + 1), new Input(a)])])
-    this.#globals.set('ARGV', argv)
-    this.#globals.set('ARGC', args.length + 1)
+    this.globals.set('ARGV', argv)
+    this.globals.set('ARGC', args.length + 1)
     let code = 0
     let exited = false
     const { rules } = this.#program
@@ -68,11 +49,11 @@ export class Awk {
       for (const rule of rules) if (rule.pattern === 'BEGIN') yield* this.#execute(rule.body!)
       const reads = rules.some((r) => r.pattern !== 'BEGIN')
       if (reads) {
-        for (let i = 1; i < toNumber(this.#globals.get('ARGC') as Value); i++) {
+        for (let i = 1; i < toNumber(this.globals.get('ARGC') as Value); i++) {
           const arg = argv.get(String(i))
-          if (arg !== undefined) this.#inputs.push(toText(arg))
+          if (arg !== undefined) this.inputs.push(toText(arg))
         }
-        while (yield* this.#nextRecord()) yield* this.#rules(rules)
+        while (yield* this.nextRecord()) yield* this.#rules(rules)
       }
     } catch (error) {
       if (!(error instanceof Jump) || error.kind !== 'exit') throw error
@@ -95,13 +76,13 @@ export class Awk {
       if (!(yield* this.#matches(rule))) continue
       try {
         if (rule.body) yield* this.#execute(rule.body)
-        else yield* this.run.print(this.#record + toText(this.#get('ORS')))
+        else yield* this.run.print(this.record + toText(this.get('ORS')))
       } catch (error) {
         if (!(error instanceof Jump)) throw error
         if (error.kind === 'next') return
         if (error.kind !== 'nextfile') throw error
-        this.#input?.close()
-        this.#input = undefined
+        this.input?.close()
+        this.input = undefined
         return
       }
     }
@@ -119,167 +100,6 @@ export class Awk {
     return true
   }
 
-  // ---- records and fields ------------------------------------------------------------------------------------------
-
-  *#nextRecord(): Task<boolean> {
-    for (;;) {
-      if (!this.#input) {
-        const name = this.#inputs.shift()
-        if (name === undefined) {
-          if (this.#started) return false
-          this.#started = true
-          this.#input = yield* openInput(this.run, '-')
-        } else {
-          const assignment = /^([A-Za-z_]\w*)=([\s\S]*)$/.exec(name)
-          if (assignment) {
-            this.#set(assignment[1]!, new Input(assignment[2]!))
-            continue
-          }
-          this.#started = true
-          this.#input = yield* openInput(this.run, name, (n, m) => (m === 'Is a directory' ? `read error (${m})` : `cannot open "${n}" (${m})`), 2)
-          if (!this.#input) continue
-          this.#set('FILENAME', name === '-' ? '' : name)
-        }
-        this.#set('FNR', 0)
-      }
-      const record = yield* this.#read(this.#input!)
-      if (record !== null) {
-        this.setRecord(record)
-        this.#set('NR', toNumber(this.#get('NR')) + 1)
-        this.#set('FNR', toNumber(this.#get('FNR')) + 1)
-        return true
-      }
-      this.#input!.close()
-      this.#input = undefined
-    }
-  }
-
-  *#read(input: InputFile): Task<string | null> {
-    const separator = toText(this.#get('RS'))
-    if (separator === '\n') return yield* input.line()
-    if (separator.length === 1) {
-      return yield* input.line(separator.charCodeAt(0))
-    }
-    if (separator !== '') throw new Failure('podhop: not simulated: RS of several characters (one character, or "" for paragraphs)', 69)
-    const lines: string[] = []
-    for (;;) {
-      const line = yield* input.line()
-      if (line === null) return lines.length > 0 ? lines.join('\n') : null
-      if (line !== '') lines.push(line)
-      else if (lines.length > 0) return lines.join('\n')
-    }
-  }
-
-  setRecord(text: string): void {
-    this.#record = text
-    this.#fields = undefined
-  }
-
-  #split(): string[] {
-    if (this.#fields) return this.#fields
-    this.#fields = this.split(this.#record, this.#get('FS'))
-    this.#globals.set('NF', this.#fields.length)
-    return this.#fields
-  }
-
-  /** Text to fields by FS or split's third argument. */
-  split(text: string, separator: Value | RegExp): string[] {
-    if (separator instanceof RegExp) return text === '' ? [] : text.split(new RegExp(separator.source.replace(/\((?!\?)/g, '(?:'), 'u'))
-    const fs = toText(separator)
-    if (text === '') return []
-    if (fs === ' ') return text.split(/[ \t\n]+/).filter((f) => f !== '')
-    if (fs === '') return [...text]
-    const paragraphs = toText(this.#get('RS')) === ''
-    if (fs.length === 1 && fs !== '\\') return text.split(paragraphs ? new RegExp(`${fs.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}|\\n`) : fs)
-    return text.split(new RegExp(this.pattern(fs).source.replace(/(?<!\\)\((?!\?)/g, '(?:'), 'u'))
-  }
-
-  #join(): void {
-    this.#record = this.#fields!.join(toText(this.#get('OFS')))
-  }
-
-  // ---- variables ---------------------------------------------------------------------------------------------------
-
-  #cell(name: string): Cell {
-    return this.#locals?.has(name) ? this.#locals.get(name) : this.#globals.get(name)
-  }
-
-  #get(name: string): Value {
-    if (name === 'NF') this.#split()
-    const cell = this.#cell(name)
-    if (cell instanceof Map) throw new Failure(`can't use array ${name} in a scalar context`, 2)
-    return cell
-  }
-
-  #set(name: string, value: Value): void {
-    if (this.#locals?.has(name)) {
-      this.#locals.set(name, value)
-      return
-    }
-    if (name === 'NF') {
-      const fields = this.#split()
-      const count = Math.max(0, Math.trunc(toNumber(value)))
-      while (fields.length < count) fields.push('')
-      fields.length = count
-      this.#join()
-    }
-    this.#globals.set(name, value)
-  }
-
-  array(name: string): Map<string, Value> {
-    const cell = this.#cell(name)
-    if (cell instanceof Map) return cell
-    if (cell !== undefined) throw new Failure(`can't use scalar ${name} as an array`, 2)
-    const made = new Map<string, Value>()
-    if (this.#locals?.has(name)) this.#locals.set(name, made)
-    else this.#globals.set(name, made)
-    return made
-  }
-
-  *#key(index: readonly Expression[]): Task<string> {
-    const parts: string[] = []
-    for (const expression of index) parts.push(this.#keyText(yield* this.#evaluate(expression)))
-    return parts.join(toText(this.#get('SUBSEP')))
-  }
-
-  #keyText(value: Value): string {
-    return toText(value, toText(this.#get('CONVFMT')))
-  }
-
-  *assign(target: Expression, value: Value): Task<void> {
-    if (target.kind === 'variable') this.#set(target.name, value)
-    else if (target.kind === 'element') this.array(target.name).set(yield* this.#key(target.index), value)
-    else if (target.kind === 'field') {
-      const index = Math.trunc(toNumber(yield* this.#evaluate(target.index)))
-      if (index < 0) throw new Failure(`attempt to access field ${index}`, 2)
-      if (index === 0) return this.setRecord(toText(value))
-      const fields = this.#split()
-      while (fields.length < index) fields.push('')
-      fields[index - 1] = toText(value)
-      this.#globals.set('NF', fields.length)
-      this.#join()
-    } else if (target.kind === 'group' && target.inner.length === 1) yield* this.assign(target.inner[0]!, value)
-  }
-
-  pattern(source: string): RegExp {
-    let found = this.#patterns.get(source)
-    if (!found) {
-      try {
-        found = compileRegExp(source, 'extended', 'g')
-      } catch (error) {
-        if (error instanceof RegExpError) throw new Failure(`regular expression compile failed (${error.message.toLowerCase()})\n${source}`, 2)
-        throw error
-      }
-      this.#patterns.set(source, found)
-    }
-    found.lastIndex = 0
-    return found
-  }
-
-  *patternOf(expression: Expression): Task<RegExp> {
-    return this.pattern(expression.kind === 'regex' ? expression.source : toText(yield* this.#evaluate(expression)))
-  }
-
   // ---- expressions -------------------------------------------------------------------------------------------------
 
   *evaluate(expression: Expression): Task<Value> {
@@ -292,26 +112,26 @@ export class Awk {
       case 'string':
         return e.value
       case 'regex':
-        return this.pattern(e.source).test(this.#record) ? 1 : 0
+        return this.pattern(e.source).test(this.record) ? 1 : 0
       case 'variable':
-        return this.#get(e.name)
+        return this.get(e.name)
       case 'field': {
         const index = Math.trunc(toNumber(yield* this.#evaluate(e.index)))
-        if (index === 0) return new Input(this.#record)
+        if (index === 0) return new Input(this.record)
         if (index < 0) throw new Failure(`attempt to access field ${index}`, 2)
-        const text = this.#split()[index - 1]
+        const text = this.allFields()[index - 1]
         return text === undefined ? undefined : new Input(text)
       }
       case 'element': {
-        const key = yield* this.#key(e.index)
+        const key = yield* this.key(e.index)
         const array = this.array(e.name)
         if (!array.has(key)) array.set(key, undefined)
         return array.get(key)
       }
       case 'in':
-        return this.array(e.name).has(yield* this.#key(e.index)) ? 1 : 0
+        return this.array(e.name).has(yield* this.key(e.index)) ? 1 : 0
       case 'group':
-        return e.inner.length === 1 ? yield* this.#evaluate(e.inner[0]!) : yield* this.#key(e.inner)
+        return e.inner.length === 1 ? yield* this.#evaluate(e.inner[0]!) : yield* this.key(e.inner)
       case 'conditional':
         return yield* this.#evaluate(isTrue(yield* this.#evaluate(e.test)) ? e.yes : e.no)
       case 'assign': {
@@ -350,7 +170,7 @@ export class Awk {
     const right = yield* this.#evaluate(e.right)
     switch (e.operator) {
       case ' ':
-        return this.#keyText(left) + this.#keyText(right)
+        return this.keyText(left) + this.keyText(right)
       case '<':
         return compareValues(left, right) < 0 ? 1 : 0
       case '<=':
@@ -369,7 +189,7 @@ export class Awk {
   }
 
   *#call(e: Extract<Expression, { kind: 'call' }>): Task<Value> {
-    if (!e.user) return yield* callBuiltin(this, e.name, e.args, this.#record)
+    if (!e.user) return yield* callBuiltin(this, e.name, e.args, this.record)
     const definition = this.#program.functions.get(e.name)
     if (!definition) throw new Failure(`function ${e.name} never defined`, 2)
     if (this.#depth > MAX_DEPTH) throw new Failure('function call nesting too deep', 2)
@@ -378,13 +198,13 @@ export class Awk {
     for (const [i, parameter] of definition.parameters.entries()) {
       const arg = e.args[i]
       if (arg?.kind === 'variable') {
-        const cell = this.#cell(arg.name)
+        const cell = this.cell(arg.name)
         if (cell === undefined) untyped.push([parameter, arg.name])
         locals.set(parameter, cell)
       } else locals.set(parameter, arg ? yield* this.#evaluate(arg) : undefined)
     }
-    const outer = this.#locals
-    this.#locals = locals
+    const outer = this.locals
+    this.locals = locals
     this.#depth++
     try {
       yield* this.#execute(definition.body)
@@ -393,14 +213,14 @@ export class Awk {
       if (error instanceof Jump && error.kind === 'return') return error.value
       throw error
     } finally {
-      this.#locals = outer
+      this.locals = outer
       this.#depth--
       // An unset variable that the function used as an array has become one.
       for (const [parameter, name] of untyped) {
         const cell = locals.get(parameter)
         if (!(cell instanceof Map)) continue
         if (outer?.has(name)) outer.set(name, cell)
-        else this.#globals.set(name, cell)
+        else this.globals.set(name, cell)
       }
     }
   }
@@ -420,21 +240,21 @@ export class Awk {
         }
         this.#sources.set(name, source)
       }
-      record = yield* this.#read(source.input)
+      record = yield* this.read(source.input)
     } else {
-      const [before, fields] = [this.#record, this.#fields]
-      if (!(yield* this.#nextRecord())) return 0
+      const [before, fields] = [this.record, this.fields]
+      if (!(yield* this.nextRecord())) return 0
       if (!e.target) return 1
-      const read = this.#record
-      this.#record = before
-      this.#fields = fields
+      const read = this.record
+      this.record = before
+      this.fields = fields
       yield* this.assign(e.target, new Input(read))
       return 1
     }
     if (record === null) return 0
     if (e.target) yield* this.assign(e.target, new Input(record))
     else this.setRecord(record)
-    if (e.command) this.#set('NR', toNumber(this.#get('NR')) + 1)
+    if (e.command) this.set('NR', toNumber(this.get('NR')) + 1)
     return 1
   }
 
@@ -448,7 +268,7 @@ export class Awk {
       source = { input: new InputFile(this.run, command, reader), child }
       this.#sources.set(command, source)
     }
-    return yield* this.#read(source.input)
+    return yield* this.read(source.input)
   }
 
   // ---- statements --------------------------------------------------------------------------------------------------
@@ -484,12 +304,12 @@ export class Awk {
         return
       case 'for-in':
         for (const key of [...this.array(s.array).keys()]) {
-          this.#set(s.variable, new Input(key))
+          this.set(s.variable, new Input(key))
           if (!(yield* this.#loop(s.body))) return
         }
         return
       case 'delete':
-        if (s.index) this.array(s.name).delete(yield* this.#key(s.index))
+        if (s.index) this.array(s.name).delete(yield* this.key(s.index))
         else this.array(s.name).clear()
         return
       case 'exit':
@@ -516,10 +336,10 @@ export class Awk {
   *#print(s: Extract<Statement, { kind: 'print' }>): Task<void> {
     const values: Value[] = []
     for (const arg of s.args) values.push(yield* this.#evaluate(arg))
-    const ofmt = toText(this.#get('OFMT'))
+    const ofmt = toText(this.get('OFMT'))
     const text = s.formatted
       ? sprintf(toText(values[0]), values.slice(1))
-      : (values.length === 0 ? this.#record : values.map((v) => toText(v, ofmt)).join(toText(this.#get('OFS')))) + toText(this.#get('ORS'))
+      : (values.length === 0 ? this.record : values.map((v) => toText(v, ofmt)).join(toText(this.get('OFS')))) + toText(this.get('ORS'))
     if (!s.redirect) return yield* this.run.print(text)
     const name = toText(yield* this.#evaluate(s.redirect.target))
     yield* this.#output(name, s.redirect.operator).write(encodeUtf8(text))
@@ -566,16 +386,16 @@ export class Awk {
   }
 
   setMatch(start: number, length: number): void {
-    this.#set('RSTART', start)
-    this.#set('RLENGTH', length)
+    this.set('RSTART', start)
+    this.set('RLENGTH', length)
   }
 
   fieldSeparator(): Value {
-    return this.#get('FS')
+    return this.get('FS')
   }
 
   convert(value: Value): string {
-    return this.#keyText(value)
+    return this.keyText(value)
   }
 }
 

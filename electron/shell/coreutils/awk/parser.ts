@@ -1,90 +1,5 @@
-import { readEscape } from '../../language/escapes.ts'
 import type { AwkFunction, AwkProgram, Expression, Rule, Statement } from './ast.ts'
-
-export class AwkSyntaxError extends Error {}
-
-type Token = { kind: 'number' | 'string' | 'regex' | 'name' | 'function-name' | 'builtin' | 'keyword' | 'operator' | 'newline' | 'end'; text: string; line: number }
-
-const KEYWORDS = new Set(['BEGIN', 'END', 'function', 'func', 'if', 'else', 'while', 'for', 'do', 'break', 'continue', 'next', 'nextfile', 'exit', 'return', 'delete', 'in', 'getline', 'print', 'printf'])
-const BUILTINS = new Set(['length', 'substr', 'index', 'split', 'sub', 'gsub', 'match', 'sprintf', 'sin', 'cos', 'atan2', 'exp', 'log', 'sqrt', 'int', 'rand', 'srand', 'tolower', 'toupper', 'system', 'close', 'fflush', 'systime', 'strftime'])
-const OPERATORS = ['**=', '&&', '||', '==', '<=', '>=', '!=', '++', '--', '+=', '-=', '*=', '/=', '%=', '^=', '>>', '**', '{', '}', '(', ')', '[', ']', ';', ',', '+', '-', '*', '/', '%', '^', '!', '>', '<', '|', '?', ':', '~', '$', '=']
-
-function tokenize(source: string): Token[] {
-  const out: Token[] = []
-  let line = 1
-  let i = 0
-  const push = (kind: Token['kind'], text: string): void => {
-    out.push({ kind, text, line })
-  }
-  while (i < source.length) {
-    const c = source[i]!
-    if (c === '\n') {
-      push('newline', '\n')
-      line++
-      i++
-    } else if (c === ' ' || c === '\t' || c === '\r') i++
-    else if (c === '\\' && source[i + 1] === '\n') {
-      line++
-      i += 2
-    } else if (c === '#') while (i < source.length && source[i] !== '\n') i++
-    else if (c === '"') {
-      let text = ''
-      i++
-      while (source[i] !== '"') {
-        if (i >= source.length || source[i] === '\n') throw new AwkSyntaxError(`line ${line}: runaway string constant "${text}`)
-        if (source[i] === '\\') {
-          if (source[i + 1] === '/') {
-            text += '/'
-            i += 2
-            continue
-          }
-          const escape = readEscape(source, i + 1, 'format')
-          text += escape.text
-          i = escape.end
-        } else text += source[i++]
-      }
-      i++
-      push('string', text)
-    } else if (/[0-9.]/.test(c) && /^(\d+\.?\d*|\.\d+)/.test(source.slice(i))) {
-      const text = /^(0[xX][0-9a-fA-F]+|(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)/.exec(source.slice(i))![0]
-      push('number', text)
-      i += text.length
-    } else if (/[A-Za-z_]/.test(c)) {
-      const text = /^\w+/.exec(source.slice(i))![0]
-      i += text.length
-      push(KEYWORDS.has(text) ? 'keyword' : BUILTINS.has(text) ? 'builtin' : source[i] === '(' ? 'function-name' : 'name', text)
-    } else if (c === '/' && regexMayStart(out.at(-1))) {
-      let text = ''
-      let bracket = false
-      i++
-      while (source[i] !== '/' || bracket) {
-        if (i >= source.length || source[i] === '\n') throw new AwkSyntaxError(`line ${line}: runaway regular expression /${text}`)
-        if (source[i] === '\\') text += source[i + 1] === '/' ? ((i += 2), '/') : source[i++]! + source[i++]!
-        else {
-          if (source[i] === '[') bracket = true
-          else if (source[i] === ']') bracket = false
-          text += source[i++]
-        }
-      }
-      i++
-      push('regex', text)
-    } else {
-      const operator = OPERATORS.find((o) => source.startsWith(o, i))
-      if (!operator) throw new AwkSyntaxError(`line ${line}: syntax error at or near ${c}`)
-      push('operator', operator === '**' ? '^' : operator === '**=' ? '^=' : operator)
-      i += operator.length
-    }
-  }
-  push('newline', '\n')
-  push('end', 'end of file')
-  return out
-}
-
-function regexMayStart(before: Token | undefined): boolean {
-  if (!before) return true
-  if (before.kind === 'number' || before.kind === 'string' || before.kind === 'name' || before.kind === 'regex' || before.kind === 'builtin') return false
-  return !(before.kind === 'operator' && [')', ']', '$', '++', '--'].includes(before.text))
-}
+import { AwkSyntaxError, tokenize, type Token } from './lexer.ts'
 
 export function parseAwk(source: string): AwkProgram {
   return new AwkParser(tokenize(source)).program()
@@ -93,9 +8,8 @@ export function parseAwk(source: string): AwkProgram {
 class AwkParser {
   readonly #tokens: Token[]
   #at = 0
-  /** In print's arguments ">" is a redirection; in a for's head "in" belongs to it. */
+  /** In print's arguments ">" is a redirection. */
   #noGreater = false
-  #noIn = false
 
   constructor(tokens: Token[]) {
     this.#tokens = tokens
@@ -371,7 +285,7 @@ class AwkParser {
     }
     if (level === 2) {
       let left = this.#binary(3)
-      while (this.#isKeyword('in') && !this.#noIn) {
+      while (this.#isKeyword('in')) {
         this.#next()
         left = { kind: 'in', name: this.#next().text, index: left.kind === 'group' ? left.inner : [left] }
       }
@@ -464,10 +378,10 @@ class AwkParser {
 
   #subscript(): Expression[] {
     this.#expect('[')
-    const saved = [this.#noGreater, this.#noIn] as const
-    this.#noGreater = this.#noIn = false
+    const saved = this.#noGreater
+    this.#noGreater = false
     const index = this.#list()
-    ;[this.#noGreater, this.#noIn] = saved
+    this.#noGreater = saved
     this.#expect(']')
     return index
   }
@@ -488,11 +402,11 @@ class AwkParser {
         const args: Expression[] = []
         if (this.#is('(')) {
           this.#next()
-          const saved = [this.#noGreater, this.#noIn] as const
-          this.#noGreater = this.#noIn = false
+          const saved = this.#noGreater
+          this.#noGreater = false
           this.#newlines()
           if (!this.#is(')')) args.push(...this.#list())
-          ;[this.#noGreater, this.#noIn] = saved
+          this.#noGreater = saved
           this.#newlines()
           this.#expect(')')
         } else if (token.text !== 'length') {
@@ -519,10 +433,10 @@ class AwkParser {
         }
         if (token.text === '++' || token.text === '--') return { kind: 'step', operator: token.text, prefix: true, target: this.#primary() }
         if (token.text === '(') {
-          const saved = [this.#noGreater, this.#noIn] as const
-          this.#noGreater = this.#noIn = false
+          const saved = this.#noGreater
+          this.#noGreater = false
           const inner = this.#list()
-          ;[this.#noGreater, this.#noIn] = saved
+          this.#noGreater = saved
           this.#expect(')')
           return { kind: 'group', inner }
         }

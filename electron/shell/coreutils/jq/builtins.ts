@@ -1,5 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from '../../../engine/text.ts'
-import { fromBase64, toBase64 } from '../hashing.ts'
+import { decodeBase64, encodeBase64 } from '../../../engine/kubernetes/base64.ts'
 import { formatTime } from '../strftime.ts'
 import type { Json } from './ast.ts'
 import { JqError, compare, isObject, shortText, sorted, toText, typeOf } from './values.ts'
@@ -218,10 +218,10 @@ export function formatValue(name: string, value: Json): string {
     case '@json':
       return toText(value)
     case '@base64':
-      return toBase64(encodeUtf8(plain))
+      return encodeBase64(encodeUtf8(plain))
     case '@base64d': {
-      const bytes = fromBase64(plain.padEnd(Math.ceil(plain.length / 4) * 4, '='))
-      if (!bytes) throw new JqError(`string (${shortText(value)}) is not valid base64 data`)
+      const bytes = decodeBase64(plain.padEnd(Math.ceil(plain.length / 4) * 4, '='))
+      if (typeof bytes === 'number') throw new JqError(`string (${shortText(value)}) is not valid base64 data`)
       return decodeUtf8(bytes)
     }
     case '@uri':
