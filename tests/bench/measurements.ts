@@ -1,0 +1,213 @@
+import { readLabs } from '../../electron/host/labs.ts'
+import { ProgressStore } from '../../electron/host/progress.ts'
+import type { Session } from '../../electron/host/session/session.ts'
+import { buildView } from '../../electron/host/view/view.ts'
+import { diff } from '../../electron/bridge/patch.ts'
+import { encodeUtf8, parseClusterConfig, type Cluster, type NetworkNamespace } from '../../electron/engine/cluster.ts'
+import { LabTerminal } from '../../electron/lab/terminal.ts'
+import { World } from '../../electron/lab/world.ts'
+import { cluster, create, deployment, heap, median, shell, time, untilReady, type Result } from './worlds.ts'
+
+/** What `npm run bench` measures; each runs in a process of its own. */
+const measurements: Record<string, () => Result[]> = {
+  reset: () => {
+    const labs = readLabs('labs').flatMap((found) => ('lab' in found ? [found.lab] : []))
+    const times = [1, 2, 3, 4, 5].flatMap(() => labs.map((lab) => time(() => void new World({ lab }, silent))))
+    return [
+      { name: 'lab reset: first in a process', value: times[0]!, unit: 'ms' },
+      { name: 'lab reset: median', value: median(times.slice(labs.length)), unit: 'ms' },
+    ]
+  },
+
+  heap: () => {
+    const before = heap()
+    const c = cluster(3)
+    create(c, 'deployments', deployment('web', 30))
+    untilReady(c, 'web', 30)
+    c.clock.runFor(60_000)
+    const value = heap() - before
+    return [{ name: 'heap of the engine: 3 nodes, 30 Pods', value, unit: 'MB', note: `${c.clock.executed} events` }]
+  },
+
+  idle: () => {
+    const world = new World({ config: parseClusterConfig({ nodes: 3 }, 'cluster'), manifests: [] }, silent)
+    const before = world.cluster.clock.executed
+    const value = time(() => world.runUntil(world.cluster.clock.now + 3_600_000))
+    return [{ name: 'replay of an idle hour: 3 nodes', value, unit: 'ms', note: `${world.cluster.clock.executed - before} events` }]
+  },
+
+  'idle-lab': () => {
+    const [found] = readLabs('labs').filter((l) => l.id === 'stable-address')
+    if (!found || !('lab' in found)) return []
+    const world = new World({ lab: found.lab }, silent)
+    const before = world.cluster.clock.executed
+    const value = time(() => world.runUntil(world.cluster.clock.now + 3_600_000))
+    return [{ name: 'replay of an idle hour: in a lab', value, unit: 'ms', note: `${world.cluster.clock.executed - before} events` }]
+  },
+
+  deployment: () => {
+    const c = cluster(6)
+    create(c, 'deployments', deployment('web', 500))
+    return [{ name: 'Deployment of 500 Pods, all Ready', value: time(() => untilReady(c, 'web', 500)), unit: 'ms', note: 'first in its process' }]
+  },
+
+  growth: () => {
+    const c = cluster(101)
+    const small = time(() => {
+      create(c, 'deployments', deployment('small', 1000))
+      untilReady(c, 'small', 1000)
+    })
+    const large = time(() => {
+      create(c, 'deployments', deployment('large', 9000))
+      untilReady(c, 'large', 9000)
+    })
+    return [
+      { name: '1,000 Pods Ready, on 101 nodes', value: small, unit: 'ms' },
+      { name: '10,000 Pods Ready, on 101 nodes', value: small + large, unit: 'ms', note: `heap ${heap().toFixed(0)} MB` },
+      { name: 'growth 1,000 → 10,000 Pods: time a Pod', value: (small + large) / small / 10, unit: 'times' },
+    ]
+  },
+
+  'services-1000': () => services(1000),
+  'services-10000': () => services(10_000),
+
+  terminal: () => {
+    const c = cluster(12)
+    create(c, 'deployments', deployment('web', 1000))
+    untilReady(c, 'web', 1000)
+    let output = ''
+    const terminal = new LabTerminal(c, 120, 40, (text) => (output += text))
+    c.clock.runFor(100)
+    const run = (): number => {
+      output = ''
+      return time(() => {
+        terminal.input('kubectl get pods\r')
+        while (!/\$ [^\n]*$/.test(output.slice(-60)) || output.length < 10_000) c.clock.step()
+      })
+    }
+    const times = Array.from({ length: 15 }, run)
+    if (output.split('\n').length < 1000) throw new Error('not all Pods were printed')
+    return [{ name: 'kubectl get pods of 1,000 Pods', value: median(times), unit: 'ms', note: `first ${times[0]!.toFixed(0)} ms` }]
+  },
+
+  view: () => {
+    const c = cluster(6)
+    create(c, 'deployments', deployment('web', 500))
+    untilReady(c, 'web', 500)
+    c.clock.runFor(20_000)
+    const build = viewer(c)
+    let view = build()
+    const times: number[] = []
+    let patches = 0
+    for (let i = 0; i < 60; i++) {
+      shell(c, `kubectl label pod ${c.client.list('pods', { namespace: 'default' }).items[i]!.metadata.name} round=${i}`)
+      times.push(time(() => {
+        const next = build()
+        patches += diff(view, next).length
+        view = next
+      }))
+    }
+    return [{ name: 'view of 500 Pods, little changed', value: times.slice(5).reduce((a, b) => a + b) / (times.length - 5), unit: 'ms', note: `first ${times[0]!.toFixed(1)} ms, ${patches / times.length} patches` }]
+  },
+}
+
+const silent = {
+  terminalOutput: () => undefined, terminalClosed: () => undefined, portWanted: () => undefined, portReleased: () => undefined, outsideData: () => undefined,
+  outsideEnd: () => undefined, outsideClose: () => undefined, timeChanged: () => undefined, explain: () => undefined,
+  trouble: (error: unknown) => {
+    throw error
+  },
+}
+
+/** Builds the view as the app does. */
+function viewer(c: Cluster): () => object {
+  const session = { cluster: c, run: null, busy: null, time: { paused: false, speed: 1 }, terminalIds: [], realPorts: [], terminalSize: () => ({ columns: 80, rows: 24 }) }
+  const progress = new ProgressStore('/nowhere', { readOnly: true, onTrouble: () => undefined })
+  return () => buildView(session as unknown as Session, [], progress, { version: '1', host: 'web' })
+}
+
+/** Packets and requests through the rules that kube-proxy has written for so many Services. */
+function services(count: number): Result[] {
+  const c = cluster(3)
+  create(c, 'deployments', deployment('web', 3))
+  create(c, 'pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'client' }, spec: { containers: [{ name: 'client', image: 'nginx' }] } })
+  untilReady(c, 'web', 3)
+  const born = time(() => {
+    for (let i = 0; i < count; i++) {
+      const ports = [{ name: 'tcp', port: 80, protocol: 'TCP' }, ...(i % 10 === 0 ? [{ name: 'udp', port: 53, protocol: 'UDP' }] : [])]
+      create(c, 'services', { apiVersion: 'v1', kind: 'Service', metadata: { name: `service-${i}` }, spec: { selector: { app: 'web' }, ports } })
+    }
+    c.settle()
+    c.clock.runFor(5000)
+  })
+  const list = c.client.list<{ spec: { clusterIP: string; ports: unknown[] } } & ReturnType<Cluster['client']['get']>>('services', { namespace: 'default' }).items.filter((s) => s.metadata.name !== 'kubernetes')
+  const addresses = list.map((s) => s.spec.clusterIP)
+  const client = c.podNetwork('default', 'client')!
+  const label = `${count.toLocaleString('en')} Services`
+  const first = firstPackets(c, client, list.filter((s) => s.spec.ports.length > 1).map((s) => s.spec.clusterIP))
+  const requests = httpRequests(c, client, addresses)
+  return [
+    { name: `${label} written by kube-proxy, 3 nodes`, value: born, unit: 'ms' },
+    { name: `first packets, ${label}, journeys recorded`, value: first, unit: 'a second' },
+    { name: `whole HTTP requests, ${label}`, value: requests, unit: 'a second' },
+  ]
+}
+
+/** Each packet is the first of its connection: all chains are passed, and every hop is written down. */
+function firstPackets(c: Cluster, client: NetworkNamespace, addresses: readonly string[]): number {
+  for (const pod of c.client.list('pods', { namespace: 'default', labelSelector: 'app=web' }).items) {
+    const socket = c.podNetwork('default', pod.metadata.name)!.sockets.udp({ port: 53 })
+    socket.onDatagram = () => void arrived++
+  }
+  let arrived = 0
+  const data = encodeUtf8('hello')
+  const round = (packets: number): void => {
+    for (let i = 0; i < packets; i++) {
+      const socket = client.sockets.udp({ port: 1024 + ((arrived + i) % 60_000) })
+      const journey = socket.send(data, addresses[i % addresses.length]!, 53)
+      socket.close()
+      if (i % 50 === 49) c.clock.runFor(2)
+      if (i === packets - 1 && (!journey || journey.hops.length < 5)) throw new Error('the journey was not recorded')
+    }
+    c.clock.runFor(50)
+  }
+  round(5000)
+  const before = arrived
+  const packets = 20_000
+  const ms = time(() => round(packets))
+  if (arrived - before !== packets) throw new Error(`${arrived - before} of ${packets} packets arrived`)
+  return packets / (ms / 1000)
+}
+
+function httpRequests(c: Cluster, client: NetworkNamespace, addresses: readonly string[]): number {
+  const request = encodeUtf8('GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n')
+  let begun = 0
+  let done = 0
+  const one = (): void => {
+    let bytes = 0
+    const connection = client.sockets.connect({ address: addresses[begun++ % addresses.length]!, port: 80 }, {
+      onConnect: () => connection.send(request),
+      onData: (data) => void (bytes += data.length),
+      onEnd: () => connection.end(),
+      onClose: () => {
+        if (bytes < 600) throw new Error(`an answer of ${bytes} bytes`)
+        done++
+      },
+    })
+  }
+  const round = (requests: number): void => {
+    const goal = done + requests
+    for (let left = requests; left > 0; left -= 50) {
+      for (let i = 0; i < 50; i++) one()
+      c.clock.runFor(5)
+    }
+    c.clock.runFor(200)
+    if (done !== goal) throw new Error(`${goal - done} requests have no answer`)
+  }
+  round(1000)
+  const requests = 4000
+  return requests / (time(() => round(requests)) / 1000)
+}
+
+const name = process.argv[2] ?? ''
+process.stdout.write(JSON.stringify(measurements[name]?.() ?? Object.keys(measurements)))
