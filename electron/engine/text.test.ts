@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { decodeUtf8, encodeUtf8, Utf8Decoder } from './text.ts'
 
 /** Text and bytes, next to the host's own coder. */
-const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }).filter((t) => t.isWellFormed()))
+const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }).filter((t) => !/[\ud800-\udfff]/u.test(t)))
 
 it('writes what the host writes, and reads it back', () => {
   fc.assert(fc.property(text, (t) => {
