@@ -6,6 +6,12 @@ import { KubectlError, NotSimulatedError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
 
+/**
+ * What kubectl needs until its first request is answered, in virtual ms. What controllers do at once after one command
+ * is done when the next one asks, as it is in a real cluster.
+ */
+const START_UP = 5
+
 /** kubectl's main: finds the verb, reads its flags, runs it, says what went wrong. */
 export function kubectlProgram(cluster: Cluster, commands: readonly Command[], options: KubectlOptions): Program {
   return function* kubectl(process: Process): Task<number> {
@@ -75,6 +81,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     else yield* process.print(text)
     return 1
   }
+  yield* process.sleep(START_UP, { background: false })
   const code = (yield* command.run(k)) ?? 0
   if (code === 0 && k.warnings > 0) {
     yield* k.err(`error: ${k.warnings} warning${k.warnings > 1 ? 's' : ''} received\n`)
