@@ -9,6 +9,9 @@ export interface EndpointPort { name?: string; port?: number; protocol?: string;
 
 export const CHANGE_TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time'
 
+/** Virtual ms that it takes to look at one Pod of a Service: with a hundred of them changes are gathered for 0.1 s. */
+export const LOOK = 1
+
 export function isHeadless(service: Service): boolean {
   return service.spec.clusterIP === 'None'
 }

@@ -1,7 +1,7 @@
 import { deepEqual } from '../json.ts'
 import type { KubeObject, Pod, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { CHANGE_TRIGGER, changeTrigger, isHeadless, portsOf, type EndpointPort } from './endpoint.ts'
+import { CHANGE_TRIGGER, changeTrigger, isHeadless, LOOK, portsOf, type EndpointPort } from './endpoint.ts'
 import { type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { isReady } from './pods.ts'
@@ -33,16 +33,22 @@ export class EndpointsController implements Controller {
     this.#queue.stop()
   }
 
-  #sync(key: string): void {
-    const { client, clock } = this.#context
+  #sync(key: string): number {
+    const { client } = this.#context
     const service = this.#watch.services.byKey(key)
     const present = this.#endpoints.byKey(key)
     if (!service) {
       if (present) ignoringGone(() => client.delete('endpoints', present.metadata.namespace, present.metadata.name))
-      return
+      return 0
     }
-    if (service.spec.type === 'ExternalName' || !service.spec.selector) return
+    if (service.spec.type === 'ExternalName' || !service.spec.selector) return 0
     const pods = this.#watch.podsOf(service).filter((p) => !p.metadata.deletionTimestamp || service.spec.publishNotReadyAddresses)
+    this.#write(service, present, pods)
+    return pods.length * LOOK
+  }
+
+  #write(service: Service, present: Endpoints | undefined, pods: readonly Pod[]): void {
+    const { client, clock } = this.#context
     const subsets = subsetsOf(service, pods.slice(0, CAPACITY))
     const labels: Record<string, string> = { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }
     if (isHeadless(service)) labels['service.kubernetes.io/headless'] = ''

@@ -1,7 +1,7 @@
 import { deepEqual } from '../json.ts'
 import type { EndpointSlice, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { CHANGE_TRIGGER, changeTrigger, endpointOf, isHeadless, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
+import { CHANGE_TRIGGER, changeTrigger, endpointOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
 import { ServiceWatch } from './service-watch.ts'
@@ -38,13 +38,13 @@ export class EndpointSliceController implements Controller {
     this.#queue.stop()
   }
 
-  #sync(key: string): void {
+  #sync(key: string): number {
     const service = this.#watch.services.byKey(key)
     if (!service || service.metadata.deletionTimestamp) {
       for (const slice of this.#slices.indexed(BY_SERVICE, key)) this.#delete(slice)
-      return
+      return 0
     }
-    if (service.spec.type === 'ExternalName' || !service.spec.selector) return
+    if (service.spec.type === 'ExternalName' || !service.spec.selector) return 0
     const pods = this.#watch.podsOf(service)
     const groups = new Map<string, { ports: EndpointPort[]; wanted: Map<string, Endpoint> }>()
     for (const pod of pods) {
@@ -66,6 +66,7 @@ export class EndpointSliceController implements Controller {
       present.delete(group)
     }
     for (const slice of [...present.values()].flat()) this.#delete(slice)
+    return pods.length * LOOK
   }
 
   /** Keeps endpoints in the slices that they are in, fills gaps, and opens new slices only for what is left. */
