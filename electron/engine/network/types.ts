@@ -193,8 +193,8 @@ export type HookVerdict = 'accept' | 'drop' | 'stolen'
 export interface Netfilter {
   /** Runs all tables of a hook in the kernel's order, connection tracking included; may change the packet. */
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict
-  /** As iptables-restore(8): without `noflush` replaces the named tables. Throws an Error with the tool's message. */
-  restore(text: string, options?: { noflush?: boolean; counters?: boolean }): void
+  /** As iptables-restore(8), from a text or its lines: without `noflush` replaces the named tables. Throws an Error with the tool's message. */
+  restore(text: string | readonly string[], options?: { noflush?: boolean; counters?: boolean }): void
   /** As iptables-save(8), without the two comment lines that carry a date; one table or all that exist. */
   save(table?: string, options?: { counters?: boolean }): string
   /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */

@@ -36,21 +36,25 @@ interface Command {
   list: ListOptions
 }
 
-/** Reads one command line and does it. Commands are those of iptables(8). */
-export function applyCommand(words: readonly string[], scope: CommandScope): void {
+/** Reads one command line and does it. Commands are those of iptables(8). For -A it returns what was appended. */
+export function applyCommand(words: readonly string[], scope: CommandScope): { chain: string; rules: readonly Rule[] } | undefined {
   const list: ListOptions = { numeric: false, verbose: false, exact: false, lineNumbers: false }
   const command: Command = { scope, list }
   const tableName = scope.inRestore ? scope.tableName : tableOf(words)
   const parser = new RuleParser({ table: tableName, hasSet: scope.hasSet }, { readers: READERS, state: command })
   parser.read(words)
   if (!command.verb) throw new UsageError('no command specified')
-  if (command.verb === 'V') return scope.print(`iptables ${VERSION}\n`)
+  if (command.verb === 'V') {
+    scope.print(`iptables ${VERSION}\n`)
+    return undefined
+  }
   const table = scope.table(tableName)
   try {
     const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
     if (scope.counters) for (const rule of rules) [rule.packets, rule.bytes] = scope.counters
     if (rules[0]) checkInterfaces(command.chain!, rules[0])
     perform(command, rules, parser.given, table, list, scope)
+    return command.verb === 'A' ? { chain: command.chain!, rules } : undefined
   } catch (error) {
     if (error instanceof KernelError && !error.message.includes(':')) throw new KernelError(`${error.message}: rule in chain ${command.chain}`)
     throw error

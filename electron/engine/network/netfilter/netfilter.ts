@@ -185,7 +185,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.#tables.get(name)!
   }
 
-  restore(text: string, options: RestoreOptions = {}): void {
+  restore(text: string | readonly string[], options: RestoreOptions = {}): void {
     restore(text, this.#restoreHost, options)
   }
 

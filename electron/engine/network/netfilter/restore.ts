@@ -1,8 +1,9 @@
 import { KernelError, OperationError, restoreFailure, RestoreError, UsageError } from './errors.ts'
 import { splitLine } from './parse.ts'
-import type { TableName } from './rule.ts'
+import { sameRule } from './rule.ts'
+import type { Rule, TableName } from './rule.ts'
 import { applyCommand } from './apply.ts'
-import { BUILT_IN, Table } from './table.ts'
+import { BUILT_IN, Table, TABLES } from './table.ts'
 
 export interface RestoreOptions {
   noflush?: boolean
@@ -17,7 +18,7 @@ export interface RestoreHost {
 }
 
 /** Reads a file in the format of iptables-restore(8). Throws {@link RestoreError} with the tool's words. */
-export function restore(text: string, host: RestoreHost, options: RestoreOptions): void {
+export function restore(text: string | readonly string[], host: RestoreHost, options: RestoreOptions): void {
   let line = 0
   let table: Table | undefined
   try {
@@ -76,16 +77,39 @@ function rule(table: Table, content: string, host: RestoreHost, options: Restore
     if (options.counters) counters = [Number(match[1]), Number(match[2])]
     words = content.slice(match[0].length)
   }
-  applyCommand(splitLine(words), {
+  const known = appended.get(table.name)!
+  const same = known.get(words)
+  if (same && table.chains.has(same.chain)) {
+    for (const written of same.rules) {
+      const rule = sameRule(written)
+      if (counters) [rule.packets, rule.bytes] = counters
+      table.append(same.chain, rule, line)
+    }
+    return
+  }
+  const result = applyCommand(splitLine(words), {
     inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters,
     print: () => {},
   })
+  if (!result || result.rules.some((r) => r.matches.some((m) => m.own))) return
+  if (known.size >= MOST_KNOWN) known.clear()
+  known.set(words, result)
 }
 
+/**
+ * What lines that append were read as, by table. On every node kube-proxy writes the same lines, and many of them again
+ * at its next turn; rules that come of them share all but their counters.
+ */
+const appended = new Map(TABLES.map((name) => [name, new Map<string, { chain: string; rules: readonly Rule[] }>()]))
+const MOST_KNOWN = 200_000
+
 /** Lines with their numbers. */
-function* logicalLines(text: string): Generator<{ line: number; text: string }> {
+function* logicalLines(text: string | readonly string[]): Generator<{ line: number; text: string }> {
   let line = 0
-  const lines = text.split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  for (const content of lines) yield { line: ++line, text: content.replace(/\r$/, '') }
+  const lines = typeof text === 'string' ? text.split('\n') : text
+  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length
+  while (line < end) {
+    const content = lines[line++]!
+    yield { line, text: content.endsWith('\r') ? content.slice(0, -1) : content }
+  }
 }

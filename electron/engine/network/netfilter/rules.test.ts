@@ -62,6 +62,26 @@ describe('iptables-save and iptables-restore', () => {
     expect(netfilter.command(['-nvL', 'INPUT', '-x']).stdout).toContain('       6      328 ACCEPT     17 ')
   })
 
+  it('count for themselves, also where many namespaces read the same lines', () => {
+    const text = '*filter\n-A INPUT -p udp -m statistic --mode nth --every 2 --packet 0 -j ACCEPT\n-A INPUT -p udp -j DROP\nCOMMIT\n'
+    const [one, other] = [makeTables().netfilter, makeTables().netfilter]
+    for (const netfilter of [one, other, one]) netfilter.restore(text, { noflush: true })
+    expect([1, 2, 3].map(() => one.run('input', packet('10.0.0.1', '10.0.0.2', 53), undefined, undefined))).toEqual(['accept', 'drop', 'accept'])
+    expect(one.save('filter', { counters: true })).toContain('[1:28] -A INPUT -p udp -j DROP\n[0:0] -A INPUT')
+    expect(other.save('filter', { counters: true })).toContain('[0:0] -A INPUT -p udp -j DROP')
+    expect(other.run('input', packet('10.0.0.1', '10.0.0.2', 53), undefined, undefined)).toBe('accept')
+  })
+
+  it('read a line again as strictly as before', () => {
+    const text = '*filter\n-A INPUT -m set --match-set friends src -j ACCEPT\nCOMMIT\n'
+    const [one, other] = [makeTables().netfilter, makeTables().netfilter]
+    one.defineSet('friends', () => true)
+    one.restore(text)
+    expect(() => other.restore(text)).toThrow("Set friends doesn't exist.")
+    one.restore('*nat\n:A - [0:0]\n-A A -j ACCEPT\nCOMMIT\n')
+    expect(() => other.restore('*nat\n-A A -j ACCEPT\nCOMMIT\n')).toThrow('line 2 failed')
+  })
+
   it('say what is not simulated instead of accepting it', () => {
     const { netfilter } = makeTables()
     expect(netfilter.command(['-A', 'INPUT', '-m', 'owner', '--uid-owner', '0', '-j', 'DROP'])).toEqual({

@@ -56,7 +56,7 @@ export const statistic: MatchExtension = () => {
       // The kernel begins `packet` steps before the end of the period, so that the first match is packet number `packet`.
       let count = (period - nth) % period
       return {
-        name: 'statistic', save: ` --mode nth${not} --every ${period} --packet ${nth}`,
+        name: 'statistic', own: true, save: ` --mode nth${not} --every ${period} --packet ${nth}`,
         list: () => `statistic mode nth${not} every ${period}${nth === 0 ? '' : ` packet ${nth}`}`,
         test: () => {
           const hit = count === 0
@@ -107,7 +107,7 @@ export const limit: MatchExtension = () => {
       let last: number | undefined
       const text = rateText(average)
       return {
-        name: 'limit', save: ` --limit ${text}${burst === 5 ? '' : ` --limit-burst ${burst}`}`,
+        name: 'limit', own: true, save: ` --limit ${text}${burst === 5 ? '' : ` --limit-burst ${burst}`}`,
         list: () => `limit: avg ${text} burst ${burst}`,
         test: ({ host }) => {
           const now = host.clock.now

@@ -154,7 +154,7 @@ export const set: MatchExtension = ({ hasSet }) => {
       if (!name) throw new UsageError('You must specify `--match-set\' with proper arguments')
       const not = invert ? ' !' : ''
       return {
-        name: 'set', save: `${not} --match-set ${name} ${flags.join(',')}`, list: () => `${invert ? '! ' : ''}match-set ${name} ${flags.join(',')}`,
+        name: 'set', own: true, save: `${not} --match-set ${name} ${flags.join(',')}`, list: () => `${invert ? '! ' : ''}match-set ${name} ${flags.join(',')}`,
         test: ({ host, packet }) => (host.set(name)?.(packet, flags) ?? false) !== invert,
       }
     },
