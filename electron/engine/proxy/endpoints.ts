@@ -15,40 +15,100 @@ export interface EndpointInfo {
   zones: readonly string[]
 }
 
+type ByPort = ReadonlyMap<string, readonly EndpointInfo[]>
+
+/**
+ * What was made of slices before: of each by itself, and of the slices of one Service together (found by the first of
+ * them). Every node's kube-proxy asks for the same, and objects are never changed in place.
+ */
+const alone = new WeakMap<EndpointSlice, ByPort>()
+const together = new WeakMap<EndpointSlice, { slices: readonly EndpointSlice[]; endpoints: ByPort }>()
+/** An endpoint that has not changed is the same object in the next version of its slice. */
+const infos = new WeakMap<object, EndpointInfo>()
+
 /** Endpoints of all slices of a Service by "portName/protocol", each list in the order of its addresses' text. */
-export function endpointsByPort(slices: Iterable<EndpointSlice>, family: 4 | 6): Map<string, EndpointInfo[]> {
+export function endpointsByPort(slices: readonly EndpointSlice[], family: 4 | 6): ByPort {
+  const addressType = family === 4 ? 'IPv4' : 'IPv6'
+  const own = slices.filter((s) => s.addressType === addressType)
+  const [first] = own
+  if (!first) return new Map()
+  if (own.length === 1) return ofSlice(first)
+  const known = together.get(first)
+  if (known && known.slices.length === own.length && known.slices.every((s, i) => s === own[i])) return known.endpoints
+  const endpoints = merge(own.map(ofSlice))
+  together.set(first, { slices: own, endpoints })
+  return endpoints
+}
+
+function ofSlice(slice: EndpointSlice): ByPort {
+  let known = alone.get(slice)
+  if (!known) alone.set(slice, (known = readSlice(slice)))
+  return known
+}
+
+function readSlice(slice: EndpointSlice): ByPort {
+  const sets = (slice.ports ?? []).flatMap(({ port, name, protocol }): ByPort[] => {
+    if (port === undefined) return []
+    const list = slice.endpoints.flatMap((endpoint) => infoOf(slice, endpoint, port) ?? [])
+    return [new Map([[`${name ?? ''}/${(protocol ?? 'TCP').toLowerCase()}`, list]])]
+  })
+  return merge(sets)
+}
+
+function infoOf(slice: EndpointSlice, endpoint: EndpointSlice['endpoints'][number], port: number): EndpointInfo | undefined {
+  const known = infos.get(endpoint)
+  if (known?.port === port) return known
+  const ip = endpoint.addresses[0]
+  if (ip === undefined) return undefined
+  const { ready, serving, terminating } = endpoint.conditions ?? {}
+  const info: EndpointInfo = {
+    ip,
+    port,
+    address: slice.addressType === 'IPv6' ? `[${ip}]:${port}` : `${ip}:${port}`,
+    ready: ready ?? true,
+    serving: serving ?? true,
+    terminating: terminating ?? false,
+    nodeName: endpoint.nodeName,
+    zones: (endpoint.hints?.forZones ?? []).map((z) => z.name),
+  }
+  if (!known) infos.set(endpoint, info)
+  return info
+}
+
+/** The same address may be in two slices for a moment: the more useful one counts. */
+function merge(all: readonly ByPort[]): ByPort {
   const sets = new Map<string, Map<string, EndpointInfo>>()
-  for (const slice of slices) {
-    if (slice.addressType !== (family === 4 ? 'IPv4' : 'IPv6')) continue
-    for (const port of slice.ports ?? []) {
-      if (port.port === undefined) continue
-      const key = `${port.name ?? ''}/${(port.protocol ?? 'TCP').toLowerCase()}`
+  for (const ports of all) {
+    for (const [key, list] of ports) {
       let set = sets.get(key)
       if (!set) sets.set(key, (set = new Map()))
-      for (const endpoint of slice.endpoints) {
-        const ip = endpoint.addresses[0]
-        if (ip === undefined) continue
-        const address = family === 6 ? `[${ip}]:${port.port}` : `${ip}:${port.port}`
-        const { ready, serving, terminating } = endpoint.conditions ?? {}
-        const info: EndpointInfo = {
-          ip,
-          port: port.port,
-          address,
-          ready: ready ?? true,
-          serving: serving ?? true,
-          terminating: terminating ?? false,
-          nodeName: endpoint.nodeName,
-          zones: (endpoint.hints?.forZones ?? []).map((z) => z.name),
-        }
-        // The same address may be in two slices for a moment: the more useful one counts.
-        const known = set.get(address)
-        if (!known || (!known.ready && info.ready)) set.set(address, info)
+      for (const info of list) {
+        const known = set.get(info.address)
+        if (!known || (!known.ready && info.ready)) set.set(info.address, info)
       }
     }
   }
-  const out = new Map<string, EndpointInfo[]>()
+  const out = new Map<string, readonly EndpointInfo[]>()
   for (const [key, set] of sets) out.set(key, [...set.values()].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0)))
   return out
+}
+
+export function sameEndpoints(a: ByPort, b: ByPort): boolean {
+  if (a === b) return true
+  if (a.size !== b.size) return false
+  for (const [key, list] of a) {
+    const other = b.get(key)
+    if (!other || other.length !== list.length || !list.every((e, i) => sameEndpoint(e, other[i]!))) return false
+  }
+  return true
+}
+
+function sameEndpoint(a: EndpointInfo, b: EndpointInfo): boolean {
+  if (a === b) return true
+  return (
+    a.address === b.address && a.ready === b.ready && a.serving === b.serving && a.terminating === b.terminating && a.nodeName === b.nodeName &&
+    a.zones.length === b.zones.length && a.zones.every((zone, i) => zone === b.zones[i])
+  )
 }
 
 export interface EndpointChoice {

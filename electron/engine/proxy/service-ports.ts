@@ -9,6 +9,8 @@ export interface ServicePortInfo {
   /** "default/web" */
   service: string
   portName: string
+  /** Names its endpoints among those of the Service: "portName/protocol". */
+  endpointsKey: string
   protocol: 'tcp' | 'udp' | 'sctp'
   clusterIP: Ip
   port: number
@@ -36,8 +38,21 @@ export function usesLocalEndpoints(info: ServicePortInfo): boolean {
   return info.internalPolicyLocal || (info.externalPolicyLocal && isExternallyAccessible(info))
 }
 
+/** Every node's kube-proxy makes the same of a Service; objects are never changed in place. */
+const known = { 4: new WeakMap<Service, readonly ServicePortInfo[]>(), 6: new WeakMap<Service, readonly ServicePortInfo[]>() }
+
 /** No ports for what kube-proxy leaves alone: headless Services, ExternalName, and those of another proxy. */
-export function servicePorts(service: Service, family: 4 | 6): ServicePortInfo[] {
+export function servicePorts(service: Service, family: 4 | 6): readonly ServicePortInfo[] {
+  let ports = known[family].get(service)
+  if (!ports) known[family].set(service, (ports = readPorts(service, family)))
+  return ports
+}
+
+export function sameServicePorts(a: readonly ServicePortInfo[], b: readonly ServicePortInfo[]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
+}
+
+function readPorts(service: Service, family: 4 | 6): ServicePortInfo[] {
   const { spec, metadata } = service
   if (spec.type === 'ExternalName' || !spec.clusterIP || spec.clusterIP === 'None') return []
   if (metadata.labels?.['service.kubernetes.io/service-proxy-name'] !== undefined) return []
@@ -48,11 +63,13 @@ export function servicePorts(service: Service, family: 4 | 6): ServicePortInfo[]
   const externalIPs = ofFamily(spec.externalIPs)
   const accepts = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs?.length ?? 0) > 0
   const key = `${metadata.namespace}/${metadata.name}`
+  const protocolOf = (port: ServicePort): ServicePortInfo['protocol'] => (port.protocol ?? 'TCP').toLowerCase() as ServicePortInfo['protocol']
   return (spec.ports ?? []).map((port: ServicePort): ServicePortInfo => ({
     name: port.name ? `${key}:${port.name}` : key,
     service: key,
     portName: port.name ?? '',
-    protocol: (port.protocol ?? 'TCP').toLowerCase() as ServicePortInfo['protocol'],
+    endpointsKey: `${port.name ?? ''}/${protocolOf(port)}`,
+    protocol: protocolOf(port),
     clusterIP,
     port: port.port,
     nodePort: port.nodePort ?? 0,

@@ -4,6 +4,7 @@ import { ServiceCache } from '../cache.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
 import { CANARY_TABLES, ensureCanary, ensureJumps, hasChain } from './jumps.ts'
 import { isServiceChain } from './names.ts'
+import { PortRuleMaker } from './port-rules.ts'
 import { buildRules } from './rules.ts'
 
 /** kube-proxy in iptables mode on one node. Stopping it leaves every rule as it is. */
@@ -20,6 +21,7 @@ export class IptablesProxier implements Agent {
   readonly #context: NodeContext
   readonly #log: ProxyLog
   readonly #cache: ServiceCache
+  readonly #maker = new PortRuleMaker()
   readonly #stopNode: () => void
   #zone = ''
   #needFull = true
@@ -100,6 +102,8 @@ export class IptablesProxier implements Agent {
     const { netfilter } = network
     const full = this.#needFull || clock.now - this.#lastFull > FULL_SYNC
     const changed = this.#cache.takeChanged()
+    // Slices came and went, and their endpoints are what they were.
+    if (!full && changed.size === 0) return
     this.syncs++
     try {
       if (full) {
@@ -109,7 +113,7 @@ export class IptablesProxier implements Agent {
       }
       const previous = this.#chains
       let removed = false
-      const { text, active } = buildRules(
+      const { lines, active } = buildRules(
         this.#cache,
         {
           node: { name, zone: this.#zone, ip: config.nodes.find((n) => n.name === name)?.ip ?? '' },
@@ -117,6 +121,7 @@ export class IptablesProxier implements Agent {
           masqueradeAll: false,
           localhostNodePorts: true,
         },
+        this.#maker,
         full ? undefined : changed,
         (now) => {
           // In large clusters chains that nobody uses any more wait for the next clean-up.
@@ -127,7 +132,7 @@ export class IptablesProxier implements Agent {
           return stale
         },
       )
-      netfilter.restore(text, { noflush: true, counters: true })
+      netfilter.restore(lines, { noflush: true, counters: true })
       if (removed) this.#lastCleanup = clock.now
       this.#chains = removed ? active : new Set([...previous, ...active])
       this.#needFull = false

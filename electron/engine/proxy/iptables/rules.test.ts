@@ -4,6 +4,7 @@ import { ObjectStore } from '../../cni/objects.samples.ts'
 import { ServiceCache } from '../cache.ts'
 import { putService, putSlice } from '../services.samples.ts'
 import { endpointChain, serviceChain } from './names.ts'
+import { PortRuleMaker } from './port-rules.ts'
 import { buildRules, type RuleOptions } from './rules.ts'
 
 let clock: Clock
@@ -17,9 +18,9 @@ beforeEach(() => {
 
 function rules(changed?: ReadonlySet<string>, more: Partial<RuleOptions> = {}): string {
   const cache = new ServiceCache(store.client, 4, () => undefined)
-  const { text } = buildRules(cache, { ...options, ...more }, changed, () => [])
+  const { lines } = buildRules(cache, { ...options, ...more }, new PortRuleMaker(), changed, () => [])
   cache.stop()
-  return text
+  return `${lines.join('\n')}\n`
 }
 
 const of = (text: string, chain: string): string[] => text.split('\n').filter((line) => line.startsWith(`-A ${chain} `)).map((line) => line.slice(chain.length + 4))

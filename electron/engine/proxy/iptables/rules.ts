@@ -1,24 +1,15 @@
-import { cidrContains } from '../../network/address.ts'
-import type { Cidr, Ip } from '../../network/types.ts'
 import type { ServiceCache } from '../cache.ts'
-import { chooseEndpoints, type EndpointInfo } from '../endpoints.ts'
-import { isExternallyAccessible, usesClusterEndpoints, usesLocalEndpoints, type ServicePortInfo } from '../service-ports.ts'
-import { endpointChain, serviceChain } from './names.ts'
+import { chainLine, type PortRuleMaker, type RuleOptions } from './port-rules.ts'
+
+export type { RuleOptions } from './port-rules.ts'
 
 /** The text that kube-proxy v1.33 gives iptables-restore: syncProxyRules of pkg/proxy/iptables/proxier.go. */
 const MARK = '0x00004000'
 /** Above this many endpoints rules lose their comments, for speed. */
 const LARGE_CLUSTER = 1000
 
-export interface RuleOptions {
-  node: { name: string; zone: string; ip: Ip }
-  clusterCIDR: Cidr | undefined
-  masqueradeAll: boolean
-  localhostNodePorts: boolean
-}
-
 export interface RuleText {
-  text: string
+  lines: readonly string[]
   /** The chains of Services and endpoints that are in use after it. */
   active: Set<string>
   largeCluster: boolean
@@ -35,7 +26,9 @@ class Lines {
  * The whole state for a full sync; with `changed` only the chains of those Services (the chains that all share are
  * always written anew). `stale` says which of the former chains may go.
  */
-export function buildRules(cache: ServiceCache, options: RuleOptions, changed: ReadonlySet<string> | undefined, stale: (active: ReadonlySet<string>) => Iterable<string>): RuleText {
+export function buildRules(
+  cache: ServiceCache, options: RuleOptions, maker: PortRuleMaker, changed: ReadonlySet<string> | undefined, stale: (active: ReadonlySet<string>) => Iterable<string>,
+): RuleText {
   const lines = new Lines()
   const active = new Set<string>()
   for (const chain of ['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-FORWARD', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL']) lines.filterChains.push(chainLine(chain))
@@ -56,7 +49,15 @@ export function buildRules(cache: ServiceCache, options: RuleOptions, changed: R
   const largeCluster = total > LARGE_CLUSTER
   for (const service of [...cache.services.keys()].sort()) {
     const write = changed === undefined || changed.has(service)
-    for (const port of cache.services.get(service)!) new PortRules(port, cache.endpointsOf(port), options, largeCluster, lines, active, write).build()
+    for (const port of cache.services.get(service)!) {
+      const rules = maker.rulesOf(port, cache.endpointsOf(port), options, largeCluster)
+      for (const rule of rules.filter) lines.filter.push(rule)
+      for (const rule of rules.nat) lines.nat.push(rule)
+      for (const chain of rules.chains) active.add(chain)
+      if (!write) continue
+      for (const declaration of rules.declarations) lines.natChains.push(declaration)
+      for (const rule of rules.rules) lines.nat.push(rule)
+    }
   }
 
   for (const chain of stale(active)) {
@@ -70,158 +71,6 @@ export function buildRules(cache: ServiceCache, options: RuleOptions, changed: R
     `-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark ${MARK}/${MARK} -j ACCEPT`,
     '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
   )
-  const text = ['*filter', ...lines.filterChains, ...lines.filter, 'COMMIT', '*nat', ...lines.natChains, ...lines.nat, 'COMMIT', ''].join('\n')
-  return { text, active, largeCluster }
-}
-
-function chainLine(chain: string): string {
-  return `:${chain} - [0:0]`
-}
-
-/** Go's %0.10f of 1/n. */
-function probability(n: number): string {
-  return (1 / n).toFixed(10)
-}
-
-class PortRules {
-  readonly #port: ServicePortInfo
-  readonly #endpoints: readonly EndpointInfo[]
-  readonly #options: RuleOptions
-  readonly #large: boolean
-  readonly #lines: Lines
-  readonly #active: Set<string>
-  /** Chains of a Service that has not changed are only counted. */
-  readonly #write: boolean
-
-  constructor(port: ServicePortInfo, endpoints: readonly EndpointInfo[], options: RuleOptions, large: boolean, lines: Lines, active: Set<string>, write: boolean) {
-    this.#port = port
-    this.#endpoints = endpoints
-    this.#options = options
-    this.#large = large
-    this.#lines = lines
-    this.#active = active
-    this.#write = write
-  }
-
-  build(): void {
-    const port = this.#port
-    const { cluster, local, reachable, any } = chooseEndpoints(this.#endpoints, port, this.#options.node)
-    const chain = (prefix: Parameters<typeof serviceChain>[0]): string => serviceChain(prefix, port.name, port.protocol)
-    const internalPolicy = port.internalPolicyLocal ? chain('KUBE-SVL') : chain('KUBE-SVC')
-    const externalPolicy = port.externalPolicyLocal ? chain('KUBE-SVL') : chain('KUBE-SVC')
-    const hasInternal = any && !(port.internalPolicyLocal && local.length === 0)
-    const hasExternal = any && !(port.externalPolicyLocal && local.length === 0)
-    const external = chain('KUBE-EXT')
-    const usesExternal = any && isExternallyAccessible(port)
-    const usesFirewall = any && port.loadBalancerIPs.length > 0 && port.sourceRanges.length > 0
-
-    this.#capture({ any, hasInternal, hasExternal, internal: internalPolicy, external, firewall: usesFirewall ? chain('KUBE-FW') : undefined })
-
-    if (hasInternal) this.#masquerade(internalPolicy)
-    if (usesExternal) this.#external(external, externalPolicy, chain('KUBE-SVC'), hasExternal)
-    if (usesFirewall) this.#firewall(chain('KUBE-FW'), external)
-    if (cluster.length > 0 && usesClusterEndpoints(port)) this.#balance(chain('KUBE-SVC'), cluster)
-    if (local.length > 0 && usesLocalEndpoints(port)) this.#balance(chain('KUBE-SVL'), local)
-    for (const endpoint of reachable) this.#endpoint(endpoint)
-  }
-
-  /** Rules of the chains that all Services share. */
-  #capture(to: { any: boolean; hasInternal: boolean; hasExternal: boolean; internal: string; external: string; firewall: string | undefined }): void {
-    const { name, protocol, clusterIP, port, nodePort, externalIPs, loadBalancerIPs, healthCheckNodePort } = this.#port
-    const { nat, filter } = this.#lines
-    const match = (ip: Ip): string => `-m ${protocol} -p ${protocol} -d ${ip} --dport ${port}`
-    const why = (has: boolean): { target: string; comment: string } =>
-      !to.any ? { target: 'REJECT', comment: `"${name} has no endpoints"` } : has ? { target: '', comment: '' } : { target: 'DROP', comment: `"${name} has no local endpoints"` }
-    const internal = why(to.hasInternal)
-    const external = why(to.hasExternal)
-
-    if (to.hasInternal) nat.push(`-A KUBE-SERVICES -m comment --comment "${name} cluster IP" ${match(clusterIP)} -j ${to.internal}`)
-    else filter.push(`-A KUBE-SERVICES -m comment --comment ${internal.comment} ${match(clusterIP)} -j ${internal.target}`)
-
-    for (const ip of externalIPs) {
-      if (to.any) nat.push(`-A KUBE-SERVICES -m comment --comment "${name} external IP" ${match(ip)} -j ${to.external}`)
-      if (!to.hasExternal) filter.push(`-A KUBE-EXTERNAL-SERVICES -m comment --comment ${external.comment} ${match(ip)} -j ${external.target}`)
-    }
-    for (const ip of loadBalancerIPs) {
-      if (to.any) nat.push(`-A KUBE-SERVICES -m comment --comment "${name} loadbalancer IP" ${match(ip)} -j ${to.firewall ?? to.external}`)
-      if (to.firewall) filter.push(`-A KUBE-PROXY-FIREWALL -m comment --comment "${name} traffic not accepted by ${to.firewall}" ${match(ip)} -j DROP`)
-    }
-    if (!to.hasExternal) {
-      for (const ip of loadBalancerIPs) filter.push(`-A KUBE-EXTERNAL-SERVICES -m comment --comment ${external.comment} ${match(ip)} -j ${external.target}`)
-    }
-    if (nodePort !== 0) {
-      if (to.any) nat.push(`-A KUBE-NODEPORTS -m comment --comment ${name} -m ${protocol} -p ${protocol} --dport ${nodePort} -j ${to.external}`)
-      if (!to.hasExternal) filter.push(`-A KUBE-EXTERNAL-SERVICES -m comment --comment ${external.comment} -m addrtype --dst-type LOCAL -m ${protocol} -p ${protocol} --dport ${nodePort} -j ${external.target}`)
-    }
-    if (healthCheckNodePort !== 0) filter.push(`-A KUBE-NODEPORTS -m comment --comment "${name} health check node port" -m tcp -p tcp --dport ${healthCheckNodePort} -j ACCEPT`)
-  }
-
-  #chain(chain: string): void {
-    this.#active.add(chain)
-    if (this.#write) this.#lines.natChains.push(chainLine(chain))
-  }
-
-  #rule(rule: string): void {
-    if (this.#write) this.#lines.nat.push(rule)
-  }
-
-  /** What comes to the cluster IP from outside the Pods' network is masqueraded, for its answers must come back here. */
-  #masquerade(chain: string): void {
-    const { name, protocol, clusterIP, port } = this.#port
-    const match = `-m comment --comment "${name} cluster IP" -m ${protocol} -p ${protocol} -d ${clusterIP} --dport ${port}`
-    if (this.#options.masqueradeAll) this.#rule(`-A ${chain} ${match} -j KUBE-MARK-MASQ`)
-    else if (this.#options.clusterCIDR) this.#rule(`-A ${chain} ${match} ! -s ${this.#options.clusterCIDR} -j KUBE-MARK-MASQ`)
-  }
-
-  #external(chain: string, policy: string, cluster: string, hasEndpoints: boolean): void {
-    const { name, externalPolicyLocal } = this.#port
-    this.#chain(chain)
-    if (!externalPolicyLocal) {
-      this.#rule(`-A ${chain} -m comment --comment "masquerade traffic for ${name} external destinations" -j KUBE-MARK-MASQ`)
-    } else {
-      if (this.#options.clusterCIDR) this.#rule(`-A ${chain} -m comment --comment "pod traffic for ${name} external destinations" -s ${this.#options.clusterCIDR} -j ${cluster}`)
-      this.#rule(`-A ${chain} -m comment --comment "masquerade LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ`)
-      this.#rule(`-A ${chain} -m comment --comment "route LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j ${cluster}`)
-    }
-    if (hasEndpoints) this.#rule(`-A ${chain} -j ${policy}`)
-  }
-
-  #firewall(chain: string, external: string): void {
-    const { name, sourceRanges, loadBalancerIPs } = this.#port
-    this.#chain(chain)
-    const start = `-A ${chain} -m comment --comment "${name} loadbalancer IP"`
-    for (const range of sourceRanges) this.#rule(`${start} -s ${range} -j ${external}`)
-    if (sourceRanges.some((range) => cidrContains(range, this.#options.node.ip))) {
-      for (const ip of loadBalancerIPs) this.#rule(`${start} -s ${ip} -j ${external}`)
-    }
-    this.#rule(`-A ${chain} -m comment --comment "other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL"`)
-  }
-
-  #balance(chain: string, endpoints: readonly EndpointInfo[]): void {
-    const { name, protocol, stickySeconds } = this.#port
-    this.#chain(chain)
-    if (!this.#write) return
-    const comment = (e: EndpointInfo): string => (this.#large ? '' : ` -m comment --comment "${name} -> ${e.address}"`)
-    if (stickySeconds !== undefined) {
-      for (const e of endpoints) {
-        const to = endpointChain(name, protocol, e.address)
-        this.#rule(`-A ${chain}${comment(e)} -m recent --name ${to} --rcheck --seconds ${stickySeconds} --reap -j ${to}`)
-      }
-    }
-    endpoints.forEach((e, i) => {
-      const left = endpoints.length - i
-      const chance = left > 1 ? ` -m statistic --mode random --probability ${probability(left)}` : ''
-      this.#rule(`-A ${chain}${comment(e)}${chance} -j ${endpointChain(name, protocol, e.address)}`)
-    })
-  }
-
-  #endpoint(endpoint: EndpointInfo): void {
-    const { name, protocol, stickySeconds } = this.#port
-    const chain = endpointChain(name, protocol, endpoint.address)
-    this.#chain(chain)
-    const start = `-A ${chain}${this.#large ? '' : ` -m comment --comment ${name}`}`
-    this.#rule(`${start} -s ${endpoint.ip} -j KUBE-MARK-MASQ`)
-    const remember = stickySeconds === undefined ? '' : ` -m recent --name ${chain} --set`
-    this.#rule(`${start}${remember} -m ${protocol} -p ${protocol} -j DNAT --to-destination ${endpoint.address}`)
-  }
+  const all = ['*filter'].concat(lines.filterChains, lines.filter, 'COMMIT', '*nat', lines.natChains, lines.nat, 'COMMIT')
+  return { lines: all, active, largeCluster }
 }
