@@ -42,6 +42,11 @@ export class TcpStream {
     return stream.#closed?.error ?? stream
   }
 
+  /** The other side has ended or broken it. */
+  get isOver(): boolean {
+    return this.#ended || this.#closed !== undefined
+  }
+
   get journey(): Journey | undefined {
     return this.connection.journey
   }

@@ -1,7 +1,7 @@
-import { headerOf, encodeUtf8, concatBytes, type Process, type Task } from '../../../engine/cluster.ts'
+import { headerOf, encodeUtf8, decodeUtf8, concatBytes, type Process, type Task } from '../../../engine/cluster.ts'
 import { Meter } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
-import { transfer, type CurlError, type Result, type Sink } from './transfer.ts'
+import { ConnectionPool, transfer, type CurlError, type Result, type Sink } from './transfer.ts'
 import { parseUrl, redirectTarget } from './url.ts'
 
 const VERSION = `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1
@@ -38,19 +38,50 @@ export function* curl(process: Process): Task<number> {
     yield* process.printError(parsed.error)
     return parsed.code
   }
+  const pool = new ConnectionPool()
+  const ready = yield* readFiles(process, parsed.options)
+  if (ready !== undefined) {
+    yield* process.printError(ready.text)
+    return ready.code
+  }
   let code = 0
-  let number = 0
   for (const [index, url] of parsed.options.urls.entries()) {
     for (let attempt = 0; ; attempt++) {
-      code = yield* fetchOne(process, parsed.options, url, parsed.options.output[index], number++)
+      code = yield* fetchOne(process, parsed.options, url, parsed.options.output[index], pool)
       if (attempt >= parsed.options.retry || ![28, 6].includes(code)) break
       yield* process.sleep(1000 * 2 ** attempt)
     }
   }
+  pool.closeAll()
   return code
 }
 
-function* fetchOne(process: Process, options: CurlOptions, text: string, output: string | null | undefined, number: number): Task<number> {
+/** "-d @FILE", whose line ends go, and "-w @FILE"; "@-" is stdin. */
+function* readFiles(process: Process, options: CurlOptions): Task<CurlError | undefined> {
+  const read = function* (name: string): Task<string | undefined> {
+    if (name === '-') return decodeUtf8(yield* process.readAll())
+    const path = process.resolve(name)
+    return process.fs.exists(path) && process.fs.stat(path).type !== 'directory' ? process.fs.readText(path) : undefined
+  }
+  if (options.dataParts.length > 0) {
+    const parts: string[] = []
+    for (const { text, literal } of options.dataParts) {
+      if (literal || !text.startsWith('@')) parts.push(text)
+      else {
+        const content = yield* read(text.slice(1))
+        if (content === undefined && !options.silent) yield* process.printError(`Warning: Couldn't read data from file "${text.slice(1)}", this makes an empty POST.\n`)
+        parts.push((content ?? '').replace(/[\r\n]/g, ''))
+      }
+    }
+    options.data = parts.join('&')
+  }
+  if (!options.writeOut?.startsWith('@')) return undefined
+  const name = options.writeOut.slice(1)
+  options.writeOut = yield* read(name)
+  return options.writeOut === undefined ? { code: 26, text: `curl: Failed to open ${name}\ncurl: option -w: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n` } : undefined
+}
+
+function* fetchOne(process: Process, options: CurlOptions, text: string, output: string | null | undefined, pool: ConnectionPool): Task<number> {
   const toTerminal = output === undefined && process.terminalOf(1) !== undefined
   const meter = new Meter(process, !options.silent && !toTerminal)
   const sink = makeSink(process, text, output)
@@ -60,7 +91,7 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
     const url = parseUrl(next)
     if ('error' in url) return yield* complain(process, options, { code: url.code, text: url.error })
     yield* meter.begin()
-    const result = yield* transfer(process, options, url, number, sink, meter)
+    const result = yield* transfer(process, options, url, pool, sink, meter)
     if ('text' in result) {
       if (result.code === 69) {
         yield* process.printError(`${result.text}\n`)
@@ -68,7 +99,7 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
       }
       yield* meter.finish(process.clock.now - start)
       yield* sink.close(false)
-      if (options.writeOut) yield* process.print(writeOut(options.writeOut, undefined, next))
+      if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result: undefined, error: result, url: next, redirects })
       return yield* complain(process, options, result)
     }
     const location = headerOf(result.headers, 'location')
@@ -77,12 +108,12 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
     if (redirected && options.location) {
       if (redirects >= options.maxRedirects) return yield* complain(process, options, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` })
       next = result.redirectUrl!
+      if (options.verbose) yield* process.printError(`* Issue another request to this URL: '${next}'\n`)
       continue
     }
     yield* meter.finish(process.clock.now - start)
     yield* sink.close(true)
-    if (options.verbose) yield* process.printError(`* Connection #${number} to host ${url.host} left intact\n`)
-    if (options.writeOut) yield* process.print(writeOut(options.writeOut, result, next))
+    if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result, error: undefined, url: next, redirects })
     return 0
   }
 }
@@ -115,28 +146,65 @@ function makeSink(process: Process, url: string, output: string | null | undefin
   }
 }
 
+interface Written { result: Result | undefined; error: CurlError | undefined; url: string; redirects: number }
+
 /** -w: variables and escapes of curl(1). */
-function writeOut(format: string, result: Result | undefined, url: string): string {
+function* printWriteOut(process: Process, format: string, written: Written): Task {
+  const values = variables(written)
+  let out = ''
+  for (const [piece, name, letter] of format.matchAll(/%\{([^}]*)\}|%%|\\([^])|[^]/gu)) {
+    if (name !== undefined) {
+      const value = values[name]
+      if (value !== undefined) out += value
+      else if (name === 'stderr' || name === 'stdout' || name === 'header_json' || name === 'json' || name === 'certs') {
+        yield* process.printError(`podhop: not simulated: curl -w %{${name}} (name single variables)\n`)
+      } else yield* process.printError(`curl: unknown --write-out variable: '${name}'\n`)
+    } else if (letter !== undefined) out += { n: '\n', r: '\r', t: '\t' }[letter] ?? piece
+    else out += piece === '%%' ? '%' : piece
+  }
+  yield* process.print(out)
+}
+
+function variables({ result, error, url, redirects }: Written): Record<string, string> {
   const seconds = (ms: number | undefined): string => ((ms ?? 0) / 1000).toFixed(6)
-  const variables: Record<string, string> = {
-    http_code: String(result?.status ?? 0).padStart(3, '0'),
-    response_code: String(result?.status ?? 0).padStart(3, '0'),
+  const code = String(result?.status ?? 0).padStart(3, '0')
+  const rate = (bytes: number): string => String(result && result.timeTotal > 0 ? Math.floor((bytes * 1000) / result.timeTotal) : 0)
+  return {
+    http_code: code,
+    response_code: code,
+    http_connect: '000',
+    http_version: result?.version ?? '0',
+    method: result?.method ?? 'GET',
+    scheme: result ? 'HTTP' : '',
+    exitcode: String(error?.code ?? 0),
+    errormsg: error?.text ?? '',
     remote_ip: result?.remoteIp ?? '',
     remote_port: String(result?.remotePort ?? 0),
     local_ip: result?.localIp ?? '',
     local_port: String(result?.localPort ?? 0),
     time_namelookup: seconds(result?.timeNameLookup),
     time_connect: seconds(result?.timeConnect),
+    time_appconnect: seconds(0),
+    time_pretransfer: seconds(result?.timeConnect),
+    time_redirect: seconds(0),
     time_starttransfer: seconds(result?.timeStartTransfer),
     time_total: seconds(result?.timeTotal),
     size_download: String(result?.sizeDownload ?? 0),
+    size_upload: String(result?.sizeUpload ?? 0),
+    size_request: String(result?.sizeRequest ?? 0),
+    size_header: String(result?.sizeHeader ?? 0),
+    speed_download: rate(result?.sizeDownload ?? 0),
+    speed_upload: rate(result?.sizeUpload ?? 0),
     content_type: result ? (headerOf(result.headers, 'content-type') ?? '') : '',
     redirect_url: result?.redirectUrl ?? '',
+    num_redirects: String(redirects),
+    num_headers: String(result?.headers.length ?? 0),
+    num_connects: String(result?.newConnections ?? 0),
+    url,
     url_effective: url,
-    num_connects: result ? '1' : '0',
+    urlnum: '0',
+    filename_effective: '',
+    proxy_ssl_verify_result: '0',
+    ssl_verify_result: '0',
   }
-  const escapes: Record<string, string> = { n: '\n', r: '\r', t: '\t', '\\': '\\' }
-  return format
-    .replace(/\\([nrt\\])/g, (_, c: string) => escapes[c]!)
-    .replace(/%\{([a-z_]+)\}|%%/g, (whole, name: string | undefined) => (name === undefined ? '%' : (variables[name] ?? whole)))
 }

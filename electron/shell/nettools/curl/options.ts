@@ -5,6 +5,8 @@ export interface CurlOptions {
   head: boolean
   headers: string[]
   data: string | undefined
+  /** What -d said, before files are read. */
+  dataParts: { text: string; literal: boolean }[]
   /** -G */
   dataInUrl: boolean
   output: (string | null)[]
@@ -13,6 +15,7 @@ export interface CurlOptions {
   showError: boolean
   verbose: boolean
   fail: boolean
+  failWithBody: boolean
   location: boolean
   maxRedirects: number
   connectTimeout: number | undefined
@@ -35,9 +38,9 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['X', 'request', true, (o, v) => void (o.method = v)],
   ['I', 'head', false, (o) => void (o.head = true)],
   ['H', 'header', true, (o, v) => void o.headers.push(v)],
-  ['d', 'data', true, (o, v) => void (o.data = o.data === undefined ? v : `${o.data}&${v}`)],
-  ['', 'data-raw', true, (o, v) => void (o.data = o.data === undefined ? v : `${o.data}&${v}`)],
-  ['', 'data-ascii', true, (o, v) => void (o.data = o.data === undefined ? v : `${o.data}&${v}`)],
+  ['d', 'data', true, (o, v) => void o.dataParts.push({ text: v, literal: false })],
+  ['', 'data-raw', true, (o, v) => void o.dataParts.push({ text: v, literal: true })],
+  ['', 'data-ascii', true, (o, v) => void o.dataParts.push({ text: v, literal: false })],
   ['G', 'get', false, (o) => void (o.dataInUrl = true)],
   ['o', 'output', true, (o, v) => void o.output.push(v)],
   ['O', 'remote-name', false, (o) => void o.output.push(null)],
@@ -46,6 +49,7 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['S', 'show-error', false, (o) => void (o.showError = true)],
   ['v', 'verbose', false, (o) => void (o.verbose = true)],
   ['f', 'fail', false, (o) => void (o.fail = true)],
+  ['', 'fail-with-body', false, (o) => void (o.failWithBody = true)],
   ['L', 'location', false, (o) => void (o.location = true)],
   ['', 'max-redirs', true, (o, v) => void (o.maxRedirects = Number(v))],
   ['', 'connect-timeout', true, (o, v) => ((o.connectTimeout = seconds(v)) === undefined ? 'expected a proper numerical parameter' : undefined)],
@@ -80,6 +84,9 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['C', 'continue-at', 'a whole request'],
   ['r', 'range', "-H 'Range: …'"],
   ['Z', 'parallel', '& and several curls'],
+  ['', 'libcurl', '-v'],
+  ['', 'trace-ascii', '-v'],
+  ['', 'http3', '--http1.1'],
   ['', 'http2', '--http1.1'],
   ['', 'cacert', '-k'],
   ['', 'cert', '-k'],
@@ -98,8 +105,8 @@ const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n"
 
 export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
-    urls: [], method: undefined, head: false, headers: [], data: undefined, dataInUrl: false, output: [], include: false, silent: false,
-    showError: false, verbose: false, fail: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
+    urls: [], method: undefined, head: false, headers: [], data: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
+    showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
     writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, http10: false,
   }
   for (let i = 0; i < args.length; i++) {
@@ -138,6 +145,7 @@ export function parseCurl(args: readonly string[]): Parsed {
       if (refusal) return { error: `curl: option ${shown}: ${refusal}\n${TRY}`, code: 2 }
     }
   }
+  if (args.length === 0) return { error: TRY, code: 2 }
   if (options.urls.length === 0) return { error: `curl: no URL specified!\n${TRY}`, code: 2 }
   return { options }
 }

@@ -19,7 +19,40 @@ export interface Result {
   timeStartTransfer: number
   timeTotal: number
   sizeDownload: number
+  sizeUpload: number
+  sizeRequest: number
+  sizeHeader: number
+  version: string
+  method: string
+  newConnections: number
   redirectUrl?: string
+}
+
+interface Kept { stream: TcpStream; number: number }
+
+/** Connections that one curl keeps open between its transfers: several URLs of one server are asked on one. */
+export class ConnectionPool {
+  readonly #kept = new Map<string, Kept>()
+  #made = 0
+
+  nextNumber(): number {
+    return this.#made++
+  }
+
+  take(url: CurlUrl): Kept | undefined {
+    const key = `${url.host}:${url.port}`
+    const kept = this.#kept.get(key)
+    this.#kept.delete(key)
+    return kept?.stream.isOver ? undefined : kept
+  }
+
+  put(url: CurlUrl, kept: Kept): void {
+    this.#kept.set(`${url.host}:${url.port}`, kept)
+  }
+
+  closeAll(): void {
+    for (const { stream } of this.#kept.values()) stream.close()
+  }
 }
 
 export interface Sink {
@@ -27,8 +60,8 @@ export interface Sink {
   body(data: Uint8Array): Task
 }
 
-/** One request and its answer. */
-export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, number: number, sink: Sink, meter: Meter): Task<Result | CurlError> {
+/** One request and its answer, on a connection that is kept open from before or on a new one. */
+export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, pool: ConnectionPool, sink: Sink, meter: Meter): Task<Result | CurlError> {
   const { clock } = process
   const start = clock.now
   const deadline = options.maxTime === undefined ? Infinity : start + options.maxTime
@@ -37,8 +70,16 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   }
   const result: Result = {
     status: 0, headers: [], remoteIp: '', remotePort: 0, localIp: '', localPort: 0,
-    timeNameLookup: 0, timeConnect: 0, timeStartTransfer: 0, timeTotal: 0, sizeDownload: 0,
+    timeNameLookup: 0, timeConnect: 0, timeStartTransfer: 0, timeTotal: 0, sizeDownload: 0, sizeUpload: 0, sizeRequest: 0, sizeHeader: 0, version: '0', method: '', newConnections: 0,
   }
+  const kept = pool.take(url)
+  if (kept) {
+    yield* note(`Found bundle for host: 0x5581c7e0ab50 [serially]`)
+    yield* note('Can not multiplex, even if we wanted to')
+    yield* note(`Re-using existing connection #${kept.number} with host ${url.host}`)
+    return yield* ask(kept.stream, kept.number)
+  }
+  const number = pool.nextNumber()
   const address = yield* lookUp(process, options, url)
   if (address === undefined) {
     const text = `Could not resolve host: ${url.host}`
@@ -47,32 +88,48 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     return { code: 6, text }
   }
   result.timeNameLookup = clock.now - start
+  result.newConnections = 1
   yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${url.port}...`)
   const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
   const opened = yield* TcpStream.open(process, address, url.port, { timeout: patience, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
   if (!(opened instanceof TcpStream)) return yield* refused(opened, clock.now - start)
   result.timeConnect = clock.now - start
-  const { connection } = opened
-  Object.assign(result, { remoteIp: connection.remoteAddress, remotePort: connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
   yield* note(`Connected to ${url.host} (${address}) port ${url.port} (#${number})`)
   if (url.scheme === 'https') {
     opened.close()
     return { code: 69, text: 'podhop: not simulated: TLS (use http://)' }
   }
-  const head = requestHead(options, url)
-  if (options.verbose) yield* process.printError(`> ${head.method} ${head.target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + head.headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
-  const bytes = writeRequest(head.method, head.target, head.headers, head.body)
-  opened.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
-  meter.uploadTotal = meter.sent = head.body?.length ?? 0
-  const answer = yield* receive(process, options, opened, deadline, start, result, sink, meter)
-  if (answer) {
-    yield* note(answer.text)
-    yield* note(`Closing connection ${number}`)
-    opened.close()
-    return answer
+  return yield* ask(opened, number)
+
+  function* ask(stream: TcpStream, connectionNumber: number): Task<Result | CurlError> {
+    const { connection } = stream
+    Object.assign(result, { remoteIp: connection.remoteAddress, remotePort: connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
+    const user = options.user ?? url.user
+    if (user !== undefined) yield* note(`Server auth using Basic with user '${user.split(':')[0]}'`)
+    const head = requestHead(options, url)
+    if (options.verbose) yield* process.printError(`> ${head.method} ${head.target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + head.headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
+    const bytes = writeRequest(head.method, head.target, head.headers, head.body)
+    stream.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
+    meter.uploadTotal = meter.sent = head.body?.length ?? 0
+    if (options.verbose && head.body && head.body.length > 0 && process.terminalOf(1) === undefined) yield* process.printError(`} [${head.body.length} bytes data]\n`)
+    Object.assign(result, { method: head.method, sizeUpload: meter.sent, sizeRequest: bytes.length - meter.sent })
+    const received = yield* receive(process, options, stream, deadline, start, result, sink, meter)
+    if ('code' in received) {
+      yield* note(received.text)
+      yield* note(`Closing connection ${connectionNumber}`)
+      stream.close()
+      return received
+    }
+    result.timeTotal = clock.now - start
+    if (received.keep) {
+      pool.put(url, { stream, number: connectionNumber })
+      yield* note(`Connection #${connectionNumber} to host ${url.host} left intact`)
+    } else {
+      yield* note(`Closing connection ${connectionNumber}`)
+      stream.close()
+    }
+    return result
   }
-  result.timeTotal = clock.now - start
-  return result
 
   function* refused(error: SocketError & { gaveUp?: boolean }, ms: number): Task<CurlError> {
     const took = Math.floor(ms) + (error.gaveUp ? 1 : 0)
@@ -150,7 +207,7 @@ function base64(text: string): string {
   return out
 }
 
-function* receive(process: Process, options: CurlOptions, stream: TcpStream, deadline: number, start: number, result: Result, sink: Sink, meter: Meter): Task<CurlError | undefined> {
+function* receive(process: Process, options: CurlOptions, stream: TcpStream, deadline: number, start: number, result: Result, sink: Sink, meter: Meter): Task<CurlError | { keep: boolean }> {
   let head: ResponseHead | undefined
   let complete = false
   const chunks: Uint8Array[] = []
@@ -161,6 +218,7 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
   })
   parser.withoutBody = options.head
   let announced = false
+  let ignored = false
   while (!complete) {
     const data = yield* stream.read(process, deadline)
     try {
@@ -185,13 +243,16 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
       result.timeStartTransfer = process.clock.now - start
       result.status = head.status
       result.headers = head.headers
+      result.version = head.version === '1.1' ? '1.1' : '1'
       meter.total = Number(headerOf(head.headers, 'content-length') ?? 0)
       const lines = [`HTTP/${head.version} ${head.status}${head.reason ? ` ${head.reason}` : ''}`, ...head.headers.map(([n, v]) => `${n}: ${v}`), '']
+      result.sizeHeader += lines.reduce((n, l) => n + l.length + 2, 0)
       if (options.verbose) {
         if (head.version === '1.0') yield* process.printError('* HTTP 1.0, assume close after body\n')
         yield* process.printError(lines.map((l) => `< ${l}\n`).join(''))
       }
-      if (options.fail && head.status >= 400) {
+      ignored = options.location && head.status >= 300 && head.status < 400 && headerOf(head.headers, 'location') !== undefined
+      if (options.fail && !options.failWithBody && head.status >= 400) {
         stream.close()
         return { code: 22, text: `The requested URL returned error: ${head.status}` }
       }
@@ -199,14 +260,19 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
     }
     for (const chunk of chunks.splice(0)) {
       if (options.verbose && process.terminalOf(1) === undefined) yield* process.printError(`{ [${chunk.length} bytes data]\n`)
+      if (ignored) {
+        if (options.verbose) yield* process.printError('* Ignoring the response-body\n')
+        continue
+      }
       result.sizeDownload += chunk.length
       meter.received = result.sizeDownload
       if (meter.total < meter.received) meter.total = meter.received
       yield* sink.body(chunk)
     }
   }
-  stream.close()
-  return undefined
+  if (options.failWithBody && result.status >= 400) return { code: 22, text: `The requested URL returned error: ${result.status}` }
+  const said = (headerOf(head!.headers, 'connection') ?? '').toLowerCase()
+  return { keep: head!.version === '1.1' ? said !== 'close' && !stream.isOver : said === 'keep-alive' && !stream.isOver }
 }
 
 function remaining(head: ResponseHead, received: number): number {

@@ -1,0 +1,38 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { house, type House } from '../../house.samples.ts'
+
+describe('curl', () => {
+  let { run }: House = { run: () => ({ output: '', code: 0 }) } as unknown as House
+  beforeAll(() => {
+    ;({ run } = house())
+    run('kubectl create deployment web --image=nginx --replicas=3; kubectl expose deployment web --port=80 --type=NodePort; kubectl patch svc web -p \'{"spec":{"ports":[{"port":80,"nodePort":30080}]}}\'; kubectl rollout status deployment web; sleep 2')
+  })
+  const url = 'http://172.18.0.3:30080'
+
+  it('asks several URLs of one server on one connection', () => {
+    const { output } = run(`curl -sv -o /dev/null -o /dev/null ${url}/ ${url}/404 -w '%{http_code} %{num_connects} %{local_port}\\n'`)
+    expect(output).toMatch(/\n200 1 (\d+)\n[^]*\n404 0 \1\n/)
+    expect(output).toContain('* Connection #0 to host 172.18.0.3 left intact\n')
+    expect(output).toContain('* Re-using existing connection #0 with host 172.18.0.3\n')
+  })
+
+  it('says what -w does not know, and reads its format from a file', () => {
+    expect(run(`curl -s -o /dev/null -w '%{foo}|%{scheme} %{http_version} %{method} %{exitcode} %{num_redirects} %{size_upload}\\n' ${url}`).output).toBe("curl: unknown --write-out variable: 'foo'\n|HTTP 1.1 GET 0 0 0\n")
+    expect(run(`printf 'code %%{http_code}\\n' > format; curl -s -o /dev/null -w @format ${url}`).output).toBe('code 200\n')
+  })
+
+  it('sends what a file says, without its line ends', () => {
+    expect(run(`printf 'a=1\\nb=22\\n' > form; curl -s -o /dev/null -d @form -d c=3 ${url} -w '%{size_upload}\\n'`).output).toBe('11\n')
+    expect(run(`curl -o /dev/null -d @nope ${url}`).output).toContain('Warning: Couldn\'t read data from file "nope", this makes an empty POST.\n')
+  })
+
+  it('--fail hides the page, --fail-with-body shows it; both fail', () => {
+    expect(run(`curl -sSf ${url}/nope`)).toEqual({ output: 'curl: (22) The requested URL returned error: 404\n', code: 22 })
+    const shown = run(`curl -s --fail-with-body ${url}/nope`)
+    expect([shown.code, shown.output.includes('404 Not Found')]).toEqual([22, true])
+  })
+
+  it('has its own words for nothing to do', () => {
+    expect(run('curl')).toEqual({ output: "curl: try 'curl --help' or 'curl --manual' for more information\n", code: 2 })
+  })
+})
