@@ -157,7 +157,7 @@ export function plainText(output: string): string {
 /** Whether a shell waits for a command: its prompt is the last thing printed, on a line of its own. */
 export function atPrompt(output: string): boolean {
   const last = plainText(output).split('\n').at(-1)!.split('\r').at(-1)!
-  return /^(\S+@\S+:.*[$#]|\S* ?[$#]) $/.test(last)
+  return /(\S@\S+:.*[$#]|^\S* ?[$#]) $/.test(last)
 }
 
 function linesAfterEcho(output: string): string[] {

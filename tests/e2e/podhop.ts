@@ -87,7 +87,7 @@ export class Keyboard {
   }
 
   async #atPrompt(): Promise<boolean> {
-    return /^\S+@\S+:\S*[$#]$|^\S* ?[$#]$/.test((await this.text()).split('\n').at(-1) ?? '')
+    return /\S@\S+:\S*[$#]$|^\S* ?[$#]$/.test((await this.text()).split('\n').at(-1) ?? '')
   }
 
   /** Types a command, and waits until the prompt is back; with `stays` only until it is typed. What the screen shows then. */
