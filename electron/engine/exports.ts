@@ -3,6 +3,7 @@ export { EPOCH, Clock } from './clock.ts'
 export { concatBytes, decodeUtf8, encodeUtf8, Utf8Decoder } from './text.ts'
 
 export { anyOf, Signal, sleep, Thread, type Outcome, type Suspension, type Task, type Wake } from './machine/task.ts'
+export { capable } from './machine/capabilities.ts'
 export { isSystemError, SystemError, type ErrorCode } from './machine/errors.ts'
 export { CallbackFile, NullFile } from './machine/files.ts'
 export type * from './machine/types.ts'

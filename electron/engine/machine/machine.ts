@@ -18,6 +18,7 @@ export interface MachineOptions {
   programs: ProgramTable
   env?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   user?: { uid: number; gid: number; name: string }
+  capabilities?: ReadonlySet<string>
 }
 
 /** Processes of one machine; a fork bomb meets EAGAIN, for a second at least, so that it dies out. */
@@ -37,6 +38,7 @@ export class SimulatedMachine implements Machine {
   readonly processes = new Map<number, SimulatedProcess>()
   readonly env: Map<string, string>
   readonly user: { uid: number; gid: number; name: string }
+  readonly capabilities?: ReadonlySet<string>
   #nextPid: number
 
   constructor(options: MachineOptions) {
@@ -49,6 +51,7 @@ export class SimulatedMachine implements Machine {
     this.programs = options.programs
     this.env = new Map(options.env instanceof Map ? options.env : Object.entries(options.env ?? {}))
     this.user = options.user ?? ROOT
+    if (options.capabilities) this.capabilities = options.capabilities
     // A container's first process is 1; elsewhere the kernel and init came before.
     this.#nextPid = options.kind === 'container' ? 1 : 1000
     mountProc(this)

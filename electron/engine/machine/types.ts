@@ -195,6 +195,8 @@ export interface Machine {
   readonly processes: ReadonlyMap<number, Process>
   /** Whom new sessions run as. */
   readonly user: { uid: number; gid: number; name: string }
+  /** What root may do here, by the names of capabilities(7); absent: everything. */
+  readonly capabilities?: ReadonlySet<string>
   /** Environment that a new session starts with. */
   readonly env: Map<string, string>
   /** Starts a process without a parent (a container's first, a login shell). Throws SystemError ENOENT/EACCES. */

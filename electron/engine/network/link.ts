@@ -24,7 +24,8 @@ export abstract class BaseLink implements Link {
   readonly index: number
   readonly mac: Mac
   mtu: number
-  up = false
+  wasUp = false
+  #up = false
   removed = false
   master: BridgeInput | undefined
   addresses: LinkAddress[] = []
@@ -39,6 +40,15 @@ export abstract class BaseLink implements Link {
     this.mac = options.mac
     this.mtu = options.mtu
     this.conf = namespace.settings.addLink(options.name)
+  }
+
+  get up(): boolean {
+    return this.#up
+  }
+
+  set up(up: boolean) {
+    this.#up = up
+    this.wasUp ||= up
   }
 
   get carrier(): boolean {

@@ -113,6 +113,8 @@ export interface Link {
   readonly mac: Mac
   mtu: number
   up: boolean
+  /** It has been up once: from then on it has a queue discipline. */
+  readonly wasUp?: boolean
   /** Carrier: false when the other end is down or gone. */
   readonly carrier: boolean
   readonly namespace: NetworkNamespace

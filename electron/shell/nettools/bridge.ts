@@ -1,4 +1,4 @@
-import { formatBridgeFdb, formatVxlanFdb, type Bridge, type Link, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
+import { capable, isSystemError, SystemError, formatBridgeFdb, formatVxlanFdb, type Bridge, type Link, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
 
 /** bridge(8), iproute2 6.1: fdb and link. */
 export function* bridge(process: Process): Task<number> {
@@ -21,12 +21,57 @@ export function* bridge(process: Process): Task<number> {
     yield* process.print(printPorts(process.network))
     return 0
   }
+  if (object !== '' && 'fdb'.startsWith(object) && ['add', 'append', 'replace', 'delete'].some((v) => v.startsWith(verb))) {
+    try {
+      changeFdb(process, verb, rest)
+      return 0
+    } catch (error) {
+      if (!(error instanceof Refusal) && !isSystemError(error)) throw error
+      yield* process.printError(error instanceof Refusal ? error.message : `RTNETLINK answers: ${error.message}\n`)
+      return error instanceof Refusal ? error.code : 255
+    }
+  }
   if (['fdb', 'link', 'vlan', 'mdb'].some((o) => object !== '' && o.startsWith(object))) {
     yield* process.printError(`podhop: not simulated: bridge ${[object, verb].join(' ')} (use bridge fdb show or bridge link show)\n`)
     return 69
   }
   yield* process.printError(object === '' ? 'Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { link | fdb }\n' : `Object "${object}" is unknown, try "bridge help".\n`)
   return 255
+}
+
+class Refusal extends Error {
+  readonly code: number
+  constructor(text: string, code = 1) {
+    super(text)
+    this.code = code
+  }
+}
+
+/** `bridge fdb add|append|replace|del MAC dev LINK dst IP` of VXLAN links: to which node frames for a MAC address travel. */
+function changeFdb(process: Process, verb: string, args: readonly string[]): void {
+  const [mac, ...rest] = args
+  const words = rest.filter((w) => !['self', 'permanent', 'static', 'dynamic', 'temp', 'local'].includes(w))
+  const given = pairs(words)
+  const device = given.get('dev')
+  if (mac === undefined || device === undefined) throw new Refusal('Device and address are required arguments.\n', 255)
+  if (!/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal(`Invalid address "${mac}"\n`, 255)
+  const link = process.network.links.get(device)
+  if (!link) throw new Refusal(`Cannot find device "${device}"\n`)
+  const unknown = [...given.keys()].find((k) => k !== 'dev' && k !== 'dst')
+  if (unknown !== undefined || link.kind !== 'vxlan') throw new Refusal(`podhop: not simulated: bridge fdb ${verb} ${unknown ?? `on ${device}`} (use bridge fdb ${verb} MAC dev VXLAN dst IP)\n`, 69)
+  if (!capable(process, 'NET_ADMIN')) throw new SystemError('EPERM')
+  const vxlan = link as VxlanLink
+  const address = mac.toLowerCase().split(':').map((p) => p.padStart(2, '0')).join(':')
+  const vtep = given.get('dst')
+  const present = vxlan.forwarding().some((f) => f.mac === address && (vtep === undefined || f.vtep === vtep))
+  if ('delete'.startsWith(verb)) {
+    if (!present) throw new SystemError('ENOENT')
+    return vxlan.removeForwarding(address, vtep)
+  }
+  if (vtep === undefined) throw new SystemError('EINVAL')
+  const taken = vxlan.forwarding().some((f) => f.mac === address)
+  if (present || (taken && 'add'.startsWith(verb))) throw new SystemError('EEXIST')
+  vxlan.addForwarding(address, vtep)
 }
 
 function pairs(args: readonly string[]): Map<string, string> {

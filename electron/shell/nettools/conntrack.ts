@@ -1,5 +1,5 @@
 import type { ConntrackEntry, NetworkNamespace, Process, Task } from '../../engine/cluster.ts'
-import { Signal } from '../../engine/cluster.ts'
+import { capable, Signal } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 
 const LONG = { dump: 'L', delete: 'D', count: 'C', event: 'E', flush: 'F', proto: 'p', src: 's', dst: 'd', sport: 'x', dport: 'y', 'orig-src': 's', 'orig-dst': 'd', 'orig-port-src': 'x', 'orig-port-dst': 'y', 'reply-src': 'r', 'reply-dst': 'q', state: 'u' }
@@ -28,6 +28,14 @@ export function* conntrack(process: Process): Task<number> {
     (value('r') === undefined || e.reply.source === value('r')) &&
     (value('q') === undefined || e.reply.destination === value('q')) &&
     (value('u') === undefined || e.tcpState === value('u'))
+  if (!capable(process, 'NET_ADMIN')) {
+    yield* process.printError(
+      command === 'E'
+        ? "mnl_socket_bind: Operation not permitted\nconntrack v1.4.7 (conntrack-tools): Can't open netlink socket\n"
+        : 'conntrack v1.4.7 (conntrack-tools): Operation failed: sorry, you must be root or get CAP_NET_ADMIN capability to do this\n',
+    )
+    return 1
+  }
   const table = process.network.netfilter.conntrack
   const now = process.clock.now
   switch (command) {

@@ -1,4 +1,10 @@
-import type { NetworkNamespace, Process, Task } from '../../engine/cluster.ts'
+import { capable, type NetworkNamespace, type Process, type Task } from '../../engine/cluster.ts'
+
+function* permitted(process: Process, tool: string): Task<boolean> {
+  if (capable(process, 'NET_ADMIN')) return true
+  yield* process.printError(`${tool} v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n`)
+  return false
+}
 
 const dateLine = (tool: string, wall: number): string => {
   const [day, date, month, year, time] = new Date(wall).toUTCString().replace(',', '').split(' ')
@@ -24,6 +30,7 @@ export function* iptablesSave(process: Process): Task<number> {
     yield* process.printError(`iptables-save v1.8.9 (nf_tables): Table '${table}' does not exist\n`)
     return 1
   }
+  if (!(yield* permitted(process, 'iptables-save'))) return 4
   yield* process.print(savedTables(process.network, process.clock.wall(), table, counters))
   return 0
 }
@@ -48,6 +55,7 @@ export function* iptablesRestore(process: Process): Task<number> {
     yield* process.printError(`podhop: not simulated: iptables-restore ${unknown} (use iptables-restore [--noflush] < FILE)\n`)
     return 69
   }
+  if (!(yield* permitted(process, 'iptables-restore'))) return 4
   const bytes = yield* process.readAll()
   const text = Array.from(bytes, (b) => String.fromCharCode(b)).join('')
   const has = (...names: string[]): boolean => names.some((n) => process.argv.includes(n))
@@ -62,6 +70,7 @@ export function* iptablesRestore(process: Process): Task<number> {
 
 /** iptables(8). */
 export function* iptables(process: Process): Task<number> {
+  if (!(yield* permitted(process, 'iptables'))) return 4
   const result = process.network.netfilter.command(process.argv.slice(1))
   yield* process.print(result.stdout)
   yield* process.printError(result.stderr)

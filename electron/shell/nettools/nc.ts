@@ -1,4 +1,4 @@
-import { anyOf, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
+import { anyOf, capable, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { programName, TcpStream } from './stream.ts'
 
@@ -34,6 +34,10 @@ export function* nc(process: Process): Task<number> {
     const port = options.port ?? Number(second ?? first)
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
       yield* process.printError('nc: missing port number\n')
+      return 1
+    }
+    if (port < 1024 && !capable(process, 'NET_BIND_SERVICE')) {
+      yield* process.printError('nc: Permission denied\n')
       return 1
     }
     return yield* serve(process, options, port, second === undefined ? undefined : first)

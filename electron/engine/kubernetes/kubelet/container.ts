@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { containerCapabilities } from '../../machine/capabilities.ts'
 import { isSystemError } from '../../machine/errors.ts'
 import { CallbackFile, NullFile } from '../../machine/files.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
@@ -63,6 +64,7 @@ export class ContainerRun {
       programs: setup.programs,
       env: setup.environment,
       user,
+      capabilities: containerCapabilities(container.securityContext),
     })
     this.machine = machine
     const lookup = (name: string): string | undefined => setup.environment.get(name)

@@ -1,9 +1,9 @@
-import { SystemError, broadcastOf, isValidIp, networkOf, tryParseCidr, type Bridge, type NeighbourState, type NetworkNamespace, type Process, type Route, type Task } from '../../../engine/cluster.ts'
+import { SystemError, broadcastOf, capable, isValidIp, networkOf, tryParseCidr, type Bridge, type NeighbourState, type NetworkNamespace, type Process, type Route, type Task } from '../../../engine/cluster.ts'
 import { printAddresses, printAddressesBrief, printAddressesOneLine, printLinks, printLinksBrief, printNeighbours, printRoutes, selectRoutes, type LinkFilter, type RouteFilter } from './print.ts'
 import { ipJson } from './json.ts'
 
 /** ip(8), iproute2 6.1: address, link, route, neighbour; words may be cut short as with the real one. */
-interface Options { inetOnly: boolean; oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean }
+interface Options { inetOnly: boolean; oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean }
 
 /** A refusal: the text for stderr and the exit code (1 for syntax, 2 for what the kernel refused). */
 class Refusal extends Error {
@@ -41,7 +41,7 @@ export function* ip(process: Process): Task<number> {
 }
 
 function run(process: Process, args: string[]): string {
-  const options: Options = { inetOnly: false, oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false }
+  const options: Options = { inetOnly: false, oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false, mayChange: capable(process, 'NET_ADMIN') }
   while (args[0]?.startsWith('-')) {
     const flag = args.shift()!.replace(/^--?/, '')
     if (flag === 'V' || (flag.length > 1 && 'Version'.startsWith(flag))) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
@@ -73,6 +73,11 @@ function run(process: Process, args: string[]): string {
     case undefined: throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route or neighbour)\n`, 69)
   }
+}
+
+/** What a Pod may not do without the capability NET_ADMIN. */
+function permit(options: Options): void {
+  if (!options.mayChange) throw new SystemError('EPERM')
 }
 
 /** The verb: a prefix of one of these; `show` when there is none. */
@@ -113,17 +118,20 @@ function address(network: NetworkNamespace, args: string[], options: Options): s
     }
     case 'add': {
       const { cidr, device, broadcast } = addressArguments(network, args)
+      permit(options)
       network.addAddress(device, cidr, broadcast === undefined ? undefined : { broadcast })
       return ''
     }
     case 'delete': {
       const { cidr, device } = addressArguments(network, args)
+      permit(options)
       network.removeAddress(device, cidr)
       return ''
     }
     default: {
       const { device } = linkFilter(network, args)
       if (!device) throw new Refusal('Flush requires arguments.\n', 1)
+      permit(options)
       for (const a of [...network.links.get(device)!.addresses]) network.removeAddress(device, `${a.address}/${a.prefixLength}`)
       return ''
     }
@@ -142,7 +150,7 @@ function addressArguments(network: NetworkNamespace, args: string[]): { cidr: st
     else cidr = word === 'local' ? args.shift() : word
   }
   const [ipText, length] = (cidr ?? '').split('/')
-  if (!ipText || !isValidIp(ipText) || (length !== undefined && !/^\d+$/.test(length))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
+  if (!ipText || !isValidIp(ipText) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > 32))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
   if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 1)
   const whole = length === undefined ? `${ipText}/32` : cidr!
   return { cidr: whole, device: requireLink(network, device, `Cannot find device "${device}"\n`), ...(broadcast === undefined ? {} : { broadcast: broadcast === '+' ? broadcastOf(whole) : broadcast }) }
@@ -155,21 +163,24 @@ function link(network: NetworkNamespace, args: string[], options: Options): stri
       if (options.json) return ipJson.links(network, filter, options.pretty)
       return options.brief ? printLinksBrief(network, filter) : printLinks(network, { ...filter, ...options })
     }
-    case 'set': return setLink(network, args)
+    case 'set': return setLink(network, args, options)
     case 'delete': {
       const name = args[0] === 'dev' ? args[1] : args[0]
-      network.removeLink(requireLink(network, name, `Cannot find device "${name ?? ''}"\n`))
+      requireLink(network, name, `Cannot find device "${name ?? ''}"\n`)
+      permit(options)
+      network.removeLink(name!)
       return ''
     }
     default: throw new Refusal('podhop: not simulated: ip link add (use the links that the network plugin makes)\n', 69)
   }
 }
 
-function setLink(network: NetworkNamespace, args: string[]): string {
+function setLink(network: NetworkNamespace, args: string[], options: Options): string {
   if (args[0] === 'dev') args.shift()
   const name = args.shift()
   if (name === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
   const device = network.links.get(requireLink(network, name, `Cannot find device "${name}"\n`))!
+  if (args.length > 0) permit(options)
   while (args.length > 0) {
     const word = args.shift()!
     if (word === 'up' || word === 'down') network.setUp(name, word === 'up')
@@ -197,17 +208,20 @@ function route(network: NetworkNamespace, args: string[], options: Options): str
     case 'replace':
     case 'change': {
       const { table, ...given } = routeArguments(network, args)
+      permit(options)
       network.routes.add({ protocol: 'boot', ...completed(network, given) }, { replace: verb === 'replace' || verb === 'change', ...(table ? { table } : {}) })
       return ''
     }
     case 'flush': {
       if (args.length === 0) throw new Refusal('"ip route flush" requires arguments.\n', 1)
       const filter = routeFilter(network, args)
+      permit(options)
       if (filter) for (const r of [...selectRoutes(network, filter)]) network.routes.remove(r)
       return ''
     }
     default: {
       const { table, ...given } = routeArguments(network, args)
+      permit(options)
       network.routes.remove(given, table ? { table } : {})
       return ''
     }
@@ -340,10 +354,12 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
   }
   if (verb === 'flush') {
     if (device === undefined) throw new Refusal('Flush requires arguments.\n', 1)
+    permit(options)
     for (const n of [...network.neighbours.list()]) if (n.device === device && n.state !== 'PERMANENT') network.neighbours.remove(n.ip, n.device)
     return ''
   }
   if (target === undefined || device === undefined) throw new Refusal('Device and destination are required arguments.\n', 255)
+  permit(options)
   if (verb === 'delete') {
     if (!network.neighbours.list().some((n) => n.ip === target && n.device === device)) throw new SystemError('ENOENT')
     network.neighbours.remove(target, device)

@@ -48,7 +48,7 @@ export const queueLength = (link: Link): number => (link.kind === 'vxlan' ? 0 : 
 
 export function queueOf(link: Link): string {
   if (link.kind === 'loopback') return 'noqueue'
-  return !link.up && link.kind !== 'nic' ? 'noop' : link.kind === 'nic' ? 'fq_codel' : 'noqueue'
+  return !link.up && !link.wasUp && link.kind !== 'nic' ? 'noop' : link.kind === 'nic' ? 'fq_codel' : 'noqueue'
 }
 
 function linkHead(link: Link, mode: boolean): string {

@@ -1,5 +1,5 @@
 import {
-  concatBytes, copyFrame, decodePcap, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, resolveHost, Signal, WireError,
+  capable, concatBytes, copyFrame, decodePcap, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, resolveHost, Signal, WireError,
   type CapturedFrame, type OpenFile, type Process, type Task,
 } from '../../../engine/cluster.ts'
 import { FilterError } from './filter-parser.ts'
@@ -77,6 +77,7 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
   const cooked = name === 'any'
   const link = cooked ? undefined : network.links.get(name)
   if (!cooked && !link) throw new Failure(`${name}: No such device exists\n(No such device exists)`)
+  if (!capable(process, 'NET_RAW')) throw new Failure(`${name}: You don't have permission to perform this capture on that device\n(socket: Operation not permitted)`)
   if (link && !link.up) throw new Failure(`${name}: That device is not up`)
   if (cooked && options.writeFile !== undefined) {
     yield* process.printError('podhop: not simulated: tcpdump -i any -w (name one interface with -i)\n')

@@ -1,0 +1,24 @@
+import type { Machine, Process } from './types.ts'
+
+/** capabilities(7), those that something here asks for. */
+export type Capability = 'NET_ADMIN' | 'NET_RAW' | 'NET_BIND_SERVICE'
+
+const ALL: readonly Capability[] = ['NET_ADMIN', 'NET_RAW', 'NET_BIND_SERVICE']
+/** Of containerd's default set (pkg/oci/spec.go defaultUnixCaps). */
+const CONTAINER_DEFAULT: readonly Capability[] = ['NET_RAW', 'NET_BIND_SERVICE']
+
+/** Whether the kernel lets a process do what needs this: root may, as far as its container may. */
+export function capable(process: Process, capability: Capability): boolean {
+  return process.user.uid === 0 && (process.machine.capabilities?.has(capability) ?? true)
+}
+
+/** What a container gets; undefined: everything. */
+export function containerCapabilities(context: { privileged?: boolean; capabilities?: { add?: readonly string[]; drop?: readonly string[] } } | undefined): Machine['capabilities'] {
+  if (context?.privileged) return undefined
+  const listed = (names: readonly string[] = []): readonly string[] => names.map((n) => n.toUpperCase().replace(/^CAP_/, ''))
+  const drop = listed(context?.capabilities?.drop)
+  const add = listed(context?.capabilities?.add)
+  const kept = new Set<Capability>(drop.includes('ALL') ? [] : CONTAINER_DEFAULT.filter((c) => !drop.includes(c)))
+  for (const c of ALL) if (add.includes('ALL') ? !drop.includes(c) : add.includes(c)) kept.add(c)
+  return kept
+}
