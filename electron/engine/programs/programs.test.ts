@@ -73,6 +73,7 @@ describe('nginx', () => {
     expect(second.process.status).toEqual({ code: 1 })
     const lines = second.output().split('\n').filter((l) => l.startsWith('nginx: '))
     expect(lines).toEqual([...Array<string>(5).fill('nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)'), 'nginx: [emerg] still could not bind()'])
+    expect([web.output().includes('epoll'), second.output().includes('epoll')]).toEqual([true, false])
     expect(web.process.status).toBeUndefined()
   })
 

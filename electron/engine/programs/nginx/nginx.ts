@@ -69,12 +69,12 @@ class Nginx {
 
   *master(configuration: Configuration): Task<number> {
     const process = this.#process
-    this.#log('notice', 'using the "epoll" event method', false)
+    // The sockets are opened before the event module begins (ngx_init_cycle).
     if (!(yield* this.#bind(configuration))) {
       yield* this.#errors.flush()
       return 1
     }
-    for (const line of [`nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576', 'start worker processes']) {
+    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576', 'start worker processes']) {
       this.#log('notice', line, false)
     }
     process.fs.writeFile(PID_FILE, `${process.pid}\n`)
