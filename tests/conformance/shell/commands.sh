@@ -151,7 +151,7 @@ umask 022; umask; umask 077; : > u; umask 0; umask
 #### set and positional
 set -- "a b" c; set -o | grep -c errexit; set x y; echo $1; set --; echo $#; set - z; echo $1
 #### time keyword
-time true 2>/dev/null; echo $?
+{ time true; } 2>/dev/null; echo $?
 #### colon and true
 : ignored args; echo $?; true; echo $?; false; echo $?
 #### numbers and octal
