@@ -3,8 +3,8 @@ import { EPOCH } from '../clock.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { SystemError } from './errors.ts'
 import {
-  appendContent, contentOf, copyNode, entryOf, namesOf, setContent, writeAt,
-  type DeviceName, type DirectoryNode, type FileNode, type Node,
+  appendContent, contentOf, copyNode, entryOf, makeDirectory, makeFile, namesOf, setContent, writeAt,
+  type DeviceName, type DirectoryNode, type FileNode, type Node, type NodeBase,
 } from './inode.ts'
 import type { FileStat, Filesystem } from './types.ts'
 import { nodeAt, walk, type Own, type Place } from './walk.ts'
@@ -37,7 +37,7 @@ export class MemoryFilesystem implements Filesystem {
     this.#nextInode = options.base ? options.base.#nextInode : 2
     this.root = options.base
       ? (copyNode(options.base.root, this) as DirectoryNode)
-      : { type: 'directory', owner: this, mode: 0o755, uid: 0, gid: 0, mtime: this.#now(), inode: 1, links: 1, entries: new Map() }
+      : makeDirectory({ owner: this, mode: 0o755, uid: 0, gid: 0, mtime: this.#now(), inode: 1, links: 1 })
   }
 
   stat(path: string): FileStat {
@@ -104,7 +104,7 @@ export class MemoryFilesystem implements Filesystem {
     }
     const place = this.#walk(path, { follow: false, own: true })
     if (place.node) throw new SystemError('EEXIST')
-    this.#put(place, { ...this.#fresh(options.mode ?? 0o777 & ~this.umask), type: 'directory', entries: new Map() })
+    this.#put(place, makeDirectory(this.#fresh(options.mode ?? 0o777 & ~this.umask)))
     this.#changed(place.path)
   }
 
@@ -227,12 +227,15 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   virtualFile(read: () => string): FileNode {
-    return { ...this.#fresh(0o444), type: 'file', data: EMPTY, size: 0, shared: true, read }
+    const node = makeFile(this.#fresh(0o444))
+    node.read = read
+    return node
   }
 
   virtualDirectory(files: Record<string, () => string>): DirectoryNode {
-    const entries = new Map<string, Node>(Object.entries(files).map(([name, read]) => [name, this.virtualFile(read)]))
-    return { ...this.#fresh(0o555), type: 'directory', entries }
+    const node = makeDirectory(this.#fresh(0o555))
+    for (const [name, read] of Object.entries(files)) node.entries.set(name, this.virtualFile(read))
+    return node
   }
 
   /** Shows a directory or file of another filesystem at `path` (a bind mount): changes are made there, for all who see it. */
@@ -265,7 +268,7 @@ export class MemoryFilesystem implements Filesystem {
     if (path.endsWith('/')) throw new SystemError(place.node ? 'ENOTDIR' : 'EISDIR')
     if (place.node?.type === 'device') return place.node
     if (place.node) return this.#own(place) as FileNode
-    const node: FileNode = { ...this.#fresh(mode ?? 0o666 & ~this.umask), type: 'file', data: EMPTY, size: 0, shared: true }
+    const node = makeFile(this.#fresh(mode ?? 0o666 & ~this.umask))
     this.#put(place, node)
     this.#changed(place.path)
     return node
@@ -303,7 +306,7 @@ export class MemoryFilesystem implements Filesystem {
     if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(path)
   }
 
-  #fresh(mode: number): Omit<DirectoryNode, 'type' | 'entries'> {
+  #fresh(mode: number): NodeBase {
     const { uid, gid } = this.owner
     return { owner: this, mode, uid, gid, mtime: this.#now(), inode: this.#nextInode++, links: 1 }
   }

@@ -1,7 +1,7 @@
 import { concatBytes } from '../text.ts'
 
 /** What a filesystem is made of. A node belongs to one filesystem (`owner`); others that lie above it copy it first. */
-interface NodeBase {
+export interface NodeBase {
   owner: object
   mode: number
   uid: number
@@ -71,12 +71,35 @@ export function namesOf(directory: DirectoryNode): string[] {
 
 /** The upper layer's own copy of a node of a lower one; contents are shared until they change. */
 export function copyNode(node: Node, owner: object): Node {
-  if (node.type === 'directory') return { ...node, owner, entries: new Map(), below: node, virtual: undefined }
-  if (node.type === 'file') {
-    node.shared = true
-    return { ...node, owner }
+  const { mode, uid, gid, mtime, inode, links } = node
+  const base = { owner, mode, uid, gid, mtime, inode, links }
+  switch (node.type) {
+    case 'directory':
+      return makeDirectory(base, node)
+    case 'file':
+      node.shared = true
+      return makeFile(base, node)
+    case 'symlink':
+      return { type: 'symlink', owner, mode, uid, gid, mtime, inode, links, target: node.target }
+    case 'device':
+      return { type: 'device', owner, mode, uid, gid, mtime, inode, links, device: node.device }
   }
-  return { ...node, owner }
+}
+
+// Every node of a kind is written out with the same fields in the same order: a copy with "..." may get a layout of
+// its own in memory, and there are thousands of files.
+
+export function makeDirectory(base: NodeBase, below?: DirectoryNode): DirectoryNode {
+  const { owner, mode, uid, gid, mtime, inode, links } = base
+  return { type: 'directory', owner, mode, uid, gid, mtime, inode, links, entries: new Map(), below, virtual: undefined }
+}
+
+const EMPTY = new Uint8Array(0)
+
+export function makeFile(base: NodeBase, from?: FileNode): FileNode {
+  const { owner, mode, uid, gid, mtime, inode, links } = base
+  const { data = EMPTY, size = 0, program, read, write } = from ?? {}
+  return { type: 'file', owner, mode, uid, gid, mtime, inode, links, data, size, shared: true, program, read, write }
 }
 
 /** Writes in place, growing by doubling so that many small appends stay cheap. */

@@ -1,19 +1,20 @@
 import type { SimulatedMachine } from './machine.ts'
 import type { SimulatedProcess } from './process.ts'
 
+const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> = {
+  uptime: (machine) => `${(machine.clock.now / 1000).toFixed(2)} ${(machine.clock.now / 1000).toFixed(2)}\n`,
+  version: () => 'Linux version 6.1.0-podhop (simulated) #1 SMP PREEMPT_DYNAMIC\n',
+  loadavg: (machine) => `0.00 0.00 0.00 1/${machine.processes.size} ${Math.max(0, ...machine.processes.keys())}\n`,
+}
+
 /** The part of proc(5) that people look at. Computed when read, so that a machine without readers pays nothing. */
 export function mountProc(machine: SimulatedMachine): void {
   const { fs } = machine
-  const general: Record<string, () => string> = {
-    uptime: () => `${(machine.clock.now / 1000).toFixed(2)} ${(machine.clock.now / 1000).toFixed(2)}\n`,
-    version: () => 'Linux version 6.1.0-podhop (simulated) #1 SMP PREEMPT_DYNAMIC\n',
-    loadavg: () => `0.00 0.00 0.00 1/${machine.processes.size} ${Math.max(0, ...machine.processes.keys())}\n`,
-  }
   fs.installVirtual('/proc', {
-    names: () => [...machine.processes.keys()].map(String).concat(Object.keys(general)),
+    names: () => [...machine.processes.keys()].map(String).concat(Object.keys(GENERAL)),
     find: (name) => {
-      const read = Object.hasOwn(general, name) ? general[name] : undefined
-      if (read) return fs.virtualFile(read)
+      const read = Object.hasOwn(GENERAL, name) ? GENERAL[name] : undefined
+      if (read) return fs.virtualFile(() => read(machine))
       const process = /^\d+$/.test(name) ? machine.processes.get(Number(name)) : undefined
       return process && fs.virtualDirectory(processFiles(process))
     },

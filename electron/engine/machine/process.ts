@@ -62,13 +62,13 @@ export class SimulatedProcess implements Process {
   #changed = new Signal()
   #interrupted = new Signal()
   #handlers = new Map<SignalName, Handler>()
-  #pending = new Set<SignalName>()
+  #pending: SignalName[] = []
   #killedBy: SignalName | undefined
   #exitCode: number | undefined
   #cleanups: (() => void)[] = []
-  #threads = new Set<{ kill(): void }>()
+  #threads: Set<{ kill(): void }> | undefined
   /** Input that readLine has read too far, by descriptor's file. */
-  #readAhead = new WeakMap<OpenFile, Uint8Array>()
+  #readAhead: WeakMap<OpenFile, Uint8Array> | undefined
 
   constructor(setup: ProcessSetup) {
     const { machine, parent, options } = setup
@@ -125,11 +125,11 @@ export class SimulatedProcess implements Process {
 
   *read(fd = 0, max?: number): Task<Uint8Array | null> {
     const file = this.#file(fd)
-    const ahead = this.#readAhead.get(file)
+    const ahead = this.#readAhead?.get(file)
     if (ahead) {
       const bytes = max === undefined ? ahead : ahead.subarray(0, max)
-      if (bytes.length < ahead.length) this.#readAhead.set(file, ahead.subarray(bytes.length))
-      else this.#readAhead.delete(file)
+      if (bytes.length < ahead.length) this.#readAhead!.set(file, ahead.subarray(bytes.length))
+      else this.#readAhead!.delete(file)
       return bytes
     }
     // Job control: a background process that reads its terminal stops (termios(3)).
@@ -153,7 +153,7 @@ export class SimulatedProcess implements Process {
         continue
       }
       chunks.push(bytes.subarray(0, end))
-      if (end + 1 < bytes.length) this.#readAhead.set(file, bytes.subarray(end + 1))
+      if (end + 1 < bytes.length) (this.#readAhead ??= new WeakMap()).set(file, bytes.subarray(end + 1))
       return decodeUtf8(concatBytes(chunks))
     }
   }
@@ -188,7 +188,7 @@ export class SimulatedProcess implements Process {
   }
 
   spawnThread<T>(task: Task<T>): Thread<T> {
-    const threads = this.#threads
+    const threads = (this.#threads ??= new Set())
     let entry: { kill(): void } | undefined
     const thread = new Thread<T>(this.clock, this.#gated(task), (outcome) => {
       if (entry) threads.delete(entry)
@@ -232,7 +232,7 @@ export class SimulatedProcess implements Process {
     if (this.status) return
     if (signal === 'SIGKILL') return this.#die(signal)
     if (signal === 'SIGCONT') {
-      for (const stop of ['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const) this.#pending.delete(stop)
+      this.#pending = this.#pending.filter((s) => !['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'].includes(s))
       this.#resume()
     }
     const handler = signal === 'SIGSTOP' ? undefined : this.#handlers.get(signal)
@@ -242,7 +242,7 @@ export class SimulatedProcess implements Process {
     if (handler === undefined && this.pid === 1 && this.machine.kind === 'container') return
     if (handler === undefined && action === 'stop') return this.#stop(signal)
     if (this.#stopped) {
-      this.#pending.add(signal)
+      if (!this.#pending.includes(signal)) this.#pending.push(signal)
       return
     }
     this.#deliver(signal)
@@ -354,8 +354,8 @@ export class SimulatedProcess implements Process {
     this.#stopped = false
     this.#continued.notify()
     this.#changed.notify()
-    const pending = [...this.#pending]
-    this.#pending.clear()
+    const pending = this.#pending
+    this.#pending = []
     for (const signal of pending) this.signal(signal)
   }
 
@@ -392,7 +392,7 @@ export class SimulatedProcess implements Process {
       ? { code: 128 + SIGNAL_NUMBERS[signal], signal }
       : { code: (this.#exitCode ?? returned) & 255 }
     this.#stopped = false
-    for (const thread of [...this.#threads]) thread.kill()
+    for (const thread of [...(this.#threads ?? [])]) thread.kill()
     for (const cleanup of this.#cleanups) {
       try {
         cleanup()

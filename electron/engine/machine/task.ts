@@ -44,16 +44,21 @@ export function anyOf(...suspensions: readonly Suspension[]): Suspension {
 
 /** A place where tasks wait until somebody notifies. */
 export class Signal {
-  #waiting = new Set<Wake>()
+  /** Absent while nobody waits: a cluster has many places, and few are waited at. */
+  #waiting: Set<Wake> | undefined
 
-  readonly wait: Suspension = (wake) => {
-    this.#waiting.add(wake)
-    return () => this.#waiting.delete(wake)
+  get wait(): Suspension {
+    return (wake) => {
+      this.#waiting ??= new Set()
+      this.#waiting.add(wake)
+      return () => this.#waiting?.delete(wake)
+    }
   }
 
   notify(): void {
-    const all = [...this.#waiting]
-    this.#waiting.clear()
+    const all = this.#waiting
+    if (!all) return
+    this.#waiting = undefined
     for (const wake of all) wake()
   }
 }
@@ -69,7 +74,7 @@ export class Thread<T> {
   #generation = 0
   #running = false
   #killed = false
-  #finished = new Signal()
+  #finished: Signal | undefined
   #onEnd: ((outcome: Outcome<T>) => void) | undefined
 
   constructor(clock: Clock, task: Task<T>, onEnd?: (outcome: Outcome<T>) => void) {
@@ -98,7 +103,7 @@ export class Thread<T> {
 
   /** Waits for the end of this thread. */
   *join(): Task<Outcome<T>> {
-    while (!this.outcome) yield this.#finished.wait
+    while (!this.outcome) yield (this.#finished ??= new Signal()).wait
     return this.outcome
   }
 
@@ -130,6 +135,6 @@ export class Thread<T> {
     // A finished task may still hold on to whatever started it.
     this.#task = undefined
     this.#onEnd?.(outcome)
-    this.#finished.notify()
+    this.#finished?.notify()
   }
 }

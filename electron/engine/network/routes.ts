@@ -248,13 +248,18 @@ export class Routes implements RouteTable {
 
   #insert(route: Route, table: TableName): void {
     const link = route.device === undefined ? undefined : this.#host.links.get(route.device)
-    this.#tables[table].add({ route: Object.freeze(route), table, prefix: tryParseCidr(route.destination)!, metric: route.metric ?? 0, link })
+    this.#tables[table].add({ route: frozen(route), table, prefix: tryParseCidr(route.destination)!, metric: route.metric ?? 0, link })
   }
 
   #changed(): void {
     this.#found.clear()
     this.#host.changed()
   }
+}
+
+/** A copy written out field by field: all routes have the same layout in memory. */
+function frozen({ destination, via, device, source, metric, scope, protocol, type, onlink }: Route): Route {
+  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink })
 }
 
 function tableName(name: string | undefined): TableName {

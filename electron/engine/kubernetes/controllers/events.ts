@@ -37,7 +37,7 @@ export class EventRecorder {
   readonly #clock: Clock
   readonly #source: { component: string; host?: string }
   readonly #seen = new Map<string, Seen>()
-  readonly #similar = new Map<string, { messages: Set<string>; since: number }>()
+  readonly #similar = new Map<string, { messages: string[]; since: number }>()
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
     this.#client = client
@@ -130,9 +130,10 @@ export class EventRecorder {
 
   #aggregate(kind: string, message: string): string {
     let group = this.#similar.get(kind)
-    if (!group || this.#clock.now - group.since > SPAM.window) this.#similar.set(kind, (group = { messages: new Set(), since: this.#clock.now }))
-    group.messages.add(message)
-    return group.messages.size > SPAM.messages ? `(combined from similar events): ${message}` : message
+    if (!group || this.#clock.now - group.since > SPAM.window) this.#similar.set(kind, (group = { messages: [], since: this.#clock.now }))
+    const { messages } = group
+    if (messages.length <= SPAM.messages && !messages.includes(message)) messages.push(message)
+    return messages.length > SPAM.messages ? `(combined from similar events): ${message}` : message
   }
 
   #name(of: string): string {

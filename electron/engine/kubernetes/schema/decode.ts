@@ -112,18 +112,15 @@ class Decoder {
   #list(input: unknown, type: ListType, old: unknown): unknown {
     if (!Array.isArray(input)) return this.#mismatch(input, type)
     const before: unknown[] = Array.isArray(old) ? old : []
-    const out: unknown[] = []
-    for (let i = 0; i < input.length; i++) {
-      const value: unknown = input[i]
-      if (value === before[i] && value !== undefined && value !== null) {
-        out.push(value)
-        continue
-      }
+    // Not pushed one by one: that keeps room for more than will ever come.
+    return input.map((value: unknown, i) => {
+      if (value === null || value === undefined) return zeroOf(type.of)
+      if (value === before[i]) return value
       this.#path.push(i)
-      out.push(value === null || value === undefined ? zeroOf(type.of) : this.#value(value, type.of, before[i]))
+      const decoded = this.#value(value, type.of, before[i])
       this.#path.pop()
-    }
-    return out
+      return decoded
+    })
   }
 
   #map(input: unknown, type: MapType, old: unknown): unknown {

@@ -40,7 +40,8 @@ export class NetfilterTables implements Netfilter, RuleHost {
   readonly nat: Nat
   readonly rejections: (() => void)[] = []
   readonly #sets = new Map<string, (packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean>()
-  readonly #tables = new Map<TableName, Table>(TABLES.map((name) => [name, new Table(name)]))
+  /** Those that somebody has asked for; most Pods' namespaces have none. */
+  readonly #tables = new Map<TableName, Table>()
   #generation = 0
   /** Tracking begins with the first rule that needs it, as the kernel registers its hooks then. */
   #tracking = false
@@ -95,8 +96,8 @@ export class NetfilterTables implements Netfilter, RuleHost {
   #evaluate(
     name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined,
   ): [Decision, RuleRecorder | undefined] | undefined {
-    const table = this.#tables.get(name)!
-    if (!table.exists || packet.version !== 4) return undefined
+    const table = this.#tables.get(name)
+    if (!table?.exists || packet.version !== 4) return undefined
     const chain = table.chains.get(hook.toUpperCase())!
     const record = this.stack.recorder.recording(packet)
       ? new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)
@@ -169,7 +170,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   // ---- rules ---------------------------------------------------------------------------------------------------
 
   readonly #restoreHost: RestoreHost = {
-    table: (name) => this.#tables.get(name)!,
+    table: (name) => this.table(name),
     commit: (table) => this.#commit(table),
     hasSet: (name) => this.#sets.has(name),
   }
@@ -182,7 +183,9 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
   /** The table itself, for whoever explains rules or tests them. */
   table(name: TableName): Table {
-    return this.#tables.get(name)!
+    let table = this.#tables.get(name)
+    if (!table) this.#tables.set(name, (table = new Table(name)))
+    return table
   }
 
   restore(text: string | readonly string[], options: RestoreOptions = {}): void {
@@ -190,11 +193,11 @@ export class NetfilterTables implements Netfilter, RuleHost {
   }
 
   save(table?: string, options: { counters?: boolean } = {}): string {
-    if (table !== undefined && !this.#tables.has(table as TableName)) throw new UsageError(`Table \`${table}' does not exist`)
+    if (table !== undefined && !TABLES.includes(table as TableName)) throw new UsageError(`Table \`${table}' does not exist`)
     let out = ''
     for (const name of TABLES) {
-      const t = this.#tables.get(name)!
-      if (t.exists && (table === undefined || table === name)) out += saveTable(t, options.counters ?? false)
+      const t = this.#tables.get(name)
+      if (t?.exists && (table === undefined || table === name)) out += saveTable(t, options.counters ?? false)
     }
     return out
   }
@@ -206,7 +209,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
       if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: USAGE, stderr: '' }
       applyCommand(args, {
         inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#sets.has(name),
-        table: (name) => (changed = this.#tables.get(name)!.fork()),
+        table: (name) => (changed = this.table(name).fork()),
         print: (text) => (stdout += text),
       })
       if (changed && stdout === '' && !isReadOnly(args)) {
