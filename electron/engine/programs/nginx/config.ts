@@ -1,10 +1,10 @@
 /** nginx's configuration language (nginx.org/en/docs/beginners_guide.html#conf_structure): directives and blocks. */
 export interface Directive {
-  name: string
-  args: string[]
+  readonly name: string
+  readonly args: string[]
   block?: Directive[]
-  file: string
-  line: number
+  readonly file: string
+  readonly line: number
 }
 
 /** `message` is what nginx prints after "[emerg] ". */
@@ -13,8 +13,10 @@ export class ConfigError extends Error {}
 interface Token { text: string; quoted: boolean; line: number }
 
 /** `include` gives the files that a pattern names, with their text; throws for a plain name that does not exist. */
-export function parseConfig(file: string, text: string, include: (pattern: string) => { file: string; text: string }[]): Directive[] {
-  const tokens = tokensOf(file, text)
+export function parseConfig(file: string, text: string, include: (pattern: string) => { file: string; text: string }[]): readonly Directive[] {
+  const read = readFile(file, text)
+  if (read.whole) return read.whole
+  const { tokens } = read
   let at = 0
 
   const block = (top: boolean): Directive[] => {
@@ -47,7 +49,9 @@ export function parseConfig(file: string, text: string, include: (pattern: strin
       } else out.push(directive)
     }
   }
-  return block(true)
+  const whole = block(true)
+  if (!tokens.some((t) => t.text === 'include')) read.whole = whole
+  return whole
 }
 
 function lastLine(text: string): number {
@@ -55,17 +59,23 @@ function lastLine(text: string): number {
 }
 
 /** The files that every nginx starts with are the same ones. */
-const known = new Map<string, readonly Token[]>()
+const known = new Map<string, ReadFile>()
 const MOST_KNOWN = 100
 
-function tokensOf(file: string, text: string): readonly Token[] {
+interface ReadFile {
+  tokens: readonly Token[]
+  /** What it says, when it includes no other file. */
+  whole?: readonly Directive[]
+}
+
+function readFile(file: string, text: string): ReadFile {
   const key = `${file}\n${text}`
-  let tokens = known.get(key)
-  if (!tokens) {
+  let read = known.get(key)
+  if (!read) {
     if (known.size >= MOST_KNOWN) known.clear()
-    known.set(key, (tokens = tokenize(file, text)))
+    known.set(key, (read = { tokens: tokenize(file, text) }))
   }
-  return tokens
+  return read
 }
 
 function tokenize(file: string, text: string): Token[] {

@@ -33,7 +33,7 @@ export interface Configuration {
   keepAliveTimeout: number
   servers: VirtualServer[]
   /** Extension → MIME type. */
-  types: Map<string, string>
+  types: ReadonlyMap<string, string>
 }
 
 /** A directive that real nginx knows and Podhop does not simulate. */
@@ -52,8 +52,18 @@ const KNOWN = new Set([
   'ssl_certificate_key', 'stub_status', 'stream', 'split_clients', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'internal', 'http2', 'load_module', 'mirror',
 ])
 
+const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([['html', 'text/html'], ['gif', 'image/gif'], ['jpg', 'image/jpeg']])
+/** The long list of mime.types, which is the same in every nginx, is read once. */
+const typesRead = new WeakMap<Directive, ReadonlyMap<string, string>>()
+
+function typesOf(directive: Directive): ReadonlyMap<string, string> {
+  let types = typesRead.get(directive)
+  if (!types) typesRead.set(directive, (types = new Map((directive.block ?? []).flatMap((d) => d.args.map((extension) => [extension, d.name] as const)))))
+  return types
+}
+
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, servers: [], types: new Map([['html', 'text/html'], ['gif', 'image/gif'], ['jpg', 'image/jpeg']]) }
+  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, servers: [], types: DEFAULT_TYPES }
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
     else if (directive.name === 'events') for (const d of directive.block ?? []) other(d)
@@ -81,7 +91,7 @@ function readHttp(http: Directive, configuration: Configuration): void {
   for (const directive of http.block ?? []) {
     if (directive.name === 'server') servers.push(directive)
     else if (directive.name === 'types') {
-      configuration.types = new Map((directive.block ?? []).flatMap((d) => d.args.map((extension) => [extension, d.name] as const)))
+      configuration.types = typesOf(directive)
     } else if (directive.name === 'keepalive_timeout') configuration.keepAliveTimeout = seconds(directive)
     else if (!readSetting(directive, settings)) other(directive)
   }
