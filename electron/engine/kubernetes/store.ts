@@ -10,9 +10,15 @@ import type { KubeObject } from './types.ts'
  */
 export interface Change {
   version: number
+  /** Virtual time. */
+  at: number
   object: KubeObject | undefined
   previous: KubeObject | undefined
 }
+
+/** As kube-apiserver's watch cache: eventFreshDuration, and its lower bound. */
+const FRESH = 75_000
+const MOST_STALE = 100
 
 export interface WatchFilter {
   namespace?: string | undefined
@@ -113,7 +119,7 @@ export class Store {
     }
     bucket.list = undefined
     table.all = undefined
-    this.#record(table, { version: this.#version, object, previous })
+    this.#record(table, { version: this.#version, at: this.#clock.now, object, previous })
     return object
   }
 
@@ -129,7 +135,7 @@ export class Store {
     bucket.list = undefined
     table.all = undefined
     table.count--
-    this.#record(table, { version: this.#version, object: undefined, previous })
+    this.#record(table, { version: this.#version, at: this.#clock.now, object: undefined, previous })
   }
 
   /**
@@ -174,16 +180,24 @@ export class Store {
 
   #record(table: Table, change: Change): void {
     table.history.push(change)
-    if (table.history.length >= 2 * this.#window) {
-      table.forgotten = table.history[table.history.length - this.#window - 1]!.version
-      table.history = table.history.slice(-this.#window)
-    }
+    this.#forgetOld(table)
     for (const watcher of table.watchers) this.#offer(watcher, change)
     if (!table.index || table.indexedWatchers.size === 0) return
     const after = change.object && table.index(change.object)
     const before = change.previous && table.index(change.previous)
     const keys = before === after ? [after] : [before, after]
     for (const key of keys) for (const watcher of (key !== undefined && table.indexedWatchers.get(key)) || []) this.#offer(watcher, change)
+  }
+
+  /** Keeps so many changes, and of those that are no longer fresh only a few; cut in blocks. */
+  #forgetOld(table: Table): void {
+    const { history } = table
+    const middle = history.length >> 1
+    const full = history.length >= 2 * this.#window
+    if (!full && !(middle >= MOST_STALE && history[middle]!.at < this.#clock.now - FRESH)) return
+    const from = full ? history.length - this.#window : middle
+    table.forgotten = history[from - 1]!.version
+    table.history = history.slice(from)
   }
 
   /** What the change is to one watch: an object that enters or leaves its selection is added or deleted. */
