@@ -180,7 +180,7 @@ export class Jobs {
       }
       yield* shell.process.printError(`${SIGNAL_TEXTS[signal] ?? signal}\n`)
     } else if (signal !== 'SIGINT' && shell.flavour === 'bash' && !shell.plainMessages) {
-      yield* shell.error(`${process.pid} ${(SIGNAL_TEXTS[signal] ?? signal).padEnd(23)} ${command}`)
+      yield* shell.error(`${String(process.pid).padStart(5)} ${(SIGNAL_TEXTS[signal] ?? signal).padEnd(23)} ${command}`)
     }
   }
 }

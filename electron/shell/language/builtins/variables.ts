@@ -162,7 +162,7 @@ textBuiltin('unset', function* (shell, args) {
         if (variable?.table) variable.table.delete(element[2]!)
         else if (element[2] === '@' || element[2] === '*') shell.variables.unset(element[1]!)
         else variable?.array?.delete(shell.expander.arrayIndex(element[1]!, element[2]!))
-      } else if (!NAME.test(name)) {
+      } else if (!NAME.test(name) && options.has('v')) {
         yield* shell.error(`unset: \`${name}': not a valid identifier`)
         code = 1
       } else if (shell.variables.find(name) || shell.variables.computed.has(name)) shell.variables.unset(name)
