@@ -192,11 +192,22 @@ export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
 export type HookVerdict = 'accept' | 'drop' | 'stolen'
 
 /** Tables, chains and rules of one network namespace, with connection tracking and NAT. */
+/**
+ * A chain that a file for iptables-restore writes whole: its ":CHAIN - [0:0]" line and its "-A CHAIN …" lines. Whoever
+ * gives the same block again, to any namespace, saves reading it again.
+ */
+export interface ChainBlock {
+  readonly chain: string
+  readonly rules: readonly string[]
+  /** What netfilter made of it. */
+  read?: object
+}
+
 export interface Netfilter {
   /** Runs all tables of a hook in the kernel's order, connection tracking included; may change the packet. */
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict
-  /** As iptables-restore(8), from a text or its lines: without `noflush` replaces the named tables. Throws an Error with the tool's message. */
-  restore(text: string | readonly string[], options?: { noflush?: boolean; counters?: boolean }): void
+  /** As iptables-restore(8), from a text or its lines and blocks: without `noflush` replaces the named tables. Throws an Error with the tool's message. */
+  restore(text: string | readonly (string | ChainBlock)[], options?: { noflush?: boolean; counters?: boolean }): void
   /** As iptables-save(8), without the two comment lines that carry a date; one table or all that exist. */
   save(table?: string, options?: { counters?: boolean }): string
   /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */

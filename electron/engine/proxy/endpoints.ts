@@ -24,7 +24,7 @@ type ByPort = ReadonlyMap<string, readonly EndpointInfo[]>
 const alone = new WeakMap<EndpointSlice, ByPort>()
 const together = new WeakMap<EndpointSlice, { slices: readonly EndpointSlice[]; endpoints: ByPort }>()
 /** An endpoint that has not changed is the same object in the next version of its slice. */
-const infos = new WeakMap<object, EndpointInfo>()
+const infos = new WeakMap<object, EndpointInfo[]>()
 
 /** Endpoints of all slices of a Service by "portName/protocol", each list in the order of its addresses' text. */
 export function endpointsByPort(slices: readonly EndpointSlice[], family: 4 | 6): ByPort {
@@ -57,7 +57,8 @@ function readSlice(slice: EndpointSlice): ByPort {
 
 function infoOf(slice: EndpointSlice, endpoint: EndpointSlice['endpoints'][number], port: number): EndpointInfo | undefined {
   const known = infos.get(endpoint)
-  if (known?.port === port) return known
+  const same = known?.find((info) => info.port === port)
+  if (same) return same
   const ip = endpoint.addresses[0]
   if (ip === undefined) return undefined
   const { ready, serving, terminating } = endpoint.conditions ?? {}
@@ -71,7 +72,8 @@ function infoOf(slice: EndpointSlice, endpoint: EndpointSlice['endpoints'][numbe
     nodeName: endpoint.nodeName,
     zones: (endpoint.hints?.forZones ?? []).map((z) => z.name),
   }
-  if (!known) infos.set(endpoint, info)
+  if (known) known.push(info)
+  else infos.set(endpoint, [info])
   return info
 }
 

@@ -3,6 +3,7 @@ import type { Chain } from './chain.ts'
 import { protocolName } from './names.ts'
 import { saveRule } from './rule.ts'
 import type { InterfaceMatch, Rule } from './rule.ts'
+import { rulesOf } from './shared-chain.ts'
 import type { Table } from './table.ts'
 
 export interface ListOptions {
@@ -27,7 +28,7 @@ function listChain(table: Table, chain: Chain, options: ListOptions, only: numbe
     if (options.verbose) out += options.exact ? '    pkts      bytes ' : ' pkts bytes '
     out += `target     prot opt${options.verbose ? ' in     out   ' : ''} source               destination         \n`.replace('out    source', 'out     source')
   }
-  chain.rules.forEach((rule, i) => {
+  rulesOf(chain).forEach((rule, i) => {
     if (only === undefined || only === i + 1) out += listRule(rule, i + 1, options)
   })
   return out
@@ -75,7 +76,7 @@ export function listRules(chains: readonly Chain[], counters: boolean, only?: nu
     for (const c of chains) out += c.policy ? `-P ${c.name} ${c.policy}${count(c.packets, c.bytes)}\n` : `-N ${c.name}\n`
   }
   for (const chain of chains) {
-    chain.rules.forEach((rule, i) => {
+    rulesOf(chain).forEach((rule, i) => {
       if (only === undefined || only === i + 1) out += `-A ${chain.name}${saveRule(rule, count(rule.packets, rule.bytes))}\n`
     })
   }

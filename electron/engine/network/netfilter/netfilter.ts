@@ -188,7 +188,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return table
   }
 
-  restore(text: string | readonly string[], options: RestoreOptions = {}): void {
+  restore(text: Parameters<Netfilter['restore']>[0], options: RestoreOptions = {}): void {
     restore(text, this.#restoreHost, options)
   }
 

@@ -1,6 +1,8 @@
+import type { ChainBlock } from '../types.ts'
 import { KernelError, OperationError, restoreFailure, RestoreError, UsageError } from './errors.ts'
 import { splitLine } from './parse.ts'
 import { sameRule } from './rule.ts'
+import { jumpsIn, type ChainContent } from './shared-chain.ts'
 import type { Rule, TableName } from './rule.ts'
 import { applyCommand } from './apply.ts'
 import { BUILT_IN, Table, TABLES } from './table.ts'
@@ -17,14 +19,22 @@ export interface RestoreHost {
   hasSet(name: string): boolean
 }
 
+type Input = string | readonly (string | ChainBlock)[]
+
 /** Reads a file in the format of iptables-restore(8). Throws {@link RestoreError} with the tool's words. */
-export function restore(text: string | readonly string[], host: RestoreHost, options: RestoreOptions): void {
+export function restore(text: Input, host: RestoreHost, options: RestoreOptions): void {
   let line = 0
   let table: Table | undefined
   try {
-    for (const written of logicalLines(text)) {
-      line = written.line
-      const content = written.text
+    for (const item of itemsOf(text)) {
+      line++
+      if (typeof item !== 'string') {
+        if (!table) throw new RestoreError({ code: 1, text: `iptables-restore: line ${line} failed\n` })
+        block(table, item, host, options, line)
+        line += item.rules.length
+        continue
+      }
+      const content = item.endsWith('\r') ? item.slice(0, -1) : item
       if (content === '' || content.startsWith('#')) continue
       if (content === 'COMMIT' && table) {
         commit(table, host, (at) => (line = at))
@@ -87,29 +97,54 @@ function rule(table: Table, content: string, host: RestoreHost, options: Restore
     }
     return
   }
-  const result = applyCommand(splitLine(words), {
-    inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters,
-    print: () => {},
-  })
-  if (!result || result.rules.some((r) => r.matches.some((m) => m.own))) return
+  const result = append(table, words, host, line, counters)
+  if (!result?.rules.every(isShareable)) return
   if (known.size >= MOST_KNOWN) known.clear()
   known.set(words, result)
 }
 
+function append(table: Table, words: string, host: RestoreHost, line: number, counters?: [number, number]): ReturnType<typeof applyCommand> {
+  return applyCommand(splitLine(words), {
+    inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters,
+    print: () => {},
+  })
+}
+
 /**
- * What lines that append were read as, by table. On every node kube-proxy writes the same lines, and many of them again
- * at its next turn; rules that come of them share all but their counters.
+ * What lines that append were read as, by table: the rules of the chains that all Services share come again with every
+ * sync of every node. Rules that come of them share all but their counters.
  */
 const appended = new Map(TABLES.map((name) => [name, new Map<string, { chain: string; rules: readonly Rule[] }>()]))
-const MOST_KNOWN = 200_000
+const MOST_KNOWN = 100_000
 
-/** Lines with their numbers. */
-function* logicalLines(text: string | readonly string[]): Generator<{ line: number; text: string }> {
-  let line = 0
-  const lines = typeof text === 'string' ? text.split('\n') : text
-  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length
-  while (line < end) {
-    const content = lines[line++]!
-    yield { line, text: content.endsWith('\r') ? content.slice(0, -1) : content }
+function isShareable(rule: Rule): boolean {
+  return !rule.matches.some((m) => m.own)
+}
+
+function mayStandIn(rule: Rule, table: TableName): boolean {
+  return rule.target?.tables?.includes(table) ?? true
+}
+
+interface ReadBlock extends ChainContent {
+  table: TableName
+}
+
+function block(table: Table, written: ChainBlock, host: RestoreHost, options: RestoreOptions, line: number): void {
+  const { chain, rules } = written
+  const known = written.read as ReadBlock | undefined
+  if (known?.table === table.name) return table.adopt(chain, known, line)
+  declare(table, `:${chain} - [0:0]`, options, line)
+  rules.forEach((words, i) => append(table, words, host, line + 1 + i))
+  const read = table.chain(chain).rules
+  // Else a line of it is about another chain, or keeps a count of its own.
+  if (read.length === rules.length && read.every((r) => isShareable(r) && mayStandIn(r, table.name))) {
+    const content: ReadBlock = { table: table.name, rules: read.map(sameRule), jumps: jumpsIn(read) }
+    written.read = content
+    table.adopt(chain, content, line)
   }
+}
+
+function itemsOf(text: Input): readonly (string | ChainBlock)[] {
+  const items = typeof text === 'string' ? text.split('\n') : text
+  return items.at(-1) === '' ? items.slice(0, -1) : items
 }

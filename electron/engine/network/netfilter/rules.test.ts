@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Hook, IpPacket } from '../types.ts'
+import type { ChainBlock, Hook, IpPacket } from '../types.ts'
 import { traverse } from './evaluate.ts'
 import { ruleMatches } from './rule.ts'
 import type { Rule } from './rule.ts'
@@ -96,6 +96,44 @@ function packet(source: string, destination: string, port: number): IpPacket {
     payload: { kind: 'udp', sourcePort: 9, destinationPort: port, data: NO_DATA },
   }
 }
+
+describe('blocks of a whole chain', () => {
+  const names = ['A', 'B', 'C', 'D']
+  const block = fc.record({ at: fc.nat(3), rules: fc.array(fc.tuple(fc.integer({ min: 50, max: 53 }), fc.constantFrom('ACCEPT', 'RETURN', 'next', 'B', 'NOWHERE')), { maxLength: 4 }) })
+    .map(({ at, rules }): ChainBlock => ({
+      chain: names[at]!,
+      rules: rules.map(([port, to]) => `-A ${names[at]} -p udp --dport ${port} -j ${to === 'next' ? (names[at + 1] ?? 'DROP') : to}`),
+    }))
+  const again = fc.record({ node: fc.nat(1), blocks: fc.array(fc.nat(7), { maxLength: 5 }), enter: fc.constantFrom(undefined, ...names), remove: fc.constantFrom(undefined, ...names), ports: fc.array(fc.integer({ min: 50, max: 53 }), { maxLength: 4 }), command: fc.constantFrom('', '-A A -j DROP', '-D B -p udp --dport 50 -j ACCEPT', '-F C', '-Z', '-E D E') })
+
+  it('do what their lines would do, in each of the namespaces that get them', () => {
+    fc.assert(fc.property(fc.array(block, { minLength: 8, maxLength: 8 }), fc.array(again, { minLength: 1, maxLength: 8 }), (blocks, steps) => {
+      const fast = [makeTables().netfilter, makeTables().netfilter]
+      const slow = [makeTables().netfilter, makeTables().netfilter]
+      for (const { node, blocks: chosen, enter, remove, ports, command } of steps) {
+        const before = ['*filter', ...(enter ? [`-A INPUT -j ${enter}`] : [])]
+        const after = [...(remove ? [`:${remove} - [0:0]`, `-X ${remove}`] : []), 'COMMIT']
+        const given = chosen.map((i) => blocks[i]!)
+        const outcome = (restore: () => void): string => {
+          try {
+            restore()
+            return 'good'
+          } catch (error) {
+            return (error as Error).message
+          }
+        }
+        const one = outcome(() => fast[node]!.restore([...before, ...given, ...after], { noflush: true }))
+        const other = outcome(() => slow[node]!.restore([...before, ...given.flatMap((b) => [`:${b.chain} - [0:0]`, ...b.rules]), ...after].join('\n'), { noflush: true }))
+        expect(one === 'good').toBe(other === 'good')
+        for (const all of [fast, slow]) {
+          if (command) all[node]!.command(command.split(' '))
+          for (const port of ports) all[node]!.run('input', packet('10.0.0.1', '10.0.0.2', port), undefined, undefined)
+        }
+        for (const i of [0, 1]) expect(fast[i]!.save('filter', { counters: true })).toBe(slow[i]!.save('filter', { counters: true }))
+      }
+    }), { numRuns: 300 })
+  })
+})
 
 describe('the index of a chain', () => {
   it('decides as trying rule after rule would, in every chain', () => {

@@ -1,4 +1,5 @@
 import { saveRule } from './rule.ts'
+import { rulesOf } from './shared-chain.ts'
 import type { Table } from './table.ts'
 
 /** A table as iptables-save prints it, without the comment lines that carry a date. */
@@ -7,7 +8,7 @@ export function saveTable(table: Table, counters: boolean): string {
   let out = `*${table.name}\n`
   for (const chain of chains) out += `:${chain.name} ${chain.policy ?? '-'} [${chain.packets}:${chain.bytes}]\n`
   for (const chain of chains) {
-    for (const rule of chain.rules) {
+    for (const rule of rulesOf(chain)) {
       if (counters) out += `[${rule.packets}:${rule.bytes}] `
       out += `-A ${chain.name}${saveRule(rule)}\n`
     }

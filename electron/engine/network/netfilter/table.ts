@@ -1,6 +1,7 @@
 import type { Hook } from '../types.ts'
 import { Chain } from './chain.ts'
 import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError } from './errors.ts'
+import { jumpsOf, rulesOf, SharedChain, type ChainContent } from './shared-chain.ts'
 import { saveRule } from './rule.ts'
 import type { Rule, TableName } from './rule.ts'
 
@@ -37,6 +38,7 @@ export class Table {
   readonly #owned = new Set<Chain>()
   readonly #added: Pending[] = []
   readonly #removed: Pending[] = []
+  readonly #adopted: { line: number; chain: string; content: ChainContent }[] = []
 
   constructor(name: TableName, from?: Table) {
     this.name = name
@@ -68,7 +70,7 @@ export class Table {
 
   references(name: string): number {
     let count = 0
-    for (const chain of this.chains.values()) for (const rule of chain.rules) if (rule.jump === name) count++
+    for (const chain of this.chains.values()) for (const rule of rulesOf(chain)) if (rule.jump === name) count++
     return count
   }
 
@@ -107,9 +109,18 @@ export class Table {
     if (counters) [chain.packets, chain.bytes] = counters
   }
 
+  /** Makes a chain, or replaces it by one, with rules that were read and found good before. */
+  adopt(name: string, content: ChainContent, line = 0): void {
+    this.exists = true
+    const present = this.chains.get(name)
+    if (present instanceof SharedChain && present.content === content) return
+    this.#own(new SharedChain(name, content))
+    this.#adopted.push({ line, chain: name, content })
+  }
+
   remove(name: string, line = 0): void {
     if (!this.chains.has(name) || this.isBuiltIn(name)) throw new OperationError(NO_SUCH_CHAIN)
-    this.#removed.push({ line, chain: name, full: this.chain(name).rules.length > 0 })
+    this.#removed.push({ line, chain: name, full: rulesOf(this.chain(name)).length > 0 })
     this.chains.delete(name)
   }
 
@@ -183,7 +194,7 @@ export class Table {
   /** Where the chain has a rule that says the same. */
   indexOf(name: string, rule: Rule): number {
     const text = saveRule(rule)
-    return this.chain(name).rules.findIndex((r) => r.jump === rule.jump && r.target?.name === rule.target?.name && saveRule(r) === text)
+    return rulesOf(this.chain(name)).findIndex((r) => r.jump === rule.jump && r.target?.name === rule.target?.name && saveRule(r) === text)
   }
 
   #note(chain: string, rule: Rule, line: number): void {
@@ -205,8 +216,9 @@ export class Table {
         throw new KernelError(`RULE_APPEND failed (Invalid argument): rule in chain ${chain}`)
       }
     }
+    const jumps = this.#removed.length > 0 ? this.#allJumps() : undefined
     for (const { line, chain, full } of this.#removed) {
-      if (full || (!this.chains.has(chain) && this.references(chain) > 0)) {
+      if (full || (!this.chains.has(chain) && jumps!.has(chain))) {
         fail(line)
         throw new KernelError(`CHAIN_DEL failed (Device or resource busy): chain ${chain}`)
       }
@@ -214,33 +226,44 @@ export class Table {
     this.#findLoops(fail)
   }
 
+  #allJumps(): ReadonlySet<string> {
+    const all = new Set<string>()
+    for (const chain of this.chains.values()) for (const jump of jumpsOf(chain)) all.add(jump)
+    return all
+  }
+
   /** Chains that an added rule jumps to and that do not exist. */
   missingTarget(): string | undefined {
+    const removed = (name: string): boolean => this.#removed.some((r) => r.chain === name)
+    for (const { chain, content } of this.#adopted) {
+      if (!this.chains.has(chain)) continue
+      for (const jump of content.jumps) if (!VERDICTS.has(jump) && !this.chains.has(jump) && !removed(jump)) return jump
+    }
     for (const { chain, rule } of this.#added) {
       const name = rule!.jump
       if (name === undefined || VERDICTS.has(name) || this.chains.has(name) || !this.chains.has(chain)) continue
-      if (!this.#removed.some((r) => r.chain === name)) return name
+      if (!removed(name)) return name
     }
     return undefined
   }
 
   /** Loops that a packet could get into: the kernel looks from the built-in chains. */
   #findLoops(fail: (line: number) => void): void {
-    if (!this.#added.some(({ rule }) => rule!.jump !== undefined && this.chains.has(rule!.jump))) return
+    const leads = ({ rule }: Pending): boolean => rule!.jump !== undefined && this.chains.has(rule!.jump)
+    if (this.#adopted.length === 0 && !this.#added.some(leads)) return
     const state = new Map<string, 'open' | 'done'>()
     const visit = (name: string): boolean => {
       if (state.get(name) === 'open') return true
       if (state.has(name)) return false
       state.set(name, 'open')
-      for (const rule of this.chains.get(name)?.rules ?? []) {
-        if (rule.jump !== undefined && this.chains.has(rule.jump) && visit(rule.jump)) return true
-      }
+      const chain = this.chains.get(name)
+      for (const jump of chain ? jumpsOf(chain) : []) if (this.chains.has(jump) && visit(jump)) return true
       state.set(name, 'done')
       return false
     }
     for (const chain of BUILT_IN[this.name]) {
       if (!visit(chain)) continue
-      const last = this.#added.findLast(({ rule }) => rule!.jump !== undefined && this.chains.has(rule!.jump))!
+      const last = this.#added.findLast(leads) ?? this.#adopted.at(-1)!
       fail(last.line)
       throw new KernelError(`RULE_APPEND failed (Too many links): rule in chain ${last.chain}`)
     }

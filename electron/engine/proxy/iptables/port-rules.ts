@@ -1,5 +1,5 @@
 import { cidrContains } from '../../network/address.ts'
-import type { Cidr, Ip } from '../../network/types.ts'
+import type { ChainBlock, Cidr, Ip } from '../../network/types.ts'
 import { chooseEndpoints, type EndpointInfo } from '../endpoints.ts'
 import { isExternallyAccessible, usesClusterEndpoints, usesLocalEndpoints, type ServicePortInfo } from '../service-ports.ts'
 import { endpointChain, serviceChain } from './names.ts'
@@ -16,14 +16,8 @@ export interface PortRules {
   /** Rules of the chains that all Services share. */
   filter: readonly string[]
   nat: readonly string[]
-  /** The chains of its own, all in nat: their names, their declarations, their rules. */
-  chains: readonly string[]
-  declarations: readonly string[]
-  rules: readonly string[]
-}
-
-export function chainLine(chain: string): string {
-  return `:${chain} - [0:0]`
+  /** The chains of its own, all in nat. */
+  chains: readonly ChainBlock[]
 }
 
 interface Made {
@@ -73,8 +67,7 @@ class Writer {
   readonly #large: boolean
   readonly #filter: string[] = []
   readonly #nat: string[] = []
-  readonly #chains: string[] = []
-  readonly #rules: string[] = []
+  readonly #chains: ChainBlock[] = []
 
   constructor(port: ServicePortInfo, endpoints: readonly EndpointInfo[], options: RuleOptions, large: boolean) {
     this.#port = port
@@ -97,14 +90,14 @@ class Writer {
 
     this.#capture({ any, hasInternal, hasExternal, internal: internalPolicy, external, firewall: usesFirewall ? chain('KUBE-FW') : undefined })
 
-    if (hasInternal) this.#masquerade(internalPolicy)
     if (usesExternal) this.#external(external, externalPolicy, chain('KUBE-SVC'), hasExternal)
     if (usesFirewall) this.#firewall(chain('KUBE-FW'), external)
-    if (cluster.length > 0 && usesClusterEndpoints(port)) this.#balance(chain('KUBE-SVC'), cluster)
-    if (local.length > 0 && usesLocalEndpoints(port)) this.#balance(chain('KUBE-SVL'), local)
-    for (const endpoint of reachable) this.#endpoint(endpoint)
-    const chains = this.#chains
-    return { filter: this.#filter, nat: this.#nat, chains, declarations: chains.map(chainLine), rules: this.#rules }
+    const policies: [string, readonly EndpointInfo[]][] = []
+    if (cluster.length > 0 && usesClusterEndpoints(port)) policies.push([chain('KUBE-SVC'), cluster])
+    if (local.length > 0 && usesLocalEndpoints(port)) policies.push([chain('KUBE-SVL'), local])
+    for (const [name, endpoints] of policies) this.#balance(name, endpoints, hasInternal && name === internalPolicy)
+    for (const endpoint of reachable) this.#chains.push(this.#endpoint(endpoint))
+    return { filter: this.#filter, nat: this.#nat, chains: this.#chains }
   }
 
   /** Rules of the chains that all Services share. */
@@ -139,70 +132,72 @@ class Writer {
     if (healthCheckNodePort !== 0) filter.push(`-A KUBE-NODEPORTS -m comment --comment "${name} health check node port" -m tcp -p tcp --dport ${healthCheckNodePort} -j ACCEPT`)
   }
 
-  #chain(chain: string): void {
-    this.#chains.push(chain)
-  }
-
-  #rule(rule: string): void {
-    this.#rules.push(rule)
-  }
-
   /** What comes to the cluster IP from outside the Pods' network is masqueraded, for its answers must come back here. */
-  #masquerade(chain: string): void {
+  #masquerade(chain: string): string[] {
     const { name, protocol, clusterIP, port } = this.#port
     const match = `-m comment --comment "${name} cluster IP" -m ${protocol} -p ${protocol} -d ${clusterIP} --dport ${port}`
-    if (this.#options.masqueradeAll) this.#rule(`-A ${chain} ${match} -j KUBE-MARK-MASQ`)
-    else if (this.#options.clusterCIDR) this.#rule(`-A ${chain} ${match} ! -s ${this.#options.clusterCIDR} -j KUBE-MARK-MASQ`)
+    if (this.#options.masqueradeAll) return [`-A ${chain} ${match} -j KUBE-MARK-MASQ`]
+    return this.#options.clusterCIDR ? [`-A ${chain} ${match} ! -s ${this.#options.clusterCIDR} -j KUBE-MARK-MASQ`] : []
   }
 
   #external(chain: string, policy: string, cluster: string, hasEndpoints: boolean): void {
     const { name, externalPolicyLocal } = this.#port
-    this.#chain(chain)
+    const rules: string[] = []
     if (!externalPolicyLocal) {
-      this.#rule(`-A ${chain} -m comment --comment "masquerade traffic for ${name} external destinations" -j KUBE-MARK-MASQ`)
+      rules.push(`-A ${chain} -m comment --comment "masquerade traffic for ${name} external destinations" -j KUBE-MARK-MASQ`)
     } else {
-      if (this.#options.clusterCIDR) this.#rule(`-A ${chain} -m comment --comment "pod traffic for ${name} external destinations" -s ${this.#options.clusterCIDR} -j ${cluster}`)
-      this.#rule(`-A ${chain} -m comment --comment "masquerade LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ`)
-      this.#rule(`-A ${chain} -m comment --comment "route LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j ${cluster}`)
+      if (this.#options.clusterCIDR) rules.push(`-A ${chain} -m comment --comment "pod traffic for ${name} external destinations" -s ${this.#options.clusterCIDR} -j ${cluster}`)
+      rules.push(`-A ${chain} -m comment --comment "masquerade LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ`)
+      rules.push(`-A ${chain} -m comment --comment "route LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j ${cluster}`)
     }
-    if (hasEndpoints) this.#rule(`-A ${chain} -j ${policy}`)
+    if (hasEndpoints) rules.push(`-A ${chain} -j ${policy}`)
+    this.#chains.push({ chain, rules })
   }
 
   #firewall(chain: string, external: string): void {
     const { name, sourceRanges, loadBalancerIPs } = this.#port
-    this.#chain(chain)
     const start = `-A ${chain} -m comment --comment "${name} loadbalancer IP"`
-    for (const range of sourceRanges) this.#rule(`${start} -s ${range} -j ${external}`)
+    const rules = sourceRanges.map((range) => `${start} -s ${range} -j ${external}`)
     if (sourceRanges.some((range) => cidrContains(range, this.#options.node.ip))) {
-      for (const ip of loadBalancerIPs) this.#rule(`${start} -s ${ip} -j ${external}`)
+      for (const ip of loadBalancerIPs) rules.push(`${start} -s ${ip} -j ${external}`)
     }
-    this.#rule(`-A ${chain} -m comment --comment "other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL"`)
+    rules.push(`-A ${chain} -m comment --comment "other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL"`)
+    this.#chains.push({ chain, rules })
   }
 
-  #balance(chain: string, endpoints: readonly EndpointInfo[]): void {
+  #balance(chain: string, endpoints: readonly EndpointInfo[], masquerade: boolean): void {
     const { name, protocol, stickySeconds } = this.#port
-    this.#chain(chain)
+    const rules = masquerade ? this.#masquerade(chain) : []
     const comment = (e: EndpointInfo): string => (this.#large ? '' : ` -m comment --comment "${name} -> ${e.address}"`)
     if (stickySeconds !== undefined) {
       for (const e of endpoints) {
         const to = endpointChain(name, protocol, e.address)
-        this.#rule(`-A ${chain}${comment(e)} -m recent --name ${to} --rcheck --seconds ${stickySeconds} --reap -j ${to}`)
+        rules.push(`-A ${chain}${comment(e)} -m recent --name ${to} --rcheck --seconds ${stickySeconds} --reap -j ${to}`)
       }
     }
     endpoints.forEach((e, i) => {
       const left = endpoints.length - i
       const chance = left > 1 ? ` -m statistic --mode random --probability ${probability(left)}` : ''
-      this.#rule(`-A ${chain}${comment(e)}${chance} -j ${endpointChain(name, protocol, e.address)}`)
+      rules.push(`-A ${chain}${comment(e)}${chance} -j ${endpointChain(name, protocol, e.address)}`)
     })
+    this.#chains.push({ chain, rules })
   }
 
-  #endpoint(endpoint: EndpointInfo): void {
+  /** An endpoint that stays has the same chain whatever becomes of the others. */
+  #endpoint(endpoint: EndpointInfo): ChainBlock {
     const { name, protocol, stickySeconds } = this.#port
+    const known = endpointBlocks.get(endpoint)
+    if (known && known.name === name && known.protocol === protocol && known.large === this.#large && known.stickySeconds === stickySeconds) return known.block
     const chain = endpointChain(name, protocol, endpoint.address)
-    this.#chain(chain)
     const start = `-A ${chain}${this.#large ? '' : ` -m comment --comment ${name}`}`
-    this.#rule(`${start} -s ${endpoint.ip} -j KUBE-MARK-MASQ`)
     const remember = stickySeconds === undefined ? '' : ` -m recent --name ${chain} --set`
-    this.#rule(`${start}${remember} -m ${protocol} -p ${protocol} -j DNAT --to-destination ${endpoint.address}`)
+    const block: ChainBlock = {
+      chain,
+      rules: [`${start} -s ${endpoint.ip} -j KUBE-MARK-MASQ`, `${start}${remember} -m ${protocol} -p ${protocol} -j DNAT --to-destination ${endpoint.address}`],
+    }
+    endpointBlocks.set(endpoint, { name, protocol, large: this.#large, stickySeconds, block })
+    return block
   }
 }
+
+const endpointBlocks = new WeakMap<EndpointInfo, { name: string; protocol: string; large: boolean; stickySeconds: number | undefined; block: ChainBlock }>()

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Clock } from '../../clock.ts'
 import { ObjectStore } from '../../cni/objects.samples.ts'
+import type { ChainBlock } from '../../network/types.ts'
 import { ServiceCache } from '../cache.ts'
 import { putService, putSlice } from '../services.samples.ts'
 import { endpointChain, serviceChain } from './names.ts'
@@ -20,7 +21,14 @@ function rules(changed?: ReadonlySet<string>, more: Partial<RuleOptions> = {}): 
   const cache = new ServiceCache(store.client, 4, () => undefined)
   const { lines } = buildRules(cache, { ...options, ...more }, new PortRuleMaker(), changed, () => [])
   cache.stop()
-  return `${lines.join('\n')}\n`
+  const nat = lines.indexOf('*nat')
+  return [lines.slice(0, nat), lines.slice(nat)].map(asText).join('')
+}
+
+/** A table as upstream orders it: its chains, then their rules. */
+function asText(table: readonly (string | ChainBlock)[]): string {
+  const [name, ...all] = table.slice(0, -1).flatMap((l) => (typeof l === 'string' ? [l] : [`:${l.chain} - [0:0]`, ...l.rules]))
+  return [name, ...all.filter((l) => l.startsWith(':')), ...all.filter((l) => !l.startsWith(':')), 'COMMIT'].map((l) => `${l}\n`).join('')
 }
 
 const of = (text: string, chain: string): string[] => text.split('\n').filter((line) => line.startsWith(`-A ${chain} `)).map((line) => line.slice(chain.length + 4))

@@ -1,5 +1,6 @@
 import type { ServiceCache } from '../cache.ts'
-import { chainLine, type PortRuleMaker, type RuleOptions } from './port-rules.ts'
+import type { ChainBlock } from '../../network/types.ts'
+import type { PortRuleMaker, RuleOptions } from './port-rules.ts'
 
 export type { RuleOptions } from './port-rules.ts'
 
@@ -9,7 +10,8 @@ const MARK = '0x00004000'
 const LARGE_CLUSTER = 1000
 
 export interface RuleText {
-  lines: readonly string[]
+  /** For iptables-restore. */
+  lines: readonly (string | ChainBlock)[]
   /** The chains of Services and endpoints that are in use after it. */
   active: Set<string>
   largeCluster: boolean
@@ -18,7 +20,7 @@ export interface RuleText {
 class Lines {
   readonly filterChains: string[] = []
   readonly filter: string[] = []
-  readonly natChains: string[] = []
+  readonly natChains: (string | ChainBlock)[] = []
   readonly nat: string[] = []
 }
 
@@ -53,10 +55,10 @@ export function buildRules(
       const rules = maker.rulesOf(port, cache.endpointsOf(port), options, largeCluster)
       for (const rule of rules.filter) lines.filter.push(rule)
       for (const rule of rules.nat) lines.nat.push(rule)
-      for (const chain of rules.chains) active.add(chain)
-      if (!write) continue
-      for (const declaration of rules.declarations) lines.natChains.push(declaration)
-      for (const rule of rules.rules) lines.nat.push(rule)
+      for (const block of rules.chains) {
+        active.add(block.chain)
+        if (write) lines.natChains.push(block)
+      }
     }
   }
 
@@ -71,6 +73,10 @@ export function buildRules(
     `-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark ${MARK}/${MARK} -j ACCEPT`,
     '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
   )
-  const all = ['*filter'].concat(lines.filterChains, lines.filter, 'COMMIT', '*nat', lines.natChains, lines.nat, 'COMMIT')
+  const all = (['*filter'] as (string | ChainBlock)[]).concat(lines.filterChains, lines.filter, 'COMMIT', '*nat', lines.natChains, lines.nat, 'COMMIT')
   return { lines: all, active, largeCluster }
+}
+
+function chainLine(chain: string): string {
+  return `:${chain} - [0:0]`
 }
