@@ -15,8 +15,10 @@ export * from './exports.ts'
 export interface Cluster {
   readonly config: ClusterConfig
   readonly clock: Clock
-  /** As admin, from the laptop. */
+  /** The objects as they are stored, for pictures and checks: whether or not anybody reaches the API server. */
   readonly client: KubernetesClient
+  /** The way to the API server as admin, from the laptop: kubectl's. It can be broken. */
+  readonly connection: KubernetesClient
   readonly programs: ProgramTable
   readonly journeys: JourneyLog
   /** The machine outside the cluster on which the lab terminal runs. */

@@ -6,6 +6,7 @@ import type { ClusterConfig } from '../config.ts'
 import { coreDnsManifests } from '../dns/manifests.ts'
 import type { JourneyLog } from '../journey/types.ts'
 import { ApiServer } from '../kubernetes/api-server.ts'
+import { ApiConnection } from '../kubernetes/connection.ts'
 import { startControllerManager } from '../kubernetes/controllers/index.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
@@ -26,6 +27,9 @@ const NO_PORTS: HostPorts = {
   close: () => undefined,
 }
 
+/** The connection of programs in Pods that know no node. */
+const IN_PODS = 'pods/'
+
 /** Time that jumps: nobody holds it. */
 const JUMPING: TimeControl = { paused: false, speed: 1, pause: () => undefined, resume: () => undefined, advance: () => undefined }
 
@@ -45,6 +49,7 @@ export class SimulatedCluster implements Cluster {
   readonly config: ClusterConfig
   readonly clock: Clock
   readonly client: ApiServer
+  readonly connection: ApiConnection
   readonly programs: ProgramTable = createProgramTable()
   readonly journeys: JourneyLog
   ports: HostPorts = NO_PORTS
@@ -53,6 +58,7 @@ export class SimulatedCluster implements Cluster {
   readonly #network: Network
   readonly #world: World
   readonly #kubelets = new Map<string, Kubelet>()
+  readonly #connections = new Map<string, ApiConnection>()
   readonly #listeners = new Set<() => void>()
 
   constructor(config: ClusterConfig) {
@@ -63,9 +69,13 @@ export class SimulatedCluster implements Cluster {
     this.#world = buildMachines(this.clock, this.#network, this.programs, config.nodes)
     const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
     this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip })
-    registerPrograms(this.programs, { client: this.client, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node })
-    startControllerManager(this.clock, this.client, config)
-    new Scheduler(this.clock, this.client, controlPlane.name)
+    const address = `${controlPlane.ip.includes(':') ? `[${controlPlane.ip}]` : controlPlane.ip}:6443`
+    for (const name of [...config.nodes.map((n) => n.name), IN_PODS]) this.#connections.set(name, new ApiConnection(this.clock, this.client, { address, kind: 'agent' }))
+    this.connection = new ApiConnection(this.clock, this.client, { address, kind: 'user' })
+    registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node })
+    const local = this.#connections.get(controlPlane.name)!
+    startControllerManager(this.clock, local, config)
+    new Scheduler(this.clock, local, controlPlane.name)
     const plugin = findCniPlugin(config.cni)!
     const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
@@ -99,6 +109,16 @@ export class SimulatedCluster implements Cluster {
     return this.#kubelets.get(node)
   }
 
+  /** A node's way to the API server, which its agents share: blocking it cuts the node off. */
+  connectionOf(node: string): ApiConnection | undefined {
+    return this.#connections.get(node)
+  }
+
+  /** Everybody's ways: without an API server all of them are blocked. */
+  connections(): ApiConnection[] {
+    return [this.connection, ...this.#connections.values()]
+  }
+
   networks(): readonly NetworkNamespace[] {
     return this.#network.namespaces
   }
@@ -114,7 +134,7 @@ export class SimulatedCluster implements Cluster {
 
   #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin, manifests: readonly Manifest[]): void {
     const machine = this.#world.nodes.get(node.name)!
-    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: this.client, config: this.config, fabric: this.#network }
+    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: this.#connections.get(node.name)!, config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : []
     const kubelet = startKubelet({
       node: context,

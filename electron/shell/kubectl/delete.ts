@@ -1,4 +1,5 @@
 import type { DeleteOptions } from '../../engine/kubernetes/client.ts'
+import { WATCH_BROKE } from '../../engine/kubernetes/connection.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts'
 import { isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
@@ -141,6 +142,7 @@ export function* waitForDeletion(k: Kubectl, info: Info, uid: string, deadline: 
       const event = yield* watch.next(deadline)
       if (!event) throw new KubectlError(`timed out waiting for the condition on ${info.resource.name}/${info.name}`)
       if (event.type === 'DELETED') return
+      if (event.type === 'ERROR' && event.status.reason === WATCH_BROKE) continue
       if (event.type === 'ERROR') throw new KubectlError(event.status.message)
     }
   } finally {

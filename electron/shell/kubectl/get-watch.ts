@@ -1,4 +1,5 @@
 import type { ListOptions } from '../../engine/kubernetes/client.ts'
+import { WATCH_BROKE } from '../../engine/kubernetes/connection.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
@@ -53,6 +54,7 @@ export function* watchResources(k: Kubectl): Task<number> {
     for (;;) {
       const event = yield* events.next()
       if (!event || event.type === 'BOOKMARK') continue
+      if (event.type === 'ERROR' && event.status.reason === WATCH_BROKE) return 0
       if (event.type === 'ERROR') throw new KubectlError(event.status.message)
       yield* k.out(show(event.type, [event.object]))
     }

@@ -123,7 +123,7 @@ export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): K
   if (server.replace(/\/$/, '') !== serverUrl(cluster)) {
     throw new NotSimulatedError(`a kubeconfig for ${server}`, `the cluster's API server is ${serverUrl(cluster)}`)
   }
-  return cluster.client
+  return cluster.connection
 }
 
 export function serverUrl(cluster: Cluster): string {

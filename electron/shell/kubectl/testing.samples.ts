@@ -45,7 +45,8 @@ export function bench(options: { client?: (api: ApiServer) => KubernetesClient; 
   const cluster = {
     config: { nodes: [{ name: 'control-plane', role: 'control-plane', ip: '172.18.0.2' }], kubectlRun: options.kubectlRun ?? 'pod' },
     clock,
-    client: options.client?.(api) ?? api,
+    client: api,
+    connection: options.client?.(api) ?? api,
     programs: machine.programs,
     laptop: machine,
     ports: options.ports ?? { open: (port: number, answer: (result: { port: number }) => void) => void clock.schedule(0, () => answer({ port: port || 40000 })), close: () => undefined },

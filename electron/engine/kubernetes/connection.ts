@@ -1,0 +1,326 @@
+import type { Clock, Timer } from '../clock.ts'
+import { sleep, type Task } from '../machine/task.ts'
+import type { TcpConnection, TcpHandlers } from '../network/types.ts'
+import {
+  ConnectionError,
+  type ApiResource,
+  type DeleteOptions,
+  type ExecOptions,
+  type KubernetesClient,
+  type ListOptions,
+  type LogOptions,
+  type LogSink,
+  type ObjectList,
+  type PatchType,
+  type RemoteCommand,
+  type WatchEvent,
+  type WriteOptions,
+} from './client.ts'
+import type { KubeObject, Status, Table } from './types.ts'
+
+/** client-go's reflectors: tools/cache NewReflector's backoff, without its jitter (ms). */
+const RECONNECT = { first: 800, most: 30_000 }
+
+export interface ConnectionOptions {
+  /** "172.18.0.2:6443", as it stands in errors. */
+  address: string
+  /**
+   * Watches outlive a break: an agent keeps what it knows, connects again and learns what changed (client-go's
+   * reflectors). A user's command is told of it besides (an ERROR with the reason {@link WATCH_BROKE}).
+   */
+  kind: 'agent' | 'user'
+}
+
+/** metav1.CauseType of a watch whose stream ended unexpectedly. */
+export const WATCH_BROKE = 'ClientWatchDecoding'
+
+type Listener = (event: WatchEvent) => void
+
+/**
+ * One client's way to the API server. It works unless something blocks it: no API server that listens (all
+ * connections), or a broken way (one node's). While it is blocked every request throws {@link ConnectionError} and
+ * watches are silent.
+ */
+export class ApiConnection implements KubernetesClient {
+  readonly address: string
+  readonly #clock: Clock
+  readonly #server: KubernetesClient
+  readonly #kind: ConnectionOptions['kind']
+  /** Cause → what a request ends with, in Go's words. */
+  readonly #blocks = new Map<string, string>()
+  readonly #watches = new Set<ConnectionWatch>()
+  /** Streams (logs, exec, …) that a break ends. */
+  readonly #streams = new Set<() => void>()
+  #blockedAt = 0
+  /** Watches are not fed: blocked, or not yet connected again. */
+  #silent = false
+  #reconnect: Timer | undefined
+
+  constructor(clock: Clock, server: KubernetesClient, options: ConnectionOptions) {
+    this.#clock = clock
+    this.#server = server
+    this.#kind = options.kind
+    this.address = options.address
+  }
+
+  get reachable(): boolean {
+    return this.#blocks.size === 0
+  }
+
+  /** Breaks the connection for a cause of its own name, until {@link unblock}; `error` is "i/o timeout" where packets are lost. */
+  block(cause: string, error: 'connect: connection refused' | 'connect: no route to host' | 'i/o timeout' = 'connect: connection refused'): void {
+    const wasReachable = this.reachable
+    this.#blocks.set(cause, error)
+    if (!wasReachable) return
+    this.#blockedAt = this.#clock.now
+    this.#silent = true
+    this.#clock.cancel(this.#reconnect)
+    for (const end of [...this.#streams]) end()
+    for (const watch of [...this.#watches]) {
+      watch.silence()
+      if (this.#kind === 'user') watch.tellBreak()
+    }
+  }
+
+  unblock(cause: string): void {
+    if (!this.#blocks.delete(cause) || !this.reachable) return
+    this.#reconnect = this.#clock.schedule(this.#untilNextTry(), () => {
+      this.#silent = false
+      for (const watch of [...this.#watches]) watch.resume()
+    })
+  }
+
+  resources(): readonly ApiResource[] {
+    return this.#server.resources()
+  }
+
+  /** Like kubectl's and the agents' discovery, answered from what was learned before. */
+  findResource(word: string): ApiResource | undefined {
+    return this.#server.findResource(word)
+  }
+
+  serverVersion(): ReturnType<KubernetesClient['serverVersion']> {
+    return this.#reach().serverVersion()
+  }
+
+  get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
+    return this.#reach().get<T>(resource, namespace, name)
+  }
+
+  list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T> {
+    return this.#reach().list<T>(resource, options)
+  }
+
+  table(resource: string, options?: ListOptions & { name?: string }): Table {
+    return this.#reach().table(resource, options)
+  }
+
+  tableOf(resource: string, objects: readonly KubeObject[]): Table {
+    return this.#server.tableOf(resource, objects)
+  }
+
+  create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options?: WriteOptions): T {
+    return this.#reach().create<T>(resource, namespace, object, options)
+  }
+
+  update<T extends KubeObject>(resource: string, namespace: string | undefined, name: string, object: unknown, options?: WriteOptions & { subresource?: string }): T {
+    return this.#reach().update<T>(resource, namespace, name, object, options)
+  }
+
+  patch<T extends KubeObject>(
+    resource: string, namespace: string | undefined, name: string, type: PatchType, patch: unknown, options?: WriteOptions & { subresource?: string },
+  ): T {
+    return this.#reach().patch<T>(resource, namespace, name, type, patch, options)
+  }
+
+  delete(resource: string, namespace: string | undefined, name: string, options?: DeleteOptions): KubeObject | Status {
+    return this.#reach().delete(resource, namespace, name, options)
+  }
+
+  deleteCollection(resource: string, list: ListOptions, options?: DeleteOptions): void {
+    this.#reach().deleteCollection(resource, list, options)
+  }
+
+  watch<T extends KubeObject>(resource: string, options: ListOptions & { resourceVersion?: string }, listener: (event: WatchEvent<T>) => void): () => void {
+    if (this.#kind === 'user') this.#reach()
+    const watch = new ConnectionWatch(this.#server, resource, options, listener as Listener, this.#silent)
+    this.#watches.add(watch)
+    return () => {
+      this.#watches.delete(watch)
+      watch.stop()
+    }
+  }
+
+  logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void {
+    let over = false
+    let stop: () => void = () => undefined
+    const finish = (): boolean => !over && (over = true) && this.#streams.delete(cut)
+    const cut = (): void => {
+      finish()
+      stop()
+      sink.onEnd()
+    }
+    this.#streams.add(cut)
+    try {
+      stop = this.#reach().logs(namespace, pod, options, {
+        onLine: (line) => void (over || sink.onLine(line)),
+        onEnd: () => void (finish() && sink.onEnd()),
+      })
+    } catch (error) {
+      finish()
+      throw error
+    }
+    return () => {
+      finish()
+      stop()
+    }
+  }
+
+  exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand {
+    return this.#remote(this.#reach().exec(namespace, pod, options))
+  }
+
+  attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand {
+    return this.#remote(this.#reach().attach(namespace, pod, options))
+  }
+
+  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
+    return this.#reach().portForward(namespace, pod, port, handlers, uid)
+  }
+
+  #reach(): KubernetesClient {
+    for (const error of this.#blocks.values()) throw new ConnectionError(`dial tcp ${this.address}: ${error}`)
+    return this.#server
+  }
+
+  #remote(command: RemoteCommand): RemoteCommand {
+    let over = false
+    let listener: Parameters<RemoteCommand['onExit']>[0] | undefined
+    const cut = (): void => {
+      this.#streams.delete(cut)
+      if (over) return
+      over = true
+      command.close()
+      listener?.({ error: 'error reading from error stream: unexpected EOF' })
+    }
+    this.#streams.add(cut)
+    return {
+      resize: (columns, rows) => command.resize(columns, rows),
+      close: () => {
+        this.#streams.delete(cut)
+        command.close()
+      },
+      onExit: (each) => {
+        listener = each
+        command.onExit((result) => {
+          this.#streams.delete(cut)
+          if (over) return
+          over = true
+          each(result)
+        })
+      },
+    }
+  }
+
+  /** When the next of a reflector's tries, each after twice the time, falls. */
+  #untilNextTry(): number {
+    let wait: number = RECONNECT.first
+    let at = this.#blockedAt + wait
+    while (at <= this.#clock.now) {
+      wait = Math.min(RECONNECT.most, wait * 2)
+      at += wait
+    }
+    return at - this.#clock.now
+  }
+}
+
+/**
+ * A watch that can be silenced. What changed meanwhile is told afterwards as a new list would show it: each object
+ * once, as it is then.
+ */
+class ConnectionWatch {
+  readonly #server: KubernetesClient
+  readonly #resource: string
+  readonly #options: ListOptions & { resourceVersion?: string }
+  readonly #listener: Listener
+  #stop: (() => void) | undefined
+  #missed: Map<string, Missed> | undefined
+
+  constructor(server: KubernetesClient, resource: string, options: ListOptions & { resourceVersion?: string }, listener: Listener, silent: boolean) {
+    this.#server = server
+    this.#resource = resource
+    this.#options = options
+    this.#listener = listener
+    if (!silent) this.#start()
+  }
+
+  stop(): void {
+    this.#stop?.()
+    this.#stop = undefined
+    this.#missed = undefined
+  }
+
+  tellBreak(): void {
+    this.#listener({ type: 'ERROR', status: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: WATCH_BROKE, code: 500, message: 'unable to decode an event from the watch stream: unexpected EOF' } })
+  }
+
+  silence(): void {
+    if (this.#stop) this.#missed ??= new Map()
+  }
+
+  resume(): void {
+    if (!this.#stop) return this.#start()
+    const missed = this.#missed
+    this.#missed = undefined
+    for (const { gone, now, known } of missed?.values() ?? []) {
+      if (gone) this.#listener({ type: 'DELETED', object: gone })
+      if (now) this.#listener({ type: known ? 'MODIFIED' : 'ADDED', object: now })
+    }
+  }
+
+  #start(options = this.#options): void {
+    this.#stop = this.#server.watch(this.#resource, options, (event) => {
+      if (event.type === 'ERROR' && event.status.code === 410 && options.resourceVersion !== undefined) {
+        const { resourceVersion: _, ...fresh } = options
+        this.#stop?.()
+        this.#start(fresh)
+      } else if (this.#missed && 'object' in event) this.#hold(this.#missed, event)
+      else this.#listener(event)
+    })
+  }
+
+  #hold(missed: Map<string, Missed>, event: Extract<WatchEvent, { object: KubeObject }>): void {
+    const { object, type } = event
+    const key = `${object.metadata.namespace ?? ''}/${object.metadata.name}`
+    const entry = missed.get(key)
+    if (type !== 'DELETED') {
+      if (entry) entry.now = object
+      else missed.set(key, { now: object, known: type === 'MODIFIED' })
+    } else if (!entry) missed.set(key, { gone: object, known: false })
+    else if (entry.known) missed.set(key, { gone: object, known: false })
+    else if (entry.gone) delete entry.now
+    else missed.delete(key)
+  }
+}
+
+interface Missed {
+  /** Known before, deleted since. */
+  gone?: KubeObject
+  /** What there is now. */
+  now?: KubeObject
+  /** `now` is a newer version of what was known. */
+  known: boolean
+}
+
+/** Runs what asks the API until it is reached, once a second; `onFailure` gets each failure. */
+export function* untilReached<T>(clock: Clock, ask: () => T, onFailure: (error: ConnectionError) => void = () => undefined): Task<T> {
+  for (;;) {
+    try {
+      return ask()
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      onFailure(error)
+    }
+    yield sleep(clock, 1000)
+  }
+}
