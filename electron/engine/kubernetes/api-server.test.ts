@@ -134,7 +134,10 @@ describe('watches', () => {
     clock.settle()
     expect(count).toBe(1)
     for (let i = 0; i < 20; i++) api.create('pods', 'default', podManifest(`p${i}`))
-    expect(refusal(() => api.watch('pods', { resourceVersion }, () => {}))).toMatchObject({ code: 410, reason: 'Expired' })
+    const told: WatchEvent[] = []
+    api.watch('pods', { resourceVersion }, (event) => told.push(event))
+    clock.settle()
+    expect(told).toMatchObject([{ type: 'ERROR', status: { code: 410, reason: 'Expired', message: expect.stringMatching(/^too old resource version: \d+ \(\d+\)$/) } }])
   })
 })
 

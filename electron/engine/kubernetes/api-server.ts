@@ -14,20 +14,22 @@ import type {
   PatchType,
   RemoteCommand,
   WatchEvent,
+  WatchOptions,
   WriteOptions,
 } from './client.ts'
 import { deleteObject } from './deletion.ts'
 import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
 import { KINDS } from './kinds/index.ts'
 import type { Context, Kind } from './kinds/kind.ts'
-import { listObjects, watchFilter } from './lists.ts'
+import { listObjects } from './lists.ts'
 import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
 import { patchObject } from './patching.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
-import { expired, methodNotAllowed, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
+import { methodNotAllowed, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
 import { Store } from './store.ts'
 import { printTable } from './tables.ts'
 import type { KubeObject, Status, Table } from './types.ts'
+import { watchObjects } from './watches.ts'
 import { commit, createObject, updateObject, type Server } from './writes.ts'
 
 export type { NodeAgents } from './node-agents.ts'
@@ -39,6 +41,8 @@ export interface ApiServerOptions extends Partial<ServiceRanges> {
   advertiseAddress?: string
   /** Changes that watches can go back to, for each resource. */
   watchWindow?: number
+  /** The feature gate WatchList (sendInitialEvents); v1.33 has it switched off. */
+  watchList?: boolean
   /** Freezes every object that is stored: for tests, which so find who changes one in place. */
   freeze?: boolean
 }
@@ -54,6 +58,7 @@ export class ApiServer implements KubernetesClient, Server {
   readonly names: Random
   readonly uids: Random
   readonly freeze: boolean
+  readonly watchList: boolean
   nodeAgents: NodeAgents | undefined
   #kinds = new Map<string, Kind>()
   #resources: readonly ApiResource[]
@@ -64,6 +69,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.names = clock.random.fork('kubernetes/names')
     this.uids = clock.random.fork('kubernetes/uids')
     this.freeze = options.freeze ?? false
+    this.watchList = options.watchList ?? false
     const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
     this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, clock.random.fork('kubernetes/services'))
     this.nodeAgents = options.nodeAgents
@@ -172,14 +178,8 @@ export class ApiServer implements KubernetesClient, Server {
     for (const { metadata } of this.list(resource, list).items) deleteObject(this, kind, metadata.namespace, metadata.name, options)
   }
 
-  watch<T extends KubeObject>(resource: string, options: ListOptions, listener: (event: WatchEvent<T>) => void): () => void {
-    const kind = this.kind(resource)
-    const { resourceVersion } = options
-    const since = resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0' ? undefined : Number(resourceVersion)
-    const filter = watchFilter(kind, options)
-    const stop = this.store.watch(resource, filter, since, listener as (event: WatchEvent) => void)
-    if (!stop) throw expired(`too old resource version: ${resourceVersion} (${this.store.version})`)
-    return stop
+  watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void {
+    return watchObjects(this, this.kind(resource), options, listener as (event: WatchEvent) => void)
   }
 
   logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void {

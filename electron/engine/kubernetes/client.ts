@@ -33,7 +33,20 @@ export interface ListOptions {
   fieldSelector?: string
   limit?: number
   continue?: string
+  /** "": the latest. "0": any. N: not older than N; with a limit, or with resourceVersionMatch Exact, exactly N. */
   resourceVersion?: string
+  /** "Exact" or "NotOlderThan". */
+  resourceVersionMatch?: string
+}
+export interface WatchOptions extends ListOptions {
+  /** Once a minute a BOOKMARK: everything up to its version has been told. */
+  allowWatchBookmarks?: boolean
+  /** The feature WatchList, which v1.33 has switched off unless ApiServerOptions.watchList says otherwise. */
+  sendInitialEvents?: boolean
+  /** The server ends the watch after so many seconds. Absent: it does not. */
+  timeoutSeconds?: number
+  /** Called when the server ends the watch: after an ERROR, or when its time is over. */
+  onEnd?: () => void
 }
 export interface WriteOptions {
   fieldManager?: string
@@ -61,7 +74,7 @@ export interface ObjectList<T extends KubeObject = KubeObject> {
 
 export type WatchEvent<T extends KubeObject = KubeObject> =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
-  | { type: 'BOOKMARK'; resourceVersion: string }
+  | { type: 'BOOKMARK'; resourceVersion: string; annotations?: { [key: string]: string } }
   | { type: 'ERROR'; status: Status }
 
 /** Thrown by every call that the API server refuses. `message` is status.message. */
@@ -100,9 +113,10 @@ export interface KubernetesClient {
   deleteCollection(resource: string, list: ListOptions, options?: DeleteOptions): void
   /**
    * Events after `resourceVersion` (or, without one, first an ADDED for everything there is), each as an event of
-   * the clock, in order. Returns what stops it. Throws StatusError 410 Expired when the version is too old.
+   * the clock, in order. Returns what stops it. A version that is too old is told as an ERROR event (410 Expired),
+   * after which nothing comes; throws what is wrong with the options.
    */
-  watch<T extends KubeObject>(resource: string, options: ListOptions & { resourceVersion?: string }, listener: (event: WatchEvent<T>) => void): () => void
+  watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void
 
   logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand

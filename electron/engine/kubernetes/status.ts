@@ -52,6 +52,35 @@ export function badRequest(message: string): StatusError {
 export function expired(message: string): StatusError {
   return failure(410, 'Expired', message)
 }
+/** The page after a continue token cannot be had any more; what goes on from `token` is another list. */
+export function inconsistentContinue(token: string): StatusError {
+  const { status } = expired(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, ' +
+      'or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - ' +
+      'objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+  )
+  return new StatusError({ ...status, metadata: { continue: token } })
+}
+/** A version that is yet to come: storage.NewTooLargeResourceVersionError. */
+export function tooLargeVersion(wanted: number, current: number): StatusError {
+  const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }]
+  return failure(504, 'Timeout', `Timeout: Too large resource version: ${wanted}, current: ${current}`, { causes, retryAfterSeconds: 1 })
+}
+export function tooManyRequests(message: string, retryAfterSeconds: number, causes?: Details['causes']): StatusError {
+  return failure(429, 'TooManyRequests', message, { ...(causes ? { causes } : {}), ...(retryAfterSeconds ? { retryAfterSeconds } : {}) })
+}
+export function tooLargeEntity(limit: number): StatusError {
+  return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)
+}
+/** An error of the store or of a handler that is no Status of its own. */
+export function serverError(message: string): StatusError {
+  return failure(500, '', message)
+}
+/** Eight generated names were all taken. */
+export function generatedNameTaken(resource: GroupResource, name: string): StatusError {
+  const message = `${qualified(resource)} ${quote(name)} already exists, the server was not able to generate a unique name for the object`
+  return failure(409, 'AlreadyExists', message, { ...detailsOf(resource, name), retryAfterSeconds: 1 })
+}
 export function internalError(message: string): StatusError {
   return failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
 }

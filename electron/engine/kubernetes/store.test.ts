@@ -86,9 +86,9 @@ describe('the store', () => {
     const store = new Store(clock)
     for (const name of ['x', 'y', 'z']) store.put('pods', make('a', name, {}))
     let count = 0
-    const stop = store.watch('pods', {}, undefined, () => {
+    const watching = store.watch('pods', {}, undefined, () => {
       count++
-      stop()
+      watching.stop()
     })!
     clock.settle()
     expect(count).toBe(1)

@@ -19,6 +19,8 @@ export interface Change {
 /** As kube-apiserver's watch cache: eventFreshDuration, and its lower bound. */
 const FRESH = 75_000
 const MOST_STALE = 100
+/** kube-apiserver's --etcd-compaction-interval: then history goes that is older than the interval before. */
+const COMPACTION = 300_000
 
 export interface WatchFilter {
   namespace?: string | undefined
@@ -31,6 +33,13 @@ export interface WatchFilter {
 }
 
 export type Index = (object: KubeObject) => string
+
+/** A watch that is under way. */
+export interface Watching {
+  stop(): void
+  /** Puts something between the events that are under way, in order (bookmarks). */
+  push(event: WatchEvent): void
+}
 
 interface Watcher {
   filter: WatchFilter
@@ -65,6 +74,8 @@ export class Store {
   #version = 0
   #tables = new Map<string, Table>()
   #window: number
+  /** Compactions so far; and the versions at the last one and at the one before. */
+  #compactions = { count: 0, last: 0, previous: 0 }
 
   constructor(clock: Clock, options: { window?: number } = {}) {
     this.#clock = clock
@@ -73,6 +84,18 @@ export class Store {
 
   get version(): number {
     return this.#version
+  }
+
+  /** Versions up to this one are gone from etcd: neither lists nor continue tokens go back to them. */
+  get compacted(): number {
+    const { count, last, previous } = this.#compactions
+    const due = Math.floor(this.#clock.now / COMPACTION) - count
+    return due === 0 ? previous : due === 1 ? last : this.#version
+  }
+
+  /** The last version that watches of a resource cannot go on from any more. */
+  forgotten(resource: string): number {
+    return this.#tables.get(resource)?.forgotten ?? 0
   }
 
   /** Lets watches that select one value of this find their changes without asking each watch. */
@@ -104,6 +127,25 @@ export class Store {
     return (table.all = all)
   }
 
+  /** What `list` said when the store was at a version; undefined when that is no longer known. */
+  listAt(resource: string, namespace: string | undefined, version: number): readonly KubeObject[] | undefined {
+    if (version >= this.#version) return this.list(resource, namespace)
+    const table = this.#tables.get(resource)
+    if (version < this.compacted || (table && version < table.forgotten)) return undefined
+    const now = this.list(resource, namespace)
+    const since = table ? firstAfter(table.history, version) : 0
+    if (!table || since === table.history.length) return now
+    const objects = new Map(now.map((object) => [keyOf(object), object]))
+    for (let i = table.history.length - 1; i >= since; i--) {
+      const { object, previous } = table.history[i]!
+      const { metadata } = (previous ?? object)!
+      if (namespace !== undefined && namespace !== (metadata.namespace ?? '')) continue
+      if (previous) objects.set(keyOf(previous), previous)
+      else objects.delete(keyOf(object!))
+    }
+    return [...objects.values()].sort((a, b) => compareStrings(a.metadata.namespace ?? '', b.metadata.namespace ?? '') || compareStrings(a.metadata.name, b.metadata.name))
+  }
+
   /** Adds an object or replaces the one of its name. The store gives it its resourceVersion; it must be new. */
   put(resource: string, object: KubeObject): KubeObject {
     const table = this.#table(resource)
@@ -111,7 +153,7 @@ export class Store {
     let bucket = table.buckets.get(namespace)
     if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), names: [], list: undefined }))
     const previous = bucket.byName.get(object.metadata.name)
-    object.metadata.resourceVersion = String(++this.#version)
+    object.metadata.resourceVersion = String(this.#nextVersion())
     bucket.byName.set(object.metadata.name, object)
     if (!previous) {
       bucket.names = undefined
@@ -128,7 +170,7 @@ export class Store {
     const bucket = table.buckets.get(namespace)
     const previous = bucket?.byName.get(name)
     if (!bucket || !previous) return
-    this.#version++
+    this.#nextVersion()
     bucket.byName.delete(name)
     if (bucket.byName.size === 0) table.buckets.delete(namespace)
     bucket.names = undefined
@@ -142,7 +184,7 @@ export class Store {
    * Calls `listener` with the changes after `since`; without it, first with an ADDED for everything there is.
    * Returns undefined when `since` has left the window.
    */
-  watch(resource: string, filter: WatchFilter, since: number | undefined, listener: (event: WatchEvent) => void): (() => void) | undefined {
+  watch(resource: string, filter: WatchFilter, since: number | undefined, listener: (event: WatchEvent) => void): Watching | undefined {
     const table = this.#table(resource)
     if (since !== undefined && since < table.forgotten) return undefined
     const watcher: Watcher = { filter, listener, initial: [], queue: [], timer: undefined, stopped: false }
@@ -161,15 +203,27 @@ export class Store {
       table.indexedWatchers.set(indexed, home)
     }
     home.add(watcher)
-    return () => {
-      home.delete(watcher)
-      if (indexed !== undefined && home.size === 0 && table.indexedWatchers.get(indexed) === home) table.indexedWatchers.delete(indexed)
-      this.#clock.cancel(watcher.timer)
-      watcher.stopped = true
-      watcher.timer = undefined
-      watcher.initial = []
-      watcher.queue = []
+    return {
+      push: (event) => {
+        watcher.queue.push(event)
+        this.#wake(watcher)
+      },
+      stop: () => {
+        home.delete(watcher)
+        if (indexed !== undefined && home.size === 0 && table.indexedWatchers.get(indexed) === home) table.indexedWatchers.delete(indexed)
+        this.#clock.cancel(watcher.timer)
+        watcher.stopped = true
+        watcher.timer = undefined
+        watcher.initial = []
+        watcher.queue = []
+      },
     }
+  }
+
+  #nextVersion(): number {
+    const due = Math.floor(this.#clock.now / COMPACTION) - this.#compactions.count
+    if (due > 0) this.#compactions = { count: this.#compactions.count + due, last: this.#version, previous: due === 1 ? this.#compactions.last : this.#version }
+    return ++this.#version
   }
 
   #table(resource: string): Table {
@@ -227,6 +281,10 @@ function selects(filter: WatchFilter, object: KubeObject): boolean {
   if (filter.namespace !== undefined && object.metadata.namespace !== filter.namespace) return false
   if (filter.name !== undefined && object.metadata.name !== filter.name) return false
   return filter.matches?.(object) ?? true
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`
 }
 
 function listOf(bucket: Bucket): readonly KubeObject[] {

@@ -63,6 +63,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly createOnUpdate?: boolean
   /** metadata.name and metadata.namespace are always there. */
   readonly fields?: Readonly<Record<string, { read(object: T): string }['read']>>
+  /** How the kind words a field selector that it does not have; absent: "field label not supported: …". */
+  unknownField?(field: string): string
   readonly columns: readonly Column<T>[]
 }
 
