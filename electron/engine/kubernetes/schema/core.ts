@@ -19,10 +19,10 @@ NodeStatus capacity:ResourceList allocatable:ResourceList phase:NodePhase condit
   daemonEndpoints:NodeDaemonEndpoints nodeInfo:NodeSystemInfo images:[ContainerImage] volumesInUse:[UniqueVolumeName]
   volumesAttached:[AttachedVolume] config:*NodeConfigStatus runtimeHandlers:[NodeRuntimeHandler] features:*NodeFeatures
 PodStatus observedGeneration:l phase:PodPhase conditions:[PodCondition]@type message:s reason:s nominatedNodeName:s hostIP:s
-  hostIPs:[HostIP]@ip podIP:s podIPs:[PodIP]@ip startTime:*time initContainerStatuses:[ContainerStatus]
+  hostIPs:[HostIP]@ip% podIP:s podIPs:[PodIP]@ip startTime:*time initContainerStatuses:[ContainerStatus]
   containerStatuses:[ContainerStatus] qosClass:PodQOSClass ephemeralContainerStatuses:[ContainerStatus] resize:PodResizeStatus
   resourceClaimStatuses:[PodResourceClaimStatus]@name~
-ServiceSpec ports:[ServicePort]@port selector:{s} clusterIP:s clusterIPs:[s] type:ServiceType externalIPs:[s]
+ServiceSpec ports:[ServicePort]@port%port,protocol=TCP selector:{s}% clusterIP:s clusterIPs:[s] type:ServiceType externalIPs:[s]
   sessionAffinity:ServiceAffinity loadBalancerIP:s loadBalancerSourceRanges:[s] externalName:s
   externalTrafficPolicy:ServiceExternalTrafficPolicy healthCheckNodePort:i publishNotReadyAddresses:b
   sessionAffinityConfig:*SessionAffinityConfig ipFamilies:[IPFamily] ipFamilyPolicy:*IPFamilyPolicy allocateLoadBalancerNodePorts:*b
@@ -30,7 +30,7 @@ ServiceSpec ports:[ServicePort]@port selector:{s} clusterIP:s clusterIPs:[s] typ
 ServiceStatus loadBalancer:LoadBalancerStatus conditions:[Condition]@type
 EndpointSubset addresses:[EndpointAddress] notReadyAddresses:[EndpointAddress] ports:[EndpointPort]
 SecretType =s
-ObjectReference kind:s namespace:s name:s uid:s apiVersion:s resourceVersion:s fieldPath:s
+ObjectReference% kind:s namespace:s name:s uid:s apiVersion:s resourceVersion:s fieldPath:s
 EventSource component:s host:s
 EventSeries count:i lastObservedTime:micro
 FinalizerName =s
@@ -70,8 +70,8 @@ IPFamily =s
 IPFamilyPolicy =s
 ServiceInternalTrafficPolicy =s
 LoadBalancerStatus ingress:[LoadBalancerIngress]
-EndpointAddress ip:s! hostname:s nodeName:*s targetRef:*ObjectReference
-EndpointPort name:s port:i! protocol:Protocol appProtocol:*s
+EndpointAddress% ip:s! hostname:s nodeName:*s targetRef:*ObjectReference
+EndpointPort% name:s port:i! protocol:Protocol appProtocol:*s
 NamespaceConditionType =s
 ConditionStatus =s
 ConfigMapNodeConfigSource namespace:s! name:s! uid:s resourceVersion:s kubeletConfigKey:s!
@@ -83,7 +83,7 @@ NodeRuntimeHandlerFeatures recursiveReadOnlyMounts:*b userNamespaces:*b
 ContainerState waiting:*ContainerStateWaiting running:*ContainerStateRunning terminated:*ContainerStateTerminated
 VolumeMountStatus name:s! mountPath:s! readOnly:b recursiveReadOnly:*RecursiveReadOnlyMode
 ContainerUser linux:*LinuxContainerUser
-ResourceStatus name:ResourceName! resources:[ResourceHealth]
+ResourceStatus name:ResourceName! resources:[ResourceHealth]%resourceID
 ClientIPConfig timeoutSeconds:*i
 LoadBalancerIngress ip:s hostname:s ipMode:*LoadBalancerIPMode ports:[PortStatus]
 ContainerStateWaiting reason:s message:s

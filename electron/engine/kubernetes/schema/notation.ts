@@ -9,6 +9,8 @@
  *   *T                     a pointer: kept when it is zero
  *   T!                     written even when empty (no omitempty)
  *   @key @ ~ =             strategic merge: list merged by that key, set of scalars, retainKeys, replace
+ *   %a,b=TCP %set %        server-side apply, where it differs: list of objects with these keys (and their defaults),
+ *                          set of scalars, owned as one; `Name%` is a struct that is always owned as one
  */
 export type ScalarKind = 'string' | 'int32' | 'int64' | 'bool' | 'any' | 'time' | 'micro' | 'quantity' | 'intstr' | 'bytes'
 
@@ -32,6 +34,8 @@ export interface StructType {
   name: string
   go: string
   fields: ReadonlyMap<string, Field>
+  /** Server-side apply: nobody owns a part of it (x-kubernetes-map-type: atomic). */
+  atomic: boolean
   /** Fields that are in every object, with what they are when they were not given. */
   always: readonly Field[]
 }
@@ -48,6 +52,15 @@ export interface Field {
   mergeKey: string
   retainKeys: boolean
   replace: boolean
+  /** Server-side apply: x-kubernetes-list-type and -map-type. */
+  ownership: 'atomic' | 'granular' | 'set' | 'keys'
+  /** x-kubernetes-list-map-keys, sorted, with what a key is when an item does not have it. */
+  listKeys: readonly ListKey[]
+}
+
+export interface ListKey {
+  name: string
+  default: string | undefined
 }
 
 const SCALARS: Record<string, [ScalarKind, string]> = {
@@ -66,13 +79,17 @@ const SCALARS: Record<string, [ScalarKind, string]> = {
 /** Types by name, made when they are first asked for. */
 export class Schema {
   #lines = new Map<string, string>()
+  #atomic = new Set<string>()
   #types = new Map<string, Type>()
 
   constructor(tables: readonly string[]) {
     for (const table of tables) {
       for (const line of table.replace(/\n +/g, ' ').trim().split('\n')) {
         const space = line.indexOf(' ')
-        this.#lines.set(line.slice(0, space), line.slice(space + 1))
+        const atomic = line[space - 1] === '%'
+        const name = line.slice(0, atomic ? space - 1 : space)
+        if (atomic) this.#atomic.add(name)
+        this.#lines.set(name, line.slice(space + 1))
       }
     }
   }
@@ -96,7 +113,7 @@ export class Schema {
     }
     const fields = new Map<string, Field>()
     const always: Field[] = []
-    const type: StructType = { kind: 'struct', name: short, go: `v1.${short}`, fields, always }
+    const type: StructType = { kind: 'struct', name: short, go: `v1.${short}`, fields, atomic: this.#atomic.has(name), always }
     this.#types.set(name, type)
     for (const text of line.split(' ')) {
       const field = this.#field(text)
@@ -107,20 +124,22 @@ export class Schema {
     return type
   }
 
-  #field(text: string): Field {
-    const match = /^([\w$]+):(\*?)([\w.[\]{}]+)(!?)(@?)(\w*)(~?)(=?)$/.exec(text)
-    if (!match) throw new Error(`bad field notation: ${text}`)
-    const [, name, pointer, type, keep, at, key, retain, replace] = match
+  #field(notation: string): Field {
+    const match = /^([\w$]+):(\*?)([\w.[\]{}]+)(!?)(@?)(\w*)(~?)(=?)(?:(%)([\w,=]*))?$/.exec(notation)
+    if (!match) throw new Error(`bad field notation: ${notation}`)
+    const [, name, pointer, text, keep, at, key, retain, replace, percent, apply] = match
     const merge = at ? 'merge' : 'atomic'
+    const type = this.#parse(text!)
     return {
       name: name!,
-      type: this.#parse(type!),
+      type,
       pointer: pointer !== '',
       keepZero: pointer !== '' || keep !== '',
       merge,
       mergeKey: key ?? '',
       retainKeys: retain !== '',
       replace: replace !== '',
+      ...ownershipOf(type, percent ? apply! : at ? key! || 'set' : type.kind === 'list' ? '' : undefined),
     }
   }
 
@@ -137,4 +156,17 @@ export class Schema {
     }
     return this.#named(text)
   }
+}
+
+/** Undefined: nothing is said, and what is not a list is owned field by field. */
+function ownershipOf(type: Type, notation: string | undefined): Pick<Field, 'ownership' | 'listKeys'> {
+  if (notation === undefined) return { ownership: 'granular', listKeys: [] }
+  if (notation === '') return { ownership: 'atomic', listKeys: [] }
+  if (notation === 'set') return { ownership: 'set', listKeys: [] }
+  if (type.kind !== 'list') throw new Error(`only lists have keys: ${notation}`)
+  const listKeys = notation.split(',').map((part) => {
+    const [name, value] = part.split('=')
+    return { name: name!, default: value }
+  })
+  return { ownership: 'keys', listKeys }
 }

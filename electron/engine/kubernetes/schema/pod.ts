@@ -2,22 +2,22 @@
 export const POD = `
 PodSpec volumes:[Volume]@name~ initContainers:[Container]@name containers:[Container]!@name
   ephemeralContainers:[EphemeralContainer]@name restartPolicy:RestartPolicy terminationGracePeriodSeconds:*l activeDeadlineSeconds:*l
-  dnsPolicy:DNSPolicy nodeSelector:{s} serviceAccountName:s serviceAccount:s automountServiceAccountToken:*b nodeName:s hostNetwork:b
+  dnsPolicy:DNSPolicy nodeSelector:{s}% serviceAccountName:s serviceAccount:s automountServiceAccountToken:*b nodeName:s hostNetwork:b
   hostPID:b hostIPC:b shareProcessNamespace:*b securityContext:*PodSecurityContext imagePullSecrets:[LocalObjectReference]@name
   hostname:s subdomain:s affinity:*Affinity schedulerName:s tolerations:[Toleration] hostAliases:[HostAlias]@ip priorityClassName:s
   priority:*i dnsConfig:*PodDNSConfig readinessGates:[PodReadinessGate] runtimeClassName:*s enableServiceLinks:*b
-  preemptionPolicy:*PreemptionPolicy overhead:ResourceList topologySpreadConstraints:[TopologySpreadConstraint]@topologyKey
+  preemptionPolicy:*PreemptionPolicy overhead:ResourceList topologySpreadConstraints:[TopologySpreadConstraint]@topologyKey%topologyKey,whenUnsatisfiable
   setHostnameAsFQDN:*b os:*PodOS hostUsers:*b schedulingGates:[PodSchedulingGate]@name resourceClaims:[PodResourceClaim]@name~
   resources:*ResourceRequirements
 PodTemplateSpec metadata:ObjectMeta spec:PodSpec
 Affinity nodeAffinity:*NodeAffinity podAffinity:*PodAffinity podAntiAffinity:*PodAntiAffinity
-Container name:s! image:s command:[s] args:[s] workingDir:s ports:[ContainerPort]@containerPort envFrom:[EnvFromSource]
+Container name:s! image:s command:[s] args:[s] workingDir:s ports:[ContainerPort]@containerPort%containerPort,protocol=TCP envFrom:[EnvFromSource]
   env:[EnvVar]@name resources:ResourceRequirements resizePolicy:[ContainerResizePolicy] restartPolicy:*ContainerRestartPolicy
   volumeMounts:[VolumeMount]@mountPath volumeDevices:[VolumeDevice]@devicePath livenessProbe:*Probe readinessProbe:*Probe
   startupProbe:*Probe lifecycle:*Lifecycle terminationMessagePath:s terminationMessagePolicy:TerminationMessagePolicy
   imagePullPolicy:PullPolicy securityContext:*SecurityContext stdin:b stdinOnce:b tty:b
 DNSPolicy =s
-EphemeralContainer name:s! image:s command:[s] args:[s] workingDir:s ports:[ContainerPort]@containerPort envFrom:[EnvFromSource]
+EphemeralContainer name:s! image:s command:[s] args:[s] workingDir:s ports:[ContainerPort]@containerPort%containerPort,protocol=TCP envFrom:[EnvFromSource]
   env:[EnvVar]@name resources:ResourceRequirements resizePolicy:[ContainerResizePolicy] restartPolicy:*ContainerRestartPolicy
   volumeMounts:[VolumeMount]@mountPath volumeDevices:[VolumeDevice]@devicePath livenessProbe:*Probe readinessProbe:*Probe
   startupProbe:*Probe lifecycle:*Lifecycle terminationMessagePath:s terminationMessagePolicy:TerminationMessagePolicy
@@ -33,7 +33,7 @@ PodSecurityContext seLinuxOptions:*SELinuxOptions windowsOptions:*WindowsSecurit
   fsGroupChangePolicy:*PodFSGroupChangePolicy seccompProfile:*SeccompProfile appArmorProfile:*AppArmorProfile
   seLinuxChangePolicy:*PodSELinuxChangePolicy
 PreemptionPolicy =s
-ResourceRequirements limits:ResourceList requests:ResourceList claims:[ResourceClaim]
+ResourceRequirements limits:ResourceList requests:ResourceList claims:[ResourceClaim]%name
 RestartPolicy =s
 Toleration key:s operator:TolerationOperator value:s effect:TaintEffect tolerationSeconds:*l
 TopologySpreadConstraint maxSkew:i! topologyKey:s! whenUnsatisfiable:UnsatisfiableConstraintAction! labelSelector:*LabelSelector
@@ -75,7 +75,7 @@ TaintEffect =s
 TolerationOperator =s
 NodeInclusionPolicy =s
 UnsatisfiableConstraintAction =s
-NodeSelector nodeSelectorTerms:[NodeSelectorTerm]!
+NodeSelector% nodeSelectorTerms:[NodeSelectorTerm]!
 PreferredSchedulingTerm weight:i! preference:NodeSelectorTerm
 PodAffinityTerm labelSelector:*LabelSelector namespaces:[s] topologyKey:s! namespaceSelector:*LabelSelector matchLabelKeys:[s]
   mismatchLabelKeys:[s]
@@ -99,9 +99,9 @@ MountPropagationMode =s
 RecursiveReadOnlyMode =s
 AppArmorProfileType =s
 SeccompProfileType =s
-NodeSelectorTerm matchExpressions:[NodeSelectorRequirement] matchFields:[NodeSelectorRequirement]
-ConfigMapKeySelector name:s key:s! optional:*b
-SecretKeySelector name:s key:s! optional:*b
+NodeSelectorTerm% matchExpressions:[NodeSelectorRequirement] matchFields:[NodeSelectorRequirement]
+ConfigMapKeySelector% name:s key:s! optional:*b
+SecretKeySelector% name:s key:s! optional:*b
 SleepAction seconds:l!
 HTTPHeader name:s! value:s!
 URIScheme =s
@@ -109,7 +109,7 @@ Capability =s
 NodeSelectorRequirement key:s! operator:NodeSelectorOperator! values:[s]
 NodeSelectorOperator =s
 PullPolicy =s
-ObjectFieldSelector apiVersion:s fieldPath:s!
-ResourceFieldSelector containerName:s resource:s! divisor:quantity
+ObjectFieldSelector% apiVersion:s fieldPath:s!
+ResourceFieldSelector% containerName:s resource:s! divisor:quantity
 ResourceList ={quantity}
 `

@@ -44,7 +44,7 @@ ImageVolumeSource reference:s pullPolicy:PullPolicy
 HostPathType =s
 StorageMedium =s
 KeyToPath key:s! path:s! mode:*i
-LocalObjectReference name:s
+LocalObjectReference% name:s
 DownwardAPIVolumeFile path:s! fieldRef:*ObjectFieldSelector resourceFieldRef:*ResourceFieldSelector mode:*i
 AzureDataDiskCachingMode =s
 AzureDataDiskKind =s
@@ -61,7 +61,7 @@ PersistentVolumeClaimSpec accessModes:[PersistentVolumeAccessMode] selector:*Lab
   dataSourceRef:*TypedObjectReference volumeAttributesClassName:*s
 PersistentVolumeAccessMode =s
 PersistentVolumeMode =s
-TypedLocalObjectReference apiGroup:*s! kind:s! name:s!
+TypedLocalObjectReference% apiGroup:*s! kind:s! name:s!
 TypedObjectReference apiGroup:*s! kind:s! name:s! namespace:*s
 VolumeResourceRequirements limits:ResourceList requests:ResourceList
 `
