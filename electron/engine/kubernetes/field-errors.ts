@@ -32,6 +32,10 @@ export class FieldErrors {
   invalid(field: string, value: Value, detail: string): void {
     this.#add('FieldValueInvalid', field, `Invalid value: ${print(value)}`, detail)
   }
+  /** Without a value (field.OmitValueType). */
+  invalidRule(field: string, detail: string): void {
+    this.#add('FieldValueInvalid', field, 'Invalid value', detail)
+  }
   notSupported(field: string, value: Value, supported: readonly string[]): void {
     this.#add('FieldValueNotSupported', field, `Unsupported value: ${print(value)}`, `supported values: ${supported.map(quote).join(', ')}`)
   }

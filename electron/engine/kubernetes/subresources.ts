@@ -61,7 +61,7 @@ export function finalizeNamespace(server: Server, kind: Kind, old: KubeObject, s
 }
 
 interface Scalable extends KubeObject {
-  spec: { replicas?: number; selector?: LabelSelector }
+  spec: { replicas?: number; selector?: LabelSelector | { [key: string]: string } }
   status: { replicas?: number }
 }
 
@@ -80,7 +80,7 @@ export function scaleOf(object: KubeObject): Scale {
     kind: 'Scale',
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
     spec: spec.replicas ? { replicas: spec.replicas } : {},
-    status: { replicas: status.replicas ?? 0, selector: formatScaleSelector(spec.selector) },
+    status: { replicas: status.replicas ?? 0, selector: formatScaleSelector(object.kind === 'ReplicationController' ? { matchLabels: spec.selector as { [key: string]: string } } : (spec.selector as LabelSelector)) },
   }
 }
 

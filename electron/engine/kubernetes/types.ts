@@ -1,4 +1,5 @@
 import type * as apps from 'kubernetes-types/apps/v1'
+import type * as batch from 'kubernetes-types/batch/v1'
 import type * as core from 'kubernetes-types/core/v1'
 import type * as discovery from 'kubernetes-types/discovery/v1'
 import type { ObjectMeta, OwnerReference, LabelSelector } from 'kubernetes-types/meta/v1'
@@ -34,6 +35,11 @@ export type Event = Stored<core.Event, object> & Namespaced
 export type { Container, ContainerStatus, ContainerPort, ServicePort, Probe, PodCondition, PodSpec, PodTemplateSpec, EnvVar, NodeCondition } from 'kubernetes-types/core/v1'
 export type { ObjectMeta, OwnerReference, LabelSelector }
 
+export type StatefulSet = Stored<apps.StatefulSet, { spec: apps.StatefulSetSpec; status: apps.StatefulSetStatus }> & Namespaced
+export type ControllerRevision = Stored<apps.ControllerRevision, { data: unknown }> & Namespaced
+export type ReplicationController = Stored<core.ReplicationController, { spec: core.ReplicationControllerSpec; status: core.ReplicationControllerStatus }> & Namespaced
+export type Job = Stored<batch.Job, { spec: batch.JobSpec; status: batch.JobStatus }> & Namespaced
+export type CronJob = Stored<batch.CronJob, { spec: batch.CronJobSpec; status: batch.CronJobStatus }> & Namespaced
 /** metav1.Status: what the API server answers when it refuses. */
 export interface Status {
   kind: 'Status'

@@ -45,9 +45,11 @@ export function createObject(server: Server, kind: Kind, namespace: string | und
   delete metadata.managedFields
   delete metadata.selfLink
   delete (metadata as Partial<DraftMeta>).resourceVersion
-  kind.prepareForCreate?.(object, context)
   metadata.uid = server.uids.uuid()
   metadata.creationTimestamp = timestamp(server.clock.wall())
+  if (!metadata.name && metadata.generateName) metadata.name = generateName(server, kind, metadata.generateName, metadata.namespace ?? '')
+  // A Job's labels have its uid and name.
+  kind.prepareForCreate?.(object, context)
   if (kind.generationChanged) metadata.generation = 1
   else delete metadata.generation
   const generated = !metadata.name && !!metadata.generateName

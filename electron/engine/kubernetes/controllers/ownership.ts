@@ -13,13 +13,17 @@ export function ownerReference(owner: KubeObject): OwnerReference {
 }
 
 type Owned = KubeObject & { metadata: { namespace: string } }
-type Owner = Owned & { spec: { selector?: LabelSelector } }
+type Owner = Owned & { spec: { selector?: LabelSelector | { [key: string]: string } } }
 
 const compiled = new WeakMap<object, ReturnType<typeof compileLabelSelector>>()
-export function selectorOf(owner: { spec: { selector?: LabelSelector } }): ReturnType<typeof compileLabelSelector> {
+/** What an owner selects; a ReplicationController's selector is a plain set of labels. */
+export function selectorOf(owner: { kind?: string; spec: { selector?: LabelSelector | { [key: string]: string } } }): ReturnType<typeof compileLabelSelector> {
   const key = owner.spec.selector ?? owner.spec
   let selector = compiled.get(key)
-  if (!selector) compiled.set(key, (selector = compileLabelSelector(owner.spec.selector)))
+  if (!selector) {
+    const labels = owner.kind === 'ReplicationController' ? { matchLabels: (owner.spec.selector ?? {}) as { [key: string]: string } } : (owner.spec.selector as LabelSelector | undefined)
+    compiled.set(key, (selector = compileLabelSelector(labels)))
+  }
   return selector
 }
 

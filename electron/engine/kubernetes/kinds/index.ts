@@ -1,14 +1,19 @@
 import { configMap, secret, serviceAccount } from './config.ts'
+import { controllerRevision } from './controller-revision.ts'
+import { cronJob } from './cron-job.ts'
 import { daemonSet } from './daemon-set.ts'
 import { deployment } from './deployment.ts'
 import { endpoints, endpointSlice } from './endpoints.ts'
 import { event, lease } from './event.ts'
+import { job } from './job.ts'
 import type { Kind } from './kind.ts'
 import { namespace } from './namespace.ts'
 import { node } from './node.ts'
 import { pod } from './pod.ts'
 import { replicaSet } from './replica-set.ts'
+import { replicationController } from './replication-controller.ts'
 import { service } from './service.ts'
+import { statefulSet } from './stateful-set.ts'
 
 /** Every kind that is simulated, in the order of kubectl api-resources: core first, then groups by name. */
 export const KINDS: readonly Kind[] = [
@@ -18,12 +23,17 @@ export const KINDS: readonly Kind[] = [
   namespace,
   node,
   pod,
+  replicationController,
   secret,
   serviceAccount,
   service,
+  controllerRevision,
   daemonSet,
   deployment,
   replicaSet,
+  statefulSet,
+  cronJob,
+  job,
   lease,
   endpointSlice,
 ]

@@ -1,3 +1,4 @@
+import { BATCH } from './batch.ts'
 import { CORE } from './core.ts'
 import { META } from './meta.ts'
 import { Schema, type StructType } from './notation.ts'
@@ -5,7 +6,7 @@ import { POD } from './pod.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH])
 
 /** The schema of a kind ("Pod") or of a type below it ("PodTemplateSpec"). */
 export function schemaOf(name: string): StructType {

@@ -3,6 +3,9 @@ export const WORKLOADS = `
 Deployment metadata:ObjectMeta spec:DeploymentSpec status:DeploymentStatus
 ReplicaSet metadata:ObjectMeta spec:ReplicaSetSpec status:ReplicaSetStatus
 DaemonSet metadata:ObjectMeta spec:DaemonSetSpec status:DaemonSetStatus
+StatefulSet metadata:ObjectMeta spec:StatefulSetSpec status:StatefulSetStatus
+ControllerRevision metadata:ObjectMeta data:any revision:l!
+ReplicationController metadata:ObjectMeta spec:ReplicationControllerSpec status:ReplicationControllerStatus
 EndpointSlice metadata:ObjectMeta addressType:AddressType! endpoints:[Endpoint]! ports:[discovery.EndpointPort]!
 Lease metadata:ObjectMeta spec:LeaseSpec
 Scale metadata:ObjectMeta spec:ScaleSpec status:ScaleStatus
@@ -17,6 +20,14 @@ DaemonSetSpec selector:*LabelSelector! template:PodTemplateSpec updateStrategy:D
   revisionHistoryLimit:*i
 DaemonSetStatus currentNumberScheduled:i! numberMisscheduled:i! desiredNumberScheduled:i! numberReady:i! observedGeneration:l
   updatedNumberScheduled:i numberAvailable:i numberUnavailable:i collisionCount:*i conditions:[DaemonSetCondition]@type
+StatefulSetSpec replicas:*i selector:*LabelSelector! template:PodTemplateSpec volumeClaimTemplates:[template.PersistentVolumeClaim]
+  serviceName:s! podManagementPolicy:PodManagementPolicyType updateStrategy:StatefulSetUpdateStrategy revisionHistoryLimit:*i
+  minReadySeconds:i persistentVolumeClaimRetentionPolicy:*StatefulSetPersistentVolumeClaimRetentionPolicy ordinals:*StatefulSetOrdinals
+StatefulSetStatus observedGeneration:l replicas:i! readyReplicas:i currentReplicas:i updatedReplicas:i currentRevision:s updateRevision:s
+  collisionCount:*i conditions:[StatefulSetCondition]@type availableReplicas:i!
+ReplicationControllerSpec replicas:*i minReadySeconds:i selector:{s} template:*PodTemplateSpec
+ReplicationControllerStatus replicas:i! fullyLabeledReplicas:i readyReplicas:i availableReplicas:i observedGeneration:l
+  conditions:[ReplicationControllerCondition]@type
 AddressType =s
 Endpoint addresses:[s]! conditions:EndpointConditions hostname:*s targetRef:*ObjectReference deprecatedTopology:{s} nodeName:*s zone:*s
   hints:*EndpointHints
@@ -42,4 +53,18 @@ RollingUpdateDaemonSet maxUnavailable:*intstr maxSurge:*intstr
 DaemonSetConditionType =s
 ForZone name:s!
 ForNode name:s!
+StatefulSetUpdateStrategy type:StatefulSetUpdateStrategyType rollingUpdate:*RollingUpdateStatefulSetStrategy
+RollingUpdateStatefulSetStrategy partition:*i maxUnavailable:*intstr
+StatefulSetPersistentVolumeClaimRetentionPolicy whenDeleted:PersistentVolumeClaimRetentionPolicyType
+  whenScaled:PersistentVolumeClaimRetentionPolicyType
+StatefulSetOrdinals start:i!
+StatefulSetCondition type:StatefulSetConditionType! status:ConditionStatus! lastTransitionTime:time reason:s message:s
+ReplicationControllerCondition type:ReplicationControllerConditionType! status:ConditionStatus! lastTransitionTime:time reason:s message:s
+template.PersistentVolumeClaim apiVersion:s kind:s metadata:ObjectMeta spec:PersistentVolumeClaimSpec status:template.PersistentVolumeClaimStatus
+template.PersistentVolumeClaimStatus phase:s accessModes:[s] capacity:ResourceList
+PodManagementPolicyType =s
+StatefulSetUpdateStrategyType =s
+PersistentVolumeClaimRetentionPolicyType =s
+StatefulSetConditionType =s
+ReplicationControllerConditionType =s
 `

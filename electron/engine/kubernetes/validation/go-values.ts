@@ -1,6 +1,6 @@
 import { GoValue } from '../field-errors.ts'
 import { compareStrings, quote } from '../json.ts'
-import type { LabelSelector } from '../types.ts'
+import type { LabelSelector, PodTemplateSpec } from '../types.ts'
 
 /** Values that upstream's messages print in Go's syntax (%#v). */
 export function goStringMap(map: { readonly [key: string]: string } | undefined): GoValue {
@@ -41,4 +41,18 @@ export function goStrategy(kind: 'Deployment' | 'DaemonSet', type: string | unde
   const name = kind === 'Deployment' ? 'DeploymentStrategy' : 'DaemonSetUpdateStrategy'
   const nested = `(*apps.RollingUpdate${kind})(${rollingUpdate ? '0xc000a2e0f0' : 'nil'})`
   return new GoValue(`apps.${name}{Type:${quote(type ?? '')}, RollingUpdate:${nested}}`)
+}
+
+/**
+ * A Pod template, of which upstream prints the whole Go struct. Here are its metadata and its containers' names and
+ * images; addresses of what it points at, which are others each time, and the long tail of its spec are left out.
+ */
+export function goPodTemplate({ metadata, spec }: PodTemplateSpec): GoValue {
+  const containers = (spec?.containers ?? []).map((c) => `core.Container{Name:${quote(c.name)}, Image:${quote(c.image ?? '')}}`)
+  return new GoValue(
+    'core.PodTemplateSpec{ObjectMeta:v1.ObjectMeta{Name:"", GenerateName:"", Namespace:"", SelfLink:"", UID:"", ResourceVersion:"", Generation:0, ' +
+      'CreationTimestamp:time.Date(1, time.January, 1, 0, 0, 0, 0, time.UTC), DeletionTimestamp:<nil>, DeletionGracePeriodSeconds:(*int64)(nil), ' +
+      `Labels:${stringMap(metadata?.labels)}, Annotations:${stringMap(metadata?.annotations)}, OwnerReferences:[]v1.OwnerReference(nil), Finalizers:[]string(nil), ` +
+      `ManagedFields:[]v1.ManagedFieldsEntry(nil)}, Spec:core.PodSpec{Containers:[]core.Container{${containers.join(', ')}}, RestartPolicy:${quote(spec?.restartPolicy ?? '')}}}`,
+  )
 }

@@ -2,14 +2,14 @@ import type * as core from 'kubernetes-types/core/v1'
 import type { FieldErrors } from '../field-errors.ts'
 import { deepEqual } from '../json.ts'
 import { compileLabelSelector } from '../selectors.ts'
-import type { DaemonSet, Deployment, LabelSelector, ReplicaSet } from '../types.ts'
+import type { DaemonSet, Deployment, LabelSelector, ReplicaSet, ReplicationController } from '../types.ts'
 import { NOT_NEGATIVE, notNegative } from './common.ts'
 import { goIntOrString, goLabelSelector, goStrategy, goStringMap } from './go-values.ts'
 import { percent } from './names.ts'
 import { validateAnnotations, validateLabels, validateLabelSelector } from './object-meta.ts'
 import { validatePodSpec } from './pod-spec.ts'
 
-/** Deployments, ReplicaSets and DaemonSets: pkg/apis/apps/validation (v1.33). */
+/** Deployments, ReplicaSets, ReplicationControllers and DaemonSets: pkg/apis/apps/validation (v1.33). */
 export function validateDeployment({ spec }: Deployment, errors: FieldErrors): void {
   notNegative(spec.replicas, 'spec.replicas', errors)
   validateSelector(spec.selector, 'deployment', errors)
@@ -91,10 +91,8 @@ function validateTemplate(template: core.PodTemplateSpec | undefined, selector: 
   if (!compileLabelSelector(selector).matches(labels)) {
     errors.invalid(`${path}.metadata.labels`, goStringMap(labels), '`selector` does not match template `labels`')
   }
-  validateLabels(labels, `${path}.labels`, errors)
-  validateAnnotations(template.metadata?.annotations, `${path}.annotations`, errors)
+  validatePodTemplate(template, path, errors)
   const spec = template.spec ?? { containers: [] }
-  validatePodSpec(spec, `${path}.spec`, errors, { template: true })
   if (spec.restartPolicy !== 'Always') errors.notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always'])
   if (spec.activeDeadlineSeconds !== undefined) {
     errors.forbidden(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind === 'DaemonSet' ? kind : 'ReplicaSet'} is not Supported`)
@@ -134,4 +132,33 @@ function validateShare(value: number | string | undefined, path: string, errors:
   if (typeof value === 'string') {
     if (percent(value).length > 0) errors.invalid(path, goIntOrString(value), "must be an integer or percentage (e.g '5%%')")
   } else if ((value ?? 0) < 0) errors.invalid(path, value, NOT_NEGATIVE)
+}
+
+/** pkg/apis/core/validation ValidateReplicationControllerSpec. */
+export function validateReplicationController({ spec }: ReplicationController, errors: FieldErrors): void {
+  notNegative(spec.minReadySeconds, 'spec.minReadySeconds', errors)
+  if (Object.keys(spec.selector ?? {}).length === 0) errors.required('spec.selector')
+  notNegative(spec.replicas, 'spec.replicas', errors)
+  const { template, selector = {} } = spec
+  if (!template) return errors.required('spec.template')
+  const labels = template.metadata?.labels
+  if (!compileLabelSelector({ matchLabels: selector }).matches(labels)) {
+    errors.invalid('spec.template.metadata.labels', goStringMap(labels), '`selector` does not match template `labels`')
+  }
+  validatePodTemplate(template, 'spec.template', errors)
+  if (template.spec?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template.spec?.restartPolicy ?? '', ['Always'])
+  if (template.spec?.activeDeadlineSeconds !== undefined) {
+    errors.forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicationController is not Supported')
+  }
+}
+
+export function validateReplicationControllerUpdate(object: ReplicationController, old: ReplicationController, errors: FieldErrors): void {
+  if (object.spec !== old.spec) validateReplicationController(object, errors)
+}
+
+/** ValidatePodTemplateSpec. */
+export function validatePodTemplate(template: core.PodTemplateSpec, path: string, errors: FieldErrors): void {
+  validateLabels(template.metadata?.labels, `${path}.labels`, errors)
+  validateAnnotations(template.metadata?.annotations, `${path}.annotations`, errors)
+  validatePodSpec(template.spec ?? { containers: [] }, `${path}.spec`, errors, { template: true })
 }
