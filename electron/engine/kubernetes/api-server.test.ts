@@ -95,10 +95,12 @@ describe('deletes', () => {
     expect(marked.metadata.deletionTimestamp).toBe('2026-01-05T08:00:30Z')
     expect(api.table('pods', { namespace: 'default' }).rows[0]!.cells[2]).toBe('Terminating')
     clock.runFor(5000)
-    expect(api.delete('pods', 'default', 'web', { gracePeriodSeconds: 0 })).toMatchObject({ status: 'Success' })
+    expect(api.delete('pods', 'default', 'web', { gracePeriodSeconds: 0 })).toMatchObject({ kind: 'Pod', metadata: { deletionGracePeriodSeconds: 0, deletionTimestamp: '2026-01-05T08:00:05Z' } })
     expect(api.list('pods').items).toEqual([])
     api.create('pods', 'default', podManifest('pending'))
-    expect(api.delete('pods', 'default', 'pending')).toMatchObject({ kind: 'Status' })
+    expect(api.delete('pods', 'default', 'pending')).toMatchObject({ kind: 'Pod', metadata: { deletionGracePeriodSeconds: 0 } })
+    api.create('configmaps', 'default', { metadata: { name: 'settings' } })
+    expect(api.delete('configmaps', 'default', 'settings')).toMatchObject({ kind: 'Status', status: 'Success', details: { name: 'settings', kind: 'configmaps' } })
   })
 })
 
@@ -117,11 +119,11 @@ describe('watches', () => {
     api.patch('pods', 'default', 'one', 'application/merge-patch+json', { metadata: { labels: { app: 'other' } } })
     api.delete('pods', 'default', 'two')
     clock.settle()
-    expect(seen).toEqual(['ADDED one', 'ADDED two', 'DELETED one', 'DELETED two'])
+    expect(seen).toEqual(['ADDED one', 'ADDED two', 'DELETED one', 'MODIFIED two', 'DELETED two'])
     stop()
     api.create('pods', 'default', podManifest('two'))
     clock.settle()
-    expect(seen).toHaveLength(4)
+    expect(seen).toHaveLength(5)
   })
 
   it('go on from a version, while it is in the window', () => {

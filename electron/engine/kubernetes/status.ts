@@ -13,6 +13,11 @@ function failure(code: number, reason: string, message: string, details?: Detail
   return new StatusError(status)
 }
 
+/** A refusal with this code. */
+export function isStatus(error: unknown, code: number): error is StatusError {
+  return error instanceof StatusError && error.status.code === code
+}
+
 /** "pods", "deployments.apps". */
 export function qualified(resource: GroupResource): string {
   return resource.group ? `${resource.name}.${resource.group}` : resource.name

@@ -47,6 +47,7 @@ class Bench {
   #kubelet(pod: Pod): void {
     const { namespace, name, uid } = pod.metadata
     if (!pod.spec.nodeName) return
+    if (pod.metadata.deletionGracePeriodSeconds === 0) return
     if (pod.metadata.deletionTimestamp) return void this.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } })
     if (pod.status.phase !== 'Pending' || pod.status.podIP) return
     const ready = this.broken(pod) ? 'False' : 'True'

@@ -41,7 +41,8 @@ export const pod: Kind<Pod> = {
   gracePeriod(object, options) {
     const { phase } = object.status
     if (!object.spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0
-    return Math.max(0, options.gracePeriodSeconds ?? object.spec.terminationGracePeriodSeconds ?? 30)
+    const seconds = options.gracePeriodSeconds ?? object.spec.terminationGracePeriodSeconds ?? 0
+    return seconds < 0 ? 1 : seconds
   },
   fields: {
     'spec.nodeName': (o) => o.spec.nodeName ?? '',
