@@ -2,7 +2,12 @@ import type * as apps from 'kubernetes-types/apps/v1'
 import type * as batch from 'kubernetes-types/batch/v1'
 import type * as core from 'kubernetes-types/core/v1'
 import type * as discovery from 'kubernetes-types/discovery/v1'
-import type { ObjectMeta, OwnerReference, LabelSelector } from 'kubernetes-types/meta/v1'
+import type { Condition, ObjectMeta, OwnerReference, LabelSelector } from 'kubernetes-types/meta/v1'
+import type * as networking from 'kubernetes-types/networking/v1'
+import type * as policy from 'kubernetes-types/policy/v1'
+import type * as rbac from 'kubernetes-types/rbac/v1'
+import type * as scheduling from 'kubernetes-types/scheduling/v1'
+import type * as storage from 'kubernetes-types/storage/v1'
 
 /** Objects as the API server keeps them. They are never changed in place: an update makes a new one. */
 export interface StoredMeta extends ObjectMeta {
@@ -30,16 +35,29 @@ export type EndpointSlice = Stored<discovery.EndpointSlice, { endpoints: discove
 export type Deployment = Stored<apps.Deployment, { spec: apps.DeploymentSpec; status: apps.DeploymentStatus }> & Namespaced
 export type ReplicaSet = Stored<apps.ReplicaSet, { spec: apps.ReplicaSetSpec; status: apps.ReplicaSetStatus }> & Namespaced
 export type DaemonSet = Stored<apps.DaemonSet, { spec: apps.DaemonSetSpec; status: apps.DaemonSetStatus }> & Namespaced
-export type ConfigMap = Stored<core.ConfigMap, object> & Namespaced
-export type Event = Stored<core.Event, object> & Namespaced
-export type { Container, ContainerStatus, ContainerPort, ServicePort, Probe, PodCondition, PodSpec, PodTemplateSpec, EnvVar, NodeCondition } from 'kubernetes-types/core/v1'
-export type { ObjectMeta, OwnerReference, LabelSelector }
-
 export type StatefulSet = Stored<apps.StatefulSet, { spec: apps.StatefulSetSpec; status: apps.StatefulSetStatus }> & Namespaced
 export type ControllerRevision = Stored<apps.ControllerRevision, { data: unknown }> & Namespaced
 export type ReplicationController = Stored<core.ReplicationController, { spec: core.ReplicationControllerSpec; status: core.ReplicationControllerStatus }> & Namespaced
 export type Job = Stored<batch.Job, { spec: batch.JobSpec; status: batch.JobStatus }> & Namespaced
 export type CronJob = Stored<batch.CronJob, { spec: batch.CronJobSpec; status: batch.CronJobStatus }> & Namespaced
+export type ConfigMap = Stored<core.ConfigMap, object> & Namespaced
+export type Event = Stored<core.Event, object> & Namespaced
+export type Ingress = Stored<networking.Ingress, { spec: networking.IngressSpec; status: networking.IngressStatus }> & Namespaced
+export type IngressClass = Stored<networking.IngressClass, { spec: networking.IngressClassSpec }>
+export type NetworkPolicy = Stored<networking.NetworkPolicy, { spec: networking.NetworkPolicySpec }> & Namespaced
+export type IPAddress = Stored<object, { spec: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } } }>
+export type ServiceCIDR = Stored<object, { spec: { cidrs?: string[] }; status: { conditions?: Condition[] } }>
+export type Role = Stored<rbac.Role, { rules: rbac.PolicyRule[] }> & Namespaced
+export type ClusterRole = Stored<rbac.ClusterRole, { rules: rbac.PolicyRule[] }>
+export type RoleBinding = Stored<rbac.RoleBinding, object> & Namespaced
+export type ClusterRoleBinding = Stored<rbac.ClusterRoleBinding, object>
+export type PodDisruptionBudget = Stored<policy.PodDisruptionBudget, { spec: policy.PodDisruptionBudgetSpec; status: policy.PodDisruptionBudgetStatus }> & Namespaced
+export type PriorityClass = Stored<scheduling.PriorityClass, object>
+export type StorageClass = Stored<storage.StorageClass, object>
+export type PersistentVolumeClaim = Stored<core.PersistentVolumeClaim, { spec: core.PersistentVolumeClaimSpec; status: core.PersistentVolumeClaimStatus }> & Namespaced
+export type { Container, ContainerStatus, ContainerPort, ServicePort, Probe, PodCondition, PodSpec, PodTemplateSpec, EnvVar, NodeCondition } from 'kubernetes-types/core/v1'
+export type { ObjectMeta, OwnerReference, LabelSelector }
+
 /** metav1.Status: what the API server answers when it refuses. */
 export interface Status {
   kind: 'Status'

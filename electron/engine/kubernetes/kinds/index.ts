@@ -5,15 +5,21 @@ import { daemonSet } from './daemon-set.ts'
 import { deployment } from './deployment.ts'
 import { endpoints, endpointSlice } from './endpoints.ts'
 import { event, lease } from './event.ts'
+import { ingress, ingressClass } from './ingress.ts'
 import { job } from './job.ts'
 import type { Kind } from './kind.ts'
 import { namespace } from './namespace.ts'
+import { networkPolicy } from './network-policy.ts'
 import { node } from './node.ts'
 import { pod } from './pod.ts'
+import { podDisruptionBudget, priorityClass } from './policy.ts'
+import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts'
 import { replicaSet } from './replica-set.ts'
 import { replicationController } from './replication-controller.ts'
+import { ipAddress, serviceCidr } from './service-cidr.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
+import { persistentVolumeClaim, storageClass } from './storage.ts'
 
 /** Every kind that is simulated, in the order of kubectl api-resources: core first, then groups by name. */
 export const KINDS: readonly Kind[] = [
@@ -22,6 +28,7 @@ export const KINDS: readonly Kind[] = [
   event,
   namespace,
   node,
+  persistentVolumeClaim,
   pod,
   replicationController,
   secret,
@@ -36,4 +43,16 @@ export const KINDS: readonly Kind[] = [
   job,
   lease,
   endpointSlice,
+  ingressClass,
+  ingress,
+  ipAddress,
+  networkPolicy,
+  serviceCidr,
+  podDisruptionBudget,
+  clusterRoleBinding,
+  clusterRole,
+  roleBinding,
+  role,
+  priorityClass,
+  storageClass,
 ]

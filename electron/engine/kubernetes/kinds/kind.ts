@@ -18,11 +18,11 @@ export interface Context {
 
 export interface Column<T> {
   name: string
-  type?: 'string' | 'integer'
+  type?: 'string' | 'integer' | 'boolean'
   format?: string
   /** 1: only with -o wide. */
   priority?: number
-  cell(object: T, context: { wall: number }): string | number
+  cell(object: T, context: { wall: number }): string | number | boolean
 }
 
 /**
@@ -47,6 +47,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   validate(object: T, errors: FieldErrors): void
   validateUpdate?(object: T, old: T, errors: FieldErrors): void
   validateStatusUpdate?(object: T, old: T, errors: FieldErrors): void
+  /** What the answer to a create (or, with `old`, to a change) warns of: WarningsOnCreate and WarningsOnUpdate. */
+  warnings?(object: T, old: T | undefined): readonly string[]
   /** Takes what must be unique in the cluster (addresses, ports), before validation as upstream does. Throws StatusError. */
   allocate?(object: T, old: T | undefined, context: Context): Allocation | undefined
   /** Gives it back. */

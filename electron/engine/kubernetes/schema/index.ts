@@ -1,12 +1,15 @@
 import { BATCH } from './batch.ts'
 import { CORE } from './core.ts'
 import { META } from './meta.ts'
+import { NETWORKING } from './networking.ts'
 import { Schema, type StructType } from './notation.ts'
 import { POD } from './pod.ts'
+import { POLICY } from './policy.ts'
+import { RBAC } from './rbac.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY])
 
 /** The schema of a kind ("Pod") or of a type below it ("PodTemplateSpec"). */
 export function schemaOf(name: string): StructType {

@@ -1,3 +1,5 @@
+import type { FieldErrors } from '../field-errors.ts'
+
 /**
  * The name rules of Kubernetes: k8s.io/apimachinery/pkg/util/validation (v1.33). Each returns the texts of what is
  * wrong, none when the value is right.
@@ -131,6 +133,32 @@ export function qualifiedName(value: string): string[] {
 export function envVarName(value: string): string[] {
   if (value === '') return ['environment variable name must be non-empty']
   return /^[ -<>-~]*$/.test(value) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+}
+
+/** metadata.name of kinds that may be called almost anything: k8s.io/apimachinery/pkg/api/validation/path. */
+export function pathSegment(value: string): string[] {
+  if (value === '.' || value === '..') return [`may not be '${value}'`]
+  return ['/', '%'].filter((c) => value.includes(c)).map((c) => `may not contain '${c}'`)
+}
+
+/** "*.example.com" */
+export const wildcardSubdomain = rule(
+  `\\*\\.${SUBDOMAIN_1123}`,
+  253,
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+  '*.example.com',
+)
+
+const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
+
+/** "k8s.io/ingress-nginx" */
+export function domainPrefixedPath(value: string, path: string, errors: FieldErrors): void {
+  const slash = value.indexOf('/')
+  const host = value.slice(0, Math.max(slash, 0))
+  const rest = slash < 0 ? '' : value.slice(slash + 1)
+  if (!host || !rest) return errors.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
+  errors.invalidEach(path, host, dns1123Subdomain(host))
+  if (!matches(HTTP_PATH, rest)) errors.invalid(path, rest, patternError('Invalid path', HTTP_PATH))
 }
 
 export function portNumber(value: number): string[] {
