@@ -1,6 +1,7 @@
 import { SimulatedCluster } from './assembly/simulated-cluster.ts'
 import type { Clock } from './clock.ts'
 import type { ClusterConfig } from './config.ts'
+import type { Faults } from './faults/index.ts'
 import type { JourneyLog } from './journey/types.ts'
 import type { KubernetesClient } from './kubernetes/client.ts'
 import type { Machine, ProgramTable } from './machine/types.ts'
@@ -32,6 +33,8 @@ export interface Cluster {
   container(namespace: string, pod: string, container?: string): Machine | undefined
   /** Every network namespace that exists: nodes, sandboxes, laptop, outside. */
   networks(): readonly NetworkNamespace[]
+  /** What is broken on purpose, and what can be. */
+  readonly faults: Faults
   /** Real ports of the student's machine; without a host every port is free and nothing listens. */
   ports: HostPorts
   /** How virtual time runs; the host replaces it. In tests and the CLI time jumps and cannot be paused. */

@@ -25,6 +25,7 @@ export {
   headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,
 } from './programs/http/message.ts'
 
+export { FaultError, type ActiveFault, type FaultInfo, type Faults } from './faults/index.ts'
 export { parseClusterConfig, ClusterConfigError, type ClusterConfig, type NodeConfig } from './config.ts'
 export { ConnectionError, StatusError } from './kubernetes/client.ts'
 export type * from './kubernetes/client.ts'
@@ -37,3 +38,9 @@ export { WireError } from './network/wire/bytes.ts'
 export { encodeFrame } from './network/wire/frame.ts'
 export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, type PcapFrame } from './network/wire/pcap.ts'
 export { FrameSummary, type SummaryOptions } from './network/wire/summary.ts'
+
+export { answerRequest, onlyLooks, type ApiContext, type ApiRequest, type ApiSink } from './kubernetes/http/handler.ts'
+export { MAX_BODY } from './kubernetes/http/body.ts'
+export { Query } from './kubernetes/http/query.ts'
+export { requestInfo, type RequestInfo, type ResourceRequest } from './kubernetes/http/request-info.ts'
+export { InboxFile } from './machine/inbox.ts'

@@ -27,6 +27,8 @@ export interface World {
   readonly internet: Machine
   readonly nodes: ReadonlyMap<string, Machine>
   readonly underlay: Switch
+  /** The first address of the underlay: what lies outside is behind it. */
+  readonly router: NetworkNamespace
 }
 
 export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, nodes: readonly NodeConfig[]): World {
@@ -61,13 +63,20 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   const made = new Map<string, Machine>()
   for (const node of nodes) {
     const namespace = network.createNamespace({ name: node.name, kind: 'node' })
-    plug(network, namespace, 'eth0', underlay, `${node.ip}/${prefixLength(UNDERLAY)}`)
-    namespace.routes.add({ destination: '0.0.0.0/0', via: gateway, device: 'eth0' })
-    // as kubeadm's preflight checks want it
-    namespace.setSysctl('net.ipv4.ip_forward', '1')
+    network.createNic(namespace, 'eth0', underlay)
+    namespace.setUp('eth0', true)
+    configureNode(namespace, 'eth0', node.ip)
     made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver, tools: NODE_TOOLS, neighbours: nodes }))
   }
-  return { laptop, external, internet, nodes: made, underlay }
+  return { laptop, external, internet, nodes: made, underlay, router }
+}
+
+/** What a node's own files say of its network, at each of its starts. */
+export function configureNode(network: NetworkNamespace, device: string, ip: string): void {
+  if (!network.links.get(device)!.addresses.some((a) => a.address === ip)) network.addAddress(device, `${ip}/${prefixLength(UNDERLAY)}`)
+  network.routes.add({ destination: '0.0.0.0/0', via: nthAddress(UNDERLAY, 1), device }, { replace: true })
+  // as kubeadm's preflight checks want it
+  network.setSysctl('net.ipv4.ip_forward', '1')
 }
 
 function plug(network: Network, namespace: NetworkNamespace, name: string, wire: Switch, address: string): void {

@@ -4,6 +4,8 @@ import { findCniPlugin } from '../cni/plugins.ts'
 import type { CniPlugin, NodeContext } from '../cni/types.ts'
 import type { ClusterConfig } from '../config.ts'
 import { coreDnsManifests } from '../dns/manifests.ts'
+import type { FaultWorld } from '../faults/fault.ts'
+import { Faults } from '../faults/index.ts'
 import type { JourneyLog } from '../journey/types.ts'
 import { ApiServer } from '../kubernetes/api-server.ts'
 import { ApiConnection } from '../kubernetes/connection.ts'
@@ -14,12 +16,14 @@ import { createProgramTable } from '../machine/programs.ts'
 import type { Machine, ProgramTable } from '../machine/types.ts'
 import { Network } from '../network/fabric.ts'
 import { NetfilterTables } from '../network/netfilter/netfilter.ts'
+import type { Nic } from '../network/switch.ts'
 import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { registerPrograms } from '../programs/register.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
 import { staticPods } from './control-plane.ts'
 import { buildMachines, type World } from './machines.ts'
+import { SimulatedNode } from './node.ts'
 
 /** Every port of a machine that is not there is free. */
 const NO_PORTS: HostPorts = {
@@ -52,6 +56,7 @@ export class SimulatedCluster implements Cluster {
   readonly connection: ApiConnection
   readonly programs: ProgramTable = createProgramTable()
   readonly journeys: JourneyLog
+  readonly faults: Faults
   ports: HostPorts = NO_PORTS
   time: TimeControl = JUMPING
   explain: (id: string) => string | undefined = () => undefined
@@ -59,6 +64,7 @@ export class SimulatedCluster implements Cluster {
   readonly #world: World
   readonly #kubelets = new Map<string, Kubelet>()
   readonly #connections = new Map<string, ApiConnection>()
+  readonly #nodes = new Map<string, SimulatedNode>()
   readonly #listeners = new Set<() => void>()
 
   constructor(config: ClusterConfig) {
@@ -81,6 +87,7 @@ export class SimulatedCluster implements Cluster {
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
     for (const manifest of manifests) this.#create(manifest)
+    this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())
     this.#watchEverything()
   }
 
@@ -146,8 +153,26 @@ export class SimulatedCluster implements Cluster {
       createSandboxNetwork: (name) => this.#network.createNamespace({ name, kind: 'pod' }),
     })
     this.#kubelets.set(node.name, kubelet)
-    // a plugin without Pods of its own is a part of the node
-    if (plugin.agentProgram === undefined) plugin.startAgent(context)
+    this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet))
+  }
+
+  #faultWorld(plugin: CniPlugin): FaultWorld {
+    const ways = (nodes: readonly string[] | undefined): ApiConnection[] => (nodes ? nodes.flatMap((n) => this.#connections.get(n) ?? []) : this.connections())
+    return {
+      clock: this.clock,
+      config: this.config,
+      client: this.client,
+      nodes: this.#nodes,
+      underlay: this.#world.underlay,
+      router: this.#world.router.links.get('eth0') as Nic,
+      agentProgram: plugin.agentProgram,
+      blockApi: (cause, error, nodes) => {
+        for (const way of ways(nodes)) way.block(cause, error)
+      },
+      unblockApi: (cause, nodes) => {
+        for (const way of ways(nodes)) way.unblock(cause)
+      },
+    }
   }
 
   #create(manifest: Manifest): void {

@@ -53,6 +53,9 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly sockets: Sockets
   readonly vxlans = new Set<Vxlan>()
   destroyed = false
+  /** The machine is switched off. */
+  off = false
+  #kernelLog: { at: number; text: string }[] | undefined
   /** Whether anybody captures anywhere here. */
   tapped = false
   #taps = new Map<string, Set<(frame: CapturedFrame) => void>>()
@@ -254,6 +257,25 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   changed(): void {
     for (const listener of this.#listeners) listener()
+  }
+
+  /** The kernel's messages, as dmesg(1) shows them: virtual ms and text. */
+  get kernelLog(): readonly { at: number; text: string }[] {
+    return this.#kernelLog ?? []
+  }
+
+  /** A message of the kernel; of those that packets cause it writes ten in five seconds (net_ratelimit). */
+  printk(text: string, options?: { limited?: boolean }): void {
+    const { now } = this.clock
+    const log = (this.#kernelLog ??= [])
+    if (options?.limited && log.filter((m) => m.text === text && m.at > now - 5000).length >= 10) return
+    log.push({ at: now, text })
+    if (log.length > 1000) log.shift()
+  }
+
+  /** What a machine that is switched off has forgotten when it starts again. */
+  forgetKernelLog(): void {
+    this.#kernelLog = undefined
   }
 
   /** A small delay with jitter, in ms. */

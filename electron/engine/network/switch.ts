@@ -1,4 +1,5 @@
 import type { Place } from '../journey/recorder.ts'
+import type { Random } from '../random.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
@@ -55,6 +56,7 @@ export class Nic extends BaseLink {
 
   /** From the wire. */
   arrive(frame: Frame): void {
+    if (this.namespace.off) return this.lost(frame, 'drop-node-down', `${this.namespace.machine} is switched off: nobody takes the frame.`)
     if (!this.#plugged) return this.lost(frame, 'drop-link-down', `The cable of ${this.name} is unplugged.`)
     if (!this.fits(frame)) return
     const packet = frame.payload
@@ -77,7 +79,15 @@ export class Nic extends BaseLink {
   }
 }
 
-/** The learning switch between the machines: the underlay. The wire between any two of its ports can be cut. */
+/** What ails the wire between two ports. */
+export interface Impairment {
+  /** The share of the frames that is lost, 0…1. */
+  loss?: number
+  /** What each frame takes longer, in ms. */
+  delay?: number
+}
+
+/** The learning switch between the machines: the underlay. The wire between any two of its ports can be cut or impaired. */
 export class Switch {
   readonly name: string
   readonly #place: Place
@@ -86,6 +96,7 @@ export class Switch {
   readonly #learned = new Map<Mac, Nic>()
   readonly #cuts = new Map<Nic, Set<Nic>>()
   readonly #lastArrival = new Map<Nic, Map<Nic, number>>()
+  readonly #impairments = new Map<Nic, Map<Nic, Impairment & { random: Random }>>()
 
   constructor(name: string, options?: SwitchOptions) {
     this.name = name
@@ -105,6 +116,8 @@ export class Switch {
     this.#ports.delete(nic)
     this.#cuts.delete(nic)
     this.#lastArrival.delete(nic)
+    this.#impairments.delete(nic)
+    for (const others of this.#impairments.values()) others.delete(nic)
     for (const others of this.#cuts.values()) others.delete(nic)
     for (const others of this.#lastArrival.values()) others.delete(nic)
     for (const [mac, port] of this.#learned) if (port === nic) this.#learned.delete(mac)
@@ -126,6 +139,25 @@ export class Switch {
     return !this.#cuts.get(a)?.has(b)
   }
 
+  /** Makes the wire between two ports bad, both ways; undefined takes one of them away again. */
+  impair(a: Nic, b: Nic, what: Impairment): void {
+    for (const [from, to] of [[a, b], [b, a]] as const) {
+      const { clock } = from.namespace
+      const others = this.#impairments.get(from) ?? new Map<Nic, Impairment & { random: Random }>()
+      this.#impairments.set(from, others)
+      const random = others.get(to)?.random ?? clock.random.fork(`loss ${from.namespace.name} ${to.namespace.name}`)
+      const all = { ...others.get(to), ...what, random }
+      if (all.loss || all.delay) others.set(to, all)
+      else others.delete(to)
+    }
+    a.namespace.changed()
+    b.namespace.changed()
+  }
+
+  impairment(a: Nic, b: Nic): Impairment {
+    return this.#impairments.get(a)?.get(b) ?? {}
+  }
+
   transmit(from: Nic, frame: Frame): void {
     this.#learned.set(frame.source, from)
     if (!isGroupMac(frame.destination)) {
@@ -145,15 +177,11 @@ export class Switch {
     const packet = frame.payload
     const { recorder, clock } = from.namespace
     if (!this.connected(from, to)) {
-      if (packet.kind === 'ip' && packet.meta.trail) {
-        recorder.fail(this.#place, packet, 'dropped', 'drop-wire-cut', {
-          stage: 'drop',
-          text: `The wire between ${from.namespace.machine} and ${to.namespace.machine} is cut.`,
-          before: recorder.header(packet, frame),
-          explanation: 'drop-wire-cut',
-        })
-      }
-      return
+      return this.#lose(from, frame, 'drop-wire-cut', `The wire between ${from.namespace.machine} and ${to.namespace.machine} is cut.`)
+    }
+    const impaired = this.#impairments.get(from)?.get(to)
+    if (impaired?.loss && impaired.random.float() < impaired.loss) {
+      return this.#lose(from, frame, 'drop-packet-loss', `The wire between ${from.namespace.machine} and ${to.namespace.machine} loses ${Math.round(impaired.loss * 100)}% of its packets, and this is one of them.`)
     }
     if (packet.kind === 'ip' && recorder.recording(packet)) {
       recorder.hop(this.#place, packet, {
@@ -167,8 +195,15 @@ export class Switch {
     this.#lastArrival.set(from, arrivals)
     const { least, jitter } = this.#latency
     // Frames between two ports stay in order, whatever the jitter.
-    const at = Math.max(arrivals.get(to) ?? 0, clock.now + from.namespace.latency(least, jitter))
+    const at = Math.max(arrivals.get(to) ?? 0, clock.now + from.namespace.latency(least, jitter) + (impaired?.delay ?? 0))
     arrivals.set(to, at)
     clock.schedule(at - clock.now, () => to.arrive(frame))
+  }
+
+  #lose(from: Nic, frame: Frame, reason: string, text: string): void {
+    const packet = frame.payload
+    const { recorder } = from.namespace
+    if (packet.kind !== 'ip' || !packet.meta.trail) return
+    recorder.fail(this.#place, packet, 'dropped', reason, { stage: 'drop', text, before: recorder.header(packet, frame), explanation: reason })
   }
 }

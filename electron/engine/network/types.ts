@@ -365,6 +365,12 @@ export interface NetworkNamespace {
   capture(link: string, listener: (frame: CapturedFrame) => void): () => void
   /** Sends a packet that this namespace made itself (output hook, routing…). */
   output(packet: IpPacket): void
+  /** The machine is switched off. */
+  readonly off?: boolean
+  /** The kernel's messages, as dmesg(1) shows them: virtual ms and text. */
+  readonly kernelLog?: readonly { at: number; text: string }[]
+  /** A message of the kernel; `limited`: one that packets cause (net_ratelimit). */
+  printk?(text: string, options?: { limited?: boolean }): void
   /** Called after links, addresses, routes, neighbours, bridges or FDBs changed. */
   onChange(listener: () => void): () => void
   /** Removes all links, closes all sockets. */

@@ -1,5 +1,6 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 import { JourneyCapture } from './capture.ts'
+import { hopFault } from './fault.ts'
 import { hopNode } from './node.ts'
 import { traceJson, traceText } from './print.ts'
 import { hopTime } from './time.ts'
@@ -9,6 +10,7 @@ const USAGE = `hop: the student's x-ray
 
   hop trace SRC DST [-o json|text] [--pcap FILE]   one connection: its way, hop by hop
   hop node NODE [-- CMD …]                         a shell, or one command, on a node
+  hop fault list|apply|clear                       break and mend: node-down, link-down, dns-down, mtu, …
   hop time [pause|resume|step|+30s]                virtual time
   hop explain REASON                               the page behind a hop or a drop
 
@@ -28,7 +30,7 @@ function* hop(cluster: Cluster, self: Process): Task<number> {
     case 'node': return yield* hopNode(cluster, self, args)
     case 'time': return yield* hopTime(cluster, self, args)
     case 'matrix': return yield* notSimulated(self, 'hop matrix (use hop trace for each pair of Pods)')
-    case 'fault': return yield* notSimulated(self, 'hop fault (use hop node to break things by hand: ip link set, ip route del)')
+    case 'fault': return yield* hopFault(cluster, self, args)
     case 'explain': return yield* explain(cluster, self, args)
     case 'help':
     case '--help':

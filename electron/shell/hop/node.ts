@@ -12,6 +12,10 @@ export function* hopNode(cluster: Cluster, self: Process, args: readonly string[
     yield* self.printError(`hop: unexpected argument "${rest[0]}": put the command after --\n`)
     return 2
   }
+  if (machine.network.off) {
+    yield* self.printError(`hop: node "${name}" is switched off\n`)
+    return 1
+  }
   const command = rest.slice(1)
   const terminal = self.terminalOf(0)
   const env = new Map(machine.env)

@@ -3,6 +3,7 @@ import { bridge } from './bridge.ts'
 import { conntrack } from './conntrack.ts'
 import { curl } from './curl/index.ts'
 import { dig } from './dns/dig.ts'
+import { dmesg } from './dmesg.ts'
 import { host } from './dns/host.ts'
 import { busyboxNslookup, nslookup } from './dns/nslookup.ts'
 import { ip } from './ip/index.ts'
@@ -18,7 +19,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, host, ip, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, nc, nslookup, ping, ss, tcpdump }
+  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, nc, nslookup, ping, ss, tcpdump }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { nslookup: busyboxNslookup, ping: busyboxPing, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

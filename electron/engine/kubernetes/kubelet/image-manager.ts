@@ -32,6 +32,7 @@ export class ImageManager {
   readonly #random: Random
   readonly #present = new Map<string, Image>()
   readonly #failures = new Map<string, Failure>()
+  readonly #spoilt = new Set<string>()
   #pulling = false
   readonly #free = new Signal()
 
@@ -50,13 +51,30 @@ export class ImageManager {
     return [...this.#present.values()]
   }
 
+  /** For a fault: on this node's disk images lack the executables of a program, or have them again. */
+  spoil(program: string, spoilt: boolean): void {
+    if (spoilt) this.#spoilt.add(program)
+    else this.#spoilt.delete(program)
+  }
+
+  isSpoilt(program: string): boolean {
+    return this.#spoilt.has(program)
+  }
+
+  #onDisk(image: Image): Image {
+    const gone = Object.entries(image.programs).filter(([, program]) => this.#spoilt.has(program))
+    if (gone.length === 0) return image
+    const programs = Object.fromEntries(Object.entries(image.programs).filter(([, program]) => !this.#spoilt.has(program)))
+    return { ...image, id: `${image.id} without ${gone.map(([path]) => path).join(' ')}`, programs }
+  }
+
   *ensure(pod: Pod, container: Container, event: ImageEvent): Task<Image> {
     const name = container.image ?? ''
     const image = findImage(name)
     const policy = container.imagePullPolicy ?? 'IfNotPresent'
     if (image && this.#present.has(image.reference) && policy !== 'Always') {
       event('Normal', 'Pulled', `Container image "${name}" already present on machine`)
-      return image
+      return this.#onDisk(image)
     }
     const problem = imageProblem(name)
     if (problem?.reason === 'InvalidImageName') {
@@ -102,6 +120,6 @@ export class ImageManager {
     this.#failures.delete(key)
     this.#present.set(image.reference, image)
     event('Normal', 'Pulled', `Successfully pulled image "${name}" in ${goDuration(this.#clock.now - began)} (${goDuration(this.#clock.now - asked)} including waiting). Image size: ${image.size} bytes.`)
-    return image
+    return this.#onDisk(image)
   }
 }

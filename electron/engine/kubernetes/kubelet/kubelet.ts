@@ -1,3 +1,4 @@
+import { installCniBinaries } from '../../cni/binaries.ts'
 import type { CniPlugin, NodeContext } from '../../cni/types.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import type { SimulatedMachine } from '../../machine/machine.ts'
@@ -74,6 +75,7 @@ export class Kubelet implements PodHost {
     this.context = node
     this.fs = (node.machine as SimulatedMachine).fs
     this.plugin = options.plugin
+    installCniBinaries(this.fs, this.plugin.name)
     this.nodeIp = options.ip
     this.clusterDns = nthAddress(node.config.serviceCIDR[0]!, 10)
     this.random = node.clock.random.fork(`kubelet ${node.name}`)
@@ -122,6 +124,14 @@ export class Kubelet implements PodHost {
     for (const informer of [this.#pods, this.#services, this.#configMaps, this.#secrets]) informer?.stop()
     this.context.clock.cancel(this.#flush)
     this.#flush = undefined
+  }
+
+  /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told. */
+  powerOff(): void {
+    this.stop()
+    for (const worker of this.workers.values()) worker.halt()
+    this.workers.clear()
+    this.#ready = false
   }
 
   podNetwork(namespace: string, pod: string): NetworkNamespace | undefined {

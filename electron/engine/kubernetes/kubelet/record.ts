@@ -61,6 +61,11 @@ export class ContainerRecord {
     return { wait: Math.max(0, this.finishedAt + this.#delay - now), delay: this.#delay }
   }
 
+  /** A new image is a new container: what the old one did does not count. */
+  forgetBackOff(): void {
+    this.#delay = 0
+  }
+
   /** Called at each restart, before the container runs again. */
   raiseBackOff(now: number): void {
     if (this.#delay > 0 && now - this.finishedAt > 2 * BACK_OFF.most) this.#delay = 0

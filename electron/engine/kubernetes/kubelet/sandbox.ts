@@ -1,3 +1,4 @@
+import { requireCniBinary } from '../../cni/binaries.ts'
 import type { CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { findImage } from '../../programs/images/catalog.ts'
@@ -46,6 +47,7 @@ export class PodSandbox implements Sandbox {
       this.network = createNetwork(`${namespace}/${name}`)
       this.network.setUp('lo', true)
       try {
+        requireCniBinary(context.machine.fs, plugin.name)
         this.ips = plugin.add(context, this).ips
       } catch (error) {
         plugin.remove(context, this)

@@ -114,6 +114,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     if (!this.#tracking) return 'accept'
     if (this.conntrack.track(packet) === 'accept') return 'accept'
     const { recorder } = this.stack
+    this.namespace.printk?.('nf_conntrack: nf_conntrack: table full, dropping packet', { limited: true })
     recorder.fail(this.namespace, packet, 'dropped', 'drop-conntrack-full', {
       stage: 'drop', text: `nf_conntrack: table full, dropping packet (in ${hook.toUpperCase()}).`,
       decidedBy: { kind: 'conntrack', text: `net.netfilter.nf_conntrack_max = ${this.namespace.sysctl('net.netfilter.nf_conntrack_max')}` },

@@ -1,0 +1,104 @@
+import type { Agent, CniPlugin, NodeContext } from '../cni/types.ts'
+import type { FaultNode } from '../faults/fault.ts'
+import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
+import type { Machine } from '../machine/types.ts'
+import type { Namespace } from '../network/namespace.ts'
+import type { Nic } from '../network/switch.ts'
+import { configureNode } from './machines.ts'
+
+/** Chains that the kernel itself has. */
+const BUILT_IN = ['INPUT', 'FORWARD', 'OUTPUT', 'PREROUTING', 'POSTROUTING']
+
+/** One machine of the cluster: its agents, and its power switch. */
+export class SimulatedNode implements FaultNode {
+  readonly name: string
+  readonly role: 'control-plane' | 'worker'
+  readonly kubelet: Kubelet
+  readonly #context: NodeContext
+  readonly #ip: string
+  readonly #plugin: CniPlugin
+  #agent: Agent | undefined
+  #agentWanted = true
+
+  constructor(context: NodeContext, config: { role: 'control-plane' | 'worker'; ip: string }, plugin: CniPlugin, kubelet: Kubelet) {
+    this.name = context.name
+    this.role = config.role
+    this.kubelet = kubelet
+    this.#context = context
+    this.#ip = config.ip
+    this.#plugin = plugin
+    this.#runAgent()
+  }
+
+  get machine(): Machine {
+    return this.#context.machine
+  }
+
+  get network(): Namespace {
+    return this.#context.network as Namespace
+  }
+
+  get nic(): Nic {
+    return [...this.network.links.values()].find((l) => l.kind === 'nic') as Nic
+  }
+
+  get on(): boolean {
+    return !this.network.off
+  }
+
+  stopAgent(): void {
+    this.#agentWanted = false
+    this.#endAgent()
+  }
+
+  startAgent(): void {
+    this.#agentWanted = true
+    if (this.on) this.#runAgent()
+  }
+
+  /** Nothing is told to anybody; what is on the disk stays. */
+  powerOff(): void {
+    const { network, machine } = this
+    network.off = true
+    this.#endAgent()
+    this.kubelet.powerOff()
+    machine.halt()
+    network.setUp(this.nic.name, false)
+    this.#forget()
+    network.changed()
+  }
+
+  /** The kernel starts, then the kubelet, and with it all that the API says is to run here. */
+  powerOn(): void {
+    const { network } = this
+    network.off = false
+    network.setUp(this.nic.name, true)
+    configureNode(network, this.nic.name, this.#ip)
+    this.#runAgent()
+    this.kubelet.start()
+    network.changed()
+  }
+
+  /** What is only in the kernel's memory and in /run. */
+  #forget(): void {
+    const { network, machine } = this
+    for (const link of [...network.links.values()]) if (link.kind !== 'nic' && link.kind !== 'loopback' && network.links.has(link.name)) network.removeLink(link.name)
+    for (const route of network.routes.list('main')) network.routes.remove(route)
+    const { netfilter } = network
+    const saved = netfilter.save()
+    if (saved) netfilter.restore(saved.split('\n').filter((line) => /^(\*|COMMIT)/.test(line) || BUILT_IN.includes(/^:(\S+)/.exec(line)?.[1] ?? '')).join('\n') + '\n')
+    netfilter.conntrack.remove(() => true)
+    network.forgetKernelLog()
+    if (machine.fs.exists('/run')) for (const name of machine.fs.readDirectory('/run')) machine.fs.remove(`/run/${name}`, { recursive: true })
+  }
+
+  /** A plugin without Pods of its own is a part of the node. */
+  #runAgent(): void {
+    if (this.#plugin.agentProgram === undefined && this.#agentWanted) this.#agent ??= this.#plugin.startAgent(this.#context)
+  }
+
+  #endAgent(): void {
+    this.#agent?.stop()
+    this.#agent = undefined
+  }
+}
