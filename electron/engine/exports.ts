@@ -39,8 +39,3 @@ export { encodeFrame } from './network/wire/frame.ts'
 export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, type PcapFrame } from './network/wire/pcap.ts'
 export { FrameSummary, type SummaryOptions } from './network/wire/summary.ts'
 
-export { answerRequest, onlyLooks, type ApiContext, type ApiRequest, type ApiSink } from './kubernetes/http/handler.ts'
-export { MAX_BODY } from './kubernetes/http/body.ts'
-export { Query } from './kubernetes/http/query.ts'
-export { requestInfo, type RequestInfo, type ResourceRequest } from './kubernetes/http/request-info.ts'
-export { InboxFile } from './machine/inbox.ts'
