@@ -1,9 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'electron-vite'
+import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
 
 /** One build: the hosts (main: Electron's entry, the cluster's process, the CLI), the preload, the window. */
 export default defineConfig({
   main: {
+    plugins: [kubernetesOpenApi()],
     build: {
       outDir: 'out/main',
       rollupOptions: {

@@ -5,6 +5,7 @@ import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+import { kubernetesOpenApi } from '../../electron/engine/kubernetes/openapi/published.mjs'
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const out = join(folder, 'out', 'bench')
@@ -26,7 +27,7 @@ const goals = [
 
 const bundle = (entry, name, more = {}) =>
   build({
-    root: folder, configFile: false, logLevel: 'error', ...more,
+    root: folder, configFile: false, logLevel: 'error', plugins: [kubernetesOpenApi()], ...more,
     build: { ssr: entry, outDir: out, emptyOutDir: false, minify: false, rollupOptions: { output: { entryFileNames: name } } },
     ssr: { noExternal: true },
   })

@@ -23,6 +23,8 @@ import { KINDS } from './kinds/index.ts'
 import type { Context, Kind } from './kinds/kind.ts'
 import { listObjects } from './lists.ts'
 import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
+import { documentPath, openApiDocument } from './openapi/documents.ts'
+import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
 import { methodNotAllowed, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
@@ -97,6 +99,15 @@ export class ApiServer implements KubernetesClient, Server {
       goVersion: 'go1.24.2',
       platform: 'linux/amd64',
     }
+  }
+
+  openApiPaths(): readonly string[] {
+    return [...new Set(this.#resources.map(documentPath))]
+  }
+
+  openApi(path: string): OpenApiDocument | undefined {
+    const resources = this.#resources.filter((resource) => documentPath(resource) === path)
+    return resources.length === 0 ? undefined : openApiDocument(resources.map((resource) => ({ resource })))
   }
 
   kind(resource: string): Kind {

@@ -1,5 +1,6 @@
 import type { OpenFile } from '../machine/types.ts'
 import type { TcpConnection, TcpHandlers } from '../network/types.ts'
+import type { OpenApiDocument } from './openapi/types.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 
 /**
@@ -98,6 +99,10 @@ export interface KubernetesClient {
   /** By plural, singular, short name or kind, optionally "name.group" or "name.version.group". */
   findResource(word: string): ApiResource | undefined
   serverVersion(): { major: string; minor: string; gitVersion: string; gitCommit: string; buildDate: string; goVersion: string; platform: string }
+  /** The OpenAPI v3 documents that there are: "api/v1", "apis/apps/v1". */
+  openApiPaths(): readonly string[]
+  /** One of them; undefined: there is none of that path. */
+  openApi(path: string): OpenApiDocument | undefined
 
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T
   list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T>

@@ -16,6 +16,7 @@ import {
   type WatchEvent,
   type WriteOptions,
 } from './client.ts'
+import type { OpenApiDocument } from './openapi/types.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 
 /** client-go's reflectors: tools/cache NewReflector's backoff, without its jitter (ms). */
@@ -101,6 +102,14 @@ export class ApiConnection implements KubernetesClient {
 
   serverVersion(): ReturnType<KubernetesClient['serverVersion']> {
     return this.#reach().serverVersion()
+  }
+
+  openApiPaths(): readonly string[] {
+    return this.#reach().openApiPaths()
+  }
+
+  openApi(path: string): OpenApiDocument | undefined {
+    return this.#reach().openApi(path)
   }
 
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {

@@ -67,10 +67,9 @@ function handle(client: KubernetesClient, request: IncomingMessage, response: Se
     return send(response, 200, { kind: 'APIGroupList', apiVersion: 'v1', groups: list })
   }
   if (path === '/openapi/v3') {
-    const paths = Object.fromEntries([...groups(client).keys()].map((g) => [g.includes('/') ? `apis/${g}` : `api/${g}`, { serverRelativeURL: `/openapi/v3/${g}` }]))
-    return send(response, 200, { paths })
+    return send(response, 200, { paths: Object.fromEntries(client.openApiPaths().map((p) => [p, { serverRelativeURL: `/openapi/v3/${p}` }])) })
   }
-  if (path.startsWith('/openapi/v3/')) return send(response, 200, openApi(client, path.slice('/openapi/v3/'.length)))
+  if (path.startsWith('/openapi/v3/')) return send(response, 200, client.openApi(path.slice('/openapi/v3/'.length)))
   const parts = path.split('/').filter((p) => p !== '')
   const group = parts[0] === 'api' ? '' : parts[0] === 'apis' ? (parts[1] ?? '') : undefined
   if (group === undefined) throw failure(404, 'NotFound', 'the server could not find the requested resource')
@@ -201,16 +200,4 @@ function discovery(groupVersion: string, resources: readonly ApiResource[]): obj
       ...(r.subresources.includes('scale') ? [{ name: `${r.name}/scale`, singularName: '', namespaced: r.namespaced, group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] }] : []),
     ]),
   }
-}
-
-/** Says that the server checks fields itself, so that kubectl does not. */
-function openApi(client: KubernetesClient, groupVersion: string): object {
-  const paths: Record<string, object> = {}
-  for (const r of groups(client).get(groupVersion) ?? []) {
-    const gvk = { group: r.group, version: r.version, kind: r.kind }
-    paths[`/${r.name}/{name}`] = {
-      patch: { 'x-kubernetes-group-version-kind': gvk, 'x-kubernetes-action': 'patch', responses: {}, parameters: [{ name: 'fieldValidation', in: 'query', schema: { type: 'string' } }] },
-    }
-  }
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: 'v1.33.1' }, paths, components: { schemas: {} } }
 }
