@@ -25,6 +25,8 @@ export class MemoryFilesystem implements Filesystem {
   /** Whom new files belong to. */
   owner = { uid: 0, gid: 0 }
   umask = 0o022
+  /** Only what is mounted here can be changed (a container's readOnlyRootFilesystem). */
+  readOnly = false
   #clock: Clock | undefined
   #nextInode: number
   #used = 0
@@ -320,7 +322,8 @@ export class MemoryFilesystem implements Filesystem {
 
   /** Throws for what is mounted for reading only. */
   #checkWritable(node: Node): void {
-    if (this.#mounted.get(node.owner)) throw new SystemError('EROFS')
+    const mounted = this.#mounted.get(node.owner)
+    if (mounted || (this.readOnly && mounted === undefined)) throw new SystemError('EROFS')
   }
 
   #drop(parent: DirectoryNode, name: string): void {

@@ -5,7 +5,7 @@ import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
 import { mountProc } from './proc.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
-import type { Machine, Process, ProgramTable, SpawnOptions } from './types.ts'
+import type { Machine, PidNamespace, Process, ProgramTable, SpawnOptions } from './types.ts'
 
 export interface MachineOptions {
   kind: Machine['kind']
@@ -19,6 +19,8 @@ export interface MachineOptions {
   env?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   user?: { uid: number; gid: number; name: string }
   capabilities?: ReadonlySet<string>
+  /** Another machine's processes, to be among them. */
+  pids?: PidNamespace
 }
 
 /** Processes of one machine; a fork bomb meets EAGAIN, for a second at least, so that it dies out. */
@@ -35,11 +37,14 @@ export class SimulatedMachine implements Machine {
   readonly fs: MemoryFilesystem
   readonly network: NetworkNamespace
   readonly programs: ProgramTable
-  readonly processes = new Map<number, SimulatedProcess>()
+  readonly processes: Map<number, SimulatedProcess>
   readonly env: Map<string, string>
   readonly user: { uid: number; gid: number; name: string }
   readonly capabilities?: ReadonlySet<string>
   #nextPid: number
+  readonly #shared: PidNamespace | undefined
+  /** The first process of a container that is not process 1. */
+  #first: SimulatedProcess | undefined
 
   constructor(options: MachineOptions) {
     this.kind = options.kind
@@ -53,6 +58,8 @@ export class SimulatedMachine implements Machine {
     this.user = options.user ?? ROOT
     if (options.capabilities) this.capabilities = options.capabilities
     // A container's first process is 1; elsewhere the kernel and init came before.
+    this.#shared = options.pids
+    this.processes = options.pids ? (options.pids.processes as Map<number, SimulatedProcess>) : new Map()
     this.#nextPid = options.kind === 'container' ? 1 : 1000
     mountProc(this)
   }
@@ -63,7 +70,11 @@ export class SimulatedMachine implements Machine {
   }
 
   halt(): void {
-    for (const process of [...this.processes.values()]) process.signal('SIGKILL')
+    for (const process of [...this.processes.values()]) if (process.machine === this) process.signal('SIGKILL')
+  }
+
+  get pids(): PidNamespace {
+    return this.#shared ?? { processes: this.processes, next: () => this.#nextPid++ }
   }
 
   #exhaustedUntil = 0
@@ -71,17 +82,18 @@ export class SimulatedMachine implements Machine {
   create(setup: Omit<ProcessSetup, 'pid' | 'machine'>): SimulatedProcess {
     if (this.processes.size >= MOST_PROCESSES) this.#exhaustedUntil = this.clock.now + EXHAUSTED_MS
     if (this.clock.now < this.#exhaustedUntil) throw new SystemError('EAGAIN')
-    return new SimulatedProcess({ ...setup, pid: this.#nextPid++, machine: this })
+    return new SimulatedProcess({ ...setup, pid: this.#shared ? this.#shared.next() : this.#nextPid++, machine: this })
   }
 
   enter(process: SimulatedProcess): void {
     this.processes.set(process.pid, process)
+    if (this.#shared) this.#first ??= process
   }
 
   /** A container ends with its first process (pid_namespaces(7)). */
   leave(process: SimulatedProcess): void {
     this.processes.delete(process.pid)
-    if (this.kind === 'container' && process.pid === 1) this.halt()
+    if (this.kind === 'container' && (this.#shared ? process === this.#first : process.pid === 1)) this.halt()
   }
 }
 

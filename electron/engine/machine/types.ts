@@ -182,6 +182,13 @@ export interface Process {
   onExit(cleanup: () => void): void
 }
 
+/** Which processes see one another (pid_namespaces(7)). */
+export interface PidNamespace {
+  readonly processes: ReadonlyMap<number, Process>
+  /** The next free number. */
+  next(): number
+}
+
 /** A place where processes run: a node, the laptop, a container (its network namespace is its sandbox's). */
 export interface Machine {
   readonly kind: 'laptop' | 'node' | 'container'
@@ -193,6 +200,8 @@ export interface Machine {
   readonly network: NetworkNamespace
   readonly programs: ProgramTable
   readonly processes: ReadonlyMap<number, Process>
+  /** For another machine that is to share them. */
+  readonly pids: PidNamespace
   /** Whom new sessions run as. */
   readonly user: { uid: number; gid: number; name: string }
   /** What root may do here, by the names of capabilities(7); absent: everything. */

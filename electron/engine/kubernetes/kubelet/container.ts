@@ -6,11 +6,12 @@ import { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { createMachine } from '../../machine/machine.ts'
 import { createPipe } from '../../machine/pipe.ts'
 import { createTerminal } from '../../machine/terminal.ts'
-import type { ExitStatus, Machine, OpenFile, Process, ProgramTable, SignalName, Terminal } from '../../machine/types.ts'
+import type { ExitStatus, Machine, OpenFile, PidNamespace, Process, ProgramTable, SignalName, Terminal } from '../../machine/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { imageLayer } from '../../programs/rootfs.ts'
 import type { Image } from '../../programs/types.ts'
 import type { Container, Pod } from '../types.ts'
+import type { User } from './security.ts'
 import { ContainerLog } from './container-log.ts'
 import { expand } from './expansion.ts'
 
@@ -27,9 +28,15 @@ export interface ContainerSetup {
   network: NetworkNamespace
   programs: ProgramTable
   environment: ReadonlyMap<string, string>
+  user: User
+  /** The processes that it sees; absent: its own alone. */
+  pids?: PidNamespace | undefined
   /** Mounts volumes and writes the kubelet's files. */
   prepare(fs: MemoryFilesystem): void
 }
+
+/** What containerd says when it cannot make the container: the state CreateContainerError. */
+export class CreateError extends Error {}
 
 /** One run of a container: its machine, its first process, its log. */
 export class ContainerRun {
@@ -43,17 +50,17 @@ export class ContainerRun {
   readonly input: OpenFile | undefined
   readonly terminal: Terminal | undefined
   readonly stopSignal: SignalName
+  #lost = false
 
-  /** Throws {@link StartError}. */
+  /** Throws {@link StartError} and {@link CreateError}. */
   constructor(setup: ContainerSetup, onExit: (status: ExitStatus) => void) {
-    const { clock, pod, container, image } = setup
+    const { clock, pod, container, image, user } = setup
     this.id = setup.id
     this.image = image
     this.stopSignal = image.stopSignal ?? 'SIGTERM'
     this.log = new ContainerLog(clock)
     const fs = new MemoryFilesystem({ clock, base: imageLayer(image) })
     setup.prepare(fs)
-    const user = userOf(pod, container, image)
     const machine = createMachine({
       kind: 'container',
       name: `${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`,
@@ -65,6 +72,7 @@ export class ContainerRun {
       env: setup.environment,
       user,
       capabilities: containerCapabilities(container.securityContext),
+      ...(setup.pids ? { pids: setup.pids } : {}),
     })
     this.machine = machine
     const lookup = (name: string): string | undefined => setup.environment.get(name)
@@ -72,8 +80,10 @@ export class ContainerRun {
     const args = container.args?.map((a) => expand(a, lookup))
     // command replaces the entrypoint and drops the image's own arguments; args replaces only those.
     const argv = [...(command ?? image.entrypoint), ...(args ?? (command ? [] : image.command))]
+    if (argv.length === 0) throw new CreateError(`failed to generate container "${setup.id}" spec: failed to generate spec: no command specified`)
     const cwd = container.workingDir || image.workingDirectory || '/'
     if (!fs.exists(cwd)) fs.makeDirectory(cwd, { parents: true })
+    fs.readOnly = container.securityContext?.readOnlyRootFilesystem ?? false
     const files = this.#openFiles(clock, container)
     this.input = files.input
     this.terminal = files.terminal
@@ -92,13 +102,19 @@ export class ContainerRun {
       clock.schedule(0, () => {
         machine.halt()
         this.log.close()
-        onExit(status)
+        if (!this.#lost) onExit(status)
       })
     })
   }
 
   get running(): boolean {
     return this.process.status === undefined
+  }
+
+  /** Its machine is gone: everything stops, and nobody is told. */
+  halt(): void {
+    this.#lost = true
+    this.machine.halt()
   }
 
   signal(signal: SignalName): void {
@@ -128,11 +144,4 @@ export function execError(error: unknown, name: string): string {
   if (isSystemError(error, 'EACCES')) return `exec: "${name}": permission denied`
   if (isSystemError(error, 'ENOEXEC')) return `exec ${name}: exec format error`
   return error instanceof Error ? error.message : String(error)
-}
-
-function userOf(pod: Pod, container: Container, image: Image): { uid: number; gid: number; name: string } {
-  const uid = container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser
-  const gid = container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup
-  if (uid === undefined) return gid === undefined ? image.user : { ...image.user, gid }
-  return { uid, gid: gid ?? 0, name: uid === 0 ? 'root' : String(uid) }
 }

@@ -106,7 +106,8 @@ export function fieldOf(pod: Pod, path: string, facts: HostFacts): string {
   }
 }
 
-function resourceOf(pod: Pod, container: Container, ref: { containerName?: string; resource: string; divisor?: string }, facts: HostFacts): string {
+/** A container's limit or request, in units of the divisor, rounded up; without a limit what the node has. */
+export function resourceOf(pod: Pod, container: Container, ref: { containerName?: string; resource: string; divisor?: string }, facts: HostFacts): string {
   const target = ref.containerName ? (pod.spec.containers.find((c) => c.name === ref.containerName) ?? container) : container
   const [which, name] = ref.resource.split('.') as ['requests' | 'limits', string]
   const text = target.resources?.[which]?.[name] ?? (which === 'limits' ? target.resources?.limits?.[name] : undefined)

@@ -24,6 +24,8 @@ export interface PodHost extends Sources {
   readonly capacity: { cpu: number; memory: number }
   /** A Pod's status has to be written. */
   changed(worker: object): void
+  /** Its containers have ended for good; what it had is free. */
+  ended(worker: object): void
   /** Nothing is left of the Pod on this node. */
   finished(worker: object): void
 }

@@ -13,7 +13,10 @@ import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
 import { ignoringGone } from '../controllers/ownership.ts'
 import { deepEqual, sortedJson } from '../json.ts'
-import type { ConfigMap, Pod, Service } from '../types.ts'
+import { timestamp } from '../human-duration.ts'
+import { requestsOf } from '../controllers/node-fit.ts'
+import type { ConfigMap, Node, Pod, Service } from '../types.ts'
+import { refusal, type Allocated, type Refusal } from './admission.ts'
 import { safeHash } from '../controllers/template.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
@@ -38,6 +41,8 @@ export interface KubeletOptions {
 
 /** What is on a node: three machines of a modest size look like this. */
 const CAPACITY = { cpu: 4, memory: 8_131_932 * 1024 }
+/** What of it Pods may have: the kubelet keeps 100 MiB for eviction (evictionHard memory.available). */
+const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - 100 * 1024 * 1024, pods: 110 }
 /** Between a worker's change and the write of its Pod's status. */
 const STATUS_DELAY = 1
 /** How long a changed ConfigMap takes to reach the volumes that show it. */
@@ -68,6 +73,7 @@ export class Kubelet implements PodHost {
   #configMaps: Informer<ConfigMap> | undefined
   #secrets: Informer<Secret> | undefined
   #ready = false
+  #allocated: Allocated = { cpu: 0, memory: 0, pods: 0 }
 
   constructor(options: KubeletOptions) {
     const { node } = options
@@ -109,9 +115,10 @@ export class Kubelet implements PodHost {
     this.#pods = new Informer<Pod>(client, 'pods', { fieldSelector: `spec.nodeName=${node.name}` })
     this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
     for (const pod of this.#options.staticPods) this.#mirror(pod)
-    for (const worker of this.workers.values()) {
-      this.changed(worker)
-      worker.wake()
+    for (const worker of [...this.workers.values()]) {
+      // deleted by force while the agent was away: HandlePodCleanups
+      if (this.#isGone(worker.pod)) worker.terminate(1)
+      else worker.resume()
     }
     this.#checkNetwork()
   }
@@ -126,11 +133,10 @@ export class Kubelet implements PodHost {
     this.#flush = undefined
   }
 
-  /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told. */
+  /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */
   powerOff(): void {
     this.stop()
-    for (const worker of this.workers.values()) worker.halt()
-    this.workers.clear()
+    for (const worker of this.workers.values()) worker.loseNode()
     this.#ready = false
   }
 
@@ -178,6 +184,10 @@ export class Kubelet implements PodHost {
     })
   }
 
+  ended(worker: object): void {
+    this.#account((worker as PodWorker).pod, -1)
+  }
+
   finished(worker: object): void {
     const { pod } = worker as PodWorker
     const { uid, name, namespace } = pod.metadata
@@ -199,9 +209,51 @@ export class Kubelet implements PodHost {
     }
     const { phase } = pod.status
     if (phase === 'Succeeded' || phase === 'Failed') return
+    // a mirror Pod runs whether the API likes it or not
+    const refused = pod.metadata.annotations?.[MIRROR] === undefined && !pod.metadata.deletionTimestamp ? this.#refusal(pod) : undefined
+    if (refused) return this.#reject(pod, refused)
+    this.#account(pod, 1)
     const made = new PodWorker(this, pod)
     this.workers.set(pod.metadata.uid, made)
     if (pod.metadata.deletionTimestamp) made.update(pod)
+  }
+
+  #isGone({ metadata }: Pod): boolean {
+    try {
+      return this.context.client.get<Pod>('pods', metadata.namespace, metadata.name).metadata.uid !== metadata.uid
+    } catch (error) {
+      // an API that does not answer has deleted nothing
+      return error instanceof StatusError && error.status.code === 404
+    }
+  }
+
+  #refusal(pod: Pod): Refusal | undefined {
+    const { client, name } = this.context
+    const node = (): Node | undefined => {
+      try {
+        return client.get<Node>('nodes', undefined, name)
+      } catch (error) {
+        if (error instanceof StatusError) return undefined
+        throw error
+      }
+    }
+    const { cpu, memory, pods } = ALLOCATABLE
+    return refusal(pod, node, this.#allocated, { cpu: cpu * 1000, memory, pods }, () => [...this.workers.values()].filter((w) => !w.over).map((w) => w.pod))
+  }
+
+  /** rejectPod: the Pod has failed before anything of it ran. */
+  #reject(pod: Pod, { reason, message }: Refusal): void {
+    const { client, clock } = this.context
+    this.events.event(pod, 'Warning', reason, message)
+    const { conditions, qosClass } = pod.status
+    const status = { ...(conditions ? { conditions } : {}), message: `Pod was rejected: ${message}`, phase: 'Failed', ...(qosClass ? { qosClass } : {}), reason, startTime: timestamp(clock.wall()) }
+    ignoringConflict(() => client.update<Pod>('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status } as Pod, AGENT_STATUS))
+  }
+
+  #account(pod: Pod, sign: 1 | -1): void {
+    const { cpu, memory } = requestsOf(pod.spec)
+    const { cpu: c, memory: m, pods } = this.#allocated
+    this.#allocated = { cpu: c + sign * cpu, memory: m + sign * memory, pods: pods + sign }
   }
 
   /** Deleted by force, or by ourselves. */

@@ -1,17 +1,22 @@
+import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import type { Pod } from '../types.ts'
+import type { PodHost } from './host.ts'
+import type { PodWorker } from './pod-worker.ts'
+import type { ContainerRecord } from './record.ts'
 
 /** The files that the kubelet writes for a container: pkg/kubelet/kubelet_pods.go, pkg/kubelet/network/dns. */
 export const CLUSTER_DOMAIN = 'cluster.local'
 
-export function hostnameOf(pod: Pod, nodeHostname: string): { hostname: string; domain: string } {
-  if (pod.spec.hostNetwork) return { hostname: nodeHostname, domain: '' }
-  const hostname = (pod.spec.hostname || pod.metadata.name).slice(0, 63).replace(/[-.]+$/, '')
+/** `hostname` is what the kernel is told: with setHostnameAsFQDN the whole name. */
+export function hostnameOf(pod: Pod, nodeHostname: string): { hostname: string; short: string; domain: string } {
+  if (pod.spec.hostNetwork) return { hostname: nodeHostname, short: nodeHostname, domain: '' }
+  const short = (pod.spec.hostname || pod.metadata.name).slice(0, 63).replace(/[-.]+$/, '')
   const domain = pod.spec.subdomain ? `${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${CLUSTER_DOMAIN}` : ''
-  return { hostname, domain }
+  return { hostname: pod.spec.setHostnameAsFQDN && domain ? `${short}.${domain}` : short, short, domain }
 }
 
 export function hostsFile(pod: Pod, ips: readonly string[], nodeHosts: string, nodeHostname: string): string {
-  const { hostname, domain } = hostnameOf(pod, nodeHostname)
+  const { short: hostname, domain } = hostnameOf(pod, nodeHostname)
   let out: string
   if (pod.spec.hostNetwork) out = `# Kubernetes-managed hosts file (host network).\n${nodeHosts}`
   else {
@@ -38,8 +43,10 @@ function rawResolvConf(text: string): ResolvConf {
   return out
 }
 
-/** Who answers a Pod's names: its dnsPolicy and dnsConfig (DNS for Services and Pods). */
-export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string): string {
+/** libc's limits, and what the kubelet leaves of a name list that is longer (pkg/apis/core/validation). */
+const MOST = { nameservers: 3, searches: 32, searchChars: 2048 }
+
+function dnsOf(pod: Pod, clusterDns: string, nodeResolvConf: string): ResolvConf {
   const { dnsConfig, hostNetwork } = pod.spec
   const node = rawResolvConf(nodeResolvConf)
   let policy = pod.spec.dnsPolicy ?? 'ClusterFirst'
@@ -54,14 +61,55 @@ export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string)
         }
       : policy === 'Default' ? node : { nameservers: [], searches: [], options: [] }
   const unique = (list: readonly string[]): string[] => [...new Set(list)]
-  const nameservers = unique([...base.nameservers, ...(dnsConfig?.nameservers ?? [])])
-  const searches = unique([...base.searches, ...(dnsConfig?.searches ?? [])])
   const options = new Map(base.options.map((o) => o.split(':') as [string, string | undefined]))
   for (const { name, value } of dnsConfig?.options ?? []) if (name) options.set(name, value)
-  let out = ''
-  if (searches.length > 0) out += `search ${searches.join(' ')}\n`
-  for (const server of nameservers) out += `nameserver ${server}\n`
-  const words = [...options].map(([name, value]) => (value === undefined ? name : `${name}:${value}`))
-  if (words.length > 0) out += `options ${words.join(' ')}\n`
+  return {
+    nameservers: unique([...base.nameservers, ...(dnsConfig?.nameservers ?? [])]),
+    searches: unique([...base.searches, ...(dnsConfig?.searches ?? [])]),
+    options: [...options].map(([name, value]) => (value === undefined || value === '' ? name : `${name}:${value}`)),
+  }
+}
+
+function fitted(searches: readonly string[]): readonly string[] {
+  let out = searches.slice(0, MOST.searches).filter((s) => s.length <= 255)
+  while (out.join(' ').length > MOST.searchChars) out = out.slice(0, -1)
   return out
+}
+
+function nodeFile(host: PodHost, path: string): string {
+  return host.fs.exists(path) ? host.fs.readText(path) : ''
+}
+
+/** What was left out of a Pod's resolv.conf: the events DNSConfigForming (pkg/kubelet/network/dns). */
+export function dnsProblems(pod: Pod, host: PodHost): string[] {
+  const { nameservers, searches } = dnsOf(pod, host.clusterDns, nodeFile(host, '/etc/resolv.conf'))
+  const out: string[] = []
+  if (nameservers.length > MOST.nameservers) out.push(`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${nameservers.slice(0, MOST.nameservers).join(' ')}`)
+  const kept = fitted(searches)
+  if (kept.length < searches.length) out.push(`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${kept.join(' ')}`)
+  return out
+}
+
+/** Who answers a Pod's names: its dnsPolicy and dnsConfig (DNS for Services and Pods). */
+export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string): string {
+  const { nameservers, searches, options } = dnsOf(pod, clusterDns, nodeResolvConf)
+  let out = ''
+  const kept = fitted(searches)
+  if (kept.length > 0) out += `search ${kept.join(' ')}\n`
+  for (const server of nameservers.slice(0, MOST.nameservers)) out += `nameserver ${server}\n`
+  if (options.length > 0) out += `options ${options.join(' ')}\n`
+  return out
+}
+
+/** Puts the kubelet's own files into a container's filesystem. */
+export function writePodFiles(worker: PodWorker, c: ContainerRecord, fs: MemoryFilesystem, hostname: string): void {
+  const { pod, host, ips } = worker
+  for (const directory of ['/etc', '/dev', '/tmp']) if (!fs.exists(directory)) fs.makeDirectory(directory, directory === '/tmp' ? { mode: 0o1777 } : {})
+  fs.writeFile('/etc/hosts', hostsFile(pod, ips, nodeFile(host, '/etc/hosts'), hostname))
+  fs.writeFile('/etc/hostname', `${hostname}\n`)
+  fs.writeFile('/etc/resolv.conf', resolvConf(pod, host.clusterDns, nodeFile(host, '/etc/resolv.conf')))
+  const message = c.spec.terminationMessagePath ?? '/dev/termination-log'
+  const directory = message.slice(0, message.lastIndexOf('/'))
+  if (directory && !fs.exists(directory)) fs.makeDirectory(directory, { parents: true })
+  fs.writeFile(message, '', 0o666)
 }

@@ -21,9 +21,9 @@ export function startProbes(worker: PodWorker, c: ContainerRecord): void {
       probe,
       startedAt: run.startedAt,
       mayAsk: () => (kind === 'startup' ? !c.started : c.started) && run.running,
-      ask: (timeout, answer) => probeOnce(clock, host.context.network, { ...worker.pod, status: { ...worker.pod.status, podIP: worker.sandbox?.ips[0] } }, c.spec, run, probe, timeout, answer),
+      ask: (timeout, answer) => probeOnce(clock, host.context.network, worker.sandbox?.ips[0] ?? '', c.spec, run, probe, timeout, answer),
       onResult,
-      onFailure: (message) => worker.event('Warning', 'Unhealthy', `${WORDS[kind]} probe failed: ${message}`, c),
+      onNote: (reason, message) => worker.event('Warning', reason, `${WORDS[kind]} probe ${message}`, c),
     })
 
   if (readinessProbe) {
@@ -33,10 +33,10 @@ export function startProbes(worker: PodWorker, c: ContainerRecord): void {
       changed()
     }))
   }
-  if (livenessProbe) c.probes.push(start('liveness', livenessProbe, (ok) => ok || worker.kill(c, 'failed liveness probe')))
+  if (livenessProbe) c.probes.push(start('liveness', livenessProbe, (ok) => ok || worker.kill(c, 'failed liveness probe', livenessProbe.terminationGracePeriodSeconds)))
   if (startupProbe) {
     c.probes.push(start('startup', startupProbe, (ok) => {
-      if (!ok) return worker.kill(c, 'failed startup probe')
+      if (!ok) return worker.kill(c, 'failed startup probe', startupProbe.terminationGracePeriodSeconds)
       if (c.started) return
       c.started = true
       if (!readinessProbe) c.ready = true

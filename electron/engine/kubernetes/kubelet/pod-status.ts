@@ -1,36 +1,77 @@
 import type { Clock } from '../../clock.ts'
 import { timestamp } from '../human-duration.ts'
-import type { Pod, PodCondition } from '../types.ts'
+import type { ContainerStatus, Pod, PodCondition } from '../types.ts'
+import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
 
 /** A Pod's status from its containers: pkg/kubelet getPhase, pkg/kubelet/status/generate.go. */
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed'
 
-/** `terminal`: the Pod is being deleted and its containers have stopped for good, whatever its restart policy. */
+interface Counts { running: number; waiting: number; stopped: number; succeeded: number; pendingInit: number; pendingSidecars: number }
+
+/** `terminal`: nothing of the Pod will be started again, whatever its restart policy. */
 export function phaseOf(pod: Pod, init: readonly ContainerRecord[], main: readonly ContainerRecord[], terminal = false): Phase {
   const policy = pod.spec.restartPolicy ?? 'Always'
+  const initialized = main.some((c) => c.ran)
+  const n: Counts = { running: 0, waiting: 0, stopped: 0, succeeded: 0, pendingInit: 0, pendingSidecars: 0 }
+  let failedInit = false
   for (const c of init) {
-    if (c.kind === 'sidecar') {
-      if (!c.started && !c.terminated && !main.some((m) => m.ran)) return 'Pending'
-    } else if (!c.succeeded) return c.terminated && policy === 'Never' ? 'Failed' : main.some((m) => m.ran) ? 'Running' : 'Pending'
+    if (c.kind === 'sidecar') countSidecar(c, n)
+    else if (c.running || !c.lastEnd) n.pendingInit++
+    else if (c.lastEnd.exitCode !== 0) failedInit = true
   }
-  let waiting = 0
-  let running = 0
-  let stopped = 0
-  let succeeded = 0
   for (const c of main) {
-    if (c.running) running++
-    else if (c.terminated || c.last) {
-      stopped++
-      if (c.terminated?.exitCode === 0) succeeded++
-    } else waiting++
+    if (c.running) n.running++
+    else if (!c.lastEnd) n.waiting++
+    else {
+      n.stopped++
+      if (c.terminated?.exitCode === 0) n.succeeded++
+    }
   }
-  if (waiting > 0) return 'Pending'
-  if (running > 0) return 'Running'
-  if (terminal && stopped > 0) return stopped === succeeded ? 'Succeeded' : 'Failed'
-  if (stopped === 0 || policy === 'Always') return stopped === 0 ? 'Pending' : 'Running'
-  if (stopped === succeeded) return 'Succeeded'
+  if (failedInit && policy === 'Never') return 'Failed'
+  if (n.pendingInit > 0 || (n.pendingSidecars > 0 && !initialized) || n.waiting > 0) return 'Pending'
+  if (n.running > 0) return 'Running'
+  if (n.stopped === 0) return 'Pending'
+  if (terminal) return n.stopped === n.succeeded ? 'Succeeded' : 'Failed'
+  if (policy === 'Always') return 'Running'
+  if (n.stopped === n.succeeded) return 'Succeeded'
   return policy === 'Never' ? 'Failed' : 'Running'
+}
+
+/** A sidecar that ended does not count: it is restarted, or goes with the others. */
+function countSidecar(c: ContainerRecord, n: Counts): void {
+  if (c.running) {
+    n.running++
+    if (!c.started) n.pendingSidecars++
+  } else if (!c.lastEnd) {
+    n.pendingSidecars++
+    n.waiting++
+  }
+}
+
+/** The whole status, as generateAPIPodStatus makes it. */
+export function podStatus(worker: PodWorker): Pod['status'] {
+  const { pod, init, main, ephemeral, host, ips, verdict } = worker
+  const phase = verdict ? 'Failed' : phaseOf(pod, init, main, worker.terminating || worker.over)
+  const conditions = conditionsOf(pod, { clock: worker.clock, phase, hasSandbox: worker.sandbox !== undefined, init, main })
+  return {
+    conditions,
+    ...(main.length > 0 ? { containerStatuses: byName(main) } : {}),
+    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
+    hostIP: host.nodeIp,
+    hostIPs: [{ ip: host.nodeIp }],
+    ...(init.length > 0 ? { initContainerStatuses: init.map((c) => c.status()) } : {}),
+    ...(verdict ? { message: verdict.message } : {}),
+    phase,
+    ...(ips.length > 0 ? { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) } : {}),
+    ...(pod.status.qosClass ? { qosClass: pod.status.qosClass } : {}),
+    ...(verdict ? { reason: verdict.reason } : {}),
+    startTime: worker.startTime,
+  } as Pod['status']
+}
+
+function byName(records: readonly ContainerRecord[]): ContainerStatus[] {
+  return records.map((c) => c.status()).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 interface Facts {
@@ -44,11 +85,11 @@ interface Facts {
 type Verdict = { ok: boolean; reason?: string; message?: string }
 
 export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
-  const { clock, phase, init } = facts
+  const { clock } = facts
   const containers = containersReady(facts)
   const verdicts: [string, Verdict][] = [
     ['PodReadyToStartContainers', { ok: facts.hasSandbox }],
-    ['Initialized', initialized(phase, init)],
+    ['Initialized', initialized(facts)],
     ['Ready', ready(pod, containers)],
     ['ContainersReady', containers],
   ]
@@ -89,8 +130,10 @@ function ready(pod: Pod, containers: Verdict): Verdict {
   return { ok: false, reason: 'ReadinessGatesNotReady', message }
 }
 
-function initialized(phase: Phase, init: readonly ContainerRecord[]): Verdict {
+function initialized({ phase, init, main }: Facts): Verdict {
   if (phase === 'Succeeded') return { ok: true, reason: 'PodCompleted' }
+  // Where a container of the Pod proper has started, a sidecar that restarts changes nothing.
+  if (main.some((c) => c.ran)) return { ok: true }
   const incomplete = init.filter((c) => (c.kind === 'sidecar' ? !c.started : !c.succeeded)).map((c) => c.spec.name)
   if (incomplete.length === 0) return { ok: true }
   return { ok: false, reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${incomplete.join(' ')}]` }

@@ -1,26 +1,26 @@
 import { sleep, Thread, type Task } from '../../machine/task.ts'
-import type { ExitStatus } from '../../machine/types.ts'
+import type { Timer } from '../../clock.ts'
 import { timestamp } from '../human-duration.ts'
-import type { Pod } from '../types.ts'
-import { ContainerRun, StartError } from './container.ts'
-import { ConfigError, environmentOf } from './environment.ts'
-import { goDuration } from './go-duration.ts'
-import { factsFor, podText, type PodHost } from './host.ts'
-import { PullError } from './image-manager.ts'
-import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts'
-import { conditionsOf, phaseOf } from './pod-status.ts'
-import { startProbes } from './pod-probes.ts'
+import type { Container, Pod } from '../types.ts'
+import { startDue } from './container-start.ts'
+import { factsFor, type PodHost } from './host.ts'
+import { dnsProblems, hostnameOf } from './pod-files.ts'
+import { podStatus, phaseOf } from './pod-status.ts'
+import { stopContainer } from './kill-container.ts'
 import { ContainerRecord } from './record.ts'
-import { runInContainer } from './run-command.ts'
 import { PodSandbox, SandboxError } from './sandbox.ts'
 import { killPod, type Killing } from './termination.ts'
 import { MountError, PodVolumes } from './volumes.ts'
 
-/** What containerd takes, in virtual ms. */
-const LATENCY = { sandbox: 120, create: 40, start: 60 }
+/** What containerd takes for a sandbox, in virtual ms. */
+const SANDBOX_LATENCY = 120
 /** Until the kubelet's relist notices that a container ended. */
-const RELIST = 1_000
+export const RELIST = 1_000
+/** Of sandboxes and configuration (the pod workers' queue), and of volumes (volume/util exponentialbackoff). */
 const RETRY = { first: 1_000, most: 60_000 }
+const MOUNT_RETRY = { first: 500, most: 122_000 }
+
+type Verdict = { reason: string; message: string }
 
 /** One Pod on its node: pkg/kubelet pod_workers.go, kuberuntime SyncPod. */
 export class PodWorker {
@@ -28,14 +28,22 @@ export class PodWorker {
   pod: Pod
   readonly init: readonly ContainerRecord[]
   readonly main: readonly ContainerRecord[]
+  ephemeral: readonly ContainerRecord[] = []
   sandbox: PodSandbox | undefined
   readonly volumes: PodVolumes
+  /** Why the kubelet itself failed the Pod (DeadlineExceeded). */
+  verdict: Verdict | undefined
+  readonly startTime: string
   #thread: Thread<void> | undefined
   #again = false
   #killing: Killing | undefined
+  #deleted = false
+  #initialized = false
   #retry = RETRY.first
-  #startTime: string
+  #mountRetry = MOUNT_RETRY.first
   #over = false
+  #lost = false
+  #deadline: Timer | undefined
   #lastIps: readonly string[] = []
 
   constructor(host: PodHost, pod: Pod) {
@@ -45,7 +53,8 @@ export class PodWorker {
     this.main = pod.spec.containers.map((c) => new ContainerRecord(c, 'main'))
     if (this.init.length > 0) for (const c of [...this.init, ...this.main]) c.state = { waiting: { reason: 'PodInitializing' } }
     this.volumes = new PodVolumes(this.clock, host, host.fs)
-    this.#startTime = pod.status.startTime ?? timestamp(this.clock.wall())
+    this.startTime = pod.status.startTime ?? timestamp(this.clock.wall())
+    this.#takeSpec(pod)
     host.changed(this)
     this.wake()
   }
@@ -55,11 +64,21 @@ export class PodWorker {
   }
 
   get records(): ContainerRecord[] {
-    return [...this.init, ...this.main]
+    return [...this.init, ...this.main, ...this.ephemeral]
   }
 
+  /** Its containers are being stopped for good. */
   get terminating(): boolean {
     return this.#killing !== undefined
+  }
+
+  /** Nothing of it runs any more, nor will. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  get ips(): readonly string[] {
+    return this.sandbox?.ips ?? this.#lastIps
   }
 
   record(name: string): ContainerRecord | undefined {
@@ -68,88 +87,179 @@ export class PodWorker {
 
   /** The API has a new version of the Pod. */
   update(pod: Pod): void {
+    const before = this.pod
     this.pod = pod
+    if (pod.spec !== before.spec) this.#takeSpec(pod)
+    if (pod.spec.readinessGates?.length) this.host.changed(this)
     if (!pod.metadata.deletionTimestamp) return
     this.terminate(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
   }
 
   /** Looks at what is to do, in an event of its own. */
   wake(): void {
-    if (this.terminating || this.#over || this.host.stopped) return
+    if (this.terminating || this.#over || this.#lost || this.host.stopped) return
     this.#again = true
     if (this.#thread) return
     this.clock.schedule(0, () => this.#start())
   }
 
+  later(delay: number, background: boolean): void {
+    this.clock.schedule(delay, () => this.wake(), { background })
+  }
+
+  /** A failure that may mend itself: tried again, at growing distances. */
+  retryLater(): void {
+    this.later(this.#retry, this.#retry > RETRY.first)
+    this.#retry = Math.min(this.#retry * 2, RETRY.most)
+  }
+
+  /** The Pod is being deleted. */
   terminate(graceSeconds: number): void {
+    this.#deleted = true
     if (this.#over) return this.host.finished(this)
     if (this.#killing) return this.#killing.shorten(graceSeconds)
-    this.#stopThread()
-    this.#killing = killPod(this, graceSeconds, () => {
-      this.#releaseSandbox()
-      this.host.finished(this)
-    })
+    this.#end(graceSeconds)
   }
 
-  /** The node went down or the kubelet is gone for good: everything stops at once, and nobody is told. */
-  halt(): void {
-    this.#over = true
+  /** The machine lost its power: everything stops at once, and nobody is told. */
+  loseNode(): void {
     this.#stopThread()
     this.#killing?.cancel()
+    this.#killing = undefined
+    this.clock.cancel(this.#deadline)
+    if (this.#over) return
+    this.#lost = true
     for (const c of this.records) {
       c.stopProbes()
-      c.run?.signal('SIGKILL')
+      c.run?.halt()
     }
+    this.#lastIps = this.ips
     this.sandbox?.destroy()
+    this.sandbox = undefined
   }
 
-  stopProbes(): void {
-    for (const c of this.records) c.stopProbes()
+  /** The kubelet runs again, perhaps on a machine that was restarted: pkg/kubelet/kuberuntime PodSandboxChanged. */
+  resume(): void {
+    if (this.#lost) {
+      this.#lost = false
+      this.#initialized = false
+      this.volumes.forget()
+      for (const c of this.records) c.lose(timestamp(this.clock.wall()))
+      if (this.#isComplete()) this.#release()
+      else if (!this.terminating) this.event('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+    }
+    this.#watchDeadline()
+    this.host.changed(this)
+    if (this.pod.metadata.deletionTimestamp) this.terminate(this.pod.metadata.deletionGracePeriodSeconds ?? 30)
+    else this.wake()
+  }
+
+  /** Liveness and startup probes end first; readiness is asked as long as something runs. */
+  stopProbes(which: 'all' | 'startup' = 'all'): void {
+    for (const c of this.records) c.stopProbes(which)
   }
 
   refreshVolumes(): void {
-    this.volumes.refresh(this.pod, factsFor(this.host, this.sandbox?.ips ?? []))
+    this.volumes.refresh(this.pod, factsFor(this.host, this.ips))
   }
 
   status(): Pod['status'] {
-    const { pod, init, main, host } = this
-    const phase = phaseOf(pod, init, main, this.terminating)
-    const ips = this.sandbox?.ips ?? this.#lastIps
-    const conditions = conditionsOf(pod, { clock: this.clock, phase, hasSandbox: this.sandbox !== undefined, init, main })
-    return {
-      conditions,
-      ...(main.length > 0 ? { containerStatuses: main.map((c) => c.status()).sort((a, b) => (a.name < b.name ? -1 : 1)) } : {}),
-      hostIP: host.nodeIp,
-      hostIPs: [{ ip: host.nodeIp }],
-      ...(init.length > 0 ? { initContainerStatuses: init.map((c) => c.status()) } : {}),
-      phase,
-      ...(ips.length > 0 ? { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) } : {}),
-      ...(pod.status.qosClass ? { qosClass: pod.status.qosClass } : {}),
-      startTime: this.#startTime,
-    } as Pod['status']
+    return podStatus(this)
   }
 
   event(type: 'Normal' | 'Warning', reason: string, message: string, record?: ContainerRecord): void {
     this.host.events.event(this.pod, type, reason, message, record ? { fieldPath: record.fieldPath() } : undefined)
   }
 
-  /** Ends a container that its probes have given up; the restart policy decides what follows. */
-  kill(record: ContainerRecord, why: string): void {
-    const { run } = record
-    if (!run?.running || this.terminating) return
-    this.event('Normal', 'Killing', `Container ${record.spec.name} ${why}, will be restarted`, record)
+  /** Ends a container that has to be replaced; the restart policy decides what follows. */
+  kill(record: ContainerRecord, why: string, graceSeconds?: number): void {
+    if (!record.run?.running || this.terminating) return
+    this.event('Normal', 'Killing', `Container ${record.spec.name} ${why}${this.mayRestart(record) ? ', will be restarted' : ''}`, record)
     record.stopProbes()
-    run.signal(run.stopSignal)
-    const grace = (this.pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
-    this.clock.schedule(grace, () => {
-      if (run.running) run.signal('SIGKILL')
-    }, { background: true })
+    stopContainer(this, record, graceSeconds ?? this.pod.spec.terminationGracePeriodSeconds ?? 30)
+  }
+
+  mayRestart(c: ContainerRecord): boolean {
+    const policy = this.pod.spec.restartPolicy ?? 'Always'
+    if (c.kind === 'ephemeral') return false
+    if (c.kind === 'sidecar') return !this.#mainIsDone()
+    if (c.kind === 'init') return policy !== 'Never'
+    return policy === 'Always' || (policy === 'OnFailure' && !c.succeeded)
+  }
+
+  /** A container's first process ended, and the record says so. */
+  exited(c: ContainerRecord): void {
+    this.#killing?.onExit(c)
+    if (this.#over || this.#lost) return
+    this.host.changed(this)
+    if (this.terminating || this.host.stopped) return
+    if (this.#isComplete()) this.#release()
+    else if (c.kind !== 'sidecar' && this.#mainIsDone()) this.#end(this.pod.spec.terminationGracePeriodSeconds ?? 30)
+    else this.later(RELIST, false)
   }
 
   // ---- what is to do -----------------------------------------------------------------------------------------
 
+  #takeSpec(pod: Pod): void {
+    const known = new Set(this.ephemeral.map((c) => c.spec.name))
+    const added = (pod.spec.ephemeralContainers ?? []).filter((c) => !known.has(c.name))
+    if (added.length > 0) {
+      this.ephemeral = [...this.ephemeral, ...added.map((c) => new ContainerRecord(c as Container, 'ephemeral'))]
+      this.host.changed(this)
+      this.wake()
+    }
+    this.#watchDeadline()
+    for (const [records, specs] of [[this.main, pod.spec.containers], [this.init, pod.spec.initContainers ?? []]] as const) {
+      records.forEach((c, i) => {
+        if (specs[i] && specs[i] !== c.spec) this.#takeContainer(c, specs[i])
+      })
+    }
+  }
+
+  /** Of a container the image may change, which replaces it, and its resources, which do not (KEP-1287). */
+  #takeContainer(c: ContainerRecord, spec: Container): void {
+    const before = c.spec
+    c.spec = spec
+    if (spec.image !== before.image) {
+      c.forgetBackOff()
+      if (c.kind !== 'init') this.kill(c, 'definition changed')
+    } else if (spec.resources !== before.resources) {
+      const restart = spec.resizePolicy?.some((p) => p.restartPolicy === 'RestartContainer' && ['requests', 'limits'].some((k) => amount(spec, k, p.resourceName) !== amount(before, k, p.resourceName)))
+      if (restart) this.kill(c, 'resize requires restart')
+    }
+    this.host.changed(this)
+    this.wake()
+  }
+
+  #watchDeadline(): void {
+    const seconds = this.pod.spec.activeDeadlineSeconds
+    this.clock.cancel(this.#deadline)
+    this.#deadline = undefined
+    if (seconds === undefined || this.verdict || this.#over) return
+    const due = Date.parse(this.startTime) + seconds * 1000 - this.clock.wall()
+    this.#deadline = this.clock.schedule(Math.max(0, due), () => this.#onDeadline(), { background: true })
+  }
+
+  #onDeadline(): void {
+    this.#deadline = undefined
+    if (this.#over || this.terminating || this.host.stopped || this.#lost) return
+    this.verdict = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
+    this.event('Normal', this.verdict.reason, this.verdict.message)
+    this.#end(this.pod.spec.terminationGracePeriodSeconds ?? 30)
+  }
+
+  /** Stops all its containers for good. */
+  #end(graceSeconds: number): void {
+    this.#stopThread()
+    this.#killing = killPod(this, graceSeconds, () => {
+      this.#release()
+      if (this.#deleted) this.host.finished(this)
+    })
+    this.host.changed(this)
+  }
+
   #start(): void {
-    if (this.#thread || this.terminating || this.#over) return
+    if (this.#thread || this.terminating || this.#over || this.#lost) return
     let ended = false
     const thread = new Thread<void>(this.clock, this.#loop(), (outcome) => {
       ended = true
@@ -174,31 +284,28 @@ export class PodWorker {
 
   *#sync(): Task {
     if (!this.sandbox && !(yield* this.#createSandbox())) return
+    for (const c of this.ephemeral) if (!c.running && !c.ran) yield* startDue(this, c)
+    if (!(yield* this.#initialize())) return
+    for (const c of this.main) if (!c.running && (!c.terminated || this.mayRestart(c))) yield* startDue(this, c)
+  }
+
+  /** Init containers, one after the other; true when the Pod's own containers may start. */
+  *#initialize(): Task<boolean> {
     for (const c of this.init) {
-      if (c.kind === 'init' ? c.succeeded : c.started && c.running) continue
-      if (c.running) return
-      if (c.terminated && !this.#mayRestart(c)) return
-      yield* this.#startDue(c)
-      return
+      if (c.kind === 'init' ? this.#initialized || c.succeeded : c.running && (c.started || this.#initialized)) continue
+      if (c.running) return false
+      if (c.terminated && !this.mayRestart(c)) {
+        if (this.#initialized) continue
+        return false
+      }
+      yield* startDue(this, c)
+      if (this.#initialized) continue
+      // a sidecar that has started lets the next one start
+      if (c.kind === 'sidecar' && c.running && c.started) continue
+      return false
     }
-    for (const c of this.main) if (!c.running && (!c.terminated || this.#mayRestart(c))) yield* this.#startDue(c)
-  }
-
-  #mayRestart(c: ContainerRecord): boolean {
-    const policy = this.pod.spec.restartPolicy ?? 'Always'
-    if (c.kind === 'sidecar') return true
-    if (c.kind === 'init') return policy !== 'Never'
-    return policy === 'Always' || (policy === 'OnFailure' && !c.succeeded)
-  }
-
-  #later(delay: number, background: boolean): void {
-    this.clock.schedule(delay, () => this.wake(), { background })
-  }
-
-  /** A failure that may mend itself: tried again, at growing distances. */
-  #retryLater(): void {
-    this.#later(this.#retry, this.#retry > RETRY.first)
-    this.#retry = Math.min(this.#retry * 2, RETRY.most)
+    this.#initialized = true
+    return true
   }
 
   *#createSandbox(): Task<boolean> {
@@ -207,7 +314,7 @@ export class PodWorker {
       const problem = host.plugin.status(host.context)
       if (problem) {
         this.event('Warning', 'NetworkNotReady', `network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: ${problem}`)
-        this.#retryLater()
+        this.retryLater()
         return false
       }
     }
@@ -216,16 +323,18 @@ export class PodWorker {
     } catch (error) {
       if (!(error instanceof MountError)) throw error
       this.event('Warning', 'FailedMount', error.message)
-      this.#retryLater()
+      this.later(this.#mountRetry, this.#mountRetry > MOUNT_RETRY.first)
+      this.#mountRetry = Math.min(this.#mountRetry * 2, MOUNT_RETRY.most)
       return false
     }
-    yield sleep(this.clock, LATENCY.sandbox)
+    yield sleep(this.clock, SANDBOX_LATENCY)
+    if (pod.spec.dnsConfig) for (const problem of dnsProblems(pod, host)) this.event('Warning', 'DNSConfigForming', problem)
     try {
       this.sandbox = new PodSandbox(pod, hostnameOf(pod, host.context.machine.hostname).hostname, host.context, host.plugin, (name) => host.createSandboxNetwork(name), host.random)
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
       this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${error.message}`)
-      this.#retryLater()
+      this.retryLater()
       return false
     }
     this.#retry = RETRY.first
@@ -233,141 +342,14 @@ export class PodWorker {
     return true
   }
 
-  // ---- containers --------------------------------------------------------------------------------------------
+  // ---- its end -----------------------------------------------------------------------------------------------
 
-  *#startDue(c: ContainerRecord): Task {
-    const { wait, delay } = c.backOff(this.clock.now)
-    const ended = c.lastEnd
-    if (ended && wait > 0) {
-      if (c.terminated) c.last = c.terminated
-      const text = `restarting failed container=${c.spec.name} pod=${podText(this.pod)}`
-      c.state = { waiting: { reason: 'CrashLoopBackOff', message: `back-off ${goDuration(delay)} ${text}` } }
-      this.event('Warning', 'BackOff', `Back-off restarting failed container ${c.spec.name} in pod ${podText(this.pod)}`, c)
-      this.host.changed(this)
-      return this.#later(wait, true)
-    }
-    if (ended) c.raiseBackOff(this.clock.now)
-    try {
-      const image = yield* this.host.images.ensure(this.pod, c.spec, (type, reason, message) => {
-        this.event(type, reason, message, c)
-        if (reason === 'Pulling') this.host.changed(this)
-      })
-      yield* this.#run(c, image)
-    } catch (error) {
-      this.#onStartFailed(c, error)
-    }
-  }
-
-  #onStartFailed(c: ContainerRecord, error: unknown): void {
-    const wait = (reason: string, message: string): void => {
-      if (c.terminated) c.last = c.terminated
-      c.state = { waiting: { reason, message } }
-      this.host.changed(this)
-    }
-    if (error instanceof PullError) {
-      this.event('Warning', 'Failed', `Error: ${error.reason}`, c)
-      wait(error.reason, error.message)
-      this.#later(error.retryAfter, error.reason !== 'ErrImagePull')
-    } else if (error instanceof ConfigError) {
-      this.event('Warning', 'Failed', `Error: ${error.message}`, c)
-      wait('CreateContainerConfigError', error.message)
-      this.#retryLater()
-    } else throw error
-  }
-
-  *#run(c: ContainerRecord, image: ContainerRun['image']): Task {
-    const { host, pod } = this
-    const sandbox = this.sandbox!
-    const facts = factsFor(host, sandbox.ips)
-    const { hostname } = hostnameOf(pod, host.context.machine.hostname)
-    const environment = environmentOf(pod, c.spec, image, hostname, facts, host)
-    c.image = image
-    yield sleep(this.clock, LATENCY.create)
-    this.event('Normal', 'Created', `Created container: ${c.spec.name}`, c)
-    yield sleep(this.clock, LATENCY.start)
-    if (c.lastEnd || c.ran) c.restarts++
-    c.previousLog = c.log
-    const id = host.random.hex(64)
-    try {
-      c.run = new ContainerRun(
-        {
-          clock: this.clock, pod, container: c.spec, image, id, hostname, network: sandbox.network, programs: host.context.machine.programs, environment,
-          prepare: (fs) => {
-            for (const directory of ['/etc', '/dev', '/tmp']) if (!fs.exists(directory)) fs.makeDirectory(directory, directory === '/tmp' ? { mode: 0o1777 } : {})
-            fs.writeFile('/etc/hosts', hostsFile(pod, sandbox.ips, host.fs.exists('/etc/hosts') ? host.fs.readText('/etc/hosts') : '', hostname))
-            fs.writeFile('/etc/hostname', `${hostname}\n`)
-            fs.writeFile('/etc/resolv.conf', resolvConf(pod, host.clusterDns, host.fs.exists('/etc/resolv.conf') ? host.fs.readText('/etc/resolv.conf') : ''))
-            fs.writeFile('/dev/termination-log', '', 0o666)
-            this.volumes.mount(pod, c.spec, fs, environment)
-          },
-        },
-        (status) => this.#onExit(c, status),
-      )
-    } catch (error) {
-      if (!(error instanceof StartError)) throw error
-      this.#onStartError(c, id, error)
-      return
-    }
-    if (c.terminated) c.last = c.terminated
-    c.log = c.run.log
-    c.ran = true
-    c.state = { running: { startedAt: timestamp(this.clock.wall()) } }
-    this.event('Normal', 'Started', `Started container ${c.spec.name}`, c)
-    this.#postStart(c)
-    startProbes(this, c)
-    host.changed(this)
-    // A sidecar that runs lets the next one start.
-    if (c.kind === 'sidecar' && c.started) this.wake()
-  }
-
-  #onStartError(c: ContainerRecord, id: string, error: StartError): void {
-    this.event('Warning', 'Failed', `Error: ${error.message}`, c)
-    if (c.terminated) c.last = c.terminated
-    c.ran = true
-    c.finishedAt = this.clock.now
-    c.state = { terminated: { exitCode: 128, reason: 'StartError', message: error.message, startedAt: '1970-01-01T00:00:00Z', finishedAt: timestamp(this.clock.wall()), containerID: `containerd://${id}` } }
-    this.host.changed(this)
-    if (this.#mayRestart(c)) this.#later(RELIST, false)
-  }
-
-  #postStart(c: ContainerRecord): void {
-    const command = c.spec.lifecycle?.postStart?.exec?.command
-    const { run } = c
-    if (!command || !run) return
-    runInContainer(this.clock, run, command, (result) => {
-      if ('code' in result && result.code === 0) return
-      const message = 'error' in result ? result.error : `command '${command.join(' ')}' exited with ${result.code}: ${result.output}`
-      this.event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${message}`, c)
-      run.signal('SIGKILL')
-    })
-  }
-
-  #onExit(c: ContainerRecord, status: ExitStatus): void {
-    const run = c.run!
-    c.stopProbes()
-    c.ready = false
-    c.started = false
-    c.finishedAt = this.clock.now
-    c.noteRun(this.clock.now - run.startedAt)
-    const written = run.machine.fs.exists('/dev/termination-log') ? run.machine.fs.readText(c.spec.terminationMessagePath ?? '/dev/termination-log') : ''
-    const message = written || (c.spec.terminationMessagePolicy === 'FallbackToLogsOnError' && status.code !== 0 ? run.log.tail(80, 2048) : '')
-    c.state = {
-      terminated: {
-        exitCode: status.code,
-        reason: status.code === 0 ? 'Completed' : 'Error',
-        ...(message ? { message } : {}),
-        startedAt: timestamp(this.clock.epoch + run.startedAt),
-        finishedAt: timestamp(this.clock.wall()),
-        containerID: `containerd://${run.id}`,
-      },
-    }
-    c.run = undefined
-    this.#killing?.onExit(c)
-    if (this.#over) return
-    this.host.changed(this)
-    if (this.terminating) return
-    if (this.#isComplete()) this.#releaseSandbox()
-    else this.#later(RELIST, false)
+  /** Its own containers have ended for good; sidecars only stay as long as they do. */
+  #mainIsDone(): boolean {
+    const policy = this.pod.spec.restartPolicy ?? 'Always'
+    if (policy === 'Always') return false
+    if (policy === 'Never' && this.init.some((c) => c.kind === 'init' && c.terminated && !c.succeeded)) return this.main.every((c) => !c.run)
+    return this.main.every((c) => c.terminated && (policy === 'Never' || c.succeeded))
   }
 
   #isComplete(): boolean {
@@ -376,14 +358,20 @@ export class PodWorker {
   }
 
   /** A Pod that has ended gives its address back. */
-  #releaseSandbox(): void {
+  #release(): void {
     if (this.#over) return
     this.#over = true
     this.#stopThread()
-    const ips = this.sandbox?.ips ?? []
+    this.clock.cancel(this.#deadline)
+    this.#lastIps = this.ips
     if (this.sandbox) this.host.formerSandboxes.set(this.pod.metadata.uid, this.sandbox.id)
     this.sandbox?.destroy()
     this.sandbox = undefined
-    this.#lastIps = ips
+    this.host.changed(this)
+    this.host.ended(this)
   }
+}
+
+function amount(spec: Container, which: string, name: string): string | undefined {
+  return spec.resources?.[which as 'limits']?.[name]
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { Probe } from '../types.ts'
-import type { ProbeAnswer } from './prober.ts'
+import type { ProbeAnswer, ProbeResult } from './prober.ts'
 
 export type ProbeKind = 'readiness' | 'liveness' | 'startup'
 
@@ -13,7 +13,8 @@ export interface ProbeWorkerSetup {
   ask(timeoutMs: number, answer: ProbeAnswer): () => void
   /** The probe is of one mind: after successThreshold or failureThreshold answers of one kind. */
   onResult(ok: boolean): void
-  onFailure(message: string): void
+  /** For the event: what follows "Readiness probe ". */
+  onNote(reason: 'Unhealthy' | 'ProbeWarning', message: string): void
   /** Readiness and liveness wait for the startup probe. */
   mayAsk(): boolean
 }
@@ -42,6 +43,10 @@ export class ProbeWorker {
     this.#stopped = true
     this.#setup.clock.cancel(this.#timer)
     this.#undo?.()
+  }
+
+  get kind(): ProbeKind {
+    return this.#setup.kind
   }
 
   /** The startup probe has succeeded: ask at once. */
@@ -73,16 +78,23 @@ export class ProbeWorker {
     if (!answered) this.#undo = undo
   }
 
-  #take(result: Parameters<ProbeAnswer>[0]): void {
-    const { probe, onResult, onFailure } = this.#setup
-    if (this.#last === result.ok) this.#run++
+  #take(result: ProbeResult): void {
+    const { probe, onResult, onNote } = this.#setup
+    const failures = probe.failureThreshold ?? 3
+    if (result.kind === 'error') {
+      // what could not be asked is thrown away: neither well nor ill
+      if (this.#asked >= failures) this.#settled = true
+      return onNote('Unhealthy', `errored and resulted in unknown state: ${result.message}`)
+    }
+    const ok = result.kind === 'success'
+    if (this.#last === ok) this.#run++
     else {
-      this.#last = result.ok
+      this.#last = ok
       this.#run = 1
     }
-    const failures = probe.failureThreshold ?? 3
-    if (result.ok || this.#asked >= failures) this.#settled = true
-    if (!result.ok) onFailure(result.message)
-    if (this.#run >= (result.ok ? (probe.successThreshold ?? 1) : failures)) onResult(result.ok)
+    if (ok || this.#asked >= failures) this.#settled = true
+    if (!ok) onNote('Unhealthy', `failed: ${result.message}`)
+    else if (result.warning !== undefined) onNote('ProbeWarning', `warning: ${result.warning}`)
+    if (this.#run >= (ok ? (probe.successThreshold ?? 1) : failures)) onResult(ok)
   }
 }

@@ -1,129 +1,84 @@
 import type { Clock } from '../../clock.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
-import { decodeUtf8, encodeUtf8 } from '../../text.ts'
-import type { Container, Pod, Probe } from '../types.ts'
+import type { Container, Probe } from '../types.ts'
 import type { ContainerRun } from './container.ts'
+import { dial, dialError } from './dial.ts'
+import { probeGrpc } from './grpc-probe.ts'
+import { get, targetOf, type HttpGet } from './http-probe.ts'
 import { runInContainer } from './run-command.ts'
 
-/** What a probe found: ok, or the text that follows "Readiness probe failed: ". */
-export type ProbeAnswer = (result: { ok: true } | { ok: false; message: string }) => void
-type Handler = Pick<Probe, 'httpGet' | 'tcpSocket' | 'exec'> & { grpc?: object }
+/**
+ * What a probe found: ok (perhaps with a text that follows "Readiness probe warning: "), not ok with the text that
+ * follows "Readiness probe failed: ", or that it could not be asked, which counts for nothing.
+ */
+export type ProbeResult = { kind: 'success'; warning?: string } | { kind: 'failure'; message: string } | { kind: 'error'; message: string }
+export type ProbeAnswer = (result: ProbeResult) => void
+type Handler = Pick<Probe, 'httpGet' | 'tcpSocket' | 'exec' | 'grpc'>
 
-const OWNER = { pid: 1, program: 'kubelet' }
+const NOTHING = (): void => undefined
 
 /**
  * Asks once, over the node's own sockets, as pkg/kubelet/prober does; answers exactly once unless it is undone first.
  * Returns what undoes it.
  */
-export function probeOnce(clock: Clock, network: NetworkNamespace, pod: Pod, container: Container, run: ContainerRun, handler: Handler, timeoutMs: number, answer: ProbeAnswer): () => void {
+export function probeOnce(clock: Clock, network: NetworkNamespace, podIp: string, container: Container, run: ContainerRun, handler: Handler, timeoutMs: number, answer: ProbeAnswer): () => void {
   if (handler.exec) return probeExec(clock, run, handler.exec.command ?? [], timeoutMs, answer)
-  if (handler.httpGet) return probeHttp(clock, network, pod, container, handler.httpGet, timeoutMs, answer)
-  if (handler.tcpSocket) return probeTcp(clock, network, pod, container, handler.tcpSocket, timeoutMs, answer)
-  answer({ ok: false, message: 'podhop: not simulated: gRPC probes (use httpGet, tcpSocket or exec)' })
-  return () => undefined
+  if (handler.httpGet) return probeHttp(clock, network, podIp, container, handler.httpGet, timeoutMs, answer)
+  if (handler.tcpSocket) return probeTcp(clock, network, podIp, container, handler.tcpSocket, timeoutMs, answer)
+  if (handler.grpc) return probeGrpc(clock, network, podIp, handler.grpc, timeoutMs, answer)
+  answer({ kind: 'error', message: `missing probe handler for ${container.name}` })
+  return NOTHING
 }
 
-function portOf(container: Container, port: number | string): number | undefined {
-  if (typeof port === 'number') return port
-  const named = container.ports?.find((p) => p.name === port)?.containerPort
-  return named ?? (/^\d+$/.test(port) ? Number(port) : undefined)
+/** The port's number, or Go's complaint (pkg/probe ResolveContainerPort). */
+function portOf(container: Container, port: number | string): number | { error: string } {
+  const number = typeof port === 'number' ? port : (container.ports?.find((p) => p.name === port)?.containerPort ?? (/^\d+$/.test(port) ? Number(port) : undefined))
+  if (number === undefined) return { error: `strconv.Atoi: parsing ${JSON.stringify(port)}: invalid syntax` }
+  return number > 0 && number < 65536 ? number : { error: `invalid port number: ${number}` }
 }
 
-/** One connection: `onOpen` when it stands; `finish` ends it whatever its state. */
-function dial(
-  clock: Clock, network: NetworkNamespace, host: string, port: number, timeoutMs: number,
-  handlers: { onOpen(send: (text: string) => void): void; onData?(text: string): void; onFailure(kind: 'dial' | 'late', reason: string): void },
-): () => void {
-  let over = false
-  let open = false
-  const finish = (): void => {
-    over = true
-    clock.cancel(timer)
-    connection.abort()
-  }
-  const fail = (reason: string): void => {
-    if (over) return
-    finish()
-    handlers.onFailure(open ? 'late' : 'dial', reason)
-  }
-  const timer = clock.schedule(timeoutMs, () => fail('timeout'), { background: true })
-  const connection = network.sockets.connect({ address: host, port, owner: OWNER }, {
-    onConnect: () => {
-      if (over) return
-      open = true
-      handlers.onOpen((text) => connection.send(encodeUtf8(text)))
-    },
-    onData: (data) => {
-      if (!over) handlers.onData?.(decodeUtf8(data))
-    },
-    onEnd: () => fail('EOF'),
-    onClose: (error) => fail(error ? reasonOf(error.code) : 'EOF'),
-  })
-  return finish
-}
-
-function reasonOf(code: string): string {
-  const texts: Record<string, string> = { ECONNREFUSED: 'connection refused', EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ECONNRESET: 'connection reset by peer', ETIMEDOUT: 'connection timed out' }
-  return texts[code] ?? code
-}
-
-function dialError(host: string, port: number, reason: string): string {
-  return reason === 'timeout' ? `dial tcp ${host}:${port}: i/o timeout` : `dial tcp ${host}:${port}: connect: ${reason}`
-}
-
-function probeTcp(clock: Clock, network: NetworkNamespace, pod: Pod, container: Container, action: { host?: string; port: number | string }, timeoutMs: number, answer: ProbeAnswer): () => void {
-  const host = action.host || pod.status.podIP || ''
+function probeTcp(clock: Clock, network: NetworkNamespace, podIp: string, container: Container, action: { host?: string; port: number | string }, timeoutMs: number, answer: ProbeAnswer): () => void {
+  const host = action.host || podIp
   const port = portOf(container, action.port)
-  if (port === undefined) {
-    answer({ ok: false, message: `couldn't find port: ${action.port}` })
-    return () => undefined
+  if (typeof port === 'object') {
+    answer({ kind: 'error', message: port.error })
+    return NOTHING
   }
   const undo = dial(clock, network, host, port, timeoutMs, {
     onOpen: () => {
       undo()
-      answer({ ok: true })
+      answer({ kind: 'success' })
     },
-    onFailure: (_, reason) => answer({ ok: false, message: dialError(host, port, reason) }),
+    onFailure: (_, reason) => answer({ kind: 'failure', message: dialError(host, port, reason) }),
   })
   return undo
 }
 
-type HttpGet = NonNullable<Probe['httpGet']>
-
-function probeHttp(clock: Clock, network: NetworkNamespace, pod: Pod, container: Container, action: HttpGet, timeoutMs: number, answer: ProbeAnswer): () => void {
-  const nothing = (): void => undefined
-  if (action.scheme === 'HTTPS') {
-    answer({ ok: false, message: 'podhop: not simulated: probes over HTTPS (use scheme HTTP)' })
-    return nothing
-  }
-  const host = action.host || pod.status.podIP || ''
+function probeHttp(clock: Clock, network: NetworkNamespace, podIp: string, container: Container, action: HttpGet, timeoutMs: number, answer: ProbeAnswer): () => void {
   const port = portOf(container, action.port)
-  if (port === undefined) {
-    answer({ ok: false, message: `couldn't find port: ${action.port}` })
-    return nothing
+  if (typeof port === 'object') {
+    answer({ kind: 'error', message: port.error })
+    return NOTHING
   }
-  const path = action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`
-  const url = `http://${host}:${port}${path}`
-  const headers = new Map<string, string>([['Host', `${host}:${port}`], ['User-Agent', 'kube-probe/1.33'], ['Accept', '*/*']])
-  for (const { name, value } of action.httpHeaders ?? []) headers.set(name, value)
-  let head = ''
-  const undo = dial(clock, network, host, port, timeoutMs, {
-    onOpen: (send) => send(`GET ${path} HTTP/1.1\r\n${[...headers].map(([k, v]) => `${k}: ${v}\r\n`).join('')}Connection: close\r\n\r\n`),
-    onData: (text) => {
-      head += text
-      const status = /^HTTP\/1\.[01] (\d{3})[^\n]*\n/.exec(head)?.[1]
-      if (status === undefined) return
-      undo()
-      const code = Number(status)
-      answer(code >= 200 && code < 400 ? { ok: true } : { ok: false, message: `HTTP probe failed with statuscode: ${code}` })
-    },
-    onFailure: (kind, reason) => {
-      const late = reason === 'timeout' ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : reason === 'EOF' ? 'EOF' : `read tcp: ${reason}`
-      const early = `${dialError(host, port, reason)}${reason === 'timeout' ? ' (Client.Timeout exceeded while awaiting headers)' : ''}`
-      answer({ ok: false, message: `Get "${url}": ${kind === 'dial' ? early : late}` })
-    },
+  return get(clock, network, action, targetOf(action, action.host || podIp, port), timeoutMs, (result) => {
+    if ('error' in result) answer({ kind: 'failure', message: result.error })
+    else if (result.status < 200 || result.status >= 400) answer({ kind: 'failure', message: `HTTP probe failed with statuscode: ${result.status}` })
+    else answer(result.status < 300 ? { kind: 'success' } : { kind: 'success', warning: `Probe terminated redirects, Response body: ${result.body}` })
   })
-  return undo
+}
+
+/** How long a hook's request may take: the kubelet sets no limit, the Pod's grace period does. */
+const HOOK_TIMEOUT = 3_600_000
+
+/** httpGet of a lifecycle hook: whatever is answered is well. Tells Go's error, or undefined. */
+export function sendHook(clock: Clock, network: NetworkNamespace, podIp: string, container: Container, action: HttpGet, done: (error: string | undefined) => void): () => void {
+  // a named port that there is not is not looked at further: pkg/kubelet/lifecycle resolvePort
+  const port = action.port === undefined || action.port === '' ? 80 : portOf(container, action.port)
+  if (typeof port === 'object') {
+    done(`couldn't find port: ${action.port} in container ${container.name}`)
+    return NOTHING
+  }
+  return get(clock, network, action, targetOf(action, action.host || podIp, port), HOOK_TIMEOUT, (result) => done('error' in result ? result.error : undefined))
 }
 
 function probeExec(clock: Clock, run: ContainerRun, command: readonly string[], timeoutMs: number, answer: ProbeAnswer): () => void {
@@ -136,11 +91,11 @@ function probeExec(clock: Clock, run: ContainerRun, command: readonly string[], 
   }
   const timer = clock.schedule(timeoutMs, () => {
     undo()
-    done({ ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` })
+    done({ kind: 'failure', message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` })
   }, { background: true })
   const undo = runInContainer(clock, run, command, (result) => {
-    if ('error' in result) done({ ok: false, message: result.error })
-    else done(result.code === 0 ? { ok: true } : { ok: false, message: result.output })
+    if ('error' in result) done({ kind: 'error', message: result.error })
+    else done(result.code === 0 ? { kind: 'success' } : { kind: 'failure', message: result.output })
   })
   return () => {
     over = true

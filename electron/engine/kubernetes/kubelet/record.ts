@@ -10,10 +10,13 @@ export type State = { waiting: { reason: string; message?: string } } | { runnin
 /** Restarts wait 10 s, doubling to 5 min; a run of 10 min clears it (pkg/kubelet MaxContainerBackOff). */
 const BACK_OFF = { first: 10_000, most: 300_000, forgotten: 600_000 }
 
+export interface ContainerUser { linux: { gid: number; supplementalGroups: number[]; uid: number } }
+
 /** What the kubelet knows of one container of a Pod, over all its runs. */
 export class ContainerRecord {
-  readonly spec: Container
-  readonly kind: 'init' | 'sidecar' | 'main'
+  /** As the API has it now: the image may be changed. */
+  spec: Container
+  readonly kind: 'init' | 'sidecar' | 'main' | 'ephemeral'
   state: State = { waiting: { reason: 'ContainerCreating' } }
   last: Terminated | undefined
   restarts = 0
@@ -28,6 +31,10 @@ export class ContainerRecord {
   /** It ran at least once. */
   ran = false
   finishedAt = -Infinity
+  /** Whom its first process runs as (KEP-3619): one object for all that are alike. */
+  user: ContainerUser | undefined
+  /** Its postStart hook failed: why it ends. */
+  hookProblem: string | undefined
   #delay = 0
 
   constructor(spec: Container, kind: ContainerRecord['kind']) {
@@ -53,7 +60,8 @@ export class ContainerRecord {
   }
 
   fieldPath(): string {
-    return this.kind === 'main' ? `spec.containers{${this.spec.name}}` : `spec.initContainers{${this.spec.name}}`
+    const field = this.kind === 'main' ? 'containers' : this.kind === 'ephemeral' ? 'ephemeralContainers' : 'initContainers'
+    return `spec.${field}{${this.spec.name}}`
   }
 
   /** How long a restart has to wait now; 0: it may start. */
@@ -77,29 +85,47 @@ export class ContainerRecord {
     if (duration >= BACK_OFF.forgotten) this.#delay = 0
   }
 
-  stopProbes(): void {
-    for (const probe of this.probes) probe.stop()
-    this.probes = []
+  /** 'startup': liveness and startup probes; a Pod that ends is still asked whether it is ready. */
+  stopProbes(which: 'all' | 'startup' = 'all'): void {
+    const kept = which === 'all' ? [] : this.probes.filter((p) => p.kind === 'readiness')
+    for (const probe of this.probes) if (!kept.includes(probe)) probe.stop()
+    this.probes = kept
+  }
+
+  /** The machine was restarted under it: containerd finds that it is gone, and not how it ended. */
+  lose(now: string): void {
+    if ('running' in this.state) {
+      this.state = { terminated: { exitCode: 255, reason: 'Unknown', startedAt: this.state.running.startedAt, finishedAt: now, containerID: `containerd://${this.run?.id ?? ''}` } }
+    } else if (this.kind === 'init' && this.terminated) {
+      // a new sandbox is prepared anew
+      this.last = this.terminated
+      this.state = { waiting: { reason: 'PodInitializing' } }
+    }
+    this.run = undefined
+    this.ready = false
+    this.started = false
   }
 
   status(): ContainerStatus {
     const { spec, image, run } = this
     const mounts = spec.volumeMounts?.map((m) => ({ mountPath: m.mountPath, name: m.name, ...(m.readOnly ? { readOnly: true, recursiveReadOnly: 'Disabled' } : {}) }))
     const id = run ? `containerd://${run.id}` : (this.lastEnd?.containerID ?? '')
-    const startedNow = this.kind === 'init' ? this.running : this.running && this.started
+    const existed = this.running || this.ran
+    const requests = spec.resources?.requests
     return {
+      ...(existed && requests && Object.keys(requests).length > 0 ? { allocatedResources: requests } : {}),
       ...(run || this.ran ? { containerID: id } : {}),
       image: image ? image.reference : (spec.image ?? ''),
       imageID: image?.digest ?? '',
       ...(this.last ? { lastState: { terminated: this.last } } : { lastState: {} }),
       name: spec.name,
-      ready: this.kind === 'init' ? this.succeeded : this.running && this.ready,
+      ready: this.kind === 'init' ? this.succeeded : this.kind !== 'ephemeral' && this.running && this.ready,
       restartCount: this.restarts,
-      started: startedNow,
+      ...(this.kind === 'ephemeral' ? {} : { started: this.kind === 'init' ? this.running : this.running && this.started }),
       state: this.state,
-      ...(this.running || this.ran ? { resources: spec.resources ?? {} } : {}),
+      ...(existed ? { resources: spec.resources ?? {} } : {}),
+      ...(this.user ? { user: this.user } : {}),
       ...(mounts?.length ? { volumeMounts: mounts } : {}),
     } as unknown as ContainerStatus
   }
 }
-

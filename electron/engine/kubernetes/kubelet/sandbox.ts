@@ -6,7 +6,10 @@ import type { Random } from '../../random.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Pod } from '../types.ts'
+import type { PidNamespace } from '../../machine/types.ts'
+import { addPortMappings, removePortMappings, type PortMapping } from '../../cni/portmap.ts'
 import { ContainerRun } from './container.ts'
+import { sysctlName } from './security.ts'
 
 export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
 
@@ -23,7 +26,9 @@ export class PodSandbox implements Sandbox {
   readonly ips: readonly string[]
   readonly pause: ContainerRun
   readonly #context: NodeContext
+  readonly #sharesProcesses: boolean
   readonly #plugin: CniPlugin | undefined
+  #mapped = false
 
   /** Where containerd keeps the network namespace. */
   get netns(): string {
@@ -39,6 +44,7 @@ export class PodSandbox implements Sandbox {
     this.podNamespace = namespace
     this.podUid = uid
     this.#context = context
+    this.#sharesProcesses = pod.spec.shareProcessNamespace ?? false
     if (pod.spec.hostNetwork) {
       this.network = context.network
       this.ips = [context.config.nodes.find((n) => n.name === context.name)!.ip]
@@ -46,9 +52,12 @@ export class PodSandbox implements Sandbox {
       this.#plugin = plugin
       this.network = createNetwork(`${namespace}/${name}`)
       this.network.setUp('lo', true)
+      for (const { name: key, value } of pod.spec.securityContext?.sysctls ?? []) this.network.setSysctl(sysctlName(key), value)
       try {
         requireCniBinary(context.machine.fs, plugin.name)
         this.ips = plugin.add(context, this).ips
+        const ports = mappedPorts(pod)
+        if (ports.length > 0) this.#mapped = addPortMappings(context, this, this.ips, ports)
       } catch (error) {
         plugin.remove(context, this)
         this.network.destroy()
@@ -63,6 +72,7 @@ export class PodSandbox implements Sandbox {
         image: findImage(PAUSE_IMAGE)!,
         id: this.id,
         hostname,
+        user: findImage(PAUSE_IMAGE)!.user,
         network: this.network,
         programs: context.machine.programs,
         environment: new Map([['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']]),
@@ -72,10 +82,27 @@ export class PodSandbox implements Sandbox {
     )
   }
 
+  /** Where the Pod's containers share their processes (shareProcessNamespace): the pause container's. */
+  get pids(): PidNamespace | undefined {
+    return this.#sharesProcesses ? this.pause.machine.pids : undefined
+  }
+
   destroy(): void {
     this.pause.signal('SIGKILL')
     if (!this.#plugin) return
+    if (this.#mapped) removePortMappings(this.#context, this)
     this.#plugin.remove(this.#context, this)
     this.network.destroy()
   }
+}
+
+/** What the runtime passes to the CNI plugins as their capability portMappings. */
+function mappedPorts(pod: Pod): PortMapping[] {
+  const out: PortMapping[] = []
+  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+    for (const { hostPort, containerPort, protocol, hostIP } of container.ports ?? []) {
+      if (hostPort) out.push({ hostPort, containerPort, protocol: (protocol ?? 'TCP').toLowerCase() as PortMapping['protocol'], hostIP: hostIP ?? '' })
+    }
+  }
+  return out
 }

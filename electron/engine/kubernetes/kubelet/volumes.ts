@@ -2,11 +2,15 @@ import type { Clock } from '../../clock.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { decodeBase64 } from '../base64.ts'
 import type { ConfigMap, Container, Pod } from '../types.ts'
-import { fieldOf, type HostFacts, type Secret, type Sources } from './environment.ts'
+import { ConfigError, fieldOf, resourceOf, type HostFacts, type Secret, type Sources } from './environment.ts'
 import { expand } from './expansion.ts'
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number]
-type Content = Map<string, Uint8Array | string>
+type Content = Map<string, File>
+interface File { data: Uint8Array | string; mode: number }
+
+const KINDS: Readonly<Record<string, string>> = { Directory: 'directory', File: 'file', Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }
+const DEFAULT_MODE = 0o644
 
 /** A volume that cannot be set up yet: the Pod waits in ContainerCreating, with an event FailedMount. */
 export class MountError extends Error {}
@@ -43,6 +47,20 @@ export class PodVolumes {
     }
   }
 
+  /** After a restart of the machine everything is set up anew; what emptyDirs hold is on its disk. */
+  forget(): void {
+    for (const [name, { at }] of this.#volumes) if (at !== '/volume') this.#volumes.delete(name)
+  }
+
+  /** Throws {@link ConfigError} for a subPath that cannot be (pkg/volume/util/subpath). */
+  checkSubPaths(container: Container, environment: ReadonlyMap<string, string>): void {
+    for (const { name, subPathExpr } of container.volumeMounts ?? []) {
+      if (!subPathExpr) continue
+      const missing = /\$\(([^)]*)\)/.exec(expand(subPathExpr, (v) => environment.get(v)))
+      if (missing) throw new ConfigError(`cannot expand subPathExpr for volume "${name}": ${missing[1]} not found in environment`)
+    }
+  }
+
   mount(pod: Pod, container: Container, fs: MemoryFilesystem, environment: ReadonlyMap<string, string>): void {
     for (const { name, mountPath, subPath, subPathExpr, readOnly } of container.volumeMounts ?? []) {
       const found = this.#volumes.get(name)
@@ -60,34 +78,50 @@ export class PodVolumes {
     if (volume.hostPath) return this.#host(volume.name, volume.hostPath.path, volume.hostPath.type)
     const fs = new MemoryFilesystem({ clock: this.#clock })
     fs.makeDirectory('/volume', { mode: volume.emptyDir ? 0o777 : 0o755 })
+    const group = pod.spec.securityContext?.fsGroup
+    if (group !== undefined) {
+      // pkg/volume SetVolumeOwnership: the group's, and what is made in it too
+      fs.chown('/volume', 0, group)
+      fs.chmod('/volume', volume.emptyDir ? 0o2777 : 0o2775)
+      fs.owner = { uid: 0, gid: group }
+    }
     if (!volume.emptyDir) fill(fs, this.#content(pod, volume, facts))
     return { fs, at: '/volume' }
   }
 
   #host(name: string, path: string, type: string | undefined): { fs: MemoryFilesystem; at: string } {
     const fs = this.#hostFs
-    const exists = fs.exists(path)
-    if (!exists) {
-      if (type === 'Directory' || type === 'File' || type === 'Socket') throw new MountError(`MountVolume.SetUp failed for volume "${name}" : hostPath type check failed: ${path} is not a ${type.toLowerCase()}`)
+    const failed = (what: string): MountError => new MountError(`MountVolume.SetUp failed for volume "${name}" : hostPath type check failed: ${path} is not a ${what}`)
+    if (!fs.exists(path)) {
       if (type === 'FileOrCreate') {
-        fs.makeDirectory(path.slice(0, path.lastIndexOf('/')) || '/', { parents: true })
+        const parent = path.slice(0, path.lastIndexOf('/')) || '/'
+        if (!fs.exists(parent)) throw new MountError(`MountVolume.SetUp failed for volume "${name}" : open ${path}: no such file or directory`)
         fs.writeFile(path, '')
-      } else fs.makeDirectory(path, { parents: true })
+      } else if (!type || type === 'DirectoryOrCreate') fs.makeDirectory(path, { parents: true })
+      else throw failed(KINDS[type] ?? type)
+      return { fs, at: path }
     }
+    const is = fs.stat(path).type
+    if ((type === 'Directory' || type === 'DirectoryOrCreate') && is !== 'directory') throw failed('directory')
+    if ((type === 'File' || type === 'FileOrCreate') && is !== 'file') throw failed('file')
+    if (type === 'CharDevice' && is !== 'device') throw failed('character device')
+    if (type === 'Socket' || type === 'BlockDevice') throw failed(KINDS[type]!)
     return { fs, at: path }
   }
 
   #content(pod: Pod, volume: Volume, facts: HostFacts): Content {
     const out: Content = new Map()
-    if (volume.configMap) this.#configMap(pod, volume.name, volume.configMap, out)
-    else if (volume.secret) this.#secret(pod, volume.name, { name: volume.secret.secretName, items: volume.secret.items, optional: volume.secret.optional }, out)
-    else if (volume.downwardAPI) for (const item of volume.downwardAPI.items ?? []) out.set(item.path, item.fieldRef ? fieldOf(pod, item.fieldRef.fieldPath, facts) : '')
-    else if (volume.projected) {
-      for (const source of volume.projected.sources ?? []) {
-        if (source.configMap) this.#configMap(pod, volume.name, source.configMap, out)
-        if (source.secret) this.#secret(pod, volume.name, source.secret, out)
-        for (const item of source.downwardAPI?.items ?? []) out.set(item.path, item.fieldRef ? fieldOf(pod, item.fieldRef.fieldPath, facts) : '')
-        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, `podhop.${pod.metadata.namespace}.${pod.spec.serviceAccountName ?? 'default'}`)
+    const { configMap, secret, downwardAPI, projected } = volume
+    if (configMap) this.#configMap(pod, volume.name, configMap, configMap.defaultMode, out)
+    else if (secret) this.#secret(pod, volume.name, { name: secret.secretName, items: secret.items, optional: secret.optional }, secret.defaultMode, out)
+    else if (downwardAPI) this.#downward(pod, downwardAPI.items ?? [], downwardAPI.defaultMode, facts, out)
+    else if (projected) {
+      const mode = projected.defaultMode
+      for (const source of projected.sources ?? []) {
+        if (source.configMap) this.#configMap(pod, volume.name, source.configMap, mode, out)
+        if (source.secret) this.#secret(pod, volume.name, source.secret, mode, out)
+        this.#downward(pod, source.downwardAPI?.items ?? [], mode, facts, out)
+        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: `podhop.${pod.metadata.namespace}.${pod.spec.serviceAccountName ?? 'default'}`, mode: mode ?? DEFAULT_MODE })
       }
     } else {
       const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'this kind'
@@ -96,36 +130,47 @@ export class PodVolumes {
     return out
   }
 
-  #configMap(pod: Pod, volume: string, ref: { name?: string; items?: { key: string; path: string }[]; optional?: boolean }, out: Content): void {
+  #downward(pod: Pod, items: readonly DownwardItem[], defaultMode: number | undefined, facts: HostFacts, out: Content): void {
+    for (const item of items) {
+      const container = pod.spec.containers.find((c) => c.name === item.resourceFieldRef?.containerName)
+      const data = item.fieldRef ? fieldOf(pod, item.fieldRef.fieldPath, facts) : item.resourceFieldRef && container ? resourceOf(pod, container, item.resourceFieldRef, facts) : ''
+      out.set(item.path, { data, mode: item.mode ?? defaultMode ?? DEFAULT_MODE })
+    }
+  }
+
+  #configMap(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Content): void {
     const map: ConfigMap | undefined = this.#sources.configMap(pod.metadata.namespace, ref.name ?? '')
     if (!map) {
       if (ref.optional) return
       throw new MountError(`MountVolume.SetUp failed for volume "${volume}" : configmap "${ref.name}" not found`)
     }
-    const all: Content = new Map(Object.entries(map.data ?? {}))
+    const all = new Map<string, Uint8Array | string>(Object.entries(map.data ?? {}))
     for (const [key, value] of Object.entries(map.binaryData ?? {})) all.set(key, bytesOf(String(value)))
-    pick(all, ref, volume, `configmap references non-existent config key`, out)
+    pick(all, ref, volume, `configmap references non-existent config key`, defaultMode, out)
   }
 
-  #secret(pod: Pod, volume: string, ref: { name?: string; items?: { key: string; path: string }[]; optional?: boolean }, out: Content): void {
+  #secret(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Content): void {
     const secret: Secret | undefined = this.#sources.secret(pod.metadata.namespace, ref.name ?? '')
     if (!secret) {
       if (ref.optional) return
       throw new MountError(`MountVolume.SetUp failed for volume "${volume}" : secret "${ref.name}" not found`)
     }
-    const all: Content = new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, bytesOf(value)]))
-    pick(all, ref, volume, `references non-existent secret key`, out)
+    const all = new Map<string, Uint8Array | string>(Object.entries(secret.data ?? {}).map(([key, value]) => [key, bytesOf(value)]))
+    pick(all, ref, volume, `references non-existent secret key`, defaultMode, out)
   }
 }
 
-function pick(all: Content, ref: { items?: { key: string; path: string }[]; optional?: boolean }, volume: string, problem: string, out: Content): void {
+type DownwardItem = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number]
+interface Reference { name?: string | undefined; items?: { key: string; path: string; mode?: number }[] | undefined; optional?: boolean | undefined }
+
+function pick(all: ReadonlyMap<string, Uint8Array | string>, ref: Reference, volume: string, problem: string, defaultMode: number | undefined, out: Content): void {
   if (!ref.items) {
-    for (const [key, value] of all) out.set(key, value)
+    for (const [key, data] of all) out.set(key, { data, mode: defaultMode ?? DEFAULT_MODE })
     return
   }
-  for (const { key, path } of ref.items) {
-    const value = all.get(key)
-    if (value !== undefined) out.set(path, value)
+  for (const { key, path, mode } of ref.items) {
+    const data = all.get(key)
+    if (data !== undefined) out.set(path, { data, mode: mode ?? defaultMode ?? DEFAULT_MODE })
     else if (!ref.optional) throw new MountError(`MountVolume.SetUp failed for volume "${volume}" : ${problem}: ${key}`)
   }
 }
@@ -138,9 +183,9 @@ function bytesOf(base64: string): Uint8Array {
 /** Makes the directory hold exactly these files. */
 function fill(fs: MemoryFilesystem, content: Content): void {
   for (const name of fs.readDirectory('/volume')) if (![...content.keys()].some((path) => path === name || path.startsWith(`${name}/`))) fs.remove(`/volume/${name}`, { recursive: true })
-  for (const [path, value] of content) {
+  for (const [path, { data, mode }] of content) {
     const file = `/volume/${path}`
     fs.makeDirectory(file.slice(0, file.lastIndexOf('/')), { parents: true })
-    fs.writeFile(file, value, 0o644)
+    fs.writeFile(file, data, mode)
   }
 }
