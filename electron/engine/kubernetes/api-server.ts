@@ -45,6 +45,8 @@ export interface ApiServerOptions extends Partial<ServiceRanges> {
   watchWindow?: number
   /** The feature gate WatchList (sendInitialEvents); v1.33 has it switched off. */
   watchList?: boolean
+  /** Whether metadata.managedFields is kept, as it is by default. */
+  managedFields?: boolean
   /** Freezes every object that is stored: for tests, which so find who changes one in place. */
   freeze?: boolean
 }
@@ -60,6 +62,7 @@ export class ApiServer implements KubernetesClient, Server {
   readonly names: Random
   readonly uids: Random
   readonly freeze: boolean
+  readonly recordsOwners: boolean
   readonly watchList: boolean
   nodeAgents: NodeAgents | undefined
   #kinds = new Map<string, Kind>()
@@ -71,6 +74,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.names = clock.random.fork('kubernetes/names')
     this.uids = clock.random.fork('kubernetes/uids')
     this.freeze = options.freeze ?? false
+    this.recordsOwners = options.managedFields ?? true
     this.watchList = options.watchList ?? false
     const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
     this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, clock.random.fork('kubernetes/services'))

@@ -8,7 +8,7 @@ import { schemaOf } from './schema/index.ts'
 import { badRequest, invalid, notFound, notSimulated, rejected, unsupportedMediaType } from './status.ts'
 import { scaleOf, updateScale } from './subresources.ts'
 import type { KubeObject } from './types.ts'
-import { applyUpdate, type Server } from './writes.ts'
+import { applyUpdate, keepTakeAway, type Server } from './writes.ts'
 
 /** PATCH requests: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. */
 export function patchObject(
@@ -42,6 +42,7 @@ export function patchObject(
   value.apiVersion = old.apiVersion
   value.kind = old.kind
   value.metadata = { ...value.metadata }
+  keepTakeAway(patched, value)
   if (value.metadata.name !== name) throw badRequest(`the name of the object (${value.metadata.name}) does not match the name on the URL (${name})`)
   if (value.metadata.namespace !== old.metadata.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')

@@ -6,6 +6,8 @@ import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
 import { deepEqual, deepFreeze, isObject } from './json.ts'
 import { apiVersionOf, type Context, type Kind } from './kinds/kind.ts'
+import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
+import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { decode } from './schema/decode.ts'
 import { schemaOf } from './schema/index.ts'
 import { alreadyExists, badRequest, conflict, forbidden, invalid, methodNotAllowed, modified, notFound, notSimulated } from './status.ts'
@@ -23,6 +25,8 @@ export interface Server {
   readonly names: Random
   readonly uids: Random
   readonly freeze: boolean
+  /** Whether metadata.managedFields is kept. */
+  readonly recordsOwners: boolean
   kind(resource: string): Kind
   context(dryRun: boolean): Context
   /** Puts a new version of an object into the store. */
@@ -30,7 +34,15 @@ export interface Server {
 }
 
 /** Creates and updates, as registry/generic Store and rest.BeforeCreate and BeforeUpdate order their steps. */
-export function createObject(server: Server, kind: Kind, namespace: string | undefined, body: unknown, options: WriteOptions): KubeObject {
+export function createObject(
+  server: Server,
+  kind: Kind,
+  namespace: string | undefined,
+  body: unknown,
+  options: WriteOptions,
+  /** Of an apply, which knows them already. */
+  owners?: readonly ManagedEntry[],
+): KubeObject {
   const { resource } = kind
   if (!resource.verbs.includes('create')) throw methodNotAllowed(resource, 'create')
   const object = decodeBody(kind, body, undefined, options)
@@ -39,10 +51,11 @@ export function createObject(server: Server, kind: Kind, namespace: string | und
   kind.setDefaults?.(object)
   const context = server.context(options.dryRun ?? false)
   checkNamespace(server, kind, object)
+  // What admission and the strategy set below is nobody's.
+  setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])
   kind.admit?.(object, context)
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
-  delete metadata.managedFields
   delete metadata.selfLink
   delete (metadata as Partial<DraftMeta>).resourceVersion
   metadata.uid = server.uids.uuid()
@@ -99,15 +112,26 @@ export function updateObject(
 }
 
 /** From a decoded object on: also the end of every patch. */
-export function applyUpdate(server: Server, kind: Kind, old: KubeObject, object: KubeObject, options: WriteOptions & { subresource?: string }): KubeObject {
+export function applyUpdate(
+  server: Server,
+  kind: Kind,
+  old: KubeObject,
+  object: KubeObject,
+  options: WriteOptions & { subresource?: string },
+  /** Of an apply, which knows them already. */
+  owners?: readonly ManagedEntry[],
+): KubeObject {
   const { resource } = kind
   const name = old.metadata.name
   checkVersion(kind, old, object)
   const status = options.subresource === 'status'
+  const sent = object.metadata.managedFields
   const next = status ? statusUpdate(kind, old, object) : object
-  if (!status) {
+  if (status) setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
+  else {
     kind.setDefaults?.(next)
     keepServerFields(next, old)
+    setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
     kind.prepareForUpdate?.(next, old, server.context(options.dryRun ?? false))
     if (kind.generationChanged) {
       const generation = old.metadata.generation ?? 1
@@ -127,7 +151,7 @@ export function applyUpdate(server: Server, kind: Kind, old: KubeObject, object:
     throw error
   }
   // An update that changes nothing is not written: no new version, no event.
-  if (deepEqual({ ...next, metadata: { ...next.metadata, resourceVersion: '' } }, { ...old, metadata: { ...old.metadata, resourceVersion: '' } })) {
+  if (sameEntries(entriesOf(next), entriesOf(old), true) && deepEqual(withoutRecords(next), withoutRecords(old))) {
     allocation?.revert()
     return old
   }
@@ -136,6 +160,23 @@ export function applyUpdate(server: Server, kind: Kind, old: KubeObject, object:
     return next
   }
   return finish(server, kind, next, allocation, options)
+}
+
+function entriesAfter(
+  server: Server,
+  kind: Kind,
+  old: KubeObject,
+  next: KubeObject,
+  sent: unknown,
+  options: WriteOptions & { subresource?: string },
+  owners: readonly ManagedEntry[] | undefined,
+): readonly ManagedEntry[] {
+  if (!server.recordsOwners) return []
+  return owners ?? ownersAfter(server.clock, kind, old, next, sent, options)
+}
+
+function withoutRecords(object: KubeObject): unknown {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: '', managedFields: undefined } }
 }
 
 function finish(server: Server, kind: Kind, object: KubeObject, allocation: Allocation | undefined, options: WriteOptions): KubeObject {
@@ -173,7 +214,15 @@ export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefine
   value.apiVersion = apiVersion
   value.kind = resource.kind
   value.metadata = { ...value.metadata }
+  keepTakeAway(given, value)
   return value
+}
+
+/** An empty list of managedFields takes all of them away, where elsewhere an empty list is none. */
+export function keepTakeAway(given: unknown, object: KubeObject): void {
+  const metadata = isObject(given) && isObject(given['metadata']) ? given['metadata'] : undefined
+  const rows = metadata?.['managedFields']
+  if (Array.isArray(rows) && rows.length === 0) Object.assign(object.metadata, { managedFields: rows })
 }
 
 function wrongKind(resource: Kind['resource'], given: { [key: string]: unknown }): string {
@@ -231,7 +280,6 @@ function keepServerFields(object: KubeObject, old: KubeObject): void {
     if (old.metadata[field] === undefined) delete metadata[field]
     else Object.assign(metadata, { [field]: old.metadata[field] })
   }
-  delete metadata.managedFields
   delete metadata.selfLink
   const status = (old as { status?: unknown }).status
   if (status !== undefined) (object as { status?: unknown }).status = status

@@ -207,7 +207,8 @@ function isZero(value: unknown, field: Field): boolean {
   return true
 }
 
-function zeroOf(type: Type): unknown {
+/** What a value is that was not given, where Go writes it all the same. */
+export function zeroOf(type: Type): unknown {
   switch (type.kind) {
     case 'struct': {
       const out: Record<string, unknown> = {}

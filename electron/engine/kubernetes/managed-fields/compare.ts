@@ -1,0 +1,207 @@
+import { deepEqual, isObject, type JsonObject } from '../json.ts'
+import type { Field, Type } from '../schema/notation.ts'
+import { itemElement } from './elements.ts'
+import { EMPTY, fieldSet, isEmpty, LEAF, type FieldSet, union, withSelf } from './field-set.ts'
+
+/**
+ * Which fields one version of an object has that another one has not, or has otherwise: structured-merge-diff's
+ * typed.Compare. What both share (and immutable versions share nearly everything) costs nothing.
+ */
+export interface Comparison {
+  added: FieldSet
+  modified: FieldSet
+  removed: FieldSet
+}
+
+const SAME: Comparison = { added: EMPTY, modified: EMPTY, removed: EMPTY }
+
+/** Of a field: what its value is, and how it is owned. An unknown type is what its values are. */
+export type Shape = Pick<Field, 'ownership' | 'listKeys'> & { type: Type | undefined }
+
+export const UNKNOWN: Shape = { type: undefined, ownership: 'granular', listKeys: [] }
+const wholes = new WeakMap<Type, Shape>()
+
+/** A value that is no field: an item of a list, a value of a map. */
+export function shapeOf(type: Type | undefined): Shape {
+  if (!type) return UNKNOWN
+  let shape = wholes.get(type)
+  if (!shape) wholes.set(type, (shape = { type, ownership: type.kind === 'list' ? 'atomic' : 'granular', listKeys: [] }))
+  return shape
+}
+
+/** The shape of what stands below a key of a struct or map. */
+export function fieldShape({ type }: Shape, key: string): Shape {
+  if (type?.kind === 'struct') return type.fields.get(key) ?? UNKNOWN
+  return shapeOf(type?.kind === 'map' ? type.of : undefined)
+}
+
+export function itemShape({ type }: Shape): Shape {
+  return shapeOf(type?.kind === 'list' ? type.of : undefined)
+}
+
+/** How a value is walked: field by field, item by item, or not at all. */
+export function walkOf(value: unknown, shape: Shape): 'map' | 'list' | 'leaf' {
+  const { type, ownership } = shape
+  if (ownership === 'atomic') return 'leaf'
+  if (type === undefined) return isObject(value) ? 'map' : 'leaf'
+  switch (type.kind) {
+    case 'struct':
+      return type.atomic ? 'leaf' : 'map'
+    case 'map':
+      return 'map'
+    case 'list':
+      return ownership === 'set' || ownership === 'keys' ? 'list' : 'leaf'
+    default:
+      return 'leaf'
+  }
+}
+
+/** Everything that there is of a value that was not there before, itself included. */
+function whole(value: unknown, shape: Shape): FieldSet {
+  const walk = walkOf(value, shape)
+  if (walk === 'leaf') return LEAF
+  const elements = ['.']
+  const children = [LEAF]
+  if (walk === 'map') {
+    if (!isObject(value)) return LEAF
+    for (const key in value) {
+      if (value[key] === undefined) continue
+      elements.push(`f:${key}`)
+      children.push(whole(value[key], fieldShape(shape, key)))
+    }
+  } else {
+    if (!Array.isArray(value)) return LEAF
+    const item = itemShape(shape)
+    const seen = new Set<string>()
+    for (const one of value) {
+      const element = itemElement(shape, one)
+      const again = seen.has(element)
+      seen.add(element)
+      if (again) children[elements.indexOf(element)] = LEAF
+      else {
+        elements.push(element)
+        children.push(whole(one, item))
+      }
+    }
+  }
+  return elements.length === 1 ? LEAF : fieldSet(elements, children)
+}
+
+/** Collects what is below a value, element by element; each of the three only when there is something. */
+class Collector {
+  #added: Part | undefined
+  #modified: Part | undefined
+  #removed: Part | undefined
+
+  add(element: string, set: FieldSet): void {
+    push((this.#added ??= { elements: [], children: [] }), element, set)
+  }
+  remove(element: string, set: FieldSet): void {
+    push((this.#removed ??= { elements: [], children: [] }), element, set)
+  }
+  modify(element: string): void {
+    push((this.#modified ??= { elements: [], children: [] }), element, LEAF)
+  }
+  descend(element: string, { added, modified, removed }: Comparison): void {
+    if (!isEmpty(added)) this.add(element, added)
+    if (!isEmpty(removed)) this.remove(element, removed)
+    if (!isEmpty(modified)) push((this.#modified ??= { elements: [], children: [] }), element, modified)
+  }
+  result(): Comparison {
+    if (!this.#added && !this.#modified && !this.#removed) return SAME
+    return { added: built(this.#added), modified: built(this.#modified), removed: built(this.#removed) }
+  }
+}
+
+interface Part { elements: string[]; children: FieldSet[] }
+
+function push(part: Part, element: string, set: FieldSet): void {
+  part.elements.push(element)
+  part.children.push(set)
+}
+
+function built(part: Part | undefined): FieldSet {
+  return part ? fieldSet(part.elements, part.children) : EMPTY
+}
+
+function compareAt(collector: Collector, element: string, before: unknown, after: unknown, shape: Shape): void {
+  if (before === after) return
+  if (before === undefined) collector.add(element, whole(after, shape))
+  else if (after === undefined) collector.remove(element, whole(before, shape))
+  else {
+    const walk = walkOf(after ?? before, shape)
+    const leaf = walk === 'leaf' || (isNothing(before) && isNothing(after))
+    if (leaf) {
+      if (!deepEqual(before, after)) collector.modify(element)
+    } else if (walk === 'map') collector.descend(element, compareMaps(before, after, shape))
+    else collector.descend(element, compareLists(before, after, shape))
+  }
+}
+
+/** Null, or empty: such two are one leaf. */
+function isNothing(value: unknown): boolean {
+  if (value === null) return true
+  if (Array.isArray(value)) return value.length === 0
+  if (typeof value !== 'object') return false
+  for (const key in value) if ((value as JsonObject)[key] !== undefined) return false
+  return true
+}
+
+export function compareMaps(before: unknown, after: unknown, shape: Shape, skip?: ReadonlySet<string>): Comparison {
+  const a = isObject(before) ? before : {}
+  const b = isObject(after) ? after : {}
+  const collector = new Collector()
+  for (const key in a) {
+    if (a[key] === b[key] || skip?.has(key)) continue
+    compareAt(collector, `f:${key}`, a[key], b[key], fieldShape(shape, key))
+  }
+  for (const key in b) {
+    if (a[key] !== undefined || b[key] === undefined || skip?.has(key)) continue
+    compareAt(collector, `f:${key}`, undefined, b[key], fieldShape(shape, key))
+  }
+  return collector.result()
+}
+
+function compareLists(before: unknown, after: unknown, shape: Shape): Comparison {
+  const a = byElement(Array.isArray(before) ? before : [], shape)
+  const b = byElement(Array.isArray(after) ? after : [], shape)
+  const item = itemShape(shape)
+  const collector = new Collector()
+  let doubled: Comparison = SAME
+  for (const [element, olds] of a) {
+    const news = b.get(element)
+    if (news === undefined) {
+      if (olds.length > 1) collector.remove(element, LEAF)
+      else compareAt(collector, element, olds[0], undefined, item)
+    } else if (olds.length > 1 && news.length > 1) {
+      if (!deepEqual(olds, news)) collector.modify(element)
+    } else if (olds.length > 1) {
+      // No longer twice: the mark of the two goes, the one is new.
+      doubled = combined(doubled, { added: fieldSet([element], [withSelf(whole(news[0], item))]), modified: EMPTY, removed: fieldSet([element], [LEAF]) })
+    } else if (news.length > 1) {
+      doubled = combined(doubled, { added: fieldSet([element], [LEAF]), modified: EMPTY, removed: fieldSet([element], [whole(olds[0], item)]) })
+    } else compareAt(collector, element, olds[0], news[0], item)
+  }
+  for (const [element, news] of b) {
+    if (a.has(element)) continue
+    if (news.length > 1) collector.add(element, LEAF)
+    else compareAt(collector, element, undefined, news[0], item)
+  }
+  return combined(collector.result(), doubled)
+}
+
+function combined(a: Comparison, b: Comparison): Comparison {
+  if (b === SAME) return a
+  return { added: union(a.added, b.added), modified: union(a.modified, b.modified), removed: union(a.removed, b.removed) }
+}
+
+function byElement(list: readonly unknown[], shape: Shape): Map<string, unknown[]> {
+  const out = new Map<string, unknown[]>()
+  for (const item of list) {
+    const element = itemElement(shape, item)
+    const same = out.get(element)
+    if (same) same.push(item)
+    else out.set(element, [item])
+  }
+  return out
+}
