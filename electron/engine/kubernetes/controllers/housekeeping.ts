@@ -7,6 +7,7 @@ import { type Informer } from './informer.ts'
 import { nodeReference } from './node-lifecycle.ts'
 import { ignoringGone } from './ownership.ts'
 import { BY_NODE, nodeNameOf } from './pods.ts'
+import { ifReached } from './reach.ts'
 import { since } from './time.ts'
 import { WorkQueue } from './workqueue.ts'
 
@@ -106,24 +107,30 @@ export class PodGarbageCollector implements Controller {
 
   #onNodeGone(nodes: Informer<Node>, name: string): void {
     if (this.#stopped || nodes.get(undefined, name)) return
-    for (const pod of this.#pods.indexed(BY_NODE, name)) {
-      ignoringGone(() => this.#context.client.delete('pods', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 }))
-    }
+    const { client, clock } = this.#context
+    const reached = ifReached(() => {
+      for (const pod of this.#pods.indexed(BY_NODE, name)) ignoringGone(() => client.delete('pods', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 }))
+    })
+    // the next round of the Pod garbage collector
+    if (!reached) clock.schedule(GC_PERIOD, () => this.#onNodeGone(nodes, name), { background: true })
   }
 
   #expireLater(): void {
     const { clock, client } = this.#context
     clock.schedule(EVENT_SWEEP, () => {
       if (this.#stopped) return
-      for (const event of client.list<Event>('events').items) {
-        const last = event.lastTimestamp ?? (event as { eventTime?: string }).eventTime ?? event.metadata.creationTimestamp
-        if (since(clock, last) > EVENT_TTL) ignoringGone(() => client.delete('events', event.metadata.namespace, event.metadata.name))
-      }
+      ifReached(() => {
+        for (const event of client.list<Event>('events').items) {
+          const last = event.lastTimestamp ?? (event as { eventTime?: string }).eventTime ?? event.metadata.creationTimestamp
+          if (since(clock, last) > EVENT_TTL) ignoringGone(() => client.delete('events', event.metadata.namespace, event.metadata.name))
+        }
+      })
       this.#expireLater()
     }, { background: true })
   }
 }
 
 const ORPHAN_QUARANTINE = 40_000
+const GC_PERIOD = 20_000
 const EVENT_TTL = 3_600_000
 const EVENT_SWEEP = 300_000

@@ -4,6 +4,7 @@ import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } fr
 import { EventRecorder } from './events.ts'
 import { type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
+import { ifReached } from './reach.ts'
 import { BY_NODE, isReady, nodeNameOf } from './pods.ts'
 import { WorkQueue } from './workqueue.ts'
 
@@ -29,6 +30,7 @@ export class NodeLifecycleController implements Controller {
   readonly #seen = new Map<string, number>()
   /** Nodes that just stopped being ready. */
   readonly #unready = new Set<string>()
+  #cutOff = false
   #stopped = false
 
   constructor(context: ControllerContext) {
@@ -70,12 +72,23 @@ export class NodeLifecycleController implements Controller {
   #monitorLater(): void {
     this.#context.clock.schedule(MONITOR_PERIOD, () => {
       if (this.#stopped) return
-      for (const node of this.#nodes.values()) {
-        const seen = this.#seen.get(node.metadata.name) ?? 0
-        if (this.#context.clock.now - seen > MONITOR_GRACE) this.#markSilent(node)
-      }
+      ifReached(() => this.#monitor())
       this.#monitorLater()
     }, { background: true })
+  }
+
+  #monitor(): void {
+    const { client, clock } = this.#context
+    // without an API server nobody could give a sign of life: afterwards everybody gets the whole time
+    const wasCutOff = this.#cutOff
+    this.#cutOff = true
+    client.serverVersion()
+    this.#cutOff = false
+    if (wasCutOff) for (const name of this.#seen.keys()) this.#seen.set(name, clock.now)
+    for (const node of this.#nodes.values()) {
+      const seen = this.#seen.get(node.metadata.name) ?? 0
+      if (clock.now - seen > MONITOR_GRACE) this.#markSilent(node)
+    }
   }
 
   #markSilent(node: Node): void {

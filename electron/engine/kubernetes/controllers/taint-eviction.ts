@@ -6,6 +6,10 @@ import { keyOf, type Informer } from './informer.ts'
 import { tolerates } from './node-fit.ts'
 import { ignoringGone } from './ownership.ts'
 import { BY_NODE, nodeNameOf } from './pods.ts'
+import { ifReached } from './reach.ts'
+
+/** Until a deletion that found no API server is tried again. */
+const RETRY = 5_000
 
 /** Deletes Pods that do not tolerate a NoExecute taint, or tolerate it only for a time: pkg/controller/tainteviction. */
 export class TaintEvictionController implements Controller {
@@ -58,10 +62,17 @@ export class TaintEvictionController implements Controller {
     const key = keyOf(pod)
     if (wait > 0 && this.#timers.has(key)) return
     this.#cancel(pod)
-    this.#timers.set(key, this.#context.clock.schedule(Math.max(0, wait), () => {
+    this.#evictLater(pod, Math.max(0, wait))
+  }
+
+  #evictLater(pod: Pod, wait: number): void {
+    const key = keyOf(pod)
+    const { clock, client } = this.#context
+    this.#timers.set(key, clock.schedule(wait, () => {
       this.#timers.delete(key)
       this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
-      ignoringGone(() => this.#context.client.delete('pods', pod.metadata.namespace, pod.metadata.name, { preconditions: { uid: pod.metadata.uid } }))
+      const reached = ifReached(() => void ignoringGone(() => client.delete('pods', pod.metadata.namespace, pod.metadata.name, { preconditions: { uid: pod.metadata.uid } })))
+      if (!reached) this.#evictLater(pod, RETRY)
     }, { background: wait > 0 }))
   }
 

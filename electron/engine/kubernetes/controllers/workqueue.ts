@@ -13,6 +13,8 @@ import { ConnectionError, StatusError } from '../client.ts'
 const TURN = 1
 const BASE_DELAY = 5
 const MAX_DELAY = 1_000_000
+/** Without an API server: by then leader election has ended the process, and its successor looks at everything. */
+const UNREACHED = 5_000
 /** Retries that a cluster waits for before it counts as settled. */
 const FOREGROUND_RETRIES = 6
 
@@ -94,8 +96,9 @@ export class WorkQueue {
         if (duration > TURN) this.#busy.set(key, this.#clock.now + duration)
         this.forget(key)
       } catch (error) {
-        if (!(error instanceof StatusError || error instanceof ConnectionError)) throw error
-        this.addRateLimited(key)
+        if (error instanceof ConnectionError) this.addAfter(key, UNREACHED, { background: true })
+        else if (error instanceof StatusError) this.addRateLimited(key)
+        else throw error
       }
     }
   }

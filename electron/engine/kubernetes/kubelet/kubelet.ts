@@ -12,6 +12,7 @@ import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
 import { ignoringGone } from '../controllers/ownership.ts'
+import { ifReached } from '../controllers/reach.ts'
 import { deepEqual, sortedJson } from '../json.ts'
 import { timestamp } from '../human-duration.ts'
 import { requestsOf } from '../controllers/node-fit.ts'
@@ -45,6 +46,8 @@ const CAPACITY = { cpu: 4, memory: 8_131_932 * 1024 }
 const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - 100 * 1024 * 1024, pods: 110 }
 /** Between a worker's change and the write of its Pod's status. */
 const STATUS_DELAY = 1
+/** syncPeriod of pkg/kubelet/status. */
+const STATUS_RETRY = 10_000
 /** How long a changed ConfigMap takes to reach the volumes that show it. */
 const VOLUME_REFRESH = 60_000
 const MIRROR = 'kubernetes.io/config.mirror'
@@ -180,7 +183,7 @@ export class Kubelet implements PodHost {
       this.#flush = undefined
       const all = [...this.#dirty]
       this.#dirty.clear()
-      for (const each of all) this.#writeStatus(each)
+      for (const each of all) if (!ifReached(() => this.#writeStatus(each))) this.#tryAgain(() => this.changed(each))
     })
   }
 
@@ -194,9 +197,17 @@ export class Kubelet implements PodHost {
     if (this.workers.get(uid) !== worker) return
     if (this.stopped) return
     this.#dirty.delete(worker as PodWorker)
-    this.#writeStatus(worker as PodWorker)
-    this.workers.delete(uid)
-    ignoringConflict(() => this.context.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }))
+    const reached = ifReached(() => {
+      this.#writeStatus(worker as PodWorker)
+      ignoringConflict(() => this.context.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }))
+      this.workers.delete(uid)
+    })
+    if (!reached) this.#tryAgain(() => this.finished(worker))
+  }
+
+  /** Without an API server: the status manager's next round. */
+  #tryAgain(act: () => void): void {
+    this.context.clock.schedule(STATUS_RETRY, act, { background: true })
   }
 
   // ---- Pods of the API ---------------------------------------------------------------------------------------
@@ -298,7 +309,7 @@ export class Kubelet implements PodHost {
     const hash = safeHash(sortedJson(manifest))
     const annotations = { ...metadata.annotations, 'kubernetes.io/config.hash': hash, [MIRROR]: hash, 'kubernetes.io/config.source': 'file' }
     const pod = { ...manifest, metadata: { ...metadata, name: mirrorName(manifest, this.context.name), annotations }, spec: { ...spec, nodeName: this.context.name, tolerations: [{ effect: 'NoExecute', operator: 'Exists' }] } }
-    ignoringConflict(() => this.context.client.create('pods', metadata.namespace, pod, AGENT_WRITE))
+    if (!ifReached(() => ignoringConflict(() => this.context.client.create('pods', metadata.namespace, pod, AGENT_WRITE)))) this.#tryAgain(() => this.#mirror(manifest))
   }
 }
 

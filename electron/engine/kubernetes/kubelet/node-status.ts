@@ -4,6 +4,7 @@ import { StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import type { EventRecorder } from '../controllers/events.ts'
 import { NODE_LEASES } from '../controllers/node-lifecycle.ts'
+import { ifReached } from '../controllers/reach.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Node, NodeCondition } from '../types.ts'
@@ -11,6 +12,8 @@ import type { Node, NodeCondition } from '../types.ts'
 /** nodeStatusReportFrequency and a quarter of the lease's 40 s: pkg/kubelet/kubelet_node_status.go, nodelease. */
 const REPORT = 300_000
 const LEASE = { seconds: 40, renew: 10_000 }
+/** The longest step of registerWithAPIServer. */
+const REGISTER_RETRY = 7_000
 
 export interface NodeFacts {
   context: NodeContext
@@ -37,9 +40,15 @@ export class NodeStatus {
     this.#client = facts.context.client
     this.#events = events
     this.#problem = problem
-    this.#register()
-    this.#renewLease()
+    this.#begin()
+    this.#renewLeaseLater(0)
     this.#reportLater()
+  }
+
+  /** Registers, as soon as the API server is reached. */
+  #begin(): void {
+    if (this.#stopped || ifReached(() => this.#register())) return
+    this.#timers[2] = this.#clock.schedule(REGISTER_RETRY, () => this.#begin(), { background: true })
   }
 
   stop(): void {
@@ -49,7 +58,10 @@ export class NodeStatus {
 
   /** Brings the conditions up to date; with `force` also when only the heartbeat is new. */
   report(force = false): void {
-    if (this.#stopped) return
+    if (!this.#stopped) ifReached(() => this.#report(force))
+  }
+
+  #report(force: boolean): void {
     const { name } = this.#facts.context
     let node: Node
     try {
@@ -139,12 +151,20 @@ export class NodeStatus {
   }
 
   #renewLease(): void {
-    if (this.#stopped) return
     const { name } = this.#facts.context
     const spec = { holderIdentity: name, leaseDurationSeconds: LEASE.seconds, renewTime: microTimestamp(this.#clock.wall()) }
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: NODE_LEASES }, spec }
     this.#client.update('leases', NODE_LEASES, name, lease, AGENT_WRITE)
-    this.#timers[0] = this.#clock.schedule(LEASE.renew, () => this.#renewLease(), { background: true })
+  }
+
+  #renewLeaseLater(delay: number): void {
+    const renew = (): void => {
+      if (this.#stopped) return
+      ifReached(() => this.#renewLease())
+      this.#renewLeaseLater(LEASE.renew)
+    }
+    if (delay === 0) renew()
+    else this.#timers[0] = this.#clock.schedule(delay, renew, { background: true })
   }
 
   #reportLater(): void {
