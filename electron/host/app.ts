@@ -2,6 +2,7 @@ import { diff } from '../bridge/patch.ts'
 import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
 import type { AppView, ViewModel } from '../bridge/view.ts'
 import { explanation } from './explanations.ts'
+import { serveKubeApi, type KubeApiServer } from './kube-api/server.ts'
 import { lockFolder } from './files.ts'
 import { readLabs, type FoundLab } from './labs.ts'
 import { ProgressStore } from './progress.ts'
@@ -37,6 +38,7 @@ export class App {
   #view: ViewModel | undefined
   #version = 0
   #timer: NodeJS.Timeout | undefined
+  #kubeApi: Promise<KubeApiServer> | undefined
   /** Output since the last turn: many small writes of a program become one message. */
   #output = new Map<string, string>()
 
@@ -70,6 +72,18 @@ export class App {
     await this.#open(usable ? last : null)
     if (this.#progress.trouble) this.#event('notice', { level: 'warning', text: this.#progress.trouble })
     if (!this.#unlock) this.#event('notice', { level: 'warning', text: 'Another Podhop is running. What you do here works, but is not kept.' })
+  }
+
+  /** Serves the simulated cluster's API to real clients; resolves to the path of a kubeconfig. */
+  async startKubeApi(): Promise<string> {
+    this.#kubeApi ??= serveKubeApi({ api: () => this.session.kubeApi, folder: this.#options.dataFolder })
+    return (await this.#kubeApi).kubeconfig
+  }
+
+  async stopKubeApi(): Promise<void> {
+    const server = this.#kubeApi
+    this.#kubeApi = undefined
+    await (await server)?.close()
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
-import { type Cluster, type ClusterConfig, type HostPorts, type TcpConnection } from '../engine/cluster.ts'
+import { type Cluster, type ClusterConfig, type HostPorts, type TcpConnection, type TcpHandlers } from '../engine/cluster.ts'
+import { forwardInto, WorldApi, type ApiInput, type ApiListener } from './api.ts'
 import type { Lab } from './model.ts'
 import { LabRun, newProgress, type LabProgress } from './run.ts'
 import { bearCluster, bearLabCluster, beginStep } from './start.ts'
@@ -10,6 +11,9 @@ import { WorldTime } from './time.ts'
  * at the same moments make the same world again, which is how a session is continued after a restart.
  */
 export type Input =
+  | ApiInput
+  /** A connection into a Pod, for a real client's port-forward; with data, end and abort as below. */
+  | { kind: 'api-forward'; connection: number; namespace: string; pod: string; port: number }
   | { kind: 'terminal-open'; id: string; columns: number; rows: number }
   | { kind: 'terminal-input'; id: string; data: string }
   | { kind: 'terminal-resize'; id: string; columns: number; rows: number }
@@ -25,7 +29,7 @@ export type Input =
   | { kind: 'outside-end'; connection: number }
   | { kind: 'outside-abort'; connection: number }
 
-export interface WorldListener {
+export interface WorldListener extends ApiListener {
   terminalOutput(id: string, text: string): void
   terminalClosed(id: string): void
   /** kubectl port-forward wants a port of the real machine; answer with 'port-answer'. */
@@ -33,7 +37,8 @@ export interface WorldListener {
   portReleased(port: number): void
   outsideData(connection: number, data: Uint8Array): void
   outsideEnd(connection: number): void
-  outsideClose(connection: number): void
+  /** `error`: why there was no connection at all. */
+  outsideClose(connection: number, error?: string): void
   /** The student has paused, sped up or moved on time. */
   timeChanged(): void
   /** An event of the world threw, which none should. The world goes on: its replay throws at the same place. */
@@ -50,6 +55,8 @@ export class World {
   readonly run: LabRun | null
   readonly terminals = new Map<string, LabTerminal>()
   readonly time: WorldTime
+  /** What real clients of the Kubernetes API have under way. */
+  readonly api: WorldApi
   /** Ports of the real machine that lead here. */
   readonly openPorts = new Set<number>()
   #listener: WorldListener
@@ -70,6 +77,7 @@ export class World {
       this.time = this.#takeOver()
       this.run = null
     }
+    this.api = new WorldApi(this.cluster, listener)
   }
 
   get progress(): LabProgress | undefined {
@@ -139,10 +147,12 @@ export class World {
         this.time.set(input)
         if (input.advance !== undefined) this.time.advance(input.advance)
         return
+      case 'api-forward': return this.#forward(input)
       case 'outside-connect': return this.#connect(input.connection, input.port)
       case 'outside-data': return this.#send(input.connection, input.data)
       case 'outside-end': return this.#outside.get(input.connection)?.end()
       case 'outside-abort': return this.#outside.get(input.connection)?.abort()
+      default: return this.api.apply(input)
     }
   }
 
@@ -191,18 +201,27 @@ export class World {
 
   /** The student's own browser is a program of the laptop: its connection begins there. */
   #connect(connection: number, port: number): void {
-    const tcp = this.cluster.laptop.network.sockets.connect(
-      { address: '127.0.0.1', port, owner: { pid: 1, program: 'browser' } },
-      {
-        onData: (data) => this.#listener.outsideData(connection, data),
-        onEnd: () => this.#listener.outsideEnd(connection),
-        onClose: () => {
-          this.#outside.delete(connection)
-          this.#listener.outsideClose(connection)
-        },
+    const { sockets } = this.cluster.laptop.network
+    this.#outside.set(connection, sockets.connect({ address: '127.0.0.1', port, owner: { pid: 1, program: 'browser' } }, this.#handlers(connection)))
+  }
+
+  #forward({ connection, namespace, pod, port }: Input & { kind: 'api-forward' }): void {
+    try {
+      this.#outside.set(connection, forwardInto(this.cluster, namespace, pod, port, this.#handlers(connection)))
+    } catch (error) {
+      this.#listener.outsideClose(connection, (error as Error).message)
+    }
+  }
+
+  #handlers(connection: number): TcpHandlers {
+    return {
+      onData: (data) => this.#listener.outsideData(connection, data),
+      onEnd: () => this.#listener.outsideEnd(connection),
+      onClose: (error) => {
+        this.#outside.delete(connection)
+        this.#listener.outsideClose(connection, error?.message)
       },
-    )
-    this.#outside.set(connection, tcp)
+    }
   }
 
   #send(connection: number, data: Uint8Array): void {

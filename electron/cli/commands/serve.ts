@@ -20,20 +20,17 @@ export async function serve(args: string[]): Promise<number> {
       test: { type: 'boolean' },
     },
   })
-  if (values['kube-api']) {
-    process.stderr.write('podhop: not simulated: --kube-api (use kubectl in the lab terminal)\n')
-    return 69
-  }
   const cluster = values.cluster === undefined ? undefined : readClusterFile(values.cluster)
   return serveUntilInterrupted(portNumber(values.port, 0), {
     test: values.test ?? false,
+    kubeApi: values['kube-api'] ?? false,
     ...(cluster ? { freeCluster: cluster } : {}),
     ...(values.file ? { manifests: values.file.map((name) => readText(name)) } : {}),
     ...(values.data ? { dataFolder: values.data } : {}),
   })
 }
 
-export async function serveUntilInterrupted(port: number, options: { test: boolean; freeCluster?: object; manifests?: string[]; dataFolder?: string }): Promise<number> {
+export async function serveUntilInterrupted(port: number, options: { test: boolean; kubeApi?: boolean; freeCluster?: object; manifests?: string[]; dataFolder?: string }): Promise<number> {
   const app = makeApp({ host: 'web', ...options })
   const web = await serveWeb({ app, windowFolder: join(appFolder(), 'out', 'renderer'), port })
   process.stdout.write(`Podhop is at ${web.url}\n`)
@@ -41,7 +38,9 @@ export async function serveUntilInterrupted(port: number, options: { test: boole
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
   })
   await app.start()
+  if (options.kubeApi) process.stdout.write(`KUBECONFIG=${await app.startKubeApi()}\n`)
   await stopped
+  await app.stopKubeApi()
   app.stop()
   await web.close()
   return 0

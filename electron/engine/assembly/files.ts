@@ -13,17 +13,22 @@ export const NODE_TOOLS: readonly string[] = [...NETWORK_TOOLS, ...ADMIN_TOOLS, 
 /** The student's home: a kubeconfig as kubeadm writes it, and a shell that knows `k`. */
 export function laptopFiles(controlPlane: string): Record<string, string> {
   return {
-    [`${STUDENT.home}/.kube/config`]: kubeconfig(controlPlane),
+    [`${STUDENT.home}/.kube/config`]: kubeconfig({
+      server: `https://${controlPlane}:6443`,
+      certificateAuthority: 'UE9ESE9Q',
+      user: { 'client-certificate-data': 'UE9ESE9Q', 'client-key-data': 'UE9ESE9Q' },
+    }),
     [`${STUDENT.home}/.bashrc`]: 'alias k=kubectl\nalias ll="ls -l"\n',
   }
 }
 
-function kubeconfig(controlPlane: string): string {
+/** A kubeconfig for the cluster: the lab terminal's and those of real clients differ in how they get in only. */
+export function kubeconfig(access: { server: string; certificateAuthority: string; user: Record<string, string> }): string {
   return `apiVersion: v1
 clusters:
 - cluster:
-    certificate-authority-data: UE9ESE9Q
-    server: https://${controlPlane}:6443
+    certificate-authority-data: ${access.certificateAuthority}
+    server: ${access.server}
   name: podhop
 contexts:
 - context:
@@ -36,7 +41,5 @@ preferences: {}
 users:
 - name: kubernetes-admin
   user:
-    client-certificate-data: UE9ESE9Q
-    client-key-data: UE9ESE9Q
-`
+${Object.entries(access.user).map(([key, value]) => `    ${key}: ${value}\n`).join('')}`
 }

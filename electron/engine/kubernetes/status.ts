@@ -77,6 +77,10 @@ export function tooManyRequests(message: string, retryAfterSeconds: number, caus
 export function tooLargeEntity(limit: number): StatusError {
   return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)
 }
+/** The client reads none of the forms that there are. */
+export function notAcceptable(accepted: readonly string[]): StatusError {
+  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
+}
 /** An error of the store or of a handler that is no Status of its own. */
 export function serverError(message: string): StatusError {
   return failure(500, '', message)
@@ -91,6 +95,10 @@ export function internalError(message: string): StatusError {
 }
 export function methodNotAllowed(resource: GroupResource, action: string): StatusError {
   return failure(405, 'MethodNotAllowed', `${action} is not supported on resources of kind ${quote(qualified(resource))}`, detailsOf(resource))
+}
+/** A method that a path does not have: the mux of the API server says it without a body. */
+export function noSuchMethod(): StatusError {
+  return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
 }
 export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`

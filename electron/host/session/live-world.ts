@@ -1,4 +1,5 @@
 import { World, type Input } from '../../lab/world.ts'
+import { ApiCalls } from './api-calls.ts'
 import { Driver } from './driver.ts'
 import type { LogEntry, SessionLog } from './log.ts'
 import { RealPorts } from './ports.ts'
@@ -25,6 +26,8 @@ const SLICE = 8
 export class LiveWorld {
   readonly world: World
   readonly ports: RealPorts
+  /** The ways of real API clients. */
+  readonly calls: ApiCalls
   /** How long the log may grow by what real programs send, in bytes. */
   logLimit = 64 * 1024 * 1024
   #events: LiveWorldEvents
@@ -39,6 +42,12 @@ export class LiveWorld {
   constructor(source: ConstructorParameters<typeof World>[0], events: LiveWorldEvents) {
     this.#events = events
     this.ports = new RealPorts({ input: (input) => this.input(input), unsent: (connection) => this.world.unsent(connection) })
+    this.calls = new ApiCalls({
+      input: (input) => this.input(input),
+      sync: () => this.sync(),
+      world: () => this.world,
+      nextConnection: () => this.ports.next++,
+    })
     this.world = new World(source, {
       terminalOutput: (id, text) => this.#printed(id, text),
       terminalClosed: (id) => {
@@ -53,9 +62,14 @@ export class LiveWorld {
         this.ports.close(port)
         this.#changed()
       },
-      outsideData: (connection, data) => this.ports.data(connection, data),
-      outsideEnd: (connection) => this.ports.end(connection),
-      outsideClose: (connection) => this.ports.closed(connection),
+      outsideData: (connection, data) => void (this.calls.forwardData(connection, data) || this.ports.data(connection, data)),
+      outsideEnd: (connection) => void (this.calls.forwardEnd(connection) || this.ports.end(connection)),
+      outsideClose: (connection, error) => void (this.calls.forwardClosed(connection, error) || this.ports.closed(connection)),
+      apiHead: (call, status, headers) => this.calls.head(call, status, headers),
+      apiData: (call, chunk) => this.calls.data(call, chunk),
+      apiEnd: (call, unreachable) => this.calls.end(call, unreachable),
+      apiOutput: (call, descriptor, data) => this.calls.output(call, descriptor, data),
+      apiSessionEnd: (call, end) => this.calls.sessionEnd(call, end),
       timeChanged: () => {
         this.#driver?.wake()
         this.#changed()
@@ -143,6 +157,7 @@ export class LiveWorld {
   close(): void {
     this.#driver?.stop()
     this.ports.closeAll()
+    this.calls.closeAll()
     if (this.#driver) this.tick()
     this.#log?.close()
     this.#log = undefined
@@ -153,12 +168,14 @@ export class LiveWorld {
   #repeat(input: Input): void {
     this.world.apply(input)
     if (input.kind === 'terminal-open') this.#nextTerminal = Math.max(this.#nextTerminal, Number(input.id.slice(1)) + 1)
-    if (input.kind === 'outside-connect') this.ports.next = Math.max(this.ports.next, input.connection + 1)
+    if (input.kind === 'api-request' || input.kind === 'api-session') this.calls.next = Math.max(this.calls.next, input.call + 1)
+    if (input.kind === 'outside-connect' || input.kind === 'api-forward') this.ports.next = Math.max(this.ports.next, input.connection + 1)
   }
 
   /** Browsers that were connected are gone; listeners come back, and who waits for one gets it. */
   #returnToReality(): void {
     const { world } = this
+    for (const call of world.api.open) this.input({ kind: 'api-abort', call })
     for (const connection of world.connections) this.input({ kind: 'outside-abort', connection })
     for (const { request, port } of world.portRequests) this.ports.listen(request, port)
     for (const port of world.openPorts) void this.#reopen(port)

@@ -6,6 +6,7 @@ import type { LabProgress, LabRun } from '../../lab/run.ts'
 import type { Input } from '../../lab/world.ts'
 import type { FoundLab } from '../labs.ts'
 import type { ProgressStore } from '../progress.ts'
+import type { KubeApi } from './api-calls.ts'
 import { LiveWorld, type LiveWorldEvents } from './live-world.ts'
 import { SessionLog, type LogHeader } from './log.ts'
 
@@ -76,6 +77,11 @@ export class Session {
   /** Ports of the real machine that lead into the world. */
   get realPorts(): readonly number[] {
     return this.#live?.ports.open ?? []
+  }
+
+  /** The world's API server for real clients; undefined while there is no world. */
+  get kubeApi(): KubeApi | undefined {
+    return this.busy ? undefined : this.#live?.calls
   }
 
   scrollback(id: string): string {

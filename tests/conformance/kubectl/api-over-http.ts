@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { ApiResource, KubernetesClient, ListOptions, PatchType, WriteOptions } from '../../../electron/engine/kubernetes/client.ts'
 import { StatusError } from '../../../electron/engine/kubernetes/client.ts'
-import { jsonError } from '../../../electron/shell/kubectl/json-syntax.ts'
+import { jsonError } from '../../../electron/engine/kubernetes/json-syntax.ts'
 import type { KubeObject, Table } from '../../../electron/engine/kubernetes/types.ts'
 
 /**

@@ -1,0 +1,52 @@
+import type { LogOptions } from '../client.ts'
+import { badRequest } from '../status.ts'
+import type { Call } from './objects.ts'
+
+/** GET …/pods/web/log: PodLogOptions. Lines as they come, with `follow` until the container ends. */
+export function serveLog(call: Call): () => void {
+  const { client, clock, sink, info: { namespace, name, query } } = call
+  const options: LogOptions = {
+    ...(query.get('container') ? { container: query.get('container')! } : {}),
+    follow: query.flag('follow'),
+    previous: query.flag('previous'),
+    timestamps: query.flag('timestamps'),
+    ...positive('tailLines', query.number('tailLines')),
+    ...positive('sinceSeconds', since(call)),
+  }
+  let left = query.number('limitBytes') ?? Infinity
+  let open = false
+  const begin = (): void => {
+    if (open) return
+    open = true
+    sink.head(200, [['Cache-Control', 'no-cache, private'], ['Content-Type', 'text/plain']])
+  }
+  void clock
+  const stop = client.logs(namespace ?? 'default', name!, options, {
+    onLine(line) {
+      begin()
+      if (left <= 0) return
+      const text = `${line}\n`
+      sink.data(left < text.length ? text.slice(0, left) : text)
+      left -= text.length
+    },
+    onEnd() {
+      begin()
+      sink.end()
+    },
+  })
+  // who follows a silent container hears at once that there is one
+  begin()
+  return stop
+}
+
+function positive<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {
+  return value === undefined || value < 0 ? {} : ({ [key]: value } as Record<K, number>)
+}
+
+function since({ info: { query }, clock }: Call): number | undefined {
+  const time = query.get('sinceTime')
+  if (time === undefined) return query.number('sinceSeconds')
+  const at = Date.parse(time)
+  if (Number.isNaN(at)) throw badRequest(`invalid sinceTime: ${time}`)
+  return Math.max(0, (clock.wall() - at) / 1000)
+}

@@ -1,0 +1,193 @@
+import { StatusError, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from '../client.ts'
+import { isObject } from '../json.ts'
+import { apiVersionOf } from '../kinds/kind.ts'
+import { badRequest, methodNotAllowed, notAcceptable, notSimulated, unsupportedMediaType } from '../status.ts'
+import type { KubeObject } from '../types.ts'
+import { mediaType, parseBody, parsePatch } from './body.ts'
+import { notFoundPage, sendJson, type Exchange } from './handler.ts'
+import { serveLog } from './logs.ts'
+import { listDocument, negotiate, partial, partialList, tableDocument, type Negotiated } from './negotiate.ts'
+import { isDeprecatedWatch, type ResourceRequest } from './request-info.ts'
+import { serveWatch } from './watch.ts'
+
+const PATCH_TYPES: readonly PatchType[] = [
+  'application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml',
+]
+
+export interface Call extends Exchange {
+  readonly info: ResourceRequest
+  readonly negotiated: Negotiated
+  /** How the client interface calls the resource. */
+  readonly key: string
+}
+
+/** The verbs on objects: k8s.io/apiserver/pkg/endpoints/installer.go decides which there are. */
+export function serveObjects(exchange: Exchange, info: ResourceRequest): () => void {
+  const { request } = exchange
+  const { resource, name, subresource, query } = info
+  const negotiated = negotiate(request.accept, request.userAgent ?? '', query)
+  if (!negotiated) throw notAcceptable(['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'])
+  const call: Call = { ...exchange, info, negotiated, key: resource.name }
+  if (resource.deprecation) exchange.warnings.push(resource.deprecation)
+  const idle = (): void => undefined
+  if (subresource !== undefined && !resource.subresources.includes(subresource)) {
+    notFoundPage(exchange)
+    return idle
+  }
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      if (subresource === 'log') return serveLog(call)
+      if (name === undefined || query.flag('watch') || isDeprecatedWatch(info.path)) {
+        if (query.flag('watch') || isDeprecatedWatch(info.path)) return serveWatch(call, listOptions(call))
+        list(call)
+      } else read(call)
+      return idle
+    case 'POST':
+      create(call)
+      return idle
+    case 'PUT':
+      if (name === undefined) throw methodNotAllowed(resource, 'update')
+      update(call)
+      return idle
+    case 'PATCH':
+      if (name === undefined) throw methodNotAllowed(resource, 'patch')
+      patch(call)
+      return idle
+    case 'DELETE':
+      if (name === undefined) deleteCollection(call)
+      else remove(call)
+      return idle
+    default:
+      throw methodNotAllowed(resource, request.method.toLowerCase())
+  }
+}
+
+function list(call: Call): void {
+  const { client, info: { resource, query }, negotiated, key } = call
+  const options = listOptions(call)
+  if (negotiated.form === 'table') return sendJson(call, 200, tableDocument(client.table(key, options), query, true))
+  const found = client.list(key, options)
+  sendJson(call, 200, negotiated.form === 'partial' ? partialList(found) : listDocument(resource, found, key.includes('.')))
+}
+
+function read(call: Call): void {
+  const { client, info: { namespace, name, subresource }, key } = call
+  if (subresource === 'scale') throw notSimulated('reading the scale subresource')
+  const object = client.get(key, namespace, name!)
+  sendObject(call, 200, object)
+}
+
+function create(call: Call): void {
+  const { client, request, info: { namespace, name, subresource }, key } = call
+  const body = parseBody(request.body, request.contentType ?? '')
+  const options = writeOptions(call)
+  if (subresource === undefined) {
+    if (name !== undefined) throw methodNotAllowed(call.info.resource, 'create')
+    return sendObject(call, 201, client.create(key, namespace, body, options))
+  }
+  sendObject(call, 201, client.update(key, namespace, name!, body, { ...options, subresource }))
+}
+
+function update(call: Call): void {
+  const { client, request, info: { namespace, name, subresource }, key } = call
+  const body = parseBody(request.body, request.contentType ?? '')
+  sendObject(call, 200, client.update(key, namespace, name!, body, { ...writeOptions(call), ...(subresource ? { subresource } : {}) }))
+}
+
+function patch(call: Call): void {
+  const { client, request, info: { namespace, name, subresource }, key } = call
+  const type = mediaType(request.contentType ?? '') as PatchType
+  if (!PATCH_TYPES.includes(type)) throw unsupportedMediaType(PATCH_TYPES)
+  const body = parsePatch(request.body, type)
+  const options: WriteOptions & { subresource?: string } = { ...writeOptions(call), ...(subresource ? { subresource } : {}) }
+  const creates = type === 'application/apply-patch+yaml' && !exists(call)
+  sendObject(call, creates ? 201 : 200, client.patch(key, namespace, name!, type, body, options))
+}
+
+function exists({ client, info: { namespace, name }, key }: Call): boolean {
+  try {
+    client.get(key, namespace, name!)
+    return true
+  } catch (error) {
+    if (error instanceof StatusError && error.status.code === 404) return false
+    throw error
+  }
+}
+
+function remove(call: Call): void {
+  const { client, info: { namespace, name }, key } = call
+  const result = client.delete(key, namespace, name!, deleteOptions(call))
+  if (result.kind === 'Status') sendJson(call, 200, result)
+  else sendObject(call, 200, result as KubeObject)
+}
+
+function deleteCollection(call: Call): void {
+  const { client, info: { resource }, key } = call
+  const options = listOptions(call)
+  const before = client.list(key, options)
+  client.deleteCollection(key, options, deleteOptions(call))
+  sendJson(call, 200, listDocument(resource, before, key.includes('.')))
+}
+
+function sendObject(call: Call, status: number, object: KubeObject): void {
+  const { client, info: { query, resource }, negotiated, key } = call
+  const own = object.kind === resource.kind && object.apiVersion === apiVersionOf(resource)
+  if (negotiated.form === 'table' && own) return sendJson(call, status, tableDocument(client.tableOf(key, [object]), query, true))
+  sendJson(call, status, negotiated.form === 'partial' ? partial(object) : object)
+}
+
+export function listOptions({ info: { namespace, name, query } }: Call): ListOptions {
+  const fields = [name === undefined ? '' : `metadata.name=${name}`, query.get('fieldSelector') ?? ''].filter((f) => f !== '').join(',')
+  const labels = query.get('labelSelector')
+  const [limit, token, resourceVersion, match] = [query.number('limit'), query.get('continue'), query.get('resourceVersion'), query.get('resourceVersionMatch')]
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labels ? { labelSelector: labels } : {}),
+    ...(fields ? { fieldSelector: fields } : {}),
+    ...(limit ? { limit } : {}),
+    ...(token ? { continue: token } : {}),
+    ...(resourceVersion ? { resourceVersion } : {}),
+    ...(match ? { resourceVersionMatch: match } : {}),
+  } as ListOptions
+}
+
+function writeOptions({ info: { query }, request, warnings }: Call): WriteOptions {
+  const validation = query.get('fieldValidation')
+  if (validation !== undefined && !['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
+    throw badRequest(`invalid fieldValidation: ${validation}`)
+  }
+  return {
+    dryRun: isDryRun(query.all('dryRun')),
+    // without a name of its own a client is called as its program is (managedfields.prefixFromUserAgent)
+    fieldManager: query.get('fieldManager') || (request.userAgent ?? 'unknown').split('/')[0]!.slice(0, 128),
+    fieldValidation: (validation as 'Ignore' | 'Warn' | 'Strict' | '' | undefined) || 'Warn',
+    ...(query.get('force') === undefined ? {} : { force: query.flag('force') }),
+    onWarning: (text) => warnings.push(text),
+  }
+}
+
+function isDryRun(values: readonly string[]): boolean {
+  const wrong = values.find((v) => v !== 'All' && v !== '')
+  if (wrong !== undefined) throw badRequest(`invalid dryRun: ${wrong}`)
+  return values.includes('All')
+}
+
+/** From the body, or without one from the query. */
+function deleteOptions(call: Call): DeleteOptions {
+  const { info: { query }, request } = call
+  const body = parseBody(request.body, request.contentType ?? '')
+  const given = isObject(body) ? body : undefined
+  const grace = given ? given['gracePeriodSeconds'] : query.number('gracePeriodSeconds')
+  const policy = given ? given['propagationPolicy'] : query.get('propagationPolicy')
+  const orphan = given ? given['orphanDependents'] : query.get('orphanDependents')
+  const preconditions = given?.['preconditions']
+  const dryRun = isDryRun(given && Array.isArray(given['dryRun']) ? (given['dryRun'] as string[]) : query.all('dryRun'))
+  return {
+    ...(typeof grace === 'number' ? { gracePeriodSeconds: grace } : {}),
+    ...(typeof policy === 'string' && policy !== '' ? { propagationPolicy: policy as NonNullable<DeleteOptions['propagationPolicy']> } : {}),
+    ...(policy === undefined && orphan !== undefined ? { propagationPolicy: orphan === true || orphan === 'true' ? 'Orphan' : 'Background' } : {}),
+    ...(isObject(preconditions) ? { preconditions: preconditions as NonNullable<DeleteOptions['preconditions']> } : {}),
+    ...(dryRun ? { dryRun } : {}),
+  }
+}

@@ -1,0 +1,196 @@
+import { answerRequest, ConnectionError, onlyLooks, type ApiRequest } from '../../engine/cluster.ts'
+import type { ApiSession, ApiSessionEnd } from '../../lab/api.ts'
+import type { Input, World } from '../../lab/world.ts'
+
+/** Where an answer of the simulated API server goes. */
+export interface CallSink {
+  head(status: number, headers: readonly (readonly [string, string])[]): void
+  data(chunk: string): void
+  end(): void
+  /** There is no API server that answers, or no world any more. */
+  lost(why: string): void
+}
+
+export interface SessionSink {
+  output(descriptor: 1 | 2, data: Uint8Array): void
+  end(end: ApiSessionEnd): void
+}
+
+export interface ForwardSink {
+  data(data: Uint8Array): void
+  end(): void
+  closed(error?: string): void
+}
+
+export interface Forward {
+  send(data: Uint8Array): void
+  end(): void
+  abort(): void
+  readonly unsent: number
+}
+
+export interface RemoteSession {
+  stdin(data: Uint8Array): void
+  endStdin(): void
+  resize(columns: number, rows: number): void
+  abort(): void
+  /** Bytes that the program has not read yet. */
+  readonly unread: number
+}
+
+/** What ends a request whose client went away. */
+export interface Call {
+  abort(): void
+}
+
+/** The way of real API clients into a session's world. Throws when there is no world yet. */
+export interface KubeApi {
+  request(request: ApiRequest, sink: CallSink): Call
+  session(session: ApiSession, sink: SessionSink): RemoteSession
+  forward(namespace: string, pod: string, port: number, sink: ForwardSink): Forward
+}
+
+interface CallsHost {
+  /** Everything that changes the world, so that it is in the session's log. */
+  input(input: Input): void
+  sync(): void
+  world(): World
+  /** A number for a connection into the world. */
+  nextConnection(): number
+}
+
+/** Calls of real API clients, from their sockets into one world and back. They end with it. */
+export class ApiCalls implements KubeApi {
+  /** The number of the next call; numbers of one world are never used twice. */
+  next = 1
+  readonly #host: CallsHost
+  readonly #calls = new Map<number, CallSink>()
+  readonly #sessions = new Map<number, SessionSink>()
+  readonly #forwards = new Map<number, ForwardSink>()
+
+  constructor(host: CallsHost) {
+    this.#host = host
+  }
+
+  request(request: ApiRequest, sink: CallSink): Call {
+    if (onlyLooks(request)) {
+      this.#host.sync()
+      this.#look(request, sink)
+      return { abort: () => undefined }
+    }
+    const call = this.next++
+    this.#calls.set(call, sink)
+    this.#host.input({ kind: 'api-request', call, request })
+    return { abort: () => this.#abort(call, this.#calls) }
+  }
+
+  session(session: ApiSession, sink: SessionSink): RemoteSession {
+    const call = this.next++
+    this.#sessions.set(call, sink)
+    this.#host.input({ kind: 'api-session', call, session })
+    const send = (input: Input): void => {
+      if (this.#sessions.has(call)) this.#host.input(input)
+    }
+    const world = this.#host.world()
+    return {
+      stdin: (data) => send({ kind: 'api-stdin', call, data }),
+      endStdin: () => send({ kind: 'api-stdin-end', call }),
+      resize: (columns, rows) => send({ kind: 'api-resize', call, columns, rows }),
+      abort: () => this.#abort(call, this.#sessions),
+      get unread() {
+        return world.api.unread(call)
+      },
+    }
+  }
+
+  forward(namespace: string, pod: string, port: number, sink: ForwardSink): Forward {
+    const connection = this.#host.nextConnection()
+    this.#forwards.set(connection, sink)
+    this.#host.input({ kind: 'api-forward', connection, namespace, pod, port })
+    const send = (input: Input): void => {
+      if (this.#forwards.has(connection)) this.#host.input(input)
+    }
+    const world = this.#host.world()
+    return {
+      send: (data) => send({ kind: 'outside-data', connection, data }),
+      end: () => send({ kind: 'outside-end', connection }),
+      abort: () => {
+        send({ kind: 'outside-abort', connection })
+        this.#forwards.delete(connection)
+      },
+      get unsent() {
+        return world.unsent(connection)
+      },
+    }
+  }
+
+  // from the world back to the client
+
+  head(call: number, status: number, headers: readonly (readonly [string, string])[]): void {
+    this.#calls.get(call)?.head(status, headers)
+  }
+
+  data(call: number, chunk: string): void {
+    this.#calls.get(call)?.data(chunk)
+  }
+
+  end(call: number, unreachable: string | undefined): void {
+    const sink = this.#calls.get(call)
+    this.#calls.delete(call)
+    if (unreachable === undefined) sink?.end()
+    else sink?.lost(unreachable)
+  }
+
+  output(call: number, descriptor: 1 | 2, data: Uint8Array): void {
+    this.#sessions.get(call)?.output(descriptor, data)
+  }
+
+  sessionEnd(call: number, end: ApiSessionEnd): void {
+    const sink = this.#sessions.get(call)
+    this.#sessions.delete(call)
+    sink?.end(end)
+  }
+
+  /** True when the connection is a real client's port-forward, and not a browser's. */
+  forwardData(connection: number, data: Uint8Array): boolean {
+    const sink = this.#forwards.get(connection)
+    sink?.data(data)
+    return sink !== undefined
+  }
+
+  forwardEnd(connection: number): boolean {
+    const sink = this.#forwards.get(connection)
+    sink?.end()
+    return sink !== undefined
+  }
+
+  forwardClosed(connection: number, error: string | undefined): boolean {
+    const sink = this.#forwards.get(connection)
+    this.#forwards.delete(connection)
+    sink?.closed(error)
+    return sink !== undefined
+  }
+
+  /** The world is over. */
+  closeAll(): void {
+    for (const sink of this.#calls.values()) sink.lost('the cluster has ended')
+    for (const sink of this.#sessions.values()) sink.end({ unreachable: 'the cluster has ended' })
+    for (const sink of this.#forwards.values()) sink.closed('the cluster has ended')
+    this.#calls.clear()
+    this.#sessions.clear()
+    this.#forwards.clear()
+  }
+
+  #look(request: ApiRequest, sink: CallSink): void {
+    try {
+      answerRequest(this.#host.world().cluster, request, sink)
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      sink.lost(error.message)
+    }
+  }
+
+  #abort(call: number, among: Map<number, unknown>): void {
+    if (among.delete(call)) this.#host.input({ kind: 'api-abort', call })
+  }
+}

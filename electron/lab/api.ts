@@ -1,0 +1,137 @@
+import {
+  answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiRequest, type Cluster, type ExecOptions, type RemoteCommand, type Status, type TcpConnection,
+  type TcpHandlers,
+} from '../engine/cluster.ts'
+
+/** What real clients of the Kubernetes API send into a world, beside requests that only look. */
+export type ApiInput =
+  | { kind: 'api-request'; call: number; request: ApiRequest }
+  /** The client went away. */
+  | { kind: 'api-abort'; call: number }
+  /** exec, or without a command attach. */
+  | { kind: 'api-session'; call: number; session: ApiSession }
+  | { kind: 'api-stdin'; call: number; data: Uint8Array }
+  | { kind: 'api-stdin-end'; call: number }
+  | { kind: 'api-resize'; call: number; columns: number; rows: number }
+
+export interface ApiSession {
+  namespace: string
+  pod: string
+  container?: string
+  command?: readonly string[]
+  tty: boolean
+  stdin: boolean
+  stdout: boolean
+  stderr: boolean
+}
+
+/** How a session ended. `status`: the API server's own refusal, before there was a session. */
+export type ApiSessionEnd = { code: number } | { error: string } | { status: Status } | { unreachable: string }
+
+export interface ApiListener {
+  apiHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
+  apiData(call: number, chunk: string): void
+  /** The answer is complete; `unreachable`: there is no API server to give one. */
+  apiEnd(call: number, unreachable?: string): void
+  apiOutput(call: number, descriptor: 1 | 2, data: Uint8Array): void
+  apiSessionEnd(call: number, end: ApiSessionEnd): void
+}
+
+/** The calls of real API clients that are under way in a world. */
+export class WorldApi {
+  readonly #cluster: Cluster
+  readonly #listener: ApiListener
+  readonly #aborts = new Map<number, () => void>()
+  readonly #sessions = new Map<number, { remote: RemoteCommand; stdin: InboxFile | undefined }>()
+
+  constructor(cluster: Cluster, listener: ApiListener) {
+    this.#cluster = cluster
+    this.#listener = listener
+  }
+
+  /** Calls that have not ended. */
+  get open(): number[] {
+    return [...this.#aborts.keys(), ...this.#sessions.keys()]
+  }
+
+  /** Bytes that a session's program has not read yet. */
+  unread(call: number): number {
+    return this.#sessions.get(call)?.stdin?.size ?? 0
+  }
+
+  apply(input: ApiInput): void {
+    switch (input.kind) {
+      case 'api-request': return this.#request(input.call, input.request)
+      case 'api-session': return this.#session(input.call, input.session)
+      case 'api-stdin': return this.#sessions.get(input.call)?.stdin?.push(input.data)
+      case 'api-stdin-end': return this.#sessions.get(input.call)?.stdin?.end()
+      case 'api-resize': return this.#sessions.get(input.call)?.remote.resize(input.columns, input.rows)
+      case 'api-abort': return this.#abort(input.call)
+    }
+  }
+
+  #request(call: number, request: ApiRequest): void {
+    let over = false
+    const end = (unreachable?: string): void => {
+      over = true
+      this.#aborts.delete(call)
+      this.#listener.apiEnd(call, unreachable)
+    }
+    try {
+      const abort = answerRequest(this.#cluster, request, {
+        head: (status, headers) => this.#listener.apiHead(call, status, headers),
+        data: (chunk) => this.#listener.apiData(call, chunk),
+        end,
+      })
+      if (!over) this.#aborts.set(call, abort)
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      end(error.message)
+    }
+  }
+
+  #session(call: number, session: ApiSession): void {
+    const { namespace, pod, container, command, tty } = session
+    const stdin = session.stdin ? new InboxFile() : undefined
+    const output = (descriptor: 1 | 2): CallbackFile => new CallbackFile(this.#cluster.clock, (bytes) => this.#listener.apiOutput(call, descriptor, bytes.slice()))
+    const options: Omit<ExecOptions, 'command'> = {
+      tty,
+      ...(container ? { container } : {}),
+      ...(stdin ? { stdin } : {}),
+      ...(session.stdout ? { stdout: output(1) } : {}),
+      ...(session.stderr && !tty ? { stderr: output(2) } : {}),
+    }
+    const finish = (end: ApiSessionEnd): void => {
+      this.#sessions.delete(call)
+      this.#listener.apiSessionEnd(call, end)
+    }
+    try {
+      const { client } = this.#cluster
+      const remote = command ? client.exec(namespace, pod, { ...options, command }) : client.attach(namespace, pod, options)
+      this.#sessions.set(call, { remote, stdin })
+      remote.onExit((result) => {
+        remote.close()
+        finish(result)
+      })
+    } catch (error) {
+      if (error instanceof StatusError) finish({ status: error.status })
+      else if (error instanceof ConnectionError) finish({ unreachable: error.message })
+      else throw error
+    }
+  }
+
+  #abort(call: number): void {
+    const abort = this.#aborts.get(call)
+    this.#aborts.delete(call)
+    abort?.()
+    const session = this.#sessions.get(call)
+    this.#sessions.delete(call)
+    session?.stdin?.end()
+    session?.remote.close()
+  }
+}
+
+/** A port-forward's connection into a Pod. Throws StatusError or what the kubelet says. */
+export function forwardInto(cluster: Cluster, namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection {
+  return cluster.client.portForward(namespace, pod, port, handlers)
+}
