@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { Random } from '../random.ts'
+import { IpAddressBook } from './address-book.ts'
 import { bootstrap, populateNamespace } from './bootstrap.ts'
 import type {
   ApiResource,
@@ -77,7 +78,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.recordsOwners = options.managedFields ?? true
     this.watchList = options.watchList ?? false
     const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
-    this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, clock.random.fork('kubernetes/services'))
+    this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, clock.random.fork('kubernetes/services'), new IpAddressBook(this, clock.random.fork('kubernetes/ip-addresses')))
     this.nodeAgents = options.nodeAgents
     for (const kind of KINDS) this.#kinds.set(kind.resource.name, kind)
     this.#resources = KINDS.map((kind) => kind.resource)

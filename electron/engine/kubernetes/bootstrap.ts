@@ -1,5 +1,12 @@
 import { nthAddress } from '../network/address.ts'
 import type { ApiServer } from './api-server.ts'
+import { timestamp } from './human-duration.ts'
+import { deepFreeze } from './json.ts'
+import { allocatedLabels } from './kinds/service-cidr.ts'
+import { type Draft, defaultRbac } from './rbac/default-objects.ts'
+import type { KubeObject } from './types.ts'
+import { createObject } from './writes.ts'
+import { SYSTEM_PRIORITIES } from './validation/policy.ts'
 
 /**
  * What an API server makes when it starts over an empty store: the system namespaces, and the Service of the API.
@@ -15,11 +22,14 @@ const ROOT_CA_NOTE =
   'No other usage is guaranteed across distributions of Kubernetes clusters.'
 
 export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], address: string | undefined): void {
+  seed(server, serviceCIDR)
   for (const name of SYSTEM_NAMESPACES) {
     server.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
   const clusterIP = nthAddress(serviceCIDR[0]!, 1)
-  server.create('services', 'default', {
+  // Its address is the first of the range and was never taken from it.
+  const { allocate: _, ...service } = server.kind('services')
+  const made = {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
@@ -32,8 +42,32 @@ export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], add
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
       sessionAffinity: 'None',
     },
-  })
+  }
+  createObject(server, service, 'default', made, {})
   if (address) publishAddress(server, address)
+}
+
+/** Roles, priorities, and the range of Services: they have been there before anybody looks, and most are never looked at. */
+function seed(server: ApiServer, serviceCIDR: readonly string[]): void {
+  const uids = server.clock.random.fork('kubernetes/default-objects')
+  const creationTimestamp = timestamp(server.clock.wall())
+  const seedAll = (resource: string, drafts: readonly Draft[]): void => {
+    const objects = drafts.map((draft) => ({ ...draft, metadata: { ...draft.metadata, uid: uids.uuid(), resourceVersion: '1', creationTimestamp } }) as KubeObject)
+    if (server.freeze) for (const object of objects) deepFreeze(object)
+    server.store.seed(resource, objects)
+  }
+  for (const [resource, drafts] of Object.entries(defaultRbac())) seedAll(resource, drafts)
+  const priorities = Object.entries(SYSTEM_PRIORITIES).map(([name, { value, description }]) => ({
+    apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name, generation: 1 }, value, description, preemptionPolicy: 'PreemptLowerPriority',
+  }))
+  seedAll('priorityclasses', priorities)
+  const ready = { lastTransitionTime: creationTimestamp, message: 'Kubernetes Service CIDR is ready', reason: '', status: 'True', type: 'Ready' }
+  const range = { metadata: { name: 'kubernetes', finalizers: ['networking.k8s.io/service-cidr-finalizer'] }, spec: { cidrs: [...serviceCIDR] }, status: { conditions: [ready] } }
+  const apiVersion = 'networking.k8s.io/v1'
+  seedAll('servicecidrs', [{ apiVersion, kind: 'ServiceCIDR', ...range } as Draft])
+  const name = nthAddress(serviceCIDR[0]!, 1)
+  const spec = { parentRef: { name: 'kubernetes', namespace: 'default', resource: 'services' } }
+  seedAll('ipaddresses', [{ apiVersion, kind: 'IPAddress', metadata: { name, labels: allocatedLabels(name) }, spec } as Draft])
 }
 
 /** pkg/controlplane/reconcilers: the API server itself says where it is. */

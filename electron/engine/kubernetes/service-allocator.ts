@@ -1,4 +1,4 @@
-import { addressCount, canonicalIp, cidrContains, ipVersion, nthAddress } from '../network/address.ts'
+import { addressCount, canonicalIp, cidrContains, nthAddress } from '../network/address.ts'
 import type { Random } from '../random.ts'
 
 /**
@@ -17,39 +17,44 @@ export interface ServiceRanges {
   nodePortRange: { from: number; to: number }
 }
 
+/** The cluster's record of addresses that are taken, and of the ranges that they are taken from. */
+export interface AddressBook {
+  has(ip: string): boolean
+  /** ServiceCIDRs that are ready, in the order in which they are tried; the same list as long as nothing changed. */
+  ranges(): readonly string[]
+  /** Writes down whom an address was given to. */
+  enter(ip: string, parent: ServiceName): void
+  remove(ip: string): void
+}
+
+export interface ServiceName {
+  namespace: string
+  name: string
+}
+
 class AddressRange {
   readonly cidr: string
   readonly family: IpFamily
-  readonly taken = new Set<string>()
   /** Usable addresses are first … first+size-1, counted from the network's address. */
   #size: number
   #band: number
-  #random: Random
 
-  constructor(cidr: string, random: Random) {
+  constructor(cidr: string) {
     this.cidr = cidr
     this.family = cidr.includes(':') ? 'IPv6' : 'IPv4'
-    this.#random = random
     const count = Math.min(addressCount(cidr), 2 ** 32)
     this.#size = this.family === 'IPv4' ? count - 2 : count - 1
     this.#band = band(count, 16, 256, 16)
   }
 
-  take(ip: string): void {
-    if (!cidrContains(this.cidr, ip)) throw new AllocationError('the provided network does not match the current range')
-    if (ip === nthAddress(this.cidr, 0) || (this.family === 'IPv4' && ip === nthAddress(this.cidr, this.#size + 1))) {
-      throw new AllocationError(`the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.cidr}`)
-    }
-    if (this.taken.has(ip)) throw new AllocationError('provided IP is already allocated')
-    this.taken.add(ip)
+  /** Not the network's own address, nor its broadcast address. */
+  usable(ip: string): boolean {
+    return ip !== nthAddress(this.cidr, 0) && !(this.family === 'IPv4' && ip === nthAddress(this.cidr, this.#size + 1))
   }
 
-  takeNext(): string {
-    const offset = nextFree(this.#size, this.#band, this.#random, (n) => this.taken.has(nthAddress(this.cidr, n + 1)))
-    if (offset === undefined) throw new AllocationError('range is full')
-    const ip = nthAddress(this.cidr, offset + 1)
-    this.taken.add(ip)
-    return ip
+  next(random: Random, isTaken: (ip: string) => boolean): string | undefined {
+    const offset = nextFree(this.#size, this.#band, random, (n) => isTaken(nthAddress(this.cidr, n + 1)))
+    return offset === undefined ? undefined : nthAddress(this.cidr, offset + 1)
   }
 }
 
@@ -76,18 +81,18 @@ function nextFree(size: number, lower: number, random: Random, isTaken: (n: numb
 /** What one request took and gives back; nothing is final before `commit`. */
 export class Allocation {
   #owner: ServiceAllocator
+  #service: { readonly name: string; readonly namespace?: string }
   #ips: string[] = []
   #ports: number[] = []
   #releasedIps: string[] = []
   #releasedPorts: number[] = []
 
-  constructor(owner: ServiceAllocator) {
+  constructor(owner: ServiceAllocator, service: { readonly name: string; readonly namespace?: string }) {
     this.#owner = owner
+    this.#service = service
   }
   takeIp(family: IpFamily, wanted: string | undefined): string {
-    const range = this.#owner.range(family)
-    const ip = wanted ? (canonicalIp(wanted) ?? wanted) : range.takeNext()
-    if (wanted) range.take(ip)
+    const ip = this.#owner.takeIp(family, wanted)
     this.#ips.push(ip)
     return wanted ?? ip
   }
@@ -103,47 +108,83 @@ export class Allocation {
     this.#releasedPorts.push(port)
   }
   commit(): void {
+    const parent = { namespace: this.#service.namespace ?? '', name: this.#service.name }
+    for (const ip of this.#ips) this.#owner.enterIp(ip, parent)
     for (const ip of this.#releasedIps) this.#owner.releaseIp(ip)
     for (const port of this.#releasedPorts) this.#owner.releasePort(port)
   }
   revert(): void {
-    for (const ip of this.#ips) this.#owner.releaseIp(ip)
+    for (const ip of this.#ips) this.#owner.abandonIp(ip)
     for (const port of this.#ports) this.#owner.releasePort(port)
   }
 }
 
 export class ServiceAllocator {
+  /** What the cluster was set up with, the first one first. */
   readonly families: readonly IpFamily[]
-  #ranges = new Map<IpFamily, AddressRange>()
+  #book: AddressBook
+  #known: { cidrs: readonly string[]; ranges: readonly AddressRange[] } = { cidrs: [], ranges: [] }
+  /** Taken by a request that is not finished. */
+  #pending = new Set<string>()
   #ports = new Set<number>()
   #portRange: { from: number; to: number }
   #random: Random
 
-  constructor(ranges: ServiceRanges, random: Random) {
+  constructor(ranges: ServiceRanges, random: Random, book: AddressBook) {
     this.#random = random
+    this.#book = book
     this.#portRange = ranges.nodePortRange
-    for (const cidr of ranges.serviceCIDR) {
-      const range = new AddressRange(cidr, random)
-      this.#ranges.set(range.family, range)
-    }
-    this.families = [...this.#ranges.keys()]
+    this.families = [...new Set(ranges.serviceCIDR.map((cidr): IpFamily => (cidr.includes(':') ? 'IPv6' : 'IPv4')))]
   }
 
-  begin(): Allocation {
-    return new Allocation(this)
+  /** For a Service that is still worked on: its name is asked for at the end. */
+  begin(service: { readonly name: string; readonly namespace?: string }): Allocation {
+    return new Allocation(this, service)
   }
 
   has(family: string): family is IpFamily {
-    return this.#ranges.has(family as IpFamily)
+    return this.families.includes(family as IpFamily)
   }
 
-  range(family: IpFamily): { take(ip: string): void; takeNext(): string } {
-    return this.#ranges.get(family)!
+  #ranges(family: IpFamily): readonly AddressRange[] {
+    const cidrs = this.#book.ranges()
+    if (cidrs !== this.#known.cidrs) this.#known = { cidrs, ranges: cidrs.map((cidr) => new AddressRange(cidr)) }
+    return this.#known.ranges.filter((range) => range.family === family)
+  }
+
+  #isTaken = (ip: string): boolean => this.#pending.has(ip) || this.#book.has(ip)
+
+  takeIp(family: IpFamily, wanted: string | undefined): string {
+    const ranges = this.#ranges(family)
+    if (wanted === undefined || wanted === '') {
+      for (const range of ranges) {
+        const ip = range.next(this.#random, this.#isTaken)
+        if (ip === undefined) continue
+        this.#pending.add(ip)
+        return ip
+      }
+      throw new AllocationError('range is full')
+    }
+    const ip = canonicalIp(wanted) ?? wanted
+    const range = ranges.find(({ cidr }) => cidrContains(cidr, ip))
+    if (!range) throw new AllocationError('the provided network does not match the current range')
+    if (!range.usable(ip)) throw new AllocationError(`the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range.cidr}`)
+    if (this.#isTaken(ip)) throw new AllocationError('provided IP is already allocated')
+    this.#pending.add(ip)
+    return ip
+  }
+
+  enterIp(ip: string, parent: ServiceName): void {
+    this.#pending.delete(ip)
+    this.#book.enter(ip, parent)
+  }
+
+  abandonIp(ip: string): void {
+    this.#pending.delete(ip)
   }
 
   releaseIp(ip: string): void {
-    const family = ipVersion(ip) === 6 ? 'IPv6' : 'IPv4'
-    this.#ranges.get(family)?.taken.delete(canonicalIp(ip) ?? ip)
+    this.#book.remove(canonicalIp(ip) ?? ip)
   }
 
   takePort(wanted?: number): number {

@@ -165,6 +165,18 @@ export class Store {
     return object
   }
 
+  /** Puts in what was there before history begins: no version is counted, no watch hears of it. For an empty resource. */
+  seed(resource: string, objects: readonly KubeObject[]): void {
+    const table = this.#table(resource)
+    for (const object of objects) {
+      const namespace = object.metadata.namespace ?? ''
+      let bucket = table.buckets.get(namespace)
+      if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), names: undefined, list: undefined }))
+      bucket.byName.set(object.metadata.name, object)
+    }
+    table.count += objects.length
+  }
+
   remove(resource: string, namespace: string, name: string): void {
     const table = this.#table(resource)
     const bucket = table.buckets.get(namespace)

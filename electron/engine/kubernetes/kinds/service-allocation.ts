@@ -11,7 +11,7 @@ import type { Context } from './kind.ts'
 const SERVICE = { kind: 'Service', group: '' }
 
 export function allocateService(service: Service, old: Service | undefined, { services }: Context): Allocation {
-  const allocation = services.begin()
+  const allocation = services.begin(service.metadata)
   try {
     chooseFamilies(service, old, services)
     allocateClusterIps(service, old, allocation)
