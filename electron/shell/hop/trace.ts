@@ -42,7 +42,7 @@ function* connect(self: Process, source: Source, destination: Destination, clust
   try {
     const end = self.clock.now + PATIENCE
     while (!settled(journey) && self.clock.now < end) yield anyOf(signal.wait, sleep(self.clock, end - self.clock.now))
-    if (journey.verdict === 'pending') journey.verdict = 'timeout'
+    if (journey.verdict === 'pending') Object.assign(journey, { verdict: 'timeout', reason: 'timeout-no-answer' })
     // the answer is still on its way home
     if (journey.verdict === 'delivered' && journey.protocol !== 'udp') yield* self.sleep(20)
     return { journey }

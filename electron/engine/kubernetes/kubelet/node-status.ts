@@ -31,6 +31,7 @@ export class NodeStatus {
   readonly #events: EventRecorder
   readonly #problem: () => string | undefined
   #stopped = false
+  #cutOff = false
   #timers: ReturnType<Clock['schedule']>[] = []
 
   /** `problem` says why the node's network is not ready. */
@@ -160,7 +161,10 @@ export class NodeStatus {
   #renewLeaseLater(delay: number): void {
     const renew = (): void => {
       if (this.#stopped) return
-      ifReached(() => this.#renewLease())
+      const wasCutOff = this.#cutOff
+      this.#cutOff = !ifReached(() => this.#renewLease())
+      // meanwhile the node controller may have called the node silent
+      if (wasCutOff && !this.#cutOff) this.report(true)
       this.#renewLeaseLater(LEASE.renew)
     }
     if (delay === 0) renew()
