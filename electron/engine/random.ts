@@ -21,6 +21,15 @@ export class Random {
     return t >>> 0
   }
 
+  /** Where the stream is; {@link rewind} goes back there. */
+  mark(): readonly number[] {
+    return [this.#a, this.#b, this.#c, this.#counter]
+  }
+
+  rewind(mark: readonly number[]): void {
+    ;[this.#a, this.#b, this.#c, this.#counter] = mark as [number, number, number, number]
+  }
+
   /** A float in [0, 1). */
   float(): number {
     return this.uint32() / 0x1_0000_0000

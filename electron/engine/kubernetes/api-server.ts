@@ -18,7 +18,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './client.ts'
-import { deleteObject } from './deletion.ts'
+import { deleteCollection, deleteObject } from './deletion.ts'
 import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
 import { KINDS } from './kinds/index.ts'
 import type { Context, Kind } from './kinds/kind.ts'
@@ -28,8 +28,9 @@ import { documentPath, openApiDocument } from './openapi/documents.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
-import { methodNotAllowed, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
+import { notFound, noSuchPath, notSimulated, qualified } from './status.ts'
 import { Store } from './store.ts'
+import { createSubresource, scaleOf } from './subresources.ts'
 import { printTable } from './tables.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 import { watchObjects } from './watches.ts'
@@ -66,6 +67,8 @@ export class ApiServer implements KubernetesClient, Server {
   readonly recordsOwners: boolean
   readonly watchList: boolean
   nodeAgents: NodeAgents | undefined
+  /** Every stream of chance that a request may use. */
+  readonly #streams: readonly Random[]
   #kinds = new Map<string, Kind>()
   #resources: readonly ApiResource[]
 
@@ -74,11 +77,14 @@ export class ApiServer implements KubernetesClient, Server {
     this.store = new Store(clock, options.watchWindow === undefined ? {} : { window: options.watchWindow })
     this.names = clock.random.fork('kubernetes/names')
     this.uids = clock.random.fork('kubernetes/uids')
+    const addresses = clock.random.fork('kubernetes/services')
+    const addressNames = clock.random.fork('kubernetes/ip-addresses')
+    this.#streams = [this.names, this.uids, addresses, addressNames]
     this.freeze = options.freeze ?? false
     this.recordsOwners = options.managedFields ?? true
     this.watchList = options.watchList ?? false
     const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
-    this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, clock.random.fork('kubernetes/services'), new IpAddressBook(this, clock.random.fork('kubernetes/ip-addresses')))
+    this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, addresses, new IpAddressBook(this, addressNames))
     this.nodeAgents = options.nodeAgents
     for (const kind of KINDS) this.#kinds.set(kind.resource.name, kind)
     this.#resources = KINDS.map((kind) => kind.resource)
@@ -158,7 +164,7 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options: WriteOptions = {}): T {
-    const created = createObject(this, this.kind(resource), namespace, object, options)
+    const created = this.#request(options, () => createObject(this, this.kind(resource), namespace, object, options))
     if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
     return created as T
   }
@@ -170,7 +176,7 @@ export class ApiServer implements KubernetesClient, Server {
     object: unknown,
     options: WriteOptions & { subresource?: string } = {},
   ): T {
-    return updateObject(this, this.kind(resource), namespace, name, object, options) as T
+    return this.#request(options, () => updateObject(this, this.kind(resource), namespace, name, object, options)) as T
   }
 
   patch<T extends KubeObject>(
@@ -181,7 +187,17 @@ export class ApiServer implements KubernetesClient, Server {
     patch: unknown,
     options: WriteOptions & { subresource?: string } = {},
   ): T {
-    return patchObject(this, this.kind(resource), namespace, name, type, patch, options) as T
+    return this.#request(options, () => patchObject(this, this.kind(resource), namespace, name, type, patch, options)) as T
+  }
+
+  createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options: WriteOptions = {}): T {
+    return createSubresource(this, this.kind(resource), namespace, name, subresource, object, options) as T
+  }
+
+  scale<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
+    const { resource: { subresources } } = this.kind(resource)
+    if (!subresources.includes('scale')) throw noSuchPath()
+    return scaleOf(this.get(resource, namespace, name)) as unknown as T
   }
 
   delete(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | Status {
@@ -189,9 +205,7 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   deleteCollection(resource: string, list: ListOptions, options: DeleteOptions = {}): void {
-    const kind = this.kind(resource)
-    if (!kind.resource.verbs.includes('deletecollection')) throw methodNotAllowed(kind.resource, 'deletecollection')
-    for (const { metadata } of this.list(resource, list).items) deleteObject(this, kind, metadata.namespace, metadata.name, options)
+    deleteCollection(this, this.kind(resource), list, options)
   }
 
   watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void {
@@ -220,6 +234,17 @@ export class ApiServer implements KubernetesClient, Server {
   portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
     if (uid === undefined) checkAssigned(this.get('pods', namespace, pod))
     return this.#agents('port-forward').portForward(namespace, pod, port, handlers, uid)
+  }
+
+  /** A dry run uses up no chance: what is named later has the same name without it. */
+  #request<T>({ dryRun }: WriteOptions, work: () => T): T {
+    if (!dryRun) return work()
+    const marks = this.#streams.map((stream) => stream.mark())
+    try {
+      return work()
+    } finally {
+      this.#streams.forEach((stream, i) => stream.rewind(marks[i]!))
+    }
   }
 
   #agents(what: string): NodeAgents {

@@ -113,6 +113,10 @@ export interface KubernetesClient {
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options?: WriteOptions): T
   update<T extends KubeObject>(resource: string, namespace: string | undefined, name: string, object: unknown, options?: WriteOptions & { subresource?: string }): T
   patch<T extends KubeObject>(resource: string, namespace: string | undefined, name: string, type: PatchType, patch: unknown, options?: WriteOptions & { subresource?: string }): T
+  /** POST to a subresource: pods/binding and pods/eviction answer with a Status, serviceaccounts/token with a TokenRequest. */
+  createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options?: WriteOptions): T
+  /** The subresource scale of an object, as autoscaling/v1 Scale. */
+  scale<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T
   /** Returns the object when it waits for finalizers or a grace period, else the Status of success. */
   delete(resource: string, namespace: string | undefined, name: string, options?: DeleteOptions): KubeObject | Status
   deleteCollection(resource: string, list: ListOptions, options?: DeleteOptions): void

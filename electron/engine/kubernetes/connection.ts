@@ -142,6 +142,14 @@ export class ApiConnection implements KubernetesClient {
     return this.#reach().patch<T>(resource, namespace, name, type, patch, options)
   }
 
+  createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options?: WriteOptions): T {
+    return this.#reach().createSubresource<T>(resource, namespace, name, subresource, object, options)
+  }
+
+  scale<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
+    return this.#reach().scale<T>(resource, namespace, name)
+  }
+
   delete(resource: string, namespace: string | undefined, name: string, options?: DeleteOptions): KubeObject | Status {
     return this.#reach().delete(resource, namespace, name, options)
   }

@@ -2,13 +2,14 @@ import type { PatchType, WriteOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { goFormat, isObject, sortedJson, type JsonObject } from './json.ts'
 import type { Kind } from './kinds/kind.ts'
+import { applyConfiguration } from './managed-fields/apply.ts'
 import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, JsonPatchError, StrategicPatchError, type Operation } from './patch.ts'
 import { decode } from './schema/decode.ts'
 import { schemaOf } from './schema/index.ts'
-import { badRequest, invalid, notFound, notSimulated, rejected, unsupportedMediaType } from './status.ts'
-import { scaleOf, updateScale } from './subresources.ts'
+import { badRequest, conflict, internalFailure, invalid, notFound, notSimulated, rejected, unsupportedMediaType } from './status.ts'
+import { scaleOf, unserved, updateScale } from './subresources.ts'
 import type { KubeObject } from './types.ts'
-import { applyUpdate, keepTakeAway, type Server } from './writes.ts'
+import { applyUpdate, createObject, decodeBody, keepTakeAway, type Server } from './writes.ts'
 
 /** PATCH requests: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. */
 export function patchObject(
@@ -21,7 +22,8 @@ export function patchObject(
   options: WriteOptions & { subresource?: string },
 ): KubeObject {
   const { resource } = kind
-  if (type === 'application/apply-patch+yaml') throw notSimulated('server-side apply (kubectl apply without --server-side)')
+  checkPatchOptions(type, options)
+  if (type === 'application/apply-patch+yaml') return applyObject(server, kind, namespace, name, patch, options)
   const old = server.store.get(resource.name, resource.namespaced ? (namespace ?? 'default') : '', name)
   if (!old) throw notFound(resource, name)
   const { subresource } = options
@@ -30,7 +32,7 @@ export function patchObject(
     const scale = scaleOf(old)
     return updateScale(server, kind, old, applyPatch(scale as unknown as JsonObject, type, patch, 'Scale').patched, options)
   }
-  if (subresource && subresource !== 'status') throw notSimulated(`patch of ${resource.name}/${subresource}`)
+  if (subresource && subresource !== 'status' && !kind.parts?.[subresource]) throw unserved(resource, subresource)
   const { patched, shown } = applyPatch(old as unknown as JsonObject, type, patch, kind.type)
   const wording = type === 'application/strategic-merge-patch+json' ? 'converter' : 'json'
   const { value, error, unknown } = decode<KubeObject>(patched, schemaOf(kind.type), old, wording)
@@ -48,6 +50,45 @@ export function patchObject(
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
   }
   return applyUpdate(server, kind, old, value, options)
+}
+
+/** metav1 validation.ValidatePatchOptions. */
+function checkPatchOptions(type: PatchType, { fieldManager = '', force }: WriteOptions): void {
+  const errors = new FieldErrors()
+  if (type === 'application/apply-patch+yaml') {
+    if (!fieldManager) errors.required('fieldManager', 'is required for apply patch')
+  } else if (force !== undefined) errors.forbidden('force', 'may not be specified for non-apply patch')
+  if (fieldManager.length > 128) errors.tooLong('fieldManager', 128)
+  if (!errors.empty) throw invalid({ kind: 'PatchOptions', group: 'meta.k8s.io' }, '', errors)
+}
+
+function applyObject(
+  server: Server,
+  kind: Kind,
+  namespace: string | undefined,
+  name: string,
+  config: unknown,
+  options: WriteOptions & { subresource?: string },
+): KubeObject {
+  const { resource } = kind
+  const { subresource } = options
+  const home = resource.namespaced ? (namespace ?? 'default') : ''
+  if (!isObject(config)) throw badRequest('error decoding YAML: error unmarshaling JSON: json: cannot unmarshal into Go value of type map[string]interface {}')
+  const live = server.store.get(resource.name, home, name)
+  if (subresource && (!live || !resource.subresources.includes(subresource))) throw notFound(resource, name)
+  if (subresource && subresource !== 'status') throw notSimulated(`server-side apply of ${resource.name}/${subresource} (kubectl patch --subresource=${subresource})`)
+  const { object, entries } = applyConfiguration(server.clock, kind, live, config, options)
+  const decoded = decodeBody(kind, object, live, { ...options, fieldValidation: 'Ignore' })
+  const { uid, resourceVersion } = decoded.metadata
+  if (uid && !live) throw conflict(resource, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`)
+  if (resourceVersion && !live) throw internalFailure('resourceVersion should not be set on objects to be created')
+  if (decoded.metadata.namespace && decoded.metadata.namespace !== home) throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  if (decoded.metadata.name !== name) throw badRequest(wrongName(decoded.metadata.name, name))
+  return live ? applyUpdate(server, kind, live, decoded, options, entries) : createObject(server, kind, namespace, decoded, options, entries)
+}
+
+function wrongName(given: string | undefined, wanted: string): string {
+  return given ? `the name of the object (${given}) does not match the name on the URL (${wanted})` : 'name must be provided'
 }
 
 /** What the server calls an invalid patch: a Status without a kind, which kubectl prints as "The request is invalid". */

@@ -46,6 +46,10 @@ export function conflict(resource: GroupResource, name: string, why: string): St
 export function modified(resource: GroupResource, name: string): StatusError {
   return conflict(resource, name, 'the object has been modified; please apply your changes to the latest version and try again')
 }
+/** Server-side apply: NewApplyConflict. */
+export function applyConflict(causes: NonNullable<Details['causes']>, message: string): StatusError {
+  return failure(409, 'Conflict', message, { causes })
+}
 export function forbidden(resource: GroupResource, name: string, why: string, causes?: Details['causes']): StatusError {
   const details = detailsOf(resource, name)
   if (causes) details.causes = causes
@@ -92,6 +96,10 @@ export function generatedNameTaken(resource: GroupResource, name: string): Statu
 }
 export function internalError(message: string): StatusError {
   return failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
+}
+/** An error for which the API server has no reason. */
+export function internalFailure(message: string): StatusError {
+  return failure(500, '', message)
 }
 export function methodNotAllowed(resource: GroupResource, action: string): StatusError {
   return failure(405, 'MethodNotAllowed', `${action} is not supported on resources of kind ${quote(qualified(resource))}`, detailsOf(resource))

@@ -1,16 +1,38 @@
 import type { WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
+import { evictPod } from './eviction.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
 import type { Kind } from './kinds/kind.ts'
-import { decode } from './schema/decode.ts'
-import { schemaOf } from './schema/index.ts'
 import { formatScaleSelector } from './selectors.ts'
-import { badRequest, conflict, invalid, modified, notFound } from './status.ts'
-import type { KubeObject, LabelSelector, Namespace, Pod } from './types.ts'
+import { requestToken } from './service-account-token.ts'
+import { conflict, invalid, modified, noSuchMethod, notFound, notSimulated } from './status.ts'
+import { decodeSubresource } from './subresource-body.ts'
+import type { KubeObject, LabelSelector, Namespace, Pod, Status } from './types.ts'
 import { applyUpdate, isFinished, type Server } from './writes.ts'
 
-/** Subresources that are not simply a part of the object: pods/binding, namespaces/finalize, scale. */
+/** Subresources that are not simply a part of the object: pods/binding, namespaces/finalize, scale, and what is only created. */
+
+/** POST to a subresource: answers with a Status, or with what was asked for (a TokenRequest). */
+export function createSubresource(
+  server: Server, kind: Kind, namespace: string | undefined, name: string, subresource: string, body: unknown, options: WriteOptions,
+): KubeObject | Status {
+  const { resource } = kind
+  const home = resource.namespaced ? (namespace ?? 'default') : ''
+  if (!resource.subresources.includes(subresource)) throw notFound(resource, name)
+  if (subresource === 'eviction') return evictPod(server, kind, home, name, body, options)
+  if (subresource === 'token') return requestToken(server, kind, home, name, body, options)
+  if (subresource !== 'binding') throw unserved(resource, subresource)
+  bindPod(server, kind, home, name, body, options)
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', code: 201 }
+}
+
+/** A subresource that Podhop does not have, or that has not this method. */
+export function unserved(resource: { name: string }, subresource: string): Error {
+  if (subresource === 'resize') return notSimulated("pods/resize, a running Pod's other resources (make the Pod again with other requests and limits)")
+  if (subresource === 'proxy') return notSimulated(`${resource.name}/proxy (kubectl port-forward, or curl from a Pod)`)
+  return noSuchMethod()
+}
 
 interface Binding {
   metadata: { name?: string; annotations?: { [key: string]: string }; labels?: { [key: string]: string } }
@@ -19,10 +41,7 @@ interface Binding {
 
 /** pkg/registry/core/pod BindingREST: the one way in which a Pod gets its node. */
 export function bindPod(server: Server, kind: Kind, namespace: string, name: string, body: unknown, options: WriteOptions): KubeObject {
-  const { value, error, unknown } = decode<Binding>(body, schemaOf('Binding'))
-  const prefix = 'Binding in version "v1" cannot be handled as a Binding: '
-  if (error) throw badRequest(prefix + error)
-  if (unknown.length > 0) throw badRequest(`${prefix}strict decoding error: ${unknown.join(', ')}`)
+  const value = decodeSubresource<Binding>(body, 'Binding', 'v1', options)
   const errors = new FieldErrors()
   if (value.target.kind && value.target.kind !== 'Node') errors.notSupported('target.kind', value.target.kind, ['Node', '<empty>'])
   if (!value.target.name) errors.required('target.name')
@@ -85,10 +104,7 @@ export function scaleOf(object: KubeObject): Scale {
 }
 
 export function updateScale(server: Server, kind: Kind, old: KubeObject, body: unknown, options: WriteOptions): KubeObject {
-  const { value, error, unknown } = decode<Scale>(body, schemaOf('Scale'))
-  const prefix = 'Scale in version "v1" cannot be handled as a Scale: '
-  if (error) throw badRequest(prefix + error)
-  if (unknown.length > 0) throw badRequest(`${prefix}strict decoding error: ${unknown.join(', ')}`)
+  const value = decodeSubresource<Scale>(body, 'Scale', 'autoscaling/v1', options)
   const replicas = value.spec.replicas ?? 0
   const errors = new FieldErrors()
   if (replicas < 0) errors.invalid('spec.replicas', replicas, 'must be greater than or equal to 0')

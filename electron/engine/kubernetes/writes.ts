@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
-import type { WriteOptions } from './client.ts'
+import { StatusError, type WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
@@ -10,10 +10,10 @@ import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { decode } from './schema/decode.ts'
 import { schemaOf } from './schema/index.ts'
-import { alreadyExists, badRequest, conflict, forbidden, invalid, methodNotAllowed, modified, notFound, notSimulated } from './status.ts'
+import { alreadyExists, badRequest, conflict, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
-import { bindPod, finalizeNamespace, updateScale } from './subresources.ts'
+import { bindPod, finalizeNamespace, unserved, updateScale } from './subresources.ts'
 import type { DraftMeta, KubeObject, Namespace } from './types.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './validation/object-meta.ts'
 
@@ -65,15 +65,14 @@ export function createObject(
   kind.prepareForCreate?.(object, context)
   if (kind.generationChanged) metadata.generation = 1
   else delete metadata.generation
-  const generated = !metadata.name && !!metadata.generateName
-  if (generated) metadata.name = generateName(server, kind, metadata.generateName!, metadata.namespace ?? '')
   const allocation = kind.allocate?.(object, undefined, context)
   try {
     const errors = new FieldErrors()
     validateObjectMeta(metadata, resource.namespaced, kind.validName, 'metadata', errors)
     kind.validate(object, errors)
     if (!errors.empty) throw invalid(resource, metadata.name || (metadata.generateName ?? ''), errors)
-    if (server.store.get(resource.name, metadata.namespace ?? '', metadata.name)) throw alreadyExists(resource, metadata.name)
+    const present = server.store.get(resource.name, metadata.namespace ?? '', metadata.name)
+    if (present) throw alreadyThere(resource, present, metadata.generateName !== undefined)
   } catch (error) {
     allocation?.revert()
     throw error
@@ -99,7 +98,7 @@ export function updateObject(
     if (kind.createOnUpdate && !subresource) return createObject(server, kind, namespace, body, options)
     throw notFound(resource, name)
   }
-  if (subresource && !['status', 'scale', 'finalize'].includes(subresource)) throw notSimulated(`the subresource ${resource.name}/${subresource}`)
+  if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
   const submitted = decodeBody(kind, body, old, options)
   if (submitted.metadata.name && submitted.metadata.name !== name) {
@@ -126,7 +125,8 @@ export function applyUpdate(
   checkVersion(kind, old, object)
   const status = options.subresource === 'status'
   const sent = object.metadata.managedFields
-  const next = status ? statusUpdate(kind, old, object) : object
+  const part = options.subresource ? kind.parts?.[options.subresource] : undefined
+  const next = status ? statusUpdate(kind, old, object) : part ? part.merge(old, object) : object
   if (status) setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
   else {
     kind.setDefaults?.(next)
@@ -143,6 +143,7 @@ export function applyUpdate(
     const errors = new FieldErrors()
     validateObjectMetaUpdate(next.metadata, old.metadata, 'metadata', errors)
     if (status) kind.validateStatusUpdate?.(next, old, errors)
+    else if (part) part.validate(next, old, errors)
     else if (kind.validateUpdate) kind.validateUpdate(next, old, errors)
     else kind.validate(next, errors)
     if (!errors.empty) throw invalid(resource, name, errors)
@@ -250,6 +251,12 @@ function checkNamespace(server: Server, kind: Kind, object: KubeObject): void {
   if (!found.metadata.deletionTimestamp) return
   const causes = [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }]
   throw forbidden(kind.resource, object.metadata.name ?? '', `unable to create new content in namespace ${namespace} because it is being terminated`, causes)
+}
+
+/** What CheckGeneratedNameError and the generic store make of a name that is taken. */
+function alreadyThere(resource: Kind['resource'], { metadata }: KubeObject, generated: boolean): StatusError {
+  const { status } = generated ? generatedNameTaken(resource, metadata.name) : alreadyExists(resource, metadata.name)
+  return new StatusError(metadata.deletionTimestamp ? { ...status, message: `object is being deleted: ${status.message}` } : status)
 }
 
 /** v1.33 tries eight names before it gives up (RetryGenerateName). */

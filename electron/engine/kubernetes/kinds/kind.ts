@@ -65,9 +65,17 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly createOnUpdate?: boolean
   /** metadata.name and metadata.namespace are always there. */
   readonly fields?: Readonly<Record<string, { read(object: T): string }['read']>>
+  /** Subresources that are a part of the object with rules of their own (pods/ephemeralcontainers). */
+  readonly parts?: Readonly<Record<string, Part<T>>>
   /** How the kind words a field selector that it does not have; absent: "field label not supported: …". */
   unknownField?(field: string): string
   readonly columns: readonly Column<T>[]
+}
+
+export interface Part<T> {
+  /** The old object with that part of what was submitted. */
+  merge(old: T, submitted: T): T
+  validate(object: T, old: T, errors: FieldErrors): void
 }
 
 export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const

@@ -3,6 +3,7 @@ import { admitPod, admitPodUpdate } from '../admission/pods.ts'
 import { deepEqual } from '../json.ts'
 import { canonicalQuantity } from '../schema/quantity.ts'
 import type { Pod } from '../types.ts'
+import { validateEphemeralContainersUpdate } from '../validation/ephemeral-containers.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
 import { validatePodSpec } from '../validation/pod-spec.ts'
 import { validatePodStatusUpdate, validatePodUpdate } from '../validation/pod-update.ts'
@@ -15,7 +16,7 @@ export const pod: Kind<Pod> = {
   resource: apiResource('Pod', 'pods', {
     shortNames: ['po'],
     categories: ['all'],
-    subresources: ['attach', 'binding', 'ephemeralcontainers', 'exec', 'log', 'portforward', 'status'],
+    subresources: ['attach', 'binding', 'ephemeralcontainers', 'eviction', 'exec', 'log', 'portforward', 'proxy', 'resize', 'status'],
   }),
   type: 'Pod',
   validName: dns1123Subdomain,
@@ -35,9 +36,24 @@ export const pod: Kind<Pod> = {
   },
   validate(object, errors) {
     validatePodSpec(object.spec, 'spec', errors)
+    if (object.spec.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create')
   },
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
+  parts: {
+    ephemeralcontainers: {
+      merge(old, submitted) {
+        const { ephemeralContainers } = submitted.spec
+        const { labels, annotations, ...metadata } = old.metadata
+        const sent = submitted.metadata
+        const next = { ...old, metadata: { ...metadata, ...(sent.labels ? { labels: sent.labels } : {}), ...(sent.annotations ? { annotations: sent.annotations } : {}) }, spec: { ...old.spec } } as Pod
+        if (ephemeralContainers) next.spec.ephemeralContainers = ephemeralContainers
+        else delete next.spec.ephemeralContainers
+        return next
+      },
+      validate: validateEphemeralContainersUpdate,
+    },
+  },
   gracePeriod(object, options) {
     const { phase } = object.status
     if (!object.spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0

@@ -6,10 +6,11 @@ import { Schema, type StructType } from './notation.ts'
 import { POD } from './pod.ts'
 import { POLICY } from './policy.ts'
 import { RBAC } from './rbac.ts'
+import { SUBRESOURCES } from './subresources.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, SUBRESOURCES])
 
 /** The schema of a kind ("Pod") or of a type below it ("PodTemplateSpec"). */
 export function schemaOf(name: string): StructType {

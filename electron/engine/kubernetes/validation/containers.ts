@@ -56,7 +56,7 @@ export function validateInitContainers(
   })
 }
 
-function validateContainer(container: Container, volumes: VolumeNames, path: string, errors: FieldErrors): void {
+export function validateContainer(container: Container, volumes: VolumeNames, path: string, errors: FieldErrors): void {
   if (!container.name) errors.required(`${path}.name`)
   else errors.invalidEach(`${path}.name`, container.name, dns1123Label(container.name))
   if (!container.image) errors.required(`${path}.image`)

@@ -1,0 +1,100 @@
+import { hex, sha256 } from '../sha256.ts'
+import { concatBytes, encodeUtf8 } from '../text.ts'
+import { encodeBase64 } from './base64.ts'
+import type { WriteOptions } from './client.ts'
+import { FieldErrors } from './field-errors.ts'
+import { timestamp } from './human-duration.ts'
+import type { Kind } from './kinds/kind.ts'
+import { badRequest, conflict, invalid, notFound } from './status.ts'
+import { decodeSubresource } from './subresource-body.ts'
+import type { KubeObject, Pod } from './types.ts'
+import type { Server } from './writes.ts'
+
+/** POST serviceaccounts/token: pkg/registry/core/serviceaccount/storage/token.go and pkg/serviceaccount/claims.go (v1.33). */
+interface TokenRequest extends KubeObject {
+  spec: { audiences?: string[]; expirationSeconds?: number; boundObjectRef?: { kind?: string; apiVersion?: string; name?: string; uid?: string } | null }
+  status: { token: string; expirationTimestamp: string | null }
+}
+
+/** kubeadm's --service-account-issuer, which is also the audience of the API server. */
+const ISSUER = 'https://kubernetes.default.svc.cluster.local'
+const MIN_SECONDS = 600
+const MAX_SECONDS = 2 ** 32
+
+/**
+ * A token that looks like a real one and has its claims. Its signature is made up: nobody checks it. The same request
+ * at the same moment of the same cluster gives the same token.
+ */
+export function requestToken(server: Server, kind: Kind, namespace: string, name: string, body: unknown, options: WriteOptions): KubeObject {
+  const request = decodeSubresource<TokenRequest>(body, 'TokenRequest', 'authentication.k8s.io/v1', options)
+  const { spec, metadata } = request
+  if (metadata.name && metadata.name !== name) throw badRequest('the name of the object does not match the name on the URL')
+  const seconds = spec.expirationSeconds ?? 3600
+  validate(seconds)
+  const account = server.store.get('serviceaccounts', namespace, name)
+  if (!account) throw notFound(kind.resource, name)
+  const audiences = spec.audiences?.length ? spec.audiences : [ISSUER]
+  const issued = Math.floor(server.clock.wall() / 1000)
+  const owner = { serviceaccount: { name, uid: account.metadata.uid } }
+  const bound = spec.boundObjectRef ? bind(server, namespace, name, spec.boundObjectRef) : {}
+  const about = { namespace, ...bound, ...owner }
+  const seed = hex(sha256(encodeUtf8(JSON.stringify([about, audiences, issued, seconds, server.store.version]))))
+  const jti = `${seed.slice(0, 8)}-${seed.slice(8, 12)}-4${seed.slice(13, 16)}-${'89ab'[parseInt(seed[16]!, 16) & 3]}${seed.slice(17, 20)}-${seed.slice(20, 32)}`
+  const claims = {
+    aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti, 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${name}`,
+  }
+  return {
+    kind: 'TokenRequest',
+    apiVersion: 'authentication.k8s.io/v1',
+    metadata: { name, namespace, creationTimestamp: timestamp(server.clock.wall()) },
+    spec: { audiences, expirationSeconds: seconds, boundObjectRef: spec.boundObjectRef ?? null },
+    status: { token: sign(claims), expirationTimestamp: timestamp((issued + seconds) * 1000) },
+  } as unknown as KubeObject
+}
+
+function validate(seconds: number): void {
+  const errors = new FieldErrors()
+  if (seconds < MIN_SECONDS) errors.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes')
+  if (seconds > MAX_SECONDS) errors.invalid('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds')
+  if (!errors.empty) throw invalid({ kind: 'TokenRequest', group: 'authentication.k8s.io' }, '', errors)
+}
+
+type Reference = NonNullable<TokenRequest['spec']['boundObjectRef']>
+const BINDABLE: { readonly [kind: string]: { resource: string; namespaced: boolean } } = {
+  Pod: { resource: 'pods', namespaced: true },
+  Secret: { resource: 'secrets', namespaced: true },
+  Node: { resource: 'nodes', namespaced: false },
+}
+
+/** What the token dies with. */
+function bind(server: Server, namespace: string, account: string, { kind = '', apiVersion = '', name = '', uid }: Reference): object {
+  const of = apiVersion === 'v1' && Object.hasOwn(BINDABLE, kind) ? BINDABLE[kind] : undefined
+  if (!of) throw badRequest(`cannot bind token to object of type ${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`)
+  const object = server.store.get(of.resource, of.namespaced ? namespace : '', name)
+  if (!object) throw notFound({ name: of.resource, group: '' }, name)
+  if (uid && uid !== object.metadata.uid) {
+    const why = `the UID in the bound object reference (${uid}) does not match the UID in record (${object.metadata.uid}). The object might have been deleted and then recreated`
+    throw conflict({ name: kind, group: '' }, name, why)
+  }
+  const reference = { name, uid: object.metadata.uid }
+  if (kind !== 'Pod') return { [kind.toLowerCase()]: reference }
+  const { serviceAccountName = '', nodeName } = (object as Pod).spec
+  if (serviceAccountName !== account) {
+    throw badRequest(`cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`)
+  }
+  const node = nodeName ? server.store.get('nodes', '', nodeName) : undefined
+  return { ...(node ? { node: { name: nodeName, uid: node.metadata.uid } } : {}), pod: reference }
+}
+
+/** Three parts in base64url, as RS256 makes them. */
+function sign(claims: object): string {
+  const kid = base64Url(sha256(encodeUtf8('podhop service account key')))
+  const text = `${base64Url(encodeUtf8(JSON.stringify({ alg: 'RS256', kid })))}.${base64Url(encodeUtf8(JSON.stringify(claims)))}`
+  const blocks: Uint8Array[] = []
+  for (let i = 0; i < 8; i++) blocks.push(sha256(encodeUtf8(`${i} ${text}`)))
+  return `${text}.${base64Url(concatBytes(blocks))}`
+}
+
+function base64Url(bytes: Uint8Array): string {
+  return encodeBase64(bytes).replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_')
+}
