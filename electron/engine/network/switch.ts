@@ -4,7 +4,7 @@ import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { copyFrame, isGroupMac } from './packets.ts'
-import type { Frame, Mac } from './types.ts'
+import type { ArpPacket, Frame, Mac } from './types.ts'
 
 export interface SwitchOptions {
   /** The least time over the wire and how much it varies, in ms. */
@@ -165,6 +165,7 @@ export class Switch {
       if (to) return this.#carry(from, to, frame)
     }
     const { recorder } = from.namespace
+    if (frame.payload.kind === 'arp') this.#tellLostQuestion(from, frame.payload)
     const targets = this.ports.filter((port) => port !== from && this.connected(from, port))
     targets.forEach((to, i) => {
       const copy = i === targets.length - 1 ? frame : copyFrame(frame)
@@ -198,6 +199,18 @@ export class Switch {
     const at = Math.max(arrivals.get(to) ?? 0, clock.now + from.namespace.latency(least, jitter) + (impaired?.delay ?? 0))
     arrivals.set(to, at)
     clock.schedule(at - clock.now, () => to.arrive(frame))
+  }
+
+  /** A question for a MAC address that a cut wire keeps from the one who could answer it. */
+  #tellLostQuestion(from: Nic, arp: ArpPacket): void {
+    const asked = arp.trail && this.ports.find((port) => !this.connected(from, port) && port.address(arp.targetIp))
+    if (!asked) return
+    from.namespace.recorder.hop(this.#place, arp, {
+      stage: 'drop',
+      text: `The wire between ${from.namespace.machine} and ${asked.namespace.machine} is cut: the question for ${arp.targetIp} does not arrive.`,
+      before: { source: arp.senderIp, destination: arp.targetIp, sourceMac: arp.senderMac, protocol: 'arp', detail: arp.operation },
+      explanation: 'drop-wire-cut',
+    })
   }
 
   #lose(from: Nic, frame: Frame, reason: string, text: string): void {
