@@ -2,21 +2,27 @@ import type { Clock } from '../../clock.ts'
 import type { ClusterConfig } from '../../config.ts'
 import type { KubernetesClient } from '../client.ts'
 import type { Controller, ControllerContext } from './context.ts'
+import { CronJobController } from './cronjob.ts'
 import { DaemonSetController } from './daemonset.ts'
 import { DeploymentController } from './deployment.ts'
+import { DisruptionController } from './disruption.ts'
 import { EndpointsController } from './endpoints.ts'
 import { EndpointSliceController } from './endpointslice.ts'
 import { GarbageCollector } from './garbage-collector.ts'
 import { NamespaceDefaultsController, NodeIpamController, PodGarbageCollector } from './housekeeping.ts'
 import { InformerFactory } from './informer.ts'
+import { JobController } from './job.ts'
 import { NamespaceController } from './namespace.ts'
 import { NodeLifecycleController } from './node-lifecycle.ts'
-import { ReplicaSetController } from './replicaset.ts'
+import { ReplicaSetController, ReplicationManager } from './replicaset.ts'
+import { StatefulSetController } from './statefulset.ts'
 import { TaintEvictionController } from './taint-eviction.ts'
+import { TtlAfterFinishedController } from './ttl-after-finished.ts'
 
 const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] = [
   NodeIpamController, NodeLifecycleController, TaintEvictionController, NamespaceDefaultsController, DeploymentController, ReplicaSetController,
-  DaemonSetController, EndpointSliceController, EndpointsController, NamespaceController, GarbageCollector, PodGarbageCollector,
+  DaemonSetController, ReplicationManager, StatefulSetController, JobController, CronJobController, TtlAfterFinishedController,
+  EndpointSliceController, EndpointsController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */

@@ -29,19 +29,19 @@ export function selectorOf(owner: { kind?: string; spec: { selector?: LabelSelec
 
 /**
  * The objects that an owner controls, after it adopted matching orphans and released those that do not match any more
- * (pkg/controller ControllerRefManager).
+ * (pkg/controller ControllerRefManager). `belongs`: what they must be besides the selector.
  */
-export function claim<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, informer: Informer<T>): T[] {
+export function claim<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, informer: Informer<T>, belongs: (object: T) => boolean = () => true): T[] {
   const selector = selectorOf(owner)
   const { uid, namespace, deletionTimestamp } = owner.metadata
   const out: T[] = []
   for (const object of informer.indexed(BY_OWNER, uid)) {
-    if (selector.matches(object.metadata.labels)) out.push(object)
+    if (selector.matches(object.metadata.labels) && belongs(object)) out.push(object)
     else if (!deletionTimestamp) release(client, resource, owner, object)
   }
   if (deletionTimestamp) return out
   for (const object of informer.indexed(ORPHANS, namespace)) {
-    if (object.metadata.deletionTimestamp || !selector.matches(object.metadata.labels)) continue
+    if (object.metadata.deletionTimestamp || !selector.matches(object.metadata.labels) || !belongs(object)) continue
     const adopted = adopt<T>(client, resource, owner, object)
     if (adopted) out.push(adopted)
   }

@@ -17,23 +17,30 @@ const BURST = 500
 /** Virtual ms that it takes to look at one Pod. */
 const LOOK = 1
 
+/** What a ReplicaSet and its elder, the ReplicationController, differ in. */
+interface Flavour { resource: string; kind: string; component: string }
+const REPLICA_SET: Flavour = { resource: 'replicasets', kind: 'ReplicaSet', component: 'replicaset-controller' }
+const REPLICATION_CONTROLLER: Flavour = { resource: 'replicationcontrollers', kind: 'ReplicationController', component: 'replication-controller' }
+
 /** Keeps as many Pods of a ReplicaSet as it asks for: pkg/controller/replicaset. */
 export class ReplicaSetController implements Controller {
+  readonly #flavour: Flavour
   readonly #context: ControllerContext
   readonly #sets: Informer<ReplicaSet>
   readonly #pods: Informer<Pod>
   readonly #queue: WorkQueue
   readonly #events: EventRecorder
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, flavour = REPLICA_SET) {
     this.#context = context
-    this.#sets = context.informers.of<ReplicaSet>('replicasets')
+    this.#flavour = flavour
+    this.#sets = context.informers.of<ReplicaSet>(flavour.resource)
     this.#pods = context.informers.of<Pod>('pods')
     this.#pods.index(BY_OWNER, ownerUid)
     this.#pods.index(ORPHANS, orphanNamespace)
     this.#sets.index(BY_OWNER, ownerUid)
     this.#sets.index(BY_NAMESPACE, namespaceOf)
-    this.#events = new EventRecorder(context.client, context.clock, 'replicaset-controller')
+    this.#events = new EventRecorder(context.client, context.clock, flavour.component)
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     const add = (set: ReplicaSet): void => this.#queue.add(keyOf(set))
     this.#sets.on({ onAdd: add, onUpdate: add, onDelete: add })
@@ -55,7 +62,7 @@ export class ReplicaSetController implements Controller {
     const { namespace } = pod.metadata
     const owner = controllerOf(pod)
     if (owner) {
-      if (owner.kind === 'ReplicaSet') this.#queue.add(`${namespace}/${owner.name}`)
+      if (owner.kind === this.#flavour.kind) this.#queue.add(`${namespace}/${owner.name}`)
       return
     }
     if (pod.metadata.deletionTimestamp) return
@@ -153,6 +160,13 @@ export class ReplicaSetController implements Controller {
     }
     if (deepEqual(status, set.status)) return
     const { namespace, name } = set.metadata
-    client.update('replicasets', namespace, name, { ...set, status }, AGENT_STATUS)
+    client.update(this.#flavour.resource, namespace, name, { ...set, status }, AGENT_STATUS)
+  }
+}
+
+/** pkg/controller/replication: the same over another kind. */
+export class ReplicationManager extends ReplicaSetController {
+  constructor(context: ControllerContext) {
+    super(context, REPLICATION_CONTROLLER)
   }
 }
