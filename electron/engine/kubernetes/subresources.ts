@@ -7,6 +7,7 @@ import type { Kind } from './kinds/kind.ts'
 import { formatScaleSelector } from './selectors.ts'
 import { requestToken } from './service-account-token.ts'
 import { conflict, invalid, modified, noSuchMethod, notFound, notSimulated } from './status.ts'
+import { ownersAfter } from './managed-fields/record.ts'
 import { decodeSubresource } from './subresource-body.ts'
 import type { KubeObject, LabelSelector, Namespace, Pod, Status } from './types.ts'
 import { applyUpdate, isFinished, type Server } from './writes.ts'
@@ -114,5 +115,6 @@ export function updateScale(server: Server, kind: Kind, old: KubeObject, body: u
   if (value.metadata?.resourceVersion) metadata.resourceVersion = value.metadata.resourceVersion
   const next = { ...old, metadata, spec: { ...spec, replicas } } as KubeObject
   const { subresource: _, ...rest } = options as WriteOptions & { subresource?: string }
-  return scaleOf(applyUpdate(server, kind, old, next, rest))
+  const owners = server.recordsOwners ? ownersAfter(server.clock, kind, old, next, undefined, { ...rest, subresource: 'scale' }) : []
+  return scaleOf(applyUpdate(server, kind, old, next, rest, owners))
 }
