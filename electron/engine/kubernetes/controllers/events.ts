@@ -79,8 +79,8 @@ export class EventRecorder {
     }
   }
 
-  /** As the new events API (events.k8s.io) writes them: the scheduler uses it. */
-  note(object: KubeObject, type: 'Normal' | 'Warning', reason: string, action: string, message: string): void {
+  /** As the new events API (events.k8s.io) writes them: the scheduler uses it. `related` is who it is about besides. */
+  note(object: KubeObject, type: 'Normal' | 'Warning', reason: string, action: string, message: string, related?: KubeObject): void {
     const key = [object.metadata.uid, type, reason, message].join('\n')
     const seen = this.#seen.get(key)
     const now = microTimestamp(this.#clock.wall())
@@ -106,6 +106,7 @@ export class EventRecorder {
         type,
         eventTime: now,
         action,
+        ...(related ? { related: referenceTo(related) } : {}),
         reportingComponent: this.#source.component,
         reportingInstance: `${this.#source.component}-${this.#source.host ?? ''}`,
       }, { fieldValidation: 'Ignore' })

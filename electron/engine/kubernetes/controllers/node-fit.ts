@@ -38,10 +38,14 @@ function holds({ operator, values = [] }: { operator: string; values?: string[] 
     case 'NotIn': return value === undefined || !values.includes(value)
     case 'Exists': return value !== undefined
     case 'DoesNotExist': return value === undefined
-    case 'Gt': return value !== undefined && Number(value) > Number(values[0])
-    case 'Lt': return value !== undefined && Number(value) < Number(values[0])
+    case 'Gt': return isInteger(value) && isInteger(values[0]) && BigInt(value) > BigInt(values[0])
+    case 'Lt': return isInteger(value) && isInteger(values[0]) && BigInt(value) < BigInt(values[0])
     default: return false
   }
+}
+
+function isInteger(value: string | undefined): value is string {
+  return value !== undefined && /^-?\d+$/.test(value)
 }
 
 export interface Requests { cpu: number; memory: number }

@@ -1,70 +1,55 @@
-import { hostPortsOf, requestsOf, type Requests } from '../controllers/node-fit.ts'
-import { milliValue } from '../schema/quantity.ts'
-import type { Node, Pod, PodSpec } from '../types.ts'
-
-/** What Pods without requests count as when nodes are scored: pkg/scheduler/util GetNonzeroRequests. */
-const DEFAULT_CPU = 100
-const DEFAULT_MEMORY = 200 * 1024 * 1024
-
-interface Account { requests: Requests; score: Requests; ports: ReturnType<typeof hostPortsOf>; owner: string }
+import { portsCollide } from '../controllers/node-fit.ts'
+import type { Node } from '../types.ts'
+import type { PodAccount } from './pod-account.ts'
+import { allocatableOf, type Allocatable, type Demand, type HostPort } from './resources.ts'
 
 /** A node with the Pods that are on it or on their way to it: pkg/scheduler/framework NodeInfo. */
 export class NodeInfo {
+  readonly name: string
+  /** Absent: Pods stand on a node that does not exist (any more). */
   node: Node | undefined
-  readonly requested: Requests = { cpu: 0, memory: 0 }
-  readonly scored: Requests = { cpu: 0, memory: 0 }
-  readonly #pods = new Map<string, Account>()
-  readonly #owners = new Map<string, number>()
+  allocatable: Allocatable = { cpu: 0, memory: 0, storage: 0, pods: 0, other: new Map() }
+  readonly requested = { cpu: 0, memory: 0, storage: 0 }
+  readonly requestedOther = new Map<string, number>()
+  readonly scored = { cpu: 0, memory: 0 }
+  readonly pods = new Map<string, PodAccount>()
+  #ports: HostPort[] | undefined
 
-  get podCount(): number {
-    return this.#pods.size
+  constructor(name: string) {
+    this.name = name
   }
 
-  get ports(): ReturnType<typeof hostPortsOf> {
-    return [...this.#pods.values()].flatMap((a) => a.ports)
+  setNode(node: Node): void {
+    if (node.status.allocatable !== this.node?.status.allocatable) this.allocatable = allocatableOf(node)
+    this.node = node
   }
 
-  allocatable(name: 'cpu' | 'memory' | 'pods'): number {
-    const text = this.node?.status.allocatable?.[name]
-    if (text === undefined) return 0
-    return name === 'cpu' ? milliValue(String(text)) : milliValue(String(text)) / 1000
+  label(key: string): string | undefined {
+    return this.node?.metadata.labels?.[key]
   }
 
-  /** Pods of one owner on this node. */
-  siblings(owner: string): number {
-    return this.#owners.get(owner) ?? 0
+  add(pod: PodAccount): void {
+    this.pods.set(pod.key, pod)
+    this.#count(pod.demand, 1)
   }
 
-  add(key: string, pod: Pod): void {
-    if (this.#pods.has(key)) return
-    const account: Account = { requests: requestsOf(pod.spec), score: scoreRequests(pod.spec), ports: hostPortsOf(pod), owner: ownerKey(pod) }
-    this.#pods.set(key, account)
-    this.#count(account, 1)
+  remove(pod: PodAccount): void {
+    if (this.pods.delete(pod.key)) this.#count(pod.demand, -1)
   }
 
-  remove(key: string): void {
-    const account = this.#pods.get(key)
-    if (!account) return
-    this.#pods.delete(key)
-    this.#count(account, -1)
+  /** Whether a Pod of this node has one of the ports. */
+  occupies(wanted: readonly HostPort[]): boolean {
+    this.#ports ??= [...this.pods.values()].flatMap((p) => p.demand.ports)
+    return this.#ports.length > 0 && portsCollide([...wanted], this.#ports)
   }
 
-  #count(account: Account, sign: 1 | -1): void {
-    this.requested.cpu += sign * account.requests.cpu
-    this.requested.memory += sign * account.requests.memory
-    this.scored.cpu += sign * account.score.cpu
-    this.scored.memory += sign * account.score.memory
-    this.#owners.set(account.owner, (this.#owners.get(account.owner) ?? 0) + sign)
+  #count({ requests, scored, ports }: Demand, sign: 1 | -1): void {
+    this.requested.cpu += sign * requests.cpu
+    this.requested.memory += sign * requests.memory
+    this.requested.storage += sign * requests.storage
+    for (const [name, n] of requests.other) this.requestedOther.set(name, (this.requestedOther.get(name) ?? 0) + sign * n)
+    this.scored.cpu += sign * scored.cpu
+    this.scored.memory += sign * scored.memory
+    if (ports.length > 0) this.#ports = undefined
   }
-}
-
-export function scoreRequests(spec: PodSpec): Requests {
-  const { cpu, memory } = requestsOf(spec)
-  return { cpu: cpu || DEFAULT_CPU * spec.containers.length, memory: memory || DEFAULT_MEMORY * spec.containers.length }
-}
-
-/** Pods are spread by who made them; lone Pods by their labels. */
-export function ownerKey(pod: Pod): string {
-  const owner = pod.metadata.ownerReferences?.find((o) => o.controller)
-  return owner ? owner.uid : `${pod.metadata.namespace}/${JSON.stringify(pod.metadata.labels ?? {})}`
 }

@@ -1,182 +1,248 @@
 import type { Clock } from '../../clock.ts'
-import { StatusError, type KubernetesClient } from '../client.ts'
-import { timestamp } from '../human-duration.ts'
+import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer, keyOf } from '../controllers/informer.ts'
-import { matchesTerm } from '../controllers/node-fit.ts'
 import { ignoringGone } from '../controllers/ownership.ts'
 import { isTerminal, podCondition } from '../controllers/pods.ts'
-import { WorkQueue } from '../controllers/workqueue.ts'
-import type { Node, Pod } from '../types.ts'
-import { explain, refuses, type Refusal } from './filter.ts'
-import { NodeInfo, ownerKey, scoreRequests } from './node-info.ts'
+import { timestamp } from '../human-duration.ts'
+import { deepEqual } from '../json.ts'
+import type { Node, Pod, PodCondition } from '../types.ts'
+import { Attempt } from './attempt.ts'
+import { ClusterState } from './cluster-state.ts'
+import { InformerListers } from './listers.ts'
+import type { NodeInfo } from './node-info.ts'
+import { priorityOf } from './pod-account.ts'
+import { findPreemption, type Candidate } from './preemption.ts'
+import { SchedulingQueue, type QueuedPod } from './queue.ts'
+import { fitError, preemptionError, type Diagnosis, type Refusal } from './refusal.ts'
+import { scoreNodes } from './scores.ts'
 
 const NAME = 'default-scheduler'
-/** Pods that found no node are tried again at least this often (pkg/scheduler/internal/queue). */
-const FLUSH = 300_000
+/** An event's note has at most so many characters. */
+const NOTE = 1024
+/** Plugins that a Pod's leaving can change the mind of, and that a Pod's arrival can. */
+const ON_LEAVING = ['NodeResourcesFit', 'NodePorts', 'PodTopologySpread', 'InterPodAffinity']
+const ON_ARRIVAL = ['PodTopologySpread', 'InterPodAffinity']
 
-/** kube-scheduler with its default profile, as far as labs need it: filters, scores, binds. */
+interface Failure { message: string; plugins: ReadonlySet<string>; nominated?: string }
+
+/** kube-scheduler v1.33 with its default profile: filters, scores, binds, preempts. */
 export class Scheduler implements Controller {
   readonly #clock: Clock
   readonly #client: KubernetesClient
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
+  readonly #listers: InformerListers
   readonly #events: EventRecorder
-  readonly #queue: WorkQueue
-  readonly #infos = new Map<string, NodeInfo>()
-  /** Pod → the node that it is counted on. */
-  readonly #placed = new Map<string, string>()
-  readonly #unschedulable = new Set<string>()
+  readonly #queue: SchedulingQueue
+  readonly #state: ClusterState
+  /** Where the search for nodes goes on: large clusters are not searched whole. */
+  #start = 0
   #turn = 0
-  #flush: ReturnType<Clock['schedule']> | undefined
 
   constructor(clock: Clock, client: KubernetesClient, host: string) {
     this.#clock = clock
     this.#client = client
     this.#events = new EventRecorder(client, clock, NAME, host)
-    this.#queue = new WorkQueue(clock, (key) => this.#schedule(key))
+    this.#queue = new SchedulingQueue(clock, (entry) => this.#schedule(entry))
     this.#nodes = new Informer<Node>(client, 'nodes')
+    this.#listers = new InformerListers(client, () => this.#queue.move((e) => e.plugins.has('VolumeBinding')))
     this.#pods = new Informer<Pod>(client, 'pods')
+    this.#state = new ClusterState(this.#listers)
     this.#nodes.on({
       onAdd: (node) => this.#onNode(node),
-      onUpdate: (node, old) => this.#onNode(node, old),
-      onDelete: (node) => {
-        const info = this.#infos.get(node.metadata.name)
-        if (info) info.node = undefined
-      },
+      onUpdate: (node) => this.#onNode(node),
+      onDelete: (node) => this.#state.removeNode(node.metadata.name),
     })
-    this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
+    this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod, old) => this.#onPod(pod, old), onDelete: (pod) => this.#onGone(pod) })
   }
 
   stop(): void {
     this.#queue.stop()
-    this.#clock.cancel(this.#flush)
     this.#pods.stop()
     this.#nodes.stop()
+    this.#listers.stop()
   }
 
-  #info(node: string): NodeInfo {
-    let info = this.#infos.get(node)
-    if (!info) this.#infos.set(node, (info = new NodeInfo()))
-    return info
+  // ---- what happens in the cluster -----------------------------------------------------------------------------
+
+  #onNode(node: Node): void {
+    const before = this.#state.generation
+    this.#state.setNode(node)
+    if (this.#state.generation === before || this.#queue.waiting === 0) return
+    const info = this.#state.info(node.metadata.name)
+    this.#queue.move(({ key, plugins }) => {
+      const pod = this.#pods.byKey(key)
+      return plugins.size === 0 || (pod !== undefined && !new Attempt(this.#state, pod).filterNode(info))
+    })
   }
 
-  #onNode(node: Node, old?: Node): void {
-    this.#info(node.metadata.name).node = node
-    if (!old || node.spec !== old.spec || node.metadata.labels !== old.metadata.labels || node.status.allocatable !== old.status.allocatable) this.#retryAll()
-  }
-
-  #onPod(pod: Pod): void {
+  #onPod(pod: Pod, old?: Pod): void {
     const key = keyOf(pod)
     if (isTerminal(pod)) return this.#onGone(pod)
     if (pod.spec.nodeName) {
-      this.#unschedulable.delete(key)
-      this.#place(key, pod, pod.spec.nodeName)
-    } else if ((pod.spec.schedulerName ?? NAME) === NAME && !pod.metadata.deletionTimestamp && !this.#unschedulable.has(key) && !this.#placed.has(key)) this.#queue.add(key)
+      this.#queue.delete(key)
+      this.#state.denominate(pod)
+      const isNew = this.#state.placed(key) === undefined || !old?.spec.nodeName
+      this.#state.place(pod, pod.spec.nodeName)
+      if (isNew && this.#queue.waiting > 0) this.#moveFor(ON_ARRIVAL)
+      return
+    }
+    if (pod.metadata.deletionTimestamp || pod.spec.schedulingGates?.length) return this.#queue.delete(key)
+    if ((pod.spec.schedulerName ?? NAME) !== NAME || this.#state.placed(key)) return
+    if (pod.status.nominatedNodeName) this.#state.nominate(pod, pod.status.nominatedNodeName)
+    if (!this.#queue.has(key)) this.#queue.add(key, priorityOf(pod))
+    else if (old && (!deepEqual(pod.spec, old.spec) || !deepEqual(pod.metadata.labels, old.metadata.labels))) this.#queue.changed(key)
   }
 
   #onGone(pod: Pod): void {
     const key = keyOf(pod)
-    this.#unschedulable.delete(key)
-    const node = this.#placed.get(key)
-    if (node === undefined) return
-    this.#placed.delete(key)
-    this.#info(node).remove(key)
-    this.#retryAll()
+    this.#queue.delete(key)
+    this.#state.denominate(pod)
+    const account = this.#state.placed(key)
+    if (!account) return
+    this.#state.unplace(account)
+    if (this.#queue.waiting > 0) this.#moveFor(ON_LEAVING)
   }
 
-  #place(key: string, pod: Pod, node: string): void {
-    const former = this.#placed.get(key)
-    if (former === node) return
-    if (former !== undefined) this.#info(former).remove(key)
-    this.#placed.set(key, node)
-    this.#info(node).add(key, pod)
+  #moveFor(plugins: readonly string[]): void {
+    this.#queue.move((entry) => entry.plugins.size === 0 || plugins.some((p) => entry.plugins.has(p)))
   }
 
-  #retryAll(): void {
-    for (const key of this.#unschedulable) this.#queue.add(key)
-    this.#unschedulable.clear()
-  }
+  // ---- one Pod ---------------------------------------------------------------------------------------------------
 
-  #schedule(key: string): void {
-    const pod = this.#pods.byKey(key)
-    if (!pod || pod.spec.nodeName || pod.metadata.deletionTimestamp || this.#placed.has(key) || pod.spec.schedulingGates?.length) return
-    const missing = notSimulated(pod)
-    if (missing) return this.#fail(key, pod, missing)
-    const infos = [...this.#infos.values()].filter((i) => i.node)
-    const refusals: Refusal[] = []
-    const feasible: NodeInfo[] = []
-    for (const info of infos) {
-      const refusal = refuses(pod, info)
-      if (refusal) refusals.push(refusal)
-      else feasible.push(info)
+  #schedule(entry: QueuedPod): void {
+    const pod = this.#pods.byKey(entry.key)
+    if (!pod || pod.spec.nodeName || pod.metadata.deletionTimestamp || this.#state.placed(entry.key)) return
+    try {
+      const found = this.#find(pod)
+      if ('message' in found) this.#fail(entry, pod, found)
+      else this.#bind(entry, pod, found.name)
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      this.#queue.retry(entry)
     }
-    if (feasible.length === 0) return this.#fail(key, pod, explain(infos.length, refusals))
-    this.#bind(key, pod, this.#choose(pod, feasible).node!.metadata.name)
   }
 
-  /** The best score; among equals the turn goes round, so that lone Pods spread too. */
+  #find(pod: Pod): NodeInfo | Failure {
+    const nodes = this.#state.nodes()
+    if (nodes.length === 0) return { message: 'no nodes available to schedule pods', plugins: new Set() }
+    const attempt = new Attempt(this.#state, pod)
+    const only = attempt.preFilter()
+    if (only && 'refused' in only) {
+      return this.#refuse(pod, { refusals: new Map(), preFilter: only.refused }, [only.plugin])
+    }
+    const refusals = new Map<string, Refusal>()
+    const nominated = pod.status.nominatedNodeName ? this.#state.node(pod.status.nominatedNodeName) : undefined
+    if (nominated && (!only || only.only.has(nominated.name)) && !attempt.filter(nominated)) return nominated
+    const feasible = only
+      ? [...only.only].flatMap((name) => this.#state.node(name) ?? []).filter((info) => this.#accepts(attempt, info, refusals))
+      : this.#search(attempt, nodes, refusals)
+    if (feasible.length === 0) {
+      return this.#refuse(pod, { refusals, ...(only ? { absent: `node(s) didn't satisfy plugin(s) [${only.plugin}]` } : {}) }, only ? [only.plugin] : [])
+    }
+    return feasible.length === 1 ? feasible[0]! : this.#choose(pod, feasible)
+  }
+
+  #accepts(attempt: Attempt, info: NodeInfo, refusals: Map<string, Refusal>): boolean {
+    const refused = attempt.filter(info)
+    if (refused) refusals.set(info.name, refused)
+    return !refused
+  }
+
+  /** As many feasible nodes as are enough; the next Pod's search begins where this one ends. */
+  #search(attempt: Attempt, nodes: readonly NodeInfo[], refusals: Map<string, Refusal>): NodeInfo[] {
+    const enough = numFeasibleNodesToFind(nodes.length)
+    const feasible: NodeInfo[] = []
+    let asked = 0
+    while (asked < nodes.length && feasible.length < enough) {
+      const info = nodes[(this.#start + asked++) % nodes.length]!
+      if (this.#accepts(attempt, info, refusals)) feasible.push(info)
+    }
+    this.#start = (this.#start + asked) % nodes.length
+    return feasible
+  }
+
+  /** The best score; among equals the turn goes round. */
   #choose(pod: Pod, feasible: readonly NodeInfo[]): NodeInfo {
-    const owner = ownerKey(pod)
-    const most = Math.max(1, ...feasible.map((i) => i.siblings(owner)))
-    const scores = feasible.map((info) => leastAllocated(pod, info) + 2 * 100 * (1 - info.siblings(owner) / most) + 2 * preference(pod, info.node!))
-    const best = Math.max(...scores)
-    const equals = feasible.filter((_, i) => best - scores[i]! < 1e-9)
+    const scores = scoreNodes(this.#state, pod, feasible)
+    let best = -Infinity
+    for (const score of scores) if (score > best) best = score
+    const equals = feasible.filter((_, i) => scores[i] === best)
     return equals[this.#turn++ % equals.length]!
   }
 
-  #bind(key: string, pod: Pod, node: string): void {
+  #refuse(pod: Pod, diagnosis: Diagnosis, prefilters: readonly string[]): Failure {
+    const total = this.#state.nodes().length
+    const plugins = new Set([...prefilters, ...[...diagnosis.refusals.values()].map((r) => r.plugin)])
+    if (diagnosis.preFilter !== undefined && pod.spec.preemptionPolicy !== 'Never') {
+      return { message: fitError(total, diagnosis, preemptionError(total, diagnosis.refusals)), plugins }
+    }
+    const preemption = findPreemption(this.#state, pod, diagnosis.refusals)
+    if ('message' in preemption) return { message: fitError(total, diagnosis, preemption.message), plugins }
+    this.#preempt(pod, preemption.candidate)
+    return { message: fitError(total, diagnosis), plugins, nominated: preemption.candidate.info.name }
+  }
+
+  #bind(entry: QueuedPod, pod: Pod, node: string): void {
     const { namespace, name, uid } = pod.metadata
-    this.#place(key, pod, node)
+    this.#state.place(pod, node)
     try {
       this.#client.update('pods', namespace, name, { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { kind: 'Node', name: node } }, { ...AGENT_WRITE, subresource: 'binding' })
     } catch (error) {
-      this.#placed.delete(key)
-      this.#info(node).remove(key)
+      this.#state.unplace(this.#state.placed(entry.key)!)
       if (error instanceof StatusError && (error.status.code === 404 || error.status.code === 409)) return
       throw error
     }
+    this.#state.denominate(pod)
     this.#events.note(pod, 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`)
   }
 
-  #fail(key: string, pod: Pod, message: string): void {
-    this.#unschedulable.add(key)
-    this.#flush ??= this.#clock.schedule(FLUSH, () => {
-      this.#flush = undefined
-      this.#retryAll()
-    }, { background: true })
-    this.#events.note(pod, 'Warning', 'FailedScheduling', 'Scheduling', message)
+  // ---- Pods that found no node -----------------------------------------------------------------------------------
+
+  #fail(entry: QueuedPod, pod: Pod, { message, plugins, nominated }: Failure): void {
+    this.#queue.failed(entry, plugins)
+    this.#events.note(pod, 'Warning', 'FailedScheduling', 'Scheduling', message.length > NOTE ? `${message.slice(0, NOTE - 4)} ...` : message)
+    if (nominated) this.#state.nominate(pod, nominated)
     const former = podCondition(pod, 'PodScheduled')
-    if (former?.status === 'False' && former.message === message) return
-    const condition = { type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: former?.status === 'False' ? former.lastTransitionTime : timestamp(this.#clock.wall()), reason: 'Unschedulable', message }
-    const conditions = [...(pod.status.conditions ?? []).filter((c) => c.type !== 'PodScheduled'), condition]
-    ignoringGone(() => this.#client.update('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status: { ...pod.status, conditions } }, AGENT_STATUS))
+    const same = former?.status === 'False' && former.reason === 'Unschedulable' && former.message === message
+    if (same && (!nominated || pod.status.nominatedNodeName === nominated)) return
+    const condition: PodCondition = { type: 'PodScheduled', status: 'False', lastProbeTime: null as never, lastTransitionTime: former?.status === 'False' ? former.lastTransitionTime! : timestamp(this.#clock.wall()), reason: 'Unschedulable', message }
+    this.#setStatus(pod, condition, nominated ? { nominatedNodeName: nominated } : {})
+  }
+
+  #setStatus(pod: Pod, condition: PodCondition | undefined, more: object): void {
+    const { namespace, name, uid } = pod.metadata
+    ignoringGone(() => {
+      const present = this.#client.get<Pod>('pods', namespace, name)
+      if (present.metadata.uid !== uid) return
+      const conditions = condition ? [...(present.status.conditions ?? []).filter((c) => c.type !== condition.type), condition] : present.status.conditions
+      this.#client.update('pods', namespace, name, { ...present, status: { ...present.status, conditions, ...more } }, AGENT_STATUS)
+    })
+  }
+
+  #preempt(pod: Pod, { info, victims }: Candidate): void {
+    for (const { pod: victim } of victims) {
+      const now = timestamp(this.#clock.wall())
+      this.#setStatus(victim, {
+        type: 'DisruptionTarget', status: 'True', lastProbeTime: null as never, lastTransitionTime: now, reason: 'PreemptionByScheduler', message: `${NAME}: preempting to accommodate a higher priority pod`,
+      }, {})
+      ignoringGone(() => this.#client.delete('pods', victim.metadata.namespace, victim.metadata.name, { preconditions: { uid: victim.metadata.uid } }))
+      this.#events.note(victim, 'Normal', 'Preempted', 'Preempting', `Preempted by pod ${pod.metadata.uid} on node ${info.name}`, pod)
+    }
+    // those who hoped for this node look elsewhere
+    for (const rival of [...this.#state.nominated(info.name)]) {
+      if (priorityOf(rival) >= priorityOf(pod) || rival.metadata.uid === pod.metadata.uid) continue
+      this.#state.denominate(rival)
+      this.#setStatus(rival, undefined, { nominatedNodeName: undefined })
+      this.#queue.changed(keyOf(rival))
+    }
   }
 }
 
-/** plugins/noderesources LeastAllocated: the freer, the better (0 to 100). */
-function leastAllocated(pod: Pod, info: NodeInfo): number {
-  const wanted = scoreRequests(pod.spec)
-  const free = (name: 'cpu' | 'memory'): number => {
-    const capacity = info.allocatable(name)
-    return capacity === 0 ? 0 : Math.max(0, ((capacity - info.scored[name] - wanted[name]) * 100) / capacity)
-  }
-  return Math.floor((free('cpu') + free('memory')) / 2)
-}
-
-/** Preferred node affinity, 0 to 100. */
-function preference(pod: Pod, node: Node): number {
-  const terms = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-  const all = terms.reduce((n, t) => n + t.weight, 0)
-  if (all === 0) return 0
-  return (100 * terms.reduce((n, t) => n + (matchesTerm(t.preference, node) ? t.weight : 0), 0)) / all
-}
-
-/** What a Pod may ask of the real scheduler and not of this one. */
-function notSimulated({ spec }: Pod): string | undefined {
-  const { podAffinity, podAntiAffinity } = spec.affinity ?? {}
-  if (podAffinity || podAntiAffinity) return 'podhop: not simulated: inter-pod affinity (use nodeSelector or node affinity)'
-  if (spec.topologySpreadConstraints?.some((c) => c.whenUnsatisfiable === 'DoNotSchedule')) return 'podhop: not simulated: topologySpreadConstraints with DoNotSchedule (use ScheduleAnyway)'
-  return undefined
+/** pkg/scheduler schedule_one.go: all of 100 nodes, of 5,000 every tenth. */
+function numFeasibleNodesToFind(nodes: number): number {
+  const part = Math.max(5, 50 - Math.trunc(nodes / 125))
+  return nodes < 100 ? nodes : Math.max(100, Math.trunc((nodes * part) / 100))
 }
