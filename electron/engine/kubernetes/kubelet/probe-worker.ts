@@ -19,6 +19,9 @@ export interface ProbeWorkerSetup {
   mayAsk(): boolean
 }
 
+/** Until a relist has shown the kubelet that the container runs, which sets its probes off. */
+const NOTICED = 500
+
 /**
  * Asks again and again: pkg/kubelet/prober worker. Its timer is background, except that a cluster which settles waits
  * for the first answers of readiness and startup probes: until the container is ready, or has failed often enough.
@@ -36,7 +39,7 @@ export class ProbeWorker {
   constructor(setup: ProbeWorkerSetup) {
     this.#setup = setup
     this.#settled = setup.kind === 'liveness'
-    this.#later(Math.max(0, (setup.probe.initialDelaySeconds ?? 0) * 1000 - (setup.clock.now - setup.startedAt)))
+    this.#later(Math.max(NOTICED, (setup.probe.initialDelaySeconds ?? 0) * 1000) - (setup.clock.now - setup.startedAt))
   }
 
   stop(): void {
