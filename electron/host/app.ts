@@ -151,6 +151,8 @@ export class App {
       'clock.pause': ({ paused }) => (this.session.input({ kind: 'time', paused }), null),
       'clock.speed': ({ speed }) => (this.session.input({ kind: 'time', speed }), null),
       'clock.step': ({ ms }) => (this.session.input({ kind: 'time', advance: ms }), null),
+      'fault.apply': ({ words }) => (this.session.input({ kind: 'fault', apply: words }), null),
+      'fault.clear': ({ id }) => (this.session.input({ kind: 'fault', clear: id }), null),
       'journey.get': ({ id }) => this.session.cluster?.journeys.get(id) ?? null,
       'topology.inspect': ({ kind, id }) => {
         this.session.sync()

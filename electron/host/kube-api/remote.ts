@@ -1,21 +1,33 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { KubeApi } from '../session/api-calls.ts'
+import { remoteRequest } from './remote-request.ts'
+import { reject } from './reject.ts'
+import { SpdyTransport } from './spdy-transport.ts'
+import { WebSocketTransport } from './websocket-transport.ts'
 
-/** exec, attach and port-forward of real clients: connections that become streams. */
+/** Streams of real clients: over WebSocket (v5.channel.k8s.io and older) and over SPDY/3.1. */
 export class RemoteStreams {
   readonly #api: () => KubeApi | undefined
+  readonly #transports = { websocket: new WebSocketTransport(), 'spdy/3.1': new SpdyTransport() }
 
   constructor(api: () => KubeApi | undefined) {
     this.#api = api
   }
 
-  upgrade(_request: IncomingMessage, socket: Duplex, _head: Buffer): void {
-    void this.#api
-    socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n')
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const api = this.#api()
+    const remote = remoteRequest(request.url ?? '')
+    const transport = Object.entries(this.#transports).find(([name]) => name === String(request.headers.upgrade ?? '').toLowerCase())?.[1]
+    if (!api) return reject(socket, 503, 'the cluster is being made')
+    if (!remote) return reject(socket, 404, 'the server could not find the requested resource')
+    if (!transport) return reject(socket, 400, 'unable to upgrade: unknown protocol')
+    const refused = api.check(remote.kind, remote.namespace, remote.pod, remote.query.get('container'))
+    if (refused) return reject(socket, refused.code, refused)
+    transport.upgrade(api, remote, request, socket, head)
   }
 
   close(): void {
-    // nothing is open
+    for (const transport of Object.values(this.#transports)) transport.close()
   }
 }

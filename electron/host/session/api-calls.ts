@@ -1,4 +1,4 @@
-import { answerRequest, ConnectionError, onlyLooks, type ApiRequest } from '../../engine/cluster.ts'
+import { answerRequest, checkAssigned, checkExecTarget, ConnectionError, onlyLooks, StatusError, type ApiRequest, type Pod, type Status } from '../../engine/cluster.ts'
 import type { ApiSession, ApiSessionEnd } from '../../lab/api.ts'
 import type { Input, World } from '../../lab/world.ts'
 
@@ -46,6 +46,8 @@ export interface Call {
 /** The way of real API clients into a session's world. Throws when there is no world yet. */
 export interface KubeApi {
   request(request: ApiRequest, sink: CallSink): Call
+  /** What the API server says before a connection may become a stream; undefined: it may. */
+  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined): Status | undefined
   session(session: ApiSession, sink: SessionSink): RemoteSession
   forward(namespace: string, pod: string, port: number, sink: ForwardSink): Forward
 }
@@ -82,6 +84,19 @@ export class ApiCalls implements KubeApi {
     this.#calls.set(call, sink)
     this.#host.input({ kind: 'api-request', call, request })
     return { abort: () => this.#abort(call, this.#calls) }
+  }
+
+  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined): Status | undefined {
+    this.#host.sync()
+    try {
+      const object = this.#host.world().cluster.client.get<Pod>('pods', namespace, pod)
+      if (kind === 'portforward') checkAssigned(object)
+      else checkExecTarget(object, container)
+      return undefined
+    } catch (error) {
+      if (error instanceof StatusError) return error.status
+      throw error
+    }
   }
 
   session(session: ApiSession, sink: SessionSink): RemoteSession {

@@ -74,6 +74,9 @@ export class LiveWorld {
         this.#driver?.wake()
         this.#changed()
       },
+      refused: (text) => {
+        if (this.#driver) this.#events.notice('warning', text)
+      },
       trouble: (error) => this.#trouble(error),
     })
     this.world.cluster.explain = (id) => events.explain(id)

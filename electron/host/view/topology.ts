@@ -1,4 +1,4 @@
-import type { Cluster, EndpointSlice, KubeObject, Link, NetworkNamespace, Node, Pod, Service } from '../../engine/cluster.ts'
+import type { ActiveFault, Cluster, EndpointSlice, KubeObject, Link, NetworkNamespace, Node, Pod, Service } from '../../engine/cluster.ts'
 import type { ContainerView, InterfaceView, LinkView, NodeView, OutsideNode, PodView, ServiceView, TopologyView } from '../../bridge/view.ts'
 
 /** Namespaces whose Pods belong to the cluster itself. */
@@ -15,7 +15,7 @@ export function topologyView(cluster: Cluster): TopologyView {
   const status = statusColumn(cluster, pods)
   return {
     outside: outsideView(cluster),
-    nodes: record(nodes, (n) => n.metadata.name, (n) => nodeView(n, cluster.nodes.get(n.metadata.name)?.network)),
+    nodes: record(nodes, (n) => n.metadata.name, (n) => nodeView(n, cluster.nodes.get(n.metadata.name)?.network, cluster.faults.active)),
     pods: record(pods, key, (p, i) => podView(p, status[i] ?? '', cluster)),
     services: record(services, key, (s) => serviceView(s, slices)),
     links: linkViews(cluster),
@@ -46,12 +46,14 @@ function outsideView(cluster: Cluster): Record<string, OutsideNode> {
   return out
 }
 
-function nodeView(node: Node, network: NetworkNamespace | undefined): NodeView {
+function nodeView(node: Node, network: NetworkNamespace | undefined, faults: readonly ActiveFault[]): NodeView {
   const labels = node.metadata.labels ?? {}
   return {
     name: node.metadata.name,
     role: 'node-role.kubernetes.io/control-plane' in labels ? 'control-plane' : 'worker',
     ready: node.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
+    down: network?.off ?? false,
+    faults: faults.filter((f) => f.nodes.includes(node.metadata.name)).map((f) => f.text),
     address: node.status.addresses?.find((a) => a.type === 'InternalIP')?.address ?? '',
     podCIDR: node.spec.podCIDR ?? '',
     interfaces: network ? interfaceViews(network) : {},
@@ -148,6 +150,13 @@ function linkViews(cluster: Cluster): Record<string, LinkView> {
     if (nic) add({ from: { machine: network.machine, interface: nic.name }, to: { machine: 'outside', interface: 'eth0' }, kind: 'wire', up: nic.up && nic.carrier })
     const peer = network.kind === 'pod' ? hostEnd(network) : undefined
     if (peer) add({ from: { machine: network.machine, interface: 'eth0' }, to: { machine: peer.namespace.machine, interface: peer.name }, kind: 'veth', up: peer.up && peer.carrier })
+  }
+  for (const { wire } of cluster.faults.active) {
+    if (!wire) continue
+    const { a, b, cut, word } = wire
+    const id = `fault:${a}-${b}`
+    const words = out[id]?.word
+    out[id] = { id, from: { machine: a, interface: 'eth0' }, to: { machine: b, interface: 'eth0' }, kind: 'fault', up: !cut && (out[id]?.up ?? true), word: words ? `${words}, ${word}` : word }
   }
   return out
 }
