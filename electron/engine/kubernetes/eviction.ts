@@ -45,10 +45,7 @@ function mayGoUnready({ spec, status }: PodDisruptionBudget): boolean {
 
 function budgetsOf(server: Server, pod: Pod): PodDisruptionBudget[] {
   const budgets = server.store.list('poddisruptionbudgets', pod.metadata.namespace) as readonly PodDisruptionBudget[]
-  return budgets.filter(({ spec }) => {
-    const selector = compileLabelSelector(spec.selector)
-    return selector.toString() !== '' && selector.matches(pod.metadata.labels)
-  })
+  return budgets.filter(({ spec }) => compileLabelSelector(spec.selector).matches(pod.metadata.labels))
 }
 
 /** One disruption less; throws 429 when none is left. */

@@ -1,6 +1,7 @@
 import { StatusError } from '../client.ts'
 import type { KubeObject, OwnerReference } from '../types.ts'
 import type { Controller, ControllerContext } from './context.ts'
+import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { WorkQueue } from './workqueue.ts'
@@ -15,16 +16,20 @@ export class GarbageCollector implements Controller {
   /** Resource → its informer. */
   readonly #informers = new Map<string, Informer<KubeObject>>()
   readonly #resourceOfKind = new Map<string, string>()
+  readonly #namespaced = new Map<string, { namespaced: boolean }>()
+  readonly #events: EventRecorder
   readonly #queue: WorkQueue
 
   constructor(context: ControllerContext) {
     this.#context = context
+    this.#events = new EventRecorder(context.client, context.clock, 'garbage-collector-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     for (const resource of context.client.resources()) {
       const { name, kind, group, verbs } = resource
       if (name === 'events' || !['list', 'watch', 'delete'].every((v) => verbs.includes(v))) continue
       const informer = context.informers.of<KubeObject>(name)
       this.#informers.set(name, informer)
+      this.#namespaced.set(name, resource)
       this.#resourceOfKind.set(`${group}/${kind}`, name)
       informer.index(OWNERS, (o) => (o.metadata.ownerReferences ?? []).map((r) => r.uid))
       const look = (object: KubeObject): void => {
@@ -33,6 +38,7 @@ export class GarbageCollector implements Controller {
       informer.on({
         onAdd: look,
         onUpdate: (object, old) => {
+          if (object.metadata.ownerReferences !== old.metadata.ownerReferences) this.#lookAtOwners(object, unblocked(old, object))
           if (object.metadata.ownerReferences !== old.metadata.ownerReferences || object.metadata.deletionTimestamp || object.metadata.finalizers !== old.metadata.finalizers) look(object)
         },
         onDelete: (object) => this.#onDelete(object),
@@ -46,8 +52,12 @@ export class GarbageCollector implements Controller {
 
   #onDelete(object: KubeObject): void {
     for (const [resource, dependent] of this.#dependents(object.metadata.uid)) this.#queue.add(`${resource} ${keyOf(dependent)}`)
-    // An owner that waits for its dependents looks again.
-    for (const owner of object.metadata.ownerReferences ?? []) {
+    this.#lookAtOwners(object, object.metadata.ownerReferences ?? [])
+  }
+
+  /** An owner that waits for its dependents looks again. */
+  #lookAtOwners(object: KubeObject, owners: readonly OwnerReference[]): void {
+    for (const owner of owners) {
       const resource = this.#resourceFor(owner)
       const present = resource === undefined ? undefined : (this.#informers.get(resource)!.get(object.metadata.namespace, owner.name) ?? this.#informers.get(resource)!.get(undefined, owner.name))
       if (present?.metadata.deletionTimestamp) this.#queue.add(`${resource} ${keyOf(present)}`)
@@ -72,41 +82,45 @@ export class GarbageCollector implements Controller {
     const { deletionTimestamp, finalizers = [] } = object.metadata
     if (deletionTimestamp && finalizers.includes(ORPHAN)) return this.#orphanDependents(resource, object)
     if (deletionTimestamp && finalizers.includes(FOREGROUND)) this.#deleteDependentsFirst(resource, object)
-    if (object.metadata.ownerReferences?.length) this.#attempt(resource, object)
+    if (!object.metadata.ownerReferences?.length) return
+    this.#attempt(resource, object)
   }
 
-  /** Deletes the object when no owner is left that wants it to stay. */
+  /** Deletes the object when no owner is left that wants it to stay (attemptToDeleteItem). */
   #attempt(resource: string, object: KubeObject): void {
     const { metadata } = object
-    if (metadata.deletionTimestamp && !this.#ownerIsWaiting(object)) return
-    const states = metadata.ownerReferences!.map((owner) => this.#stateOf(owner, metadata.namespace))
+    if (metadata.deletionTimestamp) return
+    const states = metadata.ownerReferences!.map((owner) => this.#stateOf(owner, object))
+    if (states.includes('gone')) this.#reportStrays(object)
     if (states.includes('solid')) {
       const left = metadata.ownerReferences!.filter((_, i) => states[i] === 'solid')
       if (left.length < states.length) this.#patch(resource, object, { ownerReferences: left })
       return
     }
-    if (metadata.deletionTimestamp) return
-    const waits = states.includes('waiting')
-    const own = (metadata.finalizers ?? []).includes(ORPHAN) ? 'Orphan' : waits && this.#dependents(metadata.uid).length > 0 ? 'Foreground' : (metadata.finalizers ?? []).includes(FOREGROUND) ? 'Foreground' : 'Background'
-    ignoringGone(() => this.#context.client.delete(resource, metadata.namespace, metadata.name, { propagationPolicy: own, preconditions: { uid: metadata.uid } }))
+    const dependents = states.includes('waiting') ? this.#dependents(metadata.uid) : []
+    // Owners that wait for each other in a circle: this one no longer holds its own up.
+    if (dependents.some(([, d]) => isWaiting(d))) {
+      this.#patch(resource, object, { ownerReferences: metadata.ownerReferences!.map((o) => (o.blockOwnerDeletion ? { ...o, blockOwnerDeletion: false } : o)) })
+    }
+    const has = (finalizer: string): boolean => (metadata.finalizers ?? []).includes(finalizer)
+    const policy = dependents.length > 0 ? 'Foreground' : has(ORPHAN) ? 'Orphan' : has(FOREGROUND) ? 'Foreground' : 'Background'
+    ignoringGone(() => this.#context.client.delete(resource, metadata.namespace, metadata.name, { propagationPolicy: policy, preconditions: { uid: metadata.uid } }))
   }
 
-  #ownerIsWaiting(object: KubeObject): boolean {
-    return (object.metadata.ownerReferences ?? []).some((o) => this.#stateOf(o, object.metadata.namespace) === 'waiting')
-  }
-
-  #stateOf(owner: OwnerReference, namespace: string | undefined): 'solid' | 'waiting' | 'gone' {
+  #stateOf(owner: OwnerReference, { metadata }: KubeObject): 'solid' | 'waiting' | 'gone' {
     const resource = this.#resourceFor(owner)
     if (!resource) return 'solid'
-    const found = this.#find(resource, owner, namespace)
-    if (!found) return 'gone'
-    return found.metadata.deletionTimestamp && found.metadata.finalizers?.includes(FOREGROUND) ? 'waiting' : 'solid'
+    const { namespaced } = this.#namespaced.get(resource)!
+    // A reference out of the cluster's scope into a namespace is wrong for good: it is left alone.
+    if (namespaced && metadata.namespace === undefined) return 'solid'
+    const found = this.#find(resource, owner, namespaced ? metadata.namespace : undefined)
+    if (found) return isWaiting(found) ? 'waiting' : 'solid'
+    return 'gone'
   }
 
   /** The caches first; what they do not have yet is asked of the server. */
   #find(resource: string, owner: OwnerReference, namespace: string | undefined): KubeObject | undefined {
-    const informer = this.#informers.get(resource)!
-    const cached = informer.get(namespace, owner.name) ?? informer.get(undefined, owner.name)
+    const cached = this.#informers.get(resource)!.get(namespace, owner.name)
     if (cached?.metadata.uid === owner.uid) return cached
     try {
       const live = this.#context.client.get(resource, namespace, owner.name)
@@ -114,6 +128,21 @@ export class GarbageCollector implements Controller {
     } catch (error) {
       if (error instanceof StatusError && error.status.code === 404) return undefined
       throw error
+    }
+  }
+
+  /** The owner is there, but elsewhere: reportInvalidNamespaceOwnerRef. */
+  #reportStrays(object: KubeObject): void {
+    const { ownerReferences = [], namespace = '', name, uid } = object.metadata
+    for (const owner of ownerReferences) {
+      const resource = this.#resourceFor(owner)
+      if (!resource || !this.#namespaced.get(resource)!.namespaced || this.#informers.get(resource)!.get(namespace, owner.name)?.metadata.uid === owner.uid) continue
+      let stray = false
+      for (const other of this.#informers.get(resource)!.values()) stray ||= other.metadata.uid === owner.uid
+      if (!stray) continue
+      const where = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}]`
+      const about = { apiVersion: object.apiVersion, kind: object.kind, namespace, name, uid }
+      this.#events.event(about, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef ${where} does not exist in namespace "${namespace}"`)
     }
   }
 
@@ -136,4 +165,15 @@ export class GarbageCollector implements Controller {
     for (const [key, list] of Object.entries(metadata)) body[key] = list.length > 0 ? list : null
     ignoringGone(() => this.#context.client.patch(resource, object.metadata.namespace, object.metadata.name, 'application/merge-patch+json', { metadata: body }))
   }
+}
+
+/** References that no longer keep their owner from going. */
+function unblocked(old: KubeObject, object: KubeObject): OwnerReference[] {
+  const now = object.metadata.ownerReferences ?? []
+  return (old.metadata.ownerReferences ?? []).filter((o) => o.blockOwnerDeletion && !now.some((n) => n.uid === o.uid && n.blockOwnerDeletion))
+}
+
+/** Being deleted in the foreground: its dependents have to go first. */
+function isWaiting({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND) === true
 }
