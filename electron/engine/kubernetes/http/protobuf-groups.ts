@@ -155,7 +155,7 @@ SelfSubjectReviewStatus userInfo=1:UserInfo
 TokenRequest metadata=1:meta.ObjectMeta spec=2:TokenRequestSpec status=3:TokenRequestStatus
 TokenRequestSpec audiences=1:[s] expirationSeconds=4:i boundObjectRef=3:BoundObjectReference attestations=5:{AttestationValue}
 TokenRequestStatus token=1:s expirationTimestamp=2:time
-UserInfo username=1:s uid=2:s groups=3:[s] extra=4:{[s]}
+UserInfo username=1:s uid=2:s groups=3:[s]
 `,
   authorization: `
 FieldSelectorAttributes rawSelector=1:s requirements=2:[meta.FieldSelectorRequirement]

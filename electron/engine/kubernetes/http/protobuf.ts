@@ -24,7 +24,7 @@ const messages = new Map<string, Message>()
 
 function load(group: string, table: string): void {
   for (const line of table.replace(/\n +/g, ' ').trim().split('\n')) {
-    const [name, ...fields] = line.split(' ')
+    const [name, ...fields] = line.trim().split(' ')
     const message = new Map<number, Field>()
     for (const text of fields) {
       const [, field, number, open, type] = /^(.+)=(\d+):([[{]?)([\w.]+)[\]}]?$/.exec(text)!
