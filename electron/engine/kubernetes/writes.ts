@@ -5,11 +5,10 @@ import { removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
 import { deepEqual, deepFreeze, isObject } from './json.ts'
-import { apiVersionOf, type Context, type Kind } from './kinds/kind.ts'
+import { apiVersionOf, type Context, type Kind, storeKey } from './kinds/kind.ts'
 import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
-import { decode } from './schema/decode.ts'
-import { schemaOf } from './schema/index.ts'
+import { decodeObject } from './kinds/decoding.ts'
 import { alreadyExists, badRequest, conflict, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
@@ -71,7 +70,8 @@ export function createObject(
     validateObjectMeta(metadata, resource.namespaced, kind.validName, 'metadata', errors)
     kind.validate(object, errors)
     if (!errors.empty) throw invalid(resource, metadata.name || (metadata.generateName ?? ''), errors)
-    const present = server.store.get(resource.name, metadata.namespace ?? '', metadata.name)
+    warn(kind, object, undefined, options)
+    const present = server.store.get(storeKey(kind), metadata.namespace ?? '', metadata.name)
     if (present) throw alreadyThere(resource, present, metadata.generateName !== undefined)
   } catch (error) {
     allocation?.revert()
@@ -91,7 +91,7 @@ export function updateObject(
   const { resource } = kind
   const { subresource } = options
   const home = resource.namespaced ? (namespace ?? 'default') : ''
-  const old = server.store.get(resource.name, home, name)
+  const old = server.store.get(storeKey(kind), home, name)
   if (subresource && !resource.subresources.includes(subresource)) throw notFound(resource, name)
   if (subresource === 'binding') return bindPod(server, kind, home, name, body, options)
   if (!old) {
@@ -147,6 +147,7 @@ export function applyUpdate(
     else if (kind.validateUpdate) kind.validateUpdate(next, old, errors)
     else kind.validate(next, errors)
     if (!errors.empty) throw invalid(resource, name, errors)
+    if (!options.subresource) warn(kind, next, old, options)
   } catch (error) {
     allocation?.revert()
     throw error
@@ -161,6 +162,10 @@ export function applyUpdate(
     return next
   }
   return finish(server, kind, next, allocation, options)
+}
+
+function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, options: WriteOptions): void {
+  if (options.onWarning) for (const text of kind.warnings?.(object, old) ?? []) options.onWarning(text)
 }
 
 function entriesAfter(
@@ -204,7 +209,7 @@ export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefine
   if (given['kind'] !== undefined && given['kind'] !== '' && (given['kind'] !== resource.kind || (given['apiVersion'] ?? apiVersion) !== apiVersion)) {
     throw badRequest(wrongKind(resource, given))
   }
-  const { value, error, unknown } = decode<KubeObject>(body, schemaOf(kind.type), old)
+  const { value, error, unknown } = decodeObject(kind, body, old)
   const prefix = `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: `
   if (error) throw badRequest(prefix + error)
   const validation = options.fieldValidation ?? 'Strict'
@@ -212,7 +217,7 @@ export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefine
     if (validation === 'Strict') throw badRequest(`${prefix}strict decoding error: ${unknown.join(', ')}`)
     if (validation === 'Warn') for (const text of unknown) options.onWarning?.(text)
   }
-  value.apiVersion = apiVersion
+  value.apiVersion = kind.storedVersion ?? apiVersion
   value.kind = resource.kind
   value.metadata = { ...value.metadata }
   keepTakeAway(given, value)
@@ -264,7 +269,7 @@ function generateName(server: Server, kind: Kind, base: string, namespace: strin
   let name = ''
   for (let attempt = 0; attempt < 8; attempt++) {
     name = base.slice(0, 58) + server.names.suffix(5)
-    if (!server.store.get(kind.resource.name, namespace, name)) break
+    if (!server.store.get(storeKey(kind), namespace, name)) break
   }
   return name
 }
@@ -300,7 +305,7 @@ function statusUpdate(kind: Kind, old: KubeObject, submitted: KubeObject): KubeO
 
 /** Stores a new version; see Server.commit. */
 export function commit(server: Server, kind: Kind, object: KubeObject): KubeObject {
-  server.store.put(kind.resource.name, object)
+  server.store.put(storeKey(kind), object)
   if (server.freeze) deepFreeze(object)
   return object
 }

@@ -1,14 +1,14 @@
 import type * as core from 'kubernetes-types/core/v1'
 import type { Context } from '../kinds/kind.ts'
 import { forbidden } from '../status.ts'
-import type { KubeObject, Pod } from '../types.ts'
+import type { KubeObject, Pod, PriorityClass } from '../types.ts'
 
 const PODS = { name: 'pods', group: '' }
 
 /** The admission plugins of v1.33 that change a new Pod: ServiceAccount, Priority, DefaultTolerationSeconds. */
 export function admitPod(pod: Pod, context: Context): void {
   admitServiceAccount(pod, context)
-  admitPriority(pod)
+  admitPriority(pod, context)
   admitTolerations(pod)
 }
 
@@ -54,25 +54,27 @@ function admitServiceAccount(pod: Pod, { store, random }: Context): void {
   spec.volumes = [...(spec.volumes ?? []), { name, projected: { sources: TOKEN_SOURCES, defaultMode: 0o644 } }]
 }
 
-const PRIORITY_CLASSES: Record<string, number> = { 'system-cluster-critical': 2_000_000_000, 'system-node-critical': 2_000_001_000 }
-
-/** plugin/pkg/admission/priority, with the two classes that every cluster has. */
-function admitPriority({ spec, metadata }: Pod): void {
-  let priority = 0
+/** plugin/pkg/admission/priority. */
+function admitPriority({ spec, metadata }: Pod, { store }: Context): void {
+  const refuse = (why: string): Error => forbidden(PODS, metadata.name || (metadata.generateName ?? ''), why)
+  let chosen: PriorityClass | undefined
   if (spec.priorityClassName) {
-    const known = PRIORITY_CLASSES[spec.priorityClassName]
-    if (known === undefined) {
-      const why = `no PriorityClass with name ${spec.priorityClassName} was found`
-      throw forbidden(PODS, metadata.name || (metadata.generateName ?? ''), why)
-    }
-    priority = known
+    chosen = store.get('priorityclasses', '', spec.priorityClassName) as PriorityClass | undefined
+    if (!chosen) throw refuse(`no PriorityClass with name ${spec.priorityClassName} was found`)
+  } else {
+    chosen = (store.list('priorityclasses', '') as readonly PriorityClass[]).find((c) => c.globalDefault)
+    if (chosen) spec.priorityClassName = chosen.metadata.name
   }
+  const priority = chosen?.value ?? 0
   if (spec.priority !== undefined && spec.priority !== priority) {
-    const why = `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${priority} from the given PriorityClass name`
-    throw forbidden(PODS, metadata.name || (metadata.generateName ?? ''), why)
+    throw refuse(`the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${priority} from the given PriorityClass name`)
+  }
+  const preemptionPolicy = chosen?.preemptionPolicy ?? 'PreemptLowerPriority'
+  if (spec.preemptionPolicy && spec.preemptionPolicy !== preemptionPolicy) {
+    throw refuse(`the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${preemptionPolicy} from the given PriorityClass name`)
   }
   spec.priority = priority
-  spec.preemptionPolicy ??= 'PreemptLowerPriority'
+  spec.preemptionPolicy = preemptionPolicy
 }
 
 const NOT_READY: core.Toleration = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }

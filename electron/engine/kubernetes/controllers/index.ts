@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { ClusterConfig } from '../../config.ts'
 import type { KubernetesClient } from '../client.ts'
+import { ClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import type { Controller, ControllerContext } from './context.ts'
 import { CronJobController } from './cronjob.ts'
 import { DaemonSetController } from './daemonset.ts'
@@ -15,14 +16,17 @@ import { JobController } from './job.ts'
 import { NamespaceController } from './namespace.ts'
 import { NodeLifecycleController } from './node-lifecycle.ts'
 import { ReplicaSetController, ReplicationManager } from './replicaset.ts'
+import { IpAddressRepairController, ServiceCidrController } from './service-cidr.ts'
 import { StatefulSetController } from './statefulset.ts'
 import { TaintEvictionController } from './taint-eviction.ts'
 import { TtlAfterFinishedController } from './ttl-after-finished.ts'
+import { VolumeClaimController } from './volume-claims.ts'
 
 const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] = [
   NodeIpamController, NodeLifecycleController, TaintEvictionController, NamespaceDefaultsController, DeploymentController, ReplicaSetController,
   DaemonSetController, ReplicationManager, StatefulSetController, JobController, CronJobController, TtlAfterFinishedController,
   EndpointSliceController, EndpointsController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
+  ServiceCidrController, IpAddressRepairController, ClusterRoleAggregationController, VolumeClaimController,
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */
