@@ -29,6 +29,9 @@ export const requestSchemas = {
   'clock.speed': z.strictObject({ speed: z.number().min(0.1).max(100) }),
   /** Moves a paused clock on by `ms`. */
   'clock.step': z.strictObject({ ms: z.number().min(0).max(3_600_000) }),
+  /** The words after `hop fault apply`. What is wrong with them is told as a notice. */
+  'fault.apply': z.strictObject({ words: z.array(z.string().min(1).max(100)).min(1).max(8) }),
+  'fault.clear': z.strictObject({ id }),
   'journey.get': z.strictObject({ id: z.number().int() }),
   'topology.inspect': z.strictObject({ kind: z.enum(['node', 'pod', 'service', 'outside']), id }),
   'explanation.get': z.strictObject({ id }),
@@ -52,6 +55,8 @@ export interface RequestResults {
   'clock.pause': null
   'clock.speed': null
   'clock.step': null
+  'fault.apply': null
+  'fault.clear': null
   'journey.get': Journey | null
   'topology.inspect': Inspection | null
   'explanation.get': { id: string; markdown: string } | null

@@ -32,8 +32,27 @@ export interface ClusterView {
   cni: string
   proxyMode: string
   nodes: number
-  faults: string[]
+  /** What is broken on purpose, by id: "link-down/worker-1/worker-2". */
+  faults: Record<string, FaultView>
+  /** What can be broken. */
+  faultKinds: FaultKindView[]
   clock: ClockView
+}
+
+export interface FaultView {
+  id: string
+  /** "the wire between worker-1 and worker-2 is cut" */
+  text: string
+}
+
+export interface FaultKindView {
+  name: string
+  /** "packet-loss A B [--loss PERCENT]" */
+  usage: string
+  summary: string
+  /** NODE: a node; MACHINE: a node or "outside"; CIDR: a prefix such as 10.244.2.0/24. */
+  places: readonly ('NODE' | 'MACHINE' | 'CIDR')[]
+  options: readonly { name: string; value: string; preset: string; about: string }[]
 }
 
 export interface ClockView {
@@ -63,6 +82,10 @@ export interface NodeView {
   name: string
   role: 'control-plane' | 'worker'
   ready: boolean
+  /** The machine is switched off; the control plane may not know yet. */
+  down: boolean
+  /** What is broken on it on purpose: "kube-proxy of worker-1 has stopped". */
+  faults: string[]
   address: string
   podCIDR: string
   /** Bridges and tunnels of the node's network namespace: cbr0, cni0, flannel.1, and its NIC eth0. */
@@ -103,7 +126,7 @@ export interface ServiceView {
   system: boolean
 }
 
-export interface LinkView { id: string; from: LinkEnd; to: LinkEnd; kind: 'wire' | 'veth' | 'tunnel'; up: boolean }
+export interface LinkView { id: string; from: LinkEnd; to: LinkEnd; kind: 'wire' | 'veth' | 'tunnel' | 'fault'; up: boolean; /** Kind fault, between two nodes: "cut", "20% loss". */ word?: string }
 /** `machine` is a node, pod ("ns/name") or outside id. */
 export interface LinkEnd { machine: string; interface: string }
 

@@ -1,4 +1,4 @@
-import { type Cluster, type ClusterConfig, type HostPorts, type TcpConnection, type TcpHandlers } from '../engine/cluster.ts'
+import { FaultError, type Cluster, type ClusterConfig, type HostPorts, type TcpConnection, type TcpHandlers } from '../engine/cluster.ts'
 import { forwardInto, WorldApi, type ApiInput, type ApiListener } from './api.ts'
 import type { Lab } from './model.ts'
 import { LabRun, newProgress, type LabProgress } from './run.ts'
@@ -23,6 +23,9 @@ export type Input =
   /** The real machine's answer to a port-forward's wish for a port. */
   | { kind: 'port-answer'; request: number; result: { port: number } | { error: string } }
   | { kind: 'time'; paused?: boolean; speed?: number; advance?: number }
+  /** From the window's fault menu; the terminal's `hop fault` is input to the terminal. */
+  | { kind: 'fault'; apply: string[] }
+  | { kind: 'fault'; clear: string }
   /** A connection of a real program (a browser) to a forwarded port. */
   | { kind: 'outside-connect'; connection: number; port: number }
   | { kind: 'outside-data'; connection: number; data: Uint8Array }
@@ -41,6 +44,8 @@ export interface WorldListener extends ApiListener {
   outsideClose(connection: number, error?: string): void
   /** The student has paused, sped up or moved on time. */
   timeChanged(): void
+  /** What the student asked for cannot be. */
+  refused(text: string): void
   /** An event of the world threw, which none should. The world goes on: its replay throws at the same place. */
   trouble(error: unknown): void
 }
@@ -148,11 +153,22 @@ export class World {
         if (input.advance !== undefined) this.time.advance(input.advance)
         return
       case 'api-forward': return this.#forward(input)
+      case 'fault': return this.#fault(input)
       case 'outside-connect': return this.#connect(input.connection, input.port)
       case 'outside-data': return this.#send(input.connection, input.data)
       case 'outside-end': return this.#outside.get(input.connection)?.end()
       case 'outside-abort': return this.#outside.get(input.connection)?.abort()
       default: return this.api.apply(input)
+    }
+  }
+
+  #fault(input: Extract<Input, { kind: 'fault' }>): void {
+    try {
+      if ('apply' in input) this.cluster.faults.apply(input.apply)
+      else this.cluster.faults.clear([input.clear])
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error
+      this.#listener.refused(`Not broken: ${error.message}.`)
     }
   }
 

@@ -11,6 +11,8 @@ export function node(index: number, bridge = 'cni0'): NodeView {
     name,
     role: index === 0 ? 'control-plane' : 'worker',
     ready: true,
+    down: false,
+    faults: [],
     address: `172.18.0.${index + 2}`,
     podCIDR: `10.244.${index}.0/24`,
     interfaces: {

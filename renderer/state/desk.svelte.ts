@@ -16,6 +16,7 @@ class Desk {
   /** Counts up when the keyboard should go to the terminal. */
   terminalWanted = $state(1)
   help = $state(false)
+  faults = $state(false)
   /** Looking at the cluster with no lab open. */
   free = $state(false)
 

@@ -50,6 +50,7 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
       x += size.width + NODE.gap
       bottom = Math.max(bottom, top + size.height)
     }
+    drawFaults(sheet, topology, row, wireY)
     const end = x - NODE.gap
     width = Math.max(width, end)
     sheet.shape({ id: `underlay ${i}`, kind: 'underlay', x: TRUNK, y: wireY - 2, w: end - TRUNK, h: 4, text: '' })
@@ -122,6 +123,22 @@ function drawServices(sheet: Sheet, topology: TopologyView, showSystem: boolean,
   return y + SERVICE.height
 }
 
+/** What is broken between two nodes of a row: a line of its own under the underlay, and what it is. */
+function drawFaults(sheet: Sheet, topology: TopologyView, row: readonly NodePlan[], wireY: number): void {
+  const names = row.map((p) => p.node.name)
+  for (const link of Object.values(topology.links)) {
+    if (link.kind !== 'fault') continue
+    const [a, b] = [link.from.machine, link.to.machine].sort((one, other) => names.indexOf(one) - names.indexOf(other)) as [string, string]
+    const [from, to, box] = [sheet.shapes.get(`nic ${a}`), sheet.shapes.get(`nic ${b}`), sheet.shapes.get(`node ${b}`)]
+    if (!names.includes(a) || !from || !to || !box) continue
+    const lane = wireY + 8
+    const [x1, x2] = [from.x + 8, to.x + 8]
+    sheet.wire({ id: link.id, kind: 'fault', from: from.id, to: to.id, points: [{ x: x1, y: from.y }, { x: x1, y: lane }, { x: x2, y: lane }, { x: x2, y: to.y }], up: link.up })
+    const text = `${link.up ? '⚡' : '✕'} ${link.word ?? ''}`
+    sheet.shape({ id: `${link.id} word`, kind: 'text', x: box.x + 6, y: lane + 1, w: textWidth(text, FONT.small), h: 12, text, size: FONT.small, state: 'failing' })
+  }
+}
+
 function joinTunnels(sheet: Sheet, a: NodePlan, b: NodePlan): void {
   const [from, to] = [sheet.shapes.get(`tunnel ${a.node.name}`), sheet.shapes.get(`tunnel ${b.node.name}`)]
   if (!from || !to) return
@@ -143,5 +160,5 @@ function drawTray(sheet: Sheet, pods: [string, PodView][], x: number, y: number)
 
 /** Machines whose own cable (wire or veth pair) is down. */
 function downMachines(topology: TopologyView): Set<string> {
-  return new Set(Object.values(topology.links).filter((l) => !l.up && l.kind !== 'tunnel').map((l) => l.from.machine))
+  return new Set(Object.values(topology.links).filter((l) => !l.up && l.kind !== 'tunnel' && l.kind !== 'fault').map((l) => l.from.machine))
 }

@@ -41,13 +41,14 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   const size = nodeSize(plan)
   const id = `node ${node.name}`
   const thing = { kind: 'node', id: node.name } as const
-  sheet.shape({ id, kind: 'node', x, y, w: size.width, h: size.height, text: '', thing, state: node.ready ? undefined : 'down' })
-  const stateText = nodeState(node)
+  sheet.shape({ id, kind: 'node', x, y, w: size.width, h: size.height, text: '', thing, state: node.ready && !node.down ? undefined : 'down' })
+  const broken = node.faults.length > 0
+  const stateText = `${nodeState(node)}${broken && !node.down ? ` ⚡${node.faults.length > 1 ? node.faults.length : ''}` : ''}`
   const stateWidth = textWidth(stateText, FONT.small)
   const name = fitText(node.name, size.width - 60 - stateWidth, FONT.strong)
   const nameWidth = textWidth(name, FONT.strong)
   sheet.shape({ id: `${id} name`, kind: 'text', x: x + 12, y: y + HEAD_ROWS.name, w: nameWidth, h: 18, text: name, size: FONT.strong, thing, inside: id })
-  sheet.shape({ id: `${id} state`, kind: 'text', x: x + 20 + nameWidth, y: y + HEAD_ROWS.name, w: stateWidth, h: 18, text: stateText, size: FONT.small, state: node.ready ? 'dim' : 'failing', thing, inside: id })
+  sheet.shape({ id: `${id} state`, kind: 'text', x: x + 20 + nameWidth, y: y + HEAD_ROWS.name, w: stateWidth, h: 18, text: stateText, size: FONT.small, state: node.ready && !node.down && !broken ? 'dim' : 'failing', thing, inside: id })
   sheet.anchors.set(node.name, { x: x + size.width / 2, y: y + HEAD_ROWS.name + 9 })
 
   const faces = Object.values(node.interfaces)

@@ -31,7 +31,7 @@ export interface Shape {
 
 export interface Wire {
   id: string
-  kind: 'wire' | 'veth' | 'tunnel' | 'route'
+  kind: 'wire' | 'veth' | 'tunnel' | 'route' | 'fault'
   /** Ids of the shapes at its ends. */
   from: string
   to: string

@@ -55,6 +55,7 @@ export function topologyStyle(): StylesheetJson {
     { selector: 'edge.wire', style: { 'line-color': c('wire'), width: 2 } },
     { selector: 'edge.tunnel', style: { 'line-color': c('tunnel'), 'line-style': 'dashed', width: 1.5 } },
     { selector: 'edge.route', style: { 'line-color': c('veth'), 'line-style': 'dotted', width: 1.5 } },
+    { selector: 'edge.fault', style: { 'line-color': c('dropped'), 'line-style': 'dashed', width: 1.5 } },
     { selector: 'edge.down', style: { 'line-color': c('dropped'), 'line-style': 'dotted', width: 2 } },
     { selector: 'node.related', style: { 'border-color': c('accent'), 'border-width': 1.5 } },
     { selector: 'node.selected', style: { 'border-color': c('accent'), 'border-width': 2.5 } },

@@ -32,7 +32,7 @@ export function onHostNetwork(pod: PodView): boolean {
 }
 
 export function nodeState(node: NodeView): string {
-  return node.ready ? 'Ready' : 'NotReady'
+  return node.down ? 'down' : node.ready ? 'Ready' : 'NotReady'
 }
 
 /** "80/TCP", "8080:31214/TCP", as kubectl prints a Service's ports. */

@@ -60,8 +60,8 @@ export interface FaultEffect {
   readonly text: string
   /** Nodes that it shows at. */
   readonly nodes: readonly string[]
-  /** The wire that it shows at, by its machines; `cut`: nothing passes. */
-  readonly wire?: { readonly a: string; readonly b: string; readonly cut: boolean }
+  /** The wire that it shows at, by its machines; `cut`: nothing passes. `word` is what stands at it: "cut", "20% loss". */
+  readonly wire?: { readonly a: string; readonly b: string; readonly cut: boolean; readonly word: string }
   /** Whether the thing is still broken: somebody may have mended it by hand. */
   broken(): boolean
   /** Mends what was broken, and nothing else. */

@@ -29,7 +29,7 @@ export const linkDown: FaultKind = {
     return {
       text: `the wire between ${a} and ${b} is cut`,
       nodes: [],
-      wire: { a: a!, b: b!, cut: true },
+      wire: { a: a!, b: b!, cut: true, word: 'cut' },
       broken: () => !world.underlay.connected(one, other),
       clear: () => {
         world.underlay.connect(one, other, true)
@@ -39,14 +39,14 @@ export const linkDown: FaultKind = {
   },
 }
 
-function impaired(world: FaultWorld, a: string, b: string, what: Impairment, none: Impairment, text: string): ReturnType<FaultKind['apply']> {
+function impaired(world: FaultWorld, a: string, b: string, what: Impairment, none: Impairment, word: string, text: string): ReturnType<FaultKind['apply']> {
   const [one, other] = [portOf(world, a), portOf(world, b)]
   const key = Object.keys(what)[0] as keyof Impairment
   world.underlay.impair(one, other, what)
   return {
     text,
     nodes: [],
-    wire: { a, b, cut: false },
+    wire: { a, b, cut: false, word },
     broken: () => (world.underlay.impairment(one, other)[key] ?? 0) > 0,
     clear: () => world.underlay.impair(one, other, none),
   }
@@ -64,7 +64,8 @@ export const packetLoss: FaultKind = {
   ],
   apply(world, { places: [a, b], options }) {
     const loss = percent('loss', options['loss']!)
-    return impaired(world, a!, b!, { loss }, { loss: 0 }, `${Math.round(loss * 1000) / 10}% of the packets between ${a} and ${b} are lost`)
+    const share = `${Math.round(loss * 1000) / 10}%`
+    return impaired(world, a!, b!, { loss }, { loss: 0 }, `${share} loss`, `${share} of the packets between ${a} and ${b} are lost`)
   },
 }
 
@@ -79,7 +80,7 @@ export const slowLink: FaultKind = {
   help: ['Each packet, either way, arrives later by the given time; a round trip takes twice that. Order is kept.'],
   apply(world, { places: [a, b], options }) {
     const delay = duration('delay', options['delay']!, MOST_DELAY)
-    return impaired(world, a!, b!, { delay }, { delay: 0 }, `packets between ${a} and ${b} take ${options['delay']} longer`)
+    return impaired(world, a!, b!, { delay }, { delay: 0 }, `+${options['delay']}`, `packets between ${a} and ${b} take ${options['delay']} longer`)
   },
 }
 

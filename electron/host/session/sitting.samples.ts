@@ -30,7 +30,7 @@ export class Recorded {
       terminalOutput: tell('output'), terminalClosed: tell('closed'), portReleased: tell('released'),
       portWanted: (request, port) => void this.wishes.push({ request, port }),
       outsideData: tell('data'), outsideEnd: tell('end'), outsideClose: tell('close'),
-      timeChanged: () => undefined,
+      timeChanged: () => undefined, refused: tell('refused'),
       trouble: (error) => {
         throw error
       },
