@@ -197,7 +197,7 @@ export class ApiServer implements KubernetesClient, Server {
   scale<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
     const { resource: { subresources } } = this.kind(resource)
     if (!subresources.includes('scale')) throw noSuchPath()
-    return scaleOf(this.get(resource, namespace, name)) as unknown as T
+    return scaleOf(this.get(resource, namespace, name), this.kind(resource)) as unknown as T
   }
 
   delete(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | Status {

@@ -23,6 +23,8 @@ export interface ApiResource {
   verbs: readonly string[]
   /** "status", "scale", "log", "exec", … */
   subresources: readonly string[]
+  /** What the calls of a client name it by, where `name` alone does not: "plural.group" of custom resources. */
+  key?: string
   /** The warning that goes with every answer about this kind (KEP-1693). */
   deprecation?: string
 }
@@ -93,7 +95,10 @@ export class ConnectionError extends Error {
   override name = 'ConnectionError'
 }
 
-/** Resources are named by their plural: "pods", "deployments" (group apps is known), "endpointslices". */
+/**
+ * Resources are named by their plural: "pods", "deployments" (group apps is known), "endpointslices"; custom resources by
+ * "plural.group" (their preferred version) or "plural.version.group": see ApiResource.key and resourceKey.
+ */
 export interface KubernetesClient {
   resources(): readonly ApiResource[]
   /** By plural, singular, short name or kind, optionally "name.group" or "name.version.group". */

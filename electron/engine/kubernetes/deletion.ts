@@ -1,7 +1,7 @@
 import type { DeleteOptions, ListOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
-import type { Kind } from './kinds/kind.ts'
+import { type Kind, storeKey } from './kinds/kind.ts'
 import { listObjects } from './lists.ts'
 import { conflict, invalid, isStatus, methodNotAllowed, notFound, success } from './status.ts'
 import type { DraftMeta, KubeObject, Status } from './types.ts'
@@ -21,7 +21,7 @@ const RETURNED = new Set(['namespaces', 'persistentvolumeclaims', 'pods', 'podte
 export function deleteObject(server: Server, kind: Kind, namespace: string | undefined, name: string, options: DeleteOptions): KubeObject | Status {
   validateOptions(options)
   const home = kind.resource.namespaced ? (namespace ?? 'default') : ''
-  const object = server.store.get(kind.resource.name, home, name)
+  const object = server.store.get(storeKey(kind), home, name)
   if (!object) throw notFound(kind.resource, name)
   kind.checkDelete?.(object)
   checkPreconditions(kind, object, options)
@@ -59,7 +59,7 @@ export function deleteCollection(server: Server, kind: Kind, list: ListOptions, 
 /** Takes the object out of the store, and gives back what it held. */
 export function removeObject(server: Server, kind: Kind, object: KubeObject): void {
   kind.release?.(object, server.context(false))
-  server.store.remove(kind.resource.name, object.metadata.namespace ?? '', object.metadata.name)
+  server.store.remove(storeKey(kind), object.metadata.namespace ?? '', object.metadata.name)
 }
 
 function answer(kind: Kind, object: KubeObject): KubeObject | Status {

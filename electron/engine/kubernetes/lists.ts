@@ -2,7 +2,7 @@ import type { ListOptions, ObjectList } from './client.ts'
 import { decodeContinue, encodeContinue } from './continue.ts'
 import { FieldErrors } from './field-errors.ts'
 import { compareStrings, quote } from './json.ts'
-import type { Kind } from './kinds/kind.ts'
+import { asServed, type Kind, storeKey } from './kinds/kind.ts'
 import { META_FIELDS, parseFieldSelector, parseSelector, SelectorError, type FieldReader } from './selectors.ts'
 import { badRequest, expired, inconsistentContinue, invalid, serverError, tooLargeVersion } from './status.ts'
 import type { Store, WatchFilter } from './store.ts'
@@ -66,19 +66,23 @@ export function listObjects(store: Store, kind: Kind, options: ListOptions): Obj
     throw options.continue ? inconsistentContinue(encodeContinue(-1, position.start)) : expired('The resourceVersion for the provided list is too old.')
   }
   const limit = options.resourceVersion === '0' ? 0 : (options.limit ?? 0)
-  if (limit <= 0 && position.start === '') return { resourceVersion: version, items: matches ? all.filter(matches) : all }
+  if (limit <= 0 && position.start === '') return { resourceVersion: version, items: served(kind, matches ? all.filter(matches) : all) }
   const whole = namespace === undefined
   const first = position.start === '' ? 0 : firstNotBefore(all, position.start, whole)
   const items: KubeObject[] = []
   for (let i = first; i < all.length; i++) {
     if (!matches || matches(all[i]!)) items.push(all[i]!)
     if (limit <= 0 || items.length < limit || i === all.length - 1) continue
-    const list: ObjectList = { resourceVersion: version, items, continue: encodeContinue(position.version, `${keyOf(all[i]!, whole)}\0`) }
+    const list: ObjectList = { resourceVersion: version, items: served(kind, items), continue: encodeContinue(position.version, `${keyOf(all[i]!, whole)}\0`) }
     // With a selector the server does not know how many would still match.
     if (!options.labelSelector && !options.fieldSelector) list.remainingItemCount = all.length - i - 1
     return list
   }
-  return { resourceVersion: version, items }
+  return { resourceVersion: version, items: served(kind, items) }
+}
+
+function served(kind: Kind, items: readonly KubeObject[]): readonly KubeObject[] {
+  return kind.storedVersion === undefined ? items : items.map((object) => asServed(kind, object))
 }
 
 /** A version in a request; `for` a watch the error is another. Upstream: storage.ParseResourceVersion. */
@@ -128,7 +132,7 @@ function validateMatch({ resourceVersion = '', resourceVersionMatch: match, cont
 }
 
 function candidates(store: Store, kind: Kind, namespace: string | undefined, equal: ReadonlyMap<string, string>, exact: number | undefined): readonly KubeObject[] | undefined {
-  const { name: resource } = kind.resource
+  const resource = storeKey(kind)
   if (exact !== undefined) return store.listAt(resource, namespace, exact)
   const name = equal.get('metadata.name')
   const home = namespace ?? equal.get('metadata.namespace')

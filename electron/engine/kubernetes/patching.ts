@@ -1,11 +1,12 @@
 import type { PatchType, WriteOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { goFormat, isObject, sortedJson, type JsonObject } from './json.ts'
-import type { Kind } from './kinds/kind.ts'
+import { decodeObject } from './kinds/decoding.ts'
+import { asServed, type Kind, storeKey } from './kinds/kind.ts'
 import { applyConfiguration } from './managed-fields/apply.ts'
 import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, JsonPatchError, StrategicPatchError, type Operation } from './patch.ts'
-import { decode } from './schema/decode.ts'
 import { schemaOf } from './schema/index.ts'
+import type { StructType } from './schema/notation.ts'
 import { badRequest, conflict, internalFailure, invalid, notFound, notSimulated, rejected, unsupportedMediaType } from './status.ts'
 import { scaleOf, unserved, updateScale } from './subresources.ts'
 import type { KubeObject } from './types.ts'
@@ -24,18 +25,18 @@ export function patchObject(
   const { resource } = kind
   checkPatchOptions(type, options)
   if (type === 'application/apply-patch+yaml') return applyObject(server, kind, namespace, name, patch, options)
-  const old = server.store.get(resource.name, resource.namespaced ? (namespace ?? 'default') : '', name)
+  const old = server.store.get(storeKey(kind), resource.namespaced ? (namespace ?? 'default') : '', name)
   if (!old) throw notFound(resource, name)
   const { subresource } = options
   if (subresource && !resource.subresources.includes(subresource)) throw notFound(resource, name)
   if (subresource === 'scale') {
-    const scale = scaleOf(old)
-    return updateScale(server, kind, old, applyPatch(scale as unknown as JsonObject, type, patch, 'Scale').patched, options)
+    const scale = scaleOf(old, kind)
+    return updateScale(server, kind, old, applyPatch(scale as unknown as JsonObject, type, patch, schemaOf('Scale')).patched, options)
   }
   if (subresource && subresource !== 'status' && !kind.parts?.[subresource]) throw unserved(resource, subresource)
-  const { patched, shown } = applyPatch(old as unknown as JsonObject, type, patch, kind.type)
+  const { patched, shown } = applyPatch(asServed(kind, old) as unknown as JsonObject, type, patch, kind.schema ? undefined : schemaOf(kind.type))
   const wording = type === 'application/strategic-merge-patch+json' ? 'converter' : 'json'
-  const { value, error, unknown } = decode<KubeObject>(patched, schemaOf(kind.type), old, wording)
+  const { value, error, unknown } = decodeObject(kind, patched, old, wording)
   const validation = options.fieldValidation ?? 'Strict'
   if (error || (unknown.length > 0 && validation === 'Strict')) {
     throw badPatch(shown(patched), error ?? `strict decoding error: ${unknown.join(', ')}`)
@@ -74,7 +75,7 @@ function applyObject(
   const { subresource } = options
   const home = resource.namespaced ? (namespace ?? 'default') : ''
   if (!isObject(config)) throw badRequest('error decoding YAML: error unmarshaling JSON: json: cannot unmarshal into Go value of type map[string]interface {}')
-  const live = server.store.get(resource.name, home, name)
+  const live = server.store.get(storeKey(kind), home, name)
   if (subresource && (!live || !resource.subresources.includes(subresource))) throw notFound(resource, name)
   if (subresource && subresource !== 'status') throw notSimulated(`server-side apply of ${resource.name}/${subresource} (kubectl patch --subresource=${subresource})`)
   const { object, entries } = applyConfiguration(server.clock, kind, live, config, options)
@@ -98,7 +99,7 @@ function badPatch(shown: string, why: string): Error {
   return invalid({ kind: '', group: '' }, '', errors)
 }
 
-function applyPatch(target: JsonObject, type: PatchType, patch: unknown, schema: string): { patched: unknown; shown: (patched: unknown) => string } {
+function applyPatch(target: JsonObject, type: PatchType, patch: unknown, schema: StructType | undefined): { patched: unknown; shown: (patched: unknown) => string } {
   switch (type) {
     case 'application/json-patch+json': {
       if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${isObject(patch) ? 'object' : typeof patch} into Go value of type jsonpatch.Patch`)
@@ -113,9 +114,10 @@ function applyPatch(target: JsonObject, type: PatchType, patch: unknown, schema:
       if (!isObject(patch)) throw badRequest('error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}')
       return { patched: applyMergePatch(target, patch), shown: sortedJson }
     case 'application/strategic-merge-patch+json':
+      if (!schema) throw unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'])
       if (!isObject(patch)) throw badRequest('error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}')
       try {
-        return { patched: applyStrategicMergePatch(target, patch, schemaOf(schema)), shown: () => goFormat(patch) }
+        return { patched: applyStrategicMergePatch(target, patch, schema), shown: () => goFormat(patch) }
       } catch (error) {
         if (error instanceof StrategicPatchError) throw badRequest(error.message)
         throw error

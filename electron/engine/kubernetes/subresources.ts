@@ -92,15 +92,16 @@ export interface Scale extends KubeObject {
   status: { replicas: number; selector?: string }
 }
 
-export function scaleOf(object: KubeObject): Scale {
+export function scaleOf(object: KubeObject, { scale }: Pick<Kind, 'scale'>): Scale {
   const { spec, status } = object as Scalable
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const replicas = scale ? scale.replicas(object) : spec.replicas
   return {
     apiVersion: 'autoscaling/v1',
     kind: 'Scale',
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
-    spec: spec.replicas ? { replicas: spec.replicas } : {},
-    status: { replicas: status.replicas ?? 0, selector: formatScaleSelector(object.kind === 'ReplicationController' ? { matchLabels: spec.selector as { [key: string]: string } } : (spec.selector as LabelSelector)) },
+    spec: replicas ? { replicas } : {},
+    status: scale ? { replicas: scale.statusReplicas(object), ...(scale.selector(object) ? { selector: scale.selector(object) } : {}) } : { replicas: status.replicas ?? 0, selector: formatScaleSelector(object.kind === 'ReplicationController' ? { matchLabels: spec.selector as { [key: string]: string } } : (spec.selector as LabelSelector)) },
   }
 }
 
@@ -113,8 +114,8 @@ export function updateScale(server: Server, kind: Kind, old: KubeObject, body: u
   const { spec } = old as Scalable
   const metadata = { ...old.metadata }
   if (value.metadata?.resourceVersion) metadata.resourceVersion = value.metadata.resourceVersion
-  const next = { ...old, metadata, spec: { ...spec, replicas } } as KubeObject
+  const next = kind.scale ? kind.scale.withReplicas({ ...old, metadata }, replicas) : ({ ...old, metadata, spec: { ...spec, replicas } } as KubeObject)
   const { subresource: _, ...rest } = options as WriteOptions & { subresource?: string }
   const owners = server.recordsOwners ? ownersAfter(server.clock, kind, old, next, undefined, { ...rest, subresource: 'scale' }) : []
-  return scaleOf(applyUpdate(server, kind, old, next, rest, owners))
+  return scaleOf(applyUpdate(server, kind, old, next, rest, owners), kind)
 }

@@ -8,7 +8,7 @@ export function printTable(kind: Kind, objects: readonly KubeObject[], wall: num
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: kind.columns.map(({ name, type = 'string', format = '', priority = 0 }) => ({ name, type, format, description: '', priority })),
+    columnDefinitions: kind.columns.map(({ name, type = 'string', format = '', priority = 0, description = '' }) => ({ name, type, format, description, priority })),
     rows: objects.map((object) => ({ cells: kind.columns.map((column) => column.cell(object, context)), object })),
   }
 }

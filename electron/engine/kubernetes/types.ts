@@ -77,5 +77,5 @@ export interface Table {
   apiVersion: 'meta.k8s.io/v1'
   metadata: { resourceVersion?: string; continue?: string; remainingItemCount?: number }
   columnDefinitions: { name: string; type: string; format: string; description: string; priority: number }[]
-  rows: { cells: (string | number | boolean)[]; object: KubeObject }[]
+  rows: { cells: (string | number | boolean | null)[]; object: KubeObject }[]
 }

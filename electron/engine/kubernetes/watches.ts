@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { WatchEvent, WatchOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
-import type { Kind } from './kinds/kind.ts'
+import { asServed, type Kind, storeKey } from './kinds/kind.ts'
 import { parseVersion, watchFilter } from './lists.ts'
 import { expired, invalid, tooLargeVersion } from './status.ts'
 import type { Store } from './store.ts'
@@ -22,7 +22,7 @@ export function watchObjects(
   const { clock, store } = server
   validate(options, server.watchList)
   const filter = watchFilter(kind, options)
-  const { name } = kind.resource
+  const name = storeKey(kind)
   const version = parseVersion(options.resourceVersion, 'watch')
   let stop = (): void => {}
   const end = (): void => {
@@ -41,7 +41,7 @@ export function watchObjects(
   const fromNow = options.sendInitialEvents === false && version === 0
   const everything = options.sendInitialEvents ?? version === 0
   const since = fromNow ? store.version : everything ? undefined : version
-  const watching = store.watch(name, filter, since, listener)
+  const watching = store.watch(name, filter, since, served(kind, listener))
   if (!watching) return fail(`too old resource version: ${version} (${store.forgotten(name)})`, 0)
   if (options.allowWatchBookmarks) {
     if (options.sendInitialEvents) watching.push({ type: 'BOOKMARK', resourceVersion: String(store.version), annotations: { [INITIAL_EVENTS_END]: 'true' } })
@@ -73,4 +73,10 @@ function validate(options: WatchOptions, watchList: boolean): void {
     if (options.continue) errors.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided')
   }
   if (!errors.empty) throw invalid({ kind: 'ListOptions', group: 'meta.k8s.io' }, '', errors)
+}
+
+/** Events with their objects as this version of the kind shows them. */
+function served(kind: Kind, listener: (event: WatchEvent) => void): (event: WatchEvent) => void {
+  if (kind.storedVersion === undefined) return listener
+  return (event) => listener('object' in event ? { ...event, object: asServed(kind, event.object) } : event)
 }

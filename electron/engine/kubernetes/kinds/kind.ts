@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { ApiResource, DeleteOptions } from '../client.ts'
 import type { FieldErrors } from '../field-errors.ts'
+import type { Decoded } from '../schema/decode.ts'
+import type { StructType } from '../schema/notation.ts'
 import type { Allocation, ServiceAllocator } from '../service-allocator.ts'
 import type { Store } from '../store.ts'
 import type { KubeObject } from '../types.ts'
@@ -18,11 +20,13 @@ export interface Context {
 
 export interface Column<T> {
   name: string
-  type?: 'string' | 'integer' | 'boolean'
+  type?: 'string' | 'integer' | 'number' | 'boolean' | 'date'
   format?: string
   /** 1: only with -o wide. */
   priority?: number
-  cell(object: T, context: { wall: number }): string | number | boolean
+  /** What the API says of it; absent: see openapi/. */
+  description?: string
+  cell(object: T, context: { wall: number }): string | number | boolean | null
 }
 
 /**
@@ -33,6 +37,16 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly resource: ApiResource
   /** Its schema. */
   readonly type: string
+  /** The schema itself, of a kind that is not in the tables of schema/. */
+  readonly schema?: StructType
+  /** How a body is read, where the tables of schema/ do not say all. */
+  decode?(body: unknown, old: KubeObject | undefined): Decoded<KubeObject>
+  /** What the store keeps the objects under; absent: the resource's name. */
+  readonly storedAs?: string
+  /** The apiVersion that stored objects have; absent: the resource's. */
+  readonly storedVersion?: string
+  /** Where a custom resource has what its subresource scale shows. */
+  readonly scale?: ScaleFields
   readonly validName: Rule
   /** Whether metadata.generation is kept: bumped when this says that the desired state changed. */
   generationChanged?(object: T, old: T): boolean
@@ -76,6 +90,31 @@ export interface Part<T> {
   /** The old object with that part of what was submitted. */
   merge(old: T, submitted: T): T
   validate(object: T, old: T, errors: FieldErrors): void
+}
+
+/** Readers and a writer of the fields that a scale is made of. */
+export interface ScaleFields {
+  replicas(object: KubeObject): number
+  statusReplicas(object: KubeObject): number
+  selector(object: KubeObject): string
+  withReplicas(object: KubeObject, replicas: number): KubeObject
+}
+
+/** What a client's calls name a resource by. */
+export function resourceKey(resource: Pick<ApiResource, 'name' | 'key'>): string {
+  return resource.key ?? resource.name
+}
+
+/** What the store keeps a kind's objects under. */
+export function storeKey(kind: Pick<Kind, 'storedAs' | 'resource'>): string {
+  return kind.storedAs ?? kind.resource.name
+}
+
+/** An object as this version of its kind shows it. */
+export function asServed(kind: Pick<Kind, 'storedVersion' | 'resource'>, object: KubeObject): KubeObject {
+  if (kind.storedVersion === undefined) return object
+  const apiVersion = apiVersionOf(kind.resource)
+  return object.apiVersion === apiVersion ? object : { ...object, apiVersion }
 }
 
 export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { timestamp } from '../human-duration.ts'
 import { apiVersionOf, type Kind } from '../kinds/kind.ts'
 import { zeroOf } from '../schema/decode.ts'
-import { schemaOf } from '../schema/index.ts'
+import { structOf } from '../schema/index.ts'
 import type { StructType } from '../schema/notation.ts'
 import type { KubeObject } from '../types.ts'
 import { type Comparison, compareMaps, fieldShape, type Shape, shapeOf } from './compare.ts'
@@ -25,14 +25,14 @@ interface Options {
 }
 
 export function rootShape(kind: Kind): Shape {
-  return shapeOf(schemaOf(kind.type))
+  return shapeOf(structOf(kind))
 }
 
 const zeros = new WeakMap<StructType, unknown>()
 
 /** What Go's zero value of a kind is in JSON: what stands in it was there before anybody wrote. */
 export function emptyObject(kind: Kind): KubeObject {
-  const type = schemaOf(kind.type)
+  const type = structOf(kind)
   let zero = zeros.get(type)
   if (zero === undefined) zeros.set(type, (zero = zeroOf(type)))
   return zero as KubeObject

@@ -12,6 +12,11 @@ import { WORKLOADS } from './workloads.ts'
 
 const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, SUBRESOURCES])
 
+/** The schema of a kind, wherever it comes from. */
+export function structOf(kind: { readonly type: string; readonly schema?: StructType }): StructType {
+  return kind.schema ?? schema.struct(kind.type)
+}
+
 /** The schema of a kind ("Pod") or of a type below it ("PodTemplateSpec"). */
 export function schemaOf(name: string): StructType {
   return schema.struct(name)
