@@ -47,7 +47,7 @@ describe('objects', () => {
     const { api } = cluster()
     expect(refusal(() => api.get('pods', 'default', 'x'))).toMatchObject({ code: 404, reason: 'NotFound', message: 'pods "x" not found' })
     expect(refusal(() => api.create('pods', 'elsewhere', podManifest('x'))).message).toBe('namespaces "elsewhere" not found')
-    expect(refusal(() => api.list('statefulsets')).message).toMatch(/^podhop: not simulated: resource statefulsets.apps/)
+    expect(refusal(() => api.list('limitranges')).message).toMatch(/^podhop: not simulated: resource limitranges/)
     expect(refusal(() => api.list('nonsense')).message).toBe('the server could not find the requested resource')
   })
 

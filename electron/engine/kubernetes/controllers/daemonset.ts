@@ -1,25 +1,33 @@
+import { StatusError } from '../client.ts'
 import { deepEqual, sortedJson } from '../json.ts'
-import type { DaemonSet, Node, Pod } from '../types.ts'
+import type { ControllerRevision, DaemonSet, Node, Pod } from '../types.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { scaled } from './deployment-math.ts'
+import { allowsSurge, byAge, daemonPod, daemonTolerations, isUpdated, rollingStep, surplusPods, targetNode } from './daemonset-pods.ts'
 import { EventRecorder } from './events.ts'
+import { byRevision, createRevision, hasTemplate, renumber, REVISION_HASH, truncateHistory } from './history.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { matchesNodeSelection, untolerated } from './node-fit.ts'
-import { claim, controllerOf } from './ownership.ts'
+import { claim, controllerOf, ignoringGone } from './ownership.ts'
 import { BY_OWNER, ORPHANS, isAvailable, isReady, isTerminal, orphanNamespace, ownerUid } from './pods.ts'
-import { podFromTemplate, safeHash } from './template.ts'
+import { safeHash } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
-const HASH = 'controller-revision-hash'
-const GENERATION = 'pod-template-generation'
+/** A failed Pod of a node is made again after a while that doubles (1 s to 15 min). */
+const BACKOFF = 1000
+const MAX_BACKOFF = 900_000
+/** Beyond so many nodes looking at them takes its time, in virtual ms for each. */
+const FEW_NODES = 100
+const LOOK = 0.2
 
-/** Daemons stay on a node whatever happens to it: pkg/controller/daemon/util AddOrUpdateDaemonPodTolerations. */
-function tolerations(hostNetwork: boolean): object[] {
-  const exists = (key: string, effect: string): object => ({ key: `node.kubernetes.io/${key}`, operator: 'Exists', effect })
-  return [
-    exists('not-ready', 'NoExecute'), exists('unreachable', 'NoExecute'), exists('disk-pressure', 'NoSchedule'), exists('memory-pressure', 'NoSchedule'),
-    exists('pid-pressure', 'NoSchedule'), exists('unschedulable', 'NoSchedule'), ...(hostNetwork ? [exists('network-unavailable', 'NoSchedule')] : []),
-  ]
+interface Fit { run: boolean; stay: boolean }
+
+/** What one turn sees; each node is looked at once. */
+interface Turn {
+  set: DaemonSet
+  hash: string
+  byNode: ReadonlyMap<string, Pod[]>
+  fits: ReadonlyMap<string, Fit>
+  wanted: number
 }
 
 /** One Pod of a DaemonSet on every node that it fits: pkg/controller/daemon. */
@@ -28,16 +36,21 @@ export class DaemonSetController implements Controller {
   readonly #sets: Informer<DaemonSet>
   readonly #nodes: Informer<Node>
   readonly #pods: Informer<Pod>
+  readonly #revisions: Informer<ControllerRevision>
   readonly #queue: WorkQueue
   readonly #events: EventRecorder
+  readonly #failures = new Map<string, { count: number; until: number }>()
 
   constructor(context: ControllerContext) {
     this.#context = context
     this.#sets = context.informers.of<DaemonSet>('daemonsets')
     this.#nodes = context.informers.of<Node>('nodes')
     this.#pods = context.informers.of<Pod>('pods')
-    this.#pods.index(BY_OWNER, ownerUid)
-    this.#pods.index(ORPHANS, orphanNamespace)
+    this.#revisions = context.informers.of<ControllerRevision>('controllerrevisions')
+    for (const informer of [this.#pods, this.#revisions]) {
+      informer.index(BY_OWNER, ownerUid)
+      informer.index(ORPHANS, orphanNamespace)
+    }
     this.#events = new EventRecorder(context.client, context.clock, 'daemonset-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     const add = (set: DaemonSet): void => this.#queue.add(keyOf(set))
@@ -63,120 +76,165 @@ export class DaemonSetController implements Controller {
     this.#queue.stop()
   }
 
-  #sync(key: string): void {
+  #sync(key: string): number {
     const set = this.#sets.byKey(key)
-    if (!set || set.metadata.deletionTimestamp) return
-    const pods = claim(this.#context.client, 'pods', set, this.#pods)
-    const hash = safeHash(sortedJson(set.spec.template))
-    const byNode = new Map<string, Pod[]>()
-    for (const pod of pods) {
-      const node = targetNode(pod)
-      if (node !== undefined) byNode.set(node, [...(byNode.get(node) ?? []), pod])
-    }
-    this.#manage(set, byNode, hash)
-    this.#roll(set, byNode, hash)
-    this.#updateStatus(set, byNode, hash)
+    if (!set || set.metadata.deletionTimestamp) return 0
+    const { client } = this.#context
+    const { current, all } = this.#chooseRevision(set)
+    const hash = current.metadata.labels?.[REVISION_HASH] ?? ''
+    const turn = this.#look(set, hash)
+    const busy = this.#manage(turn)
+    // After a change the next turn sees what came of it.
+    if (!busy && set.spec.updateStrategy?.type === 'RollingUpdate') this.#roll(turn)
+    const live = new Set([hash, ...[...turn.byNode.values()].flat().map((p) => p.metadata.labels?.[REVISION_HASH])])
+    truncateHistory(client, set, all, (r) => live.has(r.metadata.labels?.[REVISION_HASH]))
+    this.#updateStatus(turn)
+    return turn.fits.size > FEW_NODES ? turn.fits.size * LOOK : 0
   }
 
-  #manage(set: DaemonSet, byNode: ReadonlyMap<string, Pod[]>, hash: string): void {
-    for (const node of this.#nodes.values()) {
-      const present = byNode.get(node.metadata.name) ?? []
-      const fit = this.#fits(set, node)
-      const live = present.filter((p) => !p.metadata.deletionTimestamp)
-      if (fit.run && present.length === 0) this.#create(set, node, hash)
-      else if (!fit.stay) for (const pod of live) this.#delete(set, pod)
-      else {
-        for (const pod of live.filter(isTerminal)) {
-          if (pod.status.phase === 'Failed') this.#events.event(set, 'Warning', 'FailedDaemonPod', `Found failed daemon pod ${keyOf(pod)} on node ${node.metadata.name}, will try to kill it`)
-          this.#delete(set, pod)
-        }
-        for (const pod of live.filter((p) => !isTerminal(p)).slice(1)) this.#delete(set, pod)
+  // ---- revisions ---------------------------------------------------------------------------------------------
+
+  #chooseRevision(set: DaemonSet): { current: ControllerRevision; all: readonly ControllerRevision[] } {
+    const { client } = this.#context
+    const all = claim(client, 'controllerrevisions', set, this.#revisions).sort(byRevision)
+    const equal = all.filter((r) => hasTemplate(r, set.spec.template)).at(-1)
+    const next = Math.max(0, ...all.filter((r) => r !== equal).map((r) => r.revision)) + 1
+    if (equal) return { current: equal.revision < next ? renumber(client, equal, next) : equal, all }
+    for (let collisions = set.status.collisionCount ?? 0; ; collisions++) {
+      const hash = safeHash(sortedJson(set.spec.template) + (collisions > 0 ? `/${collisions}` : ''))
+      try {
+        const current = createRevision(client, set, `${set.metadata.name}-${hash}`, { ...set.spec.template.metadata?.labels, [REVISION_HASH]: hash }, next)
+        return { current, all }
+      } catch (error) {
+        if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') throw error
       }
     }
-    for (const [name, pods] of byNode) if (!this.#nodes.get(undefined, name)) for (const pod of pods.filter((p) => !p.metadata.deletionTimestamp)) this.#delete(set, pod)
   }
 
-  #fits(set: DaemonSet, node: Node): { run: boolean; stay: boolean } {
+  // ---- what is there -----------------------------------------------------------------------------------------
+
+  #look(set: DaemonSet, hash: string): Turn {
+    const byNode = new Map<string, Pod[]>()
+    const surging = allowsSurge(set)
+    for (const pod of claim(this.#context.client, 'pods', set, this.#pods)) {
+      const node = targetNode(pod)
+      // While it surges, what is on its way out does not stand in the way.
+      if (node === undefined || (surging && pod.metadata.deletionTimestamp)) continue
+      const present = byNode.get(node)
+      if (present) present.push(pod)
+      else byNode.set(node, [pod])
+    }
     const template = set.spec.template.spec!
-    const spec = { ...template, tolerations: [...(template.tolerations ?? []), ...(tolerations(!!template.hostNetwork) as [])] }
-    if ((template.nodeName && template.nodeName !== node.metadata.name) || !matchesNodeSelection(spec, node)) return { run: false, stay: false }
-    return { run: !untolerated(spec, node, ['NoSchedule', 'NoExecute']), stay: !untolerated(spec, node, ['NoExecute']) }
+    const spec = { ...template, tolerations: [...(template.tolerations ?? []), ...(daemonTolerations(!!template.hostNetwork) as [])] }
+    const fits = new Map<string, Fit>()
+    let wanted = 0
+    for (const node of this.#nodes.values()) {
+      const { name } = node.metadata
+      const chosen = (!template.nodeName || template.nodeName === name) && matchesNodeSelection(spec, node)
+      const fit = { run: chosen && !untolerated(spec, node, ['NoSchedule', 'NoExecute']), stay: chosen && !untolerated(spec, node, ['NoExecute']) }
+      fits.set(name, fit)
+      if (fit.run) wanted++
+    }
+    return { set, hash, byNode, fits, wanted }
   }
 
-  #create(set: DaemonSet, node: Node, hash: string): void {
-    const { template } = set.spec
-    const labels = { ...template.metadata?.labels, [HASH]: hash, [GENERATION]: String(set.metadata.generation ?? 1) }
-    const spec = template.spec!
-    const required = { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.metadata.name] }] }] }
-    const pod = podFromTemplate(
-      {
-        metadata: { ...template.metadata, labels },
-        spec: {
-          ...spec,
-          affinity: { ...spec.affinity, nodeAffinity: { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: required } },
-          tolerations: [...(spec.tolerations ?? []), ...(tolerations(!!spec.hostNetwork) as [])],
-        },
-      },
-      set,
-    )
-    const created = this.#context.client.create<Pod>('pods', set.metadata.namespace, pod, AGENT_WRITE)
-    this.#events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`)
+  // ---- what is done ------------------------------------------------------------------------------------------
+
+  /** Makes and deletes Pods so that each node has its own. True when it did. */
+  #manage({ set, hash, byNode, fits }: Turn): boolean {
+    let busy = false
+    const remove = (pod: Pod): void => {
+      busy = true
+      this.#delete(set, pod)
+    }
+    for (const [node, fit] of fits) {
+      const present = byNode.get(node) ?? []
+      const live = present.filter((p) => !p.metadata.deletionTimestamp)
+      if (fit.run && present.length === 0) {
+        if (this.#waits(set, node)) continue
+        busy = true
+        this.#create(set, node, hash)
+      } else if (!fit.stay) live.forEach(remove)
+      else {
+        for (const pod of live.filter(isTerminal)) {
+          this.#reportEnd(set, pod, node)
+          remove(pod)
+        }
+        surplusPods(set, live.filter((p) => !isTerminal(p)), hash, this.#context.clock).forEach(remove)
+      }
+    }
+    for (const [node, pods] of byNode) if (!fits.has(node)) pods.filter((p) => !p.metadata.deletionTimestamp).forEach(remove)
+    return busy
+  }
+
+  #reportEnd(set: DaemonSet, pod: Pod, node: string): void {
+    const which = `daemon pod ${keyOf(pod)} on node ${node}`
+    if (pod.status.phase === 'Succeeded') return this.#events.event(set, 'Normal', 'SucceededDaemonPod', `Found succeeded ${which}, will try to delete it`)
+    this.#events.event(set, 'Warning', 'FailedDaemonPod', `Found failed ${which}, will try to kill it`)
+    const key = `${set.metadata.uid}/${node}`
+    const count = (this.#failures.get(key)?.count ?? 0) + 1
+    this.#failures.set(key, { count, until: this.#context.clock.now + Math.min(MAX_BACKOFF, BACKOFF * 2 ** (count - 1)) })
+  }
+
+  /** Whether the last failure on this node is too fresh for another try. */
+  #waits(set: DaemonSet, node: string): boolean {
+    const wait = (this.#failures.get(`${set.metadata.uid}/${node}`)?.until ?? 0) - this.#context.clock.now
+    if (wait > 0) this.#queue.addAfter(keyOf(set), wait, { background: true })
+    return wait > 0
+  }
+
+  #create(set: DaemonSet, node: string, hash: string): void {
+    try {
+      const created = this.#context.client.create<Pod>('pods', set.metadata.namespace, daemonPod(set, node, hash), AGENT_WRITE)
+      this.#events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`)
+    } catch (error) {
+      if (error instanceof StatusError && !error.message.includes('is being terminated')) this.#events.event(set, 'Warning', 'FailedCreate', `Error creating: ${error.message}`)
+      throw error
+    }
   }
 
   #delete(set: DaemonSet, pod: Pod): void {
-    this.#context.client.delete('pods', pod.metadata.namespace, pod.metadata.name)
+    ignoringGone(() => this.#context.client.delete('pods', pod.metadata.namespace, pod.metadata.name))
     this.#events.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
   }
 
-  /** RollingUpdate: old Pods go, as many at once as may be unavailable; #manage makes the new ones. */
-  #roll(set: DaemonSet, byNode: ReadonlyMap<string, Pod[]>, hash: string): void {
-    if (set.spec.updateStrategy?.type === 'OnDelete') return
-    const pods = [...byNode.values()].flat().filter((p) => !p.metadata.deletionTimestamp)
-    const wanted = [...this.#nodes.values()].filter((n) => this.#fits(set, n).run).length
-    const limit = Math.max(1, scaled(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, wanted, 'up'))
-    let room = limit - (wanted - pods.filter((p) => isAvailable(p, set.spec.minReadySeconds ?? 0, this.#context.clock)).length)
-    for (const pod of pods.filter((p) => p.metadata.labels?.[HASH] !== hash)) {
-      const costs = isReady(pod) ? 1 : 0
-      if (room < costs) continue
-      room -= costs
-      this.#delete(set, pod)
-    }
+  #roll({ set, hash, byNode, wanted }: Turn): void {
+    const { remove, create } = rollingStep(set, byNode, hash, wanted, this.#context.clock)
+    for (const pod of remove) this.#delete(set, pod)
+    for (const node of create) this.#create(set, node, hash)
   }
 
-  #updateStatus(set: DaemonSet, byNode: ReadonlyMap<string, Pod[]>, hash: string): void {
+  // ---- status ------------------------------------------------------------------------------------------------
+
+  #updateStatus({ set, hash, byNode, fits, wanted }: Turn): void {
     const { client, clock } = this.#context
-    const counts = { desired: 0, current: 0, misscheduled: 0, ready: 0, updated: 0, available: 0 }
-    for (const node of this.#nodes.values()) {
-      const pod = byNode.get(node.metadata.name)?.[0]
-      if (!this.#fits(set, node).run) {
-        if (pod) counts.misscheduled++
+    const minReady = set.spec.minReadySeconds ?? 0
+    const counts = { current: 0, misscheduled: 0, ready: 0, updated: 0, available: 0 }
+    for (const [node, fit] of fits) {
+      const pods = byNode.get(node)
+      if (!pods) continue
+      if (!fit.run) {
+        counts.misscheduled++
         continue
       }
-      counts.desired++
-      if (!pod) continue
       counts.current++
+      const pod = pods.length === 1 ? pods[0]! : [...pods].sort(byAge)[0]!
       if (isReady(pod)) counts.ready++
-      if (isAvailable(pod, set.spec.minReadySeconds ?? 0, clock)) counts.available++
-      if (pod.metadata.labels?.[HASH] === hash) counts.updated++
+      if (isAvailable(pod, minReady, clock)) counts.available++
+      if (isUpdated(pods.length === 1 ? pod : (pods.find((p) => isUpdated(p, hash)) ?? pod), hash)) counts.updated++
     }
-    const unavailable = counts.desired - counts.available
+    const unavailable = wanted - counts.available
     const status: DaemonSet['status'] = {
       currentNumberScheduled: counts.current,
       numberMisscheduled: counts.misscheduled,
-      desiredNumberScheduled: counts.desired,
+      desiredNumberScheduled: wanted,
       numberReady: counts.ready,
       observedGeneration: set.metadata.generation ?? 0,
       ...(counts.updated ? { updatedNumberScheduled: counts.updated } : {}),
       ...(counts.available ? { numberAvailable: counts.available } : {}),
       ...(unavailable ? { numberUnavailable: unavailable } : {}),
     }
+    if (minReady > 0 && counts.ready !== counts.available) this.#queue.addAfter(keyOf(set), minReady * 1000)
     if (!deepEqual(status, set.status)) client.update('daemonsets', set.metadata.namespace, set.metadata.name, { ...set, status }, AGENT_STATUS)
   }
-}
-
-/** The node that a daemon Pod is on or is meant for. */
-function targetNode(pod: Pod): string | undefined {
-  if (pod.spec.nodeName) return pod.spec.nodeName
-  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
-  return terms.flatMap((t) => t.matchFields ?? []).find((f) => f.key === 'metadata.name')?.values?.[0]
 }
