@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
-import { internalError, notAcceptable } from '../status.ts'
+import { internalError } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
 import { parseAccept } from './negotiate.ts'
@@ -47,7 +47,7 @@ export interface Exchange extends ApiContext {
 }
 
 /** The `Cache-Control` of every answer (filters.WithCacheControl). */
-const NO_CACHE: Header = ['Cache-Control', 'no-cache, private']
+export const NO_CACHE: Header = ['Cache-Control', 'no-cache, private']
 
 /** Whether a request only looks: it changes nothing, takes no time and need not be remembered. */
 export function onlyLooks(request: ApiRequest): boolean {
@@ -142,4 +142,3 @@ export function warningHeaders(warnings: readonly string[]): Header[] {
   return warnings.map((text) => ['Warning', `299 - "${text.replace(/[\n\r\t]+/g, ' ').replace(/["\\]/g, '\\$&')}"`])
 }
 
-export { notAcceptable }

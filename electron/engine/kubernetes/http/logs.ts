@@ -1,10 +1,11 @@
 import type { LogOptions } from '../client.ts'
 import { badRequest } from '../status.ts'
+import { NO_CACHE } from './handler.ts'
 import type { Call } from './objects.ts'
 
 /** GET …/pods/web/log: PodLogOptions. Lines as they come, with `follow` until the container ends. */
 export function serveLog(call: Call): () => void {
-  const { client, clock, sink, info: { namespace, name, query } } = call
+  const { client, sink, info: { namespace, name, query } } = call
   const options: LogOptions = {
     ...(query.get('container') ? { container: query.get('container')! } : {}),
     follow: query.flag('follow'),
@@ -18,9 +19,8 @@ export function serveLog(call: Call): () => void {
   const begin = (): void => {
     if (open) return
     open = true
-    sink.head(200, [['Cache-Control', 'no-cache, private'], ['Content-Type', 'text/plain']])
+    sink.head(200, [NO_CACHE, ['Content-Type', 'text/plain']])
   }
-  void clock
   const stop = client.logs(namespace ?? 'default', name!, options, {
     onLine(line) {
       begin()

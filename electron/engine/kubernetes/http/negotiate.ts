@@ -53,6 +53,12 @@ export function negotiate(accept: string | undefined, userAgent: string, query: 
   return undefined
 }
 
+/** As Go writes it: the type comes first. */
+export function typed(object: KubeObject): object {
+  const { kind, apiVersion, ...rest } = object
+  return { kind, apiVersion, ...rest }
+}
+
 export function partial(object: KubeObject): object {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata }
 }

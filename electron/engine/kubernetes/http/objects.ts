@@ -1,12 +1,12 @@
 import { StatusError, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from '../client.ts'
 import { isObject } from '../json.ts'
-import { apiVersionOf } from '../kinds/kind.ts'
-import { badRequest, methodNotAllowed, notAcceptable, notSimulated, unsupportedMediaType } from '../status.ts'
-import type { KubeObject } from '../types.ts'
+import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
+import { badRequest, methodNotAllowed, notAcceptable, unsupportedMediaType } from '../status.ts'
+import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, type Exchange } from './handler.ts'
 import { serveLog } from './logs.ts'
-import { listDocument, negotiate, partial, partialList, tableDocument, type Negotiated } from './negotiate.ts'
+import { listDocument, negotiate, partial, partialList, tableDocument, typed, type Negotiated } from './negotiate.ts'
 import { isDeprecatedWatch, type ResourceRequest } from './request-info.ts'
 import { serveWatch } from './watch.ts'
 
@@ -27,7 +27,7 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
   const { resource, name, subresource, query } = info
   const negotiated = negotiate(request.accept, request.userAgent ?? '', query)
   if (!negotiated) throw notAcceptable(['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'])
-  const call: Call = { ...exchange, info, negotiated, key: resource.name }
+  const call: Call = { ...exchange, info, negotiated, key: resourceKey(resource) }
   if (resource.deprecation) exchange.warnings.push(resource.deprecation)
   const idle = (): void => undefined
   if (subresource !== undefined && !resource.subresources.includes(subresource)) {
@@ -68,13 +68,12 @@ function list(call: Call): void {
   const options = listOptions(call)
   if (negotiated.form === 'table') return sendJson(call, 200, tableDocument(client.table(key, options), query, true))
   const found = client.list(key, options)
-  sendJson(call, 200, negotiated.form === 'partial' ? partialList(found) : listDocument(resource, found, key.includes('.')))
+  sendJson(call, 200, negotiated.form === 'partial' ? partialList(found) : listDocument(resource, found, resource.key !== undefined))
 }
 
 function read(call: Call): void {
   const { client, info: { namespace, name, subresource }, key } = call
-  if (subresource === 'scale') throw notSimulated('reading the scale subresource')
-  const object = client.get(key, namespace, name!)
+  const object = subresource === 'scale' ? client.scale<KubeObject>(key, namespace, name!) : client.get(key, namespace, name!)
   sendObject(call, 200, object)
 }
 
@@ -86,7 +85,9 @@ function create(call: Call): void {
     if (name !== undefined) throw methodNotAllowed(call.info.resource, 'create')
     return sendObject(call, 201, client.create(key, namespace, body, options))
   }
-  sendObject(call, 201, client.update(key, namespace, name!, body, { ...options, subresource }))
+  const answer = client.createSubresource<KubeObject | Status>(key, namespace, name!, subresource, body, options)
+  if (answer.kind === 'Status') sendJson(call, 201, answer)
+  else sendObject(call, 201, answer as KubeObject)
 }
 
 function update(call: Call): void {
@@ -127,14 +128,14 @@ function deleteCollection(call: Call): void {
   const options = listOptions(call)
   const before = client.list(key, options)
   client.deleteCollection(key, options, deleteOptions(call))
-  sendJson(call, 200, listDocument(resource, before, key.includes('.')))
+  sendJson(call, 200, listDocument(resource, before, resource.key !== undefined))
 }
 
 function sendObject(call: Call, status: number, object: KubeObject): void {
   const { client, info: { query, resource }, negotiated, key } = call
   const own = object.kind === resource.kind && object.apiVersion === apiVersionOf(resource)
   if (negotiated.form === 'table' && own) return sendJson(call, status, tableDocument(client.tableOf(key, [object]), query, true))
-  sendJson(call, status, negotiated.form === 'partial' ? partial(object) : object)
+  sendJson(call, status, negotiated.form === 'partial' ? partial(object) : typed(object))
 }
 
 export function listOptions({ info: { namespace, name, query } }: Call): ListOptions {
