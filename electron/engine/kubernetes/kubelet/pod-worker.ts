@@ -131,7 +131,7 @@ export class PodWorker {
     this.#lost = true
     for (const c of this.records) {
       c.stopProbes()
-      c.run?.halt()
+      c.halt()
     }
     this.#lastIps = this.ips
     this.sandbox?.destroy()

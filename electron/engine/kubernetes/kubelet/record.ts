@@ -36,6 +36,7 @@ export class ContainerRecord {
   /** Its postStart hook failed: why it ends. */
   hookProblem: string | undefined
   #delay = 0
+  #lostId = ''
 
   constructor(spec: Container, kind: ContainerRecord['kind']) {
     this.spec = spec
@@ -92,16 +93,23 @@ export class ContainerRecord {
     this.probes = kept
   }
 
+  /** Its machine goes: nobody sees how it ends. */
+  halt(): void {
+    if (!this.run) return
+    this.run.halt()
+    this.#lostId = this.run.id
+    this.run = undefined
+  }
+
   /** The machine was restarted under it: containerd finds that it is gone, and not how it ended. */
   lose(now: string): void {
     if ('running' in this.state) {
-      this.state = { terminated: { exitCode: 255, reason: 'Unknown', startedAt: this.state.running.startedAt, finishedAt: now, containerID: `containerd://${this.run?.id ?? ''}` } }
+      this.state = { terminated: { exitCode: 255, reason: 'Unknown', startedAt: this.state.running.startedAt, finishedAt: now, containerID: `containerd://${this.#lostId}` } }
     } else if (this.kind === 'init' && this.terminated) {
       // a new sandbox is prepared anew
       this.last = this.terminated
       this.state = { waiting: { reason: 'PodInitializing' } }
     }
-    this.run = undefined
     this.ready = false
     this.started = false
   }

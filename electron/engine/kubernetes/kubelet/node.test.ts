@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
+import type { Pod } from '../types.ts'
+import { Story } from './stories.samples.ts'
+
+const { does } = Story
+
+describe('a kubelet takes no Pod', () => {
+  const refused = (spec: object): object => {
+    const story = new Story()
+    story.run('other', { nodeName: 'worker-1', containers: [{ ports: [{ containerPort: 80, hostPort: 8080 }], resources: { requests: { cpu: '1500m' } } }] })
+    story.run('web', { nodeName: 'worker-1', containers: [{}], ...spec })
+    const { phase, reason, message, containerStatuses } = story.pod().status
+    expect({ phase, containerStatuses }).toEqual({ phase: 'Failed', containerStatuses: undefined })
+    expect(story.events()).toEqual([`Warning ${reason} ${message!.replace('Pod was rejected: ', '')}`])
+    return { reason, message }
+  }
+
+  it('for which it has too little', () => {
+    expect(refused({ containers: [{ resources: { requests: { cpu: '3' } } }] })).toEqual({ reason: 'OutOfcpu', message: expect.stringMatching(/^Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 1\d\d\d, capacity: 4000$/) as string })
+  })
+
+  it('that does not want to be here, or whose port is taken', () => {
+    expect(refused({ nodeSelector: { disk: 'ssd' } })).toEqual({ reason: 'NodeAffinity', message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" })
+    expect(refused({ containers: [{ ports: [{ containerPort: 1, hostPort: 8080 }] }] })).toEqual({ reason: 'NodePorts', message: "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" })
+  })
+
+  it('that sets what it does not allow', () => {
+    expect(refused({ securityContext: { sysctls: [{ name: 'net.core.somaxconn', value: '1' }] } })).toEqual({ reason: 'SysctlForbidden', message: 'Pod was rejected: forbidden sysctl: "net.core.somaxconn" not allowlisted' })
+  })
+
+  it('and what a Pod has given back others may have', () => {
+    const story = new Story()
+    const big = { nodeName: 'worker-1', restartPolicy: 'Never', containers: [{ ...does('exit', '0'), resources: { requests: { cpu: '3' } } }] }
+    for (const name of ['a', 'b', 'c']) {
+      story.run(name, big)
+      expect(story.pod(name).status.phase).toBe('Succeeded')
+      if (name === 'b') story.delete('b')
+    }
+  })
+})
+
+describe('a machine that is switched off and on', () => {
+  it('starts its Pods again in new sandboxes, with new addresses, and keeps what is on its disk', () => {
+    const story = new Story()
+    const { cluster } = story
+    const volumes = { volumes: [{ name: 'v', emptyDir: {} }, { name: 'h', hostPath: { path: '/srv/h' } }] }
+    const mounts = { volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'h', mountPath: '/h' }] }
+    story.run('web', { nodeName: 'worker-1', initContainers: [{ name: 'first', ...does('write', '/v/first', '1'), ...mounts }], containers: [mounts], ...volumes })
+    const before = story.pod()
+    const { fs } = cluster.container('default', 'web')!
+    for (const path of ['/v/note', '/h/note', '/own']) fs.writeFile(path, 'kept')
+    cluster.faults.apply(['node-down', 'worker-1'])
+    story.pass(20)
+    expect(cluster.container('default', 'web')).toBeUndefined()
+    expect(story.pod().status.phase).toBe('Running')
+    cluster.faults.clear(['node-down', 'worker-1'])
+    story.cluster.settle()
+    story.pass(10)
+    expect(story.state()).toBe('running, ready, restarted 1')
+    expect(story.state('first')).toBe('terminated Completed 0, restarted 1')
+    expect(story.pod().status.containerStatuses![0]!.lastState!.terminated).toMatchObject({ exitCode: 255, reason: 'Unknown' })
+    expect(story.pod().status.podIP).not.toBe(before.status.podIP)
+    expect(story.events('web', ['SandboxChanged'])).toEqual(['Normal SandboxChanged Pod sandbox changed, it will be killed and re-created.'])
+    const after = cluster.container('default', 'web')!.fs
+    expect([after.exists('/v/note'), after.exists('/h/note'), after.exists('/own')]).toEqual([true, true, false])
+  })
+
+  it('has no Pods any more that were deleted meanwhile', () => {
+    const story = new Story()
+    story.run('web', { nodeName: 'worker-1', containers: [{}] })
+    story.cluster.faults.apply(['node-down', 'worker-1'])
+    story.delete('web', { gracePeriodSeconds: 0 })
+    story.pass(1)
+    expect(story.gone()).toBe(true)
+    story.cluster.faults.clear(['node-down', 'worker-1'])
+    story.pass(10)
+    expect(story.cluster.client.list<Pod>('pods', { namespace: 'default' }).items).toEqual([])
+    expect(story.cluster.container('default', 'web')).toBeUndefined()
+  })
+})
+
+describe('an agent that is stopped and started again', () => {
+  it('finds its containers as it left them', () => {
+    const story = new Story()
+    const kubelet = (story.cluster as SimulatedCluster).kubelet('worker-1')!
+    story.run('web', { nodeName: 'worker-1', containers: [{ name: 'a' }, { name: 'b' }] })
+    const { podIP } = story.pod().status
+    kubelet.stop()
+    story.cluster.container('default', 'web', 'b')!.processes.get(1)!.signal('SIGKILL')
+    story.pass(20)
+    expect(story.state('b')).toBe('running, ready')
+    kubelet.start()
+    story.pass(5)
+    expect([story.state('a'), story.state('b')]).toEqual(['running, ready', 'running, ready, restarted 1'])
+    expect(story.pod().status.podIP).toBe(podIP)
+    expect(story.events('web', ['SandboxChanged'])).toEqual([])
+  })
+})
