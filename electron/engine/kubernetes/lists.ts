@@ -145,15 +145,14 @@ function keyOf({ metadata }: KubeObject, whole: boolean): string {
   return whole && metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name
 }
 
-/** The index of the first object whose key is not before `start`: of a list that is sorted by namespace, then name. */
+/** The index of the first object whose key is not before `start`, in a list that is in the order of keys. */
 function firstNotBefore(all: readonly KubeObject[], start: string, whole: boolean): number {
-  const at = start.indexOf('/')
-  const split = whole && at >= 0
-  const namespace = split ? start.slice(0, at) : ''
-  const name = split ? start.slice(at + 1) : start
-  const index = all.findIndex((object) => {
-    if (!whole || object.metadata.namespace === undefined) return compareStrings(object.metadata.name, start) >= 0
-    return (compareStrings(object.metadata.namespace, split ? namespace : start) || compareStrings(object.metadata.name, split ? name : '')) >= 0
-  })
-  return index < 0 ? all.length : index
+  let low = 0
+  let high = all.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareStrings(keyOf(all[middle]!, whole), start) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -111,7 +111,7 @@ export class Store {
     return this.#tables.get(resource)?.count ?? 0
   }
 
-  /** In the order of etcd's keys: by namespace, then name. Undefined: all namespaces. */
+  /** In the order of etcd's keys ("a-b/x" is before "a/x"). Undefined: all namespaces. */
   list(resource: string, namespace: string | undefined): readonly KubeObject[] {
     const table = this.#tables.get(resource)
     if (!table) return []
@@ -120,7 +120,7 @@ export class Store {
       return bucket ? listOf(bucket) : []
     }
     if (table.all) return table.all
-    const namespaces = [...table.buckets.keys()].sort(compareStrings)
+    const namespaces = [...table.buckets.keys()].sort((a, b) => compareStrings(`${a}/`, `${b}/`))
     if (namespaces.length === 1) return (table.all = listOf(table.buckets.get(namespaces[0]!)!))
     const all: KubeObject[] = []
     for (const n of namespaces) for (const object of listOf(table.buckets.get(n)!)) all.push(object)
@@ -143,7 +143,7 @@ export class Store {
       if (previous) objects.set(keyOf(previous), previous)
       else objects.delete(keyOf(object!))
     }
-    return [...objects.values()].sort((a, b) => compareStrings(a.metadata.namespace ?? '', b.metadata.namespace ?? '') || compareStrings(a.metadata.name, b.metadata.name))
+    return [...objects].sort(([a], [b]) => compareStrings(a, b)).map(([, object]) => object)
   }
 
   /** Adds an object or replaces the one of its name. The store gives it its resourceVersion; it must be new. */

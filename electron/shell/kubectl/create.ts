@@ -5,6 +5,7 @@ import type { Command, Kubectl } from './command.ts'
 import { createConfigMap } from './create-configmap.ts'
 import { createDeployment, createNamespace } from './create-simple.ts'
 import { createService } from './create-service.ts'
+import { createToken } from './create-token.ts'
 import { KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
@@ -43,7 +44,7 @@ export const create: Command = {
     unsimulated('secret', 'Create a secret using a specified subcommand', 'secret (docker-registry | generic | tls)'),
     createService,
     unsimulated('serviceaccount', 'Create a service account with the specified name', 'serviceaccount NAME', ['sa']),
-    unsimulated('token', 'Request a service account token', 'token SERVICE_ACCOUNT_NAME'),
+    createToken,
   ],
   run,
 }

@@ -34,7 +34,7 @@ const CLUSTER_SCOPED = 'deleting cluster-scoped resources, not scoped to the pro
 
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
-  const propagation = cascade(f.string('cascade'))
+  const propagation = yield* cascade(k, f.string('cascade'))
   const many = f.bool('all') || f.string('selector') !== '' || f.string('field-selector') !== ''
   const ignoreMissing = f.changed('ignore-not-found') ? f.bool('ignore-not-found') : many
   let grace = f.int('grace-period')
@@ -49,6 +49,7 @@ function* run(k: Kubectl): Task<number> {
   const output = f.string('output')
   if (output !== '' && output !== 'name') throw new KubectlError(`unexpected -o output mode: ${output}. We only support '-o name'`)
   if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+  if (f.bool('all') && f.string('field-selector')) throw new KubectlError('cannot set --all and --field-selector at the same time')
   if (grace === 0 && f.bool('force')) yield* k.warn(IMMEDIATE)
   if (grace > 0 && f.bool('force')) throw new KubectlError('--force and --grace-period greater than 0 cannot be specified together')
   if (f.bool('interactive') && !(yield* confirmed(k, result.infos))) return 0
@@ -63,11 +64,17 @@ function* run(k: Kubectl): Task<number> {
   return 0
 }
 
-function cascade(value: string): NonNullable<DeleteOptions['propagationPolicy']> {
-  if (value === 'background' || value === 'true') return 'Background'
+/** parseCascadingFlag: what was a bool before v1.20. */
+function* cascade(k: Kubectl, value: string): Task<NonNullable<DeleteOptions['propagationPolicy']>> {
+  if (value === 'background') return 'Background'
   if (value === 'foreground') return 'Foreground'
-  if (value === 'orphan' || value === 'false') return 'Orphan'
-  throw new KubectlError(`invalid cascade value (${value}). Must be "background", "foreground", or "orphan"`)
+  if (value === 'orphan') return 'Orphan'
+  const yes = ['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)
+  if (!yes && !['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) {
+    throw new KubectlError(`invalid cascade value (${value}). Must be "background", "foreground", or "orphan"`)
+  }
+  yield* k.err(`warning: --cascade=${value} is deprecated (boolean value) and can be replaced with --cascade=${yes ? 'background' : 'orphan'}.\n`)
+  return yes ? 'Background' : 'Orphan'
 }
 
 function* confirmed(k: Kubectl, infos: readonly Info[]): Task<boolean> {

@@ -11,7 +11,7 @@ export const describe: Command = {
   use: 'describe (-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME)',
   flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, `
     -A --all-namespaces bool
-    --chunk-size int=500 -
+    --chunk-size int=500
     --show-events bool=true
   `),
   run,

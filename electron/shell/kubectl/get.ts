@@ -21,7 +21,7 @@ export const get: Command = {
   use: `get [(-o|--output=)${FORMATS}] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]`,
   flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, FIELD_SELECTOR_FLAG, PRINT_FLAGS, `
     -A --all-namespaces bool
-    --chunk-size int=500 -
+    --chunk-size int=500
     --ignore-not-found bool
     -L --label-columns slice
     --no-headers bool

@@ -9,6 +9,7 @@ import { create } from './create.ts'
 import { del } from './delete.ts'
 import { describe } from './describe-command.ts'
 import { apiResources, apiVersions, clusterInfo, version } from './discovery.ts'
+import { drain } from './drain.ts'
 import { events } from './events.ts'
 import { exec } from './exec.ts'
 import { explain } from './explain.ts'
@@ -33,7 +34,7 @@ function unsimulated(name: string, short: string, instead: string): Command {
 
 /** Every verb of kubectl v1.33, in the order of its help. */
 export const COMMANDS: readonly Command[] = [
-  annotate, apiResources, apiVersions, apply, attach, clusterInfo, config, cordon, create, del, describe, events, exec, explain, expose, get, label, logs,
+  annotate, apiResources, apiVersions, apply, attach, clusterInfo, config, cordon, create, del, describe, drain, events, exec, explain, expose, get, label, logs,
   patch, portForward, rollout, run, scale, set, taint, top, uncordon, version, wait,
   unsimulated('auth', 'Inspect authorization', 'there is no access control: the user may do everything'),
   unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
@@ -42,7 +43,6 @@ export const COMMANDS: readonly Command[] = [
   unsimulated('cp', 'Copy files and directories to and from containers', 'use kubectl exec POD -- cat FILE > FILE'),
   unsimulated('debug', 'Create debugging sessions for troubleshooting workloads and nodes', 'use kubectl run -it --rm, or hop node NODE'),
   unsimulated('diff', 'Diff the live version against a would-be applied version', 'use kubectl get -o yaml and diff'),
-  unsimulated('drain', 'Drain node in preparation for maintenance', 'use kubectl cordon and kubectl delete pod'),
   unsimulated('edit', 'Edit a resource on the server', 'use kubectl get -o yaml > FILE, edit it, and kubectl apply -f FILE'),
   unsimulated('kustomize', 'Build a kustomization target from a directory or URL', 'use plain manifests'),
   unsimulated('plugin', 'Provides utilities for interacting with plugins', 'there are no plugins'),

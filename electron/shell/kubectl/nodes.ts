@@ -1,12 +1,12 @@
 import type { KubeObject, Node } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { qualifiedName } from '../../engine/kubernetes/validation/names.ts'
-import { type Command, dryRunned, type Kubectl } from './command.ts'
+import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
-import { queryOf, resolve } from './resources.ts'
+import { type Info, queryOf, resolve } from './resources.ts'
 
 /** What is done to nodes: cordon, uncordon, taint. */
 
@@ -17,29 +17,39 @@ function cordoner(name: 'cordon' | 'uncordon', short: string, wanted: boolean): 
     use: `${name} NODE`,
     flags: flags(SELECTOR_FLAG, DRY_RUN_FLAG),
     *run(k): Task<number> {
-      const selector = k.flags.string('selector')
-      if (k.args.length === 0 && !selector) throw k.usageError(`USAGE: ${name} NODE [flags]`)
-      if (k.args.length > 0 && selector) throw k.usageError('error: cannot specify both a node name and a --selector option')
       const dryRun = yield* k.dryRun()
-      const args = selector ? ['nodes'] : k.args.map((a) => (a.includes('/') ? a : `node/${a}`))
-      const { infos, errors } = yield* resolve(k, { args, labelSelector: selector })
-      throwAll(errors)
-      for (const info of infos) {
-        const node = info.object as unknown as Node
-        let operation = wanted ? 'cordoned' : 'uncordoned'
-        if ((node.spec.unschedulable ?? false) === wanted) operation = `already ${operation}`
-        else if (dryRun !== 'client') {
-          try {
-            k.client.patch<KubeObject>('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { unschedulable: wanted || null } }, { dryRun: dryRun === 'server' })
-          } catch (error) {
-            yield* k.err(`error: unable to ${name} node ${quote(info.name)}: ${messageOf(error)}\n`)
-            continue
-          }
-        }
-        yield* k.out(`node/${info.name} ${dryRunned(operation, dryRun)}\n`)
-      }
+      yield* setSchedulable(k, yield* nodesOf(k, name), wanted, dryRun)
       return 0
     },
+  }
+}
+
+/** The nodes that cordon, uncordon and drain are for. */
+export function* nodesOf(k: Kubectl, verb: string): Task<Info[]> {
+  const selector = k.flags.string('selector')
+  if (k.args.length === 0 && !k.flags.changed('selector')) throw k.usageError(`USAGE: ${verb} NODE [flags]`)
+  if (k.args.length > 0 && selector) throw k.usageError('error: cannot specify both a node name and a --selector option')
+  const args = selector ? ['nodes'] : k.args.map((a) => (a.includes('/') ? a : `node/${a}`))
+  const { infos, errors } = yield* resolve(k, { args, labelSelector: selector })
+  throwAll(errors)
+  return infos
+}
+
+/** Cordons nodes, or takes it back. */
+export function* setSchedulable(k: Kubectl, infos: readonly Info[], cordoned: boolean, dryRun: DryRun): Task {
+  for (const info of infos) {
+    const node = info.object as unknown as Node
+    let operation = cordoned ? 'cordoned' : 'uncordoned'
+    if ((node.spec.unschedulable ?? false) === cordoned) operation = `already ${operation}`
+    else if (dryRun !== 'client') {
+      try {
+        k.client.patch<KubeObject>('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { unschedulable: cordoned || null } }, { dryRun: dryRun === 'server' })
+      } catch (error) {
+        yield* k.err(`error: unable to ${cordoned ? 'cordon' : 'uncordon'} node ${quote(info.name)}: ${messageOf(error)}\n`)
+        continue
+      }
+    }
+    yield* k.out(`node/${info.name} ${dryRunned(operation, dryRun)}\n`)
   }
 }
 

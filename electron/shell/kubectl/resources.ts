@@ -201,13 +201,23 @@ function byList(k: Kubectl, query: Query, types: readonly ApiResource[], selecto
     if (selector) options.labelSelector = selector
     if (fields) options.fieldSelector = fields
     try {
-      const found = k.client.list(keyOf(resource), options)
-      for (const object of found.items) infos.push(infoOf(resource, object as unknown as JsonObject))
+      for (const object of inChunks(k, resource, options)) infos.push(infoOf(resource, object as unknown as JsonObject))
     } catch (error) {
       errors.push(listError(error, resource, selector, fields))
     }
   }
   return { infos, errors, single: false, types: [...types] }
+}
+
+/** FollowContinue, for commands with --chunk-size: the pages of one list. */
+function* inChunks(k: Kubectl, resource: ApiResource, options: ListOptions): Generator<KubeObject> {
+  const limit = k.flags.has('chunk-size') ? k.flags.int('chunk-size') : 0
+  let token: string | undefined
+  do {
+    const page = k.client.list(keyOf(resource), { ...options, ...(limit > 0 ? { limit } : {}), ...(token ? { continue: token } : {}) })
+    yield* page.items
+    token = page.continue
+  } while (token)
 }
 
 export function listOptions(k: Kubectl, query: Pick<Query, 'allNamespaces'>, resource: ApiResource): ListOptions {
