@@ -3,10 +3,16 @@ import type { Kubectl } from '../command.ts'
 import type { Info } from '../resources.ts'
 import { keyOf } from '../resources.ts'
 import { describeEndpoints, describeEndpointSlice } from './endpoints.ts'
+import { describeIngress, describeIngressClass } from './ingress.ts'
+import { describeNetworkPolicy } from './network-policy.ts'
 import { describeNode } from './node.ts'
 import { describeConfigMap, describeGeneric, describeNamespace } from './others.ts'
 import { describePod } from './pod.ts'
+import { describeDisruptionBudget, describePriorityClass } from './policy.ts'
+import { describeRole, describeRoleBinding } from './rbac.ts'
+import { describeIpAddress, describeServiceCidr } from './service-cidr.ts'
 import { describeService } from './service.ts'
+import { describeClaim, describeStorageClass } from './storage.ts'
 import { describeDaemonSet, describeDeployment, describeReplicaSet } from './workloads.ts'
 import { Description } from './writer.ts'
 
@@ -21,6 +27,19 @@ const DESCRIBERS: Record<string, (d: Description, object: never) => void> = {
   Node: describeNode,
   Namespace: describeNamespace,
   ConfigMap: describeConfigMap,
+  PersistentVolumeClaim: describeClaim,
+  'Ingress.networking.k8s.io': describeIngress,
+  'IngressClass.networking.k8s.io': describeIngressClass,
+  'NetworkPolicy.networking.k8s.io': describeNetworkPolicy,
+  'ServiceCIDR.networking.k8s.io': describeServiceCidr,
+  'IPAddress.networking.k8s.io': describeIpAddress,
+  'PodDisruptionBudget.policy': describeDisruptionBudget,
+  'ClusterRole.rbac.authorization.k8s.io': describeRole,
+  'ClusterRoleBinding.rbac.authorization.k8s.io': describeRoleBinding,
+  'Role.rbac.authorization.k8s.io': describeRole,
+  'RoleBinding.rbac.authorization.k8s.io': describeRoleBinding,
+  'PriorityClass.scheduling.k8s.io': describePriorityClass,
+  'StorageClass.storage.k8s.io': describeStorageClass,
 }
 
 /** The text of describe, for the object as the server has it now. */

@@ -38,7 +38,7 @@ export function describeService(d: Description, service: Service): void {
 }
 
 /** The first three, and how many more. */
-function formatEndpoints(slices: readonly EndpointSlice[], portName: string): string {
+export function formatEndpoints(slices: readonly EndpointSlice[], portName: string): string {
   if (slices.length === 0) return '<none>'
   const all: string[] = []
   for (const slice of slices) {
