@@ -240,17 +240,13 @@ export class DeploymentController implements Controller {
     throw error
   }
 
-  /** The revision is an annotation, so the object is written before its status. */
+  /** The revision is an annotation, and yet written with the status: so it is no new generation. */
   #writeRevision(d: Deployment, revision: number, status: Deployment['status']): boolean {
-    const { client } = this.#context
-    const { namespace, name } = d.metadata
-    let current = d
-    if (d.metadata.annotations?.[REVISION] !== String(revision)) {
-      const annotations = { ...d.metadata.annotations, [REVISION]: String(revision) }
-      current = client.update<Deployment>('deployments', namespace, name, { ...d, metadata: { ...d.metadata, annotations } }, AGENT_WRITE)
-    }
-    if (!deepEqual(status, d.status)) current = client.update<Deployment>('deployments', namespace, name, { ...current, status }, AGENT_STATUS)
-    return current !== d
+    const { namespace, name, annotations } = d.metadata
+    const revised = annotations?.[REVISION] === String(revision) ? d.metadata : { ...d.metadata, annotations: { ...annotations, [REVISION]: String(revision) } }
+    if (revised === d.metadata && deepEqual(status, d.status)) return false
+    this.#context.client.update<Deployment>('deployments', namespace, name, { ...d, metadata: revised, status }, AGENT_STATUS)
+    return true
   }
 
   #finish(d: Deployment, newSet: ReplicaSet, old: readonly ReplicaSet[]): void {

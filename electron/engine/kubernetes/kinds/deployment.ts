@@ -28,6 +28,12 @@ export const deployment: Kind<Deployment> = {
   prepareForCreate(object) {
     object.status = {}
   },
+  // labels stay, annotations do not: the controller writes the revision with the status
+  prepareForStatusUpdate(object, _old, submitted) {
+    const { annotations } = submitted.metadata
+    if (annotations === undefined) delete object.metadata.annotations
+    else object.metadata.annotations = annotations
+  },
   validate: validateDeployment,
   validateUpdate: validateDeploymentUpdate,
   columns: [
