@@ -4,7 +4,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { KubectlError, quote } from './errors.ts'
 import type { Flag, FlagSet } from './flags.ts'
-import { connect, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
+import { connect, hearing, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
 
 /** One verb: kubectl's options → complete → validate → run, in one file each. */
@@ -44,6 +44,8 @@ export class Kubectl {
   readonly root: readonly Command[]
   #config: Kubeconfig | undefined
   #client: KubernetesClient | undefined
+  readonly #heard: string[] = []
+  readonly #everHeard = new Set<string>()
 
   constructor(init: { process: Process; cluster: Cluster; command: Command; path: string; flags: FlagSet; options: KubectlOptions; root: readonly Command[] }) {
     this.process = init.process
@@ -66,7 +68,7 @@ export class Kubectl {
   }
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {
-    return (this.#client ??= connect(this.cluster, this.config, this.flags))
+    return (this.#client ??= hearing(connect(this.cluster, this.config, this.flags), (text) => this.#hear(text)))
   }
 
   /** The namespace to work in, and whether the command line says so. */
@@ -78,10 +80,22 @@ export class Kubectl {
   }
 
   *out(text: string): Task {
+    yield* this.tellWarnings()
     if (text !== '') yield* this.process.print(text)
   }
   *err(text: string): Task {
+    yield* this.tellWarnings()
     if (text !== '') yield* this.process.printError(text)
+  }
+
+  /** What the server warned of and was not printed yet. Each text is told once, as rest.WarningWriter does. */
+  *tellWarnings(): Task {
+    for (const text of this.#heard.splice(0)) yield* this.warn(text)
+  }
+  #hear(text: string): void {
+    if (this.#everHeard.has(text)) return
+    this.#everHeard.add(text)
+    this.#heard.push(text)
   }
   *warn(text: string): Task {
     if (this.flags.bool('warnings-as-errors')) this.#warned++

@@ -3,6 +3,10 @@ import type { Task } from '../../engine/machine/task.ts'
 import { withLastApplied } from './apply.ts'
 import type { Command, Kubectl } from './command.ts'
 import { createConfigMap } from './create-configmap.ts'
+import { createCronJob, createJob } from './create-job.ts'
+import { createIngress } from './create-ingress.ts'
+import { createDisruptionBudget, createPriorityClass } from './create-policy.ts'
+import { createClusterRole, createClusterRoleBinding, createRole, createRoleBinding } from './create-rbac.ts'
 import { createDeployment, createNamespace } from './create-simple.ts'
 import { createService } from './create-service.ts'
 import { createToken } from './create-token.ts'
@@ -28,19 +32,19 @@ export const create: Command = {
     --windows-line-endings bool ~
   `),
   commands: [
-    unsimulated('clusterrole', 'Create a cluster role', 'clusterrole NAME'),
-    unsimulated('clusterrolebinding', 'Create a cluster role binding for a particular cluster role', 'clusterrolebinding NAME'),
+    createClusterRole,
+    createClusterRoleBinding,
     createConfigMap,
-    unsimulated('cronjob', 'Create a cron job with the specified name', 'cronjob NAME', ['cj']),
+    createCronJob,
     createDeployment,
-    unsimulated('ingress', 'Create an ingress with the specified name', 'ingress NAME', ['ing']),
-    unsimulated('job', 'Create a job with the specified name', 'job NAME'),
+    createIngress,
+    createJob,
     createNamespace,
-    unsimulated('poddisruptionbudget', 'Create a pod disruption budget with the specified name', 'poddisruptionbudget NAME', ['pdb']),
-    unsimulated('priorityclass', 'Create a priority class with the specified name', 'priorityclass NAME', ['pc']),
+    createDisruptionBudget,
+    createPriorityClass,
     unsimulated('quota', 'Create a quota with the specified name', 'quota NAME', ['resourcequota']),
-    unsimulated('role', 'Create a role with single rule', 'role NAME'),
-    unsimulated('rolebinding', 'Create a role binding for a particular role or cluster role', 'rolebinding NAME'),
+    createRole,
+    createRoleBinding,
     unsimulated('secret', 'Create a secret using a specified subcommand', 'secret (docker-registry | generic | tls)'),
     createService,
     unsimulated('serviceaccount', 'Create a service account with the specified name', 'serviceaccount NAME', ['sa']),

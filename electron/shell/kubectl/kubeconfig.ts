@@ -126,6 +126,24 @@ export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): K
   return cluster.connection
 }
 
+/** Where the options stand among the arguments of the calls that an answer may warn about. */
+const OPTIONS_AT: Record<string, number> = { create: 3, update: 4, patch: 5 }
+
+/** The same client, with what its answers warn of told to `tell`. */
+export function hearing(client: KubernetesClient, tell: (text: string) => void): KubernetesClient {
+  return new Proxy(client, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key)
+      if (typeof value !== 'function') return value
+      const at = OPTIONS_AT[String(key)]
+      return (...args: unknown[]): unknown => {
+        if (at !== undefined) args[at] = { onWarning: tell, ...(args[at] as object | undefined) }
+        return (value as (...args: unknown[]) => unknown).apply(target, args)
+      }
+    },
+  })
+}
+
 export function serverUrl(cluster: Cluster): string {
   const node = cluster.config.nodes.find((n) => n.role === 'control-plane') ?? cluster.config.nodes[0]
   return `https://${node?.ip.includes(':') ? `[${node.ip}]` : (node?.ip ?? '127.0.0.1')}:6443`

@@ -82,7 +82,14 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     return 1
   }
   yield* process.sleep(START_UP, { background: false })
-  const code = (yield* command.run(k)) ?? 0
+  let code: number
+  try {
+    code = (yield* command.run(k)) ?? 0
+  } catch (error) {
+    yield* k.tellWarnings()
+    throw error
+  }
+  yield* k.tellWarnings()
   if (code === 0 && k.warnings > 0) {
     yield* k.err(`error: ${k.warnings} warning${k.warnings > 1 ? 's' : ''} received\n`)
     return 1

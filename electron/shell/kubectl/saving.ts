@@ -1,7 +1,9 @@
+import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { withLastApplied } from './apply.ts'
 import { dryRunned, type DryRun, type Kubectl } from './command.ts'
+import { KubectlError } from './errors.ts'
 import { at, groupVersion, type JsonObject, text, withNamespace } from './objects.ts'
 import { type Printer, printerFor } from './printers/index.ts'
 
@@ -37,6 +39,16 @@ export function* createAndPrint(k: Kubectl, object: JsonObject, operation = 'cre
   if (k.flags.has('validate')) k.validation()
   yield* k.out(printer.print(createObject(k, object, dryRun)))
   return 0
+}
+
+/** The same for those subcommands that say what they could not create. */
+export function* createNamed(k: Kubectl, object: JsonObject, what: string): Task<number> {
+  try {
+    return yield* createAndPrint(k, object)
+  } catch (error) {
+    if (error instanceof StatusError && error.status.reason !== 'NotSimulated') throw new KubectlError(`failed to create ${what}: ${error.message}`)
+    throw error
+  }
 }
 
 /** ObjectMeta in Go's order, with the creationTimestamp that an unset time becomes. */
