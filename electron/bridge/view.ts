@@ -76,7 +76,7 @@ export interface TopologyView {
   links: Record<string, LinkView>
 }
 
-export interface OutsideNode { id: string; kind: 'laptop' | 'network' | 'client'; label: string; address?: string }
+export interface OutsideNode { id: string; kind: 'laptop' | 'network' | 'client' | 'load-balancer'; label: string; address?: string }
 
 export interface NodeView {
   name: string

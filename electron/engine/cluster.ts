@@ -1,5 +1,6 @@
 import { SimulatedCluster } from './assembly/simulated-cluster.ts'
 import type { Clock } from './clock.ts'
+import type { CloudLoadBalancer } from './cloud/load-balancer.ts'
 import type { ClusterConfig } from './config.ts'
 import type { Faults } from './faults/index.ts'
 import type { JourneyLog } from './journey/types.ts'
@@ -33,6 +34,8 @@ export interface Cluster {
   container(namespace: string, pod: string, container?: string): Machine | undefined
   /** Every network namespace that exists: nodes, sandboxes, laptop, outside. */
   networks(): readonly NetworkNamespace[]
+  /** The cloud's, where the cluster file has a cloud. */
+  readonly loadBalancer: CloudLoadBalancer | undefined
   /** What is broken on purpose, and what can be. */
   readonly faults: Faults
   /** Real ports of the student's machine; without a host every port is free and nothing listens. */

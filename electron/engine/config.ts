@@ -29,6 +29,8 @@ export interface ClusterConfig {
 
 /** The wire between the nodes; the laptop is its first address, as the host is of kind's Docker network. */
 export const UNDERLAY = '172.18.0.0/16'
+/** The cloud's load balancer on that wire. */
+export const BALANCER = '172.18.255.254'
 
 /** Everything that is wrong with a cluster file, a line each. */
 export class ClusterConfigError extends Error {
@@ -46,7 +48,7 @@ type Report = (key: string, value: unknown, allowed: string) => void
 const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
-const SIMULATED = { cni: ['bridge', 'flannel'], proxyMode: ['iptables'], cloud: ['none'], ingressController: ['none'], kubectlRun: ['pod', 'deployment'] }
+const SIMULATED = { cni: ['bridge', 'flannel'], proxyMode: ['iptables'], cloud: ['none', 'loadbalancer'], ingressController: ['none'], kubectlRun: ['pod', 'deployment'] }
 
 /** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
 export function parseClusterConfig(source: unknown, fileName?: string): ClusterConfig {
@@ -106,6 +108,8 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
     kubectlRun: oneOf('kubectlRun', ['pod', 'deployment'], 'pod'),
     seed: seed(values['seed'] ?? 1, report),
   }
+  const onBalancer = config.nodes.findIndex((n) => n.ip === BALANCER)
+  if (config.cloud === 'loadbalancer' && onBalancer >= 0) report(`nodes[${onBalancer}].ip`, BALANCER, 'another address: this one is the load balancer\'s (cloud: loadbalancer)')
   return config
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { internetProgram } from '../cloud/internet.ts'
+import { POOL } from '../cloud/load-balancer.ts'
 import type { NodeConfig } from '../config.ts'
 import { MemoryFilesystem } from '../machine/filesystem.ts'
 import { layOutLinux } from '../machine/linux.ts'
@@ -8,9 +9,10 @@ import type { Machine, ProgramTable } from '../machine/types.ts'
 import { debianUserland, installUserland } from '../machine/userland.ts'
 import { networkOf, nthAddress, prefixLength } from '../network/address.ts'
 import type { Network } from '../network/fabric.ts'
+import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
-import { UNDERLAY } from '../config.ts'
+import { BALANCER, UNDERLAY, type ClusterConfig } from '../config.ts'
 import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
 
 /**
@@ -19,7 +21,7 @@ import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
  * (addresses of RFC 5737).
  */
 const OUTSIDE = '192.0.2.0/24'
-const HOSTS = { router: 1, laptop: 10, external: 20, internet: 53 }
+const HOSTS = { router: 1, laptop: 10, external: 20, balancer: 40, internet: 53 }
 
 export interface World {
   readonly laptop: Machine
@@ -29,9 +31,11 @@ export interface World {
   readonly underlay: Switch
   /** The first address of the underlay: what lies outside is behind it. */
   readonly router: NetworkNamespace
+  /** The cloud's, where there is a cloud. */
+  readonly balancer: Namespace | undefined
 }
 
-export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, nodes: readonly NodeConfig[]): World {
+export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, { nodes, cloud }: Pick<ClusterConfig, 'nodes' | 'cloud'>): World {
   const underlay = network.createSwitch('underlay')
   const outside = network.createSwitch('outside')
   const address = (host: number): string => `${nthAddress(OUTSIDE, host)}/${prefixLength(OUTSIDE)}`
@@ -42,10 +46,12 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   plug(network, router, 'eth1', outside, address(HOSTS.router))
   router.setSysctl('net.ipv4.ip_forward', '1')
 
+  const toBalancer = cloud === 'loadbalancer' ? { destination: POOL, via: nthAddress(OUTSIDE, HOSTS.balancer), device: 'eth0' } : undefined
   const outer = (name: string, kind: NetworkNamespace['kind'], host: number): NetworkNamespace => {
     const namespace = network.createNamespace({ name, kind })
     plug(network, namespace, 'eth0', outside, address(host))
     namespace.routes.add({ destination: networkOf(UNDERLAY), via: nthAddress(OUTSIDE, HOSTS.router), device: 'eth0' })
+    if (toBalancer) namespace.routes.add(toBalancer)
     if (host !== HOSTS.internet) namespace.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth0' })
     return namespace
   }
@@ -60,6 +66,14 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   internet.start({ argv: ['internet'], program: internetProgram(nthAddress(OUTSIDE, HOSTS.internet)), files: new Map() })
   router.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth1' })
 
+  const balancer = toBalancer && network.createNamespace({ name: 'load-balancer', kind: 'outside' })
+  if (balancer) {
+    plug(network, balancer, 'eth0', outside, address(HOSTS.balancer))
+    plug(network, balancer, 'eth1', underlay, `${BALANCER}/${prefixLength(UNDERLAY)}`)
+    balancer.setSysctl('net.ipv4.ip_forward', '1')
+    router.routes.add({ ...toBalancer, device: 'eth1' })
+  }
+
   const made = new Map<string, Machine>()
   for (const node of nodes) {
     const namespace = network.createNamespace({ name: node.name, kind: 'node' })
@@ -68,7 +82,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     configureNode(namespace, 'eth0', node.ip)
     made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver, tools: NODE_TOOLS, neighbours: nodes }))
   }
-  return { laptop, external, internet, nodes: made, underlay, router }
+  return { laptop, external, internet, nodes: made, underlay, router, balancer }
 }
 
 /** What a node's own files say of its network, at each of its starts. */

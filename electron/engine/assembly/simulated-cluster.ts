@@ -2,6 +2,8 @@ import { Clock } from '../clock.ts'
 import type { Cluster, HostPorts, TimeControl } from '../cluster.ts'
 import { findCniPlugin } from '../cni/plugins.ts'
 import type { CniPlugin, NodeContext } from '../cni/types.ts'
+import { CloudLoadBalancer } from '../cloud/load-balancer.ts'
+import { ServiceController } from '../cloud/service-controller.ts'
 import type { ClusterConfig } from '../config.ts'
 import { coreDnsManifests } from '../dns/manifests.ts'
 import type { FaultWorld } from '../faults/fault.ts'
@@ -57,6 +59,7 @@ export class SimulatedCluster implements Cluster {
   readonly programs: ProgramTable = createProgramTable()
   readonly journeys: JourneyLog
   readonly faults: Faults
+  readonly loadBalancer: CloudLoadBalancer | undefined
   ports: HostPorts = NO_PORTS
   time: TimeControl = JUMPING
   explain: (id: string) => string | undefined = () => undefined
@@ -72,7 +75,7 @@ export class SimulatedCluster implements Cluster {
     this.clock = new Clock({ seed: config.seed })
     this.#network = new Network({ clock: this.clock, layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
     this.journeys = this.#network.journeys
-    this.#world = buildMachines(this.clock, this.#network, this.programs, config.nodes)
+    this.#world = buildMachines(this.clock, this.#network, this.programs, config)
     const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
     this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip })
     const address = `${controlPlane.ip.includes(':') ? `[${controlPlane.ip}]` : controlPlane.ip}:6443`
@@ -82,6 +85,10 @@ export class SimulatedCluster implements Cluster {
     const local = this.#connections.get(controlPlane.name)!
     startControllerManager(this.clock, local, config)
     new Scheduler(this.clock, local, controlPlane.name)
+    if (this.#world.balancer) {
+      this.loadBalancer = new CloudLoadBalancer(this.clock, this.#world.balancer, 'eth1')
+      new ServiceController(this.clock, local, this.loadBalancer)
+    }
     const plugin = findCniPlugin(config.cni)!
     const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)

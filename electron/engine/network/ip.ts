@@ -1,9 +1,9 @@
 import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
-import { isLoopbackIp, isMulticastIp } from './address.ts'
+import { isLoopbackIp, isMulticastIp, parseCidr } from './address.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import type { BaseLink } from './link.ts'
-import type { Namespace } from './namespace.ts'
+import type { Namespace, Steering } from './namespace.ts'
 import { ipLength, isGroupMac } from './packets.ts'
 import type { RouteEntry } from './routes.ts'
 import type { Frame, Ip, IpPacket } from './types.ts'
@@ -72,7 +72,8 @@ export class IpLayer {
       return this.#deliver(packet, link, type === 'local')
     }
     if (isMulticastIp(packet.destination) || group) return
-    this.#forward(packet, link, entry)
+    const steered = this.#ns.steer?.(packet)
+    this.#forward(packet, link, steered ? this.#steered(packet, link, steered) : entry)
   }
 
   #notForMe(frame: Frame, link: BaseLink): void {
@@ -112,7 +113,8 @@ export class IpLayer {
     }
   }
 
-  #forward(packet: IpPacket, link: BaseLink, entry: RouteEntry | undefined): void {
+  #forward(packet: IpPacket, link: BaseLink, entry: RouteEntry | undefined | 'dropped'): void {
+    if (entry === 'dropped') return
     const ns = this.#ns
     const { recorder } = ns
     if (!link.conf.forwarding) {
@@ -122,7 +124,7 @@ export class IpLayer {
     }
     const out = this.#usable(packet, entry, link)
     if (!out) return
-    if (recorder.recording(packet)) this.#recordRoute(packet, out, link.name)
+    if (recorder.recording(packet) && !ns.steer) this.#recordRoute(packet, out, link.name)
     if (packet.ttl <= 1) {
       this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The TTL is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
       return ns.sendIcmpError(packet, 11, 0)
@@ -145,6 +147,22 @@ export class IpLayer {
     }
     if (ns.netfilter.run('forward', packet, link, out.link) !== 'accept') return
     this.#postroute(packet, out)
+  }
+
+  #steered(packet: IpPacket, link: BaseLink, steering: Steering): RouteEntry | 'dropped' {
+    const ns = this.#ns
+    if ('drop' in steering) {
+      this.#fail(packet, link, 'dropped', steering.drop, steering.text)
+      return 'dropped'
+    }
+    const { via, device, text } = steering
+    const destination = `${packet.destination}/32`
+    if (ns.recorder.recording(packet)) {
+      ns.recorder.hop(ns, packet, {
+        stage: 'route', interface: link.name, text, decidedBy: { kind: 'route', text: `${packet.destination} via ${via} dev ${device}` }, before: ns.recorder.header(packet), explanation: 'load-balancer',
+      })
+    }
+    return { route: { destination, via, device }, table: 'main', prefix: parseCidr(destination), metric: 0, link: ns.links.get(device) }
   }
 
   // ---- out ----------------------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ export interface NamespaceOptions {
   onDestroy?: () => void
 }
 
+/** Where a machine that is more than a router sends a packet: to a next hop, or nowhere. */
+export type Steering = { via: Ip; device: string; text: string } | { drop: 'drop-load-balancer' | 'drop-no-healthy-node'; text: string }
+
 /** One network namespace: its interfaces, tables and sockets. The way of packets through it is in ip.ts. */
 export class Namespace implements NetworkNamespace, StackHost {
   readonly clock: Clock
@@ -56,6 +59,8 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** The machine is switched off. */
   off = false
   #kernelLog: { at: number; text: string }[] | undefined
+  /** Decides before the routing table, for packets to forward. */
+  steer: ((packet: IpPacket) => Steering | undefined) | undefined
   /** Whether anybody captures anywhere here. */
   tapped = false
   #taps = new Map<string, Set<(frame: CapturedFrame) => void>>()

@@ -2,6 +2,8 @@ import type { Program } from '../machine/types.ts'
 import { klogLine } from '../programs/klog.ts'
 import { Output, untilSignal } from '../programs/output.ts'
 import type { SystemServices } from '../programs/types.ts'
+import { untilReached } from '../kubernetes/connection.ts'
+import { ProxyHealth } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
 
 /** The kube-proxy binary in its host-network Pod. */
@@ -25,7 +27,8 @@ export function kubeProxy(services: SystemServices): Program {
     log('I', 'server_linux.go:145', '"Using iptables Proxier"')
     log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
     log('I', 'server.go:516', '"Version info" version="v1.33.1"')
-    const proxier = new IptablesProxier(node, log)
+    const health = new ProxyHealth(process, node.name, log)
+    const proxier = yield* untilReached(clock, () => new IptablesProxier(node, log, health))
     process.onExit(() => proxier.stop())
     for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])

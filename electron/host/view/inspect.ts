@@ -8,6 +8,14 @@ import { printSockets } from '../../shell/nettools/ss.ts'
 
 /** What the inspector shows: the object, and what the tools on the machine itself print. */
 export function inspect(cluster: Cluster, kind: 'node' | 'pod' | 'service' | 'outside', id: string): Inspection | null {
+  if (kind === 'outside' && id === 'load-balancer' && cluster.loadBalancer) {
+    const { network } = cluster.loadBalancer
+    const served = cluster.loadBalancer.frontends().flatMap(({ key, ip, ports, backends }) => [
+      `${key}: ${ports.map((p) => `${ip}:${p.port}/${p.protocol.toUpperCase()}`).join(', ')}`,
+      ...backends.map((b) => `  ${b.healthy ? '●' : '✕'} ${b.name} ${b.ip} ${b.healthy ? 'passes the health check' : `fails the health check: ${b.problem ?? ''}`}`),
+    ])
+    return { kind, title: 'Load balancer', facts: [], yaml: null, sections: [{ title: 'Services and their nodes', command: '', text: `${served.join('\n') || 'none'}\n` }, ...sections(network, [ADDRESSES, ROUTES])] }
+  }
   if (kind === 'outside') {
     return id === 'laptop' ? { kind, title: 'Your laptop', facts: [], yaml: null, sections: sections(cluster.laptop.network, [ADDRESSES, ROUTES, SOCKETS]) } : null
   }

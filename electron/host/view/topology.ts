@@ -41,9 +41,16 @@ function outsideView(cluster: Cluster): Record<string, OutsideNode> {
   const out: Record<string, OutsideNode> = {
     outside: { id: 'outside', kind: 'network', label: 'outside network', address: addressOf(outside) },
     internet: { id: 'internet', kind: 'client', label: 'internet', address: addressOf(internet) },
+    ...(cluster.loadBalancer ? { 'load-balancer': balancerView(cluster.loadBalancer, addressOf) } : {}),
     laptop: { id: 'laptop', kind: 'laptop', label: 'your laptop', address: addressOf(cluster.laptop.network) },
   }
   return out
+}
+
+/** Its name says whom it serves: "load balancer: 203.0.113.1 default/web". */
+function balancerView(balancer: NonNullable<Cluster['loadBalancer']>, addressOf: (network: NetworkNamespace) => string | undefined): OutsideNode {
+  const served = balancer.frontends().map((f) => `${f.ip} ${f.key}`)
+  return { id: 'load-balancer', kind: 'load-balancer', label: served.length > 0 ? `load balancer: ${served.join(', ')}` : 'load balancer', address: addressOf(balancer.network) }
 }
 
 function nodeView(node: Node, network: NetworkNamespace | undefined, faults: readonly ActiveFault[]): NodeView {

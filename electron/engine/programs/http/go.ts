@@ -16,7 +16,7 @@ export function goResponse(process: Process, request: HttpRequest, answer: GoAns
   const body = encodeUtf8(answer.body ?? '')
   const own = [...(answer.headers ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
   const headers: Headers = [...own, ['Date', httpDate(process.clock.wall())], ['Content-Length', String(body.length)]]
-  if (body.length > 0) headers.push(['Content-Type', answer.contentType ?? 'text/plain; charset=utf-8'])
+  if (body.length > 0 && !own.some(([name]) => name === 'Content-Type')) headers.push(['Content-Type', answer.contentType ?? 'text/plain; charset=utf-8'])
   if (!request.keepAlive) headers.push(['Connection', 'close'])
   return { status: answer.status ?? 200, headers, body }
 }

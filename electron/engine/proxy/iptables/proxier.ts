@@ -1,6 +1,7 @@
 import type { Agent, NodeContext } from '../../cni/types.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import { ServiceCache } from '../cache.ts'
+import type { ProxyHealth } from '../health.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
 import { CANARY_TABLES, ensureCanary, ensureJumps, hasChain } from './jumps.ts'
 import { isServiceChain } from './names.ts'
@@ -20,6 +21,7 @@ export type ProxyLog = (severity: 'I' | 'E', source: string, message: string) =>
 export class IptablesProxier implements Agent {
   readonly #context: NodeContext
   readonly #log: ProxyLog
+  readonly #health: ProxyHealth | undefined
   readonly #cache: ServiceCache
   readonly #maker = new PortRuleMaker()
   readonly #stopNode: () => void
@@ -38,14 +40,16 @@ export class IptablesProxier implements Agent {
   /** Syncs so far, for tests and metrics. */
   syncs = 0
 
-  constructor(context: NodeContext, log: ProxyLog = () => undefined) {
+  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth) {
     this.#context = context
     this.#log = log
+    this.#health = health
     const { client, clock, network, name } = context
     network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
     this.#cache = new ServiceCache(client, 4, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
+      if (event.object.metadata.name === name) health?.onNode(event.object)
       const zone = event.object.metadata.labels?.['topology.kubernetes.io/zone'] ?? ''
       if (event.object.metadata.name !== name || zone === this.#zone) return
       this.#zone = zone
@@ -67,7 +71,9 @@ export class IptablesProxier implements Agent {
 
   /** BoundedFrequencyRunner: two syncs at once when it was quiet, then one a second. */
   #queue(): void {
-    if (this.#scheduled || this.#stopped) return
+    if (this.#stopped) return
+    this.#health?.queued()
+    if (this.#scheduled) return
     const { clock } = this.#context
     this.#tokens = Math.min(BURST, this.#tokens + (clock.now - this.#refilled) / MIN_SYNC)
     this.#refilled = clock.now
@@ -103,7 +109,7 @@ export class IptablesProxier implements Agent {
     const full = this.#needFull || clock.now - this.#lastFull > FULL_SYNC
     const changed = this.#cache.takeChanged()
     // Slices came and went, and their endpoints are what they were.
-    if (!full && changed.size === 0) return
+    if (!full && changed.size === 0) return this.#health?.updated(this.#cache, [])
     this.syncs++
     try {
       if (full) {
@@ -136,6 +142,7 @@ export class IptablesProxier implements Agent {
       if (removed) this.#lastCleanup = clock.now
       this.#chains = removed ? active : new Set([...previous, ...active])
       this.#needFull = false
+      this.#health?.updated(this.#cache, full ? undefined : changed)
       if (full) this.#lastFull = clock.now
       if (this.#udpChanged(changed, full)) cleanStaleEntries(netfilter.conntrack, this.#cache)
     } catch (error) {

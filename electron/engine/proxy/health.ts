@@ -1,0 +1,111 @@
+import type { Process } from '../machine/types.ts'
+import type { Node } from '../kubernetes/types.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
+import type { HttpServer } from '../programs/http/server.ts'
+import type { ServiceCache } from './cache.ts'
+
+/**
+ * What kube-proxy answers to load balancers: its own health on port 10256, and on a Service's healthCheckNodePort how
+ * many of its endpoints are on this node (pkg/proxy/healthcheck of v1.33).
+ */
+const PORT = 10_256
+/** Twice the sync period. */
+const TIMEOUT = 60_000
+const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler'
+
+interface Check { port: number; server: HttpServer; endpoints: number }
+
+export class ProxyHealth {
+  readonly #process: Process
+  readonly #node: string
+  readonly #log: (severity: 'I' | 'E', source: string, message: string) => void
+  readonly #checks = new Map<string, Check>()
+  #eligible = true
+  #updatedAt = 0
+  #queuedAt: number | undefined
+
+  constructor(process: Process, node: string, log: (severity: 'I' | 'E', source: string, message: string) => void) {
+    this.#process = process
+    this.#node = node
+    this.#log = log
+    this.#updatedAt = process.clock.now
+    try {
+      serveGo(process, 'kube-proxy', PORT, undefined, ({ target }) => this.#answer(splitTarget(target).path))
+    } catch (error) {
+      log('E', 'server.go:495', `"Healthz server failed" err="failed to start proxy healthz on 0.0.0.0:${PORT}: listen tcp4 0.0.0.0:${PORT}: bind: ${(error as Error).message.toLowerCase()}"`)
+    }
+  }
+
+  /** Something waits to be written. */
+  queued(): void {
+    this.#queuedAt ??= this.#process.clock.now
+  }
+
+  /** The rules of these Services are written; without them: of all. */
+  updated(cache: ServiceCache, services: Iterable<string> | undefined): void {
+    this.#queuedAt = undefined
+    this.#updatedAt = this.#process.clock.now
+    for (const service of services ?? new Set([...cache.services.keys(), ...this.#checks.keys()])) this.#sync(cache, service)
+  }
+
+  onNode({ metadata, spec }: Node): void {
+    this.#eligible = metadata.deletionTimestamp === undefined && !spec.taints?.some((t) => t.key === TO_BE_DELETED)
+  }
+
+  #sync(cache: ServiceCache, service: string): void {
+    const ports = cache.services.get(service) ?? []
+    const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort
+    const check = this.#checks.get(service)
+    if (check && check.port !== port) {
+      check.server.close()
+      this.#checks.delete(service)
+    }
+    if (port === undefined) return
+    const here = new Set(ports.flatMap((p) => cache.endpointsOf(p).filter((e) => e.ready && e.nodeName === this.#node).map((e) => e.ip)))
+    const known = this.#checks.get(service)
+    if (known) known.endpoints = here.size
+    else this.#open(service, port, here.size)
+  }
+
+  #open(service: string, port: number, endpoints: number): void {
+    try {
+      const server = serveGo(this.#process, 'kube-proxy', port, undefined, () => this.#answerFor(service))
+      this.#checks.set(service, { port, server, endpoints })
+    } catch (error) {
+      this.#log('E', 'service_health.go:145', `"Failed to start healthcheck" err="listen tcp 0.0.0.0:${port}: bind: ${(error as Error).message.toLowerCase()}" node="${this.#node}" service="${service}" port=${port}`)
+    }
+  }
+
+  get #healthy(): boolean {
+    return this.#queuedAt === undefined || this.#process.clock.now - this.#queuedAt < TIMEOUT
+  }
+
+  #answerFor(service: string): GoAnswer {
+    const { endpoints } = this.#checks.get(service)!
+    const [namespace, name] = service.split('/')
+    const healthy = this.#healthy
+    return {
+      status: endpoints > 0 && healthy ? 200 : 503,
+      headers: [['Content-Type', 'application/json'], ['X-Content-Type-Options', 'nosniff'], ['X-Load-Balancing-Endpoint-Weight', String(endpoints)]],
+      body: `{\n\t"service": {\n\t\t"namespace": "${namespace}",\n\t\t"name": "${name}"\n\t},\n\t"localEndpoints": ${endpoints},\n\t"serviceProxyHealthy": ${healthy}\n}`,
+    }
+  }
+
+  #answer(path: string): GoAnswer {
+    if (path !== '/healthz' && path !== '/livez') return GO_NOT_FOUND
+    const { now } = this.#process.clock
+    const healthy = this.#healthy && (path === '/livez' || this.#eligible)
+    const eligible = path === '/healthz' ? `, "nodeEligible": ${this.#eligible}` : ''
+    return {
+      status: healthy ? 200 : 503,
+      headers: [['Content-Type', 'application/json'], ['X-Content-Type-Options', 'nosniff']],
+      body: `{"lastUpdated": "${this.#time(healthy ? now : this.#updatedAt)}","currentTime": "${this.#time(now)}"${eligible}}`,
+    }
+  }
+
+  /** Go's time.Time: "2026-01-05 08:00:12.345678912 +0000 UTC m=+12.345678912" */
+  #time(at: number): string {
+    const wall = new Date(this.#process.clock.epoch + Math.floor(at)).toISOString().replace('T', ' ').replace('Z', '')
+    return `${wall}000000 +0000 UTC m=+${((at - this.#process.startedAt) / 1000).toFixed(9)}`
+  }
+}
