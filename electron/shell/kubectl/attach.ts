@@ -44,7 +44,7 @@ export function* attachTo(k: Kubectl, pod: Pod, wanted: { container: string; std
   const tty = yield* settleTty(k, { stdin: wanted.stdin, tty: asked, quiet: wanted.quiet })
   if (!wanted.quiet) yield* k.err("If you don't see a command prompt, try pressing enter.\n")
   yield* joinRemote(k, { pod, container: container.name, stdin: wanted.stdin, tty, quiet: wanted.quiet })
-  if (!wanted.quiet && wanted.stdin && tty && (pod.spec.restartPolicy ?? 'Always') === 'Always') {
-    yield* k.out(`Session ended, resume using 'kubectl attach ${pod.metadata.name} -c ${container.name} -i -t' command when the pod is running\n`)
-  }
+  if (wanted.quiet || !wanted.stdin || !tty || (pod.spec.restartPolicy ?? 'Always') !== 'Always') return
+  const again = `'kubectl attach ${pod.metadata.name} -c ${container.name} -i -t'`
+  yield* k.out(container.kind === 'ephemeralContainers' ? `Session ended, the ephemeral container will not be restarted but may be reattached using ${again} if it is still running\n` : `Session ended, resume using ${again} command when the pod is running\n`)
 }

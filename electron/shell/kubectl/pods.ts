@@ -135,7 +135,8 @@ export function* containerOf(k: Kubectl, pod: Pod, name: string, quiet: boolean)
   return first
 }
 
-export function* waitForPod(k: Kubectl, namespace: string, name: string, timeout: number, condition: (pod: Pod) => boolean): Task<Pod> {
+/** `meanwhile` runs after each look that did not find the condition. */
+export function* waitForPod(k: Kubectl, namespace: string, name: string, timeout: number, condition: (pod: Pod) => boolean, meanwhile?: () => Task): Task<Pod> {
   const watch = new Watch(k, 'pods', { namespace, fieldSelector: `metadata.name=${name}` })
   try {
     const deadline = timeout > 0 ? k.process.clock.now + timeout : Infinity
@@ -144,12 +145,12 @@ export function* waitForPod(k: Kubectl, namespace: string, name: string, timeout
       if (!event) throw new KubectlError('timed out waiting for the condition')
       if (event.type === 'DELETED') throw new KubectlError('pods "" not found')
       if ((event.type === 'ADDED' || event.type === 'MODIFIED') && condition(event.object as Pod)) return event.object as Pod
+      if (meanwhile) yield* meanwhile()
     }
   } finally {
     watch.close()
   }
 }
-
 
 /** GetPodRunningTimeoutFlag, in ms. */
 export function podRunningTimeout(k: Kubectl): number {

@@ -51,7 +51,8 @@ export const run: Command = {
   run: main,
 }
 
-const IMAGE = /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$/
+/** distribution/reference ReferenceRegexp */
+export const IMAGE = /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$/
 
 function* main(k: Kubectl): Task<number> {
   const { flags: f, args } = k
@@ -163,8 +164,9 @@ function* attached(k: Kubectl, object: JsonObject, run: { timeout: number; inter
   throw new ExitError(terminated.exitCode, `pod ${namespace}/${name} terminated (${terminated.reason ?? ''})\n${terminated.message ?? ''}`)
 }
 
-function* printLog(k: Kubectl, pod: Pod, quiet: boolean): Task {
-  const container = yield* containerOf(k, pod, '', quiet)
+/** What a container that has ended already said. */
+export function* printLog(k: Kubectl, pod: Pod, quiet: boolean, name = ''): Task {
+  const container = yield* containerOf(k, pod, name, quiet)
   const lines: string[] = []
   k.client.logs(pod.metadata.namespace, pod.metadata.name, { container: container.name }, { onLine: (line) => void lines.push(`${line}\n`), onEnd: () => undefined })
   yield* k.process.sleep(0)
