@@ -141,7 +141,7 @@ describe.skipIf(!REAL)('kubectl explain says what kubectl 1.33 says', () => {
   beforeAll(async () => {
     ours = bench()
     ours.write('/home/student/widgets.yaml', WIDGETS)
-    ours.run('kubectl apply -f widgets.yaml')
+    expect(ours.run('kubectl apply -f widgets.yaml').stderr).toBe('')
     ours.run('kubectl wait --for=condition=Established crd/widgets.example.com')
     served = await serve(ours.cluster.client, () => undefined)
     home = mkdtempSync(join(tmpdir(), 'podhop-explain-'))

@@ -18,10 +18,13 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './client.ts'
+import type { CustomKind } from './custom-resources/custom-kind.ts'
+import { DefinitionServer } from './custom-resources/definition-server.ts'
+import { documented } from './custom-resources/open-api.ts'
 import { deleteCollection, deleteObject } from './deletion.ts'
 import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
 import { KINDS } from './kinds/index.ts'
-import type { Context, Kind } from './kinds/kind.ts'
+import { asServed, type Context, type Kind, resourceKey, storeKey } from './kinds/kind.ts'
 import { listObjects } from './lists.ts'
 import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
 import { documentPath, openApiDocument } from './openapi/documents.ts'
@@ -71,6 +74,7 @@ export class ApiServer implements KubernetesClient, Server {
   readonly #streams: readonly Random[]
   #kinds = new Map<string, Kind>()
   #resources: readonly ApiResource[]
+  #custom: readonly CustomKind[] = []
 
   constructor(clock: Clock, options: ApiServerOptions = {}) {
     this.clock = clock
@@ -90,6 +94,15 @@ export class ApiServer implements KubernetesClient, Server {
     this.#resources = KINDS.map((kind) => kind.resource)
     this.store.setIndex('pods', (pod) => (pod as { spec?: { nodeName?: string } }).spec?.nodeName ?? '')
     bootstrap(this, serviceCIDR, options.advertiseAddress)
+    new DefinitionServer(this, (kinds) => this.#serve(kinds))
+  }
+
+  /** The custom resources that are there now, besides the built-in kinds. */
+  #serve(kinds: readonly CustomKind[]): void {
+    for (const { resource } of this.#custom) this.#kinds.delete(resourceKey(resource))
+    this.#custom = kinds
+    for (const kind of kinds) this.#kinds.set(resourceKey(kind.resource), kind)
+    this.#resources = [...KINDS, ...kinds].map((kind) => kind.resource)
   }
 
   resources(): readonly ApiResource[] {
@@ -118,7 +131,10 @@ export class ApiServer implements KubernetesClient, Server {
 
   openApi(path: string): OpenApiDocument | undefined {
     const resources = this.#resources.filter((resource) => documentPath(resource) === path)
-    return resources.length === 0 ? undefined : openApiDocument(resources.map((resource) => ({ resource })))
+    return resources.length === 0 ? undefined : openApiDocument(resources.map((resource) => {
+      const custom = this.#custom.find((kind) => kind.resource === resource)
+      return custom ? documented(resource, custom.jsonSchema) : { resource }
+    }))
   }
 
   kind(resource: string): Kind {
@@ -140,9 +156,9 @@ export class ApiServer implements KubernetesClient, Server {
 
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
     const kind = this.kind(resource)
-    const object = this.store.get(resource, scope(kind, namespace), name)
+    const object = this.store.get(storeKey(kind), scope(kind, namespace), name)
     if (!object) throw notFound(kind.resource, name)
-    return object as T
+    return asServed(kind, object) as T
   }
 
   list<T extends KubeObject>(resource: string, options: ListOptions = {}): ObjectList<T> {
@@ -164,7 +180,8 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options: WriteOptions = {}): T {
-    const created = this.#request(options, () => createObject(this, this.kind(resource), namespace, object, options))
+    const kind = this.kind(resource)
+    const created = asServed(kind, this.#request(options, () => createObject(this, kind, namespace, object, options)))
     if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
     return created as T
   }
@@ -176,7 +193,8 @@ export class ApiServer implements KubernetesClient, Server {
     object: unknown,
     options: WriteOptions & { subresource?: string } = {},
   ): T {
-    return this.#request(options, () => updateObject(this, this.kind(resource), namespace, name, object, options)) as T
+    const kind = this.kind(resource)
+    return asServed(kind, this.#request(options, () => updateObject(this, kind, namespace, name, object, options))) as T
   }
 
   patch<T extends KubeObject>(
@@ -187,7 +205,8 @@ export class ApiServer implements KubernetesClient, Server {
     patch: unknown,
     options: WriteOptions & { subresource?: string } = {},
   ): T {
-    return this.#request(options, () => patchObject(this, this.kind(resource), namespace, name, type, patch, options)) as T
+    const kind = this.kind(resource)
+    return asServed(kind, this.#request(options, () => patchObject(this, kind, namespace, name, type, patch, options))) as T
   }
 
   createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options: WriteOptions = {}): T {

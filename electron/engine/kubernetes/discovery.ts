@@ -32,7 +32,6 @@ export const NOT_SIMULATED: readonly ApiResource[] = [
   apiResource('ValidatingAdmissionPolicy', 'validatingadmissionpolicies', { group: 'admissionregistration.k8s.io', namespaced: false }),
   apiResource('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings', { group: 'admissionregistration.k8s.io', namespaced: false }),
   apiResource('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations', { group: 'admissionregistration.k8s.io', namespaced: false }),
-  apiResource('CustomResourceDefinition', 'customresourcedefinitions', { group: 'apiextensions.k8s.io', shortNames: ['crd', 'crds'], namespaced: false }),
   apiResource('APIService', 'apiservices', { group: 'apiregistration.k8s.io', namespaced: false }),
   apiResource('SelfSubjectReview', 'selfsubjectreviews', { group: 'authentication.k8s.io', namespaced: false }),
   apiResource('TokenReview', 'tokenreviews', { group: 'authentication.k8s.io', namespaced: false }),

@@ -114,11 +114,12 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
   if (at(current, 'metadata', 'annotations', LAST_APPLIED) === undefined) {
     yield* k.err(`Warning: resource ${info.resource.name}/${info.name} is missing the ${LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n`)
   }
+  const custom = info.resource.key !== undefined
   for (let attempt = 0; ; attempt++) {
-    const patch = patchFor(info.resource.kind, modified, current)
+    const patch = patchFor(custom ? undefined : info.resource.kind, modified, current)
     if (Object.keys(patch).length === 0) return { object: current, operation: 'unchanged' }
     try {
-      const patched = k.client.patch<KubeObject>(key, namespace, info.name, 'application/strategic-merge-patch+json', patch, options)
+      const patched = k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options)
       return { object: patched as unknown as JsonObject, operation: 'configured' }
     } catch (error) {
       if (isConflict(error) && attempt < 5) {
@@ -131,7 +132,8 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
   }
 }
 
-function patchFor(kind: string, modified: JsonObject, current: JsonObject): JsonObject {
+/** A kind without a schema (undefined) gets a JSON merge patch. */
+function patchFor(kind: string | undefined, modified: JsonObject, current: JsonObject): JsonObject {
   const remembered = text(at(current, 'metadata', 'annotations', LAST_APPLIED))
   let original: JsonObject = {}
   if (remembered) {

@@ -1,3 +1,4 @@
+import { resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { Cluster } from '../../engine/cluster.ts'
 import type { ApiResource, KubernetesClient } from '../../engine/kubernetes/client.ts'
 import type { Process, ProgramTable } from '../../engine/machine/types.ts'
@@ -86,7 +87,7 @@ class Scene {
   #names(resource: ApiResource | undefined): string[] {
     if (!resource) return []
     try {
-      return this.#client()!.list(resource.name, resource.namespaced ? { namespace: this.#namespace() } : {}).items.map((o) => o.metadata.name)
+      return this.#client()!.list(resourceKey(resource), resource.namespaced ? { namespace: this.#namespace() } : {}).items.map((o) => o.metadata.name)
     } catch {
       return []
     }
@@ -172,7 +173,7 @@ class Scene {
     const [type, name] = target.includes('/') ? (target.split('/') as [string, string]) : ['pods', target]
     const resource = this.#resource(type)
     try {
-      const object = this.#client()!.get<Pod>(resource!.name, this.#namespace(), name)
+      const object = this.#client()!.get<Pod>(resourceKey(resource!), this.#namespace(), name)
       const declared = resource!.kind === 'Service' ? (object.spec as unknown as { ports?: { port: number }[] }).ports?.map((p) => p.port) : object.spec.containers?.flatMap((c) => c.ports ?? []).map((p) => p.containerPort)
       return (declared ?? []).map(String)
     } catch {

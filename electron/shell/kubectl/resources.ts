@@ -1,6 +1,7 @@
 import { type ApiResource, type ListOptions, StatusError } from '../../engine/kubernetes/client.ts'
 import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { parseSelector } from '../../engine/kubernetes/selectors.ts'
+import { resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
@@ -91,7 +92,7 @@ export function kindWord(resource: ApiResource): string {
 }
 /** What the client calls it. */
 export function keyOf(resource: ApiResource): string {
-  return resource.name
+  return resourceKey(resource)
 }
 
 /** Finds what is asked for; what fails for single objects is collected, what is wrong with the question is thrown. */

@@ -6,10 +6,10 @@ import { define, equal, isObject, type JsonObject, list } from './objects.ts'
  * The patch that `kubectl apply` sends: what the manifest changed against the live object, and what it no longer has
  * against the last applied one (strategicpatch.CreateThreeWayMergePatch; SIG API Machinery's strategic merge patch).
  */
-export function threeWayPatch(kind: string, original: JsonObject, modified: JsonObject, current: JsonObject): JsonObject {
+export function threeWayPatch(kind: string | undefined, original: JsonObject, modified: JsonObject, current: JsonObject): JsonObject {
   let type: Type | undefined
   try {
-    type = schemaOf(kind)
+    type = kind === undefined ? undefined : schemaOf(kind)
   } catch {
     type = undefined
   }

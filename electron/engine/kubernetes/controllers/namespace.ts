@@ -1,5 +1,6 @@
 import { StatusError } from '../client.ts'
 import { timestamp } from '../human-duration.ts'
+import { resourceKey } from '../kinds/kind.ts'
 import type { Namespace } from '../types.ts'
 import { type Controller, type ControllerContext } from './context.ts'
 import { type Informer } from './informer.ts'
@@ -48,19 +49,23 @@ export class NamespaceController implements Controller {
   #empty(namespace: string): { resource: string; count: number; finalizers: string[] }[] {
     const { client } = this.#context
     const out: { resource: string; count: number; finalizers: string[] }[] = []
+    const seen = new Set<string>()
     for (const resource of client.resources()) {
+      // the versions of a resource are one thing
+      if (seen.has(`${resource.name}.${resource.group}`)) continue
+      seen.add(`${resource.name}.${resource.group}`)
       if (!resource.namespaced || !resource.verbs.includes('delete') || !resource.verbs.includes('list')) continue
-      let items = client.list(resource.name, { namespace }).items
+      let items = client.list(resourceKey(resource), { namespace }).items
       if (items.length === 0) continue
       for (const item of items) {
         if (item.metadata.deletionTimestamp) continue
         try {
-          client.delete(resource.name, namespace, item.metadata.name, { propagationPolicy: 'Background' })
+          client.delete(resourceKey(resource), namespace, item.metadata.name, { propagationPolicy: 'Background' })
         } catch (error) {
           if (!(error instanceof StatusError) || error.status.code !== 404) throw error
         }
       }
-      items = client.list(resource.name, { namespace }).items
+      items = client.list(resourceKey(resource), { namespace }).items
       const name = `${resource.name}.${resource.group}`
       if (items.length > 0) out.push({ resource: name, count: items.length, finalizers: items.flatMap((i) => i.metadata.finalizers ?? []) })
     }

@@ -1,6 +1,7 @@
 import { configMap, secret, serviceAccount } from './config.ts'
 import { controllerRevision } from './controller-revision.ts'
 import { cronJob } from './cron-job.ts'
+import { customResourceDefinition } from './custom-resource-definition.ts'
 import { daemonSet } from './daemon-set.ts'
 import { deployment } from './deployment.ts'
 import { endpoints, endpointSlice } from './endpoints.ts'
@@ -34,6 +35,7 @@ export const KINDS: readonly Kind[] = [
   secret,
   serviceAccount,
   service,
+  customResourceDefinition,
   controllerRevision,
   daemonSet,
   deployment,

@@ -1,3 +1,4 @@
+import { APIEXTENSIONS } from './apiextensions.ts'
 import { BATCH } from './batch.ts'
 import { CORE } from './core.ts'
 import { META } from './meta.ts'
@@ -10,7 +11,7 @@ import { SUBRESOURCES } from './subresources.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, SUBRESOURCES])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, APIEXTENSIONS, SUBRESOURCES])
 
 /** The schema of a kind, wherever it comes from. */
 export function structOf(kind: { readonly type: string; readonly schema?: StructType }): StructType {
