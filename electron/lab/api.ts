@@ -1,5 +1,5 @@
 import {
-  answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiRequest, type Cluster, type ExecOptions, type RemoteCommand, type Status, type TcpConnection,
+  answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type RemoteCommand, type Status, type TcpConnection,
   type TcpHandlers,
 } from '../engine/cluster.ts'
 
@@ -35,6 +35,11 @@ export interface ApiListener {
   apiEnd(call: number, unreachable?: string): void
   apiOutput(call: number, descriptor: 1 | 2, data: Uint8Array): void
   apiSessionEnd(call: number, end: ApiSessionEnd): void
+}
+
+/** What real clients talk to: the API server, as far as it can be reached. */
+export function apiOf({ clock, connection }: Cluster): ApiContext {
+  return { clock, client: connection }
 }
 
 /** The calls of real API clients that are under way in a world. */
@@ -78,7 +83,7 @@ export class WorldApi {
       this.#listener.apiEnd(call, unreachable)
     }
     try {
-      const abort = answerRequest(this.#cluster, request, {
+      const abort = answerRequest(apiOf(this.#cluster), request, {
         head: (status, headers) => this.#listener.apiHead(call, status, headers),
         data: (chunk) => this.#listener.apiData(call, chunk),
         end,
@@ -106,7 +111,7 @@ export class WorldApi {
       this.#listener.apiSessionEnd(call, end)
     }
     try {
-      const { client } = this.#cluster
+      const client = this.#cluster.connection
       const remote = command ? client.exec(namespace, pod, { ...options, command }) : client.attach(namespace, pod, options)
       this.#sessions.set(call, { remote, stdin })
       remote.onExit((result) => {
@@ -133,5 +138,5 @@ export class WorldApi {
 
 /** A port-forward's connection into a Pod. Throws StatusError or what the kubelet says. */
 export function forwardInto(cluster: Cluster, namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection {
-  return cluster.client.portForward(namespace, pod, port, handlers)
+  return cluster.connection.portForward(namespace, pod, port, handlers)
 }

@@ -1,26 +1,18 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Clock } from '../../electron/engine/clock.ts'
 import { ApiServer } from '../../electron/engine/kubernetes/api-server.ts'
 import { type Bench, bench } from '../../electron/shell/kubectl/testing.samples.ts'
+import { findKubectl } from './kubectl/find-kubectl.ts'
 import { serve, type Served } from './kubectl/api-over-http.ts'
 import { BROKEN } from './kubectl/broken-yaml.ts'
 import { COMMANDS, FILES } from './kubectl/scenarios.ts'
 
 /** The referee of kubectl: the real one, v1.33, told the same in a cluster of the same seed; compared byte for byte. */
 const REAL = findKubectl()
-
-/** $KUBECTL, or one on the PATH; some installations keep each version beside a dispatcher. */
-function findKubectl(): string | undefined {
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'kubectl')).filter((path) => existsSync(path))
-  const candidates = [process.env['KUBECTL'] ?? '', ...onPath.map((path) => `${realpathSync(path)}.1.33`), ...onPath]
-  const found = candidates.find((path) => path !== '' && existsSync(path) && spawnSync(path, ['version', '--client']).stdout?.toString().includes('v1.33.'))
-  if (!found) console.warn('SKIPPED, LOUDLY: there is no kubectl 1.33 here to hold ours against')
-  return found
-}
 
 interface Outcome { stdout: string; stderr: string; code: number | null | undefined }
 

@@ -1,5 +1,5 @@
 import { answerRequest, checkAssigned, checkExecTarget, ConnectionError, onlyLooks, StatusError, type ApiRequest, type Pod, type Status } from '../../engine/cluster.ts'
-import type { ApiSession, ApiSessionEnd } from '../../lab/api.ts'
+import { apiOf, type ApiSession, type ApiSessionEnd } from '../../lab/api.ts'
 import type { Input, World } from '../../lab/world.ts'
 
 /** Where an answer of the simulated API server goes. */
@@ -89,12 +89,13 @@ export class ApiCalls implements KubeApi {
   check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined): Status | undefined {
     this.#host.sync()
     try {
-      const object = this.#host.world().cluster.client.get<Pod>('pods', namespace, pod)
+      const object = this.#host.world().cluster.connection.get<Pod>('pods', namespace, pod)
       if (kind === 'portforward') checkAssigned(object)
       else checkExecTarget(object, container)
       return undefined
     } catch (error) {
       if (error instanceof StatusError) return error.status
+      if (error instanceof ConnectionError) return undefined
       throw error
     }
   }
@@ -198,7 +199,7 @@ export class ApiCalls implements KubeApi {
 
   #look(request: ApiRequest, sink: CallSink): void {
     try {
-      answerRequest(this.#host.world().cluster, request, sink)
+      answerRequest(apiOf(this.#host.world().cluster), request, sink)
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       sink.lost(error.message)

@@ -1,0 +1,307 @@
+/**
+ * What both kubectls are told in a whole cluster of their own, one command a line, in order. `# wait 5` lets so many
+ * virtual seconds pass. A word with blanks is quoted as in a shell.
+ */
+export const PARITY_FILES: Record<string, string> = {
+  'shop.yaml': `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop, labels: {app: shop}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      containers:
+      - name: nginx
+        image: nginx:1.27
+        ports: [{name: http, containerPort: 80}]
+        readinessProbe: {httpGet: {path: /, port: http}}
+        resources: {requests: {cpu: 50m, memory: 32Mi}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec:
+  selector: {app: shop}
+  ports: [{name: web, port: 80, targetPort: http}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {colour: blue, size: "3"}
+`,
+  'tools.yaml': `apiVersion: v1
+kind: Pod
+metadata: {name: tools, labels: {app: tools}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: box
+    image: busybox
+    command: [sh, -c, 'echo started; echo trouble >&2; sleep 100000']
+  - name: second
+    image: busybox
+    command: [sleep, "100000"]
+`,
+  'bad.yaml': `apiVersion: v1
+kind: Service
+metadata: {name: bad}
+spec:
+  ports: [{port: 99999}]
+`,
+  'state.yaml': `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: 2
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers: [{name: nginx, image: nginx}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: c, image: busybox, command: [echo, done]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: front}
+spec:
+  rules:
+  - host: shop.example.com
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed}
+spec: {podSelector: {matchLabels: {app: shop}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {app: tools}}}], ports: [{port: 80}]}]}
+`,
+}
+
+export const PARITY = `
+version
+version -o json
+cluster-info
+api-versions
+api-resources
+api-resources --namespaced=false -o wide
+api-resources --api-group=apps -o name
+get nodes
+get nodes -o wide
+get pods -A
+get pods -A -o wide
+get all -A
+get namespaces --show-labels
+get --raw /version
+get --raw /healthz
+get --raw /api
+get --raw /apis
+get --raw /api/v1/namespaces/default
+get componentstatuses
+describe node worker-1
+describe namespace default
+describe svc kubernetes
+get endpointslices,endpoints
+get clusterroles
+get clusterrolebindings -o wide
+get roles,rolebindings -A
+get servicecidrs,ipaddresses
+get priorityclasses
+get leases -A
+get serviceaccounts -A
+get cm -A
+auth can-i create pods
+auth can-i --list
+auth whoami
+create -f shop.yaml
+apply -f shop.yaml
+# wait 5
+get pods -o wide
+get deploy,rs,svc,ep -o wide
+get deploy shop -o yaml
+get deploy shop -o json --show-managed-fields
+get svc shop -o yaml
+get pods -l app=shop -o yaml
+get pods -o name
+get pods -o jsonpath={.items[*].status.podIP}
+get pods -o custom-columns=NAME:.metadata.name,IP:.status.podIP,NODE:.spec.nodeName
+get pods --sort-by=.metadata.name --no-headers
+get pods --field-selector=status.phase=Running
+get pods --field-selector=spec.host=x
+get pods -l 'app in (shop, other),tier!=x'
+get pods -l app=
+get pods nothing
+get nothing
+get svc shop nothing
+describe deploy shop
+describe svc shop
+describe rs
+describe pods
+describe ep shop
+describe endpointslices
+describe cm settings
+apply -f shop.yaml
+apply -f shop.yaml --server-side
+apply -f shop.yaml --server-side --field-manager=other
+apply -f bad.yaml
+create -f bad.yaml --dry-run=server
+apply -f missing.yaml
+diff -f bad.yaml
+apply -f tools.yaml
+wait --for=condition=Ready pod/tools --timeout=60s
+exec tools -- echo hello
+exec tools -c second -- hostname
+exec tools -c third -- hostname
+exec tools -- sh -c 'exit 7'
+exec tools -- nothing
+exec nothing -- ls
+exec -q tools -- cat /etc/hosts
+exec tools -- cat /etc/resolv.conf
+exec tools -- wget -qO- shop
+logs tools
+logs tools -c box
+logs tools -c box --tail=1
+logs tools -c box --timestamps
+logs tools -c third
+logs tools --all-containers
+logs -l app=tools --prefix --all-containers
+logs tools -c box --previous
+logs deploy/shop --tail=3
+logs nothing
+describe pod tools
+get events --sort-by=.metadata.name
+events --for pod/tools
+label pod tools tier=front
+label pod tools tier=back
+label pod tools tier=back --overwrite
+label pod tools tier-
+label pod tools 'a b=c'
+annotate pod tools note='two words'
+annotate pod tools note-
+patch deploy shop -p '{"spec":{"replicas":3}}'
+patch deploy shop --type=json -p '[{"op":"replace","path":"/spec/replicas","value":2}]'
+patch deploy shop --type=merge -p '{"spec":{"replicas":"x"}}'
+patch deploy shop --type=json -p '[{"op":"remove","path":"/spec/nothing"}]'
+patch svc shop -p '{"spec":{"clusterIP":"10.96.0.99"}}'
+patch pod tools -p '{"spec":{"containers":[{"name":"box","command":["x"]}]}}'
+scale deploy shop --replicas=3
+scale deploy shop --replicas=1 --current-replicas=9
+scale deploy nothing --replicas=1
+rollout status deploy/shop
+rollout history deploy/shop
+set image deploy/shop nginx=nginx:1.26
+rollout status deploy/shop --timeout=60s
+rollout history deploy/shop
+rollout undo deploy/shop
+rollout status deploy/shop
+rollout restart deploy/shop
+rollout pause deploy/shop
+rollout pause deploy/shop
+rollout resume deploy/shop
+set env deploy/shop A=1
+set env deploy/shop --list
+set resources deploy/shop --limits=cpu=200m
+rollout status deploy/shop
+get rs
+autoscale deploy shop --max=3
+expose deploy shop --name=shop2 --port=8080 --target-port=80 --type=NodePort
+get svc shop2
+expose deploy shop --name=shop2 --port=8080
+create service nodeport np --tcp=80:80 --node-port=30080
+create service nodeport np2 --tcp=80:80 --node-port=30080
+create service clusterip ci --clusterip=None
+create service loadbalancer lb --tcp=80
+create service externalname en --external-name=example.com
+get svc
+apply -f state.yaml
+# wait 20
+get sts,job,ingress,netpol,pods
+describe sts db
+describe job once
+describe ingress front
+describe netpol closed
+get sts db -o yaml
+get job once -o yaml
+rollout status sts/db
+rollout history sts/db
+rollout history ds -n kube-system kube-proxy
+wait --for=condition=complete job/once
+logs job/once
+create job again --image=busybox -- echo hi
+create cronjob tick --image=busybox --schedule='*/5 * * * *' -- date
+create cronjob tock --image=busybox --schedule='x' -- date
+get cronjob tick
+describe cronjob tick
+create role reader --verb=get --resource=pods
+create rolebinding reader --role=reader --serviceaccount=default:default
+describe role reader
+get rolebindings -o wide
+create clusterrole cr --verb=get,list --resource=nodes
+create clusterrolebinding crb --clusterrole=cr --user=ann
+create ingress simple --rule=foo.com/bar=svc1:8080
+create poddisruptionbudget pdb --selector=app=shop --min-available=1
+# wait 2
+get pdb
+create quota q --hard=pods=3
+create serviceaccount bot
+create secret generic s --from-literal=a=b
+create secret tls t --cert=missing --key=missing
+get secret s -o yaml
+describe secret s
+create configmap c --from-literal=k=v
+create configmap c --from-literal=k=v
+create namespace team
+create deployment d2 -n team --image=nginx
+create token default --duration=1x
+get all -n team
+taint node worker-2 a=b:NoSchedule
+taint node worker-2 a=b:NoSchedule
+taint node worker-2 a-
+cordon worker-2
+cordon worker-2
+get nodes
+uncordon worker-2
+drain worker-2
+drain worker-2 --ignore-daemonsets --dry-run=client
+explain pod.spec.containers.ports
+explain svc --recursive
+explain pod.spec.nothing
+explain nothing
+config view
+config get-contexts
+config current-context
+top nodes
+top pods
+run one --image=nginx --restart=Never --labels=app=one
+run one --image=nginx
+# wait 5
+get pod one -o wide
+run broken --image=does-not-exist
+# wait 4
+get pod broken
+describe pod broken
+delete pod broken --now
+delete pod one --grace-period=0 --force
+delete pod nothing
+delete pod nothing --ignore-not-found
+delete deploy,svc -l app=nothing
+delete svc np ci lb en
+delete -f state.yaml
+delete deploy shop --cascade=orphan
+get rs,pods
+replace -f shop.yaml
+replace --force -f tools.yaml
+delete -f shop.yaml
+delete namespace team
+get ns
+delete pods --all --force
+get nodes,pods,svc -o name
+`.trim().split('\n')

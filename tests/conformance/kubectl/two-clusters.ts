@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseClusterConfig } from '../../../electron/engine/cluster.ts'
+import { serveKubeApi, type KubeApiServer } from '../../../electron/host/kube-api/server.ts'
+import { ApiCalls } from '../../../electron/host/session/api-calls.ts'
+import { runScript } from '../../../electron/lab/script.ts'
+import { bearCluster } from '../../../electron/lab/start.ts'
+import { World } from '../../../electron/lab/world.ts'
+
+export interface Outcome { stdout: string; stderr: string; code: number | null }
+
+/** How far virtual time goes on in a step while the real kubectl waits, in ms, and how often, in real ms. */
+const STEP = 100
+const PAUSE = 4
+
+/**
+ * One command, two clients, two whole clusters of one seed: Podhop's kubectl in one lab terminal, the real one over the
+ * HTTP API of the other. Both clusters are as old when a command begins.
+ */
+export class TwoClusters {
+  readonly #ours = bearCluster(parseClusterConfig({ seed: 5 }, 'cluster'))
+  readonly #world: World
+  readonly #home = mkdtempSync(join(tmpdir(), 'podhop-parity-'))
+  readonly #kubectl: string
+  #server: KubeApiServer | undefined
+
+  constructor(kubectl: string) {
+    this.#kubectl = kubectl
+    let connections = 1
+    const calls: ApiCalls = new ApiCalls({
+      input: (input) => this.#world.apply(input),
+      sync: () => undefined,
+      world: () => this.#world,
+      nextConnection: () => connections++,
+    })
+    const nothing = (): void => undefined
+    this.#world = new World({ config: parseClusterConfig({ seed: 5 }, 'cluster'), manifests: [] }, {
+      terminalOutput: nothing,
+      terminalClosed: nothing,
+      portWanted: nothing,
+      portReleased: nothing,
+      timeChanged: nothing,
+      outsideData: (connection, data) => void calls.forwardData(connection, data),
+      outsideEnd: (connection) => void calls.forwardEnd(connection),
+      outsideClose: (connection, error) => void calls.forwardClosed(connection, error),
+      apiHead: (call, status, headers) => calls.head(call, status, headers),
+      apiData: (call, chunk) => calls.data(call, chunk),
+      apiEnd: (call, unreachable) => calls.end(call, unreachable),
+      apiOutput: (call, descriptor, data) => calls.output(call, descriptor, data),
+      apiSessionEnd: (call, end) => calls.sessionEnd(call, end),
+      trouble: (error) => { throw error },
+    })
+    this.#api = calls
+    mkdirSync(join(this.#home, '.kube'))
+  }
+  readonly #api: ApiCalls
+
+  async open(): Promise<void> {
+    this.#server = await serveKubeApi({ api: () => this.#api, folder: join(this.#home, 'served') })
+    writeFileSync(join(this.#home, '.kube', 'config'), readFileSync(this.#server.kubeconfig))
+    this.#evenOut()
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close()
+    this.#world.stop()
+    rmSync(this.#home, { recursive: true, force: true })
+  }
+
+  /** A file in the student's home, for both. */
+  write(name: string, content: string): void {
+    writeFileSync(join(this.#home, name), content)
+    this.#ours.laptop.fs.writeFile(`/home/student/${name}`, content)
+  }
+
+  /** Virtual time passes in both. */
+  wait(ms: number): void {
+    this.#ours.clock.runFor(ms)
+    this.#evenOut()
+  }
+
+  async both(args: readonly string[], stdin = ''): Promise<{ ours: Outcome; real: Outcome }> {
+    const script = `kubectl ${args.map(quoted).join(' ')}`
+    const ours = runScript(this.#ours, script, { stdin })
+    const real = await this.#real(args, stdin)
+    this.#evenOut()
+    return { ours: { stdout: ours.stdout, stderr: ours.stderr, code: ours.code }, real }
+  }
+
+  #real(args: readonly string[], stdin: string): Promise<Outcome> {
+    const env = { PATH: process.env['PATH'], HOME: this.#home, KUBECONFIG: join(this.#home, '.kube', 'config') }
+    const child = spawn(this.#kubectl, args, { argv0: 'kubectl', cwd: this.#home, env })
+    let [stdout, stderr] = ['', '']
+    child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(stdin)
+    const { clock } = this.#world.cluster
+    const began = clock.now
+    const end = Math.max(this.#ours.clock.now, began)
+    // as long as ours took, and then as long as it takes
+    let late = 0
+    const timer = setInterval(() => {
+      const room = end - clock.now
+      if (room > 0) this.#world.runUntil(clock.now + Math.min(STEP, room))
+      else if (++late > 100) this.#world.runUntil(clock.now + STEP)
+      else this.#world.runUntil(clock.now)
+    }, PAUSE)
+    return new Promise((resolve) => child.on('close', (code) => {
+      clearInterval(timer)
+      resolve({ stdout: this.#alike(stdout), stderr: this.#alike(stderr), code })
+    }))
+  }
+
+  /** What differs because of where the two run, not because of what they say. */
+  #alike(text: string): string {
+    return text
+      .replaceAll(this.#server!.url, 'https://172.18.0.2:6443')
+      .replaceAll(this.#server!.url.slice('https://'.length), '172.18.0.2:6443')
+      .replaceAll(this.#home, '/home/student')
+      .replaceAll('/root/', '/home/student/')
+      .replace(/^([WEI])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm, '$1 ')
+  }
+
+  #evenOut(): void {
+    const [a, b] = [this.#ours.clock, this.#world.cluster.clock]
+    const later = Math.ceil(Math.max(a.now, b.now))
+    a.runFor(later - a.now)
+    this.#world.runUntil(later)
+  }
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
