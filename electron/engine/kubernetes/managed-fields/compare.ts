@@ -56,6 +56,18 @@ export function walkOf(value: unknown, shape: Shape): 'map' | 'list' | 'leaf' {
   }
 }
 
+/** "f:name" for each name that there is; kinds and labels have few. */
+const elements = new Map<string, string>()
+
+export function fieldElement(name: string): string {
+  let element = elements.get(name)
+  if (element === undefined) {
+    if (elements.size > 20_000) elements.clear()
+    elements.set(name, (element = `f:${name}`))
+  }
+  return element
+}
+
 /** Everything that there is of a value that was not there before, itself included. */
 function whole(value: unknown, shape: Shape): FieldSet {
   const walk = walkOf(value, shape)
@@ -66,7 +78,7 @@ function whole(value: unknown, shape: Shape): FieldSet {
     if (!isObject(value)) return LEAF
     for (const key in value) {
       if (value[key] === undefined) continue
-      elements.push(`f:${key}`)
+      elements.push(fieldElement(key))
       children.push(whole(value[key], fieldShape(shape, key)))
     }
   } else {
@@ -153,16 +165,22 @@ export function compareMaps(before: unknown, after: unknown, shape: Shape, skip?
   const collector = new Collector()
   for (const key in a) {
     if (a[key] === b[key] || skip?.has(key)) continue
-    compareAt(collector, `f:${key}`, a[key], b[key], fieldShape(shape, key))
+    compareAt(collector, fieldElement(key), a[key], b[key], fieldShape(shape, key))
   }
   for (const key in b) {
     if (a[key] !== undefined || b[key] === undefined || skip?.has(key)) continue
-    compareAt(collector, `f:${key}`, undefined, b[key], fieldShape(shape, key))
+    compareAt(collector, fieldElement(key), undefined, b[key], fieldShape(shape, key))
   }
   return collector.result()
 }
 
 function compareLists(before: unknown, after: unknown, shape: Shape): Comparison {
+  if (Array.isArray(before) && Array.isArray(after) && sameItems(before, after, shape)) {
+    const collector = new Collector()
+    const item = itemShape(shape)
+    for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) compareAt(collector, itemElement(shape, after[i]), before[i], after[i], item)
+    return collector.result()
+  }
   const a = byElement(Array.isArray(before) ? before : [], shape)
   const b = byElement(Array.isArray(after) ? after : [], shape)
   const item = itemShape(shape)
@@ -188,6 +206,79 @@ function compareLists(before: unknown, after: unknown, shape: Shape): Comparison
     else compareAt(collector, element, undefined, news[0], item)
   }
   return combined(collector.result(), doubled)
+}
+
+/** Whether two lists have items of the same names in the same places: what an update usually leaves. */
+function sameItems(before: readonly unknown[], after: readonly unknown[], { ownership, listKeys }: Shape): boolean {
+  if (before.length !== after.length || ownership !== 'keys') return false
+  for (let i = 0; i < before.length; i++) {
+    const [a, b] = [before[i], after[i]]
+    if (a === b) continue
+    if (!isObject(a) || !isObject(b)) return false
+    for (const { name } of listKeys) if (a[name] !== b[name]) return false
+  }
+  return true
+}
+
+/**
+ * Whether two new objects have the same fields, so that what is known of the one holds for the other: the same keys,
+ * items of the same names, and what is empty in one is in the other.
+ */
+export function sameFields(a: unknown, b: unknown, shape: Shape, skip?: ReadonlySet<string>): boolean {
+  if (a === b) return true
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return isZero(a) === isZero(b)
+  const walk = walkOf(a, shape)
+  if (walk === 'leaf' || Array.isArray(a) !== Array.isArray(b)) return isNothing(a) === isNothing(b)
+  if (walk === 'map') {
+    const [x, y] = [a as JsonObject, b as JsonObject]
+    let keys = 0
+    for (const key in x) {
+      if (x[key] === undefined || skip?.has(key)) continue
+      keys++
+      if (y[key] === undefined || !sameFields(x[key], y[key], fieldShape(shape, key))) return false
+    }
+    for (const key in y) if (y[key] !== undefined && !skip?.has(key)) keys--
+    return keys === 0
+  }
+  const [x, y] = [a as readonly unknown[], b as readonly unknown[]]
+  if (x.length !== y.length) return false
+  const item = itemShape(shape)
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] === y[i]) continue
+    if (shape.ownership === 'set') return false
+    for (const { name } of shape.listKeys) if ((x[i] as JsonObject)[name] !== (y[i] as JsonObject)[name]) return false
+    if (!sameFields(x[i], y[i], item)) return false
+  }
+  return true
+}
+
+/** Whether what changed from the one version to the next are the same fields as between two others. */
+export function sameChange(oldA: unknown, nextA: unknown, oldB: unknown, nextB: unknown, shape: Shape, skip?: ReadonlySet<string>): boolean {
+  if (oldA === nextA) return oldB === nextB
+  if (oldB === nextB) return false
+  if (oldA === undefined || oldB === undefined) return oldA === oldB && sameFields(nextA, nextB, shape)
+  if (nextA === undefined || nextB === undefined) return nextA === nextB && sameFields(oldA, oldB, shape)
+  const walk = walkOf(nextA, shape)
+  if (walk === 'map' && isObject(oldA) && isObject(oldB) && isObject(nextA) && isObject(nextB)) {
+    for (const key in nextA) if (nextB[key] === undefined && nextA[key] !== undefined && !skip?.has(key)) return false
+    for (const key in nextB) {
+      if (skip?.has(key)) continue
+      if (!sameChange(oldA[key], nextA[key], oldB[key], nextB[key], fieldShape(shape, key))) return false
+    }
+    for (const key in oldA) if (nextA[key] === undefined && oldA[key] !== undefined && !skip?.has(key) && (oldB[key] === undefined || nextB[key] !== undefined)) return false
+    for (const key in oldB) if (nextB[key] === undefined && oldB[key] !== undefined && !skip?.has(key) && (oldA[key] === undefined || nextA[key] !== undefined)) return false
+    return isNothing(nextA) === isNothing(nextB) && isNothing(oldA) === isNothing(oldB)
+  }
+  if (walk === 'list' && Array.isArray(oldA) && Array.isArray(oldB) && Array.isArray(nextA) && Array.isArray(nextB)) {
+    if (!sameItems(oldA, oldB, shape) || !sameItems(nextA, nextB, shape) || !sameItems(oldA, nextA, shape)) return false
+    const item = itemShape(shape)
+    return nextA.every((next, i) => sameChange(oldA[i], next, oldB[i], nextB[i], item))
+  }
+  return walk === 'leaf' && deepEqual(oldA, nextA) === deepEqual(oldB, nextB)
+}
+
+function isZero(value: unknown): boolean {
+  return value === null || value === '' || value === 0 || value === false
 }
 
 function combined(a: Comparison, b: Comparison): Comparison {

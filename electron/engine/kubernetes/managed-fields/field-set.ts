@@ -34,7 +34,9 @@ export function fieldSet(elements: readonly string[], children: readonly FieldSe
   let parts: string | undefined = ''
   for (let i = 0; i < elements.length; i++) {
     const number = numbers.get(children[i]!)
-    if (number === undefined || elements[i]!.startsWith(SINGULAR)) {
+    // No engine shape, and no place in the tables, for names that come once.
+    if (elements[i]!.startsWith(SINGULAR)) return sorted(elements, children, Object.create(null) as Record<string, FieldSet>)
+    if (number === undefined) {
       parts = undefined
       break
     }
@@ -42,8 +44,8 @@ export function fieldSet(elements: readonly string[], children: readonly FieldSe
   }
   const known = parts === undefined ? undefined : byParts.get(parts)
   if (known) return known
-  const made = sorted(elements, children)
-  if (parts === undefined) return made
+  if (parts === undefined) return sorted(elements, children, {})
+  const made = Object.freeze(sorted(elements, children, {}))
   if (byParts.size > LIMIT) {
     byParts.clear()
     forgotten = true
@@ -59,11 +61,12 @@ export function fieldSet(elements: readonly string[], children: readonly FieldSe
   return found
 }
 
-function sorted(elements: readonly string[], children: readonly FieldSet[]): FieldSet {
-  const order = elements.map((_, i) => i).sort((a, b) => compareStrings(elements[a]!, elements[b]!))
-  const out: Record<string, FieldSet> = {}
-  for (const i of order) out[elements[i]!] = children[i]!
-  return Object.freeze(out)
+function sorted(elements: readonly string[], children: readonly FieldSet[], out: Record<string, FieldSet>): FieldSet {
+  let inOrder = true
+  for (let i = 1; i < elements.length && inOrder; i++) inOrder = elements[i - 1]! < elements[i]!
+  if (inOrder) for (let i = 0; i < elements.length; i++) out[elements[i]!] = children[i]!
+  else for (const i of elements.map((_, n) => n).sort((a, b) => compareStrings(elements[a]!, elements[b]!))) out[elements[i]!] = children[i]!
+  return out
 }
 
 export function isEmpty(set: FieldSet): boolean {

@@ -1,14 +1,15 @@
 import type { Clock } from '../../clock.ts'
 import { timestamp } from '../human-duration.ts'
+import { isObject } from '../json.ts'
 import { apiVersionOf, type Kind } from '../kinds/kind.ts'
 import { zeroOf } from '../schema/decode.ts'
 import { structOf } from '../schema/index.ts'
 import type { StructType } from '../schema/notation.ts'
 import type { KubeObject } from '../types.ts'
-import { type Comparison, compareMaps, fieldShape, type Shape, shapeOf } from './compare.ts'
+import { type Comparison, compareMaps, fieldShape, sameChange, sameFields, type Shape, shapeOf } from './compare.ts'
 import { ElementError } from './elements.ts'
-import { type ManagedEntry, parseEntries, recordUpdate, type Writer } from './entries.ts'
-import { fieldSet, type FieldSet, fromPaths, isEmpty, union } from './field-set.ts'
+import { entryOf, type ManagedEntry, parseEntries, recordUpdate, type Writer } from './entries.ts'
+import { difference, EMPTY, fieldSet, type FieldSet, fromPaths, isEmpty, union } from './field-set.ts'
 
 /** What the API server writes down of every write: metadata.managedFields (k8s.io/apimachinery/pkg/util/managedfields). */
 
@@ -80,8 +81,54 @@ export function setEntries(object: KubeObject, entries: readonly ManagedEntry[])
 /** The owners of an object that is being made: whoever makes it owns all that was sent, and the defaults. */
 export function ownersOfNew(clock: Clock, kind: Kind, object: KubeObject, options: Options): readonly ManagedEntry[] {
   const sent = object.metadata.managedFields
-  const entries = (sent && parseEntries(sent)) ?? []
-  return recorded(clock, kind, entries, emptyObject(kind), object, options)
+  const entries = sent && parseEntries(sent)
+  if (entries) return recorded(clock, kind, entries, emptyObject(kind), object, options)
+  const writer = writerOf(clock, kind, options, 'Update')
+  const fields = fieldsOfNew(kind, object)
+  return isEmpty(fields) ? [] : rowOf(entryOf(writer, fields))
+}
+
+/** A few objects of each kind that were made last, with their fields: most are made from one template, one after another. */
+const recent = new WeakMap<Kind, { object: KubeObject; fields: FieldSet }[]>()
+const REMEMBERED = 6
+
+function fieldsOfNew(kind: Kind, object: KubeObject): FieldSet {
+  let known = recent.get(kind)
+  if (!known) recent.set(kind, (known = []))
+  const shape = rootShape(kind)
+  const skipped = kind.resource.subresources.includes('status') ? NOR_STATUS : NOT_AT_ROOT
+  const alike = (other: KubeObject): boolean =>
+    sameFields(other.metadata, object.metadata, fieldShape(shape, 'metadata'), NOT_IN_METADATA) && sameFields(other, object, shape, skipped)
+  const found = known.find((one) => alike(one.object))
+  if (found) return found.fields
+  try {
+    const { added, modified } = compareObjects(kind, emptyObject(kind), object, undefined)
+    const fields = difference(union(added, modified), STRIPPED)
+    // A copy: admission will change this one.
+    known.unshift({ object: copy(object), fields })
+    if (known.length > REMEMBERED) known.pop()
+    return fields
+  } catch (error) {
+    if (error instanceof ElementError) return EMPTY
+    throw error
+  }
+}
+
+function copy<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copy) as T
+  if (!isObject(value)) return value
+  const out: Record<string, unknown> = {}
+  for (const key in value) out[key] = copy(value[key])
+  return out as T
+}
+
+const rows = new WeakMap<ManagedEntry, readonly ManagedEntry[]>()
+
+/** A list of one, which all that have it share. */
+function rowOf(entry: ManagedEntry): readonly ManagedEntry[] {
+  let row = rows.get(entry)
+  if (!row) rows.set(entry, (row = Object.freeze([entry])))
+  return row
 }
 
 /**
@@ -105,9 +152,32 @@ function isTakeAway(sent: unknown): boolean {
   return sent.length === 0 || (sent.length === 1 && Object.values(sent[0] as object).every((value) => value === undefined || value === ''))
 }
 
+interface Change { before: KubeObject; after: KubeObject; comparison: Comparison }
+
+/** The same of status updates: agents write the same steps for one object after another. */
+const recentChanges = new WeakMap<Kind, Change[]>()
+
+function compareStatus(kind: Kind, before: KubeObject, after: KubeObject): Comparison {
+  let known = recentChanges.get(kind)
+  if (!known) recentChanges.set(kind, (known = []))
+  const shape = rootShape(kind)
+  const metadata = fieldShape(shape, 'metadata')
+  const found = known.find(
+    (one) =>
+      sameChange(one.before, one.after, before, after, shape, NOT_AT_ROOT) &&
+      sameChange(one.before.metadata, one.after.metadata, before.metadata, after.metadata, metadata, NOT_IN_METADATA),
+  )
+  if (found) return found.comparison
+  const comparison = compareObjects(kind, before, after, 'status')
+  known.unshift({ before, after, comparison })
+  if (known.length > REMEMBERED) known.pop()
+  return comparison
+}
+
 function recorded(clock: Clock, kind: Kind, entries: readonly ManagedEntry[], before: KubeObject, after: KubeObject, options: Options): readonly ManagedEntry[] {
   try {
-    const comparison = compareObjects(kind, before, after, options.subresource)
+    const { subresource } = options
+    const comparison = subresource === 'status' ? compareStatus(kind, before, after) : compareObjects(kind, before, after, subresource)
     if (isEmpty(comparison.added) && isEmpty(comparison.modified) && isEmpty(comparison.removed)) return entries
     return recordUpdate(entries, comparison, writerOf(clock, kind, options, 'Update'), STRIPPED)
   } catch (error) {
