@@ -113,7 +113,7 @@ const measurements: Record<string, () => Result[]> = {
 
 const silent = {
   terminalOutput: () => undefined, terminalClosed: () => undefined, portWanted: () => undefined, portReleased: () => undefined, outsideData: () => undefined,
-  outsideEnd: () => undefined, outsideClose: () => undefined, timeChanged: () => undefined, explain: () => undefined,
+  outsideEnd: () => undefined, outsideClose: () => undefined, timeChanged: () => undefined, refused: () => undefined, explain: () => undefined,
   trouble: (error: unknown) => {
     throw error
   },

@@ -114,7 +114,7 @@ export class ServiceController implements Controller {
 
   #setFinalizers(service: Service, finalizers: readonly string[]): void {
     const { name, namespace } = service.metadata
-    ignoringGone(() => this.#client.patch('services', namespace, name, 'application/merge-patch+json', { metadata: { finalizers: finalizers.length > 0 ? finalizers : null } }, { ...AGENT_WRITE, subresource: 'status' }))
+    ignoringGone(() => this.#client.patch('services', namespace, name, 'application/merge-patch+json', { metadata: { finalizers: finalizers.length > 0 ? finalizers : null } }, AGENT_WRITE))
   }
 
   #writeStatus(service: Service, loadBalancer: object): void {

@@ -41,7 +41,7 @@ export class TwoClusters {
       terminalClosed: nothing,
       portWanted: nothing,
       portReleased: nothing,
-      timeChanged: nothing,
+      timeChanged: nothing, refused: nothing,
       outsideData: (connection, data) => void calls.forwardData(connection, data),
       outsideEnd: (connection) => void calls.forwardEnd(connection),
       outsideClose: (connection, error) => void calls.forwardClosed(connection, error),
