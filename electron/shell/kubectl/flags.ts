@@ -169,6 +169,10 @@ export class FlagSet {
   changed(name: string): boolean {
     return this.#values.has(name)
   }
+  /** What the command line set, in its order. */
+  given(): [name: string, value: string][] {
+    return [...this.#values].flatMap(([name, values]) => values.map((value): [string, string] => [name, value]))
+  }
   string(name: string): string {
     return this.#values.get(name)?.[0] ?? this.#flag(name).initial
   }

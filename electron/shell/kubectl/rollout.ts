@@ -1,27 +1,16 @@
-import type { Deployment, KubeObject, ReplicaSet } from '../../engine/kubernetes/types.ts'
+import type { Deployment, KubeObject, StatefulSet } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { timestamp } from '../../engine/kubernetes/human-duration.ts'
-import { type Command, dryRunned, type Kubectl } from './command.ts'
-import { describePodTemplate } from './describe/containers.ts'
-import { replicaSetsOf } from './describe/workloads.ts'
-import { Description } from './describe/writer.ts'
+import type { Command, Kubectl } from './command.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, TEMPLATE_FLAGS } from './flags.ts'
+import { FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { at, equal, type JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
-import { DESCRIBE, TabWriter } from './printers/tabwriter.ts'
-import { type Info, keyOf, kindWord, queryOf, resolve } from './resources.ts'
+import { type Info, keyOf } from './resources.ts'
+import { history, kindName, targets, undo } from './rollout-history.ts'
 import { Watch } from './watching.ts'
 
 const REVISION = 'deployment.kubernetes.io/revision'
-
-function* targets(k: Kubectl): Task<Info[]> {
-  if (k.args.length === 0 && k.flags.list('filename').length === 0) throw new KubectlError('required resource not specified')
-  const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args, everything: true, latest: true }))
-  throwAll(errors)
-  if (infos.length === 0) yield* k.err(`No resources found in ${k.namespace.name} namespace.\n`)
-  return infos
-}
 
 const status: Command = {
   name: 'status',
@@ -40,7 +29,7 @@ const status: Command = {
 }
 
 function* followStatus(k: Kubectl, info: Info): Task {
-  const viewer = { Deployment: deploymentStatus, DaemonSet: daemonSetStatus }[info.resource.kind]
+  const viewer = { Deployment: deploymentStatus, DaemonSet: daemonSetStatus, StatefulSet: statefulSetStatus }[info.resource.kind]
   if (!viewer) throw new KubectlError(`no status viewer has been implemented for ${kindName(info)}`)
   const timeout = k.flags.duration('timeout')
   const deadline = timeout > 0 ? k.process.clock.now + timeout : Infinity
@@ -58,10 +47,6 @@ function* followStatus(k: Kubectl, info: Info): Task {
   } finally {
     watch.close()
   }
-}
-
-function kindName(info: Info): string {
-  return info.resource.group ? `${info.resource.kind}.${info.resource.group}` : info.resource.kind
 }
 
 function deploymentStatus({ metadata, spec, status: s }: Deployment, revision: number): { message: string; done: boolean } {
@@ -88,49 +73,21 @@ function daemonSetStatus(daemon: KubeObject): { message: string; done: boolean }
   return { message: `daemon set ${name} successfully rolled out\n`, done: true }
 }
 
-/** The ReplicaSets of a Deployment by their revision. */
-function revisionsOf(k: Kubectl, info: Info): Map<number, ReplicaSet> {
-  if (info.resource.kind !== 'Deployment') throw new KubectlError(`no history viewer has been implemented for ${quote(kindName(info))}`)
-  const { old, current } = replicaSetsOf({ k }, info.object as unknown as Deployment)
-  const found = new Map<number, ReplicaSet>()
-  for (const rs of [...old, ...current]) {
-    const revision = rs.metadata.annotations?.[REVISION]
-    if (revision) found.set(Number(revision), rs)
+function statefulSetStatus({ metadata, spec, status: s }: StatefulSet): { message: string; done: boolean } {
+  if (spec.updateStrategy?.type !== 'RollingUpdate') throw new KubectlError('rollout status is only available for RollingUpdate strategy type')
+  const waiting = (message: string): { message: string; done: boolean } => ({ message: `${message}...\n`, done: false })
+  const replicas = spec.replicas ?? 1
+  const updated = s.updatedReplicas ?? 0
+  if (!s.observedGeneration || (metadata.generation ?? 0) > s.observedGeneration) return waiting('Waiting for statefulset spec update to be observed')
+  if ((s.readyReplicas ?? 0) < replicas) return waiting(`Waiting for ${replicas - (s.readyReplicas ?? 0)} pods to be ready`)
+  const { rollingUpdate } = spec.updateStrategy
+  if (rollingUpdate) {
+    const wanted = replicas - (rollingUpdate.partition ?? 0)
+    if (rollingUpdate.partition !== undefined && updated < wanted) return waiting(`Waiting for partitioned roll out to finish: ${updated} out of ${wanted} new pods have been updated`)
+    return { message: `partitioned roll out complete: ${updated} new pods have been updated...\n`, done: true }
   }
-  return new Map([...found].sort(([a], [b]) => a - b))
-}
-
-const history: Command = {
-  name: 'history',
-  short: 'View rollout history',
-  use: 'history (TYPE NAME | TYPE/NAME) [flags]',
-  flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, TEMPLATE_FLAGS, `
-    -o --output string ~
-    --revision int
-  `),
-  *run(k): Task<number> {
-    const revision = k.flags.int('revision')
-    if (revision < 0) throw new KubectlError(`revision must be a positive integer: ${revision}`)
-    for (const info of yield* targets(k)) {
-      const revisions = revisionsOf(k, info)
-      const withRevision = revision > 0 ? ` with revision #${revision}` : ''
-      let text = 'No rollout history found.'
-      if (revision > 0 && revisions.size > 0) {
-        const rs = revisions.get(revision)
-        if (!rs) throw new KubectlError('unable to find the specified revision')
-        const d = new Description(k)
-        describePodTemplate(d, rs.spec.template)
-        text = d.plain()
-      } else if (revisions.size > 0) {
-        const writer = new TabWriter(DESCRIBE)
-        writer.write('REVISION\tCHANGE-CAUSE\n')
-        for (const [n, rs] of revisions) writer.write(`${n}\t${rs.metadata.annotations?.['kubernetes.io/change-cause'] || '<none>'}\n`)
-        text = writer.flush()
-      }
-      yield* k.out(`${kindWord(info.resource)}/${info.name}${withRevision} \n${text}\n`)
-    }
-    return 0
-  },
+  if (s.updateRevision !== s.currentRevision) return waiting(`waiting for statefulset rolling update to complete ${updated} pods at revision ${s.updateRevision ?? ''}`)
+  return { message: `statefulset rolling update complete ${s.currentReplicas ?? 0} pods at revision ${s.currentRevision ?? ''}...\n`, done: true }
 }
 
 const restart: Command = {
@@ -162,44 +119,6 @@ const restart: Command = {
 
 function patchTemplate(k: Kubectl, info: Info, body: JsonObject, dryRun: boolean): JsonObject {
   return k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', body, { fieldManager: 'kubectl-rollout', dryRun }) as unknown as JsonObject
-}
-
-const undo: Command = {
-  name: 'undo',
-  short: 'Undo a previous rollout',
-  use: 'undo (TYPE NAME | TYPE/NAME) [flags]',
-  flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, PRINT_FLAGS, DRY_RUN_FLAG, '--to-revision int'),
-  *run(k): Task<number> {
-    const dryRun = yield* k.dryRun()
-    for (const info of yield* targets(k)) {
-      if (info.resource.kind !== 'Deployment') throw new KubectlError(`no rollbacker has been implemented for ${quote(kindName(info))}`)
-      if (at(info.object, 'spec', 'paused') === true) throw new KubectlError("you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again")
-      const revisions = revisionsOf(k, info)
-      const wanted = k.flags.int('to-revision')
-      const order = [...revisions.keys()]
-      const revision = wanted > 0 ? wanted : order[order.length - 2]
-      const rs = revision === undefined ? undefined : revisions.get(revision)
-      if (!rs) throw new KubectlError(wanted > 0 ? `unable to find specified revision ${wanted} in history` : `no rollout history found for deployment ${quote(info.name)}`)
-      const done = rollBack(k, info, rs, dryRun !== 'none')
-      const operation = done ? 'rolled back' : `skipped rollback (current template already matches revision ${revision})`
-      yield* k.out(printerFor(k, { operation: dryRunned(operation, dryRun) }).print(info.object!))
-    }
-    return 0
-  },
-}
-
-/** The old template, without its hash; false when it is the current one. */
-function rollBack(k: Kubectl, info: Info, rs: ReplicaSet, dryRun: boolean): boolean {
-  const labels = { ...(rs.spec.template?.metadata?.labels as Record<string, string> | undefined) }
-  delete labels['pod-template-hash']
-  const template = { ...rs.spec.template, metadata: { ...rs.spec.template?.metadata, labels } }
-  if (equal(template, at(info.object, 'spec', 'template'))) return false
-  const annotations = rs.metadata.annotations ?? {}
-  const cause = annotations['kubernetes.io/change-cause']
-  const operations: JsonObject[] = [{ op: 'replace', path: '/spec/template', value: template }]
-  if (cause) operations.push({ op: 'add', path: '/metadata/annotations/kubernetes.io~1change-cause', value: cause })
-  k.client.patch(keyOf(info.resource), info.namespace, info.name, 'application/json-patch+json', operations, { dryRun })
-  return true
 }
 
 function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Command {

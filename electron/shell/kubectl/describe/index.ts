@@ -5,6 +5,7 @@ import { keyOf } from '../resources.ts'
 import { describeEndpoints, describeEndpointSlice } from './endpoints.ts'
 import { describeIngress, describeIngressClass } from './ingress.ts'
 import { describeNetworkPolicy } from './network-policy.ts'
+import { describeCronJob, describeJob } from './job.ts'
 import { describeNode } from './node.ts'
 import { describeConfigMap, describeGeneric, describeNamespace } from './others.ts'
 import { describePod } from './pod.ts'
@@ -13,7 +14,8 @@ import { describeRole, describeRoleBinding } from './rbac.ts'
 import { describeIpAddress, describeServiceCidr } from './service-cidr.ts'
 import { describeService } from './service.ts'
 import { describeClaim, describeStorageClass } from './storage.ts'
-import { describeDaemonSet, describeDeployment, describeReplicaSet } from './workloads.ts'
+import { describeStatefulSet } from './stateful-set.ts'
+import { describeDaemonSet, describeDeployment, describeReplicaSet, describeReplicationController } from './workloads.ts'
 import { Description } from './writer.ts'
 
 const DESCRIBERS: Record<string, (d: Description, object: never) => void> = {
@@ -24,6 +26,10 @@ const DESCRIBERS: Record<string, (d: Description, object: never) => void> = {
   'Deployment.apps': describeDeployment,
   'ReplicaSet.apps': describeReplicaSet,
   'DaemonSet.apps': describeDaemonSet,
+  'StatefulSet.apps': describeStatefulSet,
+  ReplicationController: describeReplicationController,
+  'Job.batch': describeJob,
+  'CronJob.batch': describeCronJob,
   Node: describeNode,
   Namespace: describeNamespace,
   ConfigMap: describeConfigMap,

@@ -1,5 +1,5 @@
-import { formatLabelSelector } from '../../../engine/kubernetes/selectors.ts'
-import type { DaemonSet, Deployment, KubeObject, Pod, ReplicaSet } from '../../../engine/kubernetes/types.ts'
+import { formatLabelSelector, formatScaleSelector } from '../../../engine/kubernetes/selectors.ts'
+import type { DaemonSet, Deployment, KubeObject, Pod, ReplicaSet, ReplicationController } from '../../../engine/kubernetes/types.ts'
 import { at, equal, isObject, type JsonObject } from '../objects.ts'
 import { formatLabels } from '../printers/table.ts'
 import { describePodTemplate } from './containers.ts'
@@ -58,7 +58,7 @@ function replicaSetNames(all: readonly ReplicaSet[]): string {
 }
 
 /** "2 Running / 0 Waiting / 0 Succeeded / 0 Failed" */
-function podStatus(d: Description, object: KubeObject, selector: string): string {
+export function podStatus(d: Description, object: KubeObject, selector: string): string {
   const pods = d.k.client.list<Pod>('pods', { namespace: object.metadata.namespace, labelSelector: selector }).items
     .filter((p) => p.metadata.ownerReferences?.some((o) => o.controller && o.uid === object.metadata.uid))
   const count = (phase: string): number => pods.filter((p) => p.status.phase === phase).length
@@ -80,8 +80,21 @@ export function describeReplicaSet(d: Description, rs: ReplicaSet): void {
   d.events(rs)
 }
 
+export function describeReplicationController(d: Description, rc: ReplicationController): void {
+  const selector = formatLabels(rc.spec.selector)
+  d.head(rc)
+  d.field('Selector', selector)
+  d.labels('Labels', rc.metadata.labels)
+  d.annotations('Annotations', rc.metadata.annotations)
+  d.field('Replicas', `${rc.status.replicas ?? 0} current / ${rc.spec.replicas ?? 1} desired`)
+  d.field('Pods Status', podStatus(d, rc, selector))
+  describePodTemplate(d, rc.spec.template)
+  conditions(d, rc.status.conditions)
+  d.events(rc)
+}
+
 export function describeDaemonSet(d: Description, ds: DaemonSet): void {
-  const selector = formatLabelSelector(ds.spec.selector)
+  const selector = formatScaleSelector(ds.spec.selector)
   const { status } = ds
   d.head(ds)
   d.field('Selector', selector)

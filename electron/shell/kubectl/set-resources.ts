@@ -1,0 +1,93 @@
+import { canonicalQuantity } from '../../engine/kubernetes/schema/quantity.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import type { Command } from './command.ts'
+import { KubectlError, throwAll } from './errors.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
+import { type JsonObject, map } from './objects.ts'
+import { applyChange, changeContainers, chosen, RECORD_FLAG, withPodSpec } from './set-template.ts'
+
+/** kubectl's pkg/cmd/set: set_resources.go and set_serviceaccount.go. */
+const LOCAL_ONLY = 'error: you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   \'-f rsrc.yaml\'\n   \'--filename=rsrc.json\''
+
+export const setResources: Command = {
+  name: 'resources',
+  short: 'Update resource requests/limits on objects with pod templates',
+  use: 'resources (-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, SELECTOR_FLAG, RECORD_FLAG, `
+    --all bool
+    -c --containers string=*
+    --field-manager string=kubectl-set
+    --limits string
+    --local bool
+    --requests string
+  `),
+  *run(k): Task<number> {
+    const { flags: f } = k
+    const dryRun = yield* k.dryRun()
+    if (f.bool('local') && k.args.length > 0) throw new KubectlError(LOCAL_ONLY)
+    const { infos, errors } = yield* chosen(k, k.args)
+    throwAll(errors)
+    if (f.bool('local') && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
+    if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+    if (!f.string('limits') && !f.string('requests')) throw new KubectlError('you must specify an update to requests or limits (in the form of --requests/--limits)')
+    const amounts: [string, JsonObject][] = [['limits', parseResources(f.string('limits'))], ['requests', parseResources(f.string('requests'))]]
+    const problems: unknown[] = []
+    yield* applyChange(k, infos, problems, dryRun, {
+      operation: 'resource requirements updated',
+      failure: 'failed to patch resources update to pod template ',
+      modify: (object, info) => withPodSpec(object, info.resource.kind, (spec) => {
+        const { spec: changed, count } = changeContainers(spec, f.string('containers'), (container) => {
+          const resources = { ...map(container['resources']) }
+          for (const [name, wanted] of amounts) if (Object.keys(wanted).length > 0) resources[name] = { ...map(resources[name]), ...wanted }
+          return { ...container, resources }
+        })
+        if (count === 0) problems.push(new KubectlError(`error: unable to find container named ${f.string('containers')}`))
+        return changed
+      }),
+    })
+    throwAll(problems)
+    return 0
+  },
+}
+
+/** "cpu=100m,memory=1Gi" */
+function parseResources(text: string): JsonObject {
+  const found: JsonObject = {}
+  for (const statement of text === '' ? [] : text.split(',')) {
+    const parts = statement.split('=')
+    if (parts.length !== 2) throw new KubectlError(`Invalid argument syntax ${statement}, expected <resource>=<value>`)
+    const quantity = canonicalQuantity(parts[1]!)
+    if (quantity === undefined) throw new KubectlError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+    found[parts[0]!] = quantity
+  }
+  return found
+}
+
+export const setServiceAccount: Command = {
+  name: 'serviceaccount',
+  aliases: ['sa'],
+  short: 'Update the service account of a resource',
+  use: 'serviceaccount (-f FILENAME | TYPE NAME) SERVICE_ACCOUNT',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, RECORD_FLAG, `
+    --all bool
+    --field-manager string=kubectl-set
+    --local bool
+  `),
+  *run(k): Task<number> {
+    const dryRun = yield* k.dryRun()
+    if (k.flags.bool('local') && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
+    if (k.args.length === 0) throw new KubectlError('serviceaccount is required')
+    const account = k.args.at(-1)!
+    const { infos, errors } = yield* chosen(k, k.args.slice(0, -1))
+    throwAll(errors)
+    const problems: unknown[] = []
+    yield* applyChange(k, infos, problems, dryRun, {
+      operation: 'serviceaccount updated',
+      failure: 'failed to patch ServiceAccountName ',
+      always: true,
+      modify: (object, info) => withPodSpec(object, info.resource.kind, (spec) => ({ ...spec, serviceAccountName: account })),
+    })
+    throwAll(problems)
+    return 0
+  },
+}

@@ -1,0 +1,58 @@
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { type Command, dryRunned } from './command.ts'
+import { KubectlError, throwAll } from './errors.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { equal, type JsonObject, map } from './objects.ts'
+import { printerFor } from './printers/index.ts'
+import { keyOf } from './resources.ts'
+import { chosen, RECORD_FLAG, typed } from './set-template.ts'
+
+/** kubectl's pkg/cmd/set/set_selector.go. */
+export const setSelector: Command = {
+  name: 'selector',
+  short: 'Set the selector on a resource',
+  use: 'selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, RECORD_FLAG, `
+    --all bool
+    --field-manager string=kubectl-set
+    --local bool
+    --resource-version string
+  `),
+  *run(k): Task<number> {
+    const { flags: f, args } = k
+    const dryRun = yield* k.dryRun()
+    if (args.length === 0) throw new KubectlError('one selector is required')
+    const selector = parseSelector(args.at(-1)!)
+    const printer = printerFor(k, { operation: dryRunned('selector updated', dryRun) })
+    const { infos, errors } = yield* chosen(k, args.slice(0, -1))
+    throwAll(errors)
+    for (const info of infos) {
+      if (info.resource.kind !== 'Service') throw new KubectlError('setting a selector is only supported for Services')
+      const before = map(info.object!['spec'])
+      const after: JsonObject = { ...info.object, spec: { ...before, selector } }
+      if (f.bool('local') || dryRun === 'client') {
+        yield* k.out(printer.print(f.bool('local') ? typed(after) : after))
+        continue
+      }
+      const gone = Object.keys(map(before['selector'])).filter((key) => !(key in selector))
+      const change = { ...selector, ...Object.fromEntries(gone.map((key) => [key, null])) }
+      const version = f.string('resource-version')
+      const patch = { ...(equal(before['selector'], selector) ? {} : { spec: { selector: change } }), ...(version ? { metadata: { resourceVersion: version } } : {}) }
+      const actual = k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, { dryRun: dryRun === 'server', fieldManager: f.string('field-manager') })
+      yield* k.out(printer.print(actual as unknown as JsonObject))
+    }
+    return 0
+  },
+}
+
+/** metav1.ParseToLabelSelector, as far as a Service's selector takes it. */
+function parseSelector(text: string): Record<string, string> {
+  const labels: Record<string, string> = {}
+  for (const part of text.split(',').map((p) => p.trim())) {
+    const match = /^([^=!<>\s]+)\s*==?\s*([^=!<>\s]*)$/.exec(part)
+    if (!match) throw new KubectlError(`couldn't parse the selector string "${text}": unable to parse requirement: found '${part}', expected: identifier, '=' and a value`)
+    labels[match[1]!] = match[2]!
+  }
+  return labels
+}

@@ -1,0 +1,140 @@
+import { decode } from '../../engine/kubernetes/schema/decode.ts'
+import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
+import { createStrategicMergePatch } from '../../engine/kubernetes/patch/three-way.ts'
+import type { Json, JsonObject as PatchObject } from '../../engine/kubernetes/json.ts'
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { dryRunned, type DryRun, type Kubectl } from './command.ts'
+import { KubectlError, messageOf } from './errors.ts'
+import { at, equal, isObject, type JsonObject, list, map, text } from './objects.ts'
+import { printerFor } from './printers/index.ts'
+import { type Info, keyOf, type Query, queryOf, resolve } from './resources.ts'
+
+/** What the subcommands of `set` share: kubectl's pkg/cmd/set/helper.go. */
+export const RECORD_FLAG = '--record bool'
+
+/** The objects that -f, arguments, -l and --all name; with --local those of the files alone. */
+export function* chosen(k: Kubectl, args: readonly string[], more: Query = {}): Task<{ infos: Info[]; errors: unknown[] }> {
+  const { flags: f } = k
+  const local = f.bool('local')
+  return yield* resolve(k, local
+    ? { filenames: f.list('filename'), recursive: f.bool('recursive'), local }
+    : queryOf(k, { args, latest: true, all: false, everything: f.has('all') && f.bool('all'), ...more }))
+}
+
+/** Where a Pod's spec is in an object; undefined where there is none. */
+function pathOf(object: JsonObject): readonly string[] | undefined {
+  if (Array.isArray(at(object, 'spec', 'containers'))) return ['spec']
+  if (at(object, 'spec', 'template', 'spec')) return ['spec', 'template', 'spec']
+  return at(object, 'spec', 'jobTemplate', 'spec', 'template', 'spec') ? ['spec', 'jobTemplate', 'spec', 'template', 'spec'] : undefined
+}
+
+/** UpdatePodSpecForObject: the object with another Pod spec. */
+export function withPodSpec(object: JsonObject, kind: string, change: (spec: JsonObject) => JsonObject): JsonObject {
+  const path = pathOf(object)
+  if (!path) throw new KubectlError(`the object is not a pod or does not have a pod template: *v1.${kind}`)
+  const replace = (value: unknown, depth: number): JsonObject => {
+    if (depth === path.length) return change(map(value))
+    return { ...map(value), [path[depth]!]: replace(at(value, path[depth]!), depth + 1) }
+  }
+  return replace(object, 0)
+}
+
+/** "*" and names with wildcards. */
+export function isSelected(name: string, pattern: string): boolean {
+  if (pattern === '*') return true
+  if (!pattern.includes('*')) return name === pattern
+  const escaped = pattern.split('*').map((part) => part.replace(/[.\-[\]{}()+?^$|\\]/g, '\\$&'))
+  return new RegExp(`^${escaped.join('.*')}$`).test(name)
+}
+
+/** The spec with each chosen container changed, and how many there were. */
+export function changeContainers(spec: JsonObject, pattern: string, change: (container: JsonObject) => JsonObject): { spec: JsonObject; count: number } {
+  let count = 0
+  const out: JsonObject = { ...spec }
+  for (const key of ['initContainers', 'containers']) {
+    if (out[key] === undefined) continue
+    out[key] = list(out[key]).map((c) => {
+      if (!isSelected(text(at(c, 'name')), pattern)) return c
+      count++
+      return change(map(c))
+    })
+  }
+  return { spec: out, count }
+}
+
+export interface Change {
+  /** "env updated" */
+  operation: string
+  /** What is said before the server's refusal. */
+  failure: string
+  /** Print also what did not change. */
+  always?: boolean
+  modify(object: JsonObject, info: Info): JsonObject
+  /** Asked before something is said of a change. */
+  check?(): void
+}
+
+/** Changes each object, by a patch or only in what is printed; errors are collected. */
+export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown[], dryRun: DryRun, change: Change): Task {
+  const local = k.flags.bool('local')
+  const printer = printerFor(k, { operation: dryRunned(change.operation, dryRun) })
+  const cause = k.flags.has('record') && k.flags.bool('record') ? commandLine(k) : undefined
+  if (cause !== undefined) yield* k.err('Flag --record has been deprecated, --record will be removed in the future\n')
+  for (const info of infos) {
+    let after: JsonObject
+    try {
+      after = change.modify(info.object!, info)
+      if (cause !== undefined) after = withChangeCause(after, cause)
+    } catch (error) {
+      if (!(error instanceof KubectlError)) throw error
+      const name = `${local ? info.resource.singular : info.resource.name}/${info.name}`
+      errors.push(new KubectlError(`error: ${name} ${messageOf(error)}\n`))
+      continue
+    }
+    const same = equal(after, info.object)
+    if (same && !change.always) continue
+    if (local || dryRun === 'client') {
+      yield* k.out(printer.print(local ? typed(after) : after))
+      continue
+    }
+    let actual: JsonObject
+    try {
+      const patch = createStrategicMergePatch(info.object as PatchObject, after as { [key: string]: Json }, schemaOf(info.resource.kind))
+      const options = { dryRun: dryRun === 'server', fieldManager: k.flags.string('field-manager') }
+      actual = k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, options) as unknown as JsonObject
+    } catch (error) {
+      errors.push(change.failure ? new KubectlError(`${change.failure}${messageOf(error)}`) : error)
+      continue
+    }
+    change.check?.()
+    yield* k.out(printer.print(actual))
+  }
+}
+
+/** What --record writes down. */
+function commandLine(k: Kubectl): string {
+  const words = [...k.path.split(' ').slice(1), ...k.args]
+  return `kubectl ${words.join(' ')}${k.flags.given().map(([name, value]) => ` --${name}=${value}`).join('')}`
+}
+
+function withChangeCause(object: JsonObject, cause: string): JsonObject {
+  const metadata = map(object['metadata'])
+  return { ...object, metadata: { ...metadata, annotations: { ...map(metadata['annotations']), 'kubernetes.io/change-cause': cause } } }
+}
+
+/** As Go writes the type: empty structs and the unset creation time are there. */
+export function typed(object: JsonObject): JsonObject {
+  const { value } = decode<JsonObject>(object, schemaOf(text(object['kind'])))
+  const timed = (metadata: unknown): JsonObject => ({ creationTimestamp: null, ...map(metadata) })
+  const inTemplates = (spec: unknown): unknown => {
+    if (!isObject(spec)) return spec
+    const out: JsonObject = { ...spec }
+    for (const key of ['template', 'jobTemplate']) {
+      const template = out[key]
+      if (isObject(template)) out[key] = { ...template, metadata: timed(template['metadata']), spec: inTemplates(template['spec']) }
+    }
+    return out
+  }
+  return { ...value, metadata: timed(value['metadata']), spec: map(inTemplates(value['spec'])), status: map(value['status']) }
+}
