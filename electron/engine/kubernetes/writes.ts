@@ -49,6 +49,7 @@ export function createObject(
   setNamespace(kind, metadata, namespace)
   kind.setDefaults?.(object)
   const context = server.context(options.dryRun ?? false)
+  if (kind.answer) return kind.answer(object, context)
   checkNamespace(server, kind, object)
   // What admission and the strategy set below is nobody's.
   setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])

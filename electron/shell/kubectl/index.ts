@@ -2,6 +2,7 @@ import type { Cluster } from '../../engine/cluster.ts'
 import { annotate, label } from './label.ts'
 import { apply } from './apply.ts'
 import { attach } from './attach.ts'
+import { auth } from './auth.ts'
 import type { Command } from './command.ts'
 import { registerKubectlCompletion } from './completion.ts'
 import { config } from './config.ts'
@@ -35,9 +36,8 @@ function unsimulated(name: string, short: string, instead: string): Command {
 
 /** Every verb of kubectl v1.33, in the order of its help. */
 export const COMMANDS: readonly Command[] = [
-  annotate, apiResources, apiVersions, apply, attach, clusterInfo, config, cordon, create, debug, del, describe, drain, events, exec, explain, expose, get, label, logs,
+  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, create, debug, del, describe, drain, events, exec, explain, expose, get, label, logs,
   patch, portForward, rollout, run, scale, set, taint, top, uncordon, version, wait,
-  unsimulated('auth', 'Inspect authorization', 'there is no access control: the user may do everything'),
   unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
   unsimulated('certificate', 'Modify certificate resources', 'there are no certificates'),
   unsimulated('completion', 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)', 'completion is built into this terminal: press Tab'),

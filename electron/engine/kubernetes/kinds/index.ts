@@ -17,6 +17,7 @@ import { podDisruptionBudget, priorityClass } from './policy.ts'
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts'
 import { replicaSet } from './replica-set.ts'
 import { replicationController } from './replication-controller.ts'
+import { selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview } from './reviews.ts'
 import { ipAddress, serviceCidr } from './service-cidr.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
@@ -41,6 +42,9 @@ export const KINDS: readonly Kind[] = [
   deployment,
   replicaSet,
   statefulSet,
+  selfSubjectReview,
+  selfSubjectAccessReview,
+  selfSubjectRulesReview,
   cronJob,
   job,
   lease,

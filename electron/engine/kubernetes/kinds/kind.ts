@@ -61,6 +61,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   validate(object: T, errors: FieldErrors): void
   validateUpdate?(object: T, old: T, errors: FieldErrors): void
   validateStatusUpdate?(object: T, old: T, errors: FieldErrors): void
+  /** A create that is a question: what comes back, and nothing is stored. */
+  answer?(object: T, context: Context): T
   /** What the answer to a create (or, with `old`, to a change) warns of: WarningsOnCreate and WarningsOnUpdate. */
   warnings?(object: T, old: T | undefined): readonly string[]
   /** Takes what must be unique in the cluster (addresses, ports), before validation as upstream does. Throws StatusError. */

@@ -7,11 +7,12 @@ import { Schema, type StructType } from './notation.ts'
 import { POD } from './pod.ts'
 import { POLICY } from './policy.ts'
 import { RBAC } from './rbac.ts'
+import { REVIEWS } from './reviews.ts'
 import { SUBRESOURCES } from './subresources.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, APIEXTENSIONS, SUBRESOURCES])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, REVIEWS, APIEXTENSIONS, SUBRESOURCES])
 
 /** The schema of a kind, wherever it comes from. */
 export function structOf(kind: { readonly type: string; readonly schema?: StructType }): StructType {
