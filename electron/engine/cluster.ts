@@ -74,7 +74,7 @@ export interface TimeControl {
   advance(ms: number): void
 }
 
-/** A new cluster, its system Pods on their way: `settle` brings them up. */
-export function createCluster(config: ClusterConfig): Cluster {
-  return new SimulatedCluster(config)
+/** A new cluster, its system Pods on their way: `settle` brings them up. `epoch`: its wall clock, in ms since 1970; by default always the same. */
+export function createCluster(config: ClusterConfig, epoch?: number): Cluster {
+  return new SimulatedCluster(config, epoch)
 }

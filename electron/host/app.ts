@@ -48,7 +48,10 @@ export class App {
     this.labs = readLabs(options.labsFolder)
     this.#progress = new ProgressStore(options.dataFolder, { readOnly: !this.#unlock, onTrouble: (text) => this.#event('notice', { level: 'warning', text }) })
     this.session = new Session(
-      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [] },
+      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [],
+        // real clients reckon ages by the real clock
+        epoch: () => (this.#kubeApi ? Math.floor(Date.now() / 1000) * 1000 : undefined),
+      },
       {
         changed: () => this.#changed(),
         terminalOutput: (id, text) => {

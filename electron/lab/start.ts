@@ -7,8 +7,8 @@ import { runScript, startScript } from './script.ts'
  * A cluster with everything that a student finds on it, and with these manifests applied: the one way in which the
  * app, `run` and tests make one.
  */
-export function bearCluster(config: ClusterConfig, manifests: readonly string[] = []): Cluster {
-  const cluster = createCluster(config)
+export function bearCluster(config: ClusterConfig, manifests: readonly string[] = [], epoch?: number): Cluster {
+  const cluster = createCluster(config, epoch)
   registerPrograms(cluster)
   cluster.settle()
   applyManifests(cluster, manifests)
@@ -25,10 +25,10 @@ export function applyManifests(cluster: Cluster, manifests: readonly string[]): 
 }
 
 /** The cluster of a lab, with its files in the student's home and its setup applied. */
-export function bearLabCluster(lab: Lab): Cluster {
+export function bearLabCluster(lab: Lab, epoch?: number): Cluster {
   const { definition, files } = lab
   const manifests = definition.setup.map((name) => files.get(name) ?? '')
-  const cluster = bearCluster(parseClusterConfig(definition.cluster, 'cluster'), manifests)
+  const cluster = bearCluster(parseClusterConfig(definition.cluster, 'cluster'), manifests, epoch)
   for (const name of definition.files) {
     cluster.laptop.fs.writeFile(`/home/student/${name.split('/').at(-1)}`, files.get(name) ?? '')
   }

@@ -69,16 +69,16 @@ export class World {
   #nextRequest = 1
   #outside = new Map<number, TcpConnection>()
 
-  /** With `progress` what passed before stays passed on a new cluster. */
-  constructor(source: { lab: Lab; progress?: LabProgress } | { config: ClusterConfig; manifests: readonly string[] }, listener: WorldListener) {
+  /** With `progress` what passed before stays passed on a new cluster. `epoch`: the wall clock of its birth, in ms since 1970. */
+  constructor(source: ({ lab: Lab; progress?: LabProgress } | { config: ClusterConfig; manifests: readonly string[] }) & { epoch?: number }, listener: WorldListener) {
     this.#listener = listener
     if ('lab' in source) {
-      this.cluster = bearLabCluster(source.lab)
+      this.cluster = bearLabCluster(source.lab, source.epoch)
       this.time = this.#takeOver()
       const progress = source.progress ?? newProgress()
       this.run = new LabRun(source.lab, this.cluster, progress, (step) => beginStep(this.cluster, source.lab, step))
     } else {
-      this.cluster = bearCluster(source.config, source.manifests)
+      this.cluster = bearCluster(source.config, source.manifests, source.epoch)
       this.time = this.#takeOver()
       this.run = null
     }

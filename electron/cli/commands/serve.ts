@@ -37,8 +37,9 @@ export async function serveUntilInterrupted(port: number, options: { test: boole
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
   })
+  const kubeconfig = options.kubeApi ? await app.startKubeApi() : undefined
   await app.start()
-  if (options.kubeApi) process.stdout.write(`KUBECONFIG=${await app.startKubeApi()}\n`)
+  if (kubeconfig !== undefined) process.stdout.write(`KUBECONFIG=${kubeconfig}\n`)
   await stopped
   await app.stopKubeApi()
   app.stop()

@@ -70,9 +70,10 @@ export class SimulatedCluster implements Cluster {
   readonly #nodes = new Map<string, SimulatedNode>()
   readonly #listeners = new Set<() => void>()
 
-  constructor(config: ClusterConfig) {
+  /** `epoch`: the wall clock at the birth, in ms since 1970. */
+  constructor(config: ClusterConfig, epoch?: number) {
     this.config = config
-    this.clock = new Clock({ seed: config.seed })
+    this.clock = new Clock({ seed: config.seed, ...(epoch === undefined ? {} : { epoch }) })
     this.#network = new Network({ clock: this.clock, layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
     this.journeys = this.#network.journeys
     this.#world = buildMachines(this.clock, this.#network, this.programs, config)

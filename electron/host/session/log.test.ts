@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { SessionLog, type LogEntry, type LogHeader } from './log.ts'
 
-const header: LogHeader = { app: 'app-1', world: 'lab-1', progress: { passed: { first: 12.5 }, answers: {}, hints: {}, variables: {} } }
+const header: LogHeader = { app: 'app-1', world: 'lab-1', epoch: 0, progress: { passed: { first: 12.5 }, answers: {}, hints: {}, variables: {} } }
 const fail = (error: Error): never => {
   throw error
 }

@@ -15,6 +15,8 @@ export interface LogEntry {
 export interface LogHeader {
   app: string
   world: string
+  /** The wall clock at the world's birth, in ms since 1970: what real clients of the cluster take for now. */
+  epoch: number
   /** What had passed before this world began. */
   progress?: LabProgress
 }

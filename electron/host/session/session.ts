@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
+import { EPOCH, parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import type { LabProgress, LabRun } from '../../lab/run.ts'
 import type { Input } from '../../lab/world.ts'
 import type { FoundLab } from '../labs.ts'
@@ -22,6 +22,8 @@ export interface SessionOptions {
   /** The cluster without a lab, as a cluster file says it; and manifests for it. */
   freeCluster?: object
   manifests: readonly string[]
+  /** The wall clock of a cluster that is born now, in ms since 1970; by default all are born at one moment. */
+  epoch?: () => number | undefined
   /** How long a log may grow by what real programs send, in bytes. */
   logLimit?: number
 }
@@ -140,7 +142,7 @@ export class Session {
     this.#options.progress.setOpen(labId)
     try {
       await this.#work(labId === null ? 'Starting the cluster' : 'Preparing the lab', null)
-      const header: LogHeader = { app: this.#options.build, world: fingerprint }
+      const header: LogHeader = { app: this.#options.build, world: fingerprint, epoch: this.#options.epoch?.() ?? EPOCH }
       const path = this.#options.folder === undefined ? undefined : join(this.#options.folder, 'sessions', `${labId ?? 'free'}.jsonl`)
       const continued = path && !anew ? await this.#continue(path, header, source) : 'none'
       if (continued === 'left') return
@@ -170,8 +172,8 @@ export class Session {
   async #continue(path: string, header: LogHeader, source: (progress: LabProgress | undefined) => Source): Promise<'continued' | 'none' | 'left'> {
     const resumed = this.#oldLog(path, header)
     if (!resumed) return 'none'
-    const { log, entries, header: { progress } } = resumed
-    const live = (this.#live = this.#newWorld(source(progress)))
+    const { log, entries, header: { progress, epoch } } = resumed
+    const live = (this.#live = this.#newWorld({ ...source(progress), epoch }))
     const arrived = await live.replay(entries, (done) => this.#work('Continuing where you were', done), () => this.#waiting > 1 || this.#live !== live)
     if (arrived === 'there') {
       live.start(log)
@@ -196,7 +198,7 @@ export class Session {
 
   #begin(path: string | undefined, header: LogHeader, source: (progress: LabProgress | undefined) => Source, anew: boolean): void {
     const kept = this.labId === null ? undefined : this.#options.progress.lab(this.labId)?.progress
-    this.#live = this.#newWorld(source(kept))
+    this.#live = this.#newWorld({ ...source(kept), epoch: header.epoch })
     this.#live.start(path === undefined ? undefined : this.#newLog(path, { ...header, ...(kept ? { progress: kept } : {}) }))
     if (kept && !anew) this.#events.notice('info', 'This lab begins on a new cluster. What you have passed stays passed.')
   }

@@ -116,7 +116,9 @@ export class TwoClusters {
 
   /** What differs because of where the two run, not because of what they say. */
   #alike(text: string): string {
+    const token = /^    token: REDACTED$/m
     return text
+      .replace(token, '    client-certificate-data: DATA+OMITTED\n    client-key-data: DATA+OMITTED')
       .replaceAll(this.#server!.url, 'https://172.18.0.2:6443')
       .replaceAll(this.#server!.url.slice('https://'.length), '172.18.0.2:6443')
       .replaceAll(this.#home, '/home/student')
