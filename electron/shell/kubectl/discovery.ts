@@ -1,4 +1,5 @@
 import type { ApiResource } from '../../engine/kubernetes/client.ts'
+import { isPreferred } from '../../engine/kubernetes/kinds/kind.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
@@ -77,7 +78,7 @@ export const apiResources: Command = {
     const sortBy = f.string('sort-by')
     if (!['', 'name', 'kind'].includes(sortBy)) throw new KubectlError('--sort-by accepts only name or kind')
     const key = (r: ApiResource): string => (sortBy === 'name' ? r.name : sortBy === 'kind' ? r.kind : r.group)
-    const found = k.client.resources()
+    const found = k.client.resources().filter(isPreferred)
       .filter((r) => !f.changed('api-group') || r.group === f.string('api-group'))
       .filter((r) => !f.changed('namespaced') || r.namespaced === f.bool('namespaced'))
       .filter((r) => f.list('verbs').every((v) => r.verbs.includes(v)) && f.list('categories').every((c) => r.categories.includes(c)))

@@ -1,7 +1,7 @@
 import { type ApiResource, type ListOptions, StatusError } from '../../engine/kubernetes/client.ts'
 import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { parseSelector } from '../../engine/kubernetes/selectors.ts'
-import { resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
+import { isPreferred, resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
@@ -182,7 +182,7 @@ const ALL_ORDER = ['pods', 'replicationcontrollers', 'services', 'daemonsets', '
 
 function expandCategories(k: Kubectl, word: string): string {
   return word.split(',').map((part) => {
-    const resources = k.client.resources().filter((r) => r.categories.includes(part))
+    const resources = k.client.resources().filter((r) => r.categories.includes(part) && isPreferred(r))
     if (resources.length === 0 || k.client.findResource(part)) return part
     const order = (name: string): number => (ALL_ORDER.includes(name) ? ALL_ORDER.indexOf(name) : ALL_ORDER.length)
     return [...resources].sort((a, b) => order(a.name) - order(b.name)).map((r) => (r.group ? `${r.name}.${r.group}` : r.name)).join(',')

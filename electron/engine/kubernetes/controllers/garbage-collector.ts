@@ -1,4 +1,5 @@
-import { StatusError } from '../client.ts'
+import { type ApiResource, StatusError } from '../client.ts'
+import { isPreferred, resourceKey } from '../kinds/kind.ts'
 import type { KubeObject, OwnerReference } from '../types.ts'
 import type { Controller, ControllerContext } from './context.ts'
 import { EventRecorder } from './events.ts'
@@ -24,26 +25,48 @@ export class GarbageCollector implements Controller {
     this.#context = context
     this.#events = new EventRecorder(context.client, context.clock, 'garbage-collector-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
-    for (const resource of context.client.resources()) {
+    this.#discover()
+    const again = (): void => this.#discover()
+    context.informers.of('customresourcedefinitions').on({ onAdd: again, onUpdate: again, onDelete: again })
+  }
+
+  /** Watches every resource that there is by now, in one of its versions. */
+  #discover(): void {
+    const served = new Set<string>()
+    for (const resource of this.#context.client.resources()) {
       const { name, kind, group, verbs } = resource
       if (name === 'events' || !['list', 'watch', 'delete'].every((v) => verbs.includes(v))) continue
-      const informer = context.informers.of<KubeObject>(name)
-      this.#informers.set(name, informer)
-      this.#namespaced.set(name, resource)
-      this.#resourceOfKind.set(`${group}/${kind}`, name)
-      informer.index(OWNERS, (o) => (o.metadata.ownerReferences ?? []).map((r) => r.uid))
-      const look = (object: KubeObject): void => {
-        if (object.metadata.ownerReferences?.length || (object.metadata.deletionTimestamp && object.metadata.finalizers?.length)) this.#queue.add(`${name} ${keyOf(object)}`)
-      }
-      informer.on({
-        onAdd: look,
-        onUpdate: (object, old) => {
-          if (object.metadata.ownerReferences !== old.metadata.ownerReferences) this.#lookAtOwners(object, unblocked(old, object))
-          if (object.metadata.ownerReferences !== old.metadata.ownerReferences || object.metadata.deletionTimestamp || object.metadata.finalizers !== old.metadata.finalizers) look(object)
-        },
-        onDelete: (object) => this.#onDelete(object),
-      })
+      if (!isPreferred(resource)) continue
+      const key = resourceKey(resource)
+      served.add(key)
+      this.#resourceOfKind.set(`${group}/${kind}`, key)
+      if (!this.#informers.has(key)) this.#observe(key, resource)
     }
+    for (const key of [...this.#informers.keys()]) {
+      if (served.has(key)) continue
+      this.#informers.delete(key)
+      this.#namespaced.delete(key)
+      for (const [kind, of] of this.#resourceOfKind) if (of === key) this.#resourceOfKind.delete(kind)
+      this.#context.informers.drop(key)
+    }
+  }
+
+  #observe(key: string, resource: ApiResource): void {
+    const informer = this.#context.informers.of<KubeObject>(key)
+    this.#informers.set(key, informer)
+    this.#namespaced.set(key, resource)
+    informer.index(OWNERS, (o) => (o.metadata.ownerReferences ?? []).map((r) => r.uid))
+    const look = (object: KubeObject): void => {
+      if (object.metadata.ownerReferences?.length || (object.metadata.deletionTimestamp && object.metadata.finalizers?.length)) this.#queue.add(`${key} ${keyOf(object)}`)
+    }
+    informer.on({
+      onAdd: look,
+      onUpdate: (object, old) => {
+        if (object.metadata.ownerReferences !== old.metadata.ownerReferences) this.#lookAtOwners(object, unblocked(old, object))
+        if (object.metadata.ownerReferences !== old.metadata.ownerReferences || object.metadata.deletionTimestamp || object.metadata.finalizers !== old.metadata.finalizers) look(object)
+      },
+      onDelete: (object) => this.#onDelete(object),
+    })
   }
 
   stop(): void {

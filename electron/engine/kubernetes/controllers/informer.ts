@@ -118,6 +118,12 @@ export class InformerFactory {
     return informer as unknown as Informer<T>
   }
 
+  /** Forgets a resource that is no longer served. */
+  drop(resource: string): void {
+    this.#informers.get(resource)?.stop()
+    this.#informers.delete(resource)
+  }
+
   stop(): void {
     for (const informer of this.#informers.values()) informer.stop()
   }

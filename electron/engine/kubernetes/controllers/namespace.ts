@@ -1,6 +1,6 @@
 import { StatusError } from '../client.ts'
 import { timestamp } from '../human-duration.ts'
-import { resourceKey } from '../kinds/kind.ts'
+import { isPreferred, resourceKey } from '../kinds/kind.ts'
 import type { Namespace } from '../types.ts'
 import { type Controller, type ControllerContext } from './context.ts'
 import { type Informer } from './informer.ts'
@@ -49,12 +49,8 @@ export class NamespaceController implements Controller {
   #empty(namespace: string): { resource: string; count: number; finalizers: string[] }[] {
     const { client } = this.#context
     const out: { resource: string; count: number; finalizers: string[] }[] = []
-    const seen = new Set<string>()
     for (const resource of client.resources()) {
-      // the versions of a resource are one thing
-      if (seen.has(`${resource.name}.${resource.group}`)) continue
-      seen.add(`${resource.name}.${resource.group}`)
-      if (!resource.namespaced || !resource.verbs.includes('delete') || !resource.verbs.includes('list')) continue
+      if (!isPreferred(resource) || !resource.namespaced || !resource.verbs.includes('delete') || !resource.verbs.includes('list')) continue
       let items = client.list(resourceKey(resource), { namespace }).items
       if (items.length === 0) continue
       for (const item of items) {

@@ -107,6 +107,11 @@ export function resourceKey(resource: Pick<ApiResource, 'name' | 'key'>): string
   return resource.key ?? resource.name
 }
 
+/** Whether this is the version in which a resource is listed when none is asked for. */
+export function isPreferred({ key, name, group }: Pick<ApiResource, 'name' | 'key' | 'group'>): boolean {
+  return key === undefined || key === `${name}.${group}`
+}
+
 /** What the store keeps a kind's objects under. */
 export function storeKey(kind: Pick<Kind, 'storedAs' | 'resource'>): string {
   return kind.storedAs ?? kind.resource.name

@@ -12,6 +12,8 @@ const ROOTS = [
   ['', 'v1', 'Binding ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate ReplicationController Secret Service ServiceAccount LimitRange ResourceQuota'],
   ['apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'],
   ['apps', 'v1', 'ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet'],
+  ['authentication.k8s.io', 'v1', 'SelfSubjectReview TokenReview'],
+  ['authorization.k8s.io', 'v1', 'LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview'],
   ['autoscaling', 'v1', 'Scale'],
   ['batch', 'v1', 'CronJob Job'],
   ['coordination.k8s.io', 'v1', 'Lease'],
