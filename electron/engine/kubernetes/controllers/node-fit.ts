@@ -19,6 +19,7 @@ export function untolerated(spec: PodSpec, node: Node, effects: readonly string[
 
 /** nodeSelector and required node affinity. */
 export function matchesNodeSelection(spec: PodSpec, node: Node): boolean {
+  if (!spec.nodeSelector && !spec.affinity?.nodeAffinity) return true
   const labels = node.metadata.labels ?? {}
   for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[key] !== value) return false
   const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms as NodeSelectorTerm[] | undefined

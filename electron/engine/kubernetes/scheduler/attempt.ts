@@ -128,6 +128,12 @@ function namedNodes(pod: Pod): PreFilter | undefined {
 /** plugins/noderesources Fit. */
 function lacks({ requests }: Demand, info: NodeInfo): Refusal | undefined {
   const { allocatable, requested } = info
+  const { cpu, memory, storage, other } = requests
+  // nearly always
+  if (
+    info.pods.size < allocatable.pods && other.size === 0 && (cpu === 0 || cpu <= allocatable.cpu - requested.cpu) &&
+    (memory === 0 || memory <= allocatable.memory - requested.memory) && (storage === 0 || storage <= allocatable.storage - requested.storage)
+  ) return undefined
   let reasons: string[] | undefined
   let resolvable = true
   const check = (name: string, wanted: number, used: number, limit: number): void => {
@@ -136,9 +142,9 @@ function lacks({ requests }: Demand, info: NodeInfo): Refusal | undefined {
     if (wanted > limit) resolvable = false
   }
   if (info.pods.size + 1 > allocatable.pods) reasons = ['Too many pods']
-  check('cpu', requests.cpu, requested.cpu, allocatable.cpu)
-  check('memory', requests.memory, requested.memory, allocatable.memory)
-  check('ephemeral-storage', requests.storage, requested.storage, allocatable.storage)
-  for (const [name, n] of requests.other) check(name, n, info.requestedOther.get(name) ?? 0, allocatable.other.get(name) ?? 0)
+  check('cpu', cpu, requested.cpu, allocatable.cpu)
+  check('memory', memory, requested.memory, allocatable.memory)
+  check('ephemeral-storage', storage, requested.storage, allocatable.storage)
+  for (const [name, n] of other) check(name, n, info.requestedOther.get(name) ?? 0, allocatable.other.get(name) ?? 0)
   return reasons && { plugin: 'NodeResourcesFit', reasons, resolvable }
 }

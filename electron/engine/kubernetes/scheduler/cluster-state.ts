@@ -28,6 +28,7 @@ export class ClusterState {
   readonly #nominated = new Map<string, Map<string, Pod>>()
   readonly #images = new Map<string, { size: number; nodes: number }>()
   #order: NodeInfo[] | undefined
+  readonly #labels = new Map<string, boolean>()
   /** Changes whenever a node comes, goes or is another than before. */
   generation = 0
 
@@ -74,6 +75,7 @@ export class ClusterState {
     this.generation++
     if (old && old.metadata.labels === node.metadata.labels) return
     this.#order = undefined
+    this.#labels.clear()
     this.index.forgetDomains()
   }
 
@@ -84,12 +86,20 @@ export class ClusterState {
     info.node = undefined
     if (info.pods.size === 0) this.#infos.delete(name)
     this.#order = undefined
+    this.#labels.clear()
     this.generation++
     this.index.forgetDomains()
   }
 
   placed(key: string): PodAccount | undefined {
     return this.#accounts.get(key)
+  }
+
+  /** Whether any node has a label. */
+  hasLabel(key: string): boolean {
+    let has = this.#labels.get(key)
+    if (has === undefined) this.#labels.set(key, (has = this.nodes().some((info) => info.label(key) !== undefined)))
+    return has
   }
 
   place(pod: Pod, node: string): void {

@@ -169,7 +169,8 @@ export class Scheduler implements Controller {
     const scores = scoreNodes(this.#state, pod, feasible)
     let best = -Infinity
     for (const score of scores) if (score > best) best = score
-    const equals = feasible.filter((_, i) => scores[i] === best)
+    const equals: NodeInfo[] = []
+    for (let i = 0; i < feasible.length; i++) if (scores[i] === best) equals.push(feasible[i]!)
     return equals[this.#turn++ % equals.length]!
   }
 

@@ -24,17 +24,10 @@ export function scoreNodes(state: ClusterState, pod: Pod, feasible: readonly Nod
 
 /** plugins/noderesources LeastAllocated: the freer, the better. */
 function leastAllocated({ scored }: Demand, info: NodeInfo): number {
-  const { allocatable } = info
-  let sum = 0
-  let weights = 0
-  for (const name of ['cpu', 'memory'] as const) {
-    const capacity = allocatable[name]
-    if (capacity === 0) continue
-    weights++
-    const used = info.scored[name] + scored[name]
-    if (used <= capacity) sum += Math.trunc(((capacity - used) * 100) / capacity)
-  }
-  return weights === 0 ? 0 : Math.trunc(sum / weights)
+  const { allocatable: { cpu, memory }, scored: used } = info
+  if (cpu === 0 || memory === 0) return 0
+  const free = (used: number, capacity: number): number => (used > capacity ? 0 : Math.trunc(((capacity - used) * 100) / capacity))
+  return Math.trunc((free(used.cpu + scored.cpu, cpu) + free(used.memory + scored.memory, memory)) / 2)
 }
 
 /** plugins/noderesources BalancedAllocation: cpu and memory used to the same part. */

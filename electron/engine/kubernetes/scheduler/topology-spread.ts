@@ -105,35 +105,40 @@ export function spreadScores(state: ClusterState, pod: Pod, feasible: readonly N
     constraints = DEFAULTS.map((d) => ({ ...d, minDomains: 1, selector, honorAffinity: true, honorTaints: false }))
   }
   if (constraints.length === 0) return undefined
-  const ignored = feasible.map((info) => !defaults && constraints.some((c) => info.label(c.topologyKey) === undefined))
+  const ignored = defaults ? undefined : feasible.map((info) => constraints.some((c) => info.label(c.topologyKey) === undefined))
   const raw = new Array<number>(feasible.length).fill(0)
   for (const constraint of constraints) addPoints(state, pod, constraint, { feasible, ignored, defaults, constraints }, raw)
   let least = Infinity
   let most = 0
-  raw.forEach((value, i) => {
-    if (ignored[i]) return
-    raw[i] = Math.round(value)
-    least = Math.min(least, raw[i]!)
-    most = Math.max(most, raw[i]!)
-  })
-  return raw.map((value, i) => (ignored[i] ? 0 : most === 0 ? 100 : Math.trunc((100 * (most + least - value)) / most)))
+  for (let i = 0; i < raw.length; i++) {
+    if (ignored?.[i]) continue
+    const value = (raw[i] = Math.round(raw[i]!))
+    if (value < least) least = value
+    if (value > most) most = value
+  }
+  for (let i = 0; i < raw.length; i++) raw[i] = ignored?.[i] ? 0 : most === 0 ? 100 : Math.trunc((100 * (most + least - raw[i]!)) / most)
+  return raw
 }
 
-interface Scope { feasible: readonly NodeInfo[]; ignored: readonly boolean[]; defaults: boolean; constraints: readonly Constraint[] }
+interface Scope { feasible: readonly NodeInfo[]; ignored: readonly boolean[] | undefined; defaults: boolean; constraints: readonly Constraint[] }
 
 function addPoints(state: ClusterState, pod: Pod, c: Constraint, scope: Scope, raw: number[]): void {
   const { feasible, ignored } = scope
   const selected = countsFor(state, pod, c)
-  const byHost = c.topologyKey === HOSTNAME
-  const domains = byHost ? undefined : domainsOf(pod, c, scope, selected)
-  const size = byHost ? feasible.length - ignored.filter(Boolean).length : new Set(feasible.filter((_, i) => !ignored[i]).map((info) => info.label(c.topologyKey))).size
-  const weight = Math.log(size + 2)
+  if (c.topologyKey === HOSTNAME) {
+    const weight = Math.log(feasible.length - (ignored?.filter(Boolean).length ?? 0) + 2)
+    for (let i = 0; i < feasible.length; i++) {
+      if (ignored?.[i] || feasible[i]!.label(HOSTNAME) === undefined) continue
+      raw[i]! += (selected?.live(feasible[i]!) ?? 0) * weight + (c.maxSkew - 1)
+    }
+    return
+  }
+  if (!state.hasLabel(c.topologyKey)) return
+  const domains = domainsOf(pod, c, scope, selected)
+  const weight = Math.log(new Set(feasible.filter((_, i) => !ignored?.[i]).map((info) => info.label(c.topologyKey))).size + 2)
   feasible.forEach((info, i) => {
-    if (ignored[i]) return
     const value = info.label(c.topologyKey)
-    if (value === undefined) return
-    const count = domains ? (domains.get(value) ?? 0) : (selected?.live(info) ?? 0)
-    raw[i]! += count * weight + (c.maxSkew - 1)
+    if (value !== undefined && !ignored?.[i]) raw[i]! += (domains.get(value) ?? 0) * weight + (c.maxSkew - 1)
   })
 }
 
