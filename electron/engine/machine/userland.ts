@@ -9,7 +9,7 @@ const GNU = [
   'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free', 'grep', 'groups', 'head',
   'hostname', 'id', 'install', 'join', 'kill', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more', 'mv', 'nl', 'nproc', 'od', 'paste',
   'pgrep', 'pidof', 'pkill', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
-  'sha256sum', 'shuf', 'sleep', 'sort', 'split', 'stat', 'strings', 'stty', 'tac', 'tail', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
+  'sha256sum', 'shuf', 'sleep', 'sort', 'split', 'stat', 'strings', 'stty', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
   'truncate', 'tty', 'uname', 'uniq', 'uptime', 'watch', 'wc', 'which', 'whoami', 'xargs', 'yes',
 ] as const
 
@@ -19,7 +19,7 @@ const BUSYBOX = [
   'httpd', 'id', 'ifconfig', 'ip', 'ipaddr', 'iplink', 'iproute', 'kill', 'killall', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more',
   'mv', 'nc', 'netstat', 'nl', 'nproc', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps',
   'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'route', 'sed', 'seq', 'sh', 'sha1sum', 'sha256sum', 'shuf', 'sleep', 'sort', 'split',
-  'stat', 'strings', 'stty', 'tac', 'tail', 'tee', 'telnet', 'test', 'timeout', 'touch', 'tr', 'traceroute', 'traceroute6', 'true', 'truncate',
+  'stat', 'strings', 'stty', 'tac', 'tail', 'tar', 'tee', 'telnet', 'test', 'timeout', 'touch', 'tr', 'traceroute', 'traceroute6', 'true', 'truncate',
   'tty', 'uname', 'uniq', 'uptime', 'vi', 'watch', 'wc', 'wget', 'which', 'whoami', 'xargs', 'yes',
 ] as const
 

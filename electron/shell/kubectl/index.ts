@@ -6,6 +6,7 @@ import { auth } from './auth.ts'
 import type { Command } from './command.ts'
 import { registerKubectlCompletion } from './completion.ts'
 import { config } from './config.ts'
+import { cp } from './cp.ts'
 import { create } from './create.ts'
 import { debug } from './debug.ts'
 import { del } from './delete.ts'
@@ -36,12 +37,11 @@ function unsimulated(name: string, short: string, instead: string): Command {
 
 /** Every verb of kubectl v1.33, in the order of its help. */
 export const COMMANDS: readonly Command[] = [
-  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, create, debug, del, describe, drain, events, exec, explain, expose, get, label, logs,
+  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, cp, create, debug, del, describe, drain, events, exec, explain, expose, get, label, logs,
   patch, portForward, rollout, run, scale, set, taint, top, uncordon, version, wait,
   unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
   unsimulated('certificate', 'Modify certificate resources', 'there are no certificates'),
   unsimulated('completion', 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)', 'completion is built into this terminal: press Tab'),
-  unsimulated('cp', 'Copy files and directories to and from containers', 'use kubectl exec POD -- cat FILE > FILE'),
   unsimulated('diff', 'Diff the live version against a would-be applied version', 'use kubectl get -o yaml and diff'),
   unsimulated('edit', 'Edit a resource on the server', 'use kubectl get -o yaml > FILE, edit it, and kubectl apply -f FILE'),
   unsimulated('kustomize', 'Build a kustomization target from a directory or URL', 'use plain manifests'),
