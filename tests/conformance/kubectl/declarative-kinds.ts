@@ -1,0 +1,285 @@
+/** As parity.ts: Ingress, NetworkPolicy, RBAC, budgets, priorities, claims, and the ranges of Services. */
+export const DECLARATIVE_FILES: Record<string, string> = {
+  'ingress.yaml': `apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: nginx, annotations: {ingressclass.kubernetes.io/is-default-class: "true"}}
+spec:
+  controller: k8s.io/ingress-nginx
+  parameters: {apiGroup: k8s.example.com, kind: Settings, name: shared}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: shop}, ports: [{name: web, port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop, labels: {app: shop}, annotations: {example.com/rewrite: /}}
+spec:
+  defaultBackend: {service: {name: missing, port: {name: http}}}
+  tls: [{hosts: [shop.example.com], secretName: shop-tls}, {hosts: [other.example.com]}]
+  rules:
+  - host: shop.example.com
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}
+      - {path: /pictures, pathType: Exact, backend: {resource: {apiGroup: example.com, kind: Bucket, name: pictures}}}
+  - http: {paths: [{pathType: ImplementationSpecific, backend: {service: {name: shop, port: {name: web}}}}]}
+  - {host: a.example.com}
+  - {host: b.example.com}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: old, annotations: {kubernetes.io/ingress.class: traefik}}
+spec: {defaultBackend: {service: {name: shop, port: {number: 80}}}}
+`,
+  'policies.yaml': `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny-all}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop, labels: {app: shop}}
+spec:
+  podSelector: {matchLabels: {app: shop}, matchExpressions: [{key: tier, operator: In, values: [web, api]}, {key: old, operator: DoesNotExist}]}
+  ingress:
+  - from:
+    - podSelector: {matchLabels: {app: front}}
+      namespaceSelector: {}
+    - namespaceSelector: {matchLabels: {team: a}}
+    - ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16, 10.2.0.0/16]}
+    ports: [{port: 80}, {port: http, protocol: UDP}, {port: 8000, endPort: 9000}, {protocol: SCTP}]
+  - {}
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
+  - ports: [{port: 53, protocol: UDP}]
+`,
+  'rbac.yaml': `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, annotations: {note: mine}}
+rules:
+- {apiGroups: ["", apps], resources: [pods, pods/log, deployments], verbs: [get, list]}
+- {apiGroups: [""], resources: [configmaps], resourceNames: [settings, other], verbs: [update, get]}
+- {apiGroups: [""], resources: [pods], verbs: [watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader}
+roleRef: {kind: Role, name: reader}
+subjects:
+- {kind: User, name: jane}
+- {kind: Group, name: devs}
+- {kind: ServiceAccount, name: default, namespace: default}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: more-view, labels: {rbac.authorization.k8s.io/aggregate-to-view: "true"}}
+rules: [{nonResourceURLs: [/metrics], verbs: [get]}, {apiGroups: [example.com], resources: ["*"], verbs: ["*"]}]
+`,
+  'claims.yaml': `apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: late}
+provisioner: example.com/disk
+parameters: {type: fast}
+volumeBindingMode: WaitForFirstConsumer
+allowVolumeExpansion: true
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, labels: {app: db}}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: late}
+spec: {accessModes: [ReadWriteMany], storageClassName: late, resources: {requests: {storage: "500M"}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: lost}
+spec: {accessModes: [ReadWriteMany], storageClassName: nothing, resources: {requests: {storage: 2Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db}
+spec:
+  containers: [{name: db, image: nginx}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+`,
+  'range.yaml': `apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: {name: more}
+spec: {cidrs: [10.200.0.0/24]}
+`,
+  'bad.yaml': `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: bad}
+spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/33}}, {}], ports: [{port: 99999}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: bad}
+spec: {rules: [{host: 10.0.0.1, http: {paths: [{path: x, pathType: Prefix, backend: {}}]}}]}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: bad}
+spec: {accessModes: [Sometimes], resources: {requests: {storage: 0}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: bad}
+roleRef: {kind: Role, name: x}
+subjects: [{kind: ServiceAccount, name: x}]
+`,
+}
+
+export const DECLARATIVE = `
+get clusterroles
+get clusterrolebindings -o wide
+get roles -A
+get rolebindings -A -o wide
+get clusterrole admin -o yaml
+get clusterrole cluster-admin -o yaml
+get clusterrolebinding system:node -o yaml
+describe clusterrole view
+describe clusterrole system:discovery
+describe clusterrole system:node
+describe clusterrolebinding cluster-admin
+describe role -n kube-system kubeadm:kubelet-config
+describe rolebinding -n kube-public
+get priorityclasses
+get pc system-node-critical -o yaml
+describe pc
+get servicecidrs
+get servicecidr kubernetes -o yaml
+describe servicecidr kubernetes
+get ipaddresses
+get ip 10.96.0.1 -o yaml
+describe ip 10.96.0.1
+get ip --field-selector spec.parentRef.name=kubernetes
+auth can-i create pods
+auth can-i create pods -A
+auth can-i get nodes
+auth can-i get pods/web --subresource=log
+auth can-i fly pods
+auth can-i get foo
+auth can-i get foo.example.com
+auth can-i impersonate users
+auth can-i get /healthz
+auth can-i fly /healthz
+auth can-i get /healthz --subresource=log
+auth can-i get
+auth can-i --list
+auth can-i --list --no-headers -n kube-system
+auth can-i --list get pods
+auth can-i --list -A
+auth can-i get pods -q
+auth can-i get pods --no-headers
+auth whoami -o jsonpath={.status.userInfo.username}
+auth
+auth nothing
+apply -f ingress.yaml
+get ing
+get ing -o wide
+get ing shop -o yaml
+get ing old -o yaml
+get ingressclass
+describe ingressclass nginx
+describe ing
+describe ing shop --show-events=false
+apply -f policies.yaml
+get netpol
+get netpol shop -o yaml
+describe netpol
+apply -f rbac.yaml
+get role,rolebinding
+get rolebinding reader -o yaml
+describe role reader
+describe rolebinding reader
+# wait 2
+get clusterrole view -o jsonpath={.rules[0].resources}
+patch rolebinding reader --type=merge -p {"roleRef":{"name":"other"}}
+apply -f claims.yaml
+# wait 20
+get pvc
+get pvc -o wide
+get pvc data -o yaml
+get sc
+describe sc late
+describe pvc data
+describe pvc late lost
+get pod db
+patch pvc data --type=merge -p {"spec":{"accessModes":["ReadOnlyMany"]}}
+delete pvc late --wait=false
+# wait 2
+get pvc
+apply -f range.yaml
+# wait 2
+get servicecidr more -o jsonpath={.status.conditions[0].message}
+create service clusterip far --tcp=80 --clusterip=10.200.0.9
+get ip 10.200.0.9
+delete servicecidr more --wait=false
+# wait 2
+describe servicecidr more
+delete svc far
+# wait 15
+get servicecidr
+create -f bad.yaml
+create role r --verb=get,list,get --resource=pods,pods/log,deployments.apps,svc
+create role r2 --verb=get --resource=pods --resource-name=a --resource-name=b --dry-run=client -o yaml
+create role r3 --verb=fly --resource=pods --dry-run=client -o json
+create role r4 --verb=get --resource=foo
+create role r4 --verb=get --resource=foo.example.com
+create role r4 --verb=bind --resource=pods
+create role r4 --verb=impersonate --resource=users --dry-run=client -o yaml
+create role r4 --verb=get
+create role r4 --resource=pods
+create role r4 --verb=* --resource=* --dry-run=client -o yaml
+create role
+create clusterrole c --verb=get --resource=nodes --non-resource-url=/healthz --non-resource-url=/logs/* --dry-run=client -o yaml
+create clusterrole c --verb=fly --non-resource-url=/healthz
+create clusterrole c --verb=get --non-resource-url=healthz
+create clusterrole c --verb=get --non-resource-url=/a*b
+create clusterrole c --verb=get
+create clusterrole c --aggregation-rule=a=b --dry-run=client -o yaml
+create clusterrole c --aggregation-rule=a=b --verb=get
+create clusterrole c --aggregation-rule=a=b
+get clusterrole c -o yaml
+create rolebinding b --role=r --user=a --group=g --serviceaccount=default:x --dry-run=client -o yaml
+create rolebinding b --clusterrole=view --user=a -n kube-system --dry-run=client -o yaml
+create rolebinding b
+create rolebinding b --role=r --serviceaccount=x
+create rolebinding reader --role=r --user=a
+create clusterrolebinding b --user=a
+create clusterrolebinding b --clusterrole=view --user=a --user=b --dry-run=client -o json
+create ingress i --rule=foo.com/bar=svc:80 --dry-run=client -o yaml
+create ingress i --class=x --rule=foo.com/bar*=svc:http,tls=s --rule=foo.com/b=svc:80,tls --rule=/=svc:80 --annotation=a=b --annotation=c= --dry-run=client -o yaml
+create ingress i --default-backend=svc:80 --dry-run=client -o json
+create ingress i
+create ingress i --rule=foo
+create ingress i --default-backend=foo
+create ingress i --default-backend=svc:80 --annotation=x
+create ingress shop --default-backend=svc:80
+create ingress Bad --default-backend=svc:80
+create pdb p --selector=app=web,tier!=x --min-available=1 --dry-run=client -o yaml
+create pdb p --selector=app=web --max-unavailable=50% --dry-run=client -o yaml
+create pdb p --selector=app=web --max-unavailable=50%
+create pdb p --min-available=1
+create pdb p --selector=app=web
+create pdb p --selector=app=web --min-available=1 --max-unavailable=1
+create pdb p --selector=app=web --min-available=1G
+get pdb
+describe pdb p
+create pc high --value=1000 --description=important --global-default --dry-run=client -o yaml
+create pc high --value=1000 --global-default
+create pc higher --value=2000 --global-default
+create pc highest --value=2000000000
+create pc low --preemption-policy=Never
+create pc odd --preemption-policy=Sometimes
+get pc
+delete pc system-node-critical
+`
+  .trim()
+  .split('\n')
