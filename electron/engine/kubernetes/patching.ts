@@ -10,7 +10,7 @@ import type { StructType } from './schema/notation.ts'
 import { badRequest, conflict, internalFailure, invalid, notFound, notSimulated, rejected, unsupportedMediaType } from './status.ts'
 import { scaleOf, unserved, updateScale } from './subresources.ts'
 import type { KubeObject } from './types.ts'
-import { applyUpdate, createObject, decodeBody, keepTakeAway, type Server } from './writes.ts'
+import { applyUpdate, checkNames, createObject, decodeBody, keepTakeAway, setNamespace, type Server } from './writes.ts'
 
 /** PATCH requests: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. */
 export function patchObject(
@@ -46,10 +46,8 @@ export function patchObject(
   value.kind = old.kind
   value.metadata = { ...value.metadata }
   keepTakeAway(patched, value)
-  if (value.metadata.name !== name) throw badRequest(`the name of the object (${value.metadata.name}) does not match the name on the URL (${name})`)
-  if (value.metadata.namespace !== old.metadata.namespace) {
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
-  }
+  checkNames(value, name, old.metadata.namespace)
+  setNamespace(kind, value.metadata, old.metadata.namespace)
   return applyUpdate(server, kind, old, value, options)
 }
 

@@ -60,6 +60,7 @@ export function createObject(
   delete (metadata as Partial<DraftMeta>).resourceVersion
   metadata.uid = server.uids.uuid()
   metadata.creationTimestamp = timestamp(server.clock.wall())
+  metadata.name ??= ''
   if (!metadata.name && metadata.generateName) metadata.name = generateName(server, kind, metadata.generateName, metadata.namespace ?? '')
   // A Job's labels have its uid and name.
   kind.prepareForCreate?.(object, context)
@@ -102,10 +103,7 @@ export function updateObject(
   if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
   const submitted = decodeBody(kind, body, old, options)
-  if (submitted.metadata.name && submitted.metadata.name !== name) {
-    throw badRequest(`the name of the object (${submitted.metadata.name}) does not match the name on the URL (${name})`)
-  }
-  submitted.metadata.name = name
+  checkNames(submitted, name, resource.namespaced ? (namespace ?? 'default') : undefined)
   setNamespace(kind, submitted.metadata, namespace)
   if (subresource === 'finalize') return finalizeNamespace(server, kind, old, submitted, options)
   return applyUpdate(server, kind, old, submitted, options)
@@ -233,14 +231,33 @@ export function keepTakeAway(given: unknown, object: KubeObject): void {
 }
 
 function wrongKind(resource: Kind['resource'], given: { [key: string]: unknown }): string {
+  for (const field of ['apiVersion', 'kind']) {
+    const sent = given[field]
+    if (sent === undefined || sent === null || typeof sent === 'string') continue
+    const what = Array.isArray(sent) ? 'array' : typeof sent === 'boolean' ? 'bool' : typeof sent
+    return `couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go struct field .${field} of type string`
+  }
   const expected = apiVersionOf(resource)
   const apiVersion = String(given['apiVersion'] ?? expected)
   if (given['kind'] === resource.kind) return `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`
   return `${String(given['kind'])} in version "${apiVersion.split('/').pop()}" cannot be handled as a ${resource.kind}: converting (${String(given['kind'])}) to (${resource.kind}): unknown conversion`
 }
 
-function setNamespace(kind: Kind, metadata: KubeObject['metadata'], namespace: string | undefined): void {
-  if (!kind.resource.namespaced) return
+/** The object in the body must be that of the path: checkName of k8s.io/apiserver/pkg/endpoints/handlers. */
+export function checkNames({ metadata }: KubeObject, name: string, namespace: string | undefined): void {
+  if (!metadata.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  if (metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
+  if (namespace !== undefined && metadata.namespace && metadata.namespace !== namespace) {
+    throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${namespace})`)
+  }
+}
+
+/** EnsureObjectNamespaceMatchesRequestNamespace: what has no namespace gets the request's, what is cluster-scoped none. */
+export function setNamespace(kind: Kind, metadata: KubeObject['metadata'], namespace: string | undefined): void {
+  if (!kind.resource.namespaced) {
+    delete metadata.namespace
+    return
+  }
   const wanted = namespace ?? metadata.namespace ?? 'default'
   if (metadata.namespace && metadata.namespace !== wanted) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')

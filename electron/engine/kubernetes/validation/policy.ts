@@ -46,7 +46,7 @@ export const SYSTEM_PRIORITIES: Readonly<Record<string, { value: number; descrip
 const HIGHEST_OF_USERS = 1_000_000_000
 
 export function validatePriorityClass({ metadata, value, globalDefault, preemptionPolicy }: PriorityClass, errors: FieldErrors): void {
-  const { name } = metadata
+  const { name = '' } = metadata
   if (name.startsWith('system-')) {
     const known = SYSTEM_PRIORITIES[name]
     let why = ''

@@ -87,5 +87,5 @@ export function validateControllerRevision({ data, revision }: ControllerRevisio
 
 export function validateControllerRevisionUpdate(object: ControllerRevision, old: ControllerRevision, errors: FieldErrors): void {
   validateControllerRevision(object, errors)
-  if (!deepEqual(object.data, old.data)) errors.invalid('data', new GoValue(JSON.stringify(object.data)), 'field is immutable')
+  if (!deepEqual(object.data, old.data)) errors.invalid('data', new GoValue(JSON.stringify(object.data ?? null)), 'field is immutable')
 }
