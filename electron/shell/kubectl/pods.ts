@@ -91,15 +91,18 @@ function byActivity(a: Pod, b: Pod): number {
   return 0
 }
 
-/** podutils.ByLogging: assigned, running, ready, longer ready, more restarts, younger first. */
+/** Pods that are done count as running here. */
+const LOGGING_PHASES: Record<string, number> = { Unknown: 1, Pending: 2 }
+
+/** podutils.ByLogging: assigned, running, ready, longer ready, more restarts, older first. */
 export function byLogging(a: Pod, b: Pod): number {
   if (!a.spec.nodeName !== !b.spec.nodeName) return a.spec.nodeName ? -1 : 1
-  const phase = (PHASES[b.status.phase ?? ''] ?? 0) - (PHASES[a.status.phase ?? ''] ?? 0)
+  const phase = (LOGGING_PHASES[a.status.phase ?? ''] ?? 0) - (LOGGING_PHASES[b.status.phase ?? ''] ?? 0)
   if (phase !== 0) return phase
   if (ready(a) !== ready(b)) return ready(a) ? -1 : 1
-  if (ready(a) && readySince(a) !== readySince(b)) return readySince(a) > readySince(b) ? -1 : 1
+  if (ready(a) && readySince(a) !== readySince(b)) return readySince(a) < readySince(b) ? -1 : 1
   if (restarts(a) !== restarts(b)) return restarts(b) - restarts(a)
-  if (a.metadata.creationTimestamp !== b.metadata.creationTimestamp) return a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1
+  if (a.metadata.creationTimestamp !== b.metadata.creationTimestamp) return a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1
   return 0
 }
 

@@ -52,7 +52,7 @@ function* run(k: Kubectl): Task<number> {
 function scaleOne(k: Kubectl, info: Info, replicas: number, dryRun: boolean): void {
   const key = keyOf(info.resource)
   if (!info.resource.subresources.includes('scale')) {
-    throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: 'the server could not find the requested resource', reason: 'NotFound', code: 404 })
+    throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (patch ${info.resource.name} ${info.name})`, reason: 'NotFound', code: 404 })
   }
   const current = Number(text(at(info.object, 'spec', 'replicas')) || '1')
   const wanted = k.flags.int('current-replicas')

@@ -1,5 +1,4 @@
 import { decodeBase64 } from '../../engine/kubernetes/base64.ts'
-import { envVarName } from '../../engine/kubernetes/validation/names.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
@@ -76,6 +75,12 @@ function split(args: readonly string[]): { resources: string[]; words: string[] 
   return { resources: args.slice(0, at), words: args.slice(at) }
 }
 
+/** kubectl's own rule, which is narrower than the server's. */
+const NAME = /^(?!\.$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/
+const NAME_ERROR =
+  "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit " +
+  "(e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')"
+
 function* parse(k: Kubectl, words: readonly string[]): Task<Variables> {
   const set: JsonObject[] = []
   const remove: string[] = []
@@ -84,8 +89,7 @@ function* parse(k: Kubectl, words: readonly string[]): Task<Variables> {
     if (word === '-') set.push(...(yield* fromStdin(k)))
     else if (at >= 0) {
       const name = word.slice(0, at)
-      const wrong = envVarName(name)
-      if (wrong.length > 0) throw new KubectlError(`${quote(name)} is not a valid key name: ${wrong.join(';')}`)
+      if (!NAME.test(name)) throw new KubectlError(`${quote(name)} is not a valid key name: ${NAME_ERROR}`)
       set.push(variable(name, word.slice(at + 1)))
     } else if (word.endsWith('-')) remove.push(word.slice(0, -1))
     else throw new KubectlError(`unknown environment variable: ${word}`)

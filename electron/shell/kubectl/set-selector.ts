@@ -3,7 +3,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
-import { equal, type JsonObject, map } from './objects.ts'
+import { at, equal, type JsonObject, list, map } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { keyOf } from './resources.ts'
 import { chosen, RECORD_FLAG, typed } from './set-template.ts'
@@ -29,10 +29,11 @@ export const setSelector: Command = {
     throwAll(errors)
     for (const info of infos) {
       if (info.resource.kind !== 'Service') throw new KubectlError('setting a selector is only supported for Services')
+      if (typeof selector === 'string') throw new KubectlError(selector)
       const before = map(info.object!['spec'])
       const after: JsonObject = { ...info.object, spec: { ...before, selector } }
       if (f.bool('local') || dryRun === 'client') {
-        yield* k.out(printer.print(f.bool('local') ? typed(after) : after))
+        yield* k.out(printer.print(f.bool('local') ? { ...typed(after), spec: withTargetPorts(map(typed(after)['spec'])) } : after))
         continue
       }
       const gone = Object.keys(map(before['selector'])).filter((key) => !(key in selector))
@@ -46,11 +47,18 @@ export const setSelector: Command = {
   },
 }
 
-/** metav1.ParseToLabelSelector, as far as a Service's selector takes it. */
-function parseSelector(text: string): Record<string, string> {
+/** A port of Go's type has a target port, even when it was not given. */
+function withTargetPorts(spec: JsonObject): JsonObject {
+  return spec['ports'] === undefined ? spec : { ...spec, ports: list(spec['ports']).map((p) => ({ ...map(p), targetPort: at(p, 'targetPort') ?? 0 })) }
+}
+
+/** metav1.ParseToLabelSelector; a text says why a Service cannot have what is not a plain label. */
+function parseSelector(text: string): Record<string, string> | string {
   const labels: Record<string, string> = {}
   for (const part of text.split(',').map((p) => p.trim())) {
     const match = /^([^=!<>\s]+)\s*==?\s*([^=!<>\s]*)$/.exec(part)
+    const exists = /^(!?)\s*([\w./-]+)$/.exec(part)
+    if (exists) return `match expression [{${exists[2]!} ${exists[1] ? 'DoesNotExist' : 'Exists'} []}] not supported on this object`
     if (!match) throw new KubectlError(`couldn't parse the selector string "${text}": unable to parse requirement: found '${part}', expected: identifier, '=' and a value`)
     labels[match[1]!] = match[2]!
   }

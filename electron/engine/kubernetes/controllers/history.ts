@@ -1,5 +1,5 @@
 import type { KubernetesClient } from '../client.ts'
-import { deepEqual, isObject, type JsonObject } from '../json.ts'
+import { deepEqual, isObject, type JsonObject, sortedJson } from '../json.ts'
 import type { ControllerRevision, KubeObject, PodTemplateSpec } from '../types.ts'
 import { AGENT_WRITE } from './context.ts'
 import { ownerReference } from './ownership.ts'
@@ -9,9 +9,9 @@ export const REVISION_HASH = 'controller-revision-hash'
 
 type Owner = KubeObject & { metadata: { namespace: string }; spec: { template: PodTemplateSpec; revisionHistoryLimit?: number } }
 
-/** The strategic merge patch that brings an owner back to this template. */
+/** The strategic merge patch that brings an owner back to this template; in the order of Go's maps, as kubectl compares bytes. */
 export function templatePatch(template: PodTemplateSpec): JsonObject {
-  return { spec: { template: { $patch: 'replace', ...(template as JsonObject) } } }
+  return JSON.parse(sortedJson({ spec: { template: { $patch: 'replace', ...(template as JsonObject) } } })) as JsonObject
 }
 
 /** The template in a revision; undefined when somebody put something else into it. */

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findKubectl } from './kubectl/find-kubectl.ts'
+import { TwoClusters } from './kubectl/two-clusters.ts'
+import { WORKLOAD_FILES, WORKLOADS } from './kubectl/workloads.ts'
+
+const REAL = findKubectl()
+
+/** A line as the shell takes it apart: blanks, and single quotes. */
+function words(line: string): string[] {
+  return [...line.matchAll(/(?:[^\s']|'[^']*')+/g)].map(([word]) => word.replaceAll("'", ''))
+}
+
+describe.skipIf(!REAL)('of workloads and rollouts kubectl says what kubectl 1.33 says', () => {
+  let both: TwoClusters
+
+  beforeAll(async () => {
+    both = new TwoClusters(REAL!)
+    await both.open()
+    for (const [name, content] of Object.entries(WORKLOAD_FILES)) both.write(name, content)
+  })
+  afterAll(() => both.close())
+
+  it.each(WORKLOADS.map((line, i): [number, string] => [i + 1, line]))('%i: %s', async (_, line) => {
+    const pause = /^# wait (\d+)$/.exec(line)
+    if (pause) return both.wait(Number(pause[1]) * 1000)
+    const { ours, real } = await both.both(words(line))
+    expect(ours).toEqual(real)
+  })
+})
