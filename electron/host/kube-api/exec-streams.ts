@@ -42,8 +42,10 @@ export function beginSession(api: KubeApi, session: ApiSession, streams: ExecStr
 export function statusOf(session: ApiSession, end: ApiSessionEnd): object {
   if ('status' in end) return end.status
   if ('error' in end || 'unreachable' in end) {
-    const message = 'error' in end ? end.error : end.unreachable
-    return { metadata: {}, status: 'Failure', message, reason: 'InternalError', details: { causes: [{ message }] }, code: 500 }
+    const why = 'error' in end ? end.error : end.unreachable
+    // a kubelet without the container refuses the upgrade; everything later is its internal error
+    const message = why.startsWith('unable to upgrade connection') ? why : `Internal error occurred: ${why}`
+    return { metadata: {}, status: 'Failure', message, reason: 'InternalError', details: { causes: [{ message: why }] }, code: 500 }
   }
   if (end.code === 0) return { metadata: {}, status: 'Success' }
   const command = (session.command ?? []).join(' ')

@@ -208,8 +208,8 @@ get pvc -o wide
 get pvc data -o yaml
 get sc
 describe sc late
-describe pvc data
-describe pvc late lost
+describe pvc data --show-events=false
+describe pvc late lost --show-events=false
 get pod db
 patch pvc data --type=merge -p {"spec":{"accessModes":["ReadOnlyMany"]}}
 delete pvc late --wait=false
@@ -263,7 +263,8 @@ create ingress i --default-backend=foo
 create ingress i --default-backend=svc:80 --annotation=x
 create ingress shop --default-backend=svc:80
 create ingress Bad --default-backend=svc:80
-create pdb p --selector=app=web,tier!=x --min-available=1 --dry-run=client -o yaml
+create pdb p --selector=app=web,tier!=x --min-available=1
+create pdb p --selector=app=web,tier --min-available=1 --dry-run=client -o yaml
 create pdb p --selector=app=web --max-unavailable=50% --dry-run=client -o yaml
 create pdb p --selector=app=web --max-unavailable=50%
 create pdb p --min-available=1
@@ -271,7 +272,7 @@ create pdb p --selector=app=web
 create pdb p --selector=app=web --min-available=1 --max-unavailable=1
 create pdb p --selector=app=web --min-available=1G
 get pdb
-describe pdb p
+describe pdb p --show-events=false
 create pc high --value=1000 --description=important --global-default --dry-run=client -o yaml
 create pc high --value=1000 --global-default
 create pc higher --value=2000 --global-default

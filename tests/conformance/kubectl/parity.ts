@@ -1,5 +1,5 @@
 /**
- * What both kubectls are told in a whole cluster of their own, one command a line, in order. `# wait 5` lets so many
+ * What both kubectls are told in a whole cluster of their own, one command a line, in order. `# wait 3` lets so many
  * virtual seconds pass. A word with blanks is quoted as in a shell.
  */
 export const PARITY_FILES: Record<string, string> = {
@@ -105,7 +105,6 @@ get --raw /healthz
 get --raw /api
 get --raw /apis
 get --raw /api/v1/namespaces/default
-get componentstatuses
 describe node worker-1
 describe namespace default
 describe svc kubernetes
@@ -123,7 +122,7 @@ auth can-i --list
 auth whoami
 create -f shop.yaml
 apply -f shop.yaml
-# wait 5
+# wait 3
 get pods -o wide
 get deploy,rs,svc,ep -o wide
 get deploy shop -o yaml
@@ -202,7 +201,6 @@ rollout status deploy/shop --timeout=60s
 rollout history deploy/shop
 rollout undo deploy/shop
 rollout status deploy/shop
-rollout restart deploy/shop
 rollout pause deploy/shop
 rollout pause deploy/shop
 rollout resume deploy/shop
@@ -211,7 +209,6 @@ set env deploy/shop --list
 set resources deploy/shop --limits=cpu=200m
 rollout status deploy/shop
 get rs
-autoscale deploy shop --max=3
 expose deploy shop --name=shop2 --port=8080 --target-port=80 --type=NodePort
 get svc shop2
 expose deploy shop --name=shop2 --port=8080
@@ -222,7 +219,7 @@ create service loadbalancer lb --tcp=80
 create service externalname en --external-name=example.com
 get svc
 apply -f state.yaml
-# wait 20
+# wait 8
 get sts,job,ingress,netpol,pods
 describe sts db
 describe job once
@@ -250,7 +247,6 @@ create ingress simple --rule=foo.com/bar=svc1:8080
 create poddisruptionbudget pdb --selector=app=shop --min-available=1
 # wait 2
 get pdb
-create quota q --hard=pods=3
 create serviceaccount bot
 create secret generic s --from-literal=a=b
 create secret tls t --cert=missing --key=missing
@@ -282,7 +278,7 @@ top nodes
 top pods
 run one --image=nginx --restart=Never --labels=app=one
 run one --image=nginx
-# wait 5
+# wait 3
 get pod one -o wide
 run broken --image=does-not-exist
 # wait 4

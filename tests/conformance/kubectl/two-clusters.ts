@@ -12,18 +12,23 @@ import { World } from '../../../electron/lab/world.ts'
 export interface Outcome { stdout: string; stderr: string; code: number | null }
 
 /** How far virtual time goes on in a step while the real kubectl waits, in ms, and how often, in real ms. */
-const STEP = 100
+const STEP = 20
 const PAUSE = 4
+/** The part of a second at which clocks meet, in ms. */
+const AFTER = 150
 
 /**
  * One command, two clients, two whole clusters of one seed: Podhop's kubectl in one lab terminal, the real one over the
  * HTTP API of the other. Both clusters are as old when a command begins.
  */
 export class TwoClusters {
-  readonly #ours = bearCluster(parseClusterConfig({ seed: 5 }, 'cluster'))
+  /** Born now: the real kubectl reckons ages by the real clock. */
+  readonly #epoch = Math.floor(Date.now() / 1000) * 1000
+  readonly #ours = bearCluster(parseClusterConfig({ seed: 5 }, 'cluster'), [], this.#epoch)
   readonly #world: World
   readonly #home = mkdtempSync(join(tmpdir(), 'podhop-parity-'))
   readonly #kubectl: string
+  readonly #api: ApiCalls
   #server: KubeApiServer | undefined
 
   constructor(kubectl: string) {
@@ -36,7 +41,7 @@ export class TwoClusters {
       nextConnection: () => connections++,
     })
     const nothing = (): void => undefined
-    this.#world = new World({ config: parseClusterConfig({ seed: 5 }, 'cluster'), manifests: [] }, {
+    this.#world = new World({ config: parseClusterConfig({ seed: 5 }, 'cluster'), manifests: [], epoch: this.#epoch }, {
       terminalOutput: nothing,
       terminalClosed: nothing,
       portWanted: nothing,
@@ -55,8 +60,6 @@ export class TwoClusters {
     this.#api = calls
     mkdirSync(join(this.#home, '.kube'))
   }
-  readonly #api: ApiCalls
-
   async open(): Promise<void> {
     this.#server = await serveKubeApi({ api: () => this.#api, folder: join(this.#home, 'served') })
     writeFileSync(join(this.#home, '.kube', 'config'), readFileSync(this.#server.kubeconfig))
@@ -81,6 +84,17 @@ export class TwoClusters {
     this.#evenOut()
   }
 
+  /**
+   * Lets virtual and real time meet, shortly after a full second: objects know whole seconds only, so ages are the same
+   * for as long as a command may take.
+   */
+  async meet(): Promise<void> {
+    const virtual = this.#epoch + this.#ours.clock.now
+    const at = Math.ceil((Math.max(virtual, Date.now()) - AFTER) / 1000) * 1000 + AFTER
+    this.wait(at - virtual)
+    await new Promise((resolve) => setTimeout(resolve, at - Date.now()))
+  }
+
   async both(args: readonly string[], stdin = ''): Promise<{ ours: Outcome; real: Outcome }> {
     const script = `kubectl ${args.map(quoted).join(' ')}`
     const ours = runScript(this.#ours, script, { stdin })
@@ -100,13 +114,12 @@ export class TwoClusters {
     const { clock } = this.#world.cluster
     const began = clock.now
     const end = Math.max(this.#ours.clock.now, began)
-    // as long as ours took, and then as long as it takes
-    let late = 0
+    // time passes while a watch or a stream waits for it, and for those who ask again and again when nothing else helps
+    let idle = 0
     const timer = setInterval(() => {
-      const room = end - clock.now
-      if (room > 0) this.#world.runUntil(clock.now + Math.min(STEP, room))
-      else if (++late > 100) this.#world.runUntil(clock.now + STEP)
-      else this.#world.runUntil(clock.now)
+      const waits = this.#world.api.open.length > 0 || this.#world.connections.length > 0
+      const patient = waits ? clock.now < end || ++idle > 25 : ++idle > 100
+      this.#world.runUntil(clock.now + (patient ? STEP : 0))
     }, PAUSE)
     return new Promise((resolve) => child.on('close', (code) => {
       clearInterval(timer)
