@@ -126,7 +126,7 @@ const whoAmI: Command = {
 export const auth: Command = {
   name: 'auth',
   short: 'Inspect authorization',
-  use: 'auth',
+  use: 'auth [flags]',
   helpTo: 'stderr',
   commands: [
     canI,

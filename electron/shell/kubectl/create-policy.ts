@@ -47,10 +47,11 @@ function labelSelector(text: string): JsonObject {
   }
   const matchLabels: Record<string, string> = {}
   const matchExpressions: JsonObject[] = []
-  const operators: Record<string, string> = { in: 'In', notin: 'NotIn', '!=': 'NotIn', exists: 'Exists', '!': 'DoesNotExist' }
+  const operators: Record<string, string> = { in: 'In', notin: 'NotIn', exists: 'Exists', '!': 'DoesNotExist' }
   for (const { key, operator, values } of parsed.requirements) {
     if (operator === '=' || operator === '==') matchLabels[key] = values[0]!
-    else if (operators[operator] === undefined) throw new KubectlError(`"${operator}" isn't supported in label selectors`)
+    else if (operator === 'gt' || operator === 'lt') throw new KubectlError(`"${operator}" isn't supported in label selectors`)
+    else if (operators[operator] === undefined) throw new KubectlError(`"${operator}" is not a valid label selector operator`)
     else matchExpressions.push({ key, operator: operators[operator], ...(values.length > 0 ? { values: [...values].sort() } : {}) })
   }
   return { ...(Object.keys(matchLabels).length > 0 ? { matchLabels } : {}), ...(matchExpressions.length > 0 ? { matchExpressions } : {}) }

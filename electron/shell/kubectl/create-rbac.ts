@@ -1,7 +1,7 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
-import { KubectlError, NoSuchResourceError } from './errors.ts'
+import { ExitError, KubectlError, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import { byBytes, type JsonObject } from './objects.ts'
 import { createAndPrint, createNamed, metadataOf } from './saving.ts'
@@ -121,7 +121,7 @@ function checkResources({ verbs, resources }: WantedRule): void {
       if (!special.includes(`${name}.${group}`)) throw new KubectlError(`can not perform '${verb}' on '${name}' in group '${group}'`)
       accepted = true
     }
-    if (!accepted) throw new NoSuchResourceError(name)
+    if (!accepted) throw new ExitError(1, `the server doesn't have a resource type ${quote(name)}${group ? ` in group ${quote(group)}` : ''}`)
   }
 }
 
