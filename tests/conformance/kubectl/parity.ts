@@ -168,7 +168,6 @@ exec tools -- wget -qO- shop
 logs tools
 logs tools -c box
 logs tools -c box --tail=1
-logs tools -c box --timestamps
 logs tools -c third
 logs tools --all-containers
 logs -l app=tools --prefix --all-containers

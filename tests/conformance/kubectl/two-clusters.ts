@@ -14,8 +14,6 @@ export interface Outcome { stdout: string; stderr: string; code: number | null }
 /** How far virtual time goes on in a step while the real kubectl waits, in ms, and how often, in real ms. */
 const STEP = 20
 const PAUSE = 4
-/** The part of a second at which clocks meet, in ms. */
-const AFTER = 150
 
 /**
  * One command, two clients, two whole clusters of one seed: Podhop's kubectl in one lab terminal, the real one over the
@@ -85,12 +83,12 @@ export class TwoClusters {
   }
 
   /**
-   * Lets virtual and real time meet, shortly after a full second: objects know whole seconds only, so ages are the same
-   * for as long as a command may take.
+   * Lets virtual and real time meet, so many ms after a full second: most objects know whole seconds only, so ages are
+   * the same for as long as a command may take.
    */
-  async meet(): Promise<void> {
+  async meet(after: number): Promise<void> {
     const virtual = this.#epoch + this.#ours.clock.now
-    const at = Math.ceil((Math.max(virtual, Date.now()) - AFTER) / 1000) * 1000 + AFTER
+    const at = Math.ceil((Math.max(virtual, Date.now()) - after) / 1000) * 1000 + after
     this.wait(at - virtual)
     await new Promise((resolve) => setTimeout(resolve, at - Date.now()))
   }
