@@ -67,7 +67,9 @@ function* run(k: Kubectl): Task<number> {
       const changed = !equal(before, after)
       yield* k.out(printerFor(k, { operation: dryRunned(changed ? 'patched' : 'patched (no change)', dryRun) }).print(after))
     } catch (error) {
-      errors.push(error)
+      const { group, version, kind } = info.resource
+      const unfit = error instanceof StatusError && error.status.reason === 'UnsupportedMediaType'
+      errors.push(unfit ? new KubectlError(`${type} is not supported by ${group}/${version}, Kind=${kind}: ${error.message}`) : error)
     }
   }
   throwAll(errors)

@@ -1,4 +1,5 @@
 import { deleteCollection, removeObject } from '../deletion.ts'
+import { compareVersions } from '../http/discovery-documents.ts'
 import { timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import { customResourceDefinition } from '../kinds/custom-resource-definition.ts'
@@ -166,16 +167,4 @@ export class DefinitionServer {
     }
     if (changed) this.#serve([...this.#served.values()].flatMap(({ kinds }) => kinds).sort((a, b) => (a.resource.group < b.resource.group ? -1 : a.resource.group > b.resource.group ? 1 : 0)))
   }
-}
-
-/** apimachinery version.CompareKubeAwareVersionStrings, the preferred one first: v10, v2, v1, v1beta2, v1alpha1, others. */
-export function compareVersions(a: string, b: string): number {
-  const parse = (text: string): [number, number, number] | undefined => {
-    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(text)
-    return match ? [match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0, Number(match[1]), Number(match[3] ?? 0)] : undefined
-  }
-  const [x, y] = [parse(a), parse(b)]
-  if (!x || !y) return x ? -1 : y ? 1 : a < b ? -1 : 1
-  for (let i = 0; i < 3; i++) if (x[i] !== y[i]) return y[i]! - x[i]!
-  return 0
 }

@@ -117,9 +117,9 @@ export function storeKey(kind: Pick<Kind, 'storedAs' | 'resource'>): string {
   return kind.storedAs ?? kind.resource.name
 }
 
-/** An object as this version of its kind shows it. */
+/** An object as this version of its kind shows it; another answer (a Scale) is what it is. */
 export function asServed(kind: Pick<Kind, 'storedVersion' | 'resource'>, object: KubeObject): KubeObject {
-  if (kind.storedVersion === undefined) return object
+  if (kind.storedVersion === undefined || object.kind !== kind.resource.kind) return object
   const apiVersion = apiVersionOf(kind.resource)
   return object.apiVersion === apiVersion ? object : { ...object, apiVersion }
 }
