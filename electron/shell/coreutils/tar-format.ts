@@ -92,7 +92,7 @@ export function decodeArchive(bytes: Uint8Array): TarEntry[] | undefined {
     const type = flag === '5' || name.endsWith('/') ? 'directory' : flag === '2' ? 'symlink' : 'file'
     out.push({ name, type, mode: number(100, 8), uid: number(108, 8), gid: number(116, 8), mtime: number(136, 12), target: text(157, 100), content: type === 'file' ? content : EMPTY })
   }
-  return bytes.length === 0 ? undefined : out
+  return out.length === 0 ? undefined : out
 }
 
 interface Tree {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { sleep, Signal, type Task } from '../../machine/task.ts'
-import { findImage, imageProblem } from '../../programs/images/catalog.ts'
+import { findImage, imageProblem, imageRepositories, isKnownRepository } from '../../programs/images/catalog.ts'
 import type { Image } from '../../programs/types.ts'
 import type { Random } from '../../random.ts'
 import type { Container, Pod } from '../types.ts'
@@ -22,6 +22,12 @@ export class PullError extends Error {
     this.reason = reason
     this.retryAfter = retryAfter
   }
+}
+
+/** The images that there are, as people write them; of the cluster's own only what is also of use by itself. */
+function known(): string {
+  const names = imageRepositories().filter((name) => /^docker\.io\/(?!calico|flannel|cloudnativelabs|cilium|weaveworks|antrea)|agnhost|curl$/.test(name))
+  return names.map((name) => name.replace(/^docker\.io\/(?:library\/)?/, '')).join(', ')
 }
 
 interface Failure { delay: number; at: number; message: string }
@@ -110,7 +116,9 @@ export class ImageManager {
       this.#free.notify()
     }
     if (!image) {
-      const message = problem ?? `${name}: not found`
+      // what exists in the world and not here is told apart from what exists nowhere
+      const note = isKnownRepository(name) ? '' : ` (podhop: not simulated: this image; there are ${known()})`
+      const message = `${problem ?? `${name}: not found`}${note}`
       const former = this.#failures.get(key)
       this.#failures.set(key, { delay: former ? Math.min(former.delay * 2, BACK_OFF.most) : BACK_OFF.first, at: this.#clock.now, message })
       event('Warning', 'Failed', `Failed to pull image "${name}": ${message}`)

@@ -68,7 +68,8 @@ export class NodeStatus {
     try {
       node = this.#client.get<Node>('nodes', undefined, name)
     } catch (error) {
-      if (error instanceof StatusError && error.status.code === 404) return this.#register()
+      // somebody deleted the Node: a kubelet registers when it starts, and only then
+      if (error instanceof StatusError && error.status.code === 404) return
       throw error
     }
     const before = node.status.conditions?.find((c) => c.type === 'Ready')

@@ -51,6 +51,15 @@ export function imageProblem(reference: string): { reason: 'InvalidImageName' | 
   return { reason: 'ErrImagePull', message: `${known || !parsed.repository.startsWith('docker.io/') ? 'rpc error: code = NotFound desc = ' : ''}${resolve}${reason}` }
 }
 
+/** Whether any registry has this repository, whatever the tag. */
+export function isKnownRepository(reference: string): boolean {
+  try {
+    return REPOSITORIES.has(parseReference(reference).repository)
+  } catch {
+    return false
+  }
+}
+
 /** Names of every repository, for completion and messages. */
 export function imageRepositories(): readonly string[] {
   return [...REPOSITORIES.keys()].sort()
