@@ -13,6 +13,7 @@ import { ApiServer } from '../kubernetes/api-server.ts'
 import { ApiConnection } from '../kubernetes/connection.ts'
 import { startControllerManager } from '../kubernetes/controllers/index.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
+import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import { createProgramTable } from '../machine/programs.ts'
 import type { Machine, ProgramTable } from '../machine/types.ts'
@@ -84,11 +85,11 @@ export class SimulatedCluster implements Cluster {
     this.connection = new ApiConnection(this.clock, this.client, { address, kind: 'user' })
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node })
     const local = this.#connections.get(controlPlane.name)!
-    startControllerManager(this.clock, local, config)
-    new Scheduler(this.clock, local, controlPlane.name)
+    startControllerManager(this.clock, asManager(local, 'kube-controller-manager'), config)
+    new Scheduler(this.clock, asManager(local, 'kube-scheduler'), controlPlane.name)
     if (this.#world.balancer) {
       this.loadBalancer = new CloudLoadBalancer(this.clock, this.#world.balancer, 'eth1')
-      new ServiceController(this.clock, local, this.loadBalancer)
+      new ServiceController(this.clock, asManager(local, 'cloud-controller-manager'), this.loadBalancer)
     }
     const plugin = findCniPlugin(config.cni)!
     const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)] as Manifest[]
@@ -149,7 +150,7 @@ export class SimulatedCluster implements Cluster {
 
   #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin, manifests: readonly Manifest[]): void {
     const machine = this.#world.nodes.get(node.name)!
-    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: this.#connections.get(node.name)!, config: this.config, fabric: this.#network }
+    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : []
     const kubelet = startKubelet({
       node: context,
@@ -188,13 +189,13 @@ export class SimulatedCluster implements Cluster {
     this.#createAccount(manifest)
     const resource = this.client.findResource(kind)
     // what this version's API has no kind for (roles of the plugin's own account) changes nothing in the simulation
-    if (resource) this.client.create(resource.name, metadata.namespace, manifest, { fieldValidation: 'Ignore' })
+    if (resource) this.client.create(resource.name, metadata.namespace, manifest, { fieldValidation: 'Ignore', fieldManager: 'kubeadm' })
   }
 
   /** The plugin's and the add-ons' Pods run under accounts of their own. */
   #createAccount({ metadata: { namespace }, spec }: Manifest): void {
     const name = spec?.template?.spec?.serviceAccountName
-    if (name !== undefined) this.client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } })
+    if (name !== undefined) this.client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }, { fieldManager: 'kubeadm' })
   }
 
   #eachKubelet<T>(find: (kubelet: Kubelet) => T | undefined): T | undefined {

@@ -116,7 +116,7 @@ export class FlannelAgent implements Agent {
     const { client, clock, name } = this.#context
     const present = node.metadata.annotations ?? {}
     if (Object.entries(wanted).some(([key, value]) => present[key] !== value)) {
-      client.patch('nodes', undefined, name, 'application/strategic-merge-patch+json', { metadata: { annotations: wanted } }, { subresource: 'status' })
+      client.patch('nodes', undefined, name, 'application/strategic-merge-patch+json', { metadata: { annotations: wanted } }, { subresource: 'status', fieldManager: 'flanneld' })
     }
     const now = `${new Date(Math.floor(clock.wall() / 1000) * 1000).toISOString().slice(0, 19)}Z`
     const condition = {
@@ -127,7 +127,7 @@ export class FlannelAgent implements Agent {
       lastTransitionTime: now,
       lastHeartbeatTime: now,
     }
-    client.patch('nodes', undefined, name, 'application/strategic-merge-patch+json', { status: { conditions: [condition] } }, { subresource: 'status' })
+    client.patch('nodes', undefined, name, 'application/strategic-merge-patch+json', { status: { conditions: [condition] } }, { subresource: 'status', fieldManager: 'flanneld' })
   }
 
   /** Every five seconds flanneld looks whether its rules are still there. */

@@ -14,6 +14,9 @@ import { SYSTEM_PRIORITIES } from './validation/policy.ts'
  */
 export const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'] as const
 
+const BY_SERVER = { fieldManager: 'kube-apiserver' }
+const BY_MANAGER = { fieldManager: 'kube-controller-manager' }
+
 /** Nothing in a simulated cluster checks certificates; this says so to who reads it. */
 const CA = '-----BEGIN CERTIFICATE-----\nU2ltdWxhdGVkIGJ5IFBvZGhvcDogbm90IGEgcmVhbCBjZXJ0aWZpY2F0ZQ==\n-----END CERTIFICATE-----\n'
 
@@ -24,7 +27,7 @@ const ROOT_CA_NOTE =
 export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], address: string | undefined): void {
   seed(server, serviceCIDR)
   for (const name of SYSTEM_NAMESPACES) {
-    server.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+    server.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, BY_SERVER)
   }
   const clusterIP = nthAddress(serviceCIDR[0]!, 1)
   // Its address is the first of the range and was never taken from it.
@@ -76,19 +79,19 @@ function publishAddress(server: ApiServer, address: string): void {
   server.create('endpoints', 'default', {
     metadata: { name: 'kubernetes', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
     subsets: [{ addresses: [{ ip: address }], ports }],
-  })
+  }, BY_SERVER)
   server.create('endpointslices', 'default', {
     metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
     addressType: address.includes(':') ? 'IPv6' : 'IPv4',
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports,
-  })
+  }, BY_SERVER)
 }
 
 /** The two objects that every namespace has from its beginning; upstream leaves them to controllers. */
 export function populateNamespace(server: ApiServer, namespace: string): void {
-  server.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } })
-  server.create('configmaps', namespace, rootCa())
+  server.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } }, BY_MANAGER)
+  server.create('configmaps', namespace, rootCa(), BY_MANAGER)
 }
 
 export function rootCa(): { metadata: { name: string }; data: { 'ca.crt': string } } & object {

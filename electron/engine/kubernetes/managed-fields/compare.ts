@@ -1,7 +1,7 @@
 import { deepEqual, isObject, type JsonObject } from '../json.ts'
 import type { Field, Type } from '../schema/notation.ts'
 import { itemElement } from './elements.ts'
-import { EMPTY, fieldSet, isEmpty, LEAF, type FieldSet, union, withSelf } from './field-set.ts'
+import { EMPTY, fieldSet, isEmpty, LEAF, type FieldSet, SINGULAR_KEY, union, withSelf } from './field-set.ts'
 
 /**
  * Which fields one version of an object has that another one has not, or has otherwise: structured-merge-diff's
@@ -220,11 +220,26 @@ function sameItems(before: readonly unknown[], after: readonly unknown[], { owne
   return true
 }
 
+/** Elements that name the one object's own, such as its address: what they are in the other one. */
+export type Renames = Map<string, string>
+
+/** Whether the items of two objects' lists have the same names, but for those that every object has of its own. */
+function alikeItems(a: readonly unknown[], b: readonly unknown[], shape: Shape, renames: Renames | undefined): boolean {
+  if (!renames || shape.listKeys.length !== 1 || shape.listKeys[0]!.name !== SINGULAR_KEY) return sameItems(a, b, shape)
+  if (a.length !== b.length) return false
+  return a.every((item, i) => {
+    const [from, to] = [itemElement(shape, item), itemElement(shape, b[i])]
+    const known = renames.get(from)
+    renames.set(from, to)
+    return known === undefined || known === to
+  })
+}
+
 /**
  * Whether two new objects have the same fields, so that what is known of the one holds for the other: the same keys,
  * items of the same names, and what is empty in one is in the other.
  */
-export function sameFields(a: unknown, b: unknown, shape: Shape, skip?: ReadonlySet<string>): boolean {
+export function sameFields(a: unknown, b: unknown, shape: Shape, skip?: ReadonlySet<string>, renames?: Renames): boolean {
   if (a === b) return true
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return isZero(a) === isZero(b)
   const walk = walkOf(a, shape)
@@ -235,44 +250,38 @@ export function sameFields(a: unknown, b: unknown, shape: Shape, skip?: Readonly
     for (const key in x) {
       if (x[key] === undefined || skip?.has(key)) continue
       keys++
-      if (y[key] === undefined || !sameFields(x[key], y[key], fieldShape(shape, key))) return false
+      if (y[key] === undefined || !sameFields(x[key], y[key], fieldShape(shape, key), undefined, renames)) return false
     }
     for (const key in y) if (y[key] !== undefined && !skip?.has(key)) keys--
     return keys === 0
   }
   const [x, y] = [a as readonly unknown[], b as readonly unknown[]]
-  if (x.length !== y.length) return false
+  if (!alikeItems(x, y, shape, renames)) return false
   const item = itemShape(shape)
-  for (let i = 0; i < x.length; i++) {
-    if (x[i] === y[i]) continue
-    if (shape.ownership === 'set') return false
-    for (const { name } of shape.listKeys) if ((x[i] as JsonObject)[name] !== (y[i] as JsonObject)[name]) return false
-    if (!sameFields(x[i], y[i], item)) return false
-  }
-  return true
+  return x.every((one, i) => sameFields(one, y[i], item, undefined, renames))
 }
 
 /** Whether what changed from the one version to the next are the same fields as between two others. */
-export function sameChange(oldA: unknown, nextA: unknown, oldB: unknown, nextB: unknown, shape: Shape, skip?: ReadonlySet<string>): boolean {
+export function sameChange(oldA: unknown, nextA: unknown, oldB: unknown, nextB: unknown, shape: Shape, renames: Renames, skip?: ReadonlySet<string>): boolean {
   if (oldA === nextA) return oldB === nextB
   if (oldB === nextB) return false
-  if (oldA === undefined || oldB === undefined) return oldA === oldB && sameFields(nextA, nextB, shape)
-  if (nextA === undefined || nextB === undefined) return nextA === nextB && sameFields(oldA, oldB, shape)
+  if (oldA === undefined || oldB === undefined) return oldA === oldB && sameFields(nextA, nextB, shape, undefined, renames)
+  if (nextA === undefined || nextB === undefined) return nextA === nextB && sameFields(oldA, oldB, shape, undefined, renames)
   const walk = walkOf(nextA, shape)
   if (walk === 'map' && isObject(oldA) && isObject(oldB) && isObject(nextA) && isObject(nextB)) {
     for (const key in nextA) if (nextB[key] === undefined && nextA[key] !== undefined && !skip?.has(key)) return false
     for (const key in nextB) {
       if (skip?.has(key)) continue
-      if (!sameChange(oldA[key], nextA[key], oldB[key], nextB[key], fieldShape(shape, key))) return false
+      if (!sameChange(oldA[key], nextA[key], oldB[key], nextB[key], fieldShape(shape, key), renames)) return false
     }
     for (const key in oldA) if (nextA[key] === undefined && oldA[key] !== undefined && !skip?.has(key) && (oldB[key] === undefined || nextB[key] !== undefined)) return false
     for (const key in oldB) if (nextB[key] === undefined && oldB[key] !== undefined && !skip?.has(key) && (oldA[key] === undefined || nextA[key] !== undefined)) return false
     return isNothing(nextA) === isNothing(nextB) && isNothing(oldA) === isNothing(oldB)
   }
   if (walk === 'list' && Array.isArray(oldA) && Array.isArray(oldB) && Array.isArray(nextA) && Array.isArray(nextB)) {
-    if (!sameItems(oldA, oldB, shape) || !sameItems(nextA, nextB, shape) || !sameItems(oldA, nextA, shape)) return false
+    if (!sameItems(oldA, nextA, shape) || !sameItems(oldB, nextB, shape) || !alikeItems(nextA, nextB, shape, renames)) return false
     const item = itemShape(shape)
-    return nextA.every((next, i) => sameChange(oldA[i], next, oldB[i], nextB[i], item))
+    return nextA.every((next, i) => sameChange(oldA[i], next, oldB[i], nextB[i], item, renames))
   }
   return walk === 'leaf' && deepEqual(oldA, nextA) === deepEqual(oldB, nextB)
 }

@@ -71,9 +71,12 @@ export function recordUpdate(entries: readonly ManagedEntry[], { added, modified
   const out: ManagedEntry[] = []
   let mine: ManagedEntry | undefined
   for (const entry of entries) {
+    if (isOf(entry, writer)) {
+      mine = withFields(entry, difference(entry.fieldsV1, removed))
+      continue
+    }
     const left = difference(difference(entry.fieldsV1, changed), removed)
-    if (isOf(entry, writer)) mine = withFields(entry, left)
-    else if (left === entry.fieldsV1) out.push(entry)
+    if (left === entry.fieldsV1) out.push(entry)
     else if (!isEmpty(left)) out.push(withFields(entry, left))
   }
   if (!isEmpty(own)) out.push(entryOf(writer, mine ? union(mine.fieldsV1, own) : own))

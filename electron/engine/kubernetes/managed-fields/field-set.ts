@@ -26,7 +26,8 @@ const numbers = new WeakMap<FieldSet, number>([[LEAF, 0]])
 let count = 0
 let forgotten = false
 /** Elements of which each object has another one: nothing that has them is kept for others. */
-const SINGULAR = 'k:{"ip":'
+export const SINGULAR_KEY = 'ip'
+const SINGULAR = `k:{"${SINGULAR_KEY}":`
 
 /** The set of these elements and what is below each. */
 export function fieldSet(elements: readonly string[], children: readonly FieldSet[]): FieldSet {
@@ -69,6 +70,11 @@ function sorted(elements: readonly string[], children: readonly FieldSet[], out:
   return out
 }
 
+/** Whether other objects may have the very same set. */
+export function isShared(set: FieldSet): boolean {
+  return numbers.has(set)
+}
+
 export function isEmpty(set: FieldSet): boolean {
   for (const _ in set) return false
   return true
@@ -93,6 +99,13 @@ export function withSelf(set: FieldSet): FieldSet {
   return closed(union(set, JUST_SELF))!
 }
 
+/** The set for an object that has other names of its own; what objects share has none of them. */
+export function renamed(set: FieldSet, names: ReadonlyMap<string, string>): FieldSet {
+  if (names.size === 0 || isShared(set)) return set
+  const elements = Object.keys(set)
+  return fieldSet(elements.map((element) => names.get(element) ?? element), elements.map((element) => renamed(set[element]!, names)))
+}
+
 type Combine = (a: FieldSet, b: FieldSet) => FieldSet
 
 /** Results for sets that are shared by many objects, which are asked for again and again. */
@@ -113,17 +126,21 @@ export const union: Combine = remembered((a, b) => {
   if (isEmpty(a)) return b
   const elements: string[] = []
   const children: FieldSet[] = []
+  let same = true
   for (const element in a) {
-    const other = b[element]
+    const [child, other] = [a[element]!, b[element]]
+    const both = other === undefined || other === child || element === SELF ? child : closed(union(opened(child), opened(other)))!
+    if (both !== child) same = false
     elements.push(element)
-    children.push(other === undefined || element === SELF ? a[element]! : closed(union(opened(a[element]!), opened(other)))!)
+    children.push(both)
   }
   for (const element in b) {
     if (a[element] !== undefined) continue
+    same = false
     elements.push(element)
     children.push(b[element]!)
   }
-  return fieldSet(elements, children)
+  return same ? a : fieldSet(elements, children)
 })
 
 /** What is in both. */

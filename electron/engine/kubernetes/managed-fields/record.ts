@@ -6,10 +6,10 @@ import { zeroOf } from '../schema/decode.ts'
 import { structOf } from '../schema/index.ts'
 import type { StructType } from '../schema/notation.ts'
 import type { KubeObject } from '../types.ts'
-import { type Comparison, compareMaps, fieldShape, sameChange, sameFields, type Shape, shapeOf } from './compare.ts'
+import { type Comparison, compareMaps, fieldShape, type Renames, sameChange, sameFields, type Shape, shapeOf } from './compare.ts'
 import { ElementError } from './elements.ts'
 import { entryOf, type ManagedEntry, parseEntries, recordUpdate, type Writer } from './entries.ts'
-import { difference, EMPTY, fieldSet, type FieldSet, fromPaths, isEmpty, union } from './field-set.ts'
+import { difference, EMPTY, fieldSet, type FieldSet, fromPaths, isEmpty, renamed, union } from './field-set.ts'
 
 /** What the API server writes down of every write: metadata.managedFields (k8s.io/apimachinery/pkg/util/managedfields). */
 
@@ -63,9 +63,18 @@ function joined(root: FieldSet, metadata: FieldSet): FieldSet {
   return isEmpty(metadata) ? root : union(root, fieldSet(['f:metadata'], [metadata]))
 }
 
+/** Many write in one second. */
+let second = { at: -1, text: '' }
+
+function timeOf(clock: Clock): string {
+  const at = Math.floor(clock.wall() / 1000)
+  if (second.at !== at) second = { at, text: timestamp(at * 1000) }
+  return second.text
+}
+
 export function writerOf(clock: Clock, kind: Kind, options: Options, operation: 'Apply' | 'Update'): Writer {
   const { subresource, fieldManager } = options
-  return { manager: fieldManager || 'unknown', operation, apiVersion: apiVersionOf(kind.resource), subresource, time: timestamp(clock.wall()) }
+  return { manager: fieldManager || 'unknown', operation, apiVersion: apiVersionOf(kind.resource), subresource, time: timeOf(clock) }
 }
 
 export function entriesOf(object: KubeObject): readonly ManagedEntry[] {
@@ -162,12 +171,15 @@ function compareStatus(kind: Kind, before: KubeObject, after: KubeObject): Compa
   if (!known) recentChanges.set(kind, (known = []))
   const shape = rootShape(kind)
   const metadata = fieldShape(shape, 'metadata')
-  const found = known.find(
-    (one) =>
-      sameChange(one.before, one.after, before, after, shape, NOT_AT_ROOT) &&
-      sameChange(one.before.metadata, one.after.metadata, before.metadata, after.metadata, metadata, NOT_IN_METADATA),
-  )
-  if (found) return found.comparison
+  for (const one of known) {
+    const names: Renames = new Map()
+    const alike =
+      sameChange(one.before, one.after, before, after, shape, names, NOT_AT_ROOT) &&
+      sameChange(one.before.metadata, one.after.metadata, before.metadata, after.metadata, metadata, names, NOT_IN_METADATA)
+    if (!alike) continue
+    const { added, modified, removed } = one.comparison
+    return names.size === 0 ? one.comparison : { added: renamed(added, names), modified: renamed(modified, names), removed: renamed(removed, names) }
+  }
   const comparison = compareObjects(kind, before, after, 'status')
   known.unshift({ before, after, comparison })
   if (known.length > REMEMBERED) known.pop()

@@ -1,0 +1,24 @@
+import type { KubernetesClient } from '../client.ts'
+
+/** What a client may do besides writing objects goes through as it is. */
+const OTHERS = {
+  resources: true, findResource: true, serverVersion: true, openApiPaths: true, openApi: true, get: true, list: true, table: true, tableOf: true,
+  scale: true, delete: true, deleteCollection: true, watch: true, logs: true, exec: true, attach: true, portForward: true,
+} as const satisfies Record<Exclude<keyof KubernetesClient, 'create' | 'update' | 'patch' | 'createSubresource'>, true>
+
+/**
+ * A client whose writes are recorded under this name, unless one says otherwise: what the API server takes from the
+ * user agent of a program ("kubelet/v1.33.1 (linux/amd64) …").
+ */
+export function asManager(client: KubernetesClient, fieldManager: string): KubernetesClient {
+  const named = <T extends { fieldManager?: string }>(options: T | undefined): T => (options?.fieldManager ? options : ({ ...options, fieldManager } as T))
+  const passed: Record<string, unknown> = {}
+  for (const name of Object.keys(OTHERS) as (keyof typeof OTHERS)[]) passed[name] = (client[name] as () => unknown).bind(client)
+  return {
+    ...(passed as unknown as Pick<KubernetesClient, keyof typeof OTHERS>),
+    create: (resource, namespace, object, options) => client.create(resource, namespace, object, named(options)),
+    update: (resource, namespace, name, object, options) => client.update(resource, namespace, name, object, named(options)),
+    patch: (resource, namespace, name, type, patch, options) => client.patch(resource, namespace, name, type, patch, named(options)),
+    createSubresource: (resource, namespace, name, subresource, object, options) => client.createSubresource(resource, namespace, name, subresource, object, named(options)),
+  }
+}
