@@ -9,6 +9,13 @@ export interface ControllerContext {
   readonly client: KubernetesClient
   readonly informers: InformerFactory
   readonly config: ClusterConfig
+  readonly options?: ManagerOptions
+}
+
+/** What kube-controller-manager's command line says. */
+export interface ManagerOptions {
+  /** --node-monitor-grace-period in ms. */
+  nodeMonitorGracePeriod?: number
 }
 
 export interface Controller {

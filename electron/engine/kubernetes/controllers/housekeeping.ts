@@ -1,6 +1,7 @@
 import type { ConfigMap, Event, KubeObject, Namespace, Node, Pod } from '../types.ts'
 import { nthAddress, parseCidr } from '../../network/address.ts'
 import { rootCa } from '../bootstrap.ts'
+import { markDisrupted } from './disrupted.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { EventRecorder } from './events.ts'
 import { type Informer } from './informer.ts'
@@ -98,6 +99,7 @@ export class PodGarbageCollector implements Controller {
     this.#pods.index(BY_NODE, nodeNameOf)
     const nodes = context.informers.of<Node>('nodes')
     nodes.on({ onDelete: (node) => context.clock.schedule(ORPHAN_QUARANTINE, () => this.#onNodeGone(nodes, node.metadata.name), { background: true }) })
+    this.#sweepLater(nodes)
     this.#expireLater()
   }
 
@@ -107,12 +109,35 @@ export class PodGarbageCollector implements Controller {
 
   #onNodeGone(nodes: Informer<Node>, name: string): void {
     if (this.#stopped || nodes.get(undefined, name)) return
-    const { client, clock } = this.#context
+    const { clock } = this.#context
     const reached = ifReached(() => {
-      for (const pod of this.#pods.indexed(BY_NODE, name)) ignoringGone(() => client.delete('pods', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 }))
+      for (const pod of this.#pods.indexed(BY_NODE, name)) this.#remove(pod, 'PodGC: node no longer exists')
     })
     // the next round of the Pod garbage collector
     if (!reached) clock.schedule(GC_PERIOD, () => this.#onNodeGone(nodes, name), { background: true })
+  }
+
+  #remove(pod: Pod, why: string): void {
+    const { client, clock } = this.#context
+    ignoringGone(() => {
+      markDisrupted(client, clock, pod, 'DeletionByPodGC', why, 'Failed')
+      client.delete('pods', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 })
+    })
+  }
+
+  /** Pods that are being deleted on a node that somebody has declared lost for good (KEP-2268). */
+  #sweepLater(nodes: Informer<Node>): void {
+    const { client, clock } = this.#context
+    clock.schedule(GC_PERIOD, () => {
+      if (this.#stopped) return
+      ifReached(() => {
+        for (const node of nodes.values()) {
+          if (!node.spec.taints?.some((t) => t.key === OUT_OF_SERVICE) || node.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) continue
+          for (const pod of this.#pods.indexed(BY_NODE, node.metadata.name)) if (pod.metadata.deletionTimestamp) ignoringGone(() => client.delete('pods', pod.metadata.namespace, pod.metadata.name, { gracePeriodSeconds: 0 }))
+        }
+      })
+      this.#sweepLater(nodes)
+    }, { background: true })
   }
 
   #expireLater(): void {
@@ -130,6 +155,7 @@ export class PodGarbageCollector implements Controller {
   }
 }
 
+const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service'
 const ORPHAN_QUARANTINE = 40_000
 const GC_PERIOD = 20_000
 const EVENT_TTL = 3_600_000

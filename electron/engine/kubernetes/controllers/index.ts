@@ -2,13 +2,14 @@ import type { Clock } from '../../clock.ts'
 import type { ClusterConfig } from '../../config.ts'
 import type { KubernetesClient } from '../client.ts'
 import { ClusterRoleAggregationController } from './cluster-role-aggregation.ts'
-import type { Controller, ControllerContext } from './context.ts'
+import type { Controller, ControllerContext, ManagerOptions } from './context.ts'
 import { CronJobController } from './cronjob.ts'
 import { DaemonSetController } from './daemonset.ts'
 import { DeploymentController } from './deployment.ts'
 import { DisruptionController } from './disruption.ts'
 import { EndpointsController } from './endpoints.ts'
 import { EndpointSliceController } from './endpointslice.ts'
+import { EndpointSliceMirroringController } from './endpointslice-mirroring.ts'
 import { GarbageCollector } from './garbage-collector.ts'
 import { NamespaceDefaultsController, NodeIpamController, PodGarbageCollector } from './housekeeping.ts'
 import { InformerFactory } from './informer.ts'
@@ -25,14 +26,14 @@ import { VolumeClaimController } from './volume-claims.ts'
 const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] = [
   NodeIpamController, NodeLifecycleController, TaintEvictionController, NamespaceDefaultsController, DeploymentController, ReplicaSetController,
   DaemonSetController, ReplicationManager, StatefulSetController, JobController, CronJobController, TtlAfterFinishedController,
-  EndpointSliceController, EndpointsController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
+  EndpointSliceController, EndpointsController, EndpointSliceMirroringController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
   ServiceCidrController, IpAddressRepairController, ClusterRoleAggregationController, VolumeClaimController,
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */
-export function startControllerManager(clock: Clock, client: KubernetesClient, config: ClusterConfig): Controller {
+export function startControllerManager(clock: Clock, client: KubernetesClient, config: ClusterConfig, options: ManagerOptions = {}): Controller {
   const informers = new InformerFactory(client)
-  const context: ControllerContext = { clock, client, informers, config }
+  const context: ControllerContext = { clock, client, informers, config, options }
   const controllers = CONTROLLERS.map((Each) => new Each(context))
   return {
     stop() {

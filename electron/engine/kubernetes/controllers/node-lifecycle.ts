@@ -6,15 +6,17 @@ import { type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { ifReached } from './reach.ts'
 import { BY_NODE, isReady, nodeNameOf } from './pods.ts'
+import { Zones } from './node-zones.ts'
 import { WorkQueue } from './workqueue.ts'
 
-/** --node-monitor-period and --node-monitor-grace-period (50 s since v1.32). */
+/** --node-monitor-period, and --node-monitor-grace-period when the command line has none (ms). */
 const MONITOR_PERIOD = 5_000
-export const MONITOR_GRACE = 50_000
+export const DEFAULT_GRACE = 50_000
 export const NODE_LEASES = 'kube-node-lease'
 
 const NOT_READY = 'node.kubernetes.io/not-ready'
 const UNREACHABLE = 'node.kubernetes.io/unreachable'
+const PRESSURES = [['MemoryPressure', 'memory-pressure'], ['DiskPressure', 'disk-pressure'], ['PIDPressure', 'pid-pressure'], ['NetworkUnavailable', 'network-unavailable']] as const
 type Lease = KubeObject & { spec: { renewTime?: string } }
 type Taint = NonNullable<Node['spec']['taints']>[number]
 
@@ -28,13 +30,14 @@ export class NodeLifecycleController implements Controller {
   readonly #queue: WorkQueue
   /** Node → when a sign of life was last seen. */
   readonly #seen = new Map<string, number>()
-  /** Nodes that just stopped being ready. */
-  readonly #unready = new Set<string>()
+  readonly #zones = new Zones()
+  readonly #grace: number
   #cutOff = false
   #stopped = false
 
   constructor(context: ControllerContext) {
     this.#context = context
+    this.#grace = context.options?.nodeMonitorGracePeriod ?? DEFAULT_GRACE
     this.#events = new EventRecorder(context.client, context.clock, 'node-controller')
     this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
     this.#nodes = context.informers.of<Node>('nodes')
@@ -52,12 +55,10 @@ export class NodeLifecycleController implements Controller {
         this.#events.event(nodeReference(node), 'Normal', 'RegisteredNode', `Node ${node.metadata.name} event: Registered Node ${node.metadata.name} in Controller`)
         this.#queue.add(node.metadata.name)
       },
-      onUpdate: (node, old) => {
-        this.#queue.add(node.metadata.name)
-        if (readyOf(old) === 'True' && readyOf(node) !== 'True') this.#unready.add(node.metadata.name)
-      },
+      onUpdate: (node) => this.#queue.add(node.metadata.name),
       onDelete: (node) => {
         this.#seen.delete(node.metadata.name)
+        this.#zones.forget(node.metadata.name)
         this.#events.event(nodeReference(node), 'Normal', 'RemovingNode', `Node ${node.metadata.name} event: Removing Node ${node.metadata.name} from Controller`)
       },
     })
@@ -84,10 +85,34 @@ export class NodeLifecycleController implements Controller {
     this.#cutOff = true
     client.serverVersion()
     this.#cutOff = false
-    if (wasCutOff) for (const name of this.#seen.keys()) this.#seen.set(name, clock.now)
+    if (wasCutOff) this.#startAnew()
     for (const node of this.#nodes.values()) {
       const seen = this.#seen.get(node.metadata.name) ?? 0
-      if (clock.now - seen > MONITOR_GRACE) this.#markSilent(node)
+      if (clock.now - seen > this.#grace) this.#markSilent(node)
+    }
+    this.#taintForExecution()
+  }
+
+  #startAnew(): void {
+    for (const name of this.#seen.keys()) this.#seen.set(name, this.#context.clock.now)
+  }
+
+  /** Pods leave nodes that are not ready: one node of a zone in ten seconds, slower or not at all when much is down. */
+  #taintForExecution(): void {
+    const { now } = this.#context.clock
+    const nodes = [...this.#nodes.values()]
+    const { wasDown, isDown } = this.#zones.observe(nodes, (node) => readyOf(node) === 'True', now)
+    if (wasDown && !isDown) this.#startAnew()
+    for (const node of nodes) {
+      const ready = readyOf(node)
+      const has = node.spec.taints?.find((t) => t.effect === 'NoExecute' && (t.key === NOT_READY || t.key === UNREACHABLE))
+      const key = ready === 'True' || isDown ? undefined : ready === 'False' ? NOT_READY : UNREACHABLE
+      if (key === has?.key) continue
+      // a node that is tainted already only changes its taint
+      if (key !== undefined && !has && !this.#zones.mayTaint(node, now)) continue
+      const wanted = noScheduleTaints(node)
+      if (key !== undefined) wanted.push([key, 'NoExecute'])
+      ignoringGone(() => this.#setTaints(node, wanted))
     }
   }
 
@@ -97,22 +122,18 @@ export class NodeLifecycleController implements Controller {
     if (ready?.status === 'Unknown') return
     const conditions = (node.status.conditions ?? []).map((c): NodeCondition => (c.type === 'NetworkUnavailable' ? c : { ...c, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime: now }))
     ignoringGone(() => this.#context.client.update('nodes', undefined, node.metadata.name, { ...node, status: { ...node.status, conditions } }, AGENT_STATUS))
+    if (ready?.status !== 'True') return
     this.#events.event(nodeReference(node), 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`)
+    // who says nothing has no ready Pods; a kubelet that says it is not ready speaks for its Pods itself
+    for (const pod of this.#pods.indexed(BY_NODE, node.metadata.name)) if (isReady(pod)) this.#markNotReady(pod)
   }
 
-  /** Conditions become taints; a node that stops being ready has no ready Pods. */
+  /** Conditions become taints at once, as far as they only keep new Pods away. */
   #sync(name: string): void {
     const node = this.#nodes.get(undefined, name)
     if (!node) return
-    const ready = readyOf(node)
-    const wanted: [string, string][] = []
-    if (ready !== 'True') wanted.push([ready === 'False' ? NOT_READY : UNREACHABLE, 'NoSchedule'], [ready === 'False' ? NOT_READY : UNREACHABLE, 'NoExecute'])
-    if (node.spec.unschedulable) wanted.push(['node.kubernetes.io/unschedulable', 'NoSchedule'])
-    for (const [condition, taint] of [['MemoryPressure', 'memory-pressure'], ['DiskPressure', 'disk-pressure'], ['PIDPressure', 'pid-pressure'], ['NetworkUnavailable', 'network-unavailable']]) {
-      if (node.status.conditions?.some((c) => c.type === condition && c.status === 'True')) wanted.push([`node.kubernetes.io/${taint}`, 'NoSchedule'])
-    }
-    this.#setTaints(node, wanted)
-    if (this.#unready.delete(name) && ready !== 'True') for (const pod of this.#pods.indexed(BY_NODE, name)) if (isReady(pod)) this.#markNotReady(pod)
+    const executing = (node.spec.taints ?? []).filter((t) => t.effect === 'NoExecute').map((t): [string, string] => [t.key, t.effect])
+    this.#setTaints(node, [...noScheduleTaints(node), ...executing])
   }
 
   #setTaints(node: Node, wanted: readonly [string, string][]): void {
@@ -130,6 +151,15 @@ export class NodeLifecycleController implements Controller {
     ignoringGone(() => this.#context.client.update('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status: { ...pod.status, conditions } }, AGENT_STATUS))
     this.#events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready')
   }
+}
+
+function noScheduleTaints(node: Node): [string, string][] {
+  const ready = readyOf(node)
+  const wanted: [string, string][] = []
+  if (ready !== 'True') wanted.push([ready === 'False' ? NOT_READY : UNREACHABLE, 'NoSchedule'])
+  if (node.spec.unschedulable) wanted.push(['node.kubernetes.io/unschedulable', 'NoSchedule'])
+  for (const [condition, taint] of PRESSURES) if (node.status.conditions?.some((c) => c.type === condition && c.status === 'True')) wanted.push([`node.kubernetes.io/${taint}`, 'NoSchedule'])
+  return wanted
 }
 
 function readyOf(node: Node): string {

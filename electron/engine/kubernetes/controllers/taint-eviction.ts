@@ -5,6 +5,7 @@ import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { tolerates } from './node-fit.ts'
 import { ignoringGone } from './ownership.ts'
+import { markDisrupted } from './disrupted.ts'
 import { BY_NODE, nodeNameOf } from './pods.ts'
 import { ifReached } from './reach.ts'
 
@@ -48,20 +49,17 @@ export class TaintEvictionController implements Controller {
 
   #decide(pod: Pod, node: Node): void {
     const taints = (node.spec.taints ?? []).filter((t) => t.effect === 'NoExecute')
-    if (taints.length === 0) {
-      if (this.#cancel(pod)) this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${keyOf(pod)}`)
-      return
-    }
+    if (taints.length === 0) return this.#cancelWithEvent(pod)
     let wait = Infinity
     for (const taint of taints) {
       const tolerations = pod.spec.tolerations?.filter((t) => tolerates(t, taint)) ?? []
       if (tolerations.length === 0) wait = -1
       for (const t of tolerations) if (t.tolerationSeconds !== undefined) wait = Math.min(wait, t.tolerationSeconds * 1000)
     }
-    if (wait === Infinity) return void this.#cancel(pod)
+    if (wait === Infinity) return this.#cancelWithEvent(pod)
     const key = keyOf(pod)
     if (wait > 0 && this.#timers.has(key)) return
-    this.#cancel(pod)
+    this.#cancelWithEvent(pod)
     this.#evictLater(pod, Math.max(0, wait))
   }
 
@@ -71,9 +69,16 @@ export class TaintEvictionController implements Controller {
     this.#timers.set(key, clock.schedule(wait, () => {
       this.#timers.delete(key)
       this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
-      const reached = ifReached(() => void ignoringGone(() => client.delete('pods', pod.metadata.namespace, pod.metadata.name, { preconditions: { uid: pod.metadata.uid } })))
+      const reached = ifReached(() => void ignoringGone(() => {
+        markDisrupted(client, clock, pod, 'DeletionByTaintManager', 'Taint manager: deleting due to NoExecute taint')
+        client.delete('pods', pod.metadata.namespace, pod.metadata.name, { preconditions: { uid: pod.metadata.uid } })
+      }))
       if (!reached) this.#evictLater(pod, RETRY)
     }, { background: wait > 0 }))
+  }
+
+  #cancelWithEvent(pod: Pod): void {
+    if (this.#cancel(pod)) this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${keyOf(pod)}`)
   }
 
   #cancel(pod: Pod): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { milliValue } from '../schema/quantity.ts'
-import type { Node, Pod } from '../types.ts'
+import type { Pod } from '../types.ts'
 import { SmallCluster } from './small-cluster.samples.ts'
 
 /** Whatever Pods and nodes there are: nothing is over-committed, and nothing that is required is broken. */
