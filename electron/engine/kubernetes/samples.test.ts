@@ -19,7 +19,7 @@ function resourceOf(api: ApiServer, manifest: KubeObject): { resource: string; n
 }
 
 function outcome(steps: KubeObject[]): unknown {
-  const api = new ApiServer(new Clock({ seed: 1 }), { freeze: true })
+  const api = new ApiServer(new Clock({ seed: 1 }), { freeze: true, managedFields: false })
   try {
     const { resource, namespace } = resourceOf(api, steps[0]!)
     let object = api.create<KubeObject>(resource, namespace, steps[0])
