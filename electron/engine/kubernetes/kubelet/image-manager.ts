@@ -24,6 +24,10 @@ export class PullError extends Error {
   }
 }
 
+export interface NodeImage { names: string[]; sizeBytes: number }
+
+const lists = new Map<string, readonly NodeImage[]>()
+
 /** The images that there are, as people write them; of the cluster's own only what is also of use by itself. */
 function known(): string {
   const names = imageRepositories().filter((name) => /^docker\.io\/(?!calico|flannel|cloudnativelabs|cilium|weaveworks|antrea)|agnhost|curl$/.test(name))
@@ -39,6 +43,8 @@ export class ImageManager {
   readonly #present = new Map<string, Image>()
   readonly #failures = new Map<string, Failure>()
   readonly #spoilt = new Set<string>()
+  /** The node has one more. */
+  onPulled: () => void = () => undefined
   #pulling = false
   readonly #free = new Signal()
 
@@ -53,8 +59,13 @@ export class ImageManager {
     if (image) this.#present.set(image.reference, image)
   }
 
-  images(): readonly Image[] {
-    return [...this.#present.values()]
+  /** For the Node's status: the largest first, at most 50 (nodeStatusMaxImages). Nodes that have the same share it. */
+  listed(): readonly NodeImage[] {
+    const images = [...this.#present.values()].sort((a, b) => b.size - a.size || (a.reference < b.reference ? -1 : 1)).slice(0, 50)
+    const key = images.map((image) => image.reference).join(' ')
+    let list = lists.get(key)
+    if (!list) lists.set(key, (list = images.map((image) => ({ names: [image.digest, image.reference], sizeBytes: image.size }))))
+    return list
   }
 
   /** For a fault: on this node's disk images lack the executables of a program, or have them again. */
@@ -126,7 +137,10 @@ export class ImageManager {
       throw new PullError('ErrImagePull', message, 1_000)
     }
     this.#failures.delete(key)
-    this.#present.set(image.reference, image)
+    if (!this.#present.has(image.reference)) {
+      this.#present.set(image.reference, image)
+      this.onPulled()
+    }
     event('Normal', 'Pulled', `Successfully pulled image "${name}" in ${goDuration(this.#clock.now - began)} (${goDuration(this.#clock.now - asked)} including waiting). Image size: ${image.size} bytes.`)
     return this.#onDisk(image)
   }

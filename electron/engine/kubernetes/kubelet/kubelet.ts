@@ -22,7 +22,7 @@ import { safeHash } from '../controllers/template.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
 import { ImageManager } from './image-manager.ts'
-import { NodeStatus } from './node-status.ts'
+import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
 import { PAUSE_IMAGE } from './sandbox.ts'
 
@@ -42,8 +42,8 @@ export interface KubeletOptions {
 
 /** What is on a node: three machines of a modest size look like this. */
 const CAPACITY = { cpu: 4, memory: 8_131_932 * 1024 }
-/** What of it Pods may have: the kubelet keeps 100 MiB for eviction (evictionHard memory.available). */
-const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - 100 * 1024 * 1024, pods: 110 }
+/** What of it Pods may have. */
+const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - EVICTION_MEMORY, pods: 110 }
 /** Between a worker's change and the write of its Pod's status. */
 const STATUS_DELAY = 1
 /** syncPeriod of pkg/kubelet/status. */
@@ -90,6 +90,7 @@ export class Kubelet implements PodHost {
     this.random = node.clock.random.fork(`kubelet ${node.name}`)
     this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`))
     for (const image of [PAUSE_IMAGE, ...options.images]) this.images.preload(image)
+    this.images.onPulled = () => this.#status?.reportSoon()
     this.events = new EventRecorder(node.client, node.clock, 'kubelet', node.name)
     this.fs.onChange((path) => {
       if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(STATUS_DELAY, () => this.#checkNetwork())
@@ -108,7 +109,7 @@ export class Kubelet implements PodHost {
     const { node, role, ip } = this.#options
     const { client } = node
     writeKubeletRules(node.network.netfilter)
-    this.#status = new NodeStatus({ context: node, role, ip, ...CAPACITY }, this.events, () => this.plugin.status(node))
+    this.#status = new NodeStatus({ context: node, role, ip, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node))
     this.#services = new Informer<Service>(client, 'services')
     this.#configMaps = new Informer<ConfigMap>(client, 'configmaps')
     this.#secrets = new Informer<Secret>(client, 'secrets')

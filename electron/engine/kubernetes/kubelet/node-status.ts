@@ -8,9 +8,11 @@ import { ifReached } from '../controllers/reach.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Node, NodeCondition } from '../types.ts'
+import type { NodeImage } from './image-manager.ts'
 
 /** nodeStatusReportFrequency and a quarter of the lease's 40 s: pkg/kubelet/kubelet_node_status.go, nodelease. */
 const REPORT = 300_000
+const UPDATE = 10_000
 const LEASE = { seconds: 40, renew: 10_000 }
 /** The longest step of registerWithAPIServer. */
 const REGISTER_RETRY = 7_000
@@ -21,7 +23,16 @@ export interface NodeFacts {
   ip: string
   cpu: number
   memory: number
+  images(): readonly NodeImage[]
 }
+
+const DISK = 61_202_244 * 1024
+/** evictionHard memory.available */
+export const EVICTION_MEMORY = 100 * 1024 * 1024
+/** What containerd 2 says of itself (KEP-3857, KEP-3619). */
+const HANDLER = { recursiveReadOnlyMounts: true, userNamespaces: true }
+const RUNTIME_HANDLERS = [{ features: HANDLER, name: '' }, { features: HANDLER, name: 'runc' }]
+const FEATURES = { supplementalGroupsPolicy: true }
 
 /** The Node object, its conditions and its lease. */
 export class NodeStatus {
@@ -57,6 +68,14 @@ export class NodeStatus {
     for (const timer of this.#timers) this.#clock.cancel(timer)
   }
 
+  /** Something that shows in the status without haste (nodeStatusUpdateFrequency). */
+  reportSoon(): void {
+    this.#timers[2] ??= this.#clock.schedule(UPDATE, () => {
+      delete this.#timers[2]
+      this.report()
+    }, { background: true })
+  }
+
   /** Brings the conditions up to date; with `force` also when only the heartbeat is new. */
   report(force = false): void {
     if (!this.#stopped) ifReached(() => this.#report(force))
@@ -74,8 +93,9 @@ export class NodeStatus {
     }
     const before = node.status.conditions?.find((c) => c.type === 'Ready')
     const conditions = this.#conditions(node.status.conditions ?? [], force)
-    if (deepEqual(conditions, node.status.conditions)) return
-    this.#client.update('nodes', undefined, name, { ...node, status: { ...node.status, conditions } }, AGENT_STATUS)
+    const images = this.#facts.images() as Node['status']['images']
+    if (deepEqual(conditions, node.status.conditions) && deepEqual(images, node.status.images)) return
+    this.#client.update('nodes', undefined, name, { ...node, status: { ...node.status, conditions, images } }, AGENT_STATUS)
     const after = conditions.find((c) => c.type === 'Ready')!
     if (before?.status !== after.status) this.#event(after.status === 'True' ? 'NodeReady' : 'NodeNotReady')
   }
@@ -95,7 +115,9 @@ export class NodeStatus {
     const { context, role, ip, cpu, memory } = this.#facts
     const { name } = context
     this.#events.event(this.#reference(), 'Normal', 'Starting', 'Starting kubelet.')
-    const resources = { cpu: String(cpu), 'ephemeral-storage': '61202244Ki', 'hugepages-2Mi': '0', memory: `${Math.floor(memory / 1024)}Ki`, pods: '110' }
+    const capacity = { cpu: String(cpu), 'ephemeral-storage': `${DISK / 1024}Ki`, 'hugepages-2Mi': '0', memory: `${Math.floor(memory / 1024)}Ki`, pods: '110' }
+    // what is left above the thresholds of eviction: 10 % of the disk (a float32), 100 MiB of memory
+    const allocatable = { ...capacity, 'ephemeral-storage': String(DISK - Math.floor(DISK * Math.fround(0.1))), memory: `${Math.floor(memory / 1024) - EVICTION_MEMORY / 1024}Ki` }
     const id = context.clock.random.fork(`machine-id ${name}`)
     const master = role === 'control-plane'
     const node = {
@@ -112,14 +134,17 @@ export class NodeStatus {
       spec: master ? { taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] } : {},
       status: {
         addresses: [{ type: 'InternalIP', address: ip }, { type: 'Hostname', address: name }],
-        allocatable: resources,
-        capacity: resources,
+        allocatable,
+        capacity,
         conditions: this.#conditions([], true),
         daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+        features: FEATURES,
+        images: this.#facts.images(),
         nodeInfo: {
           architecture: 'amd64', bootID: id.uuid(), containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
           kubeletVersion: 'v1.33.1', machineID: id.hex(32), operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: id.uuid(),
         },
+        runtimeHandlers: RUNTIME_HANDLERS,
       },
     }
     try {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
-import type { Pod } from '../types.ts'
+import type { Node, Pod } from '../types.ts'
 import { Story } from './stories.samples.ts'
 
 const { does } = Story
@@ -95,5 +95,25 @@ describe('an agent that is stopped and started again', () => {
     expect([story.state('a'), story.state('b')]).toEqual(['running, ready', 'running, ready, restarted 1'])
     expect(story.pod().status.podIP).toBe(podIP)
     expect(story.events('web', ['SandboxChanged'])).toEqual([])
+  })
+})
+
+describe('the status of a Node', () => {
+  it('says what Pods may have of it, and which images it has', () => {
+    const story = new Story()
+    const node = (): Node => story.cluster.client.get<Node>('nodes', undefined, 'worker-1')
+    const { capacity, allocatable, runtimeHandlers } = node().status as Node['status'] & { runtimeHandlers: object[] }
+    expect(capacity).toMatchObject({ cpu: '4', 'ephemeral-storage': '61202244Ki', memory: '8131932Ki', pods: '110' })
+    expect(allocatable).toMatchObject({ cpu: '4', 'ephemeral-storage': '56403987978', memory: '8029532Ki', pods: '110' })
+    expect(runtimeHandlers).toHaveLength(2)
+    const names = (): string[] => node().status.images!.map((image) => image.names![1]!)
+    expect(names()).toContain('registry.k8s.io/pause:3.10')
+    expect(names()).not.toContain('docker.io/library/nginx:1.27')
+    story.run('web', { nodeName: 'worker-1', containers: [{ image: 'nginx:1.27' }] })
+    story.pass(11)
+    expect(names()).toContain('docker.io/library/nginx:1.27')
+    const sizes = node().status.images!.map((image) => image.sizeBytes!)
+    expect(sizes).toEqual([...sizes].sort((a, b) => b - a))
+    expect(node().status.images![0]!.names![0]).toMatch(/@sha256:[0-9a-f]{64}$/)
   })
 })
