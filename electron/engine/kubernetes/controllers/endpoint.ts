@@ -39,7 +39,8 @@ export function portsOf(service: Service, pod: Pod): EndpointPort[] {
   return out
 }
 
-export function endpointOf(service: Service, pod: Pod): Endpoint {
+/** `zone`: of the Pod's node, where that has the label topology.kubernetes.io/zone. */
+export function endpointOf(service: Service, pod: Pod, zone?: string): Endpoint {
   const serving = isReady(pod)
   const terminating = !!pod.metadata.deletionTimestamp
   const { hostname, subdomain } = pod.spec
@@ -49,6 +50,7 @@ export function endpointOf(service: Service, pod: Pod): Endpoint {
     ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
     targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
     ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+    ...(zone ? { zone } : {}),
   }
 }
 

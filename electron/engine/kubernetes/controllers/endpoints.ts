@@ -13,6 +13,7 @@ interface Subset { addresses?: Address[]; notReadyAddresses?: Address[]; ports?:
 type Endpoints = KubeObject & { subsets?: Subset[] }
 
 const CAPACITY = 1000
+const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity'
 
 /** The older Endpoints object of each Service, one for all its Pods: pkg/controller/endpoint. */
 export class EndpointsController implements Controller {
@@ -49,16 +50,26 @@ export class EndpointsController implements Controller {
 
   #write(service: Service, present: Endpoints | undefined, pods: readonly Pod[]): void {
     const { client, clock } = this.#context
-    const subsets = subsetsOf(service, pods.slice(0, CAPACITY))
+    const over = pods.length > CAPACITY
+    const subsets = subsetsOf(service, over ? firstOf(service, pods) : pods)
     const labels: Record<string, string> = { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }
     if (isHeadless(service)) labels['service.kubernetes.io/headless'] = ''
-    if (present && deepEqual(present.subsets ?? [], subsets) && deepEqual(present.metadata.labels, labels)) return
+    else delete labels['service.kubernetes.io/headless']
+    if (present && deepEqual(present.subsets ?? [], subsets) && deepEqual(present.metadata.labels, labels) && (OVER_CAPACITY in (present.metadata.annotations ?? {})) === over) return
     const { name, namespace } = service.metadata
-    const annotations = { ...present?.metadata.annotations, [CHANGE_TRIGGER]: changeTrigger(clock, pods) }
+    const annotations: Record<string, string> = { ...present?.metadata.annotations, [CHANGE_TRIGGER]: changeTrigger(clock, pods) }
+    if (over) annotations[OVER_CAPACITY] = 'truncated'
+    else delete annotations[OVER_CAPACITY]
     const object = { apiVersion: 'v1', kind: 'Endpoints', ...(subsets.length > 0 ? { subsets } : {}) }
     if (present) client.update('endpoints', namespace, name, { ...object, metadata: { ...present.metadata, labels, annotations } }, AGENT_WRITE)
     else client.create('endpoints', namespace, { ...object, metadata: { name, namespace, labels, annotations } }, AGENT_WRITE)
   }
+}
+
+/** As many as fit, the ready ones first: truncateEndpoints. */
+function firstOf(service: Service, pods: readonly Pod[]): Pod[] {
+  const ready = (pod: Pod): boolean => !!service.spec.publishNotReadyAddresses || isReady(pod)
+  return [...pods.filter(ready), ...pods.filter((p) => !ready(p))].slice(0, CAPACITY)
 }
 
 /** Addresses of the same ports share a subset: pkg/api/v1/endpoints RepackSubsets. */

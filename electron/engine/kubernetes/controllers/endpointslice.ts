@@ -1,5 +1,5 @@
 import { deepEqual } from '../json.ts'
-import type { EndpointSlice, Service } from '../types.ts'
+import type { EndpointSlice, Node, Pod, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { CHANGE_TRIGGER, changeTrigger, endpointOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
 import type { Informer } from './informer.ts'
@@ -10,6 +10,8 @@ import { WorkQueue } from './workqueue.ts'
 const SERVICE_NAME = 'kubernetes.io/service-name'
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
 const CONTROLLER = 'endpointslice-controller.k8s.io'
+const HEADLESS = 'service.kubernetes.io/headless'
+const ZONE = 'topology.kubernetes.io/zone'
 const BY_SERVICE = 'service'
 /** --max-endpoints-per-slice */
 const MAX_ENDPOINTS = 100
@@ -18,6 +20,7 @@ const MAX_ENDPOINTS = 100
 export class EndpointSliceController implements Controller {
   readonly #context: ControllerContext
   readonly #slices: Informer<EndpointSlice>
+  readonly #nodes: Informer<Node>
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
 
@@ -27,6 +30,12 @@ export class EndpointSliceController implements Controller {
     this.#slices = context.informers.of<EndpointSlice>('endpointslices')
     this.#slices.index(BY_SERVICE, (slice) => (isOurs(slice) ? [serviceKey(slice)] : []))
     this.#watch = new ServiceWatch(context, this.#queue)
+    this.#nodes = context.informers.of<Node>('nodes')
+    this.#nodes.on({
+      onAdd: (node) => this.#onNode(node),
+      onUpdate: (node, old) => node.metadata.labels?.[ZONE] !== old.metadata.labels?.[ZONE] && this.#onNode(node),
+      onDelete: (node) => this.#onNode(node),
+    })
     // Somebody who changes or deletes a slice by hand sees it mended.
     const onSlice = (slice: EndpointSlice): void => {
       if (isOurs(slice)) this.#queue.add(serviceKey(slice))
@@ -36,6 +45,11 @@ export class EndpointSliceController implements Controller {
 
   stop(): void {
     this.#queue.stop()
+  }
+
+  /** What its endpoints say of their node has changed. */
+  #onNode(node: Node): void {
+    for (const slice of this.#slices.values()) if (isOurs(slice) && slice.endpoints.some((e) => e.nodeName === node.metadata.name)) this.#queue.add(serviceKey(slice))
   }
 
   #sync(key: string): number {
@@ -48,63 +62,114 @@ export class EndpointSliceController implements Controller {
     const pods = this.#watch.podsOf(service)
     const groups = new Map<string, { ports: EndpointPort[]; wanted: Map<string, Endpoint> }>()
     for (const pod of pods) {
+      const node = pod.spec.nodeName === undefined ? undefined : this.#nodes.get(undefined, pod.spec.nodeName)
+      // a Pod of a node that is gone goes, too
+      if (!node && !service.spec.publishNotReadyAddresses) continue
       const ports = portsOf(service, pod)
       const group = JSON.stringify(ports)
       if (!groups.has(group)) groups.set(group, { ports, wanted: new Map() })
-      groups.get(group)!.wanted.set(pod.metadata.uid, endpointOf(service, pod))
+      groups.get(group)!.wanted.set(pod.metadata.uid, endpointOf(service, pod, node?.metadata.labels?.[ZONE]))
     }
     const present = new Map<string, EndpointSlice[]>()
-    for (const slice of this.#slices.indexed(BY_SERVICE, key)) {
+    const all = this.#slices.indexed(BY_SERVICE, key)
+    for (const slice of all) {
       const group = JSON.stringify((slice as { ports?: EndpointPort[] }).ports ?? [])
       present.set(group, [...(present.get(group) ?? []), slice])
     }
-    // A Service without endpoints keeps one empty slice.
-    if (groups.size === 0) groups.set('[]', { ports: [], wanted: new Map() })
-    const trigger = changeTrigger(this.#context.clock, pods)
+    const changes: Changes = { create: [], update: [], remove: [], unchanged: [] }
     for (const [group, { ports, wanted }] of groups) {
-      this.#reconcile(service, ports, wanted, present.get(group) ?? [], trigger)
+      this.#reconcile(service, ports, wanted, present.get(group) ?? [], changes)
       present.delete(group)
     }
-    for (const slice of [...present.values()].flat()) this.#delete(slice)
+    changes.remove.push(...[...present.values()].flat())
+    // A Service without endpoints keeps one empty slice.
+    if (changes.remove.length === all.length && changes.create.length === 0) {
+      const [only] = changes.remove
+      const isEmpty = changes.remove.length === 1 && only!.endpoints.length === 0 && !(only as { ports?: EndpointPort[] }).ports?.length && deepEqual(only!.metadata.labels, this.#meta(service).labels)
+      if (isEmpty) changes.remove = []
+      else changes.create.push({ ports: [], endpoints: [] })
+    }
+    this.#setHints(service, changes)
+    this.#finish(service, changes, pods)
     return pods.length * LOOK
   }
 
-  /** Keeps endpoints in the slices that they are in, fills gaps, and opens new slices only for what is left. */
-  #reconcile(service: Service, ports: EndpointPort[], wanted: Map<string, Endpoint>, slices: readonly EndpointSlice[], trigger: string): void {
-    const kept = slices.map((slice) => {
-      const endpoints: Endpoint[] = []
-      for (const endpoint of slice.endpoints ?? []) {
+  /**
+   * What becomes of the slices of one set of ports, as upstream packs them: endpoints stay in the slices that they are in;
+   * new ones fill the slices that change anyway, the fullest first; what is left goes into one unchanged slice that has
+   * room for all of it, or into new ones.
+   */
+  #reconcile(service: Service, ports: EndpointPort[], wanted: Map<string, Endpoint>, slices: readonly EndpointSlice[], changes: Changes): void {
+    const { labels } = this.#meta(service)
+    const updated: Change[] = []
+    const unchanged: EndpointSlice[] = []
+    for (const slice of slices) {
+      const kept: Endpoint[] = []
+      let changed = false
+      for (const endpoint of slice.endpoints) {
         const uid = endpoint.targetRef?.uid ?? ''
         const next = wanted.get(uid)
         if (!next) continue
         wanted.delete(uid)
-        endpoints.push(deepEqual(next, endpoint) ? endpoint : next)
+        const same = equalBeyondHints(next, endpoint)
+        changed ||= !same
+        kept.push(same ? endpoint : next)
       }
-      return { slice, endpoints }
-    })
+      const removed = kept.length !== slice.endpoints.length
+      if (kept.length === 0 && removed) changes.remove.push(slice)
+      else if (changed || removed || !deepEqual(labels, slice.metadata.labels)) updated.push({ slice, endpoints: kept })
+      else unchanged.push(slice)
+    }
     const rest = [...wanted.values()]
-    for (const entry of [...kept].sort((a, b) => b.endpoints.length - a.endpoints.length)) {
-      const room = MAX_ENDPOINTS - entry.endpoints.length
-      if (rest.length > 0 && room > 0) entry.endpoints.push(...rest.splice(0, room))
-    }
-    let left = kept.filter((k) => k.endpoints.length > 0).length
-    for (const { slice, endpoints } of kept) {
-      if (endpoints.length === 0 && (left > 0 || rest.length > 0 || ports.length > 0)) this.#delete(slice)
-      else {
-        this.#update(service, slice, endpoints, trigger)
-        if (endpoints.length === 0) left++
-      }
-    }
+    for (const change of [...updated].sort((a, b) => b.endpoints.length - a.endpoints.length)) change.endpoints.push(...rest.splice(0, MAX_ENDPOINTS - change.endpoints.length))
     while (rest.length > 0) {
-      this.#create(service, ports, rest.splice(0, MAX_ENDPOINTS), trigger)
-      left++
+      const room = rest.length < MAX_ENDPOINTS ? fullestWithRoom(unchanged, rest.length) : undefined
+      if (!room) {
+        changes.create.push({ ports, endpoints: rest.splice(0, MAX_ENDPOINTS) })
+        continue
+      }
+      unchanged.splice(unchanged.indexOf(room), 1)
+      updated.push({ slice: room, endpoints: [...room.endpoints, ...rest.splice(0)] })
     }
-    if (left === 0) this.#create(service, ports, [], trigger)
+    changes.update.push(...updated)
+    changes.unchanged.push(...unchanged)
+  }
+
+  /** trafficDistribution PreferClose (KEP-4444): each ready endpoint is for its own zone. Without it hints go. */
+  #setHints(service: Service, changes: Changes): void {
+    const close = (service.spec as { trafficDistribution?: string }).trafficDistribution === 'PreferClose'
+    const hinted = (endpoint: Endpoint): Endpoint => {
+      const { hints, ...plain } = endpoint as Endpoint & { hints?: object; zone?: string }
+      const wanted = close && endpoint.conditions?.ready && plain.zone ? { forZones: [{ name: plain.zone }] } : undefined
+      if (deepEqual(hints, wanted)) return endpoint
+      return (wanted ? { ...plain, hints: wanted } : plain) as Endpoint
+    }
+    for (const change of [...changes.create, ...changes.update]) change.endpoints = change.endpoints.map(hinted)
+    for (const slice of changes.unchanged) {
+      const endpoints = slice.endpoints.map(hinted)
+      if (endpoints.some((e, i) => e !== slice.endpoints[i])) changes.update.push({ slice, endpoints })
+    }
+  }
+
+  /** A slice that would go is used again for one that would be made. */
+  #finish(service: Service, { create, update, remove }: Changes, pods: readonly Pod[]): void {
+    const trigger = changeTrigger(this.#context.clock, pods)
+    const owned = (slice: EndpointSlice): boolean => slice.metadata.ownerReferences?.some((o) => o.uid === service.metadata.uid) ?? false
+    for (const slice of [...remove]) {
+      if (create.length === 0) break
+      if (!owned(slice) || slice.addressType !== 'IPv4') continue
+      update.push({ slice, ...create.pop()! })
+      remove.splice(remove.indexOf(slice), 1)
+    }
+    for (const { ports, endpoints } of create) this.#create(service, ports, endpoints, trigger)
+    for (const change of update) this.#update(service, change, trigger)
+    for (const slice of remove) this.#delete(slice)
   }
 
   #meta(service: Service): { labels: Record<string, string>; ownerReferences: object[] } {
     const labels: Record<string, string> = { ...service.metadata.labels, [SERVICE_NAME]: service.metadata.name, [MANAGED_BY]: CONTROLLER }
-    if (isHeadless(service)) labels['service.kubernetes.io/headless'] = ''
+    if (isHeadless(service)) labels[HEADLESS] = ''
+    else delete labels[HEADLESS]
     return { labels, ownerReferences: [ownerReference({ ...service, apiVersion: 'v1', kind: 'Service' })] }
   }
 
@@ -120,16 +185,37 @@ export class EndpointSliceController implements Controller {
     }, AGENT_WRITE)
   }
 
-  #update(service: Service, slice: EndpointSlice, endpoints: Endpoint[], trigger: string): void {
+  #update(service: Service, { slice, endpoints, ports }: Change, trigger: string): void {
     const { labels } = this.#meta(service)
-    if (deepEqual(endpoints, slice.endpoints ?? []) && deepEqual(labels, slice.metadata.labels)) return
     const metadata = { ...slice.metadata, labels, annotations: { ...slice.metadata.annotations, [CHANGE_TRIGGER]: trigger } }
-    this.#context.client.update('endpointslices', slice.metadata.namespace, slice.metadata.name, { ...slice, metadata, endpoints }, AGENT_WRITE)
+    this.#context.client.update('endpointslices', slice.metadata.namespace, slice.metadata.name, { ...slice, metadata, endpoints, ...(ports ? { ports } : {}) }, AGENT_WRITE)
   }
 
   #delete(slice: EndpointSlice): void {
     ignoringGone(() => this.#context.client.delete('endpointslices', slice.metadata.namespace, slice.metadata.name))
   }
+}
+
+/** A slice that gets other endpoints, and other ports where it is used anew. */
+interface Change { slice: EndpointSlice; endpoints: Endpoint[]; ports?: EndpointPort[] }
+
+interface Changes {
+  create: { ports: EndpointPort[]; endpoints: Endpoint[] }[]
+  update: Change[]
+  remove: EndpointSlice[]
+  unchanged: EndpointSlice[]
+}
+
+/** Hints are decided on afterwards. */
+function equalBeyondHints(next: Endpoint, present: Endpoint): boolean {
+  const { hints: _, ...plain } = present as Endpoint & { hints?: object }
+  return deepEqual(next, plain)
+}
+
+/** Of the slices that have room for so many, the one that is then the fullest. */
+function fullestWithRoom(slices: readonly EndpointSlice[], count: number): EndpointSlice | undefined {
+  const fitting = slices.filter((s) => s.endpoints.length + count <= MAX_ENDPOINTS)
+  return fitting.length === 0 ? undefined : fitting.reduce((best, s) => (s.endpoints.length > best.endpoints.length ? s : best))
 }
 
 function isOurs(slice: EndpointSlice): boolean {

@@ -184,7 +184,7 @@ function allocateHealthCheck(service: Service, old: Service | undefined, allocat
     spec.healthCheckNodePort = allocation.takePort(wanted)
   } catch (error) {
     if (!(error instanceof AllocationError)) throw error
-    throw internalError(`failed to allocate requested HealthCheck NodePort ${wanted ?? 0}: ${error.message}`)
+    throw internalError(`failed to allocate ${wanted ? 'requested' : 'a'} HealthCheck NodePort ${wanted ?? 0}: ${error.message}`)
   }
 }
 

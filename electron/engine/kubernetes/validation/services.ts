@@ -1,15 +1,19 @@
-import { ipVersion, isLoopbackIp, isMulticastIp, isValidIp } from '../../network/address.ts'
+import { ipVersion, isLoopbackIp, isMulticastIp, isValidIp, tryParseCidr } from '../../network/address.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { deepEqual, quote } from '../json.ts'
 import type { Service, ServicePort } from '../types.ts'
 import { IP_ERROR, oneOf, portOrName, PROTOCOLS, validIp } from './common.ts'
 import { goServicePort } from './go-values.ts'
-import { dns1123Label, dns1123Subdomain, portNumber } from './names.ts'
+import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './names.ts'
 import { validateLabels } from './object-meta.ts'
 
 /** Services: pkg/apis/core/validation ValidateService (v1.33). */
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const MAX_SESSION_SECONDS = 86_400
+
+const CIDR_ERROR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
+
+const needsHealthCheck = ({ spec }: Service): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'
 
 const isHeadless = ({ spec }: Service): boolean => spec.clusterIPs?.[0] === 'None' || spec.clusterIP === 'None'
 
@@ -111,6 +115,10 @@ function validateTraffic({ spec }: Service, errors: FieldErrors): void {
   if (spec.loadBalancerClass !== undefined && spec.type !== 'LoadBalancer') {
     errors.forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'")
   }
+  spec.loadBalancerSourceRanges?.forEach((range, i) => {
+    if (!tryParseCidr(range.trim())) errors.invalid(`spec.LoadBalancerSourceRanges[${i}]`, range.trim(), CIDR_ERROR)
+  })
+  if (spec.loadBalancerClass !== undefined) errors.invalidEach('spec.loadBalancerClass', spec.loadBalancerClass, qualifiedName(spec.loadBalancerClass))
   const policy = spec.externalTrafficPolicy
   if (!external) {
     if (policy) errors.invalid('spec.externalTrafficPolicy', policy, 'may only be set for externally-accessible services')
@@ -119,6 +127,7 @@ function validateTraffic({ spec }: Service, errors: FieldErrors): void {
     const text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
     errors.invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, text)
   }
+  if (spec.healthCheckNodePort && spec.type === 'LoadBalancer' && policy === 'Local') errors.invalidEach('spec.healthCheckNodePort', spec.healthCheckNodePort, portNumber(spec.healthCheckNodePort))
   if (spec.type !== 'ExternalName') oneOf(spec.internalTrafficPolicy, ['Cluster', 'Local'], 'spec.internalTrafficPolicy', errors)
   if (spec.trafficDistribution !== undefined && spec.trafficDistribution !== 'PreferClose') {
     errors.notSupported('spec.trafficDistribution', spec.trafficDistribution, ['PreferClose'])
@@ -183,6 +192,7 @@ function validateEach(clusterIPs: readonly string[], ipFamilies: readonly string
 
 export function validateServiceUpdate(service: Service, old: Service, errors: FieldErrors): void {
   validateService(service, errors)
+  if (needsHealthCheck(service) && needsHealthCheck(old) && service.spec.healthCheckNodePort !== old.spec.healthCheckNodePort) errors.forbidden('spec.healthCheckNodePort', 'field is immutable')
   if (service.spec.type === 'ExternalName' || old.spec.type === 'ExternalName') return
   if (!(isHeadless(service) && isHeadless(old))) validateAddressChange(service, old, errors)
   const before = old.spec.ipFamilies?.[0]
