@@ -224,6 +224,9 @@ class Scenario {
   #plain(text: string): string {
     let out = text
     for (const [name, told] of [...this.#names].sort((a, b) => b[0].length - a[0].length)) out = out.replaceAll(name, told)
-    return out.replace(/10\.244\.\d+\.\d+/g, 'POD-IP')
+    return out
+      .replace(/10\.244\.\d+\.\d+/g, 'POD-IP')
+      .replace(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g, 'UID')
+      .replace(/kube-api-access-\w{5}/g, 'kube-api-access-SUFFIX')
   }
 }
