@@ -1,6 +1,8 @@
 import type * as core from 'kubernetes-types/core/v1'
 import { FieldErrors } from '../field-errors.ts'
+import { goDiff } from '../go-diff/diff.ts'
 import { deepEqual } from '../json.ts'
+import { schemaOf } from '../schema/index.ts'
 import type { Pod } from '../types.ts'
 import { validateContainer } from './containers.ts'
 import { validatePodSpec } from './pod-spec.ts'
@@ -24,7 +26,7 @@ export function validateEphemeralContainersUpdate(pod: Pod, old: Pod, errors: Fi
   for (const before of old.spec.ephemeralContainers ?? []) {
     const same = now.get(before.name)
     if (!same) errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers "${before.name}" may not be removed\n`)
-    else if (!deepEqual(same, before)) errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers "${before.name}" may not be changed\n`)
+    else if (!deepEqual(same, before)) errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers "${before.name}" may not be changed\n${goDiff(before, same, schemaOf('EphemeralContainer'))}`)
   }
 }
 

@@ -1,6 +1,8 @@
 import type * as core from 'kubernetes-types/core/v1'
 import type { FieldErrors } from '../field-errors.ts'
+import { podSpecDiff } from '../go-diff/diff.ts'
 import { deepEqual } from '../json.ts'
+import { schemaOf } from '../schema/index.ts'
 import type { Pod } from '../types.ts'
 import { validatePodSpec } from './pod-spec.ts'
 
@@ -21,7 +23,8 @@ export function validatePodUpdate(pod: Pod, old: Pod, errors: FieldErrors): void
   }
   validateDeadlineChange(spec.activeDeadlineSeconds, before.activeDeadlineSeconds, errors)
   validateAddedTolerations(spec.tolerations, before.tolerations, errors)
-  if (!deepEqual(withoutMutable(spec, before), before)) errors.forbidden('spec', ONLY)
+  const munged = withoutMutable(spec, before)
+  if (!deepEqual(munged, before)) errors.forbidden('spec', `${ONLY}\n${podSpecDiff(before, munged, schemaOf('PodSpec'))}`)
 }
 
 function validateDeadlineChange(value: number | undefined, before: number | undefined, errors: FieldErrors): void {
