@@ -113,7 +113,8 @@ export class IpAddressRepairController implements Controller {
     this.#ranges = context.informers.of<ServiceCIDR>('servicecidrs')
     this.#addresses.on({
       onDelete: ({ metadata, spec: { parentRef } }) => {
-        if (parentRef?.resource !== 'services' || !this.#services.get(parentRef.namespace, parentRef.name ?? '')) return
+        // Most go with their Service, of which the watch tells a moment later.
+        if (parentRef?.resource !== 'services') return
         this.#lost.set(metadata.name, `${parentRef.namespace}/${parentRef.name}`)
         this.#queue.add(metadata.name)
       },
