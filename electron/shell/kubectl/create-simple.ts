@@ -3,7 +3,7 @@ import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, VALIDATE_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
-import { createAndPrint, metadataOf } from './saving.ts'
+import { createAndPrint, createNamed, metadataOf } from './saving.ts'
 
 export const CREATE_FLAGS = `${PRINT_FLAGS}${DRY_RUN_FLAG}${VALIDATE_FLAG}
   --field-manager string=kubectl-create
@@ -52,7 +52,7 @@ export const createDeployment: Command = {
       container['resources'] = {}
       return container
     })
-    return yield* createAndPrint(k, deployment(name, { app: name }, f.int('replicas'), { containers }))
+    return yield* createNamed(k, deployment(name, { app: name }, f.int('replicas'), { containers }), 'deployment')
   },
 }
 

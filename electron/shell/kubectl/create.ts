@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { withLastApplied } from './apply.ts'
+import { withLastApplied } from './last-applied.ts'
 import type { Command, Kubectl } from './command.ts'
 import { createConfigMap } from './create-configmap.ts'
 import { createCronJob, createJob } from './create-job.ts'
@@ -8,6 +8,7 @@ import { createIngress } from './create-ingress.ts'
 import { createDisruptionBudget, createPriorityClass } from './create-policy.ts'
 import { createClusterRole, createClusterRoleBinding, createRole, createRoleBinding } from './create-rbac.ts'
 import { createDeployment, createNamespace } from './create-simple.ts'
+import { createSecret, createServiceAccount } from './create-secret.ts'
 import { createService } from './create-service.ts'
 import { createToken } from './create-token.ts'
 import { KubectlError, throwAll, withSource } from './errors.ts'
@@ -45,9 +46,9 @@ export const create: Command = {
     unsimulated('quota', 'Create a quota with the specified name', 'quota NAME', ['resourcequota']),
     createRole,
     createRoleBinding,
-    unsimulated('secret', 'Create a secret using a specified subcommand', 'secret (docker-registry | generic | tls)'),
+    createSecret,
     createService,
-    unsimulated('serviceaccount', 'Create a service account with the specified name', 'serviceaccount NAME', ['sa']),
+    createServiceAccount,
     createToken,
   ],
   run,

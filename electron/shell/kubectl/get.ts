@@ -10,6 +10,7 @@ import { CustomColumns } from './printers/custom-columns.ts'
 import { type Printer, printerFor } from './printers/index.ts'
 import { type TableOptions, TablePrinter } from './printers/table.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
+import { rawRequest } from './raw.ts'
 import { ignoreNotFound, keyOf, kindWord, queryOf, resolve, type Result } from './resources.ts'
 import { checkSortField, sortObjects, sortTable } from './sorting.ts'
 
@@ -26,7 +27,7 @@ export const get: Command = {
     -L --label-columns slice
     --no-headers bool
     --output-watch-events bool
-    --raw string ~
+    --raw string
     --server-print bool=true ~
     --show-kind bool
     --show-labels bool
@@ -42,6 +43,14 @@ function* run(k: Kubectl): Task<number> {
   const { flags: f, args } = k
   const watching = f.bool('watch') || f.bool('watch-only')
   const output = f.string('output')
+  if (f.string('raw') !== '') {
+    if (args.length > 0) throw new KubectlError('arguments may not be passed when --raw is specified')
+    if (watching || f.string('selector') !== '' || f.list('filename').length > 0 || output !== '') {
+      throw new KubectlError('--raw may not be specified with other flags that filter the server request or alter the output')
+    }
+    yield* rawRequest(k, 'GET')
+    return 0
+  }
   if (f.bool('watch') && f.string('sort-by')) yield* k.err('warning: --watch requested, --sort-by will be ignored for watch events received\n')
   else if (f.bool('watch-only') && f.string('sort-by')) yield* k.err('warning: --watch-only requested, --sort-by will be ignored\n')
   else if (!watching && args.length === 0 && f.list('filename').length === 0 && !f.string('kustomize')) {

@@ -101,7 +101,7 @@ function* runTaint(k: Kubectl): Task<number> {
       const node = info.object as unknown as Node
       const held = (node.spec.taints ?? []) as Taint[]
       const same = (a: Taint, b: Taint): boolean => a.key === b.key && a.effect === b.effect
-      const taken = add.filter((t) => held.some((h) => same(h, t) && (h.value ?? '') !== (t.value ?? '') ))
+      const taken = add.filter((t) => held.some((h) => same(h, t)))
       if (taken.length > 0 && !f.bool('overwrite')) throw new KubectlError(`node ${info.name} already has ${taken.map((t) => t.key).join(',')} taint(s) with same effect(s) and --overwrite is false`)
       const gone = (h: Taint): boolean => remove.some((r) => r.key === h.key && (r.effect === '' || r.effect === h.effect))
       for (const r of remove) if (!held.some((h) => r.key === h.key && (r.effect === '' || r.effect === h.effect))) throw new KubectlError(`taint ${quote(`${r.key}${r.effect ? `:${r.effect}` : ''}`)} not found`)

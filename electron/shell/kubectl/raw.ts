@@ -1,0 +1,56 @@
+import { StatusError } from '../../engine/kubernetes/client.ts'
+import { answerRequest } from '../../engine/kubernetes/http/handler.ts'
+import type { Status } from '../../engine/kubernetes/types.ts'
+import { encodeUtf8 } from '../../engine/text.ts'
+import { Signal, type Task } from '../../engine/machine/task.ts'
+import type { Kubectl } from './command.ts'
+import { KubectlError, quote } from './errors.ts'
+
+/** `--raw PATH`: one request to the API server as it stands, and its answer as it comes (kubectl's pkg/rawhttp). */
+export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
+  const target = k.flags.string('raw')
+  if (!/^[a-z+.-]+:|^\//i.test(target)) throw new KubectlError(`--raw must be a valid URL path: parse ${quote(target)}: invalid URI for request`)
+  const arrived = new Signal()
+  let status = 0
+  let chunks: string[] = []
+  let ended = false
+  const stop = answerRequest(
+    { clock: k.process.clock, client: k.client },
+    { method, target, accept: '*/*', userAgent: 'kubectl/v1.33.1', contentType: body === '' ? '' : 'application/json', body: encodeUtf8(body) },
+    {
+      head: (code) => (status = code),
+      data(chunk) {
+        chunks.push(chunk)
+        arrived.notify()
+      },
+      end() {
+        ended = true
+        arrived.notify()
+      },
+    },
+  )
+  try {
+    for (;;) {
+      const text = chunks.join('')
+      chunks = []
+      if (status >= 400 && ended) throw refused(status, text)
+      if (status < 400 && text !== '') yield* k.out(text)
+      if (ended) return
+      yield arrived.wait
+    }
+  } finally {
+    if (!ended) stop()
+  }
+}
+
+/** A refusal that is no Status is one of client-go's own making. */
+function refused(code: number, text: string): StatusError {
+  try {
+    const status = JSON.parse(text) as Status
+    if (status.kind === 'Status') return new StatusError(status)
+  } catch {
+    // no JSON
+  }
+  const [reason, message] = code === 404 ? ['NotFound', 'the server could not find the requested resource'] : code === 405 ? ['MethodNotAllowed', 'the server does not allow this method on the requested resource'] : ['', text.trim()]
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: message!, reason: reason!, code })
+}
