@@ -1,13 +1,14 @@
 import type { Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
+import { grpcHealthChecking } from './agnhost-grpc.ts'
 import { parseGoFlags } from './go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from './http/go.ts'
 import type { HttpRequest } from './http/server.ts'
 import { goLogTime } from './http-echo.ts'
 import { Output, untilSignal } from './output.ts'
 
-/** registry.k8s.io/e2e-test-images/agnhost: the subcommands netexec, serve-hostname and pause. */
+/** registry.k8s.io/e2e-test-images/agnhost: the subcommands grpc-health-checking, netexec, serve-hostname and pause. */
 export const agnhost: Program = function* (process) {
   const [, command = '', ...args] = process.argv
   switch (command) {
@@ -17,10 +18,12 @@ export const agnhost: Program = function* (process) {
       return 0
     case 'netexec':
       return yield* netexec(process, args)
+    case 'grpc-health-checking':
+      return yield* grpcHealthChecking(process, args)
     case 'serve-hostname':
       return yield* serveHostname(process, args)
     default:
-      yield* process.printError(`podhop: not simulated: agnhost ${command} (netexec, serve-hostname and pause are)\n`)
+      yield* process.printError(`podhop: not simulated: agnhost ${command} (grpc-health-checking, netexec, serve-hostname and pause are)\n`)
       return 69
   }
 }

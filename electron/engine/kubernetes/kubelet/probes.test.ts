@@ -61,6 +61,24 @@ describe('a TCP probe', () => {
   })
 })
 
+describe('a gRPC probe', () => {
+  const agnhost = (...args: string[]): object => ({ image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', command: ['/agnhost', 'grpc-health-checking', ...args] })
+  const failed = (text: string): string[] => [`Warning Unhealthy Readiness probe failed: ${text}`]
+
+  it('asks the health service', () => {
+    expect(asked(agnhost(), { grpc: { port: 5000 } }).story.state()).toBe('running, ready')
+    expect(asked(agnhost('--service', 'shop'), { grpc: { port: 5000, service: 'shop' } }).story.state()).toBe('running, ready')
+    expect(asked(agnhost('--delay-unhealthy-sec', '0'), { grpc: { port: 5000 } }).events).toEqual(failed('service unhealthy (responded with "NOT_SERVING")'))
+    expect(asked(agnhost(), { grpc: { port: 5000, service: 'shop' } }).events).toEqual(failed('error: health rpc probe failed: rpc error: code = NotFound desc = unknown service'))
+  })
+
+  it('of a port where nobody listens, or nobody answers, ends with its time', () => {
+    const refused = asked(agnhost(), { grpc: { port: 5001 }, timeoutSeconds: 2 })
+    expect(refused.events).toEqual(failed(`timeout: failed to connect service "${refused.ip}:5001" within 2s: context deadline exceeded`))
+    expect(asked(does('serve', '5000', 'mute'), { grpc: { port: 5000 } }).events).toEqual(failed('timeout: health rpc did not complete within 1s'))
+  })
+})
+
 describe('an exec probe', () => {
   it('tells what the command said, that it took too long, or that it is not there', () => {
     const failed = asked({ env: [{ name: 'CODE', value: '1' }] }, { exec: { command: ['/bin/busybox', 'say', 'not yet'] } })
