@@ -372,6 +372,17 @@ describe('other subresources', () => {
   })
 })
 
+describe('what is too large', () => {
+  it('is refused by the server, or by etcd', () => {
+    const { api } = server()
+    const annotated = (bytes: number): unknown => api.create('customresourcedefinitions', undefined, { metadata: { name: 'x' }, spec: { group: 'x'.repeat(bytes) } })
+    expect(refusal(() => annotated(3 * 1024 * 1024))).toMatchObject({ code: 413, reason: 'RequestEntityTooLarge', message: 'Request entity too large: limit is 3145728' })
+    const big = { metadata: { name: 'big' }, rules: Array.from({ length: 20 }, (_, i) => ({ apiGroups: [''], resources: [`${i}${'ü'.repeat(40_000)}`], verbs: ['get'] })) }
+    expect(refusal(() => api.create('clusterroles', undefined, big))).toMatchObject({ code: 500, reason: '', message: 'etcdserver: request is too large' })
+    expect(api.create('clusterroles', undefined, big, { dryRun: true }).metadata.name).toBe('big')
+  })
+})
+
 describe('a dry run', () => {
   it('leaves no trace, not even in the names that come later', () => {
     const make = (dryRun: boolean): string[] => {

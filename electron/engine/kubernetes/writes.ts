@@ -10,6 +10,7 @@ import { apiVersionOf, type Context, type Kind, storeKey } from './kinds/kind.ts
 import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { alreadyExists, badRequest, conflict, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
+import { checkRequestSize, checkStoredSize } from './sizes.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
 import { bindPod, finalizeNamespace, unserved, updateScale } from './subresources.ts'
@@ -189,6 +190,12 @@ function finish(server: Server, kind: Kind, object: KubeObject, allocation: Allo
     allocation?.revert()
     return object
   }
+  try {
+    checkStoredSize(object, options)
+  } catch (error) {
+    allocation?.revert()
+    throw error
+  }
   allocation?.commit()
   return server.commit(kind, object)
 }
@@ -204,6 +211,7 @@ export function isFinished(kind: Kind, object: KubeObject): boolean {
 export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefined, options: WriteOptions): KubeObject {
   const { resource } = kind
   const apiVersion = apiVersionOf(resource)
+  checkRequestSize(body, options)
   const given = isObject(body) ? body : {}
   if (given['kind'] !== undefined && given['kind'] !== '' && (given['kind'] !== resource.kind || (given['apiVersion'] ?? apiVersion) !== apiVersion)) {
     throw badRequest(wrongKind(resource, given))
