@@ -15,6 +15,8 @@ const COMMANDS = [
   'hop node worker-1', 'iptables-save -t nat | wc -l', 'ip neigh', 'bridge fdb', 'hop time', 'hop time pause', 'hop time resume', 'hop time +40s',
   'ping -c 2 172.18.0.3', 'ping 172.18.0.4', 'dig +short example.com', 'echo $RANDOM $SECONDS $(date)', 'mktemp', 'sleep 5', 'sleep 100 &', 'jobs', 'kill %1', 'fg', 'yes | head -3000 | tail -1',
   'watch -n 1 kubectl get pods', 'for i in 1 2 3; do echo $i; sleep 1; done', 'kubectl port-forward web 8080:80', 'kubectl port-forward web :80 &', 'shuf -i 1-9', 'history | tail -2', 'cat > note.txt',
+  'hop fault apply node-down worker-1', 'hop fault apply node-reboot worker-2 --for 5s', 'hop fault apply packet-loss worker-1 worker-2 --loss 40%', 'hop fault apply link-down worker-1 control-plane',
+  'hop fault apply apiserver-down', 'hop fault apply cni-down worker-1', 'hop fault apply proxy-stopped worker-2', 'hop fault apply conntrack-full worker-1', 'hop fault clear --all', 'hop fault list',
 ]
 
 type Action =
@@ -37,7 +39,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ do: 'look' as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resize' as const), terminal, columns: fc.integer({ min: 1, max: 300 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('check' as const), kind: fc.constantFrom('hint' as const, 'answer' as const), text: fc.constantFrom('0.33333333349', 'web-ready', 'no', 'probability') }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('time' as const), input: fc.constantFrom<Input>({ kind: 'time', paused: true }, { kind: 'time', paused: false }, { kind: 'time', speed: 4 }, { kind: 'time', advance: 3000 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('time' as const), input: fc.constantFrom<Input>({ kind: 'time', paused: true }, { kind: 'time', paused: false }, { kind: 'time', speed: 4 }, { kind: 'time', advance: 3000 }, { kind: 'fault', apply: ['node-down', 'control-plane'] }, { kind: 'fault', apply: ['dns-down'] }, { kind: 'fault', clear: 'node-down/control-plane' }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('outside' as const), what: fc.constantFrom('connect' as const, 'data' as const, 'data' as const, 'end' as const, 'abort' as const), of: fc.nat({ max: 3 }) }) },
 )
 /** What happens, and how long the world then runs: so many ms, and at most so many events. */
