@@ -1,16 +1,15 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
-import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { setLastApplied, viewLastApplied } from './apply-last-applied.ts'
+import { serverSideApply } from './apply-server.ts'
 import { type Command, did, type DryRun, type Kubectl } from './command.ts'
 import { isConflict, isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
 import { sortedGoJson } from './json.ts'
-import { at, isObject, type JsonObject, map, nameOf, text } from './objects.ts'
+import { at, isObject, type JsonObject, text } from './objects.ts'
+import { infoText, LAST_APPLIED, patchFor, withLastApplied } from './last-applied.ts'
 import { printerFor } from './printers/index.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
-import { threeWayPatch } from './three-way.ts'
-
-export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 export const apply: Command = {
   name: 'apply',
@@ -28,10 +27,15 @@ export const apply: Command = {
     --prune bool ~
     --prune-allowlist array ~
     --server-side bool
-    --subresource string ~
+    --subresource string
     --timeout duration=0s ~
     --wait bool ~
   `),
+  commands: [
+    { name: 'edit-last-applied', short: 'Edit latest last-applied-configuration annotations of a resource/object', use: 'edit-last-applied (RESOURCE/NAME | -f FILENAME)', instead: 'use kubectl apply set-last-applied -f FILE' },
+    setLastApplied,
+    viewLastApplied,
+  ],
   run,
 }
 
@@ -51,7 +55,7 @@ function* run(k: Kubectl): Task<number> {
   const wantsObject = f.string('output') !== '' && f.string('output') !== 'name'
   for (const info of infos) {
     try {
-      const { object, operation } = serverSide ? serverSideApply(k, info, dryRun, validation) : yield* applyOne(k, info, dryRun, validation)
+      const { object, operation } = serverSide ? yield* serverSideApply(k, info, dryRun, validation) : yield* applyOne(k, info, dryRun, validation)
       if (object['metadata'] && at(object, 'metadata', 'deletionTimestamp') && operation !== 'unchanged') {
         yield* k.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
       }
@@ -68,19 +72,6 @@ function* run(k: Kubectl): Task<number> {
     yield* k.out(printer.print(objects.length === 1 ? objects[0]! : { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects }))
   }
   return 0
-}
-
-/** The manifest as it is remembered in the annotation: compact, keys sorted, a newline. */
-function lastApplied(object: JsonObject): string {
-  const metadata = { ...map(object['metadata']) }
-  const annotations = { ...map(metadata['annotations']) }
-  delete annotations[LAST_APPLIED]
-  return `${sortedGoJson({ ...object, metadata: { ...metadata, annotations } })}\n`
-}
-
-export function withLastApplied(object: JsonObject): JsonObject {
-  const metadata = map(object['metadata'])
-  return { ...object, metadata: { ...metadata, annotations: { ...map(metadata['annotations']), [LAST_APPLIED]: lastApplied(object) } } }
 }
 
 function withoutNulls(value: unknown): unknown {
@@ -133,38 +124,3 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
 }
 
 /** A kind without a schema (undefined) gets a JSON merge patch. */
-function patchFor(kind: string | undefined, modified: JsonObject, current: JsonObject): JsonObject {
-  const remembered = text(at(current, 'metadata', 'annotations', LAST_APPLIED))
-  let original: JsonObject = {}
-  if (remembered) {
-    try {
-      const parsed: unknown = JSON.parse(remembered)
-      if (isObject(parsed)) original = parsed
-    } catch {
-      // an annotation that somebody broke: as if there were none
-    }
-  }
-  return threeWayPatch(kind, original, modified, current)
-}
-
-/** resource.Info's String(). */
-function infoText(info: Info): string {
-  const { group, version, name, kind } = info.resource
-  const api = group ? `${group}/${version}` : version
-  return `Resource: ${JSON.stringify(`${api}, Resource=${name}`).replace(/^"v1,/, '"/v1,')}, GroupVersionKind: ${JSON.stringify(`${group ? api : `/${version}`}, Kind=${kind}`)}\nName: ${JSON.stringify(info.name)}, Namespace: ${JSON.stringify(info.namespace)}`
-}
-
-function serverSideApply(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' | 'Warn' | 'Ignore'): { object: JsonObject; operation: string } {
-  const manager = k.flags.changed('field-manager') ? k.flags.string('field-manager') : 'kubectl'
-  try {
-    const object = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, nameOf(info.object), 'application/apply-patch+yaml', info.object, {
-      fieldManager: manager, dryRun: dryRun === 'server', fieldValidation: validation, force: k.flags.bool('force-conflicts'),
-    })
-    return { object: object as unknown as JsonObject, operation: 'serverside-applied' }
-  } catch (error) {
-    if (error instanceof StatusError && error.status.code === 415) throw new KubectlError(`Server-side apply not available on the server: (${error.message})`)
-    if (!isConflict(error)) throw error
-    throw new KubectlError(`${(error as Error).message}\nPlease review the fields above--they currently have other managers. Here\nare the ways you can resolve this warning:\n* If you intend to manage all of these fields, please re-run the apply\n  command with the \`--force-conflicts\` flag.\n* If you do not intend to manage all of the fields, please edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n* You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\nSee https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts`)
-  }
-}
-

@@ -11,6 +11,7 @@ import { create } from './create.ts'
 import { debug } from './debug.ts'
 import { del } from './delete.ts'
 import { describe } from './describe-command.ts'
+import { diff } from './diff.ts'
 import { apiResources, apiVersions, clusterInfo, version } from './discovery.ts'
 import { drain } from './drain.ts'
 import { events } from './events.ts'
@@ -24,6 +25,7 @@ import { cordon, taint, uncordon } from './nodes.ts'
 import { patch } from './patch.ts'
 import { portForward } from './port-forward.ts'
 import { kubectlProgram } from './program.ts'
+import { replace } from './replace.ts'
 import { rollout } from './rollout.ts'
 import { run } from './run.ts'
 import { scale } from './scale.ts'
@@ -37,17 +39,15 @@ function unsimulated(name: string, short: string, instead: string): Command {
 
 /** Every verb of kubectl v1.33, in the order of its help. */
 export const COMMANDS: readonly Command[] = [
-  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, cp, create, debug, del, describe, drain, events, exec, explain, expose, get, label, logs,
-  patch, portForward, rollout, run, scale, set, taint, top, uncordon, version, wait,
+  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, cp, create, debug, del, describe, diff, drain, events, exec, explain, expose, get, label, logs,
+  patch, portForward, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
   unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
   unsimulated('certificate', 'Modify certificate resources', 'there are no certificates'),
   unsimulated('completion', 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)', 'completion is built into this terminal: press Tab'),
-  unsimulated('diff', 'Diff the live version against a would-be applied version', 'use kubectl get -o yaml and diff'),
   unsimulated('edit', 'Edit a resource on the server', 'use kubectl get -o yaml > FILE, edit it, and kubectl apply -f FILE'),
   unsimulated('kustomize', 'Build a kustomization target from a directory or URL', 'use plain manifests'),
   unsimulated('plugin', 'Provides utilities for interacting with plugins', 'there are no plugins'),
   unsimulated('proxy', 'Run a proxy to the Kubernetes API server', 'use kubectl get --output json'),
-  unsimulated('replace', 'Replace a resource by file name or stdin', 'use kubectl apply'),
 ].sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name))
 
 /** kubectl for every machine of a cluster whose filesystem has it; the laptop has it, and a kubeconfig, when it is built. */

@@ -1,7 +1,7 @@
 import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { withLastApplied } from './apply.ts'
+import { withLastApplied } from './last-applied.ts'
 import { dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { at, groupVersion, type JsonObject, text, withNamespace } from './objects.ts'

@@ -84,7 +84,7 @@ function names(object: JsonObject, suffix: string): string {
   return `${objectName(object)}${suffix}\n`
 }
 
-function withoutManagedFields(object: JsonObject): JsonObject {
+export function withoutManagedFields(object: JsonObject): JsonObject {
   if (isList(object)) return { ...object, items: list(object['items']).map((item) => withoutManagedFields(item as JsonObject)) }
   if (at(object, 'metadata', 'managedFields') === undefined) return object
   const metadata = { ...(object['metadata'] as JsonObject) }

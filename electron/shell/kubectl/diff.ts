@@ -1,0 +1,127 @@
+import type { WriteOptions } from '../../engine/kubernetes/client.ts'
+import type { KubeObject } from '../../engine/kubernetes/types.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { applyManager, applyOnServer } from './apply-server.ts'
+import type { Command, Kubectl } from './command.ts'
+import { ExitError, isNotFound, KubectlError, report, throwAll } from './errors.ts'
+import { FILENAME_FLAGS, flags, SELECTOR_FLAG } from './flags.ts'
+import { LAST_APPLIED, patchFor } from './last-applied.ts'
+import { at, equal, isObject, type JsonObject, map, text } from './objects.ts'
+import { withoutManagedFields } from './printers/index.ts'
+import { type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { toYaml } from './yaml.ts'
+
+/**
+ * What an apply would change: the live object and the one a dry run gives, each as YAML in a folder of its own, between
+ * which diff(1) tells the differences. Ends with 1 when there are any, and with more when something went wrong.
+ */
+export const diff: Command = {
+  name: 'diff',
+  short: 'Diff the live version against a would-be applied version',
+  use: 'diff -f FILENAME',
+  flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, `
+    --concurrency int=1 -
+    --field-manager string=kubectl-client-side-apply
+    --force-conflicts bool
+    --prune bool ~
+    --prune-allowlist array ~
+    --server-side bool
+    --show-managed-fields bool
+  `),
+  *run(k: Kubectl): Task<number> {
+    try {
+      return yield* run(k)
+    } catch (error) {
+      const told = report(error)
+      // 1 means that there are differences.
+      throw told && told.code < 69 ? new ExitError(told.code + 1, told.text) : error
+    }
+  },
+}
+
+function* run(k: Kubectl): Task<number> {
+  const { flags: f, process } = k
+  if (k.args.length > 0) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+  if (f.list('filename').length === 0 && !f.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
+  const serverSide = f.bool('server-side')
+  if (f.bool('force-conflicts') && !serverSide) throw new KubectlError('--force-conflicts only works with --server-side')
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false }))
+  throwAll(errors)
+  const folders = ['LIVE', 'MERGED'].map((name) => temporaryFolder(k, name))
+  try {
+    for (const info of infos) {
+      const versions = versionsOf(k, info, serverSide)
+      for (const [i, object] of versions.entries()) process.fs.writeFile(`${folders[i]}/${fileName(info)}`, object ? toYaml(object) : '', 0o700)
+      const [live] = versions
+      if (live && at(live, 'metadata', 'deletionTimestamp')) yield* k.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
+    }
+    return yield* runDiff(k, folders)
+  } finally {
+    for (const folder of folders) process.fs.remove(folder, { recursive: true })
+  }
+}
+
+function temporaryFolder({ process }: Kubectl, name: string): string {
+  const path = `${process.env.get('TMPDIR') || '/tmp'}/${name}-${process.clock.random.below(2 ** 32)}`
+  process.fs.makeDirectory(path, { mode: 0o700 })
+  return path
+}
+
+function fileName({ resource, namespace, name }: Info): string {
+  return `${resource.group ? `${resource.group}.` : ''}${resource.version}.${resource.kind}.${resource.namespaced ? namespace : ''}.${name}`
+}
+
+function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | undefined, JsonObject] {
+  const key = keyOf(info.resource)
+  const namespace = info.resource.namespaced ? info.namespace : undefined
+  const options: WriteOptions = { fieldManager: applyManager(k, serverSide), dryRun: true }
+  let live: JsonObject | undefined
+  try {
+    live = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+  let merged: JsonObject
+  if (serverSide) merged = applyOnServer(k, info, info.object, { ...options, force: k.flags.bool('force-conflicts') })
+  else if (!live) merged = k.client.create<KubeObject>(key, namespace, info.object, options) as unknown as JsonObject
+  else {
+    const patch = patchFor(info.resource.kind, withoutLastApplied(info.object!), live)
+    const unchanged = Object.keys(patch).length === 0
+    merged = unchanged ? live : (k.client.patch<KubeObject>(key, namespace, info.name, 'application/strategic-merge-patch+json', patch, options) as unknown as JsonObject)
+  }
+  if (!k.flags.bool('show-managed-fields')) {
+    live = live && withoutManagedFields(live)
+    merged = withoutManagedFields(merged)
+  }
+  return info.resource.kind === 'Secret' && info.resource.group === '' ? masked(live, merged) : [live, merged]
+}
+
+function withoutLastApplied(object: JsonObject): JsonObject {
+  const annotations = at(object, 'metadata', 'annotations')
+  if (!isObject(annotations) || annotations[LAST_APPLIED] === undefined) return object
+  const { [LAST_APPLIED]: _, ...rest } = annotations
+  return { ...object, metadata: { ...map(object['metadata']), annotations: rest } }
+}
+
+/** A Secret's values are not shown, only whether they change. */
+function masked(live: JsonObject | undefined, merged: JsonObject): [JsonObject | undefined, JsonObject] {
+  const [from, to] = [map(live?.['data']), map(merged['data'])]
+  const mask = (data: JsonObject, other: JsonObject, changed: string): JsonObject =>
+    Object.fromEntries(Object.keys(data).map((key) => [key, key in other && !equal(data[key], other[key]) ? changed : '***']))
+  const withData = (object: JsonObject, data: JsonObject): JsonObject => (object['data'] === undefined ? object : { ...object, data })
+  return [live && withData(live, mask(from, to, '*** (before)')), withData(merged, mask(to, from, '*** (after)'))]
+}
+
+function* runDiff({ process }: Kubectl, folders: readonly string[]): Task<number> {
+  const [program = 'diff', ...more] = (process.env.get('KUBECTL_EXTERNAL_DIFF') ?? '').split(' ').filter((word) => word !== '')
+  const argv = process.env.get('KUBECTL_EXTERNAL_DIFF') ? [program, ...more.filter((word) => /^[a-zA-Z0-9-=]+$/.test(word)), ...folders] : ['diff', '-u', '-N', ...folders]
+  let child
+  try {
+    child = process.spawn({ argv, files: process.files })
+  } catch (error) {
+    throw new KubectlError(`failed to run ${JSON.stringify(program)}: ${text((error as Error).message)}`)
+  }
+  const { code } = yield* process.wait(child)
+  if (code > 1) throw new KubectlError(`failed to run ${JSON.stringify(program)}: exit status ${code}`)
+  return code
+}
