@@ -11,6 +11,7 @@ import type { CustomResourceDefinition, DefinitionVersion, PrinterColumn } from 
 import { readPath } from './json-path.ts'
 import { mergeType } from './merge-types.ts'
 import { copyOf, prune, setDefaults } from './pruning.ts'
+import { hasRules, validateRules } from './rules.ts'
 import type { JsonSchema } from './schema.ts'
 import { validateEmbedded, validateLists, validateValue } from './values.ts'
 
@@ -44,6 +45,7 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
   }
   const schema = version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
   const hasStatus = parts.status !== undefined
+  const ruled = hasRules(schema)
   const stored = spec.versions.find((each) => each.storage)!.name
   const whole: Kind = {
     resource,
@@ -67,17 +69,20 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
       validateValue(object, undefined, schema, '', errors)
       validateEmbedded(object, schema, '', errors)
       validateLists(object, schema, '', errors)
+      if (ruled) validateRules(object, undefined, schema, '', errors)
     },
     validateUpdate: (object, old, errors) => {
       validateValue(object, old, schema, '', errors)
       validateEmbedded(object, schema, '', errors)
       validateLists(object, schema, '', errors)
+      if (ruled) validateRules(object, old, schema, '', errors)
     },
     validateStatusUpdate: (object, old, errors) => {
       const own = schema.properties?.['status']
       const after = (object as Stored)['status']
       if (own && after !== undefined) validateValue(after, (old as Stored)['status'], own, 'status', errors)
       validateLists(object, schema, '', errors)
+      if (ruled) validateRules(object, old, schema, '', errors)
     },
     fields: fieldsOf(version),
     unknownField: (field) => `field label not supported: ${field}`,

@@ -127,6 +127,7 @@ describe('a CustomResourceDefinition', () => {
     ['a protected group', definition('{a: {type: string}}').replaceAll('example.com', 'example.k8s.io'), 'metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation'],
     ['a scale that is elsewhere', definition('{a: {type: string}}', '    subresources: {scale: {specReplicasPath: .foo, statusReplicasPath: .status.replicas}}'), 'spec.subresources.scale.specReplicasPath: Invalid value: ".foo": should be a json path under .spec'],
     ['a column of no type', definition('{a: {type: string}}', '    additionalPrinterColumns: [{name: A, type: text, jsonPath: .spec.a}]'), 'spec.additionalPrinterColumns[0].type: Invalid value: "text": must be one of boolean,date,integer,number,string'],
+    ['a rule that is no CEL', definition('{a: {type: integer, x-kubernetes-validations: [{rule: "self >"}]}}'), 'x-kubernetes-validations[0].rule: Invalid value: apiextensions.ValidationRule{Rule:"self >"'],
     ['a keyword that is none', definition('{a: {type: string, maxlength: 3}}'), 'unknown field "spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.a.maxlength"'],
   ]
   it.each(WRONG)('is refused with %s', (_, yaml, message) => {
@@ -134,10 +135,10 @@ describe('a CustomResourceDefinition', () => {
     expect(api.list('customresourcedefinitions').items).toEqual([])
   })
 
-  it('says that rules in CEL are not simulated', () => {
+  it('says which rules in CEL are not simulated', () => {
     const warnings: string[] = []
-    api.create('customresourcedefinitions', undefined, parse(definition('{a: {type: integer, x-kubernetes-validations: [{rule: "self > 0"}]}}')), { onWarning: (text) => warnings.push(text) })
-    expect(warnings).toEqual(['podhop: not simulated: the rules of things.example.com in x-kubernetes-validations (objects are checked against the rest of its schema)'])
+    api.create('customresourcedefinitions', undefined, parse(definition('{a: {type: integer, x-kubernetes-validations: [{rule: "self > 0"}, {rule: "quantity(self).isInteger()"}]}}')), { onWarning: (text) => warnings.push(text) })
+    expect(warnings).toEqual(['podhop: not simulated: the rule "quantity(self).isInteger()" of things.example.com (objects are checked against the rest of its schema)'])
   })
 })
 
@@ -162,6 +163,27 @@ describe('a custom resource', () => {
     ['with an item twice', '{a: {type: array, x-kubernetes-list-type: set, items: {type: integer}}}', '{a: [1, 2, 1]}', 'spec.a[2]: Duplicate value: 1'],
     ['with a field that is not declared', '{a: {type: object, properties: {b: {type: string}}}}', '{a: {c: 1}}', 'strict decoding error: unknown field "spec.a.c"'],
   ]
+  const RULES: [string, string, string, string][] = [
+    ['a rule', '{a: {type: integer, x-kubernetes-validations: [{rule: self > 3}]}}', '{a: 2}', 'Thing.example.com "one" is invalid: spec.a: Invalid value: "integer": failed rule: self > 3'],
+    ['a rule with words of its own', '{a: {type: array, items: {type: object, properties: {min: {type: integer}, max: {type: integer}}, x-kubernetes-validations: [{rule: self.min <= self.max, message: min is at most max}]}}}', '{a: [{min: 1, max: 2}, {min: 3, max: 2}]}', 'spec.a[1]: Invalid value: "object": min is at most max'],
+    ['a rule about fields that may be absent', '{a: {type: object, properties: {x: {type: string}, y-z: {type: string}}, x-kubernetes-validations: [{rule: "has(self.x) != has(self.y__dash__z)", message: one of them, reason: FieldValueForbidden, fieldPath: .x}]}}', '{a: {x: a, y-z: b}}', 'spec.a.x: Forbidden: one of them'],
+    ['a rule that makes its words', "{a: {type: string, x-kubernetes-validations: [{rule: self.startsWith('a'), messageExpression: \"self + ' does not start with a'\"}]}}", '{a: xyz}', 'spec.a: Invalid value: "string": xyz does not start with a'],
+    ['a rule that meets what is not there', '{a: {type: object, properties: {b: {type: integer}}, x-kubernetes-validations: [{rule: self.b > 1}]}}', '{a: {}}', 'spec.a: Invalid value: "object": no such key: b evaluating rule: self.b > 1'],
+    ['no rule, when the schema is broken', '{a: {type: string, maxLength: 1, x-kubernetes-validations: [{rule: self == "b"}]}}', '{a: cc}', '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'],
+  ]
+  it.each(RULES)('is held to %s', (_, properties, spec, message) => {
+    create(definition(properties))
+    expect(refused(() => create(thing(spec)))).toContain(message)
+  })
+
+  it('is held to rules about how it may change', () => {
+    create(definition('{a: {type: string, x-kubernetes-validations: [{rule: self == oldSelf, message: a is immutable}]}, b: {type: string}}'))
+    create(thing('{a: x, b: y}'))
+    const patch = (spec: object): string => refused(() => api.patch('things.example.com', 'default', 'one', 'application/merge-patch+json', { spec }))
+    expect(patch({ b: 'z' })).toBe('not refused')
+    expect(patch({ a: 'w' })).toContain('spec.a: Invalid value: "string": a is immutable')
+  })
+
   it.each(WRONG)('%s is refused', (_, properties, spec, message) => {
     create(definition(properties))
     expect(refused(() => create(thing(spec)))).toContain(message)

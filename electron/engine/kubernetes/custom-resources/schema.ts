@@ -42,7 +42,7 @@ export interface JsonSchema {
   'x-kubernetes-list-type'?: string
   'x-kubernetes-list-map-keys'?: string[]
   'x-kubernetes-map-type'?: string
-  'x-kubernetes-validations'?: { rule?: string; message?: string }[]
+  'x-kubernetes-validations'?: { rule?: string; message?: string; messageExpression?: string; reason?: string; fieldPath?: string; optionalOldSelf?: boolean }[]
 }
 
 type Shape = 'string' | 'number' | 'boolean' | 'any' | 'strings' | 'anys' | 'schema' | 'schemas' | 'schemaMap' | 'schemaOrBool' | 'object' | 'rules'

@@ -3,7 +3,8 @@ import { deepEqual, isObject, quote } from '../json.ts'
 import { dns1035Label, dns1123Subdomain } from '../validation/names.ts'
 import { type CustomResourceDefinition, type DefinitionNames, type DefinitionSpec, type DefinitionVersion, isTrue, type PrinterColumn } from './definition.ts'
 import { copyOf, prune } from './pruning.ts'
-import { eachSchema, type JsonSchema } from './schema.ts'
+import { syntaxError } from './rules.ts'
+import type { JsonSchema } from './schema.ts'
 import { validateStructural } from './structural.ts'
 import { validateValue } from './values.ts'
 
@@ -113,9 +114,22 @@ function validateSchema(schema: JsonSchema | undefined, path: string, version: D
   validateStructural(schema, path, found)
   if (found.empty) validateDefaults(schema, path, found)
   for (const error of found.list) errors.list.push(error)
-  let rules = 0
-  for (const each of eachSchema(schema)) rules += each['x-kubernetes-validations']?.filter((rule) => !(rule.rule ?? '').trim()).length ?? 0
-  if (rules > 0) errors.required(`${path}.x-kubernetes-validations[0].rule`, 'rule is not specified')
+  validateRuleTexts(schema, path, errors)
+}
+
+function validateRuleTexts(schema: JsonSchema, path: string, errors: FieldErrors): void {
+  ;(schema['x-kubernetes-validations'] ?? []).forEach(({ rule = '', message = '' }, i) => {
+    const at = `${path}.x-kubernetes-validations[${i}]`
+    if (!rule.trim()) return errors.required(`${at}.rule`, 'rule is not specified')
+    if (message && !message.trim()) errors.invalid(`${at}.message`, message, 'message must be non-empty if specified')
+    else if (/[\n\r]/.test(message.trim())) errors.invalid(`${at}.message`, message, 'message must not contain line breaks')
+    else if (/[\n\r]/.test(rule.trim()) && !message.trim()) errors.required(`${at}.message`, 'message must be specified if rule contains line breaks')
+    const wrong = syntaxError(rule)
+    if (wrong) errors.invalid(`${at}.rule`, new GoValue(`apiextensions.ValidationRule{Rule:${quote(rule)}, Message:${quote(message)}, MessageExpression:"", Reason:(*apiextensions.FieldValueErrorReason)(nil), FieldPath:"", OptionalOldSelf:(*bool)(nil)}`), `compilation failed: ERROR: <input>:1:1: ${wrong}`)
+  })
+  for (const [name, child] of Object.entries(schema.properties ?? {})) validateRuleTexts(child, `${path}.properties[${name}]`, errors)
+  if (schema.items && !Array.isArray(schema.items)) validateRuleTexts(schema.items, `${path}.items`, errors)
+  if (typeof schema.additionalProperties === 'object') validateRuleTexts(schema.additionalProperties, `${path}.additionalProperties`, errors)
 }
 
 /** Defaults must be what the schema allows, and nothing that it does not know. */

@@ -1,6 +1,6 @@
 import { CLEANUP, type CustomResourceDefinition, withCondition } from '../custom-resources/definition.ts'
 import { decodeDefinition } from '../custom-resources/decode-definition.ts'
-import { eachSchema } from '../custom-resources/schema.ts'
+import { unsimulatedRules } from '../custom-resources/rules.ts'
 import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from '../custom-resources/validation.ts'
 import { deepEqual } from '../json.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
@@ -38,8 +38,8 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = {
   warnings({ spec, metadata }, old) {
     if (old && deepEqual(spec, old.spec)) return []
     const out: string[] = []
-    const hasRules = spec.versions.some(({ schema }) => schema?.openAPIV3Schema && [...eachSchema(schema.openAPIV3Schema)].some((each) => each['x-kubernetes-validations']))
-    if (hasRules) out.push(`podhop: not simulated: the rules of ${metadata.name} in x-kubernetes-validations (objects are checked against the rest of its schema)`)
+    const rules = new Set(spec.versions.flatMap(({ schema }) => (schema?.openAPIV3Schema ? unsimulatedRules(schema.openAPIV3Schema) : [])))
+    for (const rule of rules) out.push(`podhop: not simulated: the rule ${JSON.stringify(rule)} of ${metadata.name} (objects are checked against the rest of its schema)`)
     if (spec.conversion?.strategy === 'Webhook') out.push(`podhop: not simulated: the conversion webhook of ${metadata.name} (its versions are served as with the strategy None)`)
     return out
   },
