@@ -30,7 +30,6 @@ export function createSubresource(
 
 /** A subresource that Podhop does not have, or that has not this method. */
 export function unserved(resource: { name: string }, subresource: string): Error {
-  if (subresource === 'resize') return notSimulated("pods/resize, a running Pod's other resources (make the Pod again with other requests and limits)")
   if (subresource === 'proxy') return notSimulated(`${resource.name}/proxy (kubectl port-forward, or curl from a Pod)`)
   return noSuchMethod()
 }

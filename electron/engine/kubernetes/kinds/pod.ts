@@ -1,14 +1,14 @@
-import type * as core from 'kubernetes-types/core/v1'
 import { admitPod, admitPodUpdate } from '../admission/pods.ts'
 import { deepEqual } from '../json.ts'
-import { canonicalQuantity } from '../schema/quantity.ts'
 import type { Pod } from '../types.ts'
 import { validateEphemeralContainersUpdate } from '../validation/ephemeral-containers.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
+import { mergeResize, validatePodResize } from '../validation/pod-resize.ts'
 import { validatePodSpec } from '../validation/pod-spec.ts'
 import { validatePodStatusUpdate, validatePodUpdate } from '../validation/pod-update.ts'
 import { apiResource, type Kind } from './kind.ts'
 import { POD_COLUMNS } from './pod-columns.ts'
+import { qosClass } from './pod-qos.ts'
 import { setPodDefaults } from './pod-spec-defaults.ts'
 
 /** core/v1 Pod: pkg/registry/core/pod/strategy.go. */
@@ -53,6 +53,7 @@ export const pod: Kind<Pod> = {
       },
       validate: validateEphemeralContainersUpdate,
     },
+    resize: { merge: mergeResize, validate: validatePodResize },
   },
   gracePeriod(object, options) {
     const { phase } = object.status
@@ -72,24 +73,4 @@ export const pod: Kind<Pod> = {
     'status.nominatedNodeName': (o) => o.status.nominatedNodeName ?? '',
   },
   columns: POD_COLUMNS,
-}
-
-/** pkg/apis/core/v1/helper/qos: from cpu and memory of all containers. */
-export function qosClass(spec: core.PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  let guaranteed = true
-  let any = false
-  for (const { resources } of [...spec.containers, ...(spec.initContainers ?? [])]) {
-    for (const name of ['cpu', 'memory']) {
-      const limit = amount(resources?.limits?.[name])
-      const request = amount(resources?.requests?.[name])
-      if (limit || request) any = true
-      if (!limit || limit !== request) guaranteed = false
-    }
-  }
-  return any ? (guaranteed ? 'Guaranteed' : 'Burstable') : 'BestEffort'
-}
-
-function amount(quantity: string | undefined): string {
-  const canonical = quantity === undefined ? '' : (canonicalQuantity(quantity) ?? '')
-  return canonical === '0' ? '' : canonical
 }
