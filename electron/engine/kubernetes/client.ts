@@ -57,6 +57,8 @@ export interface WriteOptions {
   /** Default Strict, as kubectl asks; Warn puts warnings through onWarning. */
   fieldValidation?: 'Ignore' | 'Warn' | 'Strict'
   force?: boolean
+  /** Fields that the body had twice ("spec.replicas"), where it came as text. */
+  duplicates?: readonly string[]
   /** Gets what Warn finds: 'unknown field "spec.foo"'. */
   onWarning?: (text: string) => void
 }

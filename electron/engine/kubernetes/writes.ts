@@ -4,7 +4,7 @@ import { StatusError, type WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
-import { deepEqual, deepFreeze, isObject } from './json.ts'
+import { deepEqual, deepFreeze, isObject, quote } from './json.ts'
 import { decodeObject } from './kinds/decoding.ts'
 import { apiVersionOf, type Context, type Kind, storeKey } from './kinds/kind.ts'
 import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
@@ -216,7 +216,8 @@ export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefine
   if (given['kind'] !== undefined && given['kind'] !== '' && (given['kind'] !== resource.kind || (given['apiVersion'] ?? apiVersion) !== apiVersion)) {
     throw badRequest(wrongKind(resource, given))
   }
-  const { value, error, unknown } = decodeObject(kind, body, old)
+  const { value, error, unknown: strays } = decodeObject(kind, body, old)
+  const unknown = options.duplicates?.length ? [...options.duplicates.map((field) => `duplicate field ${quote(field)}`), ...strays] : strays
   const prefix = `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: `
   if (error) throw badRequest(prefix + error)
   const validation = options.fieldValidation ?? 'Strict'

@@ -1,7 +1,10 @@
 import { StatusError, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from '../client.ts'
+import { decodeUtf8 } from '../../text.ts'
+import { FieldErrors } from '../field-errors.ts'
+import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
-import { badRequest, methodNotAllowed, notAcceptable, unsupportedMediaType } from '../status.ts'
+import { invalid, methodNotAllowed, notAcceptable, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, type Exchange } from './handler.ts'
@@ -155,23 +158,36 @@ export function listOptions({ info: { namespace, name, query } }: Call): ListOpt
 
 function writeOptions({ info: { query }, request, warnings }: Call): WriteOptions {
   const validation = query.get('fieldValidation')
-  if (validation !== undefined && !['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
-    throw badRequest(`invalid fieldValidation: ${validation}`)
-  }
+  const dryRun = query.all('dryRun').filter((v) => v !== '')
+  checkOptions({ POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions' }[request.method] ?? 'DeleteOptions', dryRun, validation)
+  const json = mediaType(request.contentType ?? '') === 'application/json' && request.body.length > 0
   return {
-    dryRun: isDryRun(query.all('dryRun')),
+    dryRun: dryRun.length > 0,
     // without a name of its own a client is called as its program is (managedfields.prefixFromUserAgent)
     fieldManager: query.get('fieldManager') || (request.userAgent ?? 'unknown').split('/')[0]!.slice(0, 128),
     fieldValidation: (validation as 'Ignore' | 'Warn' | 'Strict' | '' | undefined) || 'Warn',
     ...(query.get('force') === undefined ? {} : { force: query.flag('force') }),
+    ...(json ? { duplicates: duplicatesOf(request.body) } : {}),
     onWarning: (text) => warnings.push(text),
   }
 }
 
-function isDryRun(values: readonly string[]): boolean {
-  const wrong = values.find((v) => v !== 'All' && v !== '')
-  if (wrong !== undefined) throw badRequest(`invalid dryRun: ${wrong}`)
-  return values.includes('All')
+/** metav1 validation: ValidateDryRun, ValidateFieldValidation. */
+function checkOptions(kind: string, dryRun: readonly string[], validation = ''): void {
+  const errors = new FieldErrors()
+  if (dryRun.some((v) => v !== 'All')) errors.notSupported('dryRun', dryRun, ['All'])
+  const allowed = ['', 'Ignore', 'Strict', 'Warn']
+  if (!allowed.includes(validation)) errors.notSupported('fieldValidation', validation, allowed)
+  if (!errors.empty) throw invalid({ kind, group: 'meta.k8s.io' }, '', errors)
+}
+
+function duplicatesOf(body: Uint8Array): string[] {
+  try {
+    return duplicateFields(decodeUtf8(body))
+  } catch {
+    // No JSON: that is told by who parses it.
+    return []
+  }
 }
 
 /** From the body, or without one from the query. */
@@ -183,12 +199,13 @@ function deleteOptions(call: Call): DeleteOptions {
   const policy = given ? given['propagationPolicy'] : query.get('propagationPolicy')
   const orphan = given ? given['orphanDependents'] : query.get('orphanDependents')
   const preconditions = given?.['preconditions']
-  const dryRun = isDryRun(given && Array.isArray(given['dryRun']) ? (given['dryRun'] as string[]) : query.all('dryRun'))
+  const dryRun = (given && Array.isArray(given['dryRun']) ? (given['dryRun'] as string[]) : query.all('dryRun')).filter((v) => v !== '')
+  checkOptions('DeleteOptions', dryRun)
   return {
     ...(typeof grace === 'number' ? { gracePeriodSeconds: grace } : {}),
     ...(typeof policy === 'string' && policy !== '' ? { propagationPolicy: policy as NonNullable<DeleteOptions['propagationPolicy']> } : {}),
     ...(policy === undefined && orphan !== undefined ? { propagationPolicy: orphan === true || orphan === 'true' ? 'Orphan' : 'Background' } : {}),
     ...(isObject(preconditions) ? { preconditions: preconditions as NonNullable<DeleteOptions['preconditions']> } : {}),
-    ...(dryRun ? { dryRun } : {}),
+    ...(dryRun.length > 0 ? { dryRun: true } : {}),
   }
 }
