@@ -281,6 +281,31 @@ create pc low --preemption-policy=Never
 create pc odd --preemption-policy=Sometimes
 get pc
 delete pc system-node-critical
+create sa robot --dry-run=client -o yaml
+create sa robot -n kube-system
+create sa robot -n kube-system
+create sa Robot
+explain ingress.spec.rules.http.paths.pathType
+explain netpol.spec.egress.to.ipBlock
+explain clusterrole
+explain pvc.spec.accessModes
+explain pdb.spec --recursive
+explain servicecidr.spec
+explain ipaddress.spec.parentRef
+explain priorityclass
+explain sc.volumeBindingMode
+apply --server-side -f ingress.yaml
+apply --server-side -f policies.yaml
+get netpol shop -o yaml --show-managed-fields
+annotate netpol shop a=b
+label ing shop tier=web
+delete ing,netpol --all
+delete role reader
+delete clusterrole more-view
+get all
+api-resources
+api-resources --api-group=networking.k8s.io -o wide
+api-resources --namespaced=false -o name
 `
   .trim()
   .split('\n')

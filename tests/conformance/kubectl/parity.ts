@@ -106,7 +106,6 @@ get --raw /api
 get --raw /apis
 get --raw /api/v1/namespaces/default
 describe node worker-1
-describe namespace default
 describe svc kubernetes
 get endpointslices,endpoints
 get clusterroles
@@ -251,6 +250,7 @@ create secret generic s --from-literal=a=b
 create secret tls t --cert=missing --key=missing
 get secret s -o yaml
 describe secret s
+describe sa default
 create configmap c --from-literal=k=v
 create configmap c --from-literal=k=v
 create namespace team
@@ -298,5 +298,5 @@ delete -f shop.yaml
 delete namespace team
 get ns
 delete pods --all --force
-get nodes,pods,svc -o name
+get nodes,svc -o name
 `.trim().split('\n')

@@ -3,6 +3,7 @@ import type { Kubectl } from '../command.ts'
 import type { Info } from '../resources.ts'
 import { keyOf } from '../resources.ts'
 import { describeEndpoints, describeEndpointSlice } from './endpoints.ts'
+import { describeSecret, describeServiceAccount } from './identity.ts'
 import { describeIngress, describeIngressClass } from './ingress.ts'
 import { describeNetworkPolicy } from './network-policy.ts'
 import { describeCronJob, describeJob } from './job.ts'
@@ -33,6 +34,8 @@ const DESCRIBERS: Record<string, (d: Description, object: never) => void> = {
   Node: describeNode,
   Namespace: describeNamespace,
   ConfigMap: describeConfigMap,
+  Secret: describeSecret,
+  ServiceAccount: describeServiceAccount,
   PersistentVolumeClaim: describeClaim,
   'Ingress.networking.k8s.io': describeIngress,
   'IngressClass.networking.k8s.io': describeIngressClass,

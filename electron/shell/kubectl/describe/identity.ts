@@ -1,0 +1,31 @@
+import { decodeBase64 } from '../../../engine/kubernetes/base64.ts'
+import type { KubeObject } from '../../../engine/kubernetes/types.ts'
+import { decodeUtf8 } from '../../../engine/text.ts'
+import { at, byBytes, list, map, text } from '../objects.ts'
+import type { Description } from './writer.ts'
+
+/** Values are secret, so only their sizes are shown; a service account's token is there to be copied. */
+export function describeSecret(d: Description, secret: KubeObject): void {
+  const type = text(at(secret, 'type'))
+  d.head(secret)
+  d.labels('Labels', secret.metadata.labels)
+  d.annotations('Annotations', secret.metadata.annotations)
+  d.line(0, `\nType:\t${type}`)
+  d.line(0, '\nData\n====')
+  for (const [key, value] of Object.entries(map(at(secret, 'data'))).sort(([a], [b]) => byBytes(a, b))) {
+    const bytes = decodeBase64(text(value))
+    const content = typeof bytes === 'number' ? new Uint8Array(0) : bytes
+    d.line(0, key === 'token' && type === 'kubernetes.io/service-account-token' ? `${key}:\t${decodeUtf8(content)}` : `${key}:\t${content.length} bytes`)
+  }
+}
+
+export function describeServiceAccount(d: Description, account: KubeObject): void {
+  const names = (field: string): string[] => list(at(account, field)).map((r) => text(at(r, 'name')))
+  d.head(account)
+  d.labels('Labels', account.metadata.labels)
+  d.annotations('Annotations', account.metadata.annotations)
+  d.multiline('Image pull secrets', names('imagePullSecrets'))
+  d.multiline('Mountable secrets', names('secrets'))
+  d.multiline('Tokens', [])
+  d.events(account)
+}
