@@ -1,5 +1,6 @@
 import type { Cluster } from '../../engine/cluster.ts'
 import type { KubernetesClient } from '../../engine/kubernetes/client.ts'
+import { asManager } from '../../engine/kubernetes/managed-fields/as-manager.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { KubectlError, quote } from './errors.ts'
@@ -68,7 +69,7 @@ export class Kubectl {
   }
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {
-    return (this.#client ??= hearing(connect(this.cluster, this.config, this.flags), (text) => this.#hear(text)))
+    return (this.#client ??= asManager(hearing(connect(this.cluster, this.config, this.flags), (text) => this.#hear(text)), 'kubectl'))
   }
 
   /** The namespace to work in, and whether the command line says so. */

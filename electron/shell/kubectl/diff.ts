@@ -1,6 +1,7 @@
 import type { WriteOptions } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { owned } from '../coreutils/access.ts'
 import { applyManager, applyOnServer } from './apply-server.ts'
 import type { Command, Kubectl } from './command.ts'
 import { ExitError, isNotFound, KubectlError, report, throwAll } from './errors.ts'
@@ -51,7 +52,11 @@ function* run(k: Kubectl): Task<number> {
   try {
     for (const info of infos) {
       const versions = versionsOf(k, info, serverSide)
-      for (const [i, object] of versions.entries()) process.fs.writeFile(`${folders[i]}/${fileName(info)}`, object ? toYaml(object) : '', 0o700)
+      for (const [i, object] of versions.entries()) {
+        const path = `${folders[i]}/${fileName(info)}`
+        process.fs.writeFile(path, object ? toYaml(object) : '', 0o700)
+        owned(process, path)
+      }
       const [live] = versions
       if (live && at(live, 'metadata', 'deletionTimestamp')) yield* k.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
     }
@@ -64,6 +69,7 @@ function* run(k: Kubectl): Task<number> {
 function temporaryFolder({ process }: Kubectl, name: string): string {
   const path = `${process.env.get('TMPDIR') || '/tmp'}/${name}-${process.clock.random.below(2 ** 32)}`
   process.fs.makeDirectory(path, { mode: 0o700 })
+  owned(process, path)
   return path
 }
 
