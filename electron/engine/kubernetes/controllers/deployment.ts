@@ -126,7 +126,8 @@ export class DeploymentController implements Controller {
       room -= part
       if (room <= 0) break
     }
-    let healthy = total(all, (s) => s.status.availableReplicas) - minAvailable
+    // A set that was just made smaller still tells of the Pods that it had.
+    let healthy = total(all, (s) => Math.min(s.status.availableReplicas ?? 0, replicasOf(s))) - minAvailable
     for (const set of old) {
       if (healthy <= 0) break
       const part = Math.min(healthy, sizes.get(set)!)
