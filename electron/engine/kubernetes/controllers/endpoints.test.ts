@@ -136,6 +136,24 @@ describe('EndpointSlices', () => {
     expect(hints().map((h) => (h as unknown[])[2])).toEqual([undefined, undefined, undefined, undefined])
   })
 
+  it('spread over zones with topology-mode Auto, and say why when they cannot', () => {
+    const bench = new Bench()
+    const events = (): string[] => bench.client.list<KubeObject & { reason: string; message: string; source: { component: string }; count: number }>('events', { namespace: 'default' }).items.filter((e) => e.reason.startsWith('Topology')).map((e) => `${e.source.component} ${e.reason}: ${e.message}`)
+    bench.service({}, { annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } })
+    for (const [i, node] of ['node-a', 'node-a', 'node-a', 'node-a', 'node-b', 'node-b'].entries()) bench.pod(`p-${i}`, { node })
+    bench.settle()
+    const hints = (): string[] => bench.slices().flatMap((s) => s.endpoints).map((e) => `${e.zone}>${(e.hints as { forZones: { name: string }[] } | undefined)?.forZones[0]!.name ?? '-'}`).sort()
+    expect(new Set(events())).toEqual(new Set(['endpoint-slice-controller TopologyAwareHintsDisabled: Insufficient Node information: allocatable CPU or zone not specified on one or more nodes, addressType: IPv4']))
+    bench.client.delete('nodes', undefined, 'node-c')
+    for (const node of ['node-a', 'node-b']) bench.client.patch('nodes', undefined, node, 'application/merge-patch+json', { status: { allocatable: { cpu: '4' } } }, { subresource: 'status' })
+    bench.patch('services', 'web', { metadata: { labels: { again: 'please' } } })
+    expect(hints()).toEqual(['a>a', 'a>a', 'a>a', 'a>b', 'b>b', 'b>b'])
+    expect(events().at(-1)).toBe('endpoint-slice-controller TopologyAwareHintsEnabled: Topology Aware Hints has been enabled, addressType: IPv4')
+    bench.patch('services', 'web', { metadata: { annotations: { 'service.kubernetes.io/topology-mode': null } } })
+    expect(hints().every((h) => h.endsWith('>-'))).toBe(true)
+    expect(events().at(-1)).toContain('TopologyAwareHintsDisabled: Topology Aware Hints has been disabled')
+  })
+
   it('are mended when somebody changes or deletes one', () => {
     const bench = new Bench()
     bench.service()

@@ -2,9 +2,11 @@ import { deepEqual } from '../json.ts'
 import type { EndpointSlice, Node, Pod, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { CHANGE_TRIGGER, changeTrigger, endpointOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
+import { EventRecorder } from './events.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
 import { ServiceWatch } from './service-watch.ts'
+import { allocateHints, wantsHints, zoneRatios, type HintedEndpoint } from './topology-hints.ts'
 import { WorkQueue } from './workqueue.ts'
 
 const SERVICE_NAME = 'kubernetes.io/service-name'
@@ -21,11 +23,15 @@ export class EndpointSliceController implements Controller {
   readonly #context: ControllerContext
   readonly #slices: Informer<EndpointSlice>
   readonly #nodes: Informer<Node>
+  readonly #events: EventRecorder
+  /** Services that ask for topology hints, and whether they have them. */
+  readonly #hinted = new Map<string, boolean>()
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
 
   constructor(context: ControllerContext) {
     this.#context = context
+    this.#events = new EventRecorder(context.client, context.clock, 'endpoint-slice-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     this.#slices = context.informers.of<EndpointSlice>('endpointslices')
     this.#slices.index(BY_SERVICE, (slice) => (isOurs(slice) ? [serviceKey(slice)] : []))
@@ -33,7 +39,10 @@ export class EndpointSliceController implements Controller {
     this.#nodes = context.informers.of<Node>('nodes')
     this.#nodes.on({
       onAdd: (node) => this.#onNode(node),
-      onUpdate: (node, old) => node.metadata.labels?.[ZONE] !== old.metadata.labels?.[ZONE] && this.#onNode(node),
+      onUpdate: (node, old) => {
+        if (node.metadata.labels?.[ZONE] !== old.metadata.labels?.[ZONE]) this.#onNode(node)
+        else if (isNodeReady(node) !== isNodeReady(old)) for (const key of this.#hinted.keys()) this.#queue.add(key)
+      },
       onDelete: (node) => this.#onNode(node),
     })
     // Somebody who changes or deletes a slice by hand sees it mended.
@@ -49,6 +58,7 @@ export class EndpointSliceController implements Controller {
 
   /** What its endpoints say of their node has changed. */
   #onNode(node: Node): void {
+    for (const key of this.#hinted.keys()) this.#queue.add(key)
     for (const slice of this.#slices.values()) if (isOurs(slice) && slice.endpoints.some((e) => e.nodeName === node.metadata.name)) this.#queue.add(serviceKey(slice))
   }
 
@@ -137,10 +147,12 @@ export class EndpointSliceController implements Controller {
 
   /** trafficDistribution PreferClose (KEP-4444): each ready endpoint is for its own zone. Without it hints go. */
   #setHints(service: Service, changes: Changes): void {
-    const close = (service.spec as { trafficDistribution?: string }).trafficDistribution === 'PreferClose'
-    const hinted = (endpoint: Endpoint): Endpoint => {
-      const { hints, ...plain } = endpoint as Endpoint & { hints?: object; zone?: string }
-      const wanted = close && endpoint.conditions?.ready && plain.zone ? { forZones: [{ name: plain.zone }] } : undefined
+    const topology = this.#topologyHints(service, changes)
+    const close = !topology && (service.spec as { trafficDistribution?: string }).trafficDistribution === 'PreferClose'
+    const hinted = (endpoint: HintedEndpoint): Endpoint => {
+      const { hints, ...plain } = endpoint
+      const zone = topology ? topology.get(endpoint) : close && endpoint.conditions?.ready ? plain.zone : undefined
+      const wanted = zone ? { forZones: [{ name: zone }] } : undefined
       if (deepEqual(hints, wanted)) return endpoint
       return (wanted ? { ...plain, hints: wanted } : plain) as Endpoint
     }
@@ -149,6 +161,24 @@ export class EndpointSliceController implements Controller {
       const endpoints = slice.endpoints.map(hinted)
       if (endpoints.some((e, i) => e !== slice.endpoints[i])) changes.update.push({ slice, endpoints })
     }
+  }
+
+  /** What topology-mode: Auto says; undefined where nobody asks for it. */
+  #topologyHints(service: Service, { create, update, unchanged }: Changes): ReadonlyMap<HintedEndpoint, string> | undefined {
+    const key = `${service.metadata.namespace}/${service.metadata.name}`
+    const tell = (type: 'Normal' | 'Warning', reason: string, text: string): void => this.#events.event(service, type, reason, `${text}, addressType: IPv4`)
+    const before = this.#hinted.get(key)
+    if (!wantsHints(service.metadata.annotations)) {
+      if (before) tell('Warning', 'TopologyAwareHintsDisabled', 'Topology Aware Hints has been disabled')
+      this.#hinted.delete(key)
+      return undefined
+    }
+    const ready = [...create, ...update, ...unchanged].flatMap((c) => c.endpoints).filter((e) => e.conditions?.ready)
+    const hints = allocateHints(ready, zoneRatios(this.#nodes.values()))
+    this.#hinted.set(key, !('problem' in hints))
+    if ('problem' in hints) tell('Warning', 'TopologyAwareHintsDisabled', hints.problem)
+    else if (!before) tell('Normal', 'TopologyAwareHintsEnabled', 'Topology Aware Hints has been enabled')
+    return 'problem' in hints ? new Map() : hints
   }
 
   /** A slice that would go is used again for one that would be made. */
@@ -216,6 +246,10 @@ function equalBeyondHints(next: Endpoint, present: Endpoint): boolean {
 function fullestWithRoom(slices: readonly EndpointSlice[], count: number): EndpointSlice | undefined {
   const fitting = slices.filter((s) => s.endpoints.length + count <= MAX_ENDPOINTS)
   return fitting.length === 0 ? undefined : fitting.reduce((best, s) => (s.endpoints.length > best.endpoints.length ? s : best))
+}
+
+function isNodeReady({ status }: Node): boolean {
+  return status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
 }
 
 function isOurs(slice: EndpointSlice): boolean {
