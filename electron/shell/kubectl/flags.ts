@@ -54,6 +54,22 @@ function parseBool(text: string): boolean | undefined {
 const UNITS: Record<string, number> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** Go's time.ParseDuration, in ms; undefined when it is none. */
+/** What Go's time.ParseDuration says about text that is no duration. */
+function durationProblem(text: string): string {
+  const whole = JSON.stringify(text)
+  let rest = text.replace(/^[+-]/, '')
+  while (rest !== '') {
+    const number = /^(\d+\.?\d*|\.\d+)/.exec(rest)?.[0]
+    if (number === undefined) break
+    rest = rest.slice(number.length)
+    const unit = /^[^.\d]*/.exec(rest)![0]
+    if (unit === '') return `time: missing unit in duration ${whole}`
+    if (!['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h'].includes(unit)) return `time: unknown unit ${JSON.stringify(unit)} in duration ${whole}`
+    rest = rest.slice(unit.length)
+  }
+  return `time: invalid duration ${whole}`
+}
+
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0
   const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+)$/.exec(text)
@@ -147,10 +163,7 @@ export class FlagSet {
     }
     if (flag.type === 'bool' && parseBool(value) === undefined) bad(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`)
     if (flag.type === 'int' && !/^[+-]?\d+$/.test(value)) bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`)
-    if (flag.type === 'duration' && parseDuration(value) === undefined) {
-      if (value === '') bad('time: invalid duration ""')
-      bad(/^[+-]?[\d.]+$/.test(value) ? `time: missing unit in duration ${JSON.stringify(value)}` : `time: invalid duration ${JSON.stringify(value)}`)
-    }
+    if (flag.type === 'duration' && parseDuration(value) === undefined) bad(durationProblem(value))
     const former = this.#values.get(flag.name)
     if (flag.type === 'slice') this.#values.set(flag.name, [...(former ?? []), ...csv(value)])
     else if (flag.type === 'array' || flag.type === 'map') this.#values.set(flag.name, [...(former ?? []), value])
