@@ -53,7 +53,6 @@ function parseBool(text: string): boolean | undefined {
 
 const UNITS: Record<string, number> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
-/** Go's time.ParseDuration, in ms; undefined when it is none. */
 /** What Go's time.ParseDuration says about text that is no duration. */
 function durationProblem(text: string): string {
   const whole = JSON.stringify(text)
@@ -70,6 +69,7 @@ function durationProblem(text: string): string {
   return `time: invalid duration ${whole}`
 }
 
+/** Go's time.ParseDuration, in ms; undefined when it is none. */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0
   const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+)$/.exec(text)
