@@ -57,13 +57,17 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
     decode: (body, old) => decodeCustom(body, old, schema),
     generationChanged: (object, old) => !deepEqual(desired(object, hasStatus), desired(old, hasStatus)),
     prepareForCreate(object) {
-      if (hasStatus) delete (object as Stored)['status']
+      if (!hasStatus) return
+      delete (object as Stored)['status']
+      // what is read back from etcd has its defaults again
+      setDefaults(object, schema)
     },
     prepareForUpdate(object, old) {
       if (!hasStatus) return
       const before = (old as Stored)['status']
       if (before === undefined) delete (object as Stored)['status']
       else (object as Stored)['status'] = before
+      setDefaults(object, schema)
     },
     validate: (object, errors) => {
       validateValue(object, undefined, schema, '', errors)

@@ -224,6 +224,11 @@ describe('a custom resource', () => {
     expect(patch({ metadata: { labels: { x: 'y' } } }).metadata.generation).toBe(2)
   })
 
+  it('has the defaults of its status, too, as nobody has written one', () => {
+    create(definition('{a: {type: string}}', '    subresources: {status: {}}').replace('properties: {spec:', 'properties: {status: {type: object, default: {phase: Waiting}, properties: {phase: {type: string}}}, spec:'))
+    expect(create('{apiVersion: example.com/v1, kind: Thing, metadata: {name: one}, status: {phase: Done}}')).toMatchObject({ status: { phase: 'Waiting' } })
+  })
+
   it('is one object in all of its versions', () => {
     create(definition('{a: {type: string}}', `  - name: v1beta1
     served: true
