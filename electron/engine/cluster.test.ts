@@ -339,7 +339,7 @@ describe('a node that falls silent', () => {
     const lost = pods(cluster, 'app=web').find((p) => p.spec.nodeName === 'worker-1')!
     const kubelet = cluster.kubelet('worker-1')!
     kubelet.stop()
-    cluster.clock.runFor(45_000)
+    cluster.clock.runFor(35_000)
     const condition = (): string => cluster.client.get<Node>('nodes', undefined, 'worker-1').status.conditions!.find((c) => c.type === 'Ready')!.status
     expect(condition()).toBe('True')
     cluster.clock.runFor(20_000)

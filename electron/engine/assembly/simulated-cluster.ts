@@ -11,10 +11,8 @@ import { Faults } from '../faults/index.ts'
 import type { JourneyLog } from '../journey/types.ts'
 import { ApiServer } from '../kubernetes/api-server.ts'
 import { ApiConnection } from '../kubernetes/connection.ts'
-import { startControllerManager } from '../kubernetes/controllers/index.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
-import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import { createProgramTable } from '../machine/programs.ts'
 import type { Machine, ProgramTable } from '../machine/types.ts'
 import { Network } from '../network/fabric.ts'
@@ -24,7 +22,8 @@ import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { registerPrograms } from '../programs/register.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
-import { staticPods } from './control-plane.ts'
+import { commandsOf, staticPods } from './control-plane.ts'
+import { ControlPlaneParts } from './control-plane-parts.ts'
 import { buildMachines, type World } from './machines.ts'
 import { SimulatedNode } from './node.ts'
 
@@ -83,14 +82,18 @@ export class SimulatedCluster implements Cluster {
     const address = `${controlPlane.ip.includes(':') ? `[${controlPlane.ip}]` : controlPlane.ip}:6443`
     for (const name of [...config.nodes.map((n) => n.name), IN_PODS]) this.#connections.set(name, new ApiConnection(this.clock, this.client, { address, kind: 'agent' }))
     this.connection = new ApiConnection(this.clock, this.client, { address, kind: 'user' })
-    registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node })
     const local = this.#connections.get(controlPlane.name)!
-    startControllerManager(this.clock, asManager(local, 'kube-controller-manager'), config)
-    new Scheduler(this.clock, asManager(local, 'kube-scheduler'), controlPlane.name)
-    if (this.#world.balancer) {
-      this.loadBalancer = new CloudLoadBalancer(this.clock, this.#world.balancer, 'eth1')
-      new ServiceController(this.clock, asManager(local, 'cloud-controller-manager'), this.loadBalancer)
-    }
+    if (this.#world.balancer) this.loadBalancer = new CloudLoadBalancer(this.clock, this.#world.balancer, 'eth1')
+    const parts = new ControlPlaneParts({
+      clock: this.clock,
+      config,
+      client: local,
+      host: controlPlane.name,
+      more: () => this.loadBalancer && new ServiceController(this.clock, local, this.loadBalancer),
+      blockApi: (cause) => this.#blockApi(cause),
+      unblockApi: (cause) => this.#unblockApi(cause),
+    }, commandsOf(config, controlPlane))
+    registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     const plugin = findCniPlugin(config.cni)!
     const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
@@ -151,14 +154,14 @@ export class SimulatedCluster implements Cluster {
   #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin, manifests: readonly Manifest[]): void {
     const machine = this.#world.nodes.get(node.name)!
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
-    const pods = node.role === 'control-plane' ? staticPods(this.config, node) : []
+    const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
     const kubelet = startKubelet({
       node: context,
       role: node.role,
       ip: node.ip,
       plugin,
-      staticPods: pods,
-      images: [...systemImages(manifests), ...pods.flatMap((p) => p.spec.containers.map((c) => c.image))],
+      staticPods: pods.files,
+      images: [...systemImages(manifests), ...pods.images],
       createSandboxNetwork: (name) => this.#network.createNamespace({ name, kind: 'pod' }),
     })
     this.#kubelets.set(node.name, kubelet)
@@ -166,7 +169,6 @@ export class SimulatedCluster implements Cluster {
   }
 
   #faultWorld(plugin: CniPlugin): FaultWorld {
-    const ways = (nodes: readonly string[] | undefined): ApiConnection[] => (nodes ? nodes.flatMap((n) => this.#connections.get(n) ?? []) : this.connections())
     return {
       clock: this.clock,
       config: this.config,
@@ -175,20 +177,28 @@ export class SimulatedCluster implements Cluster {
       underlay: this.#world.underlay,
       router: this.#world.router.links.get('eth0') as Nic,
       agentProgram: plugin.agentProgram,
-      blockApi: (cause, error, nodes) => {
-        for (const way of ways(nodes)) way.block(cause, error)
-      },
-      unblockApi: (cause, nodes) => {
-        for (const way of ways(nodes)) way.unblock(cause)
-      },
+      blockApi: (cause, error, nodes) => this.#blockApi(cause, error, nodes),
+      unblockApi: (cause, nodes) => this.#unblockApi(cause, nodes),
     }
+  }
+
+  #blockApi(cause: string, error?: Parameters<ApiConnection['block']>[1], nodes?: readonly string[]): void {
+    for (const way of this.#ways(nodes)) way.block(cause, error)
+  }
+
+  #unblockApi(cause: string, nodes?: readonly string[]): void {
+    for (const way of this.#ways(nodes)) way.unblock(cause)
+  }
+
+  #ways(nodes: readonly string[] | undefined): ApiConnection[] {
+    return nodes ? nodes.flatMap((n) => this.#connections.get(n) ?? []) : this.connections()
   }
 
   #create(manifest: Manifest): void {
     const { kind, metadata } = manifest
     this.#createAccount(manifest)
     const resource = this.client.findResource(kind)
-    // what this version's API has no kind for (roles of the plugin's own account) changes nothing in the simulation
+    // what this version's API has no kind for changes nothing in the simulation
     if (resource) this.client.create(resource.name, metadata.namespace, manifest, { fieldValidation: 'Ignore', fieldManager: 'kubeadm' })
   }
 

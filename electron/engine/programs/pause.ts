@@ -7,9 +7,3 @@ export const pause: Program = function* (process) {
   yield* process.printError(`Shutting down, got signal: ${signal === 'SIGINT' ? 'Interrupt' : 'Terminated'}\n`)
   return 0
 }
-
-/** Parts of the control plane that the engine is itself: their Pods only have to be there. */
-export const standIn: Program = function* (process) {
-  yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
-  return 0
-}

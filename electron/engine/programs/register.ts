@@ -1,10 +1,11 @@
 import type { ProgramTable } from '../machine/types.ts'
 import { agnhost } from './agnhost.ts'
+import { controlPlanePart, PARTS } from './control-plane.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
 import { httpEcho } from './http-echo.ts'
 import { mysqlEntrypoint, mysqld } from './mysql.ts'
 import { nginx, nginxEntrypoint } from './nginx/nginx.ts'
-import { pause, standIn } from './pause.ts'
+import { pause } from './pause.ts'
 import { systemPrograms } from './system.ts'
 import type { SystemServices } from './types.ts'
 
@@ -18,6 +19,6 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('http-echo', httpEcho)
   table.register('agnhost', agnhost)
   table.register('pause', pause)
-  for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler']) table.register(name, standIn)
+  for (const name of PARTS) table.register(name, controlPlanePart(name, services))
   for (const [name, program] of Object.entries(systemPrograms(services))) table.register(name, program)
 }

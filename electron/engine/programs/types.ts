@@ -37,4 +37,16 @@ export interface SystemServices {
   readonly client: KubernetesClient
   /** The node that a process runs on (for host-network agents). */
   nodeOf(process: Process): NodeContext | undefined
+  /** What the control plane's own programs do; absent where something else does it. */
+  readonly controlPlane?: ControlPlane
+}
+
+export type PartName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler'
+
+export interface ControlPlane {
+  /** A part's program starts; `onLost` tells it that it has to end. */
+  start(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart
+}
+export interface ControlPlanePart {
+  stop(): void
 }

@@ -8,23 +8,23 @@ import { nthAddress } from '../../network/address.ts'
 import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
-import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
+import { AGENT_STATUS } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
 import { ignoringGone } from '../controllers/ownership.ts'
 import { ifReached } from '../controllers/reach.ts'
-import { deepEqual, sortedJson } from '../json.ts'
+import { deepEqual } from '../json.ts'
 import { timestamp } from '../human-duration.ts'
 import { requestsOf } from '../controllers/node-fit.ts'
 import type { ConfigMap, Node, Pod, Service } from '../types.ts'
 import { refusal, type Allocated, type Refusal } from './admission.ts'
-import { safeHash } from '../controllers/template.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
 import { ImageManager } from './image-manager.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
 import { PAUSE_IMAGE } from './sandbox.ts'
+import { isMirror, isStatic, MANIFESTS, StaticPods } from './static-pods.ts'
 
 export { kubeletAgents } from './streams.ts'
 
@@ -33,8 +33,8 @@ export interface KubeletOptions {
   role: 'control-plane' | 'worker'
   ip: string
   plugin: CniPlugin
-  /** Manifests of Pods that run here whatever the API says. */
-  staticPods: readonly object[]
+  /** File name → manifest (YAML) of Pods that run here whatever the API says. */
+  staticPods: Readonly<Record<string, string>>
   /** Images that are on the node before anything is pulled. */
   images: readonly string[]
   createSandboxNetwork(name: string): NetworkNamespace
@@ -50,7 +50,6 @@ const STATUS_DELAY = 1
 const STATUS_RETRY = 10_000
 /** How long a changed ConfigMap takes to reach the volumes that show it. */
 const VOLUME_REFRESH = 60_000
-const MIRROR = 'kubernetes.io/config.mirror'
 
 /** The node agent: keeps the Pods that are bound to its node. It sees the API only through its own watches. */
 export class Kubelet implements PodHost {
@@ -69,6 +68,7 @@ export class Kubelet implements PodHost {
   stopped = true
   readonly #options: KubeletOptions
   readonly #dirty = new Set<PodWorker>()
+  readonly #static: StaticPods
   #flush: ReturnType<NodeContext['clock']['schedule']> | undefined
   #status: NodeStatus | undefined
   #pods: Informer<Pod> | undefined
@@ -95,6 +95,9 @@ export class Kubelet implements PodHost {
     this.fs.onChange((path) => {
       if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(STATUS_DELAY, () => this.#checkNetwork())
     })
+    this.fs.makeDirectory(MANIFESTS, { parents: true })
+    for (const [name, text] of Object.entries(options.staticPods)) this.fs.writeFile(`${MANIFESTS}/${name}`, text, 0o600)
+    this.#static = new StaticPods({ context: node, fs: this.fs, workers: this.workers, run: (pod) => this.#run(pod), isStopped: () => this.stopped })
     this.start()
   }
 
@@ -118,10 +121,10 @@ export class Kubelet implements PodHost {
     this.#secrets.on({ onUpdate: onContent })
     this.#pods = new Informer<Pod>(client, 'pods', { fieldSelector: `spec.nodeName=${node.name}` })
     this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
-    for (const pod of this.#options.staticPods) this.#mirror(pod)
+    this.#static.scan()
     for (const worker of [...this.workers.values()]) {
       // deleted by force while the agent was away: HandlePodCleanups
-      if (this.#isGone(worker.pod)) worker.terminate(1)
+      if (!isStatic(worker.pod) && this.#isGone(worker.pod)) worker.terminate(1)
       else worker.resume()
     }
     this.#checkNetwork()
@@ -198,6 +201,10 @@ export class Kubelet implements PodHost {
     if (this.workers.get(uid) !== worker) return
     if (this.stopped) return
     this.#dirty.delete(worker as PodWorker)
+    if (isStatic(pod)) {
+      this.workers.delete(uid)
+      return this.#static.finished(worker as PodWorker)
+    }
     const reached = ifReached(() => {
       this.#writeStatus(worker as PodWorker)
       ignoringConflict(() => this.context.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }))
@@ -214,20 +221,29 @@ export class Kubelet implements PodHost {
   // ---- Pods of the API ---------------------------------------------------------------------------------------
 
   #onPod(pod: Pod): void {
+    if (isMirror(pod)) return this.#static.onMirror(pod)
     const worker = this.workers.get(pod.metadata.uid)
     if (worker) {
+      if (pod.spec !== worker.pod.spec && !worker.over) {
+        this.#account(worker.pod, -1)
+        this.#account(pod, 1)
+      }
       worker.update(pod)
       return
     }
     const { phase } = pod.status
     if (phase === 'Succeeded' || phase === 'Failed') return
-    // a mirror Pod runs whether the API likes it or not
-    const refused = pod.metadata.annotations?.[MIRROR] === undefined && !pod.metadata.deletionTimestamp ? this.#refusal(pod) : undefined
+    const refused = pod.metadata.deletionTimestamp ? undefined : this.#refusal(pod)
     if (refused) return this.#reject(pod, refused)
+    const made = this.#run(pod)
+    if (pod.metadata.deletionTimestamp) made.update(pod)
+  }
+
+  #run(pod: Pod): PodWorker {
     this.#account(pod, 1)
     const made = new PodWorker(this, pod)
     this.workers.set(pod.metadata.uid, made)
-    if (pod.metadata.deletionTimestamp) made.update(pod)
+    return made
   }
 
   #isGone({ metadata }: Pod): boolean {
@@ -270,12 +286,12 @@ export class Kubelet implements PodHost {
 
   /** Deleted by force, or by ourselves. */
   #onGone(pod: Pod): void {
+    if (isMirror(pod)) return this.#static.onMirrorGone(pod)
     this.workers.get(pod.metadata.uid)?.terminate(pod.metadata.deletionGracePeriodSeconds ?? 30)
-    const manifest = pod.metadata.annotations?.[MIRROR] && this.#options.staticPods.find((m) => mirrorName(m, this.context.name) === pod.metadata.name)
-    if (manifest) this.#mirror(manifest)
   }
 
   #writeStatus(worker: PodWorker): void {
+    if (isStatic(worker.pod)) return this.#static.writeStatus(worker)
     const { client } = this.context
     const { name, namespace, uid } = worker.pod.metadata
     ignoringConflict(() => {
@@ -303,19 +319,6 @@ export class Kubelet implements PodHost {
     this.#status?.report()
     if (ready) for (const worker of this.workers.values()) worker.wake()
   }
-
-  /** A static Pod shows in the API as its mirror (pkg/kubelet/pod mirror_client.go). */
-  #mirror(manifest: object): void {
-    const { metadata, spec } = manifest as Pod
-    const hash = safeHash(sortedJson(manifest))
-    const annotations = { ...metadata.annotations, 'kubernetes.io/config.hash': hash, [MIRROR]: hash, 'kubernetes.io/config.source': 'file' }
-    const pod = { ...manifest, metadata: { ...metadata, name: mirrorName(manifest, this.context.name), annotations }, spec: { ...spec, nodeName: this.context.name, tolerations: [{ effect: 'NoExecute', operator: 'Exists' }] } }
-    if (!ifReached(() => ignoringConflict(() => this.context.client.create('pods', metadata.namespace, pod, AGENT_WRITE)))) this.#tryAgain(() => this.#mirror(manifest))
-  }
-}
-
-function mirrorName(manifest: object, node: string): string {
-  return `${(manifest as Pod).metadata.name}-${node}`
 }
 
 function ignoringConflict(act: () => void): void {

@@ -16,6 +16,7 @@ import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
 import type { PodSandbox } from './sandbox.ts'
 import { ociExecError } from './run-command.ts'
+import { isMirror } from './static-pods.ts'
 
 /** The kubelets' streaming side: pkg/kubelet/server. The API server has chosen the container. */
 export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<string, Kubelet>): NodeAgents {
@@ -27,7 +28,7 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
       const address = kubelet?.nodeIp ?? node
       throw internalError(`Get "https://${address}:10250/${path}": dial tcp ${address}:10250: connect: connection refused`)
     }
-    return { kubelet, worker: kubelet.workers.get(pod.metadata.uid), pod }
+    return { kubelet, worker: kubelet.workers.get(isMirror(pod) ? pod.metadata.annotations!['kubernetes.io/config.hash']! : pod.metadata.uid), pod }
   }
   const join = (namespace: string, name: string, container: string, path: string, make: (kubelet: Kubelet, run: ContainerRun, record: ContainerRecord) => RemoteCommand): RemoteCommand => {
     const { kubelet, worker } = find(namespace, name, `${path}/${namespace}/${name}/${container}`)

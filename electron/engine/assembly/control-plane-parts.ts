@@ -1,0 +1,96 @@
+import type { Clock } from '../clock.ts'
+import type { ClusterConfig } from '../config.ts'
+import type { KubernetesClient } from '../kubernetes/client.ts'
+import type { Controller, ManagerOptions } from '../kubernetes/controllers/context.ts'
+import { startControllerManager } from '../kubernetes/controllers/index.ts'
+import { LeaderElection } from '../kubernetes/leader-election.ts'
+import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
+import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
+
+/** What the parts of the control plane do to the cluster. */
+export interface PartsWorld {
+  readonly clock: Clock
+  readonly config: ClusterConfig
+  /** The way of the control plane's node to the API server. */
+  readonly client: KubernetesClient
+  /** The name of that node. */
+  readonly host: string
+  /** What runs inside the controller manager beside the controllers: a cloud's. */
+  readonly more: () => Controller | undefined
+  blockApi(cause: string): void
+  unblockApi(cause: string): void
+}
+
+/**
+ * The control plane as its four programs make it: each runs while its container does. A cluster is born with all of them
+ * at work; their containers, which start a moment later, take over what runs.
+ */
+export class ControlPlaneParts implements ControlPlane {
+  readonly #world: PartsWorld
+  /** Parts that work since the cluster's birth and wait for their container. */
+  readonly #unclaimed = new Map<PartName, { part: ControlPlanePart; onLost: { call: (() => void) | undefined } }>()
+  #starts = 0
+
+  constructor(world: PartsWorld, argv: Readonly<Record<PartName, readonly string[]>>) {
+    this.#world = world
+    for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const) {
+      const onLost: { call: (() => void) | undefined } = { call: undefined }
+      this.#unclaimed.set(name, { part: this.#begin(name, argv[name], () => onLost.call?.()), onLost })
+    }
+  }
+
+  start(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart {
+    const waiting = this.#unclaimed.get(name)
+    if (!waiting) return this.#begin(name, argv, onLost)
+    this.#unclaimed.delete(name)
+    waiting.onLost.call = onLost
+    return waiting.part
+  }
+
+  #begin(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart {
+    const { clock, client, host, config, more, blockApi, unblockApi } = this.#world
+    if (name === 'etcd' || name === 'kube-apiserver') {
+      unblockApi(name)
+      return { stop: () => blockApi(name) }
+    }
+    const isScheduler = name === 'kube-scheduler'
+    let working: Controller[] = []
+    const end = (): void => {
+      for (const each of working) each.stop()
+      working = []
+    }
+    const election = new LeaderElection(clock, client, {
+      lease: name,
+      identity: `${host}_${clock.random.fork(`${name} ${this.#starts++}`).uuid()}`,
+      component: isScheduler ? 'default-scheduler' : name,
+      release: isScheduler,
+      onLeading: () => {
+        working = isScheduler ? [new Scheduler(clock, client, host)] : [startControllerManager(clock, client, config, managerOptions(argv)), ...[more() ?? []].flat()]
+      },
+      onLost: () => {
+        end()
+        onLost()
+      },
+    })
+    return {
+      stop: () => {
+        end()
+        election.stop()
+      },
+    }
+  }
+}
+
+function managerOptions(argv: readonly string[]): ManagerOptions {
+  const text = argv.find((a) => a.startsWith('--node-monitor-grace-period='))?.split('=')[1]
+  const grace = text === undefined ? undefined : duration(text)
+  return grace === undefined ? {} : { nodeMonitorGracePeriod: grace }
+}
+
+/** Go's time.ParseDuration, as far as periods of seconds go ("1m30s"); ms. */
+function duration(text: string): number | undefined {
+  const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text)
+  if (!match || text === '') return undefined
+  const [, h = '0', m = '0', s = '0'] = match
+  return ((Number(h) * 60 + Number(m)) * 60 + Number(s)) * 1000
+}

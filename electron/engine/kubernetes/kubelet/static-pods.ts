@@ -1,0 +1,192 @@
+import { parse } from 'yaml'
+import type { NodeContext } from '../../cni/types.ts'
+import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { hex, sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
+import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
+import { ifReached } from '../controllers/reach.ts'
+import { StatusError } from '../client.ts'
+import { microTimestamp, timestamp } from '../human-duration.ts'
+import { deepEqual, sortedJson } from '../json.ts'
+import { setPodDefaults } from '../kinds/pod-spec-defaults.ts'
+import type { Node, Pod } from '../types.ts'
+import type { PodWorker } from './pod-worker.ts'
+
+/** Where kubeadm has the kubelet look for Pods of its own: staticPodPath. */
+export const MANIFESTS = '/etc/kubernetes/manifests'
+const MIRROR = 'kubernetes.io/config.mirror'
+const HASH = 'kubernetes.io/config.hash'
+const SOURCE = 'kubernetes.io/config.source'
+/** The kubelet is told of changes by inotify; it looks after the writer is likely done. */
+const NOTICE = 100
+/** Until a mirror that could not be written is tried again. */
+const RETRY = 10_000
+
+interface Host {
+  readonly context: NodeContext
+  readonly fs: MemoryFilesystem
+  readonly workers: ReadonlyMap<string, PodWorker>
+  isStopped(): boolean
+  /** A Pod that is to run here. */
+  run(pod: Pod): void
+}
+
+export function isMirror(pod: Pod): boolean {
+  return pod.metadata.annotations?.[MIRROR] !== undefined
+}
+
+export function isStatic(pod: Pod): boolean {
+  return pod.metadata.annotations?.[SOURCE] === 'file' && !isMirror(pod)
+}
+
+/**
+ * Pods that a node runs whatever the API says, from the files in {@link MANIFESTS}; what the API shows of them are
+ * mirrors (pkg/kubelet/config file.go, pkg/kubelet/pod mirror_client.go).
+ */
+export class StaticPods {
+  readonly #host: Host
+  /** uid (the hash of the manifest) → the Pod. */
+  readonly #wanted = new Map<string, Pod>()
+  #noticing = false
+
+  constructor(host: Host) {
+    this.#host = host
+    host.fs.onChange((path) => {
+      if (!path.startsWith(MANIFESTS) || this.#noticing) return
+      this.#noticing = true
+      host.context.clock.schedule(NOTICE, () => {
+        this.#noticing = false
+        this.scan()
+      })
+    })
+  }
+
+  /** Brings what runs in line with the files. */
+  scan(): void {
+    const { workers } = this.#host
+    if (this.#host.isStopped()) return
+    const found = new Map(this.#read().map((pod) => [pod.metadata.uid, pod]))
+    for (const uid of [...this.#wanted.keys()]) {
+      if (found.has(uid)) continue
+      this.#wanted.delete(uid)
+      const worker = workers.get(uid)
+      worker?.terminate(worker.pod.spec.terminationGracePeriodSeconds ?? 30)
+    }
+    for (const [uid, pod] of found) {
+      if (this.#wanted.has(uid)) continue
+      this.#wanted.set(uid, pod)
+      this.#runOnce(pod)
+    }
+  }
+
+  /** One that was stopped a moment ago has to be gone first. */
+  #runOnce(pod: Pod): void {
+    const { workers, context } = this.#host
+    if (this.#wanted.get(pod.metadata.uid) !== pod) return
+    const former = workers.get(pod.metadata.uid)
+    if (former?.terminating) return void context.clock.schedule(1_000, () => this.#runOnce(pod))
+    this.#mirror(pod)
+    if (!former) this.#host.run(pod)
+  }
+
+  /** The API's copy came or changed. One that is being deleted, or is of nothing here, goes; the Pod itself runs on. */
+  onMirror(mirror: Pod): void {
+    const pod = this.#of(mirror)
+    if (pod && !mirror.metadata.deletionTimestamp && mirror.metadata.annotations?.[MIRROR] === pod.metadata.annotations?.[HASH]) return
+    this.#delete(mirror)
+  }
+
+  onMirrorGone(mirror: Pod): void {
+    const pod = this.#of(mirror)
+    if (!pod || this.#host.isStopped()) return
+    this.#mirror(pod)
+    this.#host.context.clock.schedule(1, () => {
+      const worker = this.#host.workers.get(pod.metadata.uid)
+      if (worker && !this.#host.isStopped()) ifReached(() => this.writeStatus(worker))
+    })
+  }
+
+  /** What the worker says becomes the mirror's status. */
+  writeStatus(worker: PodWorker): void {
+    const { client } = this.#host.context
+    const status = worker.status()
+    worker.pod = { ...worker.pod, status }
+    ignoringRefusals(() => {
+      const mirror = client.get<Pod>('pods', worker.pod.metadata.namespace, worker.pod.metadata.name)
+      const { qosClass } = mirror.status
+      const wanted = { ...status, ...(qosClass ? { qosClass } : {}) }
+      if (!deepEqual(wanted, mirror.status)) client.update('pods', mirror.metadata.namespace, mirror.metadata.name, { ...mirror, status: wanted }, AGENT_STATUS)
+    })
+  }
+
+  /** Its containers have ended for good. */
+  finished(worker: PodWorker): void {
+    const { client } = this.#host.context
+    ifReached(() => ignoringRefusals(() => {
+      const mirror = client.get<Pod>('pods', worker.pod.metadata.namespace, worker.pod.metadata.name)
+      if (isMirror(mirror)) this.#delete(mirror)
+    }))
+  }
+
+  #of(mirror: Pod): Pod | undefined {
+    for (const pod of this.#wanted.values()) if (pod.metadata.name === mirror.metadata.name && pod.metadata.namespace === mirror.metadata.namespace) return pod
+    return undefined
+  }
+
+  #delete({ metadata: { namespace, name, uid } }: Pod): void {
+    ifReached(() => ignoringRefusals(() => this.#host.context.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } })))
+  }
+
+  #mirror(pod: Pod): void {
+    const { client, name, clock } = this.#host.context
+    const { uid: _, ...metadata } = pod.metadata
+    const reached = ifReached(() => ignoringRefusals(() => {
+      const node = client.get<Node>('nodes', undefined, name)
+      const owner = { apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid, controller: true }
+      const annotations = { ...metadata.annotations, [MIRROR]: metadata.annotations?.[HASH] }
+      client.create('pods', metadata.namespace, { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, annotations, ownerReferences: [owner] }, spec: pod.spec }, AGENT_WRITE)
+    }))
+    if (!reached) clock.schedule(RETRY, () => this.#wanted.get(pod.metadata.uid) === pod && !this.#host.isStopped() && this.onMirrorGone(pod), { background: true })
+  }
+
+  #read(): Pod[] {
+    const { fs } = this.#host
+    if (!fs.exists(MANIFESTS)) return []
+    const names = fs.readDirectory(MANIFESTS).filter((n) => !n.startsWith('.')).sort()
+    return names.map((n) => `${MANIFESTS}/${n}`).filter((path) => fs.stat(path).type === 'file').flatMap((path) => this.#decode(fs.readText(path)) ?? [])
+  }
+
+  /** undefined: what is no Pod is not run (the kubelet only logs it). */
+  #decode(text: string): Pod | undefined {
+    const { name: node, clock } = this.#host.context
+    let manifest: Pod | null
+    try {
+      manifest = parse(text) as Pod | null
+    } catch {
+      return undefined
+    }
+    if (manifest?.kind !== 'Pod' || !manifest.metadata?.name || !Array.isArray(manifest.spec?.containers)) return undefined
+    const uid = hex(sha256(encodeUtf8(`${node}\n${sortedJson(manifest)}`))).slice(0, 32)
+    const { metadata } = manifest
+    const known = this.#wanted.get(uid)
+    if (known) return known
+    const spec = { ...manifest.spec, nodeName: node, tolerations: [{ effect: 'NoExecute', operator: 'Exists' }] }
+    setPodDefaults(spec)
+    const annotations = { ...metadata.annotations, [HASH]: uid, 'kubernetes.io/config.seen': microTimestamp(clock.wall()), [SOURCE]: 'file' }
+    return {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...metadata, name: `${metadata.name}-${node}`, namespace: metadata.namespace ?? 'default', uid, annotations, creationTimestamp: timestamp(clock.wall()) },
+      spec,
+      status: { phase: 'Pending' },
+    } as unknown as Pod
+  }
+}
+
+function ignoringRefusals(act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error
+  }
+}

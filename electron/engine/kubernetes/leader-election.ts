@@ -1,0 +1,120 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { KubernetesClient } from './client.ts'
+import { StatusError } from './client.ts'
+import { AGENT_WRITE } from './controllers/context.ts'
+import { EventRecorder } from './controllers/events.ts'
+import { ifReached } from './controllers/reach.ts'
+import { microTimestamp } from './human-duration.ts'
+import type { KubeObject } from './types.ts'
+
+/** client-go tools/leaderelection with the defaults of kube-controller-manager and kube-scheduler (ms). */
+const LEASE_DURATION = 15_000
+const RENEW_DEADLINE = 10_000
+const RETRY_PERIOD = 2_000
+const NAMESPACE = 'kube-system'
+
+type Lease = KubeObject & {
+  spec: { holderIdentity?: string; leaseDurationSeconds?: number; leaseTransitions?: number; acquireTime?: string; renewTime?: string }
+}
+
+export interface ElectionOptions {
+  /** Of the Lease in kube-system: "kube-scheduler". */
+  lease: string
+  identity: string
+  /** Who says that it became the leader: "default-scheduler". */
+  component: string
+  /** Gives the lease back when it stops (ReleaseOnCancel). */
+  release: boolean
+  onLeading(): void
+  /** It could not renew its lease for ten seconds. */
+  onLost(): void
+}
+
+/** One candidate: it leads as soon as nobody else has renewed the lease for 15 s, and as long as it can renew it itself. */
+export class LeaderElection {
+  readonly #clock: Clock
+  readonly #client: KubernetesClient
+  readonly #options: ElectionOptions
+  readonly #events: EventRecorder
+  #observed: { renewTime: string | undefined; holder: string | undefined; at: number } | undefined
+  #leading = false
+  #renewedAt = 0
+  #timer: Timer | undefined
+
+  constructor(clock: Clock, client: KubernetesClient, options: ElectionOptions) {
+    this.#clock = clock
+    this.#client = client
+    this.#options = options
+    this.#events = new EventRecorder(client, clock, options.component)
+    this.#try()
+  }
+
+  stop(): void {
+    this.#clock.cancel(this.#timer)
+    this.#timer = undefined
+    const { lease, identity, release } = this.#options
+    if (!this.#leading || !release) return
+    this.#leading = false
+    ifReached(() => {
+      const present = this.#get()
+      if (present?.spec.holderIdentity !== identity) return
+      const now = microTimestamp(this.#clock.wall())
+      this.#write(lease, present, { ...present.spec, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now })
+    })
+  }
+
+  #try(): void {
+    this.#timer = this.#clock.schedule(RETRY_PERIOD, () => this.#try(), { background: true })
+    let renewed = false
+    ifReached(() => {
+      renewed = this.#acquireOrRenew()
+    })
+    const { now } = this.#clock
+    if (renewed) {
+      this.#renewedAt = now
+      if (this.#leading) return
+      this.#leading = true
+      const { identity, onLeading } = this.#options
+      ifReached(() => this.#events.event(this.#get()!, 'Normal', 'LeaderElection', `${identity} became leader`))
+      onLeading()
+    } else if (this.#leading && now - this.#renewedAt >= RENEW_DEADLINE) {
+      this.#leading = false
+      this.#clock.cancel(this.#timer)
+      this.#options.onLost()
+    }
+  }
+
+  #acquireOrRenew(): boolean {
+    const { lease, identity } = this.#options
+    const present = this.#get()
+    const now = microTimestamp(this.#clock.wall())
+    if (!present) return this.#write(lease, undefined, { acquireTime: now, holderIdentity: identity, leaseDurationSeconds: LEASE_DURATION / 1000, leaseTransitions: 0, renewTime: now })
+    const { holderIdentity: holder, renewTime, leaseTransitions = 0, acquireTime } = present.spec
+    if (!this.#observed || this.#observed.renewTime !== renewTime || this.#observed.holder !== holder) this.#observed = { renewTime, holder, at: this.#clock.now }
+    const mine = holder === identity
+    if (!mine && holder && this.#clock.now - this.#observed.at < (present.spec.leaseDurationSeconds ?? 0) * 1000) return false
+    return this.#write(lease, present, {
+      acquireTime: mine ? acquireTime! : now, holderIdentity: identity, leaseDurationSeconds: LEASE_DURATION / 1000, leaseTransitions: mine ? leaseTransitions : leaseTransitions + 1, renewTime: now,
+    })
+  }
+
+  #get(): Lease | undefined {
+    try {
+      return this.#client.get<Lease>('leases', NAMESPACE, this.#options.lease)
+    } catch (error) {
+      if (error instanceof StatusError && error.status.code === 404) return undefined
+      throw error
+    }
+  }
+
+  #write(name: string, present: Lease | undefined, spec: Lease['spec']): boolean {
+    try {
+      if (present) this.#client.update('leases', NAMESPACE, name, { ...present, spec }, AGENT_WRITE)
+      else this.#client.create('leases', NAMESPACE, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: NAMESPACE }, spec }, AGENT_WRITE)
+      return true
+    } catch (error) {
+      if (error instanceof StatusError) return false
+      throw error
+    }
+  }
+}
