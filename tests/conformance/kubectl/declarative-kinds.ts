@@ -247,6 +247,8 @@ create clusterrole c --aggregation-rule=a=b --dry-run=client -o yaml
 create clusterrole c --aggregation-rule=a=b --verb=get
 create clusterrole c --aggregation-rule=a=b
 get clusterrole c -o yaml
+describe clusterrole c
+label clusterrole c a=b
 create rolebinding b --role=r --user=a --group=g --serviceaccount=default:x --dry-run=client -o yaml
 create rolebinding b --clusterrole=view --user=a -n kube-system --dry-run=client -o yaml
 create rolebinding b

@@ -40,7 +40,7 @@ export class ClusterRoleAggregationController implements Controller {
     if (!role?.aggregationRule) return void this.#aggregated.delete(name)
     const all = [...this.#roles.values()].sort((a, b) => compareStrings(a.metadata.name, b.metadata.name))
     const rules = aggregatedRules(role, all)
-    if (deepEqual(rules, role.rules)) return
+    if (deepEqual(rules, role.rules ?? [])) return
     ignoringGone(() => this.#context.client.patch('clusterroles', undefined, name, 'application/merge-patch+json', { rules }))
   }
 }

@@ -10,10 +10,17 @@ const NOT_ENFORCED = ['podhop: not simulated: access control with RBAC (the obje
 
 const CREATED: Column<KubeObject> = { name: 'Created At', cell: (o) => o.metadata.creationTimestamp }
 
+/** Without rules it is written as Go's nil. */
+function emptyIsNull(object: Role | ClusterRole): void {
+  if (object.rules?.length === 0) object.rules = null
+}
+
 export const role: Kind<Role> = {
   resource: apiResource('Role', 'roles', { group: RBAC_GROUP }),
   type: 'Role',
   validName: pathSegment,
+  prepareForCreate: emptyIsNull,
+  prepareForUpdate: emptyIsNull,
   validate: validateRole,
   warnings: (_, old) => (old ? [] : NOT_ENFORCED),
   columns: [NAME, CREATED],
@@ -23,6 +30,8 @@ export const clusterRole: Kind<ClusterRole> = {
   resource: apiResource('ClusterRole', 'clusterroles', { group: RBAC_GROUP, namespaced: false }),
   type: 'ClusterRole',
   validName: pathSegment,
+  prepareForCreate: emptyIsNull,
+  prepareForUpdate: emptyIsNull,
   validate: validateClusterRole,
   warnings: (_, old) => (old ? [] : NOT_ENFORCED),
   columns: [NAME, CREATED],

@@ -10,7 +10,7 @@ export function aggregatedRules({ metadata, aggregationRule }: ClusterRole, role
     const compiled = compileLabelSelector(selector)
     for (const role of roles) {
       if (role.metadata.name === metadata.name || !compiled.matches(role.metadata.labels)) continue
-      for (const rule of role.rules) if (!rules.some((r) => deepEqual(r, rule))) rules.push(rule)
+      for (const rule of role.rules ?? []) if (!rules.some((r) => deepEqual(r, rule))) rules.push(rule)
     }
   }
   return rules

@@ -8,11 +8,11 @@ import { dns1123Subdomain, pathSegment } from './names.ts'
 export const RBAC_GROUP = 'rbac.authorization.k8s.io'
 
 export function validateRole({ rules }: Role, errors: FieldErrors): void {
-  rules.forEach((rule, i) => validateRule(rule, true, `rules[${i}]`, errors))
+  rules?.forEach((rule, i) => validateRule(rule, true, `rules[${i}]`, errors))
 }
 
 export function validateClusterRole({ rules }: ClusterRole, errors: FieldErrors): void {
-  rules.forEach((rule, i) => validateRule(rule, false, `rules[${i}]`, errors))
+  rules?.forEach((rule, i) => validateRule(rule, false, `rules[${i}]`, errors))
 }
 
 function validateRule(rule: rbac.PolicyRule, namespaced: boolean, path: string, errors: FieldErrors): void {

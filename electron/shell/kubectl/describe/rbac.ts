@@ -9,7 +9,7 @@ export function describeRole(d: Description, { metadata, rules }: Role | Cluster
   d.line(0, 'PolicyRule:')
   d.line(1, 'Resources\tNon-Resource URLs\tResource Names\tVerbs')
   d.line(1, '---------\t-----------------\t--------------\t-----')
-  for (const row of ruleRows(rules)) d.line(1, row)
+  for (const row of ruleRows(rules ?? [])) d.line(1, row)
 }
 
 export function describeRoleBinding(d: Description, { metadata, roleRef, subjects = [] }: RoleBinding | ClusterRoleBinding): void {
