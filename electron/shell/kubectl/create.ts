@@ -17,8 +17,8 @@ import type { JsonObject } from './objects.ts'
 import { keyOf, queryOf, resolve } from './resources.ts'
 import { creationPrinter } from './saving.ts'
 
-function unsimulated(name: string, short: string, use: string, aliases: string[] = []): Command {
-  return { name, aliases, short, use, instead: 'write a manifest and use kubectl apply -f' }
+function unsimulated(name: string, short: string, use: string, aliases: string[] = [], instead = 'write a manifest and use kubectl apply -f'): Command {
+  return { name, aliases, short, use, instead }
 }
 
 export const create: Command = {
@@ -43,7 +43,7 @@ export const create: Command = {
     createNamespace,
     createDisruptionBudget,
     createPriorityClass,
-    unsimulated('quota', 'Create a quota with the specified name', 'quota NAME', ['resourcequota']),
+    unsimulated('quota', 'Create a quota with the specified name', 'quota NAME', ['resourcequota'], 'quotas and limit ranges are not enforced: give containers requests and limits'),
     createRole,
     createRoleBinding,
     createSecret,

@@ -54,6 +54,7 @@ export class DisruptionController implements Controller {
   }
 
   #enqueueBudgetOf(pod: Pod): void {
+    if (this.#budgets.size === 0) return
     const matching = this.#budgets.indexed(BY_NAMESPACE, pod.metadata.namespace).filter((b) => selects(b, pod))
     const [first] = matching
     if (!first) return

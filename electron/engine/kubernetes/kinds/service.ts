@@ -15,6 +15,7 @@ export const service: Kind<Service> = {
   resource: apiResource('Service', 'services', { shortNames: ['svc'], categories: ['all'], subresources: ['proxy', 'status'] }),
   type: 'Service',
   validName: dns1035Label,
+  createOnUpdate: true,
   setDefaults({ spec }) {
     spec.sessionAffinity ??= 'None'
     if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig) delete spec.sessionAffinityConfig
