@@ -1,7 +1,6 @@
 import type { ClusterConfig } from '../config.ts'
 
-/** The objects of flannel's own kube-flannel.yml (without RBAC and without
- * the init containers: flanneld itself installs the configuration). */
+/** The objects of flannel's own kube-flannel.yml (without the init containers: flanneld itself installs the configuration). */
 export const FLANNEL_VERSION = 'v0.26.7'
 
 export const CNI_CONF = {
@@ -77,6 +76,23 @@ export function flannelManifests(config: ClusterConfig): object[] {
           },
         },
       },
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'flannel', labels: { 'k8s-app': 'flannel' } },
+      rules: [
+        { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+        { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+      ],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'flannel', labels: { 'k8s-app': 'flannel' } },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'flannel' },
+      subjects: [{ kind: 'ServiceAccount', name: 'flannel', namespace: 'kube-flannel' }],
     },
   ]
 }
