@@ -1,6 +1,6 @@
 import type * as core from 'kubernetes-types/core/v1'
 import type { Clock } from '../../clock.ts'
-import type { ControllerRevision, OwnerReference, Pod, PodTemplateSpec, StatefulSet } from '../types.ts'
+import type { ControllerRevision, Pod, PodTemplateSpec, StatefulSet } from '../types.ts'
 import { REVISION_HASH, templateOf } from './history.ts'
 import { ownerReference } from './ownership.ts'
 import { isAvailable, isReady } from './pods.ts'
@@ -72,14 +72,8 @@ export function makeClaims(set: StatefulSet, ordinal: number): (core.PersistentV
       name: claimName(set, template, ordinal),
       namespace: set.metadata.namespace,
       labels: { ...template.metadata?.labels, ...set.spec.selector.matchLabels },
-      ...(whenDeleted === 'Delete' ? { ownerReferences: [claimOwner(set)] } : {}),
+      ...(whenDeleted === 'Delete' ? { ownerReferences: [ownerReference(set)] } : {}),
     },
     spec: template.spec,
   }) as core.PersistentVolumeClaim & { metadata: { name: string } })
-}
-
-/** A set or Pod with which a claim goes; it does not control the claim and does not wait for it. */
-export function claimOwner(owner: StatefulSet | Pod): OwnerReference {
-  const { controller: _, blockOwnerDeletion: __, ...reference } = ownerReference(owner)
-  return reference
 }

@@ -5,10 +5,10 @@ import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } fr
 import { EventRecorder } from './events.ts'
 import { byRevision, createRevision, hasTemplate, renumber, truncateHistory } from './history.ts'
 import { keyOf, type Informer } from './informer.ts'
-import { claim, controllerOf, ignoringGone, selectorOf } from './ownership.ts'
+import { claim, controllerOf, ignoringGone, ownerReference, selectorOf } from './ownership.ts'
 import { BY_NAMESPACE, BY_OWNER, ORPHANS, isTerminal, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
 import {
-  claimOwner, firstOrdinal, isHealthy, isRunningAndAvailable, isRunningAndReady, isTerminating, makeClaims, makePod, ordinalOf, podName, replicasOf,
+  firstOrdinal, isHealthy, isRunningAndAvailable, isRunningAndReady, isTerminating, makeClaims, makePod, ordinalOf, podName, replicasOf,
   revisionFor, revisionOf,
 } from './statefulset-pods.ts'
 import { safeHash } from './template.ts'
@@ -177,6 +177,7 @@ export class StatefulSetController implements Controller {
       return true
     }
     if (pod.status.phase === 'Pending') this.#createClaims(set, ordinal)
+    this.#setClaimOwners(set, ordinal)
     return monotonic && (isTerminating(pod) || !isRunningAndAvailable(pod, set, this.#context.clock))
   }
 
@@ -184,7 +185,7 @@ export class StatefulSetController implements Controller {
     const { set, monotonic, firstUnhealthy } = turn
     if (isTerminating(pod)) return monotonic
     if (monotonic && pod !== firstUnhealthy && !isRunningAndAvailable(pod, set, this.#context.clock)) return true
-    if (set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete') this.#handOverClaims(set, pod)
+    if (set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete') this.#setClaimOwners(set, ordinalOf(set, pod), pod)
     this.#delete(turn, pod)
     return monotonic
   }
@@ -238,15 +239,19 @@ export class StatefulSetController implements Controller {
     }
   }
 
-  /** whenScaled: Delete. A claim of a condemned Pod goes with it. */
-  #handOverClaims(set: StatefulSet, pod: Pod): void {
+  /** Who a claim goes with: with `pod`, which is condemned, under whenScaled; with the set under whenDeleted; else with nobody. */
+  #setClaimOwners(set: StatefulSet, ordinal: number, pod?: Pod): void {
     if (!this.#hasClaims) return
-    for (const { metadata } of makeClaims(set, ordinalOf(set, pod))) {
+    const { whenDeleted } = set.spec.persistentVolumeClaimRetentionPolicy ?? {}
+    const owner = pod ?? (whenDeleted === 'Delete' ? set : undefined)
+    const ours = new Set([set.metadata.uid, pod?.metadata.uid])
+    for (const { metadata } of makeClaims(set, ordinal)) {
       ignoringGone(() => {
         const present = this.#context.client.get<KubeObject>(CLAIMS, set.metadata.namespace, metadata.name)
-        const owners = present.metadata.ownerReferences ?? []
-        if (owners.some((o) => o.uid === pod.metadata.uid)) return
-        const patch = { metadata: { ownerReferences: [...owners.filter((o) => o.uid !== set.metadata.uid), claimOwner(pod)] } }
+        const before = present.metadata.ownerReferences ?? []
+        const owners = [...before.filter((o) => !ours.has(o.uid)), ...(owner ? [ownerReference(owner)] : [])]
+        if (deepEqual(owners, before)) return
+        const patch = { metadata: { ownerReferences: owners.length > 0 ? owners : null } }
         this.#context.client.patch(CLAIMS, set.metadata.namespace, metadata.name, 'application/merge-patch+json', patch)
       })
     }
