@@ -44,7 +44,7 @@ export const pod: Kind<Pod> = {
     ephemeralcontainers: {
       merge(old, submitted) {
         const { ephemeralContainers } = submitted.spec
-        const { labels, annotations, ...metadata } = old.metadata
+        const { labels: _labels, annotations: _annotations, ...metadata } = old.metadata
         const sent = submitted.metadata
         const next = { ...old, metadata: { ...metadata, ...(sent.labels ? { labels: sent.labels } : {}), ...(sent.annotations ? { annotations: sent.annotations } : {}) }, spec: { ...old.spec } } as Pod
         if (ephemeralContainers) next.spec.ephemeralContainers = ephemeralContainers

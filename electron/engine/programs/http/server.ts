@@ -84,6 +84,7 @@ class ServerConnection {
   #queue: HttpRequest[] = []
   #answering = false
   #ended = false
+  #refused = false
   #idle: ReturnType<Process['clock']['schedule']> | undefined
 
   constructor(process: Process, connection: TcpConnection, options: HttpServerOptions, number: number, gone: () => void) {
@@ -127,11 +128,14 @@ class ServerConnection {
   }
 
   #onData(data: Uint8Array): void {
+    // after a refusal the rest of what was no HTTP may still come
+    if (this.#refused) return
     this.#process.clock.cancel(this.#idle)
     try {
       this.#parser.push(data)
     } catch (error) {
       if (!(error instanceof HttpSyntaxError)) throw error
+      this.#refused = true
       const { remoteAddress: address, remotePort: port } = this.#connection
       const response = this.#options.refuse(error.status, { address, port })
       this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, response.body))
