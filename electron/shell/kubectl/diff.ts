@@ -7,7 +7,7 @@ import type { Command, Kubectl } from './command.ts'
 import { ExitError, isNotFound, KubectlError, report, throwAll } from './errors.ts'
 import { FILENAME_FLAGS, flags, SELECTOR_FLAG } from './flags.ts'
 import { LAST_APPLIED, patchFor } from './last-applied.ts'
-import { at, equal, isObject, type JsonObject, map, text } from './objects.ts'
+import { at, equal, type JsonObject, map, text } from './objects.ts'
 import { withoutManagedFields } from './printers/index.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
 import { toYaml } from './yaml.ts'
@@ -102,11 +102,11 @@ function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | 
   return info.resource.kind === 'Secret' && info.resource.group === '' ? masked(live, merged) : [live, merged]
 }
 
+/** As what the annotation remembers: without itself, and with annotations, be there any or not. */
 function withoutLastApplied(object: JsonObject): JsonObject {
-  const annotations = at(object, 'metadata', 'annotations')
-  if (!isObject(annotations) || annotations[LAST_APPLIED] === undefined) return object
-  const { [LAST_APPLIED]: _, ...rest } = annotations
-  return { ...object, metadata: { ...map(object['metadata']), annotations: rest } }
+  const metadata = map(object['metadata'])
+  const { [LAST_APPLIED]: _, ...annotations } = map(metadata['annotations'])
+  return { ...object, metadata: { ...metadata, annotations } }
 }
 
 /** A Secret's values are not shown, only whether they change. */
