@@ -4,6 +4,7 @@ import { FieldErrors } from '../field-errors.ts'
 import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
+import { withDescriptions } from '../openapi/column-descriptions.ts'
 import { invalid, methodNotAllowed, notAcceptable, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
@@ -69,7 +70,7 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
 function list(call: Call): void {
   const { client, info: { resource, query }, negotiated, key } = call
   const options = listOptions(call)
-  if (negotiated.form === 'table') return sendJson(call, 200, tableDocument(client.table(key, options), query, true))
+  if (negotiated.form === 'table') return sendJson(call, 200, tableDocument(withDescriptions(client.table(key, options), resource), query, true))
   const found = client.list(key, options)
   sendJson(call, 200, negotiated.form === 'partial' ? partialList(found) : listDocument(resource, found, resource.key !== undefined))
 }
@@ -137,7 +138,7 @@ function deleteCollection(call: Call): void {
 function sendObject(call: Call, status: number, object: KubeObject): void {
   const { client, info: { query, resource }, negotiated, key } = call
   const own = object.kind === resource.kind && object.apiVersion === apiVersionOf(resource)
-  if (negotiated.form === 'table' && own) return sendJson(call, status, tableDocument(client.tableOf(key, [object]), query, true))
+  if (negotiated.form === 'table' && own) return sendJson(call, status, tableDocument(withDescriptions(client.tableOf(key, [object]), resource), query, true))
   sendJson(call, status, negotiated.form === 'partial' ? partial(object) : typed(object))
 }
 

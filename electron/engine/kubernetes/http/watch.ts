@@ -1,5 +1,6 @@
 import type { ListOptions, WatchEvent } from '../client.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
+import { withDescriptions } from '../openapi/column-descriptions.ts'
 import { NO_CACHE, warningHeaders } from './handler.ts'
 import { partial, tableDocument, typed } from './negotiate.ts'
 import type { Call } from './objects.ts'
@@ -9,7 +10,7 @@ const DEFAULT_TIMEOUT = 2700
 
 /** A stream of `{"type": …, "object": …}`, one a line: endpoints/handlers/watch.go. */
 export function serveWatch(call: Call, options: ListOptions): () => void {
-  const { client, sink, key, negotiated, info: { query }, warnings } = call
+  const { client, sink, key, negotiated, info: { query, resource }, warnings } = call
   let header = true
   const frame = (type: string, object: object): void => sink.data(`${JSON.stringify({ type, object })}\n`)
   const send = (event: WatchEvent): void => {
@@ -17,7 +18,7 @@ export function serveWatch(call: Call, options: ListOptions): () => void {
     if (event.type === 'BOOKMARK') return frame('BOOKMARK', bookmark(call, event))
     const { object } = event
     if (negotiated.form === 'table') {
-      frame(event.type, tableDocument(client.tableOf(key, [object]), query, header))
+      frame(event.type, tableDocument(withDescriptions(client.tableOf(key, [object]), resource), query, header))
       header = false
     } else frame(event.type, negotiated.form === 'partial' ? partial(object) : typed(object))
   }

@@ -52,27 +52,3 @@ function addPaths(document: OpenApiDocument, resource: ApiResource, gvk: GroupVe
   }
   if (Object.keys(single).length > 0) document.paths[`${collection}/{name}`] = single
 }
-
-/** What /openapi/v2 answers: everything at once, in the words of Swagger 2.0. */
-export function openApiV2(resources: readonly DefinedResource[]): object {
-  const { paths, components } = openApiDocument(resources)
-  const definitions: Record<string, OpenApiSchema> = {}
-  for (const [name, schema] of Object.entries(components.schemas)) definitions[name] = downgrade(schema)
-  const operations = Object.entries(paths).map(([path, methods]) => [path, Object.fromEntries(Object.entries(methods).map(([method, o]) => [method, {
-    responses: { 200: { description: 'OK' } }, 'x-kubernetes-action': o['x-kubernetes-action'], 'x-kubernetes-group-version-kind': o['x-kubernetes-group-version-kind'],
-  }]))])
-  return { swagger: '2.0', info: { title: 'Kubernetes', version: 'v1.33.1' }, paths: Object.fromEntries(operations) as object, definitions }
-}
-
-/** Version 2 knows neither allOf around a reference nor oneOf, default and nullable. */
-function downgrade(schema: OpenApiSchema): OpenApiSchema {
-  const { allOf, oneOf, default: _default, nullable: _nullable, ...rest } = schema
-  const out: OpenApiSchema = { ...rest }
-  if (allOf?.length === 1 && !rest.properties) Object.assign(out, downgrade(allOf[0]!))
-  if (oneOf && !rest.type) out.type = 'string'
-  if (out.$ref) out.$ref = out.$ref.replace('#/components/schemas/', '#/definitions/')
-  if (rest.items) out.items = downgrade(rest.items)
-  if (typeof rest.additionalProperties === 'object') out.additionalProperties = downgrade(rest.additionalProperties)
-  if (rest.properties) out.properties = Object.fromEntries(Object.entries(rest.properties).map(([key, value]) => [key, downgrade(value)]))
-  return out
-}
