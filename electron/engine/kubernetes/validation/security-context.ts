@@ -26,7 +26,8 @@ export function validatePodSecurityContext(spec: core.PodSpec, path: string, err
     else if (!/^[a-z0-9]([-_a-z0-9]*[a-z0-9])?([./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/.test(name)) {
       const pattern = '^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
       errors.invalid(`${at}.sysctls[${i}].name`, name, `must have at most 253 characters and match regex ${pattern}`)
-    } else if (seen.has(name)) errors.duplicate(`${at}.sysctls[${i}].name`, name)
+    } else if (spec.hostNetwork && /^net[./]/.test(name)) errors.invalid(`${at}.sysctls[${i}].name`, name, "may not be specified when 'hostNetwork' is true")
+    else if (seen.has(name)) errors.duplicate(`${at}.sysctls[${i}].name`, name)
     seen.add(name)
   })
 }
