@@ -168,6 +168,20 @@ describe('the priority of a Pod', () => {
   })
 })
 
+describe('a NetworkPolicy', () => {
+  it('with addresses that are not what they look like is stored with a warning', () => {
+    const { api } = cluster()
+    const heard: string[] = []
+    const to = [{ ipBlock: { cidr: '10.0.0.5/24', except: ['010.0.0.0/28'] } }, { ipBlock: { cidr: 'FD00::/64' } }, { ipBlock: { cidr: '10.1.0.0/16' } }]
+    api.create('networkpolicies', 'default', { metadata: { name: 'p' }, spec: { podSelector: {}, egress: [{ to }] } }, { onWarning: (text) => heard.push(text) })
+    expect(heard).toEqual([
+      'spec.egress[0].to[0].ipBlock.cidr: CIDR value "10.0.0.5/24" is ambiguous in this context (should be "10.0.0.0/24" or "10.0.0.5/32"?)',
+      'spec.egress[0].to[0].ipBlock.except[0]: non-standard CIDR value "010.0.0.0/28" will be considered invalid in a future Kubernetes release: use "10.0.0.0/28"',
+      'spec.egress[0].to[1].ipBlock.cidr: IPv6 CIDR value "FD00::/64" should be in RFC 5952 canonical format ("fd00::/64")',
+    ])
+  })
+})
+
 describe('an Ingress', () => {
   it('that names no class gets the newest of the default ones', () => {
     const { api, clock } = cluster()

@@ -2,7 +2,7 @@ import { deepEqual } from '../json.ts'
 import { formatLabelSelector } from '../selectors.ts'
 import type { NetworkPolicy } from '../types.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
-import { validateNetworkPolicy } from '../validation/networking.ts'
+import { networkPolicyWarnings, validateNetworkPolicy } from '../validation/networking.ts'
 import { AGE, NAME } from './columns.ts'
 import { apiResource, type Kind } from './kind.ts'
 
@@ -23,5 +23,6 @@ export const networkPolicy: Kind<NetworkPolicy> = {
   },
   validate: validateNetworkPolicy,
   validateUpdate: (object, _old, errors) => validateNetworkPolicy(object, errors),
+  warnings: networkPolicyWarnings,
   columns: [NAME, { name: 'Pod-Selector', cell: ({ spec }) => formatLabelSelector(spec.podSelector) }, AGE],
 }

@@ -76,6 +76,38 @@ function withoutLeadingZeros(text: string): string {
 }
 
 
+/** GetWarningsForCIDR of apimachinery: what is accepted and yet is not what one meant. */
+function cidrWarnings(text: string, path: string): string[] {
+  const prefix = tryParseCidr(withoutLeadingZeros(text))
+  if (!prefix) return []
+  const { version, address, network, length } = prefix
+  const canonical = `${network}/${length}`
+  const warnings: string[] = []
+  if (address !== network) {
+    const single = `${address}/${version === 4 ? 32 : 128}`
+    warnings.push(`${path}: CIDR value ${quote(text)} is ambiguous in this context (should be ${quote(canonical)} or ${quote(single)}?)`)
+  }
+  if (withoutLeadingZeros(text) !== text) {
+    warnings.push(`${path}: non-standard CIDR value ${quote(text)} will be considered invalid in a future Kubernetes release: use ${quote(canonical)}`)
+  } else if (warnings.length === 0 && version === 6 && canonical !== text) {
+    warnings.push(`${path}: IPv6 CIDR value ${quote(text)} should be in RFC 5952 canonical format (${quote(canonical)})`)
+  }
+  return warnings
+}
+
+export function networkPolicyWarnings({ spec }: NetworkPolicy): string[] {
+  const ofPeers = (peers: readonly networking.NetworkPolicyPeer[] | undefined, path: string): string[] =>
+    (peers ?? []).flatMap(({ ipBlock }, i) => {
+      if (!ipBlock) return []
+      const at = `${path}[${i}].ipBlock`
+      return [...cidrWarnings(ipBlock.cidr, `${at}.cidr`), ...(ipBlock.except ?? []).flatMap((text, k) => cidrWarnings(text, `${at}.except[${k}]`))]
+    })
+  return [
+    ...(spec.ingress ?? []).flatMap(({ from }, i) => ofPeers(from, `spec.ingress[${i}].from`)),
+    ...(spec.egress ?? []).flatMap(({ to }, i) => ofPeers(to, `spec.egress[${i}].to`)),
+  ]
+}
+
 /** References of Ingress backends: apiGroup, kind and name. */
 export function validateTypedReference(reference: Pick<core.TypedLocalObjectReference, 'apiGroup' | 'kind' | 'name'>, path: string, errors: FieldErrors): void {
   const { apiGroup, kind, name } = reference
