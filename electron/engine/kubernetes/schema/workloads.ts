@@ -1,4 +1,4 @@
-/** Types of the groups apps, discovery.k8s.io, coordination.k8s.io and autoscaling (v1), in the notation of notation.ts. */
+/** Types of the groups apps (and ReplicationController, their elder), discovery.k8s.io, coordination.k8s.io and autoscaling (v1), in the notation of notation.ts. */
 export const WORKLOADS = `
 Deployment metadata:ObjectMeta spec:DeploymentSpec status:DeploymentStatus
 ReplicaSet metadata:ObjectMeta spec:ReplicaSetSpec status:ReplicaSetStatus
@@ -25,13 +25,13 @@ StatefulSetSpec replicas:*i selector:*LabelSelector! template:PodTemplateSpec vo
   minReadySeconds:i persistentVolumeClaimRetentionPolicy:*StatefulSetPersistentVolumeClaimRetentionPolicy ordinals:*StatefulSetOrdinals
 StatefulSetStatus observedGeneration:l replicas:i! readyReplicas:i currentReplicas:i updatedReplicas:i currentRevision:s updateRevision:s
   collisionCount:*i conditions:[StatefulSetCondition]@type availableReplicas:i!
-ReplicationControllerSpec replicas:*i minReadySeconds:i selector:{s} template:*PodTemplateSpec
+ReplicationControllerSpec replicas:*i minReadySeconds:i selector:{s}% template:*PodTemplateSpec
 ReplicationControllerStatus replicas:i! fullyLabeledReplicas:i readyReplicas:i availableReplicas:i observedGeneration:l
   conditions:[ReplicationControllerCondition]@type
 AddressType =s
-Endpoint addresses:[s]! conditions:EndpointConditions hostname:*s targetRef:*ObjectReference deprecatedTopology:{s} nodeName:*s zone:*s
+Endpoint addresses:[s]!%set conditions:EndpointConditions hostname:*s targetRef:*ObjectReference deprecatedTopology:{s} nodeName:*s zone:*s
   hints:*EndpointHints
-discovery.EndpointPort name:*s protocol:*Protocol port:*i appProtocol:*s
+discovery.EndpointPort% name:*s protocol:*Protocol port:*i appProtocol:*s
 LeaseSpec holderIdentity:*s leaseDurationSeconds:*i acquireTime:*micro renewTime:*micro leaseTransitions:*i
   strategy:*CoordinatedLeaseStrategy preferredHolder:*s
 ScaleSpec replicas:i
