@@ -196,6 +196,24 @@ describe
 get pod two -o jsonpath={.spec.containers[*].name}
 get pods -o wide
 get pods --show-labels -A
+get pods -A --chunk-size 1
+get pods -A --chunk-size 2 -o name -l app
+delete cm nowhere --cascade=maybe
+delete cm nowhere --cascade=true
+delete cm --all --field-selector metadata.name=x
+delete cm nowhere --now --grace-period=2
+delete cm nowhere --force --grace-period=2
+drain
+drain nowhere
+drain nowhere -l a=b
+drain nowhere --pod-selector "a b"
+create token
+create token x --duration=-1s
+create token x --duration=1ms
+create token x --bound-object-kind=Job
+create token x --bound-object-name=y
+create token x --bound-object-kind=Pod
+create token x --audience=
 create deployment d --image=nginx --dry-run=client -o yaml
 create deployment d --image=nginx --image=busybox:1 --replicas=3 --port=80 --dry-run=client -o json
 create deployment d --image=nginx --dry-run=client -o yaml -- sh -c date
@@ -354,6 +372,39 @@ delete pods -l x=y
 delete pods x --all
 delete -f web2.yaml
 delete -f web2.yaml
+debug
+debug two
+debug two --image=busybox --replace
+debug two --image=busybox --same-node
+debug two --set-image=a=b
+debug two --copy-to=x
+debug two --copy-to=x -- sleep 1d
+debug two --image=a//b
+debug two --image=busybox -t
+debug two --image=busybox --target=a --copy-to=x
+debug two --image=busybox --profile=root
+debug two --image=busybox --image-pull-policy=Maybe
+debug svc/web --image=busybox --profile=general
+debug nobody --image=busybox --profile=general
+debug two --image=busybox -c dbg --profile=general --target=a
+debug two --image=busybox:1.36 -c dbg2 --profile=restricted --env=A=1 -- sleep 1d
+debug two --image=busybox -c dbg3 --profile=netadmin --arguments-only --image-pull-policy=Never -- sleep 1d
+debug two --image=busybox -c dbg4
+get pod two -o jsonpath={.spec.ephemeralContainers}
+debug two --copy-to=copy1 --image=busybox -c dbg --profile=general
+debug two --copy-to=copy2 --set-image=*=nginx:1.25 --share-processes=false --profile=sysadmin
+debug two --copy-to=copy3 -c a --profile=baseline -- sleep 1d
+debug two --copy-to=copy4 --image=busybox -c z
+debug two --copy-to=copy5 --image=busybox -c z --profile=sysadmin --keep-labels --keep-liveness --same-node
+get pods copy1 copy2 copy3 copy4 copy5 -o jsonpath={range.items[*]}{.metadata.labels}{.metadata.annotations}{.spec.shareProcessNamespace}{.spec.containers}{end}
+delete pod copy1 copy2 copy3 copy4 copy5 --now
+cp a
+cp a b
+cp web:/a two:/b
+cp a/b/c:/x y
+cp :x y
+cp nothing two:/b
+cp two: x
 delete pod two --now --grace-period=3
 delete pod x --force --grace-period=5
 delete ns n1 --wait=false
