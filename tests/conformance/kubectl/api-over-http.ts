@@ -113,6 +113,7 @@ function serveResource(client: KubernetesClient, request: IncomingMessage, respo
     dryRun: query.has('dryRun'),
     fieldManager: query.get('fieldManager') ?? undefined,
     fieldValidation: (query.get('fieldValidation') as WriteOptions['fieldValidation'] | null) ?? 'Warn',
+    onWarning: (text) => void response.appendHeader('Warning', `299 - "${text.replace(/["\\]/g, '\\$&')}"`),
   }
   const done = (value: unknown, code = 200): void => {
     call.settle()
@@ -131,7 +132,7 @@ function serveResource(client: KubernetesClient, request: IncomingMessage, respo
       if (table) return send(response, 200, full(client.table(resource, list), query))
       const found = client.list(resource, list)
       const apiVersion = call.kind.group ? `${call.kind.group}/${call.kind.version}` : call.kind.version
-      return send(response, 200, { kind: `${call.kind.kind}List`, apiVersion, metadata: { resourceVersion: found.resourceVersion }, items: found.items })
+      return send(response, 200, { kind: `${call.kind.kind}List`, apiVersion, metadata: { resourceVersion: found.resourceVersion, continue: found.continue, remainingItemCount: found.remainingItemCount }, items: found.items })
     }
     case 'POST':
       return done(client.create(resource, namespace, body, options), 201)
@@ -163,6 +164,8 @@ function listOptions({ namespace, query }: Call): ListOptions {
   if (namespace !== undefined) options.namespace = namespace
   if (query.get('labelSelector')) options.labelSelector = query.get('labelSelector')!
   if (query.get('fieldSelector')) options.fieldSelector = query.get('fieldSelector')!
+  if (query.get('limit')) options.limit = Number(query.get('limit'))
+  if (query.get('continue')) options.continue = query.get('continue')!
   return options
 }
 
