@@ -1,4 +1,4 @@
-/** Workloads and rollouts, told to both kubectls one after the other; "# wait 5" lets five seconds pass. */
+/** Workloads and rollouts (of a ConfigMap one key: Go takes several in an order of chance), told to both kubectls one after the other; "# wait 5" lets five seconds pass. */
 export const WORKLOAD_FILES: Record<string, string> = {
   'sts.yaml': `apiVersion: apps/v1
 kind: StatefulSet
@@ -73,7 +73,7 @@ spec: {selector: {a: b}, ports: [{port: 80}]}
   'envs.yaml': `apiVersion: v1
 kind: ConfigMap
 metadata: {name: envs}
-data: {one: "1", two-words: "2"}
+data: {two-words: "2"}
 `,
 }
 
@@ -170,7 +170,7 @@ set env deploy/web A=1 A-
 set env deploy/web A=2 --overwrite=false
 set env deploy/web B=x --overwrite=false
 set env deploy/web --from=configmap/envs
-set env deploy/web --from=configmap/envs --prefix=P_ --keys=one
+set env deploy/web --from=configmap/envs --prefix=P_ --keys=two-words
 set env deploy/web --list --resolve
 set env deploy/web --list -o yaml
 set env deploy/web --keys=a
