@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../config.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Controller, ManagerOptions } from '../kubernetes/controllers/context.ts'
 import { startControllerManager } from '../kubernetes/controllers/index.ts'
+import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { LeaderElection } from '../kubernetes/leader-election.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
@@ -48,7 +49,8 @@ export class ControlPlaneParts implements ControlPlane {
   }
 
   #begin(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart {
-    const { clock, client, host, config, more, blockApi, unblockApi } = this.#world
+    const { clock, host, config, more, blockApi, unblockApi } = this.#world
+    const client = asManager(this.#world.client, name)
     if (name === 'etcd' || name === 'kube-apiserver') {
       unblockApi(name)
       return { stop: () => blockApi(name) }

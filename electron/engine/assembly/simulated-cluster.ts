@@ -89,7 +89,7 @@ export class SimulatedCluster implements Cluster {
       config,
       client: local,
       host: controlPlane.name,
-      more: () => this.loadBalancer && new ServiceController(this.clock, local, this.loadBalancer),
+      more: () => this.loadBalancer && new ServiceController(this.clock, asManager(local, 'cloud-controller-manager'), this.loadBalancer),
       blockApi: (cause) => this.#blockApi(cause),
       unblockApi: (cause) => this.#unblockApi(cause),
     }, commandsOf(config, controlPlane))
@@ -178,7 +178,7 @@ export class SimulatedCluster implements Cluster {
       router: this.#world.router.links.get('eth0') as Nic,
       agentProgram: plugin.agentProgram,
       blockApi: (cause, error, nodes) => this.#blockApi(cause, error, nodes),
-      unblockApi: (cause, nodes) => this.#unblockApi(cause, nodes),
+      unblockApi: (cause, nodes, fresh) => this.#unblockApi(cause, nodes, fresh),
     }
   }
 
@@ -186,8 +186,8 @@ export class SimulatedCluster implements Cluster {
     for (const way of this.#ways(nodes)) way.block(cause, error)
   }
 
-  #unblockApi(cause: string, nodes?: readonly string[]): void {
-    for (const way of this.#ways(nodes)) way.unblock(cause)
+  #unblockApi(cause: string, nodes?: readonly string[], fresh?: string): void {
+    for (const way of this.#ways(nodes)) way.unblock(cause, { fresh: fresh !== undefined && way === this.#connections.get(fresh) })
   }
 
   #ways(nodes: readonly string[] | undefined): ApiConnection[] {

@@ -1,4 +1,4 @@
-import { type ApiResource, type ListOptions, StatusError } from '../../engine/kubernetes/client.ts'
+import { type ApiResource, ConnectionError, type ListOptions, StatusError } from '../../engine/kubernetes/client.ts'
 import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { parseSelector } from '../../engine/kubernetes/selectors.ts'
 import { isPreferred, resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
@@ -95,9 +95,19 @@ export function keyOf(resource: ApiResource): string {
   return resourceKey(resource)
 }
 
+/** Verbs that decode what they get into Go's types, of which there are none for custom resources. */
+const TYPED = /^kubectl (attach|autoscale|exec|expose|logs|port-forward|rollout|run|set)\b/
+
+function refuseCustom(result: Result): void {
+  for (const { resource: { key, kind, group, version } } of result.infos) {
+    if (key !== undefined) throw new KubectlError(`no kind ${quote(kind)} is registered for version ${quote(`${group}/${version}`)} in scheme "pkg/scheme/scheme.go:28"`)
+  }
+}
+
 /** Finds what is asked for; what fails for single objects is collected, what is wrong with the question is thrown. */
 export function* resolve(k: Kubectl, query: Query): Task<Result> {
   const result = yield* find(k, query)
+  if (TYPED.test(k.path)) refuseCustom(result)
   if (query.local) return result
   const warnings = new Set([...result.types, ...result.infos.map((i) => i.resource)].flatMap((r) => r.deprecation ?? []))
   for (const warning of warnings) yield* k.warn(warning)
@@ -271,7 +281,7 @@ function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Resu
   const wanted = selector ? parseSelector(selector) : undefined
   const broken = new Set<string>()
   for (const entry of files.entries) {
-    const invalid = query.validate ? validate(entry) : undefined
+    const invalid = query.validate ? validate(k, entry) : undefined
     if (invalid) {
       errors.push(invalid)
       broken.add(entry.source)
@@ -297,12 +307,30 @@ function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Resu
 }
 
 /** ValidateSchema: what has no kind is not sent. The rest of its file is not read. */
-function validate(entry: Entry): KubectlError | undefined {
+function validate(k: Kubectl, entry: Entry): KubectlError | undefined {
+  const unreachable = openApiProblem(k)
+  if (unreachable) return invalidSource(entry, unreachable)
   if (entry.value === undefined || !isObject(entry.value)) return undefined
   const missing = (['apiVersion', 'kind'] as const).filter((key) => !text((entry.value as JsonObject)[key])).map((key) => `${key} not set`)
   if (missing.length === 0) return undefined
   const why = missing.length > 1 ? `[${missing.join(', ')}]` : missing[0]!
-  return new KubectlError(`error validating ${quote(entry.source)}: error validating data: ${why}; if you choose to ignore these errors, turn validation off with --validate=false`)
+  return invalidSource(entry, why)
+}
+
+function invalidSource({ source }: Entry, why: string): KubectlError {
+  return new KubectlError(`error validating ${quote(source)}: error validating data: ${why}; if you choose to ignore these errors, turn validation off with --validate=false`)
+}
+
+/** What objects may have is asked of the API server before anything is sent. */
+function openApiProblem(k: Kubectl): string | undefined {
+  try {
+    k.client.serverVersion()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error
+    const [, address] = /dial tcp (\S+): /.exec(error.message) ?? []
+    return `failed to download openapi: Get "https://${address}/openapi/v2?timeout=32s": ${error.message}`
+  }
 }
 
 function flatten(object: JsonObject): JsonObject[] {
