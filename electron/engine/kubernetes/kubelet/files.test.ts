@@ -137,4 +137,19 @@ describe('resources of a running Pod', () => {
     expect(story.state('b')).toBe('running, ready, restarted 1')
     expect(story.events('web', ['Killing'])).toEqual(['Normal Killing Container b resize requires restart, will be restarted'])
   })
+
+  it('are not changed to what the node has not', () => {
+    const story = new Story()
+    story.run('web', { containers: [{ resources: { requests: { cpu: '100m' } } }] })
+    const patch = (cpu: string): void => {
+      story.cluster.client.patch('pods', 'default', 'web', 'application/strategic-merge-patch+json', { spec: { containers: [{ name: 'main', resources: { requests: { cpu } } }] } }, { subresource: 'resize' })
+      story.pass(1)
+    }
+    patch('64')
+    expect(story.condition('PodResizePending')).toEqual({ status: 'True', reason: 'Infeasible', message: "Node didn't have enough capacity: cpu, requested: 64000, capacity: 4000" })
+    expect(story.pod().status.containerStatuses![0]).toMatchObject({ allocatedResources: { cpu: '100m' } })
+    patch('200m')
+    expect(story.pod().status.conditions!.some((c) => c.type === 'PodResizePending')).toBe(false)
+    expect(story.pod().status.containerStatuses![0]).toMatchObject({ allocatedResources: { cpu: '200m' } })
+  })
 })

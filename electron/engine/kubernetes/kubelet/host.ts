@@ -22,6 +22,8 @@ export interface PodHost extends Sources {
   readonly clusterDns: string
   readonly nodeIp: string
   readonly capacity: { cpu: number; memory: number }
+  /** What of the Pod's requests is more than the whole node has. */
+  tooLarge(pod: Pod): string | undefined
   /** A Pod's status has to be written. */
   changed(worker: object): void
   /** Its containers have ended for good; what it had is free. */

@@ -180,6 +180,13 @@ export class Kubelet implements PodHost {
     return this.#options.createSandboxNetwork(name)
   }
 
+  tooLarge(pod: Pod): string | undefined {
+    const { cpu, memory } = requestsOf(pod.spec)
+    const text = (name: string, requested: number, capacity: number): string => `Node didn't have enough capacity: ${name}, requested: ${requested}, capacity: ${capacity}`
+    if (memory > ALLOCATABLE.memory) return text('memory', memory, ALLOCATABLE.memory)
+    return cpu > ALLOCATABLE.cpu * 1000 ? text('cpu', cpu, ALLOCATABLE.cpu * 1000) : undefined
+  }
+
   changed(worker: object): void {
     this.#dirty.add(worker as PodWorker)
     if (this.stopped) return

@@ -53,7 +53,7 @@ function countSidecar(c: ContainerRecord, n: Counts): void {
 export function podStatus(worker: PodWorker): Pod['status'] {
   const { pod, init, main, ephemeral, host, ips, verdict } = worker
   const phase = verdict ? 'Failed' : phaseOf(pod, init, main, worker.terminating || worker.over)
-  const conditions = conditionsOf(pod, { clock: worker.clock, phase, hasSandbox: worker.sandbox !== undefined, init, main })
+  const conditions = withResize(worker, conditionsOf(pod, { clock: worker.clock, phase, hasSandbox: worker.sandbox !== undefined, init, main }))
   return {
     conditions,
     ...(main.length > 0 ? { containerStatuses: byName(main) } : {}),
@@ -68,6 +68,15 @@ export function podStatus(worker: PodWorker): Pod['status'] {
     ...(verdict ? { reason: verdict.reason } : {}),
     startTime: worker.startTime,
   } as Pod['status']
+}
+
+/** KEP-1287: a resize that cannot be. */
+function withResize({ resizeProblem: message, clock }: PodWorker, conditions: PodCondition[]): PodCondition[] {
+  const at = conditions.findIndex((c) => c.type === 'PodResizePending')
+  if (message === undefined) return at < 0 ? conditions : conditions.toSpliced(at, 1)
+  if (at >= 0 && conditions[at]!.message === message) return conditions
+  const condition = { lastProbeTime: null as unknown as string, lastTransitionTime: timestamp(clock.wall()), message, reason: 'Infeasible', status: 'True', type: 'PodResizePending' }
+  return [condition, ...conditions.filter((_, i) => i !== at)]
 }
 
 function byName(records: readonly ContainerRecord[]): ContainerStatus[] {

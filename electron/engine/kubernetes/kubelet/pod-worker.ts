@@ -34,6 +34,8 @@ export class PodWorker {
   /** Why the kubelet itself failed the Pod (DeadlineExceeded). */
   verdict: Verdict | undefined
   readonly startTime: string
+  /** Why the resources that were asked for last cannot be had: the condition PodResizePending. */
+  resizeProblem: string | undefined
   #thread: Thread<void> | undefined
   #again = false
   #killing: Killing | undefined
@@ -224,6 +226,12 @@ export class PodWorker {
       c.forgetBackOff()
       if (c.kind !== 'init') this.kill(c, 'definition changed')
     } else if (spec.resources !== before.resources) {
+      this.resizeProblem = this.host.tooLarge(this.pod)
+      if (this.resizeProblem !== undefined) {
+        // what the node can never give is not given: the containers keep what they have
+        c.spec = { ...spec, resources: before.resources! }
+        return this.host.changed(this)
+      }
       const restart = spec.resizePolicy?.some((p) => p.restartPolicy === 'RestartContainer' && ['requests', 'limits'].some((k) => amount(spec, k, p.resourceName) !== amount(before, k, p.resourceName)))
       if (restart) this.kill(c, 'resize requires restart')
     }
