@@ -104,7 +104,8 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
     for (const key of changes.remove) if (Object.hasOwn(held, key)) entries[key] = null
     if (Object.keys(entries).length > 0) patch['metadata'] = { [field]: entries, ...(version ? { resourceVersion: version } : {}) }
     const patched = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/merge-patch+json', patch, {
-      dryRun: mode.dryRun === 'server', fieldManager: k.flags.string('field-manager'),
+      // kubectl asks for nothing here, and that is what the server does then
+      dryRun: mode.dryRun === 'server', fieldManager: k.flags.string('field-manager'), fieldValidation: 'Warn',
     })
     if (what === 'annotation') shown = patched as unknown as JsonObject
   }

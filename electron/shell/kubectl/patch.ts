@@ -62,7 +62,7 @@ function* run(k: Kubectl): Task<number> {
       const before = info.object!
       const after = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
         // a local dry run has the server work it out, without keeping it
-        dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: f.string('subresource') || undefined,
+        dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: f.string('subresource') || undefined, fieldValidation: 'Warn',
       }) as unknown as JsonObject
       const changed = !equal(before, after)
       yield* k.out(printerFor(k, { operation: dryRunned(changed ? 'patched' : 'patched (no change)', dryRun) }).print(after))

@@ -150,6 +150,7 @@ patch cnp one -p '{"spec":{"replicas":4}}'
 patch cnp one --type=merge -p '{"spec":{"replicas":4}}'
 patch cnp one --type=merge -p '{"spec":{"replicas":4}}'
 patch cnp one --type=json -p '[{"op":"replace","path":"/spec/replicas","value":6}]'
+patch cnp one --type=merge -p '{"spec":{"unknown":1}}'
 patch cnp one --type=merge -p '{"spec":{"replicas":40,"cidr":"x"}}'
 apply -f typo.yaml
 create -f typo.yaml
@@ -176,6 +177,25 @@ get cnp
 wait --for=condition=Ready cnp/one
 wait --for=jsonpath={.status.replicas}=2 cnp/one
 get cnp --sort-by=.spec.replicas
+get networkpolicies.v2.crd.example.org
+get networkpolicies.example.org
+rollout status cnp/one
+rollout history cnp/one
+rollout restart cnp/one
+rollout undo cnp/one
+rollout pause cnp/one
+expose cnp one --port=80
+logs cnp/one
+set image cnp/one a=b
+set env cnp/one A=b
+set resources cnp/one --limits=cpu=1
+get networkpolicies.crd.example.org,configmaps
+get cnp nothing
+delete cnp nothing
+describe cnp nothing
+replace -f cr.yaml
+label cnp --all x=y
+annotate cnp one e-
 get cnp -o custom-columns=NAME:.metadata.name,R:.spec.replicas
 describe crd networkpolicies.crd.example.org
 delete cnp one
