@@ -42,7 +42,8 @@ export interface FaultWorld {
   readonly agentProgram: string | undefined
   /** Breaks ways to the API server, those of the named nodes or all, until the same cause is unblocked. */
   blockApi(cause: string, error: ApiTrouble, nodes?: readonly string[]): void
-  unblockApi(cause: string, nodes?: readonly string[]): void
+  /** `fresh`: the node whose programs have just been started. */
+  unblockApi(cause: string, nodes?: readonly string[], fresh?: string): void
 }
 
 export type ApiTrouble = 'connect: connection refused' | 'connect: no route to host' | 'i/o timeout'

@@ -14,7 +14,7 @@ function powerOff(world: FaultWorld, name: string, cause: string): void {
 
 function powerOn(world: FaultWorld, name: string, cause: string): void {
   const node = nodeOf(world, name)
-  world.unblockApi(cause, node === controlPlaneOf(world) ? undefined : [name])
+  world.unblockApi(cause, node === controlPlaneOf(world) ? undefined : [name], name)
   if (!node.on) node.powerOn()
 }
 

@@ -83,9 +83,10 @@ export class ApiConnection implements KubernetesClient {
     }
   }
 
-  unblock(cause: string): void {
+  /** Ends a cause. `fresh`: who asks has just been started, and does not wait for the next of its tries. */
+  unblock(cause: string, options?: { fresh?: boolean }): void {
     if (!this.#blocks.delete(cause) || !this.reachable) return
-    this.#reconnect = this.#clock.schedule(this.#untilNextTry(), () => {
+    this.#reconnect = this.#clock.schedule(options?.fresh ? 0 : this.#untilNextTry(), () => {
       this.#silent = false
       for (const watch of [...this.#watches]) watch.resume()
     })

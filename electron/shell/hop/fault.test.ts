@@ -161,7 +161,7 @@ describe('hop fault', () => {
     expect(sh('kubectl get node worker-2 --no-headers')).toContain('NotReady')
     sh('hop fault clear node-down/worker-2; sleep 15')
     expect(sh('kubectl get node worker-2 --no-headers')).toContain(' Ready ')
-    sh('sleep 45')
+    sh('sleep 20')
     expect(sh(TRACE)).toBe('delivered -\n')
     expect(sh('kubectl get pod server --no-headers')).toMatch(/Running +1 \(/)
   })
