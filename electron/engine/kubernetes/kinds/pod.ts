@@ -1,6 +1,6 @@
 import { admitPod, admitPodUpdate } from '../admission/pods.ts'
 import { deepEqual } from '../json.ts'
-import type { Pod } from '../types.ts'
+import type { Pod, PodCondition } from '../types.ts'
 import { validateEphemeralContainersUpdate } from '../validation/ephemeral-containers.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
 import { mergeResize, validatePodResize } from '../validation/pod-resize.ts'
@@ -25,6 +25,8 @@ export const pod: Kind<Pod> = {
   admit: admitPod,
   prepareForCreate(object) {
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec) }
+    if (object.spec.schedulingGates?.length) object.status.conditions = [GATED]
+    mergeLabelKeys(object)
   },
   prepareForUpdate: admitPodUpdate,
   prepareForStatusUpdate(object, old, submitted) {
@@ -73,4 +75,25 @@ export const pod: Kind<Pod> = {
     'status.nominatedNodeName': (o) => o.status.nominatedNodeName ?? '',
   },
   columns: POD_COLUMNS,
+}
+
+/** applySchedulingGatedCondition. */
+const GATED: PodCondition = {
+  type: 'PodScheduled', status: 'False', lastProbeTime: null as never, lastTransitionTime: null as never, reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates',
+}
+
+/** applyMatchLabelKeysAndMismatchLabelKeys: what terms of pod affinity ask of the Pod's own labels becomes part of their selectors. */
+function mergeLabelKeys({ metadata: { labels = {} }, spec: { affinity } }: Pod): void {
+  for (const own of [affinity?.podAffinity, affinity?.podAntiAffinity]) {
+    const terms = [...(own?.requiredDuringSchedulingIgnoredDuringExecution ?? []), ...(own?.preferredDuringSchedulingIgnoredDuringExecution?.map((t) => t.podAffinityTerm) ?? [])]
+    for (const term of terms) {
+      if (!term.labelSelector) continue
+      for (const [keys, operator] of [[term.matchLabelKeys, 'In'], [term.mismatchLabelKeys, 'NotIn']] as const) {
+        for (const key of keys ?? []) {
+          if (labels[key] === undefined) continue
+          term.labelSelector = { ...term.labelSelector, matchExpressions: [...(term.labelSelector.matchExpressions ?? []), { key, operator, values: [labels[key]] }] }
+        }
+      }
+    }
+  }
 }

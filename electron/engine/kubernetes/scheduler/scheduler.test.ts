@@ -78,6 +78,14 @@ describe('Pods that want to be near others, or far', () => {
     expect(cluster.pod('z', near('podAffinity', 'db', undefined, { namespaceSelector: { matchLabels: { team: 'red' } } })).where('z')).toBe('b-1')
     expect(cluster.pod('w', near('podAffinity', 'db', undefined, { namespaceSelector: {} })).where('w')).toBe('b-1')
   })
+  test('only of the own revision', () => {
+    const cluster = zones()
+    const revision = (v: string): { labels: object } => ({ labels: { app: 'web', v } })
+    for (const name of ['1', '2', '3']) cluster.pod(name, near('podAntiAffinity', 'web', undefined, { matchLabelKeys: ['v'] }), revision('old'))
+    expect(cluster.where('3')).toMatch(/^[ab]-/)
+    expect(cluster.pod('4', near('podAntiAffinity', 'web', undefined, { matchLabelKeys: ['v'] }), revision('new')).where('4')).toMatch(/^[ab]-/)
+    expect(cluster.get('4').spec.affinity!.podAntiAffinity!.requiredDuringSchedulingIgnoredDuringExecution![0]!.labelSelector!.matchExpressions).toEqual([{ key: 'v', operator: 'In', values: ['new'] }])
+  })
   test('preferences, also of those that are there', () => {
     const cluster = zones()
     const prefers = (kind: string, to: string): object => ({ affinity: { [kind]: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: to } } } }] } } })
@@ -165,6 +173,7 @@ describe('Pods that wait', () => {
   test('for their gates: nothing is said of them', () => {
     const cluster = new SmallCluster().node('worker-1').pod('x', { schedulingGates: [{ name: 'example.com/wait' }] })
     expect(cluster.where('x')).toBe('nothing')
+    expect(cluster.get('x').status.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }])
     cluster.api.patch('pods', 'default', 'x', 'application/merge-patch+json', { spec: { schedulingGates: null } })
     expect(cluster.where('x')).toBe('worker-1')
   })

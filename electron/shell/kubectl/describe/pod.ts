@@ -43,5 +43,7 @@ export function describePod(d: Description, pod: Pod): void {
   d.field('QoS Class', status.qosClass)
   d.labels('Node-Selectors', spec.nodeSelector)
   d.tolerations('Tolerations', spec.tolerations)
-  d.events(pod, { kind: '' })
+  // events of a static Pod are about the Pod itself, which has the manifest's hash for a uid
+  const mirrored = pod.metadata.annotations?.['kubernetes.io/config.mirror']
+  d.events(pod, { kind: '', ...(mirrored ? { uid: mirrored } : {}) })
 }
