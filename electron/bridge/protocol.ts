@@ -19,12 +19,14 @@ export const requestSchemas = {
   'lab.hint': z.strictObject({ check: id }),
   'lab.answer': z.strictObject({ check: id, answer: z.string().max(2000) }),
   /** Opens a lab terminal; a host terminal only where the host allows it. */
-  'terminal.open': z.strictObject({ columns: position, rows: position }),
+  'terminal.open': z.strictObject({ columns: position, rows: position, kind: z.enum(['lab', 'host']).optional() }),
   /** What has been printed so far, for a window that has come back. */
   'terminal.attach': z.strictObject({ id }),
   'terminal.input': z.strictObject({ id, data: z.string().max(1_000_000) }),
   'terminal.resize': z.strictObject({ id, columns: position, rows: position }),
   'terminal.close': z.strictObject({ id }),
+  /** Serves the Kubernetes API to the person's own tools, or stops. */
+  'tools.connect': z.strictObject({ on: z.boolean() }),
   'clock.pause': z.strictObject({ paused: z.boolean() }),
   'clock.speed': z.strictObject({ speed: z.number().min(0.1).max(100) }),
   /** Moves a paused clock on by `ms`. */
@@ -52,6 +54,7 @@ export interface RequestResults {
   'terminal.input': null
   'terminal.resize': null
   'terminal.close': null
+  'tools.connect': null
   'clock.pause': null
   'clock.speed': null
   'clock.step': null

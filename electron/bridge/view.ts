@@ -17,11 +17,22 @@ export interface ViewModel {
   portForwards: Record<string, PortForwardView>
 }
 
+/** The person's own tools on the real machine, and how they reach the cluster. */
+export interface ToolsView {
+  /** Set while the Kubernetes API is served to real clients. */
+  api: { url: string; kubeconfig: string } | null
+  /** Whether this Podhop offers terminals of the real machine. */
+  hostTerminal: boolean
+  /** Why there is none although it is offered: words for the person. */
+  hostTerminalMissing: string | null
+}
+
 export interface AppView {
   version: string
   host: 'electron' | 'web'
   /** The window works on it: opening a lab, replaying a session. null when idle. `done` in 0…1, or null. */
   busy: { text: string; done: number | null } | null
+  tools: ToolsView
   /** Set when the host was started with --test: the window then offers `podhopTest`. */
   test?: boolean
 }

@@ -12,7 +12,7 @@ const window: Transport = {
   onClose: () => undefined,
 }
 
-const app = makeApp({ host: 'electron', test: process.env['PODHOP_TEST'] === '1', dataFolder: process.env['PODHOP_DATA'] })
+const app = makeApp({ host: 'electron', test: process.env['PODHOP_TEST'] === '1', hostTerminal: true, dataFolder: process.env['PODHOP_DATA'] })
 app.connect(window)
 port.on('message', (event) => {
   const data = event.data as FromMain

@@ -2,11 +2,11 @@ import { diff } from '../bridge/patch.ts'
 import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
 import type { AppView, ViewModel } from '../bridge/view.ts'
 import { explanation } from './explanations.ts'
-import { serveKubeApi, type KubeApiServer } from './kube-api/server.ts'
 import { lockFolder } from './files.ts'
 import { readLabs, type FoundLab } from './labs.ts'
 import { ProgressStore } from './progress.ts'
 import { Session } from './session/session.ts'
+import { Tools } from './tools/tools.ts'
 import { inspect } from './view/inspect.ts'
 import { buildView } from './view/view.ts'
 
@@ -20,6 +20,8 @@ export interface AppOptions {
   build: string
   host: AppView['host']
   test: boolean
+  /** Whether terminals of the real machine are offered. */
+  hostTerminal: boolean
   freeCluster?: object
   manifests?: readonly string[]
 }
@@ -38,7 +40,7 @@ export class App {
   #view: ViewModel | undefined
   #version = 0
   #timer: NodeJS.Timeout | undefined
-  #kubeApi: Promise<KubeApiServer> | undefined
+  readonly tools: Tools
   /** Output since the last turn: many small writes of a program become one message. */
   #output = new Map<string, string>()
 
@@ -47,21 +49,19 @@ export class App {
     this.#unlock = lockFolder(options.dataFolder)
     this.labs = readLabs(options.labsFolder)
     this.#progress = new ProgressStore(options.dataFolder, { readOnly: !this.#unlock, onTrouble: (text) => this.#event('notice', { level: 'warning', text }) })
+    this.tools = new Tools(
+      { api: () => this.session.kubeApi, folder: options.dataFolder, hostTerminal: options.hostTerminal, changed: () => this.#changed() },
+      { output: (id, text) => this.#print(id, text), closed: (id) => this.#terminalClosed(id) },
+    )
     this.session = new Session(
       { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [],
         // real clients reckon ages by the real clock
-        epoch: () => (this.#kubeApi ? Math.floor(Date.now() / 1000) * 1000 : undefined),
+        epoch: () => (this.tools.connected ? Math.floor(Date.now() / 1000) * 1000 : undefined),
       },
       {
         changed: () => this.#changed(),
-        terminalOutput: (id, text) => {
-          if (this.#output.size === 0) setImmediate(() => this.#sendOutput())
-          this.#output.set(id, (this.#output.get(id) ?? '') + text)
-        },
-        terminalClosed: (id) => {
-          this.#sendOutput()
-          this.#event('terminal.closed', { id })
-        },
+        terminalOutput: (id, text) => this.#print(id, text),
+        terminalClosed: (id) => this.#terminalClosed(id),
         notice: (level, text) => this.#event('notice', { level, text }),
         explain: (id) => explanation(options.explanationsFolder, id)?.markdown,
       },
@@ -70,6 +70,7 @@ export class App {
 
   /** Opens what was open when Podhop ended. */
   async start(): Promise<void> {
+    void this.tools.prepare()
     const last = this.#progress.open
     const usable = this.labs.some((l) => l.id === last && 'lab' in l)
     await this.#open(usable ? last : null)
@@ -77,20 +78,9 @@ export class App {
     if (!this.#unlock) this.#event('notice', { level: 'warning', text: 'Another Podhop is running. What you do here works, but is not kept.' })
   }
 
-  /** Serves the simulated cluster's API to real clients; resolves to the path of a kubeconfig. */
-  async startKubeApi(): Promise<string> {
-    this.#kubeApi ??= serveKubeApi({ api: () => this.session.kubeApi, folder: this.#options.dataFolder })
-    return (await this.#kubeApi).kubeconfig
-  }
-
-  async stopKubeApi(): Promise<void> {
-    const server = this.#kubeApi
-    this.#kubeApi = undefined
-    await (await server)?.close()
-  }
-
   stop(): void {
     clearTimeout(this.#timer)
+    void this.tools.disconnect()
     this.session.close()
     this.#progress.flush()
     this.#unlock?.()
@@ -129,6 +119,7 @@ export class App {
   }
 
   async #answer<N extends RequestName>(name: N, argument: RequestArgument<N>): Promise<RequestResults[N]> {
+    const hosts = this.tools.terminals
     const handlers: { [K in RequestName]: (a: RequestArgument<K>) => RequestResults[K] | Promise<RequestResults[K]> } = {
       'session.open': () => {
         this.#flush()
@@ -139,18 +130,33 @@ export class App {
       'lab.reset': async ({ progress }) => (await this.session.reset(progress), null),
       'lab.hint': ({ check }) => (this.session.input({ kind: 'hint', check }), null),
       'lab.answer': ({ check, answer }) => (this.session.input({ kind: 'answer', check, answer }), null),
-      'terminal.open': async ({ columns, rows }) => ({ id: await this.session.openTerminal(columns, rows) }),
+      'terminal.open': async ({ columns, rows, kind }) => ({ id: await (kind === 'host' ? this.tools.openTerminal(columns, rows) : this.session.openTerminal(columns, rows)) }),
       'terminal.attach': ({ id }) => {
         this.#sendOutput()
-        return { text: this.session.scrollback(id) }
+        return { text: hosts.has(id) ? hosts.scrollback(id) : this.session.scrollback(id) }
       },
-      'terminal.input': ({ id, data }) => (this.session.input({ kind: 'terminal-input', id, data }), null),
-      'terminal.resize': ({ id, columns, rows }) => {
-        const size = this.session.terminalSize(id)
-        if (size.columns !== columns || size.rows !== rows) this.session.input({ kind: 'terminal-resize', id, columns, rows })
+      'terminal.input': ({ id, data }) => {
+        if (hosts.has(id)) hosts.input(id, data)
+        else this.session.input({ kind: 'terminal-input', id, data })
         return null
       },
-      'terminal.close': ({ id }) => (this.session.input({ kind: 'terminal-close', id }), null),
+      'terminal.resize': ({ id, columns, rows }) => {
+        const size = hosts.has(id) ? hosts.size(id) : this.session.terminalSize(id)
+        if (size.columns === columns && size.rows === rows) return null
+        if (hosts.has(id)) hosts.resize(id, columns, rows)
+        else this.session.input({ kind: 'terminal-resize', id, columns, rows })
+        return null
+      },
+      'terminal.close': ({ id }) => {
+        if (hosts.has(id)) hosts.close(id)
+        else this.session.input({ kind: 'terminal-close', id })
+        return null
+      },
+      'tools.connect': async ({ on }) => {
+        if (on) await this.tools.connect()
+        else await this.tools.disconnect()
+        return null
+      },
       'clock.pause': ({ paused }) => (this.session.input({ kind: 'time', paused }), null),
       'clock.speed': ({ speed }) => (this.session.input({ kind: 'time', speed }), null),
       'clock.step': ({ ms }) => (this.session.input({ kind: 'time', advance: ms }), null),
@@ -176,7 +182,7 @@ export class App {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const { version, host, test } = this.#options
-    const view = buildView(this.session, this.labs, this.#progress, { version, host, ...(test ? { test } : {}) })
+    const view = buildView(this.session, this.labs, this.#progress, this.tools, { version, host, ...(test ? { test } : {}) })
     // the window counts the time on by itself: a tick alone is no change
     const patches = this.#view ? diff(settled(this.#view), settled(view)) : []
     if (this.#view && patches.length === 0) return
@@ -184,6 +190,17 @@ export class App {
     this.#view = view
     this.#version++
     if (patches.length > 0) this.#event('view.patch', { version: this.#version, patches })
+  }
+
+  #print(id: string, text: string): void {
+    if (this.#output.size === 0) setImmediate(() => this.#sendOutput())
+    this.#output.set(id, (this.#output.get(id) ?? '') + text)
+  }
+
+  #terminalClosed(id: string): void {
+    this.#sendOutput()
+    this.#event('terminal.closed', { id })
+    this.#changed()
   }
 
   #sendOutput(): void {

@@ -16,6 +16,12 @@ export function appVersion(folder: string): string {
   return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version
 }
 
+/** A trainer's build turns terminals of the real machine off: `"podhop": {"hostTerminal": false}` in its package.json. */
+export function offersHostTerminal(folder: string): boolean {
+  const { podhop } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { podhop?: { hostTerminal?: boolean } }
+  return podhop?.hostTerminal !== false
+}
+
 /** Changes whenever the built code does. */
 export function buildFingerprint(): string {
   const hash = createHash('sha256')

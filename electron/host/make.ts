@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { App } from './app.ts'
-import { appFolder, appVersion, buildFingerprint, dataFolder } from './layout.ts'
+import { appFolder, appVersion, buildFingerprint, dataFolder, offersHostTerminal } from './layout.ts'
 
 export interface MakeOptions {
   host: 'electron' | 'web'
   test: boolean
+  /** Terminals of the real machine are offered, unless this installation does without. */
+  hostTerminal: boolean
   dataFolder?: string
   freeCluster?: object
   /** Manifests applied to the free cluster. */
@@ -22,6 +24,7 @@ export function makeApp(options: MakeOptions): App {
     build: buildFingerprint(),
     host: options.host,
     test: options.test,
+    hostTerminal: options.hostTerminal && offersHostTerminal(folder),
     ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}),
     ...(options.manifests ? { manifests: options.manifests } : {}),
   })

@@ -25,7 +25,7 @@ export class FakeHost {
     this.journeys.set(1, journey(1, top.pods['default/client']!.hostInterface!, `default/${web.name}`, web.hostInterface!))
     this.journeys.set(2, dropped(2))
     this.view = {
-      app: { version: '0.1.0', host: 'web', busy: null, test: true },
+      app: { version: '0.1.0', host: 'web', busy: null, test: true, tools: { api: null, hostTerminal: true, hostTerminalMissing: null } },
       cluster: {
         name: 'podhop', kubernetesVersion: 'v1.33.0', cni: 'flannel', proxyMode: 'iptables', nodes: 3, faults: scene.has('fault') ? { 'route-missing/worker-2/10.244.1.0/24': { id: 'route-missing/worker-2/10.244.1.0/24', text: 'worker-2 has no route to 10.244.1.0/24' } } : {}, faultKinds: [],
         clock: { now: 74_000, epoch: Date.UTC(2025, 0, 1, 9), paused: false, speed: 1 },
@@ -136,9 +136,10 @@ export class FakeHost {
         return void this.change({ lab: { ...labView, steps: { ...labView.steps, [labView.active]: { ...step, checks: { ...step.checks, [check.id]: changed } } } } })
       }
       case 'terminal.open': {
-        const id = `t${Object.keys(view.terminals).length + 1}`
+        const kind = (a.kind as 'lab' | 'host' | undefined) ?? 'lab'
+        const id = `${kind === 'lab' ? 't' : 'h'}${Object.keys(view.terminals).length + 1}`
         this.#printed.set(id, PROMPT)
-        this.change({ terminals: { ...view.terminals, [id]: { id, title: `Terminal ${id.slice(1)}`, kind: 'lab', columns: 80, rows: 24 } } })
+        this.change({ terminals: { ...view.terminals, [id]: { id, title: kind === 'lab' ? `Terminal ${id.slice(1)}` : `Your machine ${id.slice(1)}`, kind, columns: 80, rows: 24 } } })
         return { id }
       }
       case 'terminal.attach':
@@ -148,6 +149,10 @@ export class FakeHost {
       case 'terminal.close': {
         const { [a.id as string]: _, ...terminals } = view.terminals
         return void this.change({ terminals })
+      }
+      case 'tools.connect': {
+        const api = a.on ? { url: 'https://127.0.0.1:40001', kubeconfig: '/home/ann/.local/share/podhop/kubeconfig-1.yaml' } : null
+        return void this.change({ app: { ...view.app, tools: { ...view.app.tools, api } } })
       }
       case 'clock.pause':
         return void this.change({ cluster: { ...view.cluster, clock: { ...view.cluster.clock, paused: a.paused as boolean } } })

@@ -304,3 +304,23 @@ test('five hundred Pods pan without dropping frames', async ({ page }) => {
   // The median frame; software rendering on a shared machine gets some room.
   expect(await slowest).toBeLessThan(34)
 })
+
+test.describe('your own tools', () => {
+  test('the API is switched on and off, and says how a shell finds it', async ({ page }) => {
+    await open(page)
+    await page.getByTestId('tools').click()
+    await page.getByTestId('tools-connect').check()
+    await expect(page.getByTestId('tools-kubeconfig')).toHaveText('export KUBECONFIG=/home/ann/.local/share/podhop/kubeconfig-1.yaml')
+    await expect(page.getByTestId('status-bar')).toContainText('your tools: connected')
+    await page.getByTestId('tools-connect').uncheck()
+    await expect(page.getByTestId('tools-kubeconfig')).toHaveCount(0)
+  })
+
+  test('a terminal of the real machine is opened on purpose, and says what it is', async ({ page }) => {
+    await open(page)
+    await page.getByTestId('tools').click()
+    await expect(page.getByTestId('tools-dialog')).toContainText('real shell')
+    await page.getByTestId('tools-terminal').click()
+    await expect(page.getByRole('tab', { selected: true })).toContainText('your own computer')
+  })
+})

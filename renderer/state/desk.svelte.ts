@@ -17,6 +17,7 @@ class Desk {
   terminalWanted = $state(1)
   help = $state(false)
   faults = $state(false)
+  tools = $state(false)
   /** Looking at the cluster with no lab open. */
   free = $state(false)
 

@@ -17,6 +17,7 @@ export async function serve(args: string[]): Promise<number> {
       file: { type: 'string', short: 'f', multiple: true },
       'kube-api': { type: 'boolean' },
       data: { type: 'string' },
+      'host-terminal': { type: 'boolean' },
       test: { type: 'boolean' },
     },
   })
@@ -24,24 +25,26 @@ export async function serve(args: string[]): Promise<number> {
   return serveUntilInterrupted(portNumber(values.port, 0), {
     test: values.test ?? false,
     kubeApi: values['kube-api'] ?? false,
+    hostTerminal: values['host-terminal'] ?? false,
     ...(cluster ? { freeCluster: cluster } : {}),
     ...(values.file ? { manifests: values.file.map((name) => readText(name)) } : {}),
     ...(values.data ? { dataFolder: values.data } : {}),
   })
 }
 
-export async function serveUntilInterrupted(port: number, options: { test: boolean; kubeApi?: boolean; freeCluster?: object; manifests?: string[]; dataFolder?: string }): Promise<number> {
-  const app = makeApp({ host: 'web', ...options })
+export async function serveUntilInterrupted(port: number, options: { test: boolean; kubeApi?: boolean; hostTerminal?: boolean; freeCluster?: object; manifests?: string[]; dataFolder?: string }): Promise<number> {
+  const { kubeApi, hostTerminal = false, ...rest } = options
+  const app = makeApp({ host: 'web', hostTerminal, ...rest })
   const web = await serveWeb({ app, windowFolder: join(appFolder(), 'out', 'renderer'), port })
   process.stdout.write(`Podhop is at ${web.url}\n`)
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
   })
-  const kubeconfig = options.kubeApi ? await app.startKubeApi() : undefined
+  const kubeconfig = kubeApi ? await app.tools.connect() : undefined
   await app.start()
   if (kubeconfig !== undefined) process.stdout.write(`KUBECONFIG=${kubeconfig}\n`)
   await stopped
-  await app.stopKubeApi()
+  await app.tools.disconnect()
   app.stop()
   await web.close()
   return 0

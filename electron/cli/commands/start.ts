@@ -13,7 +13,7 @@ export async function start(args: string[]): Promise<number> {
   const desktop = values.web ? { why: undefined } : findDesktop()
   if ('electron' in desktop) return runDesktop(desktop.electron, values.test ? ['--test'] : [])
   if (desktop.why) process.stdout.write(`${desktop.why} Serving the same app for your browser instead.\n`)
-  return serveUntilInterrupted(port, { test: values.test ?? false, ...(values.data ? { dataFolder: values.data } : {}) })
+  return serveUntilInterrupted(port, { test: values.test ?? false, hostTerminal: true, ...(values.data ? { dataFolder: values.data } : {}) })
 }
 
 function findDesktop(): { electron: string } | { why: string } {

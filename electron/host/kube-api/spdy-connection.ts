@@ -60,8 +60,8 @@ export class SpdyConnection {
     for (const stream of this.#streams.values()) stream.onReset()
     this.#streams.clear()
     this.#codec.close()
-    this.#socket.destroySoon?.()
-    if (!this.#socket.destroyed) this.#socket.end()
+    // what was sent is to arrive
+    this.#socket.end(() => this.#socket.destroy())
     this.#handlers.onClose()
   }
 

@@ -3,6 +3,7 @@ import { portForwards } from '../../lab/checks/simple.ts'
 import type { FoundLab } from '../labs.ts'
 import type { ProgressStore } from '../progress.ts'
 import type { Session } from '../session/session.ts'
+import type { Tools } from '../tools/tools.ts'
 import { journeyViews } from './journeys.ts'
 import { catalogView, labView } from './lab.ts'
 import { topologyView } from './topology.ts'
@@ -10,10 +11,10 @@ import { topologyView } from './topology.ts'
 const NOTHING = { outside: {}, nodes: {}, pods: {}, services: {}, links: {} }
 
 /** The whole view model of this moment. */
-export function buildView(session: Session, labs: readonly FoundLab[], progress: ProgressStore, app: Omit<AppView, 'busy'>): ViewModel {
+export function buildView(session: Session, labs: readonly FoundLab[], progress: ProgressStore, tools: Tools, app: Omit<AppView, 'busy' | 'tools'>): ViewModel {
   const { cluster } = session
   return {
-    app: { ...app, busy: session.busy },
+    app: { ...app, tools: tools.view(), busy: session.busy },
     cluster: {
       name: 'podhop',
       kubernetesVersion: cluster?.client.serverVersion().gitVersion ?? '',
@@ -27,7 +28,7 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
     topology: cluster && !session.busy ? topologyView(cluster) : NOTHING,
     lab: session.run && !session.busy ? labView(session.run) : null,
     catalog: catalogView(labs, progress),
-    terminals: terminalViews(session),
+    terminals: { ...terminalViews(session), ...hostTerminalViews(tools) },
     journeys: cluster ? journeyViews(cluster) : {},
     portForwards: cluster
       ? Object.fromEntries(
@@ -35,6 +36,10 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
         )
       : {},
   }
+}
+
+function hostTerminalViews({ terminals }: Tools): Record<string, TerminalView> {
+  return Object.fromEntries(terminals.ids.map((id) => [id, { id, title: `Your machine ${id.slice(1)}`, kind: 'host' as const, ...terminals.size(id) }]))
 }
 
 function terminalViews(session: Session): Record<string, TerminalView> {
