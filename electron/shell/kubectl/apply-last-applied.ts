@@ -1,10 +1,10 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { infoText, LAST_APPLIED, lastApplied } from './last-applied.ts'
+import { infoText, LAST_APPLIED } from './last-applied.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
 import { isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
-import { goJson } from './json.ts'
+import { goJson, sortedGoJson } from './json.ts'
 import { at, isObject, type JsonObject, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
@@ -61,7 +61,8 @@ export const setLastApplied: Command = {
     throwAll(errors)
     const changes: { info: Info; live: JsonObject; wanted: string }[] = []
     for (const info of infos) {
-      const wanted = lastApplied(info.object!)
+      // As it stands in the file: unlike apply's own, without annotations that are not there.
+      const wanted = `${sortedGoJson(info.object!)}\n`
       let live: JsonObject
       try {
         live = k.client.get<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name) as unknown as JsonObject

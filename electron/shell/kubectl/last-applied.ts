@@ -7,7 +7,7 @@ import { threeWayPatch } from './three-way.ts'
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /** The manifest as it is remembered in the annotation: compact, keys sorted, a newline. */
-export function lastApplied(object: JsonObject): string {
+function lastApplied(object: JsonObject): string {
   const metadata = { ...map(object['metadata']) }
   const annotations = { ...map(metadata['annotations']) }
   delete annotations[LAST_APPLIED]

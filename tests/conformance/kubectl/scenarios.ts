@@ -181,6 +181,20 @@ create -f cm.yaml
 create -f cm.yaml
 apply -f cm.yaml
 apply -f cm.yaml
+apply view-last-applied cm conf
+apply view-last-applied cm conf -o json
+apply set-last-applied -f cm.yaml
+diff -f cm.yaml
+apply -f cm.yaml --server-side
+apply -f cm.yaml --server-side --field-manager=other
+apply -f cm.yaml --server-side --dry-run=client
+apply -f cm.yaml --force-conflicts
+replace -f cm.yaml
+replace -f cm.yaml --save-config
+replace -f cm.yaml --dry-run=server
+replace -f cm.yaml --grace-period=3
+replace
+diff
 get cm conf -o yaml
 describe cm conf
 create -f pod.yaml
