@@ -30,7 +30,7 @@ export class Recorded {
       terminalOutput: tell('output'), terminalClosed: tell('closed'), portReleased: tell('released'),
       portWanted: (request, port) => void this.wishes.push({ request, port }),
       outsideData: tell('data'), outsideEnd: tell('end'), outsideClose: tell('close'),
-      timeChanged: () => undefined,
+      timeChanged: () => undefined, refused: tell('refused'),
       apiHead: tell('head'), apiData: tell('api-data'), apiEnd: tell('api-end'), apiOutput: tell('api-output'), apiSessionEnd: tell('session-end'),
       trouble: (error) => {
         throw error
