@@ -21,7 +21,7 @@ class Student {
     const file = (): CallbackFile => new CallbackFile(clock, (bytes) => (text += decodeUtf8(bytes)))
     const process = runScript(laptop, script, new Map([[1, file()], [2, file()]]))
     const end = clock.now + 600_000
-    while (process.exitCode === undefined && clock.step(end));
+    while (!process.status && clock.step(end));
     return text
   }
 }

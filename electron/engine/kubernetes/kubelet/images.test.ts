@@ -19,7 +19,7 @@ describe('an image', () => {
   it('is pulled again after 10, 20, 40… seconds', () => {
     const story = new Story()
     const at: number[] = []
-    story.cluster.client.watch<{ kind: string; reason?: string; metadata: never }>('events', { namespace: 'default' }, (event) => {
+    story.cluster.client.watch('events', { namespace: 'default' }, (event) => {
       if ((event.type === 'ADDED' || event.type === 'MODIFIED') && (event.object as { reason?: string }).reason === 'Pulling') at.push(story.cluster.clock.now)
     })
     story.run('web', { containers: [{ image: 'nginx:nope' }] })
