@@ -1,9 +1,10 @@
 import { readLabs } from '../../electron/host/labs.ts'
 import { ProgressStore } from '../../electron/host/progress.ts'
 import type { Session } from '../../electron/host/session/session.ts'
+import { Tools } from '../../electron/host/tools/tools.ts'
 import { buildView } from '../../electron/host/view/view.ts'
 import { diff } from '../../electron/bridge/patch.ts'
-import { encodeUtf8, parseClusterConfig, type Cluster, type NetworkNamespace } from '../../electron/engine/cluster.ts'
+import { encodeUtf8, parseClusterConfig, type Cluster, type NetworkNamespace, type Pod } from '../../electron/engine/cluster.ts'
 import { LabTerminal } from '../../electron/lab/terminal.ts'
 import { World } from '../../electron/lab/world.ts'
 import { cluster, create, deployment, heap, median, shell, time, untilReady, type Result } from './worlds.ts'
@@ -52,21 +53,19 @@ const measurements: Record<string, () => Result[]> = {
   },
 
   growth: () => {
-    const c = cluster(101)
-    const small = time(() => {
-      create(c, 'deployments', deployment('small', 1000))
-      untilReady(c, 'small', 1000)
+    const base = grown(1000, 10)
+    return [base, grown(10_000, 100), grown(100_000, 1000)].flatMap((size, i) => {
+      const name = `${size.pods.toLocaleString('en')} Pods Ready, on ${size.nodes.toLocaleString('en')} nodes`
+      const results: Result[] = [
+        { name, value: size.ms, unit: 'ms', note: `${((size.ms * 1000) / size.pods).toFixed(0)} µs a Pod` },
+        { name: `${name}: heap a Pod`, value: size.bytes / size.pods / 1000, unit: 'kB' },
+      ]
+      if (i > 0) results.push({ name: `growth 1,000 → ${size.pods.toLocaleString('en')} Pods: time a Pod`, value: size.ms / size.pods / (base.ms / base.pods), unit: 'times' })
+      return results
     })
-    const large = time(() => {
-      create(c, 'deployments', deployment('large', 9000))
-      untilReady(c, 'large', 9000)
-    })
-    return [
-      { name: '1,000 Pods Ready, on 101 nodes', value: small, unit: 'ms' },
-      { name: '10,000 Pods Ready, on 101 nodes', value: small + large, unit: 'ms', note: `heap ${heap().toFixed(0)} MB` },
-      { name: 'growth 1,000 → 10,000 Pods: time a Pod', value: (small + large) / small / 10, unit: 'times' },
-    ]
   },
+
+  limit: () => limit(5000, 10_000, 15),
 
   'services-1000': () => services(1000),
   'services-10000': () => services(10_000),
@@ -114,16 +113,53 @@ const measurements: Record<string, () => Result[]> = {
 const silent = {
   terminalOutput: () => undefined, terminalClosed: () => undefined, portWanted: () => undefined, portReleased: () => undefined, outsideData: () => undefined,
   outsideEnd: () => undefined, outsideClose: () => undefined, timeChanged: () => undefined, refused: () => undefined, explain: () => undefined,
+  apiHead: () => undefined, apiData: () => undefined, apiEnd: () => undefined, apiOutput: () => undefined, apiSessionEnd: () => undefined,
   trouble: (error: unknown) => {
     throw error
   },
+}
+
+/** Pods of one Deployment, in a cluster of their own that is up before. */
+function grown(pods: number, workers: number): { pods: number; nodes: number; ms: number; bytes: number } {
+  const c = cluster(workers + 1)
+  const before = heap()
+  const ms = time(() => {
+    create(c, 'deployments', deployment('web', pods))
+    untilReady(c, 'web', pods)
+  })
+  return { pods, nodes: workers + 1, ms, bytes: (heap() - before) * 1e6 }
+}
+
+/** Deployments of so many Pods, each with its Service, from nothing until all are Ready and no controller has work left. */
+function limit(nodes: number, services: number, replicas: number): Result[] {
+  const begun = process.cpuUsage()
+  const label = `${nodes.toLocaleString('en')} nodes, ${(services * replicas).toLocaleString('en')} Pods, ${services.toLocaleString('en')} Services`
+  let c: Cluster | undefined
+  const ms = time(() => {
+    c = cluster(nodes)
+    for (let i = 0; i < services; i++) {
+      const name = `web-${i}`
+      create(c, 'deployments', deployment(name, replicas))
+      create(c, 'services', { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [{ port: 80 }] } })
+    }
+    c.settle(600_000)
+  })
+  const ready = c!.client.list<Pod>('pods', { namespace: 'default' }).items.filter((pod) => pod.status?.conditions?.some((x) => x.type === 'Ready' && x.status === 'True'))
+  if (ready.length !== services * replicas) throw new Error(`${ready.length} of ${services * replicas} Pods are Ready`)
+  const { user, system } = process.cpuUsage(begun)
+  return [
+    { name: label, value: ms / 1000, unit: 's', note: `${((user + system) / 1e6).toFixed(1)} s of processor, virtual time ${(c!.clock.now / 1000).toFixed(0)} s` },
+    { name: `heap: ${label}`, value: heap() / 1000, unit: 'GB', note: `${(process.memoryUsage().rss / 1e9).toFixed(1)} GB resident` },
+  ]
 }
 
 /** Builds the view as the app does. */
 function viewer(c: Cluster): () => object {
   const session = { cluster: c, run: null, busy: null, time: { paused: false, speed: 1 }, terminalIds: [], realPorts: [], terminalSize: () => ({ columns: 80, rows: 24 }) }
   const progress = new ProgressStore('/nowhere', { readOnly: true, onTrouble: () => undefined })
-  return () => buildView(session as unknown as Session, [], progress, { version: '1', host: 'web' })
+  const events = { output: () => undefined, closed: () => undefined }
+  const tools = new Tools({ folder: '/nowhere', hostTerminal: false, api: () => undefined, changed: () => undefined }, events)
+  return () => buildView(session as unknown as Session, [], progress, tools, { version: '1', host: 'web' })
 }
 
 /** Packets and requests through the rules that kube-proxy has written for so many Services. */

@@ -6,7 +6,8 @@ export interface Result { name: string; value: number; unit: string; note?: stri
 
 /** A cluster of so many nodes, settled. */
 export function cluster(nodes: number): Cluster {
-  return bearCluster(parseClusterConfig({ nodes }, 'cluster'))
+  // A /24 for each: the default range has 256 of them.
+  return bearCluster(parseClusterConfig(nodes > 250 ? { nodes, podCIDR: '10.0.0.0/11' } : { nodes }, 'cluster'))
 }
 
 export function deployment(name: string, replicas: number, image = 'nginx'): object {
