@@ -20,7 +20,7 @@ export interface Cluster {
   /** The objects as they are stored, for pictures and checks: whether or not anybody reaches the API server. */
   readonly client: KubernetesClient
   /** The way to the API server as admin, from the laptop: kubectl's. It can be broken. */
-  readonly connection: KubernetesClient
+  readonly connection: KubernetesClient & { readonly reachable: boolean }
   readonly programs: ProgramTable
   readonly journeys: JourneyLog
   /** The machine outside the cluster on which the lab terminal runs. */

@@ -59,7 +59,10 @@ export class App {
         epoch: () => (this.tools.connected ? Math.floor(Date.now() / 1000) * 1000 : undefined),
       },
       {
-        changed: () => this.#changed(),
+        changed: () => {
+          this.tools.follow()
+          this.#changed()
+        },
         terminalOutput: (id, text) => this.#print(id, text),
         terminalClosed: (id) => this.#terminalClosed(id),
         notice: (level, text) => this.#event('notice', { level, text }),

@@ -23,5 +23,6 @@ export function remoteRequest(target: string): RemoteRequest | undefined {
 /** Takes a connection over: true when it speaks this transport. */
 export interface Transport {
   upgrade(api: KubeApi, remote: RemoteRequest, request: IncomingMessage, socket: Duplex, head: Buffer): void
+  closeAll(): void
   close(): void
 }

@@ -27,6 +27,11 @@ export class RemoteStreams {
     transport.upgrade(api, remote, request, socket, head)
   }
 
+  /** Ends every stream; new ones may come. */
+  closeAll(): void {
+    for (const transport of Object.values(this.#transports)) transport.closeAll()
+  }
+
   close(): void {
     for (const transport of Object.values(this.#transports)) transport.close()
   }

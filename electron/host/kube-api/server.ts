@@ -23,6 +23,9 @@ export interface KubeApiServer {
   url: string
   /** Path of a kubeconfig for it. */
   kubeconfig: string
+  readonly listening: boolean
+  /** To be called when the world may have changed: while its API server is down, nobody listens here either. */
+  follow(): void
   close(): Promise<void>
 }
 
@@ -97,14 +100,36 @@ export async function serveKubeApi(options: KubeApiOptions): Promise<KubeApiServ
   const { port } = server.address() as AddressInfo
   hosts = new Set([`127.0.0.1:${port}`, `localhost:${port}`])
   const url = `https://127.0.0.1:${port}`
+  // kubectl is to say "connection refused", as it would of a real cluster
+  let [closed, down] = [false, false]
+  const follow = (): void => {
+    const reachable = options.api()?.reachable ?? true
+    if (closed || down === !reachable) return
+    down = !reachable
+    if (!down) return listenAgain()
+    if (server.listening) server.close()
+    server.closeAllConnections()
+    streams.closeAll()
+  }
+  const listenAgain = (): void => {
+    if (!closed && !down && !server.listening) server.listen(port, '127.0.0.1')
+  }
+  // somebody else has the port for a moment
+  server.on('error', () => setTimeout(listenAgain, 500).unref())
   const kubeconfig = writeKubeconfig(options.folder, { url, certificate: certificate.cert, token })
   return {
     url,
     kubeconfig: kubeconfig.path,
+    get listening() {
+      return server.listening
+    },
+    follow,
     close: () => new Promise((resolve) => {
+      closed = true
       kubeconfig.remove()
       streams.close()
-      server.close(() => resolve())
+      if (server.listening) server.close(() => resolve())
+      else resolve()
       server.closeAllConnections()
     }),
   }

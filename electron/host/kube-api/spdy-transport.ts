@@ -31,8 +31,12 @@ export class SpdyTransport implements Transport {
     if (head.length > 0) socket.unshift(head)
   }
 
-  close(): void {
+  closeAll(): void {
     for (const socket of this.#open) socket.destroy()
+  }
+
+  close(): void {
+    this.closeAll()
   }
 }
 

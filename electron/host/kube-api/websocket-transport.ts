@@ -48,8 +48,12 @@ export class WebSocketTransport implements Transport {
     })
   }
 
-  close(): void {
+  closeAll(): void {
     for (const client of this.#server.clients) client.terminate()
+  }
+
+  close(): void {
+    this.closeAll()
     this.#server.close()
   }
 

@@ -45,6 +45,10 @@ export interface Call {
 
 /** The way of real API clients into a session's world. Throws when there is no world yet. */
 export interface KubeApi {
+  /** False while the world's API server is down, or its machine. */
+  readonly reachable: boolean
+  /** How many requests, sessions and connections of clients the world has under way. */
+  readonly open: number
   request(request: ApiRequest, sink: CallSink): Call
   /** What the API server says before a connection may become a stream; undefined: it may. */
   check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined): Status | undefined
@@ -72,6 +76,15 @@ export class ApiCalls implements KubeApi {
 
   constructor(host: CallsHost) {
     this.#host = host
+  }
+
+  get reachable(): boolean {
+    return this.#host.world().cluster.connection.reachable
+  }
+
+  get open(): number {
+    const { api, connections } = this.#host.world()
+    return api.open.length + connections.filter((connection) => this.#forwards.has(connection)).length
   }
 
   request(request: ApiRequest, sink: CallSink): Call {

@@ -38,8 +38,14 @@ export class Tools {
       this.#server = undefined
       throw error
     }
+    this.#served.follow()
     this.#options.changed()
     return this.#served.kubeconfig
+  }
+
+  /** The world may have changed. */
+  follow(): void {
+    this.#served?.follow()
   }
 
   async disconnect(): Promise<void> {
