@@ -14,6 +14,7 @@ import { describe } from './describe-command.ts'
 import { diff } from './diff.ts'
 import { apiResources, apiVersions, clusterInfo, version } from './discovery.ts'
 import { drain } from './drain.ts'
+import { edit } from './edit.ts'
 import { events } from './events.ts'
 import { exec } from './exec.ts'
 import { explain } from './explain.ts'
@@ -39,12 +40,11 @@ function unsimulated(name: string, short: string, instead: string): Command {
 
 /** Every verb of kubectl v1.33, in the order of its help. */
 export const COMMANDS: readonly Command[] = [
-  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, cp, create, debug, del, describe, diff, drain, events, exec, explain, expose, get, label, logs,
+  annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, cp, create, debug, del, describe, diff, drain, edit, events, exec, explain, expose, get, label, logs,
   patch, portForward, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
   unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
   unsimulated('certificate', 'Modify certificate resources', 'there are no certificates'),
   unsimulated('completion', 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)', 'completion is built into this terminal: press Tab'),
-  unsimulated('edit', 'Edit a resource on the server', 'use kubectl get -o yaml > FILE, edit it, and kubectl apply -f FILE'),
   unsimulated('kustomize', 'Build a kustomization target from a directory or URL', 'use plain manifests'),
   unsimulated('plugin', 'Provides utilities for interacting with plugins', 'there are no plugins'),
   unsimulated('proxy', 'Run a proxy to the Kubernetes API server', 'use kubectl get --output json'),

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { aggregate, AggregateError, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
-import { type Entry, type Files, readManifests } from './manifests.ts'
+import { documents, type Entry, type Files, readManifests } from './manifests.ts'
 import { groupVersion, isList, isObject, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
 
 /** Resource arguments, as cli-runtime's resource.Builder understands them. */
@@ -56,6 +56,11 @@ Example resource specifications include:
    '--filename=rsrc.json'
    '<resource> <name>'
    '<resource>'`
+
+/** The objects of a text, in whatever namespace they say they are (the working one when they say none). */
+export function ofText(k: Kubectl, content: string, source: string): Result {
+  return byFiles(k, { allNamespaces: true }, { entries: documents(content, source), single: false }, '')
+}
 
 /** The query that the common flags make (-f, -R, -l, --field-selector, --all, -A). */
 export function queryOf(k: Kubectl, more: Query = {}): Query {

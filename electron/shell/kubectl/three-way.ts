@@ -7,19 +7,28 @@ import { define, equal, isObject, type JsonObject, list } from './objects.ts'
  * against the last applied one (strategicpatch.CreateThreeWayMergePatch; SIG API Machinery's strategic merge patch).
  */
 export function threeWayPatch(kind: string | undefined, original: JsonObject, modified: JsonObject, current: JsonObject): JsonObject {
-  let type: Type | undefined
-  try {
-    type = kind === undefined ? undefined : schemaOf(kind)
-  } catch {
-    type = undefined
-  }
+  const type = typeOf(kind)
   return merge(
     diff(current, modified, type, { deletions: false }),
     diff(original, modified, type, { additions: false }),
   )
 }
 
-interface Mode { additions?: boolean; deletions?: boolean }
+/** What `kubectl edit` sends (strategicpatch.CreateTwoWayMergePatch); without a kind, a JSON merge patch. */
+export function twoWayPatch(kind: string | undefined, original: JsonObject, modified: JsonObject): JsonObject {
+  return diff(original, modified, typeOf(kind), { order: true })
+}
+
+function typeOf(kind: string | undefined): Type | undefined {
+  try {
+    return kind === undefined ? undefined : schemaOf(kind)
+  } catch {
+    return undefined
+  }
+}
+
+/** `order`: lists of the same elements in another order differ too. */
+interface Mode { additions?: boolean; deletions?: boolean; order?: boolean }
 
 function fieldOf(type: Type | undefined, key: string): { type: Type | undefined; field?: Field } {
   if (type?.kind === 'struct') {
@@ -87,8 +96,9 @@ function mergedList(patch: JsonObject, key: string, was: readonly unknown[], is:
   if (mode.deletions ?? true) {
     for (const item of was) if (isObject(item) && !find(is, item[by])) items.push({ $patch: 'delete', [by]: item[by] })
   }
-  if (items.length === 0) return
-  define(patch, key, items)
+  const moved = mode.order && !equal(was.filter(isObject).map((item) => item[by]), is.filter(isObject).map((item) => item[by]))
+  if (items.length === 0 && !moved) return
+  if (items.length > 0) define(patch, key, items)
   if (mode.additions ?? true) define(patch, `$setElementOrder/${key}`, is.filter(isObject).map((item) => ({ [by]: item[by] })))
 }
 

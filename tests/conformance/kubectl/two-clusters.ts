@@ -93,19 +93,19 @@ export class TwoClusters {
     await new Promise((resolve) => setTimeout(resolve, at - Date.now()))
   }
 
-  async both(args: readonly string[], stdin = ''): Promise<{ ours: Outcome; real: Outcome }> {
+  async both(args: readonly string[], stdin = '', variables: Record<string, string> = {}): Promise<{ ours: Outcome; real: Outcome }> {
     // what a command makes is of one second in both, though it takes its moment in each
     const part = this.#ours.clock.now % 1000
     if (part > 600) this.wait(1000 - part)
-    const script = `kubectl ${args.map(quoted).join(' ')}`
+    const script = `${Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)} `).join('')}kubectl ${args.map(quoted).join(' ')}`
     const ours = runScript(this.#ours, script, { stdin })
-    const real = await this.#real(args, stdin)
+    const real = await this.#real(args, stdin, variables)
     this.#evenOut()
     return { ours: { stdout: ours.stdout, stderr: ours.stderr, code: ours.code }, real }
   }
 
-  #real(args: readonly string[], stdin: string): Promise<Outcome> {
-    const env = { PATH: process.env['PATH'], HOME: this.#home, KUBECONFIG: join(this.#home, '.kube', 'config') }
+  #real(args: readonly string[], stdin: string, variables: Record<string, string>): Promise<Outcome> {
+    const env = { PATH: process.env['PATH'], HOME: this.#home, KUBECONFIG: join(this.#home, '.kube', 'config'), ...variables }
     const child = spawn(this.#kubectl, args, { argv0: 'kubectl', cwd: this.#home, env })
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))

@@ -93,7 +93,7 @@ export function withoutManagedFields(object: JsonObject): JsonObject {
 }
 
 /** fmt's %#v of a JSON value. */
-function goSyntax(value: unknown): string {
+export function goSyntax(value: unknown): string {
   if (value === null || value === undefined) return 'interface {}(nil)'
   if (typeof value === 'string') return quote(value)
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`
