@@ -1,4 +1,4 @@
-import { claimClass, CLAIM_PROTECTION } from '../kinds/storage.ts'
+import { claimClass, CLAIM_PROTECTION, SELECTED_NODE } from '../kinds/storage.ts'
 import type { PersistentVolumeClaim, Pod, StorageClass } from '../types.ts'
 import type { Controller, ControllerContext } from './context.ts'
 import { EventRecorder } from './events.ts'
@@ -30,7 +30,7 @@ export class VolumeClaimController implements Controller {
     this.#claims.on({
       onAdd: (claim) => this.#queue.add(keyOf(claim)),
       onUpdate: (claim, old) => {
-        if (claim.spec !== old.spec || claim.metadata.deletionTimestamp) this.#queue.add(keyOf(claim))
+        if (claim.spec !== old.spec || claim.metadata.annotations?.[SELECTED_NODE] !== old.metadata.annotations?.[SELECTED_NODE] || claim.metadata.deletionTimestamp) this.#queue.add(keyOf(claim))
       },
     })
     const podGone = (): void => {
@@ -58,7 +58,7 @@ export class VolumeClaimController implements Controller {
     if (wanted === '') return { type: 'Normal', reason: 'FailedBinding', message: 'no persistent volumes available for this claim and no storage class is set' }
     const found = this.#classes.get(undefined, wanted)
     if (!found) return { type: 'Warning', reason: 'ProvisioningFailed', message: `storageclass.storage.k8s.io "${wanted}" not found` }
-    if (found.volumeBindingMode === 'WaitForFirstConsumer') {
+    if (found.volumeBindingMode === 'WaitForFirstConsumer' && claim.metadata.annotations?.[SELECTED_NODE] === undefined) {
       const waiting = this.#users(claim).filter((pod) => !pod.spec.nodeName).map((pod) => pod.metadata.name)
       if (waiting.length === 0) return { type: 'Normal', reason: 'WaitForFirstConsumer', message: 'waiting for first consumer to be created before binding' }
       return { type: 'Normal', reason: 'WaitForPodScheduled', message: `waiting for pod${waiting.length > 1 ? 's' : ''} ${waiting.join(',')} to be scheduled` }

@@ -8,6 +8,9 @@ const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class'
 const DEFAULT_CLASS = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
 export const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection'
 
+/** The scheduler's word to a provisioner: where the first Pod that uses the claim will run. */
+export const SELECTED_NODE = 'volume.kubernetes.io/selected-node'
+
 /** GetPersistentVolumeClaimClass of pkg/apis/core/helper. */
 export function claimClass({ spec, metadata }: PersistentVolumeClaim): string {
   return metadata.annotations?.[CLASS_ANNOTATION] ?? spec.storageClassName ?? ''

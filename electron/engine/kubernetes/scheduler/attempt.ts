@@ -5,6 +5,7 @@ import { AffinityFilter } from './interpod-affinity.ts'
 import type { NodeInfo } from './node-info.ts'
 import { refusal, type Refusal } from './refusal.ts'
 import { demandOf, type Demand } from './resources.ts'
+import { NO_PROVISIONER, podClaims } from './volume-binding.ts'
 import { SpreadFilter } from './topology-spread.ts'
 
 /** The filter plugins of v1.33's default profile, in its order; the first that refuses is the reason. */
@@ -12,6 +13,7 @@ const UNSCHEDULABLE = refusal('NodeUnschedulable', 'node(s) were unschedulable',
 const OTHER_NAME = refusal('NodeName', "node(s) didn't match the requested node name", false)
 const NOT_SELECTED = refusal('NodeAffinity', "node(s) didn't match Pod's node affinity/selector", false)
 const PORTS = refusal('NodePorts', "node(s) didn't have free ports for the requested pod ports", true)
+const NO_VOLUME = refusal('VolumeBinding', "node(s) didn't find available persistent volumes to bind", false)
 const CORDON = [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }]
 
 /** What a PreFilter plugin says about all nodes: nobody can take it, or only these can. */
@@ -24,6 +26,8 @@ export class Attempt {
   readonly #state: ClusterState
   #spread: SpreadFilter | undefined
   #affinity: AffinityFilter | undefined
+  /** A claim waits for a volume that nobody will make. */
+  #noVolume = false
 
   constructor(state: ClusterState, pod: Pod) {
     this.#state = state
@@ -74,6 +78,7 @@ export class Attempt {
     if (ports.length > 0 && info.occupies(ports)) return PORTS
     const lacking = lacks(this.demand, info)
     if (lacking) return lacking
+    if (this.#noVolume) return NO_VOLUME
     if (this.pod.spec.topologySpreadConstraints) {
       this.#spread ??= new SpreadFilter(this.#state, this.pod)
       const skewed = this.#spread.filter(info)
@@ -87,24 +92,11 @@ export class Attempt {
     return this.#affinity.idle ? undefined : this.#affinity.filter(info)
   }
 
-  /** VolumeBinding's PreFilter: claims that are not there, or that nothing will ever bind. */
   #claims(): PreFilter | undefined {
-    const { listers } = this.#state
-    if (!listers.hasClaims) return undefined
-    const { name: pod, namespace } = this.pod.metadata
-    let unbound = false
-    for (const volume of this.pod.spec.volumes ?? []) {
-      const name = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral ? `${pod}-${volume.name}` : undefined)
-      if (name === undefined) continue
-      const claim = listers.claim(namespace, name) as { status?: { phase?: string }; metadata: { deletionTimestamp?: string } } | undefined
-      if (!claim) {
-        const waiting = volume.ephemeral ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"` : `persistentvolumeclaim "${name}" not found`
-        return { refused: waiting, plugin: 'VolumeBinding' }
-      }
-      if (claim.metadata.deletionTimestamp) return { refused: `persistentvolumeclaim "${name}" is being deleted`, plugin: 'VolumeBinding' }
-      if (claim.status?.phase !== 'Bound') unbound = true
-    }
-    return unbound ? { refused: 'pod has unbound immediate PersistentVolumeClaims', plugin: 'VolumeBinding' } : undefined
+    const found = podClaims(this.#state.listers, this.pod)
+    if (typeof found === 'string') return { refused: found, plugin: 'VolumeBinding' }
+    this.#noVolume = found.some(({ provisioner }) => provisioner === '' || provisioner === NO_PROVISIONER)
+    return undefined
   }
 }
 

@@ -1,4 +1,4 @@
-import type { KubeObject, Namespace, Node, Pod } from '../types.ts'
+import type { Namespace, Node, PersistentVolumeClaim, Pod, StorageClass } from '../types.ts'
 import { keyOf } from '../controllers/informer.ts'
 import { Selector } from '../selectors.ts'
 import { PlacedTerms, type AffinityTerm } from './affinity-terms.ts'
@@ -10,7 +10,8 @@ import { PodIndex, type LabelGroup, type SelectorCount } from './pod-index.ts'
 export interface Listers {
   namespaces(): Iterable<Namespace>
   namespace(name: string): Namespace | undefined
-  claim(namespace: string, name: string): KubeObject | undefined
+  claim(namespace: string, name: string): PersistentVolumeClaim | undefined
+  storageClass(name: string): StorageClass | undefined
   /** Whether the API has PersistentVolumeClaims at all. */
   readonly hasClaims: boolean
   /** What spreads a Pod by default: the labels that its Services and its controller select by; undefined: nothing does. */

@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../client.ts'
 import { Informer } from '../controllers/informer.ts'
 import { controllerOf, selectorOf } from '../controllers/ownership.ts'
 import { Selector, selectorFromSet } from '../selectors.ts'
-import type { KubeObject, LabelSelector, Namespace, Pod, Service } from '../types.ts'
+import type { KubeObject, LabelSelector, Namespace, PersistentVolumeClaim, Pod, Service, StorageClass } from '../types.ts'
 import type { Listers } from './cluster-state.ts'
 import { pairOf } from './pod-index.ts'
 
@@ -19,7 +19,8 @@ export class InformerListers implements Listers {
   /** "namespace/key=value" → Services that select by it. */
   readonly #servicesByPair = new Map<string, Set<Service>>()
   readonly #owners = new Map<string, Informer<Owner>>()
-  readonly #claims: Informer<KubeObject> | undefined
+  readonly #claims: Informer<PersistentVolumeClaim> | undefined
+  readonly #classes: Informer<StorageClass> | undefined
 
   constructor(client: KubernetesClient, onClaim: () => void) {
     this.#namespaces = new Informer<Namespace>(client, 'namespaces')
@@ -39,11 +40,13 @@ export class InformerListers implements Listers {
     if (this.hasClaims) {
       this.#claims = new Informer(client, 'persistentvolumeclaims')
       this.#claims.on({ onAdd: onClaim, onUpdate: onClaim })
+      this.#classes = new Informer(client, 'storageclasses')
+      this.#classes.on({ onAdd: onClaim, onUpdate: onClaim })
     }
   }
 
   stop(): void {
-    for (const informer of [this.#namespaces, this.#services, ...this.#owners.values(), this.#claims]) informer?.stop()
+    for (const informer of [this.#namespaces, this.#services, ...this.#owners.values(), this.#claims, this.#classes]) informer?.stop()
   }
 
   namespaces(): Iterable<Namespace> {
@@ -54,8 +57,12 @@ export class InformerListers implements Listers {
     return this.#namespaces.byKey(name)
   }
 
-  claim(namespace: string, name: string): KubeObject | undefined {
+  claim(namespace: string, name: string): PersistentVolumeClaim | undefined {
     return this.#claims?.get(namespace, name)
+  }
+
+  storageClass(name: string): StorageClass | undefined {
+    return this.#classes?.get(undefined, name)
   }
 
   defaultSelector(pod: Pod): Selector | undefined {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock, Timer } from '../../clock.ts'
 import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
@@ -7,6 +7,7 @@ import { ignoringGone } from '../controllers/ownership.ts'
 import { isTerminal, podCondition } from '../controllers/pods.ts'
 import { timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
+import { SELECTED_NODE } from '../kinds/storage.ts'
 import type { Node, Pod, PodCondition } from '../types.ts'
 import { Attempt } from './attempt.ts'
 import { ClusterState } from './cluster-state.ts'
@@ -17,6 +18,7 @@ import { findPreemption, type Candidate } from './preemption.ts'
 import { SchedulingQueue, type QueuedPod } from './queue.ts'
 import { fitError, preemptionError, type Diagnosis, type Refusal } from './refusal.ts'
 import { scoreNodes } from './scores.ts'
+import { BIND_TIMEOUT, podClaims } from './volume-binding.ts'
 
 const NAME = 'default-scheduler'
 /** An event's note has at most so many characters. */
@@ -25,7 +27,7 @@ const NOTE = 1024
 const ON_LEAVING = ['NodeResourcesFit', 'NodePorts', 'PodTopologySpread', 'InterPodAffinity']
 const ON_ARRIVAL = ['PodTopologySpread', 'InterPodAffinity']
 
-interface Failure { message: string; plugins: ReadonlySet<string>; nominated?: string }
+interface Failure { message: string; plugins: ReadonlySet<string>; nominated?: string; reason?: 'Unschedulable' | 'SchedulerError' }
 
 /** kube-scheduler v1.33 with its default profile: filters, scores, binds, preempts. */
 export class Scheduler implements Controller {
@@ -40,6 +42,8 @@ export class Scheduler implements Controller {
   /** Where the search for nodes goes on: large clusters are not searched whole. */
   #start = 0
   #turn = 0
+  /** Pods that have a node and wait for their volumes. */
+  readonly #binding = new Map<string, { entry: QueuedPod; node: string; timer: Timer }>()
 
   constructor(clock: Clock, client: KubernetesClient, host: string) {
     this.#clock = clock
@@ -47,7 +51,7 @@ export class Scheduler implements Controller {
     this.#events = new EventRecorder(client, clock, NAME, host)
     this.#queue = new SchedulingQueue(clock, (entry) => this.#schedule(entry))
     this.#nodes = new Informer<Node>(client, 'nodes')
-    this.#listers = new InformerListers(client, () => this.#queue.move((e) => e.plugins.has('VolumeBinding')))
+    this.#listers = new InformerListers(client, () => this.#onStorage())
     this.#pods = new Informer<Pod>(client, 'pods')
     this.#state = new ClusterState(this.#listers)
     this.#nodes.on({
@@ -60,6 +64,8 @@ export class Scheduler implements Controller {
 
   stop(): void {
     this.#queue.stop()
+    for (const { timer } of this.#binding.values()) this.#clock.cancel(timer)
+    this.#binding.clear()
     this.#pods.stop()
     this.#nodes.stop()
     this.#listers.stop()
@@ -99,6 +105,8 @@ export class Scheduler implements Controller {
   #onGone(pod: Pod): void {
     const key = keyOf(pod)
     this.#queue.delete(key)
+    this.#clock.cancel(this.#binding.get(key)?.timer)
+    this.#binding.delete(key)
     this.#state.denominate(pod)
     const account = this.#state.placed(key)
     if (!account) return
@@ -118,7 +126,7 @@ export class Scheduler implements Controller {
     try {
       const found = this.#find(pod)
       if ('message' in found) this.#fail(entry, pod, found)
-      else this.#bind(entry, pod, found.name)
+      else if (!this.#awaitsVolumes(entry, pod, found.name)) this.#bind(entry, pod, found.name)
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       this.#queue.retry(entry)
@@ -186,6 +194,44 @@ export class Scheduler implements Controller {
     return { message: fitError(total, diagnosis), plugins, nominated: preemption.candidate.info.name }
   }
 
+  /** Reserve and PreBind of VolumeBinding: the Pod keeps its place on the node until its claims are bound, or it has been too long. */
+  #awaitsVolumes(entry: QueuedPod, pod: Pod, node: string): boolean {
+    if (!pod.spec.volumes) return false
+    const claims = podClaims(this.#listers, pod)
+    if (typeof claims === 'string' || claims.length === 0) return false
+    this.#state.place(pod, node)
+    for (const { claim: { metadata } } of claims) {
+      if (metadata.annotations?.[SELECTED_NODE] === node) continue
+      ignoringGone(() => this.#client.patch('persistentvolumeclaims', metadata.namespace, metadata.name, 'application/merge-patch+json', { metadata: { annotations: { [SELECTED_NODE]: node } } }, AGENT_WRITE))
+    }
+    const timer = this.#clock.schedule(BIND_TIMEOUT, () => this.#volumesTooLate(entry), { background: true })
+    this.#binding.set(entry.key, { entry, node, timer })
+    return true
+  }
+
+  #volumesTooLate(entry: QueuedPod): void {
+    this.#binding.delete(entry.key)
+    const pod = this.#pods.byKey(entry.key)
+    const account = this.#state.placed(entry.key)
+    if (!pod || !account || pod.spec.nodeName) return
+    this.#state.unplace(account)
+    this.#fail(entry, pod, { message: 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded', plugins: new Set(['VolumeBinding']), reason: 'SchedulerError' })
+    this.#queue.move((other) => other === entry)
+  }
+
+  /** A claim or a class is another than before. */
+  #onStorage(): void {
+    this.#queue.move((e) => e.plugins.has('VolumeBinding'))
+    for (const [key, { entry, node, timer }] of this.#binding) {
+      const pod = this.#pods.byKey(key)
+      const claims = pod ? podClaims(this.#listers, pod) : []
+      if (typeof claims === 'string' || claims.length > 0) continue
+      this.#clock.cancel(timer)
+      this.#binding.delete(key)
+      if (pod && this.#state.placed(key)) this.#bind(entry, pod, node)
+    }
+  }
+
   #bind(entry: QueuedPod, pod: Pod, node: string): void {
     const { namespace, name, uid } = pod.metadata
     this.#state.place(pod, node)
@@ -202,14 +248,14 @@ export class Scheduler implements Controller {
 
   // ---- Pods that found no node -----------------------------------------------------------------------------------
 
-  #fail(entry: QueuedPod, pod: Pod, { message, plugins, nominated }: Failure): void {
+  #fail(entry: QueuedPod, pod: Pod, { message, plugins, nominated, reason = 'Unschedulable' }: Failure): void {
     this.#queue.failed(entry, plugins)
     this.#events.note(pod, 'Warning', 'FailedScheduling', 'Scheduling', message.length > NOTE ? `${message.slice(0, NOTE - 4)} ...` : message)
     if (nominated) this.#state.nominate(pod, nominated)
     const former = podCondition(pod, 'PodScheduled')
-    const same = former?.status === 'False' && former.reason === 'Unschedulable' && former.message === message
+    const same = former?.status === 'False' && former.reason === reason && former.message === message
     if (same && (!nominated || pod.status.nominatedNodeName === nominated)) return
-    const condition: PodCondition = { type: 'PodScheduled', status: 'False', lastProbeTime: null as never, lastTransitionTime: former?.status === 'False' ? former.lastTransitionTime! : timestamp(this.#clock.wall()), reason: 'Unschedulable', message }
+    const condition: PodCondition = { type: 'PodScheduled', status: 'False', lastProbeTime: null as never, lastTransitionTime: former?.status === 'False' ? former.lastTransitionTime! : timestamp(this.#clock.wall()), reason, message }
     this.#setStatus(pod, condition, nominated ? { nominatedNodeName: nominated } : {})
   }
 
