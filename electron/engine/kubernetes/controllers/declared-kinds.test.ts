@@ -72,6 +72,21 @@ describe('addresses of Services', () => {
     expect(messages('far')).toContain('Warning ClusterIPNotAllocated x1 Cluster IP [IPv4]: 10.200.0.7 is not allocated; repairing')
   })
 
+  it('that no Service has are taken away after a minute', () => {
+    const labels = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' }
+    const take = (name: string, parentRef: object): KubeObject => api.create('ipaddresses', undefined, { metadata: { name, labels }, spec: { parentRef } })
+    take('10.96.0.80', { resource: 'services', namespace: 'default', name: 'nobody' })
+    take('10.96.0.81', { resource: 'services', namespace: 'default', name: 'far' })
+    take('10.96.0.82', { group: 'example.com', resource: 'gateways', name: 'g' })
+    clock.settle()
+    expect(addresses()).toContain('10.96.0.80 default/nobody')
+    clock.runFor(62_000)
+    expect(addresses().filter((a) => a.startsWith('10.96.0.8'))).toEqual([])
+    expect(messages('10.96.0.80')).toEqual(['Warning IPAddressNotAllocated x1 IPAddress: 10.96.0.80 for Service default/nobody appears to have leaked: cleaning up'])
+    expect(messages('10.96.0.81')).toEqual(['Warning IPAddressWrongReference x1 IPAddress: 10.96.0.81 for Service default/far has a wrong reference; cleaning up'])
+    expect(messages('10.96.0.82')).toEqual(['Warning IPAddressNotAllocated x1 IPAddress 10.96.0.82 appears to have been modified, not referencing a Service &{example.com gateways  g}: cleaning up'])
+  })
+
   it('keep their range until the last is gone', () => {
     api.delete('servicecidrs', undefined, 'more')
     clock.runFor(60_000)

@@ -93,7 +93,10 @@ function covers(outer: string, inner: string): boolean {
   return a.version === b.version && a.length <= b.length && cidrContains(outer, b.network)
 }
 
-/** Makes IPAddresses again that Services need (ipallocator/controller/repairip.go). */
+/** For so long an address may be there before its Service. */
+const LEAK_GRACE = 60_000
+
+/** Makes IPAddresses again that Services need, and takes away what no Service has (ipallocator/controller/repairip.go). */
 export class IpAddressRepairController implements Controller {
   readonly #context: ControllerContext
   readonly #services: Informer<Service>
@@ -111,7 +114,12 @@ export class IpAddressRepairController implements Controller {
     this.#services = context.informers.of<Service>('services')
     this.#addresses = context.informers.of<IPAddress>('ipaddresses')
     this.#ranges = context.informers.of<ServiceCIDR>('servicecidrs')
+    const look = (address: IPAddress): void => {
+      if (isAllocated(address)) this.#queue.add(address.metadata.name)
+    }
     this.#addresses.on({
+      onAdd: look,
+      onUpdate: look,
       onDelete: ({ metadata, spec: { parentRef } }) => {
         // Most go with their Service, of which the watch tells a moment later.
         if (parentRef?.resource !== 'services') return
@@ -126,10 +134,39 @@ export class IpAddressRepairController implements Controller {
   }
 
   #sync(ip: string): void {
+    const present = this.#addresses.get(undefined, ip)
+    if (present) this.#check(present)
+    else this.#repair(ip)
+  }
+
+  /** syncIPAddress. */
+  #check(address: IPAddress): void {
+    const { metadata: { name: ip, creationTimestamp }, spec: { parentRef } } = address
+    if (!isAllocated(address)) return
+    if (!parentRef || parentRef.group || parentRef.resource !== 'services') {
+      const shown = parentRef ? `&{${parentRef.group ?? ''} ${parentRef.resource ?? ''} ${parentRef.namespace ?? ''} ${parentRef.name ?? ''}}` : '<nil>'
+      return this.#cleanUp(address, 'IPAddressNotAllocated', `IPAddress ${ip} appears to have been modified, not referencing a Service ${shown}: cleaning up`)
+    }
+    const { namespace = '', name = '' } = parentRef
+    const service = this.#services.get(namespace, name)
+    if (!service) {
+      const left = LEAK_GRACE - since(this.#context.clock, creationTimestamp)
+      if (left >= 0) return this.#queue.addAfter(ip, left + 1, { background: true })
+      return this.#cleanUp(address, 'IPAddressNotAllocated', `IPAddress: ${ip} for Service ${namespace}/${name} appears to have leaked: cleaning up`)
+    }
+    if (!service.spec.clusterIPs?.includes(ip)) this.#cleanUp(address, 'IPAddressWrongReference', `IPAddress: ${ip} for Service ${namespace}/${name} has a wrong reference; cleaning up`)
+  }
+
+  #cleanUp(address: IPAddress, reason: string, message: string): void {
+    this.#events.note(address, 'Warning', reason, 'IPAddressAllocation', message)
+    ignoringGone(() => this.#context.client.delete('ipaddresses', undefined, address.metadata.name))
+  }
+
+  #repair(ip: string): void {
     const { namespace, name } = splitKey(this.#lost.get(ip) ?? '')
     this.#lost.delete(ip)
     const service = this.#services.get(namespace, name)
-    if (!service?.spec.clusterIPs?.includes(ip) || this.#addresses.get(undefined, ip)) return
+    if (!service?.spec.clusterIPs?.includes(ip)) return
     const family = ipVersion(ip) === 6 ? 'IPv6' : 'IPv4'
     if (![...this.#ranges.values()].some((r) => contains(r, ip))) {
       const message = `Cluster IP [${family}]: ${ip} is not within any configured Service CIDR; please recreate service`
