@@ -11,6 +11,8 @@ const ORPHAN = 'orphan'
 const FOREGROUND = 'foregroundDeletion'
 /** DefaultGarbageCollectionPolicy of registries that do not say DeleteDependents. */
 const DEFAULT_POLICY: { readonly [resource: string]: 'Orphan' | 'Unsupported' } = { jobs: 'Orphan', replicationcontrollers: 'Orphan', events: 'Unsupported' }
+/** pkg/registry/batch/job/storage. */
+const ORPHANING = 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'
 /** Registries with ReturnDeletedObject: a finished delete answers with the object, others with a Status. */
 const RETURNED = new Set(['namespaces', 'persistentvolumeclaims', 'pods', 'podtemplates', 'services', 'serviceaccounts', 'storageclasses'])
 
@@ -20,6 +22,7 @@ const RETURNED = new Set(['namespaces', 'persistentvolumeclaims', 'pods', 'podte
  */
 export function deleteObject(server: Server, kind: Kind, namespace: string | undefined, name: string, options: DeleteOptions): KubeObject | Status {
   validateOptions(options)
+  warn(kind, options)
   const home = kind.resource.namespaced ? (namespace ?? 'default') : ''
   const object = server.store.get(storeKey(kind), home, name)
   if (!object) throw notFound(kind.resource, name)
@@ -47,9 +50,11 @@ export function deleteObject(server: Server, kind: Kind, namespace: string | und
 export function deleteCollection(server: Server, kind: Kind, list: ListOptions, options: DeleteOptions): void {
   if (!kind.resource.verbs.includes('deletecollection')) throw methodNotAllowed(kind.resource, 'deletecollection')
   validateOptions(options)
+  warn(kind, options)
+  const { onWarning: _, ...quiet } = options
   for (const { metadata } of listObjects(server.store, kind, list).items) {
     try {
-      deleteObject(server, kind, metadata.namespace, metadata.name, options)
+      deleteObject(server, kind, metadata.namespace, metadata.name, quiet)
     } catch (error) {
       if (!isStatus(error, 404)) throw error
     }
@@ -62,8 +67,17 @@ export function removeObject(server: Server, kind: Kind, object: KubeObject): vo
   server.store.remove(storeKey(kind), object.metadata.namespace ?? '', object.metadata.name)
 }
 
+function warn(kind: Kind, { propagationPolicy, onWarning }: DeleteOptions): void {
+  if (propagationPolicy === undefined && kind.resource.name === 'jobs' && !isCustom(kind)) onWarning?.(ORPHANING)
+}
+
+/** Of a CustomResourceDefinition, whose plural may be one of these words, too. */
+function isCustom({ resource }: Kind): boolean {
+  return resource.key !== undefined
+}
+
 function answer(kind: Kind, object: KubeObject): KubeObject | Status {
-  return RETURNED.has(kind.resource.name) ? object : success(kind.resource, object)
+  return RETURNED.has(kind.resource.name) && !isCustom(kind) ? object : success(kind.resource, object)
 }
 
 /** apis/meta/v1/validation ValidateDeleteOptions. */
@@ -165,7 +179,7 @@ function terminate(server: Server, kind: Kind, object: KubeObject, options: Dele
 
 /** The garbage collector's own finalizers follow the propagation policy, then what is there, then the kind. */
 function finalizersFor(kind: Kind, finalizers: readonly string[], { propagationPolicy }: DeleteOptions): string[] {
-  const byDefault = DEFAULT_POLICY[kind.resource.name]
+  const byDefault = isCustom(kind) ? undefined : DEFAULT_POLICY[kind.resource.name]
   if (byDefault === 'Unsupported') return finalizers.filter((f) => f !== ORPHAN && f !== FOREGROUND)
   const present = finalizers.find((f) => f === ORPHAN || f === FOREGROUND)
   const orphan = propagationPolicy ? propagationPolicy === 'Orphan' : present ? present === ORPHAN : byDefault === 'Orphan'

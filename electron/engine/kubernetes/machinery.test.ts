@@ -192,6 +192,22 @@ describe('deletes', () => {
     )
   })
 
+  it('of Jobs leave their Pods when nothing else is said, with a warning', () => {
+    const { api } = server()
+    const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'busybox' }] } }
+    const heard: string[] = []
+    const onWarning = (text: string): number => heard.push(text)
+    for (const name of ['a', 'b', 'c']) api.create('jobs', 'default', { metadata: { name }, spec: { template } })
+    expect(api.delete('jobs', 'default', 'a', { onWarning })).toMatchObject({ metadata: { finalizers: ['orphan'] } })
+    expect(heard).toEqual(['child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'])
+    expect(api.delete('jobs', 'default', 'b', { propagationPolicy: 'Background', onWarning })).toMatchObject({ status: 'Success' })
+    api.create('replicationcontrollers', 'default', { metadata: { name: 'r' }, spec: { selector: { a: 'b' }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'busybox' }] } } } })
+    expect(api.delete('replicationcontrollers', 'default', 'r', { onWarning })).toMatchObject({ metadata: { finalizers: ['orphan'] } })
+    expect(heard).toHaveLength(1)
+    api.deleteCollection('jobs', { namespace: 'default' }, { onWarning })
+    expect(heard).toHaveLength(2)
+  })
+
   it('wait for finalizers, and a name stays taken until then', () => {
     const { api } = server()
     api.create('configmaps', 'default', settings('a', { finalizers: ['example.com/keep'] }))

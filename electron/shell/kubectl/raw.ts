@@ -12,13 +12,17 @@ export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
   if (!/^[a-z+.-]+:|^\//i.test(target)) throw new KubectlError(`--raw must be a valid URL path: parse ${quote(target)}: invalid URI for request`)
   const arrived = new Signal()
   let status = 0
+  let warnings: string[] = []
   let chunks: string[] = []
   let ended = false
   const stop = answerRequest(
     { clock: k.process.clock, client: k.client },
     { method, target, accept: '*/*', userAgent: 'kubectl/v1.33.1', contentType: body === '' ? '' : 'application/json', body: encodeUtf8(body) },
     {
-      head: (code) => (status = code),
+      head(code, headers) {
+        status = code
+        warnings = headers.filter(([name]) => name === 'Warning').map(([, text]) => text.replace(/^299 - "|"$/g, '').replace(/\\(["\\])/g, '$1'))
+      },
       data(chunk) {
         chunks.push(chunk)
         arrived.notify()
@@ -33,6 +37,7 @@ export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
     for (;;) {
       const text = chunks.join('')
       chunks = []
+      for (const warning of warnings.splice(0)) yield* k.warn(warning)
       if (status >= 400 && ended) throw refused(status, text)
       if (status < 400 && text !== '') yield* k.out(text)
       if (ended) return

@@ -5,7 +5,7 @@ import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
 import { withDescriptions } from '../openapi/column-descriptions.ts'
-import { invalid, methodNotAllowed, notAcceptable, unsupportedMediaType } from '../status.ts'
+import { invalid, noSuchMethod, notAcceptable, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, type Exchange } from './handler.ts'
@@ -51,11 +51,11 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
       create(call)
       return idle
     case 'PUT':
-      if (name === undefined) throw methodNotAllowed(resource, 'update')
+      if (name === undefined) throw noSuchMethod()
       update(call)
       return idle
     case 'PATCH':
-      if (name === undefined) throw methodNotAllowed(resource, 'patch')
+      if (name === undefined) throw noSuchMethod()
       patch(call)
       return idle
     case 'DELETE':
@@ -63,7 +63,7 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
       else remove(call)
       return idle
     default:
-      throw methodNotAllowed(resource, request.method.toLowerCase())
+      throw noSuchMethod()
   }
 }
 
@@ -86,7 +86,7 @@ function create(call: Call): void {
   const body = parseBody(request.body, request.contentType ?? '')
   const options = writeOptions(call)
   if (subresource === undefined) {
-    if (name !== undefined) throw methodNotAllowed(call.info.resource, 'create')
+    if (name !== undefined) throw noSuchMethod()
     return sendObject(call, 201, client.create(key, namespace, body, options))
   }
   const answer = client.createSubresource<KubeObject | Status>(key, namespace, name!, subresource, body, options)
@@ -97,7 +97,8 @@ function create(call: Call): void {
 function update(call: Call): void {
   const { client, request, info: { namespace, name, subresource }, key } = call
   const body = parseBody(request.body, request.contentType ?? '')
-  sendObject(call, 200, client.update(key, namespace, name!, body, { ...writeOptions(call), ...(subresource ? { subresource } : {}) }))
+  const creates = subresource === undefined && !exists(call)
+  sendObject(call, creates ? 201 : 200, client.update(key, namespace, name!, body, { ...writeOptions(call), ...(subresource ? { subresource } : {}) }))
 }
 
 function patch(call: Call): void {
@@ -193,7 +194,7 @@ function duplicatesOf(body: Uint8Array): string[] {
 
 /** From the body, or without one from the query. */
 function deleteOptions(call: Call): DeleteOptions {
-  const { info: { query }, request } = call
+  const { info: { query }, request, warnings } = call
   const body = parseBody(request.body, request.contentType ?? '')
   const given = isObject(body) ? body : undefined
   const grace = given ? given['gracePeriodSeconds'] : query.number('gracePeriodSeconds')
@@ -208,5 +209,6 @@ function deleteOptions(call: Call): DeleteOptions {
     ...(policy === undefined && orphan !== undefined ? { propagationPolicy: orphan === true || orphan === 'true' ? 'Orphan' : 'Background' } : {}),
     ...(isObject(preconditions) ? { preconditions: preconditions as NonNullable<DeleteOptions['preconditions']> } : {}),
     ...(dryRun.length > 0 ? { dryRun: true } : {}),
+    onWarning: (text) => warnings.push(text),
   }
 }

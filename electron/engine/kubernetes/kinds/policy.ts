@@ -33,6 +33,7 @@ export const priorityClass: Kind<PriorityClass> = {
   resource: apiResource('PriorityClass', 'priorityclasses', { group: 'scheduling.k8s.io', shortNames: ['pc'], namespaced: false }),
   type: 'PriorityClass',
   validName: dns1123Subdomain,
+  createOnUpdate: true,
   generationChanged: (o, old) => o.value !== old.value,
   setDefaults(object) {
     object.preemptionPolicy ??= 'PreemptLowerPriority'

@@ -19,6 +19,7 @@ export const role: Kind<Role> = {
   resource: apiResource('Role', 'roles', { group: RBAC_GROUP }),
   type: 'Role',
   validName: pathSegment,
+  createOnUpdate: true,
   prepareForCreate: emptyIsNull,
   prepareForUpdate: emptyIsNull,
   validate: validateRole,
@@ -30,6 +31,7 @@ export const clusterRole: Kind<ClusterRole> = {
   resource: apiResource('ClusterRole', 'clusterroles', { group: RBAC_GROUP, namespaced: false }),
   type: 'ClusterRole',
   validName: pathSegment,
+  createOnUpdate: true,
   prepareForCreate: emptyIsNull,
   prepareForUpdate: emptyIsNull,
   validate: validateClusterRole,
@@ -65,6 +67,7 @@ export const roleBinding: Kind<RoleBinding> = {
   resource: apiResource('RoleBinding', 'rolebindings', { group: RBAC_GROUP }),
   type: 'RoleBinding',
   validName: pathSegment,
+  createOnUpdate: true,
   setDefaults: setBindingDefaults,
   validate: validateRoleBinding,
   validateUpdate(object, old, errors) {
@@ -79,6 +82,7 @@ export const clusterRoleBinding: Kind<ClusterRoleBinding> = {
   resource: apiResource('ClusterRoleBinding', 'clusterrolebindings', { group: RBAC_GROUP, namespaced: false }),
   type: 'ClusterRoleBinding',
   validName: pathSegment,
+  createOnUpdate: true,
   setDefaults: setBindingDefaults,
   validate: validateClusterRoleBinding,
   validateUpdate(object, old, errors) {
