@@ -37,6 +37,10 @@ export function notFound(resource: GroupResource, name: string): StatusError {
 export function noSuchPath(): StatusError {
   return failure(404, 'NotFound', 'the server could not find the requested resource', {})
 }
+/** Not found either, but a real cluster has it. */
+export function unservedResource(resource: GroupResource): StatusError {
+  return failure(404, 'NotFound', `podhop: not simulated: resource ${qualified(resource)} (kinds that Podhop serves: kubectl api-resources)`, {})
+}
 export function alreadyExists(resource: GroupResource, name: string): StatusError {
   return failure(409, 'AlreadyExists', `${qualified(resource)} ${quote(name)} already exists`, detailsOf(resource, name))
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts'
-import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
+import { ConnectionError, StatusError, type ApiResource, type KubernetesClient } from '../client.ts'
+import { NOT_SIMULATED } from '../discovery.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
-import { internalError } from '../status.ts'
+import { internalError, unservedResource } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
 import { parseAccept } from './negotiate.ts'
@@ -100,6 +101,17 @@ function serveDocument(exchange: Exchange): void {
   sendJson(exchange, 200, resourceList(apiVersionOf({ group: group.group, version }), found.resources))
 }
 
+/** A resource that a real cluster has at this path. It is not found, but for a reason of ours. */
+function notSimulatedPath(path: string): ApiResource | undefined {
+  const parts = path.split('/').filter((part) => part !== '')
+  const core = parts[0] === 'api'
+  if (!core && parts[0] !== 'apis') return undefined
+  const [group, version] = core ? ['', parts[1]] : [parts[1], parts[2]]
+  const rest = parts.slice(core ? 2 : 3)
+  const name = rest[0] === 'namespaces' && rest.length > 2 ? rest[2] : rest[0]
+  return NOT_SIMULATED.find((r) => r.name === name && r.group === group && r.version === version)
+}
+
 /** The first form of aggregated discovery that the client can read, if it can. */
 function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
   for (const { parameters: { g, v, as } } of parseAccept(accept ?? '')) {
@@ -132,8 +144,10 @@ export function sendStatus(exchange: Exchange, { status }: StatusError): void {
   sendJson(exchange, status.code, status)
 }
 
-/** What net/http says about a path that nobody serves. */
+/** What net/http says about a path that nobody serves. Throws a StatusError where a real cluster serves it. */
 export function notFoundPage(exchange: Exchange): void {
+  const unserved = notSimulatedPath(exchange.info.path)
+  if (unserved) throw unservedResource(unserved)
   sendText(exchange, 404, '404 page not found\n')
 }
 
