@@ -39,14 +39,14 @@ export class HeaderCodec {
   constructor() {
     this.#inflate.on('data', (chunk: Buffer) => this.#inflated.push(chunk))
     this.#deflate.on('data', (chunk: Buffer) => this.#deflated.push(chunk))
-    // the write that failed tells of it
+    // who writes is told
     this.#inflate.on('error', () => undefined)
     this.#deflate.on('error', () => undefined)
   }
 
   /** Rejects when the block is no header block. */
   async decode(block: Buffer): Promise<HeaderBlock> {
-    await new Promise<void>((resolve, reject) => this.#inflate.write(block, (error) => (error ? reject(error) : resolve())))
+    await written(this.#inflate, block)
     const bytes = Buffer.concat(this.#inflated)
     this.#inflated = []
     if (bytes.length > MAX_BLOCK) throw new RangeError('a header block that is too long')
@@ -57,7 +57,7 @@ export class HeaderCodec {
     const count = Buffer.alloc(4)
     count.writeUInt32BE(headers.length)
     const block = Buffer.concat([count, ...headers.flatMap(([name, value]) => [measured(name.toLowerCase()), measured(value)])])
-    await new Promise<void>((resolve, reject) => this.#deflate.write(block, (error) => (error ? reject(error) : resolve())))
+    await written(this.#deflate, block)
     const bytes = Buffer.concat(this.#deflated)
     this.#deflated = []
     return bytes
@@ -67,6 +67,18 @@ export class HeaderCodec {
     this.#inflate.close()
     this.#deflate.close()
   }
+}
+
+/** zlib does not call back the write that it stumbles over. */
+function written(stream: Inflate | Deflate, block: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once('error', reject)
+    stream.write(block, (error) => {
+      stream.off('error', reject)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 function parseBlock(bytes: Buffer): HeaderBlock {
