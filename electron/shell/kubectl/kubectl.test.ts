@@ -248,7 +248,7 @@ describe('what is typed', () => {
 
   it('and is not simulated is said so', () => {
     const { run } = sitDown()
-    expect(run('kubectl edit svc kubernetes')).toEqual({ stdout: '', stderr: 'podhop: not simulated: kubectl edit (use kubectl get -o yaml > FILE, edit it, and kubectl apply -f FILE)\n', code: 69 })
+    expect(run('kubectl autoscale deployment web')).toEqual({ stdout: '', stderr: 'podhop: not simulated: kubectl autoscale (use kubectl scale)\n', code: 69 })
     expect(run('kubectl get limitranges').code).toBe(69)
     expect(run('kubectl get po -o go-template={{.x}}').code).toBe(69)
     expect(run('kubectl get po --as=me').code).toBe(69)
