@@ -32,7 +32,7 @@ export const get: Command = {
     --show-kind bool
     --show-labels bool
     --sort-by string
-    --subresource string ~
+    --subresource string
     -w --watch bool
     --watch-only bool
   `),

@@ -35,6 +35,8 @@ export interface Query {
   /** Do not fetch objects that are only named (delete). */
   unfetched?: boolean
   singleType?: boolean
+  /** Fetch this part of the objects (--subresource). */
+  subresource?: string
   /** Do not ask the server at all (--local). */
   local?: boolean
   /** Check that files say kind and apiVersion, as kubectl does unless --validate=false. */
@@ -71,6 +73,7 @@ export function queryOf(k: Kubectl, more: Query = {}): Query {
     labelSelector: f.has('selector') ? f.string('selector') : '',
     fieldSelector: f.has('field-selector') ? f.string('field-selector') : '',
     all: f.has('all') && f.bool('all'),
+    subresource: f.has('subresource') && /^kubectl get\b/.test(k.path) ? f.string('subresource') : '',
     allNamespaces: f.has('all-namespaces') && f.bool('all-namespaces'),
     ...more,
   }
@@ -210,6 +213,7 @@ function mappings(k: Kubectl, types: readonly string[], single = false): ApiReso
 }
 
 function byList(k: Kubectl, query: Query, types: readonly ApiResource[], selector: string, fields: string): Result {
+  if (query.subresource) throw new KubectlError('subresource cannot be used when bulk resources are specified')
   const infos: Info[] = []
   const errors: unknown[] = []
   for (const resource of types) {
@@ -248,6 +252,10 @@ function listError(error: unknown, resource: ApiResource, selector: string, fiel
   }
   return error
 }
+/** "deployments.apps" */
+function gr({ name, group }: ApiResource): string {
+  return group ? `${name}.${group}` : name
+}
 /** "/v1, Resource=pods" */
 export function gvr(resource: ApiResource): string {
   return `${resource.group}/${resource.version}, Resource=${resource.name}`
@@ -262,7 +270,7 @@ function byNames(k: Kubectl, query: Query, wanted: readonly { resource: ApiResou
   for (const { resource, name } of wanted) {
     const info: Info = { resource, name, namespace: resource.namespaced ? k.namespace.name : '' }
     try {
-      infos.push(query.unfetched ? info : fetch(k, info))
+      infos.push(query.unfetched ? info : fetch(k, info, query.subresource))
     } catch (error) {
       errors.push(error)
     }
@@ -271,8 +279,12 @@ function byNames(k: Kubectl, query: Query, wanted: readonly { resource: ApiResou
 }
 
 /** info.Get(): with the object as the server has it now. */
-export function fetch(k: Kubectl, info: Info): Info {
-  const object = k.client.get<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name)
+export function fetch(k: Kubectl, info: Info, subresource = ''): Info {
+  const { resource, name } = info
+  const at = [keyOf(resource), resource.namespaced ? info.namespace : undefined, name] as const
+  // what the server has no path for, client-go puts into words
+  if (subresource && !resource.subresources.includes(subresource)) throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (get ${gr(resource)} ${name})`, reason: 'NotFound', code: 404 })
+  const object = subresource === 'scale' ? k.client.scale<KubeObject>(...at) : k.client.get<KubeObject>(...at)
   return { ...info, object: object as unknown as JsonObject }
 }
 
@@ -299,7 +311,7 @@ function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Resu
     for (const object of flatten(entry.object)) {
       try {
         let info = localInfo(k, query, object, entry.source, object !== entry.object)
-        if (query.latest) info = fetch(k, info)
+        if (query.latest) info = fetch(k, info, query.subresource)
         if (wanted && !wanted.matches((info.object?.['metadata'] as { labels?: Record<string, string> } | undefined)?.labels)) continue
         infos.push(info)
       } catch (error) {

@@ -304,6 +304,19 @@ label ing shop tier=web
 delete ing,netpol --all
 delete role reader
 delete clusterrole more-view
+create deploy parts --image=nginx --replicas=0
+get deploy parts --subresource=status
+get deploy parts --subresource=scale
+get deploy/parts --subresource=scale -o name
+get deploy parts --subresource=scale -o jsonpath={.kind}/{.spec}
+get deploy parts --subresource=scale --no-headers
+get deploy parts --subresource=scale -o wide
+get deploy parts nope --subresource=scale
+get deploy parts --subresource=resize
+get cm kube-root-ca.crt --subresource=status
+get deploy --subresource=status
+get deploy -l app=parts --subresource=status
+delete deploy parts
 get all
 api-resources
 api-resources --api-group=networking.k8s.io -o wide

@@ -139,6 +139,7 @@ function deleteCollection(call: Call): void {
 function sendObject(call: Call, status: number, object: KubeObject): void {
   const { client, info: { query, resource }, negotiated, key } = call
   const own = object.kind === resource.kind && object.apiVersion === apiVersionOf(resource)
+  if (negotiated.form === 'table' && object.kind === 'Scale') return sendJson(call, status, tableDocument(client.tableOf(key, [object]), query, true))
   if (negotiated.form === 'table' && own) return sendJson(call, status, tableDocument(withDescriptions(client.tableOf(key, [object]), resource), query, true))
   sendJson(call, status, negotiated.form === 'partial' ? partial(object) : typed(object))
 }
