@@ -158,8 +158,10 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-function packBytes(_key: string, value: unknown): unknown {
-  if (!(value instanceof Uint8Array)) return value
+function packBytes(this: Record<string, unknown>, key: string, said: unknown): unknown {
+  // a Buffer has had its own say before this
+  const value = this[key]
+  if (!(value instanceof Uint8Array)) return said
   const packed = value.length < PACK ? undefined : deflateRawSync(value, { level: 1 })
   if (packed && packed.length < value.length) return { packed: packed.toString('base64') }
   return { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') }
