@@ -23,15 +23,33 @@ function encodeWide(text: string): Uint8Array {
   return Uint8Array.from(out)
 }
 
+function asciiLength(bytes: Uint8Array): number {
+  let n = 0
+  while (n < bytes.length && bytes[n]! < 0x80) n++
+  return n
+}
+
+/** In large pieces: a text that is added up character by character is slow, and stays a tree of them in memory. */
+function asciiText(bytes: Uint8Array, length: number): string {
+  let out = ''
+  for (let i = 0; i < length; i += 4096) out += String.fromCharCode.apply(null, bytes.subarray(i, Math.min(i + 4096, length)) as unknown as number[])
+  return out
+}
+
 /** Decodes a stream: bytes of a character that is cut off are kept for the next call. */
 export class Utf8Decoder {
   #rest: number[] = []
 
   push(bytes: Uint8Array): string {
+    let i = 0
+    let out = ''
+    if (this.#rest.length === 0) {
+      i = asciiLength(bytes)
+      out = asciiText(bytes, i)
+      if (i === bytes.length) return out
+    }
     const input = this.#rest.length > 0 ? [...this.#rest, ...bytes] : bytes
     this.#rest = []
-    let out = ''
-    let i = 0
     while (i < input.length) {
       const b = input[i]!
       const length = b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0

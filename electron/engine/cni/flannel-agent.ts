@@ -184,9 +184,21 @@ export class FlannelAgent implements Agent {
   }
 }
 
+/** All flannelds read the annotations of all Nodes, each time that one beats. */
+const leases = new WeakMap<object, Lease | undefined>()
+
 /** What a Node's annotations say about its subnet; undefined until its own flanneld has written them. */
 function leaseOf(node: Node): Lease | undefined {
-  const annotations = node.metadata.annotations ?? {}
+  const { annotations } = node.metadata
+  if (!annotations) return undefined
+  const known = leases.get(annotations)
+  if (known && known.subnet === node.spec.podCIDR) return known
+  const lease = readLease(node, annotations)
+  leases.set(annotations, lease)
+  return lease
+}
+
+function readLease(node: Node, annotations: Readonly<Record<string, string>>): Lease | undefined {
   const data = annotations[`${PREFIX}/backend-data`]
   const publicIp = annotations[`${PREFIX}/public-ip`]
   if (!data || !publicIp || !node.spec.podCIDR || annotations[`${PREFIX}/backend-type`] !== 'vxlan') return undefined
