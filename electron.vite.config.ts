@@ -9,6 +9,8 @@ export default defineConfig({
     build: {
       outDir: 'out/main',
       rollupOptions: {
+        // native, and optional: it is looked for where npm puts it
+        external: ['node-pty'],
         input: {
           desktop: 'electron/desktop/main.ts',
           'host-process': 'electron/desktop/host-process.ts',
