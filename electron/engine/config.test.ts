@@ -60,6 +60,7 @@ describe('the cluster file', () => {
 
   it('says what is not simulated', () => {
     expect(problemsOf({ cni: 'calico' })).toEqual(['podhop: not simulated: cni calico (use bridge or flannel)'])
+    expect(problemsOf({ ingressController: 'traefik' })).toEqual(['podhop: not simulated: ingressController traefik (use none or nginx)'])
     expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/56', serviceCIDR: '10.96.0.0/12,fd00:10:96::/112' })).toEqual([
       'podhop: not simulated: ipFamilies [IPv4, IPv6] (use [IPv4])',
     ])

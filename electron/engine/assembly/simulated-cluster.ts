@@ -20,6 +20,7 @@ import { NetfilterTables } from '../network/netfilter/netfilter.ts'
 import type { Nic } from '../network/switch.ts'
 import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { ingressNginxManifests } from '../programs/ingress-nginx/manifests.ts'
 import { registerPrograms } from '../programs/register.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
 import { commandsOf, staticPods } from './control-plane.ts'
@@ -95,7 +96,7 @@ export class SimulatedCluster implements Cluster {
     }, commandsOf(config, controlPlane))
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     const plugin = findCniPlugin(config.cni)!
-    const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config)] as Manifest[]
+    const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config), ...ingressNginxManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
     for (const manifest of manifests) this.#create(manifest)

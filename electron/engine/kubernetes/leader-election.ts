@@ -7,35 +7,40 @@ import { ifReached } from './controllers/reach.ts'
 import { microTimestamp } from './human-duration.ts'
 import type { KubeObject } from './types.ts'
 
-/** client-go tools/leaderelection with the defaults of kube-controller-manager and kube-scheduler (ms). */
-const LEASE_DURATION = 15_000
-const RENEW_DEADLINE = 10_000
-const RETRY_PERIOD = 2_000
-const NAMESPACE = 'kube-system'
+/** client-go tools/leaderelection, in ms. */
+export interface ElectionTiming { lease: number; renew: number; retry: number }
+
+/** The defaults of kube-controller-manager and kube-scheduler. */
+const TIMING: ElectionTiming = { lease: 15_000, renew: 10_000, retry: 2_000 }
 
 type Lease = KubeObject & {
   spec: { holderIdentity?: string; leaseDurationSeconds?: number; leaseTransitions?: number; acquireTime?: string; renewTime?: string }
 }
 
 export interface ElectionOptions {
-  /** Of the Lease in kube-system: "kube-scheduler". */
+  /** Of the Lease: "kube-scheduler". */
   lease: string
+  /** Of the Lease; kube-system if absent. */
+  namespace?: string
+  timing?: ElectionTiming
   identity: string
   /** Who says that it became the leader: "default-scheduler". */
   component: string
   /** Gives the lease back when it stops (ReleaseOnCancel). */
   release: boolean
   onLeading(): void
-  /** It could not renew its lease for ten seconds. */
+  /** It could not renew its lease in time. */
   onLost(): void
 }
 
-/** One candidate: it leads as soon as nobody else has renewed the lease for 15 s, and as long as it can renew it itself. */
+/** One candidate: it leads as soon as nobody else has renewed the lease for its duration, and as long as it can renew it itself. */
 export class LeaderElection {
   readonly #clock: Clock
   readonly #client: KubernetesClient
   readonly #options: ElectionOptions
   readonly #events: EventRecorder
+  readonly #namespace: string
+  readonly #timing: ElectionTiming
   #observed: { renewTime: string | undefined; holder: string | undefined; at: number } | undefined
   #leading = false
   #renewedAt = 0
@@ -45,6 +50,8 @@ export class LeaderElection {
     this.#clock = clock
     this.#client = client
     this.#options = options
+    this.#namespace = options.namespace ?? 'kube-system'
+    this.#timing = options.timing ?? TIMING
     this.#events = new EventRecorder(client, clock, options.component)
     this.#try()
   }
@@ -64,7 +71,7 @@ export class LeaderElection {
   }
 
   #try(): void {
-    this.#timer = this.#clock.schedule(RETRY_PERIOD, () => this.#try(), { background: true })
+    this.#timer = this.#clock.schedule(this.#timing.retry, () => this.#try(), { background: true })
     let renewed = false
     ifReached(() => {
       renewed = this.#acquireOrRenew()
@@ -77,7 +84,7 @@ export class LeaderElection {
       const { identity, onLeading } = this.#options
       ifReached(() => this.#events.event(this.#get()!, 'Normal', 'LeaderElection', `${identity} became leader`))
       onLeading()
-    } else if (this.#leading && now - this.#renewedAt >= RENEW_DEADLINE) {
+    } else if (this.#leading && now - this.#renewedAt >= this.#timing.renew) {
       this.#leading = false
       this.#clock.cancel(this.#timer)
       this.#options.onLost()
@@ -88,19 +95,19 @@ export class LeaderElection {
     const { lease, identity } = this.#options
     const present = this.#get()
     const now = microTimestamp(this.#clock.wall())
-    if (!present) return this.#write(lease, undefined, { acquireTime: now, holderIdentity: identity, leaseDurationSeconds: LEASE_DURATION / 1000, leaseTransitions: 0, renewTime: now })
+    if (!present) return this.#write(lease, undefined, { acquireTime: now, holderIdentity: identity, leaseDurationSeconds: this.#timing.lease / 1000, leaseTransitions: 0, renewTime: now })
     const { holderIdentity: holder, renewTime, leaseTransitions = 0, acquireTime } = present.spec
     if (!this.#observed || this.#observed.renewTime !== renewTime || this.#observed.holder !== holder) this.#observed = { renewTime, holder, at: this.#clock.now }
     const mine = holder === identity
     if (!mine && holder && this.#clock.now - this.#observed.at < (present.spec.leaseDurationSeconds ?? 0) * 1000) return false
     return this.#write(lease, present, {
-      acquireTime: mine ? acquireTime! : now, holderIdentity: identity, leaseDurationSeconds: LEASE_DURATION / 1000, leaseTransitions: mine ? leaseTransitions : leaseTransitions + 1, renewTime: now,
+      acquireTime: mine ? acquireTime! : now, holderIdentity: identity, leaseDurationSeconds: this.#timing.lease / 1000, leaseTransitions: mine ? leaseTransitions : leaseTransitions + 1, renewTime: now,
     })
   }
 
   #get(): Lease | undefined {
     try {
-      return this.#client.get<Lease>('leases', NAMESPACE, this.#options.lease)
+      return this.#client.get<Lease>('leases', this.#namespace, this.#options.lease)
     } catch (error) {
       if (error instanceof StatusError && error.status.code === 404) return undefined
       throw error
@@ -109,8 +116,8 @@ export class LeaderElection {
 
   #write(name: string, present: Lease | undefined, spec: Lease['spec']): boolean {
     try {
-      if (present) this.#client.update('leases', NAMESPACE, name, { ...present, spec }, AGENT_WRITE)
-      else this.#client.create('leases', NAMESPACE, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: NAMESPACE }, spec }, AGENT_WRITE)
+      if (present) this.#client.update('leases', this.#namespace, name, { ...present, spec }, AGENT_WRITE)
+      else this.#client.create('leases', this.#namespace, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: this.#namespace }, spec }, AGENT_WRITE)
       return true
     } catch (error) {
       if (error instanceof StatusError) return false

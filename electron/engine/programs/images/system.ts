@@ -25,6 +25,21 @@ function flannel(): ImageContent {
   return { ...base, size: 33_164_327, programs: { ...base.programs, ...tools, '/opt/bin/flanneld': 'flanneld' }, entrypoint: ['/opt/bin/flanneld'] }
 }
 
+function ingressNginx(): ImageContent {
+  const base = alpine(['curl', 'bash'])
+  return {
+    ...base,
+    size: 107_393_664,
+    programs: { ...base.programs, '/nginx-ingress-controller': 'nginx-ingress-controller', '/wait-shutdown': 'nginx-ingress-wait-shutdown', '/usr/bin/dumb-init': 'dumb-init' },
+    entrypoint: ['/usr/bin/dumb-init', '--'],
+    command: ['/nginx-ingress-controller'],
+    user: { uid: 101, gid: 82, name: 'www-data' },
+    workingDirectory: '/etc/nginx',
+    directories: [...(base.directories ?? []), '/etc/nginx'],
+    exposedPorts: ['80/tcp', '443/tcp'],
+  }
+}
+
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
@@ -33,5 +48,6 @@ export const systemRepositories: readonly Repository[] = [
   controlPlane('kube-apiserver', 30_075_899),
   controlPlane('kube-controller-manager', 27_646_507),
   controlPlane('kube-scheduler', 21_782_634),
+  { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
 ]

@@ -15,15 +15,16 @@ export interface Answer {
   errors: string[]
 }
 
-const TITLES: Readonly<Record<number, string>> = { 405: 'Not Allowed', 302: 'Found' }
+const TITLES: Readonly<Record<number, string>> = { 405: 'Not Allowed', 302: 'Found', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out' }
 
-function title(status: number): string {
+export function title(status: number): string {
   return `${status} ${TITLES[status] ?? reasonOf(status)}`
 }
 
-export function specialPage(status: number, version: string): string {
+/** Without a version: `server_tokens off`. */
+export function specialPage(status: number, version: string | undefined): string {
   const head = title(status)
-  return `<html>\r\n<head><title>${head}</title></head>\r\n<body>\r\n<center><h1>${head}</h1></center>\r\n<hr><center>nginx/${version}</center>\r\n</body>\r\n</html>\r\n`
+  return `<html>\r\n<head><title>${head}</title></head>\r\n<body>\r\n<center><h1>${head}</h1></center>\r\n<hr><center>nginx${version === undefined ? '' : `/${version}`}</center>\r\n</body>\r\n</html>\r\n`
 }
 
 export class Answerer {
@@ -209,7 +210,7 @@ export class Answerer {
 }
 
 /** Decodes %XX and resolves "." and ".."; undefined when that leaves the root or the escape is broken. */
-function normalize(path: string): string | undefined {
+export function normalize(path: string): string | undefined {
   if (!path.startsWith('/')) return undefined
   if (/%(?![0-9a-fA-F]{2})/.test(path)) return undefined
   const decoded = path.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))

@@ -1,0 +1,306 @@
+import { untilReached } from '../../kubernetes/connection.ts'
+import { EventRecorder } from '../../kubernetes/controllers/events.ts'
+import { InformerFactory, keyOf, type Informer } from '../../kubernetes/controllers/informer.ts'
+import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import { LeaderElection } from '../../kubernetes/leader-election.ts'
+import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import type { ConfigMap, EndpointSlice, Ingress, IngressClass, Pod, Service } from '../../kubernetes/types.ts'
+import type { Task } from '../../machine/task.ts'
+import type { Process, Program } from '../../machine/types.ts'
+import { become } from '../become.ts'
+import { parseGoFlags } from '../go-flags.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
+import { serveHttp, type HttpServer } from '../http/server.ts'
+import { klogLine } from '../klog.ts'
+import { Output, untilSignal } from '../output.ts'
+import type { SystemServices } from '../types.ts'
+import { configure, type Configuration } from './configuration.ts'
+import { Proxy } from './proxy.ts'
+import { StatusSync } from './status.ts'
+
+/** kubernetes/ingress-nginx v1.12.2: cmd/nginx and internal/ingress/controller. */
+const BANNER = `-------------------------------------------------------------------------------
+NGINX Ingress controller
+  Release:       v1.12.2
+  Build:         git-b96ffb9d5
+  Repository:    https://github.com/kubernetes/ingress-nginx
+  nginx version: nginx/1.25.5
+
+-------------------------------------------------------------------------------
+
+`
+/** --sync-rate-limit 0.3: ms between two looks at everything. */
+const SYNC_INTERVAL = 3_333
+const INITIAL_SYNC = 1_000
+const EXIT_DELAY = 10_000
+const KEEP_ALIVE = 75_000
+const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
+const SERVICE_LABEL = 'kubernetes.io/service-name'
+const ELECTION = { lease: 30_000, renew: 15_000, retry: 7_500 }
+const FLAGS = ['publish-service', 'election-id', 'controller-class', 'ingress-class', 'configmap', 'watch-ingress-without-class'] as const
+const COMPONENT = 'nginx-ingress-controller'
+
+export function ingressNginx(services: SystemServices): Record<string, Program> {
+  return {
+    'nginx-ingress-controller': (process) => run(process, services),
+    'nginx-ingress-wait-shutdown': waitShutdown,
+    'dumb-init': (process) => become(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1)),
+  }
+}
+
+/** The image's preStop hook: asks the controller to end, and waits until nginx has. */
+function* waitShutdown(process: Process): Task<number> {
+  const controllers = [...process.machine.processes.values()].filter((p) => p.argv[0] === '/nginx-ingress-controller')
+  for (const each of controllers) each.signal('SIGTERM')
+  while (controllers.some((p) => !p.status && p.network.sockets.list().some((s) => s.state === 'LISTEN' && s.localPort === 80))) yield* process.sleep(1000, { background: false })
+  return 0
+}
+
+function* run(process: Process, services: SystemServices): Task<number> {
+  const flags = parseGoFlags(process.argv.slice(1), FLAGS.map((name) => ({ name, kind: name === 'watch-ingress-without-class' ? ('bool' as const) : ('string' as const) })))
+  if ('error' in flags) {
+    yield* process.printError(`podhop: not simulated: ${flags.error} (the flags of the published manifest are, and --watch-ingress-without-class)\n`)
+    return 69
+  }
+  const namespace = process.env.get('POD_NAMESPACE') ?? ''
+  const name = process.env.get('POD_NAME') ?? ''
+  const client = asManager(services.client, COMPONENT)
+  const out = new Output(process, 1)
+  const errors = new Output(process, 2)
+  const log = (source: string, text: string, severity: 'I' | 'W' | 'E' | 'F' = 'I'): void => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))
+  out.write(BANNER)
+  const pod = yield* untilReached(process.clock, () => client.list<Pod>('pods', { namespace, fieldSelector: `metadata.name=${name}` }).items[0])
+  if (!pod) {
+    log('main.go:118', `Unexpected error obtaining ingress-nginx pod: unable to get POD information (missing POD_NAME or POD_NAMESPACE environment variable`, 'F')
+    yield* errors.flush()
+    return 255
+  }
+  const controller = new Controller(process, client, pod, flags.values, { out: (text) => out.write(text), error: (text) => errors.write(text), log })
+  process.onExit(() => controller.stop())
+  if (!(yield* controller.start())) {
+    yield* errors.flush()
+    return 255
+  }
+  yield* untilSignal(process, ['SIGTERM'])
+  log('sigterm.go:36', '"Received SIGTERM, shutting down"')
+  log('nginx.go:393', '"Shutting down controller queues"')
+  controller.shutdown()
+  log('nginx.go:409', '"Stopping NGINX process"')
+  controller.stop()
+  log('nginx.go:422', '"NGINX process has stopped"')
+  log('sigterm.go:47', `"Handled quit, delaying controller exit for ${EXIT_DELAY / 1000} seconds"`)
+  yield* process.sleep(EXIT_DELAY, { background: false })
+  log('sigterm.go:50', '"Exiting" code=0')
+  yield* out.flush()
+  yield* errors.flush()
+  return 0
+}
+
+interface Outputs {
+  out(text: string): void
+  error(text: string): void
+  log(source: string, text: string, severity?: 'I' | 'W' | 'E' | 'F'): void
+}
+
+class Controller {
+  readonly #process: Process
+  readonly #client: KubernetesClient
+  readonly #pod: Pod
+  readonly #flags: ReadonlyMap<string, string>
+  readonly #outputs: Outputs
+  readonly #events: EventRecorder
+  readonly #informers: InformerFactory
+  readonly #queue: WorkQueue
+  readonly #servers: HttpServer[] = []
+  readonly #mine = new Map<string, Ingress>()
+  /** What was said to be not simulated: once is enough. */
+  readonly #told = new Set<string>()
+  #classes!: Informer<IngressClass>
+  #services!: Informer<Service>
+  #slices!: Informer<EndpointSlice>
+  #configuration: Configuration | undefined
+  #reloaded = ''
+  #election: LeaderElection | undefined
+  #status: StatusSync | undefined
+
+  constructor(process: Process, client: KubernetesClient, pod: Pod, flags: ReadonlyMap<string, string>, outputs: Outputs) {
+    this.#process = process
+    this.#client = client
+    this.#pod = pod
+    this.#flags = flags
+    this.#outputs = outputs
+    this.#events = new EventRecorder(client, process.clock, COMPONENT)
+    this.#informers = new InformerFactory(client)
+    this.#queue = new WorkQueue(process.clock, () => this.#sync())
+  }
+
+  /** False when the ports are taken. */
+  *start(): Task<boolean> {
+    const process = this.#process
+    const { log } = this.#outputs
+    log('nginx.go:271', '"Starting NGINX Ingress controller"')
+    this.#classes = this.#informers.of<IngressClass>('ingressclasses')
+    this.#services = this.#informers.of<Service>('services')
+    this.#slices = this.#informers.of<EndpointSlice>('endpointslices')
+    this.#slices.index('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ''}`])
+    const look = (): void => this.#queue.add('sync')
+    for (const informer of [this.#services, this.#slices]) (informer as Informer<Service | EndpointSlice>).on({ onAdd: look, onUpdate: look, onDelete: look })
+    this.#watchConfigMap()
+    // classes are known before the first Ingress is looked at
+    yield* process.sleep(10, { background: false })
+    this.#informers.of<Ingress>('ingresses').on({ onAdd: (i) => this.#added(i), onUpdate: (i, old) => this.#updated(i, old), onDelete: (i) => this.#deleted(i) })
+    log('nginx.go:317', '"Starting NGINX process"')
+    const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error)
+    try {
+      this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
+      this.#servers.push(serveGo(process, COMPONENT, 10_254, undefined, (r) => (splitTarget(r.target).path !== '/healthz' ? GO_NOT_FOUND : this.#configuration ? { body: 'ok' } : { status: 500, body: 'healthz check failed\n' })))
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
+      log('main.go:65', 'port 80 is already in use. Please check the flag --http-port', 'F')
+      return false
+    }
+    this.#elect()
+    look()
+    return true
+  }
+
+  shutdown(): void {
+    this.#queue.stop()
+    this.#status?.shutdown()
+    this.#status = undefined
+    this.#election?.stop()
+  }
+
+  stop(): void {
+    this.#queue.stop()
+    this.#status?.stop()
+    this.#election?.stop()
+    this.#informers.stop()
+    for (const server of this.#servers) server.close()
+  }
+
+  #elect(): void {
+    const { namespace, name } = this.#pod.metadata
+    const { log } = this.#outputs
+    const publish = (this.#flags.get('publish-service') ?? '').split('/')
+    this.#election = new LeaderElection(this.#process.clock, this.#client, {
+      lease: this.#flags.get('election-id') ?? 'ingress-nginx-leader',
+      namespace,
+      identity: name,
+      component: 'ingress-leader-elector',
+      timing: ELECTION,
+      release: true,
+      onLeading: () => {
+        log('status.go:85', `"New leader elected" identity="${name}"`)
+        this.#status = new StatusSync(this.#process.clock, this.#client, {
+          publishService: publish.length === 2 ? { namespace: publish[0]!, name: publish[1]! } : undefined,
+          pod: this.#pod,
+          ingresses: () => [...this.#mine.values()],
+          log,
+        })
+      },
+      onLost: () => {
+        this.#status?.stop()
+        this.#status = undefined
+        this.#elect()
+      },
+    })
+  }
+
+  #watchConfigMap(): void {
+    const wanted = this.#flags.get('configmap')
+    if (wanted === undefined) return
+    const tell = (reason: string) => (map: ConfigMap): void => {
+      if (keyOf(map) !== wanted) return
+      this.#events.event(map, 'Normal', reason, `ConfigMap ${wanted}`)
+      for (const key of Object.keys(map.data ?? {})) this.#tellOnce('store.go:740', `podhop: not simulated: ${key} of ConfigMap ${wanted} (the defaults are)`, 'W')
+    }
+    this.#informers.of<ConfigMap>('configmaps').on({ onAdd: tell('CREATE'), onUpdate: tell('UPDATE') })
+  }
+
+  // ---- Ingresses and their classes -----------------------------------------------------------------------------
+
+  /** The class by which an Ingress is ours, or why it is not. */
+  #classOf({ metadata, spec }: Ingress): { name: string } | { error: string } {
+    const annotation = metadata.annotations?.[CLASS_ANNOTATION]
+    if (annotation !== undefined && annotation !== '') {
+      return annotation === (this.#flags.get('ingress-class') ?? 'nginx') ? { name: annotation } : { error: 'ingress class annotation is not equal to the expected by Ingress Controller' }
+    }
+    if (spec.ingressClassName !== undefined) {
+      const found = this.#classes.get(undefined, spec.ingressClassName)
+      if (found?.spec.controller === (this.#flags.get('controller-class') ?? 'k8s.io/ingress-nginx')) return { name: spec.ingressClassName }
+      return { error: `no object matching key "${spec.ingressClassName}" in local store` }
+    }
+    return this.#flags.get('watch-ingress-without-class') === 'true' ? { name: '' } : { error: 'ingress does not contain a valid IngressClass' }
+  }
+
+  #added(ingress: Ingress): void {
+    const found = this.#classOf(ingress)
+    const { log } = this.#outputs
+    if ('error' in found) return log('store.go:436', `"Ignoring ingress because of error while validating ingress class" ingress="${keyOf(ingress)}" error="${found.error.replaceAll('"', '\\"')}"`)
+    log('store.go:440', `"Found valid IngressClass" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
+    this.#accept(ingress)
+    this.#status?.expect()
+  }
+
+  #updated(ingress: Ingress, old: Ingress): void {
+    const found = this.#classOf(ingress)
+    const { log } = this.#outputs
+    const known = this.#mine.has(keyOf(old))
+    if ('error' in found) {
+      if (!known) return
+      log('store.go:489', `"removing ingress because of unknown ingressclass" ingress="${keyOf(ingress)}"`)
+      return this.#deleted(old)
+    }
+    if (!known) {
+      log('store.go:486', `"creating ingress" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
+      this.#status?.expect()
+    }
+    this.#accept(ingress)
+  }
+
+  #accept(ingress: Ingress): void {
+    this.#mine.set(keyOf(ingress), ingress)
+    this.#events.event(ingress, 'Normal', 'Sync', 'Scheduled for sync')
+    this.#queue.add('sync')
+  }
+
+  #deleted(ingress: Ingress): void {
+    if (this.#mine.delete(keyOf(ingress))) this.#queue.add('sync')
+  }
+
+  // ---- nginx.conf and the balancer's endpoints -------------------------------------------------------------------
+
+  #sync(): number {
+    const { log } = this.#outputs
+    const next = configure({
+      ingresses: [...this.#mine.values()],
+      service: (namespace, name) => this.#services.get(namespace, name),
+      slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
+    })
+    for (const { source, severity, text } of next.notes) {
+      if (text.startsWith('podhop: ')) this.#tellOnce(source, text, severity)
+      else log(source, text, severity)
+    }
+    const first = this.#configuration === undefined
+    const servers = JSON.stringify([...next.servers])
+    if (servers !== this.#reloaded) {
+      log('controller.go:196', '"Configuration changes detected, backend reload required"')
+      log('controller.go:216', '"Backend successfully reloaded"')
+      this.#events.event(this.#pod, 'Normal', 'RELOAD', 'NGINX reload triggered due to a change in configuration')
+      this.#reloaded = servers
+    }
+    if (first) log('controller.go:227', '"Initial sync, sleeping for 1 second"')
+    this.#configuration = next
+    return first ? INITIAL_SYNC : SYNC_INTERVAL
+  }
+
+  #tellOnce(source: string, text: string, severity: 'I' | 'W' | 'E'): void {
+    if (this.#told.has(text)) return
+    this.#told.add(text)
+    this.#outputs.log(source, text, severity)
+  }
+}
+
+const EMPTY = configure({ ingresses: [], service: () => undefined, slices: () => [] })

@@ -1,0 +1,207 @@
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
+import { fetch, type Fetched } from '../../cni/small-cluster.samples.ts'
+import { parseClusterConfig } from '../../config.ts'
+import type { Event, Ingress, KubeObject, Pod, Service } from '../../kubernetes/types.ts'
+import type { Program } from '../../machine/types.ts'
+import { headerOf } from '../http/message.ts'
+
+/** A cluster with `ingressController: nginx`, asked from the laptop as a person would. */
+function born(config: object): SimulatedCluster {
+  const cluster = new SimulatedCluster(parseClusterConfig(config))
+  for (const document of parseAllDocuments(readFileSync(new URL('samples/shop.yaml', import.meta.url), 'utf8'))) {
+    const object = document.toJS() as KubeObject
+    cluster.client.create(cluster.client.findResource(object.kind)!.name, 'default', object)
+  }
+  expect(cluster.settle()).toBe(true)
+  return cluster
+}
+
+function get(cluster: SimulatedCluster, address: string, port: number, path: string, options: Parameters<typeof fetch>[4] = {}): Fetched {
+  let result: Fetched | undefined
+  const program: Program = function* (process) {
+    result = yield* fetch(process, address, port, path, options)
+    return 0
+  }
+  cluster.laptop.start({ argv: ['curl'], program, files: new Map() })
+  const end = cluster.clock.now + 60_000
+  while (!result && cluster.clock.step(end)) continue
+  return result!
+}
+
+function nodePort(cluster: SimulatedCluster): number {
+  return cluster.client.get<Service>('services', 'ingress-nginx', 'ingress-nginx-controller').spec.ports![0]!.nodePort!
+}
+
+function controllers(cluster: SimulatedCluster): Pod[] {
+  return [...cluster.client.list<Pod>('pods', { namespace: 'ingress-nginx' }).items]
+}
+
+function log(cluster: SimulatedCluster): string[] {
+  const lines: string[] = []
+  cluster.client.logs('ingress-nginx', controllers(cluster)[0]!.metadata.name, {}, { onLine: (line) => lines.push(line), onEnd: () => undefined })
+  cluster.clock.runFor(10)
+  return lines
+}
+
+function addresses(cluster: SimulatedCluster): Record<string, string | undefined> {
+  return Object.fromEntries(cluster.client.list<Ingress>('ingresses', { namespace: 'default' }).items.map((i) => [i.metadata.name, i.status.loadBalancer?.ingress?.[0]?.ip]))
+}
+
+const nginxPage = (title: string): string => `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`
+
+describe('the NGINX Ingress controller behind a NodePort', () => {
+  let cluster: SimulatedCluster
+  let ask: (host: string, path: string, options?: { method?: string; headers?: [string, string][] }) => Fetched
+  beforeAll(() => {
+    cluster = born({ ingressController: 'nginx' })
+    const port = nodePort(cluster)
+    ask = (host, path, options = {}) => get(cluster, '172.18.0.4', port, path, { host, ...options })
+  })
+
+  it('writes the address of its node into the Ingresses of its class, and an Event', () => {
+    const node = controllers(cluster)[0]!.status.hostIP
+    expect(addresses(cluster)).toEqual({ shop: node, rewritten: node, 'with-default': node, 'of-nobody': undefined })
+    const events = cluster.client.list<Event>('events', { namespace: 'default' }).items.filter((e) => e.involvedObject.kind === 'Ingress')
+    expect(new Set(events.map((e) => `${e.type} ${e.reason} ${e.source?.component} ${e.message}`))).toEqual(new Set(['Normal Sync nginx-ingress-controller Scheduled for sync']))
+    expect(events.map((e) => e.involvedObject.name).sort()).toEqual(['rewritten', 'shop', 'with-default'])
+  })
+
+  it('sends one request after the other to the ready Pods, and packets travel', () => {
+    const pods = cluster.client.list<Pod>('pods', { namespace: 'default', labelSelector: 'app=shop' }).items.map((p) => p.metadata.name)
+    const seen = [1, 2, 3, 4].map(() => ask('default.example.com', '/hostname').body)
+    expect(seen[0]).not.toBe(seen[1])
+    expect(seen.slice(2)).toEqual(seen.slice(0, 2))
+    expect([...new Set(seen)].sort()).toEqual([...pods].sort())
+    expect(ask('shop.example.com', '/').journey?.verdict).toBe('delivered')
+  })
+
+  it.each([
+    ['shop.example.com', '/pages', 'pages\n'],
+    ['shop.example.com', '/pages/deeper?q=1', 'pages\n'],
+    ['SHOP.example.com:80', '/pages', 'pages\n'],
+    ['shop.example.com', '/hostname', 'pages\n'],
+    ['a.wild.example.com', '/only', 'pages\n'],
+    ['a.b.wild.example.com', '/only', 'pages\n'],
+    ['default.example.com', '/elsewhere', 'pages\n'],
+  ])('serves %s%s', (host, path, body) => {
+    expect(ask(host, path).body).toBe(body)
+  })
+
+  it.each([
+    ['nowhere.example.com', '/', 404, '404 Not Found'],
+    ['wild.example.com', '/only', 404, '404 Not Found'],
+    ['a.wild.example.com', '/only/more', 404, '404 Not Found'],
+    ['nobody.example.com', '/', 404, '404 Not Found'],
+    ['shop.example.com', '/empty', 503, '503 Service Temporarily Unavailable'],
+    ['shop.example.com', '/missing', 503, '503 Service Temporarily Unavailable'],
+    ['shop.example.com', '/closed', 502, '502 Bad Gateway'],
+  ])('has a page of its own for %s%s: %i', (host, path, status, title) => {
+    const { head, body } = ask(host, path)
+    expect([head!.status, body]).toEqual([status, nginxPage(title)])
+    expect(head!.headers.map(([name]) => name)).toEqual(['Date', 'Content-Type', 'Content-Length', 'Connection'])
+  })
+
+  it('takes a prefix by its elements', () => {
+    expect(ask('shop.example.com', '/pagesandmore').body).toBe('404 page not found\n')
+  })
+
+  it('adds the slash that a path has', () => {
+    const { head } = ask('shop.example.com', '/slash?a=b')
+    expect([head!.status, headerOf(head!.headers, 'location')]).toEqual([301, 'http://shop.example.com/slash/?a=b'])
+  })
+
+  it('rewrites with what the path has caught', () => {
+    const pods = cluster.client.list<Pod>('pods', { namespace: 'default', labelSelector: 'app=shop' }).items.map((p) => p.metadata.name)
+    expect(pods).toContain(ask('api.example.com', '/shop/hostname').body)
+    expect(ask('api.example.com', '/shop/echo?msg=hello').body).toBe('hello')
+    expect(ask('api.example.com', '/other').head!.status).toBe(404)
+  })
+
+  it('tells the backend who asked, and for what', () => {
+    const header = (name: string, headers: [string, string][] = []): string => ask('shop.example.com', `/header?key=${name}`, { headers }).body
+    const client = header('X-Real-IP')
+    expect(client).toMatch(/^\d+\.\d+\.\d+\.\d+$/)
+    expect(['X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Proto', 'X-Forwarded-Scheme', 'X-Scheme'].map((n) => header(n))).toEqual([client, 'shop.example.com', '80', 'http', 'http', 'http'])
+    expect(header('X-Request-ID')).toMatch(/^[0-9a-f]{32}$/)
+    expect(header('X-Request-ID', [['X-Request-ID', 'mine']])).toBe('mine')
+    expect(header('X-Forwarded-For', [['X-Forwarded-For', '1.2.3.4']])).toBe(client)
+    expect(header('X-Original-Forwarded-For', [['X-Forwarded-For', '1.2.3.4']])).toBe('1.2.3.4')
+  })
+
+  it('answers HEAD without a body', () => {
+    const { head, body } = ask('shop.example.com', '/pages', { method: 'HEAD' })
+    expect([head!.status, headerOf(head!.headers, 'content-length'), body]).toEqual([200, '6', ''])
+  })
+
+  it('logs each request with every upstream that it tried', () => {
+    ask('shop.example.com', '/pages')
+    ask('nowhere.example.com', '/')
+    ask('shop.example.com', '/empty')
+    ask('shop.example.com', '/closed')
+    const lines = log(cluster)
+    const pod = cluster.client.list<Pod>('pods', { namespace: 'default', labelSelector: 'app=pages' }).items[0]!.status.podIP!
+    const last = (part: string): string => lines.filter((l) => l.includes(`"GET ${part} HTTP/1.1"`)).at(-1)!
+    expect(last('/pages')).toMatch(new RegExp(`^[0-9.]+ - - \\[05/Jan/2026:08:0\\d:\\d\\d \\+0000\\] "GET /pages HTTP/1\\.1" 200 6 "-" "curl/7\\.88\\.1" \\d+ \\d\\.\\d{3} \\[default-pages-80\\] \\[\\] ${pod}:5678 6 \\d\\.\\d{3} 200 [0-9a-f]{32}$`))
+    expect(last('/')).toMatch(/ 404 146 .* \[upstream-default-backend\] \[\] 127\.0\.0\.1:8181 146 0\.000 404 [0-9a-f]{32}$/)
+    expect(last('/empty')).toMatch(/ 503 190 .* \[default-empty-80\] \[\] - - - - [0-9a-f]{32}$/)
+    expect(last('/closed')).toMatch(/ 502 150 .* \[default-closed-80\] \[\] (10\.244\.\d\.\d+:9(, )?){3} 0, 0, 0 (\d\.\d{3}(, )?){3} 502, 502, 502 [0-9a-f]{32}$/)
+    expect(lines.some((l) => / \[error\] .* connect\(\) failed \(111: Connection refused\) while connecting to upstream, client: .*, server: shop\.example\.com, request: "GET \/closed HTTP\/1\.1", upstream: "http:\/\/10\.244\.\d\.\d+:9\/closed", host: "shop\.example\.com"$/.test(l))).toBe(true)
+  })
+
+  it('says what it does not do, and whose Ingress it leaves alone', () => {
+    const text = log(cluster).join('\n')
+    expect(text).toContain('podhop: not simulated: TLS of Ingress default/with-default (its hosts are served on port 80, without a redirect)')
+    expect(text).toContain('"Ignoring ingress because of error while validating ingress class" ingress="default/of-nobody" error="ingress does not contain a valid IngressClass"')
+    expect(text).toContain('"Found valid IngressClass" ingress="default/shop" ingressclass="nginx"')
+    expect(text).toContain('Error obtaining Service "default/missing": no object matching key "default/missing" in local store')
+  })
+})
+
+describe('what becomes of it', () => {
+  it('follows Services, endpoints and Ingresses', () => {
+    const cluster = born({ ingressController: 'nginx' })
+    const status = (host: string, path: string): number => get(cluster, '172.18.0.3', nodePort(cluster), path, { host }).head!.status
+    cluster.client.patch('deployments', 'default', 'pages', 'application/merge-patch+json', { spec: { replicas: 0 } })
+    cluster.client.patch('ingresses', 'default', 'of-nobody', 'application/merge-patch+json', { spec: { ingressClassName: 'nginx' } })
+    cluster.settle()
+    expect([status('shop.example.com', '/pages'), status('nobody.example.com', '/')]).toEqual([503, 503])
+    expect(addresses(cluster)['of-nobody']).toBeDefined()
+    cluster.client.patch('deployments', 'default', 'pages', 'application/merge-patch+json', { spec: { replicas: 1 } })
+    cluster.client.delete('ingresses', 'default', 'shop')
+    cluster.settle()
+    expect([status('shop.example.com', '/pages'), status('nobody.example.com', '/')]).toEqual([404, 200])
+  })
+
+  it('takes the addresses away with its last Pod, and nobody answers then', () => {
+    const cluster = born({ ingressController: 'nginx' })
+    cluster.client.patch('deployments', 'ingress-nginx', 'ingress-nginx-controller', 'application/merge-patch+json', { spec: { replicas: 0 } })
+    cluster.clock.runFor(60_000)
+    expect(controllers(cluster)).toEqual([])
+    expect(Object.values(addresses(cluster))).toEqual([undefined, undefined, undefined, undefined])
+    expect(get(cluster, '172.18.0.3', nodePort(cluster), '/', { host: 'shop.example.com' }).error).toBe('ECONNREFUSED')
+    cluster.client.patch('deployments', 'ingress-nginx', 'ingress-nginx-controller', 'application/merge-patch+json', { spec: { replicas: 1 } })
+    cluster.settle()
+    expect(get(cluster, '172.18.0.3', nodePort(cluster), '/pages', { host: 'shop.example.com' }).body).toBe('pages\n')
+    expect(addresses(cluster)['shop']).toBe(controllers(cluster)[0]!.status.hostIP)
+  })
+
+  it('stands behind a load balancer where the cloud has one, which keeps the client\'s address', () => {
+    const cluster = born({ ingressController: 'nginx', cloud: 'loadbalancer' })
+    const service = cluster.client.get<Service>('services', 'ingress-nginx', 'ingress-nginx-controller')
+    const ip = service.status.loadBalancer!.ingress![0]!.ip!
+    expect(service.spec).toMatchObject({ type: 'LoadBalancer', externalTrafficPolicy: 'Local' })
+    expect(addresses(cluster)['shop']).toBe(ip)
+    cluster.clock.runFor(30_000)
+    expect(get(cluster, ip, 80, '/header?key=X-Real-IP', { host: 'shop.example.com' }).body).toBe([...cluster.laptop.network.links.values()].flatMap((l) => l.addresses.map((a) => a.address)).find((a) => a !== '127.0.0.1'))
+  })
+
+  it('without a controller nothing happens to an Ingress', () => {
+    const cluster = born({})
+    expect(cluster.client.list<KubeObject>('namespaces').items.map((n) => n.metadata.name)).not.toContain('ingress-nginx')
+    expect(Object.values(addresses(cluster))).toEqual([undefined, undefined, undefined, undefined])
+    expect(cluster.client.list<Event>('events', { namespace: 'default' }).items.filter((e) => e.involvedObject.kind === 'Ingress')).toEqual([])
+  })
+})
