@@ -22,7 +22,7 @@ export interface GoField {
 const WORDS: { readonly [json: string]: string } = {
   dnsPolicy: 'DNSPolicy', dnsConfig: 'DNSConfig', os: 'OS', tty: 'TTY', httpGet: 'HTTPGet', tcpSocket: 'TCPSocket', grpc: 'GRPC', ip: 'IP', fsGroup: 'FSGroup', seLinuxOptions: 'SELinuxOptions',
   fsType: 'FSType', nfs: 'NFS', csi: 'CSI', iscsi: 'ISCSI', rbd: 'RBD', apiVersion: 'APIVersion', httpHeaders: 'HTTPHeaders', fsGroupChangePolicy: 'FSGroupChangePolicy', seLinuxChangePolicy: 'SELinuxChangePolicy',
-  hostPID: 'HostPID', hostIPC: 'HostIPC',
+  hostPID: 'HostPID', hostIPC: 'HostIPC', gcePersistentDisk: 'GCEPersistentDisk', awsElasticBlockStore: 'AWSElasticBlockStore', cephfs: 'CephFS', fc: 'FC', storageos: 'StorageOS',
 }
 /** Where internal structs have another order than those of the API. */
 const POD_SPEC = [
@@ -67,7 +67,8 @@ function structType(type: StructType): GoType {
   const out = { kind: 'struct' as const, name: META_TYPES.has(type.name) ? `v1.${type.name}` : `core.${type.name}`, fields: [] as GoField[] }
   known.set(type, out)
   const make = (field: Field): GoField => ({ name: WORDS[field.name] ?? field.name[0]!.toUpperCase() + field.name.slice(1), from: field.name, type: field.pointer ? { kind: 'pointer', to: goType(field.type) } : goType(field.type) })
-  const fields = [...type.fields.values()]
+  let fields = [...type.fields.values()]
+  if (type.name === 'Volume') fields = fields.flatMap((f) => (f.name === 'quobyte' ? [] : f.name === 'rbd' && type.fields.has('quobyte') ? [f, type.fields.get('quobyte')!] : [f]))
   if (type.name === 'PodSpec') {
     for (const name of POD_SPEC) if (type.fields.has(name)) out.fields.push(make(type.fields.get(name)!))
     const context = out.fields.find((f) => f.from === 'securityContext')!.type as unknown as { to: { fields: GoField[] } }
@@ -87,7 +88,7 @@ function structType(type: StructType): GoType {
   return out
 }
 
-function nameOf(type: GoType): string {
+export function nameOf(type: GoType): string {
   if (type.kind === 'pointer') return `*${nameOf(type.to)}`
   if (type.kind === 'quantity') return 'resource.Quantity'
   if (type.kind === 'intstr') return 'intstr.IntOrString'
@@ -176,23 +177,27 @@ function text(value: string, { verbosity }: Options): string {
   return cut ? `${raw}...` : raw
 }
 
-/** resource.Quantity, as it was parsed: {i: {value: 500, scale: -3}, s: "500m", Format: "DecimalSI"}. */
-function quantity(value: string, options: Options): Node {
-  const match = /^([+-]?)(\d*)(?:\.(\d+))?([A-Za-z]*)(.*)$/.exec(value)
-  if (!match) return fieldsOf([['s', quote(value)]])
-  const [, sign, whole = '', fraction = '', suffix = ''] = match
+/** What resource.Quantity makes of a text: its int64Amount and its Format. */
+export function parseQuantityParts(value: string): { number: bigint; scale: number; format: string } {
+  const [, sign, whole = '', fraction = '', suffix = ''] = /^([+-]?)(\d*)(?:\.(\d+))?([A-Za-z]*)/.exec(value)!
   const powers: { readonly [suffix: string]: number } = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 }
   const binary = suffix.endsWith('i')
   const amount = BigInt(`${sign === '-' ? '-' : ''}${whole}${fraction || ''}` || '0')
   const scale = binary ? 0 : (powers[suffix] ?? 0) - fraction.length
   const number = binary ? amount * 1024n ** BigInt('KMGTPE'.indexOf(suffix[0]!) + 1) : amount
+  return { number, scale, format: binary ? 'BinarySI' : 'DecimalSI' }
+}
+
+/** As it was parsed: {i: {value: 500, scale: -3}, s: "500m", Format: "DecimalSI"}. */
+function quantity(value: string, options: Options): Node {
+  const { number, scale, format } = parseQuantityParts(value)
   const inner: [string, string][] = [['value', String(number)], ...(scale === 0 ? [] : ([['scale', String(scale)]] as [string, string][]))]
   const i = options.verbosity <= 1 ? braces(number === 0n ? [] : [ELLIPSIS]) : fieldsOf(number === 0n ? [] : inner)
   const own = options.side === 'identical' ? i : wrap('resource.int64Amount', i)
   const records: Entry[] = [
     ...(number === 0n ? [] : [{ side: '' as Side, key: 'i', value: own }]),
     { side: '', key: 's', value: line(quote(value)) },
-    { side: '', key: 'Format', value: line(quote(binary ? 'BinarySI' : 'DecimalSI')) },
+    { side: '', key: 'Format', value: line(quote(format)) },
   ]
   return braces(records)
 }

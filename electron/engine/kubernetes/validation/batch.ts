@@ -7,7 +7,7 @@ import { notSimulated } from '../status.ts'
 import type { CronJob, Job } from '../types.ts'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './batch-policies.ts'
 import { notNegative } from './common.ts'
-import { goLabelSelector, goPodTemplate, goStringMap } from './go-values.ts'
+import { goLabelSelector, goPodFailurePolicy, goPodTemplate, goStringMap, goSuccessPolicy } from './go-values.ts'
 import { dns1123Label } from './names.ts'
 import { validateLabelSelector } from './object-meta.ts'
 import { validatePodTemplate } from './workloads.ts'
@@ -76,7 +76,7 @@ function validateSpec(spec: Spec, path: string, errors: FieldErrors): void {
   if (spec.podFailurePolicy) validatePodFailurePolicy(spec, `${path}.podFailurePolicy`, errors)
   if (spec.successPolicy) {
     if (mode === 'Indexed') validateSuccessPolicy(spec, `${path}.successPolicy`, errors)
-    else errors.invalid(`${path}.successPolicy`, new GoValue('batch.SuccessPolicy{Rules:[]batch.SuccessPolicyRule{…}}'), 'requires indexed completion mode')
+    else errors.invalid(`${path}.successPolicy`, goSuccessPolicy(spec.successPolicy), 'requires indexed completion mode')
   }
   validateReplacement(spec, `${path}.podReplacementPolicy`, errors)
   validatePodTemplate(spec.template, `${path}.template`, errors)
@@ -119,8 +119,8 @@ function validateRestartPolicy(spec: Spec, path: string, errors: FieldErrors): v
 
 /** Fields that stay as they were; what the message prints of each. */
 const IMMUTABLE: readonly [keyof Spec, (value: never) => GoValue | string | number | undefined][] = [
-  ['selector', goLabelSelector], ['completionMode', (v: string) => v], ['podFailurePolicy', (v: object) => new GoValue(`batch.PodFailurePolicy${JSON.stringify(v)}`)],
-  ['backoffLimitPerIndex', (v: number) => v], ['managedBy', (v: string) => v], ['successPolicy', (v: object) => new GoValue(`batch.SuccessPolicy${JSON.stringify(v)}`)],
+  ['selector', goLabelSelector], ['completionMode', (v: string) => v], ['podFailurePolicy', goPodFailurePolicy],
+  ['backoffLimitPerIndex', (v: number) => v], ['managedBy', (v: string) => v], ['successPolicy', goSuccessPolicy],
 ]
 
 export function validateJobUpdate(job: Job, old: Job, errors: FieldErrors): void {

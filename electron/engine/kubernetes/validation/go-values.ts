@@ -1,5 +1,8 @@
+import type * as batch from 'kubernetes-types/batch/v1'
 import { GoValue } from '../field-errors.ts'
+import { ADDRESS, goSyntax } from '../go-diff/syntax.ts'
 import { compareStrings, quote } from '../json.ts'
+import { schemaOf } from '../schema/index.ts'
 import type { LabelSelector, PodTemplateSpec } from '../types.ts'
 
 /** Values that upstream's messages print in Go's syntax (%#v). */
@@ -39,20 +42,36 @@ export function goServicePort(key: { protocol: string; port?: number; nodePort?:
 /** Upstream prints the address of the nested struct, which is another one each time. */
 export function goStrategy(kind: 'Deployment' | 'DaemonSet', type: string | undefined, rollingUpdate: object | undefined): GoValue {
   const name = kind === 'Deployment' ? 'DeploymentStrategy' : 'DaemonSetUpdateStrategy'
-  const nested = `(*apps.RollingUpdate${kind})(${rollingUpdate ? '0xc000a2e0f0' : 'nil'})`
+  const nested = `(*apps.RollingUpdate${kind})(${rollingUpdate ? ADDRESS : 'nil'})`
   return new GoValue(`apps.${name}{Type:${quote(type ?? '')}, RollingUpdate:${nested}}`)
 }
 
-/**
- * A Pod template, of which upstream prints the whole Go struct. Here are its metadata and its containers' names and
- * images; addresses of what it points at, which are others each time, and the long tail of its spec are left out.
- */
+/** A Pod template, of which upstream prints the whole Go struct. */
 export function goPodTemplate({ metadata, spec }: PodTemplateSpec): GoValue {
-  const containers = (spec?.containers ?? []).map((c) => `core.Container{Name:${quote(c.name)}, Image:${quote(c.image ?? '')}}`)
   return new GoValue(
     'core.PodTemplateSpec{ObjectMeta:v1.ObjectMeta{Name:"", GenerateName:"", Namespace:"", SelfLink:"", UID:"", ResourceVersion:"", Generation:0, ' +
       'CreationTimestamp:time.Date(1, time.January, 1, 0, 0, 0, 0, time.UTC), DeletionTimestamp:<nil>, DeletionGracePeriodSeconds:(*int64)(nil), ' +
       `Labels:${stringMap(metadata?.labels)}, Annotations:${stringMap(metadata?.annotations)}, OwnerReferences:[]v1.OwnerReference(nil), Finalizers:[]string(nil), ` +
-      `ManagedFields:[]v1.ManagedFieldsEntry(nil)}, Spec:core.PodSpec{Containers:[]core.Container{${containers.join(', ')}}, RestartPolicy:${quote(spec?.restartPolicy ?? '')}}}`,
+      `ManagedFields:[]v1.ManagedFieldsEntry(nil)}, Spec:${goSyntax(spec, schemaOf('PodSpec'))}}`,
   )
+}
+
+/** Of what it points at upstream prints the address, which is another one each time. */
+const pointer = (type: string, value: unknown): string => `(*${type})(${value === undefined || value === null ? 'nil' : ADDRESS})`
+
+function list<T>(type: string, items: readonly T[] | undefined, print: (item: T) => string): string {
+  return items === undefined || items === null ? `[]${type}(nil)` : `[]${type}{${items.map(print).join(', ')}}`
+}
+
+export function goPodFailurePolicy({ rules }: batch.PodFailurePolicy): GoValue {
+  const conditions = (patterns: readonly batch.PodFailurePolicyOnPodConditionsPattern[] | undefined): string =>
+    list('batch.PodFailurePolicyOnPodConditionsPattern', patterns, (p) => `batch.PodFailurePolicyOnPodConditionsPattern{Type:${quote(p.type)}, Status:${quote(p.status)}}`)
+  const each = (r: batch.PodFailurePolicyRule): string =>
+    `batch.PodFailurePolicyRule{Action:${quote(r.action)}, OnExitCodes:${pointer('batch.PodFailurePolicyOnExitCodesRequirement', r.onExitCodes)}, OnPodConditions:${conditions(r.onPodConditions)}}`
+  return new GoValue(`batch.PodFailurePolicy{Rules:${list('batch.PodFailurePolicyRule', rules, each)}}`)
+}
+
+export function goSuccessPolicy({ rules }: batch.SuccessPolicy): GoValue {
+  const each = (r: batch.SuccessPolicyRule): string => `batch.SuccessPolicyRule{SucceededIndexes:${pointer('string', r.succeededIndexes)}, SucceededCount:${pointer('int32', r.succeededCount)}}`
+  return new GoValue(`batch.SuccessPolicy{Rules:${list('batch.SuccessPolicyRule', rules, each)}}`)
 }

@@ -1,6 +1,8 @@
 import type * as core from 'kubernetes-types/core/v1'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
+import { goDiff } from '../go-diff/diff.ts'
 import { deepEqual } from '../json.ts'
+import { schemaOf } from '../schema/index.ts'
 import { milliValue } from '../schema/quantity.ts'
 import type { PersistentVolumeClaim, StorageClass } from '../types.ts'
 import { dns1123Subdomain, qualifiedName } from './names.ts'
@@ -36,7 +38,7 @@ export function validateClaimUpdate(object: PersistentVolumeClaim, old: Persiste
   if (!before.volumeName) before.volumeName = object.spec.volumeName
   if (before.storageClassName === undefined) before.storageClassName = object.spec.storageClassName
   if (!deepEqual(object.spec, before)) {
-    errors.forbidden('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims')
+    errors.forbidden('spec', `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${goDiff(before, object.spec, schemaOf('PersistentVolumeClaimSpec'))}`)
   }
 }
 
