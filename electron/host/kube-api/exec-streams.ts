@@ -47,8 +47,9 @@ export function statusOf(session: ApiSession, end: ApiSessionEnd): object {
     const message = why.startsWith('unable to upgrade connection') ? why : `Internal error occurred: ${why}`
     return { metadata: {}, status: 'Failure', message, reason: 'InternalError', details: { causes: [{ message: why }] }, code: 500 }
   }
-  if (end.code === 0) return { metadata: {}, status: 'Success' }
-  const command = (session.command ?? []).join(' ')
+  // who attaches only looks on: how the container ended is in the Pod's status
+  if (end.code === 0 || !session.command) return { metadata: {}, status: 'Success' }
+  const command = session.command.join(' ')
   return {
     metadata: {},
     status: 'Failure',
