@@ -1,11 +1,11 @@
 import { untilReached } from '../../kubernetes/connection.ts'
-import { EventRecorder } from '../../kubernetes/controllers/events.ts'
+import { EventRecorder, referenceTo } from '../../kubernetes/controllers/events.ts'
 import { InformerFactory, keyOf, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { LeaderElection } from '../../kubernetes/leader-election.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
-import type { ConfigMap, EndpointSlice, Ingress, IngressClass, Pod, Service } from '../../kubernetes/types.ts'
+import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
@@ -89,9 +89,9 @@ function* run(process: Process, services: SystemServices): Task<number> {
   log('nginx.go:409', '"Stopping NGINX process"')
   controller.stop()
   log('nginx.go:422', '"NGINX process has stopped"')
-  log('sigterm.go:47', `"Handled quit, delaying controller exit for ${EXIT_DELAY / 1000} seconds"`)
+  log('sigterm.go:44', `Handled quit, delaying controller exit for ${EXIT_DELAY / 1000} seconds`)
   yield* process.sleep(EXIT_DELAY, { background: false })
-  log('sigterm.go:50', '"Exiting" code=0')
+  log('sigterm.go:47', '"Exiting" code=0')
   yield* out.flush()
   yield* errors.flush()
   return 0
@@ -190,7 +190,8 @@ class Controller {
       identity: name,
       component: 'ingress-leader-elector',
       timing: ELECTION,
-      release: true,
+      // as the real one: its successor waits until the lease is over
+      release: false,
       onLeading: () => {
         log('status.go:85', `"New leader elected" identity="${name}"`)
         this.#status = new StatusSync(this.#process.clock, this.#client, {
@@ -213,7 +214,7 @@ class Controller {
     if (wanted === undefined) return
     const tell = (reason: string) => (map: ConfigMap): void => {
       if (keyOf(map) !== wanted) return
-      this.#events.event(map, 'Normal', reason, `ConfigMap ${wanted}`)
+      this.#event(map, reason, `ConfigMap ${wanted}`)
       for (const key of Object.keys(map.data ?? {})) this.#tellOnce('store.go:740', `podhop: not simulated: ${key} of ConfigMap ${wanted} (the defaults are)`, 'W')
     }
     this.#informers.of<ConfigMap>('configmaps').on({ onAdd: tell('CREATE'), onUpdate: tell('UPDATE') })
@@ -223,16 +224,16 @@ class Controller {
 
   /** The class by which an Ingress is ours, or why it is not. */
   #classOf({ metadata, spec }: Ingress): { name: string } | { error: string } {
-    const annotation = metadata.annotations?.[CLASS_ANNOTATION]
-    if (annotation !== undefined && annotation !== '') {
-      return annotation === (this.#flags.get('ingress-class') ?? 'nginx') ? { name: annotation } : { error: 'ingress class annotation is not equal to the expected by Ingress Controller' }
-    }
     if (spec.ingressClassName !== undefined) {
       const found = this.#classes.get(undefined, spec.ingressClassName)
       if (found?.spec.controller === (this.#flags.get('controller-class') ?? 'k8s.io/ingress-nginx')) return { name: spec.ingressClassName }
       return { error: `no object matching key "${spec.ingressClassName}" in local store` }
     }
-    return this.#flags.get('watch-ingress-without-class') === 'true' ? { name: '' } : { error: 'ingress does not contain a valid IngressClass' }
+    const annotation = metadata.annotations?.[CLASS_ANNOTATION]
+    if (annotation !== undefined) {
+      return annotation === (this.#flags.get('ingress-class') ?? 'nginx') ? { name: annotation } : { error: 'ingress class annotation is not equal to the expected by Ingress Controller' }
+    }
+    return this.#flags.get('watch-ingress-without-class') === 'true' ? { name: '_' } : { error: 'ingress does not contain a valid IngressClass' }
   }
 
   #added(ingress: Ingress): void {
@@ -262,7 +263,7 @@ class Controller {
 
   #accept(ingress: Ingress): void {
     this.#mine.set(keyOf(ingress), ingress)
-    this.#events.event(ingress, 'Normal', 'Sync', 'Scheduled for sync')
+    this.#event(ingress, 'Sync', 'Scheduled for sync')
     this.#queue.add('sync')
   }
 
@@ -288,12 +289,21 @@ class Controller {
     if (servers !== this.#reloaded) {
       log('controller.go:196', '"Configuration changes detected, backend reload required"')
       log('controller.go:216', '"Backend successfully reloaded"')
-      this.#events.event(this.#pod, 'Normal', 'RELOAD', 'NGINX reload triggered due to a change in configuration')
+      this.#event(this.#pod, 'RELOAD', 'NGINX reload triggered due to a change in configuration')
       this.#reloaded = servers
     }
     if (first) log('controller.go:227', '"Initial sync, sleeping for 1 second"')
     this.#configuration = next
     return first ? INITIAL_SYNC : SYNC_INTERVAL
+  }
+
+  /** An Event, which client-go's broadcaster writes to the log too. */
+  #event(object: KubeObject, reason: string, message: string): void {
+    this.#events.event(object, 'Normal', reason, message)
+    const { kind, namespace = '', name, uid, apiVersion, resourceVersion = '' } = referenceTo(object)
+    const about = { Kind: kind, Namespace: namespace, Name: name, UID: uid, APIVersion: apiVersion, ResourceVersion: resourceVersion, FieldPath: '' }
+    const text = Object.entries(about).map(([key, value]) => `${key}:${JSON.stringify(value)}`).join(', ')
+    this.#outputs.log('event.go:377', `Event(v1.ObjectReference{${text}}): type: 'Normal' reason: '${reason}' ${message}`)
   }
 
   #tellOnce(source: string, text: string, severity: 'I' | 'W' | 'E'): void {

@@ -183,8 +183,11 @@ describe('what becomes of it', () => {
     expect(Object.values(addresses(cluster))).toEqual([undefined, undefined, undefined, undefined])
     expect(get(cluster, '172.18.0.3', nodePort(cluster), '/', { host: 'shop.example.com' }).error).toBe('ECONNREFUSED')
     cluster.client.patch('deployments', 'ingress-nginx', 'ingress-nginx-controller', 'application/merge-patch+json', { spec: { replicas: 1 } })
-    cluster.settle()
+    cluster.clock.runFor(30_000)
     expect(get(cluster, '172.18.0.3', nodePort(cluster), '/pages', { host: 'shop.example.com' }).body).toBe('pages\n')
+    // the lease of the one before has to end first
+    expect(addresses(cluster)['shop']).toBeUndefined()
+    cluster.clock.runFor(30_000)
     expect(addresses(cluster)['shop']).toBe(controllers(cluster)[0]!.status.hostIP)
   })
 
@@ -196,6 +199,22 @@ describe('what becomes of it', () => {
     expect(addresses(cluster)['shop']).toBe(ip)
     cluster.clock.runFor(30_000)
     expect(get(cluster, ip, 80, '/header?key=X-Real-IP', { host: 'shop.example.com' }).body).toBe([...cluster.laptop.network.links.values()].flatMap((l) => l.addresses.map((a) => a.address)).find((a) => a !== '127.0.0.1'))
+  })
+
+  it('knows an Ingress by its class, by the default class, or by the old annotation', () => {
+    const cluster = born({ ingressController: 'nginx' })
+    const add = (name: string, annotations: Record<string, string>, ingressClassName?: string): void =>
+      void cluster.client.create('ingresses', 'default', { metadata: { name, annotations }, spec: { ...(ingressClassName ? { ingressClassName } : {}), defaultBackend: { service: { name: 'pages', port: { number: 80 } } } } })
+    cluster.client.create('ingressclasses', undefined, { metadata: { name: 'other' }, spec: { controller: 'example.com/other' } })
+    add('other', {}, 'other')
+    add('old', { 'kubernetes.io/ingress.class': 'nginx' })
+    cluster.client.patch('ingressclasses', undefined, 'nginx', 'application/merge-patch+json', { metadata: { annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } } })
+    add('chosen', {})
+    cluster.settle()
+    const node = controllers(cluster)[0]!.status.hostIP
+    expect(addresses(cluster)).toMatchObject({ old: node, chosen: node, other: undefined })
+    expect(get(cluster, '172.18.0.3', nodePort(cluster), '/', { host: 'whatever.example.com' }).body).toBe('pages\n')
+    expect(log(cluster).some((l) => l.endsWith('ingress="default/other" error="no object matching key \\"other\\" in local store"'))).toBe(true)
   })
 
   it('without a controller nothing happens to an Ingress', () => {

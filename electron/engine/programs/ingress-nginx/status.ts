@@ -50,7 +50,7 @@ export class StatusSync {
     ifReached(() => {
       const addresses = this.#addresses()
       const { log } = this.#options
-      if (addresses.length > 1) return log('status.go:121', '"leaving status update for next leader"')
+      if (addresses.length > 1) return log('status.go:126', '"leaving status update for next leader"')
       if (this.#pods().length > 1) return
       log('status.go:135', `"removing value from ingress status" address=${JSON.stringify(addresses)}`)
       this.#write([])
