@@ -22,6 +22,7 @@ import './tar.ts'
 import './tr.ts'
 import './wc.ts'
 import './xargs.ts'
+import '../fullscreen/nano.ts'
 import '../fullscreen/vi/index.ts'
 
 /** GNU's (Debian 12) and BusyBox's everyday tools. */
