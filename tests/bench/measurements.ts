@@ -137,14 +137,19 @@ function limit(nodes: number, services: number, replicas: number): Result[] {
   let c: Cluster | undefined
   const ms = time(() => {
     c = cluster(nodes)
+    const namespaces = Array.from({ length: 100 }, (_, i) => `team-${i}`)
+    for (const name of namespaces) create(c, 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+    c.settle()
     for (let i = 0; i < services; i++) {
       const name = `web-${i}`
-      create(c, 'deployments', deployment(name, replicas))
-      create(c, 'services', { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [{ port: 80 }] } })
+      const namespace = namespaces[i % namespaces.length]!
+      // Without service links, as everybody does who has so many: each process would know all Services of its namespace.
+      c.client.create('deployments', namespace, deployment(name, replicas, 'nginx', { enableServiceLinks: false }))
+      c.client.create('services', namespace, { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [{ port: 80 }] } })
     }
     c.settle(600_000)
   })
-  const ready = c!.client.list<Pod>('pods', { namespace: 'default' }).items.filter((pod) => pod.status?.conditions?.some((x) => x.type === 'Ready' && x.status === 'True'))
+  const ready = c!.client.list<Pod>('pods').items.filter((pod) => pod.metadata.name.startsWith('web-') && pod.status?.conditions?.some((x) => x.type === 'Ready' && x.status === 'True'))
   if (ready.length !== services * replicas) throw new Error(`${ready.length} of ${services * replicas} Pods are Ready`)
   const { user, system } = process.cpuUsage(begun)
   return [

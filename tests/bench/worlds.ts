@@ -10,15 +10,15 @@ export function cluster(nodes: number): Cluster {
   return bearCluster(parseClusterConfig(nodes > 250 ? { nodes, podCIDR: '10.0.0.0/11' } : { nodes }, 'cluster'))
 }
 
-export function deployment(name: string, replicas: number, image = 'nginx'): object {
+export function deployment(name: string, replicas: number, image = 'nginx', more: object = {}): object {
   const labels = { app: name }
   return {
     apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name },
-    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name, image, ports: [{ containerPort: 80 }] }] } } },
+    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name, image, ports: [{ containerPort: 80 }] }], ...more } } },
   }
 }
 
-export const create = (c: Cluster, resource: string, object: object): void => void c.client.create(resource, 'default', object)
+export const create = (c: Cluster, resource: string, object: object): void => void c.client.create(resource, resource === 'namespaces' ? undefined : 'default', object)
 
 /** Runs until a Deployment has all its Pods Ready. */
 export function untilReady(c: Cluster, name: string, replicas: number): void {
@@ -43,6 +43,6 @@ export function time(work: () => void): number {
 export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
 
 export function heap(): number {
-  for (let i = 0; i < 4; i++) (globalThis as { gc?: () => void }).gc?.()
+  for (let i = 0; i < 2; i++) (globalThis as { gc?: () => void }).gc?.()
   return process.memoryUsage().heapUsed / 1e6
 }

@@ -3,7 +3,6 @@ import type { Pod, Service } from '../types.ts'
 import type { ControllerContext } from './context.ts'
 import { endpointChanged, isSelected } from './endpoint.ts'
 import { keyOf, type Informer } from './informer.ts'
-import { BY_NAMESPACE, namespaceOf } from './pods.ts'
 import type { WorkQueue } from './workqueue.ts'
 
 const selectors = new WeakMap<object, ReturnType<typeof selectorFromSet>>()
@@ -15,6 +14,23 @@ export function serviceSelects(service: Service, pod: Pod): boolean {
   return selector.matches(pod.metadata.labels)
 }
 
+const BY_LABEL = 'label'
+const BY_SELECTOR = 'first label of the selector'
+
+const pair = (namespace: string | undefined, key: string, value: string): string => `${namespace}/${key}=${value}`
+
+function labelsOf({ metadata }: Pod): string[] {
+  const out: string[] = []
+  for (const key in metadata.labels) out.push(pair(metadata.namespace, key, metadata.labels[key]!))
+  return out
+}
+
+/** One of the labels that a Pod needs to be the Service's; nothing for a Service that selects none. */
+function firstOfSelector({ metadata, spec }: Service): string[] {
+  for (const key in spec.selector) return [pair(metadata.namespace, key, spec.selector[key]!)]
+  return []
+}
+
 /** The Services that a change of a Pod or of the Service itself makes due. */
 export class ServiceWatch {
   readonly services: Informer<Service>
@@ -23,14 +39,17 @@ export class ServiceWatch {
   constructor(context: ControllerContext, queue: WorkQueue) {
     this.services = context.informers.of<Service>('services')
     this.#pods = context.informers.of<Pod>('pods')
-    this.#pods.index(BY_NAMESPACE, namespaceOf)
-    this.services.index(BY_NAMESPACE, namespaceOf)
+    // By label: with thousands of Services and Pods in a namespace nobody looks at all of one for each of the other.
+    this.#pods.index(BY_LABEL, labelsOf)
+    this.services.index(BY_SELECTOR, firstOfSelector)
     const add = (service: Service): void => queue.add(keyOf(service))
     this.services.on({ onAdd: add, onUpdate: add, onDelete: add })
+    const addThoseOf = (pod: Pod): void => {
+      for (const label of labelsOf(pod)) for (const service of this.services.indexed(BY_SELECTOR, label)) if (serviceSelects(service, pod)) add(service)
+    }
     const onPod = (pod: Pod, old?: Pod): void => {
-      for (const service of this.services.indexed(BY_NAMESPACE, pod.metadata.namespace)) {
-        if (serviceSelects(service, pod) || (old && serviceSelects(service, old))) add(service)
-      }
+      addThoseOf(pod)
+      if (old && old.metadata.labels !== pod.metadata.labels) addThoseOf(old)
     }
     this.#pods.on({
       onAdd: (pod) => pod.status.podIP && onPod(pod),
@@ -41,7 +60,7 @@ export class ServiceWatch {
 
   /** The Pods with an address that the Service selects, by name. */
   podsOf(service: Service): Pod[] {
-    const all = this.#pods.indexed(BY_NAMESPACE, service.metadata.namespace)
+    const all = firstOfSelector(service).flatMap((label) => this.#pods.indexed(BY_LABEL, label))
     return all.filter((p) => isSelected(p) && serviceSelects(service, p)).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
   }
 }
