@@ -29,6 +29,7 @@ function ingressNginx(): ImageContent {
   const base = alpine(['curl', 'bash'])
   return {
     ...base,
+    files: { ...base.files, '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nwww-data:x:101:82:www-data:/usr/local/nginx:/sbin/nologin\n' },
     size: 107_393_664,
     programs: { ...base.programs, '/nginx-ingress-controller': 'nginx-ingress-controller', '/wait-shutdown': 'nginx-ingress-wait-shutdown', '/usr/bin/dumb-init': 'dumb-init' },
     entrypoint: ['/usr/bin/dumb-init', '--'],

@@ -175,6 +175,31 @@ describe('what becomes of it', () => {
     expect([status('shop.example.com', '/pages'), status('nobody.example.com', '/')]).toEqual([404, 200])
   })
 
+  it('goes on to the next endpoint when one does not answer', () => {
+    const cluster = born({ ingressController: 'nginx' })
+    const pod = cluster.client.list<Pod>('pods', { namespace: 'default', labelSelector: 'app=pages' }).items[0]!.status.podIP!
+    const nobody = `${pod.split('.').slice(0, 3).join('.')}.250`
+    cluster.client.create('services', 'default', { metadata: { name: 'by-hand' }, spec: { ports: [{ port: 80 }] } })
+    const slice = (name: string, address: string): object => ({
+      metadata: { name, labels: { 'kubernetes.io/service-name': 'by-hand' } }, addressType: 'IPv4', ports: [{ port: 5678 }], endpoints: [{ addresses: [address] }],
+    })
+    cluster.client.create('endpointslices', 'default', slice('a', nobody))
+    const paths = [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'by-hand', port: { number: 80 } } } }]
+    cluster.client.create('ingresses', 'default', { metadata: { name: 'by-hand' }, spec: { ingressClassName: 'nginx', rules: [{ host: 'by-hand.example.com', http: { paths } }] } })
+    cluster.settle()
+    const ask = (): Fetched => get(cluster, '172.18.0.3', nodePort(cluster), '/', { host: 'by-hand.example.com' })
+    expect(ask().head!.status).toBe(502)
+    expect(log(cluster).at(-1)).toMatch(/ 502, 502, 502 [0-9a-f]{32}$/)
+    cluster.client.create('endpointslices', 'default', slice('b', pod))
+    cluster.settle()
+    cluster.clock.runFor(5_000)
+    const answers = [ask(), ask(), ask()].map(({ head, body }) => [head!.status, body])
+    expect(answers).toEqual([[200, 'pages\n'], [200, 'pages\n'], [200, 'pages\n']])
+    const lines = log(cluster)
+    expect(lines.some((l) => l.includes(` ${nobody}:5678, ${pod}:5678 0, 6 `) && / 502, 200 [0-9a-f]{32}$/.test(l))).toBe(true)
+    expect(lines.some((l) => l.includes('connect() failed (113: Host is unreachable) while connecting to upstream'))).toBe(true)
+  })
+
   it('takes the addresses away with its last Pod, and nobody answers then', () => {
     const cluster = born({ ingressController: 'nginx' })
     cluster.client.patch('deployments', 'ingress-nginx', 'ingress-nginx-controller', 'application/merge-patch+json', { spec: { replicas: 0 } })

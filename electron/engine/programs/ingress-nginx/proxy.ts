@@ -21,8 +21,9 @@ const SET = new Set([
 ])
 /** Of the answer: what nginx writes itself, or never passes on (proxy_hide_header's defaults; server_tokens is off). */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad', 'x-powered-by'])
+/** strerror(3) of musl, on which the image is built. */
 const ERRORS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: '111: Connection refused', ECONNRESET: '104: Connection reset by peer', EHOSTUNREACH: '113: No route to host', ENETUNREACH: '101: Network is unreachable', ETIMEDOUT: '110: Operation timed out',
+  ECONNREFUSED: '111: Connection refused', ECONNRESET: '104: Connection reset by peer', EHOSTUNREACH: '113: Host is unreachable', ENETUNREACH: '101: Network unreachable', ETIMEDOUT: '110: Operation timed out',
 }
 
 interface Attempt { endpoint: Endpoint; status: string; length: number; startedAt: number; endedAt: number }
