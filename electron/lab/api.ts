@@ -30,7 +30,7 @@ export type ApiSessionEnd = { code: number } | { error: string } | { status: Sta
 
 export interface ApiListener {
   apiHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
-  apiData(call: number, chunk: string): void
+  apiData(call: number, chunk: string | Uint8Array): void
   /** The answer is complete; `unreachable`: there is no API server to give one. */
   apiEnd(call: number, unreachable?: string): void
   apiOutput(call: number, descriptor: 1 | 2, data: Uint8Array): void

@@ -5,7 +5,7 @@ import type { Input, World } from '../../lab/world.ts'
 /** Where an answer of the simulated API server goes. */
 export interface CallSink {
   head(status: number, headers: readonly (readonly [string, string])[]): void
-  data(chunk: string): void
+  data(chunk: string | Uint8Array): void
   end(): void
   /** There is no API server that answers, or no world any more. */
   lost(why: string): void
@@ -159,7 +159,7 @@ export class ApiCalls implements KubeApi {
     this.#calls.get(call)?.head(status, headers)
   }
 
-  data(call: number, chunk: string): void {
+  data(call: number, chunk: string | Uint8Array): void {
     this.#calls.get(call)?.data(chunk)
   }
 

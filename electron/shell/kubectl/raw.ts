@@ -1,7 +1,7 @@
 import { StatusError } from '../../engine/kubernetes/client.ts'
 import { answerRequest } from '../../engine/kubernetes/http/handler.ts'
 import type { Status } from '../../engine/kubernetes/types.ts'
-import { encodeUtf8 } from '../../engine/text.ts'
+import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { KubectlError, quote } from './errors.ts'
@@ -24,7 +24,7 @@ export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
         warnings = headers.filter(([name]) => name === 'Warning').map(([, text]) => text.replace(/^299 - "|"$/g, '').replace(/\\(["\\])/g, '$1'))
       },
       data(chunk) {
-        chunks.push(chunk)
+        chunks.push(typeof chunk === 'string' ? chunk : decodeUtf8(chunk))
         arrived.notify()
       },
       end() {

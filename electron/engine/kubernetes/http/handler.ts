@@ -30,7 +30,7 @@ export type Header = readonly [name: string, value: string]
 /** Where the answer goes. After `head` any number of `data`, then `end`, at once or as events of the clock. */
 export interface ApiSink {
   head(status: number, headers: readonly Header[]): void
-  data(chunk: string): void
+  data(chunk: string | Uint8Array): void
   end(): void
 }
 
@@ -135,6 +135,12 @@ export function sendJson({ request, sink, info, warnings }: Exchange, status: nu
 export function sendText({ request, sink }: Exchange, status: number, text: string): void {
   sink.head(status, [NO_CACHE, ['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']])
   if (request.method !== 'HEAD') sink.data(text)
+  sink.end()
+}
+
+export function sendBytes({ request, sink }: Exchange, bytes: Uint8Array, type: string): void {
+  sink.head(200, [NO_CACHE, ['Content-Type', type]])
+  if (request.method !== 'HEAD') sink.data(bytes)
   sink.end()
 }
 
