@@ -39,9 +39,12 @@ export class Table {
   readonly #added: Pending[] = []
   readonly #removed: Pending[] = []
   readonly #adopted: { line: number; chain: string; content: ChainContent }[] = []
+  /** What it was forked from, until it is validated. */
+  #before: ReadonlyMap<string, Chain> | undefined
 
   constructor(name: TableName, from?: Table) {
     this.name = name
+    this.#before = from?.chains
     this.exists = from?.exists ?? false
     this.chains = from ? new Map(from.chains) : new Map()
     if (!from) for (const chain of BUILT_IN[name]) this.#own(new Chain(chain, 'ACCEPT'))
@@ -224,6 +227,7 @@ export class Table {
       }
     }
     this.#findLoops(fail)
+    this.#before = undefined
   }
 
   #allJumps(): ReadonlySet<string> {
@@ -251,6 +255,19 @@ export class Table {
   #findLoops(fail: (line: number) => void): void {
     const leads = ({ rule }: Pending): boolean => rule!.jump !== undefined && this.chains.has(rule!.jump)
     if (this.#adopted.length === 0 && !this.#added.some(leads)) return
+    // Of thousands of chains a few have changed: what they lead to newly has no loop, so there is none that was not before.
+    const fromNew = this.#visitor()
+    if (this.#before && !this.#newJumps(this.#before).some(fromNew)) return
+    const visit = this.#visitor()
+    for (const chain of BUILT_IN[this.name]) {
+      if (!visit(chain)) continue
+      const last = this.#added.findLast(leads) ?? this.#adopted.at(-1)!
+      fail(last.line)
+      throw new KernelError(`RULE_APPEND failed (Too many links): rule in chain ${last.chain}`)
+    }
+  }
+  /** Whether a loop can be reached from a chain; one visitor looks at each chain once. */
+  #visitor(): (name: string) => boolean {
     const state = new Map<string, 'open' | 'done'>()
     const visit = (name: string): boolean => {
       if (state.get(name) === 'open') return true
@@ -261,11 +278,22 @@ export class Table {
       state.set(name, 'done')
       return false
     }
-    for (const chain of BUILT_IN[this.name]) {
-      if (!visit(chain)) continue
-      const last = this.#added.findLast(leads) ?? this.#adopted.at(-1)!
-      fail(last.line)
-      throw new KernelError(`RULE_APPEND failed (Too many links): rule in chain ${last.chain}`)
+    return visit
+  }
+
+  /** Where chains jump to that did not do so before. */
+  #newJumps(before: ReadonlyMap<string, Chain>): string[] {
+    const known = new Map<string, ReadonlySet<string>>()
+    const isNew = (chain: string, jump: string): boolean => {
+      if (!this.chains.has(jump)) return false
+      let jumps = known.get(chain)
+      if (!jumps) {
+        const old = before.get(chain)
+        known.set(chain, (jumps = new Set(old ? jumpsOf(old) : [])))
+      }
+      return !jumps.has(jump)
     }
+    const added = this.#added.flatMap(({ chain, rule }) => (rule!.jump !== undefined && isNew(chain, rule!.jump) ? [rule!.jump] : []))
+    return [...added, ...this.#adopted.flatMap(({ chain, content }) => content.jumps.filter((jump) => isNew(chain, jump)))]
   }
 }
