@@ -63,8 +63,14 @@ export class Buffer {
     target.push({ ...step, lines: former })
     this.lines = [...step.lines]
     const first = this.lines.findIndex((line, i) => line !== former[i])
-    const row = Math.max(0, Math.min(first < 0 ? this.lines.length - 1 : first, this.lines.length - 1))
-    this.at = { row, column: row === step.at.row && back ? step.at.column : firstNonBlank(this.lines[row]!) }
+    let suffix = 0
+    const shorter = Math.min(this.lines.length, former.length) - Math.max(0, first)
+    while (suffix < shorter && this.lines.at(-1 - suffix) === former.at(-1 - suffix)) suffix++
+    const top = first < 0 ? this.lines.length : first
+    // the cursor goes back to where the change began, if that is near what comes back
+    const near = back && step.at.row >= top - 1 && step.at.row <= Math.max(top, this.lines.length - suffix)
+    const row = near ? step.at.row : Math.max(0, Math.min(top, this.lines.length - 1))
+    this.at = { row, column: near ? step.at.column : firstNonBlank(this.lines[row]!) }
     this.modified = true
     const more = this.lines.length - former.length
     const changed = this.lines.filter((line, i) => line !== former[i]).length || 1

@@ -293,6 +293,8 @@ export class Vi implements Fullscreen {
         moved = (motion(buffer, key === 'w' ? 'e' : 'E', further - 1) as Motion | undefined) ?? moved
         buffer.at = { row, column }
       }
+    } else if ((key === 'w' || key === 'W') && buffer.line === '' && (total ?? 1) === 1) {
+      moved = { to: buffer.at, linewise: true }
     } else if ((key === 'w' || key === 'W') && moved.to.row > buffer.at.row) {
       // a word at the end of a line: not the line's end with it
       const { row } = moved.to
@@ -307,7 +309,7 @@ export class Vi implements Fullscreen {
     const { buffer } = this
     const first = buffer.at.row
     const last = first + count - 1
-    if (last >= buffer.lines.length && operator !== 'd' && operator !== 'y' && count > 1 && first === buffer.lines.length - 1) return false
+    if (count > 1 && first === buffer.lines.length - 1) return false
     this.#operate(operator, { to: { row: Math.min(last, buffer.lines.length - 1), column: buffer.at.column }, linewise: true })
     return operator === 'c' ? yield* this.#insert() : operator !== 'y'
   }
@@ -375,6 +377,7 @@ export class Vi implements Fullscreen {
   #join(count: number): void {
     const { buffer } = this
     const { row } = buffer.at
+    if (count > 2 && row + 1 === buffer.lines.length) buffer.at.column = 0
     for (let i = 1; i < count && row + 1 < buffer.lines.length; i++) {
       const [line, next] = [buffer.lines[row]!, buffer.lines[row + 1]!.replace(/^[ \t]+/, '')]
       const gap = next === '' || next.startsWith(')') || /[ \t]$/.test(line) || line === '' ? '' : ' '
