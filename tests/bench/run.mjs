@@ -36,8 +36,9 @@ const bundle = (entry, name, more = {}) =>
   })
 
 function node(args, options = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', maxBuffer: 1e8, env: { ...process.env, ...options.env }, timeout: 600_000 })
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', maxBuffer: 1e8, env: { ...process.env, ...options.env }, timeout: 600_000 })
   if (status === 0) return stdout
+  if (signal === 'SIGTERM') throw new Error('no end within ten minutes')
   throw new Error(stderr.split('\n').filter((line) => line.trim() !== '').slice(-6).join('\n'))
 }
 

@@ -131,16 +131,16 @@ export class IptablesProxier implements Agent {
         full ? undefined : changed,
         (now) => {
           // In large clusters chains that nobody uses any more wait for the next clean-up.
-          const stale = [...previous].filter((chain) => !now.has(chain))
           const isLarge = now.size > 1000
           if (isLarge && clock.now - this.#lastCleanup <= SYNC) return []
           removed = true
-          return stale
+          return [...previous].filter((chain) => !now.has(chain))
         },
       )
       netfilter.restore(lines, { noflush: true, counters: true })
       if (removed) this.#lastCleanup = clock.now
-      this.#chains = removed ? active : new Set([...previous, ...active])
+      if (removed) this.#chains = active
+      else for (const chain of active) previous.add(chain)
       this.#needFull = false
       this.#health?.updated(this.#cache, full ? undefined : changed)
       if (full) this.#lastFull = clock.now
