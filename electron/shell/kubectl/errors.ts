@@ -10,6 +10,15 @@ export class KubectlError extends Error {
   override name = 'KubectlError'
 }
 
+/** A printer that fails after it has printed something. */
+export class PrintError extends KubectlError {
+  readonly stdout: string
+  constructor(stdout: string, message: string) {
+    super(message)
+    this.stdout = stdout
+  }
+}
+
 /** Several errors at once: a line each. */
 export class AggregateError extends KubectlError {
   readonly errors: readonly unknown[]

@@ -250,7 +250,7 @@ describe('what is typed', () => {
     const { run } = sitDown()
     expect(run('kubectl autoscale deployment web')).toEqual({ stdout: '', stderr: 'podhop: not simulated: kubectl autoscale (use kubectl scale)\n', code: 69 })
     expect(run('kubectl get limitranges').code).toBe(69)
-    expect(run('kubectl get po -o go-template={{.x}}').code).toBe(69)
+    expect(run(`kubectl get po -o 'go-template={{html .x}}'`).code).toBe(69)
     expect(run('kubectl get po --as=me').code).toBe(69)
     expect(run('KUBECONFIG=/nowhere kubectl get po').stderr).toContain('The connection to the server localhost:8080 was refused - did you specify the right host or port?\n')
   })

@@ -2,7 +2,7 @@ import type { Cluster } from '../../engine/cluster.ts'
 import type { Program, Process } from '../../engine/machine/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
-import { KubectlError, NotSimulatedError, quote, report } from './errors.ts'
+import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
 
@@ -87,6 +87,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     code = (yield* command.run(k)) ?? 0
   } catch (error) {
     yield* k.tellWarnings()
+    if (error instanceof PrintError) yield* k.out(error.stdout)
     throw error
   }
   yield* k.tellWarnings()

@@ -1,9 +1,11 @@
 import type { Kubectl } from '../command.ts'
-import { KubectlError, NotSimulatedError, quote } from '../errors.ts'
+import { KubectlError, PrintError, quote } from '../errors.ts'
 import { goJson, sortedGoJson } from '../json.ts'
 import { JsonPath, printResults } from '../jsonpath.ts'
 import { at, isList, isObject, type JsonObject, list, objectName, text } from '../objects.ts'
 import { toYaml } from '../yaml.ts'
+import { goText } from './go-template-functions.ts'
+import { GoTemplate, TemplateError } from './go-template.ts'
 
 /** -o json|yaml|name|jsonpath…: kubectl's PrintFlags. A printer keeps what it printed before (the "---" of YAML). */
 export interface Printer {
@@ -69,10 +71,40 @@ export function printerFor(k: Kubectl, options: PrinterOptions = {}): Printer {
       },
     }
   }
-  if (/^(?:go-template|template|go-template-file|templatefile)(?:=|$)/.test(output)) {
-    throw new NotSimulatedError(`-o ${output.split('=')[0]}`, 'use -o jsonpath or -o custom-columns')
-  }
+  const named = /^(go-template|template|go-template-file|templatefile)(?:=([\s\S]*))?$/.exec(output)
+  if (named) return templatePrinter(k, named[1]!.endsWith('file'), template || (named[2] ?? ''))
   throw new KubectlError(noPrinter(output, [...FORMATS, ...(options.alsoAllowed ?? [])]))
+}
+
+/** GoTemplatePrinter of cli-runtime. */
+function templatePrinter(k: Kubectl, fromFile: boolean, value: string): Printer {
+  if (value === '') throw new KubectlError('template format specified but no template given')
+  const source = fromFile ? templateFile(k, value) : value
+  let template: GoTemplate
+  try {
+    template = new GoTemplate(source, { allowMissing: k.flags.bool('allow-missing-template-keys') })
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    throw new KubectlError(`error parsing template ${source}, ${error.message}\n`)
+  }
+  return {
+    print: (object) => {
+      const { text: made, error } = template.execute(object)
+      if (error === undefined) return made
+      throw new PrintError(
+        `${made}Error executing template: ${error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t${source}\n\traw data was:\n\t\t${sortedGoJson(object)}\n\tobject given to template engine was:\n\t\t${goText(object)}\n\n`,
+        `error executing template ${quote(source)}: ${error}`,
+      )
+    },
+  }
+}
+
+function templateFile(k: Kubectl, path: string): string {
+  try {
+    return k.process.fs.readText(k.process.resolve(path))
+  } catch {
+    throw new KubectlError(`error reading --template ${path}, open ${path}: no such file or directory\n`)
+  }
 }
 
 export function noPrinter(output: string, allowed: readonly string[]): string {
