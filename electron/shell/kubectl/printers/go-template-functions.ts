@@ -33,13 +33,13 @@ export function goText(value: unknown): string {
   return String(value)
 }
 
-/** %v of a float64: 'g' with as many digits as are needed, which goes over to %e at 21. */
+/** %v of a float64: 'g' with as many digits as are needed, which goes over to %e at a million. */
 function float(value: number): string {
   const [digits, power] = value.toExponential().split('e') as [string, string]
   const exponent = Number(power)
   return exponent < -4 || exponent >= SCIENTIFIC ? scientific(digits, exponent) : String(value)
 }
-const SCIENTIFIC = 6 // refereed
+const SCIENTIFIC = 6
 
 function scientific(digits: string, exponent: number): string {
   return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
