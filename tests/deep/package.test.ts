@@ -30,5 +30,9 @@ describe.skipIf(!linux)('the package', () => {
     for (const name of ['/out/main/desktop.js', '/out/main/host-process.js', '/out/preload/preload.cjs', '/out/renderer/index.html', '/labs/pod-to-pod/lab.yaml', '/assets/explanations/route-lookup.md', '/package.json']) expect(listing).toContain(name)
     expect(listing.filter((name) => /\.(ts|svelte|test\.js)$/.test(name) && !name.startsWith('/node_modules/'))).toEqual([])
     expect(existsSync(join(resources, 'app.asar.unpacked', 'labs', 'pod-to-pod', 'lab.yaml'))).toBe(true)
+    // a native module is loaded from a file of its own; where it could not be compiled there is none
+    const pty = join('node_modules', 'node-pty', 'build', 'Release', 'pty.node')
+    expect(existsSync(join(resources, 'app.asar.unpacked', pty))).toBe(existsSync(pty))
+    expect(listing.filter((name) => name.startsWith('/node_modules/node-pty/src/'))).toEqual([])
   })
 })
