@@ -1,21 +1,17 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Clock } from '../../electron/engine/clock.ts'
 import { ApiServer } from '../../electron/engine/kubernetes/api-server.ts'
-import { answerRequest } from '../../electron/engine/kubernetes/http/handler.ts'
 import { type Bench, bench } from '../../electron/shell/kubectl/testing.samples.ts'
+import { serve, type Served } from './kubectl/api-over-http.ts'
 import { COMMANDS, FILES } from './kubectl/custom-resources.ts'
+import { findKubectl } from './kubectl/find-kubectl.ts'
 
 /** Custom resources through the real kubectl 1.33 and through Podhop's, in two clusters of one seed; compared byte for byte. */
-const REAL = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'kubectl')).filter((path) => existsSync(path))
-  .flatMap((path) => [`${realpathSync(path)}.1.33`, path])
-  .find((path) => existsSync(path) && spawnSync(path, ['version', '--client']).stdout?.toString().includes('v1.33.'))
-if (!REAL) console.warn('SKIPPED, LOUDLY: there is no kubectl 1.33 here to hold custom resources against')
+const REAL = findKubectl()
 
 interface Outcome { stdout: string; stderr: string; code: number | null | undefined }
 
@@ -23,42 +19,22 @@ describe.skipIf(!REAL)('custom resources are to kubectl 1.33 what they are to ou
   const clock = new Clock({ seed: 1 })
   const client = new ApiServer(clock)
   let ours: Bench
-  let server: Server
-  let url: string
+  let served: Served
   let home: string
 
   beforeAll(async () => {
-    server = createServer((request, response) => {
-      const chunks: Buffer[] = []
-      request.on('data', (chunk: Buffer) => chunks.push(chunk))
-      request.on('end', () => {
-        const { method = 'GET', url: target = '/', headers } = request
-        const stop = answerRequest({ clock, client }, {
-          method, target, body: Buffer.concat(chunks), ...(headers.accept ? { accept: headers.accept } : {}),
-          ...(headers['content-type'] ? { contentType: headers['content-type'] } : {}), ...(headers['user-agent'] ? { userAgent: headers['user-agent'] } : {}),
-        }, {
-          head: (status, given) => void response.writeHead(status, given.flat()).flushHeaders(),
-          data: (chunk) => void response.write(chunk),
-          end: () => void response.end(),
-        })
-        response.on('close', stop)
-        clock.runFor(0)
-      })
-    })
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    served = await serve(clock, client, () => clock.runFor(0))
     ours = bench()
     home = mkdtempSync(join(tmpdir(), 'podhop-custom-'))
     mkdirSync(join(home, '.kube'))
-    writeFileSync(join(home, '.kube/config'), ours.cluster.laptop.fs.readText('/home/student/.kube/config').replace('https://172.18.0.2:6443', url))
+    writeFileSync(join(home, '.kube/config'), ours.cluster.laptop.fs.readText('/home/student/.kube/config').replace('https://172.18.0.2:6443', served.url))
     for (const [name, content] of Object.entries(FILES)) {
       writeFileSync(join(home, name), content)
       ours.write(`/home/student/${name}`, content)
     }
   })
   afterAll(async () => {
-    server.closeAllConnections()
-    await new Promise((done) => server.close(done))
+    await served.close()
     rmSync(home, { recursive: true, force: true })
   })
 

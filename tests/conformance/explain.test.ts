@@ -1,16 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bench, bench } from '../../electron/shell/kubectl/testing.samples.ts'
 import { serve, type Served } from './kubectl/api-over-http.ts'
+import { findKubectl } from './kubectl/find-kubectl.ts'
 
 /** The referee of `kubectl explain`: the real one, v1.33, reads the same OpenAPI documents; compared byte for byte. */
-const REAL = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'kubectl')).filter((path) => existsSync(path))
-  .flatMap((path) => [`${realpathSync(path)}.1.33`, path])
-  .find((path) => existsSync(path) && spawnSync(path, ['version', '--client']).stdout?.toString().includes('v1.33.'))
-if (!REAL) console.warn('SKIPPED, LOUDLY: there is no kubectl 1.33 here to hold explain against')
+const REAL = findKubectl()
 
 const WIDGETS = `
 apiVersion: apiextensions.k8s.io/v1
@@ -143,7 +141,7 @@ describe.skipIf(!REAL)('kubectl explain says what kubectl 1.33 says', () => {
     ours.write('/home/student/widgets.yaml', WIDGETS)
     expect(ours.run('kubectl apply -f widgets.yaml').stderr).toBe('')
     ours.run('kubectl wait --for=condition=Established crd/widgets.example.com')
-    served = await serve(ours.cluster.client, () => undefined)
+    served = await serve(ours.clock, ours.cluster.client)
     home = mkdtempSync(join(tmpdir(), 'podhop-explain-'))
     writeFileSync(join(home, 'config'), ours.cluster.laptop.fs.readText('/home/student/.kube/config').replace('https://172.18.0.2:6443', served.url))
   })

@@ -41,7 +41,7 @@ describe.skipIf(!REAL)('kubectl says what kubectl 1.33 says', () => {
 
   beforeAll(async () => {
     const api = new ApiServer(clock)
-    served = await serve(api, () => undefined)
+    served = await serve(clock, api)
     ours = bench()
     home = mkdtempSync(join(tmpdir(), 'podhop-kubectl-'))
     mkdirSync(join(home, '.kube'))
