@@ -33,7 +33,7 @@ export type { Deployment, EndpointSlice, KubeObject, Node, Pod, ReplicaSet, Serv
 export { BytesFile } from './machine/files.ts'
 export { createTerminal } from './machine/terminal.ts'
 
-export { copyFrame, frameLength, ipLength } from './network/packets.ts'
+export { copyFrame, frameLength, ipLength, ported } from './network/packets.ts'
 export { WireError } from './network/wire/bytes.ts'
 export { encodeFrame } from './network/wire/frame.ts'
 export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, type PcapFrame } from './network/wire/pcap.ts'

@@ -173,8 +173,8 @@ export class CloudLoadBalancer {
     if (!frontend) return { drop: 'drop-load-balancer', text: `The load balancer has given ${packet.destination} to nobody.` }
     const { payload } = packet
     const { key, spec } = frontend
-    if (payload.kind === 'icmp' || !spec.ports.some((p) => p.protocol === payload.kind && p.port === payload.destinationPort)) {
-      const what = payload.kind === 'icmp' ? 'ICMP' : `${payload.kind.toUpperCase()} port ${payload.destinationPort}`
+    if (payload.kind === 'icmp' || payload.kind === 'ipip' || !spec.ports.some((p) => p.protocol === payload.kind && p.port === payload.destinationPort)) {
+      const what = payload.kind === 'icmp' || payload.kind === 'ipip' ? payload.kind.toUpperCase() : `${payload.kind.toUpperCase()} port ${payload.destinationPort}`
       return { drop: 'drop-load-balancer', text: `${packet.destination} belongs to the Service ${key}, which has nothing on ${what}.` }
     }
     const healthy = [...frontend.backends.values()].filter((b) => b.healthy)

@@ -41,11 +41,15 @@ export function headerOf(packet: IpPacket, frame?: Frame): Header {
     header.destinationMac = frame.destination
   }
   if (payload.kind === 'icmp') header.detail = icmpName(payload)
+  else if (payload.kind === 'ipip') header.detail = `IP in IP: ${payload.packet.source} > ${payload.packet.destination}`
   else {
     header.sourcePort = payload.sourcePort
     header.destinationPort = payload.destinationPort
     if (payload.kind === 'tcp') header.detail = tcpFlags(payload.flags)
+    else if (payload.kind === 'sctp') header.detail = payload.chunks.map((c) => c.type.toUpperCase().replace('-', '_')).join(',')
     else if (payload.vxlan) header.detail = `VXLAN vni ${payload.vxlan.vni}`
+    else if (payload.geneve) header.detail = `Geneve vni ${payload.geneve.vni}`
+    else if (payload.wireguard) header.detail = `WireGuard ${payload.wireguard.type}`
   }
   return header
 }

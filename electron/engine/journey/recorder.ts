@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { dataLength } from '../network/packets.ts'
+import { dataLength, ported } from '../network/packets.ts'
 import type { ArpPacket, Frame, IpPacket, NetworkNamespace, Recorder } from '../network/types.ts'
 import { endpoint, headerOf } from './header.ts'
 import type { Journeys } from './log.ts'
@@ -121,7 +121,7 @@ export class JourneyRecorder implements Recorder {
   #arrived(place: Place, journey: Journey, packet: IpPacket): void {
     const payload = packet.payload
     journey.to = place.name
-    journey.finalDestination = endpoint(packet.destination, payload.kind === 'icmp' ? undefined : payload.destinationPort)
+    journey.finalDestination = endpoint(packet.destination, ported(payload)?.destinationPort)
   }
 
   #complete(place: Place, hop: HopContent): Hop {
@@ -135,10 +135,11 @@ export class JourneyRecorder implements Recorder {
 
   #newJourney(namespace: NetworkNamespace, packet: IpPacket, program: string | undefined): Journey {
     const payload = packet.payload
-    const ports = payload.kind === 'icmp' ? undefined : payload
+    const ports = ported(payload)
     return this.log.add({
       at: this.#clock.now,
-      protocol: payload.kind,
+      // what a tunnel packs has its own journey already
+      protocol: payload.kind === 'ipip' ? 'icmp' : payload.kind,
       from: namespace.name,
       program,
       source: packet.source,

@@ -13,7 +13,7 @@ export interface Header {
   destinationMac?: string
   source: string
   destination: string
-  protocol: 'tcp' | 'udp' | 'icmp' | 'sctp' | 'arp'
+  protocol: 'tcp' | 'udp' | 'icmp' | 'sctp' | 'ipip' | 'arp'
   sourcePort?: number
   destinationPort?: number
   ttl?: number
@@ -33,7 +33,7 @@ export interface Hop {
   /** One plain English sentence, present tense. */
   text: string
   /** The rule, route, FDB row, neighbour or socket that decided, as the tool that lists it prints it. */
-  decidedBy?: { kind: 'rule' | 'route' | 'fdb' | 'neighbour' | 'conntrack' | 'socket' | 'policy'; table?: string; chain?: string; text: string }
+  decidedBy?: { kind: 'rule' | 'route' | 'fdb' | 'neighbour' | 'conntrack' | 'socket' | 'policy' | 'map'; table?: string; chain?: string; text: string }
   before: Header
   /** Only where the hop changed it. */
   after?: Header

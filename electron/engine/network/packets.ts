@@ -1,4 +1,4 @@
-import type { ArpPacket, Frame, IcmpMessage, IpPacket, Mac, PacketMeta, TcpSegment, UdpDatagram } from './types.ts'
+import type { ArpPacket, Frame, IpPacket, IpPayload, Mac, PacketMeta, SctpChunk, SctpPacket, TcpSegment, UdpDatagram } from './types.ts'
 
 /** Lengths and copies of packets that are kept as structures. */
 
@@ -8,16 +8,55 @@ export const ETHERNET_HEADER = 14
 export const NO_DATA = new Uint8Array(0)
 
 /** A fragment's payload is kept whole; this says how much of it the fragment carries. */
-export function transportLength(payload: TcpSegment | UdpDatagram | IcmpMessage): number {
+export function transportLength(payload: IpPayload): number {
   switch (payload.kind) {
     case 'tcp':
       return 20 + (payload.mss === undefined ? 0 : 4) + payload.data.length
     case 'udp':
-      return 8 + (payload.vxlan ? 8 + frameLength(payload.vxlan.frame) : payload.data.length)
+      return 8 + datagramLength(payload)
+    case 'sctp':
+      return payload.chunks.reduce((sum, chunk) => sum + paddedChunk(chunk), 12)
+    case 'ipip':
+      return ipLength(payload.packet)
     case 'icmp':
       // RFC 1812 4.3.2.3: an error carries as much of the packet as fits into 576 bytes.
       return 8 + (payload.about ? Math.min(ipLength(payload.about), 548) : payload.data.length)
   }
+}
+
+function datagramLength(payload: UdpDatagram): number {
+  if (payload.vxlan) return 8 + frameLength(payload.vxlan.frame)
+  if (payload.geneve) return 8 + (payload.geneve.options?.length ?? 0) + frameLength(payload.geneve.frame)
+  return payload.wireguard ? wireguardLength(payload.wireguard) : payload.data.length
+}
+
+/** Data is padded to a multiple of 16 and carries a tag of 16 bytes. */
+function wireguardLength(message: NonNullable<UdpDatagram['wireguard']>): number {
+  if (message.type === 'initiation') return 148
+  if (message.type === 'response') return 92
+  return 32 + (message.packet ? (ipLength(message.packet) + 15) & ~15 : 0)
+}
+
+/** RFC 9260 3.2 and 3.3: the chunk's own length, which does not count its padding. */
+export function chunkLength(chunk: SctpChunk): number {
+  switch (chunk.type) {
+    case 'init':
+    case 'init-ack': return 20 + (chunk.cookie ? 4 + chunk.cookie.length : 0)
+    case 'cookie-echo': return 4 + chunk.cookie.length
+    case 'data': return 16 + chunk.data.length
+    case 'sack': return 16
+    case 'heartbeat':
+    case 'heartbeat-ack': return 8 + chunk.info.length
+    case 'shutdown': return 8
+    default: return 4
+  }
+}
+
+const paddedChunk = (chunk: SctpChunk): number => (chunkLength(chunk) + 3) & ~3
+
+/** The payload where it has ports. */
+export function ported(payload: IpPayload): TcpSegment | UdpDatagram | SctpPacket | undefined {
+  return payload.kind === 'icmp' || payload.kind === 'ipip' ? undefined : payload
 }
 
 /** Length of the IP packet, header included: what an MTU is compared with. */
@@ -32,7 +71,13 @@ export function frameLength(frame: Frame): number {
 
 /** Bytes of the application in it, for journeys. */
 export function dataLength(packet: IpPacket): number {
-  return packet.payload.kind === 'udp' && packet.payload.vxlan ? 0 : packet.payload.data.length
+  const { payload } = packet
+  switch (payload.kind) {
+    case 'ipip': return 0
+    case 'sctp': return payload.chunks.reduce((sum, chunk) => sum + (chunk.type === 'data' ? chunk.data.length : 0), 0)
+    case 'udp': return payload.vxlan || payload.geneve || payload.wireguard ? 0 : payload.data.length
+    default: return payload.data.length
+  }
 }
 
 /** A copy that NAT and forwarding may change without the original seeing it; data bytes are shared. */
@@ -40,10 +85,15 @@ export function copyPacket(packet: IpPacket): IpPacket {
   return { ...packet, payload: copyPayload(packet.payload), meta: { ...packet.meta } }
 }
 
-function copyPayload<T extends IpPacket['payload']>(payload: T): T {
+function copyPayload(payload: IpPayload): IpPayload {
   if (payload.kind === 'udp' && payload.vxlan) {
     return { ...payload, vxlan: { vni: payload.vxlan.vni, frame: copyFrame(payload.vxlan.frame) } }
   }
+  if (payload.kind === 'udp' && payload.geneve) return { ...payload, geneve: { ...payload.geneve, frame: copyFrame(payload.geneve.frame) } }
+  if (payload.kind === 'udp' && payload.wireguard?.type === 'data' && payload.wireguard.packet) {
+    return { ...payload, wireguard: { ...payload.wireguard, packet: copyPacket(payload.wireguard.packet) } }
+  }
+  if (payload.kind === 'ipip') return { ...payload, packet: copyPacket(payload.packet) }
   if (payload.kind === 'icmp' && payload.about) return { ...payload, about: copyPacket(payload.about) }
   return { ...payload }
 }

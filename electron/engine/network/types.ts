@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Header, Hop, Journey, JourneyLog, Trail, Verdict } from '../journey/types.ts'
+import type { LinkProgram, SocketPrograms } from './programs.ts'
 
 /** Contract of the simulated Linux network. Addresses are canonical strings (RFC 5952 for IPv6), MACs lower case. */
 export type Ip = string
@@ -38,10 +39,12 @@ export interface IpPacket {
   dontFragment: boolean
   /** Set on fragments only (RFC 791); offset and length in bytes of the payload, which every fragment keeps whole. */
   fragment?: { offset: number; more: boolean; length?: number }
-  payload: TcpSegment | UdpDatagram | IcmpMessage
+  payload: IpPayload
   /** What the kernel keeps beside the packet; cleared when it leaves the network namespace, except the trail. */
   meta: PacketMeta
 }
+
+export type IpPayload = TcpSegment | UdpDatagram | SctpPacket | IcmpMessage | IpInIp
 
 export interface PacketMeta {
   mark: number
@@ -50,13 +53,19 @@ export interface PacketMeta {
   state?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'
   direction?: 'original' | 'reply'
   inInterface?: string
+  /** Made here for this interface only: the scope of a link-local address (RFC 4007), SO_BINDTODEVICE. */
+  boundTo?: string
   /** The bridge port it came through, for br_netfilter's physdev. */
   physIn?: string
   /** The bridge port it will leave through, while br_netfilter has it. */
   physOut?: string
   /** Sent by a process of this namespace. */
   owner?: SocketOwner
+  /** bpf_skb_set_tunnel_key: where a tunnel in external mode sends it, and with which identifier; or where it came from. */
+  tunnel?: { id: number; remote: Ip }
   trail?: Trail
+  /** The gateway of the packet's route, for links that find the other end by it (tunnels without a remote address). */
+  nextHop?: Ip
 }
 
 export interface TcpFlags { syn?: boolean; ack?: boolean; fin?: boolean; rst?: boolean; psh?: boolean; urg?: boolean }
@@ -82,9 +91,60 @@ export interface UdpDatagram {
   data: Uint8Array
   /** Set instead of data: a VXLAN-encapsulated frame (RFC 7348), kept as structure until somebody needs bytes. */
   vxlan?: { vni: number; frame: Frame }
+  /** Likewise a Geneve-encapsulated frame (RFC 8926); options as bytes, a multiple of four. */
+  geneve?: { vni: number; options?: Uint8Array; frame: Frame }
+  /** Likewise a WireGuard message; what is in it cannot be read on the way, so its bytes are noise. */
+  wireguard?: WireguardMessage
 }
 
-/** RFC 792; names follow iptables' icmp types. */
+/** The four messages of WireGuard's protocol (wireguard.com/papers/wireguard.pdf, 5.4), without the cryptography. */
+export type WireguardMessage =
+  | { type: 'initiation'; sender: number; from: string }
+  | { type: 'response'; sender: number; receiver: number; from: string }
+  /** Without a packet: a keepalive. */
+  | { type: 'data'; receiver: number; counter: number; packet?: IpPacket }
+
+/** RFC 2003: a whole IPv4 packet as the payload of another, protocol 4. */
+export interface IpInIp {
+  kind: 'ipip'
+  packet: IpPacket
+}
+
+/** RFC 9260: the common header and the chunks of one packet. */
+export interface SctpPacket {
+  kind: 'sctp'
+  sourcePort: number
+  destinationPort: number
+  verificationTag: number
+  chunks: readonly SctpChunk[]
+}
+
+export type SctpChunk =
+  | { type: 'init' | 'init-ack'; tag: number; window: number; outbound: number; inbound: number; tsn: number; cookie?: Uint8Array }
+  | { type: 'cookie-echo'; cookie: Uint8Array }
+  | { type: 'cookie-ack' | 'shutdown-ack' }
+  | { type: 'data'; tsn: number; stream: number; sequence: number; payloadProtocol: number; data: Uint8Array }
+  | { type: 'sack'; tsn: number; window: number }
+  | { type: 'heartbeat' | 'heartbeat-ack'; info: Uint8Array }
+  | { type: 'shutdown'; tsn: number }
+  /** `reflected` (T bit): the verification tag is the one of the packet that it answers. */
+  | { type: 'abort' | 'shutdown-complete'; reflected?: boolean }
+
+/** A Neighbour Solicitation or Advertisement (RFC 4861 4.3, 4.4). */
+export interface NeighbourMessage {
+  /** The address that is asked for, or that answers. */
+  target: Ip
+  /** The source (NS) or target (NA) link-layer address option. */
+  mac?: Mac
+  /** Flags of an advertisement. */
+  router?: boolean
+  solicited?: boolean
+  override?: boolean
+  /** Of the packet that waits for the answer. */
+  trail?: Trail
+}
+
+/** RFC 792 in packets of version 4, RFC 4443 in those of version 6: which numbers `type` and `code` have, the packet says. */
 export interface IcmpMessage {
   kind: 'icmp'
   type: number
@@ -95,13 +155,15 @@ export interface IcmpMessage {
   data: Uint8Array
   /** Errors carry the packet that they speak of (headers; payload may be cut). */
   about?: IpPacket
-  /** "Fragmentation needed": next-hop MTU. */
+  /** "Fragmentation needed", "Packet too big": next-hop MTU. */
   mtu?: number
+  /** ICMPv6 types 135 and 136. */
+  nd?: NeighbourMessage
 }
 
 // ---- links ---------------------------------------------------------------------------------------------------
 
-export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy'
+export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy' | 'ipip' | 'geneve' | 'wireguard'
 
 export interface LinkStatistics { rxPackets: number; rxBytes: number; rxDropped: number; txPackets: number; txBytes: number; txDropped: number }
 
@@ -115,6 +177,9 @@ export interface Link {
   up: boolean
   /** It has been up once: from then on it has a queue discipline. */
   readonly wasUp?: boolean
+  /** Programs that see every frame before the kernel does (tc-bpf(8)). */
+  ingress?: LinkProgram | undefined
+  egress?: LinkProgram | undefined
   /** Carrier: false when the other end is down or gone. */
   readonly carrier: boolean
   readonly namespace: NetworkNamespace
@@ -128,6 +193,7 @@ export interface Link {
   transmit(frame: Frame): void
 }
 
+/** Of both families; a link has those of IPv4 first. IPv6 has neither broadcast nor secondary addresses. */
 export interface LinkAddress { address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean }
 
 export interface Bridge extends Link {
@@ -151,10 +217,25 @@ export interface VxlanLink extends Link {
   forwarding(): readonly { mac: Mac; vtep: Ip }[]
 }
 
+/** An IP-in-IP tunnel (RFC 2003; net/ipv4/ipip.c); tunl0, the one that takes what no other does, has neither end. */
+export interface IpipLink extends Link {
+  readonly kind: 'ipip'
+  readonly local?: Ip
+  /** Without it the gateway of a route names the other end. */
+  readonly remote?: Ip
+  /** 0: as the inner packet. */
+  readonly ttl: number
+  readonly pmtudisc: boolean
+  /** Outer packets leave through this link. */
+  readonly underlay?: string
+  /** tunl0 */
+  readonly fallback: boolean
+}
+
 // ---- routes and neighbours -----------------------------------------------------------------------------------
 
 export interface Route {
-  /** "0.0.0.0/0" is the default route. */
+  /** "0.0.0.0/0" and "::/0" are the default routes. */
   destination: Cidr
   via?: Ip
   /** Link name; absent for blackhole, unreachable, prohibit. */
@@ -163,7 +244,7 @@ export interface Route {
   metric?: number
   scope?: 'global' | 'link' | 'host'
   protocol?: 'kernel' | 'boot' | 'static' | 'bird' | 'dhcp'
-  type?: 'unicast' | 'local' | 'broadcast' | 'blackhole' | 'unreachable' | 'prohibit'
+  type?: 'unicast' | 'local' | 'broadcast' | 'anycast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit'
   onlink?: boolean
 }
 
@@ -178,8 +259,10 @@ export interface RouteTable {
 
 export type NeighbourState = 'PERMANENT' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'INCOMPLETE' | 'FAILED'
 
+/** ARP's entries and those of Neighbour Discovery. */
 export interface NeighbourTable {
-  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState }[]
+  /** IPv4 first. `router`: it said so in an advertisement. */
+  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState; router?: boolean }[]
   set(entry: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void
   remove(ip: Ip, device: string): void
 }
@@ -191,7 +274,6 @@ export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
 /** What a hook did. 'stolen': netfilter has answered (REJECT) or kept it; the caller drops it silently. */
 export type HookVerdict = 'accept' | 'drop' | 'stolen'
 
-/** Tables, chains and rules of one network namespace, with connection tracking and NAT. */
 /**
  * A chain that a file for iptables-restore writes whole: its ":CHAIN - [0:0]" line and its "-A CHAIN …" lines. Whoever
  * gives the same block again, to any namespace, saves reading it again.
@@ -203,7 +285,14 @@ export interface ChainBlock {
   read?: object
 }
 
+/**
+ * Tables, chains and rules of one network namespace and of one family, with connection tracking and NAT. A network
+ * namespace has two: `netfilter` is iptables, `netfilter6` is ip6tables. The rules are written in the same language; what
+ * differs is as with the real tools: addresses, `-p ipv6-icmp`, `-m icmp6`, `REJECT --reject-with icmp6-…`. Connections of both
+ * families are in one table: `netfilter6.conntrack === netfilter.conntrack`.
+ */
 export interface Netfilter {
+  readonly family: 4 | 6
   /** Runs all tables of a hook in the kernel's order, connection tracking included; may change the packet. */
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict
   /** As iptables-restore(8), from a text or its lines and blocks: without `noflush` replaces the named tables. Throws an Error with the tool's message. */
@@ -217,7 +306,7 @@ export interface Netfilter {
   readonly generation: number
 }
 
-export interface ConntrackTuple { source: Ip; destination: Ip; sourcePort: number; destinationPort: number; protocol: 'tcp' | 'udp' | 'icmp' | 'sctp' }
+export interface ConntrackTuple { source: Ip; destination: Ip; sourcePort: number; destinationPort: number; protocol: 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'ipip' }
 
 export interface ConntrackEntry {
   id: number
@@ -265,6 +354,8 @@ export interface TcpConnection {
   readonly localPort: number
   readonly remoteAddress: Ip
   readonly remotePort: number
+  /** What getpeername(2) says, where it is not the remote address (bpf's getpeername4). */
+  readonly peer?: { address: Ip; port: number }
   /** The journey of its SYN (shared by both ends). */
   readonly journey: Journey | undefined
   /** Bytes not yet acknowledged. */
@@ -300,7 +391,7 @@ export interface PingSocket {
   /** Any ICMP error that speaks of one of our echo requests. */
   onError: ((error: { source: Ip; type: number; code: number; sequence: number; mtu?: number }) => void) | undefined
   /** Throws SystemError ENETUNREACH, EPERM (an own rule drops it), EMSGSIZE (dontFragment and longer than the path's known MTU). */
-  send(destination: Ip, sequence: number, data: Uint8Array, options?: { ttl?: number; dontFragment?: boolean; source?: Ip }): Journey
+  send(destination: Ip, sequence: number, data: Uint8Array, options?: { ttl?: number; dontFragment?: boolean; source?: Ip; device?: string }): Journey
   close(): void
 }
 
@@ -315,14 +406,23 @@ export interface SocketInfo {
   receiveQueue: number
   sendQueue: number
   owner?: SocketOwner
+  /** IPV6_V6ONLY of a wildcard; without it "::" is shown as "*". */
+  v6only?: boolean
+  /** A socket of IPv6 that speaks IPv4: its addresses are shown as "::ffff:a.b.c.d". */
+  mapped?: boolean
 }
 
 export interface Sockets {
-  /** Address defaults to the wildcard. Throws SystemError EADDRINUSE or EADDRNOTAVAIL. */
-  listen(options: { port: number; address?: Ip; owner?: SocketOwner }, onConnection: (connection: TcpConnection) => void): TcpListener
+  /**
+   * Address defaults to the wildcard: "::", which takes IPv4 as well, where the namespace has IPv6, else "0.0.0.0". With
+   * `v6only` "::" leaves IPv4 to others (IPV6_V6ONLY). Throws SystemError EADDRINUSE or EADDRNOTAVAIL.
+   */
+  listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }, onConnection: (connection: TcpConnection) => void): TcpListener
   /** Never throws for the network's reasons: those arrive at onClose. */
   connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner }, handlers: TcpHandlers): TcpConnection
-  udp(options: { port?: number; address?: Ip; owner?: SocketOwner }): UdpSocket
+  /** The wildcard as with `listen`; a socket with neither address nor port may send to either family. */
+  udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket
+  /** Sends to addresses of either family. */
   ping(options?: { owner?: SocketOwner }): PingSocket
   list(): readonly SocketInfo[]
 }
@@ -345,13 +445,19 @@ export interface NetworkNamespace {
   readonly links: ReadonlyMap<string, Link>
   readonly routes: RouteTable
   readonly neighbours: NeighbourTable
+  /** iptables. */
   readonly netfilter: Netfilter
+  /** ip6tables; made when first asked for, so ask only where there is IPv6. */
+  readonly netfilter6: Netfilter
   readonly sockets: Sockets
   readonly journeys: JourneyLog
+  /** Whether it speaks IPv6 at all: net.ipv6.conf.all.disable_ipv6 is 0. */
+  readonly ipv6: boolean
   /** "net.ipv4.ip_forward" → "1". Unknown keys: undefined. */
   sysctl(key: string): string | undefined
   setSysctl(key: string, value: string): void
   sysctls(): readonly string[]
+  /** Throws SystemError EEXIST, EINVAL; EACCES for an IPv6 address where the link has disable_ipv6. */
   addAddress(link: string, address: Cidr, options?: { scope?: LinkAddress['scope']; broadcast?: Ip }): void
   removeAddress(link: string, address: Cidr): void
   setUp(link: string, up: boolean): void
@@ -359,10 +465,12 @@ export interface NetworkNamespace {
   isLocal(address: Ip): boolean
   /** The address that a packet to `destination` would leave with. */
   sourceFor(destination: Ip): Ip | undefined
-  /** The largest packet that reaches it whole, as far as is known (RFC 1191). */
+  /** The largest packet that reaches it whole, as far as is known (RFC 1191, RFC 8201). */
   pathMtu?(destination: Ip): number
   /** Sees every frame of a link, or of all ('any'), both ways, as a packet socket does; returns what stops it. */
   capture(link: string, listener: (frame: CapturedFrame) => void): () => void
+  /** Programs that see the calls of its sockets (cgroup/connect4 and its kin). */
+  socketPrograms?: SocketPrograms | undefined
   /** Sends a packet that this namespace made itself (output hook, routing…). */
   output(packet: IpPacket): void
   /** The machine is switched off. */
@@ -385,7 +493,7 @@ export interface StackHost {
   readonly clock: Clock
   readonly recorder: Recorder
   output(packet: IpPacket): void
-  /** An ICMP error about `packet`, sent from here as the kernel would (rate limits aside). */
+  /** An ICMP error about `packet`, sent from here as the kernel would (rate limits aside); ICMPv6's numbers if it is of version 6. */
   sendIcmpError(about: IpPacket, type: number, code: number, options?: { mtu?: number }): void
 }
 

@@ -4,7 +4,7 @@ import { getopt } from './getopt.ts'
 
 const LONG = { dump: 'L', delete: 'D', count: 'C', event: 'E', flush: 'F', proto: 'p', src: 's', dst: 'd', sport: 'x', dport: 'y', 'orig-src': 's', 'orig-dst': 'd', 'orig-port-src': 'x', 'orig-port-dst': 'y', 'reply-src': 'r', 'reply-dst': 'q', state: 'u' }
 
-const NUMBERS = { tcp: 6, udp: 17, icmp: 1, sctp: 132 } as const
+const NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1, sctp: 132, ipip: 4, icmpv6: 58 }
 
 /** conntrack(8), conntrack-tools 1.4.7. */
 export function* conntrack(process: Process): Task<number> {
@@ -99,7 +99,8 @@ function conntrackLine(e: ConntrackEntry, now: number): string {
   const tuple = (t: ConntrackEntry['original'], isReply: boolean): string =>
     protocol === 'icmp'
       ? `src=${t.source} dst=${t.destination} type=${isReply ? 0 : 8} code=0 id=${t.sourcePort}`
-      : `src=${t.source} dst=${t.destination} sport=${t.sourcePort} dport=${t.destinationPort}`
+      : protocol === 'ipip' ? `src=${t.source} dst=${t.destination}` : `src=${t.source} dst=${t.destination} sport=${t.sourcePort} dport=${t.destinationPort}`
   const state = e.tcpState ? `${e.tcpState} ` : ''
-  return `${protocol.padEnd(8)} ${NUMBERS[protocol]} ${left} ${state}${tuple(e.original, false)} ${e.seenReply ? '' : '[UNREPLIED] '}${tuple(e.reply, true)} ${e.assured ? '[ASSURED] ' : ''}mark=${e.mark} use=1\n`
+  // libnetfilter_conntrack knows no name for IP in IP
+  return `${(protocol === 'ipip' ? 'unknown' : protocol).padEnd(8)} ${NUMBERS[protocol]} ${left} ${state}${tuple(e.original, false)} ${e.seenReply ? '' : '[UNREPLIED] '}${tuple(e.reply, true)} ${e.assured ? '[ASSURED] ' : ''}mark=${e.mark} use=1\n`
 }

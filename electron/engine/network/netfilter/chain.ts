@@ -1,3 +1,4 @@
+import { ported } from '../packets.ts'
 import type { Evaluation, Rule } from './rule.ts'
 import { ruleMatches } from './rule.ts'
 
@@ -28,7 +29,7 @@ const KEYS: readonly { of: Key; value: Run['value'] }[] = [
   },
   {
     of: ({ matches }) => matches.find((m) => m.destinationPort !== undefined)?.destinationPort,
-    value: ({ packet }) => (packet.payload.kind === 'icmp' ? -1 : packet.payload.destinationPort),
+    value: ({ packet }) => ported(packet.payload)?.destinationPort ?? -1,
   },
 ]
 

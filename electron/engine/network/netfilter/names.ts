@@ -1,3 +1,5 @@
+import type { IpPayload } from '../types.ts'
+
 /** Names of numbers that iptables reads and prints: /etc/protocols and /etc/services of Debian 12, as far as used. */
 const PROTOCOLS: Readonly<Record<string, number>> = {
   icmp: 1, igmp: 2, ipencap: 4, tcp: 6, udp: 17, ipv6: 41, gre: 47, esp: 50, ah: 51, 'ipv6-icmp': 58, ospf: 89, vrrp: 112, sctp: 132, udplite: 136,
@@ -12,6 +14,11 @@ export function protocolNumber(name: string): number {
     case 'icmp': return 1
     default: return PROTOCOLS[name] ?? ALIASES[name] ?? Number.NaN
   }
+}
+
+/** The number of a packet's kind: what /etc/protocols calls ipip is another one (94). */
+export function payloadProtocol(kind: IpPayload['kind']): number {
+  return kind === 'ipip' ? 4 : protocolNumber(kind)
 }
 
 export function protocolName(number: number): string {

@@ -4,7 +4,7 @@ import type { Hook, Ip, IpPacket, Link, NetworkNamespace, StackHost } from '../t
 import { ipv4Number } from '../address.ts'
 import type { Nat } from './conntrack/nat.ts'
 import type { RecentLists } from './matches/recent.ts'
-import { protocolName, protocolNumber } from './names.ts'
+import { payloadProtocol, protocolName } from './names.ts'
 
 export type TableName = 'raw' | 'mangle' | 'nat' | 'filter'
 
@@ -117,7 +117,7 @@ export function ruleMatches(rule: Rule, evaluation: Evaluation): boolean {
   const packet = evaluation.packet
   if (rule.destination && !addressMatches(rule.destination, packet.destination)) return false
   if (rule.source && !addressMatches(rule.source, packet.source)) return false
-  if (rule.protocol && (protocolNumber(packet.payload.kind) === rule.protocol.number) === rule.protocol.invert) return false
+  if (rule.protocol && (payloadProtocol(packet.payload.kind) === rule.protocol.number) === rule.protocol.invert) return false
   if (rule.inInterface && !interfaceMatches(rule.inInterface, evaluation.inLink?.name ?? '')) return false
   if (rule.outInterface && !interfaceMatches(rule.outInterface, evaluation.outLink?.name ?? '')) return false
   if (rule.fragment && ((packet.fragment?.offset ?? 0) > 0) === rule.fragment.invert) return false

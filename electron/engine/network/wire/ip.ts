@@ -1,11 +1,12 @@
-import type { IpPacket, TcpSegment, UdpDatagram, IcmpMessage } from '../types.ts'
+import type { IpPacket, IpPayload } from '../types.ts'
 import { ipBytes, ipText } from './address-bytes.ts'
 import { ByteReader, ByteWriter, WireError } from './bytes.ts'
 import { checksum } from './checksum.ts'
 import { decodeIcmp, encodeIcmp } from './icmp.ts'
+import { decodeSctp, encodeSctp } from './sctp.ts'
 import { decodeTcp, decodeUdp, encodeTcp, encodeUdp } from './transport.ts'
 
-const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17 } as const
+const PROTOCOLS = { icmp: 1, ipip: 4, tcp: 6, udp: 17, sctp: 132 } as const
 
 /** RFC 791 without options; RFC 8200 without extension headers. */
 export function encodeIp(packet: IpPacket): Uint8Array {
@@ -27,8 +28,10 @@ export function encodeIp(packet: IpPacket): Uint8Array {
   return out.put(body).done()
 }
 
-function encodeTransport(payload: TcpSegment | UdpDatagram | IcmpMessage, source: Uint8Array, destination: Uint8Array): Uint8Array {
+function encodeTransport(payload: IpPayload, source: Uint8Array, destination: Uint8Array): Uint8Array {
   if (payload.kind === 'tcp') return encodeTcp(payload, source, destination)
+  if (payload.kind === 'sctp') return encodeSctp(payload)
+  if (payload.kind === 'ipip') return encodeIp(payload.packet)
   return payload.kind === 'udp' ? encodeUdp(payload, source, destination) : encodeIcmp(payload)
 }
 
@@ -80,6 +83,8 @@ function decodeTransport(protocol: number, body: Uint8Array, cut: boolean): IpPa
   if (protocol === 6) return decodeTcp(body, cut)
   if (protocol === 17) return decodeUdp(body, cut)
   if (protocol === 1) return decodeIcmp(body, cut)
+  if (protocol === 132) return decodeSctp(body, cut)
+  if (protocol === 4) return { kind: 'ipip', packet: decodeIp(body, cut) }
   throw new WireError(`IP protocol ${protocol} is not simulated`)
 }
 

@@ -1,8 +1,9 @@
-import { ipLength, frameLength, transportLength } from '../packets.ts'
+import { ipLength, frameLength, ported, transportLength } from '../packets.ts'
 import type { ArpPacket, Frame, IcmpMessage, IpPacket, Mac, TcpFlags, TcpSegment, UdpDatagram } from '../types.ts'
 import { ipBytes } from './address-bytes.ts'
 import { summariseDns, summariseDnsStream } from './summary-dns.ts'
 import { summariseHttp } from './summary-http.ts'
+import { summariseSctp } from './summary-sctp.ts'
 
 export interface SummaryOptions {
   /** tcpdump -e */
@@ -15,7 +16,7 @@ export interface SummaryOptions {
   portName?(port: number, protocol: 'tcp' | 'udp'): string | undefined
 }
 
-const PROTOCOL_NUMBERS = { icmp: 1, tcp: 6, udp: 17 } as const
+const PROTOCOL_NUMBERS = { icmp: 1, ipip: 4, tcp: 6, udp: 17, sctp: 132 } as const
 
 /**
  * Frames as tcpdump 4.99.3 prints them with -n, without the time; a tunnelled frame adds a second line. One object
@@ -50,6 +51,10 @@ export class FrameSummary {
         return `${source}.${this.#port(payload.sourcePort, 'tcp')} > ${destination}.${this.#port(payload.destinationPort, 'tcp')}: ${this.#tcp(packet, payload)}`
       case 'udp':
         return `${source}.${this.#port(payload.sourcePort, 'udp')} > ${destination}.${this.#port(payload.destinationPort, 'udp')}: ${this.#udp(packet, payload)}`
+      case 'sctp':
+        return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${summariseSctp(payload)}`
+      case 'ipip':
+        return `${source} > ${destination}: ${this.#options.linkLevel ? '' : 'IP '}${this.#ip(payload.packet)}`
       case 'icmp':
         return `${source} > ${destination}: ${icmp(packet, payload, (port, protocol) => this.#port(port, protocol))}`
     }
@@ -63,11 +68,18 @@ export class FrameSummary {
     const length = transportLength(datagram) - 8
     if (this.#options.quick) return `UDP, length ${length}`
     if (datagram.vxlan) return this.#vxlan(datagram, datagram.vxlan)
+    if (datagram.geneve) return this.#geneve(datagram.geneve)
     if (datagram.sourcePort === 53 || datagram.destinationPort === 53) {
       const carried = packet.fragment?.length === undefined ? length : packet.fragment.length - 8
       return summariseDns(datagram.data.subarray(0, carried), length)
     }
     return `UDP, length ${length}`
+  }
+
+  #geneve({ vni, options, frame }: NonNullable<UdpDatagram['geneve']>): string {
+    const inner = this.line(frame)
+    const more = options ? `, options [${options.length} bytes]` : ''
+    return `Geneve, Flags [none], vni 0x${vni.toString(16)}${more}: ${inner}`
   }
 
   /** tcpdump takes Linux's old VXLAN port, which flannel uses, for OTV; the header is the same. */
@@ -160,6 +172,7 @@ function unreachable(code: number, about: IpPacket, mtu: number | undefined, por
     case 2: return `${to} protocol ${PROTOCOL_NUMBERS[about.payload.kind]} unreachable`
     case 3: {
       if (about.payload.kind === 'icmp') return `${to} protocol 1 port ${(about.payload.id ?? 0)} unreachable`
+      if (about.payload.kind === 'ipip' || about.payload.kind === 'sctp') return `${to} protocol ${PROTOCOL_NUMBERS[about.payload.kind]} port ${ported(about.payload)?.destinationPort ?? 0} unreachable`
       return `${to} ${about.payload.kind} port ${port(about.payload.destinationPort, about.payload.kind)} unreachable`
     }
     case 4: return `${to} unreachable - need to frag${mtu ? ` (mtu ${mtu})` : ''}`

@@ -1,10 +1,7 @@
 import type { TcpFlags, TcpSegment, UdpDatagram } from '../types.ts'
 import { ByteReader, ByteWriter, WireError } from './bytes.ts'
 import { checksum, pseudoHeader } from './checksum.ts'
-import { decodeFrame, encodeFrame } from './frame.ts'
-
-/** The port that Linux's VXLAN devices of flannel use, and IANA's (RFC 7348). */
-const VXLAN_PORTS: ReadonlySet<number> = new Set([8472, 4789])
+import { decodeTunnel, encodeTunnel } from './tunnels.ts'
 
 const FLAGS: readonly (keyof TcpFlags)[] = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg']
 
@@ -58,11 +55,11 @@ export function decodeTcp(bytes: Uint8Array, cut: boolean): TcpSegment {
   return segment
 }
 
-/** RFC 768; a VXLAN frame (RFC 7348) becomes bytes. As Linux does, VXLAN over IPv4 goes without a checksum. */
+/** RFC 768; what a tunnel carries becomes bytes. VXLAN and Geneve over IPv4 go without a checksum. */
 export function encodeUdp(datagram: UdpDatagram, source: Uint8Array, destination: Uint8Array): Uint8Array {
-  const data = datagram.vxlan ? encodeVxlan(datagram.vxlan) : datagram.data
+  const data = encodeTunnel(datagram) ?? datagram.data
   const out = new ByteWriter().u16(datagram.sourcePort).u16(datagram.destinationPort).u16(8 + data.length).u16(0).put(data)
-  if (!datagram.vxlan) {
+  if (!datagram.vxlan && !datagram.geneve) {
     const sum = checksum(out.done(), pseudoHeader(source, destination, 17, out.length))
     out.patch16(6, sum === 0 ? 0xffff : sum)
   }
@@ -77,21 +74,6 @@ export function decodeUdp(bytes: Uint8Array, cut: boolean): UdpDatagram {
   input.u16()
   if (length < 8 || (!cut && length > bytes.length)) throw new WireError('bad UDP length')
   const data = input.take(Math.min(length - 8, input.left))
-  const vxlan = !cut && VXLAN_PORTS.has(destinationPort) ? tryVxlan(data) : undefined
-  return { kind: 'udp', sourcePort, destinationPort, data: vxlan ? new Uint8Array(0) : data, ...(vxlan && { vxlan }) }
-}
-
-function encodeVxlan(vxlan: NonNullable<UdpDatagram['vxlan']>): Uint8Array {
-  return new ByteWriter().u32(0x08000000).u32(vxlan.vni * 256).put(encodeFrame(vxlan.frame)).done()
-}
-
-function tryVxlan(bytes: Uint8Array): UdpDatagram['vxlan'] | undefined {
-  if (bytes.length < 8 + 14 || bytes[0] !== 8) return undefined
-  const vni = (bytes[4]! << 16) | (bytes[5]! << 8) | bytes[6]!
-  try {
-    return { vni, frame: decodeFrame(bytes.slice(8)) }
-  } catch (error) {
-    if (error instanceof WireError) return undefined
-    throw error
-  }
+  const tunnel = cut ? undefined : decodeTunnel(destinationPort, data)
+  return { kind: 'udp', sourcePort, destinationPort, data: tunnel ? new Uint8Array(0) : data, ...tunnel }
 }

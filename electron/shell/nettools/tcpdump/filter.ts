@@ -1,4 +1,4 @@
-import { formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, type ArpPacket, type Frame, type IpPacket } from '../../../engine/cluster.ts'
+import { formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, ported, type ArpPacket, type Frame, type IpPacket } from '../../../engine/cluster.ts'
 import { servicePorts } from '../services.ts'
 import { FilterError, numberOf, parseFilter, type Arithmetic, type Direction, type Expression, type Qualifiers } from './filter-parser.ts'
 
@@ -74,7 +74,7 @@ function compile(e: Expression, hosts: HostTable): Filter {
 
 // ---- protocols ---------------------------------------------------------------------------------------------------------
 
-const NUMBERS: Readonly<Record<string, number>> = { icmp: 1, igmp: 2, tcp: 6, udp: 17, esp: 50, ah: 51, icmp6: 58, pim: 103, vrrp: 112, sctp: 132 }
+const NUMBERS: Readonly<Record<string, number>> = { icmp: 1, igmp: 2, ipip: 4, tcp: 6, udp: 17, esp: 50, ah: 51, icmp6: 58, pim: 103, vrrp: 112, sctp: 132 }
 const ETHER_TYPES: Readonly<Record<string, number>> = { ip: 0x0800, arp: 0x0806, rarp: 0x8035, ip6: 0x86dd }
 
 function ipOf(view: FilterView): IpPacket | undefined {
@@ -211,8 +211,9 @@ function ports(q: Qualifiers, low: Port, high: Port | undefined): Filter {
   const tests = { tcp: within(low.tcp, (high ?? low).tcp), udp: within(low.udp, (high ?? low).udp) }
   return (v) => {
     const ip = ipOf(v)
-    if (!ip || ip.payload.kind === 'icmp' || (ip.fragment && ip.fragment.offset > 0)) return false
-    return tests[ip.payload.kind]?.(ip.payload.sourcePort, ip.payload.destinationPort) ?? false
+    const ports = ip && ported(ip.payload)
+    if (!ip || !ports || (ip.fragment && ip.fragment.offset > 0)) return false
+    return tests[ports.kind as 'tcp' | 'udp']?.(ports.sourcePort, ports.destinationPort) ?? false
   }
 }
 

@@ -119,6 +119,7 @@ export class Nat {
     let to: number
     if (range.ports) ({ from, to } = range.ports)
     else if (icmp) [from, to] = [0, 65_535]
+    else if (tuple.protocol === 'ipip') return tuple
     else if (what === 'destination') return tuple
     else if (tuple.sourcePort < 512) [from, to] = [1, 511]
     else if (tuple.sourcePort < 1024) [from, to] = [600, 1023]
@@ -153,6 +154,7 @@ function rewrite(packet: IpPacket, what: Manipulation, target: ConntrackTuple): 
   else packet.destination = target.destination
   if (payload.kind === 'icmp') {
     if (payload.id !== undefined) payload.id = target.sourcePort
-  } else if (what === 'source') payload.sourcePort = target.sourcePort
+  } else if (payload.kind === 'ipip') return
+  else if (what === 'source') payload.sourcePort = target.sourcePort
   else payload.destinationPort = target.destinationPort
 }

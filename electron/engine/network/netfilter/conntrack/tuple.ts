@@ -11,6 +11,7 @@ const ICMP_ANSWERS: ReadonlyMap<number, number> = new Map([[8, 0], [0, 8], [13, 
 /** Undefined for packets that belong to no connection: ICMP that is neither query nor answer. */
 export function tupleOf(packet: IpPacket): ConntrackTuple | undefined {
   const { source, destination, payload } = packet
+  if (payload.kind === 'ipip') return { source, destination, sourcePort: 0, destinationPort: 0, protocol: 'ipip' }
   if (payload.kind !== 'icmp') {
     return { source, destination, sourcePort: payload.sourcePort, destinationPort: payload.destinationPort, protocol: payload.kind }
   }

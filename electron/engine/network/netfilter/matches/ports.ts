@@ -1,3 +1,4 @@
+import { ported } from '../../packets.ts'
 import type { IpPacket, TcpFlags } from '../../types.ts'
 import { UsageError } from '../errors.ts'
 import { flag, one, parseNumber, two } from '../extension.ts'
@@ -35,11 +36,11 @@ function rangeText(range: PortRange): string {
 }
 
 export function sourcePort(packet: IpPacket): number {
-  return packet.payload.kind === 'icmp' ? -1 : packet.payload.sourcePort
+  return ported(packet.payload)?.sourcePort ?? -1
 }
 
 export function destinationPort(packet: IpPacket): number {
-  return packet.payload.kind === 'icmp' ? -1 : packet.payload.destinationPort
+  return ported(packet.payload)?.destinationPort ?? -1
 }
 
 interface PortMatch extends PortRange {
