@@ -16,7 +16,7 @@ export interface LinkFactory {
   createVxlan(
     network: NetworkNamespace,
     name: string,
-    options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean },
+    options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean; external?: boolean },
   ): VxlanLink
 }
 

@@ -110,7 +110,7 @@ export class Network {
   createVxlan(
     network: NetworkNamespace,
     name: string,
-    options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean },
+    options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean; external?: boolean },
   ): Vxlan {
     const underlay = network.links.get(options.underlay)
     if (!underlay) throw new SystemError('ENODEV')

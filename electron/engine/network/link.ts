@@ -1,5 +1,6 @@
 import type { Namespace } from './namespace.ts'
 import { ETHERNET_HEADER, frameLength, ipLength, scrubbed } from './packets.ts'
+import { runLinkProgram, type LinkProgram } from './programs.ts'
 import type { LinkConf } from './sysctl.ts'
 import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkStatistics, Mac } from './types.ts'
 
@@ -32,6 +33,9 @@ export abstract class BaseLink implements Link {
   readonly statistics: LinkStatistics = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 }
   readonly namespace: Namespace
   readonly conf: LinkConf
+  /** Programs that see every frame before the kernel does (tc-bpf(8)). */
+  ingress: LinkProgram | undefined
+  egress: LinkProgram | undefined
 
   constructor(namespace: Namespace, options: LinkOptions) {
     this.namespace = namespace
@@ -65,6 +69,7 @@ export abstract class BaseLink implements Link {
       this.statistics.txDropped++
       return this.lost(frame, 'drop-link-down', `${this.name} is down, so the frame cannot leave.`)
     }
+    if (this.egress !== undefined && !runLinkProgram(this.egress, frame, this)) return
     this.statistics.txPackets++
     this.statistics.txBytes += frameLength(frame)
     if (this.namespace.tapped) this.namespace.tap(this, 'out', frame)
@@ -82,8 +87,14 @@ export abstract class BaseLink implements Link {
     this.statistics.rxPackets++
     this.statistics.rxBytes += frameLength(frame)
     if (this.namespace.tapped) this.namespace.tap(this, 'in', frame)
+    if (this.ingress !== undefined && !runLinkProgram(this.ingress, frame, this)) return
     if (this.master) this.master.input(this, frame)
     else this.namespace.ip.receive(frame, this)
+  }
+
+  /** bpf_redirect_peer: the frame comes out of the other end, unseen by this one. Only veth pairs have another end. */
+  handOver(frame: Frame): void {
+    this.lost(frame, 'drop-link-down', `${this.name} has no other end to hand the frame to.`)
   }
 
   /** The last step before another network namespace: nothing but the trail goes along. */

@@ -6,6 +6,7 @@ import { cidrContains, isLoopbackIp, tryParseCidr } from './address.ts'
 import { Icmp } from './icmp.ts'
 import { IpLayer } from './ip.ts'
 import type { Layers, TcpLayer } from './layers.ts'
+import type { SocketPrograms } from './programs.ts'
 import type { BaseLink } from './link.ts'
 import { Loopback } from './link.ts'
 import { Neighbours } from './neighbours.ts'
@@ -61,6 +62,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   #kernelLog: { at: number; text: string }[] | undefined
   /** Decides before the routing table, for packets to forward. */
   steer: ((packet: IpPacket) => Steering | undefined) | undefined
+  socketPrograms: SocketPrograms | undefined
   /** Whether anybody captures anywhere here. */
   tapped = false
   #taps = new Map<string, Set<(frame: CapturedFrame) => void>>()

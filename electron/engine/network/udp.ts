@@ -8,6 +8,7 @@ import { formatSocket } from './format.ts'
 import { icmpErrorCode } from './icmp.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
+import type { SocketTranslation } from './programs.ts'
 import type { Ip, IpPacket, SocketInfo, SocketOwner, UdpDatagram, UdpSocket } from './types.ts'
 import { receiveVxlan } from './vxlan.ts'
 
@@ -137,19 +138,9 @@ class Socket implements UdpSocket {
   send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined {
     if (this.#closed) throw new SystemError('EBADF')
     const ns = this.#ns
-    const source = options?.source ?? (this.address === ANY ? ns.sourceFor(destination) : this.address)
-    const packet: IpPacket = {
-      kind: 'ip',
-      version: 4,
-      source: source ?? ANY,
-      destination,
-      ttl: options?.ttl ?? ns.settings.number('net.ipv4.ip_default_ttl'),
-      tos: 0,
-      identification: ns.ip.nextIdentification(),
-      dontFragment: true,
-      payload: { kind: 'udp', sourcePort: this.port, destinationPort: port, data },
-      meta: { mark: 0, owner: this.#owner },
-    }
+    const translation = ns.socketPrograms?.send({ address: destination, port }, this)
+    if (translation) return this.#sendTranslated(translation, data, destination, port, options)
+    const packet = this.#packet(data, destination, port, options)
     const flow = this.#flow(destination, port)
     const { recorder } = ns
     const trail = recorder.begin(ns, packet, flow ? (flow.answers ? { answers: flow.journey } : { journey: flow.journey }) : { program: this.#owner?.program })
@@ -168,6 +159,55 @@ class Socket implements UdpSocket {
     return trail.journey
   }
 
+  #packet(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): IpPacket {
+    const ns = this.#ns
+    const source = options?.source ?? (this.address === ANY ? ns.sourceFor(destination) : this.address)
+    return {
+      kind: 'ip',
+      version: 4,
+      source: source ?? ANY,
+      destination,
+      ttl: options?.ttl ?? ns.settings.number('net.ipv4.ip_default_ttl'),
+      tos: 0,
+      identification: ns.ip.nextIdentification(),
+      dontFragment: true,
+      payload: { kind: 'udp', sourcePort: this.port, destinationPort: port, data },
+      meta: { mark: 0, owner: this.#owner },
+    }
+  }
+
+  /** A program of the kernel puts another address in its place; the journey tells both. */
+  #sendTranslated(translation: SocketTranslation, data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined {
+    const ns = this.#ns
+    const { recorder } = ns
+    const { to } = translation
+    const packet = this.#packet(data, to.address, to.port, options)
+    const flow = this.#flow(to.address, to.port)
+    if (flow) recorder.begin(ns, packet, flow.answers ? { answers: flow.journey } : { journey: flow.journey })
+    else this.#beginTranslated(translation, packet, destination, port)
+    if (translation.error) throw new SystemError(translation.error)
+    const error = ns.ip.output(packet)
+    if (error) throw new SystemError(error)
+    return packet.meta.trail?.journey
+  }
+
+  #beginTranslated(translation: SocketTranslation, packet: IpPacket, destination: Ip, port: number): void {
+    const ns = this.#ns
+    const { recorder } = ns
+    const { to, text, explanation } = translation
+    const datagram = packet.payload as UdpDatagram
+    packet.destination = destination
+    datagram.destinationPort = port
+    const trail = recorder.begin(ns, packet, { program: this.#owner?.program })
+    const before = recorder.header(packet)
+    packet.destination = to.address
+    datagram.destinationPort = to.port
+    const decidedBy = { kind: 'map', text: translation.decidedBy } as const
+    if (translation.error) return recorder.fail(ns, packet, 'unreachable', explanation, { stage: 'drop', text, decidedBy, before, explanation })
+    this.#remember(to.address, to.port, trail.journey, false)
+    if (trail.record) recorder.hop(ns, packet, { stage: 'dnat', text, decidedBy, before, after: recorder.header(packet), explanation })
+  }
+
   receive(packet: IpPacket, datagram: UdpDatagram): void {
     const { recorder } = this.#ns
     const trail = packet.meta.trail
@@ -181,8 +221,9 @@ class Socket implements UdpSocket {
       })
     }
     if (trail) this.#remember(packet.source, datagram.sourcePort, trail.journey, trail.direction === 'forward')
+    const from = this.#ns.socketPrograms?.receive({ address: packet.source, port: datagram.sourcePort }, this)
     this.onDatagram?.({
-      source: packet.source, sourcePort: datagram.sourcePort, destination: packet.destination, data: datagram.data, journey: trail?.journey,
+      source: from?.address ?? packet.source, sourcePort: from?.port ?? datagram.sourcePort, destination: packet.destination, data: datagram.data, journey: trail?.journey,
     })
   }
 

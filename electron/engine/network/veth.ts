@@ -27,7 +27,7 @@ export class Veth extends BaseLink {
       return this.lost(frame, 'drop-link-down', `The other end of the veth pair of ${this.name} is down.`)
     }
     const packet = frame.payload
-    const { recorder, clock } = this.namespace
+    const { recorder } = this.namespace
     if (packet.kind === 'ip' && recorder.recording(packet)) {
       recorder.hop(this.namespace, packet, {
         stage: 'veth',
@@ -37,6 +37,17 @@ export class Veth extends BaseLink {
         explanation: 'veth-pair',
       })
     }
+    this.#arrive(peer, frame)
+  }
+
+  override handOver(frame: Frame): void {
+    const peer = this.#peer
+    if (!peer || !peer.up) return this.lost(frame, 'drop-link-down', `The other end of the veth pair of ${this.name} is down.`)
+    this.#arrive(peer, frame)
+  }
+
+  #arrive(peer: Veth, frame: Frame): void {
+    const { clock } = this.namespace
     this.leave(frame)
     this.#lastArrival = Math.max(this.#lastArrival, clock.now + this.namespace.latency(0.01, 0.01))
     clock.schedule(this.#lastArrival - clock.now, () => {

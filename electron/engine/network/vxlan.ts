@@ -4,7 +4,7 @@ import { formatVxlanFdb } from './format.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { copyFrame, isGroupMac, NO_DATA, scrubbed, ZERO_MAC } from './packets.ts'
+import { copyFrame, isGroupMac, NO_DATA, ported, scrubbed, ZERO_MAC } from './packets.ts'
 import type { Frame, Ip, IpPacket, Mac, UdpDatagram, VxlanLink } from './types.ts'
 
 export interface VxlanOptions {
@@ -15,6 +15,8 @@ export interface VxlanOptions {
   underlay: string
   /** Learn the outer source of received frames. flannel has it off ("nolearning"). */
   learning?: boolean
+  /** Programs say where each frame goes and with which identifier ("external", collect_md): no FDB, any identifier comes in. */
+  external?: boolean
 }
 
 /** A VXLAN tunnel end (RFC 7348; drivers/net/vxlan): frames travel in UDP to the VTEP that the FDB names. */
@@ -25,6 +27,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
   readonly local: Ip
   readonly underlay: string
   readonly learning: boolean
+  readonly external: boolean
   /** Only the all-zero address, where floods go, has several ends. */
   readonly #vteps = new Map<Mac, { vteps: Ip[]; learned: boolean }>()
 
@@ -35,6 +38,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
     this.local = options.local
     this.underlay = options.underlay
     this.learning = options.learning ?? false
+    this.external = options.external ?? false
     namespace.vxlans.add(this)
   }
 
@@ -60,6 +64,12 @@ export class Vxlan extends BaseLink implements VxlanLink {
   }
 
   protected send(frame: Frame): void {
+    if (this.external) {
+      const key = frame.payload.kind === 'ip' ? frame.payload.meta.tunnel : undefined
+      if (key) return this.#encapsulate(frame, key.remote, frame.destination, false, key.id)
+      this.statistics.txDropped++
+      return this.lost(frame, 'drop-no-vtep', `${this.name} takes its destinations from programs, and none has said where this frame goes.`)
+    }
     const found = isGroupMac(frame.destination) ? undefined : this.#vteps.get(frame.destination)
     const vteps = (found ?? this.#vteps.get(ZERO_MAC))?.vteps ?? []
     if (vteps.length === 0) {
@@ -73,7 +83,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
     })
   }
 
-  #encapsulate(frame: Frame, vtep: Ip, mac: Mac, learned: boolean): void {
+  #encapsulate(frame: Frame, vtep: Ip, mac: Mac, learned: boolean, vni = this.vni): void {
     const ns = this.namespace
     const { recorder } = ns
     const inner = frame.payload
@@ -87,7 +97,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
       tos: 0,
       identification: ns.ip.nextIdentification(),
       dontFragment: false,
-      payload: { kind: 'udp', sourcePort: flowPort(frame), destinationPort: this.port, data: NO_DATA, vxlan: { vni: this.vni, frame } },
+      payload: { kind: 'udp', sourcePort: flowPort(frame), destinationPort: this.port, data: NO_DATA, vxlan: { vni, frame } },
       // The mark stays on the outer packet (skb_scrub_packet without xnet), which is why kube-proxy clears its own.
       meta: { mark: inner.kind === 'ip' ? inner.meta.mark : 0, trail },
     }
@@ -96,8 +106,10 @@ export class Vxlan extends BaseLink implements VxlanLink {
         recorder.hop(ns, inner, {
           stage: 'encapsulate',
           interface: this.name,
-          text: `${this.name} packs the whole frame into a UDP packet to the node ${vtep}, which has ${frame.destination} (VXLAN ${this.vni}).`,
-          decidedBy: { kind: 'fdb', text: formatVxlanFdb({ mac, vtep }, this.name, learned) },
+          text: this.external
+            ? `${this.name} packs the whole frame into a UDP packet to the node ${vtep}, as the program has told it (VXLAN ${vni}).`
+            : `${this.name} packs the whole frame into a UDP packet to the node ${vtep}, which has ${frame.destination} (VXLAN ${vni}).`,
+          decidedBy: this.external ? undefined : { kind: 'fdb', text: formatVxlanFdb({ mac, vtep }, this.name, learned) },
           before: recorder.header(inner, frame),
           after: recorder.header(outer),
           explanation: 'vxlan-encapsulate',
@@ -109,18 +121,19 @@ export class Vxlan extends BaseLink implements VxlanLink {
   }
 
   /** Takes the frame out of a packet that came for this end. */
-  decapsulate(packet: IpPacket, frame: Frame): void {
+  decapsulate(packet: IpPacket, frame: Frame, vni = this.vni): void {
     const ns = this.namespace
     const { recorder } = ns
     if (this.learning && !isGroupMac(frame.source)) this.#learn(frame.source, packet.source)
     const inner = frame.payload
     if (inner.kind === 'ip') {
       inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
+      if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source }
       if (recorder.recording(inner)) {
         recorder.hop(ns, inner, {
           stage: 'decapsulate',
           interface: this.name,
-          text: `UDP port ${this.port} belongs to ${this.name}: it takes the frame of VXLAN ${this.vni} out of the packet from ${packet.source}.`,
+          text: `UDP port ${this.port} belongs to ${this.name}: it takes the frame of VXLAN ${vni} out of the packet from ${packet.source}.`,
           before: recorder.header(packet),
           after: recorder.header(inner, frame),
           explanation: 'vxlan-decapsulate',
@@ -150,8 +163,8 @@ export function receiveVxlan(namespace: Namespace, packet: IpPacket, datagram: U
   for (const vxlan of namespace.vxlans) {
     if (vxlan.port !== datagram.destinationPort || !vxlan.up) continue
     bound = true
-    if (vxlan.vni !== vni) continue
-    vxlan.decapsulate(packet, frame)
+    if (vxlan.vni !== vni && !vxlan.external) continue
+    vxlan.decapsulate(packet, frame, vni)
     return true
   }
   if (bound && packet.meta.trail) {
@@ -179,7 +192,8 @@ function flowPort(frame: Frame): number {
     mix(packet.source)
     mix(packet.destination)
     const { payload } = packet
-    if (payload.kind !== 'icmp') hash = Math.imul(hash ^ (payload.sourcePort * 65536 + payload.destinationPort), 16777619)
+    const ports = ported(payload)
+    if (ports) hash = Math.imul(hash ^ (ports.sourcePort * 65536 + ports.destinationPort), 16777619)
   }
   return 32768 + ((hash >>> 0) % 28232)
 }

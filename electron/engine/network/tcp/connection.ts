@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../clock.ts'
 import { SystemError } from '../../machine/errors.ts'
 import type { Journey } from '../../journey/types.ts'
+import type { SocketTranslation } from '../programs.ts'
 import type { Ip, IpPacket, SocketOwner, TcpConnection, TcpFlags, TcpHandlers, TcpSegment, TcpState } from '../types.ts'
 import { ReassemblyQueue, SendBuffer } from './buffers.ts'
 import { RetransmissionTimer } from './retransmit.ts'
@@ -43,6 +44,8 @@ export class Connection implements TcpConnection {
   state: TcpState = 'CLOSED'
   handlers: TcpHandlers = {}
   journey: Journey | undefined
+  /** What the program connected to, where a program of the kernel put another address in its place. */
+  asked: { address: Ip; port: number; translation: SocketTranslation } | undefined
   readonly localAddress: Ip
   readonly localPort: number
   readonly remoteAddress: Ip
@@ -69,6 +72,10 @@ export class Connection implements TcpConnection {
   #finQueued = false
   #finSequence: number | undefined
   #drained = true
+
+  get peer(): { address: Ip; port: number } | undefined {
+    return this.asked
+  }
 
   constructor(host: ConnectionHost, options: ConnectionOptions) {
     this.#host = host

@@ -59,24 +59,28 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   connect(options: Parameters<Sockets['connect']>[0], handlers: TcpHandlers): TcpConnection {
     const namespace = this.#host.namespace
-    const remote = options.address === '0.0.0.0' ? '127.0.0.1' : options.address === '::' ? '::1' : options.address
+    const asked = options.address === '0.0.0.0' ? '127.0.0.1' : options.address === '::' ? '::1' : options.address
+    const translation = namespace.socketPrograms?.connect({ address: asked, port: options.port })
+    const remote = translation?.to.address ?? asked
+    const remotePort = translation?.to.port ?? options.port
     const source = options.source ?? namespace.sourceFor(remote)
     const unavailable = options.source !== undefined && !namespace.isLocal(options.source)
     const local = source ?? (remote.includes(':') ? '::' : '0.0.0.0')
-    const free = (port: number): boolean => !this.#connections.has(keyOf(local, port, remote, options.port))
+    const free = (port: number): boolean => !this.#connections.has(keyOf(local, port, remote, remotePort))
     const port = options.sourcePort || this.#ephemeral((p) => free(p) && !this.#listeners.has(p))
     const connection = new Connection(this, {
-      localAddress: local, localPort: port ?? 0, remoteAddress: remote, remotePort: options.port,
+      localAddress: local, localPort: port ?? 0, remoteAddress: remote, remotePort,
       initialSequence: this.#random.uint32(), owner: options.owner, active: true,
     })
     connection.handlers = handlers
+    if (translation) connection.asked = { address: asked, port: options.port, translation }
     if (port === undefined || unavailable || !free(port)) {
       connection.state = 'SYN-SENT'
       connection.fail(new SystemError(port !== undefined && !unavailable ? 'EADDRINUSE' : 'EADDRNOTAVAIL'))
       return connection
     }
-    this.#connections.set(keyOf(local, port, remote, options.port), connection)
-    const problem = this.#routeProblem(remote, source)
+    this.#connections.set(keyOf(local, port, remote, remotePort), connection)
+    const problem = translation?.error ?? this.#routeProblem(remote, source)
     if (problem) this.#unroutable(connection, problem)
     else connection.open()
     return connection
@@ -207,10 +211,29 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     packet.meta.owner = connection.owner
     const journey = connection.journey
     if (connection.active) {
-      const trail = recorder.begin(namespace, packet, journey ? { journey } : { program: connection.owner?.program })
-      connection.journey ??= trail.journey
+      if (!journey && connection.asked) this.#beginTranslated(connection, connection.asked, packet)
+      else {
+        const trail = recorder.begin(namespace, packet, journey ? { journey } : { program: connection.owner?.program })
+        connection.journey ??= trail.journey
+      }
     } else if (journey) recorder.begin(namespace, packet, { answers: journey })
     this.#output(packet, connection)
+  }
+
+  /** The journey begins with what the program asked for, before a program of the kernel put another address in its place. */
+  #beginTranslated(connection: Connection, { address, port, translation }: NonNullable<Connection['asked']>, packet: IpPacket): void {
+    const { recorder, namespace } = this.#host
+    const segment = packet.payload as TcpSegment
+    packet.destination = address
+    segment.destinationPort = port
+    connection.journey = recorder.begin(namespace, packet, { program: connection.owner?.program }).journey
+    const before = recorder.header(packet)
+    packet.destination = connection.remoteAddress
+    segment.destinationPort = connection.remotePort
+    const { text, explanation } = translation
+    const decidedBy = { kind: 'map', text: translation.decidedBy } as const
+    if (translation.error === undefined) return recorder.hop(namespace, packet, { stage: 'dnat', text, decidedBy, before, after: recorder.header(packet), explanation })
+    recorder.fail(namespace, packet, 'unreachable', explanation, { stage: 'drop', text, decidedBy, before, explanation })
   }
 
   segmentSize(connection: Connection): number {
@@ -278,6 +301,10 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       flags: { syn: true }, window: 0, data: new Uint8Array(0),
     })
     connection.state = 'SYN-SENT'
+    if (connection.asked?.translation.error) {
+      this.#beginTranslated(connection, connection.asked, packet)
+      return connection.fail(new SystemError(problem))
+    }
     connection.journey = this.#host.recorder.begin(this.#host.namespace, packet, { program: connection.owner?.program }).journey
     this.#output(packet)
     connection.fail(new SystemError(problem))
