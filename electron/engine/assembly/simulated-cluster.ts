@@ -4,7 +4,7 @@ import { findCniPlugin } from '../cni/plugins.ts'
 import type { CniPlugin, NodeContext } from '../cni/types.ts'
 import { CloudLoadBalancer } from '../cloud/load-balancer.ts'
 import { ServiceController } from '../cloud/service-controller.ts'
-import type { ClusterConfig } from '../config.ts'
+import { nodeIps, type ClusterConfig } from '../config.ts'
 import { coreDnsManifests } from '../dns/manifests.ts'
 import type { FaultWorld } from '../faults/fault.ts'
 import { Faults } from '../faults/index.ts'
@@ -75,7 +75,7 @@ export class SimulatedCluster implements Cluster {
   constructor(config: ClusterConfig, epoch?: number) {
     this.config = config
     this.clock = new Clock({ seed: config.seed, ...(epoch === undefined ? {} : { epoch }) })
-    this.#network = new Network({ clock: this.clock, layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
+    this.#network = new Network({ clock: this.clock, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
     this.journeys = this.#network.journeys
     this.#world = buildMachines(this.clock, this.#network, this.programs, config)
     const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
@@ -159,7 +159,7 @@ export class SimulatedCluster implements Cluster {
     const kubelet = startKubelet({
       node: context,
       role: node.role,
-      ip: node.ip,
+      ips: nodeIps(node),
       plugin,
       staticPods: pods.files,
       images: [...systemImages(manifests), ...pods.images],

@@ -31,7 +31,7 @@ export const COREFILE = `.:53 {
 
 export function coreDnsManifests(config: ClusterConfig): object[] {
   const labels = { 'k8s-app': 'kube-dns' }
-  const clusterIPs = config.serviceCIDR.map((cidr) => nthAddress(cidr, 10))
+  const clusterIP = nthAddress(config.serviceCIDR[0]!, 10)
   return [
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace: 'kube-system' }, data: { Corefile: COREFILE } },
     {
@@ -92,8 +92,7 @@ export function coreDnsManifests(config: ClusterConfig): object[] {
         annotations: { 'prometheus.io/port': '9153', 'prometheus.io/scrape': 'true' },
       },
       spec: {
-        clusterIP: clusterIPs[0],
-        clusterIPs,
+        clusterIP,
         selector: labels,
         ports: [
           { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },

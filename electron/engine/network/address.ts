@@ -112,7 +112,8 @@ export function formatIpv6(value: bigint): Ip {
 /** The IPv4 address as an unsigned number; NaN when it is none. Memoised. */
 export const ipv4Number: (ip: Ip) => number = memo((ip) => parseIpv4(ip) ?? Number.NaN)
 
-const ipv6Number: (ip: Ip) => bigint | undefined = memo(parseIpv6)
+/** The IPv6 address as a number; undefined when it is none. Memoised. */
+export const ipv6Number: (ip: Ip) => bigint | undefined = memo(parseIpv6)
 
 export function isIpv4(text: string): boolean {
   return !Number.isNaN(ipv4Number(text))
@@ -208,6 +209,13 @@ export function nthAddress(cidr: Cidr, n: number): Ip {
   return prefix.version === 4 ? formatIpv4(prefix.base + n) : formatIpv6(prefix.base6 + BigInt(n))
 }
 
+/** The n-th prefix of this length inside: nthPrefix("10.244.0.0/16", 24, 3) is "10.244.3.0/24". */
+export function nthPrefix(cidr: Cidr, length: number, n: number): Cidr {
+  const { version, base, base6 } = parseCidr(cidr)
+  const ip = version === 4 ? formatIpv4(base + n * 2 ** (32 - length)) : formatIpv6(base6 + (BigInt(n) << BigInt(128 - length)))
+  return `${ip}/${length}`
+}
+
 /** How many addresses the prefix holds (Infinity above 2^53). */
 export function addressCount(cidr: Cidr): number {
   const prefix = parseCidr(cidr)
@@ -232,6 +240,33 @@ export function compareIp(a: Ip, b: Ip): number {
   const x = ipv6Number(a)!
   const y = ipv6Number(b)!
   return x < y ? -1 : x > y ? 1 : 0
+}
+
+/** An address of either family as a number; 0 for text that is none. */
+export function ipNumber(ip: Ip): bigint {
+  return ip.includes(':') ? (ipv6Number(ip) ?? 0n) : BigInt(ipv4Number(ip) || 0)
+}
+
+export function formatIp(value: bigint, version: 4 | 6): Ip {
+  return version === 4 ? formatIpv4(Number(value)) : formatIpv6(value)
+}
+
+/** fe80::/10 */
+export function isLinkLocalIp6(ip: Ip): boolean {
+  return /^fe[89ab][0-9a-f]:/.test(ip)
+}
+
+/** The address that an interface makes of its MAC address (RFC 4291 appendix A): "fe80::5054:ff:fe12:3456". */
+export function linkLocalOf(mac: string): Ip {
+  const [a, b, c, d, e, f] = mac.split(':').map((part) => Number.parseInt(part, 16)) as [number, number, number, number, number, number]
+  let value = 0xfe80n << 48n
+  for (const group of [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f]) value = (value << 16n) | BigInt(group)
+  return formatIpv6(value)
+}
+
+/** The multicast group that Neighbour Discovery asks an address through (RFC 4291 2.7.1). */
+export function solicitedNode(ip: Ip): Ip {
+  return formatIpv6((0xff02_0000_0000_0000_0000_0001_ff00_0000n) | ((ipv6Number(ip) ?? 0n) & 0xff_ffffn))
 }
 
 /** 127.0.0.0/8 or ::1. */

@@ -287,14 +287,14 @@ describe('deletion', () => {
 })
 
 describe('nodes', () => {
-  it('get the first free range of Pod addresses', () => {
+  it('get the next free range of Pod addresses, after the one given last', () => {
     const bench = new Bench(2)
     expect(bench.client.list<Node>('nodes').items.map((n) => n.spec.podCIDR)).toEqual(['10.244.0.0/24', '10.244.1.0/24'])
     bench.client.delete('nodes', undefined, 'node-1')
     bench.clock.settle()
     bench.addNode('node-3')
     bench.clock.settle()
-    expect(bench.client.get<Node>('nodes', undefined, 'node-3').spec.podCIDR).toBe('10.244.0.0/24')
+    expect(bench.client.get<Node>('nodes', undefined, 'node-3').spec.podCIDR).toBe('10.244.2.0/24')
   })
 
   it('that are cordoned get no new Pods, and the scheduler says so', () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { timestamp } from '../human-duration.ts'
+import type { IpFamily } from '../service-allocator.ts'
 import type { EndpointSlice, Pod, Service, ServicePort } from '../types.ts'
 import { isReady, isTerminal } from './pods.ts'
 
@@ -39,13 +40,25 @@ export function portsOf(service: Service, pod: Pod): EndpointPort[] {
   return out
 }
 
+/** The Pod's address of a family; undefined where it has none. */
+export function addressOf({ status }: Pod, family: IpFamily): string | undefined {
+  const ips = status.podIPs ?? (status.podIP ? [{ ip: status.podIP }] : [])
+  return ips.find(({ ip }) => ip.includes(':') === (family === 'IPv6'))?.ip
+}
+
+/** The families that a Service has, the primary one first. */
+export function familiesOf({ spec }: Service): readonly IpFamily[] {
+  if (spec.ipFamilies?.length) return spec.ipFamilies as IpFamily[]
+  return [spec.clusterIP?.includes(':') ? 'IPv6' : 'IPv4']
+}
+
 /** `zone`: of the Pod's node, where that has the label topology.kubernetes.io/zone. */
-export function endpointOf(service: Service, pod: Pod, zone?: string): Endpoint {
+export function endpointOf(service: Service, pod: Pod, address: string, zone?: string): Endpoint {
   const serving = isReady(pod)
   const terminating = !!pod.metadata.deletionTimestamp
   const { hostname, subdomain } = pod.spec
   return {
-    addresses: [pod.status.podIP!],
+    addresses: [address],
     conditions: { ready: !!service.spec.publishNotReadyAddresses || (serving && !terminating), serving, terminating },
     ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
     targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
@@ -64,7 +77,7 @@ export function changeTrigger(clock: Clock, pods: readonly Pod[]): string {
 /** Whether a Pod's change can matter to endpoints. */
 export function endpointChanged(a: Pod, b: Pod): boolean {
   return (
-    a.status.podIP !== b.status.podIP || isReady(a) !== isReady(b) || isTerminal(a) !== isTerminal(b) || a.spec.nodeName !== b.spec.nodeName ||
+    a.status.podIP !== b.status.podIP || a.status.podIPs?.length !== b.status.podIPs?.length || isReady(a) !== isReady(b) || isTerminal(a) !== isTerminal(b) || a.spec.nodeName !== b.spec.nodeName ||
     !a.metadata.deletionTimestamp !== !b.metadata.deletionTimestamp || a.metadata.labels !== b.metadata.labels
   )
 }

@@ -1,7 +1,7 @@
 import { deepEqual } from '../json.ts'
 import type { KubeObject, Pod, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { CHANGE_TRIGGER, changeTrigger, isHeadless, LOOK, portsOf, type EndpointPort } from './endpoint.ts'
+import { addressOf, CHANGE_TRIGGER, changeTrigger, familiesOf, isHeadless, LOOK, portsOf, type EndpointPort } from './endpoint.ts'
 import { type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { isReady } from './pods.ts'
@@ -75,7 +75,10 @@ function firstOf(service: Service, pods: readonly Pod[]): Pod[] {
 /** Addresses of the same ports share a subset: pkg/api/v1/endpoints RepackSubsets. */
 function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
   const byPorts = new Map<string, { ports: EndpointPort[]; ready: Address[]; notReady: Address[] }>()
+  const [family] = familiesOf(service)
   for (const pod of pods) {
+    const ip = addressOf(pod, family!)
+    if (ip === undefined) continue
     const ports = portsOf(service, pod).map(({ name, port, protocol, appProtocol }) => ({ ...(name ? { name } : {}), port: port!, protocol: protocol!, ...(appProtocol ? { appProtocol } : {}) }))
     if (ports.length === 0 && !isHeadless(service)) continue
     const key = JSON.stringify(ports)
@@ -83,7 +86,7 @@ function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
     if (!subset) byPorts.set(key, (subset = { ports, ready: [], notReady: [] }))
     const { hostname, subdomain } = pod.spec
     const address: Address = {
-      ip: pod.status.podIP!,
+      ip,
       ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
       ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
       targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },

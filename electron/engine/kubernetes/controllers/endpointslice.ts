@@ -1,7 +1,8 @@
 import { deepEqual } from '../json.ts'
+import type { IpFamily } from '../service-allocator.ts'
 import type { EndpointSlice, Node, Pod, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { CHANGE_TRIGGER, changeTrigger, endpointOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
+import { addressOf, CHANGE_TRIGGER, changeTrigger, endpointOf, familiesOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
 import { EventRecorder } from './events.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
@@ -24,8 +25,8 @@ export class EndpointSliceController implements Controller {
   readonly #slices: Informer<EndpointSlice>
   readonly #nodes: Informer<Node>
   readonly #events: EventRecorder
-  /** Services that ask for topology hints, and whether they have them. */
-  readonly #hinted = new Map<string, boolean>()
+  /** Services that ask for topology hints, and whether they have them in each family. */
+  readonly #hinted = new Map<string, Partial<Record<IpFamily, boolean>>>()
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
 
@@ -70,18 +71,27 @@ export class EndpointSliceController implements Controller {
     }
     if (service.spec.type === 'ExternalName' || !service.spec.selector) return 0
     const pods = this.#watch.podsOf(service)
+    const families = familiesOf(service)
+    const present = this.#slices.indexed(BY_SERVICE, key)
+    for (const slice of present) if (!families.includes(slice.addressType as IpFamily)) this.#delete(slice)
+    for (const family of families) this.#syncFamily(service, family, pods, present.filter((s) => s.addressType === family))
+    return pods.length * LOOK
+  }
+
+  #syncFamily(service: Service, family: IpFamily, pods: readonly Pod[], all: readonly EndpointSlice[]): void {
     const groups = new Map<string, { ports: EndpointPort[]; wanted: Map<string, Endpoint> }>()
     for (const pod of pods) {
       const node = pod.spec.nodeName === undefined ? undefined : this.#nodes.get(undefined, pod.spec.nodeName)
       // a Pod of a node that is gone goes, too
       if (!node && !service.spec.publishNotReadyAddresses) continue
+      const address = addressOf(pod, family)
+      if (address === undefined) continue
       const ports = portsOf(service, pod)
       const group = JSON.stringify(ports)
       if (!groups.has(group)) groups.set(group, { ports, wanted: new Map() })
-      groups.get(group)!.wanted.set(pod.metadata.uid, endpointOf(service, pod, node?.metadata.labels?.[ZONE]))
+      groups.get(group)!.wanted.set(pod.metadata.uid, endpointOf(service, pod, address, node?.metadata.labels?.[ZONE]))
     }
     const present = new Map<string, EndpointSlice[]>()
-    const all = this.#slices.indexed(BY_SERVICE, key)
     for (const slice of all) {
       const group = JSON.stringify((slice as { ports?: EndpointPort[] }).ports ?? [])
       present.set(group, [...(present.get(group) ?? []), slice])
@@ -99,9 +109,8 @@ export class EndpointSliceController implements Controller {
       if (isEmpty) changes.remove = []
       else changes.create.push({ ports: [], endpoints: [] })
     }
-    this.#setHints(service, changes)
-    this.#finish(service, changes, pods)
-    return pods.length * LOOK
+    this.#setHints(service, family, changes)
+    this.#finish(service, family, changes, pods)
   }
 
   /**
@@ -146,8 +155,8 @@ export class EndpointSliceController implements Controller {
   }
 
   /** trafficDistribution PreferClose (KEP-4444): each ready endpoint is for its own zone. Without it hints go. */
-  #setHints(service: Service, changes: Changes): void {
-    const topology = this.#topologyHints(service, changes)
+  #setHints(service: Service, family: IpFamily, changes: Changes): void {
+    const topology = this.#topologyHints(service, family, changes)
     const close = !topology && (service.spec as { trafficDistribution?: string }).trafficDistribution === 'PreferClose'
     const hinted = (endpoint: HintedEndpoint): Endpoint => {
       const { hints, ...plain } = endpoint
@@ -164,34 +173,40 @@ export class EndpointSliceController implements Controller {
   }
 
   /** What topology-mode: Auto says; undefined where nobody asks for it. */
-  #topologyHints(service: Service, { create, update, unchanged }: Changes): ReadonlyMap<HintedEndpoint, string> | undefined {
+  #topologyHints(service: Service, family: IpFamily, { create, update, unchanged }: Changes): ReadonlyMap<HintedEndpoint, string> | undefined {
     const key = `${service.metadata.namespace}/${service.metadata.name}`
-    const tell = (type: 'Normal' | 'Warning', reason: string, text: string): void => this.#events.event(service, type, reason, `${text}, addressType: IPv4`)
-    const before = this.#hinted.get(key)
+    const tell = (type: 'Normal' | 'Warning', reason: string, text: string): void => this.#events.event(service, type, reason, `${text}, addressType: ${family}`)
+    const before = this.#hinted.get(key)?.[family]
     if (!wantsHints(service.metadata.annotations)) {
       if (before) tell('Warning', 'TopologyAwareHintsDisabled', 'Topology Aware Hints has been disabled')
-      this.#hinted.delete(key)
+      if (before !== undefined) this.#forgetHints(key, family)
       return undefined
     }
     const ready = [...create, ...update, ...unchanged].flatMap((c) => c.endpoints).filter((e) => e.conditions?.ready)
     const hints = allocateHints(ready, zoneRatios(this.#nodes.values()))
-    this.#hinted.set(key, !('problem' in hints))
+    this.#hinted.set(key, { ...this.#hinted.get(key), [family]: !('problem' in hints) })
     if ('problem' in hints) tell('Warning', 'TopologyAwareHintsDisabled', hints.problem)
     else if (!before) tell('Normal', 'TopologyAwareHintsEnabled', 'Topology Aware Hints has been enabled')
     return 'problem' in hints ? new Map() : hints
   }
 
+  #forgetHints(key: string, family: IpFamily): void {
+    const { [family]: _, ...others } = this.#hinted.get(key) ?? {}
+    if (Object.keys(others).length > 0) this.#hinted.set(key, others)
+    else this.#hinted.delete(key)
+  }
+
   /** A slice that would go is used again for one that would be made. */
-  #finish(service: Service, { create, update, remove }: Changes, pods: readonly Pod[]): void {
+  #finish(service: Service, family: IpFamily, { create, update, remove }: Changes, pods: readonly Pod[]): void {
     const trigger = changeTrigger(this.#context.clock, pods)
     const owned = (slice: EndpointSlice): boolean => slice.metadata.ownerReferences?.some((o) => o.uid === service.metadata.uid) ?? false
     for (const slice of [...remove]) {
       if (create.length === 0) break
-      if (!owned(slice) || slice.addressType !== 'IPv4') continue
+      if (!owned(slice)) continue
       update.push({ slice, ...create.pop()! })
       remove.splice(remove.indexOf(slice), 1)
     }
-    for (const { ports, endpoints } of create) this.#create(service, ports, endpoints, trigger)
+    for (const { ports, endpoints } of create) this.#create(service, family, ports, endpoints, trigger)
     for (const change of update) this.#update(service, change, trigger)
     for (const slice of remove) this.#delete(slice)
   }
@@ -203,13 +218,13 @@ export class EndpointSliceController implements Controller {
     return { labels, ownerReferences: [ownerReference({ ...service, apiVersion: 'v1', kind: 'Service' })] }
   }
 
-  #create(service: Service, ports: EndpointPort[], endpoints: Endpoint[], trigger: string): void {
+  #create(service: Service, addressType: IpFamily, ports: EndpointPort[], endpoints: Endpoint[], trigger: string): void {
     const { name, namespace } = service.metadata
     this.#context.client.create('endpointslices', namespace, {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
       metadata: { generateName: `${name}-`, namespace, ...this.#meta(service), annotations: { [CHANGE_TRIGGER]: trigger } },
-      addressType: 'IPv4',
+      addressType,
       endpoints,
       ports,
     }, AGENT_WRITE)

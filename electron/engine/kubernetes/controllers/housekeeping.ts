@@ -1,5 +1,5 @@
 import type { ConfigMap, Event, KubeObject, Namespace, Node, Pod } from '../types.ts'
-import { nthAddress, parseCidr } from '../../network/address.ts'
+import { nthPrefix, parseCidr } from '../../network/address.ts'
 import { rootCa } from '../bootstrap.ts'
 import { markDisrupted } from './disrupted.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
@@ -12,12 +12,21 @@ import { ifReached } from './reach.ts'
 import { since } from './time.ts'
 import { WorkQueue } from './workqueue.ts'
 
-/** Gives every node its podCIDR, the first that is free: pkg/controller/nodeipam (range allocator). */
+/** --node-cidr-mask-size-ipv4 and -ipv6 */
+const NODE_MASK = { 4: 24, 6: 64 } as const
+
+function podCidrsOf({ spec }: Node): readonly string[] {
+  return spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])
+}
+
+/** Gives every node its podCIDRs, of each family the next that is free: pkg/controller/nodeipam (range allocator). */
 export class NodeIpamController implements Controller {
   readonly #context: ControllerContext
   readonly #nodes: Informer<Node>
   readonly #queue: WorkQueue
   readonly #taken = new Map<string, string>()
+  /** Cluster prefix → the candidate after the last one given. */
+  readonly #next = new Map<string, number>()
   readonly #events: EventRecorder
 
   constructor(context: ControllerContext) {
@@ -26,10 +35,13 @@ export class NodeIpamController implements Controller {
     this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
     this.#nodes = context.informers.of<Node>('nodes')
     const occupy = (node: Node): void => {
-      if (node.spec.podCIDR) this.#taken.set(node.spec.podCIDR, node.metadata.name)
+      if (node.spec.podCIDR) for (const cidr of podCidrsOf(node)) this.#taken.set(cidr, node.metadata.name)
       else this.#queue.add(node.metadata.name)
     }
-    this.#nodes.on({ onAdd: occupy, onUpdate: occupy, onDelete: (node) => node.spec.podCIDR && this.#taken.delete(node.spec.podCIDR) })
+    const release = (node: Node): void => {
+      for (const cidr of podCidrsOf(node)) this.#taken.delete(cidr)
+    }
+    this.#nodes.on({ onAdd: occupy, onUpdate: occupy, onDelete: release })
   }
 
   stop(): void {
@@ -39,16 +51,33 @@ export class NodeIpamController implements Controller {
   #sync(name: string): void {
     const node = this.#nodes.get(undefined, name)
     if (!node || node.spec.podCIDR) return
-    const cluster = this.#context.config.podCIDR[0]!
-    const count = 2 ** (24 - parseCidr(cluster).length)
-    for (let i = 0; i < count; i++) {
-      const podCIDR = `${nthAddress(cluster, i * 256)}/24`
-      if (this.#taken.has(podCIDR)) continue
-      this.#taken.set(podCIDR, name)
-      this.#context.client.patch('nodes', undefined, name, 'application/merge-patch+json', { spec: { podCIDR, podCIDRs: [podCIDR] } })
-      return
+    const podCIDRs: string[] = []
+    for (const cluster of this.#context.config.podCIDR) {
+      const free = this.#nextFree(cluster)
+      if (free === undefined) {
+        for (const cidr of podCIDRs) this.#taken.delete(cidr)
+        this.#events.event(nodeReference(node), 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`)
+        return
+      }
+      this.#taken.set(free, name)
+      podCIDRs.push(free)
     }
-    this.#events.event(nodeReference(node), 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`)
+    this.#context.client.patch('nodes', undefined, name, 'application/merge-patch+json', { spec: { podCIDR: podCIDRs[0], podCIDRs } })
+  }
+
+  #nextFree(cluster: string): string | undefined {
+    const { version, length } = parseCidr(cluster)
+    const share = NODE_MASK[version]
+    const count = 2 ** Math.min(share - length, 30)
+    const start = this.#next.get(cluster) ?? 0
+    for (let i = 0; i < count; i++) {
+      const n = (start + i) % count
+      const cidr = nthPrefix(cluster, share, n)
+      if (this.#taken.has(cidr)) continue
+      this.#next.set(cluster, (n + 1) % count)
+      return cidr
+    }
+    return undefined
   }
 }
 

@@ -18,7 +18,7 @@ export interface Sources {
 /** Makes CreateContainerConfigError: the container waits until the object is there. */
 export class ConfigError extends Error {}
 
-export interface HostFacts { nodeName: string; hostIP: string; podIPs: readonly string[]; cpu: number; memory: number }
+export interface HostFacts { nodeName: string; hostIPs: readonly string[]; podIPs: readonly string[]; cpu: number; memory: number }
 
 /** A container's environment in the order in which it shows: the image's, then the kubelet's (pkg/kubelet makeEnvironmentVariables). */
 export function environmentOf(pod: Pod, container: Container, image: Image, hostname: string, facts: HostFacts, sources: Sources): Map<string, string> {
@@ -98,8 +98,8 @@ export function fieldOf(pod: Pod, path: string, facts: HostFacts): string {
     case 'metadata.uid': return metadata.uid
     case 'spec.nodeName': return facts.nodeName
     case 'spec.serviceAccountName': return spec.serviceAccountName ?? ''
-    case 'status.hostIP': return facts.hostIP
-    case 'status.hostIPs': return facts.hostIP
+    case 'status.hostIP': return facts.hostIPs[0] ?? ''
+    case 'status.hostIPs': return facts.hostIPs.join(',')
     case 'status.podIP': return facts.podIPs[0] ?? ''
     case 'status.podIPs': return facts.podIPs.join(',')
     default: throw new ConfigError(`unsupported fieldPath: ${path}`)

@@ -20,7 +20,8 @@ export interface PodHost extends Sources {
   readonly images: ImageManager
   readonly events: EventRecorder
   readonly clusterDns: string
-  readonly nodeIp: string
+  /** The node's addresses, the primary family's first. */
+  readonly nodeIps: readonly string[]
   readonly capacity: { cpu: number; memory: number }
   /** What of the Pod's requests is more than the whole node has. */
   tooLarge(pod: Pod): string | undefined
@@ -33,7 +34,7 @@ export interface PodHost extends Sources {
 }
 
 export function factsFor(host: PodHost, ips: readonly string[]): HostFacts {
-  return { nodeName: host.context.name, hostIP: host.nodeIp, podIPs: ips, ...host.capacity }
+  return { nodeName: host.context.name, hostIPs: host.nodeIps, podIPs: ips, ...host.capacity }
 }
 
 export function podText(pod: Pod): string {

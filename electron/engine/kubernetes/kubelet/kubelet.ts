@@ -31,7 +31,8 @@ export { kubeletAgents } from './streams.ts'
 export interface KubeletOptions {
   node: NodeContext
   role: 'control-plane' | 'worker'
-  ip: string
+  /** The node's addresses, the primary family's first. */
+  ips: readonly string[]
   plugin: CniPlugin
   /** File name → manifest (YAML) of Pods that run here whatever the API says. */
   staticPods: Readonly<Record<string, string>>
@@ -60,7 +61,7 @@ export class Kubelet implements PodHost {
   readonly images: ImageManager
   readonly events: EventRecorder
   readonly clusterDns: string
-  readonly nodeIp: string
+  readonly nodeIps: readonly string[]
   readonly capacity = CAPACITY
   readonly workers = new Map<string, PodWorker>()
   /** Sandboxes that are gone, by their Pod's uid: whoever holds on to one is told its id. */
@@ -85,7 +86,7 @@ export class Kubelet implements PodHost {
     this.fs = (node.machine as SimulatedMachine).fs
     this.plugin = options.plugin
     installCniBinaries(this.fs, this.plugin.name)
-    this.nodeIp = options.ip
+    this.nodeIps = options.ips
     this.clusterDns = nthAddress(node.config.serviceCIDR[0]!, 10)
     this.random = node.clock.random.fork(`kubelet ${node.name}`)
     this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`))
@@ -109,10 +110,10 @@ export class Kubelet implements PodHost {
   start(): void {
     if (!this.stopped) return
     this.stopped = false
-    const { node, role, ip } = this.#options
+    const { node, role, ips } = this.#options
     const { client } = node
     writeKubeletRules(node.network.netfilter)
-    this.#status = new NodeStatus({ context: node, role, ip, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node))
+    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node))
     this.#services = new Informer<Service>(client, 'services')
     this.#configMaps = new Informer<ConfigMap>(client, 'configmaps')
     this.#secrets = new Informer<Secret>(client, 'secrets')

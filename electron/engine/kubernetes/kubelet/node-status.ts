@@ -20,7 +20,7 @@ const REGISTER_RETRY = 7_000
 export interface NodeFacts {
   context: NodeContext
   role: 'control-plane' | 'worker'
-  ip: string
+  ips: readonly string[]
   cpu: number
   memory: number
   images(): readonly NodeImage[]
@@ -112,7 +112,7 @@ export class NodeStatus {
   }
 
   #register(): void {
-    const { context, role, ip, cpu, memory } = this.#facts
+    const { context, role, ips, cpu, memory } = this.#facts
     const { name } = context
     this.#events.event(this.#reference(), 'Normal', 'Starting', 'Starting kubelet.')
     const capacity = { cpu: String(cpu), 'ephemeral-storage': `${DISK / 1024}Ki`, 'hugepages-2Mi': '0', memory: `${Math.floor(memory / 1024)}Ki`, pods: '110' }
@@ -133,7 +133,7 @@ export class NodeStatus {
       },
       spec: master ? { taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] } : {},
       status: {
-        addresses: [{ type: 'InternalIP', address: ip }, { type: 'Hostname', address: name }],
+        addresses: [...ips.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
         allocatable,
         capacity,
         conditions: this.#conditions([], true),

@@ -1,5 +1,6 @@
 import { requireCniBinary } from '../../cni/binaries.ts'
 import type { CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
+import { nodeIps } from '../../config.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { findImage } from '../../programs/images/catalog.ts'
 import type { Random } from '../../random.ts'
@@ -47,7 +48,7 @@ export class PodSandbox implements Sandbox {
     this.#sharesProcesses = pod.spec.shareProcessNamespace ?? false
     if (pod.spec.hostNetwork) {
       this.network = context.network
-      this.ips = [context.config.nodes.find((n) => n.name === context.name)!.ip]
+      this.ips = nodeIps(context.config.nodes.find((n) => n.name === context.name)!)
     } else {
       this.#plugin = plugin
       this.network = createNetwork(`${namespace}/${name}`)

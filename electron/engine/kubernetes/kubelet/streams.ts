@@ -25,7 +25,7 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
     const node = pod.spec.nodeName ?? ''
     const kubelet = kubelets.get(node)
     if (!kubelet || kubelet.stopped) {
-      const address = kubelet?.nodeIp ?? node
+      const address = kubelet?.nodeIps[0] ?? node
       throw internalError(`Get "https://${address}:10250/${path}": dial tcp ${address}:10250: connect: ${kubelet?.context.network.off ? 'no route to host' : 'connection refused'}`)
     }
     return { kubelet, worker: kubelet.workers.get(isMirror(pod) ? pod.metadata.annotations!['kubernetes.io/config.hash']! : pod.metadata.uid), pod }
