@@ -5,12 +5,16 @@ import { SystemError } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
 import { LinuxBridge } from './bridge.ts'
 import type { Layers } from './layers.ts'
+import { Ipip, IPIP_OVERHEAD } from './ipip.ts'
+import type { IpipOptions } from './ipip.ts'
+import type { BaseLink } from './link.ts'
 import { Dummy } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import { Namespace } from './namespace.ts'
+import { ZERO_MAC } from './packets.ts'
 import { Nic, Switch } from './switch.ts'
 import type { SwitchOptions } from './switch.ts'
-import type { Ip, Mac, NetworkNamespace } from './types.ts'
+import type { Ip, IpipLink, Mac, NetworkNamespace } from './types.ts'
 import { Veth } from './veth.ts'
 import { Vxlan } from './vxlan.ts'
 
@@ -127,7 +131,23 @@ export class Network {
     return this.#add(network, name, (namespace) => new Dummy(namespace, this.#options(namespace, name, options)))
   }
 
-  #add<L extends Veth | LinuxBridge | Vxlan | Nic | Dummy>(network: NetworkNamespace, name: string, make: (namespace: Namespace) => L): L {
+  /**
+   * MTU: the underlay's less twenty, 1480 without one. `fallback` is for tunl0, which the kernel's module makes.
+   * Throws SystemError EEXIST when another tunnel has the same two ends.
+   */
+  createIpip(network: NetworkNamespace, name: string, options: IpipOptions & { mtu?: number } = {}): Ipip {
+    const underlay = options.underlay === undefined ? undefined : network.links.get(options.underlay)
+    if (options.underlay !== undefined && !underlay) throw new SystemError('ENODEV')
+    for (const link of network.links.values()) {
+      if (link.kind !== 'ipip') continue
+      const other = link as IpipLink
+      if (!other.fallback && !options.fallback && other.local === options.local && other.remote === options.remote) throw new SystemError('EEXIST')
+    }
+    const mtu = options.mtu ?? (underlay?.mtu ?? 1500) - IPIP_OVERHEAD
+    return this.#add(network, name, (namespace) => new Ipip(namespace, { ...options, ...this.#options(namespace, name, { mac: ZERO_MAC, mtu }) }))
+  }
+
+  #add<L extends BaseLink>(network: NetworkNamespace, name: string, make: (namespace: Namespace) => L): L {
     this.#checkName(network, name)
     const namespace = this.#own(network)
     const link = make(namespace)

@@ -2,6 +2,7 @@ import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isLoopbackIp, isMulticastIp, parseCidr } from './address.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
+import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace, Steering } from './namespace.ts'
 import { ipLength, isGroupMac } from './packets.ts'
@@ -110,6 +111,9 @@ export class IpLayer {
         return this.#ns.icmp.receive(packet, unicast)
       case 'tcp':
         if (unicast) this.#ns.tcp.receive(packet)
+        return
+      case 'ipip':
+        return receiveIpip(this.#ns, packet)
     }
   }
 

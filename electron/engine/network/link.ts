@@ -64,6 +64,11 @@ export abstract class BaseLink implements Link {
     return true
   }
 
+  /** Whether it finds the other end by the gateway of a packet's route (PacketMeta.nextHop). */
+  get wantsNextHop(): boolean {
+    return false
+  }
+
   transmit(frame: Frame): void {
     if (!this.up || this.removed) {
       this.statistics.txDropped++

@@ -56,6 +56,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly ip: IpLayer
   readonly sockets: Sockets
   readonly vxlans = new Set<Vxlan>()
+  #tunnels: Set<BaseLink> | undefined
   destroyed = false
   /** The machine is switched off. */
   off = false
@@ -120,6 +121,11 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   sysctls(): readonly string[] {
     return this.settings.keys()
+  }
+
+  /** Ends of tunnels that the kernel finds by protocol: IP in IP, Geneve, WireGuard. */
+  get tunnels(): Set<BaseLink> {
+    return (this.#tunnels ??= new Set())
   }
 
   /** Every network namespace counts its own interfaces. */

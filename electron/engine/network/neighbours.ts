@@ -69,6 +69,7 @@ export class Neighbours implements NeighbourTable {
 
   /** Sends a packet to the next hop on a link, as soon as its MAC address is known. */
   send(packet: IpPacket, nextHop: Ip, link: BaseLink): void {
+    if (link.wantsNextHop) packet.meta.nextHop = nextHop
     if (!link.usesArp) return link.transmit({ source: link.mac, destination: link.mac, payload: packet })
     if (isMulticastIp(nextHop)) return link.transmit({ source: link.mac, destination: multicastMac(nextHop), payload: packet })
     const entry = this.#entry(link, nextHop)
