@@ -14,6 +14,7 @@ export {
 } from './network/address.ts'
 export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, formatSocket, formatVxlanFdb } from './network/format.ts'
 export type * from './network/types.ts'
+export { invocationOf, ipsetCommand } from './network/ipset/index.ts'
 export type * from './journey/types.ts'
 
 export * from './network/wire/dns.ts'
@@ -46,3 +47,8 @@ export { requestInfo, type RequestInfo, type ResourceRequest } from './kubernete
 export { InboxFile } from './machine/inbox.ts'
 export { kubeconfig } from './assembly/files.ts'
 export { checkAssigned, checkExecTarget } from './kubernetes/node-agents.ts'
+
+export { policyEnforcement } from './policy/enforcement.ts'
+export { policyMatrix, type MatrixCell, type PolicyMatrix } from './policy/matrix.ts'
+export { PolicyIndex } from './policy/policy-index.ts'
+export type { PolicyProtocol } from './policy/types.ts'

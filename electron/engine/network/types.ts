@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { IpSets } from './ipset/sets.ts'
 import type { Header, Hop, Journey, JourneyLog, Trail, Verdict } from '../journey/types.ts'
 import type { LinkProgram, SocketPrograms } from './programs.ts'
 
@@ -302,7 +303,9 @@ export interface Netfilter {
   /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */
   command(args: readonly string[]): { code: number; stdout: string; stderr: string }
   readonly conntrack: Conntrack
-  /** ipset-like change counter: grows with every change of a rule. */
+  /** ipset(8): the namespace's sets, for both families. */
+  readonly sets: IpSets
+  /** Change counter: grows with every change of a rule. */
   readonly generation: number
 }
 

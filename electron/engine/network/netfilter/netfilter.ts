@@ -9,6 +9,7 @@ import { ConnectionTracker } from './conntrack/tracker.ts'
 import { commandFailure, UsageError, VERSION } from './errors.ts'
 import { traverse } from './evaluate.ts'
 import type { Decision } from './evaluate.ts'
+import { IpSets } from '../ipset/sets.ts'
 import { USAGE } from './usage.ts'
 import { RecentLists } from './matches/recent.ts'
 import { NotSimulated } from './parse.ts'
@@ -39,7 +40,10 @@ export class NetfilterTables implements Netfilter, RuleHost {
   readonly conntrack: ConnectionTracker
   readonly nat: Nat
   readonly rejections: (() => void)[] = []
-  readonly #sets = new Map<string, (packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean>()
+  /** Made when somebody asks; both families have the same ones. */
+  #sets: IpSets | undefined
+  readonly #beside: NetfilterTables | undefined
+  #usesSets = false
   /** Those that somebody has asked for; most Pods' namespaces have none. */
   readonly #tables = new Map<TableName, Table>()
   #generation = 0
@@ -60,14 +64,17 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.#generation
   }
 
-  /** For ipset: what a set of addresses says of a packet. */
-  defineSet(name: string, test: ((packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean) | undefined): void {
-    if (test) this.#sets.set(name, test)
-    else this.#sets.delete(name)
+  get sets(): IpSets {
+    return this.#beside?.sets ?? (this.#sets ??= new IpSets(this.clock, () => this.clock.random.fork(`ipset${this.namespace.name}`)))
   }
 
-  set(name: string): ((packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean) | undefined {
-    return this.#sets.get(name)
+  /** Rules that name a set keep it from being destroyed. */
+  #hasSet(name: string): boolean {
+    if (!this.#usesSets) {
+      this.#usesSets = true
+      this.sets.addUser(() => setReferences(this.#tables.values()))
+    }
+    return this.sets.has(name)
   }
 
   // ---- packets -------------------------------------------------------------------------------------------------
@@ -173,7 +180,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   readonly #restoreHost: RestoreHost = {
     table: (name) => this.table(name),
     commit: (table) => this.#commit(table),
-    hasSet: (name) => this.#sets.has(name),
+    hasSet: (name) => this.#hasSet(name),
   }
 
   #commit(table: Table): void {
@@ -209,7 +216,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     try {
       if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: USAGE, stderr: '' }
       applyCommand(args, {
-        inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#sets.has(name),
+        inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#hasSet(name),
         table: (name) => (changed = this.table(name).fork()),
         print: (text) => (stdout += text),
       })
@@ -235,6 +242,18 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
 function isReadOnly(args: readonly string[]): boolean {
   return args.some((a) => /^(-[nvx]*[LSC]|--list|--list-rules|--check)/.test(a))
+}
+
+function setReferences(tables: Iterable<Table>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const table of tables) {
+    for (const chain of table.chains.values()) {
+      for (const rule of chain.rules) {
+        for (const { sets = [] } of rule.target ? [...rule.matches, rule.target] : rule.matches) for (const name of sets) counts.set(name, (counts.get(name) ?? 0) + 1)
+      }
+    }
+  }
+  return counts
 }
 
 function needsTracking(table: Table): boolean {

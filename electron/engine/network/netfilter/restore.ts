@@ -118,7 +118,7 @@ const appended = new Map(TABLES.map((name) => [name, new Map<string, { chain: st
 const MOST_KNOWN = 100_000
 
 function isShareable(rule: Rule): boolean {
-  return !rule.matches.some((m) => m.own)
+  return !rule.matches.some((m) => m.own) && !rule.target?.own
 }
 
 function mayStandIn(rule: Rule, table: TableName): boolean {

@@ -3,6 +3,7 @@ import type { Random } from '../../random.ts'
 import type { Hook, Ip, IpPacket, Link, NetworkNamespace, StackHost } from '../types.ts'
 import { ipv4Number } from '../address.ts'
 import type { Nat } from './conntrack/nat.ts'
+import type { IpSets } from '../ipset/sets.ts'
 import type { RecentLists } from './matches/recent.ts'
 import { payloadProtocol, protocolName } from './names.ts'
 
@@ -18,8 +19,8 @@ export interface RuleHost {
   readonly nat: Nat
   /** What REJECT will send once the rejection is written down. */
   readonly rejections: (() => void)[]
-  /** ipset(8): undefined when there is no set of that name. */
-  set(name: string): ((packet: IpPacket, flags: readonly ('src' | 'dst')[]) => boolean) | undefined
+  /** ipset(8). */
+  readonly sets: IpSets
 }
 
 /** A packet on its way through a table. */
@@ -47,6 +48,8 @@ export interface Match {
   readonly tracks?: boolean
   /** Keeps a count, or was read with what only one namespace has: may not be shared between rules of the same text. */
   readonly own?: boolean
+  /** The sets (ipset) that it refers to. */
+  readonly sets?: readonly string[]
 }
 
 /** What an extension target decides; 'continue' goes on with the next rule. */
@@ -63,6 +66,9 @@ export interface Target {
   readonly tables?: readonly TableName[]
   readonly hooks?: readonly Hook[]
   readonly tracks?: boolean
+  /** As with {@link Match}. */
+  readonly own?: boolean
+  readonly sets?: readonly string[]
 }
 
 export interface AddressMatch {

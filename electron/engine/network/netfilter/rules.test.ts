@@ -75,7 +75,7 @@ describe('iptables-save and iptables-restore', () => {
   it('read a line again as strictly as before', () => {
     const text = '*filter\n-A INPUT -m set --match-set friends src -j ACCEPT\nCOMMIT\n'
     const [one, other] = [makeTables().netfilter, makeTables().netfilter]
-    one.defineSet('friends', () => true)
+    one.sets.create('friends', 'hash:ip')
     one.restore(text)
     expect(() => other.restore(text)).toThrow("Set friends doesn't exist.")
     one.restore('*nat\n:A - [0:0]\n-A A -j ACCEPT\nCOMMIT\n')

@@ -1,9 +1,10 @@
 import type { MatchExtension } from '../extension.ts'
 import { limit, statistic } from './chance.ts'
 import { icmp } from './icmp.ts'
-import { addrtype, comment, nfacct, physdev, rpfilter, set } from './place.ts'
+import { addrtype, comment, nfacct, physdev, rpfilter } from './place.ts'
 import { multiport, transport } from './ports.ts'
 import { recent } from './recent.ts'
+import { set } from './set.ts'
 import { connmark, conntrack, mark, state } from './state.ts'
 
 /** Every -m that is simulated. */

@@ -1,11 +1,11 @@
 import { broadcastOf, isMulticastIp } from '../../address.ts'
 import type { Ip, Link, NetworkNamespace } from '../../types.ts'
 import { UsageError } from '../errors.ts'
-import { flag, one, two } from '../extension.ts'
+import { flag, one } from '../extension.ts'
 import type { MatchExtension } from '../extension.ts'
 import { quoted } from '../names.ts'
 
-/** Matches about where a packet is and what the rule is for: comment, addrtype, physdev, rpfilter, set, nfacct. */
+/** Matches about where a packet is and what the rule is for: comment, addrtype, physdev, rpfilter, nfacct. */
 
 export const comment: MatchExtension = () => {
   let text: string | undefined
@@ -129,33 +129,6 @@ export const rpfilter: MatchExtension = () => {
           const good = local ? set['accept-local'] : route !== undefined && (set.loose || route.device === inLink?.name)
           return good !== set.invert
         },
-      }
-    },
-  }
-}
-
-/** ipset(8); the sets themselves belong to whoever fills them. */
-export const set: MatchExtension = ({ hasSet }) => {
-  let name = ''
-  let flags: ('src' | 'dst')[] = []
-  let invert = false
-  const choose = two((setName, directions, not) => {
-    if (!hasSet(setName)) throw new UsageError(`Set ${setName} doesn't exist.\n`)
-    flags = directions.split(',').map((d) => {
-      if (d !== 'src' && d !== 'dst') throw new UsageError('You must spcify (the comma separated list of) \'src\' or \'dst\'.')
-      return d
-    })
-    name = setName
-    invert = not
-  }, true)
-  return {
-    options: { 'match-set': choose },
-    finish: () => {
-      if (!name) throw new UsageError('You must specify `--match-set\' with proper arguments')
-      const not = invert ? ' !' : ''
-      return {
-        name: 'set', own: true, save: `${not} --match-set ${name} ${flags.join(',')}`, list: () => `${invert ? '! ' : ''}match-set ${name} ${flags.join(',')}`,
-        test: ({ host, packet }) => (host.set(name)?.(packet, flags) ?? false) !== invert,
       }
     },
   }

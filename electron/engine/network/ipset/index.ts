@@ -1,0 +1,6 @@
+export { ipsetCommand, invocationOf, IPSET_VERSION } from './command.ts'
+export type { CommandResult } from './command.ts'
+export { IpSetError } from './errors.ts'
+export { IpSets } from './sets.ts'
+export type { AnySet } from './sets.ts'
+export type { ElementOptions, Member, SetQuery } from './set.ts'
