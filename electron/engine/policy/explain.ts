@@ -13,7 +13,9 @@ export interface Denial {
   /** The isolated Pod, "default/db". */
   readonly pod: string
   readonly policies: readonly { readonly policy: string; readonly why: string }[]
-  /** Everything in one line. */
+  /** "default/deny-all selects it and has no rules; default/p allows only 80/TCP, not 81/TCP" */
+  readonly why: string
+  /** The same with where: "ingress to default/db: …". */
   readonly text: string
 }
 
@@ -29,7 +31,8 @@ export function explainSide(view: PolicyView, side: Side, self: PolicyEndpoint, 
   const pod = self.pod!.key
   const policies = side.policies.map((policy) => ({ policy: policy.key, why: whyNot(view, policy, side.direction, peer, `${port}/${protocol}`, options) }))
   const at = side.direction === 'egress' ? `egress of ${pod}` : `ingress to ${pod}`
-  return { direction: side.direction, pod, policies, text: `${at}: ${policies.map(({ policy, why }) => `${policy} ${why}`).join('; ')}` }
+  const why = policies.map((p) => `${p.policy} ${p.why}`).join('; ')
+  return { direction: side.direction, pod, policies, why, text: `${at}: ${why}` }
 }
 
 /** Why none of a policy's rules matched. */

@@ -1,6 +1,7 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 import { JourneyCapture } from './capture.ts'
 import { hopFault } from './fault.ts'
+import { hopMatrix } from './matrix.ts'
 import { hopNode } from './node.ts'
 import { traceJson, traceText } from './print.ts'
 import { hopTime } from './time.ts'
@@ -9,6 +10,7 @@ import { traceJourney } from './trace.ts'
 const USAGE = `hop: the student's x-ray
 
   hop trace SRC DST [-o json|text] [--pcap FILE]   one connection: its way, hop by hop
+  hop matrix [-n NS,…] --port 80/TCP [-o json]     every Pod to every Pod: allowed or denied, and by which policy
   hop node NODE [-- CMD …]                         a shell, or one command, on a node
   hop fault list|apply|clear                       break and mend: node-down, link-down, dns-down, mtu, …
   hop time [pause|resume|step|+30s]                virtual time
@@ -29,7 +31,7 @@ function* hop(cluster: Cluster, self: Process): Task<number> {
     case 'trace': return yield* trace(cluster, self, args)
     case 'node': return yield* hopNode(cluster, self, args)
     case 'time': return yield* hopTime(cluster, self, args)
-    case 'matrix': return yield* notSimulated(self, 'hop matrix (use hop trace for each pair of Pods)')
+    case 'matrix': return yield* hopMatrix(cluster, self, args)
     case 'fault': return yield* hopFault(cluster, self, args)
     case 'explain': return yield* explain(cluster, self, args)
     case 'help':
@@ -41,11 +43,6 @@ function* hop(cluster: Cluster, self: Process): Task<number> {
       yield* self.printError(verb === undefined ? USAGE : `hop: unknown command "${verb}"\n${USAGE}`)
       return 2
   }
-}
-
-function* notSimulated(self: Process, what: string): Task<number> {
-  yield* self.printError(`podhop: not simulated: ${what}\n`)
-  return 69
 }
 
 function* explain(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {

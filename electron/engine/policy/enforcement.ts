@@ -1,0 +1,20 @@
+import type { ClusterConfig } from '../config.ts'
+import type { DecideOptions } from './decide.ts'
+
+/** How the plugins treat NetworkPolicies as they come; undefined: not at all, without a word, as these do in life. */
+const ENFORCEMENT: Readonly<Record<ClusterConfig['cni'], DecideOptions | undefined>> = {
+  bridge: undefined,
+  flannel: undefined,
+  calico: {},
+  // A Pod is known by its identity there, and an ipBlock means what has none.
+  cilium: { cidrMatchesPods: false },
+  weave: {},
+  'kube-router': {},
+  antrea: {},
+  // Its policy agent is there, and switched off unless it is asked for.
+  'aws-vpc': undefined,
+}
+
+export function policyEnforcement(plugin: ClusterConfig['cni']): DecideOptions | undefined {
+  return ENFORCEMENT[plugin]
+}

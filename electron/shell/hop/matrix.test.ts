@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { house } from '../house.samples.ts'
+
+const PODS = ['web', 'client', 'stranger'].map((name) => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, labels: {app: ${name}}}
+spec: {containers: [{name: main, image: nginx:1.27.5, ports: [{name: http, containerPort: 80}]}]}
+`).join('---')
+const POLICY = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: only-client}
+spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}], ports: [{port: http}]}]}
+`
+
+function world(cni: string) {
+  const made = house({ cni, nodes: 2 })
+  made.run('kubectl apply -f -', `${PODS}---${POLICY}`)
+  made.cluster.settle()
+  return made
+}
+
+describe('hop matrix', () => {
+  it('says that a plugin without policies denies nothing', () => {
+    const { run } = world('flannel')
+    const { output, code } = run('hop matrix -n default --port 80')
+    expect(code).toBe(0)
+    expect(output).toBe(`80/TCP: may the Pod of the row connect to the Pod of the column?
+
+The network plugin flannel does not enforce NetworkPolicy: whatever the policies say, everything is allowed.
+
+  FROM              1 2 3
+1 default/client    . . .
+2 default/stranger  . . .
+3 default/web       . . .
+
+. allowed 9   X denied 0
+`)
+    expect(JSON.parse(run('hop matrix -n default --port 80/TCP -o json').output)).toMatchObject({ port: 80, protocol: 'TCP', pods: ['default/client', 'default/stranger', 'default/web'], reasons: {} })
+  })
+
+  it('is refused with what is allowed', () => {
+    const { run } = world('flannel')
+    const message = (args: string): string => run(`hop matrix ${args}`).output
+    expect(message('')).toBe('hop matrix: which port? expected --port PORT[/PROTOCOL], as --port 80/TCP\n')
+    expect(message('--port 70000')).toBe('hop matrix: --port 70000: expected a port from 1 to 65535\n')
+    expect(message('--port 80/icmp')).toBe('hop matrix: --port 80/icmp: expected PORT/TCP, PORT/UDP or PORT/SCTP\n')
+    expect(message('--port 80 -n nope')).toMatch(/^hop matrix: there is no namespace "nope"; there are default, kube-flannel, /)
+    expect(message('--port metric -n default')).toBe('hop matrix: no container port is named metric/TCP; there are http/TCP\n')
+    expect(message('--port 80 -o yaml')).toBe('hop matrix: -o yaml: expected json or text\n')
+    expect(message('--port 80 web')).toContain('unexpected argument "web"')
+    expect(run('hop matrix --port 80 --wide').code).toBe(2)
+  })
+})
