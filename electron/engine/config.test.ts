@@ -23,6 +23,7 @@ describe('the cluster file', () => {
       nodePortRange: { from: 30000, to: 32767 },
       ipFamilies: ['IPv4'],
       cni: 'flannel',
+      cniOptions: { backend: 'vxlan' },
       proxyMode: 'iptables',
       cloud: 'none',
       ingressController: 'none',
@@ -37,11 +38,20 @@ describe('the cluster file', () => {
     expect(nodes.map((n) => [n.name, n.role, n.ip])).toEqual([['control-plane', 'control-plane', '172.18.0.2'], ['a', 'worker', '172.18.0.3'], ['b', 'worker', '172.18.0.4']])
   })
 
+  it('tells the plugin what it is to do, and says what it could be told', () => {
+    expect(parseClusterConfig('cni: {plugin: flannel, backend: host-gw}')).toMatchObject({ cni: 'flannel', cniOptions: { backend: 'host-gw' } })
+    expect(problemsOf('cni: {plugin: flannel, backend: udp, mtu: 1}')).toEqual([
+      'cni.backend: "udp" is not allowed; allowed: vxlan, host-gw',
+      'cni.mtu: unknown key (value 1); allowed: plugin, backend',
+    ])
+    expect(problemsOf('cni: {plugin: lila}')).toEqual(['cni.plugin: "lila" is not allowed; allowed: bridge, flannel, calico, cilium, weave, kube-router, antrea, aws-vpc'])
+  })
+
   it('names every mistake: the key, the value and what is allowed', () => {
     expect(problemsOf({ node: 3, cni: 'kindnet', nodePortRange: '40000-30000', seed: -1 })).toEqual([
       'node: unknown key (value 3); allowed: nodes, podCIDR, serviceCIDR, nodePortRange, ipFamilies, cni, proxyMode, cloud, ingressController, kubectlRun, seed',
+      'cni: "kindnet" is not allowed; allowed: bridge, flannel, calico, cilium, weave, kube-router, antrea, aws-vpc',
       'nodePortRange: "40000-30000" is not allowed; allowed: FROM-TO within 1-65535, as 30000-32767',
-      'cni: "kindnet" is not allowed; allowed: bridge, flannel, calico, cilium, weave, kube-router, antrea',
       'seed: -1 is not allowed; allowed: a whole number from 0',
     ])
   })

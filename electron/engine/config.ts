@@ -1,8 +1,8 @@
 import { LineCounter, parseDocument } from 'yaml'
-import { addressCount, cidrContains, cidrsOverlap, ipVersion, isIpv4, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
+import { readCni, type CniName, type CniOptions } from './cni/options.ts'
+import { cidrContains, cidrsOverlap, ipVersion, isIpv4, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
 
 /** The cluster file (design 5.3), checked and completed. */
-export const CNI_PLUGINS = ['bridge', 'flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea'] as const
 export const PROXY_MODES = ['iptables', 'nftables', 'ipvs'] as const
 export const INGRESS_CONTROLLERS = ['none', 'nginx', 'traefik', 'haproxy'] as const
 
@@ -10,6 +10,13 @@ export interface NodeConfig {
   name: string
   role: 'control-plane' | 'worker'
   ip: string
+  /** Its IPv6 address, in a dual-stack cluster. */
+  ip6?: string
+}
+
+/** A node's addresses, the primary family's first. */
+export function nodeIps({ ip, ip6 }: Pick<NodeConfig, 'ip' | 'ip6'>): string[] {
+  return ip6 === undefined ? [ip] : [ip, ip6]
 }
 
 export interface ClusterConfig {
@@ -19,7 +26,9 @@ export interface ClusterConfig {
   serviceCIDR: readonly string[]
   nodePortRange: { from: number; to: number }
   ipFamilies: readonly ('IPv4' | 'IPv6')[]
-  cni: (typeof CNI_PLUGINS)[number]
+  cni: CniName
+  /** What the plugin is told (`cni: {plugin: flannel, backend: host-gw}`), its defaults filled in. */
+  cniOptions: CniOptions
   proxyMode: (typeof PROXY_MODES)[number]
   cloud: 'none' | 'loadbalancer'
   ingressController: (typeof INGRESS_CONTROLLERS)[number]
@@ -29,6 +38,8 @@ export interface ClusterConfig {
 
 /** The wire between the nodes; the laptop is its first address, as the host is of kind's Docker network. */
 export const UNDERLAY = '172.18.0.0/16'
+/** The same wire's IPv6 prefix, as kind gives its network. A node has the host number that it has in IPv4. */
+export const UNDERLAY6 = 'fc00:f853:ccd:e793::/64'
 /** The cloud's load balancer on that wire. */
 export const BALANCER = '172.18.255.254'
 
@@ -84,24 +95,29 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
   for (const key of Object.keys(values)) {
     if (!KEYS.includes(key)) problems.push(`${key}: unknown key (value ${show(values[key])}); allowed: ${KEYS.join(', ')}`)
   }
+  const simulated = (key: keyof typeof SIMULATED, value: string): void => {
+    if (!SIMULATED[key].includes(value)) problems.push(`podhop: not simulated: ${key} ${value} (use ${SIMULATED[key].join(' or ')})`)
+  }
   const oneOf = <T extends string>(key: keyof typeof SIMULATED, allowed: readonly T[], preset: T): T => {
     const value = values[key] ?? preset
     if (!allowed.includes(value as T)) report(key, value, allowed.join(', '))
-    else if (!SIMULATED[key].includes(value as string)) problems.push(`podhop: not simulated: ${key} ${String(value)} (use ${SIMULATED[key].join(' or ')})`)
+    else simulated(key, value as string)
     return value as T
   }
+  const plugin = readCni(values['cni'] ?? 'flannel', report, (key, value, allowed) => problems.push(`${key}: unknown key (value ${show(value)}); allowed: ${allowed.join(', ')}`))
+  simulated('cni', plugin.cni)
   const ipFamilies = families(values['ipFamilies'], problems, report)
-  const podCIDR = prefixes('podCIDR', values['podCIDR'] ?? '10.244.0.0/16', ipFamilies, report)
-  const serviceCIDR = prefixes('serviceCIDR', values['serviceCIDR'] ?? '10.96.0.0/12', ipFamilies, report)
+  const podCIDR = prefixes('podCIDR', values['podCIDR'] ?? presets('podCIDR', ipFamilies), ipFamilies, report)
+  const serviceCIDR = prefixes('serviceCIDR', values['serviceCIDR'] ?? presets('serviceCIDR', ipFamilies), ipFamilies, report)
   for (const service of serviceCIDR) if (isWholePrefix(service) && ipVersion(service.split('/')[0]!) === 4 && prefixLength(service) > 28) report('serviceCIDR', service, 'a prefix of at most /28 (kube-dns has its tenth address)')
   checkOverlaps(podCIDR, serviceCIDR, problems)
   const config: ClusterConfig = {
-    nodes: nodes(values['nodes'] ?? 3, podCIDR, serviceCIDR, report, problems),
+    nodes: withIpv6(nodes(values['nodes'] ?? 3, podCIDR, serviceCIDR, report, problems), ipFamilies),
     podCIDR,
     serviceCIDR,
     nodePortRange: portRange(values['nodePortRange'] ?? '30000-32767', report),
     ipFamilies,
-    cni: oneOf('cni', CNI_PLUGINS, 'flannel'),
+    ...plugin,
     proxyMode: oneOf('proxyMode', PROXY_MODES, 'iptables'),
     cloud: oneOf('cloud', ['none', 'loadbalancer'], 'none'),
     ingressController: oneOf('ingressController', INGRESS_CONTROLLERS, 'none'),
@@ -125,6 +141,7 @@ function families(value: unknown, problems: string[], report: Report): ClusterCo
     report('ipFamilies', value, allowed)
     return ['IPv4']
   }
+  // dual stack waits for the network's IPv6
   if (list.includes('IPv6')) problems.push(`podhop: not simulated: ipFamilies [${list.join(', ')}] (use [IPv4])`)
   return list as ClusterConfig['ipFamilies']
 }
@@ -133,10 +150,16 @@ function isWholePrefix(text: string): boolean {
   return tryParseCidr(text) !== undefined && networkOf(text) === text
 }
 
+const PRESETS = { podCIDR: { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' }, serviceCIDR: { IPv4: '10.96.0.0/12', IPv6: 'fd00:10:96::/112' } }
+
+function presets(key: keyof typeof PRESETS, ipFamilies: ClusterConfig['ipFamilies']): string {
+  return ipFamilies.map((family) => PRESETS[key][family]).join(',')
+}
+
 /** One prefix a family, comma-separated, in the families' order. */
-function prefixes(key: string, value: unknown, ipFamilies: ClusterConfig['ipFamilies'], report: Report): string[] {
+function prefixes(key: keyof typeof PRESETS, value: unknown, ipFamilies: ClusterConfig['ipFamilies'], report: Report): string[] {
   const list = typeof value === 'string' ? value.split(',').map((p) => p.trim()) : []
-  const allowed = `${ipFamilies.length === 1 ? 'a prefix' : 'two prefixes, comma-separated,'} of ${ipFamilies.join(' and ')}, as ${key === 'podCIDR' ? '10.244.0.0/16' : '10.96.0.0/12'}`
+  const allowed = `${ipFamilies.length === 1 ? 'a prefix' : 'two prefixes, comma-separated,'} of ${ipFamilies.join(' and ')}, as ${presets(key, ipFamilies)}`
   const good = list.length === ipFamilies.length && list.every((p, i) => isWholePrefix(p) && (isIpv4(p.split('/')[0]!) ? 'IPv4' : 'IPv6') === ipFamilies[i])
   if (!good) {
     report(key, value, allowed)
@@ -146,7 +169,7 @@ function prefixes(key: string, value: unknown, ipFamilies: ClusterConfig['ipFami
 }
 
 function checkOverlaps(podCIDR: readonly string[], serviceCIDR: readonly string[], problems: string[]): void {
-  const named = [...podCIDR.map((c) => ['podCIDR', c]), ...serviceCIDR.map((c) => ['serviceCIDR', c]), ['the nodes’ network', UNDERLAY]] as [string, string][]
+  const named = [...podCIDR.map((c) => ['podCIDR', c]), ...serviceCIDR.map((c) => ['serviceCIDR', c]), ['the nodes’ network', UNDERLAY], ['the nodes’ network', UNDERLAY6]] as [string, string][]
   for (let i = 0; i < named.length; i++) {
     for (let j = i + 1; j < named.length; j++) {
       const [a, b] = [named[i]!, named[j]!]
@@ -162,16 +185,24 @@ function portRange(value: unknown, report: Report): { from: number; to: number }
   return { from, to }
 }
 
+function withIpv6(list: NodeConfig[], ipFamilies: ClusterConfig['ipFamilies']): NodeConfig[] {
+  if (!ipFamilies.includes('IPv6')) return list
+  const host = (ip: string): number => Number(ip.split('.')[2]) * 256 + Number(ip.split('.')[3])
+  return list.map((node) => ({ ...node, ip6: nthAddress(UNDERLAY6, host(node.ip)) }))
+}
+
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
 function nodes(value: unknown, podCIDR: readonly string[], serviceCIDR: readonly string[], report: Report, problems: string[]): NodeConfig[] {
-  const pods = podCIDR[0]
-  const room = pods === undefined ? 256 : prefixLength(pods) > 24 ? 0 : addressCount(pods) / 256
-  const most = Math.min(room, 5000)
-  if (pods !== undefined && room < 1) report('podCIDR', pods, 'a prefix of at most /24 (every node gets a /24)')
+  const rooms = podCIDR.map((pods) => {
+    const [length, share] = isIpv4(pods.split('/')[0]!) ? [prefixLength(pods), 24] : [prefixLength(pods), 64]
+    if (length > share) report('podCIDR', pods, `a prefix of at most /${share} (every node gets a /${share})`)
+    return length > share ? 0 : 2 ** Math.min(share - length, 30)
+  })
+  const most = Math.min(...(rooms.length > 0 ? rooms : [256]), 5000)
   if (typeof value === 'number') {
     if (!Number.isInteger(value) || value < 1 || value > Math.max(most, 1)) {
-      report('nodes', value, `a whole number from 1 to ${most} (podCIDR has that many /24), or a list of {name, role, ip}`)
+      report('nodes', value, `a whole number from 1 to ${most} (podCIDR has that many ${podCIDR.length > 1 ? '/24 or /64' : '/24'}), or a list of {name, role, ip}`)
       return []
     }
     return Array.from({ length: value }, (_, i) => ({

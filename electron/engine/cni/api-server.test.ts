@@ -18,7 +18,7 @@ import { flannelPlugin } from './flannel.ts'
 /** The agents against the real API server: what they write is accepted, what they watch arrives. */
 const config: ClusterConfig = {
   nodes: [{ name: 'worker-1', role: 'worker', ip: '172.18.0.2' }], podCIDR: ['10.244.0.0/16'], serviceCIDR: ['10.96.0.0/12'],
-  nodePortRange: { from: 30000, to: 32767 }, ipFamilies: ['IPv4'], cni: 'flannel', proxyMode: 'iptables', cloud: 'none', ingressController: 'none', kubectlRun: 'pod', seed: 1,
+  nodePortRange: { from: 30000, to: 32767 }, ipFamilies: ['IPv4'], cni: 'flannel', cniOptions: { backend: 'vxlan' }, proxyMode: 'iptables', cloud: 'none', ingressController: 'none', kubectlRun: 'pod', seed: 1,
 }
 
 test('manifests are valid, flanneld annotates its Node, kube-proxy sees Services come', () => {
@@ -31,7 +31,7 @@ test('manifests are valid, flanneld annotates its Node, kube-proxy sees Services
 
   client.create('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'worker-1' }, spec: { podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24'] } })
   client.patch('nodes', undefined, 'worker-1', 'application/merge-patch+json', { status: { addresses: [{ type: 'InternalIP', address: '172.18.0.2' }] } }, { subresource: 'status' })
-  const fabric = new Network({ clock, layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
+  const fabric = new Network({ clock, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
   const network = fabric.createNamespace({ name: 'worker-1', kind: 'node' })
   fabric.createNic(network, 'eth0', fabric.createSwitch())
   network.setUp('eth0', true)

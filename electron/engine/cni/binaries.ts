@@ -9,7 +9,7 @@ const COMMON = ['bridge', 'host-local', 'loopback', 'portmap']
 
 /** "type" of the first plugin in each configuration. */
 const TYPES: Readonly<Record<ClusterConfig['cni'], string>> = {
-  bridge: 'bridge', flannel: 'flannel', calico: 'calico', cilium: 'cilium-cni', weave: 'weave-net', 'kube-router': 'bridge', antrea: 'antrea',
+  bridge: 'bridge', flannel: 'flannel', calico: 'calico', cilium: 'cilium-cni', weave: 'weave-net', 'kube-router': 'bridge', antrea: 'antrea', 'aws-vpc': 'aws-cni',
 }
 
 export function cniBinary(plugin: ClusterConfig['cni']): string {

@@ -43,9 +43,9 @@ export class SmallCluster {
     this.config = {
       nodes: nodes.map((name, i) => ({ name, role: 'worker', ip: `172.18.0.${i + 2}` })),
       podCIDR: ['10.244.0.0/16'], serviceCIDR: ['10.96.0.0/12'], nodePortRange: { from: 30000, to: 32767 }, ipFamilies: ['IPv4'],
-      cni, proxyMode: 'iptables', cloud: 'none', ingressController: 'none', kubectlRun: 'pod', seed: 1,
+      cni, cniOptions: cni === 'flannel' ? { backend: 'vxlan' } : {}, proxyMode: 'iptables', cloud: 'none', ingressController: 'none', kubectlRun: 'pod', seed: 1,
     }
-    this.network = new Network({ clock: this.clock, layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
+    this.network = new Network({ clock: this.clock, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
     this.underlay = this.network.createSwitch()
     registerPrograms(this.programs, { client: this.store.client, nodeOf: (process) => this.nodes.get(process.network.name) })
     // The shell's rooms have the real ones.

@@ -1,0 +1,44 @@
+/** The network plugins of the cluster file (design 5.3), and what each of them can be told there. */
+export const CNI_PLUGINS = ['bridge', 'flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea', 'aws-vpc'] as const
+export type CniName = (typeof CNI_PLUGINS)[number]
+
+/** A plugin's options: each with its values, the default first. They are what its own configuration calls them, in its own ConfigMap or pool. */
+export type CniOptions = Readonly<Record<string, string>>
+
+const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, readonly string[]>>>> = {
+  bridge: {},
+  flannel: { backend: ['vxlan', 'host-gw'] },
+  calico: { encapsulation: ['IPIP', 'VXLAN', 'None', 'IPIPCrossSubnet', 'VXLANCrossSubnet'] },
+  cilium: { routing: ['tunnel', 'native'], kubeProxyReplacement: ['true', 'false'] },
+  weave: {},
+  'kube-router': {},
+  antrea: { encapsulation: ['geneve', 'vxlan', 'none'] },
+  'aws-vpc': {},
+}
+
+/**
+ * Reads `cni: flannel` or `cni: {plugin: flannel, backend: host-gw}`. `report` is told the key, the value and what is
+ * allowed of everything that is wrong; `unknown` of a key that the plugin does not have.
+ */
+export function readCni(
+  value: unknown,
+  report: (key: string, value: unknown, allowed: string) => void,
+  unknown: (key: string, value: unknown, allowed: readonly string[]) => void,
+): { cni: CniName; cniOptions: CniOptions } {
+  const given: Record<string, unknown> = typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : { plugin: value }
+  const key = given['plugin'] === value ? 'cni' : 'cni.plugin'
+  const cni = (given['plugin'] ?? 'flannel') as CniName
+  if (!CNI_PLUGINS.includes(cni)) {
+    report(key, given['plugin'], CNI_PLUGINS.join(', '))
+    return { cni: 'flannel', cniOptions: {} }
+  }
+  const choices = CNI_OPTIONS[cni]
+  const cniOptions: Record<string, string> = {}
+  for (const [option, values] of Object.entries(choices)) {
+    const chosen = String(given[option] ?? values[0])
+    if (values.includes(chosen)) cniOptions[option] = chosen
+    else report(`cni.${option}`, given[option], values.join(', '))
+  }
+  for (const option of Object.keys(given)) if (option !== 'plugin' && !(option in choices)) unknown(`cni.${option}`, given[option], ['plugin', ...Object.keys(choices)])
+  return { cni, cniOptions }
+}
