@@ -11,25 +11,48 @@ export function formatDestination(route: Route): string {
   return length === host ? route.destination.slice(0, slash) : route.destination
 }
 
-/** A row of `ip route` (iproute.c, print_route); `linkdown` when the device has no carrier. */
-export function formatRoute(route: Route, options?: { linkdown?: boolean; table?: boolean }): string {
+/** A row of `ip route` (iproute.c, print_route); `linkdown` when the device has no carrier; `table` where it is to be named. */
+export function formatRoute(route: Route, options?: { linkdown?: boolean; table?: string; down?(link: string): boolean }): string {
   let text = route.type && route.type !== 'unicast' ? `${route.type} ` : ''
   text += formatDestination(route)
   if (route.via) text += ` via ${route.via}`
   if (route.device) text += ` dev ${route.device}`
-  if (options?.table && (route.type === 'local' || route.type === 'broadcast')) text += ' table local'
+  if (options?.table) text += ` table ${options.table}`
   if (route.protocol && route.protocol !== 'boot') text += ` proto ${route.protocol}`
   if (route.scope && route.scope !== 'global') text += ` scope ${route.scope}`
   if (route.source) text += ` src ${route.source}`
   if (route.metric) text += ` metric ${route.metric}`
   if (route.onlink) text += ' onlink'
   if (options?.linkdown) text += ' linkdown'
+  for (const { via, device, weight, onlink } of route.nexthops ?? []) {
+    text += `\n\tnexthop${via ? ` via ${via}` : ''} dev ${device} weight ${weight ?? 1}${onlink ? ' onlink' : ''}${device && options?.down?.(device) ? ' dead linkdown' : ''}`
+  }
   return text
 }
 
+/** What the sender of a packet along such a route gets, as RTA_METRICS' error. */
+const ROUTE_ERRORS: Readonly<Record<string, number>> = { blackhole: -22, unreachable: -113, prohibit: -13 }
+
+/** A row of `ip -6 route`: no scope, always a metric, and the router preference (RFC 4191). */
+function formatRoute6(route: Route, options?: { linkdown?: boolean; table?: boolean }): string {
+  const type = route.type ?? 'unicast'
+  let text = type === 'unicast' ? '' : `${type} `
+  text += formatDestination(route)
+  if (route.via) text += ` via ${route.via}`
+  if (route.device) text += ` dev ${route.device}`
+  if (options?.table && (type === 'local' || type === 'anycast' || type === 'multicast')) text += ' table local'
+  if (route.protocol && route.protocol !== 'boot') text += ` proto ${route.protocol}`
+  if (route.source) text += ` src ${route.source}`
+  text += ` metric ${route.metric ?? 0}`
+  if (route.onlink) text += ' onlink'
+  if (options?.linkdown) text += ' linkdown'
+  if (ROUTE_ERRORS[type]) text += ` error ${ROUTE_ERRORS[type]}`
+  return `${text} pref medium`
+}
+
 /** A row of `ip neigh`. */
-export function formatNeighbour(entry: { ip: Ip; device: string; mac?: Mac; state: NeighbourState }): string {
-  return `${entry.ip} dev ${entry.device}${entry.mac ? ` lladdr ${entry.mac}` : ''} ${entry.state}`
+export function formatNeighbour(entry: { ip: Ip; device: string; mac?: Mac; state: NeighbourState; router?: boolean }): string {
+  return `${entry.ip} dev ${entry.device}${entry.mac ? ` lladdr ${entry.mac}` : ''}${entry.router ? ' router' : ''} ${entry.state}`
 }
 
 /** A row of `bridge fdb`. */

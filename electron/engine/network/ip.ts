@@ -40,7 +40,7 @@ export class IpLayer {
     const group = isGroupMac(frame.destination)
     if (!group && frame.destination !== link.mac && link.usesArp) return this.#notForMe(frame, link)
     if (packet.kind === 'arp') return this.#ns.neighbours.receive(packet, link)
-    if (packet.version !== 4) return
+    if (packet.version === 6) return this.#ns.ip6.receive(packet, link, group)
     packet.meta.inInterface = link.name
     const whole = packet.fragment ? this.#reassembly.add(packet, link) : packet
     if (!whole) return
@@ -55,7 +55,7 @@ export class IpLayer {
     if (martian) {
       return this.#fail(packet, link, 'dropped', 'drop-martian', martian)
     }
-    const entry = routes.find(packet.destination)
+    const entry = routes.route(packet, link)
     const type = entry?.route.type
     if (type === 'local' || type === 'broadcast' || packet.destination === '255.255.255.255') {
       if (recorder.recording(packet)) {
@@ -92,11 +92,11 @@ export class IpLayer {
       return `A packet from ${source} to ${destination} came in on ${link.name}: 127.0.0.0/8 may only be seen on lo.`
     }
     if (isMulticastIp(source) || source === '255.255.255.255') return `${source} cannot be the source of a packet.`
-    const back = this.#ns.routes.find(source)
+    const back = this.#ns.routes.find(source, { source: destination, mark: link.conf.srcValidMark ? packet.meta.mark : 0 })
     if (back?.route.type === 'local' && !link.conf.acceptLocal) {
       return `The source ${source} is an address of ${this.#ns.name} itself, yet the packet came in on ${link.name} (martian source).`
     }
-    if (link.conf.rpFilter > 0 && (back?.link === undefined || (link.conf.rpFilter === 1 && back.link !== link))) {
+    if (link.conf.rpFilter > 0 && (back?.link === undefined || (link.conf.rpFilter === 1 && back.link !== link && !back.whole?.paths?.some((p) => p.entry.link === link)))) {
       return `The way back to ${source} does not lead out of ${link.name}, and rp_filter is on.`
     }
     return undefined
@@ -175,20 +175,20 @@ export class IpLayer {
   output(packet: IpPacket): ErrorCode | undefined {
     const ns = this.#ns
     const { routes, recorder } = ns
-    const found = routes.find(packet.destination)
+    const found = routes.route(packet)
     const problem = this.#problem(found)
     if (!found || problem) {
       this.#noRoute(packet, found)
       return problem ?? 'ENETUNREACH'
     }
     let entry = found
-    if (packet.source === '' || packet.source === '0.0.0.0') packet.source = routes.sourceFor(entry) ?? '0.0.0.0'
+    if (packet.source === '' || packet.source === '0.0.0.0') packet.source = routes.sourceFor(entry, packet.destination) ?? '0.0.0.0'
     if (recorder.recording(packet)) this.#recordRoute(packet, entry)
     const { destination, source } = packet
     const mark = packet.meta.mark
     if (ns.netfilter.run('output', packet, undefined, this.#device(entry)) !== 'accept') return 'EPERM'
     if (packet.destination !== destination || packet.source !== source || packet.meta.mark !== mark) {
-      const again = routes.find(packet.destination)
+      const again = routes.route(packet)
       const after = this.#problem(again)
       if (!again || after) {
         this.#noRoute(packet, again)
@@ -276,7 +276,7 @@ export class IpLayer {
       stage: 'drop',
       interface: link?.name,
       text: entry
-        ? `The route of ${name} for ${packet.destination} says that it goes nowhere.`
+        ? entry.table === 'rule' ? `A routing rule of ${name} says that packets like this one for ${packet.destination} go nowhere.` : `The route of ${name} for ${packet.destination} says that it goes nowhere.`
         : `${name} has no route to ${packet.destination}, not even a default one.`,
       decidedBy: entry && { kind: 'route', table: entry.table, text: routes.line(entry) },
       before: recorder.header(packet),

@@ -68,7 +68,7 @@ export class Ipip extends BaseLink implements IpipLink {
     const outer: IpPacket = {
       kind: 'ip',
       version: 4,
-      source: this.local ?? ns.routes.sourceFor(route) ?? '0.0.0.0',
+      source: this.local ?? ns.routes.sourceFor(route, to) ?? '0.0.0.0',
       destination: to,
       ttl: this.ttl || inner.ttl,
       // ECN goes along (RFC 6040), the rest of the type of service does not.

@@ -3,9 +3,12 @@ import { broadcastOf, cidrContains, ipv4Number, isValidIp, maskOf, networkOf, tr
 import type { Prefix } from './address.ts'
 import { formatRoute } from './format.ts'
 import type { BaseLink } from './link.ts'
-import type { Ip, LinkAddress, Route, RouteTable } from './types.ts'
+import { Routes6 } from './routes6.ts'
+import { formatRule, ruleApplies, Rules } from './rules.ts'
+import type { AddRouteOptions, Ip, IpPacket, LinkAddress, NextHop, PolicyRule, Route, RouteFlow, RouteTable } from './types.ts'
 
-type TableName = 'main' | 'local'
+/** "local", "main", "default", or a number as text. */
+type TableName = string
 
 /** A route with what the packet path needs of it at hand. */
 export interface RouteEntry {
@@ -14,6 +17,11 @@ export interface RouteEntry {
   readonly prefix: Prefix
   readonly metric: number
   readonly link: BaseLink | undefined
+  /** The ways of a route with several; of each of them, the route that it belongs to. */
+  readonly paths?: readonly { readonly entry: RouteEntry; readonly weight: number }[]
+  readonly whole?: RouteEntry
+  /** The rule that led here, where it is not one of the kernel's own three. */
+  readonly rule?: PolicyRule
 }
 
 /** What the routing tables need of their network namespace. */
@@ -35,15 +43,28 @@ class Table {
     return undefined
   }
 
+  /** As `find`, among routes through a link. */
+  findThrough(address: number, link: string): RouteEntry | undefined {
+    for (const length of this.lengths) {
+      for (const entry of this.byLength[length]!.get((address & maskOf(length)) >>> 0) ?? []) {
+        if (entry.route.device === link) return entry
+        const path = entry.paths?.find((p) => p.entry.route.device === link)
+        if (path) return path.entry
+      }
+    }
+    return undefined
+  }
+
   at(prefix: Prefix): readonly RouteEntry[] {
     return this.byLength[prefix.length]?.get(prefix.base) ?? []
   }
 
-  add(entry: RouteEntry): void {
+  /** After those with the same metric; `first`: before them. */
+  add(entry: RouteEntry, first = false): void {
     const { length, base } = entry.prefix
     const networks = (this.byLength[length] ??= new Map<number, RouteEntry[]>())
     const entries = networks.get(base) ?? []
-    const index = entries.findIndex((e) => e.metric > entry.metric)
+    const index = entries.findIndex((e) => e.metric > entry.metric || (first && e.metric === entry.metric))
     entries.splice(index < 0 ? entries.length : index, 0, entry)
     networks.set(base, entries)
     this.#measure()
@@ -72,35 +93,70 @@ class Table {
   }
 }
 
-/** The tables "local" and "main" of a network namespace, kept as net/ipv4/fib_frontend.c keeps them. */
+/** The routes of a network namespace; those of IPv4 as net/ipv4/fib_frontend.c keeps them, those of IPv6 in routes6.ts. */
 export class Routes implements RouteTable {
   readonly #host: RouteHost
-  readonly #tables: Record<TableName, Table> = { local: new Table(), main: new Table() }
+  readonly #local = new Table()
+  readonly #main = new Table()
+  /** The others, by number; seldom any. */
+  #more: Map<TableName, Table> | undefined
+  readonly rules: Rules
   readonly #found = new Map<Ip, RouteEntry | undefined>()
   readonly #lines = new WeakMap<Route, string>()
+  readonly #byRule = new WeakMap<RouteEntry, RouteEntry>()
+
+  /** Of IPv6. */
+  readonly v6: Routes6
 
   constructor(host: RouteHost) {
     this.#host = host
+    this.rules = new Rules(() => this.#changed())
+    this.v6 = new Routes6(host)
   }
 
-  add(route: Route, options?: { replace?: boolean; table?: string }): void {
-    const table = tableName(options?.table)
+  #table(name: TableName): Table | undefined {
+    return name === 'main' ? this.#main : name === 'local' ? this.#local : this.#more?.get(name)
+  }
+
+  #make(name: TableName): Table {
+    let table = this.#table(name)
+    if (!table) (this.#more ??= new Map()).set(name, (table = new Table()))
+    return table
+  }
+
+  tables(): readonly TableName[] {
+    const numbers = [...(this.#more?.keys() ?? [])].sort((a, b) => tableNumber(a) - tableNumber(b))
+    return [...numbers, 'main', 'local']
+  }
+
+  add(route: Route, options?: AddRouteOptions): void {
+    if (route.destination.includes(':')) return this.v6.add(route, options)
+    const name = tableName(options?.table)
     const prefix = tryParseCidr(route.destination)
     if (!prefix || prefix.version !== 4 || prefix.address !== prefix.network) throw new SystemError('EINVAL')
     if (route.via !== undefined && !isValidIp(route.via)) throw new SystemError('EINVAL')
+    const table = this.#make(name)
     const completed = this.#complete({ ...route, destination: networkOf(route.destination) })
     const metric = completed.metric ?? 0
-    const same = this.#tables[table].at(prefix).find((e) => e.metric === metric)
-    if (same) {
-      if (!options?.replace) throw new SystemError('EEXIST')
-      this.#tables[table].remove(same)
-    }
-    this.#insert(completed, table)
+    const rivals = table.at(prefix).filter((e) => e.metric === metric)
+    const added = options?.append === true || options?.prepend === true
+    let first = options?.prepend === true
+    if (rivals.length > 0) {
+      if (added) {
+        if (rivals.some((e) => sameRoute(e.route, completed))) throw new SystemError('EEXIST')
+      } else if (options?.replace || options?.change) {
+        table.remove(rivals[0]!)
+        first = true
+      } else throw new SystemError('EEXIST')
+    } else if (options?.change) throw new SystemError('ENOENT')
+    this.#insert(completed, name, first)
     this.#changed()
   }
 
   remove(route: Partial<Route> & { destination: string }, options?: { table?: string }): void {
-    const table = this.#tables[tableName(options?.table)]
+    if (route.destination.includes(':')) return this.v6.remove(route, options)
+    const table = this.#table(tableName(options?.table))
+    if (!table) throw new SystemError('ESRCH')
     const prefix = tryParseCidr(route.destination)
     if (!prefix || prefix.version !== 4) throw new SystemError('EINVAL')
     if (route.device !== undefined && !this.#host.links.has(route.device)) throw new SystemError('ENODEV')
@@ -111,29 +167,90 @@ export class Routes implements RouteTable {
     this.#changed()
   }
 
-  list(table: 'main' | 'local' | 'all' = 'main'): readonly Route[] {
-    const entries = table === 'all' ? [...this.#tables.main.all(), ...this.#tables.local.all()] : this.#tables[table].all()
-    return entries.map((e) => e.route)
+  list(table = 'main', family: 4 | 6 = 4): readonly Route[] {
+    if (family === 6) return table === 'all' || table === 'main' || table === 'local' ? this.v6.list(table) : []
+    const names = table === 'all' ? this.tables() : [tableName(table)]
+    return names.flatMap((name) => this.#table(name)?.all() ?? []).map((e) => e.route)
   }
 
-  lookup(destination: Ip): Route | undefined {
-    return this.find(destination)?.route
+  lookup(destination: Ip, source?: Ip, flow?: RouteFlow): Route | undefined {
+    return this.find(destination, source === undefined && !flow ? undefined : { source, ...flow })?.route
   }
 
-  /** Longest prefix, then lowest metric; the table "local" before "main", as the default rules say. */
-  find(destination: Ip): RouteEntry | undefined {
+  /** The route of a packet that came in through `link`, or (without one) that is made here. */
+  route(packet: IpPacket, link?: BaseLink): RouteEntry | undefined {
+    const found = this.rules.plain && packet.meta.boundTo === undefined ? this.#find(packet.destination) : undefined
+    if (found && !found.paths) return found
+    if (!found && this.rules.plain && packet.meta.boundTo === undefined) return undefined
+    const { payload } = packet
+    return this.find(packet.destination, {
+      source: packet.source, mark: packet.meta.mark, in: link?.name, out: link ? undefined : packet.meta.boundTo, protocol: payload.kind,
+      ...(payload.kind !== 'icmp' && payload.kind !== 'ipip' && { sourcePort: payload.sourcePort, destinationPort: payload.destinationPort }),
+    })
+  }
+
+  /** Longest prefix, then lowest metric, in the tables that the rules say. */
+  find(destination: Ip, flow?: RouteFlow): RouteEntry | undefined {
+    const entry = this.rules.plain && flow?.out === undefined ? this.#find(destination) : this.#byRules(destination, flow ?? {})
+    return entry?.paths ? choose(entry, destination, flow?.source ?? '') : entry
+  }
+
+  #byRules(destination: Ip, flow: RouteFlow): RouteEntry | undefined {
+    const address = ipv4Number(destination)
+    if (Number.isNaN(address)) return undefined
+    const rules = this.rules.list()
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i]!
+      if (!ruleApplies(rule, destination, flow)) continue
+      if (rule.action === 'goto') {
+        const at = rules.findIndex((r) => r.priority >= rule.target!)
+        if (at > i && rules[at]!.priority === rule.target) i = at - 1
+      } else if (rule.action === 'lookup') {
+        const table = this.#table(rule.table!)
+        const entry = flow.out === undefined ? table?.find(address) : table?.findThrough(address, flow.out)
+        if (!entry || entry.route.type === 'throw' || entry.prefix.length <= (rule.suppressPrefixLength ?? -1)) continue
+        return rule.protocol === 'kernel' ? entry : this.#ruled(entry, rule)
+      } else if (rule.action !== 'nop') {
+        return { route: { destination: '0.0.0.0/0', type: rule.action }, table: 'rule', prefix: tryParseCidr('0.0.0.0/0')!, metric: 0, link: undefined, rule }
+      }
+    }
+    // A packet that must leave through a link is taken to be for somebody there (ip_route_output_key_hash_rcu).
+    const link = flow.out === undefined ? undefined : this.#host.links.get(flow.out)
+    return link && { route: { destination: `${destination}/32`, device: link.name, scope: 'link' }, table: 'main', prefix: tryParseCidr(`${destination}/32`)!, metric: 0, link }
+  }
+
+  /** The entry with the rule that led to it; one object for each, as the packet path compares them. */
+  #ruled(entry: RouteEntry, rule: PolicyRule): RouteEntry {
+    let known = this.#byRule.get(entry)
+    if (known?.rule !== rule) this.#byRule.set(entry, (known = { ...entry, rule }))
+    return known
+  }
+
+  #find(destination: Ip): RouteEntry | undefined {
     let entry = this.#found.get(destination)
     if (entry === undefined && !this.#found.has(destination)) {
+      if (destination.includes(':')) return this.v6.find(destination)
       const address = ipv4Number(destination)
-      entry = Number.isNaN(address) ? undefined : (this.#tables.local.find(address) ?? this.#tables.main.find(address))
+      entry = Number.isNaN(address) ? undefined : this.#search(address)
       if (this.#found.size > 4096) this.#found.clear()
       this.#found.set(destination, entry)
     }
     return entry
   }
 
-  /** The row as `ip route` prints it. */
+  /** As the three default rules say. */
+  #search(address: number): RouteEntry | undefined {
+    for (const table of [this.#local, this.#main, this.#more?.get('default')]) {
+      const entry = table?.find(address)
+      if (entry && entry.route.type !== 'throw') return entry
+    }
+    return undefined
+  }
+
+  /** The row as `ip route` prints it; of a rule that says no, the rule. */
   line(entry: RouteEntry): string {
+    if (entry.table === 'rule') return `${entry.rule!.priority}: ${formatRule(entry.rule!)}`
+    if (entry.whole) return this.line(entry.whole)
     const linkdown = entry.link !== undefined && !entry.link.carrier
     if (linkdown) return formatRoute(entry.route, { linkdown })
     let line = this.#lines.get(entry.route)
@@ -142,11 +259,12 @@ export class Routes implements RouteTable {
   }
 
   /** The address that a packet along this route leaves with (inet_select_addr). */
-  sourceFor(entry: RouteEntry): Ip | undefined {
+  sourceFor(entry: RouteEntry, destination: Ip): Ip | undefined {
+    if (entry.prefix.version === 6) return this.v6.sourceFor(entry, destination)
     const route = entry.route
     if (route.source) return route.source
     const scopes = route.scope === 'host' ? ['global', 'link', 'host'] : route.scope === 'link' ? ['global', 'link'] : ['global']
-    const fits = (a: LinkAddress): boolean => !a.secondary && scopes.includes(a.scope)
+    const fits = (a: LinkAddress): boolean => !a.secondary && scopes.includes(a.scope) && !a.address.includes(':')
     const own = entry.link?.addresses.filter(fits) ?? []
     const near = route.via === undefined ? undefined : own.find((a) => ((ipv4Number(a.address) ^ ipv4Number(route.via!)) & maskOf(a.prefixLength)) === 0)
     if (near ?? own[0]) return (near ?? own[0])!.address
@@ -158,6 +276,7 @@ export class Routes implements RouteTable {
   }
 
   addressAdded(link: BaseLink, address: LinkAddress): void {
+    if (address.address.includes(':')) return this.v6.addressAdded(link, address)
     // A secondary address is local with the primary one as its preferred source (fib_add_ifaddr).
     const primary = address.secondary
       ? link.addresses.find((a) => !a.secondary && cidrContains(networkOf(`${a.address}/${a.prefixLength}`), address.address))
@@ -169,11 +288,12 @@ export class Routes implements RouteTable {
 
   /** `rest` are the addresses that the link keeps. */
   addressRemoved(link: BaseLink, address: LinkAddress, rest: readonly LinkAddress[]): void {
+    if (address.address.includes(':')) return this.v6.addressRemoved(link, address)
     const gone = (e: RouteEntry): boolean => {
       if (e.route.type === 'local' && e.prefix.length === 32) return e.link === link && e.prefix.network === address.address
       return e.route.source === address.address && (e.link === link || e.table === 'main')
     }
-    for (const table of Object.values(this.#tables)) for (const e of table.all()) if (gone(e)) table.remove(e)
+    for (const table of this.#all()) for (const e of table.all()) if (gone(e)) table.remove(e)
     for (const other of rest) if (link.up && !other.secondary) this.#connect(link, other)
     this.#changed()
   }
@@ -185,24 +305,29 @@ export class Routes implements RouteTable {
 
   /** Routes through a link that is set down go; its own addresses stay local (fib_disable_ip). */
   linkDown(link: BaseLink): void {
-    for (const table of Object.values(this.#tables)) {
-      for (const e of table.all()) if (e.link === link && !(e.table === 'local' && e.route.type === 'local')) table.remove(e)
+    for (const table of this.#all()) {
+      for (const e of table.all()) if (leads(e, link, (l) => l.up) && !(e.table === 'local' && e.route.type === 'local')) table.remove(e)
     }
     this.#changed()
   }
 
   linkRemoved(link: BaseLink): void {
-    for (const table of Object.values(this.#tables)) for (const e of table.all()) if (e.link === link) table.remove(e)
+    // one way of several that is gone for good takes the route along (fib_sync_down_dev)
+    for (const table of this.#all()) for (const e of table.all()) if (leads(e, link, () => false)) table.remove(e)
     this.#changed()
   }
 
+  #all(): Table[] {
+    return [this.#local, this.#main, ...(this.#more?.values() ?? [])]
+  }
+
   #connect(link: BaseLink, address: LinkAddress): void {
-    if (address.secondary) return
+    if (address.secondary || address.address.includes(':')) return
     const network = networkOf(`${address.address}/${address.prefixLength}`)
     const kernel = { device: link.name, source: address.address, protocol: 'kernel' } as const
     const add = (route: Route, table: TableName): void => {
       const prefix = tryParseCidr(route.destination)!
-      const known = this.#tables[table].at(prefix).some((e) => e.link === link && e.route.source === route.source)
+      const known = this.#make(table).at(prefix).some((e) => e.link === link && e.route.source === route.source)
       if (!known) this.#insert(route, table)
     }
     if (address.prefixLength < 32) {
@@ -215,7 +340,11 @@ export class Routes implements RouteTable {
   /** Checks a route as fib_check_nh does and fills in what the caller left out. */
   #complete(route: Route): Route {
     const type = route.type ?? 'unicast'
-    if (type === 'blackhole' || type === 'unreachable' || type === 'prohibit') return { ...route, type, device: undefined, via: undefined }
+    if (type === 'blackhole' || type === 'unreachable' || type === 'prohibit' || type === 'throw') return { ...route, type, device: undefined, via: undefined }
+    if (route.nexthops) {
+      const nexthops = route.nexthops.map((hop): NextHop => ({ ...hop, device: this.#complete({ destination: route.destination, ...hop }).device, weight: hop.weight ?? 1 }))
+      return { ...route, nexthops, type: undefined, scope: route.scope ?? 'global', protocol: route.protocol ?? 'boot' }
+    }
     let device = route.device
     if (device !== undefined && !this.#host.links.has(device)) throw new SystemError('ENODEV')
     if (device === undefined && route.via === undefined) throw new SystemError('ENODEV')
@@ -237,18 +366,26 @@ export class Routes implements RouteTable {
   /** A gateway must be on a link: reached by a route without a gateway, through the named device if there is one. */
   #gateway(via: Ip, device: string | undefined): RouteEntry | undefined {
     const address = ipv4Number(via)
-    if (this.#tables.local.find(address)) return undefined
-    for (const length of this.#tables.main.lengths) {
-      const entries = this.#tables.main.byLength[length]!.get((address & maskOf(length)) >>> 0) ?? []
+    if (this.#local.find(address)) return undefined
+    for (const length of this.#main.lengths) {
+      const entries = this.#main.byLength[length]!.get((address & maskOf(length)) >>> 0) ?? []
       const near = entries.find((e) => device === undefined || e.route.device === device)
       if (near) return near.route.scope === 'link' && near.link ? near : undefined
     }
     return undefined
   }
 
-  #insert(route: Route, table: TableName): void {
-    const link = route.device === undefined ? undefined : this.#host.links.get(route.device)
-    this.#tables[table].add({ route: frozen(route), table, prefix: tryParseCidr(route.destination)!, metric: route.metric ?? 0, link })
+  #insert(route: Route, table: TableName, first = false): void {
+    const link = (device: string | undefined): BaseLink | undefined => (device === undefined ? undefined : this.#host.links.get(device))
+    const entry: RouteEntry = { route: frozen(route), table, prefix: tryParseCidr(route.destination)!, metric: route.metric ?? 0, link: link(route.device) }
+    if (!route.nexthops) return this.#make(table).add(entry, first)
+    const paths: { entry: RouteEntry; weight: number }[] = []
+    const whole: RouteEntry = { ...entry, paths }
+    for (const { via, device, weight, onlink } of route.nexthops) {
+      const scope = via === undefined ? 'link' : 'global'
+      paths.push({ weight: weight ?? 1, entry: { ...entry, route: frozen({ ...route, nexthops: undefined, via, device, onlink, scope }), link: link(device), whole } })
+    }
+    this.#make(table).add(whole, first)
   }
 
   #changed(): void {
@@ -258,13 +395,44 @@ export class Routes implements RouteTable {
 }
 
 /** A copy written out field by field: all routes have the same layout in memory. */
-function frozen({ destination, via, device, source, metric, scope, protocol, type, onlink }: Route): Route {
-  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink })
+function frozen({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops }: Route): Route {
+  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops })
 }
 
+/** fib_find_info: whether two routes to the same destination differ in nothing. */
+function sameRoute(a: Route, b: Route): boolean {
+  const keys = ['via', 'device', 'source', 'scope', 'protocol', 'type'] as const
+  return keys.every((key) => a[key] === b[key]) && JSON.stringify(a.nexthops) === JSON.stringify(b.nexthops)
+}
+
+/** Whether a route cannot be used without `link`: of several ways none is left. */
+function leads(entry: RouteEntry, link: BaseLink, alive: (link: BaseLink) => boolean): boolean {
+  if (!entry.paths) return entry.link === link
+  return entry.paths.some((p) => p.entry.link === link) && !entry.paths.some((p) => p.entry.link !== link && alive(p.entry.link!))
+}
+
+/** fib_select_multipath: packets with the same two addresses go the same way (fib_multipath_hash_policy 0). */
+function choose(entry: RouteEntry, destination: Ip, source: Ip): RouteEntry {
+  const alive = entry.paths!.filter((p) => p.entry.link?.up)
+  let hash = 2166136261
+  for (const text of [source, ' ', destination]) for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  const total = alive.reduce((sum, p) => sum + p.weight, 0)
+  let left = ((hash ^ (hash >>> 13)) >>> 0) % Math.max(1, total)
+  for (const path of alive) if ((left -= path.weight) < 0) return entry.rule ? { ...path.entry, rule: entry.rule } : path.entry
+  return entry.paths![0]!.entry
+}
+
+/** "254" is main; throws SystemError EINVAL for what is no number. */
 function tableName(name: string | undefined): TableName {
   if (name === undefined || name === 'main' || name === '254') return 'main'
   if (name === 'local' || name === '255') return 'local'
-  throw new SystemError('EINVAL')
+  if (name === 'default' || name === '253') return 'default'
+  if (!/^[0-9]+$/.test(name)) throw new SystemError('EINVAL')
+  return String(Number(name))
+}
+
+function tableNumber(name: TableName): number {
+  return name === 'default' ? 253 : Number(name)
 }
 

@@ -8,14 +8,27 @@ export interface LinkConf {
   acceptLocal: boolean
   rpFilter: number
   arpIgnore: number
+  srcValidMark: boolean
+  /** IPv6: of this interface alone; writing "all" writes every interface. */
+  forwarding6: boolean
+  disabled6: boolean
 }
 
 type Defaults = Readonly<Record<string, string>>
 
 const CONF = 'net.ipv4.conf.'
 const CONF_DEFAULTS: Defaults = {
-  accept_local: '0', arp_announce: '0', arp_ignore: '0', forwarding: '0', proxy_arp: '0', route_localnet: '0', rp_filter: '0',
+  accept_local: '0', arp_announce: '0', arp_ignore: '0', forwarding: '0', proxy_arp: '0', route_localnet: '0', rp_filter: '0', src_valid_mark: '0',
 }
+
+const CONF6 = 'net.ipv6.conf.'
+const CONF6_DEFAULTS: Defaults = {
+  accept_dad: '1', accept_ra: '1', accept_redirects: '1', addr_gen_mode: '0', autoconf: '1', dad_transmits: '1', disable_ipv6: '0',
+  forwarding: '0', hop_limit: '64', keep_addr_on_down: '0', proxy_ndp: '0', use_tempaddr: '0',
+}
+const CONF6_DISABLED: Defaults = { ...CONF6_DEFAULTS, disable_ipv6: '1' }
+/** Writing these to "all" writes them to every interface and to "default" (addrconf_fixup_forwarding, addrconf_disable_ipv6). */
+const SPREADING: ReadonlySet<string> = new Set(['forwarding', 'disable_ipv6'])
 
 /** Kernel defaults (Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst). */
 const DEFAULTS: Defaults = {
@@ -36,7 +49,12 @@ const DEFAULTS: Defaults = {
   'net.ipv4.tcp_retries2': '15',
   'net.ipv4.tcp_syn_retries': '6',
   'net.ipv4.tcp_synack_retries': '5',
+  'net.ipv6.bindv6only': '0',
+  'net.ipv6.icmp.echo_ignore_all': '0',
+  'net.ipv6.ip_nonlocal_bind': '0',
+  'net.ipv6.route.mtu_expires': '600',
   'net.netfilter.nf_conntrack_icmp_timeout': '30',
+  'net.netfilter.nf_conntrack_icmpv6_timeout': '30',
   'net.netfilter.nf_conntrack_max': '262144',
   'net.netfilter.nf_conntrack_tcp_be_liberal': '0',
   'net.netfilter.nf_conntrack_tcp_timeout_close_wait': '60',
@@ -65,9 +83,13 @@ export class Sysctls {
   readonly #defaults: Defaults
   /** net.ipv4.conf: "all", "default" and one for each link, by the link's part of the key. */
   readonly #conf = new Map<string, Defaults>([['all', CONF_DEFAULTS], ['default', CONF_DEFAULTS]])
+  /** net.ipv6.conf likewise. */
+  readonly #conf6 = new Map<string, Defaults>()
   readonly #links = new Map<string, LinkConf>()
 
-  constructor(kind: 'laptop' | 'node' | 'pod' | 'outside') {
+  /** Without `ipv6` it is switched off with disable_ipv6, as a machine without IPv6 has it. */
+  constructor(kind: 'laptop' | 'node' | 'pod' | 'outside', ipv6 = false) {
+    for (const part of ['all', 'default']) this.#conf6.set(part, ipv6 ? CONF6_DEFAULTS : CONF6_DISABLED)
     this.#defaults = kind === 'node' ? NODE_DEFAULTS : DEFAULTS
   }
 
@@ -85,6 +107,7 @@ export class Sysctls {
     if (text === old) return
     const conf = confPart(key)
     if (key === 'net.ipv4.ip_forward' || key === 'net.ipv4.conf.all.forwarding') this.#forwardAll(text)
+    else if (conf?.family === 6) this.#set6(conf, text)
     else if (conf) this.#conf.set(conf.link, { ...this.#conf.get(conf.link), [conf.name]: text })
     else this.#values.set(key, text)
     if (conf) this.#refresh()
@@ -93,6 +116,7 @@ export class Sysctls {
   keys(): readonly string[] {
     const keys = Object.keys(this.#defaults)
     for (const link of this.#conf.keys()) for (const name of Object.keys(CONF_DEFAULTS)) keys.push(`${CONF}${link}.${name}`)
+    for (const link of this.#conf6.keys()) for (const name of Object.keys(CONF6_DEFAULTS)) keys.push(`${CONF6}${link}.${name}`)
     return keys.sort()
   }
 
@@ -101,14 +125,20 @@ export class Sysctls {
     return Number(this.#values.get(key) ?? this.#defaults[key] ?? 0)
   }
 
+  /** A setting of IPv6 as "all" has it. */
+  flag6(name: string): boolean {
+    return Number(this.#conf6.get('all')![name]) !== 0
+  }
+
   flag(key: string): boolean {
     return this.number(key) !== 0
   }
 
   addLink(name: string): LinkConf {
-    const conf: LinkConf = { forwarding: false, proxyArp: false, routeLocalnet: false, acceptLocal: false, rpFilter: 0, arpIgnore: 0 }
+    const conf: LinkConf = { forwarding: false, proxyArp: false, routeLocalnet: false, acceptLocal: false, rpFilter: 0, arpIgnore: 0, srcValidMark: false, forwarding6: false, disabled6: false }
     const part = linkPart(name)
     this.#conf.set(part, this.#conf.get('default')!)
+    this.#conf6.set(part, this.#conf6.get('default')!)
     this.#links.set(part, conf)
     this.#refreshLink(part, conf)
     return conf
@@ -118,11 +148,12 @@ export class Sysctls {
     const part = linkPart(name)
     this.#links.delete(part)
     this.#conf.delete(part)
+    this.#conf6.delete(part)
   }
 
   #value(key: string): string | undefined {
     const conf = confPart(key)
-    if (conf) return own(this.#conf.get(conf.link), conf.name)
+    if (conf) return own((conf.family === 4 ? this.#conf : this.#conf6).get(conf.link), conf.name)
     return this.#values.get(key) ?? own(this.#defaults, key)
   }
 
@@ -131,6 +162,11 @@ export class Sysctls {
     this.#values.set('net.ipv4.ip_forward', forwarding)
     for (const [part, values] of this.#conf) this.#conf.set(part, { ...values, forwarding })
     this.#refresh()
+  }
+
+  #set6({ link, name }: { link: string; name: string }, text: string): void {
+    const parts = link === 'all' && SPREADING.has(name) ? [...this.#conf6.keys()] : [link]
+    for (const part of parts) this.#conf6.set(part, { ...this.#conf6.get(part), [name]: text })
   }
 
   #refresh(): void {
@@ -147,14 +183,19 @@ export class Sysctls {
     conf.acceptLocal = most('accept_local') !== 0
     conf.rpFilter = most('rp_filter')
     conf.arpIgnore = most('arp_ignore')
+    conf.srcValidMark = most('src_valid_mark') !== 0
+    const v6 = this.#conf6.get(part)!
+    conf.forwarding6 = Number(v6['forwarding']) !== 0
+    conf.disabled6 = Number(v6['disable_ipv6']) !== 0
   }
 }
 
 /** "net.ipv4.conf.eth0/1.forwarding" → the link's part and the setting; undefined for what is no interface's. */
-function confPart(key: string): { link: string; name: string } | undefined {
-  if (!key.startsWith(CONF)) return undefined
+function confPart(key: string): { family: 4 | 6; link: string; name: string } | undefined {
+  const family = key.startsWith(CONF) ? 4 : key.startsWith(CONF6) ? 6 : undefined
+  if (!family) return undefined
   const dot = key.lastIndexOf('.')
-  return { link: key.slice(CONF.length, dot), name: key.slice(dot + 1) }
+  return { family, link: key.slice(CONF.length, dot), name: key.slice(dot + 1) }
 }
 
 function own(values: Defaults | undefined, key: string): string | undefined {
