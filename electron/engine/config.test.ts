@@ -71,9 +71,16 @@ describe('the cluster file', () => {
   it('says what is not simulated', () => {
     expect(problemsOf({ cni: 'calico' })).toEqual(['podhop: not simulated: cni calico (use bridge or flannel)'])
     expect(problemsOf({ ingressController: 'traefik' })).toEqual(['podhop: not simulated: ingressController traefik (use none or nginx)'])
-    expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/56', serviceCIDR: '10.96.0.0/12,fd00:10:96::/112' })).toEqual([
-      'podhop: not simulated: ipFamilies [IPv4, IPv6] (use [IPv4])',
-    ])
+    expect(problemsOf({ ipFamilies: ['IPv6', 'IPv4'] })).toContain('podhop: not simulated: ipFamilies [IPv6, IPv4] (use [IPv4] or [IPv4, IPv6])')
+  })
+
+  it('has prefixes and node addresses of both families in a dual-stack cluster', () => {
+    const { podCIDR, serviceCIDR, nodes } = parseClusterConfig('ipFamilies: [IPv4, IPv6]\nnodes: [{name: control-plane}, {name: a, ip: 172.18.1.0}]')
+    expect([podCIDR, serviceCIDR]).toEqual([['10.244.0.0/16', 'fd00:10:244::/56'], ['10.96.0.0/12', 'fd00:10:96::/112']])
+    expect(nodes.map((n) => [n.ip, n.ip6])).toEqual([['172.18.0.2', 'fc00:f853:ccd:e793::2'], ['172.18.1.0', 'fc00:f853:ccd:e793::100']])
+    expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16' })[0]).toContain('two prefixes, comma-separated, of IPv4 and IPv6, as 10.244.0.0/16,fd00:10:244::/56')
+    expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/63', nodes: 3 })[0]).toContain('a whole number from 1 to 2')
+    expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], serviceCIDR: '10.96.0.0/12,fc00:f853:ccd:e793::/112' })[0]).toContain('a prefix that does not overlap')
   })
 
   it('says where the YAML is broken, and in which file', () => {

@@ -141,8 +141,7 @@ function families(value: unknown, problems: string[], report: Report): ClusterCo
     report('ipFamilies', value, allowed)
     return ['IPv4']
   }
-  // dual stack waits for the network's IPv6
-  if (list.includes('IPv6')) problems.push(`podhop: not simulated: ipFamilies [${list.join(', ')}] (use [IPv4])`)
+  if (list[0] === 'IPv6') problems.push(`podhop: not simulated: ipFamilies [${list.join(', ')}] (use ${allowed})`)
   return list as ClusterConfig['ipFamilies']
 }
 

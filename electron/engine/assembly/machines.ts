@@ -12,7 +12,7 @@ import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
-import { BALANCER, UNDERLAY, type ClusterConfig } from '../config.ts'
+import { BALANCER, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
 import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
 
 /**
@@ -21,6 +21,8 @@ import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
  * (addresses of RFC 5737).
  */
 const OUTSIDE = '192.0.2.0/24'
+/** RFC 3849, in a dual-stack world. */
+const OUTSIDE6 = '2001:db8::/64'
 const HOSTS = { router: 1, laptop: 10, external: 20, balancer: 40, internet: 53 }
 
 export interface World {
@@ -35,24 +37,28 @@ export interface World {
   readonly balancer: Namespace | undefined
 }
 
-export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, { nodes, cloud }: Pick<ClusterConfig, 'nodes' | 'cloud'>): World {
+export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, { nodes, cloud, ipFamilies }: Pick<ClusterConfig, 'nodes' | 'cloud' | 'ipFamilies'>): World {
   const underlay = network.createSwitch('underlay')
   const outside = network.createSwitch('outside')
-  const address = (host: number): string => `${nthAddress(OUTSIDE, host)}/${prefixLength(OUTSIDE)}`
-  const gateway = nthAddress(UNDERLAY, 1)
+  const dual = ipFamilies.includes('IPv6')
+  const inPrefix = (prefix: string, host: number): string => `${nthAddress(prefix, host)}/${prefixLength(prefix)}`
+  const addresses = (host: number): string[] => [OUTSIDE, ...(dual ? [OUTSIDE6] : [])].map((prefix) => inPrefix(prefix, host))
 
   const router = network.createNamespace({ name: 'outside', kind: 'outside' })
-  plug(network, router, 'eth0', underlay, `${gateway}/${prefixLength(UNDERLAY)}`)
-  plug(network, router, 'eth1', outside, address(HOSTS.router))
+  plug(network, router, 'eth0', underlay, [UNDERLAY, ...(dual ? [UNDERLAY6] : [])].map((prefix) => inPrefix(prefix, 1)))
+  plug(network, router, 'eth1', outside, addresses(HOSTS.router))
   router.setSysctl('net.ipv4.ip_forward', '1')
+  if (dual) router.setSysctl('net.ipv6.conf.all.forwarding', '1')
 
   const toBalancer = cloud === 'loadbalancer' ? { destination: POOL, via: nthAddress(OUTSIDE, HOSTS.balancer), device: 'eth0' } : undefined
   const outer = (name: string, kind: NetworkNamespace['kind'], host: number): NetworkNamespace => {
     const namespace = network.createNamespace({ name, kind })
-    plug(network, namespace, 'eth0', outside, address(host))
+    plug(network, namespace, 'eth0', outside, addresses(host))
     namespace.routes.add({ destination: networkOf(UNDERLAY), via: nthAddress(OUTSIDE, HOSTS.router), device: 'eth0' })
     if (toBalancer) namespace.routes.add(toBalancer)
     if (host !== HOSTS.internet) namespace.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth0' })
+    if (dual) namespace.routes.add({ destination: UNDERLAY6, via: nthAddress(OUTSIDE6, HOSTS.router), device: 'eth0' })
+    if (dual && host !== HOSTS.internet) namespace.routes.add({ destination: '::/0', via: nthAddress(OUTSIDE6, HOSTS.internet), device: 'eth0' })
     return namespace
   }
   // who is outside asks the resolver of the internet, and so do the nodes
@@ -65,11 +71,12 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   const internet = machine(clock, programs, outer('internet', 'outside', HOSTS.internet), 'node', { hostname: 'internet', resolver: 'nameserver 127.0.0.1\n', tools: [] })
   internet.start({ argv: ['internet'], program: internetProgram(nthAddress(OUTSIDE, HOSTS.internet)), files: new Map() })
   router.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth1' })
+  if (dual) router.routes.add({ destination: '::/0', via: nthAddress(OUTSIDE6, HOSTS.internet), device: 'eth1' })
 
   const balancer = toBalancer && network.createNamespace({ name: 'load-balancer', kind: 'outside' })
   if (balancer) {
-    plug(network, balancer, 'eth0', outside, address(HOSTS.balancer))
-    plug(network, balancer, 'eth1', underlay, `${BALANCER}/${prefixLength(UNDERLAY)}`)
+    plug(network, balancer, 'eth0', outside, [inPrefix(OUTSIDE, HOSTS.balancer)])
+    plug(network, balancer, 'eth1', underlay, [`${BALANCER}/${prefixLength(UNDERLAY)}`])
     balancer.setSysctl('net.ipv4.ip_forward', '1')
     router.routes.add({ ...toBalancer, device: 'eth1' })
   }
@@ -79,24 +86,28 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     const namespace = network.createNamespace({ name: node.name, kind: 'node' })
     network.createNic(namespace, 'eth0', underlay)
     namespace.setUp('eth0', true)
-    configureNode(namespace, 'eth0', node.ip)
+    configureNode(namespace, 'eth0', nodeIps(node))
     made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver, tools: NODE_TOOLS, neighbours: nodes }))
   }
   return { laptop, external, internet, nodes: made, underlay, router, balancer }
 }
 
 /** What a node's own files say of its network, at each of its starts. */
-export function configureNode(network: NetworkNamespace, device: string, ip: string): void {
-  if (!network.links.get(device)!.addresses.some((a) => a.address === ip)) network.addAddress(device, `${ip}/${prefixLength(UNDERLAY)}`)
-  network.routes.add({ destination: '0.0.0.0/0', via: nthAddress(UNDERLAY, 1), device }, { replace: true })
-  // as kubeadm's preflight checks want it
-  network.setSysctl('net.ipv4.ip_forward', '1')
+export function configureNode(network: NetworkNamespace, device: string, ips: readonly string[]): void {
+  for (const ip of ips) {
+    const six = ip.includes(':')
+    const wire = six ? UNDERLAY6 : UNDERLAY
+    if (!network.links.get(device)!.addresses.some((a) => a.address === ip)) network.addAddress(device, `${ip}/${prefixLength(wire)}`)
+    network.routes.add({ destination: six ? '::/0' : '0.0.0.0/0', via: nthAddress(wire, 1), device }, { replace: true })
+    // as kubeadm's preflight checks want it
+    network.setSysctl(six ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward', '1')
+  }
 }
 
-function plug(network: Network, namespace: NetworkNamespace, name: string, wire: Switch, address: string): void {
+function plug(network: Network, namespace: NetworkNamespace, name: string, wire: Switch, addresses: readonly string[]): void {
   network.createNic(namespace, name, wire)
   namespace.setUp(name, true)
-  namespace.addAddress(name, address)
+  for (const address of addresses) namespace.addAddress(name, address)
 }
 
 interface MachineSetup {
@@ -114,7 +125,7 @@ function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace
   layOutLinux(fs, { hostname, ...(user ? { user } : {}) })
   installUserland(fs, debianUserland(setup.tools))
   fs.writeFile('/etc/resolv.conf', setup.resolver)
-  const names = (setup.neighbours ?? []).map((n) => `${n.ip}\t${n.name}\n`).join('')
+  const names = (setup.neighbours ?? []).flatMap((n) => nodeIps(n).map((ip) => `${ip}\t${n.name}\n`)).join('')
   fs.writeFile('/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${names}`)
   for (const [path, text] of Object.entries(setup.files ?? {})) {
     fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })

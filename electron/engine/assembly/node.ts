@@ -1,4 +1,5 @@
 import type { Agent, CniPlugin, NodeContext } from '../cni/types.ts'
+import { nodeIps, type NodeConfig } from '../config.ts'
 import type { FaultNode } from '../faults/fault.ts'
 import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import type { Machine } from '../machine/types.ts'
@@ -15,17 +16,17 @@ export class SimulatedNode implements FaultNode {
   readonly role: 'control-plane' | 'worker'
   readonly kubelet: Kubelet
   readonly #context: NodeContext
-  readonly #ip: string
+  readonly #ips: readonly string[]
   readonly #plugin: CniPlugin
   #agent: Agent | undefined
   #agentWanted = true
 
-  constructor(context: NodeContext, config: { role: 'control-plane' | 'worker'; ip: string }, plugin: CniPlugin, kubelet: Kubelet) {
+  constructor(context: NodeContext, config: NodeConfig, plugin: CniPlugin, kubelet: Kubelet) {
     this.name = context.name
     this.role = config.role
     this.kubelet = kubelet
     this.#context = context
-    this.#ip = config.ip
+    this.#ips = nodeIps(config)
     this.#plugin = plugin
     this.#runAgent()
   }
@@ -73,7 +74,7 @@ export class SimulatedNode implements FaultNode {
     const { network } = this
     network.off = false
     network.setUp(this.nic.name, true)
-    configureNode(network, this.nic.name, this.#ip)
+    configureNode(network, this.nic.name, this.#ips)
     this.#runAgent()
     this.kubelet.start()
     network.changed()
@@ -84,10 +85,11 @@ export class SimulatedNode implements FaultNode {
     const { network, machine } = this
     for (const link of [...network.links.values()]) if (link.kind !== 'nic' && link.kind !== 'loopback' && network.links.has(link.name)) network.removeLink(link.name)
     for (const route of network.routes.list('main')) network.routes.remove(route)
-    const { netfilter } = network
-    const saved = netfilter.save()
-    if (saved) netfilter.restore(saved.split('\n').filter((line) => /^(\*|COMMIT)/.test(line) || BUILT_IN.includes(/^:(\S+)/.exec(line)?.[1] ?? '')).join('\n') + '\n')
-    netfilter.conntrack.remove(() => true)
+    for (const netfilter of network.ipv6 ? [network.netfilter, network.netfilter6] : [network.netfilter]) {
+      const saved = netfilter.save()
+      if (saved) netfilter.restore(saved.split('\n').filter((line) => /^(\*|COMMIT)/.test(line) || BUILT_IN.includes(/^:(\S+)/.exec(line)?.[1] ?? '')).join('\n') + '\n')
+    }
+    network.netfilter.conntrack.remove(() => true)
     network.forgetKernelLog()
     if (machine.fs.exists('/run')) for (const name of machine.fs.readDirectory('/run')) machine.fs.remove(`/run/${name}`, { recursive: true })
   }

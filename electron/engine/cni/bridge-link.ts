@@ -1,3 +1,5 @@
+import type { Node } from '../kubernetes/types.ts'
+import { ipVersion } from '../network/address.ts'
 import type { Bridge, Cidr, Ip } from '../network/types.ts'
 import { hex, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
@@ -12,7 +14,8 @@ export interface BridgeConfig {
   /** The CNI network's name: the directory of its addresses. */
   network: string
   bridge: string
-  subnet: Cidr
+  /** One a family, the primary one first. */
+  subnets: readonly Cidr[]
   mtu: number
   hairpin: boolean
   /** Routes of the Pod beside the default route. */
@@ -25,17 +28,20 @@ export function ensureBridge(context: NodeContext, config: BridgeConfig): Bridge
   const existing = context.network.links.get(config.bridge)
   const bridge = (existing as Bridge | undefined) ?? context.fabric.createBridge(context.network, config.bridge, { mtu: config.mtu })
   if (!bridge.up) context.network.setUp(config.bridge, true)
-  const ipam = new HostLocal(context.machine.fs, config.network, config.subnet)
-  if (!bridge.addresses.some((a) => a.address === ipam.gateway)) {
-    context.network.addAddress(config.bridge, `${ipam.gateway}/${ipam.prefixLength}`)
+  for (const { gateway, prefixLength } of rangesOf(context, config)) {
+    if (!bridge.addresses.some((a) => a.address === gateway)) context.network.addAddress(config.bridge, `${gateway}/${prefixLength}`)
+    context.network.setSysctl(gateway.includes(':') ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward', '1')
   }
-  context.network.setSysctl('net.ipv4.ip_forward', '1')
   return bridge
 }
 
+function rangesOf(context: NodeContext, { network, subnets }: Pick<BridgeConfig, 'network' | 'subnets'>): HostLocal[] {
+  return subnets.map((subnet, i) => new HostLocal(context.machine.fs, network, subnet, i))
+}
+
 export function addToBridge(context: NodeContext, sandbox: Sandbox, config: BridgeConfig): CniResult {
-  const ipam = new HostLocal(context.machine.fs, config.network, config.subnet)
-  const ip = ipam.allocate(sandbox.id, POD_INTERFACE)
+  const ranges = rangesOf(context, config)
+  const ips = ranges.map((range) => range.allocate(sandbox.id, POD_INTERFACE))
   const bridge = ensureBridge(context, config)
   const hostInterface = hostName(context, sandbox)
   const [, port] = context.fabric.createVeth(
@@ -47,14 +53,18 @@ export function addToBridge(context: NodeContext, sandbox: Sandbox, config: Brid
   context.network.setUp(hostInterface, true)
   if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
   sandbox.network.setUp(POD_INTERFACE, true)
-  sandbox.network.addAddress(POD_INTERFACE, `${ip}/${ipam.prefixLength}`)
-  sandbox.network.routes.add({ destination: '0.0.0.0/0', via: ipam.gateway, device: POD_INTERFACE })
-  for (const destination of config.routes) sandbox.network.routes.add({ destination, via: ipam.gateway, device: POD_INTERFACE })
-  return { ips: [ip], interface: POD_INTERFACE, hostInterface }
+  ranges.forEach(({ gateway, prefixLength }, i) => {
+    const isIpv6 = gateway.includes(':')
+    sandbox.network.addAddress(POD_INTERFACE, `${ips[i]!}/${prefixLength}`)
+    sandbox.network.routes.add({ destination: isIpv6 ? '::/0' : '0.0.0.0/0', via: gateway, device: POD_INTERFACE })
+    for (const destination of config.routes) if (destination.includes(':') === isIpv6) sandbox.network.routes.add({ destination, via: gateway, device: POD_INTERFACE })
+  })
+  return { ips, interface: POD_INTERFACE, hostInterface }
 }
 
-export function removeFromBridge(context: NodeContext, sandbox: Sandbox, network: string, subnet: Cidr): void {
-  new HostLocal(context.machine.fs, network, subnet).release(sandbox.id)
+export function removeFromBridge(context: NodeContext, sandbox: Sandbox, network: string, subnets: readonly Cidr[]): void {
+  // the addresses of all ranges lie in one directory
+  if (subnets[0] !== undefined) new HostLocal(context.machine.fs, network, subnets[0]).release(sandbox.id)
   if (sandbox.network.links.has(POD_INTERFACE)) sandbox.network.removeLink(POD_INTERFACE)
 }
 
@@ -66,7 +76,12 @@ function hostName(context: NodeContext, sandbox: Sandbox): string {
   }
 }
 
-/** The Node's InternalIP of the first family, from the contexts' own view of it. */
-export function internalIp(node: { status: { addresses?: { type: string; address: string }[] } }): Ip | undefined {
-  return node.status.addresses?.find((a) => a.type === 'InternalIP')?.address
+/** The Node's ranges of Pod addresses, one a family. */
+export function podSubnets({ spec }: Node): readonly Cidr[] {
+  return spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])
+}
+
+/** The Node's InternalIP: of the primary family, or of the one that is asked for. */
+export function internalIp(node: { status: { addresses?: { type: string; address: string }[] } }, version?: 4 | 6): Ip | undefined {
+  return node.status.addresses?.find((a) => a.type === 'InternalIP' && (version === undefined || ipVersion(a.address) === version))?.address
 }

@@ -1,7 +1,8 @@
 import type { ClusterConfig } from '../config.ts'
 import type { Node } from '../kubernetes/types.ts'
+import { ipVersion } from '../network/address.ts'
 import type { Cidr, Ip } from '../network/types.ts'
-import { addToBridge, ensureBridge, internalIp, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
+import { addToBridge, ensureBridge, internalIp, podSubnets, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
 
 /**
@@ -12,11 +13,11 @@ const NETWORK = 'kubenet'
 const BRIDGE = 'cbr0'
 const CONF = '/etc/cni/net.d/10-bridge.conflist'
 
-function configOf(subnet: Cidr): BridgeConfig {
-  return { network: NETWORK, bridge: BRIDGE, subnet, mtu: 1500, hairpin: true, routes: [] }
+function configOf(subnets: readonly Cidr[]): BridgeConfig {
+  return { network: NETWORK, bridge: BRIDGE, subnets, mtu: 1500, hairpin: true, routes: [] }
 }
 
-function conf(subnet: Cidr): string {
+function conf(subnets: readonly Cidr[]): string {
   const plugin = {
     type: 'bridge',
     bridge: BRIDGE,
@@ -25,31 +26,33 @@ function conf(subnet: Cidr): string {
     isGateway: true,
     ipMasq: false,
     hairpinMode: true,
-    ipam: { type: 'host-local', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] },
+    ipam: { type: 'host-local', ranges: subnets.map((subnet) => [{ subnet }]), routes: subnets.map((s) => ({ dst: s.includes(':') ? '::/0' : '0.0.0.0/0' })) },
   }
   return `${JSON.stringify({ cniVersion: '1.0.0', name: NETWORK, plugins: [plugin] }, null, 2)}\n`
 }
 
-/** The subnet of the configuration on the node's disk, as the plugin itself would read it. */
-function subnetOf(context: NodeContext): Cidr | undefined {
+/** The subnets of the configuration on the node's disk, as the plugin itself would read it; none when there is no such file. */
+function subnetsOf(context: NodeContext): Cidr[] {
   const fs = context.machine.fs
-  if (!fs.exists(CONF)) return undefined
+  if (!fs.exists(CONF)) return []
   const list = JSON.parse(fs.readText(CONF)) as { plugins: { ipam: { ranges: { subnet: Cidr }[][] } }[] }
-  return list.plugins[0]?.ipam.ranges[0]?.[0]?.subnet
+  return (list.plugins[0]?.ipam.ranges ?? []).flatMap((range) => range[0]?.subnet ?? [])
 }
+
+interface PodRoute { destination: Cidr; via: Ip }
 
 /** Keeps cbr0, the masquerade rule and the routes to the other nodes' Pods as the Node objects say. */
 class BridgeAgent implements Agent {
   readonly #context: NodeContext
   readonly #stop: () => void
-  /** Node → its route here. */
-  readonly #routes = new Map<string, { destination: Cidr; via: Ip }>()
+  /** Node → its routes here. */
+  readonly #routes = new Map<string, readonly PodRoute[]>()
 
   constructor(context: NodeContext) {
     this.#context = context
     this.#stop = context.client.watch<Node>('nodes', {}, (event) => {
       if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#onNode(event.object)
-      else if (event.type === 'DELETED') this.#route(event.object.metadata.name, undefined)
+      else if (event.type === 'DELETED') this.#route(event.object.metadata.name, [])
     })
   }
 
@@ -58,42 +61,51 @@ class BridgeAgent implements Agent {
   }
 
   #onNode(node: Node): void {
-    const subnet = node.spec.podCIDR
+    const subnets = podSubnets(node)
     if (node.metadata.name === this.#context.name) {
-      if (subnet && subnet !== subnetOf(this.#context)) this.#configure(subnet)
+      if (subnets.length > 0 && subnets.join() !== subnetsOf(this.#context).join()) this.#configure(subnets)
       return
     }
-    const via = internalIp(node)
-    this.#route(node.metadata.name, subnet && via ? { destination: subnet, via } : undefined)
+    this.#route(node.metadata.name, subnets.flatMap((destination) => {
+      const via = internalIp(node, ipVersion(destination.split('/')[0]!))
+      return via ? [{ destination, via }] : []
+    }))
   }
 
-  #configure(subnet: Cidr): void {
+  #configure(subnets: readonly Cidr[]): void {
     const { machine, network, config } = this.#context
-    ensureBridge(this.#context, configOf(subnet))
+    ensureBridge(this.#context, configOf(subnets))
     const comment = 'kubenet: SNAT for outbound traffic from cluster'
-    const rule = ['POSTROUTING', '!', '-d', config.podCIDR[0]!, '-m', 'comment', '--comment', comment, '-m', 'addrtype', '!', '--dst-type', 'LOCAL', '-j', 'MASQUERADE']
-    if (network.netfilter.command(['-t', 'nat', '-C', ...rule]).code !== 0) network.netfilter.command(['-t', 'nat', '-A', ...rule])
+    for (const cluster of config.podCIDR) {
+      const netfilter = cluster.includes(':') ? network.netfilter6 : network.netfilter
+      const rule = ['POSTROUTING', '!', '-d', cluster, '-m', 'comment', '--comment', comment, '-m', 'addrtype', '!', '--dst-type', 'LOCAL', '-j', 'MASQUERADE']
+      if (netfilter.command(['-t', 'nat', '-C', ...rule]).code !== 0) netfilter.command(['-t', 'nat', '-A', ...rule])
+    }
     machine.fs.makeDirectory('/etc/cni/net.d', { parents: true })
-    machine.fs.writeFile(CONF, conf(subnet))
+    machine.fs.writeFile(CONF, conf(subnets))
   }
 
-  #route(node: string, wanted: { destination: Cidr; via: Ip } | undefined): void {
-    const present = this.#routes.get(node)
-    if (present?.destination === wanted?.destination && present?.via === wanted?.via) return
+  #route(node: string, wanted: readonly PodRoute[]): void {
+    const present = this.#routes.get(node) ?? []
+    const isIn = (list: readonly PodRoute[], { destination, via }: PodRoute): boolean => list.some((r) => r.destination === destination && r.via === via)
     const { routes } = this.#context.network
-    if (present) {
-      this.#routes.delete(node)
+    const kept = present.filter((route) => isIn(wanted, route))
+    for (const route of present) {
+      if (kept.includes(route)) continue
       try {
-        routes.remove({ destination: present.destination, via: present.via })
+        routes.remove({ destination: route.destination, via: route.via })
       } catch {
         // Somebody removed it by hand: it is gone, as wanted.
       }
     }
-    if (!wanted) return
-    const device = routes.lookup(wanted.via)?.device
-    if (!device) return
-    routes.add({ destination: wanted.destination, via: wanted.via, device }, { replace: true })
-    this.#routes.set(node, wanted)
+    for (const route of wanted) {
+      const device = isIn(kept, route) ? undefined : routes.lookup(route.via)?.device
+      if (!device) continue
+      routes.add({ ...route, device }, { replace: true })
+      kept.push(route)
+    }
+    if (kept.length > 0) this.#routes.set(node, kept)
+    else this.#routes.delete(node)
   }
 }
 
@@ -114,17 +126,16 @@ export const bridgePlugin: CniPlugin = {
   },
 
   add(context: NodeContext, sandbox: Sandbox): CniResult {
-    const subnet = subnetOf(context)
-    if (!subnet) throw new Error('cni plugin not initialized')
+    const subnets = subnetsOf(context)
+    if (subnets.length === 0) throw new Error('cni plugin not initialized')
     try {
-      return addToBridge(context, sandbox, configOf(subnet))
+      return addToBridge(context, sandbox, configOf(subnets))
     } catch (error) {
       throw new Error(`plugin type="bridge" failed (add): ${(error as Error).message}`)
     }
   },
 
   remove(context: NodeContext, sandbox: Sandbox): void {
-    const subnet = subnetOf(context)
-    if (subnet) removeFromBridge(context, sandbox, NETWORK, subnet)
+    removeFromBridge(context, sandbox, NETWORK, subnetsOf(context))
   },
 }

@@ -1,9 +1,10 @@
 import type { Node } from '../kubernetes/types.ts'
-import { networkOf, nthAddress, parseCidr } from '../network/address.ts'
-import type { Cidr, Ip, Mac, VxlanLink } from '../network/types.ts'
-import { internalIp } from './bridge-link.ts'
+import { nthAddress, parseCidr } from '../network/address.ts'
+import type { Cidr, Ip, Mac, Netfilter } from '../network/types.ts'
+import { internalIp, podSubnets } from './bridge-link.ts'
 import { CNI_CONF } from './flannel-manifests.ts'
 import { haveFlannelRules, writeFlannelRules } from './flannel-rules.ts'
+import { OVERHEAD, VNI, VxlanBackend, type Lease } from './flannel-vxlan.ts'
 import type { Agent, NodeContext } from './types.ts'
 
 /**
@@ -12,14 +13,14 @@ import type { Agent, NodeContext } from './types.ts'
  */
 export const SUBNET_ENV = '/run/flannel/subnet.env'
 export const FLANNEL_CONF = '/etc/cni/net.d/10-flannel.conflist'
-const DEVICE = 'flannel.1'
-const VNI = 1
-const PORT = 8472
-const OVERHEAD = 50
 const PREFIX = 'flannel.alpha.coreos.com'
 const RESYNC = 5_000
 
-interface Lease { subnet: Cidr; publicIp: Ip; mac: Mac }
+/** What a Node's annotations say of each family, in the order of the cluster's. */
+type Leases = readonly (Lease | undefined)[]
+
+/** The annotations of a family. */
+const KEYS = { 4: { data: `${PREFIX}/backend-data`, ip: `${PREFIX}/public-ip` }, 6: { data: `${PREFIX}/backend-v6-data`, ip: `${PREFIX}/public-ipv6` } } as const
 
 /** source is "file.go:line", as klog prints it. */
 export type AgentLog = (source: string, message: string) => void
@@ -28,8 +29,10 @@ export class FlannelAgent implements Agent {
   readonly #context: NodeContext
   readonly #log: AgentLog
   readonly #stopWatch: () => void
-  readonly #leases = new Map<string, Lease>()
-  #subnet: Cidr | undefined
+  /** One a family. */
+  readonly #backends: readonly VxlanBackend[]
+  readonly #leases = new Map<string, Leases>()
+  #subnets: readonly Cidr[] | undefined
   #generation = -1
   #stopped = false
   #resync: ReturnType<NodeContext['clock']['schedule']> | undefined
@@ -37,6 +40,7 @@ export class FlannelAgent implements Agent {
   constructor(context: NodeContext, log: AgentLog = () => undefined) {
     this.#context = context
     this.#log = log
+    this.#backends = context.config.podCIDR.map((cluster) => new VxlanBackend(context, parseCidr(cluster).version))
     this.#stopWatch = context.client.watch<Node>('nodes', {}, (event) => {
       if (this.#stopped) return
       if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#onNode(event.object)
@@ -52,67 +56,64 @@ export class FlannelAgent implements Agent {
 
   /** Whether the local network stands: subnet.env is written. */
   get ready(): boolean {
-    return this.#subnet !== undefined
+    return this.#subnets !== undefined
   }
 
   #onNode(node: Node): void {
-    const lease = leaseOf(node)
-    if (node.metadata.name === this.#context.name) this.#acquire(node)
-    else if (lease) this.#learn(node.metadata.name, lease)
-    else this.#forget(node.metadata.name)
+    const { name } = node.metadata
+    if (name === this.#context.name) return this.#acquire(node)
+    const leases = this.#backends.map(({ version }) => leaseOf(node, version))
+    if (leases.some((lease) => lease)) this.#learn(name, leases)
+    else this.#forget(name)
   }
 
   // ---- the own node ------------------------------------------------------------------------------------------
 
   #acquire(node: Node): void {
-    const { podCIDR } = node.spec
-    if (this.#subnet || !podCIDR) return
-    const { network, config, machine, name } = this.#context
-    const publicIp = internalIp(node) ?? config.nodes.find((n) => n.name === name)?.ip
-    const underlay = publicIp === undefined ? undefined : [...network.links.values()].find((l) => l.addresses.some((a) => a.address === publicIp))
-    if (publicIp === undefined || !underlay) return
-    const cluster = config.podCIDR[0]!
+    const subnets = podSubnets(node)
+    if (this.#subnets || subnets.length < this.#backends.length) return
+    const { network, config, machine } = this.#context
+    const publicIps = this.#backends.map(({ version }) => internalIp(node, version))
+    const underlay = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === publicIps[0]))
+    if (publicIps.includes(undefined) || !underlay) return
     this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=false`)
-    const stored = (node.metadata.annotations ?? {})[`${PREFIX}/backend-data`]
-    const mac = stored ? (JSON.parse(stored) as { VtepMAC?: Mac }).VtepMAC : undefined
-    const vxlan = this.#device(publicIp, underlay.name, underlay.mtu - OVERHEAD, mac)
-    const address = nthAddress(podCIDR, 0)
-    if (!vxlan.addresses.some((a) => a.address === address)) network.addAddress(DEVICE, `${address}/32`)
-    this.#subnet = podCIDR
-    for (const lease of this.#leases.values()) this.#program(lease)
-    this.#annotate(node, publicIp, vxlan.mac)
-
+    const macs = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)).mac)
+    this.#subnets = subnets
+    for (const leases of this.#leases.values()) this.#program(leases)
+    this.#annotate(node, publicIps as Ip[], macs)
     this.#log('iptables.go:50', 'Starting flannel in iptables mode...')
+    const six = config.podCIDR.some((c) => c.includes(':'))
     this.#log('iptables.go:109', 'Setting up masking rules')
+    if (six) this.#log('iptables.go:128', 'Setting up masking rules for IPv6')
     this.#log('iptables.go:209', 'Changing default FORWARD chain policy to ACCEPT')
-    writeFlannelRules(network.netfilter, cluster, podCIDR)
+    if (six) this.#log('iptables.go:217', 'IPv6: Changing default FORWARD chain policy to ACCEPT')
+    this.#eachFamily((netfilter, cluster, subnet) => writeFlannelRules(netfilter, cluster, subnet))
     machine.fs.makeDirectory('/etc/cni/net.d', { parents: true })
     if (!machine.fs.exists(FLANNEL_CONF)) machine.fs.writeFile(FLANNEL_CONF, `${JSON.stringify(CNI_CONF, null, 2)}\n`)
     machine.fs.makeDirectory('/run/flannel', { parents: true })
-    const gateway = `${nthAddress(podCIDR, 1)}/${parseCidr(podCIDR).length}`
-    machine.fs.writeFile(SUBNET_ENV, `FLANNEL_NETWORK=${cluster}\nFLANNEL_SUBNET=${gateway}\nFLANNEL_MTU=${vxlan.mtu}\nFLANNEL_IPMASQ=true\n`)
+    let env = ''
+    subnets.forEach((subnet, i) => {
+      const infix = subnet.includes(':') ? 'IPV6_' : ''
+      env += `FLANNEL_${infix}NETWORK=${config.podCIDR[i]!}\nFLANNEL_${infix}SUBNET=${nthAddress(subnet, 1)}/${parseCidr(subnet).length}\n`
+    })
+    machine.fs.writeFile(SUBNET_ENV, `${env}FLANNEL_MTU=${underlay.mtu - OVERHEAD}\nFLANNEL_IPMASQ=true\n`)
     this.#log('main.go:426', `Wrote subnet file to ${SUBNET_ENV}`)
     this.#log('main.go:430', 'Running backend.')
     this.#log('vxlan_network.go:68', 'watching for new subnet leases')
     this.#ensure()
   }
 
-  #device(local: Ip, underlay: string, mtu: number, mac: Mac | undefined): VxlanLink {
-    const { network, fabric } = this.#context
-    const existing = network.links.get(DEVICE)
-    if (existing?.kind === 'vxlan') return existing as VxlanLink
-    const vxlan = fabric.createVxlan(network, DEVICE, { vni: VNI, port: PORT, local, underlay, mtu, learning: false, ...(mac ? { mac } : {}) })
-    network.setUp(DEVICE, true)
-    return vxlan
+  #eachFamily(visit: (netfilter: Netfilter, cluster: Cidr, subnet: Cidr) => void): void {
+    const { network, config } = this.#context
+    this.#backends.forEach(({ version }, i) => visit(version === 4 ? network.netfilter : network.netfilter6, config.podCIDR[i]!, this.#subnets![i]!))
   }
 
-  #annotate(node: Node, publicIp: Ip, mac: Mac): void {
-    const wanted: Record<string, string> = {
-      [`${PREFIX}/backend-data`]: JSON.stringify({ VNI, VtepMAC: mac }),
-      [`${PREFIX}/backend-type`]: 'vxlan',
-      [`${PREFIX}/kube-subnet-manager`]: 'true',
-      [`${PREFIX}/public-ip`]: publicIp,
-    }
+  #annotate(node: Node, publicIps: readonly Ip[], macs: readonly Mac[]): void {
+    const wanted: Record<string, string> = { [`${PREFIX}/backend-type`]: 'vxlan', [`${PREFIX}/kube-subnet-manager`]: 'true' }
+    this.#backends.forEach(({ version }, i) => {
+      wanted[KEYS[version].data] = JSON.stringify({ VNI, VtepMAC: macs[i] })
+      wanted[KEYS[version].ip] = publicIps[i]!
+    })
     const { client, clock, name } = this.#context
     const present = node.metadata.annotations ?? {}
     if (Object.entries(wanted).some(([key, value]) => present[key] !== value)) {
@@ -130,17 +131,21 @@ export class FlannelAgent implements Agent {
     client.patch('nodes', undefined, name, 'application/strategic-merge-patch+json', { status: { conditions: [condition] } }, { subresource: 'status', fieldManager: 'flanneld' })
   }
 
+  #rulesGeneration(): number {
+    const { network } = this.#context
+    return this.#backends.reduce((sum, { version }) => sum + (version === 4 ? network.netfilter : network.netfilter6).generation, 0)
+  }
+
   /** Every five seconds flanneld looks whether its rules are still there. */
   #ensure(): void {
     this.#resync = this.#context.clock.schedule(RESYNC, () => {
-      const { netfilter } = this.#context.network
-      const cluster = this.#context.config.podCIDR[0]!
-      if (netfilter.generation !== this.#generation) {
-        if (!haveFlannelRules(netfilter, cluster, this.#subnet!)) {
+      if (this.#rulesGeneration() !== this.#generation) {
+        this.#eachFamily((netfilter, cluster, subnet) => {
+          if (haveFlannelRules(netfilter, cluster, subnet)) return
           this.#log('iptables.go:434', 'Some iptables rules are missing; deleting and recreating rules')
-          writeFlannelRules(netfilter, cluster, this.#subnet!)
-        }
-        this.#generation = netfilter.generation
+          writeFlannelRules(netfilter, cluster, subnet)
+        })
+        this.#generation = this.#rulesGeneration()
       }
       this.#ensure()
     }, { background: true })
@@ -148,63 +153,61 @@ export class FlannelAgent implements Agent {
 
   // ---- the others --------------------------------------------------------------------------------------------
 
-  #learn(node: string, lease: Lease): void {
+  #learn(node: string, leases: Leases): void {
     const known = this.#leases.get(node)
-    if (known && known.subnet === lease.subnet && known.publicIp === lease.publicIp && known.mac === lease.mac) return
+    if (known && known.every((lease, i) => isSame(lease, leases[i]))) return
     if (known) this.#forget(node)
-    this.#leases.set(node, lease)
-    if (this.#subnet) this.#program(lease)
+    this.#leases.set(node, leases)
+    if (this.#subnets) this.#program(leases)
   }
 
-  #program(lease: Lease): void {
-    const { network } = this.#context
-    const device = network.links.get(DEVICE) as VxlanLink
-    const gateway = nthAddress(lease.subnet, 0)
-    this.#log('vxlan_network.go:181', `Received Subnet Event with VxLan: BackendType: vxlan, PublicIP: ${lease.publicIp}, PublicIPv6: (nil), BackendData: ${JSON.stringify({ VNI, VtepMAC: lease.mac })}, BackendV6Data: (nil)`)
-    network.neighbours.set({ ip: gateway, device: DEVICE, mac: lease.mac, state: 'PERMANENT' })
-    device.addForwarding(lease.mac, lease.publicIp)
-    network.routes.add({ destination: networkOf(lease.subnet), via: gateway, device: DEVICE, onlink: true }, { replace: true })
+  #program(leases: Leases): void {
+    const of = (version: 4 | 6): Lease | undefined => leases[this.#backends.findIndex((b) => b.version === version)]
+    const data = (lease: Lease | undefined): string => (lease ? JSON.stringify({ VNI, VtepMAC: lease.mac }) : '(nil)')
+    const [four, six] = [of(4), of(6)]
+    this.#log('vxlan_network.go:181', `Received Subnet Event with VxLan: BackendType: vxlan, PublicIP: ${four?.publicIp ?? '(nil)'}, PublicIPv6: ${six?.publicIp ?? '(nil)'}, BackendData: ${data(four)}, BackendV6Data: ${data(six)}`)
+    this.#backends.forEach((backend, i) => leases[i] && backend.program(leases[i]))
   }
 
   #forget(node: string): void {
-    const lease = this.#leases.get(node)
-    if (!lease) return
+    const leases = this.#leases.get(node)
+    if (!leases) return
     this.#leases.delete(node)
-    if (!this.#subnet) return
-    const { network } = this.#context
-    const gateway = nthAddress(lease.subnet, 0)
-    network.neighbours.remove(gateway, DEVICE)
-    const device = network.links.get(DEVICE) as VxlanLink | undefined
-    device?.removeForwarding(lease.mac, lease.publicIp)
-    try {
-      network.routes.remove({ destination: networkOf(lease.subnet), via: gateway, device: DEVICE })
-    } catch {
-      // The device or the route went before: nothing is left to remove.
-    }
+    if (this.#subnets) this.#backends.forEach((backend, i) => leases[i] && backend.forget(leases[i]))
   }
 }
 
+function isSame(a: Lease | undefined, b: Lease | undefined): boolean {
+  return a?.subnet === b?.subnet && a?.publicIp === b?.publicIp && a?.mac === b?.mac
+}
+
+function storedMac(node: Node, version: 4 | 6): Mac | undefined {
+  const stored = node.metadata.annotations?.[KEYS[version].data]
+  return stored ? (JSON.parse(stored) as { VtepMAC?: Mac }).VtepMAC : undefined
+}
+
 /** All flannelds read the annotations of all Nodes, each time that one beats. */
-const leases = new WeakMap<object, Lease | undefined>()
+const leases = { 4: new WeakMap<object, Lease | undefined>(), 6: new WeakMap<object, Lease | undefined>() } as const
 
 /** What a Node's annotations say about its subnet; undefined until its own flanneld has written them. */
-function leaseOf(node: Node): Lease | undefined {
+function leaseOf(node: Node, version: 4 | 6): Lease | undefined {
   const { annotations } = node.metadata
   if (!annotations) return undefined
-  const known = leases.get(annotations)
-  if (known && known.subnet === node.spec.podCIDR) return known
-  const lease = readLease(node, annotations)
-  leases.set(annotations, lease)
+  const subnet = podSubnets(node).find((s) => s.includes(':') === (version === 6))
+  const known = leases[version].get(annotations)
+  if (known && known.subnet === subnet) return known
+  const lease = subnet === undefined ? undefined : readLease(annotations, subnet, version)
+  leases[version].set(annotations, lease)
   return lease
 }
 
-function readLease(node: Node, annotations: Readonly<Record<string, string>>): Lease | undefined {
-  const data = annotations[`${PREFIX}/backend-data`]
-  const publicIp = annotations[`${PREFIX}/public-ip`]
-  if (!data || !publicIp || !node.spec.podCIDR || annotations[`${PREFIX}/backend-type`] !== 'vxlan') return undefined
+function readLease(annotations: Readonly<Record<string, string>>, subnet: Cidr, version: 4 | 6): Lease | undefined {
+  const data = annotations[KEYS[version].data]
+  const publicIp = annotations[KEYS[version].ip]
+  if (!data || !publicIp || annotations[`${PREFIX}/backend-type`] !== 'vxlan') return undefined
   try {
     const mac = (JSON.parse(data) as { VtepMAC?: Mac }).VtepMAC
-    return mac ? { subnet: node.spec.podCIDR, publicIp, mac } : undefined
+    return mac ? { subnet, publicIp, mac } : undefined
   } catch {
     return undefined
   }

@@ -14,7 +14,9 @@ export const CNI_CONF = {
 
 export function flannelManifests(config: ClusterConfig): object[] {
   const labels = { tier: 'node', 'k8s-app': 'flannel', app: 'flannel' }
-  const netConf = { Network: config.podCIDR[0], EnableNFTables: false, Backend: { Type: 'vxlan' } }
+  const of = (family: 'IPv4' | 'IPv6'): string | undefined => config.podCIDR[config.ipFamilies.indexOf(family)]
+  const six = config.ipFamilies.includes('IPv6') ? { EnableIPv6: true, IPv6Network: of('IPv6') } : {}
+  const netConf = { Network: of('IPv4'), EnableNFTables: false, ...six, Backend: { Type: 'vxlan' } }
   const flannelImage = `ghcr.io/flannel-io/flannel:${FLANNEL_VERSION}`
   return [
     {

@@ -6,6 +6,7 @@ const MASQ = '-m comment --comment "flanneld masq"'
 const FORWARD = '-m comment --comment "flanneld forward"'
 
 export function flannelRules(network: Cidr, subnet: Cidr): { nat: string[]; filter: string[] } {
+  const multicast = network.includes(':') ? 'ff00::/8' : '224.0.0.0/4'
   return {
     nat: [
       `POSTROUTING ${MASQ} -j FLANNEL-POSTRTG`,
@@ -13,7 +14,7 @@ export function flannelRules(network: Cidr, subnet: Cidr): { nat: string[]; filt
       `FLANNEL-POSTRTG -s ${subnet} -d ${network} ${MASQ} -j RETURN`,
       `FLANNEL-POSTRTG -s ${network} -d ${subnet} ${MASQ} -j RETURN`,
       `FLANNEL-POSTRTG ! -s ${network} -d ${subnet} ${MASQ} -j RETURN`,
-      `FLANNEL-POSTRTG -s ${network} ! -d 224.0.0.0/4 ${MASQ} -j MASQUERADE --random-fully`,
+      `FLANNEL-POSTRTG -s ${network} ! -d ${multicast} ${MASQ} -j MASQUERADE --random-fully`,
       `FLANNEL-POSTRTG ! -s ${network} -d ${network} ${MASQ} -j MASQUERADE --random-fully`,
     ],
     filter: [

@@ -18,8 +18,8 @@ function bridgeConfig(context: NodeContext): BridgeConfig {
   }
   const missing = ['FLANNEL_NETWORK', 'FLANNEL_SUBNET', 'FLANNEL_MTU', 'FLANNEL_IPMASQ'].filter((key) => !env.get(key))
   if (missing.length > 0) throw new Error(`failed to load flannel 'subnet.env' file: ${SUBNET_ENV} is missing ${missing.join(', ')}. Check the flannel pod log for this node.`)
-  const subnet: Cidr = networkOf(env.get('FLANNEL_SUBNET')!)
-  return { network: NETWORK, bridge: BRIDGE, subnet, mtu: Number(env.get('FLANNEL_MTU')), hairpin: true, routes: [env.get('FLANNEL_NETWORK')!] }
+  const both = (key: string): Cidr[] => [env.get(`FLANNEL_${key}`), env.get(`FLANNEL_IPV6_${key}`)].filter((value) => value !== undefined)
+  return { network: NETWORK, bridge: BRIDGE, subnets: both('SUBNET').map(networkOf), mtu: Number(env.get('FLANNEL_MTU')), hairpin: true, routes: both('NETWORK') }
 }
 
 export const flannelPlugin: CniPlugin = {
@@ -54,7 +54,7 @@ export const flannelPlugin: CniPlugin = {
 
   remove(context: NodeContext, sandbox: Sandbox): void {
     const fs = context.machine.fs
-    if (fs.exists(SUBNET_ENV)) removeFromBridge(context, sandbox, NETWORK, bridgeConfig(context).subnet)
+    if (fs.exists(SUBNET_ENV)) removeFromBridge(context, sandbox, NETWORK, bridgeConfig(context).subnets)
     else if (sandbox.network.links.has('eth0')) sandbox.network.removeLink('eth0')
   },
 }

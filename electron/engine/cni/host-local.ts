@@ -1,5 +1,5 @@
 import type { Filesystem } from '../machine/types.ts'
-import { broadcastOf, compareIp, networkOf, nthAddress, parseCidr } from '../network/address.ts'
+import { broadcastOf, compareIp, networkOf, nthAddress, parseCidr, parseIpv4, parseIpv6 } from '../network/address.ts'
 import type { Cidr, Ip } from '../network/types.ts'
 
 /**
@@ -16,10 +16,13 @@ export class HostLocal {
   readonly #first: number
   readonly #count: number
   readonly #network: Cidr
+  readonly #range: number
 
-  constructor(fs: Filesystem, network: string, subnet: Cidr) {
+  /** `range`: which of the configuration's ranges it is; each family has one. */
+  constructor(fs: Filesystem, network: string, subnet: Cidr, range = 0) {
     this.#fs = fs
     this.#directory = `${STATE}/${network}`
+    this.#range = range
     this.#network = networkOf(subnet)
     const prefix = parseCidr(subnet)
     this.prefixLength = prefix.length
@@ -35,7 +38,7 @@ export class HostLocal {
     this.#fs.makeDirectory(this.#directory, { parents: true })
     const lock = `${this.#directory}/lock`
     if (!this.#fs.exists(lock)) this.#fs.writeFile(lock, '')
-    const lastFile = `${this.#directory}/last_reserved_ip.0`
+    const lastFile = `${this.#directory}/last_reserved_ip.${this.#range}`
     const last = this.#fs.exists(lastFile) ? this.#offset(this.#fs.readText(lastFile).trim()) : undefined
     const start = last === undefined ? 0 : last - this.#first + 1
     for (let i = 0; i < this.#count; i++) {
@@ -46,7 +49,7 @@ export class HostLocal {
       return ip
     }
     const range = `${nthAddress(this.#network, this.#first)}-${nthAddress(this.#network, this.#first + this.#count - 1)}`
-    throw new Error(`failed to allocate for range 0: no IP addresses available in range set: ${range}`)
+    throw new Error(`failed to allocate for range ${this.#range}: no IP addresses available in range set: ${range}`)
   }
 
   release(containerId: string): void {
@@ -58,14 +61,13 @@ export class HostLocal {
   }
 
   #file(ip: Ip): string {
-    return `${this.#directory}/${ip.replaceAll(':', '_')}`
+    return `${this.#directory}/${ip}`
   }
 
   /** Which address of the subnet this is; undefined when it is of another one (the node's podCIDR has changed). */
   #offset(ip: Ip): number | undefined {
     if (compareIp(ip, nthAddress(this.#network, 0)) < 0 || compareIp(ip, broadcastOf(this.#network)) > 0) return undefined
-    const parts = (text: string): bigint =>
-      text.includes(':') ? 0n : text.split('.').reduce((n, part) => (n << 8n) | BigInt(part), 0n)
-    return Number(parts(ip) - parts(parseCidr(this.#network).network))
+    const { version, base, base6 } = parseCidr(this.#network)
+    return version === 4 ? parseIpv4(ip)! - base : Number(parseIpv6(ip)! - base6)
   }
 }

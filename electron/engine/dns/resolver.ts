@@ -2,6 +2,7 @@ import type { Task } from '../machine/task.ts'
 import type { Process } from '../machine/types.ts'
 import { canonicalIp, isIpv4 } from '../network/address.ts'
 import { dnsQuery, type DnsMessage, type DnsRecord } from '../network/wire/dns.ts'
+import { inOrder } from './address-order.ts'
 import { exchange } from './exchange.ts'
 import { parseHosts } from './hosts-file.ts'
 import { absoluteName, sameName } from './names.ts'
@@ -13,7 +14,7 @@ import { parseResolvConf, type ResolvConf } from './resolv-conf.ts'
  * (wiki.musl-libc.org, "Functional differences from glibc").
  */
 export interface Resolved {
-  /** IPv4 first. */
+  /** In the order of RFC 6724, as the image's libc has it. */
   addresses: string[]
   canonicalName?: string
 }
@@ -107,15 +108,11 @@ function fromHostsFile(process: Process, name: string, family: 4 | 6 | undefined
   const wanted = name.replace(/\.$/, '')
   const entries = process.fs.exists('/etc/hosts') ? parseHosts(process.fs.readText('/etc/hosts')) : []
   const matching = entries.filter((e) => e.names.some((n) => sameName(n, wanted)))
-  const addresses = sorted(matching.map((e) => e.address).filter((a) => family === undefined || isIpv4(a) === (family === 4)))
+  const addresses = inOrder(process.network, matching.map((e) => e.address).filter((a) => family === undefined || isIpv4(a) === (family === 4)), libcOf(process))
   if (addresses.length > 0) return { addresses: [...new Set(addresses)], canonicalName: matching[0]!.names[0]! }
   // glibc's and musl's own knowledge, for roots without the file.
   if (wanted.toLowerCase() === 'localhost' && family !== 6) return { addresses: ['127.0.0.1'], canonicalName: 'localhost' }
   return undefined
-}
-
-function sorted(addresses: string[]): string[] {
-  return [...addresses.filter((a) => isIpv4(a)), ...addresses.filter((a) => !isIpv4(a))]
 }
 
 function* lookUp(process: Process, name: string, conf: ResolvConf, libc: Libc, family: 4 | 6 | undefined): Task<Outcome> {
@@ -130,7 +127,7 @@ function* lookUp(process: Process, name: string, conf: ResolvConf, libc: Libc, f
     addresses.push(...chain.addresses)
     canonicalName = chain.name
   }
-  if (addresses.length > 0) return { kind: 'found', addresses: sorted(addresses), canonicalName }
+  if (addresses.length > 0) return { kind: 'found', addresses: inOrder(process.network, addresses, libc), canonicalName }
   if (got.length === 0) return { kind: 'silence' }
   if (got.some((r) => r.rcode === 'NXDOMAIN')) return { kind: 'nxdomain' }
   if (got.every((r) => r.rcode === 'NOERROR')) return { kind: 'nodata' }

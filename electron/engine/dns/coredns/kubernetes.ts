@@ -223,7 +223,7 @@ export class KubernetesPlugin implements DnsPlugin {
   /** What a name stands for; an empty list when it exists without records. Throws NameError. */
   #items(name: string, zone: string): Item[] {
     if (zone.toLowerCase().endsWith('.arpa.')) throw new NameError()
-    if (sameName(name, `ns.dns.${zone}`)) return this.#nameServers(zone).additionals.flatMap((r) => (r.data.type === 'A' ? [{ host: r.data.address, port: -1, key: name }] : []))
+    if (sameName(name, `ns.dns.${zone}`)) return this.#nameServers(zone).additionals.flatMap((r) => (r.data.type === 'A' || r.data.type === 'AAAA' ? [{ host: r.data.address, port: -1, key: name }] : []))
     const labels = labelsBefore(name, zone).map((l) => l.toLowerCase())
     const kind = labels.pop()
     if (kind === undefined) return []

@@ -50,7 +50,7 @@ export class LogPlugin implements DnsPlugin {
     ].join(',')
     const asked = `"${request.type} IN ${request.name} ${client.protocol} ${client.size} ${query.edns?.dnssecOk ?? false} ${query.edns?.udpSize ?? 512}"`
     const size = reply ? this.#size(reply) : 0
-    this.#context.log(`[INFO] ${client.address}:${client.port} - ${query.id} ${asked} ${reply?.rcode ?? 'REFUSED'} ${flags} ${size} ${((clock.now - began) / 1000).toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}s`)
+    this.#context.log(`[INFO] ${client.address.includes(':') ? `[${client.address}]` : client.address}:${client.port} - ${query.id} ${asked} ${reply?.rcode ?? 'REFUSED'} ${flags} ${size} ${((clock.now - began) / 1000).toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}s`)
     return reply
   }
 

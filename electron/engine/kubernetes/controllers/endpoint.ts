@@ -43,7 +43,7 @@ export function portsOf(service: Service, pod: Pod): EndpointPort[] {
 /** The Pod's address of a family; undefined where it has none. */
 export function addressOf({ status }: Pod, family: IpFamily): string | undefined {
   const ips = status.podIPs ?? (status.podIP ? [{ ip: status.podIP }] : [])
-  return ips.find(({ ip }) => ip.includes(':') === (family === 'IPv6'))?.ip
+  return ips.find(({ ip = '' }) => ip.includes(':') === (family === 'IPv6'))?.ip
 }
 
 /** The families that a Service has, the primary one first. */

@@ -1,4 +1,5 @@
 import type { ConfigMap, Event, KubeObject, Namespace, Node, Pod } from '../types.ts'
+import { podSubnets } from '../../cni/bridge-link.ts'
 import { nthPrefix, parseCidr } from '../../network/address.ts'
 import { rootCa } from '../bootstrap.ts'
 import { markDisrupted } from './disrupted.ts'
@@ -14,10 +15,6 @@ import { WorkQueue } from './workqueue.ts'
 
 /** --node-cidr-mask-size-ipv4 and -ipv6 */
 const NODE_MASK = { 4: 24, 6: 64 } as const
-
-function podCidrsOf({ spec }: Node): readonly string[] {
-  return spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])
-}
 
 /** Gives every node its podCIDRs, of each family the next that is free: pkg/controller/nodeipam (range allocator). */
 export class NodeIpamController implements Controller {
@@ -35,11 +32,11 @@ export class NodeIpamController implements Controller {
     this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
     this.#nodes = context.informers.of<Node>('nodes')
     const occupy = (node: Node): void => {
-      if (node.spec.podCIDR) for (const cidr of podCidrsOf(node)) this.#taken.set(cidr, node.metadata.name)
+      if (node.spec.podCIDR) for (const cidr of podSubnets(node)) this.#taken.set(cidr, node.metadata.name)
       else this.#queue.add(node.metadata.name)
     }
     const release = (node: Node): void => {
-      for (const cidr of podCidrsOf(node)) this.#taken.delete(cidr)
+      for (const cidr of podSubnets(node)) this.#taken.delete(cidr)
     }
     this.#nodes.on({ onAdd: occupy, onUpdate: occupy, onDelete: release })
   }

@@ -1,0 +1,66 @@
+import { networkOf, nthAddress } from '../network/address.ts'
+import type { Cidr, Ip, Link, Mac, VxlanLink } from '../network/types.ts'
+import type { NodeContext } from './types.ts'
+
+/** One family of flanneld's VXLAN backend: pkg/backend/vxlan of flannel-io/flannel. Each family has a tunnel of its own. */
+export const VNI = 1
+const PORT = 8472
+/** Of the underlay's MTU; Pods are told the same for both families. */
+export const OVERHEAD = 50
+/** What an outer IPv6 header takes: the kernel lets no VXLAN link have more of its lower link's MTU (vxlan_config_apply). */
+const HEADROOM = { 4: 50, 6: 70 } as const
+
+/** What another node's flanneld has written about itself, in one family. */
+export interface Lease { subnet: Cidr; publicIp: Ip; mac: Mac }
+
+export class VxlanBackend {
+  readonly version: 4 | 6
+  readonly device: string
+  readonly #context: NodeContext
+
+  constructor(context: NodeContext, version: 4 | 6) {
+    this.#context = context
+    this.version = version
+    this.device = version === 4 ? `flannel.${VNI}` : `flannel-v6.${VNI}`
+  }
+
+  /** The tunnel's end here, with the subnet's first address; `mac` is the one that it had before. */
+  setUp(subnet: Cidr, local: Ip, underlay: Link, mac: Mac | undefined): VxlanLink {
+    const vxlan = this.#link(local, underlay, mac)
+    const address = nthAddress(subnet, 0)
+    if (!vxlan.addresses.some((a) => a.address === address)) this.#context.network.addAddress(this.device, `${address}/${this.version === 4 ? 32 : 128}`)
+    return vxlan
+  }
+
+  #link(local: Ip, underlay: Link, mac: Mac | undefined): VxlanLink {
+    const { network, fabric } = this.#context
+    const existing = network.links.get(this.device)
+    if (existing?.kind === 'vxlan') return existing as VxlanLink
+    const mtu = Math.min(underlay.mtu - OVERHEAD, underlay.mtu - HEADROOM[this.version])
+    const vxlan = fabric.createVxlan(network, this.device, { vni: VNI, port: PORT, local, underlay: underlay.name, mtu, learning: false, ...(mac ? { mac } : {}) })
+    network.setUp(this.device, true)
+    return vxlan
+  }
+
+  program({ subnet, publicIp, mac }: Lease): void {
+    const { network } = this.#context
+    const gateway = nthAddress(subnet, 0)
+    network.neighbours.set({ ip: gateway, device: this.device, mac, state: 'PERMANENT' })
+    const device = network.links.get(this.device) as VxlanLink
+    device.addForwarding(mac, publicIp)
+    network.routes.add({ destination: networkOf(subnet), via: gateway, device: this.device, onlink: true }, { replace: true })
+  }
+
+  forget({ subnet, publicIp, mac }: Lease): void {
+    const { network } = this.#context
+    const gateway = nthAddress(subnet, 0)
+    network.neighbours.remove(gateway, this.device)
+    const device = network.links.get(this.device) as VxlanLink | undefined
+    device?.removeForwarding(mac, publicIp)
+    try {
+      network.routes.remove({ destination: networkOf(subnet), via: gateway, device: this.device })
+    } catch {
+      // The device or the route went before: nothing is left to remove.
+    }
+  }
+}
