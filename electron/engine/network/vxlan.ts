@@ -43,7 +43,8 @@ export class Vxlan extends BaseLink implements VxlanLink {
   }
 
   addForwarding(mac: Mac, vtep: Ip): void {
-    if (!isIpv4(vtep)) throw new SystemError('EINVAL')
+    // an end speaks one family with all others
+    if (isIpv4(vtep) !== isIpv4(this.local)) throw new SystemError('EAFNOSUPPORT')
     const old = this.#vteps.get(mac)
     if (old?.vteps.includes(vtep) && !old.learned) return
     this.#vteps.set(mac, { vteps: mac === ZERO_MAC ? [...(old?.vteps ?? []), vtep] : [vtep], learned: false })
@@ -90,12 +91,12 @@ export class Vxlan extends BaseLink implements VxlanLink {
     const trail = inner.kind === 'ip' ? inner.meta.trail : undefined
     const outer: IpPacket = {
       kind: 'ip',
-      version: 4,
+      version: isIpv4(vtep) ? 4 : 6,
       source: this.local,
       destination: vtep,
       ttl: 64,
       tos: 0,
-      identification: ns.ip.nextIdentification(),
+      identification: isIpv4(vtep) ? ns.ip.nextIdentification() : 0,
       dontFragment: false,
       payload: { kind: 'udp', sourcePort: flowPort(frame), destinationPort: this.port, data: NO_DATA, vxlan: { vni, frame } },
       // The mark stays on the outer packet (skb_scrub_packet without xnet), which is why kube-proxy clears its own.
@@ -117,7 +118,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
       }
       inner.meta = scrubbed(inner.meta)
     }
-    ns.ip.output(outer)
+    ns.output(outer)
   }
 
   /** Takes the frame out of a packet that came for this end. */
@@ -161,7 +162,7 @@ export function receiveVxlan(namespace: Namespace, packet: IpPacket, datagram: U
   const { vni, frame } = datagram.vxlan!
   let bound = false
   for (const vxlan of namespace.vxlans) {
-    if (vxlan.port !== datagram.destinationPort || !vxlan.up) continue
+    if (vxlan.port !== datagram.destinationPort || !vxlan.up || isIpv4(vxlan.local) !== (packet.version === 4)) continue
     bound = true
     if (vxlan.vni !== vni && !vxlan.external) continue
     vxlan.decapsulate(packet, frame, vni)
