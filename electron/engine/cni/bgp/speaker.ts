@@ -1,0 +1,265 @@
+import type { Clock, Timer } from '../../clock.ts'
+import { compareIp } from '../../network/address.ts'
+import type { Cidr, Ip, NetworkNamespace, SocketOwner, TcpConnection, TcpListener } from '../../network/types.ts'
+import { BGP_PORT, NOTIFY, type OpenMessage, type UpdateMessage } from './messages.ts'
+import { BgpSession, type SessionEvents } from './session.ts'
+
+/**
+ * A BGP speaker of a node, over real (simulated) TCP connections on port 179: what BIRD is to calico-node and GoBGP to
+ * kube-router. It keeps what neighbours announce and tells of it; routes in the kernel are its owner's affair.
+ */
+export interface BgpOptions {
+  network: NetworkNamespace
+  clock: Clock
+  owner?: SocketOwner
+  asn: number
+  /** The BGP identifier, an IPv4 address; who has the higher one decides which of two crossing connections stays. */
+  routerId: Ip
+  /** Where it listens and connects from. */
+  address: Ip
+  /** Offers to exchange IPv6 prefixes, too (RFC 4760). */
+  ipv6?: boolean
+  /** Seconds (default 90); keepalives come at a third of it. */
+  holdTime?: number
+  /** Virtual ms between attempts to connect (default 10 s). */
+  retry?: number
+  /** Seconds that a neighbour's routes outlive its session (RFC 4724); undefined: not at all. */
+  gracefulRestart?: number
+  /** The best route to a prefix changed; undefined: there is none any more. */
+  onRoute(prefix: Cidr, route: BgpRoute | undefined): void
+  onPeer?(peer: BgpPeer, why: string): void
+}
+
+export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number }
+
+export interface BgpPeer {
+  address: Ip
+  asn: number
+  /** RFC 4271 8.2.2 */
+  state: 'Idle' | 'Active' | 'Connect' | 'OpenSent' | 'OpenConfirm' | 'Established'
+  /** Virtual ms at which it came to this state. */
+  since: number
+  /** How the last session ended. */
+  lastError?: string
+}
+
+interface Peer extends BgpPeer {
+  connecting: TcpConnection | undefined
+  sessions: Set<BgpSession>
+  retry: Timer | undefined
+  stale: Timer | undefined
+  /** Prefix → what this neighbour says of it. */
+  routes: Map<Cidr, BgpRoute>
+  /** After a restart: what it has announced again. */
+  refreshed: Set<Cidr> | undefined
+}
+
+export class BgpSpeaker {
+  readonly #options: BgpOptions
+  readonly #listener: TcpListener
+  readonly #peers = new Map<Ip, Peer>()
+  /** What we announce: prefix → next hop. */
+  readonly #own = new Map<Cidr, Ip>()
+  readonly #best = new Map<Cidr, BgpRoute>()
+  #stopped = false
+
+  /** Throws SystemError EADDRINUSE when another speaker has the port. */
+  constructor(options: BgpOptions) {
+    this.#options = options
+    const { network, address, owner } = options
+    this.#listener = network.sockets.listen({ port: BGP_PORT, address, ...(owner ? { owner } : {}) }, (connection) => this.#accept(connection))
+  }
+
+  /** In the order of their addresses. */
+  get peers(): readonly BgpPeer[] {
+    return [...this.#peers.values()].sort((a, b) => compareIp(a.address, b.address)).map(({ address, asn, state, since, lastError }) => ({ address, asn, state, since, ...(lastError ? { lastError } : {}) }))
+  }
+
+  /** The best route to each prefix that neighbours announce. */
+  get routes(): ReadonlyMap<Cidr, BgpRoute> {
+    return this.#best
+  }
+
+  get announced(): ReadonlyMap<Cidr, Ip> {
+    return this.#own
+  }
+
+  /** Adds a neighbour and connects to it; one that is known already is left alone. */
+  addPeer(address: Ip, asn: number): void {
+    if (this.#stopped || this.#peers.has(address)) return
+    const peer: Peer = { address, asn, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined }
+    this.#peers.set(address, peer)
+    this.#connect(peer)
+  }
+
+  removePeer(address: Ip): void {
+    const peer = this.#peers.get(address)
+    if (!peer) return
+    this.#peers.delete(address)
+    this.#disconnect(peer, NOTIFY.ceaseDeconfigured)
+    this.#forget(peer)
+  }
+
+  announce(prefix: Cidr, nextHop: Ip): void {
+    if (this.#own.get(prefix) === nextHop) return
+    this.#own.set(prefix, nextHop)
+    for (const peer of this.#peers.values()) for (const session of peer.sessions) this.#tell(peer, session, prefix, nextHop)
+  }
+
+  withdraw(prefix: Cidr): void {
+    if (!this.#own.delete(prefix)) return
+    for (const peer of this.#peers.values()) for (const session of peer.sessions) session.update({ withdrawn: [prefix], announced: [], asPath: [] })
+  }
+
+  /** Connections end; with graceful restart without a NOTIFICATION, so that neighbours keep the routes for a while. */
+  stop(): void {
+    this.#stopped = true
+    this.#listener.close()
+    for (const peer of this.#peers.values()) this.#disconnect(peer, this.#options.gracefulRestart === undefined ? NOTIFY.ceaseShutdown : undefined)
+    this.#peers.clear()
+  }
+
+  // ---- connections -------------------------------------------------------------------------------------------
+
+  #connect(peer: Peer): void {
+    const { network, address, owner } = this.#options
+    if (this.#stopped || peer.connecting || peer.sessions.size > 0) return
+    this.#state(peer, 'Connect')
+    const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, source: address, ...(owner ? { owner } : {}) }, {
+      onConnect: () => {
+        peer.connecting = undefined
+        this.#begin(peer, connection, true)
+      },
+      onClose: (error) => {
+        if (peer.connecting !== connection) return
+        peer.connecting = undefined
+        if (error) peer.lastError = error.message
+        if (peer.sessions.size === 0) this.#later(peer)
+      },
+    })
+    peer.connecting = connection
+  }
+
+  #later(peer: Peer): void {
+    if (this.#stopped || !this.#peers.has(peer.address)) return
+    this.#state(peer, 'Active')
+    this.#options.clock.cancel(peer.retry)
+    peer.retry = this.#options.clock.schedule(this.#options.retry ?? 10_000, () => this.#connect(peer), { background: true })
+  }
+
+  #accept(connection: TcpConnection): void {
+    const peer = this.#peers.get(connection.remoteAddress)
+    if (peer && !this.#stopped) this.#begin(peer, connection, false)
+    else connection.abort()
+  }
+
+  #begin(peer: Peer, connection: TcpConnection, active: boolean): void {
+    const { clock, asn, routerId, holdTime = 90, gracefulRestart, ipv6 = false } = this.#options
+    const open: OpenMessage = { type: 'open', asn, holdTime, id: routerId, ipv6, ...(gracefulRestart === undefined ? {} : { gracefulRestart }) }
+    const events: SessionEvents = {
+      onOpen: (session, message) => this.#onOpen(peer, session, message),
+      onEstablished: (session) => this.#onEstablished(peer, session),
+      onUpdate: (_, update) => this.#onUpdate(peer, update),
+      onClose: (session, why) => this.#onClose(peer, session, why),
+    }
+    peer.sessions.add(new BgpSession(clock, connection, active, open, events))
+    if (peer.state !== 'Established') this.#state(peer, 'OpenSent')
+  }
+
+  #onOpen(peer: Peer, session: BgpSession, open: OpenMessage): boolean {
+    if (open.asn !== peer.asn) {
+      session.close(NOTIFY.openBadPeerAs, `the neighbour's ASN is ${open.asn}, not ${peer.asn}`)
+      return false
+    }
+    // RFC 4271 6.8: of two connections that crossed, the one that the higher identifier opened stays.
+    for (const other of [...peer.sessions]) {
+      if (other === session) continue
+      const activeStays = compareIp(this.#options.routerId, open.id) > 0
+      const loser = other.active !== session.active && other.active === activeStays ? session : other
+      loser.close(NOTIFY.ceaseCollision, 'connection collision resolution')
+      if (loser === session) return false
+    }
+    this.#state(peer, 'OpenConfirm')
+    return true
+  }
+
+  #onEstablished(peer: Peer, session: BgpSession): void {
+    this.#options.clock.cancel(peer.retry)
+    this.#options.clock.cancel(peer.stale)
+    peer.stale = undefined
+    delete peer.lastError
+    this.#state(peer, 'Established')
+    for (const [prefix, nextHop] of this.#own) this.#tell(peer, session, prefix, nextHop)
+    // What it announced before its restart and does not announce again within a second is gone (RFC 4724's end of RIB).
+    if (peer.routes.size === 0) return
+    peer.refreshed = new Set()
+    peer.stale = this.#options.clock.schedule(1_000, () => {
+      for (const prefix of [...peer.routes.keys()]) if (!peer.refreshed?.has(prefix)) this.#learn(peer, prefix, undefined)
+      peer.refreshed = undefined
+    })
+  }
+
+  #onClose(peer: Peer, session: BgpSession, why: string): void {
+    peer.sessions.delete(session)
+    if (this.#stopped || !this.#peers.has(peer.address) || peer.sessions.size > 0) return
+    peer.lastError = why
+    const wasEstablished = peer.state === 'Established'
+    this.#later(peer)
+    this.#options.onPeer?.(peer, why)
+    const { gracefulRestart } = this.#options
+    if (!wasEstablished || peer.routes.size === 0) return
+    if (gracefulRestart === undefined || why.startsWith('received NOTIFICATION')) return this.#forget(peer)
+    this.#options.clock.cancel(peer.stale)
+    peer.stale = this.#options.clock.schedule(gracefulRestart * 1000, () => this.#forget(peer), { background: true })
+  }
+
+  #disconnect(peer: Peer, notify: readonly [number, number] | undefined): void {
+    const { clock } = this.#options
+    clock.cancel(peer.retry)
+    clock.cancel(peer.stale)
+    const { connecting } = peer
+    peer.connecting = undefined
+    connecting?.abort()
+    for (const session of [...peer.sessions]) session.close(notify, 'closed here')
+  }
+
+  #state(peer: Peer, state: BgpPeer['state']): void {
+    if (peer.state === state) return
+    peer.state = state
+    peer.since = this.#options.clock.now
+    if (state === 'Established') this.#options.onPeer?.(peer, '')
+  }
+
+  // ---- routes ------------------------------------------------------------------------------------------------
+
+  #tell(peer: Peer, session: BgpSession, prefix: Cidr, nextHop: Ip): void {
+    const inside = peer.asn === this.#options.asn
+    session.update({ withdrawn: [], announced: [prefix], nextHop, asPath: inside ? [] : [this.#options.asn], ...(inside ? { localPreference: 100 } : {}) })
+  }
+
+  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference }: UpdateMessage): void {
+    for (const prefix of withdrawn) this.#learn(peer, prefix, undefined)
+    // our own number in the path: it has come round
+    if (nextHop === undefined || asPath.includes(this.#options.asn)) return
+    for (const prefix of announced) {
+      peer.refreshed?.add(prefix)
+      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100 })
+    }
+  }
+
+  #forget(peer: Peer): void {
+    for (const prefix of [...peer.routes.keys()]) this.#learn(peer, prefix, undefined)
+  }
+
+  #learn(peer: Peer, prefix: Cidr, route: BgpRoute | undefined): void {
+    if (route) peer.routes.set(prefix, route)
+    else if (!peer.routes.delete(prefix)) return
+    const candidates = [...this.#peers.values(), peer].flatMap((p) => p.routes.get(prefix) ?? [])
+    const best = candidates.sort((a, b) => b.localPreference - a.localPreference || a.asPath.length - b.asPath.length || compareIp(a.peer, b.peer))[0]
+    const old = this.#best.get(prefix)
+    if (best?.nextHop === old?.nextHop && best?.peer === old?.peer) return
+    if (best) this.#best.set(prefix, best)
+    else this.#best.delete(prefix)
+    this.#options.onRoute(prefix, best)
+  }
+}
