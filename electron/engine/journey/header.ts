@@ -27,6 +27,24 @@ export function icmpName(message: IcmpMessage): string {
   }
 }
 
+const UNREACHABLE6 = ['no-route', 'communication-prohibited', 'beyond-scope', 'address-unreachable', 'port-unreachable', 'failed-policy', 'reject-route']
+
+/** In the words of ip6tables' icmpv6 types. */
+export function icmp6Name(message: IcmpMessage): string {
+  const { type, code, nd } = message
+  switch (type) {
+    case 1: return `destination-unreachable ${UNREACHABLE6[code] ?? code}`
+    case 2: return `packet-too-big (mtu ${message.mtu ?? 0})`
+    case 3: return code === 0 ? 'time-exceeded hop limit' : 'time-exceeded reassembly'
+    case 4: return `parameter-problem ${code}`
+    case 128: return `echo-request id ${message.id ?? 0} seq ${message.sequence ?? 0}`
+    case 129: return `echo-reply id ${message.id ?? 0} seq ${message.sequence ?? 0}`
+    case 135: return `neighbour-solicitation who has ${nd?.target ?? ''}`
+    case 136: return `neighbour-advertisement ${nd?.target ?? ''} is at ${nd?.mac ?? ''}`
+    default: return `type ${type} code ${code}`
+  }
+}
+
 /** What a hop shows of a packet. */
 export function headerOf(packet: IpPacket, frame?: Frame): Header {
   const payload = packet.payload
@@ -40,7 +58,7 @@ export function headerOf(packet: IpPacket, frame?: Frame): Header {
     header.sourceMac = frame.source
     header.destinationMac = frame.destination
   }
-  if (payload.kind === 'icmp') header.detail = icmpName(payload)
+  if (payload.kind === 'icmp') header.detail = packet.version === 4 ? icmpName(payload) : icmp6Name(payload)
   else if (payload.kind === 'ipip') header.detail = `IP in IP: ${payload.packet.source} > ${payload.packet.destination}`
   else {
     header.sourcePort = payload.sourcePort

@@ -38,6 +38,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     if (link.master) throw new SystemError('EBUSY')
     link.master = this
     this.#ports.set(link, { hairpin: false })
+    if (link.carrier) this.namespace.addrconf.linkUp(this)
     this.namespace.changed()
   }
 
@@ -75,6 +76,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
 
   portChanged(port: BaseLink): void {
     if (!port.carrier) this.#forget(port)
+    else this.namespace.addrconf.linkUp(this)
   }
 
   /** A frame came in through a port. */
@@ -95,7 +97,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
       this.#flood(frame, port, false)
       return this.#passUp(up)
     }
-    const filter = packet.kind === 'ip' && packet.version === 4 && !packet.fragment && this.namespace.settings.flag('net.bridge.bridge-nf-call-iptables')
+    const filter = packet.kind === 'ip' && !packet.fragment && this.namespace.settings.flag(packet.version === 4 ? 'net.bridge.bridge-nf-call-iptables' : 'net.bridge.bridge-nf-call-ip6tables')
     if (filter && !this.#prerouting(packet)) return
     this.#forward(frame, port, filter)
   }
@@ -119,10 +121,13 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
   #prerouting(packet: IpPacket): boolean {
     const destination = packet.destination
     packet.meta.inInterface = this.name
-    if (this.namespace.netfilter.run('prerouting', packet, this, undefined) !== 'accept') return false
+    const v4 = packet.version === 4
+    const netfilter = v4 ? this.namespace.netfilter : this.namespace.netfilter6
+    if (netfilter.run('prerouting', packet, this, undefined) !== 'accept') return false
     if (packet.destination === destination) return true
     // DNAT gave it another destination: it is routed from here.
-    this.namespace.ip.route(packet, this)
+    if (v4) this.namespace.ip.route(packet, this)
+    else this.namespace.ip6.route(packet, this)
     return false
   }
 
@@ -158,7 +163,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     const packet = frame.payload
     if (filter && packet.kind === 'ip') {
       packet.meta.physOut = port.name
-      const { netfilter } = this.namespace
+      const netfilter = packet.version === 4 ? this.namespace.netfilter : this.namespace.netfilter6
       if (netfilter.run('forward', packet, this, this) !== 'accept') return
       if (netfilter.run('postrouting', packet, undefined, this) !== 'accept') return
     }

@@ -28,15 +28,18 @@ export class Network {
   readonly journeys: Journeys
   readonly recorder: JourneyRecorder
   readonly #layers: Layers
+  readonly #ipv6: boolean
   readonly #macs: Random
   readonly #namespaces = new Map<number, Namespace>()
   readonly #switches = new Map<string, Switch>()
   readonly #usedMacs = new Set<Mac>()
   #made = 0
 
-  constructor(options: { clock: Clock; layers: Layers; journeyLimit?: number }) {
+  /** `ipv6`: network namespaces speak IPv6 from the start, else only after net.ipv6.conf.all.disable_ipv6 is set to 0 in them. */
+  constructor(options: { clock: Clock; layers: Layers; journeyLimit?: number; ipv6?: boolean }) {
     this.clock = options.clock
     this.#layers = options.layers
+    this.#ipv6 = options.ipv6 ?? false
     this.#macs = options.clock.random.fork('mac')
     this.journeys = new Journeys(options.journeyLimit)
     this.recorder = new JourneyRecorder(options.clock, this.journeys)
@@ -63,6 +66,7 @@ export class Network {
       name: options.name,
       machine: options.machine ?? options.name,
       kind: options.kind,
+      ipv6: this.#ipv6,
       onDestroy: () => this.#namespaces.delete(id),
     })
     this.#namespaces.set(id, namespace)

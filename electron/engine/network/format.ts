@@ -13,6 +13,7 @@ export function formatDestination(route: Route): string {
 
 /** A row of `ip route` (iproute.c, print_route); `linkdown` when the device has no carrier; `table` where it is to be named. */
 export function formatRoute(route: Route, options?: { linkdown?: boolean; table?: string; down?(link: string): boolean }): string {
+  if (route.destination.includes(':')) return formatRoute6(route, options)
   let text = route.type && route.type !== 'unicast' ? `${route.type} ` : ''
   text += formatDestination(route)
   if (route.via) text += ` via ${route.via}`
@@ -34,13 +35,13 @@ export function formatRoute(route: Route, options?: { linkdown?: boolean; table?
 const ROUTE_ERRORS: Readonly<Record<string, number>> = { blackhole: -22, unreachable: -113, prohibit: -13 }
 
 /** A row of `ip -6 route`: no scope, always a metric, and the router preference (RFC 4191). */
-function formatRoute6(route: Route, options?: { linkdown?: boolean; table?: boolean }): string {
+function formatRoute6(route: Route, options?: { linkdown?: boolean; table?: string }): string {
   const type = route.type ?? 'unicast'
   let text = type === 'unicast' ? '' : `${type} `
   text += formatDestination(route)
   if (route.via) text += ` via ${route.via}`
   if (route.device) text += ` dev ${route.device}`
-  if (options?.table && (type === 'local' || type === 'anycast' || type === 'multicast')) text += ' table local'
+  if (options?.table) text += ` table ${options.table}`
   if (route.protocol && route.protocol !== 'boot') text += ` proto ${route.protocol}`
   if (route.source) text += ` src ${route.source}`
   text += ` metric ${route.metric ?? 0}`

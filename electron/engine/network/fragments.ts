@@ -1,17 +1,18 @@
 import type { Timer } from '../clock.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { copyPacket, transportLength } from './packets.ts'
+import { copyPacket, ipLength, transportLength } from './packets.ts'
 import type { IpPacket } from './types.ts'
 
 /** net.ipv4.ipfrag_time */
 const REASSEMBLY_MS = 30_000
 
-/** Cuts a packet for an MTU (RFC 791 3.2). Only the first fragment's loss or way is told in the journey. */
+/** Cuts a packet for an MTU (RFC 791 3.2, RFC 8200 4.5). Only the first fragment's loss or way is told in the journey. */
 export function fragmentPacket(packet: IpPacket, mtu: number): IpPacket[] {
   const base = packet.fragment?.offset ?? 0
   const total = packet.fragment?.length ?? transportLength(packet.payload)
-  const room = (mtu - 20) & ~7
+  // RFC 8200 4.5: a header of eight bytes in every fragment.
+  const room = (mtu - (packet.version === 4 ? 20 : 48)) & ~7
   const out: IpPacket[] = []
   for (let offset = 0; offset < total; offset += room) {
     const length = Math.min(room, total - offset)
@@ -29,7 +30,7 @@ interface Waiting {
   timer: Timer
 }
 
-/** Puts fragments together again before prerouting, as nf_defrag_ipv4 does. */
+/** Puts fragments together again before prerouting, as nf_defrag_ipv4 and nf_defrag_ipv6 do. */
 export class Reassembly {
   readonly #ns: Namespace
   readonly #waiting = new Map<string, Waiting>()
@@ -59,6 +60,7 @@ export class Reassembly {
     this.#ns.clock.cancel(waiting.timer)
     this.#waiting.delete(key)
     const whole = ordered[0]!
+    if (whole.version === 6) whole.meta.largestFragment = Math.max(...ordered.map(ipLength))
     whole.fragment = undefined
     return whole
   }
@@ -76,6 +78,6 @@ export class Reassembly {
       before: recorder.header(first),
       explanation: 'drop-fragments-missing',
     })
-    this.#ns.sendIcmpError(first, 11, 1)
+    this.#ns.sendIcmpError(first, first.version === 4 ? 11 : 3, 1)
   }
 }

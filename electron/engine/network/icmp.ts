@@ -45,7 +45,7 @@ export class Icmp {
       case 8:
         return this.#echo(packet, message, unicast)
       case 0:
-        return this.#reply(packet, message)
+        return this.reply(packet, message)
       case 3:
       case 11:
       case 12:
@@ -132,7 +132,8 @@ export class Icmp {
     ns.ip.output(reply)
   }
 
-  #reply(packet: IpPacket, message: IcmpMessage): void {
+  /** The answer to a request of ours, of either family. */
+  reply(packet: IpPacket, message: IcmpMessage): void {
     const socket = this.#sockets.get(message.id ?? -1)
     if (!socket) return
     this.#recordArrival(packet, `The echo reply reaches ${socket.owner?.program ?? 'the program'} in ${this.#ns.name}.`)
@@ -141,19 +142,21 @@ export class Icmp {
     })
   }
 
+  /** An error about one of our echo requests, of either family. */
+  failed(packet: IpPacket, message: IcmpMessage, about: IpPacket): void {
+    const request = about.payload
+    if (request.kind !== 'icmp' || request.type !== (about.version === 4 ? 8 : 128)) return
+    this.#sockets.get(request.id ?? -1)?.onError?.({ source: packet.source, type: message.type, code: message.code, sequence: request.sequence ?? 0, mtu: message.mtu })
+  }
+
   #error(packet: IpPacket, message: IcmpMessage): void {
     const about = message.about
     if (!about) return
     this.#recordArrival(packet, `The message reaches ${this.#ns.name}, whose kernel passes it to the socket that had sent the packet.`)
     if (message.type === 3 && message.code === 4 && message.mtu) this.#ns.ip.learnMtu(about.destination, message.mtu)
     switch (about.payload.kind) {
-      case 'icmp': {
-        if (about.payload.type !== 8) return
-        this.#sockets.get(about.payload.id ?? -1)?.onError?.({
-          source: packet.source, type: message.type, code: message.code, sequence: about.payload.sequence ?? 0, mtu: message.mtu,
-        })
-        return
-      }
+      case 'icmp':
+        return this.failed(packet, message, about)
       case 'udp':
         return this.#ns.udp.icmpError(about, message.type, message.code)
       case 'tcp':
@@ -185,20 +188,21 @@ class Socket implements PingSocket {
     this.#onClose = onClose
   }
 
-  send(destination: Ip, sequence: number, data: Uint8Array, options?: { ttl?: number; dontFragment?: boolean; source?: Ip }): Journey {
+  send(destination: Ip, sequence: number, data: Uint8Array, options?: { ttl?: number; dontFragment?: boolean; source?: Ip; device?: string }): Journey {
     const ns = this.#ns
-    const source = options?.source ?? ns.sourceFor(destination) ?? '0.0.0.0'
+    const v6 = destination.includes(':')
+    const source = options?.source ?? (v6 && options?.device !== undefined ? '' : ns.sourceFor(destination)) ?? (v6 ? '::' : '0.0.0.0')
     const packet: IpPacket = {
       kind: 'ip',
-      version: 4,
+      version: v6 ? 6 : 4,
       source,
       destination,
       ttl: options?.ttl ?? ns.settings.number('net.ipv4.ip_default_ttl'),
       tos: 0,
       identification: ns.ip.nextIdentification(),
       dontFragment: options?.dontFragment ?? true,
-      payload: { kind: 'icmp', type: 8, code: 0, id: this.id, sequence, data },
-      meta: { mark: 0, owner: this.owner },
+      payload: { kind: 'icmp', type: v6 ? 128 : 8, code: 0, id: this.id, sequence, data },
+      meta: { mark: 0, owner: this.owner, boundTo: v6 ? options?.device : undefined },
     }
     if (options?.dontFragment && ipLength(packet) > ns.pathMtu(destination)) throw new SystemError('EMSGSIZE')
     if (transportLength(packet.payload) > 65_515) throw new SystemError('EMSGSIZE')
@@ -215,7 +219,7 @@ class Socket implements PingSocket {
         explanation: 'socket-send',
       })
     }
-    const error = ns.ip.output(packet)
+    const error = ns.send(packet)
     if (error) throw new SystemError(error)
     return trail.journey
   }

@@ -4,10 +4,11 @@ import type {
 
 /** What a network namespace needs of TCP. */
 export interface TcpLayer {
-  receive(packet: IpPacket): void
-  listen(options: { port: number; address?: string; owner?: SocketOwner }, onConnection: (connection: TcpConnection) => void): TcpListener
+  /** `through`: the port of the listener that gets it whatever its destination is (bpf_sk_assign, TPROXY). */
+  receive(packet: IpPacket, through?: number): void
+  listen(options: { port: number; address?: string; owner?: SocketOwner; mark?: number }, onConnection: (connection: TcpConnection) => void): TcpListener
   connect(
-    options: { address: string; port: number; source?: string; sourcePort?: number; owner?: SocketOwner },
+    options: { address: string; port: number; source?: string; sourcePort?: number; owner?: SocketOwner; transparent?: boolean; mark?: number },
     handlers: TcpHandlers,
   ): TcpConnection
   list(): readonly SocketInfo[]
@@ -18,6 +19,7 @@ export interface TcpLayer {
 
 /** The parts that other rooms build and that every network namespace gets one of. */
 export interface Layers {
-  netfilter(host: StackHost): Netfilter
+  /** Iptables; with `beside`, which is iptables, ip6tables. */
+  netfilter(host: StackHost, beside?: Netfilter): Netfilter
   tcp(host: StackHost): TcpLayer
 }

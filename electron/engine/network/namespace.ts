@@ -1,10 +1,13 @@
 import type { Clock } from '../clock.ts'
 import type { JourneyRecorder } from '../journey/recorder.ts'
 import { SystemError } from '../machine/errors.ts'
+import type { ErrorCode } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
+import { Addrconf } from './addrconf.ts'
 import { cidrContains, isLoopbackIp, tryParseCidr } from './address.ts'
 import { Icmp } from './icmp.ts'
 import { IpLayer } from './ip.ts'
+import { Ip6Layer } from './ip6.ts'
 import type { Layers, TcpLayer } from './layers.ts'
 import type { SocketPrograms } from './programs.ts'
 import type { BaseLink } from './link.ts'
@@ -29,6 +32,8 @@ export interface NamespaceOptions {
   name: string
   machine: string
   kind: NetworkNamespace['kind']
+  /** Whether it speaks IPv6 from the start; else net.ipv6.conf.all.disable_ipv6 is 1. */
+  ipv6?: boolean
   /** Called when it has been destroyed. */
   onDestroy?: () => void
 }
@@ -50,10 +55,14 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly routes: Routes
   readonly neighbours: Neighbours
   readonly netfilter: Netfilter
+  #netfilter6: Netfilter | undefined
+  readonly #layers: Layers
   readonly tcp: TcpLayer
   readonly udp: Udp
   readonly icmp: Icmp
   readonly ip: IpLayer
+  #ip6: Ip6Layer | undefined
+  readonly addrconf: Addrconf
   readonly sockets: Sockets
   readonly vxlans = new Set<Vxlan>()
   #tunnels: Set<BaseLink> | undefined
@@ -80,7 +89,9 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.machine = options.machine
     this.kind = options.kind
     this.#onDestroy = options.onDestroy
-    this.settings = new Sysctls(options.kind)
+    this.#layers = options.layers
+    this.settings = new Sysctls(options.kind, options.ipv6)
+    this.addrconf = new Addrconf(this)
     this.routes = new Routes(this)
     this.neighbours = new Neighbours(this)
     this.ip = new IpLayer(this)
@@ -110,12 +121,26 @@ export class Namespace implements NetworkNamespace, StackHost {
     return this.recorder.log
   }
 
+  get ipv6(): boolean {
+    return this.settings.get('net.ipv6.conf.all.disable_ipv6') === '0'
+  }
+
+  get netfilter6(): Netfilter {
+    return (this.#netfilter6 ??= this.#layers.netfilter(this, this.netfilter))
+  }
+
+  /** The way of IPv6 packets; most namespaces never see one. */
+  get ip6(): Ip6Layer {
+    return (this.#ip6 ??= new Ip6Layer(this))
+  }
+
   sysctl(key: string): string | undefined {
     return this.settings.get(key)
   }
 
   setSysctl(key: string, value: string): void {
     this.settings.set(key, value)
+    if (key.includes('ipv6')) this.addrconf.settingsChanged()
     this.changed()
   }
 
@@ -150,7 +175,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     const link = this.link(name)
     const prefix = tryParseCidr(cidr)
     if (!prefix) throw new SystemError('EINVAL')
-    if (prefix.version === 6) throw new SystemError('EAFNOSUPPORT')
+    if (prefix.version === 6) return this.addrconf.add(link, prefix, options?.scope)
     const own = link.addresses.filter((a) => a.prefixLength === prefix.length && cidrContains(`${a.address}/${a.prefixLength}`, prefix.address))
     if (own.some((a) => a.address === prefix.address)) throw new SystemError('EEXIST')
     const address: LinkAddress = {
@@ -161,9 +186,11 @@ export class Namespace implements NetworkNamespace, StackHost {
       secondary: own.length > 0 ? true : undefined,
     }
     // Primary addresses come before all secondary ones (__inet_insert_ifa in net/ipv4/devinet.c).
+    const v6 = link.addresses.filter((a) => a.address.includes(':'))
+    const v4 = v6.length > 0 ? link.addresses.filter((a) => !v6.includes(a)) : link.addresses
     link.addresses = address.secondary
-      ? [...link.addresses, address]
-      : [...link.addresses.filter((a) => !a.secondary), address, ...link.addresses.filter((a) => a.secondary)]
+      ? [...v4, address, ...v6]
+      : [...v4.filter((a) => !a.secondary), address, ...v4.filter((a) => a.secondary), ...v6]
     this.routes.addressAdded(link, address)
   }
 
@@ -185,9 +212,12 @@ export class Namespace implements NetworkNamespace, StackHost {
     const link = this.link(name)
     if (link.up === up) return
     link.up = up
-    if (up) this.routes.linkUp(link)
-    else {
+    if (up) {
+      this.routes.linkUp(link)
+      this.addrconf.linkUp(link)
+    } else {
       this.routes.linkDown(link)
+      this.addrconf.linkDown(link)
       this.neighbours.flush(link)
     }
     link.stateChanged()
@@ -198,6 +228,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** The other end of a link came or went. */
   carrierChanged(link: BaseLink): void {
     if (!link.carrier) this.neighbours.flush(link, { keepPermanent: true })
+    else this.addrconf.linkUp(link)
     link.master?.portChanged(link)
     this.changed()
   }
@@ -210,6 +241,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     link.unlink()
     this.links.delete(name)
     this.routes.linkRemoved(link)
+    this.addrconf.linkDown(link)
     this.neighbours.flush(link)
     this.settings.removeLink(name)
     this.changed()
@@ -221,20 +253,26 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   sourceFor(destination: Ip): Ip | undefined {
     const entry = this.routes.find(destination)
-    return entry && this.routes.sourceFor(entry)
+    return entry && this.routes.sourceFor(entry, destination)
   }
 
   /** The largest packet that reaches `destination` whole, as far as is known. */
   pathMtu(destination: Ip): number {
-    return this.ip.pathMtu(destination)
+    return destination.includes(':') ? this.ip6.pathMtu(destination) : this.ip.pathMtu(destination)
   }
 
   output(packet: IpPacket): void {
-    this.ip.output(packet)
+    this.send(packet)
+  }
+
+  /** As {@link output}; returns what a program's call would fail with. */
+  send(packet: IpPacket): ErrorCode | undefined {
+    return packet.version === 4 ? this.ip.output(packet) : this.ip6.output(packet)
   }
 
   sendIcmpError(about: IpPacket, type: number, code: number, options?: { mtu?: number }): void {
-    this.icmp.sendError(about, type, code, options?.mtu)
+    if (about.version === 6) this.ip6.icmp.sendError(about, type, code, options?.mtu)
+    else this.icmp.sendError(about, type, code, options?.mtu)
   }
 
   capture(link: string, listener: (frame: CapturedFrame) => void): () => void {

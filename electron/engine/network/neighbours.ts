@@ -1,5 +1,6 @@
 import type { Timer } from '../clock.ts'
 import { ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
+import { multicastMac6, solicit } from './neighbour-discovery.ts'
 import { formatNeighbour } from './format.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
@@ -18,13 +19,15 @@ interface Neighbour {
   link: BaseLink
   mac?: Mac
   state: NeighbourState
+  /** IPv6: it said that it is a router. */
+  router?: boolean
   confirmedAt: number
   tries: number
   waiting: IpPacket[]
   timer?: Timer
 }
 
-/** The ARP cache (RFC 826; arp(7); states as in net/core/neighbour.c) of one network namespace. */
+/** The ARP cache (RFC 826; arp(7); states as in net/core/neighbour.c) of one network namespace, and that of Neighbour Discovery. */
 export class Neighbours implements NeighbourTable {
   readonly #namespace: Namespace
   readonly #links = new Map<BaseLink, Map<Ip, Neighbour>>()
@@ -33,10 +36,11 @@ export class Neighbours implements NeighbourTable {
     this.#namespace = namespace
   }
 
-  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState }[] {
-    const rows = []
-    for (const entries of this.#links.values()) for (const entry of entries.values()) rows.push(this.#row(entry))
-    return rows
+  list(): ReturnType<NeighbourTable['list']> {
+    const rows: ReturnType<NeighbourTable['list']>[number][] = []
+    const rows6: typeof rows = []
+    for (const entries of this.#links.values()) for (const entry of entries.values()) (entry.ip.includes(':') ? rows6 : rows).push(this.#row(entry))
+    return [...rows, ...rows6]
   }
 
   set(row: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void {
@@ -71,7 +75,7 @@ export class Neighbours implements NeighbourTable {
   send(packet: IpPacket, nextHop: Ip, link: BaseLink): void {
     if (link.wantsNextHop) packet.meta.nextHop = nextHop
     if (!link.usesArp) return link.transmit({ source: link.mac, destination: link.mac, payload: packet })
-    if (isMulticastIp(nextHop)) return link.transmit({ source: link.mac, destination: multicastMac(nextHop), payload: packet })
+    if (isMulticastIp(nextHop)) return link.transmit({ source: link.mac, destination: packet.version === 6 ? multicastMac6(nextHop) : multicastMac(nextHop), payload: packet })
     const entry = this.#entry(link, nextHop)
     if (entry.mac !== undefined && entry.state !== 'INCOMPLETE' && entry.state !== 'FAILED') {
       if (entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS) entry.state = 'STALE'
@@ -85,9 +89,11 @@ export class Neighbours implements NeighbourTable {
       recorder.hop(this.#namespace, packet, {
         stage: 'neighbour',
         interface: link.name,
-        text: `Nothing is known yet about ${nextHop} on ${link.name}: the packet waits while ARP asks everybody there "who has ${nextHop}?".`,
+        text: packet.version === 4
+          ? `Nothing is known yet about ${nextHop} on ${link.name}: the packet waits while ARP asks everybody there "who has ${nextHop}?".`
+          : `Nothing is known yet about ${nextHop} on ${link.name}: the packet waits while a neighbour solicitation asks the group of ${nextHop} "who has it?".`,
         before: recorder.header(packet),
-        explanation: 'arp-request',
+        explanation: packet.version === 4 ? 'arp-request' : 'neighbour-solicitation',
       })
     }
     if (entry.state !== 'INCOMPLETE') {
@@ -118,6 +124,15 @@ export class Neighbours implements NeighbourTable {
     if (!known || arp.targetMac !== link.mac) return
     this.#learn(known, arp.senderMac, 'REACHABLE')
     namespace.changed()
+  }
+
+  /** What a message of Neighbour Discovery says of a neighbour. */
+  heard(link: BaseLink, ip: Ip, mac: Mac | undefined, state: 'REACHABLE' | 'STALE', options: { create: boolean; router?: boolean }): void {
+    const entry = options.create ? this.#entry(link, ip) : this.#links.get(link)?.get(ip)
+    const known = mac ?? entry?.mac
+    if (!entry || known === undefined) return
+    if (options.router !== undefined) entry.router = options.router
+    this.#learn(entry, known, state)
   }
 
   /** Whether to answer for the target: not (undefined), as its owner (false), or as a proxy along a route. */
@@ -218,6 +233,10 @@ export class Neighbours implements NeighbourTable {
     const background = entry.state === 'PROBE'
     entry.timer = clock.schedule(RETRY_MS, () => this.#solicit(entry), { background })
     const first = entry.waiting[0]
+    if (entry.ip.includes(':')) {
+      const source = first && entry.link.address(first.source)?.address
+      return solicit(this.#namespace, entry.link, entry.ip, source, background ? entry.mac : undefined, first?.meta.trail)
+    }
     const payload: ArpPacket = {
       kind: 'arp',
       operation: 'request',
@@ -233,7 +252,7 @@ export class Neighbours implements NeighbourTable {
   /** The sender address of a request: the packet's own source if it is ours (arp_announce 0). */
   #askAs(entry: Neighbour, packet: IpPacket | undefined): Ip {
     if (packet && this.#namespace.isLocal(packet.source)) return packet.source
-    const own = entry.link.addresses.find((a) => a.scope !== 'host')
+    const own = entry.link.addresses.find((a) => a.scope !== 'host' && !a.address.includes(':'))
     return own?.address ?? this.#namespace.sourceFor(entry.ip) ?? '0.0.0.0'
   }
 
@@ -254,7 +273,8 @@ export class Neighbours implements NeighbourTable {
         before: recorder.header(packet),
         explanation: 'drop-no-neighbour',
       })
-      namespace.sendIcmpError(packet, 3, 1)
+      if (packet.version === 4) namespace.sendIcmpError(packet, 3, 1)
+      else namespace.sendIcmpError(packet, 1, 3)
     }
     namespace.changed()
   }
@@ -277,9 +297,9 @@ export class Neighbours implements NeighbourTable {
     entry.state = 'FAILED'
   }
 
-  #row(entry: Neighbour): { ip: Ip; device: string; mac?: Mac; state: NeighbourState } {
+  #row(entry: Neighbour): ReturnType<NeighbourTable['list']>[number] {
     const old = entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS
-    return { ip: entry.ip, device: entry.link.name, mac: entry.mac, state: old ? 'STALE' : entry.state }
+    return { ip: entry.ip, device: entry.link.name, mac: entry.mac, state: old ? 'STALE' : entry.state, ...(entry.router ? { router: true } : {}) }
   }
 }
 

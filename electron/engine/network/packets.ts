@@ -20,7 +20,9 @@ export function transportLength(payload: IpPayload): number {
       return ipLength(payload.packet)
     case 'icmp':
       // RFC 1812 4.3.2.3: an error carries as much of the packet as fits into 576 bytes.
-      return 8 + (payload.about ? Math.min(ipLength(payload.about), 548) : payload.data.length)
+      // RFC 4443 2.4 (c): 1280 bytes in IPv6.
+      if (payload.about) return 8 + Math.min(ipLength(payload.about), payload.about.version === 4 ? 548 : 1232)
+      return 8 + (payload.nd ? 16 + (payload.nd.mac === undefined ? 0 : 8) : payload.data.length)
   }
 }
 
@@ -61,7 +63,7 @@ export function ported(payload: IpPayload): TcpSegment | UdpDatagram | SctpPacke
 
 /** Length of the IP packet, header included: what an MTU is compared with. */
 export function ipLength(packet: IpPacket): number {
-  const header = packet.version === 4 ? 20 : 40
+  const header = packet.version === 4 ? 20 : packet.fragment ? 48 : 40
   return header + (packet.fragment?.length ?? transportLength(packet.payload))
 }
 

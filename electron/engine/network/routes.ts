@@ -104,7 +104,6 @@ export class Routes implements RouteTable {
   readonly #found = new Map<Ip, RouteEntry | undefined>()
   readonly #lines = new WeakMap<Route, string>()
   readonly #byRule = new WeakMap<RouteEntry, RouteEntry>()
-
   /** Of IPv6. */
   readonly v6: Routes6
 
@@ -177,6 +176,11 @@ export class Routes implements RouteTable {
     return this.find(destination, source === undefined && !flow ? undefined : { source, ...flow })?.route
   }
 
+  resolve(destination: Ip, flow?: RouteFlow): { route: Route; table: string; source?: Ip } | undefined {
+    const entry = this.find(destination, flow)
+    return entry && { route: entry.route, table: entry.table, source: entry.link && this.sourceFor(entry, destination) }
+  }
+
   /** The route of a packet that came in through `link`, or (without one) that is made here. */
   route(packet: IpPacket, link?: BaseLink): RouteEntry | undefined {
     const found = this.rules.plain && packet.meta.boundTo === undefined ? this.#find(packet.destination) : undefined
@@ -191,11 +195,13 @@ export class Routes implements RouteTable {
 
   /** Longest prefix, then lowest metric, in the tables that the rules say. */
   find(destination: Ip, flow?: RouteFlow): RouteEntry | undefined {
-    const entry = this.rules.plain && flow?.out === undefined ? this.#find(destination) : this.#byRules(destination, flow ?? {})
+    const plain = (this.rules.plain && flow?.out === undefined) || destination.includes(':')
+    const entry = plain ? this.#find(destination) : this.#byRules(destination, flow ?? {})
     return entry?.paths ? choose(entry, destination, flow?.source ?? '') : entry
   }
 
   #byRules(destination: Ip, flow: RouteFlow): RouteEntry | undefined {
+    if (destination.includes(':')) return this.v6.find(destination, flow.out)
     const address = ipv4Number(destination)
     if (Number.isNaN(address)) return undefined
     const rules = this.rules.list()
@@ -259,7 +265,7 @@ export class Routes implements RouteTable {
   }
 
   /** The address that a packet along this route leaves with (inet_select_addr). */
-  sourceFor(entry: RouteEntry, destination: Ip): Ip | undefined {
+  sourceFor(entry: RouteEntry, destination: Ip = entry.prefix.network): Ip | undefined {
     if (entry.prefix.version === 6) return this.v6.sourceFor(entry, destination)
     const route = entry.route
     if (route.source) return route.source

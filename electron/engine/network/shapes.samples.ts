@@ -13,6 +13,7 @@ export type HookSpy = (hook: Hook, packet: IpPacket, inInterface: Link | undefin
 /** Lets everything pass and tells a spy. */
 export class PassThrough implements Netfilter {
   spy: HookSpy = () => 'accept'
+  readonly family = 4
   readonly generation = 0
   readonly conntrack: Conntrack = { list: () => [], remove: () => 0, onChange: () => () => {} }
 

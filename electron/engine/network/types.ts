@@ -54,6 +54,8 @@ export interface PacketMeta {
   state?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'
   direction?: 'original' | 'reply'
   inInterface?: string
+  /** IPv6: put together from fragments, the longest of this many bytes; as such it goes on. */
+  largestFragment?: number
   /** Made here for this interface only: the scope of a link-local address (RFC 4007), SO_BINDTODEVICE. */
   boundTo?: string
   /** The bridge port it came through, for br_netfilter's physdev. */
@@ -323,6 +325,8 @@ export interface RouteTable {
   /** Numbers (or "main", "local", "default") of IPv4's tables that there are, in the kernel's order of printing. */
   tables(): readonly string[]
   lookup(destination: Ip, source?: Ip, flow?: RouteFlow): Route | undefined
+  /** As `lookup`, with the table that it was found in ("rule": a rule said no) and the source that a packet along it gets. */
+  resolve(destination: Ip, flow?: RouteFlow): { route: Route; table: string; source?: Ip } | undefined
 }
 
 export type NeighbourState = 'PERMANENT' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'INCOMPLETE' | 'FAILED'
@@ -487,9 +491,9 @@ export interface Sockets {
    * Address defaults to the wildcard: "::", which takes IPv4 as well, where the namespace has IPv6, else "0.0.0.0". With
    * `v6only` "::" leaves IPv4 to others (IPV6_V6ONLY). Throws SystemError EADDRINUSE or EADDRNOTAVAIL.
    */
-  listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }, onConnection: (connection: TcpConnection) => void): TcpListener
-  /** Never throws for the network's reasons: those arrive at onClose. */
-  connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner }, handlers: TcpHandlers): TcpConnection
+  listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; mark?: number }, onConnection: (connection: TcpConnection) => void): TcpListener
+  /** `transparent`: from any source (IP_TRANSPARENT); `mark`: SO_MARK. Never throws for the network's reasons: those arrive at onClose. */
+  connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner; transparent?: boolean; mark?: number }, handlers: TcpHandlers): TcpConnection
   /** The wildcard as with `listen`; a socket with neither address nor port may send to either family. */
   udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket
   /** Sends to addresses of either family. */

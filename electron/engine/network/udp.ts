@@ -6,6 +6,7 @@ import type { ErrorCode } from '../machine/errors.ts'
 import { isValidIp } from './address.ts'
 import { formatSocket } from './format.ts'
 import { icmpErrorCode } from './icmp.ts'
+import { icmp6ErrorCode } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import type { SocketTranslation } from './programs.ts'
@@ -13,6 +14,8 @@ import type { Ip, IpPacket, SocketInfo, SocketOwner, UdpDatagram, UdpSocket } fr
 import { receiveVxlan } from './vxlan.ts'
 
 const ANY = '0.0.0.0'
+/** Takes both families, unless it was opened with v6only. */
+const ANY6 = '::'
 /** After this long without a datagram the next one begins a new journey (nf_conntrack_udp_timeout_stream). */
 const FLOW_IDLE_MS = 120_000
 const FLOWS = 256
@@ -34,13 +37,15 @@ export class Udp {
     this.#ns = namespace
   }
 
-  open(options: { port?: number; address?: Ip; owner?: SocketOwner }): UdpSocket {
-    const address = options.address ?? ANY
-    if (!isValidIp(address) || address.includes(':')) throw new SystemError('EAFNOSUPPORT')
-    if (address !== ANY && !this.#ns.isLocal(address) && !this.#ns.settings.flag('net.ipv4.ip_nonlocal_bind')) throw new SystemError('EADDRNOTAVAIL')
+  open(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket {
+    const address = options.address ?? (this.#ns.ipv6 ? ANY6 : ANY)
+    if (!isValidIp(address)) throw new SystemError('EAFNOSUPPORT')
+    const anywhere = address === ANY || address === ANY6
+    if (!anywhere && !this.#ns.isLocal(address) && !this.#ns.settings.flag(`net.${address.includes(':') ? 'ipv6' : 'ipv4'}.ip_nonlocal_bind`)) throw new SystemError('EADDRNOTAVAIL')
+    const v6only = options.v6only ?? false
     const port = options.port || this.#freePort(address)
-    if (this.#taken(port, address)) throw new SystemError('EADDRINUSE')
-    const socket = new Socket(this.#ns, this, address, port, options.owner)
+    if (this.#taken(port, address, v6only)) throw new SystemError('EADDRINUSE')
+    const socket = new Socket(this.#ns, this, { address, port, owner: options.owner, v6only })
     const sockets = this.#ports.get(port)
     if (sockets) sockets.push(socket)
     else this.#ports.set(port, [socket])
@@ -73,13 +78,14 @@ export class Udp {
         explanation: 'refused-no-listener',
       })
     }
-    this.#ns.sendIcmpError(packet, 3, 3)
+    if (packet.version === 4) this.#ns.sendIcmpError(packet, 3, 3)
+    else this.#ns.sendIcmpError(packet, 1, 4)
   }
 
   /** An ICMP error about a datagram that went out of here. */
   icmpError(about: IpPacket, type: number, code: number): void {
     const datagram = about.payload as UdpDatagram
-    const error = icmpErrorCode(type, code)
+    const error = about.version === 4 ? icmpErrorCode(type, code) : icmp6ErrorCode(type, code)
     if (error) this.#find(datagram.sourcePort, about.source)?.fail(about.destination, datagram.destinationPort, error)
   }
 
@@ -90,11 +96,12 @@ export class Udp {
   #find(port: number, address: Ip): Socket | undefined {
     const sockets = this.#ports.get(port)
     if (!sockets) return undefined
-    return sockets.find((s) => s.address === address) ?? sockets.find((s) => s.address === ANY)
+    const any = address.includes(':') ? ANY6 : ANY
+    return sockets.find((s) => s.address === address) ?? sockets.find((s) => s.address === any || (s.address === ANY6 && !s.v6only))
   }
 
-  #taken(port: number, address: Ip): boolean {
-    return (this.#ports.get(port) ?? []).some((s) => address === ANY || s.address === ANY || s.address === address)
+  #taken(port: number, address: Ip, v6only = false): boolean {
+    return (this.#ports.get(port) ?? []).some((s) => bindsClash(s, { address, v6only }))
   }
 
   #freePort(address: Ip): number {
@@ -109,9 +116,17 @@ export class Udp {
   }
 }
 
+/** bind(2): a wildcard clashes with everything of its family, and "::" with IPv4 as well unless it leaves that to others. */
+export function bindsClash(a: { address: Ip; v6only?: boolean }, b: { address: Ip; v6only?: boolean }): boolean {
+  if (a.address === b.address) return true
+  const covers = (x: { address: Ip; v6only?: boolean }, y: Ip): boolean => (x.address === ANY6 ? !x.v6only || y.includes(':') : x.address === ANY && !y.includes(':'))
+  return covers(a, b.address) || covers(b, a.address)
+}
+
 class Socket implements UdpSocket {
   readonly address: Ip
   readonly port: number
+  readonly v6only: boolean
   onDatagram: UdpSocket['onDatagram']
   onError: UdpSocket['onError']
   readonly #ns: Namespace
@@ -120,18 +135,19 @@ class Socket implements UdpSocket {
   readonly #flows = new Map<string, Flow>()
   #closed = false
 
-  constructor(namespace: Namespace, udp: Udp, address: Ip, port: number, owner: SocketOwner | undefined) {
+  constructor(namespace: Namespace, udp: Udp, { address, port, owner, v6only }: { address: Ip; port: number; owner: SocketOwner | undefined; v6only: boolean }) {
     this.#ns = namespace
     this.#udp = udp
     this.address = address
     this.port = port
+    this.v6only = v6only
     this.#owner = owner
   }
 
   info(): SocketInfo {
     return {
-      protocol: 'udp', state: 'UNCONN', localAddress: this.address, localPort: this.port, remoteAddress: ANY, remotePort: 0,
-      receiveQueue: 0, sendQueue: 0, owner: this.#owner,
+      protocol: 'udp', state: 'UNCONN', localAddress: this.address, localPort: this.port, remoteAddress: this.address.includes(':') ? ANY6 : ANY, remotePort: 0,
+      receiveQueue: 0, sendQueue: 0, owner: this.#owner, ...(this.v6only ? { v6only: true } : {}),
     }
   }
 
@@ -154,18 +170,20 @@ class Socket implements UdpSocket {
         explanation: 'socket-send',
       })
     }
-    const error = ns.ip.output(packet)
+    const error = ns.send(packet)
     if (error) throw new SystemError(error)
     return trail.journey
   }
 
   #packet(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): IpPacket {
     const ns = this.#ns
-    const source = options?.source ?? (this.address === ANY ? ns.sourceFor(destination) : this.address)
+    const v6 = destination.includes(':')
+    if (v6 !== this.address.includes(':') && this.address !== ANY6) throw new SystemError(v6 ? 'EAFNOSUPPORT' : 'ENETUNREACH')
+    const source = options?.source ?? (this.address === ANY || this.address === ANY6 ? ns.sourceFor(destination) : this.address)
     return {
       kind: 'ip',
-      version: 4,
-      source: source ?? ANY,
+      version: v6 ? 6 : 4,
+      source: source ?? (v6 ? ANY6 : ANY),
       destination,
       ttl: options?.ttl ?? ns.settings.number('net.ipv4.ip_default_ttl'),
       tos: 0,
@@ -186,7 +204,7 @@ class Socket implements UdpSocket {
     if (flow) recorder.begin(ns, packet, flow.answers ? { answers: flow.journey } : { journey: flow.journey })
     else this.#beginTranslated(translation, packet, destination, port)
     if (translation.error) throw new SystemError(translation.error)
-    const error = ns.ip.output(packet)
+    const error = ns.send(packet)
     if (error) throw new SystemError(error)
     return packet.meta.trail?.journey
   }

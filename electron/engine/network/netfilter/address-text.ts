@@ -1,4 +1,4 @@
-import { formatIpv4, maskOf, parseIpv4 } from '../address.ts'
+import { formatIpv4, maskOf, parseIpv4, tryParseCidr } from '../address.ts'
 import { UsageError } from './errors.ts'
 import type { AddressMatch } from './rule.ts'
 
@@ -34,7 +34,8 @@ export function maskText(mask: number, host: string): string {
 }
 
 /** One address or network as -s and -d take it. Undefined for one that matches everything. */
-export function parseAddress(text: string, invert: boolean): AddressMatch | undefined {
+export function parseAddress(text: string, invert: boolean, family: 4 | 6): AddressMatch | undefined {
+  if (family === 6) return parseAddress6(text, invert)
   const slash = text.indexOf('/')
   const host = slash < 0 ? text : text.slice(0, slash)
   const mask = slash < 0 ? 0xffffffff : parseMask(text.slice(slash + 1))
@@ -45,8 +46,21 @@ export function parseAddress(text: string, invert: boolean): AddressMatch | unde
   return { invert, address, mask, text: formatIpv4(address), maskText: maskText(mask, '/32') }
 }
 
+/** ip6tables takes prefix lengths only, for masks with holes are of no use to anybody. */
+function parseAddress6(text: string, invert: boolean): AddressMatch | undefined {
+  const slash = text.indexOf('/')
+  const host = slash < 0 ? text : text.slice(0, slash)
+  const address = tryParseCidr(host)
+  if (address?.version !== 6) throw new UsageError(`host/network \`${host}' not found`)
+  const prefix = slash < 0 ? address : tryParseCidr(text)
+  if (!prefix) throw new UsageError(`invalid mask \`${text.slice(slash + 1)}' specified`)
+  if (prefix.length === 0 && !invert) return undefined
+  return { invert, address: 0, mask: prefix.length === 128 ? 0xffffffff : 0, prefix6: prefix, text: prefix.network, maskText: `/${prefix.length}` }
+}
+
 /** As `iptables -L -n` shows it: hosts without their /32. */
-export function listAddress(match: AddressMatch | undefined, numeric: boolean): string {
-  if (!match) return numeric ? '0.0.0.0/0' : 'anywhere'
+export function listAddress(match: AddressMatch | undefined, numeric: boolean, family: 4 | 6): string {
+  if (!match) return numeric ? (family === 4 ? '0.0.0.0/0' : '::/0') : 'anywhere'
+  if (match.prefix6) return match.text + (match.prefix6.length === 128 ? '' : match.maskText)
   return match.text + maskText(match.mask, '')
 }

@@ -1,4 +1,4 @@
-import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, UsageError, VERSION } from './errors.ts'
+import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, toolOf, UsageError, VERSION } from './errors.ts'
 import { listChains, listRules } from './list.ts'
 import type { ListOptions } from './list.ts'
 import { checkChainName, RuleParser } from './parse.ts'
@@ -9,6 +9,7 @@ import type { Table } from './table.ts'
 
 /** Where a command line acts: at the prompt, or as a line of iptables-restore's file. */
 export interface CommandScope {
+  family: 4 | 6
   inRestore: boolean
   line: number
   tableName: TableName
@@ -38,14 +39,14 @@ interface Command {
 
 /** Reads one command line and does it. Commands are those of iptables(8). For -A it returns what was appended. */
 export function applyCommand(words: readonly string[], scope: CommandScope): { chain: string; rules: readonly Rule[] } | undefined {
-  const list: ListOptions = { numeric: false, verbose: false, exact: false, lineNumbers: false }
+  const list: ListOptions = { family: scope.family, numeric: false, verbose: false, exact: false, lineNumbers: false }
   const command: Command = { scope, list }
   const tableName = scope.inRestore ? scope.tableName : tableOf(words)
-  const parser = new RuleParser({ table: tableName, hasSet: scope.hasSet }, { readers: READERS, state: command })
+  const parser = new RuleParser({ family: scope.family, table: tableName, hasSet: scope.hasSet }, { readers: READERS, state: command })
   parser.read(words)
   if (!command.verb) throw new UsageError('no command specified')
   if (command.verb === 'V') {
-    scope.print(`iptables ${VERSION}\n`)
+    scope.print(`${toolOf(scope.family)} ${VERSION}\n`)
     return undefined
   }
   const table = scope.table(tableName)
@@ -83,7 +84,7 @@ function readers(): ReadonlyMap<string, (command: Command, tokens: Tokens, optio
   add(['-v', '--verbose'], ({ list }) => (list.verbose = true))
   add(['-x', '--exact'], ({ list }) => (list.exact = true))
   add(['--line-numbers'], ({ list }) => (list.lineNumbers = true))
-  add(['-4', '--ipv4'], () => {})
+  add(['-4', '--ipv4', '-6', '--ipv6'], () => {})
   add(['-w', '--wait', '-W', '--wait-interval'], (_, tokens) => void tokens.optional())
   return map
 }
@@ -165,7 +166,7 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
       break
     case 'L': case 'S': {
       if (chain !== undefined && !table.chains.has(chain)) {
-        throw new IncompatibleChain(`iptables ${VERSION}: chain \`${chain}' in table \`${table.name}' is incompatible, use 'nft' tool.\n`)
+        throw new IncompatibleChain(`${toolOf(scope.family)} ${VERSION}: chain \`${chain}' in table \`${table.name}' is incompatible, use 'nft' tool.\n`)
       }
       const chains = chain === undefined ? table.sorted() : [table.chain(chain)]
       scope.print(verb === 'S' ? listRules(chains, list.verbose, position) : listChains(table, chains, list, position))

@@ -21,26 +21,31 @@ export const BAD_RULE = 'Bad rule (does a matching rule exist in that chain?)'
 
 export const VERSION = 'v1.8.9 (nf_tables)'
 
+export function toolOf(family: 4 | 6): 'iptables' | 'ip6tables' {
+  return family === 4 ? 'iptables' : 'ip6tables'
+}
+
 export interface ToolFailure {
   code: number
   text: string
 }
 
-export function commandFailure(error: unknown): ToolFailure {
-  const help = "Try `iptables -h' or 'iptables --help' for more information.\n"
-  if (error instanceof UsageError) return { code: 2, text: `${error.bare ? '' : `iptables ${VERSION}: `}${error.message}\n${help}` }
-  if (error instanceof OperationError) return { code: 1, text: `iptables: ${error.message}.\n` }
-  if (error instanceof KernelError) return { code: 4, text: `iptables ${VERSION}:  ${error.message}\n` }
+export function commandFailure(error: unknown, tool: string): ToolFailure {
+  const help = `Try \`${tool} -h' or '${tool} --help' for more information.\n`
+  if (error instanceof UsageError) return { code: 2, text: `${error.bare ? '' : `${tool} ${VERSION}: `}${error.message}\n${help}` }
+  if (error instanceof OperationError) return { code: 1, text: `${tool}: ${error.message}.\n` }
+  if (error instanceof KernelError) return { code: 4, text: `${tool} ${VERSION}:  ${error.message}\n` }
   throw error
 }
 
-export function restoreFailure(error: unknown, line: number): ToolFailure {
-  const help = "Try `iptables-restore -h' or 'iptables-restore --help' for more information.\n"
+export function restoreFailure(error: unknown, line: number, family: 4 | 6): ToolFailure {
+  const tool = `${toolOf(family)}-restore`
+  const help = `Try \`${tool} -h' or '${tool} --help' for more information.\n`
   if (error instanceof UsageError) {
-    return { code: 2, text: `${error.bare ? '' : `iptables-restore ${VERSION}: `}${error.message}\nError occurred at line: ${line}\n${help}` }
+    return { code: 2, text: `${error.bare ? '' : `${tool} ${VERSION}: `}${error.message}\nError occurred at line: ${line}\n${help}` }
   }
-  if (error instanceof OperationError) return { code: 1, text: `iptables-restore: line ${line} failed: ${error.message}.\n` }
-  if (error instanceof KernelError) return { code: 4, text: `iptables-restore ${VERSION}: \nline ${line}: ${error.message}\n` }
+  if (error instanceof OperationError) return { code: 1, text: `${tool}: line ${line} failed: ${error.message}.\n` }
+  if (error instanceof KernelError) return { code: 4, text: `${tool} ${VERSION}: \nline ${line}: ${error.message}\n` }
   throw error
 }
 

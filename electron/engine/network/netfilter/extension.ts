@@ -23,6 +23,7 @@ export interface Reader<T> {
 /** The rule as far as it was read, and what else an extension may ask for. */
 export interface RuleContext {
   readonly rule: Rule
+  readonly family: 4 | 6
   readonly table: string
   hasSet(name: string): boolean
 }

@@ -7,6 +7,7 @@ import { rulesOf } from './shared-chain.ts'
 import type { Table } from './table.ts'
 
 export interface ListOptions {
+  family: 4 | 6
   numeric: boolean
   verbose: boolean
   exact: boolean
@@ -47,8 +48,8 @@ function listRule(rule: Rule, number: number, options: ListOptions): string {
     const name = (m: InterfaceMatch | undefined): string => (m ? (m.invert ? '!' : '') + m.name : any).padEnd(6)
     out += ` ${name(rule.inInterface)} ${name(rule.outInterface)} `
   }
-  out += `${flag(rule.source)}${listAddress(rule.source, numeric).padEnd(19)} `
-  out += `${flag(rule.destination)}${listAddress(rule.destination, numeric).padEnd(19)} `
+  out += `${flag(rule.source)}${listAddress(rule.source, numeric, options.family).padEnd(19)} `
+  out += `${flag(rule.destination)}${listAddress(rule.destination, numeric, options.family).padEnd(19)} `
   if (rule.goto) out += '[goto] '
   for (const match of rule.matches) out += ` ${match.list(numeric)}`
   const tail = rule.target?.list(numeric) ?? ''

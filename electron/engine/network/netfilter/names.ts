@@ -17,7 +17,7 @@ export function protocolNumber(name: string): number {
 }
 
 /** The number of a packet's kind: what /etc/protocols calls ipip is another one (94). */
-export function payloadProtocol(kind: IpPayload['kind']): number {
+export function payloadProtocol(kind: IpPayload['kind'] | 'icmpv6'): number {
   return kind === 'ipip' ? 4 : protocolNumber(kind)
 }
 

@@ -6,7 +6,7 @@ import type { TrackedConnection } from './conntrack/connection.ts'
 import { formatConntrack } from './conntrack/format.ts'
 import { Nat } from './conntrack/nat.ts'
 import { ConnectionTracker } from './conntrack/tracker.ts'
-import { commandFailure, UsageError, VERSION } from './errors.ts'
+import { commandFailure, toolOf, UsageError, VERSION } from './errors.ts'
 import { traverse } from './evaluate.ts'
 import type { Decision } from './evaluate.ts'
 import { IpSets } from '../ipset/sets.ts'
@@ -30,8 +30,9 @@ const STEPS: Readonly<Record<Hook, readonly Step[]>> = {
   postrouting: ['mangle', 'nat', 'confirm'],
 }
 
-/** Tables, connection tracking and NAT of one network namespace. Rules see IPv4 only, as iptables does. */
+/** Tables of one family, connection tracking and NAT of one network namespace: iptables, or ip6tables beside it. */
 export class NetfilterTables implements Netfilter, RuleHost {
+  readonly family: 4 | 6
   readonly stack: StackHost
   readonly namespace: NetworkNamespace
   readonly clock: Clock
@@ -50,14 +51,18 @@ export class NetfilterTables implements Netfilter, RuleHost {
   /** Tracking begins with the first rule that needs it, as the kernel registers its hooks then. */
   #tracking = false
 
-  constructor(host: StackHost) {
+  /** `beside`: the tables of IPv4, for those of IPv6, which have connections, NAT and sets in common with them. */
+  constructor(host: StackHost, beside?: Netfilter) {
+    const v4 = beside as NetfilterTables | undefined
+    this.family = v4 ? 6 : 4
+    this.#beside = v4
     this.stack = host
     this.namespace = host.namespace
     this.clock = host.clock
-    this.random = host.clock.random.fork(`netfilter${host.namespace.name}`)
+    this.random = host.clock.random.fork(`netfilter${v4 ? 6 : ''}${host.namespace.name}`)
     this.recent = new RecentLists(host.clock)
-    this.conntrack = new ConnectionTracker(host.namespace, host.clock)
-    this.nat = new Nat(this.conntrack, host.clock.random.fork(`nat${host.namespace.name}`))
+    this.conntrack = v4?.conntrack ?? new ConnectionTracker(host.namespace, host.clock)
+    this.nat = v4?.nat ?? new Nat(this.conntrack, host.clock.random.fork(`nat${host.namespace.name}`))
   }
 
   get generation(): number {
@@ -104,7 +109,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined,
   ): [Decision, RuleRecorder | undefined] | undefined {
     const table = this.#tables.get(name)
-    if (!table?.exists || packet.version !== 4) return undefined
+    if (!table?.exists || packet.version !== this.family) return undefined
     const chain = table.chains.get(hook.toUpperCase())!
     const record = this.stack.recorder.recording(packet)
       ? new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)
@@ -178,6 +183,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   // ---- rules ---------------------------------------------------------------------------------------------------
 
   readonly #restoreHost: RestoreHost = {
+    family: () => this.family,
     table: (name) => this.table(name),
     commit: (table) => this.#commit(table),
     hasSet: (name) => this.#hasSet(name),
@@ -214,9 +220,9 @@ export class NetfilterTables implements Netfilter, RuleHost {
     let stdout = ''
     let changed: Table | undefined
     try {
-      if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: USAGE, stderr: '' }
+      if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: this.family === 4 ? USAGE : USAGE.replaceAll('iptables', 'ip6tables'), stderr: '' }
       applyCommand(args, {
-        inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#hasSet(name),
+        family: this.family, inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#hasSet(name),
         table: (name) => (changed = this.table(name).fork()),
         print: (text) => (stdout += text),
       })
@@ -231,10 +237,10 @@ export class NetfilterTables implements Netfilter, RuleHost {
       if (error instanceof NotSimulated) return { code: 69, stdout, stderr: `podhop: not simulated: ${error.message} (use a rule without it)\n` }
       if (error instanceof IncompatibleChain) return { code: 1, stdout, stderr: error.message }
       if (error instanceof MissingTable) {
-        const text = `iptables ${VERSION}: table '${error.message}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.\n`
+        const text = `${toolOf(this.family)} ${VERSION}: table '${error.message}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.\n`
         return { code: 3, stdout, stderr: text }
       }
-      const failure = commandFailure(error)
+      const failure = commandFailure(error, toolOf(this.family))
       return { code: failure.code, stdout, stderr: failure.text }
     }
   }

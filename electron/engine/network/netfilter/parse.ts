@@ -1,5 +1,5 @@
 import { parseAddress } from './address-text.ts'
-import { UsageError } from './errors.ts'
+import { toolOf, UsageError } from './errors.ts'
 import type { Option, OptionTable, Reader } from './extension.ts'
 import { MATCHES, UNSIMULATED_MATCHES } from './matches/index.ts'
 import { protocolNumber } from './names.ts'
@@ -11,6 +11,7 @@ import { TARGETS, UNSIMULATED_TARGETS } from './targets/index.ts'
 export class NotSimulated extends Error {}
 
 export interface RuleScope {
+  family: 4 | 6
   table: string
   hasSet(name: string): boolean
 }
@@ -116,6 +117,7 @@ export class RuleParser<State> {
         this.#once(option)
         return this.#protocol(tokens.need(written), not)
       case '-f':
+        if (this.#scope.family === 6) break
         this.#once(option)
         this.rule.fragment = { invert: not }
         return
@@ -171,7 +173,7 @@ export class RuleParser<State> {
 
   #addresses(option: string, text: string, not: boolean): void {
     if (not && text.includes(',')) throw new UsageError(`! not allowed with multiple source or destination IP addresses`)
-    const list = text.split(',').map((t) => parseAddress(t, not))
+    const list = text.split(',').map((t) => parseAddress(t, not, this.#scope.family))
     if (option === '-s') this.#sources = list
     else this.#destinations = list
   }
@@ -190,11 +192,11 @@ export class RuleParser<State> {
   #match(name: string): void {
     this.given = true
     const extension = MATCHES.get(name)
-    if (!extension) {
-      if (UNSIMULATED_MATCHES.has(name)) throw new NotSimulated(`iptables -m ${name}`)
+    if (!extension || ONE_FAMILY[name] === 10 - this.#scope.family) {
+      if (UNSIMULATED_MATCHES.has(name)) throw new NotSimulated(`${toolOf(this.#scope.family)} -m ${name}`)
       throw new UsageError(`Couldn't load match \`${name}':No such file or directory\n`)
     }
-    const reader = extension({ rule: this.rule, table: this.#scope.table, hasSet: this.#scope.hasSet })
+    const reader = extension({ rule: this.rule, family: this.#scope.family, table: this.#scope.table, hasSet: this.#scope.hasSet })
     this.#matches.push(reader)
     this.#loaded.push({ extension: name, options: reader.options, seen: [] })
   }
@@ -203,12 +205,12 @@ export class RuleParser<State> {
     if (name.length > 28) throw new UsageError(`target name \`${name}' too long (must be under 29 chars)`)
     const extension = goto ? undefined : TARGETS.get(name)
     if (extension) {
-      const reader = extension({ rule: this.rule, table: this.#scope.table, hasSet: this.#scope.hasSet })
+      const reader = extension({ rule: this.rule, family: this.#scope.family, table: this.#scope.table, hasSet: this.#scope.hasSet })
       this.#target = { name, reader }
       this.#loaded.push({ extension: name, options: reader.options, seen: [] })
       return
     }
-    if (!goto && UNSIMULATED_TARGETS.has(name)) throw new NotSimulated(`iptables -j ${name}`)
+    if (!goto && UNSIMULATED_TARGETS.has(name)) throw new NotSimulated(`${toolOf(this.#scope.family)} -j ${name}`)
     this.rule.jump = name
     if (goto) this.rule.goto = true
   }
@@ -225,7 +227,7 @@ export class RuleParser<State> {
       // "-p tcp" brings its match along as soon as one of its options is used.
       const implied = this.rule.protocol && !this.rule.protocol.invert ? IMPLIED[this.rule.protocol.number] : undefined
       if (implied && !this.#loaded.some((l) => l.extension === implied)) {
-        const options = MATCHES.get(implied)!({ rule: this.rule, table: this.#scope.table, hasSet: this.#scope.hasSet }).options
+        const options = MATCHES.get(implied)!({ rule: this.rule, family: this.#scope.family, table: this.#scope.table, hasSet: this.#scope.hasSet }).options
         if (options[name]) {
           this.#match(implied)
           return this.#extension(written, tokens, not)
@@ -268,7 +270,9 @@ export class RuleParser<State> {
   }
 }
 
-const IMPLIED: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' }
+const IMPLIED: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6', 132: 'sctp' }
+/** Matches that only one of the two tools has. */
+const ONE_FAMILY: Readonly<Record<string, 4 | 6>> = { icmp: 4, icmp6: 6, icmpv6: 6 }
 /** These have their own words for an option that comes twice. */
 const OWN_ONCE: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'multiport', 'recent', 'physdev'])
 

@@ -1,5 +1,5 @@
 import type { ChainBlock } from '../types.ts'
-import { KernelError, OperationError, restoreFailure, RestoreError, UsageError } from './errors.ts'
+import { KernelError, OperationError, restoreFailure, RestoreError, toolOf, UsageError } from './errors.ts'
 import { splitLine } from './parse.ts'
 import { sameRule } from './rule.ts'
 import { jumpsIn, type ChainContent } from './shared-chain.ts'
@@ -14,6 +14,7 @@ export interface RestoreOptions {
 
 /** What a file makes of the tables; nothing is changed before the whole of a table is found good. */
 export interface RestoreHost {
+  family(): 4 | 6
   table(name: TableName): Table
   commit(table: Table): void
   hasSet(name: string): boolean
@@ -25,11 +26,12 @@ type Input = string | readonly (string | ChainBlock)[]
 export function restore(text: Input, host: RestoreHost, options: RestoreOptions): void {
   let line = 0
   let table: Table | undefined
+  const tool = `${toolOf(host.family())}-restore`
   try {
     for (const item of itemsOf(text)) {
       line++
       if (typeof item !== 'string') {
-        if (!table) throw new RestoreError({ code: 1, text: `iptables-restore: line ${line} failed\n` })
+        if (!table) throw new RestoreError({ code: 1, text: `${tool}: line ${line} failed\n` })
         block(table, item, host, options, line)
         line += item.rules.length
         continue
@@ -41,17 +43,17 @@ export function restore(text: Input, host: RestoreHost, options: RestoreOptions)
         table = undefined
       } else if (content.startsWith('*') && !table) {
         const name = content.slice(1).trim()
-        if (!(name in BUILT_IN)) throw new UsageError(`iptables-restore: line ${line} table name '${name}' invalid`)
+        if (!(name in BUILT_IN)) throw new UsageError(`${tool}: line ${line} table name '${name}' invalid`)
         table = options.noflush ? host.table(name as TableName).fork() : new Table(name as TableName)
       } else if (!table) {
-        throw new RestoreError({ code: 1, text: `iptables-restore: line ${line} failed\n` })
-      } else if (content.startsWith(':')) declare(table, content, options, line)
+        throw new RestoreError({ code: 1, text: `${tool}: line ${line} failed\n` })
+      } else if (content.startsWith(':')) declare(table, content, options, line, tool)
       else rule(table, content, host, options, line)
     }
-    if (table) throw new RestoreError({ code: 1, text: `iptables-restore: COMMIT expected at line ${line + 1}\n` })
+    if (table) throw new RestoreError({ code: 1, text: `${tool}: COMMIT expected at line ${line + 1}\n` })
   } catch (error) {
     if (error instanceof UsageError || error instanceof OperationError || error instanceof KernelError) {
-      throw new RestoreError(restoreFailure(error, line))
+      throw new RestoreError(restoreFailure(error, line, host.family()))
     }
     throw error
   }
@@ -64,11 +66,11 @@ function commit(table: Table, host: RestoreHost, at: (line: number) => void): vo
   host.commit(table)
 }
 
-function declare(table: Table, content: string, options: RestoreOptions, line: number): void {
+function declare(table: Table, content: string, options: RestoreOptions, line: number, tool: string): void {
   const [name, policy, counters] = content.slice(1).trim().split(/[ \t]+/)
-  if (!name) throw new UsageError(`iptables-restore: line ${line} chain name invalid`)
+  if (!name) throw new UsageError(`${tool}: line ${line} chain name invalid`)
   if (name.length >= 29) throw new UsageError(`Invalid chain name \`${name}' (28 chars max)`)
-  if (!policy) throw new UsageError(`iptables-restore: line ${line} policy invalid`)
+  if (!policy) throw new UsageError(`${tool}: line ${line} policy invalid`)
   const builtIn = table.isBuiltIn(name)
   if (builtIn && policy !== '-' && policy !== 'ACCEPT' && policy !== 'DROP') throw new OperationError('Bad policy name')
   const count = /^\[(\d+):(\d+)\]$/.exec(counters ?? '')
@@ -87,7 +89,7 @@ function rule(table: Table, content: string, host: RestoreHost, options: Restore
     if (options.counters) counters = [Number(match[1]), Number(match[2])]
     words = content.slice(match[0].length)
   }
-  const known = appended.get(table.name)!
+  const known = appended[host.family()].get(table.name)!
   const same = known.get(words)
   if (same && table.chains.has(same.chain)) {
     for (const written of same.rules) {
@@ -105,7 +107,7 @@ function rule(table: Table, content: string, host: RestoreHost, options: Restore
 
 function append(table: Table, words: string, host: RestoreHost, line: number, counters?: [number, number]): ReturnType<typeof applyCommand> {
   return applyCommand(splitLine(words), {
-    inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters,
+    family: host.family(), inRestore: true, line, table: () => table, tableName: table.name, hasSet: host.hasSet, counters,
     print: () => {},
   })
 }
@@ -114,7 +116,12 @@ function append(table: Table, words: string, host: RestoreHost, line: number, co
  * What lines that append were read as, by table: the rules of the chains that all Services share come again with every
  * sync of every node. Rules that come of them share all but their counters.
  */
-const appended = new Map(TABLES.map((name) => [name, new Map<string, { chain: string; rules: readonly Rule[] }>()]))
+const appended = { 4: known(), 6: known() }
+
+function known(): ReadonlyMap<TableName, Map<string, { chain: string; rules: readonly Rule[] }>> {
+  return new Map(TABLES.map((name) => [name, new Map()]))
+}
+
 const MOST_KNOWN = 100_000
 
 function isShareable(rule: Rule): boolean {
@@ -126,19 +133,20 @@ function mayStandIn(rule: Rule, table: TableName): boolean {
 }
 
 interface ReadBlock extends ChainContent {
+  family: 4 | 6
   table: TableName
 }
 
 function block(table: Table, written: ChainBlock, host: RestoreHost, options: RestoreOptions, line: number): void {
   const { chain, rules } = written
   const known = written.read as ReadBlock | undefined
-  if (known?.table === table.name) return table.adopt(chain, known, line)
-  declare(table, `:${chain} - [0:0]`, options, line)
+  if (known?.table === table.name && known.family === host.family()) return table.adopt(chain, known, line)
+  declare(table, `:${chain} - [0:0]`, options, line, 'iptables-restore')
   rules.forEach((words, i) => append(table, words, host, line + 1 + i))
   const read = table.chain(chain).rules
   // Else a line of it is about another chain, or keeps a count of its own.
   if (read.length === rules.length && read.every((r) => isShareable(r) && mayStandIn(r, table.name))) {
-    const content: ReadBlock = { table: table.name, rules: read.map(sameRule), jumps: jumpsIn(read) }
+    const content: ReadBlock = { family: host.family(), table: table.name, rules: read.map(sameRule), jumps: jumpsIn(read) }
     written.read = content
     table.adopt(chain, content, line)
   }

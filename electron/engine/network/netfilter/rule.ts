@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { Hook, Ip, IpPacket, Link, NetworkNamespace, StackHost } from '../types.ts'
-import { ipv4Number } from '../address.ts'
+import { ipv4Number, prefixContains } from '../address.ts'
+import type { Prefix } from '../address.ts'
 import type { Nat } from './conntrack/nat.ts'
 import type { IpSets } from '../ipset/sets.ts'
 import type { RecentLists } from './matches/recent.ts'
@@ -73,8 +74,10 @@ export interface Target {
 
 export interface AddressMatch {
   invert: boolean
+  /** IPv4 as numbers; the mask is all ones for one address of either family. */
   address: number
   mask: number
+  prefix6?: Prefix
   /** Without the mask. */
   text: Ip
   /** "/24", "/255.0.255.0" for a mask with holes. */
@@ -109,7 +112,8 @@ export function sameRule(rule: Rule): Rule {
   return { source, destination, inInterface, outInterface, protocol, fragment, matches, jump, goto, target, packets: 0, bytes: 0 }
 }
 
-function addressMatches(match: AddressMatch, ip: Ip): boolean {
+export function addressMatches(match: AddressMatch, ip: Ip): boolean {
+  if (match.prefix6) return prefixContains(match.prefix6, ip) !== match.invert
   return ((((ipv4Number(ip) ^ match.address) & match.mask) === 0) !== match.invert)
 }
 
@@ -123,7 +127,7 @@ export function ruleMatches(rule: Rule, evaluation: Evaluation): boolean {
   const packet = evaluation.packet
   if (rule.destination && !addressMatches(rule.destination, packet.destination)) return false
   if (rule.source && !addressMatches(rule.source, packet.source)) return false
-  if (rule.protocol && (payloadProtocol(packet.payload.kind) === rule.protocol.number) === rule.protocol.invert) return false
+  if (rule.protocol && (payloadProtocol(packet.version === 6 && packet.payload.kind === 'icmp' ? 'icmpv6' : packet.payload.kind) === rule.protocol.number) === rule.protocol.invert) return false
   if (rule.inInterface && !interfaceMatches(rule.inInterface, evaluation.inLink?.name ?? '')) return false
   if (rule.outInterface && !interfaceMatches(rule.outInterface, evaluation.outLink?.name ?? '')) return false
   if (rule.fragment && ((packet.fragment?.offset ?? 0) > 0) === rule.fragment.invert) return false

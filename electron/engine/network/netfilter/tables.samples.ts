@@ -6,7 +6,7 @@ import { NetfilterTables } from './netfilter.ts'
 
 /** A network whose namespaces have real tables. */
 export function makeFiltered(seed = 1): Network {
-  return new Network({ clock: new Clock({ seed }), layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
+  return new Network({ clock: new Clock({ seed }), layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
 }
 
 /** The tables of one namespace that has nothing but lo. */

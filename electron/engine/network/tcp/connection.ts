@@ -44,8 +44,14 @@ export class Connection implements TcpConnection {
   state: TcpState = 'CLOSED'
   handlers: TcpHandlers = {}
   journey: Journey | undefined
+  /** IPv4 on a socket of IPv6. */
+  mapped = false
   /** What the program connected to, where a program of the kernel put another address in its place. */
   asked: { address: Ip; port: number; translation: SocketTranslation } | undefined
+  /** SO_MARK of its socket. */
+  mark = 0
+  /** Who accepted it. */
+  listener: object | undefined
   readonly localAddress: Ip
   readonly localPort: number
   readonly remoteAddress: Ip

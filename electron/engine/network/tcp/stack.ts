@@ -3,10 +3,12 @@ import type { Journey } from '../../journey/types.ts'
 import { isSystemError, SystemError } from '../../machine/errors.ts'
 import type { ErrorCode } from '../../machine/errors.ts'
 import type { Random } from '../../random.ts'
+import { icmp6ErrorCode } from '../icmp6.ts'
 import type { TcpLayer } from '../layers.ts'
 import type {
   Ip, IpPacket, SocketInfo, SocketOwner, Sockets, StackHost, TcpConnection, TcpFlags, TcpHandlers, TcpListener, TcpSegment,
 } from '../types.ts'
+import { bindsClash } from '../udp.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection.ts'
 import { errorOfIcmp } from './errors.ts'
@@ -21,7 +23,9 @@ const BACKLOG = 4096
 
 interface Listener extends TcpListener {
   owner: SocketOwner | undefined
+  v6only: boolean
   onConnection: (connection: TcpConnection) => void
+  mark: number | undefined
 }
 
 /** The TCP sockets of one network namespace. */
@@ -41,12 +45,13 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   }
 
   listen(options: Parameters<Sockets['listen']>[0], onConnection: (connection: TcpConnection) => void): TcpListener {
-    const address = options.address ?? '0.0.0.0'
+    const address = options.address ?? (this.#host.namespace.ipv6 ? '::' : '0.0.0.0')
+    const v6only = options.v6only ?? false
     if (!isWildcard(address) && !this.#host.namespace.isLocal(address)) throw new SystemError('EADDRNOTAVAIL')
     const port = options.port === 0 ? this.#ephemeral((p) => !this.#listeners.has(p)) : options.port
     const others = (port !== undefined && this.#listeners.get(port)) || []
-    if (port === undefined || others.some((l) => clash(l.address, address))) throw new SystemError('EADDRINUSE')
-    const listener: Listener = { address, port, owner: options.owner, onConnection, close: () => this.#closeListener(listener) }
+    if (port === undefined || others.some((l) => bindsClash(l, { address, v6only }))) throw new SystemError('EADDRINUSE')
+    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, close: () => this.#closeListener(listener) }
     this.#listeners.set(port, [...others, listener])
     return listener
   }
@@ -64,7 +69,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const remote = translation?.to.address ?? asked
     const remotePort = translation?.to.port ?? options.port
     const source = options.source ?? namespace.sourceFor(remote)
-    const unavailable = options.source !== undefined && !namespace.isLocal(options.source)
+    const unavailable = options.source !== undefined && !options.transparent && !namespace.isLocal(options.source)
     const local = source ?? (remote.includes(':') ? '::' : '0.0.0.0')
     const free = (port: number): boolean => !this.#connections.has(keyOf(local, port, remote, remotePort))
     const port = options.sourcePort || this.#ephemeral((p) => free(p) && !this.#listeners.has(p))
@@ -73,6 +78,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       initialSequence: this.#random.uint32(), owner: options.owner, active: true,
     })
     connection.handlers = handlers
+    connection.mark = options.mark ?? 0
     if (translation) connection.asked = { address: asked, port: options.port, translation }
     if (port === undefined || unavailable || !free(port)) {
       connection.state = 'SYN-SENT'
@@ -86,7 +92,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     return connection
   }
 
-  receive(packet: IpPacket): void {
+  receive(packet: IpPacket, through?: number): void {
     const segment = packet.payload as TcpSegment
     const key = keyOf(packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
     let connection = this.#connections.get(key)
@@ -99,7 +105,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       this.#deliver(packet, connection)
       return connection.receive(packet)
     }
-    const listener = this.#listenerFor(packet.destination, segment.destinationPort)
+    const listener = through === undefined ? this.#listenerFor(packet.destination, segment.destinationPort) : this.#listenerFor('127.0.0.1', through)
     if (listener && opens) return this.#accept(packet, segment, key, listener)
     if (!segment.flags.rst) this.#refuse(packet, segment, listener !== undefined)
   }
@@ -109,7 +115,10 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       localAddress: packet.destination, localPort: segment.destinationPort, remoteAddress: packet.source,
       remotePort: segment.sourcePort, initialSequence: this.#random.uint32(), owner: listener.owner, active: false,
     })
+    connection.mapped = packet.version === 4 && listener.address === '::'
     connection.journey = packet.meta.trail?.journey
+    connection.mark = listener.mark ?? 0
+    connection.listener = listener
     this.#connections.set(key, connection)
     if (this.#host.recorder.recording(packet)) {
       this.#host.recorder.deliver(this.#host.namespace, packet, {
@@ -170,11 +179,12 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     if (segment.kind !== 'tcp') return
     const connection = this.#connections.get(keyOf(about.source, segment.sourcePort, about.destination, segment.destinationPort))
     if (!connection) return
-    if (type === 3 && code === 4) {
+    if (about.version === 6 ? type === 2 : type === 3 && code === 4) {
       if (mtu !== undefined) connection.shrink(mtu - headers(about.version))
       return
     }
-    const error = errorOfIcmp(type, code)
+    const code6 = about.version === 6 ? icmp6ErrorCode(type, code) : undefined
+    const error = about.version === 4 ? errorOfIcmp(type, code) : code6 && new SystemError(code6)
     if (!error || (connection.state !== 'SYN-SENT' && connection.state !== 'SYN-RECV')) return
     const journey = connection.journey
     if (journey && succeeded(journey)) this.#host.recorder.conclude(journey, 'unreachable', 'unreachable-icmp')
@@ -184,15 +194,15 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   list(): SocketInfo[] {
     const out: SocketInfo[] = []
     for (const listeners of this.#listeners.values()) {
-      for (const { address, port, owner } of listeners) {
+      for (const { address, port, owner, v6only } of listeners) {
         const remoteAddress = address.includes(':') ? '::' : '0.0.0.0'
-        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: BACKLOG, owner })
+        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: BACKLOG, owner, ...(v6only ? { v6only } : {}) })
       }
     }
     for (const c of this.#connections.values()) {
       const { localAddress, localPort, remoteAddress, remotePort, state } = c
       const owner = state === 'TIME-WAIT' || state === 'SYN-RECV' ? undefined : c.owner
-      out.push({ protocol: 'tcp', state, localAddress, localPort, remoteAddress, remotePort, receiveQueue: 0, sendQueue: c.unsent, owner })
+      out.push({ protocol: 'tcp', state, localAddress, localPort, remoteAddress, remotePort, receiveQueue: 0, sendQueue: c.unsent, owner, ...(c.mapped ? { mapped: true } : {}) })
     }
     return out
   }
@@ -209,6 +219,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const { recorder, namespace } = this.#host
     const packet = this.#packet(connection.localAddress, connection.remoteAddress, segment)
     packet.meta.owner = connection.owner
+    packet.meta.mark = connection.mark
     const journey = connection.journey
     if (connection.active) {
       if (!journey && connection.asked) this.#beginTranslated(connection, connection.asked, packet)
@@ -245,7 +256,8 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   established(connection: Connection): void {
     if (connection.active) return
-    const listener = this.#listenerFor(connection.localAddress, connection.localPort)
+    const own = connection.listener as Listener | undefined
+    const listener = own && this.#listeners.get(own.port)?.includes(own) ? own : this.#listenerFor(connection.localAddress, connection.localPort)
     if (listener) connection.emitFirst(() => listener.onConnection(connection))
     else connection.abort()
   }
@@ -313,7 +325,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   #listenerFor(address: Ip, port: number): Listener | undefined {
     const all = this.#listeners.get(port)
     if (!all) return undefined
-    return all.find((l) => l.address === address) ?? all.find((l) => l.address === '::' || (l.address === '0.0.0.0' && !address.includes(':')))
+    return all.find((l) => l.address === address) ?? all.find((l) => (l.address === '::' && (!l.v6only || address.includes(':'))) || (l.address === '0.0.0.0' && !address.includes(':')))
   }
 
   #ephemeral(free: (port: number) => boolean): number | undefined {
@@ -335,12 +347,6 @@ function keyOf(local: Ip, localPort: number, remote: Ip, remotePort: number): st
 
 function isWildcard(address: Ip): boolean {
   return address === '0.0.0.0' || address === '::'
-}
-
-/** bind(2): a wildcard clashes with everything of its family; "::" takes IPv4 as well. */
-function clash(a: Ip, b: Ip): boolean {
-  if (a === b || a === '::' || b === '::') return true
-  return (a === '0.0.0.0' && !b.includes(':')) || (b === '0.0.0.0' && !a.includes(':'))
 }
 
 function headers(version: 4 | 6): number {

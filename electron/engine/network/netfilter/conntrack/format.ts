@@ -17,7 +17,7 @@ export function formatConntrack(entry: ConntrackEntry, now: number): string {
 
 function formatTuple(tuple: ConntrackTuple): string {
   const ends = `src=${tuple.source} dst=${tuple.destination}`
-  if (tuple.protocol === 'icmp') return `${ends} type=${tuple.destinationPort >> 8} code=${tuple.destinationPort & 255} id=${tuple.sourcePort}`
+  if (tuple.protocol === 'icmp' || tuple.protocol === 'icmpv6') return `${ends} type=${tuple.destinationPort >> 8} code=${tuple.destinationPort & 255} id=${tuple.sourcePort}`
   if (tuple.protocol === 'ipip') return ends
   return `${ends} sport=${tuple.sourcePort} dport=${tuple.destinationPort}`
 }

@@ -1,13 +1,13 @@
 import type { Random } from '../../../random.ts'
-import { formatIpv4, ipv4Number } from '../../address.ts'
-import type { ConntrackTuple, Hook, IpPacket } from '../../types.ts'
+import { compareIp, formatIp, ipNumber } from '../../address.ts'
+import type { ConntrackTuple, Hook, Ip, IpPacket } from '../../types.ts'
 import type { TrackedConnection } from './connection.ts'
 import type { ConnectionTracker } from './tracker.ts'
 import { invert, isIcmpError } from './tuple.ts'
 
 /** What a target allows the new address and port to be. */
 export interface NatRange {
-  addresses?: { from: number; to: number }
+  addresses?: { from: Ip; to: Ip }
   ports?: { from: number; to: number }
   random?: boolean
   fully?: boolean
@@ -51,8 +51,8 @@ export class Nat {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection || this.isDecided(connection, what)) return
     const current = invert(connection.reply)
-    const address = ipv4Number(what === 'source' ? current.source : current.destination)
-    this.bind(packet, what, Number.isNaN(address) ? {} : { addresses: { from: address, to: address } })
+    const address = what === 'source' ? current.source : current.destination
+    this.bind(packet, what, { addresses: { from: address, to: address } })
   }
 
   isDecided(connection: TrackedConnection, what: Manipulation): boolean {
@@ -90,7 +90,7 @@ export class Nat {
     const shuffled = range.random === true || range.fully === true
     if (what === 'source' && !shuffled && inRange(current, range) && free(current)) return current
     const tuple = this.#withAddress(current, what, range, connection)
-    const port = what === 'source' || tuple.protocol === 'icmp' ? tuple.sourcePort : tuple.destinationPort
+    const port = what === 'source' || isIcmp(tuple) ? tuple.sourcePort : tuple.destinationPort
     if (!shuffled) {
       if (!range.ports) {
         if (free(tuple)) return tuple
@@ -102,18 +102,19 @@ export class Nat {
   #withAddress(current: ConntrackTuple, what: Manipulation, range: NatRange, connection: TrackedConnection): ConntrackTuple {
     if (!range.addresses) return current
     const { from, to } = range.addresses
-    let value = from
+    let address = from
     if (from !== to) {
       // The same client always gets the same one; with --persistent whatever it talks to.
-      const seed = ipv4Number(connection.original.source) ^ (range.persistent ? 0 : ipv4Number(connection.original.destination))
-      value = from + (Math.imul(seed, 0x9e3779b1) >>> 0) % (to - from + 1)
+      const { source, destination } = connection.original
+      const seed = lowBits(source) ^ (range.persistent ? 0 : lowBits(destination))
+      const count = Number(ipNumber(to) - ipNumber(from)) + 1
+      address = formatIp(ipNumber(from) + BigInt((Math.imul(seed, 0x9e3779b1) >>> 0) % count), from.includes(':') ? 6 : 4)
     }
-    const address = formatIpv4(value)
     return what === 'source' ? { ...current, source: address } : { ...current, destination: address }
   }
 
   #withPort(tuple: ConntrackTuple, what: Manipulation, range: NatRange, free: (tuple: ConntrackTuple) => boolean): ConntrackTuple {
-    const icmp = tuple.protocol === 'icmp'
+    const icmp = isIcmp(tuple)
     const field = what === 'source' || icmp ? 'sourcePort' : 'destinationPort'
     let from: number
     let to: number
@@ -142,10 +143,19 @@ export class Nat {
 
 function inRange(tuple: ConntrackTuple, range: NatRange): boolean {
   if (range.addresses) {
-    const value = ipv4Number(tuple.source)
-    if (value < range.addresses.from || value > range.addresses.to) return false
+    const { from, to } = range.addresses
+    const { source } = tuple
+    if (from === to ? source !== from : compareIp(source, from) < 0 || compareIp(source, to) > 0) return false
   }
   return !range.ports || (tuple.sourcePort >= range.ports.from && tuple.sourcePort <= range.ports.to)
+}
+
+function isIcmp({ protocol }: ConntrackTuple): boolean {
+  return protocol === 'icmp' || protocol === 'icmpv6'
+}
+
+function lowBits(ip: Ip): number {
+  return Number(ipNumber(ip) & 0xffffffffn) | 0
 }
 
 function rewrite(packet: IpPacket, what: Manipulation, target: ConntrackTuple): void {

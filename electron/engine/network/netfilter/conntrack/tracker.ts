@@ -4,7 +4,7 @@ import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamesp
 import { TrackedConnection } from './connection.ts'
 import { nextState, TCP_TIMEOUTS } from './tcp-state.ts'
 import type { TcpTrackState } from './tcp-state.ts'
-import { invert, isIcmpError, keyOf, tupleOf } from './tuple.ts'
+import { invert, isIcmpError, isLinkMessage, keyOf, tupleOf } from './tuple.ts'
 
 type Listener = (event: 'new' | 'update' | 'destroy', entry: ConntrackEntry) => void
 type Direction = 'original' | 'reply'
@@ -76,6 +76,10 @@ export class ConnectionTracker implements Conntrack {
   track(packet: IpPacket): 'accept' | 'full' {
     const meta = packet.meta
     if (meta.connection !== undefined || meta.state === 'UNTRACKED') return 'accept'
+    if (isLinkMessage(packet)) {
+      meta.state = 'UNTRACKED'
+      return 'accept'
+    }
     meta.state = 'INVALID'
     if (isIcmpError(packet)) {
       this.#trackError(packet)
@@ -137,6 +141,7 @@ export class ConnectionTracker implements Conntrack {
 
   #mayBegin(packet: IpPacket): boolean {
     const payload = packet.payload
+    if (payload.kind === 'icmp' && packet.version === 6) return payload.type === 128 || payload.type === 139
     if (payload.kind === 'icmp') return payload.type === 8 || payload.type === 13 || payload.type === 15 || payload.type === 17
     if (payload.kind !== 'tcp') return true
     const state = nextState('NONE', 'original', payload.flags)
@@ -191,7 +196,7 @@ export class ConnectionTracker implements Conntrack {
   }
 
   #datagramTimeout(packet: IpPacket, connection: TrackedConnection, direction: Direction): number {
-    if (packet.payload.kind === 'icmp') return this.#setting('icmp_timeout', 30)
+    if (packet.payload.kind === 'icmp') return this.#setting(packet.version === 4 ? 'icmp_timeout' : 'icmpv6_timeout', 30)
     if (connection.streamAt === Infinity) connection.streamAt = this.#clock.now + STREAM_AFTER
     const answered = connection.seenReply || direction === 'reply'
     if (!answered || this.#clock.now < connection.streamAt) return this.#setting('udp_timeout', 30)

@@ -1,6 +1,7 @@
 import type { MatchExtension } from '../extension.ts'
 import { limit, statistic } from './chance.ts'
 import { icmp } from './icmp.ts'
+import { icmp6 } from './icmp6.ts'
 import { addrtype, comment, nfacct, physdev, rpfilter } from './place.ts'
 import { multiport, transport } from './ports.ts'
 import { recent } from './recent.ts'
@@ -9,7 +10,7 @@ import { connmark, conntrack, mark, state } from './state.ts'
 
 /** Every -m that is simulated. */
 export const MATCHES: ReadonlyMap<string, MatchExtension> = new Map(Object.entries({
-  tcp: transport('tcp'), udp: transport('udp'), sctp: transport('sctp'), icmp, multiport, comment, addrtype, physdev, rpfilter, set, nfacct,
+  tcp: transport('tcp'), udp: transport('udp'), sctp: transport('sctp'), icmp, icmp6, icmpv6: icmp6, multiport, comment, addrtype, physdev, rpfilter, set, nfacct,
   statistic, limit, recent, mark, connmark, conntrack, state,
 }))
 

@@ -25,6 +25,7 @@ const ADDRESS_TYPES = [
 
 function isBroadcast(namespace: NetworkNamespace, ip: Ip): boolean {
   if (ip === '255.255.255.255') return true
+  if (ip.includes(':')) return false
   for (const link of namespace.links.values()) {
     for (const a of link.addresses) {
       if (a.prefixLength < 31 && (a.broadcast ?? broadcastOf(`${a.address}/${a.prefixLength}`)) === ip) return true
@@ -35,7 +36,7 @@ function isBroadcast(namespace: NetworkNamespace, ip: Ip): boolean {
 
 /** What the routing table says of an address (inet_dev_addr_type). */
 function addressType(namespace: NetworkNamespace, ip: Ip, on?: Link): string {
-  if (ip === '0.0.0.0') return 'UNSPEC'
+  if (ip === '0.0.0.0' || ip === '::') return 'UNSPEC'
   if (on ? on.addresses.some((a) => a.address === ip) : namespace.isLocal(ip)) return 'LOCAL'
   if (isMulticastIp(ip)) return 'MULTICAST'
   if (isBroadcast(namespace, ip)) return 'BROADCAST'

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../clock.ts'
 import type { Ip } from '../../types.ts'
-import { formatIpv4, ipv4Number, parseIpv4 } from '../../address.ts'
+import { canonicalIp, formatIpv4, formatIpv6, ipv4Number, ipv6Number } from '../../address.ts'
 import { UsageError } from '../errors.ts'
 import { flag, needNumber, one } from '../extension.ts'
 import type { MatchExtension } from '../extension.ts'
@@ -45,7 +45,16 @@ export class RecentLists {
 type Operation = 'set' | 'rcheck' | 'update' | 'remove'
 const LISTED: Readonly<Record<Operation, string>> = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE' }
 
-export const recent: MatchExtension = () => {
+function maskedBy(mask: Ip): (ip: Ip) => Ip {
+  if (mask.includes(':')) {
+    const bits = ipv6Number(mask)!
+    return bits === (1n << 128n) - 1n ? (ip) => ip : (ip) => formatIpv6((ipv6Number(ip) ?? 0n) & bits)
+  }
+  const bits = ipv4Number(mask)
+  return bits === 0xffffffff ? (ip) => ip : (ip) => formatIpv4((ipv4Number(ip) & bits) >>> 0)
+}
+
+export const recent: MatchExtension = ({ family }) => {
   let operation: Operation | undefined
   let invert = false
   let seconds: number | undefined
@@ -53,7 +62,7 @@ export const recent: MatchExtension = () => {
   let reap = false
   let ttl = false
   let name = 'DEFAULT'
-  let mask = '255.255.255.255'
+  let mask = family === 4 ? '255.255.255.255' : 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'
   let side: 'rsource' | 'rdest' = 'rsource'
   const choose = (which: Operation) => flag((not) => {
     if (operation) throw new UsageError(`recent: option "--${which}" cannot be used together with "--${operation}".\n`)
@@ -69,8 +78,9 @@ export const recent: MatchExtension = () => {
       rttl: flag(() => (ttl = true)),
       name: one((text) => (name = text)),
       mask: one((text) => {
-        if (parseIpv4(text) === undefined) throw new UsageError(`recent: bad value for option "--mask": "${text}"`)
-        mask = text
+        const value = canonicalIp(text)
+        if (value === undefined || value.includes(':') !== (family === 6)) throw new UsageError(`recent: bad value for option "--mask": "${text}"`)
+        mask = value
       }),
       rsource: flag(() => (side = 'rsource')),
       rdest: flag(() => (side = 'rdest')),
@@ -79,7 +89,7 @@ export const recent: MatchExtension = () => {
       if (!operation) throw new UsageError("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'")
       if (reap && seconds === undefined) throw new UsageError('recent: option "--reap" also requires "--seconds".\n')
       const does = operation
-      const bits = parseIpv4(mask)!
+      const masked = maskedBy(mask)
       const not = invert ? ' !' : ''
       return {
         name: 'recent', incidental: false,
@@ -93,7 +103,7 @@ export const recent: MatchExtension = () => {
         test: ({ host, packet }) => {
           const lists = host.recent
           const full = side === 'rsource' ? packet.source : packet.destination
-          const ip = bits === 0xffffffff ? full : formatIpv4((ipv4Number(full) & bits) >>> 0)
+          const ip = masked(full)
           if (does === 'set') {
             lists.touch(name, ip)
             return !invert

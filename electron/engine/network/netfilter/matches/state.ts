@@ -1,4 +1,3 @@
-import { ipv4Number } from '../../address.ts'
 import type { ConntrackTuple, IpPacket } from '../../types.ts'
 import { listAddress, parseAddress } from '../address-text.ts'
 import type { TrackedConnection } from '../conntrack/connection.ts'
@@ -6,6 +5,7 @@ import { UsageError } from '../errors.ts'
 import { markText, mustSpecify, needNumber, one, parseMark } from '../extension.ts'
 import type { MatchExtension, Option } from '../extension.ts'
 import { protocolNumber } from '../names.ts'
+import { addressMatches } from '../rule.ts'
 import type { AddressMatch } from '../rule.ts'
 import { parsePortRange } from './ports.ts'
 import type { PortRange } from './ports.ts'
@@ -101,20 +101,20 @@ const ORDER = [
   'ctrepldstport', 'ctstatus', 'ctexpire', 'ctdir',
 ]
 
-export const conntrack: MatchExtension = () => {
+export const conntrack: MatchExtension = ({ family }) => {
   const conditions: Condition[] = []
   const add = (condition: Condition): void => {
     conditions.push(condition)
     conditions.sort((a, b) => ORDER.indexOf(a.option) - ORDER.indexOf(b.option))
   }
   const address = (option: string, of: (c: TrackedConnection) => string): Option => one((text, invert) => {
-    const match: AddressMatch | undefined = parseAddress(text, false)
-    const shown = match ? match.text + (match.maskText === '/32' ? '' : match.maskText) : '0.0.0.0/0'
+    const match: AddressMatch | undefined = parseAddress(text, false, family)
+    const shown = match ? match.text + (match.mask === 0xffffffff ? '' : match.maskText) : family === 4 ? '0.0.0.0/0' : '::/0'
     add({
-      option, invert, save: shown, list: (numeric) => listAddress(match, numeric),
+      option, invert, save: shown, list: (numeric) => listAddress(match, numeric, family),
       test: (packet) => {
         const connection = connectionOf(packet)
-        return connection !== undefined && (!match || ((ipv4Number(of(connection)) ^ match.address) & match.mask) === 0)
+        return connection !== undefined && (!match || addressMatches(match, of(connection)))
       },
     })
   }, true)

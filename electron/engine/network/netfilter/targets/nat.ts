@@ -1,4 +1,4 @@
-import { formatIpv4, ipv4Number, parseIpv4 } from '../../address.ts'
+import { canonicalIp, ipv4Number, parseIpv4 } from '../../address.ts'
 import type { Hook, Ip, Link, NetworkNamespace } from '../../types.ts'
 import type { NatRange } from '../conntrack/nat.ts'
 import { UsageError } from '../errors.ts'
@@ -22,6 +22,29 @@ function parsePorts(text: string): { from: number; to: number } {
   return { from, to }
 }
 
+/** "[fd00::1]:80", "[fd00::1-fd00::5]:80", "fd00::1", ":80" (libip6t_DNAT). */
+function parseTo6(text: string, rule: Rule): NatRange {
+  const range: NatRange = {}
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text)
+  const only = /^:([0-9-]+)$/.exec(text)
+  const [host, ports] = bracketed ? [bracketed[1]!, bracketed[2]] : only ? ['', only[1]] : [text, undefined]
+  if (ports !== undefined) {
+    needPorts(rule)
+    range.ports = parsePorts(ports)
+  }
+  const address = (part: string): Ip => {
+    const value = part.includes(':') ? canonicalIp(part) : undefined
+    if (value === undefined) throw new UsageError(`Bad IP address "${part}"`)
+    return value
+  }
+  if (host !== '') {
+    const dash = host.indexOf('-')
+    const from = address(dash < 0 ? host : host.slice(0, dash))
+    range.addresses = { from, to: dash < 0 ? from : address(host.slice(dash + 1)) }
+  }
+  return range
+}
+
 function parseTo(text: string, rule: Rule): NatRange {
   const colon = text.indexOf(':')
   const range: NatRange = {}
@@ -32,10 +55,9 @@ function parseTo(text: string, rule: Rule): NatRange {
   const host = colon < 0 ? text : text.slice(0, colon)
   if (host !== '') {
     const dash = host.indexOf('-')
-    const address = (part: string): number => {
-      const value = parseIpv4(part)
-      if (value === undefined) throw new UsageError(`Bad IP address "${part}"`)
-      return value
+    const address = (part: string): Ip => {
+      if (parseIpv4(part) === undefined) throw new UsageError(`Bad IP address "${part}"`)
+      return part
     }
     const from = address(dash < 0 ? host : host.slice(0, dash))
     range.addresses = { from, to: dash < 0 ? from : address(host.slice(dash + 1)) }
@@ -54,8 +76,9 @@ function portsText(ports: { from: number; to: number }): string {
 }
 
 function rangeText({ addresses, ports }: NatRange): string {
-  const host = addresses ? formatIpv4(addresses.from) + (addresses.to === addresses.from ? '' : `-${formatIpv4(addresses.to)}`) : ''
-  return ports ? `${host}:${portsText(ports)}` : host
+  const host = addresses ? addresses.from + (addresses.to === addresses.from ? '' : `-${addresses.to}`) : ''
+  if (!ports) return host
+  return `${host.includes(':') ? `[${host}]` : host}:${portsText(ports)}`
 }
 
 interface Kind {
@@ -67,12 +90,12 @@ interface Kind {
 }
 
 function translation(kind: Kind): TargetExtension {
-  return ({ rule }: RuleContext) => {
+  return ({ rule, family }: RuleContext) => {
     let range: NatRange | undefined
     const words: { random?: boolean; fully?: boolean; persistent?: boolean } = {}
     return {
       options: {
-        [kind.option]: one((text) => (range = parseTo(text, rule))),
+        [kind.option]: one((text) => (range = family === 4 ? parseTo(text, rule) : parseTo6(text, rule))),
         random: flag(() => (words.random = true)),
         ...(kind.fully ? { 'random-fully': flag(() => (words.fully = true)) } : {}),
         persistent: flag(() => (words.persistent = true)),
@@ -114,7 +137,7 @@ export function masqueradeAddress(namespace: NetworkNamespace, out: Link | undef
   return undefined
 }
 
-export const MASQUERADE: TargetExtension = ({ rule }) => {
+export const MASQUERADE: TargetExtension = ({ rule, family }) => {
   let ports: NatRange['ports']
   let random = false
   let fully = false
@@ -135,17 +158,16 @@ export const MASQUERADE: TargetExtension = ({ rule }) => {
         save: `${range ? ` --to-ports ${portsText(range)}` : ''}${words.map((w) => ` --${w}`).join('')}`,
         list: () => [range ? `masq ports: ${portsText(range)}` : '', ...words].filter(Boolean).join(' '),
         run: ({ host, packet, outLink }): TargetVerdict => {
-          const address = masqueradeAddress(host.namespace, outLink, packet.destination)
+          const address = family === 4 ? masqueradeAddress(host.namespace, outLink, packet.destination) : host.namespace.sourceFor(packet.destination)
           if (address === undefined) return 'drop'
-          const value = ipv4Number(address)
-          return host.nat.bind(packet, 'source', { addresses: { from: value, to: value }, ports: range, random, fully })
+          return host.nat.bind(packet, 'source', { addresses: { from: address, to: address }, ports: range, random, fully })
         },
       }
     },
   }
 }
 
-export const REDIRECT: TargetExtension = ({ rule }) => {
+export const REDIRECT: TargetExtension = ({ rule, family }) => {
   let ports: NatRange['ports']
   let random = false
   return {
@@ -164,10 +186,10 @@ export const REDIRECT: TargetExtension = ({ rule }) => {
         list: () => [range ? `redir ports ${portsText(range)}` : '', random ? 'random' : ''].filter(Boolean).join(' '),
         run: (evaluation: Evaluation): TargetVerdict => {
           const { host, packet, hook, inLink } = evaluation
-          const address = hook === 'output' ? '127.0.0.1' : inLink?.addresses.find((a) => !a.address.includes(':'))?.address
+          const own = inLink?.addresses.find((a) => a.address.includes(':') === (family === 6))
+          const address = hook === 'output' ? (family === 4 ? '127.0.0.1' : '::1') : own?.address
           if (address === undefined) return 'drop'
-          const value = ipv4Number(address)
-          return host.nat.bind(packet, 'destination', { addresses: { from: value, to: value }, ports: range, random })
+          return host.nat.bind(packet, 'destination', { addresses: { from: address, to: address }, ports: range, random })
         },
       }
     },

@@ -4,8 +4,10 @@ import { one } from '../extension.ts'
 import type { TargetExtension } from '../extension.ts'
 import type { Evaluation, TargetVerdict } from '../rule.ts'
 
+interface Rejection { name: string; short: string; code: number }
+
 /** --reject-with: names, the short ones that are understood as well, and the ICMP code. */
-const TYPES: readonly { name: string; short: string; code: number }[] = [
+const TYPES: readonly Rejection[] = [
   { name: 'icmp-net-unreachable', short: 'net-unreach', code: 0 },
   { name: 'icmp-host-unreachable', short: 'host-unreach', code: 1 },
   { name: 'icmp-proto-unreachable', short: 'proto-unreach', code: 2 },
@@ -16,13 +18,25 @@ const TYPES: readonly { name: string; short: string; code: number }[] = [
   { name: 'icmp-admin-prohibited', short: 'admin-prohib', code: 13 },
 ]
 
-export const REJECT: TargetExtension = ({ rule }) => {
-  let type = TYPES[3]!
+/** libip6t_REJECT's, with ICMPv6's codes. */
+const TYPES6: readonly Rejection[] = [
+  { name: 'icmp6-no-route', short: 'no-route', code: 0 },
+  { name: 'icmp6-adm-prohibited', short: 'adm-prohibited', code: 1 },
+  { name: 'icmp6-addr-unreachable', short: 'addr-unreach', code: 3 },
+  { name: 'icmp6-port-unreachable', short: 'port-unreach', code: 4 },
+  { name: 'tcp-reset', short: 'tcp-reset', code: -1 },
+  { name: 'icmp6-policy-fail', short: 'policy-fail', code: 5 },
+  { name: 'icmp6-reject-route', short: 'reject-route', code: 6 },
+]
+
+export const REJECT: TargetExtension = ({ rule, family }) => {
+  const types = family === 4 ? TYPES : TYPES6
+  let type = types[3]!
   return {
     options: {
       'reject-with': one((text) => {
         const wanted = text.toLowerCase()
-        const known = TYPES.find((t) => t.name.startsWith(wanted) || t.short.startsWith(wanted))
+        const known = types.find((t) => t.name.startsWith(wanted) || t.short.startsWith(wanted))
         if (!known || wanted === '') throw new UsageError(`unknown reject type "${text}"`)
         type = known
       }),
@@ -35,7 +49,7 @@ export const REJECT: TargetExtension = ({ rule }) => {
         save: ` --reject-with ${name}`, list: () => `reject-with ${name}`,
         run: (evaluation): TargetVerdict => {
           // The answer goes out once the rejection is written down: see Netfilter's answer().
-          evaluation.host.rejections.push(() => (code < 0 ? sendReset(evaluation) : evaluation.host.stack.sendIcmpError(evaluation.packet, 3, code)))
+          evaluation.host.rejections.push(() => (code < 0 ? sendReset(evaluation) : evaluation.host.stack.sendIcmpError(evaluation.packet, family === 4 ? 3 : 1, code)))
           return 'stolen'
         },
       }
@@ -44,7 +58,7 @@ export const REJECT: TargetExtension = ({ rule }) => {
 }
 
 /** nf_send_reset: a reset as if it came from the other end, in the connection that it ends; none in answer to a reset. */
-function sendReset({ host, packet }: Evaluation): void {
+export function sendReset({ host, packet }: Pick<Evaluation, 'host' | 'packet'>): void {
   const segment = packet.payload
   if (segment.kind !== 'tcp' || segment.flags.rst || (packet.fragment?.offset ?? 0) > 0) return
   const length = segment.data.length + (segment.flags.syn ? 1 : 0) + (segment.flags.fin ? 1 : 0)

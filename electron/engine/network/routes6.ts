@@ -1,0 +1,253 @@
+import { SystemError } from '../machine/errors.ts'
+import { ipv6Number, isLinkLocalIp6, isMulticastIp, isValidIp, networkOf, parseCidr, tryParseCidr } from './address.ts'
+import type { BaseLink } from './link.ts'
+import type { RouteEntry, RouteHost } from './routes.ts'
+import { selectSource } from './source-address.ts'
+import type { Ip, LinkAddress, Route } from './types.ts'
+
+/** IP6_RT_PRIO_USER and IP6_RT_PRIO_ADDRCONF (include/net/ip6_route.h). */
+const USER_METRIC = 1024
+const KERNEL_METRIC = 256
+
+type TableName = 'main' | 'local'
+type Criterion = 'via' | 'device' | 'source' | 'metric' | 'protocol' | 'type'
+const CRITERIA: readonly Criterion[] = ['via', 'device', 'source', 'metric', 'protocol', 'type']
+
+/** Routes of one table: prefix length → network → routes, the lowest metric first. */
+class Table6 {
+  readonly #byLength = new Map<number, Map<bigint, RouteEntry[]>>()
+  #lengths: readonly number[] = []
+
+  /** The longest prefix; of its routes the first that leads through the device, if one is asked for. */
+  find(address: bigint, device: string | undefined): RouteEntry | undefined {
+    for (const length of this.#lengths) {
+      const entries = this.#byLength.get(length)!.get(address & maskOf(length))
+      const fits = device === undefined ? entries?.[0] : entries?.find((e) => e.route.device === device || e.route.device === undefined)
+      if (fits) return fits
+    }
+    return undefined
+  }
+
+  at({ length, base6 }: RouteEntry['prefix']): readonly RouteEntry[] {
+    return this.#byLength.get(length)?.get(base6) ?? []
+  }
+
+  add(entry: RouteEntry): void {
+    const { length, base6 } = entry.prefix
+    let networks = this.#byLength.get(length)
+    if (!networks) {
+      this.#byLength.set(length, (networks = new Map()))
+      this.#lengths = [...this.#byLength.keys()].sort((a, b) => b - a)
+    }
+    const entries = networks.get(base6) ?? []
+    const index = entries.findIndex((e) => e.metric > entry.metric)
+    entries.splice(index < 0 ? entries.length : index, 0, entry)
+    networks.set(base6, entries)
+  }
+
+  remove(entry: RouteEntry): void {
+    const { length, base6 } = entry.prefix
+    const networks = this.#byLength.get(length)
+    const rest = networks?.get(base6)?.filter((e) => e !== entry)
+    if (!networks || !rest) return
+    if (rest.length > 0) networks.set(base6, rest)
+    else networks.delete(base6)
+    if (networks.size > 0) return
+    this.#byLength.delete(length)
+    this.#lengths = this.#lengths.filter((l) => l !== length)
+  }
+
+  /** As the kernel walks its tree (fib6_walk): what lies inside a prefix before the prefix itself, so the default route last. */
+  all(): RouteEntry[] {
+    const out: RouteEntry[] = []
+    for (const networks of this.#byLength.values()) for (const entries of networks.values()) out.push(...entries)
+    const end = ({ prefix }: RouteEntry): bigint => prefix.base6 | (prefix.mask6 ^ maskOf(128))
+    return out.sort((a, b) => (end(a) < end(b) ? -1 : end(a) > end(b) ? 1 : b.prefix.length - a.prefix.length || a.metric - b.metric))
+  }
+}
+
+const MASKS = Array.from({ length: 129 }, (_, length) => parseCidr(`::/${length}`).mask6)
+const maskOf = (length: number): bigint => MASKS[length]!
+
+/**
+ * IPv6 routes of a network namespace, as net/ipv6/addrconf.c and ip6_fib.c keep them. The table "local" follows from the
+ * links' addresses and is made when somebody looks for the first time after a change.
+ */
+export class Routes6 {
+  readonly #host: RouteHost
+  readonly #main = new Table6()
+  /** What was written to the table "local" by hand. */
+  readonly #added: RouteEntry[] = []
+  #local: Table6 | undefined
+  readonly #found = new Map<string, RouteEntry | undefined>()
+
+  constructor(host: RouteHost) {
+    this.#host = host
+  }
+
+  /** Throws SystemError EINVAL, EEXIST, ENODEV, ENETDOWN, EHOSTUNREACH (the gateway is not on a link). */
+  add(route: Route, options?: { replace?: boolean; table?: string }): void {
+    const table = tableName(options?.table)
+    const prefix = tryParseCidr(route.destination)
+    if (prefix?.version !== 6) throw new SystemError('EINVAL')
+    const entry = this.#entry(this.#complete({ ...route, destination: `${prefix.network}/${prefix.length}` }), table)
+    const same = this.#at(table, entry.prefix).find((e) => e.metric === entry.metric)
+    if (same) {
+      if (!options?.replace) throw new SystemError('EEXIST')
+      this.#drop(same)
+    }
+    if (table === 'main') this.#main.add(entry)
+    else this.#added.push(entry)
+    this.changed()
+  }
+
+  remove(route: Partial<Route> & { destination: string }, options?: { table?: string }): void {
+    const table = tableName(options?.table)
+    const prefix = tryParseCidr(route.destination)
+    if (prefix?.version !== 6) throw new SystemError('EINVAL')
+    if (route.device !== undefined && !this.#host.links.has(route.device)) throw new SystemError('ENODEV')
+    const same = (e: RouteEntry, key: Criterion): boolean => route[key] === undefined || route[key] === (key === 'type' ? (e.route.type ?? 'unicast') : e.route[key])
+    const entry = this.#at(table, prefix).find((e) => CRITERIA.every((key) => same(e, key)))
+    if (!entry) throw new SystemError('ESRCH')
+    this.#drop(entry)
+    this.changed()
+  }
+
+  list(table: TableName | 'all'): readonly Route[] {
+    const entries = [...(table === 'local' ? [] : this.#main.all()), ...(table === 'main' ? [] : this.#localTable().all())]
+    return entries.map((e) => e.route)
+  }
+
+  find(destination: Ip, device?: string): RouteEntry | undefined {
+    const key = device === undefined ? destination : `${destination}%${device}`
+    let entry = this.#found.get(key)
+    if (entry === undefined && !this.#found.has(key)) {
+      const address = ipv6Number(destination)
+      // An own address is local whatever the packet is bound to.
+      entry = address === undefined ? undefined : (this.#localTable().find(address, isMulticastIp(destination) ? device : undefined) ?? this.#main.find(address, device))
+      if (this.#found.size > 4096) this.#found.clear()
+      this.#found.set(key, entry)
+    }
+    return entry
+  }
+
+  /** RFC 6724; the route's own source before all. */
+  sourceFor(entry: RouteEntry, destination: Ip): Ip | undefined {
+    if (entry.route.source !== undefined) return entry.route.source
+    if (entry.route.type === 'local') return destination
+    return selectSource(this.#host.links.values(), destination, entry.link)
+  }
+
+  addressAdded(link: BaseLink, address: LinkAddress): void {
+    if (link.up) this.#connect(link, address)
+    this.changed()
+  }
+
+  /** The route to the network goes with the last address of it. */
+  addressRemoved(link: BaseLink, address: LinkAddress): void {
+    const network = networkOf(`${address.address}/${address.prefixLength}`)
+    const others = link.addresses.some((a) => a !== address && a.address.includes(':') && networkOf(`${a.address}/${a.prefixLength}`) === network)
+    const gone = (e: RouteEntry): boolean => e.route.source === address.address || (!others && e.link === link && e.route.protocol === 'kernel' && e.route.destination === network)
+    for (const e of this.#main.all()) if (gone(e)) this.#main.remove(e)
+    this.changed()
+  }
+
+  linkUp(link: BaseLink): void {
+    for (const address of link.addresses) if (address.address.includes(':')) this.#connect(link, address)
+    this.changed()
+  }
+
+  /** The link is down or away: so is every route through it. */
+  linkDown(link: BaseLink): void {
+    for (const e of this.#main.all()) if (e.link === link) this.#main.remove(e)
+    for (const e of this.#added.filter((a) => a.link === link)) this.#drop(e)
+    this.changed()
+  }
+
+  /** Links, addresses or forwarding changed. */
+  changed(): void {
+    this.#local = undefined
+    this.#found.clear()
+    this.#host.changed()
+  }
+
+  #at(table: TableName, prefix: RouteEntry['prefix']): readonly RouteEntry[] {
+    return table === 'main' ? this.#main.at(prefix) : this.#localTable().at(prefix)
+  }
+
+  #drop(entry: RouteEntry): void {
+    if (entry.table === 'main') return this.#main.remove(entry)
+    const at = this.#added.indexOf(entry)
+    if (at < 0) throw new SystemError('ESRCH')
+    this.#added.splice(at, 1)
+  }
+
+  #connect(link: BaseLink, { address, prefixLength }: LinkAddress): void {
+    // ::1 has its route in the main table as well.
+    if (prefixLength === 128 && link.kind !== 'loopback') return
+    const destination = networkOf(`${address}/${prefixLength}`)
+    const known = this.#main.at(parseCidr(destination)).some((e) => e.link === link && e.route.protocol === 'kernel')
+    if (!known) this.#main.add(this.#entry({ destination, device: link.name, protocol: 'kernel', metric: KERNEL_METRIC }, 'main'))
+  }
+
+  #localTable(): Table6 {
+    if (this.#local) return this.#local
+    const table = (this.#local = new Table6())
+    const add = (destination: string, device: string, type: Route['type'], metric: number): void => {
+      table.add(this.#entry({ destination, device, type, protocol: 'kernel', metric }, 'local'))
+    }
+    for (const link of this.#host.links.values()) {
+      const own = link.addresses.filter((a) => a.address.includes(':'))
+      if (!link.up || link.conf.disabled6) continue
+      for (const { address, prefixLength } of own) {
+        add(`${address}/128`, link.name, 'local', 0)
+        // RFC 4291 2.6.1: routers answer to the network's own address.
+        if (link.conf.forwarding6 && prefixLength < 127 && link.kind !== 'loopback') add(`${networkOf(`${address}/${prefixLength}`).split('/')[0]}/128`, link.name, 'anycast', 0)
+      }
+      if (link.kind !== 'loopback') add('ff00::/8', link.name, 'multicast', KERNEL_METRIC)
+    }
+    for (const entry of this.#added) table.add(entry)
+    return table
+  }
+
+  /** Checks a route as ip6_route_info_create does and fills in what the caller left out. */
+  #complete(route: Route): Route {
+    const type = route.type ?? 'unicast'
+    const metric = route.metric || USER_METRIC
+    const common = { ...route, metric, scope: undefined, type: route.type === 'unicast' ? undefined : route.type, protocol: route.protocol ?? ('boot' as const) }
+    // Those that lead nowhere are bound to lo (fib6_nh_init).
+    if (type === 'blackhole' || type === 'unreachable' || type === 'prohibit') return { ...common, device: 'lo', via: undefined }
+    let device = route.device
+    if (device !== undefined && !this.#host.links.has(device)) throw new SystemError('ENODEV')
+    if (device === undefined && route.via === undefined) throw new SystemError('ENODEV')
+    if (route.via !== undefined) {
+      if (!isValidIp(route.via) || !route.via.includes(':') || isMulticastIp(route.via)) throw new SystemError('EINVAL')
+      if (isLinkLocalIp6(route.via) && device === undefined) throw new SystemError('EINVAL')
+      if (!route.onlink && !(isLinkLocalIp6(route.via) && device !== undefined)) {
+        const near = this.#main.find(ipv6Number(route.via)!, device)
+        if (this.find(route.via)?.route.type === 'local') throw new SystemError('EINVAL')
+        if (!near || near.route.via !== undefined || !near.link) throw new SystemError('EHOSTUNREACH')
+        device ??= near.route.device
+      }
+      if (device === undefined) throw new SystemError('EINVAL')
+    }
+    const link = this.#host.links.get(device!)!
+    if (!link.up) throw new SystemError('ENETDOWN')
+    if (link.conf.disabled6) throw new SystemError('EACCES')
+    if (route.source !== undefined && this.find(route.source)?.route.type !== 'local') throw new SystemError('EINVAL')
+    return { ...common, device }
+  }
+
+  #entry(route: Route, table: TableName): RouteEntry {
+    const { destination, via, device, source, metric, scope, protocol, type, onlink } = route
+    const whole = Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink })
+    const leadsOn = type === undefined || type === 'local' || type === 'anycast' || type === 'multicast'
+    return { route: whole, table, prefix: tryParseCidr(destination)!, metric: metric ?? 0, link: leadsOn && device !== undefined ? this.#host.links.get(device) : undefined }
+  }
+}
+
+function tableName(name: string | undefined): TableName {
+  if (name === undefined || name === 'main' || name === '254') return 'main'
+  if (name === 'local' || name === '255') return 'local'
+  throw new SystemError('EINVAL')
+}
