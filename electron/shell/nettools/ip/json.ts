@@ -14,7 +14,7 @@ function prettyJson(value: unknown, indent: string): string {
 }
 
 /** `ip -j`: the same rows as objects, on one line as the real one prints them. */
-function write(rows: unknown[], pretty: boolean): string {
+export function writeJson(rows: unknown[], pretty: boolean): string {
   return pretty ? `${prettyJson(rows, '')}\n` : `${JSON.stringify(rows)}\n`
 }
 
@@ -40,9 +40,9 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): R
 }
 
 export const ipJson = {
-  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => write(selectLinks(network, filter).map((l) => linkRow(l, true)), pretty),
+  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => writeJson(selectLinks(network, filter).map((l) => linkRow(l, true)), pretty),
   addresses: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string =>
-    write(
+    writeJson(
       selectLinks(network, filter).map((l) => ({
         ...linkRow(l, false),
         addr_info: l.addresses.map((a) => ({
@@ -59,22 +59,24 @@ export const ipJson = {
       pretty,
     ),
   routes: (network: NetworkNamespace, filter: RouteFilter, pretty: boolean): string =>
-    write(
-      selectRoutes(network, filter).map((r) => ({
+    writeJson(
+      selectRoutes(network, filter).map(({ route: r, table }) => ({
         ...(r.type && r.type !== 'unicast' ? { type: r.type } : {}),
         dst: formatRoute({ destination: r.destination }),
         ...(r.via ? { gateway: r.via } : {}),
         ...(r.device ? { dev: r.device } : {}),
+        ...(filter.table === 'all' && table !== 'main' ? { table } : {}),
         ...(r.protocol && r.protocol !== 'boot' ? { protocol: r.protocol } : {}),
         ...(r.scope && r.scope !== 'global' ? { scope: r.scope } : {}),
         ...(r.source ? { prefsrc: r.source } : {}),
         ...(r.metric ? { metric: r.metric } : {}),
         flags: r.onlink ? ['onlink'] : [],
+        ...(r.nexthops ? { nexthops: r.nexthops.map((hop) => ({ ...(hop.via ? { gateway: hop.via } : {}), dev: hop.device, weight: hop.weight ?? 1, flags: hop.onlink ? ['onlink'] : [] })) } : {}),
       })),
       pretty,
     ),
   /** `ip -j route get` */
-  route: (row: Record<string, unknown>, pretty: boolean): string => write([row], pretty),
+  route: (row: Record<string, unknown>, pretty: boolean): string => writeJson([row], pretty),
   neighbours: (network: NetworkNamespace, filter: NeighbourFilter, pretty: boolean): string =>
-    write(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), state: [n.state] })), pretty),
+    writeJson(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), state: [n.state] })), pretty),
 }

@@ -156,7 +156,8 @@ export function printLinksBrief(network: NetworkNamespace, filter?: LinkFilter):
 
 /** A selector of `ip route`: what a row was chosen by, the row does not repeat. */
 export interface RouteFilter {
-  table: 'main' | 'local' | 'all'
+  /** As the engine names it, or "all". */
+  table: string
   device?: string
   via?: string
   protocol?: string
@@ -167,15 +168,16 @@ export interface RouteFilter {
   prefix?: { how: 'exact' | 'root' | 'match'; cidr: string }
 }
 
-export function selectRoutes(network: NetworkNamespace, filter: RouteFilter): Route[] {
-  return network.routes
-    .list(filter.table)
-    .filter((r) => (filter.device === undefined || r.device === filter.device) && (filter.via === undefined || r.via === filter.via))
-    .filter((r) => filter.protocol === undefined || (r.protocol ?? 'boot') === filter.protocol)
-    .filter((r) => filter.scope === undefined || (r.scope ?? 'global') === filter.scope)
-    .filter((r) => filter.type === undefined || (r.type ?? 'unicast') === filter.type)
-    .filter((r) => filter.source === undefined || r.source === filter.source)
-    .filter((r) => !filter.prefix || fits(r.destination, filter.prefix))
+export function selectRoutes(network: NetworkNamespace, filter: RouteFilter): { route: Route; table: string }[] {
+  const tables = filter.table === 'all' ? network.routes.tables() : [filter.table]
+  return tables.flatMap((table) => network.routes.list(table).map((route) => ({ route, table }))).filter(({ route: r }) =>
+    (filter.device === undefined || r.device === filter.device) &&
+    (filter.via === undefined || r.via === filter.via) &&
+    (filter.protocol === undefined || (r.protocol ?? 'boot') === filter.protocol) &&
+    (filter.scope === undefined || (r.scope ?? 'global') === filter.scope) &&
+    (filter.type === undefined || (r.type ?? 'unicast') === filter.type) &&
+    (filter.source === undefined || r.source === filter.source) &&
+    (!filter.prefix || fits(r.destination, filter.prefix)))
 }
 
 function fits(destination: string, { how, cidr }: NonNullable<RouteFilter['prefix']>): boolean {
@@ -185,13 +187,16 @@ function fits(destination: string, { how, cidr }: NonNullable<RouteFilter['prefi
   return cidrContains(outer, address!) && Number(outer.split('/')[1]) <= Number(length)
 }
 
-export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }): string {
+export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }, name = (table: string): string => table): string {
   const hidden = { device: filter.device, via: filter.via, protocol: filter.protocol, scope: filter.scope, type: filter.type }
+  const dead = (device: string): boolean => network.links.get(device)?.up !== true
   return selectRoutes(network, filter)
-    .map((r) => {
+    .map(({ route: r, table }) => {
       const link = r.device === undefined ? undefined : network.links.get(r.device)
       const shown = Object.fromEntries(Object.entries(r).filter(([key]) => hidden[key as keyof typeof hidden] === undefined)) as unknown as Route
-      return `${formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, table: filter.table === 'all' })} \n`
+      const named = filter.table === 'all' && table !== 'main' ? { table: name(table) } : {}
+      // each line of a route with several ways ends in a blank
+      return `${formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, ...named, down: dead }).replaceAll('\n', ' \n')} \n`
     })
     .join('')
 }

@@ -1,0 +1,66 @@
+import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace } from '../../../engine/cluster.ts'
+
+/** What all objects of ip(8) share: options, refusals, and how words are read. */
+export interface Options { inetOnly: boolean; oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean }
+
+/** A refusal: the text for stderr and the exit code (1 for syntax, 2 for what the kernel refused). */
+export class Refusal extends Error {
+  readonly code: number
+  constructor(text: string, code: number) {
+    super(text)
+    this.code = code
+  }
+}
+
+/** What a Pod may not do without the capability NET_ADMIN. */
+export function permit(options: Options): void {
+  if (!options.mayChange) throw new SystemError('EPERM')
+}
+
+/** The verb: a prefix of one of these; `show` when there is none. */
+export function verbOf(args: string[], verbs: readonly string[], object: string): string {
+  const word = args[0]
+  if (word === undefined) return 'show'
+  const verb = verbs.find((v) => v.startsWith(word)) ?? ('list'.startsWith(word) || word === 'lst' ? 'show' : undefined)
+  if (!verb) throw new Refusal(`Command "${word}" is unknown, try "ip ${object} help".\n`, 255)
+  args.shift()
+  return verb
+}
+
+export function requireLink(network: NetworkNamespace, name: string | undefined, text = `Device "${name}" does not exist.\n`): string {
+  if (name === undefined || !network.links.has(name)) throw new Refusal(text, 1)
+  return name
+}
+
+export function ipValue(text: string): string {
+  if (!isValidIp(text)) throw new Refusal(`Error: any valid address is expected rather than "${text}".\n`, 1)
+  return text
+}
+
+export function prefixValue(text: string): string {
+  const cidr = text === 'default' || text === 'any' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
+  if (!tryParseCidr(cidr)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+  return networkOf(cidr)
+}
+
+export function incomplete(): Refusal {
+  return new Refusal('Command line is not complete. Try option "help"\n', 255)
+}
+
+/** The next word, which an option cannot do without. */
+export function nextWord(args: string[]): string {
+  const next = args.shift()
+  if (next === undefined) throw incomplete()
+  return next
+}
+
+/** invarg() of iproute2 */
+export function wrong(word: string, why: string): Refusal {
+  return new Refusal(`Error: argument "${word}" is wrong: ${why}\n\n`, 255)
+}
+
+export function numberWord(text: string, why: string, most = 0xffffffff): number {
+  const value = /^(0x[0-9a-f]+|[0-9]+)$/i.test(text) ? Number(text) : NaN
+  if (!(value <= most)) throw wrong(text, why)
+  return value
+}

@@ -1,0 +1,198 @@
+import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace, type NextHop, type Process, type Route } from '../../../engine/cluster.ts'
+import { incomplete, ipValue, nextWord, numberWord, permit, prefixValue, Refusal, requireLink, verbOf, wrong, type Options } from './common.ts'
+import { ipJson } from './json.ts'
+import { printRoutes, selectRoutes, type RouteFilter } from './print.ts'
+import { readProtocol, TableNames } from './tables.ts'
+
+/** ip-route(8) */
+export function route(process: Process, args: string[], options: Options): string {
+  const { network } = process
+  const names = new TableNames(process)
+  const verb = verbOf(args, ['show', 'add', 'append', 'prepend', 'delete', 'del', 'replace', 'change', 'get', 'flush'], 'route')
+  switch (verb) {
+    case 'show': {
+      const filter = routeFilter(network, args, names)
+      missingTable(network, filter, 'Dump')
+      return options.json ? ipJson.routes(network, filter, options.pretty) : printRoutes(network, filter, (table) => names.name(table))
+    }
+    case 'get': return getRoute(network, args, options, names)
+    case 'flush': {
+      if (args.length === 0) throw new Refusal('"ip route flush" requires arguments.\n', 1)
+      const filter = routeFilter(network, args, names)
+      missingTable(network, filter, 'Flush')
+      permit(options)
+      for (const { route: r, table } of selectRoutes(network, filter)) network.routes.remove({ ...r, scope: undefined }, { table })
+      return ''
+    }
+    case 'delete':
+    case 'del': {
+      const { table, ...given } = routeArguments(network, args, names)
+      permit(options)
+      if (table !== undefined && !network.routes.tables().includes(table)) throw new Refusal('Error: FIB table does not exist.\n', 2)
+      network.routes.remove(given, table ? { table } : {})
+      return ''
+    }
+    default: {
+      const { table, ...given } = routeArguments(network, args, names)
+      permit(options)
+      add(network, given, { [verb]: true, ...(table ? { table } : {}) })
+      return ''
+    }
+  }
+}
+
+/** What the kernel refuses it says in words of its own (extended acknowledgements). */
+function add(network: NetworkNamespace, given: Route, options: object): void {
+  const single = given.nexthops === undefined && (given.type ?? 'unicast') === 'unicast'
+  try {
+    const scope = single && given.via === undefined && given.scope === undefined ? ({ scope: 'link' } as const) : {}
+    network.routes.add({ protocol: 'boot', ...scope, ...given }, options)
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    if (error.code === 'ENETUNREACH') throw new Refusal('Error: Nexthop has invalid gateway.\n', 2)
+    if (error.code === 'ENETDOWN') throw new Refusal('Error: Device for nexthop is not up.\n', 2)
+    if (error.code === 'EINVAL' && given.source !== undefined) throw new Refusal('Error: Invalid prefsrc address.\n', 2)
+    throw error
+  }
+}
+
+function missingTable(network: NetworkNamespace, filter: RouteFilter, what: string): void {
+  const { table } = filter
+  if (table !== 'all' && table !== 'default' && !network.routes.tables().includes(table)) throw new Refusal(`Error: ipv4: FIB table does not exist.\n${what} terminated\n`, 2)
+}
+
+const TYPES = ['unicast', 'local', 'broadcast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const
+const SCOPES = ['global', 'link', 'host'] as const
+
+function readScope(word: string): NonNullable<Route['scope']> {
+  const found = SCOPES.find((s) => s === word)
+  if (!found) throw wrong(word, 'invalid "scope" value')
+  return found
+}
+
+function routeArguments(network: NetworkNamespace, args: string[], names: TableNames): Route & { table?: string } {
+  const out: Route & { table?: string } = { destination: '' }
+  if ((TYPES as readonly string[]).includes(args[0] ?? '')) out.type = args.shift() as Route['type'] & string
+  while (args.length > 0) {
+    const word = args.shift()!
+    if (word === 'via') out.via = gateway(nextWord(args))
+    else if (word === 'dev') out.device = device(network, nextWord(args))
+    else if (word === 'src') out.source = ipValue(nextWord(args))
+    else if (word === 'metric' || word === 'preference' || word === 'priority') out.metric = numberWord(nextWord(args), '"metric" value is invalid')
+    else if (word === 'scope') out.scope = readScope(nextWord(args))
+    else if (word === 'proto' || word === 'protocol') out.protocol = readProtocol(nextWord(args))
+    else if (word === 'table') out.table = names.read(nextWord(args), '"table" value is invalid')
+    else if (word === 'onlink') out.onlink = true
+    else if (word === 'nexthop') {
+      out.nexthops = nextHops(network, args)
+    } else if (['mtu', 'advmss', 'window', 'rtt', 'encap', 'nhid', 'realms', 'tos', 'pref', 'expires', 'initcwnd', 'initrwnd'].includes(word)) {
+      throw new Refusal(`podhop: not simulated: ip route ${word} (use ip route without it)\n`, 69)
+    } else {
+      const text = word === 'to' ? nextWord(args) : word
+      out.destination = text === 'default' || text === 'all' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
+      if (!tryParseCidr(out.destination)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+      if (networkOf(out.destination) !== out.destination) throw new Refusal('Error: Invalid prefix for given prefix length.\n', 2)
+    }
+  }
+  if (out.destination === '') throw incomplete()
+  return out
+}
+
+/** The rest of the line: "nexthop" is read already. */
+function nextHops(network: NetworkNamespace, args: string[]): NextHop[] {
+  const hops: NextHop[] = []
+  let hop: NextHop = {}
+  while (args.length > 0) {
+    const word = args.shift()!
+    if (word === 'nexthop') {
+      hops.push(hop)
+      hop = {}
+    } else if (word === 'via') hop.via = gateway(nextWord(args))
+    else if (word === 'dev') hop.device = device(network, nextWord(args), 'Error: cannot parse nexthop\n')
+    else if (word === 'weight') {
+      const text = nextWord(args)
+      const weight = /^\d+$/.test(text) ? Number(text) : 0
+      if (weight < 1 || weight > 256) throw wrong(text, '"weight" is invalid')
+      hop.weight = weight
+    } else if (word === 'onlink') hop.onlink = true
+    else throw new Refusal(`Error: either "to" is duplicate, or "${word}" is a garbage.\n`, 255)
+  }
+  return [...hops, hop]
+}
+
+function gateway(text: string): string {
+  if (!isValidIp(text)) throw new Refusal(`Error: inet address is expected rather than "${text}".\n`, 1)
+  return text
+}
+
+function device(network: NetworkNamespace, name: string, more = ''): string {
+  return requireLink(network, name, `Cannot find device "${name}"\n${more}`)
+}
+
+/** The words of `ip route show` and `flush`. */
+function routeFilter(network: NetworkNamespace, args: string[], names: TableNames): RouteFilter {
+  const filter: RouteFilter = { table: 'main' }
+  while (args.length > 0) {
+    const word = args.shift()!
+    if (word === 'table') {
+      const table = nextWord(args)
+      filter.table = table === 'all' || table === '0' ? 'all' : names.read(table, 'table id value is invalid')
+    } else if (word === 'dev' || word === 'oif') filter.device = device(network, nextWord(args))
+    else if (word === 'via') filter.via = ipValue(nextWord(args))
+    else if (word === 'proto' || word === 'protocol') filter.protocol = readProtocol(nextWord(args))
+    else if (word === 'scope') filter.scope = nextWord(args)
+    else if (word === 'type') filter.type = nextWord(args)
+    else if (word === 'src') filter.source = ipValue(nextWord(args))
+    else {
+      const how = word === 'root' || word === 'match' || word === 'exact' ? word : undefined
+      const text = how !== undefined || word === 'to' ? nextWord(args) : word
+      filter.prefix = { how: how ?? 'exact', cidr: prefixValue(text) }
+    }
+  }
+  return filter
+}
+
+/** `ip route get`: what the kernel would do with a packet, its rules included. */
+function getRoute(network: NetworkNamespace, args: string[], options: Options, names: TableNames): string {
+  let destination: string | undefined
+  const flow: { source?: string; mark?: number; in?: string; out?: string } = {}
+  while (args.length > 0) {
+    const word = args.shift()!
+    if (word === 'from') flow.source = ipValue(nextWord(args))
+    else if (word === 'iif') flow.in = device(network, nextWord(args))
+    else if (word === 'oif' || word === 'dev') flow.out = device(network, nextWord(args))
+    else if (word === 'mark') flow.mark = numberWord(nextWord(args), 'mark value is invalid')
+    else if (['tos', 'uid', 'ipproto', 'sport', 'dport', 'vrf', 'fibmatch', 'notify', 'connected'].includes(word)) throw new Refusal(`podhop: not simulated: ip route get ${word} (use from, iif, oif and mark)\n`, 69)
+    else {
+      const text = word === 'to' ? nextWord(args) : word
+      if (!isValidIp(text.split('/')[0]!)) throw new Refusal(`Error: inet prefix is expected rather than "${text}".\n`, 1)
+      destination = text.split('/')[0]
+    }
+  }
+  if (destination === undefined) throw new Refusal('need at least a destination address\n', 1)
+  if (flow.source !== undefined && flow.in === undefined && !network.isLocal(flow.source)) throw new SystemError('ENETUNREACH')
+  const found = network.routes.resolve(destination, flow)
+  if (!found) throw new SystemError(flow.in === undefined ? 'ENETUNREACH' : 'EHOSTUNREACH')
+  const { route: r, table } = found
+  if (r.type === 'unreachable') throw new SystemError('EHOSTUNREACH')
+  if (r.type === 'blackhole') throw new SystemError('EINVAL')
+  if (r.type === 'prohibit') throw new SystemError('EACCES')
+  const local = r.type === 'local'
+  if (flow.in !== undefined && !local && network.sysctl(`net.ipv4.conf.${flow.in.replaceAll('.', '/')}.forwarding`) === '0') throw new SystemError('EHOSTUNREACH')
+  const source = flow.source === undefined && flow.in === undefined ? (local ? (found.source ?? destination) : found.source) : undefined
+  const out = local ? 'lo' : r.device
+  const shown = table === 'main' || table === 'local' ? undefined : names.name(table)
+  const redirect = flow.in !== undefined && flow.in === out && flow.source !== undefined && network.routes.lookup(flow.source)?.via === undefined
+  const cache = [...(local ? ['local'] : []), ...(redirect ? ['redirect'] : [])]
+  if (options.json) {
+    return ipJson.route({
+      ...(local ? { type: 'local' } : {}), dst: destination, ...(flow.source ? { from: flow.source } : {}), ...(r.via ? { gateway: r.via } : {}), dev: out, ...(shown ? { table: shown } : {}),
+      ...(source ? { prefsrc: source } : {}), flags: [], ...(flow.mark ? { mark: flow.mark } : {}), ...(flow.in ? {} : { uid: 0 }), cache, ...(flow.in ? { iif: flow.in } : {}),
+    }, options.pretty)
+  }
+  const text = [
+    ...(local ? ['local'] : []), destination, ...(flow.source ? [`from ${flow.source}`] : []), ...(r.via ? [`via ${r.via}`] : []), `dev ${out}`, ...(shown ? [`table ${shown}`] : []),
+    ...(source ? [`src ${source}`] : []), ...(flow.mark ? [`mark ${flow.mark}`] : []), ...(flow.in ? [] : ['uid 0']),
+  ]
+  return `${text.join(' ')} \n    cache ${cache.map((c) => `<${c}> `).join('')}${flow.in ? `iif ${flow.in} ` : ''}\n`
+}
