@@ -5,7 +5,7 @@ import type { ServiceCache } from './cache.ts'
  * Removes connection tracking entries of UDP Services whose endpoint no longer serves, so that a client that keeps
  * its port reaches a living one: pkg/proxy/conntrack/cleanup.go of Kubernetes v1.33. TCP resets itself.
  */
-export function cleanStaleEntries(conntrack: Conntrack, cache: ServiceCache): number {
+export function cleanStaleEntries(conntrack: Conntrack, cache: ServiceCache, family: 4 | 6 = 4): number {
   const byIp = new Map<string, Set<string>>()
   const byNodePort = new Map<number, Set<string>>()
   for (const ports of cache.services.values()) {
@@ -24,7 +24,7 @@ export function cleanStaleEntries(conntrack: Conntrack, cache: ServiceCache): nu
   }
   if (byIp.size === 0) return 0
   return conntrack.remove(({ original, reply }) => {
-    if (original.protocol !== 'udp') return false
+    if (original.protocol !== 'udp' || original.destination.includes(':') !== (family === 6)) return false
     const endpoints = byIp.get(`${original.destination}:${original.destinationPort}`) ?? byNodePort.get(original.destinationPort)
     return endpoints !== undefined && !endpoints.has(reply.source)
   })

@@ -13,7 +13,8 @@ const PORT = 10_256
 const TIMEOUT = 60_000
 const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler'
 
-interface Check { port: number; server: HttpServer; endpoints: number }
+/** `key`: family and Service. */
+interface Check { service: string; port: number; server: HttpServer; endpoints: number }
 
 export class ProxyHealth {
   readonly #process: Process
@@ -22,7 +23,8 @@ export class ProxyHealth {
   readonly #checks = new Map<string, Check>()
   #eligible = true
   #updatedAt = 0
-  #queuedAt: number | undefined
+  /** Family → since when it waits to be written. */
+  readonly #queuedAt = new Map<4 | 6, number>()
 
   constructor(process: Process, node: string, log: (severity: 'I' | 'E', source: string, message: string) => void) {
     this.#process = process
@@ -37,51 +39,53 @@ export class ProxyHealth {
   }
 
   /** Something waits to be written. */
-  queued(): void {
-    this.#queuedAt ??= this.#process.clock.now
+  queued(family: 4 | 6): void {
+    if (!this.#queuedAt.has(family)) this.#queuedAt.set(family, this.#process.clock.now)
   }
 
   /** The rules of these Services are written; without them: of all. */
-  updated(cache: ServiceCache, services: Iterable<string> | undefined): void {
-    this.#queuedAt = undefined
+  updated(family: 4 | 6, cache: ServiceCache, services: Iterable<string> | undefined): void {
+    this.#queuedAt.delete(family)
     this.#updatedAt = this.#process.clock.now
-    for (const service of services ?? new Set([...cache.services.keys(), ...this.#checks.keys()])) this.#sync(cache, service)
+    const known = [...this.#checks].flatMap(([key, { service }]) => (key.startsWith(`${family} `) ? service : []))
+    for (const service of services ?? new Set([...cache.services.keys(), ...known])) this.#sync(family, cache, service)
   }
 
   onNode({ metadata, spec }: Node): void {
     this.#eligible = metadata.deletionTimestamp === undefined && !spec.taints?.some((t) => t.key === TO_BE_DELETED)
   }
 
-  #sync(cache: ServiceCache, service: string): void {
+  #sync(family: 4 | 6, cache: ServiceCache, service: string): void {
+    const key = `${family} ${service}`
     const ports = cache.services.get(service) ?? []
     const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort
-    const check = this.#checks.get(service)
+    const check = this.#checks.get(key)
     if (check && check.port !== port) {
       check.server.close()
-      this.#checks.delete(service)
+      this.#checks.delete(key)
     }
     if (port === undefined) return
     const here = new Set(ports.flatMap((p) => cache.endpointsOf(p).filter((e) => e.ready && e.nodeName === this.#node).map((e) => e.ip)))
-    const known = this.#checks.get(service)
+    const known = this.#checks.get(key)
     if (known) known.endpoints = here.size
-    else this.#open(service, port, here.size)
+    else this.#open(family, service, port, here.size)
   }
 
-  #open(service: string, port: number, endpoints: number): void {
+  #open(family: 4 | 6, service: string, port: number, endpoints: number): void {
     try {
-      const server = serveGo(this.#process, 'kube-proxy', port, undefined, () => this.#answerFor(service))
-      this.#checks.set(service, { port, server, endpoints })
+      const check = { service, port, endpoints }
+      const server = serveGo(this.#process, 'kube-proxy', port, family === 4 ? '0.0.0.0' : '::', () => this.#answerFor(check))
+      this.#checks.set(`${family} ${service}`, Object.assign(check, { server }))
     } catch (error) {
-      this.#log('E', 'service_health.go:145', `"Failed to start healthcheck" err="listen tcp 0.0.0.0:${port}: bind: ${(error as Error).message.toLowerCase()}" node="${this.#node}" service="${service}" port=${port}`)
+      this.#log('E', 'service_health.go:145', `"Failed to start healthcheck" err="listen tcp ${family === 4 ? '0.0.0.0' : '[::]'}:${port}: bind: ${(error as Error).message.toLowerCase()}" node="${this.#node}" service="${service}" port=${port}`)
     }
   }
 
   get #healthy(): boolean {
-    return this.#queuedAt === undefined || this.#process.clock.now - this.#queuedAt < TIMEOUT
+    return [...this.#queuedAt.values()].every((since) => this.#process.clock.now - since < TIMEOUT)
   }
 
-  #answerFor(service: string): GoAnswer {
-    const { endpoints } = this.#checks.get(service)!
+  #answerFor({ service, endpoints }: Omit<Check, 'server'>): GoAnswer {
     const [namespace, name] = service.split('/')
     const healthy = this.#healthy
     return {

@@ -113,6 +113,7 @@ export class Kubelet implements PodHost {
     const { node, role, ips } = this.#options
     const { client } = node
     writeKubeletRules(node.network.netfilter)
+    if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
     this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node))
     this.#services = new Informer<Service>(client, 'services')
     this.#configMaps = new Informer<ConfigMap>(client, 'configmaps')

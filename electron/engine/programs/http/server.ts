@@ -34,6 +34,7 @@ export interface HttpResponse {
 
 export interface HttpServerOptions {
   port: number
+  /** "::" leaves the wildcard of IPv4 to others, as Go's tcp6 does. */
   address?: string
   program: string
   /** Answers now or later; must answer once. */
@@ -54,7 +55,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   const connections = new Set<ServerConnection>()
   let number = 0
   const listener: TcpListener = process.network.sockets.listen(
-    { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address } : {}) },
+    { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}) },
     (connection) => {
       const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
       connections.add(one)

@@ -59,6 +59,7 @@ export function ensureCanary(netfilter: Netfilter, chain: string): void {
 export function writeKubeletRules(netfilter: Netfilter): void {
   ensureChain(netfilter, 'mangle', 'KUBE-IPTABLES-HINT')
   ensureCanary(netfilter, 'KUBE-KUBELET-CANARY')
+  if (netfilter.family === 6) return
   ensureChain(netfilter, 'filter', 'KUBE-FIREWALL')
   ensureFirst(netfilter, 'filter', 'KUBE-FIREWALL', [
     '-m', 'comment', '--comment', 'block incoming localnet connections', '-d', '127.0.0.0/8', '!', '-s', '127.0.0.0/8',

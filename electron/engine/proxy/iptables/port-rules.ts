@@ -9,6 +9,8 @@ export interface RuleOptions {
   clusterCIDR: Cidr | undefined
   masqueradeAll: boolean
   localhostNodePorts: boolean
+  /** For ip6tables. Node ports on ::1 never work. */
+  ipv6?: boolean
 }
 
 /** What one port of a Service adds to the tables. */

@@ -1,5 +1,7 @@
 import type { Agent, NodeContext } from '../../cni/types.ts'
+import { nodeIps } from '../../config.ts'
 import type { Node } from '../../kubernetes/types.ts'
+import type { Netfilter } from '../../network/types.ts'
 import { ServiceCache } from '../cache.ts'
 import type { ProxyHealth } from '../health.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
@@ -8,7 +10,7 @@ import { isServiceChain } from './names.ts'
 import { PortRuleMaker } from './port-rules.ts'
 import { buildRules } from './rules.ts'
 
-/** kube-proxy in iptables mode on one node. Stopping it leaves every rule as it is. */
+/** kube-proxy in iptables mode on one node, for one family. Stopping it leaves every rule as it is. */
 const CANARY = 'KUBE-PROXY-CANARY'
 const MIN_SYNC = 1000
 const SYNC = 30_000
@@ -22,6 +24,7 @@ export class IptablesProxier implements Agent {
   readonly #context: NodeContext
   readonly #log: ProxyLog
   readonly #health: ProxyHealth | undefined
+  readonly #family: 4 | 6
   readonly #cache: ServiceCache
   readonly #maker = new PortRuleMaker()
   readonly #stopNode: () => void
@@ -40,13 +43,14 @@ export class IptablesProxier implements Agent {
   /** Syncs so far, for tests and metrics. */
   syncs = 0
 
-  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth) {
+  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4) {
     this.#context = context
     this.#log = log
     this.#health = health
+    this.#family = family
     const { client, clock, network, name } = context
-    network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
-    this.#cache = new ServiceCache(client, 4, () => this.#queue())
+    if (family === 4) network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
+    this.#cache = new ServiceCache(client, family, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
       if (event.object.metadata.name === name) health?.onNode(event.object)
@@ -61,6 +65,11 @@ export class IptablesProxier implements Agent {
     this.#watchRules()
   }
 
+  get #netfilter(): Netfilter {
+    const { network } = this.#context
+    return this.#family === 4 ? network.netfilter : network.netfilter6
+  }
+
   stop(): void {
     this.#stopped = true
     this.#cache.stop()
@@ -72,7 +81,7 @@ export class IptablesProxier implements Agent {
   /** BoundedFrequencyRunner: two syncs at once when it was quiet, then one a second. */
   #queue(): void {
     if (this.#stopped) return
-    this.#health?.queued()
+    this.#health?.queued(this.#family)
     if (this.#scheduled) return
     const { clock } = this.#context
     this.#tokens = Math.min(BURST, this.#tokens + (clock.now - this.#refilled) / MIN_SYNC)
@@ -88,9 +97,9 @@ export class IptablesProxier implements Agent {
 
   /** Every 30 s it looks whether somebody has flushed the tables: then its canary chains are gone (iptables.Monitor). */
   #watchRules(): void {
-    const { clock, network } = this.#context
+    const { clock } = this.#context
     this.#monitor = clock.schedule(SYNC, () => {
-      const { netfilter } = network
+      const netfilter = this.#netfilter
       if (netfilter.generation !== this.#generation) {
         this.#generation = netfilter.generation
         if (CANARY_TABLES.some((table) => !hasChain(netfilter, table, CANARY))) {
@@ -104,12 +113,13 @@ export class IptablesProxier implements Agent {
   }
 
   #sync(): void {
-    const { clock, network, name, config } = this.#context
-    const { netfilter } = network
+    const { clock, name, config } = this.#context
+    const netfilter = this.#netfilter
+    const ofFamily = (addresses: readonly string[]): string | undefined => addresses.find((a) => a.includes(':') === (this.#family === 6))
     const full = this.#needFull || clock.now - this.#lastFull > FULL_SYNC
     const changed = this.#cache.takeChanged()
     // Slices came and went, and their endpoints are what they were.
-    if (!full && changed.size === 0) return this.#health?.updated(this.#cache, [])
+    if (!full && changed.size === 0) return this.#health?.updated(this.#family, this.#cache, [])
     this.syncs++
     try {
       if (full) {
@@ -122,10 +132,11 @@ export class IptablesProxier implements Agent {
       const { lines, active } = buildRules(
         this.#cache,
         {
-          node: { name, zone: this.#zone, ip: config.nodes.find((n) => n.name === name)?.ip ?? '' },
-          clusterCIDR: config.podCIDR[0],
+          node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps)) ?? '' },
+          clusterCIDR: ofFamily(config.podCIDR),
           masqueradeAll: false,
           localhostNodePorts: true,
+          ipv6: this.#family === 6,
         },
         this.#maker,
         full ? undefined : changed,
@@ -142,12 +153,12 @@ export class IptablesProxier implements Agent {
       if (removed) this.#chains = active
       else for (const chain of active) previous.add(chain)
       this.#needFull = false
-      this.#health?.updated(this.#cache, full ? undefined : changed)
+      this.#health?.updated(this.#family, this.#cache, full ? undefined : changed)
       if (full) this.#lastFull = clock.now
-      if (this.#udpChanged(changed, full)) cleanStaleEntries(netfilter.conntrack, this.#cache)
+      if (this.#udpChanged(changed, full)) cleanStaleEntries(netfilter.conntrack, this.#cache, this.#family)
     } catch (error) {
-      this.#log('E', 'proxier.go:1565', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ipFamily="IPv4"`)
-      this.#log('I', 'proxier.go:826', '"Sync failed" ipFamily="IPv4" retryingTime="30s"')
+      this.#log('E', 'proxier.go:1565', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ipFamily="IPv${this.#family}"`)
+      this.#log('I', 'proxier.go:826', `"Sync failed" ipFamily="IPv${this.#family}" retryingTime="30s"`)
       this.#needFull = true
       if (!this.#stopped && !this.#scheduled) {
         this.#scheduled = clock.schedule(SYNC, () => {

@@ -41,7 +41,7 @@ export function buildRules(
     '-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE --random-fully',
     `-A KUBE-MARK-MASQ -j MARK --or-mark ${MARK}`,
   )
-  if (options.localhostNodePorts) {
+  if (!options.ipv6 && options.localhostNodePorts) {
     lines.filterChains.push(chainLine('KUBE-FIREWALL'))
     lines.filter.push('-A KUBE-FIREWALL -m comment --comment "block incoming localnet connections" -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP')
   }
@@ -66,7 +66,7 @@ export function buildRules(
     lines.natChains.push(chainLine(chain))
     lines.nat.push(`-X ${chain}`)
   }
-  const notLocalhost = options.localhostNodePorts ? '' : ' ! -d 127.0.0.0/8'
+  const notLocalhost = options.ipv6 ? ' ! -d ::1/128' : options.localhostNodePorts ? '' : ' ! -d 127.0.0.0/8'
   lines.nat.push(`-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain" -m addrtype --dst-type LOCAL${notLocalhost} -j KUBE-NODEPORTS`)
   lines.filter.push(
     '-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP',
