@@ -27,28 +27,38 @@ const echo: fc.Arbitrary<IcmpMessage> = fc.record({
   kind: fc.constant('icmp' as const), type: fc.constantFrom(0, 8), code: fc.constant(0), id: u16, sequence: u16, data,
 })
 
-const ip = (payload: fc.Arbitrary<IpPacket['payload']>): fc.Arbitrary<IpPacket> => fc.oneof(
+const echo6: fc.Arbitrary<IcmpMessage> = echo.map((e) => ({ ...e, type: e.type === 8 ? 128 : 129 }))
+
+const neighbourMessage: fc.Arbitrary<IcmpMessage> = fc.tuple(fc.boolean(), ipv6, fc.option(mac, { nil: undefined }), fc.boolean(), fc.boolean(), fc.boolean()).map(
+  ([asks, target, address, router, solicited, override]) => ({
+    kind: 'icmp' as const, type: asks ? 135 : 136, code: 0, data: new Uint8Array(0),
+    nd: { target, ...(address !== undefined && { mac: address }), ...(!asks && { router, solicited, override }) },
+  }),
+)
+
+const ip = (payload: fc.Arbitrary<IpPacket['payload']>, payload6 = payload): fc.Arbitrary<IpPacket> => fc.oneof(
   fc.record({
     kind: fc.constant('ip' as const), version: fc.constant(4 as const), source: ipv4, destination: ipv4, ttl: fc.nat(255), tos: fc.nat(255),
     identification: u16, dontFragment: fc.boolean(), payload, meta: fc.constant({ mark: 0 }),
   }),
   fc.record({
     kind: fc.constant('ip' as const), version: fc.constant(6 as const), source: ipv6, destination: ipv6, ttl: fc.nat(255), tos: fc.nat(255),
-    identification: fc.constant(0), dontFragment: fc.constant(true), payload, meta: fc.constant({ mark: 0 }),
+    identification: fc.constant(0), dontFragment: fc.constant(true), payload: payload6, meta: fc.constant({ mark: 0 }),
   }),
 )
 
 const error: fc.Arbitrary<IcmpMessage> = fc.record({
   kind: fc.constant('icmp' as const), type: fc.constantFrom(3, 11), code: fc.nat(3), data: fc.constant(new Uint8Array(0)),
-  about: ip(fc.oneof(tcp, udp, echo)),
+  about: ip(fc.oneof(tcp, udp, echo), fc.oneof(tcp, udp, echo6)),
 })
+const error6: fc.Arbitrary<IcmpMessage> = error.chain((e) => fc.tuple(fc.constantFrom(1, 2, 3, 4), u32).map(([type, mtu]) => ({ ...e, type, ...(type === 2 && { mtu }) })))
 const tooBig: fc.Arbitrary<IcmpMessage> = error.chain((e) => u16.map((mtu) => ({ ...e, type: 3, code: 4, mtu })))
 
 const arp = fc.record({
   kind: fc.constant('arp' as const), operation: fc.constantFrom('request' as const, 'reply' as const), senderMac: mac, senderIp: ipv4, targetMac: mac, targetIp: ipv4,
 })
 
-const plain: fc.Arbitrary<Frame> = fc.record({ source: mac, destination: mac, payload: fc.oneof(arp, ip(fc.oneof(tcp, udp, echo, error, tooBig))) })
+const plain: fc.Arbitrary<Frame> = fc.record({ source: mac, destination: mac, payload: fc.oneof(arp, ip(fc.oneof(tcp, udp, echo, error, tooBig), fc.oneof(tcp, udp, echo6, error6, neighbourMessage))) })
 
 export const frame: fc.Arbitrary<Frame> = fc.oneof({ weight: 4, arbitrary: plain }, {
   weight: 1,

@@ -3,22 +3,29 @@ import { ipBytes, ipText } from './address-bytes.ts'
 import { ByteReader, ByteWriter, WireError } from './bytes.ts'
 import { checksum } from './checksum.ts'
 import { decodeIcmp, encodeIcmp } from './icmp.ts'
+import { decodeIcmp6, encodeIcmp6 } from './icmp6.ts'
 import { decodeSctp, encodeSctp } from './sctp.ts'
 import { decodeTcp, decodeUdp, encodeTcp, encodeUdp } from './transport.ts'
 
 const PROTOCOLS = { icmp: 1, ipip: 4, tcp: 6, udp: 17, sctp: 132 } as const
 
-/** RFC 791 without options; RFC 8200 without extension headers. */
+/** Next header of a fragment (RFC 8200 4.5). */
+const FRAGMENT = 44
+const ICMPV6 = 58
+
+/** RFC 791 without options; RFC 8200 with no extension header but that of fragments. */
 export function encodeIp(packet: IpPacket): Uint8Array {
   const source = ipBytes(packet.source)
   const destination = ipBytes(packet.destination)
-  const protocol = PROTOCOLS[packet.payload.kind]
+  const protocol = packet.version === 6 && packet.payload.kind === 'icmp' ? ICMPV6 : PROTOCOLS[packet.payload.kind]
   let body = encodeTransport(packet.payload, source, destination)
   // Every fragment keeps the whole payload; its bytes are cut out of that.
   const fragment = packet.fragment
   if (fragment) body = body.slice(fragment.offset, fragment.length === undefined ? undefined : fragment.offset + fragment.length)
   if (packet.version === 6) {
-    return new ByteWriter().u32(0x60000000 + (packet.tos << 20)).u16(body.length).u8(protocol).u8(packet.ttl).put(source).put(destination).put(body).done()
+    const out = new ByteWriter().u32(0x60000000 + (packet.tos << 20)).u16(body.length + (fragment ? 8 : 0)).u8(fragment ? FRAGMENT : protocol).u8(packet.ttl).put(source).put(destination)
+    if (fragment) out.u8(protocol).u8(0).u16(fragment.offset | (fragment.more ? 1 : 0)).u32(packet.identification)
+    return out.put(body).done()
   }
   const flags = (packet.dontFragment ? 0x4000 : 0) | (fragment?.more ? 0x2000 : 0) | ((fragment?.offset ?? 0) >> 3)
   const out = new ByteWriter()
@@ -32,7 +39,7 @@ function encodeTransport(payload: IpPayload, source: Uint8Array, destination: Ui
   if (payload.kind === 'tcp') return encodeTcp(payload, source, destination)
   if (payload.kind === 'sctp') return encodeSctp(payload)
   if (payload.kind === 'ipip') return encodeIp(payload.packet)
-  return payload.kind === 'udp' ? encodeUdp(payload, source, destination) : encodeIcmp(payload)
+  return payload.kind === 'udp' ? encodeUdp(payload, source, destination) : source.length === 4 ? encodeIcmp(payload) : encodeIcmp6(payload, source, destination)
 }
 
 /** `cut`: the packet is quoted in an ICMP error and may end early. Fragments keep their bytes as a datagram's data. */
@@ -73,9 +80,20 @@ function decodeIpv6(input: ByteReader, cut: boolean): IpPacket {
   const source = ipText(input.take(16))
   const destination = ipText(input.take(16))
   const body = input.take(cut ? Math.min(length, input.left) : length)
+  const common = { kind: 'ip', version: 6, source, destination, ttl, tos: (first >>> 20) & 255, meta: { mark: 0 } } as const
+  if (protocol !== FRAGMENT) {
+    const payload = protocol === ICMPV6 ? decodeIcmp6(body, cut) : decodeTransport(protocol, body, cut)
+    return { ...common, identification: 0, dontFragment: true, payload }
+  }
+  const inner = new ByteReader(body)
+  const next = inner.u8()
+  inner.u8()
+  const offset = inner.u16()
+  const identification = inner.u32()
+  const rest = inner.rest()
   return {
-    kind: 'ip', version: 6, source, destination, ttl, tos: (first >>> 20) & 255, identification: 0, dontFragment: true,
-    payload: decodeTransport(protocol, body, cut), meta: { mark: 0 },
+    ...common, identification, dontFragment: false, fragment: { offset: offset & 0xfff8, more: (offset & 1) === 1, length: rest.length },
+    payload: rawFragment(next === ICMPV6 ? 1 : next, rest),
   }
 }
 

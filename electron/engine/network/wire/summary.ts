@@ -3,6 +3,7 @@ import type { ArpPacket, Frame, IcmpMessage, IpPacket, Mac, TcpFlags, TcpSegment
 import { ipBytes } from './address-bytes.ts'
 import { summariseDns, summariseDnsStream } from './summary-dns.ts'
 import { summariseHttp } from './summary-http.ts'
+import { icmp6 } from './summary-icmp6.ts'
 import { summariseSctp } from './summary-sctp.ts'
 
 export interface SummaryOptions {
@@ -45,6 +46,7 @@ export class FrameSummary {
 
   #ip(packet: IpPacket): string {
     const { payload, source, destination, fragment } = packet
+    if (packet.version === 6 && fragment) return this.#fragment6(packet, fragment)
     if (fragment && fragment.offset > 0) return `${source} > ${destination}: ip-proto-${PROTOCOL_NUMBERS[payload.kind]}`
     switch (payload.kind) {
       case 'tcp':
@@ -56,8 +58,17 @@ export class FrameSummary {
       case 'ipip':
         return `${source} > ${destination}: ${this.#options.linkLevel ? '' : 'IP '}${this.#ip(payload.packet)}`
       case 'icmp':
-        return `${source} > ${destination}: ${icmp(packet, payload, (port, protocol) => this.#port(port, protocol))}`
+        return `${source} > ${destination}: ${(packet.version === 4 ? icmp : icmp6)(packet, payload, (port, protocol) => this.#port(port, protocol))}`
     }
+  }
+
+  /** print-frag6.c; of the first fragment what it carries. */
+  #fragment6(packet: IpPacket, { offset, length }: NonNullable<IpPacket['fragment']>): string {
+    const { payload, source, destination } = packet
+    const head = `${source} > ${destination}: frag (${offset}|${length ?? 0})`
+    if (offset > 0) return head
+    const inner = this.#ip({ ...packet, fragment: undefined })
+    return payload.kind === 'icmp' ? `${head} ${inner.slice(inner.indexOf(': ') + 2).replace(/\d+$/, String(length ?? 0))}` : `${head} ${inner.replace(`${source}.`, '').replace(`${destination}.`, '')}`
   }
 
   #port(port: number, protocol: 'tcp' | 'udp'): string {

@@ -61,6 +61,32 @@ const dns = (m: DnsMessage): Frame => ip(udp(encodeDns(m), m.response ? 53 : 400
 const answer = (more: Partial<DnsMessage>): DnsMessage => dnsQuery(4711, 'web.default.svc.cluster.local.', 'A', { response: true, recursionAvailable: true, authoritative: true, ...more })
 const rr = (data: DnsMessage['answers'][number]['data']): DnsMessage['answers'][number] => ({ name: 'web.default.svc.cluster.local.', class: 'IN', ttl: 30, data })
 
+const six = { version: 6, source: 'fd00::1', destination: 'fd00::2', identification: 0 } as const
+const ip6 = (payload: IpPacket['payload'], more?: Partial<IpPacket>): Frame => ip(payload, { ...six, ...more })
+const icmp6 = (type: number, code: number, more?: Partial<IcmpMessage>, where?: Partial<IpPacket>): Frame => ip6({ kind: 'icmp', type, code, data: NOTHING, ...more }, where)
+const about6 = ip6(udp(encodeUtf8('x'), 5, 99)).payload as IpPacket
+const aboutTcp6 = ip6(tcp({ syn: true }, 5, 0)).payload as IpPacket
+
+const SAMPLES6: Frame[] = [
+  ip6(tcp({ syn: true }, 1, 0)),
+  ip6(udp(new Uint8Array(30), 1, 2)),
+  icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }),
+  icmp6(129, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }),
+  icmp6(135, 0, { nd: { target: 'fd00::2', mac: A } }, { ttl: 255, destination: 'ff02::1:ff00:2' }),
+  icmp6(135, 0, { nd: { target: 'fd00::2' } }, { ttl: 255, source: '::', destination: 'ff02::1:ff00:2' }),
+  icmp6(136, 0, { nd: { target: 'fd00::2', mac: B, solicited: true, override: true } }, { ttl: 255 }),
+  ...[0, 1, 2, 3, 4].map((code) => icmp6(1, code, { about: about6 })),
+  icmp6(1, 4, { about: aboutTcp6 }),
+  icmp6(2, 0, { about: aboutTcp6, mtu: 1300 }),
+  icmp6(3, 0, { about: about6 }),
+  icmp6(3, 1, { about: about6 }),
+  ip6(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 0, more: true, length: 24 }, identification: 77, dontFragment: false }),
+  ip6(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 24, more: false, length: 24 }, identification: 77, dontFragment: false }),
+  icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }, { fragment: { offset: 0, more: true, length: 32 }, identification: 78 }),
+  icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }, { fragment: { offset: 32, more: false, length: 32 }, identification: 78 }),
+  ip6({ kind: 'udp', sourcePort: 50000, destinationPort: 4789, data: NOTHING, vxlan: { vni: 1, frame: icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }) } }),
+]
+
 const SAMPLES: Frame[] = [
   { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: '00:00:00:00:00:00', targetIp: '10.0.0.2' } },
   { source: A, destination: B, payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: B, targetIp: '10.0.0.2' } },
@@ -117,7 +143,7 @@ const SAMPLES: Frame[] = [
   }, { dontFragment: false })),
   ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 0, more: true, length: 24 }, dontFragment: false }),
   ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 24, more: false, length: 24 }, dontFragment: false }),
-  ip(tcp({ syn: true }, 1, 0), { version: 6, source: 'fd00::1', destination: 'fd00::2', identification: 0 }),
+  ...SAMPLES6,
 ]
 
 describe.skipIf(!tcpdump)('tcpdump 4.99.3 says the same', () => {
@@ -183,7 +209,7 @@ function badFrames(frames: readonly Frame[]): string | undefined {
   return withFile(frames, (path) => tool(
     'tshark', '-r', path, '-o', 'ip.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE', '-d', 'udp.port==8472,vxlan',
     '-T', 'fields', '-e', 'frame.number', '-e', '_ws.col.Info', '-Y',
-    '_ws.malformed || ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad"',
+    '_ws.malformed || ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad" || icmpv6.checksum.status == "Bad"',
   ))
 }
 

@@ -55,11 +55,11 @@ export function decodeTcp(bytes: Uint8Array, cut: boolean): TcpSegment {
   return segment
 }
 
-/** RFC 768; what a tunnel carries becomes bytes. VXLAN and Geneve over IPv4 go without a checksum. */
+/** RFC 768; what a tunnel carries becomes bytes. VXLAN and Geneve over IPv4 go without a checksum; IPv6 must have one. */
 export function encodeUdp(datagram: UdpDatagram, source: Uint8Array, destination: Uint8Array): Uint8Array {
   const data = encodeTunnel(datagram) ?? datagram.data
   const out = new ByteWriter().u16(datagram.sourcePort).u16(datagram.destinationPort).u16(8 + data.length).u16(0).put(data)
-  if (!datagram.vxlan && !datagram.geneve) {
+  if ((!datagram.vxlan && !datagram.geneve) || source.length === 16) {
     const sum = checksum(out.done(), pseudoHeader(source, destination, 17, out.length))
     out.patch16(6, sum === 0 ? 0xffff : sum)
   }

@@ -1,0 +1,34 @@
+import { transportLength } from '../packets.ts'
+import type { IcmpMessage, IpPacket } from '../types.ts'
+
+/** ICMPv6 messages as print-icmp6.c of tcpdump 4.99.3 prints them. */
+
+const TYPES: Readonly<Record<number, string>> = {
+  1: 'destination unreachable', 2: 'packet too big', 3: 'time exceeded in-transit', 4: 'parameter problem', 128: 'echo request', 129: 'echo reply',
+  130: 'multicast listener query', 131: 'multicast listener report', 132: 'multicast listener done', 133: 'router solicitation',
+  134: 'router advertisement', 135: 'neighbor solicitation', 136: 'neighbor advertisement', 137: 'redirect', 143: 'multicast listener report v2',
+}
+
+const UNREACHABLE = ['unreachable route', ' unreachable prohibited', 'beyond scope', 'unreachable address', 'unreachable port']
+
+export function icmp6(packet: IpPacket, message: IcmpMessage, port: (port: number, protocol: 'tcp' | 'udp') => string): string {
+  const { type, nd } = message
+  let text = `ICMP6, ${TYPES[type] ?? `unknown icmp6 type (${type})`}`
+  if (type === 128 || type === 129) text += `, id ${message.id ?? 0}, seq ${message.sequence ?? 0}`
+  else if (type === 1 && message.about) text += `, ${unreachable(message.code, message.about, port)}`
+  else if (type === 2) text += `, mtu ${message.mtu ?? 0}`
+  else if (type === 3 && message.about) text += message.code === 0 ? ` for ${message.about.destination}` : ' (reassembly)'
+  else if (type === 135 && nd) text += `, who has ${nd.target}`
+  else if (type === 136 && nd) text += `, tgt is ${nd.target}`
+  return `${text}, length ${transportLength(packet.payload)}`
+}
+
+function unreachable(code: number, about: IpPacket, port: (port: number, protocol: 'tcp' | 'udp') => string): string {
+  const { source, destination, payload } = about
+  const text = UNREACHABLE[code] ?? `unknown unreach code (${code})`
+  if (code === 0 || code === 1 || code === 3) return `${text} ${destination}`
+  if (code === 2) return `${text} ${destination}, source address ${source}`
+  if (code !== 4) return text
+  if (payload.kind === 'tcp' || payload.kind === 'udp') return `${text}, ${destination} ${payload.kind} port ${port(payload.destinationPort, payload.kind)}`
+  return `${text}, ${destination} protocol 58 port ${payload.kind === 'icmp' ? (payload.id ?? 0) : 0} unreachable`
+}
