@@ -20,7 +20,8 @@ export class PolicyModel {
   #watching = false
   #stopped = false
 
-  constructor(client: KubernetesClient, onChange: (change: PolicyChange) => void) {
+  /** `always`: Pods and Namespaces are watched from the beginning, for agents that treat every Pod, selected or not. */
+  constructor(client: KubernetesClient, onChange: (change: PolicyChange) => void, options: { always?: boolean } = {}) {
     this.#client = client
     this.#index = new PolicyIndex((change) => {
       if (!this.#stopped) onChange(change)
@@ -29,6 +30,7 @@ export class PolicyModel {
       this.#watchPods()
       this.#index.setPolicy(policy)
     }, ({ metadata }) => this.#index.deletePolicy(`${metadata.namespace}/${metadata.name}`))
+    if (options.always) this.#watchPods()
   }
 
   get view(): PolicyView {

@@ -1,17 +1,17 @@
 import type { TargetExtension } from '../extension.ts'
 import { CONNMARK, MARK } from './mark.ts'
 import { DNAT, MASQUERADE, REDIRECT, SNAT } from './nat.ts'
-import { CT, LOG, NOTRACK } from './other.ts'
+import { CT, LOG, NFLOG, NOTRACK } from './other.ts'
 import { REJECT } from './reject.ts'
 import { SET } from './set.ts'
 
 /** Every -j that is simulated, beside the built-in verdicts and user-defined chains. */
 export const TARGETS: ReadonlyMap<string, TargetExtension> = new Map(Object.entries({
-  MARK, CONNMARK, DNAT, SNAT, MASQUERADE, REDIRECT, REJECT, LOG, CT, NOTRACK, SET,
+  MARK, CONNMARK, DNAT, SNAT, MASQUERADE, REDIRECT, REJECT, LOG, NFLOG, CT, NOTRACK, SET,
 }))
 
 /** Targets that iptables 1.8.9 has and that are not simulated. */
 export const UNSIMULATED_TARGETS: ReadonlySet<string> = new Set([
-  'AUDIT', 'CHECKSUM', 'CLASSIFY', 'CLUSTERIP', 'CONNSECMARK', 'DSCP', 'ECN', 'HMARK', 'IDLETIMER', 'LED', 'NETMAP', 'NFLOG', 'NFQUEUE',
+  'AUDIT', 'CHECKSUM', 'CLASSIFY', 'CLUSTERIP', 'CONNSECMARK', 'DSCP', 'ECN', 'HMARK', 'IDLETIMER', 'LED', 'NETMAP', 'NFQUEUE',
   'RATEEST', 'SECMARK', 'SYNPROXY', 'TCPMSS', 'TCPOPTSTRIP', 'TEE', 'TOS', 'TPROXY', 'TRACE', 'TTL', 'ULOG',
 ])

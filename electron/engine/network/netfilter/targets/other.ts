@@ -36,6 +36,25 @@ export const LOG: TargetExtension = () => {
   }
 }
 
+/** Hands packets to a program that nothing runs here (ulogd); the rule counts. */
+export const NFLOG: TargetExtension = () => {
+  const values: Record<string, string> = {}
+  const number = (name: string, most: number) => one((text) => {
+    if (parseNumber(text, most) === undefined) throw new UsageError(`NFLOG: bad value for option "--${name}", or out of range (0-${most}).`)
+    values[name] = text
+  })
+  return {
+    options: {
+      'nflog-group': number('nflog-group', 65_535), 'nflog-size': number('nflog-size', 0xffff_ffff), 'nflog-threshold': number('nflog-threshold', 65_535),
+      'nflog-prefix': one((text) => (values['nflog-prefix'] = quoted(text))),
+    },
+    finish: () => {
+      const text = (dash: string): string => ['prefix', 'group', 'size', 'threshold'].flatMap((o) => (values[`nflog-${o}`] === undefined ? [] : [` ${dash}nflog-${o} ${values[`nflog-${o}`]}`])).join('')
+      return { name: 'NFLOG', save: text('--'), list: () => text('').slice(1), run: () => 'continue' }
+    },
+  }
+}
+
 /** Only --notrack and --zone are read; zones other than 0 are not simulated. */
 export const CT: TargetExtension = () => {
   let notrack = false

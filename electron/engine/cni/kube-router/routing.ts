@@ -1,0 +1,152 @@
+import type { Node } from '../../kubernetes/types.ts'
+import { cidrContains, compareIp, ipVersion } from '../../network/address.ts'
+import type { Cidr, Ip, Netfilter, SocketOwner } from '../../network/types.ts'
+import { BgpSpeaker, type BgpRoute } from '../bgp/speaker.ts'
+import { internalIp } from '../bridge-link.ts'
+import type { NodeContext } from '../types.ts'
+import { BRIDGE, writeConf } from './conf.ts'
+import { setName, type Family } from './names.ts'
+import { refreshSet } from './sets.ts'
+
+export type Log = (source: string, message: string, severity?: 'I' | 'W' | 'E') => void
+
+/** --cluster-asn */
+const ASN = 64_512
+/** RTPROT that kube-router marks its routes with: pkg/routes ZebraOriginator, 0x11. */
+const PROTOCOL = '17'
+const GRACEFUL_RESTART = 90
+const POD_SUBNETS = 'kube-router-pod-subnets'
+const NODE_IPS = 'kube-router-node-ips'
+
+interface NodeInfo { ip: Ip; ips: readonly Ip[]; subnets: readonly Cidr[] }
+
+/**
+ * kube-router's network routes controller (v2.6, pkg/controllers/routing): the bridge and its configuration, masquerading
+ * of what leaves the cluster, and a BGP session to every other node, over which each tells its Pods' range.
+ */
+export class NetworkRoutesController {
+  readonly #context: NodeContext
+  readonly #log: Log
+  readonly #owner: SocketOwner | undefined
+  readonly #nodes = new Map<string, NodeInfo>()
+  readonly #stopWatch: () => void
+  #speaker: BgpSpeaker | undefined
+  #stopped = false
+
+  constructor(context: NodeContext, log: Log, owner?: SocketOwner) {
+    this.#context = context
+    this.#log = log
+    this.#owner = owner
+    this.#stopWatch = context.client.watch<Node>('nodes', {}, (event) => {
+      if (this.#stopped) return
+      if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#onNode(event.object)
+      else if (event.type === 'DELETED') this.#forget(event.object.metadata.name)
+    })
+  }
+
+  /** Sessions end; routes, rules and bridge stay. */
+  stop(): void {
+    this.#stopped = true
+    this.#stopWatch()
+    this.#speaker?.stop()
+  }
+
+  get #families(): readonly Family[] {
+    return this.#context.config.ipFamilies
+  }
+
+  #netfilter(family: Family): Netfilter {
+    const { network } = this.#context
+    return family === 'IPv4' ? network.netfilter : network.netfilter6
+  }
+
+  #onNode(node: Node): void {
+    const subnets = node.spec.podCIDRs ?? (node.spec.podCIDR ? [node.spec.podCIDR] : [])
+    const ip = internalIp(node)
+    if (ip === undefined || subnets.length === 0) return
+    const { name } = node.metadata
+    const info: NodeInfo = { ip, subnets, ips: (node.status.addresses ?? []).filter((a) => a.type === 'InternalIP').map((a) => a.address) }
+    const old = this.#nodes.get(name)
+    if (old && old.ip === ip && old.ips.join() === info.ips.join() && old.subnets.join() === subnets.join()) return
+    this.#nodes.set(name, info)
+    if (name === this.#context.name) {
+      if (!this.#speaker) this.#start(info)
+    } else {
+      if (old && old.ip !== ip) this.#speaker?.removePeer(old.ip)
+      this.#speaker?.addPeer(ip, ASN)
+    }
+    if (this.#speaker) this.#syncSets()
+  }
+
+  #forget(name: string): void {
+    const info = this.#nodes.get(name)
+    if (!info || name === this.#context.name) return
+    this.#nodes.delete(name)
+    this.#speaker?.removePeer(info.ip)
+    if (this.#speaker) this.#syncSets()
+  }
+
+  #start(own: NodeInfo): void {
+    const { network, clock, fabric } = this.#context
+    const underlay = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === own.ip))
+    if (!underlay) return
+    writeConf(this.#context, own.subnets, underlay.mtu)
+    this.#syncSets()
+    for (const family of this.#families) {
+      const netfilter = this.#netfilter(family)
+      for (const [comment, ...match] of [
+        ['allow outbound traffic from pods', '-i', BRIDGE],
+        ['allow inbound traffic to pods', '-o', BRIDGE],
+        ['allow outbound node port traffic on node interface with which node ip is associated', '-o', underlay.name],
+      ]) ensure(netfilter, ['filter', '-I', 'FORWARD', '1'], ['-m', 'comment', '--comment', comment!, ...match, '-j', 'ACCEPT'])
+      const pods = setName(POD_SUBNETS, family)
+      ensure(netfilter, ['nat', '-A', 'POSTROUTING'], [
+        '-m', 'set', '--match-set', pods, 'src', '-m', 'set', '!', '--match-set', pods, 'dst', '-m', 'set', '!', '--match-set', setName(NODE_IPS, family), 'dst', '-j', 'MASQUERADE', '--random-fully',
+      ])
+      network.setSysctl(family === 'IPv4' ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding', '1')
+      network.setSysctl(`net.bridge.bridge-nf-call-${family === 'IPv4' ? 'iptables' : 'ip6tables'}`, '1')
+    }
+    if (!network.links.has(BRIDGE)) fabric.createBridge(network, BRIDGE, { mtu: underlay.mtu })
+    network.setUp(BRIDGE, true)
+    this.#log('network_routes_controller.go:279', `Setting MTU of kube-bridge interface to: ${underlay.mtu}`)
+    this.#log('network_routes_controller.go:320', 'Starting network route controller')
+    this.#speaker = new BgpSpeaker({
+      network, clock, asn: ASN, routerId: own.ip, address: own.ip, ipv6: this.#families.includes('IPv6'), gracefulRestart: GRACEFUL_RESTART,
+      ...(this.#owner ? { owner: this.#owner } : {}),
+      onRoute: (prefix, route) => this.#route(prefix, route),
+      onPeer: (peer, why) => this.#log('logger.go:47', peer.state === 'Established' ? `Peer Up Key=${peer.address} State=BGP_FSM_OPENCONFIRM Topic=Peer` : `Peer Down Key=${peer.address} Reason=${why} State=BGP_FSM_ESTABLISHED Topic=Peer`),
+    })
+    for (const subnet of own.subnets) {
+      const nextHop = own.ips.find((ip) => ipVersion(ip) === (subnet.includes(':') ? 6 : 4))
+      if (nextHop !== undefined) this.#speaker.announce(subnet, nextHop)
+    }
+    for (const [name, { ip }] of this.#nodes) if (name !== this.#context.name) this.#speaker.addPeer(ip, ASN)
+  }
+
+  #syncSets(): void {
+    const nodes = [...this.#nodes.values()].sort((a, b) => compareIp(a.ip, b.ip))
+    for (const family of this.#families) {
+      const { sets } = this.#netfilter(family)
+      const ofFamily = (text: string): boolean => text.includes(':') === (family === 'IPv6')
+      refreshSet(sets, setName(POD_SUBNETS, family), 'hash:net', family, nodes.flatMap((n) => n.subnets).filter(ofFamily))
+      refreshSet(sets, setName(NODE_IPS, family), 'hash:ip', family, nodes.flatMap((n) => n.ips).filter(ofFamily))
+    }
+  }
+
+  /** Only next hops on the same wire get a route; a tunnel would do for others. */
+  #route(destination: Cidr, route: BgpRoute | undefined): void {
+    const { routes, links } = this.#context.network
+    try {
+      if (!route) return routes.remove({ destination, protocol: PROTOCOL })
+      const link = [...links.values()].find((l) => l.addresses.some((a) => cidrContains(`${a.address}/${a.prefixLength}`, route.nextHop)))
+      if (link) routes.add({ destination, via: route.nextHop, device: link.name, protocol: PROTOCOL }, { replace: true })
+    } catch (error) {
+      this.#log('network_routes_controller.go:488', `failed to inject routes due to: ${(error as Error).message}`, 'E')
+    }
+  }
+}
+
+function ensure(netfilter: Netfilter, [table, ...place]: readonly string[], rule: readonly string[]): void {
+  const chain = place[1]!
+  if (netfilter.command(['-t', table!, '-C', chain, ...rule]).code !== 0) netfilter.command(['-t', table!, ...place, ...rule])
+}
