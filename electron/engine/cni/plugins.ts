@@ -1,9 +1,10 @@
 import type { ClusterConfig } from '../config.ts'
 import { bridgePlugin } from './bridge.ts'
 import { flannelPlugin } from './flannel.ts'
+import { kubeRouterPlugin } from './kube-router/kube-router.ts'
 import type { CniPlugin } from './types.ts'
 
 /** The plugins that exist so far; undefined for one that is not simulated yet. */
 export function findCniPlugin(name: ClusterConfig['cni']): CniPlugin | undefined {
-  return [bridgePlugin, flannelPlugin].find((plugin) => plugin.name === name)
+  return [bridgePlugin, flannelPlugin, kubeRouterPlugin].find((plugin) => plugin.name === name)
 }

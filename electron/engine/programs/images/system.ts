@@ -25,6 +25,12 @@ function flannel(): ImageContent {
   return { ...base, size: 33_164_327, programs: { ...base.programs, ...tools, '/opt/bin/flanneld': 'flanneld' }, entrypoint: ['/opt/bin/flanneld'] }
 }
 
+function kubeRouter(): ImageContent {
+  const base = alpine(['curl'])
+  const tools = { '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/ip': 'ip', '/usr/sbin/ipset': 'ipset' }
+  return { ...base, size: 48_211_005, programs: { ...base.programs, ...tools, '/usr/local/bin/kube-router': 'kube-router' }, entrypoint: ['/usr/local/bin/kube-router'] }
+}
+
 function ingressNginx(): ImageContent {
   const base = alpine(['curl', 'bash'])
   return {
@@ -51,4 +57,5 @@ export const systemRepositories: readonly Repository[] = [
   controlPlane('kube-scheduler', 21_782_634),
   { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
+  { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
 ]
