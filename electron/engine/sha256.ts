@@ -1,4 +1,4 @@
-/** SHA-256 (FIPS 180-4) and base32 (RFC 4648 section 6), for names that Kubernetes makes of hashes. */
+/** SHA-256 and SHA-224 (FIPS 180-4), base32 and base64url (RFC 4648 sections 6, 5), for names that are made of hashes. */
 const K = Uint32Array.from(primes(64), (p) => fraction(Math.cbrt(p)))
 const INITIAL = Uint32Array.from(primes(8), (p) => fraction(Math.sqrt(p)))
 
@@ -17,7 +17,18 @@ function rotate(value: number, bits: number): number {
   return (value >>> bits) | (value << (32 - bits))
 }
 
+/** The second 32 bits of the same roots of the ninth to sixteenth primes. */
+const INITIAL_224 = new Uint32Array([0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939, 0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4])
+
+export function sha224(message: Uint8Array): Uint8Array {
+  return digest(message, INITIAL_224).subarray(0, 28)
+}
+
 export function sha256(message: Uint8Array): Uint8Array {
+  return digest(message, INITIAL)
+}
+
+function digest(message: Uint8Array, initial: Uint32Array): Uint8Array {
   const length = message.length
   const blocks = (length + 9 + 63) >> 6
   const padded = new Uint8Array(blocks * 64)
@@ -26,7 +37,7 @@ export function sha256(message: Uint8Array): Uint8Array {
   const view = new DataView(padded.buffer)
   view.setUint32(padded.length - 8, Math.floor(length / 0x2000_0000))
   view.setUint32(padded.length - 4, (length << 3) >>> 0)
-  const state = INITIAL.slice()
+  const state = initial.slice()
   const w = new Uint32Array(64)
   for (let block = 0; block < blocks; block++) {
     for (let i = 0; i < 16; i++) w[i] = view.getUint32(block * 64 + i * 4)
@@ -74,4 +85,16 @@ export function base32(bytes: Uint8Array): string {
   }
   if (bits > 0) out += ALPHABET[(value << (5 - bits)) & 31]
   return out.padEnd(Math.ceil(out.length / 8) * 8, '=')
+}
+
+const URL_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** Without padding. */
+export function base64Url(bytes: Uint8Array): string {
+  let out = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const n = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    for (let k = 0; k < Math.min(4, bytes.length - i + 1); k++) out += URL_ALPHABET[(n >> (18 - 6 * k)) & 63]!
+  }
+  return out
 }

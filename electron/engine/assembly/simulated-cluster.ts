@@ -43,12 +43,12 @@ const JUMPING: TimeControl = { paused: false, speed: 1, pause: () => undefined, 
 interface Manifest {
   kind: string
   metadata: { namespace?: string }
-  spec?: { template?: { spec?: { serviceAccountName?: string; containers?: { image?: string }[] } } }
+  spec?: { template?: { spec?: { serviceAccountName?: string; initContainers?: { image?: string }[]; containers?: { image?: string }[] } } }
 }
 
 /** kubeadm pulls the images of the cluster's own Pods before it starts anything. */
 function systemImages(manifests: readonly Manifest[]): string[] {
-  return manifests.flatMap((m) => m.spec?.template?.spec?.containers ?? []).flatMap((c) => c.image ?? [])
+  return manifests.flatMap(({ spec }) => [...(spec?.template?.spec?.initContainers ?? []), ...(spec?.template?.spec?.containers ?? [])]).flatMap((c) => c.image ?? [])
 }
 
 /** Puts the rooms of the engine together, as kubeadm would on machines that are already there. */

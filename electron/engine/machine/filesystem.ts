@@ -33,6 +33,8 @@ export class MemoryFilesystem implements Filesystem {
   #listeners = new Set<(path: string) => void>()
   /** Filesystems of which parts are mounted here, and whether only for reading. */
   #mounted = new Map<object, boolean>()
+  /** What lies in another filesystem is told to its listeners, too (inotify looks at inodes). */
+  readonly #mounts: { at: string; from: MemoryFilesystem; source: string }[] = []
 
   constructor(options: FilesystemOptions = {}) {
     this.#clock = options.clock
@@ -249,6 +251,7 @@ export class MemoryFilesystem implements Filesystem {
     if (place.name === '') throw new SystemError('EBUSY')
     place.parent.entries.set(place.name, node)
     this.#mounted.set(from, options.readOnly ?? false)
+    this.#mounts.push({ at: place.path, from, source })
     this.#changed(place.path)
   }
 
@@ -306,6 +309,7 @@ export class MemoryFilesystem implements Filesystem {
 
   #changed(path: string): void {
     if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(path)
+    for (const { at, from, source } of this.#mounts) if (path.startsWith(`${at}/`)) from.#changed(`${source}${path.slice(at.length)}`)
   }
 
   #fresh(mode: number): NodeBase {

@@ -11,7 +11,7 @@ export const BASHRC = "PS1='\\u@\\h:\\w\\$ '\n"
 
 /** The directories, devices and account files that any Linux root has (hier(7)). */
 export function layOutLinux(fs: MemoryFilesystem, tree: LinuxTree = {}): void {
-  for (const directory of ['/bin', '/dev', '/etc', '/home', '/opt', '/run', '/sbin', '/srv', '/sys', '/usr/bin', '/usr/lib', '/usr/local/bin', '/usr/sbin', '/usr/share', '/var/lib', '/var/log', '/var/run']) {
+  for (const directory of ['/bin', '/dev', '/etc', '/home', '/opt', '/run', '/sbin', '/srv', '/sys/fs/bpf', '/usr/bin', '/usr/lib', '/usr/local/bin', '/usr/sbin', '/usr/share', '/var/lib', '/var/log', '/var/run']) {
     fs.makeDirectory(directory, { parents: true })
   }
   fs.makeDirectory('/root', { mode: 0o700 })

@@ -1,4 +1,5 @@
 import { coreDns } from '../dns/coredns.ts'
+import { calicoPrograms } from '../cni/calico/programs.ts'
 import { FlannelAgent } from '../cni/flannel-agent.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
 import type { Program } from '../machine/types.ts'
@@ -10,7 +11,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...calicoPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

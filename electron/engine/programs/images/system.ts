@@ -47,6 +47,23 @@ function ingressNginx(): ImageContent {
   }
 }
 
+/** calico/cni, calico/node and calico/kube-controllers, whose base is Red Hat's. */
+const CALICO_TOOLS = ['ip', 'ss', 'iptables', 'iptables-save', 'iptables-restore', 'ipset', 'conntrack', 'sysctl']
+
+function calicoCni(): ImageContent {
+  return { size: 71_406_532, directories: DISTROLESS, programs: { '/opt/cni/bin/calico-ipam': 'calico-ipam', '/opt/cni/bin/install': 'calico-install-cni' }, entrypoint: ['/opt/cni/bin/install'] }
+}
+
+function calicoNode(): ImageContent {
+  const base = alpine(['bash'])
+  const tools = Object.fromEntries(CALICO_TOOLS.map((name) => [`/usr/sbin/${name}`, name]))
+  return { ...base, size: 156_953_447, programs: { ...base.programs, ...tools, '/bin/calico-node': 'calico-node', '/usr/bin/birdcl': 'birdcl', '/usr/sbin/start_runit': 'calico-start-runit' }, command: ['start_runit'] }
+}
+
+function calicoControllers(): ImageContent {
+  return { size: 52_290_118, directories: DISTROLESS, programs: { '/usr/bin/kube-controllers': 'calico-kube-controllers', '/usr/bin/check-status': 'calico-check-status' }, entrypoint: ['/usr/bin/kube-controllers'], user: { uid: 999, gid: 0, name: '999' } }
+}
+
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
@@ -57,5 +74,8 @@ export const systemRepositories: readonly Repository[] = [
   controlPlane('kube-scheduler', 21_782_634),
   { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
+  { name: 'docker.io/calico/cni', tag: versioned(([major]) => major === 3, calicoCni()) },
+  { name: 'docker.io/calico/node', tag: versioned(([major]) => major === 3, calicoNode()) },
+  { name: 'docker.io/calico/kube-controllers', tag: versioned(([major]) => major === 3, calicoControllers()) },
   { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
 ]

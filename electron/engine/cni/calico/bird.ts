@@ -1,0 +1,232 @@
+import type { Timer } from '../../clock.ts'
+import type { KubeObject, Node } from '../../kubernetes/types.ts'
+import { cidrContains, networkOf } from '../../network/address.ts'
+import type { Cidr, Ip, Route, TcpListener } from '../../network/types.ts'
+import type { NodeContext } from '../types.ts'
+import { BGP_PORT, BgpSession, type BgpOwner } from './bgp-session.ts'
+import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
+import { IPIP_DEVICE, WORKLOAD_PREFIX } from './names.ts'
+
+/**
+ * confd and BIRD of a calico-node: the blocks of this node are announced to all others over BGP, and what they announce becomes
+ * kernel routes (confd/etc/calico/confd/templates/bird*.cfg.template). What BIRD has put into the kernel stays when it ends ("persist").
+ */
+const DEFAULT_AS = 64512
+/** "scan time 2" */
+const SCAN = 2_000
+export const IPV4_ANNOTATION = 'projectcalico.org/IPv4Address'
+
+interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
+
+export class Bird implements BgpOwner {
+  readonly bornAt: number
+  readonly pid: number
+  readonly #node: NodeContext
+  readonly #log: (line: string) => void
+  readonly #stops: (() => void)[] = []
+  /** By address. */
+  readonly sessions = new Map<Ip, BgpSession>()
+  readonly #peers = new Map<string, Ip>()
+  readonly #blocks = new Map<string, Cidr>()
+  readonly #pools = new Map<string, IpPool['spec']>()
+  readonly #configurations = new Map<string, BgpConfiguration['spec']>()
+  readonly #programmed = new Map<Cidr, Route>()
+  #network: Cidr | undefined
+  #own: Ip | undefined
+  #listener: TcpListener | undefined
+  #due: Timer | undefined
+  #scan: Timer | undefined
+  #stopped = false
+
+  constructor(node: NodeContext, pid: number, log: (line: string) => void) {
+    this.#node = node
+    this.pid = pid
+    this.bornAt = node.clock.now
+    this.#log = log
+    log('device1: Initializing')
+    log('direct1: Initializing')
+    log('device1: Starting')
+    log('device1: Connected to table master')
+    log('device1: State changed to feed')
+    log('direct1: Starting')
+    log('direct1: Connected to table master')
+    log('direct1: State changed to feed')
+    log('Graceful restart started')
+    log('Graceful restart done')
+    log('Started')
+    log('device1: State changed to up')
+    log('direct1: State changed to up')
+    this.#learn()
+    this.#watch<Node>('nodes', (name, object) => this.#setPeer(name, object?.metadata.annotations?.[IPV4_ANNOTATION]))
+    this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' ? object.spec.cidr : undefined))
+    this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
+    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => this.#set(this.#configurations, name, object?.spec))
+    this.#stops.push(node.network.onChange(() => this.#scanLater()))
+  }
+
+  get clock(): NodeContext['clock'] {
+    return this.#node.clock
+  }
+
+  get network(): NodeContext['network'] {
+    return this.#node.network
+  }
+
+  get address(): Ip {
+    return this.#own!
+  }
+
+  get as(): number {
+    return this.#configurations.get('default')?.asNumber ?? DEFAULT_AS
+  }
+
+  log(line: string): void {
+    if (!this.#stopped) this.#log(line)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+    for (const timer of [this.#due, this.#scan]) this.clock.cancel(timer)
+    this.#listener?.close()
+    for (const session of this.sessions.values()) session.stop()
+  }
+
+  exports(): readonly Cidr[] {
+    const blocks = [...this.#blocks.values()]
+    const exported = (ip: Ip): boolean => [...this.#pools.values()].some((p) => cidrContains(p.cidr, ip) && !p.disableBGPExport)
+    // borrowed addresses, which no block of ours covers
+    const single = this.network.routes.list('main').filter((r) => r.device?.startsWith(WORKLOAD_PREFIX) && r.destination.endsWith('/32')).map((r) => r.destination)
+    return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.slice(0, -3))))].filter((cidr) => exported(cidr.split('/')[0]!))
+  }
+
+  changed(): void {
+    if (this.#stopped || this.#due) return
+    this.#due = this.clock.schedule(10, () => {
+      this.#due = undefined
+      this.#apply()
+    })
+  }
+
+  // ---- what confd reads --------------------------------------------------------------------------------------
+
+  /** The kernel's routes that an earlier BIRD left (protocol kernel, "learn"). */
+  #learn(): void {
+    for (const route of this.network.routes.list('main')) if (route.protocol === 'bird') this.#programmed.set(route.destination, route)
+  }
+
+  #watch<T extends KubeObject>(resource: string, put: (name: string, object: T | undefined) => void): void {
+    this.#stops.push(this.#node.client.watch<T>(resource, {}, (event) => {
+      if (this.#stopped || !('object' in event)) return
+      put(event.object.metadata.name, event.type === 'DELETED' ? undefined : event.object)
+    }))
+  }
+
+  #set<T>(map: Map<string, T>, name: string, value: T | undefined): void {
+    if (value === undefined) map.delete(name)
+    else map.set(name, value)
+    this.changed()
+  }
+
+  #setPeer(name: string, address: string | undefined): void {
+    const ip = address?.split('/')[0]
+    if (name === this.#node.name && address !== undefined) {
+      this.#network = networkOf(address)
+      this.#own = ip
+    } else if (ip === undefined) this.#peers.delete(name)
+    else if (this.#peers.get(name) === ip) return
+    else this.#peers.set(name, ip)
+    this.changed()
+  }
+
+  // ---- what BIRD does ----------------------------------------------------------------------------------------
+
+  #apply(): void {
+    if (this.#own === undefined) return
+    this.#listen()
+    this.#mesh()
+    for (const session of this.sessions.values()) session.announce()
+    this.#program()
+  }
+
+  #listen(): void {
+    this.#listener ??= this.network.sockets.listen({ port: BGP_PORT, owner: { pid: this.pid, program: 'bird' } }, (connection) => {
+      const session = this.sessions.get(connection.remoteAddress)
+      if (session) return session.accept(connection)
+      this.log(`BGP: Unexpected connect from unknown address ${connection.remoteAddress} (port ${connection.remotePort})`)
+      connection.abort()
+    })
+  }
+
+  #mesh(): void {
+    const wanted = new Set(this.#configurations.get('default')?.nodeToNodeMeshEnabled === false ? [] : this.#peers.values())
+    for (const [ip, session] of this.sessions) {
+      if (wanted.has(ip)) continue
+      this.sessions.delete(ip)
+      this.log(`${session.name}: Removing`)
+      session.shutdown()
+    }
+    for (const ip of [...wanted].sort()) if (!this.sessions.has(ip)) this.sessions.set(ip, new BgpSession(this, ip))
+  }
+
+  /** The routing table master: own blocks, and the peers' routes as the filter calico_kernel_programming has them. */
+  #wanted(): Map<Cidr, Route> {
+    const out = new Map<Cidr, Route>()
+    for (const destination of this.#blocks.values()) if (this.#kernelRoute(destination) !== 'reject') out.set(destination, { destination, type: 'blackhole', protocol: 'bird' })
+    for (const session of this.sessions.values()) {
+      for (const [destination, via] of session.routes) {
+        const how = this.#kernelRoute(destination, via)
+        const device = how === 'tunnel' ? IPIP_DEVICE : this.network.routes.lookup(via)?.device
+        if (how === 'reject' || device === undefined || out.has(destination)) continue
+        out.set(destination, { destination, via, device, protocol: 'bird', ...(how === 'tunnel' ? { onlink: true } : {}) })
+      }
+    }
+    return out
+  }
+
+  #kernelRoute(destination: Cidr, via?: Ip): 'reject' | 'tunnel' | 'direct' {
+    const pool = [...this.#pools.values()].find((p) => cidrContains(p.cidr, destination.split('/')[0]!))
+    if ((pool?.vxlanMode ?? 'Never') !== 'Never') return 'reject'
+    const mode = pool?.ipipMode ?? 'Never'
+    if (mode === 'Never' || (mode === 'CrossSubnet' && via !== undefined && this.#network !== undefined && cidrContains(this.#network, via))) return 'direct'
+    return 'tunnel'
+  }
+
+  #program(): void {
+    const wanted = this.#wanted()
+    const { routes } = this.network
+    for (const [destination, route] of this.#programmed) {
+      if (wanted.has(destination)) continue
+      this.#programmed.delete(destination)
+      try {
+        routes.remove(route)
+      } catch {
+        // Somebody removed it by hand, or its device went.
+      }
+    }
+    const present = new Map(routes.list('main').filter((r) => r.protocol === 'bird').map((r) => [r.destination, r]))
+    for (const [destination, route] of wanted) {
+      const old = present.get(destination)
+      if (old && old.via === route.via && old.device === route.device && (old.type ?? 'unicast') === (route.type ?? 'unicast')) this.#programmed.set(destination, route)
+      else this.#add(destination, route)
+    }
+  }
+
+  #add(destination: Cidr, route: Route): void {
+    try {
+      this.network.routes.add(route, { replace: true })
+      this.#programmed.set(destination, route)
+    } catch {
+      // The tunnel's device is not there yet, or down: the next scan tries again.
+    }
+  }
+
+  /** The kernel's table is read every two seconds: what somebody removed comes back. */
+  #scanLater(): void {
+    if (this.#stopped || this.#scan) return
+    this.#scan = this.clock.schedule(SCAN, () => {
+      this.#scan = undefined
+      if (this.#own !== undefined) this.#apply()
+    }, { background: true })
+  }
+}

@@ -1,0 +1,94 @@
+import { CALICO_GROUP } from './names.ts'
+
+/** Calico's custom resources in the group crd.projectcalico.org (manifests/crds.yaml), with the fields that mean something here. */
+type Schema = Record<string, unknown>
+
+const string: Schema = { type: 'string' }
+const integer: Schema = { type: 'integer' }
+const number: Schema = { type: 'number' }
+const boolean: Schema = { type: 'boolean' }
+const list = (items: Schema): Schema => ({ type: 'array', items })
+const object = (properties: Record<string, Schema>, required?: string[]): Schema => ({ type: 'object', properties, ...(required ? { required } : {}) })
+const map = (values: Schema): Schema => ({ type: 'object', additionalProperties: values })
+const choice = (...values: string[]): Schema => ({ type: 'string', enum: values })
+const intOrString: Schema = { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true }
+
+const ports = list({ ...intOrString, pattern: '^.*' })
+const entity = object({
+  nets: list(string),
+  notNets: list(string),
+  notPorts: ports,
+  notSelector: string,
+  namespaceSelector: string,
+  ports,
+  selector: string,
+  serviceAccounts: object({ names: list(string), selector: string }),
+  services: object({ name: string, namespace: string }),
+})
+const icmp = object({ code: integer, type: integer })
+const rule = object({
+  action: string,
+  destination: entity,
+  http: object({ methods: list(string), paths: list(object({ exact: string, prefix: string })) }),
+  icmp,
+  ipVersion: integer,
+  metadata: object({ annotations: map(string) }),
+  notICMP: icmp,
+  notProtocol: { ...intOrString, pattern: '^.*' },
+  protocol: { ...intOrString, pattern: '^.*' },
+  source: entity,
+}, ['action'])
+const policy = {
+  egress: list(rule),
+  ingress: list(rule),
+  order: number,
+  performanceHints: list(string),
+  selector: string,
+  serviceAccountSelector: string,
+  tier: string,
+  types: list(string),
+}
+const globalPolicy = { ...policy, applyOnForward: boolean, doNotTrack: boolean, namespaceSelector: string, preDNAT: boolean }
+const mode = choice('Always', 'CrossSubnet', 'Never')
+
+interface Definition { kind: string; plural: string; namespaced?: boolean; spec: Schema; status?: boolean }
+
+const DEFINITIONS: readonly Definition[] = [
+  { kind: 'BGPConfiguration', plural: 'bgpconfigurations', spec: object({ asNumber: integer, bindMode: string, ignoredInterfaces: list(string), listenPort: { type: 'integer', minimum: 1, maximum: 65535 }, logSeverityScreen: string, nodeMeshMaxRestartTime: string, nodeToNodeMeshEnabled: boolean, serviceClusterIPs: list(object({ cidr: string })), serviceExternalIPs: list(object({ cidr: string })), serviceLoadBalancerIPs: list(object({ cidr: string })) }) },
+  { kind: 'BGPFilter', plural: 'bgpfilters', spec: object({ exportV4: list(object({ action: string, cidr: string, matchOperator: string })), importV4: list(object({ action: string, cidr: string, matchOperator: string })) }) },
+  { kind: 'BGPPeer', plural: 'bgppeers', spec: object({ asNumber: integer, filters: list(string), keepOriginalNextHop: boolean, maxRestartTime: string, node: string, nodeSelector: string, numAllowedLocalASNumbers: integer, peerIP: string, peerSelector: string, sourceAddress: string }) },
+  { kind: 'BlockAffinity', plural: 'blockaffinities', spec: object({ cidr: string, deleted: string, node: string, state: string, type: string }, ['cidr', 'deleted', 'node', 'state']) },
+  { kind: 'CalicoNodeStatus', plural: 'caliconodestatuses', spec: object({ classes: list(string), node: string, updatePeriodSeconds: integer }), status: true },
+  { kind: 'ClusterInformation', plural: 'clusterinformations', spec: object({ calicoVersion: string, clusterGUID: string, clusterType: string, datastoreReady: boolean, variant: string }) },
+  { kind: 'FelixConfiguration', plural: 'felixconfigurations', spec: object({ bpfConnectTimeLoadBalancing: choice('TCP', 'Enabled', 'Disabled'), bpfEnabled: boolean, bpfHostNetworkedNATWithoutCTLB: choice('Enabled', 'Disabled'), bpfLogLevel: string, chainInsertMode: string, defaultEndpointToHostAction: string, floatingIPs: choice('Enabled', 'Disabled'), ipipEnabled: boolean, ipipMTU: integer, iptablesBackend: string, iptablesRefreshInterval: string, logPrefix: string, logSeverityScreen: string, mtuIfacePattern: string, natOutgoingExclusions: string, reportingInterval: string, routeRefreshInterval: string, vxlanEnabled: boolean, vxlanMTU: integer, vxlanPort: integer, vxlanVNI: integer, wireguardEnabled: boolean }) },
+  { kind: 'GlobalNetworkPolicy', plural: 'globalnetworkpolicies', spec: object(globalPolicy) },
+  { kind: 'GlobalNetworkSet', plural: 'globalnetworksets', spec: object({ nets: list(string) }) },
+  { kind: 'HostEndpoint', plural: 'hostendpoints', spec: object({ expectedIPs: list(string), interfaceName: string, node: string, ports: list(object({ name: string, port: integer, protocol: intOrString })), profiles: list(string) }) },
+  { kind: 'IPAMBlock', plural: 'ipamblocks', spec: object({ affinity: string, allocations: list({ type: 'integer', nullable: true }), attributes: list(object({ handle_id: string, secondary: map(string) })), cidr: string, deleted: boolean, sequenceNumber: { type: 'integer', format: 'int64', default: 0 }, sequenceNumberForAllocation: map({ type: 'integer', format: 'int64' }), strictAffinity: boolean, unallocated: list(integer) }, ['allocations', 'attributes', 'cidr', 'strictAffinity', 'unallocated']) },
+  { kind: 'IPAMConfig', plural: 'ipamconfigs', spec: object({ autoAllocateBlocks: boolean, maxBlocksPerHost: { type: 'integer', minimum: 0 }, strictAffinity: boolean }, ['autoAllocateBlocks', 'strictAffinity']) },
+  { kind: 'IPAMHandle', plural: 'ipamhandles', spec: object({ block: map(integer), deleted: boolean, handleID: string }, ['block', 'handleID']) },
+  { kind: 'IPPool', plural: 'ippools', spec: object({ allowedUses: list(string), assignmentMode: choice('Automatic', 'Manual'), blockSize: integer, cidr: string, disableBGPExport: boolean, disabled: boolean, ipipMode: mode, natOutgoing: boolean, nodeSelector: string, vxlanMode: mode }, ['cidr']) },
+  { kind: 'IPReservation', plural: 'ipreservations', spec: object({ reservedCIDRs: list(string) }) },
+  { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', spec: object({ controllers: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, healthChecks: string, logSeverityScreen: string, prometheusMetricsPort: integer }, ['controllers']), status: true },
+  { kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true, spec: object(policy) },
+  { kind: 'NetworkSet', plural: 'networksets', namespaced: true, spec: object({ nets: list(string) }) },
+  { kind: 'Tier', plural: 'tiers', spec: object({ defaultAction: choice('Pass', 'Deny'), order: number }) },
+]
+
+export function calicoDefinitions(): object[] {
+  return DEFINITIONS.map(({ kind, plural, namespaced, spec, status }) => {
+    const properties = { apiVersion: string, kind: string, metadata: { type: 'object' }, spec, ...(status ? { status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } : {}) }
+    return {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: `${plural}.${CALICO_GROUP}` },
+      spec: {
+        group: CALICO_GROUP,
+        names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
+        preserveUnknownFields: false,
+        scope: namespaced ? 'Namespaced' : 'Cluster',
+        versions: [{ name: 'v1', schema: { openAPIV3Schema: { type: 'object', properties } }, served: true, storage: true }],
+      },
+    }
+  })
+}

@@ -1,0 +1,67 @@
+import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
+import type { KubeObject } from '../../kubernetes/types.ts'
+import type { Cidr } from '../../network/types.ts'
+import { CALICO_GROUP } from './names.ts'
+
+/** Calico's objects as the Kubernetes datastore keeps them (libcalico-go/lib/apis/v3, api/pkg/apis/projectcalico/v3). */
+export type TunnelMode = 'Always' | 'CrossSubnet' | 'Never'
+
+export interface IpPool extends KubeObject {
+  spec: {
+    cidr: Cidr
+    blockSize?: number
+    ipipMode?: TunnelMode
+    vxlanMode?: TunnelMode
+    natOutgoing?: boolean
+    disabled?: boolean
+    disableBGPExport?: boolean
+    nodeSelector?: string
+    allowedUses?: string[]
+  }
+}
+
+export interface IpamBlock extends KubeObject {
+  spec: {
+    affinity?: string
+    allocations: (number | null)[]
+    attributes: { handle_id?: string; secondary?: Record<string, string> }[]
+    cidr: Cidr
+    deleted: boolean
+    sequenceNumber: number
+    sequenceNumberForAllocation: Record<string, number>
+    strictAffinity: boolean
+    unallocated: number[]
+  }
+}
+
+export interface BlockAffinity extends KubeObject {
+  spec: { cidr: Cidr; deleted: string; node: string; state: 'confirmed' | 'pending' | 'pendingDeletion'; type?: string }
+}
+
+export interface IpamHandle extends KubeObject {
+  spec: { block: Record<string, number>; deleted: boolean; handleID: string }
+}
+
+/** "ippools" → what a client calls it by. */
+export function calicoResource(plural: string): string {
+  return `${plural}.${CALICO_GROUP}`
+}
+
+export function calicoObject<T extends KubeObject>(kind: string, name: string, spec: T extends { spec: infer S } ? S : never): T {
+  return { apiVersion: `${CALICO_GROUP}/v1`, kind, metadata: { name }, spec } as unknown as T
+}
+
+/** The object, or undefined where there is none (or its kind is not served yet). */
+export function findObject<T extends KubeObject>(client: KubernetesClient, resource: string, namespace: string | undefined, name: string): T | undefined {
+  try {
+    return client.get<T>(resource, namespace, name)
+  } catch (error) {
+    if (error instanceof StatusError && error.status.code === 404) return undefined
+    throw error
+  }
+}
+
+/** The pools by name, the disabled ones too. */
+export function listPools(client: KubernetesClient): readonly IpPool[] {
+  return client.list<IpPool>(calicoResource('ippools')).items
+}

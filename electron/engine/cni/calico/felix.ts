@@ -1,0 +1,117 @@
+import type { Timer } from '../../clock.ts'
+import type { KubeObject, Node, Pod } from '../../kubernetes/types.ts'
+import type { Ip } from '../../network/types.ts'
+import type { NodeContext } from '../types.ts'
+import { MTU_FILE } from './calico.ts'
+import { calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
+import { workloadInterface } from './names.ts'
+import { hostOf, Tunnels } from './tunnels.ts'
+
+/**
+ * Felix, the agent that programs a node's kernel: the routes to its Pods, tunnels, iptables' chains and IP sets (felix/dataplane/linux).
+ * Everything that it writes stays when it stops.
+ */
+export interface Endpoint {
+  /** "namespace/name" */
+  key: string
+  namespace: string
+  name: string
+  serviceAccount: string
+  labels: Readonly<Record<string, string>>
+  ip: Ip
+  interface: string
+}
+
+/** Changes are collected for so long (ms). */
+const THROTTLE = 10
+/** Felix reads routes and rules again: routeRefreshInterval, iptablesRefreshInterval (v3.30: 90 s and 180 s). */
+const REFRESH = 90_000
+
+export class Felix {
+  readonly tunnels: Tunnels
+  readonly endpoints = new Map<string, Endpoint>()
+  ready = false
+  readonly #node: NodeContext
+  readonly #stops: (() => void)[] = []
+  #due: Timer | undefined
+  #refresh: Timer | undefined
+  #stopped = false
+
+  constructor(node: NodeContext, log: (source: string, message: string) => void) {
+    this.#node = node
+    log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-26T23:41:43+00:00" gitcommit="c5a6c17bb5a3ab7f5f8f3d5d2f5d6e0c1e6ac3b8" version="v3.30.3"')
+    this.tunnels = new Tunnels(node)
+    this.#watch<Node>('nodes', {}, (name, object) => set(this.tunnels.hosts, name, object && hostOf(object)))
+    this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => set(this.tunnels.pools, name, object?.spec))
+    this.#watch<IpamBlock>(calicoResource('ipamblocks'), {}, (name, object) => set(this.tunnels.blocks, name, object?.spec))
+    this.#watch<Pod>('pods', { fieldSelector: `spec.nodeName=${node.name}` }, (_, object, gone) => this.#setPod(object ?? gone!, object === undefined))
+    this.#later()
+    this.#refreshLater()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+    for (const timer of [this.#due, this.#refresh]) this.#node.clock.cancel(timer)
+  }
+
+  #watch<T extends KubeObject>(resource: string, options: { fieldSelector?: string }, put: (name: string, object: T | undefined, gone: T | undefined) => void): void {
+    this.#stops.push(this.#node.client.watch<T>(resource, options, (event) => {
+      if (this.#stopped || !('object' in event)) return
+      const gone = event.type === 'DELETED'
+      put(event.object.metadata.name, gone ? undefined : event.object, gone ? event.object : undefined)
+      this.#later()
+    }))
+  }
+
+  #setPod(pod: Pod, gone: boolean): void {
+    const { namespace, name, labels, annotations } = pod.metadata
+    const key = `${namespace}/${name}`
+    const ip = annotations?.['cni.projectcalico.org/podIP']?.split('/')[0] || pod.status.podIP
+    if (gone || pod.spec.hostNetwork || !ip || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') {
+      this.endpoints.delete(key)
+      return
+    }
+    this.endpoints.set(key, { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? {}, ip, interface: workloadInterface(namespace, name) })
+  }
+
+  #later(): void {
+    if (this.#due || this.#stopped) return
+    this.#due = this.#node.clock.schedule(THROTTLE, () => {
+      this.#due = undefined
+      this.#apply()
+    })
+  }
+
+  #refreshLater(): void {
+    this.#refresh = this.#node.clock.schedule(REFRESH, () => {
+      this.#apply()
+      this.#refreshLater()
+    }, { background: true })
+  }
+
+  #apply(): void {
+    const { machine } = this.#node
+    if (!this.tunnels.hosts.has(this.#node.name)) return
+    const mtu = String(this.tunnels.mtu())
+    if (!machine.fs.exists(MTU_FILE) || machine.fs.readText(MTU_FILE) !== mtu) machine.fs.writeFile(MTU_FILE, mtu)
+    this.tunnels.apply()
+    this.#workloads()
+    this.ready = true
+  }
+
+  /** A route to each Pod of this node. */
+  #workloads(): void {
+    const { network } = this.#node
+    for (const { ip, interface: device } of this.endpoints.values()) {
+      if (!network.links.get(device)?.up) continue
+      const present = network.routes.list('main').find((r) => r.destination === `${ip}/32`)
+      if (present?.device !== device) network.routes.add({ destination: `${ip}/32`, device, scope: 'link' }, { replace: true })
+    }
+  }
+}
+
+function set<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
+}

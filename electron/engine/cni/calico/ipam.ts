@@ -1,0 +1,197 @@
+import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
+import { addressCount, cidrContains, ipNumber, nthAddress, nthPrefix, prefixLength } from '../../network/address.ts'
+import type { Cidr, Ip } from '../../network/types.ts'
+import { calicoObject, calicoResource, findObject, listPools, type BlockAffinity, type IpamBlock, type IpamHandle, type IpPool } from './datastore.ts'
+
+/**
+ * calico-ipam (libcalico-go/lib/ipam): pools are cut into blocks of 64 addresses, a block belongs to a node, and a node
+ * takes the next free address of its own blocks, then claims another block, and borrows from others' only when no block is free.
+ */
+const BLOCKS = calicoResource('ipamblocks')
+const AFFINITIES = calicoResource('blockaffinities')
+const HANDLES = calicoResource('ipamhandles')
+const DEFAULT_BLOCK_SIZE = 26
+
+/** For conflicts with the other nodes' plugins. */
+const RETRIES = 100
+
+export interface Assignment {
+  node: string
+  handle: string
+  /** What the allocation is for: namespace, node, pod; or node and type. */
+  attributes: Record<string, string>
+  use: 'Workload' | 'Tunnel'
+  /** Only from these pools. */
+  pools?: (pool: IpPool) => boolean
+}
+
+export class Ipam {
+  readonly #client: KubernetesClient
+
+  constructor(client: KubernetesClient) {
+    this.#client = client
+  }
+
+  /** The next free address for a node. Throws what the plugin says when there is none. */
+  assign(assignment: Assignment): Ip {
+    const pools = listPools(this.#client).filter((p) => !p.spec.disabled && (p.spec.allowedUses ?? ['Workload', 'Tunnel']).includes(assignment.use) && (assignment.pools?.(p) ?? true))
+    if (pools.length === 0) throw new Error(`failed to request IPv4 addresses: no configured Calico pools for node ${assignment.node}`)
+    const inPools = (cidr: Cidr): boolean => pools.some((p) => cidrContains(p.spec.cidr, cidr.split('/')[0]!))
+    for (const { spec } of this.#affinities()) {
+      if (spec.node !== assignment.node || spec.state !== 'confirmed' || !inPools(spec.cidr)) continue
+      const ip = this.#take(blockName(spec.cidr), assignment)
+      if (ip !== undefined) return ip
+    }
+    for (const pool of pools) {
+      const cidr = this.#claim(pool, assignment.node)
+      const ip = cidr === undefined ? undefined : this.#take(blockName(cidr), assignment)
+      if (ip !== undefined) return ip
+    }
+    if (!this.#strict()) {
+      for (const { metadata, spec } of this.#client.list<IpamBlock>(BLOCKS).items) {
+        const ip = inPools(spec.cidr) ? this.#take(metadata.name, assignment) : undefined
+        if (ip !== undefined) return ip
+      }
+    }
+    throw new Error(`failed to request IPv4 addresses: Assigned 0 out of 1 requested IPv4 addresses${this.#strict() ? '; No more free affine blocks and strict affinity enabled' : ''}`)
+  }
+
+  /** Frees all that a handle has; returns the addresses. */
+  release(handleId: string): Ip[] {
+    const handle = findObject<IpamHandle>(this.#client, HANDLES, undefined, handleName(handleId))
+    if (!handle) return []
+    const freed: Ip[] = []
+    for (const cidr of Object.keys(handle.spec.block)) {
+      this.#change(blockName(cidr), (spec) => {
+        const gone = spec.attributes.findIndex((a) => a.handle_id === handleId)
+        if (gone < 0) return undefined
+        const ordinals = spec.allocations.flatMap((a, i) => (a === gone ? [i] : []))
+        freed.push(...ordinals.map((i) => nthAddress(cidr, i)))
+        const sequence = { ...spec.sequenceNumberForAllocation }
+        for (const ordinal of ordinals) delete sequence[String(ordinal)]
+        return {
+          ...spec,
+          allocations: spec.allocations.map((a) => (a === gone || a === null ? null : a > gone ? a - 1 : a)),
+          attributes: spec.attributes.filter((_, i) => i !== gone),
+          unallocated: [...spec.unallocated, ...ordinals],
+          sequenceNumber: spec.sequenceNumber + 1,
+          sequenceNumberForAllocation: sequence,
+        }
+      })
+    }
+    this.#ignoring(404, () => this.#client.delete(HANDLES, undefined, handle.metadata.name))
+    return freed
+  }
+
+  /** The blocks of a node, with those whose address it only borrowed. */
+  #affinities(): readonly BlockAffinity[] {
+    return this.#client.list<BlockAffinity>(AFFINITIES).items
+  }
+
+  #strict(): boolean {
+    return findObject<IpPool & { spec: { strictAffinity?: boolean } }>(this.#client, calicoResource('ipamconfigs'), undefined, 'default')?.spec.strictAffinity ?? false
+  }
+
+  /** A block that nobody has, the search beginning where the node's name says, so that nodes seldom meet. */
+  #claim(pool: IpPool, node: string): Cidr | undefined {
+    const size = pool.spec.blockSize ?? DEFAULT_BLOCK_SIZE
+    const count = 2 ** (size - prefixLength(pool.spec.cidr))
+    const taken = new Set(this.#client.list<IpamBlock>(BLOCKS).items.map((b) => b.spec.cidr))
+    const first = fnv(node) % count
+    for (let i = 0; i < count; i++) {
+      const cidr = nthPrefix(pool.spec.cidr, size, (first + i) % count)
+      if (!taken.has(cidr) && this.#create(cidr, node)) return cidr
+    }
+    return undefined
+  }
+
+  #create(cidr: Cidr, node: string): boolean {
+    const count = addressCount(cidr)
+    const name = `${node}-${blockName(cidr)}`
+    const affinity = calicoObject<BlockAffinity>('BlockAffinity', name, { cidr, deleted: 'false', node, state: 'confirmed', type: 'host' })
+    const block = calicoObject<IpamBlock>('IPAMBlock', blockName(cidr), {
+      affinity: `host:${node}`,
+      allocations: Array<null>(count).fill(null),
+      attributes: [],
+      cidr,
+      deleted: false,
+      sequenceNumber: 0,
+      sequenceNumberForAllocation: {},
+      strictAffinity: false,
+      unallocated: Array.from({ length: count }, (_, i) => i),
+    })
+    if (!this.#ignoring(409, () => this.#client.create(BLOCKS, undefined, block))) return false
+    this.#ignoring(409, () => this.#client.create(AFFINITIES, undefined, affinity))
+    return true
+  }
+
+  #take(block: string, { node, handle, attributes }: Assignment): Ip | undefined {
+    let ip: Ip | undefined
+    let cidr: Cidr | undefined
+    this.#change(block, (spec) => {
+      const ordinal = spec.unallocated[0]
+      if (ordinal === undefined) return undefined
+      const known = spec.attributes.findIndex((a) => a.handle_id === handle)
+      ip = nthAddress((cidr = spec.cidr), ordinal)
+      return {
+        ...spec,
+        allocations: spec.allocations.map((a, i) => (i === ordinal ? (known < 0 ? spec.attributes.length : known) : a)),
+        attributes: known < 0 ? [...spec.attributes, { handle_id: handle, secondary: { node, ...attributes } }] : spec.attributes,
+        unallocated: spec.unallocated.slice(1),
+        sequenceNumber: spec.sequenceNumber + 1,
+        sequenceNumberForAllocation: { ...spec.sequenceNumberForAllocation, [String(ordinal)]: spec.sequenceNumber },
+      }
+    })
+    if (cidr !== undefined) this.#count(handle, cidr)
+    return ip
+  }
+
+  #count(handleId: string, cidr: Cidr): void {
+    const name = handleName(handleId)
+    const handle = findObject<IpamHandle>(this.#client, HANDLES, undefined, name)
+    if (!handle) this.#client.create(HANDLES, undefined, calicoObject<IpamHandle>('IPAMHandle', name, { block: { [cidr]: 1 }, deleted: false, handleID: handleId }))
+    else this.#client.update(HANDLES, undefined, name, { ...handle, spec: { ...handle.spec, block: { ...handle.spec.block, [cidr]: (handle.spec.block[cidr] ?? 0) + 1 } } })
+  }
+
+  /** Reads, changes and writes a block, again when another node was faster. `change` returns undefined for nothing. */
+  #change(name: string, change: (spec: IpamBlock['spec']) => IpamBlock['spec'] | undefined): void {
+    for (let i = 0; i < RETRIES; i++) {
+      const block = findObject<IpamBlock>(this.#client, BLOCKS, undefined, name)
+      const spec = block && change(block.spec)
+      if (!spec || this.#ignoring(409, () => this.#client.update(BLOCKS, undefined, name, { ...block, spec }))) return
+    }
+  }
+
+  /** Whether it went well; false when the server answers with `code`. */
+  #ignoring(code: number, call: () => unknown): boolean {
+    try {
+      call()
+      return true
+    } catch (error) {
+      if (error instanceof StatusError && error.status.code === code) return false
+      throw error
+    }
+  }
+}
+
+/** "10.244.1.64/26" → "10-244-1-64-26". */
+export function blockName(cidr: Cidr): string {
+  return cidr.replace(/[./]/g, '-')
+}
+
+/** The place of an address in its block. */
+export function ordinalOf(cidr: Cidr, ip: Ip): number {
+  return Number(ipNumber(ip) - ipNumber(cidr.split('/')[0]!))
+}
+
+/** Names of objects are lower case. */
+function handleName(handle: string): string {
+  return handle.toLowerCase()
+}
+
+/** FNV-1 of 32 bits, from which Calico seeds its choice. */
+function fnv(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash, 0x01000193) ^ text.charCodeAt(i)
+  return hash >>> 0
+}
