@@ -6,7 +6,7 @@ import type { Journeys } from './log.ts'
 import type { Header, Hop, Journey, Trail, Verdict } from './types.ts'
 
 /** Where a hop happens: a network namespace, or the wire between them. */
-export type Place = Pick<NetworkNamespace, 'name' | 'machine'>
+export type Place = Pick<NetworkNamespace, 'name' | 'machine' | 'policyExplainer'>
 export type HopContent = Omit<Hop, 'at' | 'machine' | 'networkNamespace'>
 
 /** A copy's own way, taken over by the journey only when the copy arrives or fails (a flood has many copies). */
@@ -64,6 +64,12 @@ export class JourneyRecorder implements Recorder {
     const trail = packet.meta.trail
     if (!trail) return
     const journey = trail.journey
+    const denial = place.policyExplainer?.(packet, hop)
+    if (denial) {
+      hop.text += ` ${denial.text}`
+      hop.policies = denial.policies
+      reason = hop.explanation = verdict === 'rejected' ? 'reject-policy' : 'drop-policy'
+    }
     trail.hops.push(this.#complete(place, hop))
     // A lost answer does not hide why the question was answered so.
     if (trail.direction === 'reply' && hasFailed(journey)) return this.#keep(trail)

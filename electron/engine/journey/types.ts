@@ -1,3 +1,5 @@
+import type { IpPacket } from '../network/types.ts'
+
 /** Contract of the record of a packet's way (design 2). Everything that shows packets reads this. */
 
 export type Verdict = 'delivered' | 'refused' | 'rejected' | 'dropped' | 'unreachable' | 'timeout' | 'pending'
@@ -39,7 +41,15 @@ export interface Hop {
   after?: Header
   /** Id of a page in assets/explanations/, for example "route-lookup", "drop-no-route". */
   explanation: string
+  /** NetworkPolicies that denied the packet, "namespace/name"; `text` says why none of their rules matched. */
+  policies?: readonly string[]
 }
+
+/**
+ * Says which NetworkPolicies stand behind a drop or a rejection that the node's own rule, program or flow has decided (the
+ * hop names it); undefined: none do. policy/explainer.ts makes one for every plugin.
+ */
+export type PolicyExplainer = (packet: IpPacket, hop: Pick<Hop, 'decidedBy' | 'explanation'>) => { text: string; policies: readonly string[] } | undefined
 
 export interface Journey {
   id: number

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { IpSets } from './ipset/sets.ts'
-import type { Header, Hop, Journey, JourneyLog, Trail, Verdict } from '../journey/types.ts'
+import type { Header, Hop, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../journey/types.ts'
 import type { LinkProgram, SocketPrograms } from './programs.ts'
 
 /** Contract of the simulated Linux network. Addresses are canonical strings (RFC 5952 for IPv6), MACs lower case. */
@@ -553,6 +553,8 @@ export interface NetworkNamespace {
   readonly kernelLog?: readonly { at: number; text: string }[]
   /** A message of the kernel; `limited`: one that packets cause (net_ratelimit). */
   printk?(text: string, options?: { limited?: boolean }): void
+  /** What a plugin's agent knows of drops by its own means: the recorder asks it. It stays when the agent stops, as its rules do. */
+  policyExplainer?: PolicyExplainer
   /** Called after links, addresses, routes, neighbours, bridges or FDBs changed. */
   onChange(listener: () => void): () => void
   /** Removes all links, closes all sockets. */

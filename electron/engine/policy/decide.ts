@@ -43,9 +43,9 @@ export function endpointOf(pod: PolicyPod, family?: 4 | 6): PolicyEndpoint {
 
 /**
  * Whether a new connection from one end to a port of the other is allowed by both ends' NetworkPolicies, as the API
- * reference says it. Replies are part of their connection and never asked about. `explainDecision` gives the words.
+ * reference says it. Of ICMP only rules without ports speak (the API leaves it to the plugin). Replies are part of their connection and never asked about. `explainDecision` gives the words.
  */
-export function decide(view: PolicyView, from: PolicyEndpoint, to: PolicyEndpoint, port: number, protocol: PolicyProtocol, options: DecideOptions = {}): Decision {
+export function decide(view: PolicyView, from: PolicyEndpoint, to: PolicyEndpoint, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions = {}): Decision {
   const egress = decideSide(view, 'egress', from, to, port, protocol, options)
   const ingress = decideSide(view, 'ingress', to, from, port, protocol, options)
   return { allowed: egress.allowed && ingress.allowed, egress, ingress }
@@ -53,7 +53,7 @@ export function decide(view: PolicyView, from: PolicyEndpoint, to: PolicyEndpoin
 
 /** One end's own policies: `self` is the Pod that they select, `peer` the other end. `port` is the destination's. */
 export function decideSide(
-  view: PolicyView, direction: Direction, self: PolicyEndpoint, peer: PolicyEndpoint, port: number, protocol: PolicyProtocol, options: DecideOptions = {},
+  view: PolicyView, direction: Direction, self: PolicyEndpoint, peer: PolicyEndpoint, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions = {},
 ): Side {
   const { pod } = self
   const policies = pod && !pod.hostNetwork ? view.selecting(pod, direction) : []
@@ -83,11 +83,11 @@ function matchesPeer(view: PolicyView, peer: PolicyPeer, end: PolicyEndpoint, { 
 }
 
 /** `target` is the Pod that has the port: named ports are its own. */
-export function matchesPorts(rule: PolicyRule, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol): boolean {
+export function matchesPorts(rule: PolicyRule, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP'): boolean {
   return rule.ports === undefined || rule.ports.some((p) => matchesPort(p, target, port, protocol))
 }
 
-function matchesPort(p: PolicyPort, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol): boolean {
+function matchesPort(p: PolicyPort, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP'): boolean {
   if (p.protocol !== protocol) return false
   if (p.name !== undefined) return target?.namedPorts.get(`${protocol}/${p.name}`) === port
   if (p.port === undefined) return true

@@ -29,7 +29,7 @@ export function explainDecision(view: PolicyView, decision: Decision, from: Poli
 
 export function explainSide(view: PolicyView, side: Side, self: PolicyEndpoint, peer: PolicyEndpoint, port: number, protocol: string, options: DecideOptions = {}): Denial {
   const pod = self.pod!.key
-  const policies = side.policies.map((policy) => ({ policy: policy.key, why: whyNot(view, policy, side.direction, peer, `${port}/${protocol}`, options) }))
+  const policies = side.policies.map((policy) => ({ policy: policy.key, why: whyNot(view, policy, side.direction, peer, protocol === 'ICMP' ? 'ICMP' : `${port}/${protocol}`, options) }))
   const at = side.direction === 'egress' ? `egress of ${pod}` : `ingress to ${pod}`
   const why = policies.map((p) => `${p.policy} ${p.why}`).join('; ')
   return { direction: side.direction, pod, policies, why, text: `${at}: ${why}` }

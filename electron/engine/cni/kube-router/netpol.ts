@@ -1,5 +1,6 @@
 import type { Timer } from '../../clock.ts'
 import type { Netfilter } from '../../network/types.ts'
+import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { PolicyPod, PolicyView } from '../../policy/types.ts'
 import type { Log } from './routing.ts'
@@ -30,6 +31,10 @@ export class NetworkPolicyController {
     this.#context = context
     this.#log = log
     this.#model = new PolicyModel(context.client, () => this.#request(), { always: true })
+    context.network.policyExplainer = policyExplainer(this.#model.view, {
+      node: context.name,
+      isPolicyDrop: ({ decidedBy }) => decidedBy?.chain?.startsWith('KUBE-POD-FW-') === true,
+    })
     this.#request()
     this.#every()
   }
