@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { ClusterConfig } from '../config.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Machine } from '../machine/types.ts'
-import type { Bridge, Ip, IpipLink, Link, Mac, NetworkNamespace, VxlanLink } from '../network/types.ts'
+import type { Bridge, GeneveLink, Ip, IpipLink, Link, Mac, NetworkNamespace, VxlanLink } from '../network/types.ts'
 
 /** Contract of network plugins, after the Container Network Interface specification 1.0. */
 
@@ -18,6 +18,8 @@ export interface LinkFactory {
     name: string,
     options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean; external?: boolean },
   ): VxlanLink
+  /** One end of a Geneve tunnel; `external`: programs name the other ends (PacketMeta.tunnel). */
+  createGeneve(network: NetworkNamespace, name: string, options: { vni?: number; remote?: Ip; port?: number; external?: boolean; mac?: Mac; mtu?: number }): GeneveLink
   /** `fallback`: tunl0. Without `remote` the gateway of a route is the other end. */
   createIpip(
     network: NetworkNamespace,

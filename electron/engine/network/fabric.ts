@@ -5,6 +5,8 @@ import { SystemError } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
 import { LinuxBridge } from './bridge.ts'
 import type { Layers } from './layers.ts'
+import { Geneve, GENEVE_OVERHEAD } from './geneve.ts'
+import type { GeneveOptions } from './geneve.ts'
 import { Ipip, IPIP_OVERHEAD } from './ipip.ts'
 import type { IpipOptions } from './ipip.ts'
 import type { BaseLink } from './link.ts'
@@ -14,7 +16,7 @@ import { Namespace } from './namespace.ts'
 import { ZERO_MAC } from './packets.ts'
 import { Nic, Switch } from './switch.ts'
 import type { SwitchOptions } from './switch.ts'
-import type { Ip, IpipLink, Mac, NetworkNamespace } from './types.ts'
+import type { Ip, IpipLink, Mac, NetworkNamespace, NewLink } from './types.ts'
 import { Veth } from './veth.ts'
 import { Vxlan } from './vxlan.ts'
 
@@ -67,6 +69,7 @@ export class Network {
       machine: options.machine ?? options.name,
       kind: options.kind,
       ipv6: this.#ipv6,
+      createLink: (network, link, spec) => this.createLink(network, link, spec),
       onDestroy: () => this.#namespaces.delete(id),
     })
     this.#namespaces.set(id, namespace)
@@ -149,6 +152,24 @@ export class Network {
     }
     const mtu = options.mtu ?? (underlay?.mtu ?? 1500) - IPIP_OVERHEAD
     return this.#add(network, name, (namespace) => new Ipip(namespace, { ...options, ...this.#options(namespace, name, { mac: ZERO_MAC, mtu }) }))
+  }
+
+  /** MTU: 1450, or 65000 of one whose other ends programs name, as Open vSwitch and cilium make it. */
+  createGeneve(network: NetworkNamespace, name: string, options: GeneveOptions & { mac?: Mac; mtu?: number }): Geneve {
+    const mtu = options.mtu ?? (options.external ? 65_000 : 1500 - GENEVE_OVERHEAD)
+    return this.#add(network, name, (namespace) => new Geneve(namespace, { ...options, ...this.#options(namespace, name, { ...options, mtu }) }))
+  }
+
+  /** As `ip link add`. */
+  createLink(network: NetworkNamespace, name: string, spec: NewLink): BaseLink {
+    switch (spec.kind) {
+      case 'dummy': return this.createDummy(network, name, spec)
+      case 'bridge': return this.createBridge(network, name, spec)
+      case 'veth': return this.createVeth({ network, name, mac: spec.mac, mtu: spec.mtu }, { network: spec.peer.network ?? network, name: spec.peer.name, mtu: spec.mtu })[0]
+      case 'vxlan': return this.createVxlan(network, name, spec)
+      case 'ipip': return this.createIpip(network, name, spec)
+      case 'geneve': return this.createGeneve(network, name, spec)
+    }
   }
 
   #add<L extends BaseLink>(network: NetworkNamespace, name: string, make: (namespace: Namespace) => L): L {

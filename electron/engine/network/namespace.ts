@@ -17,7 +17,7 @@ import { ZERO_MAC } from './packets.ts'
 import { Routes } from './routes.ts'
 import { Sysctls } from './sysctl.ts'
 import type {
-  CapturedFrame, Cidr, Frame, Ip, IpPacket, LinkAddress, Netfilter, NetworkNamespace, Sockets, StackHost,
+  CapturedFrame, Cidr, Frame, Ip, IpPacket, LinkAddress, Netfilter, NetworkNamespace, NewLink, Sockets, StackHost,
 } from './types.ts'
 import { Udp } from './udp.ts'
 import type { Vxlan } from './vxlan.ts'
@@ -34,6 +34,7 @@ export interface NamespaceOptions {
   kind: NetworkNamespace['kind']
   /** Whether it speaks IPv6 from the start; else net.ipv6.conf.all.disable_ipv6 is 1. */
   ipv6?: boolean
+  createLink: (network: NetworkNamespace, name: string, spec: NewLink) => BaseLink
   /** Called when it has been destroyed. */
   onDestroy?: () => void
 }
@@ -78,6 +79,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   #taps = new Map<string, Set<(frame: CapturedFrame) => void>>()
   #listeners = new Set<() => void>()
   #nextIndex = 1
+  readonly #createLink: NamespaceOptions['createLink']
   #onDestroy: (() => void) | undefined
 
   constructor(options: NamespaceOptions) {
@@ -88,6 +90,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.name = options.name
     this.machine = options.machine
     this.kind = options.kind
+    this.#createLink = options.createLink
     this.#onDestroy = options.onDestroy
     this.#layers = options.layers
     this.settings = new Sysctls(options.kind, options.ipv6)
@@ -233,6 +236,10 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.changed()
   }
 
+  createLink(name: string, spec: NewLink): BaseLink {
+    return this.#createLink(this, name, spec)
+  }
+
   removeLink(name: string): void {
     const link = this.link(name)
     if (link.kind === 'loopback' && !this.destroyed) throw new SystemError('EPERM')
@@ -268,6 +275,10 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** As {@link output}; returns what a program's call would fail with. */
   send(packet: IpPacket): ErrorCode | undefined {
     return packet.version === 4 ? this.ip.output(packet) : this.ip6.output(packet)
+  }
+
+  addSysctls(defaults: Readonly<Record<string, string>>): void {
+    this.settings.addDefaults(defaults)
   }
 
   sendIcmpError(about: IpPacket, type: number, code: number, options?: { mtu?: number }): void {

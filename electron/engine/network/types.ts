@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { IpSets } from './ipset/sets.ts'
+import type { Ipvs } from './ipvs/ipvs.ts'
 import type { Header, Hop, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../journey/types.ts'
 import type { LinkProgram, SocketPrograms } from './programs.ts'
 
@@ -67,6 +68,8 @@ export interface PacketMeta {
   /** bpf_skb_set_tunnel_key: where a tunnel in external mode sends it, and with which identifier; or where it came from. */
   tunnel?: { id: number; remote: Ip }
   trail?: Trail
+  /** The IPVS connection that has given it its address (skb->ipvs_property). */
+  ipvs?: object
   /** The gateway of the packet's route, for links that find the other end by it (tunnels without a remote address). */
   nextHop?: Ip
 }
@@ -217,7 +220,19 @@ export interface VxlanLink extends Link {
   readonly underlay: string
   addForwarding(mac: Mac, vtep: Ip): void
   removeForwarding(mac: Mac, vtep?: Ip): void
-  forwarding(): readonly { mac: Mac; vtep: Ip }[]
+  readonly learning: boolean
+  readonly external: boolean
+  forwarding(): readonly { mac: Mac; vtep: Ip; learned?: boolean }[]
+}
+
+/** A Geneve tunnel (RFC 8926; drivers/net/geneve.c). */
+export interface GeneveLink extends Link {
+  readonly kind: 'geneve'
+  readonly vni?: number
+  readonly remote?: Ip
+  readonly port: number
+  /** Programs name the other end of each frame (PacketMeta.tunnel). */
+  readonly external: boolean
 }
 
 /** An IP-in-IP tunnel (RFC 2003; net/ipv4/ipip.c); tunl0, the one that takes what no other does, has neither end. */
@@ -234,6 +249,15 @@ export interface IpipLink extends Link {
   /** tunl0 */
   readonly fallback: boolean
 }
+
+/** What `ip link add … type …` can make. MTU and MAC default to the kernel's. */
+export type NewLink = { mac?: Mac; mtu?: number } & (
+  | { kind: 'dummy' | 'bridge' }
+  | { kind: 'veth'; peer: { name: string; network?: NetworkNamespace } }
+  | { kind: 'vxlan'; vni: number; port: number; local: Ip; underlay: string; learning?: boolean; external?: boolean }
+  | { kind: 'ipip'; local?: Ip; remote?: Ip; ttl?: number; pmtudisc?: boolean; underlay?: string; fallback?: boolean }
+  | { kind: 'geneve'; vni?: number; remote?: Ip; port?: number; external?: boolean }
+)
 
 // ---- routes and neighbours -----------------------------------------------------------------------------------
 
@@ -376,6 +400,9 @@ export interface Netfilter {
   readonly conntrack: Conntrack
   /** ipset(8): the namespace's sets, for both families. */
   readonly sets: IpSets
+  /** The IP virtual server, for both families; asking for it loads it. */
+  readonly ipvs: Ipvs
+  readonly hasIpvs: boolean
   /** Change counter: grows with every change of a rule. */
   readonly generation: number
 }
@@ -536,6 +563,8 @@ export interface NetworkNamespace {
   removeAddress(link: string, address: Cidr): void
   setUp(link: string, up: boolean): void
   removeLink(name: string): void
+  /** As `ip link add`: a link that is down. Throws SystemError EEXIST, EINVAL (a name that cannot be), ENODEV. */
+  createLink(name: string, spec: NewLink): Link
   isLocal(address: Ip): boolean
   /** The address that a packet to `destination` would leave with. */
   sourceFor(destination: Ip): Ip | undefined
@@ -571,6 +600,8 @@ export interface StackHost {
   output(packet: IpPacket): void
   /** An ICMP error about `packet`, sent from here as the kernel would (rate limits aside); ICMPv6's numbers if it is of version 6. */
   sendIcmpError(about: IpPacket, type: number, code: number, options?: { mtu?: number }): void
+  /** A module of the kernel brings its settings. */
+  addSysctls?(defaults: Readonly<Record<string, string>>): void
 }
 
 /** Writes journeys. Stages without a trail or whose trail is not recorded cost nothing: callers test `recording`. */

@@ -5,6 +5,7 @@ import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isValidIp } from './address.ts'
 import { formatSocket } from './format.ts'
+import { receiveGeneve } from './geneve.ts'
 import { icmpErrorCode } from './icmp.ts'
 import { icmp6ErrorCode } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
@@ -64,6 +65,7 @@ export class Udp {
 
   receive(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     const datagram = packet.payload as UdpDatagram
+    if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
     if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
     const socket = this.#find(datagram.destinationPort, packet.destination)
     if (socket) return socket.receive(packet, datagram)

@@ -19,6 +19,9 @@ export interface VxlanOptions {
   external?: boolean
 }
 
+/** Learned entries go when nothing has come from there for so long ("ageing 300"). */
+const AGEING = 300_000
+
 /** A VXLAN tunnel end (RFC 7348; drivers/net/vxlan): frames travel in UDP to the VTEP that the FDB names. */
 export class Vxlan extends BaseLink implements VxlanLink {
   readonly kind = 'vxlan'
@@ -29,7 +32,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
   readonly learning: boolean
   readonly external: boolean
   /** Only the all-zero address, where floods go, has several ends. */
-  readonly #vteps = new Map<Mac, { vteps: Ip[]; learned: boolean }>()
+  readonly #vteps = new Map<Mac, { vteps: Ip[]; learned: boolean; seenAt?: number }>()
 
   constructor(namespace: Namespace, options: LinkOptions & VxlanOptions) {
     super(namespace, options)
@@ -60,8 +63,9 @@ export class Vxlan extends BaseLink implements VxlanLink {
     this.namespace.changed()
   }
 
-  forwarding(): readonly { mac: Mac; vtep: Ip }[] {
-    return [...this.#vteps].flatMap(([mac, entry]) => entry.vteps.map((vtep) => ({ mac, vtep })))
+  forwarding(): readonly { mac: Mac; vtep: Ip; learned?: boolean }[] {
+    const old = this.namespace.clock.now - AGEING
+    return [...this.#vteps].filter(([, entry]) => (entry.seenAt ?? Infinity) > old).flatMap(([mac, entry]) => entry.vteps.map((vtep) => ({ mac, vtep, learned: entry.learned })))
   }
 
   protected send(frame: Frame): void {
@@ -71,7 +75,8 @@ export class Vxlan extends BaseLink implements VxlanLink {
       this.statistics.txDropped++
       return this.lost(frame, 'drop-no-vtep', `${this.name} takes its destinations from programs, and none has said where this frame goes.`)
     }
-    const found = isGroupMac(frame.destination) ? undefined : this.#vteps.get(frame.destination)
+    let found = isGroupMac(frame.destination) ? undefined : this.#vteps.get(frame.destination)
+    if (found?.seenAt !== undefined && found.seenAt <= this.namespace.clock.now - AGEING) found = undefined
     const vteps = (found ?? this.#vteps.get(ZERO_MAC))?.vteps ?? []
     if (vteps.length === 0) {
       this.statistics.txDropped++
@@ -151,8 +156,13 @@ export class Vxlan extends BaseLink implements VxlanLink {
 
   #learn(mac: Mac, vtep: Ip): void {
     const old = this.#vteps.get(mac)
-    if (old && (!old.learned || old.vteps[0] === vtep)) return
-    this.#vteps.set(mac, { vteps: [vtep], learned: true })
+    if (old && !old.learned) return
+    const now = this.namespace.clock.now
+    if (old?.vteps[0] === vtep) {
+      old.seenAt = now
+      return
+    }
+    this.#vteps.set(mac, { vteps: [vtep], learned: true, seenAt: now })
     this.namespace.changed()
   }
 }
@@ -181,7 +191,7 @@ export function receiveVxlan(namespace: Namespace, packet: IpPacket, datagram: U
 }
 
 /** One source port for each inner flow, so that the underlay can spread flows and keep each in order (RFC 7348 5). */
-function flowPort(frame: Frame): number {
+export function flowPort(frame: Frame): number {
   const packet = frame.payload
   let hash = 2166136261
   const mix = (text: string): void => {

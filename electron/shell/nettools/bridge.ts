@@ -88,7 +88,7 @@ export function printFdb(network: NetworkNamespace, device?: string, master?: st
       for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) lines.push(formatBridgeFdb(entry, link as Bridge))
     }
     if (link.kind === 'vxlan' && master === undefined && (device === undefined || link.name === device)) {
-      for (const entry of (link as VxlanLink).forwarding()) lines.push(formatVxlanFdb(entry, link.name, false))
+      for (const entry of (link as VxlanLink).forwarding()) lines.push(formatVxlanFdb(entry, link.name, entry.learned ?? false))
     }
   }
   return lines.map((l) => `${l} \n`).join('')

@@ -56,7 +56,7 @@ export class FrameSummary {
       case 'sctp':
         return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${summariseSctp(payload)}`
       case 'ipip':
-        return `${source} > ${destination}: ${this.#options.linkLevel ? '' : 'IP '}${this.#ip(payload.packet)}`
+        return `${source} > ${destination}: ${this.#options.linkLevel ? '' : 'IP '}${cutShort(packet, payload.packet)}${this.#ip(payload.packet)}`
       case 'icmp':
         return `${source} > ${destination}: ${(packet.version === 4 ? icmp : icmp6)(packet, payload, (port, protocol) => this.#port(port, protocol))}`
     }
@@ -89,7 +89,7 @@ export class FrameSummary {
 
   #geneve({ vni, options, frame }: NonNullable<UdpDatagram['geneve']>): string {
     const inner = this.line(frame)
-    const more = options ? `, options [${options.length} bytes]` : ''
+    const more = `${this.#options.linkLevel ? ', proto TEB (0x6558)' : ''}${options ? `, options [${options.length} bytes]` : ''}`
     return `Geneve, Flags [none], vni 0x${vni.toString(16)}${more}: ${inner}`
   }
 
@@ -139,6 +139,12 @@ export class FrameSummary {
     const [own, other] = reversed ? [known.acknowledgement, known.sequence] : [known.sequence, known.acknowledgement]
     return { sequence: (sequence - own) >>> 0, acknowledgement: (acknowledgement - other) >>> 0 }
   }
+}
+
+/** What print-ip.c says of an inner packet whose outer one is a fragment. */
+function cutShort(outer: IpPacket, inner: IpPacket): string {
+  const missing = ipLength(inner) - (outer.fragment?.length ?? Infinity)
+  return missing > 0 ? `truncated-ip - ${missing} bytes missing! ` : ''
 }
 
 function isAfter(a: string, b: string): boolean {

@@ -1,7 +1,11 @@
 import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace } from '../../../engine/cluster.ts'
 
 /** What all objects of ip(8) share: options, refusals, and how words are read. */
-export interface Options { inetOnly: boolean; oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean }
+export interface Options {
+  /** -4, -6 */
+  family?: 4 | 6
+  oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean
+}
 
 /** A refusal: the text for stderr and the exit code (1 for syntax, 2 for what the kernel refused). */
 export class Refusal extends Error {
@@ -37,10 +41,16 @@ export function ipValue(text: string): string {
   return text
 }
 
-export function prefixValue(text: string): string {
-  const cidr = text === 'default' || text === 'any' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
+/** Of IPv6 when it is written so; "default" is of the family that the command is about. */
+export function prefixValue(text: string, family: 4 | 6 = 4): string {
+  const cidr = wholePrefix(text, family)
   if (!tryParseCidr(cidr)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
   return networkOf(cidr)
+}
+
+export function wholePrefix(text: string, family: 4 | 6): string {
+  if (text === 'default' || text === 'any' || text === 'all') return family === 6 ? '::/0' : '0.0.0.0/0'
+  return text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`
 }
 
 export function incomplete(): Refusal {

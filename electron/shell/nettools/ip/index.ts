@@ -12,7 +12,7 @@ const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'n
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
 where  OBJECT := { address | link | neighbor | route | rule }
        OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -br[ief] | -j[son] | -p[retty] |
-                    -4 }
+                    -4 | -6 }
 `
 
 export function* ip(process: Process): Task<number> {
@@ -34,19 +34,21 @@ export function* ip(process: Process): Task<number> {
 }
 
 function run(process: Process, args: string[]): string {
-  const options: Options = { inetOnly: false, oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false, mayChange: capable(process, 'NET_ADMIN') }
+  const options: Options = { oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false, mayChange: capable(process, 'NET_ADMIN') }
   while (args[0]?.startsWith('-')) {
     const flag = args.shift()!.replace(/^--?/, '')
     if (flag === 'V' || (flag.length > 1 && 'Version'.startsWith(flag))) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
     if (flag === 'c' || flag.startsWith('color') || flag === 'N' || flag === 'r') continue
-    if (flag === '4' || flag === 'f=inet') options.inetOnly = true
+    if (flag === '4' || flag === 'f=inet') options.family = 4
+    else if (flag === '6' || flag === 'f=inet6') options.family = 6
+    else if (flag === 'f' || flag === 'family') options.family = args.shift() === 'inet6' ? 6 : 4
     else if (flag === 'o' || flag === 'oneline') options.oneLine = true
     else if (flag === 'br' || (flag.length > 1 && 'brief'.startsWith(flag))) options.brief = true
     else if ('details'.startsWith(flag)) options.details = true
     else if ('statistics'.startsWith(flag) || flag === 'stats') options.statistics = true
     else if ('json'.startsWith(flag)) options.json = true
     else if ('pretty'.startsWith(flag)) options.pretty = true
-    else if (flag === '6' || flag === 'n' || 'netns'.startsWith(flag)) throw new Refusal(`podhop: not simulated: ip -${flag} (use ip in the Pod or on the node)\n`, 69)
+    else if (flag === 'n' || 'netns'.startsWith(flag)) throw new Refusal(`podhop: not simulated: ip -${flag} (use ip in the Pod or on the node)\n`, 69)
     else throw new Refusal(`Option "-${flag}" is unknown, try "ip -help".\n`, 255)
   }
   const word = args.shift()
@@ -90,7 +92,7 @@ function address(network: NetworkNamespace, args: string[], options: Options): s
       const { device } = linkFilter(network, args)
       if (!device) throw new Refusal('Flush requires arguments.\n', 1)
       permit(options)
-      for (const a of [...network.links.get(device)!.addresses]) network.removeAddress(device, `${a.address}/${a.prefixLength}`)
+      for (const a of [...network.links.get(device)!.addresses]) if (options.family === undefined || a.address.includes(':') === (options.family === 6)) network.removeAddress(device, `${a.address}/${a.prefixLength}`)
       return ''
     }
   }
@@ -108,9 +110,9 @@ function addressArguments(network: NetworkNamespace, args: string[]): { cidr: st
     else cidr = word === 'local' ? args.shift() : word
   }
   const [ipText, length] = (cidr ?? '').split('/')
-  if (!ipText || !isValidIp(ipText) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > 32))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
+  if (!ipText || !isValidIp(ipText) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > (ipText.includes(':') ? 128 : 32)))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
   if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 1)
-  const whole = length === undefined ? `${ipText}/32` : cidr!
+  const whole = length === undefined ? `${ipText}/${ipText.includes(':') ? 128 : 32}` : cidr!
   return { cidr: whole, device: requireLink(network, device, `Cannot find device "${device}"\n`), ...(broadcast === undefined ? {} : { broadcast: broadcast === '+' ? broadcastOf(whole) : broadcast }) }
 }
 
@@ -127,13 +129,13 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
   const target = address ?? given.get('to')
   if (verb === 'show') {
     const state = given.get('nud')?.toUpperCase()
-    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : { address: target }), ...(state === undefined ? {} : { state }) }
+    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : { address: target }), ...(state === undefined ? {} : { state }), ...(options.family === undefined ? {} : { family: options.family }) }
     return options.json ? ipJson.neighbours(network, filter, options.pretty) : printNeighbours(network, filter)
   }
   if (verb === 'flush') {
     if (device === undefined) throw new Refusal('Flush requires arguments.\n', 1)
     permit(options)
-    for (const n of [...network.neighbours.list()]) if (n.device === device && n.state !== 'PERMANENT') network.neighbours.remove(n.ip, n.device)
+    for (const n of [...network.neighbours.list()]) if ((options.family === undefined || n.ip.includes(':') === (options.family === 6)) && n.device === device && n.state !== 'PERMANENT') network.neighbours.remove(n.ip, n.device)
     return ''
   }
   if (target === undefined || device === undefined) throw new Refusal('Device and destination are required arguments.\n', 255)

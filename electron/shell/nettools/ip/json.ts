@@ -1,6 +1,6 @@
 import type { NetworkNamespace } from '../../../engine/cluster.ts'
-import { formatRoute } from '../../../engine/cluster.ts'
-import { flagNames, netnsId, queueLength, queueOf, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+import { formatDestination } from '../../../engine/cluster.ts'
+import { flagNames, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
 function prettyJson(value: unknown, indent: string): string {
@@ -32,26 +32,31 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): R
     ...(mode ? { linkmode: 'DEFAULT' } : {}),
     group: 'default',
     ...(queueLength(link) ? { txqlen: queueLength(link) } : {}),
-    link_type: link.kind === 'loopback' ? 'loopback' : 'ether',
+    link_type: link.kind === 'wireguard' ? 'none' : link.kind === 'loopback' || link.kind === 'ipip' ? link.kind : 'ether',
     address: link.mac,
     broadcast: link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff',
     ...(outside ? { link_netnsid: netnsId(link) } : {}),
   }
 }
 
+/** With -4 or -6 the link layer is left out. */
+function withoutHardware({ link_type: _type, address: _address, broadcast: _broadcast, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  return rest
+}
+
 export const ipJson = {
   links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => writeJson(selectLinks(network, filter).map((l) => linkRow(l, true)), pretty),
   addresses: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string =>
     writeJson(
-      selectLinks(network, filter).map((l) => ({
-        ...linkRow(l, false),
-        addr_info: l.addresses.map((a) => ({
+      selectLinks(network, filter).filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0).map((l) => ({
+        ...(filter.family ? withoutHardware(linkRow(l, false)) : linkRow(l, false)),
+        addr_info: selectAddresses(l, filter.family).map((a) => ({
           family: a.address.includes(':') ? 'inet6' : 'inet',
           local: a.address,
           prefixlen: a.prefixLength,
           ...(a.broadcast ? { broadcast: a.broadcast } : {}),
           scope: a.scope,
-          label: l.name,
+          ...(a.address.includes(':') ? {} : { label: l.name }),
           valid_life_time: 4294967295,
           preferred_life_time: 4294967295,
         })),
@@ -62,7 +67,7 @@ export const ipJson = {
     writeJson(
       selectRoutes(network, filter).map(({ route: r, table }) => ({
         ...(r.type && r.type !== 'unicast' ? { type: r.type } : {}),
-        dst: formatRoute({ destination: r.destination }),
+        dst: formatDestination(r),
         ...(r.via ? { gateway: r.via } : {}),
         ...(r.device ? { dev: r.device } : {}),
         ...(filter.table === 'all' && table !== 'main' ? { table } : {}),
@@ -71,6 +76,7 @@ export const ipJson = {
         ...(r.source ? { prefsrc: r.source } : {}),
         ...(r.metric ? { metric: r.metric } : {}),
         flags: r.onlink ? ['onlink'] : [],
+        ...(r.destination.includes(':') ? { pref: 'medium' } : {}),
         ...(r.nexthops ? { nexthops: r.nexthops.map((hop) => ({ ...(hop.via ? { gateway: hop.via } : {}), dev: hop.device, weight: hop.weight ?? 1, flags: hop.onlink ? ['onlink'] : [] })) } : {}),
       })),
       pretty,
@@ -78,5 +84,5 @@ export const ipJson = {
   /** `ip -j route get` */
   route: (row: Record<string, unknown>, pretty: boolean): string => writeJson([row], pretty),
   neighbours: (network: NetworkNamespace, filter: NeighbourFilter, pretty: boolean): string =>
-    writeJson(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), state: [n.state] })), pretty),
+    writeJson(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), ...(n.router ? { router: null } : {}), state: [n.state] })), pretty),
 }

@@ -1,4 +1,5 @@
 import type { Bridge, NetworkNamespace } from '../../../engine/cluster.ts'
+import { addLink } from './add-link.ts'
 import { permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
 import { ipJson } from './json.ts'
 import { printLinks, printLinksBrief, type LinkFilter } from './print.ts'
@@ -29,10 +30,13 @@ export function link(network: NetworkNamespace, args: string[], options: Options
       const name = args[0] === 'dev' ? args[1] : args[0]
       requireLink(network, name, `Cannot find device "${name ?? ''}"\n`)
       permit(options)
+      const { kind } = network.links.get(name!)!
+      if (kind === 'loopback') throw new Refusal('RTNETLINK answers: Operation not supported\n', 2)
+      if (kind === 'nic') throw new Refusal(`podhop: not simulated: ip link delete of a network card (use ip link set ${name} down)\n`, 69)
       network.removeLink(name!)
       return ''
     }
-    default: throw new Refusal('podhop: not simulated: ip link add (use the links that the network plugin makes)\n', 69)
+    default: return addLink(network, args, options)
   }
 }
 

@@ -1,10 +1,10 @@
-import { cidrContains, formatNeighbour, formatRoute, type Link, type LinkAddress, type NetworkNamespace, type Route, type VxlanLink } from '../../../engine/cluster.ts'
+import { cidrContains, formatNeighbour, formatRoute, type Link, type LinkAddress, type NetworkNamespace, type GeneveLink, type IpipLink, type Route, type VxlanLink } from '../../../engine/cluster.ts'
 
 /** What `ip … show` prints (iproute2 6.1), from a network namespace. The inspector uses these too. */
 
 export interface LinkFilter {
-  /** `ip -4 addr`: the addresses' lines only, of links that have any. */
-  inetOnly?: boolean
+  /** `ip -4 addr`, `ip -6 addr`: the addresses' lines only, of links that have any. */
+  family?: 4 | 6
   /** Only this link. */
   device?: string
   up?: boolean
@@ -23,6 +23,8 @@ const kindName = (link: Link): string => (link.kind === 'nic' ? 'ether' : link.k
 
 /** "v1@if2": the other end of a veth, by index; its name when it is in the same namespace. */
 function nameOf(link: Link): string {
+  // an IP tunnel has an IFLA_LINK, 0 where it is bound to no device
+  if (link.kind === 'ipip') return `${link.name}@${(link as IpipLink).underlay ?? 'NONE'}`
   if (!link.peer) return link.name
   return link.peer.namespace === link.namespace ? `${link.name}@${link.peer.name}` : `${link.name}@if${link.peer.index}`
 }
@@ -32,15 +34,21 @@ function flagsOf(link: Link): string {
 }
 
 export function flagNames(link: Link): string[] {
-  const kind = link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST'])]
+  const kind = isRaw(link) ? [...(pointToPoint(link) ? ['POINTOPOINT'] : []), 'NOARP'] : link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST'])]
   const down = link.up && !link.carrier
-  return [...(down ? ['NO-CARRIER'] : []), ...kind, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : [])]
+  return [...(down ? ['NO-CARRIER'] : []), ...kind, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : []), ...(link.peer?.namespace === link.namespace && !link.peer.up ? ['M-DOWN'] : [])]
 }
+
+/** Links without Ethernet headers. */
+const isRaw = (link: Link): boolean => link.kind === 'ipip' || link.kind === 'wireguard'
+const pointToPoint = (link: Link): boolean => link.kind === 'wireguard' || (link as IpipLink).remote !== undefined
+
+const UNKNOWN: ReadonlySet<Link['kind']> = new Set(['loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard'])
 
 export function stateOf(link: Link): string {
   if (!link.up) return 'DOWN'
   if (!link.carrier) return link.peer && !link.peer.up ? 'LOWERLAYERDOWN' : 'DOWN'
-  return link.kind === 'loopback' || link.kind === 'vxlan' || link.kind === 'dummy' ? 'UNKNOWN' : 'UP'
+  return UNKNOWN.has(link.kind) ? 'UNKNOWN' : 'UP'
 }
 
 /** 0: none is shown. Flannel's VXLAN devices are made with an empty queue. */
@@ -57,6 +65,11 @@ function linkHead(link: Link, mode: boolean): string {
 }
 
 function hardwareLine(link: Link): string {
+  if (link.kind === 'wireguard') return '    link/none '
+  if (link.kind === 'ipip') {
+    const { local, remote } = link as IpipLink
+    return `    link/ipip ${local ?? '0.0.0.0'} ${remote ? 'peer' : 'brd'} ${remote ?? '0.0.0.0'}`
+  }
   return `    link/${link.kind === 'loopback' ? 'loopback' : 'ether'} ${link.mac} brd ${link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'}`
 }
 
@@ -70,33 +83,39 @@ export function netnsId(link: Link): number {
 
 export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean } = {}): string {
   return selectLinks(network, filter)
-    .filter((link) => !filter.inetOnly || link.addresses.length > 0)
+    .filter((link) => !filter.family || selectAddresses(link, filter.family).length > 0)
     .map((link) => {
-      const head = filter.inetOnly ? `${linkHead(link, false)}${peerNamespace(link)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link)}`
-      return `${head}${filter.details ? details(link) : ''}\n${addressLines(link)}`
+      const head = filter.family ? `${linkHead(link, false)}${peerNamespace(link)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link)}`
+      return `${head}${filter.details ? details(link) : ''}\n${addressLines(link, filter.family)}`
     })
     .join('')
 }
 
+export function selectAddresses(link: Link, family: 4 | 6 | undefined): readonly LinkAddress[] {
+  return family === undefined ? link.addresses : link.addresses.filter((a) => a.address.includes(':') === (family === 6))
+}
+
 function addressText(a: LinkAddress, link: Link): string {
+  // A label is of IPv4 only.
+  if (a.address.includes(':')) return `inet6 ${a.address}/${a.prefixLength} scope ${a.scope} `
   return `inet ${a.address}/${a.prefixLength} ${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${a.secondary ? 'secondary ' : ''}${link.name}`
 }
 
-function addressLines(link: Link): string {
-  return link.addresses.map((a) => `    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`).join('')
+function addressLines(link: Link, family: 4 | 6 | undefined): string {
+  return selectAddresses(link, family).map((a) => `    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`).join('')
 }
 
 /** `ip -o addr`: a line an address. */
 export function printAddressesOneLine(network: NetworkNamespace, filter?: LinkFilter): string {
   return selectLinks(network, filter)
-    .flatMap((link) => link.addresses.map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\       valid_lft forever preferred_lft forever\n`))
+    .flatMap((link) => selectAddresses(link, filter?.family).map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\       valid_lft forever preferred_lft forever\n`))
     .join('')
 }
 
 export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilter = {}): string {
   return selectLinks(network, filter)
-    .filter((l) => !filter.inetOnly || l.addresses.length > 0)
-    .map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${l.addresses.map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
+    .filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0)
+    .map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter.family).map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
     .join('')
 }
 
@@ -112,20 +131,30 @@ export function printLinks(network: NetworkNamespace, options: LinkFilter & { de
 /** What `-d` adds, with the kernel's defaults for what is not simulated. */
 function details(link: Link): string {
   const queues = link.kind === 'veth' ? 2 : 1
-  const limits = link.kind === 'loopback' ? 'minmtu 0 maxmtu 0' : `minmtu 68 maxmtu ${link.kind === 'dummy' ? 0 : 65535}`
+  const limits = link.kind === 'loopback' || link.kind === 'ipip' ? 'minmtu 0 maxmtu 0' : link.kind === 'wireguard' ? 'minmtu 0 maxmtu 2147483552' : `minmtu 68 maxmtu ${link.kind === 'dummy' ? 0 : 65535}`
   const port = link.master ? 1 : 0
   const kind = kindDetails(link)
   return (
     ` promiscuity ${port}  allmulti ${port} ${limits} ${kind === '' ? '' : `\n    ${kind}`}` +
-    `addrgenmode eui64 numtxqueues ${queues} numrxqueues ${queues} gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 `
+    `addrgenmode ${link.kind === 'wireguard' ? 'none' : 'eui64'} numtxqueues ${queues} numrxqueues ${queues} gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 `
   )
 }
 
 function kindDetails(link: Link): string {
   if (link.kind === 'vxlan') {
     const v = link as VxlanLink
-    return `vxlan id ${v.vni} local ${v.local} dev ${v.underlay} srcport 0 0 dstport ${v.port} nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `
+    if (v.external) return `vxlan external id 0 srcport 0 0 dstport ${v.port} nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `
+    return `vxlan id ${v.vni} local ${v.local} dev ${v.underlay} srcport 0 0 dstport ${v.port} ${v.learning ? '' : 'nolearning '}ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `
   }
+  if (link.kind === 'ipip') {
+    const t = link as IpipLink
+    return `ipip ${t.fallback ? 'any' : 'ipip'} remote ${t.remote ?? 'any'} local ${t.local ?? 'any'} ${t.underlay ? `dev ${t.underlay} ` : ''}ttl ${t.ttl || 'inherit'} ${t.pmtudisc ? 'pmtudisc' : 'nopmtudisc'} `
+  }
+  if (link.kind === 'geneve') {
+    const g = link as GeneveLink
+    return g.external ? `geneve external id 0 ttl auto dstport ${g.port} udp6zerocsumrx ` : `geneve id ${g.vni} remote ${g.remote} ttl auto dstport ${g.port} noudpcsum udp6zerocsumrx `
+  }
+  if (link.kind === 'wireguard') return 'wireguard '
   if (link.kind === 'bridge') {
     const id = `8000.${link.mac}`
     return `bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time 30000 stp_state 0 priority 32768 vlan_filtering 0 bridge_id ${id} designated_root ${id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 `
@@ -150,12 +179,19 @@ function statisticsLines(link: Link): string {
   ].join('\n')
 }
 
+function hardwareAddress(link: Link): string {
+  if (link.kind === 'wireguard') return ''
+  return link.kind === 'ipip' ? ((link as IpipLink).local ?? '0.0.0.0') : link.mac
+}
+
 export function printLinksBrief(network: NetworkNamespace, filter?: LinkFilter): string {
-  return selectLinks(network, filter).map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${l.mac} ${flagsOf(l)} \n`).join('')
+  return selectLinks(network, filter).map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${hardwareAddress(l)} ${flagsOf(l)} \n`).join('')
 }
 
 /** A selector of `ip route`: what a row was chosen by, the row does not repeat. */
 export interface RouteFilter {
+  /** IPv4 unless it is 6. */
+  family?: 4 | 6
   /** As the engine names it, or "all". */
   table: string
   device?: string
@@ -169,8 +205,8 @@ export interface RouteFilter {
 }
 
 export function selectRoutes(network: NetworkNamespace, filter: RouteFilter): { route: Route; table: string }[] {
-  const tables = filter.table === 'all' ? network.routes.tables() : [filter.table]
-  return tables.flatMap((table) => network.routes.list(table).map((route) => ({ route, table }))).filter(({ route: r }) =>
+  const tables = filter.table === 'all' ? (filter.family === 6 ? ['main', 'local'] : network.routes.tables()) : [filter.table]
+  return tables.flatMap((table) => network.routes.list(table, filter.family).map((route) => ({ route, table }))).filter(({ route: r }) =>
     (filter.device === undefined || r.device === filter.device) &&
     (filter.via === undefined || r.via === filter.via) &&
     (filter.protocol === undefined || (r.protocol ?? 'boot') === filter.protocol) &&
@@ -202,6 +238,7 @@ export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { t
 }
 
 export interface NeighbourFilter {
+  family?: 4 | 6
   device?: string
   address?: string
   state?: string
@@ -210,7 +247,7 @@ export interface NeighbourFilter {
 export function selectNeighbours(network: NetworkNamespace, filter: NeighbourFilter): ReturnType<NetworkNamespace['neighbours']['list']> {
   return network.neighbours
     .list()
-    .filter((n) => (filter.device === undefined || n.device === filter.device) && (filter.address === undefined || n.ip === filter.address))
+    .filter((n) => (filter.family === undefined || n.ip.includes(':') === (filter.family === 6)) && (filter.device === undefined || n.device === filter.device) && (filter.address === undefined || n.ip === filter.address))
     .filter((n) => filter.state === undefined || n.state === filter.state)
 }
 

@@ -1,6 +1,7 @@
 import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace, type NextHop, type Process, type Route } from '../../../engine/cluster.ts'
-import { incomplete, ipValue, nextWord, numberWord, permit, prefixValue, Refusal, requireLink, verbOf, wrong, type Options } from './common.ts'
+import { incomplete, ipValue, nextWord, numberWord, permit, prefixValue, Refusal, requireLink, verbOf, wholePrefix, wrong, type Options } from './common.ts'
 import { ipJson } from './json.ts'
+import { getRoute6 } from './route6.ts'
 import { printRoutes, selectRoutes, type RouteFilter } from './print.ts'
 import { readProtocol, TableNames } from './tables.ts'
 
@@ -11,14 +12,14 @@ export function route(process: Process, args: string[], options: Options): strin
   const verb = verbOf(args, ['show', 'add', 'append', 'prepend', 'delete', 'del', 'replace', 'change', 'get', 'flush'], 'route')
   switch (verb) {
     case 'show': {
-      const filter = routeFilter(network, args, names)
+      const filter = routeFilter(network, args, names, options.family)
       missingTable(network, filter, 'Dump')
       return options.json ? ipJson.routes(network, filter, options.pretty) : printRoutes(network, filter, (table) => names.name(table))
     }
     case 'get': return getRoute(network, args, options, names)
     case 'flush': {
       if (args.length === 0) throw new Refusal('"ip route flush" requires arguments.\n', 1)
-      const filter = routeFilter(network, args, names)
+      const filter = routeFilter(network, args, names, options.family)
       missingTable(network, filter, 'Flush')
       permit(options)
       for (const { route: r, table } of selectRoutes(network, filter)) network.routes.remove({ ...r, scope: undefined }, { table })
@@ -26,14 +27,14 @@ export function route(process: Process, args: string[], options: Options): strin
     }
     case 'delete':
     case 'del': {
-      const { table, ...given } = routeArguments(network, args, names)
+      const { table, ...given } = routeArguments(network, args, names, options.family)
       permit(options)
       if (table !== undefined && !network.routes.tables().includes(table)) throw new Refusal('Error: FIB table does not exist.\n', 2)
       network.routes.remove(given, table ? { table } : {})
       return ''
     }
     default: {
-      const { table, ...given } = routeArguments(network, args, names)
+      const { table, ...given } = routeArguments(network, args, names, options.family)
       permit(options)
       add(network, given, { [verb]: true, ...(table ? { table } : {}) })
       return ''
@@ -45,10 +46,11 @@ export function route(process: Process, args: string[], options: Options): strin
 function add(network: NetworkNamespace, given: Route, options: object): void {
   const single = given.nexthops === undefined && (given.type ?? 'unicast') === 'unicast'
   try {
-    const scope = single && given.via === undefined && given.scope === undefined ? ({ scope: 'link' } as const) : {}
+    const scope = single && !given.destination.includes(':') && given.via === undefined && given.scope === undefined ? ({ scope: 'link' } as const) : {}
     network.routes.add({ protocol: 'boot', ...scope, ...given }, options)
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
+    if (given.destination.includes(':')) throw error
     if (error.code === 'ENETUNREACH') throw new Refusal('Error: Nexthop has invalid gateway.\n', 2)
     if (error.code === 'ENETDOWN') throw new Refusal('Error: Device for nexthop is not up.\n', 2)
     if (error.code === 'EINVAL' && given.source !== undefined) throw new Refusal('Error: Invalid prefsrc address.\n', 2)
@@ -58,10 +60,11 @@ function add(network: NetworkNamespace, given: Route, options: object): void {
 
 function missingTable(network: NetworkNamespace, filter: RouteFilter, what: string): void {
   const { table } = filter
+  if (filter.family === 6 && table !== 'all' && table !== 'main' && table !== 'local' && table !== 'default') throw new Refusal(`Error: ipv6: FIB table does not exist.\n${what} terminated\n`, 2)
   if (table !== 'all' && table !== 'default' && !network.routes.tables().includes(table)) throw new Refusal(`Error: ipv4: FIB table does not exist.\n${what} terminated\n`, 2)
 }
 
-const TYPES = ['unicast', 'local', 'broadcast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const
+const TYPES = ['unicast', 'local', 'broadcast', 'anycast', 'multicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const
 const SCOPES = ['global', 'link', 'host'] as const
 
 function readScope(word: string): NonNullable<Route['scope']> {
@@ -70,7 +73,7 @@ function readScope(word: string): NonNullable<Route['scope']> {
   return found
 }
 
-function routeArguments(network: NetworkNamespace, args: string[], names: TableNames): Route & { table?: string } {
+function routeArguments(network: NetworkNamespace, args: string[], names: TableNames, family?: 4 | 6): Route & { table?: string } {
   const out: Route & { table?: string } = { destination: '' }
   if ((TYPES as readonly string[]).includes(args[0] ?? '')) out.type = args.shift() as Route['type'] & string
   while (args.length > 0) {
@@ -89,12 +92,14 @@ function routeArguments(network: NetworkNamespace, args: string[], names: TableN
       throw new Refusal(`podhop: not simulated: ip route ${word} (use ip route without it)\n`, 69)
     } else {
       const text = word === 'to' ? nextWord(args) : word
-      out.destination = text === 'default' || text === 'all' ? '0.0.0.0/0' : text.includes('/') ? text : `${text}/32`
+      if (family === 6 && !text.includes(':') && !['default', 'any', 'all'].includes(text)) throw new Refusal(`Error: inet6 prefix is expected rather than "${text}".\n`, 1)
+      out.destination = wholePrefix(text, family ?? 4)
       if (!tryParseCidr(out.destination)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
       if (networkOf(out.destination) !== out.destination) throw new Refusal('Error: Invalid prefix for given prefix length.\n', 2)
     }
   }
   if (out.destination === '') throw incomplete()
+  if (out.destination === '0.0.0.0/0' && family === undefined && out.via?.includes(':')) out.destination = '::/0'
   return out
 }
 
@@ -130,8 +135,8 @@ function device(network: NetworkNamespace, name: string, more = ''): string {
 }
 
 /** The words of `ip route show` and `flush`. */
-function routeFilter(network: NetworkNamespace, args: string[], names: TableNames): RouteFilter {
-  const filter: RouteFilter = { table: 'main' }
+function routeFilter(network: NetworkNamespace, args: string[], names: TableNames, family: 4 | 6 = 4): RouteFilter {
+  const filter: RouteFilter = { family, table: 'main' }
   while (args.length > 0) {
     const word = args.shift()!
     if (word === 'table') {
@@ -146,7 +151,8 @@ function routeFilter(network: NetworkNamespace, args: string[], names: TableName
     else {
       const how = word === 'root' || word === 'match' || word === 'exact' ? word : undefined
       const text = how !== undefined || word === 'to' ? nextWord(args) : word
-      filter.prefix = { how: how ?? 'exact', cidr: prefixValue(text) }
+      filter.prefix = { how: how ?? 'exact', cidr: prefixValue(text, family) }
+      if (filter.prefix.cidr.includes(':')) filter.family = 6
     }
   }
   return filter
@@ -170,6 +176,7 @@ function getRoute(network: NetworkNamespace, args: string[], options: Options, n
     }
   }
   if (destination === undefined) throw new Refusal('need at least a destination address\n', 1)
+  if (destination.includes(':')) return getRoute6(network, destination, flow, options)
   if (flow.source !== undefined && flow.in === undefined && !network.isLocal(flow.source)) throw new SystemError('ENETUNREACH')
   const found = network.routes.resolve(destination, flow)
   if (!found) throw new SystemError(flow.in === undefined ? 'ENETUNREACH' : 'EHOSTUNREACH')

@@ -7,6 +7,11 @@ import { writeJson } from './json.ts'
 export function rule(process: Process, args: string[], options: Options): string {
   const { network } = process
   const names = new TableNames(process)
+  // fib6_rules_init: no table "default".
+  if (options.family === 6) {
+    if (args.length > 0 && !'show'.startsWith(args[0]!) && !'list'.startsWith(args[0]!)) throw new Refusal(`podhop: not simulated: ip -6 rule ${args[0]} (use ip -6 route)\n`, 69)
+    return '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n'
+  }
   const word = args[0]
   const verb = verbOf(args, ['show', 'add', 'delete', 'flush', 'order', 'save', 'restore'], 'rule')
   switch (verb) {

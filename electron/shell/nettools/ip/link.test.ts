@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { twoNodes } from '../machines.samples.ts'
+
+describe('ip link add', () => {
+  it('makes an IP-in-IP tunnel that carries packets, and shows it', () => {
+    const { node1, node2, a } = twoNodes()
+    for (const [node, other] of [[node1, 3], [node2, 2]] as const) {
+      expect(node.run(`ip link add to-other type ipip remote 172.18.0.${other} local 172.18.0.${5 - other} ttl 64`)).toMatchObject({ stdout: '', stderr: '', code: 0 })
+      node.run('ip link set to-other up')
+      node.run(`ip route replace 10.244.${other - 1}.0/24 dev to-other`)
+    }
+    expect(node1.run('ip link show to-other').stdout).toMatch(
+      /^\d+: to-other@NONE: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1480 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n {4}link\/ipip 172.18.0.2 peer 172.18.0.3\n$/,
+    )
+    expect(node1.run('ip -d link show to-other').stdout).toContain('\n    ipip ipip remote 172.18.0.3 local 172.18.0.2 ttl 64 pmtudisc addrgenmode eui64 ')
+    const capture = node2.start('tcpdump -ni eth0 -c 1 proto 4')
+    const inner = node2.start('tcpdump -ni to-other -c 1 icmp')
+    expect(a.run('ping -c 1 10.244.2.2').stdout).toContain('1 received')
+    expect(capture.stdout).toMatch(/ IP 172.18.0.2 > 172.18.0.3: IP 10.244.1.2 > 10.244.2.2: ICMP echo request, id \d+, seq 1, length 64\n/)
+    expect(inner.stdout).toMatch(/ IP 10.244.1.2 > 10.244.2.2: ICMP echo request, id \d+, seq 1, length 64\n/)
+  })
+
+  it('shows tunl0 as calico’s nodes have it', () => {
+    const { node1 } = twoNodes()
+    node1.network.createLink('tunl0', { kind: 'ipip', fallback: true })
+    node1.run('ip link set tunl0 up')
+    expect(node1.run('ip -d link show tunl0').stdout).toMatch(
+      /^\d+: tunl0@NONE: <NOARP,UP,LOWER_UP> mtu 1480 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n {4}link\/ipip 0.0.0.0 brd 0.0.0.0 promiscuity 0 {2}allmulti 0 minmtu 0 maxmtu 0 \n {4}ipip any remote any local any ttl inherit nopmtudisc addrgenmode/,
+    )
+  })
+
+  it('makes a Geneve tunnel', () => {
+    const { node1, node2 } = twoNodes()
+    for (const [node, other] of [[node1, 3], [node2, 2]] as const) {
+      node.run(`ip link add gen0 type geneve id 7 remote 172.18.0.${other}`)
+      node.run(`ip addr add 192.168.7.${other}/24 dev gen0`)
+      node.run('ip link set gen0 up')
+    }
+    const wire = node1.start('tcpdump -ni eth0 -c 3 udp port 6081')
+    expect(node1.run('ping -c 1 192.168.7.2').stdout).toContain('1 received')
+    expect(wire.stdout.split('\n')[2]).toMatch(/ IP 172.18.0.2.\d+ > 172.18.0.3.6081: Geneve, Flags \[none\], vni 0x7: IP 192.168.7.3 > 192.168.7.2: ICMP echo request/)
+    expect(node1.run('ip -d link show gen0').stdout).toContain('\n    geneve id 7 remote 172.18.0.3 ttl auto dstport 6081 noudpcsum udp6zerocsumrx addrgenmode')
+    expect(node1.run('ping -c 1 -M do -s 1422 192.168.7.2').stdout).toContain('1 received')
+    expect(node1.run('ping -c 1 -M do -s 1423 192.168.7.2').code).toBe(1)
+  })
+
+  it('refuses as iproute2 and the kernel do', () => {
+    const { node1, a } = twoNodes()
+    const said = (line: string): string => {
+      const { stderr, code } = node1.run(line)
+      return `${code} ${stderr}`
+    }
+    expect(said('ip link add x type foo')).toBe('2 Error: Unknown device type.\n')
+    expect(said('ip link add x')).toBe('1 Not enough information: "type" argument is required\n')
+    expect(said('ip link add eth0 type bridge')).toBe('2 RTNETLINK answers: File exists\n')
+    expect(said('ip link add x type vxlan')).toBe('2 Error: Required attributes not provided to perform the operation.\n')
+    expect(said('ip link add b/r type bridge')).toBe('255 Error: argument "b/r" is wrong: "dev" not a valid ifname\n')
+    expect(said('ip link add averyveryverylongname type bridge')).toBe('2 Error: Attribute failed policy validation.\n')
+    expect(said('ip link del nope')).toBe('1 Cannot find device "nope"\n')
+    expect(said('ip link del lo')).toBe('2 RTNETLINK answers: Operation not supported\n')
+    expect(said('ip link add m type macvlan')).toMatch(/^69 podhop: not simulated: ip link add type macvlan/)
+    expect(said('ip link add v5 mtu 1400 type veth peer name v6')).toBe('0 ')
+    expect(node1.run('ip link show v5').stdout).toMatch(/^\d+: v5@v6: <BROADCAST,MULTICAST,M-DOWN> mtu 1400 qdisc noop state DOWN/)
+    expect(a.network.links.has('v5')).toBe(false)
+  })
+})
