@@ -16,10 +16,12 @@ export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, forma
 export { formatRule } from './network/rules.ts'
 export type * from './network/types.ts'
 export { invocationOf, ipsetCommand } from './network/ipset/index.ts'
+export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
 export type * from './journey/types.ts'
 
 export * from './network/wire/dns.ts'
 
+export { reverseName as reverseNameOf } from './dns/names.ts'
 export { parseResolvConf, type ResolvConf } from './dns/resolv-conf.ts'
 export { candidates, libcOf, resolvConfOf, resolveHost, type Resolved, type ResolveFailure, type ResolveOptions } from './dns/resolver.ts'
 

@@ -1,6 +1,7 @@
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import { Signal, sleep, type Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
+import { joinHostPort } from '../network/address.ts'
 import { dnsQuery, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
 import { parseGoFlags } from '../programs/go-flags.ts'
 import { serveGo, splitTarget } from '../programs/http/go.ts'
@@ -198,7 +199,7 @@ class Instance {
 
   #loopSeen(client: DnsClient): void {
     if (++this.#loopCount <= 2) return
-    this.#fatal = `[FATAL] plugin/loop: Loop (${client.address}:${client.port} -> :${this.#port}) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO ${this.#loopName}"`
+    this.#fatal = `[FATAL] plugin/loop: Loop (${joinHostPort(client.address, client.port)} -> :${this.#port}) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO ${this.#loopName}"`
     this.#wake.notify()
   }
 

@@ -1,3 +1,5 @@
+import { canonicalIp } from '../network/address.ts'
+
 /** Domain names as text: always with the final dot inside this room; compared without regard to case. */
 export function absoluteName(name: string): string {
   return name.endsWith('.') ? name : `${name}.`
@@ -29,7 +31,7 @@ export function addressOfReverse(name: string): string | undefined {
   const v6 = /^((?:[0-9a-f]\.){32})ip6\.arpa\.$/.exec(lower)
   if (!v6) return undefined
   const digits = v6[1]!.split('.').reverse().join('')
-  return digits.match(/.{4}/g)!.map((g) => Number.parseInt(g, 16).toString(16)).join(':')
+  return canonicalIp(digits.match(/.{4}/g)!.join(':'))
 }
 
 /** "10.244.1.5" → "5.1.244.10.in-addr.arpa." */

@@ -269,6 +269,11 @@ export function solicitedNode(ip: Ip): Ip {
   return formatIpv6((0xff02_0000_0000_0000_0000_0001_ff00_0000n) | ((ipv6Number(ip) ?? 0n) & 0xff_ffffn))
 }
 
+/** "10.244.1.5:80", "[fd00::5]:80": as Go's net.JoinHostPort writes them. */
+export function joinHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 /** 127.0.0.0/8 or ::1. */
 export function isLoopbackIp(ip: Ip): boolean {
   return ip.startsWith('127.') || ip === '::1'

@@ -1,5 +1,6 @@
 import type { Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
+import { joinHostPort } from '../network/address.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { grpcHealthChecking } from './agnhost-grpc.ts'
 import { parseGoFlags } from './go-flags.ts'
@@ -37,7 +38,7 @@ function* netexec(process: Process, args: readonly string[]): Task<number> {
   const answer = (request: HttpRequest): GoAnswer => {
     const { path, query } = splitTarget(request.target)
     out.write(`${goLogTime(process.clock.wall())} ${request.method} ${path}\n`)
-    const client = `${request.remoteAddress}:${request.remotePort}`
+    const client = joinHostPort(request.remoteAddress, request.remotePort)
     switch (path) {
       case '/': return { body: `NOW: ${new Date(process.clock.wall()).toISOString().replace('T', ' ').slice(0, 19)} +0000 UTC` }
       case '/hostname': case '/hostName': return { body: process.machine.hostname }

@@ -1,4 +1,5 @@
 import type { Program } from '../machine/types.ts'
+import { joinHostPort } from '../network/address.ts'
 import { encodeUtf8 } from '../text.ts'
 import { headerOf } from './http/message.ts'
 import { parseListen, serveGo, splitTarget, type GoAnswer } from './http/go.ts'
@@ -65,7 +66,7 @@ export const httpEcho: Program = function* (process) {
       const length = encodeUtf8(body).length
       const agent = headerOf(request.headers, 'user-agent') ?? ''
       const host = headerOf(request.headers, 'host') ?? ''
-      out.write(`${goLogTime(process.clock.wall())} ${host} ${request.remoteAddress}:${request.remotePort} "${request.method} ${path} HTTP/${request.version}" ${status} ${length} "${agent}" 0s\n`)
+      out.write(`${goLogTime(process.clock.wall())} ${host} ${joinHostPort(request.remoteAddress, request.remotePort)} "${request.method} ${path} HTTP/${request.version}" ${status} ${length} "${agent}" 0s\n`)
       return { status, headers: appHeaders, body }
     })
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { EndpointSlice } from '../kubernetes/types.ts'
+import { joinHostPort } from '../network/address.ts'
 import type { Ip } from '../network/types.ts'
 import { usesClusterEndpoints, usesLocalEndpoints, type ServicePortInfo } from './service-ports.ts'
 
@@ -49,13 +50,13 @@ function ofSlice(slice: EndpointSlice): ByPort {
 function readSlice(slice: EndpointSlice): ByPort {
   const sets = (slice.ports ?? []).flatMap(({ port, name, protocol }): ByPort[] => {
     if (port === undefined) return []
-    const list = slice.endpoints.flatMap((endpoint) => infoOf(slice, endpoint, port) ?? [])
+    const list = slice.endpoints.flatMap((endpoint) => infoOf(endpoint, port) ?? [])
     return [new Map([[`${name ?? ''}/${(protocol ?? 'TCP').toLowerCase()}`, list]])]
   })
   return merge(sets)
 }
 
-function infoOf(slice: EndpointSlice, endpoint: EndpointSlice['endpoints'][number], port: number): EndpointInfo | undefined {
+function infoOf(endpoint: EndpointSlice['endpoints'][number], port: number): EndpointInfo | undefined {
   const known = infos.get(endpoint)
   const same = known?.find((info) => info.port === port)
   if (same) return same
@@ -65,7 +66,7 @@ function infoOf(slice: EndpointSlice, endpoint: EndpointSlice['endpoints'][numbe
   const info: EndpointInfo = {
     ip,
     port,
-    address: slice.addressType === 'IPv6' ? `[${ip}]:${port}` : `${ip}:${port}`,
+    address: joinHostPort(ip, port),
     ready: ready ?? true,
     serving: serving ?? true,
     terminating: terminating ?? false,

@@ -20,7 +20,7 @@ export function putSlice(store: ObjectStore, namespace: string, service: string,
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { namespace, name: `${service}-${suffix}`, labels: { 'kubernetes.io/service-name': service } },
-    addressType: 'IPv4',
+    addressType: endpoints[0]?.ip.includes(':') ? 'IPv6' : 'IPv4',
     ports: ports.map((p) => ({ name: '', protocol: 'TCP', ...p })),
     endpoints: endpoints.map(({ ip, node, ready = true, serving, terminating, zone, pod, hostname }) => ({
       addresses: [ip],

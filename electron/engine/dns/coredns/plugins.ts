@@ -1,4 +1,5 @@
 import type { Task } from '../../machine/task.ts'
+import { joinHostPort } from '../../network/address.ts'
 import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { recordType } from '../../network/wire/dns.ts'
 import { addressOfReverse, isBelow, sameName } from '../names.ts'
@@ -50,7 +51,7 @@ export class LogPlugin implements DnsPlugin {
     ].join(',')
     const asked = `"${request.type} IN ${request.name} ${client.protocol} ${client.size} ${query.edns?.dnssecOk ?? false} ${query.edns?.udpSize ?? 512}"`
     const size = reply ? this.#size(reply) : 0
-    this.#context.log(`[INFO] ${client.address.includes(':') ? `[${client.address}]` : client.address}:${client.port} - ${query.id} ${asked} ${reply?.rcode ?? 'REFUSED'} ${flags} ${size} ${((clock.now - began) / 1000).toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}s`)
+    this.#context.log(`[INFO] ${joinHostPort(client.address, client.port)} - ${query.id} ${asked} ${reply?.rcode ?? 'REFUSED'} ${flags} ${size} ${((clock.now - began) / 1000).toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}s`)
     return reply
   }
 

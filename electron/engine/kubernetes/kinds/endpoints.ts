@@ -1,4 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1'
+import { joinHostPort } from '../../network/address.ts'
 import { deepEqual } from '../json.ts'
 import type { EndpointSlice, KubeObject, StoredMeta } from '../types.ts'
 import { validateEndpoints, validateEndpointSlice, validateEndpointSliceUpdate } from '../validation/endpoints.ts'
@@ -20,7 +21,7 @@ function addressesOf({ subsets }: Endpoints): string {
   const all: string[] = []
   for (const { addresses = [], ports = [] } of subsets ?? []) {
     if (ports.length === 0) all.push(...addresses.map((a) => a.ip))
-    else for (const port of ports) all.push(...addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port.port}` : `${ip}:${port.port}`)))
+    else for (const port of ports) all.push(...addresses.map(({ ip }) => joinHostPort(ip, port.port)))
   }
   // Endpoints that are all unready have a subset, and no name for its emptiness.
   return subsets?.length ? some(all) : '<none>'

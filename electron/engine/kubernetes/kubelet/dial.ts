@@ -1,3 +1,4 @@
+import { joinHostPort } from '../../network/address.ts'
 import type { Clock } from '../../clock.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 
@@ -49,12 +50,7 @@ function reasonOf(code: string): string {
   return REASONS[code] ?? code
 }
 
-/** net.JoinHostPort */
-export function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
 /** What Go's net.Dialer says. */
 export function dialError(host: string, port: number, reason: string): string {
-  return reason === 'timeout' ? `dial tcp ${hostPort(host, port)}: i/o timeout` : `dial tcp ${hostPort(host, port)}: connect: ${reason}`
+  return reason === 'timeout' ? `dial tcp ${joinHostPort(host, port)}: i/o timeout` : `dial tcp ${joinHostPort(host, port)}: connect: ${reason}`
 }

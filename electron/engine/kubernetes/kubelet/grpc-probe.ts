@@ -1,8 +1,9 @@
+import { joinHostPort } from '../../network/address.ts'
 import type { Clock } from '../../clock.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { decodeHeaders, encodeFrame, encodeHeaders, encodeMessage, FLAG, FRAME, FrameReader, HEALTH, PREFACE, type Frame } from '../../programs/http/http2.ts'
 import { concatBytes } from '../../text.ts'
-import { dial, hostPort } from './dial.ts'
+import { dial } from './dial.ts'
 import { goDuration } from './go-duration.ts'
 import type { ProbeAnswer } from './prober.ts'
 
@@ -14,7 +15,7 @@ const RETRY = 1_000
 
 /** grpc.health.v1.Health/Check, as pkg/probe/grpc asks it. */
 export function probeGrpc(clock: Clock, network: NetworkNamespace, podIp: string, action: { port: number; service?: string }, timeoutMs: number, answer: ProbeAnswer): () => void {
-  const address = hostPort(podIp, action.port)
+  const address = joinHostPort(podIp, action.port)
   const deadline = clock.now + timeoutMs
   const wait = goDuration(timeoutMs)
   let undo: () => void = () => undefined

@@ -1,8 +1,9 @@
+import { joinHostPort } from '../../network/address.ts'
 import type { Clock } from '../../clock.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { Probe } from '../types.ts'
-import { dial, dialError, hostPort } from './dial.ts'
+import { dial, dialError } from './dial.ts'
 
 export type HttpGet = NonNullable<Probe['httpGet']>
 /** An answer's head, or Go's error. */
@@ -18,7 +19,7 @@ const NO_TLS = 'podhop: not simulated: TLS (use scheme HTTP)'
 export function targetOf(action: HttpGet, host: string, port: number): Target {
   const path = action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`
   const scheme = action.scheme === 'HTTPS' ? 'https' : 'http'
-  return { scheme, host, port, path, url: `${scheme}://${hostPort(host, port)}${path}` }
+  return { scheme, host, port, path, url: `${scheme}://${joinHostPort(host, port)}${path}` }
 }
 
 /** Where a Location leads from here; undefined when it is no address of http or https. */
@@ -32,13 +33,13 @@ function follow(from: Target, location: string): Target | undefined {
   }
   if (/^[a-z][a-z0-9+.-]*:/i.test(location)) return undefined
   const path = location.startsWith('/') ? location : `${from.path.replace(/[^/]*$/, '')}${location}`
-  return { ...from, path, url: `${from.scheme}://${hostPort(from.host, from.port)}${path}` }
+  return { ...from, path, url: `${from.scheme}://${joinHostPort(from.host, from.port)}${path}` }
 }
 
 function headersOf(action: HttpGet, target: Target): string {
   const own = action.httpHeaders ?? []
   const given = (name: string): string | undefined => own.findLast((h) => h.name.toLowerCase() === name)?.value
-  const lines = [`Host: ${given('host') || hostPort(target.host, target.port)}`, `User-Agent: ${given('user-agent') ?? 'kube-probe/1.33'}`]
+  const lines = [`Host: ${given('host') || joinHostPort(target.host, target.port)}`, `User-Agent: ${given('user-agent') ?? 'kube-probe/1.33'}`]
   const accept = given('accept') ?? '*/*'
   if (accept !== '') lines.push(`Accept: ${accept}`)
   for (const { name, value } of own) if (!['host', 'user-agent', 'accept'].includes(name.toLowerCase())) lines.push(`${name}: ${value}`)

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SmallCluster } from '../../cni/small-cluster.samples.ts'
 import { putService, putSlice } from '../services.samples.ts'
+import { IptablesProxier } from './proxier.ts'
 
 /** The rules of a simulated node, loaded into the Linux kernel by Debian's iptables: taken, and given back the same. */
 const NETNS = `podhop-proxy-${process.pid}`
@@ -40,6 +41,26 @@ describe.skipIf(!available)('the kernel', () => {
     for (const table of ['filter', 'nat', 'mangle']) {
       const from = (lines: string[]): string[] => lines.slice(lines.indexOf(`*${table}`), lines.indexOf('COMMIT', lines.indexOf(`*${table}`)))
       expect(from(plain(ours))).toEqual(from(plain(inside(['iptables-save', '-t', table]))))
+    }
+  })
+
+  test('takes those of the second family, too', () => {
+    const p53 = [{ name: 'dns', port: 53, protocol: 'UDP' }]
+    putService(cluster.store, 'six', 'web', 'fd00:10:96::20', [{ ...p80[0]!, nodePort: 30081 }], { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 30998, externalIPs: ['2001:db8::7'], loadBalancerSourceRanges: ['2001:db8:1::/48'] }, ['2001:db8::8'])
+    putSlice(cluster.store, 'six', 'web', p80, [{ ip: 'fd00:10:244:1::5', node: 'worker-1' }, { ip: 'fd00:10:244:2::5', node: 'worker-2' }])
+    putService(cluster.store, 'six', 'dns', 'fd00:10:96::a', p53, { sessionAffinity: 'ClientIP' })
+    putSlice(cluster.store, 'six', 'dns', p53, [{ ip: 'fd00:10:244:1::6', node: 'worker-1' }])
+    putService(cluster.store, 'six', 'empty', 'fd00:10:96::21', p80)
+    const node = cluster.nodes.get('worker-1')!
+    const proxier = new IptablesProxier({ ...node, config: { ...node.config, podCIDR: ['10.244.0.0/16', 'fd00:10:244::/56'] } }, undefined, undefined, 6)
+    cluster.clock.runFor(1500)
+    proxier.stop()
+    const ours = node.network.netfilter6.save()
+    expect(ours).toContain('-j DNAT --to-destination [fd00:10:244:1::5]:80')
+    inside(['ip6tables-restore'], ours)
+    for (const table of ['filter', 'nat', 'mangle']) {
+      const from = (lines: string[]): string[] => lines.slice(lines.indexOf(`*${table}`), lines.indexOf('COMMIT', lines.indexOf(`*${table}`)))
+      expect(from(plain(ours))).toEqual(from(plain(inside(['ip6tables-save', '-t', table]))))
     }
   })
 })

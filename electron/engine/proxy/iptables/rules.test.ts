@@ -3,7 +3,7 @@ import { Clock } from '../../clock.ts'
 import { ObjectStore } from '../../cni/objects.samples.ts'
 import type { ChainBlock } from '../../network/types.ts'
 import { ServiceCache } from '../cache.ts'
-import { putService, putSlice } from '../services.samples.ts'
+import { putService, putSlice, type PortSample } from '../services.samples.ts'
 import { endpointChain, serviceChain } from './names.ts'
 import { PortRuleMaker } from './port-rules.ts'
 import { buildRules, type RuleOptions } from './rules.ts'
@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 
 function rules(changed?: ReadonlySet<string>, more: Partial<RuleOptions> = {}): string {
-  const cache = new ServiceCache(store.client, 4, () => undefined)
+  const cache = new ServiceCache(store.client, more.ipv6 ? 6 : 4, () => undefined)
   const { lines } = buildRules(cache, { ...options, ...more }, new PortRuleMaker(), changed, () => [])
   cache.stop()
   const nat = lines.indexOf('*nat')
@@ -60,6 +60,25 @@ function everyKind(): void {
 test('one Service of each kind gives the rules that kube-proxy v1.33 writes', async () => {
   everyKind()
   await expect(rules()).toMatchFileSnapshot('./samples/every-kind.rules')
+})
+
+test('for ip6tables the same Services are written with their addresses of IPv6, endpoints in brackets', async () => {
+  const p80 = [{ name: 'p80', port: 80 }]
+  const both = (name: string, host: number, ports: PortSample[], spec: object = {}, ingress: string[] = []): void => {
+    putService(store, name, name, `172.30.0.${host}`, ports, { clusterIPs: [`172.30.0.${host}`, `fd00:172:30::${host}`], ...spec }, ingress)
+    putSlice(store, name, name, p80, [{ ip: `10.180.0.${host}`, node: 'node1' }])
+    putSlice(store, name, name, p80, [{ ip: `fd00:10:180::${host}`, node: 'node1' }, { ip: `fd00:10:180::1:${host}`, node: 'node2' }], 'six')
+  }
+  both('plain', 41, p80)
+  both('front', 42, [{ ...p80[0]!, nodePort: 3001 }], {
+    type: 'LoadBalancer', externalTrafficPolicy: 'Local', externalIPs: ['192.168.99.22', '2001:db8::22'], healthCheckNodePort: 30000, loadBalancerSourceRanges: ['203.0.113.0/25', '2001:db8:1::/48', 'fd00:192:168::/64'],
+  }, ['1.2.3.4', '2001:db8::1'])
+  both('sticky', 43, [{ ...p80[0]!, nodePort: 3003 }], { type: 'NodePort', sessionAffinity: 'ClientIP', internalTrafficPolicy: 'Local' })
+  putService(store, 'four', 'four', '172.30.0.44', p80)
+  putService(store, 'empty', 'empty', 'fd00:172:30::45', p80)
+  const text = rules(undefined, { ipv6: true, clusterCIDR: 'fd00:10::/32', node: { name: 'node1', zone: '', ip: 'fd00:192:168::2' } })
+  expect(text).not.toMatch(/10\.180|172\.30|1\.2\.3\.4|four|127\.0\.0\.0/)
+  await expect(text).toMatchFileSnapshot('./samples/ipv6.rules')
 })
 
 describe('a ClusterIP Service', () => {

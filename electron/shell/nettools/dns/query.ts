@@ -1,4 +1,4 @@
-import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, Signal, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
+import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, reverseNameOf, Signal, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
 import { pause, programName, TcpStream } from '../stream.ts'
 
 /** One question to one server, over the simulated network. */
@@ -123,7 +123,7 @@ export function searchNames(name: string, config: { search: readonly string[]; n
   return dots >= config.ndots ? [name, ...searched] : [...searched, name]
 }
 
-/** "10.96.0.10" → "10.0.96.10.in-addr.arpa." */
+/** "10.96.0.10" → "10.0.96.10.in-addr.arpa."; undefined for what is no address. */
 export function reverseName(address: string): string | undefined {
-  return isValidIp(address) && !address.includes(':') ? `${address.split('.').reverse().join('.')}.in-addr.arpa.` : undefined
+  return isValidIp(address) ? reverseNameOf(address) : undefined
 }

@@ -1,0 +1,98 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { house, type House } from './house.samples.ts'
+
+/** A dual-stack cluster as a student meets it: both families from Pod to Pod, through Services, by name, from outside. */
+const MANIFEST = `
+cat > web.yaml <<'EOF'
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec: {nodeName: worker-2, containers: [{name: c, image: registry.k8s.io/e2e-test-images/agnhost:2.53, args: [netexec, --http-port=80]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec: {nodeName: worker-1, containers: [{name: c, image: nicolaka/netshoot, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: alpine}
+spec: {nodeName: worker-1, containers: [{name: c, image: curlimages/curl, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: debian}
+spec: {nodeName: worker-1, containers: [{name: c, image: amouat/network-utils, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: on-host}
+spec: {nodeName: worker-1, hostNetwork: true, containers: [{name: c, image: nicolaka/netshoot, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: NodePort, selector: {app: web}, ipFamilyPolicy: RequireDualStack, clusterIPs: [10.96.0.80, 'fd00:10:96::80'], ports: [{port: 80, nodePort: 30080}], clusterIP: 10.96.0.80}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: peers}
+spec: {clusterIP: None, selector: {app: web}, ipFamilyPolicy: PreferDualStack, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: empty}
+spec: {selector: {app: nobody}, ipFamilies: [IPv6], clusterIP: 'fd00:10:96::81', ports: [{port: 80}]}
+EOF
+kubectl apply -f web.yaml >/dev/null; kubectl wait --for=condition=Ready pod --all >/dev/null
+`
+
+describe.each(['flannel', 'bridge'])('with %s', (cni) => {
+  let lab: House
+  let web6: string
+  const run = (script: string): string => lab.run(script).output
+  const inPod = (pod: string, command: string): string => run(`kubectl exec ${pod} -- ${command}`)
+  beforeEach(() => {
+    lab = house({ ipFamilies: ['IPv4', 'IPv6'], cni })
+    expect(run(MANIFEST)).toBe('')
+    web6 = run("kubectl get pod web -o jsonpath='{.status.podIPs[1].ip}'")
+  })
+
+  it('Pods reach each other on other nodes, and the world outside', () => {
+    expect(web6).toMatch(/^fd00:10:244:2::[0-9a-f]+$/)
+    expect(inPod('client', `ping -c 1 ${web6}`)).toContain(`64 bytes from ${web6}: icmp_seq=1 ttl=62`)
+    expect(inPod('client', `curl -s http://[${web6}]/clientip`)).toMatch(/^\[fd00:10:244:1::[0-9a-f]+\]:\d+$/)
+    expect(inPod('client', 'ping -c 1 2001:db8::a')).toContain('1 received')
+  })
+
+  it('a Service answers on both its addresses, and on the nodes\' own', () => {
+    expect(inPod('client', 'curl -s http://[fd00:10:96::80]/clientip')).toMatch(/^\[fd00:10:244:1::/)
+    expect(inPod('client', 'curl -s http://10.96.0.80/clientip')).toMatch(/^10\.244\.1\./)
+    expect(run('curl -s http://[fc00:f853:ccd:e793::3]:30080/hostname')).toBe('web')
+    expect(run('curl -s http://172.18.0.3:30080/hostname')).toBe('web')
+    expect(inPod('client', "curl -s -o /dev/null -w '%{exitcode}' http://[fd00:10:96::81]/")).toMatch(/^7/)
+  })
+
+  it('by name glibc goes to IPv6 first, and musl to IPv4, for the address is a unique local one', () => {
+    expect(inPod('debian', 'curl -s http://web/clientip')).toMatch(/^\[fd00:/)
+    expect(inPod('alpine', 'curl -s http://web/clientip')).toMatch(/^10\.244\./)
+  })
+
+  it('CoreDNS knows addresses and names of both families', () => {
+    expect(inPod('client', 'dig +short web.default.svc.cluster.local AAAA')).toBe('fd00:10:96::80\n')
+    expect(inPod('client', 'dig +short peers.default.svc.cluster.local AAAA')).toBe(`${web6}\n`)
+    expect(inPod('client', 'dig +short -x fd00:10:96::80')).toBe('web.default.svc.cluster.local.\n')
+    expect(inPod('client', `dig +short -x ${web6}`)).toContain(`${web6.replaceAll(':', '-')}.peers.default.svc.cluster.local.\n`)
+    expect(inPod('client', `dig +short ${web6.replaceAll(':', '-')}.default.pod.cluster.local AAAA`)).toBe(`${web6}\n`)
+    expect(inPod('client', 'dig +short empty.default.svc.cluster.local A')).toBe('')
+    expect(inPod('client', 'dig +short _http._tcp.peers.default.svc.cluster.local SRV').split('\n').filter(Boolean)).toHaveLength(2)
+  })
+
+  it('the objects say so', () => {
+    expect(run("kubectl get pod on-host -o jsonpath='{.status.podIPs[*].ip} {.status.hostIPs[*].ip}'")).toBe('172.18.0.3 fc00:f853:ccd:e793::3 172.18.0.3 fc00:f853:ccd:e793::3')
+    expect(run('kubectl describe node worker-1 | grep -A2 Addresses')).toBe('Addresses:\n  InternalIP:  172.18.0.3\n  InternalIP:  fc00:f853:ccd:e793::3\n')
+    expect(run('kubectl describe node worker-1 | grep PodCIDRs')).toBe('PodCIDRs:                     10.244.1.0/24,fd00:10:244:1::/64\n')
+    expect(run('kubectl describe service web | grep IP')).toBe('IP Family Policy:         RequireDualStack\nIP Families:              IPv4,IPv6\nIP:                       10.96.0.80\nIPs:                      10.96.0.80,fd00:10:96::80\n')
+    expect(inPod('client', 'cat /etc/hosts').split('\n').filter((l) => l.endsWith('\tclient'))).toHaveLength(2)
+  })
+})
