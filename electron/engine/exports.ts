@@ -17,6 +17,7 @@ export { formatRule } from './network/rules.ts'
 export type * from './network/types.ts'
 export { invocationOf, ipsetCommand } from './network/ipset/index.ts'
 export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
+export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
 export type * from './journey/types.ts'
 
 export * from './network/wire/dns.ts'

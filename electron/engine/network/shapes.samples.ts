@@ -15,7 +15,16 @@ export class PassThrough implements Netfilter {
   spy: HookSpy = () => 'accept'
   readonly family = 4
   readonly generation = 0
+  readonly hasIpvs = false
   readonly conntrack: Conntrack = { list: () => [], remove: () => 0, onChange: () => () => {} }
+
+  get sets(): never {
+    throw new Error('no sets here')
+  }
+
+  get ipvs(): never {
+    throw new Error('no IPVS here')
+  }
 
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): 'accept' | 'drop' {
     return this.spy(hook, packet, inInterface, outInterface)

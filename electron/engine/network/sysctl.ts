@@ -80,7 +80,7 @@ const NODE_DEFAULTS: Defaults = {
 export class Sysctls {
   /** Only what was written; the rest is as the kernel sets it. */
   readonly #values = new Map<string, string>()
-  readonly #defaults: Defaults
+  #defaults: Defaults
   /** net.ipv4.conf: "all", "default" and one for each link, by the link's part of the key. */
   readonly #conf = new Map<string, Defaults>([['all', CONF_DEFAULTS], ['default', CONF_DEFAULTS]])
   /** net.ipv6.conf likewise. */
@@ -91,6 +91,11 @@ export class Sysctls {
   constructor(kind: 'laptop' | 'node' | 'pod' | 'outside', ipv6 = false) {
     for (const part of ['all', 'default']) this.#conf6.set(part, ipv6 ? CONF6_DEFAULTS : CONF6_DISABLED)
     this.#defaults = kind === 'node' ? NODE_DEFAULTS : DEFAULTS
+  }
+
+  /** What a module brings that is loaded now. */
+  addDefaults(defaults: Defaults): void {
+    this.#defaults = { ...this.#defaults, ...defaults }
   }
 
   get(key: string): string | undefined {

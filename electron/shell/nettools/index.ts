@@ -9,6 +9,7 @@ import { busyboxNslookup, nslookup } from './dns/nslookup.ts'
 import { ip } from './ip/index.ts'
 import { ipset } from './ipset.ts'
 import { iptables, iptablesRestore, iptablesSave } from './iptables.ts'
+import { ipvsadm } from './ipvsadm.ts'
 import { nc } from './nc.ts'
 import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
@@ -20,7 +21,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, nc, nslookup, ping, ss, tcpdump }
+  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ipvsadm, nc, nslookup, ping, ss, tcpdump }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { nslookup: busyboxNslookup, ping: busyboxPing, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

@@ -10,6 +10,8 @@ import { commandFailure, toolOf, UsageError, VERSION } from './errors.ts'
 import { traverse } from './evaluate.ts'
 import type { Decision } from './evaluate.ts'
 import { IpSets } from '../ipset/sets.ts'
+import { Ipvs, IPVS_SYSCTLS } from '../ipvs/ipvs.ts'
+import { IpvsPath } from '../ipvs/path.ts'
 import { USAGE } from './usage.ts'
 import { RecentLists } from './matches/recent.ts'
 import { NotSimulated } from './parse.ts'
@@ -21,12 +23,12 @@ import { saveTable } from './save.ts'
 import { Table, TABLES } from './table.ts'
 
 /** What runs at each hook, in the kernel's order of priorities (include/uapi/linux/netfilter_ipv4.h). */
-type Step = TableName | 'track' | 'confirm'
+type Step = TableName | 'track' | 'confirm' | 'ipvs-reply' | 'ipvs'
 const STEPS: Readonly<Record<Hook, readonly Step[]>> = {
   prerouting: ['raw', 'track', 'mangle', 'nat'],
-  input: ['mangle', 'filter', 'nat', 'confirm'],
-  forward: ['mangle', 'filter'],
-  output: ['raw', 'track', 'mangle', 'nat', 'filter'],
+  input: ['mangle', 'filter', 'ipvs-reply', 'ipvs', 'nat', 'confirm'],
+  forward: ['mangle', 'filter', 'ipvs-reply'],
+  output: ['raw', 'track', 'mangle', 'nat', 'ipvs-reply', 'ipvs', 'filter'],
   postrouting: ['mangle', 'nat', 'confirm'],
 }
 
@@ -45,6 +47,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   #sets: IpSets | undefined
   readonly #beside: NetfilterTables | undefined
   #usesSets = false
+  #ipvs: { tables: Ipvs; path: IpvsPath } | undefined
   /** Those that somebody has asked for; most Pods' namespaces have none. */
   readonly #tables = new Map<TableName, Table>()
   #generation = 0
@@ -73,6 +76,21 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.#beside?.sets ?? (this.#sets ??= new IpSets(this.clock, () => this.clock.random.fork(`ipset${this.namespace.name}`)))
   }
 
+  /** Loaded, as the kernel's module, when somebody asks for it; for both families. */
+  get ipvs(): Ipvs {
+    if (this.#beside) return this.#beside.ipvs
+    if (!this.#ipvs) {
+      const tables = new Ipvs(this.clock)
+      this.stack.addSysctls?.(IPVS_SYSCTLS)
+      this.#ipvs = { tables, path: new IpvsPath(tables, this.stack) }
+    }
+    return this.#ipvs.tables
+  }
+
+  get hasIpvs(): boolean {
+    return (this.#beside ?? this).#ipvs !== undefined
+  }
+
   /** Rules that name a set keep it from being destroyed. */
   #hasSet(name: string): boolean {
     if (!this.#usesSets) {
@@ -90,6 +108,13 @@ export class NetfilterTables implements Netfilter, RuleHost {
       if (step === 'track') verdict = this.#track(packet, hook)
       else if (step === 'confirm') verdict = this.#confirm(packet)
       else if (step === 'nat') verdict = this.#translate(hook, packet, inInterface, outInterface)
+      else if (step === 'ipvs-reply') verdict = (this.#beside ?? this).#ipvs?.path.reply(packet, hook) ?? 'accept'
+      else if (step === 'ipvs') {
+        const { destination } = packet
+        verdict = (this.#beside ?? this).#ipvs?.path.request(packet, hook as 'input' | 'output') ?? 'accept'
+        // The rules behind it see where it goes now.
+        if (outInterface && packet.destination !== destination) outInterface = this.namespace.links.get(this.namespace.routes.lookup(packet.destination)?.device ?? '') ?? outInterface
+      }
       else verdict = this.#table(step, hook, packet, inInterface, outInterface)
       if (verdict !== 'accept') return verdict
     }
