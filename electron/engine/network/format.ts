@@ -31,9 +31,6 @@ export function formatRoute(route: Route, options?: { linkdown?: boolean; table?
   return text
 }
 
-/** What the sender of a packet along such a route gets, as RTA_METRICS' error. */
-const ROUTE_ERRORS: Readonly<Record<string, number>> = { blackhole: -22, unreachable: -113, prohibit: -13 }
-
 /** A row of `ip -6 route`: no scope, always a metric, and the router preference (RFC 4191). */
 function formatRoute6(route: Route, options?: { linkdown?: boolean; table?: string }): string {
   const type = route.type ?? 'unicast'
@@ -47,7 +44,6 @@ function formatRoute6(route: Route, options?: { linkdown?: boolean; table?: stri
   text += ` metric ${route.metric ?? 0}`
   if (route.onlink) text += ' onlink'
   if (options?.linkdown) text += ' linkdown'
-  if (ROUTE_ERRORS[type]) text += ` error ${ROUTE_ERRORS[type]}`
   return `${text} pref medium`
 }
 

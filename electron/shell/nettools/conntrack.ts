@@ -20,6 +20,7 @@ export function* conntrack(process: Process): Task<number> {
     return 2
   }
   const matches = (e: ConntrackEntry): boolean =>
+    (value('f') === undefined || e.original.source.includes(':') === (value('f') === 'ipv6')) &&
     (value('p') === undefined || e.original.protocol === value('p')) &&
     (value('s') === undefined || e.original.source === value('s')) &&
     (value('d') === undefined || e.original.destination === value('d')) &&
@@ -97,8 +98,8 @@ function conntrackLine(e: ConntrackEntry, now: number): string {
   const { protocol } = e.original
   const left = Math.max(0, Math.ceil((e.expiresAt - now) / 1000))
   const tuple = (t: ConntrackEntry['original'], isReply: boolean): string =>
-    protocol === 'icmp'
-      ? `src=${t.source} dst=${t.destination} type=${isReply ? 0 : 8} code=0 id=${t.sourcePort}`
+    protocol === 'icmp' || protocol === 'icmpv6'
+      ? `src=${t.source} dst=${t.destination} type=${(protocol === 'icmp' ? [8, 0] : [128, 129])[isReply ? 1 : 0]} code=0 id=${t.sourcePort}`
       : protocol === 'ipip' ? `src=${t.source} dst=${t.destination}` : `src=${t.source} dst=${t.destination} sport=${t.sourcePort} dport=${t.destinationPort}`
   const state = e.tcpState ? `${e.tcpState} ` : ''
   // libnetfilter_conntrack knows no name for IP in IP

@@ -1,4 +1,4 @@
-import { anyOf, capable, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
+import { anyOf, canonicalIp, capable, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { programName, TcpStream } from './stream.ts'
 
@@ -53,7 +53,7 @@ export function* nc(process: Process): Task<number> {
 }
 
 function* connect(process: Process, options: Options, host: string, port: number): Task<number> {
-  let address = host
+  let address = canonicalIp(host) ?? host
   if (!isValidIp(host)) {
     const resolved = yield* resolveHost(process, host)
     if ('error' in resolved) {

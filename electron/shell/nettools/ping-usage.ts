@@ -21,5 +21,8 @@ Options:
 IPv4 options:
   -4                 use IPv4
 
+IPv6 options:
+  -6                 use IPv6
+
 For more details see ping(8).
 `

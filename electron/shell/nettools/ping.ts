@@ -1,4 +1,4 @@
-import { anyOf, isValidIp, resolveHost, Signal, SystemError, type PingSocket, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, canonicalIp, isValidIp, resolveHost, Signal, SystemError, type PingSocket, type Process, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { PING_USAGE } from './ping-usage.ts'
 import { pause, programName } from './stream.ts'
@@ -15,6 +15,7 @@ interface Options {
   quiet: boolean
   dontFragment: boolean
   source: string | undefined
+  family: 4 | 6 | undefined
 }
 
 /** What differs between iputils' ping (20221126) and busybox's. */
@@ -37,7 +38,8 @@ interface Statistics {
 }
 
 const iputils: Style = {
-  head: (name, address, size, from) => `PING ${name} (${address}) ${from}${size}(${size + 28}) bytes of data.\n`,
+  head: (name, address, size, from) =>
+    address.includes(':') ? `PING ${name}(${address}) ${from}${size} data bytes\n` : `PING ${name} (${address}) ${from}${size}(${size + 28}) bytes of data.\n`,
   reply: (bytes, from, sequence, ttl, ms) => `${bytes} bytes from ${from}: icmp_seq=${sequence} ttl=${ttl}${ms === undefined ? '' : ` time=${shortTime(ms)} ms`}\n`,
   summary(name, s) {
     const loss = s.sent === 0 ? 0 : ((s.sent - s.received) / s.sent) * 100
@@ -86,9 +88,17 @@ export function* ping(process: Process): Task<number> {
     return parsed.code
   }
   const { options, host } = parsed
-  let address = host
-  if (!isValidIp(host)) {
-    const resolved = yield* resolveHost(process, host)
+  if (programName(process) === 'ping6') options.family = 6
+  const { literal, device } = scoped(host)
+  let address = literal ?? host
+  if (literal !== undefined) {
+    if (options.family !== undefined && literal.includes(':') !== (options.family === 6)) {
+      yield* process.printError(`ping: ${host}: Address family for hostname not supported\n`)
+      return 2
+    }
+    if (device !== undefined) options.source ??= device
+  } else {
+    const resolved = yield* resolveHost(process, host, options.family === undefined ? {} : { family: options.family })
     if ('error' in resolved) {
       yield* process.printError(`ping: ${host}: ${resolved.message}\n`)
       return 2
@@ -100,7 +110,7 @@ export function* ping(process: Process): Task<number> {
 
 /** The applet of busybox. */
 export function* busyboxPing(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'c:i:s:t:W:w:qn4I:A')
+  const parsed = getopt(process.argv.slice(1), 'c:i:s:t:W:w:qn46I:A')
   if ('invalid' in parsed || 'missing' in parsed || parsed.operands.length !== 1) {
     const what = 'invalid' in parsed ? `ping: unrecognized option: ${parsed.invalid}\n` : 'missing' in parsed ? `ping: option requires an argument: ${parsed.missing}\n` : ''
     yield* process.printError(`${what}BusyBox v1.36.1 () multi-call binary.\n\nUsage: ping [OPTIONS] HOST\n`)
@@ -116,11 +126,15 @@ export function* busyboxPing(process: Process): Task<number> {
     if (name === 'w') options.deadline = Number(value) * 1000
     if (name === 'q') options.quiet = true
     if (name === 'I') options.source = value
+    if (name === '4' || name === '6') options.family = Number(name) as 4 | 6
   }
+  if (programName(process) === 'ping6') options.family = 6
   const host = parsed.operands[0]!
-  let address = host
-  if (!isValidIp(host)) {
-    const resolved = yield* resolveHost(process, host)
+  const { literal, device } = scoped(host)
+  if (device !== undefined) options.source ??= device
+  let address = literal ?? host
+  if (literal === undefined) {
+    const resolved = yield* resolveHost(process, host, options.family === undefined ? {} : { family: options.family })
     if ('error' in resolved) {
       yield* process.printError(`ping: bad address '${host}'\n`)
       return 1
@@ -130,7 +144,7 @@ export function* busyboxPing(process: Process): Task<number> {
   return yield* pingLoop(process, host, address, options, busybox)
 }
 
-const defaults = (): Options => ({ count: Infinity, interval: 1000, size: 56, ttl: undefined, wait: 10_000, deadline: Infinity, quiet: false, dontFragment: false, source: undefined })
+const defaults = (): Options => ({ count: Infinity, interval: 1000, size: 56, ttl: undefined, wait: 10_000, deadline: Infinity, quiet: false, dontFragment: false, source: undefined, family: undefined })
 
 function parse(args: readonly string[]): { options: Options; host: string } | { error: string; code: number } {
   const parsed = getopt(args, 'c:i:s:t:W:w:qnM:I:4hVOvDbBA6RT:F:N:f')
@@ -158,13 +172,22 @@ function parse(args: readonly string[]): { options: Options; host: string } | { 
       case 'I': options.source = value; break
       case 'h': return { error: PING_USAGE, code: 2 }
       case 'V': return { error: 'ping from iputils 20221126\n', code: 0 }
-      case 'n': case '4': break
+      case '4': options.family = 4; break
+      case '6': options.family = 6; break
+      case 'n': break
       default: return { error: `podhop: not simulated: ping -${name} (use ping without it)\n`, code: 69 }
     }
     if (wrong) return wrong
   }
   if (parsed.operands.length === 0) return { error: 'ping: usage error: Destination address required\n', code: 1 }
   return { options, host: parsed.operands.at(-1)! }
+}
+
+/** A literal, and of one with a scope ("fe80::1%eth0", RFC 4007) the interface. */
+function scoped(host: string): { literal?: string; device?: string } {
+  const percent = host.indexOf('%')
+  const literal = canonicalIp(percent < 0 ? host : host.slice(0, percent))
+  return { ...(literal === undefined ? {} : { literal }), ...(percent < 0 ? {} : { device: host.slice(percent + 1) }) }
 }
 
 /** -I: the source address, or an interface's name. Throws what bind and setsockopt would. */
@@ -177,6 +200,7 @@ function bindTo(process: Process, word: string | undefined, address: string): { 
   const link = process.network.links.get(word)
   if (!link) throw new Refusal(`SO_BINDTODEVICE ${word}: No such device`)
   const route = process.network.routes.lookup(address)
+  if (address.includes(':')) return { device: word }
   if (route?.device !== word) throw new NotSimulated(`ping -I ${word} to an address behind another interface (use -I ADDRESS)`)
   const source = route.source ?? link.addresses[0]?.address
   return { device: word, ...(source === undefined ? {} : { source }) }
@@ -206,7 +230,7 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
   let lastSent = start
   try {
     const bound = bindTo(process, options.source, address)
-    if (process.network.sourceFor(address) === undefined) throw new SystemError('ENETUNREACH')
+    if (bound.device === undefined && process.network.sourceFor(address) === undefined) throw new SystemError('ENETUNREACH')
     socket = process.network.sockets.ping({ owner: { pid: process.pid, program: programName(process) } })
     socket.onReply = (reply) => {
       const at = sentAt.get(reply.sequence)
@@ -215,7 +239,7 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
       const ms = clock.now - at
       statistics.received++
       if (timed) statistics.times.push(ms)
-      if (!options.quiet) lines.push(style.reply(reply.data.length + 8, reply.source, reply.sequence, reply.ttl, timed ? ms : undefined))
+      if (!options.quiet) lines.push(style.reply(reply.data.length + 8, reply.source + scopeOf(process, reply.source), reply.sequence, reply.ttl, timed ? ms : undefined))
       signal.notify()
     }
     socket.onError = (e) => {
@@ -223,11 +247,12 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
       if (style !== iputils) return
       acknowledge(e.sequence)
       statistics.errors++
-      if (!options.quiet) lines.push(`From ${e.source} icmp_seq=${e.sequence} ${errorText(e)}\n`)
+      if (!options.quiet) lines.push(`From ${e.source} icmp_seq=${e.sequence} ${address.includes(':') ? errorText6(e) : errorText(e)}\n`)
       signal.notify()
     }
-    const from = options.source === undefined ? '' : `from ${bound.source ?? ''} ${bound.device ?? ''}: `
-    yield* process.print(style.head(name, address, options.size, from))
+    const link = bound.device !== undefined && /^fe[89ab]/.test(address) ? `%${bound.device}` : ''
+    const from = options.source === undefined || link !== '' ? '' : `from ${bound.source ?? ''} ${bound.device ?? ''}: `
+    yield* process.print(style.head(name, name.includes('%') ? name : address, options.size, from))
     const end = start + options.deadline
     // with -w, ping goes on until there are -c answers
     const answered = (): boolean => statistics.received + statistics.errors >= options.count
@@ -238,7 +263,7 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
       sentAt.set(sequence, clock.now)
       try {
         socket.send(address, sequence, pattern(options.size), {
-          ...(options.ttl === undefined ? {} : { ttl: options.ttl }), ...(bound.source === undefined ? {} : { source: bound.source }), dontFragment: options.dontFragment,
+          ...(options.ttl === undefined ? {} : { ttl: options.ttl }), ...(bound.source === undefined ? {} : { source: bound.source }), ...(bound.device !== undefined && address.includes(':') ? { device: bound.device } : {}), dontFragment: options.dontFragment,
         })
       } catch (error) {
         const text = sendFailure(process, error, address, style)
@@ -277,7 +302,7 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
 /** What is said when one request cannot go out; undefined where that ends the program. */
 function sendFailure(process: Process, error: unknown, address: string, style: Style): string | undefined {
   if (!(error instanceof SystemError) || style !== iputils) return undefined
-  if (error.code === 'EMSGSIZE') return `ping: local error: message too long, mtu=${process.network.pathMtu?.(address) ?? 1500}\n`
+  if (error.code === 'EMSGSIZE') return `ping: local error: message too long, mtu${address.includes(':') ? ': ' : '='}${process.network.pathMtu?.(address) ?? 1500}\n`
   return error.code === 'EPERM' ? `ping: sendmsg: ${error.message}\n` : undefined
 }
 
@@ -288,6 +313,22 @@ function* flush(process: Process, lines: string[]): Task {
 /** Bytes 0, 1, 2, … as ping fills its packets. */
 function pattern(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => i & 0xff)
+}
+
+/** A link-local address is said with its interface, here the only one that leads there. */
+function scopeOf(process: Process, address: string): string {
+  if (!/^fe[89ab]/.test(address)) return ''
+  const entry = process.network.neighbours.list().find((n) => n.ip === address)
+  return entry ? `%${entry.device}` : ''
+}
+
+/** ping6_common.c's words for ICMPv6 errors. */
+function errorText6(e: { type: number; code: number; mtu?: number }): string {
+  const unreachable = ['No route', 'Administratively prohibited', 'Beyond scope of source address', 'Address unreachable', 'Port unreachable']
+  if (e.type === 1) return `Destination unreachable: ${unreachable[e.code] ?? `Unknown code ${e.code}`}`
+  if (e.type === 2) return `Packet too big: mtu=${e.mtu ?? 0}`
+  if (e.type === 3) return `Time exceeded: ${e.code === 0 ? 'Hop limit' : 'Defragmentation failure'}`
+  return `Unknown type: ${e.type}`
 }
 
 /** ping.c's words for ICMP errors. */

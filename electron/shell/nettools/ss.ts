@@ -8,13 +8,15 @@ export interface SocketFilter {
   listening: boolean
   all: boolean
   processes: boolean
+  /** -4, -6: by the socket's own family. */
+  family?: 4 | 6
 }
 
-const LONG = { tcp: 't', udp: 'u', listening: 'l', all: 'a', numeric: 'n', processes: 'p', summary: 's', help: 'h', 'no-header': 'H', ipv4: '4', extended: 'e', options: 'o', memory: 'm', info: 'i' }
+const LONG = { tcp: 't', udp: 'u', listening: 'l', all: 'a', numeric: 'n', processes: 'p', summary: 's', help: 'h', 'no-header': 'H', ipv4: '4', ipv6: '6', extended: 'e', options: 'o', memory: 'm', info: 'i' }
 
 /** ss(8), iproute2 6.1. */
 export function* ss(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'tulanpsh4Heomix0', LONG)
+  const parsed = getopt(process.argv.slice(1), 'tulanpsh46Heomix0', LONG)
   if ('invalid' in parsed || 'missing' in parsed) {
     yield* process.printError(`ss: invalid option -- '${'invalid' in parsed ? parsed.invalid : parsed.missing}'\nUsage: ss [ OPTIONS ]\n`)
     return 255
@@ -34,7 +36,7 @@ export function* ss(process: Process): Task<number> {
     return 0
   }
   const any = has('t') || has('u')
-  const text = printSockets(process.network, { tcp: !any || has('t'), udp: !any || has('u'), listening: has('l'), all: has('a'), processes: has('p') })
+  const text = printSockets(process.network, { tcp: !any || has('t'), udp: !any || has('u'), listening: has('l'), all: has('a'), processes: has('p'), ...(has('4') !== has('6') ? { family: has('4') ? 4 : 6 } : {}) })
   yield* process.print(has('H') ? text.split('\n').slice(1).join('\n') : text)
   return 0
 }
@@ -45,6 +47,7 @@ export function printSockets(network: NetworkNamespace, filter: SocketFilter): s
   const shown = network.sockets
     .list()
     .filter((s) => (s.protocol === 'tcp' ? filter.tcp : filter.udp))
+    .filter((s) => filter.family === undefined || (s.localAddress.includes(':') || s.mapped === true) === (filter.family === 6))
     .filter((s) => filter.all || (filter.listening ? idle(s) : !idle(s) && s.state !== 'TIME-WAIT' && s.state !== 'SYN-RECV'))
     .sort((a, b) => (a.protocol === b.protocol ? 0 : a.protocol === 'udp' ? -1 : 1))
   const netid = filter.tcp && filter.udp
@@ -53,9 +56,9 @@ export function printSockets(network: NetworkNamespace, filter: SocketFilter): s
     state: s.state,
     receive: String(s.receiveQueue),
     send: String(s.state === 'LISTEN' ? Math.max(s.sendQueue, 0) : s.sendQueue),
-    local: host(s.localAddress),
+    local: host(s.localAddress, s),
     localPort: port(s.localPort),
-    peer: host(s.remoteAddress),
+    peer: host(s.remoteAddress, s),
     peerPort: port(s.remotePort),
     process: filter.processes && s.owner ? `users:(("${s.owner.program}",pid=${s.owner.pid},fd=3))` : '',
   }))
@@ -79,7 +82,12 @@ export function printSockets(network: NetworkNamespace, filter: SocketFilter): s
   )
 }
 
-const host = (address: string): string => (address === '::' ? '[::]' : address.includes(':') ? `[${address}]` : address)
+/** A wildcard of IPv6 that takes IPv4 as well is "*". */
+function host(address: string, { mapped, v6only }: SocketInfo): string {
+  if (address === '::' && !v6only) return '*'
+  return mapped ? `[::ffff:${address}]` : address.includes(':') ? `[${address}]` : address
+}
+
 const port = (n: number): string => (n === 0 ? '*' : String(n))
 
 function summary(network: NetworkNamespace): string {

@@ -1,4 +1,4 @@
-import { headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
+import { canonicalIp, headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
 import { TcpStream } from './stream.ts'
@@ -49,16 +49,18 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
       yield* process.printError('podhop: not simulated: TLS (use http://)\n')
       return 69
     }
-    let address = url.host
+    let address = canonicalIp(url.host) ?? url.host
     if (!isValidIp(address)) {
       const resolved = yield* resolveHost(process, url.host)
       if ('error' in resolved) return yield* fail(`bad address '${url.host}${url.port === 80 ? '' : `:${url.port}`}'`)
       address = resolved.addresses[0]!
     }
-    yield* note(`Connecting to ${url.host}${url.port === 80 ? '' : `:${url.port}`} (${address}:${url.port})\n`)
+    const shownHost = url.host.includes(':') ? `[${url.host}]` : url.host
+    const shownAddress = address.includes(':') ? `[${address}]` : address
+    yield* note(`Connecting to ${shownHost}${url.port === 80 ? '' : `:${url.port}`} (${shownAddress}:${url.port})\n`)
     const stream = yield* TcpStream.open(process, address, url.port, { timeout: options.timeout })
     if (!(stream instanceof TcpStream)) return stream.gaveUp ? yield* fail('download timed out') : yield* fail(`can't connect to remote host (${address}): ${stream.message}`)
-    const host = url.port === 80 ? url.host : `${url.host}:${url.port}`
+    const host = url.port === 80 ? shownHost : `${shownHost}:${url.port}`
     stream.write(writeRequest('GET', url.target, [['Host', host], ['User-Agent', options.agent], ['Connection', 'close'], ...options.headers]))
     const answer = yield* readAnswer(process, stream, options.timeout)
     stream.close()

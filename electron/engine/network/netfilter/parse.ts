@@ -117,7 +117,7 @@ export class RuleParser<State> {
         this.#once(option)
         return this.#protocol(tokens.need(written), not)
       case '-f':
-        if (this.#scope.family === 6) break
+        if (this.#scope.family === 6) throw new UsageError("`-f' is not supported in IPv6, use -m frag instead")
         this.#once(option)
         this.rule.fragment = { invert: not }
         return

@@ -1,4 +1,4 @@
-import { encodeUtf8, headerOf, isValidIp, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { canonicalIp, encodeUtf8, headerOf, isValidIp, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
 import { TcpStream, type SocketError } from '../stream.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
@@ -162,7 +162,8 @@ function* lookUp(process: Process, options: CurlOptions, url: CurlUrl): Task<str
     const match = /^(.+?):(\d+):(.+)$/.exec(rule)
     if (match?.[1] === url.host && Number(match[2]) === url.port) return match[3]!.replace(/^\[|\]$/g, '')
   }
-  if (isValidIp(url.host)) return url.host
+  const literal = canonicalIp(url.host)
+  if (literal !== undefined) return literal
   const resolved = yield* resolveHost(process, url.host)
   return 'error' in resolved ? undefined : resolved.addresses[0]
 }

@@ -32,7 +32,11 @@ export const icmp6: MatchExtension = ({ rule }) => {
       const { type, code, invert } = wanted
       return {
         name: 'icmp6', save: `${invert ? ' !' : ''} --icmpv6-type ${type}${code === undefined ? '' : `/${code}`}`,
-        list: () => `ipv6-icmp${invert ? ' !' : ''}type ${type}${code === undefined ? '' : ` code ${code}`}`,
+        list: (numeric) => {
+          const name = Object.entries(TYPES).find(([, t]) => t[0] === type && t[1] === code)?.[0]
+          if (!numeric && name !== undefined) return `ipv6-icmp ${invert ? '!' : ''}${name}`
+          return `ipv6-icmp${invert ? ' !' : ''}type ${type}${code === undefined ? '' : ` code ${code}`}`
+        },
         test: ({ packet: { payload } }) => {
           if (payload.kind !== 'icmp') return false
           return (payload.type === type && (code === undefined || payload.code === code)) !== invert
