@@ -16,7 +16,7 @@ export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, forma
 export { formatRule } from './network/rules.ts'
 export type * from './network/types.ts'
 export { invocationOf, ipsetCommand } from './network/ipset/index.ts'
-export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
+export { NotSimulated as NftNotSimulated, type NftOptions } from './network/nftables/nftables.ts'
 export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
 export type * from './journey/types.ts'
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { IpSets } from './ipset/sets.ts'
 import type { Ipvs } from './ipvs/ipvs.ts'
+import type { Nftables } from './nftables/nftables.ts'
 import type { Header, Hop, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../journey/types.ts'
 import type { LinkProgram, SocketPrograms } from './programs.ts'
 
@@ -397,6 +398,8 @@ export interface Netfilter {
   save(table?: string, options?: { counters?: boolean }): string
   /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */
   command(args: readonly string[]): { code: number; stdout: string; stderr: string }
+  /** The tables of nft(8), both families'; made when somebody asks. */
+  readonly nftables: Nftables
   readonly conntrack: Conntrack
   /** ipset(8): the namespace's sets, for both families. */
   readonly sets: IpSets

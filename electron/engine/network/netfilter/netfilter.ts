@@ -12,6 +12,9 @@ import type { Decision } from './evaluate.ts'
 import { IpSets } from '../ipset/sets.ts'
 import { Ipvs, IPVS_SYSCTLS } from '../ipvs/ipvs.ts'
 import { IpvsPath } from '../ipvs/path.ts'
+import { NftPlan, runChain } from '../nftables/hooks.ts'
+import type { NftChain } from '../nftables/model.ts'
+import { Nftables } from '../nftables/nftables.ts'
 import { USAGE } from './usage.ts'
 import { RecentLists } from './matches/recent.ts'
 import { NotSimulated } from './parse.ts'
@@ -32,6 +35,8 @@ const STEPS: Readonly<Record<Hook, readonly Step[]>> = {
   postrouting: ['mangle', 'nat', 'confirm'],
 }
 
+const ONLY_NAT = ['nat'] as const
+
 /** Tables of one family, connection tracking and NAT of one network namespace: iptables, or ip6tables beside it. */
 export class NetfilterTables implements Netfilter, RuleHost {
   readonly family: 4 | 6
@@ -48,6 +53,10 @@ export class NetfilterTables implements Netfilter, RuleHost {
   readonly #beside: NetfilterTables | undefined
   #usesSets = false
   #ipvs: { tables: Ipvs; path: IpvsPath } | undefined
+  /** Made when somebody asks; for both families. */
+  #nftables: Nftables | undefined
+  /** Where its base chains stand among the steps; none as long as there is no such chain. */
+  #plan: NftPlan<Step> | undefined
   /** Those that somebody has asked for; most Pods' namespaces have none. */
   readonly #tables = new Map<TableName, Table>()
   #generation = 0
@@ -87,6 +96,11 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.#ipvs.tables
   }
 
+  get nftables(): Nftables {
+    if (this.#beside) return this.#beside.nftables
+    return (this.#nftables ??= new Nftables(this.clock, () => this.#generation++))
+  }
+
   get hasIpvs(): boolean {
     return (this.#beside ?? this).#ipvs !== undefined
   }
@@ -103,9 +117,10 @@ export class NetfilterTables implements Netfilter, RuleHost {
   // ---- packets -------------------------------------------------------------------------------------------------
 
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict {
-    for (const step of STEPS[hook]) {
+    for (const step of (this.#beside ?? this).#nftables ? this.#planned(hook) : STEPS[hook]) {
       let verdict: HookVerdict = 'accept'
-      if (step === 'track') verdict = this.#track(packet, hook)
+      if (typeof step === 'object') verdict = this.#chain(step, hook, packet, inInterface, outInterface)
+      else if (step === 'track') verdict = this.#track(packet, hook)
       else if (step === 'confirm') verdict = this.#confirm(packet)
       else if (step === 'nat') verdict = this.#translate(hook, packet, inInterface, outInterface)
       else if (step === 'ipvs-reply') verdict = (this.#beside ?? this).#ipvs?.path.reply(packet, hook) ?? 'accept'
@@ -119,6 +134,18 @@ export class NetfilterTables implements Netfilter, RuleHost {
       if (verdict !== 'accept') return verdict
     }
     return 'accept'
+  }
+
+  #planned(hook: Hook): readonly (Step | NftChain)[] {
+    this.#plan ??= new NftPlan(this.nftables, this.family, STEPS)
+    return this.#plan.at(hook)
+  }
+
+  #chain(chain: NftChain, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined): HookVerdict {
+    const [decision, record] = runChain(this, chain, hook, packet, inLink, outLink)
+    record?.decided(decision)
+    for (const send of this.rejections.splice(0)) send()
+    return decision.verdict
   }
 
   #table(name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined): HookVerdict {
@@ -148,7 +175,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   }
 
   #track(packet: IpPacket, hook: Hook): HookVerdict {
-    if (!this.#tracking) return 'accept'
+    if (!this.#tracking && !(this.#beside ?? this).#nftables?.tracking) return 'accept'
     if (this.conntrack.track(packet) === 'accept') return 'accept'
     const { recorder } = this.stack
     this.namespace.printk?.('nf_conntrack: nf_conntrack: table full, dropping packet', { limited: true })
@@ -175,21 +202,43 @@ export class NetfilterTables implements Netfilter, RuleHost {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection) return 'accept'
     const what = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source'
-    let decided: [Decision, RuleRecorder | undefined] | undefined
+    let decided: { verdict: HookVerdict; translates: boolean; tell: () => void } | undefined
     if (packet.meta.state === 'NEW' && !this.nat.isDecided(connection, what)) {
-      decided = this.#evaluate('nat', hook, packet, inLink, outLink)
-      if (decided && decided[0].verdict !== 'accept') {
-        decided[1]?.decided(decided[0])
-        return decided[0].verdict
+      for (const step of this.#natSteps(hook)) {
+        decided = this.#decide(step, hook, packet, inLink, outLink)
+        if (decided && decided.verdict !== 'accept') {
+          decided.tell()
+          for (const send of this.rejections.splice(0)) send()
+          return decided.verdict
+        }
+        if (this.nat.isDecided(connection, what)) break
       }
       this.nat.bindNothing(packet, what)
     }
     const before = this.stack.recorder.recording(packet) ? this.stack.recorder.header(packet) : undefined
     const changed = this.nat.translate(packet, hook)
-    if (decided?.[1]) decided[1].decided(decided[0])
+    decided?.tell()
     // Told when no rule told it: what is remembered of the connection did it.
-    if (changed && before && !decided?.[0].rule?.target) this.#tellRemembered(packet, what, connection, before)
+    if (changed && before && !decided?.translates) this.#tellRemembered(packet, what, connection, before)
     return 'accept'
+  }
+
+  #natSteps(hook: Hook): readonly ('nat' | NftChain)[] {
+    return this.#plan?.nat(hook) ?? ONLY_NAT
+  }
+
+  #decide(
+    step: 'nat' | NftChain, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined,
+  ): { verdict: HookVerdict; translates: boolean; tell: () => void } | undefined {
+    if (step === 'nat') {
+      const found = this.#evaluate('nat', hook, packet, inLink, outLink)
+      if (!found) return undefined
+      const [decision, record] = found
+      return { verdict: decision.verdict, translates: decision.rule?.target !== undefined, tell: () => record?.decided(decision) }
+    }
+    const [decision, record] = runChain(this, step, hook, packet, inLink, outLink)
+    const translates = decision.step?.rule.body.statements.some((s) => s.changes && s.changes !== 'mark') ?? false
+    return { verdict: decision.verdict, translates, tell: () => record?.decided(decision) }
   }
 
   #tellRemembered(packet: IpPacket, what: 'source' | 'destination', connection: TrackedConnection, before: ReturnType<StackHost['recorder']['header']>): void {

@@ -1,4 +1,4 @@
-import { alpine } from './bases.ts'
+import { alpine, debian } from './bases.ts'
 import { versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images of the cluster's own Pods. */
@@ -64,18 +64,26 @@ function calicoControllers(): ImageContent {
   return { size: 52_290_118, directories: DISTROLESS, programs: { '/usr/bin/kube-controllers': 'calico-kube-controllers', '/usr/bin/check-status': 'calico-check-status' }, entrypoint: ['/usr/bin/kube-controllers'], user: { uid: 999, gid: 0, name: '999' } }
 }
 
+function ciliumAgent(): ImageContent {
+  const base = debian({ more: ['curl', 'ip', 'jq'] })
+  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg' }, command: ['/usr/bin/cilium-dbg'] }
+}
+
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
-  { name: 'registry.k8s.io/kube-proxy', tag: versioned(([major]) => major === 1, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
+  { name: 'registry.k8s.io/kube-proxy', tag: versioned(([major]) => major === 1, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/nft': 'nft' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
   { name: 'registry.k8s.io/etcd', tag: versioned(([major]) => major === 3, { size: 58_938_593, directories: DISTROLESS, programs: { '/usr/local/bin/etcd': 'etcd' }, entrypoint: ['/usr/local/bin/etcd'] }) },
   controlPlane('kube-apiserver', 30_075_899),
   controlPlane('kube-controller-manager', 27_646_507),
   controlPlane('kube-scheduler', 21_782_634),
   { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
+  { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
+  { name: 'quay.io/cilium/cilium', tag: versioned(([major, minor]) => major === 1 && minor === 17, ciliumAgent()) },
+  { name: 'quay.io/cilium/operator-generic', tag: versioned(([major, minor]) => major === 1 && minor === 17, { size: 35_120_411, directories: DISTROLESS, programs: { '/usr/bin/cilium-operator-generic': 'cilium-operator-generic' }, entrypoint: ['/usr/bin/cilium-operator-generic'] }) },
+  { name: 'quay.io/cilium/cilium-envoy', tag: () => ({ size: 61_538_304, directories: DISTROLESS, programs: { '/usr/bin/cilium-envoy-starter': 'cilium-envoy-starter' }, entrypoint: ['/usr/bin/cilium-envoy-starter'] }) },
   { name: 'docker.io/calico/cni', tag: versioned(([major]) => major === 3, calicoCni()) },
   { name: 'docker.io/calico/node', tag: versioned(([major]) => major === 3, calicoNode()) },
   { name: 'docker.io/calico/kube-controllers', tag: versioned(([major]) => major === 3, calicoControllers()) },
-  { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
 ]

@@ -45,8 +45,8 @@ function curlTag(tag: string): ImageContent | undefined {
 const NETWORK_TOOLS = ['curl', 'wget', 'dig', 'nslookup', 'host', 'ping', 'ping6', 'tcpdump', 'nc', 'ss', 'nmap', 'telnet', 'vi', 'jq', 'mtr']
 const NETWORK_ADMIN = ['ip', 'traceroute', 'ifconfig', 'netstat', 'route', 'arp', 'arping', 'iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore', 'conntrack', 'bridge', 'sysctl']
 
-function networkUtils(): ImageContent {
-  return { ...debian({ more: NETWORK_TOOLS, sbin: NETWORK_ADMIN }), size: 59_286_451, command: ['/bin/bash'] }
+function networkUtils(...more: string[]): ImageContent {
+  return { ...debian({ more: NETWORK_TOOLS, sbin: [...NETWORK_ADMIN, ...more] }), size: 59_286_451, command: ['/bin/bash'] }
 }
 
 export const toolRepositories: readonly Repository[] = [
@@ -56,5 +56,5 @@ export const toolRepositories: readonly Repository[] = [
   { name: 'docker.io/curlimages/curl', tag: curlTag },
   { name: 'quay.io/curl/curl', tag: curlTag },
   { name: 'docker.io/amouat/network-utils', tag: (tag) => (tag === 'latest' ? networkUtils() : undefined) },
-  { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (tag === 'latest' || versionParts(tag) ? networkUtils() : undefined) },
+  { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (tag === 'latest' || versionParts(tag) ? networkUtils('nft') : undefined) },
 ]

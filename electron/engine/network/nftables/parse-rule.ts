@@ -1,0 +1,409 @@
+import type { Cursor } from './cursor.ts'
+import type { DataType, Value } from './data-types.ts'
+import { NftError, NO_ENTRY, NotSimulated } from './errors.ts'
+import type { Location } from './lex.ts'
+import type { Family, PrintOptions, RuleBody, RuleState, Statement } from './model.ts'
+import { readNat } from './parse-nat.ts'
+import { beginsSelector, readSelector } from './parse-selector.ts'
+import { readElements, readDuration, readVerdict } from './read-elements.ts'
+import { META, PAYLOAD, type Selector } from './selectors.ts'
+import { NftSet, type SetDefinition } from './set.ts'
+import { readMask, readSpan, readValue } from './spans.ts'
+import {
+  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, reject, selectorsText, setMark, verdictMap, verdictStatement, type Comparison, type SetReference, type Source,
+} from './statements.ts'
+
+/** What the reader of a rule knows of the place where it is going to stand. */
+export interface RuleContext {
+  readonly family: Family
+  /** The set or map of that name in the table. */
+  set(name: string): SetDefinition | undefined
+}
+
+export interface ReadRule {
+  body: RuleBody
+  /** Names of chains and where they stand, to be looked up by the kernel. */
+  targets: readonly { chain: string; at: Location }[]
+}
+
+/** How far a rule is read. */
+export class RuleReader {
+  readonly cursor: Cursor
+  readonly context: RuleContext
+  readonly statements: Statement[] = []
+  readonly targets: { chain: string; at: Location }[] = []
+  anonymousSets = 0
+  /** Protocols that the packet must have to come so far, and the statement that asked. */
+  network: { protocol: string; at: Location; index: number } | undefined
+  transport: { protocol: string; at: Location; index: number } | undefined
+
+  constructor(cursor: Cursor, context: RuleContext) {
+    this.cursor = cursor
+    this.context = context
+    if (context.family !== 'inet') this.network = { protocol: context.family, at: cursor.token.at, index: -1 }
+  }
+
+  reference(key: readonly DataType[], data: readonly DataType[] | 'verdict' | undefined): SetReference | { single: ReturnType<typeof readElements>[number] } {
+    const { cursor } = this
+    if (cursor.is('@')) {
+      const at = cursor.take().at
+      const name = cursor.word()
+      const definition = this.context.set(name.text)
+      const place = { ...at, to: name.at.to }
+      if (!definition) throw new NftError(NO_ENTRY, place)
+      if (definition.key.map((t) => t.name).join(' . ') !== key.map((t) => t.name).join(' . ') && !looselyEqual(definition.key, key)) {
+        throw new NftError(`datatype mismatch, expected ${concatName(key)}, set has type ${concatName(definition.key)}`, place)
+      }
+      return { named: name.text }
+    }
+    const read = readElements(cursor, key, data)
+    if (data === undefined && read.length === 1) return { single: read[0]! }
+    const ranges = read.some((e) => e.form !== 'value')
+    const set = new NftSet({ name: '__set%d', key, ...(data !== undefined && { data }), flags: new Set(ranges ? ['constant', 'interval'] : ['constant']) })
+    for (const { element, at, target } of read) {
+      if (ranges && set.overlap(element.key) && data === undefined && !set.get(element.key, 0)) throw new NftError('conflicting intervals specified', at)
+      set.add(element)
+      if (target && element.verdict && 'chain' in element.verdict) this.targets.push({ chain: element.verdict.chain, at: target })
+    }
+    this.anonymousSets++
+    return { anonymous: set }
+  }
+
+  add(statement: Statement): void {
+    this.statements.push(statement)
+  }
+
+  /** Notes what a selector needs, and drops the question that the rule asked for it before, as nft's listing does. */
+  require(selector: Selector, at: Location): Selector {
+    const { needs } = selector
+    if (!needs) return this.#nameTransport(selector)
+    const known = needs.layer === 3 ? this.network : this.transport
+    if (known && known.protocol !== needs.protocol) {
+      throw new NftError(`conflicting protocols specified: ${known.protocol} vs. ${needs.protocol}`, at)
+    }
+    if (needs.layer === 4 && (needs.protocol === 'icmp' || needs.protocol === 'icmpv6')) {
+      const version = needs.protocol === 'icmp' ? 'ip' : 'ip6'
+      if (this.network && this.network.protocol !== version) throw new NftError(`conflicting protocols specified: ${this.network.protocol} vs. ${needs.protocol}`, at)
+      this.network ??= { protocol: version, at, index: -1 }
+    }
+    if (known && known.index >= 0 && !selector.asks) this.forget(known)
+    if (needs.layer === 3) this.network ??= { protocol: needs.protocol, at, index: -1 }
+    else this.transport ??= { protocol: needs.protocol, at, index: -1 }
+    return selector
+  }
+
+  /** "th dport" behind "meta l4proto udp" is "udp dport". */
+  #nameTransport(selector: Selector): Selector {
+    const text = selector.text({})
+    if (!text.startsWith('th ') || !this.transport) return selector
+    const named = PAYLOAD.get(`${this.transport.protocol} ${text.slice(3)}`)
+    if (!named) return selector
+    if (this.transport.index >= 0) this.forget(this.transport)
+    return named
+  }
+
+  forget(known: { index: number }): void {
+    const statement = this.statements[known.index]!
+    this.statements[known.index] = { ...statement, print: () => '' }
+    known.index = -1
+  }
+
+  /** A question for the protocol that was answered with one: what follows can rely on it. */
+  learn(selector: Selector, value: Value, at: Location): void {
+    const index = this.statements.length
+    const text = selector.text({})
+    if (selector.asks === 3) {
+      const protocol = value === 2 ? 'ip' : 'ip6'
+      if (this.context.family === 'inet') this.network ??= { protocol, at, index }
+    } else if (selector.asks === 4) {
+      const protocol = selector.type.print(value)
+      const hidden = text === 'meta l4proto' || this.context.family !== 'inet'
+      this.transport ??= { protocol: protocol === 'ipv6-icmp' ? 'icmpv6' : protocol, at, index: hidden ? index : -1 }
+    }
+  }
+}
+
+export function concatName(types: readonly DataType[]): string {
+  return types.map((t) => t.name).join(' . ')
+}
+
+const PRETTY: Readonly<Record<string, string>> = { integer: 'integer' }
+
+function looselyEqual(a: readonly DataType[], b: readonly DataType[]): boolean {
+  return a.length === b.length && a.every((t, i) => t.name === b[i]!.name || PRETTY[b[i]!.name] !== undefined)
+}
+
+/** Reads statements up to the end of the rule. */
+export function readRule(cursor: Cursor, context: RuleContext): ReadRule {
+  const reader = new RuleReader(cursor, context)
+  let comment: string | undefined
+  let terminal: Location | undefined
+  if (cursor.atEndOfStatement || cursor.is('comment')) throw cursor.unexpected()
+  while (!cursor.atEndOfStatement) {
+    if (cursor.is('comment')) {
+      cursor.take()
+      const token = cursor.take()
+      if (token.kind !== 'quoted' && token.kind !== 'word') throw cursor.unexpected('string', token)
+      comment = token.text
+      if (!cursor.atEndOfStatement) throw cursor.unexpected("newline or semicolon or '}'")
+      break
+    }
+    const start = cursor.token.at
+    const before = reader.statements.length
+    readStatement(reader)
+    if (terminal) throw new NftError('Statement after terminal statement has no effect', cursor.since(start), terminal)
+    const added = reader.statements[before]
+    if (added && TERMINAL.test(added.print({ stateless: true }, undefined))) terminal = cursor.since(start)
+  }
+  const { statements } = reader
+  return {
+    body: { statements, comment, anonymousSets: reader.anonymousSets, stateful: statements.some((s) => s.initial) },
+    targets: reader.targets,
+  }
+}
+
+const TERMINAL = /^(accept|drop|return|continue|jump |goto |reject|masquerade|redirect|[sd]nat)/
+
+function readStatement(reader: RuleReader): void {
+  const { cursor } = reader
+  const start = cursor.token
+  const verdict = readVerdict(cursor)
+  if (verdict) {
+    if ('chain' in verdict.verdict) reader.targets.push({ chain: verdict.verdict.chain, at: verdict.at })
+    return reader.add(verdictStatement(verdict.verdict))
+  }
+  switch (start.text) {
+    case 'counter': return readCounter(reader)
+    case 'log': return readLog(reader)
+    case 'limit': return readLimit(reader)
+    case 'reject': return readReject(reader)
+    case 'notrack':
+      cursor.take()
+      return reader.add(notrack)
+    case 'masquerade': case 'redirect': case 'snat': case 'dnat': return readNat(reader)
+    case 'add': case 'update': case 'delete': return readDynamic(reader)
+    case 'set': return readOldDynamic(reader)
+    case 'queue': case 'quota': case 'synproxy': case 'dup': case 'fwd': case 'tproxy': case 'flow': case 'xt':
+      throw new NotSimulated(`nft's ${start.text} statement`)
+  }
+  if (!beginsSelector(cursor)) {
+    if (start.kind !== 'word' && start.kind !== 'number') throw cursor.unexpected()
+    cursor.take()
+    if (cursor.atEndOfStatement) throw cursor.unexpected()
+    throw new NftError('No symbol type information', start.at)
+  }
+  const to = cursor.peek().text
+  if ((start.text === 'meta' || start.text === 'ct') && cursor.peek(2).text === 'set') return readSet(reader, start.text, to)
+  if (start.text === 'mark' && to === 'set') return readSet(reader, 'meta', 'mark')
+  readMatch(reader)
+}
+
+function readSet(reader: RuleReader, where: 'meta' | 'ct', key: string): void {
+  const { cursor } = reader
+  while (!cursor.is('set')) cursor.take()
+  cursor.take()
+  if (key !== 'mark') throw new NotSimulated(`nft's "${where} ${key} set"`)
+  const type = META.get('mark')!.type
+  reader.add(setMark(where, readSource(reader, type), (value) => type.print(value)))
+}
+
+const OPERATORS: Readonly<Record<string, '&' | '|' | '^'>> = { and: '&', '&': '&', or: '|', '|': '|', xor: '^', '^': '^' }
+
+function readSource(reader: RuleReader, type: DataType): Source {
+  const { cursor } = reader
+  let source: { value?: Value; selectors?: Selector[]; map?: SetReference }
+  if (beginsSelector(cursor)) {
+    const selectors = readSelectors(reader)
+    source = { selectors }
+    if (cursor.skip('map')) source.map = reader.reference(selectors.map((s) => s.type), [type]) as SetReference
+  } else source = { value: readValue(cursor, type).value }
+  const operations: { operator: '&' | '|' | '^'; value: number }[] = []
+  while (cursor.token.text in OPERATORS && cursor.token.kind !== 'quoted') {
+    const operator = OPERATORS[cursor.take().text]!
+    operations.push({ operator, value: readValue(cursor, type).value as number })
+  }
+  return { ...source, operations }
+}
+
+export function readSelectors(reader: RuleReader): Selector[] {
+  const { cursor } = reader
+  const selectors: Selector[] = []
+  do {
+    const at = cursor.token.at
+    const selector = readSelector(cursor)
+    selectors.push(reader.require(selector, cursor.since(at)))
+  } while (cursor.skip('.'))
+  return selectors
+}
+
+function readMatch(reader: RuleReader): void {
+  const { cursor } = reader
+  const start = cursor.token.at
+  const selectors = readSelectors(reader)
+  const types = selectors.map((s) => s.type)
+  if (cursor.skip('vmap')) return reader.add(verdictMap(selectors, reader.reference(types, 'verdict') as SetReference))
+  const selector = selectors[0]!
+  let mask: Value | undefined
+  if (cursor.skipAny('&', 'and')) mask = readMask(cursor, selector.type)
+  const given = cursor.skipAny('==', '!=', '<=', '>=', '<', '>', '!')
+  if (cursor.is('{') || cursor.is('@')) {
+    const reference = reader.reference(types, undefined)
+    if (!('single' in reference)) return reader.add(lookup(selectors, given === '!=', reference))
+    const { key } = reference.single.element
+    if (selectors.length > 1) {
+      const set = new NftSet({ name: '__set%d', key: types, flags: new Set(['constant']) })
+      set.add(reference.single.element)
+      reader.anonymousSets++
+      return reader.add(lookup(selectors, given === '!=', { anonymous: set }))
+    }
+    return addComparison(reader, start, { selector, mask, operator: operatorOf(selector, given, mask), span: key[0]! })
+  }
+  if (selectors.length > 1) {
+    const key = types.map((type, i) => {
+      if (i > 0) cursor.expect('.')
+      return readSpan(cursor, type).span
+    })
+    for (const [i, span] of key.entries()) reader.add(compare({ selector: selectors[i]!, mask: undefined, operator: '==', span }))
+    return
+  }
+  if (cursor.atEndOfStatement) throw cursor.unexpected()
+  const read = readSpan(cursor, selector.type, true)
+  if (cursor.skip('/') && selector.type.flags) {
+    mask = readMask(cursor, selector.type)
+    return addComparison(reader, start, { selector, mask, operator: given === '!=' ? '!=' : '==', span: read.span })
+  }
+  addComparison(reader, start, { selector, mask, operator: operatorOf(selector, given, mask), span: read.span })
+}
+
+function operatorOf(selector: Selector, given: string | undefined, mask: Value | undefined): Comparison['operator'] {
+  if (given !== undefined) return given as Comparison['operator']
+  return selector.type.flags && mask === undefined ? 'in' : '=='
+}
+
+function addComparison(reader: RuleReader, start: Location, comparison: Comparison): void {
+  const { selector, operator, mask, span } = comparison
+  if (selector.asks && operator === '==' && mask === undefined && span.from === span.to) reader.learn(selector, span.from, reader.cursor.since(start))
+  // An address with a mask of leading ones is a prefix.
+  if (mask !== undefined && selector.type.prefixes && (operator === '==' || operator === '!=') && typeof span.from === 'number') {
+    const host = 0xffffffff - (mask as number)
+    if ((host & (host + 1)) === 0) return reader.add(compare({ selector, mask: undefined, operator, span: { from: span.from, to: span.from + host } }))
+  }
+  reader.add(compare(comparison))
+}
+
+function readCounter({ cursor, statements }: RuleReader): void {
+  cursor.take()
+  if (!cursor.skip('packets')) {
+    statements.push(counter())
+    return
+  }
+  const packets = cursor.number().value
+  cursor.expect('bytes')
+  statements.push(counter(packets, cursor.number().value))
+}
+
+function readLog({ cursor, statements }: RuleReader): void {
+  cursor.take()
+  let text = 'log'
+  for (;;) {
+    const option = cursor.skipAny('prefix', 'level', 'flags', 'group', 'snaplen', 'queue-threshold')
+    if (!option) break
+    const value = cursor.take()
+    if (option === 'level' && value.text === 'warn') continue
+    text += option === 'prefix' ? ` prefix "${value.text}"` : ` ${option} ${value.text}`
+  }
+  statements.push(logStatement(text))
+}
+
+function readLimit({ cursor, statements }: RuleReader): void {
+  cursor.take()
+  cursor.expect('rate')
+  const over = cursor.skip('over')
+  if (!over) cursor.skip('until')
+  const { value: rate } = cursor.number()
+  const joined = /^(k?m?bytes)\/(\w+)$/.exec(cursor.token.text)
+  const bytes = joined ? joined[1] : cursor.skipAny('bytes', 'kbytes', 'mbytes')
+  if (joined) cursor.take()
+  else if (!cursor.is('/')) throw cursor.unexpected('/ or string or bytes')
+  else cursor.take()
+  const unit = joined ? joined[2]! : cursor.word().text
+  let burst = bytes ? 0 : 5
+  let text = `limit rate ${over ? 'over ' : ''}${rate}${bytes ? ` ${bytes}` : ''}/${unit}`
+  if (cursor.skip('burst')) {
+    burst = cursor.number().value
+    const what = cursor.skipAny('packets', 'bytes', 'kbytes', 'mbytes') ?? 'packets'
+    if (bytes ? burst > 0 : burst !== 5) text += ` burst ${burst} ${what}`
+  }
+  const scale = bytes === 'kbytes' ? 1024 : bytes === 'mbytes' ? 1_048_576 : 1
+  statements.push(limit({ rate: rate * scale, unit, over, burst: burst * scale, ...(bytes && { bytes }), text }))
+}
+
+const ICMP_REJECT: Readonly<Record<string, [number, number]>> = {
+  'net-unreachable': [0, 0], 'host-unreachable': [1, 3], 'prot-unreachable': [2, 4], 'port-unreachable': [3, 4], 'net-prohibited': [9, 1], 'host-prohibited': [10, 1], 'admin-prohibited': [13, 1],
+}
+const ICMPV6_REJECT: Readonly<Record<string, number>> = { 'no-route': 0, 'admin-prohibited': 1, 'addr-unreachable': 3, 'port-unreachable': 4, 'policy-fail': 5, 'reject-route': 6 }
+const ICMPX_REJECT: Readonly<Record<string, [number, number]>> = { 'port-unreachable': [3, 4], 'admin-prohibited': [13, 1], 'no-route': [0, 0], 'host-unreachable': [1, 3] }
+
+function readReject(reader: RuleReader): void {
+  const { cursor } = reader
+  const start = cursor.take().at
+  if (!cursor.skip('with')) return reader.add(reject({ reset: false, code4: 3, code6: 4, text: 'reject' }))
+  const what = cursor.skipAny('icmp', 'icmpv6', 'icmpx', 'tcp')
+  if (!what) throw cursor.unexpected('icmp or icmpv6 or tcp or icmpx')
+  if (what === 'tcp') {
+    cursor.expect('reset')
+    if (reader.transport && reader.transport.protocol !== 'tcp') {
+      throw new NftError('you cannot use tcp reset with this protocol', start, reader.transport.at)
+    }
+    if (!reader.transport) {
+      const l4proto = META.get('l4proto')!
+      reader.add(compare({ selector: l4proto, mask: undefined, operator: '==', span: { from: 6, to: 6 } }))
+    }
+    return reader.add(reject({ reset: true, code4: 0, code6: 0, text: 'reject with tcp reset' }))
+  }
+  cursor.skip('type')
+  const code = cursor.word()
+  const table = what === 'icmp' ? ICMP_REJECT : what === 'icmpx' ? ICMPX_REJECT : ICMPV6_REJECT
+  const found = table[code.text]
+  if (found === undefined) throw new NftError(`Could not parse ${what === 'icmp' ? 'ICMP' : what === 'icmpv6' ? 'ICMPv6' : 'icmpx'} code`, code.at)
+  if (what !== 'icmpx' && reader.network && reader.network.index >= 0) reader.forget(reader.network)
+  const [code4, code6] = typeof found === 'number' ? [3, found] : found
+  const plain = code.text === 'port-unreachable' && (what === 'icmpx' ? reader.context.family === 'inet' : reader.context.family !== 'inet')
+  reader.add(reject({ reset: false, code4, code6, text: plain ? 'reject' : `reject with ${what} ${code.text}`, ...(what === 'icmp' && { only: 4 }), ...(what === 'icmpv6' && { only: 6 }) }))
+}
+
+function readDynamic(reader: RuleReader): void {
+  const { cursor } = reader
+  const verb = cursor.take().text as 'add' | 'update' | 'delete'
+  const at = cursor.expect('@').at
+  const name = cursor.word()
+  if (!reader.context.set(name.text)) throw new NftError(NO_ENTRY, { ...at, to: name.at.to })
+  cursor.expect('{')
+  const selectors = readSelectors(reader)
+  const timeout = cursor.skip('timeout') ? { text: cursor.token.text, ms: readDuration(cursor) } : undefined
+  const inner = new RuleReader(cursor, reader.context)
+  if (cursor.is('counter')) readCounter(inner)
+  else if (cursor.is('limit')) readLimit(inner)
+  cursor.expect('}')
+  reader.add(finishDynamic(verb, name.text, selectors, timeout, inner.statements))
+}
+
+function readOldDynamic(reader: RuleReader): void {
+  const { cursor } = reader
+  cursor.take()
+  const verb = cursor.skipAny('add', 'update', 'delete')
+  if (!verb) throw cursor.unexpected('add or update or delete')
+  const selectors = readSelectors(reader)
+  const at = cursor.expect('@').at
+  const name = cursor.word()
+  if (!reader.context.set(name.text)) throw new NftError(NO_ENTRY, { ...at, to: name.at.to })
+  reader.add(finishDynamic(verb as 'add', name.text, selectors, undefined, []))
+}
+
+function finishDynamic(verb: 'add' | 'update' | 'delete', name: string, selectors: readonly Selector[], timeout: { text: string; ms: number } | undefined, inner: readonly Statement[]): Statement {
+  const text = (options: PrintOptions): string => {
+    const more = inner.map((s) => ` ${s.print({ ...options, stateless: true }, undefined as RuleState | undefined)}`).join('')
+    return `${verb} @${name} { ${selectorsText(selectors, options)}${timeout ? ` timeout ${timeout.text}` : ''}${more} }`
+  }
+  return dynamicSet(verb, name, selectors, timeout?.ms, inner, text)
+}

@@ -1,0 +1,116 @@
+import { capable, decodeUtf8, NftNotSimulated, type NftOptions, type Process, type Task } from '../../engine/cluster.ts'
+
+const HELP = `Usage: nft [ options ] [ cmds... ]
+
+Options (general):
+  -h, --help                      Show this help
+  -v, --version                   Show version information
+  -V                              Show extended version information
+
+Options (ruleset input handling):
+  -f, --file <filename>           Read input from <filename>
+  -D, --define <name=value>       Define variable, e.g. --define foo=1.2.3.4
+  -i, --interactive               Read input from interactive CLI
+  -I, --includepath <directory>   Add <directory> to the paths searched for include files. Default is: /etc
+  -c, --check                     Check commands validity without actually applying the changes.
+  -o, --optimize                  Optimize ruleset
+
+Options (ruleset list formatting):
+  -a, --handle                    Output rule handle.
+  -s, --stateless                 Omit stateful information of ruleset.
+  -t, --terse                     Omit contents of sets.
+  -S, --service                   Translate ports to service names as described in /etc/services.
+  -N, --reversedns                Translate IP addresses to names.
+  -u, --guid                      Print UID/GID as defined in /etc/passwd and /etc/group.
+  -n, --numeric                   Print fully numerical output.
+  -y, --numeric-priority          Print chain priority numerically.
+  -p, --numeric-protocol          Print layer 4 protocols numerically.
+  -T, --numeric-time              Print time values numerically.
+
+Options (command output formatting):
+  -e, --echo                      Echo what has been added, inserted or replaced.
+  -j, --json                      Format output in JSON
+  -d, --debug <level [,level...]> Specify debugging level (scanner, parser, eval, netlink, mnl, proto-ctx, segtree, all)
+
+`
+
+type Set = (options: NftOptions) => void
+
+const FLAGS: Readonly<Record<string, Set>> = {
+  a: (o) => (o.handles = true), s: (o) => (o.stateless = true), t: (o) => (o.terse = true), n: (o) => (o.numeric = true),
+  y: (o) => (o.numericPriority = true), p: (o) => (o.numericProtocol = true), T: () => undefined, c: (o) => (o.check = true),
+}
+const LONG: Readonly<Record<string, string>> = {
+  help: 'h', version: 'v', file: 'f', define: 'D', interactive: 'i', includepath: 'I', check: 'c', optimize: 'o', handle: 'a', stateless: 's', terse: 't', service: 'S',
+  reversedns: 'N', guid: 'u', numeric: 'n', 'numeric-priority': 'y', 'numeric-protocol': 'p', 'numeric-time': 'T', echo: 'e', json: 'j', debug: 'd',
+}
+
+interface Line { options: NftOptions; file?: string; words: string[]; answer?: { code: number; stdout?: string; stderr?: string } }
+
+function readLine(args: readonly string[]): Line {
+  const line: Line = { options: {}, words: [] }
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (!arg.startsWith('-') || arg === '-' || line.words.length > 0) {
+      line.words.push(arg)
+      continue
+    }
+    const long = arg.startsWith('--')
+    const [name, value] = arg.slice(2).split('=', 2) as [string, string?]
+    if (long && LONG[name] === undefined) return { ...line, answer: { code: 1, stderr: `nft: unrecognized option '${arg}'\n` } }
+    const letters = long ? LONG[name]! : arg.slice(1)
+    for (let k = 0; k < letters.length; k++) {
+      const letter = letters[k]!
+      const set = FLAGS[letter]
+      if (set) set(line.options)
+      else if (letter === 'f') {
+        const file = value ?? (long ? args[++i] : letters.slice(k + 1) || args[++i])
+        if (file === undefined) return { ...line, answer: { code: 1, stderr: long ? "nft: option '--file' requires an argument\n" : "nft: option requires an argument -- 'f'\n" } }
+        line.file = file
+        break
+      } else if (letter === 'h') return { ...line, answer: { code: 0, stdout: HELP } }
+      else if (letter === 'v') return { ...line, answer: { code: 0, stdout: 'nftables v1.0.6 (Lester Gooch #5)\n' } }
+      else if ('VDiIoSNuejd'.includes(letter)) throw new NftNotSimulated(`nft -${letter}`)
+      else return { ...line, answer: { code: 1, stderr: `nft: invalid option -- '${letter}'\n` } }
+    }
+  }
+  return line
+}
+
+/** nft(8), 1.0.6 of Debian 12. The tables of iptables are not among its own: they are listed by iptables-save. */
+export function* nft(process: Process): Task<number> {
+  try {
+    const { options, file, words, answer } = readLine(process.argv.slice(1))
+    if (answer) {
+      yield* process.print(answer.stdout ?? '')
+      yield* process.printError(answer.stderr ?? '')
+      return answer.code
+    }
+    if (file === undefined && words.length === 0) {
+      yield* process.printError('nft: no command specified\n')
+      return 1
+    }
+    if (!capable(process, 'NET_ADMIN')) {
+      yield* process.printError('Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n')
+      return 1
+    }
+    let text = words.join(' ')
+    if (file !== undefined) {
+      const path = process.resolve(file)
+      if (file !== '-' && (!process.fs.exists(path) || process.fs.stat(path).type === 'directory')) {
+        yield* process.printError(`internal:0:0-0: Error: Could not open file "${file}": No such file or directory\n\n\n`)
+        return 1
+      }
+      text = file === '-' ? decodeUtf8(yield* process.readAll()) : process.fs.readText(path)
+      options.file = file === '-' ? '/dev/stdin' : file
+    }
+    const { code, stdout, stderr } = process.network.netfilter.nftables.run(text, options)
+    yield* process.print(stdout)
+    yield* process.printError(stderr)
+    return code
+  } catch (error) {
+    if (!(error instanceof NftNotSimulated)) throw error
+    yield* process.printError(`podhop: not simulated: ${error.message} (use a rule without it)\n`)
+    return 69
+  }
+}
