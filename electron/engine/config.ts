@@ -61,6 +61,9 @@ const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
 const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico'], proxyMode: ['iptables'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
 
+/** Of those, what knows both families. */
+const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables'] }
+
 /** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
 export function parseClusterConfig(source: unknown, fileName?: string): ClusterConfig {
   const place = fileName === undefined ? '' : `${fileName}: `
@@ -123,6 +126,11 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
     ingressController: oneOf('ingressController', INGRESS_CONTROLLERS, 'none'),
     kubectlRun: oneOf('kubectlRun', ['pod', 'deployment'], 'pod'),
     seed: seed(values['seed'] ?? 1, report),
+  }
+  if (ipFamilies.length > 1) {
+    for (const key of ['cni', 'proxyMode'] as const) {
+      if (SIMULATED[key].includes(config[key]) && !DUAL_STACK[key].includes(config[key])) problems.push(`podhop: not simulated: ipFamilies [${ipFamilies.join(', ')}] with ${key} ${config[key]} (use [IPv4], or ${key} ${DUAL_STACK[key].join(' or ')})`)
+    }
   }
   const onBalancer = config.nodes.findIndex((n) => n.ip === BALANCER)
   if (config.cloud === 'loadbalancer' && onBalancer >= 0) report(`nodes[${onBalancer}].ip`, BALANCER, 'another address: this one is the load balancer\'s (cloud: loadbalancer)')
