@@ -1,9 +1,12 @@
 import type { Timer } from '../../clock.ts'
 import type { KubeObject, Node, Pod } from '../../kubernetes/types.ts'
 import type { Ip } from '../../network/types.ts'
+import { policyExplainer } from '../../policy/explainer.ts'
+import { PolicyModel } from '../../policy/policy-model.ts'
 import type { NodeContext } from '../types.ts'
 import { MTU_FILE } from './calico.ts'
 import { calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
+import { FelixPolicies } from './felix-policies.ts'
 import { workloadInterface } from './names.ts'
 import { hostOf, Tunnels } from './tunnels.ts'
 
@@ -22,6 +25,8 @@ export interface Endpoint {
   interface: string
 }
 
+const POLICY_CHAIN = /^cali-(tw|fw|pi|po)-/
+
 /** Changes are collected for so long (ms). */
 const THROTTLE = 10
 /** Felix reads routes and rules again: routeRefreshInterval, iptablesRefreshInterval (v3.30: 90 s and 180 s). */
@@ -33,6 +38,8 @@ export class Felix {
   ready = false
   readonly #node: NodeContext
   readonly #stops: (() => void)[] = []
+  readonly #model: PolicyModel
+  readonly #policies: FelixPolicies
   #due: Timer | undefined
   #refresh: Timer | undefined
   #stopped = false
@@ -45,8 +52,21 @@ export class Felix {
     this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => set(this.tunnels.pools, name, object?.spec))
     this.#watch<IpamBlock>(calicoResource('ipamblocks'), {}, (name, object) => set(this.tunnels.blocks, name, object?.spec))
     this.#watch<Pod>('pods', { fieldSelector: `spec.nodeName=${node.name}` }, (_, object, gone) => this.#setPod(object ?? gone!, object === undefined))
+    this.#model = new PolicyModel(node.client, () => this.#later())
+    this.#stops.push(() => this.#model.stop())
+    this.#policies = new FelixPolicies(node, this.#model.view, this.tunnels)
+    node.network.policyExplainer = policyExplainer(this.#model.view, {
+      node: node.name,
+      isPolicyDrop: ({ decidedBy }) => decidedBy?.chain !== undefined && POLICY_CHAIN.test(decidedBy.chain),
+      nodeAt: (ip) => this.#hostAt(ip),
+    })
     this.#later()
     this.#refreshLater()
+  }
+
+  #hostAt(ip: Ip): string | undefined {
+    for (const [name, host] of this.tunnels.hosts) if (host.ip === ip || host.ipip === ip || host.vxlan === ip) return name
+    return undefined
   }
 
   stop(): void {
@@ -85,6 +105,7 @@ export class Felix {
 
   #refreshLater(): void {
     this.#refresh = this.#node.clock.schedule(REFRESH, () => {
+      this.#policies.verify()
       this.#apply()
       this.#refreshLater()
     }, { background: true })
@@ -97,6 +118,7 @@ export class Felix {
     if (!machine.fs.exists(MTU_FILE) || machine.fs.readText(MTU_FILE) !== mtu) machine.fs.writeFile(MTU_FILE, mtu)
     this.tunnels.apply()
     this.#workloads()
+    this.#policies.apply([...this.endpoints.values()])
     this.ready = true
   }
 

@@ -1,0 +1,100 @@
+import { ACCEPT, clearMark, DROP, goTo, jump, MARK, markClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
+import { limitedName, VXLAN_PORT } from './names.ts'
+
+/** The chains of a node's Pods (felix/rules/endpoints.go, dispatch.go): one for what goes to it, one for what comes from it. */
+export interface EndpointPolicies {
+  interface: string
+  namespace: string
+  serviceAccount: string
+  /** Of each tier, in order: the policies' names as Felix has them. */
+  tiers: readonly { name: string; pass: boolean; ingress: readonly string[]; egress: readonly string[] }[]
+}
+
+export type Side = 'ingress' | 'egress'
+
+/** "default/knp.default.allow-web" within its tier → cali-pi-… */
+export function policyChain(side: Side, tier: string, policy: string): string {
+  return limitedName(side === 'ingress' ? 'cali-pi-' : 'cali-po-', `${tier}/${policy}`)
+}
+
+export function profileChain(side: Side, profile: string): string {
+  return limitedName(side === 'ingress' ? 'cali-pri-' : 'cali-pro-', profile)
+}
+
+export function endpointChain(side: Side, device: string): string {
+  return limitedName(side === 'ingress' ? 'cali-tw-' : 'cali-fw-', device)
+}
+
+export function profilesOf({ namespace, serviceAccount }: Pick<EndpointPolicies, 'namespace' | 'serviceAccount'>): [string, string] {
+  return [`kns.${namespace}`, `ksa.${namespace}.${serviceAccount}`]
+}
+
+/** A namespace's profile allows everything: what no policy isolates is open. A ServiceAccount's says nothing. */
+export function profileChains(profile: string): Chain[] {
+  const open = profile.startsWith('kns.')
+  return (['ingress', 'egress'] as const).map((side) => ({ name: profileChain(side, profile), rules: [{ ...(open ? { action: setMark(MARK.accept) } : {}), comments: [`Profile ${profile} ${side}`] }] }))
+}
+
+export function endpointChains(endpoint: EndpointPolicies): Chain[] {
+  return [endpointRules(endpoint, 'ingress'), endpointRules(endpoint, 'egress')]
+}
+
+function endpointRules(endpoint: EndpointPolicies, side: Side): Chain {
+  const accepted = markSet(MARK.accept)
+  const rules: Rule[] = [
+    { match: '-m conntrack --ctstate RELATED,ESTABLISHED', action: ACCEPT },
+    { match: '-m conntrack --ctstate INVALID', action: DROP },
+    { action: clearMark(MARK.accept | MARK.pass) },
+  ]
+  if (side === 'egress') {
+    rules.push({ match: `-p 17 -m multiport --destination-ports ${VXLAN_PORT}`, action: DROP, comments: ['Drop VXLAN encapped packets originating in workloads'] })
+    rules.push({ match: '-p 4', action: DROP, comments: ['Drop IPinIP encapped packets originating in workloads'] })
+  }
+  for (const tier of endpoint.tiers) {
+    if (tier[side].length === 0) continue
+    rules.push({ action: clearMark(MARK.pass), comments: [`Start of tier ${tier.name}`] })
+    for (const policy of tier[side]) {
+      rules.push({ match: markClear(MARK.pass), action: jump(policyChain(side, tier.name, policy)) })
+      rules.push({ match: accepted, action: RETURN, comments: ['Return if policy accepted'] })
+    }
+    if (!tier.pass) rules.push({ match: markClear(MARK.pass), action: DROP, comments: [`End of tier ${tier.name}. Drop if no policies passed packet`] })
+  }
+  for (const profile of profilesOf(endpoint)) {
+    rules.push({ action: jump(profileChain(side, profile)) })
+    rules.push({ match: accepted, action: RETURN, comments: ['Return if profile accepted'] })
+  }
+  rules.push({ action: DROP, comments: ['Drop if no profiles matched'] })
+  return { name: endpointChain(side, endpoint.interface), rules }
+}
+
+/** Which chain is for which interface: a tree by the first character in which the names differ. */
+export function dispatchChains(interfaces: readonly string[]): Chain[] {
+  return [...dispatchTree('cali-from-wl-dispatch', '--in-interface', 'egress', interfaces), ...dispatchTree('cali-to-wl-dispatch', '--out-interface', 'ingress', interfaces)]
+}
+
+function dispatchTree(root: string, match: string, side: Side, interfaces: readonly string[]): Chain[] {
+  const names = [...new Set(interfaces)].sort()
+  const common = commonPrefix(names)
+  const byPrefix = new Map<string, string[]>()
+  for (const name of names) {
+    const prefix = name.slice(0, common.length + 1)
+    byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), name])
+  }
+  const end: Rule = { action: DROP, comments: ['Unknown interface'] }
+  const leaf = (name: string): Rule => ({ match: `${match} ${name}`, action: goTo(endpointChain(side, name)) })
+  const children: Chain[] = []
+  const rules = [...byPrefix].map(([prefix, below]): Rule => {
+    if (below.length === 1) return leaf(below[0]!)
+    const child = `${root}-${prefix.slice(common.length)}`
+    children.push({ name: child, rules: [...below.map(leaf), end] })
+    return { match: `${match} ${prefix}+`, action: goTo(child) }
+  })
+  return [...children, { name: root, rules: [...rules, end] }]
+}
+
+function commonPrefix(names: readonly string[]): string {
+  const [first = '', last = ''] = [names[0], names.at(-1)]
+  let length = 0
+  while (length < first.length && first[length] === last[length]) length++
+  return first.slice(0, length)
+}
