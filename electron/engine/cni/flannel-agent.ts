@@ -4,11 +4,12 @@ import type { Cidr, Ip, Mac, Netfilter } from '../network/types.ts'
 import { internalIp, podSubnets } from './bridge-link.ts'
 import { CNI_CONF } from './flannel-manifests.ts'
 import { haveFlannelRules, writeFlannelRules } from './flannel-rules.ts'
-import { OVERHEAD, VNI, VxlanBackend, type Lease } from './flannel-vxlan.ts'
+import { BACKENDS, HostGwBackend, type Backend, type BackendType, type Lease } from './flannel-backend.ts'
+import { VNI, VxlanBackend } from './flannel-vxlan.ts'
 import type { Agent, NodeContext } from './types.ts'
 
 /**
- * flanneld with the VXLAN backend and the Kubernetes subnet manager: pkg/backend/vxlan, pkg/subnet/kube and
+ * flanneld with the Kubernetes subnet manager and the backends vxlan and host-gw: pkg/backend, pkg/subnet/kube and
  * Documentation/backends.md of flannel-io/flannel. Everything that it writes stays when it stops.
  */
 export const SUBNET_ENV = '/run/flannel/subnet.env'
@@ -30,17 +31,23 @@ export class FlannelAgent implements Agent {
   readonly #log: AgentLog
   readonly #stopWatch: () => void
   /** One a family. */
-  readonly #backends: readonly VxlanBackend[]
+  readonly #backends: readonly Backend[]
+  readonly #type: BackendType
   readonly #leases = new Map<string, Leases>()
+  readonly #ignored = new Map<string, BackendType>()
   #subnets: readonly Cidr[] | undefined
   #generation = -1
   #stopped = false
   #resync: ReturnType<NodeContext['clock']['schedule']> | undefined
 
-  constructor(context: NodeContext, log: AgentLog = () => undefined) {
+  constructor(context: NodeContext, log: AgentLog = () => undefined, type: BackendType = 'vxlan') {
     this.#context = context
     this.#log = log
-    this.#backends = context.config.podCIDR.map((cluster) => new VxlanBackend(context, parseCidr(cluster).version))
+    this.#type = type
+    this.#backends = context.config.podCIDR.map((cluster): Backend => {
+      const { version } = parseCidr(cluster)
+      return type === 'host-gw' ? new HostGwBackend(context, version, log) : new VxlanBackend(context, version)
+    })
     this.#stopWatch = context.client.watch<Node>('nodes', {}, (event) => {
       if (this.#stopped) return
       if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#onNode(event.object)
@@ -51,6 +58,7 @@ export class FlannelAgent implements Agent {
   stop(): void {
     this.#stopped = true
     this.#stopWatch()
+    for (const backend of this.#backends) backend.stop()
     this.#context.clock.cancel(this.#resync)
   }
 
@@ -63,6 +71,8 @@ export class FlannelAgent implements Agent {
     const { name } = node.metadata
     if (name === this.#context.name) return this.#acquire(node)
     const leases = this.#backends.map(({ version }) => leaseOf(node, version))
+    const other = leases.find((lease) => lease && lease.type !== this.#type)
+    if (other) return this.#ignore(name, other.type)
     if (leases.some((lease) => lease)) this.#learn(name, leases)
     else this.#forget(name)
   }
@@ -76,10 +86,10 @@ export class FlannelAgent implements Agent {
     const publicIps = this.#backends.map(({ version }) => internalIp(node, version))
     const underlay = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === publicIps[0]))
     if (publicIps.includes(undefined) || !underlay) return
-    this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=false`)
-    const macs = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)).mac)
+    if (this.#type === 'vxlan') this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=false`)
+    const macs = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)))
     this.#subnets = subnets
-    for (const leases of this.#leases.values()) this.#program(leases)
+    if (this.#type === 'vxlan') for (const leases of this.#leases.values()) this.#program(leases)
     this.#annotate(node, publicIps as Ip[], macs)
     this.#log('iptables.go:50', 'Starting flannel in iptables mode...')
     const six = config.podCIDR.some((c) => c.includes(':'))
@@ -96,10 +106,11 @@ export class FlannelAgent implements Agent {
       const infix = subnet.includes(':') ? 'IPV6_' : ''
       env += `FLANNEL_${infix}NETWORK=${config.podCIDR[i]!}\nFLANNEL_${infix}SUBNET=${nthAddress(subnet, 1)}/${parseCidr(subnet).length}\n`
     })
-    machine.fs.writeFile(SUBNET_ENV, `${env}FLANNEL_MTU=${underlay.mtu - OVERHEAD}\nFLANNEL_IPMASQ=true\n`)
+    machine.fs.writeFile(SUBNET_ENV, `${env}FLANNEL_MTU=${underlay.mtu - this.#backends[0]!.overhead}\nFLANNEL_IPMASQ=true\n`)
     this.#log('main.go:426', `Wrote subnet file to ${SUBNET_ENV}`)
     this.#log('main.go:430', 'Running backend.')
-    this.#log('vxlan_network.go:68', 'watching for new subnet leases')
+    this.#log(this.#type === 'vxlan' ? 'vxlan_network.go:68' : 'route_network.go:55', `${this.#type === 'vxlan' ? 'w' : 'W'}atching for new subnet leases`)
+    if (this.#type !== 'vxlan') for (const leases of this.#leases.values()) this.#program(leases)
     this.#ensure()
   }
 
@@ -108,10 +119,10 @@ export class FlannelAgent implements Agent {
     this.#backends.forEach(({ version }, i) => visit(version === 4 ? network.netfilter : network.netfilter6, config.podCIDR[i]!, this.#subnets![i]!))
   }
 
-  #annotate(node: Node, publicIps: readonly Ip[], macs: readonly Mac[]): void {
-    const wanted: Record<string, string> = { [`${PREFIX}/backend-type`]: 'vxlan', [`${PREFIX}/kube-subnet-manager`]: 'true' }
+  #annotate(node: Node, publicIps: readonly Ip[], macs: readonly (Mac | undefined)[]): void {
+    const wanted: Record<string, string> = { [`${PREFIX}/backend-type`]: this.#type, [`${PREFIX}/kube-subnet-manager`]: 'true' }
     this.#backends.forEach(({ version }, i) => {
-      wanted[KEYS[version].data] = JSON.stringify({ VNI, VtepMAC: macs[i] })
+      wanted[KEYS[version].data] = macs[i] === undefined ? 'null' : JSON.stringify({ VNI, VtepMAC: macs[i] })
       wanted[KEYS[version].ip] = publicIps[i]!
     })
     const { client, clock, name } = this.#context
@@ -162,11 +173,22 @@ export class FlannelAgent implements Agent {
   }
 
   #program(leases: Leases): void {
+    if (this.#type === 'vxlan') this.#announce(leases)
+    this.#backends.forEach((backend, i) => leases[i] && backend.program(leases[i]))
+  }
+
+  #announce(leases: Leases): void {
     const of = (version: 4 | 6): Lease | undefined => leases[this.#backends.findIndex((b) => b.version === version)]
     const data = (lease: Lease | undefined): string => (lease ? JSON.stringify({ VNI, VtepMAC: lease.mac }) : '(nil)')
     const [four, six] = [of(4), of(6)]
     this.#log('vxlan_network.go:181', `Received Subnet Event with VxLan: BackendType: vxlan, PublicIP: ${four?.publicIp ?? '(nil)'}, PublicIPv6: ${six?.publicIp ?? '(nil)'}, BackendData: ${data(four)}, BackendV6Data: ${data(six)}`)
-    this.#backends.forEach((backend, i) => leases[i] && backend.program(leases[i]))
+  }
+
+  /** A node whose flanneld has another backend is not reached until the two are of one mind; told once. */
+  #ignore(node: string, type: BackendType): void {
+    if (this.#type !== 'host-gw' || this.#ignored.get(node) === type) return
+    this.#ignored.set(node, type)
+    this.#log('route_network.go:87', `Ignoring non-${this.#type} subnet: type=${type}`)
   }
 
   #forget(node: string): void {
@@ -178,12 +200,12 @@ export class FlannelAgent implements Agent {
 }
 
 function isSame(a: Lease | undefined, b: Lease | undefined): boolean {
-  return a?.subnet === b?.subnet && a?.publicIp === b?.publicIp && a?.mac === b?.mac
+  return a?.type === b?.type && a?.subnet === b?.subnet && a?.publicIp === b?.publicIp && a?.mac === b?.mac
 }
 
 function storedMac(node: Node, version: 4 | 6): Mac | undefined {
   const stored = node.metadata.annotations?.[KEYS[version].data]
-  return stored ? (JSON.parse(stored) as { VtepMAC?: Mac }).VtepMAC : undefined
+  return stored ? (JSON.parse(stored) as { VtepMAC?: Mac } | null)?.VtepMAC : undefined
 }
 
 /** All flannelds read the annotations of all Nodes, each time that one beats. */
@@ -204,10 +226,12 @@ function leaseOf(node: Node, version: 4 | 6): Lease | undefined {
 function readLease(annotations: Readonly<Record<string, string>>, subnet: Cidr, version: 4 | 6): Lease | undefined {
   const data = annotations[KEYS[version].data]
   const publicIp = annotations[KEYS[version].ip]
-  if (!data || !publicIp || annotations[`${PREFIX}/backend-type`] !== 'vxlan') return undefined
+  const type = BACKENDS.find((t) => t === annotations[`${PREFIX}/backend-type`])
+  if (!data || !publicIp || !type) return undefined
+  if (type === 'host-gw') return { type, subnet, publicIp }
   try {
-    const mac = (JSON.parse(data) as { VtepMAC?: Mac }).VtepMAC
-    return mac ? { subnet, publicIp, mac } : undefined
+    const mac = (JSON.parse(data) as { VtepMAC?: Mac } | null)?.VtepMAC
+    return mac ? { type, subnet, publicIp, mac } : undefined
   } catch {
     return undefined
   }

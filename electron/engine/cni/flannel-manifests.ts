@@ -16,7 +16,7 @@ export function flannelManifests(config: ClusterConfig): object[] {
   const labels = { tier: 'node', 'k8s-app': 'flannel', app: 'flannel' }
   const of = (family: 'IPv4' | 'IPv6'): string | undefined => config.podCIDR[config.ipFamilies.indexOf(family)]
   const six = config.ipFamilies.includes('IPv6') ? { EnableIPv6: true, IPv6Network: of('IPv6') } : {}
-  const netConf = { Network: of('IPv4'), EnableNFTables: false, ...six, Backend: { Type: 'vxlan' } }
+  const netConf = { Network: of('IPv4'), EnableNFTables: false, ...six, Backend: { Type: config.cniOptions['backend'] ?? 'vxlan' } }
   const flannelImage = `ghcr.io/flannel-io/flannel:${FLANNEL_VERSION}`
   return [
     {

@@ -1,20 +1,19 @@
 import { networkOf, nthAddress } from '../network/address.ts'
 import type { Cidr, Ip, Link, Mac, VxlanLink } from '../network/types.ts'
+import type { Backend, Lease } from './flannel-backend.ts'
 import type { NodeContext } from './types.ts'
 
 /** One family of flanneld's VXLAN backend: pkg/backend/vxlan of flannel-io/flannel. Each family has a tunnel of its own. */
 export const VNI = 1
 const PORT = 8472
 /** Of the underlay's MTU; Pods are told the same for both families. */
-export const OVERHEAD = 50
+const OVERHEAD = 50
 /** What an outer IPv6 header takes: the kernel lets no VXLAN link have more of its lower link's MTU (vxlan_config_apply). */
 const HEADROOM = { 4: 50, 6: 70 } as const
 
-/** What another node's flanneld has written about itself, in one family. */
-export interface Lease { subnet: Cidr; publicIp: Ip; mac: Mac }
-
-export class VxlanBackend {
+export class VxlanBackend implements Backend {
   readonly version: 4 | 6
+  readonly overhead = OVERHEAD
   readonly device: string
   readonly #context: NodeContext
 
@@ -25,12 +24,14 @@ export class VxlanBackend {
   }
 
   /** The tunnel's end here, with the subnet's first address; `mac` is the one that it had before. */
-  setUp(subnet: Cidr, local: Ip, underlay: Link, mac: Mac | undefined): VxlanLink {
+  setUp(subnet: Cidr, local: Ip, underlay: Link, mac: Mac | undefined): Mac {
     const vxlan = this.#link(local, underlay, mac)
     const address = nthAddress(subnet, 0)
     if (!vxlan.addresses.some((a) => a.address === address)) this.#context.network.addAddress(this.device, `${address}/${this.version === 4 ? 32 : 128}`)
-    return vxlan
+    return vxlan.mac
   }
+
+  stop(): void {}
 
   #link(local: Ip, underlay: Link, mac: Mac | undefined): VxlanLink {
     const { network, fabric } = this.#context
@@ -43,6 +44,7 @@ export class VxlanBackend {
   }
 
   program({ subnet, publicIp, mac }: Lease): void {
+    if (mac === undefined) return
     const { network } = this.#context
     const gateway = nthAddress(subnet, 0)
     network.neighbours.set({ ip: gateway, device: this.device, mac, state: 'PERMANENT' })
@@ -52,6 +54,7 @@ export class VxlanBackend {
   }
 
   forget({ subnet, publicIp, mac }: Lease): void {
+    if (mac === undefined) return
     const { network } = this.#context
     const gateway = nthAddress(subnet, 0)
     network.neighbours.remove(gateway, this.device)

@@ -31,7 +31,7 @@ export const flannelPlugin: CniPlugin = {
   },
 
   startAgent(context: NodeContext, log?: (line: string) => void): Agent {
-    return new FlannelAgent(context, log && ((source, message) => log(`${source}] ${message}`)))
+    return new FlannelAgent(context, log && ((source, message) => log(`${source}] ${message}`)), context.config.cniOptions['backend'] === 'host-gw' ? 'host-gw' : 'vxlan')
   },
 
   status(context: NodeContext): string | undefined {

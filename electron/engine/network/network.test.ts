@@ -339,7 +339,7 @@ describe('two nodes on the underlay', () => {
     })
     expect(ping(nodes[0]!, '10.9.0.3').replies).toHaveLength(1)
     const vxlan = nodes[0]!.links.get('vx') as unknown as { forwarding(): { mac: string; vtep: string }[] }
-    expect(vxlan.forwarding()).toContainEqual({ mac: nodes[2]!.links.get('vx')!.mac, vtep: '172.18.0.4' })
+    expect(vxlan.forwarding()).toContainEqual({ mac: nodes[2]!.links.get('vx')!.mac, vtep: '172.18.0.4', learned: true })
   })
 
   it('lose each other when the wire between them is cut, and only each other', () => {

@@ -65,7 +65,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
 
   forwarding(): readonly { mac: Mac; vtep: Ip; learned?: boolean }[] {
     const old = this.namespace.clock.now - AGEING
-    return [...this.#vteps].filter(([, entry]) => (entry.seenAt ?? Infinity) > old).flatMap(([mac, entry]) => entry.vteps.map((vtep) => ({ mac, vtep, learned: entry.learned })))
+    return [...this.#vteps].filter(([, entry]) => (entry.seenAt ?? Infinity) > old).flatMap(([mac, entry]) => entry.vteps.map((vtep) => (entry.learned ? { mac, vtep, learned: true } : { mac, vtep })))
   }
 
   protected send(frame: Frame): void {

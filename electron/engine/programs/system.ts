@@ -1,8 +1,10 @@
 import { coreDns } from '../dns/coredns.ts'
 import { calicoPrograms } from '../cni/calico/programs.ts'
+import { ciliumPrograms } from '../cni/cilium/programs.ts'
 import { FlannelAgent } from '../cni/flannel-agent.ts'
+import { BACKENDS, type BackendType } from '../cni/flannel-backend.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
-import type { Program } from '../machine/types.ts'
+import type { Process, Program } from '../machine/types.ts'
 import { kubeProxy } from '../proxy/kube-proxy.ts'
 import { ingressNginx } from './ingress-nginx/controller.ts'
 import { klogLine } from './klog.ts'
@@ -11,7 +13,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...calicoPrograms(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...calicoPrograms(services), ...ciliumPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {
@@ -25,11 +27,35 @@ function flanneld(services: SystemServices): Program {
     const log = (source: string, message: string): void => out.write(klogLine(process.clock.wall(), 'I', process.pid, source, message))
     log('main.go:235', `Created subnet manager: Kubernetes Subnet Manager - ${node.name}`)
     log('main.go:238', 'Installing signal handlers')
-    const agent = new FlannelAgent(node, log)
+    const read = backendOf(process)
+    if ('code' in read) {
+      yield* out.flush()
+      yield* process.printError(read.message)
+      return read.code
+    }
+    const agent = new FlannelAgent(node, log, read.type)
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('main.go:374', 'shutdownHandler sent cancel signal...')
     yield* out.flush()
     return 0
   }
+}
+
+/** The backend that net-conf.json names; or why flanneld ends. */
+function backendOf(process: Process): { type: BackendType } | { code: number; message: string } {
+  const failed = (message: string): { code: number; message: string } => ({ code: 1, message: klogLine(process.clock.wall(), 'E', process.pid, 'main.go:232', message) })
+  const path = '/etc/kube-flannel/net-conf.json'
+  if (!process.fs.exists(path)) return failed(`Failed to create SubnetManager: failed to read net conf: open ${path}: no such file or directory`)
+  let backend: Record<string, unknown>
+  try {
+    backend = (JSON.parse(process.fs.readText(path)) as { Backend?: Record<string, unknown> }).Backend ?? {}
+  } catch (error) {
+    return failed(`Failed to create SubnetManager: error parsing subnet config: ${(error as Error).message}`)
+  }
+  const type = backend['Type'] ?? 'udp'
+  const known = BACKENDS.find((t) => t === type)
+  const more = Object.keys(backend).find((key) => key !== 'Type' && !(key === 'VNI' && backend[key] === 1) && !(key === 'Port' && backend[key] === 8472))
+  if (known && more === undefined) return { type: known }
+  return { code: 69, message: `podhop: not simulated: flannel's backend ${known ? `${known} with ${more}` : String(type)} (use ${BACKENDS.join(' or ')})\n` }
 }

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { house, type House } from '../house.samples.ts'
+
+const WEB = 'kubectl create deployment web --image=nginx --replicas=4; kubectl rollout status deployment/web; kubectl expose deployment web --port=80'
+
+function far(run: House['run']): string {
+  return run("kubectl get pods -o jsonpath='{.items[?(@.spec.nodeName==\"worker-2\")].status.podIP}'").output.split(' ')[0]!
+}
+
+describe('flannel with the backend host-gw', () => {
+  it('routes to the nodes themselves: no tunnel, the whole MTU', () => {
+    const { run } = house({ cni: { plugin: 'flannel', backend: 'host-gw' } })
+    run(WEB)
+    const routes = run('hop node worker-1 -- ip route').output
+    expect(routes).toMatch(/^10\.244\.0\.0\/24 via 172\.18\.0\.\d dev eth0 $/m)
+    expect(routes).toMatch(/^10\.244\.2\.0\/24 via 172\.18\.0\.4 dev eth0 $/m)
+    expect(run('hop node worker-1 -- ip link show flannel.1').code).toBe(1)
+    expect(run('hop node worker-1 -- cat /run/flannel/subnet.env').output).toContain('FLANNEL_MTU=1500\n')
+    expect(run('kubectl get node worker-1 -o jsonpath="{.metadata.annotations}"').output).toContain('"flannel.alpha.coreos.com/backend-data":"null","flannel.alpha.coreos.com/backend-type":"host-gw"')
+    const log = run("kubectl -n kube-flannel logs ds/kube-flannel-ds --all-pods 2>/dev/null || kubectl -n kube-flannel logs $(kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name)").output
+    expect(log).toContain('route_network.go:55] Watching for new subnet leases\n')
+    expect(log).toContain('route_network.go:92] Subnet added: 10.244.2.0/24 via 172.18.0.4\n')
+    const trace = JSON.parse(run(`hop trace node/worker-1 ${far(run)}:80 -o json`).output) as { verdict: string; hops: { stage: string }[] }
+    expect(trace.verdict).toBe('delivered')
+    expect(trace.hops.some((h) => h.stage === 'encapsulate')).toBe(false)
+    expect(run('kubectl run c --image=curlimages/curl --restart=Never -i --rm -q -- curl -s -o /dev/null -w "%{http_code}" http://web').output).toContain('200')
+  })
+
+  it('a lost route is there again after ten seconds', () => {
+    const { run } = house({ cni: { plugin: 'flannel', backend: 'host-gw' } })
+    run('hop node worker-1 -- ip route del 10.244.2.0/24')
+    expect(run('hop node worker-1 -- ip route').output).not.toContain('10.244.2.0/24')
+    run('sleep 11')
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 172.18.0.4 dev eth0')
+  })
+
+  it('can be chosen later, in the ConfigMap, as soon as the Pods are made anew', () => {
+    const { run } = house()
+    run(WEB)
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink')
+    run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"vxlan\"/\"Type\": \"host-gw\"/' | kubectl apply -f - 2>/dev/null")
+    run('kubectl -n kube-flannel rollout restart ds/kube-flannel-ds; kubectl -n kube-flannel rollout status ds/kube-flannel-ds; sleep 20')
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 172.18.0.4 dev eth0')
+    expect(run(`hop trace node/worker-1 ${far(run)}:80 -o json | jq -r .verdict`).output).toBe('delivered\n')
+  })
+
+  it('says which backends there are', () => {
+    const { run } = house()
+    run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"vxlan\"/\"Type\": \"ipsec\"/' | kubectl apply -f - 2>/dev/null")
+    run('kubectl -n kube-flannel delete pod --field-selector spec.nodeName=worker-1; sleep 5')
+    const pod = run('kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name').output.trim()
+    expect(run(`kubectl -n kube-flannel logs ${pod}`).output).toContain("podhop: not simulated: flannel's backend ipsec (use vxlan or host-gw)")
+  })
+})
