@@ -42,6 +42,7 @@ export const UNDERLAY = '172.18.0.0/16'
 export const UNDERLAY6 = 'fc00:f853:ccd:e793::/64'
 /** The cloud's load balancer on that wire. */
 export const BALANCER = '172.18.255.254'
+export const BALANCER6 = nthAddress(UNDERLAY6, 0xfffe)
 
 /** Everything that is wrong with a cluster file, a line each. */
 export class ClusterConfigError extends Error {
@@ -59,7 +60,7 @@ type Report = (key: string, value: unknown, allowed: string) => void
 const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
-const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico'], proxyMode: ['iptables'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
+const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium'], proxyMode: ['iptables'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
 const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables'] }

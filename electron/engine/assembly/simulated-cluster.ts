@@ -1,5 +1,6 @@
 import { Clock } from '../clock.ts'
 import type { Cluster, HostPorts, TimeControl } from '../cluster.ts'
+import { replacesKubeProxy } from '../cni/cilium/manifests.ts'
 import { findCniPlugin } from '../cni/plugins.ts'
 import type { CniPlugin, NodeContext } from '../cni/types.ts'
 import { CloudLoadBalancer } from '../cloud/load-balancer.ts'
@@ -96,7 +97,7 @@ export class SimulatedCluster implements Cluster {
     }, commandsOf(config, controlPlane))
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     const plugin = findCniPlugin(config.cni)!
-    const manifests = [...plugin.manifests(config), ...kubeProxyManifests(config), ...coreDnsManifests(config), ...ingressNginxManifests(config)] as Manifest[]
+    const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
     for (const manifest of manifests) this.#create(manifest)

@@ -1,11 +1,12 @@
 import type { ClusterConfig } from '../config.ts'
 import { bridgePlugin } from './bridge.ts'
 import { calicoPlugin } from './calico/calico.ts'
+import { ciliumPlugin } from './cilium/cilium.ts'
 import { flannelPlugin } from './flannel.ts'
 import { kubeRouterPlugin } from './kube-router/kube-router.ts'
 import type { CniPlugin } from './types.ts'
 
 /** The plugins that exist so far; undefined for one that is not simulated yet. */
 export function findCniPlugin(name: ClusterConfig['cni']): CniPlugin | undefined {
-  return [bridgePlugin, calicoPlugin, flannelPlugin, kubeRouterPlugin].find((plugin) => plugin.name === name)
+  return [bridgePlugin, calicoPlugin, ciliumPlugin, flannelPlugin, kubeRouterPlugin].find((plugin) => plugin.name === name)
 }

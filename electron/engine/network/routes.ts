@@ -372,7 +372,9 @@ export class Routes implements RouteTable {
   /** A gateway must be on a link: reached by a route without a gateway, through the named device if there is one. */
   #gateway(via: Ip, device: string | undefined): RouteEntry | undefined {
     const address = ipv4Number(via)
-    if (this.#local.find(address)) return undefined
+    // an own address is a gateway on the device that has it
+    const own = this.#local.find(address)
+    if (own) return own.route.type === 'local' && (device === undefined || own.route.device === device) ? own : undefined
     for (const length of this.#main.lengths) {
       const entries = this.#main.byLength[length]!.get((address & maskOf(length)) >>> 0) ?? []
       const near = entries.find((e) => device === undefined || e.route.device === device)

@@ -4,11 +4,17 @@ import type { Frame } from './types.ts'
 /** One end of a veth pair (veth(4)): what goes in at one end comes out at the other. */
 export class Veth extends BaseLink {
   readonly kind = 'veth'
+  /** Off: IFF_NOARP. */
+  arp = true
   #peer: Veth | undefined
   #lastArrival = 0
 
   get peer(): Veth | undefined {
     return this.#peer
+  }
+
+  override get usesArp(): boolean {
+    return this.arp
   }
 
   override get carrier(): boolean {

@@ -1,0 +1,409 @@
+import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
+import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import type { KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
+import type { Process } from '../../machine/types.ts'
+import { nthAddress } from '../../network/address.ts'
+import type { Ip } from '../../network/types.ts'
+import { internalIp } from '../bridge-link.ts'
+import type { Agent, NodeContext, Sandbox } from '../types.ts'
+import type { Datapath } from './datapath.ts'
+import { addDirectRoute, addPodRoute, attachEndpoint, ensureDatapath, plugPod, POD_INTERFACE, randomAddress, removeRoute } from './devices.ts'
+import { HOST, identityOf, KUBE_APISERVER, labelsOfPod, REMOTE_NODE, reservedIdentity, UNMANAGED, type SecurityLabels } from './identity.ts'
+import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, labelsFor, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
+import type { Endpoint } from './maps.ts'
+import { EndpointPolicy } from './policy-map.ts'
+import { PolicyRepository } from './repository.ts'
+import { ServiceSync } from './services.ts'
+
+/** cilium-agent of v1.17: it feeds the maps; packets go on without it. */
+export const CNI_CONF = '/etc/cni/net.d/05-cilium.conflist'
+export const SOCKET = '/var/run/cilium/cilium.sock'
+const CONF = { cniVersion: '0.3.1', name: 'cilium', plugins: [{ type: 'cilium-cni', 'enable-debug': false, 'log-file': '/var/run/cilium/cilium-cni.log' }] }
+/** The collection of connections whose time is over. */
+const COLLECT = 30_000
+
+export type AgentLog = (level: 'info' | 'warning' | 'error', message: string, subsystem: string, fields?: string) => void
+
+const agents = new WeakMap<object, CiliumAgent>()
+
+/** The agent that runs on the node, if one does. */
+export function agentOf(network: object): CiliumAgent | undefined {
+  return agents.get(network)
+}
+
+export class CiliumAgent implements Agent {
+  readonly context: NodeContext
+  /** The number of the node itself among the endpoints. */
+  readonly hostEndpoint: number
+  readonly #client: KubernetesClient
+  readonly #process: Process
+  readonly #log: AgentLog
+  readonly #stops: (() => void)[] = []
+  readonly #identities: IdentityAllocator
+  readonly #nodes = new Map<string, CiliumNode>()
+  readonly #ciliumEndpoints = new Map<string, CiliumEndpoint>()
+  readonly #namespaces = new Map<string, Readonly<Record<string, string>>>()
+  datapath: Datapath | undefined
+  /** Where the proxy listens. */
+  proxyPorts: EndpointPolicy['proxyPorts'] | undefined
+  repository: PolicyRepository | undefined
+  #services: ServiceSync | undefined
+  #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #addresses = 0
+  #stopped = false
+
+  constructor(context: NodeContext, process: Process, log: AgentLog) {
+    this.context = context
+    this.hostEndpoint = 1 + context.clock.random.fork(`cilium host endpoint ${context.name}`).below(4_095)
+    this.#client = asManager(context.client, 'cilium-agent')
+    this.#process = process
+    this.#log = log
+    this.#identities = new IdentityAllocator(this.#client, context.clock.random.fork(`cilium identities ${context.name}`))
+    agents.set(context.network, this)
+    this.#watch<Node>('nodes', (node) => this.#onNode(node), () => undefined, `metadata.name=${context.name}`)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+    this.repository?.stop()
+    this.#services?.stop()
+    for (const timer of [this.#regenerating, this.#collecting]) this.context.clock.cancel(timer)
+    if (agents.get(this.context.network) === this) agents.delete(this.context.network)
+  }
+
+  get nodes(): ReadonlyMap<string, CiliumNode> {
+    return this.#nodes
+  }
+
+  #watch<T extends KubeObject>(resource: string, put: (object: T) => void, gone: (object: T) => void, fieldSelector?: string): void {
+    this.#stops.push(this.#client.watch<T>(resource, fieldSelector === undefined ? {} : { fieldSelector }, (event) => {
+      if (this.#stopped) return
+      if (event.type === 'ADDED' || event.type === 'MODIFIED') put(event.object)
+      else if (event.type === 'DELETED') gone(event.object)
+    }))
+  }
+
+  // ---- the own node --------------------------------------------------------------------------------------------
+
+  #onNode(node: Node): void {
+    const { podCIDR } = node.spec
+    const ip = internalIp(node)
+    if (this.datapath || podCIDR === undefined || ip === undefined) return
+    const dp = ensureDatapath(this.context, podCIDR, ip)
+    if (!dp) return
+    this.datapath = dp
+    this.#log('info', 'Received own node information from API server', 'daemon', `ipAddr.ipv4=${ip} k8sNodeIP=${ip} nodeName=${node.metadata.name} v4Prefix=${podCIDR}`)
+    this.#log('info', `  Local node-name: ${node.metadata.name}`, 'daemon')
+    this.#log('info', `  Internal-Node IPv4: ${dp.routerIp}`, 'daemon')
+    this.#log('info', `  External-Node IPv4: ${ip}`, 'daemon')
+    for (const endpoint of dp.endpoints.values()) if (!this.context.network.links.has(endpoint.link.name)) dp.endpoints.delete(endpoint.ip)
+    this.#log('info', `Restored endpoints`, 'endpoint', `restored=${dp.endpoints.size}`)
+    this.#kubeApiserver()
+    const ports = this.context.clock.random.fork(`cilium proxy ${this.context.name}`)
+    const base = 10_000 + ports.below(9_000)
+    const proxyPorts = (this.proxyPorts = { ingress: base, egress: base + 1 })
+    this.#watch<CiliumIdentity>(CILIUM_IDENTITIES, (o) => this.#onIdentity(o), (o) => this.#identityGone(o))
+    this.#watch<CiliumNode>(CILIUM_NODES, (o) => this.#onCiliumNode(o), (o) => this.#ciliumNodeGone(o))
+    this.#watch<CiliumEndpoint>(CILIUM_ENDPOINTS, (o) => this.#onEndpoint(o), (o) => this.#endpointGone(o))
+    this.#watch<Namespace>('namespaces', (o) => this.#onNamespace(o), ({ metadata }) => this.#namespaces.delete(metadata.name))
+    this.#watch<Pod>('pods', (o) => this.#onPod(o), () => undefined, `spec.nodeName=${this.context.name}`)
+    this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
+    this.repository.namedPorts = (name) => this.#namedPorts(name)
+    if (dp.replacesProxy) this.#services = new ServiceSync(dp, this.#process)
+    this.#announce(node, dp)
+    this.#regenerate()
+    this.#collect()
+    this.#writeConfiguration()
+    this.#log('info', 'Daemon initialization completed', 'daemon', 'bootstrapTime=1.2s')
+  }
+
+  #writeConfiguration(): void {
+    const { fs } = this.context.machine
+    for (const directory of ['/etc/cni/net.d', '/var/run/cilium/state']) fs.makeDirectory(directory, { parents: true })
+    fs.writeFile(SOCKET, '')
+    const text = `${JSON.stringify(CONF, null, 2)}\n`
+    if (!fs.exists(CNI_CONF) || fs.readText(CNI_CONF) !== text) {
+      fs.writeFile(CNI_CONF, text)
+      this.#log('info', `Wrote CNI configuration file to ${CNI_CONF}`, 'cni-config')
+    }
+  }
+
+  #announce(node: Node, dp: Datapath): void {
+    const { client, clock, name } = this.context
+    const spec = {
+      addresses: [{ ip: dp.nodeIp, type: 'InternalIP' }, { ip: dp.routerIp, type: 'CiliumInternalIP' }],
+      alibabaCloud: {}, azure: {}, encryption: {}, eni: {}, health: {}, ingress: {}, ipam: { podCIDRs: [dp.podCidr], pools: {} },
+    }
+    const object = {
+      apiVersion: 'cilium.io/v2', kind: 'CiliumNode',
+      metadata: { name, labels: node.metadata.labels ?? {}, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid }] }, spec,
+    }
+    this.#put(CILIUM_NODES, undefined, name, object, { spec })
+    const now = `${new Date(Math.floor(clock.wall() / 1000) * 1000).toISOString().slice(0, 19)}Z`
+    const condition = { type: 'NetworkUnavailable', status: 'False', reason: 'CiliumIsUp', message: 'Cilium is running on this node', lastTransitionTime: now, lastHeartbeatTime: now }
+    client.patch('nodes', undefined, name, 'application/strategic-merge-patch+json', { status: { conditions: [condition] } }, { subresource: 'status', fieldManager: 'cilium-agent' })
+  }
+
+  /** Creates, or changes what is there. */
+  #put(resource: string, namespace: string | undefined, name: string, object: object, change: object): void {
+    try {
+      this.#client.create(resource, namespace, object as KubeObject)
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') throw error
+      this.#client.patch(resource, namespace, name, 'application/merge-patch+json', change)
+    }
+  }
+
+  #kubeApiserver(): void {
+    const dp = this.datapath!
+    const master = this.context.config.nodes.find((n) => n.role === 'control-plane')
+    dp.identities.set(KUBE_APISERVER, reservedIdentity(KUBE_APISERVER, ['remote-node']))
+    if (master?.name === this.context.name) dp.identities.set(HOST, reservedIdentity(HOST, ['kube-apiserver']))
+  }
+
+  #isApiserver(ip: Ip): boolean {
+    return this.context.config.nodes.some((n) => n.role === 'control-plane' && n.ip === ip)
+  }
+
+  // ---- the others ----------------------------------------------------------------------------------------------
+
+  #onCiliumNode(node: CiliumNode): void {
+    const dp = this.datapath!
+    const { name } = node.metadata
+    const former = this.#nodes.get(name)
+    this.#nodes.set(name, node)
+    const facts = factsOf(node)
+    if (former && JSON.stringify(factsOf(former)) === JSON.stringify(facts)) return
+    const own = name === this.context.name
+    if (own) {
+      for (const ip of [facts.ip, facts.router]) if (ip) dp.ipcache.set(`${ip}/32`, { identity: HOST })
+      return
+    }
+    if (facts.ip === undefined) return
+    dp.ipcache.set(`${facts.ip}/32`, { identity: this.#isApiserver(facts.ip) ? KUBE_APISERVER : REMOTE_NODE })
+    const tunnel = dp.vxlan ? { tunnel: facts.ip } : {}
+    if (facts.router !== undefined) dp.ipcache.set(`${facts.router}/32`, { identity: REMOTE_NODE, ...tunnel })
+    if (facts.cidr === undefined) return
+    if (dp.vxlan) {
+      dp.ipcache.set(facts.cidr, { identity: UNMANAGED, ...tunnel })
+      addPodRoute(dp, facts.cidr)
+    } else addDirectRoute(dp, facts.cidr, facts.ip)
+  }
+
+  #ciliumNodeGone(node: CiliumNode): void {
+    const dp = this.datapath!
+    this.#nodes.delete(node.metadata.name)
+    const { ip, router, cidr } = factsOf(node)
+    for (const address of [ip, router]) if (address) dp.ipcache.delete(`${address}/32`)
+    if (cidr === undefined) return
+    dp.ipcache.delete(cidr)
+    removeRoute(dp, cidr)
+  }
+
+  #onIdentity(object: CiliumIdentity): void {
+    const id = Number(object.metadata.name)
+    const labels = object['security-labels'] ?? {}
+    this.#identities.learn(id, labels)
+    if (this.datapath!.identities.has(id)) return
+    this.datapath!.identities.set(id, identityOf(id, labels))
+    // what was decided about the number before its labels were known
+    for (const endpoint of this.datapath!.endpoints.values()) endpoint.policy.forget()
+  }
+
+  #identityGone(object: CiliumIdentity): void {
+    const id = Number(object.metadata.name)
+    this.#identities.forget(id)
+    this.datapath!.identities.delete(id)
+  }
+
+  #onEndpoint(object: CiliumEndpoint): void {
+    const dp = this.datapath!
+    const key = `${object.metadata.namespace}/${object.metadata.name}`
+    const former = this.#ciliumEndpoints.get(key)
+    this.#ciliumEndpoints.set(key, object)
+    const { status } = object
+    for (const { ipv4 } of former?.status?.networking?.addressing ?? []) if (ipv4 && !status?.networking?.addressing.some((a) => a.ipv4 === ipv4)) this.#forgetAddress(ipv4, key)
+    const node = status?.networking?.node
+    const identity = status?.identity?.id
+    if (identity === undefined) return
+    for (const { ipv4 } of status?.networking?.addressing ?? []) {
+      if (ipv4 === undefined || dp.endpoints.has(ipv4)) continue
+      dp.ipcache.set(`${ipv4}/32`, { identity, ...(dp.vxlan && node !== undefined && node !== dp.nodeIp ? { tunnel: node } : {}) })
+    }
+    if (status?.['named-ports']?.length && JSON.stringify(status['named-ports']) !== JSON.stringify(former?.status?.['named-ports'])) this.#regenerateSoon()
+  }
+
+  #endpointGone(object: CiliumEndpoint): void {
+    const key = `${object.metadata.namespace}/${object.metadata.name}`
+    this.#ciliumEndpoints.delete(key)
+    for (const { ipv4 } of object.status?.networking?.addressing ?? []) if (ipv4) this.#forgetAddress(ipv4, key)
+  }
+
+  /** Somebody else may have the address by now. */
+  #forgetAddress(ip: Ip, key: string): void {
+    const dp = this.datapath!
+    if (dp.endpoints.has(ip)) return
+    for (const [other, { status }] of this.#ciliumEndpoints) if (other !== key && status?.networking?.addressing.some((a) => a.ipv4 === ip)) return
+    dp.ipcache.delete(`${ip}/32`)
+  }
+
+  #namedPorts(name: string): number[] {
+    const numbers = new Set<number>()
+    for (const { status } of this.#ciliumEndpoints.values()) for (const port of status?.['named-ports'] ?? []) if (port.name === name) numbers.add(port.port)
+    return [...numbers]
+  }
+
+  // ---- labels --------------------------------------------------------------------------------------------------
+
+  #onNamespace({ metadata }: Namespace): void {
+    const labels = metadata.labels ?? {}
+    const former = this.#namespaces.get(metadata.name)
+    this.#namespaces.set(metadata.name, labels)
+    if (!former || JSON.stringify(former) === JSON.stringify(labels)) return
+    for (const endpoint of this.datapath!.endpoints.values()) {
+      if (endpoint.podNamespace !== metadata.name) continue
+      const pod = this.#pod(endpoint.podNamespace, endpoint.podName)
+      if (pod) this.#relabel(endpoint, pod)
+    }
+  }
+
+  #onPod(pod: Pod): void {
+    for (const { ip = '' } of pod.status.podIPs ?? []) {
+      const endpoint = this.datapath!.endpoints.get(ip)
+      if (endpoint?.pod === `${pod.metadata.namespace}/${pod.metadata.name}`) this.#relabel(endpoint, pod)
+    }
+  }
+
+  #relabel(endpoint: Endpoint, pod: Pod): void {
+    const labels = this.#labels(pod)
+    const id = this.#identities.idOf(labels)
+    if (id === endpoint.identity) return
+    this.#log('info', 'Identity of endpoint changed', 'endpoint', `endpointID=${endpoint.id} k8sPodName=${endpoint.pod} newIdentity=${id} oldIdentity=${endpoint.identity}`)
+    endpoint.identity = id
+    this.#know(endpoint, labels)
+    this.#client.patch(CILIUM_ENDPOINTS, endpoint.podNamespace, endpoint.podName, 'application/merge-patch+json', { metadata: { labels: pod.metadata.labels ?? {} }, status: { identity: { id, labels: labelsFor(labels) } } })
+    this.#regenerateSoon()
+  }
+
+  #know(endpoint: Endpoint, labels: SecurityLabels): void {
+    const dp = this.datapath!
+    if (!dp.identities.has(endpoint.identity)) dp.identities.set(endpoint.identity, identityOf(endpoint.identity, labels))
+    dp.ipcache.set(`${endpoint.ip}/32`, { identity: endpoint.identity })
+  }
+
+  #labels(pod: Pod): SecurityLabels {
+    const namespace = pod.metadata.namespace!
+    return labelsOfPod({ namespace, labels: pod.metadata.labels, serviceAccount: pod.spec.serviceAccountName ?? 'default', namespaceLabels: this.#namespaces.get(namespace) })
+  }
+
+  #pod(namespace: string, name: string): Pod | undefined {
+    try {
+      return this.#client.get<Pod>('pods', namespace, name)
+    } catch (error) {
+      if (error instanceof StatusError) return undefined
+      throw error
+    }
+  }
+
+  // ---- endpoints -----------------------------------------------------------------------------------------------
+
+  /** PUT /endpoint of the agent's API: what cilium-cni asks for. Throws an Error with the plugin's text. */
+  addEndpoint(sandbox: Sandbox): { ip: Ip; link: string } {
+    const dp = this.datapath
+    if (!dp) throw new Error('unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure IPAM is not ready')
+    const pod = this.#pod(sandbox.podNamespace, sandbox.podName)
+    if (!pod) throw new Error(`unable to create endpoint: [PUT /endpoint/{id}][404] putEndpointIdNotFound "Pod ${sandbox.podNamespace}/${sandbox.podName} not found"`)
+    const taken = new Set([dp.routerIp, nthAddress(dp.podCidr, 0), ...dp.endpoints.keys()])
+    let ip: Ip
+    try {
+      ip = randomAddress(this.context, dp.podCidr, `cilium ipam ${this.context.name} ${this.#addresses++}`, taken)
+    } catch (error) {
+      throw new Error(`unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure ${(error as Error).message}`, { cause: error })
+    }
+    const labels = this.#labels(pod)
+    const identity = this.#identities.idOf(labels)
+    const ends = plugPod(dp, sandbox, ip)
+    const namedPorts: Record<string, { port: number; protocol: string }> = {}
+    for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) for (const p of container.ports ?? []) if (p.name) namedPorts[p.name] ??= { port: p.containerPort, protocol: p.protocol ?? 'TCP' }
+    const endpoint: Endpoint = {
+      id: this.#endpointId(dp), ip, ...ends, containerId: sandbox.id, pod: `${sandbox.podNamespace}/${sandbox.podName}`, podNamespace: sandbox.podNamespace, podName: sandbox.podName,
+      identity, policy: new EndpointPolicy(), namedPorts,
+    }
+    dp.endpoints.set(ip, endpoint)
+    this.#know(endpoint, labels)
+    endpoint.policy = this.repository!.policyFor(endpoint, dp.identity(identity))
+    attachEndpoint(dp, endpoint)
+    this.#publish(endpoint, pod, labels)
+    this.#log('info', 'Successful endpoint creation', 'daemon', `ciliumEndpointName=${endpoint.pod} containerID=${sandbox.id.slice(0, 10)} endpointID=${endpoint.id} identity=${identity} ipv4=${ip} k8sPodName=${endpoint.pod}`)
+    return { ip, link: endpoint.link.name }
+  }
+
+  #endpointId(dp: Datapath): number {
+    const used = new Set([...dp.endpoints.values()].map((e) => e.id))
+    const random = this.context.clock.random.fork(`cilium endpoint ${this.context.name} ${this.#addresses}`)
+    for (;;) {
+      const id = 1 + random.below(4_095)
+      if (!used.has(id)) return id
+    }
+  }
+
+  #publish(endpoint: Endpoint, pod: Pod, labels: SecurityLabels): void {
+    const { podNamespace, podName, containerId } = endpoint
+    const ports = Object.entries(endpoint.namedPorts).map(([name, { port, protocol }]) => ({ name, port, protocol }))
+    const status = {
+      encryption: {},
+      'external-identifiers': { 'cni-attachment-id': `${containerId}:${POD_INTERFACE}`, 'container-id': containerId, 'k8s-namespace': podNamespace, 'k8s-pod-name': podName, 'pod-name': `${podNamespace}/${podName}` },
+      id: endpoint.id,
+      identity: { id: endpoint.identity, labels: labelsFor(labels) },
+      ...(ports.length > 0 ? { 'named-ports': ports } : {}),
+      networking: { addressing: [{ ipv4: endpoint.ip }], node: this.datapath!.nodeIp },
+      state: 'ready',
+    }
+    const metadata = { name: podName, namespace: podNamespace, labels: pod.metadata.labels ?? {}, ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: podName, uid: pod.metadata.uid }] }
+    this.#put(CILIUM_ENDPOINTS, podNamespace, podName, { apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint', metadata, status }, { metadata: { labels: metadata.labels, ownerReferences: metadata.ownerReferences }, status })
+  }
+
+  /** DELETE /endpoint. */
+  removeEndpoint({ pod, podNamespace, podName, containerId }: Endpoint): void {
+    const object = this.#ciliumEndpoints.get(pod)
+    // a new Pod of the same name has made it its own
+    if (!object || object.status?.['external-identifiers']?.['container-id'] !== containerId) return
+    try {
+      this.#client.delete(CILIUM_ENDPOINTS, podNamespace, podName, object.metadata.uid === undefined ? {} : { preconditions: { uid: object.metadata.uid } })
+    } catch {
+      // Gone with its Pod, or the API server cannot be reached: the garbage collector will see to it.
+    }
+  }
+
+  // ---- policy --------------------------------------------------------------------------------------------------
+
+  #regenerateSoon(): void {
+    if (this.#regenerating || this.#stopped) return
+    this.#regenerating = this.context.clock.schedule(5, () => {
+      this.#regenerating = undefined
+      this.#regenerate()
+    })
+  }
+
+  #regenerate(): void {
+    const dp = this.datapath!
+    for (const endpoint of dp.endpoints.values()) endpoint.policy = this.repository!.policyFor(endpoint, dp.identity(endpoint.identity))
+  }
+
+  #collect(): void {
+    const { clock } = this.context
+    this.#collecting = clock.schedule(COLLECT, () => {
+      const dp = this.datapath!
+      dp.conntrack.collect()
+      dp.nat.collect((entry) => dp.conntrack.get('out', entry.original) !== undefined || clock.now - entry.usedAt < 60_000)
+      this.#collect()
+    }, { background: true })
+  }
+}
+
+function factsOf(node: CiliumNode): { ip: Ip | undefined; router: Ip | undefined; cidr: string | undefined } {
+  const address = (type: string): Ip | undefined => node.spec?.addresses?.find((a) => a.type === type)?.ip
+  return { ip: address('InternalIP'), router: address('CiliumInternalIP'), cidr: node.spec?.ipam?.podCIDRs?.[0] }
+}

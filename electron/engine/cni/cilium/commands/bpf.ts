@@ -1,0 +1,105 @@
+import { labelLines } from '../identity.ts'
+import { addressText, flagsText } from '../lb-map.ts'
+import type { CtEntry, Tuple } from '../maps.ts'
+import type { Datapath } from '../datapath.ts'
+import type { PolicyRow } from '../policy-map.ts'
+import { columns, CommandError, notSimulated, words, type Command, type CommandContext } from './context.ts'
+
+/** `cilium-dbg bpf …`: the maps as they are (cilium-dbg/cmd/bpf_*.go of v1.17). */
+export const bpf: Command = (context, args) => {
+  const { words: [map, verb, ...rest] } = words(args, ['--all', '-n', '--numeric'], 'bpf')
+  const key = `${map ?? ''} ${verb ?? 'list'}`
+  const command = MAPS[key]
+  if (!command) throw notSimulated(`cilium-dbg bpf ${[map, verb].filter(Boolean).join(' ')}`, `use bpf ${Object.keys(MAPS).join(', bpf ')}`)
+  return command(context, [...rest, ...args.filter((a) => a === '--all')])
+}
+
+const MAPS: Readonly<Record<string, Command>> = {
+  'lb list': ({ datapath }) => loadBalancing(datapath),
+  'ipcache list': ({ datapath }) => ipcache(datapath),
+  'ipcache get': ({ datapath }, [ip]) => {
+    if (ip === undefined) throw new CommandError('Error: accepts 1 arg(s), received 0')
+    const found = datapath.ipcache.lookup(ip)
+    return found ? `${ip} maps to identity identity=${found.entry.identity} encryptkey=0 tunnelendpoint=${found.entry.tunnel ?? '0.0.0.0'} flags=${found.entry.tunnel === undefined ? '<none>' : 'hastunnel'}\n` : `${ip} does not map to any identity\n`
+  },
+  'policy get': policyGet,
+  'ct list': ({ datapath }, [which]) => {
+    if (which !== 'global') throw which === undefined ? new CommandError('Error: Missing argument (either "global" or endpoint ID)') : notSimulated(`cilium-dbg bpf ct list ${which}`, 'use "global": all endpoints share one map')
+    return datapath.conntrack.list().map((entry) => `${connection(datapath, entry)}\n`).join('')
+  },
+  'nat list': ({ datapath }) => nat(datapath),
+  'endpoint list': ({ datapath }) => endpointMap(datapath),
+  'tunnel list': ({ datapath }) => tunnels(datapath),
+}
+
+function loadBalancing({ lb }: Datapath): string {
+  const rows: string[][] = [['SERVICE ADDRESS', 'BACKEND ADDRESS (REVNAT_ID) (SLOT)', '']]
+  for (const frontend of [...lb.list()].sort((a, b) => (addressText(a) < addressText(b) ? -1 : 1))) {
+    const scopes = frontend.internal ? ([['', frontend.backends], ['/i', frontend.internal]] as const) : ([['', frontend.backends]] as const)
+    for (const [scope, backends] of scopes) {
+      const name = `${addressText(frontend)}${scope}`
+      rows.push([`${name} (0)`, `0.0.0.0:0 (${frontend.id}) (0) [${flagsText(frontend)}]`, ''])
+      backends.forEach((backend, i) => rows.push([`${name} (${i + 1})`, `${addressText(backend)} (${frontend.id}) (${i + 1})`, '']))
+    }
+  }
+  return columns(rows)
+}
+
+function ipcache({ ipcache: map }: Datapath): string {
+  const rows = map.list().map(([prefix, { identity, tunnel }]) => [prefix, `identity=${identity} encryptkey=0 tunnelendpoint=${tunnel ?? '0.0.0.0'} flags=${tunnel === undefined ? '<none>' : 'hastunnel'}`, ''])
+  rows.push(['0.0.0.0/0', 'identity=2 encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>', ''])
+  return columns([['IP PREFIX/ADDRESS', 'IDENTITY', ''], ...rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))])
+}
+
+function policyGet({ datapath }: CommandContext, args: readonly string[]): string {
+  const header = ['POLICY', 'DIRECTION', 'LABELS (source:key[=value])', 'PORT/PROTO', 'PROXY PORT', 'AUTH TYPE', 'BYTES', 'PACKETS', 'PREFIX', '']
+  const table = (rows: readonly PolicyRow[]): string => columns([header, ...rows.flatMap((row) => policyLines(datapath, row))])
+  const all = [...datapath.endpoints.values()].sort((a, b) => a.id - b.id)
+  const identities = [...datapath.identities.values()].sort((a, b) => a.id - b.id)
+  if (args.includes('--all')) return all.map((e) => `Endpoint ID: ${e.id}\nPath: /sys/fs/bpf/tc/globals/cilium_policy_v2_${String(e.id).padStart(5, '0')}\n\n${table(e.policy.rows(identities))}\n`).join('\n')
+  const [id] = args
+  if (id === undefined) throw new CommandError('Error: Missing endpoint ID or \'--all\'')
+  const endpoint = all.find((e) => String(e.id) === id)
+  if (!endpoint) throw new CommandError(`Error: Failed to parse endpointID ${JSON.stringify(id)}: open /sys/fs/bpf/tc/globals/cilium_policy_v2_${id.padStart(5, '0')}: no such file or directory`)
+  return table(endpoint.policy.rows(identities))
+}
+
+function policyLines(dp: Datapath, row: PolicyRow): string[][] {
+  const labels = row.identity === 0 ? ['ANY'] : labelLines(dp.identity(row.identity).labels)
+  const port = row.protocol === 'any' && row.port === 0 ? 'ANY' : `${row.port}${row.to !== row.port ? `-${row.to}` : ''}/${row.protocol.toUpperCase()}`
+  const prefix = row.port === 0 ? (row.protocol === 'any' ? 0 : 8) : 24
+  const direction = row.direction === 'ingress' ? 'Ingress' : 'Egress'
+  return labels.map((label, i) => (i > 0 ? ['', '', label, '', '', '', '', '', '', ''] : [row.deny ? 'Deny' : 'Allow', direction, label, port, row.proxyPort > 0 ? String(row.proxyPort) : 'NONE', 'disabled', String(row.bytes), String(row.packets), String(prefix), '']))
+}
+
+function way({ source, sourcePort, destination, destinationPort }: Tuple): string {
+  return `${source}:${sourcePort} -> ${destination}:${destinationPort}`
+}
+
+function connection(dp: Datapath, e: CtEntry): string {
+  const direction = e.direction === 'in' ? 'IN' : e.direction === 'out' ? 'OUT' : 'SVC'
+  const flags = [e.rxClosing && 'RxClosing', e.txClosing && 'TxClosing', e.seenNonSyn && 'SeenNonSyn', e.nodePort && 'NodePort', e.proxyPort !== 0 && 'ProxyRedirect'].filter(Boolean)
+  const bits = (e.rxClosing ? 1 : 0) | (e.txClosing ? 2 : 0) | (e.seenNonSyn ? 16 : 0) | (e.nodePort ? 32 : 0) | (e.proxyPort !== 0 ? 64 : 0)
+  const expires = Math.round((dp.context.clock.epoch + e.expiresAt) / 1000)
+  return `${e.tuple.protocol.toUpperCase()} ${direction} ${way(e.tuple)} expires=${expires} Packets=${e.rxPackets + e.txPackets} Bytes=${e.rxBytes + e.txBytes} Flags=0x${bits.toString(16).padStart(4, '0')} [ ${flags.map((f) => `${f as string} `).join('')}] RevNAT=${e.revNat} SourceSecurityID=${e.sourceIdentity} BackendID=${e.backend}`
+}
+
+function nat(dp: Datapath): string {
+  return dp.nat.list().map(({ original: t, address, port, createdAt }) => {
+    const created = `Created=${Math.round((dp.now - createdAt) / 1000)}sec ago NeedsCT=1`
+    const protocol = t.protocol.toUpperCase()
+    return `${protocol} OUT ${way(t)} XLATE_SRC ${address}:${port} ${created}\n${protocol} IN ${t.destination}:${t.destinationPort} -> ${address}:${port} XLATE_DST ${t.source}:${t.sourcePort} ${created}\n`
+  }).join('')
+}
+
+function endpointMap(dp: Datapath): string {
+  const rows = [...dp.endpoints.values()].map((e) => [`${e.ip}:0`, `id=${String(e.id).padEnd(5)} sec_id=${e.identity} flags=0x0000 ifindex=${String(e.link.index).padEnd(3)} mac=${e.mac.toUpperCase()} nodemac=${e.nodeMac.toUpperCase()} parent_ifindex=0`, ''])
+  rows.push([`${dp.nodeIp}:0`, '(localhost)', ''], [`${dp.routerIp}:0`, '(localhost)', ''])
+  return columns([['IP ADDRESS', 'LOCAL ENDPOINT INFO', ''], ...rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))])
+}
+
+function tunnels(dp: Datapath): string {
+  const rows = dp.ipcache.list().filter(([prefix, { tunnel }]) => tunnel !== undefined && !prefix.endsWith('/32')).map(([prefix, { tunnel }]) => [prefix, `${tunnel!} 0`, ''])
+  return columns([['TUNNEL', 'VALUE', ''], ...rows])
+}
+

@@ -1,0 +1,57 @@
+import type { Program } from '../../../machine/types.ts'
+import type { SystemServices } from '../../../programs/types.ts'
+import { agentOf, SOCKET } from '../agent.ts'
+import { CILIUM_VERSION } from '../manifests.ts'
+import { bpf } from './bpf.ts'
+import { CommandError, type Command, type CommandContext } from './context.ts'
+import { endpoints, identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
+import { monitor } from './monitor.ts'
+import { status } from './status.ts'
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  status, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList,
+}
+
+/** What real `cilium-dbg` has besides. */
+const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'encrypt', 'envoy', 'features', 'fqdn', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'shell', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
+
+/** `cilium-dbg` in the agent's container: it reads the agent's state and the node's maps. */
+export function ciliumCommand(services: SystemServices): Program {
+  return function* (process) {
+    const [, name, ...rest] = process.argv
+    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+      yield* process.print(`CLI for interacting with the local Cilium Agent\n\nUsage:\n  cilium-dbg [command]\n\nAvailable Commands simulated here:\n${[...Object.keys(COMMANDS), 'monitor', 'version'].sort().map((c) => `  ${c}\n`).join('')}`)
+      return 0
+    }
+    if (name === 'version') {
+      yield* process.print(`Client: ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64\nDaemon: ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64\n`)
+      return 0
+    }
+    const command = COMMANDS[name]
+    if (!command && name !== 'monitor') {
+      if (OTHERS.includes(name)) {
+        yield* process.printError(`podhop: not simulated: cilium-dbg ${name} (use cilium-dbg ${Object.keys(COMMANDS).join(', ')} or monitor)\n`)
+        return 69
+      }
+      yield* process.printError(`Error: unknown command "${name}" for "cilium-dbg"\nRun 'cilium-dbg --help' for usage.\n`)
+      return 1
+    }
+    const node = services.nodeOf(process)
+    const agent = node && agentOf(node.network)
+    const datapath = agent?.datapath
+    if (!agent || !datapath) {
+      yield* process.printError(`Error: cannot connect to cilium agent: Get "http://localhost/v1/config": dial unix ${SOCKET}: connect: no such file or directory\nIs the agent running?\n`)
+      return 1
+    }
+    if (name === 'monitor') return yield* monitor(process, datapath, rest)
+    const context: CommandContext = { agent, datapath, process }
+    try {
+      yield* process.print(command!(context, rest))
+      return 0
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      yield* process.printError(`${error.message}\n`)
+      return error.code
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import { HOST, labelLines } from '../identity.ts'
+import { addressText } from '../lb-map.ts'
+import type { CiliumNetworkPolicy } from '../policy-rules.ts'
+import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
+import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
+
+/** What the agent knows, as lists (cilium-dbg/cmd/{endpoint,identity,service,node,policy}_*.go of v1.17). */
+function verb(args: readonly string[], command: string, known: readonly string[]): { verb: string; rest: string[]; json: boolean } {
+  const parsed = words(args, ['-o=', '--output=', '-e', '--endpoints'], command)
+  const [name, ...rest] = parsed.words
+  if (name === undefined || !known.includes(name)) throw notSimulated(`cilium-dbg ${command}${name === undefined ? '' : ` ${name}`}`, `use ${known.map((k) => `cilium-dbg ${command} ${k}`).join(', ')}`)
+  const output = parsed.values.get('-o') ?? parsed.values.get('--output')
+  if (output !== undefined && output !== 'json') throw notSimulated(`cilium-dbg ${command} -o ${output}`, 'use -o json or the table')
+  return { verb: name, rest, json: output === 'json' }
+}
+
+export const endpoints: Command = ({ datapath, agent }, args) => {
+  const { json, verb: name, rest } = verb(args, 'endpoint', ['list', 'get'])
+  const rows = [...datapath.endpoints.values()].sort((a, b) => a.id - b.id)
+  const model = (e: (typeof rows)[number]): object => ({
+    id: e.id,
+    status: {
+      'external-identifiers': { 'container-id': e.containerId, 'k8s-namespace': e.podNamespace, 'k8s-pod-name': e.podName, 'pod-name': e.pod },
+      identity: { id: e.identity, labels: labelLines(datapath.identity(e.identity).labels) },
+      networking: { addressing: [{ ipv4: e.ip }], 'host-mac': e.nodeMac, 'interface-index': e.link.index, 'interface-name': e.link.name, mac: e.mac },
+      policy: { realized: { 'policy-enabled': enabled(e.policy.enforces('ingress'), e.policy.enforces('egress')), 'policy-revision': e.policy.revision } },
+      state: 'ready',
+    },
+  })
+  if (name === 'get') {
+    const found = rows.find((e) => String(e.id) === rest[0])
+    if (!found) throw new CommandError(`Error: Cannot get endpoint ${rest[0] ?? ''}: [GET /endpoint/{id}][404] getEndpointIdNotFound`)
+    return `${JSON.stringify([model(found)], null, 2)}\n`
+  }
+  if (json) return `${JSON.stringify(rows.map(model), null, 2)}\n`
+  const table: string[][] = [
+    ['ENDPOINT', 'POLICY (ingress)', 'POLICY (egress)', 'IDENTITY', 'LABELS (source:key[=value])', 'IPv6', 'IPv4', 'STATUS', ''],
+    ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', '', '', ''],
+  ]
+  const add = (id: number, ingress: string, egress: string, identity: number, labels: string[], ip: string): void => {
+    labels.forEach((label, i) => table.push(i > 0 ? ['', '', '', '', label, '', '', '', ''] : [String(id), ingress, egress, String(identity), label, '', ip, 'ready', '']))
+  }
+  const host = { id: agent.hostEndpoint, labels: labelLines(datapath.identity(HOST).labels) }
+  const all = [...rows.map((e) => ({ id: e.id, print: () => add(e.id, e.policy.enforces('ingress') ? 'Enabled' : 'Disabled', e.policy.enforces('egress') ? 'Enabled' : 'Disabled', e.identity, labelLines(datapath.identity(e.identity).labels), e.ip) })), { id: host.id, print: () => add(host.id, 'Disabled', 'Disabled', HOST, host.labels, '') }]
+  for (const { print } of all.sort((a, b) => a.id - b.id)) print()
+  return columns(table)
+}
+
+function enabled(ingress: boolean, egress: boolean): string {
+  return ingress ? (egress ? 'both' : 'ingress') : egress ? 'egress' : 'none'
+}
+
+export const identities: Command = ({ datapath }, args) => {
+  const { verb: name, rest, json } = verb(args, 'identity', ['list', 'get'])
+  let list = [...datapath.identities.values()].sort((a, b) => a.id - b.id)
+  if (name === 'get') {
+    list = list.filter((i) => String(i.id) === rest[0])
+    if (list.length === 0) throw new CommandError(`Error: Cannot get identity for given ID ${rest[0] ?? ''}: [GET /identity/{id}][404] getIdentityIdNotFound`)
+  }
+  if (json) return `${JSON.stringify(list.map((i) => ({ id: i.id, labels: labelLines(i.labels) })), null, 2)}\n`
+  return columns([['ID', 'LABELS'], ...list.flatMap((i) => labelLines(i.labels).map((label, n) => [n === 0 ? String(i.id) : '', label]))])
+}
+
+export const services: Command = ({ datapath }, args) => {
+  verb(args, 'service', ['list'])
+  const rows: string[][] = [['ID', 'Frontend', 'Service Type', 'Backend', '']]
+  for (const frontend of datapath.lb.list()) {
+    const backends = (frontend.internal ?? frontend.backends).map((b, i) => `${i + 1} => ${addressText(b)} (${b.terminating ? 'terminating' : 'active'})`)
+    rows.push([String(frontend.id), addressText(frontend), frontend.type, backends[0] ?? '', ''])
+    for (const backend of backends.slice(1)) rows.push(['', '', '', backend, ''])
+  }
+  return columns(rows)
+}
+
+export const nodeList: Command = ({ agent }, args) => {
+  verb(args, 'node', ['list'])
+  const rows = [...agent.nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).map((node) => {
+    const ip = node.spec?.addresses?.find((a) => a.type === 'InternalIP')?.ip ?? ''
+    return [`default/${node.metadata.name}${node.metadata.name === agent.context.name ? ' (localhost)' : ''}`, ip, node.spec?.ipam?.podCIDRs?.[0] ?? '', '', '', node.metadata.name === agent.context.name ? 'local' : 'custom-resource', '']
+  })
+  return columns([['Name', 'IPv4 Address', 'Endpoint CIDR', 'IPv6 Address', 'Endpoint CIDR', 'Source', ''], ...rows])
+}
+
+export const ipList: Command = ({ datapath }, args) => {
+  verb(args, 'ip', ['list'])
+  const rows = datapath.ipcache.list().sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([prefix, { identity }]) => labelLines(datapath.identity(identity).labels).map((label, i) => [i === 0 ? prefix : '', label, i === 0 ? 'k8s' : '', '']))
+  return columns([['IP', 'IDENTITY', 'SOURCE', ''], ...rows])
+}
+
+export const policy: Command = ({ agent, datapath }, args) => {
+  const { verb: name } = verb(args, 'policy', ['get', 'selectors'])
+  const repository = agent.repository!
+  if (name === 'selectors') {
+    const rows = repository.objects().flatMap((o) => specsOf(o)).map((spec) => JSON.stringify((spec as { endpointSelector?: unknown }).endpointSelector ?? {}))
+    const users = [...new Set(rows)].map((selector) => [selector, String(rows.filter((r) => r === selector).length), [...datapath.identities.values()].filter((i) => i.namespace).map((i) => i.id).join(' '), ''])
+    return columns([['SELECTOR', 'USERS', 'IDENTITIES', ''], ...users])
+  }
+  return `${JSON.stringify(repository.objects().flatMap((o) => specsOf(o)), null, 2)}\nRevision: ${repository.revision}\n`
+}
+
+/** Policies as the rules that they are inside. */
+function specsOf(object: KubeObject): object[] {
+  const { namespace, name, uid } = object.metadata
+  const labels = [
+    { key: 'io.cilium.k8s.policy.derived-from', value: object.kind, source: 'k8s' }, { key: 'io.cilium.k8s.policy.name', value: name, source: 'k8s' },
+    ...(namespace === undefined ? [] : [{ key: 'io.cilium.k8s.policy.namespace', value: namespace, source: 'k8s' }]), { key: 'io.cilium.k8s.policy.uid', value: uid, source: 'k8s' },
+  ]
+  if (object.kind === 'NetworkPolicy') {
+    const { podSelector, ingress, egress, policyTypes } = (object as unknown as { spec: { podSelector: LabelSelector; ingress?: object[]; egress?: object[]; policyTypes?: string[] } }).spec
+    const matchLabels = Object.fromEntries([...Object.entries(podSelector.matchLabels ?? {}).map(([k, v]) => [`k8s:${k}`, v]), ['k8s:io.kubernetes.pod.namespace', namespace]])
+    return [{ endpointSelector: { ...podSelector, matchLabels }, ...(policyTypes?.includes('Ingress') ? { ingress: ingress ?? [{}] } : {}), ...(policyTypes?.includes('Egress') ? { egress: egress ?? [{}] } : {}), labels }]
+  }
+  const { spec, specs } = object as CiliumNetworkPolicy
+  return [...(spec ? [spec] : []), ...(specs ?? [])].map((s) => ({ ...s, labels }))
+}

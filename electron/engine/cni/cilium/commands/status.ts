@@ -1,0 +1,41 @@
+import { addressCount } from '../../../network/address.ts'
+import { CILIUM_VERSION } from '../manifests.ts'
+import { words, type Command } from './context.ts'
+
+/** `cilium-dbg status` (pkg/client/client.go of v1.17, FormatStatusResponse). */
+export const status: Command = ({ agent, datapath: dp }, args) => {
+  const { flags } = words(args, ['--brief', '--verbose'], 'status')
+  if (flags.has('--brief')) return 'OK\n'
+  const row = (name: string, text: string): string => `${`${name}:`.padEnd(25)}${text}\n`
+  const used = dp.endpoints.size + 1
+  const rules = agent.proxyPorts ? `${agent.proxyPorts.ingress}-${agent.proxyPorts.egress}` : ''
+  const proxied = [...dp.endpoints.values()].reduce((n, e) => n + (['ingress', 'egress'] as const).filter((d) => e.policy.rules[d].some((r) => r.http)).length, 0)
+  return [
+    row('KVStore', 'Disabled'),
+    row('Kubernetes', 'Ok         1.33 (v1.33.1) [linux/amd64]'),
+    row('Kubernetes APIs', '["EndpointSliceOrEndpoint", "cilium/v2::CiliumClusterwideNetworkPolicy", "cilium/v2::CiliumEndpoint", "cilium/v2::CiliumNetworkPolicy", "cilium/v2::CiliumNode", "core/v1::Namespace", "core/v1::Pods", "core/v1::Service", "networking.k8s.io/v1::NetworkPolicy"]'),
+    row('KubeProxyReplacement', dp.replacesProxy ? `True   [${dp.device.name}   ${dp.nodeIp} (Direct Routing)]` : 'False'),
+    row('Host firewall', 'Disabled'),
+    row('SRv6', 'Disabled'),
+    row('CNI Chaining', 'none'),
+    row('CNI Config file', 'successfully wrote CNI configuration file to /host/etc/cni/net.d/05-cilium.conflist'),
+    row('Cilium', `Ok   ${CILIUM_VERSION.slice(1)} (${CILIUM_VERSION})`),
+    row('NodeMonitor', 'Listening for events on 2 CPUs with 64x4096 of shared memory'),
+    row('Cilium health daemon', 'Ok'),
+    row('IPAM', `IPv4: ${used}/${addressCount(dp.podCidr) - 2} allocated from ${dp.podCidr},`),
+    row('IPv4 BIG TCP', 'Disabled'),
+    row('IPv6 BIG TCP', 'Disabled'),
+    row('BandwidthManager', 'Disabled'),
+    row('Routing', `Network: ${dp.vxlan ? 'Tunnel [vxlan]' : 'Native'}   Host: BPF`),
+    row('Attach Mode', 'TCX'),
+    row('Device Mode', 'veth'),
+    row('Masquerading', `BPF   [${dp.device.name}]   ${dp.clusterCidr} [IPv4: Enabled, IPv6: Disabled]`),
+    row('Controller Status', `${20 + dp.endpoints.size * 3}/${20 + dp.endpoints.size * 3} healthy`),
+    row('Proxy Status', `OK, ip ${dp.routerIp}, ${proxied} redirects active on ports ${rules}, Envoy: external`),
+    row('Global Identity Range', 'min 256, max 65535'),
+    row('Hubble', 'Disabled'),
+    row('Encryption', 'Disabled'),
+    row('Cluster health', 'Probe disabled'),
+    row('Modules Health', 'Stopped(0) Degraded(0) OK(58)'),
+  ].join('')
+}

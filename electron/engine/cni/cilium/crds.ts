@@ -1,0 +1,119 @@
+/** Cilium's CustomResourceDefinitions, as far as this simulation reads and writes them (pkg/k8s/apis/cilium.io/client/crds of v1.17). */
+
+type Schema = Record<string, unknown>
+
+const text = (extra: Schema = {}): Schema => ({ type: 'string', ...extra })
+const whole: Schema = { type: 'integer', format: 'int64' }
+const flag: Schema = { type: 'boolean' }
+const list = (items: Schema): Schema => ({ type: 'array', items })
+const map: Schema = { type: 'object', additionalProperties: { type: 'string' } }
+const object = (properties: Record<string, Schema>, required?: string[]): Schema => ({ type: 'object', properties, ...(required ? { required } : {}) })
+const anything: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+const intOrText: Schema = { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }
+
+const labelSelector = object({
+  matchLabels: { type: 'object', additionalProperties: { type: 'string', maxLength: 63, pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' } },
+  matchExpressions: list(object({ key: text(), operator: text({ enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }), values: list(text()) }, ['key', 'operator'])),
+})
+
+const cidr = text({ pattern: '^(([0-9]{1,3}\\.){3}[0-9]{1,3}/([0-9]|[1-2][0-9]|3[0-2])|[0-9A-Fa-f:.]+/[0-9]{1,3})$' })
+const entities = list(text({ enum: ['all', 'world', 'cluster', 'host', 'init', 'ingress', 'unmanaged', 'remote-node', 'health', 'none', 'kube-apiserver'] }))
+const cidrSet = list(object({ cidr, except: list(cidr) }))
+const http = object({
+  method: text(), path: text(), host: text({ format: 'idn-hostname' }), headers: list(text()),
+  headerMatches: list(object({ name: text({ minLength: 1 }), value: text(), mismatch: text({ enum: ['LOG', 'ADD', 'DELETE', 'REPLACE'] }) }, ['name'])),
+})
+const ports = list(object({
+  port: text({ maxLength: 63, pattern: '^(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})|([a-zA-Z0-9]-?)*[a-zA-Z](-?[a-zA-Z0-9])*$' }),
+  endPort: { type: 'integer', format: 'int32', minimum: 0, maximum: 65_535 },
+  protocol: text({ enum: ['TCP', 'UDP', 'SCTP', 'ICMP', 'ICMPv6', 'ANY'] }),
+}, ['port']))
+const icmps = list(object({ fields: { ...list(object({ family: text({ enum: ['IPv4', 'IPv6'] }), type: { ...intOrText } }, ['type'])), maxItems: 40 } }))
+const toPorts = (layer7: boolean): Schema => list(object({ ports: { ...ports, maxItems: 40 }, ...(layer7 ? { rules: object({ http: list(http) }) } : {}) }))
+
+const peers = (side: 'from' | 'to', layer7: boolean): Schema => list(object({
+  [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps,
+}))
+
+const rule: Schema = {
+  ...object({
+    description: text(), labels: list(object({ key: text(), value: text(), source: text() }, ['key'])),
+    endpointSelector: labelSelector, nodeSelector: labelSelector,
+    enableDefaultDeny: object({ ingress: flag, egress: flag }),
+    ingress: peers('from', true), ingressDeny: peers('from', false), egress: peers('to', true), egressDeny: peers('to', false),
+  }),
+  oneOf: [{ properties: { endpointSelector: {} }, required: ['endpointSelector'] }, { properties: { nodeSelector: {} }, required: ['nodeSelector'] }],
+}
+
+const policyStatus = object({ conditions: list(object({ type: text(), status: text(), reason: text(), message: text(), lastTransitionTime: text({ format: 'date-time' }) }, ['status', 'type'])) })
+const policyColumns = [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }, { name: 'Valid', type: 'string', jsonPath: ".status.conditions[?(@.type=='Valid')].status" }]
+
+interface Definition { plural: string; singular: string; kind: string; short: string[]; scope: 'Namespaced' | 'Cluster'; schema: Record<string, Schema>; columns: object[]; status?: boolean; categories?: string[] }
+
+const policyNames = ['cilium', 'ciliumpolicy']
+
+const DEFINITIONS: readonly Definition[] = [
+  { plural: 'ciliumnetworkpolicies', singular: 'ciliumnetworkpolicy', kind: 'CiliumNetworkPolicy', short: ['cnp', 'ciliumnp'], scope: 'Namespaced', categories: policyNames, schema: { spec: rule, specs: list(rule), status: policyStatus }, columns: policyColumns, status: true },
+  { plural: 'ciliumclusterwidenetworkpolicies', singular: 'ciliumclusterwidenetworkpolicy', kind: 'CiliumClusterwideNetworkPolicy', short: ['ccnp'], scope: 'Cluster', categories: policyNames, schema: { spec: rule, specs: list(rule), status: policyStatus }, columns: [policyColumns[1]!], status: true },
+  {
+    plural: 'ciliumendpoints', singular: 'ciliumendpoint', kind: 'CiliumEndpoint', short: ['cep', 'ciliumep'], scope: 'Namespaced', categories: ['cilium'],
+    schema: {
+      status: object({
+        id: whole, state: text({ enum: ['creating', 'waiting-for-identity', 'not-ready', 'waiting-to-regenerate', 'regenerating', 'restoring', 'ready', 'disconnecting', 'disconnected', 'invalid'] }),
+        identity: object({ id: whole, labels: list(text()) }), encryption: object({ key: whole }), 'service-account': text(),
+        'external-identifiers': object({ 'cni-attachment-id': text(), 'container-id': text(), 'container-name': text(), 'k8s-namespace': text(), 'k8s-pod-name': text(), 'pod-name': text() }),
+        'named-ports': list(object({ name: text(), port: { type: 'integer' }, protocol: text() })),
+        networking: object({ addressing: list(object({ ipv4: text(), ipv6: text() })), node: text() }, ['addressing']),
+        policy: anything, health: anything, controllers: list(anything), log: list(anything),
+      }),
+    },
+    columns: [
+      { name: 'Security Identity', type: 'integer', jsonPath: '.status.identity.id' },
+      { name: 'Ingress Enforcement', type: 'string', jsonPath: '.status.policy.ingress.state', priority: 1 },
+      { name: 'Egress Enforcement', type: 'string', jsonPath: '.status.policy.egress.state', priority: 1 },
+      { name: 'Endpoint State', type: 'string', jsonPath: '.status.state' },
+      { name: 'IPv4', type: 'string', jsonPath: '.status.networking.addressing[0].ipv4' },
+      { name: 'IPv6', type: 'string', jsonPath: '.status.networking.addressing[0].ipv6' },
+    ],
+  },
+  {
+    plural: 'ciliumidentities', singular: 'ciliumidentity', kind: 'CiliumIdentity', short: ['ciliumid'], scope: 'Cluster', categories: ['cilium'],
+    schema: { 'security-labels': map },
+    columns: [{ name: 'Namespace', type: 'string', jsonPath: '.metadata.labels.io\\.kubernetes\\.pod\\.namespace' }, { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
+  },
+  {
+    plural: 'ciliumnodes', singular: 'ciliumnode', kind: 'CiliumNode', short: ['cn', 'ciliumn'], scope: 'Cluster', categories: ['cilium'],
+    schema: {
+      spec: object({
+        addresses: list(object({ ip: text(), type: text() })), bootid: text(), 'instance-id': text(), encryption: object({ key: { type: 'integer', minimum: 0 } }),
+        health: object({ ipv4: text(), ipv6: text() }), ingress: object({ ipv4: text(), ipv6: text() }), ipam: object({ podCIDRs: list(text()), pool: anything, pools: anything }),
+        alibabaCloud: anything, azure: anything, eni: anything,
+      }),
+      status: anything,
+    },
+    columns: [
+      { name: 'CiliumInternalIP', type: 'string', jsonPath: '.spec.addresses[?(@.type=="CiliumInternalIP")].ip' },
+      { name: 'InternalIP', type: 'string', jsonPath: '.spec.addresses[?(@.type=="InternalIP")].ip' },
+      { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+    ],
+    status: true,
+  },
+]
+
+export function ciliumDefinitions(): object[] {
+  return DEFINITIONS.map(({ plural, singular, kind, short, scope, schema, columns, status, categories }) => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.cilium.io`, labels: { 'io.cilium.k8s.crd.schema.version': '1.31.11' } },
+    spec: {
+      group: 'cilium.io',
+      names: { plural, singular, kind, listKind: `${kind}List`, shortNames: short, categories },
+      scope,
+      versions: [{
+        name: 'v2', served: true, storage: true, additionalPrinterColumns: columns,
+        ...(status ? { subresources: { status: {} } } : {}),
+        schema: { openAPIV3Schema: { type: 'object', properties: { apiVersion: text(), kind: text(), metadata: { type: 'object' }, ...schema }, required: ['metadata'] } },
+      }],
+    },
+  }))
+}

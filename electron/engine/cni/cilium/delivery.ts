@@ -1,0 +1,169 @@
+import { ipLength } from '../../network/packets.ts'
+import type { LinkVerdict } from '../../network/programs.ts'
+import type { Frame, IpPacket, Link } from '../../network/types.ts'
+import { MARK_PROXY_EGRESS, MARK_PROXY_INGRESS, type Datapath } from './datapath.ts'
+import { HOST, REMOTE_NODE } from './identity.ts'
+import { reversed, tupleOf, type CtEntry, type Endpoint, type Tuple } from './maps.ts'
+import type { Direction } from './policy-map.ts'
+
+/** What the programs have in common: policy, delivery to an endpoint, tunnels, and the way out (bpf/lib/{policy,local_delivery,encap,fib}.h). */
+
+export interface Checked { entry: CtEntry; reply: boolean }
+
+/** Looks a packet up in the connections and, unless it is an answer, in the endpoint's policy. A verdict: it goes no further. */
+export function check(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, direction: Direction, peer: number, facts: Partial<CtEntry> = {}): Checked | { verdict: LinkVerdict } {
+  const tuple = tupleOf(packet)
+  if (!tuple) return { verdict: dp.drop(packet, link, 'CT: Unknown L4 protocol', `${link.name} has a packet of a protocol that Cilium does not follow.`, { explanation: 'drop-cilium-protocol' }) }
+  const [own, other] = direction === 'egress' ? (['out', 'in'] as const) : (['in', 'out'] as const)
+  const answered = dp.conntrack.get(other, reversed(tuple))
+  const length = ipLength(packet)
+  if (answered) {
+    dp.conntrack.touch(answered, packet, false, length)
+    dp.hop(packet, {
+      stage: 'conntrack', interface: link.name, kind: 'conntrack', decidedBy: connectionText(answered, dp),
+      text: `The packet answers a connection that ${direction === 'egress' ? 'came in to' : 'went out from'} ${endpoint.pod}: policies are not asked about answers.`, explanation: 'cilium-conntrack-reply',
+    })
+    return { entry: answered, reply: true }
+  }
+  const known = dp.conntrack.get(own, tuple)
+  const denied = decide(dp, packet, link, endpoint, direction, peer, tuple)
+  if (denied !== undefined && typeof denied !== 'number') return { verdict: denied }
+  // a SYN on ports that were used before is a new connection
+  const fresh = known && packet.payload.kind === 'tcp' && packet.payload.flags.syn && (known.rxClosing || known.txClosing) ? undefined : known
+  const entry = fresh ?? dp.conntrack.create(own, tuple, { sourceIdentity: direction === 'egress' ? endpoint.identity : peer, proxyPort: denied ?? 0, ...facts })
+  entry.proxyPort = denied ?? 0
+  if (facts.revNat !== undefined) Object.assign(entry, facts)
+  dp.conntrack.touch(entry, packet, true, length)
+  return { entry, reply: false }
+}
+
+/** The policy's answer: undefined allows, a number sends to the proxy at that port, a verdict drops. */
+function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, direction: Direction, peer: number, { protocol, destinationPort }: Tuple): LinkVerdict | number | undefined {
+  const { policy } = endpoint
+  const side = direction === 'egress' ? 'leaves' : 'comes in to'
+  const peerName = dp.nameOf(peer)
+  if (direction === 'ingress' && peer === HOST) {
+    dp.hop(packet, { stage: 'filter', interface: link.name, kind: 'policy', decidedBy: 'Allow    Ingress     reserved:host     ANY', text: `What the own node sends (the kubelet's probes) always comes in to ${endpoint.pod}.`, explanation: 'cilium-policy-host' })
+    return undefined
+  }
+  const port = packet.payload.kind === 'icmp' ? packet.payload.type : destinationPort
+  const { allowed, rule, proxyPort } = policy.verdict(direction, dp.identity(peer), protocol, port)
+  const selecting = policy.selecting[direction]
+  const asked = protocol === 'icmp' ? 'ICMP' : `${destinationPort}/${protocol.toUpperCase()}`
+  const pair = direction === 'egress' ? `${endpoint.identity}->${peer}` : `${peer}->${endpoint.identity}`
+  const action = allowed ? (proxyPort > 0 ? 'redirect' : 'allow') : 'deny'
+  if (selecting.length > 0) dp.verdictEvent(packet, `local EP ID ${endpoint.id}, remote ID ${peer}, proto ${protocol === 'tcp' ? 6 : protocol === 'udp' ? 17 : 1}, ${direction}, action ${action}, auth: disabled, match ${rule?.ports ? 'L3-L4' : rule ? 'L3-Only' : 'none'}`, endpoint.id)
+  if (allowed) {
+    policy.count(direction, peer, ipLength(packet))
+    if (proxyPort > 0) return proxyPort
+    dp.hop(packet, {
+      stage: 'filter', interface: link.name, kind: 'policy',
+      ...(rule ? { decidedBy: `${rule.policy}: ${direction} ${rule.text}` } : {}),
+      text: rule ? `${asked} ${side} ${endpoint.pod} as ${rule.policy} allows: the other side is ${peerName}.` : `No policy selects ${endpoint.pod} for ${direction}: everything ${side} it.`,
+      explanation: rule ? 'cilium-policy-allow' : 'cilium-policy-none',
+    })
+    return undefined
+  }
+  const why = rule
+    ? `${rule.policy} denies ${asked} ${rule.text}: the other side is ${peerName}.`
+    : `${selecting.join(', ')} ${selecting.length === 1 ? 'selects' : 'select'} ${endpoint.pod} for ${direction}, and no rule of ${selecting.length === 1 ? 'it' : 'them'} allows ${asked} ${direction === 'egress' ? 'to' : 'from'} ${peerName}.`
+  return dp.drop(packet, link, rule ? 'Policy denied by denylist' : 'Policy denied', why, {
+    explanation: 'drop-policy', kind: 'policy', decidedBy: rule ? `${rule.policy}: ${direction} ${rule.text}` : selecting.join(', '), endpoint: endpoint.id, direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', identities: pair,
+  })
+}
+
+export function connectionText(entry: CtEntry, dp: Datapath): string {
+  const { tuple: t, direction } = entry
+  const way = direction === 'in' ? 'IN' : direction === 'out' ? 'OUT' : 'SVC'
+  const at = (ip: string, port: number): string => `${ip}:${port}`
+  return `${t.protocol.toUpperCase()} ${way} ${at(t.source, t.sourcePort)} -> ${at(t.destination, t.destinationPort)} expires=${Math.round((dp.context.clock.epoch + entry.expiresAt) / 1000)} RevNAT=${entry.revNat} SourceSecurityID=${entry.sourceIdentity}`
+}
+
+/** ipv4_local_delivery and handle_policy: past the node's kernel into the Pod's network namespace. */
+export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, endpoint: Endpoint, source: number, facts: Partial<CtEntry> = {}): LinkVerdict {
+  if (packet.ttl <= 1) return timeExceeded(dp, packet, link)
+  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
+  packet.ttl--
+  const checked = check(dp, packet, link, endpoint, 'ingress', source, facts)
+  if ('verdict' in checked) return checked.verdict
+  const { entry, reply } = checked
+  const { mark } = packet.meta
+  if (mark === MARK_PROXY_INGRESS && !reply) entry.nodePort = false
+  // Answers to the proxy's own connections are the proxy's, and so is what a rule sends to it.
+  if (reply ? entry.proxyPort < 0 : entry.proxyPort > 0 && mark !== MARK_PROXY_INGRESS) return toProxy(dp, packet, link, reply ? 0 : entry.proxyPort, endpoint, 'ingress')
+  if (mark === MARK_PROXY_INGRESS && !reply) entry.proxyPort = -1
+  frame.source = endpoint.nodeMac
+  frame.destination = endpoint.mac
+  if (before) {
+    dp.hop(packet, {
+      stage: 'forward', interface: link.name, before, after: true, decidedBy: `${endpoint.ip}:0     id=${endpoint.id}    sec_id=${endpoint.identity} flags=0x0000 ifindex=${endpoint.link.index}   mac=${endpoint.mac.toUpperCase()} nodemac=${endpoint.nodeMac.toUpperCase()}`,
+      text: `${packet.destination} is endpoint ${endpoint.id} of this node (${endpoint.pod}): bpf_redirect_peer puts the packet straight into the Pod's eth0, past the node's routing and iptables.`,
+      explanation: 'cilium-local-delivery',
+    })
+  }
+  dp.trace(packet, `endpoint ${endpoint.id}`, endpoint.id, `, identity ${source}->${endpoint.identity} state ${reply ? 'reply' : 'new'} ifindex ${endpoint.link.name} orig-ip ${packet.source}`)
+  return { redirect: 'peer', link: endpoint.link }
+}
+
+/** bpf_sk_assign: a socket of the node takes the packet, whatever its destination is. */
+export function toProxy(dp: Datapath, packet: IpPacket, link: Link, port: number, endpoint: Endpoint, direction: Direction): LinkVerdict {
+  if (port > 0) {
+    dp.hop(packet, {
+      stage: 'forward', interface: link.name, kind: 'policy', decidedBy: `proxy port ${port}`,
+      text: `A rule of ${endpoint.policy.rules[direction].find((r) => r.http)?.policy ?? 'a policy'} looks at HTTP: the packet goes to the node's proxy (Envoy) at port ${port}, which speaks in the place of both sides.`,
+      explanation: 'cilium-proxy',
+    })
+  }
+  packet.meta.inInterface = link.name
+  dp.network.tcp.receive(packet, port > 0 ? port : undefined)
+  return 'stolen'
+}
+
+export function timeExceeded(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
+  const verdict = dp.drop(packet, link, 'TTL exceeded', `The TTL of the packet is used up on ${dp.network.name}.`, { explanation: 'drop-ttl-exceeded' })
+  dp.network.sendIcmpError(packet, 11, 0)
+  return verdict
+}
+
+/** __encap_with_nodeid: the sender's identity travels as the tunnel's identifier. */
+export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, remote: string, identity: number): LinkVerdict {
+  const id = identity === HOST ? REMOTE_NODE : identity
+  packet.meta.tunnel = { id, remote }
+  // the inner frame's addresses mean nothing to programs
+  frame.source = dp.vxlan!.mac
+  frame.destination = dp.vxlan!.mac
+  dp.hop(packet, {
+    stage: 'route', interface: link.name, decidedBy: dp.ipcacheText(packet.destination),
+    text: `The map ipcache says that ${packet.destination} is behind the node ${remote}: the packet goes to ${dp.vxlan!.name}, and the sender's identity ${id} with it as the tunnel's number.`,
+    explanation: 'cilium-encapsulate',
+  })
+  dp.trace(packet, 'overlay', 0, `, identity ${id}->unknown state new ifindex ${dp.vxlan!.name} orig-ip ${packet.source}`)
+  return { redirect: 'egress', link: dp.vxlan! }
+}
+
+/** fib_redirect: the kernel's routing table is asked, its stack is not. */
+export function fibRedirect(dp: Datapath, frame: Frame, packet: IpPacket, link: Link): LinkVerdict {
+  const { network } = dp
+  const entry = network.routes.find(packet.destination)
+  if (!entry?.link || entry.route.type === 'local') return 'pass'
+  if (packet.ttl <= 1) return timeExceeded(dp, packet, link)
+  if (entry.link === dp.host) {
+    frame.destination = dp.host.mac
+    return { redirect: 'egress', link: dp.host }
+  }
+  const before = dp.recording(packet) ? network.recorder.header(packet) : undefined
+  packet.ttl--
+  const via = entry.route.via ?? packet.destination
+  if (before) {
+    dp.hop(packet, {
+      stage: 'route', interface: link.name, kind: 'route', decidedBy: network.routes.line(entry), before, after: true,
+      text: `The program asks the routing table itself (bpf_fib_lookup): ${packet.destination} leaves through ${entry.link.name}${entry.route.via ? ` to ${via}` : ''}. bpf_redirect_neigh sends it there, past the node's iptables.`,
+      explanation: 'cilium-fib',
+    })
+  }
+  return { redirect: 'neighbour', link: entry.link, via }
+}
+
+export function isProxyMark(mark: number): boolean {
+  return mark === MARK_PROXY_INGRESS || mark === MARK_PROXY_EGRESS
+}

@@ -1,0 +1,122 @@
+import { addressCount, networkOf, nthAddress, prefixLength } from '../../network/address.ts'
+import type { Cidr, Ip, Link, Mac, VxlanLink } from '../../network/types.ts'
+import { Veth } from '../../network/veth.ts'
+import { hex, sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
+import type { NodeContext, Sandbox } from '../types.ts'
+import { Datapath, datapathOf, setDatapath } from './datapath.ts'
+import { fromContainer, fromHost, fromNetdev, fromOverlay, passing, toNetdev } from './link-programs.ts'
+import type { Endpoint } from './maps.ts'
+import { replacesKubeProxy } from './manifests.ts'
+import { socketPrograms } from './socket-lb.ts'
+
+/** Links, routes and attached programs of a node (pkg/datapath/{loader,linux} and plugins/cilium-cni of cilium/cilium v1.17). */
+const HOST_DEVICE = 'cilium_host'
+const NET_DEVICE = 'cilium_net'
+const VXLAN_DEVICE = 'cilium_vxlan'
+/** tunnel-protocol vxlan: the port of Linux's own devices. */
+const VXLAN_PORT = 8472
+const OVERHEAD = 50
+export const POD_INTERFACE = 'eth0'
+
+/** The node's devices and maps; those that are there already stay, with all that they hold. */
+export function ensureDatapath(context: NodeContext, podCidr: Cidr, nodeIp: Ip): Datapath | undefined {
+  const { network, fabric, config } = context
+  const device = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === nodeIp))
+  if (!device) return undefined
+  const known = datapathOf(network)
+  if (known && network.links.has(HOST_DEVICE)) {
+    attach(known)
+    return known
+  }
+  const [host, net] = fabric.createVeth({ network, name: HOST_DEVICE }, { network, name: NET_DEVICE })
+  for (const end of [host, net]) {
+    if (end instanceof Veth) end.arp = false
+    network.setUp(end.name, true)
+    network.setSysctl(`net.ipv4.conf.${end.name}.forwarding`, '1')
+    network.setSysctl(`net.ipv4.conf.${end.name}.rp_filter`, '0')
+  }
+  const routerIp = randomAddress(context, podCidr, `cilium router ${context.name}`, new Set())
+  network.addAddress(HOST_DEVICE, `${routerIp}/32`, { scope: 'link' })
+  network.routes.add({ destination: `${routerIp}/32`, device: HOST_DEVICE, scope: 'link', protocol: 'kernel' }, { replace: true })
+  network.setSysctl('net.ipv4.ip_forward', '1')
+  const native = config.cniOptions['routing'] === 'native'
+  let vxlan: VxlanLink | undefined
+  if (!native) {
+    vxlan = fabric.createVxlan(network, VXLAN_DEVICE, { vni: 0, port: VXLAN_PORT, local: '0.0.0.0', underlay: device.name, mtu: device.mtu, external: true })
+    network.setUp(VXLAN_DEVICE, true)
+    network.setSysctl(`net.ipv4.conf.${VXLAN_DEVICE}.rp_filter`, '0')
+  }
+  const dp = new Datapath(context, { nodeIp, device, routerIp, podCidr, clusterCidr: config.podCIDR[0]!, host, vxlan, replacesProxy: replacesKubeProxy(config) })
+  setDatapath(network, dp)
+  addPodRoute(dp, podCidr)
+  attach(dp)
+  return dp
+}
+
+function attach(dp: Datapath): void {
+  const { network, device, host, vxlan } = dp
+  host.egress = fromHost(dp)
+  host.ingress = passing('cil_to_host')
+  network.links.get(NET_DEVICE)!.ingress = passing('cil_to_host')
+  device.ingress = fromNetdev(dp)
+  device.egress = toNetdev(dp)
+  if (vxlan) {
+    vxlan.ingress = fromOverlay(dp)
+    vxlan.egress = passing('cil_to_overlay')
+  }
+  if (dp.replacesProxy) network.socketPrograms = socketPrograms(dp, network)
+}
+
+/** What the node's own processes need to reach Pods: everything through cilium_host, where the program decides. */
+export function addPodRoute(dp: Datapath, cidr: Cidr): void {
+  dp.network.routes.add({ destination: networkOf(cidr), via: dp.routerIp, device: HOST_DEVICE, source: dp.routerIp, protocol: 'kernel' }, { replace: true })
+}
+
+/** Without tunnels: the other node is the gateway (auto-direct-node-routes). */
+export function addDirectRoute(dp: Datapath, cidr: Cidr, node: Ip): void {
+  dp.network.routes.add({ destination: networkOf(cidr), via: node, device: dp.device.name, protocol: 'kernel' }, { replace: true })
+}
+
+export function removeRoute(dp: Datapath, cidr: Cidr): void {
+  try {
+    dp.network.routes.remove({ destination: networkOf(cidr) })
+  } catch {
+    // It went with its device.
+  }
+}
+
+/** Host-scope IPAM gives addresses by chance (k8s.io ipallocator): always the same ones for a seed. */
+export function randomAddress(context: NodeContext, cidr: Cidr, stream: string, taken: ReadonlySet<Ip>): Ip {
+  const size = addressCount(cidr)
+  const room = size - 2
+  const start = context.clock.random.fork(stream).below(room)
+  for (let i = 0; i < room; i++) {
+    const ip = nthAddress(cidr, 1 + ((start + i) % room))
+    if (!taken.has(ip)) return ip
+  }
+  throw new Error('No more IPs available')
+}
+
+/** The Pod's veth pair: a /32, and everything through the router's address, which the program answers ARP for. */
+export function plugPod(dp: Datapath, sandbox: Sandbox, ip: Ip): { link: Link; mac: Mac; nodeMac: Mac } {
+  const { context, network } = dp
+  const name = `lxc${hex(sha256(encodeUtf8(sandbox.id))).slice(0, 12)}`
+  // The device's MTU without the tunnel's header: the real plugin writes it into the Pod's routes.
+  const mtu = dp.vxlan ? dp.device.mtu - OVERHEAD : dp.device.mtu
+  const [inner, link] = context.fabric.createVeth({ network: sandbox.network, name: POD_INTERFACE, mtu }, { network, name, mtu })
+  network.setUp(name, true)
+  network.setSysctl(`net.ipv4.conf.${name}.rp_filter`, '0')
+  network.setSysctl(`net.ipv4.conf.${name}.forwarding`, '1')
+  if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
+  sandbox.network.setUp(POD_INTERFACE, true)
+  sandbox.network.addAddress(POD_INTERFACE, `${ip}/${prefixLength(`${ip}/32`)}`)
+  sandbox.network.routes.add({ destination: `${dp.routerIp}/32`, device: POD_INTERFACE, scope: 'link' })
+  sandbox.network.routes.add({ destination: '0.0.0.0/0', via: dp.routerIp, device: POD_INTERFACE })
+  if (dp.replacesProxy) sandbox.network.socketPrograms = socketPrograms(dp, sandbox.network)
+  return { link, mac: inner.mac, nodeMac: link.mac }
+}
+
+export function attachEndpoint(dp: Datapath, endpoint: Endpoint): void {
+  endpoint.link.ingress = fromContainer(dp, endpoint)
+}

@@ -1,0 +1,157 @@
+import type { Process } from '../../machine/types.ts'
+import type { TcpConnection } from '../../network/types.ts'
+import { HttpSyntaxError, headerOf, keepsAlive, RequestParser, writeRequest, writeResponse, type Headers, type RequestHead } from '../../programs/http/message.ts'
+import { httpDate } from '../../programs/http/status.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
+import type { NodeContext } from '../types.ts'
+import { agentOf } from './agent.ts'
+import { datapathOf, MARK_PROXY_EGRESS, MARK_PROXY_INGRESS, type Datapath } from './datapath.ts'
+import { HOST } from './identity.ts'
+import type { Direction, HttpRule } from './policy-map.ts'
+
+/** The node's Envoy (cilium-envoy, cilium/proxy): HTTP rules of CiliumNetworkPolicies. It speaks with both sides in the other's name. */
+const RETRY = 500
+
+/** Listens as soon as the agent has said on which ports (xDS). */
+export function startEnvoy(process: Process, node: NodeContext): () => void {
+  const stops: (() => void)[] = []
+  let stopped = false
+  const listen = (): void => {
+    if (stopped) return
+    const ports = agentOf(node.network)?.proxyPorts
+    const dp = datapathOf(node.network)
+    if (!ports || !dp) {
+      process.clock.schedule(RETRY, listen, { background: true })
+      return
+    }
+    for (const [direction, mark] of [['ingress', MARK_PROXY_INGRESS], ['egress', MARK_PROXY_EGRESS]] as const) {
+      const listener = node.network.sockets.listen({ port: ports[direction], address: '127.0.0.1', mark, owner: { pid: process.pid, program: 'cilium-envoy' } }, (connection) => {
+        new Proxied(process, dp, connection, direction, mark)
+      })
+      stops.push(() => listener.close())
+    }
+  }
+  listen()
+  return () => {
+    stopped = true
+    for (const stop of stops) stop()
+  }
+}
+
+/** One connection and, once a request may pass, the one to the server behind it. */
+class Proxied {
+  readonly #process: Process
+  readonly #dp: Datapath
+  readonly #client: TcpConnection
+  readonly #direction: Direction
+  readonly #mark: number
+  readonly #parser: RequestParser
+  #server: TcpConnection | undefined
+  #head: RequestHead | undefined
+  #body: Uint8Array[] = []
+
+  constructor(process: Process, dp: Datapath, client: TcpConnection, direction: Direction, mark: number) {
+    this.#process = process
+    this.#dp = dp
+    this.#client = client
+    this.#direction = direction
+    this.#mark = mark
+    this.#parser = new RequestParser({
+      onHead: (head) => {
+        this.#head = head
+        this.#body = []
+      },
+      onBody: (data) => this.#body.push(data),
+      onComplete: () => this.#onRequest(this.#head!, concatBytes(this.#body)),
+    })
+    client.handlers = {
+      onData: (data) => this.#onData(data),
+      onEnd: () => (this.#server ? this.#server.end() : client.end()),
+      onClose: () => this.#server?.abort(),
+    }
+  }
+
+  #onData(data: Uint8Array): void {
+    try {
+      this.#parser.push(data)
+    } catch (error) {
+      if (!(error instanceof HttpSyntaxError)) throw error
+      this.#answer(400, 'Bad Request', '', true)
+    }
+  }
+
+  /** Who speaks with whom: the addresses of the connection are those of both Pods. */
+  #rules(): readonly HttpRule[] | undefined {
+    const dp = this.#dp
+    const { localAddress: server, localPort, remoteAddress: client } = this.#client
+    const endpoint = dp.endpoints.get(this.#direction === 'ingress' ? server : client)
+    if (!endpoint) return undefined
+    const peer = dp.identityAt(this.#direction === 'ingress' ? client : server)
+    if (this.#direction === 'ingress' && peer === HOST) return [{}]
+    const verdict = endpoint.policy.verdict(this.#direction, dp.identity(peer), 'tcp', localPort)
+    return verdict.allowed ? (verdict.http ?? [{}]) : undefined
+  }
+
+  #onRequest(head: RequestHead, body: Uint8Array): void {
+    const rules = this.#rules()
+    if (!rules?.some((rule) => httpAllows(rule, head))) return this.#answer(403, 'Forbidden', 'Access denied\r\n', !keepsAlive(head))
+    const headers: Headers = [...head.headers, ['x-forwarded-proto', 'http'], ['x-request-id', this.#process.clock.random.fork(`envoy ${this.#process.clock.now}`).uuid()]]
+    const server = (this.#server ??= this.#connect())
+    server.send(writeRequest(head.method, head.target, headers, body))
+  }
+
+  /** With the client's own address, so that the server sees who asks. */
+  #connect(): TcpConnection {
+    const client = this.#client
+    const { localAddress: address, localPort: port, remoteAddress: source } = client
+    return this.#dp.network.sockets.connect(
+      { address, port, source, transparent: true, mark: this.#mark, owner: { pid: this.#process.pid, program: 'cilium-envoy' } },
+      {
+        onData: (data) => client.send(data),
+        onEnd: () => client.end(),
+        onClose: (error) => {
+          this.#server = undefined
+          if (error && error.code !== 'ECONNRESET') {
+            this.#answer(503, 'Service Unavailable', `upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: ${error.message}`, true)
+          } else if (error) client.abort()
+        },
+      },
+    )
+  }
+
+  #answer(status: number, reason: string, text: string, close: boolean): void {
+    const body = encodeUtf8(text)
+    const headers: Headers = [['content-length', String(body.length)], ['content-type', 'text/plain'], ['date', httpDate(this.#process.clock.wall())], ['server', 'envoy'], ...(close ? ([['connection', 'close']] as Headers) : [])]
+    this.#client.send(writeResponse(status, reason, headers, body))
+    if (close) this.#client.end()
+  }
+}
+
+const patterns = new Map<string, RegExp | undefined>()
+
+/** RE2 that fits the whole text; one that cannot be read fits nothing. */
+function fits(pattern: string | undefined, text: string): boolean {
+  if (pattern === undefined || pattern === '') return true
+  if (!patterns.has(pattern)) {
+    try {
+      patterns.set(pattern, new RegExp(`^(?:${pattern})$`))
+    } catch {
+      patterns.set(pattern, undefined)
+    }
+  }
+  return patterns.get(pattern)?.test(text) ?? false
+}
+
+export function httpAllows(rule: HttpRule, head: RequestHead): boolean {
+  const path = head.target.replace(/^https?:\/\/[^/]*/, '').split(/[?#]/)[0]!
+  const host = headerOf(head.headers, 'host') ?? ''
+  if (!fits(rule.method, head.method) || !fits(rule.path, path) || !fits(rule.host, host)) return false
+  const wanted = [
+    ...(rule.headers ?? []).map((text) => ({ name: text.split(/[:\s]/)[0]!, value: text.includes(' ') ? text.slice(text.indexOf(' ') + 1).trim() : undefined })),
+    ...(rule.headerMatches ?? []),
+  ]
+  return wanted.every(({ name, value }) => {
+    const have = headerOf(head.headers, name)
+    return have !== undefined && (value === undefined || value === '' || have === value)
+  })
+}

@@ -1,0 +1,170 @@
+import type { LinkProgram, LinkVerdict } from '../../network/programs.ts'
+import type { ArpPacket, Frame, IpPacket, Link } from '../../network/types.ts'
+import { MARK_PROXY_EGRESS, type Datapath } from './datapath.ts'
+import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy } from './delivery.ts'
+import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
+import { reversed, tupleOf, type Endpoint } from './maps.ts'
+import { masquerade, nodePortIn, undoServiceOfHost, undoServiceOfPod } from './nodeport.ts'
+
+/** The programs of bpf_lxc.c, bpf_host.c and bpf_overlay.c, by the names under which `tc filter` and `bpftool net` show them. */
+
+/** From a Pod, at its link's ingress on the node. */
+export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
+  return {
+    name: 'cil_from_container',
+    run(frame, link) {
+      const packet = frame.payload
+      if (packet.kind === 'arp') return answerArp(frame, packet, link, endpoint)
+      if (packet.version !== 4) return 'stolen'
+      dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_container on ${link.name} takes the packet of ${endpoint.pod} before the node's kernel does anything with it.`, explanation: 'cilium-from-container' })
+      if (packet.source !== endpoint.ip) {
+        return dp.drop(packet, link, 'Invalid source ip', `${endpoint.pod} may only send from ${endpoint.ip}, not from ${packet.source}.`, { explanation: 'drop-cilium-source-ip', endpoint: endpoint.id, direction: 'EGRESS' })
+      }
+      const target = dp.identityAt(packet.destination)
+      const checked = check(dp, packet, link, endpoint, 'egress', target)
+      if ('verdict' in checked) return checked.verdict
+      const { entry, reply } = checked
+      if (reply && entry.proxyPort < 0) return toProxy(dp, packet, link, 0, endpoint, 'egress')
+      if (!reply && entry.proxyPort > 0) return toProxy(dp, packet, link, entry.proxyPort, endpoint, 'egress')
+      if (reply && entry.nodePort) {
+        undoServiceOfPod(dp, packet, link, entry)
+        return onwards(dp, frame, packet, link, endpoint.identity)
+      }
+      if (target === HOST) return toStack(dp, packet, link)
+      return onwards(dp, frame, packet, link, endpoint.identity)
+    },
+  }
+}
+
+/** Towards wherever the maps say: an endpoint here, a node's tunnel, or along a route. */
+function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, identity: number): LinkVerdict {
+  const local = dp.endpoints.get(packet.destination)
+  if (local) return deliverLocally(dp, frame, packet, link, local, identity)
+  const cached = dp.ipcache.lookup(packet.destination)
+  if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, identity)
+  return fibRedirect(dp, frame, packet, link)
+}
+
+function toStack(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
+  dp.hop(packet, { stage: 'forward', interface: link.name, text: `${packet.destination} is the node itself: the program hands the packet to the node's kernel.`, decidedBy: dp.ipcacheText(packet.destination), explanation: 'cilium-to-stack' })
+  dp.trace(packet, 'stack', 0, `, identity unknown->host state new ifindex 0 orig-ip 0.0.0.0`)
+  return 'pass'
+}
+
+/** The router is at every address that a Pod asks for (ARP responder of bpf_lxc.c). */
+function answerArp(frame: Frame, arp: ArpPacket, link: Link, endpoint: Endpoint): LinkVerdict {
+  if (arp.operation !== 'request') return 'pass'
+  if (arp.targetIp === endpoint.ip) return 'stolen'
+  if (arp.trail?.record) {
+    link.namespace.journeys.get(arp.trail.journey.id)
+  }
+  const payload: ArpPacket = { kind: 'arp', operation: 'reply', senderMac: link.mac, senderIp: arp.targetIp, targetMac: frame.source, targetIp: arp.senderIp }
+  link.transmit({ source: link.mac, destination: frame.source, payload })
+  return 'stolen'
+}
+
+/** From the node's own processes (and the proxy) towards Pods, at cilium_host's egress. */
+export function fromHost(dp: Datapath): LinkProgram {
+  return {
+    name: 'cil_from_host',
+    run(frame, link) {
+      const packet = frame.payload
+      if (packet.kind === 'arp') return 'stolen'
+      const proxied = isProxyMark(packet.meta.mark)
+      const source = packet.source === dp.routerIp || packet.source === dp.nodeIp ? HOST : dp.identityAt(packet.source)
+      dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_host on ${link.name} takes the packet: its sender is ${dp.nameOf(source)}.`, explanation: 'cilium-from-host' })
+      if (proxied) rememberProxied(dp, packet)
+      const local = dp.endpoints.get(packet.destination)
+      if (local) return deliverLocally(dp, frame, packet, link, local, source)
+      const cached = dp.ipcache.lookup(packet.destination)
+      if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, source)
+      if (cached && cached.entry.identity !== WORLD) return fibRedirectElsewhere(dp, frame, packet, link)
+      return dp.drop(packet, link, 'Stale or unroutable IP', `${packet.destination} is of this node's Pod network, but no endpoint has it.`, { explanation: 'drop-cilium-unroutable', decidedBy: dp.ipcacheText(packet.destination), direction: 'EGRESS' })
+    },
+  }
+}
+
+function fibRedirectElsewhere(dp: Datapath, frame: Frame, packet: IpPacket, link: Link): LinkVerdict {
+  const verdict = fibRedirect(dp, frame, packet, link)
+  if (typeof verdict === 'object' && verdict.link === dp.host) {
+    return dp.drop(packet, link, 'Stale or unroutable IP', `${packet.destination} has no way from here.`, { explanation: 'drop-cilium-unroutable', decidedBy: dp.ipcacheText(packet.destination), direction: 'EGRESS' })
+  }
+  return verdict
+}
+
+/** The proxy speaks with the Pod's address; the answers are to come back to it, not to the Pod. */
+export function rememberProxied(dp: Datapath, packet: IpPacket): void {
+  const tuple = tupleOf(packet)
+  const { payload } = packet
+  if (!tuple || payload.kind !== 'tcp' || dp.conntrack.get('in', reversed(tuple)) || dp.conntrack.get('out', reversed(tuple))) return
+  if (!dp.endpoints.has(packet.source) && packet.meta.mark !== MARK_PROXY_EGRESS) return
+  if (dp.conntrack.get('out', tuple)) return
+  dp.conntrack.create('out', tuple, { proxyPort: -1, sourceIdentity: dp.identityAt(packet.source) })
+}
+
+/** Out of the tunnel, at cilium_vxlan's ingress. */
+export function fromOverlay(dp: Datapath): LinkProgram {
+  return {
+    name: 'cil_from_overlay',
+    run(frame, link) {
+      const packet = frame.payload
+      if (packet.kind === 'arp') return 'stolen'
+      const source = packet.meta.tunnel?.id ?? WORLD
+      dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_overlay on ${link.name} knows from the tunnel's number who has sent the packet: ${dp.nameOf(source)}.`, explanation: 'cilium-from-overlay' })
+      if (dp.replacesProxy) {
+        const handled = nodePortIn(dp, frame, packet, link, source)
+        if (handled) return handled
+      }
+      const local = dp.endpoints.get(packet.destination)
+      if (local) return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source)
+      if (packet.destination === dp.routerIp || packet.destination === dp.nodeIp) {
+        frame.destination = dp.host.mac
+        return { redirect: 'ingress', link: dp.host }
+      }
+      return dp.drop(packet, link, 'Stale or unroutable IP', `${packet.destination} is of this node's Pod network, but no endpoint has it (any more).`, { explanation: 'drop-cilium-unroutable', decidedBy: dp.ipcacheText(packet.destination) })
+    },
+  }
+}
+
+/** From the network, at eth0's ingress. */
+export function fromNetdev(dp: Datapath): LinkProgram {
+  return {
+    name: 'cil_from_netdev',
+    run(frame, link) {
+      const packet = frame.payload
+      if (packet.kind === 'arp' || packet.version !== 4 || frame.destination !== link.mac) return 'pass'
+      if (isTunnel(packet)) return 'pass'
+      const source = dp.identityAt(packet.source)
+      const handled = nodePortIn(dp, frame, packet, link, source)
+      if (handled) return handled
+      const local = dp.endpoints.get(packet.destination)
+      if (!local) return 'pass'
+      dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_netdev on ${link.name} finds ${packet.destination} among this node's endpoints. The sender is ${dp.nameOf(source)}.`, decidedBy: dp.ipcacheText(packet.source), explanation: 'cilium-from-netdev' })
+      return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source)
+    },
+  }
+}
+
+/** To the network, at eth0's egress. */
+export function toNetdev(dp: Datapath): LinkProgram {
+  return {
+    name: 'cil_to_netdev',
+    run(frame, link) {
+      const packet = frame.payload
+      if (packet.kind === 'arp' || packet.version !== 4 || isTunnel(packet)) return 'pass'
+      if (isProxyMark(packet.meta.mark)) rememberProxied(dp, packet)
+      if (dp.replacesProxy && undoServiceOfHost(dp, packet, link)) return 'pass'
+      masquerade(dp, packet, link)
+      return 'pass'
+    },
+  }
+}
+
+function isTunnel({ payload }: IpPacket): boolean {
+  return payload.kind === 'udp' && payload.vxlan !== undefined
+}
+
+/** Programs that let everything pass as long as nothing else is asked of them (identity marks, encryption). */
+export function passing(name: string): LinkProgram {
+  return { name, run: () => 'pass' }
+}

@@ -1,0 +1,176 @@
+import { cidrContains } from '../../network/address.ts'
+import type { LinkVerdict } from '../../network/programs.ts'
+import type { Frame, Ip, IpPacket, Link } from '../../network/types.ts'
+import type { Datapath } from './datapath.ts'
+import { connectionText, deliverLocally, encapsulate, fibRedirect } from './delivery.ts'
+import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
+import { addressText, rowText, type Frontend, type LbBackend } from './lb-map.ts'
+import { reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
+
+/** Services for packets from outside, and masquerading (bpf/lib/nodeport.h, bpf/lib/nat.h). DSR is not simulated. */
+
+/** What comes in for a Service's address, or answers what went out with an address of the node. Undefined: neither. */
+export function nodePortIn(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, source: number): LinkVerdict | undefined {
+  const tuple = tupleOf(packet)
+  if (!tuple) return undefined
+  const frontend = dp.replacesProxy && tuple.protocol !== 'icmp' ? dp.lb.find(packet.destination, tuple.destinationPort, tuple.protocol) : undefined
+  if (frontend) return toService(dp, frame, packet, link, tuple, frontend, source)
+  return undoNat(dp, frame, packet, link, tuple)
+}
+
+function toService(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple: Tuple, frontend: Frontend, source: number): LinkVerdict {
+  if (frontend.type === 'ClusterIP') {
+    return dp.drop(packet, link, 'Is a ClusterIP', `${frontend.ip} is a ClusterIP of ${frontend.service}: it is for those inside the cluster only.`, { explanation: 'drop-cilium-cluster-ip', decidedBy: rowText(frontend, undefined) })
+  }
+  if (frontend.sourceRanges.length > 0 && !frontend.sourceRanges.some((range) => cidrContains(range, packet.source))) {
+    return dp.drop(packet, link, 'Not in source range', `${frontend.service} lets in only ${frontend.sourceRanges.join(', ')} (loadBalancerSourceRanges), not ${packet.source}.`, { explanation: 'drop-cilium-source-range', decidedBy: rowText(frontend, undefined) })
+  }
+  let service = dp.conntrack.get('service', tuple)
+  const inside = source !== WORLD && source < 1 << 24
+  let backend = service && [...frontend.backends, ...(frontend.internal ?? [])].find((b) => b.id === service?.backend)
+  if (!backend || (service && opens(packet) && service.txClosing)) {
+    backend = dp.lb.select(frontend, packet.source, dp.now, inside)
+    if (!backend) return noBackend(dp, packet, link, frontend)
+    service = dp.conntrack.create('service', tuple, { backend: backend.id, revNat: frontend.id, sourceIdentity: WORLD })
+  }
+  dp.conntrack.touch(service!, packet, true, 0)
+  rewriteDestination(dp, packet, link, frontend, backend)
+  const after = tupleOf(packet)!
+  const local = dp.endpoints.get(backend.ip)
+  if (local) return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source, { revNat: frontend.id, nodePort: true })
+  if (backend.ip === dp.nodeIp) {
+    if (!dp.conntrack.get('in', after)) dp.conntrack.create('in', after, { revNat: frontend.id, nodePort: true, sourceIdentity: source })
+    frame.destination = link.mac
+    return 'pass'
+  }
+  return toRemote(dp, frame, packet, link, after, frontend)
+}
+
+function opens({ payload }: IpPacket): boolean {
+  return payload.kind === 'tcp' && payload.flags.syn === true && !payload.flags.ack
+}
+
+/** The answer has to come back here, so the packet travels with an address of this node. */
+function toRemote(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple: Tuple, frontend: Frontend): LinkVerdict {
+  const tunnel = dp.ipcache.lookup(packet.destination)?.entry.tunnel
+  const address = tunnel !== undefined && dp.vxlan ? dp.routerIp : dp.nodeIp
+  const entry = dp.conntrack.get('out', tuple) ?? dp.conntrack.create('out', tuple, { revNat: frontend.id, nodePort: true, sourceIdentity: WORLD })
+  dp.conntrack.touch(entry, packet, true, 0)
+  translateSource(dp, packet, link, tuple, address, `The backend is on another node, and its answer must come back through this one: the source becomes ${address}.`, 'cilium-nodeport-snat')
+  if (tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, tunnel, WORLD)
+  return fibRedirect(dp, frame, packet, link)
+}
+
+function rewriteDestination(dp: Datapath, packet: IpPacket, link: Link, frontend: Frontend, backend: LbBackend): void {
+  const { payload } = packet
+  if (payload.kind === 'icmp' || payload.kind === 'ipip') return
+  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
+  packet.destination = backend.ip
+  payload.destinationPort = backend.port
+  if (!before) return
+  dp.hop(packet, {
+    stage: 'dnat', interface: link.name, before, after: true, decidedBy: rowText(frontend, backend),
+    text: `${addressText(frontend)} is ${frontend.type === 'NodePort' ? 'a node port' : `an address (${frontend.type})`} of ${frontend.service}. Of ${frontend.backends.length} backends the program takes ${addressText(backend)}.`,
+    explanation: 'cilium-service',
+  })
+}
+
+function noBackend(dp: Datapath, packet: IpPacket, link: Link, frontend: Frontend): LinkVerdict {
+  const local = frontend.localExternal ? ' on this node (externalTrafficPolicy: Local)' : ''
+  const verdict = dp.drop(packet, link, 'Service backend not found', `${frontend.service} has no backend${local}: the sender is told "port unreachable".`, { explanation: 'drop-cilium-no-backend', decidedBy: rowText(frontend, undefined), verdict: 'rejected' })
+  dp.network.sendIcmpError(packet, 3, 3)
+  return verdict
+}
+
+// ---- answers ---------------------------------------------------------------------------------------------------
+
+/** A packet to an address and port of this node that stand for somebody else's. */
+function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple: Tuple): LinkVerdict | undefined {
+  const nat = dp.nat.in(tuple)
+  if (!nat) return undefined
+  const { original } = nat
+  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
+  packet.destination = original.source
+  setPort(packet, 'destination', original.sourcePort)
+  const entry = dp.conntrack.get('out', original)
+  const reply = entry?.nodePort === true
+  if (reply) dp.conntrack.touch(entry, packet, false, 0)
+  if (before) {
+    dp.hop(packet, {
+      stage: 'undo-nat', interface: link.name, before, after: true, decidedBy: natText(nat.address, nat.port, original),
+      text: `The packet answers one that left with ${nat.address}: it belongs to ${original.source}${original.protocol === 'icmp' ? '' : `:${original.sourcePort}`}.`,
+      explanation: 'cilium-undo-nat',
+    })
+  }
+  if (reply) {
+    undoServiceOfPod(dp, packet, link, entry)
+    return fibRedirect(dp, frame, packet, link)
+  }
+  const local = dp.endpoints.get(packet.destination)
+  return local ? deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source)) : undefined
+}
+
+/** The client knows the Service's address only: the answer gets it back (lb4_rev_nat). */
+export function undoServiceOfPod(dp: Datapath, packet: IpPacket, link: Link, entry: CtEntry): void {
+  const frontend = dp.lb.byId(entry.revNat)
+  const { payload } = packet
+  if (!frontend || payload.kind === 'ipip') return
+  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
+  packet.source = frontend.ip
+  if (payload.kind !== 'icmp') payload.sourcePort = frontend.port
+  if (!before) return
+  dp.hop(packet, {
+    stage: 'undo-nat', interface: link.name, before, after: true, decidedBy: connectionText(entry, dp),
+    text: `The client asked for ${addressText(frontend)}: the answer gets this address back as its source (RevNAT ${frontend.id}).`,
+    explanation: 'cilium-reverse-nat',
+  })
+}
+
+/** Backends that are the node itself answer through its kernel, and out of eth0. */
+export function undoServiceOfHost(dp: Datapath, packet: IpPacket, link: Link): boolean {
+  const tuple = tupleOf(packet)
+  if (!tuple || packet.source !== dp.nodeIp) return false
+  const entry = dp.conntrack.get('in', reversed(tuple))
+  if (!entry?.nodePort) return false
+  dp.conntrack.touch(entry, packet, false, 0)
+  undoServiceOfPod(dp, packet, link, entry)
+  return true
+}
+
+// ---- masquerading ----------------------------------------------------------------------------------------------
+
+/** What a Pod sends out of the cluster leaves with the node's address (snat_v4_needed). */
+export function masquerade(dp: Datapath, packet: IpPacket, link: Link): void {
+  const { source, destination } = packet
+  if (!cidrContains(dp.podCidr, source) || source === dp.routerIp || cidrContains(dp.clusterCidr, destination)) return
+  // without tunnels other nodes know the way to Pods
+  if (!dp.vxlan && dp.identityAt(destination) === REMOTE_NODE) return
+  const tuple = tupleOf(packet)
+  if (!tuple || dp.conntrack.get('in', reversed(tuple))) return
+  translateSource(dp, packet, link, tuple, dp.nodeIp, `${destination} is outside of ${dp.clusterCidr}: nobody there knows the way to ${source}, so the packet leaves with the node's address (BPF masquerading).`, 'cilium-masquerade')
+}
+
+function translateSource(dp: Datapath, packet: IpPacket, link: Link, tuple: Tuple, address: Ip, text: string, explanation: string): void {
+  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
+  const nat = dp.nat.out(tuple, address)
+  packet.source = address
+  setPort(packet, 'source', nat.port)
+  if (before) dp.hop(packet, { stage: 'snat', interface: link.name, before, after: true, decidedBy: natText(address, nat.port, tuple), text, explanation })
+}
+
+export function natText(address: Ip, port: number, { source, sourcePort, destination, destinationPort, protocol }: Tuple): string {
+  return `${protocol.toUpperCase()} OUT ${source}:${sourcePort} -> ${destination}:${destinationPort} XLATE_SRC ${address}:${port}`
+}
+
+/** An echo's identifier stands for the port; an error speaks of the packet that it is about. */
+function setPort(packet: IpPacket, side: 'source' | 'destination', port: number): void {
+  const { payload } = packet
+  if (payload.kind === 'tcp' || payload.kind === 'udp' || payload.kind === 'sctp') payload[side === 'source' ? 'sourcePort' : 'destinationPort'] = port
+  else if (payload.kind === 'icmp' && payload.about) {
+    const { about } = payload
+    if (side === 'destination') about.source = packet.destination
+    else about.destination = packet.source
+    if (about.payload.kind === 'icmp') about.payload.id = port
+    else if (about.payload.kind !== 'ipip') about.payload[side === 'destination' ? 'sourcePort' : 'destinationPort'] = port
+  } else if (payload.kind === 'icmp') payload.id = port
+}

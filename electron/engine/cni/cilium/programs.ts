@@ -1,0 +1,81 @@
+import { untilReached } from '../../kubernetes/connection.ts'
+import type { Process, Program } from '../../machine/types.ts'
+import { Output, untilSignal } from '../../programs/output.ts'
+import type { SystemServices } from '../../programs/types.ts'
+import { CiliumAgent, SOCKET } from './agent.ts'
+import { ciliumCommand } from './commands/index.ts'
+import { startEnvoy } from './envoy.ts'
+import { CILIUM_VERSION } from './manifests.ts'
+import { CiliumOperator } from './operator.ts'
+
+/** The programs of Cilium's images. */
+export function ciliumPrograms(services: SystemServices): Record<string, Program> {
+  return { 'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services) }
+}
+
+/** logrus' text format, as pkg/logging sets it. */
+export function logger(process: Process, out: Output): (level: string, message: string, subsystem: string, fields?: string) => void {
+  return (level, message, subsystem, fields) => {
+    const time = new Date(process.clock.wall()).toISOString().replace('Z', '000000Z')
+    out.write(`time="${time}" level=${level} msg=${JSON.stringify(message)} ${fields ? `${fields} ` : ''}subsys=${subsystem}\n`)
+  }
+}
+
+function agent(services: SystemServices): Program {
+  return function* (process) {
+    const out = new Output(process, 2)
+    const log = logger(process, out)
+    const node = services.nodeOf(process)
+    if (!node) {
+      log('fatal', 'failed to start: unable to find own node', 'daemon')
+      yield* out.flush()
+      return 1
+    }
+    log('info', '     _ _ _', 'daemon')
+    log('info', ' ___|_| |_|_ _ _____', 'daemon')
+    log('info', '|  _| | | | | |     |', 'daemon')
+    log('info', '|___|_|_|_|___|_|_|_|', 'daemon')
+    log('info', `Cilium ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64`, 'daemon')
+    log('info', 'Establishing connection to apiserver', 'k8s-client', `host="https://${node.config.nodes.find((n) => n.role === 'control-plane')?.ip ?? ''}:6443"`)
+    const running = yield* untilReached(process.clock, () => new CiliumAgent(node, process, log))
+    log('info', 'Connected to apiserver', 'k8s-client')
+    process.onExit(() => running.stop())
+    yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+    log('info', 'Exiting due to signal', 'hive', 'signal=terminated')
+    if (node.machine.fs.exists(SOCKET)) node.machine.fs.remove(SOCKET)
+    yield* out.flush()
+    return 0
+  }
+}
+
+function operator(services: SystemServices): Program {
+  return function* (process) {
+    const out = new Output(process, 2)
+    const log = logger(process, out)
+    const node = services.nodeOf(process)
+    if (!node) return 1
+    log('info', `Cilium Operator ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64`, 'cilium-operator-generic')
+    const running = yield* untilReached(process.clock, () => new CiliumOperator(node.client, process.clock, (message) => log('info', message, 'cilium-operator-generic')))
+    process.onExit(() => running.stop())
+    yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+    yield* out.flush()
+    return 0
+  }
+}
+
+function envoy(services: SystemServices): Program {
+  return function* (process) {
+    const node = services.nodeOf(process)
+    if (!node) return 1
+    const out = new Output(process, 2)
+    const line = (text: string): void => out.write(`[${new Date(process.clock.wall()).toISOString().slice(0, 23).replace('T', ' ')}][7][info][main] ${text}\n`)
+    line('initializing epoch 0 (base id=0, hot restart version=disabled)')
+    const stop = startEnvoy(process, node)
+    process.onExit(stop)
+    line('starting main dispatch loop')
+    yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+    line('exiting')
+    yield* out.flush()
+    return 0
+  }
+}

@@ -1,0 +1,106 @@
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { KubeObject, NetworkPolicy } from '../../kubernetes/types.ts'
+import type { Datapath } from './datapath.ts'
+import { cidrIdentity, LOCAL_SCOPE, type Identity } from './identity.ts'
+import type { Endpoint } from './maps.ts'
+import { EndpointPolicy, type CompiledRule, type Direction, type PortRange } from './policy-map.ts'
+import { modelOfNetworkPolicy, modelsOfCiliumPolicy, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
+
+/** All policies of the cluster as an agent knows them (pkg/policy/repository.go), and the identities of their prefixes. */
+export class PolicyRepository {
+  readonly #dp: Datapath
+  readonly #changed: () => void
+  readonly #models = new Map<string, readonly PolicyModel[]>()
+  readonly #objects = new Map<string, KubeObject>()
+  readonly #cidrs = new Map<string, number>()
+  readonly #stops: (() => void)[] = []
+  readonly #proxyPorts: EndpointPolicy['proxyPorts']
+  #nextLocal = LOCAL_SCOPE + 1
+  /** As `cilium-dbg policy get` tells it. */
+  revision = 1
+  /** "http" → numbers: what Pods call their ports. */
+  namedPorts: (name: string) => readonly number[] = () => []
+
+  constructor(dp: Datapath, client: KubernetesClient, proxyPorts: EndpointPolicy['proxyPorts'], changed: () => void) {
+    this.#dp = dp
+    this.#changed = changed
+    this.#proxyPorts = proxyPorts
+    for (const [id, identity] of dp.identities) {
+      if (identity.cidr === undefined) continue
+      this.#cidrs.set(identity.cidr, id)
+      this.#nextLocal = Math.max(this.#nextLocal, id + 1)
+    }
+    this.#watch<NetworkPolicy>(client, 'networkpolicies', 'knp', (object) => [modelOfNetworkPolicy(object)])
+    this.#watch<CiliumNetworkPolicy>(client, 'ciliumnetworkpolicies.cilium.io', 'cnp', modelsOfCiliumPolicy)
+    this.#watch<CiliumNetworkPolicy>(client, 'ciliumclusterwidenetworkpolicies.cilium.io', 'ccnp', modelsOfCiliumPolicy)
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop()
+  }
+
+  /** The objects themselves, for `cilium-dbg policy get`. */
+  objects(): KubeObject[] {
+    return [...this.#objects.values()]
+  }
+
+  #watch<T extends KubeObject>(client: KubernetesClient, resource: string, kind: string, read: (object: T) => readonly PolicyModel[]): void {
+    let known = new Map<string, unknown>()
+    this.#stops.push(client.watch<T>(resource, {}, (event) => {
+      if (event.type === 'BOOKMARK' || event.type === 'ERROR') return
+      const { namespace, name } = event.object.metadata
+      const key = `${kind} ${namespace ?? ''}/${name}`
+      if (event.type === 'DELETED') {
+        this.#models.delete(key)
+        this.#objects.delete(key)
+        known = new Map([...known].filter(([k]) => k !== key))
+      } else {
+        // status and labels alone change nothing
+        const spec = JSON.stringify([(event.object as { spec?: unknown }).spec, (event.object as { specs?: unknown }).specs])
+        if (known.get(key) === spec) return
+        known.set(key, spec)
+        this.#models.set(key, read(event.object))
+        this.#objects.set(key, event.object)
+      }
+      this.revision++
+      this.#prefixes()
+      this.#changed()
+    }))
+  }
+
+  /** Each prefix of a rule is an identity of this node's own, and a row of ipcache. */
+  #prefixes(): void {
+    const wanted = new Set([...this.#models.values()].flat().flatMap((m) => m.cidrs).filter((cidr) => !cidr.endsWith('/0')))
+    for (const cidr of wanted) {
+      if (this.#cidrs.has(cidr) || cidr.includes(':')) continue
+      const id = this.#nextLocal++
+      this.#cidrs.set(cidr, id)
+      this.#dp.identities.set(id, cidrIdentity(id, cidr))
+      // what an address is known as (a Pod, a node) comes before a prefix
+      if (!this.#dp.ipcache.has(cidr)) this.#dp.ipcache.set(cidr, { identity: id })
+    }
+    for (const [cidr, id] of this.#cidrs) {
+      if (wanted.has(cidr)) continue
+      this.#cidrs.delete(cidr)
+      this.#dp.identities.delete(id)
+      if (this.#dp.ipcache.lookup(cidr.split('/')[0]!)?.entry.identity === id) this.#dp.ipcache.delete(cidr)
+    }
+  }
+
+  policyFor(endpoint: Endpoint, identity: Identity): EndpointPolicy {
+    const mine = [...this.#models.values()].flat().filter((model) => model.selects(identity))
+    const rulesOf = (direction: Direction): CompiledRule[] => mine.flatMap((model) => model.rules[direction].map((rule): CompiledRule => ({
+      policy: model.name, deny: rule.deny, peers: rule.peers, http: rule.http, text: rule.text,
+      ports: rule.ports?.flatMap((port) => this.#numbers(port, direction, endpoint)),
+    })))
+    const selecting = (direction: Direction): string[] => [...new Set(mine.filter((m) => m.isolates[direction]).map((m) => m.name))].sort()
+    return new EndpointPolicy({ ingress: rulesOf('ingress'), egress: rulesOf('egress') }, { ingress: selecting('ingress'), egress: selecting('egress') }, this.#proxyPorts, this.revision)
+  }
+
+  #numbers({ protocol, from, to, name, icmpType }: PortSpec, direction: Direction, endpoint: Endpoint): PortRange[] {
+    if (name === undefined) return [{ protocol, from, to, ...(icmpType === undefined ? {} : { icmpType }) }]
+    const own = endpoint.namedPorts[name]
+    const numbers = direction === 'ingress' ? (own ? [own.port] : []) : this.namedPorts(name)
+    return numbers.map((port) => ({ protocol, from: port, to: port }))
+  }
+}

@@ -1,0 +1,78 @@
+import type { Process } from '../../machine/types.ts'
+import { ServiceCache } from '../../proxy/cache.ts'
+import { serveGo } from '../../programs/http/go.ts'
+import type { HttpServer } from '../../programs/http/server.ts'
+import type { Timer } from '../../clock.ts'
+import type { Datapath } from './datapath.ts'
+
+/** Writes Services into the load-balancing maps, and answers on their health check ports (pkg/service of cilium/cilium v1.17). */
+const DELAY = 20
+
+export class ServiceSync {
+  readonly #dp: Datapath
+  readonly #process: Process
+  readonly #cache: ServiceCache
+  readonly #health = new Map<string, { port: number; server: HttpServer }>()
+  #timer: Timer | undefined
+  #stopped = false
+
+  constructor(dp: Datapath, process: Process) {
+    this.#dp = dp
+    this.#process = process
+    this.#cache = new ServiceCache(dp.context.client, 4, () => this.#soon())
+    this.#sync()
+    // what went while no agent ran
+    for (const { service } of dp.lb.list()) if (!this.#cache.services.has(service)) this.#write(service)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cache.stop()
+    this.#dp.context.clock.cancel(this.#timer)
+  }
+
+  #soon(): void {
+    if (this.#timer || this.#stopped) return
+    this.#timer = this.#dp.context.clock.schedule(DELAY, () => {
+      this.#timer = undefined
+      this.#sync()
+    })
+  }
+
+  #sync(): void {
+    for (const service of this.#cache.takeChanged()) this.#write(service)
+  }
+
+  #write(service: string): void {
+    const dp = this.#dp
+    const ports = this.#cache.services.get(service) ?? []
+    const gone = new Set(dp.lb.update(service, ports, (port) => this.#cache.endpointsOf(port), { name: dp.context.name, ip: dp.nodeIp }).map((b) => b.id))
+    if (gone.size > 0) dp.conntrack.removeIf((entry) => entry.direction === 'service' && gone.has(entry.backend))
+    const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort
+    this.#check(service, port, () => new Set(ports.flatMap((p) => this.#cache.endpointsOf(p).filter((e) => e.ready && e.nodeName === dp.context.name).map((e) => e.ip))).size)
+  }
+
+  /** pkg/service/healthserver */
+  #check(service: string, port: number | undefined, count: () => number): void {
+    const known = this.#health.get(service)
+    if (known) {
+      known.server.close()
+      this.#health.delete(service)
+    }
+    if (port === undefined) return
+    const [namespace, name] = service.split('/')
+    try {
+      const server = serveGo(this.#process, 'cilium-agent', port, undefined, () => {
+        const localEndpoints = count()
+        return {
+          status: localEndpoints > 0 ? 200 : 503,
+          headers: [['Content-Type', 'application/json'], ['X-Load-Balancing-Endpoint-Weight', String(localEndpoints)]],
+          body: `{"service":{"namespace":"${namespace}","name":"${name}"},"localEndpoints":${localEndpoints}}`,
+        }
+      })
+      this.#health.set(service, { port, server })
+    } catch {
+      // Another process of the node has the port: load balancers get no answer of ours.
+    }
+  }
+}
