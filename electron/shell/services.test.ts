@@ -142,3 +142,45 @@ endpoints: [{addresses: ['${family === 'IPv4' ? '192.0.2.53' : '2001:db8::35'}']
     expect(seen(12, 'client-1')).toEqual(['a', 'b'])
   })
 })
+
+describe('a Service of type LoadBalancer', () => {
+  const balanced = (spec: string): string => `
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: LoadBalancer, selector: {app: web}, ipFamilyPolicy: RequireDualStack, ports: [{port: 80}], ${spec}}
+---`
+  const external = (): string[] => run("kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[*].ip}'").split(' ')
+  beforeEach(() => {
+    lab = house({ ipFamilies: ['IPv4', 'IPv6'], cloud: 'loadbalancer' })
+  })
+
+  it('has an address in each of its families, and is reached on both from outside', () => {
+    apply(pod({ name: 'web' }) + balanced('externalTrafficPolicy: Local'))
+    expect(external()).toEqual(['203.0.113.1', '2001:db8:cafe::1'])
+    expect(run('curl -s -m 2 http://203.0.113.1/clientip')).toMatch(/^192\.0\.2\.10:/)
+    expect(run('curl -s -m 2 http://[2001:db8:cafe::1]/clientip')).toMatch(/^\[2001:db8::a\]:/)
+    run("kubectl patch service web -p '{\"spec\":{\"ipFamilyPolicy\":\"SingleStack\"}}'; sleep 2")
+    expect(external()).toEqual(['203.0.113.1'])
+    expect(lab.run('curl -s -m 2 http://[2001:db8:cafe::1]/').code).toBe(28)
+  })
+
+  it('lets in only the clients of its loadBalancerSourceRanges', () => {
+    apply(pod({ name: 'web' }) + balanced("loadBalancerSourceRanges: ['192.0.2.20/32', '2001:db8::/64']"))
+    expect(lab.run('curl -s -m 2 http://203.0.113.1/').code).toBe(28)
+    expect(run('curl -s -m 2 http://[2001:db8:cafe::1]/hostname')).toBe('web')
+  })
+
+  it('is left to another controller when it names a class', () => {
+    apply(pod({ name: 'web' }) + balanced('loadBalancerClass: example.com/other'))
+    expect(run('kubectl get service web --no-headers')).toMatch(/LoadBalancer +\S+ +<pending>/)
+  })
+})
+
+it('SCTP ports have rules like any other', () => {
+  lab = house()
+  apply(pod({ name: 'web' }))
+  run('kubectl expose pod web --port 9000 --protocol SCTP; sleep 2')
+  expect(run('kubectl get service web --no-headers')).toContain('9000/SCTP')
+  expect(run('hop node worker-1 -- iptables-save -t nat | grep default/web')).toMatch(/-p sctp -m comment --comment "default\/web cluster IP" -m sctp --dport 9000 -j KUBE-SVC-/)
+})

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { internetProgram } from '../cloud/internet.ts'
-import { POOL } from '../cloud/load-balancer.ts'
+import { POOL, POOL6 } from '../cloud/load-balancer.ts'
 import type { NodeConfig } from '../config.ts'
 import { MemoryFilesystem } from '../machine/filesystem.ts'
 import { layOutLinux } from '../machine/linux.ts'
@@ -12,7 +12,7 @@ import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
-import { BALANCER, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
+import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
 import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
 
 /**
@@ -50,12 +50,15 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   router.setSysctl('net.ipv4.ip_forward', '1')
   if (dual) router.setSysctl('net.ipv6.conf.all.forwarding', '1')
 
-  const toBalancer = cloud === 'loadbalancer' ? { destination: POOL, via: nthAddress(OUTSIDE, HOSTS.balancer), device: 'eth0' } : undefined
+  const toBalancer = cloud !== 'loadbalancer' ? [] : [
+    { destination: POOL, via: nthAddress(OUTSIDE, HOSTS.balancer), device: 'eth0' },
+    ...(dual ? [{ destination: POOL6, via: nthAddress(OUTSIDE6, HOSTS.balancer), device: 'eth0' }] : []),
+  ]
   const outer = (name: string, kind: NetworkNamespace['kind'], host: number): NetworkNamespace => {
     const namespace = network.createNamespace({ name, kind })
     plug(network, namespace, 'eth0', outside, addresses(host))
     namespace.routes.add({ destination: networkOf(UNDERLAY), via: nthAddress(OUTSIDE, HOSTS.router), device: 'eth0' })
-    if (toBalancer) namespace.routes.add(toBalancer)
+    for (const route of toBalancer) namespace.routes.add(route)
     if (host !== HOSTS.internet) namespace.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth0' })
     if (dual) namespace.routes.add({ destination: UNDERLAY6, via: nthAddress(OUTSIDE6, HOSTS.router), device: 'eth0' })
     if (dual && host !== HOSTS.internet) namespace.routes.add({ destination: '::/0', via: nthAddress(OUTSIDE6, HOSTS.internet), device: 'eth0' })
@@ -73,12 +76,13 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   router.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth1' })
   if (dual) router.routes.add({ destination: '::/0', via: nthAddress(OUTSIDE6, HOSTS.internet), device: 'eth1' })
 
-  const balancer = toBalancer && network.createNamespace({ name: 'load-balancer', kind: 'outside' })
+  const balancer = toBalancer.length > 0 ? network.createNamespace({ name: 'load-balancer', kind: 'outside' }) : undefined
   if (balancer) {
-    plug(network, balancer, 'eth0', outside, [inPrefix(OUTSIDE, HOSTS.balancer)])
-    plug(network, balancer, 'eth1', underlay, [`${BALANCER}/${prefixLength(UNDERLAY)}`])
+    plug(network, balancer, 'eth0', outside, addresses(HOSTS.balancer))
+    plug(network, balancer, 'eth1', underlay, [`${BALANCER}/${prefixLength(UNDERLAY)}`, ...(dual ? [`${BALANCER6}/${prefixLength(UNDERLAY6)}`] : [])])
     balancer.setSysctl('net.ipv4.ip_forward', '1')
-    router.routes.add({ ...toBalancer, device: 'eth1' })
+    if (dual) balancer.setSysctl('net.ipv6.conf.all.forwarding', '1')
+    for (const route of toBalancer) router.routes.add({ ...route, device: 'eth1' })
   }
 
   const made = new Map<string, Machine>()

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../clock.ts'
 import { get, targetOf } from '../kubernetes/kubelet/http-probe.ts'
-import { cidrContains, networkOf, nthAddress } from '../network/address.ts'
+import { cidrContains, nthAddress } from '../network/address.ts'
 import type { Namespace, Steering } from '../network/namespace.ts'
-import type { Ip, IpPacket } from '../network/types.ts'
+import type { Cidr, Ip, IpPacket } from '../network/types.ts'
 
 /**
  * The cloud's load balancer: a machine outside the cluster that owns a pool of addresses and passes packets for them on
@@ -10,6 +10,7 @@ import type { Ip, IpPacket } from '../network/types.ts'
  * the client's address; and they answer the client directly.
  */
 export const POOL = '203.0.113.0/24'
+export const POOL6 = '2001:db8:cafe::/112'
 const POOL_SIZE = 254
 
 /** As cloud providers check nodes: every 8 s, an answer within 1 s, three failures in a row to be taken out. */
@@ -17,8 +18,9 @@ const CHECK = { interval: 8_000, timeout: 1_000, failures: 3 }
 
 export interface Backend { name: string; ip: Ip }
 
-/** What the balancer is told about one Service. */
+/** What the balancer is told about one Service, in one family. */
 export interface FrontendSpec {
+  family: 4 | 6
   ports: readonly { protocol: 'tcp' | 'udp' | 'sctp'; port: number }[]
   /** Connections of one client stay on one node. */
   byClient: boolean
@@ -92,7 +94,7 @@ export class CloudLoadBalancer {
       this.#setBackends(present)
       return present.ip
     }
-    const ip = this.#address(spec.wanted)
+    const ip = this.#address(spec.family === 6 ? POOL6 : POOL, spec.wanted)
     if (present) this.remove(key)
     const made = new Frontend(key, ip, spec)
     this.#byKey.set(key, made)
@@ -118,15 +120,15 @@ export class CloudLoadBalancer {
     this.network.changed()
   }
 
-  #address(wanted: Ip | undefined): Ip {
+  #address(pool: Cidr, wanted: Ip | undefined): Ip {
     if (wanted !== undefined) {
-      if (!cidrContains(POOL, wanted) || wanted === networkOf(POOL).split('/')[0]) throw new LoadBalancerError(`requested IP ${wanted} is not an address of the load balancer's pool ${POOL}`)
+      if (!cidrContains(pool, wanted) || wanted === nthAddress(pool, 0)) throw new LoadBalancerError(`requested IP ${wanted} is not an address of the load balancer's pool ${pool}`)
       const owner = this.#byIp.get(wanted)
       if (owner) throw new LoadBalancerError(`requested IP ${wanted} is already in use by ${owner.key}`)
       return wanted
     }
-    for (let n = 1; n <= POOL_SIZE; n++) if (!this.#byIp.has(nthAddress(POOL, n))) return nthAddress(POOL, n)
-    throw new LoadBalancerError(`no available IPs in the load balancer's pool ${POOL}`)
+    for (let n = 1; n <= POOL_SIZE; n++) if (!this.#byIp.has(nthAddress(pool, n))) return nthAddress(pool, n)
+    throw new LoadBalancerError(`no available IPs in the load balancer's pool ${pool}`)
   }
 
   // ---- health ------------------------------------------------------------------------------------------------
@@ -168,7 +170,7 @@ export class CloudLoadBalancer {
   // ---- packets -----------------------------------------------------------------------------------------------
 
   #steer(packet: IpPacket): Steering | undefined {
-    if (!cidrContains(POOL, packet.destination)) return undefined
+    if (!cidrContains(packet.version === 4 ? POOL : POOL6, packet.destination)) return undefined
     const frontend = this.#byIp.get(packet.destination)
     if (!frontend) return { drop: 'drop-load-balancer', text: `The load balancer has given ${packet.destination} to nobody.` }
     const { payload } = packet

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
+import { internalIp } from '../cni/bridge-link.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller } from '../kubernetes/controllers/context.ts'
+import { familiesOf } from '../kubernetes/controllers/endpoint.ts'
 import { EventRecorder } from '../kubernetes/controllers/events.ts'
 import { InformerFactory, keyOf, type Informer } from '../kubernetes/controllers/informer.ts'
 import { ignoringGone } from '../kubernetes/controllers/ownership.ts'
@@ -55,7 +57,7 @@ export class ServiceController implements Controller {
 
   #sync(key: string): void {
     const service = this.#services.byKey(key)
-    if (!service) return this.#balancer.remove(key)
+    if (!service) return FAMILIES.forEach((family) => this.#balancer.remove(frontend(key, family)))
     try {
       if (!wantsBalancer(service) || needsCleanup(service)) this.#delete(key, service)
       else this.#ensure(key, service)
@@ -69,10 +71,9 @@ export class ServiceController implements Controller {
   }
 
   #delete(key: string, service: Service): void {
-    if (this.#balancer.has(key)) {
-      this.#events.event(service, 'Normal', 'DeletingLoadBalancer', 'Deleting load balancer')
-      this.#balancer.remove(key)
-    }
+    const present = FAMILIES.map((family) => frontend(key, family)).filter((name) => this.#balancer.has(name))
+    if (present.length > 0) this.#events.event(service, 'Normal', 'DeletingLoadBalancer', 'Deleting load balancer')
+    for (const name of present) this.#balancer.remove(name)
     const finalizers = service.metadata.finalizers ?? []
     if (!finalizers.includes(FINALIZER)) return
     this.#writeStatus(service, {})
@@ -84,31 +85,33 @@ export class ServiceController implements Controller {
     this.#events.event(service, 'Normal', 'EnsuringLoadBalancer', 'Ensuring load balancer')
     const finalizers = service.metadata.finalizers ?? []
     if (!finalizers.includes(FINALIZER)) this.#setFinalizers(service, [...finalizers, FINALIZER])
-    const backends = this.#backends()
-    if (backends.length === 0) this.#events.event(service, 'Warning', 'UnAvailableLoadBalancer', 'There are no available nodes for LoadBalancer')
-    const ip = this.#balancer.ensure(key, specOf(service, backends))
+    if (this.#backends(4).length === 0) this.#events.event(service, 'Warning', 'UnAvailableLoadBalancer', 'There are no available nodes for LoadBalancer')
+    const families = familiesOf(service).map((family) => (family === 'IPv6' ? 6 : 4))
+    const ingress = families.map((family) => ({ ip: this.#balancer.ensure(frontend(key, family), specOf(service, family, this.#backends(family))), ipMode: 'VIP' }))
+    for (const family of FAMILIES) if (!families.includes(family)) this.#balancer.remove(frontend(key, family))
     this.#events.event(service, 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer')
-    this.#writeStatus(service, { ingress: [{ ip, ipMode: 'VIP' }] })
+    this.#writeStatus(service, { ingress })
   }
 
   /** A cluster's nodes changed: every balancer gets the new ones. Whether they are well is the health check's affair. */
   #syncNodes(): void {
-    const backends = this.#backends()
+    const backends = this.#backends(4)
     const hosts = backends.map((b) => b.name).join(' ')
     if (hosts === this.#hosts) return
     this.#hosts = hosts
     for (const service of this.#services.values()) {
       const key = keyOf(service)
-      if (!wantsBalancer(service) || !this.#balancer.has(key)) continue
-      this.#balancer.update(key, backends)
+      const served = FAMILIES.filter((family) => this.#balancer.has(frontend(key, family)))
+      if (!wantsBalancer(service) || served.length === 0) continue
+      for (const family of served) this.#balancer.update(frontend(key, family), this.#backends(family))
       if (backends.length > 0) this.#events.event(service, 'Normal', 'UpdatedLoadBalancer', 'Updated load balancer with new hosts')
       else this.#events.event(service, 'Warning', 'UnAvailableLoadBalancer', 'There are no available nodes for LoadBalancer')
     }
   }
 
-  #backends(): Backend[] {
+  #backends(family: 4 | 6): Backend[] {
     const nodes = [...this.#nodes.values()].filter((n) => !n.metadata.deletionTimestamp && n.metadata.labels?.[EXCLUDED] === undefined)
-    const addressed = nodes.map((n) => ({ name: n.metadata.name, ip: n.status.addresses?.find((a) => a.type === 'InternalIP')?.address ?? '' }))
+    const addressed = nodes.map((n) => ({ name: n.metadata.name, ip: internalIp(n, family) ?? '' }))
     return addressed.filter((b) => b.ip !== '').sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
@@ -133,7 +136,7 @@ export class ServiceController implements Controller {
     }
     if (wantsBalancer(old) !== wantsBalancer(service)) return tell('Type', `${a.type} -> ${b.type}`)
     if (!deepEqual(a.loadBalancerSourceRanges ?? [], b.loadBalancerSourceRanges ?? [])) return tell('LoadBalancerSourceRanges', `[${(a.loadBalancerSourceRanges ?? []).join(' ')}] -> [${(b.loadBalancerSourceRanges ?? []).join(' ')}]`)
-    if (!deepEqual(a.ports, b.ports) || a.sessionAffinity !== b.sessionAffinity || !deepEqual(a.sessionAffinityConfig, b.sessionAffinityConfig)) return true
+    if (!deepEqual(a.ports, b.ports) || a.sessionAffinity !== b.sessionAffinity || !deepEqual(a.ipFamilies, b.ipFamilies) || !deepEqual(a.sessionAffinityConfig, b.sessionAffinityConfig)) return true
     if ((a.loadBalancerIP ?? '') !== (b.loadBalancerIP ?? '')) return tell('LoadbalancerIP', `${a.loadBalancerIP ?? ''} -> ${b.loadBalancerIP ?? ''}`)
     const [before, after] = [a.externalIPs ?? [], b.externalIPs ?? []]
     if (before.length !== after.length) return tell('ExternalIP', `Count: ${before.length} -> ${after.length}`)
@@ -145,6 +148,13 @@ export class ServiceController implements Controller {
     if ((a.healthCheckNodePort ?? 0) !== (b.healthCheckNodePort ?? 0)) return tell('HealthCheckNodePort', `${a.healthCheckNodePort ?? 0} -> ${b.healthCheckNodePort ?? 0}`)
     return false
   }
+}
+
+const FAMILIES = [4, 6] as const
+
+/** The balancer serves each family by itself. */
+function frontend(key: string, family: 4 | 6): string {
+  return family === 4 ? key : `${key} (IPv6)`
 }
 
 /** minRetryDelay. */
@@ -159,13 +169,14 @@ function needsCleanup({ metadata, spec }: Service): boolean {
   return (metadata.finalizers?.includes(FINALIZER) ?? false) && (metadata.deletionTimestamp !== undefined || spec.type !== 'LoadBalancer')
 }
 
-function specOf({ spec }: Service, backends: readonly Backend[]): FrontendSpec {
+function specOf({ spec }: Service, family: 4 | 6, backends: readonly Backend[]): FrontendSpec {
   const local = spec.externalTrafficPolicy === 'Local' && spec.healthCheckNodePort
   return {
+    family,
     ports: (spec.ports ?? []).map((p) => ({ protocol: (p.protocol ?? 'TCP').toLowerCase() as 'tcp', port: p.port })),
     byClient: spec.sessionAffinity === 'ClientIP',
     backends,
     check: local ? { port: spec.healthCheckNodePort!, path: '/healthz' } : PROXY_HEALTH,
-    ...(spec.loadBalancerIP ? { wanted: spec.loadBalancerIP } : {}),
+    ...(spec.loadBalancerIP && spec.loadBalancerIP.includes(':') === (family === 6) ? { wanted: spec.loadBalancerIP } : {}),
   }
 }

@@ -1,12 +1,13 @@
 import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
-import { isLoopbackIp, isMulticastIp, parseCidr } from './address.ts'
+import { isLoopbackIp, isMulticastIp } from './address.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace, Steering } from './namespace.ts'
 import { ipLength, isGroupMac } from './packets.ts'
 import type { RouteEntry } from './routes.ts'
+import { steeredRoute } from './steering.ts'
 import type { Frame, Ip, IpPacket } from './types.ts'
 
 /** RFC 1191: what was learned of a path's MTU is forgotten after ten minutes (net.ipv4.route.mtu_expires). */
@@ -154,19 +155,9 @@ export class IpLayer {
   }
 
   #steered(packet: IpPacket, link: BaseLink, steering: Steering): RouteEntry | 'dropped' {
-    const ns = this.#ns
-    if ('drop' in steering) {
-      this.#fail(packet, link, 'dropped', steering.drop, steering.text)
-      return 'dropped'
-    }
-    const { via, device, text } = steering
-    const destination = `${packet.destination}/32`
-    if (ns.recorder.recording(packet)) {
-      ns.recorder.hop(ns, packet, {
-        stage: 'route', interface: link.name, text, decidedBy: { kind: 'route', text: `${packet.destination} via ${via} dev ${device}` }, before: ns.recorder.header(packet), explanation: 'load-balancer',
-      })
-    }
-    return { route: { destination, via, device }, table: 'main', prefix: parseCidr(destination), metric: 0, link: ns.links.get(device) }
+    if (!('drop' in steering)) return steeredRoute(this.#ns, packet, link, steering)
+    this.#fail(packet, link, 'dropped', steering.drop, steering.text)
+    return 'dropped'
   }
 
   // ---- out ----------------------------------------------------------------------------------------------------

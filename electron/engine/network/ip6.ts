@@ -1,13 +1,14 @@
 import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
-import { isLinkLocalIp6, isMulticastIp, solicitedNode } from './address.ts'
+import { isLinkLocalIp6, isMulticastIp, networkOf, solicitedNode } from './address.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { Icmp6 } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { ipLength } from './packets.ts'
 import type { RouteEntry } from './routes.ts'
-import type { Ip, IpPacket } from './types.ts'
+import { steeredRoute } from './steering.ts'
+import type { Ip, IpPacket, LinkAddress } from './types.ts'
 
 /** RFC 8200 5: every link takes packets of this length. */
 export const MINIMUM_MTU = 1280
@@ -66,14 +67,18 @@ export class Ip6Layer {
       }
       return this.#deliver(packet, link, true)
     }
-    if (!group) this.#forward(packet, link, entry)
+    if (group) return
+    const steering = this.#ns.steer?.(packet)
+    if (steering && 'drop' in steering) return this.#fail(packet, link, 'dropped', steering.drop, steering.text)
+    this.#forward(packet, link, steering ? steeredRoute(this.#ns, packet, link, steering) : entry)
   }
 
   /** Groups that every node is in (RFC 4291 2.8): all nodes, all routers if it is one, and those of its addresses. */
   #listensTo(group: Ip, link: BaseLink): boolean {
     if (group === 'ff02::1' || group === 'ff01::1') return true
     if (group === 'ff02::2') return link.conf.forwarding6
-    return link.addresses.some((a) => a.address.includes(':') && solicitedNode(a.address) === group)
+    const anycast = (a: LinkAddress): boolean => link.conf.forwarding6 && solicitedNode(networkOf(`${a.address}/${a.prefixLength}`).split('/')[0]!) === group
+    return link.addresses.some((a) => a.address.includes(':') && (solicitedNode(a.address) === group || anycast(a)))
   }
 
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
@@ -98,7 +103,7 @@ export class Ip6Layer {
     }
     const out = this.#usable(packet, entry, link)
     if (!out) return
-    if (recorder.recording(packet)) this.#recordRoute(packet, out, link.name)
+    if (recorder.recording(packet) && !ns.steer) this.#recordRoute(packet, out, link.name)
     if (packet.ttl <= 1) {
       this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The hop limit is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
       return ns.sendIcmpError(packet, 3, 0)
