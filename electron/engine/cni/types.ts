@@ -18,6 +18,7 @@ export interface LinkFactory {
     name: string,
     options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean; external?: boolean },
   ): VxlanLink
+  createDummy(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): Link
   /** One end of a Geneve tunnel; `external`: programs name the other ends (PacketMeta.tunnel). */
   createGeneve(network: NetworkNamespace, name: string, options: { vni?: number; remote?: Ip; port?: number; external?: boolean; mac?: Mac; mtu?: number }): GeneveLink
   /** `fallback`: tunl0. Without `remote` the gateway of a route is the other end. */

@@ -6,6 +6,21 @@ import type { SystemServices } from '../programs/types.ts'
 import { untilReached } from '../kubernetes/connection.ts'
 import { ProxyHealth } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
+import { readConfiguration } from './configuration.ts'
+import { IpvsProxier } from './ipvs/proxier.ts'
+import { IpvsNotSimulated, type Ipvs } from '../network/ipvs/ipvs.ts'
+
+/** Whether the kernel has the scheduler: a virtual service of an address for documentation is tried (CanUseIPVSProxier). */
+function tryScheduler(ipvs: Ipvs, scheduler: string): Error | undefined {
+  const key = { protocol: 'tcp', address: '198.51.100.0', port: 20_000 } as const
+  try {
+    ipvs.add(key, { scheduler: scheduler === '' ? 'rr' : scheduler })
+    ipvs.remove(key)
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
 
 /** The kube-proxy binary in its host-network Pod. */
 export function kubeProxy(services: SystemServices): Program {
@@ -16,23 +31,37 @@ export function kubeProxy(services: SystemServices): Program {
       yield* process.printError(klogLine(clock.wall(), 'E', pid, 'server.go:687', '"Failed to retrieve node info" err="the Pod does not run on the host network of a node"'))
       return 1
     }
-    if (node.config.proxyMode !== 'iptables') {
-      yield* process.printError(`podhop: not simulated: kube-proxy mode ${node.config.proxyMode} (iptables is)\n`)
+    const configuration = readConfiguration(process, node.config)
+    const { mode } = configuration
+    if (mode !== 'iptables' && mode !== 'ipvs') {
+      yield* process.printError(`podhop: not simulated: kube-proxy mode ${mode} (iptables and ipvs are)\n`)
+      return 69
+    }
+    const refusal = mode === 'ipvs' ? tryScheduler(node.network.netfilter.ipvs, configuration.ipvs.scheduler) : undefined
+    if (refusal instanceof IpvsNotSimulated) {
+      yield* process.printError(`podhop: not simulated: ${refusal.message}\n`)
       return 69
     }
     const out = new Output(process, 2)
     const log = (severity: 'I' | 'E', source: string, message: string): void => out.write(klogLine(clock.wall(), severity, pid, source, message))
     const ips = node.config.nodes.filter((n) => n.name === node.name).flatMap(nodeIps)
     const dual = node.config.ipFamilies.length > 1
-    log('I', 'server_linux.go:63', '"Using iptables proxy"')
+    if (mode === 'iptables') log('I', 'server_linux.go:63', '"Using iptables proxy"')
     log('I', 'server.go:715', `"Successfully retrieved node IP(s)" IPs=[${ips.map((ip) => `"${ip}"`).join(',')}]`)
     if (dual) log('I', 'server.go:245', '"kube-proxy running in dual-stack mode" primary ipFamily="IPv4"')
-    log('I', 'server_linux.go:145', '"Using iptables Proxier"')
-    log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
+    if (mode === 'ipvs') log('I', 'server_linux.go:188', '"Using ipvs Proxier"')
+    else log('I', 'server_linux.go:145', '"Using iptables Proxier"')
+    if (mode === 'iptables') log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
     log('I', 'server.go:516', '"Version info" version="v1.33.1"')
+    if (refusal) {
+      log('E', 'proxier.go:573', `"Could not create dummy VS" err="no such file or directory" scheduler="${configuration.ipvs.scheduler}"`)
+      log('E', 'run.go:72', '"command failed" err="can\'t use the IPVS proxier: no such file or directory"')
+      yield* out.flush()
+      return 1
+    }
     const health = new ProxyHealth(process, node.name, log)
     for (const family of dual ? [4, 6] as const : [4] as const) {
-      const proxier = yield* untilReached(clock, () => new IptablesProxier(node, log, health, family))
+      const proxier = yield* untilReached(clock, () => (mode === 'ipvs' ? new IpvsProxier(node, configuration.ipvs, log, health, family) : new IptablesProxier(node, log, health, family)))
       process.onExit(() => proxier.stop())
     }
     for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)

@@ -26,7 +26,7 @@ const JUMPS: readonly Jump[] = [
   { table: 'filter', to: 'KUBE-FIREWALL', from: 'OUTPUT', comment: '', onlyNew: false },
 ]
 
-function ensureChain(netfilter: Netfilter, table: Table, chain: string): void {
+export function ensureChain(netfilter: Netfilter, table: Table, chain: string): void {
   netfilter.command(['-t', table, '-N', chain])
 }
 
@@ -34,7 +34,7 @@ export function hasChain(netfilter: Netfilter, table: Table, chain: string): boo
   return netfilter.command(['-t', table, '-S', chain, '1']).code === 0
 }
 
-function ensureFirst(netfilter: Netfilter, table: Table, chain: string, rule: readonly string[]): void {
+export function ensureFirst(netfilter: Netfilter, table: Table, chain: string, rule: readonly string[]): void {
   if (netfilter.command(['-t', table, '-C', chain, ...rule]).code === 0) return
   const { code, stderr } = netfilter.command(['-t', table, '-I', chain, ...rule])
   if (code !== 0) throw new Error(stderr.trim())

@@ -1,0 +1,43 @@
+import { parse } from 'yaml'
+import type { ClusterConfig } from '../config.ts'
+import type { Process } from '../machine/types.ts'
+import { DEFAULT_IPVS_SETTINGS, type IpvsSettings } from './ipvs/proxier.ts'
+
+/** What kube-proxy reads of its KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1). */
+export interface ProxyConfiguration {
+  mode: string
+  ipvs: IpvsSettings
+}
+
+const PATH = '/var/lib/kube-proxy/config.conf'
+
+interface File {
+  mode?: string | null
+  iptables?: { masqueradeAll?: boolean } | null
+  ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string } | null
+}
+
+/** From the ConfigMap that is mounted in its Pod; without the file, as the cluster file has it. */
+export function readConfiguration(process: Process, config: ClusterConfig): ProxyConfiguration {
+  let file: File = {}
+  if (process.fs.exists(PATH)) {
+    const content: unknown = parse(process.fs.readText(PATH))
+    if (typeof content === 'object' && content !== null) file = content
+  } else file.mode = config.proxyMode
+  const { ipvs } = file
+  return {
+    mode: file.mode ? file.mode : 'iptables',
+    ipvs: {
+      ...DEFAULT_IPVS_SETTINGS,
+      scheduler: ipvs?.scheduler ?? '', strictARP: ipvs?.strictARP ?? false, masqueradeAll: file.iptables?.masqueradeAll ?? false, excludeCIDRs: ipvs?.excludeCIDRs ?? [],
+      timeouts: { tcp: seconds(ipvs?.tcpTimeout), tcpFin: seconds(ipvs?.tcpFinTimeout), udp: seconds(ipvs?.udpTimeout) },
+    },
+  }
+}
+
+/** Go's durations: "15m0s", "0s". */
+function seconds(text: string | undefined): number {
+  let total = 0
+  for (const [, n, unit] of (text ?? '').matchAll(/([\d.]+)(h|ms|m|s)/g)) total += Number(n) * { h: 3600, m: 60, s: 1, ms: 0.001 }[unit as 'h' | 'm' | 's' | 'ms']
+  return Math.floor(total)
+}

@@ -1,0 +1,247 @@
+import type { Agent, NodeContext } from '../../cni/types.ts'
+import type { Node } from '../../kubernetes/types.ts'
+import { cidrContains, isLoopbackIp } from '../../network/address.ts'
+import type { Ipvs } from '../../network/ipvs/ipvs.ts'
+import type { IpvsProtocol } from '../../network/ipvs/service.ts'
+import type { Ip, Netfilter } from '../../network/types.ts'
+import { BoundedRunner } from '../bounded-runner.ts'
+import { ServiceCache } from '../cache.ts'
+import { cleanStaleEntries } from '../conntrack.ts'
+import type { EndpointInfo } from '../endpoints.ts'
+import type { ProxyHealth } from '../health.ts'
+import type { ProxyLog } from '../iptables/proxier.ts'
+import type { ServicePortInfo } from '../service-ports.ts'
+import { GracefulTermination } from './graceful.ts'
+import { ensureIpvsChains } from './jumps.ts'
+import { planOf, type PlanNode, type PortPlan, type VirtualPlan } from './plan.ts'
+import { ipvsRules } from './rules.ts'
+import { ensureSets, SET_IDS, setName, type SetId } from './sets.ts'
+
+export const DUMMY = 'kube-ipvs0'
+const MIN_SYNC = 1000
+const BURST = 2
+const SYNC = 30_000
+
+/** The part `ipvs` of kube-proxy's configuration, and what else this mode looks at. */
+export interface IpvsSettings {
+  /** "": rr. */
+  scheduler: string
+  strictARP: boolean
+  masqueradeAll: boolean
+  /** Virtual services in these are left alone. */
+  excludeCIDRs: readonly string[]
+  /** Seconds; 0: as the kernel has it. */
+  timeouts: { tcp: number; tcpFin: number; udp: number }
+}
+
+export const DEFAULT_IPVS_SETTINGS: IpvsSettings = { scheduler: '', strictARP: false, masqueradeAll: false, excludeCIDRs: [], timeouts: { tcp: 0, tcpFin: 0, udp: 0 } }
+
+type Virtual = VirtualPlan & { key: { protocol: IpvsProtocol; address: Ip; port: number } }
+
+/** kube-proxy in ipvs mode on one node, for one family. Stopping it leaves everything as it is. */
+export class IpvsProxier implements Agent {
+  readonly #context: NodeContext
+  readonly #settings: IpvsSettings
+  readonly #scheduler: string
+  readonly #log: ProxyLog
+  readonly #health: ProxyHealth | undefined
+  readonly #family: 4 | 6
+  readonly #cache: ServiceCache
+  readonly #runner: BoundedRunner
+  readonly #graceful: GracefulTermination
+  readonly #stopNode: () => void
+  readonly #plans = new WeakMap<ServicePortInfo, { endpoints: readonly EndpointInfo[]; node: string; plan: PortPlan }>()
+  #periodic: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #zone = ''
+  #initial = true
+  /** Syncs so far, for tests and metrics. */
+  syncs = 0
+
+  constructor(context: NodeContext, settings = DEFAULT_IPVS_SETTINGS, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4) {
+    this.#context = context
+    this.#settings = settings
+    this.#log = log
+    this.#health = health
+    this.#family = family
+    const { client, clock, name } = context
+    this.#scheduler = settings.scheduler === '' ? 'rr' : settings.scheduler
+    this.#prepare()
+    this.#graceful = new GracefulTermination(this.#ipvs, clock, (message) => log('I', 'graceful_termination.go:102', message))
+    this.#runner = new BoundedRunner(clock, MIN_SYNC, BURST, () => this.#sync())
+    this.#cache = new ServiceCache(client, family, () => this.#queue())
+    this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
+      if ((event.type !== 'ADDED' && event.type !== 'MODIFIED') || event.object.metadata.name !== name) return
+      health?.onNode(event.object)
+      const zone = event.object.metadata.labels?.['topology.kubernetes.io/zone'] ?? ''
+      if (zone === this.#zone) return
+      this.#zone = zone
+      this.#queue()
+    })
+    this.#queue()
+    this.#resync()
+  }
+
+  get #netfilter(): Netfilter {
+    const { network } = this.#context
+    return this.#family === 4 ? network.netfilter : network.netfilter6
+  }
+
+  get #ipvs(): Ipvs {
+    return this.#context.network.netfilter.ipvs
+  }
+
+  stop(): void {
+    this.#runner.stop()
+    this.#graceful.stop()
+    this.#cache.stop()
+    this.#stopNode()
+    this.#context.clock.cancel(this.#periodic)
+  }
+
+  /** The sysctls that this mode needs (NewProxier); conn_reuse_mode is left as it is since Linux 5.9. */
+  #prepare(): void {
+    const { network } = this.#context
+    const { timeouts } = this.#ipvs
+    const wanted: [string, string][] = [
+      ['net.ipv4.vs.conntrack', '1'], ['net.ipv4.vs.expire_nodest_conn', '1'], ['net.ipv4.vs.expire_quiescent_template', '1'], ['net.ipv4.ip_forward', '1'],
+    ]
+    if (this.#settings.strictARP) wanted.push(['net.ipv4.conf.all.arp_ignore', '1'], ['net.ipv4.conf.all.arp_announce', '2'])
+    for (const [key, value] of wanted) network.setSysctl(key, value)
+    const { tcp, tcpFin, udp } = this.#settings.timeouts
+    Object.assign(timeouts, { tcp: tcp || timeouts.tcp, tcpFin: tcpFin || timeouts.tcpFin, udp: udp || timeouts.udp })
+    if (this.#settings.scheduler === '') this.#log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${this.#family}"`)
+  }
+
+  #queue(): void {
+    this.#health?.queued(this.#family)
+    this.#runner.queue()
+  }
+
+  /** At least every 30 s: what somebody else has changed is put right. */
+  #resync(): void {
+    this.#periodic = this.#context.clock.schedule(SYNC, () => {
+      this.#sync()
+      this.#resync()
+    }, { background: true })
+  }
+
+  #sync(): void {
+    const changed = this.#cache.takeChanged()
+    this.syncs++
+    const netfilter = this.#netfilter
+    ensureIpvsChains(netfilter)
+    this.#ensureDummy()
+    ensureSets(netfilter.sets, this.#family)
+
+    const node = this.#node()
+    const elements = new Map<SetId, Set<string>>(SET_IDS.map((id) => [id, new Set()]))
+    const virtuals = new Map<string, Virtual>()
+    const notFromNode: PortPlan['notFromNode'][number][] = []
+    for (const service of [...this.#cache.services.keys()].sort()) {
+      for (const port of this.#cache.services.get(service)!) {
+        const plan = this.#plan(port, node)
+        for (const [id, element] of plan.elements) elements.get(id)!.add(element)
+        for (const v of plan.virtuals) virtuals.set(`${v.protocol} ${v.address} ${v.port}`, { ...v, key: { protocol: v.protocol, address: v.address, port: v.port } })
+        for (const ip of plan.bind) elements.get('ipvsIps')!.add(ip)
+        notFromNode.push(...plan.notFromNode)
+      }
+    }
+    const bind = elements.get('ipvsIps')!
+    for (const ip of bind) this.#bind(ip)
+    for (const virtual of virtuals.values()) this.#syncVirtual(virtual)
+    for (const [id, wanted] of elements) netfilter.sets.replace(setName(id, this.#family), wanted)
+    try {
+      netfilter.restore(ipvsRules({
+        family: this.#family, clusterCIDR: this.#own(this.#context.config.podCIDR), masqueradeAll: this.#settings.masqueradeAll,
+        filled: new Set(SET_IDS.filter((id) => elements.get(id)!.size > 0)), notFromNode,
+      }), { noflush: true, counters: true })
+    } catch (error) {
+      this.#log('E', 'proxier.go:1404', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ipFamily="IPv${this.#family}"`)
+      return
+    }
+    for (const { address } of [...this.#bound()]) if (!bind.has(address)) this.#context.network.removeAddress(DUMMY, address)
+    this.#removeOthers(virtuals)
+    this.#initial = false
+    this.#health?.updated(this.#family, this.#cache, undefined)
+    if (changed.size > 0) cleanStaleEntries(netfilter.conntrack, this.#cache, this.#family)
+  }
+
+  // ---- the node's addresses --------------------------------------------------------------------------------------
+
+  #own(addresses: readonly string[]): string | undefined {
+    return addresses.find((a) => this.#isOwn(a))
+  }
+
+  #isOwn(address: string): boolean {
+    return address.includes(':') === (this.#family === 6)
+  }
+
+  #node(): PlanNode {
+    const { network, name, config } = this.#context
+    const addresses = new Set<Ip>()
+    for (const link of network.links.values()) {
+      if (link.name === DUMMY) continue
+      for (const { address } of link.addresses) if (this.#isOwn(address) && !isLoopbackIp(address) && !address.startsWith('fe80:')) addresses.add(address)
+    }
+    const self = config.nodes.find((n) => n.name === name)
+    return { name, zone: this.#zone, ip: (this.#family === 4 ? self?.ip : [...addresses][0]) ?? '', addresses }
+  }
+
+  #plan(port: ServicePortInfo, node: PlanNode): PortPlan {
+    const endpoints = this.#cache.endpointsOf(port)
+    const where = `${node.zone} ${[...node.addresses].join(' ')}`
+    const known = this.#plans.get(port)
+    if (known?.endpoints === endpoints && known.node === where) return known.plan
+    const plan = planOf(port, endpoints, node)
+    this.#plans.set(port, { endpoints, node: where, plan })
+    return plan
+  }
+
+  #ensureDummy(): void {
+    const { network, fabric } = this.#context
+    if (!network.links.has(DUMMY)) fabric.createDummy(network, DUMMY)
+  }
+
+  #bound(): readonly { address: Ip }[] {
+    return this.#context.network.links.get(DUMMY)!.addresses.filter((a) => this.#isOwn(a.address))
+  }
+
+  #bind(ip: Ip): void {
+    if (this.#bound().some((a) => a.address === ip)) return
+    this.#context.network.addAddress(DUMMY, `${ip}/${this.#family === 4 ? 32 : 128}`)
+  }
+
+  // ---- virtual services ------------------------------------------------------------------------------------------
+
+  #syncVirtual({ key, persistent, servers }: Virtual): void {
+    const ipvs = this.#ipvs
+    const options = { scheduler: this.#scheduler, ...(persistent !== undefined && { persistent }) }
+    const applied = ipvs.find(key)
+    if (!applied) ipvs.add(key, options)
+    else if (applied.scheduler !== options.scheduler || applied.persistent !== persistent) ipvs.edit(key, options)
+    const wanted = new Set(servers.map((e) => `${e.ip} ${e.port}`))
+    const current = ipvs.find(key)!
+    for (const { ip, port } of servers) {
+      const known = current.server(ip, port)
+      if (known) {
+        // One whose weight a former kube-proxy has set to 0 must not stay so.
+        if (this.#initial && known.weight !== 1) ipvs.editServer(key, { address: ip, port, weight: 1 })
+        if (!this.#graceful.isLeaving(key, ip, port)) continue
+        this.#graceful.removeNow(key, ip, port)
+      }
+      ipvs.addServer(key, { address: ip, port, weight: 1 })
+    }
+    for (const server of [...current.servers]) {
+      if (wanted.has(`${server.address} ${server.port}`) || this.#graceful.isLeaving(key, server.address, server.port)) continue
+      this.#graceful.remove(key, server.address, server.port)
+    }
+  }
+
+  #removeOthers(active: ReadonlyMap<string, Virtual>): void {
+    for (const { key } of this.#ipvs.services()) {
+      if ('fwmark' in key || !this.#isOwn(key.address) || active.has(`${key.protocol} ${key.address} ${key.port}`)) continue
+      if (this.#settings.excludeCIDRs.some((cidr) => this.#isOwn(cidr) && cidrContains(cidr, key.address))) continue
+      this.#ipvs.remove(key)
+    }
+  }
+}
