@@ -19,6 +19,7 @@ export { invocationOf, ipsetCommand } from './network/ipset/index.ts'
 export { NotSimulated as NftNotSimulated, type NftOptions } from './network/nftables/nftables.ts'
 export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
 export type * from './journey/types.ts'
+export { endpoint } from './journey/header.ts'
 
 export * from './network/wire/dns.ts'
 

@@ -183,7 +183,7 @@ export class Routes6 {
   }
 
   #connect(link: BaseLink, { address, prefixLength }: LinkAddress): void {
-    if (prefixLength === 128) return
+    if (address === '::1') return
     const destination = networkOf(`${address}/${prefixLength}`)
     const known = this.#main.at(parseCidr(destination)).some((e) => e.link === link && e.route.protocol === 'kernel')
     if (!known) this.#main.add(this.#entry({ destination, device: link.name, protocol: 'kernel', metric: KERNEL_METRIC }, 'main'))

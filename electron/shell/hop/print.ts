@@ -1,4 +1,4 @@
-import type { Header, Hop, Journey } from '../../engine/cluster.ts'
+import { endpoint, type Header, type Hop, type Journey } from '../../engine/cluster.ts'
 
 /** `hop trace -o json` (design 5.4). */
 export function traceJson(journey: Journey): string {
@@ -9,8 +9,7 @@ export function traceJson(journey: Journey): string {
 /** For reading: a line a hop, grouped by machine. */
 export function traceText(journey: Journey): string {
   const out: string[] = []
-  const port = journey.destinationPort === undefined ? '' : `:${journey.destinationPort}`
-  out.push(`${journey.from} → ${journey.destination}${port} (${journey.protocol})`, '')
+  out.push(`${journey.from} → ${endpoint(journey.destination, journey.destinationPort)} (${journey.protocol})`, '')
   out.push(...way(journey.hops))
   if (journey.reply.length > 0) out.push('', 'and back', '', ...way(journey.reply))
   out.push('', `verdict: ${journey.verdict}${journey.reason ? ` (${journey.reason}; see: hop explain ${journey.reason})` : ''}`)
@@ -37,6 +36,5 @@ function way(hops: readonly Hop[]): string[] {
 const place = (by: NonNullable<Hop['decidedBy']>): string => (by.table ? `${by.kind} in ${by.table}${by.chain ? `/${by.chain}` : ''}: ` : `${by.kind}: `)
 
 function addresses(header: Header): string {
-  const end = (ip: string, port?: number): string => (port === undefined ? ip : `${ip}:${port}`)
-  return `${end(header.source, header.sourcePort)} > ${end(header.destination, header.destinationPort)}`
+  return `${endpoint(header.source, header.sourcePort)} > ${endpoint(header.destination, header.destinationPort)}`
 }

@@ -1,4 +1,4 @@
-import { formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, ported, type ArpPacket, type Frame, type IpPacket } from '../../../engine/cluster.ts'
+import { canonicalIp, cidrContains, formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, ported, tryParseCidr, type ArpPacket, type Frame, type IpPacket } from '../../../engine/cluster.ts'
 import { servicePorts } from '../services.ts'
 import { FilterError, numberOf, parseFilter, type Arithmetic, type Direction, type Expression, type Qualifiers } from './filter-parser.ts'
 
@@ -86,7 +86,11 @@ function arpOf(view: FilterView): ArpPacket | undefined {
 }
 
 const etherType = (view: FilterView): number => (view.frame.payload.kind === 'arp' ? ETHER_TYPES.arp! : view.frame.payload.version === 6 ? ETHER_TYPES.ip6! : ETHER_TYPES.ip!)
-const ipProtocol = (view: FilterView): number | undefined => NUMBERS[ipOf(view)?.payload.kind ?? '']
+function ipProtocol(view: FilterView): number | undefined {
+  const ip = ipOf(view)
+  // libpcap looks at the next header only: a fragment of IPv6 is of protocol 44, but for tcp, udp and icmp6 it looks behind that.
+  return ip && (ip.version === 6 && ip.payload.kind === 'icmp' ? NUMBERS.icmp6 : NUMBERS[ip.payload.kind])
+}
 
 function protocol(name: string): Filter {
   if (name === 'ether') throw new FilterError("can't parse filter expression: syntax error")
@@ -98,6 +102,7 @@ function protocol(name: string): Filter {
 function cast(name: string, kind: 'broadcast' | 'multicast'): Filter {
   if (name === 'ether') return (v) => (kind === 'broadcast' ? v.frame.destination === 'ff:ff:ff:ff:ff:ff' : (Number.parseInt(v.frame.destination.slice(0, 2), 16) & 1) === 1)
   if (name === 'ip' && kind === 'multicast') return (v) => ipOf(v)?.version === 4 && ipv4Number(ipOf(v)!.destination) >= 0xe0000000
+  if (name === 'ip6' && kind === 'multicast') return (v) => ipOf(v)?.version === 6 && ipOf(v)!.destination.startsWith('ff')
   if (name === 'ip') throw new FilterError('the filter primitive "ip broadcast" (use ether broadcast)', true)
   throw new FilterError(kind === 'broadcast' ? 'not a broadcast link' : "link-layer multicast filters supported only on ethernet/FDDI/token ring/ARCNET/802.11/ATM LANE/Fibre Channel")
 }
@@ -141,6 +146,7 @@ function host(q: Qualifiers, id: string, hosts: HostTable): Filter {
 }
 
 function network(q: Qualifiers, id: string): Filter {
+  if (id.includes(':')) return network6(q, id)
   const [, text, length, maskText] = /^([^ /]+)(?:\/(.+)| mask (.+))?$/.exec(id) ?? []
   if (text === undefined || !/^[\d.]+$/.test(text)) throw new FilterError(`unknown network '${id}'`)
   const short = shortened(text)
@@ -155,6 +161,15 @@ function network(q: Qualifiers, id: string): Filter {
     if ((short.value & ~mask) !== 0) throw new FilterError(`non-network bits set in "${text} mask ${maskText}"`)
   }
   return addresses(q, { value: short.value, mask })
+}
+
+function network6(q: Qualifiers, id: string): Filter {
+  const prefix = tryParseCidr(id)
+  if (!prefix) throw new FilterError(`unknown network '${id}'`)
+  if (prefix.address !== prefix.network) throw new FilterError(`non-network bits set in "${id}"`)
+  checkAddressProtocol(q)
+  const match = onEither(q.direction, (a: string) => cidrContains(id, a))
+  return (v) => ipOf(v)?.version === 6 && (q.protocol === undefined || q.protocol === 'ip6') && match(ipOf(v)!.source, ipOf(v)!.destination)
 }
 
 /** "10.1" is the network 10.1.0.0/16, for hosts, too. */
@@ -183,7 +198,8 @@ function addresses(q: Qualifiers, { value, mask }: { value: number; mask: number
 
 function exactly(q: Qualifiers, address: string): Filter {
   checkAddressProtocol(q)
-  const match = onEither(q.direction, (a: string) => a === address)
+  const canonical = canonicalIp(address)
+  const match = onEither(q.direction, (a: string) => a === canonical)
   return (v) => ipOf(v)?.version === 6 && (q.protocol === undefined || q.protocol === 'ip6') && match(ipOf(v)!.source, ipOf(v)!.destination)
 }
 

@@ -25,7 +25,16 @@ const arp: fc.Arbitrary<Frame> = fc.record({ senderIp: addresses, targetIp: addr
   payload: { kind: 'arp', operation: request ? 'request' : 'reply', senderMac: '02:00:00:00:00:01', senderIp, targetMac: '00:00:00:00:00:00', targetIp },
 }))
 
-export const frames: fc.Arbitrary<Frame> = fc.oneof({ weight: 6, arbitrary: near }, { weight: 1, arbitrary: arp }, { weight: 1, arbitrary: frame })
+const addresses6 = fc.constantFrom('fd00::1', 'fd00::2', 'fd00:1::1', 'fe80::1', 'ff02::1')
+const near6: fc.Arbitrary<Frame> = fc.record({ source: addresses6, destination: addresses6, payload: transport }).map(({ source, destination, payload }) => ({
+  source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02',
+  payload: {
+    kind: 'ip', version: 6, source, destination, ttl: 64, tos: 0, identification: 0, dontFragment: true, meta: { mark: 0 },
+    payload: payload.kind === 'icmp' ? { ...payload, type: payload.type === 0 ? 129 : 128 } : payload,
+  },
+}))
+
+export const frames: fc.Arbitrary<Frame> = fc.oneof({ weight: 6, arbitrary: near }, { weight: 2, arbitrary: near6 }, { weight: 1, arbitrary: arp }, { weight: 1, arbitrary: frame })
 
 const words = (...parts: (string | fc.Arbitrary<string>)[]): fc.Arbitrary<string> =>
   fc.tuple(...parts.map((p) => (typeof p === 'string' ? fc.constant(p) : p))).map((all) => all.filter((w) => w !== '').join(' '))
@@ -34,10 +43,12 @@ const direction = fc.constantFrom('', 'src', 'dst', 'src or dst', 'src and dst')
 const portText = ports.map(String)
 
 const primitive = fc.oneof(
-  fc.constantFrom('tcp', 'udp', 'icmp', 'arp', 'ip', 'ip6', 'ether broadcast', 'ether multicast', 'ip multicast', 'ip proto 6', 'ip proto 17', 'ether proto 0x800'),
+  fc.constantFrom('tcp', 'udp', 'icmp', 'icmp6', 'arp', 'ip', 'ip6', 'ip6 multicast', 'ip6 proto 58', 'ip6 proto 6', 'ether broadcast', 'ether multicast', 'ip multicast', 'ip proto 6', 'ip proto 17', 'ether proto 0x800'),
   words(direction, 'host', addresses),
   words(fc.constantFrom('ip', 'arp'), direction, 'host', addresses),
   words(direction, 'net', fc.constantFrom('10.244.1.0/24', '10.244.0.0/16', '10', '172.18', '10.244.0.0 mask 255.255.0.0', '0.0.0.0/0')),
+  words(fc.constantFrom('', 'ip6'), direction, 'host', addresses6),
+  words(direction, 'net', fc.constantFrom('fd00::/64', 'fd00::/16', '::/0')),
   words(direction, 'port', portText),
   words(fc.constantFrom('tcp', 'udp'), direction, 'port', portText),
   words(direction, 'portrange', fc.constantFrom('22-80', '400-9000', '80-80')),
