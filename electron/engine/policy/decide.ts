@@ -33,6 +33,11 @@ export interface Decision {
 export interface DecideOptions {
   /** Whether an ipBlock means the addresses of Pods, too. The API leaves it open; Cilium's does not. Default: it does. */
   readonly cidrMatchesPods?: boolean
+  /**
+   * As kube-router has it: one chain for both directions of a policy that isolates in both, which a Pod's packets run through
+   * whole. So between two Pods that it selects, what its rules of one direction allow passes in the other, too.
+   */
+  readonly sharedChain?: boolean
 }
 
 /** A Pod as an end: its address of the family, or the first. */
@@ -68,8 +73,19 @@ export function decideSide(
         return { direction, allowed: true, policies, by: { policy, rule } }
       }
     }
+    if (options.sharedChain && passesOther(view, policy, direction, self, peer, port, protocol, options)) return { direction, allowed: true, policies }
   }
   return { direction, allowed: false, policies }
+}
+
+/** The rules of the policy's other direction, between two Pods that it selects. */
+function passesOther(
+  view: PolicyView, policy: Policy, direction: Direction, self: PolicyEndpoint, peer: PolicyEndpoint, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions,
+): boolean {
+  const other = direction === 'ingress' ? 'egress' : 'ingress'
+  if (!peer.pod || !view.selecting(peer.pod, other).includes(policy)) return false
+  const target = direction === 'ingress' ? self.pod : peer.pod
+  return policy.rules[other].some((rule) => matchesPeers(view, rule, self, options) && matchesPorts(rule, target, port, protocol))
 }
 
 export function matchesPeers(view: PolicyView, rule: PolicyRule, peer: PolicyEndpoint, options: DecideOptions = {}): boolean {

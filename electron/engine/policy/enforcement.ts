@@ -9,7 +9,7 @@ const ENFORCEMENT: Readonly<Record<ClusterConfig['cni'], DecideOptions | undefin
   // A Pod is known by its identity there, and an ipBlock means what has none.
   cilium: { cidrMatchesPods: false },
   weave: {},
-  'kube-router': {},
+  'kube-router': { sharedChain: true },
   antrea: {},
   // Its policy agent is there, and switched off unless it is asked for.
   'aws-vpc': undefined,

@@ -4,7 +4,7 @@ import { NINE } from './truth-tables.samples.ts'
 
 /** What a plugin does otherwise than the API says, so that it is left out of what is compared. */
 export interface Limits {
-  /** Policies of both types at once. kube-router has one chain for both, and a rule of one direction lets the other through. */
+  /** Policies of both types at once. */
   bothTypes: boolean
   /** Several ipBlocks in one rule. kube-router puts them in one set, where an exception of one also excepts from the others. */
   severalBlocks: boolean

@@ -1,5 +1,6 @@
 import type { Timer } from '../../clock.ts'
 import type { Netfilter } from '../../network/types.ts'
+import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { PolicyPod, PolicyView } from '../../policy/types.ts'
@@ -32,6 +33,7 @@ export class NetworkPolicyController {
     this.#log = log
     this.#model = new PolicyModel(context.client, () => this.#request(), { always: true })
     context.network.policyExplainer = policyExplainer(this.#model.view, {
+      ...policyEnforcement('kube-router'),
       node: context.name,
       isPolicyDrop: ({ decidedBy }) => decidedBy?.chain?.startsWith('KUBE-POD-FW-') === true,
     })

@@ -5,10 +5,13 @@ import type { Family } from './names.ts'
 export type SetEntry = string | { element: string; nomatch: true }
 
 /** kube-router makes each set beside and swaps it in, so that no packet meets a half-filled one: pkg/utils/ipset.go RefreshSet, Restore. */
-export function refreshSet(sets: IpSets, name: string, type: 'hash:ip' | 'hash:net', family: Family, entries: readonly SetEntry[]): void {
+export function refreshSet(sets: IpSets, name: string, wanted: 'hash:ip' | 'hash:net', family: Family, entries: readonly SetEntry[]): void {
   const options = { timeout: 0, family: family === 'IPv6' ? 'inet6' : 'inet' } as const
-  if (sets.get(name)?.type.name === type && sameEntries(sets, name, entries)) return
-  sets.create(name, type, options, { exist: sets.get(name)?.type.name === type })
+  const present = sets.get(name)
+  if (present && sameEntries(sets, name, entries)) return
+  // A set that is there keeps its type: rules hold on to it.
+  const type = present?.type.name ?? wanted
+  if (!present) sets.create(name, type, options)
   const temporary = 'TMP-KUBE-ROUTER'
   sets.create(temporary, type, options, { exist: true })
   for (const entry of entries) {
