@@ -29,3 +29,127 @@ describe('a cluster with Calico', () => {
     expect(routes(cluster, 'control-plane')).toEqual(expected)
   })
 })
+
+function run(cluster: SimulatedCluster, name: string, options: { node?: string; image?: string; labels?: Record<string, string>; namespace?: string } = {}): void {
+  const { node, image = 'nginx', labels = { app: name }, namespace = 'default' } = options
+  cluster.client.create('pods', namespace, {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, labels },
+    spec: { ...(node ? { nodeName: node } : {}), containers: [{ name: 'main', image, ports: [{ name: 'http', containerPort: 80 }] }] },
+  })
+}
+
+function ipOf(cluster: SimulatedCluster, name: string): string {
+  return cluster.client.get<Pod>('pods', 'default', name).status.podIP!
+}
+
+/** Tries a connection from a Pod; the verdict, and what the drop says of itself. */
+function connect(cluster: SimulatedCluster, from: string, to: string, port = 80): { verdict: string; text: string; devices: (string | undefined)[] } {
+  const connection = cluster.podNetwork('default', from)!.sockets.connect({ address: to, port }, {})
+  cluster.clock.runFor(4_000)
+  const { verdict, hops } = connection.journey!
+  connection.abort()
+  cluster.settle()
+  return { verdict, text: hops.at(-1)!.text, devices: hops.map((h) => h.interface) }
+}
+
+function policy(cluster: SimulatedCluster, name: string, spec: object): void {
+  cluster.client.create('networkpolicies', 'default', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name }, spec })
+  cluster.settle()
+}
+
+describe('packets', () => {
+  test.each([['IPIP', 'tunl0'], ['VXLAN', 'vxlan.calico'], ['None', 'eth0']])('%s: from node to node through %s, with the Pod\'s own address', (encapsulation, device) => {
+    const cluster = settled(encapsulation)
+    run(cluster, 'client', { node: 'worker-1' })
+    run(cluster, 'server', { node: 'worker-2' })
+    cluster.settle()
+    const got = connect(cluster, 'client', ipOf(cluster, 'server'))
+    expect(got.verdict).toBe('delivered')
+    expect(got.devices).toContain(device)
+  })
+
+  test('NetworkPolicies let in whom they name, and a drop says which of them stood behind it', () => {
+    const cluster = settled('IPIP')
+    run(cluster, 'friend', { node: 'worker-1' })
+    run(cluster, 'stranger', { node: 'worker-2' })
+    run(cluster, 'server', { node: 'worker-2' })
+    cluster.settle()
+    const server = ipOf(cluster, 'server')
+    expect(connect(cluster, 'stranger', server).verdict).toBe('delivered')
+    policy(cluster, 'friends', { podSelector: { matchLabels: { app: 'server' } }, ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }], ports: [{ port: 'http' }] }] })
+    expect(connect(cluster, 'friend', server).verdict).toBe('delivered')
+    expect(connect(cluster, 'friend', server, 81).verdict).toBe('dropped')
+    const denied = connect(cluster, 'stranger', server)
+    expect(denied.verdict).toBe('dropped')
+    expect(denied.text).toContain('NetworkPolicy denies ingress to default/server: default/friends allows only pods app=friend on http/TCP.')
+    cluster.client.delete('networkpolicies', 'default', 'friends')
+    cluster.settle()
+    expect(connect(cluster, 'stranger', server).verdict).toBe('delivered')
+    const { netfilter } = cluster.nodes.get('worker-2')!.network
+    expect(netfilter.save('filter')).not.toContain('cali-pi-')
+    expect(netfilter.sets.names().filter((n) => n.startsWith('cali40s:') || n.startsWith('cali40n:'))).toEqual([])
+  })
+
+  test('an ipBlock with exceptions becomes a block of marks', () => {
+    const cluster = settled('None')
+    run(cluster, 'client', { node: 'worker-1' })
+    run(cluster, 'server', { node: 'worker-2' })
+    cluster.settle()
+    policy(cluster, 'block', { podSelector: { matchLabels: { app: 'server' } }, ingress: [{ from: [{ ipBlock: { cidr: '10.244.0.0/16', except: [`${ipOf(cluster, 'client')}/32`] } }] }] })
+    expect(connect(cluster, 'client', ipOf(cluster, 'server')).verdict).toBe('dropped')
+    const chain = cluster.nodes.get('worker-2')!.network.netfilter.save('filter').split('\n').filter((l) => l.startsWith('-A cali-pi-')).map((l) => l.replace(/^-A \S+ |-m comment --comment "[^"]*" /g, ''))
+    expect(chain).toEqual([
+      '-j MARK --set-xmark 0x80000/0x180000',
+      `-s ${ipOf(cluster, 'client')}/32 -j MARK --set-xmark 0x0/0x80000`,
+      '-s 10.244.0.0/16 -m mark --mark 0x80000/0x80000 -j MARK --set-xmark 0x10000/0x10000',
+    ])
+  })
+
+  test('who drops BGP loses the routes when the hold time is over, and has them again when it is let through', () => {
+    const cluster = settled('None')
+    run(cluster, 'a', { node: 'worker-1' })
+    run(cluster, 'b', { node: 'worker-2' })
+    cluster.settle()
+    const route = (): boolean => routes(cluster, 'worker-1').some((r) => r.includes('via 172.18.0.4 dev eth0 proto bird'))
+    expect(route()).toBe(true)
+    const { netfilter } = cluster.nodes.get('worker-1')!.network
+    for (const end of ['--dport', '--sport']) netfilter.command(['-I', 'INPUT', '-p', 'tcp', end, '179', '-s', '172.18.0.4', '-j', 'DROP'])
+    cluster.clock.runFor(60_000)
+    expect(route()).toBe(true)
+    cluster.clock.runFor(300_000)
+    expect(route()).toBe(false)
+    for (const end of ['--dport', '--sport']) netfilter.command(['-D', 'INPUT', '-p', 'tcp', end, '179', '-s', '172.18.0.4', '-j', 'DROP'])
+    cluster.clock.runFor(300_000)
+    expect(route()).toBe(true)
+  })
+
+  test('BIRD puts back what somebody deletes, and Felix its rules', () => {
+    const cluster = settled('None')
+    run(cluster, 'a', { node: 'worker-2' })
+    cluster.settle()
+    const { network } = cluster.nodes.get('worker-1')!
+    const lost = network.routes.list('main').find((r) => r.protocol === 'bird' && r.via === '172.18.0.4')!
+    network.routes.remove(lost)
+    network.netfilter.command(['-t', 'nat', '-F', 'cali-nat-outgoing'])
+    cluster.clock.runFor(100_000)
+    expect(network.routes.list('main')).toContainEqual(lost)
+    expect(network.netfilter.save('nat')).toContain('-A cali-nat-outgoing -m comment --comment "cali:flqWnvo8yq4ULQLa" -m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully')
+  })
+})
+
+describe('Felix\'s rules', () => {
+  test('bear the hashes that Felix v3 gives them on real clusters', () => {
+    const saved = settled('IPIP').nodes.get('worker-1')!.network.netfilter.save()
+    for (const line of [
+      '-A INPUT -m comment --comment "cali:Cz_u1IQiXIMmKD4c" -j cali-INPUT',
+      '-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD',
+      '-A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m comment --comment "Policy explicitly accepted packet." -m mark --mark 0x10000/0x10000 -j ACCEPT',
+      '-A FORWARD -m comment --comment "cali:mp77cMpurHhyjLrM" -j MARK --set-xmark 0x10000/0x10000',
+      '-A OUTPUT -m comment --comment "cali:tVnHkvAo15HuiPy0" -j cali-OUTPUT',
+      '-A PREROUTING -m comment --comment "cali:6gwbT8clXdHdC1b1" -j cali-PREROUTING',
+      '-A cali-INPUT -p ipencap -m comment --comment "cali:PajejrV4aFdkZojI" -m comment --comment "Allow IPIP packets from Calico hosts" -m set --match-set cali40all-hosts-net src -m addrtype --dst-type LOCAL -j ACCEPT',
+      '-A cali-POSTROUTING -o tunl0 -m comment --comment "cali:SXWvdsbh4Mw7wOln" -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --random-fully',
+      '-A cali-wl-to-host -m comment --comment "cali:nSZbcOoG1xPONxb8" -m comment --comment "Configured DefaultEndpointToHostAction" -j ACCEPT',
+    ]) expect(saved).toContain(line)
+  })
+})

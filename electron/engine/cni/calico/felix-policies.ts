@@ -35,12 +35,15 @@ export class FelixPolicies {
 
   /** Finds out what others have changed, so that the next apply mends it. */
   verify(): void {
-    if (this.#node.network.netfilter.generation === this.#generation) return
+    const { generation } = this.#node.network.netfilter
+    if (generation === this.#generation) return
+    this.#generation = generation
     for (const name of TABLES) this.#tables[name].verify()
   }
 
   apply(endpoints: readonly Endpoint[]): void {
     const { netfilter } = this.#node.network
+    const untouched = netfilter.generation === this.#generation
     const sets = this.#poolSets()
     const chains = this.#endpointChains(endpoints, sets)
     const tables = this.#staticTables()
@@ -50,7 +53,7 @@ export class FelixPolicies {
       this.#tables[name].apply(name === 'filter' ? { ...own, chains: [...chains, ...own.chains] } : own)
     }
     removeSets(netfilter.sets, sets)
-    this.#generation = netfilter.generation
+    if (untouched) this.#generation = netfilter.generation
   }
 
   #staticTables(): Record<TableName, TableChains> {

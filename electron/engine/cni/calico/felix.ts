@@ -8,7 +8,7 @@ import { MTU_FILE } from './calico.ts'
 import { calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
 import { FelixPolicies } from './felix-policies.ts'
 import { workloadInterface } from './names.ts'
-import { hostOf, Tunnels } from './tunnels.ts'
+import { hostOf, Tunnels, type Host } from './tunnels.ts'
 
 /**
  * Felix, the agent that programs a node's kernel: the routes to its Pods, tunnels, iptables' chains and IP sets (felix/dataplane/linux).
@@ -48,9 +48,12 @@ export class Felix {
     this.#node = node
     log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-26T23:41:43+00:00" gitcommit="c5a6c17bb5a3ab7f5f8f3d5d2f5d6e0c1e6ac3b8" version="v3.30.3"')
     this.tunnels = new Tunnels(node)
-    this.#watch<Node>('nodes', {}, (name, object) => set(this.tunnels.hosts, name, object && hostOf(object)))
+    this.#watch<Node>('nodes', {}, (name, object) => this.#setHost(name, object && hostOf(object)))
     this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => set(this.tunnels.pools, name, object?.spec))
-    this.#watch<IpamBlock>(calicoResource('ipamblocks'), {}, (name, object) => set(this.tunnels.blocks, name, object?.spec))
+    this.#watch<IpamBlock>(calicoResource('ipamblocks'), {}, (name, object) => {
+      set(this.tunnels.blocks, name, object?.spec)
+      return this.tunnels.vxlanEnabled
+    })
     this.#watch<Pod>('pods', { fieldSelector: `spec.nodeName=${node.name}` }, (_, object, gone) => this.#setPod(object ?? gone!, object === undefined))
     this.#model = new PolicyModel(node.client, () => this.#later())
     this.#stops.push(() => this.#model.stop())
@@ -75,24 +78,31 @@ export class Felix {
     for (const timer of [this.#due, this.#refresh]) this.#node.clock.cancel(timer)
   }
 
-  #watch<T extends KubeObject>(resource: string, options: { fieldSelector?: string }, put: (name: string, object: T | undefined, gone: T | undefined) => void): void {
+  #watch<T extends KubeObject>(resource: string, options: { fieldSelector?: string }, put: (name: string, object: T | undefined, gone: T | undefined) => boolean): void {
     this.#stops.push(this.#node.client.watch<T>(resource, options, (event) => {
       if (this.#stopped || !('object' in event)) return
       const gone = event.type === 'DELETED'
-      put(event.object.metadata.name, gone ? undefined : event.object, gone ? event.object : undefined)
-      this.#later()
+      if (put(event.object.metadata.name, gone ? undefined : event.object, gone ? event.object : undefined)) this.#later()
     }))
   }
 
-  #setPod(pod: Pod, gone: boolean): void {
+  /** Nodes beat; what is said of them here seldom changes. */
+  #setHost(name: string, host: Host | undefined): boolean {
+    const old = this.tunnels.hosts.get(name)
+    return JSON.stringify(old) !== JSON.stringify(host) && set(this.tunnels.hosts, name, host)
+  }
+
+  #setPod(pod: Pod, gone: boolean): boolean {
     const { namespace, name, labels, annotations } = pod.metadata
     const key = `${namespace}/${name}`
     const ip = annotations?.['cni.projectcalico.org/podIP']?.split('/')[0] || pod.status.podIP
     if (gone || pod.spec.hostNetwork || !ip || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') {
-      this.endpoints.delete(key)
-      return
+      return this.endpoints.delete(key)
     }
-    this.endpoints.set(key, { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? {}, ip, interface: workloadInterface(namespace, name) })
+    const endpoint: Endpoint = { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? {}, ip, interface: workloadInterface(namespace, name) }
+    const old = this.endpoints.get(key)
+    if (old?.ip === ip && old.serviceAccount === endpoint.serviceAccount && old.labels === endpoint.labels) return false
+    return set(this.endpoints, key, endpoint)
   }
 
   #later(): void {
@@ -133,7 +143,8 @@ export class Felix {
   }
 }
 
-function set<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+function set<T>(map: Map<string, T>, key: string, value: T | undefined): true {
   if (value === undefined) map.delete(key)
   else map.set(key, value)
+  return true
 }

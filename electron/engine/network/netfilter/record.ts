@@ -15,6 +15,7 @@ export class RuleRecorder {
   readonly #interface: string | undefined
   #before: Header
   #announced: readonly Jump[] = []
+  #mark: number
 
   constructor(host: StackHost, table: TableName, hook: Hook, packet: IpPacket, interfaceName: string | undefined) {
     this.#host = host
@@ -23,6 +24,7 @@ export class RuleRecorder {
     this.#packet = packet
     this.#interface = interfaceName
     this.#before = host.recorder.header(packet)
+    this.#mark = packet.meta.mark
   }
 
   get #recorder(): Recorder {
@@ -31,10 +33,13 @@ export class RuleRecorder {
 
   /** A rule that changed something and let the packet go on. */
   readonly observe = (rule: Rule, chain: Chain, jumps: readonly Jump[]): void => {
-    this.#announce(jumps)
     const name = rule.target!.name
+    const { mark } = this.#packet.meta
+    if (name === 'MARK' && mark === this.#mark) return
+    this.#mark = mark
+    this.#announce(jumps)
     const text = name === 'MARK'
-      ? `The packet now carries mark 0x${this.#packet.meta.mark.toString(16)}.`
+      ? `The packet now carries mark 0x${mark.toString(16)}.`
       : `${name} is applied and the packet goes on.`
     this.#hop(this.#stage(), text, rule, chain, 'netfilter-mark')
   }
@@ -88,7 +93,8 @@ export class RuleRecorder {
     for (const jump of jumps) {
       const { rule, chain } = jump
       if (!isSelective(rule) || this.#announced.includes(jump)) continue
-      const why = rule.matches.find((m) => m.name === 'comment')
+      // Felix puts a hash of the rule before what it has to say
+      const why = rule.matches.findLast((m) => m.name === 'comment' && !m.list(true).startsWith('/* cali:'))
       const comment = why ? ` (${why.list(true).slice(3, -3)})` : ''
       this.#hop(this.#stage(), `The rule fits${comment}: on to chain ${rule.jump}.`, rule, chain, 'netfilter-jump')
     }
