@@ -60,7 +60,7 @@ describe.each(['flannel', 'bridge'])('with %s', (cni) => {
 
   it('Pods reach each other on other nodes, and the world outside', () => {
     expect(web6).toMatch(/^fd00:10:244:2::[0-9a-f]+$/)
-    expect(inPod('client', `ping -c 1 ${web6}`)).toContain(`64 bytes from ${web6}: icmp_seq=1 ttl=62`)
+    expect(inPod('client', `ping -6 -c 1 ${web6}`)).toContain(`64 bytes from ${web6}: icmp_seq=1 ttl=62`)
     expect(inPod('client', `curl -s http://[${web6}]/clientip`)).toMatch(/^\[fd00:10:244:1::[0-9a-f]+\]:\d+$/)
     expect(inPod('client', 'ping -c 1 2001:db8::a')).toContain('1 received')
   })
@@ -71,6 +71,20 @@ describe.each(['flannel', 'bridge'])('with %s', (cni) => {
     expect(run('curl -s http://[fc00:f853:ccd:e793::3]:30080/hostname')).toBe('web')
     expect(run('curl -s http://172.18.0.3:30080/hostname')).toBe('web')
     expect(inPod('client', "curl -s -o /dev/null -w '%{exitcode}' http://[fd00:10:96::81]/")).toMatch(/^7/)
+  })
+
+  it('a hostPort is open at the node\'s addresses of both families', () => {
+    run(`kubectl apply -f - <<'EOF'
+apiVersion: v1
+kind: Pod
+metadata: {name: hosted}
+spec: {nodeName: worker-1, containers: [{name: c, image: nginx, ports: [{containerPort: 80, hostPort: 8080}]}]}
+EOF
+sleep 5`)
+    const get = (host: string): number | undefined => lab.run(`curl -s -m 2 http://${host}:8080/`).code
+    expect([get('172.18.0.3'), get('[fc00:f853:ccd:e793::3]')]).toEqual([0, 0])
+    run('kubectl delete pod hosted --now; sleep 2')
+    expect([get('172.18.0.3'), get('[fc00:f853:ccd:e793::3]')]).toEqual([7, 7])
   })
 
   it('by name glibc goes to IPv6 first, and musl to IPv4, for the address is a unique local one', () => {

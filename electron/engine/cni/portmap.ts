@@ -1,5 +1,5 @@
-import { networkOf } from '../network/address.ts'
-import type { Ip } from '../network/types.ts'
+import { joinHostPort, networkOf } from '../network/address.ts'
+import type { Ip, Netfilter } from '../network/types.ts'
 import { hex, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
 import type { NodeContext, Sandbox } from './types.ts'
@@ -12,7 +12,7 @@ export interface PortMapping {
   hostPort: number
   containerPort: number
   protocol: 'tcp' | 'udp' | 'sctp'
-  /** Only there; '' and 0.0.0.0: at every address of the node. */
+  /** Only there; '': at every address of the node; 0.0.0.0 and ::: at those of one family. */
   hostIP: string
 }
 
@@ -36,8 +36,8 @@ function chainOf(sandbox: Sandbox): string {
 
 type Run = (...args: string[]) => boolean
 
-function nat(context: NodeContext): Run {
-  return (...args) => context.network.netfilter.command(['-t', 'nat', ...args]).code === 0
+function tablesOf({ network }: NodeContext, isIpv6: boolean): Netfilter {
+  return isIpv6 ? network.netfilter6 : network.netfilter
 }
 
 function ensureChain(run: Run, chain: string): void {
@@ -48,11 +48,15 @@ function ensureRule(run: Run, chain: string, rule: readonly string[]): void {
   if (!run('-C', chain, ...rule)) run('-A', chain, ...rule)
 }
 
-/** CNI ADD. False where there is nothing to map (no IPv4 address). Throws what the plugin says when it fails. */
+/** CNI ADD: for each of the Pod's addresses. False where there is nothing to map. Throws what the plugin says when it fails. */
 export function addPortMappings(context: NodeContext, sandbox: Sandbox, ips: readonly Ip[], mappings: readonly PortMapping[]): boolean {
-  const ip = ips.find((address) => !address.includes(':'))
-  if (ip === undefined) return false
-  const run = nat(context)
+  for (const ip of ips) addFor(context, sandbox, ip, mappings)
+  return ips.length > 0
+}
+
+function addFor(context: NodeContext, sandbox: Sandbox, ip: Ip, mappings: readonly PortMapping[]): void {
+  const isIpv6 = ip.includes(':')
+  const run: Run = (...args) => tablesOf(context, isIpv6).command(['-t', 'nat', ...args]).code === 0
   ensureChain(run, SET_MARK)
   ensureRule(run, SET_MARK, ['-m', 'comment', '--comment', 'CNI portfwd masquerade mark', '-j', 'MARK', '--set-xmark', MARK])
   ensureChain(run, MASQ)
@@ -62,7 +66,7 @@ export function addPortMappings(context: NodeContext, sandbox: Sandbox, ips: rea
   for (const hook of ['PREROUTING', 'OUTPUT']) ensureRule(run, hook, ['-m', 'addrtype', '--dst-type', 'LOCAL', '-j', DNAT])
   const chain = chainOf(sandbox)
   run('-N', chain)
-  const subnet = networkOf(`${ip}/24`)
+  const subnet = networkOf(`${ip}/${isIpv6 ? 64 : 24}`)
   const comment = `dnat name: "${networkName(context)}" id: "${sandbox.id}"`
   for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
     const own = mappings.filter((m) => m.protocol === protocol)
@@ -74,25 +78,31 @@ export function addPortMappings(context: NodeContext, sandbox: Sandbox, ips: rea
       run('-A', DNAT, '-p', protocol, '-m', 'comment', '--comment', comment, '-m', 'multiport', '--dports', ports.slice(i, i + 15).join(','), '-j', chain)
     }
   }
+  if (isIpv6) return
   // so that the node reaches it by 127.0.0.1 too
   const device = context.network.routes.lookup(ip)?.device
   if (device !== undefined) context.network.setSysctl(`net.ipv4.conf.${device}.route_localnet`, '1')
-  return true
 }
 
 function mapPort(run: Run, chain: string, mapping: PortMapping, ip: Ip, subnet: string): void {
-  const at = mapping.hostIP && mapping.hostIP !== '0.0.0.0' ? ['-d', mapping.hostIP] : []
+  const { hostIP } = mapping
+  const isIpv6 = ip.includes(':')
+  if (hostIP && hostIP.includes(':') !== isIpv6) return
+  const at = hostIP && hostIP !== '0.0.0.0' && hostIP !== '::' ? ['-d', hostIP] : []
   const base = ['-p', mapping.protocol, '-m', mapping.protocol, '--dport', String(mapping.hostPort), ...at]
   // what would come back to itself, or from the node's own loopback, has to look as if it came from the node
-  for (const source of [subnet, '127.0.0.1/32']) run('-A', chain, '-s', source, ...base, '-j', SET_MARK)
-  run('-A', chain, ...base, '-j', 'DNAT', '--to-destination', `${ip}:${mapping.containerPort}`)
+  for (const source of isIpv6 ? [subnet] : [subnet, '127.0.0.1/32']) run('-A', chain, '-s', source, ...base, '-j', SET_MARK)
+  run('-A', chain, ...base, '-j', 'DNAT', '--to-destination', joinHostPort(ip, mapping.containerPort))
 }
 
 /** CNI DEL. */
 export function removePortMappings(context: NodeContext, sandbox: Sandbox): void {
-  const run = nat(context)
-  const chain = chainOf(sandbox)
-  const listed = context.network.netfilter.command(['-t', 'nat', '-S', DNAT]).stdout.split('\n')
+  for (const isIpv6 of context.network.ipv6 ? [false, true] : [false]) removeFrom(tablesOf(context, isIpv6), chainOf(sandbox))
+}
+
+function removeFrom(tables: Netfilter, chain: string): void {
+  const run: Run = (...args) => tables.command(['-t', 'nat', ...args]).code === 0
+  const listed = tables.command(['-t', 'nat', '-S', DNAT]).stdout.split('\n')
   // by number, the last one first
   const rules = listed.filter((line) => line.startsWith('-A '))
   for (let i = rules.length - 1; i >= 0; i--) if (rules[i]!.endsWith(`-j ${chain}`)) run('-D', DNAT, String(i + 1))
