@@ -257,7 +257,7 @@ export class Routes implements RouteTable {
   line(entry: RouteEntry): string {
     if (entry.table === 'rule') return `${entry.rule!.priority}: ${formatRule(entry.rule!)}`
     if (entry.whole) return this.line(entry.whole)
-    const linkdown = entry.link !== undefined && !entry.link.carrier
+    const linkdown = entry.link !== undefined && entry.link.up && !entry.link.carrier
     if (linkdown) return formatRoute(entry.route, { linkdown })
     let line = this.#lines.get(entry.route)
     if (line === undefined) this.#lines.set(entry.route, (line = formatRoute(entry.route)))

@@ -6,6 +6,7 @@ import type { SystemServices } from '../programs/types.ts'
 import { untilReached } from '../kubernetes/connection.ts'
 import { ProxyHealth } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
+import { NftablesProxier } from './nftables/proxier.ts'
 import { readConfiguration } from './configuration.ts'
 import { IpvsProxier } from './ipvs/proxier.ts'
 import { IpvsNotSimulated, type Ipvs } from '../network/ipvs/ipvs.ts'
@@ -33,8 +34,8 @@ export function kubeProxy(services: SystemServices): Program {
     }
     const configuration = readConfiguration(process, node.config)
     const { mode } = configuration
-    if (mode !== 'iptables' && mode !== 'ipvs') {
-      yield* process.printError(`podhop: not simulated: kube-proxy mode ${mode} (iptables and ipvs are)\n`)
+    if (mode !== 'iptables' && mode !== 'ipvs' && mode !== 'nftables') {
+      yield* process.printError(`podhop: not simulated: kube-proxy mode ${mode} (iptables, ipvs and nftables are)\n`)
       return 69
     }
     const refusal = mode === 'ipvs' ? tryScheduler(node.network.netfilter.ipvs, configuration.ipvs.scheduler) : undefined
@@ -50,8 +51,12 @@ export function kubeProxy(services: SystemServices): Program {
     log('I', 'server.go:715', `"Successfully retrieved node IP(s)" IPs=[${ips.map((ip) => `"${ip}"`).join(',')}]`)
     if (dual) log('I', 'server.go:245', '"kube-proxy running in dual-stack mode" primary ipFamily="IPv4"')
     if (mode === 'ipvs') log('I', 'server_linux.go:188', '"Using ipvs Proxier"')
+    else if (mode === 'nftables') log('I', 'server_linux.go:231', '"Using nftables Proxier"')
     else log('I', 'server_linux.go:145', '"Using iptables Proxier"')
     if (mode === 'iptables') log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
+    if (mode === 'ipvs' && configuration.ipvs.scheduler === '') {
+      for (const family of dual ? [4, 6] : [4]) log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${family}"`)
+    }
     log('I', 'server.go:516', '"Version info" version="v1.33.1"')
     if (refusal) {
       log('E', 'proxier.go:573', `"Could not create dummy VS" err="no such file or directory" scheduler="${configuration.ipvs.scheduler}"`)
@@ -61,7 +66,10 @@ export function kubeProxy(services: SystemServices): Program {
     }
     const health = new ProxyHealth(process, node.name, log)
     for (const family of dual ? [4, 6] as const : [4] as const) {
-      const proxier = yield* untilReached(clock, () => (mode === 'ipvs' ? new IpvsProxier(node, configuration.ipvs, log, health, family) : new IptablesProxier(node, log, health, family)))
+      const proxier = yield* untilReached(clock, () => {
+        if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)
+        return mode === 'nftables' ? new NftablesProxier(node, log, health, family) : new IptablesProxier(node, log, health, family)
+      })
       process.onExit(() => proxier.stop())
     }
     for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)

@@ -26,6 +26,8 @@ export class Ipvs {
   readonly timeouts: Timeouts = { tcp: 900, tcpFin: 120, udp: 300 }
   readonly #services = new Map<string, VirtualService>()
   #marks = 0
+  /** Grows with every change of a service or server. */
+  generation = 0
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -64,6 +66,7 @@ export class Ipvs {
     if (this.#services.has(text)) throw new IpvsError('Service already exists')
     const service = new VirtualService(key, options, this.clock.now)
     this.#services.set(text, service)
+    this.generation++
     if ('fwmark' in key) this.#marks++
     return service
   }
@@ -72,6 +75,7 @@ export class Ipvs {
   edit(key: ServiceKey, options: ServiceOptions): void {
     const service = this.#need(key)
     checkScheduler(options.scheduler)
+    this.generation++
     if (service.scheduler !== options.scheduler) service.position = undefined
     service.scheduler = options.scheduler as VirtualService['scheduler']
     service.persistent = options.persistent
@@ -82,6 +86,7 @@ export class Ipvs {
   remove(key: ServiceKey): void {
     const service = this.#need(key, 'No such service')
     this.#services.delete(keyText(key))
+    this.generation++
     if ('fwmark' in key) this.#marks--
     for (const server of service.servers) server.available = false
     service.servers = []
@@ -106,6 +111,7 @@ export class Ipvs {
     if (service.server(server.address, server.port)) throw new IpvsError('Destination already exists')
     // One that was removed and still has connections comes back with them (ip_vs_trash_get_dest).
     const former = this.connections.list().find((c) => c.service === service && !c.server.available && c.server.address === server.address && c.server.port === server.port)?.server
+    this.generation++
     const added = former ?? new RealServer(server, this.clock.now)
     added.available = true
     added.weight = server.weight
@@ -118,6 +124,7 @@ export class Ipvs {
   editServer(key: ServiceKey, options: ServerOptions): void {
     const server = this.#needServer(key, options)
     server.weight = options.weight
+    this.generation++
     server.limit(options)
     server.weigh()
   }
@@ -129,6 +136,7 @@ export class Ipvs {
     // The round robin goes on with the one that follows.
     if (service.position === server) service.position = service.servers[at - 1]
     service.servers.splice(at, 1)
+    this.generation++
     server.available = false
   }
 

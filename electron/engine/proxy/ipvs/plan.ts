@@ -14,9 +14,7 @@ export interface PortPlan {
 }
 
 export interface VirtualPlan {
-  protocol: 'tcp' | 'udp' | 'sctp'
-  address: Ip
-  port: number
+  key: { protocol: 'tcp' | 'udp' | 'sctp'; address: Ip; port: number }
   persistent: number | undefined
   servers: readonly EndpointInfo[]
 }
@@ -41,7 +39,7 @@ export function planOf(info: ServicePortInfo, endpoints: readonly EndpointInfo[]
   // Without local ones, others are better than none: Pods of the node get there, though from outside no answer fits.
   const serversFor = (onlyLocal: boolean): readonly EndpointInfo[] => (onlyLocal && local.length > 0 ? local : cluster)
   const add = (address: Ip, at: number, onlyLocal: boolean): void => {
-    virtuals.push({ protocol, address, port: at, persistent: info.stickySeconds, servers: serversFor(onlyLocal) })
+    virtuals.push({ key: { protocol, address, port: at }, persistent: info.stickySeconds, servers: serversFor(onlyLocal) })
   }
   const place = (ip: Ip, at = port): string => `${ip},${protocol}:${at}`
 

@@ -2,7 +2,6 @@ import type { Agent, NodeContext } from '../../cni/types.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import { cidrContains, isLoopbackIp } from '../../network/address.ts'
 import type { Ipvs } from '../../network/ipvs/ipvs.ts'
-import type { IpvsProtocol } from '../../network/ipvs/service.ts'
 import type { Ip, Netfilter } from '../../network/types.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
@@ -36,8 +35,6 @@ export interface IpvsSettings {
 
 export const DEFAULT_IPVS_SETTINGS: IpvsSettings = { scheduler: '', strictARP: false, masqueradeAll: false, excludeCIDRs: [], timeouts: { tcp: 0, tcpFin: 0, udp: 0 } }
 
-type Virtual = VirtualPlan & { key: { protocol: IpvsProtocol; address: Ip; port: number } }
-
 /** kube-proxy in ipvs mode on one node, for one family. Stopping it leaves everything as it is. */
 export class IpvsProxier implements Agent {
   readonly #context: NodeContext
@@ -54,6 +51,9 @@ export class IpvsProxier implements Agent {
   #periodic: ReturnType<NodeContext['clock']['schedule']> | undefined
   #zone = ''
   #initial = true
+  #generation = -1
+  /** Virtual services that are in the kernel as they are wanted. */
+  #synced = new WeakSet<VirtualPlan>()
   /** Syncs so far, for tests and metrics. */
   syncs = 0
 
@@ -109,7 +109,6 @@ export class IpvsProxier implements Agent {
     for (const [key, value] of wanted) network.setSysctl(key, value)
     const { tcp, tcpFin, udp } = this.#settings.timeouts
     Object.assign(timeouts, { tcp: tcp || timeouts.tcp, tcpFin: tcpFin || timeouts.tcpFin, udp: udp || timeouts.udp })
-    if (this.#settings.scheduler === '') this.#log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${this.#family}"`)
   }
 
   #queue(): void {
@@ -135,20 +134,27 @@ export class IpvsProxier implements Agent {
 
     const node = this.#node()
     const elements = new Map<SetId, Set<string>>(SET_IDS.map((id) => [id, new Set()]))
-    const virtuals = new Map<string, Virtual>()
+    const virtuals = new Map<string, VirtualPlan>()
     const notFromNode: PortPlan['notFromNode'][number][] = []
     for (const service of [...this.#cache.services.keys()].sort()) {
       for (const port of this.#cache.services.get(service)!) {
         const plan = this.#plan(port, node)
         for (const [id, element] of plan.elements) elements.get(id)!.add(element)
-        for (const v of plan.virtuals) virtuals.set(`${v.protocol} ${v.address} ${v.port}`, { ...v, key: { protocol: v.protocol, address: v.address, port: v.port } })
+        for (const v of plan.virtuals) virtuals.set(`${v.key.protocol} ${v.key.address} ${v.key.port}`, v)
         for (const ip of plan.bind) elements.get('ipvsIps')!.add(ip)
         notFromNode.push(...plan.notFromNode)
       }
     }
     const bind = elements.get('ipvsIps')!
-    for (const ip of bind) this.#bind(ip)
-    for (const virtual of virtuals.values()) this.#syncVirtual(virtual)
+    const bound = new Set(this.#bound().map((a) => a.address))
+    for (const ip of bind) if (!bound.has(ip)) this.#context.network.addAddress(DUMMY, `${ip}/${this.#family === 4 ? 32 : 128}`)
+    // What is as this kube-proxy left it needs no second look.
+    if (this.#ipvs.generation !== this.#generation) this.#synced = new WeakSet()
+    for (const virtual of virtuals.values()) {
+      if (this.#synced.has(virtual)) continue
+      this.#syncVirtual(virtual)
+      this.#synced.add(virtual)
+    }
     for (const [id, wanted] of elements) netfilter.sets.replace(setName(id, this.#family), wanted)
     try {
       netfilter.restore(ipvsRules({
@@ -159,8 +165,9 @@ export class IpvsProxier implements Agent {
       this.#log('E', 'proxier.go:1404', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ipFamily="IPv${this.#family}"`)
       return
     }
-    for (const { address } of [...this.#bound()]) if (!bind.has(address)) this.#context.network.removeAddress(DUMMY, address)
+    for (const address of bound) if (!bind.has(address)) this.#context.network.removeAddress(DUMMY, address)
     this.#removeOthers(virtuals)
+    this.#generation = this.#ipvs.generation
     this.#initial = false
     this.#health?.updated(this.#family, this.#cache, undefined)
     if (changed.size > 0) cleanStaleEntries(netfilter.conntrack, this.#cache, this.#family)
@@ -206,14 +213,9 @@ export class IpvsProxier implements Agent {
     return this.#context.network.links.get(DUMMY)!.addresses.filter((a) => this.#isOwn(a.address))
   }
 
-  #bind(ip: Ip): void {
-    if (this.#bound().some((a) => a.address === ip)) return
-    this.#context.network.addAddress(DUMMY, `${ip}/${this.#family === 4 ? 32 : 128}`)
-  }
-
   // ---- virtual services ------------------------------------------------------------------------------------------
 
-  #syncVirtual({ key, persistent, servers }: Virtual): void {
+  #syncVirtual({ key, persistent, servers }: VirtualPlan): void {
     const ipvs = this.#ipvs
     const options = { scheduler: this.#scheduler, ...(persistent !== undefined && { persistent }) }
     const applied = ipvs.find(key)
@@ -237,7 +239,7 @@ export class IpvsProxier implements Agent {
     }
   }
 
-  #removeOthers(active: ReadonlyMap<string, Virtual>): void {
+  #removeOthers(active: ReadonlyMap<string, VirtualPlan>): void {
     for (const { key } of this.#ipvs.services()) {
       if ('fwmark' in key || !this.#isOwn(key.address) || active.has(`${key.protocol} ${key.address} ${key.port}`)) continue
       if (this.#settings.excludeCIDRs.some((cidr) => this.#isOwn(cidr) && cidrContains(cidr, key.address))) continue
