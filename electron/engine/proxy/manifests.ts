@@ -47,6 +47,11 @@ ipvs:
 kind: KubeProxyConfiguration
 metricsBindAddress: ""
 mode: "${config.proxyMode}"
+nftables:
+  masqueradeAll: false
+  masqueradeBit: null
+  minSyncPeriod: 0s
+  syncPeriod: 0s
 nodePortAddresses: null
 oomScoreAdj: null
 portRange: ""
