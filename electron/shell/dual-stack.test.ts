@@ -92,6 +92,16 @@ sleep 5`)
     expect(inPod('alpine', 'curl -s http://web/clientip')).toMatch(/^10\.244\./)
   })
 
+  it('a node that was switched off has both families again; a route of IPv6 can be taken away', () => {
+    run('hop fault apply node-down worker-1; sleep 20; hop fault clear --all; sleep 60')
+    expect(inPod('client', 'curl -s http://[fd00:10:96::80]/hostname')).toBe('web')
+    expect(run('hop fault apply route-missing worker-1 fd00:10:244:2::/64')).toContain('worker-1 has no route to fd00:10:244:2::/64')
+    const six = lab.run(`kubectl exec client -- curl -s -m 2 http://[${web6}]/`).code
+    expect([six, inPod('client', 'curl -s -m 2 http://10.96.0.80/hostname')]).toEqual([28, 'web'])
+    run('hop fault clear --all')
+    expect(inPod('client', `curl -s -m 2 http://[${web6}]/hostname`)).toBe('web')
+  })
+
   it('CoreDNS knows addresses and names of both families', () => {
     expect(inPod('client', 'dig +short web.default.svc.cluster.local AAAA')).toBe('fd00:10:96::80\n')
     expect(inPod('client', 'dig +short peers.default.svc.cluster.local AAAA')).toBe(`${web6}\n`)

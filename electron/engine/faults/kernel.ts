@@ -19,10 +19,10 @@ export const routeMissing: FaultKind = {
   ],
   apply(world, { places: [name, cidr] }) {
     const { network } = runningNode(world, name!)
-    const routes = (): Route[] => network.routes.list('main').filter((r) => r.destination === cidr)
+    const routes = (): Route[] => network.routes.list('main', cidr.includes(':') ? 6 : 4).filter((r) => r.destination === cidr)
     const removed = routes()
     if (removed.length === 0) {
-      const there = network.routes.list('main').map((r) => r.destination)
+      const there = network.routes.list('main', cidr.includes(':') ? 6 : 4).map((r) => r.destination)
       throw new FaultError(`${name} has no route to ${cidr}; it has ${there.length > 12 ? `${there.slice(0, 12).join(', ')} and ${there.length - 12} more` : there.join(', ')}`)
     }
     for (const route of removed) network.routes.remove(route)
