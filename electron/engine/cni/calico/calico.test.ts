@@ -153,3 +153,37 @@ describe('Felix\'s rules', () => {
     ]) expect(saved).toContain(line)
   })
 })
+
+describe('Calico\'s own policies', () => {
+  function calicoPolicy(cluster: SimulatedCluster, kind: string, name: string, spec: object): void {
+    const namespace = kind === 'NetworkPolicy' ? 'default' : undefined
+    const plural = `${kind.toLowerCase().replace(/y$/, 'ie')}s.crd.projectcalico.org`
+    cluster.client.create(plural, namespace, { apiVersion: 'crd.projectcalico.org/v1', kind, metadata: { name }, spec })
+    cluster.settle()
+  }
+
+  function threePods(): { cluster: SimulatedCluster; server: string } {
+    const cluster = settled('IPIP')
+    run(cluster, 'friend', { node: 'worker-1', labels: { role: 'friend' } })
+    run(cluster, 'stranger', { node: 'worker-2', labels: { role: 'stranger' } })
+    run(cluster, 'server', { node: 'worker-2' })
+    cluster.settle()
+    return { cluster, server: ipOf(cluster, 'server') }
+  }
+
+  test('a lower order is asked first, Deny ends it, and the hop names the policy', () => {
+    const { cluster, server } = threePods()
+    calicoPolicy(cluster, 'GlobalNetworkPolicy', 'default.deny-strangers', { order: 10, selector: "app == 'server'", types: ['Ingress'], ingress: [{ action: 'Deny', source: { selector: "role in {'stranger', 'enemy'}" } }, { action: 'Pass' }] })
+    calicoPolicy(cluster, 'NetworkPolicy', 'default.allow-web', { order: 20, selector: "app == 'server'", ingress: [{ action: 'Allow', protocol: 'TCP', destination: { ports: [80, '8080:8090'] } }] })
+    expect(connect(cluster, 'friend', server).verdict).toBe('delivered')
+    const denied = connect(cluster, 'stranger', server)
+    expect(denied).toMatchObject({ verdict: 'dropped', text: expect.stringContaining('A rule of the policy default.deny-strangers denies it.') as string })
+  })
+
+  test('what no rule allows is dropped at the end of the tier, and the hop names who selected the Pod', () => {
+    const { cluster, server } = threePods()
+    calicoPolicy(cluster, 'NetworkPolicy', 'default.allow-friend', { selector: "app == 'server'", ingress: [{ action: 'Allow', source: { selector: "role == 'friend' && !has(banned)" } }] })
+    expect(connect(cluster, 'friend', server).verdict).toBe('delivered')
+    expect(connect(cluster, 'stranger', server)).toMatchObject({ verdict: 'dropped', text: expect.stringContaining('default/default.allow-friend selects default/server, and no rule of it allows the packet.') as string })
+  })
+})

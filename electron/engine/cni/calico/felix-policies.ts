@@ -1,32 +1,44 @@
 import { networkOf } from '../../network/address.ts'
+import type { PolicyExplainer } from '../../journey/types.ts'
+import { policyExplainer } from '../../policy/explainer.ts'
 import type { PolicyView } from '../../policy/types.ts'
 import type { NodeContext } from '../types.ts'
+import type { CalicoPolicies } from './calico-policies.ts'
 import type { Endpoint } from './felix.ts'
 import type { Chain } from './felix-chains.ts'
-import { dispatchChains, endpointChains, profileChains, profilesOf, type EndpointPolicies, type Side } from './felix-endpoints.ts'
-import { policyRules } from './felix-rules.ts'
+import { dispatchChains, endpointChain, endpointChains, policyChain, profileChains, profilesOf, type EndpointPolicies, type Side } from './felix-endpoints.ts'
+import { policyRules, type PolicyRule } from './felix-rules.ts'
 import { ensureSets, removeSets, type WantedSet } from './felix-sets.ts'
 import { ALL_HOSTS, ALL_POOLS, ALL_VXLAN, MASQ_POOLS, staticChains, type TableChains, type TableName } from './felix-static.ts'
 import { FelixTable } from './felix-tables.ts'
-import { kubernetesPolicyName, kubernetesRules } from './kubernetes-policies.ts'
+import { KUBERNETES_ORDER, kubernetesPolicyName, kubernetesRules } from './kubernetes-policies.ts'
 import type { Tunnels } from './tunnels.ts'
 
 /** Felix's iptables and IP sets of one node: works out what they should be and writes what differs. */
 const TABLES: readonly TableName[] = ['raw', 'mangle', 'filter', 'nat']
 const SIDES: readonly Side[] = ['ingress', 'egress']
+const POLICY_CHAIN = /^cali-(tw|fw|pi|po)-/
+/** Where the tiers of the datastore are not known yet. */
+const DEFAULT_TIER = { order: 1_000_000, pass: false }
+
+interface Candidate { name: string; tier: string; order: number; own: boolean; rules(): PolicyRule[] }
 
 export class FelixPolicies {
   readonly #node: NodeContext
   readonly #view: PolicyView
   readonly #tunnels: Tunnels
+  readonly #calico: CalicoPolicies
   readonly #tables: Record<TableName, FelixTable>
   #static: { key: string; tables: Record<TableName, TableChains> } | undefined
   /** Chains by what they are made of: what did not change is not written again. */
   #chains = new Map<string, Chain[]>()
+  /** Chain → whose it is, for the words of a drop. */
+  readonly #owners = new Map<string, { endpoint?: string; policies: readonly string[]; ofCalico: boolean }>()
   #generation = -1
 
-  constructor(node: NodeContext, view: PolicyView, tunnels: Tunnels) {
+  constructor(node: NodeContext, view: PolicyView, calico: CalicoPolicies, tunnels: Tunnels) {
     this.#node = node
+    this.#calico = calico
     this.#view = view
     this.#tunnels = tunnels
     const { netfilter } = node.network
@@ -95,19 +107,50 @@ export class FelixPolicies {
   }
 
   #policiesOf(endpoint: Endpoint, keep: (key: string, make: () => Chain[]) => void, sets: Map<string, WantedSet>, seen: Set<string>): EndpointPolicies {
-    const names: Record<Side, string[]> = { ingress: [], egress: [] }
-    const pod = this.#view.pods.get(endpoint.key)
-    for (const side of pod ? SIDES : []) {
-      for (const policy of this.#view.selecting(pod!, side)) {
-        const name = kubernetesPolicyName(policy)
-        names[side].push(name)
-        if (seen.has(`${side} ${name}`)) continue
-        seen.add(`${side} ${name}`)
-        const rules = kubernetesRules(this.#view, policy, side, sets)
-        keep(`policy ${side} ${name} ${JSON.stringify(rules)}`, () => [policyRules('default', name, side, rules)])
+    const tiers = new Map<string, { name: string; pass: boolean; order: number; ingress: string[]; egress: string[] }>()
+    for (const side of SIDES) {
+      const found = this.#candidates(endpoint, side, sets)
+      for (const candidate of found) {
+        const { name, tier } = candidate
+        const { order, pass } = this.#calico.tiers.get(tier) ?? DEFAULT_TIER
+        if (!tiers.has(tier)) tiers.set(tier, { name: tier, order, pass, ingress: [], egress: [] })
+        tiers.get(tier)![side].push(name)
+        if (seen.has(`${side} ${tier} ${name}`)) continue
+        seen.add(`${side} ${tier} ${name}`)
+        const rules = candidate.rules()
+        keep(`policy ${side} ${tier} ${name} ${JSON.stringify(rules)}`, () => [policyRules(tier, name, side, rules)])
+        this.#owners.set(policyChain(side, tier, name), { policies: [name], ofCalico: candidate.own })
       }
+      this.#owners.set(endpointChain(side, endpoint.interface), { endpoint: endpoint.key, policies: found.map((c) => c.name), ofCalico: found.some((c) => c.own) })
     }
     const { namespace, serviceAccount, interface: device } = endpoint
-    return { interface: device, namespace, serviceAccount, tiers: [{ name: 'default', pass: false, ...names }] }
+    const ordered = [...tiers.values()].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
+    return { interface: device, namespace, serviceAccount, tiers: ordered.map(({ name, pass, ingress, egress }) => ({ name, pass, ingress, egress })) }
+  }
+
+  /** Lower orders first, then by name. */
+  #candidates(endpoint: Endpoint, side: Side, sets: Map<string, WantedSet>): Candidate[] {
+    const pod = this.#view.pods.get(endpoint.key)
+    const kubernetes = (pod ? this.#view.selecting(pod, side) : []).map((policy): Candidate => ({
+      name: kubernetesPolicyName(policy), tier: 'default', order: KUBERNETES_ORDER, own: false, rules: () => kubernetesRules(this.#view, policy, side, sets),
+    }))
+    const calico = this.#calico.selecting(endpoint.namespace, endpoint.name, side).map((policy): Candidate => ({
+      name: policy.name, tier: policy.tier, order: policy.order, own: true, rules: () => this.#calico.rules(policy, side, sets),
+    }))
+    return [...kubernetes, ...calico].sort((a, b) => (a.order === b.order ? (a.name < b.name ? -1 : 1) : a.order - b.order))
+  }
+
+  /** Says which policies stand behind a drop in one of the policies' chains. */
+  explainer(nodeAt: (ip: string) => string | undefined): PolicyExplainer {
+    const isPolicyDrop = ({ decidedBy }: { decidedBy?: { chain?: string } }): boolean => decidedBy?.chain !== undefined && POLICY_CHAIN.test(decidedBy.chain)
+    const kubernetes = policyExplainer(this.#view, { node: this.#node.name, isPolicyDrop, nodeAt })
+    return (packet, hop) => {
+      const owner = isPolicyDrop(hop) ? this.#owners.get(hop.decidedBy!.chain!) : undefined
+      if (!owner?.ofCalico) return kubernetes(packet, hop)
+      const { endpoint, policies } = owner
+      const names = policies.join(', ')
+      const text = endpoint === undefined ? `A rule of the policy ${names} denies it.` : `${names} ${policies.length === 1 ? 'selects' : 'select'} ${endpoint}, and no rule of ${policies.length === 1 ? 'it' : 'them'} allows the packet.`
+      return { text, policies }
+    }
   }
 }

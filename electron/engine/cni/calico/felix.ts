@@ -1,10 +1,10 @@
 import type { Timer } from '../../clock.ts'
 import type { KubeObject, Node, Pod } from '../../kubernetes/types.ts'
 import type { Ip } from '../../network/types.ts'
-import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { NodeContext } from '../types.ts'
 import { MTU_FILE } from './calico.ts'
+import { CalicoPolicies } from './calico-policies.ts'
 import { calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
 import { FelixPolicies } from './felix-policies.ts'
 import { workloadInterface } from './names.ts'
@@ -25,7 +25,7 @@ export interface Endpoint {
   interface: string
 }
 
-const POLICY_CHAIN = /^cali-(tw|fw|pi|po)-/
+const NO_LABELS = {}
 
 /** Changes are collected for so long (ms). */
 const THROTTLE = 10
@@ -57,12 +57,10 @@ export class Felix {
     this.#watch<Pod>('pods', { fieldSelector: `spec.nodeName=${node.name}` }, (_, object, gone) => this.#setPod(object ?? gone!, object === undefined))
     this.#model = new PolicyModel(node.client, () => this.#later())
     this.#stops.push(() => this.#model.stop())
-    this.#policies = new FelixPolicies(node, this.#model.view, this.tunnels)
-    node.network.policyExplainer = policyExplainer(this.#model.view, {
-      node: node.name,
-      isPolicyDrop: ({ decidedBy }) => decidedBy?.chain !== undefined && POLICY_CHAIN.test(decidedBy.chain),
-      nodeAt: (ip) => this.#hostAt(ip),
-    })
+    const calico = new CalicoPolicies(node.client, () => this.#later(), (message) => log('felix/calc_graph.go 123', message))
+    this.#stops.push(() => calico.stop())
+    this.#policies = new FelixPolicies(node, this.#model.view, calico, this.tunnels)
+    node.network.policyExplainer = this.#policies.explainer((ip) => this.#hostAt(ip))
     this.#later()
     this.#refreshLater()
   }
@@ -99,7 +97,7 @@ export class Felix {
     if (gone || pod.spec.hostNetwork || !ip || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') {
       return this.endpoints.delete(key)
     }
-    const endpoint: Endpoint = { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? {}, ip, interface: workloadInterface(namespace, name) }
+    const endpoint: Endpoint = { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? NO_LABELS, ip, interface: workloadInterface(namespace, name) }
     const old = this.endpoints.get(key)
     if (old?.ip === ip && old.serviceAccount === endpoint.serviceAccount && old.labels === endpoint.labels) return false
     return set(this.endpoints, key, endpoint)

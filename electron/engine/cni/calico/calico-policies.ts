@@ -1,0 +1,245 @@
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { KubeObject, Namespace, Pod } from '../../kubernetes/types.ts'
+import { networkOf } from '../../network/address.ts'
+import { calicoResource } from './datastore.ts'
+import type { Side } from './felix-endpoints.ts'
+import type { PeerMatch, PolicyRule, PortRange } from './felix-rules.ts'
+import { setName, type WantedSet } from './felix-sets.ts'
+import { allOf, parseSelector, type Labels, type Selector } from './selector.ts'
+
+/**
+ * Calico's own NetworkPolicy and GlobalNetworkPolicy: what selects whom (felix/calc). Their rules name peers with selectors over the
+ * labels of Pods, of their namespaces and ServiceAccounts, and of NetworkSets.
+ */
+interface Entity {
+  nets?: string[]; notNets?: string[]; selector?: string; notSelector?: string; namespaceSelector?: string
+  ports?: (number | string)[]; notPorts?: (number | string)[]
+  serviceAccounts?: { names?: string[]; selector?: string }
+  services?: object
+}
+interface Icmp { type?: number; code?: number }
+interface RawRule {
+  action: string; protocol?: string | number; notProtocol?: string | number; icmp?: Icmp; notICMP?: Icmp; ipVersion?: number; http?: object
+  source?: Entity; destination?: Entity; metadata?: { annotations?: Record<string, string> }
+}
+interface CalicoPolicy extends KubeObject {
+  spec: { order?: number; tier?: string; selector?: string; namespaceSelector?: string; serviceAccountSelector?: string; types?: string[]; ingress?: RawRule[]; egress?: RawRule[] }
+}
+interface NetworkSet extends KubeObject { spec: { nets?: string[] } }
+interface Tier extends KubeObject { spec: { order?: number; defaultAction?: string } }
+
+export interface ActivePolicy {
+  /** "default/default.allow-web", or a global one's name. */
+  name: string
+  tier: string
+  order: number
+  selects: Selector
+  applies: Record<Side, boolean>
+  raw: Record<Side, readonly RawRule[]>
+  namespace: string | undefined
+}
+
+interface Member { labels: Labels; nets: readonly string[]; ports: ReadonlyMap<string, number> }
+
+const ACTIONS: Readonly<Record<string, PolicyRule['action']>> = { Allow: 'allow', Deny: 'deny', Log: 'log', Pass: 'pass' }
+
+export class CalicoPolicies {
+  readonly policies = new Map<string, ActivePolicy>()
+  readonly tiers = new Map<string, { order: number; pass: boolean }>()
+  readonly #client: KubernetesClient
+  readonly #changed: () => void
+  readonly #log: (message: string) => void
+  readonly #stops: (() => void)[] = []
+  readonly #pods = new Map<string, Pod>()
+  readonly #namespaces = new Map<string, Readonly<Record<string, string>>>()
+  readonly #accounts = new Map<string, Readonly<Record<string, string>>>()
+  readonly #sets = new Map<string, NetworkSet>()
+  #watching = false
+  #stopped = false
+
+  constructor(client: KubernetesClient, changed: () => void, log: (message: string) => void) {
+    this.#client = client
+    this.#changed = changed
+    this.#log = log
+    this.#watch(calicoResource('tiers'), this.tiers, ({ spec }: Tier) => ({ order: spec.order ?? Infinity, pass: spec.defaultAction === 'Pass' }))
+    for (const kind of ['networkpolicies', 'globalnetworkpolicies']) this.#watch(calicoResource(kind), this.policies, (policy: CalicoPolicy) => this.#read(policy), kind)
+    this.#watch(calicoResource('hostendpoints'), new Map<string, never>(), ({ metadata }: KubeObject) => {
+      this.#log(`podhop: not simulated: HostEndpoint ${metadata.name} (policies of Pods are)`)
+      return undefined
+    })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+  }
+
+  /** The policies that select a Pod in a direction, as they are asked: by tier, order and name. */
+  selecting(namespace: string, pod: string, side: Side): ActivePolicy[] {
+    const object = this.#pods.get(`${namespace}/${pod}`)
+    if (!object) return []
+    const labels = this.#labelsOf(object)
+    return [...this.policies.values()].filter((p) => p.applies[side] && p.selects.matches(labels))
+  }
+
+  /** The rules of one direction; the IP sets that they need are put into `sets`. */
+  rules(policy: ActivePolicy, side: Side, sets: Map<string, WantedSet>): PolicyRule[] {
+    return policy.raw[side].flatMap((raw) => {
+      if (raw.http || raw.source?.services || raw.destination?.services) {
+        this.#log(`podhop: not simulated: ${raw.http ? 'http' : 'services'} in a rule of ${policy.name} (the rule is left out)`)
+        return []
+      }
+      const action = ACTIONS[raw.action]
+      if (!action || raw.ipVersion === 6) return []
+      const protocol = protocolOf(raw.protocol)
+      const icmp = (i: Icmp | undefined): { type: number; code?: number | undefined } | undefined => (i?.type === undefined ? undefined : { type: i.type, code: i.code })
+      return [{
+        action, protocol, notProtocol: protocolOf(raw.notProtocol), icmp: icmp(raw.icmp), notIcmp: icmp(raw.notICMP),
+        source: this.#peer(raw.source ?? {}, policy.namespace, protocol, sets),
+        destination: this.#peer(raw.destination ?? {}, policy.namespace, protocol, sets),
+        ...(raw.metadata?.annotations ? { annotations: raw.metadata.annotations } : {}),
+      }]
+    })
+  }
+
+  #read(policy: CalicoPolicy): ActivePolicy | undefined {
+    const { metadata: { name, namespace }, spec } = policy
+    const types = spec.types ?? [...(spec.ingress || !spec.egress ? ['Ingress'] : []), ...(spec.egress ? ['Egress'] : [])]
+    const parts: Selector[] = []
+    try {
+      if (namespace !== undefined) parts.push(parseSelector(`projectcalico.org/namespace == '${namespace}'`))
+      else if (spec.namespaceSelector) parts.push(namespaceSelector(spec.namespaceSelector))
+      if (spec.serviceAccountSelector) parts.push(parseSelector(spec.serviceAccountSelector, 'pcsa.'))
+      parts.push(parseSelector(spec.selector ?? 'all()'))
+    } catch (error) {
+      this.#log(`Invalid policy ${name}: ${(error as Error).message}`)
+      return undefined
+    }
+    this.#watchPeers()
+    return {
+      name: namespace === undefined ? name : `${namespace}/${name}`, tier: spec.tier ?? 'default', order: spec.order ?? Infinity, selects: allOf(parts), namespace,
+      applies: { ingress: types.includes('Ingress'), egress: types.includes('Egress') },
+      raw: { ingress: spec.ingress ?? [], egress: spec.egress ?? [] },
+    }
+  }
+
+  // ---- peers -------------------------------------------------------------------------------------------------
+
+  #peer(entity: Entity, namespace: string | undefined, protocol: string | undefined, sets: Map<string, WantedSet>): PeerMatch {
+    const selector = entitySelector(entity, namespace)
+    const numbers: PortRange[] = []
+    const names: string[] = []
+    for (const port of entity.ports ?? []) {
+      const range = rangeOf(port)
+      if (range) numbers.push(range)
+      else names.push(String(port))
+    }
+    const wanted = (s: Selector): string => {
+      const name = setName('s', s.text)
+      if (!sets.has(name)) sets.set(name, { type: 'hash:net', members: [...new Set(this.#members(s).flatMap((m) => m.nets))] })
+      return name
+    }
+    return {
+      nets: (entity.nets ?? []).filter((n) => !n.includes(':')).map(networkText),
+      notNets: (entity.notNets ?? []).filter((n) => !n.includes(':')).map(networkText),
+      sets: selector && !(names.length > 0 && numbers.length === 0) ? [wanted(selector)] : [],
+      notSets: entity.notSelector ? [wanted(parseSelector(entity.notSelector))] : [],
+      ports: numbers,
+      notPorts: (entity.notPorts ?? []).flatMap((p) => rangeOf(p) ?? []),
+      namedPorts: names.map((port) => this.#namedPort(selector, protocol ?? 'tcp', port, sets)),
+    }
+  }
+
+  #namedPort(selector: Selector | undefined, protocol: string, port: string, sets: Map<string, WantedSet>): string {
+    const name = setName('n', `${selector?.text ?? ''},${protocol},${port}`)
+    const found = this.#members(selector).flatMap(({ nets, ports }) => {
+      const number = ports.get(`${protocol.toUpperCase()}/${port}`)
+      return number === undefined ? [] : nets.map((ip) => `${ip},${protocol}:${number}`)
+    })
+    sets.set(name, { type: 'hash:ip,port', members: found })
+    return name
+  }
+
+  #members(selector: Selector | undefined): Member[] {
+    const all: Member[] = []
+    for (const pod of this.#pods.values()) {
+      if (pod.spec.hostNetwork || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') continue
+      const ip = pod.metadata.annotations?.['cni.projectcalico.org/podIP']?.split('/')[0] || pod.status.podIP
+      if (!ip) continue
+      const ports = new Map((pod.spec.containers.flatMap((c) => c.ports ?? [])).flatMap((p) => (p.name ? [[`${p.protocol ?? 'TCP'}/${p.name}`, p.containerPort] as const] : [])))
+      all.push({ labels: this.#labelsOf(pod), nets: [ip], ports })
+    }
+    for (const { metadata, spec } of this.#sets.values()) {
+      const labels: Labels = (key) => metadata.labels?.[key] ?? (key === 'projectcalico.org/namespace' ? metadata.namespace : undefined)
+      all.push({ labels, nets: (spec.nets ?? []).filter((n) => !n.includes(':')), ports: new Map() })
+    }
+    return selector ? all.filter((m) => selector.matches(m.labels)) : all
+  }
+
+  /** A Pod's own labels, and those that it has from its namespace (pcns.) and its ServiceAccount (pcsa.). */
+  #labelsOf({ metadata, spec }: Pod): Labels {
+    const account = spec.serviceAccountName ?? 'default'
+    return (key) => {
+      if (key === 'projectcalico.org/namespace') return metadata.namespace
+      if (key === 'projectcalico.org/orchestrator') return 'k8s'
+      if (key === 'projectcalico.org/serviceaccount') return account
+      if (key.startsWith('pcns.')) return key === 'pcns.projectcalico.org/name' ? metadata.namespace : this.#namespaces.get(metadata.namespace)?.[key.slice(5)]
+      if (key.startsWith('pcsa.')) return key === 'pcsa.projectcalico.org/name' ? account : this.#accounts.get(`${metadata.namespace}/${account}`)?.[key.slice(5)]
+      return metadata.labels?.[key]
+    }
+  }
+
+  // ---- watches -----------------------------------------------------------------------------------------------
+
+  /** A cluster without policies of Calico's own pays nothing for them. */
+  #watchPeers(): void {
+    if (this.#watching) return
+    this.#watching = true
+    this.#watch('namespaces', this.#namespaces, ({ metadata }: Namespace) => metadata.labels ?? {})
+    this.#watch('serviceaccounts', this.#accounts, ({ metadata }: KubeObject) => metadata.labels ?? {})
+    this.#watch('pods', this.#pods, (pod: Pod) => pod)
+    for (const kind of ['networksets', 'globalnetworksets']) this.#watch(calicoResource(kind), this.#sets, (set: NetworkSet) => set, kind)
+  }
+
+  #watch<T extends KubeObject, V>(resource: string, into: Map<string, V>, read: (object: T) => V | undefined, prefix = ''): void {
+    this.#stops.push(this.#client.watch<T>(resource, {}, (event) => {
+      if (this.#stopped || !('object' in event)) return
+      const { namespace, name } = event.object.metadata
+      const key = `${prefix}${prefix ? ' ' : ''}${namespace === undefined ? name : `${namespace}/${name}`}`
+      const value = event.type === 'DELETED' ? undefined : read(event.object)
+      if (value === undefined) into.delete(key)
+      else into.set(key, value)
+      this.#changed()
+    }))
+  }
+}
+
+function namespaceSelector(text: string): Selector {
+  return parseSelector(text.replaceAll('all()', 'has(projectcalico.org/name)'), 'pcns.')
+}
+
+function entitySelector(entity: Entity, namespace: string | undefined): Selector | undefined {
+  const parts: Selector[] = []
+  const { serviceAccounts } = entity
+  if (serviceAccounts?.selector) parts.push(parseSelector(serviceAccounts.selector, 'pcsa.'))
+  if (serviceAccounts?.names?.length) parts.push(parseSelector(`projectcalico.org/serviceaccount in { ${serviceAccounts.names.map((n) => `'${n}'`).join(', ')} }`))
+  if (entity.selector) parts.push(parseSelector(entity.selector))
+  if (entity.namespaceSelector === 'global()') parts.unshift(parseSelector('!has(projectcalico.org/namespace)'))
+  else if (entity.namespaceSelector) parts.unshift(namespaceSelector(entity.namespaceSelector))
+  else if (namespace !== undefined && (parts.length > 0 || entity.notSelector)) parts.unshift(parseSelector(`projectcalico.org/namespace == '${namespace}'`))
+  return parts.length === 0 ? undefined : allOf(parts)
+}
+
+function protocolOf(protocol: string | number | undefined): string | undefined {
+  return protocol === undefined ? undefined : String(protocol).toLowerCase()
+}
+
+/** 80, "80", "8080:8090"; undefined: a name. */
+function rangeOf(port: number | string): PortRange | undefined {
+  const found = /^(\d+)(?::(\d+))?$/.exec(String(port))
+  return found ? { first: Number(found[1]), last: Number(found[2] ?? found[1]) } : undefined
+}
+
+function networkText(net: string): string {
+  return net.includes('/') ? networkOf(net) : `${net}/32`
+}
