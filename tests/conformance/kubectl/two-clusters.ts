@@ -22,15 +22,18 @@ const PAUSE = 4
 export class TwoClusters {
   /** Born now: the real kubectl reckons ages by the real clock. */
   readonly #epoch = Math.floor(Date.now() / 1000) * 1000
-  readonly #ours = bearCluster(parseClusterConfig({ seed: 5 }, 'cluster'), [], this.#epoch)
+  readonly #ours: ReturnType<typeof bearCluster>
   readonly #world: World
   readonly #home = mkdtempSync(join(tmpdir(), 'podhop-parity-'))
   readonly #kubectl: string
   readonly #api: ApiCalls
   #server: KubeApiServer | undefined
 
-  constructor(kubectl: string) {
+  /** `cluster`: more keys of the cluster file. */
+  constructor(kubectl: string, cluster: Record<string, unknown> = {}) {
     this.#kubectl = kubectl
+    const config = parseClusterConfig({ seed: 5, ...cluster }, 'cluster')
+    this.#ours = bearCluster(config, [], this.#epoch)
     let connections = 1
     const calls: ApiCalls = new ApiCalls({
       input: (input) => this.#world.apply(input),
@@ -39,7 +42,7 @@ export class TwoClusters {
       nextConnection: () => connections++,
     })
     const nothing = (): void => undefined
-    this.#world = new World({ config: parseClusterConfig({ seed: 5 }, 'cluster'), manifests: [], epoch: this.#epoch }, {
+    this.#world = new World({ config, manifests: [], epoch: this.#epoch }, {
       terminalOutput: nothing,
       terminalClosed: nothing,
       portWanted: nothing,
