@@ -4,7 +4,7 @@ import type { Session } from '../../electron/host/session/session.ts'
 import { Tools } from '../../electron/host/tools/tools.ts'
 import { buildView } from '../../electron/host/view/view.ts'
 import { diff } from '../../electron/bridge/patch.ts'
-import { encodeUtf8, parseClusterConfig, type Cluster, type NetworkNamespace, type Pod } from '../../electron/engine/cluster.ts'
+import { encodeUtf8, parseClusterConfig, PolicyIndex, policyMatrix, type Cluster, type NetworkNamespace, type Pod } from '../../electron/engine/cluster.ts'
 import { LabTerminal } from '../../electron/lab/terminal.ts'
 import { World } from '../../electron/lab/world.ts'
 import { cluster, create, deployment, heap, median, shell, time, untilReady, type Result } from './worlds.ts'
@@ -70,6 +70,8 @@ const measurements: Record<string, () => Result[]> = {
   'services-1000': () => services(1000),
   'services-10000': () => services(10_000),
 
+  matrix: () => policies(1000, 100),
+
   terminal: () => {
     const c = cluster(12)
     create(c, 'deployments', deployment('web', 1000))
@@ -108,6 +110,29 @@ const measurements: Record<string, () => Result[]> = {
     }
     return [{ name: 'view of 500 Pods, little changed', value: times.slice(5).reduce((a, b) => a + b) / (times.length - 5), unit: 'ms', note: `first ${times[0]!.toFixed(1)} ms, ${patches / times.length} patches` }]
   },
+}
+
+/** Pods of ten namespaces under policies of all kinds, without a cluster around them: what `hop matrix` works out and prints. */
+function policies(podCount: number, policyCount: number): Result[] {
+  const meta = (name: string, namespace?: string, labels: Record<string, string> = {}) => ({ name, ...(namespace ? { namespace } : {}), uid: `${namespace}/${name}`, resourceVersion: '1', creationTimestamp: '', labels })
+  const namespaces = Array.from({ length: 10 }, (_, i) => ({ kind: 'Namespace', metadata: meta(`team-${i}`, undefined, { team: String(i % 3) }) }))
+  const pods = Array.from({ length: podCount }, (_, i) => ({
+    kind: 'Pod', metadata: meta(`pod-${i}`, `team-${i % 10}`, { app: `app-${i % 17}`, tier: i % 2 ? 'front' : 'back' }),
+    spec: { nodeName: `worker-${i % 50}`, containers: [] }, status: { phase: 'Running', podIPs: [{ ip: `10.244.${i >> 8}.${i & 255}` }] },
+  }))
+  const peers = [{ podSelector: { matchLabels: { tier: 'front' } } }, { namespaceSelector: { matchLabels: { team: '1' } } }, { ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.2.0/24'] } }]
+  const rules = (i: number, key: string) => (i % 5 === 0 ? [] : [{ [key]: [peers[i % 3]], ...(i % 2 ? { ports: [{ port: 80, protocol: 'TCP' }] } : {}) }])
+  const objects = Array.from({ length: policyCount }, (_, i) => ({
+    kind: 'NetworkPolicy', metadata: meta(`policy-${i}`, `team-${i % 10}`),
+    spec: { podSelector: i % 7 === 0 ? {} : { matchLabels: { app: `app-${i % 17}` } }, policyTypes: i % 4 === 0 ? ['Ingress', 'Egress'] : i % 4 === 1 ? ['Egress'] : ['Ingress'], ingress: rules(i, 'from'), egress: rules(i + 1, 'to') },
+  }))
+  let denied = 0
+  const value = time(() => {
+    const view = PolicyIndex.of({ namespaces, pods, policies: objects } as unknown as Parameters<typeof PolicyIndex.of>[0])
+    const { cell } = policyMatrix(view, { enforced: true, port: 80, protocol: 'TCP' })
+    for (let from = 0; from < podCount; from++) for (let to = 0; to < podCount; to++) if (!cell(from, to).allowed) denied++
+  })
+  return [{ name: `policy matrix: ${podCount.toLocaleString('en')} Pods, ${policyCount} policies`, value, unit: 'ms', note: `${denied.toLocaleString('en')} of ${(podCount ** 2).toLocaleString('en')} cells denied, model included` }]
 }
 
 const silent = {

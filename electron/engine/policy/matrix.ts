@@ -1,7 +1,7 @@
 import { cidrContains } from '../network/address.ts'
-import { decide, endpointOf, type DecideOptions } from './decide.ts'
-import { explainDecision } from './explain.ts'
-import { DIRECTIONS, type PolicyPod, type PolicyProtocol, type PolicyRule, type PolicyView } from './types.ts'
+import { decideSide, endpointOf, type DecideOptions } from './decide.ts'
+import { explainSide } from './explain.ts'
+import { DIRECTIONS, type Direction, type PolicyPod, type PolicyProtocol, type PolicyRule, type PolicyView } from './types.ts'
 
 /** A cell's answer; Pods that no policy can tell apart share it. */
 export interface MatrixCell {
@@ -32,9 +32,18 @@ export interface MatrixOptions extends DecideOptions {
 
 const ALLOWED: MatrixCell = { allowed: true, policies: [] }
 
+/** What one end's policies say of a class of Pods on the other end; undefined parts: allowed. */
+interface SideCell {
+  why: string | undefined
+  policies: readonly string[]
+  /** Cells made of this one as egress, and that one as ingress. */
+  joined: Map<SideCell, MatrixCell>
+}
+
 /**
- * Every Pod to every Pod (design 5.4): Pods are put into classes that no policy tells apart, and each pair of classes is
- * decided once, so that 1,000 Pods under 100 policies are a matter of some hundred decisions and a million look-ups.
+ * Every Pod to every Pod (design 5.4). A Pod is of three classes: by the policies that isolate it in each direction, and by
+ * what the rules of policies can tell of it as a peer. Each pair of classes is decided once, so that 1,000 Pods under 100
+ * policies are some thousand decisions and a million look-ups.
  */
 export function policyMatrix(view: PolicyView, options: MatrixOptions): PolicyMatrix {
   const wanted = options.namespaces && new Set(options.namespaces)
@@ -43,26 +52,35 @@ export function policyMatrix(view: PolicyView, options: MatrixOptions): PolicyMa
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
   const { port, protocol } = options
   if (!options.enforced) return { port, protocol, pods, cell: (_, to) => noSuchPort(pods[to]!, options) ?? ALLOWED }
-  const { classOf, members } = classify(view, pods, options)
-  const cells: (MatrixCell | undefined)[] = []
+  const { egress, ingress, peer, peers } = classify(view, pods, options)
+  const egressCells: SideCell[] = []
+  const ingressCells: SideCell[] = []
   const cell = (from: number, to: number): MatrixCell => {
+    const missing = typeof port === 'string' ? noSuchPort(pods[to]!, options) : undefined
+    if (missing) return missing
     // What depends on which Pod it is and not on its class is never denied: itself, and a node to its own Pods.
-    if (from === to || isOwnNode(pods[from]!, pods[to]!)) return noSuchPort(pods[to]!, options) ?? ALLOWED
-    const at = classOf[from]! * members + classOf[to]!
-    return (cells[at] ??= decideCell(view, pods[from]!, pods[to]!, options))
+    if (from === to || isOwnNode(pods[from]!, pods[to]!)) return ALLOWED
+    const out = (egressCells[egress[from]! * peers + peer[to]!] ??= decideCell(view, 'egress', pods[from]!, pods[to]!, options))
+    const into = (ingressCells[ingress[to]! * peers + peer[from]!] ??= decideCell(view, 'ingress', pods[to]!, pods[from]!, options))
+    if (out.why === undefined && into.why === undefined) return ALLOWED
+    let joined = out.joined.get(into)
+    if (!joined) out.joined.set(into, (joined = join(out, into)))
+    return joined
   }
   return { port, protocol, pods, cell }
 }
 
-function decideCell(view: PolicyView, from: PolicyPod, to: PolicyPod, options: MatrixOptions): MatrixCell {
-  const missing = noSuchPort(to, options)
-  if (missing) return missing
-  const port = portOf(to, options)!
-  const [a, b] = [endpointOf(from), endpointOf(to)]
-  const decision = decide(view, a, b, port, options.protocol, options)
-  if (decision.allowed) return ALLOWED
-  const denials = explainDecision(view, decision, a, b, port, options.protocol, options)
-  return { allowed: false, reason: denials.map((d) => `${d.direction}: ${d.why}`).join(' | '), policies: denials.flatMap((d) => d.policies.map((p) => p.policy)) }
+function join(out: SideCell, into: SideCell): MatrixCell {
+  return { allowed: false, reason: [out.why, into.why].filter((why) => why !== undefined).join(' | '), policies: [...new Set([...out.policies, ...into.policies])] }
+}
+
+function decideCell(view: PolicyView, direction: Direction, selfPod: PolicyPod, peerPod: PolicyPod, options: MatrixOptions): SideCell {
+  const port = portOf(direction === 'ingress' ? selfPod : peerPod, options)!
+  const [self, peer] = [endpointOf(selfPod), endpointOf(peerPod)]
+  const side = decideSide(view, direction, self, peer, port, options.protocol, options)
+  if (side.allowed) return { why: undefined, policies: [], joined: new Map() }
+  const denial = explainSide(view, side, self, peer, port, options.protocol, options)
+  return { why: `${direction}: ${denial.why}`, policies: denial.policies.map((p) => p.policy), joined: new Map() }
 }
 
 function portOf(pod: PolicyPod, { port, protocol }: MatrixOptions): number | undefined {
@@ -79,36 +97,49 @@ function isOwnNode(from: PolicyPod, to: PolicyPod): boolean {
   return from.hostNetwork && from.node !== undefined && from.node === to.node
 }
 
-/** Puts together the Pods that are the same to every policy, as sender and as receiver; `members`: how many classes there are. */
-function classify(view: PolicyView, pods: readonly PolicyPod[], options: MatrixOptions): { classOf: Int32Array; members: number } {
+/** Gives out numbers for keys. */
+class Classes {
+  readonly #known = new Map<string, number>()
+
+  of(key: string): number {
+    let found = this.#known.get(key)
+    if (found === undefined) this.#known.set(key, (found = this.#known.size))
+    return found
+  }
+
+  get size(): number {
+    return this.#known.size
+  }
+}
+
+/** The classes of each Pod, by its place. `peers`: how many of those there are. */
+function classify(view: PolicyView, pods: readonly PolicyPod[], options: MatrixOptions): { egress: number[]; ingress: number[]; peer: number[]; peers: number } {
   const cidrs = cidrsOf(view)
   const names = portNamesOf(view, options)
+  // Where a policy's directions are mixed up, both ends' policies count on both sides.
+  const mixed = options.sharedChain === true && [...view.policies.values()].some((p) => p.isolates.ingress && p.isolates.egress)
   const setsOf = new Map<PolicyPod, string[]>()
-  let number = 0
-  for (const id of view.sets.keys()) {
-    const mark = String(number++)
+  for (const [number, id] of [...view.sets.keys()].entries()) {
     for (const pod of view.members(id)) {
       const list = setsOf.get(pod)
-      if (list) list.push(mark)
-      else setsOf.set(pod, [mark])
+      if (list) list.push(String(number))
+      else setsOf.set(pod, [String(number)])
     }
   }
-  const known = new Map<string, number>()
-  const classOf = new Int32Array(pods.length)
-  for (const [i, pod] of pods.entries()) {
+  const [egressClasses, ingressClasses, peerClasses] = [new Classes(), new Classes(), new Classes()]
+  const [egress, ingress, peer]: [number[], number[], number[]] = [[], [], []]
+  for (const pod of pods) {
     const { ip } = endpointOf(pod)
-    const key = [
-      view.selecting(pod, 'egress').map((p) => p.key).join(),
-      view.selecting(pod, 'ingress').map((p) => p.key).join(),
-      setsOf.get(pod)?.join() ?? '',
-      cidrs.map((matches) => (matches(ip) ? '1' : '0')).join(''),
-      names.map((name) => pod.namedPorts.get(name) ?? '').join(),
-    ].join('|')
-    let found = known.get(key)
-    if (found === undefined) known.set(key, (found = known.size))
-    classOf[i] = found
+    const ports = names.map((name) => pod.namedPorts.get(name) ?? '').join()
+    const [out, into] = [view.selecting(pod, 'egress'), view.selecting(pod, 'ingress')].map((list) => list.map((p) => p.key).join()) as [string, string]
+    const selected = mixed ? `${out}|${into}` : ''
+    const asPeer = `${setsOf.get(pod)?.join() ?? ''}|${cidrs.map((matches) => (matches(ip) ? '1' : '0')).join('')}|${ports}|${pod.hostNetwork}|${selected}`
+    const asSelf = mixed ? asPeer : ports
+    egress.push(egressClasses.of(`${out}|${asSelf}`))
+    ingress.push(ingressClasses.of(`${into}|${asSelf}`))
+    peer.push(peerClasses.of(asPeer))
   }
-  return { classOf, members: known.size }
+  return { egress, ingress, peer, peers: peerClasses.size }
 }
 
 /** A test for each block of addresses that a policy names. */

@@ -39,7 +39,7 @@ function addressOf(machine: Machine): string {
 export interface Destination {
   host: string
   port?: number
-  protocol: 'tcp' | 'udp' | 'icmp'
+  protocol: 'tcp' | 'udp' | 'sctp' | 'icmp'
 }
 
 export function parseDestination(text: string): Destination | { error: string } {
@@ -53,9 +53,8 @@ export function parseDestination(text: string): Destination | { error: string } 
     const port = Number(pair[2])
     const protocol = (pair[3] ?? 'tcp').toLowerCase()
     if (port < 1 || port > 65535) return { error: `hop: destination "${text}": expected a port from 1 to 65535` }
-    if (protocol === 'sctp') return { error: 'podhop: not simulated: SCTP (use tcp or udp)' }
-    return { host: pair[1]!.replace(/^\[|\]$/g, ''), port, protocol: protocol as 'tcp' | 'udp' }
+    return { host: pair[1]!.replace(/^\[|\]$/g, ''), port, protocol: protocol as 'tcp' | 'udp' | 'sctp' }
   }
   if (/^[\d.]+$|^[0-9a-f:]+:[0-9a-f:]*$/i.test(text)) return { host: text, protocol: 'icmp' }
-  return { error: `hop: destination "${text}": expected HOST:PORT[/tcp|udp], a URL, or an IP address for ICMP` }
+  return { error: `hop: destination "${text}": expected HOST:PORT[/tcp|udp|sctp], a URL, or an IP address for ICMP` }
 }

@@ -53,3 +53,34 @@ The network plugin flannel does not enforce NetworkPolicy: whatever the policies
     expect(run('hop matrix --port 80 --wide').code).toBe(2)
   })
 })
+
+describe('hop matrix of a plugin that enforces', () => {
+  it('marks each pair and names the policy behind each denial', () => {
+    const { run } = world('kube-router')
+    expect(run('hop matrix -n default --port 80').output).toBe(`80/TCP: may the Pod of the row connect to the Pod of the column?
+
+  FROM              1 2 3
+1 default/client    . . .
+2 default/stranger  . . X
+3 default/web       . . .
+
+. allowed 8   X denied 1
+
+ingress: default/only-client allows only pods app=client on http/TCP
+  X default/stranger → default/web
+`)
+    const json = JSON.parse(run('hop matrix -n default,kube-system --port=http -o json').output) as { pods: string[]; cells: Record<string, Record<string, string>>; reasons: Record<string, Record<string, string>> }
+    expect(json.pods).toContain('kube-system/etcd-control-plane')
+    expect(json.cells['default/stranger']!['default/web']).toBe('denied')
+    expect(json.reasons['default/stranger']).toMatchObject({ 'default/web': 'ingress: default/only-client allows only pods app=client on http/TCP', 'kube-system/etcd-control-plane': 'no container port of it is named http/TCP' })
+  })
+
+  it('and a trace of the same pair is rejected for the same reason', () => {
+    const { run } = world('kube-router')
+    const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output
+    const { verdict, reason, hops } = JSON.parse(run(`hop trace default/stranger ${ip}:80 -o json`).output) as { verdict: string; reason: string; hops: { text: string; policies?: string[] }[] }
+    expect([verdict, reason, hops.at(-1)!.policies]).toEqual(['rejected', 'reject-policy', ['default/only-client']])
+    expect(hops.at(-1)!.text).toBe('A rule rejects the packet (reject-with icmp-port-unreachable) and the sender is told. NetworkPolicy denies ingress to default/web: default/only-client allows only pods app=client on http/TCP.')
+    expect(run(`kubectl exec client -- curl -sS -o /dev/null -w '%{http_code}' ${ip}`).output).toBe('200')
+  })
+})

@@ -1,4 +1,4 @@
-import { anyOf, isValidIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, canonicalIp, isValidIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
 import { findSource, parseDestination, type Destination, type Source } from './endpoints.ts'
 
 /** How long a packet may be on its way before the trace says so, in virtual ms. */
@@ -26,7 +26,7 @@ export function* traceJourney(cluster: Cluster, sourceText: string, destinationT
 }
 
 function* connect(self: Process, source: Source, destination: Destination, cluster: Cluster, program: string): Task<TraceResult> {
-  let address = destination.host
+  let address = canonicalIp(destination.host) ?? destination.host
   if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
     if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}` }
@@ -58,8 +58,8 @@ function begin(self: Process, source: Source, to: Destination, program: string):
   const { sockets } = source.network
   const owner = { pid: self.pid, program }
   try {
-    if (to.protocol === 'tcp') {
-      const connection = sockets.connect({ address: to.host, port: to.port!, owner, ...(source.address ? { source: source.address } : {}) }, {})
+    if (to.protocol === 'tcp' || to.protocol === 'sctp') {
+      const connection = (to.protocol === 'sctp' ? sockets.sctp : sockets).connect({ address: to.host, port: to.port!, owner, ...(source.address ? { source: source.address } : {}) }, {})
       return connection.journey ? { journey: connection.journey, close: () => connection.abort() } : { error: 'hop: connect: Network is unreachable' }
     }
     if (to.protocol === 'udp') {
