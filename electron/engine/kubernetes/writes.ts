@@ -130,7 +130,7 @@ export function applyUpdate(
   if (status) setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
   else {
     kind.setDefaults?.(next)
-    keepServerFields(next, old)
+    keepServerFields(kind, next, old)
     setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
     kind.prepareForUpdate?.(next, old, server.context(options.dryRun ?? false))
     if (kind.generationChanged) {
@@ -310,7 +310,7 @@ function checkVersion(kind: Kind, old: KubeObject, object: KubeObject): void {
 }
 
 /** What only the server sets stays as it was, whatever was sent. */
-function keepServerFields(object: KubeObject, old: KubeObject): void {
+function keepServerFields(kind: Kind, object: KubeObject, old: KubeObject): void {
   const metadata: DraftMeta = object.metadata
   metadata.uid = old.metadata.uid
   metadata.resourceVersion = old.metadata.resourceVersion
@@ -320,6 +320,8 @@ function keepServerFields(object: KubeObject, old: KubeObject): void {
     else Object.assign(metadata, { [field]: old.metadata[field] })
   }
   delete metadata.selfLink
+  // of a custom resource its definition says whether status is a subresource: the kind itself keeps it then
+  if (kind.type === 'CustomResource') return
   const status = (old as { status?: unknown }).status
   if (status !== undefined) (object as { status?: unknown }).status = status
 }

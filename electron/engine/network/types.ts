@@ -187,6 +187,8 @@ export interface Link {
   /** Programs that see every frame before the kernel does (tc-bpf(8)). */
   ingress?: LinkProgram | undefined
   egress?: LinkProgram | undefined
+  /** False: IFF_NOARP. */
+  readonly arp?: boolean
   /** Carrier: false when the other end is down or gone. */
   readonly carrier: boolean
   readonly namespace: NetworkNamespace

@@ -97,7 +97,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
     const outer: IpPacket = {
       kind: 'ip',
       version: isIpv4(vtep) ? 4 : 6,
-      source: this.local,
+      source: this.external ? (ns.sourceFor(vtep) ?? this.local) : this.local,
       destination: vtep,
       ttl: 64,
       tos: 0,

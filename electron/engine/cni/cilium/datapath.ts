@@ -32,6 +32,16 @@ export interface HopText {
   after?: boolean
 }
 
+/** What goes with a drop. */
+export interface DropText extends Pick<HopText, 'explanation' | 'decidedBy' | 'kind'> {
+  verdict?: Verdict
+  /** The policies that isolate the endpoint, or deny. */
+  policies?: readonly string[]
+  endpoint?: number
+  direction?: 'INGRESS' | 'EGRESS'
+  identities?: string
+}
+
 /** One node's programs' common state: maps, devices, and the pen that writes hops, drops and monitor events. */
 export class Datapath {
   readonly context: NodeContext
@@ -119,7 +129,7 @@ export class Datapath {
   }
 
   /** A drop, with Cilium's own name for it (pkg/monitor/api/drop.go). */
-  drop(packet: IpPacket, link: Link, reason: string, text: string, hop: { explanation: string; decidedBy?: string; kind?: HopText['kind']; verdict?: Verdict; endpoint?: number; direction?: 'INGRESS' | 'EGRESS'; identities?: string }): LinkVerdict {
+  drop(packet: IpPacket, link: Link, reason: string, text: string, hop: DropText): LinkVerdict {
     const { recorder } = this.network
     const direction = hop.direction ?? 'INGRESS'
     const key = `${reason}|${direction}`
@@ -134,6 +144,7 @@ export class Datapath {
         interface: link.name,
         text: `${text} Cilium's reason: "${reason}".`,
         decidedBy: hop.decidedBy === undefined ? undefined : { kind: hop.kind ?? 'map', text: hop.decidedBy },
+        ...(hop.policies ? { policies: hop.policies } : {}),
         before: recorder.header(packet),
         explanation: hop.explanation,
       })

@@ -68,7 +68,9 @@ function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, 
     ? `${rule.policy} denies ${asked} ${rule.text}: the other side is ${peerName}.`
     : `${selecting.join(', ')} ${selecting.length === 1 ? 'selects' : 'select'} ${endpoint.pod} for ${direction}, and no rule of ${selecting.length === 1 ? 'it' : 'them'} allows ${asked} ${direction === 'egress' ? 'to' : 'from'} ${peerName}.`
   return dp.drop(packet, link, rule ? 'Policy denied by denylist' : 'Policy denied', why, {
-    explanation: 'drop-policy', kind: 'policy', decidedBy: rule ? `${rule.policy}: ${direction} ${rule.text}` : selecting.join(', '), endpoint: endpoint.id, direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', identities: pair,
+    kind: 'policy', decidedBy: rule ? `${rule.policy}: ${direction} ${rule.text}` : selecting.join(', '), endpoint: endpoint.id, direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', identities: pair,
+    policies: rule ? [rule.policy] : selecting,
+    explanation: 'drop-policy',
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
-import { HttpSyntaxError, headerOf, keepsAlive, RequestParser, writeRequest, writeResponse, type Headers, type RequestHead } from '../../programs/http/message.ts'
+import { HttpSyntaxError, headerOf, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead } from '../../programs/http/message.ts'
 import { httpDate } from '../../programs/http/status.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import type { NodeContext } from '../types.ts'
@@ -49,6 +49,8 @@ class Proxied {
   #server: TcpConnection | undefined
   #head: RequestHead | undefined
   #body: Uint8Array[] = []
+  /** Methods of requests whose answers have not come, and when they went. */
+  readonly #asked: { method: string; at: number }[] = []
 
   constructor(process: Process, dp: Datapath, client: TcpConnection, direction: Direction, mark: number) {
     this.#process = process
@@ -97,6 +99,7 @@ class Proxied {
     if (!rules?.some((rule) => httpAllows(rule, head))) return this.#answer(403, 'Forbidden', 'Access denied\r\n', !keepsAlive(head))
     const headers: Headers = [...head.headers, ['x-forwarded-proto', 'http'], ['x-request-id', this.#process.clock.random.fork(`envoy ${this.#process.clock.now}`).uuid()]]
     const server = (this.#server ??= this.#connect())
+    this.#asked.push({ method: head.method, at: this.#process.clock.now })
     server.send(writeRequest(head.method, head.target, headers, body))
   }
 
@@ -104,11 +107,27 @@ class Proxied {
   #connect(): TcpConnection {
     const client = this.#client
     const { localAddress: address, localPort: port, remoteAddress: source } = client
+    let head: ResponseHead | undefined
+    let body: Uint8Array[] = []
+    const answers = new ResponseParser({
+      onHead: (got) => {
+        head = got
+        body = []
+      },
+      onBody: (data) => body.push(data),
+      onComplete: () => this.#forward(head!, concatBytes(body)),
+    })
     return this.#dp.network.sockets.connect(
       { address, port, source, transparent: true, mark: this.#mark, owner: { pid: this.#process.pid, program: 'cilium-envoy' } },
       {
-        onData: (data) => client.send(data),
-        onEnd: () => client.end(),
+        onData: (data) => {
+          answers.withoutBody = this.#asked[0]?.method === 'HEAD'
+          answers.push(data)
+        },
+        onEnd: () => {
+          answers.end()
+          client.end()
+        },
         onClose: (error) => {
           this.#server = undefined
           if (error && error.code !== 'ECONNRESET') {
@@ -117,6 +136,16 @@ class Proxied {
         },
       },
     )
+  }
+
+  /** Envoy writes names of headers in lower case, calls the server itself, and says how long the other one took. */
+  #forward({ status, reason, headers }: ResponseHead, body: Uint8Array): void {
+    const asked = this.#asked.shift()
+    const chunked = headerOf(headers, 'transfer-encoding') !== undefined
+    const own: Headers = headers.filter(([name]) => !/^(server|transfer-encoding|connection|keep-alive)$/i.test(name)).map(([name, value]) => [name.toLowerCase(), value])
+    if (chunked) own.push(['content-length', String(body.length)])
+    own.push(['x-envoy-upstream-service-time', String(Math.round(this.#process.clock.now - (asked?.at ?? this.#process.clock.now)))], ['server', 'envoy'])
+    this.#client.send(writeResponse(status, reason, own, body))
   }
 
   #answer(status: number, reason: string, text: string, close: boolean): void {

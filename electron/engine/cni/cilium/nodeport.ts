@@ -77,7 +77,7 @@ function rewriteDestination(dp: Datapath, packet: IpPacket, link: Link, frontend
 
 function noBackend(dp: Datapath, packet: IpPacket, link: Link, frontend: Frontend): LinkVerdict {
   const local = frontend.localExternal ? ' on this node (externalTrafficPolicy: Local)' : ''
-  const verdict = dp.drop(packet, link, 'Service backend not found', `${frontend.service} has no backend${local}: the sender is told "port unreachable".`, { explanation: 'drop-cilium-no-backend', decidedBy: rowText(frontend, undefined), verdict: 'rejected' })
+  const verdict = dp.drop(packet, link, 'Service backend not found', `${frontend.service} has no backend${local}: the sender is told "port unreachable".`, { decidedBy: rowText(frontend, undefined), verdict: 'rejected', explanation: 'drop-cilium-no-backend' })
   dp.network.sendIcmpError(packet, 3, 3)
   return verdict
 }

@@ -67,6 +67,13 @@ describe('a CustomResourceDefinition', () => {
     expect(api.openApiPaths()).toContain('apis/example.com/v1')
   })
 
+  it('has a status like any other field where it is no subresource', () => {
+    create(definition('{a: {type: string}}').replace('type: object, properties: {spec', 'type: object, properties: {status: {type: object, properties: {n: {type: integer}}}, spec'))
+    create(thing('{a: x}').replace('spec:', 'status: {n: 1}, spec:'))
+    const patched = api.patch('things.example.com', 'default', 'one', 'application/merge-patch+json', { status: { n: 2 } })
+    expect(patched).toMatchObject({ status: { n: 2 }, metadata: { generation: 2 } })
+  })
+
   it('waits for a name that another one has, until that is free', () => {
     create(definition('{a: {type: string}}'))
     create(definition('{a: {type: string}}').replace('things.example.com', 'stuff.example.com').replace('plural: things', 'plural: stuff, singular: thing'))

@@ -103,7 +103,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
 
   function* ask(stream: TcpStream, connectionNumber: number): Task<Result | CurlError> {
     const { connection } = stream
-    Object.assign(result, { remoteIp: connection.remoteAddress, remotePort: connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
+    Object.assign(result, { remoteIp: connection.peer?.address ?? connection.remoteAddress, remotePort: connection.peer?.port ?? connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
     const user = options.user ?? url.user
     if (user !== undefined) yield* note(`Server auth using Basic with user '${user.split(':')[0]}'`)
     const head = requestHead(options, url)

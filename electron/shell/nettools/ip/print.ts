@@ -34,7 +34,7 @@ function flagsOf(link: Link): string {
 }
 
 export function flagNames(link: Link): string[] {
-  const kind = isRaw(link) ? [...(pointToPoint(link) ? ['POINTOPOINT'] : []), 'NOARP'] : link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST'])]
+  const kind = isRaw(link) ? [...(pointToPoint(link) ? ['POINTOPOINT'] : []), 'NOARP'] : link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST', ...(link.arp === false ? ['NOARP'] : [])])]
   const down = link.up && !link.carrier
   return [...(down ? ['NO-CARRIER'] : []), ...kind, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : []), ...(link.peer?.namespace === link.namespace && !link.peer.up ? ['M-DOWN'] : [])]
 }
