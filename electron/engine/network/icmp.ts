@@ -159,6 +159,8 @@ export class Icmp {
         return this.failed(packet, message, about)
       case 'udp':
         return this.#ns.udp.icmpError(about, message.type, message.code)
+      case 'sctp':
+        return this.#ns.sctp.icmpError(about, message.type, message.code)
       case 'tcp':
         return this.#ns.tcp.icmpError(about, message.type, message.code, message.mtu)
     }

@@ -146,6 +146,8 @@ export class Icmp6 {
         return ns.icmp.failed(packet, message, about)
       case 'udp':
         return ns.udp.icmpError(about, message.type, message.code)
+      case 'sctp':
+        return ns.sctp.icmpError(about, message.type, message.code)
       case 'tcp':
         return ns.tcp.icmpError(about, message.type, message.code, message.mtu)
     }

@@ -110,6 +110,9 @@ export class IpLayer {
         return this.#ns.udp.receive(packet, link, unicast)
       case 'icmp':
         return this.#ns.icmp.receive(packet, unicast)
+      case 'sctp':
+        if (unicast) this.#ns.sctp.receive(packet)
+        return
       case 'tcp':
         if (unicast) this.#ns.tcp.receive(packet)
         return

@@ -82,14 +82,20 @@ export class Ip6Layer {
   }
 
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
-    if (this.#ns.netfilter6.run('input', packet, link, undefined) !== 'accept') return
+    if (this.#ns.netfilter6.run('input', packet, link, undefined) !== 'accept') return this.#tellLostMessage(packet, link, 'INPUT')
     switch (packet.payload.kind) {
       case 'udp':
         return this.#ns.udp.receive(packet, link, unicast)
       case 'icmp':
         return this.icmp.receive(packet, link, unicast)
+      case 'sctp':
+        if (unicast) this.#ns.sctp.receive(packet)
+        return
       case 'tcp':
         if (unicast) this.#ns.tcp.receive(packet)
+        return
+      case 'sctp':
+        if (unicast) this.#ns.sctp.receive(packet)
     }
   }
 
@@ -172,7 +178,7 @@ export class Ip6Layer {
   /** Neighbour Discovery's own messages: they need no route, but pass the rules; `mac` for one whose address is known. */
   sendOnLink(packet: IpPacket, link: BaseLink, mac: string): void {
     const { netfilter6 } = this.#ns
-    if (netfilter6.run('output', packet, undefined, link) !== 'accept') return
+    if (netfilter6.run('output', packet, undefined, link) !== 'accept') return this.#tellLostMessage(packet, link, 'OUTPUT')
     if (netfilter6.run('postrouting', packet, undefined, link) !== 'accept') return
     link.transmit({ source: link.mac, destination: mac, payload: packet })
   }
@@ -222,6 +228,20 @@ export class Ip6Layer {
     if (known.until > this.#ns.clock.now) return known.mtu
     this.#pathMtus.delete(destination)
     return Infinity
+  }
+
+  /** A question for a MAC address that the rules do not let pass: the packet that waits has this to tell. */
+  #tellLostMessage(packet: IpPacket, link: BaseLink, chain: string): void {
+    const nd = packet.payload.kind === 'icmp' ? packet.payload.nd : undefined
+    if (!nd?.trail?.record) return
+    const { recorder, name } = this.#ns
+    recorder.hop(this.#ns, { ...packet, meta: { mark: 0, trail: nd.trail } }, {
+      stage: 'drop',
+      interface: link.name,
+      text: `The rules of ${name} drop the neighbour solicitation for ${nd.target} in ${chain}: nobody answers it.`,
+      before: recorder.header(packet),
+      explanation: 'drop-filter-rule',
+    })
   }
 
   // ---- what goes wrong ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import { Loopback } from './link.ts'
 import { Neighbours } from './neighbours.ts'
 import { ZERO_MAC } from './packets.ts'
 import { Routes } from './routes.ts'
+import { SctpStack } from './sctp/stack.ts'
 import { Sysctls } from './sysctl.ts'
 import type {
   CapturedFrame, Cidr, Frame, Ip, IpPacket, LinkAddress, Netfilter, NetworkNamespace, NewLink, Sockets, StackHost,
@@ -67,6 +68,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly sockets: Sockets
   readonly vxlans = new Set<Vxlan>()
   #tunnels: Set<BaseLink> | undefined
+  #sctp: SctpStack | undefined
   destroyed = false
   /** The machine is switched off. */
   off = false
@@ -103,12 +105,16 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.netfilter = options.layers.netfilter(this)
     const tcp = (this.tcp = options.layers.tcp(this))
     const { udp, icmp } = this
+    const speaksSctp = (): SctpStack => this.sctp
     this.sockets = {
+      get sctp() {
+        return speaksSctp()
+      },
       listen: (o, onConnection) => tcp.listen(o, onConnection),
       connect: (o, handlers) => tcp.connect(o, handlers),
       udp: (o) => udp.open(o),
       ping: (o) => icmp.open(o?.owner),
-      list: () => [...tcp.list(), ...udp.list()],
+      list: () => [...tcp.list(), ...udp.list(), ...(this.#sctp?.list() ?? [])],
     }
     this.addLink(new Loopback(this, { name: 'lo', index: this.nextIndex(), mac: ZERO_MAC, mtu: 65536 }))
     this.setUp('lo', true)
@@ -149,6 +155,11 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   sysctls(): readonly string[] {
     return this.settings.keys()
+  }
+
+  /** Made when somebody speaks SCTP here. */
+  get sctp(): SctpStack {
+    return (this.#sctp ??= new SctpStack(this))
   }
 
   /** Ends of tunnels that the kernel finds by protocol: IP in IP, Geneve, WireGuard. */
@@ -349,6 +360,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     if (this.destroyed) return
     this.destroyed = true
     this.tcp.destroy()
+    this.#sctp?.destroy()
     this.udp.destroy()
     this.icmp.destroy()
     for (const name of [...this.links.keys()]) if (this.links.has(name)) this.removeLink(name)

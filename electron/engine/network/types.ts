@@ -418,7 +418,7 @@ export interface ConntrackEntry {
   id: number
   original: ConntrackTuple
   reply: ConntrackTuple
-  /** TCP only: SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE. */
+  /** Of SCTP the states of its own table: COOKIE_WAIT, ESTABLISHED…; of TCP: SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE. */
   tcpState?: string
   assured: boolean
   seenReply: boolean
@@ -501,9 +501,15 @@ export interface PingSocket {
   close(): void
 }
 
+/** One-to-one SCTP sockets (RFC 6458 section 3): used as TCP's are; an end of theirs ends both directions. */
+export interface SctpSockets {
+  listen(options: { port: number; address?: Ip; owner?: SocketOwner }, onConnection: (connection: TcpConnection) => void): TcpListener
+  connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner }, handlers: TcpHandlers): TcpConnection
+}
+
 /** For `ss`. */
 export interface SocketInfo {
-  protocol: 'tcp' | 'udp'
+  protocol: 'tcp' | 'udp' | 'sctp'
   state: TcpState | 'UNCONN'
   localAddress: Ip
   localPort: number
@@ -530,6 +536,7 @@ export interface Sockets {
   udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket
   /** Sends to addresses of either family. */
   ping(options?: { owner?: SocketOwner }): PingSocket
+  readonly sctp: SctpSockets
   list(): readonly SocketInfo[]
 }
 

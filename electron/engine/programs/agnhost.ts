@@ -35,6 +35,7 @@ function* netexec(process: Process, args: readonly string[]): Task<number> {
   const out = new Output(process, 2)
   const httpPort = Number(flags.values.get('http-port') ?? 8080)
   const udpPort = Number(flags.values.get('udp-port') ?? 8081)
+  const sctpPort = Number(flags.values.get('sctp-port') ?? -1)
   const answer = (request: HttpRequest): GoAnswer => {
     const { path, query } = splitTarget(request.target)
     out.write(`${goLogTime(process.clock.wall())} ${request.method} ${path}\n`)
@@ -52,11 +53,13 @@ function* netexec(process: Process, args: readonly string[]): Task<number> {
   try {
     serveGo(process, 'agnhost', httpPort, undefined, answer)
     if (udpPort > 0) serveUdp(process, udpPort)
+    if (sctpPort > 0) serveSctp(process, sctpPort)
   } catch (error) {
     return yield* cannotListen(process, httpPort, error)
   }
   out.write(`${goLogTime(process.clock.wall())} Started HTTP server on port ${httpPort}\n`)
   if (udpPort > 0) out.write(`${goLogTime(process.clock.wall())} Started UDP server on port  ${udpPort}\n`)
+  if (sctpPort > 0) out.write(`${goLogTime(process.clock.wall())} Started SCTP server on port  ${sctpPort}\n`)
   yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
   yield* out.flush()
   return 0
@@ -67,11 +70,27 @@ function serveUdp(process: Process, port: number): void {
   const socket = process.network.sockets.udp({ port, owner: { pid: process.pid, program: 'agnhost' } })
   process.onExit(() => socket.close())
   socket.onDatagram = ({ source, sourcePort, data }) => {
-    const text = decodeUtf8(data).trim()
-    const [word = '', ...rest] = text.split(' ')
-    const reply = word.toLowerCase() === 'hostname' ? process.machine.hostname : word === 'clientip' ? `${source}:${sourcePort}` : word === 'echo' ? rest.join(' ') : ''
+    const reply = shortAnswer(process, data, source, sourcePort)
     if (reply !== '') socket.send(encodeUtf8(reply), source, sourcePort)
   }
+}
+
+/** The same by SCTP. */
+function serveSctp(process: Process, port: number): void {
+  const listener = process.network.sockets.sctp.listen({ port, owner: { pid: process.pid, program: 'agnhost' } }, (connection) => {
+    connection.handlers = {
+      onData: (data) => {
+        const reply = shortAnswer(process, data, connection.remoteAddress, connection.remotePort)
+        if (reply !== '') connection.send(encodeUtf8(reply))
+      },
+    }
+  })
+  process.onExit(() => listener.close())
+}
+
+function shortAnswer(process: Process, data: Uint8Array, source: string, sourcePort: number): string {
+  const [word = '', ...rest] = decodeUtf8(data).trim().split(' ')
+  return word.toLowerCase() === 'hostname' ? process.machine.hostname : word === 'clientip' ? `${source}:${sourcePort}` : word === 'echo' ? rest.join(' ') : ''
 }
 
 function* serveHostname(process: Process, args: readonly string[]): Task<number> {

@@ -11,6 +11,7 @@ import { ipset } from './ipset.ts'
 import { iptables, iptablesRestore, iptablesSave } from './iptables.ts'
 import { ipvsadm } from './ipvsadm.ts'
 import { nc } from './nc.ts'
+import { ncat } from './ncat.ts'
 import { nft } from './nft.ts'
 import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
@@ -22,7 +23,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, nc, nft, nslookup, ping, ping6: ping, ss, tcpdump }
+  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, nc, ncat, nft, nslookup, ping, ping6: ping, ss, tcpdump }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

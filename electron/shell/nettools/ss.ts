@@ -4,6 +4,7 @@ import { getopt } from './getopt.ts'
 export interface SocketFilter {
   tcp: boolean
   udp: boolean
+  sctp?: boolean
   /** Listening and unconnected only. */
   listening: boolean
   all: boolean
@@ -12,11 +13,11 @@ export interface SocketFilter {
   family?: 4 | 6
 }
 
-const LONG = { tcp: 't', udp: 'u', listening: 'l', all: 'a', numeric: 'n', processes: 'p', summary: 's', help: 'h', 'no-header': 'H', ipv4: '4', ipv6: '6', extended: 'e', options: 'o', memory: 'm', info: 'i' }
+const LONG = { sctp: 'S', tcp: 't', udp: 'u', listening: 'l', all: 'a', numeric: 'n', processes: 'p', summary: 's', help: 'h', 'no-header': 'H', ipv4: '4', ipv6: '6', extended: 'e', options: 'o', memory: 'm', info: 'i' }
 
 /** ss(8), iproute2 6.1. */
 export function* ss(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'tulanpsh46Heomix0', LONG)
+  const parsed = getopt(process.argv.slice(1), 'tulanpsSh46Heomix0', LONG)
   if ('invalid' in parsed || 'missing' in parsed) {
     yield* process.printError(`ss: invalid option -- '${'invalid' in parsed ? parsed.invalid : parsed.missing}'\nUsage: ss [ OPTIONS ]\n`)
     return 255
@@ -35,8 +36,8 @@ export function* ss(process: Process): Task<number> {
     yield* process.print(summary(process.network))
     return 0
   }
-  const any = has('t') || has('u')
-  const text = printSockets(process.network, { tcp: !any || has('t'), udp: !any || has('u'), listening: has('l'), all: has('a'), processes: has('p'), ...(has('4') !== has('6') ? { family: has('4') ? 4 : 6 } : {}) })
+  const any = has('t') || has('u') || has('S')
+  const text = printSockets(process.network, { tcp: !any || has('t'), udp: !any || has('u'), sctp: !any || has('S'), listening: has('l'), all: has('a'), processes: has('p'), ...(has('4') !== has('6') ? { family: has('4') ? 4 : 6 } : {}) })
   yield* process.print(has('H') ? text.split('\n').slice(1).join('\n') : text)
   return 0
 }
@@ -46,11 +47,11 @@ export function printSockets(network: NetworkNamespace, filter: SocketFilter): s
   const idle = (s: SocketInfo): boolean => s.state === 'LISTEN' || s.state === 'UNCONN'
   const shown = network.sockets
     .list()
-    .filter((s) => (s.protocol === 'tcp' ? filter.tcp : filter.udp))
+    .filter((s) => (s.protocol === 'tcp' ? filter.tcp : s.protocol === 'udp' ? filter.udp : filter.sctp))
     .filter((s) => filter.family === undefined || (s.localAddress.includes(':') || s.mapped === true) === (filter.family === 6))
     .filter((s) => filter.all || (filter.listening ? idle(s) : !idle(s) && s.state !== 'TIME-WAIT' && s.state !== 'SYN-RECV'))
     .sort((a, b) => (a.protocol === b.protocol ? 0 : a.protocol === 'udp' ? -1 : 1))
-  const netid = filter.tcp && filter.udp
+  const netid = [filter.tcp, filter.udp, filter.sctp].filter(Boolean).length > 1
   const rows = shown.map((s) => ({
     netid: s.protocol,
     state: s.state,

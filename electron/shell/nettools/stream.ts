@@ -13,9 +13,10 @@ export class TcpStream {
   #ended = false
   #closed: { error: SocketError | undefined } | undefined
 
-  private constructor(process: Process, address: Ip, port: number, source: Ip | undefined) {
+  private constructor(process: Process, address: Ip, port: number, source: Ip | undefined, sctp: boolean) {
     this.#clock = process.clock
-    this.connection = process.network.sockets.connect(
+    const { sockets } = process.network
+    this.connection = (sctp ? sockets.sctp : sockets).connect(
       { address, port, owner: { pid: process.pid, program: programName(process) }, ...(source ? { source } : {}) },
       {
         onConnect: () => this.#set(() => (this.#connected = true)),
@@ -29,8 +30,8 @@ export class TcpStream {
   }
 
   /** Waits until it stands, at most `timeout` ms: then ETIMEDOUT with the flag `gaveUp`. */
-  static *open(process: Process, address: Ip, port: number, options: { timeout?: number; source?: Ip } = {}): Task<TcpStream | (SocketError & { gaveUp?: boolean })> {
-    const stream = new TcpStream(process, address, port, options.source)
+  static *open(process: Process, address: Ip, port: number, options: { timeout?: number; source?: Ip; sctp?: boolean } = {}): Task<TcpStream | (SocketError & { gaveUp?: boolean })> {
+    const stream = new TcpStream(process, address, port, options.source, options.sctp ?? false)
     const end = process.clock.now + (options.timeout ?? Infinity)
     while (!stream.#connected && !stream.#closed) {
       if (process.clock.now >= end) {

@@ -2,6 +2,8 @@ import type { Clock, Timer } from '../../../clock.ts'
 import { ipLength } from '../../packets.ts'
 import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
 import { TrackedConnection } from './connection.ts'
+import { nextSctpState, SCTP_TIMEOUTS } from './sctp-state.ts'
+import type { SctpTrackState } from './sctp-state.ts'
 import { nextState, TCP_TIMEOUTS } from './tcp-state.ts'
 import type { TcpTrackState } from './tcp-state.ts'
 import { invert, isIcmpError, isLinkMessage, keyOf, tupleOf } from './tuple.ts'
@@ -88,7 +90,7 @@ export class ConnectionTracker implements Conntrack {
     const tuple = tupleOf(packet)
     if (!tuple) return 'accept'
     let found = this.#find(tuple)
-    if (found && packet.payload.kind === 'tcp' && this.#reopens(found, packet)) {
+    if (found && (packet.payload.kind === 'tcp' || packet.payload.kind === 'sctp') && this.#reopens(found, packet)) {
       this.#kill(found.connection)
       found = undefined
     }
@@ -143,6 +145,8 @@ export class ConnectionTracker implements Conntrack {
     const payload = packet.payload
     if (payload.kind === 'icmp' && packet.version === 6) return payload.type === 128 || payload.type === 139
     if (payload.kind === 'icmp') return payload.type === 8 || payload.type === 13 || payload.type === 15 || payload.type === 17
+    // sctp_new: an association begins with an INIT (or one that was there before the tracker with a HEARTBEAT or SHUTDOWN ACK)
+    if (payload.kind === 'sctp') return payload.chunks.some((c) => c.type === 'init' || c.type === 'heartbeat' || c.type === 'shutdown-ack')
     if (payload.kind !== 'tcp') return true
     const state = nextState('NONE', 'original', payload.flags)
     if (state === '-' || state === '=') return false
@@ -152,6 +156,7 @@ export class ConnectionTracker implements Conntrack {
   /** A SYN for a connection that is over begins a new one with the same ports. */
   #reopens({ connection, direction }: Found, packet: IpPacket): boolean {
     const payload = packet.payload
+    if (payload.kind === 'sctp') return connection.tcpState === 'CLOSED' && direction === 'original' && payload.chunks[0]?.type === 'init'
     if (payload.kind !== 'tcp' || !payload.flags.syn || payload.flags.ack || payload.flags.rst) return false
     const state = connection.tcpState
     return state === 'TIME_WAIT' || (state === 'CLOSE' && direction === 'original')
@@ -173,6 +178,14 @@ export class ConnectionTracker implements Conntrack {
       }
       kill = payload.flags.rst === true && direction === 'reply' && !connection.seenReply
       timeout = next === '=' ? 0 : this.#tcpTimeout(connection)
+    } else if (payload.kind === 'sctp') {
+      const old = (connection.tcpState ?? 'NONE') as SctpTrackState
+      const next = nextSctpState(old, direction, payload.chunks)
+      if (next === '-') return
+      connection.tcpState = next
+      if (old === 'COOKIE_ECHOED' && next === 'ESTABLISHED' && direction === 'reply') connection.assured = true
+      const [name, seconds] = SCTP_TIMEOUTS[next]!
+      timeout = this.#setting(`sctp_timeout_${name}`, seconds)
     } else timeout = this.#datagramTimeout(packet, connection, direction)
     meta.connection = connection
     meta.direction = direction
