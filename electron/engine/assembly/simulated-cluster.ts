@@ -99,6 +99,7 @@ export class SimulatedCluster implements Cluster {
     const plugin = findCniPlugin(config.cni)!
     const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
+    for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
     this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
     for (const manifest of manifests) this.#create(manifest)
     this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())

@@ -75,6 +75,8 @@ export interface CniPlugin {
    * (undefined) whoever assembles the node, as kubenet was a part of the kubelet and of the cloud's routes.
    */
   readonly agentProgram: string | undefined
+  /** The plugin's own command, where an administrator would have put it: on the nodes and on the laptop. Path → program. */
+  readonly tools?: Readonly<Record<string, string>>
   startAgent(context: NodeContext, log?: (line: string) => void): Agent
   /**
    * Why the node's network is not ready, as in the Node's Ready condition ("cni plugin not initialized"), or

@@ -48,6 +48,7 @@ function annotate(context: NodeContext, sandbox: Sandbox, ip: string | undefined
 export const calicoPlugin: CniPlugin = {
   name: 'calico',
   agentProgram: 'calico-node',
+  tools: { '/usr/local/bin/calicoctl': 'calicoctl' },
 
   manifests(config: ClusterConfig): object[] {
     return calicoManifests(config)

@@ -4,6 +4,7 @@ import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import type { NodeContext } from '../types.ts'
 import { Bird } from './bird.ts'
+import { calicoctl } from './calicoctl.ts'
 import { kubeControllers } from './controllers.ts'
 import { Felix } from './felix.ts'
 import { calicoLine, untilDone } from './log.ts'
@@ -23,6 +24,10 @@ export function calicoPrograms(services: SystemServices): Record<string, Program
     'calico-start-runit': startRunit(services, running),
     'calico-ipam': upgradeIpam,
     'calico-install-cni': installCni,
+    calicoctl: calicoctl(services, (node) => {
+      const parts = running.get(node)
+      return parts && { running: true, bird: parts.bird }
+    }),
     ...kubeControllers(services),
   }
 }

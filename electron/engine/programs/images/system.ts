@@ -85,5 +85,6 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'quay.io/cilium/cilium-envoy', tag: () => ({ size: 61_538_304, directories: DISTROLESS, programs: { '/usr/bin/cilium-envoy-starter': 'cilium-envoy-starter' }, entrypoint: ['/usr/bin/cilium-envoy-starter'] }) },
   { name: 'docker.io/calico/cni', tag: versioned(([major]) => major === 3, calicoCni()) },
   { name: 'docker.io/calico/node', tag: versioned(([major]) => major === 3, calicoNode()) },
+  { name: 'docker.io/calico/ctl', tag: versioned(([major]) => major === 3, { size: 28_413_977, directories: DISTROLESS, programs: { '/calicoctl': 'calicoctl' }, entrypoint: ['/calicoctl'] }) },
   { name: 'docker.io/calico/kube-controllers', tag: versioned(([major]) => major === 3, calicoControllers()) },
 ]
