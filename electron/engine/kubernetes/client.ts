@@ -103,7 +103,18 @@ export class ConnectionError extends Error {
  * Resources are named by their plural: "pods", "deployments" (group apps is known), "endpointslices"; custom resources by
  * "plural.group" (their preferred version) or "plural.version.group": see ApiResource.key and resourceKey.
  */
+/** The way of a client to the API server, for agents that share what they learn there. */
+export interface Way {
+  readonly server: KubernetesClient
+  /** It is broken: whoever uses it learns nothing. */
+  readonly silent: boolean
+  /** Called when it works again. Returns what stops it. */
+  onResume(listener: () => void): () => void
+}
+
 export interface KubernetesClient {
+  /** Absent where the client is the server itself. */
+  readonly way?: Way | undefined
   resources(): readonly ApiResource[]
   /** By plural, singular, short name or kind, optionally "name.group" or "name.version.group". */
   findResource(word: string): ApiResource | undefined

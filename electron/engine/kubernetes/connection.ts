@@ -14,6 +14,7 @@ import {
   type PatchType,
   type RemoteCommand,
   type WatchEvent,
+  type Way,
   type WriteOptions,
 } from './client.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
@@ -52,6 +53,8 @@ export class ApiConnection implements KubernetesClient {
   readonly #watches = new Set<ConnectionWatch>()
   /** Streams (logs, exec, …) that a break ends. */
   readonly #streams = new Set<() => void>()
+  readonly #resumed = new Set<() => void>()
+  readonly way: Way
   #blockedAt = 0
   /** Watches are not fed: blocked, or not yet connected again. */
   #silent = false
@@ -62,6 +65,17 @@ export class ApiConnection implements KubernetesClient {
     this.#server = server
     this.#kind = options.kind
     this.address = options.address
+    const isSilent = (): boolean => this.#silent
+    this.way = {
+      server,
+      get silent() {
+        return isSilent()
+      },
+      onResume: (listener) => {
+        this.#resumed.add(listener)
+        return () => void this.#resumed.delete(listener)
+      },
+    }
   }
 
   get reachable(): boolean {
@@ -89,6 +103,7 @@ export class ApiConnection implements KubernetesClient {
     this.#reconnect = this.#clock.schedule(options?.fresh ? 0 : this.#untilNextTry(), () => {
       this.#silent = false
       for (const watch of [...this.#watches]) watch.resume()
+      for (const listener of [...this.#resumed]) listener()
     })
   }
 

@@ -402,6 +402,12 @@ export interface Netfilter {
   command(args: readonly string[]): { code: number; stdout: string; stderr: string }
   /** The tables of nft(8), both families'; made when somebody asks. */
   readonly nftables: Nftables
+  /**
+   * Whoever looks at the rules next, packet or person, has `work` done first; a later `work` takes the place of an
+   * earlier one. For agents whose rules nobody may ever look at. `generation` does not count it until it is done, and
+   * who only checks a rule of a chain that is not theirs (`iptables -C`) does not look.
+   */
+  defer(work: () => void, isTheirs: (chain: string) => boolean): void
   readonly conntrack: Conntrack
   /** ipset(8): the namespace's sets, for both families. */
   readonly sets: IpSets

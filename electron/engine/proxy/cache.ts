@@ -1,112 +1,88 @@
 import type { KubernetesClient } from '../kubernetes/client.ts'
-import type { EndpointSlice, Service } from '../kubernetes/types.ts'
-import { endpointsByPort, sameEndpoints, type EndpointInfo } from './endpoints.ts'
-import { sameServicePorts, servicePorts, type ServicePortInfo } from './service-ports.ts'
+import type { EndpointInfo } from './endpoints.ts'
+import type { ServicePortInfo } from './service-ports.ts'
+import { SharedServices, type Reader, type ServiceState } from './shared-services.ts'
 
-const SERVICE_LABEL = 'kubernetes.io/service-name'
-const HEADLESS_LABEL = 'service.kubernetes.io/headless'
-
-const NONE: readonly EndpointInfo[] = []
-
-type Endpoints = ReadonlyMap<string, readonly EndpointInfo[]>
-
-/** kube-proxy's own picture of Services and EndpointSlices, kept by watches; it outlives nothing but itself. */
-export class ServiceCache {
-  /** "ns/name" → its ports. */
-  readonly services = new Map<string, readonly ServicePortInfo[]>()
-  readonly #endpoints = new Map<string, Endpoints>()
-  readonly #slices = new Map<string, Map<string, EndpointSlice>>()
-  readonly #family: 4 | 6
+/**
+ * One agent's picture of Services and EndpointSlices: as they were when it last took the changes. While its way to the
+ * API server is broken it learns nothing; it outlives nothing but itself.
+ */
+export class ServiceCache implements ServiceState, Reader {
+  readonly #shared: SharedServices
+  readonly #way: KubernetesClient['way']
   readonly #onChange: () => void
-  readonly #stops: (() => void)[] = []
-  /** Services that changed since the last {@link takeChanged}. */
-  #changed = new Set<string>()
-  /** Services whose slices changed since then: what it makes of their endpoints is found out once for all changes. */
-  readonly #touched = new Set<string>()
+  readonly #stopWay: (() => void) | undefined
+  #version: number
+  #missed = false
+  /** The oldest version that it may want to see again; undefined: none but its own. */
+  #keeps: number | undefined
 
+  /** Throws ConnectionError when the API server is not reached. */
   constructor(client: KubernetesClient, family: 4 | 6, onChange: () => void) {
-    this.#family = family
+    client.list('services', { limit: 1 })
     this.#onChange = onChange
-    const services = client.list<Service>('services')
-    for (const service of services.items) this.#setService(service)
-    const slices = client.list<EndpointSlice>('endpointslices')
-    for (const slice of slices.items) this.#setSlice(slice, false)
-    this.#mergeTouched()
-    this.#stops.push(
-      client.watch<Service>('services', { resourceVersion: services.resourceVersion }, (event) => {
-        if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#setService(event.object)
-        else if (event.type === 'DELETED') this.#deleteService(event.object)
-        else return
-        this.#notify()
-      }),
-      client.watch<EndpointSlice>('endpointslices', { resourceVersion: slices.resourceVersion }, (event) => {
-        if (event.type === 'BOOKMARK' || event.type === 'ERROR') return
-        this.#setSlice(event.object, event.type === 'DELETED')
-        this.#notify()
-      }),
-    )
+    this.#way = client.way
+    this.#shared = SharedServices.of(client.way?.server ?? client, family)
+    this.#version = this.#shared.version
+    this.#shared.add(this)
+    this.#stopWay = this.#way?.onResume(() => {
+      if (!this.#missed) return
+      this.#missed = false
+      this.#onChange()
+    })
   }
 
   stop(): void {
-    for (const stop of this.#stops) stop()
+    this.#shared.remove(this)
+    this.#stopWay?.()
   }
 
-  /** As of the last {@link takeChanged}. */
-  endpointsOf(info: ServicePortInfo): readonly EndpointInfo[] {
-    return this.#endpoints.get(info.service)?.get(info.endpointsKey) ?? NONE
+  get version(): number {
+    return this.#version
   }
 
-  takeChanged(): Set<string> {
-    this.#mergeTouched()
-    const changed = this.#changed
-    this.#changed = new Set()
-    return changed
+  get needs(): number {
+    return this.#keeps ?? this.#version
   }
 
-  #notify(): void {
-    if (this.#changed.size > 0 || this.#touched.size > 0) this.#onChange()
+  /** From now on it may ask for this version too; without one only for its own. */
+  keep(version: number | undefined): void {
+    this.#keeps = version
   }
 
-  #setService(service: Service): void {
-    const key = `${service.metadata.namespace}/${service.metadata.name}`
-    const ports = servicePorts(service, this.#family)
-    if (sameServicePorts(this.services.get(key) ?? [], ports)) return
-    if (ports.length === 0) this.services.delete(key)
-    else this.services.set(key, ports)
-    this.#changed.add(key)
+  get services(): ServiceState['services'] {
+    return this.at(this.#version).services
   }
 
-  #deleteService(service: Service): void {
-    const key = `${service.metadata.namespace}/${service.metadata.name}`
-    if (this.services.delete(key)) this.#changed.add(key)
+  get totalEndpoints(): number {
+    return this.at(this.#version).totalEndpoints
   }
 
-  #setSlice(slice: EndpointSlice, gone: boolean): void {
-    const { namespace, name, labels } = slice.metadata
-    const service = labels?.[SERVICE_LABEL]
-    if (service === undefined || labels?.[HEADLESS_LABEL] !== undefined) return
-    const key = `${namespace}/${service}`
-    let slices = this.#slices.get(key)
-    if (!slices) this.#slices.set(key, (slices = new Map()))
-    const former = slices.get(name)
-    if (gone) slices.delete(name)
-    else slices.set(name, slice)
-    if (slices.size === 0) this.#slices.delete(key)
-    // Labels and annotations alone change nothing here.
-    if (!gone && former && former.endpoints === slice.endpoints && former.ports === slice.ports) return
-    this.#touched.add(key)
+  get healthChecks(): number {
+    return this.at(this.#version).healthChecks
   }
 
-  #mergeTouched(): void {
-    for (const key of this.#touched) {
-      const slices = [...(this.#slices.get(key)?.values() ?? [])]
-      const endpoints = endpointsByPort(slices.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)), this.#family)
-      const known = this.#endpoints.get(key)
-      if (known && sameEndpoints(known, endpoints)) continue
-      if (endpoints.size === 0) this.#endpoints.delete(key)
-      else this.#endpoints.set(key, endpoints)
-      this.#changed.add(key)
-    }
-    this.#touched.clear()
+  endpointsOf(port: ServicePortInfo): readonly EndpointInfo[] {
+    return this.at(this.#version).endpointsOf(port)
+  }
+
+  at(version: number): ServiceState {
+    return this.#shared.at(version)
+  }
+
+  /** The Services that changed since it was asked last; they are seen as they are now. */
+  takeChanged(): ReadonlySet<string> {
+    const from = this.#version
+    if (!this.#way?.silent) this.#version = this.#shared.take(this)
+    return this.#shared.changedBetween(from, this.#version)
+  }
+
+  changedBetween(from: number, to: number): ReadonlySet<string> {
+    return this.#shared.changedBetween(from, to)
+  }
+
+  tell(): void {
+    if (this.#way?.silent) this.#missed = true
+    else this.#onChange()
   }
 }

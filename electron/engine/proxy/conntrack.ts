@@ -1,11 +1,11 @@
 import type { Conntrack } from '../network/types.ts'
-import type { ServiceCache } from './cache.ts'
+import type { ServiceState } from './shared-services.ts'
 
 /**
  * Removes connection tracking entries of UDP Services whose endpoint no longer serves, so that a client that keeps
  * its port reaches a living one: pkg/proxy/conntrack/cleanup.go of Kubernetes v1.33. TCP resets itself.
  */
-export function cleanStaleEntries(conntrack: Conntrack, cache: ServiceCache, family: 4 | 6 = 4): number {
+export function cleanStaleEntries(conntrack: Conntrack, cache: ServiceState, family: 4 | 6 = 4): number {
   const byIp = new Map<string, Set<string>>()
   const byNodePort = new Map<number, Set<string>>()
   for (const ports of cache.services.values()) {

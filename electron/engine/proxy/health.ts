@@ -2,7 +2,7 @@ import type { Process } from '../machine/types.ts'
 import type { Node } from '../kubernetes/types.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
-import type { ServiceCache } from './cache.ts'
+import type { ServiceState } from './shared-services.ts'
 
 /**
  * What kube-proxy answers to load balancers: its own health on port 10256, and on a Service's healthCheckNodePort how
@@ -44,9 +44,10 @@ export class ProxyHealth {
   }
 
   /** The rules of these Services are written; without them: of all. */
-  updated(family: 4 | 6, cache: ServiceCache, services: Iterable<string> | undefined): void {
+  updated(family: 4 | 6, cache: ServiceState, services: Iterable<string> | undefined): void {
     this.#queuedAt.delete(family)
     this.#updatedAt = this.#process.clock.now
+    if (this.#checks.size === 0 && cache.healthChecks === 0) return
     const known = [...this.#checks].flatMap(([key, { service }]) => (key.startsWith(`${family} `) ? service : []))
     for (const service of services ?? new Set([...cache.services.keys(), ...known])) this.#sync(family, cache, service)
   }
@@ -55,7 +56,7 @@ export class ProxyHealth {
     this.#eligible = metadata.deletionTimestamp === undefined && !spec.taints?.some((t) => t.key === TO_BE_DELETED)
   }
 
-  #sync(family: 4 | 6, cache: ServiceCache, service: string): void {
+  #sync(family: 4 | 6, cache: ServiceState, service: string): void {
     const key = `${family} ${service}`
     const ports = cache.services.get(service) ?? []
     const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort

@@ -4,7 +4,7 @@ import type { KubernetesClient } from '../client.ts'
 const OTHERS = {
   resources: true, findResource: true, serverVersion: true, openApiPaths: true, openApi: true, get: true, list: true, table: true, tableOf: true,
   scale: true, delete: true, deleteCollection: true, watch: true, logs: true, exec: true, attach: true, portForward: true,
-} as const satisfies Record<Exclude<keyof KubernetesClient, 'create' | 'update' | 'patch' | 'createSubresource'>, true>
+} as const satisfies Record<Exclude<keyof KubernetesClient, 'way' | 'create' | 'update' | 'patch' | 'createSubresource'>, true>
 
 /**
  * A client whose writes are recorded under this name, unless one says otherwise: what the API server takes from the
@@ -15,6 +15,7 @@ export function asManager(client: KubernetesClient, fieldManager: string): Kuber
   const passed: Record<string, unknown> = {}
   for (const name of Object.keys(OTHERS) as (keyof typeof OTHERS)[]) passed[name] = (client[name] as () => unknown).bind(client)
   return {
+    way: client.way,
     ...(passed as unknown as Pick<KubernetesClient, keyof typeof OTHERS>),
     create: (resource, namespace, object, options) => client.create(resource, namespace, object, named(options)),
     update: (resource, namespace, name, object, options) => client.update(resource, namespace, name, object, named(options)),

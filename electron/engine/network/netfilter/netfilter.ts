@@ -60,6 +60,9 @@ export class NetfilterTables implements Netfilter, RuleHost {
   /** Those that somebody has asked for; most Pods' namespaces have none. */
   readonly #tables = new Map<TableName, Table>()
   #generation = 0
+  /** Rules that are to be there before anybody looks. */
+  #deferred: (() => void) | undefined
+  #isDeferred: (chain: string) => boolean = () => true
   /** Tracking begins with the first rule that needs it, as the kernel registers its hooks then. */
   #tracking = false
 
@@ -114,9 +117,21 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.sets.has(name)
   }
 
+  defer(work: () => void, isTheirs: (chain: string) => boolean): void {
+    this.#deferred = work
+    this.#isDeferred = isTheirs
+  }
+
+  #settle(): void {
+    const work = this.#deferred
+    this.#deferred = undefined
+    work?.()
+  }
+
   // ---- packets -------------------------------------------------------------------------------------------------
 
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict {
+    if (this.#deferred) this.#settle()
     for (const step of (this.#beside ?? this).#nftables ? this.#planned(hook) : STEPS[hook]) {
       let verdict: HookVerdict = 'accept'
       if (typeof step === 'object') verdict = this.#chain(step, hook, packet, inInterface, outInterface)
@@ -271,17 +286,24 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
   /** The table itself, for whoever explains rules or tests them. */
   table(name: TableName): Table {
+    if (this.#deferred) this.#settle()
+    return this.#peek(name)
+  }
+
+  #peek(name: TableName): Table {
     let table = this.#tables.get(name)
     if (!table) this.#tables.set(name, (table = new Table(name)))
     return table
   }
 
   restore(text: Parameters<Netfilter['restore']>[0], options: RestoreOptions = {}): void {
+    if (this.#deferred) this.#settle()
     restore(text, this.#restoreHost, options)
   }
 
   save(table?: string, options: { counters?: boolean } = {}): string {
     if (table !== undefined && !TABLES.includes(table as TableName)) throw new UsageError(`Table \`${table}' does not exist`)
+    if (this.#deferred) this.#settle()
     let out = ''
     for (const name of TABLES) {
       const t = this.#tables.get(name)
@@ -290,17 +312,24 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return out
   }
 
+  /** For commands that change nothing. */
+  #lookedAt(name: TableName, args: readonly string[]): Table {
+    const check = args.indexOf('-C')
+    return check >= 0 && !this.#isDeferred(args[check + 1] ?? '') ? this.#peek(name) : this.table(name)
+  }
+
   command(args: readonly string[]): { code: number; stdout: string; stderr: string } {
     let stdout = ''
     let changed: Table | undefined
+    const reads = isReadOnly(args)
     try {
       if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: this.family === 4 ? USAGE : USAGE.replaceAll('iptables', 'ip6tables'), stderr: '' }
       applyCommand(args, {
         family: this.family, inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#hasSet(name),
-        table: (name) => (changed = this.table(name).fork()),
+        table: (name) => (changed = reads ? this.#lookedAt(name, args) : this.table(name).fork()),
         print: (text) => (stdout += text),
       })
-      if (changed && stdout === '' && !isReadOnly(args)) {
+      if (changed && stdout === '' && !reads) {
         const missing = changed.missingTarget()
         if (missing !== undefined) throw new UsageError(`Chain '${missing}' does not exist`)
         changed.validate(() => {})

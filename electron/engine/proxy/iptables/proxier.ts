@@ -8,7 +8,7 @@ import { cleanStaleEntries } from '../conntrack.ts'
 import { CANARY_TABLES, ensureCanary, ensureJumps, hasChain } from './jumps.ts'
 import { isServiceChain } from './names.ts'
 import { PortRuleMaker } from './port-rules.ts'
-import { buildRules } from './rules.ts'
+import { buildRules, LARGE_CLUSTER } from './rules.ts'
 
 /** kube-proxy in iptables mode on one node, for one family. Stopping it leaves every rule as it is. */
 const CANARY = 'KUBE-PROXY-CANARY'
@@ -19,6 +19,9 @@ const BURST = 2
 
 /** source is "file.go:line", as klog prints it. */
 export type ProxyLog = (severity: 'I' | 'E', source: string, message: string) => void
+
+/** From one version of the Services to another; `full`: everything is written, whatever changed. */
+interface Sync { full: boolean; from: number; to: number; cleans: boolean }
 
 export class IptablesProxier implements Agent {
   readonly #context: NodeContext
@@ -39,6 +42,10 @@ export class IptablesProxier implements Agent {
   #tokens = BURST
   #refilled = 0
   #generation = -1
+  /** The kernel's generation after the last write of its own. */
+  #written = -1
+  /** Syncs whose rules are written when somebody looks. */
+  #deferred: Sync[] = []
   #stopped = false
   /** Syncs so far, for tests and metrics. */
   syncs = 0
@@ -72,6 +79,7 @@ export class IptablesProxier implements Agent {
 
   stop(): void {
     this.#stopped = true
+    if (this.#deferred.length > 0) this.#writeDeferred()
     this.#cache.stop()
     this.#stopNode()
     this.#context.clock.cancel(this.#scheduled)
@@ -113,52 +121,56 @@ export class IptablesProxier implements Agent {
   }
 
   #sync(): void {
-    const { clock, name, config } = this.#context
-    const netfilter = this.#netfilter
-    const ofFamily = (addresses: readonly string[]): string | undefined => addresses.find((a) => a.includes(':') === (this.#family === 6))
+    const { clock } = this.#context
     const full = this.#needFull || clock.now - this.#lastFull > FULL_SYNC
+    const from = this.#cache.version
     const changed = this.#cache.takeChanged()
     // Slices came and went, and their endpoints are what they were.
     if (!full && changed.size === 0) return this.#health?.updated(this.#family, this.#cache, [])
     this.syncs++
+    const large = this.#cache.totalEndpoints > LARGE_CLUSTER
+    // In large clusters chains that nobody uses any more wait for the next clean-up.
+    const cleans = !large || clock.now - this.#lastCleanup > SYNC
+    const sync: Sync = { full, from, to: this.#cache.version, cleans }
+    if (!full && this.#netfilter.generation === this.#written) this.#defer(sync)
+    else if (!this.#write([sync])) return
+    if (cleans) this.#lastCleanup = clock.now
+    this.#needFull = false
+    this.#health?.updated(this.#family, this.#cache, full ? undefined : changed)
+    if (full) this.#lastFull = clock.now
+    const { conntrack } = this.#netfilter
+    if (conntrack.list().length > 0 && this.#udpChanged(changed, full)) cleanStaleEntries(conntrack, this.#cache, this.#family)
+  }
+
+  /**
+   * Nobody but this proxier has written since its last sync, so nothing can go wrong: the rules of nodes that nobody
+   * looks at are not made. A clean-up leaves just what the newest state asks for, whatever was before.
+   */
+  #defer(sync: Sync): void {
+    if (sync.cleans && this.#deferred.length > 0) this.#deferred = [{ ...sync, from: this.#deferred[0]!.from }]
+    else this.#deferred.push(sync)
+    this.#cache.keep(this.#deferred[0]!.from)
+    this.#netfilter.defer(() => this.#writeDeferred(), (chain) => chain.startsWith('KUBE-'))
+  }
+
+  #writeDeferred(): void {
+    const syncs = this.#deferred
+    this.#deferred = []
+    this.#cache.keep(undefined)
+    this.#write(syncs)
+  }
+
+  /** Gives the kernel the rules of one sync after the other; false: they could not be written, and will be tried again. */
+  #write(syncs: readonly Sync[]): boolean {
     try {
-      if (full) {
-        ensureCanary(netfilter, CANARY)
-        ensureJumps(netfilter)
-        this.#chains = new Set([...netfilter.save('nat').matchAll(/^:(\S+)/gm)].map((m) => m[1]!).filter(isServiceChain))
-      }
-      const previous = this.#chains
-      let removed = false
-      const { lines, active } = buildRules(
-        this.#cache,
-        {
-          node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps)) ?? '' },
-          clusterCIDR: ofFamily(config.podCIDR),
-          masqueradeAll: false,
-          localhostNodePorts: true,
-          ipv6: this.#family === 6,
-        },
-        this.#maker,
-        full ? undefined : changed,
-        (now) => {
-          // In large clusters chains that nobody uses any more wait for the next clean-up.
-          const isLarge = now.size > 1000
-          if (isLarge && clock.now - this.#lastCleanup <= SYNC) return []
-          removed = true
-          return [...previous].filter((chain) => !now.has(chain))
-        },
-      )
-      netfilter.restore(lines, { noflush: true, counters: true })
-      if (removed) this.#lastCleanup = clock.now
-      if (removed) this.#chains = active
-      else for (const chain of active) previous.add(chain)
-      this.#needFull = false
-      this.#health?.updated(this.#family, this.#cache, full ? undefined : changed)
-      if (full) this.#lastFull = clock.now
-      if (this.#udpChanged(changed, full)) cleanStaleEntries(netfilter.conntrack, this.#cache, this.#family)
+      for (const sync of syncs) this.#restore(sync)
+      this.#written = this.#netfilter.generation
+      return true
     } catch (error) {
-      this.#log('E', 'proxier.go:1565', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ipFamily="IPv${this.#family}"`)
-      this.#log('I', 'proxier.go:826', `"Sync failed" ipFamily="IPv${this.#family}" retryingTime="30s"`)
+      const ipFamily = `ipFamily="IPv${this.#family}"`
+      const { clock } = this.#context
+      this.#log('E', 'proxier.go:1565', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ${ipFamily}`)
+      this.#log('I', 'proxier.go:826', `"Sync failed" ${ipFamily} retryingTime="30s"`)
       this.#needFull = true
       if (!this.#stopped && !this.#scheduled) {
         this.#scheduled = clock.schedule(SYNC, () => {
@@ -166,7 +178,36 @@ export class IptablesProxier implements Agent {
           this.#sync()
         }, { background: true })
       }
+      return false
     }
+  }
+
+  #restore({ full, from, to, cleans }: Sync): void {
+    const { name, config } = this.#context
+    const netfilter = this.#netfilter
+    const ofFamily = (addresses: readonly string[]): string | undefined => addresses.find((a) => a.includes(':') === (this.#family === 6))
+    if (full) {
+      ensureCanary(netfilter, CANARY)
+      ensureJumps(netfilter)
+      this.#chains = new Set([...netfilter.save('nat').matchAll(/^:(\S+)/gm)].map((m) => m[1]!).filter(isServiceChain))
+    }
+    const previous = this.#chains
+    const { lines, active } = buildRules(
+      this.#cache.at(to),
+      {
+        node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps)) ?? '' },
+        clusterCIDR: ofFamily(config.podCIDR),
+        masqueradeAll: false,
+        localhostNodePorts: true,
+        ipv6: this.#family === 6,
+      },
+      this.#maker,
+      full ? undefined : this.#cache.changedBetween(from, to),
+      (now) => (cleans ? [...previous].filter((chain) => !now.has(chain)) : []),
+    )
+    netfilter.restore(lines, { noflush: true, counters: true })
+    if (cleans) this.#chains = active
+    else for (const chain of active) previous.add(chain)
   }
 
   #udpChanged(changed: ReadonlySet<string>, full: boolean): boolean {

@@ -1,4 +1,4 @@
-import type { ServiceCache } from '../cache.ts'
+import type { ServiceState } from '../shared-services.ts'
 import type { ChainBlock } from '../../network/types.ts'
 import type { PortRuleMaker, RuleOptions } from './port-rules.ts'
 
@@ -7,7 +7,7 @@ export type { RuleOptions } from './port-rules.ts'
 /** The text that kube-proxy v1.33 gives iptables-restore: syncProxyRules of pkg/proxy/iptables/proxier.go. */
 const MARK = '0x00004000'
 /** Above this many endpoints rules lose their comments, for speed. */
-const LARGE_CLUSTER = 1000
+export const LARGE_CLUSTER = 1000
 
 export interface RuleText {
   /** For iptables-restore. */
@@ -29,7 +29,7 @@ class Lines {
  * always written anew). `stale` says which of the former chains may go.
  */
 export function buildRules(
-  cache: ServiceCache, options: RuleOptions, maker: PortRuleMaker, changed: ReadonlySet<string> | undefined, stale: (active: ReadonlySet<string>) => Iterable<string>,
+  cache: ServiceState, options: RuleOptions, maker: PortRuleMaker, changed: ReadonlySet<string> | undefined, stale: (active: ReadonlySet<string>) => Iterable<string>,
 ): RuleText {
   const lines = new Lines()
   const active = new Set<string>()
@@ -46,9 +46,7 @@ export function buildRules(
     lines.filter.push('-A KUBE-FIREWALL -m comment --comment "block incoming localnet connections" -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP')
   }
 
-  let total = 0
-  for (const ports of cache.services.values()) for (const port of ports) total += cache.endpointsOf(port).length
-  const largeCluster = total > LARGE_CLUSTER
+  const largeCluster = cache.totalEndpoints > LARGE_CLUSTER
   for (const service of [...cache.services.keys()].sort()) {
     const write = changed === undefined || changed.has(service)
     for (const port of cache.services.get(service)!) {
