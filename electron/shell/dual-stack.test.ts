@@ -102,6 +102,13 @@ sleep 5`)
     expect(inPod('client', `curl -s -m 2 http://[${web6}]/hostname`)).toBe('web')
   })
 
+  it('outside, a Pod goes by IPv4 first, for its own address is unique local; the laptop by IPv6', () => {
+    expect(inPod('client', 'curl -s http://example.com/ | grep came')).toContain('You came from 172.18.0.3.')
+    expect(inPod('client', 'curl -s -6 http://example.com/ | grep came')).toContain('You came from fc00:f853:ccd:e793::3.')
+    expect(inPod('client', "sh -c 'curl -s -6 http://github.com/; echo $?'")).toBe('6\n')
+    expect(run('curl -s http://example.com/ | grep came')).toContain('You came from 2001:db8::a.')
+  })
+
   it('CoreDNS knows addresses and names of both families', () => {
     expect(inPod('client', 'dig +short web.default.svc.cluster.local AAAA')).toBe('fd00:10:96::80\n')
     expect(inPod('client', 'dig +short peers.default.svc.cluster.local AAAA')).toBe(`${web6}\n`)

@@ -72,7 +72,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   })
   const external = machine(clock, programs, outer('external', 'outside', HOSTS.external), 'node', { hostname: 'external', resolver, tools: NODE_TOOLS })
   const internet = machine(clock, programs, outer('internet', 'outside', HOSTS.internet), 'node', { hostname: 'internet', resolver: 'nameserver 127.0.0.1\n', tools: [] })
-  internet.start({ argv: ['internet'], program: internetProgram(nthAddress(OUTSIDE, HOSTS.internet)), files: new Map() })
+  internet.start({ argv: ['internet'], program: internetProgram(nthAddress(OUTSIDE, HOSTS.internet), dual ? nthAddress(OUTSIDE6, HOSTS.internet) : undefined), files: new Map() })
   router.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth1' })
   if (dual) router.routes.add({ destination: '::/0', via: nthAddress(OUTSIDE6, HOSTS.internet), device: 'eth1' })
 

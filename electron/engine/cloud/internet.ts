@@ -7,10 +7,10 @@ import { httpDate } from '../programs/http/status.ts'
 import { untilSignal } from '../programs/output.ts'
 import { answerFrom, internetZones } from './zone.ts'
 
-/** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. */
-export function internetProgram(address: string): Program {
+/** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. `ipv6`: its second address. */
+export function internetProgram(address: string, ipv6?: string): Program {
   return function* (process) {
-    const zones = internetZones(address)
+    const zones = internetZones(address, ipv6)
     serveDns(process, { port: 53, program: 'named' }, function* (query) {
       return answerFrom(zones, query)
     })
@@ -19,7 +19,7 @@ export function internetProgram(address: string): Program {
       program: 'httpd',
       handle: (request, respond) => {
         const site = (headerOf(request.headers, 'host') ?? address).replace(/:\d+$/, '')
-        const isKnown = zones.some((z) => site === z.name.slice(0, -1) || site.endsWith(`.${z.name.slice(0, -1)}`)) || site === address
+        const isKnown = zones.some((z) => site === z.name.slice(0, -1) || site.endsWith(`.${z.name.slice(0, -1)}`)) || site === address || site === `[${ipv6}]`
         const body = encodeUtf8(isKnown ? page(site, request.remoteAddress) : 'Unknown site\n')
         respond({
           status: isKnown ? 200 : 404,

@@ -5,16 +5,18 @@ import { replyTo } from '../dns/server.ts'
 /** The few names of the pretended internet. Web sites live at the address of the one outside web server. */
 export interface InternetZone { name: string; records: { name: string; ttl: number; data: DnsData }[] }
 
-export function internetZones(webServer: string): InternetZone[] {
+/** With `ipv6` those sites have AAAA records that have them in life; github.com has none. */
+export function internetZones(webServer: string, ipv6?: string): InternetZone[] {
   const a = (name: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'A', address: webServer } })
   const cname = (name: string, target: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'CNAME', target } })
+  const both = (name: string, ttl = 300): InternetZone['records'] => [a(name, ttl), ...(ipv6 === undefined ? [] : [{ name, ttl, data: { type: 'AAAA' as const, address: ipv6 } }])]
   return [
-    { name: 'example.com.', records: [a('example.com.'), a('www.example.com.'), { name: 'example.com.', ttl: 300, data: { type: 'TXT', strings: ['v=spf1 -all'] } }, { name: 'example.com.', ttl: 300, data: { type: 'MX', preference: 0, exchange: '.' } }] },
-    { name: 'example.org.', records: [a('example.org.'), a('www.example.org.')] },
-    { name: 'kubernetes.io.', records: [a('kubernetes.io.', 3600), cname('www.kubernetes.io.', 'kubernetes.io.', 3600)] },
-    { name: 'google.com.', records: [a('google.com.'), a('www.google.com.')] },
+    { name: 'example.com.', records: [...both('example.com.'), ...both('www.example.com.'), { name: 'example.com.', ttl: 300, data: { type: 'TXT', strings: ['v=spf1 -all'] } }, { name: 'example.com.', ttl: 300, data: { type: 'MX', preference: 0, exchange: '.' } }] },
+    { name: 'example.org.', records: [...both('example.org.'), ...both('www.example.org.')] },
+    { name: 'kubernetes.io.', records: [...both('kubernetes.io.', 3600), cname('www.kubernetes.io.', 'kubernetes.io.', 3600)] },
+    { name: 'google.com.', records: [...both('google.com.'), ...both('www.google.com.')] },
     { name: 'github.com.', records: [a('github.com.', 60), cname('www.github.com.', 'github.com.', 3600)] },
-    { name: 'nginx.org.', records: [a('nginx.org.')] },
+    { name: 'nginx.org.', records: both('nginx.org.') },
   ]
 }
 
