@@ -21,6 +21,10 @@ export class Commands {
   readonly #options: PrintOptions
   readonly #now: number
   stdout = ''
+  /** Mistakes in a block do not keep the rest of it from being read. */
+  readonly mistakes: NftError[] = []
+  /** What of a table's block waits for its chains: elements and rules may name those that stand further down. */
+  #deferred: (() => void)[] | undefined
 
   constructor(cursor: Cursor, ruleset: Ruleset, changes: Transaction, options: PrintOptions, now: number) {
     this.#cursor = cursor
@@ -104,6 +108,29 @@ export class Commands {
       cursor.skipSeparators()
     }
     const table = this.#changes.addTable(name, { create, comment })
+    const deferred: (() => void)[] = (this.#deferred = [])
+    this.#tableBlock(table)
+    this.#deferred = undefined
+    for (const run of deferred) this.#try(run)
+  }
+
+  /** A mistake that is none of grammar is noted, and reading goes on. */
+  #try(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      if (!(error instanceof NftError) || error.message.startsWith('syntax error')) throw error
+      this.mistakes.push(error)
+    }
+  }
+
+  #later(run: () => void): void {
+    if (this.#deferred) this.#deferred.push(run)
+    else run()
+  }
+
+  #tableBlock(table: NftTable): void {
+    const cursor = this.#cursor
     for (;;) {
       cursor.skipSeparators()
       if (cursor.skip('}')) return
@@ -136,8 +163,14 @@ export class Commands {
       cursor.skipSeparators()
       if (cursor.skip('}')) return
       const at = cursor.token.at
-      const { body, targets } = readRule(cursor, this.#context(table))
-      this.#changes.addRule(chain, body, targets, { place: 'last', index: 0 }, cursor.command(at))
+      const read = { done: false }
+      this.#try(() => {
+        const { body, targets } = readRule(cursor, this.#context(table))
+        read.done = true
+        const command = cursor.command(at)
+        this.#later(() => this.#changes.addRule(chain, body, targets, { place: 'last', index: 0 }, command))
+      })
+      if (!read.done) while (!cursor.atEndOfStatement) cursor.take()
     }
   }
 
@@ -157,7 +190,8 @@ export class Commands {
     if (!cursor.is('{')) throw cursor.unexpected("'{'")
     const { definition, elements } = readSetBody(cursor, name.name, isMap)
     const set = this.#changes.addSet(table, definition, name.at, create)
-    if (elements.length > 0) this.#changes.addElements(table, set, elements, false, cursor.command(start.at))
+    const command = cursor.command(start.at)
+    if (elements.length > 0) this.#later(() => this.#changes.addElements(table, set, elements, false, command))
   }
 
   #elements(verb: string, start: Token): void {
@@ -290,7 +324,7 @@ export class Commands {
 
   #summary(what: string, table: NftTable): string {
     if (what === 'ruleset') return printTable(table, this.#options, this.#now)
-    if (what === 'tables') return `table ${table.family} ${table.name}${this.#options.handles ? ` # handle ${table.handle}` : ''}\n`
+    if (what === 'tables') return `table ${table.family} ${table.name}\n`
     const inner = what === 'chains'
       ? [...table.chains.values()].map((c) => printChain(c, this.#options, false))
       : [...table.sets.values()].filter((s) => s.isMap === (what === 'maps')).map((s) => printSet(s, this.#options, this.#now))

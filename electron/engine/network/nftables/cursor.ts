@@ -105,7 +105,9 @@ export function parseDuration(text: string): number | undefined {
   return ((d * 24 + h) * 60 + m) * 60_000 + s * 1000 + ms
 }
 
-export function formatDuration(ms: number): string {
+/** "1h30m"; in seconds for `numeric`. */
+export function formatDuration(ms: number, numeric = false): string {
+  if (numeric) return `${Math.floor(ms / 1000)}s`
   let rest = Math.max(0, Math.floor(ms))
   let out = ''
   for (const [unit, size] of [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1000], ['ms', 1]] as const) {

@@ -22,9 +22,15 @@ function number(text: string): number | undefined {
   return /^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? Number(text) : undefined
 }
 
-interface Symbols { names: Names; bits: number; error: string; perLine?: number; flags?: boolean; print?: (value: number) => string; numericNames?: boolean }
+interface Symbols { names: Names; bits: number; error: string; perLine?: number; flags?: boolean; print?: (value: number) => string }
 
-function symbolic(name: string, { names, bits, error, perLine = 1, flags, print, numericNames }: Symbols): DataType {
+function bitsOf(value: number): number[] {
+  const bits: number[] = []
+  for (let bit = 1; bit <= value; bit *= 2) if ((value & bit) !== 0) bits.push(bit)
+  return bits
+}
+
+function symbolic(name: string, { names, bits, error, perLine = 1, flags, print }: Symbols): DataType {
   const byName = new Map(names)
   const byNumber = new Map(names.map(([n, v]) => [v, n]).reverse() as [number, string][])
   const out = print ?? String
@@ -37,7 +43,7 @@ function symbolic(name: string, { names, bits, error, perLine = 1, flags, print,
       return value
     },
     print: (value, numeric) => {
-      if (numeric && numericNames) return out(value as number)
+      if (numeric && names.length > 0) return flags ? bitsOf(value as number).map((bit) => `0x${bit.toString(16)}`).join(',') : out(value as number)
       const exact = byNumber.get(value as number)
       if (exact !== undefined) return exact
       if (!flags || value === 0) return out(value as number)
@@ -90,7 +96,7 @@ export const SERVICE: DataType = {
 }
 
 export const PROTOCOL = symbolic('inet_proto', {
-  bits: 8, perLine: 5, error: 'Could not resolve protocol name', numericNames: true,
+  bits: 8, perLine: 5, error: 'Could not resolve protocol name',
   names: [['ip', 0], ['icmp', 1], ['igmp', 2], ['ipencap', 4], ['tcp', 6], ['udp', 17], ['dccp', 33], ['ipv6', 41], ['gre', 47], ['esp', 50], ['ah', 51], ['ipv6-icmp', 58], ['icmpv6', 58], ['sctp', 132], ['udplite', 136]],
 })
 
@@ -104,7 +110,7 @@ export const IFNAME: DataType = { name: 'ifname', bits: 128, perLine: 1, parse: 
 
 export const CT_STATE = symbolic('ct_state', {
   bits: 32, flags: true, error: 'Could not parse conntrack state',
-  names: [['invalid', 1], ['new', 8], ['established', 2], ['related', 4], ['untracked', 64]],
+  names: [['invalid', 1], ['established', 2], ['related', 4], ['new', 8], ['untracked', 64]],
 })
 export const CT_STATUS = symbolic('ct_status', {
   bits: 32, flags: true, error: 'Could not parse conntrack status',
@@ -132,7 +138,7 @@ export const TCP_FLAGS = symbolic('tcp_flag', {
   names: [['fin', 1], ['syn', 2], ['rst', 4], ['psh', 8], ['ack', 16], ['urg', 32], ['ecn', 64], ['cwr', 128]],
 })
 export const ADDRESS_TYPE = symbolic('fib_addrtype', {
-  bits: 32, error: 'Could not parse address type', numericNames: true,
+  bits: 32, error: 'Could not parse address type',
   names: [['unspec', 0], ['unicast', 1], ['local', 2], ['broadcast', 3], ['anycast', 4], ['multicast', 5], ['blackhole', 6], ['unreachable', 7], ['prohibit', 8]],
 })
 export const PACKET_TYPE = symbolic('pkt_type', {

@@ -153,8 +153,8 @@ export function readSetBody(cursor: Cursor, name: string, isMap: boolean): { def
       // A type that cannot be read is a mistake, and then the definition has none.
       if (!(error instanceof NftError) || before || elements.length > 0 || place.line !== error.at.line) throw error
       while (!cursor.is('}') && cursor.token.kind !== 'end' && cursor.token.kind !== 'newline') cursor.take()
-      cursor.skip('}')
       error.more.push(new NftError('set definition does not specify key', cursor.since(start)))
+      cursor.skip('}')
       throw error
     }
   }

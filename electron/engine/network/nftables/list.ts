@@ -53,8 +53,8 @@ export function printSet(set: NftSet, options: PrintOptions, now: number): strin
   if (definition.size !== undefined) out += `\t\tsize ${definition.size}\n`
   const flags = (['constant', 'dynamic', 'interval', 'timeout'] as const).filter((f) => definition.flags.has(f) && !(f === 'timeout' && definition.timeout !== undefined && !definition.flags.has('dynamic')))
   if (flags.length > 0) out += `\t\tflags ${flags.join(',')}\n`
-  if (definition.timeout !== undefined) out += `\t\ttimeout ${formatDuration(definition.timeout)}\n`
-  if (definition.gcInterval !== undefined) out += `\t\tgc-interval ${formatDuration(definition.gcInterval)}\n`
+  if (definition.timeout !== undefined) out += `\t\ttimeout ${formatDuration(definition.timeout, options.numeric)}\n`
+  if (definition.gcInterval !== undefined) out += `\t\tgc-interval ${formatDuration(definition.gcInterval, options.numeric)}\n`
   if (definition.autoMerge) out += '\t\tauto-merge\n'
   if (definition.counter) out += '\t\tcounter\n'
   if (definition.comment !== undefined) out += `\t\tcomment "${definition.comment}"\n`

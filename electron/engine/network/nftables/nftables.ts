@@ -77,6 +77,7 @@ export class Nftables implements Ruleset {
           cursor.skipLine()
         }
       }
+      mistakes.push(...commands.mistakes)
       if (mistakes.length === 0 && !options.proved) {
         const mistake = changes.prove()
         if (mistake) mistakes.push(mistake)

@@ -1,4 +1,4 @@
-import type { Cursor } from './cursor.ts'
+import { formatDuration, type Cursor } from './cursor.ts'
 import type { DataType, Value } from './data-types.ts'
 import { NftError, NO_ENTRY, NotSimulated } from './errors.ts'
 import type { Location } from './lex.ts'
@@ -243,6 +243,7 @@ function readMatch(reader: RuleReader): void {
   const types = selectors.map((s) => s.type)
   if (cursor.skip('vmap')) return reader.add(verdictMap(selectors, reader.reference(types, 'verdict') as SetReference))
   const selector = selectors[0]!
+  if (selector.asks === 3 && reader.context.family !== 'inet') throw new NftError('meta nfproto is only useful in the inet family', cursor.since(start))
   let mask: Value | undefined
   if (cursor.skipAny('&', 'and')) mask = readMask(cursor, selector.type)
   const given = cursor.skipAny('==', '!=', '<=', '>=', '<', '>', '!')
@@ -369,7 +370,7 @@ function readReject(reader: RuleReader): void {
   if (what !== 'icmpx' && reader.network && reader.network.index >= 0) reader.forget(reader.network)
   const [code4, code6] = typeof found === 'number' ? [3, found] : found
   const plain = code.text === 'port-unreachable' && (what === 'icmpx' ? reader.context.family === 'inet' : reader.context.family !== 'inet')
-  reader.add(reject({ reset: false, code4, code6, text: plain ? 'reject' : `reject with ${what} ${code.text}`, ...(what === 'icmp' && { only: 4 }), ...(what === 'icmpv6' && { only: 6 }) }))
+  reader.add(reject({ reset: false, code4, code6, text: plain ? 'reject' : `reject with ${what} ${code.text}`, ...(what === 'icmp' && { only: 4 }), ...(what === 'icmpv6' && { only: 6 }), ...(!plain && { code: what === 'icmpv6' ? code6 : code4 }) }))
 }
 
 function readDynamic(reader: RuleReader): void {
@@ -380,7 +381,7 @@ function readDynamic(reader: RuleReader): void {
   if (!reader.context.set(name.text)) throw new NftError(NO_ENTRY, { ...at, to: name.at.to })
   cursor.expect('{')
   const selectors = readSelectors(reader)
-  const timeout = cursor.skip('timeout') ? { text: cursor.token.text, ms: readDuration(cursor) } : undefined
+  const timeout = cursor.skip('timeout') ? { ms: readDuration(cursor) } : undefined
   const inner = new RuleReader(cursor, reader.context)
   if (cursor.is('counter')) readCounter(inner)
   else if (cursor.is('limit')) readLimit(inner)
@@ -400,10 +401,10 @@ function readOldDynamic(reader: RuleReader): void {
   reader.add(finishDynamic(verb as 'add', name.text, selectors, undefined, []))
 }
 
-function finishDynamic(verb: 'add' | 'update' | 'delete', name: string, selectors: readonly Selector[], timeout: { text: string; ms: number } | undefined, inner: readonly Statement[]): Statement {
+function finishDynamic(verb: 'add' | 'update' | 'delete', name: string, selectors: readonly Selector[], timeout: { ms: number } | undefined, inner: readonly Statement[]): Statement {
   const text = (options: PrintOptions): string => {
     const more = inner.map((s) => ` ${s.print({ ...options, stateless: true }, undefined as RuleState | undefined)}`).join('')
-    return `${verb} @${name} { ${selectorsText(selectors, options)}${timeout ? ` timeout ${timeout.text}` : ''}${more} }`
+    return `${verb} @${name} { ${selectorsText(selectors, options)}${timeout ? ` timeout ${formatDuration(timeout.ms, options.numeric)}` : ''}${more} }`
   }
   return dynamicSet(verb, name, selectors, timeout?.ms, inner, text)
 }

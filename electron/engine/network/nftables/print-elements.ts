@@ -13,8 +13,8 @@ export function printElement(set: NftSet, element: Element, options: PrintOption
   const { key, data, counter, timeout } = set.definition
   let out = element.key.map((span, i) => printSpan(span, key[i]!, options)).join(' . ')
   if (element.counter ?? counter) out += options.stateless ? ' counter' : ` counter packets ${element.counter?.packets ?? 0} bytes ${element.counter?.bytes ?? 0}`
-  if (element.timeout !== undefined && element.timeout !== timeout) out += ` timeout ${formatDuration(element.timeout)}`
-  if (element.expiresAt !== undefined && !options.stateless) out += ` expires ${formatDuration(element.expiresAt - now)}`
+  if (element.timeout !== undefined && element.timeout !== timeout) out += ` timeout ${formatDuration(element.timeout, options.numeric)}`
+  if (element.expiresAt !== undefined && !options.stateless) out += ` expires ${formatDuration(element.expiresAt - now, options.numeric)}`
   if (element.comment !== undefined) out += ` comment "${element.comment}"`
   if (element.verdict) out += ` : ${printVerdict(element.verdict)}`
   else if (element.data && Array.isArray(data)) out += ` : ${element.data.map((span, i) => printSpan(span, data[i]!, options)).join(' . ')}`

@@ -42,6 +42,13 @@ export function printSpan(span: Span, type: DataType, options: PrintOptions): st
   return `${from}-${type.print(span.to, numeric)}`
 }
 
+/** Flags of a comparison: "invalid | new", from the lowest bit. */
+export function printFlags(span: Span, type: DataType, numeric = false): string {
+  const bits: string[] = []
+  for (let bit = 1; bit <= (span.from as number); bit *= 2) if (((span.from as number) & bit) !== 0) bits.push(type.print(bit, numeric))
+  return bits.join(' | ')
+}
+
 export interface ReadSpan { span: Span; at: Location; form: 'value' | 'range' | 'prefix' | 'flags' }
 
 /** A single value. */

@@ -9,7 +9,7 @@ import type { PrintOptions, RuleState, Statement } from './model.ts'
 import { printAnonymous, printVerdict } from './print-elements.ts'
 import type { Selector } from './selectors.ts'
 import type { NftSet, Span } from './set.ts'
-import { printSpan } from './spans.ts'
+import { printFlags, printSpan } from './spans.ts'
 
 export const freshState = (): RuleState => ({ packets: 0, bytes: 0, value: 0, at: 0 })
 
@@ -78,9 +78,9 @@ export function compare({ selector, mask, operator, span }: Comparison): Stateme
   return {
     ...common([selector]),
     print: (options) => {
-      const value = printSpan(span, type, options)
+      const value = type.flags && (operator === '!=' || operator === '==') && mask === undefined && span.from !== 0 ? printFlags(span, type, options.numeric) : printSpan(span, type, options)
       if (mask === undefined) return `${selector.text(options)} ${operator === '==' || operator === 'in' ? '' : `${operator} `}${value}`
-      if (type.flags && type.name === 'tcp_flag') return `${selector.text(options)} ${operator === '==' ? '' : `${operator} `}${value} / ${type.print(mask)}`
+      if (type.flags && type.name === 'tcp_flag') return `${selector.text(options)} ${operator === '==' ? '' : `${operator} `}${value} / ${type.print(mask, options.numeric)}`
       const masked = HEX_MASK[type.name] ? type.print(mask) : String(mask)
       return `${selector.text(options)} & ${masked} ${operator} ${value}`
     },
@@ -231,11 +231,11 @@ export function limit({ rate, unit, over, burst, bytes, text }: Limit): Statemen
   }
 }
 
-export interface Rejection { reset: boolean; code4: number; code6: number; text: string; only?: 4 | 6 }
+export interface Rejection { reset: boolean; code4: number; code6: number; text: string; only?: 4 | 6; code?: number }
 
-export function reject({ reset, code4, code6, text, only }: Rejection): Statement {
+export function reject({ reset, code4, code6, text, only, code }: Rejection): Statement {
   return {
-    print: () => text,
+    print: ({ numeric }) => (numeric && code !== undefined ? text.replace(/\S+$/, String(code)) : text),
     run: (evaluation) => {
       const { host, packet } = evaluation
       const v6 = packet.version === 6
