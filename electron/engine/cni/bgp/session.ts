@@ -4,6 +4,8 @@ import { BgpDecoder, encodeBgp, NOTIFY, type BgpMessage, type OpenMessage, type 
 
 export type SessionState = 'OpenSent' | 'OpenConfirm' | 'Established' | 'Closed'
 
+export const HOLD_TIMER_EXPIRED = 'hold timer expired'
+
 export interface SessionEvents {
   /** The neighbour's OPEN; false: the session is closed (by whoever answers). */
   onOpen(session: BgpSession, open: OpenMessage): boolean
@@ -100,7 +102,7 @@ export class BgpSession {
 
   #restartHold(): void {
     this.#clock.cancel(this.#hold)
-    if (this.#holdTime > 0) this.#hold = this.#clock.schedule(this.#holdTime * 1000, () => this.close(NOTIFY.holdTimerExpired, 'hold timer expired'), { background: true })
+    if (this.#holdTime > 0) this.#hold = this.#clock.schedule(this.#holdTime * 1000, () => this.close(NOTIFY.holdTimerExpired, HOLD_TIMER_EXPIRED), { background: true })
   }
 
   /** A third of the hold time. */

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../clock.ts'
 import { compareIp } from '../../network/address.ts'
 import type { Cidr, Ip, NetworkNamespace, SocketOwner, TcpConnection, TcpListener } from '../../network/types.ts'
 import { BGP_PORT, NOTIFY, type OpenMessage, type UpdateMessage } from './messages.ts'
-import { BgpSession, type SessionEvents } from './session.ts'
+import { BgpSession, HOLD_TIMER_EXPIRED, type SessionEvents } from './session.ts'
 
 /**
  * A BGP speaker of a node, over real (simulated) TCP connections on port 179: what BIRD is to calico-node and GoBGP to
@@ -23,6 +23,12 @@ export interface BgpOptions {
   holdTime?: number
   /** Virtual ms between attempts to connect (default 10 s). */
   retry?: number
+  /** Virtual ms before the first attempt (default none). */
+  connectDelay?: number
+  /** For so long (virtual ms) after its birth a speaker's attempts hold up who waits for the cluster to settle. */
+  eagerFor?: number
+  /** Neighbours that connect to us, and we never to them. */
+  passive?(peer: Ip): boolean
   /** Seconds that a neighbour's routes outlive its session (RFC 4724); undefined: not at all. */
   gracefulRestart?: number
   /** The best route to a prefix changed; undefined: there is none any more. */
@@ -61,11 +67,13 @@ export class BgpSpeaker {
   /** What we announce: prefix → next hop. */
   readonly #own = new Map<Cidr, Ip>()
   readonly #best = new Map<Cidr, BgpRoute>()
+  readonly #bornAt: number
   #stopped = false
 
   /** Throws SystemError EADDRINUSE when another speaker has the port. */
   constructor(options: BgpOptions) {
     this.#options = options
+    this.#bornAt = options.clock.now
     const { network, address, owner } = options
     this.#listener = network.sockets.listen({ port: BGP_PORT, address, ...(owner ? { owner } : {}) }, (connection) => this.#accept(connection))
   }
@@ -89,7 +97,8 @@ export class BgpSpeaker {
     if (this.#stopped || this.#peers.has(address)) return
     const peer: Peer = { address, asn, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined }
     this.#peers.set(address, peer)
-    this.#connect(peer)
+    if (this.#options.connectDelay === undefined) this.#connect(peer)
+    else this.#later(peer, this.#options.connectDelay)
   }
 
   removePeer(address: Ip): void {
@@ -124,6 +133,7 @@ export class BgpSpeaker {
   #connect(peer: Peer): void {
     const { network, address, owner } = this.#options
     if (this.#stopped || peer.connecting || peer.sessions.size > 0) return
+    if (this.#options.passive?.(peer.address)) return this.#state(peer, 'Active')
     this.#state(peer, 'Connect')
     const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, source: address, ...(owner ? { owner } : {}) }, {
       onConnect: () => {
@@ -140,11 +150,12 @@ export class BgpSpeaker {
     peer.connecting = connection
   }
 
-  #later(peer: Peer): void {
+  #later(peer: Peer, after = this.#options.retry ?? 10_000): void {
     if (this.#stopped || !this.#peers.has(peer.address)) return
+    const { clock, eagerFor = 0, passive } = this.#options
     this.#state(peer, 'Active')
-    this.#options.clock.cancel(peer.retry)
-    peer.retry = this.#options.clock.schedule(this.#options.retry ?? 10_000, () => this.#connect(peer), { background: true })
+    clock.cancel(peer.retry)
+    if (!passive?.(peer.address)) peer.retry = clock.schedule(after, () => this.#connect(peer), { background: clock.now - this.#bornAt >= eagerFor })
   }
 
   #accept(connection: TcpConnection): void {
@@ -208,7 +219,8 @@ export class BgpSpeaker {
     this.#options.onPeer?.(peer, why)
     const { gracefulRestart } = this.#options
     if (!wasEstablished || peer.routes.size === 0) return
-    if (gracefulRestart === undefined || why.startsWith('received NOTIFICATION')) return this.#forget(peer)
+    // RFC 4724 4.2: only who went without a NOTIFICATION, in either direction, may be restarting
+    if (gracefulRestart === undefined || why.startsWith('received NOTIFICATION') || why === HOLD_TIMER_EXPIRED) return this.#forget(peer)
     this.#options.clock.cancel(peer.stale)
     peer.stale = this.#options.clock.schedule(gracefulRestart * 1000, () => this.#forget(peer), { background: true })
   }

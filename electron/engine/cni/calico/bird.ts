@@ -1,9 +1,10 @@
 import type { Timer } from '../../clock.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
 import { cidrContains, networkOf } from '../../network/address.ts'
-import type { Cidr, Ip, Route, TcpListener } from '../../network/types.ts'
+import type { Cidr, Ip, Route } from '../../network/types.ts'
+import { HOLD_TIMER_EXPIRED } from '../bgp/session.ts'
+import { BgpSpeaker, type BgpPeer } from '../bgp/speaker.ts'
 import type { NodeContext } from '../types.ts'
-import { BGP_PORT, BgpSession, type BgpOwner } from './bgp-session.ts'
 import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
 import { IPIP_DEVICE, WORKLOAD_PREFIX } from './names.ts'
 
@@ -14,18 +15,17 @@ import { IPIP_DEVICE, WORKLOAD_PREFIX } from './names.ts'
 const DEFAULT_AS = 64512
 /** "scan time 2" */
 const SCAN = 2_000
+/** BIRD 1.6's hold time and restart time (s), and the template's times (ms). */
+const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
 export const IPV4_ANNOTATION = 'projectcalico.org/IPv4Address'
 
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
 
-export class Bird implements BgpOwner {
-  readonly bornAt: number
-  readonly pid: number
+export class Bird {
+  readonly #pid: number
   readonly #node: NodeContext
   readonly #log: (line: string) => void
   readonly #stops: (() => void)[] = []
-  /** By address. */
-  readonly sessions = new Map<Ip, BgpSession>()
   readonly #peers = new Map<string, Ip>()
   readonly #blocks = new Map<string, Cidr>()
   readonly #pools = new Map<string, IpPool['spec']>()
@@ -33,15 +33,14 @@ export class Bird implements BgpOwner {
   readonly #programmed = new Map<Cidr, Route>()
   #network: Cidr | undefined
   #own: Ip | undefined
-  #listener: TcpListener | undefined
+  #speaker: { as: number; address: Ip; speaker: BgpSpeaker } | undefined
   #due: Timer | undefined
   #scan: Timer | undefined
   #stopped = false
 
   constructor(node: NodeContext, pid: number, log: (line: string) => void) {
     this.#node = node
-    this.pid = pid
-    this.bornAt = node.clock.now
+    this.#pid = pid
     this.#log = log
     log('device1: Initializing')
     log('direct1: Initializing')
@@ -64,45 +63,33 @@ export class Bird implements BgpOwner {
     this.#stops.push(node.network.onChange(() => this.#scanLater()))
   }
 
-  get clock(): NodeContext['clock'] {
-    return this.#node.clock
+  /** In the order of their addresses. */
+  get peers(): readonly BgpPeer[] {
+    return this.#speaker?.speaker.peers ?? []
   }
 
-  get network(): NodeContext['network'] {
-    return this.#node.network
-  }
-
-  get address(): Ip {
-    return this.#own!
-  }
-
-  get as(): number {
+  get #as(): number {
     return this.#configurations.get('default')?.asNumber ?? DEFAULT_AS
-  }
-
-  log(line: string): void {
-    if (!this.#stopped) this.#log(line)
   }
 
   stop(): void {
     this.#stopped = true
     for (const stop of this.#stops) stop()
-    for (const timer of [this.#due, this.#scan]) this.clock.cancel(timer)
-    this.#listener?.close()
-    for (const session of this.sessions.values()) session.stop()
+    for (const timer of [this.#due, this.#scan]) this.#node.clock.cancel(timer)
+    this.#speaker?.speaker.stop()
   }
 
-  exports(): readonly Cidr[] {
+  #exports(): readonly Cidr[] {
     const blocks = [...this.#blocks.values()]
     const exported = (ip: Ip): boolean => [...this.#pools.values()].some((p) => cidrContains(p.cidr, ip) && !p.disableBGPExport)
     // borrowed addresses, which no block of ours covers
-    const single = this.network.routes.list('main').filter((r) => r.device?.startsWith(WORKLOAD_PREFIX) && r.destination.endsWith('/32')).map((r) => r.destination)
+    const single = this.#node.network.routes.list('main').filter((r) => r.device?.startsWith(WORKLOAD_PREFIX) && r.destination.endsWith('/32')).map((r) => r.destination)
     return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.slice(0, -3))))].filter((cidr) => exported(cidr.split('/')[0]!))
   }
 
-  changed(): void {
+  #changed(): void {
     if (this.#stopped || this.#due) return
-    this.#due = this.clock.schedule(10, () => {
+    this.#due = this.#node.clock.schedule(10, () => {
       this.#due = undefined
       this.#apply()
     })
@@ -112,7 +99,7 @@ export class Bird implements BgpOwner {
 
   /** The kernel's routes that an earlier BIRD left (protocol kernel, "learn"). */
   #learn(): void {
-    for (const route of this.network.routes.list('main')) if (route.protocol === 'bird') this.#programmed.set(route.destination, route)
+    for (const route of this.#node.network.routes.list('main')) if (route.protocol === 'bird') this.#programmed.set(route.destination, route)
   }
 
   #watch<T extends KubeObject>(resource: string, put: (name: string, object: T | undefined) => void): void {
@@ -125,7 +112,7 @@ export class Bird implements BgpOwner {
   #set<T>(map: Map<string, T>, name: string, value: T | undefined): void {
     if (value === undefined) map.delete(name)
     else map.set(name, value)
-    this.changed()
+    this.#changed()
   }
 
   #setPeer(name: string, address: string | undefined): void {
@@ -136,50 +123,67 @@ export class Bird implements BgpOwner {
     } else if (ip === undefined) this.#peers.delete(name)
     else if (this.#peers.get(name) === ip) return
     else this.#peers.set(name, ip)
-    this.changed()
+    this.#changed()
   }
 
   // ---- what BIRD does ----------------------------------------------------------------------------------------
 
   #apply(): void {
     if (this.#own === undefined) return
-    this.#listen()
-    this.#mesh()
-    for (const session of this.sessions.values()) session.announce()
-    this.#program()
+    const speaker = this.#speak(this.#own)
+    this.#mesh(speaker)
+    const exports = new Set(this.#exports())
+    for (const cidr of [...speaker.announced.keys()]) if (!exports.has(cidr)) speaker.withdraw(cidr)
+    for (const cidr of exports) speaker.announce(cidr, this.#own)
+    this.#program(speaker)
   }
 
-  #listen(): void {
-    this.#listener ??= this.network.sockets.listen({ port: BGP_PORT, owner: { pid: this.pid, program: 'bird' } }, (connection) => {
-      const session = this.sessions.get(connection.remoteAddress)
-      if (session) return session.accept(connection)
-      this.log(`BGP: Unexpected connect from unknown address ${connection.remoteAddress} (port ${connection.remotePort})`)
-      connection.abort()
+  #speak(address: Ip): BgpSpeaker {
+    if (this.#speaker?.as === this.#as && this.#speaker.address === address) return this.#speaker.speaker
+    this.#speaker?.speaker.stop()
+    const { network, clock } = this.#node
+    const speaker = new BgpSpeaker({
+      network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: address, address, ...TIMES,
+      // "passive on": of two nodes the one with the higher address connects
+      passive: (peer) => peer > address,
+      onRoute: () => this.#changed(),
+      onPeer: (peer, why) => this.#told(peer, why),
     })
+    this.#speaker = { as: this.#as, address, speaker }
+    return speaker
   }
 
-  #mesh(): void {
+  #told(peer: BgpPeer, why: string): void {
+    const name = sessionName(peer.address)
+    if (peer.state === 'Established') return this.#log(`${name}: State changed to up`)
+    this.#log(`${name}: ${birdError(why)}`)
+    this.#log(`${name}: State changed to start`)
+  }
+
+  #mesh(speaker: BgpSpeaker): void {
     const wanted = new Set(this.#configurations.get('default')?.nodeToNodeMeshEnabled === false ? [] : this.#peers.values())
-    for (const [ip, session] of this.sessions) {
+    const present = new Set(speaker.peers.map((p) => p.address))
+    for (const ip of present) {
       if (wanted.has(ip)) continue
-      this.sessions.delete(ip)
-      this.log(`${session.name}: Removing`)
-      session.shutdown()
+      this.#log(`${sessionName(ip)}: Removing`)
+      speaker.removePeer(ip)
     }
-    for (const ip of [...wanted].sort()) if (!this.sessions.has(ip)) this.sessions.set(ip, new BgpSession(this, ip))
+    for (const ip of [...wanted].sort()) {
+      if (present.has(ip)) continue
+      for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${sessionName(ip)}: ${what}`)
+      speaker.addPeer(ip, this.#as)
+    }
   }
 
   /** The routing table master: own blocks, and the peers' routes as the filter calico_kernel_programming has them. */
-  #wanted(): Map<Cidr, Route> {
+  #wanted(speaker: BgpSpeaker): Map<Cidr, Route> {
     const out = new Map<Cidr, Route>()
     for (const destination of this.#blocks.values()) if (this.#kernelRoute(destination) !== 'reject') out.set(destination, { destination, type: 'blackhole', protocol: 'bird' })
-    for (const session of this.sessions.values()) {
-      for (const [destination, via] of session.routes) {
-        const how = this.#kernelRoute(destination, via)
-        const device = how === 'tunnel' ? IPIP_DEVICE : this.network.routes.lookup(via)?.device
-        if (how === 'reject' || device === undefined || out.has(destination)) continue
-        out.set(destination, { destination, via, device, protocol: 'bird', ...(how === 'tunnel' ? { onlink: true } : {}) })
-      }
+    for (const [destination, { nextHop: via }] of speaker.routes) {
+      const how = this.#kernelRoute(destination, via)
+      const device = how === 'tunnel' ? IPIP_DEVICE : this.#node.network.routes.lookup(via)?.device
+      if (how === 'reject' || device === undefined || out.has(destination)) continue
+      out.set(destination, { destination, via, device, protocol: 'bird', ...(how === 'tunnel' ? { onlink: true } : {}) })
     }
     return out
   }
@@ -192,9 +196,9 @@ export class Bird implements BgpOwner {
     return 'tunnel'
   }
 
-  #program(): void {
-    const wanted = this.#wanted()
-    const { routes } = this.network
+  #program(speaker: BgpSpeaker): void {
+    const wanted = this.#wanted(speaker)
+    const { routes } = this.#node.network
     for (const [destination, route] of this.#programmed) {
       if (wanted.has(destination)) continue
       this.#programmed.delete(destination)
@@ -214,7 +218,7 @@ export class Bird implements BgpOwner {
 
   #add(destination: Cidr, route: Route): void {
     try {
-      this.network.routes.add(route, { replace: true })
+      this.#node.network.routes.add(route, { replace: true })
       this.#programmed.set(destination, route)
     } catch {
       // The tunnel's device is not there yet, or down: the next scan tries again.
@@ -224,9 +228,21 @@ export class Bird implements BgpOwner {
   /** The kernel's table is read every two seconds: what somebody removed comes back. */
   #scanLater(): void {
     if (this.#stopped || this.#scan) return
-    this.#scan = this.clock.schedule(SCAN, () => {
+    this.#scan = this.#node.clock.schedule(SCAN, () => {
       this.#scan = undefined
       if (this.#own !== undefined) this.#apply()
     }, { background: true })
   }
+}
+
+/** The name of a protocol in BIRD's configuration. */
+function sessionName(ip: Ip): string {
+  return `Mesh_${ip.replaceAll('.', '_')}`
+}
+
+/** Why a session ended, as BIRD says it. */
+export function birdError(why: string): string {
+  if (why === HOLD_TIMER_EXPIRED) return 'Error: Hold timer expired'
+  if (why.startsWith('received NOTIFICATION')) return why.replace('received NOTIFICATION', 'Received:')
+  return `Socket: ${why.charAt(0).toUpperCase()}${why.slice(1)}`
 }

@@ -47,7 +47,7 @@ function annotate(context: NodeContext, sandbox: Sandbox, ip: string | undefined
 
 export const calicoPlugin: CniPlugin = {
   name: 'calico',
-  agentProgram: 'calico-node',
+  agentProgram: 'calico-start-runit',
   tools: { '/usr/local/bin/calicoctl': 'calicoctl' },
 
   manifests(config: ClusterConfig): object[] {

@@ -3,8 +3,7 @@ import type { KubeObject, NetworkPolicy, Node, Pod } from '../../kubernetes/type
 import type { Program } from '../../machine/types.ts'
 import { addressCount, cidrContains, isIpv4 } from '../../network/address.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import type { Bird } from './bird.ts'
-import { IPV4_ANNOTATION } from './bird.ts'
+import { birdError, IPV4_ANNOTATION, type Bird } from './bird.ts'
 import { calicoResource, listPools, type IpamBlock } from './datastore.ts'
 import { ordinalOf } from './ipam.ts'
 import { CALICO_VERSION, workloadInterface } from './names.ts'
@@ -141,9 +140,9 @@ function nodeStatus(uid: number, state: { running: boolean; bird: Bird | undefin
   let text = 'Calico process is running.\n'
   if (!state.bird) return { stdout: `${text}\nThe BGP backend process (BIRD) is not running.\n\n` }
   text += '\nIPv4 BGP status\n'
-  const peers = [...state.bird.sessions.values()].map((s) => {
+  const peers = state.bird.peers.map((s) => {
     const up = s.state === 'Established'
-    return [s.peer, 'node-to-node mesh', up ? 'up' : 'start', new Date(wall(s.since)).toISOString().slice(11, 19), up ? s.state : `${s.state}${s.lastError ? ` ${s.lastError}` : ''}`]
+    return [s.address, 'node-to-node mesh', up ? 'up' : 'start', new Date(wall(s.since)).toISOString().slice(11, 19), up ? s.state : `${s.state}${s.lastError ? ` ${birdError(s.lastError)}` : ''}`]
   })
   text += peers.length === 0 ? 'No IPv4 peers found.\n' : boxed(['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'], peers)
   return { stdout: `${text}\nIPv6 BGP status\nNo IPv6 peers found.\n\n` }

@@ -108,8 +108,8 @@ function unready(node: NodeContext, parts: Running | undefined, flags: ReadonlyS
   if (flags.has('bird-live') && !parts?.bird) return 'bird/confd is not live: exit status 1'
   if (!flags.has('bird-ready')) return undefined
   if (!parts?.bird) return 'BIRD is not ready: Error querying BIRD: unable to connect to BIRDv4 socket: dial unix /var/run/calico/bird.ctl: connect: connection refused'
-  const sessions = [...parts.bird.sessions.values()]
-  const down = sessions.filter((s) => s.state !== 'Established').map((s) => s.peer)
+  const sessions = parts.bird.peers
+  const down = sessions.filter((s) => s.state !== 'Established').map((s) => s.address)
   const since = node.clock.wall() - node.machine.fs.stat(NODENAME_FILE).mtime
   if (down.length === 0 || (since >= THRESHOLD && down.length < sessions.length)) return undefined
   return `BIRD is not ready: BGP not established with ${down.join(',')}`

@@ -57,7 +57,7 @@ function calicoCni(): ImageContent {
 function calicoNode(): ImageContent {
   const base = alpine(['bash'])
   const tools = Object.fromEntries(CALICO_TOOLS.map((name) => [`/usr/sbin/${name}`, name]))
-  return { ...base, size: 156_953_447, programs: { ...base.programs, ...tools, '/bin/calico-node': 'calico-node', '/usr/bin/birdcl': 'birdcl', '/usr/sbin/start_runit': 'calico-start-runit' }, command: ['start_runit'] }
+  return { ...base, size: 156_953_447, programs: { ...base.programs, ...tools, '/bin/calico-node': 'calico-node', '/usr/bin/birdcl': 'birdcl', '/usr/sbin/start_runit': 'calico-start-runit' }, entrypoint: ['/usr/sbin/start_runit'] }
 }
 
 function calicoControllers(): ImageContent {
@@ -66,7 +66,7 @@ function calicoControllers(): ImageContent {
 
 function ciliumAgent(): ImageContent {
   const base = debian({ more: ['curl', 'ip', 'jq'] })
-  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg' }, command: ['/usr/bin/cilium-dbg'] }
+  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg' }, entrypoint: ['/usr/bin/cilium-agent'] }
 }
 
 export const systemRepositories: readonly Repository[] = [
