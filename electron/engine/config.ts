@@ -63,7 +63,7 @@ const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 
 const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
-const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables'] }
+const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
 
 /** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
 export function parseClusterConfig(source: unknown, fileName?: string): ClusterConfig {

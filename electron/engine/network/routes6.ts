@@ -197,13 +197,14 @@ export class Routes6 {
     }
     for (const link of this.#host.links.values()) {
       const own = link.addresses.filter((a) => a.address.includes(':'))
-      if (!link.up || link.conf.disabled6) continue
+      // Nobody has to be asked whether an address of a dummy is free, so it is local even while the link is down (addrconf_dad_begin).
+      if ((!link.up && link.kind !== 'dummy') || link.conf.disabled6) continue
       for (const { address, prefixLength } of own) {
         add(`${address}/128`, link.name, 'local', 0)
         // RFC 4291 2.6.1: routers answer to the network's own address.
         if (link.conf.forwarding6 && prefixLength < 127 && link.kind !== 'loopback') add(`${networkOf(`${address}/${prefixLength}`).split('/')[0]}/128`, link.name, 'anycast', 0)
       }
-      if (link.kind !== 'loopback') add('ff00::/8', link.name, 'multicast', KERNEL_METRIC)
+      if (link.up && link.kind !== 'loopback') add('ff00::/8', link.name, 'multicast', KERNEL_METRIC)
     }
     for (const entry of this.#added) table.add(entry)
     return table

@@ -9,6 +9,7 @@ import { IptablesProxier } from './iptables/proxier.ts'
 import { NftablesProxier } from './nftables/proxier.ts'
 import { readConfiguration } from './configuration.ts'
 import { IpvsProxier } from './ipvs/proxier.ts'
+import { truncatedSets } from './ipvs/sets.ts'
 import { IpvsNotSimulated, type Ipvs } from '../network/ipvs/ipvs.ts'
 
 /** Whether the kernel has the scheduler: a virtual service of an address for documentation is tried (CanUseIPVSProxier). */
@@ -57,6 +58,7 @@ export function kubeProxy(services: SystemServices): Program {
     if (mode === 'ipvs' && configuration.ipvs.scheduler === '') {
       for (const family of dual ? [4, 6] : [4]) log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${family}"`)
     }
+    if (mode === 'ipvs' && dual) for (const [name, cut] of truncatedSets()) log('I', 'ipset.go:119', `"Ipset name truncated" ipSetName="${name}" truncatedName="${cut}"`)
     log('I', 'server.go:516', '"Version info" version="v1.33.1"')
     if (refusal) {
       log('E', 'proxier.go:573', `"Could not create dummy VS" err="no such file or directory" scheduler="${configuration.ipvs.scheduler}"`)

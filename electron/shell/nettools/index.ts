@@ -15,6 +15,7 @@ import { ncat } from './ncat.ts'
 import { nft } from './nft.ts'
 import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
+import { sysctl } from './sysctl.ts'
 import { tcpdump } from './tcpdump/index.ts'
 import { busyboxWget } from './wget.ts'
 
@@ -23,7 +24,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, nc, ncat, nft, nslookup, ping, ping6: ping, ss, tcpdump }
+  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, nc, ncat, nft, nslookup, ping, ping6: ping, ss, sysctl, tcpdump }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

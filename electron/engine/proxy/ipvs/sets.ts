@@ -27,8 +27,14 @@ export const SET_IDS = Object.keys(SETS) as SetId[]
 
 /** Of IPv6 they have names of their own, cut where ipset allows no more. */
 export function setName(id: SetId, family: 4 | 6): string {
-  const [name] = SETS[id]
-  return family === 4 ? name : name.replace('KUBE-', 'KUBE-6-').slice(0, 31)
+  return family === 4 ? SETS[id][0] : longName(id).slice(0, 31)
+}
+
+const longName = (id: SetId): string => SETS[id][0].replace('KUBE-', 'KUBE-6-')
+
+/** Those whose name of IPv6 is cut: the whole name, and what is left of it. */
+export function truncatedSets(): readonly (readonly [name: string, cut: string])[] {
+  return SET_IDS.flatMap((id) => (longName(id) === setName(id, 6) ? [] : [[longName(id), setName(id, 6)] as const]))
 }
 
 export function setComment(id: SetId): string {
