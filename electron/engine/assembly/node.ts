@@ -84,6 +84,8 @@ export class SimulatedNode implements FaultNode {
   #forget(): void {
     const { network, machine } = this
     for (const link of [...network.links.values()]) if (link.kind !== 'nic' && link.kind !== 'loopback' && network.links.has(link.name)) network.removeLink(link.name)
+    for (const link of network.links.values()) link.ingress = link.egress = undefined
+    network.socketPrograms = undefined
     for (const family of [4, 6] as const) for (const route of network.routes.list('main', family)) network.routes.remove(route)
     for (const netfilter of network.ipv6 ? [network.netfilter, network.netfilter6] : [network.netfilter]) {
       const saved = netfilter.save()

@@ -20,7 +20,8 @@ export class ServiceSync {
     this.#dp = dp
     this.#process = process
     this.#cache = new ServiceCache(dp.context.client, 4, () => this.#soon())
-    this.#sync()
+    this.#cache.takeChanged()
+    for (const service of this.#cache.services.keys()) this.#write(service)
     // what went while no agent ran
     for (const { service } of dp.lb.list()) if (!this.#cache.services.has(service)) this.#write(service)
   }
