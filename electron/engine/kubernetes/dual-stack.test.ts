@@ -109,6 +109,25 @@ describe('a Service of a dual-stack cluster', () => {
   })
 })
 
+it('a Service is taken, with a warning, when it says something that is ignored or written oddly', () => {
+  const bench = new Bench()
+  const warned: string[] = []
+  const create = (name: string, spec: object): void => {
+    bench.client.create('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } }, { onWarning: (text) => warned.push(text) })
+  }
+  create('shouted', { ipFamilies: ['IPv6'], clusterIP: 'FD00:10:96:0::99', externalIPs: ['2001:DB8::1'] })
+  create('ranges', { type: 'LoadBalancer', loadBalancerSourceRanges: ['2001:db8::1/48', '2001:DB8::/32'] })
+  create('named', { externalName: 'example.com' })
+  create('quiet', { clusterIP: 'None', sessionAffinity: 'ClientIP', trafficDistribution: 'PreferClose' })
+  expect(warned).toEqual([
+    'spec.clusterIPs[0]: IPv6 address "FD00:10:96:0::99" should be in RFC 5952 canonical format ("fd00:10:96::99")',
+    'spec.externalIPs[0]: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+    'spec.loadBalancerSourceRanges[0]: CIDR value "2001:db8::1/48" is ambiguous in this context (should be "2001:db8::/48" or "2001:db8::1/128"?)',
+    'spec.loadBalancerSourceRanges[1]: IPv6 CIDR value "2001:DB8::/32" should be in RFC 5952 canonical format ("2001:db8::/32")',
+    'spec.externalName is ignored when spec.type is not "ExternalName"',
+  ])
+})
+
 describe('what stands behind it', () => {
   it('is in slices of each family; Endpoints have the primary one', () => {
     const bench = new Bench()

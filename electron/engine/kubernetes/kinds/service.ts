@@ -2,7 +2,7 @@ import { ageOf } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Service } from '../types.ts'
 import { dns1035Label } from '../validation/names.ts'
-import { validateService, validateServiceUpdate } from '../validation/services.ts'
+import { serviceWarnings, validateService, validateServiceUpdate } from '../validation/services.ts'
 import { NAME } from './columns.ts'
 import { apiResource, type Kind } from './kind.ts'
 import { formatLabels } from './label-text.ts'
@@ -50,6 +50,7 @@ export const service: Kind<Service> = {
   release: releaseService,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  warnings: serviceWarnings,
   fields: { 'spec.clusterIP': (o) => o.spec.clusterIP ?? '', 'spec.type': (o) => o.spec.type ?? '' },
   columns: [
     NAME,

@@ -1,6 +1,6 @@
 import type * as core from 'kubernetes-types/core/v1'
 import type * as networking from 'kubernetes-types/networking/v1'
-import { prefixContains, tryParseCidr } from '../../network/address.ts'
+import { canonicalIp, prefixContains, tryParseCidr } from '../../network/address.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
 import type { NetworkPolicy } from '../types.ts'
@@ -77,7 +77,7 @@ function withoutLeadingZeros(text: string): string {
 
 
 /** GetWarningsForCIDR of apimachinery: what is accepted and yet is not what one meant. */
-function cidrWarnings(text: string, path: string): string[] {
+export function cidrWarnings(text: string, path: string): string[] {
   const prefix = tryParseCidr(withoutLeadingZeros(text))
   if (!prefix) return []
   const { version, address, network, length } = prefix
@@ -93,6 +93,15 @@ function cidrWarnings(text: string, path: string): string[] {
     warnings.push(`${path}: IPv6 CIDR value ${quote(text)} should be in RFC 5952 canonical format (${quote(canonical)})`)
   }
   return warnings
+}
+
+/** GetWarningsForIP of apimachinery. */
+export function ipWarnings(text: string, path: string): string[] {
+  const canonical = canonicalIp(withoutLeadingZeros(text))
+  if (canonical === undefined) return []
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1]
+  if (mapped !== undefined || withoutLeadingZeros(text) !== text) return [`${path}: non-standard IP address ${quote(text)} will be considered invalid in a future Kubernetes release: use ${quote(mapped ?? canonical)}`]
+  return canonical !== text ? [`${path}: IPv6 address ${quote(text)} should be in RFC 5952 canonical format (${quote(canonical)})`] : []
 }
 
 export function networkPolicyWarnings({ spec }: NetworkPolicy): string[] {

@@ -5,6 +5,7 @@ import type { Service, ServicePort } from '../types.ts'
 import { IP_ERROR, oneOf, portOrName, PROTOCOLS, validIp } from './common.ts'
 import { goServicePort } from './go-values.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './names.ts'
+import { cidrWarnings, ipWarnings } from './networking.ts'
 import { validateLabels } from './object-meta.ts'
 
 /** Services: pkg/apis/core/validation ValidateService (v1.33). */
@@ -16,6 +17,21 @@ const CIDR_ERROR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/
 const needsHealthCheck = ({ spec }: Service): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'
 
 const isHeadless = ({ spec }: Service): boolean => spec.clusterIPs?.[0] === 'None' || spec.clusterIP === 'None'
+
+const TOPOLOGY_HINTS = 'service.kubernetes.io/topology-aware-hints'
+
+/** pkg/api/service/warnings.go of v1.33. */
+export function serviceWarnings({ metadata, spec }: Service): string[] {
+  const out: string[] = []
+  if (metadata.annotations?.[TOPOLOGY_HINTS] !== undefined) out.push(`annotation ${TOPOLOGY_HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead`)
+  spec.clusterIPs?.forEach((ip, i) => out.push(...ipWarnings(ip, `spec.clusterIPs[${i}]`)))
+  spec.externalIPs?.forEach((ip, i) => out.push(...ipWarnings(ip, `spec.externalIPs[${i}]`)))
+  if (spec.loadBalancerIP) out.push(...ipWarnings(spec.loadBalancerIP, 'spec.loadBalancerIP'))
+  spec.loadBalancerSourceRanges?.forEach((range, i) => out.push(...cidrWarnings(range.trim(), `spec.loadBalancerSourceRanges[${i}]`)))
+  if (spec.type === 'ExternalName' && spec.externalIPs?.length) out.push('spec.externalIPs is ignored when spec.type is "ExternalName"')
+  if (spec.type !== 'ExternalName' && spec.externalName) out.push('spec.externalName is ignored when spec.type is not "ExternalName"')
+  return out
+}
 
 export function validateService(service: Service, errors: FieldErrors): void {
   const { spec } = service
