@@ -13,6 +13,7 @@ export {
   maskOf, networkOf, parseIpv4, tryParseCidr,
 } from './network/address.ts'
 export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, formatSocket, formatVxlanFdb } from './network/format.ts'
+export { privateKeyOf, publicKeyOf } from './network/curve25519.ts'
 export { formatRule } from './network/rules.ts'
 export type * from './network/types.ts'
 export { invocationOf, ipsetCommand } from './network/ipset/index.ts'

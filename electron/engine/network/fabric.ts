@@ -19,6 +19,7 @@ import type { SwitchOptions } from './switch.ts'
 import type { Ip, IpipLink, Mac, NetworkNamespace, NewLink } from './types.ts'
 import { Veth } from './veth.ts'
 import { Vxlan } from './vxlan.ts'
+import { Wireguard } from './wireguard.ts'
 
 /** The first network namespace's inode is init_net's; later ones count up from a number as real kernels show. */
 const FIRST_INODE = 4026531840
@@ -160,6 +161,11 @@ export class Network {
     return this.#add(network, name, (namespace) => new Geneve(namespace, { ...options, ...this.#options(namespace, name, { ...options, mtu }) }))
   }
 
+  /** MTU 1420, as the kernel makes it: room for an outer header of IPv6. */
+  createWireguard(network: NetworkNamespace, name: string, options: { publicKey?: string; privateKey?: string; listenPort?: number; fwmark?: number; mtu?: number } = {}): Wireguard {
+    return this.#add(network, name, (namespace) => new Wireguard(namespace, { ...options, ...this.#options(namespace, name, { mac: ZERO_MAC, mtu: options.mtu ?? 1420 }) }))
+  }
+
   /** As `ip link add`. */
   createLink(network: NetworkNamespace, name: string, spec: NewLink): BaseLink {
     switch (spec.kind) {
@@ -168,6 +174,7 @@ export class Network {
       case 'veth': return this.createVeth({ network, name, mac: spec.mac, mtu: spec.mtu }, { network: spec.peer.network ?? network, name: spec.peer.name, mtu: spec.mtu })[0]
       case 'vxlan': return this.createVxlan(network, name, spec)
       case 'ipip': return this.createIpip(network, name, spec)
+      case 'wireguard': return this.createWireguard(network, name, spec)
       case 'geneve': return this.createGeneve(network, name, spec)
     }
   }

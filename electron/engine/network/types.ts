@@ -228,6 +228,30 @@ export interface VxlanLink extends Link {
   forwarding(): readonly { mac: Mac; vtep: Ip; learned?: boolean }[]
 }
 
+/** Keys are base64; times are virtual ms; bytes are those of the messages. */
+export interface WireguardPeer {
+  readonly publicKey: string
+  readonly endpoint: { address: Ip; port: number } | undefined
+  readonly allowedIps: readonly Cidr[]
+  /** Seconds; 0: off. */
+  readonly keepalive: number
+  readonly latestHandshake: number | undefined
+  readonly received: number
+  readonly sent: number
+}
+
+/** An encrypted tunnel (drivers/net/wireguard); the cryptography is left out. */
+export interface WireguardLink extends Link {
+  readonly kind: 'wireguard'
+  privateKey: string | undefined
+  publicKey: string
+  listenPort: number
+  fwmark: number
+  readonly peers: readonly WireguardPeer[]
+  setPeer(publicKey: string, settings: { endpoint?: { address: Ip; port: number }; allowedIps?: readonly Cidr[]; keepalive?: number }): void
+  removePeer(publicKey: string): void
+}
+
 /** A Geneve tunnel (RFC 8926; drivers/net/geneve.c). */
 export interface GeneveLink extends Link {
   readonly kind: 'geneve'
@@ -259,6 +283,7 @@ export type NewLink = { mac?: Mac; mtu?: number } & (
   | { kind: 'veth'; peer: { name: string; network?: NetworkNamespace } }
   | { kind: 'vxlan'; vni: number; port: number; local: Ip; underlay: string; learning?: boolean; external?: boolean }
   | { kind: 'ipip'; local?: Ip; remote?: Ip; ttl?: number; pmtudisc?: boolean; underlay?: string; fallback?: boolean }
+  | { kind: 'wireguard'; publicKey?: string; privateKey?: string; listenPort?: number; fwmark?: number }
   | { kind: 'geneve'; vni?: number; remote?: Ip; port?: number; external?: boolean }
 )
 

@@ -13,6 +13,7 @@ import type { Namespace } from './namespace.ts'
 import type { SocketTranslation } from './programs.ts'
 import type { Ip, IpPacket, SocketInfo, SocketOwner, UdpDatagram, UdpSocket } from './types.ts'
 import { receiveVxlan } from './vxlan.ts'
+import { receiveWireguard } from './wireguard.ts'
 
 const ANY = '0.0.0.0'
 /** Takes both families, unless it was opened with v6only. */
@@ -65,6 +66,7 @@ export class Udp {
 
   receive(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     const datagram = packet.payload as UdpDatagram
+    if (datagram.wireguard && receiveWireguard(this.#ns, packet, datagram)) return
     if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
     if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
     const socket = this.#find(datagram.destinationPort, packet.destination)

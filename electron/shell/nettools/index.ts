@@ -17,6 +17,7 @@ import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
 import { sysctl } from './sysctl.ts'
 import { tcpdump } from './tcpdump/index.ts'
+import { wg } from './wg.ts'
 import { busyboxWget } from './wget.ts'
 
 /**
@@ -24,7 +25,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, nc, ncat, nft, nslookup, ping, ping6: ping, ss, sysctl, tcpdump }
+  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, nc, ncat, nft, nslookup, ping, ping6: ping, ss, wg, sysctl, tcpdump }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

@@ -32,7 +32,7 @@ function wrongName(name: string): Refusal {
 /** dev_alloc_name: the first number that is free. */
 function freeName(network: NetworkNamespace, kind: string): string {
   for (let i = kind === 'ipip' ? 1 : 0; ; i++) {
-    const name = `${kind === 'ipip' ? 'tunl' : kind}${i}`
+    const name = `${kind === 'ipip' ? 'tunl' : kind === 'wireguard' ? 'wg' : kind}${i}`
     if (!network.links.has(name)) return name
   }
 }
@@ -53,6 +53,9 @@ function specOf(network: NetworkNamespace, kind: string, args: string[], link: s
       return { kind, peer: { name: peer ?? freeName(network, kind) } }
     }
     case 'vxlan': return vxlan(network, args, link)
+    case 'wireguard':
+      nothingMore(kind, args)
+      return { kind }
     case 'ipip': return ipip(network, args)
     case 'geneve': return geneve(args)
     case 'macvlan':
