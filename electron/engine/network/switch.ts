@@ -4,7 +4,7 @@ import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { copyFrame, isGroupMac } from './packets.ts'
-import type { ArpPacket, Frame, Mac } from './types.ts'
+import type { ArpPacket, Frame, IpPacket, Mac } from './types.ts'
 
 export interface SwitchOptions {
   /** The least time over the wire and how much it varies, in ms. */
@@ -165,7 +165,7 @@ export class Switch {
       if (to) return this.#carry(from, to, frame)
     }
     const { recorder } = from.namespace
-    if (frame.payload.kind === 'arp') this.#tellLostQuestion(from, frame.payload)
+    this.#tellLostQuestion(from, frame.payload)
     const targets = this.ports.filter((port) => port !== from && this.connected(from, port))
     targets.forEach((to, i) => {
       const copy = i === targets.length - 1 ? frame : copyFrame(frame)
@@ -202,13 +202,20 @@ export class Switch {
   }
 
   /** A question for a MAC address that a cut wire keeps from the one who could answer it. */
-  #tellLostQuestion(from: Nic, arp: ArpPacket): void {
-    const asked = arp.trail && this.ports.find((port) => !this.connected(from, port) && port.address(arp.targetIp))
+  #tellLostQuestion(from: Nic, question: ArpPacket | IpPacket): void {
+    const nd = question.kind === 'ip' && question.payload.kind === 'icmp' ? question.payload.nd : undefined
+    const trail = question.kind === 'arp' ? question.trail : nd?.trail
+    if (!trail) return
+    const target = question.kind === 'arp' ? question.targetIp : nd!.target
+    const asked = this.ports.find((port) => !this.connected(from, port) && port.address(target))
     if (!asked) return
-    from.namespace.recorder.hop(this.#place, arp, {
+    const { recorder } = from.namespace
+    recorder.hop(this.#place, question.kind === 'arp' ? question : { ...question, meta: { mark: 0, trail } }, {
       stage: 'drop',
-      text: `The wire between ${from.namespace.machine} and ${asked.namespace.machine} is cut: the question for ${arp.targetIp} does not arrive.`,
-      before: { source: arp.senderIp, destination: arp.targetIp, sourceMac: arp.senderMac, protocol: 'arp', detail: arp.operation },
+      text: `The wire between ${from.namespace.machine} and ${asked.namespace.machine} is cut: the question for ${target} does not arrive.`,
+      before: question.kind === 'ip'
+        ? recorder.header(question)
+        : { source: question.senderIp, destination: target, sourceMac: question.senderMac, protocol: 'arp', detail: question.operation },
       explanation: 'drop-wire-cut',
     })
   }

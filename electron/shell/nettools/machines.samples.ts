@@ -14,8 +14,8 @@ import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { registerNettools } from './index.ts'
 
 /** A network with rules and TCP, as a cluster has it. */
-export function realNetwork(seed = 1): Network {
-  return new Network({ clock: new Clock({ seed }), layers: { netfilter: (host) => new NetfilterTables(host), tcp: (host) => new TcpStack(host) } })
+export function realNetwork(seed = 1, options: { ipv6?: boolean } = {}): Network {
+  return new Network({ clock: new Clock({ seed }), ...options, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
 }
 
 export interface Ran { stdout: string; stderr: string; code: number | undefined; process: Process }

@@ -3,17 +3,17 @@ import { getopt } from './getopt.ts'
 import { programName, TcpStream } from './stream.ts'
 
 /** nc(1): OpenBSD's netcat of Debian 12, and busybox's short form of it. */
-interface Options { listen: boolean; keep: boolean; scan: boolean; verbose: boolean; udp: boolean; wait: number | undefined; port: number | undefined; quitAfterEof: number | undefined }
+interface Options { listen: boolean; keep: boolean; scan: boolean; verbose: boolean; udp: boolean; wait: number | undefined; port: number | undefined; quitAfterEof: number | undefined; family: 4 | 6 | undefined }
 
 const SERVICES: Record<number, string> = { 22: 'ssh', 53: 'domain', 80: 'http', 443: 'https', 3306: 'mysql', 5432: 'postgresql', 6379: 'redis', 8080: 'http-alt' }
 
 export function* nc(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'lkzvuw:p:nN4q:')
+  const parsed = getopt(process.argv.slice(1), 'lkzvuw:p:nN46q:')
   if ('invalid' in parsed || 'missing' in parsed) {
     yield* process.printError(`nc: invalid option -- '${'invalid' in parsed ? parsed.invalid : parsed.missing}'\nusage: nc [-klNnuvz] [-p source_port] [-w timeout] [destination] [port]\n`)
     return 1
   }
-  const options: Options = { listen: false, keep: false, scan: false, verbose: false, udp: false, wait: undefined, port: undefined, quitAfterEof: undefined }
+  const options: Options = { listen: false, keep: false, scan: false, verbose: false, udp: false, wait: undefined, port: undefined, quitAfterEof: undefined, family: undefined }
   for (const { name, value } of parsed.options) {
     if (name === 'l') options.listen = true
     if (name === 'k') options.keep = true
@@ -22,6 +22,7 @@ export function* nc(process: Process): Task<number> {
     if (name === 'u') options.udp = true
     if (name === 'w') options.wait = Number(value) * 1000
     if (name === 'p') options.port = Number(value)
+    if (name === '4' || name === '6') options.family = Number(name) as 4 | 6
     if (name === 'N') options.quitAfterEof = 0
     if (name === 'q') options.quitAfterEof = Number(value) * 1000
   }
@@ -55,7 +56,7 @@ export function* nc(process: Process): Task<number> {
 function* connect(process: Process, options: Options, host: string, port: number): Task<number> {
   let address = canonicalIp(host) ?? host
   if (!isValidIp(host)) {
-    const resolved = yield* resolveHost(process, host)
+    const resolved = yield* resolveHost(process, host, options.family === undefined ? {} : { family: options.family })
     if ('error' in resolved) {
       yield* process.printError(`nc: getaddrinfo for host "${host}" port ${port}: ${resolved.message}\n`)
       return 1
@@ -97,8 +98,10 @@ function* serve(process: Process, options: Options, port: number, address: strin
   const signal = new Signal()
   const waiting: TcpConnection[] = []
   let listener: TcpListener
+  // getaddrinfo's first answer for a passive socket is IPv4's.
+  const wildcard = address ?? (options.family === 6 ? '::' : '0.0.0.0')
   try {
-    listener = process.network.sockets.listen({ port, ...(address ? { address } : {}), owner: { pid: process.pid, program: programName(process) } }, (connection) => {
+    listener = process.network.sockets.listen({ port, address: wildcard, owner: { pid: process.pid, program: programName(process) } }, (connection) => {
       waiting.push(connection)
       signal.notify()
     })
@@ -107,7 +110,7 @@ function* serve(process: Process, options: Options, port: number, address: strin
     return 1
   }
   process.onExit(() => listener.close())
-  if (options.verbose) yield* process.printError(`Listening on ${address ?? '0.0.0.0'} ${port}\n`)
+  if (options.verbose) yield* process.printError(`Listening on ${wildcard} ${port}\n`)
   do {
     while (waiting.length === 0) yield signal.wait
     yield* converse(process, waiting.shift()!, options)

@@ -7,7 +7,7 @@ import { realNetwork, testMachine, type TestMachine } from '../../../electron/sh
 
 /**
  * One shape, built twice: from real network namespaces and here. Two nodes joined by a cable, a bridge on each, Pods p1
- * and p2 on the first, p3 on the second. IPv6 is off in both.
+ * and p2 on the first, p3 on the second. IPv6 is off in both, unless they are asked for dual stack.
  */
 export const SPACES = ['p1', 'p2', 'p3', 'n1', 'n2'] as const
 export type Space = (typeof SPACES)[number]
@@ -27,6 +27,17 @@ const ADDRESSES: [Space, string, string][] = [
 const ROUTES: [Space, string, string][] = [
   ['p1', 'default', '10.244.1.1'], ['p2', 'default', '10.244.1.1'], ['p3', 'default', '10.244.2.1'],
   ['n1', '10.244.2.0/24', '172.18.0.3'], ['n2', '10.244.1.0/24', '172.18.0.2'],
+]
+
+/** What dual stack adds. */
+const ADDRESSES6: [Space, string, string][] = [
+  ['n1', 'eth0', 'fd00:18::2/64'], ['n2', 'eth0', 'fd00:18::3/64'],
+  ['n1', 'cni0', 'fd00:244:1::1/64'], ['n2', 'cni0', 'fd00:244:2::1/64'],
+  ['p1', 'eth0', 'fd00:244:1::2/64'], ['p2', 'eth0', 'fd00:244:1::3/64'], ['p3', 'eth0', 'fd00:244:2::2/64'],
+]
+const ROUTES6: [Space, string, string][] = [
+  ['p1', 'default', 'fd00:244:1::1'], ['p2', 'default', 'fd00:244:1::1'], ['p3', 'default', 'fd00:244:2::1'],
+  ['n1', 'fd00:244:2::/64', 'fd00:18::3'], ['n2', 'fd00:244:1::/64', 'fd00:18::2'],
 ]
 
 export interface Result { stdout: string; stderr: string; code: number }
@@ -60,13 +71,16 @@ export function has(...tools: string[]): boolean {
   }
 }
 
-export function realWorld(): World {
+export function realWorld(options: { ipv6?: boolean } = {}): World {
   const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   for (const space of SPACES) {
     ip('netns', 'add', real(space))
     const forward = space.startsWith('n') ? '1' : '0'
     for (const setting of [
-      'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1', 'net.ipv4.conf.all.send_redirects=0', 'net.ipv4.conf.default.send_redirects=0',
+      ...(options.ipv6
+        ? ['net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.default.dad_transmits=0', 'net.ipv6.conf.default.router_solicitations=0', 'net.ipv6.icmp.ratelimit=0', `net.ipv6.conf.all.forwarding=${forward}`]
+        : ['net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1']),
+      'net.ipv4.conf.all.send_redirects=0', 'net.ipv4.conf.default.send_redirects=0',
       'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0', 'net.ipv4.icmp_ratemask=0', 'net.ipv4.icmp_ratelimit=0', `net.ipv4.ip_forward=${forward}`,
       'net.ipv4.ping_group_range=0 2147483647',
     ]) ip('netns', 'exec', real(space), 'sysctl', '-qw', setting)
@@ -85,6 +99,10 @@ export function realWorld(): World {
   }
   for (const node of ['n1', 'n2']) ip('-n', real(node), 'link', 'set', 'cni0', 'up')
   for (const [space, to, via] of ROUTES) ip('-n', real(space), 'route', 'add', to, 'via', via)
+  if (options.ipv6) {
+    for (const [space, link, address] of ADDRESSES6) ip('-n', real(space), 'addr', 'add', address, 'dev', link, 'nodad')
+    for (const [space, to, via] of ROUTES6) ip('-n', real(space), '-6', 'route', 'add', to, 'via', via)
+  }
 
   const children: ChildProcess[] = []
   const files: string[] = []
@@ -97,7 +115,7 @@ export function realWorld(): World {
       }),
     serve: (space, port, answer) =>
       new Promise((resolve) => {
-        const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.write(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '0.0.0.0', 511, () => console.log('ready'))`
+        const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.write(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
         const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
         children.push(child)
         child.stdout!.once('data', () => resolve())
@@ -135,14 +153,15 @@ export function realWorld(): World {
 
 // ---- simulated -----------------------------------------------------------------------------------------------------------
 
-export function simulatedWorld(programs: Readonly<Record<string, Program>> = {}): World & { clock: Clock } {
-  const network = realNetwork()
+export function simulatedWorld(programs: Readonly<Record<string, Program>> = {}, options: { ipv6?: boolean } = {}): World & { clock: Clock } {
+  const network = realNetwork(1, options)
   const { clock } = network
   const machines = {} as Record<Space, TestMachine>
   const kinds = { p: 'pod', n: 'node' } as const
   for (const space of SPACES) {
     const namespace = network.createNamespace({ name: space, kind: kinds[space[0] as 'p' | 'n'] })
     if (space.startsWith('n')) namespace.setSysctl('net.ipv4.ip_forward', '1')
+    if (space.startsWith('n') && options.ipv6) namespace.setSysctl('net.ipv6.conf.all.forwarding', '1')
     machines[space] = testMachine(namespace)
     for (const [name, program] of Object.entries(programs)) machines[space].machine.programs.register(name, program)
   }
@@ -159,6 +178,10 @@ export function simulatedWorld(programs: Readonly<Record<string, Program>> = {})
   }
   for (const node of ['n1', 'n2'] as const) net(node).setUp('cni0', true)
   for (const [space, to, via] of ROUTES) net(space).routes.add({ destination: to === 'default' ? '0.0.0.0/0' : to, via })
+  if (options.ipv6) {
+    for (const [space, link, address] of ADDRESSES6) net(space).addAddress(link, address)
+    for (const [space, to, via] of ROUTES6) net(space).routes.add({ destination: to === 'default' ? '::/0' : to, via })
+  }
 
   const command = (line: string): string => line.replace(/^busybox /, 'busybox:')
   return {

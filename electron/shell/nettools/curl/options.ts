@@ -25,6 +25,8 @@ export interface CurlOptions {
   resolve: string[]
   user: string | undefined
   interface: string | undefined
+  /** -4, -6 */
+  family: 4 | 6 | undefined
   retry: number
   http10: boolean
 }
@@ -62,8 +64,9 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'retry', true, (o, v) => void (o.retry = Number(v))],
   ['0', 'http1.0', false, (o) => void (o.http10 = true)],
   ['', 'url', true, (o, v) => void o.urls.push(v)],
-  // harmless here: there is one IP family, no certificate to check, and no buffering
-  ['4', 'ipv4', false, () => undefined],
+  ['4', 'ipv4', false, (o) => void (o.family = 4)],
+  ['6', 'ipv6', false, (o) => void (o.family = 6)],
+  // harmless here: no certificate to check, and no buffering
   ['k', 'insecure', false, () => undefined],
   ['N', 'no-buffer', false, () => undefined],
   ['', 'http1.1', false, () => undefined],
@@ -77,7 +80,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['x', 'proxy', 'there is no proxy in the lab: name the server itself'],
   ['T', 'upload-file', '-d'],
   ['F', 'form', '-d'],
-  ['6', 'ipv6', '-4'],
   ['b', 'cookie', "-H 'Cookie: …'"],
   ['c', 'cookie-jar', '-v'],
   ['K', 'config', 'options on the command line'],
@@ -107,7 +109,7 @@ export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
     urls: [], method: undefined, head: false, headers: [], data: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, http10: false,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false,
   }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!

@@ -80,8 +80,8 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     return yield* ask(kept.stream, kept.number)
   }
   const number = pool.nextNumber()
-  const address = yield* lookUp(process, options, url)
-  if (address === undefined) {
+  const addresses = yield* lookUp(process, options, url)
+  if (!addresses) {
     const text = `Could not resolve host: ${url.host}`
     yield* note(text)
     yield* note(`Closing connection ${number}`)
@@ -89,9 +89,19 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   }
   result.timeNameLookup = clock.now - start
   result.newConnections = 1
-  yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${url.port}...`)
   const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
-  const opened = yield* TcpStream.open(process, address, url.port, { timeout: patience, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
+  let address = ''
+  let opened: TcpStream | (SocketError & { gaveUp?: boolean }) = { code: 'ETIMEDOUT', message: '' }
+  for (const [i, next] of addresses.entries()) {
+    address = next
+    yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${url.port}...`)
+    const other = addresses.slice(i + 1).some((a) => a.includes(':') !== next.includes(':'))
+    // Happy eyeballs: who does not answer at once has a rival of the other family.
+    const timeout = Math.min(patience - (clock.now - start), other ? HAPPY_EYEBALLS : Infinity)
+    opened = yield* TcpStream.open(process, address, url.port, { timeout, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
+    if (opened instanceof TcpStream) break
+    if (i + 1 < addresses.length && !opened.gaveUp) yield* note(`connect to ${address} port ${url.port} failed: ${opened.message}`)
+  }
   if (!(opened instanceof TcpStream)) return yield* refused(opened, clock.now - start)
   result.timeConnect = clock.now - start
   yield* note(`Connected to ${url.host} (${address}) port ${url.port} (#${number})`)
@@ -140,7 +150,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
       return { code: 28, text }
     }
     const timeout = error.code === 'ETIMEDOUT'
-    if (error.gaveUp) yield* note(`ipv4 connect timeout after ${Math.floor(patience)}ms, move on!`)
+    if (error.gaveUp) yield* note(`${address.includes(':') ? 'ipv6' : 'ipv4'} connect timeout after ${Math.floor(patience)}ms, move on!`)
     else yield* note(`connect to ${address} port ${url.port} failed: ${error.message}`)
     const text = `Failed to connect to ${url.host} port ${url.port} after ${took} ms: ${error.gaveUp ? 'Timeout was reached' : "Couldn't connect to server"}`
     yield* note(text)
@@ -157,15 +167,20 @@ class TextOf {
   }
 }
 
-function* lookUp(process: Process, options: CurlOptions, url: CurlUrl): Task<string | undefined> {
+/** CURL_HET_DEFAULT, in ms. */
+const HAPPY_EYEBALLS = 200
+
+/** In the order in which they are tried. */
+function* lookUp(process: Process, options: CurlOptions, url: CurlUrl): Task<readonly string[] | undefined> {
+  const { family } = options
   for (const rule of options.resolve) {
     const match = /^(.+?):(\d+):(.+)$/.exec(rule)
-    if (match?.[1] === url.host && Number(match[2]) === url.port) return match[3]!.replace(/^\[|\]$/g, '')
+    if (match?.[1] === url.host && Number(match[2]) === url.port) return [match[3]!.replace(/^\[|\]$/g, '')]
   }
   const literal = canonicalIp(url.host)
-  if (literal !== undefined) return literal
-  const resolved = yield* resolveHost(process, url.host)
-  return 'error' in resolved ? undefined : resolved.addresses[0]
+  if (literal !== undefined) return family !== undefined && literal.includes(':') !== (family === 6) ? undefined : [literal]
+  const resolved = yield* resolveHost(process, url.host, family === undefined ? {} : { family })
+  return 'error' in resolved ? undefined : resolved.addresses
 }
 
 function requestHead(options: CurlOptions, url: CurlUrl): { method: string; target: string; headers: Headers; body?: Uint8Array } {

@@ -77,15 +77,15 @@ function address(network: NetworkNamespace, args: string[], options: Options): s
       return options.oneLine ? printAddressesOneLine(network, filter) : printAddresses(network, filter)
     }
     case 'add': {
-      const { cidr, device, broadcast } = addressArguments(network, args)
+      const { cidr, device, broadcast } = addressArguments(network, args, options)
       permit(options)
-      network.addAddress(device, cidr, broadcast === undefined ? undefined : { broadcast })
+      refused6(cidr, 'EEXIST', 'already assigned', () => network.addAddress(device, cidr, broadcast === undefined ? undefined : { broadcast }))
       return ''
     }
     case 'delete': {
-      const { cidr, device } = addressArguments(network, args)
+      const { cidr, device } = addressArguments(network, args, options)
       permit(options)
-      network.removeAddress(device, cidr)
+      refused6(cidr, 'EADDRNOTAVAIL', 'not found', () => network.removeAddress(device, cidr))
       return ''
     }
     default: {
@@ -98,7 +98,17 @@ function address(network: NetworkNamespace, args: string[], options: Options): s
   }
 }
 
-function addressArguments(network: NetworkNamespace, args: string[]): { cidr: string; device: string; broadcast?: string } {
+/** What IPv6 refuses it says in words of its own (extended acknowledgements). */
+function refused6(cidr: string, code: string, words: string, change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    if (cidr.includes(':') && error instanceof SystemError && error.code === code) throw new Refusal(`Error: ipv6: address ${words}.\n`, 2)
+    throw error
+  }
+}
+
+function addressArguments(network: NetworkNamespace, args: string[], { family }: Options): { cidr: string; device: string; broadcast?: string } {
   let cidr: string | undefined
   let broadcast: string | undefined
   let device: string | undefined
@@ -110,7 +120,7 @@ function addressArguments(network: NetworkNamespace, args: string[]): { cidr: st
     else cidr = word === 'local' ? args.shift() : word
   }
   const [ipText, length] = (cidr ?? '').split('/')
-  if (!ipText || !isValidIp(ipText) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > (ipText.includes(':') ? 128 : 32)))) throw new Refusal(`Error: any valid prefix is expected rather than "${cidr ?? ''}".\n`, 1)
+  if (!ipText || !isValidIp(ipText) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > (ipText.includes(':') ? 128 : 32)))) throw new Refusal(`Error: ${family === undefined ? 'any valid' : family === 6 ? 'inet6' : 'inet'} prefix is expected rather than "${cidr ?? ''}".\n`, 1)
   if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 1)
   const whole = length === undefined ? `${ipText}/${ipText.includes(':') ? 128 : 32}` : cidr!
   return { cidr: whole, device: requireLink(network, device, `Cannot find device "${device}"\n`), ...(broadcast === undefined ? {} : { broadcast: broadcast === '+' ? broadcastOf(whole) : broadcast }) }

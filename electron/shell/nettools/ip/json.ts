@@ -1,6 +1,6 @@
 import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatDestination } from '../../../engine/cluster.ts'
-import { flagNames, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+import { flagNames, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
 function prettyJson(value: unknown, indent: string): string {
@@ -39,9 +39,13 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): R
   }
 }
 
-/** With -4 or -6 the link layer is left out. */
-function withoutHardware({ link_type: _type, address: _address, broadcast: _broadcast, ...rest }: Record<string, unknown>): Record<string, unknown> {
-  return rest
+/** With -4 or -6 the link layer is left out; what -6 tells of all links is less still (print.ts, linkHead6). */
+function withoutHardware(row: Record<string, unknown>, link: ReturnType<typeof selectLinks>[number], filter: LinkFilter): Record<string, unknown> {
+  const { link_type: _type, address: _address, broadcast: _broadcast, ...rest } = row
+  if (filter.family === 4 || filter.device !== undefined) return rest
+  const { link_index: _index, link: _link, qdisc: _qdisc, group: _group, link_netnsid: _netns, ifindex, ...few } = rest
+  const [, other] = nameOf6(link).split('@')
+  return { ifindex, ...(other === undefined ? {} : { link: other }), ...few }
 }
 
 export const ipJson = {
@@ -49,7 +53,7 @@ export const ipJson = {
   addresses: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string =>
     writeJson(
       selectLinks(network, filter).filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0).map((l) => ({
-        ...(filter.family ? withoutHardware(linkRow(l, false)) : linkRow(l, false)),
+        ...(filter.family ? withoutHardware(linkRow(l, false), l, filter) : linkRow(l, false)),
         addr_info: selectAddresses(l, filter.family).map((a) => ({
           family: a.address.includes(':') ? 'inet6' : 'inet',
           local: a.address,

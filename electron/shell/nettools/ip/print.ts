@@ -59,6 +59,21 @@ export function queueOf(link: Link): string {
   return !link.up && !link.wasUp && link.kind !== 'nic' ? 'noop' : link.kind === 'nic' ? 'fq_codel' : 'noqueue'
 }
 
+/**
+ * As `ip -6 addr` has it of all links: inet6_fill_ifinfo of the kernel tells less of a link, nor in which network namespace
+ * its other end is, so that the number is taken for one here.
+ */
+export function nameOf6(link: Link): string {
+  const index = link.peer?.index
+  if (index === undefined || index === link.index) return link.name
+  const here = [...link.namespace.links.values()].find((l) => l.index === index)
+  return `${link.name}@${here ? here.name : `if${index}`}`
+}
+
+function linkHead6(link: Link): string {
+  return `${link.index}: ${nameOf6(link)}: ${flagsOf(link)} mtu ${link.mtu} ${link.master ? `master ${link.master.name} ` : ''}state ${stateOf(link)}${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
+}
+
 function linkHead(link: Link, mode: boolean): string {
   const master = link.master ? `master ${link.master.name} ` : ''
   return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group default${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
@@ -85,7 +100,8 @@ export function printAddresses(network: NetworkNamespace, filter: LinkFilter & {
   return selectLinks(network, filter)
     .filter((link) => !filter.family || selectAddresses(link, filter.family).length > 0)
     .map((link) => {
-      const head = filter.family ? `${linkHead(link, false)}${peerNamespace(link)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link)}`
+      const bare = filter.family === 6 && filter.device === undefined
+      const head = bare ? linkHead6(link) : filter.family ? `${linkHead(link, false)}${peerNamespace(link)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link)}`
       return `${head}${filter.details ? details(link) : ''}\n${addressLines(link, filter.family)}`
     })
     .join('')
@@ -115,7 +131,7 @@ export function printAddressesOneLine(network: NetworkNamespace, filter?: LinkFi
 export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilter = {}): string {
   return selectLinks(network, filter)
     .filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0)
-    .map((l) => `${nameOf(l).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter.family).map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
+    .map((l) => `${(filter.family === 6 && filter.device === undefined ? nameOf6(l) : nameOf(l)).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter.family).map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
     .join('')
 }
 
@@ -232,7 +248,8 @@ export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { t
       const shown = Object.fromEntries(Object.entries(r).filter(([key]) => hidden[key as keyof typeof hidden] === undefined)) as unknown as Route
       const named = filter.table === 'all' && table !== 'main' ? { table: name(table) } : {}
       // each line of a route with several ways ends in a blank
-      return `${formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, ...named, down: dead }).replaceAll('\n', ' \n')} \n`
+      const row = formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, ...named, down: dead }).replaceAll('\n', ' \n')
+      return filter.family === 6 ? `${row}\n` : `${row} \n`
     })
     .join('')
 }

@@ -50,6 +50,7 @@ function add(network: NetworkNamespace, given: Route, options: object): void {
     network.routes.add({ protocol: 'boot', ...scope, ...given }, options)
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
+    if (error.code === 'EINVAL' && given.via?.startsWith('fe80:') && given.device === undefined) throw new Refusal('Error: Egress device not specified.\n', 2)
     if (given.destination.includes(':')) throw error
     if (error.code === 'ENETUNREACH') throw new Refusal('Error: Nexthop has invalid gateway.\n', 2)
     if (error.code === 'ENETDOWN') throw new Refusal('Error: Device for nexthop is not up.\n', 2)
@@ -152,7 +153,6 @@ function routeFilter(network: NetworkNamespace, args: string[], names: TableName
       const how = word === 'root' || word === 'match' || word === 'exact' ? word : undefined
       const text = how !== undefined || word === 'to' ? nextWord(args) : word
       filter.prefix = { how: how ?? 'exact', cidr: prefixValue(text, family) }
-      if (filter.prefix.cidr.includes(':')) filter.family = 6
     }
   }
   return filter
@@ -171,7 +171,7 @@ function getRoute(network: NetworkNamespace, args: string[], options: Options, n
     else if (['tos', 'uid', 'ipproto', 'sport', 'dport', 'vrf', 'fibmatch', 'notify', 'connected'].includes(word)) throw new Refusal(`podhop: not simulated: ip route get ${word} (use from, iif, oif and mark)\n`, 69)
     else {
       const text = word === 'to' ? nextWord(args) : word
-      if (!isValidIp(text.split('/')[0]!)) throw new Refusal(`Error: inet prefix is expected rather than "${text}".\n`, 1)
+      if (!isValidIp(text.split('/')[0]!)) throw new Refusal(`Error: ${options.family === 6 ? 'inet6' : options.family === 4 ? 'inet' : 'any valid'} prefix is expected rather than "${text}".\n`, 1)
       destination = text.split('/')[0]
     }
   }

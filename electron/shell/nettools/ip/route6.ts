@@ -25,5 +25,5 @@ export function getRoute6(network: NetworkNamespace, written: string, flow: { so
     ...(local ? [found.type] : []), destination, 'from', from, ...(found.via ? ['via', found.via] : []), 'dev', device, ...(local ? ['table local'] : []),
     ...(protocol ? ['proto', protocol] : []), ...(source ? ['src', source] : []), 'metric', found.metric ?? 0, 'pref medium',
   ]
-  return `${words.join(' ')} \n`
+  return `${words.join(' ')}\n`
 }
