@@ -235,4 +235,29 @@ describe('ip6tables', () => {
     expect(ping(a, 'fd00:2::2').journey).toMatchObject({ verdict: 'dropped', reason: 'drop-filter-rule' })
     expect(router.netfilter.save()).toBe('')
   })
+
+  it('that drops all of ICMPv6 drops Neighbour Discovery too, and the journey tells where', () => {
+    const { a, b } = pair()
+    b.netfilter6.command(['-A', 'INPUT', '-p', 'ipv6-icmp', '-j', 'DROP'])
+    const { journey } = ping(a, 'fd00::2')
+    expect(journey).toMatchObject({ verdict: 'unreachable', reason: 'drop-no-neighbour' })
+    expect(journey.hops.map((h) => `${h.networkNamespace} ${h.explanation}`)).toContain('b drop-filter-rule')
+  })
+
+  it('sees what a bridge passes on, when bridge-nf-call-ip6tables says so', () => {
+    const network = makeNetwork6()
+    const node = network.createNamespace({ name: 'node', kind: 'node' })
+    const bridge = network.createBridge(node, 'cni0')
+    node.setUp('cni0', true)
+    const pods = [2, 3].map((n) => {
+      const pod = network.createNamespace({ name: `pod-${n}`, kind: 'pod' })
+      const [, port] = join(network, { network: pod, name: 'eth0', address: `fd00::${n}/64` }, { network: node, name: `veth${n}` })
+      bridge.attach(port)
+      return pod
+    }) as [Namespace, Namespace]
+    node.netfilter6.command(['-A', 'FORWARD', '-d', 'fd00::3', '-p', 'ipv6-icmp', '-m', 'icmp6', '--icmpv6-type', 'echo-request', '-j', 'DROP'])
+    expect(ping(pods[0], 'fd00::3').journey.reason).toBe('drop-filter-rule')
+    node.setSysctl('net.bridge.bridge-nf-call-ip6tables', '0')
+    expect(ping(pods[0], 'fd00::3').heard).toEqual(['fd00::3 ttl 64'])
+  })
 })
