@@ -6,7 +6,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../text.ts'
 import { copyFrame } from '../packets.ts'
-import { makeNetwork, makeNode, ping } from '../shapes.samples.ts'
+import { Clock } from '../../clock.ts'
+import { Network } from '../fabric.ts'
+import { join as wire, makeNetwork, makeNode, passThrough, ping } from '../shapes.samples.ts'
 import type { Frame, IcmpMessage, IpPacket, TcpFlags } from '../types.ts'
 import { frame as anyFrame } from './arbitrary.samples.ts'
 import { DNS_TYPES, dnsQuery, encodeDns } from './dns.ts'
@@ -183,8 +185,33 @@ function conversation(): Frame[] {
   return frames
 }
 
-describe.skipIf(!tcpdump || !tshark)('a captured conversation', () => {
-  const frames = tcpdump && tshark ? conversation() : []
+/** The same over IPv6: neighbours found, a connection, a refused one, pings, a router's messages, fragments. */
+function conversation6(): Frame[] {
+  const network = new Network({ clock: new Clock({ seed: 1 }), ipv6: true, layers: passThrough })
+  const [a, router, b] = ['a', 'router', 'b'].map((name) => network.createNamespace({ name, kind: 'node' }))
+  for (const [end, n, mtu] of [[a!, 1, 1500], [b!, 2, 1400]] as const) {
+    wire(network, { network: end, name: 'eth0', address: `fd00:${n}::2/64`, mtu }, { network: router!, name: `r${n}`, address: `fd00:${n}::1/64`, mtu })
+    end.routes.add({ destination: '::/0', via: `fd00:${n}::1` })
+  }
+  router!.setSysctl('net.ipv6.conf.all.forwarding', '1')
+  const frames: Frame[] = []
+  router!.capture('any', ({ frame }) => frames.push(copyFrame(frame)))
+  b!.sockets.listen({ port: 80 }, (c) => {
+    c.handlers = { onData: () => c.send(encodeUtf8(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(5000)}`)) }
+  })
+  const client = a!.sockets.connect({ address: 'fd00:2::2', port: 80 }, {})
+  client.send(encodeUtf8('GET / HTTP/1.1\r\n\r\n'))
+  a!.sockets.connect({ address: 'fd00:2::2', port: 81 }, {})
+  a!.sockets.udp({}).send(encodeUtf8('nobody'), 'fd00:2::2', 5000)
+  for (const ttl of [64, 1]) ping(a!, 'fd00:2::2', { ttl })
+  for (const to of ['fd00:2::99', 'fd00:3::1']) ping(a!, to)
+  for (let i = 0; i < 2; i++) ping(a!, 'fd00:2::2', { size: 3000 })
+  network.clock.settle()
+  return frames
+}
+
+describe.skipIf(!tcpdump || !tshark).each([['a captured conversation', conversation], ['one over IPv6', conversation6]] as const)('%s', (_, converse) => {
+  const frames = tcpdump && tshark ? converse() : []
 
   it('reads the same in tcpdump', () => {
     expect(frames.length).toBeGreaterThan(50)
