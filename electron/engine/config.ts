@@ -111,6 +111,7 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
   const plugin = readCni(values['cni'] ?? 'flannel', report, (key, value, allowed) => problems.push(`${key}: unknown key (value ${show(value)}); allowed: ${allowed.join(', ')}`))
   simulated('cni', plugin.cni)
   const ipFamilies = families(values['ipFamilies'], problems, report)
+  if (plugin.cni === 'calico' && ipFamilies.length > 1) problems.push('podhop: not simulated: cni calico with two ipFamilies (use [IPv4], or flannel for both)')
   const podCIDR = prefixes('podCIDR', values['podCIDR'] ?? presets('podCIDR', ipFamilies), ipFamilies, report)
   const serviceCIDR = prefixes('serviceCIDR', values['serviceCIDR'] ?? presets('serviceCIDR', ipFamilies), ipFamilies, report)
   for (const service of serviceCIDR) if (isWholePrefix(service) && ipVersion(service.split('/')[0]!) === 4 && prefixLength(service) > 28) report('serviceCIDR', service, 'a prefix of at most /28 (kube-dns has its tenth address)')

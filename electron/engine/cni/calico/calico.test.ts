@@ -90,6 +90,21 @@ describe('packets', () => {
     expect(netfilter.sets.names().filter((n) => n.startsWith('cali40s:') || n.startsWith('cali40n:'))).toEqual([])
   })
 
+  test.each(['iptables', 'ipvs', 'nftables'])('behind a Service they count as well, whatever kube-proxy\'s mode is: %s', (proxyMode) => {
+    const cluster = settled('IPIP', { proxyMode })
+    run(cluster, 'friend', { node: 'worker-1' })
+    run(cluster, 'stranger', { node: 'worker-1' })
+    run(cluster, 'server', { node: 'worker-2' })
+    run(cluster, 'near', { node: 'worker-2', labels: { app: 'friend' } })
+    run(cluster, 'nearby', { node: 'worker-2' })
+    cluster.client.create('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'server' }, spec: { clusterIP: '10.96.7.7', selector: { app: 'server' }, ports: [{ port: 80 }] } })
+    cluster.settle()
+    expect(connect(cluster, 'stranger', '10.96.7.7').verdict).toBe('delivered')
+    policy(cluster, 'friends', { podSelector: { matchLabels: { app: 'server' } }, ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }] }] })
+    const verdicts = ['friend', 'stranger', 'near', 'nearby'].map((from) => connect(cluster, from, '10.96.7.7').verdict)
+    expect(verdicts).toEqual(['delivered', 'dropped', 'delivered', 'dropped'])
+  })
+
   test('an ipBlock with exceptions becomes a block of marks', () => {
     const cluster = settled('None')
     run(cluster, 'client', { node: 'worker-1' })

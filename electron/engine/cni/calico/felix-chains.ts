@@ -17,9 +17,12 @@ export interface Chain { name: string; rules: readonly Rule[] }
 
 /** The bits of the mask 0xffff0000 in the order in which Felix takes them (felix/dataplane/driver.go). */
 export const MARK = { accept: 0x10000, pass: 0x20000, drop: 0x40000, scratch0: 0x80000, scratch1: 0x100000 } as const
+/** The bits that are left say which endpoint a packet came from, where IPVS hides its interface; the lowest: from none of ours. */
+export const ENDPOINT_MARK = 0xffe00000
+export const FOREIGN_MARK = 0x200000
 export const ALL_MARKS = MARK.accept | MARK.pass | MARK.scratch0 | MARK.scratch1
 
-const hexOf = (mark: number): string => (mark === 0 ? '0' : `0x${mark.toString(16)}`)
+const hexOf = (mark: number): string => (mark === 0 ? '0' : `0x${(mark >>> 0).toString(16)}`)
 export const jump = (chain: string): string => `--jump ${chain}`
 export const goTo = (chain: string): string => `--goto ${chain}`
 export const clearMark = (bits: number): string => `--jump MARK --set-mark 0/${hexOf(bits)}`
@@ -27,6 +30,9 @@ export const setMark = (bits: number): string => `--jump MARK --set-mark ${hexOf
 export const setMaskedMark = (mark: number, mask: number): string => `--jump MARK --set-mark ${hexOf(mark)}/${hexOf(mask)}`
 export const markSet = (bit: number): string => `-m mark --mark ${hexOf(bit)}/${hexOf(bit)}`
 export const markClear = (bits: number): string => `-m mark --mark 0/${hexOf(bits)}`
+export const markNotClear = (bits: number): string => `-m mark ! --mark 0/${hexOf(bits)}`
+export const markIs = (mark: number, mask: number): string => `-m mark --mark ${hexOf(mark)}/${hexOf(mask)}`
+export const markIsNot = (mark: number, mask: number): string => `-m mark ! --mark ${hexOf(mark)}/${hexOf(mask)}`
 export const ACCEPT = '--jump ACCEPT'
 export const DROP = '--jump DROP'
 export const RETURN = '--jump RETURN'

@@ -1,4 +1,4 @@
-import { ACCEPT, clearMark, DROP, goTo, jump, MARK, markClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
+import { ACCEPT, clearMark, DROP, ENDPOINT_MARK, FOREIGN_MARK, goTo, jump, MARK, markClear, markIs, markSet, RETURN, setMark, setMaskedMark, type Chain, type Rule } from './felix-chains.ts'
 import { limitedName, VXLAN_PORT } from './names.ts'
 
 /** The chains of a node's Pods (felix/rules/endpoints.go, dispatch.go): one for what goes to it, one for what comes from it. */
@@ -69,10 +69,48 @@ function endpointRules(endpoint: EndpointPolicies, side: Side): Chain {
 
 /** Which chain is for which interface: a tree by the first character in which the names differ. */
 export function dispatchChains(interfaces: readonly string[]): Chain[] {
-  return [...dispatchTree('cali-from-wl-dispatch', '--in-interface', 'egress', interfaces), ...dispatchTree('cali-to-wl-dispatch', '--out-interface', 'ingress', interfaces)]
+  const end: Rule = { action: DROP, comments: ['Unknown interface'] }
+  return [
+    ...dispatchTree('cali-from-wl-dispatch', '--in-interface', (name) => endpointChain('egress', name), interfaces, [end], [end]),
+    ...dispatchTree('cali-to-wl-dispatch', '--out-interface', (name) => endpointChain('ingress', name), interfaces, [end], [end]),
+  ]
 }
 
-function dispatchTree(root: string, match: string, side: Side, interfaces: readonly string[]): Chain[] {
+/** With IPVS: which mark each interface's packets get, and which chain each mark is for. */
+export function markChains(interfaces: readonly string[]): Chain[] {
+  const marks = endpointMarks(interfaces)
+  const markChain = (name: string): string => limitedName('cali-sm-', name)
+  const names = [...marks.keys()].sort()
+  return [
+    ...names.map((name) => ({ name: markChain(name), rules: [{ action: setMaskedMark(marks.get(name)!, ENDPOINT_MARK) }] })),
+    ...dispatchTree('cali-set-endpoint-mark', '--in-interface', markChain, interfaces, [], [
+      { match: '--in-interface cali+', action: DROP, comments: ['Unknown endpoint'] },
+      { action: setMaskedMark(FOREIGN_MARK, ENDPOINT_MARK), comments: ['Non-Cali endpoint mark'] },
+    ]),
+    {
+      name: 'cali-from-endpoint-mark',
+      rules: [...names.map((name) => ({ match: markIs(marks.get(name)!, ENDPOINT_MARK), action: goTo(endpointChain('egress', name)) })), { action: DROP, comments: ['Unknown interface'] }],
+    },
+  ]
+}
+
+/** A number for each interface, from a hash of its name, so that it seldom changes (felix/rules/endpoint_mark_mapper.go). */
+function endpointMarks(interfaces: readonly string[]): Map<string, number> {
+  const most = ENDPOINT_MARK / FOREIGN_MARK
+  const taken = new Set<number>([0, 1])
+  const marks = new Map<string, number>()
+  for (const name of [...new Set(interfaces)].sort()) {
+    let hash = 0x811c9dc5
+    for (let i = 0; i < name.length; i++) hash = Math.imul(hash, 0x01000193) ^ name.charCodeAt(i)
+    let number = (hash >>> 0) % most
+    while (taken.has(number)) number = (number + 1) % (most + 1)
+    taken.add(number)
+    marks.set(name, number * FOREIGN_MARK)
+  }
+  return marks
+}
+
+function dispatchTree(root: string, match: string, chainOf: (name: string) => string, interfaces: readonly string[], childEnd: readonly Rule[], rootEnd: readonly Rule[]): Chain[] {
   const names = [...new Set(interfaces)].sort()
   const common = commonPrefix(names)
   const byPrefix = new Map<string, string[]>()
@@ -80,16 +118,15 @@ function dispatchTree(root: string, match: string, side: Side, interfaces: reado
     const prefix = name.slice(0, common.length + 1)
     byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), name])
   }
-  const end: Rule = { action: DROP, comments: ['Unknown interface'] }
-  const leaf = (name: string): Rule => ({ match: `${match} ${name}`, action: goTo(endpointChain(side, name)) })
+  const leaf = (name: string): Rule => ({ match: `${match} ${name}`, action: goTo(chainOf(name)) })
   const children: Chain[] = []
   const rules = [...byPrefix].map(([prefix, below]): Rule => {
     if (below.length === 1) return leaf(below[0]!)
     const child = `${root}-${prefix.slice(common.length)}`
-    children.push({ name: child, rules: [...below.map(leaf), end] })
+    children.push({ name: child, rules: [...below.map(leaf), ...childEnd] })
     return { match: `${match} ${prefix}+`, action: goTo(child) }
   })
-  return [...children, { name: root, rules: [...rules, end] }]
+  return [...children, { name: root, rules: [...rules, ...rootEnd] }]
 }
 
 function commonPrefix(names: readonly string[]): string {

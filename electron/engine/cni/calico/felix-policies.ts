@@ -6,10 +6,10 @@ import type { NodeContext } from '../types.ts'
 import type { CalicoPolicies } from './calico-policies.ts'
 import type { Endpoint } from './felix.ts'
 import type { Chain } from './felix-chains.ts'
-import { dispatchChains, endpointChain, endpointChains, policyChain, profileChains, profilesOf, type EndpointPolicies, type Side } from './felix-endpoints.ts'
+import { dispatchChains, endpointChain, endpointChains, markChains, policyChain, profileChains, profilesOf, type EndpointPolicies, type Side } from './felix-endpoints.ts'
 import { policyRules, type PolicyRule } from './felix-rules.ts'
 import { ensureSets, removeSets, type WantedSet } from './felix-sets.ts'
-import { ALL_HOSTS, ALL_POOLS, ALL_VXLAN, MASQ_POOLS, staticChains, type TableChains, type TableName } from './felix-static.ts'
+import { ALL_HOSTS, ALL_POOLS, ALL_VXLAN, MASQ_POOLS, staticChains, THIS_HOST, type TableChains, type TableName } from './felix-static.ts'
 import { FelixTable } from './felix-tables.ts'
 import { KUBERNETES_ORDER, kubernetesPolicyName, kubernetesRules } from './kubernetes-policies.ts'
 import type { Tunnels } from './tunnels.ts'
@@ -69,10 +69,21 @@ export class FelixPolicies {
   }
 
   #staticTables(): Record<TableName, TableChains> {
-    const options = { ipip: this.#tunnels.ipipEnabled, vxlan: this.#tunnels.vxlanEnabled, natOutgoing: [...this.#tunnels.pools.values()].some((p) => p.natOutgoing) }
+    const options = { ipip: this.#tunnels.ipipEnabled, vxlan: this.#tunnels.vxlanEnabled, natOutgoing: [...this.#tunnels.pools.values()].some((p) => p.natOutgoing), ipvs: this.#ipvs }
     const key = JSON.stringify(options)
     if (this.#static?.key !== key) this.#static = { key, tables: staticChains(options) }
     return this.#static.tables
+  }
+
+  /** Where kube-proxy uses IPVS (Felix looks for its device kube-ipvs0). */
+  get #ipvs(): { from: number; to: number } | undefined {
+    const { proxyMode, nodePortRange } = this.#node.config
+    return proxyMode === 'ipvs' ? nodePortRange : undefined
+  }
+
+  #hostAddresses(): string[] {
+    const links = [...this.#node.network.links.values()].filter((l) => l.name !== 'kube-ipvs0')
+    return links.flatMap((l) => l.addresses.map((a) => a.address)).filter((ip) => !ip.includes(':'))
   }
 
   #poolSets(): Map<string, WantedSet> {
@@ -82,6 +93,7 @@ export class FelixPolicies {
       [ALL_POOLS, { type: 'hash:net', members: pools.map((p) => networkOf(p.cidr)) }],
       [MASQ_POOLS, { type: 'hash:net', members: pools.filter((p) => p.natOutgoing).map((p) => networkOf(p.cidr)) }],
     ])
+    if (this.#ipvs) sets.set(THIS_HOST, { type: 'hash:ip', members: this.#hostAddresses() })
     if (this.#tunnels.ipipEnabled) sets.set(ALL_HOSTS, { type: 'hash:net', members: hosts.map(([, h]) => h.ip) })
     if (this.#tunnels.vxlanEnabled) sets.set(ALL_VXLAN, { type: 'hash:net', members: hosts.filter(([name]) => name !== this.#node.name).map(([, h]) => h.ip) })
     return sets
@@ -101,7 +113,7 @@ export class FelixPolicies {
       keep(`endpoint ${JSON.stringify(policies)}`, () => endpointChains(policies))
     }
     const interfaces = endpoints.map((e) => e.interface).sort()
-    keep(`dispatch ${interfaces.join()}`, () => dispatchChains(interfaces))
+    keep(`dispatch ${interfaces.join()}`, () => [...dispatchChains(interfaces), ...(this.#ipvs ? markChains(interfaces) : [])])
     this.#chains = after
     return [...after.values()].flat()
   }

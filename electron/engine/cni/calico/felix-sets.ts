@@ -6,7 +6,7 @@ import { encodeUtf8 } from '../../text.ts'
 const PREFIX = 'cali40'
 const LONGEST = 31
 
-export interface WantedSet { type: 'hash:net' | 'hash:ip,port'; members: readonly string[] }
+export interface WantedSet { type: 'hash:ip' | 'hash:net' | 'hash:ip,port'; members: readonly string[] }
 
 /** "s:" for selectors, "n:" for named ports (libcalico-go/lib/hash MakeUniqueID), cut to what ipset takes. */
 export function setName(kind: 's' | 'n', content: string): string {

@@ -1,10 +1,16 @@
-import { ACCEPT, ALL_MARKS, clearMark, DROP, goTo, jump, MARK, markClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
+import { ACCEPT, ALL_MARKS, clearMark, DROP, ENDPOINT_MARK, FOREIGN_MARK, goTo, jump, MARK, markClear, markIsNot, markNotClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
 import { IPIP_DEVICE, VXLAN_DEVICE, VXLAN_PORT } from './names.ts'
 
 /** The chains that Felix has on every node (felix/rules/static.go, nat.go). */
 export type TableName = 'raw' | 'mangle' | 'filter' | 'nat'
 
-export interface StaticOptions { ipip: boolean; vxlan: boolean; natOutgoing: boolean }
+export interface StaticOptions {
+  ipip: boolean
+  vxlan: boolean
+  natOutgoing: boolean
+  /** kube-proxy's mode is ipvs: what it forwards passes INPUT and OUTPUT instead of FORWARD. The node ports' range. */
+  ipvs: { from: number; to: number } | undefined
+}
 
 export interface TableChains {
   chains: Chain[]
@@ -17,6 +23,7 @@ export interface TableChains {
 export const ALL_POOLS = 'cali40all-ipam-pools'
 export const MASQ_POOLS = 'cali40masq-ipam-pools'
 export const ALL_HOSTS = 'cali40all-hosts-net'
+export const THIS_HOST = 'cali40this-host'
 export const ALL_VXLAN = 'cali40all-vxlan-net'
 const WORKLOADS = 'cali+'
 const IPIP = '-p 4'
@@ -25,7 +32,7 @@ const HEP_ACCEPTED = 'Host endpoint policy accepted packet.'
 const accepted = markSet(MARK.accept)
 
 export function staticChains(options: StaticOptions): Record<TableName, TableChains> {
-  return { raw: raw(options), mangle: mangle(), filter: filter(options), nat: nat(options) }
+  return { raw: raw(options), mangle: mangle(options), filter: filter(options), nat: nat(options) }
 }
 
 const empty = (name: string): Chain => ({ name, rules: [] })
@@ -58,7 +65,7 @@ function raw({ vxlan }: StaticOptions): TableChains {
   }
 }
 
-function mangle(): TableChains {
+function mangle({ ipvs }: StaticOptions): TableChains {
   return {
     chains: [
       {
@@ -74,6 +81,7 @@ function mangle(): TableChains {
         name: 'cali-POSTROUTING',
         rules: [
           { match: accepted, action: RETURN },
+          ...(ipvs ? [{ match: markNotClear(ENDPOINT_MARK), action: RETURN }] : []),
           { action: clearMark(ALL_MARKS) },
           { match: '-m conntrack --ctstate DNAT', action: jump('cali-to-host-endpoint') },
           { match: accepted, action: RETURN, comments: [HEP_ACCEPTED] },
@@ -87,7 +95,7 @@ function mangle(): TableChains {
   }
 }
 
-function filter({ ipip, vxlan }: StaticOptions): TableChains {
+function filter({ ipip, vxlan, ipvs }: StaticOptions): TableChains {
   const tunnelsIn: Rule[] = [
     ...(ipip ? [
       { match: `${IPIP} -m set --match-set ${ALL_HOSTS} src -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: ['Allow IPIP packets from Calico hosts'] },
@@ -120,14 +128,47 @@ function filter({ ipip, vxlan }: StaticOptions): TableChains {
           { action: jump('cali-cidr-block') },
         ],
       },
-      { name: 'cali-INPUT', rules: [...tunnelsIn, { match: `--in-interface ${WORKLOADS}`, action: goTo('cali-wl-to-host') }, { match: accepted, action: ACCEPT }, ...hostEndpoint(undefined, 'cali-from-host-endpoint')] },
-      { name: 'cali-OUTPUT', rules: [{ match: accepted, action: ACCEPT }, { match: `--out-interface ${WORKLOADS}`, action: RETURN }, ...tunnelsOut, ...hostEndpoint('-m conntrack ! --ctstate DNAT', 'cali-to-host-endpoint')] },
+      { name: 'cali-INPUT', rules: [...tunnelsIn, ...(ipvs ? FORWARD_CHECK : []), { match: `--in-interface ${WORKLOADS}`, action: goTo('cali-wl-to-host') }, { match: accepted, action: ACCEPT }, ...hostEndpoint(undefined, 'cali-from-host-endpoint')] },
+      { name: 'cali-OUTPUT', rules: [{ match: accepted, action: ACCEPT }, ...(ipvs ? [{ match: markNotClear(ENDPOINT_MARK), action: goTo('cali-forward-endpoint-mark') }] : []), { match: `--out-interface ${WORKLOADS}`, action: RETURN }, ...tunnelsOut, ...hostEndpoint('-m conntrack ! --ctstate DNAT', 'cali-to-host-endpoint')] },
       { name: 'cali-wl-to-host', rules: [{ action: jump('cali-from-wl-dispatch') }, { action: ACCEPT, comments: ['Configured DefaultEndpointToHostAction'] }] },
+      ...(ipvs ? ipvsChains(ipvs) : []),
       ...['cali-from-hep-forward', 'cali-to-hep-forward', 'cali-from-host-endpoint', 'cali-to-host-endpoint', 'cali-cidr-block'].map(empty),
     ],
     inserts: { INPUT: inserted('cali-INPUT'), FORWARD: inserted('cali-FORWARD'), OUTPUT: inserted('cali-OUTPUT') },
     appends: { FORWARD: [{ match: accepted, action: ACCEPT, comments: ['Policy explicitly accepted packet.'] }, { action: setMark(MARK.accept) }] },
   }
+}
+
+const FORWARD_CHECK: readonly Rule[] = [
+  { action: clearMark(ENDPOINT_MARK) },
+  { action: jump('cali-forward-check') },
+  { match: markNotClear(ENDPOINT_MARK), action: RETURN },
+]
+
+/** Packets to Services are marked with where they came from, and are judged in OUTPUT, when IPVS has chosen where they go. */
+function ipvsChains({ from, to }: { from: number; to: number }): Chain[] {
+  const nodePort = (protocol: string): Rule => ({ match: `-p ${protocol} -m multiport --destination-ports ${from}:${to} -m set --match-set ${THIS_HOST} dst`, action: goTo('cali-set-endpoint-mark'), comments: ['To kubernetes NodePort service'] })
+  return [
+    {
+      name: 'cali-forward-check',
+      rules: [
+        { match: '-m conntrack --ctstate RELATED,ESTABLISHED', action: RETURN },
+        nodePort('tcp'),
+        nodePort('udp'),
+        { match: `-m set ! --match-set ${THIS_HOST} dst`, action: jump('cali-set-endpoint-mark'), comments: ['To kubernetes service'] },
+      ],
+    },
+    {
+      name: 'cali-forward-endpoint-mark',
+      rules: [
+        { match: markIsNot(FOREIGN_MARK, ENDPOINT_MARK), action: jump('cali-from-endpoint-mark') },
+        { match: `--out-interface ${WORKLOADS}`, action: jump('cali-to-wl-dispatch') },
+        { action: jump('cali-to-hep-forward') },
+        { action: clearMark(ENDPOINT_MARK) },
+        { match: accepted, action: ACCEPT, comments: ['Policy explicitly accepted packet.'] },
+      ],
+    },
+  ]
 }
 
 function nat({ ipip, vxlan, natOutgoing }: StaticOptions): TableChains {
