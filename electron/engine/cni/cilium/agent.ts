@@ -51,6 +51,7 @@ export class CiliumAgent implements Agent {
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
   #addresses = 0
+  readonly #startedAt: number
   #stopped = false
 
   constructor(context: NodeContext, process: Process, log: AgentLog) {
@@ -60,6 +61,7 @@ export class CiliumAgent implements Agent {
     this.#process = process
     this.#log = log
     this.#identities = new IdentityAllocator(this.#client, context.clock.random.fork(`cilium identities ${context.name}`))
+    this.#startedAt = context.clock.now
     agents.set(context.network, this)
     this.#watch<Node>('nodes', (node) => this.#onNode(node), () => undefined, `metadata.name=${context.name}`)
   }
@@ -111,12 +113,12 @@ export class CiliumAgent implements Agent {
     this.#watch<Pod>('pods', (o) => this.#onPod(o), () => undefined, `spec.nodeName=${this.context.name}`)
     this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
     this.repository.namedPorts = (name) => this.#namedPorts(name)
-    if (dp.replacesProxy) this.#services = new ServiceSync(dp, this.#process)
+    this.#services = new ServiceSync(dp, this.#process)
     this.#announce(node, dp)
     this.#regenerate()
     this.#collect()
     this.#writeConfiguration()
-    this.#log('info', 'Daemon initialization completed', 'daemon', 'bootstrapTime=1.2s')
+    this.#log('info', 'Daemon initialization completed', 'daemon', `bootstrapTime=${((this.context.clock.now - this.#startedAt) / 1000).toFixed(3)}s`)
   }
 
   #writeConfiguration(): void {

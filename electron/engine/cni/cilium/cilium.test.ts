@@ -159,6 +159,26 @@ describe('native routing', () => {
   })
 })
 
+describe('beside kube-proxy', () => {
+  it('ClusterIPs of Pods are translated packet by packet, and node ports are kube-proxy’s', () => {
+    const w = new World({ cni: { plugin: 'cilium', kubeProxyReplacement: false } })
+    const client = w.pod('client', 'worker-1')
+    for (const [i, node] of ['worker-1', 'worker-2'].entries()) w.pod(`web-${i}`, node, { app: 'web' })
+    const { clusterIP } = w.service('web', { type: 'NodePort', ports: [{ port: 80, nodePort: 30_080 }] }).spec
+    expect(w.cluster.client.list('daemonsets').items.map((d) => d.metadata.name)).toContain('kube-proxy')
+    const journeys = Array.from({ length: 12 }, () => w.connect(client, clusterIP!, 80))
+    for (const j of journeys) expect(j).toMatchObject({ verdict: 'delivered', sourceSeenByServer: w.ip('client') })
+    expect(new Set(journeys.map((j) => j.finalDestination)).size).toBe(2)
+    expect(journeys[0]!.hops.find((h) => h.stage === 'dnat')).toMatchObject({ machine: 'worker-1', explanation: 'cilium-service' })
+    expect(journeys[0]!.reply.find((h) => h.stage === 'undo-nat')).toMatchObject({ explanation: 'cilium-reverse-nat', after: { source: clusterIP } })
+    for (let i = 0; i < 6; i++) {
+      expect(w.connect(w.cluster.external.network, '172.18.0.3', 30_080).verdict).toBe('delivered')
+      expect(w.connect(w.node('worker-2'), clusterIP!, 80).verdict).toBe('delivered')
+    }
+    expect(w.connect(client, '172.18.0.1', 80).hops.some((h) => h.stage === 'snat')).toBe(true)
+  })
+})
+
 describe('the agent', () => {
   it('makes everything again after the node has been switched off', () => {
     const w = new World()

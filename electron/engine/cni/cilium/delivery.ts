@@ -3,6 +3,7 @@ import type { LinkVerdict } from '../../network/programs.ts'
 import type { Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, MARK_PROXY_INGRESS, type Datapath } from './datapath.ts'
 import { HOST, REMOTE_NODE } from './identity.ts'
+import { addressText } from './lb-map.ts'
 import { reversed, tupleOf, type CtEntry, type Endpoint, type Tuple } from './maps.ts'
 import type { Direction } from './policy-map.ts'
 
@@ -94,6 +95,7 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
   // Answers to the proxy's own connections are the proxy's, and so is what a rule sends to it.
   if (reply ? entry.proxyPort < 0 : entry.proxyPort > 0 && mark !== MARK_PROXY_INGRESS) return toProxy(dp, packet, link, reply ? 0 : entry.proxyPort, endpoint, 'ingress')
   if (mark === MARK_PROXY_INGRESS && !reply) entry.proxyPort = -1
+  if (reply && entry.revNat > 0 && !entry.nodePort) undoService(dp, packet, link, entry)
   frame.source = endpoint.nodeMac
   frame.destination = endpoint.mac
   if (before) {
@@ -105,6 +107,22 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
   }
   dp.trace(packet, `endpoint ${endpoint.id}`, endpoint.id, `, identity ${source}->${endpoint.identity} state ${reply ? 'reply' : 'new'} ifindex ${endpoint.link.name} orig-ip ${packet.source}`)
   return { redirect: 'peer', link: endpoint.link }
+}
+
+/** The client knows the Service's address only: the answer gets it back (lb4_rev_nat). */
+export function undoService(dp: Datapath, packet: IpPacket, link: Link, entry: CtEntry): void {
+  const frontend = dp.lb.byId(entry.revNat)
+  const { payload } = packet
+  if (!frontend || payload.kind === 'ipip') return
+  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
+  packet.source = frontend.ip
+  if (payload.kind !== 'icmp') payload.sourcePort = frontend.port
+  if (!before) return
+  dp.hop(packet, {
+    stage: 'undo-nat', interface: link.name, before, after: true, decidedBy: connectionText(entry, dp),
+    text: `The client asked for ${addressText(frontend)}: the answer gets this address back as its source (RevNAT ${frontend.id}).`,
+    explanation: 'cilium-reverse-nat',
+  })
 }
 
 /** bpf_sk_assign: a socket of the node takes the packet, whatever its destination is. */

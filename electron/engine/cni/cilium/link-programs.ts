@@ -1,10 +1,10 @@
 import type { LinkProgram, LinkVerdict } from '../../network/programs.ts'
 import type { ArpPacket, Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, type Datapath } from './datapath.ts'
-import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy } from './delivery.ts'
+import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy, undoService } from './delivery.ts'
 import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
 import { reversed, tupleOf, type Endpoint } from './maps.ts'
-import { masquerade, nodePortIn, undoServiceOfHost, undoServiceOfPod } from './nodeport.ts'
+import { masquerade, nodePortIn, perPacketService, undoServiceOfHost } from './nodeport.ts'
 
 /** The programs of bpf_lxc.c, bpf_host.c and bpf_overlay.c, by the names under which `tc filter` and `bpftool net` show them. */
 
@@ -20,14 +20,16 @@ export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
       if (packet.source !== endpoint.ip) {
         return dp.drop(packet, link, 'Invalid source ip', `${endpoint.pod} may only send from ${endpoint.ip}, not from ${packet.source}.`, { explanation: 'drop-cilium-source-ip', endpoint: endpoint.id, direction: 'EGRESS' })
       }
+      const service = dp.replacesProxy ? undefined : perPacketService(dp, packet, link)
+      if (service && 'verdict' in service) return service.verdict
       const target = dp.identityAt(packet.destination)
-      const checked = check(dp, packet, link, endpoint, 'egress', target)
+      const checked = check(dp, packet, link, endpoint, 'egress', target, service ?? {})
       if ('verdict' in checked) return checked.verdict
       const { entry, reply } = checked
       if (reply && entry.proxyPort < 0) return toProxy(dp, packet, link, 0, endpoint, 'egress')
       if (!reply && entry.proxyPort > 0) return toProxy(dp, packet, link, entry.proxyPort, endpoint, 'egress')
       if (reply && entry.nodePort) {
-        undoServiceOfPod(dp, packet, link, entry)
+        undoService(dp, packet, link, entry)
         return onwards(dp, frame, packet, link, endpoint.identity)
       }
       if (target === HOST) return toStack(dp, packet, link)
@@ -42,7 +44,8 @@ function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, ident
   if (local) return deliverLocally(dp, frame, packet, link, local, identity)
   const cached = dp.ipcache.lookup(packet.destination)
   if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, identity)
-  return fibRedirect(dp, frame, packet, link)
+  // beside kube-proxy the node's kernel has to see what leaves: its conntrack undoes its own translations
+  return dp.replacesProxy ? fibRedirect(dp, frame, packet, link) : 'pass'
 }
 
 function toStack(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
@@ -55,9 +58,6 @@ function toStack(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
 function answerArp(frame: Frame, arp: ArpPacket, link: Link, endpoint: Endpoint): LinkVerdict {
   if (arp.operation !== 'request') return 'pass'
   if (arp.targetIp === endpoint.ip) return 'stolen'
-  if (arp.trail?.record) {
-    link.namespace.journeys.get(arp.trail.journey.id)
-  }
   const payload: ArpPacket = { kind: 'arp', operation: 'reply', senderMac: link.mac, senderIp: arp.targetIp, targetMac: frame.source, targetIp: arp.senderIp }
   link.transmit({ source: link.mac, destination: frame.source, payload })
   return 'stolen'

@@ -2,7 +2,7 @@ import { cidrContains } from '../../network/address.ts'
 import type { LinkVerdict } from '../../network/programs.ts'
 import type { Frame, Ip, IpPacket, Link } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
-import { connectionText, deliverLocally, encapsulate, fibRedirect } from './delivery.ts'
+import { deliverLocally, encapsulate, fibRedirect, undoService } from './delivery.ts'
 import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
 import { addressText, rowText, type Frontend, type LbBackend } from './lb-map.ts'
 import { reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
@@ -44,6 +44,23 @@ function toService(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tup
     return 'pass'
   }
   return toRemote(dp, frame, packet, link, after, frontend)
+}
+
+/** __per_packet_lb_svc_xlate_4: without programs on sockets a Pod's packets for a ClusterIP are translated one by one. */
+export function perPacketService(dp: Datapath, packet: IpPacket, link: Link): Partial<CtEntry> | { verdict: LinkVerdict } | undefined {
+  const tuple = tupleOf(packet)
+  const frontend = tuple && tuple.protocol !== 'icmp' ? dp.lb.find(packet.destination, tuple.destinationPort, tuple.protocol) : undefined
+  if (!tuple || frontend?.type !== 'ClusterIP') return undefined
+  let service = dp.conntrack.get('service', tuple)
+  let backend = service && frontend.backends.find((b) => b.id === service?.backend)
+  if (!backend || (opens(packet) && service?.txClosing)) {
+    backend = dp.lb.select(frontend, packet.source, dp.now, true)
+    if (!backend) return { verdict: noBackend(dp, packet, link, frontend) }
+    service = dp.conntrack.create('service', tuple, { backend: backend.id, revNat: frontend.id })
+  }
+  dp.conntrack.touch(service!, packet, true, 0)
+  rewriteDestination(dp, packet, link, frontend, backend)
+  return { revNat: frontend.id }
 }
 
 function opens({ payload }: IpPacket): boolean {
@@ -103,27 +120,11 @@ function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple
     })
   }
   if (reply) {
-    undoServiceOfPod(dp, packet, link, entry)
+    undoService(dp, packet, link, entry)
     return fibRedirect(dp, frame, packet, link)
   }
   const local = dp.endpoints.get(packet.destination)
   return local ? deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source)) : undefined
-}
-
-/** The client knows the Service's address only: the answer gets it back (lb4_rev_nat). */
-export function undoServiceOfPod(dp: Datapath, packet: IpPacket, link: Link, entry: CtEntry): void {
-  const frontend = dp.lb.byId(entry.revNat)
-  const { payload } = packet
-  if (!frontend || payload.kind === 'ipip') return
-  const before = dp.recording(packet) ? dp.network.recorder.header(packet) : undefined
-  packet.source = frontend.ip
-  if (payload.kind !== 'icmp') payload.sourcePort = frontend.port
-  if (!before) return
-  dp.hop(packet, {
-    stage: 'undo-nat', interface: link.name, before, after: true, decidedBy: connectionText(entry, dp),
-    text: `The client asked for ${addressText(frontend)}: the answer gets this address back as its source (RevNAT ${frontend.id}).`,
-    explanation: 'cilium-reverse-nat',
-  })
 }
 
 /** Backends that are the node itself answer through its kernel, and out of eth0. */
@@ -133,7 +134,7 @@ export function undoServiceOfHost(dp: Datapath, packet: IpPacket, link: Link): b
   const entry = dp.conntrack.get('in', reversed(tuple))
   if (!entry?.nodePort) return false
   dp.conntrack.touch(entry, packet, false, 0)
-  undoServiceOfPod(dp, packet, link, entry)
+  undoService(dp, packet, link, entry)
   return true
 }
 

@@ -49,6 +49,8 @@ export class ServiceSync {
     const ports = this.#cache.services.get(service) ?? []
     const gone = new Set(dp.lb.update(service, ports, (port) => this.#cache.endpointsOf(port), { name: dp.context.name, ip: dp.nodeIp }).map((b) => b.id))
     if (gone.size > 0) dp.conntrack.removeIf((entry) => entry.direction === 'service' && gone.has(entry.backend))
+    // where kube-proxy runs, node ports are its affair
+    if (!dp.replacesProxy) return
     const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort
     this.#check(service, port, () => new Set(ports.flatMap((p) => this.#cache.endpointsOf(p).filter((e) => e.ready && e.nodeName === dp.context.name).map((e) => e.ip))).size)
   }
