@@ -127,3 +127,25 @@ sleep 5`)
     expect(inPod('client', 'cat /etc/hosts').split('\n').filter((l) => l.endsWith('\tclient'))).toHaveLength(2)
   })
 })
+
+it('flannel has a tunnel of its own for IPv6; its longer headers are found out on the way', () => {
+  const lab = house({ ipFamilies: ['IPv4', 'IPv6'] })
+  const run = (script: string): string => lab.run(script).output
+  expect(run(MANIFEST)).toBe('')
+  expect(run('hop node worker-1 -- ip -6 addr show flannel-v6.1')).toMatch(/mtu 1430 [^]*inet6 fd00:10:244:1::\/128 scope global/)
+  expect(run('hop node worker-1 -- bridge fdb show dev flannel-v6.1')).toMatch(/dst fc00:f853:ccd:e793::4 self permanent/)
+  expect(run('hop node worker-1 -- cat /run/flannel/subnet.env')).toBe('FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_IPV6_NETWORK=fd00:10:244::/56\nFLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n')
+  expect(run('hop node worker-1 -- ls /var/lib/cni/networks/cbr0')).toMatch(/fd00:10:244:1::2[^]*last_reserved_ip\.0\nlast_reserved_ip\.1\nlock/)
+  expect(run('kubectl exec client -- ip -6 route')).toContain('fd00:10:244::/56 via fd00:10:244:1::1 dev eth0 metric 1024')
+  expect(run("kubectl get node worker-1 -o jsonpath='{.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ipv6}'")).toBe('fc00:f853:ccd:e793::3')
+  run(`kubectl apply -f - <<'EOF'
+apiVersion: v1
+kind: Pod
+metadata: {name: files}
+spec: {nodeName: worker-2, containers: [{name: c, image: nginx}]}
+EOF
+kubectl wait --for=condition=Ready pod/files; kubectl exec files -- sh -c 'head -c 100000 /dev/zero > /usr/share/nginx/html/big'`)
+  const files = run("kubectl get pod files -o jsonpath='{.status.podIPs[1].ip}'")
+  expect(run(`kubectl exec client -- ping -6 -c 1 -s 1400 ${files}`)).toContain('From fd00:10:244:1::1 icmp_seq=1 Packet too big: mtu=1430')
+  expect(run(`kubectl exec client -- curl -s -m 5 -o /dev/null -w '%{size_download}' http://[${files}]/big`)).toBe('100000')
+})
