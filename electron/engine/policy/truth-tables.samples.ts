@@ -53,7 +53,8 @@ export function tableText(names: readonly string[], allowed: (from: string, to: 
 export class NinePods {
   readonly cluster: Cluster
 
-  constructor(config: Record<string, unknown>) {
+  /** `node`: where all of them run, instead. */
+  constructor(config: Record<string, unknown>, node?: string) {
     this.cluster = createCluster(parseClusterConfig(config))
     this.cluster.settle()
     const { client } = this.cluster
@@ -65,7 +66,7 @@ export class NinePods {
         name: `serve-${port}`, image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', args: ['netexec', `--http-port=${port}`, `--udp-port=${port}`],
         ports: ['TCP', 'UDP'].map((protocol) => ({ containerPort: port, protocol, name: `serve-${port}-${protocol.toLowerCase()}` })),
       }))
-      client.create('pods', namespace, { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { pod: name } }, spec: { nodeName: `worker-${(i % 2) + 1}`, containers, terminationGracePeriodSeconds: 0 } })
+      client.create('pods', namespace, { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { pod: name } }, spec: { nodeName: node ?? `worker-${(i % 2) + 1}`, containers, terminationGracePeriodSeconds: 0 } })
     })
     this.cluster.settle()
   }
