@@ -190,7 +190,9 @@ export class Namespace implements NetworkNamespace, StackHost {
     const prefix = tryParseCidr(cidr)
     if (!prefix) throw new SystemError('EINVAL')
     if (prefix.version === 6) return this.addrconf.add(link, prefix, options?.scope)
-    const own = link.addresses.filter((a) => a.prefixLength === prefix.length && cidrContains(`${a.address}/${a.prefixLength}`, prefix.address))
+    // Of a whole address there can be but the same one: kube-ipvs0 has thousands.
+    const same = (a: LinkAddress): boolean => (prefix.length === 32 ? a.address === prefix.address : cidrContains(`${a.address}/${a.prefixLength}`, prefix.address))
+    const own = link.addresses.filter((a) => a.prefixLength === prefix.length && same(a))
     if (own.some((a) => a.address === prefix.address)) throw new SystemError('EEXIST')
     const address: LinkAddress = {
       address: prefix.address,

@@ -10,6 +10,7 @@ import { NftablesProxier } from './nftables/proxier.ts'
 import { readConfiguration } from './configuration.ts'
 import { IpvsProxier } from './ipvs/proxier.ts'
 import { truncatedSets } from './ipvs/sets.ts'
+import { cleanUpIpvs } from './ipvs/cleanup.ts'
 import { IpvsNotSimulated, type Ipvs } from '../network/ipvs/ipvs.ts'
 
 /** Whether the kernel has the scheduler: a virtual service of an address for documentation is tried (CanUseIPVSProxier). */
@@ -66,6 +67,7 @@ export function kubeProxy(services: SystemServices): Program {
       yield* out.flush()
       return 1
     }
+    if (mode === 'nftables') cleanUpIpvs(node.network)
     const health = new ProxyHealth(process, node.name, log)
     for (const family of dual ? [4, 6] as const : [4] as const) {
       const proxier = yield* untilReached(clock, () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { makeFiltered } from '../netfilter/tables.samples.ts'
 import type { Network } from '../fabric.ts'
@@ -5,6 +6,7 @@ import type { Namespace } from '../namespace.ts'
 import { join, ping } from '../shapes.samples.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { ipvsadmCommand } from './command.ts'
+import { SCHEDULERS } from './service.ts'
 
 /** A node between clients (10.1.0.x) and servers (10.2.0.x), with the virtual address 10.96.0.20 on a dummy interface. */
 let network: Network
@@ -22,7 +24,9 @@ function attach(name: string, address: string, gateway: string, link: string): N
   return host
 }
 
-beforeEach(() => {
+beforeEach(setUp)
+
+function setUp(): void {
   network = makeFiltered()
   node = network.createNamespace({ name: 'node', machine: 'node', kind: 'node' })
   node.setSysctl('net.ipv4.ip_forward', '1')
@@ -37,7 +41,7 @@ beforeEach(() => {
     const socket = server.sockets.udp({ port: 53 })
     socket.onDatagram = ({ source, sourcePort }) => socket.send(encodeUtf8(`server-${i}`), source, sourcePort)
   })
-})
+}
 
 function adm(line: string): string {
   const { code, stdout, stderr } = ipvsadmCommand(node.netfilter.ipvs, line.split(' '), () => undefined)
@@ -214,6 +218,44 @@ describe('the scheduler', () => {
   it('mh is not simulated, and says so', () => {
     expect(adm(`-A -t ${VIP}:80 -s mh`)).toMatch(/^podhop: not simulated: IPVS scheduler mh/)
     expect(adm(`-A -t ${VIP}:80 -s nosuch`)).toBe('Scheduler or persistence engine not found\n[255]')
+  })
+})
+
+describe('whatever connects', () => {
+  const step = fc.record({
+    client: fc.nat(2), port: fc.integer({ min: 1024, max: 1030 }), close: fc.boolean(), pause: fc.constantFrom(0, 500, 130_000), weights: fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3)),
+  })
+
+  it('is answered by a server that takes connections, and always by the virtual address', () => {
+    fc.assert(fc.property(fc.constantFrom(...SCHEDULERS), fc.boolean(), fc.boolean(), fc.array(step, { maxLength: 12 }), (scheduler, masquerade, persistent, steps) => {
+      setUp()
+      node.setSysctl('net.ipv4.ip_forward', '1')
+      adm(`-A -t ${VIP}:80 -s ${scheduler}${persistent ? ' -p 60' : ''}`)
+      for (const i of [0, 1, 2]) adm(`-a -t ${VIP}:80 -r 10.2.0.${i + 10}:8080 -m`)
+      node.setSysctl('net.ipv4.vs.conntrack', '1')
+      node.setSysctl('net.ipv4.vs.expire_quiescent_template', '1')
+      if (masquerade) node.netfilter.restore('*nat\n-A POSTROUTING -d 10.2.0.0/24 -j MASQUERADE --random-fully\nCOMMIT\n')
+      const open: Call[] = []
+      for (const { client, port, close, pause, weights } of steps) {
+        weights.forEach((w, i) => adm(`-e -t ${VIP}:80 -r 10.2.0.${i + 10}:8080 -m -w ${w}`))
+        const c = call(clients[client]!, port)
+        // The client's own port is still in use.
+        if (c.error === 'EADDRINUSE') continue
+        if (c.got === '') expect([c.error, scheduler === 'sh' || scheduler === 'dh' || weights.every((w) => w === 0)]).toEqual(['ECONNREFUSED', true])
+        else {
+          const [name, source] = c.got.split(' ')
+          expect(weights[Number(name!.slice(-1))]).toBeGreaterThan(0)
+          expect(source).toBe(masquerade ? '10.2.0.1' : `10.1.0.${client + 10}`)
+        }
+        if (close) c.close()
+        else open.push(c)
+        if (pause > 0) node.clock.runFor(pause)
+      }
+      for (const c of open) c.close()
+      node.clock.runFor(1_100_000)
+      expect(adm('-Lnc').split('\n')).toHaveLength(3)
+      expect(node.netfilter.ipvs.services()[0]!.servers.map((s) => [s.active, s.inactive, s.persistent])).toEqual([[0, 0, 0], [0, 0, 0], [0, 0, 0]])
+    }), { numRuns: 40 })
   })
 })
 

@@ -68,6 +68,7 @@ export class IpvsPath {
   /** A packet to a virtual service goes to one of its real servers. 'stolen': it is on its way there. */
   request(packet: IpPacket, hook: 'input' | 'output'): HookVerdict {
     if (packet.meta.ipvs) return 'accept'
+    if (packet.payload.kind === 'icmp') return this.#requestError(packet)
     const ports = ported(packet.payload)
     if (!ports) return 'accept'
     let connection = this.#known(packet, ports)
@@ -81,6 +82,21 @@ export class IpvsPath {
     this.#count(connection, 'inPackets', packet)
     this.#follow(connection, 'in', ports)
     return this.#send(connection, packet, ports, hook)
+  }
+
+  /** An error about an answer goes on to the real server that sent it ("fragmentation needed"; ip_vs_in_icmp). */
+  #requestError(packet: IpPacket): HookVerdict {
+    const about = packet.payload.kind === 'icmp' ? packet.payload.about : undefined
+    const inner = about && ported(about.payload)
+    if (!about || !inner || packet.payload.kind !== 'icmp') return 'accept'
+    const connection = this.#ipvs.connections.findIn(inner.kind, about.destination, inner.destinationPort, about.source, inner.sourcePort)
+    if (!connection) return 'accept'
+    packet.destination = connection.serverAddress
+    packet.payload = { ...packet.payload, about: { ...about, source: connection.serverAddress, payload: { ...inner, sourcePort: connection.serverPort } } }
+    packet.meta.ipvs = connection
+    if (this.#host.namespace.isLocal(connection.serverAddress)) return 'accept'
+    this.#host.output(packet)
+    return 'stolen'
   }
 
   #known(packet: IpPacket, ports: Ported): IpvsConnection | 'drop' | undefined {

@@ -22,3 +22,10 @@ export function ensureIpvsChains(netfilter: Netfilter): void {
   for (const chain of FILTER_CHAINS) ensureChain(netfilter, 'filter', chain)
   for (const [table, from, to, comment] of JUMPS) ensureFirst(netfilter, table, from, ['-m', 'comment', '--comment', comment, '-j', to])
 }
+
+export function removeIpvsChains(netfilter: Netfilter): void {
+  const chains = [...NAT_CHAINS.map((chain) => ['nat', chain] as const), ...FILTER_CHAINS.map((chain) => ['filter', chain] as const)]
+  for (const [table, from, to, comment] of JUMPS) netfilter.command(['-t', table, '-D', from, '-m', 'comment', '--comment', comment, '-j', to])
+  for (const [table, chain] of chains) netfilter.command(['-t', table, '-F', chain])
+  for (const [table, chain] of chains) netfilter.command(['-t', table, '-X', chain])
+}

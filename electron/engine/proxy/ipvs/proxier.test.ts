@@ -4,6 +4,7 @@ import { ipvsadmCommand } from '../../network/ipvs/command.ts'
 import { ping } from '../../network/shapes.samples.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { putService, putSlice } from '../services.samples.ts'
+import { cleanUpIpvs } from './cleanup.ts'
 import { DEFAULT_IPVS_SETTINGS, IpvsProxier } from './proxier.ts'
 
 let cluster: SmallCluster
@@ -196,6 +197,18 @@ describe('the agent', () => {
     expect(setOf('worker-1', 'KUBE-CLUSTER-IP')).toEqual([])
     expect(networkOf('worker-2').isLocal(SERVICE)).toBe(true)
     expect(adm('worker-2', '-S -n')).toContain(SERVICE)
+  })
+
+  test('leaves nothing behind once another mode has cleaned up', () => {
+    const network = networkOf('worker-1')
+    const before = [...network.links.keys()].filter((l) => l !== 'kube-ipvs0')
+    serve(web(1))
+    proxies.get('worker-1')!.stop()
+    cleanUpIpvs(network)
+    expect([...network.links.keys()].filter((l) => !l.startsWith('veth') && l !== 'cni0')).toEqual(before.filter((l) => !l.startsWith('veth') && l !== 'cni0'))
+    expect(network.netfilter.sets.names()).toEqual([])
+    expect(adm('worker-1', '-S')).toBe('')
+    expect(network.netfilter.save('nat')).not.toMatch(/KUBE-(SERVICES|POSTROUTING|NODE-PORT|MARK)/)
   })
 
   test('sends datagrams of a client that keeps its port to a living endpoint', () => {
