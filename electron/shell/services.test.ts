@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { decodeUtf8, encodeUtf8 } from '../engine/cluster.ts'
 import { house, type House } from './house.samples.ts'
 
-/** What a Service promises, told from the outside with curl, in each family of a dual-stack cluster. */
+/** What a Service promises, told from the outside with curl, in each family of a dual-stack cluster, whoever writes the rules. */
 const IMAGE = 'registry.k8s.io/e2e-test-images/agnhost:2.53'
 const NODE = { IPv4: '172.18.0.', IPv6: 'fc00:f853:ccd:e793::' } as const
 const CLUSTER = { IPv4: '10.96.0.', IPv6: 'fd00:10:96::' } as const
@@ -22,7 +22,9 @@ const apply = (yaml: string): void => {
   expect([output, code]).toEqual(['', 0])
 }
 
-describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
+const WAYS = (['iptables', 'nftables'] as const).flatMap((mode) => (['IPv4', 'IPv6'] as const).map((family) => [mode, family] as const))
+
+describe.each(WAYS)('with %s over %s', (proxyMode, family) => {
   const host = (ip: string): string => (family === 'IPv6' ? `[${ip}]` : ip)
   const node = (n: number): string => host(`${NODE[family]}${n}`)
   const vip = `${CLUSTER[family]}80`
@@ -38,7 +40,7 @@ spec: {ipFamilies: [${family}], clusterIP: '${ip}', ports: [{port: 80${port}}], 
   const seen = (count: number, who: string, pause = ''): string[] => [...new Set(run(`kubectl exec ${who} -- sh -c 'for i in $(seq ${count}); do curl -s -m 2 http://${host(vip)}/hostname; echo; ${pause} done'`).trim().split('\n'))].sort()
 
   beforeEach(() => {
-    lab = house({ ipFamilies: ['IPv4', 'IPv6'] })
+    lab = house({ ipFamilies: ['IPv4', 'IPv6'], proxyMode })
   })
 
   it('externalIPs are taken by every node that gets a packet for them', () => {
