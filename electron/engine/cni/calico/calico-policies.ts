@@ -1,6 +1,6 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, Namespace, Pod } from '../../kubernetes/types.ts'
-import { networkOf } from '../../network/address.ts'
+import { networkOf, tryParseCidr } from '../../network/address.ts'
 import { calicoResource } from './datastore.ts'
 import type { Side } from './felix-endpoints.ts'
 import type { PeerMatch, PolicyRule, PortRange } from './felix-rules.ts'
@@ -111,8 +111,9 @@ export class CalicoPolicies {
       else if (spec.namespaceSelector) parts.push(namespaceSelector(spec.namespaceSelector))
       if (spec.serviceAccountSelector) parts.push(parseSelector(spec.serviceAccountSelector, 'pcsa.'))
       parts.push(parseSelector(spec.selector ?? 'all()'))
+      for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) validate(rule, namespace)
     } catch (error) {
-      this.#log(`Invalid policy ${name}: ${(error as Error).message}`)
+      this.#log(`Validation failed; treating as missing key=${namespace === undefined ? name : `${namespace}/${name}`} error=${(error as Error).message}`)
       return undefined
     }
     this.#watchPeers()
@@ -212,6 +213,23 @@ export class CalicoPolicies {
       this.#changed()
     }))
   }
+}
+
+const WITH_PORTS = ['tcp', 'udp', 'sctp', '6', '17', '132']
+
+/** What Felix refuses (libcalico-go/lib/validator/v3). Throws an Error that says what is wrong. */
+function validate(rule: RawRule, namespace: string | undefined): void {
+  if (!(rule.action in ACTIONS)) throw new Error(`error with field Action = '${rule.action}'`)
+  const protocol = protocolOf(rule.protocol) ?? ''
+  for (const entity of [rule.source ?? {}, rule.destination ?? {}]) {
+    entitySelector(entity, namespace)
+    if (entity.notSelector) parseSelector(entity.notSelector)
+    const ports = [...(entity.ports ?? []), ...(entity.notPorts ?? [])]
+    if (ports.length > 0 && !WITH_PORTS.includes(protocol)) throw new Error(`rules that specify ports must set protocol to TCP or UDP or SCTP (protocol is ${protocol === '' ? 'not set' : protocol})`)
+    for (const net of [...(entity.nets ?? []), ...(entity.notNets ?? [])]) if (!tryParseCidr(net.includes('/') ? net : `${net}/32`)) throw new Error(`error with field Nets = '${net}' (must be a valid CIDR)`)
+  }
+  if ((rule.icmp || rule.notICMP) && !['icmp', '1'].includes(protocol)) throw new Error("protocol must be 'ICMP' or 'ICMPv6' when ICMP fields are set")
+  for (const [name, value] of [['protocol', protocol], ['notProtocol', protocolOf(rule.notProtocol) ?? '']]) if (value !== '' && !/^(tcp|udp|icmp|sctp|udplite|\d{1,3})$/.test(value!)) throw new Error(`error with field ${name} = '${value}'`)
 }
 
 function namespaceSelector(text: string): Selector {

@@ -195,6 +195,17 @@ describe('Calico\'s own policies', () => {
     expect(denied).toMatchObject({ verdict: 'dropped', text: expect.stringContaining('A rule of the policy default.deny-strangers denies it.') as string })
   })
 
+  test('a policy that Felix does not understand counts as missing, and its log says why', () => {
+    const { cluster, server } = threePods()
+    calicoPolicy(cluster, 'GlobalNetworkPolicy', 'default.wrong', { selector: 'all()', ingress: [{ action: 'Deny', destination: { ports: [80] } }] })
+    expect(connect(cluster, 'friend', server).verdict).toBe('delivered')
+    let text = ''
+    const pod = cluster.client.list<Pod>('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=calico-node' }).items[0]!
+    cluster.client.logs('kube-system', pod.metadata.name, { container: 'calico-node' }, { onLine: (line) => (text += line), onEnd: () => undefined })
+    cluster.settle()
+    expect(text).toContain('Validation failed; treating as missing key=default.wrong error=rules that specify ports must set protocol to TCP or UDP or SCTP')
+  })
+
   test('what no rule allows is dropped at the end of the tier, and the hop names who selected the Pod', () => {
     const { cluster, server } = threePods()
     calicoPolicy(cluster, 'NetworkPolicy', 'default.allow-friend', { selector: "app == 'server'", ingress: [{ action: 'Allow', source: { selector: "role == 'friend' && !has(banned)" } }] })

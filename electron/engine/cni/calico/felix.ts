@@ -37,6 +37,7 @@ export class Felix {
   readonly endpoints = new Map<string, Endpoint>()
   ready = false
   readonly #node: NodeContext
+  readonly #log: (source: string, message: string) => void
   readonly #stops: (() => void)[] = []
   readonly #model: PolicyModel
   readonly #policies: FelixPolicies
@@ -46,6 +47,7 @@ export class Felix {
 
   constructor(node: NodeContext, log: (source: string, message: string) => void) {
     this.#node = node
+    this.#log = log
     log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-26T23:41:43+00:00" gitcommit="c5a6c17bb5a3ab7f5f8f3d5d2f5d6e0c1e6ac3b8" version="v3.30.3"')
     this.tunnels = new Tunnels(node)
     this.#watch<Node>('nodes', {}, (name, object) => this.#setHost(name, object && hostOf(object)))
@@ -126,7 +128,12 @@ export class Felix {
     if (!machine.fs.exists(MTU_FILE) || machine.fs.readText(MTU_FILE) !== mtu) machine.fs.writeFile(MTU_FILE, mtu)
     this.tunnels.apply()
     this.#workloads()
-    this.#policies.apply([...this.endpoints.values()])
+    try {
+      this.#policies.apply([...this.endpoints.values()])
+    } catch (error) {
+      this.#log('felix/table.go 1180', `Failed to execute ip(6)tables-restore command error=${(error as Error).message.split('\n')[0]}`)
+      return
+    }
     this.ready = true
   }
 
