@@ -155,6 +155,31 @@ export const DATA_TYPES: ReadonlyMap<string, DataType> = new Map(
   [IPV4, IPV6, SERVICE, PROTOCOL, MARK, IFNAME, CT_STATE, CT_STATUS, CT_DIRECTION, NFPROTO, ICMP_TYPE, ICMP_CODE, ICMPV6_TYPE, ICMPV6_CODE, TCP_FLAGS, ADDRESS_TYPE, DSCP, UID].map((t) => [t.name, t]),
 )
 
+const BYTES: ReadonlyMap<string, number> = new Map([['ipv4_addr', 4], ['ipv6_addr', 16], ['inet_service', 2]])
+
+/**
+ * The order of keys with several parts: nft 1.0.6 takes all their bytes for one little-endian number, so the last part
+ * counts first, and of addresses and ports the last byte.
+ */
+export function compareConcatenated(types: readonly DataType[], a: readonly Value[], b: readonly Value[]): number {
+  for (let i = types.length - 1; i >= 0; i--) {
+    const size = BYTES.get(types[i]!.name)
+    const order = compareValues(size === undefined ? a[i]! : reversed(a[i]!, size), size === undefined ? b[i]! : reversed(b[i]!, size))
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+function reversed(value: Value, size: number): bigint {
+  let rest = BigInt(value)
+  let out = 0n
+  for (let i = 0; i < size; i++) {
+    out = (out << 8n) | (rest & 255n)
+    rest >>= 8n
+  }
+  return out
+}
+
 /** The order of a listing: by number; names of interfaces as the number that their bytes make on a little-endian machine. */
 export function compareValues(a: Value, b: Value): number {
   if (typeof a === 'string' && typeof b === 'string') {

@@ -3,6 +3,7 @@ import type { Hook } from '../types.ts'
 import { Commands } from './commands.ts'
 import { Cursor } from './cursor.ts'
 import { formatError, NftError, NotSimulated } from './errors.ts'
+import { applyLine } from './lines.ts'
 import type { NftChain, NftTable, PrintOptions, Ruleset } from './model.ts'
 import { Transaction } from './transaction.ts'
 
@@ -11,8 +12,6 @@ export interface NftOptions extends PrintOptions {
   file?: string | undefined
   /** -c: whether it would work. */
   check?: boolean
-  /** Who writes it has proved its rules: the kernel's search for loops is left out. */
-  proved?: boolean
 }
 
 export interface NftResult { code: number; stdout: string; stderr: string }
@@ -78,7 +77,7 @@ export class Nftables implements Ruleset {
         }
       }
       mistakes.push(...commands.mistakes)
-      if (mistakes.length === 0 && !options.proved) {
+      if (mistakes.length === 0) {
         const mistake = changes.prove()
         if (mistake) mistakes.push(mistake)
       }
@@ -92,6 +91,24 @@ export class Nftables implements Ruleset {
     if (mistakes.length === 0) return { code: 0, stdout: commands.stdout, stderr: '' }
     const stderr = mistakes.filter((m) => stage(m) === first).map((m) => formatError(m, text, options.file)).join('')
     return { code: 1, stdout: '', stderr }
+  }
+
+  /**
+   * What an agent writes: a command a line, all or none. Its rules are good by their making, so the kernel's search for
+   * loops is left out. Throws an Error with nft's message.
+   */
+  apply(lines: readonly string[]): void {
+    const changes = new Transaction(this, this.#clock.now)
+    for (const [i, line] of lines.entries()) {
+      try {
+        applyLine(line, this, changes, this.#clock.now)
+      } catch (error) {
+        changes.rollback()
+        if (error instanceof NftError) throw new Error(formatError(error, line, '/dev/stdin').replace(/^\/dev\/stdin:1:/, `/dev/stdin:${i + 1}:`))
+        throw error
+      }
+    }
+    if (changes.changed) this.#changed()
   }
 
   #changed(): void {

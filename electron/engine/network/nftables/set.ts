@@ -1,4 +1,4 @@
-import { compareValues, type DataType, type Value } from './data-types.ts'
+import { compareConcatenated, compareValues, type DataType, type Value } from './data-types.ts'
 import type { Verdict } from './evaluate.ts'
 
 /** One place of a key: a value, or all from `from` to `to`. */
@@ -142,13 +142,9 @@ export class NftSet {
 
   /** In the order of a listing. */
   elements(now: number): Element[] {
-    return [...this.unsorted(now)].sort((a, b) => {
-      for (let i = 0; i < a.key.length; i++) {
-        const order = compareValues(a.key[i]!.from, b.key[i]!.from)
-        if (order !== 0) return order
-      }
-      return 0
-    })
+    const { key } = this.definition
+    const from = (element: Element): Value[] => element.key.map((span) => span.from)
+    return [...this.unsorted(now)].sort((a, b) => (key.length === 1 ? compareValues(a.key[0]!.from, b.key[0]!.from) : compareConcatenated(key, from(a), from(b))))
   }
 
   purge(now: number): void {

@@ -97,8 +97,7 @@ export class NftablesProxier implements Agent {
 
   /** Throws what nft would print. */
   #run(lines: readonly string[]): void {
-    const { code, stderr } = this.#context.network.netfilter.nftables.run(`${lines.join('\n')}\n`, { file: '/dev/stdin', proved: true })
-    if (code !== 0) throw new Error(stderr)
+    this.#context.network.netfilter.nftables.apply(lines)
   }
 
   #sync(): void {
