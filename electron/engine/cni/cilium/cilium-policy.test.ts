@@ -75,6 +75,13 @@ it('a Pod that gets another label gets another identity, and what goes with it',
   expect(w.connect(other, w.ip('web'), 80).verdict).toBe('delivered')
 })
 
+it('says which parts of a policy are not simulated', () => {
+  expect(() => policy({ endpointSelector: web, egress: [{ toFQDNs: [{ matchName: 'example.com' }] }] })).toThrow(
+    "spec.egress[0]: Invalid value: \"object\": podhop: not simulated: toFQDNs of Cilium's policies (use toEndpoints, toEntities, toCIDR or toCIDRSet)",
+  )
+  expect(() => policy({ endpointSelector: web, ingress: [{ toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { kafka: [{}] } }] }] })).toThrow('not simulated: kafka')
+})
+
 describe('HTTP rules', () => {
   it.each(['ingress', 'egress'])('are enforced by the node’s proxy: %s', (direction) => {
     const http = [{ method: 'GET', path: '/' }, { method: 'GET', path: '/private.*', headers: ['X-Token: 1'] }]

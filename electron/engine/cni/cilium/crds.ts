@@ -11,6 +11,13 @@ const object = (properties: Record<string, Schema>, required?: string[]): Schema
 const anything: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
 const intOrText: Schema = { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }
 
+/** Fields of the real definition that do nothing here: whoever sets one is told. */
+const refusing = (schema: Schema, fields: Readonly<Record<string, Schema>>, instead: string): Schema => ({
+  ...schema,
+  properties: { ...(schema['properties'] as Record<string, Schema>), ...fields },
+  ...(Object.keys(fields).length === 0 ? {} : { 'x-kubernetes-validations': Object.keys(fields).map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of Cilium's policies (${instead})` })) }),
+})
+
 const labelSelector = object({
   matchLabels: { type: 'object', additionalProperties: { type: 'string', maxLength: 63, pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' } },
   matchExpressions: list(object({ key: text(), operator: text({ enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }), values: list(text()) }, ['key', 'operator'])),
@@ -18,7 +25,7 @@ const labelSelector = object({
 
 const cidr = text({ pattern: '^(([0-9]{1,3}\\.){3}[0-9]{1,3}/([0-9]|[1-2][0-9]|3[0-2])|[0-9A-Fa-f:.]+/[0-9]{1,3})$' })
 const entities = list(text({ enum: ['all', 'world', 'cluster', 'host', 'init', 'ingress', 'unmanaged', 'remote-node', 'health', 'none', 'kube-apiserver'] }))
-const cidrSet = list(object({ cidr, except: list(cidr) }))
+const cidrSet = list(refusing(object({ cidr, except: list(cidr) }), { cidrGroupRef: text(), cidrGroupSelector: anything }, 'use cidr'))
 const http = object({
   method: text(), path: text(), host: text({ format: 'idn-hostname' }), headers: list(text()),
   headerMatches: list(object({ name: text({ minLength: 1 }), value: text(), mismatch: text({ enum: ['LOG', 'ADD', 'DELETE', 'REPLACE'] }) }, ['name'])),
@@ -29,11 +36,20 @@ const ports = list(object({
   protocol: text({ enum: ['TCP', 'UDP', 'SCTP', 'ICMP', 'ICMPv6', 'ANY'] }),
 }, ['port']))
 const icmps = list(object({ fields: { ...list(object({ family: text({ enum: ['IPv4', 'IPv6'] }), type: { ...intOrText } }, ['type'])), maxItems: 40 } }))
-const toPorts = (layer7: boolean): Schema => list(object({ ports: { ...ports, maxItems: 40 }, ...(layer7 ? { rules: object({ http: list(http) }) } : {}) }))
+const l7 = refusing(object({ http: list(http) }), { dns: list(anything), kafka: list(anything), l7: list(anything), l7proto: text() }, 'use http')
+const toPorts = (layer7: boolean): Schema => list(refusing(
+  object({ ports: { ...ports, maxItems: 40 }, ...(layer7 ? { rules: l7 } : {}) }),
+  layer7 ? { listener: anything, serverNames: list(text()), terminatingTLS: anything, originatingTLS: anything } : {}, 'use ports and rules.http',
+))
 
-const peers = (side: 'from' | 'to', layer7: boolean): Schema => list(object({
-  [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps,
-}))
+const peers = (side: 'from' | 'to', layer7: boolean): Schema => list(refusing(
+  object({ [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps }),
+  {
+    ...(side === 'to' ? { toServices: list(anything), ...(layer7 ? { toFQDNs: list(anything) } : {}) } : {}),
+    [`${side}Groups`]: list(anything), [`${side}Nodes`]: list(anything), [`${side}Requires`]: list(anything), ...(layer7 ? { authentication: anything } : {}),
+  },
+  `use ${side}Endpoints, ${side}Entities, ${side}CIDR or ${side}CIDRSet`,
+))
 
 const rule: Schema = {
   ...object({
