@@ -75,6 +75,24 @@ ingress: default/only-client allows only pods app=client on http/TCP
     expect(json.reasons['default/stranger']).toMatchObject({ 'default/web': 'ingress: default/only-client allows only pods app=client on http/TCP', 'kube-system/etcd-control-plane': 'no container port of it is named http/TCP' })
   })
 
+  it('does not answer where other kinds of policies have a say', () => {
+    const { run } = world('kube-router')
+    run('kubectl apply -f -', `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: ciliumnetworkpolicies.cilium.io}
+spec:
+  group: cilium.io
+  scope: Namespaced
+  names: {plural: ciliumnetworkpolicies, singular: ciliumnetworkpolicy, kind: CiliumNetworkPolicy}
+  versions: [{name: v2, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`)
+    run('sleep 5')
+    expect(run('hop matrix --port 80').code).toBe(0)
+    run('kubectl apply -f -', '{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: l7}, spec: {}}')
+    expect(run('hop matrix --port 80')).toEqual({ code: 69, output: 'podhop: not simulated: hop matrix where there are other policies than NetworkPolicies: CiliumNetworkPolicy default/l7 (use hop trace for each pair)\n' })
+  })
+
   it('and a trace of the same pair is rejected for the same reason', () => {
     const { run } = world('kube-router')
     const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output

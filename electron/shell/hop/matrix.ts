@@ -25,6 +25,11 @@ export function* hopMatrix(cluster: Cluster, self: Process, args: readonly strin
     yield* self.printError(`hop matrix: ${options.error}\n`)
     return 2
   }
+  const other = otherPolicies(cluster)
+  if (other !== undefined) {
+    yield* self.printError(`podhop: not simulated: hop matrix where there are other policies than NetworkPolicies: ${other} (use hop trace for each pair)\n`)
+    return 69
+  }
   const result = compute(cluster, options)
   if (typeof result === 'string') {
     yield* self.printError(`hop matrix: ${result}\n`)
@@ -68,6 +73,22 @@ function parsePort(text: string): { port: number | string; protocol: PolicyProto
   // IANA_SVC_NAME, as container ports are named
   if (!/^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/.test(first!)) return { error: `--port ${text}: expected a number, or the name of a container port` }
   return { port: first!, ...named }
+}
+
+/** Kinds that say something of reachability, too: the plugins' own. */
+const OTHER_POLICIES = [
+  'ciliumnetworkpolicies.cilium.io', 'ciliumclusterwidenetworkpolicies.cilium.io', 'networkpolicies.crd.projectcalico.org', 'globalnetworkpolicies.crd.projectcalico.org',
+  'adminnetworkpolicies.policy.networking.k8s.io', 'baselineadminnetworkpolicies.policy.networking.k8s.io', 'networkpolicies.crd.antrea.io', 'clusternetworkpolicies.crd.antrea.io',
+]
+
+/** "CiliumNetworkPolicy default/l7": the first of them; undefined: there are none. */
+function otherPolicies(cluster: Cluster): string | undefined {
+  for (const word of OTHER_POLICIES) {
+    const resource = cluster.client.findResource(word)
+    const found = resource && cluster.client.list(resource.key ?? resource.name).items[0]
+    if (found) return `${found.kind} ${found.metadata.namespace ? `${found.metadata.namespace}/` : ''}${found.metadata.name}`
+  }
+  return undefined
 }
 
 function compute(cluster: Cluster, { namespaces, port, protocol }: Options): PolicyMatrix | string {
