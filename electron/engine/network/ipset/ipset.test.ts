@@ -59,7 +59,6 @@ describe('rules ask sets', () => {
     netfilter.restore('*filter\n-A INPUT -p udp -j SET --add-set seen src --timeout 30\nCOMMIT\n')
     netfilter.run('input', packet('10.0.0.1', '10.0.0.2'), undefined, undefined)
     expect(netfilter.sets.elements('seen')).toEqual(['10.0.0.1'])
-    namespace.clock.after(31_000, () => {})
     namespace.clock.runFor(31_000)
     expect(netfilter.sets.elements('seen')).toEqual([])
   })
