@@ -43,7 +43,7 @@ export { createTerminal } from './machine/terminal.ts'
 export { copyFrame, frameLength, ipLength, ported } from './network/packets.ts'
 export { WireError } from './network/wire/bytes.ts'
 export { encodeFrame } from './network/wire/frame.ts'
-export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, type PcapFrame } from './network/wire/pcap.ts'
+export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, isRawPcap, type PcapFrame } from './network/wire/pcap.ts'
 export { FrameSummary, type SummaryOptions } from './network/wire/summary.ts'
 
 export { answerRequest, onlyLooks, type ApiContext, type ApiRequest, type ApiSink } from './kubernetes/http/handler.ts'

@@ -1,7 +1,7 @@
 import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
 import { chipRows, chooseRows, COMPACT, isDense, keepPlaces, needsStatusLine, NODE, POD, SLIM } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
-import { drawNode, nodeSize, type NodePlan } from './node.ts'
+import { drawNode, isTunnel, nodeSize, type NodePlan } from './node.ts'
 import { drawOutside, drawTrunk } from './outside.ts'
 import { Sheet, LEFT, TRUNK, type Layout, type Memory, type Shape } from './shapes.ts'
 import { serviceAddress, standing } from './words.ts'
@@ -83,7 +83,7 @@ function planNodes(topology: TopologyView, names: string[], pods: [string, PodVi
   const podHeight = dense ? SLIM.height : POD.height + (Math.max(1, ...full.map(chipRows)) - 1) * 18 + (full.some(needsStatusLine) ? 14 : 0)
   const rows = chooseRows(counts, memory?.dense === dense ? memory.rows : undefined, podHeight + (dense ? SLIM.gap : POD.gap), aspect)
   const faces = names.map((n) => Object.values(topology.nodes[n]!.interfaces))
-  const hasTunnel = faces.some((f) => f.some((i) => i.kind === 'vxlan'))
+  const hasTunnel = faces.some((f) => f.some(isTunnel))
   const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, dense, rows, podHeight, hasTunnel, down }))
   return { list, unscheduled, memory: { rows, places, dense } }
 }

@@ -4,6 +4,13 @@ import { FONT, fitText, textWidth } from './measure.ts'
 import { anchorOf, centre, type Point, type Shape, type Sheet } from './shapes.ts'
 import { containerStanding, nodeState, onHostNetwork, standing } from './words.ts'
 
+const TUNNELS: ReadonlySet<InterfaceView['kind']> = new Set(['vxlan', 'ipip', 'geneve', 'wireguard'])
+
+/** Whether packets for other nodes are packed there; one that is down and never used, such as a left-over tunl0, is none. */
+export function isTunnel(face: InterfaceView): boolean {
+  return TUNNELS.has(face.kind) && (face.up || face.addresses.length > 0)
+}
+
 /** A node: its NIC on the top edge, tunnel, bridge, and the Pods beneath it. */
 export interface NodePlan {
   node: NodeView
@@ -56,7 +63,7 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   sheet.exits.set(node.name, [{ x: bus, y: wireY }])
   const nic = faces.find((f) => f.kind === 'nic')
   const bridge = faces.find((f) => f.kind === 'bridge')
-  const tunnel = faces.find((f) => f.kind === 'vxlan')
+  const tunnel = faces.find(isTunnel)
   const bridgeY = y + (plan.hasTunnel ? HEAD_ROWS.bridge : HEAD_ROWS.bridge - 28)
   const stack: Shape[] = []
   const face = (f: InterfaceView, kind: 'nic' | 'tunnel' | 'bridge', fx: number, fy: number, fw: number) => {

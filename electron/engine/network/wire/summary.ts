@@ -11,6 +11,8 @@ export interface SummaryOptions {
   linkLevel?: boolean
   /** tcpdump -S */
   absoluteSequence?: boolean
+  /** IP packets without a link header. */
+  raw?: boolean
   /** tcpdump -q */
   quick?: boolean
   /** Without -n ports have names: of /etc/services, where there is one. */
@@ -34,6 +36,7 @@ export class FrameSummary {
   line(frame: Frame): string {
     const { payload } = frame
     if (!this.#options.linkLevel) return this.#network(frame, true)
+    if (this.#options.raw) return `ip: ${this.#network(frame, false)}`
     const [name, type] = payload.kind === 'arp' ? ['ARP', '0806'] : payload.version === 4 ? ['IPv4', '0800'] : ['IPv6', '86dd']
     const ends = this.#options.quick ? `${frame.source} > ${frame.destination}, ${name}` : `${frame.source} > ${frame.destination}, ethertype ${name} (0x${type})`
     return `${ends}, length ${frameLength(frame)}: ${this.#network(frame, false)}`

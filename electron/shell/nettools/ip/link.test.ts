@@ -12,11 +12,18 @@ describe('ip link add', () => {
     expect(node1.run('ip link show to-other').stdout).toMatch(
       /^\d+: to-other@NONE: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1480 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n {4}link\/ipip 172.18.0.2 peer 172.18.0.3\n$/,
     )
+    const file = node1.start('tcpdump -ni to-other -c 1 -w /tmp/raw.pcap')
+    expect(a.run('ping -c 1 10.244.2.2').code).toBe(0)
+    expect(file.code).toBe(0)
+    const read = node1.run('tcpdump -net -r /tmp/raw.pcap')
+    expect(read.stderr).toBe('reading from file /tmp/raw.pcap, link-type RAW (Raw IP), snapshot length 262144\n')
+    expect(read.stdout).toMatch(/^ip: 10.244.1.2 > 10.244.2.2: ICMP echo request, id \d+, seq 1, length 64\n$/)
     expect(node1.run('ip -d link show to-other').stdout).toContain('\n    ipip ipip remote 172.18.0.3 local 172.18.0.2 ttl 64 pmtudisc addrgenmode eui64 ')
     const capture = node2.start('tcpdump -ni eth0 -c 1 proto 4')
     const inner = node2.start('tcpdump -ni to-other -c 1 icmp')
     expect(a.run('ping -c 1 10.244.2.2').stdout).toContain('1 received')
     expect(capture.stdout).toMatch(/ IP 172.18.0.2 > 172.18.0.3: IP 10.244.1.2 > 10.244.2.2: ICMP echo request, id \d+, seq 1, length 64\n/)
+    expect(inner.stderr).toContain('listening on to-other, link-type RAW (Raw IP), snapshot length 262144 bytes\n')
     expect(inner.stdout).toMatch(/ IP 10.244.1.2 > 10.244.2.2: ICMP echo request, id \d+, seq 1, length 64\n/)
   })
 

@@ -188,7 +188,9 @@ function getRoute(network: NetworkNamespace, args: string[], options: Options, n
   if (flow.in !== undefined && !local && network.sysctl(`net.ipv4.conf.${flow.in.replaceAll('.', '/')}.forwarding`) === '0') throw new SystemError('EHOSTUNREACH')
   const source = flow.source === undefined && flow.in === undefined ? (local ? (found.source ?? destination) : found.source) : undefined
   const out = local ? 'lo' : r.device
-  const shown = table === 'main' || table === 'local' ? undefined : names.name(table)
+  // only where there are rules of one's own does the kernel keep the tables local and main apart (fib_unmerge)
+  const apart = network.routes.rules.list().some((r) => r.protocol !== 'kernel')
+  const shown = table === 'main' || (table === 'local' && !apart) ? undefined : names.name(table)
   const redirect = flow.in !== undefined && flow.in === out && flow.source !== undefined && network.routes.lookup(flow.source)?.via === undefined
   const cache = [...(local ? ['local'] : []), ...(redirect ? ['redirect'] : [])]
   if (options.json) {

@@ -108,12 +108,12 @@ function show(network: NetworkNamespace, filter: Partial<PolicyRule>, names: Tab
   const keys = Object.keys(filter) as (keyof PolicyRule)[]
   const rules = all.filter((r) => keys.every((key) => filter[key] === undefined || filter[key] === (r[key] ?? (key === 'from' || key === 'to' ? '0.0.0.0/0' : undefined))))
   const detached = (link: string): boolean => !network.links.has(link)
-  if (options.json) return writeJson(rules.map((r) => row(r, names, detached)), options.pretty)
+  if (options.json) return writeJson(rules.map((r) => row(r, names, detached, all)), options.pretty)
   const priorities = new Set(all.map((r) => r.priority))
   return rules.map((r) => `${r.priority}:\t${formatRule(r, { name: (table) => names.name(table), detached, priorities })}${options.details ? ` proto ${r.protocol ?? 'unspec'}` : ''}\n`).join('')
 }
 
-function row(r: PolicyRule, names: TableNames, detached: (link: string) => boolean): Record<string, unknown> {
+function row(r: PolicyRule, names: TableNames, detached: (link: string) => boolean, all: readonly PolicyRule[]): Record<string, unknown> {
   const end = (name: 'src' | 'dst', cidr: string | undefined): object => {
     const [address, length] = (cidr ?? '').split('/')
     return cidr === undefined ? {} : { [name]: address, ...(length === '32' ? {} : { [`${name}len`]: Number(length) }) }
@@ -128,7 +128,14 @@ function row(r: PolicyRule, names: TableNames, detached: (link: string) => boole
     ...(r.iif !== undefined && { iif: r.iif, ...(detached(r.iif) && { iif_detached: null }) }),
     ...(r.oif !== undefined && { oif: r.oif, ...(detached(r.oif) && { oif_detached: null }) }),
     ...(r.ipProtocol !== undefined && { ipproto: r.ipProtocol }),
-    ...(r.action === 'lookup' ? { table: names.name(r.table!), ...(r.suppressPrefixLength !== undefined && { suppress_prefixlen: r.suppressPrefixLength }) } : r.action === 'goto' ? { goto: r.target } : { action: r.action }),
+    ...portRow('sport', r.sourcePorts),
+    ...portRow('dport', r.destinationPorts),
+    ...(r.action === 'lookup' ? { table: names.name(r.table!), ...(r.suppressPrefixLength !== undefined && { suppress_prefixlen: r.suppressPrefixLength }) } : r.action === 'goto' ? { goto: r.target, ...(!all.some((o) => o.priority === r.target) && { unresolved: null }) } : { action: r.action }),
     ...(r.protocol !== undefined && r.protocol !== 'kernel' && { protocol: r.protocol }),
   }
+}
+
+function portRow(name: 'sport' | 'dport', ports: readonly [number, number] | undefined): Record<string, number> {
+  if (!ports) return {}
+  return ports[0] === ports[1] ? { [name]: ports[0] } : { [`${name}_start`]: ports[0], [`${name}_end`]: ports[1] }
 }

@@ -1,5 +1,5 @@
 import {
-  capable, concatBytes, copyFrame, decodePcap, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, resolveHost, Signal, WireError,
+  capable, concatBytes, copyFrame, decodePcap, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, isRawPcap, frameLength, resolveHost, Signal, WireError,
   type CapturedFrame, type OpenFile, type Process, type Task,
 } from '../../../engine/cluster.ts'
 import { FilterError } from './filter-parser.ts'
@@ -84,7 +84,8 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
     return 69
   }
   const filter = yield* makeFilter(process, options.filter)
-  const output = openOutput(process, options, cooked)
+  const raw = link?.kind === 'ipip' || link?.kind === 'wireguard'
+  const output = openOutput(process, options, cooked, raw)
   const waiting: Captured[] = []
   const signal = new Signal()
   const state = { seen: 0, interrupted: false, gone: false }
@@ -112,7 +113,7 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
     }),
   ]
   try {
-    yield* process.printError(banner(name, cooked, options.writeFile === undefined || options.print))
+    yield* process.printError(banner(name, cooked ? COOKED : raw ? RAW : ETHERNET, options.writeFile === undefined || options.print))
     let shown = 0
     while (shown < options.count) {
       for (const captured of waiting.splice(0)) {
@@ -135,10 +136,14 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
   }
 }
 
-function banner(name: string, cooked: boolean, toScreen: boolean): string {
-  const listening = `listening on ${name}, link-type ${cooked ? 'LINUX_SLL2 (Linux cooked v2)' : 'EN10MB (Ethernet)'}, snapshot length 262144 bytes\n`
+const COOKED = 'LINUX_SLL2 (Linux cooked v2)'
+const ETHERNET = 'EN10MB (Ethernet)'
+const RAW = 'RAW (Raw IP)'
+
+function banner(name: string, linkType: string, toScreen: boolean): string {
+  const listening = `listening on ${name}, link-type ${linkType}, snapshot length 262144 bytes\n`
   return (
-    (cooked ? 'tcpdump: data link type LINUX_SLL2\n' : '') +
+    (linkType === COOKED ? 'tcpdump: data link type LINUX_SLL2\n' : '') +
     (toScreen ? `tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n${listening}` : `tcpdump: ${listening}`)
   )
 }
@@ -156,9 +161,9 @@ function* fromFile(process: Process, options: TcpdumpOptions, name: string): Tas
     }
   }
   const frames = decodePcap(bytes)
-  yield* process.printError(`reading from file ${name}, link-type EN10MB (Ethernet), snapshot length 262144\n`)
+  yield* process.printError(`reading from file ${name}, link-type ${isRawPcap(bytes) ? RAW : ETHERNET}, snapshot length 262144\n`)
   const filter = yield* makeFilter(process, options.filter)
-  const output = openOutput(process, options, false)
+  const output = openOutput(process, options, false, isRawPcap(bytes))
   let shown = 0
   try {
     for (const captured of frames) {
@@ -185,10 +190,10 @@ interface Output {
   close(): void
 }
 
-function openOutput(process: Process, options: TcpdumpOptions, cooked: boolean): Output {
+function openOutput(process: Process, options: TcpdumpOptions, cooked: boolean, raw: boolean): Output {
   const { writeFile } = options
   const prints = !options.countOnly && (writeFile === undefined || options.print)
-  const printer = new PacketPrinter(options, cooked)
+  const printer = new PacketPrinter(options, cooked, raw)
   const eager = options.lineBuffered || process.terminalOf(1) !== undefined || (options.packetBuffered && writeFile === undefined)
   const screen = new Buffered((bytes) => process.print(bytes), eager)
   let file: OpenFile | undefined
@@ -202,13 +207,13 @@ function openOutput(process: Process, options: TcpdumpOptions, cooked: boolean):
   const disk = writeFile === undefined ? undefined : new Buffered((bytes) => (file ? file.write(bytes) : process.print(bytes)), options.packetBuffered)
   let begun = false
   const header = function* (): Task {
-    if (disk && !begun) yield* disk.write(encodePcapHeader())
+    if (disk && !begun) yield* disk.write(encodePcapHeader(raw))
     begun = true
   }
   return {
     *packet(captured) {
       yield* header()
-      if (disk) yield* disk.write(encodePcapFrame(captured))
+      if (disk) yield* disk.write(encodePcapFrame(captured, raw))
       if (prints) yield* screen.write(encodeUtf8(printer.text(captured)))
     },
     text: (text) => screen.write(encodeUtf8(text)),

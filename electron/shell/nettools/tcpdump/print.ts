@@ -18,13 +18,15 @@ export class PacketPrinter {
   #count = 0
   #first: number | undefined
   #last: number | undefined
+  readonly #raw: boolean
 
   /** `cooked`: captured on "any", whose lines begin with the interface. */
-  constructor(options: TcpdumpOptions, cooked: boolean) {
+  constructor(options: TcpdumpOptions, cooked: boolean, raw = false) {
     this.#options = options
     this.#cooked = cooked
+    this.#raw = raw
     const { linkLevel, quick, absoluteSequence } = options
-    this.#summary = new FrameSummary({ linkLevel, quick, absoluteSequence, ...(options.numeric ? {} : { portName: serviceName }) })
+    this.#summary = new FrameSummary({ linkLevel, quick, absoluteSequence, raw, ...(options.numeric ? {} : { portName: serviceName }) })
   }
 
   text(captured: Captured): string {
@@ -53,7 +55,7 @@ export class PacketPrinter {
   #dump(frame: Frame): string {
     const { dump } = this.#options
     if (!dump.hex && !dump.text) return ''
-    const bytes = dump.linkLevel ? encodeFrame(frame) : encodeFrame(frame).subarray(14)
+    const bytes = dump.linkLevel && !this.#raw ? encodeFrame(frame) : encodeFrame(frame).subarray(14)
     return dump.hex ? hexDump(bytes, dump.ascii) : `${asText(bytes)}\n`
   }
 }
