@@ -153,6 +153,41 @@ describe('packets', () => {
 })
 
 describe('Felix\'s rules', () => {
+  test('outlive calico-node, and its next Pod clears away what has become old', () => {
+    const cluster = settled('IPIP')
+    run(cluster, 'server', { node: 'worker-2' })
+    run(cluster, 'client', { node: 'worker-1' })
+    cluster.settle()
+    policy(cluster, 'none', { podSelector: {} })
+    const { netfilter } = cluster.nodes.get('worker-2')!.network
+    const agent = cluster.client.list<Pod>('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=calico-node', fieldSelector: 'spec.nodeName=worker-2' }).items[0]!
+    cluster.faults.apply(['cni-down', 'worker-2'])
+    cluster.clock.runFor(5_000)
+    cluster.client.delete('networkpolicies', 'default', 'none')
+    cluster.clock.runFor(5_000)
+    expect(netfilter.save('filter')).toContain('Policy default/knp.default.none ingress')
+    expect(connect(cluster, 'client', ipOf(cluster, 'server')).verdict).toBe('dropped')
+    cluster.faults.clear(['cni-down/worker-2'])
+    cluster.clock.runFor(60_000)
+    expect(netfilter.save('filter')).not.toContain('cali-pi-')
+    expect(connect(cluster, 'client', ipOf(cluster, 'server')).verdict).toBe('delivered')
+    expect(cluster.client.get<Pod>('pods', 'kube-system', agent.metadata.name).status.containerStatuses![0]!.restartCount).toBeGreaterThan(0)
+    const top = netfilter.save('filter').split('\n').filter((l) => l.startsWith('-A FORWARD') && l.includes('cali:'))
+    expect(top).toHaveLength(3)
+  })
+
+  test('and routes come back after the machine was switched off', () => {
+    const cluster = settled('IPIP')
+    run(cluster, 'server', { node: 'worker-2' })
+    run(cluster, 'client', { node: 'worker-1' })
+    cluster.settle()
+    cluster.faults.apply(['node-down', 'worker-2'])
+    cluster.clock.runFor(20_000)
+    cluster.faults.clear(['node-down/worker-2'])
+    cluster.clock.runFor(120_000)
+    expect(connect(cluster, 'client', ipOf(cluster, 'server')).verdict).toBe('delivered')
+  })
+
   test('bear the hashes that Felix v3 gives them on real clusters', () => {
     const saved = settled('IPIP').nodes.get('worker-1')!.network.netfilter.save()
     for (const line of [

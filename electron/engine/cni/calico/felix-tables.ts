@@ -2,6 +2,8 @@ import type { Netfilter } from '../../network/types.ts'
 import { renderRules, type Chain } from './felix-chains.ts'
 import type { TableChains, TableName } from './felix-static.ts'
 
+const UNKNOWN: readonly string[] = ['?']
+
 /**
  * One iptables table as Felix keeps it (felix/iptables/table.go): only chains that changed are written, chains that nothing
  * needs any more go, and rules of others are left alone.
@@ -14,6 +16,7 @@ export class FelixTable {
   /** "INPUT" → the rules of ours in it. */
   readonly #hooks = new Map<string, string>()
   readonly #rendered = new WeakMap<Chain, readonly string[]>()
+  #looked = false
 
   constructor(netfilter: Netfilter, table: TableName) {
     this.#netfilter = netfilter
@@ -21,6 +24,7 @@ export class FelixTable {
   }
 
   apply({ chains, inserts, appends }: TableChains): void {
+    if (!this.#looked) this.#adopt()
     const wanted = new Map(chains.map((c) => [c.name, this.#render(c)]))
     const lines: string[] = []
     const bodies: string[] = []
@@ -39,6 +43,15 @@ export class FelixTable {
     for (const [name, rules] of wanted) this.#written.set(name, rules)
     for (const [chain, rules] of Object.entries(inserts)) this.#hook(chain, renderRules({ name: chain, rules }), false)
     for (const [chain, rules] of Object.entries(appends)) this.#hook(chain, renderRules({ name: chain, rules }, `${chain}*appends*`), true)
+  }
+
+  /** Chains that an earlier Felix has left are written anew or go. */
+  #adopt(): void {
+    this.#looked = true
+    for (const line of this.#netfilter.save(this.#table).split('\n')) {
+      const chain = /^:(cali-\S+)/.exec(line)?.[1]
+      if (chain !== undefined) this.#written.set(chain, UNKNOWN)
+    }
   }
 
   /** Looks at the kernel: what somebody changed there is written again with the next apply. */
