@@ -18,6 +18,7 @@ const MAX_NAME = 31
 export class IpSets {
   readonly #clock: Clock
   readonly #random: () => Random
+  #seeds: Random | undefined
   /** A set that goes leaves a hole that the next one fills, as in the kernel's array. */
   readonly #slots: (string | undefined)[] = []
   readonly #sets = new Map<string, AnySet>()
@@ -50,7 +51,7 @@ export class IpSets {
       if (exist && old.type === type && sameOptions(old.options, full)) return
       throw new IpSetError(SET_EXISTS)
     }
-    if (options.initval === undefined && type.kind === 'hash') full.initval = this.#random().below(0x1_0000_0000)
+    if (options.initval === undefined && type.kind === 'hash') full.initval = (this.#seeds ??= this.#random()).below(0x1_0000_0000)
     const set = type.kind === 'list' ? new ListSet(type, full, this.#clock, (n) => this.#sets.get(n)) : new ElementSet(type, full, this.#clock)
     this.#sets.set(name, set)
     const hole = this.#slots.indexOf(undefined)

@@ -173,6 +173,20 @@ describe('a virtual service', () => {
     expect(errors).toEqual(['ECONNREFUSED'])
   })
 
+  it('follows SCTP associations', () => {
+    const got: string[] = []
+    servers.forEach((server, i) => server.sockets.sctp.listen({ port: 9000 }, (c) => void (c.handlers = { onData: () => c.send(encodeUtf8(`server-${i} ${c.remoteAddress}`)) })))
+    adm(`-A --sctp-service ${VIP}:9000 -s rr`)
+    for (const i of [0, 1]) adm(`-a --sctp-service ${VIP}:9000 -r 10.2.0.${i + 10}:9000 -m`)
+    for (let i = 0; i < 2; i++) {
+      const c = clients[0]!.sockets.sctp.connect({ address: VIP, port: 9000 }, { onConnect: () => c.send(encodeUtf8('?')), onData: (data) => got.push(decodeUtf8(data)) })
+      node.clock.runFor(500)
+    }
+    expect(got).toEqual(['server-1 10.1.0.10', 'server-0 10.1.0.10'])
+    expect(adm('-Lnc')).toMatch(/^SCTP 14:59 {2}ESTABLISHED /m)
+    expect(adm('-Ln')).toContain('SCTP 10.96.0.20:9000 rr\n  -> 10.2.0.10:9000               Masq    1      1          0 ')
+  })
+
   it('drops packets of a removed server, or forgets it with expire_nodest_conn', () => {
     service('rr', [1])
     const c = call(clients[0]!, 40000)
