@@ -143,7 +143,8 @@ export class NftSet {
   /** In the order of a listing. */
   elements(now: number): Element[] {
     const { key } = this.definition
-    const from = (element: Element): Value[] => element.key.map((span) => span.from)
+    // A range among the parts counts for nothing.
+    const from = (element: Element): Value[] => element.key.map((span) => (isExact(span) || typeof span.from === 'string' ? span.from : 0))
     return [...this.unsorted(now)].sort((a, b) => (key.length === 1 ? compareValues(a.key[0]!.from, b.key[0]!.from) : compareConcatenated(key, from(a), from(b))))
   }
 
