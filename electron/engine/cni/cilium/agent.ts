@@ -42,6 +42,8 @@ export class CiliumAgent implements Agent {
   readonly #identities: IdentityAllocator
   readonly #nodes = new Map<string, CiliumNode>()
   readonly #ciliumEndpoints = new Map<string, CiliumEndpoint>()
+  /** Whose an address is now: the CiliumEndpoint that told of it last. */
+  readonly #owners = new Map<Ip, string>()
   readonly #namespaces = new Map<string, Readonly<Record<string, string>>>()
   datapath: Datapath | undefined
   /** Where the proxy listens. */
@@ -231,7 +233,9 @@ export class CiliumAgent implements Agent {
     const identity = status?.identity?.id
     if (identity === undefined) return
     for (const { ipv4 } of status?.networking?.addressing ?? []) {
-      if (ipv4 === undefined || dp.endpoints.has(ipv4)) continue
+      if (ipv4 === undefined) continue
+      this.#owners.set(ipv4, key)
+      if (dp.endpoints.has(ipv4)) continue
       dp.ipcache.set(`${ipv4}/32`, { identity, ...(dp.vxlan && node !== undefined && node !== dp.nodeIp ? { tunnel: node } : {}) })
     }
     if (status?.['named-ports']?.length && JSON.stringify(status['named-ports']) !== JSON.stringify(former?.status?.['named-ports'])) this.#regenerateSoon()
@@ -245,10 +249,10 @@ export class CiliumAgent implements Agent {
 
   /** Somebody else may have the address by now. */
   #forgetAddress(ip: Ip, key: string): void {
+    if (this.#owners.get(ip) !== key) return
+    this.#owners.delete(ip)
     const dp = this.datapath!
-    if (dp.endpoints.has(ip)) return
-    for (const [other, { status }] of this.#ciliumEndpoints) if (other !== key && status?.networking?.addressing.some((a) => a.ipv4 === ip)) return
-    dp.ipcache.delete(`${ip}/32`)
+    if (!dp.endpoints.has(ip)) dp.ipcache.delete(`${ip}/32`)
   }
 
   #namedPorts(name: string): number[] {

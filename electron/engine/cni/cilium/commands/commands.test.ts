@@ -1,0 +1,73 @@
+import { beforeAll, expect, it } from 'vitest'
+import type { KubeObject, Pod } from '../../../kubernetes/types.ts'
+import { CallbackFile } from '../../../machine/files.ts'
+import type { Process } from '../../../machine/types.ts'
+import { decodeUtf8 } from '../../../text.ts'
+import { World } from '../world.samples.ts'
+
+/** `cilium-dbg` in the agent's container shows what the programs work with. */
+let w: World
+beforeAll(() => {
+  w = new World()
+  w.pod('web', 'worker-1', { app: 'web' })
+  w.pod('client', 'worker-2', { app: 'client' })
+  w.service('web', {})
+})
+
+function start(...argv: string[]): { process: Process; text: () => string } {
+  const agent = w.cluster.client.list<Pod>('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=cilium', fieldSelector: 'spec.nodeName=worker-1' }).items[0]!
+  let text = ''
+  const sink = new CallbackFile(w.cluster.clock, (bytes) => (text += decodeUtf8(bytes)))
+  const process = w.cluster.container('kube-system', agent.metadata.name)!.start({ argv: ['cilium-dbg', ...argv], files: new Map([[1, sink], [2, sink]]) })
+  w.cluster.clock.runFor(20)
+  return { process, text: () => text }
+}
+
+const run = (...argv: string[]): string => start(...argv).text()
+
+it('endpoints and identities', () => {
+  const endpoint = w.maps('worker-1').endpoints.get(w.ip('web'))!
+  const [, second] = run('endpoint', 'list').split('\n')
+  expect(second).toMatch(/^ {11}ENFORCEMENT {8}ENFORCEMENT/)
+  expect(run('endpoint', 'list')).toMatch(new RegExp(`^${endpoint.id} +Disabled {11}Disabled {10}${endpoint.identity} +k8s:app=web +${w.ip('web')} +ready +$`, 'm'))
+  expect(run('identity', 'list')).toMatch(/^ID {6}LABELS\n1 {7}reserved:host\n2 {7}reserved:world\n/)
+  expect(run('identity', 'get', String(endpoint.identity))).toContain('k8s:app=web')
+})
+
+it('Services', () => {
+  const { clusterIP } = w.cluster.client.get('services', 'default', 'web').spec as unknown as { clusterIP: string }
+  expect(run('service', 'list')).toMatch(new RegExp(`^\\d+ +${clusterIP}:80/TCP +ClusterIP {6}1 => ${w.ip('web')}:80/TCP \\(active\\)`, 'm'))
+  expect(run('bpf', 'lb', 'list')).toMatch(new RegExp(`^${clusterIP}:80/TCP \\(1\\) +${w.ip('web')}:80/TCP \\(\\d+\\) \\(1\\)`, 'm'))
+})
+
+it('connections and addresses', () => {
+  w.connect(w.cluster.podNetwork('default', 'client')!, w.ip('web'), 80)
+  const { identity } = w.maps('worker-2').endpoints.get(w.ip('client'))!
+  expect(run('bpf', 'ct', 'list', 'global')).toMatch(new RegExp(`^TCP IN ${w.ip('client')}:\\d+ -> ${w.ip('web')}:80 expires=\\d+ .* SourceSecurityID=${identity} `, 'm'))
+  expect(run('bpf', 'ipcache', 'get', w.ip('client'))).toBe(`${w.ip('client')} maps to identity identity=${identity} encryptkey=0 tunnelendpoint=172.18.0.4 flags=hastunnel\n`)
+  expect(run('bpf', 'ipcache', 'list')).toContain('IP PREFIX/ADDRESS')
+})
+
+it('the policy map, and drops while they happen', () => {
+  const spec = { endpointSelector: { matchLabels: { app: 'web' } }, ingress: [{ fromEntities: ['remote-node'], toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }] }] }] }
+  w.cluster.client.create('ciliumnetworkpolicies.cilium.io', 'default', { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'nodes' }, spec } as unknown as KubeObject)
+  w.cluster.settle()
+  w.cluster.clock.runFor(20)
+  const endpoint = w.maps('worker-1').endpoints.get(w.ip('web'))!
+  expect(run('bpf', 'policy', 'get', String(endpoint.id))).toMatch(/^Allow +Ingress +reserved:remote-node +80\/TCP +NONE +disabled +0 +0 +24 +$/m)
+  expect(run('endpoint', 'list')).toMatch(new RegExp(`^${endpoint.id} +Enabled {12}Disabled`, 'm'))
+  expect(run('policy', 'get')).toContain('"value": "nodes"')
+  const monitor = start('monitor', '--type', 'drop')
+  w.connect(w.cluster.podNetwork('default', 'client')!, w.ip('web'), 80)
+  w.cluster.clock.runFor(20)
+  expect(monitor.text()).toMatch(/xx drop \(Policy denied\) flow 0x[0-9a-f]+ to endpoint \d+, .* identity \d+->\d+: [\d.]+:\d+ -> [\d.]+:80 tcp SYN\n/)
+  monitor.process.signal('SIGINT')
+})
+
+it('status, and what is not simulated', () => {
+  expect(run('status')).toMatch(/^KubeProxyReplacement: {4}True {3}\[eth0 {3}172\.18\.0\.3 \(Direct Routing\)\]$/m)
+  expect(run('status')).toMatch(/^Routing: {17}Network: Tunnel \[vxlan\] {3}Host: BPF$/m)
+  expect(run('bpf', 'bandwidth', 'list')).toContain('podhop: not simulated: cilium-dbg bpf bandwidth list (use ')
+  expect(run('fqdn')).toContain('podhop: not simulated: cilium-dbg fqdn')
+  expect(run('nonsense')).toBe('Error: unknown command "nonsense" for "cilium-dbg"\nRun \'cilium-dbg --help\' for usage.\n')
+})
