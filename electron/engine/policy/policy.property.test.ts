@@ -3,18 +3,22 @@ import { expect, it } from 'vitest'
 import { policyEnforcement } from './enforcement.ts'
 import { randomPolicies, type Limits } from './random-policies.samples.ts'
 import { NinePods } from './truth-tables.samples.ts'
+import type { PolicyProtocol } from './types.ts'
 
 /** Whatever the policies: what the evaluator says is what becomes of real connections (design 2: the one exception to the one path). */
-const PLUGINS: ['kube-router', Limits][] = [['kube-router', { bothTypes: true, severalBlocks: false, namedAnywhere: false }]]
+const PLUGINS: ['calico' | 'kube-router', Limits][] = [
+  ['calico', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
+  ['kube-router', { bothTypes: true, severalBlocks: false, namedAnywhere: false }],
+]
 
 it.each(PLUGINS)('%s: the evaluator says what packets meet', (cni, limits) => {
   const nine = new NinePods({ cni })
   fc.assert(
-    fc.property(randomPolicies(limits), fc.constantFrom<[number, 'TCP' | 'UDP']>([80, 'TCP'], [81, 'TCP'], [80, 'UDP'], [81, 'UDP']), (objects, [port, protocol]) => {
+    fc.property(randomPolicies(limits), fc.constantFrom<[number, PolicyProtocol]>([80, 'TCP'], [81, 'TCP'], [80, 'UDP'], [81, 'UDP'], [80, 'SCTP']), (objects, [port, protocol]) => {
       nine.set(objects)
       expect(nine.tried(port, protocol)).toBe(nine.decided(port, protocol, policyEnforcement(cni)))
     }),
-    { numRuns: 40 },
+    { numRuns: 30 },
   )
 })
 

@@ -63,8 +63,8 @@ export class NinePods {
     NINE.forEach((key, i) => {
       const [namespace, name] = key.split('/') as [string, string]
       const containers = [80, 81].map((port) => ({
-        name: `serve-${port}`, image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', args: ['netexec', `--http-port=${port}`, `--udp-port=${port}`],
-        ports: ['TCP', 'UDP'].map((protocol) => ({ containerPort: port, protocol, name: `serve-${port}-${protocol.toLowerCase()}` })),
+        name: `serve-${port}`, image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', args: ['netexec', `--http-port=${port}`, `--udp-port=${port}`, `--sctp-port=${port}`],
+        ports: ['TCP', 'UDP', 'SCTP'].map((protocol) => ({ containerPort: port, protocol, name: `serve-${port}-${protocol.toLowerCase()}` })),
       }))
       client.create('pods', namespace, { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { pod: name } }, spec: { nodeName: node ?? `worker-${(i % 2) + 1}`, containers, terminationGracePeriodSeconds: 0 } })
     })
@@ -104,15 +104,15 @@ export class NinePods {
   }
 
   /** What becomes of real connections. A denial counts only when it names the policies; anything else is shown as it is. */
-  tried(port: number, protocol: 'TCP' | 'UDP'): string {
+  tried(port: number, protocol: PolicyProtocol): string {
     const journeys = new Map<string, Journey>()
     const closing: (() => void)[] = []
     for (const from of NINE) {
       const { sockets } = this.cluster.podNetwork(from.slice(0, 1), from.slice(2))!
       for (const to of NINE) {
         if (from === to) continue
-        if (protocol === 'TCP') {
-          const connection: TcpConnection = sockets.connect({ address: this.ip(to), port }, {})
+        if (protocol !== 'UDP') {
+          const connection: TcpConnection = (protocol === 'SCTP' ? sockets.sctp : sockets).connect({ address: this.ip(to), port }, {})
           journeys.set(`${from} ${to}`, connection.journey!)
           closing.push(() => connection.abort())
         } else {
