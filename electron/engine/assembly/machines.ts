@@ -114,6 +114,9 @@ function plug(network: Network, namespace: NetworkNamespace, name: string, wire:
   for (const address of addresses) namespace.addAddress(name, address)
 }
 
+/** Debian's: a person adds names of tables here. */
+const RT_TABLES = '#\n# reserved values\n#\n255\tlocal\n254\tmain\n253\tdefault\n0\tunspec\n#\n# local\n#\n#1\tinr.ruhep\n'
+
 interface MachineSetup {
   hostname: string
   resolver: string
@@ -129,6 +132,8 @@ function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace
   layOutLinux(fs, { hostname, ...(user ? { user } : {}) })
   installUserland(fs, debianUserland(setup.tools))
   fs.writeFile('/etc/resolv.conf', setup.resolver)
+  fs.makeDirectory('/etc/iproute2', { parents: true })
+  fs.writeFile('/etc/iproute2/rt_tables', RT_TABLES)
   const names = (setup.neighbours ?? []).flatMap((n) => nodeIps(n).map((ip) => `${ip}\t${n.name}\n`)).join('')
   fs.writeFile('/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${names}`)
   for (const [path, text] of Object.entries(setup.files ?? {})) {

@@ -5,6 +5,7 @@ import { link, linkFilter } from './link.ts'
 import { printAddresses, printAddressesBrief, printAddressesOneLine, printNeighbours } from './print.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
+import { tunnel } from './tunnel.ts'
 
 /** ip(8), iproute2 6.1: address, link, route, rule, neighbour; words may be cut short as with the real one. */
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'xfrm'] as const
@@ -62,6 +63,7 @@ function run(process: Process, args: string[]): string {
     case 'neighbour':
     case 'neighbor': return neighbour(network, args, options)
     case 'rule': return rule(process, args, options)
+    case 'tunnel': return tunnel(network, args, options)
     case 'help': throw new Refusal(USAGE, 255)
     case undefined: throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule or neighbour)\n`, 69)

@@ -31,6 +31,10 @@ describe('ip link add', () => {
     const { node1 } = twoNodes()
     node1.network.createLink('tunl0', { kind: 'ipip', fallback: true })
     node1.run('ip link set tunl0 up')
+    expect(node1.run('ip tunnel show').stdout).toBe('tunl0: any/ip remote any local any ttl inherit nopmtudisc\n')
+    expect(node1.run('ip tunnel add t1 mode ipip remote 172.18.0.3 local 172.18.0.2 ttl 64').code).toBe(0)
+    expect(node1.run('ip tunnel show t1').stdout).toBe('t1: ip/ip remote 172.18.0.3 local 172.18.0.2 ttl 64\n')
+    expect(node1.run('ip tunnel del t1').code).toBe(0)
     expect(node1.run('ip -d link show tunl0').stdout).toMatch(
       /^\d+: tunl0@NONE: <NOARP,UP,LOWER_UP> mtu 1480 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n {4}link\/ipip 0.0.0.0 brd 0.0.0.0 promiscuity 0 {2}allmulti 0 minmtu 0 maxmtu 0 \n {4}ipip any remote any local any ttl inherit nopmtudisc addrgenmode/,
     )
