@@ -64,7 +64,7 @@ function parse(args: readonly string[]): Options | string {
 
 function run(client: KubernetesClient, options: Options, status: () => Answer): Answer {
   const [verb, what = '', ...names] = options.words
-  if (verb === 'version') return { stdout: `Client Version:    ${CALICO_VERSION}\nGit commit:        c5a6c17bb\nCluster Version:   ${CALICO_VERSION}\nCluster Type:      k8s,bgp,kubeadm,kdd\n` }
+  if (verb === 'version') return { stdout: `Client Version:    ${CALICO_VERSION}\nGit commit:        3302e8bfd\nCluster Version:   ${CALICO_VERSION}\nCluster Type:      k8s,bgp,kubeadm,kdd\n` }
   if (verb === 'node' && what === 'status') return status()
   if (verb === 'ipam' && what === 'show') return options.ip === undefined ? utilization(client, options.flags.has('--show-blocks')) : showIp(client, options.ip)
   const kind = KINDS[what.toLowerCase()]

@@ -48,7 +48,7 @@ export class Felix {
   constructor(node: NodeContext, log: (source: string, message: string) => void) {
     this.#node = node
     this.#log = log
-    log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-26T23:41:43+00:00" gitcommit="c5a6c17bb5a3ab7f5f8f3d5d2f5d6e0c1e6ac3b8" version="v3.30.3"')
+    log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-22T22:04:56+00:00" gitcommit="3302e8bfd48e6375013d1d79ccb2c693306400a9" version="v3.30.3"')
     this.tunnels = new Tunnels(node)
     this.#watch<Node>('nodes', {}, (name, object) => this.#setHost(name, object && hostOf(object)))
     this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => set(this.tunnels.pools, name, object?.spec))
