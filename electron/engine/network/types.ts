@@ -427,6 +427,8 @@ export interface Netfilter {
   command(args: readonly string[]): { code: number; stdout: string; stderr: string }
   /** The tables of nft(8), both families'; made when somebody asks. */
   readonly nftables: Nftables
+  /** Whether somebody has asked. */
+  readonly hasNftables: boolean
   /**
    * Whoever looks at the rules next, packet or person, has `work` done first; a later `work` takes the place of an
    * earlier one. For agents whose rules nobody may ever look at. `generation` does not count it until it is done, and

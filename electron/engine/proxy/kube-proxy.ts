@@ -68,6 +68,11 @@ export function kubeProxy(services: SystemServices): Program {
       return 1
     }
     if (mode === 'nftables') cleanUpIpvs(node.network)
+    // What the nftables mode has left goes when another one takes over (CleanupLeftovers of pkg/proxy/nftables).
+    if (mode !== 'nftables' && node.network.netfilter.hasNftables) {
+      const { nftables } = node.network.netfilter
+      nftables.apply(['ip kube-proxy', 'ip6 kube-proxy'].filter((table) => nftables.tables.has(table)).map((table) => `delete table ${table}`))
+    }
     const health = new ProxyHealth(process, node.name, log)
     for (const family of dual ? [4, 6] as const : [4] as const) {
       const proxier = yield* untilReached(clock, () => {

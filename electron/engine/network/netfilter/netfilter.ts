@@ -104,6 +104,10 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return (this.#nftables ??= new Nftables(this.clock, () => this.#generation++))
   }
 
+  get hasNftables(): boolean {
+    return (this.#beside ?? this).#nftables !== undefined
+  }
+
   get hasIpvs(): boolean {
     return (this.#beside ?? this).#ipvs !== undefined
   }
