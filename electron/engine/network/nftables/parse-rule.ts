@@ -4,13 +4,14 @@ import { NftError, NO_ENTRY, NotSimulated } from './errors.ts'
 import type { Location } from './lex.ts'
 import type { Family, PrintOptions, RuleBody, RuleState, Statement } from './model.ts'
 import { readNat } from './parse-nat.ts'
+import { readReject } from './parse-reject.ts'
 import { beginsSelector, readSelector } from './parse-selector.ts'
 import { readElements, readDuration, readVerdict } from './read-elements.ts'
 import { META, PAYLOAD, type Selector } from './selectors.ts'
 import { NftSet, type SetDefinition } from './set.ts'
 import { readMask, readSpan, readValue } from './spans.ts'
 import {
-  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, reject, selectorsText, setMark, verdictMap, verdictStatement, type Comparison, type SetReference, type Source,
+  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, selectorsText, setMark, verdictMap, verdictStatement, type Comparison, type SetReference, type Source,
 } from './statements.ts'
 
 /** What the reader of a rule knows of the place where it is going to stand. */
@@ -337,40 +338,6 @@ function readLimit({ cursor, statements }: RuleReader): void {
   }
   const scale = bytes === 'kbytes' ? 1024 : bytes === 'mbytes' ? 1_048_576 : 1
   statements.push(limit({ rate: rate * scale, unit, over, burst: burst * scale, ...(bytes && { bytes }), text }))
-}
-
-const ICMP_REJECT: Readonly<Record<string, [number, number]>> = {
-  'net-unreachable': [0, 0], 'host-unreachable': [1, 3], 'prot-unreachable': [2, 4], 'port-unreachable': [3, 4], 'net-prohibited': [9, 1], 'host-prohibited': [10, 1], 'admin-prohibited': [13, 1],
-}
-const ICMPV6_REJECT: Readonly<Record<string, number>> = { 'no-route': 0, 'admin-prohibited': 1, 'addr-unreachable': 3, 'port-unreachable': 4, 'policy-fail': 5, 'reject-route': 6 }
-const ICMPX_REJECT: Readonly<Record<string, [number, number]>> = { 'port-unreachable': [3, 4], 'admin-prohibited': [13, 1], 'no-route': [0, 0], 'host-unreachable': [1, 3] }
-
-function readReject(reader: RuleReader): void {
-  const { cursor } = reader
-  const start = cursor.take().at
-  if (!cursor.skip('with')) return reader.add(reject({ reset: false, code4: 3, code6: 4, text: 'reject' }))
-  const what = cursor.skipAny('icmp', 'icmpv6', 'icmpx', 'tcp')
-  if (!what) throw cursor.unexpected('icmp or icmpv6 or tcp or icmpx')
-  if (what === 'tcp') {
-    cursor.expect('reset')
-    if (reader.transport && reader.transport.protocol !== 'tcp') {
-      throw new NftError('you cannot use tcp reset with this protocol', start, reader.transport.at)
-    }
-    if (!reader.transport) {
-      const l4proto = META.get('l4proto')!
-      reader.add(compare({ selector: l4proto, mask: undefined, operator: '==', span: { from: 6, to: 6 } }))
-    }
-    return reader.add(reject({ reset: true, code4: 0, code6: 0, text: 'reject with tcp reset' }))
-  }
-  cursor.skip('type')
-  const code = cursor.word()
-  const table = what === 'icmp' ? ICMP_REJECT : what === 'icmpx' ? ICMPX_REJECT : ICMPV6_REJECT
-  const found = table[code.text]
-  if (found === undefined) throw new NftError(`Could not parse ${what === 'icmp' ? 'ICMP' : what === 'icmpv6' ? 'ICMPv6' : 'icmpx'} code`, code.at)
-  if (what !== 'icmpx' && reader.network && reader.network.index >= 0) reader.forget(reader.network)
-  const [code4, code6] = typeof found === 'number' ? [3, found] : found
-  const plain = code.text === 'port-unreachable' && (what === 'icmpx' ? reader.context.family === 'inet' : reader.context.family !== 'inet')
-  reader.add(reject({ reset: false, code4, code6, text: plain ? 'reject' : `reject with ${what} ${code.text}`, ...(what === 'icmp' && { only: 4 }), ...(what === 'icmpv6' && { only: 6 }), ...(!plain && { code: what === 'icmpv6' ? code6 : code4 }) }))
 }
 
 function readDynamic(reader: RuleReader): void {
