@@ -10,6 +10,7 @@ import type { Datapath } from './datapath.ts'
 import { addDirectRoute, addPodRoute, attachEndpoint, ensureDatapath, plugPod, POD_INTERFACE, randomAddress, removeRoute } from './devices.ts'
 import { HOST, identityOf, KUBE_APISERVER, labelsOfPod, REMOTE_NODE, reservedIdentity, UNMANAGED, type SecurityLabels } from './identity.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, labelsFor, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
+import type { LbProtocol } from './lb-map.ts'
 import type { Endpoint } from './maps.ts'
 import { EndpointPolicy } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
@@ -102,7 +103,7 @@ export class CiliumAgent implements Agent {
     this.#log('info', `  Local node-name: ${node.metadata.name}`, 'daemon')
     this.#log('info', `  Internal-Node IPv4: ${dp.routerIp}`, 'daemon')
     this.#log('info', `  External-Node IPv4: ${ip}`, 'daemon')
-    for (const endpoint of dp.endpoints.values()) if (!this.context.network.links.has(endpoint.link.name)) dp.endpoints.delete(endpoint.ip)
+    for (const endpoint of dp.endpoints.values()) if (!this.context.network.links.has(endpoint.link.name)) forgetEndpoint(dp, endpoint)
     this.#log('info', `Restored endpoints`, 'endpoint', `restored=${dp.endpoints.size}`)
     this.#kubeApiserver()
     const ports = this.context.clock.random.fork(`cilium proxy ${this.context.name}`)
@@ -341,6 +342,7 @@ export class CiliumAgent implements Agent {
     this.#know(endpoint, labels)
     endpoint.policy = this.repository!.policyFor(endpoint, dp.identity(identity))
     attachEndpoint(dp, endpoint)
+    if (dp.replacesProxy) dp.lb.hostPorts(endpoint.pod, hostPortsOf(pod, ip, dp.nodeIp))
     this.#publish(endpoint, pod, labels)
     this.#log('info', 'Successful endpoint creation', 'daemon', `ciliumEndpointName=${endpoint.pod} containerID=${sandbox.id.slice(0, 10)} endpointID=${endpoint.id} identity=${identity} ipv4=${ip} k8sPodName=${endpoint.pod}`)
     return { ip, link: endpoint.link.name }
@@ -407,6 +409,21 @@ export class CiliumAgent implements Agent {
       this.#collect()
     }, { background: true })
   }
+}
+
+/** The Pod is gone: what the maps hold of it goes. */
+export function forgetEndpoint(dp: Datapath, { ip, pod }: Endpoint): void {
+  dp.endpoints.delete(ip)
+  dp.ipcache.delete(`${ip}/32`)
+  dp.conntrack.removeIf(({ tuple }) => tuple.source === ip || tuple.destination === ip)
+  if (![...dp.endpoints.values()].some((other) => other.pod === pod)) dp.lb.hostPorts(pod, [])
+}
+
+function hostPortsOf(pod: Pod, ip: Ip, nodeIp: Ip): { hostIp: Ip; hostPort: number; ip: Ip; port: number; protocol: LbProtocol }[] {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap((c) => c.ports ?? []).flatMap(({ hostPort, hostIP, containerPort: port, protocol }) => {
+    const hostIp = hostIP && hostIP !== '0.0.0.0' ? hostIP : nodeIp
+    return hostPort ? [{ hostIp, hostPort, ip, port, protocol: (protocol ?? 'TCP').toLowerCase() as LbProtocol }] : []
+  })
 }
 
 function factsOf(node: CiliumNode): { ip: Ip | undefined; router: Ip | undefined; cidr: string | undefined } {

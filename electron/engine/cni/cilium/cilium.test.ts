@@ -109,6 +109,16 @@ describe('a cluster of three nodes', () => {
     expect(w.connect(w.cluster.external.network, '172.18.0.4', 8080).verdict).toBe('delivered')
   })
 
+  it('answers a hostPort on the Pod’s node, until the Pod is gone', () => {
+    w.pod('host-port', 'worker-2', { app: 'host-port' }, { containers: [{ name: 'c', image: 'nginx:1.27.5', ports: [{ containerPort: 80, hostPort: 8081 }] }] })
+    const outside = w.cluster.external.network
+    expect(w.connect(outside, '172.18.0.4', 8081)).toMatchObject({ verdict: 'delivered', finalDestination: `${w.ip('host-port')}:80`, sourceSeenByServer: outside.sourceFor('172.18.0.4') })
+    expect(w.connect(client, '172.18.0.4', 8081).verdict).toBe('delivered')
+    w.cluster.client.delete('pods', 'default', 'host-port')
+    w.cluster.settle()
+    expect(w.connect(outside, '172.18.0.4', 8081).verdict).toBe('refused')
+  })
+
   it('masquerades what leaves the cluster, in eBPF', () => {
     const journey = w.connect(client, '172.18.0.1', 80)
     expect(journey.hops.find((h) => h.stage === 'snat')).toMatchObject({ explanation: 'cilium-masquerade', after: { source: '172.18.0.3' } })

@@ -1,6 +1,6 @@
 import type { ClusterConfig } from '../../config.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
-import { agentOf, CNI_CONF, SOCKET } from './agent.ts'
+import { agentOf, CNI_CONF, forgetEndpoint, SOCKET } from './agent.ts'
 import { datapathOf } from './datapath.ts'
 import { POD_INTERFACE } from './devices.ts'
 import { ciliumManifests } from './manifests.ts'
@@ -49,9 +49,7 @@ export const ciliumPlugin: CniPlugin = {
     const agent = agentOf(context.network)
     // Without an agent the plugin queues the deletion; the next agent finds the link gone.
     if (!dp || !endpoint || !agent) return
-    dp.endpoints.delete(endpoint.ip)
-    dp.ipcache.delete(`${endpoint.ip}/32`)
-    dp.conntrack.removeIf(({ tuple }) => tuple.source === endpoint.ip || tuple.destination === endpoint.ip)
+    forgetEndpoint(dp, endpoint)
     agent.removeEndpoint(endpoint)
   },
 }

@@ -5,7 +5,7 @@ import type { ServicePortInfo } from '../../proxy/service-ports.ts'
 
 /** cilium_lb4_services_v2, _backends_v3, _reverse_nat, _affinity and _source_range (pkg/loadbalancer, pkg/maps/lbmap of cilium/cilium v1.17). */
 export type LbProtocol = 'tcp' | 'udp' | 'sctp'
-export type FrontendType = 'ClusterIP' | 'NodePort' | 'ExternalIPs' | 'LoadBalancer'
+export type FrontendType = 'ClusterIP' | 'NodePort' | 'ExternalIPs' | 'LoadBalancer' | 'HostPort'
 
 export interface LbBackend { readonly id: number; readonly ip: Ip; readonly port: number; readonly protocol: LbProtocol; readonly terminating: boolean; readonly nodeName: string | undefined }
 
@@ -95,6 +95,17 @@ export class LbMap {
     for (const frontend of former) if (!kept.has(frontend)) this.#delete(frontend)
     const now = new Set([...kept].flatMap((f) => [...f.backends, ...(f.internal ?? [])]).map((b) => b.id))
     return before.filter((b) => !now.has(b.id))
+  }
+
+  /** The hostPorts of a Pod of this node; none: it is gone. */
+  hostPorts(pod: string, ports: readonly { hostIp: Ip; hostPort: number; ip: Ip; port: number; protocol: LbProtocol }[]): void {
+    const service = `${pod}/host-port`
+    for (const frontend of this.list()) if (frontend.service === service) this.#delete(frontend)
+    for (const { hostIp, hostPort, ip, port, protocol } of ports) {
+      const backend: LbBackend = { id: this.#backendId(`${ip} ${port} ${protocol}`), ip, port, protocol, terminating: false, nodeName: undefined }
+      const facts = { backends: [backend], internal: undefined, localExternal: false, localInternal: false, affinity: undefined, sourceRanges: [] }
+      this.#put({ ip: hostIp, port: hostPort, protocol, type: 'HostPort', service }, facts)
+    }
   }
 
   /** Active backends, else those that terminate but still serve (KEP-1669). */

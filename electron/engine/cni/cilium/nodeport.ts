@@ -87,7 +87,7 @@ function rewriteDestination(dp: Datapath, packet: IpPacket, link: Link, frontend
   if (!before) return
   dp.hop(packet, {
     stage: 'dnat', interface: link.name, before, after: true, decidedBy: rowText(frontend, backend),
-    text: `${addressText(frontend)} is ${frontend.type === 'NodePort' ? 'a node port' : `an address (${frontend.type})`} of ${frontend.service}. Of ${frontend.backends.length} backends the program takes ${addressText(backend)}.`,
+    text: `${addressText(frontend)} is ${frontend.type === 'NodePort' ? 'a node port' : frontend.type === 'HostPort' ? 'a host port' : `an address (${frontend.type})`} of ${frontend.service}. Of ${frontend.backends.length} backends the program takes ${addressText(backend)}.`,
     explanation: 'cilium-service',
   })
 }

@@ -23,7 +23,7 @@ export class ServiceSync {
     this.#cache.takeChanged()
     for (const service of this.#cache.services.keys()) this.#write(service)
     // what went while no agent ran
-    for (const { service } of dp.lb.list()) if (!this.#cache.services.has(service)) this.#write(service)
+    for (const { service, type } of dp.lb.list()) if (type !== 'HostPort' && !this.#cache.services.has(service)) this.#write(service)
   }
 
   stop(): void {
