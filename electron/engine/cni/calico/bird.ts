@@ -19,6 +19,8 @@ const SCAN = 2_000
 const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
 export const IPV4_ANNOTATION = 'projectcalico.org/IPv4Address'
 
+const CONFIGURABLE: ReadonlySet<string> = new Set(['nodeToNodeMeshEnabled', 'asNumber', 'logSeverityScreen'])
+
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
 
 export class Bird {
@@ -59,7 +61,13 @@ export class Bird {
     this.#watch<Node>('nodes', (name, object) => this.#setPeer(name, object?.metadata.annotations?.[IPV4_ANNOTATION]))
     this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' ? object.spec.cidr : undefined))
     this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
-    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => this.#set(this.#configurations, name, object?.spec))
+    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => {
+      for (const field of Object.keys(object?.spec ?? {})) if (!CONFIGURABLE.has(field)) log(`podhop: not simulated: ${field} of BGPConfiguration ${name} (${[...CONFIGURABLE].join(', ')} are)`)
+      this.#set(this.#configurations, name, object?.spec)
+    })
+    this.#watch<KubeObject>(calicoResource('bgppeers'), (name, object) => {
+      if (object) log(`podhop: not simulated: BGPPeer ${name} (the node-to-node mesh is)`)
+    })
     this.#stops.push(node.network.onChange(() => this.#scanLater()))
   }
 
