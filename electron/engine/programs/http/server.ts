@@ -1,6 +1,7 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection, TcpListener } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
+import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
 import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
 import { reasonOf } from './status.ts'
 
@@ -20,6 +21,8 @@ export interface HttpRequest {
   localPort: number
   /** The connection's number, from 1. */
   connection: number
+  /** It came over TLS. */
+  tls?: TlsInfo
 }
 
 export interface HttpResponse {
@@ -30,6 +33,8 @@ export interface HttpResponse {
   body?: Uint8Array
   /** Close the connection after it. */
   close?: boolean
+  /** After 101 Switching Protocols the connection belongs to another protocol. */
+  upgrade?(connection: TcpConnection): void
 }
 
 export interface HttpServerOptions {
@@ -43,6 +48,8 @@ export interface HttpServerOptions {
   refuse(status: number, remote: { address: string; port: number }): HttpResponse
   /** Idle connections are closed after this many ms (nginx: 75 s, Go: never). */
   keepAliveTimeout?: number
+  /** HTTPS. */
+  tls?: Omit<TlsServerOptions, 'random' | 'onSecure'>
 }
 
 export interface HttpServer {
@@ -56,7 +63,8 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   let number = 0
   const listener: TcpListener = process.network.sockets.listen(
     { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}) },
-    (connection) => {
+    (plain) => {
+      const connection = options.tls ? new TlsServer(plain, { ...options.tls, random: process.clock.random }) : plain
       const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
       connections.add(one)
     },
@@ -167,6 +175,7 @@ class ServerConnection {
       localAddress: c.localAddress,
       localPort: c.localPort,
       connection: this.#number,
+      ...(c instanceof TlsServer && c.info ? { tls: c.info } : {}),
     })
     this.#next()
   }
@@ -184,7 +193,10 @@ class ServerConnection {
       const gone = this.#connection.state === 'CLOSED'
       const body = request.method === 'HEAD' ? undefined : response.body
       if (!gone) this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, body))
-      if (response.close || !request.keepAlive) {
+      if (response.upgrade && !gone) {
+        this.#gone()
+        response.upgrade(this.#connection)
+      } else if (response.close || !request.keepAlive) {
         this.#queue = []
         this.finish()
       } else this.#next()
