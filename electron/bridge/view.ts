@@ -41,6 +41,7 @@ export interface ClusterView {
   name: string
   kubernetesVersion: string
   cni: string
+  /** What serves the Services: kube-proxy's mode, or the plugin that does its work. */
   proxyMode: string
   nodes: number
   /** What is broken on purpose, by id: "link-down/worker-1/worker-2". */

@@ -31,6 +31,13 @@ export { candidates, libcOf, resolvConfOf, resolveHost, type Resolved, type Reso
 export {
   headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,
 } from './programs/http/message.ts'
+export { TlsClient, TlsServer, type TlsClientOptions, type TlsFailure, type TlsInfo, type TlsTrace } from './programs/tls/socket.ts'
+export { ALERTS, CIPHERS, MESSAGE, RECORD } from './programs/tls/wire.ts'
+export { matchingName, nameText, OID, pemBlocks, readCertificate, readCertificates, toPem, verifyChain, type Certificate, type NamePart, type VerifyProblem } from './programs/tls/x509.ts'
+export { encodeKey, makeCertificate, makeKey, readKey, type RsaKey } from './programs/tls/make.ts'
+export { DerError, readDer, toBigInt } from './programs/tls/der.ts'
+
+export { pause, programName, TcpStream, type SocketError } from './programs/stream.ts'
 
 export { FaultError, type ActiveFault, type FaultInfo, type Faults } from './faults/index.ts'
 export { parseClusterConfig, ClusterConfigError, type ClusterConfig, type NodeConfig } from './config.ts'
@@ -43,7 +50,9 @@ export { createTerminal } from './machine/terminal.ts'
 export { copyFrame, frameLength, ipLength, ported } from './network/packets.ts'
 export { WireError } from './network/wire/bytes.ts'
 export { encodeFrame } from './network/wire/frame.ts'
-export { decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, isRawPcap, type PcapFrame } from './network/wire/pcap.ts'
+export { cookedOf, isGroup, linkTypeOf, type Cooked, type LinkType } from './network/wire/link-layer.ts'
+export { decodeCapture, decodePcap, encodePcap, encodePcapFrame, encodePcapHeader, type CaptureFile, type PcapFrame } from './network/wire/pcap.ts'
+export { decodePcapng, encodePcapng, isPcapng, type CaptureInterface, type CapturePacket, type CaptureSection } from './network/wire/pcapng.ts'
 export { FrameSummary, type SummaryOptions } from './network/wire/summary.ts'
 
 export { answerRequest, onlyLooks, type ApiContext, type ApiRequest, type ApiSink } from './kubernetes/http/handler.ts'
@@ -54,6 +63,7 @@ export { InboxFile } from './machine/inbox.ts'
 export { kubeconfig } from './assembly/files.ts'
 export { checkAssigned, checkExecTarget } from './kubernetes/node-agents.ts'
 
+export { replacesKubeProxy } from './cni/cilium/manifests.ts'
 export { policyEnforcement } from './policy/enforcement.ts'
 export { policyMatrix, type MatrixCell, type PolicyMatrix } from './policy/matrix.ts'
 export { PolicyIndex } from './policy/policy-index.ts'

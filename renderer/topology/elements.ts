@@ -3,7 +3,7 @@ import { centre } from './shapes.ts'
 
 /** Geometry as Cytoscape wants it. */
 
-const DEPTH: Record<Shape['kind'], number> = { underlay: 0, node: 1, tray: 1, outside: 2, service: 2, pod: 4, cell: 4, nic: 5, tunnel: 5, bridge: 5, container: 5, text: 6, port: 6 }
+const DEPTH: Record<Shape['kind'], number> = { underlay: 0, node: 1, tray: 1, outside: 2, service: 2, pod: 4, cell: 4, nic: 5, tunnel: 5, bridge: 5, router: 5, container: 5, text: 6, port: 6 }
 
 export interface NodeElement {
   id: string

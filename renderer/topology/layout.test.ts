@@ -42,15 +42,28 @@ const somePod = (nodes: number): fc.Arbitrary<PodView> =>
   }))
 
 const someTopology: fc.Arbitrary<TopologyView> = fc.integer({ min: 1, max: 9 }).chain((nodes) =>
-  fc.record({ pods: fc.array(somePod(nodes), { maxLength: 90 }), services: fc.array(fc.tuple(word, fc.ipV4(), fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName')), { maxLength: 25 }), tunnels: fc.boolean() }).map(({ pods, services, tunnels }) => ({
+  fc.record({ pods: fc.array(somePod(nodes), { maxLength: 90 }), services: fc.array(fc.tuple(word, fc.ipV4(), fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName')), { maxLength: 25 }), tunnels: fc.boolean(), routed: fc.boolean() }).map(({ pods, services, tunnels, routed }) => ({
     ...topology(0, 2),
-    nodes: Object.fromEntries(Array.from({ length: nodes }, (_, i) => node(i)).map((n) => [n.name, tunnels ? n : { ...n, interfaces: { eth0: n.interfaces.eth0!, cni0: n.interfaces.cni0! } }])),
-    pods: Object.fromEntries(pods.map((p) => [`${p.namespace}/${p.name}`, p])),
+    nodes: Object.fromEntries(Array.from({ length: nodes }, (_, i) => node(i)).map((n) => [n.name, { ...n, interfaces: Object.fromEntries(Object.entries(n.interfaces).filter(([name]) => (tunnels || name !== 'flannel.1') && !(routed && name === 'cni0'))) }])),
+    pods: Object.fromEntries(pods.map((p) => [`${p.namespace}/${p.name}`, routed ? { ...p, bridge: null } : p])),
     services: Object.fromEntries(services.map(([name, clusterIP, type]) => [`default/${name}`, { namespace: 'default', name, type, clusterIP, ports: [{ name: null, port: 80, targetPort: '80', nodePort: null, protocol: 'TCP' }], selector: {}, endpoints: [], system: false }])),
   })),
 )
 
 describe('the wiring diagram', () => {
+  test('where a plugin has no bridge, each Pod hangs on the routes of its node', () => {
+    const t = topology(2, 3)
+    for (const each of Object.values(t.nodes)) delete (each.interfaces as Partial<typeof each.interfaces>)['cni0']
+    for (const each of Object.values(t.pods)) Object.assign(each, { bridge: null })
+    const layout = layoutTopology(t, { showSystem: true })
+    const wired = Object.entries(t.pods).filter(([, p]) => p.hostInterface !== null)
+    expect(wired.length).toBeGreaterThan(0)
+    for (const [id, p] of wired) {
+      expect(layout.wires.get(`veth ${id}`)).toMatchObject({ from: `router ${p.node}`, to: `pod ${id} eth0` })
+      expect(layout.shapes.get(`router ${p.node}`)?.text).toBe('a route to each Pod')
+    }
+  })
+
   test('nothing lies on anything else, and every text fits its place', () => {
     fc.assert(
       fc.property(someTopology, fc.boolean(), (t, showSystem) => {

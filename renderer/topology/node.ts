@@ -62,7 +62,9 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   const bus = x + size.width - 28
   sheet.exits.set(node.name, [{ x: bus, y: wireY }])
   const nic = faces.find((f) => f.kind === 'nic')
-  const bridge = faces.find((f) => f.kind === 'bridge')
+  const wired = plan.places.flatMap((id) => (id !== null && plan.pods[id]!.hostInterface !== null ? [plan.pods[id]!] : []))
+  const bridges = faces.filter((f) => f.kind === 'bridge')
+  const bridge = bridges.find((f) => wired.some((pod) => pod.bridge === f.name)) ?? (wired.length === 0 ? bridges[0] : undefined)
   const tunnel = faces.find(isTunnel)
   const bridgeY = y + (plan.hasTunnel ? HEAD_ROWS.bridge : HEAD_ROWS.bridge - 28)
   const stack: Shape[] = []
@@ -82,13 +84,21 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
     face(tunnel, 'tunnel', x + size.width - 12 - w, y + HEAD_ROWS.tunnel, w)
   }
   if (bridge) face(bridge, 'bridge', x + 12, bridgeY, size.width - 24)
+  const isRouted = !bridge && wired.length > 0 && plan.places.length <= COMPACT
+  if (isRouted) stack.push(sheet.shape({ id: `router ${node.name}`, kind: 'router', x: x + 12, y: bridgeY, w: size.width - 24, h: HEAD_ROWS.height, text: fitText(ROUTED, size.width - 34, FONT.small), thing, inside: id }))
   for (let i = 1; i < stack.length; i++) {
     const [a, b] = [stack[i - 1]!, stack[i]!]
     sheet.wire({ id: `route ${a.id} ${b.id}`, kind: 'route', from: a.id, to: b.id, points: [{ x: bus, y: a.y + a.h }, { x: bus, y: b.y }], up: true })
   }
-  drawPods(sheet, plan, x, y + head(plan), bridge ? bridgeY + HEAD_ROWS.height : null)
+  drawPods(sheet, plan, x, y + head(plan), bridge || isRouted ? { id: `${bridge ? 'bridge' : 'router'} ${node.name}`, y: bridgeY + HEAD_ROWS.height } : null)
   return size
 }
+
+/** What Pods hang on where the plugin has no bridge: each has a link, and a route, of its own. */
+const ROUTED = 'a route to each Pod'
+
+/** What the Pods' cables end at. */
+interface Board { id: string; y: number }
 
 function faceText(f: InterfaceView): string {
   const [first, ...more] = f.addresses
@@ -96,7 +106,7 @@ function faceText(f: InterfaceView): string {
   return `${f.name}${address ? ` ${address}` : ''}${more.length ? ` +${more.length}` : ''}${f.up ? '' : ' down'}`
 }
 
-function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, bridgeBottom: number | null): void {
+function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, board: Board | null): void {
   const { places, node } = plan
   if (places.length > COUNT_ONLY) {
     const here = places.filter((p) => p !== null).map((p) => plan.pods[p]!)
@@ -111,7 +121,7 @@ function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, bridgeBott
     else {
       const column = Math.floor(i / plan.rows)
       const row = i % plan.rows
-      drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (POD.width + POD.gutter), y + row * pitch(plan), row, bridgeBottom)
+      drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (POD.width + POD.gutter), y + row * pitch(plan), row, board)
     }
   })
 }
@@ -125,13 +135,13 @@ function drawCell(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number
   if (pod.hostInterface) sheet.anchors.set(anchorOf(plan.node.name, pod.hostInterface), at)
 }
 
-function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number, row: number, bridgeBottom: number | null): void {
+function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number, row: number, board: Board | null): void {
   const pod = plan.pods[id]!
   const thing = { kind: 'pod', id } as const
   const inside = `pod ${id}`
   const height = plan.podHeight
   const at = { x, y: y + (plan.dense ? height / 2 : 30) }
-  const wired = pod.hostInterface !== null && bridgeBottom !== null
+  const wired = pod.hostInterface !== null && board !== null
   sheet.shape({ id: inside, kind: 'pod', x, y, w: POD.width, h: height, text: '', thing, state: standing(pod), inside: `node ${plan.node.name}` })
   sheet.anchors.set(id, { x: x + POD.width / 2, y: y + height / 2 })
   sheet.anchors.set(anchorOf(id, 'eth0'), at)
@@ -141,7 +151,7 @@ function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number,
   const addressWidth = textWidth(address, FONT.small)
   const placed = wired ? { kind: 'port' as const, x: at.x - 4, w: 8 } : { kind: 'text' as const, x: at.x + 10, w: addressWidth }
   sheet.shape({ id: `${inside} eth0`, ...placed, y: at.y - 4, h: 8, text: address, size: FONT.small, state: pod.ip ? undefined : 'pending', thing, inside })
-  if (wired) cable(sheet, plan, id, at, row, bridgeBottom)
+  if (wired) cable(sheet, plan, id, at, row, board)
   if (plan.dense) {
     const nx = x + 16 + addressWidth + 8
     const width = x + POD.width - 6 - nx
@@ -153,15 +163,15 @@ function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number,
   }
 }
 
-/** The veth pair from the Pod to the bridge. Cables of one column run side by side; the lowest Pod's is the leftmost. */
-function cable(sheet: Sheet, plan: NodePlan, id: string, at: Point, row: number, bridgeBottom: number): void {
+/** The veth pair from the Pod to the bridge, or to the node itself. Cables of one column run side by side; the lowest Pod's is the leftmost. */
+function cable(sheet: Sheet, plan: NodePlan, id: string, at: Point, row: number, board: Board): void {
   const step = plan.dense ? 2 : 4
   const riser = at.x - 6 - Math.min(row, plan.dense ? 6 : 3) * step
-  const port = { x: riser, y: bridgeBottom }
+  const port = { x: riser, y: board.y }
   const corner = { x: riser, y: at.y }
   sheet.anchors.set(anchorOf(plan.node.name, plan.pods[id]!.hostInterface!), port)
   sheet.cables.set(id, [corner, port])
-  sheet.wire({ id: `veth ${id}`, kind: 'veth', from: `bridge ${plan.node.name}`, to: `pod ${id} eth0`, points: [port, corner, { x: at.x - 4, y: at.y }], up: !plan.down.has(id) })
+  sheet.wire({ id: `veth ${id}`, kind: 'veth', from: board.id, to: `pod ${id} eth0`, points: [port, corner, { x: at.x - 4, y: at.y }], up: !plan.down.has(id) })
 }
 
 /** Status, where it needs a line, and containers. */

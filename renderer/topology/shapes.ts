@@ -8,7 +8,7 @@ export interface Point {
   y: number
 }
 
-export type ShapeKind = 'outside' | 'service' | 'underlay' | 'node' | 'nic' | 'tunnel' | 'bridge' | 'pod' | 'container' | 'cell' | 'port' | 'text' | 'tray'
+export type ShapeKind = 'outside' | 'service' | 'underlay' | 'node' | 'nic' | 'tunnel' | 'bridge' | 'router' | 'pod' | 'container' | 'cell' | 'port' | 'text' | 'tray'
 
 /** A rectangle with, at most, one line of text in it or (kinds port and text) right of it. */
 export interface Shape {

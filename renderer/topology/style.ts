@@ -28,6 +28,7 @@ export function topologyStyle(): StylesheetJson {
     { selector: '.nic', style: { 'background-color': c('raised'), ...border(c('wire')) } },
     { selector: '.tunnel', style: { 'background-color': c('raised'), ...border(c('tunnel'), 1, 'dashed') } },
     { selector: '.bridge', style: { 'background-color': c('raised'), ...border(c('veth')) } },
+    { selector: '.router', style: { 'background-color': c('raised'), color: c('text-dim'), ...border(c('veth'), 1, 'dotted') } },
     { selector: '.pod', style: { shape: 'round-rectangle', 'background-color': c('pod-fill'), ...border(c('line-strong')) } },
     { selector: '.container', style: { shape: 'round-rectangle', 'background-color': c('node-fill'), ...border(c('delivered')) } },
     { selector: '.tray', style: { shape: 'round-rectangle', 'background-opacity': 0, ...border(c('line-strong'), 1, 'dashed') } },

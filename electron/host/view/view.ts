@@ -1,3 +1,4 @@
+import { replacesKubeProxy } from '../../engine/cluster.ts'
 import type { AppView, TerminalView, ViewModel } from '../../bridge/view.ts'
 import { portForwards } from '../../lab/checks/simple.ts'
 import type { FoundLab } from '../labs.ts'
@@ -19,7 +20,7 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
       name: 'podhop',
       kubernetesVersion: cluster?.client.serverVersion().gitVersion ?? '',
       cni: cluster?.config.cni ?? '',
-      proxyMode: cluster?.config.proxyMode ?? '',
+      proxyMode: cluster ? (replacesKubeProxy(cluster.config) ? `${cluster.config.cni} (no kube-proxy)` : cluster.config.proxyMode) : '',
       nodes: cluster?.nodes.size ?? 0,
       faults: Object.fromEntries((cluster?.faults.active ?? []).map(({ id, text }) => [id, { id, text }])),
       faultKinds: (cluster?.faults.available ?? []).map(({ name, usage, summary, places, options }) => ({ name, usage, summary, places, options })),
