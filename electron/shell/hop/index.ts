@@ -16,8 +16,9 @@ const USAGE = `hop: the student's x-ray
   hop time [pause|resume|step|+30s]                virtual time
   hop explain REASON                               the page behind a hop or a drop
 
-  SRC: NAMESPACE/POD, node/NAME, external, laptop
-  DST: HOST:PORT[/tcp|udp], a URL, or an IP address for ICMP
+  SRC: NAMESPACE/POD, node/NAME, external[/IP], laptop
+  DST: HOST:PORT[/tcp|udp|sctp], a URL, or an IP address for ICMP
+  FILE: .pcapng has every interface, and with each packet what decided on it; any other name is written as .pcap
 `
 
 /** Registers `hop` (design 5.4). */
@@ -94,7 +95,7 @@ function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<
       yield* self.printError(`${result.error}\n`)
       return result.error.startsWith('podhop: not simulated') ? 69 : 1
     }
-    if (capture) self.fs.writeFile(self.resolve(options.pcap!), capture.pcap(result.journey))
+    if (capture) self.fs.writeFile(self.resolve(options.pcap!), /\.pcapng$/i.test(options.pcap!) ? capture.pcapng(result.journey) : capture.pcap(result.journey))
     yield* self.print(options.output === 'json' ? traceJson(result.journey) : traceText(result.journey))
     return result.journey.verdict === 'delivered' ? 0 : 1
   } finally {

@@ -11,8 +11,12 @@ const IPV6 = 0x86dd
 export function encodeFrame(frame: Frame): Uint8Array {
   const out = new ByteWriter()
   out.put(macBytes(frame.destination)).put(macBytes(frame.source))
-  if (frame.payload.kind === 'arp') return out.u16(ARP).put(encodeArp(frame.payload)).done()
-  return out.u16(frame.payload.version === 4 ? IPV4 : IPV6).put(encodeIp(frame.payload)).done()
+  out.u16(etherType(frame.payload))
+  return out.put(frame.payload.kind === 'arp' ? encodeArp(frame.payload) : encodeIp(frame.payload)).done()
+}
+
+export function etherType(payload: Frame['payload']): number {
+  return payload.kind === 'arp' ? ARP : payload.version === 4 ? IPV4 : IPV6
 }
 
 /** Throws a {@link WireError} for what Podhop has no structure for. */
@@ -20,12 +24,13 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const input = new ByteReader(bytes)
   const destination = macText(input.take(6))
   const source = macText(input.take(6))
-  const type = input.u16()
-  let payload: ArpPacket | IpPacket
-  if (type === ARP) payload = decodeArp(input)
-  else if (type === IPV4 || type === IPV6) payload = decodeIp(input.rest())
-  else throw new WireError(`EtherType 0x${type.toString(16)} is not simulated`)
-  return { source, destination, payload }
+  return { source, destination, payload: decodeFramePayload(input.u16(), input) }
+}
+
+export function decodeFramePayload(type: number, input: ByteReader): ArpPacket | IpPacket {
+  if (type === ARP) return decodeArp(input)
+  if (type === IPV4 || type === IPV6) return decodeIp(input.rest())
+  throw new WireError(`EtherType 0x${type.toString(16)} is not simulated`)
 }
 
 /** RFC 826, for Ethernet and IPv4. */

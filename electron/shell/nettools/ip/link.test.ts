@@ -27,6 +27,21 @@ describe('ip link add', () => {
     expect(inner.stdout).toMatch(/ IP 10.244.1.2 > 10.244.2.2: ICMP echo request, id \d+, seq 1, length 64\n/)
   })
 
+  it('a capture of any interface is a file, too, with the number of the interface of each packet', () => {
+    const { node1, a } = twoNodes()
+    const file = node1.start('tcpdump -ni any -c 4 -w /tmp/any.pcap icmp')
+    expect(a.run('ping -c 1 10.244.2.2').code).toBe(0)
+    expect(file.stderr).toContain('listening on any, link-type LINUX_SLL2 (Linux cooked v2), snapshot length 262144 bytes\n')
+    expect(file.code).toBe(0)
+    const read = node1.run('tcpdump -nt -r /tmp/any.pcap')
+    expect(read.stderr).toBe('reading from file /tmp/any.pcap, link-type LINUX_SLL2 (Linux cooked v2), snapshot length 262144\n')
+    const lines = read.stdout.trimEnd().split('\n').map((l) => l.replace(/,.*/, '').replace(/^(veth)\S+/, '$1').replace(/ +/g, ' '))
+    expect(lines).toHaveLength(4)
+    expect(lines).toContain('eth0 Out IP 10.244.1.2 > 10.244.2.2: ICMP echo request')
+    expect(lines.at(-1)).toBe('eth0 In IP 10.244.2.2 > 10.244.1.2: ICMP echo reply')
+    expect(lines[0]).toMatch(/ (P|In) IP 10\.244\.1\.2 > 10\.244\.2\.2: ICMP echo request$/)
+  })
+
   it('shows tunl0 as calico’s nodes have it', () => {
     const { node1 } = twoNodes()
     node1.network.createLink('tunl0', { kind: 'ipip', fallback: true })

@@ -1,6 +1,6 @@
 import {
-  capable, concatBytes, copyFrame, decodePcap, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, isRawPcap, frameLength, resolveHost, Signal, WireError,
-  type CapturedFrame, type OpenFile, type Process, type Task,
+  capable, concatBytes, cookedOf, copyFrame, decodeCapture, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, linkTypeOf, resolveHost, Signal,
+  WireError, type CapturedFrame, type CaptureFile, type LinkType, type OpenFile, type Process, type Task,
 } from '../../../engine/cluster.ts'
 import { FilterError } from './filter-parser.ts'
 import { compileFilter, hostNames, type Filter } from './filter.ts'
@@ -79,20 +79,16 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
   if (!cooked && !link) throw new Failure(`${name}: No such device exists\n(No such device exists)`)
   if (!capable(process, 'NET_RAW')) throw new Failure(`${name}: You don't have permission to perform this capture on that device\n(socket: Operation not permitted)`)
   if (link && !link.up) throw new Failure(`${name}: That device is not up`)
-  if (cooked && options.writeFile !== undefined) {
-    yield* process.printError('podhop: not simulated: tcpdump -i any -w (name one interface with -i)\n')
-    return 69
-  }
   const filter = yield* makeFilter(process, options.filter)
-  const raw = link?.kind === 'ipip' || link?.kind === 'wireguard'
-  const output = openOutput(process, options, cooked, raw)
+  const linkType = cooked ? 'sll2' : linkTypeOf(link?.kind)
+  const output = openOutput(process, options, linkType)
   const waiting: Captured[] = []
   const signal = new Signal()
   const state = { seen: 0, interrupted: false, gone: false }
   const receive = (c: CapturedFrame): void => {
     if (state.seen >= options.count || state.interrupted || (options.direction !== 'inout' && c.direction !== options.direction)) return
     const on = network.links.get(c.interface)
-    const captured: Captured = { at: clock.epoch + c.at, frame: c.frame, direction: c.direction, ...(on ? { interface: on } : {}) }
+    const captured: Captured = { at: clock.epoch + c.at, frame: c.frame, direction: c.direction, ...(on ? { interface: on } : {}), ...(cooked && on ? { cooked: cookedOf(on, c.frame, c.direction) } : {}) }
     if (!passes(filter, captured)) return
     state.seen++
     waiting.push({ ...captured, frame: copyFrame(c.frame) })
@@ -113,7 +109,7 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
     }),
   ]
   try {
-    yield* process.printError(banner(name, cooked ? COOKED : raw ? RAW : ETHERNET, options.writeFile === undefined || options.print))
+    yield* process.printError(banner(name, linkType, options.writeFile === undefined || options.print))
     let shown = 0
     while (shown < options.count) {
       for (const captured of waiting.splice(0)) {
@@ -136,14 +132,12 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
   }
 }
 
-const COOKED = 'LINUX_SLL2 (Linux cooked v2)'
-const ETHERNET = 'EN10MB (Ethernet)'
-const RAW = 'RAW (Raw IP)'
+const TITLES: Readonly<Record<LinkType, string>> = { sll2: 'LINUX_SLL2 (Linux cooked v2)', ethernet: 'EN10MB (Ethernet)', raw: 'RAW (Raw IP)' }
 
-function banner(name: string, linkType: string, toScreen: boolean): string {
-  const listening = `listening on ${name}, link-type ${linkType}, snapshot length 262144 bytes\n`
+function banner(name: string, linkType: LinkType, toScreen: boolean): string {
+  const listening = `listening on ${name}, link-type ${TITLES[linkType]}, snapshot length 262144 bytes\n`
   return (
-    (linkType === COOKED ? 'tcpdump: data link type LINUX_SLL2\n' : '') +
+    (linkType === 'sll2' ? 'tcpdump: data link type LINUX_SLL2\n' : '') +
     (toScreen ? `tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n${listening}` : `tcpdump: ${listening}`)
   )
 }
@@ -160,14 +154,19 @@ function* fromFile(process: Process, options: TcpdumpOptions, name: string): Tas
       throw new Failure(`${name}: ${(error as Error).message}`)
     }
   }
-  const frames = decodePcap(bytes)
-  yield* process.printError(`reading from file ${name}, link-type ${isRawPcap(bytes) ? RAW : ETHERNET}, snapshot length 262144\n`)
+  const { linkType, frames }: CaptureFile = decodeCapture(bytes)
+  yield* process.printError(`reading from file ${name}, link-type ${TITLES[linkType]}, snapshot length 262144\n`)
   const filter = yield* makeFilter(process, options.filter)
-  const output = openOutput(process, options, false, isRawPcap(bytes))
+  const output = openOutput(process, options, linkType)
+  const links = [...process.network.links.values()]
   let shown = 0
   try {
-    for (const captured of frames) {
+    for (const frame of frames) {
       if (shown >= options.count) break
+      const { cooked } = frame
+      // names of interfaces are not in the file: those of this machine with the same number
+      const on = cooked && links.find((l) => l.index === cooked.index)
+      const captured: Captured = { ...frame, ...(cooked && { direction: cooked.kind === 4 ? 'out' : 'in' }), ...(on && { interface: on }) }
       if (!passes(filter, captured)) continue
       shown++
       yield* output.packet(captured)
@@ -190,10 +189,10 @@ interface Output {
   close(): void
 }
 
-function openOutput(process: Process, options: TcpdumpOptions, cooked: boolean, raw: boolean): Output {
+function openOutput(process: Process, options: TcpdumpOptions, linkType: LinkType): Output {
   const { writeFile } = options
   const prints = !options.countOnly && (writeFile === undefined || options.print)
-  const printer = new PacketPrinter(options, cooked, raw)
+  const printer = new PacketPrinter(options, linkType === 'sll2', linkType === 'raw')
   const eager = options.lineBuffered || process.terminalOf(1) !== undefined || (options.packetBuffered && writeFile === undefined)
   const screen = new Buffered((bytes) => process.print(bytes), eager)
   let file: OpenFile | undefined
@@ -207,13 +206,13 @@ function openOutput(process: Process, options: TcpdumpOptions, cooked: boolean, 
   const disk = writeFile === undefined ? undefined : new Buffered((bytes) => (file ? file.write(bytes) : process.print(bytes)), options.packetBuffered)
   let begun = false
   const header = function* (): Task {
-    if (disk && !begun) yield* disk.write(encodePcapHeader(raw))
+    if (disk && !begun) yield* disk.write(encodePcapHeader(linkType))
     begun = true
   }
   return {
     *packet(captured) {
       yield* header()
-      if (disk) yield* disk.write(encodePcapFrame(captured, raw))
+      if (disk) yield* disk.write(encodePcapFrame(captured, linkType))
       if (prints) yield* screen.write(encodeUtf8(printer.text(captured)))
     },
     text: (text) => screen.write(encodeUtf8(text)),

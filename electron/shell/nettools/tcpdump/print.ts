@@ -1,4 +1,4 @@
-import { encodeFrame, FrameSummary, ipLength, type Frame } from '../../../engine/cluster.ts'
+import { cookedOf, encodeFrame, FrameSummary, ipLength, type Cooked, type Frame, type Link } from '../../../engine/cluster.ts'
 import { serviceName } from '../services.ts'
 import type { TcpdumpOptions } from './options.ts'
 
@@ -6,8 +6,10 @@ import type { TcpdumpOptions } from './options.ts'
 export interface Captured {
   at: number
   frame: Frame
-  interface?: { name: string; index: number; mac: string }
+  interface?: Pick<Link, 'name' | 'index' | 'mac' | 'kind'>
   direction?: 'in' | 'out'
+  /** How a packet socket of "any" has seen it. */
+  cooked?: Cooked
 }
 
 /** One run's output: it remembers the packets before for relative numbers and times. */
@@ -65,15 +67,14 @@ function clock(seconds: number): string {
 }
 
 /** print-sll.c: interface, what kind of packet it was for it, and with -e the sender's address in place of both ends'. */
-function cooked({ frame, interface: link, direction }: Captured, line: string): string {
-  const name = link?.name ?? '?'
-  const kind = direction === 'out' ? 'Out' : frame.destination === 'ff:ff:ff:ff:ff:ff' ? 'B' : isGroup(frame.destination) ? 'M' : frame.destination === link?.mac || link?.name === 'lo' ? 'In' : 'P'
-  const head = `${name.padEnd(5)} ${kind.padEnd(3)} `
+function cooked({ frame, interface: link, direction, cooked: seen }: Captured, line: string): string {
+  const { kind, index } = seen ?? (link ? cookedOf(link, frame, direction ?? 'in') : { kind: 0, index: 0 })
+  const head = `${(link?.name ?? '?').padEnd(5)} ${KINDS[kind]!.padEnd(3)} `
   const length = frame.payload.kind === 'arp' ? 28 : ipLength(frame.payload)
-  return head + line.replace(/^(\S+) > \S+, (?:(ethertype [^,]+, )|[^:]*?)length \d+: /, (_, source: string, type?: string) => `ifindex ${link?.index ?? 0} ${source} ${type ?? ''}length ${length + 20}: `)
+  return head + line.replace(/^(\S+) > \S+, (?:(ethertype [^,]+, )|[^:]*?)length \d+: /, (_, source: string, type?: string) => `ifindex ${index} ${source} ${type ?? ''}length ${length + 20}: `)
 }
 
-const isGroup = (mac: string): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
+const KINDS = ['In', 'B', 'M', 'P', 'Out'] as const
 const isGraphic = (byte: number): boolean => byte > 32 && byte < 127
 
 /** "\t0x0000:  4500 0054 …  E..T…" (print-ascii.c) */
