@@ -16,6 +16,8 @@ export const requestSchemas = {
   /** A fresh cluster and the lab's setup; passed checks stay passed unless `progress`. */
   'lab.reset': z.strictObject({ progress: z.boolean() }),
   'lab.leave': empty,
+  /** A new cluster without a lab, as a cluster file says it (design 5.3); what is wrong with it is the failure's text, a line each. */
+  'cluster.create': z.strictObject({ cluster: z.record(z.string().max(50), z.union([z.string().max(200), z.number(), z.array(z.string().max(20)).max(2), z.record(z.string().max(50), z.string().max(50))])) }),
   'lab.hint': z.strictObject({ check: id }),
   'lab.answer': z.strictObject({ check: id, answer: z.string().max(2000) }),
   /** Opens a lab terminal; a host terminal only where the host allows it. */
@@ -47,6 +49,7 @@ export interface RequestResults {
   'lab.start': null
   'lab.reset': null
   'lab.leave': null
+  'cluster.create': null
   'lab.hint': null
   'lab.answer': null
   'terminal.open': { id: string }

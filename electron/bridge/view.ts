@@ -1,3 +1,4 @@
+import type { ClusterChoices } from '../engine/config.ts'
 import type { Header, Hop, Journey, Verdict } from '../engine/journey/types.ts'
 
 /**
@@ -41,6 +42,10 @@ export interface ClusterView {
   name: string
   kubernetesVersion: string
   cni: string
+  /** How it was laid out, in the words of the cluster file (design 5.3). */
+  settings: ClusterSettings
+  /** What a cluster can be told to be. */
+  choices: ClusterChoices
   /** What serves the Services: kube-proxy's mode, or the plugin that does its work. */
   proxyMode: string
   nodes: number
@@ -49,6 +54,16 @@ export interface ClusterView {
   /** What can be broken. */
   faultKinds: FaultKindView[]
   clock: ClockView
+}
+
+export interface ClusterSettings {
+  nodes: number
+  cni: string
+  cniOptions: Record<string, string>
+  proxyMode: string
+  dualStack: boolean
+  cloud: string
+  ingressController: string
 }
 
 export interface FaultView {
@@ -104,7 +119,7 @@ export interface NodeView {
   interfaces: Record<string, InterfaceView>
 }
 
-export interface InterfaceView { name: string; kind: 'nic' | 'bridge' | 'vxlan' | 'loopback' | 'veth' | 'dummy' | 'ipip' | 'geneve' | 'wireguard'; addresses: string[]; mac: string; mtu: number; up: boolean }
+export interface InterfaceView { name: string; kind: 'nic' | 'bridge' | 'vxlan' | 'loopback' | 'veth' | 'dummy' | 'ipip' | 'geneve' | 'wireguard' | 'openvswitch'; addresses: string[]; mac: string; mtu: number; up: boolean }
 
 export interface PodView {
   namespace: string

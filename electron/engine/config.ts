@@ -1,5 +1,5 @@
 import { LineCounter, parseDocument } from 'yaml'
-import { readCni, type CniName, type CniOptions } from './cni/options.ts'
+import { CNI_OPTIONS, readCni, type CniName, type CniOptions } from './cni/options.ts'
 import { cidrContains, cidrsOverlap, ipVersion, isIpv4, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
 
 /** The cluster file (design 5.3), checked and completed. */
@@ -64,6 +64,23 @@ const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium'
 
 /** Of those, what knows both families. */
 const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
+
+/** What a cluster file may ask for here, for whoever offers a choice of it. */
+export interface ClusterChoices {
+  plugins: readonly { name: string; options: Readonly<Record<string, readonly string[]>>; dualStack: boolean }[]
+  proxyModes: readonly { name: string; dualStack: boolean }[]
+  clouds: readonly string[]
+  ingressControllers: readonly string[]
+}
+
+export function clusterChoices(): ClusterChoices {
+  return {
+    plugins: SIMULATED.cni.map((name) => ({ name, options: CNI_OPTIONS[name as CniName], dualStack: DUAL_STACK.cni.includes(name) })),
+    proxyModes: SIMULATED.proxyMode.map((name) => ({ name, dualStack: DUAL_STACK.proxyMode.includes(name) })),
+    clouds: SIMULATED.cloud,
+    ingressControllers: SIMULATED.ingressController,
+  }
+}
 
 /** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
 export function parseClusterConfig(source: unknown, fileName?: string): ClusterConfig {

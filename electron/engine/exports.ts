@@ -40,7 +40,7 @@ export { DerError, readDer, toBigInt } from './programs/tls/der.ts'
 export { pause, programName, TcpStream, type SocketError } from './programs/stream.ts'
 
 export { FaultError, type ActiveFault, type FaultInfo, type Faults } from './faults/index.ts'
-export { parseClusterConfig, ClusterConfigError, type ClusterConfig, type NodeConfig } from './config.ts'
+export { clusterChoices, parseClusterConfig, ClusterConfigError, type ClusterChoices, type ClusterConfig, type NodeConfig } from './config.ts'
 export { ConnectionError, StatusError } from './kubernetes/client.ts'
 export type * from './kubernetes/client.ts'
 export type { Deployment, EndpointSlice, KubeObject, Node, Pod, ReplicaSet, Service, Status, Table } from './kubernetes/types.ts'

@@ -1,6 +1,7 @@
 import { diff } from '../bridge/patch.ts'
 import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
 import type { AppView, ViewModel } from '../bridge/view.ts'
+import { parseClusterConfig } from '../engine/cluster.ts'
 import { explanation } from './explanations.ts'
 import { lockFolder } from './files.ts'
 import { readLabs, type FoundLab } from './labs.ts'
@@ -53,8 +54,9 @@ export class App {
       { api: () => this.session.kubeApi, folder: options.dataFolder, hostTerminal: options.hostTerminal, changed: () => this.#changed() },
       { output: (id, text) => this.#print(id, text), closed: (id) => this.#terminalClosed(id) },
     )
+    const cluster = options.freeCluster ?? this.#kept()
     this.session = new Session(
-      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(options.freeCluster ? { freeCluster: options.freeCluster } : {}), manifests: options.manifests ?? [],
+      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(cluster ? { freeCluster: cluster } : {}), manifests: options.manifests ?? [],
         // real clients reckon ages by the real clock
         epoch: () => (this.tools.connected ? Math.floor(Date.now() / 1000) * 1000 : undefined),
       },
@@ -69,6 +71,17 @@ export class App {
         explain: (id) => explanation(options.explanationsFolder, id)?.markdown,
       },
     )
+  }
+
+  /** The cluster that somebody made at the window before, if this version still makes such ones. */
+  #kept(): object | undefined {
+    const { cluster } = this.#progress
+    try {
+      if (cluster) parseClusterConfig(cluster)
+      return cluster
+    } catch {
+      return undefined
+    }
   }
 
   /** Opens what was open when Podhop ended. */
@@ -131,6 +144,11 @@ export class App {
       'lab.start': async ({ id }) => (await this.#open(id), null),
       'lab.leave': async () => (await this.#open(null), null),
       'lab.reset': async ({ progress }) => (await this.session.reset(progress), null),
+      'cluster.create': async ({ cluster }) => {
+        await this.session.create(cluster)
+        this.#progress.setCluster(cluster)
+        return null
+      },
       'lab.hint': ({ check }) => (this.session.input({ kind: 'hint', check }), null),
       'lab.answer': ({ check, answer }) => (this.session.input({ kind: 'answer', check, answer }), null),
       'terminal.open': async ({ columns, rows, kind }) => ({ id: await (kind === 'host' ? this.tools.openTerminal(columns, rows) : this.session.openTerminal(columns, rows)) }),

@@ -14,6 +14,8 @@ const schema = z.object({
   version: z.literal(1),
   /** The lab that was open; null: none. */
   open: z.string().nullable(),
+  /** The cluster without a lab, as the person at the window wanted it. */
+  cluster: z.record(z.string(), z.unknown()).optional(),
   labs: z.record(z.string(), z.object({ stepsPassed: z.number(), finished: z.boolean(), progress: labProgress })),
 })
 export type ProgressFile = z.infer<typeof schema>
@@ -54,6 +56,15 @@ export class ProgressStore {
 
   lab(id: string): ProgressFile['labs'][string] | undefined {
     return this.#data.labs[id]
+  }
+
+  get cluster(): object | undefined {
+    return this.#data.cluster
+  }
+
+  setCluster(cluster: Record<string, unknown>): void {
+    this.#data = { ...this.#data, cluster }
+    this.#later()
   }
 
   setOpen(id: string | null): void {

@@ -18,6 +18,7 @@ class Desk {
   help = $state(false)
   faults = $state(false)
   tools = $state(false)
+  newCluster = $state(false)
   /** Looking at the cluster with no lab open. */
   free = $state(false)
 

@@ -55,10 +55,10 @@ class Session {
     }
   }
 
-  /** A request whose refusal is told to the person; null then. With `words`, a long wait is shown. */
-  async ask<N extends RequestName>(name: N, argument: RequestArgument<N>, words?: string): Promise<RequestResults[N] | null> {
+  /** A request whose refusal is told to the person, or to `refused`; null then. With `words`, a long wait is shown. */
+  async ask<N extends RequestName>(name: N, argument: RequestArgument<N>, words?: string, refused: (text: string) => void = (text) => this.notify('error', text)): Promise<RequestResults[N] | null> {
     if (!this.#client) {
-      this.notify('error', 'Podhop is not connected, so nothing was done. Wait for the connection and try again.')
+      refused('Podhop is not connected, so nothing was done. Wait for the connection and try again.')
       return null
     }
     const id = ++this.#ids
@@ -66,7 +66,7 @@ class Session {
     try {
       return await this.#client.request(name, argument)
     } catch (error) {
-      this.notify('error', error instanceof Error ? error.message : String(error))
+      refused(error instanceof Error ? error.message : String(error))
       return null
     } finally {
       clearTimeout(timer)

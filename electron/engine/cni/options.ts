@@ -5,7 +5,7 @@ export type CniName = (typeof CNI_PLUGINS)[number]
 /** A plugin's options: each with its values, the default first. They are what its own configuration calls them, in its own ConfigMap or pool. */
 export type CniOptions = Readonly<Record<string, string>>
 
-const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, readonly string[]>>>> = {
+export const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, readonly string[]>>>> = {
   bridge: {},
   flannel: { backend: ['vxlan', 'host-gw'] },
   calico: { encapsulation: ['IPIP', 'VXLAN', 'None', 'IPIPCrossSubnet', 'VXLANCrossSubnet'] },

@@ -19,7 +19,7 @@ export interface SessionOptions {
   build: string
   labs: readonly FoundLab[]
   progress: ProgressStore
-  /** The cluster without a lab, as a cluster file says it; and manifests for it. */
+  /** The cluster without a lab, as a cluster file says it, until another one is made; and manifests for it. */
   freeCluster?: object
   manifests: readonly string[]
   /** The wall clock of a cluster that is born now, in ms since 1970; by default all are born at one moment. */
@@ -39,6 +39,7 @@ type Source = ConstructorParameters<typeof LiveWorld>[0]
 export class Session {
   busy: { text: string; done: number | null } | null = null
   labId: string | null = null
+  #freeCluster: object
   #options: SessionOptions
   #events: SessionEvents
   /** What the window sees; while it is being made again it takes no inputs. */
@@ -51,6 +52,7 @@ export class Session {
   constructor(options: SessionOptions, events: SessionEvents) {
     this.#options = options
     this.#events = events
+    this.#freeCluster = options.freeCluster ?? {}
     this.#ticker = setInterval(() => this.#tick(), TICK)
   }
 
@@ -121,6 +123,15 @@ export class Session {
     })
   }
 
+  /** A new cluster without a lab. Throws ClusterConfigError, and nothing has changed. */
+  create(cluster: object): Promise<void> {
+    parseClusterConfig(cluster)
+    return this.#sequence(() => {
+      this.#freeCluster = cluster
+      return this.#open(null, true)
+    })
+  }
+
   close(): void {
     clearInterval(this.#ticker)
     this.#leave()
@@ -158,8 +169,8 @@ export class Session {
 
   #source(labId: string | null): { source: (progress: LabProgress | undefined) => Source; fingerprint: string } {
     if (labId === null) {
-      const { freeCluster, manifests } = this.#options
-      const config = parseClusterConfig(freeCluster ?? {}, 'cluster')
+      const { manifests } = this.#options
+      const config = parseClusterConfig(this.#freeCluster, 'cluster')
       return { source: () => ({ config, manifests }), fingerprint: createHash('sha256').update(JSON.stringify([config, manifests])).digest('hex').slice(0, 16) }
     }
     const found = this.#options.labs.find((l) => l.id === labId)

@@ -1,5 +1,5 @@
-import { replacesKubeProxy } from '../../engine/cluster.ts'
-import type { AppView, TerminalView, ViewModel } from '../../bridge/view.ts'
+import { clusterChoices, parseClusterConfig, replacesKubeProxy, type ClusterConfig } from '../../engine/cluster.ts'
+import type { AppView, ClusterSettings, TerminalView, ViewModel } from '../../bridge/view.ts'
 import { portForwards } from '../../lab/checks/simple.ts'
 import type { FoundLab } from '../labs.ts'
 import type { ProgressStore } from '../progress.ts'
@@ -10,6 +10,12 @@ import { catalogView, labView } from './lab.ts'
 import { topologyView } from './topology.ts'
 
 const NOTHING = { outside: {}, nodes: {}, pods: {}, services: {}, links: {} }
+
+const CHOICES = clusterChoices()
+
+function settingsOf({ nodes, cni, cniOptions, proxyMode, ipFamilies, cloud, ingressController }: ClusterConfig = parseClusterConfig({})): ClusterSettings {
+  return { nodes: nodes.length, cni, cniOptions: { ...cniOptions }, proxyMode, dualStack: ipFamilies.length > 1, cloud, ingressController }
+}
 
 /** The whole view model of this moment. */
 export function buildView(session: Session, labs: readonly FoundLab[], progress: ProgressStore, tools: Tools, app: Omit<AppView, 'busy' | 'tools'>): ViewModel {
@@ -22,6 +28,8 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
       cni: cluster?.config.cni ?? '',
       proxyMode: cluster ? (replacesKubeProxy(cluster.config) ? `${cluster.config.cni} (no kube-proxy)` : cluster.config.proxyMode) : '',
       nodes: cluster?.nodes.size ?? 0,
+      settings: settingsOf(cluster?.config),
+      choices: CHOICES,
       faults: Object.fromEntries((cluster?.faults.active ?? []).map(({ id, text }) => [id, { id, text }])),
       faultKinds: (cluster?.faults.available ?? []).map(({ name, usage, summary, places, options }) => ({ name, usage, summary, places, options })),
       clock: { now: cluster?.clock.now ?? 0, epoch: cluster?.clock.epoch ?? 0, ...session.time },
