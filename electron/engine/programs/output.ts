@@ -41,7 +41,7 @@ export class Output {
 }
 
 /** Waits for a signal that ends a server; which one it was. */
-export function* untilSignal<S extends 'SIGTERM' | 'SIGINT' | 'SIGQUIT'>(process: Process, signals: readonly S[]): Task<S> {
+export function* untilSignal<S extends 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGWINCH'>(process: Process, signals: readonly S[]): Task<S> {
   const signal = new Signal()
   let got: S | undefined
   for (const name of signals) {

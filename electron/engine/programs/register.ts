@@ -1,13 +1,18 @@
 import type { ProgramTable } from '../machine/types.ts'
-import { agnhost } from './agnhost.ts'
+import { agnhost } from './agnhost/index.ts'
 import { controlPlanePart, PARTS } from './control-plane.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
+import { echoserver } from './echoserver.ts'
+import { helloApp } from './hello-app.ts'
 import { httpEcho } from './http-echo.ts'
+import { gunicornHttpbin } from './httpbin/httpbin.ts'
+import { httpd, httpdForeground } from './httpd/httpd.ts'
 import { mysqlEntrypoint, mysqld } from './mysql.ts'
 import { nginx, nginxEntrypoint } from './nginx/nginx.ts'
 import { pause } from './pause.ts'
 import { systemPrograms } from './system.ts'
 import type { SystemServices } from './types.ts'
+import { whoami } from './whoami.ts'
 
 /** Enters every server program of the engine's images into a program table. */
 export function registerPrograms(table: ProgramTable, services: SystemServices): void {
@@ -19,6 +24,14 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('http-echo', httpEcho)
   table.register('agnhost', agnhost)
   table.register('pause', pause)
+  table.register('apache-httpd', httpd)
+  table.register('httpd-foreground', httpdForeground)
+  table.register('hello-app-1.0', helloApp('1.0.0'))
+  table.register('hello-app-2.0', helloApp('2.0.0'))
+  table.register('whoami-server', whoami)
+  table.register('gunicorn-httpbin', gunicornHttpbin)
+  table.register('echoserver-1.4', echoserver('1.4'))
+  table.register('echoserver-1.10', echoserver('1.10'))
   for (const name of PARTS) table.register(name, controlPlanePart(name, services))
   for (const [name, program] of Object.entries(systemPrograms(services))) table.register(name, program)
 }

@@ -28,7 +28,7 @@ export interface Image {
   /** "80/tcp" */
   readonly exposedPorts: readonly string[]
   /** What ends a container politely; SIGTERM if absent (nginx says SIGQUIT). */
-  readonly stopSignal?: 'SIGTERM' | 'SIGQUIT' | 'SIGINT'
+  readonly stopSignal?: 'SIGTERM' | 'SIGQUIT' | 'SIGINT' | 'SIGWINCH'
 }
 
 /** What system programs (coredns, kube-proxy, flanneld) reach beyond their process. */

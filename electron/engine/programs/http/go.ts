@@ -1,3 +1,4 @@
+import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from './message.ts'
@@ -24,19 +25,49 @@ export function goResponse(process: Process, request: HttpRequest, answer: GoAns
 /** http.NotFound. */
 export const GO_NOT_FOUND: GoAnswer = { status: 404, headers: [['X-Content-Type-Options', 'nosniff']], body: '404 page not found\n' }
 
-/** Throws SystemError EADDRINUSE. */
-export function serveGo(process: Process, program: string, port: number, address: string | undefined, handle: (request: HttpRequest) => GoAnswer): HttpServer {
+/** Throws SystemError EADDRINUSE. A handler that has to wait is a task. */
+export function serveGo(process: Process, program: string, port: number, address: string | undefined, handle: (request: HttpRequest) => GoAnswer | Task<GoAnswer>): HttpServer {
   return serveHttp(process, {
     port,
     ...(address ? { address } : {}),
     program,
-    handle: (request, respond) => respond(goResponse(process, request, handle(request))),
+    handle: (request, respond) => {
+      const answer = handle(request)
+      if (!isTask(answer)) return respond(goResponse(process, request, answer))
+      process.spawnThread((function* () {
+        respond(goResponse(process, request, yield* answer))
+      })())
+    },
     refuse: (status) => ({
       status,
       headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']],
       body: encodeUtf8(status === 400 ? '400 Bad Request' : String(status)),
     }),
   })
+}
+
+function isTask(answer: GoAnswer | Task<GoAnswer>): answer is Task<GoAnswer> {
+  return Symbol.iterator in answer
+}
+
+/** textproto.CanonicalMIMEHeaderKey. */
+export function canonicalHeader(name: string): string {
+  return name.toLowerCase().replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase())
+}
+
+/** time.ParseDuration in ms; undefined when it is none. */
+export function parseGoDuration(text: string): number | undefined {
+  if (text === '0') return 0
+  if (!/^([0-9.]+(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
+  const units: Record<string, number> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+  let total = 0
+  for (const [, number, unit] of text.matchAll(/([0-9.]+)(ns|us|µs|ms|s|m|h)/g)) total += Number(number) * units[unit!]!
+  return Number.isFinite(total) ? total : undefined
+}
+
+/** What encoding/json and strconv.Quote make of a text: HTML's special characters escaped. */
+export function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** ":8080", "0.0.0.0:8080", "127.0.0.1:80": net.Listen's address; undefined when it has no port. */

@@ -1,12 +1,12 @@
-import type { Task } from '../machine/task.ts'
-import type { Process } from '../machine/types.ts'
-import type { TcpConnection } from '../network/types.ts'
-import { concatBytes } from '../text.ts'
-import { parseGoFlags } from './go-flags.ts'
-import { GO_NOT_FOUND, serveGo, splitTarget } from './http/go.ts'
-import { decodeHeaders, encodeFrame, encodeHeaders, encodeMessage, FLAG, FRAME, FrameReader, HEALTH, PREFACE } from './http/http2.ts'
-import { goLogTime } from './http-echo.ts'
-import { Output, untilSignal } from './output.ts'
+import type { Task } from '../../machine/task.ts'
+import type { Process } from '../../machine/types.ts'
+import type { TcpConnection } from '../../network/types.ts'
+import { concatBytes } from '../../text.ts'
+import { parseGoFlags } from '../go-flags.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
+import { decodeHeaders, encodeFrame, encodeHeaders, encodeMessage, FLAG, FRAME, FrameReader, HEALTH, PREFACE } from '../http/http2.ts'
+import { goLogTime } from '../http-echo.ts'
+import { Output, untilSignal } from '../output.ts'
 
 const CODES = { notFound: '5', unimplemented: '12' }
 

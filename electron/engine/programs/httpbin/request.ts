@@ -1,0 +1,87 @@
+import { decodeUtf8 } from '../../text.ts'
+import { canonicalHeader, splitTarget } from '../http/go.ts'
+import { headerOf, type Headers } from '../http/message.ts'
+import type { HttpRequest } from '../http/server.ts'
+
+export interface BinAnswer {
+  status?: number
+  /** Content-Type; undefined: none. */
+  type?: string
+  body: string | Uint8Array
+  /** After the length, and before it (Location comes first in Flask's redirects). */
+  headers?: Headers
+  first?: Headers
+  /** ms */
+  delay?: number
+}
+
+/** Flask's jsonify of that time: sorted keys, two blanks, and one before the line's end after a comma. */
+export function jsonify(value: unknown): BinAnswer {
+  return { type: 'application/json', body: `${pretty(value, '')}\n` }
+}
+
+function pretty(value: unknown, indent: string): string {
+  const inner = `${indent}  `
+  const ascii = (text: string): string => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  if (typeof value === 'string') return ascii(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : `[\n${value.map((v) => inner + pretty(v, inner)).join(', \n')}\n${indent}]`
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return entries.length === 0 ? '{}' : `{\n${entries.map(([k, v]) => `${inner}${ascii(k)}: ${pretty(v, inner)}`).join(', \n')}\n${indent}}`
+}
+
+type Values = Record<string, string | string[]>
+
+function valuesOf(text: string): Values {
+  const out: Values = {}
+  const decode = (part: string): string => {
+    try {
+      return decodeURIComponent(part.replaceAll('+', ' '))
+    } catch {
+      return part
+    }
+  }
+  for (const pair of text.split('&').filter((p) => p !== '')) {
+    const [key = '', value = ''] = pair.split(/=(.*)/s).map(decode)
+    const former = out[key]
+    out[key] = former === undefined ? value : [...(Array.isArray(former) ? former : [former]), value]
+  }
+  return out
+}
+
+export function isForm(request: HttpRequest): boolean {
+  return (headerOf(request.headers, 'content-type') ?? '').startsWith('application/x-www-form-urlencoded')
+}
+
+/** helpers.get_dict: what the request was, as far as `keys` ask. */
+export function described(request: HttpRequest, keys: readonly string[]): Record<string, unknown> {
+  const text = decodeUtf8(request.body)
+  const host = headerOf(request.headers, 'host') ?? ''
+  const form = isForm(request)
+  const json = (): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch {
+      return null
+    }
+  }
+  const all: Record<string, () => unknown> = {
+    args: () => valuesOf(request.target.split(/\?(.*)/s)[1] ?? ''),
+    data: () => (form ? '' : text),
+    files: () => ({}),
+    form: () => (form ? valuesOf(text) : {}),
+    headers: () => headersOf(request),
+    json: () => (form ? null : json()),
+    method: () => request.method,
+    origin: () => headerOf(request.headers, 'x-forwarded-for') ?? request.remoteAddress,
+    url: () => `http://${host}${request.target}`,
+  }
+  return Object.fromEntries(keys.map((key) => [key, all[key]!()]))
+}
+
+const HIDDEN = ['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Real-Ip', 'X-Request-Id', 'X-Varnish', 'Via', 'Total-Route-Time', 'Connect-Time']
+
+export function headersOf(request: HttpRequest): Record<string, string> {
+  const show = splitTarget(request.target).query.has('show_env')
+  return Object.fromEntries(request.headers.map(([n, v]) => [canonicalHeader(n), v] as const).filter(([n]) => show || !HIDDEN.includes(n)))
+}

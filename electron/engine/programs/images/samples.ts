@@ -1,0 +1,58 @@
+import { debian } from './bases.ts'
+import { versionParts, type ImageContent, type Repository } from './build.ts'
+
+/** Small servers that people show things with: most of them have no shell. */
+const BARE = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/home/nonroot']
+const NOBODY_FILES = { '/etc/passwd': 'root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' }
+
+function helloApp(tag: string): ImageContent | undefined {
+  if (!/^[12]\.0$/.test(tag)) return undefined
+  return {
+    size: 11_516_432,
+    directories: BARE,
+    files: NOBODY_FILES,
+    programs: { '/hello-app': `hello-app-${tag}` },
+    command: ['/hello-app'],
+    environment: { PORT: '8080', SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt' },
+    user: { uid: 65532, gid: 65532, name: 'nonroot' },
+  }
+}
+
+function whoami(tag: string): ImageContent | undefined {
+  const parts = versionParts(tag)
+  if (tag !== 'latest' && !(parts && parts[0] === 1 && (parts[1] ?? 0) <= 11)) return undefined
+  return { size: 2_783_417, directories: ['/etc', '/proc', '/sys', '/dev'], programs: { '/whoami': 'whoami-server' }, entrypoint: ['/whoami'], exposedPorts: ['80/tcp'] }
+}
+
+function httpbin(tag: string): ImageContent | undefined {
+  if (tag !== 'latest') return undefined
+  const base = debian()
+  return {
+    ...base,
+    size: 150_263_221,
+    programs: { ...base.programs, '/usr/local/bin/gunicorn': 'gunicorn-httpbin' },
+    files: { ...base.files, '/etc/debian_version': 'buster/sid\n', '/etc/os-release': 'NAME="Ubuntu"\nVERSION="18.04.1 LTS (Bionic Beaver)"\nID=ubuntu\nID_LIKE=debian\nPRETTY_NAME="Ubuntu 18.04.1 LTS"\nVERSION_ID="18.04"\n' },
+    command: ['gunicorn', '-b', '0.0.0.0:80', 'httpbin:app', '-k', 'gevent'],
+    environment: { LC_ALL: 'C.UTF-8', LANG: 'C.UTF-8' },
+    exposedPorts: ['80/tcp'],
+  }
+}
+
+function echoserver(tag: string): ImageContent | undefined {
+  if (tag !== '1.4' && tag !== '1.10') return undefined
+  const base = debian({ slim: true })
+  return {
+    ...base,
+    size: tag === '1.4' ? 43_227_162 : 35_918_242,
+    programs: { ...base.programs, '/usr/sbin/nginx': `echoserver-${tag}`, '/usr/local/bin/run.sh': `echoserver-${tag}` },
+    command: tag === '1.4' ? ['nginx', '-g', 'daemon off;'] : ['run.sh'],
+    exposedPorts: tag === '1.4' ? ['80/tcp', '443/tcp'] : ['8080/tcp', '8443/tcp'],
+  }
+}
+
+export const sampleRepositories: readonly Repository[] = [
+  ...['gcr.io/google-samples/hello-app', 'us-docker.pkg.dev/google-samples/containers/gke/hello-app'].map((name) => ({ name, tag: helloApp })),
+  ...['docker.io/traefik/whoami', 'docker.io/containous/whoami'].map((name) => ({ name, tag: whoami })),
+  { name: 'docker.io/kennethreitz/httpbin', tag: httpbin },
+  ...['registry.k8s.io/echoserver', 'k8s.gcr.io/echoserver', 'gcr.io/google_containers/echoserver', 'gcr.io/google-containers/echoserver'].map((name) => ({ name, tag: echoserver })),
+]

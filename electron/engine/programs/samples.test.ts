@@ -1,0 +1,120 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { fetch, SmallCluster, type PodSample } from '../cni/small-cluster.samples.ts'
+import { imageProblem } from './images/catalog.ts'
+
+/** The small servers that people show things with: their answers by real connections. */
+let cluster: SmallCluster
+let client: PodSample
+beforeEach(() => {
+  cluster = new SmallCluster('bridge', ['worker-1'])
+  client = cluster.pod('client', 'worker-1', 'busybox', { command: ['sleep', 'infinity'] })
+})
+
+function start(image: string, options: Parameters<SmallCluster['pod']>[3] = {}): PodSample {
+  const pod = cluster.pod('web', 'worker-1', image, options)
+  cluster.clock.runFor(10)
+  return pod
+}
+const get = (pod: PodSample, port: number, path = '/', options: Parameters<typeof fetch>[4] = {}): ReturnType<typeof ask> => ask(pod, port, path, options)
+function ask(pod: PodSample, port: number, path: string, options: Parameters<typeof fetch>[4]): { status: number | undefined; body: string; headers: string[]; error: string | undefined } {
+  const { head, body, error } = cluster.run(client.machine, (p) => fetch(p, pod.ip, port, path, options))
+  return { status: head?.status, body, headers: head?.headers.map(([n, v]) => `${n}: ${v}`) ?? [], error }
+}
+
+describe('httpd', () => {
+  test('It works!, with the real headers and access log', () => {
+    const web = start('httpd:2.4')
+    const { body, headers } = get(web, 80)
+    expect(body).toBe('<html><body><h1>It works!</h1></body></html>\n')
+    expect(headers.map((h) => h.split(':')[0])).toEqual(['Date', 'Server', 'Last-Modified', 'ETag', 'Accept-Ranges', 'Content-Length', 'Content-Type'])
+    expect(headers).toEqual(expect.arrayContaining(['Server: Apache/2.4.63 (Unix)', 'Content-Length: 45', 'Content-Type: text/html']))
+    expect(web.output()).toContain(`using ${web.ip}. Set the 'ServerName' directive globally`)
+    expect(web.output()).toContain("[core:notice] [pid 1:tid 1] AH00094: Command line: 'httpd -D FOREGROUND'\n")
+    expect(web.output().trimEnd().split('\n').at(-1)).toBe(`${client.ip} - - [05/Jan/2026:08:00:02 +0000] "GET / HTTP/1.1" 200 45`)
+    expect(get(web, 80, '/nope')).toMatchObject({ status: 404, body: expect.stringContaining('<p>The requested URL was not found on this server.</p>') })
+    expect(get(web, 80, '/', { method: 'DELETE' }).status).toBe(405)
+    expect(get(web, 80, '/../etc/passwd').status).toBe(400)
+  })
+
+  test('takes Listen and DocumentRoot from its file, and says where a mistake is', () => {
+    const conf = (text: string): Record<string, string> => ({ '/usr/local/apache2/conf/httpd.conf': text, '/srv/a/index.html': 'mine\n' })
+    const web = start('httpd', { files: conf('Listen 8080\nServerName x\nDocumentRoot /srv\n') })
+    expect(get(web, 8080, '/a/').body).toBe('mine\n')
+    expect(get(web, 8080, '/a')).toMatchObject({ status: 301, headers: expect.arrayContaining([`Location: http://${web.ip}/a/`]) })
+    expect(get(web, 8080, '/').status).toBe(403)
+    const wrong = cluster.pod('wrong', 'worker-1', 'httpd', { files: conf('Listen 80\nDokumentRoot /srv\n') })
+    cluster.clock.runFor(10)
+    expect([wrong.output(), wrong.process.status]).toEqual(["AH00526: Syntax error on line 2 of /usr/local/apache2/conf/httpd.conf:\nInvalid command 'DokumentRoot', perhaps misspelled or defined by a module not included in the server configuration\n", { code: 1 }])
+    const other = cluster.pod('other', 'worker-1', 'httpd', { files: conf('Listen 80\nProxyPass / http://x/\n') })
+    cluster.clock.runFor(10)
+    expect(other.output()).toBe('podhop: not simulated: httpd directive "ProxyPass" (Listen, DocumentRoot, DirectoryIndex, Alias, Redirect and Header set are)\n')
+  })
+})
+
+test('hello-app', () => {
+  const web = start('gcr.io/google-samples/hello-app:2.0')
+  expect(get(web, 8080, '/x').body).toBe('Hello, world!\nVersion: 2.0.0\nHostname: web\n')
+  expect(web.output()).toBe('2026/01/05 08:00:02 Server listening on port 8080\n2026/01/05 08:00:02 Serving request: /x\n')
+})
+
+describe('whoami', () => {
+  test('tells the request as it arrived', () => {
+    const web = start('traefik/whoami', { env: { WHOAMI_NAME: 'one' } })
+    expect(get(web, 80, '/a?b=1', { host: 'shop', headers: [['x-one', '1']] }).body.replace(/:\d+\n/, ':PORT\n')).toBe(
+      `Name: one\nHostname: web\nIP: 127.0.0.1\nIP: ${web.ip}\nRemoteAddr: ${client.ip}:PORT\nGET /a?b=1 HTTP/1.1\r\nHost: shop\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\nX-One: 1\r\n\r\n`,
+    )
+    const api = get(web, 80, '/api', { host: 'shop' })
+    expect(api.headers).toContain('Content-Type: application/json')
+    expect(JSON.parse(api.body)).toMatchObject({ hostname: 'web', ip: ['127.0.0.1', web.ip], headers: { Accept: ['*/*'] }, host: 'shop', method: 'GET', name: 'one' })
+    expect(get(web, 80, '/bench').body).toBe('1')
+    expect(get(web, 80, '/data?size=30').body).toBe('|ABCDEFGHIJKLMNOPQRSTUVWXYZ-A|')
+    expect(get(web, 80, '/health').status).toBe(200)
+  })
+
+  test('waits when asked to', () => {
+    const web = start('traefik/whoami:v1.11', { args: ['-port', '8080', '-verbose'] })
+    const before = cluster.clock.now
+    expect(get(web, 8080, '/?wait=2s').status).toBe(200)
+    expect(cluster.clock.now - before).toBeGreaterThanOrEqual(2000)
+    expect(web.output()).toMatch(/Starting up on port 8080\n.* - - \[05\/Jan\/2026:08:00:02 \+0000\] "GET \/ HTTP\/1\.1" - -\n$/)
+  })
+})
+
+describe('httpbin', () => {
+  test('headers and answers of gunicorn and Flask', () => {
+    const web = start('kennethreitz/httpbin')
+    const answer = get(web, 80, '/get?a=1&a=2', { host: 'bin' })
+    expect(answer.headers.map((h) => h.replace(/^Date: .*/, 'Date'))).toEqual([
+      'Server: gunicorn/19.9.0', 'Date', 'Connection: keep-alive', 'Content-Type: application/json', `Content-Length: ${answer.body.length}`, 'Access-Control-Allow-Origin: *', 'Access-Control-Allow-Credentials: true',
+    ])
+    expect(answer.body).toBe(`{\n  "args": {\n    "a": [\n      "1", \n      "2"\n    ]\n  }, \n  "headers": {\n    "Accept": "*/*", \n    "Host": "bin", \n    "User-Agent": "curl/7.88.1"\n  }, \n  "origin": "${client.ip}", \n  "url": "http://bin/get?a=1&a=2"\n}\n`)
+    expect(get(web, 80, '/status/503').status).toBe(503)
+    expect(get(web, 80, '/post')).toMatchObject({ status: 405, headers: expect.arrayContaining(['Allow: POST, OPTIONS']) })
+    expect(get(web, 80, '/redirect/2').headers).toContain('Location: /relative-redirect/1')
+    expect([get(web, 80, '/basic-auth/u/p').status, get(web, 80, '/basic-auth/u/p', { headers: [['Authorization', 'Basic dTpw']] }).body]).toEqual([401, '{\n  "authenticated": true, \n  "user": "u"\n}\n'])
+    expect(get(web, 80, '/xml').body).toMatch(/^podhop: not simulated: httpbin \/xml /)
+    expect(get(web, 80, '/nope').status).toBe(404)
+    expect(web.output()).toMatch(/^\[2026-01-05 08:00:02 \+0000\] \[1\] \[INFO\] Starting gunicorn 19\.9\.0\n/)
+  })
+
+  test('/delay takes its time', () => {
+    const web = start('kennethreitz/httpbin')
+    const before = cluster.clock.now
+    get(web, 80, '/delay/3')
+    expect(Math.round((cluster.clock.now - before) / 1000)).toBe(3)
+  })
+})
+
+test('echoserver: 1.4 and 1.10 tell the same request in their words', () => {
+  const web = start('registry.k8s.io/echoserver:1.4')
+  expect(get(web, 8080, '/p?q=1', { host: 'echo:80' }).body).toBe(
+    `CLIENT VALUES:\nclient_address=${client.ip}\ncommand=GET\nreal path=/p?q=1\nquery=q=1\nrequest_version=1.1\nrequest_uri=http://echo:8080/p?q=1\n\nSERVER VALUES:\nserver_version=nginx: 1.10.0 - lua: 10001\n\nHEADERS RECEIVED:\naccept=*/*\nhost=echo:80\nuser-agent=curl/7.88.1\nBODY:\n-no body in request-`,
+  )
+  const later = cluster.pod('later', 'worker-1', 'registry.k8s.io/echoserver:1.10')
+  cluster.clock.runFor(10)
+  expect(get(later, 8080).body).toContain('\n\nHostname: later\n\nPod Information:\n\t-no pod information available-\n\nServer values:\n\tserver_version=nginx: 1.13.3 - lua: 10008\n')
+})
+
+test('tags that do not exist are not found', () => {
+  for (const name of ['httpd:2.2', 'traefik/whoami:v2.0', 'gcr.io/google-samples/hello-app:3.0', 'registry.k8s.io/echoserver:1.5']) expect(imageProblem(name)?.message).toMatch(/: not found$/)
+})
