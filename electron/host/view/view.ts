@@ -26,7 +26,7 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
       name: 'podhop',
       kubernetesVersion: cluster?.client.serverVersion().gitVersion ?? '',
       cni: cluster?.config.cni ?? '',
-      proxyMode: cluster ? (replacesKubeProxy(cluster.config) ? `${cluster.config.cni} (no kube-proxy)` : cluster.config.proxyMode) : '',
+      proxyMode: cluster ? (replacesKubeProxy(cluster.config) ? `${cluster.config.cni}'s own` : cluster.config.proxyMode) : '',
       nodes: cluster?.nodes.size ?? 0,
       settings: settingsOf(cluster?.config),
       choices: CHOICES,
