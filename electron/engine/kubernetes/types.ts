@@ -40,6 +40,7 @@ export type ControllerRevision = Stored<apps.ControllerRevision, { data: unknown
 export type ReplicationController = Stored<core.ReplicationController, { spec: core.ReplicationControllerSpec; status: core.ReplicationControllerStatus }> & Namespaced
 export type Job = Stored<batch.Job, { spec: batch.JobSpec; status: batch.JobStatus }> & Namespaced
 export type CronJob = Stored<batch.CronJob, { spec: batch.CronJobSpec; status: batch.CronJobStatus }> & Namespaced
+export type Secret = Stored<core.Secret, object> & Namespaced
 export type ConfigMap = Stored<core.ConfigMap, object> & Namespaced
 export type Event = Stored<core.Event, object> & Namespaced
 export type Ingress = Stored<networking.Ingress, { spec: networking.IngressSpec; status: networking.IngressStatus }> & Namespaced

@@ -1,4 +1,7 @@
-import type { EndpointSlice, Ingress, Service } from '../../kubernetes/types.ts'
+import type { EndpointSlice, Ingress, Secret, Service } from '../../kubernetes/types.ts'
+import type { Certificate } from '../tls/x509.ts'
+import { readAnnotations, type Annotations, type Canary, type Note } from './annotations.ts'
+import { certificateFor } from './certificates.ts'
 
 /**
  * What the controller makes of the objects (internal/ingress/controller/controller.go and location.go): servers with
@@ -10,9 +13,12 @@ export interface Location {
   exact: boolean
   /** Name of a backend, or {@link DEFAULT_BACKEND}. */
   backend: string
-  rewrite: string | undefined
   /** In a server with regular expressions: the path as one. */
   pattern: RegExp | undefined
+  /** Undefined for the location that only says 404. */
+  settings: Annotations | undefined
+  /** The canary of this place. */
+  alternative: { backend: string; canary: Canary } | undefined
 }
 
 export interface Server {
@@ -21,6 +27,8 @@ export interface Server {
   /** Some Ingress of this host rewrites or uses regular expressions: then every path is one. */
   regex: boolean
   locations: Location[]
+  /** Its `tls` names it; without a chain the controller's own certificate is shown. */
+  tls: { chain: readonly Certificate[] | undefined } | undefined
 }
 
 export interface Endpoint { address: string; port: number }
@@ -28,33 +36,31 @@ export interface Endpoint { address: string; port: number }
 export interface Configuration {
   servers: Map<string, Server>
   backends: Map<string, Endpoint[]>
-  /** klog's source, severity and text. */
-  notes: { source: string; severity: 'I' | 'W' | 'E'; text: string }[]
+  notes: Note[]
 }
 
 export interface Picture {
   ingresses: readonly Ingress[]
   service(namespace: string, name: string): Service | undefined
   slices(namespace: string, service: string): readonly EndpointSlice[]
+  secret(namespace: string, name: string): Secret | undefined
 }
 
 /** Answers 404 from inside the controller. */
 export const DEFAULT_BACKEND = 'upstream-default-backend'
-const ANNOTATION = 'nginx.ingress.kubernetes.io/'
-const SIMULATED = new Set(['rewrite-target', 'use-regex', 'ssl-redirect'])
 
 type IngressBackend = NonNullable<Ingress['spec']['defaultBackend']>
-interface DraftLocation extends Location { isDefault: boolean; regex: boolean }
-interface DraftServer { host: string; locations: DraftLocation[] }
+interface DraftLocation extends Location { isDefault: boolean }
+interface DraftServer { host: string; locations: DraftLocation[]; tls: Server['tls'] }
 
 export function configure(picture: Picture): Configuration {
   const configuration: Configuration = { servers: new Map(), backends: new Map(), notes: [] }
   const drafts = new Map<string, DraftServer>()
   const { notes, backends } = configuration
-  const rootOf = (host: string, backend: string | undefined): DraftServer => {
+  const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
     let server = drafts.get(host)
     if (!server) {
-      server = { host, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, rewrite: undefined, pattern: undefined, isDefault: true, regex: false }] }
+      server = { host, tls: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, isDefault: true }] }
       drafts.set(host, server)
     }
     return server
@@ -70,56 +76,81 @@ export function configure(picture: Picture): Configuration {
     return name
   }
 
-  rootOf('_', undefined)
-  const ingresses = [...picture.ingresses].sort(byAge)
-  for (const ingress of ingresses) {
-    tellUnsimulated(ingress, notes)
+  rootOf('_')
+  const read: { ingress: Ingress; annotations: Annotations }[] = []
+  for (const ingress of [...picture.ingresses].sort(byAge)) {
+    const parsed = readAnnotations(ingress)
+    if ('refused' in parsed) continue
+    notes.push(...parsed.notes)
+    read.push({ ingress, annotations: parsed.annotations })
+  }
+  const plain = read.filter(({ annotations }) => !annotations.canary)
+  for (const { ingress, annotations } of plain) {
     const { rules = [], defaultBackend } = ingress.spec
     const fallback = defaultBackend && backendOf(ingress, defaultBackend)
     if (rules.length === 0 && fallback !== undefined) {
-      const root = rootOf('_', undefined).locations[0]!
-      if (root.isDefault) Object.assign(root, { backend: fallback, isDefault: false })
+      const root = rootOf('_').locations[0]!
+      if (root.isDefault) Object.assign(root, { backend: fallback, isDefault: false, settings: annotations })
     }
-    for (const { host } of rules) if (host) rootOf(host, fallback)
+    for (const { host } of rules) {
+      if (!host) continue
+      const server = rootOf(host, fallback, fallback === undefined ? undefined : annotations)
+      if (server.tls) continue
+      const certificate = certificateFor(ingress, host, (namespace, name) => picture.secret(namespace, name))
+      if (certificate?.note) notes.push(certificate.note)
+      if (certificate) server.tls = { chain: certificate.chain }
+    }
   }
-  for (const ingress of ingresses) {
-    const annotations = ingress.metadata.annotations ?? {}
-    const rewrite = annotations[`${ANNOTATION}rewrite-target`] || undefined
-    const useRegex = annotations[`${ANNOTATION}use-regex`] === 'true'
+  for (const { ingress, annotations } of plain) {
     for (const { host, http } of ingress.spec.rules ?? []) {
-      const { locations } = rootOf(host || '_', undefined)
+      const { locations } = rootOf(host || '_')
       for (const { path: written, pathType, backend } of http?.paths ?? []) {
         const path = written || '/'
         const exact = pathType === 'Exact'
-        const location: DraftLocation = {
-          path, exact, backend: backendOf(ingress, backend), rewrite: rewrite === path ? undefined : rewrite, pattern: undefined, isDefault: false, regex: useRegex,
-        }
+        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend), pattern: undefined, settings: annotations, alternative: undefined, isDefault: false }
         const at = locations.findIndex((l) => l.path === path && l.exact === exact)
         if (at < 0) locations.push(location)
         else if (locations[at]!.isDefault) locations[at] = location
       }
     }
   }
+  for (const { ingress, annotations } of read) if (annotations.canary) addCanary(ingress, annotations.canary, drafts, (backend) => backendOf(ingress, backend), notes)
   for (const draft of drafts.values()) configuration.servers.set(draft.host, finish(draft, notes))
   return configuration
 }
 
+/** A canary stands beside the same place of another Ingress, or is nothing. */
+function addCanary(ingress: Ingress, canary: Canary, drafts: ReadonlyMap<string, DraftServer>, backendOf: (backend: IngressBackend) => string, notes: Note[]): void {
+  for (const { host, http } of ingress.spec.rules ?? []) {
+    for (const { path, pathType, backend } of http?.paths ?? []) {
+      const location = drafts.get(host || '_')?.locations.find((l) => l.path === (path || '/') && l.exact === (pathType === 'Exact') && l.settings)
+      const name = backendOf(backend)
+      if (location) location.alternative ??= { backend: name, canary }
+      else notes.push({ source: 'controller.go:1671', severity: 'W', text: `unable to find real backend for alternative backend ${name}. Deleting.` })
+    }
+  }
+}
+
 /** In the order in which nginx tries regular expressions; for plain paths the order says nothing. */
-function finish({ host, locations }: DraftServer, notes: Configuration['notes']): Server {
-  const regex = locations.some((l) => l.regex || l.rewrite !== undefined)
+function finish({ host, locations, tls }: DraftServer, notes: Note[]): Server {
+  const rewrites = ({ settings, path }: Location): boolean => settings?.rewriteTarget !== undefined && settings.rewriteTarget !== path
+  const regex = locations.some((l) => l.settings?.useRegex || rewrites(l))
   const sorted = locations.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : -1))
   const done: Location[] = []
-  for (const { path, exact, backend, rewrite } of sorted) {
+  for (const location of sorted) {
+    const { path, exact, backend, settings, alternative } = location
     try {
-      done.push({ path, exact, backend, rewrite, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
+      const own = settings && settings.rewriteTarget !== undefined && !rewrites(location) ? { ...settings, rewriteTarget: undefined } : settings
+      done.push({ path, exact, backend, settings: own, alternative, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
     } catch {
       notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: path ${JSON.stringify(path)} of host ${JSON.stringify(host)}, which is no regular expression here (write another)` })
     }
   }
-  return { host, regex, locations: done }
+  return { host, regex, locations: done, tls }
 }
 
-function endpointsOf(picture: Picture, namespace: string, name: string, port: string, notes: Configuration['notes']): Endpoint[] {
+/** What can be reached behind a Service's port, given by its name or number. */
+export function endpointsOf(picture: Pick<Picture, 'service' | 'slices'>, namespace: string, name: string, port: string, notes: Note[]): Endpoint[] {
   const key = JSON.stringify(`${namespace}/${name}`)
   const service = picture.service(namespace, name)
   if (!service) {
@@ -130,60 +161,31 @@ function endpointsOf(picture: Picture, namespace: string, name: string, port: st
     notes.push({ source: 'controller.go:1203', severity: 'W', text: `podhop: not simulated: Service ${key} of type ExternalName behind an Ingress (use one with a selector)` })
     return []
   }
-  const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
-  const endpoints: Endpoint[] = []
-  if (wanted && (wanted.protocol ?? 'TCP') === 'TCP') {
-    for (const slice of picture.slices(namespace, name)) {
-      const target = slice.ports?.find((p) => (p.name ?? '') === (wanted.name ?? ''))?.port
-      if (target === undefined || target === null) continue
-      for (const { addresses, conditions } of slice.endpoints ?? []) {
-        if (conditions?.ready !== false) for (const address of addresses) endpoints.push({ address, port: target })
-      }
-    }
-  }
+  const endpoints = readyEndpoints(picture, service, port)
   if (endpoints.length === 0) notes.push({ source: 'controller.go:1219', severity: 'W', text: `Service ${key} does not have any active Endpoint.` })
   return endpoints
 }
 
-function tellUnsimulated(ingress: Ingress, notes: Configuration['notes']): void {
-  const tell = (what: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${what}` })
-  for (const [name, value] of Object.entries(ingress.metadata.annotations ?? {})) {
-    if (!name.startsWith(ANNOTATION)) continue
-    const short = name.slice(ANNOTATION.length)
-    if (!SIMULATED.has(short)) tell(`annotation ${name} of Ingress ${keyOf(ingress)} (rewrite-target, use-regex and ssl-redirect are)`)
-    else if (short === 'rewrite-target' && (/^https?:/.test(value) || /\$(?![0-9])/.test(value))) tell(`rewrite-target ${value} of Ingress ${keyOf(ingress)} (use a path with $1 to $9)`)
+/** The ready endpoints of a Service's TCP port. */
+export function readyEndpoints(picture: Pick<Picture, 'slices'>, service: Service, port: string): Endpoint[] {
+  const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
+  if (!wanted || (wanted.protocol ?? 'TCP') !== 'TCP') return []
+  const endpoints: Endpoint[] = []
+  for (const slice of picture.slices(service.metadata.namespace, service.metadata.name)) {
+    const target = slice.ports?.find((p) => (p.name ?? '') === (wanted.name ?? ''))?.port
+    if (target === undefined || target === null) continue
+    for (const { addresses, conditions } of slice.endpoints ?? []) {
+      if (conditions?.ready !== false) for (const address of addresses) endpoints.push({ address, port: target })
+    }
   }
-  if (ingress.spec.tls?.length) tell(`TLS of Ingress ${keyOf(ingress)} (its hosts are served on port 80, without a redirect)`)
+  return endpoints
 }
 
 function keyOf({ metadata }: Ingress): string {
   return `${metadata.namespace}/${metadata.name}`
 }
 
-function byAge(a: Ingress, b: Ingress): number {
+export function byAge(a: Ingress, b: Ingress): number {
   const [x, y] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp]
   return x === y ? (keyOf(a) < keyOf(b) ? -1 : 1) : x < y ? -1 : 1
-}
-
-/** The server for a Host header: its exact name, the longest wildcard, or the one for everything. */
-export function serverFor({ servers }: Configuration, host: string): Server {
-  const name = host.replace(/:[0-9]+$/, '').toLowerCase()
-  const exact = name === '_' ? undefined : servers.get(name)
-  if (exact) return exact
-  for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
-    const wildcard = servers.get(`*${name.slice(dot)}`)
-    if (wildcard) return wildcard
-  }
-  return servers.get('_')!
-}
-
-/** The location for a decoded path; a path to redirect to where only its slash is missing (nginx' auto_redirect). */
-export function locationFor({ locations, regex }: Server, path: string): Location | { redirect: string } | undefined {
-  if (regex) return locations.find((l) => l.pattern!.test(path))
-  const exact = locations.find((l) => l.exact && l.path === path)
-  if (exact) return exact
-  // sorted by length: the first is the longest
-  const prefix = locations.find((l) => !l.exact && (path === l.path || path.startsWith(l.path.endsWith('/') ? l.path : `${l.path}/`)))
-  if (path !== '/' && locations.some((l) => !l.exact && l.path === `${path}/`) && prefix?.path !== path) return { redirect: `${path}/` }
-  return prefix
 }

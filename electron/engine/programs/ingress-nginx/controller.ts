@@ -5,7 +5,7 @@ import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { LeaderElection } from '../../kubernetes/leader-election.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
-import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Service } from '../../kubernetes/types.ts'
+import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
@@ -15,7 +15,11 @@ import { serveHttp, type HttpServer } from '../http/server.ts'
 import { klogLine } from '../klog.ts'
 import { Output, untilSignal } from '../output.ts'
 import type { SystemServices } from '../types.ts'
+import { makeCertificate, makeKey } from '../tls/make.ts'
+import type { Certificate } from '../tls/x509.ts'
+import { readAnnotations } from './annotations.ts'
 import { configure, type Configuration } from './configuration.ts'
+import { serverFor } from './matching.ts'
 import { Proxy } from './proxy.ts'
 import { StatusSync } from './status.ts'
 
@@ -117,6 +121,8 @@ class Controller {
   /** What was said to be not simulated: once is enough. */
   readonly #told = new Set<string>()
   #classes!: Informer<IngressClass>
+  #secrets!: Informer<Secret>
+  #fake: Certificate | undefined
   #services!: Informer<Service>
   #slices!: Informer<EndpointSlice>
   #configuration: Configuration | undefined
@@ -145,7 +151,8 @@ class Controller {
     this.#slices = this.#informers.of<EndpointSlice>('endpointslices')
     this.#slices.index('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ''}`])
     const look = (): void => this.#queue.add('sync')
-    for (const informer of [this.#services, this.#slices]) (informer as Informer<Service | EndpointSlice>).on({ onAdd: look, onUpdate: look, onDelete: look })
+    this.#secrets = this.#informers.of<Secret>('secrets')
+    for (const informer of [this.#services, this.#slices, this.#secrets]) (informer as Informer<KubeObject>).on({ onAdd: look, onUpdate: look, onDelete: look })
     this.#watchConfigMap()
     // classes are known before the first Ingress is looked at
     yield* process.sleep(10, { background: false })
@@ -154,6 +161,14 @@ class Controller {
     const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error)
     try {
       this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
+      this.#servers.push(serveHttp(process, {
+        port: 443,
+        program: 'nginx',
+        keepAliveTimeout: KEEP_ALIVE,
+        tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['http/1.1'], plain: () => proxy.plain() },
+        handle: (request, respond) => proxy.handle(request, respond),
+        refuse: (status) => proxy.refuse(status),
+      }))
       this.#servers.push(serveGo(process, COMPONENT, 10_254, undefined, (r) => (splitTarget(r.target).path !== '/healthz' ? GO_NOT_FOUND : this.#configuration ? { body: 'ok' } : { status: 500, body: 'healthz check failed\n' })))
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
@@ -163,6 +178,12 @@ class Controller {
     this.#elect()
     look()
     return true
+  }
+
+  /** By SNI alone, as the controller's ssl_certificate_by_lua does. */
+  #chainFor(name: string | undefined): readonly Certificate[] {
+    const found = name === undefined ? undefined : serverFor(this.#configuration ?? EMPTY, name).tls?.chain
+    return found ?? [(this.#fake ??= makeFake(this.#process))]
   }
 
   shutdown(): void {
@@ -241,6 +262,8 @@ class Controller {
     const { log } = this.#outputs
     if ('error' in found) return log('store.go:436', `"Ignoring ingress because of error while validating ingress class" ingress="${keyOf(ingress)}" error="${found.error.replaceAll('"', '\\"')}"`)
     log('store.go:440', `"Found valid IngressClass" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
+    const parsed = readAnnotations(ingress)
+    if ('refused' in parsed) log('store.go:903', parsed.refused, 'E')
     this.#accept(ingress)
     this.#status?.expect()
   }
@@ -279,13 +302,14 @@ class Controller {
       ingresses: [...this.#mine.values()],
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
+      secret: (namespace, name) => this.#secrets.get(namespace, name),
     })
     for (const { source, severity, text } of next.notes) {
       if (text.startsWith('podhop: ')) this.#tellOnce(source, text, severity)
       else log(source, text, severity)
     }
     const first = this.#configuration === undefined
-    const servers = JSON.stringify([...next.servers])
+    const servers = JSON.stringify([...next.servers], (key, value: unknown) => (key === 'chain' || key === 'pattern' ? undefined : value))
     if (servers !== this.#reloaded) {
       log('controller.go:196', '"Configuration changes detected, backend reload required"')
       log('controller.go:216', '"Backend successfully reloaded"')
@@ -313,4 +337,12 @@ class Controller {
   }
 }
 
-const EMPTY = configure({ ingresses: [], service: () => undefined, slices: () => [] })
+const EMPTY = configure({ ingresses: [], service: () => undefined, slices: () => [], secret: () => undefined })
+
+/** The one for hosts without any (internal/net/ssl: GetFakeSSLCert). */
+function makeFake({ clock }: Process): Certificate {
+  return makeCertificate({
+    subject: [['O', 'Acme Co'], ['CN', 'Kubernetes Ingress Controller Fake Certificate']],
+    key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: ['ingress.local'], serverOnly: true, random: clock.random,
+  })
+}

@@ -1,18 +1,23 @@
 import type { Process } from '../../machine/types.ts'
-import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
-import { headerOf, HttpSyntaxError, ResponseParser, writeRequest, type Headers, type ResponseHead } from '../http/message.ts'
+import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { headerOf, writeRequest, writeResponse, type Headers, type ResponseHead } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { normalize, specialPage, title } from '../nginx/answer.ts'
 import { accessTime, errorTime } from '../nginx/nginx.ts'
-import { DEFAULT_BACKEND, locationFor, serverFor, type Configuration, type Endpoint } from './configuration.ts'
+import { contains } from './annotations.ts'
+import { backendFor, stick } from './balance.ts'
+import { DEFAULT_BACKEND, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
+import { locationFor, serverFor } from './matching.ts'
 
 /** nginx as the controller configures it (rootfs/etc/nginx/template/nginx.tmpl, lua/balancer.lua). Times in ms. */
 const CONNECT_TIMEOUT = 5_000
 const READ_TIMEOUT = 60_000
 const TRIES = 3
+/** Of locations without settings. */
 const MAX_BODY = 1024 * 1024
+const HSTS = 'max-age=31536000; includeSubDomains'
 const INTERNAL = '127.0.0.1:8181'
 /** Of the request: what nginx sets itself, or what ends at it. */
 const SET = new Set([
@@ -27,8 +32,6 @@ const ERRORS: Readonly<Record<string, string>> = {
 }
 
 interface Attempt { endpoint: Endpoint; status: string; length: number; startedAt: number; endedAt: number }
-
-type Outcome = { head: ResponseHead; body: Uint8Array } | { failed: string; timedOut: boolean; connected: boolean }
 
 /** What the log says about one request besides itself. */
 interface Entry { upstream: string; attempts: readonly { address: string; length: number; seconds: string; status: string }[] }
@@ -66,44 +69,86 @@ export class Proxy {
     const configuration = this.#configuration()
     const server = serverFor(configuration, absolute?.[1] ?? host ?? '')
     const location = locationFor(server, path)
+    const scheme = request.tls ? 'https' : 'http'
     if (location && 'redirect' in location) {
       const query = uri.includes('?') ? uri.slice(uri.indexOf('?')) : ''
-      return page(301, '-', [], [['Location', `http://${(host ?? '').replace(/:[0-9]+$/, '')}${escapeUri(location.redirect)}${query}`]])
+      return page(301, '-', [], [['Location', `${scheme}://${(host ?? '').replace(/:[0-9]+$/, '')}${escapeUri(location.redirect)}${query}`]])
     }
-    if (request.body.length > MAX_BODY) return page(413, location?.backend ?? DEFAULT_BACKEND)
+    const secure: Headers = request.tls && server.tls ? [['Strict-Transport-Security', HSTS]] : []
+    const refused = this.#refused(request, server, location, path, uri, host ?? server.host)
+    if (refused) return page(refused.status, refused.status === 413 ? (location?.backend ?? DEFAULT_BACKEND) : '', [], [...refused.headers, ...secure])
     if (!location || location.backend === DEFAULT_BACKEND) {
-      const response = this.#page(request, 404)
+      const response = this.#page(request, 404, secure)
       return finish(response, { upstream: DEFAULT_BACKEND, attempts: [{ address: INTERNAL, length: response.body!.length, seconds: '0.000', status: '404' }] })
     }
-    const endpoints = configuration.backends.get(location.backend) ?? []
-    if (endpoints.length === 0) return page(503, location.backend)
-    const target = location.rewrite === undefined ? uri : rewritten(uri, path, location.path, location.rewrite)
-    const headers = this.#headersFor(request, host ?? absolute?.[1] ?? server.host, id)
+    const backend = backendFor(location, request, clock.random)
+    const endpoints = configuration.backends.get(backend) ?? []
+    if (endpoints.length === 0) return page(503, backend, [], secure)
+    const { settings } = location
+    const target = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
+    const headers = this.#headersFor(request, settings?.upstreamVhost ?? host ?? absolute?.[1] ?? server.host, host ?? server.host, id)
+    const sticky = settings?.affinity && stick(settings.affinity, backend, endpoints, request, location, clock.random, clock.wall())
+    const extra: Headers = [...(sticky?.cookie === undefined ? [] : [['Set-Cookie', sticky.cookie] as [string, string]]), ...secure]
 
     const attempts: Attempt[] = []
     const describe = (): Entry['attempts'] => attempts.map((a) => ({ address: `${a.endpoint.address}:${a.endpoint.port}`, length: a.length, seconds: seconds(a.endedAt - a.startedAt), status: a.status }))
     const next = (): void => {
-      const turn = this.#turns.get(location.backend) ?? 0
-      this.#turns.set(location.backend, turn + 1)
+      const turn = sticky ? sticky.first + attempts.length : (this.#turns.get(backend) ?? 0)
+      if (!sticky) this.#turns.set(backend, turn + 1)
       const endpoint = endpoints[turn % endpoints.length]!
       const attempt: Attempt = { endpoint, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
       attempts.push(attempt)
-      this.#ask(endpoint, request, target, headers, (outcome) => {
+      const tls = settings?.backendProtocol === 'HTTPS'
+      askUpstream(this.#process, {
+        ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT, ...(tls ? { tls: {} } : {}),
+      }, (outcome) => {
         attempt.endedAt = clock.now
         if ('head' in outcome) {
           attempt.status = String(outcome.head.status)
+          if ('tunnel' in outcome) return respond(this.#switched(outcome, extra, (length, response) => {
+            attempt.length = length
+            attempt.endedAt = clock.now
+            this.#log(request, response, { upstream: backend, attempts: describe() }, id, startedAt)
+          }))
           attempt.length = outcome.body.length
-          return finish(this.#passOn(request, outcome), { upstream: location.backend, attempts: describe() })
+          return finish(this.#passOn(request, outcome, extra), { upstream: backend, attempts: describe() })
         }
-        attempt.status = outcome.timedOut ? '504' : '502'
-        this.#requestError(outcome.failed, request, server.host, `http://${endpoint.address}:${endpoint.port}${target}`)
+        const timedOut = outcome.error === 'ETIMEDOUT'
+        attempt.status = timedOut ? '504' : '502'
+        this.#requestError(failureText(outcome), request, server.host, `${tls ? 'https' : 'http'}://${endpoint.address}:${endpoint.port}${target}`)
         // once it was sent, only what may be done twice is
-        const again = !outcome.connected || ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'].includes(request.method)
+        const again = outcome.phase !== 'read' || ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'].includes(request.method)
         if (again && attempts.length < TRIES) next()
-        else page(Number(attempt.status), location.backend, describe())
+        else page(Number(attempt.status), backend, describe(), extra)
       })
     }
     next()
+  }
+
+  /** What nginx answers before it asks anybody, in the order of its phases: size, redirects, access. */
+  #refused(request: HttpRequest, server: Server, location: Location | undefined, path: string, uri: string, host: string): { status: number; headers: Headers } | undefined {
+    const settings = location?.settings
+    const most = settings?.maxBody ?? MAX_BODY
+    if (most > 0 && request.body.length > most) return { status: 413, headers: [] }
+    if (!settings) return undefined
+    const scheme = request.tls ? 'https' : 'http'
+    const to = (status: number, url: string): { status: number; headers: Headers } => ({ status, headers: [['Location', url]] })
+    if (settings.redirect) return to(settings.redirect.status, settings.redirect.url)
+    if (settings.appRoot !== undefined && path === '/') return to(302, `${scheme}://${host}${settings.appRoot}`)
+    const wanted = settings.forceSslRedirect || (settings.sslRedirect && server.tls !== undefined)
+    if (wanted && !request.tls && !path.startsWith('/.well-known/acme-challenge')) return to(308, `https://${host.replace(/:[0-9]+$/, '')}${uri}`)
+    const { allow, deny } = settings
+    if (contains(deny, request.remoteAddress) || (allow.length > 0 && !contains(allow, request.remoteAddress))) {
+      this.#requestError('access forbidden by rule', request, server.host, undefined)
+      return { status: 403, headers: [] }
+    }
+    return undefined
+  }
+
+  /** What a client gets that speaks HTTP where TLS is spoken: nginx' own 497. */
+  plain(): Uint8Array {
+    const body = '<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n'
+    return writeResponse(400, 'Bad Request', [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], encodeUtf8(body))
   }
 
   /** To bytes that are no request. */
@@ -112,79 +157,36 @@ export class Proxy {
     return { status, reason: title(status).slice(4), headers: [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
   }
 
-  /** One connection to one endpoint, from the Pod's own network. */
-  #ask(endpoint: Endpoint, request: HttpRequest, target: string, headers: Headers, done: (outcome: Outcome) => void): void {
-    const { clock, network, pid } = this.#process
-    const body: Uint8Array[] = []
-    let head: ResponseHead | undefined
-    let connected = false
-    let over = false
-    const end = (outcome: Outcome): void => {
-      if (over) return
-      over = true
-      clock.cancel(timer)
-      if (connection.state !== 'CLOSED') connection.end()
-      done(outcome)
-    }
-    const fail = (what: string, timedOut = false): void => {
-      const phase = connected ? 'reading response header from' : 'connecting to'
-      if (timedOut && !over) connection.abort()
-      end({ failed: `${what} while ${phase} upstream`, timedOut, connected })
-    }
-    const timeOut = (): void => fail(`upstream timed out (${ERRORS['ETIMEDOUT']})`, true)
-    let timer = clock.schedule(CONNECT_TIMEOUT, timeOut, { background: true })
-    const parser = new ResponseParser({
-      onHead: (h) => (head = h),
-      onBody: (data) => body.push(data.slice()),
-      onComplete: () => {
-        // 100 Continue and its like come before the answer
-        if (head!.status >= 200) end({ head: head!, body: concatBytes(body) })
-      },
-    })
-    parser.withoutBody = request.method === 'HEAD'
-    const connection: TcpConnection = network.sockets.connect({ address: endpoint.address, port: endpoint.port, owner: { pid, program: 'nginx' } }, {
-      onConnect: () => {
-        connected = true
-        clock.cancel(timer)
-        timer = clock.schedule(READ_TIMEOUT, timeOut, { background: true })
-        connection.send(writeRequest(request.method, target, headers, request.body))
-      },
-      onData: (data) => {
-        if (over) return
-        try {
-          parser.push(data)
-        } catch (error) {
-          if (!(error instanceof HttpSyntaxError)) throw error
-          fail('upstream sent no valid HTTP/1.0 header')
-        }
-      },
-      onEnd: () => {
-        if (!over) parser.end()
-        fail('upstream prematurely closed connection')
-      },
-      onClose: (error) => fail(error ? `${connected ? 'recv' : 'connect'}() failed (${ERRORS[error.code] ?? error.code})` : 'upstream prematurely closed connection', error?.code === 'ETIMEDOUT'),
-    })
+  /** 101 Switching Protocols: from now on bytes go to and fro. */
+  #switched({ head, tunnel }: Extract<UpstreamOutcome, { tunnel: unknown }>, extra: Headers, over: (length: number, response: HttpResponse) => void): HttpResponse {
+    const headers: Headers = [['Date', httpDate(this.#process.clock.wall())], ['Connection', 'upgrade']]
+    for (const [name, value] of head.headers) if (!HIDDEN.has(name.toLowerCase())) headers.push([name, value])
+    const response: HttpResponse = { status: 101, reason: head.reason, headers: [...headers, ...extra], upgrade: (connection) => joinConnections(connection, tunnel, (bytes) => over(bytes, response)) }
+    return response
   }
 
-  #headersFor(request: HttpRequest, host: string, id: string): Headers {
+  #headersFor(request: HttpRequest, host: string, forwardedHost: string, id: string): Headers {
+    const scheme = request.tls ? 'https' : 'http'
+    const upgrade = headerOf(request.headers, 'upgrade')
     const forwarded = headerOf(request.headers, 'x-forwarded-for')
     const headers: Headers = [
       ['Host', host],
+      ...(upgrade === undefined ? [] : [['Upgrade', upgrade], ['Connection', 'upgrade']] satisfies Headers),
       ['X-Request-ID', id],
       ['X-Real-IP', request.remoteAddress],
       ['X-Forwarded-For', request.remoteAddress],
-      ['X-Forwarded-Host', host],
+      ['X-Forwarded-Host', forwardedHost],
       ['X-Forwarded-Port', String(request.localPort)],
-      ['X-Forwarded-Proto', 'http'],
-      ['X-Forwarded-Scheme', 'http'],
-      ['X-Scheme', 'http'],
+      ['X-Forwarded-Proto', scheme],
+      ['X-Forwarded-Scheme', scheme],
+      ['X-Scheme', scheme],
     ]
     if (forwarded) headers.push(['X-Original-Forwarded-For', forwarded])
     if (request.body.length > 0 || headerOf(request.headers, 'content-length') !== undefined) headers.push(['Content-Length', String(request.body.length)])
     return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()))]
   }
 
-  #passOn(request: HttpRequest, { head, body }: { head: ResponseHead; body: Uint8Array }): HttpResponse {
+  #passOn(request: HttpRequest, { head, body }: { head: ResponseHead; body: Uint8Array }, extra: Headers): HttpResponse {
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())]]
     const type = headerOf(head.headers, 'content-type')
     const length = headerOf(head.headers, 'content-length')
@@ -199,6 +201,7 @@ export class Proxy {
       const lower = name.toLowerCase()
       if (!HIDDEN.has(lower) && !lower.startsWith('x-accel-')) headers.push([name, value])
     }
+    headers.push(...extra)
     return { status: head.status, reason: head.reason, headers, body: chunked && request.method !== 'HEAD' ? inChunks(body) : body, close }
   }
 
@@ -223,14 +226,24 @@ export class Proxy {
     )
   }
 
-  #requestError(message: string, request: HttpRequest, server: string, upstream: string): void {
+  #requestError(message: string, request: HttpRequest, server: string, upstream: string | undefined): void {
     const { clock, pid } = this.#process
     const host = headerOf(request.headers, 'host')
     this.#error(
       `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${message}, client: ${request.remoteAddress}, server: ${server}, ` +
-        `request: "${request.method} ${request.target} HTTP/${request.version}", upstream: "${upstream}"${host ? `, host: "${host}"` : ''}\n`,
+        `request: "${request.method} ${request.target} HTTP/${request.version}"${upstream === undefined ? '' : `, upstream: "${upstream}"`}${host ? `, host: "${host}"` : ''}\n`,
     )
   }
+}
+
+/** ngx_connection_error's and ngx_http_upstream's words. */
+function failureText({ error, phase, tls }: Extract<UpstreamOutcome, { error: string }>): string {
+  const doing = ` while ${phase === 'connect' ? 'connecting to' : phase === 'tls' ? 'SSL handshaking to' : 'reading response header from'} upstream`
+  if (error === 'TLS') return tls?.kind === 'not-tls' ? `SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number)${doing}` : `peer closed connection in SSL handshake${doing}`
+  if (error === 'ETIMEDOUT') return `upstream timed out (${ERRORS['ETIMEDOUT']})${doing}`
+  if (error === 'SYNTAX') return `upstream sent no valid HTTP/1.0 header${doing}`
+  if (error === 'EOF') return `upstream prematurely closed connection${doing}`
+  return `${phase === 'connect' ? 'connect' : 'recv'}() failed (${ERRORS[error] ?? error})${doing}`
 }
 
 function seconds(ms: number): string {

@@ -3,16 +3,18 @@ import { Meter } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
 import { ConnectionPool, transfer, type CurlError, type Result, type Sink } from './transfer.ts'
 import { parseUrl, redirectTarget } from './url.ts'
+import { Verbose } from './verbose.ts'
 
-const VERSION = `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1
+const VERSION = `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.17
 Release-Date: 2023-02-20, security patched: 7.88.1-10+deb12u12
-Protocols: http
-Features: IPv4 (simulated)
+Protocols: http https
+Features: alt-svc AsynchDNS HTTPS-proxy IPv6 SSL
 `
 const HELP = `Usage: curl [options...] <url>
  -d, --data <data>          HTTP POST data
  -f, --fail                 Fail fast with no output on HTTP errors
  -h, --help <category>      Get help for commands
+ -k, --insecure             Allow insecure server connections
  -i, --include              Include protocol response headers in the output
  -o, --output <file>        Write to file instead of stdout
  -O, --remote-name          Write output to a file named as the remote file
@@ -23,7 +25,7 @@ const HELP = `Usage: curl [options...] <url>
  -V, --version              Show version number and quit
 `
 
-/** curl(1), 7.88.1, for http. */
+/** curl(1), 7.88.1, for http and https. */
 export function* curl(process: Process): Task<number> {
   const parsed = parseCurl(process.argv.slice(1))
   if ('show' in parsed) {
@@ -39,6 +41,7 @@ export function* curl(process: Process): Task<number> {
     return parsed.code
   }
   const pool = new ConnectionPool()
+  const verbose = new Verbose(process, parsed.options.verbose)
   const ready = yield* readFiles(process, parsed.options)
   if (ready !== undefined) {
     yield* process.printError(ready.text)
@@ -47,7 +50,7 @@ export function* curl(process: Process): Task<number> {
   let code = 0
   for (const [index, url] of parsed.options.urls.entries()) {
     for (let attempt = 0; ; attempt++) {
-      code = yield* fetchOne(process, parsed.options, url, parsed.options.output[index], pool)
+      code = yield* fetchOne(process, parsed.options, url, parsed.options.output[index], pool, verbose)
       if (attempt >= parsed.options.retry || ![28, 6].includes(code)) break
       yield* process.sleep(1000 * 2 ** attempt)
     }
@@ -81,7 +84,7 @@ function* readFiles(process: Process, options: CurlOptions): Task<CurlError | un
   return options.writeOut === undefined ? { code: 26, text: `curl: Failed to open ${name}\ncurl: option -w: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n` } : undefined
 }
 
-function* fetchOne(process: Process, options: CurlOptions, text: string, output: string | null | undefined, pool: ConnectionPool): Task<number> {
+function* fetchOne(process: Process, options: CurlOptions, text: string, output: string | null | undefined, pool: ConnectionPool, verbose: Verbose): Task<number> {
   const toTerminal = output === undefined && process.terminalOf(1) !== undefined
   const meter = new Meter(process, !options.silent && !toTerminal)
   const sink = makeSink(process, text, output)
@@ -91,7 +94,7 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
     const url = parseUrl(next)
     if ('error' in url) return yield* complain(process, options, { code: url.code, text: url.error })
     yield* meter.begin()
-    const result = yield* transfer(process, options, url, pool, sink, meter)
+    const result = yield* transfer(process, options, url, pool, sink, meter, verbose)
     if ('text' in result) {
       if (result.code === 69) {
         yield* process.printError(`${result.text}\n`)
@@ -108,7 +111,7 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
     if (redirected && options.location) {
       if (redirects >= options.maxRedirects) return yield* complain(process, options, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` })
       next = result.redirectUrl!
-      if (options.verbose) yield* process.printError(`* Issue another request to this URL: '${next}'\n`)
+      yield* verbose.note(`Issue another request to this URL: '${next}'`)
       continue
     }
     yield* meter.finish(process.clock.now - start)
@@ -175,7 +178,7 @@ function variables({ result, error, url, redirects }: Written): Record<string, s
     http_connect: '000',
     http_version: result?.version ?? '0',
     method: result?.method ?? 'GET',
-    scheme: result ? 'HTTP' : '',
+    scheme: result?.scheme ?? '',
     exitcode: String(error?.code ?? 0),
     errormsg: error?.text ?? '',
     remote_ip: result?.remoteIp ?? '',
@@ -184,8 +187,8 @@ function variables({ result, error, url, redirects }: Written): Record<string, s
     local_port: String(result?.localPort ?? 0),
     time_namelookup: seconds(result?.timeNameLookup),
     time_connect: seconds(result?.timeConnect),
-    time_appconnect: seconds(0),
-    time_pretransfer: seconds(result?.timeConnect),
+    time_appconnect: seconds(result?.timeAppConnect),
+    time_pretransfer: seconds(result && Math.max(result.timeConnect, result.timeAppConnect)),
     time_redirect: seconds(0),
     time_starttransfer: seconds(result?.timeStartTransfer),
     time_total: seconds(result?.timeTotal),
@@ -205,6 +208,6 @@ function variables({ result, error, url, redirects }: Written): Record<string, s
     urlnum: '0',
     filename_effective: '',
     proxy_ssl_verify_result: '0',
-    ssl_verify_result: '0',
+    ssl_verify_result: String(result?.verifyResult ?? 0),
   }
 }

@@ -29,6 +29,14 @@ export interface CurlOptions {
   family: 4 | 6 | undefined
   retry: number
   http10: boolean
+  /** -k */
+  insecure: boolean
+  /** --cacert: a file. */
+  caFile: string | undefined
+  /** "HOST1:PORT1:HOST2:PORT2" */
+  connectTo: string[]
+  /** --http1.1: nothing else is offered. */
+  http11: boolean
 }
 
 type Setter = (o: CurlOptions, value: string) => string | void
@@ -66,10 +74,16 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'url', true, (o, v) => void o.urls.push(v)],
   ['4', 'ipv4', false, (o) => void (o.family = 4)],
   ['6', 'ipv6', false, (o) => void (o.family = 6)],
-  // harmless here: no certificate to check, and no buffering
-  ['k', 'insecure', false, () => undefined],
+  ['k', 'insecure', false, (o) => void (o.insecure = true)],
+  ['', 'cacert', true, (o, v) => void (o.caFile = v)],
+  ['', 'connect-to', true, (o, v) => void o.connectTo.push(v)],
+  ['', 'http1.1', false, (o) => void (o.http11 = true)],
+  // harmless here: there is no buffering, nothing older than TLS 1.3, and no list of revoked certificates
   ['N', 'no-buffer', false, () => undefined],
-  ['', 'http1.1', false, () => undefined],
+  ['1', 'tlsv1', false, () => undefined],
+  ['', 'tlsv1.2', false, () => undefined],
+  ['', 'tlsv1.3', false, () => undefined],
+  ['', 'ssl-no-revoke', false, () => undefined],
   ['', 'no-progress-meter', false, (o) => void (o.silent = o.showError = true)],
   ['', 'noproxy', true, () => undefined],
   ['q', 'disable', false, () => undefined],
@@ -90,8 +104,12 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'trace-ascii', '-v'],
   ['', 'http3', '--http1.1'],
   ['', 'http2', '--http1.1'],
-  ['', 'cacert', '-k'],
-  ['', 'cert', '-k'],
+  ['E', 'cert', 'a server that asks for none'],
+  ['', 'key', 'a server that asks for no client certificate'],
+  ['', 'capath', '--cacert'],
+  ['', 'tls-max', 'TLS 1.3'],
+  ['', 'ciphers', 'those of TLS 1.3'],
+  ['', 'pinnedpubkey', '--cacert'],
   ['', 'compressed', 'a plain request'],
   ['', 'json', '-H and -d'],
   ['', 'data-binary', '--data-raw'],
@@ -109,7 +127,7 @@ export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
     urls: [], method: undefined, head: false, headers: [], data: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false,
   }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!

@@ -2,7 +2,9 @@ import { canonicalIp, encodeUtf8, headerOf, isValidIp, resolveHost, ResponsePars
 import { TcpStream, type SocketError } from '../stream.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
+import { secure } from './tls.ts'
 import type { CurlUrl } from './url.ts'
+import type { Verbose } from './verbose.ts'
 
 export interface CurlError { code: number; text: string }
 
@@ -16,6 +18,7 @@ export interface Result {
   localPort: number
   timeNameLookup: number
   timeConnect: number
+  timeAppConnect: number
   timeStartTransfer: number
   timeTotal: number
   sizeDownload: number
@@ -25,6 +28,8 @@ export interface Result {
   version: string
   method: string
   newConnections: number
+  scheme: 'HTTP' | 'HTTPS'
+  verifyResult: number
   redirectUrl?: string
 }
 
@@ -61,16 +66,14 @@ export interface Sink {
 }
 
 /** One request and its answer, on a connection that is kept open from before or on a new one. */
-export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, pool: ConnectionPool, sink: Sink, meter: Meter): Task<Result | CurlError> {
+export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, pool: ConnectionPool, sink: Sink, meter: Meter, verbose: Verbose): Task<Result | CurlError> {
   const { clock } = process
   const start = clock.now
   const deadline = options.maxTime === undefined ? Infinity : start + options.maxTime
-  const note = function* (text: string): Task {
-    if (options.verbose) yield* process.printError(`* ${text}\n`)
-  }
+  const note = (text: string): Task => verbose.note(text)
   const result: Result = {
     status: 0, headers: [], remoteIp: '', remotePort: 0, localIp: '', localPort: 0,
-    timeNameLookup: 0, timeConnect: 0, timeStartTransfer: 0, timeTotal: 0, sizeDownload: 0, sizeUpload: 0, sizeRequest: 0, sizeHeader: 0, version: '0', method: '', newConnections: 0,
+    timeNameLookup: 0, timeConnect: 0, timeAppConnect: 0, timeStartTransfer: 0, timeTotal: 0, sizeDownload: 0, sizeUpload: 0, sizeRequest: 0, sizeHeader: 0, version: '0', method: '', newConnections: 0, scheme: url.scheme === 'https' ? 'HTTPS' : 'HTTP', verifyResult: 0,
   }
   const kept = pool.take(url)
   if (kept) {
@@ -80,9 +83,10 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     return yield* ask(kept.stream, kept.number)
   }
   const number = pool.nextNumber()
-  const addresses = yield* lookUp(process, options, url)
+  const to = yield* connectTo(options, url, note)
+  const addresses = yield* lookUp(process, options, to, note)
   if (!addresses) {
-    const text = `Could not resolve host: ${url.host}`
+    const text = `Could not resolve host: ${to.host}`
     yield* note(text)
     yield* note(`Closing connection ${number}`)
     return { code: 6, text }
@@ -94,20 +98,28 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   let opened: TcpStream | (SocketError & { gaveUp?: boolean }) = { code: 'ETIMEDOUT', message: '' }
   for (const [i, next] of addresses.entries()) {
     address = next
-    yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${url.port}...`)
+    yield* note(`  Trying ${address.includes(':') ? `[${address}]` : address}:${to.port}...`)
     const other = addresses.slice(i + 1).some((a) => a.includes(':') !== next.includes(':'))
     // Happy eyeballs: who does not answer at once has a rival of the other family.
     const timeout = Math.min(patience - (clock.now - start), other ? HAPPY_EYEBALLS : Infinity)
-    opened = yield* TcpStream.open(process, address, url.port, { timeout, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
+    opened = yield* TcpStream.open(process, address, to.port, { timeout, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
     if (opened instanceof TcpStream) break
-    if (i + 1 < addresses.length && !opened.gaveUp) yield* note(`connect to ${address} port ${url.port} failed: ${opened.message}`)
+    if (i + 1 < addresses.length && !opened.gaveUp) yield* note(`connect to ${address} port ${to.port} failed: ${opened.message}`)
   }
   if (!(opened instanceof TcpStream)) return yield* refused(opened, clock.now - start)
   result.timeConnect = clock.now - start
-  yield* note(`Connected to ${url.host} (${address}) port ${url.port} (#${number})`)
+  yield* note(`Connected to ${shownHost(url, to)} (${address}) port ${to.port} (#${number})`)
   if (url.scheme === 'https') {
-    opened.close()
-    return { code: 69, text: 'podhop: not simulated: TLS (use http://)' }
+    const secured = yield* secure(process, options, url, opened, verbose, Math.min(deadline, start + patience))
+    yield* verbose.flush()
+    if ('code' in secured) {
+      yield* note(`Closing connection ${number}`)
+      opened.close()
+      yield* verbose.flush()
+      return secured
+    }
+    result.timeAppConnect = clock.now - start
+    result.verifyResult = secured.verifyResult
   }
   return yield* ask(opened, number)
 
@@ -117,26 +129,29 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     const user = options.user ?? url.user
     if (user !== undefined) yield* note(`Server auth using Basic with user '${user.split(':')[0]}'`)
     const head = requestHead(options, url)
-    if (options.verbose) yield* process.printError(`> ${head.method} ${head.target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + head.headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
     const bytes = writeRequest(head.method, head.target, head.headers, head.body)
     stream.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
+    yield* verbose.lines(`> ${head.method} ${head.target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + head.headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
     meter.uploadTotal = meter.sent = head.body?.length ?? 0
-    if (options.verbose && head.body && head.body.length > 0 && process.terminalOf(1) === undefined) yield* process.printError(`} [${head.body.length} bytes data]\n`)
+    if (head.body && head.body.length > 0) verbose.data(true, head.body.length)
+    yield* verbose.flush()
     Object.assign(result, { method: head.method, sizeUpload: meter.sent, sizeRequest: bytes.length - meter.sent })
-    const received = yield* receive(process, options, stream, deadline, start, result, sink, meter)
+    const received = yield* receive(process, options, stream, deadline, start, result, sink, meter, verbose)
     if ('code' in received) {
       yield* note(received.text)
       yield* note(`Closing connection ${connectionNumber}`)
       stream.close()
+      yield* verbose.flush()
       return received
     }
     result.timeTotal = clock.now - start
     if (received.keep) {
       pool.put(url, { stream, number: connectionNumber })
-      yield* note(`Connection #${connectionNumber} to host ${url.host} left intact`)
+      yield* note(`Connection #${connectionNumber} to host ${kept ? url.host : shownHost(url, to)} left intact`)
     } else {
       yield* note(`Closing connection ${connectionNumber}`)
       stream.close()
+      yield* verbose.flush()
     }
     return result
   }
@@ -151,8 +166,8 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     }
     const timeout = error.code === 'ETIMEDOUT'
     if (error.gaveUp) yield* note(`${address.includes(':') ? 'ipv6' : 'ipv4'} connect timeout after ${Math.floor(patience)}ms, move on!`)
-    else yield* note(`connect to ${address} port ${url.port} failed: ${error.message}`)
-    const text = `Failed to connect to ${url.host} port ${url.port} after ${took} ms: ${error.gaveUp ? 'Timeout was reached' : "Couldn't connect to server"}`
+    else yield* note(`connect to ${address} port ${to.port} failed: ${error.message}`)
+    const text = `Failed to connect to ${to.host} port ${to.port} after ${took} ms: ${error.gaveUp ? 'Timeout was reached' : "Couldn't connect to server"}`
     yield* note(text)
     yield* note(`Closing connection ${number}`)
     return { code: timeout ? 28 : 7, text }
@@ -170,12 +185,34 @@ class TextOf {
 /** CURL_HET_DEFAULT, in ms. */
 const HAPPY_EYEBALLS = 200
 
+/** --connect-to: where the connection for a URL goes instead. */
+function* connectTo(options: CurlOptions, { host, port }: CurlUrl, note: (text: string) => Task): Task<{ host: string; port: number }> {
+  for (const rule of options.connectTo) {
+    const match = /^(\[[^\]]*\]|[^:]*):(\d*):(\[[^\]]*\]|[^:]*):(\d*)$/.exec(rule)
+    if (!match || (match[1] !== '' && match[1] !== host) || (match[2] !== '' && Number(match[2]) !== port)) continue
+    const to = { host: match[3]!.replace(/^\[|\]$/g, '') || host, port: Number(match[4] || port) }
+    if (match[3] !== '') yield* note(`Connecting to hostname: ${to.host}`)
+    if (match[4] !== '') yield* note(`Connecting to port: ${to.port}`)
+    return to
+  }
+  return { host, port }
+}
+
+/** As 7.88.1 prints the host behind --connect-to. */
+function shownHost(url: CurlUrl, to: { host: string }): string {
+  return to.host === url.host ? url.host : '(nil)'
+}
+
 /** In the order in which they are tried. */
-function* lookUp(process: Process, options: CurlOptions, url: CurlUrl): Task<readonly string[] | undefined> {
+function* lookUp(process: Process, options: CurlOptions, url: Pick<CurlUrl, 'host' | 'port'>, note: (text: string) => Task): Task<readonly string[] | undefined> {
   const { family } = options
   for (const rule of options.resolve) {
     const match = /^(.+?):(\d+):(.+)$/.exec(rule)
-    if (match?.[1] === url.host && Number(match[2]) === url.port) return [match[3]!.replace(/^\[|\]$/g, '')]
+    if (!match) continue
+    yield* note(`Added ${match[1]}:${match[2]}:${match[3]} to DNS cache`)
+    if ((match[1] !== url.host && match[1] !== '*') || Number(match[2]) !== url.port) continue
+    yield* note(`Hostname ${url.host} was found in DNS cache`)
+    return match[3]!.split(',').map((a) => a.replace(/^\[|\]$/g, ''))
   }
   const literal = canonicalIp(url.host)
   if (literal !== undefined) return family !== undefined && literal.includes(':') !== (family === 6) ? undefined : [literal]
@@ -223,7 +260,7 @@ function base64(text: string): string {
   return out
 }
 
-function* receive(process: Process, options: CurlOptions, stream: TcpStream, deadline: number, start: number, result: Result, sink: Sink, meter: Meter): Task<CurlError | { keep: boolean }> {
+function* receive(process: Process, options: CurlOptions, stream: TcpStream, deadline: number, start: number, result: Result, sink: Sink, meter: Meter, verbose: Verbose): Task<CurlError | { keep: boolean }> {
   let head: ResponseHead | undefined
   let complete = false
   const chunks: Uint8Array[] = []
@@ -237,6 +274,7 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
   let ignored = false
   while (!complete) {
     const data = yield* stream.read(process, deadline)
+    yield* verbose.flush()
     try {
       if (data === null) {
         const whole = parser.end()
@@ -263,10 +301,8 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
       meter.total = Number(headerOf(head.headers, 'content-length') ?? 0)
       const lines = [`HTTP/${head.version} ${head.status}${head.reason ? ` ${head.reason}` : ''}`, ...head.headers.map(([n, v]) => `${n}: ${v}`), '']
       result.sizeHeader += lines.reduce((n, l) => n + l.length + 2, 0)
-      if (options.verbose) {
-        if (head.version === '1.0') yield* process.printError('* HTTP 1.0, assume close after body\n')
-        yield* process.printError(lines.map((l) => `< ${l}\n`).join(''))
-      }
+      if (head.version === '1.0') verbose.add('HTTP 1.0, assume close after body')
+      yield* verbose.lines(lines.map((l) => `< ${l}\n`).join(''))
       ignored = options.location && head.status >= 300 && head.status < 400 && headerOf(head.headers, 'location') !== undefined
       if (options.fail && !options.failWithBody && head.status >= 400) {
         stream.close()
@@ -275,11 +311,10 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
       if (options.include || options.head) yield* sink.head(lines.map((l) => `${l}\r\n`).join(''))
     }
     for (const chunk of chunks.splice(0)) {
-      if (options.verbose && process.terminalOf(1) === undefined) yield* process.printError(`{ [${chunk.length} bytes data]\n`)
-      if (ignored) {
-        if (options.verbose) yield* process.printError('* Ignoring the response-body\n')
-        continue
-      }
+      verbose.data(false, chunk.length)
+      if (ignored) verbose.add('Ignoring the response-body')
+      yield* verbose.flush()
+      if (ignored) continue
       result.sizeDownload += chunk.length
       meter.received = result.sizeDownload
       if (meter.total < meter.received) meter.total = meter.received

@@ -1,0 +1,140 @@
+import { ALERTS, DerError, isValidIp, matchingName, MESSAGE, nameText, readCertificates, RECORD, verifyChain, type Certificate, type Process, type Task, type TlsFailure, type TlsInfo, type TlsTrace, type VerifyProblem } from '../../../engine/cluster.ts'
+import { alertReason, opensslDate } from '../openssl/words.ts'
+import type { TcpStream } from '../stream.ts'
+import type { CurlOptions } from './options.ts'
+import type { CurlError } from './transfer.ts'
+import type { CurlUrl } from './url.ts'
+import type { Verbose } from './verbose.ts'
+
+/** curl's side of HTTPS, as 7.88.1 with OpenSSL 3.0 tells of it (lib/vtls/openssl.c). */
+const LIBRARY = 'OpenSSL/3.0.17'
+const CA_FILE = '/etc/ssl/certs/ca-certificates.crt'
+const CA_PATH = '/etc/ssl/certs'
+
+const MORE = `
+More details here: https://curl.se/docs/sslcerts.html
+
+curl failed to verify the legitimacy of the server and therefore could not
+establish a secure connection to it. To learn more about this situation and
+how to fix it, please visit the web page mentioned above.`
+
+const MESSAGES: Readonly<Record<number, string>> = {
+  [MESSAGE.clientHello]: 'Client hello', [MESSAGE.serverHello]: 'Server hello', [MESSAGE.newSessionTicket]: 'Newsession Ticket', [MESSAGE.encryptedExtensions]: 'Encrypted Extensions',
+  [MESSAGE.certificate]: 'Certificate', [MESSAGE.certificateVerify]: 'CERT verify', [MESSAGE.finished]: 'Finished',
+}
+const ALERT_WORDS: Readonly<Record<number, string>> = {
+  0: 'close notify', 10: 'unexpected_message', 40: 'handshake failure', 42: 'bad certificate', 45: 'certificate expired', 46: 'certificate unknown', 48: 'unknown CA', 50: 'decode error', 70: 'protocol version', 80: 'internal error', 112: 'unrecognized name', 120: 'no application protocol',
+}
+
+export interface Secured { info: TlsInfo; verifyResult: number }
+
+/** Certificates that this machine, or --cacert, trusts. */
+function trusted(process: Process, options: CurlOptions): readonly Certificate[] | undefined {
+  const path = process.resolve(options.caFile ?? CA_FILE)
+  if (!process.fs.exists(path) || process.fs.stat(path).type === 'directory') return options.caFile === undefined ? [] : undefined
+  try {
+    const found = readCertificates(process.fs.readText(path))
+    return found.length > 0 || options.caFile === undefined ? found : undefined
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+    return undefined
+  }
+}
+
+export function* secure(process: Process, options: CurlOptions, url: CurlUrl, stream: TcpStream, verbose: Verbose, deadline: number): Task<Secured | CurlError> {
+  const alpn = options.http11 || options.http10 ? ['http/1.1'] : ['h2', 'http/1.1']
+  verbose.add(`ALPN: offers ${alpn.join(',')}`)
+  const anchors = trusted(process, options)
+  if (!anchors && !options.insecure) {
+    const text = `error setting certificate file: ${options.caFile}`
+    verbose.add(text)
+    return { code: 77, text }
+  }
+  let problem: VerifyProblem | undefined
+  let tickets = 0
+  const trace = (event: TlsTrace): void => {
+    tell(verbose, event)
+    if (event.record === RECORD.handshake && event.type === MESSAGE.newSessionTicket && ++tickets === 2) verbose.add('old SSL session ID is stale, removing')
+    if (event.out && event.type === MESSAGE.clientHello && event.record === RECORD.handshake && !options.insecure) {
+      verbose.add(` CAfile: ${options.caFile ?? CA_FILE}`)
+      verbose.add(` CApath: ${CA_PATH}`)
+    }
+  }
+  const result = yield* stream.startTls(process, {
+    serverName: isValidIp(url.host) ? undefined : url.host.replace(/\.$/, ''),
+    alpn,
+    trace,
+    verify: (chain) => {
+      problem = verifyChain(chain, anchors ?? [], process.clock.wall())
+      if (!problem || options.insecure) return undefined
+      return problem.code === 10 ? ALERTS.certificateExpired : problem.code === 9 ? ALERTS.badCertificate : ALERTS.unknownCa
+    },
+  }, deadline)
+  if (!result) return { code: 28, text: 'SSL connection timeout' }
+  if ('failure' in result) return failed(result.failure, problem, url, verbose)
+  return yield* inspect(options, url, result.info, problem, verbose)
+}
+
+function failed(failure: TlsFailure, problem: VerifyProblem | undefined, url: CurlUrl, verbose: Verbose): CurlError {
+  if (failure.kind === 'alert' && failure.sent && problem) {
+    const text = `SSL certificate problem: ${problem.text}`
+    verbose.add(text)
+    return { code: 60, text: `${text}${MORE}` }
+  }
+  const host = `${url.host}:${url.port} `
+  const text = failure.kind === 'alert' ? `${LIBRARY}: error:${alertReason(failure.alert)}`
+    : failure.kind === 'not-tls' ? `${LIBRARY}: error:0A00010B:SSL routines::wrong version number`
+    : failure.kind === 'broken' && failure.code === 'ECONNRESET' ? `OpenSSL SSL_connect: Connection reset by peer in connection to ${host}`
+    : `OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to ${host}`
+  verbose.add(text)
+  return { code: 35, text }
+}
+
+function* inspect(options: CurlOptions, url: CurlUrl, info: TlsInfo, problem: VerifyProblem | undefined, verbose: Verbose): Task<Secured | CurlError> {
+  const [own] = info.chain
+  verbose.add(`SSL connection using TLSv1.3 / ${info.cipher.name}`)
+  verbose.add(info.alpn === undefined ? 'ALPN: server did not agree on a protocol. Uses default.' : `ALPN: server accepted ${info.alpn}`)
+  if (own) {
+    verbose.add('Server certificate:')
+    verbose.add(` subject: ${nameText(own.subject, '=', '; ')}`)
+    verbose.add(` start date: ${opensslDate(own.notBefore)}`)
+    verbose.add(` expire date: ${opensslDate(own.notAfter)}`)
+    const refusal = options.insecure ? undefined : nameProblem(own, url.host, verbose)
+    if (refusal !== undefined) {
+      verbose.add(refusal)
+      yield* verbose.flush()
+      return { code: 60, text: `${refusal}${MORE}` }
+    }
+    verbose.add(` issuer: ${nameText(own.issuer, '=', '; ')}`)
+    verbose.add(problem ? ` SSL certificate verify result: ${problem.text} (${problem.code}), continuing anyway.` : ' SSL certificate verify ok.')
+  }
+  yield* verbose.note('using HTTP/1.x')
+  return { info, verifyResult: problem?.code ?? 0 }
+}
+
+/** The certificate is somebody else's. */
+function nameProblem(certificate: Certificate, host: string, verbose: Verbose): string | undefined {
+  const address = isValidIp(host)
+  const name = matchingName(certificate, host)
+  if (name !== undefined) {
+    verbose.add(` subjectAltName: host "${host}" matched cert's ${address ? 'IP address!' : `"${name}"`}`)
+    return undefined
+  }
+  if (certificate.dnsNames.length + certificate.ipAddresses.length > 0) {
+    verbose.add(` subjectAltName does not match ${host}`)
+    return `SSL: no alternative certificate subject name matches target host name '${host}'`
+  }
+  const common = certificate.subject.findLast(([type]) => type === 'CN')?.[1]
+  if (common === undefined) return 'SSL: unable to obtain common name from peer certificate'
+  if (matchingName({ dnsNames: [common], ipAddresses: [common] }, host) === undefined) return `SSL: certificate subject name '${common}' does not match target host name '${host}'`
+  verbose.add(` common name: ${common} (matched)`)
+  return undefined
+}
+
+function tell(verbose: Verbose, { out, record, type, level, length }: TlsTrace): void {
+  const way = `TLSv1.3 (${out ? 'OUT' : 'IN'}), `
+  if (record === RECORD.handshake) verbose.add(`${way}TLS handshake, ${MESSAGES[type] ?? 'Unknown'} (${type}):`)
+  else if (record === RECORD.alert) verbose.add(`${way}TLS alert, ${ALERT_WORDS[type] ?? 'unknown'} (${level * 256 + type}):`)
+  else if (record === RECORD.changeCipherSpec) verbose.add(`${way}TLS change cipher, Change cipher spec (1):`)
+  verbose.data(out, length)
+}
