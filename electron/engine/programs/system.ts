@@ -1,19 +1,22 @@
 import { coreDns } from '../dns/coredns.ts'
+import { antreaPrograms } from '../cni/antrea/programs.ts'
 import { calicoPrograms } from '../cni/calico/programs.ts'
 import { ciliumPrograms } from '../cni/cilium/programs.ts'
 import { FlannelAgent } from '../cni/flannel-agent.ts'
 import { BACKENDS, type BackendType } from '../cni/flannel-backend.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
+import { weavePrograms } from '../cni/weave/programs.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { kubeProxy } from '../proxy/kube-proxy.ts'
 import { ingressNginx } from './ingress-nginx/controller.ts'
 import { klogLine } from './klog.ts'
+import { nginxGateway } from './nginx-gateway/gateway-program.ts'
 import { Output, untilSignal } from './output.ts'
 import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...calicoPrograms(services), ...ciliumPrograms(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...weavePrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

@@ -47,6 +47,19 @@ function ingressNginx(): ImageContent {
   }
 }
 
+/** nginx/nginx-gateway-fabric: its control plane, and the nginx of each Gateway. */
+const NGINX_USER = { uid: 101, gid: 1001, name: 'nginx' }
+
+function nginxGateway(): ImageContent {
+  return { size: 29_514_820, directories: DISTROLESS, programs: { '/usr/bin/gateway': 'nginx-gateway' }, entrypoint: ['/usr/bin/gateway'], user: NGINX_USER }
+}
+
+function nginxGatewayNginx(): ImageContent {
+  const base = alpine(['curl'])
+  const files = { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}nginx:x:101:1001:nginx:/var/cache/nginx:/sbin/nologin\n` }
+  return { ...base, files, size: 48_903_118, programs: { ...base.programs, '/agent/entrypoint.sh': 'nginx-gateway-nginx' }, entrypoint: ['/agent/entrypoint.sh'], user: NGINX_USER, stopSignal: 'SIGQUIT' }
+}
+
 /** calico/cni, calico/node and calico/kube-controllers, whose base is Red Hat's. */
 const CALICO_TOOLS = ['ip', 'ss', 'iptables', 'iptables-save', 'iptables-restore', 'ipset', 'conntrack', 'sysctl']
 
@@ -69,6 +82,14 @@ function ciliumAgent(): ImageContent {
   return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg' }, entrypoint: ['/usr/bin/cilium-agent'] }
 }
 
+/** weaveworks/weave-kube and weaveworks/weave-npc, both on Alpine. */
+function weave(name: 'weave-kube' | 'weave-npc', size: number): ImageContent {
+  const base = alpine(['curl'])
+  const tools = Object.fromEntries(['iptables', 'iptables-save', 'ip', 'ipset', 'conntrack'].map((tool) => [`/usr/sbin/${tool}`, tool]))
+  const own = name === 'weave-npc' ? { '/usr/bin/launch.sh': 'weave-npc' } : { '/home/weave/launch.sh': 'weave-launch', '/home/weave/init.sh': 'weave-init', '/home/weave/weave': 'weave' }
+  return { ...base, size, programs: { ...base.programs, ...tools, ...own }, workingDirectory: name === 'weave-kube' ? '/home/weave' : '/', entrypoint: [Object.keys(own)[0]!] }
+}
+
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
@@ -78,8 +99,12 @@ export const systemRepositories: readonly Repository[] = [
   controlPlane('kube-controller-manager', 27_646_507),
   controlPlane('kube-scheduler', 21_782_634),
   { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
+  { name: 'ghcr.io/nginx/nginx-gateway-fabric', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGateway()) },
+  { name: 'ghcr.io/nginx/nginx-gateway-fabric/nginx', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGatewayNginx()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
   { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
+  { name: 'docker.io/weaveworks/weave-kube', tag: versioned(([major]) => major === 2, weave('weave-kube', 30_924_137)) },
+  { name: 'docker.io/weaveworks/weave-npc', tag: versioned(([major]) => major === 2, weave('weave-npc', 19_275_346)) },
   { name: 'quay.io/cilium/cilium', tag: versioned(([major, minor]) => major === 1 && minor === 17, ciliumAgent()) },
   { name: 'quay.io/cilium/operator-generic', tag: versioned(([major, minor]) => major === 1 && minor === 17, { size: 35_120_411, directories: DISTROLESS, programs: { '/usr/bin/cilium-operator-generic': 'cilium-operator-generic' }, entrypoint: ['/usr/bin/cilium-operator-generic'] }) },
   { name: 'quay.io/cilium/cilium-envoy', tag: () => ({ size: 61_538_304, directories: DISTROLESS, programs: { '/usr/bin/cilium-envoy-starter': 'cilium-envoy-starter' }, entrypoint: ['/usr/bin/cilium-envoy-starter'] }) },

@@ -1,0 +1,154 @@
+import type { Task } from '../../machine/task.ts'
+import type { Process, Program } from '../../machine/types.ts'
+import type { TcpConnection } from '../../network/types.ts'
+import { resolveHost } from '../../dns/resolver.ts'
+import { encodeUtf8, Utf8Decoder } from '../../text.ts'
+import { Signal } from '../../machine/task.ts'
+import { serveHttp, type HttpServer } from '../http/server.ts'
+import { errorTime } from '../nginx/nginx.ts'
+import { Output, untilSignal } from '../output.ts'
+import { ALERTS } from '../tls/wire.ts'
+import { readCertificates } from '../tls/x509.ts'
+import type { NginxConfiguration } from './configuration.ts'
+import { GatewayProxy } from './proxy.ts'
+
+/**
+ * The nginx Pod of a Gateway: nginx, and beside it its agent, which asks the control plane for configuration. Here
+ * they talk in lines of JSON over TCP, in life in gRPC over mutual TLS; who asks, and over which Service, is the same.
+ */
+const READINESS_PORT = 8081
+const KEEP_ALIVE = 75_000
+const RETRY = 1_000
+/** Attempts that a cluster waits for before it counts as settled. */
+const FOREGROUND_RETRIES = 30
+const NGINX = 'nginx/1.29.2'
+
+export const gatewayNginx: Program = function* (process) {
+  const out = new Output(process, 1)
+  const errors = new Output(process, 2)
+  const notice = (text: string): void => errors.write(`${errorTime(process.clock.wall())} [notice] ${process.pid}#${process.pid}: ${text}\n`)
+  const plane = new DataPlane(process, (line) => out.write(line), (line) => errors.write(line), notice)
+  notice('using the "epoll" event method')
+  notice(NGINX)
+  notice('start worker processes')
+  const agent = process.spawnThread(follow(process, plane))
+  void agent
+  yield* untilSignal(process, ['SIGTERM', 'SIGQUIT', 'SIGINT'])
+  notice('signal 3 (SIGQUIT) received, shutting down')
+  plane.close()
+  yield* out.flush()
+  yield* errors.flush()
+  return 0
+}
+
+/** The agent: connects, hears, and connects again when it was lost. */
+function* follow(process: Process, plane: DataPlane): Task {
+  const server = /host: (\S+)\s+port: ([0-9]+)/.exec(process.fs.exists('/etc/nginx-agent/nginx-agent.conf') ? process.fs.readText('/etc/nginx-agent/nginx-agent.conf') : '')
+  if (!server) return
+  for (let attempt = 1; ; attempt++) {
+    const resolved = yield* resolveHost(process, server[1]!)
+    if ('addresses' in resolved) {
+      const heard = yield* listen(process, resolved.addresses[0]!, Number(server[2]), plane)
+      if (heard) attempt = 1
+    }
+    yield* process.sleep(RETRY, { background: plane.configured || attempt > FOREGROUND_RETRIES })
+  }
+}
+
+/** True when the control plane has said something before the connection ended. */
+function* listen(process: Process, address: string, port: number, plane: DataPlane): Task<boolean> {
+  const over = new Signal()
+  const decoder = new Utf8Decoder()
+  let text = ''
+  let ended = false
+  let heard = false
+  const end = (): void => {
+    ended = true
+    over.notify()
+  }
+  const connection: TcpConnection = process.network.sockets.connect({ address, port, owner: { pid: process.pid, program: 'nginx-agent' } }, {
+    onConnect: () => connection.send(encodeUtf8(`${JSON.stringify({ pod: process.machine.hostname })}\n`)),
+    onData: (data) => {
+      text += decoder.push(data)
+      for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n')) {
+        const line = text.slice(0, at)
+        text = text.slice(at + 1)
+        heard = true
+        plane.apply(JSON.parse(line) as NginxConfiguration)
+      }
+    },
+    onEnd: () => connection.end(),
+    onClose: end,
+  })
+  while (!ended) yield over.wait
+  return heard
+}
+
+class DataPlane {
+  readonly #process: Process
+  readonly #notice: (text: string) => void
+  readonly #proxy: GatewayProxy
+  readonly #servers = new Map<string, HttpServer>()
+  #configuration: NginxConfiguration = { ports: [], servers: [], upstreams: {} }
+  configured = false
+
+  constructor(process: Process, out: (line: string) => void, error: (line: string) => void, notice: (text: string) => void) {
+    this.#process = process
+    this.#notice = notice
+    this.#proxy = new GatewayProxy(process, () => this.#configuration, out, error)
+  }
+
+  apply(configuration: NginxConfiguration): void {
+    this.#configuration = configuration
+    if (!this.configured) this.#listen('health', () => serveHttp(this.#process, {
+      port: READINESS_PORT, program: 'nginx', refuse: (status) => this.#proxy.refuse(status),
+      handle: ({ target, keepAlive }, respond) => respond({ status: target === '/readyz' ? 200 : 404, headers: [['Server', 'nginx'], ['Content-Length', '0'], ['Connection', keepAlive ? 'keep-alive' : 'close']] }),
+    }))
+    this.configured = true
+    const wanted = new Set(configuration.ports.map((p) => `${p.port}${p.tls ? '/tls' : ''}`))
+    for (const [key, server] of this.#servers) {
+      if (key === 'health' || wanted.has(key)) continue
+      server.close()
+      this.#servers.delete(key)
+    }
+    for (const { port, tls } of configuration.ports) {
+      const key = `${port}${tls ? '/tls' : ''}`
+      if (!this.#servers.has(key)) this.#listen(key, () => this.#serve(port, tls))
+    }
+    this.#notice('signal 1 (SIGHUP) received, reconfiguring')
+    this.#notice('reconfiguring')
+  }
+
+  close(): void {
+    for (const server of this.#servers.values()) server.close()
+  }
+
+  #listen(key: string, open: () => HttpServer): void {
+    try {
+      this.#servers.set(key, open())
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (code === undefined) throw error
+      this.#notice(`bind() to 0.0.0.0:${key.replace('/tls', '')} failed (${code === 'EADDRINUSE' ? '98: Address in use' : code === 'EACCES' ? '13: Permission denied' : code})`)
+    }
+  }
+
+  #serve(port: number, tls: boolean): HttpServer {
+    return serveHttp(this.#process, {
+      port, program: 'nginx', keepAliveTimeout: KEEP_ALIVE,
+      handle: (request, respond) => this.#proxy.handle(request, respond),
+      refuse: (status) => this.#proxy.refuse(status),
+      ...(tls ? {
+        tls: {
+          acknowledgesName: true,
+          alpn: ['http/1.1'],
+          // ssl_reject_handshake for names that no listener has
+          select: ({ serverName }) => {
+            const chain = this.#proxy.certificateFor(port, serverName)
+            return chain === undefined ? { alert: ALERTS.unrecognizedName } : { chain: readCertificates(chain) }
+          },
+        },
+      } : {}),
+    })
+  }
+}

@@ -1,0 +1,194 @@
+import type { Process } from '../../machine/types.ts'
+import { joinHostPort } from '../../network/address.ts'
+import type { TcpConnection } from '../../network/types.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { headerOf, writeRequest, type Headers } from '../http/message.ts'
+import type { HttpRequest, HttpResponse } from '../http/server.ts'
+import { httpDate } from '../http/status.ts'
+import { normalize, specialPage, title } from '../nginx/answer.ts'
+import { accessTime, errorTime } from '../nginx/nginx.ts'
+import type { NginxConfiguration, NginxMatch } from './configuration.ts'
+import { firstArguments, locationFor, matchFor, serverFor } from './locations.ts'
+import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from './rewrites.ts'
+
+/** nginx as NGINX Gateway Fabric v2.2.2 configures it. Times in ms. */
+const CONNECT_TIMEOUT = 60_000
+const READ_TIMEOUT = 60_000
+const MAX_BODY = 1024 * 1024
+const REPEATABLE = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
+/** What nginx writes itself, or never passes on; server_tokens is off. */
+const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad'])
+const ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: '111: Connection refused', ECONNRESET: '104: Connection reset by peer', EHOSTUNREACH: '113: Host is unreachable', ENETUNREACH: '101: Network is unreachable', ETIMEDOUT: '110: Operation timed out',
+}
+
+interface Endpoint { address: string; port: number }
+
+export class GatewayProxy {
+  readonly #process: Process
+  readonly #configuration: () => NginxConfiguration
+  readonly #out: (line: string) => void
+  readonly #error: (line: string) => void
+  /** Requests under way, by "address:port": `random two least_conn`. */
+  readonly #load = new Map<string, number>()
+
+  constructor(process: Process, configuration: () => NginxConfiguration, out: (line: string) => void, error: (line: string) => void) {
+    this.#process = process
+    this.#configuration = configuration
+    this.#out = out
+    this.#error = error
+  }
+
+  handle(request: HttpRequest, respond: (response: HttpResponse) => void): void {
+    const finish = (response: HttpResponse): void => {
+      this.#log(request, response)
+      respond(response)
+    }
+    const page = (status: number, extra: Headers = []): void => finish(this.#page(request, status, extra))
+    const absolute = /^https?:\/\/([^/]*)(\/.*)?$/.exec(request.target)
+    const uri = absolute ? (absolute[2] ?? '/') : request.target
+    const path = normalize(uri.split('?')[0]!)
+    const header = absolute?.[1] ?? headerOf(request.headers, 'host')
+    if (path === undefined || (header === undefined && request.version === '1.1')) return page(400)
+    const host = (header ?? '').replace(/:[0-9]+$/, '').toLowerCase()
+    const configuration = this.#configuration()
+    const server = serverFor(configuration, request.localPort, host)
+    if (!server) return page(404)
+    if (request.tls && (request.tls.serverName ?? '') !== host) return page(421)
+    const location = locationFor(server, path)
+    const query = uri.includes('?') ? uri.slice(uri.indexOf('?') + 1) : ''
+    const match = location && matchFor(location, request, firstArguments(query))
+    if (!match) return page(404)
+    if (match.redirect) {
+      const target = redirectTarget(match.redirect, location, { host, uri, path, scheme: request.tls ? 'https' : 'http', port: request.localPort })
+      return page(match.redirect.statusCode ?? 302, [['Location', target]])
+    }
+    if (request.body.length > MAX_BODY) return page(413)
+    const replaced = match.rewrite?.path && modifiedPath(match.rewrite.path, location, path)
+    const target = replaced === undefined ? uri : `${escapeUri(replaced)}${query === '' ? '' : `?${query}`}`
+    const bytes = writeRequest(request.method, target, upstreamHeaders(request, match, header ?? host), request.body)
+    for (const { upstream, percent } of match.mirrors) this.#mirror(upstream, percent, request, match)
+    const upstream = this.#choose(match)
+    if (upstream === undefined) return page(500)
+    this.#forward(configuration.upstreams[upstream] ?? [], request, bytes, { upstream, target }, (outcome) => {
+      if (typeof outcome === 'number') page(outcome)
+      else finish(this.#passOn(request, outcome, match))
+    })
+  }
+
+  /** Of a TLS client's hello: the certificate of the server that it names, or no handshake at all. */
+  certificateFor(port: number, serverName: string | undefined): string | undefined {
+    return serverFor(this.#configuration(), port, serverName ?? '')?.certificate?.chain
+  }
+
+  refuse(status: number): HttpResponse {
+    const body = encodeUtf8(specialPage(status, undefined))
+    return { status, reason: title(status).slice(4), headers: [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
+  }
+
+  /** split_clients by weight. Undefined: a backend that is none, which answers 500. */
+  #choose({ backends }: NginxMatch): string | undefined {
+    const total = backends.reduce((sum, b) => sum + b.weight, 0)
+    if (backends.length === 1) return backends[0]!.valid ? backends[0]!.upstream : undefined
+    if (total === 0) return undefined
+    let at = this.#process.clock.random.float() * total
+    const chosen = backends.find((b) => (at -= b.weight) < 0) ?? backends.findLast((b) => b.weight > 0)!
+    return chosen.valid ? chosen.upstream : undefined
+  }
+
+  #forward(endpoints: readonly Endpoint[], request: HttpRequest, bytes: Uint8Array, about: { upstream: string; target: string }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
+    if (endpoints.length === 0) return done(503)
+    const left = [...endpoints]
+    const next = (): void => {
+      const endpoint = left.splice(this.#least(left), 1)[0]!
+      const key = joinHostPort(endpoint.address, endpoint.port)
+      this.#load.set(key, (this.#load.get(key) ?? 0) + 1)
+      askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, bytes, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT }, (outcome) => {
+        const load = this.#load.get(key)! - 1
+        if (load > 0) this.#load.set(key, load)
+        else this.#load.delete(key)
+        if ('head' in outcome) return done(outcome)
+        this.#requestError(outcome, request, `http://${key}${about.target}`)
+        if (left.length > 0 && (outcome.phase === 'connect' || REPEATABLE.has(request.method))) next()
+        else done(outcome.error === 'ETIMEDOUT' ? 504 : 502)
+      })
+    }
+    next()
+  }
+
+  /** Of two that chance names, the one with less to do. */
+  #least(endpoints: readonly Endpoint[]): number {
+    if (endpoints.length === 1) return 0
+    const { random } = this.#process.clock
+    const a = random.below(endpoints.length)
+    const b = (a + 1 + random.below(endpoints.length - 1)) % endpoints.length
+    const loadOf = (i: number): number => this.#load.get(joinHostPort(endpoints[i]!.address, endpoints[i]!.port)) ?? 0
+    return loadOf(b) < loadOf(a) ? b : a
+  }
+
+  /** A copy whose answer nobody sees. */
+  #mirror(upstream: string, percent: number, request: HttpRequest, match: NginxMatch): void {
+    if (percent < 100 && this.#process.clock.random.float() * 100 >= percent) return
+    const headers = upstreamHeaders(request, match, headerOf(request.headers, 'host') ?? '')
+    this.#forward(this.#configuration().upstreams[upstream] ?? [], request, writeRequest(request.method, request.target, headers, request.body), { upstream, target: request.target }, () => undefined)
+  }
+
+  #passOn(request: HttpRequest, outcome: Extract<UpstreamOutcome, { head: unknown }>, match: NginxMatch): HttpResponse {
+    const { head } = outcome
+    const others = modifiedAnswer(head.headers.filter(([name]) => !HIDDEN.has(name.toLowerCase()) && !name.toLowerCase().startsWith('x-accel-')), match.responseHeaders)
+    const headers: Headers = [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())]]
+    if ('tunnel' in outcome) {
+      headers.push(['Connection', 'upgrade'], ...others)
+      return { status: head.status, reason: head.reason, headers, upgrade: (connection: TcpConnection) => joinConnections(connection, outcome.tunnel) }
+    }
+    const { body } = outcome
+    const type = headerOf(head.headers, 'content-type')
+    const length = headerOf(head.headers, 'content-length')
+    const bodiless = head.status === 204 || head.status === 304
+    if (type !== undefined) headers.push(['Content-Type', type])
+    if (length !== undefined) headers.push(['Content-Length', length])
+    const chunked = length === undefined && !bodiless && request.version === '1.1'
+    if (chunked) headers.push(['Transfer-Encoding', 'chunked'])
+    const close = !request.keepAlive || (length === undefined && !bodiless && !chunked)
+    headers.push(['Connection', close ? 'close' : 'keep-alive'], ...others)
+    return { status: head.status, reason: head.reason, headers, body: chunked && request.method !== 'HEAD' ? inChunks(body) : body, close }
+  }
+
+  #page(request: HttpRequest, status: number, extra: Headers): HttpResponse {
+    const body = encodeUtf8(specialPage(status, undefined))
+    const close = !request.keepAlive || status === 400 || status === 413
+    const headers: Headers = [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', close ? 'close' : 'keep-alive'], ...extra]
+    return { status, reason: title(status).slice(4), headers, body, close }
+  }
+
+  /** nginx' own format "combined". */
+  #log(request: HttpRequest, response: HttpResponse): void {
+    const header = (name: string): string => headerOf(request.headers, name) ?? '-'
+    const sent = request.method === 'HEAD' ? 0 : (response.body?.length ?? 0)
+    this.#out(`${request.remoteAddress} - - [${accessTime(this.#process.clock.wall())}] "${request.method} ${request.target} HTTP/${request.version}" ${response.status} ${sent} "${header('referer')}" "${header('user-agent')}"\n`)
+  }
+
+  #requestError(outcome: Extract<UpstreamOutcome, { error: string }>, request: HttpRequest, upstream: string): void {
+    const { clock, pid } = this.#process
+    const phase = outcome.phase === 'connect' ? 'connecting to' : 'reading response header from'
+    const what = outcome.error === 'EOF' ? 'upstream prematurely closed connection'
+      : outcome.error === 'SYNTAX' ? 'upstream sent no valid HTTP/1.0 header'
+      : outcome.error === 'ETIMEDOUT' ? `upstream timed out (${ERRORS['ETIMEDOUT']})`
+      : `${outcome.phase === 'connect' ? 'connect' : 'recv'}() failed (${ERRORS[outcome.error] ?? outcome.error})`
+    const host = headerOf(request.headers, 'host')
+    this.#error(
+      `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${what} while ${phase} upstream, client: ${request.remoteAddress}, server: ${(host ?? '').replace(/:[0-9]+$/, '')}, ` +
+        `request: "${request.method} ${request.target} HTTP/${request.version}", upstream: "${upstream}"${host ? `, host: "${host}"` : ''}\n`,
+    )
+  }
+}
+
+/** ngx_escape_uri of a decoded path, whose characters are bytes. */
+function escapeUri(path: string): string {
+  return path.replace(/[\x00-\x20"#%?\x7f-\xff]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
+
+function inChunks(body: Uint8Array): Uint8Array {
+  return body.length === 0 ? encodeUtf8('0\r\n\r\n') : concatBytes([encodeUtf8(`${body.length.toString(16)}\r\n`), body, encodeUtf8('\r\n0\r\n\r\n')])
+}
