@@ -108,6 +108,8 @@ export interface Way {
   readonly server: KubernetesClient
   /** It is broken: whoever uses it learns nothing. */
   readonly silent: boolean
+  /** Called when it breaks. Returns what stops it. */
+  onSilence(listener: () => void): () => void
   /** Called when it works again. Returns what stops it. */
   onResume(listener: () => void): () => void
 }

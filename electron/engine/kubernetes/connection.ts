@@ -53,6 +53,7 @@ export class ApiConnection implements KubernetesClient {
   readonly #watches = new Set<ConnectionWatch>()
   /** Streams (logs, exec, …) that a break ends. */
   readonly #streams = new Set<() => void>()
+  readonly #silenced = new Set<() => void>()
   readonly #resumed = new Set<() => void>()
   readonly way: Way
   #blockedAt = 0
@@ -70,6 +71,10 @@ export class ApiConnection implements KubernetesClient {
       server,
       get silent() {
         return isSilent()
+      },
+      onSilence: (listener) => {
+        this.#silenced.add(listener)
+        return () => void this.#silenced.delete(listener)
       },
       onResume: (listener) => {
         this.#resumed.add(listener)
@@ -90,6 +95,7 @@ export class ApiConnection implements KubernetesClient {
     this.#blockedAt = this.#clock.now
     this.#silent = true
     this.#clock.cancel(this.#reconnect)
+    for (const listener of [...this.#silenced]) listener()
     for (const end of [...this.#streams]) end()
     for (const watch of [...this.#watches]) {
       watch.silence()

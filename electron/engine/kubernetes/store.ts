@@ -66,6 +66,8 @@ class Table {
   count = 0
   readonly watchers = new Set<Watcher>()
   readonly indexedWatchers = new Map<string, Set<Watcher>>()
+  /** Those of a single object each, by its name: every node's agents watch their own Node. */
+  readonly namedWatchers = new Map<string, Set<Watcher>>()
   index: Index | undefined
 }
 
@@ -201,19 +203,15 @@ export class Store {
     if (since !== undefined && since < table.forgotten) return undefined
     const watcher: Watcher = { filter, listener, initial: [], queue: [], timer: undefined, stopped: false }
     if (since === undefined) {
-      const list = this.list(resource, filter.namespace)
-      const { matches, name } = filter
-      watcher.initial = matches || name !== undefined ? list.filter((o) => selects(filter, o)) : list
+      watcher.initial = this.#selected(resource, filter)
     } else {
       for (let i = firstAfter(table.history, since); i < table.history.length; i++) this.#offer(watcher, table.history[i]!)
     }
     if (watcher.initial.length > 0 || watcher.queue.length > 0) this.#wake(watcher)
-    const { indexed } = filter
-    let home = table.watchers
-    if (indexed !== undefined && table.index) {
-      home = table.indexedWatchers.get(indexed) ?? new Set()
-      table.indexedWatchers.set(indexed, home)
-    }
+    const { indexed, name } = filter
+    const [homes, key] = indexed !== undefined && table.index ? [table.indexedWatchers, indexed] : [table.namedWatchers, name]
+    const home = key === undefined ? table.watchers : (homes.get(key) ?? new Set())
+    if (key !== undefined) homes.set(key, home)
     home.add(watcher)
     return {
       push: (event) => {
@@ -222,7 +220,7 @@ export class Store {
       },
       stop: () => {
         home.delete(watcher)
-        if (indexed !== undefined && home.size === 0 && table.indexedWatchers.get(indexed) === home) table.indexedWatchers.delete(indexed)
+        if (key !== undefined && home.size === 0 && homes.get(key) === home) homes.delete(key)
         this.#clock.cancel(watcher.timer)
         watcher.stopped = true
         watcher.timer = undefined
@@ -230,6 +228,17 @@ export class Store {
         watcher.queue = []
       },
     }
+  }
+
+  #selected(resource: string, filter: WatchFilter): readonly KubeObject[] {
+    const { matches, name, namespace } = filter
+    if (name !== undefined) {
+      const buckets = this.#table(resource).buckets
+      const found = [...(namespace === undefined ? buckets.keys() : [namespace])].sort((a, b) => compareStrings(`${a}/`, `${b}/`)).map((n) => buckets.get(n)?.byName.get(name))
+      return found.filter((o) => o !== undefined && selects(filter, o)) as KubeObject[]
+    }
+    const list = this.list(resource, namespace)
+    return matches ? list.filter((o) => selects(filter, o)) : list
   }
 
   #nextVersion(): number {
@@ -248,6 +257,7 @@ export class Store {
     table.history.push(change)
     this.#forgetOld(table)
     for (const watcher of table.watchers) this.#offer(watcher, change)
+    if (table.namedWatchers.size > 0) for (const watcher of table.namedWatchers.get((change.object ?? change.previous)!.metadata.name) ?? []) this.#offer(watcher, change)
     if (!table.index || table.indexedWatchers.size === 0) return
     const after = change.object && table.index(change.object)
     const before = change.previous && table.index(change.previous)

@@ -22,6 +22,8 @@ export function referenceTo(object: KubeObject, fieldPath?: string): ObjectRefer
 const SPAM = { messages: 10, window: 600_000 }
 /** As kube-apiserver's --event-ttl; with it go the recorder's memories. */
 const MEMORY = 3_600_000
+/** Memories before it is looked for the first time which of them are too old. */
+const LOOK_AT = 4096
 
 /** Names end with the time in ns; two of one moment must differ, whoever writes them. */
 const lastMicros = new WeakMap<Clock, number>()
@@ -38,6 +40,7 @@ export class EventRecorder {
   readonly #source: { component: string; host?: string }
   readonly #seen = new Map<string, Seen>()
   readonly #similar = new Map<string, { messages: string[]; since: number }>()
+  #lookAt = LOOK_AT
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
     this.#client = client
@@ -73,7 +76,7 @@ export class EventRecorder {
         reportingInstance: this.#source.host ?? '',
       }, { fieldValidation: 'Ignore' })
       this.#seen.set(key, { name, namespace, count: 1, at: this.#clock.now })
-      if (this.#seen.size > 4096) this.#forgetOld()
+      if (this.#seen.size > this.#lookAt) this.#forgetOld()
     } catch (error) {
       if (!isRefusal(error)) throw error
     }
@@ -143,9 +146,11 @@ export class EventRecorder {
     return `${of}.${(BigInt(micros) * 1000n).toString(16)}`
   }
 
+  /** Seldom, when all of them are young: each look goes through all. */
   #forgetOld(): void {
     for (const [key, seen] of this.#seen) if (this.#clock.now - seen.at > MEMORY) this.#seen.delete(key)
     for (const [key, group] of this.#similar) if (this.#clock.now - group.since > SPAM.window) this.#similar.delete(key)
+    this.#lookAt = Math.max(LOOK_AT, 2 * this.#seen.size)
   }
 }
 

@@ -10,7 +10,7 @@ export type Secret = KubeObject & { data?: Record<string, string> }
 
 /** What the kubelet knows of the API when it starts a container. */
 export interface Sources {
-  services(): Iterable<Service>
+  services(namespace: string): readonly Service[]
   configMap(namespace: string, name: string): ConfigMap | undefined
   secret(namespace: string, name: string): Secret | undefined
 }
@@ -36,7 +36,7 @@ export function environmentOf(pod: Pod, container: Container, image: Image, host
 
 function containerEnvironment(pod: Pod, container: Container, facts: HostFacts, sources: Sources): Map<string, string> {
   const { namespace } = pod.metadata
-  const services = new Map(serviceEnvironment(visibleServices(sources.services(), namespace, pod.spec.enableServiceLinks ?? true)))
+  const services = new Map(serviceEnvironment(visibleServices(sources, namespace, pod.spec.enableServiceLinks ?? true)))
   const out = new Map<string, string>()
   for (const from of container.envFrom ?? []) {
     const prefix = from.prefix ?? ''

@@ -11,6 +11,7 @@ import { StatusError } from '../client.ts'
 import { AGENT_STATUS } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
+import { SharedInformer } from '../controllers/shared-informer.ts'
 import { ignoringGone } from '../controllers/ownership.ts'
 import { ifReached } from '../controllers/reach.ts'
 import { deepEqual } from '../json.ts'
@@ -73,9 +74,9 @@ export class Kubelet implements PodHost {
   #flush: ReturnType<NodeContext['clock']['schedule']> | undefined
   #status: NodeStatus | undefined
   #pods: Informer<Pod> | undefined
-  #services: Informer<Service> | undefined
-  #configMaps: Informer<ConfigMap> | undefined
-  #secrets: Informer<Secret> | undefined
+  #services: SharedInformer<Service> | undefined
+  #configMaps: SharedInformer<ConfigMap> | undefined
+  #secrets: SharedInformer<Secret> | undefined
   #ready = false
   #allocated: Allocated = { cpu: 0, memory: 0, pods: 0 }
 
@@ -89,7 +90,7 @@ export class Kubelet implements PodHost {
     this.nodeIps = options.ips
     this.clusterDns = nthAddress(node.config.serviceCIDR[0]!, 10)
     this.random = node.clock.random.fork(`kubelet ${node.name}`)
-    this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`))
+    this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`), node.config.images)
     for (const image of [PAUSE_IMAGE, ...options.images]) this.images.preload(image)
     this.images.onPulled = () => this.#status?.reportSoon()
     this.events = new EventRecorder(node.client, node.clock, 'kubelet', node.name)
@@ -115,12 +116,10 @@ export class Kubelet implements PodHost {
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
     this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node))
-    this.#services = new Informer<Service>(client, 'services')
-    this.#configMaps = new Informer<ConfigMap>(client, 'configmaps')
-    this.#secrets = new Informer<Secret>(client, 'secrets')
+    this.#services = new SharedInformer<Service>(client, 'services')
     const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
-    this.#configMaps.on({ onUpdate: onContent })
-    this.#secrets.on({ onUpdate: onContent })
+    this.#configMaps = new SharedInformer<ConfigMap>(client, 'configmaps', onContent)
+    this.#secrets = new SharedInformer<Secret>(client, 'secrets', onContent)
     this.#pods = new Informer<Pod>(client, 'pods', { fieldSelector: `spec.nodeName=${node.name}` })
     this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
     this.#static.scan()
@@ -166,8 +165,8 @@ export class Kubelet implements PodHost {
 
   // ---- for the workers ---------------------------------------------------------------------------------------
 
-  services(): Iterable<Service> {
-    return this.#services?.values() ?? []
+  services(namespace: string): readonly Service[] {
+    return this.#services?.inNamespace(namespace) ?? []
   }
 
   configMap(namespace: string, name: string): ConfigMap | undefined {

@@ -1,4 +1,5 @@
 import type { Service } from '../types.ts'
+import type { Sources } from './environment.ts'
 
 /** The variables that tell a Pod of the Services that exist when it starts: pkg/kubelet/envvars. */
 export function serviceEnvironment(services: readonly Service[]): [string, string][] {
@@ -25,13 +26,12 @@ function variable(name: string): string {
   return name.toUpperCase().replace(/-/g, '_')
 }
 
-/** Services of the Pod's own namespace hide those of the same name that every Pod sees. */
-export function visibleServices(all: Iterable<Service>, namespace: string, links: boolean): Service[] {
-  const byName = new Map<string, Service>()
-  const sorted = [...all].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-  for (const service of sorted) {
-    if (service.metadata.namespace === namespace && links) byName.set(service.metadata.name, service)
-    else if (service.metadata.namespace === 'default' && service.metadata.name === 'kubernetes' && !byName.has('kubernetes')) byName.set('kubernetes', service)
+/** Services of the Pod's own namespace hide those of the same name that every Pod sees; by name. */
+export function visibleServices(sources: Pick<Sources, 'services'>, namespace: string, links: boolean): Service[] {
+  const visible = links ? [...sources.services(namespace)] : []
+  if (!visible.some((service) => service.metadata.name === 'kubernetes')) {
+    const everywhere = sources.services('default').find((service) => service.metadata.name === 'kubernetes')
+    if (everywhere) visible.push(everywhere)
   }
-  return [...byName.values()]
+  return visible.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
 }
