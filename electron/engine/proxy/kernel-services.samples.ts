@@ -1,0 +1,150 @@
+import { SmallCluster } from '../cni/small-cluster.samples.ts'
+import { Random } from '../random.ts'
+import { decodeUtf8, encodeUtf8 } from '../text.ts'
+import type { NetworkNamespace } from '../network/types.ts'
+import { IptablesProxier } from './iptables/proxier.ts'
+import type { Probe } from './kernel.samples.ts'
+import { NftablesProxier } from './nftables/proxier.ts'
+import { putService, putSlice, type EndpointSample } from './services.samples.ts'
+
+/** A cluster with Services of every kind, whose connections are tried here and in the kernel. */
+export interface ServiceWorld {
+  cluster: SmallCluster
+  namespaces: NetworkNamespace[]
+  servers: { namespace: NetworkNamespace; name: string; ports: string[] }[]
+  probes(count: number): Probe[]
+  /** What comes of it here, in the words of {@link KernelWorld.connect}. */
+  connect(probe: Probe): string
+}
+
+const PORTS = ['tcp:80', 'tcp:8080', 'udp:53']
+const WAIT = 8000
+
+export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 'bridge', seed: number, workers = 3): ServiceWorld {
+  const random = new Random(seed)
+  const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!
+  const nodes = Array.from({ length: workers }, (_, i) => `worker-${i + 1}`)
+  const cluster = new SmallCluster(plugin, nodes)
+  const { store } = cluster
+  const pods = nodes.flatMap((node, n) => [0, 1].map((i) => cluster.pod(`web${n * 2 + i}`, node, 'busybox', { command: ['sleep', 'infinity'] })).map((pod) => ({ ...pod, node })))
+  const clients = nodes.map((node, n) => cluster.pod(`client${n}`, node, 'busybox', { command: ['sleep', 'infinity'] }))
+  const outside = cluster.outside.network
+
+  // ---- Services of every kind, with Pods by chance --------------------------------------------------------------------
+  const targets: { protocol: 'tcp' | 'udp'; to: string; port: number; from?: 'inside' | 'node' }[] = []
+  let next = 20
+  const some = (least: number, from = pods): EndpointSample[] => {
+    const chosen = from.filter(() => random.below(2) === 0)
+    while (chosen.length < least) chosen.push(pick(from.filter((p) => !chosen.includes(p))))
+    return chosen.map((p) => ({ ip: p.ip, node: p.node }))
+  }
+  const service = (spec: { type?: string; [key: string]: unknown }, endpoints: EndpointSample[], options: { target?: number; udp?: boolean; ingress?: string[] } = {}): void => {
+    const n = next++
+    const ip = `10.96.0.${n}`
+    const protocol = options.udp ? 'UDP' : 'TCP'
+    const port = options.udp ? 53 : 80
+    const nodePort = spec.type === 'NodePort' || spec.type === 'LoadBalancer' ? 30000 + n : undefined
+    putService(store, 'default', `s${n}`, ip, [{ name: 'main', port, protocol, ...(nodePort ? { nodePort } : {}) }], spec, options.ingress)
+    if (endpoints.length > 0) putSlice(store, 'default', `s${n}`, [{ name: 'main', port: options.target ?? port, protocol }], endpoints)
+    const kind = options.udp ? 'udp' as const : 'tcp' as const
+    targets.push({ protocol: kind, to: ip, port, from: 'inside' })
+    if (nodePort) for (const node of cluster.config.nodes) targets.push({ protocol: kind, to: node.ip, port: nodePort })
+    if (nodePort && kind === 'tcp') targets.push({ protocol: kind, to: '127.0.0.1', port: nodePort, from: 'node' })
+    for (const external of [...((spec['externalIPs'] as string[] | undefined) ?? []), ...(options.ingress ?? [])]) targets.push({ protocol: kind, to: external, port })
+  }
+  const first = (n: string): EndpointSample[] => some(1, pods.filter((p) => p.node === n))
+  const local = { externalTrafficPolicy: 'Local' }
+  service({}, some(2))
+  service({}, some(2), { target: 8080 })
+  service({}, some(1, pods.slice(0, 1)))
+  service({}, [])
+  service({}, some(2), { target: 81 })
+  service({ type: 'NodePort' }, some(2))
+  service({ type: 'NodePort', ...local }, [...first('worker-1'), ...first('worker-2')])
+  service({ type: 'NodePort', ...local, internalTrafficPolicy: 'Local' }, first('worker-2'))
+  service({ internalTrafficPolicy: 'Local' }, first('worker-1'))
+  service({ type: 'NodePort' }, [])
+  service({ externalIPs: ['192.0.2.7'] }, some(1))
+  service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['203.0.113.0/24'] }, some(1), { ingress: ['192.0.2.8'] })
+  service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['172.18.0.0/16', '10.244.1.0/24'] }, some(2), { ingress: ['192.0.2.9'] })
+  service({ type: 'LoadBalancer', ...local }, first('worker-2'), { ingress: ['192.0.2.10'] })
+  service({ type: 'LoadBalancer', ...local }, [...first('worker-1'), ...first('worker-2')], { ingress: ['192.0.2.11'], target: 8080 })
+  service({ externalIPs: ['192.0.2.12'] }, [])
+  service({ type: 'NodePort' }, some(2), { udp: true })
+  service({ type: 'NodePort' }, [], { udp: true })
+  service({}, some(3).map((e, i) => (i === 0 ? e : { ...e, ready: false })))
+  service({ type: 'NodePort', ...local }, first('worker-1').map((e) => ({ ...e, ready: false, serving: true, terminating: true })))
+  service({ type: 'NodePort', sessionAffinity: 'ClientIP' }, some(1, [pick(pods)]))
+  for (const pod of pods) targets.push({ protocol: 'tcp', to: pod.ip, port: 80, from: 'inside' }, { protocol: 'tcp', to: pod.ip, port: 82, from: 'inside' }, { protocol: 'udp', to: pod.ip, port: 99, from: 'inside' })
+  targets.push(
+    { protocol: 'tcp', to: '172.18.0.1', port: 8080, from: 'inside' }, { protocol: 'tcp', to: '172.18.0.2', port: 30999 }, { protocol: 'tcp', to: '10.244.1.200', port: 80, from: 'inside' },
+    { protocol: 'tcp', to: '10.96.0.20', port: 81, from: 'inside' }, { protocol: 'tcp', to: '10.96.9.9', port: 80, from: 'inside' },
+  )
+  for (const node of cluster.nodes.values()) {
+    if (mode === 'iptables') new IptablesProxier(node)
+    else new NftablesProxier(node)
+  }
+  outside.routes.add({ destination: '192.0.2.0/24', via: '172.18.0.2', device: 'eth0' })
+  cluster.clock.runFor(1500)
+
+  // ---- programs ---------------------------------------------------------------------------------------------------------
+  const servers = [...pods.map((p) => ({ namespace: p.sandbox.network, name: p.name, ports: PORTS })), { namespace: outside, name: 'outside', ports: ['tcp:8080'] }]
+  for (const { namespace, name, ports } of servers) for (const port of ports) listen(namespace, name, port)
+  const sources = [...clients.map((c) => c.sandbox.network), ...pods.map((p) => p.sandbox.network), ...[...cluster.nodes.values()].map((n) => n.network), outside]
+  const namespaces = [outside, ...[...cluster.nodes.values()].map((n) => n.network), ...[...clients, ...pods].map((p) => p.sandbox.network)]
+  return {
+    cluster, namespaces, servers,
+    probes: (count) => Array.from({ length: count }, () => {
+      for (;;) {
+        const from = pick(sources)
+        const { from: where, ...target } = pick(targets)
+        if (where === 'inside' && from === outside || where === 'node' && from.kind !== 'node') continue
+        return { from, ...target }
+      }
+    }),
+    connect: (probe) => connect(cluster, probe),
+  }
+}
+
+function listen(namespace: NetworkNamespace, name: string, port: string): void {
+  const [kind, number] = port.split(':')
+  if (kind === 'udp') {
+    const socket = namespace.sockets.udp({ port: Number(number) })
+    socket.onDatagram = ({ source, sourcePort, destination }) => socket.send(encodeUtf8(`${name} ${source}`), source, sourcePort, { source: destination })
+    return
+  }
+  namespace.sockets.listen({ port: Number(number) }, (connection) => {
+    connection.send(encodeUtf8(`${name} ${connection.remoteAddress}`))
+    connection.end()
+  })
+}
+
+function connect({ clock }: SmallCluster, { from, protocol, to, port }: Probe): string {
+  let answer: string | undefined
+  const failed = (error: { code: string }): string => (error.code === 'ECONNREFUSED' ? 'refused' : error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH' ? 'unreachable' : error.code === 'EPERM' ? 'timeout' : error.code)
+  let close: () => void
+  if (protocol === 'tcp') {
+    let text = ''
+    const connection = from.sockets.connect({ address: to, port }, {
+      onData: (data) => (text += decodeUtf8(data)),
+      onEnd: () => connection.end(),
+      onClose: (error) => (answer ??= error ? failed(error) : text),
+    })
+    close = () => connection.abort()
+  } else {
+    const socket = from.sockets.udp({})
+    socket.onDatagram = ({ data }) => (answer ??= decodeUtf8(data))
+    socket.onError = (error) => (answer ??= failed(error))
+    try {
+      socket.send(encodeUtf8('?'), to, port)
+    } catch (error) {
+      answer = failed(error as { code: string } & Error)
+    }
+    close = () => socket.close()
+  }
+  clock.runUntil(clock.now + WAIT, () => answer !== undefined)
+  answer ??= 'timeout'
+  close()
+  clock.runFor(50)
+  return answer
+}
