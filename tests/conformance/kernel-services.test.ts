@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KernelWorld, kernelMissing, type Probe } from './kernel.samples.ts'
-import { serviceWorld, type ServiceWorld } from './kernel-services.samples.ts'
+import { KernelWorld, kernelMissing, type Probe } from './kernel/namespaces.ts'
+import { serviceWorld, type ServiceWorld } from './kernel/services.ts'
 
 /**
  * The Linux kernel as referee of whole clusters: nodes, Pods, tunnels, routes and kube-proxy's rules in real network

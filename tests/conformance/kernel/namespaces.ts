@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import type { LinuxBridge } from '../network/bridge.ts'
-import { formatRoute } from '../network/format.ts'
-import type { Link, NetworkNamespace, VxlanLink } from '../network/types.ts'
+import type { LinuxBridge } from '../../../electron/engine/network/bridge.ts'
+import { formatRoute } from '../../../electron/engine/network/format.ts'
+import type { Link, NetworkNamespace, VxlanLink } from '../../../electron/engine/network/types.ts'
 
 /**
  * The Linux kernel as referee: makes real network namespaces of the same links, addresses, routes, neighbours, settings

@@ -1,11 +1,11 @@
-import { SmallCluster } from '../cni/small-cluster.samples.ts'
-import { Random } from '../random.ts'
-import { decodeUtf8, encodeUtf8 } from '../text.ts'
-import type { NetworkNamespace } from '../network/types.ts'
-import { IptablesProxier } from './iptables/proxier.ts'
-import type { Probe } from './kernel.samples.ts'
-import { NftablesProxier } from './nftables/proxier.ts'
-import { putService, putSlice, type EndpointSample } from './services.samples.ts'
+import { SmallCluster } from '../../../electron/engine/cni/small-cluster.samples.ts'
+import { Random } from '../../../electron/engine/random.ts'
+import { decodeUtf8, encodeUtf8 } from '../../../electron/engine/text.ts'
+import type { NetworkNamespace } from '../../../electron/engine/network/types.ts'
+import { IptablesProxier } from '../../../electron/engine/proxy/iptables/proxier.ts'
+import type { Probe } from './namespaces.ts'
+import { NftablesProxier } from '../../../electron/engine/proxy/nftables/proxier.ts'
+import { putService, putSlice, type EndpointSample } from '../../../electron/engine/proxy/services.samples.ts'
 
 /** A cluster with Services of every kind, whose connections are tried here and in the kernel. */
 export interface ServiceWorld {
