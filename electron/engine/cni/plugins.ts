@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../config.ts'
+import { antreaPlugin } from './antrea/antrea.ts'
 import { bridgePlugin } from './bridge.ts'
 import { calicoPlugin } from './calico/calico.ts'
 import { ciliumPlugin } from './cilium/cilium.ts'
@@ -8,5 +9,5 @@ import type { CniPlugin } from './types.ts'
 
 /** The plugins that exist so far; undefined for one that is not simulated yet. */
 export function findCniPlugin(name: ClusterConfig['cni']): CniPlugin | undefined {
-  return [bridgePlugin, calicoPlugin, ciliumPlugin, flannelPlugin, kubeRouterPlugin].find((plugin) => plugin.name === name)
+  return [antreaPlugin, bridgePlugin, calicoPlugin, ciliumPlugin, flannelPlugin, kubeRouterPlugin].find((plugin) => plugin.name === name)
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { ClusterConfig } from '../config.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Machine } from '../machine/types.ts'
+import type { OvsInternal } from '../network/ovs-internal.ts'
 import type { Bridge, GeneveLink, Ip, IpipLink, Link, Mac, NetworkNamespace, VxlanLink, WireguardLink } from '../network/types.ts'
 
 /** Contract of network plugins, after the Container Network Interface specification 1.0. */
@@ -21,6 +22,8 @@ export interface LinkFactory {
   createDummy(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): Link
   /** One end of a Geneve tunnel; `external`: programs name the other ends (PacketMeta.tunnel). */
   createGeneve(network: NetworkNamespace, name: string, options: { vni?: number; remote?: Ip; port?: number; external?: boolean; mac?: Mac; mtu?: number }): GeneveLink
+  /** An Open vSwitch bridge's internal port. */
+  createOvsInternal(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): OvsInternal
   createWireguard(network: NetworkNamespace, name: string, options?: { publicKey?: string; privateKey?: string; listenPort?: number; fwmark?: number; mtu?: number }): WireguardLink
   /** `fallback`: tunl0. Without `remote` the gateway of a route is the other end. */
   createIpip(

@@ -14,6 +14,7 @@ import { Dummy } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import { Namespace } from './namespace.ts'
 import { ZERO_MAC } from './packets.ts'
+import { OvsInternal } from './ovs-internal.ts'
 import { Nic, Switch } from './switch.ts'
 import type { SwitchOptions } from './switch.ts'
 import type { Ip, IpipLink, Mac, NetworkNamespace, NewLink } from './types.ts'
@@ -159,6 +160,11 @@ export class Network {
   createGeneve(network: NetworkNamespace, name: string, options: GeneveOptions & { mac?: Mac; mtu?: number }): Geneve {
     const mtu = options.mtu ?? (options.external ? 65_000 : 1500 - GENEVE_OVERHEAD)
     return this.#add(network, name, (namespace) => new Geneve(namespace, { ...options, ...this.#options(namespace, name, { ...options, mtu }) }))
+  }
+
+  /** A port of an Open vSwitch bridge that is the node's own; the bridge says what becomes of what leaves through it. */
+  createOvsInternal(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): OvsInternal {
+    return this.#add(network, name, (namespace) => new OvsInternal(namespace, this.#options(namespace, name, options)))
   }
 
   /** MTU 1420, as the kernel makes it: room for an outer header of IPv6. */

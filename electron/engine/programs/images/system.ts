@@ -86,8 +86,15 @@ function ciliumAgent(): ImageContent {
 function weave(name: 'weave-kube' | 'weave-npc', size: number): ImageContent {
   const base = alpine(['curl'])
   const tools = Object.fromEntries(['iptables', 'iptables-save', 'ip', 'ipset', 'conntrack'].map((tool) => [`/usr/sbin/${tool}`, tool]))
-  const own = name === 'weave-npc' ? { '/usr/bin/launch.sh': 'weave-npc' } : { '/home/weave/launch.sh': 'weave-launch', '/home/weave/init.sh': 'weave-init', '/home/weave/weave': 'weave' }
+  const own: Record<string, string> = name === 'weave-npc' ? { '/usr/bin/launch.sh': 'weave-npc' } : { '/home/weave/launch.sh': 'weave-launch', '/home/weave/init.sh': 'weave-init', '/home/weave/weave': 'weave' }
   return { ...base, size, programs: { ...base.programs, ...tools, ...own }, workingDirectory: name === 'weave-kube' ? '/home/weave' : '/', entrypoint: [Object.keys(own)[0]!] }
+}
+
+/** antrea/antrea-agent-ubuntu, which has Open vSwitch with it. */
+function antreaAgent(): ImageContent {
+  const base = debian({ more: ['ip', 'bash'] })
+  const tools = Object.fromEntries(['ip', 'iptables', 'iptables-save', 'ipset', 'conntrack'].map((name) => [`/usr/sbin/${name}`, name]))
+  return { ...base, size: 178_412_033, programs: { ...base.programs, ...tools, '/usr/local/bin/antrea-agent': 'antrea-agent', '/usr/local/bin/start_ovs': 'antrea-start-ovs', '/usr/local/bin/install_cni': 'antrea-install-cni' } }
 }
 
 export const systemRepositories: readonly Repository[] = [
@@ -108,6 +115,8 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'quay.io/cilium/cilium', tag: versioned(([major, minor]) => major === 1 && minor === 17, ciliumAgent()) },
   { name: 'quay.io/cilium/operator-generic', tag: versioned(([major, minor]) => major === 1 && minor === 17, { size: 35_120_411, directories: DISTROLESS, programs: { '/usr/bin/cilium-operator-generic': 'cilium-operator-generic' }, entrypoint: ['/usr/bin/cilium-operator-generic'] }) },
   { name: 'quay.io/cilium/cilium-envoy', tag: () => ({ size: 61_538_304, directories: DISTROLESS, programs: { '/usr/bin/cilium-envoy-starter': 'cilium-envoy-starter' }, entrypoint: ['/usr/bin/cilium-envoy-starter'] }) },
+  { name: 'docker.io/antrea/antrea-agent-ubuntu', tag: versioned(([major]) => major === 2, antreaAgent()) },
+  { name: 'docker.io/antrea/antrea-controller-ubuntu', tag: versioned(([major]) => major === 2, { size: 74_203_958, directories: DISTROLESS, programs: { '/usr/local/bin/antrea-controller': 'antrea-controller' } }) },
   { name: 'docker.io/calico/cni', tag: versioned(([major]) => major === 3, calicoCni()) },
   { name: 'docker.io/calico/node', tag: versioned(([major]) => major === 3, calicoNode()) },
   { name: 'docker.io/calico/ctl', tag: versioned(([major]) => major === 3, { size: 28_413_977, directories: DISTROLESS, programs: { '/calicoctl': 'calicoctl' }, entrypoint: ['/calicoctl'] }) },

@@ -1,0 +1,43 @@
+import { copyPacket } from '../../network/packets.ts'
+import type { Frame, IpPacket, TcpFlags } from '../../network/types.ts'
+import type { Datapath } from './datapath.ts'
+import type { Execution } from './ovs/execution.ts'
+import { flowText, type Flow } from './ovs/flow.ts'
+
+/** What the agent does with packets that flows hand to it (pkg/agent/controller/networkpolicy/reject.go): it refuses in the name of the receiver. */
+export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flow: Flow): void {
+  const { packet, bridge } = x
+  if (!packet) return
+  const service = userdata === '04'
+  const { recorder } = bridge
+  const explanation = service ? 'reject-ovs-no-endpoint' : 'reject-ovs-policy'
+  const text = service ? `The Service ${packet.destination} has no endpoint that could answer: antrea-agent refuses in its name.` : 'A rule of an Antrea policy rejects the packet: antrea-agent refuses in the receiver’s name.'
+  if (packet.meta.trail) {
+    recorder.fail(bridge.network, packet, 'rejected', explanation, {
+      stage: 'reject', interface: bridge.portName(x.key.inPort), text, decidedBy: { kind: 'rule', table: flow.table, text: flowText(flow) }, before: recorder.header(packet, x.key.frame), explanation,
+    })
+  }
+  const answer = refusal(packet)
+  if (!answer) return
+  const trail = packet.meta.trail
+  if (trail) recorder.begin(bridge.network, answer, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
+  const frame: Frame = { source: dp.gateway.mac, destination: x.key.frame.source, payload: answer }
+  const port = bridge.ports.get(x.key.inPort)
+  if (!port) return
+  if (port.type === 'internal') port.link.receive(frame)
+  else port.link.transmit(frame)
+}
+
+/** A reset for TCP; for everything else "administratively prohibited". */
+function refusal(packet: IpPacket): IpPacket | undefined {
+  const head = { kind: 'ip' as const, version: packet.version, source: packet.destination, destination: packet.source, ttl: 64, tos: 0, identification: 0, dontFragment: true, meta: { mark: 0 } }
+  const { payload } = packet
+  if (payload.kind === 'tcp') {
+    if (payload.flags.rst) return undefined
+    const length = payload.data.length + (payload.flags.syn ? 1 : 0) + (payload.flags.fin ? 1 : 0)
+    const flags: TcpFlags = { rst: true, ack: true }
+    return { ...head, payload: { kind: 'tcp', sourcePort: payload.destinationPort, destinationPort: payload.sourcePort, sequence: payload.flags.ack ? payload.acknowledgement : 0, acknowledgement: (payload.sequence + length) >>> 0, flags, window: 0, data: new Uint8Array(0) } }
+  }
+  if (payload.kind === 'icmp' && payload.about) return undefined
+  return { ...head, payload: { kind: 'icmp', type: 3, code: 10, data: new Uint8Array(0), about: copyPacket(packet) } }
+}

@@ -1,0 +1,160 @@
+import type { Cidr, Ip, Mac } from '../../network/types.ts'
+import type { FlowSpec } from './ovs/bridge.ts'
+
+/** The flows of Antrea v2.4 (docs/design/ovs-pipeline.md, pkg/agent/openflow of antrea-io/antrea), for IPv4. */
+
+/** Tables in the order of their numbers: what is realised with AntreaProxy, AntreaPolicy and Egress, without multicast and traffic control. */
+export const TABLES = [
+  'PipelineRootClassifier', 'ARPSpoofGuard', 'ARPResponder', 'Classifier', 'SpoofGuard', 'UnSNAT', 'ConntrackZone', 'ConntrackState', 'PreRoutingClassifier', 'SessionAffinity', 'ServiceLB',
+  'EndpointDNAT', 'AntreaPolicyEgressRule', 'EgressRule', 'EgressDefaultRule', 'EgressMetric', 'L3Forwarding', 'EgressMark', 'L3DecTTL', 'SNATMark', 'SNAT', 'L2ForwardingCalc',
+  'IngressSecurityClassifier', 'AntreaPolicyIngressRule', 'IngressRule', 'IngressDefaultRule', 'IngressMetric', 'ConntrackCommit', 'Output',
+] as const
+
+export type Category = 'Default' | 'PodConnectivity' | 'NetworkPolicy' | 'Service' | 'Egress'
+const CATEGORIES: readonly Category[] = ['Default', 'PodConnectivity', 'NetworkPolicy', 'Service', 'Egress']
+
+/** pkg/agent/openflow/cookie: the agent's round, the category, and an object's number. */
+export function cookie(round: number, category: Category, object = 0): string {
+  return `0x${((BigInt(round) << 48n) | (BigInt(CATEGORIES.indexOf(category)) << 40n) | BigInt(object)).toString(16)}`
+}
+
+/** Every remote gateway has this address as far as flows are concerned. */
+export const VIRTUAL_MAC: Mac = 'aa:bb:cc:dd:ee:ff'
+export const VIRTUAL_SERVICE_IP: Ip = '169.254.0.253'
+export const ZONE = 65_520
+export const SNAT_ZONE = 65_521
+export const TUNNEL_PORT = 32_768
+export const GATEWAY_PORT = 32_769
+export const GATEWAY = 'antrea-gw0'
+export const TUNNEL = 'antrea-tun0'
+
+export interface PipelineFacts {
+  round: number
+  gatewayIp: Ip
+  gatewayMac: Mac
+  nodeIp: Ip
+  podCidr: Cidr
+  serviceCidr: Cidr
+  tunnel: boolean
+}
+
+/** "Classifier, 200, ip,in_port=…" with what it does: one flow. */
+type Row = readonly [table: (typeof TABLES)[number], priority: number, match: string, actions: string]
+
+function specs(round: number, category: Category, rows: readonly Row[]): FlowSpec[] {
+  return rows.map(([table, priority, match, actions]) => ({ table, priority, match, actions, cookie: cookie(round, category) }))
+}
+
+const TO_GATEWAY = 'set_field:0x20/0xf0->reg0'
+const TO_TUNNEL = 'set_field:0x10/0xf0->reg0'
+const SOURCE_TO_MARK = 'move:NXM_NX_REG0[0..3]->NXM_NX_CT_MARK[0..3]'
+const OUT = 'set_field:0x200000/0x600000->reg0'
+
+/** The flows of a table for what no other flow of it wants: on to the next table, or nowhere. */
+function missFlows(round: number): FlowSpec[] {
+  const dropping = new Set<string>(['PipelineRootClassifier', 'ARPSpoofGuard', 'ARPResponder', 'Classifier', 'SpoofGuard', 'Output'])
+  const special = new Set<string>(['ConntrackState', 'SessionAffinity', 'L3Forwarding', 'EgressMark'])
+  const next: Partial<Record<string, string>> = { L3Forwarding: 'L2ForwardingCalc', EgressMark: 'L2ForwardingCalc' }
+  return specs(round, 'Default', TABLES.flatMap((table, i): Row[] => {
+    if (special.has(table)) return []
+    return [[table, 0, '', dropping.has(table) ? 'drop' : `goto_table:${next[table] ?? TABLES[i + 1]!}`]]
+  }))
+}
+
+export function initialFlows(facts: PipelineFacts): FlowSpec[] {
+  const { round, gatewayIp, gatewayMac, nodeIp, podCidr, serviceCidr, tunnel } = facts
+  const gw = `in_port="${GATEWAY}"`
+  const pods: Row[] = [
+    ['ARPSpoofGuard', 200, `arp,${gw},arp_spa=${gatewayIp},arp_sha=${gatewayMac}`, 'goto_table:ARPResponder'],
+    ['ARPResponder', 190, 'arp', 'NORMAL'],
+    ['Classifier', 210, `ip,${gw},nw_src=${gatewayIp}`, 'set_field:0x2/0xf->reg0,set_field:0x10000000/0x10000000->reg4,goto_table:SpoofGuard'],
+    ['Classifier', 200, gw, 'set_field:0x2/0xf->reg0,set_field:0x8000000/0x8000000->reg4,goto_table:SpoofGuard'],
+    ['SpoofGuard', 200, `ip,${gw}`, 'goto_table:UnSNAT'],
+    ['ConntrackZone', 200, 'ip', `ct(table=ConntrackState,zone=${ZONE},nat)`],
+    ['ConntrackState', 200, 'ct_state=+inv+trk,ip', 'drop'],
+    ['ConntrackState', 190, 'ct_state=-new+trk,ct_mark=0x0/0x10,ip', 'goto_table:AntreaPolicyEgressRule'],
+    ['ConntrackState', 0, '', 'goto_table:PreRoutingClassifier'],
+    ['L3Forwarding', 210, `ip,nw_dst=${gatewayIp}`, `set_field:${gatewayMac}->eth_dst,${TO_GATEWAY},goto_table:L3DecTTL`],
+    ['L3Forwarding', 210, 'ct_state=+rpl+trk,ct_mark=0x2/0xf,ip', `set_field:${gatewayMac}->eth_dst,${TO_GATEWAY},goto_table:L3DecTTL`],
+    ['L3Forwarding', 200, `ip,reg0=0x0/0x200,nw_dst=${podCidr}`, 'goto_table:L2ForwardingCalc'],
+    ['L3Forwarding', 0, '', `${TO_GATEWAY},goto_table:L2ForwardingCalc`],
+    ['L3DecTTL', 210, 'ip,reg0=0x2/0xf', 'goto_table:SNATMark'],
+    ['L3DecTTL', 200, 'ip', 'dec_ttl,goto_table:SNATMark'],
+    ['L2ForwardingCalc', 200, `dl_dst=${gatewayMac}`, `set_field:0x${GATEWAY_PORT.toString(16)}->reg1,${OUT},goto_table:IngressSecurityClassifier`],
+    ['IngressSecurityClassifier', 210, 'pkt_mark=0x80000000/0x80000000,ct_state=-rpl+trk,ip', 'goto_table:ConntrackCommit'],
+    ['ConntrackCommit', 200, 'ct_state=+new+trk-snat,ct_mark=0x0/0x10,ip', `ct(commit,table=Output,zone=${ZONE},exec(${SOURCE_TO_MARK}))`],
+    ['Output', 200, 'reg0=0x200000/0x600000', 'output:NXM_NX_REG1[]'],
+  ]
+  if (tunnel) {
+    pods.push(
+      ['Classifier', 200, `in_port="${TUNNEL}"`, 'set_field:0x1/0xf->reg0,set_field:0x200/0x200->reg0,goto_table:UnSNAT'],
+      ['L2ForwardingCalc', 200, `dl_dst=${VIRTUAL_MAC}`, `set_field:0x${TUNNEL_PORT.toString(16)}->reg1,${OUT},goto_table:IngressSecurityClassifier`],
+    )
+  }
+  const policy: Row[] = [
+    ['AntreaPolicyEgressRule', 64_990, 'ct_state=-new+est,ip', 'goto_table:EgressMetric'],
+    ['AntreaPolicyEgressRule', 64_990, 'ct_state=-new+rel,ip', 'goto_table:EgressMetric'],
+    ['AntreaPolicyIngressRule', 64_990, 'ct_state=-new+est,ip', 'goto_table:IngressMetric'],
+    ['AntreaPolicyIngressRule', 64_990, 'ct_state=-new+rel,ip', 'goto_table:IngressMetric'],
+    ['IngressSecurityClassifier', 200, 'reg0=0x20/0xf0', 'goto_table:IngressMetric'],
+    ['IngressSecurityClassifier', 200, 'reg0=0x10/0xf0', 'goto_table:IngressMetric'],
+    ['IngressSecurityClassifier', 200, 'reg0=0x40/0xf0', 'goto_table:IngressMetric'],
+    ['IngressSecurityClassifier', 200, 'ct_mark=0x40/0x40', 'goto_table:ConntrackCommit'],
+    ...(['01', '02', '03', '04', '05', '06', '07'] as const).map((operation, i): Row => ['Output', 200, `reg0=0x${(0x2400000 + i * 0x2000000).toString(16)}/0xfe600000`, `meter:256,controller(id=32776,reason=no_match,userdata=01.${operation},max_len=65535)`]),
+  ]
+  const marks = 'set_field:0x10/0x10->ct_mark,set_field:0x20/0x20->ct_mark'
+  const service: Row[] = [
+    ['UnSNAT', 200, `ip,nw_dst=${VIRTUAL_SERVICE_IP}`, `ct(table=ConntrackZone,zone=${SNAT_ZONE},nat)`],
+    ['UnSNAT', 200, `ip,nw_dst=${gatewayIp}`, `ct(table=ConntrackZone,zone=${SNAT_ZONE},nat)`],
+    ['ConntrackState', 190, 'ct_state=-new+trk,ct_mark=0x10/0x10,ip', 'set_field:0x200/0x200->reg0,goto_table:AntreaPolicyEgressRule'],
+    ['PreRoutingClassifier', 200, 'ip', 'resubmit(,SessionAffinity),resubmit(,ServiceLB)'],
+    ['SessionAffinity', 0, '', 'set_field:0x10000/0x70000->reg4'],
+    ['EndpointDNAT', 200, 'reg0=0x4000/0x4000', 'controller(id=32776,reason=no_match,userdata=04,max_len=65535)'],
+    ['EndpointDNAT', 190, 'reg4=0x20000/0x70000', 'set_field:0x10000/0x70000->reg4,resubmit(,ServiceLB)'],
+    ['L3Forwarding', 190, 'ct_mark=0x10/0x10,reg0=0x202/0x20f', `set_field:${gatewayMac}->eth_dst,${TO_GATEWAY},goto_table:L3DecTTL`],
+    ['SNATMark', 200, 'ct_state=+new+trk,ip,reg0=0x22/0xff', `ct(commit,table=SNAT,zone=${ZONE},exec(set_field:0x20/0x20->ct_mark,set_field:0x40/0x40->ct_mark,${SOURCE_TO_MARK}))`],
+    ['SNATMark', 200, 'ct_state=+new+trk,ip,reg0=0x12/0xff,reg4=0x200000/0x2200000', `ct(commit,table=SNAT,zone=${ZONE},exec(set_field:0x20/0x20->ct_mark,${SOURCE_TO_MARK}))`],
+    ['SNAT', 200, 'ct_state=+new+trk,ct_mark=0x40/0x40,ip,reg0=0x2/0xf', `ct(commit,table=L2ForwardingCalc,zone=${SNAT_ZONE},nat(src=${VIRTUAL_SERVICE_IP}),exec(${marks},set_field:0x40/0x40->ct_mark))`],
+    ['SNAT', 200, 'ct_state=+new+trk,ct_mark=0x40/0x40,ip,reg0=0x3/0xf', `ct(commit,table=L2ForwardingCalc,zone=${SNAT_ZONE},nat(src=${gatewayIp}),exec(${marks},set_field:0x40/0x40->ct_mark))`],
+    ['SNAT', 200, 'ct_state=-new-rpl+trk,ct_mark=0x20/0x20,ip', `ct(table=L2ForwardingCalc,zone=${SNAT_ZONE},nat)`],
+    ['SNAT', 190, 'ct_state=+new+trk,ct_mark=0x20/0x20,ip,reg0=0x2/0xf', `ct(commit,table=L2ForwardingCalc,zone=${SNAT_ZONE},nat(src=${gatewayIp}),exec(${marks}))`],
+    ['Output', 210, 'ct_mark=0x40/0x40,reg0=0x200000/0x600000', 'IN_PORT'],
+  ]
+  const egress: Row[] = [
+    ['L3Forwarding', 190, 'ct_state=-rpl+trk,ip,reg0=0x3/0xf,reg4=0x0/0x100000', 'goto_table:EgressMark'],
+    ['L3Forwarding', 190, 'ct_state=-rpl+trk,ip,reg0=0x1/0xf', `set_field:${gatewayMac}->eth_dst,goto_table:EgressMark`],
+    ['EgressMark', 210, `ip,nw_dst=${nodeIp}`, `${TO_GATEWAY},goto_table:L2ForwardingCalc`],
+    ['EgressMark', 210, `ip,nw_dst=${serviceCidr}`, `${TO_GATEWAY},goto_table:L2ForwardingCalc`],
+    ['EgressMark', 190, 'ct_state=+new+trk,ip,reg0=0x1/0xf', 'drop'],
+    ['EgressMark', 0, '', `${TO_GATEWAY},goto_table:L2ForwardingCalc`],
+  ]
+  return [
+    ...specs(round, 'Default', [['PipelineRootClassifier', 200, 'arp', 'goto_table:ARPSpoofGuard'], ['PipelineRootClassifier', 200, 'ip', 'goto_table:Classifier']]),
+    ...missFlows(round), ...specs(round, 'PodConnectivity', pods), ...specs(round, 'NetworkPolicy', policy), ...specs(round, 'Service', service), ...specs(round, 'Egress', egress),
+  ]
+}
+
+/** Another node: its gateway's address is answered here, its Pods are behind the tunnel (or, without one, behind the node's own routes). */
+export function nodeFlows({ round, gatewayMac, tunnel }: PipelineFacts, peer: { ip: Ip; gateway: Ip; podCidr: Cidr }): FlowSpec[] {
+  const answer = `move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:${VIRTUAL_MAC}->eth_src,set_field:2->arp_op,move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],set_field:${VIRTUAL_MAC}->arp_sha,move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:${peer.gateway}->arp_spa,IN_PORT`
+  return [
+    ...specs(round, 'PodConnectivity', [
+      ['ARPResponder', 200, `arp,arp_tpa=${peer.gateway},arp_op=1`, answer],
+      tunnel
+        ? ['L3Forwarding', 200, `ip,nw_dst=${peer.podCidr}`, `set_field:${gatewayMac}->eth_src,set_field:${VIRTUAL_MAC}->eth_dst,set_field:${peer.ip}->tun_dst,${TO_TUNNEL},goto_table:L3DecTTL`]
+        : ['L3Forwarding', 200, `ip,reg4=0x0/0x100000,nw_dst=${peer.podCidr}`, `set_field:${gatewayMac}->eth_dst,${TO_GATEWAY},goto_table:L3DecTTL`],
+    ]),
+    ...specs(round, 'Egress', [['EgressMark', 210, `ip,nw_dst=${peer.ip}`, `${TO_GATEWAY},goto_table:L2ForwardingCalc`]]),
+  ]
+}
+
+export function podFlows({ round, gatewayMac }: PipelineFacts, pod: { port: number; name: string; ip: Ip; mac: Mac }): FlowSpec[] {
+  const at = `in_port="${pod.name}"`
+  return specs(round, 'PodConnectivity', [
+    ['ARPSpoofGuard', 200, `arp,${at},arp_spa=${pod.ip},arp_sha=${pod.mac}`, 'goto_table:ARPResponder'],
+    ['Classifier', 190, at, 'set_field:0x3/0xf->reg0,set_field:0x10000000/0x10000000->reg4,goto_table:SpoofGuard'],
+    ['SpoofGuard', 200, `ip,${at},dl_src=${pod.mac},nw_src=${pod.ip}`, 'goto_table:UnSNAT'],
+    ['L3Forwarding', 200, `ip,reg0=0x200/0x200,nw_dst=${pod.ip}`, `set_field:${gatewayMac}->eth_src,set_field:${pod.mac}->eth_dst,goto_table:L3DecTTL`],
+    ['L2ForwardingCalc', 200, `dl_dst=${pod.mac}`, `set_field:0x${pod.port.toString(16)}->reg1,${OUT},goto_table:IngressSecurityClassifier`],
+  ])
+}

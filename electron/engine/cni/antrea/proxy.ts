@@ -1,0 +1,171 @@
+import type { Timer } from '../../clock.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import { parseIpv4 } from '../../network/address.ts'
+import { ServiceCache } from '../../proxy/cache.ts'
+import { chooseEndpoints, type EndpointInfo } from '../../proxy/endpoints.ts'
+import type { ServicePortInfo } from '../../proxy/service-ports.ts'
+import type { Datapath } from './datapath.ts'
+import type { FlowSpec } from './ovs/bridge.ts'
+import { cookie, ZONE } from './pipeline.ts'
+
+/** AntreaProxy with proxyAll false and proxyLoadBalancerIPs true (pkg/agent/proxy of v2.4): what Pods ask of Services is the bridge's affair. */
+const DELAY = 10
+
+const HAIRPIN = 'exec(set_field:0x20/0x20->ct_mark,set_field:0x40/0x40->ct_mark,move:NXM_NX_REG0[0..3]->NXM_NX_CT_MARK[0..3])'
+
+const hex = (n: number): string => `0x${n.toString(16)}`
+
+export class AntreaProxy {
+  readonly #dp: Datapath
+  readonly #cache: ServiceCache
+  /** By Service: what it has in the bridge. */
+  readonly #services = new Map<string, { flows: FlowSpec[]; groups: number[]; endpoints: string[]; infos: ReadonlyMap<string, EndpointInfo & { protocol: string }> }>()
+  /** Endpoints are of several Services: how many. */
+  readonly #endpoints = new Map<string, { uses: number; flows: FlowSpec[] }>()
+  readonly #groupIds = new Map<string, number>()
+  #nextGroup = 1
+  #timer: Timer | undefined
+  #stopped = false
+
+  constructor(dp: Datapath, client: KubernetesClient) {
+    this.#dp = dp
+    this.#cache = new ServiceCache(client, 4, () => this.#soon())
+    this.#cache.takeChanged()
+    dp.bridge.groups.clear()
+    for (const service of this.#cache.services.keys()) this.#write(service)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cache.stop()
+    this.#dp.context.clock.cancel(this.#timer)
+  }
+
+  #soon(): void {
+    if (this.#timer || this.#stopped) return
+    this.#timer = this.#dp.context.clock.schedule(DELAY, () => {
+      this.#timer = undefined
+      for (const service of this.#cache.takeChanged()) this.#write(service)
+    })
+  }
+
+  /** Service and port of a group, for `antctl get ovsflows`. */
+  groupsOf(service: string): readonly number[] {
+    return this.#services.get(service)?.groups ?? []
+  }
+
+  flowsOf(service: string): readonly FlowSpec[] {
+    const known = this.#services.get(service)
+    return known ? [...known.flows, ...known.endpoints.flatMap((key) => this.#endpoints.get(key)?.flows ?? [])] : []
+  }
+
+  #write(service: string): void {
+    const dp = this.#dp
+    const old = this.#services.get(service)
+    const flows: FlowSpec[] = []
+    const groups: number[] = []
+    const endpoints: string[] = []
+    const infos = new Map<string, EndpointInfo & { protocol: string }>()
+    for (const port of this.#cache.services.get(service) ?? []) {
+      const choice = chooseEndpoints(this.#cache.endpointsOf(port), port, { name: dp.context.name, zone: '' })
+      for (const endpoint of choice.reachable) {
+        const key = `${port.protocol} ${endpoint.address}`
+        if (infos.has(key)) continue
+        infos.set(key, { ...endpoint, protocol: port.protocol })
+        endpoints.push(key)
+        this.#useEndpoint(key, port.protocol, endpoint)
+      }
+      const cluster = this.#group(port, 'cluster', choice.cluster, groups)
+      const local = port.internalPolicyLocal || port.externalPolicyLocal ? this.#group(port, 'local', choice.local, groups) : cluster
+      flows.push(...this.#serviceFlows(port, port.clusterIP, port.internalPolicyLocal ? local : cluster, false))
+      for (const ip of port.loadBalancerIPs) {
+        if (port.externalPolicyLocal) flows.push(...this.#shortCircuit(port, ip, cluster))
+        flows.push(...this.#serviceFlows(port, ip, port.externalPolicyLocal ? local : cluster, true))
+      }
+    }
+    dp.add(flows)
+    const kept = new Set(flows.map(keyOf))
+    if (old) {
+      dp.drop(old.flows.filter((f) => !kept.has(keyOf(f))))
+      for (const key of old.endpoints) this.#releaseEndpoint(key)
+      for (const group of old.groups) if (!groups.includes(group)) dp.bridge.groups.delete(group)
+      for (const [key, { protocol, ip, port }] of old.infos) if (protocol === 'udp' && !infos.has(key)) dp.bridge.conntrack.remove(({ reply }) => reply.protocol === 'udp' && reply.source === ip && reply.sourcePort === port)
+    }
+    if (flows.length > 0) this.#services.set(service, { flows, groups, endpoints, infos })
+    else this.#services.delete(service)
+  }
+
+  #group(port: ServicePortInfo, policy: 'cluster' | 'local', endpoints: readonly EndpointInfo[], groups: number[]): number {
+    const key = `${port.name} ${port.protocol} ${policy}`
+    let id = this.#groupIds.get(key)
+    if (id === undefined) this.#groupIds.set(key, (id = this.#nextGroup++))
+    groups.push(id)
+    const next = port.stickySeconds === undefined ? 'EndpointDNAT' : 'ServiceLB'
+    const buckets = endpoints.map((e) => {
+      const remote = e.nodeName !== undefined && e.nodeName !== this.#dp.context.name ? 'set_field:0x4000000/0x4000000->reg4,' : ''
+      return `${remote}set_field:${hex(parseIpv4(e.ip)!)}->reg3,set_field:${hex(e.port)}/0xffff->reg4,resubmit(,${next})`
+    })
+    this.#dp.bridge.setGroup(id, buckets.length > 0 ? buckets : ['set_field:0x4000/0x4000->reg0,resubmit(,EndpointDNAT)'])
+    return id
+  }
+
+  #serviceFlows(port: ServicePortInfo, ip: string, group: number, external: boolean): FlowSpec[] {
+    const { protocol, stickySeconds } = port
+    const { round } = this.#dp
+    const outside = external ? 'set_field:0x200000/0x200000->reg4,' : ''
+    const flows: FlowSpec[] = [{
+      table: 'ServiceLB', priority: 200, cookie: cookie(round, 'Service'), match: `${protocol},reg4=0x10000/0x70000,nw_dst=${ip},tp_dst=${port.port}`,
+      actions: `set_field:0x200/0x200->reg0,set_field:${stickySeconds === undefined ? '0x20000' : '0x30000'}/0x70000->reg4,${outside}set_field:${hex(group)}->reg7,group:${group}`,
+    }]
+    if (stickySeconds === undefined) return flows
+    const number = { tcp: '0x6', udp: '0x11', sctp: '0x84' }[protocol]
+    const own = cookie(round, 'Service', group)
+    flows.push({
+      table: 'ServiceLB', priority: 190, cookie: own, match: `${protocol},reg4=0x30000/0x70000,nw_dst=${ip},tp_dst=${port.port}`,
+      actions:
+        `learn(table=SessionAffinity,hard_timeout=${stickySeconds},priority=200,delete_learned,cookie=${own},eth_type=0x800,nw_proto=${number},OXM_OF_${protocol.toUpperCase()}_DST[],NXM_OF_IP_DST[],NXM_OF_IP_SRC[],` +
+        'load:NXM_NX_REG4[0..15]->NXM_NX_REG4[0..15],load:NXM_NX_REG4[26]->NXM_NX_REG4[26],load:NXM_NX_REG3[]->NXM_NX_REG3[],load:0x2->NXM_NX_REG4[16..18],load:0x1->NXM_NX_REG0[9]' +
+        `${external ? ',load:0x1->NXM_NX_REG4[21]' : ''}),set_field:0x20000/0x70000->reg4,goto_table:EndpointDNAT`,
+    })
+    return flows
+  }
+
+  /** externalTrafficPolicy Local is for those outside: Pods and the node get any endpoint. */
+  #shortCircuit(port: ServicePortInfo, ip: string, group: number): FlowSpec[] {
+    return [{
+      table: 'ServiceLB', priority: 210, cookie: cookie(this.#dp.round, 'Service'), match: `${port.protocol},reg4=0x10010000/0x10070000,nw_dst=${ip},tp_dst=${port.port}`,
+      actions: `set_field:0x200/0x200->reg0,set_field:${port.stickySeconds === undefined ? '0x20000' : '0x30000'}/0x70000->reg4,set_field:0x200000/0x200000->reg4,set_field:${hex(group)}->reg7,group:${group}`,
+    }]
+  }
+
+  #useEndpoint(key: string, protocol: ServicePortInfo['protocol'], { ip, port, nodeName }: EndpointInfo): void {
+    const known = this.#endpoints.get(key)
+    if (known) {
+      known.uses++
+      return
+    }
+    const dp = this.#dp
+    const flows: FlowSpec[] = [{
+      table: 'EndpointDNAT', priority: 200, cookie: cookie(dp.round, 'Service'), match: `${protocol},reg3=${hex(parseIpv4(ip)!)},reg4=${hex(0x20000 + port)}/0x7ffff`,
+      actions: `ct(commit,table=AntreaPolicyEgressRule,zone=${ZONE},nat(dst=${ip}:${port}),exec(set_field:0x10/0x10->ct_mark,move:NXM_NX_REG0[0..3]->NXM_NX_CT_MARK[0..3]))`,
+    }]
+    // A Pod that asks a Service and is chosen itself.
+    if (nodeName === dp.context.name && ip !== dp.nodeIp) {
+      flows.push({ table: 'SNATMark', priority: 190, cookie: cookie(dp.round, 'Service'), match: `ct_state=+new+trk,ip,nw_src=${ip},nw_dst=${ip}`, actions: `ct(commit,table=SNAT,zone=${ZONE},${HAIRPIN})` })
+    }
+    dp.add(flows)
+    this.#endpoints.set(key, { uses: 1, flows })
+  }
+
+  #releaseEndpoint(key: string): void {
+    const known = this.#endpoints.get(key)
+    if (!known || --known.uses > 0) return
+    this.#endpoints.delete(key)
+    const others = new Set([...this.#endpoints.values()].flatMap((e) => e.flows.map(keyOf)))
+    this.#dp.drop(known.flows.filter((f) => !others.has(keyOf(f))))
+  }
+}
+
+function keyOf({ table, priority, match }: FlowSpec): string {
+  return `${table} ${priority} ${match}`
+}

@@ -1,0 +1,60 @@
+import type { NodeContext } from '../types.ts'
+import type { Datapath } from './datapath.ts'
+import { GATEWAY } from './pipeline.ts'
+
+/** The node's iptables rules and ipset (pkg/agent/route/route_linux.go of Antrea v2.4, syncIPTables). */
+export const POD_IP_SET = 'ANTREA-POD-IP'
+
+const JUMPS = [
+  ['raw', 'PREROUTING', 'ANTREA-PREROUTING', 'prerouting'],
+  ['raw', 'OUTPUT', 'ANTREA-OUTPUT', 'output'],
+  ['filter', 'FORWARD', 'ANTREA-FORWARD', 'forwarding'],
+  ['nat', 'POSTROUTING', 'ANTREA-POSTROUTING', 'postrouting'],
+  ['mangle', 'PREROUTING', 'ANTREA-MANGLE', 'mangle'],
+  ['mangle', 'OUTPUT', 'ANTREA-OUTPUT', 'output'],
+] as const
+
+const PORTS = { geneve: 6081, vxlan: 4789 } as const
+
+export function syncPodSet({ context, podCidr, peers }: Datapath): void {
+  const { sets } = context.network.netfilter
+  if (!sets.get(POD_IP_SET)) sets.create(POD_IP_SET, 'hash:net', {})
+  const wanted = new Set([podCidr, ...[...peers.values()].map((p) => p.podCidr)])
+  for (const { element } of [...sets.get(POD_IP_SET)!.members()]) if (!wanted.has(element)) sets.remove(POD_IP_SET, element)
+  for (const cidr of wanted) sets.add(POD_IP_SET, cidr, { exist: true })
+}
+
+export function syncIptables(dp: Datapath): void {
+  const { netfilter } = dp.context.network
+  const comment = (text: string): string => `-m comment --comment "Antrea: ${text}"`
+  const lines: string[] = ['*raw', ':ANTREA-PREROUTING - [0:0]', ':ANTREA-OUTPUT - [0:0]']
+  if (dp.encapsulation !== 'none') {
+    const port = PORTS[dp.encapsulation]
+    lines.push(
+      `-A ANTREA-PREROUTING ${comment('do not track incoming encapsulation packets')} -m udp -p udp --dport ${port} -m addrtype --dst-type LOCAL -j NOTRACK`,
+      `-A ANTREA-OUTPUT ${comment('do not track outgoing encapsulation packets')} -m udp -p udp --dport ${port} -m addrtype --src-type LOCAL -j NOTRACK`,
+    )
+  }
+  lines.push(
+    'COMMIT', '*mangle', ':ANTREA-MANGLE - [0:0]', ':ANTREA-OUTPUT - [0:0]',
+    `-A ANTREA-OUTPUT ${comment('mark LOCAL output packets')} -m addrtype --src-type LOCAL -o ${GATEWAY} -j MARK --or-mark 0x80000000`,
+    'COMMIT', '*filter', ':ANTREA-FORWARD - [0:0]',
+    `-A ANTREA-FORWARD ${comment('accept packets from local Pods')} -i ${GATEWAY} -j ACCEPT`,
+    `-A ANTREA-FORWARD ${comment('accept packets to local Pods')} -o ${GATEWAY} -j ACCEPT`,
+    'COMMIT', '*nat', ':ANTREA-POSTROUTING - [0:0]',
+    `-A ANTREA-POSTROUTING ${comment('masquerade Pod to external packets')} -s ${dp.podCidr} -m set ! --match-set ${POD_IP_SET} dst ! -o ${GATEWAY} -j MASQUERADE`,
+    `-A ANTREA-POSTROUTING ${comment('masquerade LOCAL traffic')} -o ${GATEWAY} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --random-fully`,
+    'COMMIT',
+  )
+  netfilter.restore(`${lines.join('\n')}\n`, { noflush: true })
+  for (const [table, chain, target, what] of JUMPS) {
+    const rule = ['-j', target, '-m', 'comment', '--comment', `Antrea: jump to Antrea ${what} rules`]
+    if (netfilter.command(['-t', table, '-C', chain, ...rule]).code !== 0) netfilter.command(['-t', table, '-A', chain, ...rule])
+  }
+}
+
+/** antrea-agent's sysctls: the gateway forwards, and answers may come another way. */
+export function syncSysctls({ network }: NodeContext): void {
+  network.setSysctl('net.ipv4.ip_forward', '1')
+  network.setSysctl(`net.ipv4.conf.${GATEWAY}.rp_filter`, '0')
+}
