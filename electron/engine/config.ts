@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { CNI_OPTIONS, readCni, type CniName, type CniOptions } from './cni/options.ts'
 import { cidrContains, cidrsOverlap, ipVersion, isIpv4, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
+import type { DeclaredImage } from './programs/declared/types.ts'
 
 /** The cluster file (design 5.3), checked and completed. */
 export const PROXY_MODES = ['iptables', 'nftables', 'ipvs'] as const
@@ -34,6 +35,8 @@ export interface ClusterConfig {
   ingressController: (typeof INGRESS_CONTROLLERS)[number]
   kubectlRun: 'pod' | 'deployment'
   seed: number
+  /** What a lab's pack declares beside the images that there are; not part of the file. */
+  images?: readonly DeclaredImage[]
 }
 
 /** The wire between the nodes; the laptop is its first address, as the host is of kind's Docker network. */
@@ -60,7 +63,7 @@ type Report = (key: string, value: unknown, allowed: string) => void
 const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
-const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'antrea'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
+const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
 const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables', 'ipvs'] }

@@ -15,9 +15,10 @@ const others = new Map([
 describe('a lab folder', () => {
   for (const name of readdirSync(samples)) {
     it(`${name}: says what is wrong, where, and what was expected`, () => {
-      const text = readFileSync(join(samples, name, 'lab.yaml'), 'utf8')
-      const expected = readFileSync(join(samples, name, 'expected.txt'), 'utf8')
-      const result = loadLab('sample', new Map([['lab.yaml', text], ...others]))
+      const own = readdirSync(join(samples, name)).map((file) => [file, readFileSync(join(samples, name, file), 'utf8')] as const)
+      const files = new Map([...own, ...others])
+      const expected = files.get('expected.txt')
+      const result = loadLab('sample', files)
       expect('lab' in result ? 'ok\n' : result.problems.map((p) => `${formatProblem(p)}\n`).join('')).toBe(expected)
     })
   }

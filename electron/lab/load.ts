@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument, isNode, type Document } from 'yaml'
 import type { z } from 'zod'
-import { parseClusterConfig } from '../engine/config.ts'
+import { parseClusterConfig, parseReference, type DeclaredImage } from '../engine/cluster.ts'
+import { declaredImage, imageSchema } from './images.ts'
 import { labSchema, type Lab, type LabDefinition, type LabProblem } from './model.ts'
 import { parseTranscripts } from './transcript.ts'
 
@@ -14,26 +15,13 @@ export const LIMITS = { files: 500, bytesPerFile: 1_000_000, bytesPerLab: 5_000_
 export function loadLab(folder: string, files: ReadonlyMap<string, string>): { lab: Lab } | { problems: LabProblem[] } {
   const source = files.get('lab.yaml')
   if (source === undefined) return { problems: [{ file: 'lab.yaml', line: 1, column: 1, message: 'not found; expected the lab\'s description' }] }
-  const counter = new LineCounter()
-  const document = parseDocument(source, { lineCounter: counter, strict: true, uniqueKeys: true, logLevel: 'silent' })
-  const at = (offset: number): { line: number; column: number } => {
-    const { line, col } = counter.linePos(offset)
-    return { line: Math.max(1, line), column: Math.max(1, col) }
-  }
-  if (document.errors.length > 0) {
-    return { problems: document.errors.map((e) => ({ file: 'lab.yaml', ...at(e.pos[0]), message: `not YAML: ${e.message.split('\n')[0]!.replace(/ at line .*$/, '')}` })) }
-  }
-  let value: unknown
-  try {
-    value = document.toJS({ maxAliasCount: 50 })
-  } catch (error) {
-    return { problems: [{ file: 'lab.yaml', line: 1, column: 1, message: `expected fewer YAML aliases: ${(error as Error).message}` }] }
-  }
+  const read = readYaml('lab.yaml', source)
+  if ('problems' in read) return read
   const problems: LabProblem[] = []
   const problemAt = (path: readonly PropertyKey[], message: string): void => {
-    problems.push({ file: 'lab.yaml', ...at(offsetOf(document, path)), message: `${pathText(path)}: ${message}` })
+    problems.push(read.problem(path, message))
   }
-  const parsed = labSchema.safeParse(value)
+  const parsed = labSchema.safeParse(read.value)
   if (!parsed.success) {
     for (const issue of parsed.error.issues) for (const { path, message } of explain(issue)) problemAt(path, message)
     return { problems }
@@ -48,12 +36,51 @@ export function loadLab(folder: string, files: ReadonlyMap<string, string>): { l
   }
   checkFiles(definition, files, problemAt)
   checkNames(definition, problemAt)
+  const images = readImages(definition, files, problems)
   for (const name of ['solution.txtar', 'wrong.txtar'] as const) {
     const text = files.get(name)
     if (text === undefined) problems.push({ file: name, line: 1, column: 1, message: 'not found; a lab is tested by it' })
     else problems.push(...parseTranscripts(name, text, definition).problems)
   }
-  return problems.length > 0 ? { problems } : { lab: { definition, files } }
+  return problems.length > 0 ? { problems } : { lab: { definition, files, images } }
+}
+
+interface YamlFile { value: unknown; problem(path: readonly PropertyKey[], message: string): LabProblem }
+
+function readYaml(file: string, source: string): YamlFile | { problems: LabProblem[] } {
+  const counter = new LineCounter()
+  const document = parseDocument(source, { lineCounter: counter, strict: true, uniqueKeys: true, logLevel: 'silent' })
+  const at = (offset: number): { line: number; column: number } => {
+    const { line, col } = counter.linePos(offset)
+    return { line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  if (document.errors.length > 0) {
+    return { problems: document.errors.map((e) => ({ file, ...at(e.pos[0]), message: `not YAML: ${e.message.split('\n')[0]!.replace(/ at line .*$/, '')}` })) }
+  }
+  try {
+    return { value: document.toJS({ maxAliasCount: 50 }), problem: (path, message) => ({ file, ...at(offsetOf(document, path)), message: `${pathText(path)}: ${message}` }) }
+  } catch (error) {
+    return { problems: [{ file, line: 1, column: 1, message: `expected fewer YAML aliases: ${(error as Error).message}` }] }
+  }
+}
+
+/** The images that the lab brings along; what is wrong with them goes to `problems`. */
+function readImages(definition: LabDefinition, files: ReadonlyMap<string, string>, problems: LabProblem[]): DeclaredImage[] {
+  const images: DeclaredImage[] = []
+  for (const file of definition.images) {
+    const source = files.get(file)
+    if (source === undefined) continue
+    const read = readYaml(file, source)
+    if ('problems' in read) {
+      problems.push(...read.problems)
+      continue
+    }
+    const parsed = imageSchema.safeParse(read.value)
+    if (!parsed.success) for (const issue of parsed.error.issues) for (const { path, message } of explain(issue, ['http', 'tcp', 'udp'])) problems.push(read.problem(path, message))
+    else if (images.some((image) => parseReference(image.name).canonical === parseReference(parsed.data.name).canonical)) problems.push(read.problem(['name'], `"${parsed.data.name}" is declared twice`))
+    else images.push(declaredImage(parsed.data))
+  }
+  return images
 }
 
 function checkFiles(definition: LabDefinition, files: ReadonlyMap<string, string>, problemAt: (path: PropertyKey[], message: string) => void): void {
@@ -62,6 +89,7 @@ function checkFiles(definition: LabDefinition, files: ReadonlyMap<string, string
   }
   definition.setup.forEach((name, i) => need(['setup', i], name))
   definition.files.forEach((name, i) => need(['files', i], name))
+  definition.images.forEach((name, i) => need(['images', i], name))
   definition.steps.forEach((step, i) => {
     need(['steps', i, 'text'], step.text)
     step.setup.forEach((name, k) => need(['steps', i, 'setup', k], name))
@@ -81,7 +109,7 @@ function checkNames(definition: LabDefinition, problemAt: (path: PropertyKey[], 
   )
 }
 
-function explain(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string }[] {
+function explain(issue: z.core.$ZodIssue, kinds = ['resource', 'journey', 'dns', 'trace', 'file', 'quiz', 'port-forward', 'still']): { path: PropertyKey[]; message: string }[] {
   const path = [...issue.path]
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -89,9 +117,11 @@ function explain(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: strin
     case 'invalid_value':
       return [{ path, message: `expected ${issue.values.map((v) => JSON.stringify(v)).join(', ')}` }]
     case 'invalid_union':
-      return [{ path, message: issue.discriminator ? 'expected one of resource, journey, dns, trace, file, quiz, port-forward, still' : issue.message }]
+      return [{ path, message: issue.discriminator ? `expected one of ${kinds.join(', ')}` : issue.message }]
     case 'invalid_type':
       return [{ path, message: issue.message.includes('received undefined') ? `missing; expected ${issue.expected}` : `expected ${issue.expected}` }]
+    case 'invalid_key':
+      return [{ path, message: issue.issues[0]?.message ?? issue.message }]
     default:
       return [{ path, message: issue.message }]
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { DeclaredImage } from '../engine/cluster.ts'
 
 /** A lab as its folder says it (design 5.5). The schema is the format's reference: trainers read its messages. */
 
@@ -158,6 +159,8 @@ export const labSchema = z.strictObject({
   minutes: z.number().int().min(1).max(600),
   /** A cluster file (design 5.3), inline. */
   cluster: z.record(z.string(), z.unknown()).default({}),
+  /** Images that the lab brings along, a file each (images.ts). */
+  images: z.array(text).max(20, 'has more than 20 images').default([]),
   /** Manifests applied before the student arrives. */
   setup: z.array(text).default([]),
   /** Files of the folder put into the student's home. */
@@ -172,6 +175,7 @@ export type LabDefinition = z.infer<typeof labSchema>
 export interface Lab {
   definition: LabDefinition
   files: ReadonlyMap<string, string>
+  images: readonly DeclaredImage[]
 }
 
 /** A mistake in a lab folder. */

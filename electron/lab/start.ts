@@ -28,7 +28,7 @@ export function applyManifests(cluster: Cluster, manifests: readonly string[]): 
 export function bearLabCluster(lab: Lab, epoch?: number): Cluster {
   const { definition, files } = lab
   const manifests = definition.setup.map((name) => files.get(name) ?? '')
-  const cluster = bearCluster(parseClusterConfig(definition.cluster, 'cluster'), manifests, epoch)
+  const cluster = bearCluster({ ...parseClusterConfig(definition.cluster, 'cluster'), images: lab.images }, manifests, epoch)
   for (const name of definition.files) {
     cluster.laptop.fs.writeFile(`/home/student/${name.split('/').at(-1)}`, files.get(name) ?? '')
   }

@@ -21,6 +21,7 @@ import { NetfilterTables } from '../network/netfilter/netfilter.ts'
 import type { Nic } from '../network/switch.ts'
 import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { registerDeclared } from '../programs/declared/image.ts'
 import { ingressNginxManifests } from '../programs/ingress-nginx/manifests.ts'
 import { registerPrograms } from '../programs/register.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
@@ -96,6 +97,7 @@ export class SimulatedCluster implements Cluster {
       unblockApi: (cause) => this.#unblockApi(cause),
     }, commandsOf(config, controlPlane))
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
+    registerDeclared(this.programs, config.images ?? [])
     const plugin = findCniPlugin(config.cni)!
     const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)

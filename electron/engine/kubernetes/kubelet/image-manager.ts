@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { sleep, Signal, type Task } from '../../machine/task.ts'
+import type { DeclaredImage } from '../../programs/declared/types.ts'
 import { findImage, imageProblem, imageRepositories, isKnownRepository } from '../../programs/images/catalog.ts'
 import type { Image } from '../../programs/types.ts'
 import type { Random } from '../../random.ts'
@@ -29,8 +30,8 @@ export interface NodeImage { names: string[]; sizeBytes: number }
 const lists = new Map<string, readonly NodeImage[]>()
 
 /** The images that there are, as people write them; of the cluster's own only what is also of use by itself. */
-function known(): string {
-  const names = imageRepositories().filter((name) => /^docker\.io\/(?!calico|flannel|cloudnativelabs|cilium|weaveworks|antrea)|agnhost|curl$/.test(name))
+function known(declared: readonly DeclaredImage[]): string {
+  const names = [...imageRepositories(), ...declared.map((image) => image.name)].filter((name) => /^docker\.io\/(?!calico|flannel|cloudnativelabs|cilium|weaveworks|antrea)|agnhost|curl$|echoserver$|hello-app/.test(name) || declared.some((image) => image.name === name))
   return names.map((name) => name.replace(/^docker\.io\/(?:library\/)?/, '')).join(', ')
 }
 
@@ -40,6 +41,7 @@ interface Failure { delay: number; at: number; message: string }
 export class ImageManager {
   readonly #clock: Clock
   readonly #random: Random
+  readonly #declared: readonly DeclaredImage[]
   readonly #present = new Map<string, Image>()
   readonly #failures = new Map<string, Failure>()
   readonly #spoilt = new Set<string>()
@@ -48,14 +50,16 @@ export class ImageManager {
   #pulling = false
   readonly #free = new Signal()
 
-  constructor(clock: Clock, random: Random) {
+  /** `declared`: images of the lab's pack. */
+  constructor(clock: Clock, random: Random, declared: readonly DeclaredImage[] = []) {
     this.#clock = clock
     this.#random = random
+    this.#declared = declared
   }
 
   /** What is on the node before anything is pulled: kubeadm pulls the images of the control plane first. */
   preload(reference: string): void {
-    const image = findImage(reference)
+    const image = findImage(reference, this.#declared)
     if (image) this.#present.set(image.reference, image)
   }
 
@@ -87,13 +91,13 @@ export class ImageManager {
 
   *ensure(pod: Pod, container: Container, event: ImageEvent): Task<Image> {
     const name = container.image ?? ''
-    const image = findImage(name)
+    const image = findImage(name, this.#declared)
     const policy = container.imagePullPolicy ?? 'IfNotPresent'
     if (image && this.#present.has(image.reference) && policy !== 'Always') {
       event('Normal', 'Pulled', `Container image "${name}" already present on machine`)
       return this.#onDisk(image)
     }
-    const problem = imageProblem(name)
+    const problem = imageProblem(name, this.#declared)
     if (problem?.reason === 'InvalidImageName') {
       event('Warning', 'InspectFailed', problem.message)
       throw new PullError('InvalidImageName', problem.message, BACK_OFF.first)
@@ -128,7 +132,7 @@ export class ImageManager {
     }
     if (!image) {
       // what exists in the world and not here is told apart from what exists nowhere
-      const note = isKnownRepository(name) ? '' : ` (podhop: not simulated: this image; there are ${known()})`
+      const note = isKnownRepository(name, this.#declared) ? '' : ` (podhop: not simulated: this image; there are ${known(this.#declared)})`
       const message = `${problem ?? `${name}: not found`}${note}`
       const former = this.#failures.get(key)
       this.#failures.set(key, { delay: former ? Math.min(former.delay * 2, BACK_OFF.most) : BACK_OFF.first, at: this.#clock.now, message })

@@ -1,3 +1,5 @@
+import { findDeclared } from '../declared/image.ts'
+import type { DeclaredImage } from '../declared/types.ts'
 import type { Image } from '../types.ts'
 import { buildImage, type Repository } from './build.ts'
 import { httpdRepository } from './httpd.ts'
@@ -12,8 +14,20 @@ import { toolRepositories } from './tools.ts'
 const REPOSITORIES = new Map<string, Repository>([nginxRepository, httpdRepository, ...toolRepositories, ...serverRepositories, ...sampleRepositories, ...systemRepositories].map((r) => [r.name, r]))
 const found = new Map<string, Image | undefined>()
 
-/** The image that a Pod's `image` names; undefined when no registry has it or the reference is malformed. */
-export function findImage(reference: string): Image | undefined {
+/** The image that a Pod's `image` names; undefined when no registry, and no pack, has it or the reference is malformed. */
+export function findImage(reference: string, declared: readonly DeclaredImage[] = []): Image | undefined {
+  return (declared.length > 0 ? declaredImage(reference, declared) : undefined) ?? registered(reference)
+}
+
+function declaredImage(reference: string, declared: readonly DeclaredImage[]): Image | null | undefined {
+  try {
+    return findDeclared(reference, declared)
+  } catch {
+    return undefined
+  }
+}
+
+function registered(reference: string): Image | undefined {
   if (found.has(reference)) return found.get(reference)
   const image = lookUp(reference)
   found.set(reference, image)
@@ -36,17 +50,17 @@ function lookUp(text: string): Image | undefined {
 }
 
 /** Why a reference cannot be used: the kubelet's InvalidImageName message, or containerd's pull error; undefined when it can. */
-export function imageProblem(reference: string): { reason: 'InvalidImageName' | 'ErrImagePull'; message: string } | undefined {
+export function imageProblem(reference: string, declared: readonly DeclaredImage[] = []): { reason: 'InvalidImageName' | 'ErrImagePull'; message: string } | undefined {
   let parsed
   try {
     parsed = parseReference(reference)
   } catch (error) {
     return { reason: 'InvalidImageName', message: `Failed to apply default image tag "${reference}": couldn't parse image name "${reference}": ${(error as Error).message}` }
   }
-  if (findImage(reference)) return undefined
+  if (findImage(reference, declared)) return undefined
   const name = parsed.canonical
   const resolve = `failed to pull and unpack image "${name}": failed to resolve reference "${name}": `
-  const known = REPOSITORIES.has(parsed.repository)
+  const known = isKnownRepository(reference, declared)
   const reason = known || !parsed.repository.startsWith('docker.io/')
     ? `${name}: not found`
     : 'pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed'
@@ -54,9 +68,9 @@ export function imageProblem(reference: string): { reason: 'InvalidImageName' | 
 }
 
 /** Whether any registry has this repository, whatever the tag. */
-export function isKnownRepository(reference: string): boolean {
+export function isKnownRepository(reference: string, declared: readonly DeclaredImage[] = []): boolean {
   try {
-    return REPOSITORIES.has(parseReference(reference).repository)
+    return declaredImage(reference, declared) !== undefined || REPOSITORIES.has(parseReference(reference).repository)
   } catch {
     return false
   }
