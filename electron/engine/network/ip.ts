@@ -105,6 +105,7 @@ export class IpLayer {
 
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     if (this.#ns.netfilter.run('input', packet, link, undefined) !== 'accept') return
+    this.#ns.raw?.receive(packet)
     switch (packet.payload.kind) {
       case 'udp':
         return this.#ns.udp.receive(packet, link, unicast)

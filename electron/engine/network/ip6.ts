@@ -83,6 +83,7 @@ export class Ip6Layer {
 
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     if (this.#ns.netfilter6.run('input', packet, link, undefined) !== 'accept') return this.#tellLostMessage(packet, link, 'INPUT')
+    this.#ns.raw?.receive(packet)
     switch (packet.payload.kind) {
       case 'udp':
         return this.#ns.udp.receive(packet, link, unicast)

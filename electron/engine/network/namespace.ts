@@ -14,6 +14,7 @@ import type { BaseLink } from './link.ts'
 import { Loopback } from './link.ts'
 import { Neighbours } from './neighbours.ts'
 import { ZERO_MAC } from './packets.ts'
+import { RawSockets } from './raw.ts'
 import { Routes } from './routes.ts'
 import { SctpStack } from './sctp/stack.ts'
 import { Sysctls } from './sysctl.ts'
@@ -69,6 +70,8 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly vxlans = new Set<Vxlan>()
   #tunnels: Set<BaseLink> | undefined
   #sctp: SctpStack | undefined
+  /** Made when a program asks for one. */
+  raw: RawSockets | undefined
   destroyed = false
   /** The machine is switched off. */
   off = false
@@ -114,6 +117,7 @@ export class Namespace implements NetworkNamespace, StackHost {
       connect: (o, handlers) => tcp.connect(o, handlers),
       udp: (o) => udp.open(o),
       ping: (o) => icmp.open(o?.owner),
+      raw: (o) => (this.raw ??= new RawSockets(this)).open(o?.owner),
       list: () => [...tcp.list(), ...udp.list(), ...(this.#sctp?.list() ?? [])],
     }
     this.addLink(new Loopback(this, { name: 'lo', index: this.nextIndex(), mac: ZERO_MAC, mtu: 65536 }))
@@ -365,6 +369,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.#sctp?.destroy()
     this.udp.destroy()
     this.icmp.destroy()
+    this.raw?.destroy()
     for (const name of [...this.links.keys()]) if (this.links.has(name)) this.removeLink(name)
     this.#taps.clear()
     this.tapped = false

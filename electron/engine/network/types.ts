@@ -28,6 +28,8 @@ export interface ArpPacket {
   targetMac: Mac
   targetIp: Ip
   trail?: Trail
+  /** As {@link PacketMeta.tunnel}. */
+  tunnel?: { id: number; remote: Ip }
 }
 
 /** A packet on its way is owned by whoever holds it: NAT and forwarding change it in place; flooding copies it. */
@@ -534,6 +536,27 @@ export interface PingSocket {
   close(): void
 }
 
+/** What a program with a raw socket puts together; the kernel adds the rest of the header. */
+export interface RawPacket {
+  destination: Ip
+  payload: IpPayload
+  ttl?: number
+  tos?: number
+  dontFragment?: boolean
+  source?: Ip
+  /** IPv6: leave through this interface. */
+  device?: string
+}
+
+/** raw(7), of both families. */
+export interface RawSocket {
+  /** Sees what arrives here; must not change it. */
+  onPacket: ((packet: Readonly<IpPacket>) => void) | undefined
+  /** Throws SystemError as {@link PingSocket.send} does. */
+  send(packet: RawPacket): Journey
+  close(): void
+}
+
 /** One-to-one SCTP sockets (RFC 6458 section 3): used as TCP's are; an end of theirs ends both directions. */
 export interface SctpSockets {
   listen(options: { port: number; address?: Ip; owner?: SocketOwner }, onConnection: (connection: TcpConnection) => void): TcpListener
@@ -569,6 +592,7 @@ export interface Sockets {
   udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket
   /** Sends to addresses of either family. */
   ping(options?: { owner?: SocketOwner }): PingSocket
+  raw(options?: { owner?: SocketOwner }): RawSocket
   readonly sctp: SctpSockets
   list(): readonly SocketInfo[]
 }
