@@ -42,7 +42,7 @@ function curlTag(tag: string): ImageContent | undefined {
   }
 }
 
-const NETWORK_TOOLS = ['curl', 'wget', 'dig', 'nslookup', 'host', 'ping', 'ping6', 'tcpdump', 'nc', 'ncat', 'ss', 'nmap', 'telnet', 'vi', 'jq', 'mtr']
+const NETWORK_TOOLS = ['curl', 'wget', 'dig', 'nslookup', 'host', 'ping', 'ping6', 'tcpdump', 'nc', 'ncat', 'ss', 'nmap', 'openssl', 'telnet', 'vi', 'jq', 'mtr']
 const NETWORK_ADMIN = ['ip', 'traceroute', 'ifconfig', 'netstat', 'route', 'arp', 'arping', 'iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore', 'conntrack', 'bridge', 'wg', 'sysctl']
 
 function networkUtils(...more: string[]): ImageContent {

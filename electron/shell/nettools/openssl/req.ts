@@ -1,0 +1,75 @@
+import { encodeKey, makeCertificate, makeKey, readKey, toPem, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
+import { notSimulated, OpensslError, readFile, readOptions, readPem } from './options.ts'
+
+const OPTIONS = { x509: false, newkey: true, key: true, keyout: true, out: true, days: true, subj: true, addext: true, nodes: false, noenc: false, sha256: false, batch: false, new: false, CA: true, CAkey: true }
+/** Of -subj, by its long and short names. */
+const TYPES: Readonly<Record<string, string>> = { C: 'C', ST: 'ST', L: 'L', O: 'O', OU: 'OU', CN: 'CN', DC: 'DC', emailAddress: 'emailAddress', commonName: 'CN', organizationName: 'O', countryName: 'C' }
+
+/** openssl req -x509: a key and a certificate, signed by itself or (-CA, -CAkey) by another. */
+export function* req(process: Process, args: readonly string[]): Task<number> {
+  const options = readOptions('req', args, OPTIONS)
+  const value = (name: string): string | undefined => options.get(name)?.at(-1)
+  if (!options.has('x509') && !options.has('CA')) throw notSimulated('req without -x509', 'make the certificate at once with -x509, and with -CA and -CAkey if another is to sign it')
+  const key = yield* keyOf(process, value('newkey'), value('key'), value('keyout'), options.has('nodes') || options.has('noenc'))
+  const subject = subjectOf(value('subj'))
+  const names: string[] = []
+  let isCa = !options.has('CA')
+  for (const extension of options.get('addext') ?? []) {
+    const [, name, text = ''] = /^\s*([A-Za-z0-9]+)\s*=\s*(.*)$/.exec(extension) ?? []
+    if (name === 'subjectAltName') names.push(...alternativeNames(text))
+    else if (name === 'basicConstraints') isCa = /CA:true/i.test(text)
+    else throw notSimulated(`req -addext ${extension}`, 'subjectAltName and basicConstraints are')
+  }
+  const [ca, caKey] = [value('CA'), value('CAkey')]
+  const issuer = ca === undefined ? undefined : { certificate: readPem(process, ca)[0]!, key: loadKey(process, caKey ?? ca) }
+  const certificate = makeCertificate({
+    subject, key, notBefore: Math.floor(process.clock.wall() / 1000) * 1000, days: Number(value('days') ?? 30), alternativeNames: names, isCa, random: process.clock.random, ...(issuer ? { issuer } : {}),
+  })
+  const pem = toPem('CERTIFICATE', certificate.der)
+  const out = value('out')
+  if (out === undefined) yield* process.print(pem)
+  else yield* save(process, out, pem)
+  return 0
+}
+
+function* keyOf(process: Process, newkey: string | undefined, file: string | undefined, keyout: string | undefined, open: boolean): Task<RsaKey> {
+  if (file !== undefined) return loadKey(process, file)
+  if (newkey !== undefined && newkey !== 'rsa:2048' && newkey !== 'rsa') throw notSimulated(`req -newkey ${newkey}`, 'use rsa:2048')
+  if (!open) throw notSimulated('req with a pass phrase', 'add -nodes')
+  const key = makeKey(process.clock.random)
+  yield* process.printError('podhop: a key for labs only: everybody knows what it is made of\n-----\n')
+  yield* save(process, keyout ?? 'privkey.pem', toPem('PRIVATE KEY', encodeKey(key)))
+  return key
+}
+
+function loadKey(process: Process, path: string): RsaKey {
+  const key = readKey(readFile(process, path))
+  if (!key) throw new OpensslError(`Could not read private key from ${path}`)
+  return key
+}
+
+function* save(process: Process, path: string, text: string): Task {
+  const file = process.open(path, 'write')
+  for (const byte of [text]) yield* file.write(Uint8Array.from(byte, (c) => c.charCodeAt(0)))
+  file.release()
+}
+
+/** "/C=DE/O=Acme/CN=shop.example.com" */
+function subjectOf(text: string | undefined): NamePart[] {
+  if (text === undefined) throw notSimulated('req asking for the name', 'give -subj /CN=NAME')
+  if (!text.startsWith('/')) throw new OpensslError(`req: subject name is expected to be in the format /type0=value0/type1=value1/type2=... where characters may be escaped by \\. This name is not in that format: '${text}'`)
+  return text.slice(1).split(/(?<!\\)\//).filter((p) => p !== '').map((part): NamePart => {
+    const at = part.indexOf('=')
+    const type = TYPES[part.slice(0, at)]
+    if (at < 0 || type === undefined) throw new OpensslError(`req: Hit end of string before finding the equals in the name '${part}'`)
+    return [type, part.slice(at + 1).replace(/\\(.)/g, '$1')]
+  })
+}
+
+function alternativeNames(text: string): string[] {
+  return text.split(',').map((entry) => {
+    const [, kind, name] = /^\s*(DNS|IP)\s*:\s*(\S+)\s*$/.exec(entry) ?? []
+    if (name === undefined) throw notSimulated(`req -addext subjectAltName=${entry}`, 'DNS: and IP: are')
+    return kind === 'DNS' ? name : name.toLowerCase()
+  })
+}

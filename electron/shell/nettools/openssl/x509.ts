@@ -1,0 +1,91 @@
+import { decodeUtf8, encodeUtf8, OID, readCertificates, toPem, type Certificate, type Process, type Task } from '../../../engine/cluster.ts'
+import { OpensslError, readFile, readOptions, shownName } from './options.ts'
+import { opensslDate } from './words.ts'
+
+const OPTIONS = { in: true, noout: false, text: false, subject: false, issuer: false, dates: false, startdate: false, enddate: false, serial: false, ext: true, checkend: true, checkhost: true }
+
+/** openssl x509: what stands in a certificate. */
+export function* x509(process: Process, args: readonly string[]): Task<number> {
+  const options = readOptions('x509', args, OPTIONS)
+  const path = options.get('in')?.at(-1)
+  const text = path === undefined ? decodeUtf8(yield* process.readAll()) : readFile(process, path)
+  const certificate = readCertificates(text)[0]
+  if (!certificate) throw new OpensslError(`Could not read certificate from ${path ?? '<stdin>'}\nUnable to load certificate`)
+  let out = ''
+  for (const name of options.keys()) {
+    if (name === 'text') out += describe(certificate)
+    else if (name === 'subject') out += `subject=${shownName(certificate.subject)}\n`
+    else if (name === 'issuer') out += `issuer=${shownName(certificate.issuer)}\n`
+    else if (name === 'serial') out += `serial=${hexOf(certificate.serial).toUpperCase()}\n`
+    if (name === 'dates' || name === 'startdate') out += `notBefore=${opensslDate(certificate.notBefore)}\n`
+    if (name === 'dates' || name === 'enddate') out += `notAfter=${opensslDate(certificate.notAfter)}\n`
+    if (name === 'ext') out += extensions(certificate, '').join('')
+  }
+  const seconds = options.get('checkend')?.at(-1)
+  const expires = seconds !== undefined && certificate.notAfter < process.clock.wall() + Number(seconds) * 1000
+  if (seconds !== undefined) out += `Certificate will ${expires ? '' : 'not '}expire\n`
+  if (!options.has('noout') && seconds === undefined) out += toPem('CERTIFICATE', certificate.der)
+  yield* process.print(encodeUtf8(out))
+  return expires ? 1 : 0
+}
+
+function hexOf(value: bigint): string {
+  const text = value.toString(16)
+  return text.length % 2 === 0 ? text : `0${text}`
+}
+
+function pairs(text: string): string {
+  return text.replace(/../g, '$&:').slice(0, -1)
+}
+
+/** Lines of bytes with colons. */
+function block(text: string, bytes: number, indent: string): string {
+  return (text.match(new RegExp(`.{1,${bytes * 2}}`, 'g')) ?? []).map((line, i, all) => `${indent}${pairs(line)}${i < all.length - 1 ? ':' : ''}\n`).join('')
+}
+
+const ALGORITHMS: Readonly<Record<string, string>> = { [OID.sha256WithRsa]: 'sha256WithRSAEncryption', '1.2.840.10045.4.3.2': 'ecdsa-with-SHA256', '1.2.840.113549.1.1.12': 'sha384WithRSAEncryption', '1.2.840.113549.1.1.13': 'sha512WithRSAEncryption', '1.2.840.10045.4.3.3': 'ecdsa-with-SHA384', '1.3.101.112': 'ED25519' }
+
+function describe(certificate: Certificate): string {
+  const { serial, subject, issuer, notBefore, notAfter, rsa, keySize, signature } = certificate
+  const algorithm = ALGORITHMS[certificate.signatureAlgorithm] ?? certificate.signatureAlgorithm
+  const signatureHex = Array.from(signature, (b) => b.toString(16).padStart(2, '0')).join('')
+  const key = rsa
+    ? `            Public Key Algorithm: rsaEncryption\n                Public-Key: (${keySize} bit)\n                Modulus:\n${block(`00${hexOf(rsa.modulus)}`, 15, '                    ')}                Exponent: ${rsa.exponent} (0x${rsa.exponent.toString(16)})\n`
+    : `            Public Key Algorithm: ${certificate.keyAlgorithm === OID.ec ? 'id-ecPublicKey' : certificate.keyAlgorithm}\n                Public-Key: (${keySize} bit)\n`
+  const own = extensions(certificate, '            ')
+  return `Certificate:
+    Data:
+        Version: 3 (0x2)
+        Serial Number:
+            ${pairs(hexOf(serial))}
+        Signature Algorithm: ${algorithm}
+        Issuer: ${shownName(issuer)}
+        Validity
+            Not Before: ${opensslDate(notBefore)}
+            Not After : ${opensslDate(notAfter)}
+        Subject: ${shownName(subject)}
+        Subject Public Key Info:
+${key}${own.length > 0 ? `        X509v3 extensions:\n${own.join('')}` : ''}    Signature Algorithm: ${algorithm}
+    Signature Value:
+${block(signatureHex, 18, '        ')}`
+}
+
+function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Certificate, indent: string): string[] {
+  const hex = (bytes: Uint8Array): string => pairs(Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('').toUpperCase())
+  return all.flatMap(({ oid, critical, value }) => {
+    const show = (name: string, text: string): string => `${indent}${name}: ${critical ? 'critical' : ''}\n${indent}    ${text}\n`
+    if (oid === OID.subjectKeyId) return show('X509v3 Subject Key Identifier', hex(value.subarray(2)))
+    if (oid === OID.authorityKeyId) return show('X509v3 Authority Key Identifier', hex(value.subarray(4)))
+    if (oid === OID.basicConstraints) return show('X509v3 Basic Constraints', `CA:${isCa ? 'TRUE' : 'FALSE'}`)
+    if (oid === OID.alternativeNames) return show('X509v3 Subject Alternative Name', [...dnsNames.map((n) => `DNS:${n}`), ...ipAddresses.map((a) => `IP Address:${a}`)].join(', '))
+    if (oid === OID.keyUsage) return show('X509v3 Key Usage', usages(value))
+    if (oid === OID.extendedKeyUsage) return show('X509v3 Extended Key Usage', 'TLS Web Server Authentication')
+    return []
+  })
+}
+
+function usages(value: Uint8Array): string {
+  const names = ['Digital Signature', 'Non Repudiation', 'Key Encipherment', 'Data Encipherment', 'Key Agreement', 'Certificate Sign', 'CRL Sign']
+  const bits = value[3] ?? 0
+  return names.filter((_, i) => bits & (0x80 >> i)).join(', ')
+}
