@@ -70,7 +70,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
 
   protected send(frame: Frame): void {
     if (this.external) {
-      const key = frame.payload.kind === 'ip' ? frame.payload.meta.tunnel : undefined
+      const key = frame.payload.kind === 'ip' ? frame.payload.meta.tunnel : frame.payload.tunnel
       if (key) return this.#encapsulate(frame, key.remote, frame.destination, false, key.id)
       this.statistics.txDropped++
       return this.lost(frame, 'drop-no-vtep', `${this.name} takes its destinations from programs, and none has said where this frame goes.`)
@@ -145,7 +145,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
           explanation: 'vxlan-decapsulate',
         })
       }
-    }
+    } else if (this.external) inner.tunnel = { id: vni, remote: packet.source }
     this.receive(frame)
   }
 

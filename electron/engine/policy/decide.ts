@@ -38,6 +38,10 @@ export interface DecideOptions {
    * whole. So between two Pods that it selects, what its rules of one direction allow passes in the other, too.
    */
   readonly sharedChain?: boolean
+  /** Whether named ports are known. Weave Net rejects a policy that has one, and it isolates nobody. Default: they are. */
+  readonly namedPorts?: boolean
+  /** Whether endPort is known. Weave Net takes the first port alone. Default: it is. */
+  readonly endPorts?: boolean
 }
 
 /** A Pod as an end: its address of the family, or the first. */
@@ -61,7 +65,8 @@ export function decideSide(
   view: PolicyView, direction: Direction, self: PolicyEndpoint, peer: PolicyEndpoint, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions = {},
 ): Side {
   const { pod } = self
-  const policies = pod && !pod.hostNetwork ? view.selecting(pod, direction) : []
+  const selecting = pod && !pod.hostNetwork ? view.selecting(pod, direction) : []
+  const policies = options.namedPorts === false ? selecting.filter((policy) => !hasNamedPorts(policy)) : selecting
   if (policies.length === 0) return { direction, allowed: true, policies }
   if (peer.pod?.key === pod!.key) return { direction, allowed: true, policies, exempt: 'itself' }
   if (direction === 'ingress' && peer.node !== undefined && peer.node === pod!.node) return { direction, allowed: true, policies, exempt: 'own node' }
@@ -69,7 +74,7 @@ export function decideSide(
   for (const policy of policies) {
     const rules = policy.rules[direction]
     for (let rule = 0; rule < rules.length; rule++) {
-      if (matchesPeers(view, rules[rule]!, peer, options) && matchesPorts(rules[rule]!, target, port, protocol)) {
+      if (matchesPeers(view, rules[rule]!, peer, options) && matchesPorts(rules[rule]!, target, port, protocol, options)) {
         return { direction, allowed: true, policies, by: { policy, rule } }
       }
     }
@@ -99,13 +104,17 @@ function matchesPeer(view: PolicyView, peer: PolicyPeer, end: PolicyEndpoint, { 
 }
 
 /** `target` is the Pod that has the port: named ports are its own. */
-export function matchesPorts(rule: PolicyRule, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP'): boolean {
-  return rule.ports === undefined || rule.ports.some((p) => matchesPort(p, target, port, protocol))
+export function matchesPorts(rule: PolicyRule, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions = {}): boolean {
+  return rule.ports === undefined || rule.ports.some((p) => matchesPort(p, target, port, protocol, options))
 }
 
-function matchesPort(p: PolicyPort, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP'): boolean {
+export function hasNamedPorts({ rules }: Policy): boolean {
+  return [...rules.ingress, ...rules.egress].some((rule) => rule.ports?.some((p) => p.name !== undefined))
+}
+
+function matchesPort(p: PolicyPort, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP', { endPorts = true }: DecideOptions): boolean {
   if (p.protocol !== protocol) return false
   if (p.name !== undefined) return target?.namedPorts.get(`${protocol}/${p.name}`) === port
   if (p.port === undefined) return true
-  return port >= p.port && port <= (p.endPort ?? p.port)
+  return port >= p.port && port <= ((endPorts ? p.endPort : undefined) ?? p.port)
 }

@@ -8,7 +8,8 @@ const ENFORCEMENT: Readonly<Record<ClusterConfig['cni'], DecideOptions | undefin
   calico: {},
   // A Pod is known by its identity there, and an ipBlock means what has none.
   cilium: { cidrMatchesPods: false },
-  weave: {},
+  // Release 2.8.1 is older than endPort, and never knew named ports.
+  weave: { namedPorts: false, endPorts: false },
   'kube-router': { sharedChain: true },
   antrea: {},
   // Its policy agent is there, and switched off unless it is asked for.

@@ -2,11 +2,13 @@ import type { Hop, PolicyExplainer } from '../journey/types.ts'
 import type { Ip, IpPacket } from '../network/types.ts'
 import { decide, endpointOf, type DecideOptions, type PolicyEndpoint } from './decide.ts'
 import { explainDecision } from './explain.ts'
-import type { PolicyProtocol, PolicyView } from './types.ts'
+import type { Direction, PolicyProtocol, PolicyView } from './types.ts'
 
 export interface ExplainerOptions extends DecideOptions {
-  /** The agent's node: only policies of its own Pods decide there. */
-  node: string
+  /** The agent's node, where only policies of its own Pods decide there. */
+  node?: string
+  /** The direction that the dropping rule speaks of, where it tells. */
+  decides?(hop: Pick<Hop, 'decidedBy' | 'explanation'>): Direction | undefined
   /** Whether a drop is one of the plugin's policy chains', programs' or flows'. */
   isPolicyDrop(hop: Pick<Hop, 'decidedBy' | 'explanation'>): boolean
   /** The name of the node that has an address, if it is known. */
@@ -29,7 +31,9 @@ export function policyExplainer(view: PolicyView, options: ExplainerOptions): Po
     const [from, to] = [endpointAt(view, packet.source, options), endpointAt(view, packet.destination, options)]
     const decision = decide(view, from, to, asked.port, asked.protocol, options)
     const ends = { egress: from, ingress: to }
-    const denials = explainDecision(view, decision, from, to, asked.port, asked.protocol, options).filter((d) => ends[d.direction].pod?.node === options.node)
+    const direction = options.decides?.(hop)
+    const denials = explainDecision(view, decision, from, to, asked.port, asked.protocol, options)
+      .filter((d) => (direction === undefined || d.direction === direction) && (options.node === undefined || ends[d.direction].pod?.node === options.node))
     if (denials.length === 0) return undefined
     return { text: denials.map((d) => `NetworkPolicy denies ${d.text}.`).join(' '), policies: [...new Set(denials.flatMap((d) => d.policies.map((p) => p.policy)))] }
   }

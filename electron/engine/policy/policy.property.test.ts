@@ -6,9 +6,10 @@ import { NinePods } from './truth-tables.samples.ts'
 import type { PolicyProtocol } from './types.ts'
 
 /** Whatever the policies: what the evaluator says is what becomes of real connections (design 2: the one exception to the one path). */
-const PLUGINS: ['calico' | 'kube-router', Limits][] = [
+const PLUGINS: ['calico' | 'kube-router' | 'weave', Limits][] = [
   ['calico', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
   ['kube-router', { bothTypes: true, severalBlocks: false, namedAnywhere: false }],
+  ['weave', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
 ]
 
 it.each(PLUGINS)('%s: the evaluator says what packets meet', (cni, limits) => {
