@@ -197,6 +197,18 @@ export class AntreaAgent implements Agent {
     this.#log('server.go:638', `"CmdDel for container succeeded" container="${sandbox.id}"`)
   }
 
+  /** "kube-system/antrea-agent-x7k2p" */
+  get podKey(): string {
+    return `${this.#pod.namespace}/${this.#pod.name}`
+  }
+
+  /** How many policies, groups of peers and groups of selected Pods the agent has to do with. */
+  policyNumbers(): [number, number, number] {
+    const own = [...(this.policies?.view.policies.values() ?? [])].filter((p) => this.policies!.isOnNode(p))
+    const peers = new Set(own.flatMap((p) => [...p.rules.ingress, ...p.rules.egress]).flatMap((r) => r.peers ?? []).flatMap((p) => (p.kind === 'pods' ? [p.set.id] : [])))
+    return [own.length, peers.size, own.length]
+  }
+
   #ipam(): HostLocal {
     return new HostLocal(this.context.machine.fs, 'antrea', this.datapath!.podCidr)
   }

@@ -1,6 +1,7 @@
 import type { ClusterConfig } from '../../config.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
 import { agentOf, SOCKET } from './agent.ts'
+import { TOOLS } from './commands/index.ts'
 import { datapathOf, POD_INTERFACE } from './datapath.ts'
 import { antreaManifests } from './manifests.ts'
 
@@ -10,6 +11,7 @@ export const CNI_FILE = '/etc/cni/net.d/10-antrea.conflist'
 export const antreaPlugin: CniPlugin = {
   name: 'antrea',
   agentProgram: 'antrea-agent',
+  tools: TOOLS,
 
   manifests(config: ClusterConfig): object[] {
     return antreaManifests(config)

@@ -102,6 +102,10 @@ export class Datapath {
     return pod
   }
 
+  flowsOfPod(pod: PodPort): FlowSpec[] {
+    return podFlows(this.facts, pod)
+  }
+
   #freePort(): number {
     for (let port = 1; ; port++) if (!this.bridge.ports.has(port)) return port
   }

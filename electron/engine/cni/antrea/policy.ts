@@ -20,7 +20,7 @@ export class PolicyFlows {
   readonly #ids = new Map<string, number>()
   #nextId = 1
   #installed = new Map<string, FlowSpec>()
-  /** By policy, for `antctl get ovsflows -N`. */
+  /** By policy, for `antctl get ovsflows --networkpolicy`. */
   readonly #byPolicy = new Map<string, Set<number>>()
   #timer: Timer | undefined
   #stopped = false
@@ -48,8 +48,16 @@ export class PolicyFlows {
     return this.#model.view
   }
 
-  conjunctionsOf(policy: string): readonly number[] {
-    return [...(this.#byPolicy.get(policy) ?? [])]
+  /** Whether it selects a Pod of this node: others are not told to the agent. */
+  isOnNode({ key }: Pick<Policy, 'key'>): boolean {
+    return this.#model.view.selected(key).some((pod) => pod.node === this.#dp.context.name)
+  }
+
+  /** The flows of a policy's conjunctions, shared ones included. */
+  flowsOf(policy: string): FlowSpec[] {
+    const ids = [...(this.#byPolicy.get(policy) ?? [])]
+    const wanted = ids.flatMap((id) => [`conjunction(${id},`, `set_field:0x${id.toString(16)}->reg`])
+    return [...this.#installed.values()].filter((flow) => wanted.some((w) => flow.actions.includes(w)))
   }
 
   /** Ports of Pods have changed; without policies nobody asks. */

@@ -6,12 +6,13 @@ import { klogLine } from '../../programs/klog.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { AntreaAgent, type AgentLog } from './agent.ts'
+import { antreaCommands } from './commands/index.ts'
 import { CONTROLLER_INFOS } from './crds.ts'
 import { VERSION } from './manifests.ts'
 
 /** The programs of Antrea's images. */
 export function antreaPrograms(services: SystemServices): Record<string, Program> {
-  return { 'antrea-agent': agent(services), 'antrea-controller': controller(services), 'antrea-start-ovs': startOvs, 'antrea-install-cni': installCni }
+  return { 'antrea-agent': agent(services), 'antrea-controller': controller(services), 'antrea-start-ovs': startOvs, 'antrea-install-cni': installCni, ...antreaCommands(services) }
 }
 
 function agent(services: SystemServices): Program {

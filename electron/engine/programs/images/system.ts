@@ -60,6 +60,11 @@ function nginxGatewayNginx(): ImageContent {
   return { ...base, files, size: 48_903_118, programs: { ...base.programs, '/agent/entrypoint.sh': 'nginx-gateway-nginx' }, entrypoint: ['/agent/entrypoint.sh'], user: NGINX_USER, stopSignal: 'SIGQUIT' }
 }
 
+function traefik(): ImageContent {
+  const base = alpine()
+  return { ...base, size: 64_112_874, programs: { ...base.programs, '/usr/local/bin/traefik': 'traefik', '/entrypoint.sh': 'traefik-entrypoint' }, entrypoint: ['/entrypoint.sh'], command: ['traefik'], exposedPorts: ['80/tcp'] }
+}
+
 /** calico/cni, calico/node and calico/kube-controllers, whose base is Red Hat's. */
 const CALICO_TOOLS = ['ip', 'ss', 'iptables', 'iptables-save', 'iptables-restore', 'ipset', 'conntrack', 'sysctl']
 
@@ -90,11 +95,13 @@ function weave(name: 'weave-kube' | 'weave-npc', size: number): ImageContent {
   return { ...base, size, programs: { ...base.programs, ...tools, ...own }, workingDirectory: name === 'weave-kube' ? '/home/weave' : '/', entrypoint: [Object.keys(own)[0]!] }
 }
 
+const ANTREA_TOOLS = { '/usr/bin/ovs-vsctl': 'ovs-vsctl', '/usr/bin/ovs-ofctl': 'ovs-ofctl', '/usr/bin/ovs-appctl': 'ovs-appctl', '/usr/local/bin/antctl': 'antctl' }
+
 /** antrea/antrea-agent-ubuntu, which has Open vSwitch with it. */
 function antreaAgent(): ImageContent {
   const base = debian({ more: ['ip', 'bash'] })
   const tools = Object.fromEntries(['ip', 'iptables', 'iptables-save', 'ipset', 'conntrack'].map((name) => [`/usr/sbin/${name}`, name]))
-  return { ...base, size: 178_412_033, programs: { ...base.programs, ...tools, '/usr/local/bin/antrea-agent': 'antrea-agent', '/usr/local/bin/start_ovs': 'antrea-start-ovs', '/usr/local/bin/install_cni': 'antrea-install-cni' } }
+  return { ...base, size: 178_412_033, programs: { ...base.programs, ...tools, '/usr/local/bin/antrea-agent': 'antrea-agent', '/usr/local/bin/start_ovs': 'antrea-start-ovs', '/usr/local/bin/install_cni': 'antrea-install-cni', ...ANTREA_TOOLS } }
 }
 
 export const systemRepositories: readonly Repository[] = [
@@ -108,6 +115,7 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
   { name: 'ghcr.io/nginx/nginx-gateway-fabric', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGateway()) },
   { name: 'ghcr.io/nginx/nginx-gateway-fabric/nginx', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGatewayNginx()) },
+  { name: 'docker.io/library/traefik', tag: versioned(([major, minor]) => major === 3 && (minor ?? 3) === 3, traefik()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
   { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
   { name: 'docker.io/weaveworks/weave-kube', tag: versioned(([major]) => major === 2, weave('weave-kube', 30_924_137)) },

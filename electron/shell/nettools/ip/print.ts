@@ -43,7 +43,7 @@ export function flagNames(link: Link): string[] {
 const isRaw = (link: Link): boolean => link.kind === 'ipip' || link.kind === 'wireguard'
 const pointToPoint = (link: Link): boolean => link.kind === 'wireguard' || (link as IpipLink).remote !== undefined
 
-const UNKNOWN: ReadonlySet<Link['kind']> = new Set(['loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard'])
+const UNKNOWN: ReadonlySet<Link['kind']> = new Set(['loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard', 'openvswitch'])
 
 export function stateOf(link: Link): string {
   if (!link.up) return 'DOWN'
@@ -171,6 +171,7 @@ function kindDetails(link: Link): string {
     return g.external ? `geneve external id 0 ttl auto dstport ${g.port} udp6zerocsumrx ` : `geneve id ${g.vni} remote ${g.remote} ttl auto dstport ${g.port} noudpcsum udp6zerocsumrx `
   }
   if (link.kind === 'wireguard') return 'wireguard '
+  if (link.kind === 'openvswitch') return 'openvswitch '
   if (link.kind === 'bridge') {
     const id = `8000.${link.mac}`
     return `bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time 30000 stp_state 0 priority 32768 vlan_filtering 0 bridge_id ${id} designated_root ${id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 `

@@ -3,7 +3,7 @@ import type { IpPacket } from '../../../network/types.ts'
 import type { TrackedConnection } from '../../../network/netfilter/conntrack/connection.ts'
 import { stateOf } from './conntrack-zones.ts'
 import type { Execution } from './execution.ts'
-import { CT, halves } from './fields.ts'
+import { CT, formatCtState, halves } from './fields.ts'
 import { splitTop, type Flow } from './flow.ts'
 import { compileLearn } from './learn.ts'
 
@@ -163,6 +163,14 @@ function conntrack(text: string): Action {
     const { key, bridge } = x
     const packet = key.frame.payload
     if (packet.kind !== 'ip') return
+    if (x.dry) {
+      if (nat?.what === 'source') packet.source = nat.address
+      else if (nat) rewriteDestination(packet, nat)
+      if (next === '') return
+      key.ctState = x.traced?.next ?? CT.trk | CT.new
+      x.traced?.lines.push(`     -> A clone of the packet is forked to recirculate. The forked pipeline will be resumed at table ${bridge.tables.get(next)?.id ?? next}.`, '', '='.repeat(79), `recirc - resume conntrack with ct_state=${formatCtState(key.ctState)}`, '='.repeat(79))
+      return x.run(next)
+    }
     if (x.zone !== zone || packet.meta.connection === undefined) {
       bridge.conntrack.track(packet, zone)
       x.zone = zone
@@ -189,6 +197,12 @@ function conntrack(text: string): Action {
     key.ctLabelLow = label.low
     x.run(next)
   }
+}
+
+function rewriteDestination(packet: IpPacket, { address, port }: Nat): void {
+  packet.destination = address
+  const { payload } = packet
+  if (port !== undefined && payload.kind !== 'icmp' && payload.kind !== 'ipip') packet.payload = { ...payload, destinationPort: port }
 }
 
 function portOf({ payload }: IpPacket): number {

@@ -2,7 +2,7 @@ import type { Header } from '../../../journey/types.ts'
 import type { IpPacket } from '../../../network/types.ts'
 import type { OvsBridge } from './bridge.ts'
 import type { FlowKey } from './fields.ts'
-import { flowText, type Flow } from './flow.ts'
+import { flowText, splitTop, type Flow } from './flow.ts'
 
 /** How often one frame may be sent to a table (ofproto-dpif-xlate.c: MAX_RESUBMITS is 4096 there). */
 const LIMIT = 256
@@ -17,6 +17,8 @@ export class Execution {
   zone: number | undefined
   /** Whether somebody has taken the frame: a port, the controller, a named drop. */
   done = false
+  /** ofproto/trace: what was met, and the state that ct() takes for found. */
+  traced: { lines: string[]; next: number } | undefined
   #steps = 0
   #last: Flow | undefined
 
@@ -56,6 +58,10 @@ export class Execution {
       const said = this.bridge.observer?.met(this, flow)
       if (said) this.hop(flow, said)
     }
+    if (this.traced) {
+      this.traced.lines.push(`${String(table.id).padStart(2)}. ${flow.match || 'No match.'}${flow.match ? ',' : ''} priority ${flow.priority}, cookie ${flow.cookie}`)
+      for (const action of splitTop(flow.actions)) this.traced.lines.push(`    ${action}`)
+    }
     for (const action of flow.compiled) {
       action(this, flow)
       if (this.done) return
@@ -85,6 +91,7 @@ export class Execution {
     const group = this.bridge.groups.get(id)
     const bucket = group && this.bridge.select(group, this.key)
     if (!group || !bucket) return
+    this.traced?.lines.push(`     -> using bucket ${bucket.id}`, ...splitTop(bucket.actions).map((action) => `    bucket ${bucket.id}: ${action}`))
     if (!this.dry) group.packets++
     if (!this.dry) bucket.packets++
     if (this.recording) {
@@ -104,6 +111,7 @@ export class Execution {
 
   output(port: number, flow: Flow): void {
     this.done = true
+    this.traced?.lines.push(`     -> output to ${this.bridge.portName(port)}`)
     if (!this.dry) this.bridge.send(this, port, flow)
   }
 
