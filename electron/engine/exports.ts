@@ -21,6 +21,7 @@ export { NotSimulated as NftNotSimulated, type NftOptions } from './network/nfta
 export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
 export type * from './journey/types.ts'
 export { endpoint } from './journey/header.ts'
+export { possibleDestinations } from './journey/possible.ts'
 
 export * from './network/wire/dns.ts'
 

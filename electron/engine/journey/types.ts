@@ -41,6 +41,8 @@ export interface Hop {
   after?: Header
   /** Id of a page in assets/explanations/, for example "route-lookup", "drop-no-route". */
   explanation: string
+  /** Where the choice was the program's own: "ip:port" of every backend; for rules possible.ts reads them. */
+  possible?: readonly string[]
   /** NetworkPolicies that denied the packet, "namespace/name"; `text` says why none of their rules matched. */
   policies?: readonly string[]
 }

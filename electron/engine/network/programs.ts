@@ -41,6 +41,8 @@ export interface SocketTranslation {
   /** The hop's sentence, and the row that decided. */
   text: string
   decidedBy: string
+  /** All that it could have chosen: "ip:port". */
+  possible?: readonly string[]
   explanation: string
   /** The call fails with this, and nothing is sent. */
   error?: 'EHOSTUNREACH' | 'EPERM'

@@ -227,7 +227,7 @@ class Socket implements UdpSocket {
     const decidedBy = { kind: 'map', text: translation.decidedBy } as const
     if (translation.error) return recorder.fail(ns, packet, 'unreachable', explanation, { stage: 'drop', text, decidedBy, before, explanation })
     this.#remember(to.address, to.port, trail.journey, false)
-    if (trail.record) recorder.hop(ns, packet, { stage: 'dnat', text, decidedBy, before, after: recorder.header(packet), explanation })
+    if (trail.record) recorder.hop(ns, packet, { stage: 'dnat', text, decidedBy, before, after: recorder.header(packet), explanation, possible: translation.possible })
   }
 
   receive(packet: IpPacket, datagram: UdpDatagram): void {

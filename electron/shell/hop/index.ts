@@ -3,7 +3,7 @@ import { JourneyCapture } from './capture.ts'
 import { hopFault } from './fault.ts'
 import { hopMatrix } from './matrix.ts'
 import { hopNode } from './node.ts'
-import { traceJson, traceText } from './print.ts'
+import { choicesOf, traceJson, traceText } from './print.ts'
 import { hopTime } from './time.ts'
 import { traceJourney } from './trace.ts'
 
@@ -96,7 +96,8 @@ function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<
       return result.error.startsWith('podhop: not simulated') ? 69 : 1
     }
     if (capture) self.fs.writeFile(self.resolve(options.pcap!), /\.pcapng$/i.test(options.pcap!) ? capture.pcapng(result.journey) : capture.pcap(result.journey))
-    yield* self.print(options.output === 'json' ? traceJson(result.journey) : traceText(result.journey))
+    const choices = choicesOf(result.journey, cluster.networks())
+    yield* self.print((options.output === 'json' ? traceJson : traceText)(result.journey, choices))
     return result.journey.verdict === 'delivered' ? 0 : 1
   } finally {
     capture?.stop()

@@ -1,24 +1,45 @@
-import { endpoint, type Header, type Hop, type Journey } from '../../engine/cluster.ts'
+import { endpoint, possibleDestinations, type Header, type Hop, type Journey, type NetworkNamespace } from '../../engine/cluster.ts'
 
-/** `hop trace -o json` (design 5.4). */
-export function traceJson(journey: Journey): string {
+/** What a Service's rules could have chosen at a hop, the one taken included. */
+export interface Choice {
+  hop: Hop
+  possible: readonly string[]
+}
+
+/** Every choice of a destination on the way, in order. To be asked before anything changes the rules. */
+export function choicesOf(journey: Journey, networks: readonly NetworkNamespace[]): Choice[] {
+  const byName = new Map(networks.map((n) => [n.name, n]))
+  return journey.hops.flatMap((hop, i) => {
+    const possible = possibleDestinations(journey.hops, i, byName.get(hop.networkNamespace))
+    return possible ? [{ hop, possible }] : []
+  })
+}
+
+/** `hop trace -o json` (design 5.4), and beside it `possible`: every destination that the last choice could have taken. */
+export function traceJson(journey: Journey, choices: readonly Choice[] = []): string {
   const { verdict, reason, finalDestination, sourceSeenByServer, hops, reply } = journey
-  return JSON.stringify({ verdict, reason: reason ?? null, finalDestination: finalDestination ?? null, sourceSeenByServer: sourceSeenByServer ?? null, hops, reply }, null, 2) + '\n'
+  const possible = choices.at(-1)?.possible ?? (finalDestination === undefined ? [] : [finalDestination])
+  const document = { verdict, reason: reason ?? null, finalDestination: finalDestination ?? null, sourceSeenByServer: sourceSeenByServer ?? null, hops, reply, possible }
+  return JSON.stringify(document, null, 2) + '\n'
 }
 
 /** For reading: a line a hop, grouped by machine. */
-export function traceText(journey: Journey): string {
+export function traceText(journey: Journey, choices: readonly Choice[] = []): string {
   const out: string[] = []
   out.push(`${journey.from} → ${endpoint(journey.destination, journey.destinationPort)} (${journey.protocol})`, '')
-  out.push(...way(journey.hops))
-  if (journey.reply.length > 0) out.push('', 'and back', '', ...way(journey.reply))
+  out.push(...way(journey.hops, choices))
+  if (journey.reply.length > 0) out.push('', 'and back', '', ...way(journey.reply, []))
   out.push('', `verdict: ${journey.verdict}${journey.reason ? ` (${journey.reason}; see: hop explain ${journey.reason})` : ''}`)
   if (journey.finalDestination) out.push(`final destination: ${journey.finalDestination}${journey.to ? ` (${journey.to})` : ''}`)
   if (journey.sourceSeenByServer) out.push(`source seen by the server: ${journey.sourceSeenByServer}`)
+  const last = choices.at(-1)
+  if (last && last.possible.length > 1) out.push(`possible destinations: ${last.possible.join(', ')}`)
   return out.join('\n') + '\n'
 }
 
-function way(hops: readonly Hop[]): string[] {
+const INDENT = ' '.repeat(30)
+
+function way(hops: readonly Hop[], choices: readonly Choice[]): string[] {
   const out: string[] = []
   let machine: string | undefined
   for (const [index, hop] of hops.entries()) {
@@ -27,13 +48,31 @@ function way(hops: readonly Hop[]): string[] {
       out.push(machine)
     }
     out.push(`  ${String(index + 1).padStart(2)}  ${hop.stage.padEnd(11)} ${(hop.interface ?? '').padEnd(12)} ${hop.text}`)
-    if (hop.decidedBy) out.push(`${' '.repeat(30)}by ${place(hop.decidedBy)}${hop.decidedBy.text}`)
-    if (hop.after && addresses(hop.before) !== addresses(hop.after)) out.push(`${' '.repeat(30)}${addresses(hop.before)} became ${addresses(hop.after)}`)
+    if (hop.decidedBy) out.push(`${INDENT}by ${place(hop.decidedBy)}${hop.decidedBy.text}`)
+    out.push(...changes(hop).map((line) => INDENT + line))
+    const choice = choices.find((c) => c.hop === hop)
+    if (choice && choice.possible.length > 1) out.push(`${INDENT}possible were ${choice.possible.join(', ')}`)
   }
   return out
 }
 
 const place = (by: NonNullable<Hop['decidedBy']>): string => (by.table ? `${by.kind} in ${by.table}${by.chain ? `/${by.chain}` : ''}: ` : `${by.kind}: `)
+
+/** What the hop changed of the packet: for tunnels the outer and the inner header, else addresses, TTL. */
+function changes({ stage, before, after }: Hop): string[] {
+  if (!after) return []
+  if (stage === 'encapsulate') return [`inside:  ${line(before)}`, `outside: ${line(after)}`]
+  if (stage === 'decapsulate') return [`outside: ${line(before)}`, `inside:  ${line(after)}`]
+  const out: string[] = []
+  if (addresses(before) !== addresses(after)) out.push(`${addresses(before)} became ${addresses(after)}`)
+  if (stage === 'forward' && before.ttl !== undefined && after.ttl !== undefined && before.ttl !== after.ttl) out.push(`TTL ${before.ttl} became ${after.ttl}`)
+  return out
+}
+
+function line(header: Header): string {
+  const macs = header.sourceMac === undefined ? '' : `${header.sourceMac} > ${header.destinationMac}, `
+  return `${macs}${addresses(header)} ${header.protocol}${header.ttl === undefined ? '' : `, TTL ${header.ttl}`}${header.detail ? `, ${header.detail}` : ''}`
+}
 
 function addresses(header: Header): string {
   return `${endpoint(header.source, header.sourcePort)} > ${endpoint(header.destination, header.destinationPort)}`

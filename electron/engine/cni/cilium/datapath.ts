@@ -30,6 +30,7 @@ export interface HopText {
   kind?: 'map' | 'policy' | 'route' | 'conntrack'
   before?: Hop['before']
   after?: boolean
+  possible?: readonly string[] | undefined
 }
 
 /** What goes with a drop. */
@@ -119,12 +120,12 @@ export class Datapath {
     return this.network.recorder.recording(packet)
   }
 
-  hop(packet: IpPacket, { stage, interface: link, text, explanation, decidedBy, kind = 'map', before, after }: HopText): void {
+  hop(packet: IpPacket, { stage, interface: link, text, explanation, decidedBy, kind = 'map', before, after, possible }: HopText): void {
     const { recorder } = this.network
     if (!recorder.recording(packet)) return
     const now = recorder.header(packet)
     recorder.hop(this.network, packet, {
-      stage, interface: link, text, decidedBy: decidedBy === undefined ? undefined : { kind, text: decidedBy }, before: before ?? now, after: after ? now : undefined, explanation,
+      stage, interface: link, text, decidedBy: decidedBy === undefined ? undefined : { kind, text: decidedBy }, before: before ?? now, after: after ? now : undefined, explanation, possible,
     })
   }
 

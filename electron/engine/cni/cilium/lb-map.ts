@@ -1,3 +1,4 @@
+import { endpoint } from '../../journey/header.ts'
 import type { Random } from '../../random.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
 import type { EndpointInfo } from '../../proxy/endpoints.ts'
@@ -160,6 +161,11 @@ export class LbMap {
 /** "10.96.0.1:443/TCP" */
 export function addressText({ ip, port, protocol }: { ip: Ip; port: number; protocol: string }): string {
   return `${ip}:${port}/${protocol.toUpperCase()}`
+}
+
+/** Those that this one was chosen from: "ip:port". */
+export function backendsBeside(frontend: Frontend, chosen: LbBackend): string[] {
+  return (frontend.internal?.includes(chosen) ? frontend.internal : frontend.backends).map((b) => endpoint(b.ip, b.port))
 }
 
 /** The rows of a Service and of the chosen backend, as `cilium-dbg bpf lb list` prints them. */

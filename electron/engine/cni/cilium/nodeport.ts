@@ -4,7 +4,7 @@ import type { Frame, Ip, IpPacket, Link } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
 import { deliverLocally, encapsulate, fibRedirect, undoService } from './delivery.ts'
 import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
-import { addressText, rowText, type Frontend, type LbBackend } from './lb-map.ts'
+import { addressText, backendsBeside, rowText, type Frontend, type LbBackend } from './lb-map.ts'
 import { reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
 
 /** Services for packets from outside, and masquerading (bpf/lib/nodeport.h, bpf/lib/nat.h). DSR is not simulated. */
@@ -87,8 +87,8 @@ function rewriteDestination(dp: Datapath, packet: IpPacket, link: Link, frontend
   if (!before) return
   dp.hop(packet, {
     stage: 'dnat', interface: link.name, before, after: true, decidedBy: rowText(frontend, backend),
-    text: `${addressText(frontend)} is ${frontend.type === 'NodePort' ? 'a node port' : frontend.type === 'HostPort' ? 'a host port' : `an address (${frontend.type})`} of ${frontend.service}. Of ${frontend.backends.length} backends the program takes ${addressText(backend)}.`,
-    explanation: 'cilium-service',
+    text: `${addressText(frontend)} is ${frontend.type === 'NodePort' ? 'a node port' : frontend.type === 'HostPort' ? 'a host port' : `an address (${frontend.type})`} of ${frontend.service}. Of ${backendsBeside(frontend, backend).length} backends the program takes ${addressText(backend)}.`,
+    explanation: 'cilium-service', possible: backendsBeside(frontend, backend),
   })
 }
 

@@ -2,7 +2,7 @@ import type { SocketPrograms, SocketTarget, SocketTranslation } from '../../netw
 import type { NetworkNamespace } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
 import { HOST, isReserved, REMOTE_NODE } from './identity.ts'
-import { addressText, rowText, type Frontend } from './lb-map.ts'
+import { addressText, backendsBeside, rowText, type Frontend } from './lb-map.ts'
 
 /**
  * Socket-level load balancing (bpf/bpf_sock.c of cilium/cilium v1.17): a Service's address is replaced when a program
@@ -31,9 +31,10 @@ export function socketPrograms(dp: Datapath, network: NetworkNamespace): SocketP
         text: `The program cil_sock4_${call} finds no backend of ${frontend.service} for ${addressText(frontend)}: the call fails at once with "No route to host". Cilium's reason: "Service backend not found".`,
       }
     }
+    const possible = backendsBeside(frontend, backend)
     return {
-      to: { address: backend.ip, port: backend.port }, decidedBy: rowText(frontend, backend), explanation: 'cilium-socket-lb',
-      text: `The program cil_sock4_${call} sees the call before there is a packet: ${addressText(frontend)} is ${frontend.service}, and the socket is connected to ${addressText(backend)} instead (one of ${frontend.backends.length}).`,
+      to: { address: backend.ip, port: backend.port }, decidedBy: rowText(frontend, backend), explanation: 'cilium-socket-lb', possible,
+      text: `The program cil_sock4_${call} sees the call before there is a packet: ${addressText(frontend)} is ${frontend.service}, and the socket is connected to ${addressText(backend)} instead (one of ${possible.length}).`,
     }
   }
   return {

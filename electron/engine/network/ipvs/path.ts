@@ -195,7 +195,7 @@ export class IpvsPath {
     if (!local) packet.ttl--
     if (this.#flag('conntrack')) this.#expectAnswers(packet, connection)
     else this.#untrack(packet)
-    this.#tell(packet, hook, connection, before, 'dnat', 'ipvs-schedule', `IPVS sends the connection to the real server ${endpoint(connection.serverAddress, connection.serverPort)}.`)
+    this.#tell(packet, hook, connection, before, 'dnat', 'ipvs-schedule', chosen(connection))
     if (local || hook === 'output') return 'accept'
     this.#host.output(packet)
     return 'stolen'
@@ -270,6 +270,15 @@ export class IpvsPath {
 }
 
 type Ported = (TcpSegment | UdpDatagram | SctpPacket) & { kind: IpvsProtocol }
+
+const WORDS: Readonly<Record<string, string>> = { rr: 'round robin', wrr: 'weighted round robin', lc: 'least connections', wlc: 'weighted least connections', sh: 'source hashing', dh: 'destination hashing' }
+
+function chosen({ service, serverAddress, serverPort }: IpvsConnection): string {
+  const count = service.servers.filter((s) => s.weight > 0).length
+  const { scheduler } = service
+  const how = count < 2 ? '' : `, one of ${count} by its scheduler ${scheduler}${WORDS[scheduler] ? ` (${WORDS[scheduler]})` : ''}`
+  return `IPVS sends the connection to the real server ${endpoint(serverAddress, serverPort)}${how}.`
+}
 
 const endpoint = (ip: Ip, port: number): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
 

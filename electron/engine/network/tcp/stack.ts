@@ -243,7 +243,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     segment.destinationPort = connection.remotePort
     const { text, explanation } = translation
     const decidedBy = { kind: 'map', text: translation.decidedBy } as const
-    if (translation.error === undefined) return recorder.hop(namespace, packet, { stage: 'dnat', text, decidedBy, before, after: recorder.header(packet), explanation })
+    if (translation.error === undefined) return recorder.hop(namespace, packet, { stage: 'dnat', text, decidedBy, before, after: recorder.header(packet), explanation, possible: translation.possible })
     recorder.fail(namespace, packet, 'unreachable', explanation, { stage: 'drop', text, decidedBy, before, explanation })
   }
 
