@@ -1,5 +1,6 @@
 import { nthAddress } from '../network/address.ts'
 import type { ApiServer } from './api-server.ts'
+import { CLUSTER_CA } from './cluster-ca.ts'
 import { timestamp } from './human-duration.ts'
 import { deepFreeze } from './json.ts'
 import { allocatedLabels } from './kinds/service-cidr.ts'
@@ -16,9 +17,6 @@ export const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', '
 
 const BY_SERVER = { fieldManager: 'kube-apiserver' }
 const BY_MANAGER = { fieldManager: 'kube-controller-manager' }
-
-/** Nothing in a simulated cluster checks certificates; this says so to who reads it. */
-const CA = '-----BEGIN CERTIFICATE-----\nU2ltdWxhdGVkIGJ5IFBvZGhvcDogbm90IGEgcmVhbCBjZXJ0aWZpY2F0ZQ==\n-----END CERTIFICATE-----\n'
 
 const ROOT_CA_NOTE =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. ' +
@@ -99,6 +97,6 @@ export function rootCa(): { metadata: { name: string }; data: { 'ca.crt': string
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'kube-root-ca.crt', annotations: { 'kubernetes.io/description': ROOT_CA_NOTE } },
-    data: { 'ca.crt': CA },
+    data: { 'ca.crt': CLUSTER_CA },
   } as ReturnType<typeof rootCa>
 }

@@ -1,6 +1,6 @@
 import { hex, sha256 } from '../sha256.ts'
-import { concatBytes, encodeUtf8 } from '../text.ts'
-import { encodeBase64 } from './base64.ts'
+import { concatBytes, decodeUtf8, encodeUtf8 } from '../text.ts'
+import { decodeBase64, encodeBase64 } from './base64.ts'
 import type { WriteOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
@@ -22,7 +22,7 @@ const MIN_SECONDS = 600
 const MAX_SECONDS = 2 ** 32
 
 /**
- * A token that looks like a real one and has its claims. Its signature is made up: nobody checks it. The same request
+ * A token that looks like a real one and has its claims. Its signature is made up, and compared only. The same request
  * at the same moment of the same cluster gives the same token.
  */
 export function requestToken(server: Server, kind: Kind, namespace: string, name: string, body: unknown, options: WriteOptions): KubeObject {
@@ -39,9 +39,8 @@ export function requestToken(server: Server, kind: Kind, namespace: string, name
   const bound = spec.boundObjectRef ? bind(server, namespace, name, spec.boundObjectRef) : {}
   const about = { namespace, ...bound, ...owner }
   const seed = hex(sha256(encodeUtf8(JSON.stringify([about, audiences, issued, seconds, server.store.version]))))
-  const jti = `${seed.slice(0, 8)}-${seed.slice(8, 12)}-4${seed.slice(13, 16)}-${'89ab'[parseInt(seed[16]!, 16) & 3]}${seed.slice(17, 20)}-${seed.slice(20, 32)}`
   const claims = {
-    aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti, 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${name}`,
+    aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti: uuidOf(seed), 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${name}`,
   }
   return {
     kind: 'TokenRequest',
@@ -86,13 +85,44 @@ function bind(server: Server, namespace: string, account: string, { kind = '', a
   return { ...(node ? { node: { name: nodeName, uid: node.metadata.uid } } : {}), pod: reference }
 }
 
+/** What a kubelet mounts into a Pod; its claims are those of a TokenRequest that is bound to the Pod. */
+export function podToken(pod: Pod, account: KubeObject, node: KubeObject | undefined, audiences: readonly string[] = [ISSUER], issued: number, seconds: number): string {
+  const { namespace, name, uid } = pod.metadata
+  const id = hex(sha256(encodeUtf8(`${uid} ${issued}`)))
+  const about = { namespace, ...(node ? { node: { name: node.metadata.name, uid: node.metadata.uid } } : {}), pod: { name, uid }, serviceaccount: { name: account.metadata.name, uid: account.metadata.uid } }
+  return sign({ aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti: uuidOf(id), 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${account.metadata.name}` })
+}
+
+function uuidOf(digits: string): string {
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-${'89ab'[parseInt(digits[16]!, 16) & 3]}${digits.slice(17, 20)}-${digits.slice(20, 32)}`
+}
+
+/** Who shows a token that this cluster made and that is still good; undefined: nobody. */
+export function readToken(token: string, wall: number): { namespace: string; serviceAccount: string; uid: string; pod?: { name: string; uid: string } } | undefined {
+  const text = token.split('.').slice(0, 2).join('.')
+  if (signed(text) !== token) return undefined
+  const { aud, exp, nbf, 'kubernetes.io': about } = JSON.parse(decodeUtf8(fromBase64Url(text.split('.')[1]!))) as Claims
+  if (!aud.includes(ISSUER) || wall / 1000 >= exp || wall / 1000 < nbf) return undefined
+  return { namespace: about.namespace, serviceAccount: about.serviceaccount.name, uid: about.serviceaccount.uid, ...(about.pod ? { pod: about.pod } : {}) }
+}
+
+interface Claims { aud: string[]; exp: number; nbf: number; 'kubernetes.io': { namespace: string; serviceaccount: { name: string; uid: string }; pod?: { name: string; uid: string } } }
+
 /** Three parts in base64url, as RS256 makes them. */
 function sign(claims: object): string {
   const kid = base64Url(sha256(encodeUtf8('podhop service account key')))
-  const text = `${base64Url(encodeUtf8(JSON.stringify({ alg: 'RS256', kid })))}.${base64Url(encodeUtf8(JSON.stringify(claims)))}`
+  return signed(`${base64Url(encodeUtf8(JSON.stringify({ alg: 'RS256', kid })))}.${base64Url(encodeUtf8(JSON.stringify(claims)))}`)
+}
+
+function signed(text: string): string {
   const blocks: Uint8Array[] = []
   for (let i = 0; i < 8; i++) blocks.push(sha256(encodeUtf8(`${i} ${text}`)))
   return `${text}.${base64Url(concatBytes(blocks))}`
+}
+
+function fromBase64Url(text: string): Uint8Array {
+  const bytes = decodeBase64(text.replaceAll('-', '+').replaceAll('_', '/').padEnd(Math.ceil(text.length / 4) * 4, '='))
+  return typeof bytes === 'number' ? new Uint8Array() : bytes
 }
 
 function base64Url(bytes: Uint8Array): string {

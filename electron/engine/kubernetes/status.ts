@@ -7,7 +7,7 @@ import type { KubeObject, Status } from './types.ts'
 type GroupResource = Pick<ApiResource, 'name' | 'group'>
 type Details = NonNullable<Status['details']>
 
-function failure(code: number, reason: string, message: string, details?: Details): StatusError {
+export function failure(code: number, reason: string, message: string, details?: Details): StatusError {
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }
   if (details) status.details = details
   return new StatusError(status)

@@ -1,5 +1,6 @@
 import { Signal } from '../machine/task.ts'
 import type { Program } from '../machine/types.ts'
+import { serveApi } from './kube-apiserver/server.ts'
 import { klogLine } from './klog.ts'
 import type { PartName, SystemServices } from './types.ts'
 
@@ -16,6 +17,7 @@ export function controlPlanePart(name: PartName, services: SystemServices): Prog
       ended.notify()
     })
     process.onExit(() => part?.stop())
+    if (name === 'kube-apiserver') serveApi(process, services)
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.onSignal(signal, () => {
         over = true

@@ -119,13 +119,6 @@ describe('roles', () => {
     clock.settle()
     for (const name of ['view', 'edit', 'admin']) expect(rulesOf(name)).not.toContainEqual(rule)
   })
-
-  it('are stored with a word of warning', () => {
-    const heard: string[] = []
-    const { rules } = api.create<Role>('roles', 'default', { metadata: { name: 'r' }, rules: [] }, { onWarning: (text) => heard.push(text) })
-    expect(rules).toBeNull()
-    expect(heard).toEqual([expect.stringMatching(/^podhop: not simulated: access control with RBAC/)])
-  })
 })
 
 describe('a claim of storage', () => {

@@ -5,8 +5,7 @@ import { RBAC_GROUP, validateClusterRole, validateClusterRoleBinding, validateRo
 import { AGE, NAME } from './columns.ts'
 import { apiResource, type Column, type Kind } from './kind.ts'
 
-/** rbac.authorization.k8s.io/v1: pkg/apis/rbac/v1/defaults.go, pkg/registry/rbac. Roles are kept, and enforced by nobody. */
-const NOT_ENFORCED = ['podhop: not simulated: access control with RBAC (the object is stored; whoever asks may do everything)']
+/** rbac.authorization.k8s.io/v1: pkg/apis/rbac/v1/defaults.go, pkg/registry/rbac. They hold for who comes over the network (programs/kube-apiserver); the laptop is cluster-admin. */
 
 const CREATED: Column<KubeObject> = { name: 'Created At', cell: (o) => o.metadata.creationTimestamp }
 
@@ -23,7 +22,6 @@ export const role: Kind<Role> = {
   prepareForCreate: emptyIsNull,
   prepareForUpdate: emptyIsNull,
   validate: validateRole,
-  warnings: (_, old) => (old ? [] : NOT_ENFORCED),
   columns: [NAME, CREATED],
 }
 
@@ -35,7 +33,6 @@ export const clusterRole: Kind<ClusterRole> = {
   prepareForCreate: emptyIsNull,
   prepareForUpdate: emptyIsNull,
   validate: validateClusterRole,
-  warnings: (_, old) => (old ? [] : NOT_ENFORCED),
   columns: [NAME, CREATED],
 }
 
@@ -74,7 +71,6 @@ export const roleBinding: Kind<RoleBinding> = {
     validateRoleBinding(object, errors)
     validateRoleRefUpdate(object, old, errors)
   },
-  warnings: (_, old) => (old ? [] : NOT_ENFORCED),
   columns: BINDING_COLUMNS,
 }
 
@@ -89,6 +85,5 @@ export const clusterRoleBinding: Kind<ClusterRoleBinding> = {
     validateClusterRoleBinding(object, errors)
     validateRoleRefUpdate(object, old, errors)
   },
-  warnings: (_, old) => (old ? [] : NOT_ENFORCED),
   columns: BINDING_COLUMNS,
 }

@@ -12,6 +12,8 @@ export type Secret = KubeObject & { data?: Record<string, string> }
 export interface Sources {
   services(namespace: string): readonly Service[]
   configMap(namespace: string, name: string): ConfigMap | undefined
+  /** A token of the Pod's ServiceAccount; `issued` in seconds since 1970. */
+  token(pod: Pod, audiences: readonly string[] | undefined, issued: number, seconds: number): string
   secret(namespace: string, name: string): Secret | undefined
 }
 

@@ -8,6 +8,7 @@ import { nthAddress } from '../../network/address.ts'
 import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
+import { podToken } from '../service-account-token.ts'
 import { AGENT_STATUS } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
@@ -175,6 +176,12 @@ export class Kubelet implements PodHost {
 
   secret(namespace: string, name: string): Secret | undefined {
     return this.#secrets?.get(namespace, name)
+  }
+
+  token(pod: Pod, audiences: readonly string[] | undefined, issued: number, seconds: number): string {
+    const { client, name } = this.context
+    const account = client.get('serviceaccounts', pod.metadata.namespace, pod.spec.serviceAccountName ?? 'default')
+    return podToken(pod, account, client.get('nodes', undefined, name), audiences, issued, seconds)
   }
 
   createSandboxNetwork(name: string): NetworkNamespace {

@@ -7,7 +7,7 @@ import { expand } from './expansion.ts'
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number]
 type Content = Map<string, File>
-interface File { data: Uint8Array | string; mode: number }
+interface File { data: Uint8Array | string | (() => string); mode: number }
 
 const KINDS: Readonly<Record<string, string>> = { Directory: 'directory', File: 'file', Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }
 const DEFAULT_MODE = 0o644
@@ -121,13 +121,31 @@ export class PodVolumes {
         if (source.configMap) this.#configMap(pod, volume.name, source.configMap, mode, out)
         if (source.secret) this.#secret(pod, volume.name, source.secret, mode, out)
         this.#downward(pod, source.downwardAPI?.items ?? [], mode, facts, out)
-        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: `podhop.${pod.metadata.namespace}.${pod.spec.serviceAccountName ?? 'default'}`, mode: mode ?? DEFAULT_MODE })
+        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: this.#token(pod, source.serviceAccountToken), mode: mode ?? DEFAULT_MODE })
       }
     } else {
       const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'this kind'
       throw new MountError(`podhop: not simulated: volumes of ${kind} (use emptyDir, configMap, secret or hostPath)`)
     }
     return out
+  }
+
+  /** Made when it is read, and anew as kubelets do it, after 80 % of its life (pkg/kubelet/token/token_manager.go). */
+  #token(pod: Pod, { audience, expirationSeconds }: { audience?: string; expirationSeconds?: number }): () => string {
+    const begun = this.#clock.wall()
+    const seconds = expirationSeconds ?? 3600
+    let known = { issued: 0, token: '' }
+    return () => {
+      const renewal = seconds * 800
+      const issued = Math.floor((begun + Math.floor((this.#clock.wall() - begun) / renewal) * renewal) / 1000)
+      if (known.issued === issued) return known.token
+      try {
+        known = { issued, token: this.#sources.token(pod, audience ? [audience] : undefined, issued, seconds) }
+      } catch {
+        // the API is not reached, or the account is gone: the old one stays
+      }
+      return known.token
+    }
   }
 
   #downward(pod: Pod, items: readonly DownwardItem[], defaultMode: number | undefined, facts: HostFacts, out: Content): void {
@@ -186,6 +204,10 @@ function fill(fs: MemoryFilesystem, content: Content): void {
   for (const [path, { data, mode }] of content) {
     const file = `/volume/${path}`
     fs.makeDirectory(file.slice(0, file.lastIndexOf('/')), { parents: true })
-    fs.writeFile(file, data, mode)
+    if (typeof data !== 'function') fs.writeFile(file, data, mode)
+    else if (!fs.exists(file)) {
+      fs.installDynamic(file, data)
+      fs.chmod(file, mode)
+    }
   }
 }

@@ -1,0 +1,24 @@
+/**
+ * The certificate of the cluster's authority, as every Pod finds it in ca.crt: what programs/kube-apiserver/certificate.ts
+ * makes (a test compares), written down because making it takes as long as the birth of a small cluster.
+ */
+export const CLUSTER_CA = `-----BEGIN CERTIFICATE-----
+MIIDIjCCAgqgAwIBAgIUTKqrlWKuRuux3B0kKJ0mqzIpB+cwDQYJKoZIhvcNAQEL
+BQAwFTETMBEGA1UEAwwKa3ViZXJuZXRlczAeFw0yNTAxMDEwMDAwMDBaFw0zNDEy
+MzAwMDAwMDBaMBUxEzARBgNVBAMMCmt1YmVybmV0ZXMwggEiMA0GCSqGSIb3DQEB
+AQUAA4IBDwAwggEKAoIBAQDa7fzYqK0sPkybcM+GoBOo6qcRCamE2pxoFYzp+RKd
+54cDzqfo/0chkF1afYKO9qxT2guRq+TCwN4joQLd5Jn9Dx//MGQ1hDo7F9oBdHB+
+fDrfD+MmBYTQRkvsveAQwEAXSVZALcFWjn8MkWcXWzq3KqXJHNoq4Fqb1OJSFW+f
+jxP++infn0gEFsZ/sXSWu9vXD3PItsmccU4h1lyBQWTqctQXh+K4oztPlPQtIb5V
+LLEAe0VZMU9xHehx/dxamCcHfJDqeGplmw8L9W0rfmP3z+09sqlJOw/Lt2z4tyl1
+2UHV2eowipo847noRFlpADZuzBmSOpW++/vBetXkiRqFAgMBAAGjajBoMB0GA1Ud
+DgQWBBT7i5lFEnjEiovyyr1v8VQcxG1ReTAfBgNVHSMEGDAWgBT7i5lFEnjEiovy
+yr1v8VQcxG1ReTAPBgNVHRMBAf8EBTADAQH/MBUGA1UdEQQOMAyCCmt1YmVybmV0
+ZXMwDQYJKoZIhvcNAQELBQADggEBABu5rgSg2dlRMjJVwCU6OozLeFNy9KalINJt
+HvPVe4iJjJlFb9y6srdwkYVbXdgCtvkDzCHOqt5DW3V2YKzvBjYZ3pDupAA4/btc
+dIt7aHqEoMwxh/ZD9T/x0aJp0Lib8TGKLODwv19/lT9rp5lS/vWdES/0hIxTtoD6
+rivYGEOAy3hInmpMcEY+h9HLK6BiwVHP9Q8x+KT+ffOS1lN2ZyNw0EKiVoz6MINI
+yOB+IdOiOJZ0HLgZgJp8KFPzKxkOeuKewOxP9yP4PWoQKKN9uAR5AMrGoJvCfKcE
+UnfVafTKEewXRKeuQghPie3DVRxxtQ7Y3vlqmBgIomEkp8j7iIw=
+-----END CERTIFICATE-----
+`

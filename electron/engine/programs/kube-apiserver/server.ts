@@ -1,0 +1,180 @@
+import { ConnectionError } from '../../kubernetes/client.ts'
+import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
+import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
+import { isAllowed, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
+import { readToken } from '../../kubernetes/service-account-token.ts'
+import { failure, forbidden } from '../../kubernetes/status.ts'
+import type { KubeObject, Pod } from '../../kubernetes/types.ts'
+import type { Process } from '../../machine/types.ts'
+import type { TcpConnection } from '../../network/types.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { headerOf, type Headers } from '../http/message.ts'
+import { serveHttp, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
+import { httpDate } from '../http/status.ts'
+import type { Certificate } from '../tls/x509.ts'
+import type { SystemServices } from '../types.ts'
+import { serverCertificate } from './certificate.ts'
+
+const PORT = 6443
+const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
+
+/**
+ * What kube-apiserver answers to those who reach its port: Pods with their ServiceAccount's token, and whoever has none.
+ * Here RBAC holds, as in life; kubectl of the laptop and the parts of the cluster are cluster-admin and come another way.
+ */
+export function serveApi(process: Process, services: SystemServices): void {
+  const node = services.nodeOf(process)
+  if (!node) return
+  const { clock } = process
+  // made when the first client says hello: signing takes a moment
+  let certificate: Certificate | undefined
+  const listen = (): HttpServer => serveHttp(process, {
+    port: PORT,
+    program: 'kube-apiserver',
+    tls: {
+      select: () => ({ chain: [(certificate ??= serverCertificate(node.config, clock.wall(), clock.random.fork('kube-apiserver')))] }),
+      alpn: ['http/1.1'],
+      plain: () => encodeUtf8('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'),
+    },
+    handle: (request, respond) => answer(process, services, request, respond),
+    refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
+  })
+  // the fault apiserver-down: nobody listens, though the container stands
+  let server: HttpServer | undefined = listen()
+  const { way } = services.client
+  process.onExit(way?.onSilence(() => {
+    server?.close()
+    server = undefined
+  }) ?? (() => undefined))
+  process.onExit(way?.onResume(() => void (server ??= listen())) ?? (() => undefined))
+}
+
+function answer(process: Process, { client }: SystemServices, http: HttpRequest, respond: (response: HttpResponse) => void): void {
+  const { clock } = process
+  const optional = (name: string): string | undefined => headerOf(http.headers, name)
+  const request: ApiRequest = {
+    method: http.method, target: http.target, body: http.body, accept: optional('accept') ?? '*/*',
+    ...Object.fromEntries([['contentType', optional('content-type')], ['userAgent', optional('user-agent')]].filter(([, value]) => value !== undefined)),
+  }
+  const sink = new AnswerSink(process, http, respond)
+  try {
+    const info = requestInfo(http.target, client.resources())
+    const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
+    const user = userOf(process, client, optional('authorization'))
+    if (!user) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
+    const asked = attributesOf(request, info)
+    if (!isAllowed(client, user, asked)) return sendStatus(exchange, refused(user, asked))
+    if (info.resource && ['exec', 'attach', 'portforward', 'proxy'].includes(info.subresource ?? '')) {
+      return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${info.subresource} from inside the cluster (use kubectl ${info.subresource === 'portforward' ? 'port-forward' : info.subresource} on the laptop)`))
+    }
+    sink.stop = answerRequest({ clock, client }, request, sink)
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error
+    sink.broke(error.message)
+  }
+  sink.stream()
+}
+
+function userOf(process: Process, client: SystemServices['client'], authorization: string | undefined): User | undefined {
+  if (authorization === undefined) return ANONYMOUS
+  const [scheme, token = ''] = authorization.split(' ')
+  const claims = scheme?.toLowerCase() === 'bearer' ? readToken(token, process.clock.wall()) : undefined
+  if (!claims) return undefined
+  const { namespace, serviceAccount, uid, pod } = claims
+  const account = client.list<KubeObject>('serviceaccounts', { namespace, fieldSelector: `metadata.name=${serviceAccount}` }).items[0]
+  if (account?.metadata.uid !== uid) return undefined
+  if (pod && client.list<Pod>('pods', { namespace, fieldSelector: `metadata.name=${pod.name}` }).items[0]?.metadata.uid !== pod.uid) return undefined
+  return { name: `system:serviceaccount:${namespace}:${serviceAccount}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'] }
+}
+
+const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' }
+
+/** The verb of a request: k8s.io/apiserver/pkg/endpoints/request. */
+function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {
+  if (info.resource === undefined) return { verb: method === 'HEAD' ? 'get' : method.toLowerCase(), path: info.path }
+  const { resource, namespace, name, subresource, query } = info
+  const watch = query.get('watch')
+  const looks = name !== undefined ? 'get' : watch !== undefined && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
+  const verb = method === 'GET' || method === 'HEAD' ? looks : method === 'DELETE' ? (name === undefined ? 'deletecollection' : 'delete') : (VERBS[method] ?? method.toLowerCase())
+  return { verb, group: resource.group, resource: resource.name, subresource, namespace, name }
+}
+
+function refused(user: User, asked: Attributes): ReturnType<typeof failure> {
+  if (asked.resource === undefined) return failure(403, 'Forbidden', `forbidden: ${refusal(user, asked)}`, {})
+  return forbidden({ name: asked.resource, group: asked.group }, asked.name ?? '', refusal(user, asked))
+}
+
+/** The answer as bytes on a connection: whole where it ends at once, in chunks (RFC 9112, 7.1) where it goes on. */
+class AnswerSink implements ApiSink {
+  readonly #process: Process
+  readonly #request: HttpRequest
+  readonly #respond: (response: HttpResponse) => void
+  #status = 200
+  #headers: readonly Header[] = []
+  readonly #chunks: Uint8Array[] = []
+  #connection: TcpConnection | undefined
+  #over = false
+  stop: (() => void) | undefined
+
+  constructor(process: Process, request: HttpRequest, respond: (response: HttpResponse) => void) {
+    this.#process = process
+    this.#request = request
+    this.#respond = respond
+  }
+
+  head(status: number, headers: readonly Header[]): void {
+    this.#status = status
+    this.#headers = headers
+  }
+
+  data(chunk: string | Uint8Array): void {
+    const bytes = typeof chunk === 'string' ? encodeUtf8(chunk) : chunk
+    if (bytes.length === 0 || this.#over) return
+    if (this.#connection) this.#connection.send(asChunk(bytes))
+    else this.#chunks.push(bytes)
+  }
+
+  end(): void {
+    if (this.#over) return
+    this.#over = true
+    if (!this.#connection) return this.#whole(concatBytes(this.#chunks))
+    this.#connection.send(encodeUtf8('0\r\n\r\n'))
+    this.#connection.end()
+  }
+
+  /** The store behind the server is gone. */
+  broke(why: string): void {
+    this.#over = true
+    this.#status = 500
+    this.#headers = [['Content-Type', 'application/json']]
+    this.#whole(encodeUtf8(`${JSON.stringify(failure(500, 'InternalError', `Internal error occurred: ${why}`).status)}\n`))
+  }
+
+  /** Whoever answers has not finished: what comes is sent when it comes. */
+  stream(): void {
+    if (this.#over) return
+    this.#respond({
+      status: this.#status,
+      headers: this.#allHeaders([['Transfer-Encoding', 'chunked']]),
+      upgrade: (connection) => {
+        this.#connection = connection
+        connection.handlers = { onClose: () => this.stop?.(), onEnd: () => connection.end() }
+        for (const chunk of this.#chunks.splice(0)) connection.send(asChunk(chunk))
+      },
+    })
+  }
+
+  #whole(body: Uint8Array): void {
+    this.#respond({ status: this.#status, headers: this.#allHeaders([['Content-Length', String(body.length)]]), body })
+  }
+
+  #allHeaders(last: Headers): Headers {
+    const { clock } = this.#process
+    const own: Headers = [['Audit-Id', clock.random.fork(`audit ${clock.now} ${this.#request.connection}`).uuid()], ...this.#headers.map(([name, value]): [string, string] => [name, value])]
+    return [...own, ['Date', httpDate(clock.wall())], ...last, ...(this.#request.keepAlive ? [] : ([['Connection', 'close']] as Headers))]
+  }
+}
+
+function asChunk(bytes: Uint8Array): Uint8Array {
+  return concatBytes([encodeUtf8(`${bytes.length.toString(16)}\r\n`), bytes, encodeUtf8('\r\n')])
+}

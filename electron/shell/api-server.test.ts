@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { clusterAuthority } from '../engine/programs/kube-apiserver/certificate.ts'
+import { toPem } from '../engine/programs/tls/x509.ts'
+import { CLUSTER_CA } from '../engine/kubernetes/cluster-ca.ts'
+import { house, type House } from './house.samples.ts'
+
+/** The API server as Pods reach it: packets to the Service kubernetes, TLS, a token, RBAC. */
+let lab: House
+const run = (script: string): string => lab.run(script).output
+const POD = (name: string, more = ''): string => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec: {nodeName: worker-1, ${more}containers: [{name: c, image: nicolaka/netshoot, command: [sleep, infinity]}]}
+---`
+const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
+const AS_POD = `--cacert ${ACCOUNT}/ca.crt -H "Authorization: Bearer $(cat ${ACCOUNT}/token)"`
+const inPod = (name: string, script: string): ReturnType<House['run']> => lab.run(`kubectl exec ${name} -- sh -c '${script}'`)
+
+beforeEach(() => {
+  lab = house()
+  expect(run(`kubectl apply -f - >/dev/null <<'EOF'\n
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: reader}
+---${POD('client')}${POD('reader', 'serviceAccountName: reader, ')}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader}
+rules: [{apiGroups: [''], resources: [pods], verbs: [get, list, watch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: reader}]
+EOF\nsleep 10`)).toBe('')
+})
+
+describe('the Service kubernetes', () => {
+  it('is a way to the API server through the packet path: its version is for everybody', () => {
+    expect(inPod('client', 'curl -sk https://kubernetes.default.svc/version').output).toContain('"gitVersion": "v1.33.1"')
+    expect(run('hop trace default/client https://kubernetes/ -o json | jq -r .finalDestination').trim()).toBe('172.18.0.2:6443')
+  })
+
+  it('shows a certificate that ca.crt vouches for, by name and by address', () => {
+    expect(inPod('client', `curl -s -o /dev/null -w "%{http_code}" --cacert ${ACCOUNT}/ca.crt https://kubernetes.default/healthz`).output).toBe('200')
+    expect(inPod('client', `curl -s -o /dev/null -w "%{http_code}" --cacert ${ACCOUNT}/ca.crt https://$KUBERNETES_SERVICE_HOST/healthz`).output).toBe('200')
+    expect(inPod('client', 'curl -s https://kubernetes.default/healthz').code).toBe(60)
+    expect(toPem('CERTIFICATE', clusterAuthority().certificate.der).trim()).toBe(CLUSTER_CA.trim())
+  })
+
+  it('tells those without a token who they are, and what they may not', () => {
+    const { output } = inPod('client', 'curl -sk https://kubernetes/api/v1/namespaces/default/pods')
+    expect(JSON.parse(output)).toEqual({
+      kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'Forbidden', details: { kind: 'pods' }, code: 403,
+      message: 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" in the namespace "default"',
+    })
+    expect(inPod('client', 'curl -sk https://kubernetes/').output).toContain('"message": "forbidden: User \\"system:anonymous\\" cannot get path \\"/\\""')
+    expect(inPod('client', 'curl -sk -H "Authorization: Bearer none" https://kubernetes/api').output).toContain('"reason": "Unauthorized"')
+    expect(inPod('client', 'curl -s http://kubernetes:443/').output).toContain('Client sent an HTTP request to an HTTPS server.')
+  })
+
+  it('lets a ServiceAccount do what its roles allow, and nothing else', () => {
+    const list = 'https://kubernetes.default/api/v1/namespaces/default/pods'
+    expect(inPod('client', `curl -s ${AS_POD} ${list}`).output).toContain('pods is forbidden: User \\"system:serviceaccount:default:default\\" cannot list resource \\"pods\\"')
+    expect(JSON.parse(inPod('reader', `curl -s ${AS_POD} ${list}`).output).items.map((p: { metadata: { name: string } }) => p.metadata.name)).toEqual(['client', 'reader'])
+    expect(inPod('reader', `curl -s ${AS_POD} ${list}/client`).output).toContain('"kind": "Pod"')
+    expect(inPod('reader', `curl -s -X DELETE ${AS_POD} ${list}/client`).output).toContain('pods \\"client\\" is forbidden: User \\"system:serviceaccount:default:reader\\" cannot delete resource \\"pods\\" in API group \\"\\" in the namespace \\"default\\"')
+    run('kubectl delete rolebinding reader')
+    expect(inPod('reader', `curl -s -o /dev/null -w "%{http_code}" ${AS_POD} ${list}`).output).toBe('403')
+  })
+
+  it('streams a watch, and is gone with its container', () => {
+    expect(inPod('reader', `timeout 8 curl -sN ${AS_POD} "https://kubernetes.default/api/v1/namespaces/default/pods?watch=1&fieldSelector=metadata.name%3Dclient" | head -c 60`).output).toMatch(/^\{"type":"ADDED","object":\{"kind":"Pod"/)
+    run('hop fault apply apiserver-down; sleep 5')
+    const { code, output } = lab.run('hop node worker-1 -- curl -sk -m 3 https://10.96.0.1/version')
+    expect([code, output]).toEqual([7, ''])
+    run('hop fault clear --all; sleep 60')
+    expect(lab.run('hop node worker-1 -- curl -sk -o /dev/null -m 3 https://10.96.0.1/version').code).toBe(0)
+  })
+})
