@@ -83,7 +83,9 @@ export class AntreaProxy {
         flows.push(...this.#serviceFlows(port, ip, port.externalPolicyLocal ? local : cluster, true))
       }
     }
-    dp.add(flows)
+    // what is there already keeps its counters
+    const before = new Map(old?.flows.map((f) => [keyOf(f), f.actions]))
+    dp.add(flows.filter((f) => before.get(keyOf(f)) !== f.actions))
     const kept = new Set(flows.map(keyOf))
     if (old) {
       dp.drop(old.flows.filter((f) => !kept.has(keyOf(f))))
