@@ -17,6 +17,7 @@ export function inspect(cluster: Cluster, kind: 'node' | 'pod' | 'service' | 'ou
     return { kind, title: 'Load balancer', facts: [], yaml: null, sections: [{ title: 'Services and their nodes', command: '', text: `${served.join('\n') || 'none'}\n` }, ...sections(network, [ADDRESSES, ROUTES])] }
   }
   if (kind === 'outside') {
+    if (id === 'external') return { kind, title: 'A client outside the cluster (hop trace external …)', facts: [], yaml: null, sections: sections(cluster.external.network, [ADDRESSES, ROUTES, SOCKETS]) }
     return id === 'laptop' ? { kind, title: 'Your laptop', facts: [], yaml: null, sections: sections(cluster.laptop.network, [ADDRESSES, ROUTES, SOCKETS]) } : null
   }
   const object = find(cluster, kind, id)

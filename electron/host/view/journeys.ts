@@ -1,4 +1,4 @@
-import type { Cluster, Journey } from '../../engine/cluster.ts'
+import { endpoint, type Cluster, type Journey } from '../../engine/cluster.ts'
 import type { JourneySummary } from '../../bridge/view.ts'
 import { isBackground } from '../../lab/checks/journey.ts'
 
@@ -12,7 +12,6 @@ export function journeyViews(cluster: Cluster): Record<string, JourneySummary> {
 }
 
 function summary(journey: Journey): JourneySummary {
-  const end = (address: string, port?: number): string => (port === undefined ? address : `${address}:${port}`)
   return {
     id: journey.id,
     at: journey.at,
@@ -20,8 +19,8 @@ function summary(journey: Journey): JourneySummary {
     from: journey.from,
     to: journey.to ?? null,
     program: journey.program ?? null,
-    source: end(journey.source, journey.sourcePort),
-    destination: end(journey.destination, journey.destinationPort),
+    source: endpoint(journey.source, journey.sourcePort),
+    destination: endpoint(journey.destination, journey.destinationPort),
     finalDestination: journey.finalDestination ?? null,
     verdict: journey.verdict,
     reason: journey.reason ?? null,

@@ -41,6 +41,7 @@ function outsideView(cluster: Cluster): Record<string, OutsideNode> {
   const out: Record<string, OutsideNode> = {
     outside: { id: 'outside', kind: 'network', label: 'outside network', address: addressOf(outside) },
     internet: { id: 'internet', kind: 'client', label: 'internet', address: addressOf(internet) },
+    external: { id: 'external', kind: 'client', label: 'client outside', address: addressOf(cluster.external.network) },
     ...(cluster.loadBalancer ? { 'load-balancer': balancerView(cluster.loadBalancer, addressOf) } : {}),
     laptop: { id: 'laptop', kind: 'laptop', label: 'your laptop', address: addressOf(cluster.laptop.network) },
   }
