@@ -43,6 +43,8 @@ export interface ClusterConfig {
 export const UNDERLAY = '172.18.0.0/16'
 /** The same wire's IPv6 prefix, as kind gives its network. A node has the host number that it has in IPv4. */
 export const UNDERLAY6 = 'fc00:f853:ccd:e793::/64'
+/** The part of it from which Pods get addresses where the cloud gives them (cni: aws-vpc). */
+export const VPC_PODS = '172.18.128.0/18'
 /** The cloud's load balancer on that wire. */
 export const BALANCER = '172.18.255.254'
 export const BALANCER6 = nthAddress(UNDERLAY6, 0xfffe)
@@ -63,7 +65,7 @@ type Report = (key: string, value: unknown, allowed: string) => void
 const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
-const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx'], kubectlRun: ['pod', 'deployment'] }
+const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea', 'aws-vpc'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx', 'traefik'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
 const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
@@ -132,7 +134,9 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
   simulated('cni', plugin.cni)
   const ipFamilies = families(values['ipFamilies'], problems, report)
   if (plugin.cni === 'calico' && ipFamilies.length > 1) problems.push('podhop: not simulated: cni calico with two ipFamilies (use [IPv4], or flannel for both)')
-  const podCIDR = prefixes('podCIDR', values['podCIDR'] ?? presets('podCIDR', ipFamilies), ipFamilies, report)
+  const vpc = plugin.cni === 'aws-vpc'
+  if (vpc && values['podCIDR'] !== undefined) report('podCIDR', values['podCIDR'], `nothing with cni aws-vpc, whose Pods have addresses of the nodes’ network ${UNDERLAY} (${VPC_PODS})`)
+  const podCIDR = vpc ? [] : prefixes('podCIDR', values['podCIDR'] ?? presets('podCIDR', ipFamilies), ipFamilies, report)
   const serviceCIDR = prefixes('serviceCIDR', values['serviceCIDR'] ?? presets('serviceCIDR', ipFamilies), ipFamilies, report)
   for (const service of serviceCIDR) if (isWholePrefix(service) && ipVersion(service.split('/')[0]!) === 4 && prefixLength(service) > 28) report('serviceCIDR', service, 'a prefix of at most /28 (kube-dns has its tenth address)')
   checkOverlaps(podCIDR, serviceCIDR, problems)
@@ -154,6 +158,8 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
       if (SIMULATED[key].includes(config[key]) && !DUAL_STACK[key].includes(config[key])) problems.push(`podhop: not simulated: ipFamilies [${ipFamilies.join(', ')}] with ${key} ${config[key]} (use [IPv4], or ${key} ${DUAL_STACK[key].join(' or ')})`)
     }
   }
+  const onPods = vpc ? config.nodes.findIndex((n) => isIpv4(n.ip) && cidrContains(VPC_PODS, n.ip)) : -1
+  if (onPods >= 0) report(`nodes[${onPods}].ip`, config.nodes[onPods]!.ip, `an address outside of ${VPC_PODS}, from which Pods get theirs (cni: aws-vpc)`)
   const onBalancer = config.nodes.findIndex((n) => n.ip === BALANCER)
   if (config.cloud === 'loadbalancer' && onBalancer >= 0) report(`nodes[${onBalancer}].ip`, BALANCER, 'another address: this one is the load balancer\'s (cloud: loadbalancer)')
   return config

@@ -64,7 +64,7 @@ export class SimulatedNode implements FaultNode {
     this.#endAgent()
     this.kubelet.powerOff()
     machine.halt()
-    network.setUp(this.nic.name, false)
+    for (const link of network.links.values()) if (link.kind === 'nic') network.setUp(link.name, false)
     this.#forget()
     network.changed()
   }
@@ -87,10 +87,14 @@ export class SimulatedNode implements FaultNode {
     for (const link of network.links.values()) link.ingress = link.egress = undefined
     network.socketPrograms = undefined
     for (const family of [4, 6] as const) for (const route of network.routes.list('main', family)) network.routes.remove(route)
+    for (const table of network.routes.tables()) if (table !== 'main' && table !== 'local') for (const route of network.routes.list(table)) network.routes.remove(route, { table })
+    const { rules } = network.routes
+    for (const rule of rules.list()) if (rule.protocol !== 'kernel') rules.remove(rule)
     for (const netfilter of network.ipv6 ? [network.netfilter, network.netfilter6] : [network.netfilter]) {
       const saved = netfilter.save()
       if (saved) netfilter.restore(saved.split('\n').filter((line) => /^(\*|COMMIT)/.test(line) || BUILT_IN.includes(/^:(\S+)/.exec(line)?.[1] ?? '')).join('\n') + '\n')
     }
+    network.netfilter.sets.destroy()
     network.netfilter.conntrack.remove(() => true)
     network.forgetKernelLog()
     if (machine.fs.exists('/run')) for (const name of machine.fs.readDirectory('/run')) machine.fs.remove(`/run/${name}`, { recursive: true })

@@ -13,7 +13,7 @@ export const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, reado
   weave: {},
   'kube-router': {},
   antrea: { encapsulation: ['geneve', 'vxlan', 'none'] },
-  'aws-vpc': {},
+  'aws-vpc': { instanceType: ['m5.large', 'm5.xlarge', 't3.medium', 't3.small'] },
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../config.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Machine } from '../machine/types.ts'
 import type { OvsInternal } from '../network/ovs-internal.ts'
+import type { Nic, Switch } from '../network/switch.ts'
 import type { Bridge, GeneveLink, Ip, IpipLink, Link, Mac, NetworkNamespace, VxlanLink, WireguardLink } from '../network/types.ts'
 
 /** Contract of network plugins, after the Container Network Interface specification 1.0. */
@@ -19,6 +20,8 @@ export interface LinkFactory {
     name: string,
     options: { vni: number; port: number; local: Ip; underlay: string; mac?: Mac; mtu?: number; learning?: boolean; external?: boolean },
   ): VxlanLink
+  /** Another network card, on the wire between the nodes. */
+  createNic(network: NetworkNamespace, name: string, plugInto: Switch): Nic
   createDummy(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): Link
   /** One end of a Geneve tunnel; `external`: programs name the other ends (PacketMeta.tunnel). */
   createGeneve(network: NetworkNamespace, name: string, options: { vni?: number; remote?: Ip; port?: number; external?: boolean; mac?: Mac; mtu?: number }): GeneveLink

@@ -4,7 +4,7 @@ import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { copyFrame, isGroupMac } from './packets.ts'
-import type { ArpPacket, Frame, IpPacket, Mac } from './types.ts'
+import type { ArpPacket, Frame, Ip, IpPacket, Mac } from './types.ts'
 
 export interface SwitchOptions {
   /** The least time over the wire and how much it varies, in ms. */
@@ -94,9 +94,11 @@ export class Switch {
   readonly #latency: { least: number; jitter: number }
   readonly #ports = new Set<Nic>()
   readonly #learned = new Map<Mac, Nic>()
-  readonly #cuts = new Map<Nic, Set<Nic>>()
+  /** Of machines: all cards of one share its wire. */
+  readonly #cuts = new Map<Namespace, Set<Namespace>>()
   readonly #lastArrival = new Map<Nic, Map<Nic, number>>()
-  readonly #impairments = new Map<Nic, Map<Nic, Impairment & { random: Random }>>()
+  readonly #impairments = new Map<Namespace, Map<Namespace, Impairment & { random: Random }>>()
+  readonly #assigned = new Map<Ip, Nic>()
 
   constructor(name: string, options?: SwitchOptions) {
     this.name = name
@@ -114,18 +116,21 @@ export class Switch {
 
   detach(nic: Nic): void {
     this.#ports.delete(nic)
-    this.#cuts.delete(nic)
     this.#lastArrival.delete(nic)
-    this.#impairments.delete(nic)
-    for (const others of this.#impairments.values()) others.delete(nic)
-    for (const others of this.#cuts.values()) others.delete(nic)
     for (const others of this.#lastArrival.values()) others.delete(nic)
+    if (![...this.#ports].some((port) => port.namespace === nic.namespace)) {
+      for (const all of [this.#cuts, this.#impairments]) {
+        all.delete(nic.namespace)
+        for (const others of all.values()) others.delete(nic.namespace)
+      }
+    }
+    for (const [ip, port] of this.#assigned) if (port === nic) this.#assigned.delete(ip)
     for (const [mac, port] of this.#learned) if (port === nic) this.#learned.delete(mac)
   }
 
   /** Cuts or mends the wire between two ports, both ways; neither end notices (no loss of carrier). */
   connect(a: Nic, b: Nic, connected: boolean): void {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [[a.namespace, b.namespace], [b.namespace, a.namespace]] as const) {
       const others = this.#cuts.get(from) ?? new Set()
       if (connected) others.delete(to)
       else others.add(to)
@@ -136,16 +141,16 @@ export class Switch {
   }
 
   connected(a: Nic, b: Nic): boolean {
-    return !this.#cuts.get(a)?.has(b)
+    return !this.#cuts.get(a.namespace)?.has(b.namespace)
   }
 
   /** Makes the wire between two ports bad, both ways; undefined takes one of them away again. */
   impair(a: Nic, b: Nic, what: Impairment): void {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
-      const { clock } = from.namespace
-      const others = this.#impairments.get(from) ?? new Map<Nic, Impairment & { random: Random }>()
+    for (const [from, to] of [[a.namespace, b.namespace], [b.namespace, a.namespace]] as const) {
+      const { clock } = from
+      const others = this.#impairments.get(from) ?? new Map<Namespace, Impairment & { random: Random }>()
       this.#impairments.set(from, others)
-      const random = others.get(to)?.random ?? clock.random.fork(`loss ${from.namespace.name} ${to.namespace.name}`)
+      const random = others.get(to)?.random ?? clock.random.fork(`loss ${from.name} ${to.name}`)
       const all = { ...others.get(to), ...what, random }
       if (all.loss || all.delay) others.set(to, all)
       else others.delete(to)
@@ -155,11 +160,18 @@ export class Switch {
   }
 
   impairment(a: Nic, b: Nic): Impairment {
-    return this.#impairments.get(a)?.get(b) ?? {}
+    return this.#impairments.get(a.namespace)?.get(b.namespace) ?? {}
+  }
+
+  /** A cloud's network knows who has an address, and answers questions for it itself (the mapping service of a VPC). */
+  assign(ip: Ip, nic: Nic): void {
+    this.#assigned.set(ip, nic)
+    this.#learned.set(nic.mac, nic)
   }
 
   transmit(from: Nic, frame: Frame): void {
     this.#learned.set(frame.source, from)
+    if (this.#assigned.size > 0 && frame.payload.kind === 'arp' && frame.payload.operation === 'request' && this.#answer(from, frame.payload)) return
     if (!isGroupMac(frame.destination)) {
       const to = this.#learned.get(frame.destination)
       if (to) return this.#carry(from, to, frame)
@@ -174,13 +186,30 @@ export class Switch {
     })
   }
 
+  #answer(from: Nic, question: ArpPacket): boolean {
+    const nic = this.#assigned.get(question.targetIp)
+    if (!nic || nic === from) return false
+    const { recorder, clock } = from.namespace
+    if (question.trail?.record) {
+      recorder.hop(this.#place, question, {
+        stage: 'neighbour',
+        text: `The cloud's network knows who has ${question.targetIp} and answers itself: ${nic.mac}, the card ${nic.name} of ${nic.namespace.machine}.`,
+        before: { source: question.senderIp, destination: question.targetIp, sourceMac: question.senderMac, protocol: 'arp', detail: 'request' },
+        explanation: 'vpc-arp',
+      })
+    }
+    const payload: ArpPacket = { kind: 'arp', operation: 'reply', senderMac: nic.mac, senderIp: question.targetIp, targetMac: question.senderMac, targetIp: question.senderIp }
+    clock.schedule(from.namespace.latency(this.#latency.least, this.#latency.jitter), () => from.arrive({ source: nic.mac, destination: from.mac, payload }))
+    return true
+  }
+
   #carry(from: Nic, to: Nic, frame: Frame): void {
     const packet = frame.payload
     const { recorder, clock } = from.namespace
     if (!this.connected(from, to)) {
       return this.#lose(from, frame, 'drop-wire-cut', `The wire between ${from.namespace.machine} and ${to.namespace.machine} is cut.`)
     }
-    const impaired = this.#impairments.get(from)?.get(to)
+    const impaired = this.#impairments.get(from.namespace)?.get(to.namespace)
     if (impaired?.loss && impaired.random.float() < impaired.loss) {
       return this.#lose(from, frame, 'drop-packet-loss', `The wire between ${from.namespace.machine} and ${to.namespace.machine} loses ${Math.round(impaired.loss * 100)}% of its packets, and this is one of them.`)
     }

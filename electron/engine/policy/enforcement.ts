@@ -12,8 +12,7 @@ const ENFORCEMENT: Readonly<Record<ClusterConfig['cni'], DecideOptions | undefin
   weave: { namedPorts: false, endPorts: false },
   'kube-router': { sharedChain: true },
   antrea: {},
-  // Its policy agent is there, and switched off unless it is asked for.
-  'aws-vpc': undefined,
+  'aws-vpc': {},
 }
 
 export function policyEnforcement(plugin: ClusterConfig['cni']): DecideOptions | undefined {

@@ -6,11 +6,12 @@ import { NinePods } from './truth-tables.samples.ts'
 import type { PolicyProtocol } from './types.ts'
 
 /** Whatever the policies: what the evaluator says is what becomes of real connections (design 2: the one exception to the one path). */
-const PLUGINS: ['antrea' | 'calico' | 'kube-router' | 'weave', Limits][] = [
+const PLUGINS: ['antrea' | 'calico' | 'kube-router' | 'weave' | 'aws-vpc', Limits][] = [
   // an address block has no names of ports
   ['antrea', { bothTypes: true, severalBlocks: true, namedAnywhere: false }],
   ['calico', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
   ['kube-router', { bothTypes: true, severalBlocks: false, namedAnywhere: false }],
+  ['aws-vpc', { bothTypes: true, severalBlocks: true, namedAnywhere: false }],
   ['weave', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
 ]
 

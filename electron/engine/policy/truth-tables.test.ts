@@ -23,7 +23,7 @@ describe('the truth tables of Kubernetes’ own tests, with weave', () => {
   }
 })
 
-describe.each(['antrea', 'calico', 'kube-router'])('the truth tables of Kubernetes’ own tests, with %s', (cni) => {
+describe.each(['antrea', 'calico', 'kube-router', 'aws-vpc'])('the truth tables of Kubernetes’ own tests, with %s', (cni) => {
   const nine = new NinePods({ cni })
   for (const { name, steps } of truthCases()) {
     it(name.replaceAll('-', ' '), () => {

@@ -5,6 +5,7 @@ import { ciliumPrograms } from '../cni/cilium/programs.ts'
 import { FlannelAgent } from '../cni/flannel-agent.ts'
 import { BACKENDS, type BackendType } from '../cni/flannel-backend.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
+import { awsVpcPrograms } from '../cni/aws-vpc/programs.ts'
 import { weavePrograms } from '../cni/weave/programs.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { kubeProxy } from '../proxy/kube-proxy.ts'
@@ -16,7 +17,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

@@ -47,7 +47,8 @@ export class NodeIpamController implements Controller {
 
   #sync(name: string): void {
     const node = this.#nodes.get(undefined, name)
-    if (!node || node.spec.podCIDR) return
+    // a plugin that takes addresses from elsewhere has no ranges to give
+    if (!node || node.spec.podCIDR || this.#context.config.podCIDR.length === 0) return
     const podCIDRs: string[] = []
     for (const cluster of this.#context.config.podCIDR) {
       const free = this.#nextFree(cluster)

@@ -104,6 +104,15 @@ function antreaAgent(): ImageContent {
   return { ...base, size: 178_412_033, programs: { ...base.programs, ...tools, '/usr/local/bin/antrea-agent': 'antrea-agent', '/usr/local/bin/start_ovs': 'antrea-start-ovs', '/usr/local/bin/install_cni': 'antrea-install-cni', ...ANTREA_TOOLS } }
 }
 
+/** Amazon's images of the VPC CNI plugin; the registry is that of us-west-2. */
+const ECR = '602401143452.dkr.ecr.us-west-2.amazonaws.com'
+
+function awsVpc(path: string, program: string, size: number): ImageContent {
+  const base = debian({ more: ['ip'] })
+  const tools = Object.fromEntries(['iptables', 'iptables-save', 'conntrack'].map((tool) => [`/usr/sbin/${tool}`, tool]))
+  return { ...base, size, programs: { ...base.programs, ...tools, [path]: program, '/app/grpc-health-probe': 'aws-grpc-health-probe' }, entrypoint: [path] }
+}
+
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
@@ -118,6 +127,10 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'docker.io/library/traefik', tag: versioned(([major, minor]) => major === 3 && (minor ?? 3) === 3, traefik()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
   { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
+  { name: `${ECR}/amazon-k8s-cni-init`, tag: versioned(([major]) => major === 1, awsVpc('/init/aws-vpc-cni-init', 'aws-vpc-cni-init', 66_124_313)) },
+  { name: `${ECR}/amazon-k8s-cni`, tag: versioned(([major]) => major === 1, awsVpc('/app/aws-vpc-cni', 'aws-vpc-cni', 48_917_640)) },
+  { name: `${ECR}/amazon/aws-network-policy-agent`, tag: versioned(([major]) => major === 1, awsVpc('/controller', 'aws-eks-nodeagent', 42_633_119)) },
+  { name: 'public.ecr.aws/eks/amazon-network-policy-controller-k8s', tag: versioned(([major]) => major === 1, awsVpc('/controller', 'aws-network-policy-controller', 31_472_908)) },
   { name: 'docker.io/weaveworks/weave-kube', tag: versioned(([major]) => major === 2, weave('weave-kube', 30_924_137)) },
   { name: 'docker.io/weaveworks/weave-npc', tag: versioned(([major]) => major === 2, weave('weave-npc', 19_275_346)) },
   { name: 'quay.io/cilium/cilium', tag: versioned(([major, minor]) => major === 1 && minor === 17, ciliumAgent()) },
