@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { EPOCH } from '../clock.ts'
+import { SparseMap, SparseSet } from '../sparse.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { SystemError } from './errors.ts'
 import {
@@ -30,9 +31,9 @@ export class MemoryFilesystem implements Filesystem {
   #clock: Clock | undefined
   #nextInode: number
   #used = 0
-  #listeners = new Set<(path: string) => void>()
+  readonly #listeners = new SparseSet<(path: string) => void>()
   /** Filesystems of which parts are mounted here, and whether only for reading. */
-  #mounted = new Map<object, boolean>()
+  readonly #mounted = new SparseMap<object, boolean>()
   /** What lies in another filesystem is told to its listeners, too (inotify looks at inodes). */
   readonly #mounts: { at: string; from: MemoryFilesystem; source: string }[] = []
 

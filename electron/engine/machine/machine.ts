@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { Environment } from './environment.ts'
 import { SystemError } from './errors.ts'
 import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
@@ -54,7 +55,7 @@ export class SimulatedMachine implements Machine {
     this.fs = options.fs ?? new MemoryFilesystem({ clock: options.clock })
     this.network = options.network
     this.programs = options.programs
-    this.env = new Map(options.env instanceof Map ? options.env : Object.entries(options.env ?? {}))
+    this.env = new Environment(isIterable(options.env) ? options.env : Object.entries(options.env ?? {}))
     this.user = options.user ?? ROOT
     if (options.capabilities) this.capabilities = options.capabilities
     // A container's first process is 1; elsewhere the kernel and init came before.
@@ -95,6 +96,10 @@ export class SimulatedMachine implements Machine {
     this.processes.delete(process.pid)
     if (this.kind === 'container' && (this.#shared ? process === this.#first : process.pid === 1)) this.halt()
   }
+}
+
+function isIterable(env: MachineOptions['env']): env is ReadonlyMap<string, string> {
+  return env !== undefined && Symbol.iterator in env
 }
 
 export function createMachine(options: MachineOptions): Machine {

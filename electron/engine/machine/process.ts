@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { SparseMap, SparseSet } from '../sparse.ts'
 import { decodeUtf8, concatBytes, encodeUtf8 } from '../text.ts'
+import { Environment } from './environment.ts'
 import { SystemError } from './errors.ts'
 import { loadExecutable } from './executable.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
@@ -20,6 +22,8 @@ export const MOST_IN_MEMORY = 32 * 1024 * 1024
 const START_MS = 0.5
 
 type Handler = (() => void) | 'ignore'
+
+const NONE: readonly never[] = []
 
 export class Group implements ProcessGroup {
   readonly id: number
@@ -55,17 +59,17 @@ export class SimulatedProcess implements Process {
   cwd: string
   status: ExitStatus | undefined
   parent: SimulatedProcess | undefined
-  readonly children = new Set<SimulatedProcess>()
+  readonly children = new SparseSet<SimulatedProcess>()
   #group: ProcessGroup
   #stopped = false
   #continued = new Signal()
   #changed = new Signal()
   #interrupted = new Signal()
-  #handlers = new Map<SignalName, Handler>()
-  #pending: SignalName[] = []
+  readonly #handlers = new SparseMap<SignalName, Handler>()
+  #pending: readonly SignalName[] = NONE
   #killedBy: SignalName | undefined
   #exitCode: number | undefined
-  #cleanups: (() => void)[] = []
+  #cleanups: readonly (() => void)[] = NONE
   #threads: Set<{ kill(): void }> | undefined
   /** Input that readLine has read too far, by descriptor's file. */
   #readAhead: WeakMap<OpenFile, Uint8Array> | undefined
@@ -76,7 +80,7 @@ export class SimulatedProcess implements Process {
     this.machine = machine
     this.parent = parent
     this.argv = setup.argv
-    this.env = new Map(options.env ?? parent?.env ?? machine.env)
+    this.env = new Environment(options.env ?? parent?.env ?? machine.env)
     this.user = options.user ?? parent?.user ?? machine.user
     this.cwd = options.cwd ?? parent?.cwd ?? '/'
     this.startedAt = machine.clock.now
@@ -211,7 +215,7 @@ export class SimulatedProcess implements Process {
       this.env.clear()
       for (const [name, value] of env) this.env.set(name, value)
     }
-    for (const [signal, handler] of this.#handlers) if (handler !== 'ignore') this.#handlers.delete(signal)
+    for (const [signal, handler] of [...this.#handlers]) if (handler !== 'ignore') this.#handlers.delete(signal)
     return program(this)
   }
 
@@ -242,7 +246,7 @@ export class SimulatedProcess implements Process {
     if (handler === undefined && this.pid === 1 && this.machine.kind === 'container') return
     if (handler === undefined && action === 'stop') return this.#stop(signal)
     if (this.#stopped) {
-      if (!this.#pending.includes(signal)) this.#pending.push(signal)
+      if (!this.#pending.includes(signal)) this.#pending = [...this.#pending, signal]
       return
     }
     this.#deliver(signal)
@@ -262,7 +266,7 @@ export class SimulatedProcess implements Process {
   }
 
   onExit(cleanup: () => void): void {
-    this.#cleanups.push(cleanup)
+    this.#cleanups = [...this.#cleanups, cleanup]
   }
 
   // ---- inside ----------------------------------------------------------------------------------------------------
@@ -355,7 +359,7 @@ export class SimulatedProcess implements Process {
     this.#continued.notify()
     this.#changed.notify()
     const pending = this.#pending
-    this.#pending = []
+    this.#pending = NONE
     for (const signal of pending) this.signal(signal)
   }
 

@@ -1,4 +1,5 @@
 import type { Timer } from '../clock.ts'
+import { SparseMap } from '../sparse.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { copyPacket, ipLength, transportLength } from './packets.ts'
@@ -33,7 +34,7 @@ interface Waiting {
 /** Puts fragments together again before prerouting, as nf_defrag_ipv4 and nf_defrag_ipv6 do. */
 export class Reassembly {
   readonly #ns: Namespace
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new SparseMap<string, Waiting>()
 
   constructor(namespace: Namespace) {
     this.#ns = namespace

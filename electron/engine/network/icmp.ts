@@ -1,5 +1,6 @@
 import { icmpName } from '../journey/header.ts'
 import { hasFailed } from '../journey/recorder.ts'
+import { SparseMap } from '../sparse.ts'
 import type { Journey } from '../journey/types.ts'
 import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
@@ -21,7 +22,7 @@ export function icmpErrorCode(type: number, code: number): ErrorCode | undefined
 /** ICMP (RFC 792) of one network namespace: the kernel's answers, errors, and ping's sockets. */
 export class Icmp {
   readonly #ns: Namespace
-  readonly #sockets = new Map<number, Socket>()
+  readonly #sockets = new SparseMap<number, Socket>()
 
   constructor(namespace: Namespace) {
     this.#ns = namespace

@@ -1,5 +1,6 @@
 import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
+import { SparseMap } from '../sparse.ts'
 import { isLoopbackIp, isMulticastIp } from './address.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { receiveIpip } from './ipip.ts'
@@ -20,7 +21,7 @@ const MTU_EXPIRES = 600_000
 export class IpLayer {
   readonly #ns: Namespace
   readonly #reassembly: Reassembly
-  readonly #pathMtus = new Map<Ip, { mtu: number; until: number }>()
+  readonly #pathMtus = new SparseMap<Ip, { mtu: number; until: number }>()
   #identification: number
 
   constructor(namespace: Namespace) {

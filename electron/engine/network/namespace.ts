@@ -3,6 +3,7 @@ import type { JourneyRecorder } from '../journey/recorder.ts'
 import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
+import { SparseMap, SparseSet } from '../sparse.ts'
 import { Addrconf } from './addrconf.ts'
 import { cidrContains, isLoopbackIp, tryParseCidr } from './address.ts'
 import { Icmp } from './icmp.ts'
@@ -67,7 +68,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   #ip6: Ip6Layer | undefined
   readonly addrconf: Addrconf
   readonly sockets: Sockets
-  readonly vxlans = new Set<Vxlan>()
+  readonly vxlans = new SparseSet<Vxlan>()
   #tunnels: Set<BaseLink> | undefined
   #sctp: SctpStack | undefined
   /** Made when a program asks for one. */
@@ -81,8 +82,8 @@ export class Namespace implements NetworkNamespace, StackHost {
   socketPrograms: SocketPrograms | undefined
   /** Whether anybody captures anywhere here. */
   tapped = false
-  #taps = new Map<string, Set<(frame: CapturedFrame) => void>>()
-  #listeners = new Set<() => void>()
+  readonly #taps = new SparseMap<string, Set<(frame: CapturedFrame) => void>>()
+  readonly #listeners = new SparseSet<() => void>()
   #nextIndex = 1
   readonly #createLink: NamespaceOptions['createLink']
   #onDestroy: (() => void) | undefined

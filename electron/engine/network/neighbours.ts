@@ -1,4 +1,5 @@
 import type { Timer } from '../clock.ts'
+import { SparseMap } from '../sparse.ts'
 import { ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
 import { multicastMac6, solicit } from './neighbour-discovery.ts'
 import { formatNeighbour } from './format.ts'
@@ -30,7 +31,7 @@ interface Neighbour {
 /** The ARP cache (RFC 826; arp(7); states as in net/core/neighbour.c) of one network namespace, and that of Neighbour Discovery. */
 export class Neighbours implements NeighbourTable {
   readonly #namespace: Namespace
-  readonly #links = new Map<BaseLink, Map<Ip, Neighbour>>()
+  readonly #links = new SparseMap<BaseLink, Map<Ip, Neighbour>>()
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace

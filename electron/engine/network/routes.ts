@@ -1,4 +1,5 @@
 import { SystemError } from '../machine/errors.ts'
+import { SparseMap } from '../sparse.ts'
 import { broadcastOf, cidrContains, ipv4Number, isValidIp, maskOf, networkOf, tryParseCidr } from './address.ts'
 import type { Prefix } from './address.ts'
 import { formatRoute } from './format.ts'
@@ -24,20 +25,30 @@ export interface RouteEntry {
   readonly rule?: PolicyRule
 }
 
+const NO_LEVELS: readonly Level[] = []
+
 /** What the routing tables need of their network namespace. */
 export interface RouteHost {
   readonly links: ReadonlyMap<string, BaseLink>
   changed(): void
 }
 
-/** Routes of one table: prefix length → network → routes, the lowest metric first. */
+/** The routes with prefixes of one length, by their network. */
+interface Level {
+  readonly length: number
+  readonly mask: number
+  readonly networks: Map<number, RouteEntry[]>
+}
+
+/** Routes of one table: prefix length, the longest first → network → routes, the lowest metric first. */
 class Table {
-  readonly byLength: (Map<number, RouteEntry[]> | undefined)[] = []
-  lengths: number[] = []
+  levels: readonly Level[] = NO_LEVELS
 
   find(address: number): RouteEntry | undefined {
-    for (const length of this.lengths) {
-      const entries = this.byLength[length]!.get((address & maskOf(length)) >>> 0)
+    const { levels } = this
+    for (let i = 0; i < levels.length; i++) {
+      const level = levels[i]!
+      const entries = level.networks.get((address & level.mask) >>> 0)
       if (entries) return entries[0]
     }
     return undefined
@@ -45,8 +56,8 @@ class Table {
 
   /** As `find`, among routes through a link. */
   findThrough(address: number, link: string): RouteEntry | undefined {
-    for (const length of this.lengths) {
-      for (const entry of this.byLength[length]!.get((address & maskOf(length)) >>> 0) ?? []) {
+    for (const { mask, networks } of this.levels) {
+      for (const entry of networks.get((address & mask) >>> 0) ?? []) {
         if (entry.route.device === link) return entry
         const path = entry.paths?.find((p) => p.entry.route.device === link)
         if (path) return path.entry
@@ -56,40 +67,44 @@ class Table {
   }
 
   at(prefix: Prefix): readonly RouteEntry[] {
-    return this.byLength[prefix.length]?.get(prefix.base) ?? []
+    return this.#level(prefix)?.networks.get(prefix.base) ?? []
   }
 
   /** After those with the same metric; `first`: before them. */
   add(entry: RouteEntry, first = false): void {
     const { length, base } = entry.prefix
-    const networks = (this.byLength[length] ??= new Map<number, RouteEntry[]>())
-    const entries = networks.get(base) ?? []
+    let level = this.#level(entry.prefix)
+    if (!level) {
+      level = { length, mask: maskOf(length), networks: new Map() }
+      const at = this.levels.findIndex((l) => l.length < length)
+      this.levels = this.levels.toSpliced(at < 0 ? this.levels.length : at, 0, level)
+    }
+    const entries = level.networks.get(base)
+    if (!entries) return void level.networks.set(base, [entry])
     const index = entries.findIndex((e) => e.metric > entry.metric || (first && e.metric === entry.metric))
     entries.splice(index < 0 ? entries.length : index, 0, entry)
-    networks.set(base, entries)
-    this.#measure()
   }
 
   remove(entry: RouteEntry): void {
-    const networks = this.byLength[entry.prefix.length]
-    const entries = networks?.get(entry.prefix.base)?.filter((e) => e !== entry)
-    if (!networks || !entries) return
-    if (entries.length > 0) networks.set(entry.prefix.base, entries)
-    else networks.delete(entry.prefix.base)
-    if (networks.size === 0) this.byLength[entry.prefix.length] = undefined
-    this.#measure()
+    const level = this.#level(entry.prefix)
+    const entries = level?.networks.get(entry.prefix.base)?.filter((e) => e !== entry)
+    if (!level || !entries) return
+    if (entries.length > 0) level.networks.set(entry.prefix.base, entries)
+    else level.networks.delete(entry.prefix.base)
+    if (level.networks.size === 0) this.levels = this.levels.filter((l) => l !== level)
   }
 
   all(): RouteEntry[] {
     const out: RouteEntry[] = []
-    for (const networks of this.byLength) if (networks) for (const entries of networks.values()) out.push(...entries)
+    // by length, the shortest first: what the sort below leaves in its order
+    for (const { networks } of this.levels.toReversed()) for (const entries of networks.values()) out.push(...entries)
     // The order of the kernel's trie: by network, the longer prefix first, then by metric.
     return out.sort((a, b) => a.prefix.base - b.prefix.base || b.prefix.length - a.prefix.length || a.metric - b.metric)
   }
 
-  #measure(): void {
-    this.lengths = []
-    for (let length = 32; length >= 0; length--) if (this.byLength[length]) this.lengths.push(length)
+  #level({ length }: Prefix): Level | undefined {
+    for (const level of this.levels) if (level.length === length) return level
+    return undefined
   }
 }
 
@@ -101,7 +116,7 @@ export class Routes implements RouteTable {
   /** The others, by number; seldom any. */
   #more: Map<TableName, Table> | undefined
   readonly rules: Rules
-  readonly #found = new Map<Ip, RouteEntry | undefined>()
+  readonly #found = new SparseMap<Ip, RouteEntry | undefined>()
   readonly #lines = new WeakMap<Route, string>()
   readonly #byRule = new WeakMap<RouteEntry, RouteEntry>()
   /** Of IPv6. */
@@ -375,8 +390,8 @@ export class Routes implements RouteTable {
     // an own address is a gateway on the device that has it
     const own = this.#local.find(address)
     if (own) return own.route.type === 'local' && (device === undefined || own.route.device === device) ? own : undefined
-    for (const length of this.#main.lengths) {
-      const entries = this.#main.byLength[length]!.get((address & maskOf(length)) >>> 0) ?? []
+    for (const { mask, networks } of this.#main.levels) {
+      const entries = networks.get((address & mask) >>> 0) ?? []
       const near = entries.find((e) => device === undefined || e.route.device === device)
       if (near) return near.route.scope === 'link' && near.link ? near : undefined
     }

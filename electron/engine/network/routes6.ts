@@ -1,4 +1,5 @@
 import { SystemError } from '../machine/errors.ts'
+import { SparseMap } from '../sparse.ts'
 import { ipv6Number, isLinkLocalIp6, isMulticastIp, isValidIp, networkOf, parseCidr, tryParseCidr } from './address.ts'
 import type { BaseLink } from './link.ts'
 import type { RouteEntry, RouteHost } from './routes.ts'
@@ -15,7 +16,7 @@ const CRITERIA: readonly Criterion[] = ['via', 'device', 'source', 'metric', 'pr
 
 /** Routes of one table: prefix length → network → routes, the lowest metric first. */
 class Table6 {
-  readonly #byLength = new Map<number, Map<bigint, RouteEntry[]>>()
+  readonly #byLength = new SparseMap<number, Map<bigint, RouteEntry[]>>()
   #lengths: readonly number[] = []
 
   /** The longest prefix; of its routes the first that leads through the device, if one is asked for. */
@@ -79,7 +80,7 @@ export class Routes6 {
   /** What was written to the table "local" by hand. */
   readonly #added: RouteEntry[] = []
   #local: Table6 | undefined
-  readonly #found = new Map<string, RouteEntry | undefined>()
+  readonly #found = new SparseMap<string, RouteEntry | undefined>()
 
   constructor(host: RouteHost) {
     this.#host = host

@@ -1,4 +1,5 @@
 import { SystemError } from '../machine/errors.ts'
+import { SparseMap } from '../sparse.ts'
 
 /** Per-interface settings as the packet path asks for them, "all" already mixed in. */
 export interface LinkConf {
@@ -79,7 +80,7 @@ const NODE_DEFAULTS: Defaults = {
  */
 export class Sysctls {
   /** Only what was written; the rest is as the kernel sets it. */
-  readonly #values = new Map<string, string>()
+  readonly #values = new SparseMap<string, string>()
   #defaults: Defaults
   /** net.ipv4.conf: "all", "default" and one for each link, by the link's part of the key. */
   readonly #conf = new Map<string, Defaults>([['all', CONF_DEFAULTS], ['default', CONF_DEFAULTS]])

@@ -39,7 +39,7 @@ export class EventRecorder {
   readonly #clock: Clock
   readonly #source: { component: string; host?: string }
   readonly #seen = new Map<string, Seen>()
-  readonly #similar = new Map<string, { messages: string[]; since: number }>()
+  readonly #similar = new Map<string, { messages: readonly string[]; since: number }>()
   #lookAt = LOOK_AT
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
@@ -136,8 +136,8 @@ export class EventRecorder {
     let group = this.#similar.get(kind)
     if (!group || this.#clock.now - group.since > SPAM.window) this.#similar.set(kind, (group = { messages: [], since: this.#clock.now }))
     const { messages } = group
-    if (messages.length <= SPAM.messages && !messages.includes(message)) messages.push(message)
-    return messages.length > SPAM.messages ? `(combined from similar events): ${message}` : message
+    if (messages.length <= SPAM.messages && !messages.includes(message)) group.messages = [...messages, message]
+    return group.messages.length > SPAM.messages ? `(combined from similar events): ${message}` : message
   }
 
   #name(of: string): string {

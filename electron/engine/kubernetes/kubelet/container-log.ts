@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { LogOptions, LogSink } from '../client.ts'
+import { SparseSet } from '../../sparse.ts'
 import { Utf8Decoder } from '../../text.ts'
 
 /** What is kept of a container's output; older lines go, as with the kubelet's log rotation. */
@@ -15,8 +16,8 @@ export class ContainerLog {
   #first = 0
   readonly #partial = { stdout: '', stderr: '' }
   readonly #decoders = { stdout: new Utf8Decoder(), stderr: new Utf8Decoder() }
-  readonly #followers = new Set<() => void>()
-  readonly #raw = new Set<(bytes: Uint8Array, stream: 'stdout' | 'stderr') => void>()
+  readonly #followers = new SparseSet<() => void>()
+  readonly #raw = new SparseSet<(bytes: Uint8Array, stream: 'stdout' | 'stderr') => void>()
   #closed = false
 
   constructor(clock: Clock) {

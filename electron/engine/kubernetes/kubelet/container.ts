@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { containerCapabilities } from '../../machine/capabilities.ts'
+import type { Environment } from '../../machine/environment.ts'
 import { isSystemError } from '../../machine/errors.ts'
 import { CallbackFile, NullFile } from '../../machine/files.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
@@ -27,7 +28,7 @@ export interface ContainerSetup {
   hostname: string
   network: NetworkNamespace
   programs: ProgramTable
-  environment: ReadonlyMap<string, string>
+  environment: Environment
   user: User
   /** The processes that it sees; absent: its own alone. */
   pids?: PidNamespace | undefined
@@ -54,7 +55,7 @@ export class ContainerRun {
 
   /** Throws {@link StartError} and {@link CreateError}. */
   constructor(setup: ContainerSetup, onExit: (status: ExitStatus) => void) {
-    const { clock, pod, container, image, user } = setup
+    const { clock, container, image, user, environment } = setup
     this.id = setup.id
     this.image = image
     this.stopSignal = image.stopSignal ?? 'SIGTERM'
@@ -63,21 +64,20 @@ export class ContainerRun {
     setup.prepare(fs)
     const machine = createMachine({
       kind: 'container',
-      name: `${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`,
+      name: `${setup.pod.metadata.namespace}/${setup.pod.metadata.name}/${container.name}`,
       hostname: setup.hostname,
       clock,
       fs,
       network: setup.network,
       programs: setup.programs,
-      env: setup.environment,
+      env: environment,
       user,
       capabilities: containerCapabilities(container.securityContext),
       ...(setup.pids ? { pids: setup.pids } : {}),
     })
     this.machine = machine
-    const lookup = (name: string): string | undefined => setup.environment.get(name)
-    const command = container.command?.map((c) => expand(c, lookup))
-    const args = container.args?.map((a) => expand(a, lookup))
+    const command = expanded(container.command, environment)
+    const args = expanded(container.args, environment)
     // command replaces the entrypoint and drops the image's own arguments; args replaces only those.
     const argv = [...(command ?? image.entrypoint), ...(args ?? (command ? [] : image.command))]
     if (argv.length === 0) throw new CreateError(`failed to generate container "${setup.id}" spec: failed to generate spec: no command specified`)
@@ -88,7 +88,7 @@ export class ContainerRun {
     this.input = files.input
     this.terminal = files.terminal
     try {
-      this.process = machine.start({ argv, cwd, env: setup.environment, files: files.table, group: 'new', user })
+      this.process = machine.start({ argv, cwd, env: environment, files: files.table, group: 'new', user })
     } catch (error) {
       throw new StartError(`failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ${execError(error, argv[0] ?? '')}: unknown`)
     } finally {
@@ -96,6 +96,12 @@ export class ContainerRun {
     }
     if (this.terminal) this.terminal.foreground = this.process.group
     this.startedAt = clock.now
+    this.#whenOver(clock, onExit)
+  }
+
+  /** In a function of its own: what it is called with stays as long as the container, and nothing else does. */
+  #whenOver(clock: Clock, onExit: (status: ExitStatus) => void): void {
+    const { machine } = this
     this.process.onExit(() => {
       const status = this.process.status!
       // Whoever notices does so after the process is gone altogether.
@@ -137,6 +143,10 @@ export class ContainerRun {
     table.set(0, reader)
     return { table, input: writer, terminal: undefined }
   }
+}
+
+function expanded(words: readonly string[] | undefined, environment: Environment): string[] | undefined {
+  return words?.map((word) => expand(word, (name) => environment.get(name)))
 }
 
 export function execError(error: unknown, name: string): string {

@@ -1,3 +1,4 @@
+import { Environment } from '../../machine/environment.ts'
 import type { Image } from '../../programs/types.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { decodeBase64 } from '../base64.ts'
@@ -23,9 +24,9 @@ export class ConfigError extends Error {}
 export interface HostFacts { nodeName: string; hostIPs: readonly string[]; podIPs: readonly string[]; cpu: number; memory: number }
 
 /** A container's environment in the order in which it shows: the image's, then the kubelet's (pkg/kubelet makeEnvironmentVariables). */
-export function environmentOf(pod: Pod, container: Container, image: Image, hostname: string, facts: HostFacts, sources: Sources): Map<string, string> {
+export function environmentOf(pod: Pod, container: Container, image: Image, hostname: string, facts: HostFacts, sources: Sources): Environment {
   const own = containerEnvironment(pod, container, facts, sources)
-  const out = new Map<string, string>()
+  const out = new Environment([])
   const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...rest } = image.environment
   out.set('PATH', PATH)
   out.set('HOSTNAME', hostname)

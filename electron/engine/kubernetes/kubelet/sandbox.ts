@@ -1,3 +1,4 @@
+import { Environment } from '../../machine/environment.ts'
 import { requireCniBinary } from '../../cni/binaries.ts'
 import type { CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
 import { nodeIps } from '../../config.ts'
@@ -11,6 +12,8 @@ import type { PidNamespace } from '../../machine/types.ts'
 import { addPortMappings, removePortMappings, type PortMapping } from '../../cni/portmap.ts'
 import { ContainerRun } from './container.ts'
 import { sysctlName } from './security.ts'
+
+const PAUSE_ENVIRONMENT = new Environment([['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']])
 
 export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
 
@@ -76,7 +79,7 @@ export class PodSandbox implements Sandbox {
         user: findImage(PAUSE_IMAGE)!.user,
         network: this.network,
         programs: context.machine.programs,
-        environment: new Map([['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']]),
+        environment: new Environment(PAUSE_ENVIRONMENT),
         prepare: () => undefined,
       },
       () => undefined,

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
+import { SparseMap } from '../../sparse.ts'
 import type { Hook, HookVerdict, IpPacket, Link, Netfilter, NetworkNamespace, StackHost } from '../types.ts'
 import { applyCommand, IncompatibleChain, MissingTable } from './apply.ts'
 import type { TrackedConnection } from './conntrack/connection.ts'
@@ -58,7 +59,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   /** Where its base chains stand among the steps; none as long as there is no such chain. */
   #plan: NftPlan<Step> | undefined
   /** Those that somebody has asked for; most Pods' namespaces have none. */
-  readonly #tables = new Map<TableName, Table>()
+  readonly #tables = new SparseMap<TableName, Table>()
   #generation = 0
   /** Rules that are to be there before anybody looks. */
   #deferred: (() => void) | undefined

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../../clock.ts'
+import { SparseMap, SparseSet } from '../../../sparse.ts'
 import { ipLength } from '../../packets.ts'
 import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
 import { TrackedConnection } from './connection.ts'
@@ -30,8 +31,8 @@ const GARBAGE = 1000
 export class ConnectionTracker implements Conntrack {
   readonly #namespace: NetworkNamespace
   readonly #clock: Clock
-  readonly #table = new Map<string, Found>()
-  readonly #listeners = new Set<Listener>()
+  readonly #table = new SparseMap<string, Found>()
+  readonly #listeners = new SparseSet<Listener>()
   #nextId = 1
   #count = 0
   #sweepAt = 1024

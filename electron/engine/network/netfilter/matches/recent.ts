@@ -1,4 +1,5 @@
 import type { Clock } from '../../../clock.ts'
+import { SparseMap } from '../../../sparse.ts'
 import type { Ip } from '../../types.ts'
 import { canonicalIp, formatIpv4, formatIpv6, ipv4Number, ipv6Number } from '../../address.ts'
 import { UsageError } from '../errors.ts'
@@ -11,7 +12,7 @@ const STAMPS = 20
 /** The lists of addresses that -m recent keeps (/proc/net/xt_recent): name → address → when it was seen. */
 export class RecentLists {
   readonly #clock: Clock
-  readonly #lists = new Map<string, Map<Ip, number[]>>()
+  readonly #lists = new SparseMap<string, Map<Ip, number[]>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
