@@ -70,7 +70,6 @@ describe('the cluster file', () => {
 
   it('says what is not simulated', () => {
     expect(problemsOf({ cni: 'weave' })).toEqual([expect.stringMatching(/^podhop: not simulated: cni weave \(use bridge or flannel or /)])
-    expect(problemsOf({ ingressController: 'traefik' })).toEqual(['podhop: not simulated: ingressController traefik (use none or nginx)'])
     expect(problemsOf({ ipFamilies: ['IPv6', 'IPv4'] })).toContain('podhop: not simulated: ipFamilies [IPv6, IPv4] (use [IPv4] or [IPv4, IPv6])')
   })
 

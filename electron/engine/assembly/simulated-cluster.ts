@@ -23,7 +23,9 @@ import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { registerDeclared } from '../programs/declared/image.ts'
 import { ingressNginxManifests } from '../programs/ingress-nginx/manifests.ts'
+import { haproxyManifests } from '../programs/haproxy/manifests.ts'
 import { registerPrograms } from '../programs/register.ts'
+import { traefikManifests } from '../programs/traefik/manifests.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
 import { commandsOf, staticPods } from './control-plane.ts'
 import { ControlPlaneParts } from './control-plane-parts.ts'
@@ -99,7 +101,7 @@ export class SimulatedCluster implements Cluster {
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     registerDeclared(this.programs, config.images ?? [])
     const plugin = findCniPlugin(config.cni)!
-    const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config)] as Manifest[]
+    const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config), ...traefikManifests(config), ...haproxyManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
     this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)

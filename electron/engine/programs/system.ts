@@ -13,11 +13,13 @@ import { ingressNginx } from './ingress-nginx/controller.ts'
 import { klogLine } from './klog.ts'
 import { nginxGateway } from './nginx-gateway/gateway-program.ts'
 import { Output, untilSignal } from './output.ts'
+import { haproxyIngress } from './haproxy/controller.ts'
+import { traefik } from './traefik/traefik.ts'
 import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

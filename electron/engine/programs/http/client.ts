@@ -1,7 +1,7 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
-import { TlsClient, type TlsFailure } from '../tls/socket.ts'
+import { TlsClient, type TlsClientOptions, type TlsFailure } from '../tls/socket.ts'
 import { HttpSyntaxError, ResponseParser, type ResponseHead } from './message.ts'
 
 /** One request to one server on a connection of its own, for programs that pass requests on. Times in ms. */
@@ -14,8 +14,8 @@ export interface UpstreamRequest {
   bytes: Uint8Array
   connectTimeout: number
   readTimeout: number
-  /** HTTPS; nobody looks at the certificate. */
-  tls?: { serverName?: string }
+  /** HTTPS; without `verify` nobody looks at the certificate. */
+  tls?: Pick<TlsClientOptions, 'serverName' | 'verify'>
 }
 
 export type UpstreamOutcome =
@@ -83,7 +83,7 @@ export function askUpstream(process: Process, request: UpstreamRequest, done: (o
       if (over) return
       if (!request.tls) return ask()
       phase = 'tls'
-      const tls = new TlsClient(connection, { random: clock.random, serverName: request.tls.serverName, onSecure: () => ask(), onFailure: (failure) => fail('TLS', failure) })
+      const tls = new TlsClient(connection, { ...request.tls, random: clock.random, onSecure: () => ask(), onFailure: (failure) => fail('TLS', failure) })
       tls.handlers = handlers
       connection = tls
     },

@@ -65,6 +65,11 @@ function traefik(): ImageContent {
   return { ...base, size: 64_112_874, programs: { ...base.programs, '/usr/local/bin/traefik': 'traefik', '/entrypoint.sh': 'traefik-entrypoint' }, entrypoint: ['/entrypoint.sh'], command: ['traefik'], exposedPorts: ['80/tcp'] }
 }
 
+function haproxyIngress(): ImageContent {
+  const base = alpine(['curl'])
+  return { ...base, size: 87_403_217, programs: { ...base.programs, '/haproxy-ingress-controller': 'haproxy-ingress-controller' }, entrypoint: ['/haproxy-ingress-controller'], exposedPorts: ['8080/tcp', '8443/tcp'] }
+}
+
 /** calico/cni, calico/node and calico/kube-controllers, whose base is Red Hat's. */
 const CALICO_TOOLS = ['ip', 'ss', 'iptables', 'iptables-save', 'iptables-restore', 'ipset', 'conntrack', 'sysctl']
 
@@ -125,6 +130,7 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'ghcr.io/nginx/nginx-gateway-fabric', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGateway()) },
   { name: 'ghcr.io/nginx/nginx-gateway-fabric/nginx', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGatewayNginx()) },
   { name: 'docker.io/library/traefik', tag: versioned(([major, minor]) => major === 3 && (minor ?? 3) === 3, traefik()) },
+  { name: 'docker.io/haproxytech/kubernetes-ingress', tag: versioned(([major, minor]) => major === 3 && (minor ?? 1) === 1, haproxyIngress()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },
   { name: 'docker.io/cloudnativelabs/kube-router', tag: () => kubeRouter() },
   { name: `${ECR}/amazon-k8s-cni-init`, tag: versioned(([major]) => major === 1, awsVpc('/init/aws-vpc-cni-init', 'aws-vpc-cni-init', 66_124_313)) },

@@ -1,0 +1,156 @@
+import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../../kubernetes/types.ts'
+import { byAge, readyEndpoints, type Endpoint } from '../ingress-nginx/configuration.ts'
+import { tlsSecret } from '../tls/secrets.ts'
+import type { Certificate } from '../tls/x509.ts'
+
+/** What the controller makes of the objects: maps of hosts and paths, and backends with their servers. */
+export interface Rule {
+  host: string
+  path: string
+  match: 'exact' | 'prefix' | 'begin'
+  /** "default_svc_web_http" */
+  backend: string
+  settings: Settings
+}
+
+export interface Settings {
+  /** Expression and replacement of replace-path; groups are \1 to \9. */
+  rewrites: readonly { pattern: RegExp; replacement: string }[]
+  sslRedirect: number | undefined
+  allow: readonly string[]
+  deny: readonly string[]
+  balance: 'roundrobin' | 'leastconn' | 'source' | 'random'
+  requestHeaders: readonly (readonly [string, string])[]
+  responseHeaders: readonly (readonly [string, string])[]
+  forwardedFor: boolean
+  serverTls: boolean
+}
+
+export interface Configuration {
+  rules: Rule[]
+  defaultBackend: { backend: string; settings: Settings } | undefined
+  backends: Map<string, readonly Endpoint[]>
+  certificates: (readonly Certificate[])[]
+  notes: { level: 'WARNING' | 'ERROR'; text: string }[]
+}
+
+export interface Picture {
+  ingresses: readonly Ingress[]
+  classes: readonly IngressClass[]
+  /** Of the controller's own ConfigMap: settings of all. */
+  global: Readonly<Record<string, string>>
+  service(namespace: string, name: string): Service | undefined
+  slices(namespace: string, service: string): readonly EndpointSlice[]
+  secret(namespace: string, name: string): Secret | undefined
+}
+
+export const CONTROLLER = 'haproxy.org/ingress-controller/haproxy'
+const SIMULATED = ['path-rewrite', 'ssl-redirect', 'ssl-redirect-code', 'whitelist', 'allow-list', 'blacklist', 'deny-list', 'load-balance', 'request-set-header', 'response-set-header', 'forwarded-for', 'server-ssl']
+/** They change nothing that is to be seen here. */
+const HARMLESS = ['check', 'check-interval', 'pod-maxconn', 'timeout-check', 'timeout-server', 'timeout-connect', 'timeout-client', 'scale-server-slots', 'syslog-server', 'maxconn', 'nbthread', 'logasap']
+const PREFIXES = ['haproxy.org/', 'ingress.kubernetes.io/', 'haproxy.com/']
+
+export function configure(picture: Picture): Configuration {
+  const configuration: Configuration = { rules: [], defaultBackend: undefined, backends: new Map(), certificates: [], notes: [] }
+  const { notes } = configuration
+  const backendOf = (ingress: Ingress, { service }: NonNullable<Ingress['spec']['defaultBackend']>): string | undefined => {
+    const { namespace, name } = ingress.metadata
+    if (!service) {
+      notes.push({ level: 'ERROR', text: `podhop: not simulated: a resource backend of Ingress ${namespace}/${name} (use a Service)` })
+      return undefined
+    }
+    const port = service.port?.name || String(service.port?.number ?? '')
+    const found = picture.service(namespace, service.name)
+    const wanted = found?.spec.ports?.find((p) => p.name === port || String(p.port) === port)
+    if (!found || !wanted) {
+      notes.push({ level: 'ERROR', text: `Ingress '${namespace}/${name}': ${found ? `service '${namespace}/${service.name}': no service port matching '${port}'` : `service '${namespace}/${service.name}' does not exist`}` })
+      return undefined
+    }
+    const key = `${namespace}_svc_${service.name}_${wanted.name || port}`
+    if (found.spec.type === 'ExternalName') notes.push({ level: 'WARNING', text: `podhop: not simulated: Service ${namespace}/${service.name} of type ExternalName behind an Ingress (use one with a selector)` })
+    if (!configuration.backends.has(key)) configuration.backends.set(key, readyEndpoints(picture, found, port))
+    return key
+  }
+  for (const ingress of mine(picture)) {
+    const { namespace, name } = ingress.metadata
+    const settings = settingsOf(ingress, picture.global, notes)
+    for (const { secretName } of ingress.spec.tls ?? []) {
+      const secret = secretName ? picture.secret(namespace, secretName) : undefined
+      const loaded = secret && tlsSecret(secret)
+      if (secretName && !secret) notes.push({ level: 'WARNING', text: `Ingress '${namespace}/${name}': secret '${namespace}/${secretName}' does not exist` })
+      else if (loaded && 'error' in loaded) notes.push({ level: 'ERROR', text: `Ingress '${namespace}/${name}': secret '${namespace}/${secretName ?? ''}': ${loaded.error}` })
+      else if (loaded && !configuration.certificates.includes(loaded.chain)) configuration.certificates.push(loaded.chain)
+    }
+    const { defaultBackend, rules = [] } = ingress.spec
+    if (defaultBackend && !configuration.defaultBackend) {
+      const backend = backendOf(ingress, defaultBackend)
+      if (backend !== undefined) configuration.defaultBackend = { backend, settings }
+    }
+    for (const { host, http } of rules) {
+      for (const { path, pathType, backend } of http?.paths ?? []) {
+        const key = backendOf(ingress, backend)
+        if (key === undefined) continue
+        configuration.rules.push({ host: (host ?? '').toLowerCase(), path: path || '/', match: pathType === 'Exact' ? 'exact' : pathType === 'Prefix' ? 'prefix' : 'begin', backend: key, settings })
+      }
+    }
+  }
+  return configuration
+}
+
+export function mine({ ingresses, classes }: Pick<Picture, 'ingresses' | 'classes'>): Ingress[] {
+  const own = new Set(classes.filter((c) => c.spec.controller === CONTROLLER).map((c) => c.metadata.name))
+  return ingresses.filter(({ metadata, spec }) => (spec.ingressClassName === undefined ? metadata.annotations?.['kubernetes.io/ingress.class'] === 'haproxy' : own.has(spec.ingressClassName))).sort(byAge)
+}
+
+function settingsOf(ingress: Ingress, global: Readonly<Record<string, string>>, notes: Configuration['notes']): Settings {
+  const { namespace, name, annotations = {} } = ingress.metadata
+  const key = `${namespace}/${name}`
+  for (const full of Object.keys(annotations)) {
+    const prefix = PREFIXES.find((p) => full.startsWith(p))
+    const short = prefix && full.slice(prefix.length)
+    if (short !== undefined && !SIMULATED.includes(short) && !HARMLESS.includes(short)) notes.push({ level: 'WARNING', text: `podhop: not simulated: annotation ${full} of Ingress ${key} (${/^auth-/.test(short) ? 'requests are let through without it; guard the backend itself' : 'it is as if it were not there'})` })
+  }
+  const of = (short: string): string | undefined => PREFIXES.map((p) => annotations[p + short]).find((v) => v !== undefined) ?? global[short]
+  const list = (text: string | undefined): string[] => (text ?? '').split(/[\s,]+/).filter((w) => w !== '')
+  const headers = (text: string | undefined): [string, string][] => (text ?? '').split('\n').map((l) => /^\s*(\S+)\s+(.*?)\s*$/.exec(l)).filter((m) => m !== null).map((m) => [m[1]!, m[2]!.replace(/^"(.*)"$/, '$1')])
+  const rewrites: { pattern: RegExp; replacement: string }[] = []
+  for (const line of (of('path-rewrite') ?? '').split('\n')) {
+    const words = list(line)
+    if (words.length === 0) continue
+    try {
+      rewrites.push(words.length === 1 ? { pattern: /(.*)/, replacement: words[0]! } : { pattern: new RegExp(words[0]!), replacement: words[1]! })
+    } catch {
+      notes.push({ level: 'ERROR', text: `Ingress '${key}': annotation 'path-rewrite': incorrect value '${line}'` })
+    }
+  }
+  const asked = of('ssl-redirect')
+  const redirect = asked === undefined ? (ingress.spec.tls?.length ?? 0) > 0 : asked === 'true'
+  const balance = of('load-balance') ?? 'roundrobin'
+  const known = (['roundrobin', 'leastconn', 'source', 'random'] as const).find((b) => b === balance)
+  if (!known) notes.push({ level: 'WARNING', text: `podhop: not simulated: load-balance ${balance} of Ingress ${key} (roundrobin, leastconn, source and random are)` })
+  return {
+    rewrites,
+    sslRedirect: redirect ? Number(of('ssl-redirect-code') ?? 302) : undefined,
+    allow: list(of('allow-list') ?? of('whitelist')),
+    deny: list(of('deny-list') ?? of('blacklist')),
+    balance: known ?? 'roundrobin',
+    requestHeaders: headers(of('request-set-header')),
+    responseHeaders: headers(of('response-set-header')),
+    forwardedFor: of('forwarded-for') !== 'false',
+    serverTls: of('server-ssl') === 'true',
+  }
+}
+
+/** Exact host, then its parent's wildcard, then no host; of the paths the exact one, then the longest. */
+export function ruleFor({ rules }: Configuration, host: string, path: string): Rule | undefined {
+  for (const candidate of [host, host.includes('.') ? `*${host.slice(host.indexOf('.'))}` : '', '']) {
+    const here = rules.filter((r) => r.host === candidate && (candidate !== '' || r.host === ''))
+    if (here.length === 0) continue
+    const exact = here.find((r) => r.match === 'exact' && r.path === path)
+    if (exact) return exact
+    const fits = ({ path: p, match }: Rule): boolean => (match === 'begin' ? path.startsWith(p) : match === 'prefix' && (path === p.replace(/\/$/, '') || path.startsWith(p.endsWith('/') ? p : `${p}/`)))
+    const best = here.filter(fits).sort((a, b) => b.path.length - a.path.length)[0]
+    if (best) return best
+  }
+  return undefined
+}

@@ -1,0 +1,143 @@
+import { encodeUtf8 } from '../../text.ts'
+import type { Headers } from '../http/message.ts'
+import type { HttpRequest } from '../http/server.ts'
+import type { Dynamic } from './model.ts'
+import { inRange, pattern } from './rules.ts'
+
+/** A request on its way through the middlewares, and what they will do to the answer. */
+export interface Passing {
+  request: HttpRequest
+  /** Path and query as they go on. */
+  target: string
+  /** Set, or with an empty value taken away. */
+  requestHeaders: Headers
+  responseHeaders: Headers
+}
+
+/** What a middleware answers itself. */
+export interface OwnAnswer { status: number; headers: Headers; body: string }
+
+const REASONS: Readonly<Record<number, string>> = { 301: 'Moved Permanently', 302: 'Found', 307: 'Temporary Redirect', 308: 'Permanent Redirect', 403: 'Forbidden' }
+
+/** Runs the middlewares of that name one after the other (pkg/middlewares). */
+export function applyMiddlewares(names: readonly string[], dynamic: Dynamic, passing: Passing): OwnAnswer | undefined {
+  for (const name of names) {
+    const middleware = dynamic.middlewares.get(name)
+    if (!middleware) continue
+    const { kind, settings, namespace } = middleware
+    if (kind === 'chain') {
+      const inner = ((settings['middlewares'] ?? []) as { name: string; namespace?: string }[]).map((m) => `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)
+      const answer = applyMiddlewares(inner, dynamic, passing)
+      if (answer) return answer
+      continue
+    }
+    const one = KINDS[kind]
+    if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList and chain are)\n` }
+    const answer = one(settings, passing)
+    if (answer) return answer
+  }
+  return undefined
+}
+
+export function isSimulated(kind: string): boolean {
+  return kind === 'chain' || kind in KINDS
+}
+
+const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = {
+  addPrefix: ({ prefix }, passing) => void (passing.target = String(prefix ?? '') + passing.target),
+  stripPrefix: ({ prefixes }, passing) => {
+    const prefix = ((prefixes ?? []) as string[]).find((p) => passing.target.split('?')[0]!.startsWith(p))
+    if (prefix !== undefined) strip(passing, prefix)
+    return undefined
+  },
+  stripPrefixRegex: ({ regex }, passing) => {
+    for (const text of (regex ?? []) as string[]) {
+      const found = pattern(text).exec(passing.target.split('?')[0]!)
+      if (found?.index !== 0 || found[0] === '') continue
+      strip(passing, found[0])
+      break
+    }
+    return undefined
+  },
+  replacePath: ({ path }, passing) => {
+    const [old, query] = parts(passing.target)
+    passing.requestHeaders.push(['X-Replaced-Path', old])
+    passing.target = `${String(path ?? '')}${query}`
+    return undefined
+  },
+  replacePathRegex: ({ regex, replacement }, passing) => {
+    const [old, query] = parts(passing.target)
+    const expression = pattern(String(regex ?? ''))
+    if (!expression.test(old)) return undefined
+    passing.requestHeaders.push(['X-Replaced-Path', old])
+    passing.target = `${old.replace(new RegExp(expression, `${expression.flags}g`), goReplacement(String(replacement ?? '')))}${query}`
+    return undefined
+  },
+  redirectScheme: ({ scheme, port, permanent }, { request, target }) => {
+    const wanted = String(scheme ?? '')
+    if ((request.tls ? 'https' : 'http') === wanted) return undefined
+    const suffix = port === undefined || port === '' || (wanted === 'https' && port === '443') || (wanted === 'http' && port === '80') ? '' : `:${String(port)}`
+    return redirect(request, `${wanted}://${hostOf(request)}${suffix}${target}`, permanent === true)
+  },
+  redirectRegex: ({ regex, replacement, permanent }, { request, target }) => {
+    const url = `${request.tls ? 'https' : 'http'}://${header(request, 'host')}${target}`
+    const expression = pattern(String(regex ?? ''))
+    if (!expression.test(url)) return undefined
+    const next = url.replace(expression, goReplacement(String(replacement ?? '')))
+    return next === url ? undefined : redirect(request, next, permanent === true)
+  },
+  headers: ({ customRequestHeaders, customResponseHeaders }, passing) => {
+    passing.requestHeaders.push(...(Object.entries(customRequestHeaders ?? {}) as [string, string][]))
+    passing.responseHeaders.push(...(Object.entries(customResponseHeaders ?? {}) as [string, string][]))
+    return undefined
+  },
+  ipAllowList: ({ sourceRange, rejectStatusCode }, { request }) => {
+    if (((sourceRange ?? []) as string[]).some((range) => inRange(range, request.remoteAddress))) return undefined
+    const status = Number(rejectStatusCode ?? 403)
+    return { status, headers: [], body: REASONS[status] ?? '' }
+  },
+}
+
+function strip(passing: Passing, prefix: string): void {
+  passing.requestHeaders.push(['X-Forwarded-Prefix', prefix.replace(/\/$/, '') || prefix])
+  const rest = passing.target.slice(prefix.length)
+  passing.target = rest.startsWith('/') ? rest : `/${rest}`
+}
+
+function parts(target: string): [path: string, query: string] {
+  const at = target.indexOf('?')
+  return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at)]
+}
+
+/** Go's "$1" and "${1}" are JavaScript's "$1"; "$1x" would be a group of that name. */
+function goReplacement(text: string): string {
+  return text.replace(/\$\{(\w+)\}/g, (_, n: string) => `$${n}`)
+}
+
+function header(request: HttpRequest, name: string): string {
+  return request.headers.find(([n]) => n.toLowerCase() === name)?.[1] ?? ''
+}
+
+function hostOf(request: HttpRequest): string {
+  return header(request, 'host').replace(/:[0-9]+$/, '')
+}
+
+function redirect(request: HttpRequest, location: string, permanent: boolean): OwnAnswer {
+  const safe = request.method === 'GET'
+  const status = permanent ? (safe ? 301 : 308) : safe ? 302 : 307
+  return { status, headers: [['Location', location]], body: REASONS[status]! }
+}
+
+/** Sets, or takes away, headers by name. */
+export function withHeaders(headers: Headers, changes: Headers): Headers {
+  let out = headers
+  for (const [name, value] of changes) {
+    out = out.filter(([n]) => n.toLowerCase() !== name.toLowerCase())
+    if (value !== '') out.push([name, value])
+  }
+  return out
+}
+
+export function bodyOf(text: string): Uint8Array {
+  return encodeUtf8(text)
+}

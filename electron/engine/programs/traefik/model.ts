@@ -1,0 +1,44 @@
+import type { KubeObject } from '../../kubernetes/types.ts'
+import type { Certificate } from '../tls/x509.ts'
+import type { Endpoint } from '../ingress-nginx/configuration.ts'
+import type { Matcher } from './rules.ts'
+
+/** Traefik's dynamic configuration, as its two Kubernetes providers make it. */
+export interface Router {
+  /** "default-shop-shop-example-com@kubernetes" */
+  name: string
+  rule: string
+  matches: Matcher
+  priority: number
+  /** Empty: web and websecure. */
+  entryPoints: readonly string[]
+  /** Only for requests over TLS. */
+  tls: boolean
+  middlewares: readonly string[]
+  service: string
+}
+
+export interface WeightedService { weight: number; scheme: 'http' | 'https'; passHost: boolean; endpoints: readonly Endpoint[] }
+
+export interface Dynamic {
+  /** The first that matches is taken. */
+  routers: Router[]
+  services: Map<string, readonly WeightedService[]>
+  /** Name with "@kubernetescrd" → its kind and its settings. */
+  middlewares: Map<string, Middleware>
+  /** In the order in which they were found. */
+  certificates: (readonly Certificate[])[]
+  problems: Problem[]
+}
+
+/** A line of the log: "ERR Cannot create service error=… ingress=…". */
+export interface Problem { level: 'WRN' | 'ERR'; text: string }
+
+export interface Middleware { kind: string; settings: Record<string, unknown>; namespace: string }
+
+export type CustomObject = KubeObject & { metadata: { namespace: string }; spec: Record<string, unknown> }
+
+/** zerolog's console form of a field. */
+export function field(name: string, value: string): string {
+  return `${name}=${/[\s"=\\]/.test(value) || value === '' ? JSON.stringify(value) : value}`
+}

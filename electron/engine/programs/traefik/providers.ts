@@ -1,0 +1,169 @@
+import { hex, sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
+import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../../kubernetes/types.ts'
+import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
+import { tlsSecret } from '../tls/secrets.ts'
+import { field, type CustomObject, type Dynamic, type Problem, type Router, type WeightedService } from './model.ts'
+import { parseRule } from './rules.ts'
+
+/** pkg/provider/kubernetes/ingress and …/crd: objects become routers, services, middlewares and certificates. */
+export interface Picture {
+  ingresses: readonly Ingress[]
+  classes: readonly IngressClass[]
+  routes: readonly CustomObject[]
+  middlewares: readonly CustomObject[]
+  service(namespace: string, name: string): Service | undefined
+  slices(namespace: string, service: string): readonly EndpointSlice[]
+  secret(namespace: string, name: string): Secret | undefined
+}
+
+export const CONTROLLER = 'traefik.io/ingress-controller'
+const ANNOTATION = 'traefik.ingress.kubernetes.io/'
+const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
+const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.pathmatcher']
+const LOWEST = -2_147_483_648
+
+export function provide(picture: Picture): Dynamic {
+  const dynamic: Dynamic = { routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  for (const { metadata, spec } of picture.middlewares) {
+    const [kind = ''] = Object.keys(spec)
+    dynamic.middlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind, settings: (spec[kind] ?? {}) as Record<string, unknown>, namespace: metadata.namespace })
+  }
+  for (const ingress of mine(picture)) addIngress(picture, ingress, dynamic)
+  for (const route of picture.routes) addRoute(picture, route, dynamic)
+  // names decide between equals, as the configuration is sorted by them
+  dynamic.routers.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
+  return dynamic
+}
+
+/** Those of its classes, and those that name none at all. */
+export function mine({ ingresses, classes }: Pick<Picture, 'ingresses' | 'classes'>): Ingress[] {
+  const own = new Set(classes.filter((c) => c.spec.controller === CONTROLLER).map((c) => c.metadata.name))
+  return ingresses.filter(({ metadata, spec }) => {
+    if (spec.ingressClassName !== undefined) return own.has(spec.ingressClassName)
+    return ['', 'traefik'].includes(metadata.annotations?.[CLASS_ANNOTATION] ?? '')
+  }).sort(byAge)
+}
+
+function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void {
+  const { namespace, name, annotations = {} } = ingress.metadata
+  const of = (short: string): string | undefined => annotations[ANNOTATION + short] || undefined
+  const words = (text: string | undefined): string[] => (text ?? '').split(',').map((w) => w.trim()).filter((w) => w !== '')
+  for (const full of Object.keys(annotations)) {
+    if (full.startsWith(ANNOTATION) && !SIMULATED.includes(full.slice(ANNOTATION.length))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: annotation ${full} of Ingress ${namespace}/${name} (it is as if it were not there)` })
+  }
+  const problem = (text: string, error: string, more = ''): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ${field('error', error)} ${field('ingress', name)} ${field('namespace', namespace)} providerName=kubernetes${more}` })
+  for (const { secretName } of ingress.spec.tls ?? []) {
+    if (!secretName) dynamic.problems.push({ level: 'ERR', text: `Skipping TLS sub-section: No secret name provided` })
+    else addCertificate(picture, namespace, secretName, dynamic, (error) => problem('Error configuring TLS', error))
+  }
+  const router = (rule: string, key: string, service: string, priority: number | undefined): void => {
+    const parsed = parseRule(rule)
+    if ('error' in parsed) return void dynamic.problems.push({ level: 'ERR', text: `${field('error', parsed.error)} entryPointName=web ${field('routerName', key)}` })
+    dynamic.routers.push({
+      name: key, rule, matches: parsed.matches, priority: priority ?? (Number(of('router.priority') ?? 0) || rule.length), entryPoints: words(of('router.entrypoints')), tls: of('router.tls') === 'true', middlewares: words(of('router.middlewares')), service,
+    })
+  }
+  const add = (backend: NonNullable<Ingress['spec']['defaultBackend']>): string | undefined => {
+    if (!backend.service) {
+      problem('Cannot create service', `podhop: not simulated: resource backends`)
+      return undefined
+    }
+    const port = backend.service.port?.name || String(backend.service.port?.number ?? '')
+    const key = `${namespace}-${backend.service.name}-${port}`
+    const service = serviceOf(picture, namespace, backend.service.name, port)
+    if ('error' in service) {
+      problem('Cannot create service', service.error, ` ${field('serviceName', backend.service.name)} servicePort=${JSON.stringify({ [backend.service.port?.name ? 'name' : 'number']: backend.service.port?.name || backend.service.port?.number })}`)
+      return undefined
+    }
+    dynamic.services.set(`${key}@kubernetes`, [service])
+    return `${key}@kubernetes`
+  }
+  const { defaultBackend, rules = [] } = ingress.spec
+  if (rules.length === 0 && defaultBackend) {
+    if (dynamic.routers.some((r) => r.name === 'default-router@kubernetes')) problem('The default backend already exists.', 'default backend already exists')
+    const service = add(defaultBackend)
+    if (service !== undefined) router('PathPrefix(`/`)', 'default-router@kubernetes', service, LOWEST)
+  }
+  for (const { host, http } of rules) {
+    for (const { path, pathType, backend } of http?.paths ?? []) {
+      const service = add(backend)
+      if (service === undefined) continue
+      const matcher = pathType === 'Exact' ? 'Path' : pathType === 'Prefix' ? 'PathPrefix' : (of('router.pathmatcher') ?? 'PathPrefix')
+      const parts = [...(host ? [hostRule(host)] : []), ...(path ? [`${matcher}(\`${path}\`)`] : [])]
+      router(parts.join(' && ') || 'PathPrefix(`/`)', `${normalize(`${namespace}-${name}-${host ?? ''}${path ?? ''}`)}@kubernetes`, service, undefined)
+    }
+  }
+}
+
+function hostRule(host: string): string {
+  return host.startsWith('*.') ? `HostRegexp(\`^[a-zA-Z0-9-]+${host.slice(1).replaceAll('.', '\\.')}$\`)` : `Host(\`${host}\`)`
+}
+
+/** provider.Normalize: what is neither letter nor digit separates. */
+function normalize(text: string): string {
+  return text.split(/[^\p{L}\p{N}]+/u).filter((w) => w !== '').join('-')
+}
+
+interface RouteService { kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object }
+interface Route { match: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
+
+function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
+  const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { secretName?: string; certResolver?: string } }
+  const about = `ingress=${name} namespace=${namespace} providerName=kubernetescrd`
+  const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ${about}` })
+  if (tls?.secretName) addCertificate(picture, namespace, tls.secretName, dynamic, (error) => problem(`Error configuring TLS ${field('error', error)}`))
+  if (tls?.certResolver) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: certResolver of IngressRoute ${namespace}/${name} (use secretName)` })
+  for (const { match, priority, middlewares = [], services = [], syntax } of routes) {
+    if (syntax === 'v2') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rule syntax v2 of IngressRoute ${namespace}/${name} (v3 is)` })
+    const key = `${normalize(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
+    const parsed = parseRule(match)
+    if ('error' in parsed) {
+      dynamic.problems.push({ level: 'ERR', text: `${field('error', `error while parsing rule ${match}: ${parsed.error}`)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
+      continue
+    }
+    const found: WeightedService[] = []
+    for (const service of services) {
+      if ((service.kind ?? 'Service') !== 'Service') {
+        problem(`podhop: not simulated: ${service.kind!} ${service.name} (name Services with weights)`)
+        continue
+      }
+      const made = serviceOf(picture, service.namespace ?? namespace, service.name, String(service.port ?? ''))
+      if ('error' in made) problem(`Cannot create service ${field('error', made.error)}`)
+      else found.push({ ...made, weight: service.weight ?? 1, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}) })
+    }
+    if (found.length < services.length) continue
+    dynamic.services.set(key, found)
+    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: key })
+  }
+}
+
+function serviceOf(picture: Picture, namespace: string, name: string, port: string): WeightedService | { error: string } {
+  const service = picture.service(namespace, name)
+  if (!service) return { error: 'service not found' }
+  if (service.spec.type === 'ExternalName') return { error: `externalName services not allowed: ${namespace}/${name}` }
+  const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
+  if (!wanted) return { error: 'service port not found' }
+  const scheme = wanted.port === 443 || wanted.name?.startsWith('https') ? 'https' : 'http'
+  return { weight: 1, scheme, passHost: true, endpoints: readyEndpoints(picture, service, port) }
+}
+
+function addCertificate(picture: Picture, namespace: string, name: string, dynamic: Dynamic, problem: (error: string) => void): void {
+  const secret = picture.secret(namespace, name)
+  if (!secret) return problem(`secret ${namespace}/${name} does not exist`)
+  const loaded = tlsSecret(secret)
+  if ('error' in loaded) return problem(`secret ${namespace}/${name}: ${loaded.error}`)
+  if (!dynamic.certificates.includes(loaded.chain)) dynamic.certificates.push(loaded.chain)
+}
+
+/** Routers whose middlewares are not there are out of use. */
+export function checkMiddlewares({ routers, middlewares }: Dynamic): { routers: Router[]; problems: Problem[] } {
+  const problems: Problem[] = []
+  const good = routers.filter((router) => {
+    const missing = router.middlewares.find((m) => !middlewares.has(m))
+    if (missing === undefined) return true
+    for (const entryPoint of router.entryPoints.length > 0 ? router.entryPoints : ['web', 'websecure']) problems.push({ level: 'ERR', text: `${field('error', `middleware "${missing}" does not exist`)} ${field('entryPointName', entryPoint)} ${field('routerName', router.name)}` })
+    return false
+  })
+  return { routers: good, problems }
+}

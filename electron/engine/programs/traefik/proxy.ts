@@ -1,0 +1,152 @@
+import type { Process } from '../../machine/types.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { canonicalHeader, goResponse, splitTarget } from '../http/go.ts'
+import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { headerOf, writeRequest, type Headers } from '../http/message.ts'
+import type { HttpRequest, HttpResponse } from '../http/server.ts'
+import { reasonOf } from '../http/status.ts'
+import type { Endpoint } from '../ingress-nginx/configuration.ts'
+import { accessTime } from '../nginx/nginx.ts'
+import { ALERTS } from '../tls/wire.ts'
+import { matchingName, verifyChain } from '../tls/x509.ts'
+import { applyMiddlewares, withHeaders, type Passing } from './middlewares.ts'
+import type { Dynamic, Router, WeightedService } from './model.ts'
+import { requestHost } from './rules.ts'
+
+/** serversTransport's and Go's defaults, in ms. */
+const DIAL_TIMEOUT = 30_000
+const READ_TIMEOUT = 60_000
+/** Go's ReverseProxy takes these away. */
+const HOP_BY_HOP = new Set(['connection', 'proxy-connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
+/** http.Error's. */
+const ERROR_HEADERS: Headers = [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']]
+const NOBODY = { status: 503, headers: ERROR_HEADERS, body: 'no available server\n' }
+export const NOT_FOUND = { status: 404, headers: ERROR_HEADERS, body: '404 page not found\n' }
+
+export interface EntryPoint { name: string; tls: boolean }
+
+/** Traefik's HTTP side: routers, middlewares, weighted round robin, Go's reverse proxy. */
+export class Proxy {
+  readonly #process: Process
+  readonly #dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }
+  readonly #access: (line: string) => void
+  readonly #turns = new Map<string, number>()
+  #count = 0
+
+  constructor(process: Process, dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }, access: (line: string) => void) {
+    this.#process = process
+    this.#dynamic = dynamic
+    this.#access = access
+  }
+
+  handle(entryPoint: EntryPoint, request: HttpRequest, respond: (response: HttpResponse) => void): void {
+    const { dynamic, routers } = this.#dynamic()
+    const startedAt = this.#process.clock.now
+    const number = ++this.#count
+    const { path, query } = splitTarget(request.target)
+    const url = { host: requestHost(request), path, query }
+    const router = routers.find((r) => (r.entryPoints.length === 0 || r.entryPoints.includes(entryPoint.name)) && (!r.tls || request.tls !== undefined) && r.matches(request, url))
+    const finish = (response: HttpResponse, length: number, server: string): void => {
+      this.#access(this.#logLine(request, response.status, length, number, router?.name ?? '-', server, startedAt))
+      respond(response)
+    }
+    const own = (answer: { status: number; headers: Headers; body: string }, server = '-'): void => finish(goResponse(this.#process, request, answer), encodeUtf8(answer.body).length, server)
+    if (!router) return own(NOT_FOUND)
+    const target = request.target.replace(/^https?:\/\/[^/]*/, '') || '/'
+    const passing: Passing = { request, target, requestHeaders: [], responseHeaders: [] }
+    const answer = applyMiddlewares(router.middlewares, dynamic, passing)
+    if (answer) return own(answer)
+    const service = this.#service(router.service, dynamic.services.get(router.service) ?? [])
+    const endpoint = service && this.#endpoint(router.service, service.endpoints)
+    if (!service || !endpoint) return own({ ...NOBODY, headers: withHeaders(NOBODY.headers, passing.responseHeaders) })
+    const authority = `${endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address}:${endpoint.port}`
+    const server = `${service.scheme}://${authority}`
+    const headers = this.#headersFor(request, passing, service.passHost ? undefined : authority)
+    askUpstream(this.#process, {
+      ...endpoint,
+      program: 'traefik',
+      method: request.method,
+      bytes: writeRequest(request.method, passing.target, headers, request.body),
+      connectTimeout: DIAL_TIMEOUT,
+      readTimeout: READ_TIMEOUT,
+      ...(service.scheme === 'https' ? { tls: { verify: (chain) => (verifyChain(chain, [], this.#process.clock.wall()) || matchingName(chain[0]!, endpoint.address) === undefined ? ALERTS.badCertificate : undefined) } } : {}),
+    }, (outcome) => {
+      if ('error' in outcome) {
+        const status = outcome.error === 'TLS' ? 500 : outcome.error === 'ETIMEDOUT' ? 504 : 502
+        return own({ status, headers: withHeaders([], passing.responseHeaders), body: reasonOf(status) }, server)
+      }
+      if ('tunnel' in outcome) return respond(switched(outcome, (bytes) => this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))))
+      finish(passOn(request, outcome, passing.responseHeaders), request.method === 'HEAD' ? 0 : outcome.body.length, server)
+    })
+  }
+
+  /** Weighted round robin among the services of a route that have endpoints or not. */
+  #service(name: string, services: readonly WeightedService[]): WeightedService | undefined {
+    const total = services.reduce((sum, s) => sum + s.weight, 0)
+    if (services.length < 2 || total === 0) return services[0]
+    const turn = this.#turn(`${name} services`)
+    // spread evenly: as many steps as the weights have together
+    const step = services.reduce((a, s) => gcd(a, s.weight), total)
+    const round = services.flatMap((s, i) => Array.from({ length: s.weight / step }, (_, k) => ({ s, at: (k + 0.5) / (s.weight / step), i }))).sort((a, b) => a.at - b.at || a.i - b.i)
+    return round[turn % round.length]!.s
+  }
+
+  #endpoint(name: string, endpoints: readonly Endpoint[]): Endpoint | undefined {
+    return endpoints.length === 0 ? undefined : endpoints[this.#turn(name) % endpoints.length]
+  }
+
+  #turn(name: string): number {
+    const turn = this.#turns.get(name) ?? 0
+    this.#turns.set(name, turn + 1)
+    return turn
+  }
+
+  /** As Go writes them: Host, User-Agent and the length first, the rest by name. */
+  #headersFor(request: HttpRequest, passing: Passing, host: string | undefined): Headers {
+    const given = (name: string): string | undefined => headerOf(request.headers, name)
+    const upgrade = given('upgrade')
+    const port = /:([0-9]+)$/.exec(given('host') ?? '')?.[1] ?? (request.tls ? '443' : '80')
+    let rest: Headers = request.headers.filter(([n]) => !HOP_BY_HOP.has(n.toLowerCase()) && !['host', 'user-agent', 'content-length'].includes(n.toLowerCase()) && !/^x-(forwarded-.*|real-ip)$/i.test(n)).map(([n, v]): [string, string] => [canonicalHeader(n), v])
+    if (upgrade !== undefined) rest.push(['Connection', 'Upgrade'], ['Upgrade', upgrade])
+    if (given('accept-encoding') === undefined && given('range') === undefined && request.method !== 'HEAD' && upgrade === undefined) rest.push(['Accept-Encoding', 'gzip'])
+    const scheme = upgrade?.toLowerCase() === 'websocket' ? (request.tls ? 'wss' : 'ws') : request.tls ? 'https' : 'http'
+    rest.push(['X-Forwarded-For', request.remoteAddress], ['X-Forwarded-Host', given('host') ?? ''], ['X-Forwarded-Port', port], ['X-Forwarded-Proto', scheme], ['X-Forwarded-Server', this.#process.machine.hostname], ['X-Real-Ip', request.remoteAddress])
+    rest = withHeaders(rest, passing.requestHeaders.filter(([n]) => n.toLowerCase() !== 'host').map(([n, v]): [string, string] => [canonicalHeader(n), v]))
+    const ownHost = passing.requestHeaders.find(([n]) => n.toLowerCase() === 'host')?.[1]
+    const agent = given('user-agent')
+    const length = request.body.length > 0 || given('content-length') !== undefined
+    return [
+      ['Host', ownHost ?? host ?? given('host') ?? ''],
+      ...(agent === undefined ? [] : [['User-Agent', agent] as [string, string]]),
+      ...(length ? [['Content-Length', String(request.body.length)] as [string, string]] : []),
+      ...rest.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+    ]
+  }
+
+  /** The common log format, with Traefik's own fields behind it (pkg/middlewares/accesslog). */
+  #logLine(request: HttpRequest, status: number, length: number, number: number, router: string, server: string, startedAt: number): string {
+    const { clock } = this.#process
+    const quoted = (text: string): string => (text === '-' ? '"-"' : JSON.stringify(text))
+    return `${request.remoteAddress} - - [${accessTime(clock.wall())}] "${request.method} ${request.target} HTTP/${request.version}" ${status} ${length} "-" "-" ${number} ${quoted(router)} ${quoted(server)} ${Math.floor(clock.now - startedAt)}ms\n`
+  }
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
+}
+
+function switched({ head, tunnel }: Extract<UpstreamOutcome, { tunnel: unknown }>, over: (bytes: number) => void): HttpResponse {
+  return { status: 101, reason: head.reason, headers: head.headers, upgrade: (connection) => joinConnections(connection, tunnel, over) }
+}
+
+function passOn(request: HttpRequest, { head, body }: Extract<UpstreamOutcome, { body: unknown }>, changes: Headers): HttpResponse {
+  const known = headerOf(head.headers, 'content-length') !== undefined || head.status === 204 || head.status === 304
+  const headers = withHeaders(head.headers.filter(([n]) => !HOP_BY_HOP.has(n.toLowerCase())).map(([n, v]): [string, string] => [canonicalHeader(n), v]), changes.map(([n, v]): [string, string] => [canonicalHeader(n), v]))
+  headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  const chunked = !known && request.version === '1.1'
+  if (chunked) headers.push(['Transfer-Encoding', 'chunked'])
+  const close = !request.keepAlive || (!known && !chunked)
+  if (close) headers.push(['Connection', 'close'])
+  const data = chunked ? concatBytes(body.length === 0 ? [encodeUtf8('0\r\n\r\n')] : [encodeUtf8(`${body.length.toString(16)}\r\n`), body, encodeUtf8('\r\n0\r\n\r\n')]) : body
+  return { status: head.status, reason: head.reason, headers, body: data, close }
+}

@@ -1,0 +1,254 @@
+import { untilReached } from '../../kubernetes/connection.ts'
+import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
+import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import { AGENT_STATUS } from '../../kubernetes/controllers/context.ts'
+import { ignoringGone } from '../../kubernetes/controllers/ownership.ts'
+import { ifReached } from '../../kubernetes/controllers/reach.ts'
+import { deepEqual } from '../../kubernetes/json.ts'
+import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import type { EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
+import type { Task } from '../../machine/task.ts'
+import type { Process, Program } from '../../machine/types.ts'
+import { encodeUtf8 } from '../../text.ts'
+import { become } from '../become.ts'
+import { GO_NOT_FOUND, parseListen, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
+import { writeResponse } from '../http/message.ts'
+import { serveHttp } from '../http/server.ts'
+import { httpDate } from '../http/status.ts'
+import { Output, untilSignal } from '../output.ts'
+import { makeCertificate, makeKey } from '../tls/make.ts'
+import { CIPHERS } from '../tls/wire.ts'
+import { matchingName, type Certificate } from '../tls/x509.ts'
+import type { SystemServices } from '../types.ts'
+import { isSimulated } from './middlewares.ts'
+import type { CustomObject, Dynamic, Problem, Router } from './model.ts'
+import { checkMiddlewares, mine, provide } from './providers.ts'
+import { NOT_FOUND, Proxy } from './proxy.ts'
+
+/** traefik/traefik v3.3.6. */
+const VERSION = '3.3.6'
+/** providers.providersThrottleDuration, in ms. */
+const THROTTLE = 2_000
+const SERVICE_LABEL = 'kubernetes.io/service-name'
+/** Static configuration that means something here, or nothing that is to be seen. */
+const FLAGS = /^(entrypoints\.[a-z]+\.(address|http\.tls)|providers\.(kubernetesingress|kubernetescrd)(\.(allowemptyservices|ingressendpoint\.publishedservice|allowcrossnamespace))?|ping|accesslog|log\.level|api(\.dashboard)?|metrics\.prometheus(\.entrypoint)?|global\.(checknewversion|sendanonymoususage))$/
+
+export function traefik(services: SystemServices): Record<string, Program> {
+  return {
+    traefik: (process) => run(process, services),
+    // flags alone are for traefik
+    'traefik-entrypoint': (process) => become(process, process.argv[1]?.startsWith('-') ? ['traefik', ...process.argv.slice(1)] : process.argv.slice(1)),
+  }
+}
+
+function readFlags(args: readonly string[]): Map<string, string> | { unknown: string } {
+  const flags = new Map<string, string>()
+  for (const arg of args) {
+    const [, name = '', value = 'true'] = /^--([^=]+)(?:=(.*))?$/.exec(arg) ?? []
+    if (!FLAGS.test(name.toLowerCase())) return { unknown: arg }
+    flags.set(name.toLowerCase(), value)
+  }
+  return flags
+}
+
+function* run(process: Process, services: SystemServices): Task<number> {
+  const args = process.argv.slice(1)
+  if (args[0] === 'version') {
+    yield* process.print(`Version:      ${VERSION}\nCodename:     saintnectaire\nGo version:   go1.23.8\nBuilt:        2025-04-18T09:14:30Z\nOS/Arch:      linux/amd64\n`)
+    return 0
+  }
+  const flags = readFlags(args)
+  if ('unknown' in flags) {
+    yield* process.printError(`podhop: not simulated: traefik ${flags.unknown} (entry points and the two Kubernetes providers are)\n`)
+    return 69
+  }
+  const out = new Output(process, 1)
+  const log = (level: 'INF' | Problem['level'], text: string): void => out.write(`${new Date(Math.floor(process.clock.wall() / 1000) * 1000).toISOString().replace('.000', '')} ${level} ${text}\n`)
+  log('INF', `Traefik version ${VERSION} built on 2025-04-18T09:14:30Z version=${VERSION}`)
+  if (flags.get('global.sendanonymoususage') !== 'true') log('INF', `
+Stats collection is disabled.
+Help us improve Traefik by turning this feature on :)
+More details on: https://doc.traefik.io/traefik/contributing/data-collection/
+`)
+  const traefik = new Traefik(process, asManager(services.client, 'traefik'), flags, log, (line) => (flags.get('accesslog') === 'true' ? out.write(line) : undefined))
+  process.onExit(() => traefik.stop())
+  const failure = yield* traefik.start()
+  if (failure !== undefined) {
+    yield* process.printError(`${failure}\n`)
+    return 1
+  }
+  yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
+  log('INF', 'I have to go...')
+  log('INF', 'Stopping server gracefully')
+  traefik.stop()
+  log('INF', 'Server stopped')
+  log('INF', 'Shutting down')
+  yield* out.flush()
+  return 0
+}
+
+class Traefik {
+  readonly #process: Process
+  readonly #client: KubernetesClient
+  readonly #flags: ReadonlyMap<string, string>
+  readonly #log: (level: 'INF' | Problem['level'], text: string) => void
+  readonly #access: (line: string) => void
+  readonly #informers: InformerFactory
+  readonly #queue: WorkQueue
+  readonly #told = new Set<string>()
+  readonly #servers: { close(): void }[] = []
+  #ingresses!: Informer<Ingress>
+  #classes!: Informer<IngressClass>
+  #services!: Informer<Service>
+  #slices!: Informer<EndpointSlice>
+  #secrets!: Informer<Secret>
+  #routes: Informer<CustomObject> | undefined
+  #middlewares: Informer<CustomObject> | undefined
+  #dynamic: Dynamic = { routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  #routers: readonly Router[] = []
+  #own: Certificate | undefined
+
+  constructor(process: Process, client: KubernetesClient, flags: ReadonlyMap<string, string>, log: (level: 'INF' | Problem['level'], text: string) => void, access: (line: string) => void) {
+    this.#process = process
+    this.#client = client
+    this.#flags = flags
+    this.#log = log
+    this.#access = access
+    this.#informers = new InformerFactory(client)
+    this.#queue = new WorkQueue(process.clock, () => this.#sync())
+  }
+
+  /** Why it cannot run. */
+  *start(): Task<string | undefined> {
+    const failure = this.#listen()
+    if (failure !== undefined) return failure
+    const log = (text: string): void => this.#log('INF', text)
+    log('Starting provider aggregator *aggregator.ProviderAggregator')
+    log('Starting provider *traefik.Provider')
+    if (this.#flags.has('providers.kubernetesingress')) {
+      log('Starting provider *ingress.Provider')
+      log('ingress label selector is: "" providerName=kubernetes')
+      log('Creating in-cluster Provider client providerName=kubernetes')
+    }
+    const custom = this.#flags.has('providers.kubernetescrd')
+    if (custom) {
+      log('Starting provider *crd.Provider')
+      log('label selector is: "" providerName=kubernetescrd')
+      log('Creating in-cluster Provider client providerName=kubernetescrd')
+    }
+    log('Starting provider *acme.ChallengeTLSALPN')
+    yield* untilReached(this.#process.clock, () => (this.#client.list('ingressclasses', {}), true as const))
+    this.#ingresses = this.#informers.of<Ingress>('ingresses')
+    this.#classes = this.#informers.of<IngressClass>('ingressclasses')
+    this.#services = this.#informers.of<Service>('services')
+    this.#slices = this.#informers.of<EndpointSlice>('endpointslices')
+    this.#secrets = this.#informers.of<Secret>('secrets')
+    this.#slices.index('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ''}`])
+    if (custom && this.#client.findResource('ingressroutes.traefik.io')) {
+      this.#routes = this.#informers.of<CustomObject>('ingressroutes.traefik.io')
+      this.#middlewares = this.#informers.of<CustomObject>('middlewares.traefik.io')
+    }
+    const look = (): void => this.#queue.add('sync')
+    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
+    look()
+    return undefined
+  }
+
+  stop(): void {
+    this.#queue.stop()
+    this.#informers.stop()
+    for (const server of this.#servers.splice(0)) server.close()
+  }
+
+  #listen(): string | undefined {
+    const process = this.#process
+    const proxy = new Proxy(process, () => ({ dynamic: this.#dynamic, routers: this.#routers }), this.#access)
+    for (const [flag, address] of this.#flags) {
+      const name = /^entrypoints\.([a-z]+)\.address$/.exec(flag)?.[1]
+      const at = name === undefined ? undefined : parseListen(address.replace(/\/tcp$/, ''))
+      if (name === undefined) continue
+      if (!at) return `command traefik error: error while building entryPoint ${name}: error preparing server: error opening listener: listen tcp: address ${address}: missing port in address`
+      const tls = this.#flags.get(`entrypoints.${name}.http.tls`) === 'true'
+      try {
+        if (name === 'traefik' || name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, splitTarget(r.target).path)))
+        else {
+          this.#servers.push(serveHttp(process, {
+            port: at.port,
+            program: 'traefik',
+            handle: (request, respond) => proxy.handle({ name, tls }, request, respond),
+            refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
+            ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
+          }))
+        }
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
+        return `command traefik error: error while building entryPoint ${name}: error preparing server: error opening listener: listen tcp :${at.port}: bind: address already in use`
+      }
+    }
+    return undefined
+  }
+
+  #inside(name: string, path: string): GoAnswer {
+    if (name === 'traefik' && path === '/ping' && this.#flags.has('ping')) return { body: 'OK' }
+    if (name === 'metrics' || path.startsWith('/api') || path.startsWith('/dashboard')) return { status: 501, body: `podhop: not simulated: Traefik's ${name === 'metrics' ? 'metrics' : 'dashboard and API'} (kubectl logs and hop trace show what it does)\n` }
+    return GO_NOT_FOUND
+  }
+
+  /** Where TLS is spoken, a router without it finds nobody. */
+  #plain(): Uint8Array {
+    const body = encodeUtf8(NOT_FOUND.body)
+    return writeResponse(404, 'Not Found', [...NOT_FOUND.headers, ['Date', httpDate(this.#process.clock.wall())], ['Content-Length', String(body.length)], ['Connection', 'close']], body)
+  }
+
+  #chainFor(name: string | undefined): readonly Certificate[] {
+    const { certificates } = this.#dynamic
+    const exact = name === undefined ? undefined : (certificates.find(([own]) => own!.dnsNames.includes(name)) ?? certificates.find(([own]) => matchingName(own!, name) !== undefined))
+    if (exact) return exact
+    const { clock } = this.#process
+    this.#own ??= makeCertificate({
+      subject: [['CN', 'TRAEFIK DEFAULT CERT']], key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: [`${clock.random.hex(32)}.${clock.random.hex(32)}.traefik.default`], serverOnly: true, random: clock.random,
+    })
+    return [this.#own]
+  }
+
+  #sync(): number {
+    this.#dynamic = provide({
+      ingresses: this.#flags.has('providers.kubernetesingress') ? [...this.#ingresses.values()] : [],
+      classes: [...this.#classes.values()],
+      routes: [...(this.#routes?.values() ?? [])],
+      middlewares: [...(this.#middlewares?.values() ?? [])],
+      service: (namespace, name) => this.#services.get(namespace, name),
+      slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
+      secret: (namespace, name) => this.#secrets.get(namespace, name),
+    })
+    const { routers, problems } = checkMiddlewares(this.#dynamic)
+    this.#routers = routers
+    for (const { level, text } of [...this.#dynamic.problems, ...problems]) this.#tell(level, text)
+    for (const [name, { kind }] of this.#dynamic.middlewares) if (!isSimulated(kind)) this.#tell('WRN', `podhop: not simulated: middleware ${name} of kind ${kind} (its routers answer 501)`)
+    this.#writeStatus()
+    return THROTTLE
+  }
+
+  /** What is still wrong is not said again. */
+  #tell(level: Problem['level'], text: string): void {
+    if (this.#told.has(text)) return
+    this.#told.add(text)
+    this.#log(level, text)
+  }
+
+  /** The addresses of the Service that --providers.kubernetesingress.ingressendpoint.publishedservice names. */
+  #writeStatus(): void {
+    const [namespace, name] = (this.#flags.get('providers.kubernetesingress.ingressendpoint.publishedservice') ?? '').split('/')
+    const addresses = namespace && name ? this.#services.get(namespace, name)?.status.loadBalancer?.ingress : undefined
+    if (!addresses?.length) return
+    const wanted = addresses.map(({ ip, hostname }) => (ip ? { ip } : { hostname: hostname ?? '' }))
+    for (const { metadata, status } of mine({ ingresses: [...this.#ingresses.values()], classes: [...this.#classes.values()] })) {
+      if (deepEqual(status.loadBalancer?.ingress ?? [], wanted)) continue
+      ifReached(() => ignoringGone(() => {
+        const present = this.#client.get<Ingress>('ingresses', metadata.namespace, metadata.name)
+        this.#client.update('ingresses', metadata.namespace, metadata.name, { ...present, status: { loadBalancer: { ingress: wanted } } }, AGENT_STATUS)
+      }))
+    }
+  }
+}

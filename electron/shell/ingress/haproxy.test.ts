@@ -1,0 +1,62 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { house, type House } from '../house.samples.ts'
+
+const NODE = '172.18.0.3'
+
+describe('the HAProxy Ingress controller', () => {
+  let run: House['run']
+  let http: string
+  let https: string
+  const get = (host: string, path: string, options = ''): string => run(`curl -s ${options} -H 'Host: ${host}' http://${NODE}:${http}${path}`).output
+  const annotate = (text: string): void => void run(`kubectl annotate ingress web --overwrite ${text}; sleep 6`)
+  beforeAll(() => {
+    ;({ run } = house({ ingressController: 'haproxy' }))
+    run(`kubectl create deployment web --image=traefik/whoami:v1.11; kubectl expose deployment web --port=80
+      kubectl create deployment none --image=nginx --replicas=0; kubectl expose deployment none --port=80
+      kubectl create ingress web --class=haproxy --rule="shop.example.com/*=web:80" --rule="none.example.com/*=none:80" --rule="*.wild.example.com/only*=web:80"
+      kubectl create ingress nobody --rule="nobody.example.com/*=web:80"
+      kubectl rollout status deployment web; sleep 8`)
+    ;[http, https] = run(`kubectl -n haproxy-controller get svc haproxy-kubernetes-ingress -o jsonpath='{.spec.ports[0].nodePort} {.spec.ports[1].nodePort}'`).output.split(' ') as [string, string]
+  })
+
+  it('serves hosts and prefixes, with headers in lower case', () => {
+    expect(get('shop.example.com', '/a')).toMatch(/GET \/a HTTP\/1\.1\r?\nHost: shop\.example\.com\r?\n[^]*X-Forwarded-For: 10\.244\./)
+    expect(get('shop.example.com', '/', '-i')).toMatch(/\r\ncontent-type: text\/plain/)
+    expect(get('a.wild.example.com', '/only/this')).toContain('Hostname: web-')
+  })
+
+  it.each([
+    ['nowhere.example.com', '/', 404, 'default backend - 404'],
+    ['nobody.example.com', '/', 404, 'default backend - 404'],
+    ['a.wild.example.com', '/onlythis', 404, 'default backend - 404'],
+    ['none.example.com', '/', 503, '<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n'],
+  ])('has its own words for %s%s: %i', (host, path, status, body) => {
+    expect(get(host, path, "-w '%{http_code}'")).toBe(`${body}${status}`)
+  })
+
+  it('rewrites paths, and guards them', () => {
+    annotate(`haproxy.org/path-rewrite='/api/(.*) /\\1'`)
+    expect(get('shop.example.com', '/api/users?a=b')).toContain('GET /users?a=b HTTP/1.1')
+    annotate('haproxy.org/path-rewrite- haproxy.org/allow-list=203.0.113.0/24')
+    expect(get('shop.example.com', '/', "-w '%{http_code}'")).toBe('<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>\n403')
+    annotate('haproxy.org/allow-list-')
+  })
+
+  it('sends requests for hosts with TLS to HTTPS, and shows their certificate', () => {
+    run(`openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=shop.example.com -addext subjectAltName=DNS:shop.example.com; kubectl create secret tls shop --cert=c --key=k
+      kubectl patch ingress web -p '{"spec":{"tls":[{"hosts":["shop.example.com"],"secretName":"shop"}]}}'; sleep 8`)
+    expect(get('shop.example.com', '/x', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('302 https://shop.example.com/x')
+    const { output } = run(`curl -s --cacert c --resolve shop.example.com:${https}:${NODE} https://shop.example.com:${https}/`)
+    expect(output).toContain('X-Forwarded-Proto: https')
+    annotate('haproxy.org/ssl-redirect=false')
+    expect(get('shop.example.com', '/')).toContain('Hostname: web-')
+  })
+
+  it('logs what it served', () => {
+    get('shop.example.com', '/logged')
+    get('none.example.com', '/logged')
+    const lines = run('kubectl -n haproxy-controller logs deploy/haproxy-kubernetes-ingress').output.split('\n').filter((l) => l.includes('/logged'))
+    expect(lines[0]).toMatch(/^10\.244\.\d+\.\d+:\d+ \[05\/Jan\/2026:[0-9:.]+\] http default_svc_web_80\/SRV_1 0\/0\/0\/\d+\/\d+ 200 \d+ - - ---- 1\/1\/0\/0\/0 0\/0 "GET shop\.example\.com\/logged HTTP\/1\.1"$/)
+    expect(lines[1]).toMatch(/ http default_svc_none_80\/<NOSRV> 0\/-1\/-1\/-1\/0 503 107 - - SC-- /)
+  })
+})

@@ -1,0 +1,119 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { house, type House } from '../house.samples.ts'
+
+const NODE = '172.18.0.3'
+
+describe('Traefik', () => {
+  let run: House['run']
+  let http: string
+  let https: string
+  const get = (host: string, path: string, options = ''): string => run(`curl -s ${options} -H 'Host: ${host}' http://${NODE}:${http}${path}`).output
+  const apply = (yaml: string): void => void run(`kubectl apply -f - <<'END'\n${yaml}\nEND\nsleep 3`)
+  beforeAll(() => {
+    ;({ run } = house({ ingressController: 'traefik' }))
+    run(`kubectl create deployment web --image=traefik/whoami:v1.11; kubectl expose deployment web --port=80
+      kubectl create deployment other --image=hashicorp/http-echo -- /http-echo -text=other; kubectl expose deployment other --port=80 --target-port=5678
+      kubectl create deployment none --image=nginx --replicas=0; kubectl expose deployment none --port=80
+      kubectl create ingress web --rule="shop.example.com/*=web:80" --rule="shop.example.com/other*=other:80" --rule="shop.example.com/exactly=other:80" --rule="shop.example.com/x=other:80" --rule="*.wild.example.com/*=other:80" --rule="none.example.com/*=none:80" --rule="lost.example.com/*=lost:80"
+      kubectl rollout status deployment web other; sleep 5`)
+    ;[http, https] = run(`kubectl -n traefik get svc traefik -o jsonpath='{.spec.ports[0].nodePort} {.spec.ports[1].nodePort}'`).output.split(' ') as [string, string]
+  })
+
+  it('is the default class, and says so', () => {
+    expect(run('kubectl get ingressclass,ingress').output).toMatch(/traefik +traefik\.io\/ingress-controller[^]*web +traefik +/)
+    expect(run('kubectl -n traefik get pods').output).toMatch(/traefik-[^ ]+ +1\/1 +Running/)
+  })
+
+  it('takes the longest rule; a prefix is one of letters, not of elements', () => {
+    expect(get('shop.example.com', '/')).toContain('Hostname: web-')
+    expect([get('shop.example.com', '/other/x'), get('shop.example.com', '/others'), get('shop.example.com', '/exactly'), get('a.wild.example.com', '/')]).toEqual(['other\n', 'other\n', 'other\n', 'other\n'])
+    expect(get('shop.example.com', '/exactly/more')).toContain('Hostname: web-')
+    // Path(`/x`) is a shorter rule than PathPrefix(`/`)
+    expect(get('shop.example.com', '/x')).toContain('Hostname: web-')
+  })
+
+  it.each([
+    ['nowhere.example.com', 404, '404 page not found\n'],
+    ['lost.example.com', 404, '404 page not found\n'],
+    ['none.example.com', 503, 'no available server\n'],
+    ['a.b.wild.example.com', 404, '404 page not found\n'],
+  ])('has its own words for %s: %i', (host, status, body) => {
+    expect(get(host, '/', "-w '%{http_code}'")).toBe(`${body}${status}`)
+    expect(get(host, '/', '-i')).toContain('Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n')
+  })
+
+  it('tells the backend who asked', () => {
+    const pod = run('kubectl -n traefik get pods -o name').output.trim().replace('pod/', '')
+    expect(get('shop.example.com', '/', "-H 'X-Forwarded-For: 1.2.3.4'").replaceAll('\r', '')).toMatch(new RegExp(`GET / HTTP/1\\.1\nHost: shop\\.example\\.com\nUser-Agent: curl/7\\.88\\.1\nAccept: \\*/\\*\nAccept-Encoding: gzip\nX-Forwarded-For: 10\\.244\\.\\d+\\.\\d+\nX-Forwarded-Host: shop\\.example\\.com\nX-Forwarded-Port: 80\nX-Forwarded-Proto: http\nX-Forwarded-Server: ${pod}\nX-Real-Ip: 10\\.244\\.\\d+\\.\\d+\n`))
+  })
+
+  it('on the TLS entry point it shows its own certificate until there is a better one', () => {
+    const at = (host: string): string => run(`curl -skv -o /dev/null --resolve ${host}:${https}:${NODE} https://${host}:${https}/`).output
+    expect(at('shop.example.com')).toContain('*  subject: CN=TRAEFIK DEFAULT CERT\n')
+    expect(at('shop.example.com')).toContain('SSL connection using TLSv1.3 / TLS_AES_128_GCM_SHA256\n')
+    run(`openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=shop.example.com -addext subjectAltName=DNS:shop.example.com; kubectl create secret tls shop --cert=c --key=k
+      kubectl patch ingress web -p '{"spec":{"tls":[{"hosts":["shop.example.com"],"secretName":"shop"}]}}'; sleep 5`)
+    expect(at('shop.example.com')).toMatch(/subject: CN=shop\.example\.com\n[^]*< HTTP\/1\.1 200 OK/)
+    expect(at('other.example.com')).toContain('*  subject: CN=TRAEFIK DEFAULT CERT\n')
+  })
+
+  it('middlewares change the path, the headers and the scheme', () => {
+    apply(`apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: strip}
+spec: {stripPrefix: {prefixes: [/api]}}
+---
+apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: hello}
+spec: {headers: {customRequestHeaders: {X-Hello: world}, customResponseHeaders: {X-Bye: now}}}
+---
+apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: secure}
+spec: {redirectScheme: {scheme: https, permanent: true}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: api, annotations: {traefik.ingress.kubernetes.io/router.middlewares: 'default-strip@kubernetescrd,default-hello@kubernetescrd'}}
+spec: {rules: [{host: api.example.com, http: {paths: [{path: /api, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: secure, annotations: {traefik.ingress.kubernetes.io/router.entrypoints: web, traefik.ingress.kubernetes.io/router.middlewares: default-secure@kubernetescrd}}
+spec: {rules: [{host: secure.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: broken, annotations: {traefik.ingress.kubernetes.io/router.middlewares: default-absent@kubernetescrd}}
+spec: {rules: [{host: broken.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}`)
+    const answer = get('api.example.com', '/api/users?a=b', '-i')
+    expect(answer).toMatch(/X-Bye: now\r\n[^]*GET \/users\?a=b HTTP\/1\.1\r?\n[^]*X-Forwarded-Prefix: \/api\r?\n[^]*X-Hello: world\r?\n/)
+    expect(get('secure.example.com', '/x?y', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('301 https://secure.example.com/x?y')
+    expect(get('broken.example.com', '/')).toBe('404 page not found\n')
+    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('ERR error="middleware \\"default-absent@kubernetescrd\\" does not exist" entryPointName=web routerName=default-broken-broken-example-com@kubernetes\n')
+  })
+
+  it('an IngressRoute has rules of its own, priorities and weights', () => {
+    apply(`apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: routes}
+spec:
+  entryPoints: [web]
+  routes:
+  - {kind: Rule, match: 'Host(\`route.example.com\`) && PathPrefix(\`/\`)', services: [{name: web, port: 80, weight: 3}, {name: other, port: 80, weight: 1}]}
+  - {kind: Rule, match: 'Host(\`route.example.com\`) && (Path(\`/only\`) || Header(\`X-Who\`, \`me\`)) && !Method(\`POST\`)', priority: 1000, services: [{name: other, port: 80}]}`)
+    expect([get('route.example.com', '/only'), get('route.example.com', '/x', "-H 'X-Who: me'")]).toEqual(['other\n', 'other\n'])
+    const shares = Array.from({ length: 8 }, () => get('route.example.com', '/')).filter((b) => b === 'other\n').length
+    expect(shares).toBe(2)
+  })
+
+  it('logs what it served', () => {
+    get('shop.example.com', '/logged')
+    get('nowhere.example.com', '/logged')
+    const lines = run('kubectl -n traefik logs deploy/traefik').output.split('\n').filter((l) => l.includes('/logged'))
+    expect(lines[0]).toMatch(/^10\.244\.\d+\.\d+ - - \[05\/Jan\/2026:[0-9:]+ \+0000\] "GET \/logged HTTP\/1\.1" 200 \d+ "-" "-" \d+ "default-web-shop-example-com@kubernetes" "http:\/\/10\.244\.\d+\.\d+:80" \d+ms$/)
+    expect(lines[1]).toMatch(/ 404 19 "-" "-" \d+ "-" "-" 0ms$/)
+    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('ERR Cannot create service error="service not found" ingress=web namespace=default providerName=kubernetes serviceName=lost')
+  })
+})
