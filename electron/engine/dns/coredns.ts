@@ -3,20 +3,22 @@ import { Signal, sleep, type Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { joinHostPort } from '../network/address.ts'
 import { dnsQuery, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
+import { goDuration } from '../kubernetes/kubelet/go-duration.ts'
 import { parseGoFlags } from '../programs/go-flags.ts'
-import { serveGo, splitTarget } from '../programs/http/go.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
 import { Output, untilSignal } from '../programs/output.ts'
 import type { Chain, PluginContext } from './coredns/chain.ts'
-import { NotSimulated, setUpServer, type ServerSetup } from './coredns/configure.ts'
-import { CorefileError, parseCorefile, type ServerBlock } from './coredns/corefile.ts'
+import { serverName, setUpServer, type ServerSetup } from './coredns/configure.ts'
+import { corefileHash, CorefileError, readCorefile, type CorefileSurroundings, type ServerBlock } from './coredns/corefile.ts'
+import { Metrics } from './coredns/metrics.ts'
+import { NotSimulated } from './coredns/setups.ts'
 import { isBelow } from './names.ts'
 import { replyTo, serveDns, type DnsClient, type DnsServer } from './server.ts'
 
 /** The coredns binary: reads its Corefile, serves DNS, health and readiness, and loads a changed Corefile again. */
 const VERSION = '1.12.0'
-const RELOAD = 30_000
-const RELOAD_JITTER = 15_000
+const BUILD = 'linux/amd64, go1.23.3, 51e11f1'
 
 export function coreDns(client: KubernetesClient): Program {
   return function* (process) {
@@ -26,7 +28,7 @@ export function coreDns(client: KubernetesClient): Program {
       return 2
     }
     if (flags.values.get('version') === 'true') {
-      yield* process.print(`CoreDNS-${VERSION}\nlinux/amd64, go1.23.3, 51e11f1\n`)
+      yield* process.print(`CoreDNS-${VERSION}\n${BUILD}\n`)
       return 0
     }
     const conf = process.resolve(flags.values.get('conf') ?? 'Corefile')
@@ -36,6 +38,7 @@ export function coreDns(client: KubernetesClient): Program {
 
 /** What listens; replaced as a whole by a reload. */
 interface Running {
+  identity: string
   setups: { block: ServerBlock; setup: ServerSetup }[]
   servers: DnsServer[]
   http: HttpServer[]
@@ -48,9 +51,10 @@ class Instance {
   readonly #port: number
   readonly #out: Output
   #running: Running | undefined
-  /** The text that was looked at last, and the last one that runs. */
-  #loaded = ''
+  /** What was tried last, and the last text that runs. */
+  #tried = ''
   #lastGood = ''
+  readonly #metrics = new Metrics()
   #fatal: string | undefined
   readonly #wake = new Signal()
 
@@ -65,9 +69,9 @@ class Instance {
   *run(): Task<number> {
     const process = this.#process
     try {
-      this.#loaded = this.#read()
-      this.#running = this.#start(this.#loaded)
-      this.#lastGood = this.#loaded
+      this.#lastGood = this.#read()
+      this.#running = this.#start(this.#lastGood)
+      this.#tried = this.#running.identity
     } catch (error) {
       if (error instanceof NotSimulated) {
         yield* process.printError(`podhop: not simulated: ${error.message}\n`)
@@ -79,7 +83,11 @@ class Instance {
     }
     process.onExit(() => this.#stop())
     for (const { block } of this.#running.setups) for (const key of block.keys) this.#out.write(`${key.zone}:${key.port}\n`)
-    this.#out.write(`CoreDNS-${VERSION}\nlinux/amd64, go1.23.3, 51e11f1\n`)
+    this.#tellHash()
+    this.#out.write(`CoreDNS-${VERSION}\n${BUILD}\n`)
+    this.#metrics.set('coredns_build_info', { goversion: 'go1.23.3', revision: '51e11f1', version: VERSION }, 1)
+    this.#metrics.add('coredns_panics_total', {}, 0)
+    this.#metrics.add('coredns_reload_failed_total', {}, 0)
     this.#checkLoop()
     process.spawnThread(this.#watchFile())
     let stopped = false
@@ -94,6 +102,11 @@ class Instance {
       return 1
     }
     this.#out.write('[INFO] SIGTERM: Shutting down servers then terminating\n')
+    const lameduck = Math.max(0, ...(this.#running?.setups.map(({ setup }) => setup.lameduck) ?? []))
+    if (lameduck > 0) {
+      this.#out.write(`[INFO] plugin/health: Going into lameduck mode for ${goDuration(lameduck)}\n`)
+      yield* process.sleep(lameduck, { background: false })
+    }
     this.#stop()
     yield* this.#out.flush()
     return 0
@@ -113,22 +126,30 @@ class Instance {
   /** Throws CorefileError (and then nothing runs). */
   #start(text: string): Running {
     const process = this.#process
-    const blocks = parseCorefile(text, this.#conf)
-    const running: Running = { setups: [], servers: [], http: [] }
+    const { blocks, identity } = readCorefile(text, this.#conf, this.#surroundings())
+    const running: Running = { identity, setups: [], servers: [], http: [] }
     const here: DnsClient = { address: '127.0.0.1', port: 0, protocol: 'udp', size: 0 }
     const context: PluginContext = {
       process,
       log: (line) => this.#out.write(`${line}\n`),
+      metrics: this.#metrics,
       lookup: (name, type) => this.#chainFor(running, this.#port, name)?.lookup(name, type, here) ?? nothing(),
     }
     try {
-      for (const block of blocks) running.setups.push({ block, setup: setUpServer(block, context, this.#client, this.#conf) })
+      for (const block of blocks) running.setups.push({ block, setup: setUpServer(block, context, this.#client) })
+      const metricsPorts = new Set<number>()
       const ports = new Set(blocks.flatMap((b) => b.keys.map((k) => (k.port === 53 ? this.#port : k.port))))
       for (const port of ports) {
         running.servers.push(this.#listen(port, () => serveDns(process, { port, program: 'coredns' }, (query, client) => this.#answer(running, port, query, client))))
       }
-      for (const { setup } of running.setups) {
-        const { healthPort, readyPort } = setup
+      this.#metrics.clear('coredns_plugin_enabled')
+      for (const { block, setup } of running.setups) {
+        const { healthPort, readyPort, metricsPort } = setup
+        for (const { zone, port } of block.keys) for (const { name } of block.plugins) this.#metrics.set('coredns_plugin_enabled', { name, server: serverName(port), view: '', zone }, 1)
+        if (metricsPort !== undefined && !metricsPorts.has(metricsPort)) {
+          metricsPorts.add(metricsPort)
+          running.http.push(this.#listen(metricsPort, () => serveGo(process, 'coredns', metricsPort, undefined, (r) => (splitTarget(r.target).path === '/metrics' ? { body: this.#metrics.text(), contentType: 'text/plain; version=0.0.4; charset=utf-8; escaping=values' } : GO_NOT_FOUND))))
+        }
         if (healthPort !== undefined) running.http.push(this.#listen(healthPort, () => serveGo(process, 'coredns', healthPort, undefined, (r) => (splitTarget(r.target).path === '/health' ? { body: 'OK' } : { status: 404, body: '404 page not found\n' }))))
         if (readyPort !== undefined) running.http.push(this.#listen(readyPort, () => serveGo(process, 'coredns', readyPort, undefined, (r) => this.#readiness(running, splitTarget(r.target).path))))
       }
@@ -208,16 +229,23 @@ class Instance {
   *#watchFile(): Task {
     const { clock } = this.#process
     for (;;) {
-      yield sleep(clock, RELOAD - RELOAD_JITTER + clock.random.below(2 * RELOAD_JITTER), { background: true })
-      if (!this.#running?.setups.some(({ setup }) => setup.reload)) continue
+      const times = this.#running?.setups.map(({ setup }) => setup.reload).find((r) => r !== undefined)
+      // without the plugin nothing is looked at any more
+      if (!times) return
+      yield sleep(clock, times.interval - times.jitter / 2 + clock.random.below(Math.floor(times.jitter)), { background: true })
       let text: string
+      let identity: string
       try {
         text = this.#read()
-      } catch {
+        if (text === this.#lastGood && this.#tried === this.#running?.identity && !text.includes('import')) continue
+        identity = readCorefile(text, this.#conf, this.#surroundings()).identity
+      } catch (error) {
+        if (this.#process.fs.exists(this.#conf)) this.#out.write(`[WARNING] plugin/reload: Corefile parse failed: ${(error as Error).message}\n`)
         continue
       }
-      if (text === this.#loaded) continue
-      this.#loaded = text
+      // one with a mistake is not tried again
+      if (identity === this.#tried) continue
+      this.#tried = identity
       this.#reload(text)
     }
   }
@@ -225,19 +253,46 @@ class Instance {
   /** A Corefile with a mistake changes nothing: the old servers go on. */
   #reload(text: string): void {
     this.#out.write('[INFO] Reloading\n')
+    const old = this.#running
     try {
-      parseCorefile(text, this.#conf)
       // The new servers need the old ones' ports.
       this.#stop()
       this.#running = this.#start(text)
-      this.#out.write('[INFO] Reloading complete\n')
     } catch (error) {
       const message = error instanceof NotSimulated ? `podhop: not simulated: ${error.message}` : (error as Error).message
       this.#out.write(`[ERROR] Restart failed: ${message}\n[ERROR] plugin/reload: Corefile changed but reload failed: ${message}\n`)
-      this.#running ??= this.#start(this.#lastGood)
+      this.#metrics.add('coredns_reload_failed_total', {})
+      if (old) this.#running = this.#start(this.#lastGood)
       return
     }
     this.#lastGood = text
+    this.#tellHash()
+    this.#out.write('[INFO] Reloading complete\n')
+    this.#checkLoop()
+  }
+
+  #tellHash(): void {
+    if (!this.#running?.setups.some(({ setup }) => setup.reload)) return
+    const value = corefileHash(this.#running.identity)
+    this.#out.write(`[INFO] plugin/reload: Running configuration SHA512 = ${value}\n`)
+    this.#metrics.clear('coredns_reload_version_info')
+    this.#metrics.set('coredns_reload_version_info', { hash: 'sha512', value }, 1)
+  }
+
+  #surroundings(): CorefileSurroundings {
+    const { fs, env } = this.#process
+    return {
+      environment: env,
+      warn: (text) => this.#out.write(`${text}\n`),
+      find: (pattern) => {
+        const slash = pattern.lastIndexOf('/')
+        const directory = pattern.slice(0, slash) || '/'
+        if (!/[*?]/.test(pattern)) return fs.exists(pattern) ? [{ path: pattern, text: fs.readText(pattern) }] : []
+        if (!fs.exists(directory)) return []
+        const names = new RegExp(`^${pattern.slice(slash + 1).replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`)
+        return fs.readDirectory(directory).filter((name) => names.test(name)).sort().map((name) => ({ path: `${directory}/${name}`, text: fs.readText(`${directory}/${name}`) }))
+      },
+    }
   }
 
   #stop(): void {

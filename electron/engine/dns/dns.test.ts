@@ -149,8 +149,8 @@ test('a new Service has its name at once, and a deleted one none', () => {
   expect(ask('late.default.svc.cluster.local.', 'A').rcode).toBe('NXDOMAIN')
 })
 
-test('the health and ready plugins answer the kubelet\'s probes', () => {
-  expect(coredns[0]!.sandbox.network.sockets.list().filter((s) => s.state === 'LISTEN').map((s) => s.localPort).sort()).toEqual([53, 8080, 8181])
+test('health, ready and prometheus listen beside DNS', () => {
+  expect(coredns[0]!.sandbox.network.sockets.list().filter((s) => s.state === 'LISTEN').map((s) => s.localPort).sort()).toEqual([53, 8080, 8181, 9153])
 })
 
 describe('the stub resolver', () => {

@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { dnsQuery, type DnsMessage } from '../../network/wire/dns.ts'
 import { replyTo, type DnsClient } from '../server.ts'
+import type { Metrics } from './metrics.ts'
 
 /** What a plugin sees of a query. */
 export interface DnsRequest {
@@ -9,35 +10,47 @@ export interface DnsRequest {
   client: DnsClient
   name: string
   type: string
+  /** The plugin that had the answer, for the metrics; shared by the requests that one query becomes. */
+  answeredBy?: { name: string }
 }
+
+/** Asks the next plugin, with another question where one is given. */
+export type Next = (request?: DnsRequest) => Task<DnsMessage | undefined>
 
 /** A plugin answers, or asks the next one. `undefined`: no plugin had an answer. */
 export interface DnsPlugin {
   readonly name: string
-  serve(request: DnsRequest, next: () => Task<DnsMessage | undefined>): Task<DnsMessage | undefined>
+  serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined>
   /** Whether it can answer (the ready plugin asks). */
   ready?(): boolean
   stop?(): void
 }
 
-/** A failure that the errors plugin logs; the client gets SERVFAIL. */
-export class DnsFailure extends Error {}
+/** A failure that the errors plugin logs; the client gets its code. */
+export class DnsFailure extends Error {
+  readonly rcode: string
+  constructor(message: string, rcode = 'SERVFAIL') {
+    super(message)
+    this.rcode = rcode
+  }
+}
 
 export interface PluginContext {
   process: Process
   log(line: string): void
+  readonly metrics: Metrics
   /** Asks the whole server again: names that a plugin cannot complete by itself. */
   lookup(name: string, type: string): Task<DnsMessage | undefined>
 }
 
 /** The order in which plugins are asked: plugin.cfg, not the Corefile. */
-export const PLUGIN_ORDER = ['reload', 'ready', 'health', 'prometheus', 'errors', 'log', 'loadbalance', 'cache', 'hosts', 'kubernetes', 'loop', 'forward']
+export const PLUGIN_ORDER = ['reload', 'bufsize', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'loadbalance', 'cache', 'rewrite', 'template', 'hosts', 'kubernetes', 'loop', 'forward', 'whoami']
 
 /** Known to CoreDNS, not to Podhop. */
 export const OTHER_PLUGINS = new Set([
-  'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'bufsize', 'bind', 'debug', 'trace',
-  'pprof', 'dnstap', 'local', 'dns64', 'acl', 'any', 'chaos', 'tsig', 'rewrite', 'header', 'dnssec', 'autopath', 'minimal', 'template', 'transfer', 'route53',
-  'azure', 'clouddns', 'k8s_external', 'file', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'whoami', 'on', 'sign', 'view',
+  'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'bind', 'trace',
+  'pprof', 'dnstap', 'local', 'dns64', 'acl', 'any', 'chaos', 'tsig', 'header', 'dnssec', 'autopath', 'minimal', 'transfer', 'route53',
+  'azure', 'clouddns', 'k8s_external', 'file', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
 ])
 
 export class Chain {
@@ -49,11 +62,21 @@ export class Chain {
 
   *serve(request: DnsRequest): Task<DnsMessage> {
     const { plugins } = this
-    const ask = function* (at: number): Task<DnsMessage | undefined> {
+    const answeredBy = { name: '' }
+    const ask = function* (at: number, asked: DnsRequest): Task<DnsMessage | undefined> {
       const plugin = plugins[at]
-      return plugin ? yield* plugin.serve(request, () => ask(at + 1)) : undefined
+      if (!plugin) return undefined
+      const reply = yield* plugin.serve(asked, (other) => ask(at + 1, other ?? asked))
+      if (reply && answeredBy.name === '') answeredBy.name = plugin.name
+      return reply
     }
-    return (yield* ask(0)) ?? replyTo(request.query, { rcode: 'REFUSED' })
+    try {
+      return (yield* ask(0, { ...request, answeredBy })) ?? replyTo(request.query, { rcode: 'REFUSED' })
+    } catch (error) {
+      // without the errors plugin nobody hears of it
+      if (!(error instanceof DnsFailure)) throw error
+      return replyTo(request.query, { rcode: error.rcode })
+    }
   }
 
   /** A query of the server to itself. */

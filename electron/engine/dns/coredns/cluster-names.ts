@@ -38,22 +38,23 @@ export class ClusterNames {
   modified: number
   synced = false
 
-  constructor(client: KubernetesClient, options: { wall: () => number; pods: boolean; endpointPodNames: boolean }) {
+  constructor(client: KubernetesClient, options: { wall: () => number; pods: boolean; endpointPodNames: boolean; endpoints?: boolean; labels?: string; namespaceLabels?: string }) {
     this.#wall = options.wall
     this.#usePodNames = options.endpointPodNames
     this.modified = Math.floor(options.wall() / 1000)
-    const follow = <T extends KubeObject>(resource: string, set: (object: T, gone: boolean) => void): void => {
-      const list = client.list<T>(resource)
+    const follow = <T extends KubeObject>(resource: string, set: (object: T, gone: boolean) => void, labelSelector?: string): void => {
+      const selected = labelSelector === undefined ? {} : { labelSelector }
+      const list = client.list<T>(resource, selected)
       for (const item of list.items) set(item, false)
-      this.#stops.push(client.watch<T>(resource, { resourceVersion: list.resourceVersion }, (event: WatchEvent<T>) => {
+      this.#stops.push(client.watch<T>(resource, { resourceVersion: list.resourceVersion, ...selected }, (event: WatchEvent<T>) => {
         if (event.type === 'BOOKMARK' || event.type === 'ERROR') return
         set(event.object, event.type === 'DELETED')
         this.modified = Math.floor(this.#wall() / 1000)
       }))
     }
-    follow<Namespace>('namespaces', (object, gone) => void (gone ? this.#namespaces.delete(object.metadata.name) : this.#namespaces.add(object.metadata.name)))
-    follow<Service>('services', (object, gone) => this.#setService(object, gone))
-    follow<EndpointSlice>('endpointslices', (object, gone) => this.#setSlice(object, gone))
+    follow<Namespace>('namespaces', (object, gone) => void (gone ? this.#namespaces.delete(object.metadata.name) : this.#namespaces.add(object.metadata.name)), options.namespaceLabels)
+    follow<Service>('services', (object, gone) => this.#setService(object, gone), options.labels)
+    if (options.endpoints !== false) follow<EndpointSlice>('endpointslices', (object, gone) => this.#setSlice(object, gone), options.labels)
     if (options.pods) follow<Pod>('pods', (object, gone) => this.#setPod(object, gone))
     this.synced = true
   }

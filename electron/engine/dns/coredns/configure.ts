@@ -1,40 +1,41 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { canonicalIp } from '../../network/address.ts'
-import { absoluteName } from '../names.ts'
-import { parseResolvConf } from '../resolv-conf.ts'
 import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type PluginContext } from './chain.ts'
 import { CorefileError, type CorefileDirective, type ServerBlock } from './corefile.ts'
-import { ForwardPlugin } from './forward.ts'
-import { KubernetesPlugin } from './kubernetes.ts'
-import { CachePlugin, ErrorsPlugin, HostsPlugin, LoadBalancePlugin, LogPlugin } from './plugins.ts'
-
-/** Corefile directives as plugins: each plugin's setup.go. */
-export class NotSimulated extends Error {}
+import { PrometheusPlugin } from './metrics.ts'
+import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
+import { argumentError, duration, makeBufsize, makeCache, makeErrors, makeForward, makeHosts, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
 
 /** What a server block asks for besides answering. */
 export interface ServerSetup {
   chain: Chain
   healthPort: number | undefined
+  /** ms during which it goes on answering after it was told to end. */
+  lameduck: number
   readyPort: number | undefined
-  reload: boolean
+  metricsPort: number | undefined
+  /** ms: how often the Corefile is looked at, and how much chance has to do with it; undefined: never. */
+  reload: { interval: number; jitter: number } | undefined
   loop: boolean
 }
 
-export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient, file: string): ServerSetup {
-  const setup: ServerSetup = { chain: new Chain([]), healthPort: undefined, readyPort: undefined, reload: false, loop: false }
-  const zone = block.keys[0]?.zone ?? '.'
+/** Directives of which one block may have several: each is a rule, or the next to be asked. */
+const REPEATED = new Set(['forward', 'log', 'rewrite', 'template'])
+
+export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient): ServerSetup {
+  const setup: ServerSetup = { chain: new Chain([]), healthPort: undefined, lameduck: 0, readyPort: undefined, metricsPort: undefined, reload: undefined, loop: false }
+  const names = block.plugins.map((p) => p.name)
+  for (const directive of block.plugins) {
+    if (PLUGIN_ORDER.includes(directive.name)) continue
+    if (OTHER_PLUGINS.has(directive.name)) throw new NotSimulated(`CoreDNS plugin ${directive.name}`)
+    throw new CorefileError(`${directive.file}:${directive.line} - Error during parsing: Unknown directive '${directive.name}'`)
+  }
   const plugins: DnsPlugin[] = []
-  const made = new Set<string>()
   try {
-    for (const directive of [...block.plugins].sort((a, b) => PLUGIN_ORDER.indexOf(a.name) - PLUGIN_ORDER.indexOf(b.name))) {
-      if (!PLUGIN_ORDER.includes(directive.name)) {
-        if (OTHER_PLUGINS.has(directive.name)) throw new NotSimulated(`CoreDNS plugin ${directive.name}`)
-        throw new CorefileError(`${file}:${directive.line} - Error during parsing: Unknown directive '${directive.name}'`)
-      }
-      if (made.has(directive.name) && directive.name !== 'forward') throw new CorefileError(`plugin/${directive.name}: this plugin can only be used once per Server Block`)
-      made.add(directive.name)
-      const plugin = makePlugin(directive, zone, setup, context, client, file)
-      if (plugin) plugins.push(plugin)
+    for (const name of PLUGIN_ORDER) {
+      const directives = block.plugins.filter((p) => p.name === name)
+      if (directives.length === 0) continue
+      if (directives.length > 1 && !REPEATED.has(name)) throw new CorefileError(`plugin/${name}: this plugin can only be used once per Server Block`)
+      plugins.push(...make(name, directives, block, names, setup, context, client))
     }
   } catch (error) {
     for (const plugin of plugins) plugin.stop?.()
@@ -44,8 +45,9 @@ export function setUpServer(block: ServerBlock, context: PluginContext, client: 
   return setup
 }
 
-function wrong(directive: CorefileDirective, file: string, what: string): CorefileError {
-  return new CorefileError(`plugin/${directive.name}: ${file}:${directive.line} - Error during parsing: ${what}`)
+/** "dns://:53": the metrics' name of a server. */
+export function serverName(port: number): string {
+  return `dns://:${port}`
 }
 
 function portOf(text: string | undefined, otherwise: number): number {
@@ -53,116 +55,64 @@ function portOf(text: string | undefined, otherwise: number): number {
   return match ? Number(match[1]) : otherwise
 }
 
-function seconds(directive: CorefileDirective, file: string, text: string | undefined): number {
-  if (text === undefined || !/^\d+$/.test(text)) throw wrong(directive, file, `Wrong argument count or unexpected line ending after '${text ?? directive.name}'`)
-  return Number(text)
-}
-
-function makePlugin(directive: CorefileDirective, zone: string, setup: ServerSetup, context: PluginContext, client: KubernetesClient, file: string): DnsPlugin | undefined {
-  switch (directive.name) {
+function make(name: string, directives: readonly CorefileDirective[], block: ServerBlock, names: readonly string[], setup: ServerSetup, context: PluginContext, client: KubernetesClient): DnsPlugin[] {
+  const directive = directives[0]!
+  const zones = block.keys.map((k) => k.zone)
+  const server = serverName(block.keys[0]?.port ?? 53)
+  switch (name) {
     case 'errors':
-      return new ErrorsPlugin(context)
+      return [makeErrors(directive, context)]
     case 'log':
-      return new LogPlugin(context)
+      return [makeLog(directives, context)]
     case 'loadbalance':
-      return new LoadBalancePlugin(context)
+      if (directive.args[0] !== undefined && directive.args[0] !== 'round_robin') throw directive.args[0] === 'weighted' ? new NotSimulated('CoreDNS loadbalance weighted') : wrong(directive, `unknown policy: ${directive.args[0]}`)
+      return [new LoadBalancePlugin(context)]
     case 'health':
       setup.healthPort = portOf(directive.args[0], 8080)
-      return undefined
+      for (const [word = '', ...rest] of directive.block) {
+        if (word !== 'lameduck' || rest.length !== 1) throw argumentError(directive, word)
+        setup.lameduck = duration(directive, rest[0])
+      }
+      return []
     case 'ready':
       setup.readyPort = portOf(directive.args[0], 8181)
-      return undefined
+      return []
     case 'reload':
-      setup.reload = true
-      return undefined
+      setup.reload = reloadTimes(directive)
+      return []
     case 'loop':
       setup.loop = true
-      return undefined
+      return []
+    case 'debug':
+      return []
     case 'prometheus':
-      return undefined
+      setup.metricsPort = portOf(directive.args[0], 9153)
+      return [new PrometheusPlugin(context, server, zones[0] ?? '.', names)]
+    case 'bufsize':
+      return [makeBufsize(directive)]
     case 'cache':
-      return makeCache(directive, context, file)
+      return [makeCache(directive, context, zones, server)]
+    case 'rewrite':
+      return [makeRewrite(directives)]
+    case 'template':
+      return [makeTemplate(directives, context, zones)]
     case 'hosts':
-      return makeHosts(directive, context, file)
+      return [makeHosts(directive, context)]
     case 'kubernetes':
-      return makeKubernetes(directive, zone, context, client, file)
+      return [makeKubernetes(directive, zones, context, client)]
+    case 'whoami':
+      return [new WhoamiPlugin()]
     default:
-      return makeForward(directive, context, file)
+      return directives.map((each) => makeForward(each, context))
   }
 }
 
-function makeCache(directive: CorefileDirective, context: PluginContext, file: string): CachePlugin {
-  const [first] = directive.args
-  const limit = first !== undefined && /^\d+$/.test(first) ? Number(first) : undefined
-  const options = { successTtl: limit ?? 3600, denialTtl: limit === undefined ? 1800 : Math.min(limit, 1800), disableSuccess: undefined as string[] | undefined, disableDenial: undefined as string[] | undefined }
-  for (const [word = '', ...rest] of directive.block) {
-    if (word === 'success') options.successTtl = rest[1] === undefined ? options.successTtl : seconds(directive, file, rest[1])
-    else if (word === 'denial') options.denialTtl = rest[1] === undefined ? options.denialTtl : seconds(directive, file, rest[1])
-    else if (word === 'disable') {
-      const zones = rest.slice(1).map((z) => absoluteName(z).toLowerCase())
-      if (rest[0] === 'success') options.disableSuccess = zones
-      else if (rest[0] === 'denial') options.disableDenial = zones
-      else throw wrong(directive, file, `Wrong argument count or unexpected line ending after '${rest[0] ?? word}'`)
-    } else if (['prefetch', 'serve_stale', 'servfail', 'keepttl'].includes(word)) throw new NotSimulated(`CoreDNS cache ${word}`)
-    else throw wrong(directive, file, `Wrong argument count or unexpected line ending after '${word}'`)
-  }
-  return new CachePlugin(context, options)
-}
-
-function makeHosts(directive: CorefileDirective, context: PluginContext, file: string): HostsPlugin {
-  const options = { file: directive.args[0] ?? (directive.block.length === 0 ? '/etc/hosts' : undefined), lines: [] as string[], fallthrough: false, ttl: 3600 }
-  for (const words of directive.block) {
-    const [word = ''] = words
-    if (word === 'fallthrough') options.fallthrough = true
-    else if (word === 'ttl') options.ttl = seconds(directive, file, words[1])
-    else if (word === 'no_reverse' || word === 'reload') continue
-    else if (canonicalIp(word) !== undefined && words.length > 1) options.lines.push(words.join(' '))
-    else throw wrong(directive, file, `unknown property '${word}'`)
-  }
-  return new HostsPlugin(context, options)
-}
-
-function makeKubernetes(directive: CorefileDirective, zone: string, context: PluginContext, client: KubernetesClient, file: string): KubernetesPlugin {
-  const zones = directive.args.length > 0 ? directive.args.map((z) => absoluteName(z).toLowerCase()) : [zone]
-  const options = { zones, ttl: 5, pods: 'disabled' as 'disabled' | 'insecure' | 'verified', fallthrough: undefined as string[] | undefined, endpointPodNames: false, namespaces: [] as string[], ignoreEmptyService: false }
-  for (const [word = '', ...rest] of directive.block) {
-    if (word === 'pods') {
-      const [mode] = rest
-      if (mode !== 'disabled' && mode !== 'insecure' && mode !== 'verified') throw wrong(directive, file, `wrong value for pods: ${mode ?? ''},  must be one of: disabled, verified, insecure`)
-      options.pods = mode
-    } else if (word === 'ttl') {
-      options.ttl = seconds(directive, file, rest[0])
-      if (options.ttl > 3600) throw wrong(directive, file, `ttl must be in range [0, 3600]: ${options.ttl}`)
-    } else if (word === 'fallthrough') options.fallthrough = rest.map((z) => absoluteName(z).toLowerCase())
-    else if (word === 'endpoint_pod_names') options.endpointPodNames = true
-    else if (word === 'namespaces') options.namespaces = rest
-    else if (word === 'ignore' && rest[0] === 'empty_service') options.ignoreEmptyService = true
-    else if (word === 'noendpoints' || word === 'labels' || word === 'namespace_labels' || word === 'endpoint' || word === 'kubeconfig' || word === 'transfer' || word === 'tls') throw new NotSimulated(`CoreDNS kubernetes ${word}`)
-    else throw wrong(directive, file, `unknown property '${word}'`)
-  }
-  return new KubernetesPlugin(client, context, options)
-}
-
-function makeForward(directive: CorefileDirective, context: PluginContext, file: string): ForwardPlugin {
-  const [from, ...targets] = directive.args
-  if (from === undefined || targets.length === 0) throw wrong(directive, file, `Wrong argument count or unexpected line ending after '${from ?? 'forward'}'`)
-  const { fs } = context.process
-  const to = targets.flatMap((target) => {
-    if (target.includes('://') && !target.startsWith('dns://')) throw new NotSimulated(`CoreDNS forward to ${target.replace(/:.*/, '')}`)
-    const plain = target.replace(/^dns:\/\//, '')
-    if (fs.exists(plain)) return parseResolvConf(fs.readText(plain)).nameservers.map((address) => ({ address, port: 53 }))
-    const match = /^([0-9.]+)(?::(\d+))?$/.exec(plain)
-    const address = canonicalIp(match?.[1] ?? plain)
-    if (address === undefined) throw new CorefileError(`plugin/forward: not an IP address or file: "${target}"`)
-    return [{ address, port: Number(match?.[2] ?? 53) }]
-  })
-  const options = { from: absoluteName(from).toLowerCase(), to, except: [] as string[], policy: 'random' as 'random' | 'round_robin' | 'sequential' }
-  for (const [word = '', ...rest] of directive.block) {
-    if (word === 'except') options.except = rest.map((z) => absoluteName(z).toLowerCase())
-    else if (word === 'policy' && (rest[0] === 'random' || rest[0] === 'round_robin' || rest[0] === 'sequential')) options.policy = rest[0]
-    else if (['max_concurrent', 'expire', 'max_fails', 'health_check', 'prefer_udp', 'next'].includes(word)) continue
-    else if (['force_tcp', 'tls', 'tls_servername'].includes(word)) throw new NotSimulated(`CoreDNS forward ${word}`)
-    else throw wrong(directive, file, `unknown property '${word}'`)
-  }
-  return new ForwardPlugin(context, options)
+function reloadTimes(directive: CorefileDirective): { interval: number; jitter: number } {
+  const [interval, jitter, ...more] = directive.args
+  if (more.length > 0) throw argumentError(directive, more[0])
+  const often = interval === undefined ? 30_000 : duration(directive, interval)
+  if (often < 2_000) throw new CorefileError('plugin/reload: interval value must be greater or equal to 2s')
+  const chance = jitter === undefined ? 15_000 : duration(directive, jitter)
+  if (chance < 1_000) throw new CorefileError('plugin/reload: jitter value must be greater or equal to 1s')
+  return { interval: often, jitter: Math.min(chance, often / 2) }
 }

@@ -1,7 +1,9 @@
 import { Signal, anyOf, sleep, type Task } from '../../machine/task.ts'
-import { decodeDns, encodeDns, type DnsMessage } from '../../network/wire/dns.ts'
+import { joinHostPort } from '../../network/address.ts'
+import { decodeDns, dnsQuery, encodeDns, type DnsMessage } from '../../network/wire/dns.ts'
+import { exchange } from '../exchange.ts'
 import { isBelow } from '../names.ts'
-import { DnsFailure, type DnsPlugin, type DnsRequest, type PluginContext } from './chain.ts'
+import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginContext } from './chain.ts'
 
 /** CoreDNS' forward plugin: other servers are asked, one at random, the next when it says nothing (plugin/forward). */
 export interface ForwardOptions {
@@ -9,7 +11,17 @@ export interface ForwardOptions {
   to: { address: string; port: number }[]
   except: string[]
   policy: 'random' | 'round_robin' | 'sequential'
+  /** How the upstream is asked, if not as the client asked. */
+  transport: 'tcp' | 'udp' | undefined
+  /** 0: as many queries at once as there are. */
+  maxConcurrent: number
+  /** Failures after which an upstream counts as down until a probe is answered; 0: never. */
+  maxFails: number
+  /** ms between probes of an upstream that failed. */
+  healthCheck: number
 }
+
+interface Upstream { address: string; port: number; fails: number; probing: boolean }
 
 const READ_TIMEOUT = 2_000
 const DEADLINE = 5_000
@@ -18,35 +30,86 @@ export class ForwardPlugin implements DnsPlugin {
   readonly name = 'forward'
   readonly #context: PluginContext
   readonly #options: ForwardOptions
+  readonly #upstreams: Upstream[]
   #turn = 0
+  #concurrent = 0
+  #stopped = false
 
   constructor(context: PluginContext, options: ForwardOptions) {
     this.#context = context
     this.#options = options
+    this.#upstreams = options.to.map((to) => ({ ...to, fails: 0, probing: false }))
   }
 
-  *serve(request: DnsRequest, next: () => Task<DnsMessage | undefined>): Task<DnsMessage | undefined> {
-    const { from, except, to } = this.#options
+  stop(): void {
+    this.#stopped = true
+  }
+
+  *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
+    const { from, except, to, maxConcurrent } = this.#options
     if (!isBelow(from, request.name) || except.some((zone) => isBelow(zone, request.name))) return yield* next()
-    const { clock } = this.#context.process
-    const deadline = clock.now + DEADLINE
-    const order = this.#order()
-    let failure = 'no healthy proxies'
-    for (let i = 0; clock.now < deadline && i < Math.max(2, to.length); i++) {
-      const upstream = order[i % order.length]!
-      const result = yield* this.#ask(request, upstream)
-      if (typeof result !== 'string') {
-        const edns = request.query.edns
-        const { edns: _theirs, ...reply } = result
-        return { ...reply, id: request.query.id, questions: request.query.questions, ...(edns ? { edns: { ...edns, version: 0 } } : {}) }
-      }
-      failure = result
+    const { metrics } = this.#context
+    if (maxConcurrent > 0 && this.#concurrent >= maxConcurrent) {
+      metrics.add('coredns_forward_max_concurrent_rejects_total', {})
+      throw new DnsFailure(`concurrent queries exceeded maximum ${maxConcurrent}`, 'REFUSED')
     }
-    throw new DnsFailure(failure)
+    this.#concurrent++
+    try {
+      const { clock } = this.#context.process
+      const deadline = clock.now + DEADLINE
+      const order = this.#order()
+      let failure = 'no healthy proxies'
+      for (let i = 0, failed = 0; clock.now < deadline && failed < Math.max(3, to.length); i++) {
+        const upstream = order[i % order.length]!
+        const allDown = order.every((u) => this.#isDown(u))
+        if (this.#isDown(upstream) && !allDown) continue
+        if (allDown) metrics.add('coredns_forward_healthcheck_broken_total', {})
+        const began = clock.now
+        const result = yield* this.#ask(request, upstream)
+        if (typeof result !== 'string') {
+          metrics.observe('coredns_proxy_request_duration_seconds', { proxy_name: 'forward', rcode: result.rcode, to: `${upstream.address}:${upstream.port}` }, (clock.now - began) / 1000)
+          const edns = request.query.edns
+          const { edns: _theirs, ...reply } = result
+          return { ...reply, id: request.query.id, questions: request.query.questions, ...(edns ? { edns: { ...edns, version: 0 } } : {}) }
+        }
+        failure = result
+        failed++
+        this.#probe(upstream)
+      }
+      throw new DnsFailure(failure)
+    } finally {
+      this.#concurrent--
+    }
   }
 
-  #order(): ForwardOptions['to'] {
-    const { to, policy } = this.#options
+  #isDown(upstream: Upstream): boolean {
+    return this.#options.maxFails > 0 && upstream.fails > this.#options.maxFails
+  }
+
+  /** Asks "." NS of an upstream that failed, until it answers (plugin/pkg/proxy/health.go). */
+  #probe(upstream: Upstream): void {
+    if (upstream.probing || this.#options.maxFails === 0) return
+    upstream.probing = true
+    this.#context.process.spawnThread(this.#probing(upstream))
+  }
+
+  *#probing(upstream: Upstream): Task {
+    const { process } = this.#context
+    const query = dnsQuery(0, '.', 'NS')
+    const client = { address: '127.0.0.1', port: 0, protocol: 'udp' as const, size: 0 }
+    while (!this.#stopped) {
+      const result = yield* this.#ask({ query, client, name: '.', type: 'NS' }, upstream)
+      if (typeof result !== 'string') break
+      upstream.fails++
+      yield sleep(process.clock, this.#options.healthCheck, { background: true })
+    }
+    upstream.fails = 0
+    upstream.probing = false
+  }
+
+  #order(): Upstream[] {
+    const { policy } = this.#options
+    const to = this.#upstreams
     if (policy === 'sequential') return to
     const start = policy === 'round_robin' ? this.#turn++ % to.length : this.#context.process.clock.random.below(to.length)
     return [...to.slice(start), ...to.slice(0, start)]
@@ -56,6 +119,7 @@ export class ForwardPlugin implements DnsPlugin {
   *#ask(request: DnsRequest, upstream: { address: string; port: number }): Task<DnsMessage | string> {
     const { process } = this.#context
     const id = process.clock.random.below(65_536)
+    if ((this.#options.transport ?? request.client.protocol) === 'tcp') return yield* this.#askTcp({ ...request.query, id }, upstream)
     const answered = new Signal()
     let reply: DnsMessage | undefined
     let failure: string | undefined
@@ -89,5 +153,12 @@ export class ForwardPlugin implements DnsPlugin {
     } finally {
       socket.close()
     }
+  }
+
+  *#askTcp(query: DnsMessage, { address, port }: { address: string; port: number }): Task<DnsMessage | string> {
+    const { replies, error } = yield* exchange(this.#context.process, { servers: [address], port, queries: [query], timeout: READ_TIMEOUT, protocol: 'tcp' })
+    if (replies[0]) return replies[0]
+    const why = error === 'ECONNREFUSED' ? 'connect: connection refused' : error === 'EHOSTUNREACH' ? 'connect: no route to host' : error === 'ENETUNREACH' ? 'connect: network is unreachable' : 'i/o timeout'
+    return `dial tcp ${joinHostPort(address, port)}: ${why}`
   }
 }

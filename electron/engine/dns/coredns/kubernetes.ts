@@ -4,7 +4,7 @@ import { isIpv4, isValidIp } from '../../network/address.ts'
 import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName, addressOfReverse, isBelow, labelsBefore, sameName } from '../names.ts'
 import { replyTo } from '../server.ts'
-import type { DnsPlugin, DnsRequest, PluginContext } from './chain.ts'
+import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
 import { ClusterNames } from './cluster-names.ts'
 
 /**
@@ -21,6 +21,10 @@ export interface KubernetesOptions {
   /** Only these namespaces are shown. */
   namespaces: string[]
   ignoreEmptyService: boolean
+  endpoints: boolean
+  /** Only objects with these labels are looked at. */
+  labels: string | undefined
+  namespaceLabels: string | undefined
 }
 
 /** Thrown inside: the name does not exist. */
@@ -47,6 +51,9 @@ export class KubernetesPlugin implements DnsPlugin {
       wall: () => context.process.clock.wall(),
       pods: options.pods === 'verified',
       endpointPodNames: options.endpointPodNames,
+      endpoints: options.endpoints,
+      ...(options.labels === undefined ? {} : { labels: options.labels }),
+      ...(options.namespaceLabels === undefined ? {} : { namespaceLabels: options.namespaceLabels }),
     })
   }
 
@@ -58,7 +65,7 @@ export class KubernetesPlugin implements DnsPlugin {
     this.#names.stop()
   }
 
-  *serve(request: DnsRequest, next: () => Task<DnsMessage | undefined>): Task<DnsMessage | undefined> {
+  *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
     const matching = this.#options.zones.filter((z) => isBelow(z, request.name)).sort((a, b) => b.length - a.length)[0]
     if (matching === undefined) return yield* next()
     // The case of the question is kept.

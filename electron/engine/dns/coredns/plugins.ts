@@ -1,21 +1,24 @@
 import type { Task } from '../../machine/task.ts'
-import { joinHostPort } from '../../network/address.ts'
 import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { recordType } from '../../network/wire/dns.ts'
 import { addressOfReverse, isBelow, sameName } from '../names.ts'
 import { parseHosts } from '../hosts-file.ts'
 import { replyTo } from '../server.ts'
-import { DnsFailure, type DnsPlugin, type DnsRequest, type PluginContext } from './chain.ts'
+import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginContext } from './chain.ts'
 
-/** The small plugins: errors, log, loadbalance, cache, hosts, loop. */
-type Next = () => Task<DnsMessage | undefined>
+/** The small plugins: errors, loadbalance, cache, hosts, bufsize, whoami. */
+
+/** `consolidate 5m ".*timeout$" warning`: errors that match are counted, and told once in a while. Time in ms. */
+export interface Consolidation { period: number; periodText: string; pattern: RegExp; level: 'WARNING' | 'ERROR' | 'INFO' | 'DEBUG' }
 
 export class ErrorsPlugin implements DnsPlugin {
   readonly name = 'errors'
   readonly #context: PluginContext
+  readonly #patterns: (Consolidation & { count: number })[]
 
-  constructor(context: PluginContext) {
+  constructor(context: PluginContext, patterns: readonly Consolidation[]) {
     this.#context = context
+    this.#patterns = patterns.map((p) => ({ ...p, count: 0 }))
   }
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
@@ -23,47 +26,26 @@ export class ErrorsPlugin implements DnsPlugin {
       return yield* next()
     } catch (error) {
       if (!(error instanceof DnsFailure)) throw error
-      this.#context.log(`[ERROR] plugin/errors: 2 ${request.name} ${request.type}: ${error.message}`)
-      return replyTo(request.query, { rcode: 'SERVFAIL' })
+      if (!this.#counted(error.message)) this.#context.log(`[ERROR] plugin/errors: ${error.rcode === 'REFUSED' ? 5 : 2} ${request.name.toLowerCase()} ${request.type}: ${error.message}`)
+      return replyTo(request.query, { rcode: error.rcode })
     }
   }
-}
 
-export class LogPlugin implements DnsPlugin {
-  readonly name = 'log'
-  readonly #context: PluginContext
-
-  constructor(context: PluginContext) {
-    this.#context = context
+  stop(): void {
+    for (const pattern of this.#patterns) this.#tell(pattern)
   }
 
-  *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
-    const { clock } = this.#context.process
-    const began = clock.now
-    const reply = yield* next()
-    const { client, query } = request
-    const flags = [
-      'qr',
-      ...(reply?.authoritative ? ['aa'] : []),
-      ...(reply?.truncated ? ['tc'] : []),
-      ...(reply?.recursionDesired ? ['rd'] : []),
-      ...(reply?.recursionAvailable ? ['ra'] : []),
-    ].join(',')
-    const asked = `"${request.type} IN ${request.name} ${client.protocol} ${client.size} ${query.edns?.dnssecOk ?? false} ${query.edns?.udpSize ?? 512}"`
-    const size = reply ? this.#size(reply) : 0
-    this.#context.log(`[INFO] ${joinHostPort(client.address, client.port)} - ${query.id} ${asked} ${reply?.rcode ?? 'REFUSED'} ${flags} ${size} ${((clock.now - began) / 1000).toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}s`)
-    return reply
+  #counted(message: string): boolean {
+    const pattern = this.#patterns.find((p) => p.pattern.test(message))
+    if (!pattern) return false
+    if (pattern.count++ === 0) this.#context.process.clock.schedule(pattern.period, () => this.#tell(pattern), { background: true })
+    return true
   }
 
-  /** Uncompressed, as the log plugin counts it. */
-  #size(reply: DnsMessage): number {
-    const record = (r: DnsRecord): number => {
-      const { data } = r
-      const length = data.type === 'A' ? 4 : data.type === 'AAAA' ? 16 : data.type === 'SRV' ? 6 + data.target.length + 1 : data.type === 'SOA' ? 20 + data.primary.length + data.mailbox.length + 2 : 'target' in data ? data.target.length + 1 : data.type === 'TXT' ? data.strings.reduce((n, s) => n + s.length + 1, 0) : 0
-      return r.name.length + 11 + length
-    }
-    const questions = reply.questions.reduce((n, q) => n + q.name.length + 5, 0)
-    return 12 + questions + [...reply.answers, ...reply.authorities, ...reply.additionals].reduce((n, r) => n + record(r), 0) + (reply.edns ? 11 : 0)
+  #tell(pattern: Consolidation & { count: number }): void {
+    const { count } = pattern
+    pattern.count = 0
+    if (count > 0) this.#context.log(`[${pattern.level}] plugin/errors: ${count} errors like '${pattern.pattern.source}' occurred in last ${pattern.periodText}`)
   }
 }
 
@@ -98,9 +80,18 @@ export class LoadBalancePlugin implements DnsPlugin {
   }
 }
 
+/** Times in s. */
 export interface CacheOptions {
   successTtl: number
   denialTtl: number
+  /** What lives shorter is kept for so long all the same. */
+  successLeast: number
+  denialLeast: number
+  servfailTtl: number
+  /** What is told stays the record's own time. */
+  keepTtl: boolean
+  zones: readonly string[]
+  server: string
   disableSuccess: readonly string[] | undefined
   disableDenial: readonly string[] | undefined
 }
@@ -118,33 +109,47 @@ export class CachePlugin implements DnsPlugin {
   }
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
-    const key = `${request.name.toLowerCase()} ${request.type} ${request.query.edns?.dnssecOk ?? false}`
+    const { zones, server, keepTtl } = this.#options
+    if (!zones.some((zone) => isBelow(zone, request.name))) return yield* next()
+    const { metrics } = this.#context
+    const labels = { server, view: '', zones: zones.join(',') }
+    const key = `${request.name.toLowerCase()} ${request.type} ${request.query.edns?.dnssecOk ?? false} ${request.query.checkingDisabled}`
     const now = this.#context.process.clock.now
     const known = this.#entries.get(key)
+    metrics.add('coredns_cache_requests_total', labels)
     if (known && now < known.stored + known.ttl * 1000) {
+      metrics.add('coredns_cache_hits_total', { ...labels, type: isDenial(known.reply) ? 'denial' : 'success' })
       const { authoritative, recursionAvailable, rcode } = known.reply
-      return { ...replyTo(request.query), authoritative, recursionAvailable, rcode, ...withTtl(known.reply, known.ttl - Math.floor((now - known.stored) / 1000)) }
+      const left = keepTtl ? known.ttl : known.ttl - Math.floor((now - known.stored) / 1000)
+      return { ...replyTo(request.query), authoritative, recursionAvailable, rcode, ...withTtl(known.reply, left) }
     }
+    metrics.add('coredns_cache_misses_total', labels)
     const reply = yield* next()
     if (!reply || reply.truncated) return reply
     // The first answer has the capped time already, lest it jump when the second one comes from the cache.
     const ttl = this.#timeOf(reply)
     if (ttl === undefined) return reply
-    if (this.#keeps(request.name, reply)) this.#store(key, reply, ttl)
+    if (ttl > 0 && this.#keeps(request.name, reply)) {
+      this.#store(key, reply, ttl)
+      const denials = [...this.#entries.values()].filter((e) => isDenial(e.reply)).length
+      metrics.set('coredns_cache_entries', { ...labels, type: 'denial' }, denials)
+      metrics.set('coredns_cache_entries', { ...labels, type: 'success' }, this.#entries.size - denials)
+    }
     return { ...reply, ...withTtl(reply, ttl) }
   }
 
   #timeOf(reply: DnsMessage): number | undefined {
     const records = [...reply.answers, ...reply.authorities]
     const lowest = records.length > 0 ? Math.min(...records.map((r) => r.ttl)) : 5
-    if (reply.rcode === 'NOERROR' && reply.answers.length > 0) return Math.min(lowest, this.#options.successTtl)
-    if (reply.rcode === 'NOERROR' || reply.rcode === 'NXDOMAIN') return Math.min(lowest, this.#options.denialTtl)
-    return reply.rcode === 'SERVFAIL' ? 5 : undefined
+    const { successTtl, successLeast, denialTtl, denialLeast, servfailTtl } = this.#options
+    if (!isDenial(reply)) return Math.min(Math.max(lowest, successLeast), successTtl)
+    if (reply.rcode === 'NOERROR' || reply.rcode === 'NXDOMAIN') return Math.min(Math.max(lowest, denialLeast), denialTtl)
+    return reply.rcode === 'SERVFAIL' ? servfailTtl : undefined
   }
 
   #keeps(name: string, reply: DnsMessage): boolean {
     const { disableSuccess, disableDenial } = this.#options
-    const zones = reply.answers.length > 0 && reply.rcode === 'NOERROR' ? disableSuccess : disableDenial
+    const zones = isDenial(reply) ? disableDenial : disableSuccess
     return zones === undefined || !(zones.length === 0 || zones.some((zone) => isBelow(zone, name)))
   }
 
@@ -152,6 +157,10 @@ export class CachePlugin implements DnsPlugin {
     if (this.#entries.size > 9984) this.#entries.clear()
     this.#entries.set(key, { reply, stored: this.#context.process.clock.now, ttl })
   }
+}
+
+function isDenial(reply: DnsMessage): boolean {
+  return reply.rcode !== 'NOERROR' || reply.answers.length === 0
 }
 
 function withTtl(reply: DnsMessage, ttl: number): Pick<DnsMessage, 'answers' | 'authorities' | 'additionals'> {
@@ -189,4 +198,33 @@ export class HostsPlugin implements DnsPlugin {
     if (named.length > 0 && (request.type === 'A' || request.type === 'AAAA')) return replyTo(request.query, { authoritative: true })
     return this.#fallthrough ? yield* next() : replyTo(request.query, { rcode: named.length > 0 ? 'NOERROR' : 'SERVFAIL' })
   }
+}
+
+/** Answers by UDP are no longer than this. */
+export class BufsizePlugin implements DnsPlugin {
+  readonly name = 'bufsize'
+  readonly #size: number
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
+    const { query } = request
+    if (!query.edns || query.edns.udpSize <= this.#size) return yield* next()
+    return yield* next({ ...request, query: { ...query, edns: { ...query.edns, udpSize: this.#size } } })
+  }
+}
+
+/** Tells who asks, by additional records (plugin/whoami). */
+export class WhoamiPlugin implements DnsPlugin {
+  *serve({ query, client, name }: DnsRequest): Task<DnsMessage | undefined> {
+    const { address, port, protocol } = client
+    const dot = name === '.' ? '' : name
+    const who: DnsRecord = { name, class: 'IN', ttl: 0, data: { type: address.includes(':') ? 'AAAA' : 'A', address } }
+    const how: DnsRecord = { name: `_${protocol}.${dot}`, class: 'IN', ttl: 0, data: { type: 'SRV', priority: 0, weight: 0, port, target: '.' } }
+    return replyTo(query, { authoritative: true, additionals: [who, how] })
+  }
+
+  readonly name = 'whoami'
 }

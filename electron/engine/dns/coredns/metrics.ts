@@ -1,0 +1,135 @@
+import type { Task } from '../../machine/task.ts'
+import type { DnsMessage } from '../../network/wire/dns.ts'
+import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
+import { uncompressedSize } from './log.ts'
+
+/** What CoreDNS tells Prometheus of its queries (plugin/metrics); of the Go runtime and the process there is nothing to tell here. */
+type Labels = Readonly<Record<string, string>>
+interface Series { labels: Labels; value: number; buckets?: number[]; sum?: number }
+interface Family { help: string; type: 'counter' | 'gauge' | 'histogram'; bounds?: readonly number[]; series: Map<string, Series> }
+
+const SIZES = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16_000, 32_000, 48_000, 64_000]
+/** 0.25 ms doubled fifteen times. */
+const TIMES = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i)
+
+const FAMILIES = {
+  coredns_build_info: ['gauge', 'A metric with a constant \'1\' value labeled by version, revision, and goversion from which CoreDNS was built.'],
+  coredns_cache_entries: ['gauge', 'The number of elements in the cache.'],
+  coredns_cache_hits_total: ['counter', 'The count of cache hits.'],
+  coredns_cache_misses_total: ['counter', 'The count of cache misses. Deprecated, derive misses from cache hits/requests counters.'],
+  coredns_cache_requests_total: ['counter', 'The count of cache requests.'],
+  coredns_dns_do_requests_total: ['counter', 'Counter of DNS requests with DO bit set per zone.'],
+  coredns_dns_request_duration_seconds: ['histogram', 'Histogram of the time (in seconds) each request took per zone.', TIMES],
+  coredns_dns_request_size_bytes: ['histogram', 'Size of the EDNS0 UDP buffer in bytes (64K for TCP) per zone and protocol.', SIZES],
+  coredns_dns_requests_total: ['counter', 'Counter of DNS requests made per zone, protocol and family.'],
+  coredns_dns_response_size_bytes: ['histogram', 'Size of the returned response in bytes.', SIZES],
+  coredns_dns_responses_total: ['counter', 'Counter of response status codes.'],
+  coredns_forward_healthcheck_broken_total: ['counter', 'Counter of the number of complete failures of the healthchecks.'],
+  coredns_forward_max_concurrent_rejects_total: ['counter', 'Counter of the number of queries rejected because the concurrent queries were at maximum.'],
+  coredns_panics_total: ['counter', 'A metrics that counts the number of panics.'],
+  coredns_plugin_enabled: ['gauge', 'A metric that indicates whether a plugin is enabled on per server and zone basis.'],
+  coredns_proxy_request_duration_seconds: ['histogram', 'Histogram of the time each request took.', TIMES],
+  coredns_reload_failed_total: ['counter', 'Counter of the number of failed reload attempts.'],
+  coredns_reload_version_info: ['gauge', "A metric with a constant '1' value labeled by hash, and value which type of hash generated."],
+} as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string, (readonly number[])?]>
+export type MetricName = keyof typeof FAMILIES
+
+export class Metrics {
+  readonly #families = new Map<MetricName, Family>()
+
+  add(name: MetricName, labels: Labels, by = 1): void {
+    this.#series(name, labels).value += by
+  }
+
+  set(name: MetricName, labels: Labels, value: number): void {
+    this.#series(name, labels).value = value
+  }
+
+  clear(name: MetricName): void {
+    this.#families.delete(name)
+  }
+
+  observe(name: MetricName, labels: Labels, value: number): void {
+    const series = this.#series(name, labels)
+    const bounds = this.#families.get(name)!.bounds!
+    series.buckets ??= bounds.map(() => 0)
+    series.sum = (series.sum ?? 0) + value
+    series.value++
+    for (const [i, bound] of bounds.entries()) if (value <= bound) series.buckets[i]!++
+  }
+
+  /** The exposition format, by name and labels. */
+  text(): string {
+    let out = ''
+    for (const [name, { help, type, bounds, series }] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      out += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
+      for (const { labels, value, buckets, sum } of [...series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, s]) => s)) {
+        if (!bounds) {
+          out += `${name}${labelText(labels)} ${number(value)}\n`
+          continue
+        }
+        for (const [i, bound] of bounds.entries()) out += `${name}_bucket${labelText({ ...labels, le: number(bound) })} ${buckets?.[i] ?? 0}\n`
+        out += `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${value}\n${name}_sum${labelText(labels)} ${number(sum ?? 0)}\n${name}_count${labelText(labels)} ${value}\n`
+      }
+    }
+    return out
+  }
+
+  #series(name: MetricName, labels: Labels): Series {
+    let family = this.#families.get(name)
+    if (!family) {
+      const [type, help, bounds] = FAMILIES[name] as readonly ['counter' | 'gauge' | 'histogram', string, (readonly number[])?]
+      this.#families.set(name, (family = { help, type, ...(bounds ? { bounds } : {}), series: new Map() }))
+    }
+    const key = labelText(labels)
+    let series = family.series.get(key)
+    if (!series) family.series.set(key, (series = { labels, value: 0 }))
+    return series
+  }
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).sort(([a], [b]) => (a === 'le' ? 1 : b === 'le' ? -1 : a < b ? -1 : 1))
+  return pairs.length === 0 ? '' : `{${pairs.map(([name, value]) => `${name}="${value}"`).join(',')}}`
+}
+
+/** As Go's strconv writes a float: "16000", "1e+06", "2.5e-05". */
+function number(value: number): string {
+  return Math.abs(value) >= 1e21 || (value !== 0 && Math.abs(value) < 1e-4) ? value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2') : Math.abs(value) >= 1e6 && Number.isInteger(value) ? value.toExponential().replace(/e\+(\d)$/, 'e+0$1') : String(value)
+}
+
+/** The types that have a label of their own (plugin/metrics/vars/monitor.go). */
+const TYPES = new Set(['AAAA', 'A', 'CNAME', 'DNSKEY', 'DS', 'HTTPS', 'MX', 'NSEC3', 'NSEC', 'NS', 'PTR', 'RRSIG', 'SOA', 'SRV', 'TXT', 'ANY'])
+/** Those that answer through a writer of their own are the ones that are named. */
+const WRITERS = ['loadbalance', 'cache', 'rewrite']
+
+export class PrometheusPlugin implements DnsPlugin {
+  readonly name = 'prometheus'
+  readonly #context: PluginContext
+  readonly #server: string
+  readonly #zone: string
+  readonly #writer: string | undefined
+
+  constructor(context: PluginContext, server: string, zone: string, plugins: readonly string[]) {
+    this.#context = context
+    this.#server = server
+    this.#zone = zone
+    this.#writer = WRITERS.find((name) => plugins.includes(name))
+  }
+
+  *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
+    const { metrics, process } = this.#context
+    const began = process.clock.now
+    const reply = yield* next()
+    const { client, query, type } = request
+    const where = { server: this.#server, view: '', zone: this.#zone }
+    const by = { ...where, proto: client.protocol }
+    if (query.edns?.dnssecOk) metrics.add('coredns_dns_do_requests_total', where)
+    metrics.add('coredns_dns_requests_total', { ...by, family: client.address.includes(':') ? '2' : '1', type: TYPES.has(type) ? type : 'other' })
+    metrics.observe('coredns_dns_request_duration_seconds', where, (process.clock.now - began) / 1000)
+    metrics.observe('coredns_dns_response_size_bytes', by, reply ? uncompressedSize(reply) : 0)
+    metrics.observe('coredns_dns_request_size_bytes', by, client.size)
+    metrics.add('coredns_dns_responses_total', { ...where, rcode: reply?.rcode ?? 'SERVFAIL', plugin: this.#writer ?? request.answeredBy?.name ?? '' })
+    return reply
+  }
+}

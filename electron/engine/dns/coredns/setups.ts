@@ -1,0 +1,260 @@
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import { canonicalIp } from '../../network/address.ts'
+import { parseSelector, SelectorError } from '../../kubernetes/selectors.ts'
+import { DNS_RCODES, DNS_TYPES } from '../../network/wire/dns.ts'
+import { parseGoDuration } from '../../programs/http/go.ts'
+import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
+import { absoluteName } from '../names.ts'
+import { parseResolvConf } from '../resolv-conf.ts'
+import type { PluginContext } from './chain.ts'
+import { CorefileError, reverseZone, type CorefileDirective } from './corefile.ts'
+import { ForwardPlugin } from './forward.ts'
+import { KubernetesPlugin } from './kubernetes.ts'
+import { LOG_FORMATS, LogPlugin, type LogRule } from './log.ts'
+import { BufsizePlugin, CachePlugin, ErrorsPlugin, HostsPlugin, type Consolidation } from './plugins.ts'
+import { goRegExp, parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
+import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } from './template.ts'
+
+/** Each plugin's setup.go: what its directive says, and what it says of a mistake. */
+export class NotSimulated extends Error {}
+
+export function wrong(directive: CorefileDirective, what: string): CorefileError {
+  return plain(directive, `${directive.file}:${directive.line} - Error during parsing: ${what}`)
+}
+
+function plain({ name }: CorefileDirective, what: string): CorefileError {
+  return new CorefileError(`plugin/${name}: ${what}`)
+}
+
+export function argumentError(directive: CorefileDirective, word: string | undefined): CorefileError {
+  return wrong(directive, `Wrong argument count or unexpected line ending after '${word ?? directive.name}'`)
+}
+
+function seconds(directive: CorefileDirective, text: string | undefined): number {
+  if (text === undefined) throw argumentError(directive, text)
+  if (!/^-?\d+$/.test(text)) throw plain(directive, `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`)
+  return Number(text)
+}
+
+/** ms. */
+export function duration(directive: CorefileDirective, text: string | undefined): number {
+  if (text === undefined) throw argumentError(directive, text)
+  const ms = parseGoDuration(text)
+  if (ms === undefined) throw plain(directive, /^[0-9.]+$/.test(text) ? `time: missing unit in duration ${JSON.stringify(text)}` : `time: invalid duration ${JSON.stringify(text)}`)
+  return ms
+}
+
+const zoneOf = (text: string): string => reverseZone(text) ?? absoluteName(text).toLowerCase()
+
+export function makeErrors(directive: CorefileDirective, context: PluginContext): ErrorsPlugin {
+  const [file, ...more] = directive.args
+  if (file !== undefined && file !== 'stdout') throw wrong(directive, `invalid log file: ${file}`)
+  if (more.length > 0) throw argumentError(directive, more.at(-1))
+  const patterns: Consolidation[] = []
+  for (const [word = '', ...rest] of directive.block) {
+    if (word === 'stacktrace') continue
+    if (word !== 'consolidate') throw wrong(directive, `Unknown field ${word}`)
+    const [period, pattern, level = 'error'] = rest
+    if (period === undefined || pattern === undefined || rest.length > 3) throw argumentError(directive, rest.at(-1) ?? word)
+    if (!['warning', 'error', 'info', 'debug'].includes(level)) throw wrong(directive, `unknown log level argument in consolidate: ${level}`)
+    const ms = duration(directive, period)
+    patterns.push({ period: ms, periodText: goDuration(ms), pattern: regex(directive, pattern), level: level.toUpperCase() as Consolidation['level'] })
+  }
+  return new ErrorsPlugin(context, patterns)
+}
+
+function regex(directive: CorefileDirective, text: string): RegExp {
+  try {
+    return goRegExp(text)
+  } catch {
+    throw wrong(directive, `could not parse regex: ${text}, error parsing regexp`)
+  }
+}
+
+export function makeLog(directives: readonly CorefileDirective[], context: PluginContext): LogPlugin {
+  const rules: LogRule[] = []
+  for (const directive of directives) {
+    const args = [...directive.args]
+    const last = args.at(-1) ?? ''
+    const format = args.length > 1 && last.includes('{') ? args.pop()!.replaceAll('{common}', LOG_FORMATS.common).replaceAll('{combined}', LOG_FORMATS.combined) : LOG_FORMATS.common
+    const classes = new Set<string>()
+    for (const [word = '', ...rest] of directive.block) {
+      if (word !== 'class' || rest.length === 0) throw argumentError(directive, word)
+      for (const name of rest) {
+        if (!['all', 'denial', 'error', 'success'].includes(name)) throw plain(directive, `invalid Class: ${name}`)
+        classes.add(name)
+      }
+    }
+    for (const zone of args.length === 0 ? ['.'] : args) rules.push({ zone: absoluteName(zone).toLowerCase(), format, classes: (classes.size > 0 ? classes : new Set(['all'])) as LogRule['classes'] })
+  }
+  return new LogPlugin(context, rules)
+}
+
+export function makeBufsize(directive: CorefileDirective): BufsizePlugin {
+  const size = Number(directive.args[0] ?? 1232)
+  if (!Number.isInteger(size) || size < 512 || size > 4096) throw plain(directive, `Wrong argument count or unexpected line ending after '${directive.args[0] ?? 'bufsize'}'`)
+  return new BufsizePlugin(size)
+}
+
+export function makeRewrite(directives: readonly CorefileDirective[]): RewritePlugin {
+  return new RewritePlugin(directives.map((directive) => {
+    try {
+      return parseRewrite(directive.args.length < 2 ? [...directive.args, ...directive.block.flat()] : directive.args)
+    } catch (error) {
+      if (error instanceof RewriteUnknown) throw new NotSimulated(`CoreDNS rewrite ${error.message}`)
+      if (error instanceof RewriteError) throw plain(directive, error.message)
+      throw error
+    }
+  }))
+}
+
+export function makeTemplate(directives: readonly CorefileDirective[], context: PluginContext, zones: readonly string[]): TemplatePlugin {
+  return new TemplatePlugin(context, directives.map((directive): DnsTemplate => {
+    const [kind, type, ...where] = directive.args
+    if (kind === undefined || type === undefined) throw argumentError(directive, kind)
+    if (!['IN', 'CH', 'HS', 'NONE', 'ANY'].includes(kind)) throw wrong(directive, `invalid query class ${kind}`)
+    if (!(type in DNS_TYPES)) throw wrong(directive, `invalid RR class ${type}`)
+    const template: DnsTemplate = { class: kind, type, zones: where.length > 0 ? where.map(zoneOf) : [...zones], match: [], answer: [], additional: [], authority: [], rcode: 'NOERROR', fallthrough: undefined }
+    const texts = (rest: readonly string[]): TemplateText[] => rest.map((text) => {
+      const parsed = parseTemplate(text)
+      if (!parsed) throw new NotSimulated(`CoreDNS template ${JSON.stringify(text)}`)
+      return parsed
+    })
+    for (const [word = '', ...rest] of directive.block) {
+      if (word === 'fallthrough') template.fallthrough = rest.map(zoneOf)
+      else if (word === 'upstream') continue
+      else if (word === 'ederror') throw new NotSimulated('CoreDNS template ederror')
+      else if (rest.length === 0) throw argumentError(directive, word)
+      else if (word === 'match') template.match.push(...rest.map((text) => regex(directive, text)))
+      else if (word === 'answer' || word === 'additional' || word === 'authority') template[word].push(...texts(rest))
+      else if (word === 'rcode') {
+        if (!(DNS_RCODES as readonly string[]).includes(rest[0]!)) throw wrong(directive, `unknown rcode ${rest[0]}`)
+        template.rcode = rest[0]!
+      } else throw argumentError(directive, word)
+    }
+    if (template.match.length === 0) template.match.push(/.*/)
+    return template
+  }))
+}
+
+export function makeCache(directive: CorefileDirective, context: PluginContext, zones: readonly string[], server: string): CachePlugin {
+  const [first, ...rest] = directive.args
+  const limit = first !== undefined && /^-?\d+$/.test(first) ? Number(first) : undefined
+  if (limit !== undefined && limit <= 0) throw plain(directive, `cache TTL can not be zero or negative: ${limit}`)
+  const own = limit === undefined ? directive.args : rest
+  const options = {
+    successTtl: limit ?? 3600, denialTtl: limit ?? 1800, successLeast: 5, denialLeast: 5, servfailTtl: 5, keepTtl: false,
+    zones: own.length > 0 ? own.map(zoneOf) : zones, server, disableSuccess: undefined as string[] | undefined, disableDenial: undefined as string[] | undefined,
+  }
+  for (const [word = '', ...values] of directive.block) {
+    if (word === 'success' || word === 'denial') {
+      seconds(directive, values[0])
+      const [most, least] = [values[1], values[2]].map((v) => (v === undefined ? undefined : seconds(directive, v)))
+      if (most !== undefined && most <= 0) throw plain(directive, `cache TTL can not be zero or negative: ${most}`)
+      if (least !== undefined && least < 0) throw plain(directive, `cache min TTL can not be negative: ${least}`)
+      if (most !== undefined) options[`${word}Ttl`] = most
+      if (least !== undefined) options[`${word}Least`] = least
+    } else if (word === 'disable') {
+      const disabled = values.length > 1 ? values.slice(1).map(zoneOf) : ['.']
+      if (values[0] === 'success') options.disableSuccess = disabled
+      else if (values[0] === 'denial') options.disableDenial = disabled
+      else if (values[0] === undefined) throw argumentError(directive, word)
+      else throw plain(directive, 'cache type for disable must be "success" or "denial"')
+    } else if (word === 'servfail') {
+      const ms = duration(directive, values[0])
+      if (ms > 300_000) throw plain(directive, 'caching SERVFAIL responses over 5 minutes is not permitted')
+      options.servfailTtl = Math.floor(ms / 1000)
+    } else if (word === 'keepttl') options.keepTtl = true
+    else if (word === 'prefetch' || word === 'serve_stale') throw new NotSimulated(`CoreDNS cache ${word}`)
+    else throw argumentError(directive, word)
+  }
+  return new CachePlugin(context, options)
+}
+
+export function makeHosts(directive: CorefileDirective, context: PluginContext): HostsPlugin {
+  const options = { file: directive.args[0] ?? (directive.block.length === 0 ? '/etc/hosts' : undefined), lines: [] as string[], fallthrough: false, ttl: 3600 }
+  for (const words of directive.block) {
+    const [word = ''] = words
+    if (word === 'fallthrough') options.fallthrough = true
+    else if (word === 'ttl') options.ttl = seconds(directive, words[1])
+    else if (word === 'no_reverse' || word === 'reload') continue
+    else if (canonicalIp(word) !== undefined && words.length > 1) options.lines.push(words.join(' '))
+    else throw wrong(directive, `unknown property '${word}'`)
+  }
+  return new HostsPlugin(context, options)
+}
+
+export function makeKubernetes(directive: CorefileDirective, blockZones: readonly string[], context: PluginContext, client: KubernetesClient): KubernetesPlugin {
+  const zones = directive.args.length > 0 ? directive.args.map(zoneOf) : [...blockZones]
+  if (zones.every((z) => z.endsWith('.arpa.'))) throw plain(directive, 'non-reverse zone name must be used')
+  const options = { zones, ttl: 5, pods: 'disabled' as 'disabled' | 'insecure' | 'verified', fallthrough: undefined as string[] | undefined, endpointPodNames: false, namespaces: [] as string[], ignoreEmptyService: false, endpoints: true, labels: undefined as string | undefined, namespaceLabels: undefined as string | undefined }
+  for (const [word = '', ...rest] of directive.block) {
+    if (word === 'pods') {
+      const [mode] = rest
+      if (mode !== 'disabled' && mode !== 'insecure' && mode !== 'verified') throw rest.length === 1 ? plain(directive, `wrong value for pods: ${mode},  must be one of: disabled, verified, insecure`) : argumentError(directive, word)
+      options.pods = mode
+    } else if (word === 'ttl') {
+      options.ttl = seconds(directive, rest[0])
+      if (options.ttl > 3600) throw wrong(directive, `ttl must be in range [0, 3600]: ${options.ttl}`)
+    } else if (word === 'fallthrough') options.fallthrough = rest.map((z) => absoluteName(z).toLowerCase())
+    else if (word === 'endpoint_pod_names') options.endpointPodNames = true
+    else if (word === 'namespaces') {
+      if (rest.length === 0) throw argumentError(directive, word)
+      options.namespaces = rest
+    } else if (word === 'noendpoints') options.endpoints = false
+    else if (word === 'labels' || word === 'namespace_labels') {
+      const text = rest.join(' ')
+      try {
+        parseSelector(text)
+      } catch (error) {
+        if (!(error instanceof SelectorError)) throw error
+        throw plain(directive, `unable to parse ${word === 'labels' ? 'label' : 'namespace_label'} selector value: '${text}': ${error.message}`)
+      }
+      options[word === 'labels' ? 'labels' : 'namespaceLabels'] = text
+    }
+    else if (word === 'ignore' && rest[0] === 'empty_service') options.ignoreEmptyService = true
+    else if (word === 'endpoint' || word === 'kubeconfig' || word === 'transfer' || word === 'tls') throw new NotSimulated(`CoreDNS kubernetes ${word}`)
+    else throw wrong(directive, `unknown property '${word}'`)
+  }
+  if (options.namespaces.length > 0 && options.namespaceLabels !== undefined) throw wrong(directive, 'namespaces and namespace_labels cannot both be set')
+  return new KubernetesPlugin(client, context, options)
+}
+
+export function makeForward(directive: CorefileDirective, context: PluginContext): ForwardPlugin {
+  const [from, ...targets] = directive.args
+  if (from === undefined || targets.length === 0) throw wrong(directive, `Wrong argument count or unexpected line ending after '${from ?? 'forward'}'`)
+  const { fs } = context.process
+  const to = targets.flatMap((target) => {
+    if (target.includes('://') && !target.startsWith('dns://')) throw new NotSimulated(`CoreDNS forward to ${target.replace(/:.*/, '')}`)
+    const plain = target.replace(/^dns:\/\//, '')
+    if (fs.exists(plain)) return parseResolvConf(fs.readText(plain)).nameservers.map((address) => ({ address, port: 53 }))
+    const match = /^([0-9.]+)(?::(\d+))?$/.exec(plain)
+    const address = canonicalIp(match?.[1] ?? plain)
+    if (address === undefined) throw new CorefileError(`plugin/forward: not an IP address or file: "${target}"`)
+    return [{ address, port: Number(match?.[2] ?? 53) }]
+  })
+  if (to.length > 15) throw plain(directive, `more than 15 TOs configured: ${to.length}`)
+  const options = {
+    from: zoneOf(from), to, except: [] as string[], policy: 'random' as 'random' | 'round_robin' | 'sequential',
+    transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500,
+  }
+  for (const [word = '', ...rest] of directive.block) {
+    const [value] = rest
+    if (word === 'force_tcp') options.transport = 'tcp'
+    else if (word === 'prefer_udp') options.transport ??= 'udp'
+    else if (['tls', 'tls_servername', 'next'].includes(word)) throw new NotSimulated(`CoreDNS forward ${word}`)
+    else if (!['except', 'policy', 'max_concurrent', 'max_fails', 'health_check', 'expire'].includes(word)) throw wrong(directive, `unknown property '${word}'`)
+    else if (value === undefined) throw argumentError(directive, word)
+    else if (word === 'except') options.except = rest.map(zoneOf)
+    else if (word === 'expire') duration(directive, value)
+    else if (word === 'max_concurrent' || word === 'max_fails') {
+      if (!/^\d+$/.test(value)) throw plain(directive, `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`)
+      options[word === 'max_fails' ? 'maxFails' : 'maxConcurrent'] = Number(value)
+    } else if (word === 'health_check') {
+      if (rest.length > 1) throw new NotSimulated(`CoreDNS forward health_check ${rest[1]}`)
+      options.healthCheck = duration(directive, value)
+    } else if (value === 'random' || value === 'round_robin' || value === 'sequential') options.policy = value
+    else throw wrong(directive, `unknown policy '${value}'`)
+  }
+  return new ForwardPlugin(context, options)
+}
