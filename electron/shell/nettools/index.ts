@@ -1,9 +1,12 @@
 import type { ProgramTable } from '../../engine/cluster.ts'
+import { arping, busyboxArping } from './arping.ts'
+import { brctl, busyboxBrctl } from './brctl.ts'
 import { bridge } from './bridge.ts'
 import { conntrack } from './conntrack.ts'
 import { curl } from './curl/index.ts'
 import { dig } from './dns/dig.ts'
 import { dmesg } from './dmesg.ts'
+import { ethtool } from './ethtool.ts'
 import { host } from './dns/host.ts'
 import { busyboxNslookup, nslookup } from './dns/nslookup.ts'
 import { ip } from './ip/index.ts'
@@ -12,12 +15,17 @@ import { iptables, iptablesRestore, iptablesSave } from './iptables.ts'
 import { ipvsadm } from './ipvsadm.ts'
 import { nc } from './nc.ts'
 import { ncat } from './ncat.ts'
+import { arp, busyboxArp } from './net-tools/arp.ts'
+import { busyboxIfconfig, ifconfig } from './net-tools/ifconfig.ts'
+import { busyboxNetstat, netstat } from './net-tools/netstat.ts'
+import { busyboxRoute, route } from './net-tools/route.ts'
 import { nft } from './nft.ts'
 import { openssl } from './openssl/index.ts'
 import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
 import { sysctl } from './sysctl.ts'
 import { tcpdump } from './tcpdump/index.ts'
+import { busyboxTelnet, telnet } from './telnet.ts'
 import { busyboxTraceroute } from './trace/busybox.ts'
 import { mtr } from './trace/mtr.ts'
 import { tracepath } from './trace/tracepath.ts'
@@ -30,8 +38,8 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { bridge, conntrack, curl, dig, dmesg, host, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, nft, nslookup, openssl, ping, ping6: ping, ss, wg, sysctl, tcpdump, tracepath, traceroute, traceroute6: traceroute }
+  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nslookup, openssl, ping, ping6: ping, route, ss, wg, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
-  const applets = { nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
+  const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)
 }

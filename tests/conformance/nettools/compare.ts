@@ -4,7 +4,7 @@ import { has, type Result, type Space, type World } from './worlds.ts'
 /** Takes out of an output what cannot be the same in both worlds. */
 export type Mask = (text: string) => string
 
-export const macs: Mask = (text) => text.replace(/\b([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\b/g, (m) => (/^0[02]:/.test(m) ? m : 'MAC'))
+export const macs: Mask = (text) => text.replace(/\b([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\b/g, (m) => (m.startsWith('00:') ? m : 'MAC')).replace(/(8000\.)(?!0{12})[0-9a-f]{12}/g, '$1MAC')
 
 export const shown = (space: Space, line: string, r: Result, mask: Mask): string => `${space}$ ${line}\n${mask(r.stdout)}--- stderr\n${mask(r.stderr)}--- exit ${r.code}`
 

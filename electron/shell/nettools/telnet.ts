@@ -1,0 +1,104 @@
+import { decodeUtf8, encodeUtf8, type Process, type Task } from '../../engine/cluster.ts'
+import { getopt } from './getopt.ts'
+import { addressOf } from './names.ts'
+import { servicePorts } from './services.ts'
+import { TcpStream } from './stream.ts'
+
+const ESCAPE = '\x1d'
+/** RFC 854 */
+const IAC = 255
+
+/** telnet(1) of inetutils 2.4, which Debian 12's package telnet brings. */
+export const telnet = (process: Process): Task<number> => run(process, false)
+export const busyboxTelnet = (process: Process): Task<number> => run(process, true)
+
+function* run(process: Process, busybox: boolean): Task<number> {
+  const parsed = getopt(process.argv.slice(1), busybox ? 'al:' : '468aEKLxcdrFfSX:l:n:e:b:')
+  const fail = function* (text: string, code = 1): Task<number> {
+    yield* process.printError(text)
+    return code
+  }
+  if ('invalid' in parsed || 'missing' in parsed) {
+    const what = 'invalid' in parsed ? `invalid option -- '${parsed.invalid}'` : `option requires an argument -- '${parsed.missing}'`
+    return yield* fail(busybox ? `telnet: ${'invalid' in parsed ? `unrecognized option: ${parsed.invalid}` : what}\nBusyBox v1.36.1 () multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n` : `telnet: ${what}\nTry 'telnet --help' or 'telnet --usage' for more information.\n`, busybox ? 1 : 64)
+  }
+  const option = parsed.options.find((o) => !'468E'.includes(o.name))
+  if (option) return yield* fail(`podhop: not simulated: telnet -${option.name} (use telnet HOST PORT)\n`, 69)
+  const [host, service = '23'] = parsed.operands as [string?, string?]
+  if (host === undefined) return yield* fail(busybox ? 'BusyBox v1.36.1 () multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n' : "podhop: not simulated: telnet's own prompt (use telnet HOST PORT)\n", busybox ? 1 : 69)
+  const port = /^\d+$/.test(service) ? Number(service) : servicePorts(service).tcp
+  const family = parsed.options.some((o) => o.name === '6') ? 6 : parsed.options.some((o) => o.name === '4') ? 4 : undefined
+  const lookUp = function* (text: string): Task<number> {
+    yield* process.print(`Server lookup failure:  ${host}:${service === '23' ? 'telnet' : service}, ${text}\n`)
+    return 1
+  }
+  if (port === undefined) return busybox ? yield* fail(`telnet: bad port '${service}'\n`) : yield* lookUp('Servname not supported for ai_socktype')
+  const found = yield* addressOf(process, host, family)
+  if ('error' in found) return busybox ? yield* fail(`telnet: bad address '${host}'\n`) : yield* lookUp(found.message)
+  if (!busybox) yield* process.print(`Trying ${found.address}...\n`)
+  const stream = yield* TcpStream.open(process, found.address, port)
+  if (!(stream instanceof TcpStream)) return yield* fail(busybox ? `telnet: can't connect to remote host (${found.address}): ${stream.message}\n` : `telnet: Unable to connect to remote host: ${stream.message}\n`)
+  yield* process.print(busybox ? `Connected to ${host}\n${process.terminalOf() ? "\r\nEntering character mode\nEscape character is '^]'.\n\r" : ''}` : `Connected to ${host}.\nEscape character is '^]'.\n`)
+  return yield* talk(process, stream, busybox)
+}
+
+function* talk(process: Process, stream: TcpStream, busybox: boolean): Task<number> {
+  let closedHere = false
+  const keyboard = process.spawnThread(
+    (function* (): Task {
+      for (;;) {
+        const data = yield* process.read(0)
+        if (data === null) break
+        const text = decodeUtf8(data)
+        if (process.terminalOf() && text.includes(ESCAPE)) {
+          if (!(yield* commands(process))) continue
+          closedHere = true
+          stream.close()
+          break
+        }
+        stream.write(encodeUtf8(text.replace(/\r?\n/g, '\r\n')))
+      }
+    })(),
+  )
+  try {
+    for (;;) {
+      const data = yield* stream.read(process)
+      if (!(data instanceof Uint8Array)) break
+      yield* process.print(withoutCommands(data, stream))
+    }
+  } finally {
+    keyboard.kill()
+    stream.close()
+  }
+  if (closedHere) yield* process.print('Connection closed.\n')
+  else if (busybox) yield* process.printError(process.terminalOf() ? 'Connection closed by foreign host\n' : '')
+  else yield* process.printError('Connection closed by foreign host.\n')
+  return busybox && process.terminalOf() ? 1 : 0
+}
+
+/** The prompt behind ^]; true when the connection is to be closed. */
+function* commands(process: Process): Task<boolean> {
+  for (;;) {
+    yield* process.print('\ntelnet> ')
+    const line = (yield* process.readLine(0))?.trim()
+    if (line === undefined || (line !== '' && ('quit'.startsWith(line) || 'close'.startsWith(line)))) return true
+    if (line === '') return false
+    yield* process.print(line === 'help' || line === '?' ? 'Commands may be abbreviated.  Commands are:\n\nclose\t\tclose current connection\nquit\t\texit telnet\n' : '?Invalid command\n')
+  }
+}
+
+/** Takes the protocol's own commands out of the stream and refuses every option (RFC 854: WON'T and DON'T). */
+function withoutCommands(data: Uint8Array, stream: TcpStream): Uint8Array {
+  if (!data.includes(IAC)) return data
+  const out: number[] = []
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] !== IAC) out.push(data[i]!)
+    else if (data[i + 1] === IAC) out.push(data[++i]!)
+    else {
+      const [verb, option] = [data[i + 1], data[i + 2]]
+      if ((verb === 253 || verb === 251) && option !== undefined) stream.write(Uint8Array.of(IAC, verb === 253 ? 252 : 254, option))
+      i += verb !== undefined && verb >= 251 ? 2 : 1
+    }
+  }
+  return Uint8Array.from(out)
+}

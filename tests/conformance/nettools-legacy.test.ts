@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { macs, sameAs, type Mask } from './nettools/compare.ts'
+import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+
+/** net-tools, bridge-utils, ethtool, arping, telnet and nmap, against Debian 12's own in the same shape. */
+const available = has('ip', 'ping')
+if (!available) console.warn('SKIPPED: net-tools and its kin are not compared with the real ones (needs Linux, root and iproute2)')
+
+const counters: Mask = (text) => macs(text).replace(/(packets|bytes|dropped)([ :])\d+( {0,1}\([\d.]+ [KMGT]?i?B\))?/g, '$1$2N').replace(/ +\d+( +\d+){3} +\d+( +\d+){3} (B?L?M?O?R?U?)$/gm, ' N $3')
+const sorted: Mask = (text) => counters(text).split('\n').sort().join('\n')
+const usage: Mask = (text) => counters(text).replace(/BusyBox v[^\n]*\n[^]*/g, 'BusyBox…').replace(/[Uu]sage[^]*/, 'Usage…')
+const times: Mask = (text) => usage(text).replace(/\d+\.\d{3} ?ms/g, 'T ms').replace(/\(\d[\d.]*s latency\)/, '(T latency)').replace(/scanned in [\d.]+ seconds/, 'scanned in T').replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}/g, 'DATE').replace(/( +)\d+\.\d\d$/gm, ' AGE')
+
+describe.skipIf(!available)('the real tools agree', () => {
+  let there: World
+  let here: World
+  beforeAll(async () => {
+    there = realWorld()
+    here = simulatedWorld()
+    for (const world of [there, here]) {
+      await world.serve('p3', 80, 'hello\r\n')
+      await world.run('n1', 'ping -c 1 10.244.1.2')
+      await world.run('n1', 'ping -c 1 -W 1 10.244.2.2')
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+  })
+  afterAll(() => there?.destroy())
+  const same = sameAs(() => ({ there, here }))
+
+  describe('on links', () => {
+    for (const space of ['p1', 'n1'] as const) same(space, ['ifconfig', 'ifconfig -a', 'ifconfig -s', 'ifconfig eth0', 'ifconfig lo', 'netstat -i', 'netstat -ie', 'busybox ifconfig', 'busybox ifconfig eth0'], counters)
+    same('p1', ['ifconfig nope', 'busybox ifconfig nope', 'ifconfig nope up', 'ifconfig --frob', 'ifconfig eth0 mtu 20'], usage)
+    same('p2', ['ifconfig eth0 mtu 1400', 'ifconfig eth0', 'ifconfig eth0 mtu 1500', 'ifconfig eth0 10.244.1.3 netmask 255.255.255.0', 'ifconfig eth0', 'route -n', 'ifconfig eth0 down', 'ifconfig', 'ifconfig eth0 up', 'route -n', 'ifconfig eth0 192.168.9.4', 'ifconfig eth0', 'route -n', 'ifconfig eth0 10.244.1.3/24'], counters)
+  })
+
+  describe('on routes and neighbours', () => {
+    for (const space of ['p1', 'n1'] as const) same(space, ['route', 'route -n', 'route -e', 'route -ne', 'netstat -rn', 'netstat -r', 'busybox route', 'busybox route -n', 'busybox route -e', 'busybox netstat -rn'])
+    same('p2', [
+      'route add default gw 10.244.1.1', 'route add -net 10.50.0.0/16 gw 10.244.1.1', 'route add -net 10.51.0.0 netmask 255.255.0.0 dev eth0', 'route add -host 10.52.0.1 gw 10.244.1.1 metric 7', 'route add -net 10.53.0.0/16 reject', 'route -n', 'route -ne', 'route add -net 10.50.0.0/16 gw 10.244.1.1',
+      'route add -net 10.54.0.0/16 gw 192.168.77.1', 'route add -net 10.55.0.1/16 gw 10.244.1.1', 'route del -net 10.50.0.0/16', 'route del -net 10.50.0.0/16', 'route add', 'route add 10.56.0.1', 'route add default gw 10.244.1.1 dev nope', 'route del default', 'route -n',
+    ], usage)
+    same('n1', ['arp', 'arp -n', 'arp -a', 'arp -an', 'busybox arp', 'arp -e'], sorted)
+    same('n1', ['arp -n 10.244.1.2', 'arp 10.244.1.99', 'arp -d 10.244.1.99', 'arp -s 10.244.1.88 02:00:00:00:00:88', 'arp -n 10.244.1.88', 'arp -a 10.244.1.88', 'arp -s 10.99.1.88 02:00:00:00:00:88', 'arp -s 10.244.1.88', 'arp -Z'], usage)
+  })
+
+  describe('on bridges and devices', () => {
+    same('n1', ['brctl show', 'brctl show cni0', 'brctl show nope', 'brctl show eth0', 'brctl addbr', 'brctl addbr cni0', 'brctl addbr br7', 'brctl show br7', 'brctl addif br7 nope', 'brctl addif br7 veth1', 'brctl addif nope veth1', 'brctl delif cni0 eth0', 'brctl delbr cni0', 'brctl delbr nope', 'brctl delbr br7', 'brctl showmacs nope', 'brctl hairpin cni0 veth1 on', 'brctl hairpin cni0 veth1 off'])
+    same('n1', ['brctl frob', 'brctl'], usage)
+    same('n1', ['ethtool eth0', 'ethtool cni0', 'ethtool lo', 'ethtool nope', 'ethtool -i eth0', 'ethtool -i cni0', 'ethtool -i nope', 'ethtool -S cni0', 'ethtool -S nope', 'ethtool -k nope'], (text) => text.replace(/Speed: .*/, 'Speed'))
+  })
+
+  describe('on arping and telnet', () => {
+    same('p1', ['arping -c 2 10.244.1.3', 'arping -c 1 -I eth0 10.244.1.77', 'arping -c 1 -I nope 10.244.1.77', 'arping', 'arping -D -c 1 -I eth0 10.244.1.3', 'arping -D -c 1 -I eth0 10.244.1.77', 'arping -U -c 1 -I eth0 10.244.1.2', 'arping -A -c 1 -I eth0 10.244.1.2', 'arping -q -c 1 10.244.1.3', 'arping -f 10.244.1.3', 'arping -b -c 1 10.244.1.3', 'arping -z', 'busybox arping -c 2 -I eth0 10.244.1.3', 'busybox arping -c 1 -I nope 10.244.1.77', 'busybox arping'], times)
+    same('n1', ['arping -c 1 10.244.1.2', 'arping -c 1 -I lo 127.0.0.1'], times)
+    same('p1', ['telnet 10.244.2.2 81', 'telnet 10.9.9.9 81', 'telnet 10.244.2.2 nopp', 'busybox telnet 10.244.2.2 81', 'busybox telnet'], times)
+  })
+
+  describe('on sockets', () => {
+    same('p3', ['netstat -tln', 'netstat -tl', 'netstat -tan', 'netstat -tuln', 'netstat -an', 'netstat -n', 'netstat -t', 'busybox netstat -tln', 'busybox netstat -an'])
+    same('p3', ['netstat -Z', 'netstat --foo', 'netstat -q'], usage)
+  })
+})
