@@ -42,6 +42,8 @@ export interface DecideOptions {
   readonly namedPorts?: boolean
   /** Whether endPort is known. Weave Net takes the first port alone. Default: it is. */
   readonly endPorts?: boolean
+  /** Whether an egress rule's named ports mean something for peers that are no Pods. The VPC CNI resolves them for Pods alone. Default: they do. */
+  readonly namedPortsAnywhere?: boolean
 }
 
 /** A Pod as an end: its address of the family, or the first. */
@@ -74,7 +76,7 @@ export function decideSide(
   for (const policy of policies) {
     const rules = policy.rules[direction]
     for (let rule = 0; rule < rules.length; rule++) {
-      if (matchesPeers(view, rules[rule]!, peer, options) && matchesPorts(rules[rule]!, target, port, protocol, options)) {
+      if (matchesRule(view, rules[rule]!, direction, peer, target, port, protocol, options)) {
         return { direction, allowed: true, policies, by: { policy, rule } }
       }
     }
@@ -91,6 +93,17 @@ function passesOther(
   if (!peer.pod || !view.selecting(peer.pod, other).includes(policy)) return false
   const target = direction === 'ingress' ? self.pod : peer.pod
   return policy.rules[other].some((rule) => matchesPeers(view, rule, self, options) && matchesPorts(rule, target, port, protocol))
+}
+
+function matchesRule(
+  view: PolicyView, rule: PolicyRule, direction: Direction, peer: PolicyEndpoint, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions,
+): boolean {
+  const matches = (r: PolicyRule): boolean => matchesPeers(view, r, peer, options) && matchesPorts(r, target, port, protocol, options)
+  if (options.namedPortsAnywhere !== false || direction === 'ingress' || !rule.ports?.some((p) => p.name !== undefined)) return matches(rule)
+  const ports = rule.ports.filter((p) => p.name === undefined)
+  if (!rule.peers) return matches({ ...rule, ports })
+  const [pods, blocks] = [rule.peers.filter((p) => p.kind === 'pods'), rule.peers.filter((p) => p.kind === 'cidr')]
+  return matches({ ...rule, peers: pods }) || matches({ peers: blocks, ports })
 }
 
 export function matchesPeers(view: PolicyView, rule: PolicyRule, peer: PolicyEndpoint, options: DecideOptions = {}): boolean {

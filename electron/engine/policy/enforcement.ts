@@ -12,7 +12,7 @@ const ENFORCEMENT: Readonly<Record<ClusterConfig['cni'], DecideOptions | undefin
   weave: { namedPorts: false, endPorts: false },
   'kube-router': { sharedChain: true },
   antrea: {},
-  'aws-vpc': {},
+  'aws-vpc': { namedPortsAnywhere: false },
 }
 
 export function policyEnforcement(plugin: ClusterConfig['cni']): DecideOptions | undefined {

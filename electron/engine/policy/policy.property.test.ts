@@ -11,7 +11,7 @@ const PLUGINS: ['antrea' | 'calico' | 'kube-router' | 'weave' | 'aws-vpc', Limit
   ['antrea', { bothTypes: true, severalBlocks: true, namedAnywhere: false }],
   ['calico', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
   ['kube-router', { bothTypes: true, severalBlocks: false, namedAnywhere: false }],
-  ['aws-vpc', { bothTypes: true, severalBlocks: true, namedAnywhere: false }],
+  ['aws-vpc', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
   ['weave', { bothTypes: true, severalBlocks: true, namedAnywhere: true }],
 ]
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { createCluster, type Cluster } from '../cluster.ts'
-import { parseClusterConfig } from '../config.ts'
+import { parseClusterConfig, VPC_PODS } from '../config.ts'
 import type { Journey } from '../journey/types.ts'
 import type { KubeObject, Namespace, NetworkPolicy, Pod } from '../kubernetes/types.ts'
 import type { TcpConnection } from '../network/types.ts'
@@ -78,7 +78,7 @@ export class NinePods {
 
   /** Makes the policies these and no others, and gives the labels that are asked for. */
   apply(yaml: string): void {
-    const text = yaml.replace(/\$\{(\w\/\w)\}/g, (_, key: string) => this.ip(key))
+    const text = yaml.replace(/\$\{(\w\/\w)\}/g, (_, key: string) => this.ip(key)).replaceAll('10.0.0.0/8', this.ip('x/a').startsWith('10.') ? '10.0.0.0/8' : VPC_PODS)
     this.set(parseAllDocuments(text).flatMap((d) => (d.toJS() as KubeObject | null) ?? []))
   }
 
