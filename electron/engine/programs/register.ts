@@ -7,9 +7,15 @@ import { helloApp } from './hello-app.ts'
 import { httpEcho } from './http-echo.ts'
 import { gunicornHttpbin } from './httpbin/httpbin.ts'
 import { httpd, httpdForeground } from './httpd/httpd.ts'
-import { mysqlEntrypoint, mysqld } from './mysql.ts'
+import { mysqladmin, mysqlClient } from './mysql/client.ts'
+import { mariadbd, mariadbEntrypoint } from './mysql/mariadb.ts'
+import { mysqlEntrypoint, mysqld } from './mysql/server.ts'
 import { nginx, nginxEntrypoint } from './nginx/nginx.ts'
 import { pause } from './pause.ts'
+import { pgIsReady, psql } from './postgres/client.ts'
+import { postgres, postgresEntrypoint } from './postgres/server.ts'
+import { redisCli } from './redis/cli.ts'
+import { redisEntrypoint, redisServer } from './redis/server.ts'
 import { systemPrograms } from './system.ts'
 import type { SystemServices } from './types.ts'
 import { whoami } from './whoami.ts'
@@ -24,6 +30,17 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('http-echo', httpEcho)
   table.register('agnhost', agnhost)
   table.register('pause', pause)
+  table.register('mysql', mysqlClient)
+  table.register('mysqladmin', mysqladmin)
+  table.register('mariadbd', mariadbd)
+  table.register('mariadb-entrypoint', mariadbEntrypoint)
+  table.register('postgres', postgres)
+  table.register('postgres-entrypoint', postgresEntrypoint)
+  table.register('psql', psql)
+  table.register('pg_isready', pgIsReady)
+  table.register('redis-server', redisServer)
+  table.register('redis-entrypoint', redisEntrypoint)
+  table.register('redis-cli', redisCli)
   table.register('apache-httpd', httpd)
   table.register('httpd-foreground', httpdForeground)
   table.register('hello-app-1.0', helloApp('1.0.0'))

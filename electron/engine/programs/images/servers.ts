@@ -1,5 +1,5 @@
-import { debian, oracleLinux } from './bases.ts'
-import { versionParts, type ImageContent, type Repository } from './build.ts'
+import { alpine, debian, oracleLinux } from './bases.ts'
+import { PATH, splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images of servers other than nginx. */
 const MYSQL: Readonly<Record<string, string>> = { '5': '5.7.44', '5.7': '5.7.44', '8': '8.4.5', '8.0': '8.0.42', '8.1': '8.1.0', '8.2': '8.2.0', '8.3': '8.3.0', '8.4': '8.4.5', '9': '9.3.0', '9.0': '9.0.1', '9.1': '9.1.0', '9.2': '9.2.0', '9.3': '9.3.0' }
@@ -32,6 +32,79 @@ function mysqlTag(tag: string): ImageContent | undefined {
   }
 }
 
+/** The last versions of each line that there are. */
+const MARIADB: Readonly<Record<string, string>> = { '10': '10.11.11', '10.5': '10.5.28', '10.6': '10.6.21', '10.11': '10.11.11', '11': '11.7.2', '11.4': '11.4.5', '11.7': '11.7.2' }
+
+function mariadbTag(tag: string): ImageContent | undefined {
+  const word = tag.replace(/-(noble|jammy|focal|ubi9?|ubi)$/, '')
+  const parts = versionParts(word)
+  const version = ['latest', 'noble', 'jammy'].includes(word) ? '11.7.2' : word === 'lts' ? '11.4.5' : (MARIADB[word] ?? (parts?.length === 3 && MARIADB[`${parts[0]}.${parts[1]}`] !== undefined && parts[2]! <= Number(MARIADB[`${parts[0]}.${parts[1]}`]!.split('.')[2]) ? word : undefined))
+  if (version === undefined) return undefined
+  const base = debian()
+  const eleven = version.startsWith('11')
+  return {
+    ...base,
+    size: 124_213_512,
+    files: { ...base.files, '/etc/os-release': 'PRETTY_NAME="Ubuntu 24.04.2 LTS"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n' },
+    // the names that begin with mysql are gone since 11
+    programs: { ...base.programs, '/usr/sbin/mariadbd': 'mariadbd', '/usr/local/bin/docker-entrypoint.sh': 'mariadb-entrypoint', '/usr/bin/mariadb': 'mysql', '/usr/bin/mariadb-admin': 'mysqladmin', ...(eleven ? {} : { '/usr/bin/mysql': 'mysql', '/usr/bin/mysqladmin': 'mysqladmin', '/usr/sbin/mysqld': 'mariadbd' }) },
+    directories: [...(base.directories ?? []), '/var/lib/mysql', '/run/mysqld', '/docker-entrypoint-initdb.d'],
+    environment: { GOSU_VERSION: '1.17', LANG: 'C.UTF-8', MARIADB_VERSION: `1:${version}+maria~ubu2404` },
+    entrypoint: ['docker-entrypoint.sh'],
+    command: ['mariadbd'],
+    exposedPorts: ['3306/tcp'],
+  }
+}
+
+const REDIS: Readonly<Record<string, string>> = { '5': '5.0.14', '5.0': '5.0.14', '6': '6.2.18', '6.0': '6.0.20', '6.2': '6.2.18', '7': '7.4.3', '7.0': '7.0.15', '7.2': '7.2.8', '7.4': '7.4.3', '8': '8.0.1', '8.0': '8.0.1' }
+
+function redisTag(tag: string): ImageContent | undefined {
+  const { version: word, flavour } = splitTag(tag)
+  if (!/^(|alpine[0-9.]*|bookworm|bullseye)$/.test(flavour)) return undefined
+  const parts = versionParts(word)
+  const version = ['latest', 'alpine', 'bookworm'].includes(word) ? '8.0.1' : (REDIS[word] ?? (parts?.length === 3 && REDIS[`${parts[0]}.${parts[1]}`] !== undefined && parts[2]! <= Number(REDIS[`${parts[0]}.${parts[1]}`]!.split('.')[2]) ? word : undefined))
+  if (version === undefined) return undefined
+  const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
+  const base = isAlpine ? alpine() : debian({ slim: true })
+  return {
+    ...base,
+    size: isAlpine ? 16_912_384 : 44_938_752,
+    programs: { ...base.programs, '/usr/local/bin/redis-server': 'redis-server', '/usr/local/bin/redis-cli': 'redis-cli', '/usr/local/bin/docker-entrypoint.sh': 'redis-entrypoint' },
+    directories: [...(base.directories ?? []), '/data'],
+    environment: { GOSU_VERSION: '1.17', REDIS_VERSION: version },
+    workingDirectory: '/data',
+    entrypoint: ['docker-entrypoint.sh'],
+    command: ['redis-server'],
+    exposedPorts: ['6379/tcp'],
+  }
+}
+
+const POSTGRES: Readonly<Record<string, number>> = { '12': 22, '13': 21, '14': 18, '15': 13, '16': 9, '17': 5 }
+
+function postgresTag(tag: string): ImageContent | undefined {
+  const { version: word, flavour } = splitTag(tag)
+  if (!/^(|alpine[0-9.]*|bookworm|bullseye)$/.test(flavour)) return undefined
+  const parts = versionParts(['latest', 'alpine', 'bookworm'].includes(word) ? '17' : word)
+  const last = POSTGRES[String(parts?.[0])]
+  if (!parts || last === undefined || parts.length > 2 || (parts[1] ?? last) > last) return undefined
+  const version = `${parts[0]}.${parts[1] ?? last}`
+  const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
+  const base = isAlpine ? alpine() : debian({ slim: true })
+  const bin = isAlpine ? '/usr/local/bin' : `/usr/lib/postgresql/${parts[0]}/bin`
+  return {
+    ...base,
+    size: isAlpine ? 104_512_337 : 152_093_184,
+    programs: { ...base.programs, [`${bin}/postgres`]: 'postgres', [`${bin}/psql`]: 'psql', [`${bin}/pg_isready`]: 'pg_isready', '/usr/local/bin/docker-entrypoint.sh': 'postgres-entrypoint' },
+    symlinks: { ...base.symlinks, ...(isAlpine ? {} : { '/usr/bin/psql': `${bin}/psql`, '/usr/bin/pg_isready': `${bin}/pg_isready` }) },
+    directories: [...(base.directories ?? []), '/var/lib/postgresql/data', '/var/run/postgresql', '/docker-entrypoint-initdb.d'],
+    environment: { PATH: `${PATH}:${bin}`, GOSU_VERSION: '1.17', LANG: 'en_US.utf8', PG_MAJOR: String(parts[0]), PG_VERSION: isAlpine ? version : `${version}-1.pgdg120+1`, PGDATA: '/var/lib/postgresql/data' },
+    entrypoint: ['docker-entrypoint.sh'],
+    command: ['postgres'],
+    exposedPorts: ['5432/tcp'],
+    stopSignal: 'SIGINT',
+  }
+}
+
 function httpEchoTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (tag !== 'latest' && !(parts && (parts[0] === 0 || parts[0] === 1))) return undefined
@@ -56,6 +129,9 @@ function agnhostTag(tag: string): ImageContent | undefined {
 
 export const serverRepositories: readonly Repository[] = [
   { name: 'docker.io/library/mysql', tag: mysqlTag },
+  { name: 'docker.io/library/mariadb', tag: mariadbTag },
+  { name: 'docker.io/library/postgres', tag: postgresTag },
+  { name: 'docker.io/library/redis', tag: redisTag },
   { name: 'docker.io/hashicorp/http-echo', tag: httpEchoTag },
   { name: 'registry.k8s.io/e2e-test-images/agnhost', tag: agnhostTag },
 ]

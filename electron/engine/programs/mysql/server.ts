@@ -1,12 +1,13 @@
-import type { Task } from '../machine/task.ts'
-import type { Process, Program } from '../machine/types.ts'
-import type { TcpConnection, TcpListener } from '../network/types.ts'
-import { concatBytes, decodeUtf8, encodeUtf8 } from '../text.ts'
-import { become } from './become.ts'
-import { two } from './http/status.ts'
-import { untilSignal } from './output.ts'
+import type { Task } from '../../machine/task.ts'
+import type { Process, Program } from '../../machine/types.ts'
+import type { TcpConnection, TcpListener } from '../../network/types.ts'
+import { become } from '../become.ts'
+import { two } from '../http/status.ts'
+import { untilSignal } from '../output.ts'
+import { Databases } from '../sql/database.ts'
+import { serveMysql } from './connection.ts'
 
-/** mysqld of MySQL Community Server: its log, its sockets and the first packet of its protocol. No SQL yet. */
+/** mysqld of MySQL Community Server: its log, its sockets and the first packet of its protocol. A small subset of SQL. */
 const PORT = 3306
 const X_PORT = 33_060
 const CONNECT_TIMEOUT = 10_000
@@ -42,6 +43,7 @@ class Mysqld {
 
   *run(): Task<number> {
     const process = this.#process
+    const databases = databasesOf(process, 'MYSQL')
     yield* this.#log('System', 'MY-010116', `${SERVER} (mysqld ${this.#version}) starting as process ${process.pid}`)
     yield* process.sleep(300, STEP)
     yield* this.#log('System', 'MY-013576', 'InnoDB initialization has started.', 'InnoDB', 1)
@@ -52,7 +54,7 @@ class Mysqld {
     yield* this.#log('System', 'MY-013602', 'Channel mysql_main configured to support TLS. Encrypted connections are now supported for this channel.')
     const listeners: TcpListener[] = []
     try {
-      listeners.push(process.network.sockets.listen({ port: PORT, owner: { pid: process.pid, program: 'mysqld' } }, (c) => this.#greet(c)))
+      listeners.push(process.network.sockets.listen({ port: PORT, owner: { pid: process.pid, program: 'mysqld' } }, (c) => serveMysql({ process, version: this.#version, plugin: 'caching_sha2_password', databases, accounts: accountsOf(process, 'MYSQL') }, ++this.#connections, c)))
     } catch (error) {
       yield* this.#log('ERROR', 'MY-010262', `Can't start server: Bind on TCP/IP port: ${(error as Error).message}`)
       yield* this.#log('ERROR', 'MY-010257', `Do you already have another mysqld server running on port: ${PORT} ?`)
@@ -76,33 +78,6 @@ class Mysqld {
     return 0
   }
 
-  /** Protocol::HandshakeV10, then "access denied" to whatever the client answers: there is no database behind it. */
-  #greet(connection: TcpConnection): void {
-    const id = ++this.#connections
-    const received: Uint8Array[] = []
-    const timer = this.#closeLater(connection)
-    let answered = false
-    connection.handlers = {
-      onData: (data) => {
-        received.push(data.slice())
-        const bytes = concatBytes(received)
-        const length = bytes.length < 4 ? Infinity : bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16)
-        if (answered || bytes.length < length + 4) return
-        answered = true
-        this.#process.clock.cancel(timer)
-        const user = userOf(bytes.subarray(4, 4 + length))
-        const reply = user === undefined
-          ? errorPacket(bytes[3]! + 1, 1043, '08S01', 'Bad handshake')
-          : errorPacket(bytes[3]! + 1, 1045, '28000', `Access denied for user '${user}'@'${connection.remoteAddress}' (using password: YES)`)
-        connection.send(reply)
-        connection.end()
-      },
-      onEnd: () => connection.end(),
-      onClose: () => this.#process.clock.cancel(timer),
-    }
-    connection.send(handshake(this.#version, id, this.#process))
-  }
-
   #closeLater(connection: TcpConnection): ReturnType<Process['clock']['schedule']> {
     const timer = this.#process.clock.schedule(CONNECT_TIMEOUT, () => connection.end(), { background: true })
     connection.handlers = { onEnd: () => connection.end(), onClose: () => this.#process.clock.cancel(timer) }
@@ -114,30 +89,26 @@ class Mysqld {
   }
 }
 
-function packet(sequence: number, payload: Uint8Array): Uint8Array {
-  const { length } = payload
-  return concatBytes([Uint8Array.of(length & 255, (length >> 8) & 255, length >> 16, sequence & 255), payload])
+const SYSTEM = ['information_schema', 'mysql', 'performance_schema', 'sys']
+
+/** A variable of the entrypoint, or what is in the file that NAME_FILE names. */
+function setting(process: Process, name: string): string {
+  const file = process.env.get(`${name}_FILE`) ?? ''
+  return process.env.get(name) || (file !== '' && process.fs.exists(file) ? process.fs.readText(file).replace(/\n$/, '') : '')
 }
 
-export function handshake(version: string, connection: number, process: Pick<Process, 'clock'>): Uint8Array {
-  const salt = Uint8Array.from({ length: 20 }, () => 1 + process.clock.random.below(126))
-  const id = Uint8Array.of(connection & 255, (connection >> 8) & 255, (connection >> 16) & 255, connection >>> 24)
-  return packet(0, concatBytes([
-    Uint8Array.of(10), encodeUtf8(`${version}\0`), id, salt.subarray(0, 8),
-    // Filler, capabilities (low), utf8mb4_0900_ai_ci, SERVER_STATUS_AUTOCOMMIT, capabilities (high), salt length, reserved.
-    Uint8Array.of(0, 0xff, 0xff, 0xff, 0x02, 0x00, 0xff, 0xdf, 21), new Uint8Array(10),
-    salt.subarray(8), Uint8Array.of(0), encodeUtf8('caching_sha2_password\0'),
-  ]))
+/** What the entrypoint has created when the data directory was empty. MariaDB's variables may have either prefix. */
+export function databasesOf(process: Process, prefix: 'MYSQL' | 'MARIADB'): Databases {
+  const own = setting(process, `${prefix}_DATABASE`) || (prefix === 'MARIADB' ? setting(process, 'MYSQL_DATABASE') : '')
+  return new Databases([...SYSTEM, ...(own === '' ? [] : [own])])
 }
 
-function errorPacket(sequence: number, code: number, state: string, message: string): Uint8Array {
-  return packet(sequence, concatBytes([Uint8Array.of(0xff, code & 255, code >> 8), encodeUtf8(`#${state}${message}`)]))
-}
-
-/** The user name of a Protocol::HandshakeResponse41; undefined when the bytes are no such thing. */
-function userOf(payload: Uint8Array): string | undefined {
-  const end = payload.length > 32 ? payload.indexOf(0, 32) : -1
-  return end < 0 ? undefined : decodeUtf8(payload.subarray(32, end))
+/** Users and their passwords. */
+export function accountsOf(process: Process, prefix: 'MYSQL' | 'MARIADB'): Map<string, string> {
+  const of = (name: string): string => setting(process, `${prefix}_${name}`) || (prefix === 'MARIADB' ? setting(process, `MYSQL_${name}`) : '')
+  const accounts = new Map([['root', of('ROOT_PASSWORD') || of('RANDOM_ROOT_PASSWORD')]])
+  if (of('USER') !== '') accounts.set(of('USER'), of('PASSWORD'))
+  return accounts
 }
 
 export const mysqld: Program = (process) => new Mysqld(process).run()

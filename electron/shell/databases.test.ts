@@ -1,0 +1,126 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { house, type House } from './house.samples.ts'
+
+/** Databases in images, and their own clients, by Services and from other Pods: what people type when they try them. */
+let lab: House
+const run = (script: string, stdin?: string): string => lab.run(script, stdin).output
+const apply = (name: string, image: string, port: number, more = ''): void => {
+  run(`kubectl run ${name} --image=${image} --port=${port} --expose ${more}; kubectl wait --for=condition=Ready pod/${name} --timeout=60s; sleep 12`)
+}
+
+beforeAll(() => {
+  lab = house({ nodes: 2 })
+})
+
+describe('redis', () => {
+  const cli = (command: string, options = ''): string => run(`kubectl exec cache -- redis-cli ${options} ${command}`)
+  beforeAll(() => {
+    apply('cache', 'redis:7-alpine', 6379)
+    apply('locked', 'redis:7', 6379, '-- --requirepass secret')
+  })
+
+  it('keeps strings, numbers, lists and hashes, and lets keys go in time', () => {
+    expect(cli('ping')).toBe('PONG\n')
+    expect([cli('set a 1 EX 30'), cli('incr a'), cli('ttl a'), cli('get a')]).toEqual(['OK\n', '2\n', '30\n', '2\n'].map((v, i) => (i === 2 ? expect.stringMatching(/^(29|30)\n$/) : v)))
+    run('sleep 31')
+    expect(cli('get a')).toBe('\n')
+    cli('rpush l one two three')
+    expect(cli('lrange l 0 -1', '--no-raw')).toBe('1) "one"\n2) "two"\n3) "three"\n')
+    expect(cli('hset h f v', '--no-raw')).toBe('(integer) 1\n')
+    expect(cli("keys '?'")).toBe('l\nh\n')
+    expect(cli('incr l')).toBe('WRONGTYPE Operation against a key holding the wrong kind of value\n\n')
+    expect(cli('nope x')).toBe("ERR unknown command 'nope', with args beginning with: 'x' \n\n")
+    expect(cli('zadd z 1 a')).toContain('podhop: not simulated: zadd')
+    expect(cli('info replication')).toBe('# Replication\r\nrole:master\r\nconnected_slaves:0\r\n')
+  })
+
+  it('is reached by name from another Pod, and tells who its clients are', () => {
+    const seen = run('kubectl exec locked -- redis-cli -h cache client list')
+    const ip = run("kubectl get pod locked -o jsonpath='{.status.podIP}'")
+    expect(seen).toContain(`addr=${ip}:`)
+    expect(seen).toContain(' cmd=client|list user=default resp=2\n')
+    expect(run('kubectl exec locked -- redis-cli -h nobody ping')).toContain('Could not connect to Redis at nobody:6379: Name or service not known\n')
+  })
+
+  it('wants its password', () => {
+    const locked = (options: string): string => run(`kubectl exec cache -- redis-cli -h locked ${options} ping`)
+    expect(locked('')).toBe('NOAUTH Authentication required.\n\n')
+    expect(locked('-a wrong --no-auth-warning')).toBe('AUTH failed: WRONGPASS invalid username-password pair or user is disabled.\nNOAUTH Authentication required.\n\n')
+    expect(locked('-a secret --no-auth-warning')).toBe('PONG\n')
+  })
+
+  it('publishes to whoever has subscribed', () => {
+    run('kubectl exec locked -- redis-cli -h cache subscribe news > news.txt & sleep 1; kubectl exec cache -- redis-cli publish news hello; sleep 1; kill %1')
+    expect(run('cat news.txt')).toBe('subscribe\nnews\n1\nmessage\nnews\nhello\n')
+  })
+
+  it('has a prompt on a terminal', () => {
+    const window = lab.open()
+    window.type('kubectl exec -it cache -- redis-cli\n', 3_000)
+    expect(window.type('set "a b" "c d"\n')).toContain('OK\n127.0.0.1:6379> ')
+    expect(window.type('get "a b"\n')).toContain('"c d"\n127.0.0.1:6379> ')
+    window.type('exit\n')
+  })
+})
+
+describe.each([['mysql:8.4', 'mysql', 'MYSQL', '8.4.5'], ['mariadb:11', 'mariadb', 'MARIADB', '11.7.2-MariaDB-ubu2404']])('%s', (image, client, prefix, version) => {
+  const name = client === 'mysql' ? 'db' : 'maria'
+  const sql = (text: string, options = '-uroot -psecret'): string => run(`kubectl exec ${name} -- ${client} -h ${name} ${options} -e '${text}'`).replace(/^(mysql|mariadb): \[Warning\].*\n/, '')
+  beforeAll(() => apply(name, image, 3306, `--env=${prefix}_ROOT_PASSWORD=secret --env=${prefix}_DATABASE=shop --env=${prefix}_USER=app --env=${prefix}_PASSWORD=apple`))
+
+  it('knows itself and its databases', () => {
+    expect(sql('SELECT 1')).toBe('1\n1\n')
+    expect(sql('select @@hostname, version()')).toBe(`@@hostname\tversion()\n${name}\t${version}\n`)
+    expect(sql('SHOW DATABASES', '-uapp -papple -N')).toBe('information_schema\nmysql\nperformance_schema\nshop\nsys\n')
+  })
+
+  it('creates, fills and reads tables', () => {
+    expect(sql('USE shop; CREATE TABLE items (id INT, name VARCHAR(20)); INSERT INTO items VALUES (2, "pear"), (1, "apple"); SELECT name FROM items WHERE id > 0 ORDER BY id')).toBe('name\napple\npear\n')
+    expect(sql('UPDATE items SET name = "fig" WHERE id = 2; SELECT * FROM items', '-uroot -psecret shop -t')).toBe('+----+-------+\n| id | name  |\n+----+-------+\n|  2 | fig   |\n|  1 | apple |\n+----+-------+\n')
+    expect(sql('SELECT count(*) FROM items', '-uapp -papple -N shop')).toBe('2\n')
+    expect(sql('SELECT * FROM nothing', '-uroot -psecret shop')).toContain("ERROR 1146 (42S02) at line 1: Table 'shop.nothing' doesn't exist\n")
+    expect(sql('SELECT name FROM items GROUP BY name', '-uroot -psecret shop')).toContain('podhop: not simulated: SQL at "GROUP"')
+  })
+
+  it('refuses whom it does not know, with their address', () => {
+    const ip = run(`kubectl get pod ${name} -o jsonpath='{.status.podIP}'`)
+    expect(sql('SELECT 1', '-uroot -pwrong')).toMatch(new RegExp(`ERROR 1045 \\(28000\\): Access denied for user 'root'@'${ip.replaceAll('.', '\\.')}' \\(using password: YES\\)`))
+    expect(sql('SELECT 1', '-unobody')).toContain("user 'nobody'@")
+    expect(run(`kubectl exec ${name} -- ${client} -h ${ip} -P 3307 -uroot -psecret`)).toContain(`ERROR 2003 (HY000): Can't connect to MySQL server on '${ip}:3307' (111)\n`)
+    expect(run(`kubectl exec ${name} -- ${client} -h nobody -uroot`)).toContain("ERROR 2005 (HY000): Unknown MySQL server host 'nobody' (-2)\n")
+    expect(run(`kubectl exec ${name} -- ${client === 'mysql' ? 'mysqladmin' : 'mariadb-admin'} ping`)).toBe('mysqld is alive\n')
+  })
+})
+
+it('databases without a password option do not start, and say what they want', () => {
+  run('kubectl run bad-maria --image=mariadb --restart=Never; sleep 5')
+  expect(run('kubectl logs bad-maria')).toContain('[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n\tYou need to specify one of MARIADB_ROOT_PASSWORD, ')
+})
+
+describe('postgres', () => {
+  const psql = (text: string, options = ''): string => run(`kubectl exec pg -- psql -U postgres ${options} -c "${text}"`)
+  beforeAll(() => apply('pg', 'postgres:16', 5432, '--env=POSTGRES_PASSWORD=secret'))
+
+  it('answers in its tables, and says what it does not know', () => {
+    expect(psql('SELECT 1')).toBe(' ?column? \n----------\n        1\n(1 row)\n\n')
+    expect(psql("CREATE TABLE t (id int, name text); INSERT INTO t VALUES (1, 'pear'), (2, NULL); SELECT * FROM t WHERE id > 0 ORDER BY id DESC")).toBe('CREATE TABLE\nINSERT 0 2\n id | name \n----+------\n  2 | \n  1 | pear\n(2 rows)\n\n')
+    expect(psql('SELECT count(*) FROM t', '-tA')).toBe('2\n')
+    expect(psql('SELECT * FROM nothing')).toContain('ERROR:  relation "nothing" does not exist\n')
+    expect(psql('VACUUM')).toContain('podhop: not simulated: SQL VACUUM')
+  })
+
+  it('wants a password from other machines, by SCRAM', () => {
+    const from = (password: string): string => run(`kubectl exec cache-pg -- env PGPASSWORD=${password} psql -h pg -U postgres -tAc 'select inet_client_addr()'`)
+    run('kubectl run cache-pg --image=postgres:16 --env=POSTGRES_PASSWORD=x; kubectl wait --for=condition=Ready pod/cache-pg; sleep 10')
+    expect(from('secret')).toBe(`${run("kubectl get pod cache-pg -o jsonpath='{.status.podIP}'")}\n`)
+    expect(from('wrong')).toMatch(/^psql: error: connection to server at "pg" \(10\.\d+\.\d+\.\d+\), port 5432 failed: FATAL: {2}password authentication failed for user "postgres"\n/)
+    expect(run('kubectl exec cache-pg -- psql -h pg -U postgres -c "select 1"')).toContain('failed: fe_sendauth: no password supplied\n')
+    expect(run('kubectl exec cache-pg -- pg_isready -h pg')).toBe('pg:5432 - accepting connections\n')
+    expect(lab.run('kubectl exec cache-pg -- pg_isready -h pg -p 5433')).toMatchObject({ output: expect.stringContaining('pg:5433 - no response\n'), code: 2 })
+  })
+
+  it('does not start without one', () => {
+    run('kubectl run bad-pg --image=postgres --restart=Never; sleep 5')
+    expect(run('kubectl logs bad-pg')).toMatch(/^Error: Database is uninitialized and superuser password is not specified\.\n/)
+  })
+})
