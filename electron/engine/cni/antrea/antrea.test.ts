@@ -4,7 +4,7 @@ import { parseClusterConfig } from '../../config.ts'
 import type { Journey } from '../../journey/types.ts'
 import type { KubeObject, Pod } from '../../kubernetes/types.ts'
 import { datapathOf, type Datapath } from './datapath.ts'
-import { portMasks, without } from './policy.ts'
+import { portMasks, without } from './conjunctions.ts'
 
 function born(config: Record<string, unknown> = {}): Cluster {
   const cluster = createCluster(parseClusterConfig({ cni: 'antrea', ...config }))

@@ -1,40 +1,83 @@
 /** Antrea's CustomResourceDefinitions, as far as this simulation reads and writes them (build/charts/antrea/crds of v2.4). */
 export const AGENT_INFOS = 'antreaagentinfos.crd.antrea.io'
 export const CONTROLLER_INFOS = 'antreacontrollerinfos.crd.antrea.io'
+export const CLUSTER_POLICIES = 'clusternetworkpolicies.crd.antrea.io'
+export const NATIVE_POLICIES = 'networkpolicies.crd.antrea.io'
+export const TIERS = 'tiers.crd.antrea.io'
 
 const GROUP = 'crd.antrea.io'
 
-interface Definition { plural: string; kind: string; short: string[]; columns: object[] }
+type Schema = Record<string, unknown>
 
-const column = (name: string, type: string, jsonPath: string): object => ({ name, type, jsonPath })
-const ANY = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+const text = (extra: Schema = {}): Schema => ({ type: 'string', ...extra })
+const list = (items: Schema): Schema => ({ type: 'array', items })
+const object = (properties: Record<string, Schema>, required?: string[]): Schema => ({ type: 'object', properties, ...(required ? { required } : {}) })
+const ANY: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+
+/** Fields of the real definition that do nothing here: whoever sets one is told. */
+const refusing = (schema: Schema, fields: Readonly<Record<string, Schema>>, instead: string): Schema => ({
+  ...schema,
+  properties: { ...(schema['properties'] as Record<string, Schema>), ...fields },
+  'x-kubernetes-validations': Object.keys(fields).map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of Antrea's policies (${instead})` })),
+})
+
+const selector = object({
+  matchLabels: { type: 'object', additionalProperties: { type: 'string' } },
+  matchExpressions: list(object({ key: text(), operator: text({ enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }), values: list(text()) }, ['key', 'operator'])),
+})
+const selectors = { podSelector: selector, namespaceSelector: selector }
+const elsewhere = { externalEntitySelector: ANY, group: text(), serviceAccount: ANY, nodeSelector: ANY }
+const appliedTo = list(refusing(object(selectors), { ...elsewhere, service: ANY }, 'use podSelector and namespaceSelector'))
+const peers = list(refusing(object({ ...selectors, ipBlock: object({ cidr: text({ format: 'cidr' }), except: list(text({ format: 'cidr' })) }, ['cidr']) }), { ...elsewhere, fqdn: text(), namespaces: ANY, scope: text() }, 'use podSelector, namespaceSelector or ipBlock'))
+const ports = list(refusing(
+  object({ protocol: text({ enum: ['TCP', 'UDP', 'SCTP'] }), port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }, endPort: { type: 'integer' } }),
+  { sourcePort: { type: 'integer' }, sourceEndPort: { type: 'integer' } }, 'use port and endPort',
+))
+const rules = (peer: 'from' | 'to'): Schema => list(refusing(
+  object({ action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo, ports, [peer]: peers }, ['action']),
+  { protocols: list(ANY), l7Protocols: list(ANY), enableLogging: { type: 'boolean' }, logLabel: text(), ...(peer === 'to' ? { toServices: list(ANY) } : {}) }, `use ${peer} and ports`,
+))
+const policySchema: Schema = object({
+  spec: object({ tier: text(), priority: { type: 'number', format: 'float', minimum: 1, maximum: 10_000 }, appliedTo, ingress: rules('from'), egress: rules('to') }, ['priority']),
+  status: ANY,
+}, ['spec'])
+
+interface Definition { plural: string; singular?: string; kind: string; short: string[]; scope?: 'Namespaced'; columns: object[]; schema?: Schema; status?: boolean }
+
+const column = (name: string, type: string, jsonPath: string, more: object = {}): object => ({ name, type, jsonPath, ...more })
 const AGE = column('Age', 'date', '.metadata.creationTimestamp')
+const policyColumns = [column('Tier', 'string', '.spec.tier'), column('Priority', 'number', '.spec.priority', { format: 'float' }), AGE]
 
 const DEFINITIONS: readonly Definition[] = [
   {
     plural: 'antreaagentinfos', kind: 'AntreaAgentInfo', short: ['aai'],
     columns: [
       column('Pod', 'string', '.podRef.name'), column('Node', 'string', '.nodeRef.name'), column('Status', 'string', '.agentConditions[?(@.type=="AgentHealthy")].status'),
-      { ...column('Node Subnet', 'string', '.nodeSubnets[0]'), priority: 1 }, { ...column('OVS Bridge', 'string', '.ovsInfo.bridgeName'), priority: 1 },
-      { ...column('Local Pod Num', 'integer', '.localPodNum'), priority: 1 }, AGE,
+      column('Node Subnet', 'string', '.nodeSubnets[0]', { priority: 1 }), column('OVS Bridge', 'string', '.ovsInfo.bridgeName', { priority: 1 }), column('Local Pod Num', 'integer', '.localPodNum', { priority: 1 }), AGE,
     ],
   },
   {
     plural: 'antreacontrollerinfos', kind: 'AntreaControllerInfo', short: ['aci'],
     columns: [column('Pod', 'string', '.podRef.name'), column('Node', 'string', '.nodeRef.name'), column('Status', 'string', '.controllerConditions[?(@.type=="ControllerHealthy")].status'), AGE],
   },
+  { plural: 'clusternetworkpolicies', singular: 'clusternetworkpolicy', kind: 'ClusterNetworkPolicy', short: ['acnp'], columns: policyColumns, schema: policySchema, status: true },
+  { plural: 'networkpolicies', singular: 'networkpolicy', kind: 'NetworkPolicy', short: ['annp'], scope: 'Namespaced', columns: policyColumns, schema: policySchema, status: true },
+  {
+    plural: 'tiers', kind: 'Tier', short: ['tr'], columns: [column('Priority', 'integer', '.spec.priority', { description: 'The Priority of this Tier relative to other Tiers.' }), AGE],
+    schema: object({ spec: object({ priority: { type: 'integer', minimum: 0, maximum: 255 }, description: text() }, ['priority']) }, ['spec']),
+  },
 ]
 
 export function antreaDefinitions(): object[] {
-  return DEFINITIONS.map(({ plural, kind, short, columns }) => ({
+  return DEFINITIONS.map(({ plural, singular = plural.slice(0, -1), kind, short, scope = 'Cluster', columns, schema, status }) => ({
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: `${plural}.${GROUP}`, labels: { app: 'antrea' } },
     spec: {
       group: GROUP,
-      names: { plural, singular: plural.slice(0, -1), kind, listKind: `${kind}List`, shortNames: short },
-      scope: 'Cluster',
-      versions: [{ name: 'v1beta1', served: true, storage: true, additionalPrinterColumns: columns, schema: { openAPIV3Schema: ANY } }],
+      names: { plural, singular, kind, listKind: `${kind}List`, shortNames: short },
+      scope,
+      versions: [{ name: 'v1beta1', served: true, storage: true, additionalPrinterColumns: columns, ...(status ? { subresources: { status: {} } } : {}), schema: { openAPIV3Schema: schema ?? ANY } }],
     },
   }))
 }

@@ -32,6 +32,8 @@ export class Datapath {
   readonly mtu: number
   readonly pods = new Map<string, PodPort>()
   readonly peers = new Map<string, Peer>()
+  /** The policy whose conjunction has this number; the agent says. */
+  policyOf: (conjunction: number) => string | undefined = () => undefined
   /** Grows with each start of the agent: all flows get new cookies (pkg/agent/agent.go, "roundNumber"). */
   round = 0
 

@@ -10,11 +10,12 @@ export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flo
   if (!packet) return
   const service = userdata === '04'
   const { recorder } = bridge
-  const explanation = service ? 'reject-ovs-no-endpoint' : 'reject-ovs-policy'
-  const text = service ? `The Service ${packet.destination} has no endpoint that could answer: antrea-agent refuses in its name.` : 'A rule of an Antrea policy rejects the packet: antrea-agent refuses in the receiver’s name.'
+  const source = service ? undefined : dp.policyOf(x.key.registers[3]!)
+  const explanation = service ? 'reject-ovs-no-endpoint' : 'reject-policy'
+  const text = service ? `The Service ${packet.destination} has no endpoint that could answer: antrea-agent refuses in its name.` : `A rule of ${source ?? 'an Antrea policy'} rejects the packet: antrea-agent refuses in the receiver’s name.`
   if (packet.meta.trail) {
     recorder.fail(bridge.network, packet, 'rejected', explanation, {
-      stage: 'reject', interface: bridge.portName(x.key.inPort), text, decidedBy: { kind: 'rule', table: flow.table, text: flowText(flow) }, before: recorder.header(packet, x.key.frame), explanation,
+      stage: 'reject', interface: bridge.portName(x.key.inPort), text, decidedBy: { kind: 'rule', table: flow.table, text: flowText(flow) }, before: recorder.header(packet, x.key.frame), explanation, ...(source === undefined ? {} : { policies: [source] }),
     })
   }
   const answer = refusal(packet)

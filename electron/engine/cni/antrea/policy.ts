@@ -1,18 +1,17 @@
 import type { Timer } from '../../clock.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { formatIpv4, parseCidr } from '../../network/address.ts'
 import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
-import type { Direction, Policy, PolicyPod, PolicyPort, PolicyRule } from '../../policy/types.ts'
+import type { Direction, Policy, PolicyPod } from '../../policy/types.ts'
+import { conjunctionsOf, type Conjunction } from './conjunctions.ts'
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
-import { cookie, ZONE } from './pipeline.ts'
+import { BASELINE, flowPriorities, NativePolicies, type Action } from './native.ts'
+import { cookie, TABLES, ZONE } from './pipeline.ts'
 
 /** NetworkPolicies as conjunctions of flows (pkg/agent/controller/networkpolicy and pkg/agent/openflow/network_policy.go of v2.4). */
 const DELAY = 5
-
-interface Conjunction { key: string; from: string[]; to: string[]; services: string[] | undefined }
 
 export class PolicyFlows {
   readonly #dp: Datapath
@@ -22,6 +21,9 @@ export class PolicyFlows {
   #installed = new Map<string, FlowSpec>()
   /** By policy, for `antctl get ovsflows --networkpolicy`. */
   readonly #byPolicy = new Map<string, Set<number>>()
+  /** Whose a conjunction is. */
+  readonly #sources = new Map<number, string>()
+  readonly #native: NativePolicies
   #timer: Timer | undefined
   #stopped = false
 
@@ -29,10 +31,11 @@ export class PolicyFlows {
     this.#dp = dp
     const { context } = dp
     this.#model = new PolicyModel(client, () => this.#soon())
+    this.#native = new NativePolicies(client, () => this.#soon())
     context.network.policyExplainer = policyExplainer(this.#model.view, {
       ...policyEnforcement('antrea'),
       node: context.name,
-      isPolicyDrop: ({ decidedBy }) => decidedBy?.table === 'EgressDefaultRule' || decidedBy?.table === 'IngressDefaultRule',
+      isPolicyDrop: ({ decidedBy }) => (decidedBy?.table === 'EgressDefaultRule' || decidedBy?.table === 'IngressDefaultRule') && decidedBy.text.includes('priority=200,'),
       nodeAt: (ip) => (ip === dp.gatewayIp || ip === dp.nodeIp ? context.name : undefined),
     })
     this.#sync()
@@ -41,11 +44,17 @@ export class PolicyFlows {
   stop(): void {
     this.#stopped = true
     this.#model.stop()
+    this.#native.stop()
     this.#dp.context.clock.cancel(this.#timer)
   }
 
   get view(): PolicyModel['view'] {
     return this.#model.view
+  }
+
+  /** The policy whose conjunction this is. */
+  sourceOf(conjunction: number): string | undefined {
+    return this.#sources.get(conjunction)
   }
 
   /** Whether it selects a Pod of this node: others are not told to the agent. */
@@ -62,7 +71,7 @@ export class PolicyFlows {
 
   /** Ports of Pods have changed; without policies nobody asks. */
   podPlugged(): void {
-    if (this.#model.view.policies.size > 0) this.#soon()
+    if (this.#model.view.policies.size > 0 || this.#native.view.policies.size > 0) this.#soon()
   }
 
   #soon(): void {
@@ -74,51 +83,74 @@ export class PolicyFlows {
   }
 
   #sync(): void {
-    const wanted = new Map<string, FlowSpec>()
-    const clauses = new Map<string, { table: string; match: string; conjunctions: string[] }>()
-    const { round } = this.#dp
-    const own = cookie(round, 'NetworkPolicy')
-    const put = (table: string, priority: number, match: string, actions: string): void => {
-      wanted.set(`${table} ${priority} ${match}`, { table, priority, match, actions, cookie: own })
-    }
-    const clause = (table: string, match: string, text: string): void => {
-      const key = `${table} ${match}`
-      let known = clauses.get(key)
-      if (!known) clauses.set(key, (known = { table, match, conjunctions: [] }))
-      if (!known.conjunctions.includes(text)) known.conjunctions.push(text)
-    }
-    const { view } = this.#model
-    this.#byPolicy.clear()
+    const { round, bridge } = this.#dp
+    const build = new FlowBuilder(cookie(round, 'NetworkPolicy'))
     const used = new Set<string>()
+    this.#byPolicy.clear()
+    this.#sources.clear()
+    this.#kubernetes(build, used)
+    this.#antrea(build, used)
+    build.finish()
+    for (const key of [...this.#ids.keys()]) if (!used.has(key)) this.#ids.delete(key)
+    for (const [direction, id] of REJECT_GROUPS) {
+      const metric = direction === 'ingress' ? 'IngressMetric' : 'EgressMetric'
+      if (!bridge.groups.has(id)) bridge.setGroup(id, [`resubmit(,${metric})`, 'set_field:0x400000/0x600000->reg0,resubmit(,Output)'], 'all')
+    }
+    this.#apply(build.flows)
+  }
+
+  /** A conjunction: a number for each, kept as long as the rule is there. */
+  #id(key: string, policy: string, used: Set<string>): number {
+    used.add(key)
+    let id = this.#ids.get(key)
+    if (id === undefined) this.#ids.set(key, (id = this.#nextId++))
+    let ids = this.#byPolicy.get(policy)
+    if (!ids) this.#byPolicy.set(policy, (ids = new Set()))
+    ids.add(id)
+    this.#sources.set(id, policy)
+    return id
+  }
+
+  #local(pods: readonly PolicyPod[]): PolicyPod[] {
+    return pods.filter((pod) => pod.node === this.#dp.context.name && pod.ips.some((ip) => this.#dp.podAt(ip)))
+  }
+
+  #kubernetes(build: FlowBuilder, used: Set<string>): void {
+    const { view } = this.#model
     for (const policy of [...view.policies.values()].sort((a, b) => (a.key < b.key ? -1 : 1))) {
-      const local = view.selected(policy.key).filter((pod) => pod.node === this.#dp.context.name && pod.ips.some((ip) => this.#dp.podAt(ip)))
+      const local = this.#local(view.selected(policy.key))
       if (local.length === 0) continue
       for (const direction of ['ingress', 'egress'] as const) {
         if (!policy.isolates[direction]) continue
-        const [rules, defaults, metric] = direction === 'ingress' ? ['IngressRule', 'IngressDefaultRule', 'IngressMetric'] : ['EgressRule', 'EgressDefaultRule', 'EgressMetric']
-        for (const pod of local) put(defaults, 200, this.#own(direction, pod), 'drop')
-        for (const { key, from, to, services } of this.#conjunctions(policy, direction, local)) {
-          if (from.length === 0 || to.length === 0 || services?.length === 0) continue
-          used.add(key)
-          let id = this.#ids.get(key)
-          if (id === undefined) this.#ids.set(key, (id = this.#nextId++))
-          let ids = this.#byPolicy.get(policy.key)
-          if (!ids) this.#byPolicy.set(policy.key, (ids = new Set()))
-          ids.add(id)
-          const of = services ? 3 : 2
-          for (const match of from) clause(rules, match, `conjunction(${id},1/${of})`)
-          for (const match of to) clause(rules, match, `conjunction(${id},2/${of})`)
-          for (const match of services ?? []) clause(rules, match, `conjunction(${id},3/${of})`)
-          const hex = id.toString(16)
-          const [register, label, next] = direction === 'ingress' ? ['reg6', `0x${hex}/0xffffffff`, 'ConntrackCommit'] : ['reg5', `0x${hex}00000000/0xffffffff00000000`, 'L3Forwarding']
-          put(rules, 190, `conj_id=${id},ip`, `set_field:0x${hex}->${register},ct(commit,table=${metric},zone=${ZONE},exec(set_field:${label}->ct_label))`)
-          for (const sign of ['+', '-']) put(metric, 200, `ct_state=${sign}new,ct_label=${label},ip`, `goto_table:${next}`)
-        }
+        const [rules, defaults] = direction === 'ingress' ? ['IngressRule', 'IngressDefaultRule'] : ['EgressRule', 'EgressDefaultRule']
+        for (const pod of local) build.put(defaults, 200, this.#own(direction, pod), 'drop')
+        policy.rules[direction].forEach((rule, i) => {
+          for (const conjunction of conjunctionsOf(view, `${policy.key} ${direction} ${i}`, rule, direction, local, (pod) => this.#own(direction, pod))) {
+            if (isEmpty(conjunction)) continue
+            const id = this.#id(conjunction.key, policy.key, used)
+            build.conjunction(rules, 200, id, conjunction)
+            build.decide(rules, 190, id, direction, 'Allow')
+          }
+        })
       }
     }
-    for (const { table, match, conjunctions } of clauses.values()) put(table, 200, match, conjunctions.join())
-    for (const key of [...this.#ids.keys()]) if (!used.has(key)) this.#ids.delete(key)
-    this.#apply(wanted)
+  }
+
+  #antrea(build: FlowBuilder, used: Set<string>): void {
+    const rules = this.#native.rules()
+    const priorities = flowPriorities(rules)
+    for (const { key, source, direction, action, tier, rule, targets } of rules) {
+      const local = this.#local(targets)
+      if (local.length === 0) continue
+      const baseline = tier === BASELINE
+      const table = direction === 'ingress' ? (baseline ? 'IngressDefaultRule' : 'AntreaPolicyIngressRule') : baseline ? 'EgressDefaultRule' : 'AntreaPolicyEgressRule'
+      for (const conjunction of conjunctionsOf(this.#native.view, key, rule, direction, local, (pod) => this.#own(direction, pod))) {
+        if (isEmpty(conjunction)) continue
+        const id = this.#id(conjunction.key, source, used)
+        build.conjunction(table, priorities.get(key)!, id, conjunction)
+        build.decide(table, priorities.get(key)!, id, direction, action)
+      }
+    }
   }
 
   #apply(wanted: Map<string, FlowSpec>): void {
@@ -136,102 +168,62 @@ export class PolicyFlows {
     const port = pod.ips.map((ip) => this.#dp.podAt(ip)).find((p) => p)!
     return direction === 'ingress' ? `reg1=0x${port.port.toString(16)}` : `ip,nw_src=${port.ip}`
   }
+}
 
-  /** Rules with named ports fall apart by what the ports are called for: each target has its own numbers. */
-  *#conjunctions(policy: Policy, direction: Direction, local: readonly PolicyPod[]): Generator<Conjunction> {
-    const rules = policy.rules[direction]
-    for (let i = 0; i < rules.length; i++) {
-      const rule = rules[i]!
-      const base = `${policy.key} ${direction} ${i}`
-      const own = (pods: readonly PolicyPod[]): string[] => pods.map((pod) => this.#own(direction, pod))
-      const named = rule.ports?.some((p) => p.name !== undefined) === true
-      if (direction === 'ingress') {
-        const from = this.#peers(rule, 'nw_src')
-        for (const { key, pods, services } of byPorts(local, rule.ports, named)) yield { key: `${base} ${key}`, from, to: own(pods), services }
-        continue
-      }
-      const from = own(local)
-      if (!named) {
-        yield { key: base, from, to: this.#peers(rule, 'nw_dst'), services: rule.ports && serviceMatches(rule.ports, undefined) }
-        continue
-      }
-      // An address block has no names: there the numbers alone count.
-      const numbers = rule.ports!.filter((p) => p.name === undefined)
-      const blocks = this.#peers({ ...rule, peers: rule.peers?.filter((p) => p.kind === 'cidr') }, 'nw_dst')
-      if (numbers.length > 0 && blocks.length > 0) yield { key: `${base} blocks`, from, to: blocks, services: serviceMatches(numbers, undefined) }
-      const targets = rule.peers === undefined ? [...this.#model.view.pods.values()].filter((p) => !p.hostNetwork && !p.finished) : [...new Set(rule.peers.flatMap((p) => (p.kind === 'pods' ? this.#model.view.members(p.set.id) : [])))]
-      for (const { key, pods, services } of byPorts(targets, rule.ports, true)) yield { key: `${base} ${key}`, from, to: pods.flatMap((p) => p.ips.map((ip) => `ip,nw_dst=${ip}`)), services }
+function isEmpty({ from, to, services }: Conjunction): boolean {
+  return from.length === 0 || to.length === 0 || services?.length === 0
+}
+
+/** Groups that let the metric table count a packet and then hand it to the agent (groups.go, type=all). */
+const REJECT_GROUPS = [['ingress', 0x7f000001], ['egress', 0x7f000002]] as const
+
+/** Flows as they come; those that several conjunctions share say so in their actions. */
+class FlowBuilder {
+  readonly flows = new Map<string, FlowSpec>()
+  readonly #clauses = new Map<string, { table: string; priority: number; match: string; conjunctions: Set<string> }>()
+  readonly #cookie: string
+
+  constructor(own: string) {
+    this.#cookie = own
+  }
+
+  put(table: string, priority: number, match: string, actions: string): void {
+    this.flows.set(`${table} ${priority} ${match}`, { table, priority, match, actions, cookie: this.#cookie })
+  }
+
+  conjunction(table: string, priority: number, id: number, { from, to, services }: Conjunction): void {
+    const of = services ? 3 : 2
+    const clause = (match: string, text: string): void => {
+      const key = `${table} ${priority} ${match}`
+      let known = this.#clauses.get(key)
+      if (!known) this.#clauses.set(key, (known = { table, priority, match, conjunctions: new Set() }))
+      known.conjunctions.add(text)
     }
+    for (const match of from) clause(match, `conjunction(${id},1/${of})`)
+    for (const match of to) clause(match, `conjunction(${id},2/${of})`)
+    for (const match of services ?? []) clause(match, `conjunction(${id},3/${of})`)
   }
 
-  #peers(rule: PolicyRule, field: 'nw_src' | 'nw_dst'): string[] {
-    if (rule.peers === undefined) return ['ip']
-    const out = new Set<string>()
-    for (const peer of rule.peers) {
-      if (peer.kind === 'pods') for (const ip of this.#model.view.addresses(peer.set.id, 4)) out.add(`ip,${field}=${ip}`)
-      else if (!peer.cidr.includes(':')) for (const cidr of without(peer.cidr, peer.except)) out.add(cidr === '0.0.0.0/0' ? 'ip' : `ip,${field}=${cidr.endsWith('/32') ? cidr.slice(0, -3) : cidr}`)
+  /** The flow that decides once all parts fit, and what counts for it. */
+  decide(table: string, priority: number, id: number, direction: Direction, action: Action): void {
+    const hex = id.toString(16)
+    const ingress = direction === 'ingress'
+    const metric = ingress ? 'IngressMetric' : 'EgressMetric'
+    const [register, label, next] = ingress ? ['reg6', `0x${hex}/0xffffffff`, 'ConntrackCommit'] : ['reg5', `0x${hex}00000000/0xffffffff00000000`, 'L3Forwarding']
+    if (action === 'Allow') {
+      this.put(table, priority, `conj_id=${id},ip`, `set_field:0x${hex}->${register},ct(commit,table=${metric},zone=${ZONE},exec(set_field:${label}->ct_label))`)
+      for (const sign of ['+', '-']) this.put(metric, 200, `ct_state=${sign}new,ct_label=${label},ip`, `goto_table:${next}`)
+      return
     }
-    return [...out]
+    if (action === 'Pass') return this.put(table, priority, `conj_id=${id}`, `set_field:0x${hex}->${register},goto_table:${ingress ? 'IngressRule' : 'EgressRule'}`)
+    const denied = `set_field:0x${hex}->reg3,set_field:0x400/0x400->reg0`
+    const number = TABLES.findIndex((t) => t === table)
+    const rest = action === 'Drop' ? `goto_table:${metric}` : `set_field:0x4000000/0xfe000000->reg0,set_field:0x${(number << 24 >>> 0).toString(16)}/0xff000000->reg2,group:${REJECT_GROUPS[ingress ? 0 : 1][1]}`
+    this.put(table, priority, `conj_id=${id}`, `${denied},${rest}`)
+    this.put(metric, 200, `reg0=0x400/0x400,reg3=0x${hex}`, 'drop')
   }
-}
 
-interface Share { key: string; pods: PolicyPod[]; services: string[] | undefined }
-
-function byPorts(pods: readonly PolicyPod[], ports: readonly PolicyPort[] | undefined, named: boolean): Share[] {
-  if (!ports || !named) return [{ key: '', pods: [...pods], services: ports && serviceMatches(ports, undefined) }]
-  const shares = new Map<string, Share>()
-  for (const pod of pods) {
-    const services = serviceMatches(ports, pod)
-    const key = services.join(' ')
-    const share = shares.get(key)
-    if (share) share.pods.push(pod)
-    else shares.set(key, { key, pods: [pod], services })
+  finish(): void {
+    for (const { table, priority, match, conjunctions } of this.#clauses.values()) this.put(table, priority, match, [...conjunctions].join())
   }
-  return [...shares.values()]
-}
-
-function serviceMatches(ports: readonly PolicyPort[], target: PolicyPod | undefined): string[] {
-  const out = new Set<string>()
-  for (const { protocol, port, endPort, name } of ports) {
-    const kind = protocol.toLowerCase()
-    const number = name === undefined ? port : target?.namedPorts.get(`${protocol}/${name}`)
-    if (name !== undefined && number === undefined) continue
-    if (number === undefined) out.add(kind)
-    else for (const range of portMasks(number, name === undefined ? (endPort ?? number) : number)) out.add(`${kind},tp_dst=${range}`)
-  }
-  return [...out]
-}
-
-/** Ports from one to another as bits: "80", "0x50/0xfff0". */
-export function portMasks(from: number, to: number): string[] {
-  const out: string[] = []
-  for (let at = from; at <= to; ) {
-    let size = 1
-    while (at % (size * 2) === 0 && at + size * 2 - 1 <= to && size < 65_536) size *= 2
-    out.push(size === 1 ? String(at) : `0x${at.toString(16)}/0x${(65_536 - size).toString(16)}`)
-    at += size
-  }
-  return out
-}
-
-/** The blocks that are left of one when others are taken out of it. */
-export function without(cidr: string, except: readonly string[]): string[] {
-  let left = [parseCidr(cidr)].map(({ base, length }) => ({ base, length }))
-  for (const text of except) {
-    if (text.includes(':')) continue
-    const hole = parseCidr(text)
-    left = left.flatMap(({ base, length }) => {
-      const size = 2 ** (32 - length)
-      const inside = hole.length >= length && hole.base >= base && hole.base < base + size
-      if (!inside) return hole.length < length && base >= hole.base && base < hole.base + 2 ** (32 - hole.length) ? [] : [{ base, length }]
-      const out: { base: number; length: number }[] = []
-      for (let l = hole.length; l > length; l--) {
-        const half = 2 ** (32 - l)
-        const start = Math.floor(hole.base / half) * half
-        out.push({ base: Math.floor(start / half) % 2 === 0 ? start + half : start - half, length: l })
-      }
-      return out
-    })
-  }
-  return left.map(({ base, length }) => `${formatIpv4(base >>> 0)}/${length}`)
 }

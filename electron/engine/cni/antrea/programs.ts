@@ -7,8 +7,9 @@ import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { AntreaAgent, type AgentLog } from './agent.ts'
 import { antreaCommands } from './commands/index.ts'
-import { CONTROLLER_INFOS } from './crds.ts'
+import { CONTROLLER_INFOS, TIERS } from './crds.ts'
 import { VERSION } from './manifests.ts'
+import { SYSTEM_TIERS } from './native.ts'
 
 /** The programs of Antrea's images. */
 export function antreaPrograms(services: SystemServices): Record<string, Program> {
@@ -37,6 +38,8 @@ function agent(services: SystemServices): Program {
   }
 }
 
+const TIER_NAMES: Readonly<Record<string, string>> = { emergency: 'Emergency', securityops: 'SecurityOps', networkops: 'NetworkOps', platform: 'Platform', application: 'Application', baseline: 'Baseline' }
+
 function controller(services: SystemServices): Program {
   return function* (process) {
     const out = new Output(process, 2)
@@ -58,6 +61,16 @@ function controller(services: SystemServices): Program {
         if (error.status.reason === 'AlreadyExists') node.client.patch(CONTROLLER_INFOS, undefined, 'antrea-controller', 'application/merge-patch+json', content)
       }
     })
+    // initializeTiers: the ones that every cluster has
+    for (const [name, priority] of Object.entries(SYSTEM_TIERS)) {
+      yield* untilReached(process.clock, () => {
+        try {
+          node.client.create(TIERS, undefined, { apiVersion: 'crd.antrea.io/v1beta1', kind: 'Tier', metadata: { name }, spec: { description: `[READ-ONLY]: System generated ${TIER_NAMES[name]!} Tier`, priority } } as unknown as KubeObject)
+        } catch (error) {
+          if (!(error instanceof StatusError)) throw error
+        }
+      })
+    }
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('controller.go:492', '"Stopping Antrea controller"')
     yield* out.flush()

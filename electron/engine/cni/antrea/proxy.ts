@@ -31,7 +31,7 @@ export class AntreaProxy {
     this.#dp = dp
     this.#cache = new ServiceCache(client, 4, () => this.#soon())
     this.#cache.takeChanged()
-    dp.bridge.groups.clear()
+    for (const group of [...dp.bridge.groups.values()]) if (group.type === 'select') dp.bridge.groups.delete(group.id)
     for (const service of this.#cache.services.keys()) this.#write(service)
   }
 

@@ -69,7 +69,10 @@ export function describeFlows(dp: Datapath): Observer {
         case 'EgressDefaultRule': return { text: `A NetworkPolicy isolates the sender ${packet.source}, and no rule lets the packet leave.`, explanation: 'drop-ovs-policy' }
         case 'IngressDefaultRule': return { text: `A NetworkPolicy isolates the receiver ${packet.destination}, and no rule lets the packet in.`, explanation: 'drop-ovs-policy' }
         case 'EgressMetric':
-        case 'IngressMetric': return { text: `A rule of an Antrea policy drops the packet ${egress(flow.table) ? 'as it leaves' : 'on its way in'}.`, explanation: 'drop-ovs-policy' }
+        case 'IngressMetric': {
+          const source = dp.policyOf(x.key.registers[3]!)
+          return { text: `A rule of ${source ?? 'an Antrea policy'} drops the packet ${egress(flow.table) ? 'as it leaves' : 'on its way in'}.`, explanation: 'drop-policy', ...(source === undefined ? {} : { policies: [source] }) }
+        }
         case 'ConntrackState': return { text: 'The packet belongs to no connection that the bridge knows, and cannot begin one.', explanation: 'drop-ovs-invalid' }
         case 'Output': return { text: `No port of the bridge has the address ${x.key.frame.destination}: there is no such Pod on this node (any more).`, explanation: 'drop-ovs-flow' }
         default: return { text: `The flow of the table ${flow.table} sends the packet nowhere.`, explanation: 'drop-ovs-flow' }

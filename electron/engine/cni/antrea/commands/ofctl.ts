@@ -71,7 +71,7 @@ export const ofctl: Command = (context, args) => {
     case 'dump-groups': {
       const one = rest[0]?.replace(/^group_id=/, '')
       const groups = [...bridge.groups.values()].filter((g) => one === undefined || String(g.id) === one).sort((a, b) => a.id - b.id)
-      return reply('GROUP_DESC') + groups.map((g) => ` group_id=${g.id},type=select,${g.buckets.map((b) => `bucket=bucket_id:${b.id},weight:${b.weight},actions=${names ? b.actions : numbered(bridge, b.actions)}`).join()}\n`).join('')
+      return reply('GROUP_DESC') + groups.map((g) => ` group_id=${g.id},type=${g.type},${g.buckets.map((b) => `bucket=bucket_id:${b.id},${g.type === 'select' ? `weight:${b.weight},` : ''}actions=${names ? b.actions : numbered(bridge, b.actions)}`).join()}\n`).join('')
     }
     case 'dump-group-stats': {
       const groups = [...bridge.groups.values()].sort((a, b) => a.id - b.id)

@@ -21,7 +21,7 @@ export interface OvsPort {
 }
 
 export interface Bucket { readonly id: number; readonly weight: number; readonly actions: string; readonly compiled: readonly Action[]; packets: number }
-export interface Group { readonly id: number; readonly buckets: readonly Bucket[]; packets: number }
+export interface Group { readonly id: number; readonly type: 'select' | 'all'; readonly buckets: readonly Bucket[]; packets: number }
 
 type Said = { stage: 'receive' | 'filter' | 'forward' | 'dnat' | 'snat' | 'undo-nat'; text: string; explanation: string; decidedBy?: string }
 
@@ -30,7 +30,7 @@ export interface Observer {
   met(x: Execution, flow: Flow): Said | undefined
   selected(x: Execution, group: Group, bucket: Bucket): Said | undefined
   translated(x: Execution, flow: Flow, reply: boolean, source: boolean): Said
-  dropped(x: Execution, flow: Flow | undefined): { text: string; explanation: string } | undefined
+  dropped(x: Execution, flow: Flow | undefined): { text: string; explanation: string; policies?: readonly string[] } | undefined
 }
 
 export type FlowSpec = Pick<Flow, 'table' | 'cookie' | 'priority' | 'match' | 'actions'> & { hardTimeout?: number }
@@ -108,8 +108,8 @@ export class OvsBridge {
     return table
   }
 
-  setGroup(id: number, buckets: readonly string[]): void {
-    this.groups.set(id, { id, packets: 0, buckets: buckets.map((actions, i) => ({ id: i, weight: 100, actions, compiled: compileActions(actions), packets: 0 })) })
+  setGroup(id: number, buckets: readonly string[], type: Group['type'] = 'select'): void {
+    this.groups.set(id, { id, type, packets: 0, buckets: buckets.map((actions, i) => ({ id: i, weight: 100, actions, compiled: compileActions(actions), packets: 0 })) })
   }
 
   /** type=select without a selection method: a hash of the flow chooses, the same bucket for the same connection. */

@@ -44,7 +44,7 @@ export class Execution {
     if (this.done) return
     const flow = this.#last
     const text = this.bridge.observer?.dropped(this, flow)
-    this.lost(flow, text?.explanation ?? 'drop-ovs-flow', text?.text ?? 'No flow of the bridge sends the frame anywhere.')
+    this.lost(flow, text?.explanation ?? 'drop-ovs-flow', text?.text ?? 'No flow of the bridge sends the frame anywhere.', text?.policies)
   }
 
   run(name: string): void {
@@ -89,6 +89,11 @@ export class Execution {
 
   group(id: number, flow: Flow): void {
     const group = this.bridge.groups.get(id)
+    if (group?.type === 'all') {
+      if (!this.dry) group.packets++
+      for (const { compiled } of group.buckets) for (const action of compiled) if (!this.done) action(this, flow)
+      return
+    }
     const bucket = group && this.bridge.select(group, this.key)
     if (!group || !bucket) return
     this.traced?.lines.push(`     -> using bucket ${bucket.id}`, ...splitTop(bucket.actions).map((action) => `    bucket ${bucket.id}: ${action}`))
@@ -128,13 +133,13 @@ export class Execution {
   }
 
   /** Nothing goes on from here. */
-  lost(flow: Flow | undefined, explanation: string, text: string): void {
+  lost(flow: Flow | undefined, explanation: string, text: string, policies?: readonly string[]): void {
     this.done = true
     const { packet, bridge } = this
     if (!packet?.meta.trail || this.dry) return
     bridge.recorder.fail(bridge.network, packet, 'dropped', explanation, {
       stage: 'drop', interface: bridge.portName(this.key.inPort), text,
-      decidedBy: flow && { kind: 'rule', table: flow.table, text: flowText(flow) }, before: bridge.recorder.header(packet, this.key.frame), explanation,
+      decidedBy: flow && { kind: 'rule', table: flow.table, text: flowText(flow) }, before: bridge.recorder.header(packet, this.key.frame), explanation, ...(policies ? { policies } : {}),
     })
   }
 }

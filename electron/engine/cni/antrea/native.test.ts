@@ -1,0 +1,111 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createCluster, type Cluster } from '../../cluster.ts'
+import { parseClusterConfig } from '../../config.ts'
+import type { Journey } from '../../journey/types.ts'
+import type { KubeObject, Pod } from '../../kubernetes/types.ts'
+import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
+import { datapathOf } from './datapath.ts'
+import { flowPriorities, type NativeRule } from './native.ts'
+
+/** Antrea's own policies beside those of Kubernetes, as packets meet them. */
+let cluster: Cluster
+const ips = new Map<string, string>()
+
+beforeAll(() => {
+  cluster = createCluster(parseClusterConfig({ cni: 'antrea' }))
+  cluster.settle()
+  for (const [name, node] of [['web', 'worker-1'], ['client', 'worker-2'], ['near', 'worker-1']] as const) {
+    const spec = { nodeName: node, containers: [{ name: 'main', image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', args: ['netexec', '--http-port=80'] }] }
+    cluster.client.create('pods', 'default', { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } }, spec } as unknown as KubeObject)
+    cluster.settle()
+    ips.set(name, cluster.client.get<Pod>('pods', 'default', name).status.podIP!)
+  }
+})
+
+function connect(from: string, to: string): Journey {
+  const connection = cluster.podNetwork('default', from)!.sockets.connect({ address: ips.get(to)!, port: 80 }, {})
+  cluster.clock.runFor(300)
+  connection.abort()
+  cluster.clock.runFor(100)
+  return connection.journey!
+}
+
+/** With these policies and no others. */
+function given(objects: object[], check: () => void): void {
+  const made = objects.map((o) => o as KubeObject & { spec: object })
+  const resource = ({ kind, apiVersion }: { kind: string; apiVersion: string }): string => (kind === 'ClusterNetworkPolicy' ? CLUSTER_POLICIES : kind === 'Tier' ? TIERS : apiVersion.startsWith('crd') ? NATIVE_POLICIES : 'networkpolicies')
+  for (const o of made) cluster.client.create(resource(o as { kind: string; apiVersion: string }), o.metadata.namespace, o)
+  cluster.settle()
+  try {
+    check()
+  } finally {
+    for (const o of made) cluster.client.delete(resource(o as { kind: string; apiVersion: string }), o.metadata.namespace, o.metadata.name)
+    cluster.settle()
+  }
+}
+
+const app = (name: string): object => ({ podSelector: { matchLabels: { app: name } } })
+const acnp = (name: string, spec: object): object => ({ apiVersion: 'crd.antrea.io/v1beta1', kind: 'ClusterNetworkPolicy', metadata: { name }, spec: { appliedTo: [app('web')], ...spec } })
+const kubernetes = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'only-near', namespace: 'default' }, spec: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'], ingress: [{ from: [app('near')] }] } }
+
+describe('Antrea’s own policies', () => {
+  it('come with six tiers', () => {
+    expect(cluster.client.list<KubeObject & { spec: { priority: number } }>(TIERS).items.map((t) => `${t.metadata.name} ${t.spec.priority}`).sort()).toEqual(['application 250', 'baseline 253', 'emergency 50', 'networkops 150', 'platform 200', 'securityops 100'])
+  })
+
+  it('drop, and isolate nobody else', () => {
+    given([acnp('no-client', { priority: 5, ingress: [{ action: 'Drop', from: [app('client')] }] })], () => {
+      const dropped = connect('client', 'web')
+      expect([dropped.verdict, dropped.reason, dropped.hops.at(-1)!.policies]).toEqual(['dropped', 'drop-policy', ['AntreaClusterNetworkPolicy:no-client']])
+      expect(dropped.hops.at(-1)!.decidedBy!.text).toMatch(/table=IngressMetric, priority=200,reg0=0x400\/0x400,reg3=0x\w+ actions=drop$/)
+      expect(connect('near', 'web').verdict).toBe('delivered')
+      const rule = [...datapathOf(cluster.nodes.get('worker-1')!.network)!.bridge.dump()].find(({ flow }) => flow.table === 'AntreaPolicyIngressRule' && flow.match.startsWith('conj_id='))!
+      expect(rule.flow.priority).toBe(14_500)
+    })
+    expect(connect('client', 'web').verdict).toBe('delivered')
+  })
+
+  it('reject, so that the sender learns at once', () => {
+    given([acnp('refuse', { priority: 5, ingress: [{ action: 'Reject', from: [app('client')], ports: [{ protocol: 'TCP', port: 80 }] }] })], () => {
+      const rejected = connect('client', 'web')
+      expect([rejected.verdict, rejected.reason, rejected.hops.at(-1)!.policies]).toEqual(['rejected', 'reject-policy', ['AntreaClusterNetworkPolicy:refuse']])
+    })
+    given([acnp('stay', { priority: 5, appliedTo: [app('client')], egress: [{ action: 'Reject', to: [app('web')] }] })], () => {
+      expect([connect('client', 'web').verdict, connect('near', 'web').verdict]).toEqual(['rejected', 'delivered'])
+    })
+  })
+
+  it('go before NetworkPolicies, and a tier before another', () => {
+    given([kubernetes], () => expect([connect('client', 'web').verdict, connect('near', 'web').verdict]).toEqual(['dropped', 'delivered']))
+    given([kubernetes, acnp('let-in', { priority: 5, ingress: [{ action: 'Allow', from: [app('client')] }] })], () => expect(connect('client', 'web').verdict).toBe('delivered'))
+    const stop = acnp('stop', { tier: 'emergency', priority: 9, ingress: [{ action: 'Drop', from: [app('client')] }] })
+    given([acnp('let-in', { priority: 1, ingress: [{ action: 'Allow', from: [app('client')] }] }), stop], () => expect(connect('client', 'web').verdict).toBe('dropped'))
+  })
+
+  it('pass on to NetworkPolicies, past what would come later', () => {
+    const pass = acnp('pass', { tier: 'securityops', priority: 1, ingress: [{ action: 'Pass', from: [app('near'), app('client')] }] })
+    const drop = acnp('drop', { priority: 1, ingress: [{ action: 'Drop', from: [app('near'), app('client')] }] })
+    given([pass, drop, kubernetes], () => expect([connect('near', 'web').verdict, connect('client', 'web').verdict]).toEqual(['delivered', 'dropped']))
+    given([drop, kubernetes], () => expect(connect('near', 'web').verdict).toBe('dropped'))
+  })
+
+  it('have a baseline, which speaks where no NetworkPolicy does', () => {
+    const baseline = acnp('default-deny', { tier: 'baseline', priority: 1, ingress: [{ action: 'Drop' }] })
+    given([baseline], () => expect([connect('near', 'web').verdict, connect('client', 'web').verdict]).toEqual(['dropped', 'dropped']))
+    given([baseline, kubernetes], () => expect([connect('near', 'web').verdict, connect('client', 'web').verdict]).toEqual(['delivered', 'dropped']))
+  })
+
+  it('of a namespace speak of its own Pods', () => {
+    const annp = { apiVersion: 'crd.antrea.io/v1beta1', kind: 'NetworkPolicy', metadata: { name: 'no-client', namespace: 'default' }, spec: { priority: 5, appliedTo: [app('web')], ingress: [{ action: 'Drop', from: [app('client')] }] } }
+    given([annp], () => expect(connect('client', 'web').hops.at(-1)!.policies).toEqual(['AntreaNetworkPolicy:default/no-client']))
+  })
+
+  it('have fields that are not simulated, and say so', () => {
+    expect(() => given([acnp('names', { priority: 5, egress: [{ action: 'Allow', to: [{ fqdn: 'example.org' }] }] })], () => undefined)).toThrow(/podhop: not simulated: fqdn of Antrea's policies/)
+  })
+})
+
+it('gives each rule its own priority, in order', () => {
+  const rule = (key: string, tier: number, priority: number, order = 0): NativeRule => ({ key, tier, priority, order, source: '', direction: 'ingress', action: 'Drop', rule: { peers: undefined, ports: undefined }, targets: [] })
+  expect([...flowPriorities([rule('e', 50, 1), rule('a', 250, 5), rule('b', 250, 5, 1), rule('c', 250, 5.001), rule('z', 253, 1)]).values()]).toEqual([54_980, 14_500, 14_499, 14_498, 170])
+})

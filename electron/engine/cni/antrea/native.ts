@@ -1,0 +1,141 @@
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { KubeObject, LabelSelector, Namespace, NetworkPolicy, Pod } from '../../kubernetes/types.ts'
+import { PolicyIndex } from '../../policy/policy-index.ts'
+import type { Direction, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
+import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
+
+/** Antrea's own policies (docs/antrea-network-policy.md of v2.4): tiers, priorities, and rules that allow, drop, reject or pass on. */
+export type Action = 'Allow' | 'Drop' | 'Reject' | 'Pass'
+
+interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] } }
+interface Rule { action: Action; name?: string; from?: Peer[]; to?: Peer[]; ports?: { protocol?: string; port?: number | string; endPort?: number }[]; appliedTo?: Peer[] }
+interface NativePolicy extends KubeObject { spec: { tier?: string; priority: number; appliedTo?: Peer[]; ingress?: Rule[]; egress?: Rule[] } }
+interface Tier extends KubeObject { spec: { priority: number } }
+
+/** pkg/controller/networkpolicy/tier.go */
+export const SYSTEM_TIERS: Readonly<Record<string, number>> = { emergency: 50, securityops: 100, networkops: 150, platform: 200, application: 250, baseline: 253 }
+export const BASELINE = 253
+
+export interface NativeRule {
+  readonly key: string
+  /** As antctl names sources: "AntreaClusterNetworkPolicy:deny-all", "AntreaNetworkPolicy:default/web". */
+  readonly source: string
+  readonly direction: Direction
+  readonly action: Action
+  readonly tier: number
+  readonly priority: number
+  /** Its place among the policy's rules of the direction. */
+  readonly order: number
+  readonly rule: PolicyRule
+  /** The Pods that it is for. */
+  readonly targets: readonly PolicyPod[]
+}
+
+/** Selects no Pod: the model's own meaning of a policy is not wanted here, its selectors are. */
+const NOBODY: LabelSelector = { matchExpressions: [{ key: 'x', operator: 'Exists' }, { key: 'x', operator: 'DoesNotExist' }] }
+
+export class NativePolicies {
+  readonly #client: KubernetesClient
+  readonly #index: PolicyIndex
+  readonly #onChange: () => void
+  readonly #policies = new Map<string, { object: NativePolicy; rules: readonly { direction: Direction; rule: Rule; order: number }[] }>()
+  readonly #tiers = new Map<string, number>()
+  readonly #stops: (() => void)[] = []
+  #watching = false
+  #stopped = false
+
+  constructor(client: KubernetesClient, onChange: () => void) {
+    this.#client = client
+    this.#onChange = onChange
+    this.#index = new PolicyIndex(() => this.#changed())
+    this.#watch<Tier>(TIERS, ({ metadata, spec }) => this.#tiers.set(metadata.name, spec.priority), ({ metadata }) => this.#tiers.delete(metadata.name))
+    for (const resource of [CLUSTER_POLICIES, NATIVE_POLICIES]) this.#watch<NativePolicy>(resource, (o) => this.#put(o), (o) => this.#remove(o))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+  }
+
+  get view(): PolicyView {
+    return this.#index
+  }
+
+  #changed(): void {
+    if (!this.#stopped) this.#onChange()
+  }
+
+  #watch<T extends KubeObject>(resource: string, put: (object: T) => void, gone: (object: T) => void): void {
+    this.#stops.push(this.#client.watch<T>(resource, {}, (event) => {
+      if (this.#stopped) return
+      if (event.type === 'ADDED' || event.type === 'MODIFIED') put(event.object)
+      else if (event.type === 'DELETED') gone(event.object)
+      this.#changed()
+    }))
+  }
+
+  #put(object: NativePolicy): void {
+    if (!this.#watching) {
+      this.#watching = true
+      this.#watch<Namespace>('namespaces', (n) => this.#index.setNamespace(n), (n) => this.#index.deleteNamespace(n.metadata.name))
+      this.#watch<Pod>('pods', (p) => this.#index.setPod(p), (p) => this.#index.deletePod(`${p.metadata.namespace}/${p.metadata.name}`))
+    }
+    const { spec } = object
+    const rules = (['ingress', 'egress'] as const).flatMap((direction) => (spec[direction] ?? []).map((rule, order) => ({ direction, rule, order })))
+    this.#policies.set(sourceOf(object), { object, rules })
+    const peers = (list: readonly Peer[] | undefined): Peer[] => (list ?? []).map((peer) => (peer.ipBlock || object.metadata.namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
+    // one rule for whom it is for and one for what it says, each
+    const ingress = rules.flatMap(({ rule }) => [{ from: peers(rule.appliedTo ?? spec.appliedTo) }, { from: peers(rule.from ?? rule.to), ports: rule.ports }])
+    this.#index.setPolicy({
+      apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: sourceOf(object), namespace: object.metadata.namespace ?? 'kube-system' }, spec: { podSelector: NOBODY, policyTypes: ['Ingress'], ingress },
+    } as unknown as NetworkPolicy)
+  }
+
+  #remove(object: NativePolicy): void {
+    this.#policies.delete(sourceOf(object))
+    this.#index.deletePolicy(`${object.metadata.namespace ?? 'kube-system'}/${sourceOf(object)}`)
+  }
+
+  /** All rules, the first to be asked first. A policy of a tier that is not there says nothing. */
+  rules(): NativeRule[] {
+    const out: NativeRule[] = []
+    for (const [source, { object, rules }] of this.#policies) {
+      const name = (object.spec.tier ?? 'application').toLowerCase()
+      const tier = this.#tiers.get(name) ?? SYSTEM_TIERS[name]
+      const compiled = this.#index.policies.get(`${object.metadata.namespace ?? 'kube-system'}/${source}`)
+      if (tier === undefined || !compiled) continue
+      rules.forEach(({ direction, rule, order }, i) => {
+        const applied = compiled.rules.ingress[2 * i]!.peers ?? []
+        const targets = [...new Set(applied.flatMap((p) => (p.kind === 'pods' ? this.#index.members(p.set.id) : [])))]
+        out.push({ key: `${source} ${direction} ${order}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: compiled.rules.ingress[2 * i + 1]!, targets })
+      })
+    }
+    return out.sort((a, b) => a.tier - b.tier || a.priority - b.priority || a.order - b.order || (a.key < b.key ? -1 : 1))
+  }
+}
+
+function sourceOf({ kind, metadata }: KubeObject): string {
+  return kind === 'ClusterNetworkPolicy' ? `AntreaClusterNetworkPolicy:${metadata.name}` : `AntreaNetworkPolicy:${metadata.namespace}/${metadata.name}`
+}
+
+/**
+ * OpenFlow priorities of rules in the order of their weight (pkg/agent/controller/networkpolicy/priority.go): what tier and
+ * priority come to at first, moved down where another rule has the number already. The baseline tier has a table of its own.
+ */
+export function flowPriorities(rules: readonly NativeRule[]): Map<string, number> {
+  const out = new Map<string, number>()
+  const last = { normal: Infinity, baseline: Infinity }
+  let [previous, given] = ['', 0]
+  for (const { key, tier, priority, order } of rules) {
+    const weight = `${tier} ${priority} ${order}`
+    if (weight !== previous) {
+      const kind = tier === BASELINE ? 'baseline' : 'normal'
+      const first = kind === 'baseline' ? 180 - 10 * priority - order : 65_000 - 200 * tier - (tier === 250 ? 100 : 20) * priority - order
+      given = Math.max(kind === 'baseline' ? 10 : 100, Math.min(Math.floor(first), last[kind] - 1))
+      last[kind] = given
+      previous = weight
+    }
+    out.set(key, given)
+  }
+  return out
+}
