@@ -3,10 +3,12 @@ import { agnhost } from './agnhost/index.ts'
 import { controlPlanePart, PARTS } from './control-plane.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoserver } from './echoserver.ts'
+import { fluentd } from './fluentd.ts'
 import { helloApp } from './hello-app.ts'
 import { httpEcho } from './http-echo.ts'
 import { gunicornHttpbin } from './httpbin/httpbin.ts'
 import { httpd, httpdForeground } from './httpd/httpd.ts'
+import { memcached, memcachedEntrypoint } from './memcached.ts'
 import { mysqladmin, mysqlClient } from './mysql/client.ts'
 import { mariadbd, mariadbEntrypoint } from './mysql/mariadb.ts'
 import { mysqlEntrypoint, mysqld } from './mysql/server.ts'
@@ -34,6 +36,9 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('mysqladmin', mysqladmin)
   table.register('mariadbd', mariadbd)
   table.register('mariadb-entrypoint', mariadbEntrypoint)
+  table.register('memcached', memcached)
+  table.register('memcached-entrypoint', memcachedEntrypoint)
+  table.register('fluentd', fluentd)
   table.register('postgres', postgres)
   table.register('postgres-entrypoint', postgresEntrypoint)
   table.register('psql', psql)

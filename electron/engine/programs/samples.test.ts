@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fetch, SmallCluster, type PodSample } from '../cni/small-cluster.samples.ts'
+import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { imageProblem } from './images/catalog.ts'
+import { TcpStream } from './stream.ts'
 
 /** The small servers that people show things with: their answers by real connections. */
 let cluster: SmallCluster
@@ -117,4 +119,34 @@ test('echoserver: 1.4 and 1.10 tell the same request in their words', () => {
 
 test('tags that do not exist are not found', () => {
   for (const name of ['httpd:2.2', 'traefik/whoami:v2.0', 'gcr.io/google-samples/hello-app:3.0', 'registry.k8s.io/echoserver:1.5']) expect(imageProblem(name)?.message).toMatch(/: not found$/)
+})
+
+describe('memcached', () => {
+  test('speaks its text protocol', () => {
+    const cache = start('memcached:1.6-alpine', { args: ['-m', '64'] })
+    const say = (text: string): string => cluster.run(client.machine, function* (p) {
+      const stream = yield* TcpStream.open(p, cache.ip, 11_211)
+      if (!(stream instanceof TcpStream)) return stream.code
+      stream.write(encodeUtf8(text))
+      const data = yield* stream.read(p, p.clock.now + 500)
+      stream.close()
+      return data instanceof Uint8Array ? decodeUtf8(data) : ''
+    })
+    expect(say('set a 7 0 5\r\nhello\r\n')).toBe('STORED\r\n')
+    expect(say('get a b\r\n')).toBe('VALUE a 7 5\r\nhello\r\nEND\r\n')
+    expect(say('add a 0 0 1\r\nx\r\n')).toBe('NOT_STORED\r\n')
+    expect(say('set n 0 10 1\r\n4\r\n')).toBe('STORED\r\n')
+    expect(say('incr n 3\r\n')).toBe('7\r\n')
+    cluster.clock.runFor(11_000)
+    expect(say('get n\r\n')).toBe('END\r\n')
+    expect(say('stats\r\n')).toContain('STAT curr_items 1\r\n')
+    expect(say('nonsense\r\n')).toBe('ERROR\r\n')
+  })
+})
+
+test('fluentd starts, and listens for others that forward', () => {
+  const logs = start('fluent/fluentd:v1.18-1')
+  expect(logs.output()).toMatch(/^2026-01-05 08:00:02 \+0000 \[info\]: init supervisor logger/)
+  expect(logs.output()).toContain('[info]: #0 [input1] listening port port=24224 bind="0.0.0.0"\n')
+  expect(cluster.run(client.machine, (p) => TcpStream.open(p, logs.ip, 24_224))).toBeInstanceOf(TcpStream)
 })

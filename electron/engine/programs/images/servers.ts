@@ -105,6 +105,42 @@ function postgresTag(tag: string): ImageContent | undefined {
   }
 }
 
+function memcachedTag(tag: string): ImageContent | undefined {
+  const { version: word, flavour } = splitTag(tag)
+  if (!/^(|alpine[0-9.]*|bookworm)$/.test(flavour)) return undefined
+  const parts = versionParts(['latest', 'alpine', 'bookworm'].includes(word) ? '1' : word)
+  if (!parts || parts.length > 3 || parts[0] !== 1 || (parts[1] ?? 6) !== 6 || (parts[2] ?? 38) > 38) return undefined
+  const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
+  const base = isAlpine ? alpine() : debian({ slim: true })
+  return {
+    ...base,
+    files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}memcache:x:11211:11211::/home/memcache:/bin/sh\n`, '/etc/group': `${base.files!['/etc/group']!}memcache:x:11211:\n` },
+    size: isAlpine ? 10_412_871 : 32_192_512,
+    programs: { ...base.programs, '/usr/local/bin/memcached': 'memcached', '/usr/local/bin/docker-entrypoint.sh': 'memcached-entrypoint' },
+    environment: { MEMCACHED_VERSION: `1.6.${parts[2] ?? 38}` },
+    entrypoint: ['docker-entrypoint.sh'],
+    command: ['memcached'],
+    user: { uid: 11211, gid: 11211, name: 'memcache' },
+    exposedPorts: ['11211/tcp'],
+  }
+}
+
+function fluentdTag(tag: string): ImageContent | undefined {
+  const match = /^(?:latest|edge|(?:v?1(?:\.(?:1[0-8]|[0-9]))?(?:\.\d+)?(?:-\d+(?:\.\d+)?)?)(?:-debian)?(?:-\d+(?:\.\d+)?)?)$/.exec(tag)
+  if (!match) return undefined
+  const base = debian({ slim: true })
+  return {
+    ...base,
+    size: 54_127_616,
+    files: { ...base.files, '/fluentd/etc/fluent.conf': '<source>\n  @type  forward\n  @id    input1\n  @label @mainstream\n  port  24224\n</source>\n\n<filter **>\n  @type stdout\n</filter>\n\n<label @mainstream>\n  <match **>\n    @type file\n    @id   output1\n    path         /fluentd/log/data.*.log\n  </match>\n</label>\n' },
+    programs: { ...base.programs, '/usr/local/bundle/bin/fluentd': 'fluentd' },
+    directories: [...(base.directories ?? []), '/fluentd/log', '/fluentd/plugins'],
+    environment: { PATH: `/usr/local/bundle/bin:${PATH}`, FLUENTD_CONF: 'fluent.conf', FLUENTD_VERSION: '1.18.0' },
+    command: ['fluentd', '-c', '/fluentd/etc/fluent.conf', '-p', '/fluentd/plugins'],
+    exposedPorts: ['24224/tcp', '5140/tcp'],
+  }
+}
+
 function httpEchoTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (tag !== 'latest' && !(parts && (parts[0] === 0 || parts[0] === 1))) return undefined
@@ -131,6 +167,8 @@ export const serverRepositories: readonly Repository[] = [
   { name: 'docker.io/library/mysql', tag: mysqlTag },
   { name: 'docker.io/library/mariadb', tag: mariadbTag },
   { name: 'docker.io/library/postgres', tag: postgresTag },
+  { name: 'docker.io/library/memcached', tag: memcachedTag },
+  ...['docker.io/fluent/fluentd', 'docker.io/library/fluentd'].map((name) => ({ name, tag: fluentdTag })),
   { name: 'docker.io/library/redis', tag: redisTag },
   { name: 'docker.io/hashicorp/http-echo', tag: httpEchoTag },
   { name: 'registry.k8s.io/e2e-test-images/agnhost', tag: agnhostTag },
