@@ -2,6 +2,7 @@ import type { Agent, NodeContext } from '../../cni/types.ts'
 import { nodeIps } from '../../config.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import type { Netfilter } from '../../network/types.ts'
+import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
 import type { ProxyHealth } from '../health.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
@@ -37,10 +38,9 @@ export class IptablesProxier implements Agent {
   #lastCleanup = -Infinity
   /** Chains of Services and endpoints that are in the kernel. */
   #chains = new Set<string>()
-  #scheduled: ReturnType<NodeContext['clock']['schedule']> | undefined
+  readonly #runner: BoundedRunner
+  #retry: ReturnType<NodeContext['clock']['schedule']> | undefined
   #monitor: ReturnType<NodeContext['clock']['schedule']> | undefined
-  #tokens = BURST
-  #refilled = 0
   #generation = -1
   /** The kernel's generation after the last write of its own. */
   #written = -1
@@ -57,6 +57,7 @@ export class IptablesProxier implements Agent {
     this.#family = family
     const { client, clock, network, name } = context
     if (family === 4) network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
+    this.#runner = new BoundedRunner(clock, MIN_SYNC, BURST, () => this.#sync())
     this.#cache = new ServiceCache(client, family, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
@@ -67,7 +68,6 @@ export class IptablesProxier implements Agent {
       this.#needFull = true
       this.#queue()
     })
-    this.#refilled = clock.now
     this.#queue()
     this.#watchRules()
   }
@@ -82,25 +82,15 @@ export class IptablesProxier implements Agent {
     if (this.#deferred.length > 0) this.#writeDeferred()
     this.#cache.stop()
     this.#stopNode()
-    this.#context.clock.cancel(this.#scheduled)
+    this.#runner.stop()
+    this.#context.clock.cancel(this.#retry)
     this.#context.clock.cancel(this.#monitor)
   }
 
-  /** BoundedFrequencyRunner: two syncs at once when it was quiet, then one a second. */
   #queue(): void {
     if (this.#stopped) return
     this.#health?.queued(this.#family)
-    if (this.#scheduled) return
-    const { clock } = this.#context
-    this.#tokens = Math.min(BURST, this.#tokens + (clock.now - this.#refilled) / MIN_SYNC)
-    this.#refilled = clock.now
-    const wait = this.#tokens >= 1 ? 0 : (1 - this.#tokens) * MIN_SYNC
-    this.#scheduled = clock.schedule(wait, () => {
-      this.#scheduled = undefined
-      this.#tokens = Math.min(BURST, this.#tokens + (clock.now - this.#refilled) / MIN_SYNC) - 1
-      this.#refilled = clock.now
-      this.#sync()
-    })
+    this.#runner.queue()
   }
 
   /** Every 30 s it looks whether somebody has flushed the tables: then its canary chains are gone (iptables.Monitor). */
@@ -172,12 +162,8 @@ export class IptablesProxier implements Agent {
       this.#log('E', 'proxier.go:1565', `"Failed to execute iptables-restore" err="${(error as Error).message.trim().replaceAll('\n', '\\n')}" ${ipFamily}`)
       this.#log('I', 'proxier.go:826', `"Sync failed" ${ipFamily} retryingTime="30s"`)
       this.#needFull = true
-      if (!this.#stopped && !this.#scheduled) {
-        this.#scheduled = clock.schedule(SYNC, () => {
-          this.#scheduled = undefined
-          this.#sync()
-        }, { background: true })
-      }
+      clock.cancel(this.#retry)
+      if (!this.#stopped) this.#retry = clock.schedule(SYNC, () => this.#runner.queue(), { background: true })
       return false
     }
   }
