@@ -6,7 +6,7 @@ import { failing, fill, inRange, like, passed, rangeText, type CheckContext, typ
 export const CHECKER = 'lab-check'
 
 /** Programs of the cluster itself, and of its labs: what they send is no doing of the student's. */
-const BACKGROUND = new Set(['kubelet', 'coredns', 'kube-proxy', 'flanneld', 'kube-router', 'kube-apiserver', 'etcd', CHECKER])
+const BACKGROUND = new Set(['kubelet', 'coredns', 'kube-proxy', 'flanneld', 'kube-router', 'weaver', 'kube-apiserver', 'etcd', CHECKER])
 
 export function isBackground(journey: Journey): boolean {
   return journey.program === undefined || BACKGROUND.has(journey.program)

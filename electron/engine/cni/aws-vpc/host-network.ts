@@ -68,7 +68,10 @@ export function setUpHostNetwork({ network }: NodeContext, first: Eni): void {
 export function setUpEni({ network }: NodeContext, eni: Eni): void {
   const { name } = eni.link
   if (!eni.link.up) network.setUp(name, true)
-  if (!eni.link.address(eni.primary)) network.addAddress(name, `${eni.primary}/${prefixLength(UNDERLAY)}`)
+  // its route to the subnet comes with the address, and the kernel wants one to the router
+  const address = `${eni.primary}/${prefixLength(UNDERLAY)}`
+  if (eni.link.address(eni.primary)) network.removeAddress(name, address)
+  network.addAddress(name, address)
   const router = nthAddress(UNDERLAY, 1)
   const table = { table: tableOf(eni), replace: true }
   network.routes.add({ destination: `${router}/32`, device: name, scope: 'link' }, table)
