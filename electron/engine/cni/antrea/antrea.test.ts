@@ -151,11 +151,11 @@ describe('antrea', () => {
     pod(cluster, 'client', 'worker-2')
     const network = cluster.podNetwork('default', 'client')!
     network.addAddress('eth0', '10.244.2.77/24')
-    const connection = network.sockets.connect({ address: web, port: 80 }, { source: '10.244.2.77' } as object)
-    cluster.clock.runFor(300)
-    connection.abort()
-    const journey = connection.journey!
-    expect(journey.source === '10.244.2.77' ? journey.reason : 'sent from its own').toMatch(/drop-ovs-spoof|drop-no-neighbour|sent from its own/)
+    connect(cluster, 'client', web)
+    network.routes.add({ destination: '0.0.0.0/0', via: '10.244.2.1', device: 'eth0', source: '10.244.2.77' }, { replace: true })
+    const journey = connect(cluster, 'client', web)
+    expect([journey.source, journey.verdict, journey.reason]).toEqual(['10.244.2.77', 'dropped', 'drop-ovs-spoof'])
+    expect(journey.hops.at(-1)!.text).toMatch(/^default\/client may only send from 10\.244\.2\.\d+, not from 10\.244\.2\.77\.$/)
   })
 
   it('leaves flows as they are while its agent is away, and brings them up to date under new cookies', () => {

@@ -119,7 +119,7 @@ export class Datapath {
     this.bridge.conntrack.remove(({ original, reply }) => original.source === pod.ip || reply.source === pod.ip)
   }
 
-  podAt(ip: Ip): PodPort | undefined {
+  readonly podAt = (ip: Ip): PodPort | undefined => {
     for (const pod of this.pods.values()) if (pod.ip === ip) return pod
     return undefined
   }

@@ -22,6 +22,16 @@ beforeAll(() => {
   }
 })
 
+/** What the sender's program gets to know: '' while it waits. */
+function heard(from: string, to: string): string {
+  let error = ''
+  const connection = cluster.podNetwork('default', from)!.sockets.connect({ address: ips.get(to)!, port: 80 }, { onClose: (e) => (error = e?.code ?? '') })
+  cluster.clock.runFor(300)
+  const told = error
+  connection.abort()
+  return told
+}
+
 function connect(from: string, to: string): Journey {
   const connection = cluster.podNetwork('default', from)!.sockets.connect({ address: ips.get(to)!, port: 80 }, {})
   cluster.clock.runFor(300)
@@ -70,8 +80,16 @@ describe('Antrea’s own policies', () => {
       const rejected = connect('client', 'web')
       expect([rejected.verdict, rejected.reason, rejected.hops.at(-1)!.policies]).toEqual(['rejected', 'reject-policy', ['AntreaClusterNetworkPolicy:refuse']])
     })
+    // near or far, at the Pod's address or at a Service's
+    cluster.client.create('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } } as unknown as KubeObject)
+    cluster.settle()
+    ips.set('service', cluster.client.get<KubeObject & { spec: { clusterIP: string } }>('services', 'default', 'web').spec.clusterIP)
+    given([acnp('refuse', { priority: 5, ingress: [{ action: 'Reject' }] })], () => {
+      expect(['client', 'near'].flatMap((from) => ['web', 'service'].map((to) => heard(from, to)))).toEqual(Array.from({ length: 4 }, () => 'ECONNREFUSED'))
+    })
     given([acnp('stay', { priority: 5, appliedTo: [app('client')], egress: [{ action: 'Reject', to: [app('web')] }] })], () => {
       expect([connect('client', 'web').verdict, connect('near', 'web').verdict]).toEqual(['rejected', 'delivered'])
+      expect([heard('client', 'web'), heard('client', 'service'), heard('near', 'service')]).toEqual(['ECONNREFUSED', 'ECONNREFUSED', ''])
     })
   })
 

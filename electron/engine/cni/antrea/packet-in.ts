@@ -1,8 +1,11 @@
 import { copyPacket } from '../../network/packets.ts'
 import type { Frame, IpPacket, TcpFlags } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
-import type { Execution } from './ovs/execution.ts'
+import { forget } from './ovs/conntrack-zones.ts'
+import { Execution } from './ovs/execution.ts'
+import { CT } from './ovs/fields.ts'
 import { flowText, type Flow } from './ovs/flow.ts'
+import { ZONE } from './pipeline.ts'
 
 /** What the agent does with packets that flows hand to it (pkg/agent/controller/networkpolicy/reject.go): it refuses in the name of the receiver. */
 export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flow: Flow): void {
@@ -22,11 +25,23 @@ export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flo
   if (!answer) return
   const trail = packet.meta.trail
   if (trail) recorder.begin(bridge.network, answer, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
-  const frame: Frame = { source: dp.gateway.mac, destination: x.key.frame.source, payload: answer }
-  const port = bridge.ports.get(x.key.inPort)
-  if (!port) return
-  if (port.type === 'internal') port.link.receive(frame)
-  else port.link.transmit(frame)
+  sendBack(dp, x, answer)
+}
+
+/**
+ * packetOut of the refusal: past policies and the state of connections, which would take it for invalid. Where the
+ * connection was translated here, its answer is translated back; where that was on another node, that one does it.
+ */
+function sendBack({ bridge, gateway, podAt }: Datapath, x: Execution, answer: IpPacket): void {
+  const from = podAt(answer.source)
+  bridge.conntrack.track(answer, ZONE)
+  if (answer.meta.connection) bridge.conntrack.translate(answer, ZONE)
+  forget(answer)
+  const frame: Frame = { source: from?.mac ?? gateway.mac, destination: gateway.mac, payload: answer }
+  const key = bridge.key(from && from.port !== x.key.inPort ? from.port : 0, frame)
+  key.ctState = CT.trk | CT.est | CT.rpl
+  key.registers[0] = 0x203
+  new Execution(bridge, key).start('L3Forwarding')
 }
 
 /** A reset for TCP; for everything else "administratively prohibited". */

@@ -39,9 +39,11 @@ function compile(text: string): Action {
   if (text.startsWith('meter:')) return () => undefined
   if (text.startsWith('output:')) {
     const to = text.slice(7)
-    if (to === 'NXM_NX_REG1[]') return (x, flow) => x.output(x.key.registers[1]!, flow)
+    // a frame does not leave by the port that it came from, unless IN_PORT says so
+    const send = (x: Execution, port: number, flow: Flow): void => (port === x.key.inPort ? x.lost(flow, 'drop-ovs-flow', `The frame has come in through ${x.bridge.portName(port)} and may not leave by the same port.`) : x.output(port, flow))
+    if (to === 'NXM_NX_REG1[]') return (x, flow) => send(x, x.key.registers[1]!, flow)
     const port = Number(to)
-    return (x, flow) => x.output(port, flow)
+    return (x, flow) => send(x, port, flow)
   }
   switch (text) {
     case 'IN_PORT': return (x, flow) => x.output(x.key.inPort, flow)

@@ -39,8 +39,8 @@ export class Execution {
   }
 
   /** From the first table to the end; what nobody takes is dropped by the last flow that it met. */
-  start(): void {
-    this.run(this.bridge.firstTable)
+  start(table = this.bridge.firstTable): void {
+    this.run(table)
     if (this.done) return
     const flow = this.#last
     const text = this.bridge.observer?.dropped(this, flow)
