@@ -1,5 +1,6 @@
 import type { ProgramTable } from '../machine/types.ts'
 import { agnhost } from './agnhost/index.ts'
+import { busyboxHttpd } from './busybox-httpd.ts'
 import { controlPlanePart, PARTS } from './control-plane.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoserver } from './echoserver.ts'
@@ -36,6 +37,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('mysqladmin', mysqladmin)
   table.register('mariadbd', mariadbd)
   table.register('mariadb-entrypoint', mariadbEntrypoint)
+  table.register('busybox:httpd', busyboxHttpd)
   table.register('memcached', memcached)
   table.register('memcached-entrypoint', memcachedEntrypoint)
   table.register('fluentd', fluentd)
