@@ -9,7 +9,7 @@ if (!available) console.warn('SKIPPED: net-tools and its kin are not compared wi
 const counters: Mask = (text) => macs(text).replace(/(packets|bytes|dropped)([ :])\d+( {0,1}\([\d.]+ [KMGT]?i?B\))?/g, '$1$2N').replace(/ +\d+( +\d+){3} +\d+( +\d+){3} (B?L?M?O?R?U?)$/gm, ' N $3')
 const sorted: Mask = (text) => counters(text).split('\n').sort().join('\n')
 const usage: Mask = (text) => counters(text).replace(/BusyBox v[^\n]*\n[^]*/g, 'BusyBox…').replace(/[Uu]sage[^]*/, 'Usage…')
-const times: Mask = (text) => usage(text).replace(/\d+\.\d{3} ?ms/g, 'T ms').replace(/\(\d[\d.]*s latency\)/, '(T latency)').replace(/scanned in [\d.]+ seconds/, 'scanned in T').replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}/g, 'DATE').replace(/( +)\d+\.\d\d$/gm, ' AGE')
+const times: Mask = (text) => usage(text).replace(/\d+\.\d{3} ?ms/g, 'T ms').replace(/\(\d[\d.]*s latency\)/g, '(T latency)').replace(/scanned in [\d.]+ seconds/, 'scanned in T').replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}/g, 'DATE').replace(/( +)\d+\.\d\d$/gm, ' AGE')
 
 describe.skipIf(!available)('the real tools agree', () => {
   let there: World
@@ -55,8 +55,13 @@ describe.skipIf(!available)('the real tools agree', () => {
     same('p1', ['telnet 10.244.2.2 81', 'telnet 10.9.9.9 81', 'telnet 10.244.2.2 nopp', 'busybox telnet 10.244.2.2 81', 'busybox telnet'], times)
   })
 
+  describe('on nmap', () => {
+    same('p1', ['nmap -sT -n -p 79-82 10.244.2.2', 'nmap -n -p 79-82 10.244.2.2', 'nmap -sn -n 10.244.2.2', 'nmap -sT -n -p 79-82 -oG - 10.244.2.2', 'nmap -sT -n -Pn -p 80 10.9.9.9', 'nmap -sT -n -p 80 10.244.2.77', 'nmap -sT -n -p 0-x 1.1.1.1', 'nmap --frob', 'nmap -sT -n --open -p 80-81 10.244.2.2', 'nmap -sT -n -p 1-100 10.244.2.2', 'nmap -sT -n -p 100-200 10.244.2.2', 'nmap -n -p 80 10.244.1.3', 'nmap -sn -n 10.244.1.2-3', 'nmap -n --unprivileged -p 80,443 10.244.2.2'], times)
+  })
+
   describe('on sockets', () => {
     same('p3', ['netstat -tln', 'netstat -tl', 'netstat -tan', 'netstat -tuln', 'netstat -an', 'netstat -n', 'netstat -t', 'busybox netstat -tln', 'busybox netstat -an'])
+    same('p3', ['ss -tln sport = :80', 'ss -tan sport = :http', 'ss -tn dst 1.2.3.4', 'ss -tan state established', 'ss -tln state bogus', 'ss -tan state listening', "ss -tan '( sport = :80 or sport = :81 )'", 'ss -tan sport ne 80', 'ss -tln foo', 'ss -tan exclude listening', 'ss -tlno', 'ss -tan src 0.0.0.0:80', 'ss -tan state all'], (text) => text.replace(/^(LISTEN )?0 +(511|4096) +/gm, '$1BACKLOG ').replace(/ +$/gm, ''))
     same('p3', ['netstat -Z', 'netstat --foo', 'netstat -q'], usage)
   })
 })

@@ -20,6 +20,7 @@ import { busyboxIfconfig, ifconfig } from './net-tools/ifconfig.ts'
 import { busyboxNetstat, netstat } from './net-tools/netstat.ts'
 import { busyboxRoute, route } from './net-tools/route.ts'
 import { nft } from './nft.ts'
+import { nmap } from './nmap/index.ts'
 import { openssl } from './openssl/index.ts'
 import { busyboxPing, ping } from './ping.ts'
 import { ss } from './ss.ts'
@@ -38,7 +39,7 @@ import { busyboxWget } from './wget.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nslookup, openssl, ping, ping6: ping, route, ss, wg, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute }
+  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, ss, wg, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

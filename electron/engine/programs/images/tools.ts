@@ -56,5 +56,5 @@ export const toolRepositories: readonly Repository[] = [
   { name: 'docker.io/curlimages/curl', tag: curlTag },
   { name: 'quay.io/curl/curl', tag: curlTag },
   { name: 'docker.io/amouat/network-utils', tag: (tag) => (tag === 'latest' ? networkUtils() : undefined) },
-  { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (tag === 'latest' || versionParts(tag) ? networkUtils('nft') : undefined) },
+  { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (tag === 'latest' || versionParts(tag) ? networkUtils('nft', 'tracepath', 'brctl', 'ethtool', 'ipset', 'ipvsadm') : undefined) },
 ]
