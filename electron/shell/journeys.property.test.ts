@@ -45,7 +45,7 @@ const pair = fc.tuple(node, node).filter(([a, b]) => a !== b)
 const faultWords: fc.Arbitrary<string[]> = fc.oneof(
   node.map((n) => ['node-down', n]), node.map((n) => ['node-reboot', n]), pair.map(([a, b]) => ['link-down', a, b]), pair.map(([a, b]) => ['packet-loss', a, b, '--loss', '40%']),
   pair.map(([a, b]) => ['slow-link', a, b]), node.map((n) => ['mtu', n, '--mtu', '900']), node.map((n) => ['ip-forward-off', n]), node.map((n) => ['conntrack-full', n]),
-  node.map((n) => ['proxy-stopped', n]), node.map((n) => ['cni-down', n]), fc.constant(['dns-down']), fc.tuple(node, fc.constantFrom('10.244.1.0/24', '10.244.2.0/24')).map(([n, c]) => ['route-missing', n, c]),
+  node.map((n) => ['proxy-stopped', n]), node.map((n) => ['cni-down', n]), fc.constant('dns-down').map((f) => [f]), fc.tuple(node, fc.constantFrom('10.244.1.0/24', '10.244.2.0/24')).map(([n, c]) => ['route-missing', n, c]),
 )
 const source = fc.constantFrom('default/a', 'default/b', 'default/c', 'worker-1', 'worker-2', 'control-plane', 'external', 'laptop')
 const destination = fc.constantFrom('a', 'b', 'c', 'd', '10.96.0.100', '10.96.0.101', '10.96.0.102', '10.96.3.3', '10.244.2.250', '172.18.0.3', '172.18.0.4', '172.18.0.99', '192.0.2.20', '198.51.100.7', '127.0.0.1')

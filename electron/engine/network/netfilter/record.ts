@@ -5,6 +5,7 @@ import type { Chain } from './chain.ts'
 import type { Decision, Jump } from './evaluate.ts'
 import { isSelective, ruleText } from './rule.ts'
 import type { Rule, TableName } from './rule.ts'
+import { commentOf, fits, markText } from './words.ts'
 
 /** Writes what netfilter decides into a packet's journey. */
 export class RuleRecorder {
@@ -36,11 +37,9 @@ export class RuleRecorder {
     const name = rule.target!.name
     const { mark } = this.#packet.meta
     if (name === 'MARK' && mark === this.#mark) return
-    this.#mark = mark
     this.#announce(jumps)
-    const text = name === 'MARK'
-      ? `The packet now carries mark 0x${mark.toString(16)}.`
-      : `${name} is applied and the packet goes on.`
+    const text = name === 'MARK' ? markText(this.#mark, mark, chain.name, commentOf(rule)) : `${name} is applied and the packet goes on.`
+    this.#mark = mark
     this.#hop(this.#stage(), text, rule, chain, 'netfilter-mark')
   }
 
@@ -93,10 +92,8 @@ export class RuleRecorder {
     for (const jump of jumps) {
       const { rule, chain } = jump
       if (!isSelective(rule) || this.#announced.includes(jump)) continue
-      // Felix puts a hash of the rule before what it has to say
-      const why = rule.matches.findLast((m) => m.name === 'comment' && !m.list(true).startsWith('/* cali:'))
-      const comment = why ? ` (${why.list(true).slice(3, -3)})` : ''
-      this.#hop(this.#stage(), `The rule fits${comment}: on to chain ${rule.jump}.`, rule, chain, 'netfilter-jump')
+      const why = commentOf(rule)
+      this.#hop(this.#stage(), `${fits(rule)}${why === undefined ? '' : ` (${why})`}: on to chain ${rule.jump}.`, rule, chain, 'netfilter-jump')
     }
     this.#announced = [...jumps]
   }

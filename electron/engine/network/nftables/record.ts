@@ -1,5 +1,6 @@
 import { endpoint } from '../../journey/header.ts'
 import type { Header, Hop, HopStage } from '../../journey/types.ts'
+import { markText } from '../netfilter/words.ts'
 import type { Hook, IpPacket, StackHost } from '../types.ts'
 import type { Decision, Step } from './evaluate.ts'
 import { printRule } from './list.ts'
@@ -16,6 +17,7 @@ export class NftRecorder {
   readonly #now: number
   #before: Header
   #announced: readonly Step[] = []
+  #mark: number
 
   constructor(host: StackHost, base: NftChain, hook: Hook, packet: IpPacket, interfaceName: string | undefined) {
     this.#host = host
@@ -25,13 +27,16 @@ export class NftRecorder {
     this.#interface = interfaceName
     this.#now = host.clock.now
     this.#before = host.recorder.header(packet)
+    this.#mark = packet.meta.mark
   }
 
   /** A rule that changed something and let the packet go on. */
   readonly observe = (step: Step, jumps: readonly Step[]): void => {
     if (!step.rule.body.statements.some((s) => s.changes === 'mark')) return
     this.#announce(jumps)
-    this.#hop(this.#stage(), `The packet now carries mark 0x${this.#packet.meta.mark.toString(16)}.`, step, 'netfilter-mark')
+    const { mark } = this.#packet.meta
+    this.#hop(this.#stage(), markText(this.#mark, mark, step.chain.name, step.rule.body.comment), step, 'netfilter-mark')
+    this.#mark = mark
   }
 
   /** After translation, so that the hop can show the new addresses. */
