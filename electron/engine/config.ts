@@ -65,7 +65,7 @@ type Report = (key: string, value: unknown, allowed: string) => void
 const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 'cni', 'proxyMode', 'cloud', 'ingressController', 'kubectlRun', 'seed']
 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
-const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea', 'aws-vpc'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx', 'traefik'], kubectlRun: ['pod', 'deployment'] }
+const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea', 'aws-vpc'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx', 'traefik', 'haproxy'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
 const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables', 'ipvs'] }

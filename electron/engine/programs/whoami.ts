@@ -7,6 +7,8 @@ import { canonicalHeader, goJson, parseGoDuration, serveGo, splitTarget, type Go
 import { headerOf } from './http/message.ts'
 import type { HttpRequest } from './http/server.ts'
 import { httpDate } from './http/status.ts'
+import { acceptKey, echoMessages, websocketKey } from './http/websocket.ts'
+import { readCertificates, type Certificate } from './tls/x509.ts'
 import { goLogTime } from './http-echo.ts'
 import { accessTime } from './nginx/nginx.ts'
 import { Output, untilSignal } from './output.ts'
@@ -25,9 +27,15 @@ export const whoami: Program = function* (process) {
     yield* process.printError(`${flags.error}\nUsage of /whoami:\n  -cacert string\n    \tgive me a CA chain, enforces mutual TLS\n  -cert string\n    \tgive me a certificate\n  -key string\n    \tgive me a key\n  -name string\n    \tgive me a name\n  -port string\n    \tgive me a port number (default "80")\n  -verbose\n    \tEnable verbose logging\n`)
     return 2
   }
-  if (flags.values.get('cert') && flags.values.get('key')) {
-    yield* process.printError('podhop: not simulated: whoami -cert and -key (use an Ingress for TLS)\n')
-    return 69
+  const [cert, key] = [flags.values.get('cert'), flags.values.get('key')]
+  let chain: Certificate[] | undefined
+  if (cert && key) {
+    const missing = [cert, key].find((path) => !process.fs.exists(process.resolve(path)))
+    if (missing === undefined) chain = readCertificates(process.fs.readText(process.resolve(cert)))
+    if (!chain?.length) {
+      yield* process.printError(`${goLogTime(process.clock.wall())} ${missing === undefined ? 'tls: failed to find any PEM data in certificate input' : `open ${missing}: no such file or directory`}\n`)
+      return 1
+    }
   }
   const port = flags.values.get('port') ?? (process.env.get('WHOAMI_PORT_NUMBER') || '80')
   const name = flags.values.get('name') ?? process.env.get('WHOAMI_NAME') ?? ''
@@ -41,7 +49,7 @@ export const whoami: Program = function* (process) {
     serveGo(process, 'whoami', Number(port), undefined, (request) => {
       if (verbose) log(`${joinHostPort(request.remoteAddress, request.remotePort)} - - [${accessTime(process.clock.wall())}] "${request.method} ${splitTarget(request.target).path} HTTP/${request.version}" - -`)
       return answers.answer(request)
-    })
+    }, chain && { select: () => ({ chain }) })
   } catch (error) {
     log(`listen tcp :${port}: bind: ${(error as { code?: string }).code === 'EACCES' ? 'permission denied' : 'address already in use'}`)
     yield* out.flush()
@@ -75,8 +83,11 @@ class Answers {
         return this.#healthOf(request)
       case '/data':
         return this.#data(query)
-      case '/echo':
+      case '/echo': {
+        const key = websocketKey(request.headers)
+        if (key !== undefined) return { status: 101, headers: [['Upgrade', 'websocket'], ['Connection', 'Upgrade'], ['Sec-WebSocket-Accept', acceptKey(key)]], upgrade: echoMessages }
         return { status: 400, headers: [['Sec-Websocket-Version', '13'], ['X-Content-Type-Options', 'nosniff']], body: 'Bad Request\n' }
+      }
       default: {
         const wait = parseGoDuration(query.get('wait') ?? '')
         return wait ? this.#waited(request, query, wait) : { body: this.#text(request, query) }

@@ -71,7 +71,7 @@ describe('HTTPS through the NGINX Ingress controller', () => {
 *  subjectAltName: host "shop.example.com" matched cert's "shop.example.com"
 *  issuer: O=Shop; CN=shop.example.com
 *  SSL certificate verify ok.
-* using HTTP/1.x
+* using HTTP/1.1
 } [5 bytes data]
 `)
     expect(output).toContain('* TLSv1.3 (IN), TLS handshake, Newsession Ticket (4):\n')

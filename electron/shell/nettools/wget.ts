@@ -3,17 +3,17 @@ import { getopt } from './getopt.ts'
 import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
 import { TcpStream } from './stream.ts'
 
-interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string }
+interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean }
 
-/** wget of busybox 1.36, for http. */
+/** wget of busybox 1.36, for http and https. */
 export function* busyboxWget(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'qO:T:SY:U:P:cs', { quiet: 'q', 'output-document': 'O', timeout: 'T', 'server-response': 'S', spider: 's', 'user-agent': 'U', header: 'H', 'post-data': 'p' })
+  const parsed = getopt(process.argv.slice(1), 'qO:T:SY:U:P:cs', { quiet: 'q', 'output-document': 'O', timeout: 'T', 'server-response': 'S', spider: 's', 'user-agent': 'U', header: 'H', 'post-data': 'p', 'no-check-certificate': 'k' })
   if ('invalid' in parsed || 'missing' in parsed || parsed.operands.length === 0) {
     if ('invalid' in parsed) yield* process.printError(`wget: unrecognized option: ${parsed.invalid.replace(/^--/, '')}\n`)
     yield* process.printError('BusyBox v1.36.1 () multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-T SEC] URL...\n')
     return 1
   }
-  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget' }
+  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false }
   for (const { name, value } of parsed.options) {
     if (name === 'q') options.quiet = true
     else if (name === 'O') options.output = value
@@ -21,6 +21,7 @@ export function* busyboxWget(process: Process): Task<number> {
     else if (name === 'S') options.showHeaders = true
     else if (name === 's') options.spider = true
     else if (name === 'U') options.agent = value
+    else if (name === 'k') options.unchecked = true
     else {
       yield* process.printError(`podhop: not simulated: wget -${name} (use curl)\n`)
       return 69
@@ -45,22 +46,28 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
   for (let redirects = 0; redirects < 6; redirects++) {
     const url = parseUrl(next)
     if ('error' in url) return yield* fail(`not an http or ftp url: ${next}`)
-    if (url.scheme === 'https') {
-      yield* process.printError('podhop: not simulated: TLS (use http://)\n')
-      return 69
-    }
+    const usual = url.scheme === 'https' ? 443 : 80
     let address = canonicalIp(url.host) ?? url.host
     if (!isValidIp(address)) {
       const resolved = yield* resolveHost(process, url.host)
-      if ('error' in resolved) return yield* fail(`bad address '${url.host}${url.port === 80 ? '' : `:${url.port}`}'`)
+      if ('error' in resolved) return yield* fail(`bad address '${url.host}${url.port === usual ? '' : `:${url.port}`}'`)
       address = resolved.addresses[0]!
     }
     const shownHost = url.host.includes(':') ? `[${url.host}]` : url.host
     const shownAddress = address.includes(':') ? `[${address}]` : address
-    yield* note(`Connecting to ${shownHost}${url.port === 80 ? '' : `:${url.port}`} (${shownAddress}:${url.port})\n`)
+    yield* note(`Connecting to ${shownHost}${url.port === usual ? '' : `:${url.port}`} (${shownAddress}:${url.port})\n`)
     const stream = yield* TcpStream.open(process, address, url.port, { timeout: options.timeout })
     if (!(stream instanceof TcpStream)) return stream.gaveUp ? yield* fail('download timed out') : yield* fail(`can't connect to remote host (${address}): ${stream.message}`)
-    const host = url.port === 80 ? shownHost : `${shownHost}:${url.port}`
+    if (url.scheme === 'https') {
+      // busybox has no list of authorities: it says so, and goes on
+      if (!options.unchecked) yield* process.printError('wget: note: TLS certificate validation not implemented\n')
+      const secured = yield* stream.startTls(process, { serverName: isValidIp(url.host) ? undefined : url.host }, process.clock.now + options.timeout)
+      if (!secured || 'failure' in secured) {
+        if (secured?.failure.kind === 'not-tls') return yield* fail('TLS error from peer (alert code 80): internal error')
+        return yield* fail(secured?.failure.kind === 'alert' ? `TLS error from peer (alert code ${secured.failure.alert}): ${secured.failure.alert === 112 ? 'unrecognized name' : 'handshake failure'}` : 'error getting response: Connection reset by peer')
+      }
+    }
+    const host = url.port === usual ? shownHost : `${shownHost}:${url.port}`
     stream.write(writeRequest('GET', url.target, [['Host', host], ['User-Agent', options.agent], ['Connection', 'close'], ...options.headers]))
     const answer = yield* readAnswer(process, stream, options.timeout)
     stream.close()

@@ -12,9 +12,6 @@ export type HttpAnswer = { status: number; location: string | undefined; body: s
 interface Target { scheme: 'http' | 'https'; host: string; port: number; path: string; url: string }
 
 const MOST_BODY = 10_240
-/** A client hello that says nothing: enough for a server that speaks plain HTTP to answer, as it does, in plain HTTP. */
-const CLIENT_HELLO = Uint8Array.of(0x16, 0x03, 0x01, 0x00, 0x04, 0x01, 0x00, 0x00, 0x00)
-const NO_TLS = 'podhop: not simulated: TLS (use scheme HTTP)'
 
 export function targetOf(action: HttpGet, host: string, port: number): Target {
   const path = action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`
@@ -67,11 +64,6 @@ function once(clock: Clock, network: NetworkNamespace, action: HttpGet, target: 
   const wrong = (text: string): void => answer({ error: `Get "${url}": ${text}` })
   let text = ''
   const take = (ended: boolean): boolean => {
-    if (scheme === 'https') {
-      if (text.length < 5 && !ended) return false
-      wrong(text.startsWith('HTTP/') ? 'http: server gave HTTP response to HTTPS client' : text === '' ? 'EOF' : NO_TLS)
-      return true
-    }
     const head = /^HTTP\/1\.[01] (\d{3})[^\n]*\n/.exec(text)
     if (!head) return false
     const status = Number(head[1])
@@ -82,7 +74,7 @@ function once(clock: Clock, network: NetworkNamespace, action: HttpGet, target: 
     return true
   }
   const undo = dial(clock, network, host, port, timeoutMs, {
-    onOpen: (send) => send(scheme === 'https' ? CLIENT_HELLO : encodeUtf8(`GET ${path} HTTP/1.1\r\n${headersOf(action, target)}`)),
+    onOpen: (send) => send(encodeUtf8(`GET ${path} HTTP/1.1\r\n${headersOf(action, target)}`)),
     onData: (data) => {
       text += decodeUtf8(data)
       if (over || !take(false)) return
@@ -92,11 +84,12 @@ function once(clock: Clock, network: NetworkNamespace, action: HttpGet, target: 
     onFailure: (kind, reason) => {
       if (over) return
       over = true
+      if (kind === 'tls') return wrong(reason)
       if (kind === 'dial') return wrong(`${dialError(host, port, reason)}${reason === 'timeout' ? ' (Client.Timeout exceeded while awaiting headers)' : ''}`)
       if (reason === 'EOF' && take(true)) return
       wrong(reason === 'timeout' ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : reason === 'EOF' ? 'EOF' : `read tcp: ${reason}`)
     },
-  })
+  }, scheme === 'https')
   let over = false
   return undo
 }

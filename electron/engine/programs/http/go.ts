@@ -4,6 +4,8 @@ import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from './message.ts'
 import { serveHttp, type HttpRequest, type HttpResponse, type HttpServer } from './server.ts'
 import { httpDate } from './status.ts'
+import type { TlsServerOptions } from '../tls/socket.ts'
+import { CIPHERS } from '../tls/wire.ts'
 
 /** A server as Go's net/http answers: header order, 404 and 400 pages, sniffed text types. */
 export interface GoAnswer {
@@ -11,9 +13,12 @@ export interface GoAnswer {
   headers?: Headers
   body?: string
   contentType?: string
+  /** After 101 the connection is another protocol's; the headers are all that is sent. */
+  upgrade?: HttpResponse['upgrade']
 }
 
 export function goResponse(process: Process, request: HttpRequest, answer: GoAnswer): HttpResponse {
+  if (answer.upgrade) return { status: answer.status ?? 101, headers: answer.headers ?? [], upgrade: answer.upgrade }
   const body = encodeUtf8(answer.body ?? '')
   const own = [...(answer.headers ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
   const headers: Headers = [...own, ['Date', httpDate(process.clock.wall())], ['Content-Length', String(body.length)]]
@@ -25,12 +30,16 @@ export function goResponse(process: Process, request: HttpRequest, answer: GoAns
 /** http.NotFound. */
 export const GO_NOT_FOUND: GoAnswer = { status: 404, headers: [['X-Content-Type-Options', 'nosniff']], body: '404 page not found\n' }
 
+/** crypto/tls' habits, and what net/http says to a client without TLS. */
+const GO_TLS: Partial<TlsServerOptions> = { alpn: ['http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => encodeUtf8('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n') }
+
 /** Throws SystemError EADDRINUSE. A handler that has to wait is a task. */
-export function serveGo(process: Process, program: string, port: number, address: string | undefined, handle: (request: HttpRequest) => GoAnswer | Task<GoAnswer>): HttpServer {
+export function serveGo(process: Process, program: string, port: number, address: string | undefined, handle: (request: HttpRequest) => GoAnswer | Task<GoAnswer>, tls?: Pick<TlsServerOptions, 'select'>): HttpServer {
   return serveHttp(process, {
     port,
     ...(address ? { address } : {}),
     program,
+    ...(tls ? { tls: { ...GO_TLS, ...tls } } : {}),
     handle: (request, respond) => {
       const answer = handle(request)
       if (!isTask(answer)) return respond(goResponse(process, request, answer))

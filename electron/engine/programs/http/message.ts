@@ -167,6 +167,8 @@ export class RequestParser extends MessageParser<RequestHead> {
 export class ResponseParser extends MessageParser<ResponseHead> {
   /** Set before the answer to a HEAD request arrives: it has no body, whatever its headers say. */
   withoutBody = false
+  /** What follows 101 Switching Protocols is its body: for who asked for another protocol without speaking it. */
+  bodyAfterSwitch = false
 
   protected parseStart(line: string): ResponseHead {
     const match = /^HTTP\/(1\.[01]) ([0-9]{3})(?: (.*))?$/.exec(line)
@@ -175,6 +177,7 @@ export class ResponseParser extends MessageParser<ResponseHead> {
   }
 
   protected framingOf(head: ResponseHead): Framing {
+    if (head.status === 101 && this.bodyAfterSwitch) return { kind: 'close' }
     if (this.withoutBody || head.status < 200 || head.status === 204 || head.status === 304) return { kind: 'none' }
     return framingOf(head.headers) ?? { kind: 'close' }
   }

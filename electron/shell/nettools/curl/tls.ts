@@ -47,6 +47,11 @@ export function* secure(process: Process, options: CurlOptions, url: CurlUrl, st
   const anchors = trusted(process, options)
   if (!anchors && !options.insecure) {
     const text = `error setting certificate file: ${options.caFile}`
+    // it looks for the file when its hello is made already
+    verbose.data(true, 5)
+    verbose.add('TLSv1.3 (OUT), TLS handshake, Client hello (1):')
+    verbose.data(true, 512)
+    verbose.add(text)
     verbose.add(text)
     return { code: 77, text }
   }
@@ -108,7 +113,7 @@ function* inspect(options: CurlOptions, url: CurlUrl, info: TlsInfo, problem: Ve
     verbose.add(` issuer: ${nameText(own.issuer, '=', '; ')}`)
     verbose.add(problem ? ` SSL certificate verify result: ${problem.text} (${problem.code}), continuing anyway.` : ' SSL certificate verify ok.')
   }
-  yield* verbose.note('using HTTP/1.x')
+  yield* verbose.note(`using HTTP/1.${info.alpn === 'http/1.1' ? '1' : 'x'}`)
   return { info, verifyResult: problem?.code ?? 0 }
 }
 

@@ -115,6 +115,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     if ('code' in secured) {
       yield* note(`Closing connection ${number}`)
       opened.close()
+      if (secured.code === 77) verbose.add(secured.text)
       yield* verbose.flush()
       return secured
     }
@@ -270,6 +271,7 @@ function* receive(process: Process, options: CurlOptions, stream: TcpStream, dea
     onComplete: () => void (complete = true),
   })
   parser.withoutBody = options.head
+  parser.bodyAfterSwitch = true
   let announced = false
   let ignored = false
   while (!complete) {

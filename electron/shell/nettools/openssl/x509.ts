@@ -19,7 +19,7 @@ export function* x509(process: Process, args: readonly string[]): Task<number> {
     else if (name === 'serial') out += `serial=${hexOf(certificate.serial).toUpperCase()}\n`
     if (name === 'dates' || name === 'startdate') out += `notBefore=${opensslDate(certificate.notBefore)}\n`
     if (name === 'dates' || name === 'enddate') out += `notAfter=${opensslDate(certificate.notAfter)}\n`
-    if (name === 'ext') out += extensions(certificate, '').join('')
+    if (name === 'ext') out += extensions(certificate, '', options.get('ext')!.at(-1)!.split(',')).join('')
   }
   const seconds = options.get('checkend')?.at(-1)
   const expires = seconds !== undefined && certificate.notAfter < process.clock.wall() + Number(seconds) * 1000
@@ -70,18 +70,32 @@ ${key}${own.length > 0 ? `        X509v3 extensions:\n${own.join('')}` : ''}    
 ${block(signatureHex, 18, '        ')}`
 }
 
-function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Certificate, indent: string): string[] {
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  subjectKeyIdentifier: OID.subjectKeyId, authorityKeyIdentifier: OID.authorityKeyId, basicConstraints: OID.basicConstraints, subjectAltName: OID.alternativeNames, keyUsage: OID.keyUsage, extendedKeyUsage: OID.extendedKeyUsage,
+}
+
+/** All, or those of these names. */
+function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Certificate, indent: string, wanted?: readonly string[]): string[] {
+  const oids = wanted?.map((name) => EXTENSIONS[name])
   const hex = (bytes: Uint8Array): string => pairs(Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('').toUpperCase())
   return all.flatMap(({ oid, critical, value }) => {
+    if (oids && !oids.includes(oid)) return []
     const show = (name: string, text: string): string => `${indent}${name}: ${critical ? 'critical' : ''}\n${indent}    ${text}\n`
     if (oid === OID.subjectKeyId) return show('X509v3 Subject Key Identifier', hex(value.subarray(2)))
     if (oid === OID.authorityKeyId) return show('X509v3 Authority Key Identifier', hex(value.subarray(4)))
     if (oid === OID.basicConstraints) return show('X509v3 Basic Constraints', `CA:${isCa ? 'TRUE' : 'FALSE'}`)
-    if (oid === OID.alternativeNames) return show('X509v3 Subject Alternative Name', [...dnsNames.map((n) => `DNS:${n}`), ...ipAddresses.map((a) => `IP Address:${a}`)].join(', '))
+    if (oid === OID.alternativeNames) return show('X509v3 Subject Alternative Name', [...dnsNames.map((n) => `DNS:${n}`), ...ipAddresses.map((a) => `IP Address:${wholeAddress(a)}`)].join(', '))
     if (oid === OID.keyUsage) return show('X509v3 Key Usage', usages(value))
     if (oid === OID.extendedKeyUsage) return show('X509v3 Extended Key Usage', 'TLS Web Server Authentication')
     return []
   })
+}
+
+/** IPv6 without "::", as X509V3_EXT_print writes it. */
+function wholeAddress(address: string): string {
+  if (!address.includes(':')) return address
+  const [front = [], back = []] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
+  return [...front, ...new Array<string>(8 - front.length - back.length).fill('0'), ...back].join(':').toUpperCase()
 }
 
 function usages(value: Uint8Array): string {
