@@ -21,7 +21,9 @@ export function internetZones(webServer: string, ipv6?: string): InternetZone[] 
 }
 
 /** A recursive resolver's answer out of these zones; every other name does not exist. */
-export function answerFrom(zones: readonly InternetZone[], query: DnsMessage): DnsMessage {
+export function answerFrom(zones: readonly InternetZone[], asked: DnsMessage): DnsMessage {
+  // options, a cookie for one, are left aside
+  const query: DnsMessage = asked.edns ? { ...asked, edns: { ...asked.edns, options: [] } } : asked
   const question = query.questions[0]
   if (!question || query.opcode !== 0) return replyTo(query, { rcode: question ? 'NOTIMP' : 'FORMERR', recursionAvailable: true })
   const zone = zones.find((z) => isBelow(z.name, question.name))

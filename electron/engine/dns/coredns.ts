@@ -140,7 +140,7 @@ class Instance {
       const metricsPorts = new Set<number>()
       const ports = new Set(blocks.flatMap((b) => b.keys.map((k) => (k.port === 53 ? this.#port : k.port))))
       for (const port of ports) {
-        running.servers.push(this.#listen(port, () => serveDns(process, { port, program: 'coredns' }, (query, client) => this.#answer(running, port, query, client))))
+        running.servers.push(this.#listen(port, () => serveDns(process, { port, program: 'coredns', compress: 'needed' }, (query, client) => this.#answer(running, port, query, client))))
       }
       this.#metrics.clear('coredns_plugin_enabled')
       for (const { block, setup } of running.setups) {
@@ -188,6 +188,7 @@ class Instance {
 
   *#answer(running: Running, port: number, query: DnsMessage, client: DnsClient): Task<DnsMessage | undefined> {
     const question = query.questions[0]
+    if (query.edns && query.edns.version !== 0) return replyTo(query, { rcode: 'BADVERS' })
     if (query.opcode !== 0) return replyTo(query, { rcode: 'NOTIMP' })
     if (!question) return replyTo(query, { rcode: 'SERVFAIL' })
     if (question.type === 'HINFO' && question.name === this.#loopName && client.protocol === 'udp') this.#loopSeen(client)

@@ -2,8 +2,10 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { SmallCluster, type PodSample } from '../cni/small-cluster.samples.ts'
 import { dnsQuery, type DnsMessage, type DnsRecord } from '../network/wire/dns.ts'
 import { putService, putSlice } from '../proxy/services.samples.ts'
+import { untilSignal } from '../programs/output.ts'
 import { exchange } from './exchange.ts'
 import { resolveHost } from './resolver.ts'
+import { replyTo, serveDns } from './server.ts'
 
 /** The Kubernetes DNS specification 1.1, asked over the network: a Pod asks kube-dns, kube-proxy picks a CoreDNS Pod. */
 let cluster: SmallCluster
@@ -182,5 +184,59 @@ describe('the stub resolver', () => {
     lost.machine.fs.writeFile('/etc/resolv.conf', `nameserver ${silent.ip}\n`)
     expect(resolve('web.example', lost)).toEqual({ error: 'EAI_AGAIN', message: 'Temporary failure in name resolution' })
     expect(Math.round((cluster.clock.now - began) / 1000)).toBe(10)
+  })
+
+  describe('asks as its options say', () => {
+    const seen: string[] = []
+    let server: PodSample
+    beforeAll(() => {
+      server = cluster.pod('named', 'worker-1', 'busybox', { command: ['sleep', 'infinity'] })
+      server.machine.start({
+        argv: ['named'], files: new Map(),
+        program: function* (process) {
+          serveDns(process, { port: 53, program: 'named' }, function* (query, asker) {
+            const { name, type } = query.questions[0]!
+            seen.push(`${name} ${type} ${asker.protocol}${query.edns ? ` edns ${query.edns.udpSize}` : ''}`)
+            const known = name === 'web.b.test.' && type === 'A'
+            return replyTo(query, { rcode: known || name === 'web.a.test.' ? 'NOERROR' : 'NXDOMAIN', answers: known ? [{ name, class: 'IN', ttl: 5, data: { type: 'A', address: '10.9.9.9' } }] : [] })
+          })
+          yield* untilSignal(process, ['SIGTERM'])
+          return 0
+        },
+      })
+    })
+    const asked = (name: string, image: string, conf: string): unknown[] => {
+      const pod = cluster.pod(`asking-${seen.length}-${image}`, 'worker-2', image, { command: ['/bin/sleep', 'infinity'] })
+      pod.machine.fs.writeFile('/etc/resolv.conf', `nameserver ${server.ip}\n${conf}`)
+      seen.length = 0
+      const result = resolve(name, pod) as { addresses?: string[]; error?: string }
+      return [result.addresses?.[0] ?? result.error, ...seen]
+    }
+
+    test.each<[string, string, string, string[]]>([
+      // a name that exists without addresses: glibc goes on with the search list, musl does not
+      ['web', 'debian', 'search a.test b.test\n', ['10.9.9.9', 'web.a.test. A udp', 'web.a.test. AAAA udp', 'web.b.test. A udp', 'web.b.test. AAAA udp']],
+      ['web', 'alpine', 'search a.test b.test\n', ['EAI_NODATA', 'web.a.test. A udp', 'web.a.test. AAAA udp']],
+      // as many dots as ndots: glibc tries the list afterwards, musl never
+      ['web.b', 'debian', 'search test\n', ['10.9.9.9', 'web.b. A udp', 'web.b. AAAA udp', 'web.b.test. A udp', 'web.b.test. AAAA udp']],
+      ['web.b', 'alpine', 'search test\n', ['EAI_NONAME', 'web.b. A udp', 'web.b. AAAA udp']],
+      ['web.b.test', 'debian', 'options use-vc edns0 no-aaaa\n', ['10.9.9.9', 'web.b.test. A tcp edns 1200']],
+      ['web.b.test', 'alpine', 'options use-vc edns0 no-aaaa\n', ['10.9.9.9', 'web.b.test. A udp', 'web.b.test. AAAA udp']],
+    ])('%s with %s and %j', (name, image, conf, expected) => {
+      expect(asked(name, image, conf)).toEqual(expected)
+    })
+
+    test('one question at a time with single-request', () => {
+      expect(asked('web.b.test', 'debian', 'options single-request\n')).toEqual(['10.9.9.9', 'web.b.test. A udp', 'web.b.test. AAAA udp'])
+    })
+
+    test('nobody, where nsswitch.conf says so', () => {
+      const pod = cluster.pod('files-only', 'worker-2', 'debian', { command: ['/bin/sleep', 'infinity'] })
+      pod.machine.fs.writeFile('/etc/resolv.conf', `nameserver ${server.ip}\n`)
+      pod.machine.fs.writeFile('/etc/nsswitch.conf', 'hosts: files [NOTFOUND=return] dns\n')
+      seen.length = 0
+      expect(resolve('web.b.test', pod)).toMatchObject({ error: 'EAI_NONAME' })
+      expect(seen).toEqual([])
+    })
   })
 })

@@ -45,7 +45,8 @@ export function libcOf(process: Process): Libc {
 
 /** /etc/resolv.conf of the process. */
 export function resolvConfOf(process: Process): ResolvConf {
-  return parseResolvConf(process.fs.exists('/etc/resolv.conf') ? process.fs.readText('/etc/resolv.conf') : '')
+  const text = process.fs.exists('/etc/resolv.conf') ? process.fs.readText('/etc/resolv.conf') : ''
+  return parseResolvConf(text, libcOf(process) === 'glibc' ? process.env : undefined)
 }
 
 /** The names that a resolver asks for, in order: resolv.conf(5) "ndots" and "search". */
@@ -65,11 +66,12 @@ export function* resolveHost(process: Process, name: string, options: ResolveOpt
   if (!/^[A-Za-z0-9._-]{1,254}$/.test(name) || name.includes('..') || name.startsWith('.')) return failure('EAI_NONAME')
 
   const sources = hostSources(process)
-  if (sources.includes('files')) {
-    const local = fromHostsFile(process, name, options.family)
-    if (local) return local
-  }
-  if (!sources.includes('dns')) return failure('EAI_NONAME')
+  const files = sources.indexOf('files')
+  const dns = sources.indexOf('dns')
+  const local = files >= 0 ? fromHostsFile(process, name, options.family) : undefined
+  if (local && (dns < 0 || files < dns)) return local
+  // "files [NOTFOUND=return] dns": who is not in the file is nowhere
+  if (dns < 0 || sources.slice(0, dns).includes('[notfound=return]')) return failure('EAI_NONAME')
 
   const conf = resolvConfOf(process)
   let exists = false
@@ -93,6 +95,8 @@ export function* resolveHost(process: Process, name: string, options: ResolveOpt
         return failure('EAI_AGAIN')
     }
   }
+  // "hosts: dns files"
+  if (local) return local
   return failure(broken ? 'EAI_AGAIN' : exists ? 'EAI_NODATA' : 'EAI_NONAME')
 }
 
@@ -101,7 +105,8 @@ function hostSources(process: Process): string[] {
   const path = '/etc/nsswitch.conf'
   if (libcOf(process) === 'musl' || !process.fs.exists(path)) return ['files', 'dns']
   const line = /^\s*hosts:(.*)$/m.exec(process.fs.readText(path))
-  return line ? line[1]!.replace(/\[[^\]]*\]/g, ' ').trim().split(/\s+/) : ['files', 'dns']
+  if (!line) return ['files', 'dns']
+  return line[1]!.toLowerCase().replace(/\[\s*([^\]]*?)\s*\]/g, (_, action: string) => ` [${action.replace(/\s+/g, '')}] `).trim().split(/\s+/)
 }
 
 function fromHostsFile(process: Process, name: string, family: 4 | 6 | undefined): Resolved | undefined {
@@ -116,7 +121,10 @@ function fromHostsFile(process: Process, name: string, family: 4 | 6 | undefined
 }
 
 function* lookUp(process: Process, name: string, conf: ResolvConf, libc: Libc, family: 4 | 6 | undefined): Task<Outcome> {
-  const types = family === 4 ? ['A'] : family === 6 ? ['AAAA'] : ['A', 'AAAA']
+  const wanted = family === 4 ? ['A'] : family === 6 ? ['AAAA'] : ['A', 'AAAA']
+  // of the options musl knows ndots, timeout and attempts
+  const types = libc === 'glibc' && conf.ipv4Only ? wanted.filter((type) => type === 'A') : wanted
+  if (types.length === 0) return { kind: 'nodata' }
   const replies = yield* ask(process, types.map((type) => ({ name, type })), conf, libc)
   const got = replies.filter((r) => r !== undefined)
   const addresses: string[] = []
@@ -151,7 +159,9 @@ function* ask(process: Process, questions: readonly { name: string; type: string
   const { random } = process.clock
   const fresh = (): DnsMessage[] => {
     const id = random.below(65_536)
-    return questions.map((q, i) => dnsQuery((id + i * 7919) % 65_536, q.name, q.type))
+    // RESOLV_EDNS_BUFFER_SIZE
+    const edns = libc === 'glibc' && conf.edns ? { edns: { udpSize: 1200, version: 0, dnssecOk: false, options: [] } } : undefined
+    return questions.map((q, i) => dnsQuery((id + i * 7919) % 65_536, q.name, q.type, edns))
   }
   const isBad = (reply: DnsMessage): boolean => reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN'
   const full = function* (queries: readonly DnsMessage[], replies: (DnsMessage | undefined)[], servers: readonly string[]): Task<(DnsMessage | undefined)[]> {
@@ -183,7 +193,11 @@ function* ask(process: Process, questions: readonly { name: string; type: string
       const queries = fresh()
       // res_send(3): later servers get more time, shared among all.
       const timeout = Math.max(1000, (conf.timeout * 2 ** i) / (i > 0 ? conf.nameservers.length : 1))
-      const { replies } = yield* exchange(process, { servers: [server], queries, timeout, protocol: conf.useTcp ? 'tcp' : 'udp' })
+      const replies: (DnsMessage | undefined)[] = []
+      for (const together of conf.singleRequest ? queries.map((q) => [q]) : [queries]) {
+        const part = yield* exchange(process, { servers: [server], queries: together, timeout, protocol: conf.useTcp ? 'tcp' : 'udp' })
+        replies.push(...part.replies)
+      }
       if (replies.every((r) => r && !isBad(r))) return yield* full(queries, replies, [server])
       if (replies.some((r) => r)) bad = replies
     }

@@ -24,14 +24,17 @@ export interface DnsServer {
 const PLAIN_UDP = 512
 const IDLE_TCP = 8_000
 
+/** `compress`: names only in messages that would not fit otherwise, as CoreDNS has it (request.Scrub); always if absent. */
+export interface DnsServerOptions { port: number; address?: Ip; program: string; compress?: 'needed' }
+
 /** Listens on a port of the process's network namespace. Throws SystemError EADDRINUSE. */
-export function serveDns(process: Process, options: { port: number; address?: Ip; program: string }, handle: DnsHandler): DnsServer {
+export function serveDns(process: Process, options: DnsServerOptions, handle: DnsHandler): DnsServer {
   const owner = { pid: process.pid, program: options.program }
   const where = { port: options.port, owner, ...(options.address ? { address: options.address } : {}) }
   const udp: UdpSocket = process.network.sockets.udp(where)
   let tcp: TcpListener
   try {
-    tcp = process.network.sockets.listen(where, (connection) => serveTcp(process, connection, handle))
+    tcp = process.network.sockets.listen(where, (connection) => serveTcp(process, connection, options.compress, handle))
   } catch (error) {
     udp.close()
     throw error
@@ -39,7 +42,7 @@ export function serveDns(process: Process, options: { port: number; address?: Ip
   udp.onDatagram = ({ source, sourcePort, data }) => {
     const query = parse(data)
     if (!query) return
-    process.spawnThread(answerUdp(udp, query, { address: source, port: sourcePort, protocol: 'udp', size: data.length }, handle))
+    process.spawnThread(answerUdp(udp, options.compress, query, { address: source, port: sourcePort, protocol: 'udp', size: data.length }, handle))
   }
   const close = (): void => {
     udp.close()
@@ -58,17 +61,20 @@ function parse(data: Uint8Array): DnsMessage | undefined {
   }
 }
 
-function* answerUdp(socket: UdpSocket, query: DnsMessage, client: DnsClient, handle: DnsHandler): Task {
+function* answerUdp(socket: UdpSocket, compress: 'needed' | undefined, query: DnsMessage, client: DnsClient, handle: DnsHandler): Task {
   const answer = yield* handle(query, client)
   if (!answer) return
   try {
-    socket.send(fit(answer, Math.max(PLAIN_UDP, query.edns?.udpSize ?? 0)), client.address, client.port)
+    const size = Math.max(PLAIN_UDP, query.edns?.udpSize ?? 0)
+    const plain = compress === 'needed' ? encodeDns(answer, { compress: false }) : undefined
+    const most = Math.min(size, client.address.includes(':') ? 1220 : 1480)
+    socket.send(plain && plain.length <= most ? plain : fit(answer, size), client.address, client.port)
   } catch {
     // No way back to the client: it will ask again.
   }
 }
 
-function serveTcp(process: Process, connection: TcpConnection, handle: DnsHandler): void {
+function serveTcp(process: Process, connection: TcpConnection, compress: 'needed' | undefined, handle: DnsHandler): void {
   let buffer: Uint8Array = new Uint8Array(0)
   const close = (): void => {
     if (connection.state !== 'CLOSED') connection.end()
@@ -85,7 +91,7 @@ function serveTcp(process: Process, connection: TcpConnection, handle: DnsHandle
         const query = parse(buffer.slice(2, 2 + length))
         buffer = buffer.slice(2 + length)
         if (!query) return connection.abort()
-        process.spawnThread(answerTcp(connection, query, { address: connection.remoteAddress, port: connection.remotePort, protocol: 'tcp', size: length }, handle))
+        process.spawnThread(answerTcp(connection, compress, query, { address: connection.remoteAddress, port: connection.remotePort, protocol: 'tcp', size: length }, handle))
       }
     },
     onEnd: close,
@@ -93,10 +99,10 @@ function serveTcp(process: Process, connection: TcpConnection, handle: DnsHandle
   }
 }
 
-function* answerTcp(connection: TcpConnection, query: DnsMessage, client: DnsClient, handle: DnsHandler): Task {
+function* answerTcp(connection: TcpConnection, compress: 'needed' | undefined, query: DnsMessage, client: DnsClient, handle: DnsHandler): Task {
   const answer = yield* handle(query, client)
   if (!answer || connection.state === 'CLOSED') return
-  const bytes = encodeDns(answer)
+  const bytes = encodeDns(answer, { compress: compress !== 'needed' })
   connection.send(concatBytes([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]))
 }
 

@@ -69,8 +69,8 @@ export class ForwardPlugin implements DnsPlugin {
         if (typeof result !== 'string') {
           metrics.observe('coredns_proxy_request_duration_seconds', { proxy_name: 'forward', rcode: result.rcode, to: `${upstream.address}:${upstream.port}` }, (clock.now - began) / 1000)
           const edns = request.query.edns
-          const { edns: _theirs, ...reply } = result
-          return { ...reply, id: request.query.id, questions: request.query.questions, ...(edns ? { edns: { ...edns, version: 0 } } : {}) }
+          const { edns: theirs, ...reply } = result
+          return { ...reply, id: request.query.id, questions: request.query.questions, ...(edns ? { edns: { ...edns, version: 0, options: theirs ? theirs.options : edns.options } } : {}) }
         }
         failure = result
         failed++

@@ -4,12 +4,12 @@ import { className, classCode, rcodeName, rcodeNumber, typeCode, typeName } from
 import type { DnsData, DnsEdns, DnsMessage, DnsQuestion, DnsRecord } from './dns-types.ts'
 
 /**
- * DNS messages as bytes: RFC 1035 section 4, with name compression on both sides, and EDNS(0) (RFC 6891).
+ * DNS messages as bytes: RFC 1035 section 4, with name compression on both sides (unless not asked for), and EDNS(0) (RFC 6891).
  * Names of types that are newer than RFC 1035 (SRV) are not compressed (RFC 3597 section 4).
  */
-export function encodeDns(message: DnsMessage): Uint8Array {
+export function encodeDns(message: DnsMessage, options: { compress: boolean } = { compress: true }): Uint8Array {
   const out = new ByteWriter()
-  const known = new Map<string, number>()
+  const known = options.compress ? new Map<string, number>() : undefined
   const rcode = rcodeNumber(message.rcode)
   const flags =
     (message.response ? 0x8000 : 0) | ((message.opcode & 15) << 11) | (message.authoritative ? 0x0400 : 0) |
@@ -147,7 +147,7 @@ function readName(input: ByteReader): string {
   return out === '' ? '.' : out
 }
 
-function writeRecord(out: ByteWriter, record: DnsRecord, known: Map<string, number>): void {
+function writeRecord(out: ByteWriter, record: DnsRecord, known: Map<string, number> | undefined): void {
   writeName(out, record.name, known)
   const data = record.data
   out.u16(typeCode(data.type === 'OTHER' ? data.typeName : data.type)).u16(classCode(record.class)).u32(record.ttl).u16(0)
@@ -156,7 +156,7 @@ function writeRecord(out: ByteWriter, record: DnsRecord, known: Map<string, numb
   out.patch16(start - 2, out.length - start)
 }
 
-function writeData(out: ByteWriter, data: DnsData, known: Map<string, number>): void {
+function writeData(out: ByteWriter, data: DnsData, known: Map<string, number> | undefined): void {
   switch (data.type) {
     case 'A':
       out.u32(parseIpv4(data.address) ?? 0)

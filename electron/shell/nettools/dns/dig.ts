@@ -1,5 +1,5 @@
 import { DNS_OPCODES, DNS_TYPES, isValidIp, resolveHost, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
-import { ask, resolverConfig, reverseName, searchNames, type Answer, type Question } from './query.ts'
+import { ask, COOKIE, resolverConfig, reverseName, searchNames, type Answer, type Question } from './query.ts'
 import { dataText, recordLine, toColumn } from './records.ts'
 
 /** dig(1), bind9 9.18. */
@@ -11,6 +11,7 @@ interface Options {
   tcp: boolean
   recursion: boolean
   edns: boolean
+  cookie: boolean
   timeout: number
   tries: number
   show: { cmd: boolean; comments: boolean; question: boolean; answer: boolean; authority: boolean; additional: boolean; stats: boolean }
@@ -46,7 +47,7 @@ export function* dig(process: Process): Task<number> {
 
 function parse(args: readonly string[]): { options: Options; lookups: Lookup[] } | { error: string; code: number } | { text: string } {
   const options: Options = {
-    server: undefined, port: 53, search: false, short: false, tcp: false, recursion: true, edns: true, timeout: 5000, tries: 3,
+    server: undefined, port: 53, search: false, short: false, tcp: false, recursion: true, edns: true, cookie: true, timeout: 5000, tries: 3,
     show: { cmd: true, comments: true, question: true, answer: true, authority: true, additional: true, stats: true },
   }
   const lookups: Lookup[] = []
@@ -101,7 +102,8 @@ function plus(options: Options, text: string): 'invalid' | 'not simulated' | und
     case 'retry': options.tries = Math.max(0, Number(value) || 2) + 1; return
     case 'all': for (const key of Object.keys(show) as (keyof typeof show)[]) if (key !== 'cmd') show[key] = on; return
     case 'cmd': case 'comments': case 'question': case 'answer': case 'authority': case 'additional': case 'stats': show[name] = on; return
-    case 'cookie': case 'badcookie': case 'ad': case 'adflag': case 'cd': case 'ndots': return
+    case 'cookie': options.cookie = on; return
+    case 'badcookie': case 'ad': case 'adflag': case 'cd': case 'ndots': return
     case 'trace': case 'dnssec': case 'multiline': case 'nssearch': case 'subnet': case 'tls': case 'https': case 'yaml': case 'identify': case 'ttlid': return 'not simulated'
     default: return 'invalid'
   }
@@ -119,7 +121,7 @@ function* one(process: Process, args: readonly string[], options: Options, looku
     server = resolved.addresses[0]!
   }
   const banner = `\n; <<>> DiG 9.18.49-1~deb12u3-Debian <<>> ${args.join(' ')}\n${options.server ? '; (1 server found)\n' : ''};; global options: +cmd\n`
-  const question: Question = { ...lookup, server, port: options.port, tcp: options.tcp, timeout: options.timeout, tries: options.tries, recursion: options.recursion, edns: options.edns }
+  const question: Question = { ...lookup, server, port: options.port, tcp: options.tcp, timeout: options.timeout, tries: options.tries, recursion: options.recursion, edns: options.edns, cookie: options.cookie, ...(options.show.comments && !options.short ? { onTruncated: () => process.print(';; Truncated, retrying in TCP mode.\n') } : {}) }
   const names = options.search ? searchNames(lookup.name, config) : [lookup.name]
   let answer: Answer | undefined
   for (const name of names) {
@@ -139,6 +141,13 @@ function* one(process: Process, args: readonly string[], options: Options, looku
   return 0
 }
 
+/** A server that knows nothing of cookies and keeps the client's echoes it; one that does adds its own part. */
+function cookieLine(message: DnsMessage): string {
+  const cookie = message.edns?.options.find((o) => o.code === COOKIE)?.data
+  if (!cookie) return ''
+  return `; COOKIE: ${[...cookie].map((b) => b.toString(16).padStart(2, '0')).join('')} (${cookie.length === 8 ? 'echoed' : 'good'})\n`
+}
+
 function body({ message, size, ms, tcp }: Answer, options: Options, server: string, wall: number): string {
   const { show } = options
   let out = ''
@@ -150,7 +159,7 @@ function body({ message, size, ms, tcp }: Answer, options: Options, server: stri
     out += `;; flags:${flags.filter(([, on]) => on).map(([name]) => ` ${name}`).join('')}; QUERY: ${message.questions.length}, ANSWER: ${message.answers.length}, AUTHORITY: ${message.authorities.length}, ADDITIONAL: ${message.additionals.length + (message.edns ? 1 : 0)}\n`
     if (message.recursionDesired && !message.recursionAvailable) out += ';; WARNING: recursion requested but not available\n'
     out += '\n'
-    if (message.edns) out += `;; OPT PSEUDOSECTION:\n; EDNS: version: ${message.edns.version}, flags:${message.edns.dnssecOk ? ' do' : ''}; udp: ${message.edns.udpSize}\n`
+    if (message.edns) out += `;; OPT PSEUDOSECTION:\n; EDNS: version: ${message.edns.version}, flags:${message.edns.dnssecOk ? ' do' : ''}; udp: ${message.edns.udpSize}\n${cookieLine(message)}`
   }
   if (show.question) {
     if (show.comments) out += ';; QUESTION SECTION:\n'

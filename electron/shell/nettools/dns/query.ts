@@ -1,6 +1,9 @@
 import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, reverseNameOf, Signal, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
 import { pause, programName, TcpStream } from '../stream.ts'
 
+/** The EDNS option's code. */
+export const COOKIE = 10
+
 /** One question to one server, over the simulated network. */
 export interface Question {
   name: string
@@ -13,6 +16,10 @@ export interface Question {
   tries: number
   recursion: boolean
   edns: boolean
+  /** An EDNS cookie goes with it (RFC 7873). */
+  cookie?: boolean
+  /** Called when an answer did not fit a datagram. */
+  onTruncated?: () => Task
 }
 
 export type Answer = { message: DnsMessage; size: number; ms: number; tcp: boolean }
@@ -28,6 +35,7 @@ export function* ask(process: Process, question: Question, onTrouble?: OnTrouble
     if ('message' in result) {
       if (!result.message.truncated || question.tcp) return result
       // RFC 7766: what does not fit a datagram is asked again over TCP
+      if (question.onTruncated) yield* question.onTruncated()
       return yield* ask(process, { ...question, tcp: true }, onTrouble)
     }
     last = result
@@ -37,10 +45,12 @@ export function* ask(process: Process, question: Question, onTrouble?: OnTrouble
 }
 
 function message(process: Process, question: Question): DnsMessage {
-  const id = process.clock.random.fork(`dns ${process.machine.name} ${process.pid} ${process.clock.now}`).below(65536)
+  const random = process.clock.random.fork(`dns ${process.machine.name} ${process.pid} ${process.clock.now}`)
+  const id = random.below(65536)
+  const cookie = Uint8Array.from({ length: 8 }, () => random.below(256))
   return dnsQuery(id, question.name.endsWith('.') ? question.name : `${question.name}.`, question.type, {
     recursionDesired: question.recursion,
-    ...(question.edns ? { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [] } } : {}),
+    ...(question.edns ? { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: question.cookie ? [{ code: COOKIE, data: cookie }] : [] } } : {}),
   })
 }
 
