@@ -1,9 +1,6 @@
 import { LineCounter, parseDocument, isNode, type Document } from 'yaml'
 import type { z } from 'zod'
-// not through the façade: whoever reads labs (Playwright, as plain modules) needs no cluster
-import { parseClusterConfig } from '../engine/config.ts'
-import { parseReference } from '../engine/programs/images/reference.ts'
-import type { DeclaredImage } from '../engine/cluster.ts'
+import { parseClusterConfig, parseReference, type DeclaredImage } from '../engine/cluster.ts'
 import { declaredImage, imageSchema } from './images.ts'
 import { labSchema, type Lab, type LabDefinition, type LabProblem } from './model.ts'
 import { parseTranscripts } from './transcript.ts'

@@ -1,6 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readLab } from '../../electron/host/labs.ts'
+import { parse } from 'yaml'
+import { labSchema } from '../../electron/lab/model.ts'
 import { parseTranscripts, type Transcript } from '../../electron/lab/transcript.ts'
 import { expect, Keyboard, openLab, test } from './podhop.ts'
 import type { Page } from '@playwright/test'
@@ -9,10 +10,9 @@ import type { Page } from '@playwright/test'
 const folder = 'labs'
 for (const id of readdirSync(folder)) {
   test(`${id}: its solution passes every step in the window`, async ({ page, podhop }) => {
-    const found = readLab(join(folder, id), id)
-    if ('problems' in found) throw new Error(JSON.stringify(found.problems))
-    const { definition, files } = found.lab
-    const { transcripts } = parseTranscripts('solution.txtar', files.get('solution.txtar') ?? '', definition)
+    const read = (file: string): string => readFileSync(join(folder, id, file), 'utf8')
+    const definition = labSchema.parse(parse(read('lab.yaml')))
+    const { transcripts } = parseTranscripts('solution.txtar', read('solution.txtar'), definition)
     await podhop.start()
     const keyboard = await openLab(page, podhop, id)
     await page.getByRole('combobox', { name: 'Speed' }).selectOption('5')
