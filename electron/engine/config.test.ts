@@ -69,7 +69,7 @@ describe('the cluster file', () => {
   })
 
   it('says what is not simulated', () => {
-    expect(problemsOf({ cni: 'weave' })).toEqual([expect.stringMatching(/^podhop: not simulated: cni weave \(use bridge or flannel or /)])
+    expect(problemsOf({ cni: 'weave', ipFamilies: ['IPv4', 'IPv6'] })).toEqual([expect.stringMatching(/^podhop: not simulated: ipFamilies \[IPv4, IPv6\] with cni weave \(use \[IPv4\], or cni bridge or flannel/)])
     expect(problemsOf({ ipFamilies: ['IPv6', 'IPv4'] })).toContain('podhop: not simulated: ipFamilies [IPv6, IPv4] (use [IPv4] or [IPv4, IPv6])')
   })
 

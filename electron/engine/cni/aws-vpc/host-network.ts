@@ -89,7 +89,7 @@ export function setUpPod({ network, fabric }: NodeContext, sandbox: Sandbox, ip:
   if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
   sandbox.network.setUp(POD_INTERFACE, true)
   sandbox.network.routes.add({ destination: `${GATEWAY}/32`, device: POD_INTERFACE, scope: 'link' })
-  sandbox.network.routes.add({ destination: '0.0.0.0/0', via: GATEWAY, device: POD_INTERFACE, onlink: true })
+  sandbox.network.routes.add({ destination: '0.0.0.0/0', via: GATEWAY, device: POD_INTERFACE })
   sandbox.network.addAddress(POD_INTERFACE, `${ip}/32`)
   sandbox.network.neighbours.set({ ip: GATEWAY, device: POD_INTERFACE, mac: host.mac, state: 'PERMANENT' })
   network.routes.add({ destination: `${ip}/32`, device: link, scope: 'link' }, { replace: true })

@@ -19,7 +19,7 @@ export function ensureBridge({ network, fabric }: NodeContext, name: Mac, underl
   const known = datapathOf(network)
   if (known && network.links.has(BRIDGE)) return known
   const bridge = fabric.createBridge(network, BRIDGE, { mac: name, mtu: MTU })
-  fabric.createDummy(network, DATAPATH, { mtu: MTU })
+  fabric.createOvsInternal(network, DATAPATH, { mtu: MTU })
   const [inside, port] = fabric.createVeth({ network, name: DATAPATH_PORT, mtu: MTU }, { network, name: BRIDGE_PORT, mtu: MTU })
   bridge.attach(port)
   const tunnel: VxlanLink = fabric.createVxlan(network, VXLAN_DEVICE, { vni: 0, port: FASTDP_PORT, local: '0.0.0.0', underlay, mtu: 65_535, external: true })
