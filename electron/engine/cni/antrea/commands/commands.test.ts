@@ -1,0 +1,89 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createCluster, type Cluster } from '../../../cluster.ts'
+import { parseClusterConfig } from '../../../config.ts'
+import type { KubeObject, Pod } from '../../../kubernetes/types.ts'
+import { datapathOf, type Datapath } from '../datapath.ts'
+import { agentOf } from '../agent.ts'
+import { antctl } from './antctl.ts'
+import { appctl } from './appctl.ts'
+import { CommandError, type Command } from './command.ts'
+import { ofctl } from './ofctl.ts'
+import { vsctl } from './vsctl.ts'
+
+/** What the tools of the container antrea-ovs, and antctl, show of a node's bridge. */
+let cluster: Cluster
+let datapath: Datapath
+let web: string
+
+beforeAll(() => {
+  cluster = createCluster(parseClusterConfig({ cni: 'antrea' }))
+  cluster.settle()
+  const spec = { nodeName: 'worker-1', containers: [{ name: 'main', image: 'nginx' }] }
+  cluster.client.create('pods', 'default', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web-frontend', labels: { app: 'web' } }, spec } as unknown as KubeObject)
+  cluster.settle()
+  web = cluster.client.get<Pod>('pods', 'default', 'web-frontend').status.podIP!
+  datapath = datapathOf(cluster.nodes.get('worker-1')!.network)!
+})
+
+function run(command: Command, line: string): string {
+  const process = { terminalOf: () => undefined, clock: cluster.clock } as never
+  try {
+    return command({ process, datapath, agent: agentOf(datapath.context.network) }, line.split(' '))
+  } catch (error) {
+    if (error instanceof CommandError) return `${error.message} [${error.code}]`
+    throw error
+  }
+}
+
+const port = (): { name: string; port: number; mac: string } => [...datapath.pods.values()].find((p) => p.ip === web)!
+
+describe('the tools', () => {
+  it('list the bridge’s ports', () => {
+    expect(port().name).toMatch(/^web-fron-[0-9a-f]{6}$/)
+    expect(run(vsctl, 'list-br')).toBe('br-int\n')
+    expect(run(vsctl, 'list-ports br-int').split('\n')).toEqual(expect.arrayContaining(['antrea-gw0', 'antrea-tun0', port().name]))
+    expect(run(vsctl, 'show')).toContain('        Port antrea-tun0\n            Interface antrea-tun0\n                type: geneve\n                options: {key=flow, remote_ip=flow}\n')
+    expect(run(vsctl, `get Interface ${port().name} ofport external_ids:pod-name`)).toBe(`${port().port}\nweb-frontend\n`)
+    expect(run(vsctl, 'list-ports br0')).toBe('ovs-vsctl: no bridge named br0 [1]')
+  })
+
+  it('dump flows by number or by name', () => {
+    expect(run(ofctl, 'dump-flows br-int table=SpoofGuard,priority=200 --no-stats')).toBe('')
+    expect(run(ofctl, `dump-flows br-int table=4,in_port=${port().name} --no-stats`)).toBe(` cookie=0x1010000000000, table=4, priority=200,ip,in_port=${port().port},dl_src=${port().mac},nw_src=${web} actions=goto_table:5\n`)
+    expect(run(ofctl, `dump-flows br-int table=SpoofGuard,in_port=${port().name} --names --no-stats`)).toBe(` cookie=0x1010000000000, table=SpoofGuard, priority=200,ip,in_port="${port().name}",dl_src=${port().mac},nw_src=${web} actions=goto_table:UnSNAT\n`)
+    expect(run(ofctl, 'dump-flows br-int table=Output --names')).toMatch(/ cookie=0x1010000000000, duration=[\d.]+s, table=Output, n_packets=\d+, n_bytes=\d+, priority=200,reg0=0x200000\/0x600000 actions=output:NXM_NX_REG1\[\]\n/)
+    expect(run(ofctl, 'mod-flows br-int x')).toMatch(/^podhop: not simulated: ovs-ofctl mod-flows .*\[69\]$/)
+  })
+
+  it('break and mend flows', () => {
+    const ping = (): string => {
+      const connection = cluster.nodes.get('worker-1')!.network.sockets.connect({ address: web, port: 80 }, {})
+      cluster.clock.runFor(300)
+      connection.abort()
+      return connection.journey!.verdict
+    }
+    expect(ping()).toBe('delivered')
+    expect(run(ofctl, `add-flow br-int table=Classifier,priority=300,ip,nw_dst=${web},actions=drop`)).toBe('')
+    expect(ping()).toBe('dropped')
+    expect(run(ofctl, `del-flows br-int table=Classifier,nw_dst=${web}`)).toBe('')
+    expect(ping()).toBe('delivered')
+    expect(run(ofctl, 'add-flow br-int table=Classifier,actions=fly')).toBe('podhop: not simulated: the action fly [69]')
+  })
+
+  it('trace a packet that nobody sends', () => {
+    const before = run(ofctl, 'dump-flows br-int')
+    const trace = run(appctl, `ofproto/trace br-int tcp,in_port=${port().name},dl_src=${port().mac},nw_src=${web},nw_dst=10.244.2.9,tp_dst=80`)
+    expect(trace).toContain('bridge("br-int")\n----------------\n 0. ip, priority 200, cookie 0x1000000000000\n    goto_table:Classifier\n')
+    expect(trace).toContain('set_field:172.18.0.4->tun_dst')
+    expect(trace.trimEnd().endsWith('-> output to antrea-tun0')).toBe(true)
+    expect(run(appctl, `ofproto/trace br-int tcp,in_port=${port().name},dl_src=${port().mac},nw_src=10.9.9.9,nw_dst=10.244.2.9,tp_dst=80`).trimEnd()).toMatch(/ 4\. No match\. priority 0, cookie 0x1000000000000\n {4}drop$/)
+    expect(run(ofctl, 'dump-flows br-int')).toBe(before)
+  })
+
+  it('tell Pods and flows by name', () => {
+    expect(run(antctl, 'get podinterface web-frontend -n default').split('\n')[1]).toContain(`default   web-frontend ${port().name} ${web}`)
+    expect(run(antctl, 'get ovsflows -p web-frontend -n default').match(/table=\w+/g)).toEqual(['table=ARPSpoofGuard', 'table=Classifier', 'table=SpoofGuard', 'table=L3Forwarding', 'table=L2ForwardingCalc'])
+    expect(run(antctl, 'get agentinfo')).toContain('worker-1 Healthy 10.244.1.0/24')
+    expect(run(antctl, 'proxy')).toMatch(/^podhop: not simulated: antctl proxy/)
+  })
+})
