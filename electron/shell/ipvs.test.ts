@@ -50,7 +50,7 @@ describe('with proxyMode: ipvs', () => {
     expect(node('ipset test KUBE-CLUSTER-IP 10.96.0.80,tcp:80')).toBe('Warning: 10.96.0.80,tcp:80 is in set KUBE-CLUSTER-IP.\n')
     expect(node('ip addr show kube-ipvs0')).toMatch(/^\d+: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default(?: qlen 1000)?\n[^]* inet 10\.96\.0\.80\/32 scope global kube-ipvs0\n/)
     expect(node('sysctl net.ipv4.vs.conntrack net.ipv4.vs.nope')).toBe('net.ipv4.vs.conntrack = 1\nsysctl: cannot stat /proc/sys/net/ipv4/vs/nope: No such file or directory\n')
-    expect(run('hop trace default/client 10.96.0.80:80')).toMatch(/dnat +IPVS sends the connection to the real server 10\.244\.\d\.\d+:80\.\n +by rule in ipvs\/LOCAL_IN: TCP {2}10\.96\.0\.80:80 rr {2}-> 10\.244\.\d\.\d+:80 +Masq/)
+    expect(run('hop trace default/client 10.96.0.80:80')).toMatch(/dnat +IPVS sends the connection to the real server 10\.244\.\d\.\d+:80, one of 2 by its scheduler rr \(round robin\)\.\n +by rule in ipvs\/LOCAL_IN: TCP {2}10\.96\.0\.80:80 rr {2}-> 10\.244\.\d\.\d+:80 +Masq/)
     expect(node('ipvsadm -Lnc')).toContain('10.96.0.80:80')
   })
 
