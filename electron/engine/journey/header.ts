@@ -1,4 +1,4 @@
-import type { Frame, IcmpMessage, IpPacket, TcpFlags } from '../network/types.ts'
+import type { Frame, IcmpMessage, IpPacket, TcpFlags, UdpDatagram } from '../network/types.ts'
 import type { Header } from './types.ts'
 
 const FLAG_NAMES: readonly (readonly [keyof TcpFlags, string])[] = [
@@ -7,10 +7,12 @@ const FLAG_NAMES: readonly (readonly [keyof TcpFlags, string])[] = [
 
 const UNREACHABLE = ['net', 'host', 'protocol', 'port', 'fragmentation-needed', 'source-route-failed']
 
+const flagTexts: string[] = []
+
 export function tcpFlags(flags: TcpFlags): string {
-  let text = ''
-  for (const [flag, name] of FLAG_NAMES) if (flags[flag]) text += text ? `,${name}` : name
-  return text
+  const { syn, fin, rst, psh, ack, urg } = flags
+  const bits = (syn ? 1 : 0) | (fin ? 2 : 0) | (rst ? 4 : 0) | (psh ? 8 : 0) | (ack ? 16 : 0) | (urg ? 32 : 0)
+  return (flagTexts[bits] ??= FLAG_NAMES.filter(([flag]) => flags[flag]).map(([, name]) => name).join(','))
 }
 
 /** In the words of iptables' icmp types. */
@@ -47,13 +49,21 @@ export function icmp6Name(message: IcmpMessage): string {
 
 /** What a hop shows of a packet. */
 export function headerOf(packet: IpPacket, frame?: Frame): Header {
-  const payload = packet.payload
-  const header: Header = {
-    source: packet.source,
-    destination: packet.destination,
-    protocol: payload.kind,
-    ttl: packet.ttl,
+  const { source, destination, ttl, payload } = packet
+  const protocol = payload.kind
+  // Nearly all packets, and each of them many times: the object is made with all its fields at once.
+  if (payload.kind === 'tcp' || payload.kind === 'udp') {
+    const { sourcePort, destinationPort } = payload
+    const detail = payload.kind === 'tcp' ? tcpFlags(payload.flags) : tunnelName(payload)
+    if (frame) {
+      const { source: sourceMac, destination: destinationMac } = frame
+      if (detail === undefined) return { source, destination, protocol, ttl, sourceMac, destinationMac, sourcePort, destinationPort }
+      return { source, destination, protocol, ttl, sourceMac, destinationMac, sourcePort, destinationPort, detail }
+    }
+    if (detail === undefined) return { source, destination, protocol, ttl, sourcePort, destinationPort }
+    return { source, destination, protocol, ttl, sourcePort, destinationPort, detail }
   }
+  const header: Header = { source, destination, protocol, ttl }
   if (frame) {
     header.sourceMac = frame.source
     header.destinationMac = frame.destination
@@ -63,13 +73,16 @@ export function headerOf(packet: IpPacket, frame?: Frame): Header {
   else {
     header.sourcePort = payload.sourcePort
     header.destinationPort = payload.destinationPort
-    if (payload.kind === 'tcp') header.detail = tcpFlags(payload.flags)
-    else if (payload.kind === 'sctp') header.detail = payload.chunks.map((c) => c.type.toUpperCase().replace('-', '_')).join(',')
-    else if (payload.vxlan) header.detail = `VXLAN vni ${payload.vxlan.vni}`
-    else if (payload.geneve) header.detail = `Geneve vni ${payload.geneve.vni}`
-    else if (payload.wireguard) header.detail = `WireGuard ${payload.wireguard.type}`
+    header.detail = payload.chunks.map((c) => c.type.toUpperCase().replace('-', '_')).join(',')
   }
   return header
+}
+
+/** What of a tunnel a datagram carries. */
+function tunnelName({ vxlan, geneve, wireguard }: UdpDatagram): string | undefined {
+  if (vxlan) return `VXLAN vni ${vxlan.vni}`
+  if (geneve) return `Geneve vni ${geneve.vni}`
+  return wireguard && `WireGuard ${wireguard.type}`
 }
 
 /** "10.0.0.1:80", "[fd00::1]:80", or the address alone. */

@@ -212,7 +212,18 @@ function linkPart(link: string): string {
   return link.replaceAll('.', '/')
 }
 
-function canonical(key: string): string {
+const canonicalKeys = new Map<string, string>()
+
+function canonical(written: string): string {
+  let key = canonicalKeys.get(written)
+  if (key === undefined) {
+    if (canonicalKeys.size >= 4096) canonicalKeys.clear()
+    canonicalKeys.set(written, (key = withDots(written)))
+  }
+  return key
+}
+
+function withDots(key: string): string {
   const first = key.search(/[./]/)
   if (first < 0 || key[first] === '.') return key
   return key.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'))

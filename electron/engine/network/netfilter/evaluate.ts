@@ -18,15 +18,17 @@ export interface Jump {
   chain: Chain
 }
 
-/** Called for a rule that did something and let the packet go on (MARK, LOG…). */
-export type Observer = (rule: Rule, chain: Chain, jumps: readonly Jump[]) => void
+/** Told of a rule that did something and let the packet go on (MARK, LOG…). */
+export interface Observer {
+  observe(rule: Rule, chain: Chain, jumps: readonly Jump[]): void
+}
 
 interface Return extends Jump {
   next: number
 }
 
 /** Takes a packet through a built-in chain. */
-export function traverse(table: Table, start: Chain, evaluation: Evaluation, observe: Observer | undefined): Decision {
+export function traverse(table: Table, start: Chain, evaluation: Evaluation, observer: Observer | undefined): Decision {
   const stack: Return[] = []
   let chain = start
   let index = 0
@@ -41,7 +43,7 @@ export function traverse(table: Table, start: Chain, evaluation: Evaluation, obs
       if (target) {
         const verdict = target.run(evaluation)
         if (verdict !== 'continue') return { verdict, rule, chain, jumps: stack }
-        observe?.(rule, chain, stack)
+        observer?.observe(rule, chain, stack)
         index++
         continue
       }

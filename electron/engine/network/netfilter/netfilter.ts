@@ -186,7 +186,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     const record = this.stack.recorder.recording(packet)
       ? new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)
       : undefined
-    const decision = traverse(table, chain, { host: this, table: name, hook, packet, inLink, outLink }, record?.observe)
+    const decision = traverse(table, chain, { host: this, table: name, hook, packet, inLink, outLink }, record)
     if (!record && decision.verdict !== 'accept' && packet.meta.trail) {
       // A failure is always told, even of packets whose way nobody records.
       return [decision, new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)]

@@ -7,6 +7,8 @@ import { isSelective, ruleText } from './rule.ts'
 import type { Rule, TableName } from './rule.ts'
 import { commentOf, fits, markText } from './words.ts'
 
+const NO_JUMPS: readonly Jump[] = []
+
 /** Writes what netfilter decides into a packet's journey. */
 export class RuleRecorder {
   readonly #host: StackHost
@@ -14,8 +16,9 @@ export class RuleRecorder {
   readonly #hook: Hook
   readonly #packet: IpPacket
   readonly #interface: string | undefined
-  #before: Header
-  #announced: readonly Jump[] = []
+  /** Taken early only where the decision changes addresses: of most tables nobody ever asks. */
+  #before: Header | undefined
+  #announced: readonly Jump[] = NO_JUMPS
   #mark: number
 
   constructor(host: StackHost, table: TableName, hook: Hook, packet: IpPacket, interfaceName: string | undefined) {
@@ -24,7 +27,7 @@ export class RuleRecorder {
     this.#hook = hook
     this.#packet = packet
     this.#interface = interfaceName
-    this.#before = host.recorder.header(packet)
+    this.#before = table === 'nat' ? host.recorder.header(packet) : undefined
     this.#mark = packet.meta.mark
   }
 
@@ -33,7 +36,7 @@ export class RuleRecorder {
   }
 
   /** A rule that changed something and let the packet go on. */
-  readonly observe = (rule: Rule, chain: Chain, jumps: readonly Jump[]): void => {
+  observe(rule: Rule, chain: Chain, jumps: readonly Jump[]): void {
     const name = rule.target!.name
     const { mark } = this.#packet.meta
     if (name === 'MARK' && mark === this.#mark) return
@@ -41,6 +44,10 @@ export class RuleRecorder {
     const text = name === 'MARK' ? markText(this.#mark, mark, chain.name, commentOf(rule)) : `${name} is applied and the packet goes on.`
     this.#mark = mark
     this.#hop(this.#stage(), text, rule, chain, 'netfilter-mark')
+  }
+
+  get #header(): Header {
+    return (this.#before ??= this.#recorder.header(this.#packet))
   }
 
   /** After translation, so that the hop can show the new addresses. */
@@ -60,7 +67,7 @@ export class RuleRecorder {
     const decidedBy = {
       kind: 'rule' as const, table: this.#table, chain: chain.name, text: rule ? ruleText(chain.name, rule) : policy,
     }
-    const common = { interface: this.#interface, decidedBy, before: this.#before }
+    const common = { interface: this.#interface, decidedBy, before: this.#header }
     const { namespace } = this.#host
     if (verdict === 'stolen') {
       this.#recorder.fail(namespace, this.#packet, 'rejected', 'reject-filter-rule', {
@@ -95,14 +102,14 @@ export class RuleRecorder {
       const why = commentOf(rule)
       this.#hop(this.#stage(), `${fits(rule)}${why === undefined ? '' : ` (${why})`}: on to chain ${rule.jump}.`, rule, chain, 'netfilter-jump')
     }
-    this.#announced = [...jumps]
+    this.#announced = jumps.length === 0 ? NO_JUMPS : [...jumps]
   }
 
   #hop(stage: HopStage, text: string, rule: Rule, chain: Chain, explanation: string, after?: Header): void {
     this.#recorder.hop(this.#host.namespace, this.#packet, {
       interface: this.#interface, stage, text,
       decidedBy: { kind: 'rule', table: this.#table, chain: chain.name, text: ruleText(chain.name, rule) },
-      before: this.#before, ...(after && { after }), explanation,
+      before: this.#header, ...(after && { after }), explanation,
     })
     if (after) this.#before = after
   }

@@ -20,6 +20,9 @@ interface Found {
 /** A packet in one state of this long has become a stream (nf_conntrack_proto_udp.c). */
 const STREAM_AFTER = 2000
 
+/** The keys of the settings, made once: they are asked for with each packet. */
+const SETTINGS = new Map<string, string>()
+
 /** How often expired entries are told to those who listen, in ms; the kernel's gc_worker takes its time too. */
 const GARBAGE = 1000
 
@@ -90,7 +93,8 @@ export class ConnectionTracker implements Conntrack {
     }
     const tuple = tupleOf(packet)
     if (!tuple) return 'accept'
-    let found = this.#find(tuple)
+    const key = keyOf(tuple)
+    let found = this.#find(key)
     if (found && (packet.payload.kind === 'tcp' || packet.payload.kind === 'sctp') && this.#reopens(found, packet)) {
       this.#kill(found.connection)
       found = undefined
@@ -98,7 +102,7 @@ export class ConnectionTracker implements Conntrack {
     if (!found) {
       if (!this.#mayBegin(packet)) return 'accept'
       if (this.#isFull()) return 'full'
-      found = { connection: new TrackedConnection(this, this.#nextId++, tuple), direction: 'original' }
+      found = { connection: new TrackedConnection(this, this.#nextId++, tuple, key), direction: 'original' }
     }
     this.#see(packet, found)
     return 'accept'
@@ -108,17 +112,18 @@ export class ConnectionTracker implements Conntrack {
   confirm(packet: IpPacket): boolean {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection || connection.confirmed || connection.dead || packet.meta.state === 'RELATED') return true
-    const original = keyOf(connection.original)
+    const original = connection.originalKey
     const reply = keyOf(connection.reply)
-    const taken = [connection.original, connection.reply].map((t) => this.#find(t)).find((f) => f !== undefined)
+    const taken = this.#find(original) ?? this.#find(reply)
     if (taken) {
       // Two packets of one connection crossed each other; the later one goes on with the entry of the earlier.
-      const same = keyOf(taken.connection.original) === original && keyOf(taken.connection.reply) === reply
+      const same = taken.connection.originalKey === original && taken.connection.replyKey === reply
       if (!same) return false
       packet.meta.connection = taken.connection
       return true
     }
     connection.confirmed = true
+    connection.replyKey = reply
     this.#table.set(original, { connection, direction: 'original' })
     this.#table.set(reply, { connection, direction: 'reply' })
     if (++this.#count >= this.#sweepAt) {
@@ -131,12 +136,12 @@ export class ConnectionTracker implements Conntrack {
 
   /** Whether a packet with this tuple would be taken for one of a connection that exists. */
   taken(tuple: ConntrackTuple, ignored: TrackedConnection): boolean {
-    const found = this.#find(tuple)
+    const found = this.#table.size === 0 ? undefined : this.#find(keyOf(tuple))
     return found !== undefined && found.connection !== ignored
   }
 
-  #find(tuple: ConntrackTuple): Found | undefined {
-    const found = this.#table.get(keyOf(tuple))
+  #find(key: string): Found | undefined {
+    const found = this.#table.get(key)
     if (!found || found.connection.expiresAt > this.#clock.now) return found
     this.#kill(found.connection)
     return undefined
@@ -166,7 +171,7 @@ export class ConnectionTracker implements Conntrack {
   #see(packet: IpPacket, { connection, direction }: Found): void {
     const meta = packet.meta
     const payload = packet.payload
-    const before = `${connection.tcpState} ${connection.seenReply} ${connection.assured}`
+    const { tcpState, seenReply, assured } = connection
     let timeout: number
     let kill = false
     if (payload.kind === 'tcp') {
@@ -198,7 +203,7 @@ export class ConnectionTracker implements Conntrack {
     if (timeout > 0) connection.expiresAt = this.#clock.now + timeout * 1000
     if (!connection.confirmed) return
     if (kill) this.#kill(connection)
-    else if (before !== `${connection.tcpState} ${connection.seenReply} ${connection.assured}`) this.#tell('update', connection)
+    else if (tcpState !== connection.tcpState || seenReply !== connection.seenReply || assured !== connection.assured) this.#tell('update', connection)
   }
 
   #tcpTimeout(connection: TrackedConnection): number {
@@ -222,7 +227,7 @@ export class ConnectionTracker implements Conntrack {
   #trackError(packet: IpPacket): void {
     const about = packet.payload.kind === 'icmp' ? packet.payload.about : undefined
     const inner = about && tupleOf(about)
-    const found = (inner && this.#find(invert(inner))) ?? this.#quoted(about)
+    const found = (inner && this.#find(keyOf(invert(inner)))) ?? this.#quoted(about)
     if (!found) return
     packet.meta.connection = found.connection
     packet.meta.direction = found.direction
@@ -244,7 +249,9 @@ export class ConnectionTracker implements Conntrack {
   }
 
   #setting(name: string, fallback: number): number {
-    const text = this.#namespace.sysctl(`net.netfilter.nf_conntrack_${name}`)
+    let key = SETTINGS.get(name)
+    if (key === undefined) SETTINGS.set(name, (key = `net.netfilter.nf_conntrack_${name}`))
+    const text = this.#namespace.sysctl(key)
     return text === undefined ? fallback : Number(text)
   }
 
@@ -258,8 +265,8 @@ export class ConnectionTracker implements Conntrack {
   #kill(connection: TrackedConnection): void {
     if (connection.dead) return
     connection.dead = true
-    this.#table.delete(keyOf(connection.original))
-    this.#table.delete(keyOf(connection.reply))
+    this.#table.delete(connection.originalKey)
+    this.#table.delete(connection.replyKey)
     this.#count--
     this.#tell('destroy', connection)
   }
