@@ -237,6 +237,13 @@ export class MemoryFilesystem implements Filesystem {
     return node
   }
 
+  /** A computed directory inside a computed directory. */
+  virtualTree(virtual: NonNullable<DirectoryNode['virtual']>): DirectoryNode {
+    const node = makeDirectory(this.#fresh(0o555))
+    node.virtual = virtual
+    return node
+  }
+
   virtualDirectory(files: Record<string, () => string>): DirectoryNode {
     const node = makeDirectory(this.#fresh(0o555))
     for (const [name, read] of Object.entries(files)) node.entries.set(name, this.virtualFile(read))

@@ -4,7 +4,7 @@ import { Environment } from './environment.ts'
 import { SystemError } from './errors.ts'
 import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
-import { mountProc } from './proc.ts'
+import { mountProc, mountSys } from './proc.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
 import type { Machine, PidNamespace, Process, ProgramTable, SpawnOptions } from './types.ts'
 
@@ -80,7 +80,14 @@ export class SimulatedMachine implements Machine {
 
   #exhaustedUntil = 0
 
+  #hasSys = false
+
   create(setup: Omit<ProcessSetup, 'pid' | 'machine'>): SimulatedProcess {
+    // a container's server alone does not look; whoever else is there may
+    if (!this.#hasSys && (this.kind !== 'container' || setup.parent !== undefined || this.processes.size > 0)) {
+      this.#hasSys = true
+      mountSys(this)
+    }
     if (this.processes.size >= MOST_PROCESSES) this.#exhaustedUntil = this.clock.now + EXHAUSTED_MS
     if (this.clock.now < this.#exhaustedUntil) throw new SystemError('EAGAIN')
     return new SimulatedProcess({ ...setup, pid: this.#shared ? this.#shared.next() : this.#nextPid++, machine: this })

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { twoNodes } from './machines.samples.ts'
+
+it('shows the network as the kernel writes it into /proc/net and /sys', () => {
+  const { a, c } = twoNodes()
+  const { fs } = a.machine
+  const lines = (text: string): string[] => text.trimEnd().split('\n').map((l) => l.trimEnd())
+  expect(lines(fs.readText('/proc/net/route')).slice(1)).toEqual(['eth0\t00000000\t0101F40A\t0003\t0\t0\t0\t00000000\t0\t0\t0', 'eth0\t0001F40A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0'])
+  a.start('nc -l -p 9')
+  c.start('nc -l -k -p 80')
+  c.network.clock.runFor(10)
+  expect(c.machine.fs.readText('/proc/net/tcp')).toMatch(/^ {2}sl {2}local_address rem_address {3}st .*\n {3}0: 00000000:0050 00000000:0000 0A 00000000:00000000 /)
+  a.run('ping -c 1 10.244.2.2')
+  expect(fs.readText('/proc/net/arp')).toMatch(/\n10\.244\.1\.1 {7}0x1 {9}0x2 {9}([0-9a-f]{2}:){5}[0-9a-f]{2} {5}\* {8}eth0\n/)
+  expect(fs.readText('/sys/class/net/eth0/mtu')).toBe('1500\n')
+  expect(fs.readText('/sys/class/net/lo/operstate')).toBe('unknown\n')
+  expect(fs.readText('/proc/sys/net/ipv4/ip_default_ttl')).toBe('64\n')
+  expect(fs.readDirectory('/proc/sys/net/ipv4/conf')).toEqual(['all', 'default', 'eth0', 'lo'])
+  expect(fs.exists('/proc/sys/net/ipv4/nope')).toBe(false)
+})
