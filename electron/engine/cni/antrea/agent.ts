@@ -132,7 +132,7 @@ export class AntreaAgent implements Agent {
     const known = dp.peers.get(node.metadata.name)
     if (podCIDR === undefined || ip === undefined) return
     const cidr = networkOf(podCIDR)
-    if (known && known.ip === ip && known.podCidr === cidr) return this.#route(known)
+    if (known && known.ip === ip && known.podCidr === cidr) return
     if (known) this.#nodeGone(node.metadata.name)
     const peer: Peer = { name: node.metadata.name, ip, podCidr: cidr, gateway: nthAddress(cidr, 1) }
     dp.peers.set(peer.name, peer)
@@ -146,7 +146,6 @@ export class AntreaAgent implements Agent {
   #route(peer: Peer): void {
     const dp = this.datapath!
     const { routes } = this.context.network
-    if (routes.list('main', 4).some((r) => r.destination === peer.podCidr)) return
     if (dp.encapsulation === 'none') routes.add({ destination: peer.podCidr, via: peer.ip, device: dp.device.name }, { replace: true })
     else routes.add({ destination: peer.podCidr, via: peer.gateway, device: dp.gateway.name, onlink: true }, { replace: true })
   }
@@ -173,7 +172,8 @@ export class AntreaAgent implements Agent {
       syncIptables(this.datapath!)
       this.#generation = netfilter.generation
     }
-    for (const peer of this.datapath!.peers.values()) this.#route(peer)
+    const there = new Set(this.context.network.routes.list('main', 4).map((r) => r.destination))
+    for (const peer of this.datapath!.peers.values()) if (!there.has(peer.podCidr)) this.#route(peer)
     this.#after(RESYNC, () => this.#syncRules())
   }
 

@@ -22,6 +22,7 @@ export class AntreaProxy {
   readonly #services = new Map<string, { flows: FlowSpec[]; groups: number[]; endpoints: string[]; infos: ReadonlyMap<string, EndpointInfo & { protocol: string }> }>()
   /** Endpoints are of several Services: how many. */
   readonly #endpoints = new Map<string, { uses: number; flows: FlowSpec[] }>()
+  readonly #flowUses = new Map<string, number>()
   readonly #groupIds = new Map<string, number>()
   #nextGroup = 1
   #timer: Timer | undefined
@@ -155,7 +156,12 @@ export class AntreaProxy {
     if (nodeName === dp.context.name && ip !== dp.nodeIp) {
       flows.push({ table: 'SNATMark', priority: 190, cookie: cookie(dp.round, 'Service'), match: `ct_state=+new+trk,ip,nw_src=${ip},nw_dst=${ip}`, actions: `ct(commit,table=SNAT,zone=${ZONE},${HAIRPIN})` })
     }
-    dp.add(flows)
+    // the flow for a Pod's own way back is one for all of its ports
+    for (const flow of flows) {
+      const uses = this.#flowUses.get(keyOf(flow)) ?? 0
+      this.#flowUses.set(keyOf(flow), uses + 1)
+      if (uses === 0) dp.bridge.addFlow(flow)
+    }
     this.#endpoints.set(key, { uses: 1, flows })
   }
 
@@ -163,8 +169,14 @@ export class AntreaProxy {
     const known = this.#endpoints.get(key)
     if (!known || --known.uses > 0) return
     this.#endpoints.delete(key)
-    const others = new Set([...this.#endpoints.values()].flatMap((e) => e.flows.map(keyOf)))
-    this.#dp.drop(known.flows.filter((f) => !others.has(keyOf(f))))
+    for (const flow of known.flows) {
+      const uses = this.#flowUses.get(keyOf(flow))! - 1
+      if (uses > 0) this.#flowUses.set(keyOf(flow), uses)
+      else {
+        this.#flowUses.delete(keyOf(flow))
+        this.#dp.bridge.removeFlow(flow)
+      }
+    }
   }
 }
 
