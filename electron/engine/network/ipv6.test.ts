@@ -8,7 +8,7 @@ import { NetfilterTables } from './netfilter/netfilter.ts'
 import { join } from './shapes.samples.ts'
 import { TcpStack } from './tcp/stack.ts'
 import { formatNeighbour, formatRoute } from './format.ts'
-import type { Journey } from './types.ts'
+import type { Journey } from '../journey/types.ts'
 
 /** Networks whose namespaces speak IPv6 from the start, with real tables. */
 function makeNetwork6(): Network {

@@ -16,10 +16,19 @@ export class PassThrough implements Netfilter {
   readonly family = 4
   readonly generation = 0
   readonly hasIpvs = false
+  readonly hasNftables = false
   readonly conntrack: Conntrack = { list: () => [], remove: () => 0, onChange: () => () => {} }
 
   get sets(): never {
     throw new Error('no sets here')
+  }
+
+  get nftables(): never {
+    throw new Error('no nftables here')
+  }
+
+  defer(work: () => void): void {
+    work()
   }
 
   get ipvs(): never {

@@ -3,7 +3,7 @@ import { Clock } from '../../clock.ts'
 import { parseClusterConfig } from '../../config.ts'
 import { ApiServer } from '../api-server.ts'
 import { StatusError } from '../client.ts'
-import type { ClusterRole, Event, IPAddress, KubeObject, PersistentVolumeClaim, Pod, Role, Service, ServiceCIDR } from '../types.ts'
+import type { ClusterRole, Event, IPAddress, KubeObject, PersistentVolumeClaim, Pod, Service, ServiceCIDR } from '../types.ts'
 import { startControllerManager } from './index.ts'
 
 function cluster(): { clock: Clock; api: ApiServer; messages: (name: string) => string[] } {

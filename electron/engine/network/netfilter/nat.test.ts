@@ -30,7 +30,7 @@ function udp(from: string, to: string): IpPacket {
 
 function ends(packet: IpPacket): string {
   const p = packet.payload
-  return p.kind === 'icmp' ? `${packet.source} > ${packet.destination}` : `${packet.source}:${p.sourcePort} > ${packet.destination}:${p.destinationPort}`
+  return p.kind !== 'tcp' && p.kind !== 'udp' ? `${packet.source} > ${packet.destination}` : `${packet.source}:${p.sourcePort} > ${packet.destination}:${p.destinationPort}`
 }
 
 function router(rules = '') {

@@ -250,5 +250,5 @@ function speaksOther(f: Frame): boolean {
   const p = f.payload.payload
   if (p.kind === 'icmp') return true
   if (p.kind === 'udp' && p.vxlan) return speaksOther(p.vxlan.frame)
-  return p.data.length > 0
+  return 'data' in p && p.data.length > 0
 }

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
-import type { KubeObject, Pod } from '../../../kubernetes/types.ts'
+import type { KubeObject, Pod, Service } from '../../../kubernetes/types.ts'
 import { CallbackFile } from '../../../machine/files.ts'
 import type { Process } from '../../../machine/types.ts'
 import { decodeUtf8 } from '../../../text.ts'
@@ -35,7 +35,7 @@ it('endpoints and identities', () => {
 })
 
 it('Services', () => {
-  const { clusterIP } = w.cluster.client.get('services', 'default', 'web').spec as unknown as { clusterIP: string }
+  const { clusterIP } = w.cluster.client.get<Service>('services', 'default', 'web').spec
   expect(run('service', 'list')).toMatch(new RegExp(`^\\d+ +${clusterIP}:80/TCP +ClusterIP {6}1 => ${w.ip('web')}:80/TCP \\(active\\)`, 'm'))
   expect(run('bpf', 'lb', 'list')).toMatch(new RegExp(`^${clusterIP}:80/TCP \\(1\\) +${w.ip('web')}:80/TCP \\(\\d+\\) \\(1\\)`, 'm'))
 })

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import type { Journey } from '../../electron/engine/cluster.ts'
 import { topologyView } from '../../electron/host/view/topology.ts'
 import { house } from '../../electron/shell/house.samples.ts'
-import { groupHops } from '../../renderer/journey/verdicts.ts'
-import { layoutTopology } from '../../renderer/topology/layout.ts'
-import { stopsOf } from '../../renderer/topology/path.ts'
-import { anchorOf } from '../../renderer/topology/shapes.ts'
+import { groupHops } from '../journey/verdicts.ts'
+import { layoutTopology } from './layout.ts'
+import { stopsOf } from './path.ts'
+import { anchorOf } from './shapes.ts'
 
 /** The window's picture against real journeys: each hop of every plugin and proxy mode has its place, tunnels included. */
 const PODS = `
