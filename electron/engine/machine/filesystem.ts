@@ -225,7 +225,14 @@ export class MemoryFilesystem implements Filesystem {
 
   /** A directory whose entries are computed at each look (/proc). Its nodes are made with {@link virtualFile}. */
   installVirtual(path: string, virtual: NonNullable<DirectoryNode['virtual']>): void {
-    this.makeDirectory(path, { parents: true })
+    // the kernel mounts it, on a root that its processes may not change, too
+    const { readOnly } = this
+    this.readOnly = false
+    try {
+      this.makeDirectory(path, { parents: true })
+    } finally {
+      this.readOnly = readOnly
+    }
     const node = this.#owned(path)
     if (node.type !== 'directory') throw new SystemError('ENOTDIR')
     node.virtual = virtual
