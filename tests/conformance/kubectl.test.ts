@@ -67,9 +67,12 @@ describe.skipIf(!REAL)('kubectl says what kubectl 1.33 says', () => {
     const args = words(line)
     // Podhop's kubectl takes a moment to start; the other cluster is to be as old.
     clock.runFor(ours.clock.now + 5 - clock.now)
-    const expected = alike(await real(args))
-    const found = ours.run(`kubectl ${args.map(quoted).join(' ')}`)
-    expect(alike({ stdout: found.stdout, stderr: found.stderr, code: found.code })).toEqual(expected)
+    const { stdout, stderr, code } = ours.run(`kubectl ${args.map(quoted).join(' ')}`)
+    const found = alike({ stdout, stderr, code })
+    let expected = alike(await real(args))
+    // it goes through a ConfigMap's keys in the order of Go's maps, which is none
+    for (let again = 0; line.startsWith('describe cm') && again < 20 && expected.stdout !== found.stdout; again++) expected = alike(await real(args))
+    expect(found).toEqual(expected)
   })
 
   it.each(BROKEN.map((text, i): [number, string] => [i + 1, text]))('broken manifest %i', async (i, text) => {

@@ -22,7 +22,7 @@ const BURST = 2
 export type ProxyLog = (severity: 'I' | 'E', source: string, message: string) => void
 
 /** From one version of the Services to another; `full`: everything is written, whatever changed. */
-interface Sync { full: boolean; from: number; to: number; cleans: boolean }
+interface Sync { full: boolean; from: number; to: number; cleans: boolean; large: boolean }
 
 export class IptablesProxier implements Agent {
   readonly #context: NodeContext
@@ -121,7 +121,7 @@ export class IptablesProxier implements Agent {
     const large = this.#cache.totalEndpoints > LARGE_CLUSTER
     // In large clusters chains that nobody uses any more wait for the next clean-up.
     const cleans = !large || clock.now - this.#lastCleanup > SYNC
-    const sync: Sync = { full, from, to: this.#cache.version, cleans }
+    const sync: Sync = { full, from, to: this.#cache.version, cleans, large }
     if (!full && this.#netfilter.generation === this.#written) this.#defer(sync)
     else if (!this.#write([sync])) return
     if (cleans) this.#lastCleanup = clock.now
@@ -134,11 +134,13 @@ export class IptablesProxier implements Agent {
 
   /**
    * Nobody but this proxier has written since its last sync, so nothing can go wrong: the rules of nodes that nobody
-   * looks at are not made. A clean-up leaves just what the newest state asks for, whatever was before.
+   * looks at are not made. A clean-up leaves just what the newest state asks for, whatever was before; but rules that
+   * were written in a large cluster have no comments, until something about them changes.
    */
   #defer(sync: Sync): void {
-    if (sync.cleans && this.#deferred.length > 0) this.#deferred = [{ ...sync, from: this.#deferred[0]!.from }]
-    else this.#deferred.push(sync)
+    const other = sync.cleans ? this.#deferred.findLastIndex((s) => s.large !== sync.large) + 1 : this.#deferred.length
+    const [first = sync] = this.#deferred.splice(other)
+    this.#deferred.push({ ...sync, from: first.from })
     this.#cache.keep(this.#deferred[0]!.from)
     this.#netfilter.defer(() => this.#writeDeferred(), (chain) => chain.startsWith('KUBE-'))
   }
