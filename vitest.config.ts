@@ -1,11 +1,15 @@
 import { availableParallelism } from 'node:os'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
+
+/** Referees that mostly wait, for real traceroutes and their timeouts: `npm run test:deep` runs them. */
+export const WAITING = ['tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts']
 
 export default defineConfig({
   plugins: [kubernetesOpenApi()],
   test: {
     include: ['electron/**/*.test.ts', 'renderer/**/*.test.ts', 'tests/conformance/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...WAITING],
     environment: 'node',
     testTimeout: 20_000,
     // referees wait for real pings and timeouts: two at a time even where there are two cores
