@@ -1,11 +1,15 @@
 import { parse } from 'yaml'
 import type { ClusterConfig } from '../config.ts'
 import type { Process } from '../machine/types.ts'
+import type { RuleSettings } from './rule-settings.ts'
 import { DEFAULT_IPVS_SETTINGS, type IpvsSettings } from './ipvs/proxier.ts'
 
 /** What kube-proxy reads of its KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1). */
 export interface ProxyConfiguration {
   mode: string
+  rules: RuleSettings
+  /** What is asked for and nobody does here, in words. */
+  notSimulated: string | undefined
   ipvs: IpvsSettings
 }
 
@@ -13,7 +17,9 @@ const PATH = '/var/lib/kube-proxy/config.conf'
 
 interface File {
   mode?: string | null
-  iptables?: { masqueradeAll?: boolean } | null
+  iptables?: { masqueradeAll?: boolean; localhostNodePorts?: boolean | null } | null
+  nftables?: { masqueradeAll?: boolean } | null
+  nodePortAddresses?: string[] | null
   ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string } | null
 }
 
@@ -27,6 +33,8 @@ export function readConfiguration(process: Process, config: ClusterConfig): Prox
   const { ipvs } = file
   return {
     mode: file.mode ? file.mode : 'iptables',
+    rules: { masqueradeAll: (file.mode === 'nftables' ? file.nftables : file.iptables)?.masqueradeAll ?? false, localhostNodePorts: file.iptables?.localhostNodePorts ?? true },
+    notSimulated: file.nodePortAddresses?.some((a) => file.mode !== 'nftables' || a !== 'primary') ? `nodePortAddresses ${file.nodePortAddresses.join(',')} in kube-proxy's configuration (leave it out)` : undefined,
     ipvs: {
       ...DEFAULT_IPVS_SETTINGS,
       scheduler: ipvs?.scheduler ?? '', strictARP: ipvs?.strictARP ?? false, masqueradeAll: file.iptables?.masqueradeAll ?? false, excludeCIDRs: ipvs?.excludeCIDRs ?? [],

@@ -40,6 +40,10 @@ export function kubeProxy(services: SystemServices): Program {
       yield* process.printError(`podhop: not simulated: kube-proxy mode ${mode} (iptables, ipvs and nftables are)\n`)
       return 69
     }
+    if (configuration.notSimulated) {
+      yield* process.printError(`podhop: not simulated: ${configuration.notSimulated}\n`)
+      return 69
+    }
     const refusal = mode === 'ipvs' ? tryScheduler(node.network.netfilter.ipvs, configuration.ipvs.scheduler) : undefined
     if (refusal instanceof IpvsNotSimulated) {
       yield* process.printError(`podhop: not simulated: ${refusal.message}\n`)
@@ -55,7 +59,7 @@ export function kubeProxy(services: SystemServices): Program {
     if (mode === 'ipvs') log('I', 'server_linux.go:188', '"Using ipvs Proxier"')
     else if (mode === 'nftables') log('I', 'server_linux.go:231', '"Using nftables Proxier"')
     else log('I', 'server_linux.go:145', '"Using iptables Proxier"')
-    if (mode === 'iptables') log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
+    if (mode === 'iptables' && configuration.rules.localhostNodePorts) log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
     if (mode === 'ipvs' && configuration.ipvs.scheduler === '') {
       for (const family of dual ? [4, 6] : [4]) log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${family}"`)
     }
@@ -77,7 +81,7 @@ export function kubeProxy(services: SystemServices): Program {
     for (const family of dual ? [4, 6] as const : [4] as const) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)
-        return mode === 'nftables' ? new NftablesProxier(node, log, health, family) : new IptablesProxier(node, log, health, family)
+        return mode === 'nftables' ? new NftablesProxier(node, log, health, family, configuration.rules) : new IptablesProxier(node, log, health, family, configuration.rules)
       })
       process.onExit(() => proxier.stop())
     }

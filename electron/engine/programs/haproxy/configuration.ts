@@ -19,7 +19,7 @@ export interface Settings {
   sslRedirect: number | undefined
   allow: readonly string[]
   deny: readonly string[]
-  balance: 'roundrobin' | 'leastconn' | 'source' | 'random'
+  balance: 'roundrobin' | 'source' | 'random'
   requestHeaders: readonly (readonly [string, string])[]
   responseHeaders: readonly (readonly [string, string])[]
   forwardedFor: boolean
@@ -126,8 +126,8 @@ function settingsOf(ingress: Ingress, global: Readonly<Record<string, string>>, 
   const asked = of('ssl-redirect')
   const redirect = asked === undefined ? (ingress.spec.tls?.length ?? 0) > 0 : asked === 'true'
   const balance = of('load-balance') ?? 'roundrobin'
-  const known = (['roundrobin', 'leastconn', 'source', 'random'] as const).find((b) => b === balance)
-  if (!known) notes.push({ level: 'WARNING', text: `podhop: not simulated: load-balance ${balance} of Ingress ${key} (roundrobin, leastconn, source and random are)` })
+  const known = (['roundrobin', 'source', 'random'] as const).find((b) => b === balance)
+  if (!known) notes.push({ level: 'WARNING', text: `podhop: not simulated: load-balance ${balance} of Ingress ${key} (served as roundrobin; source and random are)` })
   return {
     rewrites,
     sslRedirect: redirect ? Number(of('ssl-redirect-code') ?? 302) : undefined,

@@ -62,6 +62,9 @@ function judge(source: GatewayListener, ownNamespace: string): Listener {
   if (source.protocol === 'TLS' && source.tls?.mode !== 'Passthrough') {
     conditions.push(...listenerUnsupported(source.tls ? 'TLS.Mode: Required value: Mode must be passthrough for TLS listener' : 'TLS: Required value: tls must be defined for TLS listener'))
     attachable = false
+  } else if (source.protocol === 'TLS') {
+    conditions.push(...listenerUnsupported('podhop: not simulated: TLS passthrough (use a listener of protocol HTTPS, which terminates TLS)'))
+    attachable = false
   }
   if (namespaces?.from === 'Same') listener.allows = (namespace) => namespace === ownNamespace
   if (namespaces?.from === 'Selector' && namespaces.selector) {

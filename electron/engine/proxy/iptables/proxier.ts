@@ -4,6 +4,7 @@ import type { Node } from '../../kubernetes/types.ts'
 import type { Netfilter } from '../../network/types.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
+import { DEFAULT_RULES, type RuleSettings } from '../rule-settings.ts'
 import type { ProxyHealth } from '../health.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
 import { CANARY_TABLES, ensureCanary, ensureJumps, hasChain } from './jumps.ts'
@@ -46,17 +47,19 @@ export class IptablesProxier implements Agent {
   #written = -1
   /** Syncs whose rules are written when somebody looks. */
   #deferred: Sync[] = []
+  readonly #settings: RuleSettings
   #stopped = false
   /** Syncs so far, for tests and metrics. */
   syncs = 0
 
-  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4) {
+  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4, settings: RuleSettings = DEFAULT_RULES) {
     this.#context = context
+    this.#settings = settings
     this.#log = log
     this.#health = health
     this.#family = family
     const { client, clock, network, name } = context
-    if (family === 4) network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
+    if (family === 4 && settings.localhostNodePorts) network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
     this.#runner = new BoundedRunner(clock, MIN_SYNC, BURST, () => this.#sync())
     this.#cache = new ServiceCache(client, family, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
@@ -185,8 +188,7 @@ export class IptablesProxier implements Agent {
       {
         node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps)) ?? '' },
         clusterCIDR: ofFamily(config.podCIDR),
-        masqueradeAll: false,
-        localhostNodePorts: true,
+        ...this.#settings,
         ipv6: this.#family === 6,
       },
       this.#maker,

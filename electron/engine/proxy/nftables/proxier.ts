@@ -4,6 +4,7 @@ import type { Node } from '../../kubernetes/types.ts'
 import type { NftTable } from '../../network/nftables/model.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
+import { DEFAULT_RULES, type RuleSettings } from '../rule-settings.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
 import type { ProxyHealth } from '../health.ts'
 import type { ProxyLog } from '../iptables/proxier.ts'
@@ -39,12 +40,14 @@ export class NftablesProxier implements Agent {
   /** Chains that nothing leads to any more, and since when: the kernel lets go of them a moment later. */
   readonly #stale = new Map<string, number>()
   #retry: ReturnType<NodeContext['clock']['schedule']> | undefined
+  readonly #settings: Pick<RuleSettings, 'masqueradeAll'>
   #stopped = false
   /** Syncs so far, for tests and metrics. */
   syncs = 0
 
-  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4) {
+  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4, settings: Pick<RuleSettings, 'masqueradeAll'> = DEFAULT_RULES) {
     this.#context = context
+    this.#settings = settings
     this.#log = log
     this.#health = health
     this.#family = family
@@ -83,7 +86,7 @@ export class NftablesProxier implements Agent {
     const ofFamily = (addresses: readonly string[]): string[] => addresses.filter((a) => a.includes(':') === (this.#family === 6))
     return {
       node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps))[0] ?? '' },
-      clusterCIDR: ofFamily(config.podCIDR)[0], serviceCIDRs: ofFamily(config.serviceCIDR), masqueradeAll: false, family: this.#family,
+      clusterCIDR: ofFamily(config.podCIDR)[0], serviceCIDRs: ofFamily(config.serviceCIDR), masqueradeAll: this.#settings.masqueradeAll, family: this.#family,
     }
   }
 

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { house, type House } from './house.samples.ts'
+
+/** kube-proxy does what its ConfigMap says, once it is started again; what it cannot do it says. */
+const edit = (lab: House, from: string, to: string): void => {
+  const { output, code } = lab.run(`kubectl -n kube-system get cm kube-proxy -o yaml | sed "s/${from}/${to}/" | kubectl apply -f - >/dev/null 2>&1
+    kubectl -n kube-system rollout restart ds/kube-proxy >/dev/null; sleep 60`)
+  expect([output, code]).toEqual(['', 0])
+}
+
+describe('kube-proxy’s configuration', () => {
+  it.each([['iptables', 'iptables-save -t nat', /-A KUBE-SVC-\w+ [^\n]*-d 10\.96\.0\.10\/32[^\n]*-j KUBE-MARK-MASQ/], ['nftables', 'nft list ruleset', /ip daddr 10\.96\.0\.10 [^\n]*jump mark-for-masquerade/]])('masqueradeAll in %s mode', (proxyMode, list, masquerade) => {
+    const lab = house({ proxyMode })
+    const rules = (): string[] => lab.run(`hop node worker-1 -- ${list}`).output.split('\n').filter((line) => masquerade.test(line))
+    expect(rules().length).toBeGreaterThan(0)
+    for (const rule of rules()) expect(rule).toContain('10.244.0.0/16')
+    edit(lab, 'masqueradeAll: false', 'masqueradeAll: true')
+    expect(rules().length).toBeGreaterThan(0)
+    for (const rule of rules()) expect(rule).not.toContain('10.244.0.0/16')
+  })
+
+  it('localhostNodePorts: without them 127.0.0.1 is not routed', () => {
+    const lab = house({})
+    const routed = (): string => lab.run('hop node worker-1 -- iptables-save -t nat').output
+    expect(routed()).not.toContain('! -d 127.0.0.0/8')
+    edit(lab, 'localhostNodePorts: null', 'localhostNodePorts: false')
+    expect(routed()).toMatch(/KUBE-SERVICES ! -d 127\.0\.0\.0\/8[^\n]*nodeports/)
+  })
+
+  it('nodePortAddresses are refused in words', () => {
+    const lab = house({})
+    edit(lab, 'nodePortAddresses: null', 'nodePortAddresses: [10.0.0.0\\/8]')
+    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=1').output).toContain("podhop: not simulated: nodePortAddresses 10.0.0.0/8 in kube-proxy's configuration")
+  })
+})
