@@ -108,6 +108,13 @@ spec:
     expect(shares).toBe(2)
   })
 
+  it('kinds that nobody serves here are refused in words', () => {
+    for (const kind of ['IngressRouteTCP', 'TLSOption', 'TraefikService']) {
+      const { output, code } = run(`kubectl apply -f - <<'END'\napiVersion: traefik.io/v1alpha1\nkind: ${kind}\nmetadata: {name: tried}\nspec: {}\nEND`)
+      expect([output, code]).toEqual([expect.stringContaining(`podhop: not simulated: Traefik's ${kind} (`), 1])
+    }
+  })
+
   it('logs what it served', () => {
     get('shop.example.com', '/logged')
     get('nowhere.example.com', '/logged')

@@ -19,6 +19,8 @@ const SCAN = 2_000
 const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
 export const IPV4_ANNOTATION = 'projectcalico.org/IPv4Address'
 
+/** Of FelixConfiguration: what the installation writes there. */
+const INSTALLED: ReadonlySet<string> = new Set(['bpfConnectTimeLoadBalancing', 'bpfHostNetworkedNATWithoutCTLB', 'bpfLogLevel', 'floatingIPs', 'logSeverityScreen', 'reportingInterval'])
 const CONFIGURABLE: ReadonlySet<string> = new Set(['nodeToNodeMeshEnabled', 'asNumber', 'logSeverityScreen'])
 
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
@@ -67,6 +69,14 @@ export class Bird {
     })
     this.#watch<KubeObject>(calicoResource('bgppeers'), (name, object) => {
       if (object) log(`podhop: not simulated: BGPPeer ${name} (the node-to-node mesh is)`)
+    })
+    for (const [resource, kind] of [['bgpfilters', 'BGPFilter'], ['ipreservations', 'IPReservation'], ['caliconodestatuses', 'CalicoNodeStatus']] as const) {
+      this.#watch<KubeObject>(calicoResource(resource), (name, object) => {
+        if (object) log(`podhop: not simulated: ${kind} ${name} (it is kept, and changes nothing)`)
+      })
+    }
+    this.#watch<KubeObject & { spec?: object }>(calicoResource('felixconfigurations'), (name, object) => {
+      for (const field of Object.keys(object?.spec ?? {})) if (!INSTALLED.has(field)) log(`podhop: not simulated: ${field} of FelixConfiguration ${name} (Felix works with its defaults)`)
     })
     this.#stops.push(node.network.onChange(() => this.#scanLater()))
   }

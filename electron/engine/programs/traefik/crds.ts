@@ -32,19 +32,22 @@ const middleware = object({
   stripPrefixRegex: object({ regex: list(string) }),
 })
 
+/** A kind that Traefik has and nobody serves here: its objects are refused, in words. */
+const refused = (kind: string, instead: string): Schema => ({ ...any, 'x-kubernetes-validations': [{ rule: 'false', message: `podhop: not simulated: Traefik's ${kind} (${instead})` }] })
+
 interface Definition { kind: string; plural: string; spec: Schema }
 
 const DEFINITIONS: readonly Definition[] = [
   { kind: 'IngressRoute', plural: 'ingressroutes', spec: object({ entryPoints: list(string), routes: list(route), tls }, ['routes']) },
-  { kind: 'IngressRouteTCP', plural: 'ingressroutetcps', spec: any },
-  { kind: 'IngressRouteUDP', plural: 'ingressrouteudps', spec: any },
+  { kind: 'IngressRouteTCP', plural: 'ingressroutetcps', spec: refused('IngressRouteTCP', 'use IngressRoute') },
+  { kind: 'IngressRouteUDP', plural: 'ingressrouteudps', spec: refused('IngressRouteUDP', 'use IngressRoute') },
   { kind: 'Middleware', plural: 'middlewares', spec: middleware },
-  { kind: 'MiddlewareTCP', plural: 'middlewaretcps', spec: any },
-  { kind: 'ServersTransport', plural: 'serverstransports', spec: any },
-  { kind: 'ServersTransportTCP', plural: 'serverstransporttcps', spec: any },
-  { kind: 'TLSOption', plural: 'tlsoptions', spec: any },
-  { kind: 'TLSStore', plural: 'tlsstores', spec: any },
-  { kind: 'TraefikService', plural: 'traefikservices', spec: any },
+  { kind: 'MiddlewareTCP', plural: 'middlewaretcps', spec: refused('MiddlewareTCP', 'use Middleware') },
+  { kind: 'ServersTransport', plural: 'serverstransports', spec: refused('ServersTransport', 'backends are asked with Traefik\'s defaults') },
+  { kind: 'ServersTransportTCP', plural: 'serverstransporttcps', spec: refused('ServersTransportTCP', 'use IngressRoute') },
+  { kind: 'TLSOption', plural: 'tlsoptions', spec: refused('TLSOption', 'TLS is served with Traefik\'s defaults') },
+  { kind: 'TLSStore', plural: 'tlsstores', spec: refused('TLSStore', 'name the certificate in spec.tls.secretName') },
+  { kind: 'TraefikService', plural: 'traefikservices', spec: refused('TraefikService', 'name several services with weights in a route') },
 ]
 export const GROUP = 'traefik.io'
 
