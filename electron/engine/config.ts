@@ -68,7 +68,7 @@ const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 
 const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea', 'aws-vpc'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx', 'traefik', 'haproxy'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
-const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
+const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router', 'calico'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
 
 /** What a cluster file may ask for here, for whoever offers a choice of it. */
 export interface ClusterChoices {
@@ -133,7 +133,6 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
   const plugin = readCni(values['cni'] ?? 'flannel', report, (key, value, allowed) => problems.push(`${key}: unknown key (value ${show(value)}); allowed: ${allowed.join(', ')}`))
   simulated('cni', plugin.cni)
   const ipFamilies = families(values['ipFamilies'], problems, report)
-  if (plugin.cni === 'calico' && ipFamilies.length > 1) problems.push('podhop: not simulated: cni calico with two ipFamilies (use [IPv4], or flannel for both)')
   const vpc = plugin.cni === 'aws-vpc'
   if (vpc && values['podCIDR'] !== undefined) report('podCIDR', values['podCIDR'], `nothing with cni aws-vpc, whose Pods have addresses of the nodes’ network ${UNDERLAY} (${VPC_PODS})`)
   const podCIDR = vpc ? [] : prefixes('podCIDR', values['podCIDR'] ?? presets('podCIDR', ipFamilies), ipFamilies, report)

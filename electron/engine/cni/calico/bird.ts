@@ -1,23 +1,27 @@
 import type { Timer } from '../../clock.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
-import { cidrContains, networkOf } from '../../network/address.ts'
+import { cidrContains, compareIp, networkOf } from '../../network/address.ts'
 import type { Cidr, Ip, Route } from '../../network/types.ts'
+import { sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { HOLD_TIMER_EXPIRED } from '../bgp/session.ts'
 import { BgpSpeaker, type BgpPeer } from '../bgp/speaker.ts'
 import type { NodeContext } from '../types.ts'
 import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
-import { IPIP_DEVICE, WORKLOAD_PREFIX } from './names.ts'
+import { versionsOf } from './felix.ts'
+import { IPIP_DEVICE, isVersion, WORKLOAD_PREFIX, type Version } from './names.ts'
 
 /**
  * confd and BIRD of a calico-node: the blocks of this node are announced to all others over BGP, and what they announce becomes
  * kernel routes (confd/etc/calico/confd/templates/bird*.cfg.template). What BIRD has put into the kernel stays when it ends ("persist").
+ * Each family has a BIRD of its own: "bird" and "bird6".
  */
 const DEFAULT_AS = 64512
 /** "scan time 2" */
 const SCAN = 2_000
 /** BIRD 1.6's hold time and restart time (s), and the template's times (ms). */
 const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
-export const IPV4_ANNOTATION = 'projectcalico.org/IPv4Address'
+export const ADDRESS_ANNOTATIONS = { 4: 'projectcalico.org/IPv4Address', 6: 'projectcalico.org/IPv6Address' } as const
 
 /** Of FelixConfiguration: what the installation writes there. */
 const INSTALLED: ReadonlySet<string> = new Set(['bpfConnectTimeLoadBalancing', 'bpfHostNetworkedNATWithoutCTLB', 'bpfLogLevel', 'floatingIPs', 'logSeverityScreen', 'reportingInterval'])
@@ -26,6 +30,7 @@ const CONFIGURABLE: ReadonlySet<string> = new Set(['nodeToNodeMeshEnabled', 'asN
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
 
 export class Bird {
+  readonly version: Version
   readonly #pid: number
   readonly #node: NodeContext
   readonly #log: (line: string) => void
@@ -42,8 +47,9 @@ export class Bird {
   #scan: Timer | undefined
   #stopped = false
 
-  constructor(node: NodeContext, pid: number, log: (line: string) => void) {
+  constructor(node: NodeContext, version: Version, pid: number, log: (line: string) => void) {
     this.#node = node
+    this.version = version
     this.#pid = pid
     this.#log = log
     log('device1: Initializing')
@@ -60,13 +66,16 @@ export class Bird {
     log('device1: State changed to up')
     log('direct1: State changed to up')
     this.#learn()
-    this.#watch<Node>('nodes', (name, object) => this.#setPeer(name, object?.metadata.annotations?.[IPV4_ANNOTATION]))
-    this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' ? object.spec.cidr : undefined))
+    this.#stops.push(node.network.onChange(() => this.#scanLater()))
+    this.#watch<Node>('nodes', (name, object) => this.#setPeer(name, object?.metadata.annotations?.[ADDRESS_ANNOTATIONS[version]]))
+    this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' && isVersion(version)(object.spec.cidr) ? object.spec.cidr : undefined))
     this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
     this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => {
-      for (const field of Object.keys(object?.spec ?? {})) if (!CONFIGURABLE.has(field)) log(`podhop: not simulated: ${field} of BGPConfiguration ${name} (${[...CONFIGURABLE].join(', ')} are)`)
+      for (const field of Object.keys(object?.spec ?? {})) if (version === versionsOf(node)[0] && !CONFIGURABLE.has(field)) log(`podhop: not simulated: ${field} of BGPConfiguration ${name} (${[...CONFIGURABLE].join(', ')} are)`)
       this.#set(this.#configurations, name, object?.spec)
     })
+    // once is enough to say what is not simulated
+    if (version !== versionsOf(node)[0]) return
     this.#watch<KubeObject>(calicoResource('bgppeers'), (name, object) => {
       if (object) log(`podhop: not simulated: BGPPeer ${name} (the node-to-node mesh is)`)
     })
@@ -78,7 +87,6 @@ export class Bird {
     this.#watch<KubeObject & { spec?: object }>(calicoResource('felixconfigurations'), (name, object) => {
       for (const field of Object.keys(object?.spec ?? {})) if (!INSTALLED.has(field)) log(`podhop: not simulated: ${field} of FelixConfiguration ${name} (Felix works with its defaults)`)
     })
-    this.#stops.push(node.network.onChange(() => this.#scanLater()))
   }
 
   /** In the order of their addresses. */
@@ -101,8 +109,8 @@ export class Bird {
     const blocks = [...this.#blocks.values()]
     const exported = (ip: Ip): boolean => [...this.#pools.values()].some((p) => cidrContains(p.cidr, ip) && !p.disableBGPExport)
     // borrowed addresses, which no block of ours covers
-    const single = this.#node.network.routes.list('main').filter((r) => r.device?.startsWith(WORKLOAD_PREFIX) && r.destination.endsWith('/32')).map((r) => r.destination)
-    return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.slice(0, -3))))].filter((cidr) => exported(cidr.split('/')[0]!))
+    const single = this.#routes().filter((r) => r.device?.startsWith(WORKLOAD_PREFIX) && r.destination.endsWith(this.version === 4 ? '/32' : '/128')).map((r) => r.destination)
+    return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.split('/')[0]!)))].filter((cidr) => exported(cidr.split('/')[0]!))
   }
 
   #changed(): void {
@@ -115,9 +123,13 @@ export class Bird {
 
   // ---- what confd reads --------------------------------------------------------------------------------------
 
+  #routes(): readonly Route[] {
+    return this.#node.network.routes.list('main', this.version)
+  }
+
   /** The kernel's routes that an earlier BIRD left (protocol kernel, "learn"). */
   #learn(): void {
-    for (const route of this.#node.network.routes.list('main')) if (route.protocol === 'bird') this.#programmed.set(route.destination, route)
+    for (const route of this.#routes()) if (route.protocol === 'bird') this.#programmed.set(route.destination, route)
   }
 
   #watch<T extends KubeObject>(resource: string, put: (name: string, object: T | undefined) => void): void {
@@ -161,14 +173,19 @@ export class Bird {
     this.#speaker?.speaker.stop()
     const { network, clock } = this.#node
     const speaker = new BgpSpeaker({
-      network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: address, address, ...TIMES,
+      network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: this.#routerId(), address, ipv6: this.version === 6, ...TIMES,
       // "passive on": of two nodes the one with the higher address connects
-      passive: (peer) => peer > address,
+      passive: (peer) => compareIp(peer, address) > 0,
       onRoute: () => this.#changed(),
       onPeer: (peer, why) => this.#told(peer, why),
     })
     this.#speaker = { as: this.#as, address, speaker }
     return speaker
+  }
+
+  /** An IPv4 address in any case; without one, of the node's name (CALICO_ROUTER_ID=hash). */
+  #routerId(): Ip {
+    return this.#node.config.nodes.find((n) => n.name === this.#node.name && versionsOf(this.#node).includes(4))?.ip ?? hashToIpv4(this.#node.name)
   }
 
   #told(peer: BgpPeer, why: string): void {
@@ -226,10 +243,10 @@ export class Bird {
         // Somebody removed it by hand, or its device went.
       }
     }
-    const present = new Map(routes.list('main').filter((r) => r.protocol === 'bird').map((r) => [r.destination, r]))
+    const present = new Map(this.#routes().filter((r) => r.protocol === 'bird').map((r) => [r.destination, r]))
     for (const [destination, route] of wanted) {
       const old = present.get(destination)
-      if (old && old.via === route.via && old.device === route.device && (old.type ?? 'unicast') === (route.type ?? 'unicast')) this.#programmed.set(destination, route)
+      if (old && old.via === route.via && (route.device === undefined || old.device === route.device) && (old.type ?? 'unicast') === (route.type ?? 'unicast')) this.#programmed.set(destination, route)
       else this.#add(destination, route)
     }
   }
@@ -255,7 +272,13 @@ export class Bird {
 
 /** The name of a protocol in BIRD's configuration. */
 function sessionName(ip: Ip): string {
-  return `Mesh_${ip.replaceAll('.', '_')}`
+  return `Mesh_${ip.replace(/[.:]/g, '_')}`
+}
+
+/** confd's hashToIPv4: four bytes of SHA-256, outside of the ranges that are no router's. */
+function hashToIpv4(node: string): Ip {
+  const [first, ...rest] = sha256(encodeUtf8(node)).subarray(0, 4)
+  return [first! > 223 ? first! - 32 : first!, ...rest].join('.')
 }
 
 /** Why a session ended, as BIRD says it. */

@@ -5,6 +5,8 @@ import { calicoResource } from './datastore.ts'
 import type { Side } from './felix-endpoints.ts'
 import type { PeerMatch, PolicyRule, PortRange } from './felix-rules.ts'
 import { setName, type WantedSet } from './felix-sets.ts'
+import { addressesOf } from './datastore.ts'
+import { isVersion, type Version } from './names.ts'
 import { allOf, parseSelector, type Labels, type Selector } from './selector.ts'
 
 /**
@@ -83,20 +85,20 @@ export class CalicoPolicies {
   }
 
   /** The rules of one direction; the IP sets that they need are put into `sets`. */
-  rules(policy: ActivePolicy, side: Side, sets: Map<string, WantedSet>): PolicyRule[] {
+  rules(policy: ActivePolicy, side: Side, version: Version, sets: Map<string, WantedSet>): PolicyRule[] {
     return policy.raw[side].flatMap((raw) => {
       if (raw.http || raw.source?.services || raw.destination?.services) {
         this.#log(`podhop: not simulated: ${raw.http ? 'http' : 'services'} in a rule of ${policy.name} (the rule is left out)`)
         return []
       }
       const action = ACTIONS[raw.action]
-      if (!action || raw.ipVersion === 6) return []
       const protocol = protocolOf(raw.protocol)
+      if (!action || !forVersion(raw, version)) return []
       const icmp = (i: Icmp | undefined): { type: number; code?: number | undefined } | undefined => (i?.type === undefined ? undefined : { type: i.type, code: i.code })
       return [{
         action, protocol, notProtocol: protocolOf(raw.notProtocol), icmp: icmp(raw.icmp), notIcmp: icmp(raw.notICMP),
-        source: this.#peer(raw.source ?? {}, policy.namespace, protocol, sets),
-        destination: this.#peer(raw.destination ?? {}, policy.namespace, protocol, sets),
+        source: this.#peer(raw.source ?? {}, policy.namespace, protocol, version, sets),
+        destination: this.#peer(raw.destination ?? {}, policy.namespace, protocol, version, sets),
         ...(raw.metadata?.annotations ? { annotations: raw.metadata.annotations } : {}),
       }]
     })
@@ -126,7 +128,7 @@ export class CalicoPolicies {
 
   // ---- peers -------------------------------------------------------------------------------------------------
 
-  #peer(entity: Entity, namespace: string | undefined, protocol: string | undefined, sets: Map<string, WantedSet>): PeerMatch {
+  #peer(entity: Entity, namespace: string | undefined, protocol: string | undefined, version: Version, sets: Map<string, WantedSet>): PeerMatch {
     const selector = entitySelector(entity, namespace)
     const numbers: PortRange[] = []
     const names: string[] = []
@@ -136,24 +138,24 @@ export class CalicoPolicies {
       else names.push(String(port))
     }
     const wanted = (s: Selector): string => {
-      const name = setName('s', s.text)
-      if (!sets.has(name)) sets.set(name, { type: 'hash:net', members: [...new Set(this.#members(s).flatMap((m) => m.nets))] })
+      const name = setName(version, 's', s.text)
+      if (!sets.has(name)) sets.set(name, { type: 'hash:net', members: [...new Set(this.#members(s, version).flatMap((m) => m.nets))] })
       return name
     }
     return {
-      nets: (entity.nets ?? []).filter((n) => !n.includes(':')).map(networkText),
-      notNets: (entity.notNets ?? []).filter((n) => !n.includes(':')).map(networkText),
+      nets: (entity.nets ?? []).filter(isVersion(version)).map(networkText),
+      notNets: (entity.notNets ?? []).filter(isVersion(version)).map(networkText),
       sets: selector && !(names.length > 0 && numbers.length === 0) ? [wanted(selector)] : [],
       notSets: entity.notSelector ? [wanted(parseSelector(entity.notSelector))] : [],
       ports: numbers,
       notPorts: (entity.notPorts ?? []).flatMap((p) => rangeOf(p) ?? []),
-      namedPorts: names.map((port) => this.#namedPort(selector, protocol ?? 'tcp', port, sets)),
+      namedPorts: names.map((port) => this.#namedPort(selector, protocol ?? 'tcp', port, version, sets)),
     }
   }
 
-  #namedPort(selector: Selector | undefined, protocol: string, port: string, sets: Map<string, WantedSet>): string {
-    const name = setName('n', `${selector?.text ?? ''},${protocol},${port}`)
-    const found = this.#members(selector).flatMap(({ nets, ports }) => {
+  #namedPort(selector: Selector | undefined, protocol: string, port: string, version: Version, sets: Map<string, WantedSet>): string {
+    const name = setName(version, 'n', `${selector?.text ?? ''},${protocol},${port}`)
+    const found = this.#members(selector, version).flatMap(({ nets, ports }) => {
       const number = ports.get(`${protocol.toUpperCase()}/${port}`)
       return number === undefined ? [] : nets.map((ip) => `${ip},${protocol}:${number}`)
     })
@@ -161,18 +163,18 @@ export class CalicoPolicies {
     return name
   }
 
-  #members(selector: Selector | undefined): Member[] {
+  #members(selector: Selector | undefined, version: Version): Member[] {
     const all: Member[] = []
     for (const pod of this.#pods.values()) {
       if (pod.spec.hostNetwork || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') continue
-      const ip = pod.metadata.annotations?.['cni.projectcalico.org/podIP']?.split('/')[0] || pod.status.podIP
-      if (!ip) continue
+      const nets = addressesOf(pod).filter(isVersion(version))
+      if (nets.length === 0) continue
       const ports = new Map((pod.spec.containers.flatMap((c) => c.ports ?? [])).flatMap((p) => (p.name ? [[`${p.protocol ?? 'TCP'}/${p.name}`, p.containerPort] as const] : [])))
-      all.push({ labels: this.#labelsOf(pod), nets: [ip], ports })
+      all.push({ labels: this.#labelsOf(pod), nets, ports })
     }
     for (const { metadata, spec } of this.#sets.values()) {
       const labels: Labels = (key) => metadata.labels?.[key] ?? (key === 'projectcalico.org/namespace' ? metadata.namespace : undefined)
-      all.push({ labels, nets: (spec.nets ?? []).filter((n) => !n.includes(':')), ports: new Map() })
+      all.push({ labels, nets: (spec.nets ?? []).filter(isVersion(version)), ports: new Map() })
     }
     return selector ? all.filter((m) => selector.matches(m.labels)) : all
   }
@@ -226,10 +228,19 @@ function validate(rule: RawRule, namespace: string | undefined): void {
     if (entity.notSelector) parseSelector(entity.notSelector)
     const ports = [...(entity.ports ?? []), ...(entity.notPorts ?? [])]
     if (ports.length > 0 && !WITH_PORTS.includes(protocol)) throw new Error(`rules that specify ports must set protocol to TCP or UDP or SCTP (protocol is ${protocol === '' ? 'not set' : protocol})`)
-    for (const net of [...(entity.nets ?? []), ...(entity.notNets ?? [])]) if (!tryParseCidr(net.includes('/') ? net : `${net}/32`)) throw new Error(`error with field Nets = '${net}' (must be a valid CIDR)`)
+    for (const net of [...(entity.nets ?? []), ...(entity.notNets ?? [])]) if (!tryParseCidr(net)) throw new Error(`error with field Nets = '${net}' (must be a valid CIDR)`)
   }
-  if ((rule.icmp || rule.notICMP) && !['icmp', '1'].includes(protocol)) throw new Error("protocol must be 'ICMP' or 'ICMPv6' when ICMP fields are set")
-  for (const [name, value] of [['protocol', protocol], ['notProtocol', protocolOf(rule.notProtocol) ?? '']]) if (value !== '' && !/^(tcp|udp|icmp|sctp|udplite|\d{1,3})$/.test(value!)) throw new Error(`error with field ${name} = '${value}'`)
+  if ((rule.icmp || rule.notICMP) && !['icmp', '1', 'icmpv6', '58'].includes(protocol)) throw new Error("protocol must be 'ICMP' or 'ICMPv6' when ICMP fields are set")
+  for (const [name, value] of [['protocol', protocol], ['notProtocol', protocolOf(rule.notProtocol) ?? '']]) if (value !== '' && !/^(tcp|udp|icmp|icmpv6|sctp|udplite|\d{1,3})$/.test(value!)) throw new Error(`error with field ${name} = '${value}'`)
+}
+
+/** A rule with a version, with nets of the other family alone, or about the other's ICMP is not for this one (felix/rules FilterRuleToIPVersion). */
+function forVersion(raw: RawRule, version: Version): boolean {
+  const ours = isVersion(version)
+  const fits = (nets: readonly string[] | undefined): boolean => !nets || nets.length === 0 || nets.some(ours)
+  if (raw.ipVersion !== undefined && raw.ipVersion !== version) return false
+  if (protocolOf(raw.protocol) === (version === 4 ? 'icmpv6' : 'icmp')) return false
+  return fits(raw.source?.nets) && fits(raw.destination?.nets)
 }
 
 function namespaceSelector(text: string): Selector {
@@ -259,5 +270,5 @@ function rangeOf(port: number | string): PortRange | undefined {
 }
 
 function networkText(net: string): string {
-  return net.includes('/') ? networkOf(net) : `${net}/32`
+  return networkOf(net)
 }

@@ -1,14 +1,17 @@
 import type { ClusterConfig } from '../../config.ts'
 import type { Pod } from '../../kubernetes/types.ts'
+import { isLinkLocalIp6 } from '../../network/address.ts'
+import type { Cidr, Ip } from '../../network/types.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
 import { findObject } from './datastore.ts'
 import { Ipam } from './ipam.ts'
 import { calicoManifests } from './manifests.ts'
-import { CALICO_CONFLIST, GATEWAY, NODENAME_FILE, workloadInterface } from './names.ts'
+import { CALICO_CONFLIST, GATEWAY, isVersion, NODENAME_FILE, workloadInterface } from './names.ts'
 
 /**
  * The calico CNI plugin (cni-plugin/pkg/plugin, pkg/dataplane/linux): a veth pair without a bridge. The Pod has a /32 and sends all to
- * 169.254.1.1, for which the node answers (proxy ARP); the node has a route to each of its Pods.
+ * 169.254.1.1, for which the node answers (proxy ARP), and a /128 whose gateway is the link-local address of the node's end; the node has
+ * a route to each of its Pods.
  */
 const POD_INTERFACE = 'eth0'
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee'
@@ -18,29 +21,48 @@ function handleOf(sandbox: Sandbox): string {
   return `k8s-pod-network.${sandbox.id}`
 }
 
-function wire(context: NodeContext, sandbox: Sandbox, ip: string): string {
+/** "10.244.1.5/32", "fd00::5/128" */
+export function singleAddress(ip: Ip): Cidr {
+  return `${ip}/${ip.includes(':') ? 128 : 32}`
+}
+
+function wire(context: NodeContext, sandbox: Sandbox, ips: readonly Ip[]): string {
   const { network, fabric, machine } = context
   const hostInterface = workloadInterface(sandbox.podNamespace, sandbox.podName)
   // what a Pod of the same name left behind
   if (network.links.has(hostInterface)) network.removeLink(hostInterface)
   const mtu = machine.fs.exists(MTU_FILE) ? Number(machine.fs.readText(MTU_FILE)) : 1500
   fabric.createVeth({ network: sandbox.network, name: POD_INTERFACE, mtu }, { network, name: hostInterface, mac: HOST_MAC, mtu })
-  const conf = `net.ipv4.conf.${hostInterface}`
-  for (const name of ['route_localnet', 'proxy_arp', 'forwarding']) network.setSysctl(`${conf}.${name}`, '1')
+  const [v4, v6] = [ips.some(isVersion(4)), ips.some(isVersion(6))]
+  if (v4) for (const name of ['route_localnet', 'proxy_arp', 'forwarding']) network.setSysctl(`net.ipv4.conf.${hostInterface}.${name}`, '1')
+  if (v6) {
+    sandbox.network.setSysctl(`net.ipv6.conf.${POD_INTERFACE}.accept_dad`, '0')
+    for (const [name, value] of [['disable_ipv6', '0'], ['accept_dad', '0'], ['proxy_ndp', '1'], ['forwarding', '1']] as const) network.setSysctl(`net.ipv6.conf.${hostInterface}.${name}`, value)
+  }
   network.setUp(hostInterface, true)
   sandbox.network.setUp(POD_INTERFACE, true)
-  sandbox.network.routes.add({ destination: `${GATEWAY}/32`, device: POD_INTERFACE, scope: 'link' })
-  sandbox.network.routes.add({ destination: '0.0.0.0/0', via: GATEWAY, device: POD_INTERFACE })
-  sandbox.network.addAddress(POD_INTERFACE, `${ip}/32`)
-  network.routes.add({ destination: `${ip}/32`, device: hostInterface, scope: 'link' }, { replace: true })
+  const { routes } = sandbox.network
+  if (v4) {
+    routes.add({ destination: `${GATEWAY}/32`, device: POD_INTERFACE, scope: 'link' })
+    routes.add({ destination: '0.0.0.0/0', via: GATEWAY, device: POD_INTERFACE })
+  }
+  if (v6) {
+    const via = network.links.get(hostInterface)!.addresses.find((a) => isLinkLocalIp6(a.address))?.address
+    if (via === undefined) throw new Error('failed to get IPv6 addresses for host side of the veth pair')
+    routes.add({ destination: '::/0', via, device: POD_INTERFACE })
+  }
+  for (const ip of ips) {
+    sandbox.network.addAddress(POD_INTERFACE, singleAddress(ip))
+    network.routes.add({ destination: singleAddress(ip), device: hostInterface, scope: 'link' }, { replace: true })
+  }
   return hostInterface
 }
 
 /** So Felix learns of the address before the kubelet has told it (the plugin writes the WorkloadEndpoint, which is the Pod). */
-function annotate(context: NodeContext, sandbox: Sandbox, ip: string | undefined): void {
-  const annotations = ip === undefined
+function annotate(context: NodeContext, sandbox: Sandbox, ips: readonly Ip[] | undefined): void {
+  const annotations = ips === undefined
     ? { 'cni.projectcalico.org/podIP': '', 'cni.projectcalico.org/podIPs': '' }
-    : { 'cni.projectcalico.org/containerID': sandbox.id, 'cni.projectcalico.org/podIP': `${ip}/32`, 'cni.projectcalico.org/podIPs': `${ip}/32` }
+    : { 'cni.projectcalico.org/containerID': sandbox.id, 'cni.projectcalico.org/podIP': singleAddress(ips[0]!), 'cni.projectcalico.org/podIPs': ips.map(singleAddress).join(',') }
   const { podName, podNamespace, podUid } = sandbox
   context.client.patch('pods', podNamespace, podName, 'application/strategic-merge-patch+json', { metadata: { uid: podUid, annotations } }, { subresource: 'status', fieldManager: 'calico' })
 }
@@ -71,10 +93,11 @@ export const calicoPlugin: CniPlugin = {
     }
     try {
       const attributes = { namespace: sandbox.podNamespace, pod: sandbox.podName, timestamp: goTime(context.clock.wall()) }
-      const ip = new Ipam(context.client).assign({ node: context.name, handle: handleOf(sandbox), attributes, use: 'Workload' })
-      const hostInterface = wire(context, sandbox, ip)
-      annotate(context, sandbox, ip)
-      return { ips: [ip], interface: POD_INTERFACE, hostInterface }
+      const ipam = new Ipam(context.client)
+      const ips = context.config.ipFamilies.map((family) => ipam.assign({ node: context.name, handle: handleOf(sandbox), attributes, use: 'Workload', version: family === 'IPv4' ? 4 : 6 }))
+      const hostInterface = wire(context, sandbox, ips)
+      annotate(context, sandbox, ips)
+      return { ips, interface: POD_INTERFACE, hostInterface }
     } catch (error) {
       throw failed((error as Error).message)
     }

@@ -1,10 +1,11 @@
 import { ConnectionError, StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, NetworkPolicy, Node, Pod } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
-import { addressCount, cidrContains, isIpv4 } from '../../network/address.ts'
+import { cidrContains, isValidIp, parseCidr } from '../../network/address.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import { birdError, IPV4_ANNOTATION, type Bird } from './bird.ts'
-import { calicoResource, listPools, type IpamBlock } from './datastore.ts'
+import { ADDRESS_ANNOTATIONS, birdError, type Bird } from './bird.ts'
+import { singleAddress } from './calico.ts'
+import { addressesOf, calicoResource, listPools, type IpamBlock } from './datastore.ts'
 import { ordinalOf } from './ipam.ts'
 import { CALICO_VERSION, workloadInterface } from './names.ts'
 
@@ -18,7 +19,7 @@ const KINDS: Readonly<Record<string, string>> = {
 }
 const SUPPORTED = 'use get nodes|ippools|workloadEndpoints|networkPolicies|globalNetworkPolicies [-o wide], node status, ipam show [--show-blocks|--ip=IP], version; kubectl for everything else'
 
-export function calicoctl(services: SystemServices, bird: (node: string) => { running: boolean; bird: Bird | undefined } | undefined): Program {
+export function calicoctl(services: SystemServices, bird: (node: string) => { running: boolean; birds: readonly Bird[] } | undefined): Program {
   return function* (process) {
     const options = parse(process.argv.slice(1))
     let answer: Answer
@@ -80,7 +81,7 @@ function get(client: KubernetesClient, kind: string, names: readonly string[], o
   let columns: string[]
   if (kind === 'node') {
     columns = options.wide ? ['NAME', 'ASN', 'IPV4', 'IPV6'] : ['NAME']
-    for (const { metadata } of client.list<Node>('nodes').items) known.push({ key: metadata.name, row: { NAME: metadata.name, ASN: '(64512)', IPV4: metadata.annotations?.[IPV4_ANNOTATION] ?? '', IPV6: '' } })
+    for (const { metadata } of client.list<Node>('nodes').items) known.push({ key: metadata.name, row: { NAME: metadata.name, ASN: '(64512)', IPV4: metadata.annotations?.[ADDRESS_ANNOTATIONS[4]] ?? '', IPV6: metadata.annotations?.[ADDRESS_ANNOTATIONS[6]] ?? '' } })
   } else if (kind === 'ippool') {
     columns = options.wide ? ['NAME', 'CIDR', 'NAT', 'IPIPMODE', 'VXLANMODE', 'DISABLED', 'DISABLEBGPEXPORT', 'SELECTOR'] : ['NAME', 'CIDR', 'SELECTOR']
     for (const { metadata: { name }, spec } of listPools(client)) {
@@ -118,12 +119,12 @@ function policyRow(name: string, { order, selector, tier }: Policy['spec']): Rec
 }
 
 function endpointOf({ metadata, spec, status }: Pod): { key: string; namespace: string; row: Record<string, string> }[] {
-  const ip = status.podIP
-  if (spec.hostNetwork || !ip || !spec.nodeName || status.phase === 'Succeeded' || status.phase === 'Failed') return []
+  const ips = addressesOf({ metadata, spec, status } as Pod)
+  if (spec.hostNetwork || ips.length === 0 || !spec.nodeName || status.phase === 'Succeeded' || status.phase === 'Failed') return []
   const dashed = (text: string): string => text.replaceAll('-', '--')
   const key = `${dashed(spec.nodeName)}-k8s-${dashed(metadata.name)}-eth0`
   const profiles = `kns.${metadata.namespace},ksa.${metadata.namespace}.${spec.serviceAccountName ?? 'default'}`
-  return [{ key, namespace: metadata.namespace, row: { NAME: key, WORKLOAD: metadata.name, NODE: spec.nodeName, NETWORKS: `${ip}/32`, INTERFACE: workloadInterface(metadata.namespace, metadata.name), PROFILES: profiles, NATS: '' } }]
+  return [{ key, namespace: metadata.namespace, row: { NAME: key, WORKLOAD: metadata.name, NODE: spec.nodeName, NETWORKS: ips.map(singleAddress).join(','), INTERFACE: workloadInterface(metadata.namespace, metadata.name), PROFILES: profiles, NATS: '' } }]
 }
 
 /** text/tabwriter with a minimum of five and three blanks between, also behind the last column. */
@@ -134,18 +135,20 @@ function tabbed(rows: readonly (readonly string[])[]): string {
 
 // ---- node status ---------------------------------------------------------------------------------------------
 
-function nodeStatus(uid: number, state: { running: boolean; bird: Bird | undefined } | undefined, wall: (at: number) => number): Answer {
+function nodeStatus(uid: number, state: { running: boolean; birds: readonly Bird[] } | undefined, wall: (at: number) => number): Answer {
   if (uid !== 0) return { stdout: 'Need to run as root.\n', code: 1 }
   if (!state?.running) return { stdout: 'Calico process is not running.\n', code: 1 }
   let text = 'Calico process is running.\n'
-  if (!state.bird) return { stdout: `${text}\nThe BGP backend process (BIRD) is not running.\n\n` }
-  text += '\nIPv4 BGP status\n'
-  const peers = state.bird.peers.map((s) => {
-    const up = s.state === 'Established'
-    return [s.address, 'node-to-node mesh', up ? 'up' : 'start', new Date(wall(s.since)).toISOString().slice(11, 19), up ? s.state : `${s.state}${s.lastError ? ` ${birdError(s.lastError)}` : ''}`]
-  })
-  text += peers.length === 0 ? 'No IPv4 peers found.\n' : boxed(['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'], peers)
-  return { stdout: `${text}\nIPv6 BGP status\nNo IPv6 peers found.\n\n` }
+  if (state.birds.length === 0) return { stdout: `${text}\nThe BGP backend process (BIRD) is not running.\n\n` }
+  for (const version of [4, 6] as const) {
+    const peers = (state.birds.find((b) => b.version === version)?.peers ?? []).map((s) => {
+      const up = s.state === 'Established'
+      return [s.address, 'node-to-node mesh', up ? 'up' : 'start', new Date(wall(s.since)).toISOString().slice(11, 19), up ? s.state : `${s.state}${s.lastError ? ` ${birdError(s.lastError)}` : ''}`]
+    })
+    text += `\nIPv${version} BGP status\n`
+    text += peers.length === 0 ? `No IPv${version} peers found.\n` : boxed(['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'], peers)
+  }
+  return { stdout: `${text}\n` }
 }
 
 // ---- ipam show -----------------------------------------------------------------------------------------------
@@ -159,7 +162,7 @@ function utilization(client: KubernetesClient, showBlocks: boolean): Answer {
   const used = (b: IpamBlock): number => b.spec.allocations.length - b.spec.unallocated.length
   const rows = listPools(client).flatMap(({ spec: { cidr } }) => {
     const own = blocks.filter((b) => cidrContains(cidr, b.spec.cidr.split('/')[0]!))
-    return [row('IP Pool', cidr, own.reduce((sum, b) => sum + used(b), 0), addressCount(cidr)), ...(showBlocks ? own.map((b) => row('Block', b.spec.cidr, used(b), b.spec.allocations.length)) : [])]
+    return [row('IP Pool', cidr, own.reduce((sum, b) => sum + used(b), 0), 2 ** ((cidr.includes(':') ? 128 : 32) - parseCidr(cidr).length)), ...(showBlocks ? own.map((b) => row('Block', b.spec.cidr, used(b), b.spec.allocations.length)) : [])]
   })
   return { stdout: boxed(['GROUPING', 'CIDR', 'IPS TOTAL', 'IPS IN USE', 'IPS FREE'], rows) }
 }
@@ -170,7 +173,7 @@ function short(n: number): string {
 }
 
 function showIp(client: KubernetesClient, ip: string): Answer {
-  if (!isIpv4(ip)) return { stdout: `Error executing command: invalid IP address specified: ${ip}\n`, code: 1 }
+  if (!isValidIp(ip)) return { stdout: `Error executing command: invalid IP address specified: ${ip}\n`, code: 1 }
   for (const { spec } of client.list<IpamBlock>(calicoResource('ipamblocks')).items) {
     if (!cidrContains(spec.cidr, ip)) continue
     const index = spec.allocations[ordinalOf(spec.cidr, ip)]

@@ -1,6 +1,6 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
-import type { KubeObject } from '../../kubernetes/types.ts'
-import type { Cidr } from '../../network/types.ts'
+import type { KubeObject, Pod } from '../../kubernetes/types.ts'
+import type { Cidr, Ip } from '../../network/types.ts'
 import { CALICO_GROUP } from './names.ts'
 
 /** Calico's objects as the Kubernetes datastore keeps them (libcalico-go/lib/apis/v3, api/pkg/apis/projectcalico/v3). */
@@ -59,6 +59,13 @@ export function findObject<T extends KubeObject>(client: KubernetesClient, resou
     if (error instanceof StatusError && error.status.code === 404) return undefined
     throw error
   }
+}
+
+/** A Pod's addresses as the CNI plugin wrote them, before the kubelet tells of them. */
+export function addressesOf({ metadata: { annotations }, status }: Pod): readonly Ip[] {
+  const written = annotations?.['cni.projectcalico.org/podIPs']
+  if (written) return written.split(',').map((cidr) => cidr.split('/')[0]!)
+  return status.podIPs?.map((p) => p.ip) ?? (status.podIP ? [status.podIP] : [])
 }
 
 /** The pools by name, the disabled ones too. */

@@ -1,20 +1,23 @@
-import { networkOf } from '../../network/address.ts'
+import { isLinkLocalIp6, networkOf } from '../../network/address.ts'
 import type { PolicyExplainer } from '../../journey/types.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import type { PolicyView } from '../../policy/types.ts'
+import type { Netfilter } from '../../network/types.ts'
 import type { NodeContext } from '../types.ts'
 import type { CalicoPolicies } from './calico-policies.ts'
+import type { IpPool } from './datastore.ts'
 import type { Endpoint } from './felix.ts'
 import type { Chain } from './felix-chains.ts'
 import { dispatchChains, endpointChain, endpointChains, markChains, policyChain, profileChains, profilesOf, type EndpointPolicies, type Side } from './felix-endpoints.ts'
 import { policyRules, type PolicyRule } from './felix-rules.ts'
 import { ensureSets, removeSets, type WantedSet } from './felix-sets.ts'
-import { ALL_HOSTS, ALL_POOLS, ALL_VXLAN, MASQ_POOLS, staticChains, THIS_HOST, type TableChains, type TableName } from './felix-static.ts'
+import { ALL_HOSTS, ALL_POOLS, ALL_VXLAN, MASQ_POOLS, setName, staticChains, THIS_HOST, type TableChains, type TableName } from './felix-static.ts'
 import { FelixTable } from './felix-tables.ts'
+import { isVersion, type Version } from './names.ts'
 import { KUBERNETES_ORDER, kubernetesPolicyName, kubernetesRules } from './kubernetes-policies.ts'
 import type { Tunnels } from './tunnels.ts'
 
-/** Felix's iptables and IP sets of one node: works out what they should be and writes what differs. */
+/** Felix's iptables and IP sets of one node and one family: works out what they should be and writes what differs. */
 const TABLES: readonly TableName[] = ['raw', 'mangle', 'filter', 'nat']
 const SIDES: readonly Side[] = ['ingress', 'egress']
 const POLICY_CHAIN = /^cali-(tw|fw|pi|po)-/
@@ -25,6 +28,8 @@ interface Candidate { name: string; tier: string; order: number; own: boolean; r
 
 export class FelixPolicies {
   readonly #node: NodeContext
+  readonly #version: Version
+  readonly #netfilter: Netfilter
   readonly #view: PolicyView
   readonly #tunnels: Tunnels
   readonly #calico: CalicoPolicies
@@ -41,35 +46,36 @@ export class FelixPolicies {
     this.#calico = calico
     this.#view = view
     this.#tunnels = tunnels
-    const { netfilter } = node.network
+    this.#version = tunnels.version
+    const netfilter = (this.#netfilter = tunnels.version === 4 ? node.network.netfilter : node.network.netfilter6)
     this.#tables = Object.fromEntries(TABLES.map((name) => [name, new FelixTable(netfilter, name)])) as Record<TableName, FelixTable>
   }
 
   /** Finds out what others have changed, so that the next apply mends it. */
   verify(): void {
-    const { generation } = this.#node.network.netfilter
+    const { generation } = this.#netfilter
     if (generation === this.#generation) return
     this.#generation = generation
     for (const name of TABLES) this.#tables[name].verify()
   }
 
   apply(endpoints: readonly Endpoint[]): void {
-    const { netfilter } = this.#node.network
+    const netfilter = this.#netfilter
     const untouched = netfilter.generation === this.#generation
     const sets = this.#poolSets()
     const chains = this.#endpointChains(endpoints, sets)
     const tables = this.#staticTables()
-    ensureSets(netfilter.sets, sets)
+    ensureSets(netfilter.sets, this.#version, sets)
     for (const name of TABLES) {
       const own = tables[name]
       this.#tables[name].apply(name === 'filter' ? { ...own, chains: [...chains, ...own.chains] } : own)
     }
-    removeSets(netfilter.sets, sets)
+    removeSets(netfilter.sets, this.#version, sets)
     if (untouched) this.#generation = netfilter.generation
   }
 
   #staticTables(): Record<TableName, TableChains> {
-    const options = { ipip: this.#tunnels.ipipEnabled, vxlan: this.#tunnels.vxlanEnabled, natOutgoing: [...this.#tunnels.pools.values()].some((p) => p.natOutgoing), ipvs: this.#ipvs }
+    const options = { version: this.#version, ipip: this.#tunnels.ipipEnabled, vxlan: this.#tunnels.vxlanEnabled, natOutgoing: this.#pools.some((p) => p.natOutgoing), ipvs: this.#ipvs }
     const key = JSON.stringify(options)
     if (this.#static?.key !== key) this.#static = { key, tables: staticChains(options) }
     return this.#static.tables
@@ -83,19 +89,27 @@ export class FelixPolicies {
 
   #hostAddresses(): string[] {
     const links = [...this.#node.network.links.values()].filter((l) => l.name !== 'kube-ipvs0')
-    return links.flatMap((l) => l.addresses.map((a) => a.address)).filter((ip) => !ip.includes(':'))
+    return links.flatMap((l) => l.addresses.map((a) => a.address)).filter((ip) => isVersion(this.#version)(ip) && !isLinkLocalIp6(ip))
+  }
+
+  get #pools(): IpPool['spec'][] {
+    return [...this.#tunnels.pools.values()].filter((p) => isVersion(this.#version)(p.cidr))
+  }
+
+  #set(name: string): string {
+    return setName(this.#version, name)
   }
 
   #poolSets(): Map<string, WantedSet> {
-    const pools = [...this.#tunnels.pools.values()]
+    const pools = this.#pools
     const hosts = [...this.#tunnels.hosts.entries()]
     const sets = new Map<string, WantedSet>([
-      [ALL_POOLS, { type: 'hash:net', members: pools.map((p) => networkOf(p.cidr)) }],
-      [MASQ_POOLS, { type: 'hash:net', members: pools.filter((p) => p.natOutgoing).map((p) => networkOf(p.cidr)) }],
+      [this.#set(ALL_POOLS), { type: 'hash:net', members: pools.map((p) => networkOf(p.cidr)) }],
+      [this.#set(MASQ_POOLS), { type: 'hash:net', members: pools.filter((p) => p.natOutgoing).map((p) => networkOf(p.cidr)) }],
     ])
-    if (this.#ipvs) sets.set(THIS_HOST, { type: 'hash:ip', members: this.#hostAddresses() })
-    if (this.#tunnels.ipipEnabled) sets.set(ALL_HOSTS, { type: 'hash:net', members: hosts.map(([, h]) => h.ip) })
-    if (this.#tunnels.vxlanEnabled) sets.set(ALL_VXLAN, { type: 'hash:net', members: hosts.filter(([name]) => name !== this.#node.name).map(([, h]) => h.ip) })
+    if (this.#ipvs) sets.set(this.#set(THIS_HOST), { type: 'hash:ip', members: this.#hostAddresses() })
+    if (this.#tunnels.ipipEnabled) sets.set(this.#set(ALL_HOSTS), { type: 'hash:net', members: hosts.map(([, h]) => h.ip) })
+    if (this.#tunnels.vxlanEnabled) sets.set(this.#set(ALL_VXLAN), { type: 'hash:net', members: hosts.filter(([name]) => name !== this.#node.name).map(([, h]) => h.ip) })
     return sets
   }
 
@@ -130,7 +144,7 @@ export class FelixPolicies {
         if (seen.has(`${side} ${tier} ${name}`)) continue
         seen.add(`${side} ${tier} ${name}`)
         const rules = candidate.rules()
-        keep(`policy ${side} ${tier} ${name} ${JSON.stringify(rules)}`, () => [policyRules(tier, name, side, rules)])
+        keep(`policy ${side} ${tier} ${name} ${JSON.stringify(rules)}`, () => [policyRules(this.#version, tier, name, side, rules)])
         this.#owners.set(policyChain(side, tier, name), { policies: [name], ofCalico: candidate.own })
       }
       this.#owners.set(endpointChain(side, endpoint.interface), { endpoint: endpoint.key, policies: found.map((c) => c.name), ofCalico: found.some((c) => c.own) })
@@ -144,10 +158,10 @@ export class FelixPolicies {
   #candidates(endpoint: Endpoint, side: Side, sets: Map<string, WantedSet>): Candidate[] {
     const pod = this.#view.pods.get(endpoint.key)
     const kubernetes = (pod ? this.#view.selecting(pod, side) : []).map((policy): Candidate => ({
-      name: kubernetesPolicyName(policy), tier: 'default', order: KUBERNETES_ORDER, own: false, rules: () => kubernetesRules(this.#view, policy, side, sets),
+      name: kubernetesPolicyName(policy), tier: 'default', order: KUBERNETES_ORDER, own: false, rules: () => kubernetesRules(this.#view, policy, side, this.#version, sets),
     }))
     const calico = this.#calico.selecting(endpoint.namespace, endpoint.name, side).map((policy): Candidate => ({
-      name: policy.name, tier: policy.tier, order: policy.order, own: true, rules: () => this.#calico.rules(policy, side, sets),
+      name: policy.name, tier: policy.tier, order: policy.order, own: true, rules: () => this.#calico.rules(policy, side, this.#version, sets),
     }))
     return [...kubernetes, ...calico].sort((a, b) => (a.order === b.order ? (a.name < b.name ? -1 : 1) : a.order - b.order))
   }

@@ -1,5 +1,6 @@
 import { clearMark, DROP, MARK, markClear, markSet, RETURN, setMark, setMaskedMark, type Chain, type Rule } from './felix-chains.ts'
 import { policyChain, type Side } from './felix-endpoints.ts'
+import type { Version } from './names.ts'
 
 /** What a policy's rule says when its selectors have become IP sets, and the iptables rules of it (felix/rules/policy.go). */
 export interface PortRange { first: number; last: number }
@@ -34,15 +35,15 @@ const MOST_PORTS = 15
 const WORDS = { source: { net: '--source', set: 'src', ports: '--source-ports' }, destination: { net: '--destination', set: 'dst', ports: '--destination-ports' } } as const
 type End = keyof typeof WORDS
 
-export function policyRules(tier: string, name: string, side: Side, rules: readonly PolicyRule[]): Chain {
-  const out = rules.flatMap(ruleToRules)
+export function policyRules(version: Version, tier: string, name: string, side: Side, rules: readonly PolicyRule[]): Chain {
+  const out = rules.flatMap((rule) => ruleToRules(version, rule))
   // who comes to the end returns anyway
   while (out.at(-1)?.action === RETURN) out.pop()
   const first = out.shift() ?? {}
   return { name: policyChain(side, tier, name), rules: [{ ...first, comments: [...(first.comments ?? []), `Policy ${name} ${side}`] }, ...out] }
 }
 
-function ruleToRules(rule: PolicyRule): Rule[] {
+function ruleToRules(version: Version, rule: PolicyRule): Rule[] {
   const blocks = new MatchBlocks()
   const left: Record<End, PeerMatch> = { source: { ...rule.source }, destination: { ...rule.destination } }
   for (const end of ['source', 'destination'] as const) {
@@ -65,7 +66,7 @@ function ruleToRules(rule: PolicyRule): Rule[] {
     blocks.negative(notNets.map((net) => `${WORDS[end].net} ${net}`))
     left[end] = { ...left[end], notNets: [] }
   }
-  const match = [matchOf({ ...rule, ...left }), ...(blocks.rules.length > 0 ? [markSet(MARK.scratch0)] : [])].filter((m) => m !== '').join(' ')
+  const match = [matchOf(version, { ...rule, ...left }), ...(blocks.rules.length > 0 ? [markSet(MARK.scratch0)] : [])].filter((m) => m !== '').join(' ')
   const annotations = Object.entries(rule.annotations ?? {}).map(([key, value]) => `${key}=${value}`)
   return [...blocks.rules, ...actions(rule.action, match)].map((r) => (annotations.length > 0 ? { ...r, comments: [...(r.comments ?? []), ...annotations] } : r))
 }
@@ -76,7 +77,7 @@ function actions(action: PolicyRule['action'], match: string): Rule[] {
   return [{ match, action: setMark(mark) }, { match: markSet(mark), action: action === 'deny' ? DROP : RETURN }]
 }
 
-function matchOf(rule: PolicyRule): string {
+function matchOf(version: Version, rule: PolicyRule): string {
   const { source, destination } = rule
   const parts: string[] = []
   if (rule.protocol !== undefined) parts.push(`-p ${rule.protocol}`)
@@ -88,8 +89,9 @@ function matchOf(rule: PolicyRule): string {
   }
   positive(source, 'source')
   positive(destination, 'destination')
-  const icmp = ({ type, code }: { type: number; code?: number | undefined }): string => `--icmp-type ${type}${code === undefined ? '' : `/${code}`}`
-  if (rule.icmp) parts.push(`-m icmp ${icmp(rule.icmp)}`)
+  const module = version === 4 ? 'icmp' : 'icmp6'
+  const icmp = ({ type, code }: { type: number; code?: number | undefined }): string => `${version === 4 ? '--icmp-type' : '--icmpv6-type'} ${type}${code === undefined ? '' : `/${code}`}`
+  if (rule.icmp) parts.push(`-m ${module} ${icmp(rule.icmp)}`)
   if (rule.notProtocol !== undefined) parts.push(`! -p ${rule.notProtocol}`)
   const negative = (peer: PeerMatch, end: End): void => {
     for (const net of peer.notNets ?? []) parts.push(`! ${WORDS[end].net} ${net}`)
@@ -98,7 +100,7 @@ function matchOf(rule: PolicyRule): string {
   }
   negative(source, 'source')
   negative(destination, 'destination')
-  if (rule.notIcmp) parts.push(`-m icmp ! ${icmp(rule.notIcmp)}`)
+  if (rule.notIcmp) parts.push(`-m ${module} ! ${icmp(rule.notIcmp)}`)
   return parts.join(' ')
 }
 

@@ -1,10 +1,11 @@
 import { ACCEPT, ALL_MARKS, clearMark, DROP, ENDPOINT_MARK, FOREIGN_MARK, goTo, jump, MARK, markClear, markIsNot, markNotClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
-import { IPIP_DEVICE, VXLAN_DEVICE, VXLAN_PORT } from './names.ts'
+import { IPIP_DEVICE, VXLAN_DEVICES, VXLAN_PORT, type Version } from './names.ts'
 
 /** The chains that Felix has on every node (felix/rules/static.go, nat.go). */
 export type TableName = 'raw' | 'mangle' | 'filter' | 'nat'
 
 export interface StaticOptions {
+  version: Version
   ipip: boolean
   vxlan: boolean
   natOutgoing: boolean
@@ -20,11 +21,13 @@ export interface TableChains {
   appends: Record<string, Rule[]>
 }
 
-export const ALL_POOLS = 'cali40all-ipam-pools'
-export const MASQ_POOLS = 'cali40masq-ipam-pools'
-export const ALL_HOSTS = 'cali40all-hosts-net'
-export const THIS_HOST = 'cali40this-host'
-export const ALL_VXLAN = 'cali40all-vxlan-net'
+export const ALL_POOLS = 'all-ipam-pools'
+export const MASQ_POOLS = 'masq-ipam-pools'
+export const ALL_HOSTS = 'all-hosts-net'
+export const THIS_HOST = 'this-host'
+export const ALL_VXLAN = 'all-vxlan-net'
+/** What a router has to hear from its Pods, whatever their egress policies say: multicast listeners, router and neighbour solicitations, advertisements. */
+const ICMP6_TO_HOST = [130, 131, 132, 133, 135, 136]
 const WORKLOADS = 'cali+'
 const IPIP = '-p 4'
 const VXLAN = `-p 17 -m multiport --destination-ports ${VXLAN_PORT}`
@@ -33,6 +36,11 @@ const accepted = markSet(MARK.accept)
 
 export function staticChains(options: StaticOptions): Record<TableName, TableChains> {
   return { raw: raw(options), mangle: mangle(options), filter: filter(options), nat: nat(options) }
+}
+
+/** "cali40" and "cali60", and then what Felix calls the set. */
+export function setName(version: Version, name: string): string {
+  return `cali${version}0${name}`
 }
 
 const empty = (name: string): Chain => ({ name, rules: [] })
@@ -95,20 +103,22 @@ function mangle({ ipvs }: StaticOptions): TableChains {
   }
 }
 
-function filter({ ipip, vxlan, ipvs }: StaticOptions): TableChains {
+function filter({ version, ipip, vxlan, ipvs }: StaticOptions): TableChains {
+  const set = (name: string): string => setName(version, name)
+  const family = `IPv${version}`
   const tunnelsIn: Rule[] = [
     ...(ipip ? [
-      { match: `${IPIP} -m set --match-set ${ALL_HOSTS} src -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: ['Allow IPIP packets from Calico hosts'] },
+      { match: `${IPIP} -m set --match-set ${set(ALL_HOSTS)} src -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: ['Allow IPIP packets from Calico hosts'] },
       { match: IPIP, action: DROP, comments: ['Drop IPIP packets from non-Calico hosts'] },
     ] : []),
     ...(vxlan ? [
-      { match: `${VXLAN} -m set --match-set ${ALL_VXLAN} src -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: ['Allow IPv4 VXLAN packets from allowed hosts'] },
-      { match: `${VXLAN} -m addrtype --dst-type LOCAL`, action: DROP, comments: ['Drop IPv4 VXLAN packets from non-allowed hosts'] },
+      { match: `${VXLAN} -m set --match-set ${set(ALL_VXLAN)} src -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: [`Allow ${family} VXLAN packets from allowed hosts`] },
+      { match: `${VXLAN} -m addrtype --dst-type LOCAL`, action: DROP, comments: [`Drop ${family} VXLAN packets from non-allowed hosts`] },
     ] : []),
   ]
   const tunnelsOut: Rule[] = [
-    ...(ipip ? [{ match: `${IPIP} -m set --match-set ${ALL_HOSTS} dst -m addrtype --src-type LOCAL`, action: ACCEPT, comments: ['Allow IPIP packets to other Calico hosts'] }] : []),
-    ...(vxlan ? [{ match: `${VXLAN} -m addrtype --src-type LOCAL -m set --match-set ${ALL_VXLAN} dst`, action: ACCEPT, comments: ['Allow IPv4 VXLAN packets to other allowed hosts'] }] : []),
+    ...(ipip ? [{ match: `${IPIP} -m set --match-set ${set(ALL_HOSTS)} dst -m addrtype --src-type LOCAL`, action: ACCEPT, comments: ['Allow IPIP packets to other Calico hosts'] }] : []),
+    ...(vxlan ? [{ match: `${VXLAN} -m addrtype --src-type LOCAL -m set --match-set ${set(ALL_VXLAN)} dst`, action: ACCEPT, comments: [`Allow ${family} VXLAN packets to other allowed hosts`] }] : []),
   ]
   const hostEndpoint = (match: string | undefined, chain: string): Rule[] => [
     { action: clearMark(ALL_MARKS) },
@@ -130,8 +140,8 @@ function filter({ ipip, vxlan, ipvs }: StaticOptions): TableChains {
       },
       { name: 'cali-INPUT', rules: [...tunnelsIn, ...(ipvs ? FORWARD_CHECK : []), { match: `--in-interface ${WORKLOADS}`, action: goTo('cali-wl-to-host') }, { match: accepted, action: ACCEPT }, ...hostEndpoint(undefined, 'cali-from-host-endpoint')] },
       { name: 'cali-OUTPUT', rules: [{ match: accepted, action: ACCEPT }, ...(ipvs ? [{ match: markNotClear(ENDPOINT_MARK), action: goTo('cali-forward-endpoint-mark') }] : []), { match: `--out-interface ${WORKLOADS}`, action: RETURN }, ...tunnelsOut, ...hostEndpoint('-m conntrack ! --ctstate DNAT', 'cali-to-host-endpoint')] },
-      { name: 'cali-wl-to-host', rules: [{ action: jump('cali-from-wl-dispatch') }, { action: ACCEPT, comments: ['Configured DefaultEndpointToHostAction'] }] },
-      ...(ipvs ? ipvsChains(ipvs) : []),
+      { name: 'cali-wl-to-host', rules: [...(version === 6 ? ICMP6_TO_HOST.map((type) => ({ match: `-p 58 -m icmp6 --icmpv6-type ${type}`, action: ACCEPT })) : []), { action: jump('cali-from-wl-dispatch') }, { action: ACCEPT, comments: ['Configured DefaultEndpointToHostAction'] }] },
+      ...(ipvs ? ipvsChains(set(THIS_HOST), ipvs) : []),
       ...['cali-from-hep-forward', 'cali-to-hep-forward', 'cali-from-host-endpoint', 'cali-to-host-endpoint', 'cali-cidr-block'].map(empty),
     ],
     inserts: { INPUT: inserted('cali-INPUT'), FORWARD: inserted('cali-FORWARD'), OUTPUT: inserted('cali-OUTPUT') },
@@ -146,8 +156,8 @@ const FORWARD_CHECK: readonly Rule[] = [
 ]
 
 /** Packets to Services are marked with where they came from, and are judged in OUTPUT, when IPVS has chosen where they go. */
-function ipvsChains({ from, to }: { from: number; to: number }): Chain[] {
-  const nodePort = (protocol: string): Rule => ({ match: `-p ${protocol} -m multiport --destination-ports ${from}:${to} -m set --match-set ${THIS_HOST} dst`, action: goTo('cali-set-endpoint-mark'), comments: ['To kubernetes NodePort service'] })
+function ipvsChains(thisHost: string, { from, to }: { from: number; to: number }): Chain[] {
+  const nodePort = (protocol: string): Rule => ({ match: `-p ${protocol} -m multiport --destination-ports ${from}:${to} -m set --match-set ${thisHost} dst`, action: goTo('cali-set-endpoint-mark'), comments: ['To kubernetes NodePort service'] })
   return [
     {
       name: 'cali-forward-check',
@@ -155,7 +165,7 @@ function ipvsChains({ from, to }: { from: number; to: number }): Chain[] {
         { match: '-m conntrack --ctstate RELATED,ESTABLISHED', action: RETURN },
         nodePort('tcp'),
         nodePort('udp'),
-        { match: `-m set ! --match-set ${THIS_HOST} dst`, action: jump('cali-set-endpoint-mark'), comments: ['To kubernetes service'] },
+        { match: `-m set ! --match-set ${thisHost} dst`, action: jump('cali-set-endpoint-mark'), comments: ['To kubernetes service'] },
       ],
     },
     {
@@ -171,9 +181,9 @@ function ipvsChains({ from, to }: { from: number; to: number }): Chain[] {
   ]
 }
 
-function nat({ ipip, vxlan, natOutgoing }: StaticOptions): TableChains {
+function nat({ version, ipip, vxlan, natOutgoing }: StaticOptions): TableChains {
   const masquerade = '--jump MASQUERADE --random-fully'
-  const tunnels = [...(ipip ? [IPIP_DEVICE] : []), ...(vxlan ? [VXLAN_DEVICE] : [])]
+  const tunnels = [...(ipip ? [IPIP_DEVICE] : []), ...(vxlan ? [VXLAN_DEVICES[version]] : [])]
   return {
     chains: [
       { name: 'cali-PREROUTING', rules: [{ action: jump('cali-fip-dnat') }] },
@@ -189,7 +199,7 @@ function nat({ ipip, vxlan, natOutgoing }: StaticOptions): TableChains {
       { name: 'cali-OUTPUT', rules: [{ action: jump('cali-fip-dnat') }] },
       empty('cali-fip-dnat'),
       empty('cali-fip-snat'),
-      { name: 'cali-nat-outgoing', rules: natOutgoing ? [{ match: `-m set --match-set ${MASQ_POOLS} src -m set ! --match-set ${ALL_POOLS} dst`, action: masquerade }] : [] },
+      { name: 'cali-nat-outgoing', rules: natOutgoing ? [{ match: `-m set --match-set ${setName(version, MASQ_POOLS)} src -m set ! --match-set ${setName(version, ALL_POOLS)} dst`, action: masquerade }] : [] },
     ],
     inserts: { PREROUTING: inserted('cali-PREROUTING'), OUTPUT: inserted('cali-OUTPUT') },
     // last, so that kube-proxy's own masquerading comes first and clears its mark

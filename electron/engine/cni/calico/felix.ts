@@ -3,11 +3,11 @@ import type { KubeObject, Node, Pod } from '../../kubernetes/types.ts'
 import type { Ip } from '../../network/types.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { NodeContext } from '../types.ts'
-import { MTU_FILE } from './calico.ts'
+import { MTU_FILE, singleAddress } from './calico.ts'
 import { CalicoPolicies } from './calico-policies.ts'
-import { calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
+import { addressesOf, calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
 import { FelixPolicies } from './felix-policies.ts'
-import { workloadInterface } from './names.ts'
+import { workloadInterface, type Version } from './names.ts'
 import { hostOf, Tunnels, type Host } from './tunnels.ts'
 
 /**
@@ -21,7 +21,7 @@ export interface Endpoint {
   name: string
   serviceAccount: string
   labels: Readonly<Record<string, string>>
-  ip: Ip
+  ips: readonly Ip[]
   interface: string
 }
 
@@ -33,14 +33,15 @@ const THROTTLE = 10
 const REFRESH = 90_000
 
 export class Felix {
-  readonly tunnels: Tunnels
+  /** One a family. */
+  readonly tunnels: readonly Tunnels[]
   readonly endpoints = new Map<string, Endpoint>()
   ready = false
   readonly #node: NodeContext
   readonly #log: (source: string, message: string) => void
   readonly #stops: (() => void)[] = []
   readonly #model: PolicyModel
-  readonly #policies: FelixPolicies
+  readonly #policies: readonly FelixPolicies[]
   #due: Timer | undefined
   #refresh: Timer | undefined
   #stopped = false
@@ -49,26 +50,26 @@ export class Felix {
     this.#node = node
     this.#log = log
     log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-22T22:04:56+00:00" gitcommit="3302e8bfd48e6375013d1d79ccb2c693306400a9" version="v3.30.3"')
-    this.tunnels = new Tunnels(node)
-    this.#watch<Node>('nodes', {}, (name, object) => this.#setHost(name, object && hostOf(object)))
-    this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => set(this.tunnels.pools, name, object?.spec))
+    this.tunnels = versionsOf(node).map((version) => new Tunnels(node, version))
+    this.#watch<Node>('nodes', {}, (name, object) => this.tunnels.map((t) => this.#setHost(t, name, object && hostOf(object, t.version))).includes(true))
+    this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => this.tunnels.every((t) => set(t.pools, name, object?.spec)))
     this.#watch<IpamBlock>(calicoResource('ipamblocks'), {}, (name, object) => {
-      set(this.tunnels.blocks, name, object?.spec)
-      return this.tunnels.vxlanEnabled
+      for (const { blocks } of this.tunnels) set(blocks, name, object?.spec)
+      return this.tunnels.some((t) => t.vxlanEnabled)
     })
     this.#watch<Pod>('pods', { fieldSelector: `spec.nodeName=${node.name}` }, (_, object, gone) => this.#setPod(object ?? gone!, object === undefined))
     this.#model = new PolicyModel(node.client, () => this.#later())
     this.#stops.push(() => this.#model.stop())
     const calico = new CalicoPolicies(node.client, () => this.#later(), (message) => log('felix/calc_graph.go 123', message))
     this.#stops.push(() => calico.stop())
-    this.#policies = new FelixPolicies(node, this.#model.view, calico, this.tunnels)
-    node.network.policyExplainer = this.#policies.explainer((ip) => this.#hostAt(ip))
+    this.#policies = this.tunnels.map((t) => new FelixPolicies(node, this.#model.view, calico, t))
+    node.network.policyExplainer = this.#policies[0]!.explainer((ip) => this.#hostAt(ip))
     this.#later()
     this.#refreshLater()
   }
 
   #hostAt(ip: Ip): string | undefined {
-    for (const [name, host] of this.tunnels.hosts) if (host.ip === ip || host.ipip === ip || host.vxlan === ip) return name
+    for (const { hosts } of this.tunnels) for (const [name, host] of hosts) if (host.ip === ip || host.ipip === ip || host.vxlan === ip) return name
     return undefined
   }
 
@@ -87,21 +88,20 @@ export class Felix {
   }
 
   /** Nodes beat; what is said of them here seldom changes. */
-  #setHost(name: string, host: Host | undefined): boolean {
-    const old = this.tunnels.hosts.get(name)
-    return JSON.stringify(old) !== JSON.stringify(host) && set(this.tunnels.hosts, name, host)
+  #setHost({ hosts }: Tunnels, name: string, host: Host | undefined): boolean {
+    return JSON.stringify(hosts.get(name)) !== JSON.stringify(host) && set(hosts, name, host)
   }
 
   #setPod(pod: Pod, gone: boolean): boolean {
-    const { namespace, name, labels, annotations } = pod.metadata
+    const { namespace, name, labels } = pod.metadata
     const key = `${namespace}/${name}`
-    const ip = annotations?.['cni.projectcalico.org/podIP']?.split('/')[0] || pod.status.podIP
-    if (gone || pod.spec.hostNetwork || !ip || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') {
+    const ips = addressesOf(pod)
+    if (gone || pod.spec.hostNetwork || ips.length === 0 || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') {
       return this.endpoints.delete(key)
     }
-    const endpoint: Endpoint = { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? NO_LABELS, ip, interface: workloadInterface(namespace, name) }
+    const endpoint: Endpoint = { key, namespace, name, serviceAccount: pod.spec.serviceAccountName ?? 'default', labels: labels ?? NO_LABELS, ips, interface: workloadInterface(namespace, name) }
     const old = this.endpoints.get(key)
-    if (old?.ip === ip && old.serviceAccount === endpoint.serviceAccount && old.labels === endpoint.labels) return false
+    if (old?.ips.join() === ips.join() && old.serviceAccount === endpoint.serviceAccount && old.labels === endpoint.labels) return false
     return set(this.endpoints, key, endpoint)
   }
 
@@ -115,7 +115,7 @@ export class Felix {
 
   #refreshLater(): void {
     this.#refresh = this.#node.clock.schedule(REFRESH, () => {
-      this.#policies.verify()
+      for (const policies of this.#policies) policies.verify()
       this.#apply()
       this.#refreshLater()
     }, { background: true })
@@ -123,13 +123,13 @@ export class Felix {
 
   #apply(): void {
     const { machine } = this.#node
-    if (!this.tunnels.hosts.has(this.#node.name)) return
-    const mtu = String(this.tunnels.mtu())
+    if (!this.tunnels.every((t) => t.hosts.has(this.#node.name))) return
+    const mtu = String(Math.min(...this.tunnels.map((t) => t.mtu())))
     if (!machine.fs.exists(MTU_FILE) || machine.fs.readText(MTU_FILE) !== mtu) machine.fs.writeFile(MTU_FILE, mtu)
-    this.tunnels.apply()
+    for (const tunnels of this.tunnels) tunnels.apply()
     this.#workloads()
     try {
-      this.#policies.apply([...this.endpoints.values()])
+      for (const policies of this.#policies) policies.apply([...this.endpoints.values()])
     } catch (error) {
       this.#log('felix/table.go 1180', `Failed to execute ip(6)tables-restore command error=${(error as Error).message.split('\n')[0]}`)
       return
@@ -140,12 +140,20 @@ export class Felix {
   /** A route to each Pod of this node. */
   #workloads(): void {
     const { network } = this.#node
-    for (const { ip, interface: device } of this.endpoints.values()) {
+    for (const { ips, interface: device } of this.endpoints.values()) {
       if (!network.links.get(device)?.up) continue
-      const present = network.routes.list('main').find((r) => r.destination === `${ip}/32`)
-      if (present?.device !== device) network.routes.add({ destination: `${ip}/32`, device, scope: 'link' }, { replace: true })
+      for (const ip of ips) {
+        const destination = singleAddress(ip)
+        const present = network.routes.list('main', ip.includes(':') ? 6 : 4).find((r) => r.destination === destination)
+        if (present?.device !== device) network.routes.add({ destination, device, scope: 'link' }, { replace: true })
+      }
     }
   }
+}
+
+/** The families of the cluster, the primary one first. */
+export function versionsOf({ config }: NodeContext): readonly Version[] {
+  return config.ipFamilies.map((family) => (family === 'IPv4' ? 4 : 6))
 }
 
 function set<T>(map: Map<string, T>, key: string, value: T | undefined): true {

@@ -1,7 +1,10 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
-import { addressCount, cidrContains, ipNumber, nthAddress, nthPrefix, prefixLength } from '../../network/address.ts'
+import { addressCount, cidrContains, formatIpv6, ipNumber, nthAddress, nthPrefix, parseCidr, prefixLength } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
+import { hex, sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { calicoObject, calicoResource, findObject, listPools, type BlockAffinity, type IpamBlock, type IpamHandle, type IpPool } from './datastore.ts'
+import { isVersion, type Version } from './names.ts'
 
 /**
  * calico-ipam (libcalico-go/lib/ipam): pools are cut into blocks of 64 addresses, a block belongs to a node, and a node
@@ -10,7 +13,9 @@ import { calicoObject, calicoResource, findObject, listPools, type BlockAffinity
 const BLOCKS = calicoResource('ipamblocks')
 const AFFINITIES = calicoResource('blockaffinities')
 const HANDLES = calicoResource('ipamhandles')
-const DEFAULT_BLOCK_SIZE = 26
+export const BLOCK_SIZES = { 4: 26, 6: 122 } as const
+/** Of an IPv6 pool's blocks so many are looked at; nodes meet in the first of them less often than once in four thousand million. */
+const MOST_BLOCKS = 2 ** 20
 
 /** For conflicts with the other nodes' plugins. */
 const RETRIES = 100
@@ -21,6 +26,8 @@ export interface Assignment {
   /** What the allocation is for: namespace, node, pod; or node and type. */
   attributes: Record<string, string>
   use: 'Workload' | 'Tunnel'
+  /** 4, unless said otherwise. */
+  version?: Version
   /** Only from these pools. */
   pools?: (pool: IpPool) => boolean
 }
@@ -34,8 +41,9 @@ export class Ipam {
 
   /** The next free address for a node. Throws what the plugin says when there is none. */
   assign(assignment: Assignment): Ip {
-    const pools = listPools(this.#client).filter((p) => !p.spec.disabled && (p.spec.allowedUses ?? ['Workload', 'Tunnel']).includes(assignment.use) && (assignment.pools?.(p) ?? true))
-    if (pools.length === 0) throw new Error(`failed to request IPv4 addresses: no configured Calico pools for node ${assignment.node}`)
+    const version = assignment.version ?? 4
+    const pools = listPools(this.#client).filter((p) => isVersion(version)(p.spec.cidr) && !p.spec.disabled && (p.spec.allowedUses ?? ['Workload', 'Tunnel']).includes(assignment.use) && (assignment.pools?.(p) ?? true))
+    if (pools.length === 0) throw new Error(`failed to request IPv${version} addresses: no configured Calico pools for node ${assignment.node}`)
     const inPools = (cidr: Cidr): boolean => pools.some((p) => cidrContains(p.spec.cidr, cidr.split('/')[0]!))
     for (const { spec } of this.#affinities()) {
       if (spec.node !== assignment.node || spec.state !== 'confirmed' || !inPools(spec.cidr)) continue
@@ -53,7 +61,7 @@ export class Ipam {
         if (ip !== undefined) return ip
       }
     }
-    throw new Error(`failed to request IPv4 addresses: Assigned 0 out of 1 requested IPv4 addresses${this.#strict() ? '; No more free affine blocks and strict affinity enabled' : ''}`)
+    throw new Error(`failed to request IPv${version} addresses: Assigned 0 out of 1 requested IPv${version} addresses${this.#strict() ? '; No more free affine blocks and strict affinity enabled' : ''}`)
   }
 
   /** Frees all that a handle has; returns the addresses. */
@@ -94,12 +102,13 @@ export class Ipam {
 
   /** A block that nobody has, the search beginning where the node's name says, so that nodes seldom meet. */
   #claim(pool: IpPool, node: string): Cidr | undefined {
-    const size = pool.spec.blockSize ?? DEFAULT_BLOCK_SIZE
+    const six = pool.spec.cidr.includes(':')
+    const size = pool.spec.blockSize ?? BLOCK_SIZES[six ? 6 : 4]
     const count = 2 ** (size - prefixLength(pool.spec.cidr))
     const taken = new Set(this.#client.list<IpamBlock>(BLOCKS).items.map((b) => b.spec.cidr))
     const first = fnv(node) % count
-    for (let i = 0; i < count; i++) {
-      const cidr = nthPrefix(pool.spec.cidr, size, (first + i) % count)
+    for (let i = 0; i < Math.min(count, MOST_BLOCKS); i++) {
+      const cidr = six ? block6(pool.spec.cidr, size, node, i) : nthPrefix(pool.spec.cidr, size, (first + i) % count)
       if (!taken.has(cidr) && this.#create(cidr, node)) return cidr
     }
     return undefined
@@ -174,9 +183,9 @@ export class Ipam {
   }
 }
 
-/** "10.244.1.64/26" → "10-244-1-64-26". */
+/** "10.244.1.64/26" → "10-244-1-64-26", "fd00:10:244::40/122" → "fd00-10-244--40-122". */
 export function blockName(cidr: Cidr): string {
-  return cidr.replace(/[./]/g, '-')
+  return cidr.replace(/[.:/]/g, '-')
 }
 
 /** The place of an address in its block. */
@@ -187,6 +196,14 @@ export function ordinalOf(cidr: Cidr, ip: Ip): number {
 /** Names of objects are lower case. */
 function handleName(handle: string): string {
   return handle.toLowerCase()
+}
+
+/** The i-th block that a node tries in an IPv6 pool, from anywhere in it. */
+function block6(pool: Cidr, size: number, node: string, i: number): Cidr {
+  const { base6, length } = parseCidr(pool)
+  const chance = BigInt(`0x${hex(sha256(encodeUtf8(node)))}`)
+  const count = 1n << BigInt(size - length)
+  return `${formatIpv6(base6 + (((chance + BigInt(i)) % count) << BigInt(128 - size)))}/${size}`
 }
 
 /** FNV-1 of 32 bits, from which Calico seeds its choice. */

@@ -3,6 +3,7 @@ import type { Policy, PolicyPeer, PolicyPort, PolicyRule as ModelRule, PolicyVie
 import type { Side } from './felix-endpoints.ts'
 import type { PeerMatch, PolicyRule, PortRange } from './felix-rules.ts'
 import { setName, type WantedSet } from './felix-sets.ts'
+import { isVersion, type Version } from './names.ts'
 
 /** Kubernetes' NetworkPolicies as Calico's own (libcalico-go/lib/backend/k8s/conversion): what they select comes from the policy model. */
 type LabelSelector = { matchLabels?: Record<string, string>; matchExpressions?: { key: string; operator: string; values?: string[] }[] }
@@ -15,20 +16,21 @@ export function kubernetesPolicyName(policy: Policy): string {
 }
 
 /** The rules of one direction; the IP sets that they need are put into `sets`. */
-export function kubernetesRules(view: PolicyView, policy: Policy, side: Side, sets: Map<string, WantedSet>): PolicyRule[] {
+export function kubernetesRules(view: PolicyView, policy: Policy, side: Side, version: Version, sets: Map<string, WantedSet>): PolicyRule[] {
   const { spec } = policy.object as NetworkPolicy & { spec: { ingress?: { from?: RawPeer[] }[]; egress?: { to?: RawPeer[] }[] } }
   return policy.rules[side].flatMap((rule, i) => {
     const raw = side === 'ingress' ? spec.ingress?.[i]?.from : spec.egress?.[i]?.to
-    const peers = rule.peers?.map((peer, k) => ({ peer, raw: raw?.[k] as RawPeer | undefined })) ?? [undefined]
+    // a block of the other family says nothing to this one
+    const peers = rule.peers?.map((peer, k) => ({ peer, raw: raw?.[k] as RawPeer | undefined })).filter(({ peer }) => peer.kind !== 'cidr' || isVersion(version)(peer.cidr)) ?? [undefined]
     return byProtocol(rule).flatMap(({ protocol, ports }) => peers.map((peer): PolicyRule => {
       const selector = peer?.peer.kind === 'pods' ? peerSelector(peer.raw ?? {}, policy.namespace) : undefined
-      const match = peer ? peerMatch(view, peer.peer, selector, sets) : {}
+      const match = peer ? peerMatch(view, peer.peer, selector, version, sets) : {}
       const named = ports.flatMap((p) => p.name ?? [])
       const numbers = portRanges(ports)
       const members = side === 'egress' && peer?.peer.kind === 'pods' ? peer.peer.set.id : undefined
       const target: PeerMatch = {
         ports: numbers,
-        namedPorts: named.map((name) => namedPortSet(view, side === 'egress' ? selector : undefined, members, protocol!, name, sets)),
+        namedPorts: named.map((name) => namedPortSet(view, side === 'egress' ? selector : undefined, members, protocol!, name, version, sets)),
       }
       if (side === 'ingress') return { action: 'allow', protocol, source: match, destination: target }
       // a named port's set has the selector in it already
@@ -61,19 +63,19 @@ function portRanges(ports: readonly PolicyPort[]): PortRange[] {
   return out
 }
 
-function peerMatch(view: PolicyView, peer: PolicyPeer, selector: string | undefined, sets: Map<string, WantedSet>): PeerMatch {
+function peerMatch(view: PolicyView, peer: PolicyPeer, selector: string | undefined, version: Version, sets: Map<string, WantedSet>): PeerMatch {
   if (peer.kind === 'cidr') return { nets: [peer.cidr], notNets: peer.except }
-  const name = setName('s', selector!)
-  sets.set(name, { type: 'hash:net', members: view.addresses(peer.set.id, 4) })
+  const name = setName(version, 's', selector!)
+  sets.set(name, { type: 'hash:net', members: view.addresses(peer.set.id, version) })
   return { sets: [name] }
 }
 
-function namedPortSet(view: PolicyView, selector: string | undefined, members: string | undefined, protocol: string, port: string, sets: Map<string, WantedSet>): string {
-  const name = setName('n', `${selector ?? ''},${protocol},${port}`)
+function namedPortSet(view: PolicyView, selector: string | undefined, members: string | undefined, protocol: string, port: string, version: Version, sets: Map<string, WantedSet>): string {
+  const name = setName(version, 'n', `${selector ?? ''},${protocol},${port}`)
   const pods = members === undefined ? [...view.pods.values()].filter((p) => !p.hostNetwork && !p.finished) : view.members(members)
   const found = pods.flatMap((pod) => {
     const number = pod.namedPorts.get(`${protocol.toUpperCase()}/${port}`)
-    return number === undefined ? [] : pod.ips.filter((ip) => !ip.includes(':')).map((ip) => `${ip},${protocol}:${number}`)
+    return number === undefined ? [] : pod.ips.filter(isVersion(version)).map((ip) => `${ip},${protocol}:${number}`)
   })
   sets.set(name, { type: 'hash:ip,port', members: found })
   return name

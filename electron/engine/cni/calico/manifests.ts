@@ -7,6 +7,12 @@ export const CNI_IMAGE = `docker.io/calico/cni:${CALICO_VERSION}`
 export const NODE_IMAGE = `docker.io/calico/node:${CALICO_VERSION}`
 export const CONTROLLERS_IMAGE = `docker.io/calico/kube-controllers:${CALICO_VERSION}`
 
+/** As it is in calico.yaml; with IPv6 as the documentation has it changed (networking/ipam/ipv6). */
+function networkConfig({ ipFamilies }: ClusterConfig): string {
+  const assign = ipFamilies.includes('IPv6') ? `,\n          "assign_ipv4": "${ipFamilies.includes('IPv4')}",\n          "assign_ipv6": "true"` : ''
+  return NETWORK_CONFIG.replace('"type": "calico-ipam"', `"type": "calico-ipam"${assign}`)
+}
+
 const NETWORK_CONFIG = `{
   "name": "k8s-pod-network",
   "cniVersion": "0.3.1",
@@ -61,7 +67,7 @@ export function calicoManifests(config: ClusterConfig): object[] {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'calico-config', namespace: 'kube-system' },
-      data: { calico_backend: backend, cni_network_config: NETWORK_CONFIG, typha_service_name: 'none', veth_mtu: '0' },
+      data: { calico_backend: backend, cni_network_config: networkConfig(config), typha_service_name: 'none', veth_mtu: '0' },
     },
     ...calicoDefinitions(),
     ...roles(),
@@ -82,7 +88,8 @@ function node(config: ClusterConfig): object {
   const { ipip, vxlan, backend } = modesOf(config)
   const labels = { 'k8s-app': 'calico-node' }
   const bird = backend === 'bird'
-  const probe = (kind: string): string[] => ['/bin/calico-node', `-felix-${kind}`, ...(bird ? [`-bird-${kind}`] : [])]
+  const [v4, v6] = [config.ipFamilies.includes('IPv4'), config.ipFamilies.includes('IPv6')]
+  const probe = (kind: string): string[] => ['/bin/calico-node', `-felix-${kind}`, ...(bird ? [...(v4 ? [`-bird-${kind}`] : []), ...(v6 && (kind === 'ready' || !v4) ? [`-bird6-${kind}`] : [])] : [])]
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -152,16 +159,17 @@ function node(config: ClusterConfig): object {
                 { name: 'NODENAME', ...NODE_NAME },
                 fromConfig('CALICO_NETWORKING_BACKEND', 'calico_backend'),
                 { name: 'CLUSTER_TYPE', value: 'k8s,bgp' },
-                { name: 'IP', value: 'autodetect' },
+                { name: 'IP', value: v4 ? 'autodetect' : 'none' },
+                ...(v6 ? [{ name: 'IP6', value: 'autodetect' }, ...(v4 ? [] : [{ name: 'CALICO_ROUTER_ID', value: 'hash' }]), { name: 'CALICO_IPV6POOL_NAT_OUTGOING', value: 'true' }] : []),
                 { name: 'CALICO_IPV4POOL_IPIP', value: ipip },
                 { name: 'CALICO_IPV4POOL_VXLAN', value: vxlan },
-                { name: 'CALICO_IPV6POOL_VXLAN', value: 'Never' },
+                { name: 'CALICO_IPV6POOL_VXLAN', value: v6 ? vxlan : 'Never' },
                 fromConfig('FELIX_IPINIPMTU', 'veth_mtu'),
                 fromConfig('FELIX_VXLANMTU', 'veth_mtu'),
                 fromConfig('FELIX_WIREGUARDMTU', 'veth_mtu'),
                 { name: 'CALICO_DISABLE_FILE_LOGGING', value: 'true' },
                 { name: 'FELIX_DEFAULTENDPOINTTOHOSTACTION', value: 'ACCEPT' },
-                { name: 'FELIX_IPV6SUPPORT', value: 'false' },
+                { name: 'FELIX_IPV6SUPPORT', value: String(v6) },
                 { name: 'FELIX_HEALTHENABLED', value: 'true' },
               ],
               securityContext: PRIVILEGED,

@@ -10,9 +10,16 @@ export const NODENAME_FILE = '/var/lib/calico/nodename'
 export const GATEWAY = '169.254.1.1'
 export const WORKLOAD_PREFIX = 'cali'
 export const IPIP_DEVICE = 'tunl0'
-export const VXLAN_DEVICE = 'vxlan.calico'
+export const VXLAN_DEVICES = { 4: 'vxlan.calico', 6: 'vxlan-v6.calico' } as const
 export const VXLAN_VNI = 4096
 export const VXLAN_PORT = 4789
+
+/** The IP version, as Felix and BIRD, which have a half for each, call a family. */
+export type Version = 4 | 6
+
+export function isVersion(version: Version): (text: string) => boolean {
+  return (text) => text.includes(':') === (version === 6)
+}
 
 /** The node's end of a Pod's veth pair: "cali" and the first eleven digits of SHA-1 of "namespace.pod" (conversion.VethNameForWorkload). */
 export function workloadInterface(namespace: string, pod: string): string {

@@ -6,7 +6,7 @@ import type { NodeContext } from '../types.ts'
 import { Bird } from './bird.ts'
 import { calicoctl } from './calicoctl.ts'
 import { kubeControllers } from './controllers.ts'
-import { Felix } from './felix.ts'
+import { Felix, versionsOf } from './felix.ts'
 import { calicoLine, untilDone } from './log.ts'
 import { CALICO_CONFLIST, NODENAME_FILE } from './names.ts'
 import { networkAvailable, startNode } from './startup.ts'
@@ -15,7 +15,7 @@ import { networkAvailable, startNode } from './startup.ts'
 /** node/pkg/health: so long after its start a node is ready only when all peerings stand. */
 const THRESHOLD = 30_000
 
-interface Running { felix: Felix; bird: Bird | undefined }
+interface Running { felix: Felix; birds: readonly Bird[] }
 
 export function calicoPrograms(services: SystemServices): Record<string, Program> {
   const running = new Map<string, Running>()
@@ -26,7 +26,7 @@ export function calicoPrograms(services: SystemServices): Record<string, Program
     'calico-install-cni': installCni,
     calicoctl: calicoctl(services, (node) => {
       const parts = running.get(node)
-      return parts && { running: true, bird: parts.bird }
+      return parts && { running: true, birds: parts.birds }
     }),
     ...kubeControllers(services),
   }
@@ -48,12 +48,12 @@ function startRunit(services: SystemServices, running: Map<string, Running>): Pr
     out.write('Calico node started successfully\n')
     const felix = new Felix(node, log)
     const backend = process.env.get('CALICO_NETWORKING_BACKEND') ?? 'bird'
-    const bird = backend === 'bird' ? new Bird(node, process.pid, (line) => out.write(`bird: ${line}\n`)) : undefined
-    running.set(node.name, { felix, bird })
+    const birds = backend === 'bird' ? versionsOf(node).map((version) => new Bird(node, version, process.pid, (line) => out.write(`bird${version === 6 ? '6' : ''}: ${line}\n`))) : []
+    running.set(node.name, { felix, birds })
     process.onExit(() => {
       running.delete(node.name)
       felix.stop()
-      bird?.stop()
+      for (const bird of birds) bird.stop()
     })
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     yield* out.flush()
@@ -84,7 +84,7 @@ function calicoNode(services: SystemServices, running: ReadonlyMap<string, Runni
       }
       return 0
     }
-    const known = ['felix-ready', 'felix-live', 'bird-ready', 'bird-live']
+    const known = ['felix-ready', 'felix-live', 'bird-ready', 'bird-live', 'bird6-ready', 'bird6-live']
     const strange = [...flags].filter((f) => !known.includes(f))
     if (strange.length > 0 || flags.size === 0) {
       yield* process.printError(`podhop: not simulated: calico-node ${strange.map((f) => `-${f}`).join(' ')} (use -v ${known.map((f) => `-${f}`).join(' ')} -shutdown)\n`)
@@ -105,10 +105,10 @@ function unready(node: NodeContext, parts: Running | undefined, flags: ReadonlyS
     if (!parts) return `${is}: Get "http://localhost:9099/${kind}": dial tcp 127.0.0.1:9099: connect: connection refused`
     if (kind === 'readiness' && !parts.felix.ready) return `${is}: readiness probe reporting 503`
   }
-  if (flags.has('bird-live') && !parts?.bird) return 'bird/confd is not live: exit status 1'
-  if (!flags.has('bird-ready')) return undefined
-  if (!parts?.bird) return 'BIRD is not ready: Error querying BIRD: unable to connect to BIRDv4 socket: dial unix /var/run/calico/bird.ctl: connect: connection refused'
-  const sessions = parts.bird.peers
+  if ((flags.has('bird-live') || flags.has('bird6-live')) && !parts?.birds.length) return 'bird/confd is not live: exit status 1'
+  if (!flags.has('bird-ready') && !flags.has('bird6-ready')) return undefined
+  if (!parts?.birds.length) return 'BIRD is not ready: Error querying BIRD: unable to connect to BIRDv4 socket: dial unix /var/run/calico/bird.ctl: connect: connection refused'
+  const sessions = parts.birds.filter((b) => flags.has(b.version === 4 ? 'bird-ready' : 'bird6-ready')).flatMap((b) => b.peers)
   const down = sessions.filter((s) => s.state !== 'Established').map((s) => s.address)
   const since = node.clock.wall() - node.machine.fs.stat(NODENAME_FILE).mtime
   if (down.length === 0 || (since >= THRESHOLD && down.length < sessions.length)) return undefined

@@ -1,12 +1,14 @@
 import { StatusError } from '../../kubernetes/client.ts'
+import { nodeIps } from '../../config.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
 import { prefixLength } from '../../network/address.ts'
 import type { NodeContext } from '../types.ts'
-import { IPV4_ANNOTATION } from './bird.ts'
+import { ADDRESS_ANNOTATIONS } from './bird.ts'
 import { calicoObject, calicoResource, findObject, listPools, type IpPool, type TunnelMode } from './datastore.ts'
-import { Ipam } from './ipam.ts'
-import { CALICO_VERSION, NODENAME_FILE } from './names.ts'
-import { IPIP_ANNOTATION, VXLAN_ANNOTATION, VXLAN_MAC_ANNOTATION, vxlanMac } from './tunnels.ts'
+import { versionsOf } from './felix.ts'
+import { BLOCK_SIZES, Ipam } from './ipam.ts'
+import { CALICO_VERSION, isVersion, NODENAME_FILE, type Version } from './names.ts'
+import { IPIP_ANNOTATION, VXLAN_ANNOTATIONS, VXLAN_MAC_ANNOTATIONS, vxlanMac } from './tunnels.ts'
 
 /**
  * What calico-node does before it starts its agents (node/pkg/lifecycle/startup, node/pkg/allocateip): the default objects, the Node's
@@ -24,16 +26,21 @@ export function startNode(node: NodeContext, env: ReadonlyMap<string, string>, l
   log('startup/startup.go 466', 'Datastore connection verified')
   log('startup/startup.go 103', 'Datastore is ready')
   const config = node.config.nodes.find((n) => n.name === node.name)!
-  const link = [...node.network.links.values()].find((l) => l.addresses.some((a) => a.address === config.ip))
-  const own = link?.addresses.find((a) => a.address === config.ip)
-  const address = `${config.ip}/${own?.prefixLength ?? 32}`
   log('startup/startup.go 495', 'Initialize BGP data')
-  log('startup/autodetection_methods.go 103', `Using autodetected IPv4 address on interface ${link?.name ?? 'eth0'}: ${address}`)
-  ensurePool(node, env, log)
+  const annotations: Record<string, string> = {}
+  for (const version of [...versionsOf(node)].sort()) {
+    const ip = nodeIps(config).find(isVersion(version))!
+    const link = [...node.network.links.values()].find((l) => l.addresses.some((a) => a.address === ip))
+    const own = link?.addresses.find((a) => a.address === ip)
+    const address = `${ip}/${own?.prefixLength ?? (version === 4 ? 32 : 128)}`
+    log('startup/autodetection_methods.go 103', `Using autodetected IPv${version} address on interface ${link?.name ?? 'eth0'}: ${address}`)
+    annotations[ADDRESS_ANNOTATIONS[version]] = address
+  }
+  ensurePools(node, env, log)
   ensureDefaults(node)
-  writeNode(node, { [IPV4_ANNOTATION]: address })
+  writeNode(node, annotations)
   log('startup/startup.go 213', `Using node name: ${node.name}`)
-  node.network.setSysctl('net.ipv4.ip_forward', '1')
+  for (const version of versionsOf(node)) node.network.setSysctl(version === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding', '1')
   node.machine.fs.makeDirectory('/var/lib/calico', { parents: true })
   node.machine.fs.writeFile(NODENAME_FILE, node.name)
   tunnelAddresses(node, log)
@@ -49,14 +56,20 @@ function create(node: NodeContext, plural: string, object: KubeObject): void {
   }
 }
 
-function ensurePool(node: NodeContext, env: ReadonlyMap<string, string>, log: StartupLog): void {
-  if (listPools(node.client).length > 0) return
-  const cidr = env.get('CALICO_IPV4POOL_CIDR') ?? node.config.podCIDR.find((c) => !c.includes(':'))!
-  const modes = { ipipMode: (env.get('CALICO_IPV4POOL_IPIP') ?? 'Off').replace('Off', 'Never') as TunnelMode, vxlanMode: (env.get('CALICO_IPV4POOL_VXLAN') ?? 'Never') as TunnelMode }
-  log('startup/startup.go 781', `found v4=${cidr} in the kubeadm config map`)
-  const blockSize = Math.max(26, prefixLength(cidr))
-  create(node, 'ippools', calicoObject<IpPool>('IPPool', 'default-ipv4-ippool', { allowedUses: ['Workload', 'Tunnel'], blockSize, cidr, ...modes, natOutgoing: true, nodeSelector: 'all()' }))
-  log('startup/startup.go 934', `Created default IPv4 pool (${cidr}) with NAT outgoing true. IPIP mode: ${modes.ipipMode}, VXLAN mode: ${modes.vxlanMode}, DisableBGPExport: false`)
+function ensurePools(node: NodeContext, env: ReadonlyMap<string, string>, log: StartupLog): void {
+  const present = listPools(node.client).map((p) => p.spec.cidr)
+  for (const version of [...versionsOf(node)].sort()) if (!present.some(isVersion(version))) ensurePool(node, version, env, log)
+}
+
+function ensurePool(node: NodeContext, version: Version, env: ReadonlyMap<string, string>, log: StartupLog): void {
+  const setting = (name: string): string | undefined => env.get(`CALICO_IPV${version}POOL_${name}`)
+  const cidr = setting('CIDR') ?? node.config.podCIDR.find(isVersion(version))!
+  const modes = { ipipMode: (setting('IPIP') ?? 'Off').replace('Off', 'Never') as TunnelMode, vxlanMode: (setting('VXLAN') ?? 'Never') as TunnelMode }
+  const natOutgoing = (setting('NAT_OUTGOING') ?? String(version === 4)) === 'true'
+  log('startup/startup.go 781', `found v${version}=${cidr} in the kubeadm config map`)
+  const blockSize = Math.max(BLOCK_SIZES[version], prefixLength(cidr))
+  create(node, 'ippools', calicoObject<IpPool>('IPPool', `default-ipv${version}-ippool`, { allowedUses: ['Workload', 'Tunnel'], blockSize, cidr, ...modes, natOutgoing, nodeSelector: 'all()' }))
+  log('startup/startup.go 934', `Created default IPv${version} pool (${cidr}) with NAT outgoing ${natOutgoing}. IPIP mode: ${modes.ipipMode}, VXLAN mode: ${modes.vxlanMode}, DisableBGPExport: false`)
 }
 
 function ensureDefaults(node: NodeContext): void {
@@ -83,20 +96,22 @@ function writeNode(node: NodeContext, wanted: Record<string, string>): void {
 /** A tunnel's address is the first one of the node's first block. */
 function tunnelAddresses(node: NodeContext, log: StartupLog): void {
   const pools = listPools(node.client)
-  const tunnel = (type: 'ipip' | 'vxlan', annotation: string, on: (pool: IpPool) => boolean): void => {
+  const tunnel = (type: 'ipip' | 'vxlan', version: Version, annotation: string, mode: (pool: IpPool) => TunnelMode | undefined): void => {
+    const on = (pool: IpPool): boolean => isVersion(version)(pool.spec.cidr) && (mode(pool) ?? 'Never') !== 'Never'
     if (!pools.some(on)) return
     const present = node.client.get<Node>('nodes', undefined, node.name).metadata.annotations?.[annotation]
-    const handle = `${type}-tunnel-addr-${node.name}`
-    const attributes = { type: `${type}TunnelAddress` }
+    const kind = version === 4 ? type : `${type}-v6`
+    const handle = `${kind}-tunnel-addr-${node.name}`
+    const attributes = { type: version === 4 ? `${type}TunnelAddress` : `${type}V6TunnelAddress` }
     let ip = present
     if (ip === undefined || !findObject(node.client, calicoResource('ipamhandles'), undefined, handle)) {
-      ip = new Ipam(node.client).assign({ node: node.name, handle, attributes, use: 'Tunnel', pools: on })
+      ip = new Ipam(node.client).assign({ node: node.name, handle, attributes, use: 'Tunnel', version, pools: on })
       log('tunnel-ip-allocator/allocateip.go 497', `Assigned tunnel address to node IP="${ip}" node="${node.name}" type="${attributes.type}"`)
     } else log('tunnel-ip-allocator/allocateip.go 358', `Current address is still valid, do nothing currentAddr="${ip}" type="${attributes.type}"`)
-    writeNode(node, { [annotation]: ip, ...(type === 'vxlan' ? { [VXLAN_MAC_ANNOTATION]: vxlanMac(node.name) } : {}) })
+    writeNode(node, { [annotation]: ip, ...(type === 'vxlan' ? { [VXLAN_MAC_ANNOTATIONS[version]]: vxlanMac(node.name, version) } : {}) })
   }
-  tunnel('ipip', IPIP_ANNOTATION, (p) => (p.spec.ipipMode ?? 'Never') !== 'Never')
-  tunnel('vxlan', VXLAN_ANNOTATION, (p) => (p.spec.vxlanMode ?? 'Never') !== 'Never')
+  tunnel('ipip', 4, IPIP_ANNOTATION, (p) => p.spec.ipipMode)
+  for (const version of [4, 6] as const) tunnel('vxlan', version, VXLAN_ANNOTATIONS[version], (p) => p.spec.vxlanMode)
 }
 
 /** The Node's condition NetworkUnavailable (node/pkg/lifecycle/utils). */

@@ -1,46 +1,55 @@
 import type { Node } from '../../kubernetes/types.ts'
-import { cidrContains, networkOf, nthAddress } from '../../network/address.ts'
+import { cidrContains, isLinkLocalIp6, networkOf, nthAddress } from '../../network/address.ts'
 import type { Cidr, Ip, Mac, Route, VxlanLink } from '../../network/types.ts'
 import { hex } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext } from '../types.ts'
-import { IPV4_ANNOTATION } from './bird.ts'
+import { ADDRESS_ANNOTATIONS } from './bird.ts'
 import type { IpamBlock, IpPool } from './datastore.ts'
-import { IPIP_DEVICE, sha1, VXLAN_DEVICE, VXLAN_PORT, VXLAN_VNI } from './names.ts'
+import { IPIP_DEVICE, isVersion, sha1, VXLAN_DEVICES, VXLAN_PORT, VXLAN_VNI, type Version } from './names.ts'
 
 /**
  * Felix's tunnel devices and, for VXLAN pools, its routes (felix/dataplane/linux ipip_mgr.go, vxlan_mgr.go, route_mgr.go): a route to
- * every other node's blocks through vxlan.calico, whose far ends it knows from the Nodes' annotations without asking anybody.
+ * every other node's blocks through vxlan.calico, whose far ends it knows from the Nodes' annotations without asking anybody. Each
+ * family has a VXLAN device of its own; IPIP is for IPv4 alone.
  */
 export const IPIP_ANNOTATION = 'projectcalico.org/IPv4IPIPTunnelAddr'
-export const VXLAN_ANNOTATION = 'projectcalico.org/IPv4VXLANTunnelAddr'
-export const VXLAN_MAC_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr'
-const OVERHEAD = { ipip: 20, vxlan: 50 }
+export const VXLAN_ANNOTATIONS = { 4: 'projectcalico.org/IPv4VXLANTunnelAddr', 6: 'projectcalico.org/IPv6VXLANTunnelAddr' } as const
+export const VXLAN_MAC_ANNOTATIONS = { 4: 'projectcalico.org/VXLANTunnelMACAddr', 6: 'projectcalico.org/VXLANTunnelMACAddrV6' } as const
+const OVERHEAD = { ipip: 20, vxlan: { 4: 50, 6: 70 } }
 
 export interface Host { ip: Ip; network: Cidr; ipip?: Ip | undefined; vxlan?: Ip | undefined; mac?: Mac | undefined }
 
-export function hostOf({ metadata: { annotations } }: Node): Host | undefined {
-  const address = annotations?.[IPV4_ANNOTATION]
+export function hostOf({ metadata: { annotations } }: Node, version: Version): Host | undefined {
+  const address = annotations?.[ADDRESS_ANNOTATIONS[version]]
   if (address === undefined) return undefined
-  return { ip: address.split('/')[0]!, network: networkOf(address), ipip: annotations![IPIP_ANNOTATION], vxlan: annotations![VXLAN_ANNOTATION], mac: annotations![VXLAN_MAC_ANNOTATION] }
+  const ipip = version === 4 ? annotations![IPIP_ANNOTATION] : undefined
+  return { ip: address.split('/')[0]!, network: networkOf(address), ipip, vxlan: annotations![VXLAN_ANNOTATIONS[version]], mac: annotations![VXLAN_MAC_ANNOTATIONS[version]] }
 }
 
 /** "f" and five bytes of the name's SHA-1 (felix/calc/vxlan_resolver.go): every node can work out every other's. */
-export function vxlanMac(node: string): Mac {
-  return `66${hex(sha1(encodeUtf8(node))).slice(0, 10)}`.replace(/..(?!$)/g, '$&:')
+export function vxlanMac(node: string, version: Version): Mac {
+  return `66${hex(sha1(encodeUtf8(version === 4 ? node : `${node}-v6`))).slice(0, 10)}`.replace(/..(?!$)/g, '$&:')
 }
 
+/** Those of one family. */
 export class Tunnels {
+  readonly version: Version
   readonly #node: NodeContext
+  readonly #device: string
+  readonly #bits: number
   readonly hosts = new Map<string, Host>()
   readonly pools = new Map<string, IpPool['spec']>()
   readonly blocks = new Map<string, IpamBlock['spec']>()
   readonly #programmed = new Map<Cidr, Route>()
   readonly #vteps = new Map<string, { ip: Ip; mac: Mac; host: Ip }>()
 
-  constructor(node: NodeContext) {
+  constructor(node: NodeContext, version: Version) {
     this.#node = node
-    for (const route of node.network.routes.list('main')) if (route.protocol === '80' || route.device === VXLAN_DEVICE) this.#programmed.set(route.destination, route)
+    this.version = version
+    this.#device = VXLAN_DEVICES[version]
+    this.#bits = version === 4 ? 32 : 128
+    for (const route of node.network.routes.list('main', version)) if (route.protocol === '80' || (route.device === this.#device && route.via !== undefined)) this.#programmed.set(route.destination, route)
   }
 
   get ipipEnabled(): boolean {
@@ -51,11 +60,11 @@ export class Tunnels {
     return this.#any((p) => (p.vxlanMode ?? 'Never') !== 'Never')
   }
 
-  /** Of Pods and tunnels: the network's, less the room that the largest header takes. */
+  /** Of this family's Pods and tunnels: the network's, less the room that the largest header takes. */
   mtu(): number {
     const own = this.hosts.get(this.#node.name)
     const device = own && [...this.#node.network.links.values()].find((l) => l.addresses.some((a) => a.address === own.ip))
-    return (device?.mtu ?? 1500) - (this.vxlanEnabled ? OVERHEAD.vxlan : this.ipipEnabled ? OVERHEAD.ipip : 0)
+    return (device?.mtu ?? 1500) - (this.vxlanEnabled ? OVERHEAD.vxlan[this.version] : this.ipipEnabled ? OVERHEAD.ipip : 0)
   }
 
   apply(): void {
@@ -67,7 +76,8 @@ export class Tunnels {
   }
 
   #any(test: (pool: IpPool['spec']) => boolean): boolean {
-    for (const pool of this.pools.values()) if (!pool.disabled && test(pool)) return true
+    const ours = isVersion(this.version)
+    for (const pool of this.pools.values()) if (!pool.disabled && ours(pool.cidr) && test(pool)) return true
     return false
   }
 
@@ -85,18 +95,18 @@ export class Tunnels {
     if (!this.vxlanEnabled || own.vxlan === undefined) return
     const underlay = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === own.ip))
     if (!underlay) return
-    if (!network.links.has(VXLAN_DEVICE)) {
-      fabric.createVxlan(network, VXLAN_DEVICE, { vni: VXLAN_VNI, port: VXLAN_PORT, local: own.ip, underlay: underlay.name, mac: vxlanMac(name), mtu: this.mtu(), learning: false })
+    if (!network.links.has(this.#device)) {
+      fabric.createVxlan(network, this.#device, { vni: VXLAN_VNI, port: VXLAN_PORT, local: own.ip, underlay: underlay.name, mac: vxlanMac(name, this.version), mtu: this.mtu(), learning: false })
     }
-    network.setUp(VXLAN_DEVICE, true)
-    this.#address(VXLAN_DEVICE, own.vxlan)
+    network.setUp(this.#device, true)
+    this.#address(this.#device, own.vxlan)
   }
 
   #address(device: string, wanted: Ip): void {
     const { network } = this.#node
     const link = network.links.get(device)!
-    for (const { address, prefixLength } of link.addresses) if (address !== wanted && !address.includes(':')) network.removeAddress(device, `${address}/${prefixLength}`)
-    if (!link.addresses.some((a) => a.address === wanted)) network.addAddress(device, `${wanted}/32`)
+    for (const { address, prefixLength } of link.addresses) if (address !== wanted && isVersion(this.version)(address) && !isLinkLocalIp6(address)) network.removeAddress(device, `${address}/${prefixLength}`)
+    if (!link.addresses.some((a) => a.address === wanted)) network.addAddress(device, `${wanted}/${this.#bits}`)
   }
 
   // ---- VXLAN's routes ----------------------------------------------------------------------------------------
@@ -105,6 +115,7 @@ export class Tunnels {
     const wanted = new Map<Cidr, Route>()
     const vteps = new Map<string, { ip: Ip; mac: Mac; host: Ip }>()
     for (const block of this.blocks.values()) {
+      if (!isVersion(this.version)(block.cidr)) continue
       const pool = [...this.pools.values()].find((p) => cidrContains(p.cidr, block.cidr.split('/')[0]!))
       const mode = pool?.vxlanMode ?? 'Never'
       if (mode === 'Never') continue
@@ -114,7 +125,7 @@ export class Tunnels {
       // what other nodes have borrowed of it
       for (const [ordinal, attribute] of block.allocations.entries()) {
         const node = attribute === null ? undefined : block.attributes[attribute]?.secondary?.['node']
-        if (node !== undefined && node !== holder && node !== this.#node.name) this.#toHost(wanted, `${nthAddress(block.cidr, ordinal)}/32`, node, mode, own)
+        if (node !== undefined && node !== holder && node !== this.#node.name) this.#toHost(wanted, `${nthAddress(block.cidr, ordinal)}/${this.#bits}`, node, mode, own)
       }
     }
     if (this.vxlanEnabled) for (const [name, { ip, vxlan, mac }] of this.hosts) if (name !== this.#node.name && vxlan !== undefined && mac !== undefined) vteps.set(name, { ip: vxlan, mac, host: ip })
@@ -128,23 +139,23 @@ export class Tunnels {
     if (mode === 'CrossSubnet' && cidrContains(own.network, host.ip)) {
       const device = this.#node.network.routes.lookup(host.ip)?.device
       if (device !== undefined) wanted.set(destination, { destination, via: host.ip, device, protocol: '80', onlink: true })
-    } else if (host.vxlan !== undefined) wanted.set(destination, { destination, via: host.vxlan, device: VXLAN_DEVICE, onlink: true })
+    } else if (host.vxlan !== undefined) wanted.set(destination, { destination, via: host.vxlan, device: this.#device, onlink: true })
   }
 
   #programVteps(wanted: ReadonlyMap<string, { ip: Ip; mac: Mac; host: Ip }>): void {
     const { network } = this.#node
-    const device = network.links.get(VXLAN_DEVICE) as VxlanLink | undefined
+    const device = network.links.get(this.#device) as VxlanLink | undefined
     if (!device) return
     for (const [name, vtep] of this.#vteps) {
       if (same(wanted.get(name), vtep)) continue
       this.#vteps.delete(name)
-      network.neighbours.remove(vtep.ip, VXLAN_DEVICE)
+      network.neighbours.remove(vtep.ip, this.#device)
       device.removeForwarding(vtep.mac, vtep.host)
     }
     for (const [name, vtep] of wanted) {
       if (this.#vteps.has(name)) continue
       this.#vteps.set(name, vtep)
-      network.neighbours.set({ ip: vtep.ip, device: VXLAN_DEVICE, mac: vtep.mac, state: 'PERMANENT' })
+      network.neighbours.set({ ip: vtep.ip, device: this.#device, mac: vtep.mac, state: 'PERMANENT' })
       device.addForwarding(vtep.mac, vtep.host)
     }
   }
@@ -160,10 +171,10 @@ export class Tunnels {
         // Somebody removed it by hand, or its device went.
       }
     }
-    const present = new Map(routes.list('main').map((r) => [r.destination, r]))
+    const present = new Map(routes.list('main', this.version).map((r) => [r.destination, r]))
     for (const [destination, route] of wanted) {
       const old = present.get(destination)
-      if (!old || old.via !== route.via || old.device !== route.device || (old.type ?? 'unicast') !== (route.type ?? 'unicast')) {
+      if (!old || old.via !== route.via || (route.device !== undefined && old.device !== route.device) || (old.type ?? 'unicast') !== (route.type ?? 'unicast')) {
         try {
           routes.add(route, { replace: true })
         } catch {
