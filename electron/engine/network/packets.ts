@@ -11,7 +11,7 @@ export const NO_DATA = new Uint8Array(0)
 export function transportLength(payload: IpPayload): number {
   switch (payload.kind) {
     case 'tcp':
-      return 20 + (payload.mss === undefined ? 0 : 4) + payload.data.length
+      return tcpHeaderLength(payload) + payload.data.length
     case 'udp':
       return 8 + datagramLength(payload)
     case 'sctp':
@@ -23,6 +23,27 @@ export function transportLength(payload: IpPayload): number {
       // RFC 4443 2.4 (c): 1280 bytes in IPv6.
       if (payload.about) return 8 + Math.min(ipLength(payload.about), payload.about.version === 4 ? 548 : 1232)
       return 8 + (payload.nd ? 16 + (payload.nd.mac === undefined ? 0 : 8) : payload.data.length)
+  }
+}
+
+/** With its options as Linux lays them out (tcp_options_write): each padded to four bytes, SACK-permitted beside the timestamps. */
+export function tcpHeaderLength(segment: TcpSegment): number {
+  const length = segment.timestamp === undefined ? 20 : 32
+  if (segment.flags.syn !== true) return segment.sack === undefined ? length : length + 4 + 8 * segment.sack.length
+  return length + (segment.mss === undefined ? 0 : 4) + (segment.sackPermitted && length === 20 ? 4 : 0) + (segment.windowScale === undefined ? 0 : 4)
+}
+
+/** Whether an option of this number is among them, the padding too (xt_tcpudp's --tcp-option). */
+export function hasTcpOption({ flags, mss, timestamp, sackPermitted, windowScale, sack }: TcpSegment, number: number): boolean {
+  const opens = flags.syn === true
+  switch (number) {
+    case 1: return opens ? windowScale !== undefined || (timestamp !== undefined) !== (sackPermitted === true) : timestamp !== undefined || sack !== undefined
+    case 2: return opens && mss !== undefined
+    case 3: return opens && windowScale !== undefined
+    case 4: return opens && sackPermitted === true
+    case 5: return !opens && sack !== undefined
+    case 8: return timestamp !== undefined
+    default: return false
   }
 }
 

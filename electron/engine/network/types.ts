@@ -90,6 +90,14 @@ export interface TcpSegment {
   window: number
   /** On SYN only. */
   mss?: number
+  /** RFC 7323: value and echo. */
+  timestamp?: number
+  echo?: number
+  /** On SYN only: RFC 2018, RFC 7323. */
+  sackPermitted?: boolean
+  windowScale?: number
+  /** RFC 2018: pairs of sequence numbers, what arrived beyond a gap. */
+  sack?: readonly (readonly [number, number])[]
   data: Uint8Array
 }
 

@@ -83,6 +83,8 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
       'net.ipv4.conf.all.send_redirects=0', 'net.ipv4.conf.default.send_redirects=0',
       'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0', 'net.ipv4.icmp_ratemask=0', 'net.ipv4.icmp_ratelimit=0', `net.ipv4.ip_forward=${forward}`,
       'net.ipv4.ping_group_range=0 2147483647',
+      // Linux 6.1's; the window scale follows from it
+      'net.ipv4.tcp_rmem=4096 131072 6291456',
     ]) ip('netns', 'exec', real(space), 'sysctl', '-qw', setting)
     ip('-n', real(space), 'link', 'set', 'lo', 'up')
   }

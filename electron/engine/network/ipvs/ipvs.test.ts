@@ -294,7 +294,7 @@ describe('ipvsadm', () => {
     call(clients[0]!)
     expect(adm('-Ln --stats')).toBe(
       'IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n  -> RemoteAddress:Port\n' +
-      'TCP  10.96.0.20:80                       1        4        3      165      142\n  -> 10.2.0.10:8080                      1        4        3      165      142\n')
+      'TCP  10.96.0.20:80                       1        4        3      217      182\n  -> 10.2.0.10:8080                      1        4        3      217      182\n')
     expect(adm('-L --timeout')).toBe('Timeout (tcp tcpfin udp): 900 120 300\n')
     adm('--set 0 0 60')
     expect(adm('-L --timeout')).toBe('Timeout (tcp tcpfin udp): 900 120 60\n')

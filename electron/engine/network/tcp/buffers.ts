@@ -1,4 +1,4 @@
-import { distance } from './sequence.ts'
+import { add, distance } from './sequence.ts'
 
 /** Bytes that wait for their acknowledgement. Offset 0 is the first one not acknowledged. */
 export class SendBuffer {
@@ -54,6 +54,19 @@ export class ReassemblyQueue {
     const same = this.#segments[at]
     if (same?.sequence === sequence && same.data.length >= data.length && (same.fin || !fin)) return
     this.#segments.splice(at < 0 ? this.#segments.length : at, 0, { sequence, data, fin })
+  }
+
+  /** What a SACK reports (RFC 2018 4): at most three blocks, first the one that has `latest`. */
+  blocks(latest: number): [number, number][] {
+    const out: [number, number][] = []
+    for (const { sequence, data } of this.#segments) {
+      const [last, end] = [out.at(-1), add(sequence, data.length)]
+      if (last && distance(sequence, last[1]) <= 0) last[1] = distance(end, last[1]) > 0 ? end : last[1]
+      else out.push([sequence, end])
+    }
+    const newest = out.findIndex(([from, to]) => distance(latest, from) >= 0 && distance(latest, to) < 0)
+    if (newest > 0) out.unshift(...out.splice(newest, 1))
+    return out.slice(0, 3)
   }
 
   /** What continues at `next`, without what is there already; undefined when there is a gap. */

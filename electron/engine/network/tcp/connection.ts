@@ -4,7 +4,10 @@ import type { Journey } from '../../journey/types.ts'
 import type { SocketTranslation } from '../programs.ts'
 import type { Ip, IpPacket, SocketOwner, TcpConnection, TcpFlags, TcpHandlers, TcpSegment, TcpState } from '../types.ts'
 import { ReassemblyQueue, SendBuffer } from './buffers.ts'
+import { Congestion } from './congestion.ts'
+import { initialWindow } from './receive-window.ts'
 import { RetransmissionTimer } from './retransmit.ts'
+import { Segments } from './segments.ts'
 import { add, distance } from './sequence.ts'
 
 /** What a connection needs of its stack. */
@@ -13,8 +16,12 @@ export interface ConnectionHost {
   transmit(connection: Connection, segment: TcpSegment): void
   /** The largest segment that the route to the other end takes. */
   segmentSize(connection: Connection): number
+  /** What its timestamps are ahead of the clock (secure_tcp_ts_off). */
+  timestampOffset(connection: Connection): number
   established(connection: Connection): void
   removed(connection: Connection): void
+  /** Answers a segment of some other connection with a reset. */
+  refuse(packet: IpPacket, segment: TcpSegment): void
   concluded(connection: Connection, verdict: 'refused' | 'timeout', reason: string): void
 }
 
@@ -39,7 +46,7 @@ export interface ConnectionOptions {
   active: boolean
 }
 
-/** One end of a TCP connection (RFC 9293), without options other than MSS. */
+/** One end of a TCP connection (RFC 9293) as Linux 6.1 has it: with timestamps, window scaling and SACK's reports. */
 export class Connection implements TcpConnection {
   state: TcpState = 'CLOSED'
   handlers: TcpHandlers = {}
@@ -58,8 +65,14 @@ export class Connection implements TcpConnection {
   readonly remotePort: number
   readonly owner: SocketOwner | undefined
   readonly active: boolean
-  /** What the namespace's path gave for it last; a smaller one is learned from "fragmentation needed". */
+  /** Bytes of data in a whole segment, options taken off; a smaller one is learned from "fragmentation needed". */
   mss = DEFAULT_MSS
+  /** Of the next packet's IP header; each socket counts its own (inet_id). */
+  identification: number
+  readonly congestion = new Congestion()
+  readonly segments: Segments
+  /** When something was acknowledged last; virtual ms. */
+  lastAcknowledged: number
   readonly #host: ConnectionHost
   readonly #queue = new SendBuffer()
   readonly #early = new ReassemblyQueue()
@@ -95,24 +108,49 @@ export class Connection implements TcpConnection {
     this.#sendUnacknowledged = this.#iss
     this.#sendNext = this.#iss
     this.#timer = new RetransmissionTimer(host.clock, () => this.#expired())
+    this.identification = (this.#iss ^ (this.#iss >>> 16)) & 0xffff
+    this.lastAcknowledged = host.clock.now
+    this.segments = new Segments(host.clock, host.timestampOffset(this), () => this.#acknowledge())
   }
 
   get unsent(): number {
     return this.#queue.length
   }
 
+  get timer(): RetransmissionTimer {
+    return this.#timer
+  }
+
+  /** Bytes that the other end has acknowledged, the SYN among them. */
+  get bytesAcknowledged(): number {
+    return distance(this.#sendUnacknowledged, this.#iss) - (this.active ? 0 : 1)
+  }
+
+  get sendWindow(): number {
+    return this.#sendWindow
+  }
+
+  get inFlight(): number {
+    return distance(this.#sendNext, this.#sendUnacknowledged)
+  }
+
   /** Active open. */
   open(): void {
     this.state = 'SYN-SENT'
     this.mss = this.#host.segmentSize(this)
+    this.segments.window.promise(initialWindow(this.mss))
     this.#sendSyn()
   }
 
   /** Passive open, for a SYN that a listener got. */
   accept(syn: TcpSegment): void {
     this.state = 'SYN-RECV'
-    this.mss = Math.min(this.#host.segmentSize(this), syn.mss ?? DEFAULT_MSS)
+    const own = this.#host.segmentSize(this)
+    this.mss = Math.min(own, syn.mss ?? DEFAULT_MSS)
     this.#receiveNext = add(syn.sequence, 1)
+    this.segments.negotiate(syn, this.#receiveNext)
+    this.mss -= this.segments.overhead
+    this.segments.window.promise(initialWindow(own - this.segments.overhead))
     this.#sendWindow = syn.window
     this.#sendSyn()
   }
@@ -145,14 +183,16 @@ export class Connection implements TcpConnection {
 
   /** Path MTU discovery (RFC 1191): send again what was too big. */
   shrink(mss: number): void {
-    if (mss >= this.mss || mss < 1) return
-    this.mss = mss
+    const size = mss - this.segments.overhead
+    if (size >= this.mss || size < 1) return
+    this.mss = size
     if (this.#sendUnacknowledged !== this.#sendNext && this.state !== 'SYN-SENT') this.#lost()
   }
 
   receive(packet: IpPacket): void {
     const segment = packet.payload as TcpSegment
-    if (this.state === 'SYN-SENT') return this.#receiveSynSent(segment)
+    this.segments.arrived(segment)
+    if (this.state === 'SYN-SENT') return this.#receiveSynSent(packet, segment)
     if (this.state === 'CLOSED') return
     const { flags } = segment
     const ahead = distance(segment.sequence, this.#receiveNext)
@@ -163,8 +203,8 @@ export class Connection implements TcpConnection {
       else this.#acknowledge()
       return
     }
-    if (ahead >= 65_536 || (ahead < 0 && ahead + length <= 0 && length > 0) || (ahead < 0 && length === 0 && !flags.ack)) {
-      if (!flags.rst) this.#acknowledge()
+    if (ahead >= Math.max(65_536, this.segments.window.threshold) || (ahead < 0 && ahead + length <= 0 && length > 0) || (ahead < 0 && length === 0 && !flags.ack)) {
+      if (!flags.rst) this.#acknowledge(this.segments.sack && length > 0 ? [[segment.sequence, add(segment.sequence, length)]] : undefined)
       return
     }
     if (flags.rst) {
@@ -177,11 +217,11 @@ export class Connection implements TcpConnection {
     this.#push()
   }
 
-  #receiveSynSent(segment: TcpSegment): void {
+  #receiveSynSent(packet: IpPacket, segment: TcpSegment): void {
     const { flags } = segment
     const acceptable = flags.ack && segment.acknowledgement === this.#sendNext
     if (flags.ack && !acceptable) {
-      if (!flags.rst) this.#host.transmit(this, this.#segment({ rst: true }, segment.acknowledgement, NOTHING))
+      if (!flags.rst) this.#host.refuse(packet, segment)
       return
     }
     if (flags.rst) {
@@ -192,6 +232,8 @@ export class Connection implements TcpConnection {
     if (!flags.syn) return
     this.#receiveNext = add(segment.sequence, 1)
     this.mss = Math.min(this.mss, segment.mss ?? DEFAULT_MSS)
+    this.segments.negotiate(segment, this.#receiveNext)
+    this.mss -= this.segments.overhead
     this.#sendWindow = segment.window
     if (!acceptable) {
       // Both ends have called each other at the same moment.
@@ -200,12 +242,17 @@ export class Connection implements TcpConnection {
       return
     }
     this.#advance(segment.acknowledgement)
-    this.state = 'ESTAB'
-    this.#host.established(this)
+    this.#established()
     this.#emit(() => this.handlers.onConnect?.())
     const had = this.#sendNext
     this.#push()
     if (this.#sendNext === had) this.#acknowledge()
+  }
+
+  #established(): void {
+    this.state = 'ESTAB'
+    this.segments.window.established(this.mss, this.#receiveNext, this.#host.clock.now)
+    this.#host.established(this)
   }
 
   /** False when the segment says nothing more to this connection. */
@@ -218,14 +265,13 @@ export class Connection implements TcpConnection {
     if (this.state === 'SYN-RECV') {
       if (distance(acknowledgement, this.#iss) <= 0) return false
       this.#advance(acknowledgement)
-      this.state = 'ESTAB'
-      this.#sendWindow = segment.window
-      this.#host.established(this)
+      this.#sendWindow = segment.window << this.segments.sendScale
+      this.#established()
       if (this.active) this.#emit(() => this.handlers.onConnect?.())
       return true
     }
     const gained = distance(acknowledgement, this.#sendUnacknowledged)
-    this.#sendWindow = segment.window
+    this.#sendWindow = segment.window << this.segments.sendScale
     if (gained > 0) this.#advance(acknowledgement)
     else if (gained === 0 && segment.data.length === 0 && !segment.flags.fin && this.#sendNext !== this.#sendUnacknowledged) {
       if (++this.#duplicates === 3 && this.#recover === undefined) this.#lost()
@@ -237,7 +283,11 @@ export class Connection implements TcpConnection {
     const syn = this.#sendUnacknowledged === this.#iss ? 1 : 0
     const fin = this.#finSequence !== undefined && distance(acknowledgement, this.#finSequence) > 0
     const data = Math.min(this.#queue.length, distance(acknowledgement, this.#sendUnacknowledged) - syn - (fin ? 1 : 0))
-    if (data > 0) this.#queue.drop(data)
+    if (data > 0) {
+      this.congestion.acknowledged(Math.ceil(data / this.mss), Math.ceil(this.inFlight / this.mss))
+      this.#queue.drop(data)
+    }
+    this.lastAcknowledged = this.#host.clock.now
     this.#sendUnacknowledged = acknowledgement
     this.#duplicates = 0
     this.#timer.acknowledged((sequence) => distance(acknowledgement, sequence) >= 0)
@@ -261,21 +311,35 @@ export class Connection implements TcpConnection {
   }
 
   #receiveData(segment: TcpSegment): void {
+    const { now } = this.#host.clock
+    const { length } = segment.data
+    const before = this.#receiveNext
+    if (length > 0) {
+      this.segments.dataIn++
+      this.segments.acknowledgements.received(length, now, this.#timer.timeout)
+    }
     this.#early.add(segment.sequence, segment.data, segment.flags.fin === true)
     for (let part = this.#early.take(this.#receiveNext); part; part = this.#early.take(this.#receiveNext)) {
       const { data, fin } = part
       if (this.state === 'CLOSE-WAIT' || this.state === 'LAST-ACK' || this.state === 'CLOSING' || this.state === 'TIME-WAIT') break
       this.#receiveNext = add(this.#receiveNext, data.length + (fin ? 1 : 0))
+      this.segments.bytesIn += data.length
       if (data.length > 0) this.#emit(() => this.handlers.onData?.(data))
       if (fin) this.#peerEnded()
     }
-    this.#acknowledge()
+    if (length > 0) this.segments.window.consumed(length, this.#receiveNext, this.mss, now, this.#timer.roundTrip)
+    const waiting = distance(this.#receiveNext, this.segments.window.acknowledged)
+    if (this.#early.size > 0 || this.#receiveNext === before || this.state === 'TIME-WAIT' || this.state === 'CLOSING') this.#acknowledge(this.segments.sack ? this.#early.blocks(segment.sequence) : undefined)
+    else this.segments.acknowledgements.soon(waiting)
   }
 
   #peerEnded(): void {
     this.#emit(() => this.handlers.onEnd?.())
-    if (this.state === 'ESTAB') this.state = 'CLOSE-WAIT'
-    else if (this.state === 'FIN-WAIT-1') this.state = 'CLOSING'
+    if (this.state === 'ESTAB') {
+      this.state = 'CLOSE-WAIT'
+      // tcp_fin: its own end may follow at once and carry the acknowledgement.
+      this.segments.acknowledgements.interactive = true
+    } else if (this.state === 'FIN-WAIT-1') this.state = 'CLOSING'
     else if (this.state === 'FIN-WAIT-2') this.#enterTimeWait()
   }
 
@@ -290,6 +354,7 @@ export class Connection implements TcpConnection {
   forget(): void {
     this.state = 'CLOSED'
     this.#timer.stop()
+    this.segments.acknowledgements.done()
     this.#host.clock.cancel(this.#timeWait)
     this.#host.removed(this)
   }
@@ -324,8 +389,10 @@ export class Connection implements TcpConnection {
     for (;;) {
       const offset = distance(this.#sendNext, this.#sendUnacknowledged)
       const room = Math.max(this.#sendWindow, 1) - offset
-      const size = Math.min(this.mss, this.#queue.length - offset, room)
-      if (size <= 0) break
+      const wanted = Math.min(this.mss, this.#queue.length - offset)
+      const size = Math.min(wanted, room)
+      // Only whole segments, and as many as the congestion window lets out (tcp_write_xmit).
+      if (size <= 0 || (offset > 0 && (size < wanted || offset >= this.congestion.window * this.mss))) break
       const sequence = this.#sendNext
       const last = offset + size === this.#queue.length
       this.#sendNext = add(sequence, size)
@@ -351,10 +418,11 @@ export class Connection implements TcpConnection {
       return this.#finish(new SystemError('ETIMEDOUT'))
     }
     if (this.state === 'SYN-SENT' || this.state === 'SYN-RECV') return this.#sendSyn()
-    this.#lost()
+    this.#lost(true)
   }
 
-  #lost(): void {
+  #lost(timedOut = false): void {
+    if (timedOut || this.#recover === undefined) this.congestion.lost(timedOut)
     this.#recover = this.#sendNext
     this.#duplicates = 0
     this.#resend()
@@ -363,7 +431,8 @@ export class Connection implements TcpConnection {
   /** The first segment that is not acknowledged, once more. */
   #resend(): void {
     this.#timer.start()
-    const inFlight = distance(this.#sendNext, this.#sendUnacknowledged)
+    this.segments.retransmitted++
+    const { inFlight } = this
     const size = Math.min(this.mss, this.#queue.length, inFlight)
     const fin = this.#finSequence !== undefined && size === this.#queue.length
     const data = this.#queue.slice(0, size)
@@ -371,19 +440,14 @@ export class Connection implements TcpConnection {
     this.#host.transmit(this, this.#segment(flags, this.#sendUnacknowledged, data))
   }
 
-  #acknowledge(): void {
-    this.#host.transmit(this, this.#segment({ ack: true }, this.#sendNext, NOTHING))
+  #acknowledge(sack?: TcpSegment['sack']): void {
+    const segment = this.#segment({ ack: true }, this.#sendNext, NOTHING)
+    if (sack !== undefined && sack.length > 0) segment.sack = sack
+    this.#host.transmit(this, segment)
   }
 
   #segment(flags: TcpFlags, sequence: number, data: Uint8Array): TcpSegment {
-    const mss = flags.syn ? this.#host.segmentSize(this) : undefined
-    // As many whole segments as 16 bits can say: 64240 for Ethernet, as Linux offers without window scaling.
-    const unit = mss ?? this.mss
-    return {
-      kind: 'tcp', sourcePort: this.localPort, destinationPort: this.remotePort, sequence,
-      acknowledgement: flags.ack ? this.#receiveNext : 0, flags, window: flags.rst ? 0 : Math.floor(65_535 / unit) * unit,
-      ...(mss === undefined ? {} : { mss }), data,
-    }
+    return this.segments.make(this.localPort, this.remotePort, flags, sequence, this.#receiveNext, data, flags.syn ? this.#host.segmentSize(this) : undefined)
   }
 
   // ---- telling the program -------------------------------------------------------------------------------------

@@ -26,6 +26,20 @@ export class RetransmissionTimer {
     return Math.min(RTO_MAX, base * 2 ** this.backoff)
   }
 
+  /** RFC 6298's SRTT and RTTVAR in ms; undefined before the first sample. */
+  get roundTrip(): number | undefined {
+    return this.#smoothed
+  }
+
+  get variation(): number {
+    return this.#variation
+  }
+
+  /** Virtual ms at which it runs out; undefined when it does not run. */
+  get expiresAt(): number | undefined {
+    return this.#timer?.at
+  }
+
   get running(): boolean {
     return this.#timer !== undefined
   }

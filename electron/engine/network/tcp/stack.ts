@@ -35,13 +35,13 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   readonly #random: Random
   readonly #connections = new Map<string, Connection>()
   readonly #listeners = new Map<number, Listener[]>()
-  #identification: number
+  readonly #secret: number
 
   constructor(host: StackHost) {
     this.#host = host
     this.clock = host.clock
     this.#random = host.clock.random.fork(`tcp ${host.namespace.name} ${host.namespace.id}`)
-    this.#identification = this.#random.below(65_536)
+    this.#secret = this.#random.below(65_536)
   }
 
   listen(options: Parameters<Sockets['listen']>[0], onConnection: (connection: TcpConnection) => void): TcpListener {
@@ -107,7 +107,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     }
     const listener = through === undefined ? this.#listenerFor(packet.destination, segment.destinationPort) : this.#listenerFor('127.0.0.1', through)
     if (listener && opens) return this.#accept(packet, segment, key, listener)
-    if (!segment.flags.rst) this.#refuse(packet, segment, listener !== undefined)
+    if (!segment.flags.rst) this.refuse(packet, segment, listener !== undefined)
   }
 
   #accept(packet: IpPacket, segment: TcpSegment, key: string, listener: Listener): void {
@@ -148,7 +148,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   }
 
   /** RFC 9293 section 3.10.7.1: no such connection. */
-  #refuse(packet: IpPacket, segment: TcpSegment, listening: boolean): void {
+  refuse(packet: IpPacket, segment: TcpSegment, listening = false): void {
     const { recorder, namespace } = this.#host
     const opens = segment.flags.syn === true && !segment.flags.ack
     if (opens && packet.meta.trail) {
@@ -217,7 +217,10 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   transmit(connection: Connection, segment: TcpSegment): void {
     const { recorder, namespace } = this.#host
-    const packet = this.#packet(connection.localAddress, connection.remoteAddress, segment)
+    // An answer to a SYN comes from a request socket, which counts nothing.
+    const counts = segment.flags.syn !== true || segment.flags.ack !== true
+    if (counts) connection.identification = (connection.identification + 1) & 0xffff
+    const packet = this.#packet(connection.localAddress, connection.remoteAddress, segment, counts ? connection.identification : 0)
     packet.meta.owner = connection.owner
     packet.meta.mark = connection.mark
     const journey = connection.journey
@@ -254,6 +257,14 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     return Math.min(MSS_LIMIT, mtu - headers(connection.remoteAddress.includes(':') ? 6 : 4))
   }
 
+  /** The same for all connections of two addresses, so that a later one never seems older. */
+  timestampOffset({ localAddress, remoteAddress }: Connection): number {
+    let hash = 0x811c9dc5 ^ this.#secret
+    for (let i = 0; i < localAddress.length; i++) hash = Math.imul(hash ^ localAddress.charCodeAt(i), 0x01000193)
+    for (let i = 0; i < remoteAddress.length; i++) hash = Math.imul(hash ^ remoteAddress.charCodeAt(i), 0x01000193)
+    return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 0
+  }
+
   established(connection: Connection): void {
     if (connection.active) return
     const own = connection.listener as Listener | undefined
@@ -275,14 +286,11 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   // ---- packets -------------------------------------------------------------------------------------------------
 
-  #packet(source: Ip, destination: Ip, payload: TcpSegment): IpPacket {
-    const reset = payload.flags.rst === true
-    const stateless = reset || (payload.flags.syn === true && payload.flags.ack === true)
-    if (!stateless) this.#identification = (this.#identification + 1) & 0xffff
+  #packet(source: Ip, destination: Ip, payload: TcpSegment, identification = 0): IpPacket {
     return {
       kind: 'ip', version: source.includes(':') ? 6 : 4, source, destination, tos: 0, dontFragment: true,
       ttl: Number(this.#host.namespace.sysctl('net.ipv4.ip_default_ttl') ?? 64),
-      identification: stateless ? 0 : this.#identification, payload, meta: { mark: 0 },
+      identification, payload, meta: { mark: 0 },
     }
   }
 

@@ -38,7 +38,7 @@ describe('TCP', () => {
     net.clock.settle()
     expect(net.script).toEqual([
       '0 > SYN 0 mss 1460', '1 < SYN,ACK 0 ack 1 mss 1460', '2 > ACK 1 ack 1', '2 > PSH,ACK 1 ack 1 length 2', '3 < ACK 1 ack 3',
-      '3 < PSH,ACK 1 ack 3 length 5', '3 < FIN,ACK 6 ack 3', '4 > ACK 3 ack 6', '4 > ACK 3 ack 7', '4 > FIN,ACK 3 ack 7', '5 < ACK 7 ack 4',
+      '3 < PSH,ACK 1 ack 3 length 5', '3 < FIN,ACK 6 ack 3', '4 > ACK 3 ack 6', '4 > FIN,ACK 3 ack 7', '5 < ACK 7 ack 4',
     ])
     expect(events).toEqual(['server got hi', 'client got hello', 'server saw the end', 'server closed', 'client closed'])
     expect(net.server.list().map((s) => s.state)).toEqual(['LISTEN', 'TIME-WAIT'])
@@ -97,7 +97,7 @@ describe('TCP', () => {
     const c = connect()
     net.clock.settle()
     c.send(new Uint8Array(3000))
-    expect(net.script.slice(3)).toEqual(['3 > ACK 1 ack 1 length 1460', '3 > ACK 1461 ack 1 length 1460', '3 > PSH,ACK 2921 ack 1 length 80'])
+    expect(net.script.slice(3)).toEqual(['3 > ACK 1 ack 1 length 1448', '3 > ACK 1449 ack 1 length 1448', '3 > PSH,ACK 2897 ack 1 length 104'])
   })
 
   it('resends smaller segments when a router says that they do not fit', () => {
@@ -111,7 +111,7 @@ describe('TCP', () => {
     }
     c.send(new Uint8Array(2000))
     net.clock.settle()
-    expect(net.script.slice(5)).toContain('4 > ACK 1 ack 1 length 1360')
+    expect(net.script.slice(5)).toContain('4 > ACK 1 ack 1 length 1348')
     expect(c.unsent).toBe(0)
   })
 

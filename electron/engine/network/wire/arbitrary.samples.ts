@@ -16,8 +16,12 @@ const flags = fc.record({ syn: flag, ack: flag, fin: flag, rst: flag, psh: flag,
 
 const tcp: fc.Arbitrary<TcpSegment> = fc.record({
   kind: fc.constant('tcp' as const), sourcePort: u16, destinationPort: u16, sequence: u32, acknowledgement: u32, flags, window: u16, data,
-  mss: fc.option(u16, { nil: undefined }),
-}).map(({ mss, ...rest }) => (mss === undefined ? rest : { ...rest, mss }))
+  mss: fc.option(u16, { nil: undefined }), times: fc.option(fc.tuple(u32, u32), { nil: undefined }), sackPermitted: flag, windowScale: fc.option(fc.nat(14), { nil: undefined }),
+  sack: fc.option(fc.array(fc.tuple(u32, u32), { minLength: 1, maxLength: 3 }), { nil: undefined }),
+}).map(({ mss, times, sackPermitted, windowScale, sack, ...rest }) => ({
+  ...rest, ...(times && { timestamp: times[0], echo: times[1] }),
+  ...(rest.flags['syn'] ? { ...(mss !== undefined && { mss }), ...(sackPermitted && { sackPermitted }), ...(windowScale !== undefined && { windowScale }) } : sack && { sack }),
+}))
 
 const udp: fc.Arbitrary<UdpDatagram> = fc.record({
   kind: fc.constant('udp' as const), sourcePort: u16, destinationPort: u16.filter((p) => p !== 8472 && p !== 4789), data,

@@ -107,7 +107,7 @@ export class FrameSummary {
     const length = segment.data.length
     if (this.#options.quick) return `tcp ${length}`
     const { flags } = segment
-    const { sequence, acknowledgement } = this.#relative(packet, segment)
+    const { sequence, acknowledgement, bases } = this.#relative(packet, segment)
     let text = `Flags [${flagText(flags)}]`
     if (length > 0 || flags.syn || flags.fin || flags.rst) {
       text += `, seq ${sequence}`
@@ -116,7 +116,8 @@ export class FrameSummary {
     if (flags.ack) text += `, ack ${acknowledgement}`
     text += `, win ${segment.window}`
     if (flags.urg) text += ', urg 0'
-    if (segment.mss !== undefined) text += `, options [mss ${segment.mss}]`
+    const options = tcpOptions(segment, bases)
+    if (options !== '') text += `, options [${options}]`
     text += `, length ${length}`
     if (length === 0) return text
     const port = (n: number): boolean => segment.sourcePort === n || segment.destinationPort === n
@@ -126,9 +127,9 @@ export class FrameSummary {
   }
 
   /** print-tcp.c: one entry for both directions, made by the first segment with ACK, absolute in that one. */
-  #relative(packet: IpPacket, segment: TcpSegment): { sequence: number; acknowledgement: number } {
+  #relative(packet: IpPacket, segment: TcpSegment): { sequence: number; acknowledgement: number; bases: number } {
     const { sequence, acknowledgement, sourcePort, destinationPort, flags } = segment
-    if (this.#options.absoluteSequence || !flags.ack) return { sequence, acknowledgement }
+    if (this.#options.absoluteSequence || !flags.ack) return { sequence, acknowledgement, bases: 0 }
     const reversed = sourcePort > destinationPort || (sourcePort === destinationPort && isAfter(packet.source, packet.destination))
     const key = reversed
       ? `${packet.destination} ${destinationPort} ${packet.source} ${sourcePort}`
@@ -137,11 +138,25 @@ export class FrameSummary {
     if (!known || flags.syn) {
       const before = (acknowledgement - 1) >>> 0
       this.#conversations.set(key, reversed ? { sequence: before, acknowledgement: sequence } : { sequence, acknowledgement: before })
-      return { sequence, acknowledgement }
+      return { sequence, acknowledgement, bases: before }
     }
     const [own, other] = reversed ? [known.acknowledgement, known.sequence] : [known.sequence, known.acknowledgement]
-    return { sequence: (sequence - own) >>> 0, acknowledgement: (acknowledgement - other) >>> 0 }
+    return { sequence: (sequence - own) >>> 0, acknowledgement: (acknowledgement - other) >>> 0, bases: other }
   }
+}
+
+/** print-tcp.c; `base` is taken from the numbers of a SACK. */
+function tcpOptions(segment: TcpSegment, base: number): string {
+  const { timestamp, echo, sack } = segment
+  const opens = segment.flags.syn === true
+  const out: string[] = []
+  if (opens && segment.mss !== undefined) out.push(`mss ${segment.mss}`)
+  if (opens && segment.sackPermitted) out.push(...(timestamp === undefined ? ['nop', 'nop'] : []), 'sackOK')
+  else if (timestamp !== undefined) out.push('nop', 'nop')
+  if (timestamp !== undefined) out.push(`TS val ${timestamp} ecr ${echo ?? 0}`)
+  if (opens && segment.windowScale !== undefined) out.push('nop', `wscale ${segment.windowScale}`)
+  if (!opens && sack) out.push('nop', 'nop', `sack ${sack.length} ${sack.map(([from, to]) => `{${(from - base) >>> 0}:${(to - base) >>> 0}}`).join('')}`)
+  return out.join(',')
 }
 
 /** What print-ip.c says of an inner packet whose outer one is a fragment. */

@@ -1,13 +1,14 @@
 import type { TcpFlags, TcpSegment, UdpDatagram } from '../types.ts'
+import { tcpHeaderLength } from '../packets.ts'
 import { ByteReader, ByteWriter, WireError } from './bytes.ts'
 import { checksum, pseudoHeader } from './checksum.ts'
 import { decodeTunnel, encodeTunnel } from './tunnels.ts'
 
 const FLAGS: readonly (keyof TcpFlags)[] = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg']
 
-/** RFC 9293 section 3.1; of the options only MSS. */
+/** RFC 9293 section 3.1; options in Linux's order (net/ipv4/tcp_output.c tcp_options_write). */
 export function encodeTcp(segment: TcpSegment, source: Uint8Array, destination: Uint8Array): Uint8Array {
-  const header = segment.mss === undefined ? 20 : 24
+  const header = tcpHeaderLength(segment)
   let bits = 0
   FLAGS.forEach((flag, i) => {
     if (segment.flags[flag]) bits |= 1 << i
@@ -15,10 +16,36 @@ export function encodeTcp(segment: TcpSegment, source: Uint8Array, destination: 
   const out = new ByteWriter()
     .u16(segment.sourcePort).u16(segment.destinationPort).u32(segment.sequence).u32(segment.acknowledgement)
     .u8((header / 4) << 4).u8(bits).u16(segment.window).u16(0).u16(0)
-  if (segment.mss !== undefined) out.u8(2).u8(4).u16(segment.mss)
+  encodeOptions(segment, out)
   out.put(segment.data)
   out.patch16(16, checksum(out.done(), pseudoHeader(source, destination, 6, out.length)))
   return out.done()
+}
+
+function encodeOptions({ flags, mss, timestamp, echo, sackPermitted, windowScale, sack }: TcpSegment, out: ByteWriter): void {
+  const opens = flags.syn === true
+  if (opens && mss !== undefined) out.u8(2).u8(4).u16(mss)
+  if (opens && sackPermitted) (timestamp === undefined ? out.u8(1).u8(1) : out).u8(4).u8(2)
+  else if (timestamp !== undefined) out.u8(1).u8(1)
+  if (timestamp !== undefined) out.u8(8).u8(10).u32(timestamp).u32(echo ?? 0)
+  if (opens && windowScale !== undefined) out.u8(1).u8(3).u8(3).u8(windowScale)
+  if (opens || sack === undefined) return
+  out.u8(1).u8(1).u8(5).u8(2 + 8 * sack.length)
+  for (const [from, to] of sack) out.u32(from).u32(to)
+}
+
+function decodeOption(kind: number, value: Uint8Array, segment: TcpSegment): void {
+  const field = new ByteReader(value)
+  if (kind === 8 && value.length === 8) {
+    segment.timestamp = field.u32()
+    segment.echo = field.u32()
+  } else if (segment.flags.syn) {
+    if (kind === 2 && value.length === 2) segment.mss = field.u16()
+    if (kind === 3 && value.length === 1) segment.windowScale = field.u8()
+    if (kind === 4 && value.length === 0) segment.sackPermitted = true
+  } else if (kind === 5 && value.length > 0 && value.length % 8 === 0) {
+    segment.sack = Array.from({ length: value.length / 8 }, () => [field.u32(), field.u32()] as const)
+  }
 }
 
 export function decodeTcp(bytes: Uint8Array, cut: boolean): TcpSegment {
@@ -48,8 +75,7 @@ export function decodeTcp(bytes: Uint8Array, cut: boolean): TcpSegment {
     if (options.left < 1) break
     const length = options.u8()
     if (length < 2 || options.left < length - 2) throw new WireError('bad TCP option')
-    const value = options.take(length - 2)
-    if (kind === 2 && value.length === 2) segment.mss = (value[0]! << 8) | value[1]!
+    decodeOption(kind, options.take(length - 2), segment)
   }
   segment.data = input.rest()
   return segment

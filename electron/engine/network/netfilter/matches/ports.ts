@@ -1,4 +1,4 @@
-import { ported } from '../../packets.ts'
+import { hasTcpOption, ported } from '../../packets.ts'
 import type { IpPacket, TcpFlags } from '../../types.ts'
 import { UsageError } from '../errors.ts'
 import { flag, one, parseNumber, two } from '../extension.ts'
@@ -147,7 +147,7 @@ export function transport(name: 'tcp' | 'udp' | 'sctp'): MatchExtension {
               if (((bits & flags.mask) === flags.set) === flags.invert) return false
             }
             if (option) {
-              const has = option.number === 2 && packet.payload.kind === 'tcp' && packet.payload.mss !== undefined
+              const has = packet.payload.kind === 'tcp' && hasTcpOption(packet.payload, option.number)
               if (has === option.invert) return false
             }
             return true
