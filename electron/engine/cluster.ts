@@ -7,6 +7,7 @@ import type { JourneyLog } from './journey/types.ts'
 import type { KubernetesClient } from './kubernetes/client.ts'
 import type { Machine, ProgramTable } from './machine/types.ts'
 import type { NetworkNamespace } from './network/types.ts'
+import type { NodeView } from './node/index.ts'
 
 export * from './exports.ts'
 
@@ -28,6 +29,8 @@ export interface Cluster {
   /** The outside world's own client, for `hop trace external …`. */
   readonly external: Machine
   readonly nodes: ReadonlyMap<string, Machine>
+  /** A node as its administrator finds it: what runs on it, its services, their journal. */
+  nodeView(machine: Machine): NodeView | undefined
   /** The network namespace of a Pod's sandbox, while it has one. */
   podNetwork(namespace: string, pod: string): NetworkNamespace | undefined
   /** A container of a Pod, while it runs. */

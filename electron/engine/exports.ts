@@ -25,6 +25,11 @@ export { possibleDestinations } from './journey/possible.ts'
 
 export * from './network/wire/dns.ts'
 
+export { SERVICES, type ContainerView, type JournalEntry, type NodeView, type SandboxView, type Service as NodeService, type ServiceName } from './node/index.ts'
+export { criLog } from './node/files.ts'
+export { networkInode } from './machine/namespaces.ts'
+export { PullError } from './kubernetes/kubelet/image-manager.ts'
+
 export { reverseName as reverseNameOf } from './dns/names.ts'
 export { parseResolvConf, type ResolvConf } from './dns/resolv-conf.ts'
 export { candidates, libcOf, resolvConfOf, resolveHost, type Resolved, type ResolveFailure, type ResolveOptions } from './dns/resolver.ts'

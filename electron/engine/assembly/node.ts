@@ -5,6 +5,7 @@ import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import type { Machine } from '../machine/types.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Nic } from '../network/switch.ts'
+import type { NodeView } from '../node/index.ts'
 import { configureNode } from './machines.ts'
 
 /** Chains that the kernel itself has. */
@@ -15,16 +16,18 @@ export class SimulatedNode implements FaultNode {
   readonly name: string
   readonly role: 'control-plane' | 'worker'
   readonly kubelet: Kubelet
+  readonly view: NodeView
   readonly #context: NodeContext
   readonly #ips: readonly string[]
   readonly #plugin: CniPlugin
   #agent: Agent | undefined
   #agentWanted = true
 
-  constructor(context: NodeContext, config: NodeConfig, plugin: CniPlugin, kubelet: Kubelet) {
+  constructor(context: NodeContext, config: NodeConfig, plugin: CniPlugin, kubelet: Kubelet, view: NodeView) {
     this.name = context.name
     this.role = config.role
     this.kubelet = kubelet
+    this.view = view
     this.#context = context
     this.#ips = nodeIps(config)
     this.#plugin = plugin
@@ -76,7 +79,7 @@ export class SimulatedNode implements FaultNode {
     network.setUp(this.nic.name, true)
     configureNode(network, this.nic.name, this.#ips)
     this.#runAgent()
-    this.kubelet.start()
+    if (this.view.services.get('kubelet').enabled) this.kubelet.start()
     network.changed()
   }
 
@@ -98,6 +101,7 @@ export class SimulatedNode implements FaultNode {
     network.netfilter.conntrack.remove(() => true)
     network.forgetKernelLog()
     if (machine.fs.exists('/run')) for (const name of machine.fs.readDirectory('/run')) machine.fs.remove(`/run/${name}`, { recursive: true })
+    this.view.forget()
   }
 
   /** A plugin without Pods of its own is a part of the node. */

@@ -16,6 +16,10 @@ import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { createProgramTable } from '../machine/programs.ts'
 import type { Machine, ProgramTable } from '../machine/types.ts'
+import { NodeView } from '../node/index.ts'
+import { Journal } from '../node/journal.ts'
+import { KubeletLog } from '../node/kubelet-log.ts'
+import { KUBELET_PID } from '../node/services.ts'
 import { Network } from '../network/fabric.ts'
 import { NetfilterTables } from '../network/netfilter/netfilter.ts'
 import type { Nic } from '../network/switch.ts'
@@ -73,12 +77,14 @@ export class SimulatedCluster implements Cluster {
   readonly #kubelets = new Map<string, Kubelet>()
   readonly #connections = new Map<string, ApiConnection>()
   readonly #nodes = new Map<string, SimulatedNode>()
+  readonly #journal: Journal
   readonly #listeners = new Set<() => void>()
 
   /** `epoch`: the wall clock at the birth, in ms since 1970. */
   constructor(config: ClusterConfig, epoch?: number) {
     this.config = config
     this.clock = new Clock({ seed: config.seed, ...(epoch === undefined ? {} : { epoch }) })
+    this.#journal = new Journal(this.clock)
     this.#network = new Network({ clock: this.clock, ipv6: config.ipFamilies.includes('IPv6'), layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
     this.journeys = this.#network.journeys
     this.#world = buildMachines(this.clock, this.#network, this.programs, config)
@@ -130,6 +136,11 @@ export class SimulatedCluster implements Cluster {
     return this.#eachKubelet((k) => k.container(namespace, pod, container))
   }
 
+  nodeView(machine: Machine): NodeView | undefined {
+    const node = this.#nodes.get(machine.name)
+    return node?.machine === machine ? node.view : undefined
+  }
+
   /** A node's agent: faults stop and start it. */
   kubelet(node: string): Kubelet | undefined {
     return this.#kubelets.get(node)
@@ -162,7 +173,10 @@ export class SimulatedCluster implements Cluster {
     const machine = this.#world.nodes.get(node.name)!
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
+    let view: NodeView | undefined
+    const log = new KubeletLog(this.#journal, node.name, () => view?.services.lastPid('kubelet') ?? KUBELET_PID, (pod, container) => this.#kubelets.get(node.name)?.workers.get(pod.metadata.uid)?.record(container)?.run?.id ?? '')
     const kubelet = startKubelet({
+      log,
       node: context,
       role: node.role,
       ips: nodeIps(node),
@@ -172,7 +186,9 @@ export class SimulatedCluster implements Cluster {
       createSandboxNetwork: (name) => this.#network.createNamespace({ name, kind: 'pod' }),
     })
     this.#kubelets.set(node.name, kubelet)
-    this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet))
+    const facts = { config: this.config, role: node.role, apiServer: (this.config.nodes.find((n) => n.role === 'control-plane') ?? this.config.nodes[0]!).ip }
+    view = new NodeView(kubelet, this.#journal, facts, (name) => this.#network.createNamespace({ name, kind: 'pod' }))
+    this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet, view))
   }
 
   #faultWorld(plugin: CniPlugin): FaultWorld {

@@ -1,15 +1,15 @@
 import type { Machine, Process } from './types.ts'
 
 /** capabilities(7), those that something here asks for. */
-export type Capability = 'NET_ADMIN' | 'NET_RAW' | 'NET_BIND_SERVICE'
+export type Capability = 'NET_ADMIN' | 'NET_RAW' | 'NET_BIND_SERVICE' | 'SYS_ADMIN' | 'SYS_CHROOT'
 
-const ALL: readonly Capability[] = ['NET_ADMIN', 'NET_RAW', 'NET_BIND_SERVICE']
+const ALL: readonly Capability[] = ['NET_ADMIN', 'NET_RAW', 'NET_BIND_SERVICE', 'SYS_ADMIN', 'SYS_CHROOT']
 /** Of containerd's default set (pkg/oci/spec.go defaultUnixCaps). */
-const CONTAINER_DEFAULT: readonly Capability[] = ['NET_RAW', 'NET_BIND_SERVICE']
+const CONTAINER_DEFAULT: readonly Capability[] = ['NET_RAW', 'NET_BIND_SERVICE', 'SYS_CHROOT']
 
 /** Whether the kernel lets a process do what needs this: root may, as far as its container may. */
 export function capable(process: Process, capability: Capability): boolean {
-  return process.user.uid === 0 && (process.machine.capabilities?.has(capability) ?? true)
+  return process.user.uid === 0 && (process.capabilities?.has(capability) ?? true)
 }
 
 /** What a container gets; undefined: everything. */

@@ -238,10 +238,27 @@ export class MemoryFilesystem implements Filesystem {
     node.virtual = virtual
   }
 
-  virtualFile(read: () => string): FileNode {
-    const node = makeFile(this.#fresh(0o444))
+  virtualFile(read: () => string, write?: (text: string) => void): FileNode {
+    const node = makeFile(this.#fresh(write ? 0o644 : 0o444))
     node.read = read
+    if (write) node.write = write
     return node
+  }
+
+  virtualLink(target: string): Node {
+    const { owner, mode, uid, gid, mtime, inode, links } = this.#fresh(0o777)
+    return { type: 'symlink', owner, mode, uid, gid, mtime, inode, links, target }
+  }
+
+  /** The root of another filesystem, inside a computed directory: what is changed in it is changed there. */
+  show(from: MemoryFilesystem): Node {
+    this.#mounted.set(from, false)
+    return from.root
+  }
+
+  /** What of another filesystem is mounted at exactly this path. */
+  mountedAt(path: string): { from: MemoryFilesystem; source: string } | undefined {
+    return this.#mounts.findLast((mount) => mount.at === path)
   }
 
   /** A computed directory inside a computed directory. */

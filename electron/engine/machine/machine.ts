@@ -6,7 +6,7 @@ import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
 import { mountProc, mountSys } from './proc.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
-import type { Machine, PidNamespace, Process, ProgramTable, SpawnOptions } from './types.ts'
+import type { Machine, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
 
 export interface MachineOptions {
   kind: Machine['kind']
@@ -75,7 +75,29 @@ export class SimulatedMachine implements Machine {
   }
 
   get pids(): PidNamespace {
-    return this.#shared ?? { processes: this.processes, next: () => this.#nextPid++ }
+    return this.#shared ?? { processes: this.processes, next: () => this.#nextPid++, table: () => this.#table() }
+  }
+
+  #table(): ReadonlyMap<number, ProcessEntry> {
+    const table = new Map<number, ProcessEntry>()
+    for (const entry of this.surroundings?.entries() ?? []) table.set(entry.pid, entry)
+    for (const process of this.processes.values()) table.set(process.pid, entryOf(process))
+    return table
+  }
+
+  /** A node's: what it has that is made only when somebody looks. */
+  surroundings: Surroundings | undefined
+
+  visit(): void {
+    if (this.#hasSys) return
+    this.#hasSys = true
+    mountSys(this)
+    this.surroundings?.visited()
+  }
+
+  /** The machine was switched off: whoever comes next finds it new. */
+  forget(): void {
+    this.#hasSys = false
   }
 
   #exhaustedUntil = 0
@@ -84,10 +106,9 @@ export class SimulatedMachine implements Machine {
 
   create(setup: Omit<ProcessSetup, 'pid' | 'machine'>): SimulatedProcess {
     // a container's server alone does not look; whoever else is there may
-    if (!this.#hasSys && (this.kind !== 'container' || setup.parent !== undefined || this.processes.size > 0)) {
-      this.#hasSys = true
-      mountSys(this)
-    }
+    if (!this.#hasSys && (this.kind !== 'container' || setup.parent !== undefined || this.processes.size > 0)) this.visit()
+    // what runs already has lower numbers than who comes
+    if (this.surroundings && !setup.parent) for (const _ of this.surroundings.entries());
     if (this.processes.size >= MOST_PROCESSES) this.#exhaustedUntil = this.clock.now + EXHAUSTED_MS
     if (this.clock.now < this.#exhaustedUntil) throw new SystemError('EAGAIN')
     return new SimulatedProcess({ ...setup, pid: this.#shared ? this.#shared.next() : this.#nextPid++, machine: this })
@@ -103,6 +124,19 @@ export class SimulatedMachine implements Machine {
     this.processes.delete(process.pid)
     if (this.kind === 'container' && (this.#shared ? process === this.#first : process.pid === 1)) this.halt()
   }
+}
+
+/** What a machine has besides its own sessions. */
+export interface Surroundings {
+  /** Of the process table. */
+  entries(): Iterable<ProcessEntry>
+  /** Called before the first session, and after each time it was switched off. */
+  visited(): void
+}
+
+export function entryOf(process: Process, pid = process.pid, ppid = process.parent?.pid ?? 0): ProcessEntry {
+  const { argv, user, startedAt, stopped, machine, network } = process
+  return { pid, ppid, argv, user, startedAt, stopped, tty: process.terminalOf(0) ? 'pts/0' : '?', machine, network, process, signal: (signal) => process.signal(signal) }
 }
 
 function isIterable(env: MachineOptions['env']): env is ReadonlyMap<string, string> {

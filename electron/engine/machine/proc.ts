@@ -1,6 +1,11 @@
 import type { SimulatedMachine } from './machine.ts'
+import type { NetworkNamespace } from '../network/types.ts'
+import type { MemoryFilesystem } from './filesystem.ts'
+import type { Node } from './inode.ts'
+import { entryOf } from './machine.ts'
+import { namespaceLinks } from './namespaces.ts'
 import { PROC_NET, SYS_NET, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
-import type { SimulatedProcess } from './process.ts'
+import type { ProcessEntry } from './types.ts'
 
 const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> = {
   uptime: (machine) => `${(machine.clock.now / 1000).toFixed(2)} ${(machine.clock.now / 1000).toFixed(2)}\n`,
@@ -12,28 +17,56 @@ const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> =
 export function mountProc(machine: SimulatedMachine): void {
   const { fs } = machine
   fs.installVirtual('/proc', {
-    names: () => [...machine.processes.keys()].map(String).concat(Object.keys(GENERAL), 'net', 'sys'),
+    names: () => [...machine.pids.table().keys()].map(String).concat(Object.keys(GENERAL), 'net', 'sys'),
     find: (name) => {
-      if (name === 'net') return fs.virtualDirectory(Object.fromEntries(Object.entries(PROC_NET).map(([file, read]) => [file, () => read(machine.network)])))
-      if (name === 'sys') return settings(machine, '')
+      if (name === 'net') return netFiles(fs, machine.network)
+      if (name === 'sys') return settings(machine, machine.network, '')
       const read = Object.hasOwn(GENERAL, name) ? GENERAL[name] : undefined
       if (read) return fs.virtualFile(() => read(machine))
-      const process = /^\d+$/.test(name) ? machine.processes.get(Number(name)) : undefined
-      return process && fs.virtualDirectory(processFiles(process))
+      if (!/^\d+$/.test(name)) return undefined
+      const own = machine.processes.get(Number(name))
+      const entry = own ? entryOf(own) : machine.pids.table().get(Number(name))
+      return entry && processDirectory(machine, entry)
     },
   })
 }
 
+function netFiles(fs: MemoryFilesystem, network: NetworkNamespace): Node {
+  return fs.virtualDirectory(Object.fromEntries(Object.entries(PROC_NET).map(([file, read]) => [file, () => read(network)])))
+}
+
+function processDirectory(machine: SimulatedMachine, entry: ProcessEntry): Node {
+  const { fs } = machine
+  const files = processFiles(entry)
+  return fs.virtualTree({
+    names: () => [...Object.keys(files), 'net', 'ns', 'root'],
+    find: (name) => {
+      if (name === 'net') return netFiles(fs, entry.network)
+      // where a process of another network namespace is led to
+      if (name === 'sys') return settings(machine, entry.network, '')
+      if (name === 'ns') return fs.virtualTree({ names: () => Object.keys(namespaceLinks(entry)), find: (kind) => link(fs, namespaceLinks(entry)[kind]) })
+      // what a container sees at / is reached from its node this way
+      if (name === 'root') return entry.machine.fs === fs ? link(fs, '/') : fs.show(entry.machine.fs as MemoryFilesystem)
+      const read = Object.hasOwn(files, name) ? files[name] : undefined
+      return read && fs.virtualFile(read)
+    },
+  })
+}
+
+function link(fs: MemoryFilesystem, target: string | undefined): Node | undefined {
+  return target === undefined ? undefined : fs.virtualLink(target)
+}
+
 /** A directory below /proc/sys. */
-function settings(machine: SimulatedMachine, path: string): ReturnType<SimulatedMachine['fs']['virtualTree']> {
-  const { fs, network } = machine
+function settings(machine: SimulatedMachine, network: NetworkNamespace, path: string): Node {
+  const { fs } = machine
   const below = [...sysctlTree(network)].filter(([file]) => file.startsWith(path))
   return fs.virtualTree({
     names: () => [...new Set(below.map(([file]) => file.slice(path.length).split('/')[0]!))],
     find: (name) => {
       const key = below.find(([file]) => file === path + name)?.[1]
-      if (key !== undefined) return fs.virtualFile(() => `${network.sysctl(key) ?? ''}\n`)
-      return below.some(([file]) => file.startsWith(`${path}${name}/`)) ? settings(machine, `${path}${name}/`) : undefined
+      if (key !== undefined) return fs.virtualFile(() => `${network.sysctl(key) ?? ''}\n`, machine.capabilities ? undefined : (text) => network.setSysctl(key, text.trim()))
+      return below.some(([file]) => file.startsWith(`${path}${name}/`)) ? settings(machine, network, `${path}${name}/`) : undefined
     },
   })
 }
@@ -62,19 +95,19 @@ export function commandName(process: { argv: readonly string[] }): string {
   return ((process.argv[0] ?? '').split('/').pop() ?? '').replace(/^-/, '').slice(0, 15)
 }
 
-function processFiles(process: SimulatedProcess): Record<string, () => string> {
+function processFiles(process: ProcessEntry): Record<string, () => string> {
   const state = (): string => (process.stopped ? 'T (stopped)' : 'S (sleeping)')
   return {
     cmdline: () => process.argv.map((a) => a + '\0').join(''),
     comm: () => commandName(process) + '\n',
-    environ: () => [...process.env].map(([k, v]) => `${k}=${v}\0`).join(''),
+    environ: () => [...(process.process?.env ?? [])].map(([k, v]) => `${k}=${v}\0`).join(''),
     status: () =>
       [
         `Name:\t${commandName(process)}`,
         `State:\t${state()}`,
         `Tgid:\t${process.pid}`,
         `Pid:\t${process.pid}`,
-        `PPid:\t${process.parent?.pid ?? 0}`,
+        `PPid:\t${process.ppid}`,
         `Uid:\t${Array(4).fill(process.user.uid).join('\t')}`,
         `Gid:\t${Array(4).fill(process.user.gid).join('\t')}`,
         'Threads:\t1',

@@ -12,7 +12,7 @@ import { absolutePath } from './path.ts'
 import { SIGNAL_NUMBERS, defaultAction } from './signals.ts'
 import { Signal, Thread, anyOf, sleep, type Outcome, type Suspension, type Task } from './task.ts'
 import type {
-  ExitStatus, OpenFile, Process, ProcessGroup, Program, SignalName, SpawnOptions, Terminal,
+  ExitStatus, Inside, OpenFile, Process, ProcessGroup, Program, SignalName, SpawnOptions, Terminal,
 } from './types.ts'
 
 /** What one program may hold of its input: endless input must not eat the student's memory. */
@@ -60,6 +60,7 @@ export class SimulatedProcess implements Process {
   status: ExitStatus | undefined
   parent: SimulatedProcess | undefined
   readonly children = new SparseSet<SimulatedProcess>()
+  readonly #inside: Inside | undefined
   #group: ProcessGroup
   #stopped = false
   #continued = new Signal()
@@ -84,6 +85,7 @@ export class SimulatedProcess implements Process {
     this.user = options.user ?? parent?.user ?? machine.user
     this.cwd = options.cwd ?? parent?.cwd ?? '/'
     this.startedAt = machine.clock.now
+    this.#inside = options.inside ?? (parent ? parent.#inside : undefined)
     for (const [fd, file] of options.files) this.files.set(fd, file.retain())
     this.#group = options.group === 'new' || (!options.group && !parent) ? new Group(this.pid) : (options.group ?? parent!.group)
     ;(this.#group.members as Set<Process>).add(this)
@@ -102,7 +104,11 @@ export class SimulatedProcess implements Process {
   }
 
   get network(): NetworkNamespace {
-    return this.machine.network
+    return this.#inside?.network ?? this.machine.network
+  }
+
+  get capabilities(): ReadonlySet<string> | undefined {
+    return this.#inside ? this.#inside.capabilities : this.machine.capabilities
   }
 
   get stopped(): boolean {
@@ -120,7 +126,14 @@ export class SimulatedProcess implements Process {
   }
 
   resolve(path: string): string {
-    return absolutePath(this.cwd, path)
+    const absolute = absolutePath(this.cwd, path)
+    return absolute.startsWith('/proc/') ? this.#ownProc(absolute) : absolute
+  }
+
+  /** /proc/self is whoever looks, and /proc/net its network namespace's. */
+  #ownProc(path: string): string {
+    if (path.startsWith('/proc/self/') && !path.startsWith('/proc/self/fd/')) return `/proc/${this.pid}${path.slice(10)}`
+    return this.#inside?.network && /^\/proc\/(sys\/)?net(\/|$)/.test(path) ? `/proc/${this.pid}${path.slice(5)}` : path
   }
 
   open(path: string, mode: 'read' | 'write' | 'append'): OpenFile {

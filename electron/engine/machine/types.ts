@@ -118,6 +118,14 @@ export interface SpawnOptions {
   /** A new process group, or one to join. Without it: the parent's. */
   group?: 'new' | ProcessGroup
   user?: { uid: number; gid: number; name: string }
+  /** Namespaces and rights that are not the machine's (nsenter, chroot into another root); children have them, too. */
+  inside?: Inside
+}
+
+/** Where a process stands apart from its machine: in another network namespace, with another container's capabilities. */
+export interface Inside {
+  readonly network?: NetworkNamespace
+  readonly capabilities?: ReadonlySet<string>
 }
 
 export type ExitStatus = { code: number; signal?: SignalName }
@@ -140,6 +148,8 @@ export interface Process {
   readonly clock: Clock
   readonly fs: Filesystem
   readonly network: NetworkNamespace
+  /** What root may do here; absent: everything. */
+  readonly capabilities?: ReadonlySet<string>
 
   /** An absolute path for one that may be relative to cwd. */
   resolve(path: string): string
@@ -187,6 +197,30 @@ export interface PidNamespace {
   readonly processes: ReadonlyMap<number, Process>
   /** The next free number. */
   next(): number
+  /** Everything that is seen in it, by number. */
+  table(): ReadonlyMap<number, ProcessEntry>
+}
+
+/**
+ * A line of the process table. On a node there are more than its own sessions: its services, and what runs in Pods, under
+ * the numbers that they have on the node (pid_namespaces(7)).
+ */
+export interface ProcessEntry {
+  readonly pid: number
+  readonly ppid: number
+  readonly argv: readonly string[]
+  readonly user: { uid: number; gid: number; name: string }
+  /** Virtual ms. */
+  readonly startedAt: number
+  readonly stopped: boolean
+  /** "pts/0", or "?". */
+  readonly tty: string
+  /** Where its files are. */
+  readonly machine: Machine
+  readonly network: NetworkNamespace
+  /** Absent for what is only there to be seen (systemd). */
+  readonly process?: Process
+  signal(signal: SignalName): void
 }
 
 /** A place where processes run: a node, the laptop, a container (its network namespace is its sandbox's). */
@@ -202,6 +236,8 @@ export interface Machine {
   readonly processes: ReadonlyMap<number, Process>
   /** For another machine that is to share them. */
   readonly pids: PidNamespace
+  /** Somebody looks at it: what nobody needs before is made now. */
+  visit(): void
   /** Whom new sessions run as. */
   readonly user: { uid: number; gid: number; name: string }
   /** What root may do here, by the names of capabilities(7); absent: everything. */

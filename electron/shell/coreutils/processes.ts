@@ -258,16 +258,20 @@ tool('kill', 'raw', function* (run) {
   }
   if (args[0] === '--') args.shift()
   for (const text of args) {
-    const target = run.process.machine.processes.get(Number(text))
+    const target = run.process.machine.pids.table().get(Number(text))
     if (!target) yield* run.warn(run.isBusybox ? `can't kill pid ${text}: No such process` : `(${text}) - No such process`)
     else if (run.process.user.uid !== 0 && target.user.uid !== run.process.user.uid) yield* run.warn(`(${text}) - Operation not permitted`)
     else if (signal && !(run.process.machine.kind === 'container' && target.pid === 1 && signal === 'SIGKILL')) target.signal(signal)
   }
 })
 
-function matching(run: Run, pattern: string, full: boolean, exact: boolean): Process[] {
+function matching(run: Run, pattern: string, full: boolean, exact: boolean): ProcessEntry[] {
   const test = new RegExp(exact ? `^(?:${pattern})$` : pattern)
-  return [...run.process.machine.processes.values()].filter((p) => p !== run.process && test.test(full ? p.argv.join(' ') : commandName(p)))
+  return everything(run).filter((p) => p.process !== run.process && test.test(full ? p.argv.join(' ') : commandName(p)))
+}
+
+function everything(run: Run): ProcessEntry[] {
+  return [...run.process.machine.pids.table().values()].sort((a, b) => a.pid - b.pid)
 }
 
 tool('pgrep', { flags: 'flax', unsupported: 'cdnouvPGgUts' }, function* (run) {
@@ -300,7 +304,7 @@ tool('pkill killall', 'raw', function* (run) {
 })
 
 tool('pidof', { flags: 's' }, function* (run) {
-  const found = run.options.operands.flatMap((name) => [...run.process.machine.processes.values()].filter((p) => commandName(p) === name.split('/').pop()).map((p) => p.pid))
+  const found = run.options.operands.flatMap((name) => everything(run).filter((p) => commandName(p) === name.split('/').pop()).map((p) => p.pid))
   if (found.length === 0) return 1
   yield* run.print(found.sort((a, b) => b - a).slice(0, run.options.has('s') ? 1 : undefined).join(' ') + '\n')
   return 0
@@ -310,28 +314,29 @@ tool('ps', 'raw', function* (run) {
   const { process } = run
   const args = run.options.operands.join(' ')
   const letters = args.replace(/[^A-Za-z]/g, '')
-  const all = [...process.machine.processes.values()].sort((a, b) => a.pid - b.pid)
+  const all = everything(run)
   if (run.isBusybox) {
     yield* run.print('PID   USER     TIME  COMMAND\n')
     for (const p of all) yield* run.print(`${String(p.pid).padStart(5)} ${p.user.name.padEnd(8)}  0:00 ${p.argv.join(' ')}\n`)
     return
   }
   if (/[^auxefw]/.test(letters)) throw new NotSimulated(`ps ${args} (ps, ps aux, ps -ef)`)
-  const tty = (p: Process): string => (p.files.get(0)?.terminal ? 'pts/0' : '?')
-  const state = (p: Process): string => (p.stopped ? 'T' : p === process ? 'R' : 'S')
-  const start = (p: Process): string => formatTime(process.clock.epoch + p.startedAt, '%H:%M')
-  const command = (p: Process): string => p.argv.join(' ')
+  const tty = (p: ProcessEntry): string => p.tty
+  const mine = process.terminalOf(0) ? 'pts/0' : '?'
+  const state = (p: ProcessEntry): string => (p.stopped ? 'T' : p.process === process ? 'R' : 'S')
+  const start = (p: ProcessEntry): string => formatTime(process.clock.epoch + p.startedAt, '%H:%M')
+  const command = (p: ProcessEntry): string => p.argv.join(' ')
   if (letters.includes('u')) {
     yield* run.print('USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n')
     for (const p of all) yield* run.print(`${p.user.name.padEnd(8)} ${String(p.pid).padStart(7)}  0.0  0.0   4000  3000 ${tty(p).padEnd(8)} ${state(p).padEnd(4)} ${start(p)}   0:00 ${command(p)}\n`)
   } else if (letters.includes('f')) {
     yield* run.print('UID          PID    PPID  C STIME TTY          TIME CMD\n')
-    for (const p of letters.includes('e') ? all : all.filter((q) => tty(q) === tty(process))) {
-      yield* run.print(`${p.user.name.padEnd(8)} ${String(p.pid).padStart(7)} ${String(p.parent?.pid ?? 0).padStart(7)}  0 ${start(p)} ${tty(p).padEnd(8)} 00:00:00 ${command(p)}\n`)
+    for (const p of letters.includes('e') ? all : all.filter((q) => tty(q) === mine)) {
+      yield* run.print(`${p.user.name.padEnd(8)} ${String(p.pid).padStart(7)} ${String(p.ppid).padStart(7)}  0 ${start(p)} ${tty(p).padEnd(8)} 00:00:00 ${command(p)}\n`)
     }
   } else {
     yield* run.print(letters.includes('x') ? '    PID TTY      STAT   TIME COMMAND\n' : '    PID TTY          TIME CMD\n')
-    const shown = letters.includes('e') || letters.includes('a') || letters.includes('x') ? all : all.filter((q) => tty(q) === tty(process) && q.user.uid === process.user.uid)
+    const shown = letters.includes('e') || letters.includes('a') || letters.includes('x') ? all : all.filter((q) => tty(q) === mine && q.user.uid === process.user.uid)
     for (const p of shown) {
       yield* run.print(letters.includes('x') ? `${String(p.pid).padStart(7)} ${tty(p).padEnd(8)} ${state(p).padEnd(6)} 0:00 ${command(p)}\n` : `${String(p.pid).padStart(7)} ${tty(p).padEnd(8)} 00:00:00 ${commandName(p)}\n`)
     }

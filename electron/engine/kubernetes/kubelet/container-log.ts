@@ -56,6 +56,11 @@ export class ContainerLog {
     return text.slice(-bytes)
   }
 
+  /** As the file that containerd writes: "2026-01-05T09:00:00.000000000Z stdout F text". */
+  criText(): string {
+    return this.#lines.map((l) => `${new Date(Math.floor(l.at / 1000) * 1000).toISOString().slice(0, 19)}.${String(Math.floor((l.at % 1000) * 1e6)).padStart(9, '0')}Z ${l.stream} F ${l.text}\n`).join('')
+  }
+
   /** Each call to the sink is an event of the clock. Returns what stops it. */
   read(options: LogOptions, sink: LogSink): () => void {
     const oldest = options.sinceSeconds === undefined ? -Infinity : this.#clock.wall() - options.sinceSeconds * 1000

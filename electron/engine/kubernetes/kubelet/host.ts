@@ -15,6 +15,10 @@ export interface PodHost extends Sources {
   createSandboxNetwork(name: string): NetworkNamespace
   /** The kubelet does not run: what happens is not acted on. */
   readonly stopped: boolean
+  /** Since when containerd does not answer, in virtual ms. */
+  readonly runtimeDown: number | undefined
+  /** Either: nothing is done with containers. */
+  readonly idle: boolean
   readonly random: Random
   readonly formerSandboxes: Map<string, string>
   readonly images: ImageManager

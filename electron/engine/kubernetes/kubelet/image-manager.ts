@@ -72,6 +72,21 @@ export class ImageManager {
     return list
   }
 
+  /** All that are on the node. */
+  present(): Image[] {
+    return [...this.#present.values()]
+  }
+
+  remove(image: Image): void {
+    this.#present.delete(image.reference)
+    this.onPulled()
+  }
+
+  /** A pull that no Pod asks for (crictl pull); throws {@link PullError}. */
+  *pull(name: string): Task<Image> {
+    return yield* this.#pull(`crictl_${name}`, name, findImage(name, this.#declared), imageProblem(name, this.#declared)?.message, () => undefined)
+  }
+
   /** For a fault: on this node's disk images lack the executables of a program, or have them again. */
   spoil(program: string, spoilt: boolean): void {
     if (spoilt) this.#spoilt.add(program)

@@ -22,6 +22,8 @@ import type { ConfigMap, Node, Pod, Service } from '../types.ts'
 import { refusal, type Allocated, type Refusal } from './admission.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
+import { goDuration } from './go-duration.ts'
+import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
 import { ImageManager } from './image-manager.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
@@ -41,6 +43,8 @@ export interface KubeletOptions {
   /** Images that are on the node before anything is pulled. */
   images: readonly string[]
   createSandboxNetwork(name: string): NetworkNamespace
+  /** Where it writes what it does (journalctl -u kubelet). */
+  log?: KubeletLog
 }
 
 /** What is on a node: three machines of a modest size look like this. */
@@ -51,6 +55,11 @@ const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - EVICTION_MEMO
 const STATUS_DELAY = 1
 /** syncPeriod of pkg/kubelet/status. */
 const STATUS_RETRY = 10_000
+const CONTAINERD = '/run/containerd/containerd.sock'
+/** Where pkg/kubelet v1.33 says so. */
+const SYNC_LOOP = { ADD: 'kubelet.go:2507', DELETE: 'kubelet.go:2523', REMOVE: 'kubelet.go:2517' }
+/** Until a silent containerd is called down (maxWaitForContainerRuntime and a look), and the PLEG unhealthy (relistThreshold). */
+const RUNTIME_SILENCE = [35_000, 185_000]
 /** How long a changed ConfigMap takes to reach the volumes that show it. */
 const VOLUME_REFRESH = 60_000
 
@@ -69,9 +78,11 @@ export class Kubelet implements PodHost {
   /** Sandboxes that are gone, by their Pod's uid: whoever holds on to one is told its id. */
   readonly formerSandboxes = new Map<string, string>()
   stopped = true
+  runtimeDown: number | undefined
   readonly #options: KubeletOptions
   readonly #dirty = new Set<PodWorker>()
   readonly #static: StaticPods
+  #sanity: ReturnType<NodeContext['clock']['schedule']> | undefined
   #flush: ReturnType<NodeContext['clock']['schedule']> | undefined
   #status: NodeStatus | undefined
   #pods: Informer<Pod> | undefined
@@ -94,7 +105,7 @@ export class Kubelet implements PodHost {
     this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`), node.config.images)
     for (const image of [PAUSE_IMAGE, ...options.images]) this.images.preload(image)
     this.images.onPulled = () => this.#status?.reportSoon()
-    this.events = new EventRecorder(node.client, node.clock, 'kubelet', node.name)
+    this.events = heardBy(new EventRecorder(node.client, node.clock, 'kubelet', node.name), options.log)
     this.fs.onChange((path) => {
       if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(STATUS_DELAY, () => this.#checkNetwork())
     })
@@ -108,15 +119,73 @@ export class Kubelet implements PodHost {
     return this.context
   }
 
+  get idle(): boolean {
+    return this.stopped || this.runtimeDown !== undefined
+  }
+
+  /** containerd stopped, or started again. Containers are not its children and run on. */
+  setRuntime(up: boolean): void {
+    if (up === (this.runtimeDown === undefined)) return
+    const { clock } = this.context
+    this.runtimeDown = up ? undefined : clock.now
+    if (up) {
+      this.#options.log?.line('I', 'kuberuntime_manager.go:279', () => '"Container runtime initialized" containerRuntime="containerd" version="2.0.5" apiVersion="v1"')
+      if (!this.stopped) this.#takeOver()
+      return this.#status?.report()
+    }
+    this.#sanityChecks()
+    for (const delay of RUNTIME_SILENCE) clock.schedule(delay, () => this.#status?.report(), { background: true })
+  }
+
+  /** updateRuntimeUp and syncLoop, every five seconds. */
+  #sanityChecks(): void {
+    const { log } = this.#options
+    if (this.runtimeDown === undefined || !log) return
+    const { clock } = this.context
+    if (!this.stopped) {
+      const problems = this.#runtimeProblems()
+      const error = JSON.stringify(`rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix ${CONTAINERD}: connect: no such file or directory"`)
+      log.line('E', 'log.go:32', () => `"Status from runtime service failed" err=${error}`)
+      log.line('E', 'kubelet.go:3002', () => `"Container runtime sanity check failed" err=${error}`)
+      if (problems.length > 0) log.line('E', 'kubelet.go:2451', () => `"Skipping pod synchronization" err=${JSON.stringify(problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`)}`)
+    }
+    clock.cancel(this.#sanity)
+    this.#sanity = clock.schedule(5_000, () => this.#sanityChecks(), { background: true })
+  }
+
+  /** runtimeState.runtimeErrors of pkg/kubelet/runtime.go, and the PLEG's Healthy. */
+  #runtimeProblems(): string[] {
+    if (this.runtimeDown === undefined) return []
+    const silent = this.context.clock.now - this.runtimeDown
+    return [
+      ...(silent >= RUNTIME_SILENCE[0]! ? ['container runtime is down'] : []),
+      ...(silent >= RUNTIME_SILENCE[1]! ? [`PLEG is not healthy: pleg was last seen active ${goDuration(silent)} ago; threshold is 3m0s`] : []),
+    ]
+  }
+
+  /** Pods that run are found and looked after. */
+  #takeOver(): void {
+    for (const worker of [...this.workers.values()]) {
+      // deleted by force while the agent was away: HandlePodCleanups
+      if (!isStatic(worker.pod) && this.#isGone(worker.pod)) worker.terminate(1)
+      else worker.resume()
+    }
+  }
+
   /** Starts the agent, or starts it again: Pods that run are taken over. */
   start(): void {
     if (!this.stopped) return
     this.stopped = false
     const { node, role, ips } = this.#options
     const { client } = node
+    const { log } = this.#options
+    log?.line('I', 'server.go:530', () => '"Kubelet version" kubeletVersion="v1.33.1"')
+    log?.line('I', 'kubelet.go:2397', () => '"Starting kubelet main sync loop"')
+    log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
+    log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
-    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node))
+    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
     this.#services = new SharedInformer<Service>(client, 'services')
     const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
     this.#configMaps = new SharedInformer<ConfigMap>(client, 'configmaps', onContent)
@@ -124,11 +193,7 @@ export class Kubelet implements PodHost {
     this.#pods = new Informer<Pod>(client, 'pods', { fieldSelector: `spec.nodeName=${node.name}` })
     this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
     this.#static.scan()
-    for (const worker of [...this.workers.values()]) {
-      // deleted by force while the agent was away: HandlePodCleanups
-      if (!isStatic(worker.pod) && this.#isGone(worker.pod)) worker.terminate(1)
-      else worker.resume()
-    }
+    this.#takeOver()
     this.#checkNetwork()
   }
 
@@ -145,6 +210,7 @@ export class Kubelet implements PodHost {
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */
   powerOff(): void {
     this.stop()
+    this.runtimeDown = undefined
     for (const worker of this.workers.values()) worker.loseNode()
     this.#ready = false
   }
@@ -243,15 +309,21 @@ export class Kubelet implements PodHost {
         this.#account(worker.pod, -1)
         this.#account(pod, 1)
       }
+      if (pod.metadata.deletionTimestamp && !worker.pod.metadata.deletionTimestamp) this.#syncLoop('DELETE', pod)
       worker.update(pod)
       return
     }
     const { phase } = pod.status
     if (phase === 'Succeeded' || phase === 'Failed') return
+    this.#syncLoop('ADD', pod)
     const refused = pod.metadata.deletionTimestamp ? undefined : this.#refusal(pod)
     if (refused) return this.#reject(pod, refused)
     const made = this.#run(pod)
     if (pod.metadata.deletionTimestamp) made.update(pod)
+  }
+
+  #syncLoop(what: 'ADD' | 'DELETE' | 'REMOVE', { metadata: { namespace, name } }: Pod): void {
+    this.#options.log?.line('I', SYNC_LOOP[what], () => `"SyncLoop ${what}" source="api" pods=["${namespace}/${name}"]`)
   }
 
   #run(pod: Pod): PodWorker {
@@ -302,6 +374,7 @@ export class Kubelet implements PodHost {
   /** Deleted by force, or by ourselves. */
   #onGone(pod: Pod): void {
     if (isMirror(pod)) return this.#static.onMirrorGone(pod)
+    this.#syncLoop('REMOVE', pod)
     this.workers.get(pod.metadata.uid)?.terminate(pod.metadata.deletionGracePeriodSeconds ?? 30)
   }
 

@@ -41,17 +41,19 @@ export class NodeStatus {
   readonly #client: KubernetesClient
   readonly #events: EventRecorder
   readonly #problem: () => string | undefined
+  readonly #runtimeProblems: () => readonly string[]
   #stopped = false
   #cutOff = false
   #timers: ReturnType<Clock['schedule']>[] = []
 
-  /** `problem` says why the node's network is not ready. */
-  constructor(facts: NodeFacts, events: EventRecorder, problem: () => string | undefined) {
+  /** `problem` says why the node's network is not ready, `runtimeProblems` what is wrong with containerd. */
+  constructor(facts: NodeFacts, events: EventRecorder, problem: () => string | undefined, runtimeProblems: () => readonly string[] = () => []) {
     this.#facts = facts
     this.#clock = facts.context.clock
     this.#client = facts.context.client
     this.#events = events
     this.#problem = problem
+    this.#runtimeProblems = runtimeProblems
     this.#begin()
     this.#renewLeaseLater(0)
     this.#reportLater()
@@ -159,13 +161,14 @@ export class NodeStatus {
 
   #conditions(former: readonly NodeCondition[], force: boolean): NodeCondition[] {
     const now = timestamp(this.#clock.wall())
-    const problem = this.#problem()
+    const network = this.#problem()
+    const problems = [...this.#runtimeProblems(), ...(network === undefined ? [] : [`container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: ${network}`])]
     const rows: [string, 'True' | 'False', string, string][] = [
       ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
       ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
       ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
-      problem
-        ? ['Ready', 'False', 'KubeletNotReady', `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: ${problem}`]
+      problems.length > 0
+        ? ['Ready', 'False', 'KubeletNotReady', problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`]
         : ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
     ]
     const own = new Set(rows.map(([type]) => type))

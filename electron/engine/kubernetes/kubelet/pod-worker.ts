@@ -20,6 +20,9 @@ export const RELIST = 1_000
 const RETRY = { first: 1_000, most: 60_000 }
 const MOUNT_RETRY = { first: 500, most: 122_000 }
 
+/** Directories of the host of which a part is made when somebody looks. */
+const LOOKED_AT = /^\/(etc(\/kubernetes\/?)?|var(\/log(\/(pods|containers)(\/.*)?)?\/?)?)?$/
+
 type Verdict = { reason: string; message: string }
 
 /** One Pod on its node: pkg/kubelet pod_workers.go, kuberuntime SyncPod. */
@@ -31,6 +34,8 @@ export class PodWorker {
   ephemeral: readonly ContainerRecord[] = []
   sandbox: PodSandbox | undefined
   readonly volumes: PodVolumes
+  /** How many sandboxes it has had: the attempt of the one that it has is one less. */
+  sandboxes = 0
   /** Why the kubelet itself failed the Pod (DeadlineExceeded). */
   verdict: Verdict | undefined
   readonly startTime: string
@@ -99,7 +104,7 @@ export class PodWorker {
 
   /** Looks at what is to do, in an event of its own. */
   wake(): void {
-    if (this.terminating || this.#over || this.#lost || this.host.stopped) return
+    if (this.terminating || this.#over || this.#lost || this.host.idle) return
     this.#again = true
     if (this.#thread) return
     this.clock.schedule(0, () => this.#start())
@@ -118,6 +123,8 @@ export class PodWorker {
   /** The Pod is being deleted. */
   terminate(graceSeconds: number): void {
     this.#deleted = true
+    // nobody kills containers without containerd: when it is back
+    if (this.host.runtimeDown !== undefined && !this.#over) return
     if (this.#over) return this.host.finished(this)
     if (this.#killing) return this.#killing.shorten(graceSeconds)
     this.#end(graceSeconds)
@@ -140,6 +147,27 @@ export class PodWorker {
     this.sandbox = undefined
   }
 
+  /** containerd stopped its sandbox, and somebody else had told it to: PodSandboxChanged, at the kubelet's next look. */
+  loseSandbox(): void {
+    if (!this.sandbox || this.#over) return
+    this.#stopThread()
+    this.#initialized = false
+    this.stopProbes()
+    this.#lastIps = this.ips
+    const { sandbox } = this
+    this.sandbox = undefined
+    for (const c of this.records) {
+      c.run?.signal('SIGKILL')
+      if (c.kind === 'init' && !c.run) c.lose(timestamp(this.clock.wall()))
+    }
+    sandbox.destroy()
+    this.clock.schedule(RELIST, () => {
+      if (this.terminating || this.#over || this.#lost || this.host.idle) return
+      this.event('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+      this.wake()
+    })
+  }
+
   /** The kubelet runs again, perhaps on a machine that was restarted: pkg/kubelet/kuberuntime PodSandboxChanged. */
   resume(): void {
     if (this.#lost) {
@@ -152,7 +180,7 @@ export class PodWorker {
     }
     this.#watchDeadline()
     this.host.changed(this)
-    if (this.pod.metadata.deletionTimestamp) this.terminate(this.pod.metadata.deletionGracePeriodSeconds ?? 30)
+    if (this.pod.metadata.deletionTimestamp || this.#deleted) this.terminate(this.pod.metadata.deletionGracePeriodSeconds ?? 30)
     else this.wake()
   }
 
@@ -193,8 +221,8 @@ export class PodWorker {
   exited(c: ContainerRecord): void {
     this.#killing?.onExit(c)
     if (this.#over || this.#lost) return
-    this.host.changed(this)
-    if (this.terminating || this.host.stopped) return
+    if (this.host.runtimeDown === undefined) this.host.changed(this)
+    if (this.terminating || this.host.idle) return
     if (this.#isComplete()) this.#release()
     else if (c.kind !== 'sidecar' && this.#mainIsDone()) this.#end(this.pod.spec.terminationGracePeriodSeconds ?? 30)
     else this.later(RELIST, false)
@@ -250,7 +278,7 @@ export class PodWorker {
 
   #onDeadline(): void {
     this.#deadline = undefined
-    if (this.#over || this.terminating || this.host.stopped || this.#lost) return
+    if (this.#over || this.terminating || this.host.idle || this.#lost) return
     this.verdict = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
     this.event('Normal', this.verdict.reason, this.verdict.message)
     this.#end(this.pod.spec.terminationGracePeriodSeconds ?? 30)
@@ -326,6 +354,7 @@ export class PodWorker {
         return false
       }
     }
+    if (pod.spec.volumes?.some((v) => v.hostPath && LOOKED_AT.test(v.hostPath.path))) host.context.machine.visit()
     try {
       this.volumes.setUp(pod, factsFor(host, []))
     } catch (error) {
@@ -345,6 +374,7 @@ export class PodWorker {
       this.retryLater()
       return false
     }
+    this.sandboxes++
     this.#retry = RETRY.first
     host.changed(this)
     return true
