@@ -68,7 +68,7 @@ const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 
 const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea', 'aws-vpc'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx', 'traefik', 'haproxy'], kubectlRun: ['pod', 'deployment'] }
 
 /** Of those, what knows both families. */
-const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router', 'calico'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
+const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
 
 /** What a cluster file may ask for here, for whoever offers a choice of it. */
 export interface ClusterChoices {

@@ -51,6 +51,8 @@ const url = (address: string): string => (address.includes(':') ? `[${address}]`
 describe.each<[string, string, Family[]]>([
   ['calico', 'IPIP', ['IPv4', 'IPv6']],
   ['calico', 'VXLAN', ['IPv4', 'IPv6']],
+  ['cilium', 'tunnel', ['IPv4', 'IPv6']],
+  ['cilium', 'native', ['IPv4', 'IPv6']],
 ])('%s (%s) with %j', (plugin, option, ipFamilies) => {
   let lab: House
   let pods: string[]

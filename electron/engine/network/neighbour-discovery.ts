@@ -12,7 +12,8 @@ export function multicastMac6(group: Ip): Mac {
   return `33:33:${[24, 16, 8, 0].map((shift) => ((value >>> shift) & 255).toString(16).padStart(2, '0')).join(':')}`
 }
 
-function message(source: Ip, destination: Ip, type: 135 | 136, nd: NeighbourMessage): IpPacket {
+/** A solicitation (135) or an advertisement (136). */
+export function neighbourMessage(source: Ip, destination: Ip, type: 135 | 136, nd: NeighbourMessage): IpPacket {
   return {
     kind: 'ip', version: 6, source, destination, ttl: 255, tos: 0, identification: 0, dontFragment: true,
     payload: { kind: 'icmp', type, code: 0, data: NO_DATA, nd }, meta: { mark: 0 },
@@ -22,7 +23,7 @@ function message(source: Ip, destination: Ip, type: 135 | 136, nd: NeighbourMess
 /** Asks for the MAC address of `target`; with `mac` only whether it still has that one. */
 export function solicit(namespace: Namespace, link: BaseLink, target: Ip, source: Ip | undefined, mac: Mac | undefined, trail: NeighbourMessage['trail']): void {
   const group = solicitedNode(target)
-  const packet = message(source ?? linkLocalOf(link) ?? '::', mac === undefined ? group : target, 135, { target, mac: link.mac, trail })
+  const packet = neighbourMessage(source ?? linkLocalOf(link) ?? '::', mac === undefined ? group : target, 135, { target, mac: link.mac, trail })
   namespace.ip6.sendOnLink(packet, link, mac ?? multicastMac6(group))
 }
 
@@ -51,7 +52,7 @@ export function receiveNeighbourMessage(namespace: Namespace, packet: IpPacket, 
     })
   }
   const nodes = 'ff02::1'
-  const answer = message(own ? target : (linkLocalOf(link) ?? target), from === '::' ? nodes : from, 136, {
+  const answer = neighbourMessage(own ? target : (linkLocalOf(link) ?? target), from === '::' ? nodes : from, 136, {
     target, mac: link.mac, router: link.conf.forwarding6, solicited: from !== '::', override: own,
   })
   namespace.ip6.sendOnLink(answer, link, from === '::' || mac === undefined ? multicastMac6(nodes) : mac)

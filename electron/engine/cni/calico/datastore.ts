@@ -65,7 +65,7 @@ export function findObject<T extends KubeObject>(client: KubernetesClient, resou
 export function addressesOf({ metadata: { annotations }, status }: Pod): readonly Ip[] {
   const written = annotations?.['cni.projectcalico.org/podIPs']
   if (written) return written.split(',').map((cidr) => cidr.split('/')[0]!)
-  return status.podIPs?.map((p) => p.ip) ?? (status.podIP ? [status.podIP] : [])
+  return status.podIPs?.flatMap((p) => p.ip ?? []) ?? (status.podIP ? [status.podIP] : [])
 }
 
 /** The pools by name, the disabled ones too. */

@@ -2,16 +2,17 @@ import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
 import type { Process } from '../../machine/types.ts'
-import { nthAddress } from '../../network/address.ts'
-import type { Ip } from '../../network/types.ts'
-import { internalIp } from '../bridge-link.ts'
+import { nodeIps } from '../../config.ts'
+import { ipVersion, nthAddress } from '../../network/address.ts'
+import type { Cidr, Ip } from '../../network/types.ts'
+import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
 import type { Datapath } from './datapath.ts'
 import { addDirectRoute, addPodRoute, attachEndpoint, ensureDatapath, plugPod, POD_INTERFACE, randomAddress, removeRoute } from './devices.ts'
 import { HOST, identityOf, KUBE_APISERVER, labelsOfPod, REMOTE_NODE, reservedIdentity, UNMANAGED, type SecurityLabels } from './identity.ts'
-import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, labelsFor, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
+import { addressing, CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, labelsFor, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
 import type { LbProtocol } from './lb-map.ts'
-import type { Endpoint } from './maps.ts'
+import { singleAddress, type Endpoint } from './maps.ts'
 import { EndpointPolicy } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
 import { ServiceSync } from './services.ts'
@@ -50,7 +51,7 @@ export class CiliumAgent implements Agent {
   /** Where the proxy listens. */
   proxyPorts: EndpointPolicy['proxyPorts'] | undefined
   repository: PolicyRepository | undefined
-  #services: ServiceSync | undefined
+  #services: readonly ServiceSync[] = []
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
   #addresses = 0
@@ -73,7 +74,7 @@ export class CiliumAgent implements Agent {
     this.#stopped = true
     for (const stop of this.#stops) stop()
     this.repository?.stop()
-    this.#services?.stop()
+    for (const services of this.#services) services.stop()
     for (const timer of [this.#regenerating, this.#collecting]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
   }
@@ -93,16 +94,23 @@ export class CiliumAgent implements Agent {
   // ---- the own node --------------------------------------------------------------------------------------------
 
   #onNode(node: Node): void {
-    const { podCIDR } = node.spec
-    const ip = internalIp(node)
-    if (this.datapath || podCIDR === undefined || ip === undefined) return
-    const dp = ensureDatapath(this.context, podCIDR, ip)
+    if (this.datapath) return
+    const { ipFamilies, podCIDR: clusterCidrs } = this.context.config
+    const own = ([4, 6] as const).filter((version) => ipFamilies.includes(version === 4 ? 'IPv4' : 'IPv6')).flatMap((version) => {
+      const of = (cidrs: readonly Cidr[]): Cidr | undefined => cidrs.find((c) => ipVersion(c.split('/')[0]!) === version)
+      const [podCidr, nodeIp, clusterCidr] = [of(podSubnets(node)), internalIp(node, version), of(clusterCidrs)]
+      return podCidr !== undefined && nodeIp !== undefined && clusterCidr !== undefined ? [{ version, podCidr, nodeIp, clusterCidr }] : []
+    })
+    if (own.length < ipFamilies.length) return
+    const dp = ensureDatapath(this.context, own)
     if (!dp) return
     this.datapath = dp
-    this.#log('info', 'Received own node information from API server', 'daemon', `ipAddr.ipv4=${ip} k8sNodeIP=${ip} nodeName=${node.metadata.name} v4Prefix=${podCIDR}`)
+    this.#log('info', 'Received own node information from API server', 'daemon', `${own.map((f) => `ipAddr.ipv${f.version}=${f.nodeIp}`).join(' ')} k8sNodeIP=${dp.nodeIp} nodeName=${node.metadata.name} ${own.map((f) => `v${f.version}Prefix=${f.podCidr}`).join(' ')}`)
     this.#log('info', `  Local node-name: ${node.metadata.name}`, 'daemon')
-    this.#log('info', `  Internal-Node IPv4: ${dp.routerIp}`, 'daemon')
-    this.#log('info', `  External-Node IPv4: ${ip}`, 'daemon')
+    for (const { version, routerIp, nodeIp } of dp.families) {
+      this.#log('info', `  Internal-Node IPv${version}: ${routerIp}`, 'daemon')
+      this.#log('info', `  External-Node IPv${version}: ${nodeIp}`, 'daemon')
+    }
     for (const endpoint of dp.endpoints.values()) if (!this.context.network.links.has(endpoint.link.name)) forgetEndpoint(dp, endpoint)
     this.#log('info', `Restored endpoints`, 'endpoint', `restored=${dp.endpoints.size}`)
     this.#kubeApiserver()
@@ -116,7 +124,7 @@ export class CiliumAgent implements Agent {
     this.#watch<Pod>('pods', (o) => this.#onPod(o), () => undefined, `spec.nodeName=${this.context.name}`)
     this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
     this.repository.namedPorts = (name) => this.#namedPorts(name)
-    this.#services = new ServiceSync(dp, this.#process)
+    this.#services = dp.families.map((family) => new ServiceSync(dp, family, this.#process))
     this.#announce(node, dp)
     this.#regenerate()
     this.#collect()
@@ -138,8 +146,8 @@ export class CiliumAgent implements Agent {
   #announce(node: Node, dp: Datapath): void {
     const { client, clock, name } = this.context
     const spec = {
-      addresses: [{ ip: dp.nodeIp, type: 'InternalIP' }, { ip: dp.routerIp, type: 'CiliumInternalIP' }],
-      alibabaCloud: {}, azure: {}, encryption: {}, eni: {}, health: {}, ingress: {}, ipam: { podCIDRs: [dp.podCidr], pools: {} },
+      addresses: [...dp.families.map((f) => ({ ip: f.nodeIp, type: 'InternalIP' })), ...dp.families.map((f) => ({ ip: f.routerIp, type: 'CiliumInternalIP' }))],
+      alibabaCloud: {}, azure: {}, encryption: {}, eni: {}, health: {}, ingress: {}, ipam: { podCIDRs: dp.families.map((f) => f.podCidr), pools: {} },
     }
     const object = {
       apiVersion: 'cilium.io/v2', kind: 'CiliumNode',
@@ -169,7 +177,7 @@ export class CiliumAgent implements Agent {
   }
 
   #isApiserver(ip: Ip): boolean {
-    return this.context.config.nodes.some((n) => n.role === 'control-plane' && n.ip === ip)
+    return this.context.config.nodes.some((n) => n.role === 'control-plane' && nodeIps(n).includes(ip))
   }
 
   // ---- the others ----------------------------------------------------------------------------------------------
@@ -183,28 +191,34 @@ export class CiliumAgent implements Agent {
     if (former && JSON.stringify(factsOf(former)) === JSON.stringify(facts)) return
     const own = name === this.context.name
     if (own) {
-      for (const ip of [facts.ip, facts.router]) if (ip) dp.ipcache.set(`${ip}/32`, { identity: HOST })
+      for (const ip of [...facts.ips, ...facts.routers]) dp.ipcache.set(singleAddress(ip), { identity: HOST })
       return
     }
-    if (facts.ip === undefined) return
-    dp.ipcache.set(`${facts.ip}/32`, { identity: this.#isApiserver(facts.ip) ? KUBE_APISERVER : REMOTE_NODE })
-    const tunnel = dp.vxlan ? { tunnel: facts.ip } : {}
-    if (facts.router !== undefined) dp.ipcache.set(`${facts.router}/32`, { identity: REMOTE_NODE, ...tunnel })
-    if (facts.cidr === undefined) return
-    if (dp.vxlan) {
-      dp.ipcache.set(facts.cidr, { identity: UNMANAGED, ...tunnel })
-      addPodRoute(dp, facts.cidr)
-    } else addDirectRoute(dp, facts.cidr, facts.ip)
+    const end = facts.ips.find((ip) => dp.family(ip) === dp.families[0])
+    if (end === undefined) return
+    for (const ip of facts.ips) dp.ipcache.set(singleAddress(ip), { identity: this.#isApiserver(ip) ? KUBE_APISERVER : REMOTE_NODE })
+    const tunnel = dp.vxlan ? { tunnel: end } : {}
+    for (const ip of facts.routers) dp.ipcache.set(singleAddress(ip), { identity: REMOTE_NODE, ...tunnel })
+    for (const cidr of facts.cidrs) {
+      if (dp.vxlan) {
+        dp.ipcache.set(cidr, { identity: UNMANAGED, ...tunnel })
+        addPodRoute(dp, cidr)
+      } else {
+        const gateway = facts.ips.find((ip) => dp.family(ip) === dp.family(cidr))
+        if (gateway !== undefined) addDirectRoute(dp, cidr, gateway)
+      }
+    }
   }
 
   #ciliumNodeGone(node: CiliumNode): void {
     const dp = this.datapath!
     this.#nodes.delete(node.metadata.name)
-    const { ip, router, cidr } = factsOf(node)
-    for (const address of [ip, router]) if (address) dp.ipcache.delete(`${address}/32`)
-    if (cidr === undefined) return
-    dp.ipcache.delete(cidr)
-    removeRoute(dp, cidr)
+    const { ips, routers, cidrs } = factsOf(node)
+    for (const address of [...ips, ...routers]) dp.ipcache.delete(singleAddress(address))
+    for (const cidr of cidrs) {
+      dp.ipcache.delete(cidr)
+      removeRoute(dp, cidr)
+    }
   }
 
   #onIdentity(object: CiliumIdentity): void {
@@ -229,15 +243,15 @@ export class CiliumAgent implements Agent {
     const former = this.#ciliumEndpoints.get(key)
     this.#ciliumEndpoints.set(key, object)
     const { status } = object
-    for (const { ipv4 } of former?.status?.networking?.addressing ?? []) if (ipv4 && !status?.networking?.addressing.some((a) => a.ipv4 === ipv4)) this.#forgetAddress(ipv4, key)
+    const ips = addressesOf(object)
+    for (const ip of former ? addressesOf(former) : []) if (!ips.includes(ip)) this.#forgetAddress(ip, key)
     const node = status?.networking?.node
     const identity = status?.identity?.id
     if (identity === undefined) return
-    for (const { ipv4 } of status?.networking?.addressing ?? []) {
-      if (ipv4 === undefined) continue
-      this.#owners.set(ipv4, key)
-      if (dp.endpoints.has(ipv4)) continue
-      dp.ipcache.set(`${ipv4}/32`, { identity, ...(dp.vxlan && node !== undefined && node !== dp.nodeIp ? { tunnel: node } : {}) })
+    for (const ip of ips) {
+      this.#owners.set(ip, key)
+      if (dp.endpointAt(ip)) continue
+      dp.ipcache.set(singleAddress(ip), { identity, ...(dp.vxlan && node !== undefined && node !== dp.nodeIp ? { tunnel: node } : {}) })
     }
     if (status?.['named-ports']?.length && JSON.stringify(status['named-ports']) !== JSON.stringify(former?.status?.['named-ports'])) this.#regenerateSoon()
   }
@@ -245,7 +259,7 @@ export class CiliumAgent implements Agent {
   #endpointGone(object: CiliumEndpoint): void {
     const key = `${object.metadata.namespace}/${object.metadata.name}`
     this.#ciliumEndpoints.delete(key)
-    for (const { ipv4 } of object.status?.networking?.addressing ?? []) if (ipv4) this.#forgetAddress(ipv4, key)
+    for (const ip of addressesOf(object)) this.#forgetAddress(ip, key)
   }
 
   /** Somebody else may have the address by now. */
@@ -253,7 +267,7 @@ export class CiliumAgent implements Agent {
     if (this.#owners.get(ip) !== key) return
     this.#owners.delete(ip)
     const dp = this.datapath!
-    if (!dp.endpoints.has(ip)) dp.ipcache.delete(`${ip}/32`)
+    if (!dp.endpointAt(ip)) dp.ipcache.delete(singleAddress(ip))
   }
 
   #namedPorts(name: string): number[] {
@@ -277,8 +291,8 @@ export class CiliumAgent implements Agent {
   }
 
   #onPod(pod: Pod): void {
-    for (const { ip = '' } of pod.status.podIPs ?? []) {
-      const endpoint = this.datapath!.endpoints.get(ip)
+    for (const { ip = '' } of pod.status.podIPs?.slice(0, 1) ?? []) {
+      const endpoint = this.datapath!.endpointAt(ip)
       if (endpoint?.pod === `${pod.metadata.namespace}/${pod.metadata.name}`) this.#relabel(endpoint, pod)
     }
   }
@@ -297,7 +311,7 @@ export class CiliumAgent implements Agent {
   #know(endpoint: Endpoint, labels: SecurityLabels): void {
     const dp = this.datapath!
     if (!dp.identities.has(endpoint.identity)) dp.identities.set(endpoint.identity, identityOf(endpoint.identity, labels))
-    dp.ipcache.set(`${endpoint.ip}/32`, { identity: endpoint.identity })
+    for (const ip of endpoint.ips) dp.ipcache.set(singleAddress(ip), { identity: endpoint.identity })
   }
 
   #labels(pod: Pod): SecurityLabels {
@@ -317,35 +331,39 @@ export class CiliumAgent implements Agent {
   // ---- endpoints -----------------------------------------------------------------------------------------------
 
   /** PUT /endpoint of the agent's API: what cilium-cni asks for. Throws an Error with the plugin's text. */
-  addEndpoint(sandbox: Sandbox): { ip: Ip; link: string } {
+  addEndpoint(sandbox: Sandbox): { ips: Ip[]; link: string } {
     const dp = this.datapath
     if (!dp) throw new Error('unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure IPAM is not ready')
     const pod = this.#pod(sandbox.podNamespace, sandbox.podName)
     if (!pod) throw new Error(`unable to create endpoint: [PUT /endpoint/{id}][404] putEndpointIdNotFound "Pod ${sandbox.podNamespace}/${sandbox.podName} not found"`)
-    const taken = new Set([dp.routerIp, nthAddress(dp.podCidr, 0), ...dp.endpoints.keys()])
-    let ip: Ip
+    const number = this.#addresses++
+    let ips: Ip[]
     try {
-      ip = randomAddress(this.context, dp.podCidr, `cilium ipam ${this.context.name} ${this.#addresses++}`, taken)
+      ips = this.context.config.ipFamilies.map((name) => {
+        const { version, routerIp, podCidr } = dp.families.find((f) => f.version === (name === 'IPv4' ? 4 : 6))!
+        const taken = new Set([routerIp, nthAddress(podCidr, 0), ...[...dp.endpoints.values()].flatMap((e) => e.ips)])
+        return randomAddress(this.context, podCidr, `cilium ipam ${this.context.name} ${number}${version === 6 ? ' IPv6' : ''}`, taken)
+      })
     } catch (error) {
       throw new Error(`unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure ${(error as Error).message}`, { cause: error })
     }
     const labels = this.#labels(pod)
     const identity = this.#identities.idOf(labels)
-    const ends = plugPod(dp, sandbox, ip)
+    const ends = plugPod(dp, sandbox, ips)
     const namedPorts: Record<string, { port: number; protocol: string }> = {}
     for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) for (const p of container.ports ?? []) if (p.name) namedPorts[p.name] ??= { port: p.containerPort, protocol: p.protocol ?? 'TCP' }
     const endpoint: Endpoint = {
-      id: this.#endpointId(dp), ip, ...ends, containerId: sandbox.id, pod: `${sandbox.podNamespace}/${sandbox.podName}`, podNamespace: sandbox.podNamespace, podName: sandbox.podName,
+      id: this.#endpointId(dp), ips, ...ends, containerId: sandbox.id, pod: `${sandbox.podNamespace}/${sandbox.podName}`, podNamespace: sandbox.podNamespace, podName: sandbox.podName,
       identity, policy: new EndpointPolicy(), namedPorts,
     }
-    dp.endpoints.set(ip, endpoint)
+    dp.addEndpoint(endpoint)
     this.#know(endpoint, labels)
     endpoint.policy = this.repository!.policyFor(endpoint, dp.identity(identity))
     attachEndpoint(dp, endpoint)
-    if (dp.replacesProxy) dp.lb.hostPorts(endpoint.pod, hostPortsOf(pod, ip, dp.nodeIp))
+    if (dp.replacesProxy) dp.lb.hostPorts(endpoint.pod, ips.flatMap((ip) => hostPortsOf(pod, ip, dp.family(ip)!.nodeIp)))
     this.#publish(endpoint, pod, labels)
-    this.#log('info', 'Successful endpoint creation', 'daemon', `ciliumEndpointName=${endpoint.pod} containerID=${sandbox.id.slice(0, 10)} endpointID=${endpoint.id} identity=${identity} ipv4=${ip} k8sPodName=${endpoint.pod}`)
-    return { ip, link: endpoint.link.name }
+    this.#log('info', 'Successful endpoint creation', 'daemon', `ciliumEndpointName=${endpoint.pod} containerID=${sandbox.id.slice(0, 10)} endpointID=${endpoint.id} identity=${identity} ${ips.map((ip) => `ipv${ip.includes(':') ? 6 : 4}=${ip}`).join(' ')} k8sPodName=${endpoint.pod}`)
+    return { ips, link: endpoint.link.name }
   }
 
   #endpointId(dp: Datapath): number {
@@ -366,7 +384,7 @@ export class CiliumAgent implements Agent {
       id: endpoint.id,
       identity: { id: endpoint.identity, labels: labelsFor(labels) },
       ...(ports.length > 0 ? { 'named-ports': ports } : {}),
-      networking: { addressing: [{ ipv4: endpoint.ip }], node: this.datapath!.nodeIp },
+      networking: { addressing: [addressing(endpoint.ips)], node: this.datapath!.nodeIp },
       state: 'ready',
     }
     const metadata = { name: podName, namespace: podNamespace, labels: pod.metadata.labels ?? {}, ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: podName, uid: pod.metadata.uid }] }
@@ -412,21 +430,26 @@ export class CiliumAgent implements Agent {
 }
 
 /** The Pod is gone: what the maps hold of it goes. */
-export function forgetEndpoint(dp: Datapath, { ip, pod }: Endpoint): void {
-  dp.endpoints.delete(ip)
-  dp.ipcache.delete(`${ip}/32`)
-  dp.conntrack.removeIf(({ tuple }) => tuple.source === ip || tuple.destination === ip)
+export function forgetEndpoint(dp: Datapath, endpoint: Endpoint): void {
+  const { ips, pod } = endpoint
+  dp.removeEndpoint(endpoint)
+  for (const ip of ips) dp.ipcache.delete(singleAddress(ip))
+  dp.conntrack.removeIf(({ tuple }) => ips.includes(tuple.source) || ips.includes(tuple.destination))
   if (![...dp.endpoints.values()].some((other) => other.pod === pod)) dp.lb.hostPorts(pod, [])
 }
 
 function hostPortsOf(pod: Pod, ip: Ip, nodeIp: Ip): { hostIp: Ip; hostPort: number; ip: Ip; port: number; protocol: LbProtocol }[] {
   return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap((c) => c.ports ?? []).flatMap(({ hostPort, hostIP, containerPort: port, protocol }) => {
-    const hostIp = hostIP && hostIP !== '0.0.0.0' ? hostIP : nodeIp
-    return hostPort ? [{ hostIp, hostPort, ip, port, protocol: (protocol ?? 'TCP').toLowerCase() as LbProtocol }] : []
+    const hostIp = hostIP && hostIP !== '0.0.0.0' && hostIP !== '::' ? hostIP : nodeIp
+    return hostPort && hostIp.includes(':') === ip.includes(':') ? [{ hostIp, hostPort, ip, port, protocol: (protocol ?? 'TCP').toLowerCase() as LbProtocol }] : []
   })
 }
 
-function factsOf(node: CiliumNode): { ip: Ip | undefined; router: Ip | undefined; cidr: string | undefined } {
-  const address = (type: string): Ip | undefined => node.spec?.addresses?.find((a) => a.type === type)?.ip
-  return { ip: address('InternalIP'), router: address('CiliumInternalIP'), cidr: node.spec?.ipam?.podCIDRs?.[0] }
+function factsOf(node: CiliumNode): { ips: Ip[]; routers: Ip[]; cidrs: readonly Cidr[] } {
+  const addresses = (type: string): Ip[] => (node.spec?.addresses ?? []).filter((a) => a.type === type).map((a) => a.ip)
+  return { ips: addresses('InternalIP'), routers: addresses('CiliumInternalIP'), cidrs: node.spec?.ipam?.podCIDRs ?? [] }
+}
+
+function addressesOf({ status }: CiliumEndpoint): Ip[] {
+  return (status?.networking?.addressing ?? []).flatMap(({ ipv4, ipv6 }) => [ipv4 ?? [], ipv6 ?? []].flat())
 }

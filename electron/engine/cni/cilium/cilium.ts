@@ -34,8 +34,8 @@ export const ciliumPlugin: CniPlugin = {
       throw failed(`unable to connect to Cilium agent: ${NO_AGENT} ${SOCKET}: connect: ${why}\nIs the agent running?`)
     }
     try {
-      const { ip, link } = agent.addEndpoint(sandbox)
-      return { ips: [ip], interface: POD_INTERFACE, hostInterface: link }
+      const { ips, link } = agent.addEndpoint(sandbox)
+      return { ips, interface: POD_INTERFACE, hostInterface: link }
     } catch (error) {
       throw failed((error as Error).message)
     }

@@ -4,7 +4,8 @@ import type { LinkVerdict } from '../../network/programs.ts'
 import type { Namespace } from '../../network/namespace.ts'
 import type { Cidr, Ip, IpPacket, Link, VxlanLink } from '../../network/types.ts'
 import type { NodeContext } from '../types.ts'
-import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, type Identity } from './identity.ts'
+import { isLoopbackIp, joinHostPort } from '../../network/address.ts'
+import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, WORLD_IPV4, WORLD_IPV6, type Identity } from './identity.ts'
 import { LbMap } from './lb-map.ts'
 import { ConntrackMap, Ipcache, NatMap, tupleOf, type Endpoint } from './maps.ts'
 
@@ -43,20 +44,23 @@ export interface DropText extends Pick<HopText, 'explanation' | 'decidedBy' | 'k
   identities?: string
 }
 
+/** What the node has of each family. */
+export interface NodeFamily { readonly version: 4 | 6; readonly nodeIp: Ip; readonly routerIp: Ip; readonly podCidr: Cidr; readonly clusterCidr: Cidr }
+
 /** One node's programs' common state: maps, devices, and the pen that writes hops, drops and monitor events. */
 export class Datapath {
   readonly context: NodeContext
   readonly network: Namespace
-  readonly nodeIp: Ip
+  /** IPv4 before IPv6: tunnels run over the first one's addresses. */
+  readonly families: readonly NodeFamily[]
   readonly device: Link
-  readonly routerIp: Ip
-  readonly podCidr: Cidr
-  readonly clusterCidr: Cidr
   readonly host: Link
   readonly vxlan: VxlanLink | undefined
   /** Whether Services are this datapath's, and not kube-proxy's. */
   readonly replacesProxy: boolean
+  /** By their first address. */
   readonly endpoints = new Map<Ip, Endpoint>()
+  readonly #byAddress = new Map<Ip, Endpoint>()
   readonly identities = new Map<number, Identity>()
   readonly ipcache = new Ipcache()
   readonly conntrack: ConntrackMap
@@ -66,14 +70,11 @@ export class Datapath {
   readonly metrics = new Map<string, { packets: number; bytes: number }>()
   readonly #monitors = new Set<(event: MonitorEvent) => void>()
 
-  constructor(context: NodeContext, options: { nodeIp: Ip; device: Link; routerIp: Ip; podCidr: Cidr; clusterCidr: Cidr; host: Link; vxlan: VxlanLink | undefined; replacesProxy: boolean }) {
+  constructor(context: NodeContext, options: { families: readonly NodeFamily[]; device: Link; host: Link; vxlan: VxlanLink | undefined; replacesProxy: boolean }) {
     this.context = context
     this.network = context.network as Namespace
-    this.nodeIp = options.nodeIp
+    this.families = options.families
     this.device = options.device
-    this.routerIp = options.routerIp
-    this.podCidr = options.podCidr
-    this.clusterCidr = options.clusterCidr
     this.host = options.host
     this.vxlan = options.vxlan
     this.replacesProxy = options.replacesProxy
@@ -81,6 +82,47 @@ export class Datapath {
     this.nat = new NatMap(context.clock)
     this.lb = new LbMap(context.clock.random.fork(`cilium lb ${context.name}`))
     for (const id of RESERVED.keys()) this.identities.set(id, reservedIdentity(id))
+  }
+
+  get nodeIp(): Ip {
+    return this.families[0]!.nodeIp
+  }
+
+  get routerIp(): Ip {
+    return this.families[0]!.routerIp
+  }
+
+  /** What the node has of an address's family; undefined: the cluster does not have it. */
+  family(ip: Ip): NodeFamily | undefined {
+    const version = ip.includes(':') ? 6 : 4
+    return this.families.find((f) => f.version === version)
+  }
+
+  isNode(ip: Ip): boolean {
+    return this.family(ip)?.nodeIp === ip
+  }
+
+  isRouter(ip: Ip): boolean {
+    return this.family(ip)?.routerIp === ip
+  }
+
+  endpointAt(ip: Ip): Endpoint | undefined {
+    return this.#byAddress.get(ip)
+  }
+
+  addEndpoint(endpoint: Endpoint): void {
+    this.endpoints.set(endpoint.ips[0]!, endpoint)
+    for (const ip of endpoint.ips) this.#byAddress.set(ip, endpoint)
+  }
+
+  removeEndpoint({ ips }: Endpoint): void {
+    this.endpoints.delete(ips[0]!)
+    for (const ip of ips) this.#byAddress.delete(ip)
+  }
+
+  /** With both families the world is one per family. */
+  worldOf(ip: Ip): number {
+    return this.families.length === 1 ? WORLD : ip.includes(':') ? WORLD_IPV6 : WORLD_IPV4
   }
 
   get now(): number {
@@ -92,8 +134,8 @@ export class Datapath {
   }
 
   identityAt(ip: Ip): number {
-    if (ip === this.nodeIp || ip === this.routerIp || ip.startsWith('127.')) return HOST
-    return this.ipcache.lookup(ip)?.entry.identity ?? WORLD
+    if (this.isNode(ip) || this.isRouter(ip) || isLoopbackIp(ip)) return HOST
+    return this.ipcache.lookup(ip)?.entry.identity ?? this.worldOf(ip)
   }
 
   /** "default/web (identity 12345)", "world" */
@@ -109,7 +151,7 @@ export class Datapath {
   /** As `cilium-dbg bpf ipcache get` has it. */
   ipcacheText(ip: Ip): string {
     const found = this.ipcache.lookup(ip)
-    if (!found) return `0.0.0.0/0     identity=${WORLD} encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>`
+    if (!found) return `${ip.includes(':') ? '::/0' : '0.0.0.0/0'}     identity=${this.worldOf(ip)} encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>`
     const { prefix, entry } = found
     return `${prefix}     identity=${entry.identity} encryptkey=0 tunnelendpoint=${entry.tunnel ?? '0.0.0.0'} flags=${entry.tunnel === undefined ? '<none>' : 'hastunnel'}`
   }
@@ -183,10 +225,10 @@ function flowText(packet: IpPacket): string {
 }
 
 function packetText({ source, destination, payload }: IpPacket): string {
-  if (payload.kind === 'icmp') return `${source} -> ${destination} ${payload.type === 8 ? 'EchoRequest' : payload.type === 0 ? 'EchoReply' : `Icmp(${payload.type},${payload.code})`}`
+  if (payload.kind === 'icmp') return `${source} -> ${destination} ${payload.type === 8 || payload.type === 128 ? 'EchoRequest' : payload.type === 0 || payload.type === 129 ? 'EchoReply' : `Icmp(${payload.type},${payload.code})`}`
   if (payload.kind === 'ipip') return `${source} -> ${destination} ipip`
   const flags = payload.kind === 'tcp' ? ` tcp ${[payload.flags.syn && 'SYN', payload.flags.ack && 'ACK', payload.flags.fin && 'FIN', payload.flags.rst && 'RST'].filter(Boolean).join(', ')}` : ` ${payload.kind}`
-  return `${source}:${payload.sourcePort} -> ${destination}:${payload.destinationPort}${flags}`
+  return `${joinHostPort(source, payload.sourcePort)} -> ${joinHostPort(destination, payload.destinationPort)}${flags}`
 }
 
 const datapaths = new WeakMap<object, Datapath>()

@@ -1,13 +1,16 @@
+import { joinHostPort } from '../../network/address.ts'
 import { ipLength } from '../../network/packets.ts'
 import type { LinkVerdict } from '../../network/programs.ts'
 import type { Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, MARK_PROXY_INGRESS, type Datapath } from './datapath.ts'
 import { HOST, REMOTE_NODE } from './identity.ts'
 import { addressText } from './lb-map.ts'
-import { reversed, tupleOf, type CtEntry, type Endpoint, type Tuple } from './maps.ts'
+import { protocolText, reversed, tupleOf, type CtEntry, type Endpoint, type Tuple } from './maps.ts'
 import type { Direction } from './policy-map.ts'
 
 /** What the programs have in common: policy, delivery to an endpoint, tunnels, and the way out (bpf/lib/{policy,local_delivery,encap,fib}.h). */
+
+const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const
 
 export interface Checked { entry: CtEntry; reply: boolean }
 
@@ -50,10 +53,10 @@ function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, 
   const port = packet.payload.kind === 'icmp' ? packet.payload.type : destinationPort
   const { allowed, rule, proxyPort } = policy.verdict(direction, dp.identity(peer), protocol, port)
   const selecting = policy.selecting[direction]
-  const asked = protocol === 'icmp' ? 'ICMP' : `${destinationPort}/${protocol.toUpperCase()}`
+  const asked = protocol === 'icmp' || protocol === 'icmpv6' ? protocolText(protocol) : `${destinationPort}/${protocol.toUpperCase()}`
   const pair = direction === 'egress' ? `${endpoint.identity}->${peer}` : `${peer}->${endpoint.identity}`
   const action = allowed ? (proxyPort > 0 ? 'redirect' : 'allow') : 'deny'
-  if (selecting.length > 0) dp.verdictEvent(packet, `local EP ID ${endpoint.id}, remote ID ${peer}, proto ${protocol === 'tcp' ? 6 : protocol === 'udp' ? 17 : 1}, ${direction}, action ${action}, auth: disabled, match ${rule?.ports ? 'L3-L4' : rule ? 'L3-Only' : 'none'}`, endpoint.id)
+  if (selecting.length > 0) dp.verdictEvent(packet, `local EP ID ${endpoint.id}, remote ID ${peer}, proto ${PROTOCOLS[protocol]}, ${direction}, action ${action}, auth: disabled, match ${rule?.ports ? 'L3-L4' : rule ? 'L3-Only' : 'none'}`, endpoint.id)
   if (allowed) {
     policy.count(direction, peer, ipLength(packet))
     if (proxyPort > 0) return proxyPort
@@ -78,8 +81,8 @@ function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, 
 export function connectionText(entry: CtEntry, dp: Datapath): string {
   const { tuple: t, direction } = entry
   const way = direction === 'in' ? 'IN' : direction === 'out' ? 'OUT' : 'SVC'
-  const at = (ip: string, port: number): string => `${ip}:${port}`
-  return `${t.protocol.toUpperCase()} ${way} ${at(t.source, t.sourcePort)} -> ${at(t.destination, t.destinationPort)} expires=${Math.round((dp.context.clock.epoch + entry.expiresAt) / 1000)} RevNAT=${entry.revNat} SourceSecurityID=${entry.sourceIdentity}`
+  const at = joinHostPort
+  return `${protocolText(t.protocol)} ${way} ${at(t.source, t.sourcePort)} -> ${at(t.destination, t.destinationPort)} expires=${Math.round((dp.context.clock.epoch + entry.expiresAt) / 1000)} RevNAT=${entry.revNat} SourceSecurityID=${entry.sourceIdentity}`
 }
 
 /** ipv4_local_delivery and handle_policy: past the node's kernel into the Pod's network namespace. */
@@ -100,7 +103,7 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
   frame.destination = endpoint.mac
   if (before) {
     dp.hop(packet, {
-      stage: 'forward', interface: link.name, before, after: true, decidedBy: `${endpoint.ip}:0     id=${endpoint.id}    sec_id=${endpoint.identity} flags=0x0000 ifindex=${endpoint.link.index}   mac=${endpoint.mac.toUpperCase()} nodemac=${endpoint.nodeMac.toUpperCase()}`,
+      stage: 'forward', interface: link.name, before, after: true, decidedBy: `${joinHostPort(packet.destination, 0)}     id=${endpoint.id}    sec_id=${endpoint.identity} flags=0x0000 ifindex=${endpoint.link.index}   mac=${endpoint.mac.toUpperCase()} nodemac=${endpoint.nodeMac.toUpperCase()}`,
       text: `${packet.destination} is endpoint ${endpoint.id} of this node (${endpoint.pod}): bpf_redirect_peer puts the packet straight into the Pod's eth0, past the node's routing and iptables.`,
       explanation: 'cilium-local-delivery',
     })
@@ -141,7 +144,7 @@ export function toProxy(dp: Datapath, packet: IpPacket, link: Link, port: number
 
 export function timeExceeded(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
   const verdict = dp.drop(packet, link, 'TTL exceeded', `The TTL of the packet is used up on ${dp.network.name}.`, { explanation: 'drop-ttl-exceeded' })
-  dp.network.sendIcmpError(packet, 11, 0)
+  dp.network.sendIcmpError(packet, packet.version === 4 ? 11 : 3, 0)
   return verdict
 }
 

@@ -1,12 +1,12 @@
-import { addressCount, networkOf, nthAddress, prefixLength } from '../../network/address.ts'
+import { addressCount, networkOf, nthAddress } from '../../network/address.ts'
 import type { Cidr, Ip, Link, Mac, VxlanLink } from '../../network/types.ts'
 import { Veth } from '../../network/veth.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
-import { Datapath, datapathOf, setDatapath } from './datapath.ts'
+import { Datapath, datapathOf, setDatapath, type NodeFamily } from './datapath.ts'
 import { fromContainer, fromHost, fromNetdev, fromOverlay, passing, toNetdev } from './link-programs.ts'
-import type { Endpoint } from './maps.ts'
+import { singleAddress, type Endpoint } from './maps.ts'
 import { replacesKubeProxy } from './manifests.ts'
 import { socketPrograms } from './socket-lb.ts'
 
@@ -20,8 +20,9 @@ const OVERHEAD = 50
 export const POD_INTERFACE = 'eth0'
 
 /** The node's devices and maps; those that are there already stay, with all that they hold. */
-export function ensureDatapath(context: NodeContext, podCidr: Cidr, nodeIp: Ip): Datapath | undefined {
+export function ensureDatapath(context: NodeContext, own: readonly Pick<NodeFamily, 'version' | 'nodeIp' | 'podCidr' | 'clusterCidr'>[]): Datapath | undefined {
   const { network, fabric, config } = context
+  const { nodeIp } = own[0]!
   const device = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === nodeIp))
   if (!device) return undefined
   const known = datapathOf(network)
@@ -36,10 +37,13 @@ export function ensureDatapath(context: NodeContext, podCidr: Cidr, nodeIp: Ip):
     network.setSysctl(`net.ipv4.conf.${end.name}.forwarding`, '1')
     network.setSysctl(`net.ipv4.conf.${end.name}.rp_filter`, '0')
   }
-  const routerIp = randomAddress(context, podCidr, `cilium router ${context.name}`, new Set())
-  network.addAddress(HOST_DEVICE, `${routerIp}/32`, { scope: 'link' })
-  network.routes.add({ destination: `${routerIp}/32`, device: HOST_DEVICE, scope: 'link', protocol: 'kernel' }, { replace: true })
-  network.setSysctl('net.ipv4.ip_forward', '1')
+  const families = own.map((family): NodeFamily => {
+    const routerIp = randomAddress(context, family.podCidr, `cilium router ${context.name}${family.version === 6 ? ' IPv6' : ''}`, new Set())
+    network.addAddress(HOST_DEVICE, singleAddress(routerIp), family.version === 4 ? { scope: 'link' } : {})
+    if (family.version === 4) network.routes.add({ destination: `${routerIp}/32`, device: HOST_DEVICE, scope: 'link', protocol: 'kernel' }, { replace: true })
+    network.setSysctl(family.version === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding', '1')
+    return { ...family, routerIp }
+  })
   const native = config.cniOptions['routing'] === 'native'
   let vxlan: VxlanLink | undefined
   if (!native) {
@@ -47,9 +51,9 @@ export function ensureDatapath(context: NodeContext, podCidr: Cidr, nodeIp: Ip):
     network.setUp(VXLAN_DEVICE, true)
     network.setSysctl(`net.ipv4.conf.${VXLAN_DEVICE}.rp_filter`, '0')
   }
-  const dp = new Datapath(context, { nodeIp, device, routerIp, podCidr, clusterCidr: config.podCIDR[0]!, host, vxlan, replacesProxy: replacesKubeProxy(config) })
+  const dp = new Datapath(context, { families, device, host, vxlan, replacesProxy: replacesKubeProxy(config) })
   setDatapath(network, dp)
-  addPodRoute(dp, podCidr)
+  for (const { podCidr } of families) addPodRoute(dp, podCidr)
   attach(dp)
   return dp
 }
@@ -68,9 +72,12 @@ function attach(dp: Datapath): void {
   if (dp.replacesProxy) network.socketPrograms = socketPrograms(dp, network)
 }
 
-/** What the node's own processes need to reach Pods: everything through cilium_host, where the program decides. */
+/** What the node's own processes need to reach Pods: everything through cilium_host, where the program decides. The kernel takes no own IPv6 address for a gateway. */
 export function addPodRoute(dp: Datapath, cidr: Cidr): void {
-  dp.network.routes.add({ destination: networkOf(cidr), via: dp.routerIp, device: HOST_DEVICE, source: dp.routerIp, protocol: 'kernel' }, { replace: true })
+  const family = dp.family(cidr)
+  if (!family) return
+  const { version, routerIp } = family
+  dp.network.routes.add({ destination: networkOf(cidr), ...(version === 4 ? { via: routerIp } : {}), device: HOST_DEVICE, source: routerIp, protocol: 'kernel' }, { replace: true })
 }
 
 /** Without tunnels: the other node is the gateway (auto-direct-node-routes). */
@@ -88,7 +95,8 @@ export function removeRoute(dp: Datapath, cidr: Cidr): void {
 
 /** Host-scope IPAM gives addresses by chance (k8s.io ipallocator): always the same ones for a seed. */
 export function randomAddress(context: NodeContext, cidr: Cidr, stream: string, taken: ReadonlySet<Ip>): Ip {
-  const size = addressCount(cidr)
+  // the allocator's bitmap has 2^16 places at most
+  const size = Math.min(addressCount(cidr), 65_536)
   const room = size - 2
   const start = context.clock.random.fork(stream).below(room)
   for (let i = 0; i < room; i++) {
@@ -98,8 +106,8 @@ export function randomAddress(context: NodeContext, cidr: Cidr, stream: string, 
   throw new Error('No more IPs available')
 }
 
-/** The Pod's veth pair: a /32, and everything through the router's address, which the program answers ARP for. */
-export function plugPod(dp: Datapath, sandbox: Sandbox, ip: Ip): { link: Link; mac: Mac; nodeMac: Mac } {
+/** The Pod's veth pair: a /32 and a /128, and everything through the router's addresses, for which the program answers. */
+export function plugPod(dp: Datapath, sandbox: Sandbox, ips: readonly Ip[]): { link: Link; mac: Mac; nodeMac: Mac } {
   const { context, network } = dp
   const name = `lxc${hex(sha256(encodeUtf8(sandbox.id))).slice(0, 12)}`
   // The device's MTU without the tunnel's header: the real plugin writes it into the Pod's routes.
@@ -110,9 +118,12 @@ export function plugPod(dp: Datapath, sandbox: Sandbox, ip: Ip): { link: Link; m
   network.setSysctl(`net.ipv4.conf.${name}.forwarding`, '1')
   if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
   sandbox.network.setUp(POD_INTERFACE, true)
-  sandbox.network.addAddress(POD_INTERFACE, `${ip}/${prefixLength(`${ip}/32`)}`)
-  sandbox.network.routes.add({ destination: `${dp.routerIp}/32`, device: POD_INTERFACE, scope: 'link' })
-  sandbox.network.routes.add({ destination: '0.0.0.0/0', via: dp.routerIp, device: POD_INTERFACE })
+  for (const ip of ips) {
+    const { version, routerIp } = dp.family(ip)!
+    sandbox.network.addAddress(POD_INTERFACE, singleAddress(ip))
+    sandbox.network.routes.add({ destination: singleAddress(routerIp), device: POD_INTERFACE, ...(version === 4 ? { scope: 'link' } : {}) })
+    sandbox.network.routes.add({ destination: version === 4 ? '0.0.0.0/0' : '::/0', via: routerIp, device: POD_INTERFACE })
+  }
   if (dp.replacesProxy) sandbox.network.socketPrograms = socketPrograms(dp, sandbox.network)
   return { link, mac: inner.mac, nodeMac: link.mac }
 }

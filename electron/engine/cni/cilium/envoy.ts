@@ -86,7 +86,7 @@ class Proxied {
   #rules(): readonly HttpRule[] | undefined {
     const dp = this.#dp
     const { localAddress: server, localPort, remoteAddress: client } = this.#client
-    const endpoint = dp.endpoints.get(this.#direction === 'ingress' ? server : client)
+    const endpoint = dp.endpointAt(this.#direction === 'ingress' ? server : client)
     if (!endpoint) return undefined
     const peer = dp.identityAt(this.#direction === 'ingress' ? client : server)
     if (this.#direction === 'ingress' && peer === HOST) return [{}]

@@ -13,9 +13,13 @@ export const INIT = 5
 export const REMOTE_NODE = 6
 export const KUBE_APISERVER = 7
 export const INGRESS = 8
+/** Of clusters with both families, where the world is one per family. */
+export const WORLD_IPV4 = 9
+export const WORLD_IPV6 = 10
 
 export const RESERVED: ReadonlyMap<number, string> = new Map([
   [HOST, 'host'], [WORLD, 'world'], [UNMANAGED, 'unmanaged'], [HEALTH, 'health'], [INIT, 'init'], [REMOTE_NODE, 'remote-node'], [KUBE_APISERVER, 'kube-apiserver'], [INGRESS, 'ingress'],
+  [WORLD_IPV4, 'world-ipv4'], [WORLD_IPV6, 'world-ipv6'],
 ])
 
 /** Identities of Pods: cluster-wide ones begin here; those of prefixes are a node's own and have bit 24 set. */
@@ -94,9 +98,13 @@ export function reservedIdentity(id: number, extra: readonly string[] = []): Ide
   return identityOf(id, Object.fromEntries([RESERVED.get(id) ?? 'unknown', ...extra].map((name) => [`reserved:${name}`, ''])))
 }
 
-/** A prefix's identity: `cidr:` and `reserved:world`. */
-export function cidrIdentity(id: number, cidr: Cidr): Identity {
-  return { ...identityOf(id, { [`cidr:${cidr}`]: '', 'reserved:world': '' }), cidr }
+/** A prefix's identity: `cidr:` and the world that it is a part of. */
+export function cidrIdentity(id: number, cidr: Cidr, world: number): Identity {
+  return { ...identityOf(id, { [`cidr:${cidr}`]: '', [`reserved:${RESERVED.get(world)!}`]: '' }), cidr }
+}
+
+export function isWorld(id: number): boolean {
+  return id === WORLD || id === WORLD_IPV4 || id === WORLD_IPV6
 }
 
 export function isReserved(identity: Identity, name: string): boolean {
@@ -106,7 +114,7 @@ export function isReserved(identity: Identity, name: string): boolean {
 /** Whether the identity is a prefix that lies inside of `cidr`. */
 export function liesIn(identity: Identity, cidr: Cidr): boolean {
   const own = identity.cidr
-  if (own === undefined) return cidr.endsWith('/0') && identity.id === WORLD
+  if (own === undefined) return cidr.endsWith('/0') && (identity.id === WORLD || identity.id === (cidr.includes(':') ? WORLD_IPV6 : WORLD_IPV4))
   const [inner, outer] = [parseCidr(own), parseCidr(cidr)]
   return inner.length >= outer.length && cidrContains(cidr, inner.network)
 }

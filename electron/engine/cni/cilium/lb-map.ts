@@ -1,3 +1,4 @@
+import { joinHostPort } from '../../network/address.ts'
 import { endpoint } from '../../journey/header.ts'
 import type { Random } from '../../random.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
@@ -49,8 +50,8 @@ export class LbMap {
   }
 
   /** The rows of a NodePort with the wildcard address. */
-  nodePort(port: number, protocol: string): Frontend | undefined {
-    return this.#frontends.get(`0.0.0.0 ${port} ${protocol}`)
+  nodePort(port: number, protocol: string, version: 4 | 6): Frontend | undefined {
+    return this.#frontends.get(`${anyAddress(version)} ${port} ${protocol}`)
   }
 
   byId(id: number): Frontend | undefined {
@@ -66,9 +67,9 @@ export class LbMap {
     return false
   }
 
-  /** Writes all ports of a Service; those that it had and has no more go. Returns the backends that are gone. */
+  /** Writes all ports that a Service has in the family of `node.ip`; those that it had and has no more go. Returns the backends that are gone. */
   update(service: string, ports: readonly ServicePortInfo[], endpointsOf: (port: ServicePortInfo) => readonly EndpointInfo[], node: { name: string; ip: Ip }): LbBackend[] {
-    const former = this.list().filter((f) => f.service === service)
+    const former = this.list().filter((f) => f.service === service && f.ip.includes(':') === node.ip.includes(':'))
     const before = former.flatMap((f) => [...f.backends, ...(f.internal ?? [])])
     const kept = new Set<Frontend>()
     for (const info of ports) {
@@ -91,7 +92,7 @@ export class LbMap {
       put(info.clusterIP, info.port, 'ClusterIP')
       for (const ip of info.externalIPs) put(ip, info.port, 'ExternalIPs')
       for (const ip of info.loadBalancerIPs) put(ip, info.port, 'LoadBalancer')
-      if (info.nodePort !== 0) for (const ip of [node.ip, '0.0.0.0']) put(ip, info.nodePort, 'NodePort')
+      if (info.nodePort !== 0) for (const ip of [node.ip, anyAddress(node.ip.includes(':') ? 6 : 4)]) put(ip, info.nodePort, 'NodePort')
     }
     for (const frontend of former) if (!kept.has(frontend)) this.#delete(frontend)
     const now = new Set([...kept].flatMap((f) => [...f.backends, ...(f.internal ?? [])]).map((b) => b.id))
@@ -158,9 +159,13 @@ export class LbMap {
   }
 }
 
+export function anyAddress(version: 4 | 6): Ip {
+  return version === 4 ? '0.0.0.0' : '::'
+}
+
 /** "10.96.0.1:443/TCP" */
 export function addressText({ ip, port, protocol }: { ip: Ip; port: number; protocol: string }): string {
-  return `${ip}:${port}/${protocol.toUpperCase()}`
+  return `${joinHostPort(ip, port)}/${protocol.toUpperCase()}`
 }
 
 /** Those that this one was chosen from: "ip:port". */
@@ -170,7 +175,7 @@ export function backendsBeside(frontend: Frontend, chosen: LbBackend): string[] 
 
 /** The rows of a Service and of the chosen backend, as `cilium-dbg bpf lb list` prints them. */
 export function rowText(frontend: Frontend, backend: LbBackend | undefined): string {
-  if (!backend) return `${addressText(frontend)} (0)     0.0.0.0:0 (${frontend.id}) (0) [${flagsText(frontend)}]`
+  if (!backend) return `${addressText(frontend)} (0)     ${joinHostPort(anyAddress(frontend.ip.includes(':') ? 6 : 4), 0)} (${frontend.id}) (0) [${flagsText(frontend)}]`
   const slot = (frontend.internal?.includes(backend) ? frontend.internal : frontend.backends).indexOf(backend) + 1
   return `${addressText(frontend)} (${slot})     ${addressText(backend)} (${frontend.id}) (${slot})`
 }
@@ -180,7 +185,7 @@ export function flagsText(frontend: Frontend): string {
   if (frontend.localExternal && frontend.type !== 'ClusterIP') flags.push('Local')
   if (frontend.localInternal) flags.push('InternalLocal')
   if (frontend.affinity !== undefined) flags.push('sessionAffinity')
-  if (frontend.type === 'ClusterIP' || frontend.ip === '0.0.0.0') flags.push('non-routable')
+  if (frontend.type === 'ClusterIP' || frontend.ip === '0.0.0.0' || frontend.ip === '::') flags.push('non-routable')
   if (frontend.sourceRanges.length > 0) flags.push('check source-range')
   return flags.join(', ')
 }

@@ -1,8 +1,10 @@
+import { isLinkLocalIp6, isMulticastIp } from '../../network/address.ts'
+import { neighbourMessage } from '../../network/neighbour-discovery.ts'
 import type { LinkProgram, LinkVerdict } from '../../network/programs.ts'
 import type { ArpPacket, Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, type Datapath } from './datapath.ts'
 import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy, undoService } from './delivery.ts'
-import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
+import { HOST, isWorld, REMOTE_NODE, WORLD } from './identity.ts'
 import { reversed, tupleOf, type Endpoint } from './maps.ts'
 import { masquerade, nodePortIn, perPacketService, undoServiceOfHost } from './nodeport.ts'
 
@@ -15,10 +17,11 @@ export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
     run(frame, link) {
       const packet = frame.payload
       if (packet.kind === 'arp') return answerArp(frame, packet, link, endpoint)
-      if (packet.version !== 4) return 'stolen'
+      if (packet.version === 6 && isNeighbourMessage(packet)) return answerSolicitation(dp, frame, packet, link, endpoint)
+      if (!dp.family(packet.destination) || isMulticastIp(packet.destination)) return 'stolen'
       dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_container on ${link.name} takes the packet of ${endpoint.pod} before the node's kernel does anything with it.`, explanation: 'cilium-from-container' })
-      if (packet.source !== endpoint.ip) {
-        return dp.drop(packet, link, 'Invalid source ip', `${endpoint.pod} may only send from ${endpoint.ip}, not from ${packet.source}.`, { explanation: 'drop-cilium-source-ip', endpoint: endpoint.id, direction: 'EGRESS' })
+      if (!endpoint.ips.includes(packet.source)) {
+        return dp.drop(packet, link, 'Invalid source ip', `${endpoint.pod} may only send from ${endpoint.ips.join(' and ')}, not from ${packet.source}.`, { explanation: 'drop-cilium-source-ip', endpoint: endpoint.id, direction: 'EGRESS' })
       }
       const service = dp.replacesProxy ? undefined : perPacketService(dp, packet, link)
       if (service && 'verdict' in service) return service.verdict
@@ -40,7 +43,7 @@ export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
 
 /** Towards wherever the maps say: an endpoint here, a node's tunnel, or along a route. */
 function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, identity: number): LinkVerdict {
-  const local = dp.endpoints.get(packet.destination)
+  const local = dp.endpointAt(packet.destination)
   if (local) return deliverLocally(dp, frame, packet, link, local, identity)
   const cached = dp.ipcache.lookup(packet.destination)
   if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, identity)
@@ -57,9 +60,30 @@ function toStack(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
 /** The router is at every address that a Pod asks for (ARP responder of bpf_lxc.c). */
 function answerArp(frame: Frame, arp: ArpPacket, link: Link, endpoint: Endpoint): LinkVerdict {
   if (arp.operation !== 'request') return 'pass'
-  if (arp.targetIp === endpoint.ip) return 'stolen'
+  if (endpoint.ips.includes(arp.targetIp)) return 'stolen'
   const payload: ArpPacket = { kind: 'arp', operation: 'reply', senderMac: link.mac, senderIp: arp.targetIp, targetMac: frame.source, targetIp: arp.senderIp }
   link.transmit({ source: link.mac, destination: frame.source, payload })
+  return 'stolen'
+}
+
+function isNeighbourMessage({ payload }: IpPacket): boolean {
+  return payload.kind === 'icmp' && (payload.nd !== undefined || payload.type === 133 || payload.type === 134)
+}
+
+/** The same for Neighbour Discovery (icmp6_handle of bpf/lib/icmp6.h). */
+function answerSolicitation(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, endpoint: Endpoint): LinkVerdict {
+  const nd = packet.payload.kind === 'icmp' && packet.payload.type === 135 ? packet.payload.nd : undefined
+  if (!nd || endpoint.ips.includes(nd.target)) return 'stolen'
+  const { target, trail } = nd
+  if (trail?.record) {
+    const { recorder } = dp.network
+    recorder.hop(dp.network, { ...packet, meta: { ...packet.meta, trail } }, {
+      stage: 'neighbour', interface: link.name, text: `The program on ${link.name} answers in the name of ${target}: it is at ${link.mac}.`,
+      before: recorder.header(packet, frame), explanation: 'neighbour-advertisement',
+    })
+  }
+  const answer = neighbourMessage(target, packet.source, 136, { target, mac: link.mac, router: true, solicited: true, override: true })
+  link.transmit({ source: link.mac, destination: frame.source, payload: answer })
   return 'stolen'
 }
 
@@ -69,16 +93,16 @@ export function fromHost(dp: Datapath): LinkProgram {
     name: 'cil_from_host',
     run(frame, link) {
       const packet = frame.payload
-      if (packet.kind === 'arp') return 'stolen'
+      if (packet.kind === 'arp' || isNeighbourMessage(packet)) return 'stolen'
       const proxied = isProxyMark(packet.meta.mark)
-      const source = packet.source === dp.routerIp || packet.source === dp.nodeIp ? HOST : dp.identityAt(packet.source)
+      const source = dp.identityAt(packet.source)
       dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_host on ${link.name} takes the packet: its sender is ${dp.nameOf(source)}.`, explanation: 'cilium-from-host' })
       if (proxied) rememberProxied(dp, packet)
-      const local = dp.endpoints.get(packet.destination)
+      const local = dp.endpointAt(packet.destination)
       if (local) return deliverLocally(dp, frame, packet, link, local, source)
       const cached = dp.ipcache.lookup(packet.destination)
       if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, source)
-      if (cached && cached.entry.identity !== WORLD) return fibRedirectElsewhere(dp, frame, packet, link)
+      if (cached && !isWorld(cached.entry.identity)) return fibRedirectElsewhere(dp, frame, packet, link)
       return dp.drop(packet, link, 'Stale or unroutable IP', `${packet.destination} is of this node's Pod network, but no endpoint has it.`, { explanation: 'drop-cilium-unroutable', decidedBy: dp.ipcacheText(packet.destination), direction: 'EGRESS' })
     },
   }
@@ -97,7 +121,7 @@ export function rememberProxied(dp: Datapath, packet: IpPacket): void {
   const tuple = tupleOf(packet)
   const { payload } = packet
   if (!tuple || payload.kind !== 'tcp' || dp.conntrack.get('in', reversed(tuple)) || dp.conntrack.get('out', reversed(tuple))) return
-  if (!dp.endpoints.has(packet.source) && packet.meta.mark !== MARK_PROXY_EGRESS) return
+  if (!dp.endpointAt(packet.source) && packet.meta.mark !== MARK_PROXY_EGRESS) return
   if (dp.conntrack.get('out', tuple)) return
   dp.conntrack.create('out', tuple, { proxyPort: -1, sourceIdentity: dp.identityAt(packet.source) })
 }
@@ -115,9 +139,9 @@ export function fromOverlay(dp: Datapath): LinkProgram {
         const handled = nodePortIn(dp, frame, packet, link, source)
         if (handled) return handled
       }
-      const local = dp.endpoints.get(packet.destination)
+      const local = dp.endpointAt(packet.destination)
       if (local) return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source)
-      if (packet.destination === dp.routerIp || packet.destination === dp.nodeIp) {
+      if (dp.isRouter(packet.destination) || dp.isNode(packet.destination)) {
         frame.destination = dp.host.mac
         return { redirect: 'ingress', link: dp.host }
       }
@@ -132,12 +156,12 @@ export function fromNetdev(dp: Datapath): LinkProgram {
     name: 'cil_from_netdev',
     run(frame, link) {
       const packet = frame.payload
-      if (packet.kind === 'arp' || packet.version !== 4 || frame.destination !== link.mac) return 'pass'
+      if (packet.kind === 'arp' || frame.destination !== link.mac || !handles(dp, packet)) return 'pass'
       if (isTunnel(packet)) return 'pass'
       const source = dp.identityAt(packet.source)
       const handled = nodePortIn(dp, frame, packet, link, source)
       if (handled) return handled
-      const local = dp.endpoints.get(packet.destination)
+      const local = dp.endpointAt(packet.destination)
       if (!local) return 'pass'
       dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_netdev on ${link.name} finds ${packet.destination} among this node's endpoints. The sender is ${dp.nameOf(source)}.`, decidedBy: dp.ipcacheText(packet.source), explanation: 'cilium-from-netdev' })
       return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source)
@@ -151,13 +175,18 @@ export function toNetdev(dp: Datapath): LinkProgram {
     name: 'cil_to_netdev',
     run(frame, link) {
       const packet = frame.payload
-      if (packet.kind === 'arp' || packet.version !== 4 || isTunnel(packet)) return 'pass'
+      if (packet.kind === 'arp' || isTunnel(packet) || !handles(dp, packet)) return 'pass'
       if (isProxyMark(packet.meta.mark)) rememberProxied(dp, packet)
       if (dp.replacesProxy && undoServiceOfHost(dp, packet, link)) return 'pass'
       masquerade(dp, packet, link)
       return 'pass'
     },
   }
+}
+
+/** Of the cluster's families, and no business between neighbours. */
+function handles(dp: Datapath, packet: IpPacket): boolean {
+  return dp.family(packet.destination) !== undefined && (packet.version === 4 || !(isLinkLocalIp6(packet.destination) || isMulticastIp(packet.destination) || isNeighbourMessage(packet)))
 }
 
 function isTunnel({ payload }: IpPacket): boolean {

@@ -16,6 +16,7 @@ export function replacesKubeProxy(config: Pick<ClusterConfig, 'cni' | 'cniOption
 }
 
 export function ciliumManifests(config: ClusterConfig): object[] {
+  const [ipv4, ipv6] = [config.ipFamilies.includes('IPv4'), config.ipFamilies.includes('IPv6')]
   const native = config.cniOptions['routing'] === 'native'
   const server = config.nodes.find((n) => n.role === 'control-plane')?.ip ?? config.nodes[0]!.ip
   const configuration: Record<string, string> = {
@@ -36,9 +37,10 @@ export function ciliumManifests(config: ClusterConfig): object[] {
     'enable-endpoint-health-checking': 'false',
     'enable-health-checking': 'false',
     'enable-hubble': 'false',
-    'enable-ipv4': 'true',
-    'enable-ipv4-masquerade': 'true',
-    'enable-ipv6': 'false',
+    'enable-ipv4': String(ipv4),
+    'enable-ipv4-masquerade': String(ipv4),
+    'enable-ipv6': String(ipv6),
+    ...(ipv6 ? { 'enable-ipv6-masquerade': 'true' } : {}),
     'enable-l7-proxy': 'true',
     'enable-policy': 'default',
     'enable-svc-source-range-check': 'true',
@@ -55,7 +57,7 @@ export function ciliumManifests(config: ClusterConfig): object[] {
     'policy-cidr-match-mode': '',
     'routing-mode': native ? 'native' : 'tunnel',
     'service-no-backend-response': 'reject',
-    ...(native ? { 'ipv4-native-routing-cidr': config.podCIDR[0]! } : { 'tunnel-protocol': 'vxlan', 'tunnel-source-port-range': '0-0' }),
+    ...(native ? Object.fromEntries(config.podCIDR.map((cidr) => [`ipv${cidr.includes(':') ? 6 : 4}-native-routing-cidr`, cidr])) : { 'tunnel-protocol': 'vxlan', 'tunnel-source-port-range': '0-0' }),
     'vtep-endpoint': '',
     'write-cni-conf-when-ready': '/host/etc/cni/net.d/05-cilium.conflist',
   }

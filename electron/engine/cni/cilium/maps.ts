@@ -8,7 +8,8 @@ import type { EndpointPolicy } from './policy-map.ts'
 /** cilium_lxc and, for the CLI, what the agent knows of it. */
 export interface Endpoint {
   readonly id: number
-  readonly ip: Ip
+  /** One a family, in the cluster's order. */
+  readonly ips: readonly Ip[]
   /** Its link on the node, and both ends' addresses. */
   readonly link: Link
   readonly mac: Mac
@@ -29,6 +30,16 @@ export interface IpcacheEntry {
   tunnel?: Ip
 }
 
+/** "10.244.1.7/32", "fd00::7/128" */
+export function singleAddress(ip: Ip): Cidr {
+  return `${ip}/${ip.includes(':') ? 128 : 32}`
+}
+
+function hostOf(prefix: Cidr): Ip | undefined {
+  const [ip, length] = prefix.split('/') as [Ip, string]
+  return length === (ip.includes(':') ? '128' : '32') ? ip : undefined
+}
+
 /** cilium_ipcache: which identity an address has. */
 export class Ipcache {
   readonly #hosts = new Map<Ip, IpcacheEntry>()
@@ -36,7 +47,8 @@ export class Ipcache {
   #byLength: [Cidr, IpcacheEntry][] = []
 
   set(prefix: Cidr, entry: IpcacheEntry): void {
-    if (prefix.endsWith('/32')) this.#hosts.set(prefix.slice(0, -3), entry)
+    const host = hostOf(prefix)
+    if (host !== undefined) this.#hosts.set(host, entry)
     else {
       this.#prefixes.set(prefix, entry)
       this.#sort()
@@ -44,23 +56,25 @@ export class Ipcache {
   }
 
   delete(prefix: Cidr): void {
-    if (prefix.endsWith('/32')) this.#hosts.delete(prefix.slice(0, -3))
+    const host = hostOf(prefix)
+    if (host !== undefined) this.#hosts.delete(host)
     else if (this.#prefixes.delete(prefix)) this.#sort()
   }
 
   lookup(ip: Ip): { prefix: Cidr; entry: IpcacheEntry } | undefined {
     const host = this.#hosts.get(ip)
-    if (host) return { prefix: `${ip}/32`, entry: host }
+    if (host) return { prefix: singleAddress(ip), entry: host }
     const found = this.#byLength.find(([prefix]) => cidrContains(prefix, ip))
     return found && { prefix: found[0], entry: found[1] }
   }
 
   has(prefix: Cidr): boolean {
-    return prefix.endsWith('/32') ? this.#hosts.has(prefix.slice(0, -3)) : this.#prefixes.has(prefix)
+    const host = hostOf(prefix)
+    return host !== undefined ? this.#hosts.has(host) : this.#prefixes.has(prefix)
   }
 
   list(): [Cidr, IpcacheEntry][] {
-    return [...[...this.#hosts].map(([ip, entry]): [Cidr, IpcacheEntry] => [`${ip}/32`, entry]), ...this.#prefixes]
+    return [...[...this.#hosts].map(([ip, entry]): [Cidr, IpcacheEntry] => [singleAddress(ip), entry]), ...this.#prefixes]
   }
 
   #sort(): void {
@@ -68,7 +82,12 @@ export class Ipcache {
   }
 }
 
-export type TransportProtocol = 'tcp' | 'udp' | 'icmp' | 'sctp'
+export type TransportProtocol = 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp'
+
+/** "TCP", "ICMPv6" */
+export function protocolText(protocol: string): string {
+  return protocol === 'icmpv6' ? 'ICMPv6' : protocol.toUpperCase()
+}
 
 /** A packet's addresses and ports; an echo's identifier stands for the port on its own side. */
 export interface Tuple { source: Ip; sourcePort: number; destination: Ip; destinationPort: number; protocol: TransportProtocol }
@@ -85,9 +104,10 @@ export function tupleOf(packet: IpPacket): Tuple | undefined {
     return about && reversed(about)
   }
   const id = payload.id ?? 0
-  return payload.type === 0
-    ? { source, sourcePort: 0, destination, destinationPort: id, protocol: 'icmp' }
-    : { source, sourcePort: id, destination, destinationPort: 0, protocol: 'icmp' }
+  const protocol = packet.version === 6 ? 'icmpv6' : 'icmp'
+  return payload.type === (packet.version === 6 ? 129 : 0)
+    ? { source, sourcePort: 0, destination, destinationPort: id, protocol }
+    : { source, sourcePort: id, destination, destinationPort: 0, protocol }
 }
 
 export function reversed({ source, sourcePort, destination, destinationPort, protocol }: Tuple): Tuple {

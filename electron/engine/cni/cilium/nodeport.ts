@@ -1,11 +1,11 @@
-import { cidrContains } from '../../network/address.ts'
+import { cidrContains, joinHostPort } from '../../network/address.ts'
 import type { LinkVerdict } from '../../network/programs.ts'
 import type { Frame, Ip, IpPacket, Link } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
 import { deliverLocally, encapsulate, fibRedirect, undoService } from './delivery.ts'
-import { HOST, REMOTE_NODE, WORLD } from './identity.ts'
+import { HOST, isWorld, REMOTE_NODE } from './identity.ts'
 import { addressText, backendsBeside, rowText, type Frontend, type LbBackend } from './lb-map.ts'
-import { reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
+import { protocolText, reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
 
 /** Services for packets from outside, and masquerading (bpf/lib/nodeport.h, bpf/lib/nat.h). DSR is not simulated. */
 
@@ -13,7 +13,7 @@ import { reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
 export function nodePortIn(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, source: number): LinkVerdict | undefined {
   const tuple = tupleOf(packet)
   if (!tuple) return undefined
-  const frontend = dp.replacesProxy && tuple.protocol !== 'icmp' ? dp.lb.find(packet.destination, tuple.destinationPort, tuple.protocol) : undefined
+  const frontend = dp.replacesProxy && !tuple.protocol.startsWith('icmp') ? dp.lb.find(packet.destination, tuple.destinationPort, tuple.protocol) : undefined
   if (frontend) return toService(dp, frame, packet, link, tuple, frontend, source)
   return undoNat(dp, frame, packet, link, tuple)
 }
@@ -26,19 +26,19 @@ function toService(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tup
     return dp.drop(packet, link, 'Not in source range', `${frontend.service} lets in only ${frontend.sourceRanges.join(', ')} (loadBalancerSourceRanges), not ${packet.source}.`, { explanation: 'drop-cilium-source-range', decidedBy: rowText(frontend, undefined) })
   }
   let service = dp.conntrack.get('service', tuple)
-  const inside = source !== WORLD && source < 1 << 24
+  const inside = !isWorld(source) && source < 1 << 24
   let backend = service && [...frontend.backends, ...(frontend.internal ?? [])].find((b) => b.id === service?.backend)
   if (!backend || (service && opens(packet) && service.txClosing)) {
     backend = dp.lb.select(frontend, packet.source, dp.now, inside)
     if (!backend) return noBackend(dp, packet, link, frontend)
-    service = dp.conntrack.create('service', tuple, { backend: backend.id, revNat: frontend.id, sourceIdentity: WORLD })
+    service = dp.conntrack.create('service', tuple, { backend: backend.id, revNat: frontend.id, sourceIdentity: dp.worldOf(packet.source) })
   }
   dp.conntrack.touch(service!, packet, true, 0)
   rewriteDestination(dp, packet, link, frontend, backend)
   const after = tupleOf(packet)!
-  const local = dp.endpoints.get(backend.ip)
+  const local = dp.endpointAt(backend.ip)
   if (local) return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source, { revNat: frontend.id, nodePort: true })
-  if (backend.ip === dp.nodeIp) {
+  if (dp.isNode(backend.ip)) {
     if (!dp.conntrack.get('in', after)) dp.conntrack.create('in', after, { revNat: frontend.id, nodePort: true, sourceIdentity: source })
     frame.destination = link.mac
     return 'pass'
@@ -49,7 +49,7 @@ function toService(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tup
 /** __per_packet_lb_svc_xlate_4: without programs on sockets a Pod's packets for a ClusterIP are translated one by one. */
 export function perPacketService(dp: Datapath, packet: IpPacket, link: Link): Partial<CtEntry> | { verdict: LinkVerdict } | undefined {
   const tuple = tupleOf(packet)
-  const frontend = tuple && tuple.protocol !== 'icmp' ? dp.lb.find(packet.destination, tuple.destinationPort, tuple.protocol) : undefined
+  const frontend = tuple && !tuple.protocol.startsWith('icmp') ? dp.lb.find(packet.destination, tuple.destinationPort, tuple.protocol) : undefined
   if (!tuple || frontend?.type !== 'ClusterIP') return undefined
   let service = dp.conntrack.get('service', tuple)
   let backend = service && frontend.backends.find((b) => b.id === service?.backend)
@@ -70,11 +70,12 @@ function opens({ payload }: IpPacket): boolean {
 /** The answer has to come back here, so the packet travels with an address of this node. */
 function toRemote(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple: Tuple, frontend: Frontend): LinkVerdict {
   const tunnel = dp.ipcache.lookup(packet.destination)?.entry.tunnel
-  const address = tunnel !== undefined && dp.vxlan ? dp.routerIp : dp.nodeIp
-  const entry = dp.conntrack.get('out', tuple) ?? dp.conntrack.create('out', tuple, { revNat: frontend.id, nodePort: true, sourceIdentity: WORLD })
+  const { routerIp, nodeIp } = dp.family(packet.destination)!
+  const address = tunnel !== undefined && dp.vxlan ? routerIp : nodeIp
+  const entry = dp.conntrack.get('out', tuple) ?? dp.conntrack.create('out', tuple, { revNat: frontend.id, nodePort: true, sourceIdentity: dp.worldOf(packet.source) })
   dp.conntrack.touch(entry, packet, true, 0)
   translateSource(dp, packet, link, tuple, address, `The backend is on another node, and its answer must come back through this one: the source becomes ${address}.`, 'cilium-nodeport-snat')
-  if (tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, tunnel, WORLD)
+  if (tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, tunnel, dp.worldOf(packet.source))
   return fibRedirect(dp, frame, packet, link)
 }
 
@@ -95,7 +96,7 @@ function rewriteDestination(dp: Datapath, packet: IpPacket, link: Link, frontend
 function noBackend(dp: Datapath, packet: IpPacket, link: Link, frontend: Frontend): LinkVerdict {
   const local = frontend.localExternal ? ' on this node (externalTrafficPolicy: Local)' : ''
   const verdict = dp.drop(packet, link, 'Service backend not found', `${frontend.service} has no backend${local}: the sender is told "port unreachable".`, { decidedBy: rowText(frontend, undefined), verdict: 'rejected', explanation: 'drop-cilium-no-backend' })
-  dp.network.sendIcmpError(packet, 3, 3)
+  dp.network.sendIcmpError(packet, packet.version === 4 ? 3 : 1, packet.version === 4 ? 3 : 4)
   return verdict
 }
 
@@ -115,7 +116,7 @@ function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple
   if (before) {
     dp.hop(packet, {
       stage: 'undo-nat', interface: link.name, before, after: true, decidedBy: natText(nat.address, nat.port, original),
-      text: `The packet answers one that left with ${nat.address}: it belongs to ${original.source}${original.protocol === 'icmp' ? '' : `:${original.sourcePort}`}.`,
+      text: `The packet answers one that left with ${nat.address}: it belongs to ${original.source}${original.protocol.startsWith('icmp') ? '' : `:${original.sourcePort}`}.`,
       explanation: 'cilium-undo-nat',
     })
   }
@@ -123,14 +124,14 @@ function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple
     undoService(dp, packet, link, entry)
     return fibRedirect(dp, frame, packet, link)
   }
-  const local = dp.endpoints.get(packet.destination)
+  const local = dp.endpointAt(packet.destination)
   return local ? deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source)) : undefined
 }
 
 /** Backends that are the node itself answer through its kernel, and out of eth0. */
 export function undoServiceOfHost(dp: Datapath, packet: IpPacket, link: Link): boolean {
   const tuple = tupleOf(packet)
-  if (!tuple || packet.source !== dp.nodeIp) return false
+  if (!tuple || !dp.isNode(packet.source)) return false
   const entry = dp.conntrack.get('in', reversed(tuple))
   if (!entry?.nodePort) return false
   dp.conntrack.touch(entry, packet, false, 0)
@@ -143,12 +144,15 @@ export function undoServiceOfHost(dp: Datapath, packet: IpPacket, link: Link): b
 /** What a Pod sends out of the cluster leaves with the node's address (snat_v4_needed). */
 export function masquerade(dp: Datapath, packet: IpPacket, link: Link): void {
   const { source, destination } = packet
-  if (!cidrContains(dp.podCidr, source) || source === dp.routerIp || cidrContains(dp.clusterCidr, destination)) return
+  const family = dp.family(source)
+  if (!family) return
+  const { podCidr, routerIp, clusterCidr, nodeIp } = family
+  if (!cidrContains(podCidr, source) || source === routerIp || cidrContains(clusterCidr, destination)) return
   // without tunnels other nodes know the way to Pods
   if (!dp.vxlan && dp.identityAt(destination) === REMOTE_NODE) return
   const tuple = tupleOf(packet)
   if (!tuple || dp.conntrack.get('in', reversed(tuple))) return
-  translateSource(dp, packet, link, tuple, dp.nodeIp, `${destination} is outside of ${dp.clusterCidr}: nobody there knows the way to ${source}, so the packet leaves with the node's address (BPF masquerading).`, 'cilium-masquerade')
+  translateSource(dp, packet, link, tuple, nodeIp, `${destination} is outside of ${clusterCidr}: nobody there knows the way to ${source}, so the packet leaves with the node's address (BPF masquerading).`, 'cilium-masquerade')
 }
 
 function translateSource(dp: Datapath, packet: IpPacket, link: Link, tuple: Tuple, address: Ip, text: string, explanation: string): void {
@@ -160,7 +164,7 @@ function translateSource(dp: Datapath, packet: IpPacket, link: Link, tuple: Tupl
 }
 
 export function natText(address: Ip, port: number, { source, sourcePort, destination, destinationPort, protocol }: Tuple): string {
-  return `${protocol.toUpperCase()} OUT ${source}:${sourcePort} -> ${destination}:${destinationPort} XLATE_SRC ${address}:${port}`
+  return `${protocolText(protocol)} OUT ${joinHostPort(source, sourcePort)} -> ${joinHostPort(destination, destinationPort)} XLATE_SRC ${joinHostPort(address, port)}`
 }
 
 /** An echo's identifier stands for the port; an error speaks of the packet that it is about. */

@@ -15,7 +15,7 @@ export interface CiliumEndpoint extends KubeObject {
   status?: {
     id?: number
     identity?: { id: number; labels?: string[] }
-    networking?: { addressing: { ipv4?: Ip }[]; node?: Ip }
+    networking?: { addressing: { ipv4?: Ip; ipv6?: Ip }[]; node?: Ip }
     'named-ports'?: { name: string; port: number; protocol: string }[]
     state?: string
     'external-identifiers'?: { 'container-id'?: string }
@@ -23,6 +23,11 @@ export interface CiliumEndpoint extends KubeObject {
 }
 
 export const labelsFor = labelLines
+
+/** A Pod's addresses as the API writes them. */
+export function addressing(ips: readonly Ip[]): { ipv4?: Ip; ipv6?: Ip } {
+  return Object.fromEntries(ips.map((ip) => [ip.includes(':') ? 'ipv6' : 'ipv4', ip] as const).sort())
+}
 
 /** One number for equal labels in the whole cluster: whoever needs it first creates the CiliumIdentity. */
 export class IdentityAllocator {

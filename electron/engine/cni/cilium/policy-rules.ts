@@ -143,9 +143,11 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
     const text = `${side}${ports ? ` on ${ports.map((p) => p.text).join(', ')}` : ''}${http ? ` with HTTP ${http.map(httpText).join(' or ')}` : ''}`
     return { ...base, ports, http, text }
   })
-  const icmp = (rule.icmps ?? []).flatMap((i) => i.fields ?? []).filter((f) => f.family !== 'IPv6')
+  const icmp = (rule.icmps ?? []).flatMap((i) => i.fields ?? [])
   if (icmp.length > 0) {
-    const ports = icmp.map(({ type }): PortSpec => ({ protocol: 'icmp', from: 0, to: 0, icmpType: icmpNumber(type), text: `ICMP ${type}` }))
+    const ports = icmp.map(({ type, family }): PortSpec => (family === 'IPv6'
+      ? { protocol: 'icmpv6', from: 0, to: 0, icmpType: icmpNumber(type, ICMP6_TYPES), text: `ICMPv6 ${type}` }
+      : { protocol: 'icmp', from: 0, to: 0, icmpType: icmpNumber(type, ICMP_TYPES), text: `ICMP ${type}` }))
     out.push({ ...base, ports, http: undefined, text: `${side} on ${ports.map((p) => p.text).join(', ')}` })
   }
   return out
@@ -153,12 +155,14 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
 
 const ICMP_TYPES: Readonly<Record<string, number>> = { EchoReply: 0, DestinationUnreachable: 3, Redirect: 5, Echo: 8, EchoRequest: 8, TimeExceeded: 11, ParameterProblem: 12, Timestamp: 13, TimestampReply: 14 }
 
-function icmpNumber(type: number | string): number {
-  return typeof type === 'number' ? type : (ICMP_TYPES[type] ?? Number(type))
+const ICMP6_TYPES: Readonly<Record<string, number>> = { DestinationUnreachable: 1, PacketTooBig: 2, TimeExceeded: 3, ParameterProblem: 4, EchoRequest: 128, EchoReply: 129, RouterSolicitation: 133, RouterAdvertisement: 134, NeighborSolicitation: 135, NeighborAdvertisement: 136, RedirectMessage: 137 }
+
+function icmpNumber(type: number | string, names: Readonly<Record<string, number>>): number {
+  return typeof type === 'number' ? type : (names[type] ?? Number(type))
 }
 
 function wholePrefix(text: string): string {
-  const prefix = tryParseCidr(text.includes('/') ? text : `${text}/32`)
+  const prefix = tryParseCidr(text)
   return prefix ? `${prefix.network}/${prefix.length}` : text
 }
 

@@ -72,10 +72,10 @@ export class PolicyRepository {
   #prefixes(): void {
     const wanted = new Set([...this.#models.values()].flat().flatMap((m) => m.cidrs).filter((cidr) => !cidr.endsWith('/0')))
     for (const cidr of wanted) {
-      if (this.#cidrs.has(cidr) || cidr.includes(':')) continue
+      if (this.#cidrs.has(cidr) || !this.#dp.family(cidr)) continue
       const id = this.#nextLocal++
       this.#cidrs.set(cidr, id)
-      this.#dp.identities.set(id, cidrIdentity(id, cidr))
+      this.#dp.identities.set(id, cidrIdentity(id, cidr, this.#dp.worldOf(cidr)))
       // what an address is known as (a Pod, a node) comes before a prefix
       if (!this.#dp.ipcache.has(cidr)) this.#dp.ipcache.set(cidr, { identity: id })
     }

@@ -65,9 +65,8 @@ export const ENTITIES = ['all', 'world', 'world-ipv4', 'world-ipv6', 'cluster', 
 export function entity(name: string): (identity: Identity) => boolean {
   switch (name) {
     case 'all': return () => true
-    case 'none':
-    case 'world-ipv6': return () => false
-    case 'world-ipv4': return (i) => isReserved(i, 'world')
+    case 'none': return () => false
+    case 'world': return (i) => ['world', 'world-ipv4', 'world-ipv6'].some((r) => isReserved(i, r))
     case 'cluster': return (i) => i.labels['k8s:io.cilium.k8s.policy.cluster'] === CLUSTER_NAME || ['host', 'remote-node', 'init', 'ingress', 'unmanaged', 'health', 'kube-apiserver'].some((r) => isReserved(i, r))
     default: return (i) => isReserved(i, name)
   }

@@ -3,7 +3,7 @@ import { ServiceCache } from '../../proxy/cache.ts'
 import { serveGo } from '../../programs/http/go.ts'
 import type { HttpServer } from '../../programs/http/server.ts'
 import type { Timer } from '../../clock.ts'
-import type { Datapath } from './datapath.ts'
+import type { Datapath, NodeFamily } from './datapath.ts'
 
 /** Writes Services into the load-balancing maps, and answers on their health check ports (pkg/service of cilium/cilium v1.17). */
 const DELAY = 20
@@ -12,18 +12,21 @@ export class ServiceSync {
   readonly #dp: Datapath
   readonly #process: Process
   readonly #cache: ServiceCache
+  readonly #node: NodeFamily
   readonly #health = new Map<string, { port: number; server: HttpServer }>()
   #timer: Timer | undefined
   #stopped = false
 
-  constructor(dp: Datapath, process: Process) {
+  /** One family's half of the Services; the health checks are with the first one's. */
+  constructor(dp: Datapath, node: NodeFamily, process: Process) {
     this.#dp = dp
+    this.#node = node
     this.#process = process
-    this.#cache = new ServiceCache(dp.context.client, 4, () => this.#soon())
+    this.#cache = new ServiceCache(dp.context.client, node.version, () => this.#soon())
     this.#cache.takeChanged()
     for (const service of this.#cache.services.keys()) this.#write(service)
     // what went while no agent ran
-    for (const { service, type } of dp.lb.list()) if (type !== 'HostPort' && !this.#cache.services.has(service)) this.#write(service)
+    for (const { service, type, ip } of dp.lb.list()) if (dp.family(ip) === node && type !== 'HostPort' && !this.#cache.services.has(service)) this.#write(service)
   }
 
   stop(): void {
@@ -47,10 +50,10 @@ export class ServiceSync {
   #write(service: string): void {
     const dp = this.#dp
     const ports = this.#cache.services.get(service) ?? []
-    const gone = new Set(dp.lb.update(service, ports, (port) => this.#cache.endpointsOf(port), { name: dp.context.name, ip: dp.nodeIp }).map((b) => b.id))
+    const gone = new Set(dp.lb.update(service, ports, (port) => this.#cache.endpointsOf(port), { name: dp.context.name, ip: this.#node.nodeIp }).map((b) => b.id))
     if (gone.size > 0) dp.conntrack.removeIf((entry) => entry.direction === 'service' && gone.has(entry.backend))
     // where kube-proxy runs, node ports are its affair
-    if (!dp.replacesProxy) return
+    if (!dp.replacesProxy || this.#node !== dp.families[0]) return
     const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort
     this.#check(service, port, () => new Set(ports.flatMap((p) => this.#cache.endpointsOf(p).filter((e) => e.ready && e.nodeName === dp.context.name).map((e) => e.ip))).size)
   }

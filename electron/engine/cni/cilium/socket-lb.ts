@@ -1,3 +1,4 @@
+import { isLoopbackIp } from '../../network/address.ts'
 import type { SocketPrograms, SocketTarget, SocketTranslation } from '../../network/programs.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
@@ -24,17 +25,17 @@ export function socketPrograms(dp: Datapath, network: NetworkNamespace): SocketP
     const frontend = lookup(dp, target, protocol, inHost)
     if (!frontend) return undefined
     const backend = dp.lb.select(frontend, network.name, dp.now, true, slot)
-    const call = protocol === 'tcp' ? 'connect' : 'sendmsg'
+    const call = `${target.address.includes(':') ? 'cil_sock6' : 'cil_sock4'}_${protocol === 'tcp' ? 'connect' : 'sendmsg'}`
     if (!backend) {
       return {
         to: target, decidedBy: rowText(frontend, undefined), error: 'EHOSTUNREACH', explanation: 'drop-cilium-no-backend',
-        text: `The program cil_sock4_${call} finds no backend of ${frontend.service} for ${addressText(frontend)}: the call fails at once with "No route to host". Cilium's reason: "Service backend not found".`,
+        text: `The program ${call} finds no backend of ${frontend.service} for ${addressText(frontend)}: the call fails at once with "No route to host". Cilium's reason: "Service backend not found".`,
       }
     }
     const possible = backendsBeside(frontend, backend)
     return {
       to: { address: backend.ip, port: backend.port }, decidedBy: rowText(frontend, backend), explanation: 'cilium-socket-lb', possible,
-      text: `The program cil_sock4_${call} sees the call before there is a packet: ${addressText(frontend)} is ${frontend.service}, and the socket is connected to ${addressText(backend)} instead (one of ${possible.length}).`,
+      text: `The program ${call} sees the call before there is a packet: ${addressText(frontend)} is ${frontend.service}, and the socket is connected to ${addressText(backend)} instead (one of ${possible.length}).`,
     }
   }
   return {
@@ -59,9 +60,9 @@ function lookup(dp: Datapath, { address, port }: SocketTarget, protocol: string,
   if (frontend) return frontend.type === 'ExternalIPs' && dp.identityAt(address) !== HOST ? undefined : frontend
   const { from, to } = dp.context.config.nodePortRange
   if (port < from || port > to) return undefined
-  const nodePort = dp.lb.nodePort(port, protocol)
+  const nodePort = dp.lb.nodePort(port, protocol, address.includes(':') ? 6 : 4)
   if (!nodePort) return undefined
-  if (address.startsWith('127.')) return inHost ? nodePort : undefined
+  if (isLoopbackIp(address)) return inHost ? nodePort : undefined
   const id = dp.identityAt(address)
   const isNode = id === HOST || id === REMOTE_NODE || isReserved(dp.identity(id), 'kube-apiserver')
   // with externalTrafficPolicy Local another node's port is that node's affair

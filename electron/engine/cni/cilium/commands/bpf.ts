@@ -1,6 +1,7 @@
 import { labelLines } from '../identity.ts'
-import { addressText, flagsText } from '../lb-map.ts'
-import type { CtEntry, Tuple } from '../maps.ts'
+import { joinHostPort } from '../../../network/address.ts'
+import { addressText, anyAddress, flagsText } from '../lb-map.ts'
+import { protocolText, type CtEntry, type Tuple } from '../maps.ts'
 import type { Datapath } from '../datapath.ts'
 import type { PolicyRow } from '../policy-map.ts'
 import { columns, CommandError, notSimulated, words, type Command, type CommandContext } from './context.ts'
@@ -38,16 +39,16 @@ function loadBalancing({ lb }: Datapath): string {
     const scopes = frontend.internal ? ([['', frontend.backends], ['/i', frontend.internal]] as const) : ([['', frontend.backends]] as const)
     for (const [scope, backends] of scopes) {
       const name = `${addressText(frontend)}${scope}`
-      rows.push([`${name} (0)`, `0.0.0.0:0 (${frontend.id}) (0) [${flagsText(frontend)}]`, ''])
+      rows.push([`${name} (0)`, `${joinHostPort(anyAddress(frontend.ip.includes(':') ? 6 : 4), 0)} (${frontend.id}) (0) [${flagsText(frontend)}]`, ''])
       backends.forEach((backend, i) => rows.push([`${name} (${i + 1})`, `${addressText(backend)} (${frontend.id}) (${i + 1})`, '']))
     }
   }
   return columns(rows)
 }
 
-function ipcache({ ipcache: map }: Datapath): string {
-  const rows = map.list().map(([prefix, { identity, tunnel }]) => [prefix, `identity=${identity} encryptkey=0 tunnelendpoint=${tunnel ?? '0.0.0.0'} flags=${tunnel === undefined ? '<none>' : 'hastunnel'}`, ''])
-  rows.push(['0.0.0.0/0', 'identity=2 encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>', ''])
+function ipcache(dp: Datapath): string {
+  const rows = dp.ipcache.list().map(([prefix, { identity, tunnel }]) => [prefix, `identity=${identity} encryptkey=0 tunnelendpoint=${tunnel ?? '0.0.0.0'} flags=${tunnel === undefined ? '<none>' : 'hastunnel'}`, ''])
+  for (const { version } of dp.families) rows.push([`${anyAddress(version)}/0`, `identity=${dp.worldOf(anyAddress(version))} encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>`, ''])
   return columns([['IP PREFIX/ADDRESS', 'IDENTITY', ''], ...rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))])
 }
 
@@ -73,7 +74,7 @@ function policyLines(dp: Datapath, row: PolicyRow): string[][] {
 }
 
 function way({ source, sourcePort, destination, destinationPort }: Tuple): string {
-  return `${source}:${sourcePort} -> ${destination}:${destinationPort}`
+  return `${joinHostPort(source, sourcePort)} -> ${joinHostPort(destination, destinationPort)}`
 }
 
 function connection(dp: Datapath, e: CtEntry): string {
@@ -81,25 +82,25 @@ function connection(dp: Datapath, e: CtEntry): string {
   const flags = [e.rxClosing && 'RxClosing', e.txClosing && 'TxClosing', e.seenNonSyn && 'SeenNonSyn', e.nodePort && 'NodePort', e.proxyPort !== 0 && 'ProxyRedirect'].filter(Boolean)
   const bits = (e.rxClosing ? 1 : 0) | (e.txClosing ? 2 : 0) | (e.seenNonSyn ? 16 : 0) | (e.nodePort ? 32 : 0) | (e.proxyPort !== 0 ? 64 : 0)
   const expires = Math.round((dp.context.clock.epoch + e.expiresAt) / 1000)
-  return `${e.tuple.protocol.toUpperCase()} ${direction} ${way(e.tuple)} expires=${expires} Packets=${e.rxPackets + e.txPackets} Bytes=${e.rxBytes + e.txBytes} Flags=0x${bits.toString(16).padStart(4, '0')} [ ${flags.map((f) => `${f as string} `).join('')}] RevNAT=${e.revNat} SourceSecurityID=${e.sourceIdentity} BackendID=${e.backend}`
+  return `${protocolText(e.tuple.protocol)} ${direction} ${way(e.tuple)} expires=${expires} Packets=${e.rxPackets + e.txPackets} Bytes=${e.rxBytes + e.txBytes} Flags=0x${bits.toString(16).padStart(4, '0')} [ ${flags.map((f) => `${f as string} `).join('')}] RevNAT=${e.revNat} SourceSecurityID=${e.sourceIdentity} BackendID=${e.backend}`
 }
 
 function nat(dp: Datapath): string {
   return dp.nat.list().map(({ original: t, address, port, createdAt }) => {
     const created = `Created=${Math.round((dp.now - createdAt) / 1000)}sec ago NeedsCT=1`
-    const protocol = t.protocol.toUpperCase()
-    return `${protocol} OUT ${way(t)} XLATE_SRC ${address}:${port} ${created}\n${protocol} IN ${t.destination}:${t.destinationPort} -> ${address}:${port} XLATE_DST ${t.source}:${t.sourcePort} ${created}\n`
+    const protocol = protocolText(t.protocol)
+    return `${protocol} OUT ${way(t)} XLATE_SRC ${joinHostPort(address, port)} ${created}\n${protocol} IN ${joinHostPort(t.destination, t.destinationPort)} -> ${joinHostPort(address, port)} XLATE_DST ${joinHostPort(t.source, t.sourcePort)} ${created}\n`
   }).join('')
 }
 
 function endpointMap(dp: Datapath): string {
-  const rows = [...dp.endpoints.values()].map((e) => [`${e.ip}:0`, `id=${String(e.id).padEnd(5)} sec_id=${e.identity} flags=0x0000 ifindex=${String(e.link.index).padEnd(3)} mac=${e.mac.toUpperCase()} nodemac=${e.nodeMac.toUpperCase()} parent_ifindex=0`, ''])
-  rows.push([`${dp.nodeIp}:0`, '(localhost)', ''], [`${dp.routerIp}:0`, '(localhost)', ''])
+  const rows = [...dp.endpoints.values()].flatMap((e) => e.ips.map((ip) => [joinHostPort(ip, 0), `id=${String(e.id).padEnd(5)} sec_id=${e.identity} flags=0x0000 ifindex=${String(e.link.index).padEnd(3)} mac=${e.mac.toUpperCase()} nodemac=${e.nodeMac.toUpperCase()} parent_ifindex=0`, '']))
+  for (const { nodeIp, routerIp } of dp.families) rows.push([joinHostPort(nodeIp, 0), '(localhost)', ''], [joinHostPort(routerIp, 0), '(localhost)', ''])
   return columns([['IP ADDRESS', 'LOCAL ENDPOINT INFO', ''], ...rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))])
 }
 
 function tunnels(dp: Datapath): string {
-  const rows = dp.ipcache.list().filter(([prefix, { tunnel }]) => tunnel !== undefined && !prefix.endsWith('/32')).map(([prefix, { tunnel }]) => [prefix, `${tunnel!} 0`, ''])
+  const rows = dp.ipcache.list().filter(([prefix, { tunnel }]) => tunnel !== undefined && !/\/(32|128)$/.test(prefix)).map(([prefix, { tunnel }]) => [prefix, `${tunnel!} 0`, ''])
   return columns([['TUNNEL', 'VALUE', ''], ...rows])
 }
 

@@ -1,5 +1,6 @@
 import { HOST, labelLines } from '../identity.ts'
 import { addressText } from '../lb-map.ts'
+import { addressing } from '../objects.ts'
 import type { CiliumNetworkPolicy } from '../policy-rules.ts'
 import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
 import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
@@ -22,7 +23,7 @@ export const endpoints: Command = ({ datapath, agent }, args) => {
     status: {
       'external-identifiers': { 'container-id': e.containerId, 'k8s-namespace': e.podNamespace, 'k8s-pod-name': e.podName, 'pod-name': e.pod },
       identity: { id: e.identity, labels: labelLines(datapath.identity(e.identity).labels) },
-      networking: { addressing: [{ ipv4: e.ip }], 'host-mac': e.nodeMac, 'interface-index': e.link.index, 'interface-name': e.link.name, mac: e.mac },
+      networking: { addressing: [addressing(e.ips)], 'host-mac': e.nodeMac, 'interface-index': e.link.index, 'interface-name': e.link.name, mac: e.mac },
       policy: { realized: { 'policy-enabled': enabled(e.policy.enforces('ingress'), e.policy.enforces('egress')), 'policy-revision': e.policy.revision } },
       state: 'ready',
     },
@@ -37,13 +38,17 @@ export const endpoints: Command = ({ datapath, agent }, args) => {
     ['ENDPOINT', 'POLICY (ingress)', 'POLICY (egress)', 'IDENTITY', 'LABELS (source:key[=value])', 'IPv6', 'IPv4', 'STATUS', ''],
     ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', '', '', ''],
   ]
-  const add = (id: number, ingress: string, egress: string, identity: number, labels: string[], ip: string): void => {
-    labels.forEach((label, i) => table.push(i > 0 ? ['', '', '', '', label, '', '', '', ''] : [String(id), ingress, egress, String(identity), label, '', ip, 'ready', '']))
+  const add = (id: number, ingress: string, egress: string, identity: number, labels: string[], ips: readonly string[]): void => {
+    labels.forEach((label, i) => table.push(i > 0 ? ['', '', '', '', label, '', '', '', ''] : [String(id), ingress, egress, String(identity), label, ipOf(ips, 6), ipOf(ips, 4), 'ready', '']))
   }
   const host = { id: agent.hostEndpoint, labels: labelLines(datapath.identity(HOST).labels) }
-  const all = [...rows.map((e) => ({ id: e.id, print: () => add(e.id, e.policy.enforces('ingress') ? 'Enabled' : 'Disabled', e.policy.enforces('egress') ? 'Enabled' : 'Disabled', e.identity, labelLines(datapath.identity(e.identity).labels), e.ip) })), { id: host.id, print: () => add(host.id, 'Disabled', 'Disabled', HOST, host.labels, '') }]
+  const all = [...rows.map((e) => ({ id: e.id, print: () => add(e.id, e.policy.enforces('ingress') ? 'Enabled' : 'Disabled', e.policy.enforces('egress') ? 'Enabled' : 'Disabled', e.identity, labelLines(datapath.identity(e.identity).labels), e.ips) })), { id: host.id, print: () => add(host.id, 'Disabled', 'Disabled', HOST, host.labels, []) }]
   for (const { print } of all.sort((a, b) => a.id - b.id)) print()
   return columns(table)
+}
+
+function ipOf(ips: readonly string[], version: 4 | 6): string {
+  return ips.find((ip) => ip.includes(':') === (version === 6)) ?? ''
 }
 
 function enabled(ingress: boolean, egress: boolean): string {
@@ -75,8 +80,9 @@ export const services: Command = ({ datapath }, args) => {
 export const nodeList: Command = ({ agent }, args) => {
   verb(args, 'node', ['list'])
   const rows = [...agent.nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).map((node) => {
-    const ip = node.spec?.addresses?.find((a) => a.type === 'InternalIP')?.ip ?? ''
-    return [`default/${node.metadata.name}${node.metadata.name === agent.context.name ? ' (localhost)' : ''}`, ip, node.spec?.ipam?.podCIDRs?.[0] ?? '', '', '', node.metadata.name === agent.context.name ? 'local' : 'custom-resource', '']
+    const ips = (node.spec?.addresses ?? []).filter((a) => a.type === 'InternalIP').map((a) => a.ip)
+    const cidrs = node.spec?.ipam?.podCIDRs ?? []
+    return [`default/${node.metadata.name}${node.metadata.name === agent.context.name ? ' (localhost)' : ''}`, ipOf(ips, 4), ipOf(cidrs, 4), ipOf(ips, 6), ipOf(cidrs, 6), node.metadata.name === agent.context.name ? 'local' : 'custom-resource', '']
   })
   return columns([['Name', 'IPv4 Address', 'Endpoint CIDR', 'IPv6 Address', 'Endpoint CIDR', 'Source', ''], ...rows])
 }

@@ -1,4 +1,4 @@
-import { addressCount } from '../../../network/address.ts'
+import { prefixLength } from '../../../network/address.ts'
 import { CILIUM_VERSION } from '../manifests.ts'
 import { words, type Command } from './context.ts'
 
@@ -7,6 +7,8 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
   const { flags } = words(args, ['--brief', '--verbose'], 'status')
   if (flags.has('--brief')) return 'OK\n'
   const row = (name: string, text: string): string => `${`${name}:`.padEnd(25)}${text}\n`
+  const addresses = dp.families.length === 1 && dp.families[0]!.version === 4 ? [dp.nodeIp] : dp.device.addresses.map((a) => a.address)
+  const enabled = (version: 4 | 6): string => (dp.families.some((f) => f.version === version) ? 'Enabled' : 'Disabled')
   const used = dp.endpoints.size + 1
   const rules = agent.proxyPorts ? `${agent.proxyPorts.ingress}-${agent.proxyPorts.egress}` : ''
   const proxied = [...dp.endpoints.values()].reduce((n, e) => n + (['ingress', 'egress'] as const).filter((d) => e.policy.rules[d].some((r) => r.http)).length, 0)
@@ -14,21 +16,21 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
     row('KVStore', 'Disabled'),
     row('Kubernetes', 'Ok         1.33 (v1.33.1) [linux/amd64]'),
     row('Kubernetes APIs', '["EndpointSliceOrEndpoint", "cilium/v2::CiliumClusterwideNetworkPolicy", "cilium/v2::CiliumEndpoint", "cilium/v2::CiliumNetworkPolicy", "cilium/v2::CiliumNode", "core/v1::Namespace", "core/v1::Pods", "core/v1::Service", "networking.k8s.io/v1::NetworkPolicy"]'),
-    row('KubeProxyReplacement', dp.replacesProxy ? `True   [${dp.device.name}   ${dp.nodeIp} (Direct Routing)]` : 'False'),
+    row('KubeProxyReplacement', dp.replacesProxy ? `True   [${dp.device.name}   ${addresses.join(' ')} (Direct Routing)]` : 'False'),
     row('Host firewall', 'Disabled'),
     row('SRv6', 'Disabled'),
     row('CNI Chaining', 'none'),
     row('CNI Config file', 'successfully wrote CNI configuration file to /host/etc/cni/net.d/05-cilium.conflist'),
     row('Cilium', `Ok   ${CILIUM_VERSION.slice(1)} (${CILIUM_VERSION})`),
     row('NodeMonitor', 'Listening for events on 2 CPUs with 64x4096 of shared memory'),
-    row('IPAM', `IPv4: ${used}/${addressCount(dp.podCidr) - 2} allocated from ${dp.podCidr},`),
+    row('IPAM', dp.families.map((f) => `IPv${f.version}: ${used}/${2n ** BigInt((f.version === 4 ? 32 : 128) - prefixLength(f.podCidr)) - 2n} allocated from ${f.podCidr},`).join(' ')),
     row('IPv4 BIG TCP', 'Disabled'),
     row('IPv6 BIG TCP', 'Disabled'),
     row('BandwidthManager', 'Disabled'),
     row('Routing', `Network: ${dp.vxlan ? 'Tunnel [vxlan]' : 'Native'}   Host: ${dp.replacesProxy ? 'BPF' : 'Legacy'}`),
     row('Attach Mode', 'TCX'),
     row('Device Mode', 'veth'),
-    row('Masquerading', `BPF   [${dp.device.name}]   ${dp.clusterCidr} [IPv4: Enabled, IPv6: Disabled]`),
+    row('Masquerading', `BPF   [${dp.device.name}]   ${dp.families.map((f) => f.clusterCidr).join(' ')} [IPv4: ${enabled(4)}, IPv6: ${enabled(6)}]`),
     row('Proxy Status', `OK, ip ${dp.routerIp}, ${proxied} redirects active on ports ${rules}, Envoy: external`),
     row('Global Identity Range', 'min 256, max 65535'),
     row('Hubble', 'Disabled'),
