@@ -3,6 +3,7 @@ import type { Node } from '../kubernetes/types.ts'
 import { ipVersion } from '../network/address.ts'
 import type { Cidr, Ip } from '../network/types.ts'
 import { addToBridge, ensureBridge, internalIp, podSubnets, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
+import { PeerReader, type PeerKind } from './shared-peers.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
 
 /**
@@ -41,35 +42,47 @@ function subnetsOf(context: NodeContext): Cidr[] {
 
 interface PodRoute { destination: Cidr; via: Ip }
 
+const isIn = (list: readonly PodRoute[], { destination, via }: PodRoute): boolean => list.some((r) => r.destination === destination && r.via === via)
+
+/** The ways to Nodes' Pods. */
+const ROUTES: PeerKind<readonly PodRoute[]> = {
+  read: (node) => {
+    const routes = podSubnets(node).flatMap((destination) => {
+      const via = internalIp(node, ipVersion(destination.split('/')[0]!))
+      return via ? [{ destination, via }] : []
+    })
+    return routes.length > 0 ? routes : undefined
+  },
+  same: (a, b) => a.length === b.length && a.every((route) => isIn(b, route)),
+  subnets: (routes) => routes.map((r) => r.destination),
+}
+
 /** Keeps cbr0, the masquerade rule and the routes to the other nodes' Pods as the Node objects say. */
 class BridgeAgent implements Agent {
   readonly #context: NodeContext
   readonly #stop: () => void
+  readonly #peers: PeerReader<readonly PodRoute[]>
   /** Node → its routes here. */
   readonly #routes = new Map<string, readonly PodRoute[]>()
 
   constructor(context: NodeContext) {
     this.#context = context
-    this.#stop = context.client.watch<Node>('nodes', {}, (event) => {
-      if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#onNode(event.object)
-      else if (event.type === 'DELETED') this.#route(event.object.metadata.name, [])
+    const { name, network } = context
+    this.#stop = context.client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
+      if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
+      const subnets = podSubnets(event.object)
+      if (event.object.metadata.name === name && subnets.length > 0 && subnets.join() !== subnetsOf(context).join()) this.#configure(subnets)
+    })
+    this.#peers = new PeerReader(context, ROUTES, {
+      devices: [...network.links.values()].filter((l) => l.kind === 'nic').map((l) => l.name),
+      tunnels: false,
+      apply: (node, routes) => this.#route(node, routes ?? []),
     })
   }
 
   stop(): void {
     this.#stop()
-  }
-
-  #onNode(node: Node): void {
-    const subnets = podSubnets(node)
-    if (node.metadata.name === this.#context.name) {
-      if (subnets.length > 0 && subnets.join() !== subnetsOf(this.#context).join()) this.#configure(subnets)
-      return
-    }
-    this.#route(node.metadata.name, subnets.flatMap((destination) => {
-      const via = internalIp(node, ipVersion(destination.split('/')[0]!))
-      return via ? [{ destination, via }] : []
-    }))
+    this.#peers.stop()
   }
 
   #configure(subnets: readonly Cidr[]): void {
@@ -87,7 +100,6 @@ class BridgeAgent implements Agent {
 
   #route(node: string, wanted: readonly PodRoute[]): void {
     const present = this.#routes.get(node) ?? []
-    const isIn = (list: readonly PodRoute[], { destination, via }: PodRoute): boolean => list.some((r) => r.destination === destination && r.via === via)
     const { routes } = this.#context.network
     const kept = present.filter((route) => isIn(wanted, route))
     for (const route of present) {
@@ -101,8 +113,12 @@ class BridgeAgent implements Agent {
     for (const route of wanted) {
       const device = isIn(kept, route) ? undefined : routes.lookup(route.via)?.device
       if (!device) continue
-      routes.add({ ...route, device }, { replace: true })
-      kept.push(route)
+      try {
+        routes.add({ ...route, device }, { replace: true })
+        kept.push(route)
+      } catch {
+        // The link is down.
+      }
     }
     if (kept.length > 0) this.#routes.set(node, kept)
     else this.#routes.delete(node)

@@ -1,4 +1,5 @@
 import type { Node } from '../kubernetes/types.ts'
+import type { LateOutput } from '../machine/types.ts'
 import { nthAddress, parseCidr } from '../network/address.ts'
 import type { Cidr, Ip, Mac, Netfilter } from '../network/types.ts'
 import { internalIp, podSubnets } from './bridge-link.ts'
@@ -6,6 +7,7 @@ import { CNI_CONF } from './flannel-manifests.ts'
 import { haveFlannelRules, writeFlannelRules } from './flannel-rules.ts'
 import { BACKENDS, HostGwBackend, type Backend, type BackendType, type Lease } from './flannel-backend.ts'
 import { VNI, VxlanBackend } from './flannel-vxlan.ts'
+import { PeerReader, type PeerKind } from './shared-peers.ts'
 import type { Agent, NodeContext } from './types.ts'
 
 /**
@@ -17,14 +19,14 @@ export const FLANNEL_CONF = '/etc/cni/net.d/10-flannel.conflist'
 const PREFIX = 'flannel.alpha.coreos.com'
 const RESYNC = 5_000
 
-/** What a Node's annotations say of each family, in the order of the cluster's. */
-type Leases = readonly (Lease | undefined)[]
+/** What a Node's annotations say of each family. */
+type Leases = Readonly<Record<4 | 6, Lease | undefined>>
 
 /** The annotations of a family. */
 const KEYS = { 4: { data: `${PREFIX}/backend-data`, ip: `${PREFIX}/public-ip` }, 6: { data: `${PREFIX}/backend-v6-data`, ip: `${PREFIX}/public-ipv6` } } as const
 
-/** source is "file.go:line", as klog prints it. */
-export type AgentLog = (source: string, message: string) => void
+/** source is "file.go:line", as klog prints it; `at` (virtual ms) where it was written earlier than now. */
+export type AgentLog = (source: string, message: string, at?: number) => void
 
 export class FlannelAgent implements Agent {
   readonly #context: NodeContext
@@ -33,31 +35,39 @@ export class FlannelAgent implements Agent {
   /** One a family. */
   readonly #backends: readonly Backend[]
   readonly #type: BackendType
+  /** Its log is read while it is written. */
+  readonly #follows: boolean
+  /** Of the other nodes, as far as they are written. */
   readonly #leases = new Map<string, Leases>()
+  #peers: PeerReader<Leases> | undefined
+  readonly #late: LateOutput | undefined
   readonly #ignored = new Map<string, BackendType>()
   #subnets: readonly Cidr[] | undefined
   #generation = -1
   #stopped = false
   #resync: ReturnType<NodeContext['clock']['schedule']> | undefined
 
-  constructor(context: NodeContext, log: AgentLog = () => undefined, type: BackendType = 'vxlan') {
+  /** `late`: where the log goes, if what it says of other nodes may be written when somebody reads. */
+  constructor(context: NodeContext, log: AgentLog | undefined, type: BackendType = 'vxlan', late?: LateOutput) {
     this.#context = context
-    this.#log = log
+    this.#log = log ?? (() => undefined)
+    this.#follows = log !== undefined && !late
     this.#type = type
+    this.#late = late
     this.#backends = context.config.podCIDR.map((cluster): Backend => {
       const { version } = parseCidr(cluster)
-      return type === 'host-gw' ? new HostGwBackend(context, version, log) : new VxlanBackend(context, version)
+      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : new VxlanBackend(context, version)
     })
-    this.#stopWatch = context.client.watch<Node>('nodes', {}, (event) => {
-      if (this.#stopped) return
-      if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#onNode(event.object)
-      else if (event.type === 'DELETED') this.#forget(event.object.metadata.name)
+    this.#stopWatch = context.client.watch<Node>('nodes', { fieldSelector: `metadata.name=${context.name}` }, (event) => {
+      if (this.#stopped || (event.type !== 'ADDED' && event.type !== 'MODIFIED')) return
+      if (event.object.metadata.name === context.name) this.#acquire(event.object)
     })
   }
 
   stop(): void {
     this.#stopped = true
     this.#stopWatch()
+    this.#peers?.stop()
     for (const backend of this.#backends) backend.stop()
     this.#context.clock.cancel(this.#resync)
   }
@@ -65,16 +75,6 @@ export class FlannelAgent implements Agent {
   /** Whether the local network stands: subnet.env is written. */
   get ready(): boolean {
     return this.#subnets !== undefined
-  }
-
-  #onNode(node: Node): void {
-    const { name } = node.metadata
-    if (name === this.#context.name) return this.#acquire(node)
-    const leases = this.#backends.map(({ version }) => leaseOf(node, version))
-    const other = leases.find((lease) => lease && lease.type !== this.#type)
-    if (other) return this.#ignore(name, other.type)
-    if (leases.some((lease) => lease)) this.#learn(name, leases)
-    else this.#forget(name)
   }
 
   // ---- the own node ------------------------------------------------------------------------------------------
@@ -89,7 +89,6 @@ export class FlannelAgent implements Agent {
     if (this.#type === 'vxlan') this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=false`)
     const macs = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)))
     this.#subnets = subnets
-    if (this.#type === 'vxlan') for (const leases of this.#leases.values()) this.#program(leases)
     this.#annotate(node, publicIps as Ip[], macs)
     this.#log('iptables.go:50', 'Starting flannel in iptables mode...')
     const six = config.podCIDR.some((c) => c.includes(':'))
@@ -110,7 +109,7 @@ export class FlannelAgent implements Agent {
     this.#log('main.go:426', `Wrote subnet file to ${SUBNET_ENV}`)
     this.#log('main.go:430', 'Running backend.')
     this.#log(this.#type === 'vxlan' ? 'vxlan_network.go:68' : 'route_network.go:55', `${this.#type === 'vxlan' ? 'w' : 'W'}atching for new subnet leases`)
-    if (this.#type !== 'vxlan') for (const leases of this.#leases.values()) this.#program(leases)
+    this.#watchPeers()
     this.#ensure()
   }
 
@@ -164,39 +163,55 @@ export class FlannelAgent implements Agent {
 
   // ---- the others --------------------------------------------------------------------------------------------
 
-  #learn(node: string, leases: Leases): void {
-    const known = this.#leases.get(node)
-    if (known && known.every((lease, i) => isSame(lease, leases[i]))) return
-    if (known) this.#forget(node)
-    this.#leases.set(node, leases)
-    if (this.#subnets) this.#program(leases)
+  #watchPeers(): void {
+    const peers = (this.#peers = new PeerReader(this.#context, LEASES, {
+      devices: this.#backends.map((backend) => backend.device),
+      tunnels: this.#type === 'vxlan',
+      apply: (node, leases, at) => this.#onPeer(node, leases, at),
+    }))
+    if (this.#follows) peers.follow(true)
+    else this.#late?.defer(peers)
   }
 
-  #program(leases: Leases): void {
-    if (this.#type === 'vxlan') this.#announce(leases)
-    this.#backends.forEach((backend, i) => leases[i] && backend.program(leases[i]))
+  #onPeer(name: string, leases: Leases | undefined, at: number): void {
+    const other = leases && this.#backends.map(({ version }) => leases[version]).find((lease) => lease && lease.type !== this.#type)
+    if (other) return this.#ignore(name, other.type, at)
+    const known = this.#leases.get(name)
+    if (known) this.#forget(known, at)
+    if (leases) this.#leases.set(name, leases)
+    else this.#leases.delete(name)
+    if (!leases) return
+    if (this.#type === 'vxlan') this.#announce(leases, at)
+    for (const backend of this.#backends) if (leases[backend.version]) backend.program(leases[backend.version]!, at)
   }
 
-  #announce(leases: Leases): void {
-    const of = (version: 4 | 6): Lease | undefined => leases[this.#backends.findIndex((b) => b.version === version)]
+  #announce(leases: Leases, at: number): void {
+    const of = (version: 4 | 6): Lease | undefined => (this.#backends.some((b) => b.version === version) ? leases[version] : undefined)
     const data = (lease: Lease | undefined): string => (lease ? JSON.stringify({ VNI, VtepMAC: lease.mac }) : '(nil)')
     const [four, six] = [of(4), of(6)]
-    this.#log('vxlan_network.go:181', `Received Subnet Event with VxLan: BackendType: vxlan, PublicIP: ${four?.publicIp ?? '(nil)'}, PublicIPv6: ${six?.publicIp ?? '(nil)'}, BackendData: ${data(four)}, BackendV6Data: ${data(six)}`)
+    this.#log('vxlan_network.go:181', `Received Subnet Event with VxLan: BackendType: vxlan, PublicIP: ${four?.publicIp ?? '(nil)'}, PublicIPv6: ${six?.publicIp ?? '(nil)'}, BackendData: ${data(four)}, BackendV6Data: ${data(six)}`, at)
   }
 
   /** A node whose flanneld has another backend is not reached until the two are of one mind; told once. */
-  #ignore(node: string, type: BackendType): void {
+  #ignore(node: string, type: BackendType, at: number): void {
     if (this.#type !== 'host-gw' || this.#ignored.get(node) === type) return
     this.#ignored.set(node, type)
-    this.#log('route_network.go:87', `Ignoring non-${this.#type} subnet: type=${type}`)
+    this.#log('route_network.go:87', `Ignoring non-${this.#type} subnet: type=${type}`, at)
   }
 
-  #forget(node: string): void {
-    const leases = this.#leases.get(node)
-    if (!leases) return
-    this.#leases.delete(node)
-    if (this.#subnets) this.#backends.forEach((backend, i) => leases[i] && backend.forget(leases[i]))
+  #forget(leases: Leases, at: number): void {
+    for (const backend of this.#backends) if (leases[backend.version]) backend.forget(leases[backend.version]!, at)
   }
+}
+
+/** What Nodes' annotations say, as all flannelds of a cluster read it. */
+const LEASES: PeerKind<Leases> = {
+  read: (node) => {
+    const [four, six] = [leaseOf(node, 4), leaseOf(node, 6)]
+    return four || six ? { 4: four, 6: six } : undefined
+  },
+  same: (a, b) => isSame(a[4], b[4]) && isSame(a[6], b[6]),
+  subnets: (leases) => [leases[4], leases[6]].flatMap((lease) => lease?.subnet ?? []),
 }
 
 function isSame(a: Lease | undefined, b: Lease | undefined): boolean {
@@ -208,7 +223,7 @@ function storedMac(node: Node, version: 4 | 6): Mac | undefined {
   return stored ? (JSON.parse(stored) as { VtepMAC?: Mac } | null)?.VtepMAC : undefined
 }
 
-/** All flannelds read the annotations of all Nodes, each time that one beats. */
+/** Nodes beat, and their annotations stay what they are. */
 const leases = { 4: new WeakMap<object, Lease | undefined>(), 6: new WeakMap<object, Lease | undefined>() } as const
 
 /** What a Node's annotations say about its subnet; undefined until its own flanneld has written them. */

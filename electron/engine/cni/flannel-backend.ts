@@ -23,8 +23,11 @@ export interface Backend {
   readonly overhead: number
   /** `mac` is what the annotations say from before; returns the one to write there. */
   setUp(subnet: Cidr, local: Ip, underlay: Link, mac: Mac | undefined): Mac | undefined
-  program(lease: Lease): void
-  forget(lease: Lease): void
+  /** The other nodes' leads through it. */
+  readonly device: string
+  /** Writes the way to another node, as at a virtual time; does not throw. */
+  program(lease: Lease, at: number): void
+  forget(lease: Lease, at: number): void
   stop(): void
 }
 
@@ -37,7 +40,9 @@ export class HostGwBackend implements Backend {
   readonly #context: NodeContext
   readonly #log: AgentLog
   readonly #leases = new Set<Lease>()
-  #device: string | undefined
+  device = ''
+  /** Of the routing tables when all routes were there. */
+  #generation = -1
   #check: ReturnType<NodeContext['clock']['schedule']> | undefined
 
   constructor(context: NodeContext, version: 4 | 6, log: AgentLog) {
@@ -47,24 +52,24 @@ export class HostGwBackend implements Backend {
   }
 
   setUp(_subnet: Cidr, _local: Ip, underlay: Link): undefined {
-    this.#device = underlay.name
+    this.device = underlay.name
     this.#watch()
   }
 
-  program(lease: Lease): void {
+  program(lease: Lease, at: number): void {
     const { network } = this.#context
-    this.#log(this.version === 4 ? 'route_network.go:92' : 'route_network.go:99', `Subnet added: ${lease.subnet} via ${lease.publicIp}`)
-    const index = network.links.get(this.#device!)?.index ?? 0
-    if (this.#present(lease)) this.#log('route_network.go:165', `Route to {Ifindex: ${index} Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0} already exists, skipping.`)
-    else this.#route(lease)
+    this.#log(this.version === 4 ? 'route_network.go:92' : 'route_network.go:99', `Subnet added: ${lease.subnet} via ${lease.publicIp}`, at)
+    const index = network.links.get(this.device)?.index ?? 0
+    if (this.#present(lease)) this.#log('route_network.go:165', `Route to {Ifindex: ${index} Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0} already exists, skipping.`, at)
+    else this.#route(lease, at)
     this.#leases.add(lease)
   }
 
-  forget(lease: Lease): void {
+  forget(lease: Lease, at: number): void {
     for (const known of this.#leases) if (known.subnet === lease.subnet && known.publicIp === lease.publicIp) this.#leases.delete(known)
-    this.#log('route_network.go:112', `Subnet removed: ${lease.subnet}`)
+    this.#log('route_network.go:112', `Subnet removed: ${lease.subnet}`, at)
     try {
-      this.#context.network.routes.remove({ destination: networkOf(lease.subnet), via: lease.publicIp, device: this.#device! })
+      this.#context.network.routes.remove({ destination: networkOf(lease.subnet), via: lease.publicIp, device: this.device })
     } catch {
       // The route went before: nothing is left to remove.
     }
@@ -75,16 +80,16 @@ export class HostGwBackend implements Backend {
   }
 
   #present(lease: Lease): boolean {
-    return this.#context.network.routes.list('main', this.version).some((r) => r.destination === networkOf(lease.subnet) && r.via === lease.publicIp && r.device === this.#device)
+    return this.#context.network.routes.to(networkOf(lease.subnet)).some((r) => r.via === lease.publicIp && r.device === this.device)
   }
 
   /** A route that somebody else left, through a tunnel that was, gives way. */
-  #route(lease: Lease): boolean {
+  #route(lease: Lease, at = this.#context.clock.now): boolean {
     try {
-      this.#context.network.routes.add({ destination: networkOf(lease.subnet), via: lease.publicIp, device: this.#device! }, { replace: true })
+      this.#context.network.routes.add({ destination: networkOf(lease.subnet), via: lease.publicIp, device: this.device }, { replace: true })
       return true
     } catch (error) {
-      this.#log('route_network.go:167', `Error adding route to {Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0}: ${(error as Error).message.toLowerCase()}`)
+      this.#log('route_network.go:167', `Error adding route to {Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0}: ${(error as Error).message.toLowerCase()}`, at)
       return false
     }
   }
@@ -92,8 +97,20 @@ export class HostGwBackend implements Backend {
   /** Every ten seconds it looks whether its routes are still there. */
   #watch(): void {
     this.#check = this.#context.clock.schedule(CHECK, () => {
-      for (const lease of this.#leases) if (!this.#present(lease) && this.#route(lease)) this.#log('route_network.go:253', `Route recovered ${lease.subnet} : ${lease.publicIp}`)
+      const { routes } = this.#context.network
+      if (routes.generation !== this.#generation && this.#recover()) this.#generation = routes.generation
       this.#watch()
     }, { background: true })
+  }
+
+  /** Whether all are there now. */
+  #recover(): boolean {
+    let all = true
+    for (const lease of this.#leases) {
+      if (this.#present(lease)) continue
+      if (this.#route(lease)) this.#log('route_network.go:253', `Route recovered ${lease.subnet} : ${lease.publicIp}`)
+      else all = false
+    }
+    return all
   }
 }

@@ -40,30 +40,36 @@ export class VxlanBackend implements Backend {
     const mtu = Math.min(underlay.mtu - OVERHEAD, underlay.mtu - HEADROOM[this.version])
     const vxlan = fabric.createVxlan(network, this.device, { vni: VNI, port: PORT, local, underlay: underlay.name, mtu, learning: false, ...(mac ? { mac } : {}) })
     network.setUp(this.device, true)
+    network.neighbours.reserve(this.device)
     return vxlan
   }
 
   program({ subnet, publicIp, mac }: Lease): void {
-    if (mac === undefined) return
     const { network } = this.#context
+    const device = network.links.get(this.device) as VxlanLink | undefined
+    if (mac === undefined || !device) return
     const gateway = nthAddress(subnet, 0)
     network.neighbours.set({ ip: gateway, device: this.device, mac, state: 'PERMANENT' })
-    const device = network.links.get(this.device) as VxlanLink
     device.addForwarding(mac, publicIp)
-    network.routes.add({ destination: networkOf(subnet), via: gateway, device: this.device, onlink: true }, { replace: true })
+    try {
+      network.routes.add({ destination: networkOf(subnet), via: gateway, device: this.device, onlink: true }, { replace: true })
+    } catch {
+      // The device is down: there is no route until the node is heard of again.
+    }
   }
 
   forget({ subnet, publicIp, mac }: Lease): void {
     if (mac === undefined) return
     const { network } = this.#context
     const gateway = nthAddress(subnet, 0)
-    network.neighbours.remove(gateway, this.device)
     const device = network.links.get(this.device) as VxlanLink | undefined
-    device?.removeForwarding(mac, publicIp)
+    if (!device) return
+    network.neighbours.remove(gateway, this.device)
+    device.removeForwarding(mac, publicIp)
     try {
       network.routes.remove({ destination: networkOf(subnet), via: gateway, device: this.device })
     } catch {
-      // The device or the route went before: nothing is left to remove.
+      // The route went before: nothing is left to remove.
     }
   }
 }

@@ -3,7 +3,7 @@ import type { MemoryFilesystem } from './filesystem.ts'
 import { contentOf, type FileNode } from './inode.ts'
 import { SystemError } from './errors.ts'
 import { sleep, type Task } from './task.ts'
-import type { OpenFile } from './types.ts'
+import type { LateOutput, OpenFile } from './types.ts'
 
 const BLOCK = 64 * 1024
 
@@ -142,9 +142,11 @@ export class CallbackFile extends CountedFile implements OpenFile {
   readonly #throttle: Throttle
   readonly #onWrite: (bytes: Uint8Array) => void
   readonly #onClose: (() => void) | undefined
+  readonly #late: (() => LateOutput) | undefined
 
-  constructor(clock: Clock, onWrite: (bytes: Uint8Array) => void, onClose?: () => void) {
+  constructor(clock: Clock, onWrite: (bytes: Uint8Array) => void, onClose?: () => void, late?: () => LateOutput) {
     super()
+    this.#late = late
     this.#throttle = new Throttle(clock)
     this.#onWrite = onWrite
     this.#onClose = onClose
@@ -153,6 +155,10 @@ export class CallbackFile extends CountedFile implements OpenFile {
    
   *read(): Task<Uint8Array | null> {
     return null
+  }
+
+  get late(): LateOutput | undefined {
+    return this.#late?.()
   }
 
   *write(bytes: Uint8Array): Task<void> {

@@ -65,8 +65,18 @@ export interface OpenFile {
   write(bytes: Uint8Array): Task<void>
   /** Set for a terminal. */
   readonly terminal?: Terminal
+  /** Set where lines may be written when somebody reads them. */
+  readonly late?: LateOutput | undefined
   retain(): OpenFile
   release(): void
+}
+
+/** Output of which nobody may ever read a line: programs that repeat what thousands of others say make theirs on demand. */
+export interface LateOutput {
+  /** `settle` inserts what is missing: it is called before anybody reads. While somebody follows, the source does so by itself. */
+  defer(source: { settle(): void; follow(on: boolean): void }): void
+  /** A line (or several) as it was written at a wall-clock time, in ms. */
+  insert(at: number, text: string): void
 }
 
 /** A pseudo-terminal: line discipline between a window (or kubectl on the other side) and processes. */

@@ -13,6 +13,7 @@ import type { Layers, TcpLayer } from './layers.ts'
 import type { SocketPrograms } from './programs.ts'
 import type { BaseLink } from './link.ts'
 import { Loopback } from './link.ts'
+import { LateTables, type LateRows } from './late-tables.ts'
 import { Neighbours } from './neighbours.ts'
 import { ZERO_MAC } from './packets.ts'
 import { RawSockets } from './raw.ts'
@@ -80,6 +81,8 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** Decides before the routing table, for packets to forward. */
   steer: ((packet: IpPacket) => Steering | undefined) | undefined
   socketPrograms: SocketPrograms | undefined
+  /** Absent where no agent leaves rows for later. */
+  late: LateTables | undefined
   /** Whether anybody captures anywhere here. */
   tapped = false
   readonly #taps = new SparseMap<string, Set<(frame: CapturedFrame) => void>>()
@@ -221,6 +224,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     const prefix = tryParseCidr(cidr)
     const address = link.addresses.find((a) => a.address === prefix?.address && (!cidr.includes('/') || a.prefixLength === prefix.length))
     if (!address) throw new SystemError('EADDRNOTAVAIL')
+    this.late?.forLink(name)
     const network = `${address.address}/${address.prefixLength}`
     const gone = address.secondary
       ? [address]
@@ -232,6 +236,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   setUp(name: string, up: boolean): void {
     const link = this.link(name)
     if (link.up === up) return
+    this.late?.forLink(name)
     link.up = up
     if (up) {
       this.routes.linkUp(link)
@@ -261,6 +266,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   removeLink(name: string): void {
     const link = this.link(name)
     if (link.kind === 'loopback' && !this.destroyed) throw new SystemError('EPERM')
+    this.late?.forLink(name)
     link.removed = true
     link.up = false
     link.unlink()
@@ -330,12 +336,22 @@ export class Namespace implements NetworkNamespace, StackHost {
     }
   }
 
+  addLate(rows: LateRows): void {
+    this.late ??= new LateTables()
+    this.late.add(rows)
+  }
+
+  settleLate(): void {
+    this.late?.settle()
+  }
+
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   changed(): void {
+    if (this.late?.writing) return
     for (const listener of this.#listeners) listener()
   }
 

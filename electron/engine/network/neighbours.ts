@@ -38,13 +38,20 @@ export class Neighbours implements NeighbourTable {
   }
 
   list(): ReturnType<NeighbourTable['list']> {
+    this.#namespace.late?.settle()
     const rows: ReturnType<NeighbourTable['list']>[number][] = []
     const rows6: typeof rows = []
     for (const entries of this.#links.values()) for (const entry of entries.values()) (entry.ip.includes(':') ? rows6 : rows).push(this.#row(entry))
     return [...rows, ...rows6]
   }
 
+  reserve(device: string): void {
+    const link = this.#namespace.link(device)
+    if (!this.#links.has(link)) this.#links.set(link, new Map())
+  }
+
   set(row: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void {
+    this.#namespace.late?.settle()
     const entry = this.#entry(this.#namespace.link(row.device), row.ip)
     // an administrator may overrule what is permanent
     if (entry.state === 'PERMANENT') entry.state = 'STALE'
@@ -52,6 +59,7 @@ export class Neighbours implements NeighbourTable {
   }
 
   remove(ip: Ip, device: string): void {
+    this.#namespace.late?.settle()
     const entries = this.#links.get(this.#namespace.link(device))
     const entry = entries?.get(ip)
     if (!entries || !entry) return
@@ -77,6 +85,7 @@ export class Neighbours implements NeighbourTable {
     if (link.wantsNextHop) packet.meta.nextHop = nextHop
     if (!link.usesArp) return link.transmit({ source: link.mac, destination: link.mac, payload: packet })
     if (isMulticastIp(nextHop)) return link.transmit({ source: link.mac, destination: packet.version === 6 ? multicastMac6(nextHop) : multicastMac(nextHop), payload: packet })
+    this.#namespace.late?.forNeighbours(link.name)
     const entry = this.#entry(link, nextHop)
     if (entry.mac !== undefined && entry.state !== 'INCOMPLETE' && entry.state !== 'FAILED') {
       if (entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS) entry.state = 'STALE'
@@ -111,6 +120,7 @@ export class Neighbours implements NeighbourTable {
 
   receive(arp: ArpPacket, link: BaseLink): void {
     const namespace = this.#namespace
+    namespace.late?.forNeighbours(link.name)
     const known = this.#links.get(link)?.get(arp.senderIp)
     if (arp.operation === 'request') {
       const proxied = this.#answers(arp, link)

@@ -4,9 +4,10 @@ import { broadcastOf, cidrContains, ipv4Number, isValidIp, maskOf, networkOf, tr
 import type { Prefix } from './address.ts'
 import { formatRoute } from './format.ts'
 import type { BaseLink } from './link.ts'
+import type { LateTables } from './late-tables.ts'
 import { Routes6 } from './routes6.ts'
 import { formatRule, ruleApplies, Rules } from './rules.ts'
-import type { AddRouteOptions, Ip, IpPacket, LinkAddress, NextHop, PolicyRule, Route, RouteFlow, RouteTable } from './types.ts'
+import type { AddRouteOptions, Cidr, Ip, IpPacket, LinkAddress, NextHop, PolicyRule, Route, RouteFlow, RouteTable } from './types.ts'
 
 /** "local", "main", "default", or a number as text. */
 type TableName = string
@@ -30,6 +31,7 @@ const NO_LEVELS: readonly Level[] = []
 /** What the routing tables need of their network namespace. */
 export interface RouteHost {
   readonly links: ReadonlyMap<string, BaseLink>
+  readonly late?: LateTables | undefined
   changed(): void
 }
 
@@ -116,6 +118,7 @@ export class Routes implements RouteTable {
   /** The others, by number; seldom any. */
   #more: Map<TableName, Table> | undefined
   readonly rules: Rules
+  #generation = 0
   readonly #found = new SparseMap<Ip, RouteEntry | undefined>()
   readonly #lines = new WeakMap<Route, string>()
   readonly #byRule = new WeakMap<RouteEntry, RouteEntry>()
@@ -144,6 +147,7 @@ export class Routes implements RouteTable {
   }
 
   add(route: Route, options?: AddRouteOptions): void {
+    this.#host.late?.settle()
     if (route.destination.includes(':')) return this.v6.add(route, options)
     const name = tableName(options?.table)
     const prefix = tryParseCidr(route.destination)
@@ -168,6 +172,7 @@ export class Routes implements RouteTable {
   }
 
   remove(route: Partial<Route> & { destination: string }, options?: { table?: string }): void {
+    this.#host.late?.settle()
     if (route.destination.includes(':')) return this.v6.remove(route, options)
     const table = this.#table(tableName(options?.table))
     if (!table) throw new SystemError('ESRCH')
@@ -182,9 +187,21 @@ export class Routes implements RouteTable {
   }
 
   list(table = 'main', family: 4 | 6 = 4): readonly Route[] {
+    this.#host.late?.settle()
     if (family === 6) return table === 'all' || table === 'main' || table === 'local' ? this.v6.list(table) : []
     const names = table === 'all' ? this.tables() : [tableName(table)]
     return names.flatMap((name) => this.#table(name)?.all() ?? []).map((e) => e.route)
+  }
+
+  to(destination: Cidr): readonly Route[] {
+    this.#host.late?.settle()
+    const prefix = tryParseCidr(destination)
+    if (!prefix) return []
+    return (prefix.version === 6 ? this.v6.at('main', prefix) : this.#main.at(prefix)).map((e) => e.route)
+  }
+
+  get generation(): number {
+    return this.#generation + this.v6.generation
   }
 
   lookup(destination: Ip, source?: Ip, flow?: RouteFlow): Route | undefined {
@@ -217,6 +234,7 @@ export class Routes implements RouteTable {
 
   #byRules(destination: Ip, flow: RouteFlow): RouteEntry | undefined {
     if (destination.includes(':')) return this.v6.find(destination, flow.out)
+    this.#host.late?.settle()
     const address = ipv4Number(destination)
     if (Number.isNaN(address)) return undefined
     const rules = this.rules.list()
@@ -248,6 +266,8 @@ export class Routes implements RouteTable {
   }
 
   #find(destination: Ip): RouteEntry | undefined {
+    const { late } = this.#host
+    if (late !== undefined && late.behind) late.forAddress(destination)
     let entry = this.#found.get(destination)
     if (entry === undefined && !this.#found.has(destination)) {
       if (destination.includes(':')) return this.v6.find(destination)
@@ -297,6 +317,7 @@ export class Routes implements RouteTable {
   }
 
   addressAdded(link: BaseLink, address: LinkAddress): void {
+    this.#host.late?.forAddress(address.address)
     if (address.address.includes(':')) return this.v6.addressAdded(link, address)
     // A secondary address is local with the primary one as its preferred source (fib_add_ifaddr).
     const primary = address.secondary
@@ -412,6 +433,7 @@ export class Routes implements RouteTable {
   }
 
   #changed(): void {
+    this.#generation++
     this.#found.clear()
     this.#host.changed()
   }

@@ -77,6 +77,7 @@ const maskOf = (length: number): bigint => MASKS[length]!
 export class Routes6 {
   readonly #host: RouteHost
   readonly #main = new Table6()
+  generation = 0
   /** What was written to the table "local" by hand. */
   readonly #added: RouteEntry[] = []
   #local: Table6 | undefined
@@ -92,7 +93,7 @@ export class Routes6 {
     const prefix = tryParseCidr(route.destination)
     if (prefix?.version !== 6) throw new SystemError('EINVAL')
     const entry = this.#entry(this.#complete({ ...route, destination: `${prefix.network}/${prefix.length}` }), table)
-    const same = this.#at(table, entry.prefix).find((e) => e.metric === entry.metric)
+    const same = this.at(table, entry.prefix).find((e) => e.metric === entry.metric)
     if (same) {
       if (!options?.replace) throw new SystemError('EEXIST')
       this.#drop(same)
@@ -108,7 +109,7 @@ export class Routes6 {
     if (prefix?.version !== 6) throw new SystemError('EINVAL')
     if (route.device !== undefined && !this.#host.links.has(route.device)) throw new SystemError('ENODEV')
     const same = (e: RouteEntry, key: Criterion): boolean => route[key] === undefined || route[key] === (key === 'type' ? (e.route.type ?? 'unicast') : e.route[key])
-    const entry = this.#at(table, prefix).find((e) => CRITERIA.every((key) => same(e, key)))
+    const entry = this.at(table, prefix).find((e) => CRITERIA.every((key) => same(e, key)))
     if (!entry) throw new SystemError('ESRCH')
     this.#drop(entry)
     this.changed()
@@ -120,6 +121,8 @@ export class Routes6 {
   }
 
   find(destination: Ip, device?: string): RouteEntry | undefined {
+    const { late } = this.#host
+    if (late !== undefined && late.behind) late.forAddress(destination)
     const key = device === undefined ? destination : `${destination}%${device}`
     let entry = this.#found.get(key)
     if (entry === undefined && !this.#found.has(key)) {
@@ -167,12 +170,13 @@ export class Routes6 {
 
   /** Links, addresses or forwarding changed. */
   changed(): void {
+    this.generation++
     this.#local = undefined
     this.#found.clear()
     this.#host.changed()
   }
 
-  #at(table: TableName, prefix: RouteEntry['prefix']): readonly RouteEntry[] {
+  at(table: TableName, prefix: RouteEntry['prefix']): readonly RouteEntry[] {
     return table === 'main' ? this.#main.at(prefix) : this.#localTable().at(prefix)
   }
 

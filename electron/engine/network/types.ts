@@ -3,6 +3,7 @@ import type { IpSets } from './ipset/sets.ts'
 import type { Ipvs } from './ipvs/ipvs.ts'
 import type { Nftables } from './nftables/nftables.ts'
 import type { Header, Hop, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../journey/types.ts'
+import type { LateRows } from './late-tables.ts'
 import type { LinkProgram, SocketPrograms } from './programs.ts'
 
 /** Contract of the simulated Linux network. Addresses are canonical strings (RFC 5952 for IPv6), MACs lower case. */
@@ -386,6 +387,10 @@ export interface RouteTable {
   list(table?: string, family?: 4 | 6): readonly Route[]
   /** Numbers (or "main", "local", "default") of IPv4's tables that there are, in the kernel's order of printing. */
   tables(): readonly string[]
+  /** The routes of the table main with just this prefix. */
+  to(destination: Cidr): readonly Route[]
+  /** Counts the changes. */
+  readonly generation: number
   lookup(destination: Ip, source?: Ip, flow?: RouteFlow): Route | undefined
   /** As `lookup`, with the table that it was found in ("rule": a rule said no) and the source that a packet along it gets. */
   resolve(destination: Ip, flow?: RouteFlow): { route: Route; table: string; source?: Ip } | undefined
@@ -399,6 +404,8 @@ export interface NeighbourTable {
   list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState; router?: boolean }[]
   set(entry: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void
   remove(ip: Ip, device: string): void
+  /** Keeps a link's place in the list for rows that come later. */
+  reserve(device: string): void
 }
 
 // ---- netfilter -----------------------------------------------------------------------------------------------
@@ -663,6 +670,10 @@ export interface NetworkNamespace {
   policyExplainer?: PolicyExplainer
   /** Called after links, addresses, routes, neighbours, bridges or FDBs changed. */
   onChange(listener: () => void): () => void
+  /** Rows that are written when somebody looks. */
+  addLate(rows: LateRows): void
+  /** Somebody looks. */
+  settleLate(): void
   /** Removes all links, closes all sockets. */
   destroy(): void
 }

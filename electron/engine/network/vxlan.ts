@@ -46,6 +46,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
   }
 
   addForwarding(mac: Mac, vtep: Ip): void {
+    this.namespace.late?.settle()
     // an end speaks one family with all others
     if (isIpv4(vtep) !== isIpv4(this.local)) throw new SystemError('EAFNOSUPPORT')
     const old = this.#vteps.get(mac)
@@ -55,6 +56,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
   }
 
   removeForwarding(mac: Mac, vtep?: Ip): void {
+    this.namespace.late?.settle()
     const old = this.#vteps.get(mac)
     if (!old) return
     const vteps = vtep === undefined ? [] : old.vteps.filter((v) => v !== vtep)
@@ -64,11 +66,13 @@ export class Vxlan extends BaseLink implements VxlanLink {
   }
 
   forwarding(): readonly { mac: Mac; vtep: Ip; learned?: boolean }[] {
+    this.namespace.late?.settle()
     const old = this.namespace.clock.now - AGEING
     return [...this.#vteps].filter(([, entry]) => (entry.seenAt ?? Infinity) > old).flatMap(([mac, entry]) => entry.vteps.map((vtep) => (entry.learned ? { mac, vtep, learned: true } : { mac, vtep })))
   }
 
   protected send(frame: Frame): void {
+    this.namespace.late?.settle()
     if (this.external) {
       const key = frame.payload.kind === 'ip' ? frame.payload.meta.tunnel : frame.payload.tunnel
       if (key) return this.#encapsulate(frame, key.remote, frame.destination, false, key.id)

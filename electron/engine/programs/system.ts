@@ -2,7 +2,7 @@ import { coreDns } from '../dns/coredns.ts'
 import { antreaPrograms } from '../cni/antrea/programs.ts'
 import { calicoPrograms } from '../cni/calico/programs.ts'
 import { ciliumPrograms } from '../cni/cilium/programs.ts'
-import { FlannelAgent } from '../cni/flannel-agent.ts'
+import { FlannelAgent, type AgentLog } from '../cni/flannel-agent.ts'
 import { BACKENDS, type BackendType } from '../cni/flannel-backend.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
 import { awsVpcPrograms } from '../cni/aws-vpc/programs.ts'
@@ -30,7 +30,14 @@ function flanneld(services: SystemServices): Program {
       return 1
     }
     const out = new Output(process, 2)
-    const log = (source: string, message: string): void => out.write(klogLine(process.clock.wall(), 'I', process.pid, source, message))
+    const { clock } = process
+    const late = process.files.get(2)?.late
+    const log: AgentLog = (source, message, at) => {
+      const wall = clock.epoch + (at ?? clock.now)
+      const line = klogLine(wall, 'I', process.pid, source, message)
+      if (at !== undefined && late) late.insert(wall, line)
+      else out.write(line)
+    }
     log('main.go:235', `Created subnet manager: Kubernetes Subnet Manager - ${node.name}`)
     log('main.go:238', 'Installing signal handlers')
     const read = backendOf(process)
@@ -39,7 +46,7 @@ function flanneld(services: SystemServices): Program {
       yield* process.printError(read.message)
       return read.code
     }
-    const agent = new FlannelAgent(node, log, read.type)
+    const agent = new FlannelAgent(node, log, read.type, late)
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('main.go:374', 'shutdownHandler sent cancel signal...')

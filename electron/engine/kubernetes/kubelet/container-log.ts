@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { LogOptions, LogSink } from '../client.ts'
+import type { LateOutput } from '../../machine/types.ts'
 import { SparseSet } from '../../sparse.ts'
-import { Utf8Decoder } from '../../text.ts'
+import { encodeUtf8, Utf8Decoder } from '../../text.ts'
 
 /** What is kept of a container's output; older lines go, as with the kubelet's log rotation. */
 const LIMIT = 1_000_000
@@ -11,7 +12,7 @@ interface Line { at: number; text: string; stream: 'stdout' | 'stderr' }
 /** A container's output: lines with their times, and whoever follows them. */
 export class ContainerLog {
   readonly #clock: Clock
-  readonly #lines: Line[] = []
+  #lines: Line[] = []
   #size = 0
   #first = 0
   readonly #partial = { stdout: '', stderr: '' }
@@ -19,6 +20,8 @@ export class ContainerLog {
   readonly #followers = new SparseSet<() => void>()
   readonly #raw = new SparseSet<(bytes: Uint8Array, stream: 'stdout' | 'stderr') => void>()
   #closed = false
+  /** Who writes lines when somebody reads; seldom anybody. */
+  #late: Parameters<LateOutput['defer']>[0][] | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -36,7 +39,11 @@ export class ContainerLog {
   /** The output as it comes, for attach. */
   onBytes(listener: (bytes: Uint8Array, stream: 'stdout' | 'stderr') => void): () => void {
     this.#raw.add(listener)
-    return () => this.#raw.delete(listener)
+    this.#follow()
+    return () => {
+      this.#raw.delete(listener)
+      this.#follow()
+    }
   }
 
   /** The container ended: what was not a whole line becomes one. */
@@ -52,6 +59,7 @@ export class ContainerLog {
 
   /** The last lines as one text: the termination message of a container that failed. */
   tail(lines: number, bytes: number): string {
+    this.#settle()
     const text = this.#lines.slice(-lines).map((l) => `${l.text}\n`).join('')
     return text.slice(-bytes)
   }
@@ -63,6 +71,7 @@ export class ContainerLog {
 
   /** Each call to the sink is an event of the clock. Returns what stops it. */
   read(options: LogOptions, sink: LogSink): () => void {
+    this.#settle()
     const oldest = options.sinceSeconds === undefined ? -Infinity : this.#clock.wall() - options.sinceSeconds * 1000
     const present = this.#lines.filter((l) => l.at >= oldest)
     const shown = options.tailLines === undefined ? present.length : Math.min(options.tailLines, present.length)
@@ -86,14 +95,42 @@ export class ContainerLog {
       stopped = true
       this.#clock.cancel(timer)
       this.#followers.delete(wake)
+      this.#follow()
     }
     this.#followers.add(wake)
+    this.#follow()
     wake()
     return stop
   }
 
-  #push(text: string, stream: 'stdout' | 'stderr'): void {
-    this.#lines.push({ at: this.#clock.wall(), text, stream })
+  /** For a stream whose writer can say later what it wrote. */
+  late(stream: 'stdout' | 'stderr'): LateOutput {
+    return {
+      defer: (source) => {
+        ;(this.#late ??= []).push(source)
+        if (this.#followers.size + this.#raw.size > 0) source.follow(true)
+      },
+      insert: (at, text) => {
+        if (this.#raw.size > 0) for (const listener of [...this.#raw]) listener(encodeUtf8(text), stream)
+        for (const line of text.split('\n').slice(0, -1)) this.#push(line, stream, at)
+        this.#notify()
+      },
+    }
+  }
+
+  #settle(): void {
+    if (!this.#late) return
+    for (const source of this.#late) source.settle()
+    const { length } = this.#lines
+    for (let i = 1; i < length; i++) if (this.#lines[i]!.at < this.#lines[i - 1]!.at) return void (this.#lines = this.#lines.sort((a, b) => a.at - b.at))
+  }
+
+  #follow(): void {
+    for (const source of this.#late ?? []) source.follow(this.#followers.size + this.#raw.size > 0)
+  }
+
+  #push(text: string, stream: 'stdout' | 'stderr', at = this.#clock.wall()): void {
+    this.#lines.push({ at, text, stream })
     this.#size += text.length + 1
     while (this.#size > LIMIT && this.#lines.length > 1) {
       this.#size -= this.#lines.shift()!.text.length + 1

@@ -133,7 +133,7 @@ export class ContainerRun {
       terminal.onOutput((bytes) => this.log.write(bytes, 'stdout'))
       return { table: new Map([0, 1, 2].map((fd) => [fd, terminal.open()])), input: undefined, terminal }
     }
-    const sink = (stream: 'stdout' | 'stderr'): OpenFile => new CallbackFile(clock, (bytes) => this.log.write(bytes, stream))
+    const sink = (stream: 'stdout' | 'stderr'): OpenFile => new CallbackFile(clock, (bytes) => this.log.write(bytes, stream), undefined, () => this.log.late(stream))
     const table = new Map<number, OpenFile>([[1, sink('stdout')], [2, sink('stderr')]])
     if (!container.stdin) {
       table.set(0, new NullFile(clock))
