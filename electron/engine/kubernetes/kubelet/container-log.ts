@@ -66,6 +66,7 @@ export class ContainerLog {
 
   /** As the file that containerd writes: "2026-01-05T09:00:00.000000000Z stdout F text". */
   criText(): string {
+    this.#settle()
     return this.#lines.map((l) => `${new Date(Math.floor(l.at / 1000) * 1000).toISOString().slice(0, 19)}.${String(Math.floor((l.at % 1000) * 1e6)).padStart(9, '0')}Z ${l.stream} F ${l.text}\n`).join('')
   }
 
