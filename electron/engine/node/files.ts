@@ -5,7 +5,7 @@ import { encodeBase64 } from '../kubernetes/base64.ts'
 import { encodeUtf8 } from '../text.ts'
 import type { MemoryFilesystem } from '../machine/filesystem.ts'
 import type { Node } from '../machine/inode.ts'
-import { nthAddress } from '../network/address.ts'
+import { joinHostPort, nthAddress } from '../network/address.ts'
 import type { NodeView } from './index.ts'
 import { NETNS } from './netns.ts'
 import { logDirectory, type ContainerView } from './runtime.ts'
@@ -46,7 +46,7 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   }
   if (facts.role === 'control-plane') {
     const data = 'UE9ESE9Q'
-    files['/etc/kubernetes/admin.conf'] = kubeconfig({ server: `https://${address}:6443`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
+    files['/etc/kubernetes/admin.conf'] = kubeconfig({ server: `https://${joinHostPort(address, 6443)}`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
     for (const part of ['controller-manager', 'scheduler']) files[`/etc/kubernetes/${part}.conf`] = agentConfig(address, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${data}\n    client-key-data: ${data}\n`)
   }
   for (const each of SERVICES) {
@@ -110,7 +110,7 @@ function agentConfig(server: string, user: string, name: string, access: string)
 clusters:
 - cluster:
     certificate-authority-data: ${encodeBase64(encodeUtf8(CLUSTER_CA))}
-    server: https://${server}:6443
+    server: https://${joinHostPort(server, 6443)}
   name: podhop
 contexts:
 - context:

@@ -7,7 +7,7 @@ const SYSTEM: readonly { pid: number; argv: readonly string[]; user?: string }[]
   { pid: 1, argv: ['/lib/systemd/systemd', '--system', '--deserialize=35'] },
   { pid: 219, argv: ['/lib/systemd/systemd-journald'] },
   { pid: 244, argv: ['/lib/systemd/systemd-udevd'] },
-  { pid: 318, argv: ['/lib/systemd/systemd-timesyncd'], user: 'systemd-timesync' },
+  { pid: 318, argv: ['/lib/systemd/systemd-timesyncd'], user: 'systemd+' },
   { pid: 391, argv: ['/usr/sbin/cron', '-f'] },
   { pid: 392, argv: ['/usr/bin/dbus-daemon', '--system', '--address=systemd:', '--nofork', '--nopidfile', '--systemd-activation', '--syslog-only'], user: 'message+' },
   { pid: 397, argv: ['/lib/systemd/systemd-logind'] },

@@ -70,6 +70,11 @@ export class NodeRuntime {
     return this.#kubelet.images
   }
 
+  /** Why the network is not ready (the plugin's status). */
+  networkProblem(): string | undefined {
+    return this.#kubelet.plugin.status(this.#kubelet.context)
+  }
+
   /** The latest first. */
   sandboxes(): SandboxView[] {
     const { now } = this.#kubelet.context.clock
@@ -122,13 +127,14 @@ export class NodeRuntime {
     const sandbox = this.#sandboxOf(worker) ?? this.#stopped.findLast((s) => s.sandbox.pod.metadata.uid === worker.pod.metadata.uid)?.sandbox
     if (!sandbox) return []
     const { clock } = this.#kubelet.context
+    const former = this.#stopped.map((s) => s.sandbox).filter((s) => s.pod.metadata.uid === worker.pod.metadata.uid)
     return worker.records.flatMap((record) => {
       const { run, restarts } = record
       const out: ContainerView[] = []
       const make = (id: string, attempt: number, startedAt: number, end: Terminated | undefined): ContainerView => ({
         id, name: record.spec.name, attempt, image: record.image, running: end === undefined, createdAt: startedAt - CREATED_BEFORE, startedAt,
         finishedAt: end ? Date.parse(end.finishedAt) : 0, exitCode: end?.exitCode ?? 0, reason: end?.reason ?? '', message: end?.message ?? '',
-        sandbox, record, run: end ? undefined : run, logPath: `${logDirectory(sandbox.pod)}/${record.spec.name}/${attempt}.log`,
+        sandbox: startedAt < sandbox.createdAt ? (former.findLast((s) => s.createdAt <= startedAt) ?? sandbox) : sandbox, record, run: end ? undefined : run, logPath: `${logDirectory(sandbox.pod)}/${record.spec.name}/${attempt}.log`,
       })
       if (run) out.push(make(run.id, restarts, clock.epoch + run.startedAt, undefined))
       const end = run ? record.last : record.lastEnd

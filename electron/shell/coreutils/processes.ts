@@ -1,7 +1,7 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { createPipe } from '../../engine/machine/pipe.ts'
 import { Thread, anyOf, sleep, type Task } from '../../engine/machine/task.ts'
-import type { Process, SignalName } from '../../engine/machine/types.ts'
+import type { Process, ProcessEntry, SignalName } from '../../engine/machine/types.ts'
 import { SIGNAL_NUMBERS } from '../../engine/machine/signals.ts'
 import { parseSignal, signalList } from '../language/signal-names.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../engine/text.ts'

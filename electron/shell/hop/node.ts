@@ -1,4 +1,5 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
+import { runOn } from '../nodetools/run-on.ts'
 
 /** A shell, or one command, on a node: what SSH would give an administrator. */
 export function* hopNode(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
@@ -20,24 +21,10 @@ export function* hopNode(cluster: Cluster, self: Process, args: readonly string[
   const terminal = self.terminalOf(0)
   const env = new Map(machine.env)
   if (terminal) env.set('TERM', self.env.get('TERM') ?? 'xterm-256color')
-  const former = terminal?.foreground
   try {
-    const child = machine.start({
-      argv: command.length > 0 ? command : ['bash'],
-      files: new Map([0, 1, 2].flatMap((fd) => (self.files.has(fd) ? [[fd, self.files.get(fd)!] as const] : []))),
-      env,
-      cwd: '/root',
-      group: 'new',
-    })
-    self.onExit(() => child.signal('SIGHUP'))
-    if (terminal && former?.members.has(self)) terminal.foreground = child.group
-    else self.onSignal('SIGINT', () => child.signal('SIGINT'))
-    while (!child.status) yield self.changed(child)
-    return child.status.code
+    return yield* runOn(self, machine, { argv: command.length > 0 ? command : ['bash'], env, cwd: '/root' })
   } catch (error) {
     yield* self.printError(`hop: ${command[0] ?? 'bash'}: ${(error as Error).message}\n`)
     return (error as { code?: string }).code === 'ENOENT' ? 127 : 126
-  } finally {
-    if (terminal && former) terminal.foreground = former
   }
 }
