@@ -1,15 +1,21 @@
+import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { setLastApplied, viewLastApplied } from './apply-last-applied.ts'
 import { serverSideApply } from './apply-server.ts'
 import { type Command, did, type DryRun, type Kubectl } from './command.ts'
+import { deleteInfos, waitForDeletion } from './delete.ts'
 import { isConflict, isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
 import { sortedGoJson } from './json.ts'
-import { at, isObject, type JsonObject, text } from './objects.ts'
+import { at, isObject, type JsonObject, map, text } from './objects.ts'
 import { infoText, LAST_APPLIED, patchFor, withLastApplied } from './last-applied.ts'
 import { printerFor } from './printers/index.ts'
+import { recorded } from './record.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
+
+/** How long --force waits for the old object to go, when --timeout does not say (ms). */
+const GONE_WITHIN = 300_000
 
 export const apply: Command = {
   name: 'apply',
@@ -17,19 +23,20 @@ export const apply: Command = {
   use: 'apply (-f FILENAME | -k DIRECTORY)',
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
     --all bool
-    --cascade string=background?background ~
+    --cascade string=background?background -
     --field-manager string=kubectl-client-side-apply
-    --force bool ~
+    --force bool
     --force-conflicts bool
-    --grace-period int=-1 ~
+    --grace-period int=-1
     --openapi-patch bool=true -
     --overwrite bool=true ~
     --prune bool ~
     --prune-allowlist array ~
+    --record bool !
     --server-side bool
     --subresource string
-    --timeout duration=0s ~
-    --wait bool ~
+    --timeout duration=0s -
+    --wait bool -
   `),
   commands: [
     { name: 'edit-last-applied', short: 'Edit latest last-applied-configuration annotations of a resource/object', use: 'edit-last-applied (RESOURCE/NAME | -f FILENAME)', instead: 'use kubectl apply set-last-applied -f FILE' },
@@ -47,6 +54,8 @@ function* run(k: Kubectl): Task<number> {
   const validation = k.validation()
   const serverSide = f.bool('server-side')
   if (f.bool('force-conflicts') && !serverSide) throw new KubectlError('--force-conflicts only works with --server-side')
+  if (f.bool('force') && serverSide) throw new KubectlError('--force cannot be used with --server-side')
+  if (f.string('subresource') !== '' && !serverSide) throw new KubectlError('--subresource can only be specified for --server-side')
   if (dryRun === 'client' && serverSide) throw new KubectlError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
   if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false, validate: validation !== 'Ignore' }))
@@ -67,9 +76,11 @@ function* run(k: Kubectl): Task<number> {
   }
   throwAll(errors)
   if (wantsObject) {
-    const printer = printerFor(k)
-    const objects = done.map((d) => d.object)
-    yield* k.out(printer.print(objects.length === 1 ? objects[0]! : { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects }))
+    const several = done.length !== 1
+    const printer = printerFor(k, { typed: several })
+    // the list is made here, with the order of its Go type; what is in it came from the server
+    const objects = done.map((d) => (several ? (JSON.parse(sortedGoJson(d.object)) as JsonObject) : d.object))
+    yield* k.out(printer.print(!several ? objects[0]! : { kind: 'List', apiVersion: 'v1', metadata: {}, items: objects }))
   }
   return 0
 }
@@ -87,7 +98,8 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
   const key = keyOf(info.resource)
   const namespace = info.resource.namespaced ? info.namespace : undefined
   const options = { fieldManager: k.flags.string('field-manager'), dryRun: dryRun === 'server', fieldValidation: validation }
-  const modified = withLastApplied(object)
+  if (!info.name) throw withSource(`retrieving current configuration of:\n${infoText(info)}\nfrom server for:`, info.source, new KubectlError('resource name may not be empty'))
+  const modified = withLastApplied(recorded(k, object))
   let current: JsonObject
   try {
     current = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
@@ -117,9 +129,30 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
         current = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
         continue
       }
+      if (k.flags.bool('force') && error instanceof StatusError && (isConflict(error) || error.status.reason === 'Invalid')) {
+        return { object: yield* deletedAndCreated(k, info, current, modified, dryRun), operation: 'configured' }
+      }
       const inner = withSource('patching', info.source, error)
       throw withSource(`applying patch:\n${sortedGoJson(patch)}\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, inner)
     }
+  }
+}
+
+/** --force: what cannot be patched is made anew; the old object is put back when that fails. */
+function* deletedAndCreated(k: Kubectl, info: Info, former: JsonObject, modified: JsonObject, dryRun: DryRun): Task<JsonObject> {
+  const key = keyOf(info.resource)
+  const namespace = info.resource.namespaced ? info.namespace : undefined
+  const fieldManager = k.flags.string('field-manager')
+  const errors: unknown[] = []
+  yield* deleteInfos(k, [{ ...info, object: former }], { grace: k.flags.int('grace-period'), dryRun, propagation: 'Background', ignoreMissing: false, errors, quiet: true })
+  throwAll(errors)
+  yield* waitForDeletion(k, info, text(at(former, 'metadata', 'uid')), k.process.clock.now + (k.flags.duration('timeout') || GONE_WITHIN))
+  try {
+    return k.client.create<KubeObject>(key, namespace, withoutNulls(modified), { fieldManager }) as unknown as JsonObject
+  } catch (error) {
+    const { resourceVersion: _version, uid: _uid, ...metadata } = map(former['metadata'])
+    k.client.create<KubeObject>(key, namespace, { ...former, metadata }, { fieldManager })
+    throw error
   }
 }
 

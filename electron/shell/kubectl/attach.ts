@@ -3,7 +3,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
-import { attachablePod, containerOf, oneObject, phaseOf, podRunningTimeout } from './pods.ts'
+import { attachablePod, containerOf, containersOf, oneObject, phaseOf, podRunningTimeout } from './pods.ts'
 import { joinRemote, settleTty } from './remote.ts'
 
 export const attach: Command = {
@@ -33,9 +33,17 @@ function* run(k: Kubectl): Task<number> {
   return 0
 }
 
+function* attachable(k: Kubectl, pod: Pod, wanted: { container: string; quiet: boolean }): Task<ReturnType<typeof containersOf>[number]> {
+  try {
+    return yield* containerOf(k, pod, wanted.container, wanted.quiet)
+  } catch (error) {
+    throw error instanceof KubectlError ? new KubectlError(`cannot attach to the container: ${error.message}`) : error
+  }
+}
+
 /** Attaches to a container that runs; `run -it` does the same. */
 export function* attachTo(k: Kubectl, pod: Pod, wanted: { container: string; stdin: boolean; tty: boolean; quiet: boolean }): Task {
-  const container = yield* containerOf(k, pod, wanted.container, wanted.quiet)
+  const container = yield* attachable(k, pod, wanted)
   let asked = wanted.tty
   if (asked && !container.tty) {
     asked = false

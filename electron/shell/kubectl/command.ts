@@ -65,7 +65,7 @@ export class Kubectl {
     return this.process.clock.wall()
   }
   get config(): Kubeconfig {
-    return (this.#config ??= loadKubeconfig(this.process, this.flags))
+    return (this.#config ??= loadKubeconfig(this.process, this.flags, this.path.startsWith('kubectl config')))
   }
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {

@@ -1,7 +1,12 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
+import { encodeBase64 } from '../../engine/kubernetes/base64.ts'
+import { setCluster, setCredentials } from './config-entries.ts'
+import { ENTRIES, entryOf, ordered, withEntry } from './config-paths.ts'
+import { configSet, configUnset, helpAnd } from './config-set.ts'
+import { helpOf } from './help.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
-import { flags, PRINT_FLAGS } from './flags.ts'
+import { flags, TEMPLATE_FLAGS } from './flags.ts'
 import { kubeconfigPaths } from './kubeconfig.ts'
 import { at, type JsonObject, list, map, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
@@ -15,9 +20,10 @@ const view: Command = {
   name: 'view',
   short: 'Display merged kubeconfig settings or a specified kubeconfig file',
   use: 'view [flags]',
-  flags: flags(PRINT_FLAGS, `
-    --flatten bool ~
-    --merge bool=true -
+  flags: flags(TEMPLATE_FLAGS, `
+    -o --output string=yaml
+    --flatten bool
+    --merge bool=true?true
     --minify bool
     --raw bool
   `),
@@ -25,8 +31,10 @@ const view: Command = {
     noArguments(k)
     const printer = printerFor(k, { defaultOutput: 'yaml', typed: true })
     const config = k.config.merged()
+    if (!k.flags.bool('merge') && !k.flags.string('kubeconfig')) throw new KubectlError('if merge==false a precise file must be specified')
     if (k.flags.bool('minify')) minify(k, config)
-    if (!k.flags.bool('raw')) redact(config)
+    if (k.flags.bool('flatten')) flatten(k, config)
+    else if (!k.flags.bool('raw')) redact(config)
     yield* k.out(printer.print(config))
     return 0
   },
@@ -44,6 +52,24 @@ function minify(k: Kubectl, config: JsonObject): void {
   keep('contexts', name)
   keep('clusters', at(context, 'context', 'cluster'))
   keep('users', at(context, 'context', 'user'))
+}
+
+/** Files that the config names become a part of it. */
+function flatten(k: Kubectl, config: JsonObject): void {
+  for (const kind of ['clusters', 'users'] as const) {
+    const { inner, paths } = ENTRIES[kind]
+    config[kind] = config[kind] && list(config[kind]).map((entry) => {
+      const content = { ...map(at(entry, inner)) }
+      for (const field of paths) {
+        const path = text(content[field])
+        if (path === '' || field === 'tokenFile') continue
+        if (!k.process.fs.exists(path)) throw new KubectlError(`open ${path}: no such file or directory`)
+        delete content[field]
+        content[`${field}-data`] = encodeBase64(k.process.fs.readFile(path))
+      }
+      return { name: at(entry, 'name'), [inner]: ordered(kind, content) }
+    })
+  }
 }
 
 /** Secrets are REDACTED, data is DATA+OMITTED. */
@@ -116,7 +142,7 @@ const useContext: Command = {
   short: 'Set the current-context in a kubeconfig file',
   use: 'use-context CONTEXT_NAME',
   *run(k): Task<number> {
-    if (k.args.length !== 1) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+    if (k.args.length !== 1) return yield* helpAnd(k, `Unexpected args: [${k.args.join(' ')}]`)
     const name = k.args[0]!
     if (name === '') throw new KubectlError('empty context names are not allowed')
     if (!k.config.contexts.some((c) => c.name === name)) throw new KubectlError(`no context exists with the name: ${quote(name)}`)
@@ -130,10 +156,15 @@ const setContext: Command = {
   name: 'set-context',
   short: 'Set a context entry in kubeconfig',
   use: 'set-context [NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]',
-  flags: flags('--current bool'),
+  flags: flags(`
+    --cluster string
+    --current bool
+    --namespace string
+    --user string
+  `),
   *run(k): Task<number> {
     const { flags: f, args } = k
-    if (args.length > 1) throw k.usageError(`Unexpected args: [${args.join(' ')}]`)
+    if (args.length > 1) return yield* helpAnd(k, `Unexpected args: [${args.join(' ')}]`)
     if (args.length === 0 && !f.bool('current')) throw new KubectlError('you must specify a non-empty context name or --current')
     if (args.length > 0 && f.bool('current')) throw new KubectlError('you cannot specify both a context name and --current')
     const name = args[0] ?? k.config.currentContext
@@ -152,13 +183,38 @@ const setContext: Command = {
   },
 }
 
+const renameContext: Command = {
+  name: 'rename-context',
+  short: 'Rename a context from the kubeconfig file',
+  use: 'rename-context CONTEXT_NAME NEW_NAME',
+  *run(k): Task<number> {
+    if (k.args.length !== 2) return yield* helpAnd(k, `Unexpected args: [${k.args.join(' ')}]`)
+    const [from, to] = k.args as readonly [string, string]
+    const file = k.config.fileOf('contexts', from)
+    const known = k.config.contexts
+    if (!known.some((c) => c.name === from)) throw new KubectlError(`cannot rename the context ${quote(from)}, it's not in ${file}`)
+    if (known.some((c) => c.name === to)) throw new KubectlError(`cannot rename the context ${quote(from)}, the context ${quote(to)} already exists in ${file}`)
+    const current = k.config.currentContext === from
+    k.config.modify('contexts', from, (content) => {
+      const context = entryOf(content['contexts'], 'contexts', from)
+      content['contexts'] = withEntry(withEntry(content['contexts'], 'contexts', from, undefined), 'contexts', to, context ?? {})
+      if (current) content['current-context'] = to
+    })
+    yield* k.out(`Context ${quote(from)} renamed to ${quote(to)}.\n`)
+    return 0
+  },
+}
+
 function remover(name: string, kind: 'clusters' | 'contexts' | 'users', what: string): Command {
   return {
     name,
     short: `Delete the specified ${what} from the kubeconfig`,
     use: `${name} NAME`,
     *run(k): Task<number> {
-      if (k.args.length !== 1) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+      if (k.args.length !== 1) {
+        yield* k.out(helpOf(k.command, k.path))
+        return 0
+      }
       const target = k.args[0]!
       const file = kubeconfigPaths(k.process, k.flags).paths[0]!
       if (!k.config.entries(kind).some((e) => e['name'] === target)) throw new KubectlError(`cannot delete ${what} ${target}, not in ${file}`)
@@ -183,12 +239,12 @@ export const config: Command = {
     entryList('get-clusters', 'clusters', 'Display clusters defined in the kubeconfig'),
     getContexts,
     entryList('get-users', 'users', 'Display users defined in the kubeconfig'),
-    { name: 'rename-context', short: 'Rename a context from the kubeconfig file', use: 'rename-context CONTEXT_NAME NEW_NAME', instead: 'use kubectl config set-context' },
-    { name: 'set', short: 'Set an individual value in a kubeconfig file', use: 'set PROPERTY_NAME PROPERTY_VALUE', instead: 'use kubectl config set-context' },
-    { name: 'set-cluster', short: 'Set a cluster entry in kubeconfig', use: 'set-cluster NAME', instead: 'there is one cluster' },
+    renameContext,
+    configSet,
+    setCluster,
     setContext,
-    { name: 'set-credentials', short: 'Set a user entry in kubeconfig', use: 'set-credentials NAME', instead: 'the user is the administrator' },
-    { name: 'unset', short: 'Unset an individual value in a kubeconfig file', use: 'unset PROPERTY_NAME', instead: 'use kubectl config set-context' },
+    setCredentials,
+    configUnset,
     useContext,
     view,
   ],

@@ -6,6 +6,7 @@ import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
 import { KubectlError, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import { isKey, KEY_FLAGS, KEY_RULE, readKeys } from './key-sources.ts'
+import { withHash } from './name-hash.ts'
 import { define, type JsonObject, sortKeys } from './objects.ts'
 import { createNamed, metadataOf } from './saving.ts'
 
@@ -31,6 +32,6 @@ export const createConfigMap: Command = {
     const object: JsonObject = { kind: 'ConfigMap', apiVersion: 'v1', metadata: metadataOf(name) }
     if (Object.keys(data).length > 0) object['data'] = sortKeys(data)
     if (Object.keys(binary).length > 0) object['binaryData'] = sortKeys(binary)
-    return yield* createNamed(k, object, 'configmap')
+    return yield* createNamed(k, withHash(k, object), 'configmap')
   },
 }

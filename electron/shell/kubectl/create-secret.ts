@@ -6,6 +6,7 @@ import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import { isKey, KEY_FLAGS, KEY_RULE, readKeys } from './key-sources.ts'
+import { withHash } from './name-hash.ts'
 import { define, type JsonObject, sortKeys } from './objects.ts'
 import { createNamed, metadataOf } from './saving.ts'
 
@@ -35,7 +36,7 @@ const generic: Command = {
   `),
   *run(k): Task<number> {
     const name = nameArgument(k)
-    return yield* createNamed(k, secret(name, k.flags.string('type'), dataOf(k)), 'secret')
+    return yield* createNamed(k, withHash(k, secret(name, k.flags.string('type'), dataOf(k))), 'secret')
   },
 }
 
@@ -44,7 +45,7 @@ const tls: Command = {
   short: 'Create a TLS secret',
   use: 'tls NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS, `
-    --append-hash bool ~
+    --append-hash bool
     --cert string
     --key string
   `),
@@ -57,7 +58,7 @@ const tls: Command = {
     if (!/-----BEGIN [A-Z ]*CERTIFICATE-----/.test(decodeUtf8(files['tls.crt']))) throw new KubectlError('tls: failed to find any PEM data in certificate input')
     if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(decodeUtf8(files['tls.key']))) throw new KubectlError('tls: failed to find any PEM data in key input')
     const data = Object.fromEntries(Object.entries(files).map(([file, bytes]) => [file, encodeBase64(bytes)]))
-    return yield* createNamed(k, secret(name, 'kubernetes.io/tls', data), 'secret')
+    return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/tls', data)), 'secret')
   },
 }
 
@@ -74,31 +75,43 @@ const dockerRegistry: Command = {
   short: 'Create a secret for use with a Docker registry',
   use: 'docker-registry NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS, `
-    --append-hash bool ~
+    --append-hash bool
     --docker-email string
     --docker-password string
     --docker-server string=https://index.docker.io/v1/
     --docker-username string
-    --from-file slice ~
+    --from-file slice
   `),
   *run(k): Task<number> {
     const name = nameArgument(k)
     const { flags: f } = k
     const [username, password, email, server] = ['docker-username', 'docker-password', 'docker-email', 'docker-server'].map((flag) => f.string(flag))
+    if (f.list('from-file').length > 0) return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', filesOf(k))), 'secret')
     if (!username || !password || !server) {
       throw new KubectlError('either --from-file or the combination of --docker-username, --docker-password and --docker-server is required')
     }
     const entry = { username, password, ...(email ? { email } : {}), auth: encodeBase64(encodeUtf8(`${username}:${password}`)) }
     const content = encodeBase64(encodeUtf8(JSON.stringify({ auths: { [server]: entry } })))
-    return yield* createNamed(k, secret(name, 'kubernetes.io/dockerconfigjson', { '.dockerconfigjson': content }), 'secret')
+    return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', { '.dockerconfigjson': content })), 'secret')
   },
+}
+
+/** The files as they are; a lone one is the config whatever its name. */
+function filesOf(k: Kubectl): JsonObject {
+  const data: JsonObject = {}
+  for (const source of k.flags.list('from-file')) {
+    const at = source.indexOf('=')
+    const path = source.slice(at + 1)
+    define(data, at > 0 ? source.slice(0, at) : path.slice(path.lastIndexOf('/') + 1), encodeBase64(read(k, path)))
+  }
+  const names = Object.keys(data)
+  return names.length === 1 ? { '.dockerconfigjson': data[names[0]!] } : data
 }
 
 export const createSecret: Command = {
   name: 'secret',
   short: 'Create a secret using a specified subcommand',
   use: 'secret (docker-registry | generic | tls)',
-  flags: [],
   commands: [dockerRegistry, generic, tls],
 }
 

@@ -6,7 +6,7 @@ import { flags } from './flags.ts'
 import type { JsonObject } from './objects.ts'
 import { createAndPrint, metadataOf } from './saving.ts'
 
-function service(type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName', name: string, use: string, more: string, aliases: string[] = []): Command {
+function service(type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName', name: string, use: string, more: string, aliases?: string[]): Command {
   return {
     name,
     aliases,

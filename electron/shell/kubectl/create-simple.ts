@@ -30,7 +30,7 @@ export const createNamespace: Command = {
 
 export const createDeployment: Command = {
   name: 'deployment',
-  aliases: ['deploy', 'dep'],
+  aliases: ['deploy'],
   short: 'Create a deployment with the specified name',
   use: 'deployment NAME --image=image -- [COMMAND] [args...]',
   flags: flags(CREATE_FLAGS, `

@@ -9,17 +9,16 @@ import { createDisruptionBudget, createPriorityClass } from './create-policy.ts'
 import { createClusterRole, createClusterRoleBinding, createRole, createRoleBinding } from './create-rbac.ts'
 import { createDeployment, createNamespace } from './create-simple.ts'
 import { createSecret, createServiceAccount } from './create-secret.ts'
+import { createQuota } from './create-quota.ts'
 import { createService } from './create-service.ts'
 import { createToken } from './create-token.ts'
 import { KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
+import { rawWithBody } from './raw.ts'
+import { recorded } from './record.ts'
 import { keyOf, queryOf, resolve } from './resources.ts'
 import { creationPrinter } from './saving.ts'
-
-function unsimulated(name: string, short: string, use: string, aliases: string[] = [], instead = 'write a manifest and use kubectl apply -f'): Command {
-  return { name, aliases, short, use, instead }
-}
 
 export const create: Command = {
   name: 'create',
@@ -28,9 +27,10 @@ export const create: Command = {
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
     --edit bool ~
     --field-manager string=kubectl-create
-    --raw string ~
+    --raw string
+    --record bool !
     --save-config bool
-    --windows-line-endings bool ~
+    --windows-line-endings bool -
   `),
   commands: [
     createClusterRole,
@@ -43,7 +43,7 @@ export const create: Command = {
     createNamespace,
     createDisruptionBudget,
     createPriorityClass,
-    unsimulated('quota', 'Create a quota with the specified name', 'quota NAME', ['resourcequota'], 'quotas and limit ranges are not enforced: give containers requests and limits'),
+    createQuota,
     createRole,
     createRoleBinding,
     createSecret,
@@ -56,6 +56,7 @@ export const create: Command = {
 
 function* run(k: Kubectl): Task<number> {
   if (k.args.length > 0) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+  if (k.flags.string('raw') !== '') return yield* rawWithBody(k, 'POST')
   const dryRun = yield* k.dryRun()
   const validation = k.validation()
   const printer = creationPrinter(k, dryRun)
@@ -64,7 +65,8 @@ function* run(k: Kubectl): Task<number> {
   let count = 0
   for (const info of infos) {
     try {
-      let object = k.flags.bool('save-config') ? withLastApplied(info.object!) : info.object!
+      const cause = recorded(k, info.object!)
+      let object = k.flags.bool('save-config') ? withLastApplied(cause) : cause
       if (dryRun !== 'client') {
         object = k.client.create<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, object, {
           fieldManager: k.flags.string('field-manager'), dryRun: dryRun === 'server', fieldValidation: validation,

@@ -5,6 +5,7 @@ import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts
 import { isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FIELD_SELECTOR_FLAG, FILENAME_FLAGS, flags, SELECTOR_FLAG } from './flags.ts'
 import { at, text } from './objects.ts'
+import { rawRequest, rawWithBody } from './raw.ts'
 import { type Info, ignoreNotFound, keyOf, kindWord, queryOf, resolve } from './resources.ts'
 import { Watch } from './watching.ts'
 
@@ -22,7 +23,7 @@ export const del: Command = {
     -i --interactive bool
     --now bool
     -o --output string
-    --raw string ~
+    --raw string
     --timeout duration
     --wait bool=true
   `),
@@ -34,6 +35,12 @@ const CLUSTER_SCOPED = 'deleting cluster-scoped resources, not scoped to the pro
 
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
+  if (f.string('raw') !== '') {
+    if (k.args.length > 0) throw new KubectlError('arguments may not be passed when --raw is specified')
+    if (f.list('filename').length > 0) return yield* rawWithBody(k, 'DELETE')
+    yield* rawRequest(k, 'DELETE')
+    return 0
+  }
   const propagation = yield* cascade(k, f.string('cascade'))
   const many = f.bool('all') || f.string('selector') !== '' || f.string('field-selector') !== ''
   const ignoreMissing = f.changed('ignore-not-found') ? f.bool('ignore-not-found') : many
@@ -64,8 +71,10 @@ function* run(k: Kubectl): Task<number> {
   return 0
 }
 
+export type Propagation = NonNullable<DeleteOptions['propagationPolicy']>
+
 /** parseCascadingFlag: what was a bool before v1.20. */
-function* cascade(k: Kubectl, value: string): Task<NonNullable<DeleteOptions['propagationPolicy']>> {
+export function* cascade(k: Kubectl, value: string): Task<Propagation> {
   if (value === 'background') return 'Background'
   if (value === 'foreground') return 'Foreground'
   if (value === 'orphan') return 'Orphan'

@@ -23,10 +23,10 @@ export const edit: Command = {
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, VALIDATE_FLAG, `
     --field-manager string=kubectl-edit
     --output-patch bool
-    --record bool ~
+    --record bool !
     --save-config bool
     --subresource string ~
-    --windows-line-endings bool ~
+    --windows-line-endings bool -
   `),
   run,
 }

@@ -1,9 +1,11 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
 import { intOrString, parseLabels } from './generators.ts'
 import { at, isObject, type JsonObject, list, map, text } from './objects.ts'
+import { OVERRIDE_FLAGS, overridden } from './overrides.ts'
+import { recorded } from './record.ts'
 import { type Info, queryOf, resolve } from './resources.ts'
 import { createAndPrint, metadataOf } from './saving.ts'
 
@@ -11,15 +13,13 @@ export const expose: Command = {
   name: 'expose',
   short: 'Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service',
   use: 'expose (-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type]',
-  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, `
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, OVERRIDE_FLAGS, RECORD_FLAG, `
     --cluster-ip string
     --external-ip string
     --field-manager string=kubectl-expose
     -l --labels string
     --load-balancer-ip string
     --name string
-    --override-type string=merge ~
-    --overrides string ~
     --port string
     --protocol string
     --save-config bool
@@ -39,7 +39,7 @@ function* run(k: Kubectl): Task<number> {
   for (const info of infos) {
     try {
       if (!EXPOSABLE.includes(info.resource.kind)) throw new KubectlError(`cannot expose a ${info.resource.kind}${info.resource.group ? `.${info.resource.group}` : ''}`)
-      yield* createAndPrint(k, serviceFor(k, info), 'exposed')
+      yield* createAndPrint(k, overridden(k, recorded(k, serviceFor(k, info))), 'exposed')
     } catch (error) {
       errors.push(error)
     }

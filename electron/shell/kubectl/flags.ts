@@ -3,7 +3,8 @@ import { KubectlError } from './errors.ts'
 /**
  * Flags as spf13/pflag reads them, described by lines such as "-o --output string" or "--wait bool=true".
  * After the type and default: `?value` is what the flag means without a value (NoOptDefVal); `~` says that kubectl has
- * the flag and Podhop does not simulate it; `-` that it changes nothing here by its nature.
+ * the flag and Podhop does not simulate it; `-` that it changes nothing here by its nature; `!` that kubectl hides it,
+ * as deprecated.
  */
 export type FlagType = 'bool' | 'string' | 'int' | 'duration' | 'slice' | 'array' | 'map'
 
@@ -16,13 +17,15 @@ export interface Flag {
   /** The value when it is given without one. */
   bare?: string
   simulated: boolean
+  /** Works, warns, and is in no help text. */
+  deprecated: boolean
 }
 
 export class FlagError extends KubectlError {
   override name = 'FlagError'
 }
 
-const LINE = /^(?:-(\w) )?--([\w-]+) (bool|string|int|duration|slice|array|map)(?:=(\S*?))?(?:\?(\S+))?( ~| -)?$/
+const LINE = /^(?:-(\w) )?--([\w-]+) (bool|string|int|duration|slice|array|map)(?:=(\S*?))?(?:\?(\S+))?( [~!-])?$/
 
 export function flags(...texts: string[]): Flag[] {
   const found = new Map<string, Flag>()
@@ -39,6 +42,7 @@ export function flags(...texts: string[]): Flag[] {
       initial: initial ?? { bool: 'false', string: '', int: '0', duration: '0s', slice: '', array: '', map: '' }[type],
       bare: bare ?? (type === 'bool' ? 'true' : undefined),
       simulated: mark !== ' ~',
+      deprecated: mark === ' !',
     })
   }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -111,14 +115,15 @@ export class FlagSet {
     this.#flags = declared
   }
 
-  /** Reads a command line; flags and arguments may be mixed. "-h" and "--help" stop it, and it says true. */
+  /** Reads a command line; flags and arguments may be mixed. Says whether "-h" or "--help" is among them. */
   parse(words: readonly string[]): boolean {
+    let help = false
     for (let i = 0; i < words.length; i++) {
       const word = words[i]!
       if (word === '--') {
         this.dash = this.args.length
         this.args.push(...words.slice(i + 1))
-        return false
+        return help
       }
       if (word.startsWith('--')) {
         const at = word.indexOf('=')
@@ -126,8 +131,9 @@ export class FlagSet {
         if (name === '' || name.startsWith('-')) throw new FlagError(`bad flag syntax: ${word}`)
         const flag = this.#flags.find((f) => f.name === name)
         if (!flag) {
-          if (name === 'help') return true
-          throw new FlagError(`unknown flag: --${name}`)
+          if (name !== 'help') throw new FlagError(`unknown flag: --${name}`)
+          help = at < 0 || parseBool(word.slice(at + 1)) === true
+          continue
         }
         if (at >= 0) this.#set(flag, word.slice(at + 1))
         else if (flag.bare !== undefined) this.#set(flag, flag.bare)
@@ -138,7 +144,10 @@ export class FlagSet {
           const letter = word[at]!
           const flag = this.#flags.find((f) => f.short === letter)
           if (!flag) {
-            if (letter === 'h') return true
+            if (letter === 'h') {
+              help = true
+              continue
+            }
             throw new FlagError(`unknown shorthand flag: '${letter}' in -${word.slice(at)}`)
           }
           const rest = word.slice(at + 1)
@@ -153,7 +162,7 @@ export class FlagSet {
         }
       } else this.args.push(word)
     }
-    return false
+    return help
   }
 
   #set(flag: Flag, value: string): void {
@@ -189,6 +198,10 @@ export class FlagSet {
   string(name: string): string {
     return this.#values.get(name)?.[0] ?? this.#flag(name).initial
   }
+  /** The value of a flag of every command; empty when the command has one of its own by that name. */
+  global(name: string): string {
+    return GLOBAL_FLAGS.includes(this.#flag(name)) ? this.string(name) : ''
+  }
   bool(name: string): boolean {
     return parseBool(this.string(name)) ?? false
   }
@@ -202,9 +215,13 @@ export class FlagSet {
   list(name: string): readonly string[] {
     return this.#values.get(name) ?? csv(this.#flag(name).initial)
   }
+  /** Those on the command line that kubectl will drop one day. */
+  deprecated(): Flag[] {
+    return this.#flags.filter((f) => f.deprecated && this.changed(f.name))
+  }
   /** The first flag on the command line that is not simulated. */
   notSimulated(): Flag | undefined {
-    return this.#flags.find((f) => !f.simulated && this.changed(f.name))
+    return this.#flags.find((f) => !f.simulated && this.changed(f.name) && !(f.type === 'bool' && this.bool(f.name) === (f.initial === 'true')))
   }
 }
 
@@ -251,6 +268,10 @@ export const TEMPLATE_FLAGS = `
 export const PRINT_FLAGS = `
   ${TEMPLATE_FLAGS}
   -o --output string
+`
+/** What is written down as the cause of a change. */
+export const RECORD_FLAG = `
+  --record bool !
 `
 export const DRY_RUN_FLAG = `
   --dry-run string=none?unchanged

@@ -1,5 +1,6 @@
 import type { ApiResource } from '../../engine/kubernetes/client.ts'
 import type { KubeObject, Table } from '../../engine/kubernetes/types.ts'
+import { ageOf } from '../../engine/kubernetes/human-duration.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { aggregate, KubectlError, throwAll } from './errors.ts'
@@ -28,7 +29,7 @@ export const get: Command = {
     --no-headers bool
     --output-watch-events bool
     --raw string
-    --server-print bool=true ~
+    --server-print bool=true
     --show-kind bool
     --show-labels bool
     --sort-by string
@@ -110,7 +111,7 @@ function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): T
   const writer = new TabWriter(TABLE)
   let out = ''
   for (const { resource, objects } of groups) {
-    let table: Table = k.client.tableOf(keyOf(resource), objects)
+    let table: Table = k.flags.bool('server-print') ? k.client.tableOf(keyOf(resource), objects) : plainTable(k, objects)
     if (sortBy) {
       try {
         table = sortTable(table, sortBy)
@@ -131,6 +132,18 @@ function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): T
     yield* k.err(namespaced ? `No resources found in ${k.namespace.name} namespace.\n` : 'No resources found\n')
   }
   throwAll(errors)
+}
+
+/** What kubectl makes of objects itself: names and ages. */
+function plainTable(k: Kubectl, objects: readonly KubeObject[]): Table {
+  const column = (name: string): Table['columnDefinitions'][number] => ({ name, type: 'string', format: '', description: '', priority: 0 })
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: {},
+    columnDefinitions: [column('Name'), column('Age')],
+    rows: objects.map((object) => ({ cells: [object.metadata.name, ageOf(object.metadata.creationTimestamp, k.now)], object })),
+  } as unknown as Table
 }
 
 function* printGeneric(k: Kubectl, result: Result, errors: readonly unknown[]): Task {

@@ -4,7 +4,7 @@ import { KubectlError, messageOf, quote } from './errors.ts'
 
 /** The flags that keys and values come from, for ConfigMaps and Secrets (kubectl's pkg/cmd/create and pkg/generate). */
 export const KEY_FLAGS = `
-  --append-hash bool ~
+  --append-hash bool
   --from-env-file slice
   --from-file slice
   --from-literal array

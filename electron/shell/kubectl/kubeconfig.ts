@@ -2,7 +2,8 @@ import { parse } from 'yaml'
 import type { Cluster } from '../../engine/cluster.ts'
 import { ConnectionError, type KubernetesClient } from '../../engine/kubernetes/client.ts'
 import type { Filesystem, Process } from '../../engine/machine/types.ts'
-import { KubectlError, NotSimulatedError, quote } from './errors.ts'
+import { ExitError, KubectlError, NotSimulatedError, quote } from './errors.ts'
+import { ENTRIES, type EntryKind, joinPath, ordered } from './config-paths.ts'
 import type { FlagSet } from './flags.ts'
 import { at, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { toYaml } from './yaml.ts'
@@ -46,28 +47,53 @@ export class Kubeconfig {
     return this.contexts.find((c) => c.name === wanted)
   }
 
-  /** The file that holds an entry (or the first there is, or the last of the list), changed by `change`. */
-  modify(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string, change: (content: JsonObject) => void): void {
-    const holds = (s: Source): boolean =>
-      kind === 'current-context' ? s.content['current-context'] !== undefined && s.content['current-context'] !== '' : list(s.content[kind]).some((e) => at(e, 'name') === name)
-    const source = this.sources.find(holds) ?? this.sources[0] ?? { path: this.#paths[this.#paths.length - 1]!, content: emptyConfig() }
+  /** Every file, changed. */
+  modifyAll(change: (content: JsonObject) => void): void {
+    for (const source of this.sources) this.#write(source, change)
+  }
+  #write(source: Source, change: (content: JsonObject) => void): void {
     const content = { ...emptyConfig(), ...source.content }
     change(content)
     const parent = source.path.slice(0, source.path.lastIndexOf('/')) || '/'
     if (!this.#fs.exists(parent)) this.#fs.makeDirectory(parent, { parents: true })
     this.#fs.writeFile(source.path, toYaml(content), 0o600)
   }
+  /** Where an entry is, or would be made. */
+  fileOf(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string): string {
+    return this.#sourceOf(kind, name).path
+  }
+  #sourceOf(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string): Source {
+    const holds = (s: Source): boolean =>
+      kind === 'current-context' ? s.content['current-context'] !== undefined && s.content['current-context'] !== '' : list(s.content[kind]).some((e) => at(e, 'name') === name)
+    return this.sources.find(holds) ?? this.sources[0] ?? { path: this.#paths[this.#paths.length - 1]!, content: emptyConfig() }
+  }
+
+  /** The file that holds an entry (or the first there is, or the last of the list), changed by `change`. */
+  modify(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string, change: (content: JsonObject) => void): void {
+    this.#write(this.#sourceOf(kind, name), change)
+  }
+
+  /** An entry's content with the paths in it told from its file's folder. */
+  #absolute(kind: EntryKind, entry: JsonObject): JsonObject {
+    const content = { ...map(entry[ENTRIES[kind].inner]) }
+    const file = this.fileOf(kind, text(entry['name']))
+    for (const field of ENTRIES[kind].paths) if (text(content[field]) !== '') content[field] = joinPath(file.slice(0, file.lastIndexOf('/')), text(content[field]))
+    return content
+  }
 
   /** One config of all files, as `config view` shows it. */
   merged(): JsonObject {
-    const orNull = (entries: JsonObject[]): JsonObject[] | null => (entries.length > 0 ? entries : null)
+    const orNull = (kind: EntryKind): JsonObject[] | null => {
+      const entries = this.entries(kind).map((e) => ({ name: e['name'], [ENTRIES[kind].inner]: ordered(kind, this.#absolute(kind, e)) }))
+      return entries.length > 0 ? entries : null
+    }
     return {
       kind: 'Config',
       apiVersion: 'v1',
       preferences: map(this.sources[0]?.content['preferences']),
-      clusters: orNull(this.entries('clusters')),
-      users: orNull(this.entries('users')),
-      contexts: orNull(this.entries('contexts')),
+      clusters: orNull('clusters'),
+      users: orNull('users'),
+      contexts: orNull('contexts'),
       'current-context': this.currentContext,
     }
   }
@@ -85,12 +111,13 @@ export function kubeconfigPaths(process: Process, flags: FlagSet): { paths: stri
   return { paths: [`${process.env.get('HOME') ?? '/root'}/.kube/config`], explicit: false }
 }
 
-export function loadKubeconfig(process: Process, flags: FlagSet): Kubeconfig {
+/** `configuring`: a file that is not there is one to be made. */
+export function loadKubeconfig(process: Process, flags: FlagSet, configuring = false): Kubeconfig {
   const { paths, explicit } = kubeconfigPaths(process, flags)
   const sources: Source[] = []
   for (const path of paths) {
     if (!process.fs.exists(path)) {
-      if (explicit) throw new KubectlError(`stat ${flags.string('kubeconfig')}: no such file or directory`)
+      if (explicit && !configuring) throw new KubectlError(`stat ${flags.string('kubeconfig')}: no such file or directory`)
       continue
     }
     if (process.fs.stat(path).type === 'device') continue
@@ -103,7 +130,7 @@ export function loadKubeconfig(process: Process, flags: FlagSet): Kubeconfig {
       throw new KubectlError(`error loading config file ${quote(path)}: couldn't get version/kind; json parse error: invalid YAML`)
     }
     if (!isObject(content)) {
-      throw new KubectlError(`error loading config file ${quote(path)}: couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof content} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`)
+      throw new KubectlError(`error loading config file ${quote(explicit ? flags.string('kubeconfig') : path)}: couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof content} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`)
     }
     sources.push({ path, content })
   }
@@ -114,10 +141,14 @@ export function loadKubeconfig(process: Process, flags: FlagSet): Kubeconfig {
 export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): KubernetesClient {
   const wanted = flags.string('context')
   const context = config.context(wanted)
-  if (wanted && !context) throw new KubectlError(`context ${quote(wanted)} does not exist`)
+  if (wanted && !context) throw new ExitError(1, `Error in configuration: context was not found for specified context: ${wanted}`)
+  const current = config.currentContext
+  if (!wanted && !context && current) throw new ExitError(1, `Error in configuration: context was not found for specified context: ${current}`)
   const clusterName = flags.string('cluster') || context?.cluster || ''
   const entry = config.entries('clusters').find((c) => c['name'] === clusterName)
-  if (flags.string('cluster') && !entry) throw new KubectlError(`cluster ${quote(clusterName)} does not exist`)
+  if (flags.string('cluster') && !entry) throw new KubectlError(`no server found for cluster ${quote(clusterName)}`)
+  const user = flags.global('user')
+  if (user && !config.entries('users').some((u) => u['name'] === user)) throw new KubectlError(`auth info ${quote(user)} does not exist`)
   const server = text(at(entry, 'cluster', 'server'))
   if (server === '') throw new ConnectionError('dial tcp localhost:8080: connect: connection refused')
   if (server.replace(/\/$/, '') !== serverUrl(cluster)) {

@@ -123,7 +123,7 @@ function refuseOverwrites(what: What, held: JsonObject, { set }: Changes): void 
 
 /** GetResourcesAndPairs: first resources, then KEY=VALUE and KEY-. */
 function splitArguments(args: readonly string[], what: What): { resources: string[]; pairs: string[] } {
-  const isPair = (arg: string): boolean => arg.includes('=') || (arg.endsWith('-') && arg.length > 1)
+  const isPair = (arg: string): boolean => arg.indexOf('=') > 0 || (arg.endsWith('-') && arg.length > 1)
   const at = args.findIndex(isPair)
   if (at < 0) return { resources: [...args], pairs: [] }
   if (!args.slice(at).every(isPair)) throw new KubectlError(`all resources must be specified before ${what} changes: ${args.slice(at).find((a) => !isPair(a))!}`)

@@ -1,5 +1,6 @@
 import type { LogOptions } from '../../engine/kubernetes/client.ts'
 import type { Pod } from '../../engine/kubernetes/types.ts'
+import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { isNotFound, KubectlError, messageOf, quote } from './errors.ts'
@@ -20,8 +21,8 @@ export const logs: Command = {
     -c --container string
     -f --follow bool
     --ignore-errors bool
-    --insecure-skip-tls-verify-backend bool ~
-    --limit-bytes int ~
+    --insecure-skip-tls-verify-backend bool -
+    --limit-bytes int
     --max-log-requests int=5
     --pod-running-timeout duration=20s
     --prefix bool
@@ -49,6 +50,7 @@ function* run(k: Kubectl): Task<number> {
   if (f.string('since-time') && f.duration('since') !== 0) throw new KubectlError('at most one of `sinceTime` or `sinceSeconds` may be specified')
   if (f.bool('all-containers') && container) throw new KubectlError(`--all-containers=true should not be specified with container name ${container}`)
   if (f.changed('container') && args.length === 2) throw new KubectlError('only one of -c or an inline [CONTAINER] arg is allowed')
+  if (f.changed('limit-bytes') && f.int('limit-bytes') <= 0) throw new KubectlError('--limit-bytes must be greater than 0')
   if (options.sinceSeconds !== undefined && options.sinceSeconds < 0) throw new KubectlError('--since must be greater than 0')
   if (f.int('tail') < -1) throw new KubectlError('--tail must be greater than or equal to -1')
   const sources: Source[] = []
@@ -115,6 +117,12 @@ function* containersFor(k: Kubectl, pod: Pod, wanted: string): Task<Source[]> {
   return [{ pod, container: name }]
 }
 
+/** The first so many bytes of a text. */
+function cut(text: string, bytes: number): string {
+  const all = encodeUtf8(text)
+  return all.length <= bytes ? text : decodeUtf8(all.subarray(0, bytes))
+}
+
 /** Prints the lines of all sources as they come. */
 function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): Task {
   const lines: string[] = []
@@ -125,11 +133,15 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
   const prefixed = k.flags.bool('prefix') || k.flags.bool('all-pods')
   try {
     for (const { pod, container } of sources) {
+      let left = k.flags.changed('limit-bytes') ? k.flags.int('limit-bytes') : Infinity
       const prefix = prefixed ? `[pod/${pod.metadata.name}/${container}] ` : ''
       try {
         stops.push(k.client.logs(pod.metadata.namespace, pod.metadata.name, { ...options, container }, {
           onLine: (line) => {
-            lines.push(`${prefix}${line}\n`)
+            if (left <= 0) return
+            const part = cut(`${line}\n`, left)
+            left -= encodeUtf8(part).length
+            lines.push(`${prefix}${part}`)
             changed.notify()
           },
           onEnd: () => {

@@ -171,7 +171,7 @@ export function parseManifest(part: string): unknown {
     try {
       return JSON.parse(part)
     } catch (error) {
-      if (/end of JSON input|Unterminated|after property value in JSON|after array element/.test((error as Error).message) && unclosed(part)) throw new KubectlError('unexpected EOF')
+      if (/end of JSON input|Unterminated|Expected property name|after property value in JSON|after array element/.test((error as Error).message) && unclosed(part)) throw new KubectlError('unexpected EOF')
     }
   }
   const wrong = yamlError(part)

@@ -7,8 +7,9 @@ import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
 import { jsonError } from '../../engine/kubernetes/json-syntax.ts'
 import { parseManifest } from './manifests.ts'
 import { equal, type JsonObject } from './objects.ts'
+import { patchedLocally } from './overrides.ts'
 import { printerFor } from './printers/index.ts'
-import { keyOf, queryOf, resolve } from './resources.ts'
+import { fetch, keyOf, queryOf, resolve } from './resources.ts'
 
 const TYPES: Record<string, PatchType> = {
   json: 'application/json-patch+json',
@@ -22,7 +23,7 @@ export const patch: Command = {
   use: 'patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]',
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, `
     --field-manager string=kubectl-patch
-    --local bool ~
+    --local bool
     -p --patch string
     --patch-file string
     --subresource string
@@ -54,15 +55,24 @@ function* run(k: Kubectl): Task<number> {
   } catch (error) {
     throw new KubectlError(`unable to parse ${quote(written)}: ${messageOf(error).replace(/^error converting YAML to JSON: /, '')}`)
   }
-  const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args }))
+  const local = f.bool('local')
+  if (local && k.args.length !== 0) throw new KubectlError('cannot specify --local and server resources')
+  if (local && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
+  const { infos, errors } = yield* resolve(k, local ? { filenames: f.list('filename'), recursive: f.bool('recursive'), local } : queryOf(k, { args: k.args }))
   if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to patch')
   for (const info of infos) {
     try {
       if (wrong !== undefined) throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: wrong, reason: 'BadRequest', code: 400 })
-      const before = info.object!
+      if (local) {
+        const after = patchedLocally(info.object!, type, body)
+        yield* k.out(printerFor(k, { operation: dryRunned(equal(info.object, after) ? 'patched (no change)' : 'patched', dryRun) }).print(after))
+        continue
+      }
+      const subresource = f.string('subresource')
+      const before = subresource ? fetch(k, info, subresource).object! : info.object!
       const after = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
         // a local dry run has the server work it out, without keeping it
-        dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: f.string('subresource') || undefined, fieldValidation: 'Warn',
+        dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: subresource || undefined, fieldValidation: 'Warn',
       }) as unknown as JsonObject
       const changed = !equal(before, after)
       yield* k.out(printerFor(k, { operation: dryRunned(changed ? 'patched' : 'patched (no change)', dryRun) }).print(after))

@@ -3,7 +3,7 @@ import type { Program, Process } from '../../engine/machine/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
-import { FlagError, FlagSet, GLOBAL_FLAGS } from './flags.ts'
+import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
 
 /**
@@ -64,6 +64,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   } catch (error) {
     throw usage(error, path)
   }
+  for (const { name } of flags.deprecated()) yield* process.printError(`Flag --${name} has been deprecated, --${name} will be removed in the future\n`)
   if (help) {
     yield* process.print(helpOf(command, path))
     return 0
@@ -80,6 +81,10 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     if (command.helpTo === 'stderr') yield* process.printError(text)
     else yield* process.print(text)
     return 1
+  }
+  const timeout = flags.string('request-timeout')
+  if (!/^\d+$/.test(timeout) && parseDuration(timeout) === undefined) {
+    throw new KubectlError('Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)')
   }
   yield* process.sleep(START_UP, { background: false })
   let code: number

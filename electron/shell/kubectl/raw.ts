@@ -48,6 +48,26 @@ export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
   }
 }
 
+/** `create --raw` and `replace --raw`: the body is the one file of -f, or stdin. */
+export function* rawWithBody(k: Kubectl, method: string): Task<number> {
+  const { flags: f, process } = k
+  const names = f.list('filename')
+  const filters = ['selector', 'edit', 'output'].some((name) => f.has(name) && f.changed(name))
+  if (names.length !== 1) throw new KubectlError('--raw can only use a single local file or stdin')
+  if (/^https?:/.test(names[0]!)) throw new KubectlError('--raw cannot read from a url')
+  if (f.bool('recursive')) throw new KubectlError('--raw and --recursive are mutually exclusive')
+  if (filters) throw new KubectlError('--raw and --selector are mutually exclusive')
+  let body: string
+  if (names[0] === '-') body = decodeUtf8(yield* process.readAll(0))
+  else {
+    const path = process.resolve(names[0]!)
+    if (!process.fs.exists(path)) throw new KubectlError(`open ${names[0]!}: no such file or directory`)
+    body = process.fs.readText(path)
+  }
+  yield* rawRequest(k, method, body)
+  return 0
+}
+
 /** A refusal that is no Status is one of client-go's own making. */
 function refused(code: number, text: string): StatusError {
   try {

@@ -1,12 +1,13 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import { sleep, type Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
-import { deleteInfos } from './delete.ts'
+import { cascade, deleteInfos, type Propagation } from './delete.ts'
 import { isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, VALIDATE_FLAG } from './flags.ts'
 import { LAST_APPLIED, withLastApplied } from './last-applied.ts'
 import { at, type JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
+import { rawWithBody } from './raw.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
 
 /** How long --force waits for the old object to go, when --timeout does not say, and how often it looks (ms). */
@@ -18,11 +19,11 @@ export const replace: Command = {
   short: 'Replace a resource by file name or stdin',
   use: 'replace -f FILENAME',
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, `
-    --cascade string=background?background ~
+    --cascade string=background?background
     --field-manager string=kubectl-replace
     --force bool
     --grace-period int=-1
-    --raw string ~
+    --raw string
     --save-config bool
     --subresource string
     --timeout duration=0s
@@ -33,6 +34,7 @@ export const replace: Command = {
 
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
+  if (f.string('raw') !== '') return yield* rawWithBody(k, 'PUT')
   const validation = k.validation()
   const dryRun = yield* k.dryRun()
   const force = f.bool('force')
@@ -40,11 +42,12 @@ function* run(k: Kubectl): Task<number> {
   if (f.int('grace-period') >= 0 && !force) throw new KubectlError('--grace-period must have --force specified')
   if (f.duration('timeout') !== 0 && !force) throw new KubectlError('--timeout must have --force specified')
   if (force && dryRun !== 'none') throw new KubectlError('--dry-run can not be used when --force is set')
+  const propagation = yield* cascade(k, f.string('cascade'))
   const printer = printerFor(k, { operation: dryRunned('replaced', dryRun) })
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], validate: validation !== 'Ignore' }))
   if (force) {
     throwAll(errors)
-    yield* removeFirst(k, infos)
+    yield* removeFirst(k, infos, propagation)
   }
   const options = { fieldManager: f.string('field-manager'), fieldValidation: validation, dryRun: dryRun === 'server' }
   for (const info of infos) {
@@ -72,11 +75,11 @@ function remembering(object: JsonObject, save: boolean): JsonObject {
   return save || at(object, 'metadata', 'annotations', LAST_APPLIED) !== undefined ? withLastApplied(object) : object
 }
 
-function* removeFirst(k: Kubectl, infos: readonly Info[]): Task {
+function* removeFirst(k: Kubectl, infos: readonly Info[], propagation: Propagation): Task {
   const { flags: f } = k
   const given = f.int('grace-period')
   const errors: unknown[] = []
-  yield* deleteInfos(k, infos, { grace: given === 0 ? 1 : given, dryRun: 'none', propagation: 'Background', ignoreMissing: true, errors })
+  yield* deleteInfos(k, infos, { grace: given === 0 ? 1 : given, dryRun: 'none', propagation, ignoreMissing: true, errors })
   throwAll(errors)
   for (const info of infos) {
     const deadline = k.process.clock.now + (f.duration('timeout') || GONE_WITHIN)

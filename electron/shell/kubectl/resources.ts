@@ -158,9 +158,8 @@ function* find(k: Kubectl, query: Query): Task<Result> {
   }
   if (tuples.length > 0) return byNames(k, query, tuples.map(({ type, name }) => ({ resource: resourceFor(k, type), name })))
   if (names.length > 0) {
-    if (types.length > 1) throw new KubectlError('you must specify only one resource')
-    const resource = resourceFor(k, types[0]!)
-    return byNames(k, query, names.map((name) => ({ resource, name })))
+    const wanted = mappings(k, types, query.singleType)
+    return byNames(k, query, wanted.flatMap((resource) => names.map((name) => ({ resource, name }))))
   }
   if (types.length > 0) {
     for (const type of types) resourceFor(k, type)

@@ -98,12 +98,16 @@ const restart: Command = {
   *run(k): Task<number> {
     const errors: unknown[] = []
     for (const info of yield* targets(k)) {
-      if (!['Deployment', 'DaemonSet', 'StatefulSet'].includes(info.resource.kind)) {
-        errors.push(new KubectlError(`error: ${info.resource.name}.${info.resource.group} ${quote(info.name)} restarting is not supported`))
+      const which = `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''} ${quote(info.name)}`
+      if (at(info.object, 'spec', 'paused') === true) {
+        errors.push(new KubectlError(`error: ${which} can't restart paused deployment (run rollout resume first)`))
         continue
       }
-      const at = timestamp(k.now)
-      const body = { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': at } } } } }
+      if (!['Deployment', 'DaemonSet', 'StatefulSet'].includes(info.resource.kind)) {
+        errors.push(new KubectlError(`error: ${which} restarting is not supported`))
+        continue
+      }
+      const body = { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': timestamp(k.now) } } } } }
       try {
         const after = patchTemplate(k, info, body, false)
         if (equal(after, info.object)) throw new KubectlError(`failed to create patch for ${info.name}: if restart has already been triggered within the past second, please wait before attempting to trigger another`)
@@ -130,7 +134,7 @@ function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Comma
     *run(k): Task<number> {
       const errors: unknown[] = []
       for (const info of yield* targets(k)) {
-        const which = `${info.resource.name}.${info.resource.group} ${quote(info.name)}`
+        const which = `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''} ${quote(info.name)}`
         if (info.resource.kind !== 'Deployment') errors.push(new KubectlError(`error: ${which} ${paused ? 'pausing' : 'resuming'} is not supported`))
         else if ((at(info.object, 'spec', 'paused') === true) === paused) errors.push(new KubectlError(`error: ${which} is ${paused ? 'already paused' : 'not paused'}`))
         else yield* k.out(printerFor(k, { operation: `${name}d` }).print(patchTemplate(k, info, { spec: { paused: paused || null } }, false)))

@@ -3,12 +3,14 @@ import type { Task } from '../../engine/machine/task.ts'
 import { attachTo } from './attach.ts'
 import { type Command, type DryRun, type Kubectl } from './command.ts'
 import { deployment } from './create-simple.ts'
-import { deleteInfos } from './delete.ts'
+import { cascade, deleteInfos } from './delete.ts'
 import { ExitError, KubectlError, messageOf, quote } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS } from './flags.ts'
 import { parseEnv, parseLabels, parsePairs } from './generators.ts'
 import type { JsonObject } from './objects.ts'
+import { OVERRIDE_FLAGS, overridden } from './overrides.ts'
 import { attachablePod, containerOf, waitForPod } from './pods.ts'
+import { recorded } from './record.ts'
 import { infoOf } from './resources.ts'
 import { createObject, creationPrinter, metadataOf } from './saving.ts'
 
@@ -16,36 +18,35 @@ export const run: Command = {
   name: 'run',
   short: 'Run a particular image on the cluster',
   use: 'run NAME --image=image [--env="key=value"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...]',
-  flags: flags(PRINT_FLAGS, DRY_RUN_FLAG, `
+  flags: flags(PRINT_FLAGS, DRY_RUN_FLAG, OVERRIDE_FLAGS, `
     --annotations array
     --attach bool
-    --cascade string=background?background ~
+    --cascade string=background?background
     --command bool
     --env array
     --expose bool
     --field-manager string=kubectl-run
     -f --filename slice ~
-    --force bool ~
-    --grace-period int=-1 ~
+    --force bool
+    --grace-period int=-1
     --image string
     --image-pull-policy string
     -k --kustomize string ~
     -l --labels string
     --leave-stdin-open bool
-    --override-type string=merge ~
-    --overrides string ~
     --pod-running-timeout duration=1m0s
     --port string
     --privileged bool
     -q --quiet bool
     -R --recursive bool ~
+    --record bool !
     --restart string=Always
     --rm bool
     --save-config bool
     -i --stdin bool
-    --timeout duration ~
+    --timeout duration -
     -t --tty bool
-    --wait bool ~
+    --wait bool -
   `),
   required: ['image'],
   run: main,
@@ -76,7 +77,7 @@ function* main(k: Kubectl): Task<number> {
   if (!['', 'Always', 'IfNotPresent', 'Never'].includes(pull)) throw k.usageError(`invalid image pull policy: ${pull}`)
   const asDeployment = k.options.run === 'deployment' && restart === 'Always'
   if (asDeployment) yield* k.err('kubectl run --generator=deployment/apps.v1 is DEPRECATED and will be removed in a future version. Use kubectl run --generator=run-pod/v1 or kubectl create instead.\n')
-  const created = [createObject(k, generate(k, args[0]!, args.slice(1), restart, asDeployment), dryRun)]
+  const created = [createObject(k, overridden(k, recorded(k, generate(k, args[0]!, args.slice(1), restart, asDeployment))), dryRun)]
   if (f.bool('expose')) {
     const service = createObject(k, exposedService(k, args[0]!), dryRun)
     yield* k.out(`${printer.print(service)}${k.flags.string('output') === 'yaml' ? '---\n' : ''}`)
@@ -180,6 +181,7 @@ function* removeCreated(k: Kubectl, created: readonly JsonObject[], dryRun: DryR
     const resource = k.client.resources().find((r) => r.kind === object['kind'])
     return resource ? [infoOf(resource, object)] : []
   })
-  yield* deleteInfos(k, infos, { grace: -1, dryRun, propagation: 'Background', ignoreMissing: true, errors, quiet: k.flags.bool('quiet') })
+  const grace = k.flags.bool('force') && k.flags.int('grace-period') < 0 ? 0 : k.flags.int('grace-period')
+  yield* deleteInfos(k, infos, { grace, dryRun, propagation: yield* cascade(k, k.flags.string('cascade')), ignoreMissing: true, errors, quiet: k.flags.bool('quiet') })
 }
 

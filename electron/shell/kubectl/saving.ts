@@ -13,7 +13,7 @@ export function creationPrinter(k: Kubectl, dryRun: DryRun, operation = 'created
 }
 
 export function createObject(k: Kubectl, object: JsonObject, dryRun: DryRun): JsonObject {
-  const made = k.flags.has('save-config') && k.flags.bool('save-config') ? withLastApplied(object) : object
+  const made = k.flags.has('save-config') && k.flags.bool('save-config') && !(dryRun === 'client' && k.path === 'kubectl run') ? withLastApplied(object) : object
   const { group, version } = groupVersion(text(made['apiVersion']))
   const resource = k.client.resources().find((r) => r.kind === made['kind'] && r.group === group && r.version === version)
   const { name, explicit } = k.namespace

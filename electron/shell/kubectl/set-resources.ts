@@ -2,9 +2,9 @@ import { canonicalQuantity } from '../../engine/kubernetes/schema/quantity.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
 import { type JsonObject, map } from './objects.ts'
-import { applyChange, changeContainers, chosen, RECORD_FLAG, withPodSpec } from './set-template.ts'
+import { applyChange, changeContainers, chosen, withPodSpec } from './set-template.ts'
 
 /** kubectl's pkg/cmd/set: set_resources.go and set_serviceaccount.go. */
 const LOCAL_ONLY = 'error: you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   \'-f rsrc.yaml\'\n   \'--filename=rsrc.json\''

@@ -2,18 +2,18 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { DRY_RUN_FLAG, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
 import { at, equal, type JsonObject, list, map } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { keyOf } from './resources.ts'
-import { chosen, RECORD_FLAG, typed } from './set-template.ts'
+import { chosen, typed } from './set-template.ts'
 
 /** kubectl's pkg/cmd/set/set_selector.go. */
 export const setSelector: Command = {
   name: 'selector',
   short: 'Set the selector on a resource',
   use: 'selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]',
-  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, RECORD_FLAG, `
+  flags: flags('-f --filename slice\n-R --recursive bool=true', PRINT_FLAGS, DRY_RUN_FLAG, RECORD_FLAG, `
     --all bool
     --field-manager string=kubectl-set
     --local bool
@@ -55,6 +55,8 @@ function withTargetPorts(spec: JsonObject): JsonObject {
 /** metav1.ParseToLabelSelector; a text says why a Service cannot have what is not a plain label. */
 function parseSelector(text: string): Record<string, string> | string {
   const labels: Record<string, string> = {}
+  const set = /^\s*([\w./-]+)\s+(in|notin)\s*\(([^()]*)\)\s*$/.exec(text)
+  if (set) return `match expression [{${set[1]!} ${set[2] === 'in' ? 'In' : 'NotIn'} [${set[3]!.split(',').map((v) => v.trim()).sort().join(' ')}]}] not supported on this object`
   for (const part of text.split(',').map((p) => p.trim())) {
     const match = /^([^=!<>\s]+)\s*==?\s*([^=!<>\s]*)$/.exec(part)
     const exists = /^(!?)\s*([\w./-]+)$/.exec(part)

@@ -8,10 +8,10 @@ import { dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { KubectlError, messageOf } from './errors.ts'
 import { at, equal, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
+import { recorded } from './record.ts'
 import { type Info, keyOf, type Query, queryOf, resolve } from './resources.ts'
 
-/** What the subcommands of `set` share: kubectl's pkg/cmd/set/helper.go. */
-export const RECORD_FLAG = '--record bool'
+/* What the subcommands of `set` share: kubectl's pkg/cmd/set/helper.go. */
 
 /** The objects that -f, arguments, -l and --all name; with --local those of the files alone. */
 export function* chosen(k: Kubectl, args: readonly string[], more: Query = {}): Task<{ infos: Info[]; errors: unknown[] }> {
@@ -79,13 +79,11 @@ export interface Change {
 export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown[], dryRun: DryRun, change: Change): Task {
   const local = k.flags.bool('local')
   const printer = printerFor(k, { operation: dryRunned(change.operation, dryRun) })
-  const cause = k.flags.has('record') && k.flags.bool('record') ? commandLine(k) : undefined
-  if (cause !== undefined) yield* k.err('Flag --record has been deprecated, --record will be removed in the future\n')
   for (const info of infos) {
     let after: JsonObject
     try {
       after = change.modify(info.object!, info)
-      if (cause !== undefined) after = withChangeCause(after, cause)
+      after = recorded(k, after)
     } catch (error) {
       if (!(error instanceof KubectlError)) throw error
       const name = `${local ? info.resource.singular : info.resource.name}/${info.name}`
@@ -110,17 +108,6 @@ export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown
     change.check?.()
     yield* k.out(printer.print(actual))
   }
-}
-
-/** What --record writes down. */
-function commandLine(k: Kubectl): string {
-  const words = [...k.path.split(' ').slice(1), ...k.args]
-  return `kubectl ${words.join(' ')}${k.flags.given().map(([name, value]) => ` --${name}=${value}`).join('')}`
-}
-
-function withChangeCause(object: JsonObject, cause: string): JsonObject {
-  const metadata = map(object['metadata'])
-  return { ...object, metadata: { ...metadata, annotations: { ...map(metadata['annotations']), 'kubernetes.io/change-cause': cause } } }
 }
 
 /** As Go writes the type: empty structs and the unset creation time are there. */

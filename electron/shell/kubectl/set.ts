@@ -1,12 +1,13 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
 import { type JsonObject, text } from './objects.ts'
 import { setEnv } from './set-env.ts'
 import { setResources, setServiceAccount } from './set-resources.ts'
 import { setSelector } from './set-selector.ts'
-import { applyChange, changeContainers, chosen, RECORD_FLAG, withPodSpec } from './set-template.ts'
+import { setSubject } from './set-subject.ts'
+import { applyChange, changeContainers, chosen, withPodSpec } from './set-template.ts'
 
 const image: Command = {
   name: 'image',
@@ -23,7 +24,7 @@ const image: Command = {
 function* run(k: Kubectl): Task<number> {
   const { flags: f, args } = k
   const dryRun = yield* k.dryRun()
-  const isPair = (arg: string): boolean => arg.includes('=') && !arg.startsWith('=') && !arg.endsWith('=')
+  const isPair = (arg: string): boolean => arg.indexOf('=') > 0
   const first = args.findIndex(isPair)
   const resources = first < 0 ? [...args] : args.slice(0, first)
   const images = new Map((first < 0 ? [] : args.slice(first)).map((pair): [string, string] => {
@@ -37,7 +38,10 @@ function* run(k: Kubectl): Task<number> {
   if (resources.length === 0 && f.list('filename').length === 0) {
     if (images.size > 0 || local) problems.push(new KubectlError('one or more resources must be specified as <resource> <name> or <resource>/<name>'))
   }
-  if (images.size === 0 && (resources.length > 0 || f.list('filename').length > 0)) problems.push(new KubectlError('at least one image update is required'))
+  if (images.size === 0 && (resources.length > 0 || f.list('filename').length > 0)) {
+    if (!local) throwAll((yield* chosen(k, resources)).errors)
+    problems.push(new KubectlError('at least one image update is required'))
+  }
   if (images.has('*') && images.size > 1) problems.push(new KubectlError('all containers are already specified by *, but saw more than one container_name=container_image pairs'))
   if (local && dryRun === 'server') problems.push(new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?'))
   throwAll(problems)
@@ -74,6 +78,6 @@ export const set: Command = {
     setResources,
     setSelector,
     setServiceAccount,
-    { name: 'subject', short: 'Update the user, group, or service account in a role binding or cluster role binding', use: 'subject (-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname]', instead: 'there is no access control' },
+    setSubject,
   ],
 }

@@ -55,6 +55,8 @@ function* run(k: Kubectl): Task<number> {
   for (const info of result.infos) {
     try {
       let object: JsonObject = info.object!
+      // all share one time limit; those that come after it are not looked at
+      if (timeout > 0 && condition && k.process.clock.now >= deadline) throw new KubectlError(`timed out waiting for the condition on ${objectName(info)}`)
       if (kind === 'delete') {
         if (timeout === 0) throw new KubectlError(`condition not met for ${objectName(info)}`)
         yield* waitForDeletion(k, info, text(at(info.object, 'metadata', 'uid')), deadline)

@@ -46,6 +46,11 @@ const TOKEN = /(\s+)|("(?:[^"\\\n]|\\.)*")|(`[^`]*`)|('(?:[^'\\]|\\.)')|([-+]?\d
 const UNSUPPORTED = ['define', 'template', 'block']
 const BLOCKS = ['if', 'with', 'range']
 
+/** `{{range .items}}`, and also `{{range.items}}`. */
+function afterWord(tokens: readonly Token[]): readonly Token[] {
+  return tokens.slice(tokens[1]?.kind === 'space' ? 2 : 1)
+}
+
 export class Parser {
   readonly #source: string
   readonly #functions: ReadonlySet<string>
@@ -151,13 +156,13 @@ export class Parser {
       const word = first?.kind === 'identifier' ? first.text : ''
       if (word === 'end' || word === 'else') {
         if (!ends.has(word)) this.#fail(at, `unexpected {{${word}}}`)
-        return { nodes, end: word, rest: tokens!.slice(2), at }
+        return { nodes, end: word, rest: afterWord(tokens!), at }
       }
       if (UNSUPPORTED.includes(word)) throw new NotSimulatedError(`{{${word}}} in a Go template`, 'write the template out')
       if (word === 'break' || word === 'continue') {
         if (this.#ranges === 0) this.#fail(at, `{{${word}}} outside {{range}}`)
         nodes.push({ kind: word })
-      } else if (BLOCKS.includes(word)) nodes.push(this.#branch(word as 'if', tokens!.slice(2), at))
+      } else if (BLOCKS.includes(word)) nodes.push(this.#branch(word as 'if', afterWord(tokens!), at))
       else nodes.push({ kind: 'action', pipe: this.#pipe([...tokens!], at, 'command') })
     }
     if (ends.size > 0) this.#fail(this.#source.length, 'unexpected EOF')
