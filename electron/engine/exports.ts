@@ -12,7 +12,7 @@ export {
   broadcastOf, canonicalIp, cidrContains, compareIp, formatIpv4, ipv4Number, isIpv4, isIpv6, isLoopbackIp, isMulticastIp, isValidIp,
   maskOf, networkOf, parseIpv4, tryParseCidr,
 } from './network/address.ts'
-export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, formatSocket, formatVxlanFdb } from './network/format.ts'
+export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, formatSocket, formatVxlanFdb, socketInode } from './network/format.ts'
 export { privateKeyOf, publicKeyOf } from './network/curve25519.ts'
 export { formatRule } from './network/rules.ts'
 export type * from './network/types.ts'

@@ -1,3 +1,4 @@
+import { socketInode } from '../network/format.ts'
 import type { Link, NetworkNamespace, SocketInfo } from '../network/types.ts'
 
 /** /proc/net and /sys/class/net of a network namespace, in the kernel's formats (net/ipv4/fib_trie.c, arp.c, tcp_ipv4.c, net/core/net-procfs.c). */
@@ -60,7 +61,7 @@ function sockets(network: NetworkNamespace, protocol: 'tcp' | 'udp', v6: boolean
   const address = (ip: string): string => (!v6 ? hex4(ip) : ip.includes(':') ? hex6(ip) : `0000000000000000FFFF0000${hex4(ip)}`)
   const rows = network.sockets.list().filter((s) => s.protocol === protocol && (s.mapped === true || s.localAddress.includes(':')) === v6)
   const text = rows.map((s, i) =>
-    `${String(i).padStart(protocol === 'tcp' ? 4 : 5)}: ${address(s.localAddress)}:${hex(s.localPort, 4)} ${address(s.remoteAddress)}:${hex(s.remotePort, 4)} ${hex(STATES[s.state], 2)} ${hex(s.state === 'LISTEN' ? 0 : s.sendQueue, 8)}:${hex(s.receiveQueue, 8)} 00:00000000 00000000     0        0 ${20_000 + s.localPort} ${protocol === 'tcp' ? '1 0000000000000000 100 0 0 10 0' : '2 0000000000000000 0'}`)
+    `${String(i).padStart(protocol === 'tcp' ? 4 : 5)}: ${address(s.localAddress)}:${hex(s.localPort, 4)} ${address(s.remoteAddress)}:${hex(s.remotePort, 4)} ${hex(STATES[s.state], 2)} ${hex(s.state === 'LISTEN' ? 0 : s.sendQueue, 8)}:${hex(s.receiveQueue, 8)} 00:00000000 00000000     0        0 ${socketInode(network, s)} ${protocol === 'tcp' ? '1 0000000000000000 100 0 0 10 0' : '2 0000000000000000 0'}`)
   const local = v6 ? 'local_address                         remote_address                       ' : protocol === 'tcp' ? 'local_address rem_address  ' : 'local_address rem_address  '
   const head = `  ${protocol === 'udp' && !v6 ? ' ' : ''}sl  ${local} st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode${protocol === 'udp' ? ' ref pointer drops' : ''}`
   return [head, ...text].map((l) => `${protocol === 'tcp' && !v6 ? l.padEnd(149) : protocol === 'udp' && !v6 ? l.padEnd(127) : l}\n`).join('')

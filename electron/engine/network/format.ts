@@ -1,4 +1,4 @@
-import type { Bridge, Ip, Mac, NeighbourState, Route, SocketInfo } from './types.ts'
+import type { Bridge, Ip, Mac, NeighbourState, NetworkNamespace, Route, SocketInfo } from './types.ts'
 
 /** Table rows as iproute2 6.1 prints them, for journeys and for the tools. No trailing blanks. */
 
@@ -60,6 +60,11 @@ export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolea
 /** A VXLAN device's row of `bridge fdb`. */
 export function formatVxlanFdb(entry: { mac: Mac; vtep: Ip }, device: string, learned: boolean): string {
   return `${entry.mac} dev ${device} dst ${entry.vtep} self${learned ? '' : ' permanent'}`
+}
+
+/** The number of a socket's inode, as /proc/net and ss -e show it. */
+export function socketInode(network: Pick<NetworkNamespace, 'id'>, socket: SocketInfo): number {
+  return 20_000 + (network.id & 0xffff) * 64 + (socket.number ?? socket.localPort)
 }
 
 /** A row of `ss -np`, single blanks between the columns. */

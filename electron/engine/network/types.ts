@@ -593,6 +593,41 @@ export interface SocketInfo {
   v6only?: boolean
   /** A socket of IPv6 that speaks IPv4: its addresses are shown as "::ffff:a.b.c.d". */
   mapped?: boolean
+  /** Counts the namespace's TCP sockets. */
+  number?: number
+  /** Of a TCP connection. */
+  details?(): TcpDetails
+}
+
+/** What `ss -io` shows of a connection: TCP_INFO of tcp(7). Times in virtual ms, of the clock or (ago, timeout) from now. */
+export interface TcpDetails {
+  /** Undefined in TIME-WAIT, which keeps none of the rest either. */
+  info?: {
+    timestamps: boolean
+    sack: boolean
+    /** Undefined where SYNs did not agree on it. */
+    scale?: { send: number; receive: number }
+    timeout: number
+    backoff: number
+    roundTrip?: { smoothed: number; variation: number; least: number }
+    /** Delay of acknowledgements; 0 before any data. */
+    delay: number
+    segment: { send: number; receive: number; advertised: number }
+    pathMtu: number
+    congestion: { window: number; threshold?: number }
+    bytes: { sent: number; retransmitted: number; acknowledged: number; received: number }
+    segments: { out: number; in: number; dataOut: number; dataIn: number }
+    ago: { sent: number; received: number; acknowledged: number }
+    delivered: number
+    /** Segments on their way. */
+    unacknowledged: number
+    retransmitted: number
+    receiveSpace: number
+    receiveThreshold: number
+    sendWindow: number
+    mark: number
+  }
+  timer?: { kind: 'on' | 'timewait'; left: number; retries: number }
 }
 
 export interface Sockets {

@@ -62,7 +62,7 @@ export class Recorded {
         routes: n.routes.list(), neighbours: n.neighbours.list(),
         rules: n.netfilter.save(undefined, { counters: true }),
         conntrack: n.netfilter.conntrack.list().map((e) => [e.id, e.original, e.reply, e.tcpState, e.expiresAt, e.packets, e.bytes]),
-        sockets: n.sockets.list(),
+        sockets: n.sockets.list().map(({ details, ...socket }) => [socket, details?.()]),
       })),
       journeys: cluster.journeys.recent,
       progress: run?.progress,

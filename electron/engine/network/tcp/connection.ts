@@ -55,6 +55,7 @@ export class Connection implements TcpConnection {
   mapped = false
   /** What the program connected to, where a program of the kernel put another address in its place. */
   asked: { address: Ip; port: number; translation: SocketTranslation } | undefined
+  number = 0
   /** SO_MARK of its socket. */
   mark = 0
   /** Who accepted it. */
@@ -123,11 +124,16 @@ export class Connection implements TcpConnection {
 
   /** Bytes that the other end has acknowledged, the SYN among them. */
   get bytesAcknowledged(): number {
-    return distance(this.#sendUnacknowledged, this.#iss) - (this.active ? 0 : 1)
+    return this.inFlight > 0 && this.#sendUnacknowledged === this.#iss ? 0 : distance(this.#sendUnacknowledged, this.#iss) - (this.active ? 0 : 1)
   }
 
   get sendWindow(): number {
     return this.#sendWindow
+  }
+
+  /** When TIME-WAIT ends, in virtual ms. */
+  get forgottenAt(): number | undefined {
+    return this.#timeWait?.at
   }
 
   get inFlight(): number {
@@ -436,6 +442,7 @@ export class Connection implements TcpConnection {
     const size = Math.min(this.mss, this.#queue.length, inFlight)
     const fin = this.#finSequence !== undefined && size === this.#queue.length
     const data = this.#queue.slice(0, size)
+    this.segments.bytesRetransmitted += size
     const flags: TcpFlags = fin ? { fin: true, ack: true } : { ack: true, psh: size === this.#queue.length }
     this.#host.transmit(this, this.#segment(flags, this.#sendUnacknowledged, data))
   }

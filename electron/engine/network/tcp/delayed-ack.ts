@@ -27,12 +27,14 @@ export class DelayedAcknowledgement {
     this.#acknowledge = acknowledge
   }
 
-  get running(): boolean {
-    return this.#timer !== undefined
+  /** Of its own segments' data, the longest (rcv_mss). */
+  get largest(): number {
+    return this.#largest
   }
 
-  get expiresAt(): number | undefined {
-    return this.#timer?.at
+  /** icsk_ack.ato in ms. */
+  get delay(): number {
+    return this.lastReceived === undefined ? 0 : DELAY
   }
 
   received(length: number, now: number, timeout: number): void {

@@ -12,6 +12,8 @@ export class RetransmissionTimer {
   #timer: Timer | undefined
   #smoothed: number | undefined
   #variation = 0
+  /** The shortest round trip that was measured, in ms. */
+  least = Infinity
   /** Times it ran out since something was acknowledged last. */
   backoff = 0
   #measured: { sequence: number; at: number } | undefined
@@ -69,6 +71,7 @@ export class RetransmissionTimer {
     if (!this.#measured || !covers(this.#measured.sequence)) return
     const sample = this.#clock.now - this.#measured.at
     this.#measured = undefined
+    if (sample < this.least) this.least = sample
     if (this.#smoothed === undefined) {
       this.#smoothed = sample
       this.#variation = sample / 2

@@ -23,6 +23,7 @@ export class Segments {
   bytesOut = 0
   bytesIn = 0
   retransmitted = 0
+  bytesRetransmitted = 0
   /** Virtual ms. */
   lastSent: number
   readonly #clock: Clock

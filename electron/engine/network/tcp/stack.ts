@@ -11,6 +11,7 @@ import type {
 import { bindsClash } from '../udp.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection.ts'
+import { tcpDetails } from './details.ts'
 import { errorOfIcmp } from './errors.ts'
 import { add } from './sequence.ts'
 
@@ -26,6 +27,7 @@ interface Listener extends TcpListener {
   v6only: boolean
   onConnection: (connection: TcpConnection) => void
   mark: number | undefined
+  number: number
 }
 
 /** The TCP sockets of one network namespace. */
@@ -36,6 +38,8 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   readonly #connections = new Map<string, Connection>()
   readonly #listeners = new Map<number, Listener[]>()
   readonly #secret: number
+  /** Sockets so far. */
+  #count = 0
 
   constructor(host: StackHost) {
     this.#host = host
@@ -51,7 +55,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const port = options.port === 0 ? this.#ephemeral((p) => !this.#listeners.has(p)) : options.port
     const others = (port !== undefined && this.#listeners.get(port)) || []
     if (port === undefined || others.some((l) => bindsClash(l, { address, v6only }))) throw new SystemError('EADDRINUSE')
-    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, close: () => this.#closeListener(listener) }
+    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, number: ++this.#count, close: () => this.#closeListener(listener) }
     this.#listeners.set(port, [...others, listener])
     return listener
   }
@@ -78,6 +82,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       initialSequence: this.#random.uint32(), owner: options.owner, active: true,
     })
     connection.handlers = handlers
+    connection.number = ++this.#count
     connection.mark = options.mark ?? 0
     if (translation) connection.asked = { address: asked, port: options.port, translation }
     if (port === undefined || unavailable || !free(port)) {
@@ -119,6 +124,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     connection.journey = packet.meta.trail?.journey
     connection.mark = listener.mark ?? 0
     connection.listener = listener
+    connection.number = ++this.#count
     this.#connections.set(key, connection)
     if (this.#host.recorder.recording(packet)) {
       this.#host.recorder.deliver(this.#host.namespace, packet, {
@@ -194,15 +200,15 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   list(): SocketInfo[] {
     const out: SocketInfo[] = []
     for (const listeners of this.#listeners.values()) {
-      for (const { address, port, owner, v6only } of listeners) {
+      for (const { address, port, owner, v6only, number } of listeners) {
         const remoteAddress = address.includes(':') ? '::' : '0.0.0.0'
-        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: BACKLOG, owner, ...(v6only ? { v6only } : {}) })
+        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: BACKLOG, owner, number, ...(v6only ? { v6only } : {}) })
       }
     }
     for (const c of this.#connections.values()) {
       const { localAddress, localPort, remoteAddress, remotePort, state } = c
       const owner = state === 'TIME-WAIT' || state === 'SYN-RECV' ? undefined : c.owner
-      out.push({ protocol: 'tcp', state, localAddress, localPort, remoteAddress, remotePort, receiveQueue: 0, sendQueue: c.unsent, owner, ...(c.mapped ? { mapped: true } : {}) })
+      out.push({ protocol: 'tcp', state, localAddress, localPort, remoteAddress, remotePort, receiveQueue: 0, sendQueue: state === 'SYN-SENT' ? 1 : c.unsent, owner, number: c.number, details: () => tcpDetails(c, this.clock.now, this.segmentSize(c)), ...(c.mapped ? { mapped: true } : {}) })
     }
     return out
   }
