@@ -10,6 +10,10 @@ import { httpEcho } from './http-echo.ts'
 import { gunicornHttpbin } from './httpbin/httpbin.ts'
 import { httpd, httpdForeground } from './httpd/httpd.ts'
 import { memcached, memcachedEntrypoint } from './memcached.ts'
+import { mongoEntrypoint } from './mongo/entrypoint.ts'
+import { mongod } from './mongo/mongod.ts'
+import { mongosh } from './mongo/mongosh.ts'
+import { oldMongoShell } from './mongo/old-shell.ts'
 import { mysqladmin, mysqlClient } from './mysql/client.ts'
 import { mariadbd, mariadbEntrypoint } from './mysql/mariadb.ts'
 import { mysqlEntrypoint, mysqld } from './mysql/server.ts'
@@ -35,6 +39,10 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('pause', pause)
   table.register('mysql', mysqlClient)
   table.register('mysqladmin', mysqladmin)
+  table.register('mongod', mongod)
+  table.register('mongo-entrypoint', mongoEntrypoint)
+  table.register('mongosh', mongosh)
+  table.register('mongo', oldMongoShell)
   table.register('mariadbd', mariadbd)
   table.register('mariadb-entrypoint', mariadbEntrypoint)
   table.register('busybox:httpd', busyboxHttpd)

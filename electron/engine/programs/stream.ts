@@ -129,7 +129,8 @@ export class TcpStream {
 
 /** As `ss -p` shows it. */
 export function programName(process: Process): string {
-  return (process.argv[0] ?? '').split('/').at(-1)!
+  // without what follows in a title: "nginx: master process"
+  return (process.argv[0] ?? '').replace(/: [^]*/, '').split('/').at(-1)!
 }
 
 /** A wait of a program: in containers and on nodes nobody waits for it to settle. */

@@ -30,6 +30,24 @@ export function debian(options: { more?: readonly string[]; slim?: boolean; sbin
   }
 }
 
+const UBUNTU = { '18.04': ['18.04.6 LTS', 'Bionic Beaver', 'bionic', 'buster/sid'], '20.04': ['20.04.6 LTS', 'Focal Fossa', 'focal', 'bullseye/sid'], '22.04': ['22.04.5 LTS', 'Jammy Jellyfish', 'jammy', 'bookworm/sid'], '24.04': ['24.04.2 LTS', 'Noble Numbat', 'noble', 'trixie/sid'] } as const
+
+/** Ubuntu's minimal image, which has procps, as Debian's slim ones have not. */
+export function ubuntu(version: keyof typeof UBUNTU, options: { more?: readonly string[] } = {}): Base {
+  const base = debian(options)
+  const [full, name, codename, debianVersion] = UBUNTU[version]
+  const { '/usr/bin/less': _, ...programs } = base.programs as Record<string, string>
+  return {
+    ...base,
+    programs,
+    files: {
+      ...base.files,
+      '/etc/debian_version': `${debianVersion}\n`,
+      '/etc/os-release': `PRETTY_NAME="Ubuntu ${full}"\nNAME="Ubuntu"\nVERSION_ID="${version}"\nVERSION="${full} (${name})"\nVERSION_CODENAME=${codename}\nID=ubuntu\nID_LIKE=debian\nHOME_URL="https://www.ubuntu.com/"\nSUPPORT_URL="https://help.ubuntu.com/"\nBUG_REPORT_URL="https://bugs.launchpad.net/ubuntu/"\nPRIVACY_POLICY_URL="https://www.ubuntu.com/legal/terms-and-policies/privacy-policy"\nUBUNTU_CODENAME=${codename}\n`,
+    },
+  }
+}
+
 export function oracleLinux(): Base {
   const base = debian({ slim: true })
   return {

@@ -1,4 +1,4 @@
-import { alpine, debian, oracleLinux } from './bases.ts'
+import { alpine, debian, oracleLinux, ubuntu } from './bases.ts'
 import { PATH, splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images of servers other than nginx. */
@@ -40,12 +40,11 @@ function mariadbTag(tag: string): ImageContent | undefined {
   const parts = versionParts(word)
   const version = ['latest', 'noble', 'jammy'].includes(word) ? '11.7.2' : word === 'lts' ? '11.4.5' : (MARIADB[word] ?? (parts?.length === 3 && MARIADB[`${parts[0]}.${parts[1]}`] !== undefined && parts[2]! <= Number(MARIADB[`${parts[0]}.${parts[1]}`]!.split('.')[2]) ? word : undefined))
   if (version === undefined) return undefined
-  const base = debian()
+  const base = ubuntu('24.04')
   const eleven = version.startsWith('11')
   return {
     ...base,
     size: 124_213_512,
-    files: { ...base.files, '/etc/os-release': 'PRETTY_NAME="Ubuntu 24.04.2 LTS"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n' },
     // the names that begin with mysql are gone since 11
     programs: { ...base.programs, '/usr/sbin/mariadbd': 'mariadbd', '/usr/local/bin/docker-entrypoint.sh': 'mariadb-entrypoint', '/usr/bin/mariadb': 'mysql', '/usr/bin/mariadb-admin': 'mysqladmin', ...(eleven ? {} : { '/usr/bin/mysql': 'mysql', '/usr/bin/mysqladmin': 'mysqladmin', '/usr/sbin/mysqld': 'mariadbd' }) },
     directories: [...(base.directories ?? []), '/var/lib/mysql', '/run/mysqld', '/docker-entrypoint-initdb.d'],
@@ -55,6 +54,37 @@ function mariadbTag(tag: string): ImageContent | undefined {
     exposedPorts: ['3306/tcp'],
   }
 }
+
+const MONGO: Readonly<Record<string, string>> = { '4': '4.4.29', '4.4': '4.4.29', '5': '5.0.31', '5.0': '5.0.31', '6': '6.0.23', '6.0': '6.0.23', '7': '7.0.20', '7.0': '7.0.20', '8': '8.0.9', '8.0': '8.0.9' }
+
+function mongoTag(tag: string): ImageContent | undefined {
+  const { version: word, flavour } = splitTag(tag)
+  if (!/^(|noble|jammy|focal)$/.test(flavour)) return undefined
+  const parts = versionParts(word)
+  const line = `${parts?.[0]}.${parts?.[1]}`
+  const version = ['latest', 'noble'].includes(word) ? '8.0.9' : (MONGO[word] ?? (parts?.length === 3 && MONGO[line] !== undefined && parts[2]! <= Number(MONGO[line].split('.')[2]) ? word : undefined))
+  if (version === undefined) return undefined
+  const [major, minor] = version.split('.').map(Number) as [number, number]
+  const base = major >= 8 ? ubuntu('24.04') : major >= 6 ? ubuntu('22.04') : ubuntu('20.04')
+  const own = ['noble', 'jammy', 'focal'][major >= 8 ? 0 : major >= 6 ? 1 : 2]!
+  if (flavour !== '' && flavour !== own) return undefined
+  // mongo, the old shell, left with 6.0; mongosh came with 5.0
+  const shells = { ...(major >= 5 ? { '/usr/bin/mongosh': 'mongosh' } : {}), ...(major < 6 ? { '/usr/bin/mongo': 'mongo' } : {}) }
+  return {
+    ...base,
+    size: 273_412_608,
+    files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}mongodb:x:999:999::/home/mongodb:/bin/sh\n`, '/etc/group': `${base.files!['/etc/group']!}mongodb:x:999:\n`, '/etc/mongod.conf.orig': MONGOD_CONF },
+    programs: { ...base.programs, '/usr/bin/mongod': 'mongod', ...shells, '/usr/local/bin/docker-entrypoint.sh': 'mongo-entrypoint' },
+    directories: [...(base.directories ?? []), '/data/db', '/data/configdb', '/docker-entrypoint-initdb.d', '/var/lib/mongodb'],
+    environment: { GOSU_VERSION: '1.17', JSYAML_VERSION: '3.13.1', MONGO_PACKAGE: 'mongodb-org', MONGO_REPO: 'repo.mongodb.org', MONGO_MAJOR: `${major}.${minor}`, MONGO_VERSION: version, HOME: '/data/db' },
+    entrypoint: ['docker-entrypoint.sh'],
+    command: ['mongod'],
+    exposedPorts: ['27017/tcp'],
+  }
+}
+
+/** The package's own configuration file, which the image moves away and does not use. */
+const MONGOD_CONF = 'storage:\n  dbPath: /var/lib/mongodb\n\nsystemLog:\n  destination: file\n  logAppend: true\n  path: /var/log/mongodb/mongod.log\n\nnet:\n  port: 27017\n  bindIp: 127.0.0.1\n\nprocessManagement:\n  timeZoneInfo: /usr/share/zoneinfo\n'
 
 const REDIS: Readonly<Record<string, string>> = { '5': '5.0.14', '5.0': '5.0.14', '6': '6.2.18', '6.0': '6.0.20', '6.2': '6.2.18', '7': '7.4.3', '7.0': '7.0.15', '7.2': '7.2.8', '7.4': '7.4.3', '8': '8.0.1', '8.0': '8.0.1' }
 
@@ -169,6 +199,7 @@ export const serverRepositories: readonly Repository[] = [
   { name: 'docker.io/library/postgres', tag: postgresTag },
   { name: 'docker.io/library/memcached', tag: memcachedTag },
   ...['docker.io/fluent/fluentd', 'docker.io/library/fluentd'].map((name) => ({ name, tag: fluentdTag })),
+  { name: 'docker.io/library/mongo', tag: mongoTag },
   { name: 'docker.io/library/redis', tag: redisTag },
   { name: 'docker.io/hashicorp/http-echo', tag: httpEchoTag },
   { name: 'registry.k8s.io/e2e-test-images/agnhost', tag: agnhostTag },

@@ -8,7 +8,7 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
-import { become } from '../become.ts'
+import { supervise } from '../become.ts'
 import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
@@ -49,7 +49,7 @@ export function ingressNginx(services: SystemServices): Record<string, Program> 
   return {
     'nginx-ingress-controller': (process) => run(process, services),
     'nginx-ingress-wait-shutdown': waitShutdown,
-    'dumb-init': (process) => become(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1)),
+    'dumb-init': (process) => supervise(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1)),
   }
 }
 

@@ -221,7 +221,11 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
     yield* process.printError(`nginx: the configuration file ${file} syntax is ok\nnginx: configuration file ${file} test is successful\n`)
     return 0
   }
-  if (daemonOff || !configuration.daemon) return yield* new Nginx(process).master(configuration)
+  if (daemonOff || !configuration.daemon) {
+    // what ps shows of it (setproctitle)
+    ;(process as { argv: readonly string[] }).argv = [`nginx: master process ${['nginx', ...args].join(' ')}`]
+    return yield* new Nginx(process).master(configuration)
+  }
   process.spawn({
     argv: ['nginx: master process nginx'],
     program: (child) => new Nginx(child).master(configuration),

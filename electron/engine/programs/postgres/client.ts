@@ -7,7 +7,7 @@ import { decodeUtf8 } from '../../text.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { TcpStream } from '../stream.ts'
 import { at32, int32, message, MessageReader, readDataRow, readFields, readRowDescription, startup, type Message } from './protocol.ts'
-import { clientProof, saltedPassword } from './scram.ts'
+import { clientProof, saltedPassword } from '../scram.ts'
 
 /** psql(1) and pg_isready(1), over TCP. */
 interface Options { host: string; port: number; user: string; database: string; commands: string[]; tuples: boolean; aligned: boolean; quiet: boolean; operands: string[] }

@@ -10,7 +10,7 @@ import { Databases, sqlError, SqlNotSimulated, type SqlResult } from '../sql/dat
 import { SqlSession, type Dialect } from '../sql/session.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { at32, CODE, dataRow, errorMessage, int32, message, MessageReader, parametersOf, rowDescription } from './protocol.ts'
-import { clientProof, ITERATIONS, saltedPassword, serverSignature } from './scram.ts'
+import { clientProof, ITERATIONS, saltedPassword, serverSignature } from '../scram.ts'
 
 /** postgres and the entrypoint of its image. */
 const DATA = '/var/lib/postgresql/data'

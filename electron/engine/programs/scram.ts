@@ -1,5 +1,5 @@
-import { sha256 } from '../../sha256.ts'
-import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { sha256 } from '../sha256.ts'
+import { concatBytes, encodeUtf8 } from '../text.ts'
 
 /** SCRAM-SHA-256 (RFC 5802, RFC 7677). */
 export const ITERATIONS = 4096
