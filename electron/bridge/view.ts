@@ -61,7 +61,8 @@ export interface ClusterSettings {
   cni: string
   cniOptions: Record<string, string>
   proxyMode: string
-  dualStack: boolean
+  /** "IPv4", "IPv4,IPv6", "IPv6,IPv4" or "IPv6". */
+  ipFamilies: string
   cloud: string
   ingressController: string
 }

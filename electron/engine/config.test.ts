@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ClusterConfigError, parseClusterConfig } from './config.ts'
+import { clusterChoices, ClusterConfigError, parseClusterConfig } from './config.ts'
 
 function problemsOf(source: unknown): readonly string[] {
   try {
@@ -69,14 +69,31 @@ describe('the cluster file', () => {
   })
 
   it('says what is not simulated', () => {
-    expect(problemsOf({ cni: 'weave', ipFamilies: ['IPv4', 'IPv6'] })).toEqual([expect.stringMatching(/^podhop: not simulated: ipFamilies \[IPv4, IPv6\] with cni weave \(use \[IPv4\], or cni bridge or flannel/)])
-    expect(problemsOf({ ipFamilies: ['IPv6', 'IPv4'] })).toContain('podhop: not simulated: ipFamilies [IPv6, IPv4] (use [IPv4] or [IPv4, IPv6])')
+    expect(problemsOf({ cni: 'aws-vpc', ipFamilies: ['IPv6'] })).toEqual([expect.stringMatching(/^podhop: not simulated: ipFamilies \[IPv6\] with cni aws-vpc \(use \[IPv4\], or cni bridge or flannel/)])
+  })
+
+  it('says why a plugin and IP families do not go together, as the real one has it', () => {
+    expect(problemsOf({ cni: 'weave', ipFamilies: ['IPv6'] })).toEqual(['ipFamilies: ["IPv6"] is not allowed; allowed: [IPv4] with cni weave: Weave Net has never learned IPv6'])
+    expect(problemsOf({ cni: 'aws-vpc', ipFamilies: ['IPv4', 'IPv6'] })).toEqual([expect.stringContaining("VPC CNI currently doesn't support dual stack mode")])
+    expect(problemsOf({ cni: 'cilium', ipFamilies: ['IPv6'] })).toEqual([expect.stringContaining('the tunnels of Cilium 1.17 run over IPv4 alone')])
+    expect(problemsOf({ ipFamilies: ['IPv5'] })).toEqual(['ipFamilies: ["IPv5"] is not allowed; allowed: [IPv4], [IPv4, IPv6], [IPv6, IPv4], [IPv6]'])
+    const { refusals } = clusterChoices()
+    expect([refusals['weave IPv4,IPv6'], refusals['cilium routing=tunnel IPv6'], refusals['cilium routing=native IPv6'], refusals['calico IPv6']]).toEqual([expect.stringContaining('Weave'), expect.stringContaining('tunnels'), undefined, undefined])
+  })
+
+  it('has the primary family first in everything', () => {
+    const first = parseClusterConfig({ ipFamilies: ['IPv6', 'IPv4'], nodes: [{ name: 'control-plane' }, { name: 'a', ip: '172.18.1.0' }] })
+    expect([first.podCIDR[0], first.serviceCIDR[0]]).toEqual(['fd00:10:244::/56', 'fd00:10:96::/112'])
+    expect(first.nodes.map((n) => [n.ip, n.secondIp])).toEqual([['fc00:f853:ccd:e793::2', '172.18.0.2'], ['fc00:f853:ccd:e793::100', '172.18.1.0']])
+    const only = parseClusterConfig({ ipFamilies: ['IPv6'], nodes: [{ name: 'control-plane' }, { name: 'a', ip: 'fc00:f853:ccd:e793::a1' }] })
+    expect(only.nodes.map((n) => [n.ip, n.secondIp])).toEqual([['fc00:f853:ccd:e793::2', undefined], ['fc00:f853:ccd:e793::a1', undefined]])
+    expect(problemsOf({ ipFamilies: ['IPv6'], nodes: [{ name: 'control-plane', ip: '172.18.0.2' }] })).toEqual([expect.stringContaining('allowed: an address of fc00:f853:ccd:e793::/64 from fc00:f853:ccd:e793::2')])
   })
 
   it('has prefixes and node addresses of both families in a dual-stack cluster', () => {
     const { podCIDR, serviceCIDR, nodes } = parseClusterConfig('ipFamilies: [IPv4, IPv6]\nnodes: [{name: control-plane}, {name: a, ip: 172.18.1.0}]')
     expect([podCIDR, serviceCIDR]).toEqual([['10.244.0.0/16', 'fd00:10:244::/56'], ['10.96.0.0/12', 'fd00:10:96::/112']])
-    expect(nodes.map((n) => [n.ip, n.ip6])).toEqual([['172.18.0.2', 'fc00:f853:ccd:e793::2'], ['172.18.1.0', 'fc00:f853:ccd:e793::100']])
+    expect(nodes.map((n) => [n.ip, n.secondIp])).toEqual([['172.18.0.2', 'fc00:f853:ccd:e793::2'], ['172.18.1.0', 'fc00:f853:ccd:e793::100']])
     expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16' })[0]).toContain('two prefixes, comma-separated, of IPv4 and IPv6, as 10.244.0.0/16,fd00:10:244::/56')
     expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/63', nodes: 3 })[0]).toContain('a whole number from 1 to 2')
     expect(problemsOf({ ipFamilies: ['IPv4', 'IPv6'], serviceCIDR: '10.96.0.0/12,fc00:f853:ccd:e793::/112' })[0]).toContain('a prefix that does not overlap')

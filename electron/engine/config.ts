@@ -1,6 +1,6 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { CNI_OPTIONS, readCni, type CniName, type CniOptions } from './cni/options.ts'
-import { cidrContains, cidrsOverlap, ipVersion, isIpv4, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
+import { cidrContains, cidrsOverlap, ipNumber, ipVersion, isIpv4, isIpv6, networkOf, nthAddress, prefixLength, tryParseCidr } from './network/address.ts'
 import type { DeclaredImage } from './programs/declared/types.ts'
 
 /** The cluster file (design 5.3), checked and completed. */
@@ -10,14 +10,15 @@ export const INGRESS_CONTROLLERS = ['none', 'nginx', 'traefik', 'haproxy'] as co
 export interface NodeConfig {
   name: string
   role: 'control-plane' | 'worker'
+  /** Of the primary family. */
   ip: string
-  /** Its IPv6 address, in a dual-stack cluster. */
-  ip6?: string
+  /** Of the other one, in a dual-stack cluster. */
+  secondIp?: string
 }
 
 /** A node's addresses, the primary family's first. */
-export function nodeIps({ ip, ip6 }: Pick<NodeConfig, 'ip' | 'ip6'>): string[] {
-  return ip6 === undefined ? [ip] : [ip, ip6]
+export function nodeIps({ ip, secondIp }: Pick<NodeConfig, 'ip' | 'secondIp'>): string[] {
+  return secondIp === undefined ? [ip] : [ip, secondIp]
 }
 
 export interface ClusterConfig {
@@ -67,24 +68,64 @@ const KEYS = ['nodes', 'podCIDR', 'serviceCIDR', 'nodePortRange', 'ipFamilies', 
 /** What this version builds; the rest of the lists is valid and answered with "not simulated". */
 const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium', 'weave', 'antrea', 'aws-vpc'], proxyMode: ['iptables', 'nftables', 'ipvs'], cloud: ['none', 'loadbalancer'], ingressController: ['none', 'nginx', 'traefik', 'haproxy'], kubectlRun: ['pod', 'deployment'] }
 
-/** Of those, what knows both families. */
-const DUAL_STACK = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium'], proxyMode: ['iptables', 'nftables', 'ipvs'] }
+type Families = ClusterConfig['ipFamilies']
+
+/** The families that a cluster can have, the primary one first. */
+export const IP_FAMILIES: readonly Families[] = [['IPv4'], ['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv6']]
+
+/** What keeps a plugin from IPv6: the real one's own words or limits. */
+const WITHOUT_IPV6: Readonly<Partial<Record<CniName, { dual: string; only: string | undefined }>>> = {
+  weave: { dual: 'Weave Net has never learned IPv6', only: 'Weave Net has never learned IPv6' },
+  'aws-vpc': { dual: "the VPC CNI ends with “IPv4 and IPv6 are both enabled. VPC CNI currently doesn't support dual stack mode”; EKS has clusters of one family", only: undefined },
+}
+
+/** Why a cluster cannot have these families with this plugin; undefined: it can. */
+export function familiesRefusal(ipFamilies: Families, cni: CniName, options: CniOptions): string | undefined {
+  if (!ipFamilies.includes('IPv6')) return undefined
+  const real = WITHOUT_IPV6[cni]?.[ipFamilies.length > 1 ? 'dual' : 'only']
+  if (real !== undefined) return `[IPv4] with cni ${cni}: ${real}`
+  if (cni === 'cilium' && ipFamilies.length === 1 && options['routing'] !== 'native') return '[IPv4], two families, or cni {plugin: cilium, routing: native}: the tunnels of Cilium 1.17 run over IPv4 alone'
+  if (cni in WITHOUT_IPV6 || NOT_YET.has(cni)) return `podhop: not simulated: ipFamilies [${ipFamilies.join(', ')}] with cni ${cni} (use [IPv4], or cni ${SIMULATED.cni.filter((name) => !NOT_YET.has(name as CniName) && !(name in WITHOUT_IPV6)).join(' or ')})`
+  return undefined
+}
+
+const NOT_YET: ReadonlySet<CniName> = new Set(['antrea'])
 
 /** What a cluster file may ask for here, for whoever offers a choice of it. */
 export interface ClusterChoices {
-  plugins: readonly { name: string; options: Readonly<Record<string, readonly string[]>>; dualStack: boolean }[]
-  proxyModes: readonly { name: string; dualStack: boolean }[]
+  plugins: readonly { name: string; options: Readonly<Record<string, readonly string[]>> }[]
+  /** "IPv4", "IPv4,IPv6", …: the families that a cluster can have. */
+  ipFamilies: readonly string[]
+  proxyModes: readonly string[]
+  /** By "cni ipFamilies", or "cni option=value ipFamilies": why not. */
+  refusals: Readonly<Record<string, string>>
   clouds: readonly string[]
   ingressControllers: readonly string[]
 }
 
 export function clusterChoices(): ClusterChoices {
   return {
-    plugins: SIMULATED.cni.map((name) => ({ name, options: CNI_OPTIONS[name as CniName], dualStack: DUAL_STACK.cni.includes(name) })),
-    proxyModes: SIMULATED.proxyMode.map((name) => ({ name, dualStack: DUAL_STACK.proxyMode.includes(name) })),
+    plugins: SIMULATED.cni.map((name) => ({ name, options: CNI_OPTIONS[name as CniName] })),
+    ipFamilies: IP_FAMILIES.map(String),
+    proxyModes: SIMULATED.proxyMode,
+    refusals: refusals(),
     clouds: SIMULATED.cloud,
     ingressControllers: SIMULATED.ingressController,
   }
+}
+
+function refusals(): Record<string, string> {
+  const out: Record<string, string> = {}
+  for (const cni of SIMULATED.cni as CniName[]) {
+    for (const ipFamilies of IP_FAMILIES) {
+      const choices: CniOptions[] = Object.entries(CNI_OPTIONS[cni]).flatMap(([option, values]) => values.map((value) => ({ [option]: value })))
+      const asked = choices.map((options) => ({ options, why: familiesRefusal(ipFamilies, cni, options) }))
+      const every = familiesRefusal(ipFamilies, cni, { routing: 'native' })
+      if (every !== undefined) out[`${cni} ${ipFamilies.join(',')}`] = every
+      else for (const { options, why } of asked) if (why !== undefined && 'routing' in options) out[`${cni} routing=${options['routing']} ${ipFamilies.join(',')}`] = why
+    }
+  }
+  return out
 }
 
 /** Reads the text of a cluster file, or the object that a lab has under `cluster`. Throws {@link ClusterConfigError}. */
@@ -132,15 +173,18 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
   }
   const plugin = readCni(values['cni'] ?? 'flannel', report, (key, value, allowed) => problems.push(`${key}: unknown key (value ${show(value)}); allowed: ${allowed.join(', ')}`))
   simulated('cni', plugin.cni)
-  const ipFamilies = families(values['ipFamilies'], problems, report)
+  const ipFamilies = families(values['ipFamilies'], report)
   const vpc = plugin.cni === 'aws-vpc'
   if (vpc && values['podCIDR'] !== undefined) report('podCIDR', values['podCIDR'], `nothing with cni aws-vpc, whose Pods have addresses of the nodes’ network ${UNDERLAY} (${VPC_PODS})`)
   const podCIDR = vpc ? [] : prefixes('podCIDR', values['podCIDR'] ?? presets('podCIDR', ipFamilies), ipFamilies, report)
   const serviceCIDR = prefixes('serviceCIDR', values['serviceCIDR'] ?? presets('serviceCIDR', ipFamilies), ipFamilies, report)
   for (const service of serviceCIDR) if (isWholePrefix(service) && ipVersion(service.split('/')[0]!) === 4 && prefixLength(service) > 28) report('serviceCIDR', service, 'a prefix of at most /28 (kube-dns has its tenth address)')
   checkOverlaps(podCIDR, serviceCIDR, problems)
+  const refusal = SIMULATED.cni.includes(plugin.cni) ? familiesRefusal(ipFamilies, plugin.cni, plugin.cniOptions) : undefined
+  if (refusal?.startsWith('podhop: ')) problems.push(refusal)
+  else if (refusal !== undefined) report('ipFamilies', ipFamilies, refusal)
   const config: ClusterConfig = {
-    nodes: withIpv6(nodes(values['nodes'] ?? 3, podCIDR, serviceCIDR, report, problems), ipFamilies),
+    nodes: addressed(nodes(values['nodes'] ?? 3, podCIDR, serviceCIDR, ipFamilies, report, problems), ipFamilies),
     podCIDR,
     serviceCIDR,
     nodePortRange: portRange(values['nodePortRange'] ?? '30000-32767', report),
@@ -152,14 +196,9 @@ function check(input: unknown, problems: string[]): ClusterConfig | undefined {
     kubectlRun: oneOf('kubectlRun', ['pod', 'deployment'], 'pod'),
     seed: seed(values['seed'] ?? 1, report),
   }
-  if (ipFamilies.length > 1) {
-    for (const key of ['cni', 'proxyMode'] as const) {
-      if (SIMULATED[key].includes(config[key]) && !DUAL_STACK[key].includes(config[key])) problems.push(`podhop: not simulated: ipFamilies [${ipFamilies.join(', ')}] with ${key} ${config[key]} (use [IPv4], or ${key} ${DUAL_STACK[key].join(' or ')})`)
-    }
-  }
-  const onPods = vpc ? config.nodes.findIndex((n) => isIpv4(n.ip) && cidrContains(VPC_PODS, n.ip)) : -1
+  const onPods = vpc ? config.nodes.findIndex((n) => cidrContains(VPC_PODS, n.ip)) : -1
   if (onPods >= 0) report(`nodes[${onPods}].ip`, config.nodes[onPods]!.ip, `an address outside of ${VPC_PODS}, from which Pods get theirs (cni: aws-vpc)`)
-  const onBalancer = config.nodes.findIndex((n) => n.ip === BALANCER)
+  const onBalancer = config.nodes.findIndex((n) => nodeIps(n).includes(BALANCER))
   if (config.cloud === 'loadbalancer' && onBalancer >= 0) report(`nodes[${onBalancer}].ip`, BALANCER, 'another address: this one is the load balancer\'s (cloud: loadbalancer)')
   return config
 }
@@ -169,15 +208,14 @@ function seed(value: unknown, report: Report): number {
   return value as number
 }
 
-function families(value: unknown, problems: string[], report: Report): ClusterConfig['ipFamilies'] {
+function families(value: unknown, report: Report): Families {
   const list = value ?? ['IPv4']
-  const allowed = '[IPv4] or [IPv4, IPv6]'
+  const allowed = IP_FAMILIES.map((f) => `[${f.join(', ')}]`).join(', ')
   if (!Array.isArray(list) || list.length === 0 || list.length > 2 || new Set(list).size !== list.length || list.some((f) => f !== 'IPv4' && f !== 'IPv6')) {
     report('ipFamilies', value, allowed)
     return ['IPv4']
   }
-  if (list[0] === 'IPv6') problems.push(`podhop: not simulated: ipFamilies [${list.join(', ')}] (use ${allowed})`)
-  return list as ClusterConfig['ipFamilies']
+  return list as Families
 }
 
 function isWholePrefix(text: string): boolean {
@@ -219,15 +257,19 @@ function portRange(value: unknown, report: Report): { from: number; to: number }
   return { from, to }
 }
 
-function withIpv6(list: NodeConfig[], ipFamilies: ClusterConfig['ipFamilies']): NodeConfig[] {
+/** The addresses of each family; those of both have the same host number. */
+function addressed(list: NodeConfig[], ipFamilies: Families): NodeConfig[] {
   if (!ipFamilies.includes('IPv6')) return list
-  const host = (ip: string): number => Number(ip.split('.')[2]) * 256 + Number(ip.split('.')[3])
-  return list.map((node) => ({ ...node, ip6: nthAddress(UNDERLAY6, host(node.ip)) }))
+  const host = (ip: string): number => (isIpv4(ip) ? Number(ip.split('.')[2]) * 256 + Number(ip.split('.')[3]) : Number(ipNumber(ip) - ipNumber(UNDERLAY6.split('/')[0]!)))
+  return list.map(({ name, role, ip }) => {
+    const [first, second] = ipFamilies.map((family) => (family === 'IPv6' ? nthAddress(UNDERLAY6, host(ip)) : ip)) as [string, string | undefined]
+    return { name, role, ip: first, ...(second === undefined ? {} : { secondIp: second }) }
+  })
 }
 
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 
-function nodes(value: unknown, podCIDR: readonly string[], serviceCIDR: readonly string[], report: Report, problems: string[]): NodeConfig[] {
+function nodes(value: unknown, podCIDR: readonly string[], serviceCIDR: readonly string[], ipFamilies: Families, report: Report, problems: string[]): NodeConfig[] {
   const rooms = podCIDR.map((pods) => {
     const [length, share] = isIpv4(pods.split('/')[0]!) ? [prefixLength(pods), 24] : [prefixLength(pods), 64]
     if (length > share) report('podCIDR', pods, `a prefix of at most /${share} (every node gets a /${share})`)
@@ -236,7 +278,7 @@ function nodes(value: unknown, podCIDR: readonly string[], serviceCIDR: readonly
   const most = Math.min(...(rooms.length > 0 ? rooms : [256]), 5000)
   if (typeof value === 'number') {
     if (!Number.isInteger(value) || value < 1 || value > Math.max(most, 1)) {
-      report('nodes', value, `a whole number from 1 to ${most} (podCIDR has that many ${podCIDR.length > 1 ? '/24 or /64' : '/24'}), or a list of {name, role, ip}`)
+      report('nodes', value, `a whole number from 1 to ${most} (podCIDR has that many ${podCIDR.length > 1 ? '/24 or /64' : ipFamilies[0] === 'IPv6' ? '/64' : '/24'}), or a list of {name, role, ip}`)
       return []
     }
     return Array.from({ length: value }, (_, i) => ({
@@ -249,10 +291,10 @@ function nodes(value: unknown, podCIDR: readonly string[], serviceCIDR: readonly
     report('nodes', value, `a whole number from 1 to ${most}, or a list of as many {name, role, ip}`)
     return []
   }
-  return checkNodeList(value, podCIDR.concat(serviceCIDR), report, problems)
+  return checkNodeList(value, podCIDR.concat(serviceCIDR), ipFamilies.includes('IPv4'), report, problems)
 }
 
-function checkNodeList(list: readonly unknown[], taken: readonly string[], report: Report, problems: string[]): NodeConfig[] {
+function checkNodeList(list: readonly unknown[], taken: readonly string[], ipv4: boolean, report: Report, problems: string[]): NodeConfig[] {
   const out: NodeConfig[] = []
   const before = problems.length
   const names = new Set<string>()
@@ -274,8 +316,8 @@ function checkNodeList(list: readonly unknown[], taken: readonly string[], repor
     else names.add(name)
     if (role !== 'control-plane' && role !== 'worker') report(`${at}.role`, role, 'control-plane, worker')
     if (ip !== undefined) {
-      const inside = typeof ip === 'string' && isIpv4(ip) && cidrContains(UNDERLAY, ip) && !/\.0\.[01]$/.test(ip) && !ip.endsWith('.255.255')
-      if (!inside || taken.some((c) => cidrContains(c, ip))) report(`${at}.ip`, ip, `an address of ${UNDERLAY} from 172.18.0.2`)
+      const inside = typeof ip === 'string' && (ipv4 ? isIpv4(ip) && cidrContains(UNDERLAY, ip) && !/\.0\.[01]$/.test(ip) && !ip.endsWith('.255.255') : isIpv6(ip) && cidrContains(UNDERLAY6, ip) && ipNumber(ip) >= ipNumber(nthAddress(UNDERLAY6, 2)) && ipNumber(ip) < ipNumber(BALANCER6))
+      if (!inside || taken.some((c) => cidrContains(c, ip))) report(`${at}.ip`, ip, ipv4 ? `an address of ${UNDERLAY} from 172.18.0.2` : `an address of ${UNDERLAY6} from ${nthAddress(UNDERLAY6, 2)}`)
       else if (ips.has(ip)) report(`${at}.ip`, ip, 'an address that no other node has')
       else ips.add(ip)
     }
@@ -290,7 +332,7 @@ function checkNodeList(list: readonly unknown[], taken: readonly string[], repor
   let next = 2
   for (const node of out) {
     while (node.ip === '') {
-      const ip = nthAddress(UNDERLAY, next++)
+      const ip = nthAddress(ipv4 ? UNDERLAY : UNDERLAY6, next++)
       if (!ips.has(ip)) node.ip = ip
     }
   }

@@ -49,10 +49,13 @@ type Family = keyof typeof PREFIX
 const url = (address: string): string => (address.includes(':') ? `[${address}]` : address)
 
 describe.each<[string, string, Family[]]>([
-  ['calico', 'IPIP', ['IPv4', 'IPv6']],
   ['calico', 'VXLAN', ['IPv4', 'IPv6']],
+  ['calico', 'IPIP', ['IPv6']],
   ['cilium', 'tunnel', ['IPv4', 'IPv6']],
-  ['cilium', 'native', ['IPv4', 'IPv6']],
+  ['cilium', 'native', ['IPv6']],
+  ['flannel', 'vxlan', ['IPv6', 'IPv4']],
+  ['bridge', '', ['IPv6']],
+  ['kube-router', '', ['IPv6']],
 ])('%s (%s) with %j', (plugin, option, ipFamilies) => {
   let lab: House
   let pods: string[]

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { clusterChoices, parseClusterConfig } from '../../electron/engine/config.ts'
-import { clusterFile, fileText, settingsFrom } from './cluster-file.ts'
+import { clusterFile, familiesRefusal, fileText, settingsFrom } from './cluster-file.ts'
 
 const choices = clusterChoices()
 
@@ -9,10 +9,16 @@ test('what the form says is what the cluster becomes, by the form and by its fil
   for (const plugin of choices.plugins) {
     for (const [option, values] of [...Object.entries(plugin.options), ['', ['']] as const]) {
       for (const value of values) {
-        const wanted = { ...settingsFrom(undefined), nodes: 2, cni: plugin.name, cniOptions: option ? { [option]: value } : {}, proxyMode: 'ipvs', cloud: 'loadbalancer', dualStack: plugin.dualStack }
+        const wanted = { ...settingsFrom(undefined), nodes: 2, cni: plugin.name, cniOptions: option ? { [option]: value } : {}, proxyMode: 'ipvs', cloud: 'loadbalancer', ipFamilies: 'IPv4' }
+        for (const families of choices.ipFamilies) {
+          const asked = { ...wanted, ipFamilies: families }
+          const file = clusterFile(asked, choices)
+          if (familiesRefusal(asked, families, choices) === undefined) expect(parseClusterConfig(file).ipFamilies.join()).toBe(families)
+          else expect(() => parseClusterConfig(file)).toThrow()
+        }
         const file = clusterFile(wanted, choices)
         const config = parseClusterConfig(file)
-        expect(config).toMatchObject({ cni: plugin.name, proxyMode: 'ipvs', cloud: 'loadbalancer', ipFamilies: plugin.dualStack ? ['IPv4', 'IPv6'] : ['IPv4'] })
+        expect(config).toMatchObject({ cni: plugin.name, proxyMode: 'ipvs', cloud: 'loadbalancer', ipFamilies: ['IPv4'] })
         if (option) expect(config.cniOptions[option]).toBe(value)
         expect(parse(fileText(file))).toEqual(file)
       }

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import type { ClusterConfig, NodeConfig } from '../config.ts'
+import { joinHostPort } from '../network/address.ts'
 import type { PartName } from '../programs/types.ts'
 
 /** The static Pods that kubeadm v1.33 writes to /etc/kubernetes/manifests of a control-plane node. */
@@ -16,7 +17,7 @@ export interface StaticPodFiles {
 
 function podsOf(config: ClusterConfig, node: NodeConfig): StaticPod[] {
   return [
-    { name: 'etcd', image: `registry.k8s.io/etcd:${ETCD}`, cpu: '100m', memory: '100Mi', command: ['etcd', `--advertise-client-urls=https://${node.ip}:2379`, '--data-dir=/var/lib/etcd', `--listen-client-urls=https://127.0.0.1:2379,https://${node.ip}:2379`, `--name=${node.name}`] },
+    { name: 'etcd', image: `registry.k8s.io/etcd:${ETCD}`, cpu: '100m', memory: '100Mi', command: ['etcd', `--advertise-client-urls=https://${joinHostPort(node.ip, 2379)}`, '--data-dir=/var/lib/etcd', `--listen-client-urls=https://127.0.0.1:2379,https://${joinHostPort(node.ip, 2379)}`, `--name=${node.name}`] },
     { name: 'kube-apiserver', image: `registry.k8s.io/kube-apiserver:${VERSION}`, cpu: '250m', command: ['kube-apiserver', `--advertise-address=${node.ip}`, '--authorization-mode=Node,RBAC', '--secure-port=6443', `--service-cluster-ip-range=${config.serviceCIDR.join(',')}`, `--service-node-port-range=${config.nodePortRange.from}-${config.nodePortRange.to}`] },
     { name: 'kube-controller-manager', image: `registry.k8s.io/kube-controller-manager:${VERSION}`, cpu: '200m', command: ['kube-controller-manager', ...(config.podCIDR.length > 0 ? ['--allocate-node-cidrs=true', `--cluster-cidr=${config.podCIDR.join(',')}`] : ['--allocate-node-cidrs=false']), '--kubeconfig=/etc/kubernetes/controller-manager.conf', '--leader-elect=true', '--node-monitor-grace-period=40s', `--service-cluster-ip-range=${config.serviceCIDR.join(',')}`, '--use-service-account-credentials=true'] },
     { name: 'kube-scheduler', image: `registry.k8s.io/kube-scheduler:${VERSION}`, cpu: '100m', command: ['kube-scheduler', '--kubeconfig=/etc/kubernetes/scheduler.conf', '--leader-elect=true'] },

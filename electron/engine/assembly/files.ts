@@ -1,3 +1,5 @@
+import { joinHostPort } from '../network/address.ts'
+
 /** What lies on the machines when a cluster is born. */
 export const STUDENT = { uid: 1000, gid: 1000, name: 'student', home: '/home/student' }
 
@@ -14,7 +16,7 @@ export const NODE_TOOLS: readonly string[] = [...NETWORK_TOOLS, ...ADMIN_TOOLS, 
 export function laptopFiles(controlPlane: string): Record<string, string> {
   return {
     [`${STUDENT.home}/.kube/config`]: kubeconfig({
-      server: `https://${controlPlane}:6443`,
+      server: `https://${joinHostPort(controlPlane, 6443)}`,
       certificateAuthority: 'UE9ESE9Q',
       user: { 'client-certificate-data': 'UE9ESE9Q', 'client-key-data': 'UE9ESE9Q' },
     }),

@@ -66,6 +66,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   }
   // who is outside asks the resolver of the internet, and so do the nodes
   const resolver = `nameserver ${nthAddress(OUTSIDE, HOSTS.internet)}\n`
+  const nodeResolver = ipFamilies.includes('IPv4') ? resolver : `nameserver ${nthAddress(OUTSIDE6, HOSTS.internet)}\n`
 
   const laptop = machine(clock, programs, outer('laptop', 'laptop', HOSTS.laptop), 'laptop', {
     hostname: 'podhop', resolver, user: STUDENT, tools: LAPTOP_TOOLS, files: laptopFiles(nodes.find((n) => n.role === 'control-plane')?.ip ?? nodes[0]!.ip),
@@ -91,7 +92,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     network.createNic(namespace, 'eth0', underlay)
     namespace.setUp('eth0', true)
     configureNode(namespace, 'eth0', nodeIps(node))
-    made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver, tools: NODE_TOOLS, neighbours: nodes }))
+    made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver: nodeResolver, tools: NODE_TOOLS, neighbours: nodes }))
   }
   return { laptop, external, internet, nodes: made, underlay, router, balancer }
 }

@@ -16,7 +16,8 @@ function bridgeConfig(context: NodeContext): BridgeConfig {
     const at = line.indexOf('=')
     if (at > 0) env.set(line.slice(0, at), line.slice(at + 1))
   }
-  const missing = ['FLANNEL_NETWORK', 'FLANNEL_SUBNET', 'FLANNEL_MTU', 'FLANNEL_IPMASQ'].filter((key) => !env.get(key))
+  const six = env.has('FLANNEL_IPV6_NETWORK') && !env.has('FLANNEL_NETWORK') ? 'IPV6_' : ''
+  const missing = [`FLANNEL_${six}NETWORK`, `FLANNEL_${six}SUBNET`, 'FLANNEL_MTU', 'FLANNEL_IPMASQ'].filter((key) => !env.get(key))
   if (missing.length > 0) throw new Error(`failed to load flannel 'subnet.env' file: ${SUBNET_ENV} is missing ${missing.join(', ')}. Check the flannel pod log for this node.`)
   const both = (key: string): Cidr[] => [env.get(`FLANNEL_${key}`), env.get(`FLANNEL_IPV6_${key}`)].filter((value) => value !== undefined)
   return { network: NETWORK, bridge: BRIDGE, subnets: both('SUBNET').map(networkOf), mtu: Number(env.get('FLANNEL_MTU')), hairpin: true, routes: both('NETWORK') }

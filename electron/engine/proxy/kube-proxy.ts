@@ -52,16 +52,17 @@ export function kubeProxy(services: SystemServices): Program {
     const out = new Output(process, 2)
     const log = (severity: 'I' | 'E', source: string, message: string): void => out.write(klogLine(clock.wall(), severity, pid, source, message))
     const ips = node.config.nodes.filter((n) => n.name === node.name).flatMap(nodeIps)
-    const dual = node.config.ipFamilies.length > 1
+    const families = node.config.ipFamilies.map((family) => (family === 'IPv4' ? 4 : 6))
+    const dual = families.length > 1
     if (mode === 'iptables') log('I', 'server_linux.go:63', '"Using iptables proxy"')
     log('I', 'server.go:715', `"Successfully retrieved node IP(s)" IPs=[${ips.map((ip) => `"${ip}"`).join(',')}]`)
-    if (dual) log('I', 'server.go:245', '"kube-proxy running in dual-stack mode" primary ipFamily="IPv4"')
+    if (dual) log('I', 'server.go:245', '"kube-proxy running in dual-stack mode" primary ipFamily="' + `IPv${families[0]!}"`)
     if (mode === 'ipvs') log('I', 'server_linux.go:188', '"Using ipvs Proxier"')
     else if (mode === 'nftables') log('I', 'server_linux.go:231', '"Using nftables Proxier"')
     else log('I', 'server_linux.go:145', '"Using iptables Proxier"')
-    if (mode === 'iptables' && configuration.rules.localhostNodePorts) log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
+    if (mode === 'iptables' && configuration.rules.localhostNodePorts && families.includes(4)) log('I', 'proxier.go:243', '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses (--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"')
     if (mode === 'ipvs' && configuration.ipvs.scheduler === '') {
-      for (const family of dual ? [4, 6] : [4]) log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${family}"`)
+      for (const family of families) log('I', 'proxier.go:364', `"IPVS scheduler not specified, use rr by default" ipFamily="IPv${family}"`)
     }
     if (mode === 'ipvs' && dual) for (const [name, cut] of truncatedSets()) log('I', 'ipset.go:119', `"Ipset name truncated" ipSetName="${name}" truncatedName="${cut}"`)
     log('I', 'server.go:516', '"Version info" version="v1.33.1"')
@@ -78,7 +79,7 @@ export function kubeProxy(services: SystemServices): Program {
       nftables.apply(['ip kube-proxy', 'ip6 kube-proxy'].filter((table) => nftables.tables.has(table)).map((table) => `delete table ${table}`))
     }
     const health = new ProxyHealth(process, node.name, log)
-    for (const family of dual ? [4, 6] as const : [4] as const) {
+    for (const family of families) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)
         return mode === 'nftables' ? new NftablesProxier(node, log, health, family, configuration.rules) : new IptablesProxier(node, log, health, family, configuration.rules)

@@ -14,7 +14,7 @@ const NOTHING = { outside: {}, nodes: {}, pods: {}, services: {}, links: {} }
 const CHOICES = clusterChoices()
 
 function settingsOf({ nodes, cni, cniOptions, proxyMode, ipFamilies, cloud, ingressController }: ClusterConfig = parseClusterConfig({})): ClusterSettings {
-  return { nodes: nodes.length, cni, cniOptions: { ...cniOptions }, proxyMode, dualStack: ipFamilies.length > 1, cloud, ingressController }
+  return { nodes: nodes.length, cni, cniOptions: { ...cniOptions }, proxyMode, ipFamilies: ipFamilies.join(), cloud, ingressController }
 }
 
 /** The whole view model of this moment. */

@@ -59,7 +59,9 @@ export class PodSandbox implements Sandbox {
       for (const { name: key, value } of pod.spec.securityContext?.sysctls ?? []) this.network.setSysctl(sysctlName(key), value)
       try {
         requireCniBinary(context.machine.fs, plugin.name)
-        this.ips = plugin.add(context, this).ips
+        // that of the node's primary family first, whatever the plugin's order (sortPodIPs)
+        const six = context.config.ipFamilies[0] === 'IPv6'
+        this.ips = plugin.add(context, this).ips.toSorted((a, b) => Number(b.includes(':') === six) - Number(a.includes(':') === six))
         const ports = mappedPorts(pod)
         if (ports.length > 0) this.#mapped = addPortMappings(context, this, this.ips, ports)
       } catch (error) {

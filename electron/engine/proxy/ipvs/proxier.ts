@@ -1,4 +1,5 @@
 import type { Agent, NodeContext } from '../../cni/types.ts'
+import { nodeIps } from '../../config.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import { cidrContains, isLoopbackIp } from '../../network/address.ts'
 import type { Ipvs } from '../../network/ipvs/ipvs.ts'
@@ -191,7 +192,7 @@ export class IpvsProxier implements Agent {
       for (const { address } of link.addresses) if (this.#isOwn(address) && !isLoopbackIp(address) && !address.startsWith('fe80:')) addresses.add(address)
     }
     const self = config.nodes.find((n) => n.name === name)
-    return { name, zone: this.#zone, ip: (this.#family === 4 ? self?.ip : [...addresses][0]) ?? '', addresses }
+    return { name, zone: this.#zone, ip: (self && nodeIps(self).find((ip) => this.#isOwn(ip))) ?? [...addresses][0] ?? '', addresses }
   }
 
   #plan(port: ServicePortInfo, node: PlanNode): PortPlan {
