@@ -111,7 +111,7 @@ function deployment(publishService: boolean): object {
 }
 
 /** None for a cluster without it. */
-export function ingressNginxManifests({ ingressController, cloud }: ClusterConfig): object[] {
+export function ingressNginxManifests({ ingressController, cloud, ipFamilies }: ClusterConfig): object[] {
   if (ingressController !== 'nginx') return []
   const balanced = cloud === 'loadbalancer'
   return [
@@ -124,7 +124,8 @@ export function ingressNginxManifests({ ingressController, cloud }: ClusterConfi
       metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
       spec: {
         ...(balanced ? { externalTrafficPolicy: 'Local' } : {}),
-        ipFamilies: ['IPv4'],
+        // IPv4 in the published file, and what its user writes there for other clusters
+        ipFamilies: [ipFamilies[0]!],
         ipFamilyPolicy: 'SingleStack',
         ports: [
           { appProtocol: 'http', name: 'http', port: 80, protocol: 'TCP', targetPort: 'http' },
