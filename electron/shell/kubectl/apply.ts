@@ -39,7 +39,7 @@ export const apply: Command = {
     --wait bool -
   `),
   commands: [
-    { name: 'edit-last-applied', short: 'Edit latest last-applied-configuration annotations of a resource/object', use: 'edit-last-applied (RESOURCE/NAME | -f FILENAME)', instead: 'use kubectl apply set-last-applied -f FILE' },
+    { name: 'edit-last-applied', short: 'Edit latest last-applied-configuration annotations of a resource/object', use: 'edit-last-applied (RESOURCE/NAME | -f FILENAME)', flags: flags(FILENAME_FLAGS, PRINT_FLAGS, VALIDATE_FLAG, '--field-manager string=kubectl-client-side-apply\n--windows-line-endings bool'), instead: 'use kubectl apply set-last-applied -f FILE' },
     setLastApplied,
     viewLastApplied,
   ],

@@ -128,7 +128,7 @@ function entryList(name: string, kind: 'clusters' | 'users', short: string): Com
   return {
     name,
     short,
-    use: name,
+    use: `${name} [flags]`,
     *run(k): Task<number> {
       yield* k.out(['NAME', ...k.config.entries(kind).map((e) => text(e['name']))].map((line) => `${line}\n`).join(''))
       return 0

@@ -22,7 +22,7 @@ export const createService: Command = {
   name: 'service',
   aliases: ['svc'],
   short: 'Create a service using a specified subcommand',
-  use: 'service',
+  use: 'service [flags]',
   helpTo: 'stderr',
   commands: [
     service('ClusterIP', 'clusterip', 'clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]', '--clusterip string\n--tcp slice'),

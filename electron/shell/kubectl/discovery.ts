@@ -1,6 +1,7 @@
 import type { ApiResource } from '../../engine/kubernetes/client.ts'
 import { isPreferred } from '../../engine/kubernetes/kinds/kind.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { clusterInfoDump } from './cluster-info-dump.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
@@ -21,7 +22,7 @@ const KUSTOMIZE = 'v5.6.0'
 export const version: Command = {
   name: 'version',
   short: 'Print the client and server version information',
-  use: 'version [--client] [--output=json|yaml]',
+  use: 'version [flags]',
   flags: flags(`
     --client bool
     -o --output string
@@ -59,7 +60,7 @@ function serverInfo(server: ReturnType<Kubectl['client']['serverVersion']>): Jso
 export const apiResources: Command = {
   name: 'api-resources',
   short: 'Print the supported API resources on the server',
-  use: 'api-resources',
+  use: 'api-resources [flags]',
   flags: flags(`
     --api-group string
     --cached bool -
@@ -116,9 +117,9 @@ export const apiVersions: Command = {
 export const clusterInfo: Command = {
   name: 'cluster-info',
   short: 'Display cluster information',
-  use: 'cluster-info',
+  use: 'cluster-info [flags]',
+  commands: [clusterInfoDump],
   *run(k): Task<number> {
-    if (k.args[0] === 'dump') throw new KubectlError('unknown command "dump"')
     const colour = (code: number, word: string): string => (k.process.terminalOf(1) ? `\x1b[${code}m${word}\x1b[0m` : word)
     const running = (name: string, link: string): string => `${colour(32, name)} is running at ${colour(33, link)}\n`
     const host = serverUrl(k.cluster)

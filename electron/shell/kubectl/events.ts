@@ -28,7 +28,6 @@ export const events: Command = {
 
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
-  if (k.args.length > 0) throw k.usageError(`unexpected arguments: [${k.args.join(' ')}]`)
   const types = f.list('types').map((t) => t.toLowerCase())
   if (types.some((t) => t !== 'normal' && t !== 'warning')) throw new KubectlError('valid --types are Normal or Warning')
   const all = f.bool('all-namespaces')

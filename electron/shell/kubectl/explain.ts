@@ -15,7 +15,7 @@ const SUGGESTION = 'Use "kubectl api-resources" for a complete list of supported
 export const explain: Command = {
   name: 'explain',
   short: 'Get documentation for a resource',
-  use: 'explain TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [--output=plaintext|plaintext-openapiv2]',
+  use: 'explain TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [-o|--output=plaintext|plaintext-openapiv2]',
   flags: flags(`
     --api-version string
     --output string=plaintext

@@ -251,7 +251,7 @@ export const GLOBAL_FLAGS = flags(`
   --user string
   --username string ~
   -v --v int ~
-  --vmodule string ~
+  --vmodule map ~
   --warnings-as-errors bool
 `)
 

@@ -1,5 +1,7 @@
 import type { Command } from './command.ts'
 import { type Flag, GLOBAL_FLAGS } from './flags.ts'
+import { flagText } from './help/flag-texts.ts'
+import { verbText } from './help/verb-texts.ts'
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ['Basic Commands (Beginner)', ['create', 'expose', 'run', 'set']],
@@ -36,23 +38,44 @@ Use "kubectl options" for a list of global command-line options (applies to all 
 `
 }
 
-function option(flag: Flag): string {
-  const quoted = flag.type === 'string' ? `'${flag.initial}'` : flag.type === 'slice' || flag.type === 'array' || flag.type === 'map' ? `[${flag.initial}]` : flag.initial
-  const note = flag.simulated ? '' : '\n\tNot simulated.'
-  return `    ${flag.short ? `-${flag.short}, ` : ''}--${flag.name}=${quoted}:${note}\n`
+/** Maps whose Go type shows nothing where others show []. */
+const UNBRACKETED = ['aggregation-rule', 'vmodule']
+
+function option(flag: Flag, path: string): string {
+  const shown = flag.type === 'string' ? `'${flag.initial}'` : flag.type === 'slice' || flag.type === 'array' || (flag.type === 'map' && !UNBRACKETED.includes(flag.name)) ? `[${flag.initial}]` : flag.initial
+  const note = flag.simulated ? '' : ' Not simulated.'
+  return `    ${flag.short ? `-${flag.short}, ` : ''}--${flag.name}=${shown}:\n\t${flagText(path, flag.name)}${note}\n`
 }
 
-/** A verb's help: what it is for, its flags with their defaults, its usage line. */
+/** The flags that a help text lists. */
+function shownFlags(command: Command): readonly Flag[] {
+  return (command.flags ?? []).filter((f) => !f.deprecated)
+}
+
+/** A verb's help: what it is for, its flags with their defaults, its usage line, in the order of kubectl's templates. */
 export function helpOf(command: Command, path: string): string {
-  const parent = path.slice(0, path.lastIndexOf(' '))
+  const name = path.slice('kubectl '.length)
+  const { long, examples } = verbText(name)
+  const sections = [[`${command.short}.`, ...long.map((line) => ` ${line}`)].join('\n\n')]
+  if (command.aliases?.length) sections.push(`Aliases:\n${[command.name, ...command.aliases].join(', ')}`)
+  if (examples.length > 0) sections.push(`Examples:\n${examples.map(({ comment, commands }) => [comment, ...commands].map((line) => `  ${line}`).join('\n')).join('\n  \n')}`)
   const subs = command.commands ?? []
   const width = Math.max(11, ...subs.map((c) => c.name.length))
-  const available = subs.length > 0 ? `Available Commands:\n${subs.map((c) => `  ${c.name.padEnd(width)}   ${c.short}\n`).join('')}\n` : ''
-  const flags = command.flags?.length ? `Options:\n${command.flags.map(option).join('\n')}\n` : ''
+  if (subs.length > 0) sections.push(`Available Commands:\n${subs.map((c) => `  ${c.name.padEnd(width)}   ${c.short}`).join('\n')}`)
+  const flags = shownFlags(command)
+  if (flags.length > 0) sections.push(`Options:\n${flags.map((f) => option(f, name)).join('\n').trimEnd()}`)
+  sections.push(`Usage:\n  ${usageOf(command, path)}`)
   const more = subs.length > 0 ? `Use "${path} <command> --help" for more information about a given command.\n` : ''
-  return `${command.short}.\n\n${available}${flags}Usage:\n  ${parent} ${command.use} [options]\n\n${more}Use "kubectl options" for a list of global command-line options (applies to all commands).\n`
+  return `${sections.join('\n\n')}\n\n${more}Use "kubectl options" for a list of global command-line options (applies to all commands).\n`
 }
 
-export function optionsHelp(): string {
-  return `The following options can be passed to any command:\n\n${GLOBAL_FLAGS.map(option).join('\n')}\n`
+export function usageOf(command: Command, path: string): string {
+  const line = `${path.slice(0, path.lastIndexOf(' '))} ${command.use}`
+  return line.includes('[options]') ? line : `${line} [options]`
+}
+
+/** `home`: where the caches are. */
+export function optionsHelp(home: string): string {
+  const at = (f: Flag): Flag => (f.name === 'cache-dir' ? { ...f, initial: `${home}/.kube/cache` } : f)
+  return `The following options can be passed to any command:\n\n${GLOBAL_FLAGS.map((f) => option(at(f), 'options')).join('\n')}\n`
 }

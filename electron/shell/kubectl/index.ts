@@ -24,30 +24,24 @@ import { ORDER } from './help.ts'
 import { logs } from './logs.ts'
 import { cordon, taint, uncordon } from './nodes.ts'
 import { patch } from './patch.ts'
+import { plugin } from './plugin.ts'
 import { portForward } from './port-forward.ts'
 import { kubectlProgram } from './program.ts'
+import { proxy } from './proxy.ts'
 import { replace } from './replace.ts'
 import { rollout } from './rollout.ts'
 import { run } from './run.ts'
 import { scale } from './scale.ts'
 import { set } from './set.ts'
 import { top } from './top.ts'
+import { autoscale, certificate, completion, kustomize } from './unsimulated.ts'
 import { wait } from './wait.ts'
-
-function unsimulated(name: string, short: string, instead: string): Command {
-  return { name, short, use: name, instead }
-}
 
 /** Every verb of kubectl v1.33, in the order of its help. */
 export const COMMANDS: readonly Command[] = [
   annotate, apiResources, apiVersions, apply, attach, auth, clusterInfo, config, cordon, cp, create, debug, del, describe, diff, drain, edit, events, exec, explain, expose, get, label, logs,
   patch, portForward, replace, rollout, run, scale, set, taint, top, uncordon, version, wait,
-  unsimulated('autoscale', 'Auto-scale a deployment, replica set, stateful set, or replication controller', 'use kubectl scale'),
-  unsimulated('certificate', 'Modify certificate resources', 'there are no certificates'),
-  unsimulated('completion', 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)', 'completion is built into this terminal: press Tab'),
-  unsimulated('kustomize', 'Build a kustomization target from a directory or URL', 'use plain manifests'),
-  unsimulated('plugin', 'Provides utilities for interacting with plugins', 'there are no plugins'),
-  unsimulated('proxy', 'Run a proxy to the Kubernetes API server', 'use kubectl get --output json'),
+  autoscale, certificate, completion, kustomize, plugin, proxy,
 ].sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name))
 
 /** kubectl for every machine of a cluster whose filesystem has it; the laptop has it, and a kubeconfig, when it is built. */

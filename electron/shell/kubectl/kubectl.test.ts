@@ -248,7 +248,7 @@ describe('what is typed', () => {
 
   it('and is not simulated is said so', () => {
     const { run } = sitDown()
-    expect(run('kubectl autoscale deployment web')).toEqual({ stdout: '', stderr: 'podhop: not simulated: kubectl autoscale (use kubectl scale)\n', code: 69 })
+    expect(run('kubectl autoscale deployment web --max=3')).toEqual({ stdout: '', stderr: 'podhop: not simulated: kubectl autoscale (use kubectl scale)\n', code: 69 })
     expect(run('kubectl get limitranges').code).toBe(69)
     expect(run(`kubectl get po -o 'go-template={{html .x}}'`).code).toBe(69)
     expect(run('kubectl get po --as=me').code).toBe(69)

@@ -5,6 +5,7 @@ import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
+import { runPlugin } from './plugin.ts'
 
 /**
  * What kubectl needs until its first request is answered, in virtual ms. What controllers do at once after one command
@@ -41,7 +42,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
       return 0
     }
     if (unknown === 'options') {
-      yield* process.print(optionsHelp())
+      yield* process.print(optionsHelp(process.env.get('HOME') ?? '/root'))
       return 0
     }
     if (unknown === 'help') {
@@ -53,6 +54,8 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
       yield* process.printError(`Error: flags cannot be placed before plugin name: ${words[0]}\n`)
       return 1
     }
+    const plugin = yield* runPlugin(process, words)
+    if (plugin !== undefined) return plugin
     const near = suggestions(commands, unknown)
     throw new KubectlError(`unknown command ${quote(unknown)} for "kubectl"${near.length > 0 ? `\n\nDid you mean this?\n${near.map((n) => `\t${n}\n`).join('')}` : ''}`)
   }
@@ -69,11 +72,11 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     yield* process.print(helpOf(command, path))
     return 0
   }
-  if (command.instead !== undefined) throw new NotSimulatedError(path, command.instead)
   const refused = flags.notSimulated()
   if (refused) throw new NotSimulatedError(`${path} --${refused.name}`, `see ${path} --help for what is`)
   const missing = (command.required ?? []).filter((name) => !flags.changed(name))
   if (missing.length > 0) throw new KubectlError(`required flag(s) ${missing.map((m) => quote(m)).join(', ')} not set`)
+  if (command.instead !== undefined) throw new NotSimulatedError(path, command.instead)
   const k = new Kubectl({ process, cluster, command, path, flags, options, root: commands })
   if (!command.run) {
     if (flags.args.length > 0) throw k.usageError(`unknown command ${quote(flags.args[0]!)}`)

@@ -1,10 +1,14 @@
 import type { Task } from '../../engine/machine/task.ts'
-import type { Command } from './command.ts'
+import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { FIELD_SELECTOR_FLAG, flags, SELECTOR_FLAG } from './flags.ts'
 
 /** A cluster without metrics-server: what kubectl finds. */
-function* unavailable(): Task<number> {
+// eslint-disable-next-line require-yield
+function* unavailable(k: Kubectl): Task<number> {
+  if (k.args.length > 1) throw k.usageError(k.command.use)
+  if (k.args.length > 0 && k.flags.string('selector') !== '') throw new KubectlError('only one of NAME or --selector can be provided')
+  if (!['', 'cpu', 'memory'].includes(k.flags.string('sort-by'))) throw new KubectlError('--sort-by accepts only cpu or memory')
   throw new KubectlError('Metrics API not available')
 }
 

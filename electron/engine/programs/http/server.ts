@@ -53,6 +53,8 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServer {
+  /** Where it listens: of use when any port would do. */
+  readonly port: number
   /** Stops listening; connections that are answering finish. */
   close(): void
 }
@@ -74,6 +76,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
     for (const connection of connections) connection.finish()
   })
   return {
+    port: listener.port,
     close() {
       listener.close()
       for (const connection of connections) connection.closeIfIdle()

@@ -51,16 +51,12 @@ export function serveApi(process: Process, services: SystemServices): void {
 
 function answer(process: Process, { client }: SystemServices, http: HttpRequest, respond: (response: HttpResponse) => void): void {
   const { clock } = process
-  const optional = (name: string): string | undefined => headerOf(http.headers, name)
-  const request: ApiRequest = {
-    method: http.method, target: http.target, body: http.body, accept: optional('accept') ?? '*/*',
-    ...Object.fromEntries([['contentType', optional('content-type')], ['userAgent', optional('user-agent')]].filter(([, value]) => value !== undefined)),
-  }
+  const request = apiRequest(http)
   const sink = new AnswerSink(process, http, respond)
   try {
     const info = requestInfo(http.target, client.resources())
     const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
-    const user = userOf(process, client, optional('authorization'))
+    const user = userOf(process, client, headerOf(http.headers, 'authorization'))
     if (!user) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
     const asked = attributesOf(request, info)
     if (!isAllowed(client, user, asked)) return sendStatus(exchange, refused(user, asked))
@@ -104,8 +100,17 @@ function refused(user: User, asked: Attributes): ReturnType<typeof failure> {
   return forbidden({ name: asked.resource, group: asked.group }, asked.name ?? '', refusal(user, asked))
 }
 
+/** What a request on a connection asks of the API. */
+export function apiRequest(http: HttpRequest): ApiRequest {
+  const optional = (name: string): string | undefined => headerOf(http.headers, name)
+  return {
+    method: http.method, target: http.target, body: http.body, accept: optional('accept') ?? '*/*',
+    ...Object.fromEntries([['contentType', optional('content-type')], ['userAgent', optional('user-agent')]].filter(([, value]) => value !== undefined)),
+  }
+}
+
 /** The answer as bytes on a connection: whole where it ends at once, in chunks (RFC 9112, 7.1) where it goes on. */
-class AnswerSink implements ApiSink {
+export class AnswerSink implements ApiSink {
   readonly #process: Process
   readonly #request: HttpRequest
   readonly #respond: (response: HttpResponse) => void

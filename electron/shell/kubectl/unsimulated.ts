@@ -1,0 +1,89 @@
+import type { Task } from '../../engine/machine/task.ts'
+import type { Command, Kubectl } from './command.ts'
+import { KubectlError, NotSimulatedError } from './errors.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, TEMPLATE_FLAGS } from './flags.ts'
+import { helpOf } from './help.ts'
+import { resourceFor } from './resources.ts'
+
+/** Verbs whose flags are read and whose help is right, and that say what else to do. */
+export const autoscale: Command = {
+  name: 'autoscale',
+  short: 'Auto-scale a deployment, replica set, stateful set, or replication controller',
+  use: 'autoscale (-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu-percent=CPU]',
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, `
+    --cpu-percent int=-1
+    --field-manager string=kubectl-autoscale
+    --max int=-1
+    --min int=-1
+    --name string
+    --save-config bool
+  `),
+  required: ['max'],
+  instead: 'use kubectl scale',
+}
+
+export const kustomize: Command = {
+  name: 'kustomize',
+  short: 'Build a kustomization target from a directory or URL',
+  use: 'kustomize DIR [flags]',
+  flags: flags(`
+    --as-current-user bool
+    --enable-alpha-plugins bool
+    --enable-helm bool
+    -e --env array
+    --helm-api-versions slice
+    --helm-command string=helm
+    --helm-debug bool
+    --helm-kube-version string
+    --load-restrictor string=LoadRestrictionsRootOnly
+    --mount array
+    --network bool
+    --network-name string=bridge
+    -o --output string
+  `),
+  instead: 'use plain manifests',
+}
+
+function decider(name: 'approve' | 'deny', short: string): Command {
+  return {
+    name,
+    short,
+    use: `${name} (-f FILENAME | NAME)`,
+    flags: flags(FILENAME_FLAGS, TEMPLATE_FLAGS, `
+      --force bool
+      -o --output string
+    `),
+    *run(k): Task<number> {
+      if (k.args.length === 0 && k.flags.list('filename').length === 0) throw new KubectlError('one or more CSRs must be specified as <name> or -f <filename>')
+      resourceFor(k, 'certificatesigningrequests')
+      throw new NotSimulatedError(k.path, 'there are no certificate signing requests')
+    },
+  }
+}
+
+/** Groups that show their help whatever follows them. */
+function* showHelp(k: Kubectl): Task<number> {
+  yield* k.out(helpOf(k.command, k.path))
+  return 0
+}
+
+export const certificate: Command = {
+  name: 'certificate',
+  short: 'Modify certificate resources',
+  use: 'certificate SUBCOMMAND',
+  commands: [decider('approve', 'Approve a certificate signing request'), decider('deny', 'Deny a certificate signing request')],
+  run: showHelp,
+}
+
+export const completion: Command = {
+  name: 'completion',
+  short: 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)',
+  use: 'completion SHELL',
+  // eslint-disable-next-line require-yield
+  *run(k): Task<number> {
+    if (k.args.length === 0) throw k.usageError('Shell not specified.')
+    if (k.args.length > 1) throw k.usageError('Too many arguments. Expected only the shell type.')
+    if (!['bash', 'zsh', 'fish', 'powershell'].includes(k.args[0]!)) throw k.usageError(`Unsupported shell type "${k.args[0]!}".`)
+    throw new NotSimulatedError(`kubectl completion ${k.args[0]!}`, 'completion is there already: press Tab')
+  },
+}
