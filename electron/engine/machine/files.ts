@@ -52,11 +52,11 @@ export class DiskFile extends CountedFile implements OpenFile {
   readonly node: FileNode
   readonly #fs: MemoryFilesystem
   readonly #path: string
-  readonly #mode: 'read' | 'write' | 'append'
+  readonly #mode: 'read' | 'write' | 'append' | 'both'
   readonly #throttle: Throttle
   #position = 0
 
-  constructor(clock: Clock, fs: MemoryFilesystem, path: string, node: FileNode, mode: 'read' | 'write' | 'append') {
+  constructor(clock: Clock, fs: MemoryFilesystem, path: string, node: FileNode, mode: 'read' | 'write' | 'append' | 'both') {
     super()
     this.node = node
     this.#fs = fs
@@ -67,7 +67,7 @@ export class DiskFile extends CountedFile implements OpenFile {
 
    
   *read(max = BLOCK): Task<Uint8Array | null> {
-    if (this.#mode !== 'read') throw new SystemError('EBADF')
+    if (this.#mode === 'write' || this.#mode === 'append') throw new SystemError('EBADF')
     const content = contentOf(this.node)
     if (this.#position >= content.length) return null
     const bytes = content.slice(this.#position, this.#position + max)

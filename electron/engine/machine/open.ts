@@ -15,7 +15,7 @@ export function permits(user: Process['user'], stat: Pick<FileStat, 'mode' | 'ui
 }
 
 /** open(2) with O_RDONLY, or O_WRONLY|O_CREAT with O_TRUNC or O_APPEND. */
-export function openPath(process: SimulatedProcess, path: string, mode: 'read' | 'write' | 'append'): OpenFile {
+export function openPath(process: SimulatedProcess, path: string, mode: 'read' | 'write' | 'append' | 'both'): OpenFile {
   if (path === '') throw new SystemError('ENOENT')
   const { fs, clock, user } = process
   const absolute = process.resolve(path)

@@ -136,7 +136,7 @@ export class SimulatedProcess implements Process {
     return this.#inside?.network && /^\/proc\/(sys\/)?net(\/|$)/.test(path) ? `/proc/${this.pid}${path.slice(5)}` : path
   }
 
-  open(path: string, mode: 'read' | 'write' | 'append'): OpenFile {
+  open(path: string, mode: 'read' | 'write' | 'append' | 'both'): OpenFile {
     return openPath(this, path, mode)
   }
 

@@ -164,7 +164,7 @@ export interface Process {
   /** An absolute path for one that may be relative to cwd. */
   resolve(path: string): string
   /** Opens a file for reading or writing on the filesystem; SystemError on failure. /dev/null, /dev/stdin… work. */
-  open(path: string, mode: 'read' | 'write' | 'append'): OpenFile
+  open(path: string, mode: 'read' | 'write' | 'append' | 'both'): OpenFile
   read(fd?: number, max?: number): Task<Uint8Array | null>
   /** A line without its newline; null at the end. */
   readLine(fd?: number): Task<string | null>
@@ -233,6 +233,17 @@ export interface ProcessEntry {
   signal(signal: SignalName): void
 }
 
+/** Network namespaces by name. */
+export interface NetworkNames {
+  /** The latest first. */
+  list(): { name: string; network: NetworkNamespace }[]
+  get(name: string): NetworkNamespace | undefined
+  /** Throws SystemError EEXIST. */
+  add(name: string): NetworkNamespace
+  /** Throws SystemError ENOENT. */
+  remove(name: string): void
+}
+
 /** A place where processes run: a node, the laptop, a container (its network namespace is its sandbox's). */
 export interface Machine {
   readonly kind: 'laptop' | 'node' | 'container'
@@ -246,6 +257,8 @@ export interface Machine {
   readonly processes: ReadonlyMap<number, Process>
   /** For another machine that is to share them. */
   readonly pids: PidNamespace
+  /** Network namespaces that have a name on it (ip-netns(8)); a node's alone. */
+  readonly netns?: NetworkNames | undefined
   /** Somebody looks at it: what nobody needs before is made now. */
   visit(): void
   /** Whom new sessions run as. */

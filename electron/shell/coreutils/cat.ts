@@ -1,3 +1,4 @@
+import { encodeUtf8 } from '../../engine/text.ts'
 import { NotSimulated, tool } from './command.ts'
 import { allLines, eachInput } from './input.ts'
 
@@ -18,13 +19,20 @@ tool('cat', { flags: 'nbAETsveut', long: { number: 'n', 'number-nonblank': 'b', 
       if (options.has('s') && line === '' && blank) continue
       blank = line === ''
       let text = line
-      if (controls) text = text.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, (c) => (c === '\x7f' ? '^?' : '^' + String.fromCharCode(c.charCodeAt(0) + 64)))
+      if (controls) text = [...encodeUtf8(text)].map(visible).join('')
       if (tabs) text = text.replace(/\t/g, '^I')
       const counted = options.has('b') ? line !== '' : options.has('n')
       yield* run.print((counted ? `${String(++number).padStart(6)}\t` : '') + text + (input.unterminated ? '' : (ends ? '$' : '') + '\n'))
     }
   })
 })
+
+/** A byte as `cat -v` shows it: ^X, M-x; tabs stay. */
+function visible(byte: number): string {
+  if (byte >= 128) return 'M-' + (byte === 137 || byte === 138 ? '^' + String.fromCharCode(byte - 64) : visible(byte - 128))
+  if (byte === 9) return '\t'
+  return byte === 127 ? '^?' : byte < 32 ? '^' + String.fromCharCode(byte + 64) : String.fromCharCode(byte)
+}
 
 tool('tac', { unsupported: 'brs' }, function* (run) {
   const { lines } = yield* allLines(run, run.options.operands)

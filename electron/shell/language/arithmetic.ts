@@ -39,6 +39,7 @@ class Evaluation {
     if (this.#at >= this.#text.length) return 0n
     const value = this.#comma()
     this.#blanks()
+    if (this.#text[this.#at] === '=') throw this.#error('attempted assignment to non-variable', this.#at)
     if (this.#at < this.#text.length) throw this.#error('syntax error in expression', this.#at)
     return value
   }
@@ -126,7 +127,7 @@ class Evaluation {
     if (!this.#accept('**')) return base
     const at = this.#at
     const exponent = this.#power()
-    if (exponent < 0n) throw this.#error('exponent less than 0', at)
+    if (exponent < 0n) throw this.#error('exponent less than 0', at + Math.max(0, this.#text.slice(at, this.#at).search(/\w+\s*$/)))
     let value = 1n
     for (let i = 0n; i < exponent && i < 64n; i++) value = BigInt.asIntN(64, value * base)
     return value

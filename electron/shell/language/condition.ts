@@ -3,30 +3,41 @@ import { permits } from '../../engine/machine/open.ts'
 import type { FileStat } from '../../engine/machine/types.ts'
 import type { Condition } from './ast.ts'
 import { translateRegExp } from '../coreutils/regex.ts'
-import { ExpansionError } from './errors.ts'
+import { RegularExpressionError } from './errors.ts'
 import { matchesPattern } from './pattern.ts'
 import type { Shell } from './shell.ts'
 
 /** [[ … ]]: words are not split, == and != take patterns, =~ regular expressions. */
-export function* evaluateCondition(shell: Shell, condition: Condition): Task<boolean> {
+export function* evaluateCondition(shell: Shell, condition: Condition, inverted: '' | '! ' = ''): Task<boolean> {
+  const traces = shell.options.has('xtrace')
   switch (condition.kind) {
     case 'not':
-      return !(yield* evaluateCondition(shell, condition.operand))
+      return !(yield* evaluateCondition(shell, condition.operand, inverted === '' && condition.operand.kind !== 'not' ? '! ' : ''))
     case 'and':
       return (yield* evaluateCondition(shell, condition.left)) && (yield* evaluateCondition(shell, condition.right))
     case 'or':
       return (yield* evaluateCondition(shell, condition.left)) || (yield* evaluateCondition(shell, condition.right))
-    case 'unary':
-      return unaryTest(shell, condition.operator, yield* shell.expander.string(condition.operand))
+    case 'unary': {
+      const operand = yield* shell.expander.string(condition.operand)
+      if (traces) yield* shell.trace(`[[ ${inverted}${condition.operator} ${operand === '' ? "''" : operand} ]]`)
+      return unaryTest(shell, condition.operator, operand)
+    }
     case 'binary': {
       const { operator } = condition
       const left = yield* shell.expander.string(condition.left)
-      if (operator === '=~') return regularMatch(shell, left, yield* shell.expander.regularExpression(condition.right))
+      const trace = (right: string): Task<void> => shell.trace(`[[ ${inverted}${left === '' ? "''" : left} ${operator} ${right === '' ? "''" : right} ]]`)
+      if (operator === '=~') {
+        const expression = yield* shell.expander.regularExpression(condition.right)
+        if (traces) yield* trace(expression)
+        return regularMatch(shell, left, expression)
+      }
       if (operator === '=' || operator === '==' || operator === '!=') {
         const pattern = yield* shell.expander.pattern(condition.right)
+        if (traces) yield* trace(yield* shell.expander.quotedPattern(condition.right))
         return matchesPattern(pattern, left, { extended: true, ignoreCase: shell.shopt.has('nocasematch') }) === (operator !== '!=')
       }
       const right = yield* shell.expander.string(condition.right)
+      if (traces) yield* trace(right)
       if (/^-(eq|ne|lt|le|gt|ge)$/.test(operator)) return compare(operator, shell.expander.evaluate(left, '[[: '), shell.expander.evaluate(right, '[[: '))
       return binaryTest(shell, operator, left, right)
     }
@@ -38,7 +49,7 @@ function regularMatch(shell: Shell, text: string, source: string): boolean {
   try {
     match = new RegExp(translateRegExp(source), shell.shopt.has('nocasematch') ? 'iu' : 'u').exec(text)
   } catch {
-    throw new ExpansionError('[[: invalid regular expression')
+    throw new RegularExpressionError('[[: invalid regular expression')
   }
   const groups = match ? [...match].map((g) => g ?? '') : []
   shell.variables.replace('BASH_REMATCH', { array: new Map(groups.map((g, i) => [i, g])) })
@@ -83,7 +94,11 @@ export function unaryTest(shell: Shell, operator: string, operand: string): bool
       return operand !== ''
     case '-z':
       return operand === ''
+    case '-R':
+      return shell.variables.own(operand)?.reference === true && shell.variables.own(operand)?.value !== undefined
     case '-v': {
+      const all = /^(\w+)\[[@*]\]$/.exec(operand)
+      if (all) return (shell.variables.find(all[1]!)?.array?.size ?? shell.variables.find(all[1]!)?.table?.size ?? 0) > 0
       const element = /^(\w+)\[(.*)\]$/.exec(operand)
       return element ? shell.expander.element(element[1]!, element[2]!) !== undefined : shell.parameter(operand) !== undefined
     }
@@ -104,6 +119,7 @@ export function unaryTest(shell: Shell, operator: string, operand: string): bool
       return stat.type === 'directory'
     case '-c':
       return stat.type === 'device'
+
     case '-s':
       return stat.size > 0
     case '-r':

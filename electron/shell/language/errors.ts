@@ -2,10 +2,12 @@
 export class Break extends Error {
   levels: number
   readonly continues: boolean
-  constructor(levels: number, continues: boolean) {
+  readonly status: number
+  constructor(levels: number, continues: boolean, status = 0) {
     super('break')
     this.levels = levels
     this.continues = continues
+    this.status = status
   }
 }
 
@@ -36,6 +38,12 @@ export class ExpansionError extends Error {
     this.fatal = fatal
   }
 }
+
+/** An index before the first element. */
+export class SubscriptError extends ExpansionError {}
+
+/** [[ =~ ]]: status 2, and no message. */
+export class RegularExpressionError extends ExpansionError {}
 
 /** A redirection that failed: only its command is given up. */
 export class RedirectError extends Error {}

@@ -1,10 +1,13 @@
 import { createPipe } from '../../engine/machine/pipe.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName } from '../../engine/machine/types.ts'
-import { ParseError, type Command, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
+import { ParseError, type Command, type FunctionDefinition, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
 import { evaluateCondition } from './condition.ts'
-import { Break, ExpansionError, RedirectError } from './errors.ts'
+import { Break, ExpansionError, RedirectError, RegularExpressionError } from './errors.ts'
 import { Parser } from './parser.ts'
+import { printCommand, wordText } from './print.ts'
+import { selectLoop } from './select.ts'
+import { startCoprocess } from './coprocess.ts'
 import { matchesPattern } from './pattern.ts'
 import { prefixOf } from './messages.ts'
 import { Redirections } from './redirects.ts'
@@ -42,6 +45,7 @@ export class Executor {
       aliases: () => shell.activeAliases,
       onWarning: (message, line) => warnings.push([message, line]),
     })
+    let shown = 0
     for (;;) {
       let list: List | undefined
       try {
@@ -50,11 +54,12 @@ export class Executor {
       } catch (error) {
         if (!(error instanceof ParseError)) throw error
         yield* this.syntaxError(error, options.title)
-        return (shell.status = 2)
+        return (shell.status = error.conditional && !shell.interactive ? shell.status : 2)
       }
       for (const [message, line] of warnings.splice(0)) yield* shell.error(message, line)
+      if (shell.options.has('verbose')) yield* shell.process.printError(text.slice(shown, parser.consumed).replace(/\n?$/, '\n'))
+      shown = parser.consumed
       if (!list) return shell.status
-      if (shell.options.has('verbose')) yield* shell.process.printError(list.items.map((i) => i.source).join('; ') + '\n')
       yield* this.commandLine(list, options.tail === true && /^\s*$/.test(text.slice(parser.consumed)))
     }
   }
@@ -69,13 +74,14 @@ export class Executor {
     const where = title ?? (inString ? '-c' : undefined)
     const prefix = where && !shell.plainMessages ? `${shell.name}: ${where}: line ${error.line}: ` : prefixOf(shell, error.line)
     yield* shell.process.printError(`${prefix}${error.message}\n`)
-    const { lineText } = error as ParseError & { lineText?: string }
-    if (error.showLine && lineText !== undefined && !shell.plainMessages) yield* shell.process.printError(`${prefix}\`${lineText}'\n`)
+    const { lineText, again = '' } = error as ParseError & { lineText?: string; again?: string }
+    if (error.showLine && lineText !== undefined && !shell.plainMessages) yield* shell.process.printError(`${prefix}${again}\`${lineText}'\n`)
   }
 
   /** One complete command line; an expansion that fails gives up the rest of it. */
   *commandLine(list: List, last = false): Task<number> {
     const shell = this.#shell
+    if (shell.options.has('noexec') && !shell.interactive) return shell.status
     try {
       return yield* this.list(list, last)
     } catch (error) {
@@ -88,7 +94,7 @@ export class Executor {
   *list(list: List, last = false): Task<number> {
     const shell = this.#shell
     for (const [i, item] of list.items.entries()) {
-      if (item.background) this.#background(item.command, item.source)
+      if (item.background) this.#background(item.command)
       else yield* this.run(item.command, last && i === list.items.length - 1)
       if (item.background && shell.interactive && shell.jobControl) {
         const job = shell.jobs.all[shell.jobs.all.length - 1]!
@@ -104,6 +110,7 @@ export class Executor {
     switch (command.kind) {
       case 'simple':
         shell.line = command.line
+        yield* this.announce(command)
         return yield* this.#checked(this.#one(command, last))
       case 'pipeline':
         if (!command.negated) return yield* this.#checked(this.#pipeline(command))
@@ -114,18 +121,30 @@ export class Executor {
       case 'list':
         return yield* this.list(command, last)
       case 'function':
-        shell.functions.set(command.name, command)
-        return (shell.status = 0)
+        return yield* this.#define(command)
+      case 'coprocess':
+        return (shell.status = startCoprocess(shell, command))
       case 'subshell':
         return yield* this.#checked(this.#subshell(command, last))
       case 'conditional':
       case 'arithmetic':
         shell.line = command.line
+        yield* this.announce(command)
         return yield* this.#checked(this.#redirected(command.redirects, () => this.#compound(command, last)))
       default:
         if (command.redirects.length === 0) return yield* this.#compound(command, last)
         return yield* this.#redirected(command.redirects, () => this.#compound(command, false))
     }
+  }
+
+  *#define(command: FunctionDefinition): Task<number> {
+    const shell = this.#shell
+    if (shell.readonlyFunctions.has(command.name)) {
+      yield* shell.error(`${command.name}: readonly function`)
+      return (shell.status = 1)
+    }
+    shell.functions.set(command.name, { ...command, file: shell.sourceFile })
+    return (shell.status = 0)
   }
 
   *#one(command: Extract<Command, { kind: 'simple' }>, last: boolean): Task<number> {
@@ -195,22 +214,41 @@ export class Executor {
       const command = pipeline.commands[0]
       code = command ? yield* pipeline.negated ? this.tested(this.run(command)) : this.run(command) : 0
     } else {
-      const processes = this.#startPipeline(pipeline, shell.jobControl ? 'new' : undefined)
-      code = yield* shell.jobs.foreground(processes, pipeline.source)
+      const lastHere = shell.shopt.has('lastpipe') && !shell.jobControl
+      const started = this.#startPipeline(pipeline, shell.jobControl ? 'new' : undefined, false, lastHere)
+      const { processes } = started
+      const own = started.input ? yield* this.#lastHere(pipeline.commands[pipeline.commands.length - 1]!, started.input) : undefined
+      code = yield* shell.jobs.foreground(processes, printCommand({ ...pipeline, negated: false, timed: false }))
+      if (own !== undefined) {
+        shell.pipeStatus = [...shell.pipeStatus, own]
+        code = own
+      }
       if (shell.options.has('pipefail')) code = [...shell.pipeStatus].reverse().find((c) => c !== 0) ?? 0
     }
-    if (pipeline.timed) yield* shell.process.printError(times(shell.process.clock.now - started))
+    if (pipeline.timed) yield* shell.process.printError(times(shell, shell.process.clock.now - started, pipeline.timed === 'posix'))
     if (pipeline.negated) code = code === 0 ? 1 : 0
     return code
   }
 
-  #startPipeline(pipeline: Pipeline, group: 'new' | undefined, ignoreInterrupts = false): Process[] {
+  /** shopt lastpipe: the pipeline's last command runs in this shell. */
+  *#lastHere(command: Command, input: OpenFile): Task<number> {
+    const redirections = new Redirections(this.#shell)
+    redirections.set(0, input)
+    try {
+      return yield* this.tested(this.run(command))
+    } finally {
+      redirections.undo()
+    }
+  }
+
+  #startPipeline(pipeline: Pipeline, group: 'new' | undefined, ignoreInterrupts = false, lastHere = false): { processes: Process[]; input?: OpenFile } {
     const shell = this.#shell
     const { clock, files } = shell.process
     const processes: Process[] = []
     let joined: 'new' | ProcessGroup | undefined = group
     let input: OpenFile | undefined
-    pipeline.commands.forEach((command, i) => {
+    const commands = lastHere ? pipeline.commands.slice(0, -1) : pipeline.commands
+    commands.forEach((command, i) => {
       const own = new Map(files)
       if (input) own.set(0, input)
       let output: OpenFile | undefined
@@ -229,10 +267,10 @@ export class Executor {
       input?.release()
       input = next
     })
-    return processes
+    return { processes, input }
   }
 
-  #background(command: Command, source: string): void {
+  #background(command: Command): void {
     const shell = this.#shell
     const quiet = !shell.jobControl
     const files = new Map(shell.process.files)
@@ -241,20 +279,23 @@ export class Executor {
     const pipeline = command.kind === 'pipeline' && command.commands.length > 1 && !command.negated ? command : undefined
     const group = shell.jobControl ? 'new' : undefined
     const processes = pipeline
-      ? this.#startPipeline(pipeline, group, quiet)
+      ? this.#startPipeline(pipeline, group, quiet).processes
       : [shell.fork((copy) => copy.executor.run(command, true), { files, group, ignoreInterrupts: quiet })]
     nothing?.release()
-    const job = shell.jobs.add(processes, source, true)
+    const job = shell.jobs.add(processes, printCommand(command), true)
     shell.lastBackground = job.last.pid
     shell.status = 0
   }
 
   *#subshell(command: Extract<Command, { kind: 'subshell' }>, last: boolean): Task<number> {
     const shell = this.#shell
-    if (last && command.redirects.length === 0 && shell.subshellDepth > 0 && shell.traps.size === 0) return yield* this.list(command.body, true)
+    if (last && command.redirects.length === 0 && shell.subshellDepth > 0 && shell.traps.size === 0) {
+      shell.subshellDepth++
+      return yield* this.list(command.body, true)
+    }
     return yield* this.#redirected(command.redirects, function* () {
       const child = shell.fork((copy) => copy.executor.list(command.body, true), { group: shell.jobControl ? 'new' : undefined })
-      return yield* shell.jobs.foreground([child], command.source)
+      return yield* shell.jobs.foreground([child], printCommand({ ...command, redirects: [] }))
     })
   }
 
@@ -279,14 +320,37 @@ export class Executor {
           return (shell.status = 1)
         }
         let i = 0
-        return yield* this.#loop(function* () {
+        let failed = false
+        const head = `for ${command.name} in ${command.words ? command.words.map(wordText).join(' ') : '"$@"'}`
+        const announce = (): Task<void> => this.announce(command, head)
+        const status = yield* this.#loop(function* () {
           if (i >= words.length) return false
-          shell.assign(command.name, words[i++]!)
+          shell.line = command.line
+          yield* announce()
+          if (shell.options.has('xtrace')) yield* shell.trace(head)
+          try {
+            shell.assignLoopVariable(command.name, words[i++]!)
+          } catch (error) {
+            if (!(error instanceof ExpansionError)) throw error
+            yield* shell.error(error.message)
+            failed = true
+            return false
+          }
           return true
         }, command.body)
+        return failed ? (shell.status = 1) : status
       }
+      case 'select':
+        return yield* selectLoop(shell, command, (condition) => this.#loop(condition, command.body))
       case 'arithmetic-for': {
-        const value = (word: Word): Task<bigint> => shell.expander.arithmetic(word, '((: ')
+        const announce = (text: string): Task<void> => this.announce(command, text)
+        const value = function* (word: Word): Task<bigint> {
+          shell.line = command.line
+          const text = `((${wordText(word).trim() || '1'}))`
+          yield* announce(text)
+          if (shell.options.has('xtrace')) yield* shell.trace(`(( ${text.slice(2, -2)} ))`)
+          return yield* shell.expander.arithmetic(word, '((: ')
+        }
         yield* value(command.init)
         return yield* this.#loop(function* () {
           return command.test.parts.length === 0 || (yield* value(command.test)) !== 0n
@@ -295,6 +359,7 @@ export class Executor {
       case 'case':
         return yield* this.#case(command, last)
       case 'arithmetic':
+        if (shell.options.has('xtrace')) yield* shell.trace(`(( ${wordText(command.expression).trim()} ))`)
         return (shell.status = (yield* this.#quietly(shell.expander.arithmetic(command.expression, '((: '))) ? 0 : 1)
       case 'conditional':
         return (shell.status = yield* this.#condition2(command))
@@ -319,8 +384,9 @@ export class Executor {
       return (yield* evaluateCondition(this.#shell, command.expression)) ? 0 : 1
     } catch (error) {
       if (!(error instanceof ExpansionError) || error.fatal) throw error
+      if (error instanceof RegularExpressionError) return 2
       yield* this.#shell.error(error.message)
-      return /regular/.test(error.message) ? 2 : 1
+      return 1
     }
   }
 
@@ -340,7 +406,7 @@ export class Executor {
           status = yield* this.list(body)
         } catch (error) {
           if (!(error instanceof Break)) throw error
-          status = 0
+          status = error.status
           if (error.levels > 1 && shell.loopDepth > 1) {
             error.levels--
             throw error
@@ -357,6 +423,9 @@ export class Executor {
 
   *#case(command: Extract<Command, { kind: 'case' }>, last: boolean): Task<number> {
     const shell = this.#shell
+    const head = `case ${wordText(command.word)} in `
+    yield* this.announce(command, head)
+    if (shell.options.has('xtrace')) yield* shell.trace(head.trimEnd())
     const subject = yield* shell.expander.string(command.word)
     const options = { extended: shell.shopt.has('extglob'), ignoreCase: shell.shopt.has('nocasematch') }
     let through = false
@@ -401,20 +470,49 @@ export class Executor {
     const shell = this.#shell
     const action = shell.traps.get(name)
     if (!action) return
-    const { status, tested } = shell
+    if (name === 'DEBUG' && shell.inDebugTrap) return
+    const { status, tested, pipeStatus, line, inDebugTrap } = shell
     shell.tested++
+    shell.traceLevel++
+    shell.inDebugTrap = name === 'DEBUG'
+    shell.trapDepth++
     try {
-      yield* this.source(action, { firstLine: shell.line })
+      yield* this.source(action, { firstLine: name.startsWith('SIG') ? 1 : line })
     } finally {
       shell.tested = tested
+      shell.traceLevel--
+      shell.trapDepth--
+      shell.inDebugTrap = inDebugTrap
+      shell.line = line
     }
     shell.status = status
+    shell.pipeStatus = pipeStatus
+  }
+
+  /** $BASH_COMMAND, and the DEBUG trap before each command. */
+  *announce(command: Command, text?: string): Task<void> {
+    const shell = this.#shell
+    if (shell.trapDepth > 0) return
+    shell.currentCommand = text ?? command
+    if (shell.traps.get('DEBUG')) yield* this.runTrap('DEBUG')
   }
 }
 
 /** `time`: simulated programs use no processor time. */
-function times(ms: number): string {
+function times(shell: Shell, ms: number, posix: boolean): string {
   const minutes = Math.floor(ms / 60_000)
+  if (posix) return `real ${(ms / 1000).toFixed(2)}\nuser 0.00\nsys 0.00\n`
+  const format = shell.variables.get('TIMEFORMAT')
+  if (format === '') return ''
+  if (format !== undefined) {
+    return format.replace(/%(?:%|(\d)?(l)?([RUSP]))/g, (_whole: string, digits: string | undefined, long: string | undefined, letter: string | undefined) => {
+      if (letter === undefined) return '%'
+      if (letter === 'P') return '0.00'
+      const value = letter === 'R' ? ms : 0
+      const places = Math.min(3, Number(digits ?? 3))
+      return long ? `${Math.floor(value / 60_000)}m${((value % 60_000) / 1000).toFixed(places)}s` : (value / 1000).toFixed(places)
+    }) + '\n'
+  }
   const real = `${minutes}m${((ms % 60_000) / 1000).toFixed(3)}s`
   return `\nreal\t${real}\nuser\t0m0.000s\nsys\t0m0.000s\n`
 }

@@ -2,10 +2,10 @@ import type { Task } from '../../engine/machine/task.ts'
 import { ArithmeticError, evaluateArithmetic } from './arithmetic.ts'
 import type { List, Part, Word } from './ast.ts'
 import { expandBraces } from './braces.ts'
-import { ExpansionError } from './errors.ts'
+import { ExpansionError, SubscriptError } from './errors.ts'
 import { expandGlob } from './glob.ts'
 import { ParameterExpansion } from './parameters.ts'
-import { escapePattern, hasGlob } from './pattern.ts'
+import { escapePattern, hasGlob, matchesPattern } from './pattern.ts'
 import type { Shell } from './shell.ts'
 
 /** Expanded text; 'break' ends a field ("$@"). `split`: comes from an expansion, so that IFS cuts it. */
@@ -34,7 +34,8 @@ export class Expander {
     const only = word.parts.length === 1 ? word.parts[0]! : undefined
     if (only?.kind === 'literal' && !/[{~*?[\\]/.test(only.text) && !(this.shell.shopt.has('extglob') && only.text.includes('('))) return [only.text]
     for (const braced of this.shell.flavour === 'bash' ? expandBraces(word) : [word]) {
-      const pieces = yield* this.pieces(this.#tilde(braced.parts, false), false)
+      const assigns = this.shell.flavour === 'bash' && braced.parts[0]?.kind === 'literal' && /^[A-Za-z_]\w*=/.test(braced.parts[0].text)
+      const pieces = yield* this.pieces(this.#tilde(braced === word ? braced.parts : rejoined(braced.parts), assigns), false)
       for (const field of this.#split(pieces)) out.push(...this.#glob(field))
     }
     return out
@@ -49,6 +50,12 @@ export class Expander {
   *pattern(word: Word): Task<string> {
     const pieces = yield* this.pieces(this.#tilde(word.parts, false), false)
     return pieces.map((p) => (p === 'break' ? ' ' : p.quoted ? escapePattern(p.text) : p.text)).join('')
+  }
+
+  /** A pattern as `set -x` shows it: what was quoted has backslashes. */
+  *quotedPattern(word: Word): Task<string> {
+    const pieces = yield* this.pieces(this.#tilde(word.parts, false), false)
+    return pieces.map((p) => (p === 'break' ? ' ' : p.quoted ? p.text.replace(/[\s\S]/gu, '\\$&') : p.text)).join('')
   }
 
   *regularExpression(word: Word): Task<string> {
@@ -85,19 +92,20 @@ export class Expander {
   /** The value of name[index], the index taken as arithmetic or, in a table, as a key. */
   element(name: string, index: string): string | undefined {
     const variable = this.shell.variables.find(name)
-    if (name === 'PIPESTATUS') return this.shell.pipeStatus.map(String)[this.arrayIndex(name, index)]
+    const dynamic = this.shell.dynamicArray(name)
+    if (dynamic) return dynamic[this.arrayIndex(name, index, dynamic.length)]
     if (variable?.table) return variable.table.get(index)
     const number = this.arrayIndex(name, index)
     if (variable?.array) return variable.array.get(number)
     return number === 0 ? this.shell.variables.get(name) : undefined
   }
 
-  arrayIndex(name: string, index: string): number {
+  arrayIndex(name: string, index: string, length?: number): number {
     let number = Number(this.evaluate(index))
     if (number < 0) {
       const array = this.shell.variables.find(name)?.array
-      number += array ? Math.max(-1, ...array.keys()) + 1 : 1
-      if (number < 0) throw new ExpansionError(`${name}[${index}]: bad array subscript`)
+      number += length ?? (array ? Math.max(-1, ...array.keys()) + 1 : 1)
+      if (number < 0) throw new SubscriptError(`${name}[${index}]: bad array subscript`)
     }
     return number
   }
@@ -148,7 +156,7 @@ export class Expander {
     return parts.flatMap((part, i): Part[] => {
       if (part.kind !== 'literal') return [part]
       const next = parts[i + 1]
-      const chunks = assignment ? part.text.split(/(?<=:)/) : [part.text]
+      const chunks = assignment ? part.text.split(i === 0 ? /(?<=:|^[A-Za-z_]\w*=)/ : /(?<=:)/) : [part.text]
       return chunks.flatMap((chunk, k): Part[] => {
         const atStart = i === 0 && k === 0
         if (!chunk.startsWith('~') || !(atStart || (assignment && k > 0))) return [{ kind: 'literal', text: chunk }]
@@ -233,14 +241,31 @@ export class Expander {
     if (!field.segments.some((s) => !s.quoted && /[*?[(]/.test(s.text))) return [text]
     const pattern = field.segments.map((s) => (s.quoted ? escapePattern(s.text) : s.text)).join('')
     if (!hasGlob(pattern, extended)) return [text]
+    const ignored = shell.variables.get('GLOBIGNORE')
     const found = expandGlob(shell.process.fs, shell.process.cwd, pattern, {
       extended,
-      dots: shell.shopt.has('dotglob'),
+      dots: shell.shopt.has('dotglob') || !!ignored,
       ignoreCase: shell.shopt.has('nocaseglob'),
       globstar: shell.shopt.has('globstar'),
-    })
+    }).filter((path) => !ignored || !ignored.split(':').some((p) => matchesPattern(p, path, { extended, pathname: true })))
     if (found.length > 0) return found
     if (shell.shopt.has('failglob')) throw new ExpansionError(`no match: ${text}`)
     return shell.shopt.has('nullglob') ? [] : [text]
   }
+}
+
+/** Braces are expanded before anything else, as text: x{$a,b}y makes x$ay. */
+function rejoined(parts: readonly Part[]): Part[] {
+  const out: Part[] = []
+  for (const part of parts) {
+    const before = out[out.length - 1]
+    const tail = part.kind === 'literal' && before?.kind === 'parameter' && /^\$[A-Za-z_]\w*$/.test(before.source) ? /^\w+/.exec(part.text)?.[0] : undefined
+    if (tail === undefined || before?.kind !== 'parameter') {
+      out.push(part)
+      continue
+    }
+    out[out.length - 1] = { ...before, name: before.name + tail, source: before.source + tail }
+    out.push({ kind: 'literal', text: (part as { text: string }).text.slice(tail.length) })
+  }
+  return out
 }

@@ -179,7 +179,8 @@ export class Jobs {
         throw new Interrupted()
       }
       yield* shell.process.printError(`${SIGNAL_TEXTS[signal] ?? signal}\n`)
-    } else if (signal !== 'SIGINT' && shell.flavour === 'bash' && !shell.plainMessages) {
+    } else if (signal === 'SIGTERM' && shell.flavour === 'bash' && !shell.plainMessages) yield* shell.process.printError('Terminated\n')
+    else if (signal !== 'SIGINT' && shell.flavour === 'bash' && !shell.plainMessages) {
       yield* shell.error(`${String(process.pid).padStart(5)} ${(SIGNAL_TEXTS[signal] ?? signal).padEnd(23)} ${command}`)
     }
   }

@@ -4,7 +4,7 @@ import { ansiQuoted } from './escapes.ts'
 export type Token =
   | { kind: 'word'; word: Word; start: number; end: number }
   | { kind: 'operator'; text: string; start: number; end: number }
-  | { kind: 'io-number'; fd: number; start: number; end: number }
+  | { kind: 'io-number'; fd?: number; variable?: string; start: number; end: number }
   | { kind: 'newline'; start: number; end: number }
   | { kind: 'end'; start: number; end: number }
 
@@ -90,6 +90,13 @@ export abstract class Lexer {
       this.position += digits[0].length
       return { kind: 'io-number', fd: Number(digits[0]), start, end: this.position }
     }
+    const variable = /\{([A-Za-z_]\w*(?:\[[^\]\s]*\])?)\}(?=[<>])/y
+    variable.lastIndex = start
+    const named = s[start] === '{' ? variable.exec(s) : null
+    if (named) {
+      this.position += named[0].length
+      return { kind: 'io-number', variable: named[1]!, start, end: this.position }
+    }
     for (const text of OPERATORS) {
       if (s.startsWith(text, start)) {
         this.position += text.length
@@ -105,8 +112,8 @@ export abstract class Lexer {
   }
 
   protected readWord(): Word {
-    const line = this.line
-    return { parts: this.parts('word', ''), line }
+    const { line, position } = this
+    return { parts: this.parts('word', ''), line, source: this.source.slice(position, this.position) }
   }
 
   /**
@@ -295,7 +302,7 @@ export abstract class Lexer {
   /** Text that is expanded as if between double quotes: arithmetic, subscripts. */
   #sub(text: string, at: number): Word {
     const inner = this.child(text.replace(/"/g, ''), this.lineAt(at))
-    return { parts: inner.parts('document', ''), line: this.lineAt(at) }
+    return { parts: inner.parts('document', ''), line: this.lineAt(at), source: text }
   }
 
   protected abstract child(source: string, line: number): Lexer
@@ -349,6 +356,9 @@ export abstract class Lexer {
     } else if (s[this.position] === '#' && s[this.position + 1] === '#' && s[this.position + 2] === '}') {
       part.length = true
       this.position++
+    } else if (/^#[-?!]\}/.test(s.slice(this.position, this.position + 3))) {
+      part.length = true
+      this.position++
     } else if (s[this.position] === '!' && /[A-Za-z_0-9@*#]/.test(s[this.position + 1] ?? '')) {
       part.indirect = true
       this.position++
@@ -359,7 +369,8 @@ export abstract class Lexer {
     if (!name) {
       if (this.position >= s.length) throw this.unclosed('}', start)
       this.#badSubstitution(part, start)
-      return done()
+      part.source = s.slice(start, this.position)
+      return part
     }
     part.name = name[0]
     this.position += name[0].length
@@ -380,7 +391,7 @@ export abstract class Lexer {
       this.position++
       return done()
     }
-    const operator = /^(:[-=?+]|##|%%|\/\/|\/#|\/%|\^\^|,,|[-=?+#%/^,:@])/.exec(s.slice(this.position, this.position + 2))
+    const operator = /^(:[-=?+]|##|%%|\/\/|\/#|\/%|\^\^|,,|~~|[-=?+#%/^,:@~])/.exec(s.slice(this.position, this.position + 2))
     if (!operator) return done()
     part.operator = operator[0]
     this.position += operator[0].length
@@ -421,7 +432,7 @@ export abstract class Lexer {
 
   protected subscript(text: string, at: number): Word {
     const inner = this.child(text, this.lineAt(at))
-    return { parts: inner.parts('text', ''), line: this.lineAt(at) }
+    return { parts: inner.parts('text', ''), line: this.lineAt(at), source: text }
   }
 
   #readDocuments(): void {
@@ -445,9 +456,10 @@ export abstract class Lexer {
         body += line + '\n'
       }
       if (!found) this.documentEnded(redirect, delimiter, firstLine - 1, this.line - (this.source.endsWith('\n') ? 1 : 0))
+      redirect.bodySource = body
       redirect.body = quoted
         ? { parts: [{ kind: 'quoted', text: body }], line: firstLine }
-        : { parts: this.child(body, firstLine).parts('document', ''), line: firstLine }
+        : { parts: this.child(body, firstLine - 1).parts('document', ''), line: firstLine }
     }
   }
 

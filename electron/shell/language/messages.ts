@@ -6,13 +6,14 @@ export type Flavour = 'bash' | 'dash' | 'busybox'
 
 /** What stands before a message: "bash: line 3: ", "sh: 3: ", "sh: ". */
 export function prefixOf(shell: Shell, line: number): string {
+  const name = shell.messageName ?? shell.name
   switch (shell.flavour) {
     case 'bash':
-      return shell.plainMessages ? `${shell.name.split('/').pop()}: ` : `${shell.name}: line ${line}: `
+      return shell.plainMessages ? `${name.split('/').pop()}: ` : `${name}: line ${line}: `
     case 'dash':
-      return `${shell.name}: ${line}: `
+      return `${name}: ${line}: `
     case 'busybox':
-      return shell.plainMessages || shell.commandString ? `${shell.name.split('/').pop()}: ` : `${shell.name}: line ${line}: `
+      return shell.plainMessages || shell.commandString ? `${name.split('/').pop()}: ` : `${name}: line ${line}: `
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { ParameterPart, Word } from './ast.ts'
-import { ExpansionError } from './errors.ts'
+import { ExpansionError, SubscriptError } from './errors.ts'
 import type { Expander, Piece } from './expansion.ts'
 import { textOf } from './lexer.ts'
 import { patternSource, unescapePattern } from './pattern.ts'
-import { quoteForShell } from './quote.ts'
+import { doubleQuote, quoteForShell } from './quote.ts'
+import { assignmentOf, attributesOf } from './declarations.ts'
 import { readEscape } from './escapes.ts'
 
 /** What a parameter stands for: one value, or several ($@, ${a[@]}; `star` joins them between quotes). */
@@ -28,6 +29,7 @@ export class ParameterExpansion {
     if (part.keys) return this.#pieces({ list: this.#keys(part.name), star: textOf(part.index!) === '*' }, quoted)
     let { name } = part
     let index = part.index ? yield* this.#index(part.index) : undefined
+    if (part.indirect && part.operator === undefined && shell.variables.own(name)?.reference && index === undefined) return [{ text: shell.variables.own(name)!.value ?? '', quoted, split: !quoted }]
     if (part.indirect) {
       const target = this.#text(yield* this.#value(name, index))
       if (target === undefined || target === '') throw new ExpansionError(`${name}: invalid indirect expansion`)
@@ -52,7 +54,7 @@ export class ParameterExpansion {
   #unbound(part: ParameterPart, name: string): void {
     const { shell } = this.#expander
     if (!shell.options.has('nounset') || name === '@' || name === '*') return
-    const shown = part.index ? `${name}[${textOf(part.index)}]` : name
+    const shown = part.index ? `${name}[${textOf(part.index)}]` : /^\d+$|^!$/.test(name) && shell.flavour === 'bash' ? `$${name}` : name
     throw new ExpansionError(`${shown}: ${shell.flavour === 'bash' ? 'unbound variable' : 'parameter not set'}`, true)
   }
 
@@ -60,17 +62,25 @@ export class ParameterExpansion {
     return yield* this.#expander.string(word)
   }
 
-   
   *#value(name: string, index: string | undefined): Task<Value> {
     const { shell } = this.#expander
     if (name === '@' || name === '*') return { list: [...shell.positional], star: name === '*' }
     if (index === '@' || index === '*') return { list: this.#elements(name), star: index === '*' }
-    if (index !== undefined) return { text: this.#expander.element(name, index) }
+    if (index !== undefined) {
+      try {
+        return { text: this.#expander.element(name, index) }
+      } catch (error) {
+        if (!(error instanceof SubscriptError)) throw error
+        yield* shell.error(`${name}: bad array subscript`)
+        return { text: undefined }
+      }
+    }
     return { text: shell.parameter(name) }
   }
 
   #elements(name: string): string[] {
-    if (name === 'PIPESTATUS') return this.#expander.shell.pipeStatus.map(String)
+    const dynamic = this.#expander.shell.dynamicArray(name)
+    if (dynamic) return dynamic
     const variable = this.#expander.shell.variables.find(name)
     if (variable?.array) return [...variable.array].sort((a, b) => a[0] - b[0]).map(([, v]) => v)
     if (variable?.table) return [...variable.table.values()]
@@ -79,6 +89,8 @@ export class ParameterExpansion {
   }
 
   #keys(name: string): string[] {
+    const dynamic = this.#expander.shell.dynamicArray(name)
+    if (dynamic) return dynamic.map((_, i) => String(i))
     const variable = this.#expander.shell.variables.find(name)
     if (variable?.array) return [...variable.array.keys()].sort((a, b) => a - b).map(String)
     if (variable?.table) return [...variable.table.keys()]
@@ -93,6 +105,7 @@ export class ParameterExpansion {
     if ('text' in value) return [{ text: value.text ?? '', quoted, split: !quoted }]
     const ifs = this.#expander.shell.variables.get('IFS')
     if (quoted && value.star) return [{ text: value.list.join(ifs === undefined ? ' ' : (ifs[0] ?? '')), quoted, split: false }]
+    if (!quoted && value.star && ifs && !/^\s/.test(ifs)) return [{ text: value.list.join(ifs[0]), quoted, split: true }]
     return value.list.flatMap((text, i): Piece[] => [...(i > 0 ? (['break'] as const) : []), { text, quoted, split: !quoted }])
   }
 
@@ -143,7 +156,7 @@ export class ParameterExpansion {
       case '/#':
       case '/%': {
         const pattern = yield* this.#expander.pattern(argument)
-        const replacement = part.second ? yield* this.#replacement(part.second) : ''
+        const replacement = part.second ? yield* this.#replacement(part.second) : () => ''
         return this.#map(value, (text) => this.#replace(text, pattern, replacement, operator), quoted)
       }
       case ':':
@@ -151,15 +164,18 @@ export class ParameterExpansion {
       case '^':
       case '^^':
       case ',':
-      case ',,': {
+      case ',,':
+      case '~':
+      case '~~': {
         const pattern = yield* this.#expander.pattern(argument)
         const matches = new RegExp(`^(?:${patternSource(pattern === '' ? '?' : pattern)})$`, 'su')
-        const turn = (c: string): string => (matches.test(c) ? (operator.startsWith('^') ? c.toUpperCase() : c.toLowerCase()) : c)
+        const upper = (c: string): boolean => (operator[0] === '~' ? c === c.toLowerCase() : operator[0] === '^')
+        const turn = (c: string): string => (matches.test(c) ? (upper(c) ? c.toUpperCase() : c.toLowerCase()) : c)
         const all = operator.length === 2
         return this.#map(value, (text) => (all ? [...text].map(turn).join('') : [...text].map((c, i) => (i === 0 ? turn(c) : c)).join('')), quoted)
       }
       case '@':
-        return this.#transform(textOf(argument), part, name, value, quoted)
+        return this.#transform(textOf(argument), name, value, quoted)
       default:
         throw new ExpansionError(`${part.source}: bad substitution`)
     }
@@ -168,11 +184,21 @@ export class ParameterExpansion {
   *#alternative(word: Word, quoted: boolean): Task<Piece[]> {
     const pieces = yield* this.#expander.pieces(word.parts, quoted)
     // Text of the alternative is itself the result of an expansion: IFS cuts what is not quoted.
+    if (pieces.length === 0 && quoted) return [{ text: '', quoted: true, split: false }]
     return pieces.map((p) => (p === 'break' || p.quoted ? p : { ...p, split: true }))
   }
 
-  *#replacement(word: Word): Task<string> {
-    return yield* this.#expander.string(word)
+  /** What a match is replaced with: "&" without quotes stands for the match (shopt patsub_replacement). */
+  *#replacement(word: Word): Task<(match: string) => string> {
+    const pieces = yield* this.#expander.pieces(word.parts, false)
+    const marks = this.#expander.shell.shopt.has('patsub_replacement')
+    const parts: (string | undefined)[] = []
+    for (const piece of pieces) {
+      if (piece === 'break') parts.push(' ')
+      else if (piece.quoted || !marks) parts.push(piece.text)
+      else for (const [token] of piece.text.matchAll(/\\[&\\]|&|[^&\\]+|\\/g)) parts.push(token === '&' ? undefined : token.length === 2 && token[0] === '\\' ? token[1] : token)
+    }
+    return (match) => parts.map((p) => p ?? match).join('')
   }
 
   #strip(text: string, pattern: string, operator: string): string {
@@ -188,12 +214,12 @@ export class ParameterExpansion {
     return text
   }
 
-  #replace(text: string, pattern: string, replacement: string, operator: string): string {
+  #replace(text: string, pattern: string, replacement: (match: string) => string, operator: string): string {
     if (pattern === '' && !operator.endsWith('#') && !operator.endsWith('%')) return text
     const source = patternSource(pattern, { extended: this.#expander.shell.shopt.has('extglob') })
     const anchored = operator === '/#' ? `^(?:${source})` : operator === '/%' ? `(?:${source})$` : source
     const expression = new RegExp(anchored, operator === '//' ? 'gsu' : 'su')
-    return text.replace(expression, (match) => (match === '' && operator === '//' ? '' : replacement))
+    return text.replace(expression, (match) => (match === '' && operator === '//' && text !== '' ? '' : replacement(match)))
   }
 
   *#substring(part: ParameterPart, name: string, value: Value, quoted: boolean): Task<Piece[]> {
@@ -201,6 +227,7 @@ export class ParameterExpansion {
     let offset = Number(yield* this.#expander.arithmetic(part.argument!))
     const count = part.second ? Number(yield* this.#expander.arithmetic(part.second)) : undefined
     if ('list' in value) {
+      if (count !== undefined && count < 0) throw new ExpansionError(`${unescapePattern(textOf(part.second!))}: substring expression < 0`)
       const array = part.index ? shell.variables.find(name)?.array : undefined
       if (array) {
         if (offset < 0) offset += Math.max(-1, ...array.keys()) + 1
@@ -209,7 +236,6 @@ export class ParameterExpansion {
       }
       const list = name === '@' || name === '*' ? [shell.name, ...value.list] : value.list
       if (offset < 0) offset += list.length
-      if (count !== undefined && count < 0) throw new ExpansionError(`${unescapePattern(textOf(part.second!))}: substring expression < 0`)
       // $0 belongs to ${@:0} only.
       const from = (name === '@' || name === '*') && offset === 0 && count === undefined ? 0 : offset
       return this.#pieces({ ...value, list: offset < 0 ? [] : list.slice(from, count === undefined ? undefined : from + count) }, quoted)
@@ -222,8 +248,23 @@ export class ParameterExpansion {
     return this.#pieces({ text: text.slice(offset, end).join('') }, quoted)
   }
 
-  #transform(letter: string, part: ParameterPart, name: string, value: Value, quoted: boolean): Piece[] {
+  #transform(letter: string, name: string, value: Value, quoted: boolean): Piece[] {
+    const unset = 'text' in value && value.text === undefined
+    if (unset && letter !== 'a' && letter !== 'A') return this.#pieces({ text: '' }, quoted)
+    const { variables } = this.#expander.shell
+    const variable = variables.find(name)
     switch (letter) {
+      case 'A':
+        if (name === '@' || name === '*') return this.#pieces({ text: `set -- ${(value as { list: string[] }).list.map(quoteForShell).join(' ')}` }, quoted)
+        return this.#pieces({ text: variable ? assignmentOf(variables.target(name), variable, 'list' in value) : '' }, quoted)
+      case 'K':
+      case 'k': {
+        if ('text' in value || !variable || (!variable.array && !variable.table)) return this.#map(value, quoteForShell, quoted)
+        const keys = this.#keys(name)
+        const pairs = value.list.map((v, i) => [keys[i] ?? '', v] as const)
+        if (letter === 'k') return this.#pieces({ list: pairs.flat(), star: value.star }, quoted)
+        return this.#pieces({ text: pairs.map(([k, v]) => `${variable.table && !/^[\w.\-]+$/.test(k) ? doubleQuote(k) : k} ${doubleQuote(v)}`).join(' ') + (variable.table && pairs.length > 0 ? ' ' : '') }, quoted)
+      }
       case 'Q':
         return this.#map(value, quoteForShell, quoted)
       case 'U':
@@ -237,12 +278,10 @@ export class ParameterExpansion {
       case 'P':
         return this.#map(value, (t) => this.#expander.shell.prompt(t), quoted)
       case 'a': {
-        const v = this.#expander.shell.variables.find(name)
-        const flags = (v?.array ? 'a' : '') + (v?.table ? 'A' : '') + (v?.integer ? 'i' : '') + (v?.readonly ? 'r' : '') + (v?.exported ? 'x' : '')
-        return this.#pieces({ text: flags }, quoted)
+        return this.#pieces({ text: variable ? attributesOf(variable) : '' }, quoted)
       }
       default:
-        throw new ExpansionError(`${part.source}: bad substitution`)
+        return this.#pieces({ text: '' }, quoted)
     }
   }
 }

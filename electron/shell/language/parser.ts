@@ -2,7 +2,8 @@ import { ParseError, type AndOr, type Case, type Command, type If, type List, ty
 import { textOf, type Token } from './lexer.ts'
 import { SimpleParser, isRedirection } from './simple-parser.ts'
 
-const RESERVED = new Set(['if', 'then', 'elif', 'else', 'fi', 'for', 'in', 'while', 'until', 'do', 'done', 'case', 'esac', '{', '}', '!', '[[', ']]', 'function', 'time'])
+const RESERVED = new Set(['if', 'then', 'elif', 'else', 'fi', 'for', 'select', 'in', 'while', 'until', 'do', 'done', 'case', 'esac', '{', '}', '!', '[[', ']]', 'function', 'time', 'coproc'])
+const COMPOUND = ['{', 'if', 'for', 'select', 'while', 'until', 'case', '[[']
 const CLOSERS = new Set(['then', 'elif', 'else', 'fi', 'do', 'done', 'esac', '}'])
 
 /** A recursive-descent parser that hands out one complete command line after another, as a shell reads them. */
@@ -114,16 +115,19 @@ export class Parser extends SimpleParser {
     const start = this.peek().start
     const line = this.lineAt(start)
     let negated = false
-    let timed = false
+    let timed: Pipeline['timed'] = false
     for (;;) {
       const plain = this.plain()
       if (plain === '!') {
         negated = !negated
         this.take()
       } else if (plain === 'time') {
-        timed = true
+        timed = 'bash'
         this.take()
-        if (this.plain() === '-p') this.take()
+        if (this.plain() === '-p') {
+          timed = 'posix'
+          this.take()
+        }
       } else break
     }
     const commands: Command[] = []
@@ -160,6 +164,10 @@ export class Parser extends SimpleParser {
           return this.#compound(token.start, this.#while(line, plain === 'until'))
         case 'for':
           return this.#compound(token.start, this.#for(line))
+        case 'select':
+          return this.#compound(token.start, this.#select(line))
+        case 'coproc':
+          return this.#coprocess(token.start)
         case 'case':
           return this.#compound(token.start, this.#case(line))
         case '{': {
@@ -223,7 +231,7 @@ export class Parser extends SimpleParser {
     this.newlines()
     const token = this.peek()
     const plain = this.plain()
-    if (!this.isOperator('(') && !['{', 'if', 'for', 'while', 'until', 'case', '[['].includes(plain ?? '')) throw this.unexpected(token)
+    if (!this.isOperator('(') && !COMPOUND.includes(plain ?? '')) throw this.unexpected(token)
     const body = this.#command()
     return { kind: 'function', name, body, line: this.lineAt(start), source: this.source.slice(start, this.lastEnd) }
   }
@@ -270,13 +278,39 @@ export class Parser extends SimpleParser {
       this.peeked = undefined
       this.position = this.lastEnd = found.end
       const parts = found.text.split(';')
-      if (parts.length !== 3) throw new ParseError('syntax error: arithmetic expression required', line, { showLine: true })
+      if (parts.length !== 3) throw Object.assign(new ParseError('syntax error: arithmetic expression required', line, { showLine: true }), { lineText: `((${found.text}))`, again: 'syntax error: ' })
       const [init, test, step] = parts.map((p) => this.arithmeticWord(p, token.start)) as [Word, Word, Word]
       if (this.isOperator(';')) this.take()
       this.newlines()
       const body = this.plain() === '{' ? this.#braceGroup() : this.#doGroup()
       return { kind: 'arithmetic-for', init, test, step, body, redirects: [], line, source: '' }
     }
+    return { kind: 'for', ...this.#namedLoop(), redirects: [], line, source: '' }
+  }
+
+  #select(line: number): Extract<Command, { kind: 'select' }> {
+    this.take()
+    return { kind: 'select', ...this.#namedLoop(), redirects: [], line, source: '' }
+  }
+
+  /** `coproc NAME compound` or `coproc command`. */
+  #coprocess(start: number): Command {
+    this.take()
+    const token = this.peek()
+    const plain = this.plain()
+    let name = 'COPROC'
+    if (token.kind === 'word' && plain !== undefined && !COMPOUND.includes(plain) && /^[ \t]*(\{|\(|\[\[|(if|for|select|while|until|case)\b)/.test(this.source.slice(token.end))) {
+      name = plain
+      this.take()
+    }
+    const command = this.#command()
+    return { kind: 'coprocess', name, command, line: this.lineAt(start), source: this.source.slice(start, this.lastEnd) }
+  }
+
+  /** What follows `for` and `select`: NAME [in WORD…] do … done. */
+  #namedLoop(): { name: string; words?: Word[]; body: List } {
+    let token = this.peek()
+    if (token.kind === 'end' && !this.options.interactive) token = { kind: 'newline', start: token.start, end: token.end }
     if (token.kind !== 'word') throw this.unexpected(token)
     this.take()
     const name = this.source.slice(token.start, token.end)
@@ -297,7 +331,7 @@ export class Parser extends SimpleParser {
     if (this.isOperator(';')) this.take()
     this.newlines()
     const body = this.plain() === '{' ? this.#braceGroup() : this.#doGroup()
-    return { kind: 'for', name, words, body, redirects: [], line, source: '' }
+    return { name, words, body }
   }
 
   #braceGroup(): List {

@@ -41,7 +41,7 @@ export function formatPrintf(format: string, args: readonly string[], date: (sec
       const spec = /^%([-+ 0#']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:[hlLjzt]*)(\([^)]*\)T|[a-zA-Z])?/.exec(format.slice(i))!
       i += spec[0].length
       const kind = spec[4]
-      if (kind === undefined || !/^(\(|[diouxXcsbqeEfFgGaA])/.test(kind)) {
+      if (kind === undefined || !/^(\(|[diouxXcsbqQeEfFgGaA])/.test(kind)) {
         errors.push(kind === undefined && i >= format.length ? `\`${format[i - 1]}': missing format character` : `\`${kind ?? format[i] ?? ''}': invalid format character`)
         stopped = true
         return used
@@ -76,10 +76,11 @@ export function formatPrintf(format: string, args: readonly string[], date: (sec
         return pad(precision === undefined ? (arg ?? '') : [...(arg ?? '')].slice(0, precision).join(''), flags, width)
       case 'c':
         return pad([...(arg ?? '')][0] ?? '', flags, width)
+      case 'Q':
       case 'q':
         return pad(quoteWithBackslashes(arg ?? ''), flags, width)
       case 'b': {
-        const expanded = expandEchoEscapes(arg ?? '')
+        const expanded = expandEchoEscapes(arg ?? '', true)
         if (expanded.stop) stopped = true
         return pad(expanded.text, flags, width)
       }
@@ -107,6 +108,11 @@ export function formatPrintf(format: string, args: readonly string[], date: (sec
         const digits = number[2]!
         value = BigInt(/^0[0-7]+$/.test(digits) ? '0o' + digits.slice(1) : digits)
         if (number[1] === '-') value = -value
+        const [least, most] = 'ouxX'.includes(kind) ? [-(2n ** 64n) + 1n, 2n ** 64n - 1n] : [-(2n ** 63n), 2n ** 63n - 1n]
+        if (value > most || value < least) {
+          errors.push(`warning: ${arg}: Numerical result out of range`)
+          value = value > most ? most : least
+        }
         if (number[0].length < arg.length) errors.push(`${arg}: invalid ${/^\d/.test(arg) && !/^0x/i.test(arg) && /[.]/.test(arg) ? 'number' : 'number'}`)
       }
     }
@@ -129,14 +135,15 @@ export function formatPrintf(format: string, args: readonly string[], date: (sec
   return { text, errors }
 }
 
-export function expandEchoEscapes(text: string): { text: string; stop: boolean } {
+/** echo -e; `octal` also takes \\nnn (printf %b). */
+export function expandEchoEscapes(text: string, octal = false): { text: string; stop: boolean } {
   let out = ''
   for (let i = 0; i < text.length; ) {
     if (text[i] !== '\\') {
       out += text[i++]
       continue
     }
-    const escape = readEscape(text, i + 1, 'echo')
+    const escape = readEscape(text, i + 1, octal && /[1-7]/.test(text[i + 1] ?? '') ? 'format' : 'echo')
     if (escape.stop) return { text: out, stop: true }
     out += escape.text
     i = escape.end
@@ -150,7 +157,8 @@ export function formatFloat(kind: string, flags: string, precision: number, valu
   const size = Math.abs(value)
   const upper = kind === kind.toUpperCase()
   let body: string
-  if (!Number.isFinite(size)) body = Number.isNaN(size) ? 'nan' : 'inf'
+  if (kind === 'a' || kind === 'A') body = Number.isFinite(size) ? hexadecimal(size) : String(size).slice(0, 3).toLowerCase()
+  else if (!Number.isFinite(size)) body = Number.isNaN(size) ? 'nan' : 'inf'
   else if (kind === 'f' || kind === 'F') body = size < 1e21 ? size.toFixed(precision) : BigInt(size).toString() + (precision > 0 ? '.' + '0'.repeat(precision) : '')
   else if (kind === 'e' || kind === 'E') body = exponent(size.toExponential(precision))
   else {
@@ -165,6 +173,20 @@ export function formatFloat(kind: string, flags: string, precision: number, valu
     }
   }
   return sign + (upper ? body.toUpperCase() : body)
+}
+
+/** %a of an x87 long double, as glibc writes it: the first digit is 8 to f. */
+function hexadecimal(size: number): string {
+  if (size === 0) return '0x0p+0'
+  const power = Math.floor(Math.log2(size))
+  let rest = size / 2 ** (power - 3)
+  let digits = ''
+  const first = Math.floor(rest).toString(16)
+  for (rest -= Math.floor(rest); rest > 0; rest -= Math.floor(rest)) {
+    rest *= 16
+    digits += Math.floor(rest).toString(16)
+  }
+  return `0x${first}${digits === '' ? '' : '.' + digits}p${power - 3 < 0 ? '-' : '+'}${Math.abs(power - 3)}`
 }
 
 function trimZeros(text: string): string {

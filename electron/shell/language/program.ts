@@ -43,7 +43,7 @@ function* main(shell: Shell, process: Process, interactive: Interactive): Task<n
       yield* process.print('GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nCopyright (C) 2022 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\nThis is free software; you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n')
       return 0
     } else if (arg.startsWith('--')) {
-      yield* process.printError(`${shell.name}: ${arg}: invalid option\n`)
+      yield* process.printError(`${shell.name}: ${arg}: invalid option\n${flavour === 'bash' ? usageOf(shell.name) : ''}`)
       return 2
     } else {
       for (const letter of arg.slice(1)) {
@@ -57,7 +57,7 @@ function* main(shell: Shell, process: Process, interactive: Interactive): Task<n
           else shell.shopt.add(name)
         } else if (OPTION_LETTERS[letter]) change(shell, OPTION_LETTERS[letter], arg[0] === '-')
         else {
-          yield* process.printError(flavour === 'bash' ? `${shell.name}: -${letter}: invalid option\n` : `${shell.name}: 0: Illegal option -${letter}\n`)
+          yield* process.printError(flavour === 'bash' ? `${shell.name}: -${letter}: invalid option\n${usageOf(shell.name)}` : `${shell.name}: 0: Illegal option -${letter}\n`)
           return 2
         }
       }
@@ -89,6 +89,25 @@ function* main(shell: Shell, process: Process, interactive: Interactive): Task<n
   return yield* readCommands(shell)
 }
 
+function usageOf(name: string): string {
+  const long = ['debug', 'debugger', 'dump-po-strings', 'dump-strings', 'help', 'init-file', 'login', 'noediting', 'noprofile', 'norc', 'posix', 'pretty-print', 'rcfile', 'restricted', 'verbose', 'version']
+  return `Usage:\t${name} [GNU long option] [option] ...\n\t${name} [GNU long option] [option] script-file ...\nGNU long options:\n${long.map((l) => `\t--${l}\n`).join('')}Shell options:\n\t-ilrsD or -c command or -O shopt_option\t\t(invocation only)\n\t-abefhkmnptuvxBCEHPT or -o option\n`
+}
+
+/** Functions that a parent shell exported (`export -f`). */
+function importFunctions(shell: Shell): void {
+  for (const [key, value] of shell.process.env) {
+    const name = /^BASH_FUNC_(.+)%%$/.exec(key)?.[1]
+    if (name === undefined || !value.startsWith('() {')) continue
+    try {
+      const definition = new Parser(`${name} ${value}`).next()?.items[0]?.command
+      if (definition?.kind === 'function') shell.functions.set(name, definition)
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error
+    }
+  }
+}
+
 function environment(shell: Shell, login: boolean): void {
   const { variables, process, flavour } = shell
   const preset = (name: string, value: string, exported = false): void => {
@@ -107,7 +126,8 @@ function environment(shell: Shell, login: boolean): void {
   preset('PS4', '+ ')
   variables.set('PPID', String(process.parent?.pid ?? 0))
   if (flavour !== 'bash') return
-  for (const [name, value] of [['BASH', '/bin/bash'], ['BASH_VERSION', '5.2.15(1)-release'], ['HOSTNAME', process.machine.hostname], ['HOSTTYPE', 'x86_64'], ['MACHTYPE', 'x86_64-pc-linux-gnu'], ['OSTYPE', 'linux-gnu']] as const) variables.set(name, value)
+  importFunctions(shell)
+  for (const [name, value] of [['BASH', '/usr/bin/bash'], ['BASH_VERSION', '5.2.15(1)-release'], ['HOSTNAME', process.machine.hostname], ['HOSTTYPE', 'x86_64'], ['MACHTYPE', 'x86_64-pc-linux-gnu'], ['OSTYPE', 'linux-gnu']] as const) variables.set(name, value)
   variables.set('UID', String(process.user.uid))
   variables.set('EUID', String(process.user.uid))
   variables.replace('BASH_VERSINFO', { array: new Map(['5', '2', '15', '1', 'release', 'x86_64-pc-linux-gnu'].map((v, i) => [i, v])) })
@@ -139,6 +159,7 @@ function* runFile(shell: Shell, args: string[]): Task<number> {
     return shell.flavour === 'bash' || error.code === 'ENOENT' ? (error.code === 'ENOENT' ? (shell.flavour === 'bash' ? 127 : 2) : 126) : 2
   }
   shell.name = path
+  shell.scriptFile = path
   shell.positional = rest
   return yield* shell.executor.source(text)
 }
@@ -165,7 +186,7 @@ function* startInteractive(shell: Shell, startup: boolean, login: boolean): Task
   if (shell.variables.get('PS2') === undefined) shell.variables.set('PS2', '> ')
   if (!startup || shell.flavour === 'dash') return
   const home = shell.variables.get('HOME') ?? ''
-  const files = shell.flavour === 'busybox' ? (login ? ['/etc/profile'] : []) : login ? ['/etc/profile', `${home}/.profile`, `${home}/.bashrc`] : ['/etc/bash.bashrc', `${home}/.bashrc`]
+  const files = shell.flavour === 'busybox' ? (login ? ['/etc/profile'] : []) : login ? ['/etc/profile', `${home}/.profile`, `${home}/.bashrc`] : ['/etc/bash.bashrc', '/etc/bash/bashrc', `${home}/.bashrc`]
   for (const file of files) {
     if (!process.fs.exists(file)) continue
     shell.sourceDepth++

@@ -1,14 +1,20 @@
+const CONTROL = /[\x00-\x1f\x7f]/
+
 /** Text as bash shows it so that it can be read again: `set -x`, `declare -p`, printf %q, ${x@Q}. */
 export function quoteForShell(text: string): string {
-  if (/[\x00-\x1f\x7f]/.test(text)) return ansiQuote(text)
+  if (CONTROL.test(text)) return ansiQuote(text)
+  return `'${text.replace(/'/g, "'\\''")}'`
+}
+
+export function singleQuote(text: string): string {
   return `'${text.replace(/'/g, "'\\''")}'`
 }
 
 /** Only where it is needed, as `set -x` does. */
 export function quoteIfNeeded(text: string): string {
   if (text === '') return "''"
-  if (/[\x00-\x1f\x7f]/.test(text)) return ansiQuote(text)
-  return /[\s|&;()<>'"\\$`*?[\]{}!~#^]/.test(text) && !/^[^\s|&;()<>'"\\$`*?[\]{}!^]*$/.test(text.replace(/(?<!^)[~#]/g, '')) ? `'${text.replace(/'/g, "'\\''")}'` : text
+  if (/[ \t\n'"\\|&;()<>!{}*[\]?^$`]|^#|(^|[:=])~/.test(text)) return singleQuote(text)
+  return CONTROL.test(text) ? ansiQuote(text) : text
 }
 
 /** printf %q: with backslashes. */
@@ -20,7 +26,7 @@ export function quoteWithBackslashes(text: string): string {
 
 /** declare -p. */
 export function doubleQuote(text: string): string {
-  if (/[\x00-\x1f\x7f]/.test(text.replace(/[\n\t]/g, ''))) return ansiQuote(text)
+  if (CONTROL.test(text)) return ansiQuote(text)
   return `"${text.replace(/["\\$`]/g, '\\$&')}"`
 }
 

@@ -9,6 +9,9 @@ import { cannotOpen } from './messages.ts'
 import type { Shell } from './shell.ts'
 
 /** Redirections in force; `undo` puts the descriptors back. */
+/** Where {name}> begins to look for a free descriptor. */
+const FIRST_NAMED = 10
+
 export class Redirections {
   readonly #shell: Shell
   #saved: [number, OpenFile | undefined][] = []
@@ -48,6 +51,20 @@ export class Redirections {
   *#one(redirect: Redirect): Task<void> {
     const shell = this.#shell
     const { operator } = redirect
+    if (redirect.variable !== undefined) {
+      const { variable, ...rest } = redirect
+      if (operator === '<&' || operator === '>&') {
+        const target = yield* shell.expander.string(redirect.target)
+        if (target === '-') return this.#closeNamed(variable)
+      }
+      let fd = FIRST_NAMED
+      while (shell.process.files.has(fd)) fd++
+      yield* this.#one({ ...rest, fd })
+      // It stays open after the command (shopt varredir_close is off).
+      this.#saved = this.#saved.filter(([n]) => n !== fd)
+      const element = /^(\w+)\[(.*)\]$/.exec(variable)
+      return shell.assign(element?.[1] ?? variable, String(fd), element?.[2])
+    }
     if (operator === '<<' || operator === '<<-') {
       const text = yield* shell.expander.document(redirect.body ?? { parts: [], line: 0 })
       return this.set(redirect.fd ?? 0, new BytesFile(encodeUtf8(text)))
@@ -58,7 +75,7 @@ export class Redirections {
     }
     const words = yield* shell.expander.fields(redirect.target)
     if (words.length !== 1) {
-      const source = redirect.target.parts.map((p) => ('source' in p ? p.source : 'text' in p ? p.text : '')).join('')
+      const source = redirect.target.source ?? ''
       throw new RedirectError(`${source}: ambiguous redirect`)
     }
     const target = words[0]!
@@ -70,7 +87,7 @@ export class Redirections {
         const source = shell.process.files.get(Number(move[1]))
         if (!source) throw new RedirectError(`${target}: Bad file descriptor`)
         this.set(fd, source.retain())
-        if (move[2]) this.set(Number(move[1]), undefined)
+        if (move[2] && Number(move[1]) !== fd) this.set(Number(move[1]), undefined)
         return
       }
       if (operator === '<&' || redirect.fd !== undefined) throw new RedirectError(`${target}: ambiguous redirect`)
@@ -82,11 +99,20 @@ export class Redirections {
     }
     if (operator === '<') return this.set(redirect.fd ?? 0, this.#open(target, 'read'))
     if (operator === '<>') {
-      if (!shell.process.fs.exists(shell.process.resolve(target))) this.#open(target, 'write').release()
-      return this.set(redirect.fd ?? 0, this.#open(target, 'read'))
+      return this.set(redirect.fd ?? 0, this.#open(target, 'both'))
     }
     if (operator === '>' && shell.options.has('noclobber') && this.#isRegular(target)) throw new RedirectError(`${target}: cannot overwrite existing file`)
     this.set(redirect.fd ?? 1, this.#open(target, operator === '>>' ? 'append' : 'write'))
+  }
+
+  #closeNamed(variable: string): void {
+    const shell = this.#shell
+    const element = /^(\w+)\[(.*)\]$/.exec(variable)
+    const value = element ? shell.expander.element(element[1]!, element[2]!) : shell.variables.get(variable)
+    if (value === undefined || !/^\d+$/.test(value)) throw new RedirectError(`${variable}: Bad file descriptor`)
+    const { files } = shell.process
+    files.get(Number(value))?.release()
+    files.delete(Number(value))
   }
 
   #isRegular(path: string): boolean {
@@ -95,7 +121,7 @@ export class Redirections {
     return fs.exists(absolute) && fs.stat(absolute).type === 'file'
   }
 
-  #open(path: string, mode: 'read' | 'write' | 'append'): OpenFile {
+  #open(path: string, mode: 'read' | 'write' | 'append' | 'both'): OpenFile {
     try {
       return this.#shell.process.open(path, mode)
     } catch (error) {

@@ -4,18 +4,21 @@ import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
 import { Signal, sleep, type Suspension, type Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName, Terminal } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
-import type { FunctionDefinition, List } from './ast.ts'
+import type { Command, FunctionDefinition, List } from './ast.ts'
 import { Break, Exit, ExpansionError, Return } from './errors.ts'
 import { Executor } from './executor.ts'
 import { Expander } from './expansion.ts'
 import { Jobs } from './jobs.ts'
 import { prefixOf, type Flavour } from './messages.ts'
+import { printCommand } from './print.ts'
 import { expandPrompt } from './prompt.ts'
 import { ReadonlyError, Variables } from './variables.ts'
 
 /** Commands between two pauses: an endless loop passes (virtual) time, and Ctrl-C can reach it. */
 const COMMANDS_PER_MS = 200
 const COMMANDS_PER_FORK = 100
+/** Calls that a subshell remembers of those it was made in. */
+const KEPT_CALLS = 20
 
 interface ForkOptions { files?: ReadonlyMap<number, OpenFile>; group?: 'new' | ProcessGroup; ignoreInterrupts?: boolean }
 
@@ -25,6 +28,8 @@ export class Shell {
   readonly flavour: Flavour
   /** $0 */
   name: string
+  /** What messages call it while another file is sourced. */
+  messageName: string | undefined
   interactive = false
   /** Pipelines get process groups of their own. */
   jobControl = false
@@ -34,8 +39,13 @@ export class Shell {
   readonly shopt = new Set<string>()
   variables: Variables
   readonly functions = new Map<string, FunctionDefinition>()
+  /** Programs that ran, by name (the builtin hash). */
+  readonly hashed = new Map<string, { path: string; hits: number }>()
+  readonly readonlyFunctions = new Set<string>()
   readonly aliases = new Map<string, string>()
   positional: string[] = []
+  /** How often `set` gave new ones. */
+  positionalChanges = 0
   status = 0
   pipeStatus: number[] = [0]
   lastBackground: number | undefined
@@ -56,6 +66,14 @@ export class Shell {
   substitutionStatus: number | undefined
   history: string[] = []
   optionState = { index: 1, offset: 1 }
+  /** Command substitutions, eval and traps around what runs: how often PS4's first character is shown. */
+  traceLevel = 0
+  /** What runs, for $BASH_COMMAND; traps leave it alone. */
+  currentCommand: Command | string = ''
+  trapDepth = 0
+  /** $_ */
+  lastArgument: string | undefined
+  inDebugTrap = false
   /** `exit` has said that there are stopped jobs. */
   warnedOfJobs = false
   /** What an interactive shell does on signals that are not trapped. */
@@ -86,11 +104,45 @@ export class Shell {
     computed.set('LINENO', () => String(this.line))
     if (this.flavour === 'dash') return
     computed.set('RANDOM', () => String(random.below(32768)))
+    computed.set('_', () => this.lastArgument)
     computed.set('SECONDS', () => String(now()))
     computed.set('EPOCHSECONDS', () => String(Math.floor(this.process.clock.wall() / 1000)))
     computed.set('BASHPID', () => String(this.process.pid))
     computed.set('BASH_SUBSHELL', () => String(this.subshellDepth))
-    computed.set('FUNCNAME', () => this.functionNames[this.functionNames.length - 1] ?? '')
+    computed.set('BASH_COMMAND', () => (typeof this.currentCommand === 'string' ? this.currentCommand : printCommand(this.currentCommand)))
+    computed.set('EPOCHREALTIME', () => (this.process.clock.wall() / 1000).toFixed(6))
+    computed.set('SRANDOM', () => String(random.below(0x7fffffff) * 2))
+    for (const name of ['FUNCNAME', 'BASH_SOURCE', 'BASH_LINENO']) computed.set(name, () => this.dynamicArray(name)?.[0])
+  }
+
+  /** Arrays that are computed at each use; undefined for all others. */
+  dynamicArray(name: string): string[] | undefined {
+    if (this.flavour !== 'bash') return undefined
+    switch (name) {
+      case 'PIPESTATUS':
+        return this.pipeStatus.map(String)
+      case 'FUNCNAME':
+        return this.calls.length === 0 || !this.calls.some((c) => c.function !== undefined) ? [] : [...this.calls.map((c) => c.function ?? 'source').reverse(), ...(this.scriptFile ? ['main'] : [])]
+      case 'BASH_SOURCE':
+        return [...this.calls.map((c) => c.source).reverse(), ...(this.scriptFile ? [this.scriptFile] : [])]
+      case 'BASH_LINENO':
+        return [...this.calls.map((c) => String(c.line)).reverse(), ...(this.scriptFile ? ['0'] : [])]
+      case 'DIRSTACK':
+        return [this.process.cwd, ...this.directories]
+      case 'GROUPS':
+        return [String(this.process.user.gid)]
+    }
+    return undefined
+  }
+
+  /** The script that runs, when it is a file. */
+  scriptFile: string | undefined
+  /** Functions and sourced files around what runs, the innermost last. */
+  calls: { function?: string; source: string; line: number }[] = []
+
+  /** The file that what runs was read from. */
+  get sourceFile(): string {
+    return this.calls[this.calls.length - 1]?.source ?? this.scriptFile ?? (this.flavour === 'bash' ? 'main' : '')
   }
 
   get terminal(): Terminal | undefined {
@@ -114,6 +166,8 @@ export class Shell {
       case '-':
         return this.optionLetters()
     }
+    const dynamic = this.dynamicArray(name)
+    if (dynamic && name !== 'GROUPS') return dynamic[0]
     if (/^\d+$/.test(name)) return this.positional[Number(name) - 1]
     return this.variables.get(name)
   }
@@ -132,7 +186,9 @@ export class Shell {
     try {
       const variable = this.variables.find(name)
       if (index !== undefined) {
+        if (index === '') throw new ExpansionError(`${name}[]: bad array subscript`)
         const target = this.variables.writable(name)
+        target.unassigned = false
         if (target.table) {
           target.table.set(index, append ? (target.table.get(index) ?? '') + value : value)
           return
@@ -157,6 +213,20 @@ export class Shell {
   }
 
   // ---- messages ----------------------------------------------------------------------------------------------------
+
+  /** One line of `set -x`. */
+  *trace(text: string): Task<void> {
+    const prefix = this.prompt(this.variables.get('PS4') ?? '+ ')
+    const first = String.fromCodePoint(prefix.codePointAt(0) ?? 32)
+    yield* this.process.printError((prefix === '' ? '' : first.repeat(this.traceLevel)) + prefix + text + '\n')
+  }
+
+  /** The variable of `for`: a name reference is turned to another target (bash(1), PARAMETERS). */
+  assignLoopVariable(name: string, value: string): void {
+    const own = this.variables.own(name)
+    if (own?.reference && !own.readonly) own.value = value
+    else this.assign(name, value)
+  }
 
   *error(message: string, line = this.line): Task<void> {
     const text = `${prefixOf(this, line)}${message}\n`
@@ -216,13 +286,20 @@ export class Shell {
     for (const o of this.shopt) copy.shopt.add(o)
     for (const [k, v] of this.functions) copy.functions.set(k, v)
     for (const [k, v] of this.aliases) copy.aliases.set(k, v)
-    for (const [k, v] of this.traps) if (v === '') copy.traps.set(k, v)
+    for (const [k, v] of this.traps) if (v === '' || (k === 'ERR' && this.options.has('errtrace')) || ((k === 'DEBUG' || k === 'RETURN') && this.options.has('functrace'))) copy.traps.set(k, v)
     copy.positional = [...this.positional]
     copy.status = this.status
     copy.pipeStatus = this.pipeStatus
     copy.lastBackground = this.lastBackground
     copy.line = this.line
-    copy.functionNames = this.functionNames.slice(-1)
+    copy.functionNames = this.functionNames.slice(-KEPT_CALLS)
+    copy.calls = this.calls.slice(-KEPT_CALLS)
+    copy.scriptFile = this.scriptFile
+    copy.messageName = this.messageName
+    copy.traceLevel = this.traceLevel
+    copy.trapDepth = this.trapDepth
+    copy.lastArgument = this.lastArgument
+    copy.currentCommand = this.currentCommand
     copy.sourceDepth = this.sourceDepth
     copy.tested = this.tested
     copy.loopDepth = 0
@@ -272,6 +349,7 @@ export class Shell {
   /** $(…): the output of commands without its last newlines. */
   *substitute(script: List): Task<string> {
     const bytes = yield* this.#capture(script)
+    if (this.flavour === 'bash' && bytes.includes(0)) yield* this.error('warning: command substitution: ignored null byte in input')
     return decodeUtf8(bytes).replace(/\0/g, '').replace(/\n+$/, '')
   }
 
@@ -281,7 +359,11 @@ export class Shell {
     let size = 0
     let child: Process | undefined
     try {
-      child = this.fork((shell) => shell.executor.list(script, true), { files: new Map(this.process.files).set(1, writer) })
+      child = this.fork((shell) => {
+        shell.traceLevel++
+        if (this.flavour === 'bash' && !this.shopt.has('inherit_errexit') && !this.options.has('posix')) shell.options.delete('errexit')
+        return shell.executor.list(script, true)
+      }, { files: new Map(this.process.files).set(1, writer) })
       writer.release()
       for (;;) {
         const bytes = yield* reader.read()
@@ -290,7 +372,7 @@ export class Shell {
         size += bytes.length
         if (size > MOST_IN_MEMORY) throw new ExpansionError('xrealloc: cannot allocate memory', true)
       }
-      this.substitutionStatus = (yield* this.process.wait(child)).code
+      this.status = this.substitutionStatus = (yield* this.process.wait(child)).code
     } finally {
       reader.release()
       if (child && !child.status) child.signal('SIGINT')
@@ -338,6 +420,6 @@ export class Shell {
   /** For the search of programs: PATH counts even when it is not exported. */
   pathEnvironment(): ReadonlyMap<string, string> {
     const path = this.variables.get('PATH')
-    return new Map(path === undefined ? [] : [['PATH', path]])
+    return new Map([['PATH', path ?? '/nonexistent']])
   }
 }

@@ -64,7 +64,7 @@ export abstract class SimpleParser extends TokenStream {
       throw new ParseError("unexpected token `newline', conditional binary operator expected", this.lineAt(first.start))
     }
     if (operator === undefined || operator === ']]') return { kind: 'unary', operator: '-n', operand: first.word }
-    if (!BINARY.has(operator)) throw this.conditionError(this.peek())
+    if (!BINARY.has(operator)) throw this.conditionError(this.peek(), 'conditional binary operator expected')
     this.take()
     if (operator === '=~') {
       while (this.source[this.position] === ' ' || this.source[this.position] === '\t') this.position++
@@ -72,13 +72,14 @@ export abstract class SimpleParser extends TokenStream {
       return { kind: 'binary', operator, left: first.word, right }
     }
     const right = this.peek()
-    if (right.kind !== 'word') throw this.conditionError(right)
+    if (right.kind !== 'word' || this.plain() === ']]') throw this.conditionError(right, right.kind === 'word' ? "unexpected argument `]]' to conditional binary operator" : undefined)
     this.take()
     this.newlines()
     return { kind: 'binary', operator, left: first.word, right: right.word }
   }
 
-  protected conditionError(token: Token): ParseError {
+  protected conditionError(token: Token, message?: string): ParseError {
+    if (message !== undefined) return new ParseError(message, this.lineAt(token.start), { conditional: true })
     if (token.kind === 'end') return this.unexpected(token)
     const text = token.kind === 'newline' ? 'newline' : this.source.slice(token.start, token.end)
     return new ParseError(`syntax error in conditional expression: unexpected token \`${text}'`, this.lineAt(token.start))
@@ -109,8 +110,13 @@ export abstract class SimpleParser extends TokenStream {
         continue
       }
       this.take()
+      if (this.aliasGoesOnAt !== undefined && this.source.length - this.peek().start <= this.aliasGoesOnAt) {
+        this.aliasGoesOnAt = undefined
+        this.expandAlias()
+      }
       if (command.words.length === 0) {
         if (this.isOperator('(') && command.assignments.length === 0 && command.redirects.length === 0) return this.#definition(token, start)
+        command.line = this.lineAt(this.peek().start)
         declares = DECLARATIONS.has(textOf(token.word))
       }
       command.words.push(token.word)
@@ -130,8 +136,10 @@ export abstract class SimpleParser extends TokenStream {
   protected redirect(): Redirect | undefined {
     const token = this.peek()
     let fd: number | undefined
+    let variable: string | undefined
     if (token.kind === 'io-number') {
       fd = token.fd
+      variable = token.variable
       this.take()
     }
     const operator = this.peek()
@@ -142,7 +150,7 @@ export abstract class SimpleParser extends TokenStream {
     this.take()
     const target = this.peek()
     if (target.kind !== 'word') throw this.unexpected(target)
-    const redirect: Redirect = { fd, operator: operator.text as Redirect['operator'], target: target.word }
+    const redirect: Redirect = { fd, variable, operator: operator.text as Redirect['operator'], target: target.word }
     if (operator.text === '<<' || operator.text === '<<-') this.pendingDocuments.push(redirect)
     this.take()
     return redirect
@@ -176,6 +184,7 @@ export abstract class SimpleParser extends TokenStream {
     if (this.source[this.position] === '(' && !index) assignment.array = this.#array()
     else assignment.value = this.readWord()
     this.lastEnd = this.position
+    assignment.source = this.source.slice(start, this.position)
     return assignment
   }
 

@@ -3,10 +3,11 @@ import { findExecutable } from '../../engine/machine/executable.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import type { Assignment, DeclarationArgument, Simple } from './ast.ts'
-import { BUILTINS, SPECIAL_BUILTINS, type Argument } from './builtins/table.ts'
+import { BUILTINS, SPECIAL_BUILTINS, type Argument, type Builtin, type BuiltinContext } from './builtins/table.ts'
 import { Exit, ExpansionError, RedirectError, Return } from './errors.ts'
 import { notFound } from './messages.ts'
-import { quoteIfNeeded } from './quote.ts'
+import { printCommand, wordText } from './print.ts'
+import { quoteIfNeeded, singleQuote } from './quote.ts'
 import { Redirections } from './redirects.ts'
 import type { Shell } from './shell.ts'
 import type { Variable } from './variables.ts'
@@ -36,6 +37,7 @@ export class SimpleCommands {
     }
     if (args.length === 0) return yield* this.#assignmentsOnly(command)
     const name = String(args[0])
+    const lastArgument = args[args.length - 1]!
     const redirections = new Redirections(shell)
     const saved: [string, Variable | undefined][] = []
     let keep = false
@@ -56,9 +58,9 @@ export class SimpleCommands {
       if (definition) return yield* this.call(name, args.slice(1).map(String))
       if (builtin) {
         keep = name === 'exec' && args.length === 1
-        return yield* builtin(shell, args.slice(1), { last, keepRedirections: () => (keep = true) })
+        return yield* this.#builtin(builtin, args.slice(1), { last, keepRedirections: () => (keep = true) })
       }
-      return yield* this.external(args.map(String), environment, last, command.source)
+      return yield* this.external(args.map(String), environment, last, printCommand(command))
     } catch (error) {
       if (!(error instanceof RedirectError)) throw error
       yield* shell.error(error.message)
@@ -66,8 +68,20 @@ export class SimpleCommands {
       return shell.flavour === 'dash' ? 2 : 1
     } finally {
       for (const [variable, value] of saved.reverse()) shell.variables.restore(variable, value)
+      if (shell.flavour === 'bash') shell.lastArgument = typeof lastArgument === 'string' ? lastArgument : lastArgument.name
       if (keep) redirections.keep()
       else redirections.undo()
+    }
+  }
+
+  /** A builtin that may not write its variable has failed; the line goes on. */
+  *#builtin(builtin: Builtin, args: Argument[], context: BuiltinContext): Task<number> {
+    try {
+      return yield* builtin(this.#shell, args, context)
+    } catch (error) {
+      if (!(error instanceof ExpansionError) || !error.message.endsWith(': readonly variable')) throw error
+      yield* this.#shell.error(error.message)
+      return 1
     }
   }
 
@@ -83,18 +97,15 @@ export class SimpleCommands {
     } finally {
       redirections.undo()
     }
-    for (const assignment of command.assignments) {
-      yield* this.assign(assignment)
-      if (shell.options.has('xtrace') && !assignment.array) {
-        yield* this.#traceLine(`${assignment.name}=${quoteIfNeeded(shell.variables.get(assignment.name) ?? '')}`)
-      }
-    }
+    for (const assignment of command.assignments) yield* this.assign(assignment)
     return shell.substitutionStatus ?? 0
   }
 
   *assign(assignment: Assignment): Task<void> {
     const shell = this.#shell
+    const traces = shell.options.has('xtrace')
     if (assignment.array) {
+      if (traces) yield* shell.trace(assignment.source ?? assignment.name)
       const items: { index?: string; value: string }[] = []
       for (const item of assignment.array) {
         if (item.index) items.push({ index: yield* shell.expander.string(item.index), value: yield* shell.expander.string(item.value) })
@@ -105,6 +116,7 @@ export class SimpleCommands {
     }
     const index = assignment.index ? yield* shell.expander.string(assignment.index) : undefined
     const value = yield* shell.expander.string(assignment.value!, { assignment: true })
+    if (traces) yield* shell.trace(`${assignment.name}${assignment.index ? `[${wordText(assignment.index)}]` : ''}${assignment.append ? '+' : ''}=${value === '' ? '' : quoteIfNeeded(value)}`)
     shell.assign(assignment.name, value, index, assignment.append)
   }
 
@@ -117,6 +129,7 @@ export class SimpleCommands {
       throw new ExpansionError(`${name}: readonly variable`)
     }
     if (variable.table) {
+      variable.unassigned = false
       if (!append) variable.table.clear()
       for (const [i, item] of items.entries()) {
         if (item.index !== undefined) variable.table.set(item.index, item.value)
@@ -126,6 +139,7 @@ export class SimpleCommands {
     }
     const array = append ? (variable.array ?? new Map<number, string>(variable.value === undefined ? [] : [[0, variable.value]])) : new Map<number, string>()
     variable.array = array
+    variable.unassigned = false
     variable.value = undefined
     let next = append ? Math.max(-1, ...array.keys()) + 1 : 0
     for (const item of items) {
@@ -154,6 +168,10 @@ export class SimpleCommands {
   *#temporary(assignments: readonly Assignment[]): Task<Map<string, string>> {
     const out = new Map<string, string>()
     for (const assignment of assignments) {
+      if (assignment.index) {
+        yield* this.#shell.error(`\`${assignment.name}[${wordText(assignment.index)}]': not a valid identifier`)
+        continue
+      }
       const value = assignment.value ? yield* this.#shell.expander.string(assignment.value, { assignment: true }) : ''
       if (this.#shell.variables.find(assignment.name)?.readonly) throw new ExpansionError(`${assignment.name}: readonly variable`)
       out.set(assignment.name, (assignment.append ? (this.#shell.variables.get(assignment.name) ?? '') : '') + value)
@@ -163,34 +181,52 @@ export class SimpleCommands {
 
   *#trace(command: Simple, environment: ReadonlyMap<string, string>, args: readonly Argument[]): Task<void> {
     if (!this.#shell.options.has('xtrace') || command.words.length === 0) return
-    for (const [name, value] of environment) yield* this.#traceLine(`${name}=${quoteIfNeeded(value)}`)
-    yield* this.#traceLine(args.map((a) => (typeof a === 'string' ? quoteIfNeeded(a) : `${a.name}=${quoteIfNeeded('value' in a ? (a.value ?? '') : '')}`)).join(' '))
-  }
-
-  *#traceLine(text: string): Task<void> {
-    const shell = this.#shell
-    const prefix = shell.prompt(shell.variables.get('PS4') ?? '+ ')
-    yield* shell.process.printError(prefix + text + '\n')
+    for (const [name, value] of environment) yield* this.#shell.trace(`${name}=${value === '' ? '' : quoteIfNeeded(value)}`)
+    const given = args.filter((a) => typeof a !== 'string')
+    for (const { name, append, items } of given) {
+      if (items) yield* this.#shell.trace(`${name}${append ? '+' : ''}=(${items.map((i) => (i.index === undefined ? singleQuote(i.value) : `[${singleQuote(i.index)}]=${singleQuote(i.value)}`)).join(' ')})`)
+    }
+    yield* this.#shell.trace(args.map((a) => (typeof a === 'string' ? quoteIfNeeded(a) : a.items ? a.name : quoteIfNeeded(String(a)))).join(' '))
+    if (args[0] === 'export' || args[0] === 'readonly') for (const a of given) if (!a.items) yield* this.#shell.trace(`${a.name}=${a.value === undefined || a.value === '' ? '' : quoteIfNeeded(a.value)}`)
   }
 
   /** Runs a function: its own positional parameters and local variables. */
   *call(name: string, args: string[]): Task<number> {
     const shell = this.#shell
     const definition = shell.functions.get(name)!
-    const { positional, loopDepth } = shell
+    const { positional, loopDepth, options, line } = shell
+    const hidden: [string, string][] = []
+    for (const trap of ['ERR', 'DEBUG', 'RETURN']) {
+      const action = shell.traps.get(trap)
+      if (action === undefined || options.has(trap === 'ERR' ? 'errtrace' : 'functrace')) continue
+      hidden.push([trap, action])
+      shell.traps.delete(trap)
+    }
+    const most = Number(shell.variables.get('FUNCNEST') ?? 0)
+    if (most > 0 && shell.functionNames.length >= most) throw new ExpansionError(`${name}: maximum function nesting level exceeded (${most})`)
     return yield* shell.executor.nested(function* () {
       shell.positional = args
       shell.loopDepth = 0
       shell.functionNames.push(name)
+      shell.calls.push({ function: name, source: definition.file ?? shell.sourceFile, line })
       shell.variables.enter()
       try {
-        return yield* shell.executor.run(definition.body)
-      } catch (error) {
-        if (error instanceof Return) return error.code
-        throw error
+        let code: number
+        try {
+          code = yield* shell.executor.run(definition.body)
+        } catch (error) {
+          if (!(error instanceof Return)) throw error
+          code = error.code
+        }
+        shell.status = code
+        shell.line = line
+        if (shell.traps.get('RETURN')) yield* shell.executor.runTrap('RETURN')
+        return code
       } finally {
+        for (const [trap, action] of hidden) if (!shell.traps.has(trap)) shell.traps.set(trap, action)
         shell.variables.leave()
         shell.functionNames.pop()
+        shell.calls.pop()
         shell.positional = positional
         shell.loopDepth = loopDepth
       }
@@ -204,12 +240,21 @@ export class SimpleCommands {
     const env = new Map(process.env)
     for (const [name, value] of environment) env.set(name, value)
     const name = args[0]!
-    const executable = name === '' ? undefined : findExecutable(process.machine, { cwd: process.cwd, env: shell.pathEnvironment(), user: process.user }, name)
+    const searched = environment.has('PATH') ? environment : shell.pathEnvironment()
+    const executable = name === '' ? undefined : findExecutable(process.machine, { cwd: process.cwd, env: searched, user: process.user }, name)
     if (executable === undefined) {
-      yield* shell.error(notFound(shell, name))
+      const handler = shell.flavour === 'bash' ? shell.functions.get('command_not_found_handle') : undefined
+      if (handler) return yield* this.call('command_not_found_handle', [...args])
+      if (shell.flavour === 'bash' && name !== '' && shell.variables.get('PATH') === undefined) yield* shell.error(`${name}: No such file or directory`)
+      else yield* shell.error(notFound(shell, name))
       return 127
     }
     env.set('_', executable)
+    if (!name.includes('/')) {
+      const entry = shell.hashed.get(name)
+      if (entry?.path === executable) entry.hits++
+      else shell.hashed.set(name, { path: executable, hits: 1 })
+    }
     const options = { argv: [...args], executable: name.includes('/') ? name : executable, env }
     let child: Process | undefined
     let replacement: Task<number> | undefined

@@ -16,6 +16,8 @@ export abstract class TokenStream extends Lexer {
   protected readonly options: ParserOptions
   protected peeked: Token | undefined
   protected lastEnd = 0
+  /** The last alias ended in a blank: the word behind it may be one, too. How much of the source is left there. */
+  protected aliasGoesOnAt: number | undefined
   /** Aliases being replaced, with how much of the source is left when their text is used up. */
   #activeAliases: { name: string; remaining: number }[] = []
 
@@ -85,6 +87,7 @@ export abstract class TokenStream extends Lexer {
       this.source = this.source.slice(0, token.start) + text + this.source.slice(token.end)
       this.position = token.start
       this.peeked = undefined
+      if (/\s$/.test(text)) this.aliasGoesOnAt = remaining
     }
   }
 }

@@ -9,6 +9,9 @@ export interface Variable {
   lower?: boolean
   upper?: boolean
   reference?: boolean
+  capital?: boolean
+  /** Declared as an array, never given a value. */
+  unassigned?: boolean
 }
 
 export class ReadonlyError extends Error {}
@@ -18,7 +21,7 @@ export class Variables {
   #all = new Map<string, Variable>()
   #frames: Map<string, Variable | undefined>[] = []
   /** RANDOM, SECONDS, LINENO…: computed at each use. */
-  readonly computed = new Map<string, () => string>()
+  readonly computed = new Map<string, () => string | undefined>()
   #environment: Map<string, string>
 
   constructor(environment: Map<string, string>) {
@@ -43,6 +46,11 @@ export class Variables {
 
   names(): string[] {
     return [...this.#all.keys()].sort()
+  }
+
+  /** The variable itself, even when it is a reference to another one. */
+  own(name: string): Variable | undefined {
+    return this.#all.get(name)
   }
 
   find(name: string): Variable | undefined {
@@ -74,7 +82,7 @@ export class Variables {
     const variable = this.writable(name)
     if (variable.array) variable.array.set(0, value)
     else if (variable.table) variable.table.set('0', value)
-    else variable.value = variable.lower ? value.toLowerCase() : variable.upper ? value.toUpperCase() : value
+    else variable.value = variable.capital ? value.slice(0, 1).toUpperCase() + value.slice(1).toLowerCase() : variable.lower ? value.toLowerCase() : variable.upper ? value.toUpperCase() : value
     this.#mirror(this.target(name), variable)
   }
 
@@ -96,9 +104,28 @@ export class Variables {
     const target = this.target(name)
     const variable = this.#all.get(target)
     if (variable?.readonly) throw new ReadonlyError(target)
-    this.#all.delete(target)
     this.computed.delete(target)
+    const depth = this.#frames.findLastIndex((frame) => frame.has(target))
+    if (depth >= 0 && depth < this.#frames.length - 1) {
+      // A caller's local variable: what it hid is seen again.
+      const frame = this.#frames[depth]!
+      const outer = frame.get(target)
+      frame.delete(target)
+      this.restore(target, outer)
+      return
+    }
+    this.#all.delete(target)
     this.#environment.delete(target)
+  }
+
+  /** The reference itself (`unset -n`). */
+  unsetReference(name: string): void {
+    this.#all.delete(name)
+  }
+
+  /** The names that `local` made in the running function. */
+  localNames(): string[] {
+    return [...(this.#frames[this.#frames.length - 1]?.keys() ?? [])].sort()
   }
 
   export(name: string, on = true): void {

@@ -80,46 +80,103 @@ textBuiltin('pwd', function* (shell, args) {
   return 0
 })
 
-function shown(shell: Shell): string {
+function* showStack(shell: Shell, options: { long?: boolean; lines?: boolean; numbered?: boolean; only?: number } = {}): Task<number> {
   const home = shell.variables.get('HOME')
-  const short = (path: string): string => (home && home !== '/' && (path === home || path.startsWith(home + '/')) ? '~' + path.slice(home.length) : path)
-  return [shell.process.cwd, ...shell.directories].map(short).join(' ') + '\n'
+  const short = (path: string): string => (!options.long && home && home !== '/' && (path === home || path.startsWith(home + '/')) ? '~' + path.slice(home.length) : path)
+  const stack = [shell.process.cwd, ...shell.directories].map(short)
+  const text = options.only !== undefined ? stack[options.only] + '\n'
+    : options.numbered ? stack.map((d, i) => `${String(i).padStart(2)}  ${d}\n`).join('')
+    : options.lines ? stack.join('\n') + '\n' : stack.join(' ') + '\n'
+  yield* shell.process.print(text)
+  return 0
 }
 
-textBuiltin('dirs', function* (shell) {
-  yield* shell.process.print(shown(shell))
-  return 0
+/** +N counts from the left, -N from the right; undefined: out of range. */
+function place(shell: Shell, text: string): number | undefined {
+  const size = shell.directories.length + 1
+  const n = Number(text.slice(1))
+  const index = text[0] === '+' ? n : size - 1 - n
+  return index >= 0 && index < size ? index : undefined
+}
+
+const POSITION = /^[-+]\d+$/
+
+textBuiltin('dirs', function* (shell, args) {
+  const options: { long?: boolean; lines?: boolean; numbered?: boolean; only?: number } = {}
+  for (const arg of args) {
+    if (POSITION.test(arg)) {
+      options.only = place(shell, arg)
+      if (options.only === undefined) {
+        yield* shell.error(`dirs: ${shell.directories.length === 0 ? 'directory stack empty' : `${arg.slice(1)}: directory stack index out of range`}`)
+        return 1
+      }
+    } else if (arg === '-c') {
+      shell.directories.length = 0
+      return 0
+    } else if (arg === '-l') options.long = true
+    else if (arg === '-p') options.lines = true
+    else if (arg === '-v') options.numbered = true
+    else return yield* usage(shell, 'dirs', arg, 'dirs [-clpv] [+N] [-N]')
+  }
+  return yield* showStack(shell, options)
 })
 
 textBuiltin('pushd', function* (shell, args) {
-  const [target] = args
+  const stay = args[0] === '-n'
+  const [target] = stay ? args.slice(1) : args
+  const { directories } = shell
   const from = shell.process.cwd
-  if (target === undefined && shell.directories.length === 0) {
-    yield* shell.error('pushd: no other directory')
-    return 1
+  if (target !== undefined && POSITION.test(target) || target === undefined) {
+    if (directories.length === 0) {
+      yield* shell.error(target === undefined ? 'pushd: no other directory' : 'pushd: directory stack empty')
+      return 1
+    }
+    const index = target === undefined ? 1 : place(shell, target)
+    if (index === undefined) {
+      yield* shell.error(`pushd: ${target}: directory stack index out of range`)
+      return 1
+    }
+    const stack = [from, ...directories]
+    const turned = target === undefined ? [stack[1]!, stack[0]!, ...stack.slice(2)] : [...stack.slice(index), ...stack.slice(0, index)]
+    const problem = changeDirectory(shell, turned[0]!, false)
+    if (problem !== undefined) {
+      yield* shell.error(`pushd: ${turned[0]}: ${problem}`)
+      return 1
+    }
+    directories.splice(0, directories.length, ...turned.slice(1))
+    return yield* showStack(shell)
   }
-  const to = target ?? shell.directories.shift()!
-  const problem = changeDirectory(shell, to, false)
+  const problem = stay ? undefined : changeDirectory(shell, target, false)
   if (problem !== undefined) {
-    yield* shell.error(`pushd: ${to}: ${problem}`)
+    yield* shell.error(`pushd: ${target}: ${problem}`)
     return 1
   }
-  shell.directories.unshift(from)
-  yield* shell.process.print(shown(shell))
-  return 0
+  directories.unshift(stay ? shell.process.resolve(target) : from)
+  return yield* showStack(shell)
 })
 
-textBuiltin('popd', function* (shell) {
-  const to = shell.directories.shift()
-  if (to === undefined) {
+textBuiltin('popd', function* (shell, args) {
+  const { directories } = shell
+  const stay = args[0] === '-n'
+  const [target] = stay ? args.slice(1) : args
+  if (directories.length === 0) {
     yield* shell.error('popd: directory stack empty')
     return 1
   }
+  const index = target === undefined ? (stay ? 1 : 0) : place(shell, target)
+  if (index === undefined) {
+    yield* shell.error(`popd: ${target}: directory stack index out of range`)
+    return 1
+  }
+  if (index > 0) {
+    directories.splice(index - 1, 1)
+    return yield* showStack(shell)
+  }
+  const to = directories.shift()!
   const problem = changeDirectory(shell, to, false)
   if (problem !== undefined) {
     yield* shell.error(`popd: ${to}: ${problem}`)
     return 1
   }
-  yield* shell.process.print(shown(shell))
-  return 0
+  return yield* showStack(shell)
 })

@@ -7,9 +7,8 @@ import { Break, Exit, Return } from '../errors.ts'
 import { notFound } from '../messages.ts'
 import { quoteForShell } from '../quote.ts'
 import type { Shell } from '../shell.ts'
-import { BUILTINS, SPECIAL_BUILTINS, letters, textBuiltin, usage } from './table.ts'
-
-const KEYWORDS = new Set(['if', 'then', 'else', 'elif', 'fi', 'case', 'esac', 'for', 'select', 'while', 'until', 'do', 'done', 'in', 'function', 'time', '{', '}', '!', '[[', ']]', 'coproc'])
+import { command, hash, type } from '../lookup.ts'
+import { BUILTINS, letters, textBuiltin, usage } from './table.ts'
 
 function* numeric(shell: Shell, name: string, text: string | undefined, fallback: number): Task<number> {
   if (text === undefined) return fallback
@@ -30,14 +29,18 @@ textBuiltin('false', function* () {
 
 for (const name of ['break', 'continue']) {
   textBuiltin(name, function* (shell, args) {
-    const levels = yield* numeric(shell, name, args[0], 1)
+    if (shell.flavour === 'bash' && args[0] !== undefined && shell.loopDepth > 0 && !/^[-+]?\d+$/.test(args[0])) {
+      yield* shell.error(`${name}: ${args[0]}: numeric argument required`)
+      throw new Exit(128)
+    }
+    const levels = shell.loopDepth === 0 ? 1 : yield* numeric(shell, name, args[0], 1)
     if (shell.loopDepth === 0) {
       if (shell.flavour === 'bash') yield* shell.error(`${name}: only meaningful in a \`for', \`while', or \`until' loop`)
       return 0
     }
     if (levels < 1) {
       yield* shell.error(`${name}: ${levels}: loop count out of range`)
-      throw new Break(shell.loopDepth, false)
+      throw new Break(shell.loopDepth, false, 1)
     }
     throw new Break(Math.min(levels, shell.loopDepth), name === 'continue')
   })
@@ -46,7 +49,8 @@ for (const name of ['break', 'continue']) {
 textBuiltin('return', function* (shell, args) {
   if (args.length > 1 && shell.flavour === 'bash') {
     yield* shell.error('return: too many arguments')
-    throw new Return(1)
+    if (shell.interactive) return 1
+    throw new Exit(1)
   }
   if (shell.flavour === 'bash' && shell.functionNames.length === 0 && shell.sourceDepth === 0) {
     yield* shell.error('return: can only `return\' from a function or sourced script')
@@ -76,14 +80,21 @@ textBuiltin('exit logout', function* (shell, args) {
 textBuiltin('eval', function* (shell, args) {
   const text = (args[0] === '--' ? args.slice(1) : args).join(' ')
   if (text.trim() === '') return 0
-  return yield* shell.executor.nested(() => shell.executor.source(text, { firstLine: shell.line, title: 'eval' }))
+  shell.traceLevel++
+  try {
+    return yield* shell.executor.nested(() => shell.executor.source(text, { firstLine: shell.line, title: 'eval' }))
+  } finally {
+    shell.traceLevel--
+  }
 })
 
-textBuiltin('source .', function* (shell, args) {
+for (const name of ['source', '.']) textBuiltin(name, (shell, args) => source(shell, name, args))
+
+function* source(shell: Shell, command: string, args: string[]): Task<number> {
   const [path, ...rest] = args
   if (path === undefined) {
-    yield* shell.error('.: filename argument required')
-    yield* shell.process.printError('.: usage: . filename [arguments]\n')
+    yield* shell.error(`${command}: filename argument required`)
+    yield* shell.process.printError(`${command}: usage: ${command} filename [arguments]\n`)
     return 2
   }
   const { process } = shell
@@ -92,7 +103,7 @@ textBuiltin('source .', function* (shell, args) {
     const found = path.includes('/') ? undefined : findExecutable(process.machine, { cwd: process.cwd, env: shell.pathEnvironment(), user: { ...process.user, uid: 0 } }, path)
     const absolute = process.resolve(found && process.fs.exists(found) && !process.fs.programAt(found) ? found : path)
     if (process.fs.stat(absolute).type === 'directory') {
-      yield* shell.error(`source: ${path}: is a directory`)
+      yield* shell.error(`${command}: ${path}: is a directory`)
       return 1
     }
     const file = process.open(absolute, 'read')
@@ -108,24 +119,36 @@ textBuiltin('source .', function* (shell, args) {
     if (!shell.interactive) throw new Exit(2)
     return 2
   }
-  const { positional, name, plainMessages, line } = shell
+  const { positional, messageName, plainMessages, line, positionalChanges: changes } = shell
   if (rest.length > 0) shell.positional = rest
   shell.sourceDepth++
-  shell.name = path
+  shell.traceLevel++
+  shell.messageName = path
+  shell.calls.push({ source: path, line })
   shell.plainMessages = false
   try {
-    return yield* shell.executor.nested(() => shell.executor.source(text))
-  } catch (error) {
-    if (error instanceof Return) return error.code
-    throw error
+    let code: number
+    try {
+      code = yield* shell.executor.nested(() => shell.executor.source(text))
+    } catch (error) {
+      if (!(error instanceof Return)) throw error
+      code = error.code
+    }
+    if (shell.traps.get('RETURN')) {
+      shell.status = code
+      yield* shell.executor.runTrap('RETURN')
+    }
+    return code
   } finally {
     shell.sourceDepth--
-    if (rest.length > 0) shell.positional = positional
-    shell.name = name
+    shell.traceLevel--
+    if (rest.length > 0 && (shell.positionalChanges === changes || shell.functionNames.length > 0)) shell.positional = positional
+    shell.messageName = messageName
+    shell.calls.pop()
     shell.plainMessages = plainMessages
     shell.line = line
   }
-})
+}
 
 textBuiltin('exec', function* (shell, args, context) {
   const { process } = shell
@@ -145,6 +168,7 @@ textBuiltin('exec', function* (shell, args, context) {
     return 0
   }
   const executable = findExecutable(process.machine, { cwd: process.cwd, env: shell.pathEnvironment(), user: process.user }, rest[0]!)
+  if (env.has('SHLVL')) env.set('SHLVL', String(Math.max(0, Number(env.get('SHLVL')) - 1)))
   let code = 127
   let replacement: Task<number> | undefined
   try {
@@ -152,7 +176,9 @@ textBuiltin('exec', function* (shell, args, context) {
     else replacement = process.exec({ argv: name === undefined ? rest : [name, ...rest.slice(1)], executable: rest[0]!.includes('/') ? rest[0]! : executable, env })
   } catch (error) {
     if (!isSystemError(error)) throw error
-    yield* shell.error(`${rest[0]}: ${error.message}`)
+    const directory = executable !== undefined && process.fs.exists(executable) && process.fs.stat(executable).type === 'directory'
+    if (directory) yield* shell.error(`${rest[0]}: Is a directory`)
+    yield* shell.error(directory ? `exec: ${rest[0]}: cannot execute: Is a directory` : `${rest[0]}: ${error.message}`)
     code = error.code === 'ENOENT' ? 127 : 126
   }
   if (replacement) {
@@ -212,56 +238,6 @@ function setHandler(shell: Shell, signal: SignalName, action: string | undefined
   }
 }
 
-/** What a command name stands for, in bash's order of search. */
-function* lookup(shell: Shell, name: string): Task<{ kind: 'alias' | 'keyword' | 'function' | 'builtin' | 'file'; path?: string } | undefined> {
-  yield* []
-  if (shell.aliases.has(name) && shell.interactive) return { kind: 'alias' }
-  if (KEYWORDS.has(name)) return { kind: 'keyword' }
-  if (shell.functions.has(name)) return { kind: 'function' }
-  if (BUILTINS.has(name)) return { kind: 'builtin' }
-  const { process } = shell
-  const path = findExecutable(process.machine, { cwd: process.cwd, env: shell.pathEnvironment(), user: process.user }, name)
-  return path !== undefined && process.fs.exists(path) && process.fs.stat(path).type === 'file' && (process.fs.stat(path).mode & 0o111) !== 0 ? { kind: 'file', path: name.includes('/') ? name : path } : undefined
-}
-
-textBuiltin('type', function* (shell, args) {
-  const { options, rest, bad } = letters(args, 'afptP')
-  if (bad) return yield* usage(shell, 'type', bad, 'type [-afptP] name [name ...]')
-  let code = 0
-  for (const name of rest) {
-    const found = yield* lookup(shell, name)
-    if (!found) {
-      if (!options.has('t') && !options.has('p')) yield* shell.error(shell.flavour === 'bash' ? `type: ${name}: not found` : `${name}: not found`)
-      code = shell.flavour === 'bash' ? 1 : 127
-    } else if (options.has('t')) yield* shell.process.print(found.kind + '\n')
-    else if (options.has('p') || options.has('P')) {
-      if (found.path) yield* shell.process.print(found.path + '\n')
-    } else if (found.kind === 'alias') yield* shell.process.print(`${name} is aliased to \`${shell.aliases.get(name)}'\n`)
-    else if (found.kind === 'keyword') yield* shell.process.print(`${name} is a shell keyword\n`)
-    else if (found.kind === 'function') yield* shell.process.print(`${name} is a function\n${shell.functions.get(name)!.source}\n`)
-    else if (found.kind === 'builtin') yield* shell.process.print(`${name} is a ${shell.flavour === 'dash' && SPECIAL_BUILTINS.has(name) ? 'special ' : ''}shell builtin\n`)
-    else yield* shell.process.print(`${name} is ${found.path}\n`)
-  }
-  return code
-})
-
-textBuiltin('command', function* (shell, args, context) {
-  const { options, rest, bad } = letters(args, 'pVv')
-  if (bad) return yield* usage(shell, 'command', bad, 'command [-pVv] command [arg ...]')
-  const [name] = rest
-  if (name === undefined) return 0
-  if (options.has('V')) return yield* BUILTINS.get('type')!(shell, rest, context)
-  if (options.has('v')) {
-    const found = yield* lookup(shell, name)
-    if (!found) return shell.flavour === 'bash' ? 1 : 127
-    yield* shell.process.print((found.kind === 'alias' ? `alias ${name}=${quoteForShell(shell.aliases.get(name)!)}` : (found.path ?? name)) + '\n')
-    return 0
-  }
-  const builtin = BUILTINS.get(name)
-  if (builtin) return yield* builtin(shell, rest.slice(1), context)
-  return yield* shell.executor.external(rest, context.last)
-})
-
 textBuiltin('builtin', function* (shell, args, context) {
   if (args.length === 0) return 0
   const builtin = BUILTINS.get(args[0]!)
@@ -270,7 +246,6 @@ textBuiltin('builtin', function* (shell, args, context) {
   return 1
 })
 
-textBuiltin('hash', function* () {
-  yield* []
-  return 0
-})
+textBuiltin('hash', hash)
+textBuiltin('type', type)
+textBuiltin('command', command)

@@ -7,7 +7,8 @@ import { expandEchoEscapes, formatPrintf } from '../printf.ts'
 import type { Shell } from '../shell.ts'
 import { TestError, evaluateTest } from '../test-command.ts'
 import { givenUp } from '../waiting.ts'
-import { textBuiltin } from './table.ts'
+import { textBuiltin, usage } from './table.ts'
+import { mapLines } from '../mapfile.ts'
 
 function* write(shell: Shell, name: string, text: string): Task<number> {
   try {
@@ -48,6 +49,11 @@ textBuiltin('printf', function* (shell, args) {
     args = args.slice(2)
   }
   if (args[0] === '--') args = args.slice(1)
+  else if (shell.flavour === 'bash' && target === undefined && /^-[^-]/.test(args[0] ?? '')) return yield* usage(shell, 'printf', args[0]!.slice(0, 2), 'printf [-v var] format [arguments]')
+  if (target !== undefined && !/^[A-Za-z_]\w*(\[.*\])?$/s.test(target)) {
+    yield* shell.error(`printf: \`${target}': not a valid identifier`)
+    return 2
+  }
   if (args[0] === undefined) {
     yield* shell.process.printError('printf: usage: printf [-v var] format [arguments]\n')
     return 2
@@ -55,7 +61,7 @@ textBuiltin('printf', function* (shell, args) {
   const { process } = shell
   const { text, errors } = formatPrintf(args[0], args.slice(1), (seconds, format) => formatTime(seconds === undefined ? process.clock.wall() : seconds * 1000, format))
   for (const message of errors) yield* shell.error(`printf: ${message}`)
-  let code = errors.length > 0 ? 1 : 0
+  let code = errors.some((e) => !e.startsWith('warning: ')) ? 1 : 0
   if (target !== undefined) {
     const element = /^(\w+)\[(.*)\]$/.exec(target)
     shell.assign(element?.[1] ?? target, text, element?.[2])
@@ -122,6 +128,8 @@ function* withTimeout(shell: Shell, options: ReadOptions): Task<{ text: string; 
 textBuiltin('read', function* (shell, args) {
   const options: ReadOptions = { raw: false, delimiter: '\n', exact: false, silent: false, fd: 0 }
   const names: string[] = []
+  let countText = ''
+  let timeoutText = ''
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (names.length > 0 || !/^-./.test(arg)) {
@@ -140,9 +148,13 @@ textBuiltin('read', function* (shell, args) {
         else if (letter === 'a') options.array = value
         else if (letter === 'd') options.delimiter = value
         else if (letter === 'n' || letter === 'N') {
-          options.count = Number(value)
+          options.count = value === '' ? NaN : Number(value)
+          countText = value
           options.exact = letter === 'N'
-        } else if (letter === 't') options.timeout = Number(value)
+        } else if (letter === 't') {
+          options.timeout = value === '' ? NaN : Number(value)
+          timeoutText = value
+        }
         else if (letter === 'u') options.fd = Number(value)
         break
       } else {
@@ -151,6 +163,14 @@ textBuiltin('read', function* (shell, args) {
         return 2
       }
     }
+  }
+  if (options.timeout !== undefined && Number.isNaN(options.timeout)) {
+    yield* shell.error(`read: ${timeoutText}: invalid timeout specification`)
+    return 1
+  }
+  if (options.count !== undefined && !(options.count >= 0)) {
+    yield* shell.error(`read: ${countText}: invalid number`)
+    return 1
   }
   for (const name of names) {
     if (/^[A-Za-z_]\w*(\[.*\])?$/.test(name)) continue
@@ -210,7 +230,10 @@ function store(shell: Shell, text: string, names: readonly string[], options: Re
       let rest = chars.slice(i, end)
       // One separator at the very end does not belong to the last field.
       const last = rest[rest.length - 1]
-      if (separator(last) && !blank(last) && rest.filter((c) => separator(c) && !blank(c)).length === 1) rest = rest.slice(0, -1)
+      if (separator(last) && !blank(last) && rest.filter((c) => separator(c) && !blank(c)).length === 1) {
+        rest = rest.slice(0, -1)
+        while (blank(rest[rest.length - 1])) rest = rest.slice(0, -1)
+      }
       values.push(rest.map((c) => c.char).join(''))
       break
     }
@@ -231,23 +254,4 @@ function store(shell: Shell, text: string, names: readonly string[], options: Re
   names.forEach((name, k) => assign(name, values[k] ?? ''))
 }
 
-textBuiltin('mapfile readarray', function* (shell, args) {
-  let trim = false
-  let delimiter = '\n'
-  const rest: string[] = []
-  for (let i = 0; i < args.length; i++) {
-    if (args[i] === '-t') trim = true
-    else if (args[i] === '-d') delimiter = args[++i] ?? '\n'
-    else if (/^-/.test(args[i]!)) {
-      yield* shell.process.printError(`podhop: not simulated: mapfile ${args[i]} (mapfile -t)\n`)
-      return 69
-    } else rest.push(args[i]!)
-  }
-  const text = decodeUtf8(yield* shell.process.readAll(0))
-  const lines = text.split(delimiter)
-  const ended = lines[lines.length - 1] === ''
-  if (ended) lines.pop()
-  const array = new Map(lines.map((line, i) => [i, trim || (!ended && i === lines.length - 1) ? line : line + delimiter]))
-  shell.variables.replace(rest[0] ?? 'MAPFILE', { array })
-  return 0
-})
+textBuiltin('mapfile readarray', mapLines)

@@ -79,6 +79,16 @@ function* waitFor(shell: Shell, processes: readonly Process[], any = false): Tas
 }
 
 textBuiltin('wait', function* (shell, args) {
+  let into: string | undefined
+  const at = args.indexOf('-p')
+  if (at >= 0) {
+    into = args[at + 1]
+    args = [...args.slice(0, at), ...args.slice(at + 2)]
+    if (into !== undefined && shell.variables.find(into)) shell.variables.unset(into)
+  }
+  const tell = (job: Job): void => {
+    if (into !== undefined) shell.assign(into, String(job.last.pid))
+  }
   const { options, rest, bad } = letters(args, 'fn')
   if (bad) return yield* usage(shell, 'wait', bad, 'wait [-fn] [-p var] [id ...]')
   if (options.has('n')) {
@@ -88,6 +98,7 @@ textBuiltin('wait', function* (shell, args) {
     if (interrupted !== undefined) return interrupted
     const done = jobs.find((j) => j.last.status)!
     shell.jobs.remove(done)
+    tell(done)
     return done.code
   }
   if (rest.length === 0) {
@@ -111,6 +122,7 @@ textBuiltin('wait', function* (shell, args) {
     const interrupted = yield* waitFor(shell, job.processes)
     if (interrupted !== undefined) return interrupted
     code = job.code
+    tell(job)
     if (!shell.interactive) shell.jobs.remove(job)
   }
   return code
@@ -125,12 +137,14 @@ textBuiltin('disown', function* (shell, args) {
   return 0
 })
 
+const KILL_USAGE = 'kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]\n'
+
 textBuiltin('kill', function* (shell, args) {
   let signal: SignalName | 0 = 'SIGTERM'
   let rest = args
   const [first] = args
   if (first === undefined) {
-    yield* shell.process.printError('kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]\n')
+    yield* shell.process.printError(KILL_USAGE)
     return 2
   }
   if (first === '-l' || first === '-L') {
@@ -149,7 +163,11 @@ textBuiltin('kill', function* (shell, args) {
     return 0
   }
   if (/^-./.test(first) && first !== '--') {
-    const spec = first === '-s' || first === '-n' ? (args[1] ?? '') : first.slice(1)
+    if ((first === '-s' || first === '-n') && args[1] === undefined) {
+      yield* shell.error(`kill: ${first}: option requires an argument`)
+      return 1
+    }
+    const spec = first === '-s' || first === '-n' ? args[1]! : first.slice(1)
     rest = args.slice(first === '-s' || first === '-n' ? 2 : 1)
     const parsed = spec === '0' ? 0 : parseSignal(spec)
     if (parsed === undefined) {
@@ -159,6 +177,10 @@ textBuiltin('kill', function* (shell, args) {
     signal = parsed
   }
   if (rest[0] === '--') rest = rest.slice(1)
+  if (rest.length === 0) {
+    yield* shell.process.printError(KILL_USAGE)
+    return 2
+  }
   let code = 0
   for (const spec of rest) if (!(yield* killOne(shell, spec, signal))) code = 1
   return code

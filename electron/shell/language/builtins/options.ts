@@ -29,12 +29,16 @@ export function* setOptions(shell: Shell, args: readonly string[]): Task<number>
     const arg = args[i]!
     if (arg === '--') {
       shell.positional = args.slice(i + 1)
+      shell.positionalChanges++
       return 0
     }
     if (arg === '-') {
       shell.options.delete('xtrace')
       shell.options.delete('verbose')
-      if (args.length > i + 1) shell.positional = args.slice(i + 1)
+      if (args.length > i + 1) {
+        shell.positional = args.slice(i + 1)
+        shell.positionalChanges++
+      }
       return 0
     }
     if (!/^[-+]./.test(arg)) break
@@ -49,7 +53,7 @@ export function* setOptions(shell: Shell, args: readonly string[]): Task<number>
         i++
         if (!OPTION_NAMES.includes(name)) {
           yield* shell.error(shell.flavour === 'bash' ? `set: ${name}: invalid option name` : `set: Illegal option -o ${name}`)
-          return shell.flavour === 'bash' ? 1 : 2
+          return 2
         }
         change(shell, name, on)
         continue
@@ -63,7 +67,10 @@ export function* setOptions(shell: Shell, args: readonly string[]): Task<number>
       change(shell, name, on)
     }
   }
-  if (i < args.length) shell.positional = args.slice(i)
+  if (i < args.length) {
+    shell.positional = args.slice(i)
+    shell.positionalChanges++
+  }
   return 0
 }
 

@@ -1,20 +1,14 @@
 import type { Task } from '../../../engine/machine/task.ts'
-import { ExpansionError } from '../errors.ts'
+import { Exit, ExpansionError } from '../errors.ts'
+import { printFunction } from '../print.ts'
+import { describeVariable } from '../declarations.ts'
 import { doubleQuote, quoteIfNeeded } from '../quote.ts'
 import type { Shell } from '../shell.ts'
-import { ReadonlyError, type Variable } from '../variables.ts'
+import { ReadonlyError } from '../variables.ts'
 import { builtin, letters, textBuiltin, usage, type Argument } from './table.ts'
 import { setOptions } from './options.ts'
 
 const NAME = /^[A-Za-z_]\w*$/
-
-function describe(name: string, variable: Variable): string {
-  const flags = (variable.array ? 'a' : '') + (variable.table ? 'A' : '') + (variable.integer ? 'i' : '') + (variable.reference ? 'n' : '') + (variable.readonly ? 'r' : '') + (variable.exported ? 'x' : '')
-  const head = `declare -${flags || '-'} ${name}`
-  if (variable.array) return `${head}=(${[...variable.array].sort((a, b) => a[0] - b[0]).map(([k, v]) => `[${k}]=${doubleQuote(v)}`).join(' ')})`
-  if (variable.table) return `${head}=(${[...variable.table].map(([k, v]) => `[${k}]=${doubleQuote(v)} `).join('')})`
-  return variable.value === undefined ? head : `${head}=${doubleQuote(variable.value)}`
-}
 
 interface Attributes { letters: Set<string>; off: Set<string> }
 
@@ -27,29 +21,48 @@ function* declareOne(shell: Shell, command: string, arg: Argument, attributes: A
   const { letters: on, off } = attributes
   const given = typeof arg === 'string' ? (arg.includes('=') ? { value: arg.slice(arg.indexOf('=') + 1), append: arg.includes('+=') } : {}) : arg
   try {
-    if (local) shell.variables.local(name)
+    if (local) {
+      if (shell.variables.find(name)?.readonly) {
+        yield* shell.error(`${command}: ${name}: readonly variable`)
+        return false
+      }
+      shell.variables.local(name)
+    }
+    if (on.has('n') || off.has('n')) return yield* reference(shell, command, name, 'value' in given ? given.value : undefined, off.has('n'))
     const existing = shell.variables.find(name)
-    const changes = on.size > 0 || 'value' in given || 'items' in given || local
     if (existing?.readonly && ('value' in given || 'items' in given)) {
       yield* shell.error(`${command === 'local' || command === 'declare' || command === 'typeset' ? `${command}: ` : ''}${name}: readonly variable`)
       return false
     }
-    const variable = existing ?? (changes ? shell.variables.writable(name) : {})
+    const variable = existing ?? shell.variables.writable(name)
     if (on.has('i')) variable.integer = true
     if (off.has('i')) variable.integer = false
-    if (on.has('l')) variable.lower = true
-    if (on.has('u')) variable.upper = true
+    for (const [letter, key] of [['c', 'capital'], ['l', 'lower'], ['u', 'upper']] as const) {
+      if (on.has(letter)) {
+        variable.capital = variable.lower = variable.upper = undefined
+        variable[key] = true
+      }
+      if (off.has(letter)) variable[key] = undefined
+    }
+    if ((on.has('a') && variable.table) || (on.has('A') && variable.array)) {
+      yield* shell.error(`${command}: ${name}: cannot convert ${variable.table ? 'associative to indexed' : 'indexed to associative'} array`)
+      return false
+    }
+    if ((off.has('a') && variable.array) || (off.has('A') && variable.table)) {
+      yield* shell.error(`${command}: ${name}: cannot destroy array variables in this way`)
+      return false
+    }
     if (on.has('a') && !variable.array) {
       variable.array = new Map(variable.value === undefined ? [] : [[0, variable.value]])
       variable.value = undefined
+      variable.unassigned = true
     }
-    if (on.has('A') && !variable.table) variable.table = new Map()
+    if (on.has('A') && !variable.table) {
+      variable.table = new Map()
+      variable.unassigned = true
+    }
     if ('items' in given && given.items) shell.executor.assignArray(name, given.items, given.append ?? false)
-    else if ('value' in given && given.value !== undefined) {
-      if (on.has('n')) variable.value = given.value
-      else shell.assign(name, given.value, 'index' in given ? given.index : undefined, given.append ?? false)
-    }
-    if (on.has('n')) variable.reference = true
+    else if ('value' in given && given.value !== undefined) shell.assign(name, given.value, 'index' in given ? given.index : undefined, given.append ?? false)
     if (on.has('x')) shell.variables.export(name)
     if (off.has('x')) shell.variables.export(name, false)
     if (on.has('r')) shell.variables.writable(name).readonly = true
@@ -68,6 +81,27 @@ function* declareOne(shell: Shell, command: string, arg: Argument, attributes: A
   }
 }
 
+/** `declare -n name=target`, `declare +n name`. */
+function* reference(shell: Shell, command: string, name: string, target: string | undefined, off: boolean): Task<boolean> {
+  const { variables } = shell
+  const own = variables.own(name)
+  if (off) {
+    if (own) own.reference = undefined
+    return true
+  }
+  const to = target ?? (own?.reference ? own.value : own?.value)
+  if (to === name) {
+    yield* shell.error(`${command}: ${name}: nameref variable self references not allowed`)
+    return false
+  }
+  if (to !== undefined && to !== '' && !/^[A-Za-z_]\w*(\[.*\])?$/s.test(to)) {
+    yield* shell.error(`${command}: \`${to}': invalid variable name for name reference`)
+    return false
+  }
+  variables.replace(name, { ...own, array: undefined, table: undefined, value: to, reference: true })
+  return true
+}
+
 function* declare(shell: Shell, command: string, args: Argument[], base: string): Task<number> {
   const attributes: Attributes = { letters: new Set(base), off: new Set() }
   let i = 0
@@ -79,7 +113,8 @@ function* declare(shell: Shell, command: string, args: Argument[], base: string)
       break
     }
     for (const letter of arg.slice(1)) {
-      if (!'aAfFgiIlnprtux'.includes(letter)) {
+      const known = command === 'export' ? 'fnp' : command === 'readonly' ? 'aAfp' : 'aAcfFgiIlnprtux'
+      if (!known.includes(letter)) {
         const forms = command === 'export' ? '[-fn] [name[=value] ...] or export -p' : command === 'readonly' ? '[-aAf] [name[=value] ...] or readonly -p' : command === 'local' ? '[option] name[=value] ...' : '[-aAfFgiIlnrtux] [name[=value] ...] or declare -p [-aAfFilnrtux] [name ...]'
         return yield* usage(shell, command, arg[0]! + letter, `${command} ${forms}`)
       }
@@ -91,7 +126,8 @@ function* declare(shell: Shell, command: string, args: Argument[], base: string)
   }
   const rest = args.slice(i)
   const on = attributes.letters
-  if (on.has('f') || on.has('F')) return yield* showFunctions(shell, rest.map(String), on.has('F'))
+  if (on.has('f') && (command === 'export' || command === 'readonly' || on.has('x') || on.has('r')) && rest.length > 0) return yield* markFunctions(shell, command, rest.map(String), on, attributes.off)
+  if (on.has('f') || on.has('F')) return yield* showFunctions(shell, rest.map(String), on.has('F'), on.has('x') && command === 'export')
   if (on.has('p') || rest.length === 0) return yield* show(shell, command, rest.map(String), on, base)
   const local = command === 'local' || ((command === 'declare' || command === 'typeset') && shell.variables.inFunction && !on.has('g'))
   let code = 0
@@ -99,12 +135,33 @@ function* declare(shell: Shell, command: string, args: Argument[], base: string)
   return code
 }
 
-function* showFunctions(shell: Shell, names: string[], namesOnly: boolean): Task<number> {
+/** `export -f`, `readonly -f`: functions go to child processes through the environment as bash puts them there. */
+function* markFunctions(shell: Shell, command: string, names: string[], on: Set<string>, off: Set<string>): Task<number> {
   let code = 0
+  for (const name of names) {
+    const definition = shell.functions.get(name)
+    if (!definition) {
+      yield* shell.error(`${command}: ${name}: not a function`)
+      code = 1
+      continue
+    }
+    if (command === 'readonly' || on.has('r')) shell.readonlyFunctions.add(name)
+    else if (off.has('x')) shell.process.env.delete(`BASH_FUNC_${name}%%`)
+    else shell.process.env.set(`BASH_FUNC_${name}%%`, printFunction(definition).slice(name.length + 1).replace(/^\(\) \n\{ \n/, '() {  '))
+  }
+  return code
+}
+
+function* showFunctions(shell: Shell, names: string[], namesOnly: boolean, exported = false): Task<number> {
+  let code = 0
+  if (exported) {
+    for (const name of [...shell.functions.keys()].sort()) if (shell.process.env.has(`BASH_FUNC_${name}%%`)) yield* shell.process.print(`${printFunction(shell.functions.get(name)!)}\ndeclare -fx ${name}\n`)
+    return 0
+  }
   for (const name of names.length > 0 ? names : [...shell.functions.keys()].sort()) {
     const definition = shell.functions.get(name)
     if (!definition) code = 1
-    else yield* shell.process.print(namesOnly ? (names.length > 0 ? `${name}\n` : `declare -f ${name}\n`) : `${definition.source}\n`)
+    else yield* shell.process.print(namesOnly ? (names.length > 0 ? `${name}\n` : `declare -f ${name}\n`) : `${printFunction(definition)}\n`)
   }
   return code
 }
@@ -114,10 +171,11 @@ function* show(shell: Shell, command: string, names: string[], on: Set<string>, 
   if (names.length > 0) {
     let code = 0
     for (const name of names) {
-      const variable = variables.find(name)
+      const variable = variables.own(name)
       const computed = variables.computed.get(name)
-      if (variable) yield* process.print(describe(name, variable) + '\n')
-      else if (computed) yield* process.print(`declare -- ${name}=${doubleQuote(computed())}\n`)
+      if (variable) yield* process.print(describeVariable(name, variable) + '\n')
+      else if (shell.dynamicArray(name)) yield* process.print(`declare -a ${name}=(${shell.dynamicArray(name)!.map((v, k) => `[${k}]=${doubleQuote(v)}`).join(' ')})\n`)
+      else if (computed) yield* process.print(`declare -- ${name}=${doubleQuote(computed() ?? '')}\n`)
       else {
         yield* shell.error(`${command}: ${name}: not found`)
         code = 1
@@ -125,14 +183,17 @@ function* show(shell: Shell, command: string, names: string[], on: Set<string>, 
     }
     return code
   }
-  if (command === 'local') return 0
-  for (const name of variables.names()) {
-    const variable = variables.find(name)!
+  for (const name of command === 'local' ? variables.localNames() : variables.names()) {
+    const variable = variables.own(name)
+    if (!variable) continue
     if (on.has('x') && !variable.exported) continue
     if (on.has('r') && !variable.readonly) continue
     if (on.has('a') && !variable.array) continue
+    if (on.has('A') && !variable.table) continue
+    if (on.has('i') && !variable.integer) continue
+    if (on.has('n') && !variable.reference) continue
     if (shell.flavour !== 'bash') yield* process.print(`${base === 'x' ? 'export' : 'readonly'} ${name}='${variable.value ?? ''}'\n`)
-    else if (on.has('p') || base !== '') yield* process.print(describe(name, variable) + '\n')
+    else if (on.size > 0 || base !== '' || command === 'local') yield* process.print(describeVariable(name, variable) + '\n')
     else if (variable.value !== undefined) yield* process.print(`${name}=${quoteIfNeeded(variable.value)}\n`)
   }
   return 0
@@ -156,7 +217,8 @@ textBuiltin('unset', function* (shell, args) {
   for (const name of rest) {
     const element = /^([A-Za-z_]\w*)\[(.*)\]$/s.exec(name)
     try {
-      if (options.has('f')) shell.functions.delete(name)
+      if (options.has('n')) shell.variables.unsetReference(name)
+      else if (options.has('f')) shell.functions.delete(name)
       else if (element) {
         const variable = shell.variables.find(element[1]!)
         if (variable?.table) variable.table.delete(element[2]!)
@@ -181,7 +243,7 @@ textBuiltin('set', function* (shell, args) {
     for (const name of shell.variables.names()) {
       const variable = shell.variables.find(name)!
       if (variable.value !== undefined) yield* shell.process.print(`${name}=${quoteIfNeeded(variable.value)}\n`)
-      else if (variable.array || variable.table) yield* shell.process.print(describe(name, variable).replace(/^declare -\S+ /, '') + '\n')
+      else if (variable.array || variable.table) yield* shell.process.print(describeVariable(name, variable).replace(/^declare -\S+ /, '') + '\n')
     }
     return 0
   }
@@ -190,6 +252,10 @@ textBuiltin('set', function* (shell, args) {
 
 textBuiltin('shift', function* (shell, args) {
   const text = args[0] ?? '1'
+  if (args.length > 1 && shell.flavour === 'bash') {
+    yield* shell.error('shift: too many arguments')
+    throw new Exit(1)
+  }
   if (!/^\d+$/.test(text)) {
     yield* shell.error(`shift: ${text}: ${/^-\d+$/.test(text) ? 'shift count out of range' : 'numeric argument required'}`)
     return 1
@@ -225,7 +291,12 @@ textBuiltin('getopts', function* (shell, args) {
     yield* shell.process.printError('getopts: usage: getopts optstring name [arg ...]\n')
     return 2
   }
+  if (!NAME.test(name)) {
+    yield* shell.error(`getopts: \`${name}': not a valid identifier`)
+    return 1
+  }
   const list = given.length > 0 ? given : shell.positional
+  const errors = shell.variables.get('OPTERR') !== '0'
   let index = Number(shell.variables.get('OPTIND') ?? '1') || 1
   if (index !== shell.optionState.index) shell.optionState = { index, offset: 1 }
   let { offset } = shell.optionState
@@ -255,7 +326,7 @@ textBuiltin('getopts', function* (shell, args) {
   if (shell.variables.find('OPTARG')) shell.variables.unset('OPTARG')
   if (at < 0) {
     if (silent) shell.variables.set('OPTARG', letter)
-    else yield* shell.process.printError(`${shell.name}: illegal option -- ${letter}\n`)
+    else if (errors) yield* shell.process.printError(`${shell.name}: illegal option -- ${letter}\n`)
     return finish('?', 0)
   }
   if (!wants) return finish(letter, 0)
@@ -266,7 +337,7 @@ textBuiltin('getopts', function* (shell, args) {
       shell.variables.set('OPTARG', letter)
       return finish(':', 0)
     }
-    yield* shell.process.printError(`${shell.name}: option requires an argument -- ${letter}\n`)
+    if (errors) yield* shell.process.printError(`${shell.name}: option requires an argument -- ${letter}\n`)
     return finish('?', 0)
   }
   return finish(letter, 0)
