@@ -19,7 +19,7 @@ import type { Machine, ProgramTable } from '../machine/types.ts'
 import { NodeView } from '../node/index.ts'
 import { Journal } from '../node/journal.ts'
 import { KubeletLog } from '../node/kubelet-log.ts'
-import { KUBELET_PID } from '../node/services.ts'
+import { FIRST_PIDS } from '../node/services.ts'
 import { Network } from '../network/fabric.ts'
 import { NetfilterTables } from '../network/netfilter/netfilter.ts'
 import type { Nic } from '../network/switch.ts'
@@ -174,7 +174,7 @@ export class SimulatedCluster implements Cluster {
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
     let view: NodeView | undefined
-    const log = new KubeletLog(this.#journal, node.name, () => view?.services.lastPid('kubelet') ?? KUBELET_PID, (pod, container) => this.#kubelets.get(node.name)?.workers.get(pod.metadata.uid)?.record(container)?.run?.id ?? '')
+    const log = new KubeletLog(this.#journal, node.name, (name) => view?.services.lastPid(name) ?? FIRST_PIDS[name], (pod, container) => this.#kubelets.get(node.name)?.workers.get(pod.metadata.uid)?.record(container)?.run?.id ?? '')
     const kubelet = startKubelet({
       log,
       node: context,

@@ -6,7 +6,7 @@ import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
 import { mountProc, mountSys } from './proc.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
-import type { Machine, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
+import type { Machine, NetworkNames, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
 
 export interface MachineOptions {
   kind: Machine['kind']
@@ -88,6 +88,10 @@ export class SimulatedMachine implements Machine {
   /** A node's: what it has that is made only when somebody looks. */
   surroundings: Surroundings | undefined
 
+  get netns(): NetworkNames | undefined {
+    return this.surroundings?.netns
+  }
+
   visit(): void {
     if (this.#hasSys) return
     this.#hasSys = true
@@ -128,6 +132,7 @@ export class SimulatedMachine implements Machine {
 
 /** What a machine has besides its own sessions. */
 export interface Surroundings {
+  readonly netns: NetworkNames
   /** Of the process table. */
   entries(): Iterable<ProcessEntry>
   /** Called before the first session, and after each time it was switched off. */

@@ -92,7 +92,8 @@ export function mountSys(machine: SimulatedMachine): void {
 }
 
 export function commandName(process: { argv: readonly string[] }): string {
-  return ((process.argv[0] ?? '').split('/').pop() ?? '').replace(/^-/, '').slice(0, 15)
+  // "nginx: worker process" is a title that nginx gives itself
+  return ((process.argv[0] ?? '').replace(/: [^]*/, '').split('/').pop() ?? '').replace(/^-/, '').slice(0, 15)
 }
 
 function processFiles(process: ProcessEntry): Record<string, () => string> {

@@ -5,19 +5,19 @@ import type { Filesystem } from './types.ts'
  * written yet says so when it is run.
  */
 const GNU = [
-  'arch', 'awk', 'base64', 'basename', 'bash', 'cat', 'chmod', 'chown', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'dash', 'df', 'diff',
+  'arch', 'awk', 'base64', 'basename', 'bash', 'cat', 'chmod', 'chown', 'chroot', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'dash', 'df', 'diff',
   'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free', 'grep', 'groups', 'head',
-  'hostname', 'id', 'install', 'join', 'kill', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more', 'mv', 'nl', 'nproc', 'od', 'paste',
+  'hostname', 'id', 'install', 'join', 'kill', 'less', 'ln', 'ls', 'lsns', 'md5sum', 'mkdir', 'mktemp', 'more', 'mv', 'nl', 'nproc', 'nsenter', 'od', 'paste',
   'pgrep', 'pidof', 'pkill', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
   'sha256sum', 'shuf', 'sleep', 'sort', 'split', 'stat', 'strings', 'stty', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
   'truncate', 'tty', 'uname', 'uniq', 'uptime', 'watch', 'wc', 'which', 'whoami', 'xargs', 'yes',
 ] as const
 
 const BUSYBOX = [
-  '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'df',
+  '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'chroot', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'df',
   'diff', 'dirname', 'du', 'echo', 'egrep', 'env', 'expr', 'false', 'fgrep', 'find', 'fold', 'free', 'ftpget', 'grep', 'head', 'hostname',
   'httpd', 'id', 'ifconfig', 'ip', 'ipaddr', 'iplink', 'iproute', 'kill', 'killall', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more',
-  'mv', 'nc', 'netstat', 'nl', 'nproc', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps',
+  'mv', 'nc', 'netstat', 'nl', 'nproc', 'nsenter', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps',
   'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'route', 'sed', 'seq', 'sh', 'sha1sum', 'sha256sum', 'shuf', 'sleep', 'sort', 'split',
   'stat', 'strings', 'stty', 'tac', 'tail', 'tar', 'tee', 'telnet', 'test', 'timeout', 'touch', 'tr', 'traceroute', 'traceroute6', 'true', 'truncate',
   'tty', 'uname', 'uniq', 'uptime', 'vi', 'watch', 'wc', 'wget', 'which', 'whoami', 'xargs', 'yes',

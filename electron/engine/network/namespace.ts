@@ -24,6 +24,7 @@ import type {
   CapturedFrame, Cidr, Frame, Ip, IpPacket, LinkAddress, Netfilter, NetworkNamespace, NewLink, Sockets, StackHost,
 } from './types.ts'
 import { Udp } from './udp.ts'
+import { Veth } from './veth.ts'
 import type { Vxlan } from './vxlan.ts'
 
 export interface NamespaceOptions {
@@ -276,6 +277,22 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.neighbours.flush(link)
     this.settings.removeLink(name)
     this.changed()
+  }
+
+  /** `ip link set NAME netns`: addresses and routes stay behind, the number goes along if it is free. Throws SystemError EEXIST; EINVAL for what stays where it is. */
+  moveLink(name: string, to: NetworkNamespace): void {
+    const link = this.link(name)
+    const target = to as Namespace
+    if (link.kind !== 'veth') throw new SystemError('EINVAL')
+    if (target === this) return
+    if (target.links.has(name)) throw new SystemError('EEXIST')
+    const index = [...target.links.values()].some((l) => l.index === link.index) ? target.nextIndex() : link.index
+    const peer = (link as Veth).detach()
+    this.removeLink(name)
+    const moved = new Veth(target, { name, index, mac: link.mac, mtu: link.mtu })
+    if (peer) Veth.pair(moved, peer)
+    target.addLink(moved)
+    target.#nextIndex = Math.max(target.#nextIndex, index + 1)
   }
 
   isLocal(address: Ip): boolean {

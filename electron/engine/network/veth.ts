@@ -26,6 +26,13 @@ export class Veth extends BaseLink {
     b.#peer = a
   }
 
+  /** Leaves the pair, for an end that takes its place. */
+  detach(): Veth | undefined {
+    const peer = this.#peer
+    this.#peer = undefined
+    return peer
+  }
+
   protected send(frame: Frame): void {
     const peer = this.#peer
     if (!peer || !peer.up) {

@@ -32,10 +32,8 @@ export class NodeView implements Surroundings {
     this.#journal = journal
     this.#facts = facts
     this.runtime = new NodeRuntime(kubelet)
-    this.services = new NodeServices(kubelet, machine, (unit, what, pid) => {
+    this.services = new NodeServices(kubelet, machine, (unit, what) => {
       for (const line of systemdLine(this.services.get(unit), what)) journal.write(name, unit, 'systemd', 1, () => line)
-      if (what === 'started') this.machine.visit()
-      void pid
     })
     this.netns = new NamedNamespaces(this.runtime, (each) => createNetwork(`${name}/${each}`))
     this.#processes = new NodeProcesses(machine, this.runtime, () => this.services.processes())

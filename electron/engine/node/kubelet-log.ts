@@ -27,30 +27,30 @@ const q = (text: string): string => JSON.stringify(text)
 export class KubeletLog {
   readonly #journal: Journal
   readonly #node: string
-  /** The kubelet's. */
-  readonly #pid: () => number
+  readonly #pidOf: (name: 'kubelet' | 'containerd') => number
   /** Of a Pod's container that runs. */
   readonly #containerId: (pod: Pod, container: string) => string
 
-  constructor(journal: Journal, node: string, pid: () => number, containerId: (pod: Pod, container: string) => string) {
+  constructor(journal: Journal, node: string, pidOf: (name: 'kubelet' | 'containerd') => number, containerId: (pod: Pod, container: string) => string) {
     this.#journal = journal
     this.#node = node
-    this.#pid = pid
+    this.#pidOf = pidOf
     this.#containerId = containerId
   }
 
   /** As klog.ErrorS and InfoS. */
   line(severity: Severity, source: string, text: () => string): void {
-    const pid = this.#pid()
+    const pid = this.#pidOf('kubelet')
     this.#journal.write(this.#node, 'kubelet', 'kubelet', pid, (at) => klogLine(at, severity, pid, source, text()).trimEnd())
   }
 
   /** Takes part in what an {@link EventRecorder} is told. */
   onEvent(object: KubeObject | ObjectReference, reason: string, message: string, fieldPath: string | undefined): void {
     if (!WRITES.has(reason) || object.kind !== 'Pod' || !('metadata' in object)) return
-    const pid = this.#pid()
+    const pid = this.#pidOf('kubelet')
     const container = /\{(.*)\}/.exec(fieldPath ?? '')?.[1] ?? ''
     const pod = object as Pod
+    this.#containerd(pod, reason, message, container)
     // what every Pod has is not put together before somebody reads it
     if (reason === 'Started' || reason === 'Killing') {
       const { namespace, name, uid, deletionGracePeriodSeconds } = pod.metadata
@@ -64,10 +64,23 @@ export class KubeletLog {
     const lines = linesOf(pod, reason, message, container)
     for (const { severity, source, text } of lines) this.#journal.write(this.#node, 'kubelet', 'kubelet', pid, (at) => klogLine(at, severity, pid, source, text).trimEnd())
   }
+
+  /** What containerd itself logs of what it is asked for. */
+  #containerd(pod: Pod, reason: string, message: string, container: string): void {
+    const write = (level: string, text: () => string): void => this.#journal.write(this.#node, 'containerd', 'containerd', this.#pidOf('containerd'), (at) => `time="${new Date(Math.floor(at / 1000) * 1000).toISOString().slice(0, 19)}.${String(Math.floor((at % 1000) * 1e6)).padStart(9, '0')}Z" level=${level} ${text()}`)
+    const { name, namespace, uid, deletionGracePeriodSeconds } = pod.metadata
+    if (reason === 'Pulling') write('info', () => `msg=${q(`PullImage ${q(/"(.*)"/.exec(message)?.[1] ?? '')}`)}`)
+    else if (reason === 'Started' || reason === 'Killing') {
+      const id = this.#containerId(pod, container)
+      const grace = deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
+      write('info', () => `msg=${q(reason === 'Started' ? `StartContainer for ${q(id)} returns successfully` : `StopContainer for ${q(id)} with timeout ${grace} (s)`)}`)
+    } else if (reason === 'FailedCreatePodSandBox') write('error', () => `msg="RunPodSandbox for &PodSandboxMetadata{Name:${name},Uid:${uid},Namespace:${namespace},Attempt:0,} failed, error" error=${q(message.replace('Failed to create pod sandbox: ', ''))}`)
+    else if (reason === 'Failed' && message.startsWith('Failed to pull image')) write('error', () => `msg=${q(`PullImage ${q(/"([^"]*)"/.exec(message)?.[1] ?? '')} failed`)} error=${q(message.replace(/^Failed to pull image "[^"]*": /, ''))}`)
+  }
 }
 
 /** Reasons of events with which the log gets lines. */
-const WRITES: ReadonlySet<string> = new Set(['Unhealthy', 'FailedCreatePodSandBox', 'NetworkNotReady', 'SandboxChanged', 'Failed', 'BackOff', 'Killing', 'FailedMount', 'Started', 'FailedPostStartHook', 'FailedPreStopHook'])
+const WRITES: ReadonlySet<string> = new Set(['Pulling', 'Unhealthy', 'FailedCreatePodSandBox', 'NetworkNotReady', 'SandboxChanged', 'Failed', 'BackOff', 'Killing', 'FailedMount', 'Started', 'FailedPostStartHook', 'FailedPreStopHook'])
 
 function linesOf(pod: Pod, reason: string, message: string, container: string): Line[] {
   const { name, namespace, uid } = pod.metadata
@@ -111,6 +124,7 @@ function linesOf(pod: Pod, reason: string, message: string, container: string): 
       return [skipping(`failed to "StartContainer" for ${q(container)} with CrashLoopBackOff: ${q(`back-off restarting failed container=${container} pod=${full}`)}`)]
     }
     case 'FailedMount': return [{ severity: 'E', source: 'nestedpendingoperations.go:348', text: `Operation for ${q(full)} failed. Error: ${message}` }]
+    case 'Pulling': return []
     default: return [{ severity: 'E', source: 'handlers.go:83', text: `"Exec lifecycle hook for Container in Pod failed" err=${q(message)} ${ref} containerName=${q(container)}` }]
   }
 }

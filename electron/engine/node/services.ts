@@ -42,19 +42,19 @@ interface Unit {
   restart: Timer | undefined
 }
 
-/** Of a node's first kubelet. */
-export const KUBELET_PID = 645
+/** Of the processes that a node is born with. */
+export const FIRST_PIDS = { containerd: 536, kubelet: 645 } as const
 
 const ABOUT = {
   kubelet: {
     description: 'kubelet: The Kubernetes Node Agent', documentation: 'https://kubernetes.io/docs/', path: '/lib/systemd/system/kubelet.service', dropIns: ['/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf'],
     argv: ['/usr/bin/kubelet', '--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf', '--kubeconfig=/etc/kubernetes/kubelet.conf', '--config=/var/lib/kubelet/config.yaml', '--container-runtime-endpoint=unix:///run/containerd/containerd.sock', '--pod-infra-container-image=registry.k8s.io/pause:3.10', '--v=2'],
-    bornAs: KUBELET_PID, restartAfter: 10_000,
+    bornAs: FIRST_PIDS.kubelet, restartAfter: 10_000,
   },
   containerd: {
     description: 'containerd container runtime', documentation: 'https://containerd.io', path: '/lib/systemd/system/containerd.service', dropIns: [] as string[],
     argv: ['/usr/bin/containerd'],
-    bornAs: 536, restartAfter: 5_000,
+    bornAs: FIRST_PIDS.containerd, restartAfter: 5_000,
   },
 } as const
 
@@ -64,10 +64,10 @@ export const SERVICES: readonly ServiceName[] = ['containerd', 'kubelet']
 export class NodeServices {
   readonly #kubelet: Kubelet
   readonly #machine: Machine
-  readonly #onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'scheduled', pid: number) => void
+  readonly #onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'scheduled') => void
   readonly #units = new Map<ServiceName, Unit>()
 
-  constructor(kubelet: Kubelet, machine: Machine, onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'scheduled', pid: number) => void) {
+  constructor(kubelet: Kubelet, machine: Machine, onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'scheduled') => void) {
     this.#kubelet = kubelet
     this.#machine = machine
     this.#onChange = onChange
@@ -107,9 +107,9 @@ export class NodeServices {
     unit.pid = this.#machine.pids.next()
     unit.since = unit.startedAt = this.#machine.clock.now
     unit.killedBy = undefined
+    this.#onChange(name, 'started')
     if (name === 'kubelet') this.#kubelet.start()
     else this.#kubelet.setRuntime(true)
-    this.#onChange(name, 'started', unit.pid)
   }
 
   stop(name: ServiceName): void {
@@ -118,7 +118,7 @@ export class NodeServices {
     unit.restart = undefined
     if (!this.#isActive(name)) return
     this.#end(name)
-    this.#onChange(name, 'stopped', unit.pid)
+    this.#onChange(name, 'stopped')
   }
 
   /** Somebody sent its process a signal: both units say Restart=always. */
@@ -129,10 +129,10 @@ export class NodeServices {
     if (signal === 'SIGHUP' && name === 'containerd') return
     this.#end(name)
     unit.killedBy = signal
-    this.#onChange(name, 'killed', unit.pid)
+    this.#onChange(name, 'killed')
     unit.restart = clock.schedule(ABOUT[name].restartAfter, () => {
       unit.restart = undefined
-      this.#onChange(name, 'scheduled', unit.pid)
+      this.#onChange(name, 'scheduled')
       this.start(name)
     })
   }

@@ -18,11 +18,11 @@ export class TcpStream {
   #ended = false
   #closed: { error: SocketError | undefined } | undefined
 
-  private constructor(process: Process, address: Ip, port: number, source: Ip | undefined, sctp: boolean) {
+  private constructor(process: Process, address: Ip, port: number, { source, sourcePort, sctp = false }: { source?: Ip; sourcePort?: number; sctp?: boolean }) {
     this.#clock = process.clock
     const { sockets } = process.network
     this.#connection = (sctp ? sockets.sctp : sockets).connect(
-      { address, port, owner: { pid: process.pid, program: programName(process) }, ...(source ? { source } : {}) },
+      { address, port, owner: { pid: process.pid, program: programName(process) }, ...(source ? { source } : {}), ...(sourcePort === undefined ? {} : { sourcePort }) },
       {
         onConnect: () => this.#set(() => (this.#connected = true)),
         onData: (data) => this.#set(() => this.#received.push(data)),
@@ -35,8 +35,8 @@ export class TcpStream {
   }
 
   /** Waits until it stands, at most `timeout` ms: then ETIMEDOUT with the flag `gaveUp`. */
-  static *open(process: Process, address: Ip, port: number, options: { timeout?: number; source?: Ip; sctp?: boolean } = {}): Task<TcpStream | (SocketError & { gaveUp?: boolean })> {
-    const stream = new TcpStream(process, address, port, options.source, options.sctp ?? false)
+  static *open(process: Process, address: Ip, port: number, options: { timeout?: number; source?: Ip; sourcePort?: number; sctp?: boolean } = {}): Task<TcpStream | (SocketError & { gaveUp?: boolean })> {
+    const stream = new TcpStream(process, address, port, options)
     const end = process.clock.now + (options.timeout ?? Infinity)
     while (!stream.#connected && !stream.#closed) {
       if (process.clock.now >= end) {

@@ -18,7 +18,7 @@ export function addLink(network: NetworkNamespace, args: string[], options: Opti
   if (kind === undefined) throw new Refusal('Not enough information: "type" argument is required\n', 1)
   const { name = freeName(network, kind), mtu, mac } = general
   if (!/^[^\s/:]+$/.test(name)) throw wrongName(name)
-  const spec = specOf(network, kind, args, general.underlay)
+  const spec = specOf(network, kind, args, general.underlay, options)
   permit(options)
   if (name.length > 15) throw new Refusal('Error: Attribute failed policy validation.\n', 2)
   network.createLink(name, { ...spec, ...(mtu === undefined ? {} : { mtu }), ...(mac === undefined ? {} : { mac }) })
@@ -37,7 +37,7 @@ function freeName(network: NetworkNamespace, kind: string): string {
   }
 }
 
-function specOf(network: NetworkNamespace, kind: string, args: string[], link: string | undefined): NewLink {
+function specOf(network: NetworkNamespace, kind: string, args: string[], link: string | undefined, options: Options): NewLink {
   switch (kind) {
     case 'dummy':
     case 'bridge':
@@ -45,12 +45,14 @@ function specOf(network: NetworkNamespace, kind: string, args: string[], link: s
       return { kind }
     case 'veth': {
       let peer: string | undefined
-      if (args[0] === 'peer') {
+      let target: NetworkNamespace | undefined
+      if (args.at(0) === 'peer') {
         const word = args.splice(0, 2)[1]
         peer = word === 'name' ? args.shift() : word
+        if (args.at(0) === 'netns') target = options.netns!(args.splice(0, 2)[1] ?? '')
       }
       nothingMore(kind, args)
-      return { kind, peer: { name: peer ?? freeName(network, kind) } }
+      return { kind, peer: { name: peer ?? freeName(target ?? network, kind), ...(target ? { network: target } : {}) } }
     }
     case 'vxlan': return vxlan(network, args, link)
     case 'wireguard':

@@ -1,10 +1,31 @@
-import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace } from '../../../engine/cluster.ts'
+import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace, type Process } from '../../../engine/cluster.ts'
 
 /** What all objects of ip(8) share: options, refusals, and how words are read. */
 export interface Options {
   /** -4, -6 */
   family?: 4 | 6
   oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean
+  /** The name that another network namespace has on this machine, for link-netns. */
+  netnsName?: (network: NetworkNamespace) => string | undefined
+  /** The network namespace that a name or a process id stands for. Throws {@link Refusal}. */
+  netns?: (word: string) => NetworkNamespace
+}
+
+/** A command that is to be run in another network namespace. */
+export class Elsewhere extends Error {
+  readonly network: NetworkNamespace
+  readonly argv: string[]
+  constructor(network: NetworkNamespace, argv: string[]) {
+    super('elsewhere')
+    this.network = network
+    this.argv = argv
+  }
+}
+
+export function netnsOf(process: Process, word: string): NetworkNamespace {
+  const found = process.machine.netns?.get(word) ?? (/^\d+$/.test(word) ? process.machine.pids.table().get(Number(word))?.network : undefined)
+  if (found) return found
+  throw /^\d+$/.test(word) ? new Refusal('RTNETLINK answers: No such process\n', 2) : new Refusal(`Error: argument "${word}" is wrong: Invalid "netns" value\n\n`, 255)
 }
 
 /** A refusal: the text for stderr and the exit code (1 for syntax, 2 for what the kernel refused). */

@@ -1,13 +1,15 @@
 import { SystemError, broadcastOf, capable, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
-import { ipValue, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { runOn } from '../../nodetools/run-on.ts'
+import { Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
 import { ipJson } from './json.ts'
 import { link, linkFilter } from './link.ts'
+import { netns, open } from './netns.ts'
 import { printAddresses, printAddressesBrief, printAddressesOneLine, printNeighbours } from './print.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
 import { tunnel } from './tunnel.ts'
 
-/** ip(8), iproute2 6.1: address, link, route, rule, neighbour; words may be cut short as with the real one. */
+/** ip(8), iproute2 6.1: address, link, route, rule, neighbour, netns; words may be cut short as with the real one. */
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'xfrm'] as const
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
@@ -22,6 +24,7 @@ export function* ip(process: Process): Task<number> {
     if (output) yield* process.print(output)
     return 0
   } catch (error) {
+    if (error instanceof Elsewhere) return yield* elsewhere(process, error)
     if (error instanceof Refusal) {
       yield* process.printError(error.message)
       return error.code
@@ -34,8 +37,22 @@ export function* ip(process: Process): Task<number> {
   }
 }
 
+function* elsewhere(process: Process, { network, argv }: Elsewhere): Task<number> {
+  try {
+    return yield* runOn(process, process.machine, { argv, cwd: process.cwd, env: process.env, user: process.user, inside: { network, ...(process.capabilities ? { capabilities: process.capabilities } : {}) } })
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    yield* process.printError(`exec of "${argv[0]}" failed: ${error.message}\n`)
+    return 1
+  }
+}
+
 function run(process: Process, args: string[]): string {
-  const options: Options = { oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false, mayChange: capable(process, 'NET_ADMIN') }
+  const options: Options = {
+    oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false, mayChange: capable(process, 'NET_ADMIN'),
+    netns: (word) => netnsOf(process, word),
+    netnsName: (network) => process.machine.netns?.list().find((n) => n.network === network)?.name,
+  }
   while (args[0]?.startsWith('-')) {
     const flag = args.shift()!.replace(/^--?/, '')
     if (flag === 'V' || (flag.length > 1 && 'Version'.startsWith(flag))) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
@@ -49,7 +66,7 @@ function run(process: Process, args: string[]): string {
     else if ('statistics'.startsWith(flag) || flag === 'stats') options.statistics = true
     else if ('json'.startsWith(flag)) options.json = true
     else if ('pretty'.startsWith(flag)) options.pretty = true
-    else if (flag === 'n' || 'netns'.startsWith(flag)) throw new Refusal(`podhop: not simulated: ip -${flag} (use ip in the Pod or on the node)\n`, 69)
+    else if (flag === 'n' || 'netns'.startsWith(flag)) throw new Elsewhere(open(process, args.shift() ?? ''), ['ip', ...args])
     else throw new Refusal(`Option "-${flag}" is unknown, try "ip -help".\n`, 255)
   }
   const word = args.shift()
@@ -63,10 +80,11 @@ function run(process: Process, args: string[]): string {
     case 'neighbour':
     case 'neighbor': return neighbour(network, args, options)
     case 'rule': return rule(process, args, options)
+    case 'netns': return netns(process, args)
     case 'tunnel': return tunnel(network, args, options)
     case 'help': throw new Refusal(USAGE, 255)
     case undefined: throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
-    default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule or neighbour)\n`, 69)
+    default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour or netns)\n`, 69)
   }
 }
 

@@ -18,8 +18,9 @@ export function writeJson(rows: unknown[], pretty: boolean): string {
   return pretty ? `${prettyJson(rows, '')}\n` : `${JSON.stringify(rows)}\n`
 }
 
-function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): Record<string, unknown> {
+function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { netnsName }: LinkFilter): Record<string, unknown> {
   const outside = link.peer !== undefined && link.peer.namespace !== link.namespace
+  const other = outside ? netnsName?.(link.peer!.namespace) : undefined
   return {
     ifindex: link.index,
     ...(link.peer ? (outside ? { link_index: link.peer.index } : { link: link.peer.name }) : {}),
@@ -35,7 +36,7 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): R
     link_type: link.kind === 'wireguard' ? 'none' : link.kind === 'loopback' || link.kind === 'ipip' ? link.kind : 'ether',
     address: link.mac,
     broadcast: link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff',
-    ...(outside ? { link_netnsid: netnsId(link) } : {}),
+    ...(outside ? (other === undefined ? { link_netnsid: netnsId(link) } : { link_netns: other }) : {}),
   }
 }
 
@@ -43,17 +44,17 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean): R
 function withoutHardware(row: Record<string, unknown>, link: ReturnType<typeof selectLinks>[number], filter: LinkFilter): Record<string, unknown> {
   const { link_type: _type, address: _address, broadcast: _broadcast, ...rest } = row
   if (filter.family === 4 || filter.device !== undefined) return rest
-  const { link_index: _index, link: _link, qdisc: _qdisc, group: _group, link_netnsid: _netns, ifindex, ...few } = rest
+  const { link_index: _index, link: _link, qdisc: _qdisc, group: _group, link_netnsid: _netns, link_netns: _name, ifindex, ...few } = rest
   const [, other] = nameOf6(link).split('@')
   return { ifindex, ...(other === undefined ? {} : { link: other }), ...few }
 }
 
 export const ipJson = {
-  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => writeJson(selectLinks(network, filter).map((l) => linkRow(l, true)), pretty),
+  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => writeJson(selectLinks(network, filter).map((l) => linkRow(l, true, filter)), pretty),
   addresses: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string =>
     writeJson(
       selectLinks(network, filter).filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0).map((l) => ({
-        ...(filter.family ? withoutHardware(linkRow(l, false), l, filter) : linkRow(l, false)),
+        ...(filter.family ? withoutHardware(linkRow(l, false, filter), l, filter) : linkRow(l, false, filter)),
         addr_info: selectAddresses(l, filter.family).map((a) => ({
           family: a.address.includes(':') ? 'inet6' : 'inet',
           local: a.address,

@@ -22,7 +22,7 @@ export function link(network: NetworkNamespace, args: string[], options: Options
   switch (verbOf(args, ['show', 'set', 'delete', 'add'], 'link')) {
     case 'show': {
       const filter = linkFilter(network, args)
-      if (options.json) return ipJson.links(network, filter, options.pretty)
+      if (options.json) return ipJson.links(network, { ...filter, ...(options.netnsName ? { netnsName: options.netnsName } : {}) }, options.pretty)
       return options.brief ? printLinksBrief(network, filter) : printLinks(network, { ...filter, ...options })
     }
     case 'set': return setLink(network, args, options)
@@ -58,7 +58,12 @@ function setLink(network: NetworkNamespace, args: string[], options: Options): s
       const bridge = network.links.get(args.shift() ?? '')
       if (bridge?.kind !== 'bridge') throw new Refusal('Error: Device does not exist.\n', 1)
       ;(bridge as Bridge).attach(device)
-    } else throw new Refusal(`podhop: not simulated: ip link set ${word} (use up, down, mtu, master or nomaster)\n`, 69)
+    } else if (word === 'netns') {
+      const target = options.netns!(args.shift() ?? '')
+      if (device.kind === 'loopback') throw new Refusal('RTNETLINK answers: Invalid argument\n', 2)
+      if (device.kind !== 'veth') throw new Refusal(`podhop: not simulated: moving a link of kind ${device.kind} (an end of a veth pair can be moved)\n`, 69)
+      network.moveLink(name, target)
+    } else throw new Refusal(`podhop: not simulated: ip link set ${word} (use up, down, mtu, master, nomaster or netns)\n`, 69)
   }
   return ''
 }

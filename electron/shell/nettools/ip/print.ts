@@ -10,6 +10,8 @@ export interface LinkFilter {
   up?: boolean
   master?: string
   type?: string
+  /** The name of another network namespace on this machine. */
+  netnsName?: (network: NetworkNamespace) => string | undefined
 }
 
 export function selectLinks(network: NetworkNamespace, filter: LinkFilter = {}): Link[] {
@@ -88,7 +90,11 @@ function hardwareLine(link: Link): string {
   return `    link/${link.kind === 'loopback' ? 'loopback' : 'ether'} ${link.mac} brd ${link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'}`
 }
 
-const peerNamespace = (link: Link): string => (link.peer && link.peer.namespace !== link.namespace ? ` link-netnsid ${netnsId(link)}` : '')
+function peerNamespace(link: Link, { netnsName }: LinkFilter): string {
+  if (!link.peer || link.peer.namespace === link.namespace) return ''
+  const name = netnsName?.(link.peer.namespace)
+  return name === undefined ? ` link-netnsid ${netnsId(link)}` : ` link-netns ${name}`
+}
 
 /** Numbers that a namespace gives to the others it has links into: 0, 1, … in the order of its links. */
 export function netnsId(link: Link): number {
@@ -101,7 +107,7 @@ export function printAddresses(network: NetworkNamespace, filter: LinkFilter & {
     .filter((link) => !filter.family || selectAddresses(link, filter.family).length > 0)
     .map((link) => {
       const bare = filter.family === 6 && filter.device === undefined
-      const head = bare ? linkHead6(link) : filter.family ? `${linkHead(link, false)}${peerNamespace(link)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link)}`
+      const head = bare ? linkHead6(link) : filter.family ? `${linkHead(link, false)}${peerNamespace(link, filter)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link, filter)}`
       return `${head}${filter.details ? details(link) : ''}\n${addressLines(link, filter.family)}`
     })
     .join('')
@@ -138,7 +144,7 @@ export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilte
 export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; oneLine?: boolean } = {}): string {
   return selectLinks(network, options)
     .map((l) => {
-      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l)}${options.details ? details(l) : ''}${options.statistics ? `\n${statisticsLines(l)}` : ''}`
+      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l, options)}${options.details ? details(l) : ''}${options.statistics ? `\n${statisticsLines(l)}` : ''}`
       return `${options.oneLine ? text.replaceAll('\n', '\\') : text}\n`
     })
     .join('')

@@ -1,0 +1,203 @@
+import { SERVICES, type Cluster, type NodeService, type NodeView, type Process, type ServiceName, type Task } from '../../engine/cluster.ts'
+import { formatTime } from '../coreutils/strftime.ts'
+import { shortLine } from './journalctl.ts'
+
+/** systemctl(1), systemd 252, for the units that have to do with Kubernetes. */
+
+/** What else a node has; it is there to be seen. */
+const OTHERS: readonly [string, string][] = [
+  ['cron', 'Regular background program processing daemon'], ['dbus', 'D-Bus System Message Bus'], ['ssh', 'OpenBSD Secure Shell server'], ['systemd-journald', 'Journal Service'],
+  ['systemd-logind', 'User Login Management'], ['systemd-timesyncd', 'Network Time Synchronization'], ['systemd-udevd', 'Rule-based Manager for Device Events and Files'],
+]
+
+const NOT_SIMULATED = 69
+
+export function systemctl(cluster: Cluster) {
+  return function* (process: Process): Task<number> {
+    const words = process.argv.slice(1)
+    const options = words.filter((w) => w.startsWith('-'))
+    const [verb = 'list-units', ...given] = words.filter((w) => !w.startsWith('-'))
+    const view = cluster.nodeView(process.machine)
+    if (!view) {
+      yield* process.printError('System has not been booted with systemd as init system (PID 1). Can\'t operate.\nFailed to connect to bus: Host is down\n')
+      return 1
+    }
+    // values of options that stand apart
+    const units = given.filter((w) => !['service', 'ActiveState', 'SubState', 'MainPID'].includes(w)).map((w) => w.replace(/\.service$/, ''))
+    const quiet = options.some((o) => o === '-q' || o === '--quiet')
+    let code = 0
+    switch (verb) {
+      case 'list-units': return yield* listUnits(process, view, options)
+      case 'daemon-reload': case 'daemon-reexec': case 'reset-failed': return 0
+      case '--version': case 'version': break
+      case 'status':
+        for (const name of units) code = Math.max(code, yield* status(process, view, name, options))
+        if (units.length > 0) return code
+        yield* process.printError('podhop: not simulated: systemctl status without a unit (use systemctl list-units)\n')
+        return NOT_SIMULATED
+      case 'is-active': case 'is-enabled': case 'is-failed': {
+        let best = verb === 'is-active' ? 3 : 1
+        for (const name of units) {
+          const service = serviceOf(view, name)
+          const other = OTHERS.some(([n]) => n === name)
+          const word = verb === 'is-enabled' ? (service ? (service.masked ? 'masked' : service.enabled ? 'enabled' : 'disabled') : other ? 'enabled' : `Failed to get unit file state for ${name}.service: No such file or directory`) : service ? activeState(service) : other ? 'active' : 'inactive'
+          if (['active', 'enabled'].includes(word) && verb !== 'is-failed') best = 0
+          if (!quiet) yield* word.startsWith('Failed') ? process.printError(`${word}\n`) : process.print(`${word}\n`)
+        }
+        return best
+      }
+      case 'start': case 'stop': case 'restart': case 'reload': case 'try-restart': case 'kill': case 'enable': case 'disable': case 'mask': case 'unmask':
+        if (units.length === 0) {
+          yield* process.printError('Too few arguments.\n')
+          return 1
+        }
+        if (process.user.uid !== 0) {
+          yield* process.printError(`Failed to ${verb} ${units[0]}.service: Interactive authentication required.\n`)
+          return 1
+        }
+        for (const name of units) code = Math.max(code, yield* act(process, view, verb, name, options))
+        return code
+      case 'cat':
+        for (const name of units) {
+          const service = serviceOf(view, name)
+          if (!service) {
+            yield* process.printError(`No files found for ${name}.service.\n`)
+            return 1
+          }
+          yield* process.print([service.path, ...service.dropIns].map((path) => `# ${path}\n${process.fs.exists(path) ? process.fs.readText(path) : ''}`).join('\n'))
+        }
+        return 0
+      case 'show': {
+        const service = serviceOf(view, units[0] ?? '')
+        const wanted = [...options.map((o) => /^(?:-p|--property=)(.+)$/.exec(o)?.[1]), ...given.filter((w) => ['ActiveState', 'SubState', 'MainPID'].includes(w))].flatMap((w) => w?.split(',') ?? [])
+        if (!service || wanted.length === 0 || wanted.some((w) => !['ActiveState', 'SubState', 'MainPID'].includes(w))) break
+        const values: Record<string, string> = { ActiveState: activeState(service), SubState: subState(service), MainPID: String(service.pid) }
+        yield* process.print(wanted.map((w) => `${options.includes('--value') ? '' : `${w}=`}${values[w]}\n`).join(''))
+        return 0
+      }
+    }
+    yield* process.printError(`podhop: not simulated: systemctl ${verb} (use status, start, stop, restart, is-active, enable, disable, cat or list-units)\n`)
+    return NOT_SIMULATED
+  }
+}
+
+function serviceOf(view: NodeView, name: string): NodeService | undefined {
+  return (SERVICES as readonly string[]).includes(name) ? view.services.get(name as ServiceName) : undefined
+}
+
+const activeState = (s: NodeService): string => (s.active ? 'active' : s.restarting ? 'activating' : 'inactive')
+const subState = (s: NodeService): string => (s.active ? 'running' : s.restarting ? 'auto-restart' : 'dead')
+
+function* act(process: Process, view: NodeView, verb: string, name: string, options: readonly string[]): Task<number> {
+  const service = serviceOf(view, name)
+  if (!service) {
+    if (OTHERS.some(([n]) => n === name)) {
+      yield* process.printError(`podhop: not simulated: systemctl ${verb} ${name} (kubelet and containerd have consequences)\n`)
+      return NOT_SIMULATED
+    }
+    yield* process.printError(`Failed to ${verb} ${name}.service: Unit ${name}.service not ${verb === 'stop' ? 'loaded' : verb === 'enable' || verb === 'disable' || verb === 'mask' ? 'found' : 'found'}.\n`)
+    return verb === 'enable' || verb === 'disable' || verb === 'mask' ? 1 : 5
+  }
+  const { services } = view
+  const link = `/etc/systemd/system/multi-user.target.wants/${name}.service`
+  switch (verb) {
+    case 'start': case 'restart': case 'try-restart':
+      if (service.masked) {
+        yield* process.printError(`Failed to ${verb} ${name}.service: Unit ${name}.service is masked.\n`)
+        return 1
+      }
+      if (verb === 'try-restart' && !service.active) return 0
+      if (verb !== 'start') services.stop(service.name)
+      services.start(service.name)
+      break
+    case 'stop': services.stop(service.name); break
+    case 'kill': services.kill(service.name, options.some((o) => /KILL|9/.test(o)) ? 'SIGKILL' : 'SIGTERM'); break
+    case 'reload':
+      yield* process.printError(`Failed to reload ${name}.service: Job type reload is not applicable for unit ${name}.service.\n`)
+      return 1
+    case 'enable':
+      if (!service.enabled) yield* process.printError(`Created symlink ${link} → ${service.path}.\n`)
+      service.enabled = true
+      if (options.includes('--now')) services.start(service.name)
+      return 0
+    case 'disable':
+      if (service.enabled) yield* process.printError(`Removed "${link}".\n`)
+      service.enabled = false
+      if (options.includes('--now')) services.stop(service.name)
+      return 0
+    case 'mask':
+      if (!service.masked) yield* process.printError(`Created symlink /etc/systemd/system/${name}.service → /dev/null.\n`)
+      service.masked = true
+      return 0
+    case 'unmask':
+      if (service.masked) yield* process.printError(`Removed "/etc/systemd/system/${name}.service".\n`)
+      service.masked = false
+      return 0
+  }
+  // systemctl waits for the job
+  yield* process.sleep(100, { background: false })
+  return 0
+}
+
+/** "Mon 2026-01-05 08:00:12 UTC; 3min 20s ago" */
+function since(process: Process, at: number): string {
+  const seconds = Math.floor((process.clock.now - at) / 1000)
+  const [d, h, m, s] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60]
+  const span = d > 0 ? `${d} day${d === 1 ? '' : 's'}` : h > 0 ? `${h}h ${m}min` : m > 0 ? (m < 10 ? `${m}min ${s}s` : `${m}min`) : `${s}s`
+  return `${formatTime(process.clock.epoch + at, '%a %Y-%m-%d %H:%M:%S')} UTC; ${span} ago`
+}
+
+function* status(process: Process, view: NodeView, name: string, options: readonly string[]): Task<number> {
+  const service = serviceOf(view, name)
+  if (!service) {
+    const other = OTHERS.find(([n]) => n === name)
+    if (!other) {
+      yield* process.printError(`Unit ${name}.service could not be found.\n`)
+      return 4
+    }
+    yield* process.print(`● ${name}.service - ${other[1]}\n     Loaded: loaded (/lib/systemd/system/${name}.service; enabled; preset: enabled)\n     Active: active (running) since ${since(process, 0)}\n`)
+    return 0
+  }
+  const terminal = process.terminalOf(1) !== undefined
+  const paint = (text: string, color: string): string => (terminal ? `\x1b[${color}m${text}\x1b[0m` : text)
+  const { active, restarting, lastPid, argv, description, documentation, path, dropIns, killedBy } = service
+  const result = restarting ? ' (Result: signal)' : ''
+  const ended = killedBy ? `code=killed, signal=${killedBy.slice(3)}` : 'code=exited, status=0/SUCCESS'
+  const mark = active ? paint('●', '0;1;32') : restarting ? paint('●', '0;1;33') : '○'
+  const state = active ? paint('active (running)', '0;1;32') : restarting ? `${paint('activating (auto-restart)', '0;1;33')}${result}` : 'inactive (dead)'
+  const [first] = dropIns
+  const lines = [
+    `${mark} ${name}.service - ${description}`,
+    `     Loaded: ${service.masked ? `masked (Reason: Unit ${name}.service is masked.)` : `loaded (${path}; ${service.enabled ? 'enabled' : 'disabled'}; preset: enabled)`}`,
+    ...(first ? [`    Drop-In: ${first.slice(0, first.lastIndexOf('/'))}`, ...dropIns.map((d, i) => `             ${i === dropIns.length - 1 ? '└─' : '├─'}${d.slice(d.lastIndexOf('/') + 1)}`)] : []),
+    `     Active: ${state} since ${since(process, service.since)}`,
+    ...(active ? [] : [`   Duration: ${((service.since - service.startedAt) / 1000).toFixed(3)}s`]),
+    `       Docs: ${documentation}`,
+    ...(active ? [`   Main PID: ${service.pid} (${name})`, `     CGroup: /system.slice/${name}.service`, `             └─${service.pid} ${argv.join(' ')}`] : [`    Process: ${lastPid} ExecStart=${argv.join(' ')} (${ended})`, `   Main PID: ${lastPid} (${ended})`]),
+  ]
+  yield* process.print(`${lines.join('\n')}\n`)
+  const count = Number(options.map((o) => /^(?:-n|--lines=)(\d+)$/.exec(o)?.[1]).find((n) => n !== undefined) ?? 10)
+  const entries = view.journal().filter((e) => e.unit === name).slice(count === 0 ? Infinity : -count)
+  if (entries.length > 0) yield* process.print(`\n${entries.map((e) => shortLine(e)).join('')}`)
+  return active ? 0 : 3
+}
+
+function* listUnits(process: Process, view: NodeView, options: readonly string[]): Task<number> {
+  const failed = options.includes('--failed') || options.includes('--state=failed')
+  const all = options.some((o) => o === '-a' || o === '--all')
+  const rows = [
+    ...SERVICES.map((n) => view.services.get(n)).filter((s) => all || s.active || s.restarting).map((s) => [`${s.name}.service`, 'loaded', activeState(s), subState(s), s.description]),
+    ...OTHERS.map(([name, about]) => [`${name}.service`, 'loaded', 'active', 'running', about]),
+  ].sort((a, b) => (a[0]! < b[0]! ? -1 : 1))
+  const shown = failed ? [] : rows
+  if (shown.length === 0) {
+    yield* process.print('  UNIT LOAD ACTIVE SUB DESCRIPTION\n0 loaded units listed.\n')
+    return 0
+  }
+  const table = [['UNIT', 'LOAD', 'ACTIVE', 'SUB', 'DESCRIPTION'], ...shown]
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...table.map((r) => r[i]!.length)))
+  const text = (options.includes('--no-legend') ? shown : table).map((r) => `  ${r.map((cell, i) => (i < 4 ? cell.padEnd(widths[i]!) : cell)).join(' ')}\n`).join('')
+  const legend = `\nLOAD   = Reflects whether the unit definition was properly loaded.\nACTIVE = The high-level unit activation state, i.e. generalization of SUB.\nSUB    = The low-level unit activation state, values depend on unit type.\n${shown.length} loaded units listed.${all ? '' : ' Pass --all to see loaded but inactive units, too.'}\nTo show all installed unit files use 'systemctl list-unit-files'.\n`
+  yield* process.print(options.includes('--no-legend') ? text : `${text}${legend}`)
+  return 0
+}
