@@ -3,6 +3,7 @@ import { SystemError } from '../engine/machine/errors.ts'
 import { NullFile } from '../engine/machine/files.ts'
 import { interactiveShell } from './editor/interactive.ts'
 import { registerCoreutils } from './coreutils/index.ts'
+import { zsh } from './language/zsh.ts'
 import { shellProgram } from './language/program.ts'
 
 export { registerCompletion } from './editor/completion.ts'
@@ -12,6 +13,7 @@ export function registerShell(programs: ProgramTable): void {
   programs.register('bash', shellProgram('bash', interactiveShell))
   programs.register('dash', shellProgram('dash', interactiveShell))
   programs.register('sh', shellProgram('dash', interactiveShell))
+  programs.register('zsh', zsh)
   for (const name of ['busybox:sh', 'busybox:ash']) programs.register(name, shellProgram('busybox', interactiveShell))
   registerCoreutils(programs)
 }

@@ -1,5 +1,6 @@
 import type { Program } from '../machine/types.ts'
 import { two } from './http/status.ts'
+import { become, supervise } from './become.ts'
 import { Output, untilSignal } from './output.ts'
 
 /** fluentd of the image fluent/fluentd with the configuration that comes with it: the forward port, and nothing that arrives is shown. */
@@ -11,7 +12,7 @@ function logTime(wall: number): string {
 const CONFIG = '/fluentd/etc/fluent.conf'
 
 export const fluentd: Program = function* (process) {
-  const version = process.env.get('FLUENTD_VERSION') ?? '1.18.0'
+  const version = '1.18.0'
   const out = new Output(process, 1)
   const log = (text: string, level = 'info'): void => out.write(`${logTime(process.clock.wall())} [${level}]: ${text}\n`)
   const text = process.fs.exists(CONFIG) ? process.fs.readText(CONFIG) : ''
@@ -50,3 +51,14 @@ export const fluentd: Program = function* (process) {
   yield* out.flush()
   return 0
 }
+
+/** entrypoint.sh: fluentd gets the configuration file and the plugins' directory. */
+export const fluentdEntrypoint: Program = function* (process) {
+  const command = process.argv.slice(1)
+  if (command[0]?.startsWith('-')) command.unshift('fluentd')
+  const file = `/fluentd/etc/${process.env.get('FLUENTD_CONF') ?? 'fluent.conf'}`
+  return yield* become(process, command[0] === 'fluentd' ? [...command, ...(command.includes('-c') ? [] : ['-c', file]), ...(command.includes('-p') ? [] : ['-p', '/fluentd/plugins'])] : command)
+}
+
+/** tini, the small init: process 1, which passes signals on. */
+export const tini: Program = (process) => supervise(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1))

@@ -4,7 +4,7 @@ import { busyboxHttpd } from './busybox-httpd.ts'
 import { controlPlanePart, PARTS } from './control-plane.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoserver } from './echoserver.ts'
-import { fluentd } from './fluentd.ts'
+import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
 import { helloApp } from './hello-app.ts'
 import { httpEcho } from './http-echo.ts'
 import { gunicornHttpbin } from './httpbin/httpbin.ts'
@@ -49,6 +49,8 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('memcached', memcached)
   table.register('memcached-entrypoint', memcachedEntrypoint)
   table.register('fluentd', fluentd)
+  table.register('fluentd-entrypoint', fluentdEntrypoint)
+  table.register('tini', tini)
   table.register('postgres', postgres)
   table.register('postgres-entrypoint', postgresEntrypoint)
   table.register('psql', psql)

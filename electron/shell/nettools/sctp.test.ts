@@ -53,7 +53,7 @@ kind: Pod
 metadata: {name: client}
 spec:
   nodeName: worker-2
-  containers: [{name: c, image: nicolaka/netshoot, command: [sleep, "100000"]}]
+  containers: [{name: c, image: amouat/network-utils, command: [sleep, "100000"]}]
 ---
 apiVersion: v1
 kind: Service

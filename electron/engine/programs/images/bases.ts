@@ -71,19 +71,97 @@ export function busybox(): Base {
   return { ...busyboxUserland('/bin'), directories: ['/etc', '/proc', '/sys', '/dev', '/tmp', '/root', '/home', '/usr/bin', '/var/www', '/var/spool'], files: { ...BUSYBOX_FILES, '/etc/nsswitch.conf': 'hosts: files dns\n' } }
 }
 
-/** Alpine: busybox linked with musl, whose resolver is another one. */
-export function alpine(more: readonly string[] = []): Base {
-  const { programs } = busyboxUserland('/bin')
-  for (const name of more) programs[`/usr/bin/${name}`] = name
+/** The newest patch release of each Alpine line that there is. */
+export const ALPINE: Readonly<Record<string, string>> = { '3.15': '3.15.11', '3.16': '3.16.9', '3.17': '3.17.10', '3.18': '3.18.12', '3.19': '3.19.7', '3.20': '3.20.6', '3.21': '3.21.3', '3.22': '3.22.0' }
+
+/** Where apk's busybox links its applets; the others are in /usr/bin. */
+const IN_BIN = new Set('arch ash base64 cat chmod chown cp date df echo egrep false fgrep grep hostname kill ln ls mkdir mktemp more mv netstat pidof ping ping6 printenv ps pwd rm rmdir sed sh sleep stat stty tar touch true uname watch'.split(' '))
+const IN_SBIN = new Set('arp ifconfig ip ipaddr iplink iproute route sysctl'.split(' '))
+const IN_USR_SBIN = new Set('arping brctl httpd'.split(' '))
+/** Since 3.7 these are in the package busybox-extras. */
+const EXTRAS = ['telnet', 'ftpget']
+
+const ALPINE_FILES = {
+  '/etc/passwd': `root:x:0:0:root:/root:/bin/sh
+bin:x:1:1:bin:/bin:/sbin/nologin
+daemon:x:2:2:daemon:/sbin:/sbin/nologin
+lp:x:4:7:lp:/var/spool/lpd:/sbin/nologin
+sync:x:5:0:sync:/sbin:/bin/sync
+shutdown:x:6:0:shutdown:/sbin:/sbin/shutdown
+halt:x:7:0:halt:/sbin:/sbin/halt
+mail:x:8:12:mail:/var/mail:/sbin/nologin
+news:x:9:13:news:/usr/lib/news:/sbin/nologin
+uucp:x:10:14:uucp:/var/spool/uucppublic:/sbin/nologin
+cron:x:16:16:cron:/var/spool/cron:/sbin/nologin
+ftp:x:21:21::/var/lib/ftp:/sbin/nologin
+sshd:x:22:22:sshd:/dev/null:/sbin/nologin
+games:x:35:35:games:/usr/games:/sbin/nologin
+ntp:x:123:123:NTP:/var/empty:/sbin/nologin
+guest:x:405:100:guest:/dev/null:/sbin/nologin
+nobody:x:65534:65534:nobody:/:/sbin/nologin
+`,
+  '/etc/group': `root:x:0:root
+bin:x:1:root,bin,daemon
+daemon:x:2:root,bin,daemon
+sys:x:3:root,bin
+adm:x:4:root,daemon
+tty:x:5:
+disk:x:6:root
+lp:x:7:lp
+kmem:x:9:
+wheel:x:10:root
+floppy:x:11:root
+mail:x:12:mail
+news:x:13:news
+uucp:x:14:uucp
+cron:x:16:cron
+audio:x:18:
+cdrom:x:19:
+dialout:x:20:root
+ftp:x:21:
+sshd:x:22:
+input:x:23:
+tape:x:26:root
+video:x:27:root
+netdev:x:28:
+kvm:x:34:kvm
+games:x:35:
+shadow:x:42:
+www-data:x:82:
+users:x:100:games
+ntp:x:123:
+nogroup:x:65533:
+nobody:x:65534:
+`,
+}
+
+/** Alpine: busybox linked with musl, whose resolver is another one. `more` are full tools in /usr/bin. */
+export function alpine(more: readonly string[] = [], options: { release?: string; extras?: boolean } = {}): Base {
+  const release = options.release ?? ALPINE['3.21']!
+  const programs: Record<string, string> = { '/bin/busybox': 'busybox', '/sbin/sysctl': 'sysctl' }
+  for (const path of Object.keys(busyboxUserland('').programs)) {
+    const name = path.slice(1)
+    if (name === 'busybox' || (EXTRAS.includes(name) && !options.extras)) continue
+    const directory = IN_BIN.has(name) ? '/bin' : IN_SBIN.has(name) ? '/sbin' : IN_USR_SBIN.has(name) ? '/usr/sbin' : '/usr/bin'
+    programs[`${directory}/${name}`] = 'busybox'
+  }
+  // a full tool lies where its package puts it, over busybox's link of that name
+  for (const name of more) programs[Object.keys(programs).find((path) => path.endsWith(`/${name}`)) ?? (name === 'bash' ? '/bin/bash' : `/usr/bin/${name}`)] = name
   return {
     programs,
-    symlinks: { '/usr/bin/env': '/bin/env' },
+    symlinks: {},
     directories: HOST_FILES,
     files: {
-      ...BUSYBOX_FILES,
-      '/etc/alpine-release': '3.21.3\n',
+      ...ALPINE_FILES,
+      '/etc/alpine-release': `${release}\n`,
+      ...(more.includes('bash') ? { '/etc/bash/bashrc': "PS1='\\h:\\w\\$ '\n" } : {}),
       '/lib/ld-musl-x86_64.so.1': '',
-      '/etc/os-release': 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.21.3\nPRETTY_NAME="Alpine Linux v3.21"\nHOME_URL="https://alpinelinux.org/"\nBUG_REPORT_URL="https://gitlab.alpinelinux.org/alpine/aports/-/issues"\n',
+      '/etc/os-release': `NAME="Alpine Linux"\nID=alpine\nVERSION_ID=${release}\nPRETTY_NAME="Alpine Linux v${release.split('.').slice(0, 2).join('.')}"\nHOME_URL="https://alpinelinux.org/"\nBUG_REPORT_URL="https://gitlab.alpinelinux.org/alpine/aports/-/issues"\n`,
     },
   }
+}
+
+/** A base with a further account in its files. */
+export function withUser(base: Base, passwd: string, group: string): Base {
+  return { ...base, files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}${passwd}\n`, '/etc/group': `${base.files!['/etc/group']!}${group}\n` } }
 }

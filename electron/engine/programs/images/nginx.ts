@@ -1,4 +1,4 @@
-import { alpine, debian } from './bases.ts'
+import { alpine, debian, withUser } from './bases.ts'
 import { splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** docker.io/library/nginx: Debian or Alpine with curl, serving its welcome page. */
@@ -155,13 +155,16 @@ function versionOf(word: string): string | undefined {
   return `1.${minor}.${patch ?? last}`
 }
 
+/** What docker-entrypoint.sh runs, one after the other. */
+const ENTRYPOINTS = ['10-listen-on-ipv6-by-default.sh', '15-local-resolvers.envsh', '20-envsubst-on-templates.sh', '30-tune-worker-processes.sh']
+
 function content(tag: string): ImageContent | undefined {
   const { version: word, flavour } = splitTag(tag)
   if (!/^(|alpine[0-9.]*|alpine-slim|alpine[0-9.]*-slim|alpine-perl|alpine-otel|bookworm|bullseye|buster|perl|otel|slim|bookworm-perl)$/.test(flavour)) return undefined
   const version = versionOf(word)
   if (version === undefined) return undefined
   const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
-  const base = isAlpine ? alpine(flavour.includes('slim') ? [] : ['curl']) : debian({ more: ['curl'], slim: true })
+  const base = isAlpine ? withUser(alpine(flavour.includes('slim') ? [] : ['curl']), 'nginx:x:101:101:nginx:/var/cache/nginx:/sbin/nologin', 'nginx:x:101:nginx') : withUser(debian({ more: ['curl'], slim: true }), 'nginx:x:101:101:nginx user:/nonexistent:/bin/false', 'nginx:x:101:')
   return {
     size: isAlpine ? 20_534_125 : 72_404_038,
     entrypoint: ['/docker-entrypoint.sh'],
@@ -175,9 +178,9 @@ function content(tag: string): ImageContent | undefined {
       '/etc/nginx/conf.d/default.conf': DEFAULT_CONF,
       '/etc/nginx/mime.types': MIME_TYPES,
     },
-    programs: { ...base.programs, '/usr/sbin/nginx': 'nginx', '/docker-entrypoint.sh': 'nginx-entrypoint' },
+    programs: { ...base.programs, '/usr/sbin/nginx': 'nginx', '/docker-entrypoint.sh': 'nginx-entrypoint', ...Object.fromEntries(ENTRYPOINTS.map((name) => [`/docker-entrypoint.d/${name}`, 'nginx-entrypoint'])) },
     symlinks: { ...base.symlinks, '/var/log/nginx/access.log': '/dev/stdout', '/var/log/nginx/error.log': '/dev/stderr' },
-    directories: [...(base.directories ?? []), '/docker-entrypoint.d', '/var/log/nginx', '/var/cache/nginx'],
+    directories: [...(base.directories ?? []), '/var/log/nginx', '/var/cache/nginx'],
     exposedPorts: ['80/tcp'],
     stopSignal: 'SIGQUIT',
   }

@@ -1,4 +1,4 @@
-import { debian } from './bases.ts'
+import { debian, ubuntu } from './bases.ts'
 import { versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Small servers that people show things with: most of them have no shell. */
@@ -26,12 +26,11 @@ function whoami(tag: string): ImageContent | undefined {
 
 function httpbin(tag: string): ImageContent | undefined {
   if (tag !== 'latest') return undefined
-  const base = debian()
+  const base = ubuntu('18.04')
   return {
     ...base,
     size: 150_263_221,
     programs: { ...base.programs, '/usr/local/bin/gunicorn': 'gunicorn-httpbin' },
-    files: { ...base.files, '/etc/debian_version': 'buster/sid\n', '/etc/os-release': 'NAME="Ubuntu"\nVERSION="18.04.1 LTS (Bionic Beaver)"\nID=ubuntu\nID_LIKE=debian\nPRETTY_NAME="Ubuntu 18.04.1 LTS"\nVERSION_ID="18.04"\n' },
     command: ['gunicorn', '-b', '0.0.0.0:80', 'httpbin:app', '-k', 'gevent'],
     environment: { LC_ALL: 'C.UTF-8', LANG: 'C.UTF-8' },
     exposedPorts: ['80/tcp'],

@@ -1,4 +1,4 @@
-import { alpine, debian, oracleLinux, ubuntu } from './bases.ts'
+import { alpine, debian, oracleLinux, ubuntu, withUser } from './bases.ts'
 import { PATH, splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images of servers other than nginx. */
@@ -40,7 +40,7 @@ function mariadbTag(tag: string): ImageContent | undefined {
   const parts = versionParts(word)
   const version = ['latest', 'noble', 'jammy'].includes(word) ? '11.7.2' : word === 'lts' ? '11.4.5' : (MARIADB[word] ?? (parts?.length === 3 && MARIADB[`${parts[0]}.${parts[1]}`] !== undefined && parts[2]! <= Number(MARIADB[`${parts[0]}.${parts[1]}`]!.split('.')[2]) ? word : undefined))
   if (version === undefined) return undefined
-  const base = ubuntu('24.04')
+  const base = withUser(ubuntu('24.04'), 'mysql:x:999:999::/home/mysql:/bin/sh', 'mysql:x:999:')
   const eleven = version.startsWith('11')
   return {
     ...base,
@@ -65,7 +65,7 @@ function mongoTag(tag: string): ImageContent | undefined {
   const version = ['latest', 'noble'].includes(word) ? '8.0.9' : (MONGO[word] ?? (parts?.length === 3 && MONGO[line] !== undefined && parts[2]! <= Number(MONGO[line].split('.')[2]) ? word : undefined))
   if (version === undefined) return undefined
   const [major, minor] = version.split('.').map(Number) as [number, number]
-  const base = major >= 8 ? ubuntu('24.04') : major >= 6 ? ubuntu('22.04') : ubuntu('20.04')
+  const base = withUser(ubuntu(major >= 8 ? '24.04' : major >= 6 ? '22.04' : '20.04'), 'mongodb:x:999:999::/home/mongodb:/bin/sh', 'mongodb:x:999:')
   const own = ['noble', 'jammy', 'focal'][major >= 8 ? 0 : major >= 6 ? 1 : 2]!
   if (flavour !== '' && flavour !== own) return undefined
   // mongo, the old shell, left with 6.0; mongosh came with 5.0
@@ -73,7 +73,7 @@ function mongoTag(tag: string): ImageContent | undefined {
   return {
     ...base,
     size: 273_412_608,
-    files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}mongodb:x:999:999::/home/mongodb:/bin/sh\n`, '/etc/group': `${base.files!['/etc/group']!}mongodb:x:999:\n`, '/etc/mongod.conf.orig': MONGOD_CONF },
+    files: { ...base.files, '/etc/mongod.conf.orig': MONGOD_CONF },
     programs: { ...base.programs, '/usr/bin/mongod': 'mongod', ...shells, '/usr/local/bin/docker-entrypoint.sh': 'mongo-entrypoint' },
     directories: [...(base.directories ?? []), '/data/db', '/data/configdb', '/docker-entrypoint-initdb.d', '/var/lib/mongodb'],
     environment: { GOSU_VERSION: '1.17', JSYAML_VERSION: '3.13.1', MONGO_PACKAGE: 'mongodb-org', MONGO_REPO: 'repo.mongodb.org', MONGO_MAJOR: `${major}.${minor}`, MONGO_VERSION: version, HOME: '/data/db' },
@@ -95,7 +95,7 @@ function redisTag(tag: string): ImageContent | undefined {
   const version = ['latest', 'alpine', 'bookworm'].includes(word) ? '8.0.1' : (REDIS[word] ?? (parts?.length === 3 && REDIS[`${parts[0]}.${parts[1]}`] !== undefined && parts[2]! <= Number(REDIS[`${parts[0]}.${parts[1]}`]!.split('.')[2]) ? word : undefined))
   if (version === undefined) return undefined
   const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
-  const base = isAlpine ? alpine() : debian({ slim: true })
+  const base = isAlpine ? withUser(alpine(), 'redis:x:999:1000:Linux User,,,:/home/redis:/bin/sh', 'redis:x:1000:redis') : withUser(debian({ slim: true }), 'redis:x:999:999::/home/redis:/bin/sh', 'redis:x:999:')
   return {
     ...base,
     size: isAlpine ? 16_912_384 : 44_938_752,
@@ -119,7 +119,7 @@ function postgresTag(tag: string): ImageContent | undefined {
   if (!parts || last === undefined || parts.length > 2 || (parts[1] ?? last) > last) return undefined
   const version = `${parts[0]}.${parts[1] ?? last}`
   const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
-  const base = isAlpine ? alpine() : debian({ slim: true })
+  const base = isAlpine ? withUser(alpine(['bash']), 'postgres:x:70:70:Linux User,,,:/var/lib/postgresql:/bin/sh', 'postgres:x:70:postgres') : withUser(debian({ slim: true }), 'postgres:x:999:999::/var/lib/postgresql:/bin/bash', 'postgres:x:999:')
   const bin = isAlpine ? '/usr/local/bin' : `/usr/lib/postgresql/${parts[0]}/bin`
   return {
     ...base,
@@ -141,10 +141,9 @@ function memcachedTag(tag: string): ImageContent | undefined {
   const parts = versionParts(['latest', 'alpine', 'bookworm'].includes(word) ? '1' : word)
   if (!parts || parts.length > 3 || parts[0] !== 1 || (parts[1] ?? 6) !== 6 || (parts[2] ?? 38) > 38) return undefined
   const isAlpine = word === 'alpine' || flavour.startsWith('alpine')
-  const base = isAlpine ? alpine() : debian({ slim: true })
+  const base = withUser(isAlpine ? alpine() : debian({ slim: true }), 'memcache:x:11211:11211::/home/memcache:/bin/sh', 'memcache:x:11211:')
   return {
     ...base,
-    files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}memcache:x:11211:11211::/home/memcache:/bin/sh\n`, '/etc/group': `${base.files!['/etc/group']!}memcache:x:11211:\n` },
     size: isAlpine ? 10_412_871 : 32_192_512,
     programs: { ...base.programs, '/usr/local/bin/memcached': 'memcached', '/usr/local/bin/docker-entrypoint.sh': 'memcached-entrypoint' },
     environment: { MEMCACHED_VERSION: `1.6.${parts[2] ?? 38}` },
@@ -158,15 +157,19 @@ function memcachedTag(tag: string): ImageContent | undefined {
 function fluentdTag(tag: string): ImageContent | undefined {
   const match = /^(?:latest|edge|(?:v?1(?:\.(?:1[0-8]|[0-9]))?(?:\.\d+)?(?:-\d+(?:\.\d+)?)?)(?:-debian)?(?:-\d+(?:\.\d+)?)?)$/.exec(tag)
   if (!match) return undefined
-  const base = debian({ slim: true })
+  const isDebian = tag.includes('debian')
+  const account = ['fluent:x:100:101:Linux User,,,:/home/fluent:/sbin/nologin', 'fluent:x:101:fluent'] as const
+  const base = isDebian ? withUser(debian({ slim: true }), 'fluent:x:999:999::/home/fluent:/bin/sh', 'fluent:x:999:') : withUser(alpine([], { release: '3.19.7' }), ...account)
   return {
     ...base,
     size: 54_127_616,
     files: { ...base.files, '/fluentd/etc/fluent.conf': '<source>\n  @type  forward\n  @id    input1\n  @label @mainstream\n  port  24224\n</source>\n\n<filter **>\n  @type stdout\n</filter>\n\n<label @mainstream>\n  <match **>\n    @type file\n    @id   output1\n    path         /fluentd/log/data.*.log\n  </match>\n</label>\n' },
-    programs: { ...base.programs, '/usr/local/bundle/bin/fluentd': 'fluentd' },
+    programs: { ...base.programs, '/bin/entrypoint.sh': 'fluentd-entrypoint', [isDebian ? '/usr/local/bundle/bin/fluentd' : '/usr/bin/fluentd']: 'fluentd', '/usr/bin/tini': 'tini' },
     directories: [...(base.directories ?? []), '/fluentd/log', '/fluentd/plugins'],
-    environment: { PATH: `/usr/local/bundle/bin:${PATH}`, FLUENTD_CONF: 'fluent.conf', FLUENTD_VERSION: '1.18.0' },
-    command: ['fluentd', '-c', '/fluentd/etc/fluent.conf', '-p', '/fluentd/plugins'],
+    environment: { ...(isDebian ? { PATH: `/usr/local/bundle/bin:${PATH}` } : {}), FLUENTD_CONF: 'fluent.conf', LD_PRELOAD: '' },
+    entrypoint: ['tini', '--', '/bin/entrypoint.sh'],
+    command: ['fluentd'],
+    user: isDebian ? { uid: 999, gid: 999, name: 'fluent' } : { uid: 100, gid: 101, name: 'fluent' },
     exposedPorts: ['24224/tcp', '5140/tcp'],
   }
 }
@@ -189,8 +192,8 @@ function httpEchoTag(tag: string): ImageContent | undefined {
 function agnhostTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (!parts || parts[0] !== 2 || parts.length !== 2) return undefined
-  const base = debian({ more: ['curl', 'dig', 'nslookup', 'host', 'nc'], slim: true })
-  return { ...base, size: 51_706_353, programs: { ...base.programs, '/agnhost': 'agnhost' }, entrypoint: ['/agnhost'], command: ['pause'] }
+  const base = alpine(['bash', 'curl', 'dig', 'nslookup', 'host', 'nc', 'ip', 'ss', 'iperf'])
+  return { ...base, size: 51_706_353, programs: { ...base.programs, '/agnhost': 'agnhost', '/agnhost-2': 'agnhost', '/coredns': 'coredns' }, directories: [...(base.directories ?? []), '/uploads'], entrypoint: ['/agnhost'], command: ['pause'], exposedPorts: ['80/tcp', '8080/tcp', '8081/tcp', '9376/tcp'] }
 }
 
 export const serverRepositories: readonly Repository[] = [

@@ -1,4 +1,4 @@
-import { alpine, busybox, debian } from './bases.ts'
+import { ALPINE, alpine, busybox, debian, withUser } from './bases.ts'
 import { splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images that people start shells and clients in. */
@@ -15,8 +15,11 @@ function busyboxTag(tag: string): ImageContent | undefined {
 
 function alpineTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
-  if (!['latest', 'edge'].includes(tag) && !(parts && parts[0] === 3 && (parts[1] ?? 22) <= 22)) return undefined
-  return { ...alpine(), size: 3_653_068, command: ['/bin/sh'] }
+  const word = ['latest', 'edge', '3'].includes(tag) ? '3.22' : tag
+  const last = parts?.[0] === 3 || !parts ? ALPINE[word.split('.').slice(0, 2).join('.')] : undefined
+  const patch = parts?.[2]
+  if (last === undefined || (patch !== undefined && (parts!.length > 3 || patch > Number(last.split('.')[2])))) return undefined
+  return { ...alpine([], { release: patch === undefined ? last : tag }), size: 3_653_068, command: ['/bin/sh'] }
 }
 
 function debianTag(tag: string): ImageContent | undefined {
@@ -27,11 +30,10 @@ function debianTag(tag: string): ImageContent | undefined {
 function curlTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (tag !== 'latest' && !(parts && (parts[0] === 7 || parts[0] === 8))) return undefined
-  const base = alpine(['curl'])
+  const base = withUser(alpine(['curl']), 'curl_user:x:100:101:Linux User,,,:/home/curl_user:/sbin/nologin', 'curl_group:x:101:curl_user')
   return {
     ...base,
     size: 9_461_472,
-    files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}curl_user:x:100:101:Linux User,,,:/home/curl_user:/sbin/nologin\n`, '/etc/group': `${base.files!['/etc/group']!}curl_group:x:101:\n` },
     programs: { ...base.programs, '/entrypoint.sh': 'curl-entrypoint' },
     directories: [...(base.directories ?? []), '/home/curl_user'],
     entrypoint: ['/entrypoint.sh'],
@@ -43,10 +45,42 @@ function curlTag(tag: string): ImageContent | undefined {
 }
 
 const NETWORK_TOOLS = ['curl', 'wget', 'dig', 'nslookup', 'host', 'ping', 'ping6', 'tcpdump', 'nc', 'ncat', 'ss', 'nmap', 'openssl', 'telnet', 'vi', 'jq', 'mtr']
-const NETWORK_ADMIN = ['ip', 'traceroute', 'ifconfig', 'netstat', 'route', 'arp', 'arping', 'iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore', 'conntrack', 'bridge', 'wg', 'sysctl']
+const NETWORK_ADMIN = ['ip', 'traceroute', 'ifconfig', 'netstat', 'route', 'arp', 'arping', 'iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore', 'conntrack', 'bridge', 'sysctl']
 
-function networkUtils(...more: string[]): ImageContent {
-  return { ...debian({ more: NETWORK_TOOLS, sbin: [...NETWORK_ADMIN, ...more] }), size: 59_286_451, command: ['/bin/bash'] }
+function networkUtils(): ImageContent {
+  return { ...debian({ more: NETWORK_TOOLS, sbin: NETWORK_ADMIN }), size: 59_286_451, command: ['/bin/bash'] }
+}
+
+/**
+ * nicolaka/netshoot: Alpine with the packages of its Dockerfile, each tool where its package puts it. ifconfig, netstat, route,
+ * traceroute, wget and telnet are busybox's. Those after `bash` are in the image and not simulated: they say so when they are run.
+ */
+const NETSHOOT: Readonly<Record<string, string>> = {
+  '/bin': 'bash ping zsh',
+  '/sbin': 'ip bridge ipvsadm ss',
+  '/usr/sbin': 'arping tracepath mtr ethtool ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore conntrack nft brctl bird dhcping fping iftop iptraf-ng',
+  '/usr/bin': 'curl dig nslookup host nc nmap openssl jq tcpdump vi vim websocat file git perl python3 pip3 ab drill http iperf iperf3 ltrace nping ngrep noping oping scapy snmpget snmpwalk socat speedtest-cli ssh strace swaks tcptraceroute trip tshark lsof',
+  '/usr/local/bin': 'calicoctl ctop fortio grpcurl skbdump termshark',
+}
+
+function netshoot(): ImageContent {
+  const base = alpine(['bash'], { release: '3.22.0', extras: true })
+  const programs = { ...base.programs }
+  for (const [directory, names] of Object.entries(NETSHOOT)) {
+    for (const name of names.split(' ')) {
+      for (const path of Object.keys(programs)) if (path.endsWith(`/${name}`)) delete programs[path]
+      programs[`${directory}/${name}`] = name === 'vim' ? 'vi' : name
+    }
+  }
+  return {
+    ...base,
+    programs,
+    files: { ...base.files, '/root/motd': 'Welcome to Netshoot! (github.com/nicolaka/netshoot)\nVersion: 0.14\n' },
+    size: 207_416_832,
+    command: ['zsh'],
+    environment: { HOSTNAME: 'netshoot' },
+    workingDirectory: '/root',
+  }
 }
 
 export const toolRepositories: readonly Repository[] = [
@@ -56,5 +90,5 @@ export const toolRepositories: readonly Repository[] = [
   { name: 'docker.io/curlimages/curl', tag: curlTag },
   { name: 'quay.io/curl/curl', tag: curlTag },
   { name: 'docker.io/amouat/network-utils', tag: (tag) => (tag === 'latest' ? networkUtils() : undefined) },
-  { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (tag === 'latest' || versionParts(tag) ? networkUtils('nft', 'tracepath', 'brctl', 'ethtool', 'ipset', 'ipvsadm') : undefined) },
+  { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (/^(latest|v0\.(1[0-4]|[1-9])|0\.1[0-4])$/.test(tag) ? netshoot() : undefined) },
 ]
