@@ -25,15 +25,19 @@ export class Journeys implements JourneyLog {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Takes a journey in and gives it its number. */
-  add(journey: Omit<Journey, 'id'>): Journey {
-    const added: Journey = { id: this.#nextId++, ...journey }
-    this.#recent.push(added)
-    this.#byId.set(added.id, added)
-    if (this.#byId.size > this.limit) this.#byId.delete(added.id - this.limit)
+  /** The number of the next journey that is added. */
+  get nextId(): number {
+    return this.#nextId
+  }
+
+  add<J extends Journey>(journey: J): J {
+    this.#nextId = journey.id + 1
+    this.#recent.push(journey)
+    this.#byId.set(journey.id, journey)
+    if (this.#byId.size > this.limit) this.#byId.delete(journey.id - this.limit)
     // Cut in blocks: a shift for each journey would move the whole list.
     if (this.#recent.length >= this.limit + 64) this.#recent = this.#recent.slice(-this.limit)
-    return added
+    return journey
   }
 
   changed(journey: Journey): void {

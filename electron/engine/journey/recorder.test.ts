@@ -18,7 +18,7 @@ describe('journeys', () => {
     const stop = log.onChange((j) => told.push(j.id))
     const add = () => {
       const journey = log.add({
-        at: 0, protocol: 'udp', from: 'a', source: '10.0.0.1', destination: '10.0.0.2', hops: [], reply: [], verdict: 'pending', packets: 0, bytes: 0,
+        id: log.nextId, at: 0, protocol: 'udp', from: 'a', source: '10.0.0.1', destination: '10.0.0.2', hops: [], reply: [], verdict: 'pending', packets: 0, bytes: 0,
       })
       log.changed(journey)
     }

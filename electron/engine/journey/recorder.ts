@@ -3,11 +3,13 @@ import { dataLength, ported } from '../network/packets.ts'
 import type { ArpPacket, Frame, IpPacket, NetworkNamespace, Recorder } from '../network/types.ts'
 import { endpoint, headerOf } from './header.ts'
 import type { Journeys } from './log.ts'
-import type { Header, Hop, Journey, Trail, Verdict } from './types.ts'
+import { RecordedJourney } from './recorded.ts'
+import type { Header, Journey, Trail, Verdict } from './types.ts'
+import { complete, Note, Way } from './way.ts'
+import type { Facts, HopContent, Telling } from './way.ts'
 
 /** Where a hop happens: a network namespace, or the wire between them. */
 export type Place = Pick<NetworkNamespace, 'name' | 'machine' | 'policyExplainer'>
-export type HopContent = Omit<Hop, 'at' | 'machine' | 'networkNamespace'>
 
 /** A copy's own way, taken over by the journey only when the copy arrives or fails (a flood has many copies). */
 interface CopiedTrail extends Trail {
@@ -29,15 +31,15 @@ export class JourneyRecorder implements Recorder {
 
   begin(namespace: NetworkNamespace, packet: IpPacket, options?: { program?: string; answers?: Journey; journey?: Journey }): Trail {
     const answers = options?.answers
-    const journey = answers ?? options?.journey ?? this.#newJourney(namespace, packet, options?.program)
+    const journey = (answers ?? options?.journey ?? this.#newJourney(namespace, packet, options?.program)) as RecordedJourney
     journey.packets++
     journey.bytes += dataLength(packet)
-    const way = answers ? journey.reply : journey.hops
-    const record = way.length === 0 || hasFailed(journey)
-    const trail: Trail = { journey, direction: answers ? 'reply' : 'forward', record, hops: [] }
+    const direction = answers ? 'reply' : 'forward'
+    const record = journey.way(direction).length === 0 || hasFailed(journey)
+    const trail: Trail = { journey, direction, record, way: new Way(), payload: undefined, header: undefined, framed: undefined }
     packet.meta.trail = trail
     if (record) {
-      takeOver(trail)
+      journey.take(direction, trail.way)
       this.log.changed(journey)
     }
     return trail
@@ -47,17 +49,44 @@ export class JourneyRecorder implements Recorder {
     return packet.meta.trail?.record === true
   }
 
+  /** Hops that show the same have it in common: nobody may change it. */
   header(packet: IpPacket, frame?: Frame): Header {
-    return headerOf(packet, frame)
+    const { trail } = packet.meta
+    const { payload } = packet
+    if (!trail || (payload.kind !== 'udp' && payload.kind !== 'tcp')) return headerOf(packet, frame)
+    if (trail.payload !== payload) {
+      trail.payload = payload
+      trail.header = trail.framed = undefined
+    }
+    const last = frame ? trail.framed : trail.header
+    if (
+      last?.source === packet.source && last.destination === packet.destination && last.ttl === packet.ttl && last.sourcePort === payload.sourcePort &&
+      last.destinationPort === payload.destinationPort && (!frame || (last.sourceMac === frame.source && last.destinationMac === frame.destination))
+    ) return last
+    const header = headerOf(packet, frame)
+    if (frame) trail.framed = header
+    else trail.header = header
+    return header
   }
 
   hop(place: Place, packet: IpPacket | ArpPacket, hop: HopContent): void {
     const trail = packet.kind === 'ip' ? packet.meta.trail : packet.trail
     if (!trail) return
-    trail.hops.push(this.#complete(place, hop))
-    if (hop.stage === 'dnat' && hop.after && trail.direction === 'forward') {
-      trail.journey.finalDestination = endpoint(hop.after.destination, hop.after.destinationPort)
-    }
+    this.#write(trail, place, hop)
+    if (hop.stage === 'dnat' && hop.after) this.#destined(trail, hop.after)
+  }
+
+  note<F extends Facts>(place: Place, packet: IpPacket, name: string | undefined, before: Header, after: Header | undefined, telling: Telling<F>, ...facts: F): void
+  note(
+    place: Place, packet: IpPacket, name: string | undefined, before: Header, after: Header | undefined,
+    telling: Telling<[unknown, unknown, unknown, unknown]>, a: unknown, b: unknown, c: unknown, d: unknown,
+  ): void {
+    packet.meta.trail?.way.add(new Note(this.#clock.now, place.machine, place.name, name, before, after, telling, a, b, c, d))
+  }
+
+  destined(packet: IpPacket, header: Header): void {
+    const { trail } = packet.meta
+    if (trail) this.#destined(trail, header)
   }
 
   fail(place: Place, packet: IpPacket, verdict: Verdict, reason: string, hop: HopContent): void {
@@ -70,7 +99,7 @@ export class JourneyRecorder implements Recorder {
       hop.policies = denial.policies
       reason = hop.explanation = verdict === 'rejected' ? 'reject-policy' : 'drop-policy'
     }
-    trail.hops.push(this.#complete(place, hop))
+    this.#write(trail, place, hop)
     // A lost answer does not hide why the question was answered so.
     if (trail.direction === 'reply' && hasFailed(journey)) return this.#keep(trail)
     if ((trail as CopiedTrail).copied && journey.verdict === 'delivered') return
@@ -84,9 +113,15 @@ export class JourneyRecorder implements Recorder {
   deliver(place: Place, packet: IpPacket, hop: HopContent): void {
     const trail = packet.meta.trail
     if (!trail) return
+    this.#write(trail, place, hop)
+    this.delivered(place, packet)
+  }
+
+  delivered(place: Place, packet: IpPacket): void {
+    const trail = packet.meta.trail
+    if (!trail) return
     const journey = trail.journey
-    trail.hops.push(this.#complete(place, hop))
-    if (trail.record) takeOver(trail)
+    if (trail.record) journey.take(trail.direction, trail.way)
     if (trail.direction === 'forward') {
       journey.verdict = 'delivered'
       journey.reason = undefined
@@ -107,7 +142,7 @@ export class JourneyRecorder implements Recorder {
   /** For a copy of a packet: goes on from the same hops without disturbing the others. */
   fork(trail: Trail | undefined): Trail | undefined {
     if (!trail) return undefined
-    const copy: CopiedTrail = { journey: trail.journey, direction: trail.direction, record: trail.record, hops: [...trail.hops], copied: true }
+    const copy: CopiedTrail = { journey: trail.journey, direction: trail.direction, record: trail.record, way: trail.way.copy(), payload: undefined, header: undefined, framed: undefined, copied: true }
     return copy
   }
 
@@ -116,12 +151,18 @@ export class JourneyRecorder implements Recorder {
   }
 
   #keep(trail: Trail): void {
-    if (trail.record) takeOver(trail)
-    else {
-      const way = trail.direction === 'forward' ? trail.journey.hops : trail.journey.reply
-      way.push(...trail.hops)
-      trail.hops = []
-    }
+    const { journey, direction } = trail
+    if (trail.record) return journey.take(direction, trail.way)
+    journey.way(direction).append(trail.way)
+    trail.way = new Way()
+  }
+
+  #write(trail: Trail, place: Place, hop: HopContent): void {
+    trail.way.add(complete(hop, this.#clock.now, place.machine, place.name))
+  }
+
+  #destined({ direction, journey }: Trail, after: Header): void {
+    if (direction === 'forward') journey.finalDestination = endpoint(after.destination, after.destinationPort)
   }
 
   #arrived(place: Place, journey: Journey, packet: IpPacket): void {
@@ -130,19 +171,11 @@ export class JourneyRecorder implements Recorder {
     journey.finalDestination = endpoint(packet.destination, ported(payload)?.destinationPort)
   }
 
-  #complete(place: Place, hop: HopContent): Hop {
-    // Callers hand over a fresh object; completing it in place saves a copy for each hop.
-    const complete = hop as Hop
-    complete.at = this.#clock.now
-    complete.machine = place.machine
-    complete.networkNamespace = place.name
-    return complete
-  }
-
-  #newJourney(namespace: NetworkNamespace, packet: IpPacket, program: string | undefined): Journey {
+  #newJourney(namespace: NetworkNamespace, packet: IpPacket, program: string | undefined): RecordedJourney {
     const payload = packet.payload
     const ports = ported(payload)
-    return this.log.add({
+    return this.log.add(new RecordedJourney({
+      id: this.log.nextId,
       at: this.#clock.now,
       // what a tunnel packs has its own journey already
       protocol: payload.kind === 'ipip' ? 'icmp' : payload.kind,
@@ -152,20 +185,10 @@ export class JourneyRecorder implements Recorder {
       sourcePort: ports?.sourcePort,
       destination: packet.destination,
       destinationPort: ports?.destinationPort,
-      hops: [],
-      reply: [],
-      verdict: 'pending',
-      packets: 0,
-      bytes: 0,
-    })
+    }))
   }
 }
 
 export function hasFailed(journey: Journey): boolean {
   return journey.verdict !== 'pending' && journey.verdict !== 'delivered'
-}
-
-function takeOver(trail: Trail): void {
-  if (trail.direction === 'forward') trail.journey.hops = trail.hops
-  else trail.journey.reply = trail.hops
 }

@@ -1,4 +1,6 @@
-import type { IpPacket } from '../network/types.ts'
+import type { IpPacket, IpPayload } from '../network/types.ts'
+import type { RecordedJourney } from './recorded.ts'
+import type { Way } from './way.ts'
 
 /** Contract of the record of a packet's way (design 2). Everything that shows packets reads this. */
 
@@ -86,12 +88,17 @@ export interface Journey {
 
 /** What a packet carries through the path: which journey, and which of its two ways is being recorded (if any). */
 export interface Trail {
-  readonly journey: Journey
+  readonly journey: RecordedJourney
   readonly direction: 'forward' | 'reply'
   /** Only the first packet of each direction (and any that fails) is recorded. */
   record: boolean
   /** Hops of this packet; the journey takes them over when `record`, or when the packet fails. */
-  hops: Hop[]
+  way: Way
+  /** What the last hops have shown of the packet: most hops change nothing. */
+  payload: IpPayload | undefined
+  header: Header | undefined
+  /** With the frame's addresses. */
+  framed: Header | undefined
 }
 
 export interface JourneyLog {

@@ -1,3 +1,4 @@
+import type { Telling } from '../journey/way.ts'
 import { SystemError } from '../machine/errors.ts'
 import { formatBridgeFdb } from './format.ts'
 import { BaseLink } from './link.ts'
@@ -12,6 +13,24 @@ interface Learned {
   port: BaseLink
   updatedAt: number
 }
+
+const goesUp: Telling<[bridge: string]> = ({ interface: name, networkNamespace, before }, bridge) => ({
+  stage: 'bridge',
+  interface: name,
+  text: `${before.destinationMac} is the bridge ${bridge} itself: the frame goes up to the IP layer of ${networkNamespace}.`,
+  decidedBy: undefined,
+  before,
+  explanation: 'bridge-local',
+})
+
+const isBehind: Telling<[bridge: string, port: string]> = ({ interface: name, before }, bridge, port) => ({
+  stage: 'bridge',
+  interface: name,
+  text: `The bridge ${bridge} has seen ${before.destinationMac} behind ${port} and sends the frame there.`,
+  decidedBy: { kind: 'fdb', text: formatBridgeFdb({ mac: before.destinationMac!, port, isLocal: false }, bridge) },
+  before,
+  explanation: 'bridge-forward',
+})
 
 /**
  * A learning bridge (IEEE 802.1D without spanning tree; net/bridge). It is itself an interface of its network
@@ -87,7 +106,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     if (packet.kind === 'ip') packet.meta.physIn = port.name
     const { destination } = frame
     if (destination === this.mac || destination === port.mac) {
-      this.#record(frame, port, `${destination} is the bridge ${this.name} itself: the frame goes up to the IP layer of ${this.namespace.name}.`, undefined, 'bridge-local')
+      if (packet.kind === 'ip' && this.namespace.recorder.recording(packet)) this.#note(frame, packet, port, goesUp)
       return this.#passUp(frame)
     }
     const group = isGroupMac(destination)
@@ -138,10 +157,8 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     if (port === from && !this.#ports.get(port)!.hairpin) {
       return this.lost(frame, 'drop-hairpin', `The way to ${frame.destination} is back through ${port.name}, where the frame came from, and hairpin is off there.`)
     }
-    if (this.#records(frame)) {
-      const row = formatBridgeFdb({ mac: frame.destination, port: port.name, isLocal: false }, this)
-      this.#record(frame, from, `The bridge ${this.name} has seen ${frame.destination} behind ${port.name} and sends the frame there.`, row, 'bridge-forward')
-    }
+    const packet = frame.payload
+    if (packet.kind === 'ip' && this.namespace.recorder.recording(packet)) this.#note(frame, packet, from, isBehind, port.name)
     this.#out(frame, port, filter)
   }
 
@@ -150,7 +167,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     for (const [port, state] of this.#ports) if (port.carrier && (port !== from || state.hairpin)) targets.push(port)
     if (this.#records(frame)) {
       const why = isGroupMac(frame.destination) ? 'The frame is for everybody' : `The bridge has not seen ${frame.destination} yet`
-      this.#record(frame, from, `${why}: ${this.name} sends it to ${targets.length === 1 ? 'its one other port' : `${targets.length} ports`}.`, undefined, 'bridge-flood')
+      this.#record(frame, from, `${why}: ${this.name} sends it to ${targets.length === 1 ? 'its one other port' : `${targets.length} ports`}.`, 'bridge-flood')
     }
     targets.forEach((port, i) => {
       const copy = i === targets.length - 1 ? frame : copyFrame(frame)
@@ -201,11 +218,16 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     for (const [mac, entry] of this.#learned) if (entry.port === port) this.#learned.delete(mac)
   }
 
+  #note(frame: Frame, packet: IpPacket, port: BaseLink | undefined, telling: Telling<[bridge: string, port: string]>, to = ''): void {
+    const { recorder } = this.namespace
+    recorder.note(this.namespace, packet, port?.name ?? this.name, recorder.header(packet, frame), undefined, telling, this.name, to)
+  }
+
   #records(frame: Frame): boolean {
     return frame.payload.kind === 'ip' && this.namespace.recorder.recording(frame.payload)
   }
 
-  #record(frame: Frame, port: BaseLink | undefined, text: string, row: string | undefined, explanation: string): void {
+  #record(frame: Frame, port: BaseLink | undefined, text: string, explanation: string): void {
     const packet = frame.payload
     const { recorder } = this.namespace
     if (packet.kind !== 'ip' || !recorder.recording(packet)) return
@@ -213,7 +235,6 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
       stage: 'bridge',
       interface: port?.name ?? this.name,
       text,
-      decidedBy: row === undefined ? undefined : { kind: 'fdb', text: row },
       before: recorder.header(packet, frame),
       explanation,
     })

@@ -1,4 +1,4 @@
-import type { Bridge, Ip, Mac, NeighbourState, NetworkNamespace, Route, SocketInfo } from './types.ts'
+import type { Ip, Mac, NeighbourState, NetworkNamespace, Route, SocketInfo } from './types.ts'
 
 /** Table rows as iproute2 6.1 prints them, for journeys and for the tools. No trailing blanks. */
 
@@ -53,8 +53,8 @@ export function formatNeighbour(entry: { ip: Ip; device: string; mac?: Mac; stat
 }
 
 /** A row of `bridge fdb`. */
-export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolean }, bridge: Bridge): string {
-  return `${entry.mac} dev ${entry.port}${entry.port === bridge.name ? '' : ` master ${bridge.name}`}${entry.isLocal ? ' permanent' : ''}`
+export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolean }, bridge: string): string {
+  return `${entry.mac} dev ${entry.port}${entry.port === bridge ? '' : ` master ${bridge}`}${entry.isLocal ? ' permanent' : ''}`
 }
 
 /** A VXLAN device's row of `bridge fdb`. */

@@ -1,4 +1,5 @@
 import type { Timer } from '../clock.ts'
+import { Way } from '../journey/way.ts'
 import { SparseMap } from '../sparse.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
@@ -20,7 +21,7 @@ export function fragmentPacket(packet: IpPacket, mtu: number): IpPacket[] {
     const fragment = copyPacket(packet)
     fragment.dontFragment = false
     fragment.fragment = { offset: base + offset, length, more: offset + length < total || (packet.fragment?.more ?? false) }
-    if (base + offset > 0 && fragment.meta.trail) fragment.meta.trail = { ...fragment.meta.trail, record: false, hops: [] }
+    if (base + offset > 0 && fragment.meta.trail) fragment.meta.trail = { ...fragment.meta.trail, record: false, way: new Way() }
     out.push(fragment)
   }
   return out

@@ -7,6 +7,7 @@ import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace, Steering } from './namespace.ts'
 import { ipLength, isGroupMac } from './packets.ts'
+import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
 import type { RouteEntry } from './routes.ts'
 import { steeredRoute } from './steering.ts'
 import type { Frame, Ip, IpPacket } from './types.ts'
@@ -61,16 +62,7 @@ export class IpLayer {
     const type = entry?.route.type
     if (type === 'local' || type === 'broadcast' || packet.destination === '255.255.255.255') {
       if (recorder.recording(packet)) {
-        recorder.hop(this.#ns, packet, {
-          stage: 'route',
-          interface: link.name,
-          text: type === 'local'
-            ? `${packet.destination} is an address of ${this.#ns.name} itself: the packet stays here.`
-            : `${packet.destination} is a broadcast address here: the packet is for ${this.#ns.name} too.`,
-          decidedBy: entry && { kind: 'route', table: 'local', text: routes.line(entry) },
-          before: recorder.header(packet),
-          explanation: 'route-local',
-        })
+        recorder.note(this.#ns, packet, link.name, recorder.header(packet), undefined, staysHere, type === 'local', entry && routes.line(entry))
       }
       return this.#deliver(packet, link, type === 'local')
     }
@@ -146,14 +138,7 @@ export class IpLayer {
     const before = recorder.recording(packet) ? recorder.header(packet) : undefined
     packet.ttl--
     if (before) {
-      recorder.hop(ns, packet, {
-        stage: 'forward',
-        interface: out.link!.name,
-        text: `${ns.name} passes the packet on from ${link.name} to ${out.link!.name} and takes one off its TTL.`,
-        before,
-        after: recorder.header(packet),
-        explanation: 'ip-forward',
-      })
+      recorder.note(ns, packet, out.link!.name, before, recorder.header(packet), passedOn, link.name, 'TTL')
     }
     if (ns.netfilter.run('forward', packet, link, out.link) !== 'accept') return
     this.#postroute(packet, out)
@@ -291,21 +276,10 @@ export class IpLayer {
   }
 
   #recordRoute(packet: IpPacket, entry: RouteEntry, from?: string): void {
-    const { recorder, routes, name } = this.#ns
+    const { recorder, routes } = this.#ns
     const { via, type } = entry.route
-    const to = packet.destination
-    const out = entry.link!.name
-    recorder.hop(this.#ns, packet, {
-      stage: 'route',
-      interface: from,
-      text: type === 'local'
-        ? `${name} looks up ${to}: it is its own address, so the packet goes through lo.`
-        : via
-          ? `${name} looks up ${to}: it lies behind ${via}, reached through ${out}.`
-          : `${name} looks up ${to}: it is directly reachable through ${out}.`,
-      decidedBy: { kind: 'route', table: entry.table, text: routes.line(entry) },
-      before: recorder.header(packet),
-      explanation: 'route-lookup',
-    })
+    const before = recorder.header(packet)
+    if (type === 'local') recorder.note(this.#ns, packet, from, before, undefined, leadsHere, entry.table, routes.line(entry))
+    else recorder.note(this.#ns, packet, from, before, undefined, leadsTo, entry.table, routes.line(entry), via, entry.link!.name)
   }
 }

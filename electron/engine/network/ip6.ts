@@ -6,6 +6,7 @@ import { Icmp6 } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { ipLength } from './packets.ts'
+import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
 import type { RouteEntry } from './routes.ts'
 import { steeredRoute } from './steering.ts'
 import type { Ip, IpPacket, LinkAddress } from './types.ts'
@@ -42,7 +43,7 @@ export class Ip6Layer {
 
   /** After prerouting: for us, or onwards? */
   route(packet: IpPacket, link: BaseLink, group = false): void {
-    const { routes, recorder, name } = this.#ns
+    const { routes, recorder } = this.#ns
     const { source, destination } = packet
     const loopback = source === '::1' || destination === '::1'
     if (isMulticastIp(source) || (loopback && link.kind !== 'loopback')) {
@@ -56,14 +57,7 @@ export class Ip6Layer {
     const type = entry?.route.type
     if (type === 'local' || type === 'anycast') {
       if (recorder.recording(packet)) {
-        recorder.hop(this.#ns, packet, {
-          stage: 'route',
-          interface: link.name,
-          text: `${destination} is an address of ${name} itself: the packet stays here.`,
-          decidedBy: { kind: 'route', table: 'local', text: routes.line(entry!) },
-          before: recorder.header(packet),
-          explanation: 'route-local',
-        })
+        recorder.note(this.#ns, packet, link.name, recorder.header(packet), undefined, staysHere, true, routes.line(entry!))
       }
       return this.#deliver(packet, link, true)
     }
@@ -127,14 +121,7 @@ export class Ip6Layer {
     const before = recorder.recording(packet) ? recorder.header(packet) : undefined
     packet.ttl--
     if (before) {
-      recorder.hop(ns, packet, {
-        stage: 'forward',
-        interface: device.name,
-        text: `${ns.name} passes the packet on from ${link.name} to ${device.name} and takes one off its hop limit.`,
-        before,
-        after: recorder.header(packet),
-        explanation: 'ip-forward',
-      })
+      recorder.note(ns, packet, device.name, before, recorder.header(packet), passedOn, link.name, 'hop limit')
     }
     if (ns.netfilter6.run('forward', packet, link, device) !== 'accept') return
     this.#postroute(packet, out)
@@ -294,20 +281,10 @@ export class Ip6Layer {
   }
 
   #recordRoute(packet: IpPacket, entry: RouteEntry, from?: string): void {
-    const { recorder, routes, name } = this.#ns
+    const { recorder, routes } = this.#ns
     const { via, type } = entry.route
-    const to = packet.destination
-    recorder.hop(this.#ns, packet, {
-      stage: 'route',
-      interface: from,
-      text: type === 'local'
-        ? `${name} looks up ${to}: it is its own address, so the packet goes through lo.`
-        : via
-          ? `${name} looks up ${to}: it lies behind ${via}, reached through ${entry.link!.name}.`
-          : `${name} looks up ${to}: it is directly reachable through ${entry.link!.name}.`,
-      decidedBy: { kind: 'route', table: entry.table, text: routes.line(entry) },
-      before: recorder.header(packet),
-      explanation: 'route-lookup',
-    })
+    const before = recorder.header(packet)
+    if (type === 'local') recorder.note(this.#ns, packet, from, before, undefined, leadsHere, entry.table, routes.line(entry))
+    else recorder.note(this.#ns, packet, from, before, undefined, leadsTo, entry.table, routes.line(entry), via, entry.link!.name)
   }
 }

@@ -1,4 +1,5 @@
 import type { Timer } from '../clock.ts'
+import type { Telling } from '../journey/way.ts'
 import { SparseMap } from '../sparse.ts'
 import { ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
 import { multicastMac6, solicit } from './neighbour-discovery.ts'
@@ -27,6 +28,16 @@ interface Neighbour {
   waiting: IpPacket[]
   timer?: Timer
 }
+
+const known: Telling<[ip: Ip, mac: Mac, state: NeighbourState, router: boolean | undefined]> = ({ interface: name, before, after }, ip, mac, state, router) => ({
+  stage: 'neighbour',
+  interface: name,
+  text: `The next hop ${ip} on ${name} has the MAC address ${mac}.`,
+  decidedBy: { kind: 'neighbour', text: formatNeighbour({ ip, device: name!, mac, state, router }) },
+  before,
+  after,
+  explanation: 'neighbour-lookup',
+})
 
 /** The ARP cache (RFC 826; arp(7); states as in net/core/neighbour.c) of one network namespace, and that of Neighbour Discovery. */
 export class Neighbours implements NeighbourTable {
@@ -213,15 +224,7 @@ export class Neighbours implements NeighbourTable {
     const frame: Frame = { source: link.mac, destination: entry.mac!, payload: packet }
     const { recorder } = this.#namespace
     if (recorder.recording(packet)) {
-      recorder.hop(this.#namespace, packet, {
-        stage: 'neighbour',
-        interface: link.name,
-        text: `The next hop ${entry.ip} on ${link.name} has the MAC address ${entry.mac}.`,
-        decidedBy: { kind: 'neighbour', text: formatNeighbour(this.#row(entry)) },
-        before: recorder.header(packet),
-        after: recorder.header(packet, frame),
-        explanation: 'neighbour-lookup',
-      })
+      recorder.note(this.#namespace, packet, link.name, recorder.header(packet), recorder.header(packet, frame), known, entry.ip, entry.mac!, this.#state(entry), entry.router)
     }
     link.transmit(frame)
   }
@@ -309,8 +312,12 @@ export class Neighbours implements NeighbourTable {
   }
 
   #row(entry: Neighbour): ReturnType<NeighbourTable['list']>[number] {
+    return { ip: entry.ip, device: entry.link.name, mac: entry.mac, state: this.#state(entry), ...(entry.router ? { router: true } : {}) }
+  }
+
+  #state(entry: Neighbour): NeighbourState {
     const old = entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS
-    return { ip: entry.ip, device: entry.link.name, mac: entry.mac, state: old ? 'STALE' : entry.state, ...(entry.router ? { router: true } : {}) }
+    return old ? 'STALE' : entry.state
   }
 }
 

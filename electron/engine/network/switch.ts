@@ -1,4 +1,5 @@
 import type { Place } from '../journey/recorder.ts'
+import type { Telling } from '../journey/way.ts'
 import type { Random } from '../random.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
@@ -10,6 +11,29 @@ export interface SwitchOptions {
   /** The least time over the wire and how much it varies, in ms. */
   latency?: { least: number; jitter: number }
 }
+
+const sends: Telling<[]> = ({ interface: name, networkNamespace, before }) => ({
+  stage: 'transmit',
+  interface: name,
+  text: `${name} of ${networkNamespace} puts the frame for ${before.destinationMac} on the wire.`,
+  before,
+  explanation: 'transmit',
+})
+
+const takes: Telling<[]> = ({ interface: name, networkNamespace, before }) => ({
+  stage: 'receive',
+  interface: name,
+  text: `${name} of ${networkNamespace} takes the frame from the wire.`,
+  before,
+  explanation: 'receive',
+})
+
+const carries: Telling<[wire: string, from: string, to: string]> = ({ before }, wire, from, to) => ({
+  stage: 'wire',
+  text: `The ${wire} carries the frame from ${from} to ${to}.`,
+  before,
+  explanation: 'wire',
+})
 
 /** A network card, plugged into a switch. */
 export class Nic extends BaseLink {
@@ -42,13 +66,7 @@ export class Nic extends BaseLink {
     const packet = frame.payload
     const { recorder } = this.namespace
     if (packet.kind === 'ip' && recorder.recording(packet)) {
-      recorder.hop(this.namespace, packet, {
-        stage: 'transmit',
-        interface: this.name,
-        text: `${this.name} of ${this.namespace.name} puts the frame for ${frame.destination} on the wire.`,
-        before: recorder.header(packet, frame),
-        explanation: 'transmit',
-      })
+      recorder.note(this.namespace, packet, this.name, recorder.header(packet, frame), undefined, sends)
     }
     this.leave(frame)
     this.switch.transmit(this, frame)
@@ -62,13 +80,7 @@ export class Nic extends BaseLink {
     const packet = frame.payload
     const { recorder } = this.namespace
     if (packet.kind === 'ip' && frame.destination === this.mac && recorder.recording(packet)) {
-      recorder.hop(this.namespace, packet, {
-        stage: 'receive',
-        interface: this.name,
-        text: `${this.name} of ${this.namespace.name} takes the frame from the wire.`,
-        before: recorder.header(packet, frame),
-        explanation: 'receive',
-      })
+      recorder.note(this.namespace, packet, this.name, recorder.header(packet, frame), undefined, takes)
     }
     this.receive(frame)
   }
@@ -214,12 +226,7 @@ export class Switch {
       return this.#lose(from, frame, 'drop-packet-loss', `The wire between ${from.namespace.machine} and ${to.namespace.machine} loses ${Math.round(impaired.loss * 100)}% of its packets, and this is one of them.`)
     }
     if (packet.kind === 'ip' && recorder.recording(packet)) {
-      recorder.hop(this.#place, packet, {
-        stage: 'wire',
-        text: `The ${this.name} carries the frame from ${from.namespace.machine} to ${to.namespace.machine}.`,
-        before: recorder.header(packet, frame),
-        explanation: 'wire',
-      })
+      recorder.note(this.#place, packet, undefined, recorder.header(packet, frame), undefined, carries, this.name, from.namespace.machine, to.namespace.machine)
     }
     const arrivals = this.#lastArrival.get(from) ?? new Map<Nic, number>()
     this.#lastArrival.set(from, arrivals)

@@ -2,7 +2,8 @@ import type { Clock } from '../clock.ts'
 import type { IpSets } from './ipset/sets.ts'
 import type { Ipvs } from './ipvs/ipvs.ts'
 import type { Nftables } from './nftables/nftables.ts'
-import type { Header, Hop, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../journey/types.ts'
+import type { Header, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../journey/types.ts'
+import type { Facts, HopContent, Telling } from '../journey/way.ts'
 import type { LateRows } from './late-tables.ts'
 import type { LinkProgram, SocketPrograms } from './programs.ts'
 
@@ -733,11 +734,20 @@ export interface Recorder {
   begin(namespace: NetworkNamespace, packet: IpPacket, options?: { program?: string; answers?: Journey; journey?: Journey }): Trail
   recording(packet: IpPacket): boolean
   header(packet: IpPacket, frame?: Frame): Header
-  hop(namespace: NetworkNamespace, packet: IpPacket, hop: Omit<Hop, 'at' | 'machine' | 'networkNamespace'>): void
+  hop(namespace: NetworkNamespace, packet: IpPacket, hop: HopContent): void
+  /**
+   * As {@link hop}, for stages that most packets pass: `telling` makes the hop of the headers and the facts when somebody
+   * reads the journey. Does not ask whether the packet is recorded.
+   */
+  note<F extends Facts>(namespace: NetworkNamespace, packet: IpPacket, name: string | undefined, before: Header, after: Header | undefined, telling: Telling<F>, ...facts: F): void
+  /** The packet has been given the destination of this header. */
+  destined(packet: IpPacket, header: Header): void
   /** The packet ends here without arriving; the journey gets the verdict and reason (an explanation id). */
-  fail(namespace: NetworkNamespace, packet: IpPacket, verdict: Verdict, reason: string, hop: Omit<Hop, 'at' | 'machine' | 'networkNamespace'>): void
+  fail(namespace: NetworkNamespace, packet: IpPacket, verdict: Verdict, reason: string, hop: HopContent): void
   /** The packet reached a socket or the kernel's own answer (echo). */
-  deliver(namespace: NetworkNamespace, packet: IpPacket, hop: Omit<Hop, 'at' | 'machine' | 'networkNamespace'>): void
+  deliver(namespace: NetworkNamespace, packet: IpPacket, hop: HopContent): void
+  /** As {@link deliver}, where the hop is noted already. */
+  delivered(namespace: NetworkNamespace, packet: IpPacket): void
   /** A connection's verdict from the transport: refused, timeout. */
   conclude(journey: Journey, verdict: Verdict, reason?: string): void
 }

@@ -1,6 +1,7 @@
 import { endpoint } from '../journey/header.ts'
 import { hasFailed } from '../journey/recorder.ts'
 import type { Journey } from '../journey/types.ts'
+import type { Telling } from '../journey/way.ts'
 import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isValidIp } from './address.ts'
@@ -29,6 +30,22 @@ interface Flow {
   answers: boolean
   usedAt: number
 }
+
+const sends: Telling<[socket: SocketInfo, bytes: number]> = ({ networkNamespace, before }, socket, bytes) => ({
+  stage: 'socket',
+  text: `${socket.owner?.program ?? 'A program'} in ${networkNamespace} sends ${bytes} bytes by UDP to ${endpoint(before.destination, before.destinationPort)}.`,
+  decidedBy: { kind: 'socket', text: formatSocket(socket) },
+  before,
+  explanation: 'socket-send',
+})
+
+const gets: Telling<[socket: SocketInfo]> = ({ networkNamespace, before }, socket) => ({
+  stage: 'deliver',
+  text: `${socket.owner?.program ?? 'A program'} in ${networkNamespace} listens on UDP port ${socket.localPort} and gets the datagram.`,
+  decidedBy: { kind: 'socket', text: formatSocket(socket) },
+  before,
+  explanation: 'deliver-socket',
+})
 
 /** UDP (RFC 768) of one network namespace. */
 export class Udp {
@@ -166,13 +183,7 @@ class Socket implements UdpSocket {
     const trail = recorder.begin(ns, packet, flow ? (flow.answers ? { answers: flow.journey } : { journey: flow.journey }) : { program: this.#owner?.program })
     if (!flow) this.#remember(destination, port, trail.journey, false)
     if (trail.record) {
-      recorder.hop(ns, packet, {
-        stage: 'socket',
-        text: `${this.#owner?.program ?? 'A program'} in ${ns.name} sends ${data.length} bytes by UDP to ${endpoint(destination, port)}.`,
-        decidedBy: { kind: 'socket', text: formatSocket(this.info()) },
-        before: recorder.header(packet),
-        explanation: 'socket-send',
-      })
+      recorder.note(ns, packet, undefined, recorder.header(packet), undefined, sends, this.info(), data.length)
     }
     const error = ns.send(packet)
     if (error) throw new SystemError(error)
@@ -234,13 +245,8 @@ class Socket implements UdpSocket {
     const { recorder } = this.#ns
     const trail = packet.meta.trail
     if (trail && (trail.record || hasFailed(trail.journey))) {
-      recorder.deliver(this.#ns, packet, {
-        stage: 'deliver',
-        text: `${this.#owner?.program ?? 'A program'} in ${this.#ns.name} listens on UDP port ${this.port} and gets the datagram.`,
-        decidedBy: { kind: 'socket', text: formatSocket(this.info()) },
-        before: recorder.header(packet),
-        explanation: 'deliver-socket',
-      })
+      recorder.note(this.#ns, packet, undefined, recorder.header(packet), undefined, gets, this.info())
+      recorder.delivered(this.#ns, packet)
     }
     if (trail) this.#remember(packet.source, datagram.sourcePort, trail.journey, trail.direction === 'forward')
     const from = this.#ns.socketPrograms?.receive({ address: packet.source, port: datagram.sourcePort }, this)

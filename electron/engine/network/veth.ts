@@ -1,5 +1,14 @@
+import type { Telling } from '../journey/way.ts'
 import { BaseLink } from './link.ts'
 import type { Frame } from './types.ts'
+
+const goesThrough: Telling<[peer: string, namespace: string]> = ({ interface: name, before }, peer, namespace) => ({
+  stage: 'veth',
+  interface: name,
+  text: `The frame goes into ${name} and comes out of ${peer} in ${namespace}: the two ends of one veth pair.`,
+  before,
+  explanation: 'veth-pair',
+})
 
 /** One end of a veth pair (veth(4)): what goes in at one end comes out at the other. */
 export class Veth extends BaseLink {
@@ -42,13 +51,7 @@ export class Veth extends BaseLink {
     const packet = frame.payload
     const { recorder } = this.namespace
     if (packet.kind === 'ip' && recorder.recording(packet)) {
-      recorder.hop(this.namespace, packet, {
-        stage: 'veth',
-        interface: this.name,
-        text: `The frame goes into ${this.name} and comes out of ${peer.name} in ${peer.namespace.name}: the two ends of one veth pair.`,
-        before: recorder.header(packet, frame),
-        explanation: 'veth-pair',
-      })
+      recorder.note(this.namespace, packet, this.name, recorder.header(packet, frame), undefined, goesThrough, peer.name, peer.namespace.name)
     }
     this.#arrive(peer, frame)
   }

@@ -1,3 +1,4 @@
+import type { Telling } from '../journey/way.ts'
 import { SystemError } from '../machine/errors.ts'
 import { isIpv4 } from './address.ts'
 import { formatVxlanFdb } from './format.ts'
@@ -21,6 +22,28 @@ export interface VxlanOptions {
 
 /** Learned entries go when nothing has come from there for so long ("ageing 300"). */
 const AGEING = 300_000
+
+/** `mac`: the key of the row that decided; absent where a program has. */
+const packs: Telling<[vtep: Ip, vni: number, mac: Mac | undefined, learned: boolean]> = ({ interface: name, before, after }, vtep, vni, mac, learned) => ({
+  stage: 'encapsulate',
+  interface: name,
+  text: mac === undefined
+    ? `${name} packs the whole frame into a UDP packet to the node ${vtep}, as the program has told it (VXLAN ${vni}).`
+    : `${name} packs the whole frame into a UDP packet to the node ${vtep}, which has ${before.destinationMac} (VXLAN ${vni}).`,
+  decidedBy: mac === undefined ? undefined : { kind: 'fdb', text: formatVxlanFdb({ mac, vtep }, name!, learned) },
+  before,
+  after,
+  explanation: 'vxlan-encapsulate',
+})
+
+const unpacks: Telling<[port: number, vni: number]> = ({ interface: name, before, after }, port, vni) => ({
+  stage: 'decapsulate',
+  interface: name,
+  text: `UDP port ${port} belongs to ${name}: it takes the frame of VXLAN ${vni} out of the packet from ${before.source}.`,
+  before,
+  after,
+  explanation: 'vxlan-decapsulate',
+})
 
 /** A VXLAN tunnel end (RFC 7348; drivers/net/vxlan): frames travel in UDP to the VTEP that the FDB names. */
 export class Vxlan extends BaseLink implements VxlanLink {
@@ -113,17 +136,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
     }
     if (inner.kind === 'ip') {
       if (recorder.recording(inner)) {
-        recorder.hop(ns, inner, {
-          stage: 'encapsulate',
-          interface: this.name,
-          text: this.external
-            ? `${this.name} packs the whole frame into a UDP packet to the node ${vtep}, as the program has told it (VXLAN ${vni}).`
-            : `${this.name} packs the whole frame into a UDP packet to the node ${vtep}, which has ${frame.destination} (VXLAN ${vni}).`,
-          decidedBy: this.external ? undefined : { kind: 'fdb', text: formatVxlanFdb({ mac, vtep }, this.name, learned) },
-          before: recorder.header(inner, frame),
-          after: recorder.header(outer),
-          explanation: 'vxlan-encapsulate',
-        })
+        recorder.note(ns, inner, this.name, recorder.header(inner, frame), recorder.header(outer), packs, vtep, vni, this.external ? undefined : mac, learned)
       }
       inner.meta = scrubbed(inner.meta)
     }
@@ -140,14 +153,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
       inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
       if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source }
       if (recorder.recording(inner)) {
-        recorder.hop(ns, inner, {
-          stage: 'decapsulate',
-          interface: this.name,
-          text: `UDP port ${this.port} belongs to ${this.name}: it takes the frame of VXLAN ${vni} out of the packet from ${packet.source}.`,
-          before: recorder.header(packet),
-          after: recorder.header(inner, frame),
-          explanation: 'vxlan-decapsulate',
-        })
+        recorder.note(ns, inner, this.name, recorder.header(packet), recorder.header(inner, frame), unpacks, this.port, vni)
       }
     } else if (this.external) inner.tunnel = { id: vni, remote: packet.source }
     this.receive(frame)

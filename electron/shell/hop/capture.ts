@@ -79,11 +79,12 @@ export class JourneyCapture {
 
   /** What has decided on the packet here since it was last seen; only the first packet of each direction says. */
   #comments(network: NetworkNamespace, trail: Trail): string[] {
-    let first = trail.hops.length
-    while (first > 0 && trail.hops[first - 1]!.networkNamespace === network.name) first--
+    const { hops } = trail.way
+    let first = hops.length
+    while (first > 0 && hops[first - 1]!.networkNamespace === network.name) first--
     first = Math.max(first, this.#told.get(trail) ?? 0)
-    this.#told.set(trail, trail.hops.length)
-    return trail.hops.slice(first).flatMap((hop) => (hop.decidedBy ? [comment(hop, hop.decidedBy)] : []))
+    this.#told.set(trail, hops.length)
+    return hops.slice(first).flatMap((hop) => (hop.decidedBy ? [comment(hop, hop.decidedBy)] : []))
   }
 }
 

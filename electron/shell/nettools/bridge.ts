@@ -85,7 +85,7 @@ export function printFdb(network: NetworkNamespace, device?: string, master?: st
   const lines: string[] = []
   for (const link of [...network.links.values()].sort((a, b) => a.index - b.index)) {
     if (link.kind === 'bridge' && (master === undefined || link.name === master)) {
-      for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) lines.push(formatBridgeFdb(entry, link as Bridge))
+      for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) lines.push(formatBridgeFdb(entry, link.name))
     }
     if (link.kind === 'vxlan' && master === undefined && (device === undefined || link.name === device)) {
       for (const entry of (link as VxlanLink).forwarding()) lines.push(formatVxlanFdb(entry, link.name, entry.learned ?? false))

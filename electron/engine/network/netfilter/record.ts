@@ -1,5 +1,6 @@
-import type { Header, HopStage } from '../../journey/types.ts'
 import { endpoint } from '../../journey/header.ts'
+import type { Header, HopStage } from '../../journey/types.ts'
+import type { HopContent, Seen, Telling } from '../../journey/way.ts'
 import type { Hook, IpPacket, Recorder, StackHost } from '../types.ts'
 import type { Chain } from './chain.ts'
 import type { Decision, Jump } from './evaluate.ts'
@@ -9,11 +10,58 @@ import { commentOf, fits, markText } from './words.ts'
 
 const NO_JUMPS: readonly Jump[] = []
 
+/** Where a rule stands; the chain is named beside it. */
+interface Standing {
+  readonly table: TableName
+  readonly hook: Hook
+  readonly stage: HopStage
+}
+
+const STANDINGS = new Map<TableName, Map<Hook, Standing>>()
+
+function standing(table: TableName, hook: Hook): Standing {
+  let hooks = STANDINGS.get(table)
+  if (!hooks) STANDINGS.set(table, (hooks = new Map()))
+  let known = hooks.get(hook)
+  if (!known) {
+    const stage = table !== 'nat' ? 'filter' : hook === 'prerouting' || hook === 'output' ? 'dnat' : 'snat'
+    hooks.set(hook, (known = { table, hook, stage }))
+  }
+  return known
+}
+
+type Ruled = [rule: Rule, chain: string, standing: Standing]
+
+function told({ interface: name, before, after }: Seen, stage: HopStage, text: string, [rule, chain, { table }]: Ruled, explanation: string): HopContent {
+  return { interface: name, stage, text, decidedBy: { kind: 'rule', table, chain, text: ruleText(chain, rule) }, before, ...(after && { after }), explanation }
+}
+
+const jumped: Telling<Ruled> = (seen, ...by) => {
+  const [rule, , { stage }] = by
+  const why = commentOf(rule)
+  return told(seen, stage, `${fits(rule)}${why === undefined ? '' : ` (${why})`}: on to chain ${rule.jump}.`, by, 'netfilter-jump')
+}
+
+const marked: Telling<[...Ruled, marks: readonly [before: number, after: number]]> = (seen, rule, chain, at, [before, after]) =>
+  told(seen, at.stage, markText(before, after, chain, commentOf(rule)), [rule, chain, at], 'netfilter-mark')
+
+const applied: Telling<Ruled> = (seen, ...by) => told(seen, by[2].stage, `${by[0].target!.name} is applied and the packet goes on.`, by, 'netfilter-mark')
+
+const accepted: Telling<Ruled> = (seen, ...by) => told(seen, 'filter', `The rule accepts the packet in ${by[2].hook.toUpperCase()}.`, by, 'filter-accept')
+
+const translatesSource = (what: string): boolean => what === 'SNAT' || what === 'MASQUERADE'
+
+const translated: Telling<Ruled> = (seen, ...by) => {
+  const what = by[0].target!.name
+  const after = seen.after!
+  if (!translatesSource(what)) return told(seen, 'dnat', `The destination becomes ${endpoint(after.destination, after.destinationPort)}.`, by, 'dnat')
+  return told(seen, 'snat', `The source address becomes ${endpoint(after.source, after.sourcePort)}.`, by, what === 'MASQUERADE' ? 'masquerade' : 'snat')
+}
+
 /** Writes what netfilter decides into a packet's journey. */
 export class RuleRecorder {
   readonly #host: StackHost
-  readonly #table: TableName
-  readonly #hook: Hook
+  readonly #standing: Standing
   readonly #packet: IpPacket
   readonly #interface: string | undefined
   /** Taken early only where the decision changes addresses: of most tables nobody ever asks. */
@@ -23,8 +71,7 @@ export class RuleRecorder {
 
   constructor(host: StackHost, table: TableName, hook: Hook, packet: IpPacket, interfaceName: string | undefined) {
     this.#host = host
-    this.#table = table
-    this.#hook = hook
+    this.#standing = standing(table, hook)
     this.#packet = packet
     this.#interface = interfaceName
     this.#before = table === 'nat' ? host.recorder.header(packet) : undefined
@@ -41,9 +88,9 @@ export class RuleRecorder {
     const { mark } = this.#packet.meta
     if (name === 'MARK' && mark === this.#mark) return
     this.#announce(jumps)
-    const text = name === 'MARK' ? markText(this.#mark, mark, chain.name, commentOf(rule)) : `${name} is applied and the packet goes on.`
+    if (name === 'MARK') this.#recorder.note(this.#host.namespace, this.#packet, this.#interface, this.#header, undefined, marked, rule, chain.name, this.#standing, [this.#mark, mark])
+    else this.#note(applied, rule, chain)
     this.#mark = mark
-    this.#hop(this.#stage(), text, rule, chain, 'netfilter-mark')
   }
 
   get #header(): Header {
@@ -55,17 +102,17 @@ export class RuleRecorder {
     const { verdict, rule, chain, jumps } = decision
     if (verdict === 'accept') {
       if (!rule) return
-      const translates = this.#table === 'nat' && rule.target !== undefined
-      if (!translates && this.#table !== 'filter') return
+      const translates = this.#standing.table === 'nat' && rule.target !== undefined
+      if (!translates && this.#standing.table !== 'filter') return
       this.#announce(jumps)
       if (translates) this.#translated(rule, chain)
-      else this.#hop('filter', `The rule accepts the packet in ${this.#hookName()}.`, rule, chain, 'filter-accept')
+      else this.#note(accepted, rule, chain)
       return
     }
     this.#announce(jumps)
     const policy = `-P ${chain.name} DROP`
     const decidedBy = {
-      kind: 'rule' as const, table: this.#table, chain: chain.name, text: rule ? ruleText(chain.name, rule) : policy,
+      kind: 'rule' as const, table: this.#standing.table, chain: chain.name, text: rule ? ruleText(chain.name, rule) : policy,
     }
     const common = { interface: this.#interface, decidedBy, before: this.#header }
     const { namespace } = this.#host
@@ -86,40 +133,18 @@ export class RuleRecorder {
 
   #translated(rule: Rule, chain: Chain): void {
     const after = this.#recorder.header(this.#packet)
-    const what = rule.target!.name
-    const source = what === 'SNAT' || what === 'MASQUERADE'
-    const ends = source ? endpoint(after.source, after.sourcePort) : endpoint(after.destination, after.destinationPort)
-    const text = source ? `The source address becomes ${ends}.` : `The destination becomes ${ends}.`
-    const explanation = what === 'MASQUERADE' ? 'masquerade' : source ? 'snat' : 'dnat'
-    this.#hop(source ? 'snat' : 'dnat', text, rule, chain, explanation, after)
+    this.#note(translated, rule, chain, after)
+    if (!translatesSource(rule.target!.name)) this.#recorder.destined(this.#packet, after)
+    this.#before = after
   }
 
   /** Jumps on the way to a decision are worth telling only when it came to one, and only those that chose. */
   #announce(jumps: readonly Jump[]): void {
-    for (const jump of jumps) {
-      const { rule, chain } = jump
-      if (!isSelective(rule) || this.#announced.includes(jump)) continue
-      const why = commentOf(rule)
-      this.#hop(this.#stage(), `${fits(rule)}${why === undefined ? '' : ` (${why})`}: on to chain ${rule.jump}.`, rule, chain, 'netfilter-jump')
-    }
+    for (const jump of jumps) if (isSelective(jump.rule) && !this.#announced.includes(jump)) this.#note(jumped, jump.rule, jump.chain)
     this.#announced = jumps.length === 0 ? NO_JUMPS : [...jumps]
   }
 
-  #hop(stage: HopStage, text: string, rule: Rule, chain: Chain, explanation: string, after?: Header): void {
-    this.#recorder.hop(this.#host.namespace, this.#packet, {
-      interface: this.#interface, stage, text,
-      decidedBy: { kind: 'rule', table: this.#table, chain: chain.name, text: ruleText(chain.name, rule) },
-      before: this.#header, ...(after && { after }), explanation,
-    })
-    if (after) this.#before = after
-  }
-
-  #stage(): HopStage {
-    if (this.#table !== 'nat') return 'filter'
-    return this.#hook === 'prerouting' || this.#hook === 'output' ? 'dnat' : 'snat'
-  }
-
-  #hookName(): string {
-    return this.#hook.toUpperCase()
+  #note(telling: Telling<Ruled>, rule: Rule, chain: Chain, after?: Header): void {
+    this.#recorder.note(this.#host.namespace, this.#packet, this.#interface, this.#header, after, telling, rule, chain.name, this.#standing)
   }
 }
