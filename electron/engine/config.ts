@@ -85,11 +85,9 @@ export function familiesRefusal(ipFamilies: Families, cni: CniName, options: Cni
   const real = WITHOUT_IPV6[cni]?.[ipFamilies.length > 1 ? 'dual' : 'only']
   if (real !== undefined) return `[IPv4] with cni ${cni}: ${real}`
   if (cni === 'cilium' && ipFamilies.length === 1 && options['routing'] !== 'native') return '[IPv4], two families, or cni {plugin: cilium, routing: native}: the tunnels of Cilium 1.17 run over IPv4 alone'
-  if (cni in WITHOUT_IPV6 || NOT_YET.has(cni)) return `podhop: not simulated: ipFamilies [${ipFamilies.join(', ')}] with cni ${cni} (use [IPv4], or cni ${SIMULATED.cni.filter((name) => !NOT_YET.has(name as CniName) && !(name in WITHOUT_IPV6)).join(' or ')})`
+  if (cni in WITHOUT_IPV6) return `podhop: not simulated: ipFamilies [${ipFamilies.join(', ')}] with cni ${cni} (use [IPv4], or cni ${SIMULATED.cni.filter((name) => !(name in WITHOUT_IPV6)).join(' or ')})`
   return undefined
 }
-
-const NOT_YET: ReadonlySet<CniName> = new Set(['antrea'])
 
 /** What a cluster file may ask for here, for whoever offers a choice of it. */
 export interface ClusterChoices {

@@ -53,6 +53,8 @@ describe.each<[string, string, Family[]]>([
   ['calico', 'IPIP', ['IPv6']],
   ['cilium', 'tunnel', ['IPv4', 'IPv6']],
   ['cilium', 'native', ['IPv6']],
+  ['antrea', 'geneve', ['IPv4', 'IPv6']],
+  ['antrea', 'geneve', ['IPv6']],
   ['flannel', 'vxlan', ['IPv6', 'IPv4']],
   ['bridge', '', ['IPv6']],
   ['kube-router', '', ['IPv6']],

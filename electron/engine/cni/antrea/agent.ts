@@ -1,18 +1,17 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
-import { networkOf, nthAddress, prefixLength } from '../../network/address.ts'
-import type { Ip } from '../../network/types.ts'
-import { internalIp } from '../bridge-link.ts'
+import { networkOf, nthAddress } from '../../network/address.ts'
+import { internalIp, podSubnets } from '../bridge-link.ts'
 import { HostLocal } from '../host-local.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
-import { ensureDatapath, type Datapath, type Peer, type PodPort } from './datapath.ts'
+import { ensureDatapath, type Datapath, type Peer, type PeerFamily, type PodPort } from './datapath.ts'
 import { AGENT_INFOS } from './crds.ts'
 import { VERSION } from './manifests.ts'
 import { answerPacketIn } from './packet-in.ts'
-import { nodeFlows, cookie } from './pipeline.ts'
+import { cookie, nodeFlows, versionOf, VIRTUAL_MAC, type FamilyFacts } from './pipeline.ts'
 import { PolicyFlows } from './policy.ts'
-import { AntreaProxy } from './proxy.ts'
+import { AntreaProxy, GroupNumbers } from './proxy.ts'
 import { syncIptables, syncPodSet, syncSysctls } from './rules.ts'
 
 /** antrea-agent v2.4 (pkg/agent of antrea-io/antrea): it writes the bridge's flows, the node's routes and rules; packets go on without it. */
@@ -31,6 +30,15 @@ export function agentOf(network: object): AntreaAgent | undefined {
   return agents.get(network)
 }
 
+/** A Node's addresses and ranges, in the cluster's order. */
+function familiesOf(node: Node): PeerFamily[] {
+  return podSubnets(node).flatMap((cidr) => {
+    const podCidr = networkOf(cidr)
+    const ip = internalIp(node, versionOf(podCidr))
+    return ip === undefined ? [] : [{ ip, podCidr, gateway: nthAddress(podCidr, 1) }]
+  })
+}
+
 export class AntreaAgent implements Agent {
   readonly context: NodeContext
   readonly #client: KubernetesClient
@@ -39,10 +47,11 @@ export class AntreaAgent implements Agent {
   readonly #pod: { name: string; namespace: string }
   datapath: Datapath | undefined
   policies: PolicyFlows | undefined
-  proxy: AntreaProxy | undefined
+  /** One a family. */
+  proxies: readonly AntreaProxy[] = []
   readonly #waiting = new Map<string, Node>()
   readonly #timers = new Set<ReturnType<NodeContext['clock']['schedule']>>()
-  #generation = -1
+  #generation = ''
   #stopped = false
 
   constructor(context: NodeContext, log: AgentLog, pod: { name: string; namespace: string }) {
@@ -62,7 +71,7 @@ export class AntreaAgent implements Agent {
     this.#stopped = true
     this.#stopWatch()
     this.policies?.stop()
-    this.proxy?.stop()
+    for (const proxy of this.proxies) proxy.stop()
     for (const timer of this.#timers) this.context.clock.cancel(timer)
     if (this.datapath) this.datapath.bridge.onPacketIn = undefined
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
@@ -85,11 +94,11 @@ export class AntreaAgent implements Agent {
   }
 
   #onOwnNode(node: Node): void {
-    const { podCIDR } = node.spec
-    const ip = internalIp(node, 4)
-    if (this.datapath || podCIDR === undefined || ip === undefined) return
-    const { network, machine } = this.context
-    const dp = ensureDatapath(this.context, networkOf(podCIDR), ip)
+    if (this.datapath) return
+    const { network, machine, config } = this.context
+    const families = familiesOf(node).map(({ ip, podCidr, gateway }, i): FamilyFacts => ({ version: versionOf(ip), nodeIp: ip, podCidr, gatewayIp: gateway, serviceCidr: config.serviceCIDR[i]! }))
+    if (families.length < config.ipFamilies.length) return
+    const dp = ensureDatapath(this.context, families)
     if (!dp) return
     this.datapath = dp
     for (const pod of [...dp.pods.values()]) if (!network.links.has(pod.name)) dp.unplug(pod)
@@ -103,7 +112,9 @@ export class AntreaAgent implements Agent {
     dp.bridge.onPacketIn = (x, userdata, flow) => answerPacketIn(dp, x, userdata, flow)
     for (const other of this.#waiting.values()) this.#onPeer(other)
     this.#waiting.clear()
-    this.proxy = new AntreaProxy(dp, this.#client)
+    const groups = new GroupNumbers()
+    for (const group of [...dp.bridge.groups.values()]) if (group.type === 'select') dp.bridge.groups.delete(group.id)
+    this.proxies = dp.families.map((family) => new AntreaProxy(dp, family, groups, this.#client))
     const policies = (this.policies = new PolicyFlows(dp, this.#client))
     dp.policyOf = (conjunction) => policies.sourceOf(conjunction)
     this.#publish()
@@ -127,27 +138,29 @@ export class AntreaAgent implements Agent {
 
   #onPeer(node: Node): void {
     const dp = this.datapath!
-    const { podCIDR } = node.spec
-    const ip = internalIp(node, 4)
+    const families = familiesOf(node)
     const known = dp.peers.get(node.metadata.name)
-    if (podCIDR === undefined || ip === undefined) return
-    const cidr = networkOf(podCIDR)
-    if (known && known.ip === ip && known.podCidr === cidr) return
+    if (families.length < dp.families.length || JSON.stringify(known?.families) === JSON.stringify(families)) return
     if (known) this.#nodeGone(node.metadata.name)
-    const peer: Peer = { name: node.metadata.name, ip, podCidr: cidr, gateway: nthAddress(cidr, 1) }
+    const end = families.find((f) => versionOf(f.ip) === 4) ?? families[0]!
+    const peer: Peer = { name: node.metadata.name, end: end.ip, families }
     dp.peers.set(peer.name, peer)
     dp.add(nodeFlows(dp.facts, peer))
     this.#route(peer)
     syncPodSet(dp)
-    this.#log('node_route_controller.go:641', `"Adding routes and flows to Node" Node="${peer.name}" podCIDRs=["${podCIDR}"] addresses=[{"type":"InternalIP","address":"${ip}"}]`)
+    this.#log('node_route_controller.go:641', `"Adding routes and flows to Node" Node="${peer.name}" podCIDRs=${JSON.stringify(families.map((f) => f.podCidr))} addresses=${JSON.stringify(families.map((f) => ({ type: 'InternalIP', address: f.ip })))}`)
   }
 
   /** Through the tunnel the other gateway is taken for a neighbour (onlink); else the node is the gateway. */
   #route(peer: Peer): void {
     const dp = this.datapath!
-    const { routes } = this.context.network
-    if (dp.encapsulation === 'none') routes.add({ destination: peer.podCidr, via: peer.ip, device: dp.device.name }, { replace: true })
-    else routes.add({ destination: peer.podCidr, via: peer.gateway, device: dp.gateway.name, onlink: true }, { replace: true })
+    const { routes, neighbours } = this.context.network
+    for (const { ip, gateway, podCidr } of peer.families) {
+      if (dp.encapsulation === 'none') routes.add({ destination: podCidr, via: ip, device: dp.device.name }, { replace: true })
+      else routes.add({ destination: podCidr, via: gateway, device: dp.gateway.name, onlink: true }, { replace: true })
+      // no flow answers Neighbour Discovery for it
+      if (dp.encapsulation !== 'none' && versionOf(ip) === 6) neighbours.set({ ip: gateway, device: dp.gateway.name, mac: VIRTUAL_MAC, state: 'PERMANENT' })
+    }
   }
 
   #nodeGone(name: string): void {
@@ -157,23 +170,26 @@ export class AntreaAgent implements Agent {
     if (!dp || !peer) return
     dp.peers.delete(name)
     dp.drop(nodeFlows(dp.facts, peer))
-    try {
-      this.context.network.routes.remove({ destination: peer.podCidr })
-    } catch {
-      // Somebody was faster.
+    for (const { podCidr } of peer.families) {
+      try {
+        this.context.network.routes.remove({ destination: podCidr })
+      } catch {
+        // Somebody was faster.
+      }
     }
     syncPodSet(dp)
     this.#log('node_route_controller.go:502', `"Deleting Node Route for ${name}"`)
   }
 
   #syncRules(): void {
-    const { netfilter } = this.context.network
-    if (netfilter.generation !== this.#generation) {
+    const { network } = this.context
+    const generation = (): string => this.datapath!.families.map((f) => (f.version === 4 ? network.netfilter : network.netfilter6).generation).join()
+    if (generation() !== this.#generation) {
       syncIptables(this.datapath!)
-      this.#generation = netfilter.generation
+      this.#generation = generation()
     }
-    const there = new Set(this.context.network.routes.list('main', 4).map((r) => r.destination))
-    for (const peer of this.datapath!.peers.values()) if (!there.has(peer.podCidr)) this.#route(peer)
+    const there = new Set(([4, 6] as const).flatMap((version) => network.routes.list('main', version)).map((r) => r.destination))
+    for (const peer of this.datapath!.peers.values()) if (peer.families.some((f) => !there.has(f.podCidr))) this.#route(peer)
     this.#after(RESYNC, () => this.#syncRules())
   }
 
@@ -182,8 +198,7 @@ export class AntreaAgent implements Agent {
   /** CmdAdd of the CNI server. Throws an Error with the plugin's text. */
   addPod(sandbox: Sandbox): PodPort {
     const dp = this.datapath!
-    const ip: Ip = this.#ipam().allocate(sandbox.id, 'eth0')
-    const pod = dp.plug(sandbox, ip)
+    const pod = dp.plug(sandbox, this.#ipam().map((range) => range.allocate(sandbox.id, 'eth0')))
     this.policies?.podPlugged()
     this.#log('server.go:593', `"CmdAdd for container succeeded" container="${sandbox.id}" interface="eth0" Pod="${sandbox.podNamespace}/${sandbox.podName}"`)
     return pod
@@ -191,7 +206,7 @@ export class AntreaAgent implements Agent {
 
   removePod(sandbox: Sandbox): void {
     const dp = this.datapath!
-    this.#ipam().release(sandbox.id)
+    this.#ipam()[0]!.release(sandbox.id)
     const pod = dp.pods.get(sandbox.id)
     if (pod) dp.unplug(pod)
     this.policies?.podPlugged()
@@ -210,8 +225,8 @@ export class AntreaAgent implements Agent {
     return [own.length, peers.size, own.length]
   }
 
-  #ipam(): HostLocal {
-    return new HostLocal(this.context.machine.fs, 'antrea', this.datapath!.podCidr)
+  #ipam(): HostLocal[] {
+    return this.datapath!.families.map(({ podCidr }, i) => new HostLocal(this.context.machine.fs, 'antrea', podCidr, i))
   }
 
   // ---- AntreaAgentInfo -------------------------------------------------------------------------------------------
@@ -226,7 +241,7 @@ export class AntreaAgent implements Agent {
       version: VERSION,
       podRef: { kind: 'Pod', namespace: this.#pod.namespace, name: this.#pod.name },
       nodeRef: { kind: 'Node', name },
-      nodeSubnets: [`${nthAddress(dp.podCidr, 0)}/${prefixLength(dp.podCidr)}`],
+      nodeSubnets: dp.families.map((f) => f.podCidr),
       ovsInfo: { version: '3.5.0', bridgeName: 'br-int', flowTable },
       networkPolicyControllerInfo: {},
       localPodNum: dp.pods.size,

@@ -35,8 +35,8 @@ export const antreaPlugin: CniPlugin = {
       throw failed(`rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix ${SOCKET}: connect: ${why}"`)
     }
     try {
-      const { ip, name } = agent.addPod(sandbox)
-      return { ips: [ip], interface: POD_INTERFACE, hostInterface: name }
+      const { ips, name } = agent.addPod(sandbox)
+      return { ips: [...ips], interface: POD_INTERFACE, hostInterface: name }
     } catch (error) {
       throw failed((error as Error).message)
     }

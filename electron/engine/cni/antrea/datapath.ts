@@ -1,4 +1,4 @@
-import { nthAddress, prefixLength } from '../../network/address.ts'
+import { prefixLength } from '../../network/address.ts'
 import type { BaseLink } from '../../network/link.ts'
 import type { Namespace } from '../../network/namespace.ts'
 import type { Cidr, Ip, Link } from '../../network/types.ts'
@@ -6,28 +6,29 @@ import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
 import { OvsBridge, type FlowSpec } from './ovs/bridge.ts'
-import { GATEWAY, GATEWAY_PORT, initialFlows, nodeFlows, podFlows, TABLES, TUNNEL, TUNNEL_PORT, type PipelineFacts } from './pipeline.ts'
+import { GATEWAY, GATEWAY_PORT, initialFlows, nodeFlows, podFlows, tablesFor, TUNNEL, TUNNEL_PORT, versionOf, type FamilyFacts, type PipelineFacts } from './pipeline.ts'
 import { describeFlows } from './words.ts'
 
 /** One node's bridge br-int with what the agent knows of it; it stays when the agent stops. */
 export const BRIDGE = 'br-int'
 export const POD_INTERFACE = 'eth0'
 /** Outer IPv4, UDP, Geneve or VXLAN, and inner Ethernet. */
-const OVERHEAD = 50
+const OVERHEAD = { 4: 50, 6: 70 } as const
 
 export type Encapsulation = 'geneve' | 'vxlan' | 'none'
 
-export interface PodPort { port: number; name: string; ip: Ip; mac: string; podName: string; podNamespace: string; containerId: string }
-export interface Peer { name: string; ip: Ip; gateway: Ip; podCidr: Cidr }
+export interface PodPort { port: number; name: string; ip: Ip; ips: readonly Ip[]; mac: string; podName: string; podNamespace: string; containerId: string }
+export interface PeerFamily { ip: Ip; gateway: Ip; podCidr: Cidr }
+/** `end`: the tunnel's; IPv4 where there is IPv4. */
+export interface Peer { name: string; end: Ip; families: readonly PeerFamily[] }
 
 export class Datapath {
   readonly context: NodeContext
   readonly bridge: OvsBridge
   readonly encapsulation: Encapsulation
-  readonly nodeIp: Ip
+  /** In the cluster's order. */
+  readonly families: readonly FamilyFacts[]
   readonly device: Link
-  readonly podCidr: Cidr
-  readonly gatewayIp: Ip
   readonly gateway: Link
   readonly mtu: number
   readonly pods = new Map<string, PodPort>()
@@ -37,21 +38,20 @@ export class Datapath {
   /** Grows with each start of the agent: all flows get new cookies (pkg/agent/agent.go, "roundNumber"). */
   round = 0
 
-  constructor(context: NodeContext, options: { nodeIp: Ip; device: Link; podCidr: Cidr; encapsulation: Encapsulation }) {
+  constructor(context: NodeContext, options: { families: readonly FamilyFacts[]; device: Link; encapsulation: Encapsulation }) {
     const { network, fabric, clock } = context
     this.context = context
-    this.nodeIp = options.nodeIp
+    this.families = options.families
     this.device = options.device
-    this.podCidr = options.podCidr
     this.encapsulation = options.encapsulation
-    this.gatewayIp = nthAddress(options.podCidr, 1)
-    this.mtu = options.device.mtu - (options.encapsulation === 'none' ? 0 : OVERHEAD)
-    this.bridge = new OvsBridge(BRIDGE, network as Namespace, clock, TABLES)
+    const ipv4 = options.families.some((f) => f.version === 4)
+    this.mtu = options.device.mtu - (options.encapsulation === 'none' ? 0 : OVERHEAD[ipv4 ? 4 : 6])
+    this.bridge = new OvsBridge(BRIDGE, network as Namespace, clock, tablesFor(options.families.some((f) => f.version === 6)))
     fabric.createOvsInternal(network, 'ovs-system')
     if (options.encapsulation !== 'none') {
       const link = options.encapsulation === 'geneve'
         ? fabric.createGeneve(network, 'genev_sys_6081', { external: true })
-        : fabric.createVxlan(network, 'vxlan_sys_4789', { vni: 0, port: 4789, local: '0.0.0.0', underlay: options.device.name, mtu: 65_000, external: true })
+        : fabric.createVxlan(network, 'vxlan_sys_4789', { vni: 0, port: 4789, local: ipv4 ? '0.0.0.0' : '::', underlay: options.device.name, mtu: 65_000, external: true })
       network.setUp(link.name, true)
       this.bridge.addPort({ number: TUNNEL_PORT, name: TUNNEL, link: link as Link as BaseLink, type: options.encapsulation, externalIds: { 'antrea-type': 'tunnel' } })
     }
@@ -60,13 +60,12 @@ export class Datapath {
     this.gateway = gateway
     this.bridge.addPort({ number: GATEWAY_PORT, name: GATEWAY, link: gateway, type: 'internal', externalIds: { 'antrea-type': 'gateway' } })
     network.setUp(GATEWAY, true)
-    network.addAddress(GATEWAY, `${this.gatewayIp}/${prefixLength(options.podCidr)}`)
+    for (const { gatewayIp, podCidr } of options.families) network.addAddress(GATEWAY, `${gatewayIp}/${prefixLength(podCidr)}`)
     this.bridge.observer = describeFlows(this)
   }
 
   get facts(): PipelineFacts {
-    const { gatewayIp, nodeIp, podCidr } = this
-    return { round: this.round, gatewayIp, gatewayMac: this.gateway.mac, nodeIp, podCidr, serviceCidr: this.context.config.serviceCIDR[0]!, tunnel: this.encapsulation !== 'none' }
+    return { round: this.round, gatewayMac: this.gateway.mac, tunnel: this.encapsulation !== 'none', families: this.families }
   }
 
   /** The agent has come (again): its flows under new cookies; those that are left with old ones go when it has told all. */
@@ -87,17 +86,20 @@ export class Datapath {
 
   // ---- Pods ----------------------------------------------------------------------------------------------------
 
-  plug(sandbox: Sandbox, ip: Ip): PodPort {
+  plug(sandbox: Sandbox, ips: readonly Ip[]): PodPort {
     const { network, fabric } = this.context
     const name = interfaceName(sandbox)
     const [inner, link] = fabric.createVeth({ network: sandbox.network, name: POD_INTERFACE, mtu: this.mtu }, { network, name, mtu: this.mtu })
     network.setUp(name, true)
     if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
     sandbox.network.setUp(POD_INTERFACE, true)
-    sandbox.network.addAddress(POD_INTERFACE, `${ip}/${prefixLength(this.podCidr)}`)
-    sandbox.network.routes.add({ destination: '0.0.0.0/0', via: this.gatewayIp, device: POD_INTERFACE })
-    const pod: PodPort = { port: this.#freePort(), name, ip, mac: inner.mac, podName: sandbox.podName, podNamespace: sandbox.podNamespace, containerId: sandbox.id }
-    const externalIds = { 'attached-mac': pod.mac, 'container-id': pod.containerId, 'if-dev': POD_INTERFACE, 'ip-address': ip, 'pod-name': pod.podName, 'pod-namespace': pod.podNamespace }
+    for (const ip of ips) {
+      const { version, gatewayIp, podCidr } = this.families.find((f) => f.version === versionOf(ip))!
+      sandbox.network.addAddress(POD_INTERFACE, `${ip}/${prefixLength(podCidr)}`)
+      sandbox.network.routes.add({ destination: version === 4 ? '0.0.0.0/0' : '::/0', via: gatewayIp, device: POD_INTERFACE })
+    }
+    const pod: PodPort = { port: this.#freePort(), name, ip: ips[0]!, ips, mac: inner.mac, podName: sandbox.podName, podNamespace: sandbox.podNamespace, containerId: sandbox.id }
+    const externalIds = { 'attached-mac': pod.mac, 'container-id': pod.containerId, 'if-dev': POD_INTERFACE, 'ip-address': ips.join(), 'pod-name': pod.podName, 'pod-namespace': pod.podNamespace }
     this.bridge.addPort({ number: pod.port, name, link: link as BaseLink, type: 'system', externalIds })
     this.pods.set(sandbox.id, pod)
     this.add(podFlows(this.facts, pod))
@@ -116,11 +118,11 @@ export class Datapath {
     this.drop(podFlows(this.facts, pod))
     this.bridge.removePort(pod.port)
     this.pods.delete(pod.containerId)
-    this.bridge.conntrack.remove(({ original, reply }) => original.source === pod.ip || reply.source === pod.ip)
+    this.bridge.conntrack.remove(({ original, reply }) => pod.ips.includes(original.source) || pod.ips.includes(reply.source))
   }
 
   readonly podAt = (ip: Ip): PodPort | undefined => {
-    for (const pod of this.pods.values()) if (pod.ip === ip) return pod
+    for (const pod of this.pods.values()) if (pod.ips.includes(ip)) return pod
     return undefined
   }
 }
@@ -138,12 +140,12 @@ export function datapathOf(network: { links: ReadonlyMap<string, unknown> }): Da
   return known && network.links.get(GATEWAY) === known.gateway ? known : undefined
 }
 
-export function ensureDatapath(context: NodeContext, podCidr: Cidr, nodeIp: Ip): Datapath | undefined {
+export function ensureDatapath(context: NodeContext, families: readonly FamilyFacts[]): Datapath | undefined {
   const known = datapathOf(context.network)
   if (known) return known
-  const device = [...context.network.links.values()].find((l) => l.addresses.some((a) => a.address === nodeIp))
+  const device = [...context.network.links.values()].find((l) => l.addresses.some((a) => a.address === families[0]!.nodeIp))
   if (!device) return undefined
-  const made = new Datapath(context, { nodeIp, device, podCidr, encapsulation: (context.config.cniOptions['encapsulation'] ?? 'geneve') as Encapsulation })
+  const made = new Datapath(context, { families, device, encapsulation: (context.config.cniOptions['encapsulation'] ?? 'geneve') as Encapsulation })
   datapaths.set(context.network, made)
   return made
 }

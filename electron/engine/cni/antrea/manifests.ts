@@ -35,7 +35,7 @@ function agentConf(config: ClusterConfig): string {
   return [
     'featureGates:', 'ovsBridge: "br-int"', 'hostGateway: "antrea-gw0"', `trafficEncapMode: "${encapsulation === 'none' ? 'noEncap' : 'encap'}"`, 'noSNAT: false',
     `tunnelType: "${encapsulation === 'none' ? 'geneve' : encapsulation}"`, 'tunnelPort: 0', 'tunnelCsum: false', 'trafficEncryptionMode: "none"', 'enableBridgingMode: false', 'disableTXChecksumOffload: false', 'defaultMTU: 0',
-    `serviceCIDR: "${config.serviceCIDR[0]!}"`, 'apiPort: 10350', 'enablePrometheusMetrics: true', 'antreaProxy:', '  enable: true', '  proxyAll: false', '  nodePortAddresses: []', '  skipServices: []',
+    `serviceCIDR: "${config.serviceCIDR.find((c) => !c.includes(':')) ?? ''}"`, ...config.serviceCIDR.filter((c) => c.includes(':')).map((c) => `serviceCIDRv6: "${c}"`), 'apiPort: 10350', 'enablePrometheusMetrics: true', 'antreaProxy:', '  enable: true', '  proxyAll: false', '  nodePortAddresses: []', '  skipServices: []',
     '  proxyLoadBalancerIPs: true', '  defaultLoadBalancerMode: "nat"', '',
   ].join('\n')
 }

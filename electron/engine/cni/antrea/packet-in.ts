@@ -5,7 +5,7 @@ import { forget } from './ovs/conntrack-zones.ts'
 import { Execution } from './ovs/execution.ts'
 import { CT } from './ovs/fields.ts'
 import { flowText, type Flow } from './ovs/flow.ts'
-import { ZONE } from './pipeline.ts'
+import { versionOf, WORDS } from './pipeline.ts'
 
 /** What the agent does with packets that flows hand to it (pkg/agent/controller/networkpolicy/reject.go): it refuses in the name of the receiver. */
 export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flow: Flow): void {
@@ -34,8 +34,9 @@ export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flo
  */
 function sendBack({ bridge, gateway, podAt }: Datapath, x: Execution, answer: IpPacket): void {
   const from = podAt(answer.source)
-  bridge.conntrack.track(answer, ZONE)
-  if (answer.meta.connection) bridge.conntrack.translate(answer, ZONE)
+  const { zone } = WORDS[versionOf(answer.source)]
+  bridge.conntrack.track(answer, zone)
+  if (answer.meta.connection) bridge.conntrack.translate(answer, zone)
   forget(answer)
   const frame: Frame = { source: from?.mac ?? gateway.mac, destination: gateway.mac, payload: answer }
   const key = bridge.key(from && from.port !== x.key.inPort ? from.port : 0, frame)
@@ -55,5 +56,5 @@ function refusal(packet: IpPacket): IpPacket | undefined {
     return { ...head, payload: { kind: 'tcp', sourcePort: payload.destinationPort, destinationPort: payload.sourcePort, sequence: payload.flags.ack ? payload.acknowledgement : 0, acknowledgement: (payload.sequence + length) >>> 0, flags, window: 0, data: new Uint8Array(0) } }
   }
   if (payload.kind === 'icmp' && payload.about) return undefined
-  return { ...head, payload: { kind: 'icmp', type: 3, code: 10, data: new Uint8Array(0), about: copyPacket(packet) } }
+  return { ...head, payload: { kind: 'icmp', ...(packet.version === 4 ? { type: 3, code: 10 } : { type: 1, code: 1 }), data: new Uint8Array(0), about: copyPacket(packet) } }
 }

@@ -8,7 +8,7 @@ import { conjunctionsOf, type Conjunction } from './conjunctions.ts'
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
 import { BASELINE, flowPriorities, NativePolicies, type Action } from './native.ts'
-import { cookie, TABLES, ZONE } from './pipeline.ts'
+import { cookie, versionOf, WORDS } from './pipeline.ts'
 
 /** NetworkPolicies as conjunctions of flows (pkg/agent/controller/networkpolicy and pkg/agent/openflow/network_policy.go of v2.4). */
 const DELAY = 5
@@ -36,9 +36,13 @@ export class PolicyFlows {
       ...policyEnforcement('antrea'),
       node: context.name,
       isPolicyDrop: ({ decidedBy }) => (decidedBy?.table === 'EgressDefaultRule' || decidedBy?.table === 'IngressDefaultRule') && decidedBy.text.includes('priority=200,'),
-      nodeAt: (ip) => (ip === dp.gatewayIp || ip === dp.nodeIp ? context.name : undefined),
+      nodeAt: (ip) => (dp.families.some((f) => f.gatewayIp === ip || f.nodeIp === ip) ? context.name : undefined),
     })
     this.#sync()
+  }
+
+  get #versions(): readonly (4 | 6)[] {
+    return this.#dp.families.map((f) => f.version)
   }
 
   stop(): void {
@@ -84,7 +88,7 @@ export class PolicyFlows {
 
   #sync(): void {
     const { round, bridge } = this.#dp
-    const build = new FlowBuilder(cookie(round, 'NetworkPolicy'))
+    const build = new FlowBuilder(cookie(round, 'NetworkPolicy'), this.#dp)
     const used = new Set<string>()
     this.#byPolicy.clear()
     this.#sources.clear()
@@ -123,9 +127,9 @@ export class PolicyFlows {
       for (const direction of ['ingress', 'egress'] as const) {
         if (!policy.isolates[direction]) continue
         const [rules, defaults] = direction === 'ingress' ? ['IngressRule', 'IngressDefaultRule'] : ['EgressRule', 'EgressDefaultRule']
-        for (const pod of local) build.put(defaults, 200, this.#own(direction, pod), 'drop')
+        for (const pod of local) for (const match of this.#own(direction, pod)) build.put(defaults, 200, match, 'drop')
         policy.rules[direction].forEach((rule, i) => {
-          for (const conjunction of conjunctionsOf(view, `${policy.key} ${direction} ${i}`, rule, direction, local, (pod) => this.#own(direction, pod))) {
+          for (const conjunction of conjunctionsOf(view, `${policy.key} ${direction} ${i}`, rule, direction, local, this.#versions, (pod) => this.#own(direction, pod))) {
             if (isEmpty(conjunction)) continue
             const id = this.#id(conjunction.key, policy.key, used)
             build.conjunction(rules, 200, id, conjunction)
@@ -144,7 +148,7 @@ export class PolicyFlows {
       if (local.length === 0) continue
       const baseline = tier === BASELINE
       const table = direction === 'ingress' ? (baseline ? 'IngressDefaultRule' : 'AntreaPolicyIngressRule') : baseline ? 'EgressDefaultRule' : 'AntreaPolicyEgressRule'
-      for (const conjunction of conjunctionsOf(this.#native.view, key, rule, direction, local, (pod) => this.#own(direction, pod))) {
+      for (const conjunction of conjunctionsOf(this.#native.view, key, rule, direction, local, this.#versions, (pod) => this.#own(direction, pod))) {
         if (isEmpty(conjunction)) continue
         const id = this.#id(conjunction.key, source, used)
         build.conjunction(table, priorities.get(key)!, id, conjunction)
@@ -164,9 +168,9 @@ export class PolicyFlows {
   }
 
   /** The policy's own Pod: by its port where packets come in to it, by its address where they leave. */
-  #own(direction: Direction, pod: PolicyPod): string {
+  #own(direction: Direction, pod: PolicyPod): string[] {
     const port = pod.ips.map((ip) => this.#dp.podAt(ip)).find((p) => p)!
-    return direction === 'ingress' ? `reg1=0x${port.port.toString(16)}` : `ip,nw_src=${port.ip}`
+    return direction === 'ingress' ? [`reg1=0x${port.port.toString(16)}`] : port.ips.map((ip) => `${WORDS[versionOf(ip)].ip},${WORDS[versionOf(ip)].src}=${ip}`)
   }
 }
 
@@ -183,8 +187,11 @@ class FlowBuilder {
   readonly #clauses = new Map<string, { table: string; priority: number; match: string; conjunctions: Set<string> }>()
   readonly #cookie: string
 
-  constructor(own: string) {
+  readonly #dp: Datapath
+
+  constructor(own: string, dp: Datapath) {
     this.#cookie = own
+    this.#dp = dp
   }
 
   put(table: string, priority: number, match: string, actions: string): void {
@@ -211,13 +218,16 @@ class FlowBuilder {
     const metric = ingress ? 'IngressMetric' : 'EgressMetric'
     const [register, label, next] = ingress ? ['reg6', `0x${hex}/0xffffffff`, 'ConntrackCommit'] : ['reg5', `0x${hex}00000000/0xffffffff00000000`, 'L3Forwarding']
     if (action === 'Allow') {
-      this.put(table, priority, `conj_id=${id},ip`, `set_field:0x${hex}->${register},ct(commit,table=${metric},zone=${ZONE},exec(set_field:${label}->ct_label))`)
-      for (const sign of ['+', '-']) this.put(metric, 200, `ct_state=${sign}new,ct_label=${label},ip`, `goto_table:${next}`)
+      for (const { version } of this.#dp.families) {
+        const { ip, zone } = WORDS[version]
+        this.put(table, priority, `conj_id=${id},${ip}`, `set_field:0x${hex}->${register},ct(commit,table=${metric},zone=${zone},exec(set_field:${label}->ct_label))`)
+        for (const sign of ['+', '-']) this.put(metric, 200, `ct_state=${sign}new,ct_label=${label},${ip}`, `goto_table:${next}`)
+      }
       return
     }
     if (action === 'Pass') return this.put(table, priority, `conj_id=${id}`, `set_field:0x${hex}->${register},goto_table:${ingress ? 'IngressRule' : 'EgressRule'}`)
     const denied = `set_field:0x${hex}->reg3,set_field:0x400/0x400->reg0`
-    const number = TABLES.findIndex((t) => t === table)
+    const number = this.#dp.bridge.tables.get(table)!.id
     const rest = action === 'Drop' ? `goto_table:${metric}` : `set_field:0x4000000/0xfe000000->reg0,set_field:0x${(number << 24 >>> 0).toString(16)}/0xff000000->reg2,group:${REJECT_GROUPS[ingress ? 0 : 1][1]}`
     this.put(table, priority, `conj_id=${id}`, `${denied},${rest}`)
     this.put(metric, 200, `reg0=0x400/0x400,reg3=0x${hex}`, 'drop')

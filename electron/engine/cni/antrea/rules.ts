@@ -1,9 +1,9 @@
 import type { NodeContext } from '../types.ts'
 import type { Datapath } from './datapath.ts'
-import { GATEWAY } from './pipeline.ts'
+import { GATEWAY, versionOf, type FamilyFacts } from './pipeline.ts'
 
 /** The node's iptables rules and ipset (pkg/agent/route/route_linux.go of Antrea v2.4, syncIPTables). */
-export const POD_IP_SET = 'ANTREA-POD-IP'
+const POD_IP_SETS = { 4: 'ANTREA-POD-IP', 6: 'ANTREA-POD-IP6' } as const
 
 const JUMPS = [
   ['raw', 'PREROUTING', 'ANTREA-PREROUTING', 'prerouting'],
@@ -16,16 +16,24 @@ const JUMPS = [
 
 const PORTS = { geneve: 6081, vxlan: 4789 } as const
 
-export function syncPodSet({ context, podCidr, peers }: Datapath): void {
+export function syncPodSet({ context, families, peers }: Datapath): void {
   const { sets } = context.network.netfilter
-  if (!sets.get(POD_IP_SET)) sets.create(POD_IP_SET, 'hash:net', {})
-  const wanted = new Set([podCidr, ...[...peers.values()].map((p) => p.podCidr)])
-  for (const { element } of [...sets.get(POD_IP_SET)!.members()]) if (!wanted.has(element)) sets.remove(POD_IP_SET, element)
-  for (const cidr of wanted) sets.add(POD_IP_SET, cidr, { exist: true })
+  for (const { version, podCidr } of families) {
+    const name = POD_IP_SETS[version]
+    if (!sets.get(name)) sets.create(name, 'hash:net', version === 4 ? {} : { family: 'inet6' })
+    const wanted = new Set([podCidr, ...[...peers.values()].flatMap((p) => p.families.flatMap((f) => (versionOf(f.podCidr) === version ? f.podCidr : [])))])
+    for (const { element } of [...sets.get(name)!.members()]) if (!wanted.has(element)) sets.remove(name, element)
+    for (const cidr of wanted) sets.add(name, cidr, { exist: true })
+  }
 }
 
 export function syncIptables(dp: Datapath): void {
-  const { netfilter } = dp.context.network
+  for (const family of dp.families) syncFamily(dp, family)
+}
+
+function syncFamily(dp: Datapath, { version, podCidr }: FamilyFacts): void {
+  const { network } = dp.context
+  const netfilter = version === 4 ? network.netfilter : network.netfilter6
   const comment = (text: string): string => `-m comment --comment "Antrea: ${text}"`
   const lines: string[] = ['*raw', ':ANTREA-PREROUTING - [0:0]', ':ANTREA-OUTPUT - [0:0]']
   if (dp.encapsulation !== 'none') {
@@ -42,7 +50,7 @@ export function syncIptables(dp: Datapath): void {
     `-A ANTREA-FORWARD ${comment('accept packets from local Pods')} -i ${GATEWAY} -j ACCEPT`,
     `-A ANTREA-FORWARD ${comment('accept packets to local Pods')} -o ${GATEWAY} -j ACCEPT`,
     'COMMIT', '*nat', ':ANTREA-POSTROUTING - [0:0]',
-    `-A ANTREA-POSTROUTING ${comment('masquerade Pod to external packets')} -s ${dp.podCidr} -m set ! --match-set ${POD_IP_SET} dst ! -o ${GATEWAY} -j MASQUERADE`,
+    `-A ANTREA-POSTROUTING ${comment('masquerade Pod to external packets')} -s ${podCidr} -m set ! --match-set ${POD_IP_SETS[version]} dst ! -o ${GATEWAY} -j MASQUERADE`,
     `-A ANTREA-POSTROUTING ${comment('masquerade LOCAL traffic')} -o ${GATEWAY} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --random-fully`,
     'COMMIT',
   )
@@ -54,7 +62,8 @@ export function syncIptables(dp: Datapath): void {
 }
 
 /** antrea-agent's sysctls: the gateway forwards, and answers may come another way. */
-export function syncSysctls({ network }: NodeContext): void {
+export function syncSysctls({ network, config }: NodeContext): void {
   network.setSysctl('net.ipv4.ip_forward', '1')
+  if (config.ipFamilies.includes('IPv6')) network.setSysctl('net.ipv6.conf.all.forwarding', '1')
   network.setSysctl(`net.ipv4.conf.${GATEWAY}.rp_filter`, '0')
 }

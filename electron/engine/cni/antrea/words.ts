@@ -1,5 +1,4 @@
-import { parseIpv4 } from '../../network/address.ts'
-import { ipText } from './ovs/fields.ts'
+import { formatIp, joinHostPort } from '../../network/address.ts'
 import type { Observer } from './ovs/bridge.ts'
 import type { Datapath } from './datapath.ts'
 import { GATEWAY, TUNNEL } from './pipeline.ts'
@@ -25,7 +24,7 @@ export function describeFlows(dp: Datapath): Observer {
           if (priority === 64_990 || flow.actions === 'drop') return undefined
           return flow.match.includes('conj_id') ? { stage: 'filter', text: `All parts of a policy's rule fit the packet (${flow.match.split(',')[0]}): it may ${egress(table) ? 'leave' : 'come in'}.`, explanation: 'ovs-policy' } : undefined
         case 'L3Forwarding': {
-          const tunnel = /->tun_dst/.test(flow.actions) ? /set_field:([\d.]+)->tun_dst/.exec(flow.actions)![1] : undefined
+          const tunnel = /->tun_(ipv6_)?dst/.test(flow.actions) ? /set_field:([\d.a-f:]+)->tun_(?:ipv6_)?dst/.exec(flow.actions)![1] : undefined
           if (tunnel !== undefined) return { stage: 'forward', text: `${packet!.destination} is a Pod of the node ${tunnel}: the packet goes into the tunnel.`, explanation: 'ovs-forwarding' }
           if (flow.actions === 'goto_table:L2ForwardingCalc') return { stage: 'forward', text: `${packet!.destination} is on this node: the frame goes to the port of its MAC address.`, explanation: 'ovs-forwarding' }
           if (flow.actions.includes(`${dp.gateway.mac}->eth_dst`)) return { stage: 'forward', text: `${packet!.destination} is reached through the node's own network, so the packet goes to ${GATEWAY}.`, explanation: 'ovs-forwarding' }
@@ -38,11 +37,11 @@ export function describeFlows(dp: Datapath): Observer {
 
     selected(x, group, bucket) {
       if (bucket.actions.includes('0x4000/0x4000->reg0')) return undefined
-      const ip = /set_field:0x([\da-f]+)->reg3/.exec(bucket.actions)
+      const ip = /set_field:(0x[\da-f]+)->(reg3|xxreg3)/.exec(bucket.actions)
       const port = /set_field:0x([\da-f]+)\/0xffff->reg4/.exec(bucket.actions)
-      const endpoint = ip && port ? `${ipText(Number.parseInt(ip[1]!, 16))}:${Number.parseInt(port[1]!, 16)}` : ''
+      const endpoint = ip && port ? joinHostPort(formatIp(BigInt(ip[1]!), ip[2] === 'reg3' ? 4 : 6), Number.parseInt(port[1]!, 16)) : ''
       const { payload } = x.packet!
-      const service = 'destinationPort' in payload ? `${x.packet!.destination}:${payload.destinationPort}` : x.packet!.destination
+      const service = 'destinationPort' in payload ? joinHostPort(x.packet!.destination, payload.destinationPort) : x.packet!.destination
       return {
         stage: 'forward', text: `${service} is a Service: of the ${group.buckets.length} endpoint${group.buckets.length === 1 ? '' : 's'} of group ${group.id} the packet's hash chooses ${endpoint}.`,
         explanation: 'ovs-service', decidedBy: `group_id=${group.id},type=select,…bucket=bucket_id:${bucket.id},weight:${bucket.weight},actions=${bucket.actions}`,
@@ -63,8 +62,8 @@ export function describeFlows(dp: Datapath): Observer {
       switch (flow.table) {
         case 'SpoofGuard': {
           const pod = [...dp.pods.values()].find((p) => p.name === port)
-          const own = pod && parseIpv4(packet.source) !== parseIpv4(pod.ip)
-          return { text: own ? `${pod.podNamespace}/${pod.podName} may only send from ${pod.ip}, not from ${packet.source}.` : `No flow lets a packet from ${packet.source} with the address ${x.key.frame.source} in through ${port}.`, explanation: 'drop-ovs-spoof' }
+          const own = pod && !pod.ips.includes(packet.source)
+          return { text: own ? `${pod.podNamespace}/${pod.podName} may only send from ${pod.ips.join(' and ')}, not from ${packet.source}.` : `No flow lets a packet from ${packet.source} with the address ${x.key.frame.source} in through ${port}.`, explanation: 'drop-ovs-spoof' }
         }
         case 'EgressDefaultRule': return { text: `A NetworkPolicy isolates the sender ${packet.source}, and no rule lets the packet leave.`, explanation: 'drop-ovs-policy' }
         case 'IngressDefaultRule': return { text: `A NetworkPolicy isolates the receiver ${packet.destination}, and no rule lets the packet in.`, explanation: 'drop-ovs-policy' }

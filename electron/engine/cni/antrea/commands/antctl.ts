@@ -34,7 +34,7 @@ export const antctl: Command = ({ datapath, agent, process }, args) => {
       if (found.length === 0 && name !== undefined) throw new CommandError('Error: NotFound: interface not found for Pod')
       return table([
         ['NAMESPACE', 'NAME', 'INTERFACE-NAME', 'IP', 'MAC', 'PORT-UUID', 'OF-PORT', 'CONTAINER-ID'],
-        ...found.map((p) => [p.podNamespace, p.podName, p.name, p.ip, p.mac, uuid(`port ${datapath.context.name} ${p.name}`), String(p.port), p.containerId.slice(0, 11)]),
+        ...found.map((p) => [p.podNamespace, p.podName, p.name, p.ips.join(), p.mac, uuid(`port ${datapath.context.name} ${p.name}`), String(p.port), p.containerId.slice(0, 11)]),
       ])
     }
     case 'ovsflows': {
@@ -52,7 +52,7 @@ export const antctl: Command = ({ datapath, agent, process }, args) => {
     case 'agentinfo':
       return table([
         ['POD', 'NODE', 'STATUS', 'NODE-SUBNET', 'NETWORK-POLICIES', 'ADDRESS-GROUPS', 'APPLIED-TO-GROUPS', 'LOCAL-PODS'],
-        [agent.podKey, datapath.context.name, 'Healthy', datapath.podCidr, ...agent.policyNumbers().map(String), String(datapath.pods.size)],
+        [agent.podKey, datapath.context.name, 'Healthy', datapath.families.map((f) => f.podCidr).join(), ...agent.policyNumbers().map(String), String(datapath.pods.size)],
       ])
     default: throw notSimulated(`antctl get ${what}`, 'use podinterface, ovsflows, networkpolicy or agentinfo')
   }
@@ -81,7 +81,7 @@ function flowsWanted(agent: AntreaAgent, flags: ReadonlyMap<string, string>, nam
   }
   const service = flag('-S', '--service')
   if (service !== undefined) {
-    const own = new Set((agent.proxy?.flowsOf(`${needNamespace()}/${service}`) ?? []).map((f) => `${f.table} ${f.match}`))
+    const own = new Set(agent.proxies.flatMap((proxy) => proxy.flowsOf(`${needNamespace()}/${service}`)).map((f) => `${f.table} ${f.match}`))
     return (table, match) => own.has(`${table} ${match}`)
   }
   const policy = flag('-N', '--networkpolicy')

@@ -1,9 +1,9 @@
-import { parseIpv4 } from '../../../network/address.ts'
+import { isValidIp } from '../../../network/address.ts'
 import type { IpPacket } from '../../../network/types.ts'
 import type { TrackedConnection } from '../../../network/netfilter/conntrack/connection.ts'
 import { stateOf } from './conntrack-zones.ts'
 import type { Execution } from './execution.ts'
-import { CT, formatCtState, halves } from './fields.ts'
+import { CT, formatCtState, halves, setWideRegister } from './fields.ts'
 import { splitTop, type Flow } from './flow.ts'
 import { compileLearn } from './learn.ts'
 
@@ -69,7 +69,12 @@ function setField(text: string): Action {
   switch (target) {
     case 'eth_src': return ({ key }) => (key.frame.source = value)
     case 'eth_dst': return ({ key }) => (key.frame.destination = value)
-    case 'tun_dst': return ({ key }) => (key.tunnelDestination = value)
+    case 'xxreg3': {
+      const wide = BigInt(value)
+      return ({ key }) => setWideRegister(key.registers, wide)
+    }
+    case 'tun_dst':
+    case 'tun_ipv6_dst': return ({ key }) => (key.tunnelDestination = value)
     case 'arp_op': return ({ key: { frame } }) => frame.payload.kind === 'arp' && (frame.payload.operation = value === '2' ? 'reply' : 'request')
     case 'arp_sha': return ({ key: { frame } }) => frame.payload.kind === 'arp' && (frame.payload.senderMac = value)
     case 'arp_spa': return ({ key: { frame } }) => frame.payload.kind === 'arp' && (frame.payload.senderIp = value)
@@ -115,6 +120,7 @@ function registerOf(field: string): number {
 
 function load(text: string): Action {
   const [given, target] = text.split('->') as [string, string]
+  if (target === 'NXM_NX_XXREG3[]') return setField(`${given}->xxreg3`)
   const { field, from, to } = subfield(target)
   const i = registerOf(field)
   const mask = to - from === 31 ? 0xffffffff : ((2 ** (to - from + 1) - 1) << from) >>> 0
@@ -142,8 +148,9 @@ interface Nat { what: 'source' | 'destination'; address: string; port: number | 
 
 function natOf(text: string): Nat {
   const [what, target] = text.split('=') as [string, string]
-  const [address, port] = target.split(':') as [string, string | undefined]
-  if (parseIpv4(address) === undefined) throw new Error(`${address}: bad IPv4 address`)
+  const [, wide, plain, port] = /^(?:\[(.*)\]|([\d.]+|[^[\]]*:[^[\]]*?))(?::(\d+))?$/.exec(isValidIp(target) ? `[${target}]` : target) ?? []
+  const address = wide ?? plain ?? target
+  if (!isValidIp(address)) throw new Error(`${address}: bad IP address`)
   return { what: what === 'src' ? 'source' : 'destination', address, port: port === undefined ? undefined : Number(port) }
 }
 

@@ -139,7 +139,7 @@ export class OvsBridge {
   }
 
   key(inPort: number, frame: Frame): FlowKey {
-    return { frame, inPort, registers: new Uint32Array(10), ctState: 0, ctMark: 0, ctLabelHigh: 0, ctLabelLow: 0, conjunction: 0, tunnelDestination: '0.0.0.0' }
+    return { frame, inPort, registers: new Uint32Array(16), ctState: 0, ctMark: 0, ctLabelHigh: 0, ctLabelLow: 0, conjunction: 0, tunnelDestination: '0.0.0.0' }
   }
 
   send(x: Execution, number: number, flow: Flow | undefined): void {

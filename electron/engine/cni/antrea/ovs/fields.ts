@@ -1,15 +1,15 @@
-import { formatIpv4, parseCidr, parseIpv4 } from '../../../network/address.ts'
+import { ipv6Number, parseCidr, parseIpv4 } from '../../../network/address.ts'
 import { ported } from '../../../network/packets.ts'
 import type { Frame, Ip, Mac } from '../../../network/types.ts'
 
-/** Fields of ovs-fields(7), as far as Antrea's flows match them. IPv4 addresses are numbers, MACs and tunnel ends text. */
-export type Value = number | string
+/** Fields of ovs-fields(7), as far as Antrea's flows match them. Addresses are numbers, MACs and tunnel ends text. */
+export type Value = number | bigint | string
 
 /** What the switch knows of a frame on its way through the tables: struct flow of Open vSwitch. */
 export interface FlowKey {
   readonly frame: Frame
   inPort: number
-  /** reg0 to reg9. */
+  /** reg0 to reg15; the last four are xxreg3. */
   readonly registers: Uint32Array
   ctState: number
   ctMark: number
@@ -31,13 +31,16 @@ type Read = (key: FlowKey) => Value | undefined
 const READERS: Record<string, Read> = {
   in_port: (k) => k.inPort,
   eth_type: ({ frame: { payload } }) => (payload.kind === 'arp' ? 0x806 : payload.version === 4 ? 0x800 : 0x86dd),
-  nw_proto: ({ frame: { payload } }) => (payload.kind === 'arp' ? undefined : PROTOCOLS[payload.payload.kind]),
+  nw_proto: ({ frame: { payload } }) => (payload.kind === 'arp' ? undefined : payload.version === 6 && payload.payload.kind === 'icmp' ? 58 : PROTOCOLS[payload.payload.kind]),
   dl_src: (k) => k.frame.source,
   dl_dst: (k) => k.frame.destination,
   arp_op: ({ frame: { payload } }) => (payload.kind === 'arp' ? (payload.operation === 'request' ? 1 : 2) : undefined),
   arp_spa: ({ frame: { payload } }) => (payload.kind === 'arp' ? parseIpv4(payload.senderIp) : undefined),
   arp_tpa: ({ frame: { payload } }) => (payload.kind === 'arp' ? parseIpv4(payload.targetIp) : undefined),
   arp_sha: ({ frame: { payload } }) => (payload.kind === 'arp' ? payload.senderMac : undefined),
+  ipv6_src: ({ frame: { payload } }) => (payload.kind === 'ip' && payload.version === 6 ? ipv6Number(payload.source) : undefined),
+  ipv6_dst: ({ frame: { payload } }) => (payload.kind === 'ip' && payload.version === 6 ? ipv6Number(payload.destination) : undefined),
+  xxreg3: ({ registers }) => wideRegister(registers),
   nw_src: ({ frame: { payload } }) => (payload.kind === 'ip' ? parseIpv4(payload.source) : undefined),
   nw_dst: ({ frame: { payload } }) => (payload.kind === 'ip' ? parseIpv4(payload.destination) : undefined),
   tp_src: ({ frame: { payload } }) => (payload.kind === 'ip' ? ported(payload.payload)?.sourcePort : undefined),
@@ -51,24 +54,41 @@ const READERS: Record<string, Read> = {
   ct_label_low: (k) => k.ctLabelLow,
   conj_id: (k) => k.conjunction,
   tun_dst: (k) => k.tunnelDestination,
+  tun_ipv6_dst: (k) => k.tunnelDestination,
 }
-for (let i = 0; i < 10; i++) READERS[`reg${i}`] = (k) => k.registers[i]
+for (let i = 0; i < 16; i++) READERS[`reg${i}`] = (k) => k.registers[i]
 
 export interface Term {
   readonly field: string
   readonly read: Read
   readonly value: Value
   /** Bits that count; undefined: all of them. */
-  readonly mask: number | undefined
+  readonly mask: number | bigint | undefined
 }
 
 /** The protocols' short names, and what they ask for. */
-const SHORT: Readonly<Record<string, readonly [number, number?]>> = { arp: [0x806], ip: [0x800], icmp: [0x800, 1], tcp: [0x800, 6], udp: [0x800, 17], sctp: [0x800, 132] }
+const SHORT: Readonly<Record<string, readonly [number, number?]>> = { arp: [0x806], ip: [0x800], icmp: [0x800, 1], tcp: [0x800, 6], udp: [0x800, 17], sctp: [0x800, 132], ipv6: [0x86dd], icmp6: [0x86dd, 58], tcp6: [0x86dd, 6], udp6: [0x86dd, 17], sctp6: [0x86dd, 132] }
 
-function term(field: string, value: Value, mask?: number): Term {
+/** xxreg3: the value of its four parts, the highest first. */
+export function wideRegister(registers: Uint32Array): bigint {
+  let value = 0n
+  for (let i = 12; i < 16; i++) value = (value << 32n) | BigInt(registers[i]!)
+  return value
+}
+
+export function setWideRegister(registers: Uint32Array, value: bigint): void {
+  for (let i = 15, rest = value; i >= 12; i--, rest >>= 32n) registers[i] = Number(rest & 0xffffffffn)
+}
+
+function term(field: string, value: Value, mask?: number | bigint): Term {
   const read = READERS[field]
   if (!read) throw new Error(`podhop: not simulated: matching on ${field}`)
-  return { field, read, value: mask === undefined || typeof value === 'string' ? value : (value & mask) >>> 0, mask }
+  return { field, read, value: masked(value, mask), mask }
+}
+
+export function masked(value: Value, mask: number | bigint | undefined): Value {
+  if (mask === undefined || typeof value === 'string') return value
+  return typeof value === 'bigint' ? value & (mask as bigint) : (value & (mask as number)) >>> 0
 }
 
 function number(text: string): number {
@@ -99,10 +119,17 @@ export function parseTerms(part: string, ports: (name: string) => number | undef
       const { base, length } = parseCidr(text.includes('/') ? text : `${text}/32`)
       return length === 0 ? [] : [term(name, base, length === 32 ? undefined : (0xffffffff << (32 - length)) >>> 0)]
     }
+    case 'ipv6_src':
+    case 'ipv6_dst': {
+      const { base6, mask6, length } = parseCidr(text)
+      return length === 0 ? [] : [term(name, base6, length === 128 ? undefined : mask6)]
+    }
+    case 'xxreg3': return [term(name, BigInt(text))]
     case 'dl_src':
     case 'dl_dst':
     case 'arp_sha':
-    case 'tun_dst': return [term(name, text)]
+    case 'tun_dst':
+    case 'tun_ipv6_dst': return [term(name, text)]
   }
   const [value, mask] = text.split('/')
   return [term(name, number(value!), mask === undefined ? undefined : number(mask))]
@@ -138,5 +165,4 @@ function ctLabel(text: string): Term[] {
   return out
 }
 
-export const ipText = (value: number): Ip => formatIpv4(value)
 export type { Mac }

@@ -1,4 +1,4 @@
-import type { FlowKey, Term } from './fields.ts'
+import { masked, type FlowKey, type Term } from './fields.ts'
 import type { Flow } from './flow.ts'
 
 /** All flows of a table that look at the same bits of the same fields: a "subtable" of OVS's classifier (tuple space search). */
@@ -133,8 +133,8 @@ function rowOf(terms: readonly Term[], key: FlowKey): string | undefined {
     const { read, mask } = terms[i]!
     const value = read(key)
     if (value === undefined) return undefined
-    const masked = mask === undefined ? value : ((value as number) & mask) >>> 0
-    row = i === 0 ? `${masked}` : `${row},${masked}`
+    const bits = mask === undefined ? value : masked(value, mask)
+    row = i === 0 ? `${bits}` : `${row},${bits}`
   }
   return row
 }
