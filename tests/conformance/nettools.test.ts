@@ -153,6 +153,24 @@ describe.skipIf(!available)('the real tools agree', () => {
     same('p3', ['ss -tan', 'ss -taniO state established', 'ss -tanoi', 'ss -tne', 'ss -ltn', 'ss -tnp state established'], measured)
   })
 
+  describe('on netcat', () => {
+    const ports: Mask = (text) => text.replace(/(\d+\.){3}\d+ (3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORT')).replaceAll('Temporary failure in name resolution', 'Name or service not known')
+    const heard = async (listen: string, lines: string[]): Promise<void> => {
+      const results: string[] = []
+      for (const world of [there, here]) {
+        const listener = await world.start('p3', listen)
+        const said: string[] = []
+        for (const line of lines) said.push(shown('p1', line, await world.run('p1', line), ports))
+        results.push([...said, shown('p3', listen, { ...(await listener.stop()), code: 0 }, ports)].join('\n'))
+      }
+      expect(results[1]).toBe(results[0])
+    }
+    it('by UDP, of its test datagrams', () => heard('nc -n -u -l -k -v 5600', ['nc -v -z -u -w 1 10.244.2.2 5600', 'nc -n -v -u -w 1 10.244.2.2 5600', 'nc -zu 10.244.2.2 5600', 'nc -vzu 10.244.2.2 5601']))
+    it('by UDP, for the first that sends', () => heard('nc -n -u -l -v -p 5602', ['nc -v -z -u -w 1 -p 41000 10.244.2.2 5602', 'nc -u -v -z -w 1 10.244.2.2 5602']))
+    it('by TCP, one after the other', () => heard('nc -n -l -k -v 5603', ['nc -zv 10.244.2.2 5602-5604', 'nc -z -p 41001 10.244.2.2 5603', 'nc -vzn -w 1 10.244.2.2 5603']))
+    same('p1', ['nc', 'nc -h', 'nc -l', 'nc -Q', 'nc -w', 'nc -z 10.244.2.2', 'nc -zv 10.244.2.2 99999', 'nc -zv 10.244.2.2 0', 'nc -zv 10.244.2.2 foo', 'nc -l -z -p 5605', 'nc -k 10.244.2.2 1', 'nc -zvn localhost 80', 'nc -vz -w 1 10.244.2.2 http', 'nc -w x 1.1.1.1 1', 'nc -zv nope. 80'], ports)
+  })
+
   describe('on busybox', () => {
     const version: Mask = (text) => times(text).replace(/BusyBox v[^\n]*/g, 'BusyBox').replace(/\nUsage:[^]*/, '\nUsage')
     same('p1', ['busybox ping -c 1 10.244.1.3', 'busybox ping -c 1 -q 10.244.2.2', 'busybox ping -c 1 -W 1 10.244.2.99', 'busybox ping -c 1', 'busybox ping'], version)

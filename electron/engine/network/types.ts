@@ -537,6 +537,8 @@ export interface UdpSocket {
   onDatagram: ((datagram: { source: Ip; sourcePort: number; destination: Ip; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
   /** ICMP errors about what it sent: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
   onError: ((error: Error & { code: string }) => void) | undefined
+  /** connect(2): from here on it hears this peer alone. `local`: the address that the peer has written to. */
+  connect(address: Ip, port: number, local?: Ip): void
   /** Throws SystemError ENETUNREACH when there is no route, EPERM when an own rule drops it. Returns the journey of a connection's first datagram. */
   send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined
   close(): void

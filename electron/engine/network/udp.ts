@@ -86,7 +86,7 @@ export class Udp {
     if (datagram.wireguard && receiveWireguard(this.#ns, packet, datagram)) return
     if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
     if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
-    const socket = this.#find(datagram.destinationPort, packet.destination)
+    const socket = this.#find(datagram.destinationPort, packet.destination, packet.source, datagram.sourcePort)
     if (socket) return socket.receive(packet, datagram)
     if (!unicast) return
     const { recorder } = this.#ns
@@ -107,18 +107,20 @@ export class Udp {
   icmpError(about: IpPacket, type: number, code: number): void {
     const datagram = about.payload as UdpDatagram
     const error = about.version === 4 ? icmpErrorCode(type, code) : icmp6ErrorCode(type, code)
-    if (error) this.#find(datagram.sourcePort, about.source)?.fail(about.destination, datagram.destinationPort, error)
+    if (error) this.#find(datagram.sourcePort, about.source, about.destination, datagram.destinationPort)?.fail(about.destination, datagram.destinationPort, error)
   }
 
   destroy(): void {
     for (const socket of [...this.#ports.values()].flat()) socket.close()
   }
 
-  #find(port: number, address: Ip): Socket | undefined {
+  /** `from`: a connected socket hears its peer alone. */
+  #find(port: number, address: Ip, from: Ip, fromPort: number): Socket | undefined {
     const sockets = this.#ports.get(port)
     if (!sockets) return undefined
     const any = address.includes(':') ? ANY6 : ANY
-    return sockets.find((s) => s.address === address) ?? sockets.find((s) => s.address === any || (s.address === ANY6 && !s.v6only))
+    const hears = ({ peer }: Socket): boolean => peer === undefined || (peer.address === from && peer.port === fromPort)
+    return sockets.find((s) => s.address === address && hears(s)) ?? sockets.find((s) => (s.address === any || (s.address === ANY6 && !s.v6only)) && hears(s))
   }
 
   #taken(port: number, address: Ip, v6only = false): boolean {
@@ -155,6 +157,7 @@ class Socket implements UdpSocket {
   readonly #owner: SocketOwner | undefined
   readonly #flows = new Map<string, Flow>()
   #closed = false
+  peer: { local: Ip; address: Ip; port: number } | undefined
 
   constructor(namespace: Namespace, udp: Udp, { address, port, owner, v6only }: { address: Ip; port: number; owner: SocketOwner | undefined; v6only: boolean }) {
     this.#ns = namespace
@@ -165,9 +168,14 @@ class Socket implements UdpSocket {
     this.#owner = owner
   }
 
+  connect(address: Ip, port: number, local?: Ip): void {
+    this.peer = { address, port, local: local ?? this.#ns.sourceFor(address) ?? this.address }
+  }
+
   info(): SocketInfo {
+    const { peer } = this
     return {
-      protocol: 'udp', state: 'UNCONN', localAddress: this.address, localPort: this.port, remoteAddress: this.address.includes(':') ? ANY6 : ANY, remotePort: 0,
+      protocol: 'udp', state: peer ? 'ESTAB' : 'UNCONN', localAddress: peer?.local ?? this.address, localPort: this.port, remoteAddress: peer?.address ?? (this.address.includes(':') ? ANY6 : ANY), remotePort: peer?.port ?? 0,
       receiveQueue: 0, sendQueue: 0, owner: this.#owner, ...(this.v6only ? { v6only: true } : {}),
     }
   }

@@ -1,61 +1,98 @@
 import { anyOf, canonicalIp, capable, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
+import { nameOfAddress } from './names.ts'
+import { connectUdp, serveUdp } from './nc-udp.ts'
+import { HELP, USAGE } from './nc-usage.ts'
+import { serviceName, servicePorts } from './services.ts'
 import { programName, TcpStream } from './stream.ts'
 
-/** nc(1): OpenBSD's netcat of Debian 12, and busybox's short form of it. */
-interface Options { listen: boolean; keep: boolean; scan: boolean; verbose: boolean; udp: boolean; wait: number | undefined; port: number | undefined; quitAfterEof: number | undefined; family: 4 | 6 | undefined }
+/** nc(1): OpenBSD's netcat 1.219 of Debian 12. */
+export interface Options {
+  listen: boolean; keep: boolean; scan: boolean; verbose: boolean; numeric: boolean; noInput: boolean
+  /** ms */
+  wait: number | undefined
+  port: number | undefined
+  source: string | undefined
+  quitAfterEof: number | undefined
+  family: 4 | 6 | undefined
+}
 
-const SERVICES: Record<number, string> = { 22: 'ssh', 53: 'domain', 80: 'http', 443: 'https', 3306: 'mysql', 5432: 'postgresql', 6379: 'redis', 8080: 'http-alt' }
+/** Options that change what is sent, and that nothing here does. */
+const OTHERS = 'bCFIiMmOPrSTtUVWXxZ'
 
 export function* nc(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'lkzvuw:p:nN46q:')
+  const parsed = getopt(process.argv.slice(1), '46bCDdFhI:i:klM:m:NnO:P:p:q:rSs:T:tUuV:vW:w:X:x:Zz')
   if ('invalid' in parsed || 'missing' in parsed) {
-    yield* process.printError(`nc: invalid option -- '${'invalid' in parsed ? parsed.invalid : parsed.missing}'\nusage: nc [-klNnuvz] [-p source_port] [-w timeout] [destination] [port]\n`)
+    yield* process.printError(`nc: ${'invalid' in parsed ? `invalid option -- '${parsed.invalid}'` : `option requires an argument -- '${parsed.missing}'`}\n${USAGE}`)
     return 1
   }
-  const options: Options = { listen: false, keep: false, scan: false, verbose: false, udp: false, wait: undefined, port: undefined, quitAfterEof: undefined, family: undefined }
-  for (const { name, value } of parsed.options) {
-    if (name === 'l') options.listen = true
-    if (name === 'k') options.keep = true
-    if (name === 'z') options.scan = true
-    if (name === 'v') options.verbose = true
-    if (name === 'u') options.udp = true
-    if (name === 'w') options.wait = Number(value) * 1000
-    if (name === 'p') options.port = Number(value)
-    if (name === '4' || name === '6') options.family = Number(name) as 4 | 6
-    if (name === 'N') options.quitAfterEof = 0
-    if (name === 'q') options.quitAfterEof = Number(value) * 1000
+  const has = (name: string): boolean => parsed.options.some((o) => o.name === name)
+  const value = (name: string): string | undefined => parsed.options.findLast((o) => o.name === name)?.value
+  if (has('h')) {
+    yield* process.printError(HELP)
+    return 0
   }
-  if (options.udp) {
-    yield* process.printError('podhop: not simulated: nc -u (use dig for UDP, or hop trace SRC HOST:PORT/udp)\n')
+  const other = [...OTHERS].find(has)
+  if (other !== undefined) {
+    yield* process.printError(`podhop: not simulated: nc -${other} (use nc with -l -k -u -z -v -w -p -s -q -N -n -4 -6)\n`)
     return 69
   }
-  const [first, second] = parsed.operands
-  if (options.listen) {
-    const port = options.port ?? Number(second ?? first)
-    if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      yield* process.printError('nc: missing port number\n')
-      return 1
-    }
-    if (port < 1024 && !capable(process, 'NET_BIND_SERVICE')) {
-      yield* process.printError('nc: Permission denied\n')
-      return 1
-    }
-    return yield* serve(process, options, port, second === undefined ? undefined : first)
-  }
-  if (first === undefined || second === undefined) {
-    yield* process.printError('usage: nc [-klNnuvz] [-p source_port] [-w timeout] [destination] [port]\n')
+  const complain = function* (text: string): Task<number> {
+    yield* process.printError(`nc: ${text}\n`)
     return 1
   }
-  const [low, high] = second.split('-').map(Number) as [number, number | undefined]
+  for (const [name, what] of [['w', 'timeout'], ['q', 'quit timer']] as const) if (value(name) !== undefined && !/^-?\d+$/.test(value(name)!)) return yield* complain(`${what === 'timeout' ? `timeout invalid: ${value(name)}` : `quit timer invalid: ${value(name)}`}`)
+  const seconds = (name: string): number | undefined => (value(name) === undefined || Number(value(name)) < 0 ? undefined : Number(value(name)) * 1000)
+  const options: Options = {
+    listen: has('l'), keep: has('k'), scan: has('z'), verbose: has('v'), numeric: has('n'), noInput: has('d'), wait: seconds('w'), source: value('s'), quitAfterEof: has('N') && !has('u') ? 0 : seconds('q'),
+    port: value('p') === undefined ? undefined : Number(value('p')), family: has('4') === has('6') ? undefined : has('4') ? 4 : 6,
+  }
+  const [first, second, ...more] = parsed.operands
+  if (more.length > 0 || (first === undefined && !options.listen)) {
+    yield* process.printError(USAGE)
+    return 1
+  }
+  if (options.listen && options.scan) return yield* complain('cannot use -z and -l')
+  if (options.keep && !options.listen) return yield* complain('must use -l with -k')
+  if (options.listen) {
+    const text = value('p') ?? second ?? first
+    if (text === undefined) return yield* complain('missing port number')
+    const ports = portList(text, has('u'))
+    if (typeof ports === 'string') return yield* complain(ports)
+    const port = ports[0]!
+    if (port < 1024 && !capable(process, 'NET_BIND_SERVICE')) return yield* complain('Permission denied')
+    const address = options.source ?? (second === undefined ? undefined : first)
+    return has('u') ? yield* serveUdp(process, options, port, address) : yield* serve(process, options, port, address)
+  }
+  if (second === undefined) return yield* complain('missing port number')
+  const ports = portList(second, has('u'))
+  if (typeof ports === 'string') return yield* complain(ports)
   let code = 1
-  for (let port = low; port <= (high ?? low); port++) code = Math.min(code, yield* connect(process, options, first, port))
+  for (const port of ports) code = Math.min(code, yield* connect(process, options, first!, port, has('u')))
   return code
 }
 
-function* connect(process: Process, options: Options, host: string, port: number): Task<number> {
+/** "80", "http", "20-25"; a string is what is wrong with it. */
+function portList(text: string, udp: boolean): number[] | string {
+  const named = servicePorts(text)[udp ? 'udp' : 'tcp']
+  if (named !== undefined) return [named]
+  const ends = text.split('-', 2)
+  for (const end of ends) {
+    if (!/^\d+$/.test(end)) return `port number invalid: ${end}`
+    if (Number(end) < 1) return `port number too small: ${end}`
+    if (Number(end) > 65_535) return `port number too large: ${end}`
+  }
+  const [low, high] = [Math.min(...ends.map(Number)), Math.max(...ends.map(Number))]
+  return Array.from({ length: high - low + 1 }, (_, i) => low + i)
+}
+
+function* connect(process: Process, options: Options, host: string, port: number, udp: boolean): Task<number> {
   let address = canonicalIp(host) ?? host
   if (!isValidIp(host)) {
+    if (options.numeric) {
+      yield* process.printError(`nc: getaddrinfo for host "${host}" port ${port}: Name or service not known\n`)
+      return 1
+    }
     const resolved = yield* resolveHost(process, host, options.family === undefined ? {} : { family: options.family })
     if ('error' in resolved) {
       yield* process.printError(`nc: getaddrinfo for host "${host}" port ${port}: ${resolved.message}\n`)
@@ -64,12 +101,14 @@ function* connect(process: Process, options: Options, host: string, port: number
     address = resolved.addresses[0]!
   }
   const shown = isValidIp(host) ? host : `${host} (${address})`
-  const stream = yield* TcpStream.open(process, address, port, options.wait === undefined ? {} : { timeout: options.wait })
+  const service = options.numeric ? '*' : (serviceName(port, udp ? 'udp' : 'tcp') ?? '*')
+  if (udp) return yield* connectUdp(process, options, { address, port, shown, service })
+  const stream = yield* TcpStream.open(process, address, port, { ...(options.wait === undefined ? {} : { timeout: options.wait }), ...(options.source === undefined ? {} : { source: options.source }), ...(options.port === undefined ? {} : { sourcePort: options.port }) })
   if (!(stream instanceof TcpStream)) {
     if (options.verbose) yield* process.printError(`nc: connect to ${shown} port ${port} (tcp) ${stream.gaveUp ? 'timed out: Operation now in progress' : `failed: ${stream.message}`}\n`)
     return 1
   }
-  if (options.verbose) yield* process.printError(`Connection to ${shown} ${port} port [tcp/${SERVICES[port] ?? '*'}] succeeded!\n`)
+  if (options.verbose) yield* process.printError(`Connection to ${shown} ${port} port [tcp/${service}] succeeded!\n`)
   if (options.scan) {
     stream.close()
     return 0
@@ -77,7 +116,7 @@ function* connect(process: Process, options: Options, host: string, port: number
   const sender = process.spawnThread(
     (function* (): Task {
       for (;;) {
-        const data = yield* process.read(0)
+        const data = options.noInput ? null : yield* process.read(0)
         if (data === null) break
         stream.write(data)
       }
@@ -136,11 +175,11 @@ function* converse(process: Process, connection: TcpConnection, options: Options
       signal.notify()
     },
   }
-  if (options.verbose) yield* process.printError(`Connection received on ${connection.remoteAddress} ${connection.remotePort}\n`)
+  if (options.verbose) yield* process.printError(`Connection received on ${yield* peerName(process, options, connection.remoteAddress)} ${connection.remotePort}\n`)
   const sender = process.spawnThread(
     (function* (): Task {
       for (;;) {
-        const data = yield* process.read(0)
+        const data = options.noInput ? null : yield* process.read(0)
         if (data === null) break
         connection.send(data)
       }
@@ -157,4 +196,9 @@ function* converse(process: Process, connection: TcpConnection, options: Options
     sender.kill()
     connection.end()
   }
+}
+
+/** getnameinfo(3)'s name of the other end. */
+export function* peerName(process: Process, { numeric }: Options, address: string): Task<string> {
+  return numeric ? address : ((yield* nameOfAddress(process, address, new Map())) ?? address)
 }
