@@ -685,6 +685,8 @@ export interface NetworkNamespace {
   removeAddress(link: string, address: Cidr): void
   setUp(link: string, up: boolean): void
   removeLink(name: string): void
+  /** As `ip link set NAME netns`; of veth pairs alone. Throws SystemError EEXIST, EINVAL. */
+  moveLink(name: string, to: NetworkNamespace): void
   /** As `ip link add`: a link that is down. Throws SystemError EEXIST, EINVAL (a name that cannot be), ENODEV. */
   createLink(name: string, spec: NewLink): Link
   isLocal(address: Ip): boolean

@@ -6,9 +6,9 @@ import { runOn } from './run-on.ts'
  * chroot(8) of coreutils 9.1, into what is the root of a node's filesystem: `chroot /host` in a debugging Pod. The command then
  * has the node's files and programs, and the network namespace and capabilities that the container has.
  */
-export function chroot(cluster: Cluster) {
+export function chroot(cluster: Cluster, busybox = false) {
   return function* (process: Process): Task<number> {
-    const name = (process.argv[0] ?? '').split('/').pop() === 'busybox' ? 'chroot' : (process.argv[0] ?? 'chroot')
+    const name = busybox ? 'chroot' : (process.argv[0] ?? 'chroot')
     const words = process.argv.slice(1)
     if (words[0]?.startsWith('-') && words[0] !== '--') {
       yield* process.printError(`podhop: not simulated: chroot ${words[0]} (use chroot DIRECTORY COMMAND)\n`)
@@ -16,13 +16,17 @@ export function chroot(cluster: Cluster) {
     }
     if (words[0] === '--') words.shift()
     const [directory, ...command] = words
+    if (directory === undefined && busybox) {
+      yield* process.printError('BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: chroot NEWROOT [PROG ARGS]\n\nRun PROG with root directory set to NEWROOT\n')
+      return 1
+    }
     if (directory === undefined) {
       yield* process.printError(`${name}: missing operand\nTry '${name} --help' for more information.\n`)
       return 125
     }
     const refuse = function* (why: string): Task<number> {
-      yield* process.printError(`${name}: cannot change root directory to '${directory}': ${why}\n`)
-      return 125
+      yield* process.printError(`${name}: ${busybox ? "can't" : 'cannot'} change root directory to '${directory}': ${why}\n`)
+      return busybox ? 1 : 125
     }
     const { fs } = process
     const path = process.resolve(directory)
@@ -42,7 +46,7 @@ export function chroot(cluster: Cluster) {
       return yield* runOn(process, machine, { argv, cwd: '/', env: process.env, user: process.user, inside })
     } catch (error) {
       if (!isSystemError(error)) throw error
-      yield* process.printError(`${name}: failed to run command ‘${argv[0]}’: ${error.message}\n`)
+      yield* process.printError(busybox ? `${name}: can't execute '${argv[0]}': ${error.message}\n` : `${name}: failed to run command ‘${argv[0]}’: ${error.message}\n`)
       return error.code === 'ENOENT' ? 127 : 126
     }
   }

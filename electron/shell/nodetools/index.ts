@@ -14,6 +14,7 @@ export function registerNodeTools(cluster: Cluster): void {
   programs.register('nsenter', nsenter(cluster))
   programs.register('lsns', lsns)
   programs.register('chroot', chroot(cluster))
+  programs.register('busybox:chroot', chroot(cluster, true))
   programs.register('ctr', ctr(cluster))
   programs.register('journalctl', journalctl(cluster))
   programs.register('pstree', pstree)

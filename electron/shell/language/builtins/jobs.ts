@@ -210,7 +210,7 @@ function* killOne(shell: Shell, spec: string, signal: SignalName | 0): Task<bool
     if (signal) shell.process.group.signal(signal)
     return true
   }
-  const targets = pid < 0 ? [...machine.processes.values()].filter((p) => p.group.id === -pid) : [machine.processes.get(pid)].filter((p) => p !== undefined)
+  const targets = pid < 0 ? [...machine.processes.values()].filter((p) => p.group.id === -pid) : [machine.pids.table().get(pid)].filter((p) => p !== undefined)
   if (targets.length === 0) {
     if (shell.jobs.all.some((j) => j.processes.some((p) => p.pid === pid))) return true
     yield* shell.error(`kill: (${spec}) - No such process`)
