@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { internetProgram } from '../cloud/internet.ts'
 import { POOL, POOL6 } from '../cloud/load-balancer.ts'
-import type { NodeConfig } from '../config.ts'
 import { MemoryFilesystem } from '../machine/filesystem.ts'
 import { layOutLinux } from '../machine/linux.ts'
 import { createMachine } from '../machine/machine.ts'
@@ -12,6 +11,7 @@ import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { encodeUtf8 } from '../text.ts'
 import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
 import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
 
@@ -87,12 +87,14 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   }
 
   const made = new Map<string, Machine>()
+  const names = nodes.flatMap((n) => nodeIps(n).map((ip) => `${ip}\t${n.name}\n`)).join('')
+  const base = installed(clock, { hostname: '-', resolver: nodeResolver, tools: NODE_TOOLS })
   for (const node of nodes) {
     const namespace = network.createNamespace({ name: node.name, kind: 'node' })
     network.createNic(namespace, 'eth0', underlay)
     namespace.setUp('eth0', true)
     configureNode(namespace, 'eth0', nodeIps(node))
-    made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver: nodeResolver, tools: NODE_TOOLS, neighbours: nodes }))
+    made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver: nodeResolver, tools: NODE_TOOLS, names, base }))
   }
   return { laptop, external, internet, nodes: made, underlay, router, balancer }
 }
@@ -124,19 +126,29 @@ interface MachineSetup {
   tools: readonly string[]
   user?: typeof STUDENT
   files?: Record<string, string>
-  neighbours?: readonly NodeConfig[]
+  /** Lines of /etc/hosts for the other machines. */
+  names?: string
+  /** What machines of its kind have in common; without it, it is installed here. */
+  base?: MemoryFilesystem
+}
+
+/** A machine's files, as its installer leaves them. */
+function installed(clock: Clock, { hostname, resolver, tools, user }: MachineSetup): MemoryFilesystem {
+  const fs = new MemoryFilesystem({ clock })
+  layOutLinux(fs, { hostname, ...(user ? { user } : {}) })
+  installUserland(fs, debianUserland(tools))
+  fs.writeFile('/etc/resolv.conf', resolver)
+  fs.makeDirectory('/etc/iproute2', { parents: true })
+  fs.writeFile('/etc/iproute2/rt_tables', RT_TABLES)
+  fs.writeFile('/etc/hosts', '')
+  return fs
 }
 
 function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace, kind: Machine['kind'], setup: MachineSetup): Machine {
-  const fs = new MemoryFilesystem({ clock })
-  const { hostname, user } = setup
-  layOutLinux(fs, { hostname, ...(user ? { user } : {}) })
-  installUserland(fs, debianUserland(setup.tools))
-  fs.writeFile('/etc/resolv.conf', setup.resolver)
-  fs.makeDirectory('/etc/iproute2', { parents: true })
-  fs.writeFile('/etc/iproute2/rt_tables', RT_TABLES)
-  const names = (setup.neighbours ?? []).flatMap((n) => nodeIps(n).map((ip) => `${ip}\t${n.name}\n`)).join('')
-  fs.writeFile('/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${names}`)
+  const { hostname, user, names = '', base } = setup
+  const fs = base ? new MemoryFilesystem({ clock, base }) : installed(clock, setup)
+  if (base) fs.writeFile('/etc/hostname', `${hostname}\n`)
+  fs.writeLate('/etc/hosts', () => encodeUtf8(`127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${names}`))
   for (const [path, text] of Object.entries(setup.files ?? {})) {
     fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
     fs.writeFile(path, text)

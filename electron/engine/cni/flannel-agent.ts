@@ -151,7 +151,8 @@ export class FlannelAgent implements Agent {
     this.#resync = this.#context.clock.schedule(RESYNC, () => {
       if (this.#rulesGeneration() !== this.#generation) {
         this.#eachFamily((netfilter, cluster, subnet) => {
-          if (haveFlannelRules(netfilter, cluster, subnet)) return
+          // as long as nobody has looked, nobody has taken them away
+          if (netfilter.pristine || haveFlannelRules(netfilter, cluster, subnet)) return
           this.#log('iptables.go:434', 'Some iptables rules are missing; deleting and recreating rules')
           writeFlannelRules(netfilter, cluster, subnet)
         })

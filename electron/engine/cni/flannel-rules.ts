@@ -37,6 +37,11 @@ export function haveFlannelRules(netfilter: Netfilter, network: Cidr, subnet: Ci
 
 /** Writes both chains anew and the jumps to them where they are missing. */
 export function writeFlannelRules(netfilter: Netfilter, network: Cidr, subnet: Cidr): void {
+  if (netfilter.pristine) netfilter.defer({}, () => writeRules(netfilter, network, subnet), () => true)
+  else writeRules(netfilter, network, subnet)
+}
+
+function writeRules(netfilter: Netfilter, network: Cidr, subnet: Cidr): void {
   const rules = flannelRules(network, subnet)
   const lines: string[] = []
   for (const [table, chain, hook] of [['nat', 'FLANNEL-POSTRTG', 'POSTROUTING'], ['filter', 'FLANNEL-FWD', 'FORWARD']] as const) {

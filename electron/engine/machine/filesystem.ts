@@ -4,7 +4,7 @@ import { SparseMap, SparseSet } from '../sparse.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { SystemError } from './errors.ts'
 import {
-  appendContent, contentOf, copyNode, entryOf, makeDirectory, makeFile, namesOf, setContent, writeAt,
+  appendContent, contentOf, copyNode, entryOf, LateFile, makeDirectory, makeFile, namesOf, setContent, snapshotOf, writeAt,
   type DeviceName, type DirectoryNode, type FileNode, type Node, type NodeBase,
 } from './inode.ts'
 import type { FileStat, Filesystem } from './types.ts'
@@ -77,6 +77,22 @@ export class MemoryFilesystem implements Filesystem {
     setContent(node, bytes)
     if (mode !== undefined) node.mode = mode
     this.touched(node, path)
+  }
+
+  /** Writes a file whose content nobody may ever read; it counts for nothing in the space that is used. */
+  writeLate(path: string, make: () => Uint8Array): void {
+    const place = this.#walk(path, { own: true })
+    if (place.node && place.node.type !== 'file') throw new SystemError(place.node.type === 'directory' ? 'EISDIR' : 'EINVAL')
+    const { inode, links, mode, uid, gid } = place.node ?? this.#fresh(0o666 & ~this.umask)
+    if (place.node?.owner === this) this.#charge(-place.node.size)
+    this.#put(place, new LateFile({ owner: this, inode, links, mode, uid, gid, mtime: this.#now() }, make))
+    this.#changed(place.path)
+  }
+
+  /** What a file says now, for later. */
+  snapshot(path: string): () => Uint8Array {
+    const node = this.#existing(path)
+    return node.type === 'file' && !node.read ? snapshotOf(node) : () => this.readFile(path)
   }
 
   appendFile(path: string, content: Uint8Array | string): void {

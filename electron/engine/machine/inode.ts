@@ -17,9 +17,9 @@ export interface FileNode extends NodeBase {
   size: number
   /** `data` is also another layer's: copy before changing it in place. */
   shared: boolean
-  program?: string
-  read?: () => string
-  write?: (text: string) => void
+  program?: string | undefined
+  read?: (() => string) | undefined
+  write?: ((text: string) => void) | undefined
 }
 
 export interface SymlinkNode extends NodeBase {
@@ -100,6 +100,64 @@ export function makeFile(base: NodeBase, from?: FileNode): FileNode {
   const { owner, mode, uid, gid, mtime, inode, links } = base
   const { data = EMPTY, size = 0, program, read, write } = from ?? {}
   return { type: 'file', owner, mode, uid, gid, mtime, inode, links, data, size, shared: true, program, read, write }
+}
+
+/** A file whose content is made when somebody looks: `make` must say the same whenever it is asked. */
+export class LateFile implements FileNode {
+  readonly type = 'file'
+  owner: object
+  mode: number
+  uid: number
+  gid: number
+  mtime: number
+  inode: number
+  links: number
+  shared = true
+  program: string | undefined = undefined
+  read: (() => string) | undefined = undefined
+  write: ((text: string) => void) | undefined = undefined
+  make: (() => Uint8Array) | undefined
+  #data: Uint8Array = EMPTY
+  #size = 0
+
+  constructor({ owner, mode, uid, gid, mtime, inode, links }: NodeBase, make: () => Uint8Array) {
+    this.owner = owner
+    this.mode = mode
+    this.uid = uid
+    this.gid = gid
+    this.mtime = mtime
+    this.inode = inode
+    this.links = links
+    this.make = make
+  }
+
+  get data(): Uint8Array {
+    if (this.make) this.data = this.make()
+    return this.#data
+  }
+
+  set data(bytes: Uint8Array) {
+    if (this.make) this.#size = bytes.length
+    this.make = undefined
+    this.#data = bytes
+  }
+
+  get size(): number {
+    if (this.make) this.data = this.make()
+    return this.#size
+  }
+
+  set size(size: number) {
+    this.#size = size
+  }
+}
+
+/** What a file says now, for later: without making what is not made yet. */
+export function snapshotOf(node: FileNode): () => Uint8Array {
+  if (node instanceof LateFile && node.make) return node.make
+  node.shared = true
+  const bytes = contentOf(node)
+  return () => bytes
 }
 
 /** Writes in place, growing by doubling so that many small appends stay cheap. */

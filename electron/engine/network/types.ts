@@ -448,11 +448,13 @@ export interface Netfilter {
   /** Whether somebody has asked. */
   readonly hasNftables: boolean
   /**
-   * Whoever looks at the rules next, packet or person, has `work` done first; a later `work` takes the place of an
-   * earlier one. For agents whose rules nobody may ever look at. `generation` does not count it until it is done, and
+   * Whoever looks at the rules next, packet or person, has `work` done first, after that of owners who came earlier; a
+   * later `work` takes the place of its owner's earlier one. For agents whose rules nobody may ever look at. `generation` does not count it until it is done, and
    * who only checks a rule of a chain that is not theirs (`iptables -C`) does not look.
    */
-  defer(work: () => void, isTheirs: (chain: string) => boolean): void
+  defer(owner: object, work: () => void, isTheirs: (chain: string) => boolean): void
+  /** No rule was ever written; what is deferred cannot fail for what somebody else did. */
+  readonly pristine: boolean
   readonly conntrack: Conntrack
   /** ipset(8): the namespace's sets, for both families. */
   readonly sets: IpSets

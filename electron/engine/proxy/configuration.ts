@@ -23,12 +23,22 @@ interface File {
   ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string } | null
 }
 
+/** Every node's kube-proxy reads the same file. */
+let last: { text: string; file: File } | undefined
+
+function parsed(text: string): File {
+  if (last?.text === text) return last.file
+  const content: unknown = parse(text)
+  const file: File = typeof content === 'object' && content !== null ? content : {}
+  last = { text, file }
+  return file
+}
+
 /** From the ConfigMap that is mounted in its Pod; without the file, as the cluster file has it. */
 export function readConfiguration(process: Process, config: ClusterConfig): ProxyConfiguration {
   let file: File = {}
   if (process.fs.exists(PATH)) {
-    const content: unknown = parse(process.fs.readText(PATH))
-    if (typeof content === 'object' && content !== null) file = content
+    file = parsed(process.fs.readText(PATH))
   } else file.mode = config.proxyMode
   const { ipvs } = file
   return {

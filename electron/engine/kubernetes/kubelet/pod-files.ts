@@ -1,4 +1,5 @@
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { Pod } from '../types.ts'
 import type { PodHost } from './host.ts'
 import type { PodWorker } from './pod-worker.ts'
@@ -105,7 +106,10 @@ export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string)
 export function writePodFiles(worker: PodWorker, c: ContainerRecord, fs: MemoryFilesystem, hostname: string): void {
   const { pod, host, ips } = worker
   for (const directory of ['/etc', '/dev', '/tmp']) if (!fs.exists(directory)) fs.makeDirectory(directory, directory === '/tmp' ? { mode: 0o1777 } : {})
-  fs.writeFile('/etc/hosts', hostsFile(pod, ips, nodeFile(host, '/etc/hosts'), hostname))
+  // The node's own may name thousands of nodes.
+  const nodeHosts = pod.spec.hostNetwork && host.fs.exists('/etc/hosts') ? host.fs.snapshot('/etc/hosts') : undefined
+  if (nodeHosts) fs.writeLate('/etc/hosts', () => encodeUtf8(hostsFile(pod, ips, decodeUtf8(nodeHosts()), hostname)))
+  else fs.writeFile('/etc/hosts', hostsFile(pod, ips, '', hostname))
   fs.writeFile('/etc/hostname', `${hostname}\n`)
   fs.writeFile('/etc/resolv.conf', resolvConf(pod, host.clusterDns, nodeFile(host, '/etc/resolv.conf')))
   const message = c.spec.terminationMessagePath ?? '/dev/termination-log'

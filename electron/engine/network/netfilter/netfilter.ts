@@ -61,9 +61,8 @@ export class NetfilterTables implements Netfilter, RuleHost {
   /** Those that somebody has asked for; most Pods' namespaces have none. */
   readonly #tables = new SparseMap<TableName, Table>()
   #generation = 0
-  /** Rules that are to be there before anybody looks. */
-  #deferred: (() => void) | undefined
-  #isDeferred: (chain: string) => boolean = () => true
+  /** Rules that are to be there before anybody looks: by whose they are, in the order in which those came. */
+  #deferred: Map<object, { work: () => void; isTheirs: (chain: string) => boolean }> | undefined
   /** Tracking begins with the first rule that needs it, as the kernel registers its hooks then. */
   #tracking = false
 
@@ -122,15 +121,24 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.sets.has(name)
   }
 
-  defer(work: () => void, isTheirs: (chain: string) => boolean): void {
-    this.#deferred = work
-    this.#isDeferred = isTheirs
+  get pristine(): boolean {
+    return this.#generation === 0
+  }
+
+  defer(owner: object, work: () => void, isTheirs: (chain: string) => boolean): void {
+    this.#deferred ??= new Map()
+    this.#deferred.set(owner, { work, isTheirs })
   }
 
   #settle(): void {
-    const work = this.#deferred
+    const all = this.#deferred
     this.#deferred = undefined
-    work?.()
+    for (const { work } of all?.values() ?? []) work()
+  }
+
+  #isDeferred(chain: string): boolean {
+    for (const { isTheirs } of this.#deferred?.values() ?? []) if (isTheirs(chain)) return true
+    return false
   }
 
   // ---- packets -------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ test('rules that are made when somebody looks are those that were there all the 
         cluster.startProxies()
         cluster.clock.runFor(2000)
       }
+      rulesOf(watched, 'worker-1')
       for (const each of changes) {
         for (const cluster of [watched, left]) {
           make(cluster, each)

@@ -57,6 +57,11 @@ export function ensureCanary(netfilter: Netfilter, chain: string): void {
 
 /** What the kubelet itself writes on a node: pkg/kubelet/kubelet_network_linux.go. */
 export function writeKubeletRules(netfilter: Netfilter): void {
+  if (netfilter.pristine) netfilter.defer({}, () => writeRules(netfilter), () => true)
+  else writeRules(netfilter)
+}
+
+function writeRules(netfilter: Netfilter): void {
   ensureChain(netfilter, 'mangle', 'KUBE-IPTABLES-HINT')
   ensureCanary(netfilter, 'KUBE-KUBELET-CANARY')
   if (netfilter.family === 6) return

@@ -101,7 +101,7 @@ export class IptablesProxier implements Agent {
     const { clock } = this.#context
     this.#monitor = clock.schedule(SYNC, () => {
       const netfilter = this.#netfilter
-      if (netfilter.generation !== this.#generation) {
+      if (!netfilter.pristine && netfilter.generation !== this.#generation) {
         this.#generation = netfilter.generation
         if (CANARY_TABLES.some((table) => !hasChain(netfilter, table, CANARY))) {
           this.#needFull = true
@@ -125,7 +125,7 @@ export class IptablesProxier implements Agent {
     // In large clusters chains that nobody uses any more wait for the next clean-up.
     const cleans = !large || clock.now - this.#lastCleanup > SYNC
     const sync: Sync = { full, from, to: this.#cache.version, cleans, large }
-    if (!full && this.#netfilter.generation === this.#written) this.#defer(sync)
+    if (this.#netfilter.pristine || (!full && this.#netfilter.generation === this.#written)) this.#defer(sync)
     else if (!this.#write([sync])) return
     if (cleans) this.#lastCleanup = clock.now
     this.#needFull = false
@@ -143,9 +143,11 @@ export class IptablesProxier implements Agent {
   #defer(sync: Sync): void {
     const other = sync.cleans ? this.#deferred.findLastIndex((s) => s.large !== sync.large) + 1 : this.#deferred.length
     const [first = sync] = this.#deferred.splice(other)
-    this.#deferred.push({ ...sync, from: first.from })
-    this.#cache.keep(this.#deferred[0]!.from)
-    this.#netfilter.defer(() => this.#writeDeferred(), (chain) => chain.startsWith('KUBE-'))
+    const all = first.full || sync.full
+    this.#deferred.push({ ...sync, full: all, from: first.from })
+    this.#cache.keep(this.#deferred[0]!.full ? this.#deferred[0]!.to : this.#deferred[0]!.from)
+    this.#written = this.#netfilter.generation
+    this.#netfilter.defer(this, () => this.#writeDeferred(), (chain) => this.#netfilter.pristine || chain.startsWith('KUBE-'))
   }
 
   #writeDeferred(): void {
