@@ -62,6 +62,10 @@ export function forbidden(resource: GroupResource, name: string, why: string, ca
 export function badRequest(message: string): StatusError {
   return failure(400, 'BadRequest', message)
 }
+/** apiserver's ToStatusErr (pkg/admission/plugin/webhook/errors): without a reason, as most webhooks give none. */
+export function deniedByWebhook(webhook: string, why: string): StatusError {
+  return failure(400, '', `admission webhook ${quote(webhook)} denied the request: ${why}`)
+}
 export function expired(message: string): StatusError {
   return failure(410, 'Expired', message)
 }

@@ -9,7 +9,7 @@ import { decodeObject } from './kinds/decoding.ts'
 import { apiVersionOf, type Context, type Kind, storeKey } from './kinds/kind.ts'
 import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
-import { alreadyExists, badRequest, conflict, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
+import { alreadyExists, badRequest, conflict, deniedByWebhook, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
 import { checkRequestSize, checkStoredSize } from './sizes.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
@@ -73,6 +73,7 @@ export function createObject(
     validateObjectMeta(metadata, resource.namespaced, kind.validName, 'metadata', errors)
     kind.validate(object, errors)
     if (!errors.empty) throw invalid(resource, metadata.name || (metadata.generateName ?? ''), errors)
+    askWebhook(kind, object, context)
     warn(kind, object, undefined, options)
     const present = server.store.get(storeKey(kind), metadata.namespace ?? '', metadata.name)
     if (present) throw alreadyThere(resource, present, metadata.generateName !== undefined)
@@ -147,7 +148,10 @@ export function applyUpdate(
     else if (kind.validateUpdate) kind.validateUpdate(next, old, errors)
     else kind.validate(next, errors)
     if (!errors.empty) throw invalid(resource, name, errors)
-    if (!options.subresource) warn(kind, next, old, options)
+    if (!options.subresource) {
+      askWebhook(kind, next, server.context(options.dryRun ?? false))
+      warn(kind, next, old, options)
+    }
   } catch (error) {
     allocation?.revert()
     throw error
@@ -337,4 +341,9 @@ export function commit(server: Server, kind: Kind, object: KubeObject): KubeObje
   server.store.put(storeKey(kind), object)
   if (server.freeze) deepFreeze(object)
   return object
+}
+
+function askWebhook(kind: Kind, object: KubeObject, context: Context): void {
+  const no = kind.deny?.(object, context)
+  if (no) throw deniedByWebhook(no.webhook, no.why)
 }

@@ -100,6 +100,12 @@ describe('Antrea’s own policies', () => {
     given([acnp('let-in', { priority: 1, ingress: [{ action: 'Allow', from: [app('client')] }] }), stop], () => expect(connect('client', 'web').verdict).toBe('dropped'))
   })
 
+  it('of a tier that is not there are denied, as by the controller\'s webhook', () => {
+    expect(() => given([acnp('lost', { tier: 'nowhere', priority: 1 })], () => undefined)).toThrow('admission webhook "acnpvalidator.antrea.io" denied the request: tier nowhere does not exist')
+    const tier = { apiVersion: 'crd.antrea.io/v1beta1', kind: 'Tier', metadata: { name: 'mine' }, spec: { priority: 60 } }
+    given([tier, acnp('found', { tier: 'mine', priority: 1, ingress: [{ action: 'Drop' }] })], () => expect(connect('near', 'web').verdict).toBe('dropped'))
+  })
+
   it('pass on to NetworkPolicies, past what would come later', () => {
     const pass = acnp('pass', { tier: 'securityops', priority: 1, ingress: [{ action: 'Pass', from: [app('near'), app('client')] }] })
     const drop = acnp('drop', { priority: 1, ingress: [{ action: 'Drop', from: [app('near'), app('client')] }] })

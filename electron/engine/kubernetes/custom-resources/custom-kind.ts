@@ -13,6 +13,7 @@ import { mergeType } from './merge-types.ts'
 import { copyOf, prune, setDefaults } from './pruning.ts'
 import { hasRules, validateRules } from './rules.ts'
 import type { JsonSchema } from './schema.ts'
+import { WEBHOOKS } from './webhooks.ts'
 import { validateEmbedded, validateLists, validateValue } from './values.ts'
 
 /** A version of a custom resource, as the API server serves it. */
@@ -69,6 +70,7 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
       else (object as Stored)['status'] = before
       setDefaults(object, schema)
     },
+    ...(WEBHOOKS[home] ? { deny: WEBHOOKS[home] } : {}),
     validate: (object, errors) => {
       validateValue(object, undefined, schema, '', errors)
       validateEmbedded(object, schema, '', errors)

@@ -54,6 +54,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   setDefaults?(object: T): void
   /** Mutating admission on create. */
   admit?(object: T, context: Context): void
+  /** Validating admission by a controller's webhook, on create and update: who says no, and why. */
+  deny?(object: T, context: Context): { webhook: string; why: string } | undefined
   prepareForCreate?(object: T, context: Context): void
   prepareForUpdate?(object: T, old: T, context: Context): void
   /** The status subresource keeps everything but status; this may take over more. */

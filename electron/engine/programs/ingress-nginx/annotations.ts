@@ -24,7 +24,13 @@ export interface Annotations {
 export interface Canary { weight: number; total: number; header: string; headerValue: string; headerPattern: RegExp | undefined; cookie: string }
 export interface Affinity { name: string; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined }
 
-export interface Note { source: string; severity: 'I' | 'W' | 'E'; text: string }
+export interface Note {
+  source: string
+  severity: 'I' | 'W' | 'E'
+  text: string
+  /** What is not simulated is told as an Event of this Ingress, too. */
+  ingress?: Ingress
+}
 
 const SIMULATED = new Set([
   'rewrite-target', 'use-regex', 'ssl-redirect', 'force-ssl-redirect', 'backend-protocol', 'app-root', 'whitelist-source-range', 'allowlist-source-range', 'denylist-source-range', 'proxy-body-size', 'upstream-vhost',
@@ -46,7 +52,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
   const { namespace, name, annotations = {} } = ingress.metadata
   const of = (short: string): string | undefined => annotations[PREFIX + short] || undefined
   const notes: Note[] = []
-  const tell = (text: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${text}` })
+  const tell = (text: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${text}`, ingress })
   const snippet = Object.keys(SNIPPETS).find((short) => of(short) !== undefined)
   if (snippet) return { refused: `annotation group ${SNIPPETS[snippet]!} contains risky annotation based on ingress configuration` }
   const key = `${namespace}/${name}`

@@ -304,9 +304,10 @@ class Controller {
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
     })
-    for (const { source, severity, text } of next.notes) {
-      if (text.startsWith('podhop: ')) this.#tellOnce(source, text, severity)
-      else log(source, text, severity)
+    for (const { source, severity, text, ingress } of next.notes) {
+      if (text.startsWith('podhop: ')) {
+        if (this.#tellOnce(source, text, severity) && ingress) this.#events.event(ingress, 'Warning', 'NotSimulated', text)
+      } else log(source, text, severity)
     }
     const first = this.#configuration === undefined
     const servers = JSON.stringify([...next.servers], (key, value: unknown) => (key === 'chain' || key === 'pattern' ? undefined : value))
@@ -330,10 +331,12 @@ class Controller {
     this.#outputs.log('event.go:377', `Event(v1.ObjectReference{${text}}): type: 'Normal' reason: '${reason}' ${message}`)
   }
 
-  #tellOnce(source: string, text: string, severity: 'I' | 'W' | 'E'): void {
-    if (this.#told.has(text)) return
+  /** Whether it was the first time. */
+  #tellOnce(source: string, text: string, severity: 'I' | 'W' | 'E'): boolean {
+    if (this.#told.has(text)) return false
     this.#told.add(text)
     this.#outputs.log(source, text, severity)
+    return true
   }
 }
 
