@@ -173,8 +173,8 @@ export class SimulatedCluster implements Cluster {
     const machine = this.#world.nodes.get(node.name)!
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
-    let view: NodeView | undefined
-    const log = new KubeletLog(this.#journal, node.name, (name) => view?.services.lastPid(name) ?? FIRST_PIDS[name], (pod, container) => this.#kubelets.get(node.name)?.workers.get(pod.metadata.uid)?.record(container)?.run?.id ?? '')
+    const made: { view?: NodeView } = {}
+    const log = new KubeletLog(this.#journal, node.name, (name) => made.view?.services.lastPid(name) ?? FIRST_PIDS[name], (pod, container) => this.#kubelets.get(node.name)?.workers.get(pod.metadata.uid)?.record(container)?.run?.id ?? '')
     const kubelet = startKubelet({
       log,
       node: context,
@@ -187,7 +187,7 @@ export class SimulatedCluster implements Cluster {
     })
     this.#kubelets.set(node.name, kubelet)
     const facts = { config: this.config, role: node.role, apiServer: (this.config.nodes.find((n) => n.role === 'control-plane') ?? this.config.nodes[0]!).ip }
-    view = new NodeView(kubelet, this.#journal, facts, (name) => this.#network.createNamespace({ name, kind: 'pod' }))
+    const view = (made.view = new NodeView(kubelet, this.#journal, facts, (name) => this.#network.createNamespace({ name, kind: 'pod' })))
     this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet, view))
   }
 

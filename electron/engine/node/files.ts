@@ -45,6 +45,7 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
     '/etc/modules-load.d/k8s.conf': 'overlay\nbr_netfilter\n',
   }
   if (facts.role === 'control-plane') {
+    if (!fs.exists('/usr/bin/kubectl')) fs.installProgram('/usr/bin/kubectl', 'kubectl')
     const data = 'UE9ESE9Q'
     files['/etc/kubernetes/admin.conf'] = kubeconfig({ server: `https://${joinHostPort(address, 6443)}`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
     for (const part of ['controller-manager', 'scheduler']) files[`/etc/kubernetes/${part}.conf`] = agentConfig(address, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${data}\n    client-key-data: ${data}\n`)
