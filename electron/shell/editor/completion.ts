@@ -4,8 +4,11 @@ import { BUILTINS } from '../language/builtins/table.ts'
 import type { Shell } from '../language/shell.ts'
 import type { Candidate, Completion } from './candidates.ts'
 
+/** A candidate, what it means, and whether more may follow in the same word. */
+export interface Described { name: string; description?: string; open?: boolean }
+
 /** Candidates for the word at `index` of a command line's words (the word is cut off at the cursor). */
-export type Completer = (words: readonly string[], index: number, process: Process) => readonly string[]
+export type Completer = (words: readonly string[], index: number, process: Process) => readonly (string | Described)[]
 
 const completers = new Map<string, Completer>()
 const KEYWORDS = ['case', 'do', 'done', 'elif', 'else', 'esac', 'fi', 'for', 'function', 'if', 'in', 'then', 'time', 'until', 'while']
@@ -145,8 +148,12 @@ export function complete(shell: Shell, text: string): Completion {
     const files = asFiles()
     return { candidates: command === 'cd' || command === 'rmdir' || command === 'pushd' ? files.filter((f) => f.open) : files, start, quote }
   }
-  const found = completer(expanded, expanded.length - 1, process).filter((name) => name.startsWith(word))
-  return { candidates: [...new Set(found)].map((name) => candidate(name, quote, name.includes('/'))), start, quote }
+  const found = new Map<string, Described>()
+  for (const one of completer(expanded, expanded.length - 1, process)) {
+    const described = typeof one === 'string' ? { name: one } : one
+    if (described.name.startsWith(word)) found.set(described.name, described)
+  }
+  return { candidates: withDescriptions([...found.values()], quote, process), start, quote }
 }
 
 function candidate(name: string, quote: string, path: boolean): Candidate {
@@ -154,4 +161,16 @@ function candidate(name: string, quote: string, path: boolean): Candidate {
   const tilde = name.startsWith('~/') ? '~' : ''
   const insert = quote ? name : tilde + name.slice(tilde.length).replace(SPECIAL, '\\$&')
   return { insert, display, open: /[/=:]$/.test(name) }
+}
+
+/** Candidates with what they mean behind them, as cobra's completion script for bash pads and cuts them. */
+function withDescriptions(found: readonly Described[], quote: string, process: Process): Candidate[] {
+  const width = (process.terminalOf(1) ?? process.terminalOf(0))?.columns ?? 80
+  const longest = Math.max(0, ...found.map(({ name }) => name.length))
+  const room = width - longest - 4
+  return found.map(({ name, description, open }) => {
+    const made = candidate(name, quote, name.includes('/'))
+    const shown = description && room > 8 ? `${name.padEnd(longest)}  (${description.length > room ? `${description.slice(0, room - 1)}…` : description})` : made.display
+    return { ...made, display: shown, open: made.open || (open ?? false) }
+  })
 }

@@ -1,183 +1,116 @@
-import { resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { Cluster } from '../../engine/cluster.ts'
-import type { ApiResource, KubernetesClient } from '../../engine/kubernetes/client.ts'
 import type { Process, ProgramTable } from '../../engine/machine/types.ts'
-import type { Pod } from '../../engine/kubernetes/types.ts'
-import { fileNames, registerCompletion } from '../editor/completion.ts'
+import { type Described, fileNames, registerCompletion } from '../editor/completion.ts'
 import type { Command } from './command.ts'
+import { type Answer, CompletionScene, DEFAULT, FILTER_EXTENSIONS, NO_FILES, NO_SPACE } from './completion-scene.ts'
 import { FlagSet, GLOBAL_FLAGS, type Flag } from './flags.ts'
-import { connect, loadKubeconfig } from './kubeconfig.ts'
-import { containersOf } from './pods.ts'
+import { flagText } from './help/flag-texts.ts'
 import { find } from './program.ts'
 
 /** Which cluster a process's kubectl speaks to: its machine's programs tell. */
 const clusters = new WeakMap<ProgramTable, Cluster>()
 
-/** Verbs that take TYPE NAME…, those that take a Pod (or TYPE/NAME), those that take a node. */
-const TYPED = ['get', 'describe', 'delete', 'label', 'annotate', 'patch', 'scale', 'expose', 'wait', 'status', 'history', 'restart', 'undo', 'pause', 'resume', 'image', 'taint']
-const PODS = ['logs', 'exec', 'attach', 'port-forward']
-const NODES = ['cordon', 'uncordon']
-
 export function registerKubectlCompletion(cluster: Cluster, commands: readonly Command[]): void {
   clusters.set(cluster.programs, cluster)
   registerCompletion('kubectl', (words, index, process) => {
     const known = clusters.get(process.machine.programs)
-    return known ? complete(known, commands, words.slice(1, index), words[index] ?? '', process) : []
+    if (!known) return []
+    const word = words[index] ?? ''
+    const { candidates, directive, prefix } = answerFor(known, commands, words.slice(1, index), word, process)
+    const rest = word.slice(prefix.length)
+    if (directive & FILTER_EXTENSIONS) {
+      const wanted = new RegExp(`(?:/|\\.(?:${candidates.map((c) => c.name).join('|')}))$`)
+      return fileNames(process, rest).filter((name) => wanted.test(name)).map((name) => prefix + name)
+    }
+    const found = candidates.map((c) => ({ ...c, name: prefix + c.name, open: (directive & NO_SPACE) !== 0 }))
+    // as bash's complete -o default
+    if (found.length === 0 && !(directive & NO_FILES)) return fileNames(process, rest).map((name) => prefix + name)
+    return found
   })
 }
 
-function complete(cluster: Cluster, commands: readonly Command[], before: readonly string[], word: string, process: Process): readonly string[] {
-  if (before.includes('--')) return fileNames(process, word)
-  const { command, rest, unknown } = find(commands, before)
-  if (!command && unknown !== undefined) return []
-  const flags = [...(command?.flags ?? []), ...GLOBAL_FLAGS]
-  const known = new FlagSet(flags)
-  let pending: Flag | undefined
-  const last = before[before.length - 1]
-  const isValue = (f: Flag): boolean => f.bare === undefined && (last === `--${f.name}` || (f.short !== undefined && last === `-${f.short}`))
-  if (last?.startsWith('-') && !last.includes('=')) pending = flags.find(isValue)
+/** `kubectl __complete WORDS… WORD`: what cobra prints for the completion scripts. */
+export function completionText(cluster: Cluster, commands: readonly Command[], words: readonly string[], process: Process): { stdout: string; stderr: string } {
+  const { candidates, directive } = answerFor(cluster, commands, words.slice(0, -1), words.at(-1) ?? '', process)
+  const names = [[2, 'NoSpace'], [4, 'NoFileComp'], [8, 'FilterFileExt']].filter(([bit]) => (directive & (bit as number)) !== 0).map(([, name]) => `ShellCompDirective${name as string}`)
+  return {
+    stdout: `${candidates.map(({ name, description }) => `${name}${description ? `\t${description}` : ''}\n`).join('')}:${directive}\n`,
+    stderr: `Completion ended with directive: ${names.join(', ') || 'ShellCompDirectiveDefault'}\n`,
+  }
+}
+
+interface Completed extends Answer { /** What of the word is no part of the candidates: "--output=". */ prefix: string }
+
+/** Cobra's getCompletions. */
+function answerFor(cluster: Cluster, commands: readonly Command[], before: readonly string[], word: string, process: Process): Completed {
+  const nothing: Completed = { candidates: [], directive: DEFAULT, prefix: '' }
+  if (before[0] === 'help') return { ...subcommands(commands, before.slice(1), word), prefix: '' }
+  const { path, command, rest, unknown } = find(commands, before)
+  if (!command && unknown !== undefined) return nothing
+  const name = path.slice('kubectl '.length)
+  const own = command?.flags ?? []
+  const inherited = GLOBAL_FLAGS.filter((g) => !own.some((f) => f.name === g.name))
+  const declared = [...own, ...inherited]
+  const dashed = before.includes('--')
+  const last = before.at(-1)
+  const needsValue = (f: Flag): boolean => f.bare === undefined
+  const pending = dashed ? undefined : declared.find((f) => needsValue(f) && (last === `--${f.name}` || (f.short !== undefined && new RegExp(`^-[A-Za-z]*${f.short}$`).test(last ?? ''))))
+  const known = new FlagSet(declared)
   try {
     known.parse(pending ? rest.slice(0, -1) : rest)
   } catch {
-    return []
+    return nothing
   }
-  const scene = new Scene(cluster, process, known)
-  if (pending) return scene.valuesOf(pending, command)
-  const inline = /^--([\w-]+)=/.exec(word)
-  if (inline) {
-    const flag = flags.find((f) => f.name === inline[1])
-    return flag ? scene.valuesOf(flag, command, word.slice(inline[0].length)).map((value) => inline[0] + value) : []
+  const scene = new CompletionScene(cluster, process, known)
+  const inline = dashed ? null : (/^(--([\w-]+)=)/.exec(word) ?? /^(-(\w)=?)./.exec(word))
+  const named = inline && declared.find((f) => (word.startsWith('--') ? f.name === inline[2] : f.short === inline[2] && needsValue(f)))
+  if (pending || (inline && word.startsWith('--'))) {
+    const flag = pending ?? named
+    if (!flag) return nothing
+    const prefix = pending ? '' : inline![1]!
+    return { ...filtered(scene.valuesOf(name, flag), word.slice(prefix.length)), prefix }
   }
-  if (word.startsWith('-')) {
-    return flags.filter((f) => f.simulated && !known.changed(f.name)).flatMap((f) => [`--${f.name}${f.bare === undefined ? '=' : ''}`, ...(f.short && word.length < 2 ? [`-${f.short}`] : [])]).sort()
+  if (named && /^-\w=/.test(word)) return { ...filtered(scene.valuesOf(name, named), word.slice(3)), prefix: word.slice(0, 3) }
+  const missing = own.filter((f) => command?.required?.includes(f.name) && !known.changed(f.name))
+  if (word.startsWith('-') && !dashed) {
+    const flags = missing.length > 0 ? missing : !command ? sorted([...inherited, HELP]) : [...inherited, ...sorted([...own, HELP])]
+    const left = flags.filter((f) => !f.deprecated && (!known.changed(f.name) || f.type === 'slice' || f.type === 'array'))
+    const candidates = left.flatMap((f): Described[] => {
+      const description = f === HELP ? `help for ${command?.name ?? 'kubectl'}` : flagText(name, f.name)
+      return [`--${f.name}`, ...(f.short ? [`-${f.short}`] : [])].filter((text) => text.startsWith(word)).map((text) => ({ name: text, description }))
+    })
+    return { candidates, directive: NO_FILES, prefix: '' }
   }
-  if (!command) return commands.filter((c) => c.instead === undefined).map((c) => c.name).sort()
-  if (command.commands && known.args.length === 0) {
-    const names = command.commands.filter((c) => c.instead === undefined).map((c) => c.name)
-    if (names.length > 0) return names.sort()
+  const required = missing.map((f) => ({ name: `--${f.name}`, description: flagText(name, f.name) })).filter((c) => c.name.startsWith(word))
+  if (!command) return { ...subcommands(commands, [], word), prefix: '' }
+  // a flag of the verb's own says that no subcommand comes
+  if (command.commands && known.args.length === 0 && !own.some((f) => known.changed(f.name))) {
+    const found = ofCommands(command.commands, word)
+    if (found.length > 0) return { candidates: found, directive: NO_FILES, prefix: '' }
   }
-  return scene.argumentsOf(command, word)
+  const answer = scene.argumentsOf(name, word)
+  return { candidates: [...required, ...answer.candidates.filter((c) => c.name.startsWith(word))], directive: answer.directive, prefix: '' }
 }
 
-class Scene {
-  readonly #cluster: Cluster
-  readonly #process: Process
-  readonly #flags: FlagSet
+function sorted(flags: readonly Flag[]): Flag[] {
+  return [...flags].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
 
-  constructor(cluster: Cluster, process: Process, flags: FlagSet) {
-    this.#cluster = cluster
-    this.#process = process
-    this.#flags = flags
-  }
+const HELP: Flag = { name: 'help', short: 'h', type: 'bool', initial: 'false', bare: 'true', simulated: true, deprecated: false }
 
-  #client(): KubernetesClient | undefined {
-    try {
-      return connect(this.#cluster, loadKubeconfig(this.#process, this.#flags), this.#flags)
-    } catch {
-      return undefined
-    }
-  }
-  #namespace(): string {
-    try {
-      return this.#flags.string('namespace') || loadKubeconfig(this.#process, this.#flags).context(this.#flags.string('context'))?.namespace || 'default'
-    } catch {
-      return 'default'
-    }
-  }
-  #names(resource: ApiResource | undefined): string[] {
-    if (!resource) return []
-    try {
-      return this.#client()!.list(resourceKey(resource), resource.namespaced ? { namespace: this.#namespace() } : {}).items.map((o) => o.metadata.name)
-    } catch {
-      return []
-    }
-  }
-  #resource(word: string): ApiResource | undefined {
-    return this.#client()?.findResource(word)
-  }
-  #contexts(): string[] {
-    try {
-      return loadKubeconfig(this.#process, this.#flags).contexts.map((c) => c.name)
-    } catch {
-      return []
-    }
-  }
+function filtered(answer: Answer, word: string): Answer {
+  return answer.directive & FILTER_EXTENSIONS ? answer : { ...answer, candidates: answer.candidates.filter((c) => c.name.startsWith(word)) }
+}
 
-  valuesOf(flag: Flag, command: Command | undefined, word = ''): string[] {
-    switch (flag.name) {
-      case 'namespace':
-        return this.#names(this.#resource('namespaces'))
-      case 'filename':
-      case 'kubeconfig':
-      case 'patch-file':
-      case 'from-file':
-      case 'from-env-file':
-        return fileNames(this.#process, word)
-      case 'context':
-        return this.#contexts()
-      case 'output':
-        return command?.name === 'get' ? ['custom-columns=', 'json', 'jsonpath=', 'name', 'wide', 'yaml'] : ['json', 'jsonpath=', 'name', 'yaml']
-      case 'dry-run':
-        return ['client', 'none', 'server']
-      case 'restart':
-        return ['Always', 'Never', 'OnFailure']
-      case 'type':
-        return command?.name === 'expose' ? ['ClusterIP', 'LoadBalancer', 'NodePort'] : ['json', 'merge', 'strategic']
-      case 'for':
-        return ['condition=', 'create', 'delete', 'jsonpath=']
-      case 'container':
-        return this.#containers()
-      default:
-        return []
-    }
-  }
+function ofCommands(commands: readonly Command[], word: string): Described[] {
+  return commands.filter((c) => c.name.startsWith(word)).map((c) => ({ name: c.name, description: c.short })).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
 
-  #containers(): string[] {
-    const name = this.#flags.args[0]?.replace(/^pods?\//, '')
-    try {
-      return name ? containersOf(this.#client()!.get<Pod>('pods', this.#namespace(), name)).map((c) => c.name) : []
-    } catch {
-      return []
-    }
-  }
-
-  argumentsOf(command: Command, word: string): string[] {
-    const { args } = this.#flags
-    const verb = command.name
-    const slash = word.indexOf('/')
-    if (slash > 0 && [...TYPED, ...PODS].includes(verb)) {
-      const type = word.slice(0, slash)
-      return this.#names(this.#resource(type)).map((name) => `${type}/${name}`)
-    }
-    if (PODS.includes(verb)) {
-      if (args.length === 0) return this.#names(this.#resource('pods'))
-      return verb === 'port-forward' ? this.#ports(args[0]!) : []
-    }
-    if (NODES.includes(verb)) return this.#names(this.#resource('nodes')).filter((name) => !args.includes(name))
-    if (verb === 'use-context' || verb === 'delete-context' || verb === 'get-contexts' || verb === 'set-context') return this.#contexts()
-    if (!TYPED.includes(verb)) return []
-    if (args.length === 0) return this.#types(word)
-    if (args[0]!.includes('/')) return []
-    return this.#names(this.#resource(args[0]!)).filter((name) => !args.slice(1).includes(name))
-  }
-
-  /** Types of objects; in a list ("pods,sv") the last one. */
-  #types(word: string): string[] {
-    const comma = word.lastIndexOf(',') + 1
-    const names = this.#client()?.resources().filter((r) => r.verbs.includes('list')).map((r) => r.name) ?? []
-    return names.sort().map((name) => word.slice(0, comma) + name)
-  }
-
-  /** The ports that the containers (or the Service) declare. */
-  #ports(target: string): string[] {
-    const [type, name] = target.includes('/') ? (target.split('/') as [string, string]) : ['pods', target]
-    const resource = this.#resource(type)
-    try {
-      const object = this.#client()!.get<Pod>(resourceKey(resource!), this.#namespace(), name)
-      const declared = resource!.kind === 'Service' ? (object.spec as unknown as { ports?: { port: number }[] }).ports?.map((p) => p.port) : object.spec.containers?.flatMap((c) => c.ports ?? []).map((p) => p.containerPort)
-      return (declared ?? []).map(String)
-    } catch {
-      return []
-    }
-  }
+/** The verbs below a path, for the root and for `help`. */
+function subcommands(commands: readonly Command[], path: readonly string[], word: string): Answer {
+  let level: readonly Command[] = commands
+  for (const step of path) level = level.find((c) => c.name === step)?.commands ?? []
+  const more: Described[] = path.length > 0 ? [] : [{ name: 'help', description: 'Help about any command' }, { name: 'options', description: 'Print the list of flags inherited by all commands' }]
+  const candidates = [...ofCommands(level, word), ...more.filter((c) => c.name.startsWith(word))].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return { candidates, directive: NO_FILES }
 }

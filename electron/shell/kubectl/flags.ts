@@ -200,7 +200,10 @@ export class FlagSet {
   }
   /** The value of a flag of every command; empty when the command has one of its own by that name. */
   global(name: string): string {
-    return GLOBAL_FLAGS.includes(this.#flag(name)) ? this.string(name) : ''
+    return this.isGlobal(name) ? this.string(name) : ''
+  }
+  isGlobal(name: string): boolean {
+    return GLOBAL_FLAGS.includes(this.#flag(name))
   }
   bool(name: string): boolean {
     return parseBool(this.string(name)) ?? false

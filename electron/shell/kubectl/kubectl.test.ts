@@ -226,7 +226,7 @@ describe('what is typed', () => {
       return complete(shell, text).candidates.map((c) => c.insert)
     }
     expect(words('kubectl des')).toEqual(['describe'])
-    expect(words('kubectl get depl')).toEqual(['deployments'])
+    expect(words('kubectl get depl')).toEqual(['deployments.apps'])
     expect(words('kubectl get deploy w')).toEqual(['web'])
     expect(words('kubectl get deploy/')).toEqual(['deploy/web'])
     expect(words('kubectl -n te')).toEqual(['team'])
@@ -236,6 +236,10 @@ describe('what is typed', () => {
     expect(words('kubectl get --all-n')).toEqual(['--all-namespaces'])
     expect(words('kubectl rollout st')).toEqual(['status'])
     expect(words('kubectl create dep')).toEqual(['deployment'])
+    expect(words('kubectl logs dae')).toEqual(['daemonsets/'])
+    const { process } = shell!
+    const listed = complete({ process, variables: { get: () => undefined, names: () => [] }, functions: new Map(), aliases: new Map() } as unknown as Parameters<typeof complete>[0], 'kubectl ex').candidates.map((c) => c.display)
+    expect(listed).toEqual(['exec     (Execute a command in a container)', 'explain  (Get documentation for a resource)', 'expose   (Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service)'])
   })
 
   it('is as before v1.18 where the cluster file says so', () => {

@@ -2,6 +2,7 @@ import type { Cluster } from '../../engine/cluster.ts'
 import type { Program, Process } from '../../engine/machine/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
+import { completionText } from './completion.ts'
 import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
@@ -29,6 +30,12 @@ export function kubectlProgram(cluster: Cluster, commands: readonly Command[], o
 }
 
 function* dispatch(process: Process, cluster: Cluster, commands: readonly Command[], options: KubectlOptions, words: readonly string[]): Task<number> {
+  if (words[0] === '__complete' || words[0] === '__completeNoDesc') {
+    const { stdout, stderr } = completionText(cluster, commands, words.slice(1), process)
+    yield* process.print(words[0] === '__complete' ? stdout : stdout.replace(/\t.*$/gm, ''))
+    yield* process.printError(stderr)
+    return 0
+  }
   const { path, command, rest, unknown } = find(commands, words)
   if (!command) {
     if (unknown === undefined) {

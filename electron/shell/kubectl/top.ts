@@ -4,7 +4,6 @@ import { KubectlError } from './errors.ts'
 import { FIELD_SELECTOR_FLAG, flags, SELECTOR_FLAG } from './flags.ts'
 
 /** A cluster without metrics-server: what kubectl finds. */
-// eslint-disable-next-line require-yield
 function* unavailable(k: Kubectl): Task<number> {
   if (k.args.length > 1) throw k.usageError(k.command.use)
   if (k.args.length > 0 && k.flags.string('selector') !== '') throw new KubectlError('only one of NAME or --selector can be provided')

@@ -79,7 +79,6 @@ export const completion: Command = {
   name: 'completion',
   short: 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)',
   use: 'completion SHELL',
-  // eslint-disable-next-line require-yield
   *run(k): Task<number> {
     if (k.args.length === 0) throw k.usageError('Shell not specified.')
     if (k.args.length > 1) throw k.usageError('Too many arguments. Expected only the shell type.')

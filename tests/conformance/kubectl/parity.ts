@@ -176,6 +176,59 @@ logs nothing
 describe pod tools
 get events --sort-by=.metadata.name
 events --for pod/tools
+__completeNoDesc ''
+__completeNoDesc -
+__completeNoDesc get ''
+__completeNoDesc get po
+__completeNoDesc get pods ''
+__completeNoDesc get svc,
+__completeNoDesc get svc/shop ''
+__completeNoDesc describe pod/t
+__completeNoDesc get -
+__completeNoDesc get -o ''
+__completeNoDesc get --output=j
+__completeNoDesc get -n kube
+__completeNoDesc get -n kube-system pods core
+__completeNoDesc get -f ''
+__completeNoDesc get all ''
+__completeNoDesc logs ''
+__completeNoDesc logs tools ''
+__completeNoDesc exec tools -c ''
+__completeNoDesc port-forward svc/shop ''
+__completeNoDesc port-forward deploy/shop ''
+__completeNoDesc scale ''
+__completeNoDesc rollout status deploy/
+__completeNoDesc create --dry-run ''
+__completeNoDesc create deployment x ''
+__completeNoDesc create clusterrolebinding x --clusterrole=view
+__completeNoDesc drain worker
+__completeNoDesc config use-context ''
+__completeNoDesc cp ''
+config view --flatten -o jsonpath={.kind}
+config set-context other --cluster=podhop --user=kubernetes-admin --namespace=kube-system
+config rename-context other another
+config set contexts.another.namespace team
+config set-cluster elsewhere --server=https://192.0.2.1:6443 --insecure-skip-tls-verify
+config set-credentials ann --token=abc
+config view
+config unset users.ann
+config unset users.nobody.token
+config delete-context another
+config delete-cluster elsewhere
+get pods,svc shop
+get nodes --server-print=false
+get pods --user=nobody
+get pods --context=nobody
+run x --image=nginx --overrides='{"spec":{"nodeName":"worker-1"}}' --dry-run=client -o yaml
+create configmap x --from-literal=a=b --append-hash --dry-run=client -o yaml
+create quota x --hard=pods=1,services=2 --dry-run=client -o yaml
+set subject clusterrolebinding cluster-admin --user=me --dry-run=client -o name
+patch -f shop.yaml -p '{"metadata":{"labels":{"l":"n"}}}' --local -o name
+logs tools -c box --limit-bytes=3
+certificate approve
+autoscale deploy shop
+top pod --sort-by=foo
+delete configmaps --raw=/api/v1
 label pod tools tier=front
 label pod tools tier=back
 label pod tools tier=back --overwrite
