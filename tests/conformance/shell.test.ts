@@ -37,14 +37,13 @@ const snippets = new Map(files.map((file) => [file, snippetsOf(file)]))
 let directory = ''
 
 const DRIVER = `
-export LC_ALL=C.UTF-8 TZ=UTC PATH=/usr/local/bin:/usr/bin:/bin
 unset OLDPWD SHLVL
 for id in */; do
   (
     cd "$id/work" && unset OLDPWD && HOME=$PWD timeout 10 bash snippet.sh < /dev/null > ../out 2> ../err
     echo $? > ../code
   ) &
-  (( ++running >= 3 )) && wait -n && (( running-- ))
+  (( ++running >= 6 )) && wait -n && (( running-- ))
 done
 wait
 `
@@ -56,7 +55,7 @@ beforeAll(() => {
     mkdirSync(join(directory, id, 'work'), { recursive: true })
     writeFileSync(join(directory, id, 'work/snippet.sh'), text)
   }
-  spawnSync('bash', ['-c', DRIVER], { cwd: directory, timeout: 120_000, stdio: 'ignore' })
+  spawnSync('bash', ['-c', DRIVER], { cwd: directory, timeout: 120_000, stdio: 'ignore', env: { LC_ALL: 'C.UTF-8', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' } })
 }, 130_000)
 
 afterAll(() => {

@@ -1,3 +1,4 @@
+import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
 import { sleep, type Task } from '../../engine/machine/task.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import { Failure, tool, type Run } from './command.ts'
@@ -30,6 +31,9 @@ function* sed(run: Run): Task<number> {
 }
 
 interface Current { text: string; terminated: boolean }
+
+/** Commands between two pauses; those on a long pattern space count for more. */
+const STEPS_PER_MS = 5000
 
 class Stream {
   readonly #run: Run
@@ -188,7 +192,12 @@ class Stream {
     const { process } = this.#run
     const end = (): string => (line.terminated ? '\n' : '')
     for (let at = 0; at < this.#commands.length; at++) {
-      if (++this.#steps % 5000 === 0) yield sleep(process.clock, 1, { background: true })
+      this.#steps += 1 + (text.length >> 6)
+      if (this.#steps > STEPS_PER_MS) {
+        this.#steps = 0
+        yield sleep(process.clock, 1, { background: true })
+      }
+      if (text.length > MOST_IN_MEMORY) throw new Failure('memory exhausted', 4)
       const command = this.#commands[at]!
       if (!this.#selected(command, text)) {
         if (command.name === '{') at = command.target!

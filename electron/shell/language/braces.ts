@@ -1,4 +1,5 @@
 import type { Part, Word } from './ast.ts'
+import { ExpansionError } from './errors.ts'
 
 /** Brace expansion (bash(1)): {a,b}, {1..9}, {a..e..2}. Works on parts, so that quotes and $… stay whole. */
 export function expandBraces(word: Word): Word[] {
@@ -9,6 +10,15 @@ export function expandBraces(word: Word): Word[] {
     else items.push(part)
   }
   return expandItems(items).map((list) => ({ parts: joined(list), line: word.line }))
+}
+
+/** Longest list that braces may make here; bash has no limit but the memory's. */
+const LONGEST = 100_000
+
+class TooManyWords extends ExpansionError {
+  constructor() {
+    super(`podhop: not simulated: braces that make more than ${LONGEST} words (for ((i = 1; i <= n; i++)))`)
+  }
 }
 
 /** A character of an unquoted literal, or a part that braces do not look into. */
@@ -52,13 +62,12 @@ function expandItems(items: readonly Item[]): Item[][] {
     if (!choices) continue
     const before = items.slice(0, open)
     const after = expandItems(items.slice(close + 1))
+    if (choices.length * after.length > LONGEST) throw new TooManyWords()
     return choices.flatMap((choice) => after.map((rest) => [...before, ...choice, ...rest]))
   }
   return [[...items]]
 }
 
-/** Longest list that {1..n} may make here; bash has no limit but the memory's. */
-const LONGEST = 100_000
 
 function sequence(text: string): string[] | undefined {
   const numbers = /^(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?$/.exec(text)
@@ -68,7 +77,7 @@ function sequence(text: string): string[] | undefined {
   const from = numbers ? Number(match[1]) : match[1]!.charCodeAt(0)
   const to = numbers ? Number(match[2]) : match[2]!.charCodeAt(0)
   const step = Math.max(1, Math.abs(Number(match[3] ?? 1)))
-  if (Math.abs(to - from) / step > LONGEST) return undefined
+  if (Math.abs(to - from) / step > LONGEST) throw new TooManyWords()
   const padded = numbers && (/^-?0\d/.test(match[1]!) || /^-?0\d/.test(match[2]!))
   const width = padded ? Math.max(match[1]!.length, match[2]!.length) : 0
   const out: string[] = []

@@ -86,6 +86,10 @@ export class Executor {
       return yield* this.list(list, last)
     } catch (error) {
       if (!(error instanceof ExpansionError) || (error.fatal && !shell.interactive)) throw error
+      if (error.message.startsWith('podhop: ')) {
+        yield* shell.process.printError(error.message + '\n')
+        return (shell.status = 69)
+      }
       yield* shell.error(error.message)
       return (shell.status = 1)
     }

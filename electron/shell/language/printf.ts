@@ -7,6 +7,8 @@ export interface PrintfResult {
   errors: string[]
 }
 
+const WIDEST = 50_000_000
+
 /** printf(1): the format is used again while arguments are left. `date` formats %(…)T. */
 export function formatPrintf(format: string, args: readonly string[], date: (seconds: number | undefined, format: string) => string): PrintfResult {
   const errors: string[] = []
@@ -59,6 +61,11 @@ export function formatPrintf(format: string, args: readonly string[], date: (sec
     return used
   }
   const pad = (body: string, flags: string, width: number, zero = false): string => {
+    if (width > WIDEST) {
+      errors.push('write error: Cannot allocate memory')
+      stopped = true
+      return ''
+    }
     if (flags.includes('-')) return body.padEnd(width)
     if (zero && flags.includes('0')) {
       const sign = /^[-+ ]?(0[xX])?/.exec(body)![0]

@@ -1,3 +1,4 @@
+import { NotSimulated } from '../command.ts'
 import type { Filter, Json, Pattern } from './ast.ts'
 import { BUILTIN_FUNCTIONS, DEFINITIONS, formatValue } from './builtins.ts'
 import { BY, deletePaths, getField, getPath, operate, setPath, slice, truthy, type Path } from './operations.ts'
@@ -36,7 +37,7 @@ export class Environment {
 }
 
 /** Steps before a filter counts as endless; there is no other way to stop one. */
-const MAX_STEPS = 5_000_000
+const MAX_STEPS = 1_500_000
 const MAX_DEPTH = 400
 
 export class Jq {
@@ -67,7 +68,7 @@ export class Jq {
   }
 
   *#evaluate(f: Filter, input: Located, env: Environment): Generator<Located> {
-    if (++this.#steps > MAX_STEPS) throw new JqError('podhop: this filter does not end')
+    if (++this.#steps > MAX_STEPS) throw new NotSimulated(`a filter of more than ${MAX_STEPS} steps (a smaller input, or a filter that ends)`)
     const plain = (value: Json): Located => (input.path ? { value, path: undefined as unknown as Path } : { value })
     switch (f.kind) {
       case 'identity':
@@ -371,7 +372,7 @@ export class Jq {
         for (const to of this.#values(f.args[1]!, input.value, env)) {
           for (const from of this.#values(first(), input.value, env)) {
             for (let n = Number(from); n < Number(to); n++) {
-              if (++this.#steps > MAX_STEPS) throw new JqError('podhop: this filter does not end')
+              if (++this.#steps > MAX_STEPS) throw new NotSimulated(`a filter of more than ${MAX_STEPS} steps (a smaller input, or a filter that ends)`)
               yield { value: n }
             }
           }
