@@ -65,6 +65,23 @@ const measurements: Record<string, () => Result[]> = {
     })
   },
 
+  nodes: () => {
+    const sizes = [500, 2000, 5000].map(born)
+    return sizes.flatMap((size, i) => {
+      const name = `${size.nodes.toLocaleString('en')} nodes without user Pods`
+      const { ms, bytes, nodes } = sizes[0]!
+      const results: Result[] = [
+        { name: `birth: ${name}`, value: size.ms / 1000, unit: 's', note: `${(size.ms / size.nodes).toFixed(1)} ms a node; a virtual minute with nothing to do ${size.idle.toFixed(0)} ms` },
+        { name: `memory: ${name}`, value: size.bytes / 1e6, unit: 'MB', note: `${(size.bytes / size.nodes / 1000).toFixed(0)} kB a node` },
+      ]
+      if (i > 0) {
+        const label = `growth ${nodes.toLocaleString('en')} → ${size.nodes.toLocaleString('en')} nodes`
+        results.push({ name: `${label}: time a node`, value: size.ms / size.nodes / (ms / nodes), unit: 'times' }, { name: `${label}: heap a node`, value: size.bytes / size.nodes / (bytes / nodes), unit: 'times' })
+      }
+      return results
+    })
+  },
+
   limit: () => limit(5000, 10_000, 15),
 
   'services-1000': () => services(1000),
@@ -142,6 +159,15 @@ const silent = {
   trouble: (error: unknown) => {
     throw error
   },
+}
+
+/** A cluster that does nothing but be there. */
+function born(nodes: number): { nodes: number; ms: number; bytes: number; idle: number } {
+  const before = heap()
+  let c: Cluster | undefined
+  const ms = time(() => void (c = cluster(nodes)))
+  const bytes = (heap() - before) * 1e6
+  return { nodes, ms, bytes, idle: time(() => c!.clock.runFor(60_000)) }
 }
 
 /** Pods of one Deployment, in a cluster of their own that is up before. */

@@ -18,6 +18,8 @@ const goals = [
   [/^replay of an idle hour/, 1000, 'less'],
   [/^heap of/, 80, 'less'],
   [/^growth/, 1.3, 'less'],
+  [/^birth: 5,000 nodes/, 15, 'less'],
+  [/^memory: 5,000 nodes/, 700, 'less'],
   [/^5,000 nodes/, 60, 'less'],
   [/^heap: 5,000 nodes/, 3, 'less'],
   [/heap a Pod$/, 80, 'less'],
