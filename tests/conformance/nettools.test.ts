@@ -153,6 +153,22 @@ describe.skipIf(!available)('the real tools agree', () => {
     same('p3', ['ss -tan', 'ss -taniO state established', 'ss -tanoi', 'ss -tne', 'ss -ltn', 'ss -tnp state established'], measured)
   })
 
+  describe('on curl', () => {
+    const spent: Mask = (text) =>
+      text.replace(/("time_\w+"|"speed_\w+"|"local_port"):[\d.]+/g, '$1:N').replace(/libcurl\/7[^"]*/g, 'libcurl').replace(/after \d+ ms/g, 'after N ms').replaceAll('\r', '')
+    const server = 'http://10.244.2.2:5700'
+    beforeAll(async () => {
+      for (const world of [there, here]) await world.serve('p3', 5700, 'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Type: text/plain\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello')
+    })
+    same('p1', [
+      `curl -s -w '%{json}' ${server}/a`, `curl -s -o /dev/null -w '%{json}' http://10.244.2.2:5701/`, `curl -s -w '%{header_json}' ${server}/a`, `curl -s -w '[%header{x-a}|%header{X-None}|%header{Content-Type}]%{stderr}err%{stdout}out' ${server}/a`,
+      `curl -s -w '%{onerror}no' ${server}/a`, `curl -s -w '%{onerror}%{errormsg} %{exitcode}' http://10.244.2.2:5701/`, `curl -s -o /dev/null -w '%{filename_effective}|%{urlnum}|%{referer}|%{num_certs}|%{certs}|%{ftp_entry_path}|%{method}|%{http_connect}|%{scheme}|%{foo}|%{|%{x|%%|%a' ${server}/`,
+      `curl -sv --json '{"a":1}' ${server}/`, `curl -sv -e http://ref -A me --data-binary x -d y ${server}/`, `curl -sv -G --data-urlencode 'a=b c&' --data-urlencode 'x y' --data-urlencode '=e/' ${server}/`, `curl -sv --local-port 41010-41011 ${server}/`,
+      `curl -sS --interface nope ${server}/`, `curl -s -w '%{local_ip}' --interface eth0 ${server}/`, `curl -s -w '%{local_ip}' --interface 10.244.1.2 ${server}/`, `curl --local-port x ${server}/`, `curl -sS -m 1 --connect-timeout 0.3 http://10.244.2.99/`,
+      `curl -sI ${server}/`, `curl -si ${server}/`, `curl -sv --connect-to ::10.244.2.2:5700 http://web.test/`, `curl -sv --resolve web.test:5700:10.244.2.2 http://web.test:5700/`, `curl -s --max-redirs 3 -L -u a:b -X PUT -v ${server}/`,
+    ], spent)
+  })
+
   describe('on netcat', () => {
     const ports: Mask = (text) => text.replace(/(\d+\.){3}\d+ (3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORT')).replaceAll('Temporary failure in name resolution', 'Name or service not known')
     const heard = async (listen: string, lines: string[]): Promise<void> => {

@@ -1,9 +1,10 @@
 import { headerOf, encodeUtf8, decodeUtf8, concatBytes, type Process, type Task } from '../../../engine/cluster.ts'
 import { Meter } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
-import { ConnectionPool, transfer, type CurlError, type Result, type Sink } from './transfer.ts'
+import { ConnectionPool, transfer, type CurlError, type Sink } from './transfer.ts'
 import { parseUrl, redirectTarget } from './url.ts'
 import { Verbose } from './verbose.ts'
+import { printWriteOut } from './write-out.ts'
 
 const VERSION = `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.17
 Release-Date: 2023-02-20, security patched: 7.88.1-10+deb12u12
@@ -50,7 +51,7 @@ export function* curl(process: Process): Task<number> {
   let code = 0
   for (const [index, url] of parsed.options.urls.entries()) {
     for (let attempt = 0; ; attempt++) {
-      code = yield* fetchOne(process, parsed.options, url, parsed.options.output[index], pool, verbose)
+      code = yield* fetchOne(process, parsed.options, url, index, pool, verbose)
       if (attempt >= parsed.options.retry || ![28, 6].includes(code)) break
       yield* process.sleep(1000 * 2 ** attempt)
     }
@@ -68,12 +69,16 @@ function* readFiles(process: Process, options: CurlOptions): Task<CurlError | un
   }
   if (options.dataParts.length > 0) {
     const parts: string[] = []
-    for (const { text, literal } of options.dataParts) {
-      if (literal || !text.startsWith('@')) parts.push(text)
+    for (const { text, literal, binary, encoded } of options.dataParts) {
+      if (encoded) {
+        const part = yield* urlEncoded(text, read)
+        if (part === undefined) return { code: 26, text: `curl: Failed to open ${text.slice(text.indexOf('@') + 1)}\ncurl: option --data-urlencode: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n` }
+        parts.push(part)
+      } else if (literal || !text.startsWith('@')) parts.push(text)
       else {
         const content = yield* read(text.slice(1))
         if (content === undefined && !options.silent) yield* process.printError(`Warning: Couldn't read data from file "${text.slice(1)}", this makes an empty POST.\n`)
-        parts.push((content ?? '').replace(/[\r\n]/g, ''))
+        parts.push(binary ? (content ?? '') : (content ?? '').replace(/[\r\n]/g, ''))
       }
     }
     options.data = parts.join('&')
@@ -84,7 +89,19 @@ function* readFiles(process: Process, options: CurlOptions): Task<CurlError | un
   return options.writeOut === undefined ? { code: 26, text: `curl: Failed to open ${name}\ncurl: option -w: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n` } : undefined
 }
 
-function* fetchOne(process: Process, options: CurlOptions, text: string, output: string | null | undefined, pool: ConnectionPool, verbose: Verbose): Task<number> {
+/** --data-urlencode: "TEXT", "=TEXT", "NAME=TEXT", "@FILE", "NAME@FILE"; blanks become "+". */
+function* urlEncoded(given: string, read: (name: string) => Task<string | undefined>): Task<string | undefined> {
+  const at = /[=@]/.exec(given)
+  const name = at ? given.slice(0, at.index) : ''
+  const text = !at ? given : at[0] === '=' ? given.slice(at.index + 1) : yield* read(given.slice(at.index + 1))
+  if (text === undefined) return undefined
+  const bytes = [...encodeUtf8(text)].map((b) => (/[\w.~-]/.test(String.fromCharCode(b)) && b < 128 ? String.fromCharCode(b) : b === 32 ? '+' : `%${b.toString(16).padStart(2, '0')}`)).join('')
+  return name === '' ? bytes : `${name}=${bytes}`
+}
+
+function* fetchOne(process: Process, options: CurlOptions, text: string, index: number, pool: ConnectionPool, verbose: Verbose): Task<number> {
+  const output = options.output[index]
+  const file = output === null ? remoteName(text) : output === '-' ? undefined : output
   const toTerminal = output === undefined && process.terminalOf(1) !== undefined
   const meter = new Meter(process, !options.silent && !toTerminal)
   const sink = makeSink(process, text, output)
@@ -102,7 +119,7 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
       }
       yield* meter.finish(process.clock.now - start)
       yield* sink.close(false)
-      if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result: undefined, error: result, url: next, redirects })
+      if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result: undefined, error: result, url: text, effective: next, redirects, index, file, referer: options.referer })
       return yield* complain(process, options, result)
     }
     const location = headerOf(result.headers, 'location')
@@ -116,7 +133,7 @@ function* fetchOne(process: Process, options: CurlOptions, text: string, output:
     }
     yield* meter.finish(process.clock.now - start)
     yield* sink.close(true)
-    if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result, error: undefined, url: next, redirects })
+    if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result, error: undefined, url: text, effective: next, redirects, index, file, referer: options.referer })
     return 0
   }
 }
@@ -126,11 +143,14 @@ function* complain(process: Process, options: CurlOptions, error: CurlError): Ta
   return error.code
 }
 
+/** -O */
+const remoteName = (url: string): string => url.replace(/[?#].*$/, '').split('/').at(-1) ?? ''
+
 function makeSink(process: Process, url: string, output: string | null | undefined): Sink & { close(good: boolean): Task } {
   if (output === undefined || output === '-') {
     return { head: (text) => process.print(text), body: (data) => process.print(data), *close() {} }
   }
-  const name = output ?? url.replace(/[?#].*$/, '').split('/').at(-1) ?? ''
+  const name = output ?? remoteName(url)
   const path = process.resolve(name)
   const collected: Uint8Array[] = []
   return {
@@ -146,68 +166,5 @@ function makeSink(process: Process, url: string, output: string | null | undefin
       yield* file.write(concatBytes(collected))
       file.release()
     },
-  }
-}
-
-interface Written { result: Result | undefined; error: CurlError | undefined; url: string; redirects: number }
-
-/** -w: variables and escapes of curl(1). */
-function* printWriteOut(process: Process, format: string, written: Written): Task {
-  const values = variables(written)
-  let out = ''
-  for (const [piece, name, letter] of format.matchAll(/%\{([^}]*)\}|%%|\\([^])|[^]/gu)) {
-    if (name !== undefined) {
-      const value = values[name]
-      if (value !== undefined) out += value
-      else if (name === 'stderr' || name === 'stdout' || name === 'header_json' || name === 'json' || name === 'certs') {
-        yield* process.printError(`podhop: not simulated: curl -w %{${name}} (name single variables)\n`)
-      } else yield* process.printError(`curl: unknown --write-out variable: '${name}'\n`)
-    } else if (letter !== undefined) out += { n: '\n', r: '\r', t: '\t' }[letter] ?? piece
-    else out += piece === '%%' ? '%' : piece
-  }
-  yield* process.print(out)
-}
-
-function variables({ result, error, url, redirects }: Written): Record<string, string> {
-  const seconds = (ms: number | undefined): string => ((ms ?? 0) / 1000).toFixed(6)
-  const code = String(result?.status ?? 0).padStart(3, '0')
-  const rate = (bytes: number): string => String(result && result.timeTotal > 0 ? Math.floor((bytes * 1000) / result.timeTotal) : 0)
-  return {
-    http_code: code,
-    response_code: code,
-    http_connect: '000',
-    http_version: result?.version ?? '0',
-    method: result?.method ?? 'GET',
-    scheme: result?.scheme ?? '',
-    exitcode: String(error?.code ?? 0),
-    errormsg: error?.text ?? '',
-    remote_ip: result?.remoteIp ?? '',
-    remote_port: String(result?.remotePort ?? 0),
-    local_ip: result?.localIp ?? '',
-    local_port: String(result?.localPort ?? 0),
-    time_namelookup: seconds(result?.timeNameLookup),
-    time_connect: seconds(result?.timeConnect),
-    time_appconnect: seconds(result?.timeAppConnect),
-    time_pretransfer: seconds(result && Math.max(result.timeConnect, result.timeAppConnect)),
-    time_redirect: seconds(0),
-    time_starttransfer: seconds(result?.timeStartTransfer),
-    time_total: seconds(result?.timeTotal),
-    size_download: String(result?.sizeDownload ?? 0),
-    size_upload: String(result?.sizeUpload ?? 0),
-    size_request: String(result?.sizeRequest ?? 0),
-    size_header: String(result?.sizeHeader ?? 0),
-    speed_download: rate(result?.sizeDownload ?? 0),
-    speed_upload: rate(result?.sizeUpload ?? 0),
-    content_type: result ? (headerOf(result.headers, 'content-type') ?? '') : '',
-    redirect_url: result?.redirectUrl ?? '',
-    num_redirects: String(redirects),
-    num_headers: String(result?.headers.length ?? 0),
-    num_connects: String(result?.newConnections ?? 0),
-    url,
-    url_effective: url,
-    urlnum: '0',
-    filename_effective: '',
-    proxy_ssl_verify_result: '0',
-    ssl_verify_result: String(result?.verifyResult ?? 0),
   }
 }

@@ -6,7 +6,13 @@ export interface CurlOptions {
   headers: string[]
   data: string | undefined
   /** What -d said, before files are read. */
-  dataParts: { text: string; literal: boolean }[]
+  dataParts: { text: string; literal: boolean; binary?: boolean; encoded?: boolean }[]
+  /** --json */
+  json: boolean
+  /** -e */
+  referer: string | undefined
+  /** --local-port */
+  localPorts: [number, number] | undefined
   /** -G */
   dataInUrl: boolean
   output: (string | null)[]
@@ -37,6 +43,8 @@ export interface CurlOptions {
   connectTo: string[]
   /** --http1.1: nothing else is offered. */
   http11: boolean
+  /** --http2: over TLS it offers no more than without it; in clear text it asks for an upgrade, which no server here takes. */
+  http2: boolean
 }
 
 type Setter = (o: CurlOptions, value: string) => string | void
@@ -51,6 +59,19 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['d', 'data', true, (o, v) => void o.dataParts.push({ text: v, literal: false })],
   ['', 'data-raw', true, (o, v) => void o.dataParts.push({ text: v, literal: true })],
   ['', 'data-ascii', true, (o, v) => void o.dataParts.push({ text: v, literal: false })],
+  ['', 'data-binary', true, (o, v) => void o.dataParts.push({ text: v, literal: false, binary: true })],
+  ['', 'data-urlencode', true, (o, v) => void o.dataParts.push({ text: v, literal: false, encoded: true })],
+  ['', 'json', true, (o, v) => {
+    o.json = true
+    o.dataParts.push({ text: v, literal: false, binary: true })
+  }],
+  ['e', 'referer', true, (o, v) => void (o.referer = v)],
+  ['', 'local-port', true, (o, v) => {
+    const ports = /^(\d+)(?:\s*-\s*(\d+))?$/.exec(v)
+    if (!ports || Number(ports[1]) > 65_535 || Number(ports[2] ?? 0) > 65_535) return 'is badly used here'
+    o.localPorts = [Number(ports[1]), Number(ports[2] ?? ports[1])]
+    return undefined
+  }],
   ['G', 'get', false, (o) => void (o.dataInUrl = true)],
   ['o', 'output', true, (o, v) => void o.output.push(v)],
   ['O', 'remote-name', false, (o) => void o.output.push(null)],
@@ -77,7 +98,8 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['k', 'insecure', false, (o) => void (o.insecure = true)],
   ['', 'cacert', true, (o, v) => void (o.caFile = v)],
   ['', 'connect-to', true, (o, v) => void o.connectTo.push(v)],
-  ['', 'http1.1', false, (o) => void (o.http11 = true)],
+  ['', 'http1.1', false, (o) => void Object.assign(o, { http11: true, http2: false })],
+  ['', 'http2', false, (o) => void Object.assign(o, { http2: true, http11: false, http10: false })],
   // harmless here: there is no buffering, nothing older than TLS 1.3, and no list of revoked certificates
   ['N', 'no-buffer', false, () => undefined],
   ['1', 'tlsv1', false, () => undefined],
@@ -103,7 +125,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'libcurl', '-v'],
   ['', 'trace-ascii', '-v'],
   ['', 'http3', '--http1.1'],
-  ['', 'http2', '--http1.1'],
   ['E', 'cert', 'a server that asks for none'],
   ['', 'key', 'a server that asks for no client certificate'],
   ['', 'capath', '--cacert'],
@@ -111,9 +132,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'ciphers', 'those of TLS 1.3'],
   ['', 'pinnedpubkey', '--cacert'],
   ['', 'compressed', 'a plain request'],
-  ['', 'json', '-H and -d'],
-  ['', 'data-binary', '--data-raw'],
-  ['', 'data-urlencode', '--data-raw'],
   ['', 'limit-rate', 'the network as it is'],
   ['', 'trace', '-v'],
   ['', 'unix-socket', 'a TCP port'],
@@ -127,7 +145,7 @@ export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
     urls: [], method: undefined, head: false, headers: [], data: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, json: false, referer: undefined, localPorts: undefined,
   }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!

@@ -102,7 +102,18 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     const other = addresses.slice(i + 1).some((a) => a.includes(':') !== next.includes(':'))
     // Happy eyeballs: who does not answer at once has a rival of the other family.
     const timeout = Math.min(patience - (clock.now - start), other ? HAPPY_EYEBALLS : Infinity)
-    opened = yield* TcpStream.open(process, address, to.port, { timeout, ...(options.interface && isValidIp(options.interface) ? { source: options.interface } : {}) })
+    const source = options.interface === undefined ? undefined : sourceOf(process, options.interface, address)
+    if (source === null) {
+      const text = `Couldn't bind to '${options.interface}'`
+      yield* note(text)
+      return { code: 45, text }
+    }
+    const [low, high] = options.localPorts ?? [0, 0]
+    for (let port = low; ; port++) {
+      if (port > 0) yield* note(`Local port: ${port}`)
+      opened = yield* TcpStream.open(process, address, to.port, { timeout, ...(source === undefined ? {} : { source }), ...(port > 0 ? { sourcePort: port } : {}) })
+      if (port >= high || opened instanceof TcpStream || opened.code !== 'EADDRINUSE') break
+    }
     if (opened instanceof TcpStream) break
     if (i + 1 < addresses.length && !opened.gaveUp) yield* note(`connect to ${address} port ${to.port} failed: ${opened.message}`)
   }
@@ -221,6 +232,13 @@ function* lookUp(process: Process, options: CurlOptions, url: Pick<CurlUrl, 'hos
   return 'error' in resolved ? undefined : resolved.addresses
 }
 
+/** --interface: an address, or an interface's first of the family; null where there is no such thing. */
+function sourceOf(process: Process, name: string, to: string): string | null {
+  const text = name.replace(/^(if|host)!/, '')
+  if (isValidIp(text)) return text
+  return process.network.links.get(text)?.addresses.find((a) => a.address.includes(':') === to.includes(':'))?.address ?? null
+}
+
 function requestHead(options: CurlOptions, url: CurlUrl): { method: string; target: string; headers: Headers; body?: Uint8Array } {
   const inBody = options.data !== undefined && !options.dataInUrl
   const method = options.method ?? (options.head ? 'HEAD' : inBody ? 'POST' : 'GET')
@@ -231,8 +249,10 @@ function requestHead(options: CurlOptions, url: CurlUrl): { method: string; targ
     ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
     ['User-Agent', options.userAgent],
     ['Accept', '*/*'],
+    ...(options.referer === undefined ? [] : [['Referer', options.referer] as [string, string]]),
+    ...(options.http2 && url.scheme === 'http' ? ([['Connection', 'Upgrade, HTTP2-Settings'], ['Upgrade', 'h2c'], ['HTTP2-Settings', 'AAMAAABkAAQCAAAAAAIAAAAA']] as [string, string][]) : []),
   ]
-  const own = options.headers.map((h) => {
+  const own = [...options.headers, ...(options.json ? ['Content-Type: application/json', 'Accept: application/json'].filter((h) => !options.headers.some((o) => o.toLowerCase().startsWith(h.slice(0, h.indexOf(':') + 1).toLowerCase()))) : [])].map((h) => {
     const at = h.search(/[:;]/)
     return [at < 0 ? h : h.slice(0, at), at < 0 ? '' : h.slice(at + 1).trim(), h[at]] as const
   })
