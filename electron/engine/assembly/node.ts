@@ -89,10 +89,11 @@ export class SimulatedNode implements FaultNode {
     for (const link of [...network.links.values()]) if (link.kind !== 'nic' && link.kind !== 'loopback' && network.links.has(link.name)) network.removeLink(link.name)
     for (const link of network.links.values()) link.ingress = link.egress = undefined
     network.socketPrograms = undefined
-    for (const family of [4, 6] as const) for (const route of network.routes.list('main', family)) network.routes.remove(route)
-    for (const table of network.routes.tables()) if (table !== 'main' && table !== 'local') for (const route of network.routes.list(table)) network.routes.remove(route, { table })
-    const { rules } = network.routes
-    for (const rule of rules.list()) if (rule.protocol !== 'kernel') rules.remove(rule)
+    for (const family of [4, 6] as const) {
+      for (const table of network.routes.tables(family)) if (table !== 'local') for (const route of network.routes.list(table, family)) network.routes.remove(route, { table })
+      const rules = family === 4 ? network.routes.rules : network.routes.rules6
+      for (const rule of rules.list()) if (rule.protocol !== 'kernel') rules.remove(rule)
+    }
     for (const netfilter of network.ipv6 ? [network.netfilter, network.netfilter6] : [network.netfilter]) {
       const saved = netfilter.save()
       if (saved) netfilter.restore(saved.split('\n').filter((line) => /^(\*|COMMIT)/.test(line) || BUILT_IN.includes(/^:(\S+)/.exec(line)?.[1] ?? '')).join('\n') + '\n')

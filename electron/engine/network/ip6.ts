@@ -53,7 +53,7 @@ export class Ip6Layer {
       if (this.#listensTo(destination, link)) this.#deliver(packet, link, false)
       return
     }
-    const entry = isLinkLocalIp6(destination) ? routes.v6.find(destination, link.name) : routes.find(destination)
+    const entry = routes.v6.route(packet, link)
     const type = entry?.route.type
     if (type === 'local' || type === 'anycast') {
       if (recorder.recording(packet)) {
@@ -133,8 +133,7 @@ export class Ip6Layer {
   output(packet: IpPacket): ErrorCode | undefined {
     const ns = this.#ns
     const { routes, recorder } = ns
-    const { boundTo } = packet.meta
-    const found = routes.v6.find(packet.destination, boundTo)
+    const found = routes.v6.route(packet)
     const problem = this.#problem(found)
     if (!found || problem) {
       this.#noRoute(packet, found)
@@ -151,7 +150,7 @@ export class Ip6Layer {
     const mark = packet.meta.mark
     if (ns.netfilter6.run('output', packet, undefined, this.#device(entry)) !== 'accept') return 'EPERM'
     if (packet.destination !== destination || packet.source !== source || packet.meta.mark !== mark) {
-      const again = routes.v6.find(packet.destination, boundTo)
+      const again = routes.v6.route(packet)
       const after = this.#problem(again)
       if (!again || after) {
         this.#noRoute(packet, again)

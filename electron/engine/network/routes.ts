@@ -141,7 +141,12 @@ export class Routes implements RouteTable {
     return table
   }
 
-  tables(): readonly TableName[] {
+  get rules6(): Rules {
+    return this.v6.rules
+  }
+
+  tables(family: 4 | 6 = 4): readonly TableName[] {
+    if (family === 6) return this.v6.tables()
     const numbers = [...(this.#more?.keys() ?? [])].sort((a, b) => tableNumber(a) - tableNumber(b))
     return [...numbers, 'main', 'local']
   }
@@ -188,7 +193,7 @@ export class Routes implements RouteTable {
 
   list(table = 'main', family: 4 | 6 = 4): readonly Route[] {
     this.#host.late?.settle()
-    if (family === 6) return table === 'all' || table === 'main' || table === 'local' ? this.v6.list(table) : []
+    if (family === 6) return this.v6.list(table)
     const names = table === 'all' ? this.tables() : [tableName(table)]
     return names.flatMap((name) => this.#table(name)?.all() ?? []).map((e) => e.route)
   }
@@ -227,13 +232,13 @@ export class Routes implements RouteTable {
 
   /** Longest prefix, then lowest metric, in the tables that the rules say. */
   find(destination: Ip, flow?: RouteFlow): RouteEntry | undefined {
-    const plain = (this.rules.plain && flow?.out === undefined) || destination.includes(':')
+    if (destination.includes(':')) return this.v6.find(destination, flow?.out, flow)
+    const plain = this.rules.plain && flow?.out === undefined
     const entry = plain ? this.#find(destination) : this.#byRules(destination, flow ?? {})
     return entry?.paths ? choose(entry, destination, flow?.source ?? '') : entry
   }
 
   #byRules(destination: Ip, flow: RouteFlow): RouteEntry | undefined {
-    if (destination.includes(':')) return this.v6.find(destination, flow.out)
     this.#host.late?.settle()
     const address = ipv4Number(destination)
     if (Number.isNaN(address)) return undefined
@@ -469,7 +474,7 @@ function choose(entry: RouteEntry, destination: Ip, source: Ip): RouteEntry {
 }
 
 /** "254" is main; throws SystemError EINVAL for what is no number. */
-function tableName(name: string | undefined): TableName {
+export function tableName(name: string | undefined): TableName {
   if (name === undefined || name === 'main' || name === '254') return 'main'
   if (name === 'local' || name === '255') return 'local'
   if (name === 'default' || name === '253') return 'default'
@@ -477,7 +482,7 @@ function tableName(name: string | undefined): TableName {
   return String(Number(name))
 }
 
-function tableNumber(name: TableName): number {
+export function tableNumber(name: TableName): number {
   return name === 'default' ? 253 : Number(name)
 }
 

@@ -2,15 +2,16 @@ import { SystemError } from '../machine/errors.ts'
 import { SparseMap } from '../sparse.ts'
 import { ipv6Number, isLinkLocalIp6, isMulticastIp, isValidIp, networkOf, parseCidr, tryParseCidr } from './address.ts'
 import type { BaseLink } from './link.ts'
-import type { RouteEntry, RouteHost } from './routes.ts'
+import { tableName, tableNumber, type RouteEntry, type RouteHost } from './routes.ts'
+import { DEFAULTS6, ruleApplies, Rules } from './rules.ts'
 import { selectSource } from './source-address.ts'
-import type { Ip, LinkAddress, Route } from './types.ts'
+import type { Ip, IpPacket, LinkAddress, Route, RouteFlow } from './types.ts'
 
 /** IP6_RT_PRIO_USER and IP6_RT_PRIO_ADDRCONF (include/net/ip6_route.h). */
 const USER_METRIC = 1024
 const KERNEL_METRIC = 256
 
-type TableName = 'main' | 'local'
+type TableName = string
 type Criterion = 'via' | 'device' | 'source' | 'metric' | 'protocol' | 'type'
 const CRITERIA: readonly Criterion[] = ['via', 'device', 'source', 'metric', 'protocol', 'type']
 
@@ -77,6 +78,9 @@ const maskOf = (length: number): bigint => MASKS[length]!
 export class Routes6 {
   readonly #host: RouteHost
   readonly #main = new Table6()
+  /** The others, by number; seldom any. */
+  #more: Map<TableName, Table6> | undefined
+  readonly rules: Rules
   generation = 0
   /** What was written to the table "local" by hand. */
   readonly #added: RouteEntry[] = []
@@ -85,6 +89,28 @@ export class Routes6 {
 
   constructor(host: RouteHost) {
     this.#host = host
+    this.rules = new Rules(() => this.#rulesChanged(), DEFAULTS6)
+  }
+
+  /** A rule brings its table along (fib6_rule_configure). */
+  #rulesChanged(): void {
+    for (const { action, table } of this.rules.list()) if (action === 'lookup') this.#make(tableName(table))
+    this.changed()
+  }
+
+  #make(name: TableName): Table6 {
+    let table = this.#table(name)
+    if (!table) (this.#more ??= new Map()).set(name, (table = new Table6()))
+    return table
+  }
+
+  #table(name: TableName): Table6 | undefined {
+    return name === 'main' ? this.#main : name === 'local' ? this.#localTable() : this.#more?.get(name)
+  }
+
+  tables(): readonly TableName[] {
+    const numbers = [...(this.#more?.keys() ?? [])].sort((a, b) => tableNumber(a) - tableNumber(b))
+    return [...numbers, 'main', 'local']
   }
 
   /** Throws SystemError EINVAL, EEXIST, ENODEV, ENETDOWN, EHOSTUNREACH (the gateway is not on a link). */
@@ -98,8 +124,8 @@ export class Routes6 {
       if (!options?.replace) throw new SystemError('EEXIST')
       this.#drop(same)
     }
-    if (table === 'main') this.#main.add(entry)
-    else this.#added.push(entry)
+    if (table === 'local') this.#added.push(entry)
+    else this.#make(table).add(entry)
     this.changed()
   }
 
@@ -109,18 +135,54 @@ export class Routes6 {
     if (prefix?.version !== 6) throw new SystemError('EINVAL')
     if (route.device !== undefined && !this.#host.links.has(route.device)) throw new SystemError('ENODEV')
     const same = (e: RouteEntry, key: Criterion): boolean => route[key] === undefined || route[key] === (key === 'type' ? (e.route.type ?? 'unicast') : e.route[key])
+    if (!this.#table(table)) throw new SystemError('ESRCH')
     const entry = this.at(table, prefix).find((e) => CRITERIA.every((key) => same(e, key)))
     if (!entry) throw new SystemError('ESRCH')
     this.#drop(entry)
     this.changed()
   }
 
-  list(table: TableName | 'all'): readonly Route[] {
-    const entries = [...(table === 'local' ? [] : this.#main.all()), ...(table === 'main' ? [] : this.#localTable().all())]
-    return entries.map((e) => e.route)
+  list(table: TableName): readonly Route[] {
+    const names = table === 'all' ? this.tables() : [tableName(table)]
+    return names.flatMap((name) => this.#table(name)?.all() ?? []).map((e) => e.route)
   }
 
-  find(destination: Ip, device?: string): RouteEntry | undefined {
+  /** The route of a packet that came in through `link`, or (without one) that is made here. */
+  route(packet: IpPacket, link?: BaseLink): RouteEntry | undefined {
+    const { destination, source, payload, meta } = packet
+    const device = link ? (isLinkLocalIp6(destination) ? link.name : undefined) : meta.boundTo
+    if (this.rules.plain) return this.find(destination, device)
+    const ports = payload.kind !== 'icmp' && payload.kind !== 'ipip' && { sourcePort: payload.sourcePort, destinationPort: payload.destinationPort }
+    return this.find(destination, device, { source, mark: meta.mark, in: link?.name, protocol: payload.kind === 'icmp' ? 'ipv6-icmp' : payload.kind, ...ports })
+  }
+
+  /** fib6_rule_lookup. A rule that says no has the last word, as with IPv4. */
+  #byRules(destination: Ip, device: string | undefined, flow: RouteFlow): RouteEntry | undefined {
+    const address = ipv6Number(destination)
+    if (address === undefined) return undefined
+    const rules = this.rules.list()
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i]!
+      if (!ruleApplies(rule, destination, flow)) continue
+      if (rule.action === 'goto') {
+        const at = rules.findIndex((r) => r.priority >= rule.target!)
+        if (at > i && rules[at]!.priority === rule.target) i = at - 1
+      } else if (rule.action === 'lookup') {
+        const entry = this.#table(rule.table!)?.find(address, rule.table === 'local' && !isMulticastIp(destination) ? undefined : device)
+        if (!entry || entry.route.type === 'throw' || entry.prefix.length <= (rule.suppressPrefixLength ?? -1)) continue
+        return entry
+      } else if (rule.action !== 'nop') {
+        return { route: { destination: '::/0', type: rule.action }, table: 'rule', prefix: tryParseCidr('::/0')!, metric: 0, link: undefined, rule }
+      }
+    }
+    return undefined
+  }
+
+  find(destination: Ip, device?: string, flow?: RouteFlow): RouteEntry | undefined {
+    if (!this.rules.plain) {
+      this.#host.late?.settle()
+      return this.#byRules(destination, device, flow ?? {})
+    }
     const { late } = this.#host
     if (late !== undefined && late.behind) late.forAddress(destination)
     const key = device === undefined ? destination : `${destination}%${device}`
@@ -152,7 +214,7 @@ export class Routes6 {
     const network = networkOf(`${address.address}/${address.prefixLength}`)
     const others = link.addresses.some((a) => a !== address && a.address.includes(':') && networkOf(`${a.address}/${a.prefixLength}`) === network)
     const gone = (e: RouteEntry): boolean => e.route.source === address.address || (!others && e.link === link && e.route.protocol === 'kernel' && e.route.destination === network)
-    for (const e of this.#main.all()) if (gone(e)) this.#main.remove(e)
+    for (const table of this.#written()) for (const e of table.all()) if (gone(e)) table.remove(e)
     this.changed()
   }
 
@@ -163,7 +225,7 @@ export class Routes6 {
 
   /** The link is down or away: so is every route through it. */
   linkDown(link: BaseLink): void {
-    for (const e of this.#main.all()) if (e.link === link) this.#main.remove(e)
+    for (const table of this.#written()) for (const e of table.all()) if (e.link === link) table.remove(e)
     for (const e of this.#added.filter((a) => a.link === link)) this.#drop(e)
     this.changed()
   }
@@ -177,11 +239,15 @@ export class Routes6 {
   }
 
   at(table: TableName, prefix: RouteEntry['prefix']): readonly RouteEntry[] {
-    return table === 'main' ? this.#main.at(prefix) : this.#localTable().at(prefix)
+    return this.#table(table)?.at(prefix) ?? []
+  }
+
+  #written(): Table6[] {
+    return [this.#main, ...(this.#more?.values() ?? [])]
   }
 
   #drop(entry: RouteEntry): void {
-    if (entry.table === 'main') return this.#main.remove(entry)
+    if (entry.table !== 'local') return this.#table(entry.table)?.remove(entry)
     const at = this.#added.indexOf(entry)
     if (at < 0) throw new SystemError('ESRCH')
     this.#added.splice(at, 1)
@@ -221,7 +287,7 @@ export class Routes6 {
     const metric = route.metric || USER_METRIC
     const common = { ...route, metric, scope: undefined, type: route.type === 'unicast' ? undefined : route.type, protocol: route.protocol ?? ('boot' as const) }
     // Those that lead nowhere are bound to lo (fib6_nh_init).
-    if (type === 'blackhole' || type === 'unreachable' || type === 'prohibit') return { ...common, device: 'lo', via: undefined }
+    if (type === 'blackhole' || type === 'unreachable' || type === 'prohibit' || type === 'throw') return { ...common, device: 'lo', via: undefined }
     let device = route.device
     if (device !== undefined && !this.#host.links.has(device)) throw new SystemError('ENODEV')
     if (device === undefined && route.via === undefined) throw new SystemError('ENODEV')
@@ -249,10 +315,4 @@ export class Routes6 {
     const leadsOn = type === undefined || type === 'local' || type === 'anycast' || type === 'multicast'
     return { route: whole, table, prefix: tryParseCidr(destination)!, metric: metric ?? 0, link: leadsOn && device !== undefined ? this.#host.links.get(device) : undefined }
   }
-}
-
-function tableName(name: string | undefined): TableName {
-  if (name === undefined || name === 'main' || name === '254') return 'main'
-  if (name === 'local' || name === '255') return 'local'
-  throw new SystemError('EINVAL')
 }

@@ -9,18 +9,23 @@ const DEFAULTS: readonly PolicyRule[] = [
   { priority: 32767, action: 'lookup', table: 'default', protocol: 'kernel' },
 ]
 
-/** The routing policy database of one network namespace (ip-rule(8); net/core/fib_rules.c). */
+/** Those of fib6_rules_init: IPv6 has no table "default". */
+export const DEFAULTS6 = DEFAULTS.slice(0, 2)
+
+/** One family's routing policy database of one network namespace (ip-rule(8); net/core/fib_rules.c). */
 export class Rules implements RuleTable {
-  #rules = DEFAULTS
+  #rules: readonly PolicyRule[]
+  readonly #defaults: readonly PolicyRule[]
   readonly #changed: () => void
 
-  constructor(changed: () => void) {
+  constructor(changed: () => void, defaults = DEFAULTS) {
     this.#changed = changed
+    this.#rules = this.#defaults = defaults
   }
 
-  /** Whether there are only the three rules that the kernel makes: then nobody needs to ask them. */
+  /** Whether there are only the rules that the kernel makes: then nobody needs to ask them. */
   get plain(): boolean {
-    return this.#rules === DEFAULTS
+    return this.#rules === this.#defaults
   }
 
   list(): readonly PolicyRule[] {
@@ -54,7 +59,7 @@ export class Rules implements RuleTable {
   }
 
   #settle(): void {
-    if (this.#rules.length === 3 && DEFAULTS.every((r, i) => r === this.#rules[i])) this.#rules = DEFAULTS
+    if (this.#rules.length === this.#defaults.length && this.#defaults.every((r, i) => r === this.#rules[i])) this.#rules = this.#defaults
     this.#changed()
   }
 
@@ -64,13 +69,13 @@ export class Rules implements RuleTable {
   }
 }
 
-/** fib_rule_match and fib4_rule_match */
+/** fib_rule_match, fib4_rule_match and fib6_rule_match */
 export function ruleApplies(rule: PolicyRule, destination: Ip, flow: RouteFlow): boolean {
   const fits =
     (rule.iif === undefined || rule.iif === (flow.in ?? 'lo')) &&
     (rule.oif === undefined || rule.oif === flow.out) &&
     (rule.mark === undefined || (((flow.mark ?? 0) ^ rule.mark) & (rule.mask ?? 0xffffffff)) === 0) &&
-    (rule.from === undefined || cidrContains(rule.from, flow.source || '0.0.0.0')) &&
+    (rule.from === undefined || cidrContains(rule.from, flow.source || (destination.includes(':') ? '::' : '0.0.0.0'))) &&
     (rule.to === undefined || cidrContains(rule.to, destination)) &&
     (rule.ipProtocol === undefined || rule.ipProtocol === flow.protocol) &&
     (rule.sourcePorts === undefined || within(rule.sourcePorts, flow.sourcePort)) &&

@@ -378,7 +378,9 @@ export interface AddRouteOptions {
 }
 
 export interface RouteTable {
+  /** Of IPv4. */
   readonly rules: RuleTable
+  readonly rules6: RuleTable
   /** Adds; throws SystemError EEXIST, ENETUNREACH (gateway not on link), ENODEV. `replace` overwrites the same destination and metric. */
   add(route: Route, options?: AddRouteOptions): void
   /** Throws SystemError ESRCH ("No such process"). */
@@ -386,8 +388,8 @@ export interface RouteTable {
   /** Of IPv4 unless `family` is 6. `add`, `remove` and `lookup` see the family from the addresses. */
   /** A table's routes in the kernel's order; "all": those of every one, main and local last. */
   list(table?: string, family?: 4 | 6): readonly Route[]
-  /** Numbers (or "main", "local", "default") of IPv4's tables that there are, in the kernel's order of printing. */
-  tables(): readonly string[]
+  /** Numbers (or "main", "local", "default") of a family's tables that there are, in the kernel's order of printing. */
+  tables(family?: 4 | 6): readonly string[]
   /** The routes of the table main with just this prefix. */
   to(destination: Cidr): readonly Route[]
   /** Counts the changes. */

@@ -228,7 +228,7 @@ export interface RouteFilter {
 }
 
 export function selectRoutes(network: NetworkNamespace, filter: RouteFilter): { route: Route; table: string }[] {
-  const tables = filter.table === 'all' ? (filter.family === 6 ? ['main', 'local'] : network.routes.tables()) : [filter.table]
+  const tables = filter.table === 'all' ? network.routes.tables(filter.family) : [filter.table]
   return tables.flatMap((table) => network.routes.list(table, filter.family).map((route) => ({ route, table }))).filter(({ route: r }) =>
     (filter.device === undefined || r.device === filter.device) &&
     (filter.via === undefined || r.via === filter.via) &&

@@ -29,7 +29,7 @@ export function route(process: Process, args: string[], options: Options): strin
     case 'del': {
       const { table, ...given } = routeArguments(network, args, names, options.family)
       permit(options)
-      if (table !== undefined && !network.routes.tables().includes(table)) throw new Refusal('Error: FIB table does not exist.\n', 2)
+      if (table !== undefined && !network.routes.tables(given.destination.includes(':') ? 6 : 4).includes(table)) throw new Refusal('Error: FIB table does not exist.\n', 2)
       network.routes.remove(given, table ? { table } : {})
       return ''
     }
@@ -61,8 +61,8 @@ function add(network: NetworkNamespace, given: Route, options: object): void {
 
 function missingTable(network: NetworkNamespace, filter: RouteFilter, what: string): void {
   const { table } = filter
-  if (filter.family === 6 && table !== 'all' && table !== 'main' && table !== 'local' && table !== 'default') throw new Refusal(`Error: ipv6: FIB table does not exist.\n${what} terminated\n`, 2)
-  if (table !== 'all' && table !== 'default' && !network.routes.tables().includes(table)) throw new Refusal(`Error: ipv4: FIB table does not exist.\n${what} terminated\n`, 2)
+  if (filter.family === 6 && table !== 'all' && table !== 'default' && !network.routes.tables(6).includes(table)) throw new Refusal(`Error: ipv6: FIB table does not exist.\n${what} terminated\n`, 2)
+  if (filter.family !== 6 && table !== 'all' && table !== 'default' && !network.routes.tables().includes(table)) throw new Refusal(`Error: ipv4: FIB table does not exist.\n${what} terminated\n`, 2)
 }
 
 const TYPES = ['unicast', 'local', 'broadcast', 'anycast', 'multicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const

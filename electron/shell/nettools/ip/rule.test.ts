@@ -109,4 +109,43 @@ describe('rules of routing', () => {
     expect(node.run('ip route show table 200').stdout).toBe('default via 10.0.1.2 dev eth1 \n')
     expect(node.run('ip route get 8.8.8.8 from 10.0.0.2 iif eth0').stdout).toBe('8.8.8.8 from 10.0.0.2 via 10.0.1.2 dev eth1 table blue \n    cache iif eth0 \n')
   })
+
+  it('IPv6 has rules and tables of its own', () => {
+    const network = realNetwork()
+    const node = network.createNamespace({ name: 'router', kind: 'node' })
+    node.setSysctl('net.ipv6.conf.all.disable_ipv6', '0')
+    node.setSysctl('net.ipv6.conf.all.forwarding', '1')
+    const hosts = ['a', 'b', 'c'].map((name, i) => {
+      const host = network.createNamespace({ name, kind: 'pod' })
+      host.setSysctl('net.ipv6.conf.all.disable_ipv6', '0')
+      join(network, { network: node, name: `eth${i}`, address: `fd0${i}::1/64` }, { network: host, name: 'eth0', address: `fd0${i}::2/64` })
+      host.routes.add({ destination: '::/0', via: `fd0${i}::1` })
+      if (i > 0) host.addAddress('lo', 'fd99::9/128')
+      return host
+    })
+    const { run } = testMachine(node)
+    const far = (): string | undefined => {
+      const journey = hosts[0]!.sockets.ping().send('fd99::9', 1, new Uint8Array(8))
+      network.clock.runFor(5000)
+      return journey.to ?? journey.hops.find((h) => h.networkNamespace === 'router' && h.stage === 'drop')?.decidedBy?.text
+    }
+    run('ip -6 route add fd99::9 via fd01::2')
+    run('ip -6 route add fd99::9 via fd02::2 table 100')
+    expect([far(), run('ip -6 rule').stdout]).toEqual(['b', '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n'])
+    run('ip -6 rule add from fd00::/64 lookup 100')
+    expect(far()).toBe('c')
+    run('ip -6 rule del from fd00::/64')
+    run('ip -6 rule add fwmark 0x10 lookup 100')
+    expect(far()).toBe('b')
+    run('ip6tables -t mangle -A PREROUTING -s fd00::2 -j MARK --set-mark 0x10')
+    expect(far()).toBe('c')
+    run('ip -6 rule add iif eth0 to fd99::/64 pref 5 prohibit')
+    expect(far()).toBe('5: from all to fd99::/64 iif eth0 prohibit')
+    expect(run('ip -6 rule').stdout).toBe('0:\tfrom all lookup local\n5:\tfrom all to fd99::/64 iif eth0 prohibit\n32765:\tfrom all fwmark 0x10 lookup 100\n32766:\tfrom all lookup main\n')
+    expect(run('ip -6 route show table 100').stdout).toBe('fd99::9 via fd02::2 dev eth2 metric 1024 pref medium\n')
+    run('ip -6 rule add lookup 101')
+    expect(run('ip -6 route show table 101').code).toBe(0)
+    expect(run('ip -6 rule add from 10.0.0.0/8 lookup 5').stderr).toBe('Error: inet6 prefix is expected rather than "10.0.0.0/8".\n')
+    expect(run('ip rule').stdout).not.toContain('fwmark')
+  })
 })

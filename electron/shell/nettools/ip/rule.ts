@@ -7,29 +7,26 @@ import { writeJson } from './json.ts'
 export function rule(process: Process, args: string[], options: Options): string {
   const { network } = process
   const names = new TableNames(process)
-  // fib6_rules_init: no table "default".
-  if (options.family === 6) {
-    if (args.length > 0 && !'show'.startsWith(args[0]!) && !'list'.startsWith(args[0]!)) throw new Refusal(`podhop: not simulated: ip -6 rule ${args[0]} (use ip -6 route)\n`, 69)
-    return '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n'
-  }
+  const family = options.family === 6 ? 6 : 4
+  const rules = family === 6 ? network.routes.rules6 : network.routes.rules
   const word = args[0]
   const verb = verbOf(args, ['show', 'add', 'delete', 'flush', 'order', 'save', 'restore'], 'rule')
   switch (verb) {
-    case 'show': return show(network, words(args, names, 'show'), names, options)
+    case 'show': return show(network, rules.list(), words(args, names, 'show', family), names, options)
     case 'add':
     case 'order':
     case 'delete': {
       if (args.length === 0) throw new Refusal(`"ip rule ${verb === 'delete' ? 'del' : 'add'}" requires arguments.\n`, 1)
-      const given = words(args, names, verb)
+      const given = words(args, names, verb, family)
       permit(options)
-      if (verb === 'delete') network.routes.rules.remove(given)
-      else network.routes.rules.add(given)
+      if (verb === 'delete') rules.remove(given)
+      else rules.add(given)
       return ''
     }
     case 'flush': {
       if (args.length > 0) throw new Refusal('podhop: not simulated: ip rule flush with a selector (use ip rule del)\n', 69)
       permit(options)
-      network.routes.rules.flush()
+      rules.flush()
       return ''
     }
     default: throw new Refusal(`podhop: not simulated: ip rule ${word} (use ip rule show)\n`, 69)
@@ -37,14 +34,14 @@ export function rule(process: Process, args: string[], options: Options): string
 }
 
 /** iprule.c, iprule_modify and iprule_list_flush_or_save: the words say what a rule has. */
-function words(args: string[], names: TableNames, verb: string): Partial<PolicyRule> & { protocol?: string } {
+function words(args: string[], names: TableNames, verb: string, family: 4 | 6): Partial<PolicyRule> & { protocol?: string } {
   const out: Partial<PolicyRule> = {}
   while (args.length > 0) {
     const word = args.shift()!
     switch (word) {
       case 'not': out.not = true; break
-      case 'from': out.from = prefix(nextWord(args)); break
-      case 'to': out.to = prefix(nextWord(args)); break
+      case 'from': out.from = prefix(nextWord(args), family); break
+      case 'to': out.to = prefix(nextWord(args), family); break
       case 'pref': case 'preference': case 'priority': case 'prio': case 'order':
         out.priority = numberWord(nextWord(args), 'preference value is invalid'); break
       case 'fwmark': {
@@ -84,14 +81,18 @@ function words(args: string[], names: TableNames, verb: string): Partial<PolicyR
     }
   }
   // all is what a rule has that says nothing
-  if (verb !== 'show') for (const key of ['from', 'to'] as const) if (out[key] === '0.0.0.0/0') delete out[key]
+  if (verb !== 'show') for (const key of ['from', 'to'] as const) if (out[key] === everything(family)) delete out[key]
   return out
 }
 
-function prefix(text: string): string {
-  if (text === 'all' || text === 'any' || text === 'default') return '0.0.0.0/0'
-  const cidr = text.includes('/') ? text : `${text}/32`
-  if (!tryParseCidr(cidr) || !isValidIp(cidr.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
+function everything(family: 4 | 6): string {
+  return family === 4 ? '0.0.0.0/0' : '::/0'
+}
+
+function prefix(text: string, family: 4 | 6): string {
+  if (text === 'all' || text === 'any' || text === 'default') return everything(family)
+  const cidr = text.includes('/') ? text : `${text}/${family === 4 ? 32 : 128}`
+  if (tryParseCidr(cidr)?.version !== family || !isValidIp(cidr.split('/')[0]!)) throw new Refusal(`Error: ${family === 6 ? 'inet6' : 'any valid'} prefix is expected rather than "${text}".\n`, 1)
   return cidr
 }
 
@@ -103,10 +104,9 @@ function ports(text: string): readonly [number, number] {
   return [first, last]
 }
 
-function show(network: NetworkNamespace, filter: Partial<PolicyRule>, names: TableNames, options: Options): string {
-  const all = network.routes.rules.list()
+function show(network: NetworkNamespace, all: readonly PolicyRule[], filter: Partial<PolicyRule>, names: TableNames, options: Options): string {
   const keys = Object.keys(filter) as (keyof PolicyRule)[]
-  const rules = all.filter((r) => keys.every((key) => filter[key] === undefined || filter[key] === (r[key] ?? (key === 'from' || key === 'to' ? '0.0.0.0/0' : undefined))))
+  const rules = all.filter((r) => keys.every((key) => filter[key] === undefined || filter[key] === (r[key] ?? (key === 'from' || key === 'to' ? everything(options.family === 6 ? 6 : 4) : undefined))))
   const detached = (link: string): boolean => !network.links.has(link)
   if (options.json) return writeJson(rules.map((r) => row(r, names, detached, all)), options.pretty)
   const priorities = new Set(all.map((r) => r.priority))
@@ -116,7 +116,7 @@ function show(network: NetworkNamespace, filter: Partial<PolicyRule>, names: Tab
 function row(r: PolicyRule, names: TableNames, detached: (link: string) => boolean, all: readonly PolicyRule[]): Record<string, unknown> {
   const end = (name: 'src' | 'dst', cidr: string | undefined): object => {
     const [address, length] = (cidr ?? '').split('/')
-    return cidr === undefined ? {} : { [name]: address, ...(length === '32' ? {} : { [`${name}len`]: Number(length) }) }
+    return cidr === undefined ? {} : { [name]: address, ...(length === (address!.includes(':') ? '128' : '32') ? {} : { [`${name}len`]: Number(length) }) }
   }
   const hex = (value: number): string => (value === 0 ? '0' : `0x${value.toString(16)}`)
   return {
