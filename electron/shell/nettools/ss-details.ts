@@ -1,10 +1,11 @@
 import { socketInode, type Process, type SocketInfo } from '../../engine/cluster.ts'
+import { socketOwner } from './socket-owner.ts'
 
 export interface DetailOptions { extended: boolean; timers: boolean; info: boolean; memory: boolean; processes: boolean; tos: boolean; oneLine: boolean; cgroup: boolean }
 
 /** The last column of ss: processes, timers, details; with -i and -m a second line (misc/ss.c inet_show_sock, tcp_stats_print). */
 export function socketDetails(process: Process | undefined, socket: SocketInfo, options: DetailOptions): string {
-  const { owner } = socket
+  const owner = options.processes ? socketOwner(process, socket) : socket.owner
   const details = options.info || options.memory || options.timers ? socket.details?.() : undefined
   const out: string[] = []
   if (options.processes && owner) out.push(`users:(("${owner.program}",pid=${owner.pid},fd=3))`)

@@ -13,6 +13,7 @@ export interface RunOptions {
  * chroot, nsenter and the runtime's exec do. Throws SystemError when there is nothing to run.
  */
 export function* runOn(self: Process, machine: Machine, { argv, cwd = '/', env = machine.env, inside, user }: RunOptions): Task<number> {
+  machine.visit()
   const terminal = self.terminalOf(0)
   const former = terminal?.foreground
   try {

@@ -4,6 +4,7 @@ import { nameOfAddress } from '../names.ts'
 import { serviceName } from '../services.ts'
 import { interfaceRow, interfaceText, sortedLinks } from './interfaces.ts'
 import { routeTable } from './route.ts'
+import { socketOwner } from '../socket-owner.ts'
 
 const LONG = { tcp: 't', udp: 'u', raw: 'w', listening: 'l', all: 'a', numeric: 'n', 'numeric-hosts': 'n', 'numeric-ports': 'n', programs: 'p', route: 'r', interfaces: 'i', statistics: 's', extend: 'e', wide: 'W', continuous: 'c', groups: 'g', masquerade: 'M', unix: 'x', verbose: 'v', timers: 'o', sctp: 'S', inet: '4', inet6: '6', help: 'h', version: 'V' }
 
@@ -83,7 +84,8 @@ function* sockets(process: Process, has: (option: string) => boolean, busybox: b
           const service = port === 0 ? '*' : has('n') ? String(port) : (serviceName(port, protocol) ?? String(port))
           return `${has('W') ? host : host.slice(0, width - service.length - 1)}:${service}`
         }
-        const owner = s.owner && process.user.uid === 0 ? `${s.owner.pid}/${s.owner.program}` : '-'
+        const whose = process.user.uid === 0 ? socketOwner(process, s) : undefined
+        const owner = whose ? `${whose.pid}/${whose.program}` : '-'
         const [local, remote] = [yield* end(s.localAddress, s.localPort), yield* end(s.remoteAddress, s.remotePort)]
         yield* process.print(`${`${protocol}${v6 ? '6' : ''}`.padEnd(busybox ? 4 : 5)} ${String(s.receiveQueue).padStart(busybox ? 7 : 6)} ${String(s.state === 'LISTEN' ? 0 : s.sendQueue).padStart(6)} ${local.padEnd(width)} ${remote.padEnd(width)} ${(STATES[s.state] ?? '').padEnd(busybox ? 12 : 11)}${programs ? (busybox ? owner : ` ${owner.slice(0, 19).padEnd(20)}`) : ''}\n`)
       }
