@@ -109,7 +109,10 @@ textBuiltin('times', function* (shell) {
   return 0
 })
 
-for (const [name, instead] of [['bind', 'the keys are those of readline'], ['complete', 'completion is built in'], ['compopt', 'completion is built in'], ['fc', 'history'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const) {
+/** Builtins that bash has, and what to use instead. */
+const NOT_SIMULATED = [['bind', 'the keys are those of readline'], ['complete', 'completion is built in'], ['compopt', 'completion is built in'], ['fc', 'history'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
+
+for (const [name, instead] of NOT_SIMULATED) {
   textBuiltin(name, function* (shell) {
     yield* shell.process.printError(`podhop: not simulated: ${name} (${instead})\n`)
     return 69
