@@ -140,8 +140,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   #deliver(packet: IpPacket, connection: Connection): void {
     const { recorder, namespace } = this.#host
     if (!recorder.recording(packet)) return
-    const flags = (packet.payload as TcpSegment).flags
-    const what = flags.rst ? 'A reset' : flags.syn ? 'The answer to its SYN' : 'A segment'
+    const { flags, data } = packet.payload as TcpSegment
+    const tls = isTls(data)
+    const what = flags.rst ? 'A reset' : flags.syn ? 'The answer to its SYN' : tls ? 'A segment with TLS' : 'A segment'
     recorder.deliver(namespace, packet, {
       stage: 'deliver',
       text: `${what} reaches the socket of ${connection.owner?.program ?? 'the process'}.`,
@@ -149,7 +150,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
         kind: 'socket',
         text: `tcp ${connection.state} ${shown(connection.localAddress)}:${connection.localPort} ${shown(connection.remoteAddress)}:${connection.remotePort}`,
       },
-      before: recorder.header(packet), explanation: flags.rst ? 'tcp-reset' : flags.syn ? 'tcp-answer' : 'tcp-segment',
+      before: recorder.header(packet), explanation: flags.rst ? 'tcp-reset' : flags.syn ? 'tcp-answer' : tls ? 'tls-segment' : 'tcp-segment',
     })
   }
 
@@ -373,4 +374,9 @@ function shown(address: Ip): string {
 
 function succeeded(journey: Journey): boolean {
   return journey.verdict === 'pending' || journey.verdict === 'delivered'
+}
+
+/** Begins with a TLS record: ChangeCipherSpec to application data, version 3.x (RFC 8446 section 5.1). */
+function isTls(data: Uint8Array): boolean {
+  return data.length > 5 && data[0]! >= 20 && data[0]! <= 23 && data[1] === 3
 }
