@@ -52,12 +52,9 @@ describe.each<[string, string, Family[]]>([
   ['calico', 'VXLAN', ['IPv4', 'IPv6']],
   ['calico', 'IPIP', ['IPv6']],
   ['cilium', 'tunnel', ['IPv4', 'IPv6']],
-  ['cilium', 'native', ['IPv6']],
   ['antrea', 'geneve', ['IPv4', 'IPv6']],
-  ['antrea', 'geneve', ['IPv6']],
   ['flannel', 'vxlan', ['IPv6', 'IPv4']],
   ['bridge', '', ['IPv6']],
-  ['kube-router', '', ['IPv6']],
 ])('%s (%s) with %j', (plugin, option, ipFamilies) => {
   let lab: House
   let pods: string[]
