@@ -27,12 +27,7 @@ export class TrackedConnection implements ConntrackEntry {
   /** The table that it belongs to: another network namespace's connections mean nothing here. */
   readonly tracker: object
 
-  /** The tuples as the table's keys; the reply's is settled when the connection is confirmed. */
-  readonly originalKey: string
-  replyKey = ''
-
-  constructor(tracker: object, id: number, original: ConntrackTuple, key: string) {
-    this.originalKey = key
+  constructor(tracker: object, id: number, original: ConntrackTuple) {
     this.tracker = tracker
     this.id = id
     this.original = original

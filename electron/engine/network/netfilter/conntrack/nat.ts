@@ -50,6 +50,11 @@ export class Nat {
   bindNothing(packet: IpPacket, what: Manipulation): void {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection || this.isDecided(connection, what)) return
+    if (!this.#tracker.taken(connection.reply, connection)) {
+      if (what === 'source') connection.sourceDecided = true
+      else connection.destinationDecided = true
+      return
+    }
     const current = invert(connection.reply)
     const address = what === 'source' ? current.source : current.destination
     this.bind(packet, what, { addresses: { from: address, to: address } })

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../clock.ts'
-import { SparseMap, SparseSet } from '../../../sparse.ts'
+import { SparseSet } from '../../../sparse.ts'
 import { ipLength } from '../../packets.ts'
 import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
 import { TrackedConnection } from './connection.ts'
@@ -7,15 +7,12 @@ import { nextSctpState, SCTP_TIMEOUTS } from './sctp-state.ts'
 import type { SctpTrackState } from './sctp-state.ts'
 import { nextState, TCP_TIMEOUTS } from './tcp-state.ts'
 import type { TcpTrackState } from './tcp-state.ts'
-import { invert, isIcmpError, isLinkMessage, keyOf, tupleOf } from './tuple.ts'
+import { ConnectionTable, sameTuple } from './table.ts'
+import type { Found } from './table.ts'
+import { invert, isIcmpError, isLinkMessage, tupleOf } from './tuple.ts'
 
 type Listener = (event: 'new' | 'update' | 'destroy', entry: ConntrackEntry) => void
-type Direction = 'original' | 'reply'
-
-interface Found {
-  connection: TrackedConnection
-  direction: Direction
-}
+type Direction = Found['direction']
 
 /** A packet in one state of this long has become a stream (nf_conntrack_proto_udp.c). */
 const STREAM_AFTER = 2000
@@ -34,7 +31,7 @@ const GARBAGE = 1000
 export class ConnectionTracker implements Conntrack {
   readonly #namespace: NetworkNamespace
   readonly #clock: Clock
-  readonly #table = new SparseMap<string, Found>()
+  #table: ConnectionTable | undefined
   readonly #listeners = new SparseSet<Listener>()
   #nextId = 1
   #count = 0
@@ -49,7 +46,7 @@ export class ConnectionTracker implements Conntrack {
   list(): readonly TrackedConnection[] {
     const { now } = this.#clock
     const out: TrackedConnection[] = []
-    for (const { direction, connection } of this.#table.values()) if (direction === 'original' && connection.expiresAt > now) out.push(connection)
+    for (const connection of this.#table?.connections() ?? []) if (connection.expiresAt > now) out.push(connection)
     return out
   }
 
@@ -93,8 +90,7 @@ export class ConnectionTracker implements Conntrack {
     }
     const tuple = tupleOf(packet)
     if (!tuple) return 'accept'
-    const key = keyOf(tuple)
-    let found = this.#find(key)
+    let found = this.#find(tuple)
     if (found && (packet.payload.kind === 'tcp' || packet.payload.kind === 'sctp') && this.#reopens(found, packet)) {
       this.#kill(found.connection)
       found = undefined
@@ -102,7 +98,7 @@ export class ConnectionTracker implements Conntrack {
     if (!found) {
       if (!this.#mayBegin(packet)) return 'accept'
       if (this.#isFull()) return 'full'
-      found = { connection: new TrackedConnection(this, this.#nextId++, tuple, key), direction: 'original' }
+      found = { connection: new TrackedConnection(this, this.#nextId++, tuple), direction: 'original' }
     }
     this.#see(packet, found)
     return 'accept'
@@ -112,20 +108,18 @@ export class ConnectionTracker implements Conntrack {
   confirm(packet: IpPacket): boolean {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection || connection.confirmed || connection.dead || packet.meta.state === 'RELATED') return true
-    const original = connection.originalKey
-    const reply = keyOf(connection.reply)
+    const { original, reply } = connection
     const taken = this.#find(original) ?? this.#find(reply)
     if (taken) {
       // Two packets of one connection crossed each other; the later one goes on with the entry of the earlier.
-      const same = taken.connection.originalKey === original && taken.connection.replyKey === reply
+      const same = sameTuple(taken.connection.original, original) && sameTuple(taken.connection.reply, reply)
       if (!same) return false
       packet.meta.connection = taken.connection
       return true
     }
     connection.confirmed = true
-    connection.replyKey = reply
-    this.#table.set(original, { connection, direction: 'original' })
-    this.#table.set(reply, { connection, direction: 'reply' })
+    this.#table ??= new ConnectionTable()
+    this.#table.add(connection)
     if (++this.#count >= this.#sweepAt) {
       this.#sweep()
       this.#sweepAt = Math.max(1024, 2 * this.#count)
@@ -136,12 +130,12 @@ export class ConnectionTracker implements Conntrack {
 
   /** Whether a packet with this tuple would be taken for one of a connection that exists. */
   taken(tuple: ConntrackTuple, ignored: TrackedConnection): boolean {
-    const found = this.#table.size === 0 ? undefined : this.#find(keyOf(tuple))
+    const found = this.#find(tuple)
     return found !== undefined && found.connection !== ignored
   }
 
-  #find(key: string): Found | undefined {
-    const found = this.#table.get(key)
+  #find(tuple: ConntrackTuple): Found | undefined {
+    const found = this.#table?.get(tuple)
     if (!found || found.connection.expiresAt > this.#clock.now) return found
     this.#kill(found.connection)
     return undefined
@@ -227,7 +221,7 @@ export class ConnectionTracker implements Conntrack {
   #trackError(packet: IpPacket): void {
     const about = packet.payload.kind === 'icmp' ? packet.payload.about : undefined
     const inner = about && tupleOf(about)
-    const found = (inner && this.#find(keyOf(invert(inner)))) ?? this.#quoted(about)
+    const found = (inner && this.#find(invert(inner))) ?? this.#quoted(about)
     if (!found) return
     packet.meta.connection = found.connection
     packet.meta.direction = found.direction
@@ -257,16 +251,13 @@ export class ConnectionTracker implements Conntrack {
 
   #sweep(): void {
     const now = this.#clock.now
-    for (const { connection, direction } of this.#table.values()) {
-      if (direction === 'original' && connection.expiresAt <= now) this.#kill(connection)
-    }
+    for (const connection of this.#table?.connections() ?? []) if (connection.expiresAt <= now) this.#kill(connection)
   }
 
   #kill(connection: TrackedConnection): void {
     if (connection.dead) return
     connection.dead = true
-    this.#table.delete(connection.originalKey)
-    this.#table.delete(connection.replyKey)
+    this.#table?.delete(connection)
     this.#count--
     this.#tell('destroy', connection)
   }

@@ -31,10 +31,6 @@ export function invert(tuple: ConntrackTuple): ConntrackTuple {
   return { source: destination, destination: source, sourcePort, destinationPort: answer * 256 + (destinationPort & 255), protocol }
 }
 
-export function keyOf(tuple: ConntrackTuple): string {
-  return `${tuple.protocol} ${tuple.source} ${tuple.sourcePort} ${tuple.destination} ${tuple.destinationPort}`
-}
-
 export function isIcmpError(packet: IpPacket): boolean {
   const payload = packet.payload
   return payload.kind === 'icmp' && payload.about !== undefined && (packet.version === 6 ? payload.type < 128 : [3, 4, 5, 11, 12].includes(payload.type))
