@@ -183,7 +183,7 @@ export class SimulatedCluster implements Cluster {
       plugin,
       staticPods: pods.files,
       images: [...systemImages(manifests), ...pods.images],
-      createSandboxNetwork: (name) => this.#network.createNamespace({ name, kind: 'pod' }),
+      reserveSandboxNetwork: (name) => this.#network.reserveNamespace({ name, kind: 'pod' }),
     })
     this.#kubelets.set(node.name, kubelet)
     const facts = { config: this.config, role: node.role, apiServer: (this.config.nodes.find((n) => n.role === 'control-plane') ?? this.config.nodes[0]!).ip }

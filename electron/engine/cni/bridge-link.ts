@@ -1,10 +1,10 @@
 import type { Node } from '../kubernetes/types.ts'
 import { ipVersion } from '../network/address.ts'
-import type { Bridge, Cidr, Ip } from '../network/types.ts'
+import type { Bridge, Cidr, Ip, Mac, NetworkNamespace } from '../network/types.ts'
 import { hex, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
 import { HostLocal } from './host-local.ts'
-import type { CniResult, NodeContext, Sandbox } from './types.ts'
+import type { CniPlan, CniResult, NodeContext, Sandbox } from './types.ts'
 
 /**
  * The reference plugin "bridge" (containernetworking/plugins, plugins/main/bridge) with host-local addresses: what
@@ -40,14 +40,33 @@ function rangesOf(context: NodeContext, { network, subnets }: Pick<BridgeConfig,
 }
 
 export function addToBridge(context: NodeContext, sandbox: Sandbox, config: BridgeConfig): CniResult {
-  const ranges = rangesOf(context, config)
-  const ips = ranges.map((range) => range.allocate(sandbox.id, POD_INTERFACE))
+  const ips = allocate(context, sandbox, config)
   const bridge = ensureBridge(context, config)
+  return wire(context, sandbox, config, ips, bridge)
+}
+
+/**
+ * As {@link addToBridge}, in two parts: the bridge is there when others wait for it to be looked at. A network without
+ * IPv6 is silent when it is wired.
+ */
+export function planOnBridge(context: NodeContext, sandbox: Pick<Sandbox, 'id'>, config: BridgeConfig): CniPlan | undefined {
+  if (context.network.ipv6 || config.subnets.length !== 1) return undefined
+  // one that has a port in use keeps its carrier until somebody looks
+  if (!context.network.hasDeferred && !context.network.links.get(config.bridge)?.carrier) return undefined
+  const ips = allocate(context, sandbox, config)
+  const macs: [Mac, Mac] = [context.fabric.randomMac(), context.fabric.randomMac()]
+  return { ips, wire: (network) => void wire(context, { id: sandbox.id, network }, config, ips, ensureBridge(context, config), macs) }
+}
+
+function allocate(context: NodeContext, sandbox: Pick<Sandbox, 'id'>, config: BridgeConfig): Ip[] {
+  return rangesOf(context, config).map((range) => range.allocate(sandbox.id, POD_INTERFACE))
+}
+
+function wire(context: NodeContext, sandbox: Pick<Sandbox, 'id' | 'network'>, config: BridgeConfig, ips: Ip[], bridge: Bridge, macs?: [Mac, Mac]): CniResult {
+  const ranges = rangesOf(context, config)
   const hostInterface = hostName(context, sandbox)
-  const [, port] = context.fabric.createVeth(
-    { network: sandbox.network, name: POD_INTERFACE, mtu: config.mtu },
-    { network: context.network, name: hostInterface, mtu: config.mtu },
-  )
+  const end = (network: NetworkNamespace, name: string, mac?: Mac) => ({ network, name, mtu: config.mtu, ...(mac === undefined ? {} : { mac }) })
+  const [, port] = context.fabric.createVeth(end(sandbox.network, POD_INTERFACE, macs?.[0]), end(context.network, hostInterface, macs?.[1]))
   bridge.attach(port)
   if (config.hairpin) bridge.hairpin(port, true)
   context.network.setUp(hostInterface, true)
@@ -69,7 +88,7 @@ export function removeFromBridge(context: NodeContext, sandbox: Sandbox, network
 }
 
 /** "veth" and eight digits, as the plugin makes them by chance; here they follow from the sandbox, so that nothing else moves. */
-function hostName(context: NodeContext, sandbox: Sandbox): string {
+function hostName(context: NodeContext, sandbox: Pick<Sandbox, 'id'>): string {
   for (let i = 0; ; i++) {
     const name = `veth${hex(sha256(encodeUtf8(`${sandbox.id} ${i}`))).slice(0, 8)}`
     if (!context.network.links.has(name)) return name

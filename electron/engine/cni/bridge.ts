@@ -2,9 +2,9 @@ import type { ClusterConfig } from '../config.ts'
 import type { Node } from '../kubernetes/types.ts'
 import { ipVersion } from '../network/address.ts'
 import type { Cidr, Ip } from '../network/types.ts'
-import { addToBridge, ensureBridge, internalIp, podSubnets, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
+import { addToBridge, ensureBridge, internalIp, planOnBridge, podSubnets, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
 import { PeerReader, type PeerKind } from './shared-peers.ts'
-import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
+import type { Agent, CniPlan, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
 
 /**
  * The plainest cluster network: a bridge cbr0 on each node and a route to every other node's Pods, as kubenet
@@ -146,6 +146,16 @@ export const bridgePlugin: CniPlugin = {
     if (subnets.length === 0) throw new Error('cni plugin not initialized')
     try {
       return addToBridge(context, sandbox, configOf(subnets))
+    } catch (error) {
+      throw new Error(`plugin type="bridge" failed (add): ${(error as Error).message}`)
+    }
+  },
+
+  plan(context: NodeContext, sandbox: Pick<Sandbox, 'id'>): CniPlan | undefined {
+    const subnets = subnetsOf(context)
+    if (subnets.length === 0) return undefined
+    try {
+      return planOnBridge(context, sandbox, configOf(subnets))
     } catch (error) {
       throw new Error(`plugin type="bridge" failed (add): ${(error as Error).message}`)
     }

@@ -1,10 +1,10 @@
 import type { ClusterConfig } from '../config.ts'
 import { networkOf } from '../network/address.ts'
 import type { Cidr } from '../network/types.ts'
-import { addToBridge, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
+import { addToBridge, planOnBridge, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
 import { FLANNEL_CONF, FlannelAgent, SUBNET_ENV } from './flannel-agent.ts'
 import { flannelManifests } from './flannel-manifests.ts'
-import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
+import type { Agent, CniPlan, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
 
 /** The flannel CNI plugin (flannel-io/cni-plugin): reads subnet.env and delegates to the bridge plugin. */
 const NETWORK = 'cbr0'
@@ -50,6 +50,17 @@ export const flannelPlugin: CniPlugin = {
       return addToBridge(context, sandbox, config)
     } catch (error) {
       throw failed(`failed to delegate add: ${(error as Error).message}`)
+    }
+  },
+
+  plan(context: NodeContext, sandbox: Pick<Sandbox, 'id'>): CniPlan | undefined {
+    const { fs } = context.machine
+    if (!fs.exists(FLANNEL_CONF) || !fs.exists(SUBNET_ENV)) return undefined
+    const config = bridgeConfig(context)
+    try {
+      return planOnBridge(context, sandbox, config)
+    } catch (error) {
+      throw new Error(`plugin type="flannel" failed (add): failed to delegate add: ${(error as Error).message}`)
     }
   },
 

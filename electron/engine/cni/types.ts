@@ -10,6 +10,8 @@ import type { Bridge, GeneveLink, Ip, IpipLink, Link, Mac, NetworkNamespace, Vxl
 
 /** What makes links; network/fabric.ts is the one that does. */
 export interface LinkFactory {
+  /** The address that the next link would get: for one that is made later. */
+  randomMac(): Mac
   createBridge(network: NetworkNamespace, name: string, options?: { mac?: Mac; mtu?: number }): Bridge
   createVeth(
     a: { network: NetworkNamespace; name: string; mac?: Mac; mtu?: number },
@@ -73,6 +75,11 @@ export interface CniResult {
   hostInterface: string
 }
 
+export interface CniPlan {
+  ips: Ip[]
+  wire(network: NetworkNamespace): void
+}
+
 export interface CniPlugin {
   readonly name: ClusterConfig['cni']
   /** Objects applied when the cluster is born (Namespace, ConfigMap, DaemonSet of the plugin's Pods); may be empty. */
@@ -95,6 +102,11 @@ export interface CniPlugin {
    * <id>: " (for example: plugin type="flannel" failed (add): …).
    */
   add(context: NodeContext, sandbox: Sandbox): CniResult
+  /**
+   * CNI ADD in two parts, for Pods that nobody looks at yet: the addresses are given now, `wire` makes the links later, as
+   * they would be. Undefined when this cannot be, now or ever: then {@link add} is called. Throws as it does.
+   */
+  plan?(context: NodeContext, sandbox: Pick<Sandbox, 'id'>): CniPlan | undefined
   /** CNI DEL: frees the addresses and removes the links; says nothing when there is nothing. */
   remove(context: NodeContext, sandbox: Sandbox): void
 }

@@ -38,15 +38,21 @@ const isBehind: Telling<[bridge: string, port: string]> = ({ interface: name, be
  */
 export class LinuxBridge extends BaseLink implements BridgeInput {
   readonly kind = 'bridge'
-  readonly #ports = new Map<BaseLink, { hairpin: boolean }>()
+  readonly #attached = new Map<BaseLink, { hairpin: boolean }>()
   readonly #learned = new Map<Mac, Learned>()
+
+  /** With those that were only deferred. */
+  get #ports(): Map<BaseLink, { hairpin: boolean }> {
+    if (this.namespace.hasDeferred) this.namespace.look()
+    return this.#attached
+  }
 
   get ports(): readonly BaseLink[] {
     return [...this.#ports.keys()]
   }
 
   override get carrier(): boolean {
-    if (this.up) for (const port of this.#ports.keys()) if (port.carrier) return true
+    if (this.up) for (const port of this.#attached.keys()) if (port.carrier) return true
     return false
   }
 

@@ -51,7 +51,8 @@ export class Network {
 
   /** All that live, the oldest first. */
   get namespaces(): readonly Namespace[] {
-    return [...this.#namespaces.values()]
+    for (const namespace of [...this.#namespaces.values()]) namespace.look()
+    return [...this.#namespaces.values()].sort((a, b) => a.id - b.id)
   }
 
   get switches(): ReadonlyMap<string, Switch> {
@@ -59,12 +60,22 @@ export class Network {
   }
 
   createNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): Namespace {
+    return this.reserveNamespace(options)()
+  }
+
+  /** What makes it: what it depends on is as it is now, whenever it is called. */
+  reserveNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): () => Namespace {
     const id = this.#made === 0 ? FIRST_INODE : LATER_INODES + this.#made * 61
     this.#made++
+    const random = this.clock.random.fork(`network ${id} ${options.name}`)
+    return () => this.#make(id, random, options)
+  }
+
+  #make(id: number, random: Random, options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): Namespace {
     const namespace = new Namespace({
       clock: this.clock,
       recorder: this.recorder,
-      random: this.clock.random.fork(`network ${id} ${options.name}`),
+      random,
       layers: this.#layers,
       id,
       name: options.name,

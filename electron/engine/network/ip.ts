@@ -99,6 +99,7 @@ export class IpLayer {
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     if (this.#ns.netfilter.run('input', packet, link, undefined) !== 'accept') return
     this.#ns.raw?.receive(packet)
+    if (packet.payload.kind !== 'icmp') this.#ns.touch()
     switch (packet.payload.kind) {
       case 'udp':
         return this.#ns.udp.receive(packet, link, unicast)

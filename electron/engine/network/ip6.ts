@@ -78,6 +78,7 @@ export class Ip6Layer {
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     if (this.#ns.netfilter6.run('input', packet, link, undefined) !== 'accept') return this.#tellLostMessage(packet, link, 'INPUT')
     this.#ns.raw?.receive(packet)
+    if (packet.payload.kind !== 'icmp') this.#ns.touch()
     switch (packet.payload.kind) {
       case 'udp':
         return this.#ns.udp.receive(packet, link, unicast)

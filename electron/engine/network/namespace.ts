@@ -56,7 +56,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly name: string
   readonly machine: string
   readonly kind: NetworkNamespace['kind']
-  readonly links = new Map<string, BaseLink>()
+  readonly #links = new Map<string, BaseLink>()
   readonly settings: Sysctls
   readonly routes: Routes
   readonly neighbours: Neighbours
@@ -69,7 +69,9 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly ip: IpLayer
   #ip6: Ip6Layer | undefined
   readonly addrconf: Addrconf
-  readonly sockets: Sockets
+  readonly #sockets: Sockets
+  #onTouch: (() => void) | undefined
+  #deferred: (() => void)[] | undefined
   readonly vxlans = new SparseSet<Vxlan>()
   #tunnels: Set<BaseLink> | undefined
   #sctp: SctpStack | undefined
@@ -114,7 +116,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     const tcp = (this.tcp = options.layers.tcp(this))
     const { udp, icmp } = this
     const speaksSctp = (): SctpStack => this.sctp
-    this.sockets = {
+    this.#sockets = {
       get sctp() {
         return speaksSctp()
       },
@@ -128,6 +130,49 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.addLink(new Loopback(this, { name: 'lo', index: this.nextIndex(), mac: ZERO_MAC, mtu: 65536 }))
     this.setUp('lo', true)
     this.addAddress('lo', '127.0.0.1/8', { scope: 'host' })
+  }
+
+  get links(): Map<string, BaseLink> {
+    if (this.#deferred !== undefined) this.look()
+    return this.#links
+  }
+
+  /**
+   * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from. It is
+   * done, in order, before somebody looks at the links here or a bridge gets a frame.
+   */
+  defer(work: () => void): void {
+    ;(this.#deferred ??= []).push(work)
+  }
+
+  /** Whether nobody has looked since the last {@link defer}. */
+  get hasDeferred(): boolean {
+    return this.#deferred !== undefined
+  }
+
+  look(): void {
+    while (this.#deferred !== undefined) {
+      const works = this.#deferred
+      this.#deferred = undefined
+      for (const work of works) work()
+    }
+  }
+
+  get sockets(): Sockets {
+    if (this.#onTouch) this.touch()
+    return this.#sockets
+  }
+
+  /** `work` is done before anybody sees the sockets here: a packet that arrives for them, or a program. */
+  beforeTouch(work: () => void): void {
+    const before = this.#onTouch
+    this.#onTouch = before ? () => (before(), work()) : work
+  }
+
+  touch(): void {
+    const work = this.#onTouch
+    this.#onTouch = undefined
+    work?.()
   }
 
   /** StackHost. */
@@ -153,16 +198,19 @@ export class Namespace implements NetworkNamespace, StackHost {
   }
 
   sysctl(key: string): string | undefined {
+    if (this.#deferred !== undefined && /\.(conf|neigh)\./.test(key)) this.look()
     return this.settings.get(key)
   }
 
   setSysctl(key: string, value: string): void {
+    this.look()
     this.settings.set(key, value)
     if (key.includes('ipv6')) this.addrconf.settingsChanged()
     this.changed()
   }
 
   sysctls(): readonly string[] {
+    this.look()
     return this.settings.keys()
   }
 

@@ -677,6 +677,16 @@ export interface NetworkNamespace {
   /** ip6tables; made when first asked for, so ask only where there is IPv6. */
   readonly netfilter6: Netfilter
   readonly sockets: Sockets
+  /**
+   * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from: it is
+   * done, in order, before somebody looks at the links here or a bridge gets a frame.
+   */
+  defer(work: () => void): void
+  readonly hasDeferred: boolean
+  /** Does what was deferred. */
+  look(): void
+  /** `work` is done before anybody sees the sockets: a program here, or a packet for one. */
+  beforeTouch(work: () => void): void
   readonly journeys: JourneyLog
   /** Whether it speaks IPv6 at all: net.ipv6.conf.all.disable_ipv6 is 0. */
   readonly ipv6: boolean

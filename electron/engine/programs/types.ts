@@ -27,6 +27,11 @@ export interface Image {
   readonly directories: readonly string[]
   /** "80/tcp" */
   readonly exposedPorts: readonly string[]
+  /**
+   * What it does when it is started without arguments of its own, whatever its environment: it comes to wait for signals
+   * and connections without asking anything of anybody. Such a container is made when somebody looks at it.
+   */
+  readonly quiet?: boolean
   /** What ends a container politely; SIGTERM if absent (nginx says SIGQUIT). */
   readonly stopSignal?: 'SIGTERM' | 'SIGQUIT' | 'SIGINT' | 'SIGWINCH'
 }

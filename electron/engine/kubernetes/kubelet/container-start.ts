@@ -7,7 +7,7 @@ import { goDuration } from './go-duration.ts'
 import { runHook } from './hooks.ts'
 import { factsFor, podText } from './host.ts'
 import { PullError } from './image-manager.ts'
-import { hostnameOf, writePodFiles } from './pod-files.ts'
+import { hostnameOf, podFiles, writePodFiles } from './pod-files.ts'
 import { startProbes } from './pod-probes.ts'
 import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
@@ -73,16 +73,19 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
   if (c.lastEnd || c.ran) c.restarts++
   c.previousLog = c.log
   const id = host.random.hex(64)
+  const { volumes } = worker
+  const files = podFiles(worker, c, hostname)
   const target = (c.spec as { targetContainerName?: string }).targetContainerName
   try {
     c.run = new ContainerRun(
       {
-        clock, pod, container: c.spec, image, id, hostname, network: sandbox.network, programs: host.context.machine.programs, environment,
+        clock, pod, container: c.spec, image, id, hostname, sandbox, programs: host.context.machine.programs, environment,
         user: identityOf(pod, c.spec, image),
         pids: target ? worker.record(target)?.run?.machine.pids : pod.spec.hostPID ? host.context.machine.pids : sandbox.pids,
+        quiet: image.quiet && isQuiet(worker, c),
         prepare: (fs) => {
-          writePodFiles(worker, c, fs, hostname)
-          worker.volumes.mount(pod, c.spec, fs, environment)
+          writePodFiles(files, fs)
+          volumes.mount(pod, c.spec, fs, environment)
         },
       },
       (status) => onExit(worker, c, status),
@@ -92,9 +95,8 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
     return onRunFailed(worker, c, id, error)
   }
   if (c.terminated) c.last = c.terminated
-  c.log = c.run.log
   c.ran = true
-  c.user = containerUser(pod, c.run.process.user)
+  c.user = containerUser(pod, c.run.user)
   c.state = { running: { startedAt: timestamp(clock.wall()) } }
   worker.event('Normal', 'Started', `Started container ${c.spec.name}`, c)
   if (c.kind !== 'ephemeral') {
@@ -103,6 +105,18 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
     if (c.run?.running) startProbes(worker, c)
   }
   host.changed(worker)
+}
+
+/** Nobody looks into it, and nothing but its program's own ways decide what it does. */
+function isQuiet({ pod, init, volumes }: PodWorker, { spec, kind }: ContainerRecord): boolean {
+  return (
+    kind === 'main' && init.length === 0 && pod.spec.containers.length === 1 && !pod.spec.hostNetwork && !pod.spec.hostPID && !pod.spec.shareProcessNamespace &&
+    !spec.command && !spec.args && !spec.workingDir && !spec.stdin && !spec.tty && !spec.lifecycle && !hasOwn(spec.securityContext) && !hasOwn(pod.spec.securityContext) && volumes.onlyTokens
+  )
+}
+
+function hasOwn(value: object | undefined): boolean {
+  return value !== undefined && Object.keys(value).length > 0
 }
 
 /** The container is there and has nothing to run. */
@@ -164,7 +178,7 @@ function onExit(worker: PodWorker, c: ContainerRecord, status: ExitStatus): void
       containerID: `containerd://${run.id}`,
     },
   }
-  c.run = undefined
+  c.endRun()
   if (c.hookProblem !== undefined) {
     if (worker.mayRestart(c)) waits(worker, c, 'PostStartHookError', c.hookProblem)
     c.hookProblem = undefined

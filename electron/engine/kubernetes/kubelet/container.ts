@@ -26,12 +26,15 @@ export interface ContainerSetup {
   image: Image
   id: string
   hostname: string
-  network: NetworkNamespace
+  /** Whose network it is in. */
+  sandbox: { readonly network: NetworkNamespace; beforeTouch(work: () => void): void }
   programs: ProgramTable
   environment: Environment
   user: User
   /** The processes that it sees; absent: its own alone. */
   pids?: PidNamespace | undefined
+  /** As {@link Image.quiet}, of a container that is started as its image says; what `prepare` writes is the same whenever it is called. */
+  quiet?: boolean | undefined
   /** Mounts volumes and writes the kubelet's files. */
   prepare(fs: MemoryFilesystem): void
 }
@@ -39,27 +42,93 @@ export interface ContainerSetup {
 /** What containerd says when it cannot make the container: the state CreateContainerError. */
 export class CreateError extends Error {}
 
-/** One run of a container: its machine, its first process, its log. */
+/** What there is of a container that runs. */
+interface Live {
+  machine: Machine
+  log: ContainerLog
+  process: Process
+  /** Where attach writes; absent without `stdin: true`. */
+  input: OpenFile | undefined
+  terminal: Terminal | undefined
+}
+
+/**
+ * One run of a container: its machine, its first process, its log. Of a container that is `quiet` nothing is made before
+ * somebody looks or a packet arrives: its program does nothing but wait, and nobody can tell when it began to.
+ */
 export class ContainerRun {
   readonly id: string
   readonly image: Image
-  readonly machine: Machine
-  readonly log: ContainerLog
-  readonly process: Process
   readonly startedAt: number
-  /** Where attach writes; absent without `stdin: true`. */
-  readonly input: OpenFile | undefined
-  readonly terminal: Terminal | undefined
   readonly stopSignal: SignalName
+  readonly user: User
+  #live: Live | undefined
+  #setup: ContainerSetup | undefined
+  readonly #onExit: (status: ExitStatus) => void
   #lost = false
 
   /** Throws {@link StartError} and {@link CreateError}. */
   constructor(setup: ContainerSetup, onExit: (status: ExitStatus) => void) {
-    const { clock, container, image, user, environment } = setup
+    const { clock, image } = setup
     this.id = setup.id
     this.image = image
+    this.user = setup.user
     this.stopSignal = image.stopSignal ?? 'SIGTERM'
-    this.log = new ContainerLog(clock)
+    this.startedAt = clock.now
+    this.#onExit = onExit
+    this.#setup = setup
+    if (setup.quiet) setup.sandbox.beforeTouch(() => this.#wake())
+    else this.#wake()
+  }
+
+  get machine(): Machine {
+    return this.#wake().machine
+  }
+
+  get log(): ContainerLog {
+    return this.#wake().log
+  }
+
+  get process(): Process {
+    return this.#wake().process
+  }
+
+  get input(): OpenFile | undefined {
+    return this.#wake().input
+  }
+
+  get terminal(): Terminal | undefined {
+    return this.#wake().terminal
+  }
+
+  get running(): boolean {
+    return this.#live ? this.#live.process.status === undefined : !this.#lost
+  }
+
+  /** Its machine is gone: everything stops, and nobody is told. */
+  halt(): void {
+    const { machine } = this.#wake()
+    this.#lost = true
+    machine.halt()
+  }
+
+  signal(signal: SignalName): void {
+    this.process.signal(signal)
+  }
+
+  #wake(): Live {
+    if (this.#live) return this.#live
+    const setup = this.#setup
+    if (!setup) throw new Error(`the container ${this.id} is gone`)
+    this.#setup = undefined
+    if (setup.quiet) setup.clock.past(this.startedAt, () => this.#start(setup))
+    else this.#start(setup)
+    return this.#live!
+  }
+
+  #start(setup: ContainerSetup): void {
+    const { clock, container, image, user, environment } = setup
+    const log = new ContainerLog(clock)
     const fs = new MemoryFilesystem({ clock, base: imageLayer(image) })
     setup.prepare(fs)
     const machine = createMachine({
@@ -68,14 +137,13 @@ export class ContainerRun {
       hostname: setup.hostname,
       clock,
       fs,
-      network: setup.network,
+      network: setup.sandbox.network,
       programs: setup.programs,
       env: environment,
       user,
       capabilities: containerCapabilities(container.securityContext),
       ...(setup.pids ? { pids: setup.pids } : {}),
     })
-    this.machine = machine
     const command = expanded(container.command, environment)
     const args = expanded(container.args, environment)
     // command replaces the entrypoint and drops the image's own arguments; args replaces only those.
@@ -84,65 +152,49 @@ export class ContainerRun {
     const cwd = container.workingDir || image.workingDirectory || '/'
     if (!fs.exists(cwd)) fs.makeDirectory(cwd, { parents: true })
     fs.readOnly = container.securityContext?.readOnlyRootFilesystem ?? false
-    const files = this.#openFiles(clock, container)
-    this.input = files.input
-    this.terminal = files.terminal
+    const { table, input, terminal } = openFiles(clock, container, log)
+    let process: Process
     try {
-      this.process = machine.start({ argv, cwd, env: environment, files: files.table, group: 'new', user })
+      process = machine.start({ argv, cwd, env: environment, files: table, group: 'new', user })
     } catch (error) {
       throw new StartError(`failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ${execError(error, argv[0] ?? '')}: unknown`)
     } finally {
-      for (const file of files.table.values()) file.release()
+      for (const file of table.values()) file.release()
     }
-    if (this.terminal) this.terminal.foreground = this.process.group
-    this.startedAt = clock.now
-    this.#whenOver(clock, onExit)
+    if (terminal) terminal.foreground = process.group
+    this.#live = { machine, log, process, input, terminal }
+    this.#whenOver(clock, this.#live)
   }
 
   /** In a function of its own: what it is called with stays as long as the container, and nothing else does. */
-  #whenOver(clock: Clock, onExit: (status: ExitStatus) => void): void {
-    const { machine } = this
-    this.process.onExit(() => {
-      const status = this.process.status!
+  #whenOver(clock: Clock, { machine, process, log }: Live): void {
+    process.onExit(() => {
+      const status = process.status!
       // Whoever notices does so after the process is gone altogether.
       clock.schedule(0, () => {
         machine.halt()
-        this.log.close()
-        if (!this.#lost) onExit(status)
+        log.close()
+        if (!this.#lost) this.#onExit(status)
       })
     })
   }
+}
 
-  get running(): boolean {
-    return this.process.status === undefined
+function openFiles(clock: Clock, container: Container, log: ContainerLog): { table: Map<number, OpenFile>; input: OpenFile | undefined; terminal: Terminal | undefined } {
+  if (container.tty) {
+    const terminal = createTerminal(clock)
+    terminal.onOutput((bytes) => log.write(bytes, 'stdout'))
+    return { table: new Map([0, 1, 2].map((fd) => [fd, terminal.open()])), input: undefined, terminal }
   }
-
-  /** Its machine is gone: everything stops, and nobody is told. */
-  halt(): void {
-    this.#lost = true
-    this.machine.halt()
+  const sink = (stream: 'stdout' | 'stderr'): OpenFile => new CallbackFile(clock, (bytes) => log.write(bytes, stream), undefined, () => log.late(stream))
+  const table = new Map<number, OpenFile>([[1, sink('stdout')], [2, sink('stderr')]])
+  if (!container.stdin) {
+    table.set(0, new NullFile(clock))
+    return { table, input: undefined, terminal: undefined }
   }
-
-  signal(signal: SignalName): void {
-    this.process.signal(signal)
-  }
-
-  #openFiles(clock: Clock, container: Container): { table: Map<number, OpenFile>; input: OpenFile | undefined; terminal: Terminal | undefined } {
-    if (container.tty) {
-      const terminal = createTerminal(clock)
-      terminal.onOutput((bytes) => this.log.write(bytes, 'stdout'))
-      return { table: new Map([0, 1, 2].map((fd) => [fd, terminal.open()])), input: undefined, terminal }
-    }
-    const sink = (stream: 'stdout' | 'stderr'): OpenFile => new CallbackFile(clock, (bytes) => this.log.write(bytes, stream), undefined, () => this.log.late(stream))
-    const table = new Map<number, OpenFile>([[1, sink('stdout')], [2, sink('stderr')]])
-    if (!container.stdin) {
-      table.set(0, new NullFile(clock))
-      return { table, input: undefined, terminal: undefined }
-    }
-    const { reader, writer } = createPipe(clock)
-    table.set(0, reader)
-    return { table, input: writer, terminal: undefined }
-  }
+  const { reader, writer } = createPipe(clock)
+  table.set(0, reader)
+  return { table, input: writer, terminal: undefined }
 }
 
 function expanded(words: readonly string[] | undefined, environment: Environment): string[] | undefined {

@@ -12,7 +12,8 @@ export interface PodHost extends Sources {
   readonly context: NodeContext
   readonly fs: MemoryFilesystem
   readonly plugin: CniPlugin
-  createSandboxNetwork(name: string): NetworkNamespace
+  /** What makes a Pod's network namespace; it may be called later. */
+  reserveSandboxNetwork(name: string): () => NetworkNamespace
   /** The kubelet does not run: what happens is not acted on. */
   readonly stopped: boolean
   /** Since when containerd does not answer, in virtual ms. */

@@ -42,7 +42,7 @@ export interface KubeletOptions {
   staticPods: Readonly<Record<string, string>>
   /** Images that are on the node before anything is pulled. */
   images: readonly string[]
-  createSandboxNetwork(name: string): NetworkNamespace
+  reserveSandboxNetwork(name: string): () => NetworkNamespace
   /** Where it writes what it does (journalctl -u kubelet). */
   log?: KubeletLog
 }
@@ -250,8 +250,8 @@ export class Kubelet implements PodHost {
     return podToken(pod, account, client.get('nodes', undefined, name), audiences, issued, seconds)
   }
 
-  createSandboxNetwork(name: string): NetworkNamespace {
-    return this.#options.createSandboxNetwork(name)
+  reserveSandboxNetwork(name: string): () => NetworkNamespace {
+    return this.#options.reserveSandboxNetwork(name)
   }
 
   tooLarge(pod: Pod): string | undefined {

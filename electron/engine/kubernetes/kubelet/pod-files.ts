@@ -102,17 +102,24 @@ export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string)
   return out
 }
 
-/** Puts the kubelet's own files into a container's filesystem. */
-export function writePodFiles(worker: PodWorker, c: ContainerRecord, fs: MemoryFilesystem, hostname: string): void {
-  const { pod, host, ips } = worker
+/** What the kubelet's own files of a container are made of, as it is now. */
+export interface PodFiles { pod: Pod; ips: readonly string[]; clusterDns: string; nodeHosts: (() => Uint8Array) | undefined; nodeResolvConf: string; hostname: string; message: string }
+
+export function podFiles({ pod, host, ips }: PodWorker, c: ContainerRecord, hostname: string): PodFiles {
+  return {
+    pod, ips, clusterDns: host.clusterDns, hostname, message: c.spec.terminationMessagePath ?? '/dev/termination-log',
+    nodeHosts: pod.spec.hostNetwork && host.fs.exists('/etc/hosts') ? host.fs.snapshot('/etc/hosts') : undefined, nodeResolvConf: nodeFile(host, '/etc/resolv.conf'),
+  }
+}
+
+/** Puts them into its filesystem. */
+export function writePodFiles({ pod, ips, clusterDns, nodeHosts, nodeResolvConf, hostname, message }: PodFiles, fs: MemoryFilesystem): void {
   for (const directory of ['/etc', '/dev', '/tmp']) if (!fs.exists(directory)) fs.makeDirectory(directory, directory === '/tmp' ? { mode: 0o1777 } : {})
   // The node's own may name thousands of nodes.
-  const nodeHosts = pod.spec.hostNetwork && host.fs.exists('/etc/hosts') ? host.fs.snapshot('/etc/hosts') : undefined
   if (nodeHosts) fs.writeLate('/etc/hosts', () => encodeUtf8(hostsFile(pod, ips, decodeUtf8(nodeHosts()), hostname)))
   else fs.writeFile('/etc/hosts', hostsFile(pod, ips, '', hostname))
   fs.writeFile('/etc/hostname', `${hostname}\n`)
-  fs.writeFile('/etc/resolv.conf', resolvConf(pod, host.clusterDns, nodeFile(host, '/etc/resolv.conf')))
-  const message = c.spec.terminationMessagePath ?? '/dev/termination-log'
+  fs.writeFile('/etc/resolv.conf', resolvConf(pod, clusterDns, nodeResolvConf))
   const directory = message.slice(0, message.lastIndexOf('/'))
   if (directory && !fs.exists(directory)) fs.makeDirectory(directory, { parents: true })
   fs.writeFile(message, '', 0o666)

@@ -22,7 +22,7 @@ export class ContainerRecord {
   restarts = 0
   run: ContainerRun | undefined
   image: Image | undefined
-  log: ContainerLog | undefined
+  #log: ContainerLog | undefined
   previousLog: ContainerLog | undefined
   /** What the probes say; without them a running container is both. */
   ready = false
@@ -45,6 +45,17 @@ export class ContainerRecord {
 
   get running(): boolean {
     return 'running' in this.state
+  }
+
+  /** Of the run that is, or of the last one. */
+  get log(): ContainerLog | undefined {
+    return this.run ? this.run.log : this.#log
+  }
+
+  /** The run is over; its log stays. */
+  endRun(): void {
+    this.#log = this.log
+    this.run = undefined
   }
 
   get terminated(): Terminated | undefined {
@@ -98,7 +109,7 @@ export class ContainerRecord {
     if (!this.run) return
     this.run.halt()
     this.#lostId = this.run.id
-    this.run = undefined
+    this.endRun()
   }
 
   /** The machine was restarted under it: containerd finds that it is gone, and not how it ended. */

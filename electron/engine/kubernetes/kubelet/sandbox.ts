@@ -20,19 +20,52 @@ export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
 /** What stands in an event FailedCreatePodSandBox. */
 export class SandboxError extends Error {}
 
-/** A Pod's sandbox: its network namespace, held by the pause container; the node's own one for hostNetwork. */
+/**
+ * A Pod's sandbox: its network namespace, held by the pause container; the node's own one for hostNetwork. Where the
+ * plugin can plan, the network namespace and its links are made when somebody looks at it or at the node's.
+ */
 export class PodSandbox implements Sandbox {
   readonly id: string
-  readonly network: Sandbox['network']
-  readonly podNamespace: string
-  readonly podName: string
-  readonly podUid: string
   readonly ips: readonly string[]
-  readonly pause: ContainerRun
+  readonly #pod: Pod
+  readonly #hostname: string
   readonly #context: NodeContext
-  readonly #sharesProcesses: boolean
+  readonly #since: number
   readonly #plugin: CniPlugin | undefined
+  #network: NetworkNamespace | undefined
+  #make: (() => NetworkNamespace) | undefined
+  #beforeTouch: (() => void) | undefined
+  #pause: ContainerRun | undefined
   #mapped = false
+
+  /** Throws {@link SandboxError}. */
+  constructor(pod: Pod, hostname: string, context: NodeContext, plugin: CniPlugin, reserveNetwork: (name: string) => () => NetworkNamespace, random: Random) {
+    this.id = random.hex(64)
+    this.#pod = pod
+    this.#hostname = hostname
+    this.#context = context
+    this.#since = context.clock.now
+    if (pod.spec.hostNetwork) {
+      this.#network = context.network
+      this.ips = nodeIps(context.config.nodes.find((n) => n.name === context.name)!)
+    } else {
+      this.#plugin = plugin
+      this.#make = reserveNetwork(`${this.podNamespace}/${this.podName}`)
+      this.ips = this.#connect(plugin, mappedPorts(pod))
+    }
+  }
+
+  get podName(): string {
+    return this.#pod.metadata.name
+  }
+
+  get podNamespace(): string {
+    return this.#pod.metadata.namespace
+  }
+
+  get podUid(): string {
+    return this.#pod.metadata.uid
+  }
 
   /** Where containerd keeps the network namespace. */
   get netns(): string {
@@ -40,65 +73,87 @@ export class PodSandbox implements Sandbox {
     return `/var/run/netns/cni-${[digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20, 32)].join('-')}`
   }
 
-  /** Throws {@link SandboxError}. */
-  constructor(pod: Pod, hostname: string, context: NodeContext, plugin: CniPlugin, createNetwork: (name: string) => NetworkNamespace, random: Random) {
-    const { name, namespace, uid } = pod.metadata
-    this.id = random.hex(64)
-    this.podName = name
-    this.podNamespace = namespace
-    this.podUid = uid
-    this.#context = context
-    this.#sharesProcesses = pod.spec.shareProcessNamespace ?? false
-    if (pod.spec.hostNetwork) {
-      this.network = context.network
-      this.ips = nodeIps(context.config.nodes.find((n) => n.name === context.name)!)
-    } else {
-      this.#plugin = plugin
-      this.network = createNetwork(`${namespace}/${name}`)
-      this.network.setUp('lo', true)
-      for (const { name: key, value } of pod.spec.securityContext?.sysctls ?? []) this.network.setSysctl(sysctlName(key), value)
-      try {
-        requireCniBinary(context.machine.fs, plugin.name)
-        // that of the node's primary family first, whatever the plugin's order (sortPodIPs)
-        const six = context.config.ipFamilies[0] === 'IPv6'
-        this.ips = plugin.add(context, this).ips.toSorted((a, b) => Number(b.includes(':') === six) - Number(a.includes(':') === six))
-        const ports = mappedPorts(pod)
-        if (ports.length > 0) this.#mapped = addPortMappings(context, this, this.ips, ports)
-      } catch (error) {
-        plugin.remove(context, this)
-        this.network.destroy()
-        throw new SandboxError(`rpc error: code = Unknown desc = failed to setup network for sandbox "${this.id}": ${(error as Error).message}`)
+  get network(): NetworkNamespace {
+    if (!this.#network) this.#context.network.look()
+    return (this.#network ??= this.#made())
+  }
+
+  /** The pause container; nobody is told of it before he asks. */
+  get pause(): ContainerRun {
+    if (!this.#pause) this.#context.clock.past(this.#since, () => (this.#pause = this.#startPause()))
+    return this.#pause!
+  }
+
+  /** Where the Pod's containers share their processes (shareProcessNamespace): the pause container's. */
+  get pids(): PidNamespace | undefined {
+    return this.#pod.spec.shareProcessNamespace ? this.pause.machine.pids : undefined
+  }
+
+  /** As {@link NetworkNamespace.beforeTouch}, of one that may not be made yet. */
+  beforeTouch(work: () => void): void {
+    if (this.#network) this.#network.beforeTouch(work)
+    else this.#beforeTouch = work
+  }
+
+  destroy(): void {
+    this.#pause?.signal('SIGKILL')
+    if (!this.#plugin) return
+    const { network } = this
+    if (this.#mapped) removePortMappings(this.#context, this)
+    this.#plugin.remove(this.#context, this)
+    network.destroy()
+  }
+
+  /** Returns the Pod's addresses. */
+  #connect(plugin: CniPlugin, ports: PortMapping[]): readonly string[] {
+    const context = this.#context
+    try {
+      requireCniBinary(context.machine.fs, plugin.name)
+      const plan = ports.length > 0 || this.#pod.spec.securityContext?.sysctls?.length ? undefined : plugin.plan?.(context, this)
+      if (plan) {
+        context.network.defer(() => context.clock.past(this.#since, () => plan.wire((this.#network = this.#made()))))
+        return plan.ips
       }
+      // that of the node's primary family first, whatever the plugin's order (sortPodIPs)
+      const six = context.config.ipFamilies[0] === 'IPv6'
+      const ips = plugin.add(context, this).ips.toSorted((a, b) => Number(b.includes(':') === six) - Number(a.includes(':') === six))
+      if (ports.length > 0) this.#mapped = addPortMappings(context, this, ips, ports)
+      return ips
+    } catch (error) {
+      plugin.remove(context, this)
+      this.network.destroy()
+      throw new SandboxError(`rpc error: code = Unknown desc = failed to setup network for sandbox "${this.id}": ${(error as Error).message}`)
     }
-    this.pause = new ContainerRun(
+  }
+
+  #made(): NetworkNamespace {
+    const network = this.#make!()
+    this.#make = undefined
+    network.setUp('lo', true)
+    for (const { name: key, value } of this.#pod.spec.securityContext?.sysctls ?? []) network.setSysctl(sysctlName(key), value)
+    if (this.#beforeTouch) network.beforeTouch(this.#beforeTouch)
+    this.#beforeTouch = undefined
+    return network
+  }
+
+  #startPause(): ContainerRun {
+    const image = findImage(PAUSE_IMAGE)!
+    return new ContainerRun(
       {
-        clock: context.clock,
-        pod,
+        clock: this.#context.clock,
+        pod: this.#pod,
         container: { name: 'POD', image: PAUSE_IMAGE },
-        image: findImage(PAUSE_IMAGE)!,
+        image,
         id: this.id,
-        hostname,
-        user: findImage(PAUSE_IMAGE)!.user,
-        network: this.network,
-        programs: context.machine.programs,
+        hostname: this.#hostname,
+        user: image.user,
+        sandbox: this,
+        programs: this.#context.machine.programs,
         environment: new Environment(PAUSE_ENVIRONMENT),
         prepare: () => undefined,
       },
       () => undefined,
     )
-  }
-
-  /** Where the Pod's containers share their processes (shareProcessNamespace): the pause container's. */
-  get pids(): PidNamespace | undefined {
-    return this.#sharesProcesses ? this.pause.machine.pids : undefined
-  }
-
-  destroy(): void {
-    this.pause.signal('SIGKILL')
-    if (!this.#plugin) return
-    if (this.#mapped) removePortMappings(this.#context, this)
-    this.#plugin.remove(this.#context, this)
-    this.network.destroy()
   }
 }
 

@@ -7,6 +7,7 @@ import { expand } from './expansion.ts'
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number]
 type Content = Map<string, File>
+interface Mounted { readonly fs: MemoryFilesystem; readonly at: string }
 interface File { data: Uint8Array | string | (() => string); mode: number }
 
 const KINDS: Readonly<Record<string, string>> = { Directory: 'directory', File: 'file', Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }
@@ -15,17 +16,64 @@ const DEFAULT_MODE = 0o644
 /** A volume that cannot be set up yet: the Pod waits in ContainerCreating, with an event FailedMount. */
 export class MountError extends Error {}
 
+/** A volume of a Pod's own, with what it held when it was set up; laid out when somebody mounts it. */
+class PodVolume implements Mounted {
+  readonly at = '/volume'
+  readonly #clock: Clock
+  readonly #since: number
+  readonly #group: number | undefined
+  #content: Content | undefined
+  #fs: MemoryFilesystem | undefined
+
+  /** Without content it is an emptyDir. */
+  constructor(clock: Clock, content: Content | undefined, group: number | undefined) {
+    this.#clock = clock
+    this.#since = clock.now
+    this.#content = content
+    this.#group = group
+  }
+
+  get fs(): MemoryFilesystem {
+    if (!this.#fs) {
+      this.#clock.past(this.#since, () => (this.#fs = this.#layOut()))
+      this.#content = undefined
+    }
+    return this.#fs!
+  }
+
+  #layOut(): MemoryFilesystem {
+    const fs = new MemoryFilesystem({ clock: this.#clock })
+    const group = this.#group
+    const isEmpty = this.#content === undefined
+    fs.makeDirectory('/volume', { mode: isEmpty ? 0o777 : 0o755 })
+    if (group !== undefined) {
+      // pkg/volume SetVolumeOwnership: the group's, and what is made in it too
+      fs.chown('/volume', 0, group)
+      fs.chmod('/volume', isEmpty ? 0o2777 : 0o2775)
+      fs.owner = { uid: 0, gid: group }
+    }
+    if (this.#content) fill(fs, this.#content)
+    return fs
+  }
+}
+
 /** The volumes of one Pod: each a filesystem that its containers share. */
 export class PodVolumes {
   readonly #clock: Clock
   readonly #sources: Sources
   readonly #hostFs: MemoryFilesystem
-  readonly #volumes = new Map<string, { fs: MemoryFilesystem; at: string }>()
+  readonly #volumes = new Map<string, Mounted>()
 
   constructor(clock: Clock, sources: Sources, hostFs: MemoryFilesystem) {
     this.#clock = clock
     this.#sources = sources
     this.#hostFs = hostFs
+  }
+
+  /** Nothing but the ServiceAccount's token is mounted. */
+  get onlyTokens(): boolean {
+    for (const name of this.#volumes.keys()) if (!name.startsWith('kube-api-access-')) return false
+    return true
   }
 
   /** Throws {@link MountError} for the first that lacks something. */
@@ -74,22 +122,13 @@ export class PodVolumes {
     }
   }
 
-  #make(pod: Pod, volume: Volume, facts: HostFacts): { fs: MemoryFilesystem; at: string } {
+  #make(pod: Pod, volume: Volume, facts: HostFacts): Mounted {
     if (volume.hostPath) return this.#host(volume.name, volume.hostPath.path, volume.hostPath.type)
-    const fs = new MemoryFilesystem({ clock: this.#clock })
-    fs.makeDirectory('/volume', { mode: volume.emptyDir ? 0o777 : 0o755 })
-    const group = pod.spec.securityContext?.fsGroup
-    if (group !== undefined) {
-      // pkg/volume SetVolumeOwnership: the group's, and what is made in it too
-      fs.chown('/volume', 0, group)
-      fs.chmod('/volume', volume.emptyDir ? 0o2777 : 0o2775)
-      fs.owner = { uid: 0, gid: group }
-    }
-    if (!volume.emptyDir) fill(fs, this.#content(pod, volume, facts))
-    return { fs, at: '/volume' }
+    const content = volume.emptyDir ? undefined : this.#content(pod, volume, facts)
+    return new PodVolume(this.#clock, content, pod.spec.securityContext?.fsGroup)
   }
 
-  #host(name: string, path: string, type: string | undefined): { fs: MemoryFilesystem; at: string } {
+  #host(name: string, path: string, type: string | undefined): Mounted {
     const fs = this.#hostFs
     const failed = (what: string): MountError => new MountError(`MountVolume.SetUp failed for volume "${name}" : hostPath type check failed: ${path} is not a ${what}`)
     if (!fs.exists(path)) {

@@ -168,6 +168,7 @@ function content(tag: string): ImageContent | undefined {
   return {
     size: isAlpine ? 20_534_125 : 72_404_038,
     entrypoint: ['/docker-entrypoint.sh'],
+    quiet: true,
     command: ['nginx', '-g', 'daemon off;'],
     environment: { NGINX_VERSION: version, NJS_VERSION: '0.8.10', NJS_RELEASE: '1~bookworm', PKG_RELEASE: '1~bookworm', DYNPKG_RELEASE: '1~bookworm' },
     files: {
