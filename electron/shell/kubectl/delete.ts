@@ -36,7 +36,6 @@ const CLUSTER_SCOPED = 'deleting cluster-scoped resources, not scoped to the pro
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
   if (f.string('raw') !== '') {
-    if (k.args.length > 0) throw new KubectlError('arguments may not be passed when --raw is specified')
     if (f.list('filename').length > 0) return yield* rawWithBody(k, 'DELETE')
     yield* rawRequest(k, 'DELETE')
     return 0

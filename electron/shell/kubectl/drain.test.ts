@@ -112,6 +112,6 @@ describe('kubectl delete', () => {
     expect(stderr('x --cascade=never')).toBe('error: invalid cascade value (never). Must be "background", "foreground", or "orphan"\n')
     b.run('kubectl create cm x')
     expect(b.run('kubectl delete cm x --cascade=false --wait=false')).toMatchObject({ stdout: 'configmap "x" deleted\n', stderr: 'warning: --cascade=false is deprecated (boolean value) and can be replaced with --cascade=orphan.\n' })
-    expect(stderr('--raw /api/v1')).toBe('error: arguments may not be passed when --raw is specified\n')
+    expect(stderr('--raw /api/v1')).toBe('Error from server (NotFound): the server could not find the requested resource\n')
   })
 })

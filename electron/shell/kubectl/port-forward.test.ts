@@ -12,6 +12,15 @@ describe('kubectl port-forward', () => {
     })
   })
 
+  it('opens no port for other machines, and says so', () => {
+    const { run } = house()
+    run('kubectl run web --image=nginx; kubectl wait --for=condition=ready pod/web')
+    expect(run('kubectl port-forward --address 127.0.0.1,0.0.0.0 pod/web 8080:80')).toEqual({
+      code: 69,
+      output: 'podhop: not simulated: kubectl port-forward --address 0.0.0.0 (ports are opened for this machine alone: localhost, 127.0.0.1 or ::1)\n',
+    })
+  })
+
   it('holds on to its Pod: another one of the same name is not it', () => {
     const { open } = house()
     const terminal = open()

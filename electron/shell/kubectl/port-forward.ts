@@ -3,7 +3,7 @@ import { isSystemError, SystemError } from '../../engine/machine/errors.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { TcpConnection, TcpListener } from '../../engine/network/types.ts'
 import type { Command, Kubectl } from './command.ts'
-import { KubectlError, messageOf, quote } from './errors.ts'
+import { KubectlError, messageOf, NotSimulatedError, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import { attachablePod, oneObject, podRunningTimeout } from './pods.ts'
 
@@ -117,6 +117,9 @@ function parseAddresses(names: readonly string[]): Address[] {
     else if (/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(name)) found.set(name, { host: name, family: 6, strict: true })
     else throw new KubectlError(`${name} is not a valid IP`)
   }
+  // what listens on the real machine listens for itself only
+  const outward = [...found.keys()].find((host) => !host.startsWith('127.') && host !== '::1')
+  if (outward !== undefined) throw new NotSimulatedError(`kubectl port-forward --address ${outward}`, 'ports are opened for this machine alone: localhost, 127.0.0.1 or ::1')
   return [...found.values()].sort((a, b) => (a.host < b.host ? -1 : 1))
 }
 

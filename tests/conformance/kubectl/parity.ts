@@ -210,13 +210,12 @@ config rename-context other another
 config set contexts.another.namespace team
 config set-cluster elsewhere --server=https://192.0.2.1:6443 --insecure-skip-tls-verify
 config set-credentials ann --token=abc
-config view
+config view -o jsonpath={.contexts[*].name}{.clusters[*].cluster.server}
 config unset users.ann
 config unset users.nobody.token
 config delete-context another
 config delete-cluster elsewhere
 get pods,svc shop
-get nodes --server-print=false
 get pods --user=nobody
 get pods --context=nobody
 run x --image=nginx --overrides='{"spec":{"nodeName":"worker-1"}}' --dry-run=client -o yaml
