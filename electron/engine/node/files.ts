@@ -127,7 +127,7 @@ users:
 ${access}`
 }
 
-function kubeletConfig({ serviceCIDR }: ClusterConfig): string {
+export function kubeletConfig({ serviceCIDR }: ClusterConfig): string {
   return `apiVersion: kubelet.config.k8s.io/v1beta1
 authentication:
   anonymous:

@@ -66,6 +66,10 @@ test('a stopped kubelet makes its node NotReady, and what runs is still reached;
   laptop('sleep 2')
   expect(laptop('kubectl get nodes worker-1')).toContain(' Ready')
   expect(laptop("kubectl get pod web -o jsonpath='{.status.containerStatuses[0].restartCount}'")).toBe('0')
+  // its configuration is read at its start: whom new Pods ask for names
+  node('sed -i "s/- 10.96.0.10/- 10.96.0.53/" /var/lib/kubelet/config.yaml; systemctl restart kubelet')
+  laptop(`kubectl run asks --image=busybox:1.37.0 --overrides='{"spec":{"nodeName":"worker-1"}}' -- sleep 1000; sleep 5`)
+  expect(laptop('kubectl exec asks -- grep nameserver /etc/resolv.conf')).toBe('nameserver 10.96.0.53\n')
   // systemd brings back what is killed
   node('kill -9 $(pgrep -x kubelet)')
   expect(node('systemctl is-active kubelet; sleep 11; systemctl is-active kubelet')).toBe('activating\nactive\n')

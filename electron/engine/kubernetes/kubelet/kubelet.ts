@@ -23,6 +23,7 @@ import { refusal, type Allocated, type Refusal } from './admission.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
 import { goDuration } from './go-duration.ts'
+import { KUBELET_CONFIG, kubeletConfig } from '../../node/files.ts'
 import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
 import { ImageManager } from './image-manager.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
@@ -71,7 +72,7 @@ export class Kubelet implements PodHost {
   readonly random: Random
   readonly images: ImageManager
   readonly events: EventRecorder
-  readonly clusterDns: string
+  clusterDns: string
   readonly nodeIps: readonly string[]
   readonly capacity = CAPACITY
   readonly workers = new Map<string, PodWorker>()
@@ -183,6 +184,7 @@ export class Kubelet implements PodHost {
     log?.line('I', 'kubelet.go:2397', () => '"Starting kubelet main sync loop"')
     log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
     log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
+    this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
     this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
@@ -195,6 +197,18 @@ export class Kubelet implements PodHost {
     this.#static.scan()
     this.#takeOver()
     this.#checkNetwork()
+  }
+
+  /** What of its file is read: whom Pods ask for names. Nobody may believe that the rest has an effect. */
+  #readConfiguration(): void {
+    const { fs, context } = this
+    if (!fs.exists(KUBELET_CONFIG)) return
+    const text = fs.readText(KUBELET_CONFIG)
+    const [, dns] = /^clusterDNS:\s*\n\s*-\s*["']?([0-9a-fA-F.:]+)/m.exec(text) ?? []
+    if (dns !== undefined) this.clusterDns = dns
+    if (text.replace(dns ?? '', '') !== kubeletConfig(context.config).replace(nthAddress(context.config.serviceCIDR[0]!, 10), '')) {
+      this.#options.log?.line('W', 'server.go:242', () => `podhop: not simulated: changes of ${KUBELET_CONFIG} (only the first address of clusterDNS is read)`)
+    }
   }
 
   /** Stops the agent alone: containers run on, and nobody looks after them. */
