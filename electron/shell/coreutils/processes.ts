@@ -44,6 +44,9 @@ tool('yes', {}, function* (run) {
   for (;;) yield* run.print(block)
 })
 
+/** Characters that seq writes at once. */
+const SEQUENCE_CHUNK = 2048
+
 tool('seq', 'raw', function* (run) {
   let separator = '\n'
   let padded = false
@@ -68,13 +71,17 @@ tool('seq', 'raw', function* (run) {
   const width = padded ? Math.max(...[from, to].map((n) => n.toFixed(digits).length)) : 0
   const pad = (text: string): string => (text.startsWith('-') ? '-' + text.slice(1).padStart(width - 1, '0') : text.padStart(width, '0'))
   let first = true
+  let chunk = ''
   for (let i = 0; ; i++) {
     const n = from + i * step
     if (step > 0 ? n > to + 1e-9 : n < to - 1e-9) break
-    yield* run.print((first ? '' : separator) + pad(n.toFixed(digits)))
+    chunk += (first ? '' : separator) + pad(n.toFixed(digits))
     first = false
+    if (chunk.length < SEQUENCE_CHUNK) continue
+    yield* run.print(chunk)
+    chunk = ''
   }
-  if (!first) yield* run.print('\n')
+  if (!first) yield* run.print(chunk + '\n')
 })
 
 tool('tee', { flags: 'aip', long: { append: 'a' } }, function* (run) {
