@@ -76,8 +76,8 @@ function grouped(output: string[], list: readonly Value[], layout: Layout): stri
   const widest = Math.max(...widths)
   const most = widest + separator
   if (most * 3 + layout.indentation >= BREAK_LENGTH || !(total / most > 5 || widest <= 6)) return output
-  const bias = Math.sqrt(most - total / output.length)
-  const columns = Math.min(Math.round(Math.sqrt(2.5 * Math.max(most - bias, 1) * length) / Math.max(most - bias, 1)), Math.floor((BREAK_LENGTH - layout.indentation) / most), COMPACT * 4, 15)
+  const biased = Math.max(most - 3 - Math.sqrt(most - total / output.length), 1)
+  const columns = Math.min(Math.round(Math.sqrt(2.5 * biased * length) / biased), Math.floor((BREAK_LENGTH - layout.indentation) / most), COMPACT * 4, 15)
   if (columns <= 1) return output
   const columnWidths = Array.from({ length: columns }, (_, c) => Math.max(...widths.filter((_, i) => i % columns === c)) + separator)
   const numeric = list.every((v) => typeof v === 'number' || typeof v === 'bigint')
