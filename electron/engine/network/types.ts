@@ -328,7 +328,7 @@ export interface RouteFlow {
   in?: string
   /** The link that it must leave through. */
   out?: string
-  protocol?: IpPayload['kind']
+  protocol?: IpPayload['kind'] | 'ipv6-icmp'
   sourcePort?: number
   destinationPort?: number
 }
