@@ -1,5 +1,6 @@
 import { transportLength } from '../packets.ts'
-import type { IcmpMessage, IpPacket } from '../types.ts'
+import type { IcmpMessage, Ip, IpPacket } from '../types.ts'
+import { neighbourFlags, neighbourOptions } from './summary-verbose.ts'
 
 /** ICMPv6 messages as print-icmp6.c of tcpdump 4.99.3 prints them. */
 
@@ -11,20 +12,25 @@ const TYPES: Readonly<Record<number, string>> = {
 
 const UNREACHABLE = ['unreachable route', ' unreachable prohibited', 'beyond scope', 'unreachable address', 'unreachable port']
 
-export function icmp6(packet: IpPacket, message: IcmpMessage, port: (port: number, protocol: 'tcp' | 'udp') => string): string {
+export function icmp6(packet: IpPacket, message: IcmpMessage, port: (port: number, protocol: 'tcp' | 'udp') => string, host: (address: Ip) => string, verbose: number): string {
   const { type, nd } = message
-  let text = `ICMP6, ${TYPES[type] ?? `unknown icmp6 type (${type})`}`
+  const length = `, length ${transportLength(packet.payload)}`
+  let text = `${verbose > 0 && !packet.fragment ? '[icmp6 sum ok] ' : ''}ICMP6, ${TYPES[type] ?? `unknown icmp6 type (${type})`}`
+  if (verbose > 0 && type >= 133 && type <= 137) text += length
   if (type === 128 || type === 129) text += `, id ${message.id ?? 0}, seq ${message.sequence ?? 0}`
-  else if (type === 1 && message.about) text += `, ${unreachable(message.code, message.about, port)}`
+  else if (type === 1 && message.about) text += `, ${unreachable(message.code, message.about, port, host)}`
   else if (type === 2) text += `, mtu ${message.mtu ?? 0}`
-  else if (type === 3 && message.about) text += message.code === 0 ? ` for ${message.about.destination}` : ' (reassembly)'
-  else if (type === 135 && nd) text += `, who has ${nd.target}`
-  else if (type === 136 && nd) text += `, tgt is ${nd.target}`
-  return `${text}, length ${transportLength(packet.payload)}`
+  else if (type === 3 && message.about) text += message.code === 0 ? ` for ${host(message.about.destination)}` : ' (reassembly)'
+  else if (type === 135 && nd) text += `, who has ${host(nd.target)}`
+  else if (type === 136 && nd) text += `, tgt is ${host(nd.target)}`
+  if (verbose === 0) return text + length
+  if (!nd) return text
+  return `${text}${type === 136 ? `, Flags [${neighbourFlags(nd)}]` : ''}${neighbourOptions(nd, type === 135, verbose)}`
 }
 
-function unreachable(code: number, about: IpPacket, port: (port: number, protocol: 'tcp' | 'udp') => string): string {
-  const { source, destination, payload } = about
+function unreachable(code: number, about: IpPacket, port: (port: number, protocol: 'tcp' | 'udp') => string, host: (address: Ip) => string): string {
+  const { payload } = about
+  const [source, destination] = [host(about.source), host(about.destination)]
   const text = UNREACHABLE[code] ?? `unknown unreach code (${code})`
   if (code === 0 || code === 1 || code === 3) return `${text} ${destination}`
   if (code === 2) return `${text} ${destination}, source address ${source}`

@@ -1,10 +1,11 @@
 import { ipLength, frameLength, ported, transportLength } from '../packets.ts'
-import type { ArpPacket, Frame, IcmpMessage, IpPacket, Mac, TcpFlags, TcpSegment, UdpDatagram } from '../types.ts'
+import type { ArpPacket, Frame, IcmpMessage, Ip, IpPacket, Mac, TcpFlags, TcpSegment, UdpDatagram } from '../types.ts'
 import { ipBytes } from './address-bytes.ts'
 import { summariseDns, summariseDnsStream } from './summary-dns.ts'
 import { summariseHttp } from './summary-http.ts'
 import { icmp6 } from './summary-icmp6.ts'
 import { summariseSctp } from './summary-sctp.ts'
+import { ipHead, missing, tcpChecksum } from './summary-verbose.ts'
 
 export interface SummaryOptions {
   /** tcpdump -e */
@@ -15,9 +16,16 @@ export interface SummaryOptions {
   raw?: boolean
   /** tcpdump -q */
   quick?: boolean
+  /** How many times -v. */
+  verbose?: number
   /** Without -n ports have names: of /etc/services, where there is one. */
   portName?(port: number, protocol: 'tcp' | 'udp'): string | undefined
+  /** Likewise addresses. */
+  hostName?(address: Ip): string | undefined
 }
+
+/** Of a packet in an ICMP error (icmp.ts). */
+const QUOTE = 548
 
 const PROTOCOL_NUMBERS = { icmp: 1, ipip: 4, tcp: 6, udp: 17, sctp: 132 } as const
 
@@ -27,10 +35,12 @@ const PROTOCOL_NUMBERS = { icmp: 1, ipip: 4, tcp: 6, udp: 17, sctp: 132 } as con
  */
 export class FrameSummary {
   readonly #options: SummaryOptions
+  readonly #verbose: number
   readonly #conversations = new Map<string, { sequence: number; acknowledgement: number }>()
 
   constructor(options: SummaryOptions = {}) {
     this.#options = options
+    this.#verbose = options.verbose ?? 0
   }
 
   line(frame: Frame): string {
@@ -43,49 +53,81 @@ export class FrameSummary {
   }
 
   #network({ payload }: Frame, named: boolean): string {
-    if (payload.kind === 'arp') return `${named ? 'ARP, ' : ''}${arp(payload)}`
+    if (payload.kind === 'arp') return `${named ? 'ARP, ' : ''}${this.#verbose > 0 ? 'Ethernet (len 6), IPv4 (len 4), ' : ''}${arp(payload, (ip) => this.#host(ip))}`
     return `${named ? (payload.version === 4 ? 'IP ' : 'IP6 ') : ''}${this.#ip(payload)}`
   }
 
-  #ip(packet: IpPacket): string {
-    const { payload, source, destination, fragment } = packet
+  /** `quoted`: in an ICMP error, which has room for so many bytes of it. */
+  #ip(packet: IpPacket, quoted = Infinity): string {
+    return `${this.#verbose > 0 ? ipHead(packet) : ''}${this.#body(packet, quoted)}`
+  }
+
+  #body(packet: IpPacket, quoted: number): string {
+    const { payload, fragment } = packet
+    const [source, destination] = [this.#host(packet.source), this.#host(packet.destination)]
     if (packet.version === 6 && fragment) return this.#fragment6(packet, fragment)
     if (fragment && fragment.offset > 0) return `${source} > ${destination}: ip-proto-${PROTOCOL_NUMBERS[payload.kind]}`
     switch (payload.kind) {
       case 'tcp':
-        return `${source}.${this.#port(payload.sourcePort, 'tcp')} > ${destination}.${this.#port(payload.destinationPort, 'tcp')}: ${this.#tcp(packet, payload)}`
+        return `${source}.${this.#port(payload.sourcePort, 'tcp')} > ${destination}.${this.#port(payload.destinationPort, 'tcp')}: ${this.#tcp(packet, payload, quoted)}`
       case 'udp':
-        return `${source}.${this.#port(payload.sourcePort, 'udp')} > ${destination}.${this.#port(payload.destinationPort, 'udp')}: ${this.#udp(packet, payload)}`
+        return `${source}.${this.#port(payload.sourcePort, 'udp')} > ${destination}.${this.#port(payload.destinationPort, 'udp')}: ${this.#udp(packet, payload, quoted)}`
       case 'sctp':
         return `${source}.${payload.sourcePort} > ${destination}.${payload.destinationPort}: ${summariseSctp(payload)}`
       case 'ipip':
         return `${source} > ${destination}: ${this.#options.linkLevel ? '' : 'IP '}${cutShort(packet, payload.packet)}${this.#ip(payload.packet)}`
       case 'icmp':
-        return `${source} > ${destination}: ${(packet.version === 4 ? icmp : icmp6)(packet, payload, (port, protocol) => this.#port(port, protocol))}`
+        return `${source} > ${destination}: ${this.#icmp(packet, payload)}`
     }
+  }
+
+  #icmp(packet: IpPacket, message: IcmpMessage): string {
+    const port: PortText = (number, protocol) => this.#port(number, protocol)
+    const host: HostText = (address) => this.#host(address)
+    if (packet.version === 6) return icmp6(packet, message, port, host, this.#verbose)
+    const text = icmp(packet, message, port, host)
+    const { about } = message
+    if (this.#verbose === 0 || !about) return text
+    return `${text}\n\t${this.#options.linkLevel ? '' : 'IP '}${this.#ip(about, QUOTE)}`
   }
 
   /** print-frag6.c; of the first fragment what it carries. */
   #fragment6(packet: IpPacket, { offset, length }: NonNullable<IpPacket['fragment']>): string {
-    const { payload, source, destination } = packet
-    const head = `${source} > ${destination}: frag (${offset}|${length ?? 0})`
+    const { payload } = packet
+    const [source, destination] = [this.#host(packet.source), this.#host(packet.destination)]
+    const number = this.#verbose > 0 ? `0x${packet.identification.toString(16).padStart(8, '0')}:` : ''
+    const head = `${source} > ${destination}: frag (${number}${offset}|${length ?? 0})`
     if (offset > 0) return head
-    const inner = this.#ip({ ...packet, fragment: undefined })
-    return payload.kind === 'icmp' ? `${head} ${inner.slice(inner.indexOf(': ') + 2).replace(/\d+$/, String(length ?? 0))}` : `${head} ${inner.replace(`${source}.`, '').replace(`${destination}.`, '')}`
+    const inner = this.#body({ ...packet, fragment: undefined }, 0)
+    return payload.kind === 'icmp' ? `${head} ${inner.slice(inner.indexOf('ICMP6')).replace(/(?<=length )\d+$/, String(length ?? 0))}` : `${head} ${inner.replace(`${source}.`, '').replace(`${destination}.`, '')}`
+  }
+
+  #host(address: Ip): string {
+    return this.#options.hostName?.(address) ?? address
   }
 
   #port(port: number, protocol: 'tcp' | 'udp'): string {
     return this.#options.portName?.(port, protocol) ?? String(port)
   }
 
-  #udp(packet: IpPacket, datagram: UdpDatagram): string {
+  #udp(packet: IpPacket, datagram: UdpDatagram, quoted: number): string {
+    return `${this.#udpChecksum(packet, datagram, quoted)}${this.#datagram(packet, datagram)}`
+  }
+
+  /** print-udp.c: of IPv4 with -vv. */
+  #udpChecksum(packet: IpPacket, datagram: UdpDatagram, quoted: number): string {
+    if (this.#verbose < (packet.version === 4 ? 2 : 1) || packet.fragment || missing(packet, quoted) > 0) return ''
+    return packet.version === 4 && (datagram.vxlan || datagram.geneve) ? '[no cksum] ' : '[udp sum ok] '
+  }
+
+  #datagram(packet: IpPacket, datagram: UdpDatagram): string {
     const length = transportLength(datagram) - 8
     if (this.#options.quick) return `UDP, length ${length}`
     if (datagram.vxlan) return this.#vxlan(datagram, datagram.vxlan)
     if (datagram.geneve) return this.#geneve(datagram.geneve)
     if (datagram.sourcePort === 53 || datagram.destinationPort === 53) {
       const carried = packet.fragment?.length === undefined ? length : packet.fragment.length - 8
-      return summariseDns(datagram.data.subarray(0, carried), length)
+      return summariseDns(datagram.data.subarray(0, carried), length, this.#verbose)
     }
     return `UDP, length ${length}`
   }
@@ -103,13 +145,14 @@ export class FrameSummary {
     return `OTV, flags [I] (0x08), overlay 0, instance ${vni}\n${inner}`
   }
 
-  #tcp(packet: IpPacket, segment: TcpSegment): string {
+  #tcp(packet: IpPacket, segment: TcpSegment, quoted: number): string {
     const length = segment.data.length
     if (this.#options.quick) return `tcp ${length}`
     const { flags } = segment
     const { sequence, acknowledgement, bases } = this.#relative(packet, segment)
     let text = `Flags [${flagText(flags)}]`
-    if (length > 0 || flags.syn || flags.fin || flags.rst) {
+    if (this.#verbose > 0 && !packet.fragment && missing(packet, quoted) === 0) text += tcpChecksum(packet)
+    if (this.#verbose > 1 || length > 0 || flags.syn || flags.fin || flags.rst) {
       text += `, seq ${sequence}`
       if (length > 0) text += `:${(sequence + length) >>> 0}`
     }
@@ -121,8 +164,8 @@ export class FrameSummary {
     text += `, length ${length}`
     if (length === 0) return text
     const port = (n: number): boolean => segment.sourcePort === n || segment.destinationPort === n
-    if (port(80) || port(8080)) return `${text}: ${summariseHttp(segment.data)}`
-    if (port(53)) return `${text}${summariseDnsStream(segment.data)}`
+    if (port(80) || port(8080)) return `${text}: ${summariseHttp(segment.data, this.#verbose)}`
+    if (port(53)) return `${text}${summariseDnsStream(segment.data, this.#verbose)}`
     return text
   }
 
@@ -178,29 +221,30 @@ function flagText(flags: TcpFlags): string {
 
 const ZERO: Mac = '00:00:00:00:00:00'
 
-function arp(packet: ArpPacket): string {
-  const { operation, senderIp, senderMac, targetIp, targetMac } = packet
+function arp(packet: ArpPacket, host: HostText): string {
+  const { operation, senderMac, targetMac } = packet
+  const [senderIp, targetIp] = [host(packet.senderIp), host(packet.targetIp)]
   if (operation === 'reply') return `Reply ${senderIp} is-at ${senderMac}, length 28`
   const whom = targetMac === ZERO ? '' : ` (${targetMac})`
   return `Request who-has ${targetIp}${whom} tell ${senderIp}, length 28`
 }
 
+type HostText = (address: Ip) => string
 type PortText = (port: number, protocol: 'tcp' | 'udp') => string
 
-function icmp(packet: IpPacket, message: IcmpMessage, port: PortText): string {
+function icmp(packet: IpPacket, message: IcmpMessage, port: PortText, host: HostText): string {
   const length = ipLength(packet) - (packet.version === 4 ? 20 : 40)
   const { type, code } = message
   const about = message.about
   let text: string
   if (type === 8 || type === 0) text = `echo ${type === 8 ? 'request' : 'reply'}, id ${message.id ?? 0}, seq ${message.sequence ?? 0}`
-  else if (type === 3 && about) text = unreachable(code, about, message.mtu, port)
+  else if (type === 3 && about) text = unreachable(code, about, message.mtu, port, host(about.destination))
   else if (type === 11) text = code === 0 ? 'time exceeded in-transit' : code === 1 ? 'ip reassembly time exceeded' : `time exceeded-#${code}`
   else text = `type-#${type}`
   return `ICMP ${text}, length ${length}`
 }
 
-function unreachable(code: number, about: IpPacket, mtu: number | undefined, port: PortText): string {
-  const to = about.destination
+function unreachable(code: number, about: IpPacket, mtu: number | undefined, port: PortText, to: string): string {
   switch (code) {
     case 0: return `net ${to} unreachable`
     case 1: return `host ${to} unreachable`

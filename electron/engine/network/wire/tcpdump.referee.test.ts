@@ -82,12 +82,16 @@ const SAMPLES6: Frame[] = [
   icmp6(2, 0, { about: aboutTcp6, mtu: 1300 }),
   icmp6(3, 0, { about: about6 }),
   icmp6(3, 1, { about: about6 }),
+  icmp6(136, 0, { nd: { target: 'fd00::2', mac: B, router: true } }, { ttl: 255, tos: 0x12 }),
   ip6(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 0, more: true, length: 24 }, identification: 77, dontFragment: false }),
   ip6(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 24, more: false, length: 24 }, identification: 77, dontFragment: false }),
   icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }, { fragment: { offset: 0, more: true, length: 32 }, identification: 78 }),
   icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }, { fragment: { offset: 32, more: false, length: 32 }, identification: 78 }),
   ip6({ kind: 'udp', sourcePort: 50000, destinationPort: 4789, data: NOTHING, vxlan: { vni: 1, frame: icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }) } }),
 ]
+
+/** An error with a segment cut short in it, of which tshark says that it is broken. */
+const CUT = icmp(11, 0, { about: ip(tcp({ ack: true }, 5, 7, new Uint8Array(1400))).payload as IpPacket })
 
 const SAMPLES: Frame[] = [
   { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: '00:00:00:00:00:00', targetIp: '10.0.0.2' } },
@@ -151,15 +155,23 @@ const SAMPLES: Frame[] = [
   }, { dontFragment: false })),
   ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 0, more: true, length: 24 }, dontFragment: false }),
   ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 24, more: false, length: 24 }, dontFragment: false }),
+  ip(udp(new Uint8Array(0), 1, 2), { tos: 0xb9, ttl: 0, dontFragment: false }),
+  icmp(3, 3, { about: ip(udp(new Uint8Array(600), 5, 99)).payload as IpPacket }),
+  icmp(3, 3, { about: ip(udp(new Uint8Array(200), 5, 99)).payload as IpPacket }),
+  ip(tcp({ ack: true, psh: true }, 1, 1, encodeUtf8('POST /a HTTP/1.1\r\nHost: web\r\nCookie: a'))),
+  ip(tcp({ ack: true, psh: true }, 1, 1, encodeUtf8('GET\t/'))),
+  ip(tcp({ ack: true, psh: true }, 1, 1, encodeUtf8('HTTP/1.0 404 Not\tFound\nA: é\nB: c\n'))),
+  dns(answer({ answers: [{ ...rr({ type: 'A', address: '10.96.0.50' }), ttl: 694861 }, { ...rr({ type: 'A', address: '10.96.0.50' }), ttl: 0 }], additionals: [rr({ type: 'A', address: '10.0.0.1' })], edns: { udpSize: 4096, version: 0, dnssecOk: true, options: [] } })),
+  dns(dnsQuery(4711, 'web.', 'A', { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [{ code: 10, data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) }, { code: 15, data: Uint8Array.of(0, 18) }] } })),
   ...SAMPLES6,
 ]
 
 describe.skipIf(!tcpdump)('tcpdump 4.99.3 says the same', () => {
-  it.each([['without', []], ['with the link level', ['-e']], ['with absolute sequence numbers', ['-S']], ['quickly', ['-q']]] as const)('%s', (_, args) => {
-    const real = withFile(SAMPLES, (path) => tool('tcpdump', '-tnr', path, ...args)!)
-    const options = { linkLevel: args.includes('-e' as never), absoluteSequence: args.includes('-S' as never), quick: args.includes('-q' as never) }
+  it.each([['without', []], ['with the link level', ['-e']], ['with absolute sequence numbers', ['-S']], ['quickly', ['-q']], ['verbosely', ['-v']], ['more verbosely', ['-vv']], ['most verbosely, with the link level', ['-vvv', '-e']], ['quickly and verbosely', ['-q', '-vv']]] as const)('%s', (_, args) => {
+    const real = withFile([...SAMPLES, CUT], (path) => tool('tcpdump', '-tnr', path, ...args)!)
+    const options = { linkLevel: args.includes('-e' as never), absoluteSequence: args.includes('-S' as never), quick: args.includes('-q' as never), verbose: args.join('').replace(/[^v]/g, '').length }
     const summary = new FrameSummary(options)
-    expect(SAMPLES.map((f) => summary.line(f)).join('\n').split('\n')).toEqual(real.trimEnd().split('\n'))
+    expect([...SAMPLES, CUT].map((f) => summary.line(f)).join('\n').split('\n')).toEqual(real.trimEnd().split('\n'))
   })
 })
 

@@ -1,11 +1,12 @@
 import {
-  capable, concatBytes, cookedOf, copyFrame, decodeCapture, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, linkTypeOf, resolveHost, Signal,
+  anyOf, capable, concatBytes, cookedOf, copyFrame, decodeCapture, decodeUtf8, encodeFrame, encodePcapFrame, encodePcapHeader, encodeUtf8, frameLength, linkTypeOf, resolveHost, Signal, sleep,
   WireError, type CapturedFrame, type CaptureFile, type LinkType, type OpenFile, type Process, type Task,
 } from '../../../engine/cluster.ts'
 import { FilterError } from './filter-parser.ts'
 import { compileFilter, hostNames, type Filter } from './filter.ts'
 import { parseTcpdump, USAGE, VERSION, type TcpdumpOptions } from './options.ts'
-import { PacketPrinter, type Captured } from './print.ts'
+import { nameOfAddress } from '../names.ts'
+import { addressesOf, PacketPrinter, type Captured } from './print.ts'
 
 /** What stdio collects before it writes to what is no terminal. */
 const BUFFER = 4096
@@ -62,6 +63,15 @@ function* makeFilter(process: Process, text: string): Task<Filter> {
   return compileFilter(text, hosts)
 }
 
+function expression(process: Process, { filter, filterFile }: TcpdumpOptions): string {
+  if (filterFile === undefined) return filter
+  try {
+    return decodeUtf8(process.fs.readFile(process.resolve(filterFile)))
+  } catch (error) {
+    throw new Failure(`can't open ${filterFile}: ${(error as Error).message}`)
+  }
+}
+
 function passes(filter: Filter, captured: Captured): boolean {
   const { frame } = captured
   let bytes: Uint8Array | undefined
@@ -79,8 +89,12 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
   if (!cooked && !link) throw new Failure(`${name}: No such device exists\n(No such device exists)`)
   if (!capable(process, 'NET_RAW')) throw new Failure(`${name}: You don't have permission to perform this capture on that device\n(socket: Operation not permitted)`)
   if (link && !link.up) throw new Failure(`${name}: That device is not up`)
-  const filter = yield* makeFilter(process, options.filter)
+  const filter = yield* makeFilter(process, expression(process, options))
   const linkType = cooked ? 'sll2' : linkTypeOf(link?.kind)
+  if (options.listTypes) {
+    yield* process.printError(`Data link types for ${name} (use option -y to set):\n${LISTED[linkType]}`)
+    return 0
+  }
   const output = openOutput(process, options, linkType)
   const waiting: Captured[] = []
   const signal = new Signal()
@@ -109,15 +123,26 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
     }),
   ]
   try {
-    yield* process.printError(banner(name, linkType, options.writeFile === undefined || options.print))
+    yield* process.printError(banner(name, linkType, options))
     let shown = 0
+    // -v with -w: how many there are, once a second
+    const tells = options.verbose > 0 && options.writeFile !== undefined && !options.print
+    let told = clock.now
     while (shown < options.count) {
       for (const captured of waiting.splice(0)) {
         yield* output.packet(captured)
         shown++
       }
       if (shown >= options.count || state.interrupted || state.gone) break
-      yield signal.wait
+      // some came while names were looked up
+      if (waiting.length > 0) continue
+      if (!tells) yield signal.wait
+      else {
+        yield anyOf(signal.wait, sleep(clock, told + 1000 - clock.now, { background: true }))
+        if (clock.now < told + 1000) continue
+        told += 1000
+        yield* process.printError(`Got ${state.seen}\r`)
+      }
     }
     // an interrupt may have cut a line
     if (state.interrupted && (options.writeFile === undefined || options.print)) yield* output.text('\n')
@@ -134,8 +159,13 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
 
 const TITLES: Readonly<Record<LinkType, string>> = { sll2: 'LINUX_SLL2 (Linux cooked v2)', ethernet: 'EN10MB (Ethernet)', raw: 'RAW (Raw IP)' }
 
-function banner(name: string, linkType: LinkType, toScreen: boolean): string {
-  const listening = `listening on ${name}, link-type ${TITLES[linkType]}, snapshot length 262144 bytes\n`
+const LISTED: Readonly<Record<LinkType, string>> = {
+  sll2: '  LINUX_SLL (Linux cooked v1)\n  LINUX_SLL2 (Linux cooked v2)\n', ethernet: '  EN10MB (Ethernet)\n', raw: '  RAW (Raw IP)\n',
+}
+
+function banner(name: string, linkType: LinkType, options: TcpdumpOptions): string {
+  const listening = `listening on ${name}, link-type ${TITLES[linkType]}, snapshot length ${options.snapLength} bytes\n`
+  const toScreen = options.verbose === 0 && (options.writeFile === undefined || options.print)
   return (
     (linkType === 'sll2' ? 'tcpdump: data link type LINUX_SLL2\n' : '') +
     (toScreen ? `tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n${listening}` : `tcpdump: ${listening}`)
@@ -156,7 +186,7 @@ function* fromFile(process: Process, options: TcpdumpOptions, name: string): Tas
   }
   const { linkType, frames }: CaptureFile = decodeCapture(bytes)
   yield* process.printError(`reading from file ${name}, link-type ${TITLES[linkType]}, snapshot length 262144\n`)
-  const filter = yield* makeFilter(process, options.filter)
+  const filter = yield* makeFilter(process, expression(process, options))
   const output = openOutput(process, options, linkType)
   const links = [...process.network.links.values()]
   let shown = 0
@@ -192,7 +222,8 @@ interface Output {
 function openOutput(process: Process, options: TcpdumpOptions, linkType: LinkType): Output {
   const { writeFile } = options
   const prints = !options.countOnly && (writeFile === undefined || options.print)
-  const printer = new PacketPrinter(options, linkType === 'sll2', linkType === 'raw')
+  const names = new Map<string, string | undefined>()
+  const printer = new PacketPrinter(options, linkType === 'sll2', linkType === 'raw', names)
   const eager = options.lineBuffered || process.terminalOf(1) !== undefined || (options.packetBuffered && writeFile === undefined)
   const screen = new Buffered((bytes) => process.print(bytes), eager)
   let file: OpenFile | undefined
@@ -213,7 +244,10 @@ function openOutput(process: Process, options: TcpdumpOptions, linkType: LinkTyp
     *packet(captured) {
       yield* header()
       if (disk) yield* disk.write(encodePcapFrame(captured, linkType))
-      if (prints) yield* screen.write(encodeUtf8(printer.text(captured)))
+      if (!prints) return
+      // without -n a line waits until the names of its addresses are known, or known to be missing
+      if (!options.numeric) for (const address of addressesOf(captured.frame)) yield* nameOfAddress(process, address, names)
+      yield* screen.write(encodeUtf8(printer.text(captured)))
     },
     text: (text) => screen.write(encodeUtf8(text)),
     *end() {

@@ -9,6 +9,9 @@ export interface TcpdumpOptions {
   numeric: boolean
   linkLevel: boolean
   quick: boolean
+  /** How many times -v. */
+  verbose: number
+  snapLength: number
   absoluteSequence: boolean
   /** How many times -t. */
   time: number
@@ -22,7 +25,10 @@ export interface TcpdumpOptions {
   /** --print: also with -w. */
   print: boolean
   countOnly: boolean
+  /** -L: name the link types and end. */
+  listTypes: boolean
   filter: string
+  filterFile: string | undefined
 }
 
 export const VERSION = 'tcpdump version 4.99.3\nlibpcap version 1.10.3 (with TPACKET_V3)\nOpenSSL 3.0.17 1 Jul 2025\n'
@@ -44,16 +50,18 @@ const LONG: Readonly<Record<string, string>> = {
   help: 'h', interface: 'i', number: '#', print: '1', 'immediate-mode': '2', count: '3', direction: 'Q', 'snapshot-length': 's', 'list-interfaces': 'D', 'absolute-tcp-sequence-numbers': 'S',
   'no-promiscuous-mode': 'p', 'packet-buffered': 'U', version: '4', micro: '5', nano: '6',
 }
+/** Of an interface whose MTU is 1500; shorter snapshots would cut packets. */
+const LONGEST_FRAME = 1514
 /** Without a meaning here: what they change is not there to be changed. */
-const HARMLESS = ['p', 's', 'K', '2', '5', 'f', 'O', 'N', 'u', 'B', 'Z', 'b']
+const HARMLESS = ['p', 'K', '2', '5', 'f', 'O', 'N', 'u', 'B', 'Z', 'b']
 
 export function parseTcpdump(args: readonly string[]): Parsed {
   const parsed = getopt(args, `${SHORT}123456`, LONG)
   if ('invalid' in parsed) return { error: parsed.invalid.startsWith('--') ? `tcpdump: unrecognized option '${parsed.invalid}'\n${VERSION}${USAGE}` : `tcpdump: invalid option -- '${parsed.invalid}'\n${VERSION}${USAGE}` }
   if ('missing' in parsed) return { error: `tcpdump: option requires an argument -- '${parsed.missing}'\n${VERSION}${USAGE}` }
   const options: TcpdumpOptions = {
-    interface: undefined, readFile: undefined, writeFile: undefined, count: Infinity, numeric: false, linkLevel: false, quick: false, absoluteSequence: false, time: 0,
-    lineBuffered: false, packetBuffered: false, dump: { hex: false, ascii: false, text: false, linkLevel: false }, direction: 'inout', number: false, print: false, countOnly: false,
+    interface: undefined, readFile: undefined, writeFile: undefined, count: Infinity, numeric: false, linkLevel: false, quick: false, verbose: 0, snapLength: 262_144, absoluteSequence: false, time: 0,
+    lineBuffered: false, packetBuffered: false, dump: { hex: false, ascii: false, text: false, linkLevel: false }, direction: 'inout', number: false, print: false, countOnly: false, listTypes: false, filterFile: undefined,
     filter: parsed.operands.join(' '),
   }
   const times = (name: string): number => parsed.options.filter((o) => o.name === name).length
@@ -65,6 +73,7 @@ export function parseTcpdump(args: readonly string[]): Parsed {
       case 'n': options.numeric = true; break
       case 'e': options.linkLevel = true; break
       case 'q': options.quick = true; break
+      case 'v': options.verbose++; break
       case 'S': options.absoluteSequence = true; break
       case 't': options.time++; break
       case 'l': options.lineBuffered = true; break
@@ -72,6 +81,8 @@ export function parseTcpdump(args: readonly string[]): Parsed {
       case 'x': options.dump.hex = true; break
       case 'X': options.dump.ascii = options.dump.hex = true; break
       case 'A': options.dump.text = true; break
+      case 'L': options.listTypes = true; break
+      case 'F': options.filterFile = value; break
       case '#': options.number = true; break
       case '1': options.print = true; break
       case '3': options.countOnly = true; break
@@ -84,13 +95,20 @@ export function parseTcpdump(args: readonly string[]): Parsed {
         options.count = count
         break
       }
+      case 's': {
+        const length = Number(value)
+        if (!/^\d+$/.test(value) || length > 262_144) return { error: `tcpdump: invalid snaplen ${value} (must be >= 0 and <= 262144)\n` }
+        if (length !== 0 && length < LONGEST_FRAME) return { notSimulated: `tcpdump -s ${value}: packets cut short (use -s 0 or leave it out)` }
+        options.snapLength = length || 262_144
+        break
+      }
       case 'Q':
         if (value !== 'in' && value !== 'out' && value !== 'inout') return { error: `tcpdump: unknown capture direction \`${value}'\n` }
         options.direction = value
         break
       default:
         if (HARMLESS.includes(name)) break
-        return { notSimulated: name === 'v' ? 'tcpdump -v (use -e, -X or the journey view)' : `tcpdump -${name} (use tcpdump without it)` }
+        return { notSimulated: `tcpdump -${name} (use tcpdump without it)` }
     }
   }
   options.dump.linkLevel = ['x', 'X', 'A'].some((name) => times(name) > 1)

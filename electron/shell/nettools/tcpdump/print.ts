@@ -1,4 +1,4 @@
-import { cookedOf, encodeFrame, FrameSummary, ipLength, type Cooked, type Frame, type Link } from '../../../engine/cluster.ts'
+import { cookedOf, encodeFrame, FrameSummary, ipLength, type Cooked, type Frame, type IpPacket, type Link } from '../../../engine/cluster.ts'
 import { serviceName } from '../services.ts'
 import type { TcpdumpOptions } from './options.ts'
 
@@ -21,14 +21,17 @@ export class PacketPrinter {
   #first: number | undefined
   #last: number | undefined
   readonly #raw: boolean
+  readonly #names: ReadonlyMap<string, string | undefined>
 
-  /** `cooked`: captured on "any", whose lines begin with the interface. */
-  constructor(options: TcpdumpOptions, cooked: boolean, raw = false) {
+  /** `cooked`: captured on "any", whose lines begin with the interface. `names`: of addresses, as far as they are known. */
+  constructor(options: TcpdumpOptions, cooked: boolean, raw = false, names: ReadonlyMap<string, string | undefined> = new Map()) {
     this.#options = options
     this.#cooked = cooked
     this.#raw = raw
-    const { linkLevel, quick, absoluteSequence } = options
-    this.#summary = new FrameSummary({ linkLevel, quick, absoluteSequence, raw, ...(options.numeric ? {} : { portName: serviceName }) })
+    this.#names = names
+    const { linkLevel, quick, verbose, absoluteSequence } = options
+    const known = { portName: serviceName, hostName: (address: string) => this.#names.get(address) }
+    this.#summary = new FrameSummary({ linkLevel, quick, verbose, absoluteSequence, raw, ...(options.numeric ? {} : known) })
   }
 
   text(captured: Captured): string {
@@ -60,6 +63,20 @@ export class PacketPrinter {
     const bytes = dump.linkLevel && !this.#raw ? encodeFrame(frame) : encodeFrame(frame).subarray(14)
     return dump.hex ? hexDump(bytes, dump.ascii) : `${asText(bytes)}\n`
   }
+}
+
+/** The addresses that a frame's lines show, in their order. */
+export function addressesOf({ payload }: Frame): string[] {
+  return payload.kind === 'arp' ? [payload.targetIp, payload.senderIp] : addressesIn(payload)
+}
+
+function addressesIn(packet: IpPacket): string[] {
+  const { payload } = packet
+  const ends = [packet.source, packet.destination]
+  if (payload.kind === 'ipip') return [...ends, ...addressesIn(payload.packet)]
+  if (payload.kind === 'udp') return [...ends, ...[payload.vxlan, payload.geneve].flatMap((tunnel) => (tunnel ? addressesOf(tunnel.frame) : []))]
+  if (payload.kind === 'icmp') return [...ends, ...(payload.about ? addressesIn(payload.about) : []), ...(payload.nd ? [payload.nd.target] : [])]
+  return ends
 }
 
 function clock(seconds: number): string {
