@@ -1,6 +1,7 @@
 import { SystemError, isSystemError } from '../../engine/machine/errors.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process, Program, ProgramTable } from '../../engine/machine/types.ts'
+import { RegExpLimit } from '../regex/guarded.ts'
 
 /** The options of a tool, getopt_long(3) style: operands and options may be mixed. */
 export interface OptionSpec {
@@ -143,7 +144,7 @@ function program(spec: OptionSpec | 'raw', main: Main): Program {
       const code = yield* main(run)
       return Math.max(run.code, code ?? 0)
     } catch (error) {
-      if (error instanceof NotSimulated) {
+      if (error instanceof NotSimulated || error instanceof RegExpLimit) {
         yield* process.printError(`podhop: not simulated: ${error.message}\n`)
         return 69
       }

@@ -7,6 +7,7 @@ import { matchesPattern } from '../language/pattern.ts'
 import { mayChangeEntry, statIfAny } from './access.ts'
 import { userId, userName } from './accounts.ts'
 import { Failure, NotSimulated, quote, tool, type Run } from './command.ts'
+import { posixRegExp, translateRegExp } from './regex.ts'
 
 interface Found { path: string; shown: string; stat: FileStat; depth: number; prune?: boolean }
 type Test = (found: Found) => Task<boolean>
@@ -149,7 +150,7 @@ class Expression {
         return this.#is((f) => matchesPattern(pattern, f.shown, { ignoreCase: name === '-ipath' }))
       }
       case '-regex': {
-        const pattern = new RegExp(`^(?:${this.#value(name)})$`)
+        const pattern = posixRegExp(`^(?:${translateRegExp(emacsToExtended(this.#value(name)))})$`)
         return this.#is((f) => pattern.test(f.shown))
       }
       case '-type': {
@@ -289,4 +290,9 @@ class Expression {
 
 function compared(sign: string, value: number, wanted: number): boolean {
   return sign === '+' ? value > wanted : sign === '-' ? value < wanted : value === wanted
+}
+
+/** find's default syntax is emacs's: groups and alternatives have a backslash, + and ? none, and there are no counts. */
+function emacsToExtended(source: string): string {
+  return source.replace(/\[\^?\]?[^\]]*\]|\\[\s\S]|[(){}|]/g, (part) => (/^\\[(|)]$/.test(part) ? part[1]! : part.length === 1 ? '\\' + part : part))
 }

@@ -3,7 +3,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { statIfAny } from './access.ts'
 import { Failure, NotSimulated, tool, type Run } from './command.ts'
 import { openInput } from './input.ts'
-import { RegExpError, compileRegExp } from './regex.ts'
+import { RegExpError, compileRegExp, posixRegExp } from './regex.ts'
 import { matchesPattern } from '../language/pattern.ts'
 
 tool('grep egrep fgrep', {
@@ -65,7 +65,7 @@ function matcher(run: Run, patterns: readonly string[]): Matcher {
     }
   })
   const edge = options.has('x') ? ['^(?:', ')$'] : options.has('w') ? ['(?<!\\w)(?:', ')(?!\\w)'] : ['(?:', ')']
-  const expressions = sources.map((s) => new RegExp(edge[0] + s + edge[1], options.has('i') ? 'giu' : 'gu'))
+  const expressions = sources.map((s) => posixRegExp(edge[0]! + s + edge[1]!, options.has('i') ? 'gi' : 'g'))
   return (line) => {
     const found: { from: number; to: number }[] = []
     for (const expression of expressions) {

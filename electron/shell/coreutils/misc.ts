@@ -247,6 +247,15 @@ tool('less more', 'raw', function* (run) {
   yield* page(run, lines, files[0] ?? '')
 })
 
+/** less takes an expression that does not compile as text. */
+function searched(query: string): RegExp {
+  try {
+    return compileRegExp(query, 'extended')
+  } catch {
+    return new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
+  }
+}
+
 /** A small pager: space and b by the screen, j k and arrows by the line, g G, /text, n, q. */
 function* page(run: Run, lines: readonly string[], title: string): Task<void> {
   const { process } = run
@@ -297,7 +306,7 @@ function* page(run: Run, lines: readonly string[], title: string): Task<void> {
             yield* run.print(c)
           }
         }
-        const found = lines.findIndex((l, i) => i > top && l.includes(query))
+        const found = lines.findIndex((l, i) => i > top && searched(query).test(l))
         if (found >= 0) top = found
       }
     }

@@ -7,6 +7,7 @@ import { parseSignal, signalList } from '../language/signal-names.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { commandName } from '../../engine/machine/proc.ts'
 import { Failure, NotSimulated, missingOperand, quote, tool, type Run } from './command.ts'
+import { posixRegExp, translateRegExp } from './regex.ts'
 import { formatTime } from './strftime.ts'
 
 /** "1.5", "2m", "1h": ms. */
@@ -273,7 +274,7 @@ tool('kill', 'raw', function* (run) {
 })
 
 function matching(run: Run, pattern: string, full: boolean, exact: boolean): ProcessEntry[] {
-  const test = new RegExp(exact ? `^(?:${pattern})$` : pattern)
+  const test = posixRegExp(exact ? `^(?:${translateRegExp(pattern)})$` : translateRegExp(pattern))
   return everything(run).filter((p) => p.process !== run.process && test.test(full ? p.argv.join(' ') : commandName(p)))
 }
 

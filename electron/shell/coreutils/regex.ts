@@ -1,3 +1,5 @@
+import { PosixRegExp } from '../regex/guarded.ts'
+
 const CLASSES: Readonly<Record<string, string>> = {
   alpha: 'a-zA-Z', digit: '0-9', alnum: 'a-zA-Z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', blank: ' \\t', punct: '!-\\/:-@\\[-`{-~',
   xdigit: '0-9A-Fa-f', cntrl: '\\x00-\\x1f\\x7f', print: '\\x20-\\x7e', graph: '\\x21-\\x7e', word: 'A-Za-z0-9_',
@@ -13,9 +15,13 @@ export function translateRegExp(source: string, kind: 'basic' | 'extended' = 'ex
 
 /** Compiles; `flags` are JavaScript's. Throws {@link RegExpError} with glibc's text. */
 export function compileRegExp(source: string, kind: 'basic' | 'extended', flags = ''): RegExp {
-  const translated = translateRegExp(source, kind)
+  return posixRegExp(translateRegExp(source, kind), flags)
+}
+
+/** Compiles what {@link translateRegExp} gave. */
+export function posixRegExp(translated: string, flags = ''): RegExp {
   try {
-    return new RegExp(translated, flags + 'u')
+    return new PosixRegExp(translated, flags + 'su')
   } catch {
     throw new RegExpError('Invalid regular expression')
   }
@@ -104,8 +110,8 @@ class Translation {
     if (c === 'b' || c === 'B') return this.#anchor('\\' + c, false)
     if (c === '<') return this.#anchor('\\b(?=\\w)', false)
     if (c === '>') return this.#anchor('\\b(?<=\\w)', false)
-    if (c === '`') return this.#anchor('^', false)
-    if (c === "'") return this.#anchor('$', false)
+    if (c === '`') return this.#anchor('(?<![^])', false)
+    if (c === "'") return this.#anchor('(?![^])', false)
     if (c === 'n') return this.#atom('\\n')
     if (c === 't') return this.#atom('\\t')
     return this.#atom(literal(c))

@@ -2,7 +2,8 @@ import type { Task } from '../../engine/machine/task.ts'
 import { permits } from '../../engine/machine/open.ts'
 import type { FileStat } from '../../engine/machine/types.ts'
 import type { Condition } from './ast.ts'
-import { translateRegExp } from '../coreutils/regex.ts'
+import { compileRegExp } from '../coreutils/regex.ts'
+import { RegExpLimit } from '../regex/guarded.ts'
 import { RegularExpressionError } from './errors.ts'
 import { matchesPattern } from './pattern.ts'
 import type { Shell } from './shell.ts'
@@ -47,8 +48,9 @@ export function* evaluateCondition(shell: Shell, condition: Condition, inverted:
 function regularMatch(shell: Shell, text: string, source: string): boolean {
   let match: RegExpExecArray | null
   try {
-    match = new RegExp(translateRegExp(source), shell.shopt.has('nocasematch') ? 'iu' : 'u').exec(text)
-  } catch {
+    match = compileRegExp(source, 'extended', shell.shopt.has('nocasematch') ? 'i' : '').exec(text)
+  } catch (error) {
+    if (error instanceof RegExpLimit) throw new RegularExpressionError(`podhop: not simulated: ${error.message}`)
     throw new RegularExpressionError('[[: invalid regular expression')
   }
   const groups = match ? [...match].map((g) => g ?? '') : []

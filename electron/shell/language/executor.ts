@@ -388,7 +388,10 @@ export class Executor {
       return (yield* evaluateCondition(this.#shell, command.expression)) ? 0 : 1
     } catch (error) {
       if (!(error instanceof ExpansionError) || error.fatal) throw error
-      if (error instanceof RegularExpressionError) return 2
+      if (error instanceof RegularExpressionError) {
+        if (error.message.startsWith('podhop: ')) yield* this.#shell.error(error.message)
+        return 2
+      }
       yield* this.#shell.error(error.message)
       return 1
     }

@@ -7,6 +7,7 @@ import { patternSource, unescapePattern } from './pattern.ts'
 import { doubleQuote, quoteForShell } from './quote.ts'
 import { assignmentOf, attributesOf } from './declarations.ts'
 import { readEscape } from './escapes.ts'
+import { GuardedRegExp, PosixRegExp } from '../regex/guarded.ts'
 
 /** What a parameter stands for: one value, or several ($@, ${a[@]}; `star` joins them between quotes). */
 type Value = { list: string[]; star: boolean } | { text: string | undefined }
@@ -168,7 +169,7 @@ export class ParameterExpansion {
       case '~':
       case '~~': {
         const pattern = yield* this.#expander.pattern(argument)
-        const matches = new RegExp(`^(?:${patternSource(pattern === '' ? '?' : pattern)})$`, 'su')
+        const matches = new GuardedRegExp(`^(?:${patternSource(pattern === '' ? '?' : pattern)})$`, 'su')
         const upper = (c: string): boolean => (operator[0] === '~' ? c === c.toLowerCase() : operator[0] === '^')
         const turn = (c: string): string => (matches.test(c) ? (upper(c) ? c.toUpperCase() : c.toLowerCase()) : c)
         const all = operator.length === 2
@@ -203,7 +204,7 @@ export class ParameterExpansion {
 
   #strip(text: string, pattern: string, operator: string): string {
     const source = patternSource(pattern, { extended: this.#expander.shell.shopt.has('extglob') })
-    const whole = new RegExp(`^(?:${source})$`, 'su')
+    const whole = new GuardedRegExp(`^(?:${source})$`, 'su')
     const cuts = [...Array(text.length + 1).keys()]
     const longest = operator.length === 2
     if (operator[0] === '#') {
@@ -218,7 +219,7 @@ export class ParameterExpansion {
     if (pattern === '' && !operator.endsWith('#') && !operator.endsWith('%')) return text
     const source = patternSource(pattern, { extended: this.#expander.shell.shopt.has('extglob') })
     const anchored = operator === '/#' ? `^(?:${source})` : operator === '/%' ? `(?:${source})$` : source
-    const expression = new RegExp(anchored, operator === '//' ? 'gsu' : 'su')
+    const expression = new PosixRegExp(anchored, operator === '//' ? 'gsu' : 'su')
     return text.replace(expression, (match) => (match === '' && operator === '//' && text !== '' ? '' : replacement(match)))
   }
 

@@ -1,3 +1,5 @@
+import { GuardedRegExp } from '../regex/guarded.ts'
+
 /** Shell patterns (fnmatch(3), bash's extended ones) as regular expressions. A backslash quotes. */
 export interface PatternOptions {
   extended?: boolean
@@ -42,7 +44,7 @@ export function patternRegExp(pattern: string, options: PatternOptions = {}): Re
   let found = cache.get(key)
   if (!found) {
     if (cache.size > 500) cache.clear()
-    found = new RegExp(`^(?:${patternSource(pattern, options)})$`, options.ignoreCase ? 'siu' : 'su')
+    found = new GuardedRegExp(`^(?:${patternSource(pattern, options)})$`, options.ignoreCase ? 'siu' : 'su')
     cache.set(key, found)
   }
   return found

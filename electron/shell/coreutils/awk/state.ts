@@ -100,14 +100,14 @@ export abstract class AwkState {
 
   /** Text to fields by FS or split's third argument. */
   split(text: string, separator: Value | RegExp): string[] {
-    if (separator instanceof RegExp) return text === '' ? [] : text.split(new RegExp(separator.source.replace(/\((?!\?)/g, '(?:'), 'u'))
+    if (separator instanceof RegExp) return text === '' ? [] : text.split(separator)
     const fs = toText(separator)
     if (text === '') return []
     if (fs === ' ') return text.split(/[ \t\n]+/).filter((f) => f !== '')
     if (fs === '') return [...text]
     const paragraphs = toText(this.get('RS')) === ''
     if (fs.length === 1 && fs !== '\\') return text.split(paragraphs ? new RegExp(`${fs.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}|\\n`) : fs)
-    return text.split(new RegExp(this.pattern(fs).source.replace(/(?<!\\)\((?!\?)/g, '(?:'), 'u'))
+    return text.split(this.pattern(fs))
   }
 
   #join(): void {

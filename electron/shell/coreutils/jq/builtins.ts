@@ -1,5 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from '../../../engine/text.ts'
 import { decodeBase64, encodeBase64 } from '../../../engine/kubernetes/base64.ts'
+import { GuardedRegExp } from '../../regex/guarded.ts'
 import { formatTime } from '../strftime.ts'
 import type { Json } from './ast.ts'
 import { JqError, compare, isObject, shortText, sorted, toText, typeOf } from './values.ts'
@@ -110,7 +111,7 @@ function matches(input: Json, pattern: Json, flags: Json): Json[] {
   const letters = typeof flags === 'string' ? flags : ''
   let expression: RegExp
   try {
-    expression = new RegExp(text(pattern, 'cannot be matched, as it is not a string').replace(/\(\?<(\w+)>/g, '(?<$1>'), 'gdu' + (letters.includes('i') ? 'i' : '') + (letters.includes('s') ? 's' : ''))
+    expression = new GuardedRegExp(text(pattern, 'cannot be matched, as it is not a string').replace(/\(\?<(\w+)>/g, '(?<$1>'), 'gdu' + (letters.includes('i') ? 'i' : '') + (letters.includes('s') ? 's' : ''))
   } catch {
     throw new JqError(`${String(pattern)} (at offset 0) is not a valid regex`)
   }
@@ -188,7 +189,7 @@ export const BUILTIN_FUNCTIONS: Readonly<Record<string, BuiltinFunction>> = {
     return Date.UTC(Number(m[1]), Number(m[2]) - 1, Number(m[3]), Number(m[4]), Number(m[5]), Number(m[6])) / 1000
   },
   'strftime/1': (v, [format]) => formatTime(Number(v) * 1000, String(format)),
-  'splits/1': (v, [re]) => String(v).split(new RegExp(String(re), 'u')),
+  'splits/1': (v, [re]) => String(v).split(new GuardedRegExp(String(re), 'u')),
   'ascii/0': (v) => String.fromCharCode(Number(v)),
   '@base64d/0': (v) => formatValue('@base64d', v),
 }

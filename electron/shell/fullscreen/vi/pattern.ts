@@ -1,4 +1,5 @@
-import { compileRegExp } from '../../coreutils/regex.ts'
+import { translateRegExp } from '../../coreutils/regex.ts'
+import { GuardedRegExp } from '../../regex/guarded.ts'
 import type { Position } from './buffer.ts'
 
 /** vim's "magic" patterns: basic ones with a few letters more. Throws an Error with what vim says. */
@@ -13,7 +14,7 @@ export function compilePattern(pattern: string, options: { ignorecase: boolean; 
     return { '=': '\\?', a: '[A-Za-z]', d: '[0-9]', D: '[^0-9]', x: '[0-9A-Fa-f]', l: '[a-z]', u: '[A-Z]', t: '\t', '/': '/' }[letter] ?? whole
   })
   try {
-    return compileRegExp(basic, 'basic', fold ? 'gi' : 'g')
+    return new GuardedRegExp(translateRegExp(basic, 'basic'), fold ? 'giu' : 'gu')
   } catch {
     throw new Error(`E486: Pattern not found: ${pattern}`)
   }
