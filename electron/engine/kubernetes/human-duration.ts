@@ -30,11 +30,14 @@ export function ageOf(timestamp: string | null | undefined, wall: number): strin
 /** The last second that was asked for, and its text: a busy cluster asks many times within one. */
 let lastSecond = Number.NaN
 let lastText = ''
+/** It as a timestamp: one string for all that happens in one second. */
+let lastStamp = ''
 
 function secondText(wall: number): string {
   const second = Math.floor(wall / 1000)
   if (second !== lastSecond) {
     lastText = new Date(second * 1000).toISOString().slice(0, 19)
+    lastStamp = `${lastText}Z`
     lastSecond = second
   }
   return lastText
@@ -42,7 +45,8 @@ function secondText(wall: number): string {
 
 /** RFC 3339 with whole seconds, as metav1.Time. */
 export function timestamp(wall: number): string {
-  return `${secondText(wall)}Z`
+  secondText(wall)
+  return lastStamp
 }
 
 /** RFC 3339 with microseconds, as metav1.MicroTime. */

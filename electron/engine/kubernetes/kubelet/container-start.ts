@@ -2,7 +2,9 @@ import { sleep, type Task } from '../../machine/task.ts'
 import type { ExitStatus } from '../../machine/types.ts'
 import { timestamp } from '../human-duration.ts'
 import { ContainerRun, CreateError, StartError } from './container.ts'
+import type { Environment } from '../../machine/environment.ts'
 import { ConfigError, environmentOf } from './environment.ts'
+import { visibleServices } from './service-environment.ts'
 import { goDuration } from './go-duration.ts'
 import { runHook } from './hooks.ts'
 import { factsFor, podText } from './host.ts'
@@ -63,7 +65,7 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
   const { host, pod, clock } = worker
   const sandbox = worker.sandbox!
   const { hostname } = hostnameOf(pod, host.context.machine.hostname)
-  const environment = environmentOf(pod, c.spec, image, hostname, factsFor(host, sandbox.ips), host)
+  const environment = environmentAsOfNow(worker, c, image, hostname)
   verifyNonRoot(pod, c.spec, image)
   worker.volumes.checkSubPaths(c.spec, environment)
   c.image = image
@@ -83,9 +85,9 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
         user: identityOf(pod, c.spec, image),
         pids: target ? worker.record(target)?.run?.machine.pids : pod.spec.hostPID ? host.context.machine.pids : sandbox.pids,
         quiet: image.quiet && isQuiet(worker, c),
-        prepare: (fs) => {
+        prepare: (fs, values) => {
           writePodFiles(files, fs)
-          volumes.mount(pod, c.spec, fs, environment)
+          volumes.mount(pod, c.spec, fs, values)
         },
       },
       (status) => onExit(worker, c, status),
@@ -106,6 +108,19 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
   }
   host.changed(worker)
 }
+
+/** Of a container that asks for nothing it is put together when it is wanted, of the Services that there are now. */
+function environmentAsOfNow({ pod, host, sandbox }: PodWorker, { spec }: ContainerRecord, image: ContainerRun['image'], hostname: string): () => Environment {
+  const facts = factsFor(host, sandbox!.ips)
+  if (spec.env?.length || spec.envFrom?.length) {
+    const made = environmentOf(pod, spec, image, hostname, facts, host)
+    return () => made
+  }
+  const services = visibleServices(host, pod.metadata.namespace, pod.spec.enableServiceLinks ?? true)
+  return () => environmentOf(pod, spec, image, hostname, facts, { ...NOTHING, services: () => services })
+}
+
+const NOTHING = { configMap: () => undefined, secret: () => undefined, token: () => '' }
 
 /** Nobody looks into it, and nothing but its program's own ways decide what it does. */
 function isQuiet({ pod, init, volumes }: PodWorker, { spec, kind }: ContainerRecord): boolean {

@@ -29,14 +29,14 @@ export interface ContainerSetup {
   /** Whose network it is in. */
   sandbox: { readonly network: NetworkNamespace; beforeTouch(work: () => void): void }
   programs: ProgramTable
-  environment: Environment
+  environment: () => Environment
   user: User
   /** The processes that it sees; absent: its own alone. */
   pids?: PidNamespace | undefined
   /** As {@link Image.quiet}, of a container that is started as its image says; what `prepare` writes is the same whenever it is called. */
   quiet?: boolean | undefined
   /** Mounts volumes and writes the kubelet's files. */
-  prepare(fs: MemoryFilesystem): void
+  prepare(fs: MemoryFilesystem, environment: Environment): void
 }
 
 /** What containerd says when it cannot make the container: the state CreateContainerError. */
@@ -127,10 +127,11 @@ export class ContainerRun {
   }
 
   #start(setup: ContainerSetup): void {
-    const { clock, container, image, user, environment } = setup
+    const { clock, container, image, user } = setup
+    const environment = setup.environment()
     const log = new ContainerLog(clock)
     const fs = new MemoryFilesystem({ clock, base: imageLayer(image) })
-    setup.prepare(fs)
+    setup.prepare(fs, environment)
     const machine = createMachine({
       kind: 'container',
       name: `${setup.pod.metadata.namespace}/${setup.pod.metadata.name}/${container.name}`,

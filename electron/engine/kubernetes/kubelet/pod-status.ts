@@ -59,15 +59,19 @@ export function podStatus(worker: PodWorker): Pod['status'] {
     ...(main.length > 0 ? { containerStatuses: byName(main) } : {}),
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
     hostIP: host.nodeIps[0],
-    hostIPs: host.nodeIps.map((ip) => ({ ip })),
+    hostIPs: addressesOf(host.nodeIps, pod.status.hostIPs),
     ...(init.length > 0 ? { initContainerStatuses: init.map((c) => c.status()) } : {}),
     ...(verdict ? { message: verdict.message } : {}),
     phase,
-    ...(ips.length > 0 ? { podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })) } : {}),
+    ...(ips.length > 0 ? { podIP: ips[0]!, podIPs: addressesOf(ips, pod.status.podIPs) } : {}),
     ...(pod.status.qosClass ? { qosClass: pod.status.qosClass } : {}),
     ...(verdict ? { reason: verdict.reason } : {}),
     startTime: worker.startTime,
   } as Pod['status']
+}
+
+function addressesOf(ips: readonly string[], former: Pod['status']['hostIPs']): { ip: string }[] {
+  return former?.length === ips.length && former.every(({ ip }, i) => ip === ips[i]) ? (former as { ip: string }[]) : ips.map((ip) => ({ ip }))
 }
 
 /** KEP-1287: a resize that cannot be. */
@@ -106,6 +110,8 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
   const out = verdicts.map(([type, { ok, reason, message }]): PodCondition => {
     const status = ok ? 'True' : 'False'
     const old = former.find((c) => c.type === type)
+    // one that is as it was is the same object: nobody has to look into it
+    if (old && old.status === status && old.reason === reason && (old.message ?? '') === (reason ? (message ?? '') : '')) return old
     return {
       ...(reason ? { message: message ?? '', reason } : {}),
       lastProbeTime: null as unknown as string,
@@ -114,7 +120,7 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
       type,
     }
   })
-  for (const c of out) if (c.message === '') delete c.message
+  for (const c of out) if (c.message === '' && !former.includes(c)) delete c.message
   const own = new Set(verdicts.map(([type]) => type))
   const others = former.filter((c) => !own.has(c.type))
   // A Pod that did not come through the scheduler is scheduled all the same.

@@ -149,7 +149,7 @@ export class PodSandbox implements Sandbox {
         user: image.user,
         sandbox: this,
         programs: this.#context.machine.programs,
-        environment: new Environment(PAUSE_ENVIRONMENT),
+        environment: () => new Environment(PAUSE_ENVIRONMENT),
         prepare: () => undefined,
       },
       () => undefined,

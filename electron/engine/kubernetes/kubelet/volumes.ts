@@ -101,10 +101,10 @@ export class PodVolumes {
   }
 
   /** Throws {@link ConfigError} for a subPath that cannot be (pkg/volume/util/subpath). */
-  checkSubPaths(container: Container, environment: ReadonlyMap<string, string>): void {
+  checkSubPaths(container: Container, environment: () => ReadonlyMap<string, string>): void {
     for (const { name, subPathExpr } of container.volumeMounts ?? []) {
       if (!subPathExpr) continue
-      const missing = /\$\(([^)]*)\)/.exec(expand(subPathExpr, (v) => environment.get(v)))
+      const missing = /\$\(([^)]*)\)/.exec(expand(subPathExpr, (v) => environment().get(v)))
       if (missing) throw new ConfigError(`cannot expand subPathExpr for volume "${name}": ${missing[1]} not found in environment`)
     }
   }
