@@ -53,6 +53,10 @@ export class Chain {
     return this.#rules
   }
 
+  get isEmpty(): boolean {
+    return this.#rules.length === 0
+  }
+
   replace(rules: readonly Rule[]): void {
     this.#rules = rules
     this.#runs = undefined

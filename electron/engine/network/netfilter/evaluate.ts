@@ -16,6 +16,8 @@ export interface Decision {
 export interface Jump {
   rule: Rule
   chain: Chain
+  /** Whether the packet's journey tells of it. */
+  told: boolean
 }
 
 /** Told of a rule that did something and let the packet go on (MARK, LOG…). */
@@ -23,16 +25,25 @@ export interface Observer {
   observe(rule: Rule, chain: Chain, jumps: readonly Jump[]): void
 }
 
+/** Where a packet is in the chains that it has been sent through, outermost first. */
 interface Return extends Jump {
   next: number
 }
 
+const NO_JUMPS: readonly Jump[] = []
+
+/** Of the last traversal, for the next: a packet makes thousands of jumps and hardly any of them decides. */
+let spare: Return[] | undefined
+
 /** Takes a packet through a built-in chain. */
 export function traverse(table: Table, start: Chain, evaluation: Evaluation, observer: Observer | undefined): Decision {
-  const stack: Return[] = []
+  // A target may send another packet through the tables meanwhile.
+  const stack = spare ?? []
+  spare = undefined
+  const length = ipLength(evaluation.packet)
+  let depth = 0
   let chain = start
   let index = 0
-  const length = ipLength(evaluation.packet)
   for (;;) {
     index = chain.find(index, evaluation)
     if (index >= 0) {
@@ -42,8 +53,8 @@ export function traverse(table: Table, start: Chain, evaluation: Evaluation, obs
       const { target, jump } = rule
       if (target) {
         const verdict = target.run(evaluation)
-        if (verdict !== 'continue') return { verdict, rule, chain, jumps: stack }
-        observer?.observe(rule, chain, stack)
+        if (verdict !== 'continue') return decision(verdict, rule, chain, stack, depth)
+        observer?.observe(rule, chain, depth === 0 ? NO_JUMPS : stack.slice(0, depth))
         index++
         continue
       }
@@ -51,15 +62,22 @@ export function traverse(table: Table, start: Chain, evaluation: Evaluation, obs
         index++
         continue
       }
-      if (jump === 'ACCEPT') return { verdict: 'accept', rule, chain, jumps: stack }
-      if (jump === 'DROP') return { verdict: 'drop', rule, chain, jumps: stack }
+      if (jump === 'ACCEPT') return decision('accept', rule, chain, stack, depth)
+      if (jump === 'DROP') return decision('drop', rule, chain, stack, depth)
       if (jump !== 'RETURN') {
-        const next = table.chains.get(jump)
-        if (next) {
+        const to = table.chains.get(jump)
+        if (to) {
           // After a goto the packet comes back to where the last jump was made.
-          if (!rule.goto) stack.push({ rule, chain, next: index + 1 })
-          else stack.push({ rule, chain, next: Infinity })
-          chain = next
+          const next = rule.goto ? NEVER : index + 1
+          const place = stack[depth]
+          if (place) {
+            place.rule = rule
+            place.chain = chain
+            place.told = false
+            place.next = next
+          } else stack[depth] = { rule, chain, told: false, next }
+          depth++
+          chain = to
           index = 0
           continue
         }
@@ -67,15 +85,28 @@ export function traverse(table: Table, start: Chain, evaluation: Evaluation, obs
         continue
       }
     }
-    let back = stack.pop()
-    while (back?.next === Infinity) back = stack.pop()
-    if (!back) {
+    do depth--
+    while (depth >= 0 && stack[depth]!.next === NEVER)
+    if (depth < 0) {
       const verdict = start.policy === 'DROP' ? 'drop' : 'accept'
       start.packets++
       start.bytes += length
-      return { verdict, rule: undefined, chain: start, jumps: [] }
+      return decision(verdict, undefined, start, stack, 0)
     }
+    const back = stack[depth]!
     chain = back.chain
     index = back.next
   }
+}
+
+const NEVER = -1
+
+/** The jumps that led to it are its own from now on. */
+function decision(verdict: Decision['verdict'], rule: Rule | undefined, chain: Chain, stack: Return[], depth: number): Decision {
+  if (depth === 0) {
+    spare = stack
+    return { verdict, rule, chain, jumps: NO_JUMPS }
+  }
+  stack.length = depth
+  return { verdict, rule, chain, jumps: stack }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import { SparseMap } from '../../sparse.ts'
+import { ipLength } from '../packets.ts'
 import type { Hook, HookVerdict, IpPacket, Link, Netfilter, NetworkNamespace, StackHost } from '../types.ts'
 import { applyCommand, IncompatibleChain, MissingTable } from './apply.ts'
 import type { TrackedConnection } from './conntrack/connection.ts'
@@ -22,6 +23,7 @@ import { NotSimulated } from './parse.ts'
 import { RuleRecorder } from './record.ts'
 import { restore } from './restore.ts'
 import type { RestoreHost, RestoreOptions } from './restore.ts'
+import { Evaluation } from './rule.ts'
 import type { RuleHost, TableName } from './rule.ts'
 import { saveTable } from './save.ts'
 import { Table, TABLES } from './table.ts'
@@ -36,7 +38,25 @@ const STEPS: Readonly<Record<Hook, readonly Step[]>> = {
   postrouting: ['mangle', 'nat', 'confirm'],
 }
 
+/** The built-in chain of each hook. */
+const CHAINS: Readonly<Record<Hook, string>> = {
+  prerouting: 'PREROUTING', input: 'INPUT', forward: 'FORWARD', output: 'OUTPUT', postrouting: 'POSTROUTING',
+}
+
 const ONLY_NAT = ['nat'] as const
+
+/** What rules decided about a connection's translation. It is told when the packet was changed, so that its journey can show the new addresses. */
+interface Translation {
+  readonly verdict: HookVerdict
+  readonly translates: boolean
+  readonly rules?: readonly [Decision, RuleRecorder | undefined]
+  readonly tell?: () => void
+}
+
+function tell({ rules, tell }: Translation): void {
+  if (rules) rules[1]?.decided(rules[0])
+  else tell?.()
+}
 
 /** Tables of one family, connection tracking and NAT of one network namespace: iptables, or ip6tables beside it. */
 export class NetfilterTables implements Netfilter, RuleHost {
@@ -172,8 +192,12 @@ export class NetfilterTables implements Netfilter, RuleHost {
   #chain(chain: NftChain, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined): HookVerdict {
     const [decision, record] = runChain(this, chain, hook, packet, inLink, outLink)
     record?.decided(decision)
-    for (const send of this.rejections.splice(0)) send()
+    if (this.rejections.length > 0) this.#reject()
     return decision.verdict
+  }
+
+  #reject(): void {
+    for (const send of this.rejections.splice(0)) send()
   }
 
   #table(name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined): HookVerdict {
@@ -181,7 +205,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     if (!recorder) return 'accept'
     const [decision, record] = recorder
     record?.decided(decision)
-    for (const send of this.rejections.splice(0)) send()
+    if (this.rejections.length > 0) this.#reject()
     return decision.verdict
   }
 
@@ -190,11 +214,16 @@ export class NetfilterTables implements Netfilter, RuleHost {
   ): [Decision, RuleRecorder | undefined] | undefined {
     const table = this.#tables.get(name)
     if (!table?.exists || packet.version !== this.family) return undefined
-    const chain = table.chains.get(hook.toUpperCase())!
+    const chain = table.chains.get(CHAINS[hook])!
+    if (chain.isEmpty && chain.policy === 'ACCEPT') {
+      chain.packets++
+      chain.bytes += ipLength(packet)
+      return undefined
+    }
     const record = this.stack.recorder.recording(packet)
       ? new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)
       : undefined
-    const decision = traverse(table, chain, { host: this, table: name, hook, packet, inLink, outLink }, record)
+    const decision = traverse(table, chain, new Evaluation(this, name, hook, packet, inLink, outLink), record)
     if (!record && decision.verdict !== 'accept' && packet.meta.trail) {
       // A failure is always told, even of packets whose way nobody records.
       return [decision, new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)]
@@ -230,13 +259,13 @@ export class NetfilterTables implements Netfilter, RuleHost {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection) return 'accept'
     const what = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source'
-    let decided: { verdict: HookVerdict; translates: boolean; tell: () => void } | undefined
+    let decided: Translation | undefined
     if (packet.meta.state === 'NEW' && !this.nat.isDecided(connection, what)) {
       for (const step of this.#natSteps(hook)) {
         decided = this.#decide(step, hook, packet, inLink, outLink)
         if (decided && decided.verdict !== 'accept') {
-          decided.tell()
-          for (const send of this.rejections.splice(0)) send()
+          tell(decided)
+          if (this.rejections.length > 0) this.#reject()
           return decided.verdict
         }
         if (this.nat.isDecided(connection, what)) break
@@ -245,7 +274,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     }
     const before = this.stack.recorder.recording(packet) ? this.stack.recorder.header(packet) : undefined
     const changed = this.nat.translate(packet, hook)
-    decided?.tell()
+    if (decided) tell(decided)
     // Told when no rule told it: what is remembered of the connection did it.
     if (changed && before && !decided?.translates) this.#tellRemembered(packet, what, connection, before)
     return 'accept'
@@ -257,12 +286,12 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
   #decide(
     step: 'nat' | NftChain, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined,
-  ): { verdict: HookVerdict; translates: boolean; tell: () => void } | undefined {
+  ): Translation | undefined {
     if (step === 'nat') {
       const found = this.#evaluate('nat', hook, packet, inLink, outLink)
       if (!found) return undefined
-      const [decision, record] = found
-      return { verdict: decision.verdict, translates: decision.rule?.target !== undefined, tell: () => record?.decided(decision) }
+      const [decision] = found
+      return { verdict: decision.verdict, translates: decision.rule?.target !== undefined, rules: found }
     }
     const [decision, record] = runChain(this, step, hook, packet, inLink, outLink)
     const translates = decision.step?.rule.body.statements.some((s) => s.changes && s.changes !== 'mark') ?? false

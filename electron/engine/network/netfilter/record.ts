@@ -8,8 +8,6 @@ import { isSelective, ruleText } from './rule.ts'
 import type { Rule, TableName } from './rule.ts'
 import { commentOf, fits, markText } from './words.ts'
 
-const NO_JUMPS: readonly Jump[] = []
-
 /** Where a rule stands; the chain is named beside it. */
 interface Standing {
   readonly table: TableName
@@ -66,7 +64,6 @@ export class RuleRecorder {
   readonly #interface: string | undefined
   /** Taken early only where the decision changes addresses: of most tables nobody ever asks. */
   #before: Header | undefined
-  #announced: readonly Jump[] = NO_JUMPS
   #mark: number
 
   constructor(host: StackHost, table: TableName, hook: Hook, packet: IpPacket, interfaceName: string | undefined) {
@@ -140,8 +137,11 @@ export class RuleRecorder {
 
   /** Jumps on the way to a decision are worth telling only when it came to one, and only those that chose. */
   #announce(jumps: readonly Jump[]): void {
-    for (const jump of jumps) if (isSelective(jump.rule) && !this.#announced.includes(jump)) this.#note(jumped, jump.rule, jump.chain)
-    this.#announced = jumps.length === 0 ? NO_JUMPS : [...jumps]
+    for (const jump of jumps) {
+      if (jump.told) continue
+      jump.told = true
+      if (isSelective(jump.rule)) this.#note(jumped, jump.rule, jump.chain)
+    }
   }
 
   #note(telling: Telling<Ruled>, rule: Rule, chain: Chain, after?: Header): void {

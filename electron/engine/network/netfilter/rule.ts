@@ -24,14 +24,36 @@ export interface RuleHost {
   readonly sets: IpSets
 }
 
-/** A packet on its way through a table. */
-export interface Evaluation {
+/** A packet on its way through a table: its addresses and protocol stay as they are until it has left it. */
+export class Evaluation {
   readonly host: RuleHost
   readonly table: TableName
   readonly hook: Hook
   readonly packet: IpPacket
   readonly inLink: Link | undefined
   readonly outLink: Link | undefined
+  readonly protocol: number
+  #source: number | undefined
+  #destination: number | undefined
+
+  constructor(host: RuleHost, table: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined) {
+    this.host = host
+    this.table = table
+    this.hook = hook
+    this.packet = packet
+    this.inLink = inLink
+    this.outLink = outLink
+    this.protocol = packet.version === 6 && packet.payload.kind === 'icmp' ? 58 : payloadProtocol(packet.payload.kind)
+  }
+
+  /** As ipv4Number has it: every rule asks. */
+  get source(): number {
+    return (this.#source ??= ipv4Number(this.packet.source))
+  }
+
+  get destination(): number {
+    return (this.#destination ??= ipv4Number(this.packet.destination))
+  }
 }
 
 export interface Match {
@@ -41,6 +63,8 @@ export interface Match {
   /** As `iptables -L` prints it; `numeric` for -n. */
   list(numeric: boolean): string
   test(evaluation: Evaluation): boolean
+  /** Holds for every packet. */
+  readonly always?: boolean
   /** The one destination port that it allows, for the index of a chain. */
   readonly destinationPort?: number
   /** Says nothing about what the packet is (comments, connection state): jumps with only such matches are no decision. */
@@ -112,26 +136,34 @@ export function sameRule(rule: Rule): Rule {
   return { source, destination, inInterface, outInterface, protocol, fragment, matches, jump, goto, target, packets: 0, bytes: 0 }
 }
 
+function isAt(match: AddressMatch, ip: Ip, number: number): boolean {
+  if (match.prefix6) return addressMatches(match, ip)
+  return (((number ^ match.address) & match.mask) === 0) !== match.invert
+}
+
 export function addressMatches(match: AddressMatch, ip: Ip): boolean {
   if (match.prefix6) return prefixContains(match.prefix6, ip) !== match.invert
   return ((((ipv4Number(ip) ^ match.address) & match.mask) === 0) !== match.invert)
 }
 
+const PLUS = '+'.charCodeAt(0)
+
 function interfaceMatches(match: InterfaceMatch, name: string): boolean {
   const pattern = match.name
-  const same = pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
+  const same = pattern.charCodeAt(pattern.length - 1) === PLUS ? name.startsWith(pattern.slice(0, -1)) : name === pattern
   return same !== match.invert
 }
 
 export function ruleMatches(rule: Rule, evaluation: Evaluation): boolean {
   const packet = evaluation.packet
-  if (rule.destination && !addressMatches(rule.destination, packet.destination)) return false
-  if (rule.source && !addressMatches(rule.source, packet.source)) return false
-  if (rule.protocol && (payloadProtocol(packet.version === 6 && packet.payload.kind === 'icmp' ? 'icmpv6' : packet.payload.kind) === rule.protocol.number) === rule.protocol.invert) return false
+  const { destination, source, protocol } = rule
+  if (destination !== undefined && !isAt(destination, packet.destination, evaluation.destination)) return false
+  if (source !== undefined && !isAt(source, packet.source, evaluation.source)) return false
+  if (protocol !== undefined && (evaluation.protocol === protocol.number) === protocol.invert) return false
   if (rule.inInterface && !interfaceMatches(rule.inInterface, evaluation.inLink?.name ?? '')) return false
   if (rule.outInterface && !interfaceMatches(rule.outInterface, evaluation.outLink?.name ?? '')) return false
   if (rule.fragment && ((packet.fragment?.offset ?? 0) > 0) === rule.fragment.invert) return false
-  for (const match of rule.matches) if (!match.test(evaluation)) return false
+  for (const match of rule.matches) if (match.always !== true && !match.test(evaluation)) return false
   return true
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ChainBlock, Hook, IpPacket } from '../types.ts'
 import { traverse } from './evaluate.ts'
-import { ruleMatches } from './rule.ts'
+import { Evaluation, ruleMatches } from './rule.ts'
 import type { Rule } from './rule.ts'
 import { serviceRules } from './service.samples.ts'
 import { makeTables } from './tables.samples.ts'
@@ -171,5 +171,5 @@ function linear(netfilter: ReturnType<typeof makeTables>['netfilter'], p: IpPack
     chain.find = (from, evaluation) => chain.rules.findIndex((r: Rule, i) => i >= from && ruleMatches(r, evaluation))
   }
   const hook: Hook = 'input'
-  traverse(table, table.chains.get('INPUT')!, { host: netfilter, table: 'filter', hook, packet: p, inLink: undefined, outLink: undefined }, undefined)
+  traverse(table, table.chains.get('INPUT')!, new Evaluation(netfilter, 'filter', hook, p, undefined, undefined), undefined)
 }

@@ -14,7 +14,7 @@ export const comment: MatchExtension = () => {
     finish: () => {
       if (text === undefined) throw new UsageError('comment: option "--comment" must be specified\n')
       const shown = text
-      return { name: 'comment', save: ` --comment ${quoted(shown)}`, incidental: true, list: () => `/* ${shown} */`, test: () => true }
+      return { name: 'comment', save: ` --comment ${quoted(shown)}`, incidental: true, always: true, list: () => `/* ${shown} */`, test: () => true }
     },
   }
 }
@@ -34,10 +34,14 @@ function isBroadcast(namespace: NetworkNamespace, ip: Ip): boolean {
   return false
 }
 
+function isLocal(namespace: NetworkNamespace, ip: Ip, on: Link | undefined): boolean {
+  return on ? on.addresses.some((a) => a.address === ip) : namespace.isLocal(ip)
+}
+
 /** What the routing table says of an address (inet_dev_addr_type). */
 function addressType(namespace: NetworkNamespace, ip: Ip, on?: Link): string {
   if (ip === '0.0.0.0' || ip === '::') return 'UNSPEC'
-  if (on ? on.addresses.some((a) => a.address === ip) : namespace.isLocal(ip)) return 'LOCAL'
+  if (isLocal(namespace, ip, on)) return 'LOCAL'
   if (isMulticastIp(ip)) return 'MULTICAST'
   if (isBroadcast(namespace, ip)) return 'BROADCAST'
   const type = namespace.routes.lookup(ip)?.type
@@ -47,6 +51,14 @@ function addressType(namespace: NetworkNamespace, ip: Ip, on?: Link): string {
 interface TypeMatch {
   types: readonly string[]
   invert: boolean
+}
+
+function hasType(match: TypeMatch | undefined, namespace: NetworkNamespace, ip: Ip, on: Link | undefined): boolean {
+  if (!match) return true
+  const { types, invert } = match
+  // What nearly all rules ask, and quickly told.
+  const fits = types.length === 1 && types[0] === 'LOCAL' ? isLocal(namespace, ip, on) && ip !== '0.0.0.0' && ip !== '::' : types.includes(addressType(namespace, ip, on))
+  return fits !== invert
 }
 
 export const addrtype: MatchExtension = () => {
@@ -76,8 +88,7 @@ export const addrtype: MatchExtension = () => {
         list: () => `ADDRTYPE match${list(source, 'src')}${list(destination, 'dst')}${limit ? ` limit-${limit}` : ''}`,
         test: ({ host, packet, inLink, outLink }) => {
           const on = limit === 'in' ? inLink : limit === 'out' ? outLink : undefined
-          const fits = (m: TypeMatch | undefined, ip: Ip): boolean => !m || m.types.includes(addressType(host.namespace, ip, on)) !== m.invert
-          return fits(destination, packet.destination) && fits(source, packet.source)
+          return hasType(destination, host.namespace, packet.destination, on) && hasType(source, host.namespace, packet.source, on)
         },
       }
     },
