@@ -80,14 +80,20 @@ export class EndpointSliceController implements Controller {
 
   #syncFamily(service: Service, family: IpFamily, pods: readonly Pod[], all: readonly EndpointSlice[]): void {
     const groups = new Map<string, { ports: EndpointPort[]; wanted: Map<string, Endpoint> }>()
+    // only ports by name may be another's with each Pod
+    const named = service.spec.ports?.some((p) => typeof p.targetPort === 'string') ?? false
+    let common: { ports: EndpointPort[]; group: string } | undefined
     for (const pod of pods) {
       const node = pod.spec.nodeName === undefined ? undefined : this.#nodes.get(undefined, pod.spec.nodeName)
       // a Pod of a node that is gone goes, too
       if (!node && !service.spec.publishNotReadyAddresses) continue
       const address = addressOf(pod, family)
       if (address === undefined) continue
-      const ports = portsOf(service, pod)
-      const group = JSON.stringify(ports)
+      if (named || !common) {
+        const ports = portsOf(service, pod)
+        common = { ports, group: JSON.stringify(ports) }
+      }
+      const { ports, group } = common
       if (!groups.has(group)) groups.set(group, { ports, wanted: new Map() })
       groups.get(group)!.wanted.set(pod.metadata.uid, endpointOf(service, pod, address, node?.metadata.labels?.[ZONE]))
     }

@@ -74,10 +74,15 @@ export class Informer<T extends KubeObject> {
     const old = this.#objects.get(key)
     this.#objects.set(key, object)
     for (const index of this.#indexes.values()) {
-      if (old) unindex(index, key, old)
-      for (const value of index.values(object)) {
+      const values = index.values(object)
+      const before = old ? index.values(old) : []
+      const same = before.length === values.length && before.every((value, i) => value === values[i])
+      if (!same) unindex(index.entries, key, before)
+      for (const value of values) {
         let entry = index.entries.get(value)
         if (!entry) index.entries.set(value, (entry = new Map()))
+        // the one that changed last is the last one
+        else if (same) entry.delete(key)
         entry.set(key, object)
       }
     }
@@ -90,16 +95,16 @@ export class Informer<T extends KubeObject> {
     const old = this.#objects.get(key)
     if (!old) return
     this.#objects.delete(key)
-    for (const index of this.#indexes.values()) unindex(index, key, old)
+    for (const index of this.#indexes.values()) unindex(index.entries, key, index.values(old))
     for (const h of this.#handlers) h.onDelete?.(object)
   }
 }
 
-function unindex<T>(index: { values: (object: T) => readonly string[]; entries: Map<string, Map<string, T>> }, key: string, old: T): void {
-  for (const value of index.values(old)) {
-    const entry = index.entries.get(value)
+function unindex<T>(entries: Map<string, Map<string, T>>, key: string, values: readonly string[]): void {
+  for (const value of values) {
+    const entry = entries.get(value)
     entry?.delete(key)
-    if (entry?.size === 0) index.entries.delete(value)
+    if (entry?.size === 0) entries.delete(value)
   }
 }
 
