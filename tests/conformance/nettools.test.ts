@@ -68,6 +68,20 @@ describe.skipIf(!available)('the real tools agree', () => {
     ])
   })
 
+  it('on what ip monitor says of changes', async () => {
+    const results: string[] = []
+    for (const world of [there, here]) {
+      const monitors = [await world.start('p2', 'ip -4 monitor all'), await world.start('p2', 'ip monitor route dev eth0')]
+      for (const line of [
+        'addr add 192.168.8.1/24 brd + dev eth0', 'route add 10.60.0.0/16 via 192.168.8.2', 'route replace 10.60.0.0/16 via 192.168.8.3', 'route add unreachable 10.61.0.0/16 metric 5',
+        'neigh add 192.168.8.4 lladdr 02:00:00:00:00:02 dev eth0', 'neigh replace 192.168.8.4 lladdr 02:00:00:00:00:03 dev eth0 nud reachable', 'neigh del 192.168.8.4 dev eth0',
+        'rule add from 1.2.3.4 table 100', 'rule del from 1.2.3.4 table 100', 'route del 10.60.0.0/16', 'link set eth0 mtu 1400', 'addr add 192.168.8.5/24 dev eth0', 'addr del 192.168.8.5/24 dev eth0', 'addr del 192.168.8.1/24 dev eth0', 'route del unreachable 10.61.0.0/16', 'link set eth0 mtu 1500',
+      ]) await world.run('p2', `ip ${line}`)
+      for (const monitor of monitors) results.push(macs((await monitor.stop()).stdout).replace(/link-netns\S+ \S+/g, '').replace(/^.*(NEIGH|10\.244).*\n/gm, (line) => (line.includes('192.168.8') ? line : '')))
+    }
+    expect(results.slice(2)).toEqual(results.slice(0, 2))
+  })
+
   describe('on pings', () => {
     same('p1', [
       'ping -c 1 127.0.0.1', 'ping -c 1 10.244.1.3', 'ping -c 2 -i 0.2 10.244.2.2', 'ping -c 1 -s 100 10.244.2.2', 'ping -c 1 -q 10.244.1.1', 'ping -c 1 -t 1 10.244.2.2', 'ping -c 1 -W 1 -t 2 10.244.2.2', 'ping -c 2 -i 0.2 10.244.1.77',

@@ -24,7 +24,7 @@ export abstract class BaseLink implements Link {
   name: string
   readonly index: number
   readonly mac: Mac
-  mtu: number
+  #mtu: number
   wasUp = false
   #up = false
   removed = false
@@ -42,8 +42,18 @@ export abstract class BaseLink implements Link {
     this.name = options.name
     this.index = options.index
     this.mac = options.mac
-    this.mtu = options.mtu
+    this.#mtu = options.mtu
     this.conf = namespace.settings.addLink(options.name)
+  }
+
+  get mtu(): number {
+    return this.#mtu
+  }
+
+  set mtu(mtu: number) {
+    if (this.#mtu === mtu) return
+    this.#mtu = mtu
+    this.namespace.changed()
   }
 
   get up(): boolean {

@@ -3,13 +3,14 @@ import { runOn } from '../../nodetools/run-on.ts'
 import { Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
 import { ipJson } from './json.ts'
 import { link, linkFilter } from './link.ts'
+import { monitor, type MonitorOptions } from './monitor.ts'
 import { netns, open } from './netns.ts'
 import { printAddresses, printAddressesBrief, printAddressesOneLine, printNeighbours } from './print.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
 import { tunnel } from './tunnel.ts'
 
-/** ip(8), iproute2 6.1: address, link, route, rule, neighbour, netns; words may be cut short as with the real one. */
+/** ip(8), iproute2 6.1: address, link, route, rule, neighbour, netns, monitor; words may be cut short as with the real one. */
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'xfrm'] as const
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
@@ -25,6 +26,7 @@ export function* ip(process: Process): Task<number> {
     return 0
   } catch (error) {
     if (error instanceof Elsewhere) return yield* elsewhere(process, error)
+    if (error instanceof Monitor) return yield* watched(process, error)
     if (error instanceof Refusal) {
       yield* process.printError(error.message)
       return error.code
@@ -34,6 +36,27 @@ export function* ip(process: Process): Task<number> {
       return 2
     }
     throw error
+  }
+}
+
+/** What goes on until a signal. */
+class Monitor extends Error {
+  readonly args: string[]
+  readonly options: MonitorOptions
+  constructor(args: string[], options: MonitorOptions) {
+    super('monitor')
+    this.args = args
+    this.options = options
+  }
+}
+
+function* watched(process: Process, { args, options }: Monitor): Task<number> {
+  try {
+    return yield* monitor(process, process.network, args, options)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    yield* process.printError(error.message)
+    return error.code
   }
 }
 
@@ -48,7 +71,7 @@ function* elsewhere(process: Process, { network, argv }: Elsewhere): Task<number
 }
 
 function run(process: Process, args: string[]): string {
-  const options: Options = {
+  const options: MonitorOptions = {
     oneLine: false, brief: false, details: false, statistics: false, json: false, pretty: false, mayChange: capable(process, 'NET_ADMIN'),
     netns: (word) => netnsOf(process, word),
     netnsName: (network) => process.machine.netns?.list().find((n) => n.network === network)?.name,
@@ -62,6 +85,8 @@ function run(process: Process, args: string[]): string {
     else if (flag === 'f' || flag === 'family') options.family = args.shift() === 'inet6' ? 6 : 4
     else if (flag === 'o' || flag === 'oneline') options.oneLine = true
     else if (flag === 'br' || (flag.length > 1 && 'brief'.startsWith(flag))) options.brief = true
+    else if (flag === 'ts' || flag === 'tshort') options.timestamp = 'short'
+    else if (flag === 't' || flag === 'timestamp') options.timestamp = 'long'
     else if ('details'.startsWith(flag)) options.details = true
     else if ('statistics'.startsWith(flag) || flag === 'stats') options.statistics = true
     else if ('json'.startsWith(flag)) options.json = true
@@ -82,9 +107,10 @@ function run(process: Process, args: string[]): string {
     case 'rule': return rule(process, args, options)
     case 'netns': return netns(process, args)
     case 'tunnel': return tunnel(network, args, options)
+    case 'monitor': throw new Monitor(args, options)
     case 'help': throw new Refusal(USAGE, 255)
     case undefined: throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
-    default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour or netns)\n`, 69)
+    default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour, netns or monitor)\n`, 69)
   }
 }
 

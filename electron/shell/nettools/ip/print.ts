@@ -78,7 +78,16 @@ function linkHead6(link: Link): string {
 
 function linkHead(link: Link, mode: boolean): string {
   const master = link.master ? `master ${link.master.name} ` : ''
-  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group default${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
+  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group default ${queueLength(link) ? `qlen ${queueLength(link)}` : ''}`
+}
+
+/** What `ip monitor` says of a link that is new or has changed. */
+export function linkEvent(link: Link): string {
+  return `${linkHead(link, false).replace(/(?<= )qlen \d+$/, '')}\n${hardwareLine(link)}${peerNamespace(link, {})}\n`
+}
+
+export function addressEvent(link: Link, a: LinkAddress): string {
+  return `${link.index}: ${link.name}    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`
 }
 
 function hardwareLine(link: Link): string {

@@ -113,6 +113,13 @@ function show(network: NetworkNamespace, all: readonly PolicyRule[], filter: Par
   return rules.map((r) => `${r.priority}:\t${formatRule(r, { name: (table) => names.name(table), detached, priorities })}${options.details ? ` proto ${r.protocol ?? 'unspec'}` : ''}\n`).join('')
 }
 
+/** For `ip monitor`: the rows of one family. */
+export function ruleRows(network: NetworkNamespace, family: 4 | 6, names: TableNames): string[] {
+  const all = (family === 6 ? network.routes.rules6 : network.routes.rules).list()
+  const format = { name: (table: string) => names.name(table), detached: (link: string) => !network.links.has(link), priorities: new Set(all.map((r) => r.priority)) }
+  return all.map((r) => `${r.priority}:\t${formatRule(r, format)}\n`)
+}
+
 function row(r: PolicyRule, names: TableNames, detached: (link: string) => boolean, all: readonly PolicyRule[]): Record<string, unknown> {
   const end = (name: 'src' | 'dst', cidr: string | undefined): object => {
     const [address, length] = (cidr ?? '').split('/')
