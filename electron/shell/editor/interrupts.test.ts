@@ -13,6 +13,7 @@ const LIMIT = 100 * PATIENCE
 const ENDLESS = [
   'sleep 1000', 'cat', 'while :; do :; done', 'for ((;;)); do ((x++)); done', 'yes', 'yes | cat | wc -l', 'tail -f .bashrc', 'watch -n 1 date', "awk 'BEGIN { while (1); }'", "jq -n 'def f: f; f'",
   "sed ':a;ba' <<< x", "sed ':a;s/x/xx/;ba' <<< x", 'x=$(while :; do :; done)', 'x=$(yes | tr y n)', 'f() { while :; do g; done; }; g() { :; }; f', '(while :; do :; done) | cat', 'read x', 'select x in a b; do :; done', 'seq 1000000000000',
+  "jq -n 'reduce range(1e9) as $x (0; . + 1)'", "jq -n '[range(1e9)] | length'", '[[ $(printf "a%.0s" {1..3000}) =~ (a+)+b ]]; cat', 'printf "a%.0s" {1..3000} | grep -E "(a+)+b"; cat',
   'xargs echo', 'yes | xargs -n 1 true', 'bash -c "while :; do :; done"', 'while :; do sleep 1000; done', 'while :; do true & wait; done', 'coproc cat; read x <&${COPROC[0]}',
 ]
 

@@ -1,9 +1,9 @@
 import { decodeUtf8 } from '../../../engine/text.ts'
 import { NotSimulated, tool, type Run } from '../command.ts'
 import { openInput } from '../input.ts'
-import type { Task } from '../../../engine/machine/task.ts'
+import { sleep, type Task } from '../../../engine/machine/task.ts'
 import type { Filter, Json } from './ast.ts'
-import { Jq } from './interpreter.ts'
+import { Jq, PAUSE } from './interpreter.ts'
 import { JqSyntaxError, parseJq } from './parser.ts'
 import { JqError, pretty } from './values.ts'
 
@@ -44,6 +44,10 @@ tool('jq', 'raw', function* (run) {
     }
     try {
       for (const value of jq.run(filter, input.value)) {
+        if (value === PAUSE) {
+          yield sleep(run.process.clock, 1, { background: true })
+          continue
+        }
         last = value
         const text = typeof value === 'string' && (given.flags.has('r') || given.flags.has('j')) ? value : pretty(value, { indent: given.indent, sort: given.flags.has('S') })
         yield* run.print(text + (given.flags.has('j') ? '' : '\n'))

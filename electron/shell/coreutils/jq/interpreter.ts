@@ -36,8 +36,12 @@ export class Environment {
   }
 }
 
-/** Steps before a filter counts as endless; there is no other way to stop one. */
-const MAX_STEPS = 1_500_000
+/** A filter gives this among its results when it has worked for a while; who runs it may wait, and comes back. */
+export const PAUSE = Symbol('pause')
+type Pause = typeof PAUSE
+const STEPS_AT_ONCE = 5000
+/** Steps before a filter counts as endless: its results are in memory. */
+const MAX_STEPS = 20_000_000
 const MAX_DEPTH = 400
 
 export class Jq {
@@ -55,20 +59,32 @@ export class Jq {
     for (const [name, value] of variables) this.#root.setVariable(name, value)
   }
 
-  *run(filter: Filter, input: Json): Generator<Json> {
-    for (const { value } of this.#evaluate(filter, { value: input }, new Environment(this.#root))) yield value
+  *run(filter: Filter, input: Json): Generator<Json | Pause> {
+    for (const found of this.#evaluate(filter, { value: input }, new Environment(this.#root))) yield found === PAUSE ? PAUSE : found.value
   }
 
   #define(filter: Extract<Filter, { kind: 'define' }>, environment: Environment): void {
     environment.setFunction(`${filter.name}/${filter.parameters.length}`, { parameters: filter.parameters, body: filter.body, environment })
   }
 
-  *#values(filter: Filter, input: Json, environment: Environment): Generator<Json> {
-    for (const { value } of this.#evaluate(filter, { value: input }, environment)) yield value
+  /** Counts; whether it is time to let others work. */
+  #step(): boolean {
+    if (++this.#steps > MAX_STEPS) throw new NotSimulated(`a filter of more than ${MAX_STEPS} steps (a smaller input, or a filter that ends)`)
+    return this.#steps % STEPS_AT_ONCE === 0
   }
 
-  *#evaluate(f: Filter, input: Located, env: Environment): Generator<Located> {
-    if (++this.#steps > MAX_STEPS) throw new NotSimulated(`a filter of more than ${MAX_STEPS} steps (a smaller input, or a filter that ends)`)
+  *#collected(filter: Filter, input: Json, environment: Environment): Generator<Pause, Json[]> {
+    const out: Json[] = []
+    for (const value of this.#values(filter, input, environment)) if (value === PAUSE) yield PAUSE; else out.push(value)
+    return out
+  }
+
+  *#values(filter: Filter, input: Json, environment: Environment): Generator<Json | Pause> {
+    for (const found of this.#evaluate(filter, { value: input }, environment)) yield found === PAUSE ? PAUSE : found.value
+  }
+
+  *#evaluate(f: Filter, input: Located, env: Environment): Generator<Located | Pause> {
+    if (this.#step()) yield PAUSE
     const plain = (value: Json): Located => (input.path ? { value, path: undefined as unknown as Path } : { value })
     switch (f.kind) {
       case 'identity':
@@ -87,8 +103,8 @@ export class Jq {
         return
       }
       case 'field':
-        for (const target of this.#evaluate(f.target, input, env)) {
-          for (const name of this.#values(f.name, input.value, env)) {
+        for (const target of this.#evaluate(f.target, input, env)) if (target === PAUSE) yield PAUSE; else {
+          for (const name of this.#values(f.name, input.value, env)) if (name === PAUSE) yield PAUSE; else {
             try {
               yield { value: getField(target.value, name), ...(target.path && { path: [...target.path, name as string] }) }
             } catch (error) {
@@ -98,9 +114,9 @@ export class Jq {
         }
         return
       case 'slice':
-        for (const target of this.#evaluate(f.target, input, env)) {
-          for (const to of f.to ? this.#values(f.to, input.value, env) : [null]) {
-            for (const from of f.from ? this.#values(f.from, input.value, env) : [null]) {
+        for (const target of this.#evaluate(f.target, input, env)) if (target === PAUSE) yield PAUSE; else {
+          for (const to of f.to ? this.#values(f.to, input.value, env) : [null]) if (to === PAUSE) yield PAUSE; else {
+            for (const from of f.from ? this.#values(f.from, input.value, env) : [null]) if (from === PAUSE) yield PAUSE; else {
               try {
                 yield { value: slice(target.value, from, to), ...(target.path && { path: [...target.path, { start: from, end: to }] }) }
               } catch (error) {
@@ -111,7 +127,7 @@ export class Jq {
         }
         return
       case 'iterate':
-        for (const target of this.#evaluate(f.target, input, env)) {
+        for (const target of this.#evaluate(f.target, input, env)) if (target === PAUSE) yield PAUSE; else {
           const { value, path } = target
           if (Array.isArray(value)) for (const [i, v] of value.entries()) yield { value: v, ...(path && { path: [...path, i] }) }
           else if (isObject(value)) for (const [k, v] of Object.entries(value)) yield { value: v, ...(path && { path: [...path, k] }) }
@@ -119,7 +135,7 @@ export class Jq {
         }
         return
       case 'pipe':
-        for (const middle of this.#evaluate(f.left, input, env)) yield* this.#evaluate(f.right, middle, env)
+        for (const middle of this.#evaluate(f.left, input, env)) if (middle === PAUSE) yield PAUSE; else yield* this.#evaluate(f.right, middle, env)
         return
       case 'comma':
         yield* this.#evaluate(f.left, input, env)
@@ -128,7 +144,7 @@ export class Jq {
       case 'alternative': {
         let any = false
         try {
-          for (const found of this.#evaluate(f.left, input, env)) {
+          for (const found of this.#evaluate(f.left, input, env)) if (found === PAUSE) yield PAUSE; else {
             if (found.value === null || found.value === false) continue
             any = true
             yield found
@@ -141,34 +157,34 @@ export class Jq {
       }
       case 'and':
       case 'or':
-        for (const left of this.#values(f.left, input.value, env)) {
+        for (const left of this.#values(f.left, input.value, env)) if (left === PAUSE) yield PAUSE; else {
           if (truthy(left) === (f.kind === 'or')) yield plain(f.kind === 'or')
-          else for (const right of this.#values(f.right, input.value, env)) yield plain(truthy(right))
+          else for (const right of this.#values(f.right, input.value, env)) if (right === PAUSE) yield PAUSE; else yield plain(truthy(right))
         }
         return
       case 'binary':
-        for (const right of this.#values(f.right, input.value, env)) for (const left of this.#values(f.left, input.value, env)) yield plain(operate(f.operator, left, right))
+        for (const right of this.#values(f.right, input.value, env)) if (right === PAUSE) yield PAUSE; else for (const left of this.#values(f.left, input.value, env)) if (left === PAUSE) yield PAUSE; else yield plain(operate(f.operator, left, right))
         return
       case 'negate':
-        for (const value of this.#values(f.operand, input.value, env)) {
+        for (const value of this.#values(f.operand, input.value, env)) if (value === PAUSE) yield PAUSE; else {
           if (typeof value !== 'number') throw new JqError(`${typeOf(value)} (${shortText(value)}) cannot be negated`)
           yield plain(-value)
         }
         return
       case 'array':
-        yield plain(f.items ? [...this.#values(f.items, input.value, env)] : [])
+        yield plain(f.items ? yield* this.#collected(f.items, input.value, env) : [])
         return
       case 'object':
-        for (const value of this.#object(f.entries, 0, input.value, env)) yield plain(value)
+        for (const value of this.#object(f.entries, 0, input.value, env)) if (value === PAUSE) yield PAUSE; else yield plain(value)
         return
       case 'string':
-        for (const text of this.#string(f.parts, 0, f.format, input.value, env)) yield plain(text)
+        for (const text of this.#string(f.parts, 0, f.format, input.value, env)) if (text === PAUSE) yield PAUSE; else yield plain(text)
         return
       case 'format':
         yield plain(formatValue(f.name, input.value))
         return
       case 'if':
-        for (const test of this.#values(f.test, input.value, env)) {
+        for (const test of this.#values(f.test, input.value, env)) if (test === PAUSE) yield PAUSE; else {
           if (truthy(test)) yield* this.#evaluate(f.yes, input, env)
           else if (f.no) yield* this.#evaluate(f.no, input, env)
           else yield input
@@ -184,33 +200,34 @@ export class Jq {
         return
       case 'reduce': {
         let state: Json = null
-        for (const init of this.#values(f.init, input.value, env)) state = init
-        for (const item of this.#values(f.source, input.value, env)) {
+        for (const init of this.#values(f.init, input.value, env)) if (init === PAUSE) yield PAUSE; else state = init
+        for (const item of this.#values(f.source, input.value, env)) if (item === PAUSE) yield PAUSE; else {
           const inner = new Environment(env)
           this.#destructure(f.pattern, item, inner)
           let last: Json = null
-          for (const next of this.#values(f.update, state, inner)) last = next
+          for (const next of this.#values(f.update, state, inner)) if (next === PAUSE) yield PAUSE; else last = next
           state = last
         }
         yield plain(state)
         return
       }
       case 'foreach':
-        for (const init of this.#values(f.init, input.value, env)) {
+        for (const init of this.#values(f.init, input.value, env)) if (init === PAUSE) yield PAUSE; else {
           let state = init
-          for (const item of this.#values(f.source, input.value, env)) {
+          for (const item of this.#values(f.source, input.value, env)) if (item === PAUSE) yield PAUSE; else {
             const inner = new Environment(env)
             this.#destructure(f.pattern, item, inner)
-            for (const next of this.#values(f.update, state, inner)) {
+            for (const next of this.#values(f.update, state, inner)) if (next === PAUSE) yield PAUSE; else {
               state = next
-              if (f.extract) for (const out of this.#values(f.extract, next, inner)) yield plain(out)
-              else yield plain(next)
+              if (f.extract) {
+                for (const out of this.#values(f.extract, next, inner)) if (out === PAUSE) yield PAUSE; else yield plain(out)
+              } else yield plain(next)
             }
           }
         }
         return
       case 'bind':
-        for (const value of this.#values(f.source, input.value, env)) {
+        for (const value of this.#values(f.source, input.value, env)) if (value === PAUSE) yield PAUSE; else {
           const inner = new Environment(env)
           this.#destructure(f.pattern, value, inner)
           yield* this.#evaluate(f.body, input, inner)
@@ -230,36 +247,36 @@ export class Jq {
     }
   }
 
-  *#recurse(input: Located): Generator<Located> {
+  *#recurse(input: Located): Generator<Located | Pause> {
     yield input
     const { value, path } = input
     if (Array.isArray(value)) for (const [i, v] of value.entries()) yield* this.#recurse({ value: v, ...(path && { path: [...path, i] }) })
     else if (isObject(value)) for (const [k, v] of Object.entries(value)) yield* this.#recurse({ value: v, ...(path && { path: [...path, k] }) })
   }
 
-  *#object(entries: readonly { key: Filter; value: Filter }[], at: number, input: Json, env: Environment): Generator<Json> {
+  *#object(entries: readonly { key: Filter; value: Filter }[], at: number, input: Json, env: Environment): Generator<Json | Pause> {
     const entry = entries[at]
     if (!entry) {
       yield {}
       return
     }
-    for (const key of this.#values(entry.key, input, env)) {
+    for (const key of this.#values(entry.key, input, env)) if (key === PAUSE) yield PAUSE; else {
       if (typeof key !== 'string') throw new JqError(`Object keys must be strings`)
-      for (const value of this.#values(entry.value, input, env)) {
-        for (const rest of this.#object(entries, at + 1, input, env)) yield { [key]: value, ...(rest as object) }
+      for (const value of this.#values(entry.value, input, env)) if (value === PAUSE) yield PAUSE; else {
+        for (const rest of this.#object(entries, at + 1, input, env)) if (rest === PAUSE) yield PAUSE; else yield { [key]: value, ...(rest as object) }
       }
     }
   }
 
-  *#string(parts: readonly (string | Filter)[], at: number, format: string | undefined, input: Json, env: Environment): Generator<string> {
+  *#string(parts: readonly (string | Filter)[], at: number, format: string | undefined, input: Json, env: Environment): Generator<string | Pause> {
     const part = parts[at]
     if (part === undefined) {
       yield ''
       return
     }
-    for (const value of typeof part === 'string' ? [part] : this.#values(part, input, env)) {
+    for (const value of typeof part === 'string' ? [part] : this.#values(part, input, env)) if (value === PAUSE) yield PAUSE; else {
       const text = typeof part === 'string' ? part : format ? formatValue(format, value as Json) : typeof value === 'string' ? value : toText(value as Json)
-      for (const rest of this.#string(parts, at + 1, format, input, env)) yield text + rest
+      for (const rest of this.#string(parts, at + 1, format, input, env)) if (rest === PAUSE) yield PAUSE; else yield text + rest
     }
   }
 
@@ -269,30 +286,38 @@ export class Jq {
     else for (const { key, pattern: inner } of pattern.entries) this.#destructure(inner, getField(value, (key as { value: Json }).value), env)
   }
 
-  #paths(filter: Filter, input: Json, env: Environment): Path[] {
+  *#paths(filter: Filter, input: Json, env: Environment): Generator<Pause, Path[]> {
     const paths: Path[] = []
-    for (const { path } of this.#evaluate(filter, { value: input, path: [] }, env)) {
-      if (!path) throw new JqError('Invalid path expression')
-      paths.push(path)
+    for (const found of this.#evaluate(filter, { value: input, path: [] }, env)) {
+      if (found === PAUSE) yield PAUSE
+      else if (!found.path) throw new JqError('Invalid path expression')
+      else paths.push(found.path)
     }
     return paths
   }
 
-  *#update(f: Extract<Filter, { kind: 'update' }>, input: Located, env: Environment): Generator<Located> {
+  *#update(f: Extract<Filter, { kind: 'update' }>, input: Located, env: Environment): Generator<Located | Pause> {
     if (f.operator === '|=') {
       let value = input.value
       const removed: Path[] = []
-      for (const path of this.#paths(f.path, input.value, env)) {
-        const [next] = this.#values(f.value, getPath(value, path), env)
+      for (const path of yield* this.#paths(f.path, input.value, env)) {
+        let next: Json | undefined
+        for (const found of this.#values(f.value, getPath(value, path), env)) {
+          if (found === PAUSE) yield PAUSE
+          else {
+            next = found
+            break
+          }
+        }
         if (next === undefined) removed.push(path)
         else value = setPath(value, path, next)
       }
       yield { value: deletePaths(value, removed) }
       return
     }
-    for (const right of this.#values(f.value, input.value, env)) {
+    for (const right of this.#values(f.value, input.value, env)) if (right === PAUSE) yield PAUSE; else {
       let value = input.value
-      for (const path of this.#paths(f.path, input.value, env)) {
+      for (const path of yield* this.#paths(f.path, input.value, env)) {
         const before = getPath(value, path)
         const operator = f.operator.slice(0, -1)
         value = setPath(value, path, operator === '' ? right : operator === '//' ? (truthy(before) ? before : right) : operate(operator, before, right))
@@ -301,7 +326,7 @@ export class Jq {
     }
   }
 
-  *#call(f: Extract<Filter, { kind: 'call' }>, input: Located, env: Environment): Generator<Located> {
+  *#call(f: Extract<Filter, { kind: 'call' }>, input: Located, env: Environment): Generator<Located | Pause> {
     const key = `${f.name}/${f.args.length}`
     const found = env.function(key)
     if (found) {
@@ -322,25 +347,25 @@ export class Jq {
       case 'error/0':
         throw new JqError(input.value)
       case 'error/1':
-        for (const value of this.#values(first(), input.value, env)) throw new JqError(value)
+        for (const value of this.#values(first(), input.value, env)) if (value === PAUSE) yield PAUSE; else throw new JqError(value)
         return
       case 'path/1':
-        for (const path of this.#paths(first(), input.value, env)) yield { value: path as Json }
+        for (const path of yield* this.#paths(first(), input.value, env)) yield { value: path as Json }
         return
       case 'paths/0':
-        for (const path of this.#paths({ kind: 'recurse' }, input.value, env)) if (path.length > 0) yield { value: path as Json }
+        for (const path of yield* this.#paths({ kind: 'recurse' }, input.value, env)) if (path.length > 0) yield { value: path as Json }
         return
       case 'del/1':
-        yield { value: deletePaths(input.value, this.#paths(first(), input.value, env)) }
+        yield { value: deletePaths(input.value, yield* this.#paths(first(), input.value, env)) }
         return
       case 'getpath/1':
-        for (const path of this.#values(first(), input.value, env)) yield { value: getPath(input.value, path as Path), ...(input.path && { path: [...input.path, ...(path as Path)] }) }
+        for (const path of this.#values(first(), input.value, env)) if (path === PAUSE) yield PAUSE; else yield { value: getPath(input.value, path as Path), ...(input.path && { path: [...input.path, ...(path as Path)] }) }
         return
       case 'setpath/2':
-        for (const path of this.#values(first(), input.value, env)) for (const value of this.#values(f.args[1]!, input.value, env)) yield { value: setPath(input.value, path as Path, value) }
+        for (const path of this.#values(first(), input.value, env)) if (path === PAUSE) yield PAUSE; else for (const value of this.#values(f.args[1]!, input.value, env)) if (value === PAUSE) yield PAUSE; else yield { value: setPath(input.value, path as Path, value) }
         return
       case 'delpaths/1':
-        for (const paths of this.#values(first(), input.value, env)) yield { value: deletePaths(input.value, paths as Path[]) }
+        for (const paths of this.#values(first(), input.value, env)) if (paths === PAUSE) yield PAUSE; else yield { value: deletePaths(input.value, paths as Path[]) }
         return
       case 'sort_by/1':
       case 'group_by/1':
@@ -348,39 +373,46 @@ export class Jq {
       case 'min_by/1':
       case 'max_by/1': {
         if (!Array.isArray(input.value)) throw new JqError(`Cannot index ${typeOf(input.value)} with number`)
-        const keyed = input.value.map((item) => ({ item, key: [...this.#values(first(), item, env)] as Json }))
+        const keyed: { item: Json; key: Json }[] = []
+        for (const item of input.value) keyed.push({ item, key: yield* this.#collected(first(), item, env) })
         yield { value: BY[f.name]!(keyed) }
         return
       }
       case 'limit/2':
-        for (const count of this.#values(first(), input.value, env)) {
+        for (const count of this.#values(first(), input.value, env)) if (count === PAUSE) yield PAUSE; else {
           let left = Number(count)
           if (left <= 0) continue
-          for (const out of this.#evaluate(f.args[1]!, input, env)) {
+          for (const out of this.#evaluate(f.args[1]!, input, env)) if (out === PAUSE) yield PAUSE; else {
             yield out
             if (--left <= 0) break
           }
         }
         return
       case 'first/1':
-        for (const out of this.#evaluate(first(), input, env)) {
+        for (const out of this.#evaluate(first(), input, env)) if (out === PAUSE) yield PAUSE; else {
           yield out
           return
         }
         return
       case 'range/2':
-        for (const to of this.#values(f.args[1]!, input.value, env)) {
-          for (const from of this.#values(first(), input.value, env)) {
+        for (const to of this.#values(f.args[1]!, input.value, env)) if (to === PAUSE) yield PAUSE; else {
+          for (const from of this.#values(first(), input.value, env)) if (from === PAUSE) yield PAUSE; else {
             for (let n = Number(from); n < Number(to); n++) {
-              if (++this.#steps > MAX_STEPS) throw new NotSimulated(`a filter of more than ${MAX_STEPS} steps (a smaller input, or a filter that ends)`)
+              if (this.#step()) yield PAUSE
               yield { value: n }
             }
           }
         }
         return
       case 'isempty/1': {
-        const { done } = this.#evaluate(first(), input, env).next()
-        yield { value: done === true }
+        for (const found of this.#evaluate(first(), input, env)) {
+          if (found === PAUSE) yield PAUSE
+          else {
+            yield { value: false }
+            return
+          }
+        }
+        yield { value: true }
         return
       }
       case 'input/0':
@@ -391,10 +423,10 @@ export class Jq {
     }
     const builtin = BUILTIN_FUNCTIONS[key]
     if (!builtin) throw new JqError(`${key} is not defined`)
-    for (const args of this.#product(f.args, input.value, env)) yield { value: builtin(input.value, args) }
+    for (const args of this.#product(f.args, input.value, env)) if (args === PAUSE) yield PAUSE; else yield { value: builtin(input.value, args) }
   }
 
-  *#apply(definition: Definition, args: readonly Filter[], at: number, inner: Environment, input: Located, env: Environment): Generator<Located> {
+  *#apply(definition: Definition, args: readonly Filter[], at: number, inner: Environment, input: Located, env: Environment): Generator<Located | Pause> {
     const parameter = definition.parameters[at]
     if (parameter === undefined) {
       yield* this.#evaluate(definition.body, input, inner)
@@ -405,19 +437,19 @@ export class Jq {
       yield* this.#apply(definition, args, at + 1, inner, input, env)
       return
     }
-    for (const value of this.#values(args[at]!, input.value, env)) {
+    for (const value of this.#values(args[at]!, input.value, env)) if (value === PAUSE) yield PAUSE; else {
       inner.setVariable(parameter.slice(1), value)
       inner.setFunction(`${parameter.slice(1)}/0`, { filter: { kind: 'literal', value }, environment: env })
       yield* this.#apply(definition, args, at + 1, inner, input, env)
     }
   }
 
-  *#product(args: readonly Filter[], input: Json, env: Environment): Generator<Json[]> {
+  *#product(args: readonly Filter[], input: Json, env: Environment): Generator<Json[] | Pause> {
     const [head, ...tail] = args
     if (!head) {
       yield []
       return
     }
-    for (const rest of this.#product(tail, input, env)) for (const value of this.#values(head, input, env)) yield [value, ...rest]
+    for (const rest of this.#product(tail, input, env)) if (rest === PAUSE) yield PAUSE; else for (const value of this.#values(head, input, env)) if (value === PAUSE) yield PAUSE; else yield [value, ...rest]
   }
 }
