@@ -392,7 +392,8 @@ export class LineEditor {
       return undefined
     }
     if (this.#lastKey !== 'tab') return yield* this.#ring()
-    return yield* this.#list(candidates.map((c) => c.display))
+    // readline sorts what it lists (rl_sort_completion_matches)
+    return yield* this.#list(candidates.map((c) => c.display).sort())
   }
 
   *#list(names: readonly string[]): Task<undefined> {
