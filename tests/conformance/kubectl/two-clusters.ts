@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseClusterConfig } from '../../../electron/engine/cluster.ts'
@@ -14,6 +14,8 @@ export interface Outcome { stdout: string; stderr: string; code: number | null }
 /** How far virtual time goes on in a step while the real kubectl waits, in ms, and how often, in real ms. */
 const STEP = 20
 const PAUSE = 4
+/** The ms of a second at which commands come that reckon ages. */
+const AGES_AT = 700
 
 /**
  * One command, two clients, two whole clusters of one seed: Podhop's kubectl in one lab terminal, the real one over the
@@ -28,6 +30,8 @@ export class TwoClusters {
   readonly #kubectl: string
   readonly #api: ApiCalls
   #server: KubeApiServer | undefined
+  /** How far the times that the real one is told are from those of the cluster, if they are. */
+  #shift: { ms: number } | undefined
 
   /** `cluster`: more keys of the cluster file. */
   constructor(kubectl: string, cluster: Record<string, unknown> = {}) {
@@ -40,6 +44,13 @@ export class TwoClusters {
       sync: () => undefined,
       world: () => this.#world,
       nextConnection: () => connections++,
+    })
+    const request = calls.request.bind(calls)
+    calls.request = (asked, sink) => request(asked, {
+      head: (status, headers) => sink.head(status, headers),
+      data: (chunk) => sink.data(this.#shift ? shifted(Buffer.from(chunk as string).toString(), this.#shift.ms) : chunk),
+      end: () => sink.end(),
+      lost: (why) => sink.lost(why),
     })
     const nothing = (): void => undefined
     this.#world = new World({ config, manifests: [], epoch: this.#epoch }, {
@@ -86,22 +97,28 @@ export class TwoClusters {
   }
 
   /**
-   * Lets virtual and real time meet, so many ms after a full second: most objects know whole seconds only, so ages are
-   * the same for as long as a command may take.
+   * The next command reckons ages by the client's clock, which the real one takes from the machine: it is told times that
+   * are as far from now as they are in the cluster, so that nobody has to wait until real and virtual time meet. It comes
+   * late in a second of virtual time, when others do not (see `both`): no age is then at the edge of a second.
    */
-  async meet(after: number): Promise<void> {
-    const virtual = this.#epoch + this.#ours.clock.now
-    const at = Math.ceil((Math.max(virtual, Date.now()) - after) / 1000) * 1000 + after
-    this.wait(at - virtual)
-    await new Promise((resolve) => setTimeout(resolve, at - Date.now()))
+  async bothWithAges(args: readonly string[]): Promise<{ ours: Outcome; real: Outcome }> {
+    this.wait(Math.ceil((this.#ours.clock.now - AGES_AT) / 1000) * 1000 + AGES_AT - this.#ours.clock.now)
+    this.#shift = { ms: 0 }
+    try {
+      return await this.both(args)
+    } finally {
+      this.#shift = undefined
+    }
   }
 
   async both(args: readonly string[], stdin = '', variables: Record<string, string> = {}): Promise<{ ours: Outcome; real: Outcome }> {
     // what a command makes is of one second in both, though it takes its moment in each
     const part = this.#ours.clock.now % 1000
-    if (part > 600) this.wait(1000 - part)
+    if (part > 600 && !this.#shift) this.wait(1000 - part)
     const script = `${Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)} `).join('')}kubectl ${args.map(quoted).join(' ')}`
+    const began = this.#ours.clock.now
     const ours = runScript(this.#ours, script, { stdin })
+    if (this.#shift) this.#shift.ms = Date.now() - this.#epoch - Math.floor(began)
     const real = await this.#real(args, stdin, variables)
     this.#evenOut()
     return { ours: { stdout: ours.stdout, stderr: ours.stderr, code: ours.code }, real }
@@ -123,11 +140,14 @@ export class TwoClusters {
     const timer = setInterval(() => {
       const waits = this.#world.api.open.length > 0 || this.#world.connections.length > 0
       const patient = waits ? clock.now < end || ++idle > 25 : ++idle > 100
-      this.#world.runUntil(clock.now + (patient ? STEP : 0))
+      // a busy machine has not let it begin, or end, yet: nothing may happen between the objects of one command
+      if (patient && !waits && computes(child.pid)) idle = 60
+      this.#world.runUntil(clock.now + (patient && idle !== 60 ? STEP : 0))
     }, PAUSE)
     return new Promise((resolve) => child.on('close', (code) => {
       clearInterval(timer)
-      resolve({ stdout: this.#alike(stdout), stderr: this.#alike(stderr), code })
+      const back = (text: string): string => this.#alike(this.#shift ? shiftedBack(text, this.#shift.ms) : text)
+      resolve({ stdout: back(stdout), stderr: back(stderr), code })
     }))
   }
 
@@ -149,6 +169,34 @@ export class TwoClusters {
     a.runFor(later - a.now)
     this.#world.runUntil(later)
   }
+}
+
+/** Whether one of its threads has something to do; where nobody can tell, none has. */
+function computes(pid: number | undefined): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((task) => /\) [RD] /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8')))
+  } catch {
+    return false
+  }
+}
+
+/** Every time in JSON, so many ms later. */
+function shifted(json: string, ms: number): string {
+  return json.replace(/"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{6}))?Z"/g, (_, second: string, micros = '000000') => {
+    const later = new Date(Date.parse(`${second}.${String(micros).slice(0, 3)}Z`) + ms).toISOString()
+    return `"${later.slice(0, -1)}${String(micros).slice(3)}Z"`
+  })
+}
+
+/** Times in output back to those of the cluster: describe's own, which are whole seconds, and those with what was added. */
+function shiftedBack(text: string, ms: number): string {
+  return text
+    .replace(/[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000/g, (time) =>
+      new Date(Date.parse(time) - Math.floor(ms / 1000) * 1000).toUTCString().replace('GMT', '+0000'))
+    .replace(/(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(\.\d+)?(Z| \+0000 UTC)/g, (_, day: string, between: string, time: string, part: string | undefined, zone: string) => {
+      const at = Date.parse(`${day}T${time}${part ?? ''}Z`) - (part === undefined ? Math.floor(ms / 1000) * 1000 : ms)
+      return new Date(at).toISOString().replace(/(\.\d*?)0*Z$/, '$1').replace(/\.$/, '').replace('T', between) + zone
+    })
 }
 
 function quoted(word: string): string {
