@@ -1,16 +1,17 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { labelValue } from '../../engine/kubernetes/validation/names.ts'
-import { type Command, dryRunned, type Kubectl } from './command.ts'
+import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts'
 import { AggregateError, KubectlError, quote, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FIELD_SELECTOR_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
+import { DRY_RUN_FLAG, FIELD_SELECTOR_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
 import { at, byBytes, equal, type JsonObject, map } from './objects.ts'
-import { printerFor } from './printers/index.ts'
+import { type Printer, printerFor } from './printers/index.ts'
+import { CHANGE_CAUSE, changeCause } from './record.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
 
 type What = 'label' | 'annotation'
 
-const FLAGS = `${FILENAME_FLAGS}${PRINT_FLAGS}${DRY_RUN_FLAG}${SELECTOR_FLAG}${FIELD_SELECTOR_FLAG}
+const FLAGS = `${FILENAME_FLAGS}${PRINT_FLAGS}${DRY_RUN_FLAG}${SELECTOR_FLAG}${FIELD_SELECTOR_FLAG}${RECORD_FLAG}
   --all bool
   -A --all-namespaces bool
   --list bool
@@ -65,9 +66,10 @@ function* run(k: Kubectl, what: What): Task<number> {
     : queryOf(k, { args: resources, latest: true, all: false, everything: f.bool('all') }))
   if (!result.single && f.string('resource-version')) throw new KubectlError('--resource-version may only be used with a single resource')
   const errors = [...result.errors]
+  const annotated = listing ? undefined : printerFor(k, { operation: dryRunned('annotated', dryRun) })
   for (const info of result.infos) {
     try {
-      yield* one(k, what, info, changes, { send: !local && !listing && dryRun !== 'client', listing, single: result.single, dryRun })
+      yield* one(k, what, info, changes, { send: !local && !listing && dryRun !== 'client', listing, single: result.single, dryRun, annotated })
     } catch (error) {
       errors.push(error)
     }
@@ -76,7 +78,7 @@ function* run(k: Kubectl, what: What): Task<number> {
   return 0
 }
 
-function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send: boolean; listing: boolean; single: boolean; dryRun: 'none' | 'client' | 'server' }): Task {
+function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send: boolean; listing: boolean; single: boolean; dryRun: DryRun; annotated: Printer | undefined }): Task {
   const field = what === 'label' ? 'labels' : 'annotations'
   const before = info.object!
   const held = map(at(before, 'metadata', field))
@@ -93,24 +95,32 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
   for (const [key, value] of changes.set) values[key] = value
   for (const key of changes.remove) delete values[key]
   const version = k.flags.string('resource-version')
-  const after: JsonObject = { ...before, metadata: { ...map(before['metadata']), [field]: values, ...(version ? { resourceVersion: version } : {}) } }
+  const cause = mode.send ? changeCause(k) : undefined
+  if (cause !== undefined && what === 'annotation') values[CHANGE_CAUSE] = cause
+  const annotations = cause !== undefined && what === 'label' ? { annotations: { ...map(at(before, 'metadata', 'annotations')), [CHANGE_CAUSE]: cause } } : {}
+  const after: JsonObject = { ...before, metadata: { ...map(before['metadata']), ...annotations, [field]: values, ...(version ? { resourceVersion: version } : {}) } }
   if (Object.keys(values).length === 0) delete (after['metadata'] as JsonObject)[field]
-  const changed = !equal(held, values)
+  const changed = !equal(before, after)
   let shown = after
   if (mode.send) {
     const patch: JsonObject = {}
     const entries: JsonObject = {}
     for (const [key, value] of changes.set) if (held[key] !== value) entries[key] = value
     for (const key of changes.remove) if (Object.hasOwn(held, key)) entries[key] = null
-    if (Object.keys(entries).length > 0) patch['metadata'] = { [field]: entries, ...(version ? { resourceVersion: version } : {}) }
+    if (cause !== undefined && what === 'annotation') entries[CHANGE_CAUSE] = cause
+    if (Object.keys(entries).length > 0 || cause !== undefined) {
+      patch['metadata'] = { ...(cause !== undefined && what === 'label' ? { annotations: { [CHANGE_CAUSE]: cause } } : {}), ...(Object.keys(entries).length > 0 ? { [field]: entries } : {}), ...(version ? { resourceVersion: version } : {}) }
+    }
     const patched = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/merge-patch+json', patch, {
       // kubectl asks for nothing here, and that is what the server does then
       dryRun: mode.dryRun === 'server', fieldManager: k.flags.string('field-manager'), fieldValidation: 'Warn',
     })
     if (what === 'annotation') shown = patched as unknown as JsonObject
   }
-  const removedOnly = changes.set.size === 0 && changed
-  const operation = what === 'annotation' ? 'annotated' : !changed ? 'not labeled' : removedOnly && !k.flags.bool('overwrite') ? 'unlabeled' : 'labeled'
+  // by the lengths of their JSON, as updateDataChangeMsg has it
+  const shorter = JSON.stringify(after).length < JSON.stringify(before).length
+  if (what === 'annotation') return yield* k.out(mode.annotated!.print(shown))
+  const operation = !changed ? 'not labeled' : shorter && !k.flags.bool('overwrite') ? 'unlabeled' : 'labeled'
   yield* k.out(printerFor(k, { operation: dryRunned(operation, mode.dryRun) }).print(shown))
 }
 

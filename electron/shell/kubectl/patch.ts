@@ -1,14 +1,15 @@
 import { type PatchType, StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { type Command, dryRunned, type Kubectl } from './command.ts'
+import type { Command, Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
 import { jsonError } from '../../engine/kubernetes/json-syntax.ts'
 import { parseManifest } from './manifests.ts'
 import { equal, type JsonObject } from './objects.ts'
 import { patchedLocally } from './overrides.ts'
 import { printerFor } from './printers/index.ts'
+import { recordAfterwards } from './record.ts'
 import { fetch, keyOf, queryOf, resolve } from './resources.ts'
 
 const TYPES: Record<string, PatchType> = {
@@ -21,7 +22,7 @@ export const patch: Command = {
   name: 'patch',
   short: 'Update fields of a resource',
   use: 'patch (-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]',
-  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, `
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, RECORD_FLAG, `
     --field-manager string=kubectl-patch
     --local bool
     -p --patch string
@@ -65,17 +66,18 @@ function* run(k: Kubectl): Task<number> {
       if (wrong !== undefined) throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: wrong, reason: 'BadRequest', code: 400 })
       if (local) {
         const after = patchedLocally(info.object!, type, body)
-        yield* k.out(printerFor(k, { operation: dryRunned(equal(info.object, after) ? 'patched (no change)' : 'patched', dryRun) }).print(after))
+        yield* k.out(printerFor(k, { operation: equal(info.object, after) ? 'patched (no change)' : 'patched' }).print(after))
         continue
       }
       const subresource = f.string('subresource')
       const before = subresource ? fetch(k, info, subresource).object! : info.object!
-      const after = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
+      const patched = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
         // a local dry run has the server work it out, without keeping it
         dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: subresource || undefined, fieldValidation: 'Warn',
       }) as unknown as JsonObject
-      const changed = !equal(before, after)
-      yield* k.out(printerFor(k, { operation: dryRunned(changed ? 'patched' : 'patched (no change)', dryRun) }).print(after))
+      const changed = !equal(before, patched)
+      const after = recordAfterwards(k, info, patched, dryRun)
+      yield* k.out(printerFor(k, { operation: changed ? 'patched' : 'patched (no change)' }).print(after))
     } catch (error) {
       const { group, version, kind } = info.resource
       const unfit = error instanceof StatusError && error.status.reason === 'UnsupportedMediaType'

@@ -3,9 +3,10 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
 import { isConflict, KubectlError, messageOf, throwAll } from './errors.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
+import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
 import { at, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
+import { recordAfterwards } from './record.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
 import { Watch } from './watching.ts'
 
@@ -13,7 +14,7 @@ export const scale: Command = {
   name: 'scale',
   short: 'Set a new size for a deployment, replica set, or replication controller',
   use: 'scale [--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)',
-  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, SELECTOR_FLAG, `
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, SELECTOR_FLAG, RECORD_FLAG, `
     --all bool
     --current-replicas int=-1
     --replicas int=0
@@ -41,6 +42,8 @@ function* run(k: Kubectl): Task<number> {
     if (dryRun !== 'client') {
       scaleOne(k, info, replicas, dryRun === 'server')
       if (f.duration('timeout') > 0 && dryRun === 'none') yield* waitForReplicas(k, info, replicas, f.duration('timeout'))
+      // in earnest also with --dry-run=server, as kubectl does
+      recordAfterwards(k, info, info.object!, 'none')
     }
     yield* k.out(printer.print(info.object!))
   }

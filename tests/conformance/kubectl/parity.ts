@@ -226,6 +226,11 @@ patch -f shop.yaml -p '{"metadata":{"labels":{"l":"n"}}}' --local -o name
 logs tools -c box --limit-bytes=3
 certificate approve
 autoscale deploy shop
+scale deploy shop --replicas=2 --record
+label deploy shop zz=b --record
+label deploy shop zz- --record
+patch deploy shop -p '{"spec":{"replicas":3}}' --dry-run=client
+rollout history deploy/shop
 top pod --sort-by=foo
 delete configmaps --raw=/api/v1
 label pod tools tier=front
