@@ -28,6 +28,7 @@ import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
 import { ImageManager } from './image-manager.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
+import { CONTAINERD_GONE } from './runtime-gone.ts'
 import { PAUSE_IMAGE } from './sandbox.ts'
 import { isMirror, isStatic, MANIFESTS, StaticPods } from './static-pods.ts'
 
@@ -56,7 +57,6 @@ const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - EVICTION_MEMO
 const STATUS_DELAY = 1
 /** syncPeriod of pkg/kubelet/status. */
 const STATUS_RETRY = 10_000
-const CONTAINERD = '/run/containerd/containerd.sock'
 /** Where pkg/kubelet v1.33 says so. */
 const SYNC_LOOP = { ADD: 'kubelet.go:2507', DELETE: 'kubelet.go:2523', REMOVE: 'kubelet.go:2517' }
 /** Until a silent containerd is called down (maxWaitForContainerRuntime and a look), and the PLEG unhealthy (relistThreshold). */
@@ -145,7 +145,7 @@ export class Kubelet implements PodHost {
     const { clock } = this.context
     if (!this.stopped) {
       const problems = this.#runtimeProblems()
-      const error = JSON.stringify(`rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix ${CONTAINERD}: connect: no such file or directory"`)
+      const error = JSON.stringify(CONTAINERD_GONE)
       log.line('E', 'log.go:32', () => `"Status from runtime service failed" err=${error}`)
       log.line('E', 'kubelet.go:3002', () => `"Container runtime sanity check failed" err=${error}`)
       if (problems.length > 0) log.line('E', 'kubelet.go:2451', () => `"Skipping pod synchronization" err=${JSON.stringify(problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`)}`)

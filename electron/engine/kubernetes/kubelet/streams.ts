@@ -16,6 +16,7 @@ import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
 import type { PodSandbox } from './sandbox.ts'
 import { ociExecError } from './run-command.ts'
+import { CONTAINERD_GONE } from './runtime-gone.ts'
 import { isMirror } from './static-pods.ts'
 
 /** The kubelets' streaming side: pkg/kubelet/server. The API server has chosen the container. */
@@ -33,15 +34,16 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
   const join = (namespace: string, name: string, container: string, path: string, make: (kubelet: Kubelet, run: ContainerRun, record: ContainerRecord) => RemoteCommand): RemoteCommand => {
     const { kubelet, worker } = find(namespace, name, `${path}/${namespace}/${name}/${container}`)
     const record = worker?.record(container)
-    if (record?.run) return make(kubelet, record.run, record)
+    const silent = kubelet.runtimeDown !== undefined
+    if (record?.run && !silent) return make(kubelet, record.run, record)
     const remote = new Remote(kubelet.context.clock, [], undefined, () => undefined)
-    remote.finish({ error: `unable to upgrade connection: container not found ("${container}")` })
+    remote.finish({ error: `unable to upgrade connection: ${silent ? CONTAINERD_GONE : `container not found ("${container}")`}` })
     return remote
   }
   return {
     logs(namespace, name, options, sink) {
-      const { worker, pod } = find(namespace, name, `containerLogs/${namespace}/${name}/${options.container}`)
-      return readLog(worker, pod, options, sink)
+      const { kubelet, worker, pod } = find(namespace, name, `containerLogs/${namespace}/${name}/${options.container}`)
+      return readLog(worker, pod, options, sink, kubelet.runtimeDown !== undefined)
     },
     exec(namespace, name, options) {
       return join(namespace, name, options.container!, 'exec', (kubelet, run) => exec(kubelet.context.clock, run, options, kubelet.random.hex(64)))
@@ -52,7 +54,8 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
     portForward(namespace, name, port, handlers, uid) {
       const former = [...kubelets.values()].map((k) => k.formerSandboxes.get(uid ?? '')).find((id) => id !== undefined)
       if (former) throw new Error(`error forwarding port ${port} to pod ${former}, uid : failed to find sandbox "${former}" in store: not found`)
-      const { worker } = find(namespace, name, `portForward/${namespace}/${name}`)
+      const { kubelet, worker } = find(namespace, name, `portForward/${namespace}/${name}`)
+      if (kubelet.runtimeDown !== undefined) throw internalError(CONTAINERD_GONE)
       if (!worker?.sandbox) throw internalError(`pod not found ("${name}_${namespace}")`)
       return portForward(worker.sandbox, port, handlers)
     },
@@ -61,16 +64,23 @@ export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<st
 
 // ---- logs ------------------------------------------------------------------------------------------------------
 
-function readLog(worker: PodWorker | undefined, pod: Pod, options: LogOptions, sink: LogSink): () => void {
+function readLog(worker: PodWorker | undefined, pod: Pod, options: LogOptions, sink: LogSink, silent: boolean): () => void {
   const name = options.container!
   const record = worker?.record(name)
   const refuse = (what: string): Error => badRequest(`container "${name}" in pod "${pod.metadata.name}" ${what}`)
   if (!record) throw refuse('is not available')
+  // the kubelet has begun its answer when it asks containerd where the log is
+  const where = (text: string): (() => void) => {
+    sink.onLine(`unable to retrieve container logs for ${text}`)
+    sink.onEnd()
+    return () => undefined
+  }
   if (options.previous) {
     const former = record.run || !record.log ? record.previousLog : record.previousLog ?? (record.restarts === 0 && !record.last ? undefined : record.log)
     if (!former) throw badRequest(`previous terminated container "${name}" in pod "${pod.metadata.name}" not found`)
-    return former.read(options, sink)
+    return silent ? where(record.lastEnd?.containerID ?? '') : former.read(options, sink)
   }
+  if (record.log && silent) return where(record.run ? `containerd://${record.run.id}` : (record.lastEnd?.containerID ?? ''))
   if (record.log) return record.log.read(options, sink)
   const reason = 'waiting' in record.state ? record.state.waiting.reason : ''
   if (reason === 'ErrImagePull') throw refuse("is waiting to start: image can't be pulled")
