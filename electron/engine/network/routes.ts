@@ -110,6 +110,14 @@ class Table {
   }
 }
 
+const NONE: readonly LinkAddress[] = []
+
+/** Whether it may be the source of packets along a route of this scope. */
+function mayLeave({ address, scope, secondary }: LinkAddress, route: Route['scope']): boolean {
+  if (secondary || address.includes(':')) return false
+  return scope === 'global' || (route === 'host' ? scope === 'link' || scope === 'host' : route === 'link' && scope === 'link')
+}
+
 /** The routes of a network namespace; those of IPv4 as net/ipv4/fib_frontend.c keeps them, those of IPv6 in routes6.ts. */
 export class Routes implements RouteTable {
   readonly #host: RouteHost
@@ -309,13 +317,17 @@ export class Routes implements RouteTable {
     if (entry.prefix.version === 6) return this.v6.sourceFor(entry, destination)
     const route = entry.route
     if (route.source) return route.source
-    const scopes = route.scope === 'host' ? ['global', 'link', 'host'] : route.scope === 'link' ? ['global', 'link'] : ['global']
-    const fits = (a: LinkAddress): boolean => !a.secondary && scopes.includes(a.scope) && !a.address.includes(':')
-    const own = entry.link?.addresses.filter(fits) ?? []
-    const near = route.via === undefined ? undefined : own.find((a) => ((ipv4Number(a.address) ^ ipv4Number(route.via!)) & maskOf(a.prefixLength)) === 0)
-    if (near ?? own[0]) return (near ?? own[0])!.address
+    // Asked for with each packet that is made here.
+    let first: Ip | undefined
+    for (const own of entry.link?.addresses ?? NONE) {
+      if (!mayLeave(own, route.scope)) continue
+      if (route.via === undefined) return own.address
+      if (((ipv4Number(own.address) ^ ipv4Number(route.via)) & maskOf(own.prefixLength)) === 0) return own.address
+      first ??= own.address
+    }
+    if (first !== undefined) return first
     for (const link of this.#host.links.values()) {
-      const other = link.addresses.find(fits)
+      const other = link.addresses.find((a) => mayLeave(a, route.scope))
       if (other && link.kind !== 'loopback') return other.address
     }
     return undefined

@@ -480,8 +480,6 @@ export interface ConntrackEntry {
   mark: number
   /** Virtual ms at which it goes. */
   expiresAt: number
-  packets: [number, number]
-  bytes: [number, number]
 }
 
 export interface Conntrack {

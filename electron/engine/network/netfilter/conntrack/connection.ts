@@ -6,13 +6,11 @@ export class TrackedConnection implements ConntrackEntry {
   readonly id: number
   readonly original: ConntrackTuple
   reply: ConntrackTuple
-  tcpState?: string
+  tcpState: string | undefined = undefined
   assured = false
   seenReply = false
   mark = 0
   expiresAt = Infinity
-  packets: [number, number] = [0, 0]
-  bytes: [number, number] = [0, 0]
   confirmed = false
   /** In nobody's table any more; packets that hold it are still translated. */
   dead = false
@@ -21,6 +19,14 @@ export class TrackedConnection implements ConntrackEntry {
   /** Which translations are decided, be it that there is none. */
   sourceDecided = false
   destinationDecided = false
+  /** As the table finds it; the table's own. */
+  known: ConntrackTuple | undefined = undefined
+  originalHash = 0
+  replyHash = 0
+  originalNext: TrackedConnection | undefined = undefined
+  replyNext: TrackedConnection | undefined = undefined
+  earlier: TrackedConnection | undefined = undefined
+  later: TrackedConnection | undefined = undefined
   /** UDP: from when on it counts as a stream. */
   streamAt = Infinity
 

@@ -8,85 +8,101 @@ export interface Found {
   readonly direction: 'original' | 'reply'
 }
 
-class Entry implements Found {
-  readonly connection: TrackedConnection
-  readonly direction: 'original' | 'reply'
-  readonly tuple: ConntrackTuple
-  readonly hash: number
-  next: Entry | undefined
-
-  constructor(connection: TrackedConnection, direction: 'original' | 'reply', tuple: ConntrackTuple) {
-    this.connection = connection
-    this.direction = direction
-    this.tuple = tuple
-    this.hash = hashOf(tuple)
-  }
-}
-
 const FEW = 16
 
-/** Connections by the tuples of both their directions: a hash table with chains, as the kernel's, for keys made of text cost too much. */
+/**
+ * Connections by the tuples of both their directions: two hash tables with chains as the kernel's one. The chains and the
+ * order in which connections came run through the connections themselves, for there are very many.
+ */
 export class ConnectionTable {
   /** Made with the first connection; a power of two of them. */
-  #buckets: (Entry | undefined)[] = []
-  /** In the order in which they came, with the reply's tuple as it stands in the table. */
-  readonly #connections = new Map<TrackedConnection, ConntrackTuple>()
-
-  connections(): Iterable<TrackedConnection> {
-    return this.#connections.keys()
-  }
+  #originals: (TrackedConnection | undefined)[] = []
+  #replies: (TrackedConnection | undefined)[] = []
+  #first: TrackedConnection | undefined
+  #last: TrackedConnection | undefined
+  #size = 0
 
   get(tuple: ConntrackTuple): Found | undefined {
-    const buckets = this.#buckets
-    if (buckets.length === 0) return undefined
+    const originals = this.#originals
+    if (originals.length === 0) return undefined
     const hash = hashOf(tuple)
-    let entry = buckets[hash & (buckets.length - 1)]
-    while (entry && (entry.hash !== hash || !sameTuple(entry.tuple, tuple))) entry = entry.next
-    return entry
+    const at = hash & (originals.length - 1)
+    // What came last stands first in the kernel's chains: the reply of a connection with itself.
+    for (let connection = this.#replies[at]; connection; connection = connection.replyNext) {
+      if (connection.replyHash === hash && sameTuple(connection.known!, tuple)) return { connection, direction: 'reply' }
+    }
+    for (let connection = originals[at]; connection; connection = connection.originalNext) {
+      if (connection.originalHash === hash && sameTuple(connection.original, tuple)) return { connection, direction: 'original' }
+    }
+    return undefined
   }
 
   add(connection: TrackedConnection): void {
-    this.#connections.set(connection, connection.reply)
-    if (this.#connections.size * 2 > this.#buckets.length) this.#grow()
-    this.#insert(new Entry(connection, 'original', connection.original))
-    this.#insert(new Entry(connection, 'reply', connection.reply))
+    connection.known = connection.reply
+    connection.originalHash = hashOf(connection.original)
+    connection.replyHash = hashOf(connection.reply)
+    connection.earlier = this.#last
+    if (this.#last) this.#last.later = connection
+    else this.#first = connection
+    this.#last = connection
+    if (++this.#size > this.#originals.length) this.#grow()
+    else this.#insert(connection)
   }
 
   delete(connection: TrackedConnection): void {
-    const reply = this.#connections.get(connection)
-    if (!reply) return
-    this.#connections.delete(connection)
-    this.#remove(connection, connection.original)
-    this.#remove(connection, reply)
+    if (!connection.known) return
+    const { earlier, later } = connection
+    if (earlier) earlier.later = later
+    else this.#first = later
+    if (later) later.earlier = earlier
+    else this.#last = earlier
+    this.#size--
+    this.#remove(connection)
+    connection.known = connection.earlier = connection.later = connection.originalNext = connection.replyNext = undefined
   }
 
-  #insert(entry: Entry): void {
-    const at = entry.hash & (this.#buckets.length - 1)
-    entry.next = this.#buckets[at]
-    this.#buckets[at] = entry
+  /** In the order in which they came; the one that was given last may be deleted meanwhile. */
+  *connections(): Iterable<TrackedConnection> {
+    for (let connection = this.#first; connection;) {
+      const { later } = connection
+      yield connection
+      connection = later
+    }
   }
 
-  #remove(connection: TrackedConnection, tuple: ConntrackTuple): void {
-    const at = hashOf(tuple) & (this.#buckets.length - 1)
-    let before: Entry | undefined
-    for (let entry = this.#buckets[at]; entry; before = entry, entry = entry.next) {
-      if (entry.connection !== connection || !sameTuple(entry.tuple, tuple)) continue
-      if (before) before.next = entry.next
-      else this.#buckets[at] = entry.next
-      return
+  #insert(connection: TrackedConnection): void {
+    const mask = this.#originals.length - 1
+    const original = connection.originalHash & mask
+    const reply = connection.replyHash & mask
+    connection.originalNext = this.#originals[original]
+    this.#originals[original] = connection
+    connection.replyNext = this.#replies[reply]
+    this.#replies[reply] = connection
+  }
+
+  #remove(connection: TrackedConnection): void {
+    const mask = this.#originals.length - 1
+    const original = connection.originalHash & mask
+    const reply = connection.replyHash & mask
+    let before = this.#originals[original]!
+    if (before === connection) this.#originals[original] = connection.originalNext
+    else {
+      while (before.originalNext !== connection) before = before.originalNext!
+      before.originalNext = connection.originalNext
+    }
+    before = this.#replies[reply]!
+    if (before === connection) this.#replies[reply] = connection.replyNext
+    else {
+      while (before.replyNext !== connection) before = before.replyNext!
+      before.replyNext = connection.replyNext
     }
   }
 
   #grow(): void {
-    const old = this.#buckets
-    this.#buckets = new Array<Entry | undefined>(Math.max(FEW, 2 * old.length)).fill(undefined)
-    for (const first of old) {
-      for (let entry = first; entry;) {
-        const { next } = entry
-        this.#insert(entry)
-        entry = next
-      }
-    }
+    const size = Math.max(FEW, 2 * this.#originals.length)
+    this.#originals = new Array<TrackedConnection | undefined>(size).fill(undefined)
+    this.#replies = new Array<TrackedConnection | undefined>(size).fill(undefined)
+    for (const connection of this.connections()) this.#insert(connection)
   }
 }
 

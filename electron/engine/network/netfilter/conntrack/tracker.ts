@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../../../clock.ts'
 import { SparseSet } from '../../../sparse.ts'
-import { ipLength } from '../../packets.ts'
 import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
 import { TrackedConnection } from './connection.ts'
 import { nextSctpState, SCTP_TIMEOUTS } from './sctp-state.ts'
@@ -189,9 +188,6 @@ export class ConnectionTracker implements Conntrack {
     } else timeout = this.#datagramTimeout(packet, connection, direction)
     meta.connection = connection
     meta.direction = direction
-    const index = direction === 'original' ? 0 : 1
-    connection.packets[index]++
-    connection.bytes[index] += ipLength(packet)
     if (direction === 'reply') connection.seenReply = true
     meta.state = direction === 'reply' || connection.seenReply ? 'ESTABLISHED' : 'NEW'
     if (timeout > 0) connection.expiresAt = this.#clock.now + timeout * 1000
