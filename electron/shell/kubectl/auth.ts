@@ -108,7 +108,10 @@ const whoAmI: Command = {
   *run(k): Task<number> {
     const answer = ask(k, 'selfsubjectreviews', {}) as unknown as JsonObject
     if (k.flags.string('output') !== '') {
-      yield* k.out(printerFor(k).print(answer))
+      const { username, uid, groups, extra } = map(at(answer, 'status', 'userInfo'))
+      const userInfo = { username, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) }
+      // in the order of the Go type
+      yield* k.out(printerFor(k, { typed: true }).print({ kind: answer['kind'], apiVersion: answer['apiVersion'], metadata: answer['metadata'], status: { userInfo } }))
       return 0
     }
     const user = at(answer, 'status', 'userInfo')

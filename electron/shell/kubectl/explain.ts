@@ -52,12 +52,13 @@ function* run(k: Kubectl): Task<number> {
 
 /** "pods.spec.containers", "networkpolicies.crd.projectcalico.org.spec": the type and the fields after it. */
 function find(k: Kubectl, word: string, withGroup: boolean): { resource: ApiResource; path: string[] } {
+  if (word.startsWith('.')) throw new KubectlError('invalid jsonpath syntax, first node must be field node')
   const [first, ...fields] = names(word)
   const candidates = k.client.resources().filter((r) => [r.name, r.singular, ...r.shortNames].includes(first!) || r.kind.toLowerCase() === first!.toLowerCase())
   if (withGroup) {
     for (const resource of candidates) {
       const whole = resource.group ? `${resource.name}.${resource.group}` : resource.name
-      if (word.startsWith(whole)) return { resource, path: word.length === whole.length ? [] : names(word.slice(whole.length)).slice(word[whole.length] === '.' ? 1 : 0) }
+      if (word.startsWith(whole)) return { resource, path: word.length === whole.length ? [] : names(word.slice(whole.length)) }
     }
   }
   try {
@@ -70,7 +71,7 @@ function find(k: Kubectl, word: string, withGroup: boolean): { resource: ApiReso
 
 /** The fields of a JSONPath. */
 function names(word: string): string[] {
-  const parts = word.replace(/\.$/, '').split('.')
+  const parts = word.split('.').filter((part) => part !== '')
   if (/[[\]]/.test(word)) throw new KubectlError('invalid jsonpath syntax, first node must be field node')
   return parts
 }

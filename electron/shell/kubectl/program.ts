@@ -6,6 +6,7 @@ import { completionText } from './completion.ts'
 import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
+import { discoveryLog } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
 
 /**
@@ -103,6 +104,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   } catch (error) {
     yield* k.tellWarnings()
     if (error instanceof PrintError) yield* k.out(error.stdout)
+    yield* k.err(discoveryLog(k, error))
     throw error
   }
   yield* k.tellWarnings()

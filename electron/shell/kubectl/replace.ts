@@ -8,7 +8,7 @@ import { LAST_APPLIED, withLastApplied } from './last-applied.ts'
 import { at, type JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { rawWithBody } from './raw.ts'
-import { type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { type Info, keyOf, queryOf, refuseUnserved, resolve } from './resources.ts'
 
 /** How long --force waits for the old object to go, when --timeout does not say, and how often it looks (ms). */
 const GONE_WITHIN = 300_000
@@ -58,6 +58,7 @@ function* run(k: Kubectl): Task<number> {
       let done = object
       if (force) done = k.client.create<KubeObject>(key, namespace, object, options) as unknown as JsonObject
       else if (dryRun !== 'client') {
+        refuseUnserved('put', info, f.string('subresource'))
         done = k.client.update<KubeObject>(key, namespace, info.name, object, { ...options, subresource: f.string('subresource') || undefined }) as unknown as JsonObject
       }
       yield* k.out(printer.print(done))

@@ -385,3 +385,10 @@ function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string,
 export function ignoreNotFound(errors: readonly unknown[]): unknown[] {
   return errors.filter((e) => !isNotFound(e))
 }
+
+/** What client-go makes of the 404 of a path that the server does not have. */
+export function refuseUnserved(verb: string, { resource, name }: Info, subresource: string): void {
+  if (subresource === '' || resource.subresources.includes(subresource)) return
+  const what = resource.group ? `${resource.name}.${resource.group}` : resource.name
+  throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (${verb} ${what} ${name})`, reason: 'NotFound', code: 404 })
+}

@@ -1,4 +1,3 @@
-import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
@@ -7,7 +6,7 @@ import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR
 import { at, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { recordAfterwards } from './record.ts'
-import { type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { type Info, keyOf, queryOf, refuseUnserved, resolve } from './resources.ts'
 import { Watch } from './watching.ts'
 
 export const scale: Command = {
@@ -54,9 +53,7 @@ function* run(k: Kubectl): Task<number> {
 /** By the scale subresource, which only some kinds have. */
 function scaleOne(k: Kubectl, info: Info, replicas: number, dryRun: boolean): void {
   const key = keyOf(info.resource)
-  if (!info.resource.subresources.includes('scale')) {
-    throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (patch ${info.resource.name} ${info.name})`, reason: 'NotFound', code: 404 })
-  }
+  refuseUnserved('patch', info, 'scale')
   const current = Number(text(at(info.object, 'spec', 'replicas')) || '1')
   const wanted = k.flags.int('current-replicas')
   const version = k.flags.string('resource-version')

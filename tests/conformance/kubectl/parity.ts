@@ -226,6 +226,12 @@ patch -f shop.yaml -p '{"metadata":{"labels":{"l":"n"}}}' --local -o name
 logs tools -c box --limit-bytes=3
 certificate approve
 autoscale deploy shop
+auth whoami -o json
+explain pods..spec.hostname
+explain .pods
+replace -f shop.yaml --subresource=nope
+get pods --kubeconfig=/dev/null
+logs x --kubeconfig=/dev/null
 scale deploy shop --replicas=2 --record
 label deploy shop zz=b --record
 label deploy shop zz- --record

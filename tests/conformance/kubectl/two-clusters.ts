@@ -14,6 +14,8 @@ export interface Outcome { stdout: string; stderr: string; code: number | null }
 /** How far virtual time goes on in a step while the real kubectl waits, in ms, and how often, in real ms. */
 const STEP = 20
 const PAUSE = 4
+/** klog's time and process. */
+const LOG_HEAD = /^([WEI])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm
 /** The ms of a second at which commands come that reckon ages. */
 const AGES_AT = 700
 
@@ -121,7 +123,7 @@ export class TwoClusters {
     if (this.#shift) this.#shift.ms = Date.now() - this.#epoch - Math.floor(began)
     const real = await this.#real(args, stdin, variables)
     this.#evenOut()
-    return { ours: { stdout: ours.stdout, stderr: ours.stderr, code: ours.code }, real }
+    return { ours: { stdout: ours.stdout, stderr: ours.stderr.replace(LOG_HEAD, '$1 '), code: ours.code }, real }
   }
 
   #real(args: readonly string[], stdin: string, variables: Record<string, string>): Promise<Outcome> {
@@ -160,7 +162,7 @@ export class TwoClusters {
       .replaceAll(this.#server!.url.slice('https://'.length), '172.18.0.2:6443')
       .replaceAll(this.#home, '/home/student')
       .replaceAll('/root/', '/home/student/')
-      .replace(/^([WEI])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm, '$1 ')
+      .replace(LOG_HEAD, '$1 ')
   }
 
   #evenOut(): void {
