@@ -90,8 +90,12 @@ describe('/openapi/v2', () => {
   })
 
   it('is made once', () => {
-    const began = performance.now()
-    for (let n = 0; n < 20; n++) ask('application/com.github.proto-openapi.spec.v2@v1.0+protobuf')
-    expect(performance.now() - began).toBeLessThan(200)
+    const parts = (): (string | Uint8Array)[] => {
+      const found: (string | Uint8Array)[] = []
+      const request = { method: 'GET', target: '/openapi/v2', accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf', body: new Uint8Array(0) }
+      answerRequest({ clock: cluster.clock, client: cluster.client }, request, { head: () => undefined, data: (chunk) => void found.push(chunk), end: () => undefined })
+      return found
+    }
+    expect(parts()[0]).toBe(parts()[0])
   })
 })
