@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { ConnectionError, StatusError, type ApiResource, type KubernetesClient } from '../client.ts'
 import { NOT_SIMULATED } from '../discovery.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
-import { internalError, unservedResource } from '../status.ts'
+import { internalError, notSimulated, unservedResource } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
 import { parseAccept } from './negotiate.ts'
@@ -73,11 +73,22 @@ export function answerRequest(context: ApiContext, request: ApiRequest, sink: Ap
   return () => undefined
 }
 
+/** What a real API server has there and this one has not: what to look at instead. */
+const ELSEWHERE: readonly (readonly [path: string, instead: string])[] = [
+  ['/metrics', 'kubectl get --raw /readyz?verbose says what is well'],
+  ['/logs', 'kubectl logs -n kube-system kube-apiserver-control-plane'],
+  ['/debug', 'kubectl get --raw /readyz?verbose says what is well'],
+  ['/.well-known/openid-configuration', 'kubectl create token makes tokens'],
+  ['/openid/v1/jwks', 'kubectl create token makes tokens'],
+]
+
 function serveDocument(exchange: Exchange): void {
   const { request, info: { path }, client } = exchange
   if (serveHealth(exchange) || serveOpenApi(exchange)) return
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFoundPage(exchange)
   if (path === '/version' || path === '/version/') return sendJson(exchange, 200, { ...client.serverVersion(), gitTreeState: 'clean', compiler: 'gc' })
+  const elsewhere = ELSEWHERE.find(([root]) => path === root || path.startsWith(`${root}/`))
+  if (elsewhere) throw notSimulated(`${path} (${elsewhere[1]})`)
   const groups = groupsOf(client.resources())
   if (path === '/') return sendJson(exchange, 200, { paths: paths(groups) })
   const root = path.replace(/\/$/, '')

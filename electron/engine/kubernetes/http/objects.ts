@@ -5,7 +5,7 @@ import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
 import { withDescriptions } from '../openapi/column-descriptions.ts'
-import { invalid, noSuchMethod, notAcceptable, unsupportedMediaType } from '../status.ts'
+import { invalid, noSuchMethod, notAcceptable, notSimulated, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, type Exchange } from './handler.ts'
@@ -38,6 +38,7 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
     notFoundPage(exchange)
     return idle
   }
+  if (subresource === 'proxy') throw notSimulated(`the API server's proxy to ${resource.name} (kubectl port-forward, or kubectl exec with curl)`)
   switch (request.method) {
     case 'GET':
     case 'HEAD':
