@@ -183,6 +183,31 @@ describe.skipIf(!available)('the real tools agree', () => {
     ], spent)
   })
 
+  describe.skipIf(!has('wget'))('on wget', () => {
+    const spent: Mask = (text) =>
+      text.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME').replace(/ [ \d.]{4}[ KMG](=[\d.]+s| 0s)/g, ' RATE').replace(/\([\d.]+ [KMG]?B\/s\)/g, '(RATE)').replace(/BusyBox v.*/, 'BusyBox').replace(/Usage: wget \[-cq[^]*/, 'Usage')
+    const page = (status: string, headers: string, body: string): string => `HTTP/1.1 ${status}\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
+    const at = 'http://10.244.2.2'
+    beforeAll(async () => {
+      for (const world of [there, here]) {
+        await world.serve('p3', 5801, page('200 OK', 'Content-Type: text/html; charset=utf-8\r\nX-A: b\r\n', 'hello\n'))
+        await world.serve('p3', 5802, page('404 Not Found', '', 'no\n'))
+        await world.serve('p3', 5803, page('302 Found', `Location: ${at}:5801/moved\r\n`, ''))
+        await world.serve('p3', 5804, page('200 OK', '', 'x'.repeat(73_456)))
+      }
+    })
+    for (const wget of ['wget', 'busybox wget']) {
+      same('p1', [
+        `${wget} -O - ${at}:5801/a`, `${wget} -qO- ${at}:5801`, `${wget} -O /dev/null ${at}:5804/big`, `${wget} -S -O - ${at}:5801/a`, `${wget} -O- ${at}:5802/`, `${wget} --spider ${at}:5801/`, `${wget} --spider ${at}:5802/`,
+        `${wget} -O- ${at}:5803/r`, `${wget} -O- ${at}:5899/`, `${wget} -q -O- ${at}:5899/`, `${wget} -O- foo://x`, `${wget} --header 'X-A: 1' -qO- ${at}:5801/h`, `${wget} --post-data a=b -qO- ${at}:5801/p`, `${wget} -q --spider ${at}:5802/`,
+      ], spent)
+    }
+    same('p1', [
+      'wget', 'wget -Z', 'wget --foo', 'wget -T', 'busybox wget', `busybox wget -S -O- ${at}:5803/`, `busybox wget -S -O- ${at}:5802/`, `busybox wget -P /tmp -O /dev/null ${at}:5801/`, `wget -nv -O- ${at}:5801/`, `wget -nv -O- ${at}:5802/`, `wget -nv -O- ${at}:5803/`, `wget -q -S -O- ${at}:5801/`, `wget -O /nope/x ${at}:5801/`, 'wget -t 2 -T 0.2 -O- http://10.244.2.99:81/', `wget -q -O- --show-progress ${at}:5801/`,
+      `wget -t x ${at}`, `wget --header x ${at}`, `wget --spider -S ${at}:5801/`,
+    ], spent)
+  })
+
   describe('on netcat', () => {
     const ports: Mask = (text) => text.replace(/(\d+\.){3}\d+ (3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORT')).replaceAll('Temporary failure in name resolution', 'Name or service not known')
     const heard = async (listen: string, lines: string[]): Promise<void> => {

@@ -1,19 +1,44 @@
-import { canonicalIp, headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
+import { canonicalIp, encodeUtf8, headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type OpenFile, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
 import { TcpStream } from './stream.ts'
 
-interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean }
+interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; logFile: string | undefined; log: string[] }
+
+const USAGE = `BusyBox v1.36.1 () multi-call binary.
+
+Usage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]
+\t[--post-data STR | --post-file FILE] [-Y on/off]
+\t[--no-check-certificate] [-P DIR] [-U AGENT] [-T SEC] URL...
+
+Retrieve files via HTTP or FTP
+
+\t--spider\tOnly check URL existence: $? is 0 if exists
+\t--header STR\tAdd STR (of form 'header: value') to headers
+\t--post-data STR\tSend STR using POST method
+\t--post-file FILE\tSend FILE using POST method
+\t--no-check-certificate\tDon't validate the server's certificate
+\t-c\t\tContinue retrieval of aborted transfer
+\t-q\t\tQuiet
+\t-P DIR\t\tSave to DIR (default .)
+\t-S    \t\tShow server response
+\t-T SEC\t\tNetwork read timeout is SEC seconds
+\t-O FILE\t\tSave to FILE ('-' for stdout)
+\t-o LOGFILE\tLog messages to FILE
+\t-U STR\t\tUse STR for User-Agent header
+\t-Y on/off\tUse proxy
+`
 
 /** wget of busybox 1.36, for http and https. */
 export function* busyboxWget(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'qO:T:SY:U:P:cs', { quiet: 'q', 'output-document': 'O', timeout: 'T', 'server-response': 'S', spider: 's', 'user-agent': 'U', header: 'H', 'post-data': 'p', 'no-check-certificate': 'k' })
+  const parsed = getopt(process.argv.slice(1), 'qO:o:T:SY:U:P:csH:p:kf:', { quiet: 'q', 'output-document': 'O', timeout: 'T', 'server-response': 'S', spider: 's', 'user-agent': 'U', header: 'H', 'post-data': 'p', 'post-file': 'f', 'no-check-certificate': 'k' })
   if ('invalid' in parsed || 'missing' in parsed || parsed.operands.length === 0) {
     if ('invalid' in parsed) yield* process.printError(`wget: unrecognized option: ${parsed.invalid.replace(/^--/, '')}\n`)
-    yield* process.printError('BusyBox v1.36.1 () multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-T SEC] URL...\n')
+    if ('missing' in parsed) yield* process.printError(`wget: option requires an argument: ${parsed.missing}\n`)
+    yield* process.printError(USAGE)
     return 1
   }
-  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false }
+  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false, prefix: undefined, logFile: undefined, log: [] }
   for (const { name, value } of parsed.options) {
     if (name === 'q') options.quiet = true
     else if (name === 'O') options.output = value
@@ -22,16 +47,34 @@ export function* busyboxWget(process: Process): Task<number> {
     else if (name === 's') options.spider = true
     else if (name === 'U') options.agent = value
     else if (name === 'k') options.unchecked = true
+    else if (name === 'P') options.prefix = value
+    else if (name === 'o') options.logFile = value
+    else if (name === 'p') options.post = value
+    else if (name === 'H') options.headers.push([value.replace(/:.*$/s, ''), value.replace(/^[^:]*:\s*/, '')])
+    else if (name === 'f') {
+      const path = process.resolve(value)
+      if (!process.fs.exists(path)) {
+        yield* process.printError(`wget: can't open '${value}': No such file or directory\n`)
+        return 1
+      }
+      options.post = process.fs.readText(path)
+    } else if (name === 'Y' && value === 'off') continue
     else {
       yield* process.printError(`podhop: not simulated: wget -${name} (use curl)\n`)
       return 69
     }
   }
+  let code = 0
   for (const url of parsed.operands) {
-    const code = yield* fetchUrl(process, options, url)
-    if (code !== 0) return code
+    code = yield* fetchUrl(process, options, url)
+    if (code !== 0) break
   }
-  return 0
+  if (options.logFile !== undefined) {
+    const file = process.open(options.logFile, 'write')
+    yield* file.write(encodeUtf8(options.log.join('')))
+    file.release()
+  }
+  return code
 }
 
 function* fetchUrl(process: Process, options: Options, text: string): Task<number> {
@@ -40,7 +83,8 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
     return 1
   }
   const note = function* (words: string): Task {
-    if (!options.quiet) yield* process.printError(words)
+    if (options.logFile !== undefined) options.log.push(words)
+    else if (!options.quiet) yield* process.printError(words)
   }
   let next = text
   for (let redirects = 0; redirects < 6; redirects++) {
@@ -68,14 +112,19 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
       }
     }
     const host = url.port === usual ? shownHost : `${shownHost}:${url.port}`
-    stream.write(writeRequest('GET', url.target, [['Host', host], ['User-Agent', options.agent], ['Connection', 'close'], ...options.headers]))
+    const given = (header: string): boolean => options.headers.some(([n]) => n.toLowerCase() === header.toLowerCase())
+    const body = options.post === undefined ? undefined : encodeUtf8(options.post)
+    const own = ([['Host', host], ['User-Agent', options.agent], ['Connection', 'close']] as [string, string][]).filter(([n]) => !given(n))
+    const content = ([['Content-Type', 'application/x-www-form-urlencoded'], ['Content-Length', String(body?.length)]] as [string, string][]).filter(([n]) => body && !given(n))
+    stream.write(writeRequest(body ? 'POST' : 'GET', url.target, [...own, ...options.headers, ...content], body))
     const answer = yield* readAnswer(process, stream, options.timeout)
     stream.close()
     if ('error' in answer) return yield* fail(answer.error)
-    const { head, body } = answer
-    if (options.showHeaders) yield* process.printError(`  HTTP/${head.version} ${head.status} ${head.reason}\n${head.headers.map(([n, v]) => `  ${n}: ${v}\n`).join('')}  \n`)
+    const { head } = answer
     const location = headerOf(head.headers, 'location')
-    if ([301, 302, 303, 307, 308].includes(head.status) && location !== undefined) {
+    const redirected = [301, 302, 303, 307, 308].includes(head.status) && location !== undefined
+    if (options.showHeaders) yield* process.printError(shownHead(head, redirected))
+    if (redirected) {
       next = redirectTarget(url, location)
       continue
     }
@@ -84,26 +133,52 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
       yield* note('remote file exists\n')
       return 0
     }
-    return yield* save(process, options, url, body, fail, note)
+    return yield* save(process, options, url, answer.body, fail, note)
   }
   return yield* fail('too many redirections')
 }
 
+/** It reads on only as long as it has to: of an error the first line, of a redirection as far as its target. */
+function shownHead(head: ResponseHead, redirected: boolean): string {
+  const first = `  HTTP/${head.version} ${head.status} ${head.reason}\n`
+  if (head.status >= 400) return first
+  const lines = head.headers.map(([n, v]) => `  ${n}: ${v}\n`)
+  if (!redirected) return `${first}${lines.join('')}  \n`
+  return first + lines.slice(0, head.headers.findIndex(([n]) => n.toLowerCase() === 'location') + 1).join('')
+}
+
+/** libbb/progress.c: no more than five digits. */
+function shownSize(size: number): string {
+  let value = size
+  let unit = 0
+  while (value >= 100_000) {
+    value = Math.floor(value / 1024)
+    unit++
+  }
+  return `${value}${' kMGT'[unit]!.trim()}`
+}
+
 function* save(process: Process, options: Options, url: CurlUrl, body: Uint8Array[], fail: (words: string) => Task<number>, note: (words: string) => Task): Task<number> {
-  const name = options.output ?? (url.target.replace(/\?.*$/, '').split('/').at(-1) || 'index.html')
+  const last = url.target.replace(/\?.*$/, '').split('/').at(-1) || 'index.html'
+  const name = options.output ?? (options.prefix === undefined ? last : `${options.prefix.replace(/\/$/, '')}/${last}`)
   const size = body.reduce((n, b) => n + b.length, 0)
-  const shown = name === '-' ? '-' : name
+  const shown = name.split('/').at(-1)!
   if (name === '-') {
     yield* note('writing to stdout\n')
     for (const chunk of body) yield* process.print(chunk)
   } else {
     if (options.output === undefined && process.fs.exists(process.resolve(name))) return yield* fail(`can't open '${name}': File exists`)
+    let file: OpenFile
+    try {
+      file = process.open(name, 'write')
+    } catch (error) {
+      return yield* fail(`can't open '${name}': ${(error as Error).message}`)
+    }
     yield* note(`saving to '${name}'\n`)
-    const file = process.open(name, 'write')
     for (const chunk of body) yield* file.write(chunk)
     file.release()
   }
-  yield* note(`${shown.slice(0, 20).padEnd(20)} 100% |********************************| ${String(size).padStart(5)}  0:00:00 ETA\n`)
+  yield* note(`${shown.slice(0, 20).padEnd(20)} 100% |********************************| ${shownSize(size).padStart(5)}  0:00:00 ETA\n`)
   yield* note(name === '-' ? 'written to stdout\n' : `'${name}' saved\n`)
   return 0
 }
