@@ -141,6 +141,29 @@ describe('a forwarded port', () => {
     ;(await occupy(port)).close()
   })
 
+  it('of a Service or a Deployment leads to one of its Pods, and there may be several at once', async () => {
+    const desk = new Desk()
+    desks.push(desk)
+    await desk.session.open(null)
+    await desk.type('kubectl create deployment shop --image=nginx --port=80; kubectl expose deployment shop --port=8080 --target-port=80; kubectl rollout status deployment/shop', /successfully rolled out/)
+    const ports = (): number[] => [...desk.output.matchAll(/Forwarding from 127\.0\.0\.1:(\d+) -> 80\b/g)].map(([, port]) => Number(port))
+    await desk.type('kubectl port-forward service/shop :8080', /Forwarding from 127\.0\.0\.1:\d+ -> 80\b/)
+    await eventually(() => desk.session.realPorts.includes(ports()[0]!))
+    const agent = new Agent({ keepAlive: true })
+    const pages = await Promise.all(Array.from({ length: 12 }, (_, n) => fetchPage(ports()[0]!, '/', n % 2 === 0 ? agent : false)))
+    expect(pages.every(({ status }) => status === 200)).toBe(true)
+    agent.destroy()
+    desk.session.input({ kind: 'terminal-input', id: 't1', data: '\x03' })
+    await eventually(() => desk.session.realPorts.length === 0)
+    // three ports of a Deployment's Pod, of which nothing listens on the last
+    await desk.type('kubectl port-forward deploy/shop :80 :80 :81', /Forwarding from 127\.0\.0\.1:\d+ -> 81/)
+    await eventually(() => desk.session.realPorts.length === 3)
+    for (const port of ports().slice(1)) expect((await fetchPage(port)).status).toBe(200)
+    const closed = Number(/127\.0\.0\.1:(\d+) -> 81/.exec(desk.output)![1])
+    await expect(fetchPage(closed)).rejects.toThrow()
+    await desk.printed(/an error occurred forwarding \d+ -> 81/)
+  })
+
   it('is free at once after Ctrl-C, and can be taken again at once', async () => {
     const { desk, port } = await forwarded()
     const socket = connect(port, '127.0.0.1')
