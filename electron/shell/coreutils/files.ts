@@ -2,10 +2,11 @@ import { SystemError } from '../../engine/machine/errors.ts'
 import type { MemoryFilesystem } from '../../engine/machine/filesystem.ts'
 import { baseName, directoryName } from '../../engine/machine/path.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import type { FileStat } from '../../engine/machine/types.ts'
 import { lstatIfAny, mayChangeEntry, mustOwn, owned, statIfAny } from './access.ts'
 import { groupId, userId } from './accounts.ts'
 import { Failure, NotSimulated, missingOperand, quote, quoted, tool, type Run } from './command.ts'
-import { changeMode } from './mode.ts'
+import { changeMode, modeString } from './mode.ts'
 
 function umaskOf(run: Run): number {
   return (run.process.fs as MemoryFilesystem).umask
@@ -15,6 +16,7 @@ tool('mkdir', { flags: 'pv', values: 'm', long: { parents: 'p', verbose: 'v', mo
   const { options, process } = run
   if (options.operands.length === 0) throw missingOperand()
   for (const name of options.operands) {
+    const made: string[] = []
     yield* run.attempt((e) => (run.isBusybox ? `can't create directory '${name}': ${e.message}` : `cannot create directory ${quote(name)}: ${e.message}`), () => {
       const path = run.resolve(name).replace(/(.)\/+$/, '$1')
       const parts = path.split('/').filter(Boolean)
@@ -28,6 +30,7 @@ tool('mkdir', { flags: 'pv', values: 'm', long: { parents: 'p', verbose: 'v', mo
         if (!stat) mayChangeEntry(process, prefix)
         process.fs.makeDirectory(prefix)
         owned(process, prefix)
+        made.push(name.startsWith('/') ? prefix : name.split('/').filter(Boolean).slice(0, i - parts.length || undefined).join('/'))
         const mode = options.value('m')
         if (mode !== undefined && i === parts.length) {
           const bits = changeMode(mode, 0o777, true, 0)
@@ -36,7 +39,7 @@ tool('mkdir', { flags: 'pv', values: 'm', long: { parents: 'p', verbose: 'v', mo
         }
       }
     })
-    if (options.has('v') && run.code === 0) yield* run.print(`${run.name}: created directory ${quoted(name)}\n`)
+    if (options.has('v')) for (const directory of made) yield* run.print(`${run.name}: created directory ${quoted(directory)}\n`)
   }
 })
 
@@ -46,6 +49,7 @@ tool('rmdir', { flags: 'pv', long: { parents: 'p', verbose: 'v', 'ignore-fail-on
   for (const name of options.operands) {
     let at = name.replace(/\/+$/, '')
     for (;;) {
+      if (options.has('v')) yield* run.print(`${run.name}: removing directory, ${quoted(at)}\n`)
       const ok = yield* run.attempt((e) => (run.isBusybox ? `'${at}': ${e.message}` : `failed to remove ${quoted(name)}: ${e.message}`), () => {
         const path = run.resolve(at)
         if (process.fs.lstat(path).type !== 'directory') throw new SystemError('ENOTDIR')
@@ -265,12 +269,13 @@ tool('ln', { flags: 'sfnvrT', long: { symbolic: 's', force: 'f', 'no-dereference
     const into = statIfAny(process, run.resolve(target))?.type === 'directory' && !(options.has('n') && lstatIfAny(process, run.resolve(target))?.type === 'symlink')
     const path = into ? `${run.resolve(target).replace(/\/$/, '')}/${baseName(source)}` : run.resolve(target)
     const shown = into ? (target === '.' ? `./${baseName(source)}` : `${target.replace(/\/$/, '')}/${baseName(source)}`) : target
-    yield* run.attempt((e) => (options.has('s') ? `failed to create symbolic link ${quoted(shown)}: ${e.message}` : e.code === 'ENOENT' ? `failed to access ${quoted(source)}: ${e.message}` : e.code === 'EPERM' ? `${source}: hard link not allowed for directory` : `failed to create hard link ${quoted(shown)}: ${e.message}`), () => {
+    const linked = yield* run.attempt((e) => (options.has('s') ? `failed to create symbolic link ${quoted(shown)}: ${e.message}` : e.code === 'ENOENT' ? `failed to access ${quoted(source)}: ${e.message}` : e.code === 'EPERM' ? `${source}: hard link not allowed for directory` : `failed to create hard link ${quoted(shown)}: ${e.message}`), () => {
       mayChangeEntry(process, path)
       if (options.has('f') && lstatIfAny(process, path)) fs.remove(path)
       if (options.has('s')) fs.symlink(source, path)
       else fs.link(run.resolve(source), path)
     })
+    if (linked && options.has('v')) yield* run.print(`${quoted(shown)} ${options.has('s') ? '->' : '=>'} ${quoted(source)}\n`)
   }
 })
 
@@ -282,10 +287,22 @@ function* tree(run: Run, path: string, shown: string): Task<{ path: string; show
   return out
 }
 
+/** "0644 (rw-r--r--)" */
+function modeShown(stat: FileStat): string {
+  return `${(stat.mode & 0o7777).toString(8).padStart(4, '0')} (${modeString(stat).slice(1)})`
+}
+
 tool('chmod', 'raw', function* (run) {
   const args = [...run.options.operands]
   let recursive = false
-  while (args.length > 0 && /^(-R|--recursive|-v|-f|-c|--)$/.test(args[0]!)) if (/R|recursive/.test(args.shift()!)) recursive = true
+  let verbose = false
+  let changes = false
+  while (args.length > 0 && /^(-[Rvfc]+|--recursive|--verbose|--changes|--silent|--quiet|--)$/.test(args[0]!)) {
+    const option = args.shift()!
+    recursive ||= /^-\w*R|recursive/.test(option)
+    verbose ||= /^-\w*v|verbose/.test(option)
+    changes ||= /^-\w*c|changes/.test(option)
+  }
   const [mode, ...files] = args
   if (mode === undefined) throw missingOperand()
   if (files.length === 0) throw new Failure(`missing operand after ${quote(mode)}`, 1, true)
@@ -297,11 +314,16 @@ tool('chmod', 'raw', function* (run) {
       continue
     }
     for (const { path, shown } of recursive ? yield* tree(run, run.resolve(name), name) : [{ path: run.resolve(name), shown: name }]) {
+      let before = ''
+      let after = ''
       yield* run.attempt((e) => (run.isBusybox ? `${shown}: ${e.message}` : `changing permissions of ${quoted(shown)}: ${e.message}`), () => {
         mustOwn(process, path)
         const stat = process.fs.stat(path)
+        before = modeShown(stat)
         process.fs.chmod(path, changeMode(mode, stat.mode, stat.type === 'directory', umaskOf(run))!)
+        after = modeShown(process.fs.stat(path))
       })
+      if (after !== '' && (verbose || (changes && before !== after))) yield* run.print(before === after ? `mode of ${quoted(shown)} retained as ${after}\n` : `mode of ${quoted(shown)} changed from ${before} to ${after}\n`)
     }
   }
 })

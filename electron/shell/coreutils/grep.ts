@@ -1,6 +1,7 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { statIfAny } from './access.ts'
+import { encodeUtf8 } from '../../engine/text.ts'
 import { Failure, NotSimulated, tool, type Run } from './command.ts'
 import { openInput } from './input.ts'
 import { RegExpError, compileRegExp, posixRegExp } from './regex.ts'
@@ -15,6 +16,7 @@ tool('grep egrep fgrep', {
   number: 'C', unsupported: 'TuZy', usageCode: 2,
 }, function* (run) {
   const { options } = run
+  if (options.has('z')) throw new NotSimulated('grep -z (tr and grep)')
   if (options.has('P')) throw new NotSimulated('grep -P (grep -E)')
   if (options.values('color').some((c) => c === 'always')) throw new NotSimulated('grep --color=always (grep without colours)')
   const operands = [...options.operands]
@@ -60,7 +62,8 @@ function matcher(run: Run, patterns: readonly string[]): Matcher {
     try {
       return compileRegExp(pattern, kind === 'E' ? 'extended' : 'basic').source.replace(/^\(\?:\)$/, '')
     } catch (error) {
-      if (error instanceof RegExpError) throw new Failure(error.message, 2)
+      // A lone bracket at the end, which grep's own parser finds first, has no name.
+      if (error instanceof RegExpError) throw new Failure(pattern.endsWith('[') && error.message.startsWith('Unmatched [') ? 'Invalid regular expression' : error.message, 2)
       throw error
     }
   })
@@ -141,23 +144,27 @@ class Search {
     const shown = name === '-' ? '(standard input)' : name
     const limit = this.#number('m') ?? Infinity
     const quiet = options.has('q', 'c', 'l', 'L')
-    const label = (number: number, mark: string): string => (named ? shown + mark : '') + (options.has('n') ? number + mark : '')
+    const label = (number: number, mark: string, offset = 0): string => (named ? shown + mark : '') + (options.has('n') ? number + mark : '') + (options.has('b') ? offset + mark : '')
     let count = 0
     let number = 0
     let lastPrinted = 0
     let trailing = 0
-    const earlier: { number: number; line: string }[] = []
+    let start = 0
+    let next = 0
+    const earlier: { number: number; line: string; start: number }[] = []
     try {
       for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
         number++
+        start = next
+        if (options.has('b')) next += encodeUtf8(line).length + 1
         const matches = this.#match(line)
         if ((matches.length > 0) === options.has('v')) {
           if (trailing > 0) {
             trailing--
             lastPrinted = number
-            yield* run.print(label(number, '-') + line + '\n')
+            yield* run.print(label(number, '-', start) + line + '\n')
           } else if (this.#before > 0) {
-            earlier.push({ number, line })
+            earlier.push({ number, line, start })
             if (earlier.length > this.#before) earlier.shift()
           }
           if (count >= limit && trailing === 0) break
@@ -171,11 +178,11 @@ class Search {
           continue
         }
         if ((this.#before > 0 || this.#after > 0) && this.#printedAny && number - earlier.length > lastPrinted + 1) yield* run.print('--\n')
-        for (const e of earlier.splice(0)) yield* run.print(label(e.number, '-') + e.line + '\n')
+        for (const e of earlier.splice(0)) yield* run.print(label(e.number, '-', e.start) + e.line + '\n')
         this.#printedAny = true
         lastPrinted = number
-        if (options.has('o')) yield* this.#parts(line, matches, label(number, ':'))
-        else yield* run.print(label(number, ':') + line + '\n')
+        if (options.has('o')) yield* this.#parts(line, matches, (from) => label(number, ':', start + (options.has('b') ? encodeUtf8(line.slice(0, from)).length : 0)))
+        else yield* run.print(label(number, ':', start) + line + '\n')
         trailing = this.#after
         if (count >= limit && trailing === 0) break
       }
@@ -203,12 +210,12 @@ class Search {
     return yield* openInput(this.#run, name, undefined, 2)
   }
 
-  *#parts(line: string, matches: readonly { from: number; to: number }[], label: string): Task<void> {
+  *#parts(line: string, matches: readonly { from: number; to: number }[], label: (from: number) => string): Task<void> {
     if (this.#run.options.has('v')) return
     let at = 0
     for (const { from, to } of matches) {
       if (from < at || to === from) continue
-      yield* this.#run.print(label + line.slice(from, to) + '\n')
+      yield* this.#run.print(label(from) + line.slice(from, to) + '\n')
       at = to
     }
   }

@@ -120,7 +120,18 @@ function* show(run: Run, entries: readonly Entry[]): Task<void> {
   const blockWidth = Math.max(0, ...entries.map((e) => size(run, blocks(e.stat) * 1024, true).length))
   const names = entries.map((e) => (options.has('i') ? String(e.stat.inode).padStart(width) + ' ' : '') + (options.has('s') ? size(run, blocks(e.stat) * 1024, true).padStart(blockWidth) + ' ' : '') + shownName(run, e))
   const terminal = process.terminalOf(1)
-  if (options.has('m')) return yield* run.print(names.join(', ') + '\n')
+  if (options.has('m')) {
+    const width = Number(options.value('w') ?? run.process.terminalOf(1)?.columns ?? 80)
+    let line = ''
+    for (const [i, name] of names.entries()) {
+      const text = name + (i < names.length - 1 ? ',' : '')
+      if (line !== '' && textWidth(`${line} ${text}`) >= width) {
+        yield* run.print(line + '\n')
+        line = text
+      } else line += (line === '' ? '' : ' ') + text
+    }
+    return yield* run.print(line + '\n')
+  }
   if (!(terminal || options.has('C', 'x')) || options.has('1')) return yield* run.print(names.map((n) => n + '\n').join(''))
   yield* run.print(inColumns(names, Number(options.value('w') ?? terminal?.columns ?? 80), options.has('x')))
 }

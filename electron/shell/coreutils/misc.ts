@@ -5,7 +5,7 @@ import { encodeUtf8 } from '../../engine/text.ts'
 import { expandEchoEscapes, formatPrintf } from '../language/printf.ts'
 import { TestError, evaluateTest } from '../language/test-command.ts'
 import { lstatIfAny, statIfAny } from './access.ts'
-import { Failure, missingOperand, quote, tool, type Run } from './command.ts'
+import { Failure, NotSimulated, missingOperand, quote, tool, type Run } from './command.ts'
 import { allLines, eachInput } from './input.ts'
 import { RegExpError, compileRegExp } from './regex.ts'
 import { formatTime } from './strftime.ts'
@@ -209,6 +209,8 @@ tool('od', { flags: 'cxbv', values: 'AtNj' }, function* (run) {
   yield* eachInput(run, options.operands, function* (input) {
     for (let bytes = yield* input.read(); bytes !== null; bytes = yield* input.read()) for (const b of bytes) chunks.push(b)
   })
+  if (options.has('b', 'v', 'j') || !['c', 'o2', 'x1', 'tx1', 'u1', 'd1', 'x2'].includes(kind.replace(/z$/, ''))) throw new NotSimulated('this form of od (od -c, -x, -t x1, -t u1)')
+  if (options.has('N')) chunks.splice(Number(options.value('N')))
   const offset = (n: number): string => (address === 'n' ? '' : address === 'd' ? String(n).padStart(7, '0') : address === 'x' ? n.toString(16).padStart(6, '0') : n.toString(8).padStart(7, '0'))
   const escapes: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
   for (let at = 0; at < chunks.length; at += 16) {
@@ -225,6 +227,7 @@ tool('od', { flags: 'cxbv', values: 'AtNj' }, function* (run) {
 
 tool('split', { values: 'lb' }, function* (run) {
   const { options, process } = run
+  if (options.has('b')) throw new NotSimulated('split -b (split -l)')
   const size = Number(options.value('l') ?? 1000)
   const prefix = options.operands[1] ?? 'x'
   const { lines } = yield* allLines(run, options.operands.slice(0, 1))

@@ -9,7 +9,7 @@ tool('sed', {
   flags: 'nErsuz', values: 'ef', attached: 'i', long: { quiet: 'n', silent: 'n', expression: 'e=', file: 'f=', 'regexp-extended': 'E', 'in-place': 'i?', separate: 's', unbuffered: 'u', 'null-data': 'z' },
   unsupported: 'lb', stopAtOperand: false,
 }, function* (run) {
-  yield* sed(run)
+  return yield* sed(run)
 })
 
 function* sed(run: Run): Task<number> {
@@ -170,7 +170,8 @@ class Stream {
     const state = this.#active.get(command)
     let inside: boolean
     if (state === undefined || state === false) {
-      inside = (from.kind === 'line' && from.line === 0) || this.#matchesAddress(from, text)
+      // Address 0 begins before the first line, once.
+      inside = (from.kind === 'line' && from.line === 0 && state === undefined) || this.#matchesAddress(from, text)
       if (inside) {
         const ends = to.kind === 'line' ? to.line <= this.#line : to.kind === 'offset' ? to.count === 0 : false
         this.#active.set(command, ends ? false : to.kind === 'offset' ? this.#line + to.count : true)

@@ -7,7 +7,8 @@ interface Key { from: number; fromChar: number; to: number; toChar: number; modi
 function parseKey(text: string): Key {
   const match = /^(\d+)(?:\.(\d+))?([bdfghinrVM]*)(?:,(\d+)(?:\.(\d+))?([bdfghinrVM]*))?$/.exec(text)
   if (!match) throw new Failure(`invalid number at field start: invalid count at start of ${quote(text)}`, 2)
-  if (match[1] === '0') throw new Failure(`-: invalid field specification ${quote(text)}`, 2)
+  if (match[2] === '0') throw new Failure(`character offset is zero: invalid field specification ${quote(text)}`, 2)
+  if (match[1] === '0') throw new Failure(`field number is zero: invalid field specification ${quote(text)}`, 2)
   return { from: Number(match[1]), fromChar: Number(match[2] ?? 1), to: match[4] ? Number(match[4]) : Infinity, toChar: Number(match[5] ?? 0), modifiers: match[3]! + (match[6] ?? '') }
 }
 

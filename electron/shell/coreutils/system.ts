@@ -118,6 +118,11 @@ function parseDate(text: string, now: number): number | undefined {
     const offset = zone && /^[-+]/.test(zone) ? (zone.startsWith('-') ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2))) * 60_000 : 0
     return Date.UTC(Number(y), Number(m) - 1, Number(d), Number(h ?? 0), Number(min ?? 0), Number(s ?? 0)) - offset
   }
+  const shifted = /^(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?|@-?\d+|now|today|yesterday|tomorrow)\s*([-+])\s*(\d+)\s*(sec|second|min|minute|hour|day|week)s?$/.exec(trimmed)
+  if (shifted) {
+    const base = parseDate(shifted[1]!, now)
+    if (base !== undefined) return base + Number(shifted[3]) * UNITS[shifted[4]!]! * (shifted[2] === '-' ? -1 : 1)
+  }
   const relative = /^([-+]?\d+)\s*(sec|second|min|minute|hour|day|week)s?(\s+ago)?$/.exec(trimmed)
   if (relative) return now + Number(relative[1]) * UNITS[relative[2]!]! * (relative[3] ? -1 : 1)
   return undefined

@@ -1,3 +1,4 @@
+import { onlyInput, printContents } from './contents.ts'
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { createPipe } from '../../engine/machine/pipe.ts'
 import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
@@ -362,7 +363,8 @@ export class Shell {
       child = this.fork((shell) => {
         shell.traceLevel++
         if (this.flavour === 'bash' && !this.shopt.has('inherit_errexit') && !this.options.has('posix')) shell.options.delete('errexit')
-        return shell.executor.list(script, true)
+        const file = this.flavour === 'bash' ? onlyInput(script) : undefined
+        return file ? printContents(shell, file) : shell.executor.list(script, true)
       }, { files: new Map(this.process.files).set(1, writer) })
       writer.release()
       for (;;) {

@@ -158,3 +158,5 @@ echo a\ b a\\b "a\\b" 'a\\b' a"b"c'd'e "a
 b"
 #### process substitution
 cat <(echo one) <(echo two); while read x; do echo "r:$x"; done < <(echo three)
+#### the contents of a file
+printf 'a\nb\n\n' > f; echo "[$(< f)]"; echo "$(<f)" | wc -l; x=$(< nofile); echo "$? $x"; y=`< f`; echo $y; n=f; echo "$(< "$n")"; echo "[$(< f; )]"

@@ -32,7 +32,9 @@ export function* callBuiltin(awk: Awk, name: string, args: readonly Expression[]
     case 'substr': {
       const chars = [...(yield* text(0))]
       const start = Math.round(yield* number(1))
-      const end = args.length > 2 ? start + Math.round(yield* number(2)) : Infinity
+      const given = args.length > 2 ? Math.round(yield* number(2)) : Infinity
+      // Debian 12's mawk (1.3.4 20200120) takes from a place before the text more, not less.
+      const end = start < 1 && !awk.run.isBusybox ? 1 + given - start : start + given
       return chars.slice(Math.max(0, start - 1), Math.max(0, Math.min(chars.length, end - 1))).join('')
     }
     case 'index': {

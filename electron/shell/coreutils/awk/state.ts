@@ -52,7 +52,7 @@ export abstract class AwkState {
             continue
           }
           this.#started = true
-          this.input = yield* openInput(this.run, name, (n, m) => (m === 'Is a directory' ? `read error (${m})` : `cannot open "${n}" (${m})`), 2)
+          this.input = yield* openInput(this.run, name, (n, m) => (m === 'Is a directory' ? `read error (${m})` : (this.run.isBusybox ? `${n}: ${m}` : `cannot open ${n} (${m})`)), 2)
           if (!this.input) continue
           this.set('FILENAME', name === '-' ? '' : name)
         }

@@ -1,3 +1,4 @@
+import { Failure } from '../command.ts'
 import { formatFloat, formatPrintf } from '../../language/printf.ts'
 
 /** A string that came from input: it compares as a number when it looks like one (POSIX "strnum"). */
@@ -21,7 +22,8 @@ export function toText(value: Value, format = '%.6g'): string {
   if (value === undefined) return ''
   if (typeof value === 'string') return value
   if (typeof value !== 'number') return value.text
-  if (Number.isInteger(value) && Math.abs(value) < 1e16) return String(value === 0 ? 0 : value)
+  // mawk 1.3.4 prints as integers those that fit an int of C.
+  if (Number.isInteger(value) && Math.abs(value) <= 0x7fffffff) return String(value === 0 ? 0 : value)
   if (Number.isNaN(value)) return 'nan'
   const match = /^%([-+ 0#]*)\d*(?:\.(\d+))?([eEfFgG])$/.exec(format)
   return match ? formatFloat(match[3]!, match[1]!, Number(match[2] ?? 6), value) : sprintf(format, [value])
@@ -56,6 +58,7 @@ export function sprintf(format: string, args: readonly Value[]): string {
     const w = width === '*' ? String(Math.trunc(toNumber(args[next++]))) : (width ?? '')
     const p = precision === '*' ? String(Math.trunc(toNumber(args[next++]))) : precision
     const spec = `%${flags}${w}${p === undefined ? '' : '.' + p}`
+    if (next >= args.length) throw new Failure(`run time error: not enough arguments passed to printf("${format}")\n\tFILENAME="" FNR=0 NR=0`, 2)
     const arg = args[next++]
     if (kind === 's') return formatPrintf(spec + 's', [toText(arg)], () => '').text
     if (kind === 'c') return formatPrintf(spec + 'c', [typeof arg === 'number' ? String.fromCodePoint(Math.max(0, Math.trunc(arg)) % 0x110000) : toText(arg).slice(0, 1)], () => '').text
