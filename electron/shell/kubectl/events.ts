@@ -93,7 +93,7 @@ const INNER: Record<string, readonly string[]> = {
 
 function inTypeOrder(event: KubeObject): JsonObject {
   const pick = (object: JsonObject, fields: readonly string[]): JsonObject => Object.fromEntries(fields.filter((f) => object[f] !== undefined).map((f) => [f, object[f]]))
-  const whole = pick({ apiVersion: 'v1', kind: 'Event', ...event } as JsonObject, FIELDS)
+  const whole = pick(event as unknown as JsonObject, FIELDS)
   for (const [name, fields] of Object.entries(INNER)) whole[name] = pick(map(whole[name]), fields)
   return whole
 }

@@ -248,7 +248,7 @@ export const GLOBAL_FLAGS = flags(`
   --profile string=none ~
   --profile-output string=profile.pprof -
   --request-timeout string=0 -
-  -s --server string ~
+  -s --server string
   --tls-server-name string ~
   --token string ~
   --user string

@@ -150,6 +150,8 @@ export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): K
   const user = flags.global('user')
   if (user && !config.entries('users').some((u) => u['name'] === user)) throw new KubectlError(`auth info ${quote(user)} does not exist`)
   const server = text(at(entry, 'cluster', 'server'))
+  const asked = flags.global('server')
+  if (asked !== '' && asked.replace(/\/$/, '') !== serverUrl(cluster)) throw new NotSimulatedError(`the server ${asked}`, `the cluster's API server is ${serverUrl(cluster)}`)
   if (server === '') throw new ConnectionError('dial tcp localhost:8080: connect: connection refused')
   if (server.replace(/\/$/, '') !== serverUrl(cluster)) {
     throw new NotSimulatedError(`a kubeconfig for ${server}`, `the cluster's API server is ${serverUrl(cluster)}`)
