@@ -179,7 +179,8 @@ describe.skipIf(!available)('the real tools agree', () => {
       `curl -s -w '%{onerror}no' ${server}/a`, `curl -s -w '%{onerror}%{errormsg} %{exitcode}' http://10.244.2.2:5701/`, `curl -s -o /dev/null -w '%{filename_effective}|%{urlnum}|%{referer}|%{num_certs}|%{certs}|%{ftp_entry_path}|%{method}|%{http_connect}|%{scheme}|%{foo}|%{|%{x|%%|%a' ${server}/`,
       `curl -sv --json '{"a":1}' ${server}/`, `curl -sv -e http://ref -A me --data-binary x -d y ${server}/`, `curl -sv -G --data-urlencode 'a=b c&' --data-urlencode 'x y' --data-urlencode '=e/' ${server}/`, `curl -sv --local-port 41010-41011 ${server}/`,
       `curl -sS --interface nope ${server}/`, `curl -s -w '%{local_ip}' --interface eth0 ${server}/`, `curl -s -w '%{local_ip}' --interface 10.244.1.2 ${server}/`, `curl --local-port x ${server}/`, `curl -sS -m 1 --connect-timeout 0.3 http://10.244.2.99/`,
-      `curl -sI ${server}/`, `curl -si ${server}/`, `curl -sv --connect-to ::10.244.2.2:5700 http://web.test/`, `curl -sv --resolve web.test:5700:10.244.2.2 http://web.test:5700/`, `curl -s --max-redirs 3 -L -u a:b -X PUT -v ${server}/`,
+      `curl -sI ${server}/`, `curl -si ${server}/`, `curl -sv --connect-to ::10.244.2.2:5700 http://web.test/`, `curl -sv --resolve web.test:5700:10.244.2.2 http://web.test:5700/`, `curl -sv --compressed -b 'a=b; c=d' -b e=f -e http://ref -H 'X-A: 1' ${server}/`, `curl -s -w '%{url_effective} ' 'http://10.244.2.2:5701/{a,b}/[01-03:2][x-y]'`, `curl -s -g -w '%{url_effective}' http://[::1]:9/`, `curl -sS '${server}/a[b'`, `curl -sS '${server}/{a'`, `curl -sS ${server}/a}`,
+      `curl -s --max-redirs 3 -L -u a:b -X PUT -v ${server}/`,
     ], spent)
   })
 

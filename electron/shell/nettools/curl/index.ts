@@ -1,4 +1,5 @@
 import { headerOf, encodeUtf8, decodeUtf8, concatBytes, type Process, type Task } from '../../../engine/cluster.ts'
+import { expandUrl } from './glob.ts'
 import { Meter } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
 import { ConnectionPool, transfer, type CurlError, type Sink } from './transfer.ts'
@@ -49,7 +50,16 @@ export function* curl(process: Process): Task<number> {
     return ready.code
   }
   let code = 0
-  for (const [index, url] of parsed.options.urls.entries()) {
+  const proxy = proxyFor(process, parsed.options)
+  if (proxy !== undefined) {
+    yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
+    return 69
+  }
+  for (const { url, index, error } of spread(parsed.options)) {
+    if (error !== undefined) {
+      code = yield* complain(process, parsed.options, { code: 3, text: error })
+      continue
+    }
     for (let attempt = 0; ; attempt++) {
       code = yield* fetchOne(process, parsed.options, url, index, pool, verbose)
       if (attempt >= parsed.options.retry || ![28, 6].includes(code)) break
@@ -58,6 +68,26 @@ export function* curl(process: Process): Task<number> {
   }
   pool.closeAll()
   return code
+}
+
+/** Every URL that is asked for, with the number of the one on the command line that it comes from. */
+function* spread(options: CurlOptions): Generator<{ url: string; index: number; error?: string }, void, void> {
+  for (const [index, text] of options.urls.entries()) {
+    const urls = options.noGlob ? [text] : expandUrl(text)
+    if ('error' in urls) yield { url: text, index, error: urls.error }
+    else for (const url of urls) yield { url, index }
+  }
+}
+
+/** The variable that would send the first URL through a proxy; "http_proxy" is read in lower case only. */
+function proxyFor(process: Process, options: CurlOptions): string | undefined {
+  const url = parseUrl(options.urls[0] ?? '')
+  if ('error' in url) return undefined
+  const set = (name: string): boolean => (process.env.get(name) ?? '') !== ''
+  const name = [...(url.scheme === 'http' ? ['http_proxy'] : ['https_proxy', 'HTTPS_PROXY']), 'all_proxy', 'ALL_PROXY'].find(set)
+  const spared = (options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY') ?? '').split(/[\s,]+/).filter((w) => w !== '')
+  const host = url.host.toLowerCase()
+  return spared.some((w) => w === '*' || host === w.toLowerCase() || host.endsWith(`.${w.toLowerCase().replace(/^\./, '')}`)) ? undefined : name
 }
 
 /** "-d @FILE", whose line ends go, and "-w @FILE"; "@-" is stdin. */

@@ -11,6 +11,13 @@ export interface CurlOptions {
   json: boolean
   /** -e */
   referer: string | undefined
+  /** -b */
+  cookies: string[]
+  /** --compressed */
+  compressed: boolean
+  /** -g: brackets and braces are letters. */
+  noGlob: boolean
+  noProxy: string | undefined
   /** --local-port */
   localPorts: [number, number] | undefined
   /** -G */
@@ -72,6 +79,9 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
     o.localPorts = [Number(ports[1]), Number(ports[2] ?? ports[1])]
     return undefined
   }],
+  ['b', 'cookie', true, (o, v) => void o.cookies.push(v)],
+  ['', 'compressed', false, (o) => void (o.compressed = true)],
+  ['g', 'globoff', false, (o) => void (o.noGlob = true)],
   ['G', 'get', false, (o) => void (o.dataInUrl = true)],
   ['o', 'output', true, (o, v) => void o.output.push(v)],
   ['O', 'remote-name', false, (o) => void o.output.push(null)],
@@ -107,7 +117,7 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'tlsv1.3', false, () => undefined],
   ['', 'ssl-no-revoke', false, () => undefined],
   ['', 'no-progress-meter', false, (o) => void (o.silent = o.showError = true)],
-  ['', 'noproxy', true, () => undefined],
+  ['', 'noproxy', true, (o, v) => void (o.noProxy = v)],
   ['q', 'disable', false, () => undefined],
 ]
 
@@ -116,7 +126,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['x', 'proxy', 'there is no proxy in the lab: name the server itself'],
   ['T', 'upload-file', '-d'],
   ['F', 'form', '-d'],
-  ['b', 'cookie', "-H 'Cookie: …'"],
   ['c', 'cookie-jar', '-v'],
   ['K', 'config', 'options on the command line'],
   ['C', 'continue-at', 'a whole request'],
@@ -131,7 +140,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'tls-max', 'TLS 1.3'],
   ['', 'ciphers', 'those of TLS 1.3'],
   ['', 'pinnedpubkey', '--cacert'],
-  ['', 'compressed', 'a plain request'],
   ['', 'limit-rate', 'the network as it is'],
   ['', 'trace', '-v'],
   ['', 'unix-socket', 'a TCP port'],
@@ -145,7 +153,7 @@ export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
     urls: [], method: undefined, head: false, headers: [], data: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, json: false, referer: undefined, localPorts: undefined,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, json: false, referer: undefined, localPorts: undefined, cookies: [], compressed: false, noGlob: false, noProxy: undefined,
   }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
@@ -184,6 +192,8 @@ export function parseCurl(args: readonly string[]): Parsed {
     }
   }
   if (args.length === 0) return { error: TRY, code: 2 }
+  const jar = options.cookies.find((c) => !c.includes('='))
+  if (jar !== undefined) return { notSimulated: `curl -b with a file of cookies (use -b 'name=value')` }
   if (options.urls.length === 0) return { error: `curl: no URL specified!\n${TRY}`, code: 2 }
   return { options }
 }

@@ -249,7 +249,9 @@ function requestHead(options: CurlOptions, url: CurlUrl): { method: string; targ
     ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
     ['User-Agent', options.userAgent],
     ['Accept', '*/*'],
+    ...(options.compressed ? [['Accept-Encoding', 'deflate, gzip, br, zstd'] as [string, string]] : []),
     ...(options.referer === undefined ? [] : [['Referer', options.referer] as [string, string]]),
+    ...(options.cookies.length === 0 ? [] : [['Cookie', options.cookies.join(';')] as [string, string]]),
     ...(options.http2 && url.scheme === 'http' ? ([['Connection', 'Upgrade, HTTP2-Settings'], ['Upgrade', 'h2c'], ['HTTP2-Settings', 'AAMAAABkAAQCAAAAAAIAAAAA']] as [string, string][]) : []),
   ]
   const own = [...options.headers, ...(options.json ? ['Content-Type: application/json', 'Accept: application/json'].filter((h) => !options.headers.some((o) => o.toLowerCase().startsWith(h.slice(0, h.indexOf(':') + 1).toLowerCase()))) : [])].map((h) => {
