@@ -431,6 +431,6 @@ function sizeOf(node: Node, owner: object): number {
   if (node.type === 'file') return node.size
   if (node.type !== 'directory') return 0
   let sum = 0
-  for (const entry of node.entries.values()) if (entry && entry.owner === owner) sum += sizeOf(entry, owner)
+  for (const [, entry] of node.entries) if (entry && entry.owner === owner) sum += sizeOf(entry, owner)
   return sum
 }

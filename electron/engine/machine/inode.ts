@@ -1,3 +1,4 @@
+import { SmallMap } from '../sparse.ts'
 import { concatBytes } from '../text.ts'
 
 /** What a filesystem is made of. A node belongs to one filesystem (`owner`); others that lie above it copy it first. */
@@ -37,7 +38,7 @@ export interface DeviceNode extends NodeBase {
 export interface DirectoryNode extends NodeBase {
   type: 'directory'
   /** Own entries; null hides one of the directory below. */
-  entries: Map<string, Node | null>
+  entries: SmallMap<Node | null>
   below?: DirectoryNode
   /** Computed directories (/proc). */
   virtual?: { names(): string[]; find(name: string): Node | undefined }
@@ -91,7 +92,7 @@ export function copyNode(node: Node, owner: object): Node {
 
 export function makeDirectory(base: NodeBase, below?: DirectoryNode): DirectoryNode {
   const { owner, mode, uid, gid, mtime, inode, links } = base
-  return { type: 'directory', owner, mode, uid, gid, mtime, inode, links, entries: new Map(), below, virtual: undefined }
+  return { type: 'directory', owner, mode, uid, gid, mtime, inode, links, entries: new SmallMap(), below, virtual: undefined }
 }
 
 const EMPTY = new Uint8Array(0)
