@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { SparseMap } from '../../sparse.ts'
 import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import type { Event, KubeObject } from '../types.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
@@ -29,6 +30,16 @@ const LOOK_AT = 4096
 const lastMicros = new WeakMap<Clock, number>()
 
 interface Seen { name: string; namespace: string; count: number; at: number }
+/** What was written of one object with one reason; nearly always one text. */
+interface Group {
+  /** The texts since `since`. */
+  messages: string | readonly string[]
+  since: number
+  /** The events by their text, the first apart. */
+  first: string
+  seen: Seen | undefined
+  more: Map<string, Seen> | undefined
+}
 
 /**
  * Writes Events as client-go's tools/record does: an event that repeats is counted up, not written again, and many
@@ -38,8 +49,8 @@ export class EventRecorder {
   readonly #client: KubernetesClient
   readonly #clock: Clock
   readonly #source: { component: string; host?: string }
-  readonly #seen = new Map<string, Seen>()
-  readonly #similar = new Map<string, { messages: readonly string[]; since: number }>()
+  readonly #groups = new Map<string, Group>()
+  readonly #notes = new SparseMap<string, Seen>()
   #lookAt = LOOK_AT
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
@@ -51,10 +62,12 @@ export class EventRecorder {
   event(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string, options?: { fieldPath?: string; annotations?: Record<string, string> }): void {
     const about = 'metadata' in object ? referenceTo(object, options?.fieldPath) : { ...object, ...(options?.fieldPath ? { fieldPath: options.fieldPath } : {}) }
     const kind = [about.uid, about.fieldPath ?? '', type, reason].join('\n')
-    const text = this.#aggregate(kind, message)
-    const key = `${kind}\n${text === message ? message : '(similar)'}`
+    const group = this.#group(kind, message)
+    const isSpam = group.messages.length > SPAM.messages && typeof group.messages !== 'string'
+    const text = isSpam ? `(combined from similar events): ${message}` : message
+    const key = isSpam ? '(similar)' : message
     const now = timestamp(this.#clock.wall())
-    const seen = this.#seen.get(key)
+    const seen = group.first === key ? group.seen : group.more?.get(key)
     try {
       if (seen && this.#clock.now - seen.at < MEMORY && this.#countUp(seen, now, text)) return
       const namespace = about.namespace ?? 'default'
@@ -75,8 +88,13 @@ export class EventRecorder {
         reportingComponent: this.#source.component,
         reportingInstance: this.#source.host ?? '',
       }, { fieldValidation: 'Ignore' })
-      this.#seen.set(key, { name, namespace, count: 1, at: this.#clock.now })
-      if (this.#seen.size > this.#lookAt) this.#forgetOld()
+      const made = { name, namespace, count: 1, at: this.#clock.now }
+      if (group.seen && group.first !== key) (group.more ??= new Map()).set(key, made)
+      else {
+        group.first = key
+        group.seen = made
+      }
+      if (this.#groups.size > this.#lookAt) this.#forgetOld()
     } catch (error) {
       if (!isRefusal(error)) throw error
     }
@@ -85,7 +103,7 @@ export class EventRecorder {
   /** As the new events API (events.k8s.io) writes them: the scheduler uses it. `related` is who it is about besides. */
   note(object: KubeObject, type: 'Normal' | 'Warning', reason: string, action: string, message: string, related?: KubeObject): void {
     const key = [object.metadata.uid, type, reason, message].join('\n')
-    const seen = this.#seen.get(key)
+    const seen = this.#notes.get(key)
     const now = microTimestamp(this.#clock.wall())
     try {
       if (seen && this.#clock.now - seen.at < 360_000) {
@@ -113,7 +131,8 @@ export class EventRecorder {
         reportingComponent: this.#source.component,
         reportingInstance: `${this.#source.component}-${this.#source.host ?? ''}`,
       }, { fieldValidation: 'Ignore' })
-      this.#seen.set(key, { name, namespace, count: 1, at: this.#clock.now })
+      this.#notes.set(key, { name, namespace, count: 1, at: this.#clock.now })
+      if (this.#notes.size > this.#lookAt) this.#forgetOld()
     } catch (error) {
       if (!isRefusal(error)) throw error
     }
@@ -132,12 +151,18 @@ export class EventRecorder {
     return true
   }
 
-  #aggregate(kind: string, message: string): string {
-    let group = this.#similar.get(kind)
-    if (!group || this.#clock.now - group.since > SPAM.window) this.#similar.set(kind, (group = { messages: [], since: this.#clock.now }))
+  #group(kind: string, message: string): Group {
+    let group = this.#groups.get(kind)
+    if (!group) this.#groups.set(kind, (group = { messages: message, since: this.#clock.now, first: '', seen: undefined, more: undefined }))
+    if (this.#clock.now - group.since > SPAM.window) {
+      group.messages = message
+      group.since = this.#clock.now
+    }
     const { messages } = group
-    if (messages.length <= SPAM.messages && !messages.includes(message)) group.messages = [...messages, message]
-    return group.messages.length > SPAM.messages ? `(combined from similar events): ${message}` : message
+    if (typeof messages !== 'string') {
+      if (messages.length <= SPAM.messages && !messages.includes(message)) group.messages = [...messages, message]
+    } else if (messages !== message) group.messages = [messages, message]
+    return group
   }
 
   #name(of: string): string {
@@ -148,9 +173,11 @@ export class EventRecorder {
 
   /** Seldom, when all of them are young: each look goes through all. */
   #forgetOld(): void {
-    for (const [key, seen] of this.#seen) if (this.#clock.now - seen.at > MEMORY) this.#seen.delete(key)
-    for (const [key, group] of this.#similar) if (this.#clock.now - group.since > SPAM.window) this.#similar.delete(key)
-    this.#lookAt = Math.max(LOOK_AT, 2 * this.#seen.size)
+    const { now } = this.#clock
+    const isOld = (seen: Seen | undefined): boolean => !seen || now - seen.at > MEMORY
+    for (const [key, group] of this.#groups) if (isOld(group.seen) && now - group.since > SPAM.window && [...(group.more?.values() ?? [])].every(isOld)) this.#groups.delete(key)
+    for (const [key, seen] of this.#notes) if (isOld(seen)) this.#notes.delete(key)
+    this.#lookAt = Math.max(LOOK_AT, 2 * Math.max(this.#groups.size, this.#notes.size))
   }
 }
 
