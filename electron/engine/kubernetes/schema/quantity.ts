@@ -33,8 +33,20 @@ function parse(text: string): Parsed | undefined {
   return { nano: sign === '-' ? -nano : nano, format: binary ? 'binary' : exponent === undefined ? 'decimal' : 'exponent' }
 }
 
+/** The same few are written in every template; emptied when there are many. */
+const canonical = new Map<string, string | undefined>()
+const REMEMBERED = 1000
+
 /** The canonical text, or undefined when it is not a quantity. */
 export function canonicalQuantity(text: string): string | undefined {
+  if (canonical.has(text)) return canonical.get(text)
+  const made = canonicalOf(text)
+  if (canonical.size >= REMEMBERED) canonical.clear()
+  canonical.set(text, made)
+  return made
+}
+
+function canonicalOf(text: string): string | undefined {
   const parsed = parse(text)
   if (!parsed) return undefined
   const { nano, format } = parsed
