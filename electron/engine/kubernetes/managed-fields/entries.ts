@@ -81,7 +81,13 @@ export function recordUpdate(entries: readonly ManagedEntry[], { added, modified
   }
   if (!isEmpty(own)) out.push(entryOf(writer, mine ? union(mine.fieldsV1, own) : own))
   else if (mine && !isEmpty(mine.fieldsV1)) out.push(mine)
-  return capped(out.sort(compareEntries))
+  return capped(inOrder(out))
+}
+
+/** Sorts in place; nearly always they are in order already. */
+function inOrder(entries: ManagedEntry[]): ManagedEntry[] {
+  for (let i = 1; i < entries.length; i++) if (compareEntries(entries[i - 1]!, entries[i]!) > 0) return entries.sort(compareEntries)
+  return entries
 }
 
 /** Entries that own something of what changed: their manager and what of it. */
@@ -111,6 +117,7 @@ export function compareEntries(a: ManagedEntry, b: ManagedEntry): number {
 }
 
 function capped(entries: ManagedEntry[]): ManagedEntry[] {
+  if (entries.length <= MOST_UPDATERS) return entries
   const updaters = entries.filter((entry) => entry.operation === 'Update')
   let tooMany = updaters.length - MOST_UPDATERS
   if (tooMany <= 0) return entries

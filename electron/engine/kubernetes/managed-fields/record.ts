@@ -171,8 +171,9 @@ function compareStatus(kind: Kind, before: KubeObject, after: KubeObject): Compa
   if (!known) recentChanges.set(kind, (known = []))
   const shape = rootShape(kind)
   const metadata = fieldShape(shape, 'metadata')
+  const names: Renames = new Map()
   for (const one of known) {
-    const names: Renames = new Map()
+    names.clear()
     const alike =
       sameChange(one.before, one.after, before, after, shape, names, NOT_AT_ROOT) &&
       sameChange(one.before.metadata, one.after.metadata, before.metadata, after.metadata, metadata, names, NOT_IN_METADATA)
