@@ -19,10 +19,16 @@ const BY_SELECTOR = 'first label of the selector'
 
 const pair = (namespace: string | undefined, key: string, value: string): string => `${namespace}/${key}=${value}`
 
-function labelsOf({ metadata }: Pod): string[] {
-  const out: string[] = []
-  for (const key in metadata.labels) out.push(pair(metadata.namespace, key, metadata.labels[key]!))
-  return out
+/** Of whom was asked last: an update asks several times, and hardly any changes them. */
+let latest: { labels: Pod['metadata']['labels']; namespace: string; pairs: readonly string[] } = { labels: undefined, namespace: '', pairs: [] }
+
+function labelsOf({ metadata: { labels, namespace } }: Pod): readonly string[] {
+  if (labels === undefined) return []
+  if (latest.labels === labels && latest.namespace === namespace) return latest.pairs
+  const pairs: string[] = []
+  for (const key in labels) pairs.push(pair(namespace, key, labels[key]!))
+  latest = { labels, namespace, pairs }
+  return pairs
 }
 
 /** One of the labels that a Pod needs to be the Service's; nothing for a Service that selects none. */

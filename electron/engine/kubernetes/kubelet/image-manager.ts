@@ -98,6 +98,7 @@ export class ImageManager {
   }
 
   #onDisk(image: Image): Image {
+    if (this.#spoilt.size === 0) return image
     const gone = Object.entries(image.programs).filter(([, program]) => this.#spoilt.has(program))
     if (gone.length === 0) return image
     const programs = Object.fromEntries(Object.entries(image.programs).filter(([, program]) => !this.#spoilt.has(program)))

@@ -2,22 +2,35 @@ import type { Service } from '../types.ts'
 import type { Sources } from './environment.ts'
 
 /** The variables that tell a Pod of the Services that exist when it starts: pkg/kubelet/envvars. */
-export function serviceEnvironment(services: readonly Service[]): [string, string][] {
+export function serviceEnvironment(services: readonly Service[]): (readonly [string, string])[] {
+  return services.flatMap(variablesOf)
+}
+
+type Variables = readonly (readonly [string, string])[]
+
+/** All containers that see a Service have the same texts of it. */
+const known = new WeakMap<Service, Variables>()
+
+function variablesOf(service: Service): Variables {
+  let variables = known.get(service)
+  if (!variables) known.set(service, (variables = makeVariables(service)))
+  return variables
+}
+
+function makeVariables({ metadata, spec }: Service): Variables {
   const out: [string, string][] = []
-  for (const { metadata, spec } of services) {
-    const ip = spec.clusterIP
-    if (!ip || ip === 'None' || !spec.ports?.length) continue
-    const name = variable(metadata.name)
-    const [first] = spec.ports
-    out.push([`${name}_SERVICE_HOST`, ip], [`${name}_SERVICE_PORT`, String(first!.port)])
-    for (const port of spec.ports) if (port.name) out.push([`${name}_SERVICE_PORT_${variable(port.name)}`, String(port.port)])
-    const url = (port: number, protocol: string): string => `${protocol.toLowerCase()}://${ip}:${port}`
-    out.push([`${name}_PORT`, url(first!.port, first!.protocol ?? 'TCP')])
-    for (const port of spec.ports) {
-      const protocol = port.protocol ?? 'TCP'
-      const prefix = `${name}_PORT_${port.port}_${protocol}`
-      out.push([prefix, url(port.port, protocol)], [`${prefix}_PROTO`, protocol.toLowerCase()], [`${prefix}_PORT`, String(port.port)], [`${prefix}_ADDR`, ip])
-    }
+  const ip = spec.clusterIP
+  if (!ip || ip === 'None' || !spec.ports?.length) return out
+  const name = variable(metadata.name)
+  const [first] = spec.ports
+  out.push([`${name}_SERVICE_HOST`, ip], [`${name}_SERVICE_PORT`, String(first!.port)])
+  for (const port of spec.ports) if (port.name) out.push([`${name}_SERVICE_PORT_${variable(port.name)}`, String(port.port)])
+  const url = (port: number, protocol: string): string => `${protocol.toLowerCase()}://${ip}:${port}`
+  out.push([`${name}_PORT`, url(first!.port, first!.protocol ?? 'TCP')])
+  for (const port of spec.ports) {
+    const protocol = port.protocol ?? 'TCP'
+    const prefix = `${name}_PORT_${port.port}_${protocol}`
+    out.push([prefix, url(port.port, protocol)], [`${prefix}_PROTO`, protocol.toLowerCase()], [`${prefix}_PORT`, String(port.port)], [`${prefix}_ADDR`, ip])
   }
   return out
 }
