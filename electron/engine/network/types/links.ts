@@ -1,0 +1,123 @@
+import type { LinkProgram } from '../programs.ts'
+import type { Cidr, Ip, Mac } from './addresses.ts'
+import type { NetworkNamespace } from './namespace.ts'
+import type { Frame } from './packets.ts'
+
+/** Interfaces of all kinds. */
+
+export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy' | 'ipip' | 'geneve' | 'wireguard' | 'openvswitch'
+
+export interface LinkStatistics { rxPackets: number; rxBytes: number; rxDropped: number; txPackets: number; txBytes: number; txDropped: number }
+
+/** An interface of a network namespace. */
+export interface Link {
+  readonly kind: LinkKind
+  name: string
+  readonly index: number
+  readonly mac: Mac
+  mtu: number
+  up: boolean
+  /** It has been up once: from then on it has a queue discipline. */
+  readonly wasUp?: boolean
+  /** Programs that see every frame before the kernel does (tc-bpf(8)). */
+  ingress?: LinkProgram | undefined
+  egress?: LinkProgram | undefined
+  /** False: IFF_NOARP. */
+  readonly arp?: boolean
+  /** Carrier: false when the other end is down or gone. */
+  readonly carrier: boolean
+  readonly namespace: NetworkNamespace
+  /** Bridge that it is a port of. */
+  master: Bridge | undefined
+  readonly addresses: readonly LinkAddress[]
+  readonly statistics: LinkStatistics
+  /** ifindex of the other end of a veth pair. */
+  readonly peer?: Link
+  /** Sends a frame out of this link. */
+  transmit(frame: Frame): void
+}
+
+/** Of both families; a link has those of IPv4 first. IPv6 has neither broadcast nor secondary addresses. */
+export interface LinkAddress { address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean }
+
+export interface Bridge extends Link {
+  readonly kind: 'bridge'
+  readonly ports: readonly Link[]
+  attach(port: Link): void
+  detach(port: Link): void
+  hairpin(port: Link, on: boolean): void
+  /** Learned and local entries. */
+  forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number }[]
+}
+
+export interface VxlanLink extends Link {
+  readonly kind: 'vxlan'
+  readonly vni: number
+  readonly port: number
+  readonly local: Ip
+  readonly underlay: string
+  addForwarding(mac: Mac, vtep: Ip): void
+  removeForwarding(mac: Mac, vtep?: Ip): void
+  readonly learning: boolean
+  readonly external: boolean
+  forwarding(): readonly { mac: Mac; vtep: Ip; learned?: boolean }[]
+}
+
+/** Keys are base64; times are virtual ms; bytes are those of the messages. */
+export interface WireguardPeer {
+  readonly publicKey: string
+  readonly endpoint: { address: Ip; port: number } | undefined
+  readonly allowedIps: readonly Cidr[]
+  /** Seconds; 0: off. */
+  readonly keepalive: number
+  readonly latestHandshake: number | undefined
+  readonly received: number
+  readonly sent: number
+}
+
+/** An encrypted tunnel (drivers/net/wireguard); the cryptography is left out. */
+export interface WireguardLink extends Link {
+  readonly kind: 'wireguard'
+  privateKey: string | undefined
+  publicKey: string
+  listenPort: number
+  fwmark: number
+  readonly peers: readonly WireguardPeer[]
+  setPeer(publicKey: string, settings: { endpoint?: { address: Ip; port: number }; allowedIps?: readonly Cidr[]; keepalive?: number }): void
+  removePeer(publicKey: string): void
+}
+
+/** A Geneve tunnel (RFC 8926; drivers/net/geneve.c). */
+export interface GeneveLink extends Link {
+  readonly kind: 'geneve'
+  readonly vni?: number
+  readonly remote?: Ip
+  readonly port: number
+  /** Programs name the other end of each frame (PacketMeta.tunnel). */
+  readonly external: boolean
+}
+
+/** An IP-in-IP tunnel (RFC 2003; net/ipv4/ipip.c); tunl0, the one that takes what no other does, has neither end. */
+export interface IpipLink extends Link {
+  readonly kind: 'ipip'
+  readonly local?: Ip
+  /** Without it the gateway of a route names the other end. */
+  readonly remote?: Ip
+  /** 0: as the inner packet. */
+  readonly ttl: number
+  readonly pmtudisc: boolean
+  /** Outer packets leave through this link. */
+  readonly underlay?: string
+  /** tunl0 */
+  readonly fallback: boolean
+}
+
+/** What `ip link add … type …` can make. MTU and MAC default to the kernel's. */
+export type NewLink = { mac?: Mac; mtu?: number } & (
+  | { kind: 'dummy' | 'bridge' }
+  | { kind: 'veth'; peer: { name: string; network?: NetworkNamespace } }
+  | { kind: 'vxlan'; vni: number; port: number; local: Ip; underlay: string; learning?: boolean; external?: boolean }
+  | { kind: 'ipip'; local?: Ip; remote?: Ip; ttl?: number; pmtudisc?: boolean; underlay?: string; fallback?: boolean }
+  | { kind: 'wireguard'; publicKey?: string; privateKey?: string; listenPort?: number; fwmark?: number }
+  | { kind: 'geneve'; vni?: number; remote?: Ip; port?: number; external?: boolean }
+)

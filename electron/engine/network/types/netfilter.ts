@@ -1,0 +1,84 @@
+import type { IpSets } from '../ipset/sets.ts'
+import type { Ipvs } from '../ipvs/ipvs.ts'
+import type { Nftables } from '../nftables/nftables.ts'
+import type { Ip } from './addresses.ts'
+import type { Link } from './links.ts'
+import type { IpPacket } from './packets.ts'
+
+/** What rules decide, and connection tracking. */
+
+export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
+
+/** What a hook did. 'stolen': netfilter has answered (REJECT) or kept it; the caller drops it silently. */
+export type HookVerdict = 'accept' | 'drop' | 'stolen'
+
+/**
+ * A chain that a file for iptables-restore writes whole: its ":CHAIN - [0:0]" line and its "-A CHAIN …" lines. Whoever
+ * gives the same block again, to any namespace, saves reading it again.
+ */
+export interface ChainBlock {
+  readonly chain: string
+  readonly rules: readonly string[]
+  /** What netfilter made of it. */
+  read?: object
+}
+
+/**
+ * Tables, chains and rules of one network namespace and of one family, with connection tracking and NAT. A network
+ * namespace has two: `netfilter` is iptables, `netfilter6` is ip6tables. The rules are written in the same language; what
+ * differs is as with the real tools: addresses, `-p ipv6-icmp`, `-m icmp6`, `REJECT --reject-with icmp6-…`. Connections of both
+ * families are in one table: `netfilter6.conntrack === netfilter.conntrack`.
+ */
+export interface Netfilter {
+  readonly family: 4 | 6
+  /** Runs all tables of a hook in the kernel's order, connection tracking included; may change the packet. */
+  run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict
+  /** As iptables-restore(8), from a text or its lines and blocks: without `noflush` replaces the named tables. Throws an Error with the tool's message. */
+  restore(text: string | readonly (string | ChainBlock)[], options?: { noflush?: boolean; counters?: boolean }): void
+  /** As iptables-save(8), without the two comment lines that carry a date; one table or all that exist. */
+  save(table?: string, options?: { counters?: boolean }): string
+  /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */
+  command(args: readonly string[]): { code: number; stdout: string; stderr: string }
+  /** The tables of nft(8), both families'; made when somebody asks. */
+  readonly nftables: Nftables
+  /** Whether somebody has asked. */
+  readonly hasNftables: boolean
+  /**
+   * Whoever looks at the rules next, packet or person, has `work` done first, after that of owners who came earlier; a
+   * later `work` takes the place of its owner's earlier one. For agents whose rules nobody may ever look at. `generation` does not count it until it is done, and
+   * who only checks a rule of a chain that is not theirs (`iptables -C`) does not look.
+   */
+  defer(owner: object, work: () => void, isTheirs: (chain: string) => boolean): void
+  /** No rule was ever written; what is deferred cannot fail for what somebody else did. */
+  readonly pristine: boolean
+  readonly conntrack: Conntrack
+  /** ipset(8): the namespace's sets, for both families. */
+  readonly sets: IpSets
+  /** The IP virtual server, for both families; asking for it loads it. */
+  readonly ipvs: Ipvs
+  readonly hasIpvs: boolean
+  /** Change counter: grows with every change of a rule. */
+  readonly generation: number
+}
+
+export interface ConntrackTuple { source: Ip; destination: Ip; sourcePort: number; destinationPort: number; protocol: 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'ipip' }
+
+export interface ConntrackEntry {
+  id: number
+  original: ConntrackTuple
+  reply: ConntrackTuple
+  /** Of SCTP the states of its own table: COOKIE_WAIT, ESTABLISHED…; of TCP: SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE. */
+  tcpState?: string
+  assured: boolean
+  seenReply: boolean
+  mark: number
+  /** Virtual ms at which it goes. */
+  expiresAt: number
+}
+
+export interface Conntrack {
+  list(): readonly ConntrackEntry[]
+  /** Deletes what matches; returns how many. */
+  remove(filter: (entry: ConntrackEntry) => boolean): number
+  onChange(listener: (event: 'new' | 'update' | 'destroy', entry: ConntrackEntry) => void): () => void
+}
