@@ -386,9 +386,9 @@ export function ignoreNotFound(errors: readonly unknown[]): unknown[] {
   return errors.filter((e) => !isNotFound(e))
 }
 
-/** What client-go makes of the 404 of a path that the server does not have. */
+/** What client-go makes of the 404 of a path that the server does not have; its scale client leaves the group out. */
 export function refuseUnserved(verb: string, { resource, name }: Info, subresource: string): void {
   if (subresource === '' || resource.subresources.includes(subresource)) return
-  const what = resource.group ? `${resource.name}.${resource.group}` : resource.name
+  const what = resource.group && subresource !== 'scale' ? `${resource.name}.${resource.group}` : resource.name
   throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (${verb} ${what} ${name})`, reason: 'NotFound', code: 404 })
 }
