@@ -148,7 +148,7 @@ describe.skipIf(!available)('the real tools agree', () => {
       text
         .replace(/pid=\d+/g, 'pid=P').replace(/fd=\d+/g, 'fd=F').replace(/ino:[1-9]\d*/g, 'ino:N').replace(/sk:[0-9a-f]+/g, 'sk:N').replace(/cgroup:\S+/g, 'cgroup:C')
         .replace(/(\d+\.){3}\d+:(3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORTS')).replace(/ bbr:\(\S*\)/g, '').replace(/ bbr /g, ' cubic ')
-        .replace(/rtt:[\d.]+\/[\d.]+/g, 'rtt:R').replace(/minrtt:[\d.]+/g, 'minrtt:R').replace(/(last\w+):\d+/g, '$1:T').replace(/(send|pacing_rate|delivery_rate) \d+bps/g, '$1 R').replace(/ app_limited/g, '').replace(/timer:\((\w+),[^)]*/g, 'timer:($1,T')
+        .replace(/rto:\d+/g, 'rto:R').replace(/rtt:[\d.]+\/[\d.]+/g, 'rtt:R').replace(/minrtt:[\d.]+/g, 'minrtt:R').replace(/(last\w+):\d+/g, '$1:T').replace(/(send|pacing_rate|delivery_rate) \d+bps/g, '$1 R').replace(/ app_limited/g, '').replace(/timer:\((\w+),[^)]*/g, 'timer:($1,T')
         .replace(/skmem:\(r\d+,rb\d+,t\d+,tb\d+,f\d+,w\d+/g, 'skmem:(').replace(/ +$/gm, '').replace(/LISTEN +\d+ +\d+ +/g, 'LISTEN ').replace(/^Failed to .*\n/gm, '').replace(/(\t cubic cwnd:10) unacked:\d+/, '$1')
         // this host's congestion control is its own; curl asks for keepalives, which are not simulated; the order is that of a hash
         .replace(/cwnd:11/g, 'cwnd:10').replace(/ timer:\(keepalive[^)]*\)/g, '').replaceAll('\n\t', '\t').replace(/^(?!Usage)[^]+/, (all) => all.split('\n').sort((a, b) => Number(isHeader(b)) - Number(isHeader(a)) || (a < b ? -1 : 1)).join('\n').replace(/^\n+|\n*$/g, '') + '\n')

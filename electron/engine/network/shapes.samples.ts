@@ -16,6 +16,7 @@ export class PassThrough implements Netfilter {
   readonly family = 4
   readonly generation = 0
   readonly hasIpvs = false
+  readonly pristine = false
   readonly hasNftables = false
   readonly conntrack: Conntrack = { list: () => [], remove: () => 0, onChange: () => () => {} }
 
@@ -27,7 +28,7 @@ export class PassThrough implements Netfilter {
     throw new Error('no nftables here')
   }
 
-  defer(work: () => void): void {
+  defer(_owner: object, work: () => void): void {
     work()
   }
 

@@ -61,7 +61,7 @@ export class Recorded {
         links: [...n.links.values()].map((l) => [l.name, l.mac, l.up, l.carrier, l.mtu, l.addresses, l.statistics]),
         routes: n.routes.list(), neighbours: n.neighbours.list(),
         rules: n.netfilter.save(undefined, { counters: true }),
-        conntrack: n.netfilter.conntrack.list().map((e) => [e.id, e.original, e.reply, e.tcpState, e.expiresAt, e.packets, e.bytes]),
+        conntrack: n.netfilter.conntrack.list().map((e) => [e.id, e.original, e.reply, e.tcpState, e.expiresAt]),
         sockets: n.sockets.list().map(({ details, ...socket }) => [socket, details?.()]),
       })),
       journeys: cluster.journeys.recent,

@@ -1,5 +1,7 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Clock } from '../../../electron/engine/clock.ts'
 import type { LinuxBridge } from '../../../electron/engine/network/bridge.ts'
 import type { Program } from '../../../electron/engine/machine/types.ts'
@@ -107,11 +109,13 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
   }
 
   const children: ChildProcess[] = []
-  const files: string[] = []
+  // what tools download stays out of the checkout
+  const cwd = mkdtempSync(join(tmpdir(), 'nettools-'))
+  const files = [cwd]
   return {
     run: (space, line) =>
       new Promise((resolve) => {
-        execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment }, (error, stdout, stderr) =>
+        execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd }, (error, stdout, stderr) =>
           resolve({ stdout, stderr, code: typeof error?.code === 'number' ? error.code : 0 }),
         )
       }),
@@ -123,7 +127,7 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
         child.stdout!.once('data', () => resolve())
       }),
     start: async (space, line) => {
-      const child = spawn('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
       children.push(child)
       const out: Result = { stdout: '', stderr: '', code: 0 }
       child.stdout!.on('data', (d) => (out.stdout += String(d)))
