@@ -85,6 +85,8 @@ export class Connection implements TcpConnection {
   #sendUnacknowledged: number
   #sendNext: number
   #sendWindow = DEFAULT_MSS
+  /** tcp_bound_to_half_wnd: two segments fit into the window that the other end began with. */
+  #halfWindow = Infinity
   #receiveNext = 0
   /** After a loss: where sending stood then; until it is acknowledged every partial ACK resends (RFC 6582). */
   #recover: number | undefined
@@ -131,6 +133,11 @@ export class Connection implements TcpConnection {
     return this.#sendWindow
   }
 
+  /** The most data that a segment is sent with. */
+  get sendSize(): number {
+    return Math.min(this.mss, this.#halfWindow)
+  }
+
   /** When TIME-WAIT ends, in virtual ms. */
   get forgottenAt(): number | undefined {
     return this.#timeWait?.at
@@ -157,7 +164,7 @@ export class Connection implements TcpConnection {
     this.segments.negotiate(syn, this.#receiveNext)
     this.mss -= this.segments.overhead
     this.segments.window.promise(initialWindow(own - this.segments.overhead))
-    this.#sendWindow = syn.window
+    this.#peerWindow(syn.window)
     this.#sendSyn()
   }
 
@@ -240,7 +247,7 @@ export class Connection implements TcpConnection {
     this.mss = Math.min(this.mss, segment.mss ?? DEFAULT_MSS)
     this.segments.negotiate(segment, this.#receiveNext)
     this.mss -= this.segments.overhead
-    this.#sendWindow = segment.window
+    this.#peerWindow(segment.window)
     if (!acceptable) {
       // Both ends have called each other at the same moment.
       this.state = 'SYN-RECV'
@@ -253,6 +260,12 @@ export class Connection implements TcpConnection {
     const had = this.#sendNext
     this.#push()
     if (this.#sendNext === had) this.#acknowledge()
+  }
+
+  /** That of a SYN, which is not scaled. */
+  #peerWindow(window: number): void {
+    this.#sendWindow = window
+    this.#halfWindow = window > DEFAULT_MSS ? window >> 1 : Math.max(1, window)
   }
 
   #established(): void {
@@ -290,7 +303,7 @@ export class Connection implements TcpConnection {
     const fin = this.#finSequence !== undefined && distance(acknowledgement, this.#finSequence) > 0
     const data = Math.min(this.#queue.length, distance(acknowledgement, this.#sendUnacknowledged) - syn - (fin ? 1 : 0))
     if (data > 0) {
-      this.congestion.acknowledged(Math.ceil(data / this.mss), Math.ceil(this.inFlight / this.mss))
+      this.congestion.acknowledged(Math.ceil(data / this.sendSize), Math.ceil(this.inFlight / this.sendSize))
       this.#queue.drop(data)
     }
     this.lastAcknowledged = this.#host.clock.now
@@ -395,10 +408,10 @@ export class Connection implements TcpConnection {
     for (;;) {
       const offset = distance(this.#sendNext, this.#sendUnacknowledged)
       const room = Math.max(this.#sendWindow, 1) - offset
-      const wanted = Math.min(this.mss, this.#queue.length - offset)
+      const wanted = Math.min(this.sendSize, this.#queue.length - offset)
       const size = Math.min(wanted, room)
       // Only whole segments, and as many as the congestion window lets out (tcp_write_xmit).
-      if (size <= 0 || (offset > 0 && (size < wanted || offset >= this.congestion.window * this.mss))) break
+      if (size <= 0 || (offset > 0 && (size < wanted || offset >= this.congestion.window * this.sendSize))) break
       const sequence = this.#sendNext
       const last = offset + size === this.#queue.length
       this.#sendNext = add(sequence, size)
@@ -439,7 +452,7 @@ export class Connection implements TcpConnection {
     this.#timer.start()
     this.segments.retransmitted++
     const { inFlight } = this
-    const size = Math.min(this.mss, this.#queue.length, inFlight)
+    const size = Math.min(this.sendSize, this.#queue.length, inFlight)
     const fin = this.#finSequence !== undefined && size === this.#queue.length
     const data = this.#queue.slice(0, size)
     this.segments.bytesRetransmitted += size
