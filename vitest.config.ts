@@ -11,6 +11,8 @@ export default defineConfig({
     include: ['electron/**/*.test.ts', 'renderer/**/*.test.ts', 'tests/conformance/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...WAITING],
     environment: 'node',
+    // the files of one worker share their modules: to load the engine for each takes longer than most tests
+    isolate: false,
     testTimeout: 20_000,
     // referees wait for real pings and timeouts: two at a time even where there are two cores
     maxWorkers: Math.max(2, availableParallelism()),

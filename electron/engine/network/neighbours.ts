@@ -1,3 +1,4 @@
+import { hasFailed } from '../journey/recorder.ts'
 import type { Timer } from '../clock.ts'
 import type { Telling } from '../journey/way.ts'
 import { SparseMap } from '../sparse.ts'
@@ -171,7 +172,8 @@ export class Neighbours implements NeighbourTable {
 
   #reply(request: ArpPacket, link: BaseLink, proxied: RouteEntry | false): void {
     const namespace = this.#namespace
-    if (request.trail?.record) {
+    // an answer that comes after the end is none of the journey
+    if (request.trail?.record && !hasFailed(request.trail.journey)) {
       namespace.recorder.hop(namespace, request, {
         stage: 'neighbour',
         interface: link.name,
