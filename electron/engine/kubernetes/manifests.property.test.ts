@@ -48,7 +48,9 @@ const mutation: fc.Arbitrary<Mutation> = fc.record({
   key: fc.oneof(fc.constantFrom('__proto__', 'constructor', 'hasOwnProperty', 'spec', 'status', 'metadata', 'kind', 'name', 'Name', 'generateName', 'finalizers', 'ownerReferences', 'deletionTimestamp', 'uid', 'resourceVersion', 'managedFields'), fc.string({ maxLength: 6 })),
 })
 
-function spoil(manifest: Json, { kind, at, other, value, key }: Mutation): void {
+function spoil(manifest: Json, { kind, at, other, value: given, key }: Mutation): void {
+  // the next mutation may change it: constants stay what they are
+  const value = structuredClone(given)
   const all = places(manifest)
   if (all.length === 0) return
   const path = all[at % all.length]!
