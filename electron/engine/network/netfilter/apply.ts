@@ -37,7 +37,7 @@ interface Command {
   list: ListOptions
 }
 
-/** Reads one command line and does it. Commands are those of iptables(8). For -A it returns what was appended. */
+/** Reads one command line and does it. Commands are those of iptables(8). For -A without -c it returns what was appended. */
 export function applyCommand(words: readonly string[], scope: CommandScope): { chain: string; rules: readonly Rule[] } | undefined {
   const list: ListOptions = { family: scope.family, numeric: false, verbose: false, exact: false, lineNumbers: false }
   const command: Command = { scope, list }
@@ -52,14 +52,20 @@ export function applyCommand(words: readonly string[], scope: CommandScope): { c
   const table = scope.table(tableName)
   try {
     const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
+    const counted = rules.some(isCounted)
     if (scope.counters) for (const rule of rules) [rule.packets, rule.bytes] = scope.counters
     if (rules[0]) checkInterfaces(command.chain!, rules[0])
     perform(command, rules, parser.given, table, list, scope)
-    return command.verb === 'A' ? { chain: command.chain!, rules } : undefined
+    return command.verb === 'A' && !counted ? { chain: command.chain!, rules } : undefined
   } catch (error) {
     if (error instanceof KernelError && !error.message.includes(':')) throw new KernelError(`${error.message}: rule in chain ${command.chain}`)
     throw error
   }
+}
+
+/** Whether a rule just read was given counters ("-c"). */
+export function isCounted({ packets, bytes }: Rule): boolean {
+  return packets > 0 || bytes > 0
 }
 
 const READERS = readers()

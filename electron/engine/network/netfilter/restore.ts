@@ -4,7 +4,7 @@ import { splitLine } from './parse.ts'
 import { sameRule } from './rule.ts'
 import { jumpsIn, type ChainContent } from './shared-chain.ts'
 import type { Rule, TableName } from './rule.ts'
-import { applyCommand } from './apply.ts'
+import { applyCommand, isCounted } from './apply.ts'
 import { BUILT_IN, Table, TABLES } from './table.ts'
 
 export interface RestoreOptions {
@@ -145,7 +145,7 @@ function block(table: Table, written: ChainBlock, host: RestoreHost, options: Re
   rules.forEach((words, i) => append(table, words, host, line + 1 + i))
   const read = table.chain(chain).rules
   // Else a line of it is about another chain, or keeps a count of its own.
-  if (read.length === rules.length && read.every((r) => isShareable(r) && mayStandIn(r, table.name))) {
+  if (read.length === rules.length && read.every((r) => isShareable(r) && !isCounted(r) && mayStandIn(r, table.name))) {
     const content: ReadBlock = { family: host.family(), table: table.name, rules: read.map(sameRule), jumps: jumpsIn(read) }
     written.read = content
     table.adopt(chain, content, line)

@@ -82,6 +82,15 @@ describe('iptables-save and iptables-restore', () => {
     expect(() => other.restore('*nat\n-A A -j ACCEPT\nCOMMIT\n')).toThrow('line 2 failed')
   })
 
+  it('keep the counters that a line sets itself, however often it was read before', () => {
+    const text = '*filter\n:A - [0:0]\n-A INPUT -c 5 600 -p tcp -j A\n-A A -c 1 2 -j DROP\nCOMMIT\n'
+    for (let i = 0; i < 3; i++) {
+      const { netfilter } = makeTables()
+      netfilter.restore(text)
+      expect(netfilter.save('filter', { counters: true })).toMatch(/\[5:600\] -A INPUT -p tcp -j A\n\[1:2\] -A A -j DROP\n/)
+    }
+  })
+
   it('say what is not simulated instead of accepting it', () => {
     const { netfilter } = makeTables()
     expect(netfilter.command(['-A', 'INPUT', '-m', 'owner', '--uid-owner', '0', '-j', 'DROP'])).toEqual({
