@@ -6,7 +6,7 @@ import { formatRoute } from './format.ts'
 import type { BaseLink } from './link.ts'
 import type { LateTables } from './late-tables.ts'
 import { Routes6 } from './routes6.ts'
-import { formatRule, ruleApplies, Rules } from './rules.ts'
+import { followRules, formatRule, Rules, type Refusal } from './rules.ts'
 import type { AddRouteOptions, Cidr, Ip, IpPacket, LinkAddress, NextHop, PolicyRule, Route, RouteFlow, RouteTable } from './types.ts'
 
 /** "local", "main", "default", or a number as text. */
@@ -250,22 +250,11 @@ export class Routes implements RouteTable {
     this.#host.late?.settle()
     const address = ipv4Number(destination)
     if (Number.isNaN(address)) return undefined
-    const rules = this.rules.list()
-    for (let i = 0; i < rules.length; i++) {
-      const rule = rules[i]!
-      if (!ruleApplies(rule, destination, flow)) continue
-      if (rule.action === 'goto') {
-        const at = rules.findIndex((r) => r.priority >= rule.target!)
-        if (at > i && rules[at]!.priority === rule.target) i = at - 1
-      } else if (rule.action === 'lookup') {
-        const table = this.#table(rule.table!)
-        const entry = flow.out === undefined ? table?.find(address) : table?.findThrough(address, flow.out)
-        if (!entry || entry.route.type === 'throw' || entry.prefix.length <= (rule.suppressPrefixLength ?? -1)) continue
-        return rule.protocol === 'kernel' ? entry : this.#ruled(entry, rule)
-      } else if (rule.action !== 'nop') {
-        return { route: { destination: '0.0.0.0/0', type: rule.action }, table: 'rule', prefix: tryParseCidr('0.0.0.0/0')!, metric: 0, link: undefined, rule }
-      }
-    }
+    const found = followRules(this.rules.list(), destination, flow, (rule) => {
+      const table = this.#table(rule.table!)
+      return flow.out === undefined ? table?.find(address) : table?.findThrough(address, flow.out)
+    })
+    if (found) return found.refusal ? refusedBy(found.rule, found.refusal, '0.0.0.0/0') : found.rule.protocol === 'kernel' ? found.entry : this.#ruled(found.entry, found.rule)
     // A packet that must leave through a link is taken to be for somebody there (ip_route_output_key_hash_rcu).
     const link = flow.out === undefined ? undefined : this.#host.links.get(flow.out)
     return link && { route: { destination: `${destination}/32`, device: link.name, scope: 'link' }, table: 'main', prefix: tryParseCidr(`${destination}/32`)!, metric: 0, link }
@@ -454,6 +443,11 @@ export class Routes implements RouteTable {
     this.#found.clear()
     this.#host.changed()
   }
+}
+
+/** What a rule that refuses (blackhole, prohibit, unreachable) stands for, as an entry of no table. */
+export function refusedBy(rule: PolicyRule, type: Refusal, everything: '0.0.0.0/0' | '::/0'): RouteEntry {
+  return { route: { destination: everything, type }, table: 'rule', prefix: tryParseCidr(everything)!, metric: 0, link: undefined, rule }
 }
 
 /** A copy written out field by field: all routes have the same layout in memory. */

@@ -2,8 +2,8 @@ import { SystemError } from '../machine/errors.ts'
 import { SparseMap } from '../sparse.ts'
 import { ipv6Number, isLinkLocalIp6, isMulticastIp, isValidIp, networkOf, parseCidr, tryParseCidr } from './address.ts'
 import type { BaseLink } from './link.ts'
-import { tableName, tableNumber, type RouteEntry, type RouteHost } from './routes.ts'
-import { DEFAULTS6, ruleApplies, Rules } from './rules.ts'
+import { refusedBy, tableName, tableNumber, type RouteEntry, type RouteHost } from './routes.ts'
+import { DEFAULTS6, followRules, Rules } from './rules.ts'
 import { selectSource } from './source-address.ts'
 import type { Ip, IpPacket, LinkAddress, Route, RouteFlow } from './types.ts'
 
@@ -160,22 +160,8 @@ export class Routes6 {
   #byRules(destination: Ip, device: string | undefined, flow: RouteFlow): RouteEntry | undefined {
     const address = ipv6Number(destination)
     if (address === undefined) return undefined
-    const rules = this.rules.list()
-    for (let i = 0; i < rules.length; i++) {
-      const rule = rules[i]!
-      if (!ruleApplies(rule, destination, flow)) continue
-      if (rule.action === 'goto') {
-        const at = rules.findIndex((r) => r.priority >= rule.target!)
-        if (at > i && rules[at]!.priority === rule.target) i = at - 1
-      } else if (rule.action === 'lookup') {
-        const entry = this.#table(rule.table!)?.find(address, rule.table === 'local' && !isMulticastIp(destination) ? undefined : device)
-        if (!entry || entry.route.type === 'throw' || entry.prefix.length <= (rule.suppressPrefixLength ?? -1)) continue
-        return entry
-      } else if (rule.action !== 'nop') {
-        return { route: { destination: '::/0', type: rule.action }, table: 'rule', prefix: tryParseCidr('::/0')!, metric: 0, link: undefined, rule }
-      }
-    }
-    return undefined
+    const found = followRules(this.rules.list(), destination, flow, ({ table }) => this.#table(table!)?.find(address, table === 'local' && !isMulticastIp(destination) ? undefined : device))
+    return found && (found.refusal ? refusedBy(found.rule, found.refusal, '::/0') : found.entry)
   }
 
   find(destination: Ip, device?: string, flow?: RouteFlow): RouteEntry | undefined {

@@ -70,7 +70,7 @@ export class Rules implements RuleTable {
 }
 
 /** fib_rule_match, fib4_rule_match and fib6_rule_match */
-export function ruleApplies(rule: PolicyRule, destination: Ip, flow: RouteFlow): boolean {
+function ruleApplies(rule: PolicyRule, destination: Ip, flow: RouteFlow): boolean {
   const fits =
     (rule.iif === undefined || rule.iif === (flow.in ?? 'lo')) &&
     (rule.oif === undefined || rule.oif === flow.out) &&
@@ -81,6 +81,32 @@ export function ruleApplies(rule: PolicyRule, destination: Ip, flow: RouteFlow):
     (rule.sourcePorts === undefined || within(rule.sourcePorts, flow.sourcePort)) &&
     (rule.destinationPorts === undefined || within(rule.destinationPorts, flow.destinationPort))
   return fits !== (rule.not ?? false)
+}
+
+export type Refusal = Exclude<PolicyRule['action'], 'lookup' | 'goto' | 'nop'>
+
+/**
+ * What the first of the rules that says anything says of a packet: fib_rules_lookup, for both families. `lookup` asks a
+ * rule's table; an entry that throws, or that is too short for the rule, is as none. Undefined: no rule says anything.
+ */
+export function followRules<E extends { route: { type?: string | undefined }; prefix: { length: number } }>(
+  rules: readonly PolicyRule[],
+  destination: Ip,
+  flow: RouteFlow,
+  lookup: (rule: PolicyRule) => E | undefined,
+): { rule: PolicyRule; entry: E; refusal?: never } | { rule: PolicyRule; refusal: Refusal } | undefined {
+  for (let i = 0; i < rules.length; i++) {
+    const rule = rules[i]!
+    if (!ruleApplies(rule, destination, flow)) continue
+    if (rule.action === 'goto') {
+      const at = rules.findIndex((r) => r.priority >= rule.target!)
+      if (at > i && rules[at]!.priority === rule.target) i = at - 1
+    } else if (rule.action === 'lookup') {
+      const entry = lookup(rule)
+      if (entry && entry.route.type !== 'throw' && entry.prefix.length > (rule.suppressPrefixLength ?? -1)) return { rule, entry }
+    } else if (rule.action !== 'nop') return { rule, refusal: rule.action }
+  }
+  return undefined
 }
 
 function within([from, to]: readonly [number, number], port: number | undefined): boolean {
