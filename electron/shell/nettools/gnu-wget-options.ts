@@ -21,16 +21,17 @@ export interface WgetOptions {
   userAgent: string
   maxRedirects: number
   family: 4 | 6 | undefined
+  noProxy: boolean
 }
 
 export type ParsedWget = { options: WgetOptions; urls: string[] } | { error: string; code: number } | { notSimulated: string }
 
 const USAGE = "Usage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n"
-const SHORT = 'qvO:o:P:SsT:t:U:n:46cdVhkrmpNi:Fba:A:R:l:Q:Y:e:w:HLIXDEKx1:2:3:5:7:8:9:!@~%_:'
+const SHORT = 'qvO:o:P:SsT:t:U:n:46cdVhkrmpNi:Fba:A:R:l:Q:Y:e:w:HLIXDEKx1:2:3:5:7:8:9:!@~%^_:'
 const LONG: Readonly<Record<string, string>> = {
   quiet: 'q', verbose: 'v', 'no-verbose': '!', 'output-document': 'O', 'output-file': 'o', 'directory-prefix': 'P', 'server-response': 'S', spider: 's', timeout: 'T', tries: 't', 'user-agent': 'U',
   'no-clobber': '@', 'inet4-only': '4', 'inet6-only': '6', continue: 'c', debug: 'd', version: 'V', help: 'h', header: '1', 'post-data': '2', method: '3', 'body-data': '5', 'connect-timeout': '7',
-  'read-timeout': '8', 'max-redirect': '9', 'show-progress': '~', 'no-check-certificate': '%', 'no-proxy': '%', 'dns-timeout': '_', recursive: 'r', mirror: 'm', 'input-file': 'i', background: 'b', 'append-output': 'a',
+  'read-timeout': '8', 'max-redirect': '9', 'show-progress': '~', 'no-check-certificate': '%', 'no-proxy': '^', 'dns-timeout': '_', recursive: 'r', mirror: 'm', 'input-file': 'i', background: 'b', 'append-output': 'a',
   timestamping: 'N', 'page-requisites': 'p', 'convert-links': 'k', wait: 'w', execute: 'e',
 }
 
@@ -40,7 +41,7 @@ export function parseWget(args: readonly string[]): ParsedWget {
   if ('missing' in parsed) return { error: `wget: option ${parsed.missing.length > 1 ? `'--${parsed.missing}' requires an argument` : `requires an argument -- '${parsed.missing}'`}\n${USAGE}`, code: 2 }
   const options: WgetOptions = {
     verbosity: 'all', output: undefined, logFile: undefined, prefix: undefined, serverResponse: false, showProgress: false, spider: false, noClobber: false, tries: 20, connectTimeout: undefined, readTimeout: 900_000,
-    headers: [], method: undefined, body: undefined, userAgent: 'Wget/1.21.3', maxRedirects: 20, family: undefined,
+    headers: [], method: undefined, body: undefined, userAgent: 'Wget/1.21.3', maxRedirects: 20, family: undefined, noProxy: false,
   }
   for (const { name, value } of parsed.options) {
     const refused = apply(options, name, value)
@@ -91,7 +92,9 @@ function apply(options: WgetOptions, name: string, value: string): ParsedWget | 
       else if (value === 'c') options.noClobber = true
       else return { notSimulated: `wget -n${value} (use wget without it)` }
       break
-    case '%': case '_': break
+    case '^': options.noProxy = true; break
+    // of https, which is said below
+    case '%': break
     default: {
       const long = Object.entries(LONG).find(([, letter]) => letter === name)?.[0]
       return { notSimulated: `wget ${long ? `--${long}` : `-${name}`} (use curl)` }

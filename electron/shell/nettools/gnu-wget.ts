@@ -3,6 +3,7 @@ import {
 } from '../../engine/cluster.ts'
 import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
 import { parseWget, type WgetOptions } from './gnu-wget-options.ts'
+import { proxyVariable } from './proxy-variable.ts'
 import { TcpStream } from './stream.ts'
 import { bar, dots, humanSize, rate, stamp } from './wget-text.ts'
 
@@ -92,6 +93,8 @@ class Run {
 
   /** An exit code, or where it goes on. */
   *#tries(url: CurlUrl, name: string): Task<number | string> {
+    const proxy = this.#options.noProxy ? undefined : proxyVariable(this.#process, url, [`${url.scheme}_proxy`], this.#process.env.get('no_proxy'))
+    if (proxy !== undefined) return yield* this.#notSimulated(`wget through the proxy of ${proxy} (unset ${proxy}, or use --no-proxy)`)
     if (url.scheme === 'https') return yield* this.#notSimulated('wget of https with GNU wget (use curl)')
     for (let attempt = 1; ; attempt++) {
       yield* this.#say(`--${this.#now()}--  ${attempt > 1 ? `(try:${String(attempt).padStart(2)})  ` : ''}${shownUrl(url)}\n`)

@@ -1,9 +1,10 @@
 import { canonicalIp, encodeUtf8, headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type OpenFile, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
+import { proxyVariable } from './proxy-variable.ts'
 import { TcpStream } from './stream.ts'
 
-interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; logFile: string | undefined; log: string[] }
+interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; noProxy: boolean; logFile: string | undefined; log: string[] }
 
 const USAGE = `BusyBox v1.36.1 () multi-call binary.
 
@@ -38,7 +39,7 @@ export function* busyboxWget(process: Process): Task<number> {
     yield* process.printError(USAGE)
     return 1
   }
-  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false, prefix: undefined, logFile: undefined, log: [] }
+  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false, prefix: undefined, noProxy: false, logFile: undefined, log: [] }
   for (const { name, value } of parsed.options) {
     if (name === 'q') options.quiet = true
     else if (name === 'O') options.output = value
@@ -58,7 +59,7 @@ export function* busyboxWget(process: Process): Task<number> {
         return 1
       }
       options.post = process.fs.readText(path)
-    } else if (name === 'Y' && value === 'off') continue
+    } else if (name === 'Y') options.noProxy = value === 'off' || value === '0'
     else {
       yield* process.printError(`podhop: not simulated: wget -${name} (use curl)\n`)
       return 69
@@ -90,6 +91,12 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
   for (let redirects = 0; redirects < 6; redirects++) {
     const url = parseUrl(next)
     if ('error' in url) return yield* fail(`not an http or ftp url: ${next}`)
+    // busybox knows no exceptions, and asks no proxy for https
+    const proxy = options.noProxy || url.scheme === 'https' ? undefined : proxyVariable(process, url, ['http_proxy'], undefined)
+    if (proxy !== undefined) {
+      yield* process.printError(`podhop: not simulated: wget through the proxy of ${proxy} (unset ${proxy}, or use -Y off)\n`)
+      return 69
+    }
     const usual = url.scheme === 'https' ? 443 : 80
     let address = canonicalIp(url.host) ?? url.host
     if (!isValidIp(address)) {

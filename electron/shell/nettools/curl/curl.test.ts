@@ -32,6 +32,14 @@ describe('curl', () => {
     expect([shown.code, shown.output.includes('404 Not Found')]).toEqual([22, true])
   })
 
+  it('and wget say that a variable would send them through a proxy, and go past it where they are told to', () => {
+    expect(run(`http_proxy=http://proxy:3128 curl -s ${url}`)).toEqual({ output: "podhop: not simulated: curl through the proxy of http_proxy (unset http_proxy, or use --noproxy '*')\n", code: 69 })
+    expect(run(`http_proxy=http://proxy:3128 wget -qO- ${url}`)).toMatchObject({ output: expect.stringContaining('podhop: not simulated: wget through the proxy of http_proxy'), code: 69 })
+    for (const past of [`no_proxy=10.0.0.1,172.18.0.3 curl -s ${url}`, `curl -s --noproxy '*' ${url}`, `wget --no-proxy -qO- ${url}`, `no_proxy=172.18.0.3 wget -qO- ${url}`]) {
+      expect(run(`http_proxy=http://proxy:3128; export http_proxy; ${past} | grep -c '<title>Welcome'; unset http_proxy`).output).toBe('1\n')
+    }
+  })
+
   it('has its own words for nothing to do', () => {
     expect(run('curl')).toEqual({ output: "curl: try 'curl --help' or 'curl --manual' for more information\n", code: 2 })
   })

@@ -1,5 +1,6 @@
 import { headerOf, encodeUtf8, decodeUtf8, concatBytes, type Process, type Task } from '../../../engine/cluster.ts'
 import { expandUrl } from './glob.ts'
+import { proxyVariable } from '../proxy-variable.ts'
 import { Meter } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
 import { ConnectionPool, transfer, type CurlError, type Sink } from './transfer.ts'
@@ -50,12 +51,13 @@ export function* curl(process: Process): Task<number> {
     return ready.code
   }
   let code = 0
-  const proxy = proxyFor(process, parsed.options)
-  if (proxy !== undefined) {
-    yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
-    return 69
-  }
   for (const { url, index, error } of spread(parsed.options)) {
+    const proxy = proxyFor(process, parsed.options, url)
+    if (proxy !== undefined) {
+      yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
+      code = 69
+      break
+    }
     if (error !== undefined) {
       code = yield* complain(process, parsed.options, { code: 3, text: error })
       continue
@@ -79,15 +81,12 @@ function* spread(options: CurlOptions): Generator<{ url: string; index: number; 
   }
 }
 
-/** The variable that would send the first URL through a proxy; "http_proxy" is read in lower case only. */
-function proxyFor(process: Process, options: CurlOptions): string | undefined {
-  const url = parseUrl(options.urls[0] ?? '')
+/** "http_proxy" is read in lower case only. */
+function proxyFor(process: Process, options: CurlOptions, text: string): string | undefined {
+  const url = parseUrl(text)
   if ('error' in url) return undefined
-  const set = (name: string): boolean => (process.env.get(name) ?? '') !== ''
-  const name = [...(url.scheme === 'http' ? ['http_proxy'] : ['https_proxy', 'HTTPS_PROXY']), 'all_proxy', 'ALL_PROXY'].find(set)
-  const spared = (options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY') ?? '').split(/[\s,]+/).filter((w) => w !== '')
-  const host = url.host.toLowerCase()
-  return spared.some((w) => w === '*' || host === w.toLowerCase() || host.endsWith(`.${w.toLowerCase().replace(/^\./, '')}`)) ? undefined : name
+  const names = [...(url.scheme === 'http' ? ['http_proxy'] : ['https_proxy', 'HTTPS_PROXY']), 'all_proxy', 'ALL_PROXY']
+  return proxyVariable(process, url, names, options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY'))
 }
 
 /** "-d @FILE", whose line ends go, and "-w @FILE"; "@-" is stdin. */
