@@ -11,7 +11,7 @@ import { systemctl } from './systemctl.ts'
 export function registerNodeTools(cluster: Cluster): void {
   const { programs } = cluster
   programs.register('crictl', crictl(cluster))
-  programs.register('nsenter', nsenter(cluster))
+  programs.register('nsenter', nsenter)
   programs.register('lsns', lsns)
   programs.register('chroot', chroot(cluster))
   programs.register('busybox:chroot', chroot(cluster, true))

@@ -1,4 +1,4 @@
-import { capable, isSystemError, networkInode, type Cluster, type Inside, type Machine, type NetworkNamespace, type Process, type ProcessEntry, type Task } from '../../engine/cluster.ts'
+import { capable, isSystemError, networkInode, type Inside, type Machine, type NetworkNamespace, type Process, type ProcessEntry, type Task } from '../../engine/cluster.ts'
 import { runOn } from './run-on.ts'
 
 /** nsenter(1) and lsns(8), util-linux 2.38.1. */
@@ -14,25 +14,24 @@ class Failure extends Error {
   }
 }
 
-interface Asked { target?: ProcessEntry | undefined; pid?: string; kinds: Map<string, string | undefined>; root?: string; argv: string[] }
+interface Asked { target?: ProcessEntry | undefined; pid?: string; kinds: Map<string, string | undefined>; argv: string[] }
 
-export function nsenter(cluster: Cluster) {
-  return function* (process: Process): Task<number> {
+export function* nsenter(process: Process): Task<number> {
+  try {
+    const asked = parse(process)
+    const { machine, inside } = entered(process, asked)
+    const shell = process.env.get('SHELL')
+    const argv = asked.argv.length > 0 ? asked.argv : [shell && machine.fs.exists(shell) ? shell : '/bin/sh']
     try {
-      const asked = parse(process)
-      const { machine, inside } = entered(cluster, process, asked)
-      const argv = asked.argv.length > 0 ? asked.argv : [process.env.get('SHELL') && machine.fs.exists(process.env.get('SHELL')!) ? process.env.get('SHELL')! : '/bin/sh']
-      try {
-        return yield* runOn(process, machine, { argv, cwd: machine === process.machine ? process.cwd : '/', env: process.env, user: { uid: 0, gid: 0, name: 'root' }, inside })
-      } catch (error) {
-        if (!isSystemError(error)) throw error
-        throw new Failure(`failed to execute ${argv[0]}: ${error.message}`, error.code === 'ENOENT' ? 127 : 126)
-      }
+      return yield* runOn(process, machine, { argv, cwd: machine === process.machine ? process.cwd : '/', env: process.env, user: { uid: 0, gid: 0, name: 'root' }, inside })
     } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      yield* process.printError(error.message.startsWith('podhop:') ? `${error.message}\n` : `nsenter: ${error.message}\n`)
-      return error.code
+      if (!isSystemError(error)) throw error
+      throw new Failure(`failed to execute ${argv[0]}: ${error.message}`, error.code === 'ENOENT' ? 127 : 126)
     }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    yield* process.printError(error.message.startsWith('podhop:') ? `${error.message}\n` : `nsenter: ${error.message}\n`)
+    return error.code
   }
 }
 
@@ -47,7 +46,9 @@ function parse(process: Process): Asked {
     if (long !== undefined) {
       if (long === 'target') asked.pid = value ?? words.shift() ?? ''
       else if (long === 'all') all = true
-      else if (long === 'root' || long === 'wd' || long === 'no-fork' || long === 'preserve-credentials') continue
+      else if (long === 'root' || long === 'wd') throw new Failure(`podhop: not simulated: nsenter --${long} (use --mount, and cd)`, 69)
+      // whoever enters is root with its own credentials either way
+      else if (long === 'no-fork' || long === 'preserve-credentials') continue
       else if (Object.hasOwn(FILES, long)) asked.kinds.set(long, value)
       else throw new Failure(`unrecognized option '${word}'\nTry 'nsenter --help' for more information.`)
       continue
@@ -59,7 +60,8 @@ function parse(process: Process): Asked {
         break
       }
       if (letter === 'a') all = true
-      else if (letter === 'F' || letter === 'r' || letter === 'w') continue
+      else if (letter === 'r' || letter === 'w') throw new Failure(`podhop: not simulated: nsenter -${letter} (use -m, and cd)`, 69)
+      else if (letter === 'F') continue
       else if (LETTERS[letter]) {
         asked.kinds.set(LETTERS[letter], word.slice(i + 1).startsWith('/') ? word.slice(i + 1) : undefined)
         if (word[i + 1] === '/') break
@@ -75,7 +77,7 @@ function parse(process: Process): Asked {
   return asked
 }
 
-function entered(cluster: Cluster, process: Process, { target, pid, kinds }: Asked): { machine: Machine; inside: Inside } {
+function entered(process: Process, { target, pid, kinds }: Asked): { machine: Machine; inside: Inside } {
   let network: NetworkNamespace = process.network
   let machine = process.machine
   for (const [kind, file] of kinds) {
@@ -90,7 +92,6 @@ function entered(cluster: Cluster, process: Process, { target, pid, kinds }: Ask
   }
   // with the mounts come the host name and the processes that are seen; alone they would need a machine of their own
   if (!kinds.has('mount') && target && target.machine !== process.machine && kinds.has('uts')) throw new Failure('podhop: not simulated: nsenter --uts without --mount (use both)', 69)
-  void cluster
   return { machine, inside: { network, ...(process.capabilities ? { capabilities: process.capabilities } : {}) } }
 }
 
