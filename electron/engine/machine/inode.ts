@@ -2,7 +2,7 @@ import { SmallMap } from '../sparse.ts'
 import { concatBytes } from '../text.ts'
 
 /** What a filesystem is made of. A node belongs to one filesystem (`owner`); others that lie above it copy it first. */
-export interface NodeBase {
+export class NodeBase {
   owner: object
   mode: number
   uid: number
@@ -10,6 +10,16 @@ export interface NodeBase {
   mtime: number
   inode: number
   links: number
+
+  constructor({ owner, mode, uid, gid, mtime, inode, links }: NodeBase) {
+    this.owner = owner
+    this.mode = mode
+    this.uid = uid
+    this.gid = gid
+    this.mtime = mtime
+    this.inode = inode
+    this.links = links
+  }
 }
 
 export interface FileNode extends NodeBase {
@@ -104,15 +114,8 @@ export function makeFile(base: NodeBase, from?: FileNode): FileNode {
 }
 
 /** A file whose content is made when somebody looks: `make` must say the same whenever it is asked. */
-export class LateFile implements FileNode {
+export class LateFile extends NodeBase implements FileNode {
   readonly type = 'file'
-  owner: object
-  mode: number
-  uid: number
-  gid: number
-  mtime: number
-  inode: number
-  links: number
   shared = true
   program: string | undefined = undefined
   read: (() => string) | undefined = undefined
@@ -121,14 +124,8 @@ export class LateFile implements FileNode {
   #data: Uint8Array = EMPTY
   #size = 0
 
-  constructor({ owner, mode, uid, gid, mtime, inode, links }: NodeBase, make: () => Uint8Array) {
-    this.owner = owner
-    this.mode = mode
-    this.uid = uid
-    this.gid = gid
-    this.mtime = mtime
-    this.inode = inode
-    this.links = links
+  constructor(base: NodeBase, make: () => Uint8Array) {
+    super(base)
     this.make = make
   }
 
