@@ -109,7 +109,7 @@ class Controller {
     look()
     const process = this.#process
     const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, (text) => (this.#logsRequests() ? this.#access(text) : undefined))
-    const web = { program: 'haproxy', handle: proxy.handle.bind(proxy), refuse: (status: number) => proxy.refuse(status) }
+    const web = { program: 'haproxy', handle: proxy.handle.bind(proxy), refuse: () => proxy.refuse() }
     try {
       this.#servers.push(serveHttp(process, { ...web, port: 8080 }))
       this.#servers.push(serveHttp(process, { ...web, port: 8443, tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['http/1.1'], tickets: [233, 233] } }))

@@ -1,7 +1,8 @@
 import type { Process } from '../../machine/types.ts'
-import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { askUpstream, joinConnections } from '../http/client.ts'
-import { headerOf, writeRequest, type Headers } from '../http/message.ts'
+import { framing } from '../http/framing.ts'
+import { headerOf, writeRequest, type Headers, type ResponseHead } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { MONTHS, httpDate, reasonOf, two } from '../http/status.ts'
 import { contains } from '../ingress-nginx/annotations.ts'
@@ -86,8 +87,9 @@ export class Proxy {
     ask(0)
   }
 
-  refuse(status: number): HttpResponse {
-    return { ...page(status === 400 ? 400 : 400), close: true }
+  /** To bytes that are no request, whatever is wrong with them. */
+  refuse(): HttpResponse {
+    return { ...page(400), close: true }
   }
 
   #pick(backend: string, count: number, { balance }: Settings, request: HttpRequest): number {
@@ -152,15 +154,12 @@ function errorPage(request: HttpRequest, status: number): HttpResponse {
   return request.keepAlive ? answer : { ...answer, headers: [...answer.headers, ['connection', 'close']], close: true }
 }
 
-function passOn(request: HttpRequest, head: { status: number; reason: string; headers: Headers }, body: Uint8Array, settings: Settings): HttpResponse {
+function passOn(request: HttpRequest, head: ResponseHead, body: Uint8Array, settings: Settings): HttpResponse {
   let headers = lower(head.headers.filter(([n]) => n.toLowerCase() === 'content-length' || !HOP_BY_HOP.has(n.toLowerCase())))
   for (const [name, value] of settings.responseHeaders) headers = [...headers.filter(([n]) => n !== name.toLowerCase()), [name.toLowerCase(), value]]
-  const known = headerOf(headers, 'content-length') !== undefined || head.status === 204 || head.status === 304
-  const chunked = !known && request.version === '1.1'
-  const close = !request.keepAlive || (!known && !chunked)
-  if (chunked) headers.push(['transfer-encoding', 'chunked'])
-  if (close) headers.push(['connection', 'close'])
-  const data = chunked ? concatBytes(body.length === 0 ? [encodeUtf8('0\r\n\r\n')] : [encodeUtf8(`${body.length.toString(16)}\r\n`), body, encodeUtf8('\r\n0\r\n\r\n')]) : body
-  return { status: head.status, reason: head.reason || reasonOf(head.status), headers, body: data, close }
+  const framed = framing(request, head, body)
+  if (framed.chunked) headers.push(['transfer-encoding', 'chunked'])
+  if (framed.close) headers.push(['connection', 'close'])
+  return { status: head.status, reason: head.reason || reasonOf(head.status), headers, body: framed.body, close: framed.close }
 }
 

@@ -1,10 +1,12 @@
 import type { Process } from '../../machine/types.ts'
-import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, writeResponse, type Headers, type ResponseHead } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { normalize, specialPage, title } from '../nginx/answer.ts'
+import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { accessTime, errorTime } from '../nginx/nginx.ts'
 import { contains } from './annotations.ts'
 import { backendFor, stick } from './balance.ts'
@@ -26,11 +28,6 @@ const SET = new Set([
 ])
 /** Of the answer: what nginx writes itself, or never passes on (proxy_hide_header's defaults; server_tokens is off). */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad', 'x-powered-by'])
-/** strerror(3) of musl, on which the image is built. */
-const ERRORS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: '111: Connection refused', ECONNRESET: '104: Connection reset by peer', EHOSTUNREACH: '113: Host is unreachable', ENETUNREACH: '101: Network unreachable', ETIMEDOUT: '110: Operation timed out',
-}
-
 interface Attempt { endpoint: Endpoint; status: string; length: number; startedAt: number; endedAt: number }
 
 /** What the log says about one request besides itself. */
@@ -115,9 +112,9 @@ export class Proxy {
         }
         const timedOut = outcome.error === 'ETIMEDOUT'
         attempt.status = timedOut ? '504' : '502'
-        this.#requestError(failureText(outcome), request, server.host, `${tls ? 'https' : 'http'}://${endpoint.address}:${endpoint.port}${target}`)
+        this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${tls ? 'https' : 'http'}://${endpoint.address}:${endpoint.port}${target}`)
         // once it was sent, only what may be done twice is
-        const again = outcome.phase !== 'read' || ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'].includes(request.method)
+        const again = outcome.phase !== 'read' || REPEATABLE.has(request.method)
         if (again && attempts.length < TRIES) next()
         else page(Number(attempt.status), backend, describe(), extra)
       })
@@ -190,19 +187,17 @@ export class Proxy {
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())]]
     const type = headerOf(head.headers, 'content-type')
     const length = headerOf(head.headers, 'content-length')
-    const bodiless = head.status === 204 || head.status === 304
     if (type !== undefined) headers.push(['Content-Type', type])
     if (length !== undefined) headers.push(['Content-Length', length])
-    const chunked = length === undefined && !bodiless && request.version === '1.1'
-    if (chunked) headers.push(['Transfer-Encoding', 'chunked'])
-    const close = !request.keepAlive || (length === undefined && !bodiless && !chunked)
-    headers.push(['Connection', close ? 'close' : 'keep-alive'])
+    const framed = framing(request, head, body)
+    if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
+    headers.push(['Connection', framed.close ? 'close' : 'keep-alive'])
     for (const [name, value] of head.headers) {
       const lower = name.toLowerCase()
       if (!HIDDEN.has(lower) && !lower.startsWith('x-accel-')) headers.push([name, value])
     }
     headers.push(...extra)
-    return { status: head.status, reason: head.reason, headers, body: chunked && request.method !== 'HEAD' ? inChunks(body) : body, close }
+    return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close }
   }
 
   #page(request: HttpRequest, status: number, extra: Headers = []): HttpResponse {
@@ -236,16 +231,6 @@ export class Proxy {
   }
 }
 
-/** ngx_connection_error's and ngx_http_upstream's words. */
-function failureText({ error, phase, tls }: Extract<UpstreamOutcome, { error: string }>): string {
-  const doing = ` while ${phase === 'connect' ? 'connecting to' : phase === 'tls' ? 'SSL handshaking to' : 'reading response header from'} upstream`
-  if (error === 'TLS') return tls?.kind === 'not-tls' ? `SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number)${doing}` : `peer closed connection in SSL handshake${doing}`
-  if (error === 'ETIMEDOUT') return `upstream timed out (${ERRORS['ETIMEDOUT']})${doing}`
-  if (error === 'SYNTAX') return `upstream sent no valid HTTP/1.0 header${doing}`
-  if (error === 'EOF') return `upstream prematurely closed connection${doing}`
-  return `${phase === 'connect' ? 'connect' : 'recv'}() failed (${ERRORS[error] ?? error})${doing}`
-}
-
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(3)
 }
@@ -260,13 +245,4 @@ function rewritten(uri: string, path: string, pattern: string, target: string): 
   const at = result.indexOf('?')
   const args = [at < 0 ? '' : result.slice(at + 1), query].filter((a) => a !== '').join('&')
   return `${escapeUri(at < 0 ? result : result.slice(0, at)) || '/'}${args === '' ? '' : `?${args}`}`
-}
-
-/** ngx_escape_uri of a decoded path, whose characters are bytes. */
-function escapeUri(path: string): string {
-  return path.replace(/[\x00-\x20"#%?\x7f-\xff]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
-}
-
-function inChunks(body: Uint8Array): Uint8Array {
-  return body.length === 0 ? encodeUtf8('0\r\n\r\n') : concatBytes([encodeUtf8(`${body.length.toString(16)}\r\n`), body, encodeUtf8('\r\n0\r\n\r\n')])
 }

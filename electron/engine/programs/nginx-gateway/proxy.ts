@@ -1,12 +1,14 @@
 import type { Process } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import type { TcpConnection } from '../../network/types.ts'
-import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { normalize, specialPage, title } from '../nginx/answer.ts'
+import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { accessTime, errorTime } from '../nginx/nginx.ts'
 import type { NginxConfiguration, NginxMatch } from './configuration.ts'
 import { firstArguments, locationFor, matchFor, serverFor } from './locations.ts'
@@ -16,12 +18,8 @@ import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from '.
 const CONNECT_TIMEOUT = 60_000
 const READ_TIMEOUT = 60_000
 const MAX_BODY = 1024 * 1024
-const REPEATABLE = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 /** What nginx writes itself, or never passes on; server_tokens is off. */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad'])
-const ERRORS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: '111: Connection refused', ECONNRESET: '104: Connection reset by peer', EHOSTUNREACH: '113: Host is unreachable', ENETUNREACH: '101: Network is unreachable', ETIMEDOUT: '110: Operation timed out',
-}
 
 interface Endpoint { address: string; port: number }
 
@@ -145,14 +143,12 @@ export class GatewayProxy {
     const { body } = outcome
     const type = headerOf(head.headers, 'content-type')
     const length = headerOf(head.headers, 'content-length')
-    const bodiless = head.status === 204 || head.status === 304
     if (type !== undefined) headers.push(['Content-Type', type])
     if (length !== undefined) headers.push(['Content-Length', length])
-    const chunked = length === undefined && !bodiless && request.version === '1.1'
-    if (chunked) headers.push(['Transfer-Encoding', 'chunked'])
-    const close = !request.keepAlive || (length === undefined && !bodiless && !chunked)
-    headers.push(['Connection', close ? 'close' : 'keep-alive'], ...others)
-    return { status: head.status, reason: head.reason, headers, body: chunked && request.method !== 'HEAD' ? inChunks(body) : body, close }
+    const framed = framing(request, head, body)
+    if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
+    headers.push(['Connection', framed.close ? 'close' : 'keep-alive'], ...others)
+    return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close }
   }
 
   #page(request: HttpRequest, status: number, extra: Headers): HttpResponse {
@@ -171,24 +167,10 @@ export class GatewayProxy {
 
   #requestError(outcome: Extract<UpstreamOutcome, { error: string }>, request: HttpRequest, upstream: string): void {
     const { clock, pid } = this.#process
-    const phase = outcome.phase === 'connect' ? 'connecting to' : 'reading response header from'
-    const what = outcome.error === 'EOF' ? 'upstream prematurely closed connection'
-      : outcome.error === 'SYNTAX' ? 'upstream sent no valid HTTP/1.0 header'
-      : outcome.error === 'ETIMEDOUT' ? `upstream timed out (${ERRORS['ETIMEDOUT']})`
-      : `${outcome.phase === 'connect' ? 'connect' : 'recv'}() failed (${ERRORS[outcome.error] ?? outcome.error})`
     const host = headerOf(request.headers, 'host')
     this.#error(
-      `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${what} while ${phase} upstream, client: ${request.remoteAddress}, server: ${(host ?? '').replace(/:[0-9]+$/, '')}, ` +
+      `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${upstreamFailure(outcome, 'musl')}, client: ${request.remoteAddress}, server: ${(host ?? '').replace(/:[0-9]+$/, '')}, ` +
         `request: "${request.method} ${request.target} HTTP/${request.version}", upstream: "${upstream}"${host ? `, host: "${host}"` : ''}\n`,
     )
   }
-}
-
-/** ngx_escape_uri of a decoded path, whose characters are bytes. */
-function escapeUri(path: string): string {
-  return path.replace(/[\x00-\x20"#%?\x7f-\xff]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
-}
-
-function inChunks(body: Uint8Array): Uint8Array {
-  return body.length === 0 ? encodeUtf8('0\r\n\r\n') : concatBytes([encodeUtf8(`${body.length.toString(16)}\r\n`), body, encodeUtf8('\r\n0\r\n\r\n')])
 }

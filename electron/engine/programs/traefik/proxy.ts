@@ -1,7 +1,8 @@
 import type { Process } from '../../machine/types.ts'
-import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { canonicalHeader, goResponse, splitTarget } from '../http/go.ts'
 import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { reasonOf } from '../http/status.ts'
@@ -140,13 +141,10 @@ function switched({ head, tunnel }: Extract<UpstreamOutcome, { tunnel: unknown }
 }
 
 function passOn(request: HttpRequest, { head, body }: Extract<UpstreamOutcome, { body: unknown }>, changes: Headers): HttpResponse {
-  const known = headerOf(head.headers, 'content-length') !== undefined || head.status === 204 || head.status === 304
   const headers = withHeaders(head.headers.filter(([n]) => !HOP_BY_HOP.has(n.toLowerCase())).map(([n, v]): [string, string] => [canonicalHeader(n), v]), changes.map(([n, v]): [string, string] => [canonicalHeader(n), v]))
   headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  const chunked = !known && request.version === '1.1'
-  if (chunked) headers.push(['Transfer-Encoding', 'chunked'])
-  const close = !request.keepAlive || (!known && !chunked)
-  if (close) headers.push(['Connection', 'close'])
-  const data = chunked ? concatBytes(body.length === 0 ? [encodeUtf8('0\r\n\r\n')] : [encodeUtf8(`${body.length.toString(16)}\r\n`), body, encodeUtf8('\r\n0\r\n\r\n')]) : body
-  return { status: head.status, reason: head.reason, headers, body: data, close }
+  const framed = framing(request, head, body)
+  if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
+  if (framed.close) headers.push(['Connection', 'close'])
+  return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close }
 }
