@@ -56,6 +56,25 @@ describe('the host name', () => {
 
 describe('volumes', () => {
   const NOT_YET = ['FailedMount']
+  const shown = (names: string[]): string[] => names.filter((name) => !name.startsWith('..'))
+
+  it('change all at one moment, through ..data; a part by subPath never does', () => {
+    const story = new Story()
+    story.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { a: '1', b: '2' } })
+    const volumes = [{ name: 'v', configMap: { name: 'c' } }, { name: 'me', downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } }]
+    story.run('web', { containers: [{ ...does('stay'), volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'v', mountPath: '/one', subPath: 'a' }, { name: 'me', mountPath: '/me' }] }], volumes }, { labels: { app: 'web' } })
+    const { fs } = story.cluster.container('default', 'web')!
+    const first = fs.readLink('/v/..data')
+    expect(first).toMatch(/^\.\.2026_01_05_08_00_\d\d\.\d+$/)
+    expect([fs.readLink('/v/a'), fs.stat('/v').mode, fs.stat('/me').mode]).toEqual(['..data/a', 0o777, 0o1777])
+    story.cluster.client.patch('configmaps', 'default', 'c', 'application/merge-patch+json', { data: { a: 'new', b: null, c: '3' } })
+    story.cluster.client.patch('pods', 'default', 'web', 'application/merge-patch+json', { metadata: { labels: { app: 'other' } } })
+    story.pass(1)
+    expect(fs.readText('/me/labels')).toBe('app="other"')
+    story.pass(90)
+    expect([fs.readText('/v/a'), fs.readText('/one'), shown(fs.readDirectory('/v'))]).toEqual(['new', '1', ['a', 'c']])
+    expect([fs.exists(`/v/${first}`), fs.readLink('/v/..data') === first]).toEqual([false, false])
+  })
 
   it('whose object is missing hold the Pod up in ContainerCreating until it is there', () => {
     const story = new Story()
@@ -70,7 +89,7 @@ describe('volumes', () => {
   it('of optional objects are empty without them', () => {
     const story = new Story()
     story.run('web', { containers: [{ volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', secret: { secretName: 'never', optional: true } }] })
-    expect(story.cluster.container('default', 'web')!.fs.readDirectory('/v')).toEqual([])
+    expect(shown(story.cluster.container('default', 'web')!.fs.readDirectory('/v'))).toEqual([])
   })
 
   it('of one source or many have their modes', () => {
@@ -84,7 +103,7 @@ describe('volumes', () => {
     ]
     story.run('web', { containers: [{ resources: { limits: { cpu: '250m' } }, volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', projected: { defaultMode: 0o440, sources } }] }, { labels: { app: 'web', tier: 'front' } })
     const { fs } = story.cluster.container('default', 'web')!
-    expect(fs.readDirectory('/v')).toEqual(['bin', 'cpu', 'key', 'labels', 'token'])
+    expect(shown(fs.readDirectory('/v'))).toEqual(['bin', 'cpu', 'key', 'labels', 'token'])
     expect([fs.stat('/v/bin/run').mode & 0o777, fs.stat('/v/key').mode & 0o777]).toEqual([0o755, 0o440])
     expect([fs.readText('/v/labels'), fs.readText('/v/cpu'), fs.readText('/v/key')]).toEqual(['app="web"\ntier="front"', '250', 'hush'])
   })

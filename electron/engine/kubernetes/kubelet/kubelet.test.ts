@@ -184,7 +184,7 @@ describe('volumes', () => {
     run(cluster, 'web', { containers: [{ image: 'nginx', volumeMounts: [{ name: 'v', mountPath: '/usr/share/nginx/html' }] }], volumes: [{ name: 'v', configMap: { name: 'page', items: [{ key: 'index.html', path: 'index.html' }] } }] })
     cluster.settle()
     const { fs } = cluster.container('default', 'web')!
-    expect(fs.readDirectory('/usr/share/nginx/html')).toEqual(['index.html'])
+    expect(fs.readDirectory('/usr/share/nginx/html').filter((name) => !name.startsWith('..'))).toEqual(['index.html'])
     expect(() => fs.writeFile('/usr/share/nginx/html/index.html', 'mine')).toThrow('Read-only file system')
     cluster.client.patch('configmaps', 'default', 'page', 'application/merge-patch+json', { data: { 'index.html': 'two\n' } })
     cluster.clock.runFor(61_000)

@@ -1,6 +1,7 @@
 import { sleep, Thread, type Task } from '../../machine/task.ts'
 import type { Timer } from '../../clock.ts'
 import { timestamp } from '../human-duration.ts'
+import { deepEqual } from '../json.ts'
 import type { Container, Pod } from '../types.ts'
 import { startDue } from './container-start.ts'
 import { factsFor, type PodHost } from './host.ts'
@@ -22,6 +23,11 @@ const MOUNT_RETRY = { first: 500, most: 122_000 }
 
 /** Directories of the host of which a part is made when somebody looks. */
 const LOOKED_AT = /^\/(etc(\/kubernetes\/?)?|var(\/log(\/(pods|containers)(\/.*)?)?\/?)?)?$/
+
+/** The volume manager's loop: pkg/kubelet/volumemanager reconcilerLoopSleepPeriod. */
+const REMOUNT = 100
+
+const aboutItself = ({ metadata: { labels, annotations } }: Pod): object => ({ labels, annotations })
 
 type Verdict = { reason: string; message: string }
 
@@ -98,6 +104,8 @@ export class PodWorker {
     this.pod = pod
     if (pod.spec !== before.spec) this.#takeSpec(pod)
     if (pod.spec.readinessGates?.length) this.host.changed(this)
+    // a look at its volumes, too: of what they say of the Pod itself, and of ConfigMaps before their time
+    if (!this.volumes.onlyTokens && !deepEqual(aboutItself(pod), aboutItself(before))) this.clock.schedule(REMOUNT, () => this.refreshVolumes(), { background: true })
     if (!pod.metadata.deletionTimestamp) return
     this.terminate(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
   }
@@ -190,6 +198,7 @@ export class PodWorker {
   }
 
   refreshVolumes(): void {
+    if (this.#over || this.#lost || this.host.idle) return
     this.volumes.refresh(this.pod, factsFor(this.host, this.ips))
   }
 

@@ -1,14 +1,15 @@
 import type { Clock } from '../../clock.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { Random } from '../../random.ts'
 import { decodeBase64 } from '../base64.ts'
+import { timestamp } from '../human-duration.ts'
 import type { ConfigMap, Container, Pod } from '../types.ts'
+import { isSameContent, writeAtomically, type Content, type VolumeFile } from './atomic-writer.ts'
 import { ConfigError, fieldOf, resourceOf, type HostFacts, type Secret, type Sources } from './environment.ts'
 import { expand } from './expansion.ts'
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number]
-type Content = Map<string, File>
 interface Mounted { readonly fs: MemoryFilesystem; readonly at: string }
-interface File { data: Uint8Array | string | (() => string); mode: number }
 
 const KINDS: Readonly<Record<string, string>> = { Directory: 'directory', File: 'file', Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }
 const DEFAULT_MODE = 0o644
@@ -16,44 +17,65 @@ const DEFAULT_MODE = 0o644
 /** A volume that cannot be set up yet: the Pod waits in ContainerCreating, with an event FailedMount. */
 export class MountError extends Error {}
 
+interface Setting {
+  clock: Clock
+  /** Which volume it is, among all there are. */
+  id: string
+  /** securityContext.fsGroup */
+  group: number | undefined
+  inMemory: boolean
+}
+
 /** A volume of a Pod's own, with what it held when it was set up; laid out when somebody mounts it. */
 class PodVolume implements Mounted {
   readonly at = '/volume'
-  readonly #clock: Clock
+  readonly #setting: Setting
   readonly #since: number
-  readonly #group: number | undefined
   #content: Content | undefined
   #fs: MemoryFilesystem | undefined
 
   /** Without content it is an emptyDir. */
-  constructor(clock: Clock, content: Content | undefined, group: number | undefined) {
-    this.#clock = clock
-    this.#since = clock.now
+  constructor(setting: Setting, content: Content | undefined) {
+    this.#setting = setting
+    this.#since = setting.clock.now
     this.#content = content
-    this.#group = group
   }
 
   get fs(): MemoryFilesystem {
-    if (!this.#fs) {
-      this.#clock.past(this.#since, () => (this.#fs = this.#layOut()))
-      this.#content = undefined
-    }
+    if (!this.#fs) this.#setting.clock.past(this.#since, () => (this.#fs = this.#layOut()))
     return this.#fs!
   }
 
+  /** What it holds from now on. */
+  update(content: Content): void {
+    const former = this.#content ?? new Map<string, VolumeFile>()
+    if (isSameContent(former, content)) return
+    const { fs } = this
+    // a token is renewed in its own time
+    this.#content = new Map([...content].map(([path, file]) => [path, typeof file.data === 'function' ? (former.get(path) ?? file) : file]))
+    this.#write(fs)
+  }
+
   #layOut(): MemoryFilesystem {
-    const fs = new MemoryFilesystem({ clock: this.#clock })
-    const group = this.#group
-    const isEmpty = this.#content === undefined
-    fs.makeDirectory('/volume', { mode: isEmpty ? 0o777 : 0o755 })
+    const { clock, group, inMemory } = this.#setting
+    const fs = new MemoryFilesystem({ clock })
+    const mode = inMemory ? 0o1777 : 0o777
+    fs.makeDirectory('/volume', { mode })
     if (group !== undefined) {
       // pkg/volume SetVolumeOwnership: the group's, and what is made in it too
       fs.chown('/volume', 0, group)
-      fs.chmod('/volume', isEmpty ? 0o2777 : 0o2775)
+      fs.chmod('/volume', mode | 0o2550)
       fs.owner = { uid: 0, gid: group }
     }
-    if (this.#content) fill(fs, this.#content)
+    if (this.#content) this.#write(fs)
     return fs
+  }
+
+  #write(fs: MemoryFilesystem): void {
+    const { clock, id, group } = this.#setting
+    const at = timestamp(clock.wall())
+    const content = group === undefined ? this.#content! : new Map([...this.#content!].map(([path, file]) => [path, { ...file, mode: file.mode | 0o440 }]))
+    writeAtomically(fs, '/volume', content, { at, suffix: new Random(0).fork(`${id} ${at}`).uint32() })
   }
 }
 
@@ -85,9 +107,9 @@ export class PodVolumes {
   refresh(pod: Pod, facts: HostFacts): void {
     for (const volume of pod.spec.volumes ?? []) {
       const present = this.#volumes.get(volume.name)
-      if (!present || volume.emptyDir || volume.hostPath) continue
+      if (!(present instanceof PodVolume) || volume.emptyDir) continue
       try {
-        fill(present.fs, this.#content(pod, volume, facts))
+        present.update(this.#content(pod, volume, facts))
       } catch (error) {
         // What was there stays while its object is missing.
         if (!(error instanceof MountError)) throw error
@@ -125,7 +147,8 @@ export class PodVolumes {
   #make(pod: Pod, volume: Volume, facts: HostFacts): Mounted {
     if (volume.hostPath) return this.#host(volume.name, volume.hostPath.path, volume.hostPath.type)
     const content = volume.emptyDir ? undefined : this.#content(pod, volume, facts)
-    return new PodVolume(this.#clock, content, pod.spec.securityContext?.fsGroup)
+    const inMemory = volume.emptyDir ? volume.emptyDir.medium === 'Memory' : !volume.configMap
+    return new PodVolume({ clock: this.#clock, id: `${pod.metadata.uid}/${volume.name}`, group: pod.spec.securityContext?.fsGroup, inMemory }, content)
   }
 
   #host(name: string, path: string, type: string | undefined): Mounted {
@@ -149,7 +172,7 @@ export class PodVolumes {
   }
 
   #content(pod: Pod, volume: Volume, facts: HostFacts): Content {
-    const out: Content = new Map()
+    const out = new Map<string, VolumeFile>()
     const { configMap, secret, downwardAPI, projected } = volume
     if (configMap) this.#configMap(pod, volume.name, configMap, configMap.defaultMode, out)
     else if (secret) this.#secret(pod, volume.name, { name: secret.secretName, items: secret.items, optional: secret.optional }, secret.defaultMode, out)
@@ -187,7 +210,7 @@ export class PodVolumes {
     }
   }
 
-  #downward(pod: Pod, items: readonly DownwardItem[], defaultMode: number | undefined, facts: HostFacts, out: Content): void {
+  #downward(pod: Pod, items: readonly DownwardItem[], defaultMode: number | undefined, facts: HostFacts, out: Map<string, VolumeFile>): void {
     for (const item of items) {
       const container = pod.spec.containers.find((c) => c.name === item.resourceFieldRef?.containerName)
       const data = item.fieldRef ? fieldOf(pod, item.fieldRef.fieldPath, facts) : item.resourceFieldRef && container ? resourceOf(pod, container, item.resourceFieldRef, facts) : ''
@@ -195,7 +218,7 @@ export class PodVolumes {
     }
   }
 
-  #configMap(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Content): void {
+  #configMap(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Map<string, VolumeFile>): void {
     const map: ConfigMap | undefined = this.#sources.configMap(pod.metadata.namespace, ref.name ?? '')
     if (!map) {
       if (ref.optional) return
@@ -206,7 +229,7 @@ export class PodVolumes {
     pick(all, ref, volume, `configmap references non-existent config key`, defaultMode, out)
   }
 
-  #secret(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Content): void {
+  #secret(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Map<string, VolumeFile>): void {
     const secret: Secret | undefined = this.#sources.secret(pod.metadata.namespace, ref.name ?? '')
     if (!secret) {
       if (ref.optional) return
@@ -220,7 +243,7 @@ export class PodVolumes {
 type DownwardItem = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number]
 interface Reference { name?: string | undefined; items?: { key: string; path: string; mode?: number }[] | undefined; optional?: boolean | undefined }
 
-function pick(all: ReadonlyMap<string, Uint8Array | string>, ref: Reference, volume: string, problem: string, defaultMode: number | undefined, out: Content): void {
+function pick(all: ReadonlyMap<string, Uint8Array | string>, ref: Reference, volume: string, problem: string, defaultMode: number | undefined, out: Map<string, VolumeFile>): void {
   if (!ref.items) {
     for (const [key, data] of all) out.set(key, { data, mode: defaultMode ?? DEFAULT_MODE })
     return
@@ -235,18 +258,4 @@ function pick(all: ReadonlyMap<string, Uint8Array | string>, ref: Reference, vol
 function bytesOf(base64: string): Uint8Array {
   const bytes = decodeBase64(base64)
   return typeof bytes === 'number' ? new Uint8Array(0) : bytes
-}
-
-/** Makes the directory hold exactly these files. */
-function fill(fs: MemoryFilesystem, content: Content): void {
-  for (const name of fs.readDirectory('/volume')) if (![...content.keys()].some((path) => path === name || path.startsWith(`${name}/`))) fs.remove(`/volume/${name}`, { recursive: true })
-  for (const [path, { data, mode }] of content) {
-    const file = `/volume/${path}`
-    fs.makeDirectory(file.slice(0, file.lastIndexOf('/')), { parents: true })
-    if (typeof data !== 'function') fs.writeFile(file, data, mode)
-    else if (!fs.exists(file)) {
-      fs.installDynamic(file, data)
-      fs.chmod(file, mode)
-    }
-  }
 }
