@@ -90,7 +90,7 @@ export class ApiServer implements KubernetesClient, Server {
     const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
     this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, addresses, new IpAddressBook(this, addressNames))
     this.nodeAgents = options.nodeAgents
-    for (const kind of KINDS) this.#kinds.set(kind.resource.name, kind)
+    for (const kind of KINDS) this.#kinds.set(resourceKey(kind.resource), kind)
     this.#resources = KINDS.map((kind) => kind.resource)
     this.store.setIndex('pods', (pod) => (pod as { spec?: { nodeName?: string } }).spec?.nodeName ?? '')
     bootstrap(this, serviceCIDR, options.advertiseAddress)

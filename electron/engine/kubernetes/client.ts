@@ -25,6 +25,8 @@ export interface ApiResource {
   subresources: readonly string[]
   /** What the calls of a client name it by, where `name` alone does not: "plural.group" of custom resources. */
   key?: string
+  /** Of a CustomResourceDefinition. */
+  custom?: true
   /** The warning that goes with every answer about this kind (KEP-1693). */
   deprecation?: string
 }

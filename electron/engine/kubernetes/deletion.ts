@@ -68,16 +68,11 @@ export function removeObject(server: Server, kind: Kind, object: KubeObject): vo
 }
 
 function warn(kind: Kind, { propagationPolicy, onWarning }: DeleteOptions): void {
-  if (propagationPolicy === undefined && kind.resource.name === 'jobs' && !isCustom(kind)) onWarning?.(ORPHANING)
-}
-
-/** Of a CustomResourceDefinition, whose plural may be one of these words, too. */
-function isCustom({ resource }: Kind): boolean {
-  return resource.key !== undefined
+  if (propagationPolicy === undefined && kind.resource.name === 'jobs' && !kind.resource.custom) onWarning?.(ORPHANING)
 }
 
 function answer(kind: Kind, object: KubeObject): KubeObject | Status {
-  return RETURNED.has(kind.resource.name) && !isCustom(kind) ? object : success(kind.resource, object)
+  return RETURNED.has(kind.resource.name) && !kind.resource.custom ? object : success(kind.resource, object)
 }
 
 /** apis/meta/v1/validation ValidateDeleteOptions. */
@@ -179,7 +174,7 @@ function terminate(server: Server, kind: Kind, object: KubeObject, options: Dele
 
 /** The garbage collector's own finalizers follow the propagation policy, then what is there, then the kind. */
 function finalizersFor(kind: Kind, finalizers: readonly string[], { propagationPolicy }: DeleteOptions): string[] {
-  const byDefault = isCustom(kind) ? undefined : DEFAULT_POLICY[kind.resource.name]
+  const byDefault = kind.resource.custom ? undefined : DEFAULT_POLICY[kind.resource.name]
   if (byDefault === 'Unsupported') return finalizers.filter((f) => f !== ORPHAN && f !== FOREGROUND)
   const present = finalizers.find((f) => f === ORPHAN || f === FOREGROUND)
   const orphan = propagationPolicy ? propagationPolicy === 'Orphan' : present ? present === ORPHAN : byDefault === 'Orphan'

@@ -8,13 +8,15 @@ export function findByWord(resources: readonly ApiResource[], word: string): Api
   const group = rest.join('.').toLowerCase()
   const inGroup = (r: ApiResource): boolean => {
     if (!group || group === r.group) return true
-    return group === (r.group ? `${r.version}.${r.group}` : r.version)
+    return group === (r.group ? `${r.version}.${r.group}` : r.version) || group === `${r.version}.${r.group}`
   }
-  const candidates = resources.filter(inGroup)
+  // a group may be cut short
+  const exact = resources.filter(inGroup)
+  const candidates = exact.length > 0 ? exact : resources.filter((r) => r.group.startsWith(group))
   return (
     candidates.find((r) => r.name === name) ??
     candidates.find((r) => r.singular === name || r.kind.toLowerCase() === name) ??
-    candidates.find((r) => r.shortNames.includes(name))
+    candidates.find((r) => r.shortNames.includes(first!))
   )
 }
 

@@ -419,3 +419,23 @@ describe('a dry run', () => {
     expect(make(true)).toEqual(make(false))
   })
 })
+
+describe('events.k8s.io/v1', () => {
+  it('has the Events of core/v1 under its own names, both ways', () => {
+    const { clock, api } = managed()
+    const seen: WatchEvent[] = []
+    api.watch('events.events.k8s.io', { namespace: 'default' }, (event) => seen.push(event))
+    const regarding = { kind: 'Pod', name: 'web', namespace: 'default' }
+    const written = { metadata: { name: 'web.1', namespace: 'default' }, eventTime: '2026-01-05T08:00:00.000000Z', regarding, reason: 'Slow', note: 'it is slow', type: 'Warning', action: 'Look', reportingController: 'example.com/eye', reportingInstance: 'eye-1' }
+    api.create('events.events.k8s.io', 'default', written)
+    expect(api.get('events', 'default', 'web.1')).toMatchObject({ apiVersion: 'v1', involvedObject: regarding, message: 'it is slow', reportingComponent: 'example.com/eye' })
+    api.patch('events.events.k8s.io', 'default', 'web.1', 'application/merge-patch+json', { note: 'no more' })
+    clock.settle()
+    expect(api.get('events', 'default', 'web.1')).toMatchObject({ message: 'no more' })
+    expect(seen.map((event) => 'object' in event && event.object)).toMatchObject([{ apiVersion: 'events.k8s.io/v1', regarding, note: 'it is slow' }, { note: 'no more' }])
+    expect(api.table('events.events.k8s.io', { fieldSelector: 'regarding.name=web,reportingController=example.com/eye' }).rows[0]!.cells.slice(1, 4)).toEqual(['Warning', 'Slow', 'pod/web'])
+    expect(refusal(() => api.create('events.events.k8s.io', 'default', { metadata: { name: 'x', namespace: 'default' }, regarding })).message).toContain('eventTime: Required value')
+    api.delete('events.events.k8s.io', 'default', 'web.1')
+    expect(api.list('events', { namespace: 'default' }).items).toEqual([])
+  })
+})

@@ -4,7 +4,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { setLastApplied, viewLastApplied } from './apply-last-applied.ts'
 import { serverSideApply } from './apply-server.ts'
 import { type Command, did, type DryRun, type Kubectl } from './command.ts'
-import { deleteInfos, waitForDeletion } from './delete.ts'
+import { cascade, deleteInfos, waitForDeletion } from './delete.ts'
 import { isConflict, isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
 import { sortedGoJson } from './json.ts'
@@ -23,7 +23,7 @@ export const apply: Command = {
   use: 'apply (-f FILENAME | -k DIRECTORY)',
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
     --all bool
-    --cascade string=background?background -
+    --cascade string=background?background
     --field-manager string=kubectl-client-side-apply
     --force bool
     --force-conflicts bool
@@ -117,7 +117,7 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
   if (at(current, 'metadata', 'annotations', LAST_APPLIED) === undefined) {
     yield* k.err(`Warning: resource ${info.resource.name}/${info.name} is missing the ${LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n`)
   }
-  const custom = info.resource.key !== undefined
+  const custom = info.resource.custom
   for (let attempt = 0; ; attempt++) {
     const patch = patchFor(custom ? undefined : info.resource.kind, modified, current)
     if (Object.keys(patch).length === 0) return { object: current, operation: 'unchanged' }
@@ -144,7 +144,8 @@ function* deletedAndCreated(k: Kubectl, info: Info, former: JsonObject, modified
   const namespace = info.resource.namespaced ? info.namespace : undefined
   const fieldManager = k.flags.string('field-manager')
   const errors: unknown[] = []
-  yield* deleteInfos(k, [{ ...info, object: former }], { grace: k.flags.int('grace-period'), dryRun, propagation: 'Background', ignoreMissing: false, errors, quiet: true })
+  const propagation = yield* cascade(k, k.flags.string('cascade'))
+  yield* deleteInfos(k, [{ ...info, object: former }], { grace: k.flags.int('grace-period'), dryRun, propagation, ignoreMissing: false, errors, quiet: true })
   throwAll(errors)
   yield* waitForDeletion(k, info, text(at(former, 'metadata', 'uid')), k.process.clock.now + (k.flags.duration('timeout') || GONE_WITHIN))
   try {

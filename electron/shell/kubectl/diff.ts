@@ -91,7 +91,7 @@ function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | 
   if (serverSide) merged = applyOnServer(k, info, info.object, { ...options, force: k.flags.bool('force-conflicts') })
   else if (!live) merged = k.client.create<KubeObject>(key, namespace, info.object, options) as unknown as JsonObject
   else {
-    const custom = info.resource.key !== undefined
+    const custom = info.resource.custom
     const patch = patchFor(custom ? undefined : info.resource.kind, withoutLastApplied(info.object!), live)
     const unchanged = Object.keys(patch).length === 0
     merged = unchanged ? live : (k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options) as unknown as JsonObject)

@@ -166,8 +166,7 @@ function* sendAll(k: Kubectl, infos: readonly Info[], updated: readonly Info[], 
       yield* print(object, 'skipped')
       continue
     }
-    const { key, kind, namespaced } = info.resource
-    const custom = key !== undefined
+    const { custom, kind, namespaced } = info.resource
     const patch = twoWayPatch(custom ? undefined : kind, before, object)
     if (['apiVersion', 'kind', 'managedFields'].some((field) => field in patch) || 'name' in map(patch['metadata'])) {
       throw new KubectlError('At least one of apiVersion, kind and name was changed')

@@ -107,8 +107,8 @@ export function keyOf(resource: ApiResource): string {
 const TYPED = /^kubectl (attach|autoscale|exec|expose|logs|port-forward|rollout|run|set)\b/
 
 function refuseCustom(result: Result): void {
-  for (const { resource: { key, kind, group, version } } of result.infos) {
-    if (key !== undefined) throw new KubectlError(`no kind ${quote(kind)} is registered for version ${quote(`${group}/${version}`)} in scheme "pkg/scheme/scheme.go:28"`)
+  for (const { resource: { custom, kind, group, version } } of result.infos) {
+    if (custom) throw new KubectlError(`no kind ${quote(kind)} is registered for version ${quote(`${group}/${version}`)} in scheme "pkg/scheme/scheme.go:28"`)
   }
 }
 
@@ -283,8 +283,22 @@ export function fetch(k: Kubectl, info: Info, subresource = ''): Info {
   const at = [keyOf(resource), resource.namespaced ? info.namespace : undefined, name] as const
   // what the server has no path for, client-go puts into words
   if (subresource && !resource.subresources.includes(subresource)) throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (get ${gr(resource)} ${name})`, reason: 'NotFound', code: 404 })
-  const object = subresource === 'scale' ? k.client.scale<KubeObject>(...at) : k.client.get<KubeObject>(...at)
-  return { ...info, object: object as unknown as JsonObject }
+  try {
+    const object = subresource === 'scale' ? k.client.scale<KubeObject>(...at) : k.client.get<KubeObject>(...at)
+    return { ...info, object: object as unknown as JsonObject }
+  } catch (error) {
+    if (isNotFound(error) && resource.namespaced && info.namespace !== 'default') refuseMissingNamespace(k, info.namespace)
+    throw error
+  }
+}
+
+/** What is not found may be so because its namespace is not. */
+function refuseMissingNamespace(k: Kubectl, namespace: string): void {
+  try {
+    k.client.get<KubeObject>('namespaces', undefined, namespace)
+  } catch (error) {
+    if (isNotFound(error)) throw error
+  }
 }
 
 export function infoOf(resource: ApiResource, object: JsonObject): Info {

@@ -41,6 +41,7 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
     categories: names.categories ?? [],
     verbs: terminating ? ['delete', 'deletecollection', 'get', 'list', 'watch'] : ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'],
     subresources: [...(parts.status ? ['status'] : []), ...(parts.scale ? ['scale'] : [])],
+    custom: true,
     key: version.name === preferred ? home : `${names.plural}.${version.name}.${spec.group}`,
     ...(version.deprecated ? { deprecation: version.deprecationWarning ?? `${spec.group}/${version.name} ${names.kind} is deprecated` } : {}),
   }

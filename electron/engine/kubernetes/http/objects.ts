@@ -73,7 +73,7 @@ function list(call: Call): void {
   const options = listOptions(call)
   if (negotiated.form === 'table') return sendJson(call, 200, tableDocument(withDescriptions(client.table(key, options), resource), query, true))
   const found = client.list(key, options)
-  sendJson(call, 200, negotiated.form === 'partial' ? partialList(found) : listDocument(resource, found, resource.key !== undefined))
+  sendJson(call, 200, negotiated.form === 'partial' ? partialList(found) : listDocument(resource, found, resource.custom === true))
 }
 
 function read(call: Call): void {
@@ -134,7 +134,7 @@ function deleteCollection(call: Call): void {
   const options = listOptions(call)
   const before = client.list(key, options)
   client.deleteCollection(key, options, deleteOptions(call))
-  sendJson(call, 200, listDocument(resource, before, resource.key !== undefined))
+  sendJson(call, 200, listDocument(resource, before, resource.custom === true))
 }
 
 function sendObject(call: Call, status: number, object: KubeObject): void {

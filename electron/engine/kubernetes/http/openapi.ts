@@ -56,7 +56,7 @@ let made: Swagger | undefined
 function swagger({ client }: Exchange): Swagger {
   const resources = client.openApiPaths().map((path) => `${path} ${fingerprint(path, client.resources())}`).join()
   // the schemas of custom resources may change without their names
-  const lasts = client.resources().every((r) => r.key === undefined)
+  const lasts = client.resources().every((r) => !r.custom)
   if (lasts && made?.resources === resources) return made
   const definitions: Record<string, unknown> = {}
   const paths: Record<string, unknown> = {}

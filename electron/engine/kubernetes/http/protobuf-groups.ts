@@ -117,6 +117,12 @@ EndpointSlice metadata=1:meta.ObjectMeta addressType=4:s endpoints=2:[Endpoint] 
 ForNode name=1:s
 ForZone name=1:s
 `,
+  events: `
+Event metadata=1:meta.ObjectMeta eventTime=2:micro series=3:EventSeries reportingController=4:s reportingInstance=5:s action=6:s
+  reason=7:s regarding=8:core.ObjectReference related=9:core.ObjectReference note=10:s type=11:s deprecatedSource=12:core.EventSource
+  deprecatedFirstTimestamp=13:time deprecatedLastTimestamp=14:time deprecatedCount=15:i
+EventSeries count=1:i lastObservedTime=2:micro
+`,
   rbac: `
 AggregationRule clusterRoleSelectors=1:[meta.LabelSelector]
 ClusterRole metadata=1:meta.ObjectMeta rules=2:[PolicyRule] aggregationRule=3:AggregationRule

@@ -6,6 +6,7 @@ import { daemonSet } from './daemon-set.ts'
 import { deployment } from './deployment.ts'
 import { endpoints, endpointSlice } from './endpoints.ts'
 import { event, lease } from './event.ts'
+import { eventV1 } from './event-v1.ts'
 import { ingress, ingressClass } from './ingress.ts'
 import { job } from './job.ts'
 import type { Kind } from './kind.ts'
@@ -49,6 +50,7 @@ export const KINDS: readonly Kind[] = [
   job,
   lease,
   endpointSlice,
+  eventV1,
   ingressClass,
   ingress,
   ipAddress,

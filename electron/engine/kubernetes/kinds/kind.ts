@@ -45,6 +45,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly storedAs?: string
   /** The apiVersion that stored objects have; absent: the resource's. */
   readonly storedVersion?: string
+  /** What is stored as this version has it, where they differ in more than the apiVersion; `decode` is the way back. */
+  serve?(stored: KubeObject): KubeObject
   /** Where a custom resource has what its subresource scale shows. */
   readonly scale?: ScaleFields
   readonly validName: Rule
@@ -120,10 +122,11 @@ export function storeKey(kind: Pick<Kind, 'storedAs' | 'resource'>): string {
 }
 
 /** An object as this version of its kind shows it; another answer (a Scale) is what it is. */
-export function asServed(kind: Pick<Kind, 'storedVersion' | 'resource'>, object: KubeObject): KubeObject {
+export function asServed(kind: Pick<Kind, 'storedVersion' | 'resource' | 'serve'>, object: KubeObject): KubeObject {
   if (kind.storedVersion === undefined || object.kind !== kind.resource.kind) return object
   const apiVersion = apiVersionOf(kind.resource)
-  return object.apiVersion === apiVersion ? object : { ...object, apiVersion }
+  if (object.apiVersion === apiVersion) return object
+  return kind.serve?.(object) ?? { ...object, apiVersion }
 }
 
 export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
@@ -132,7 +135,7 @@ export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list',
 export function apiResource(
   kind: string,
   name: string,
-  options: { group?: string; version?: string; shortNames?: string[]; categories?: string[]; namespaced?: boolean; subresources?: string[]; verbs?: readonly string[]; deprecation?: string } = {},
+  options: { group?: string; version?: string; key?: string; shortNames?: string[]; categories?: string[]; namespaced?: boolean; subresources?: string[]; verbs?: readonly string[]; deprecation?: string } = {},
 ): ApiResource {
   return {
     name,
@@ -145,6 +148,7 @@ export function apiResource(
     categories: options.categories ?? [],
     verbs: options.verbs ?? ALL_VERBS,
     subresources: options.subresources ?? [],
+    ...(options.key ? { key: options.key } : {}),
     ...(options.deprecation ? { deprecation: options.deprecation } : {}),
   }
 }

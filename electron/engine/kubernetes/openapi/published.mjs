@@ -18,6 +18,7 @@ const ROOTS = [
   ['batch', 'v1', 'CronJob Job'],
   ['coordination.k8s.io', 'v1', 'Lease'],
   ['discovery.k8s.io', 'v1', 'EndpointSlice'],
+  ['events.k8s.io', 'v1', 'Event'],
   ['networking.k8s.io', 'v1', 'Ingress IngressClass IPAddress NetworkPolicy ServiceCIDR'],
   ['policy', 'v1', 'Eviction PodDisruptionBudget'],
   ['rbac.authorization.k8s.io', 'v1', 'ClusterRole ClusterRoleBinding Role RoleBinding'],

@@ -13,6 +13,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   // required by validation, though omitted when empty
   'ParentReference.name is required: it has no omitempty',
   'ParentReference.resource is required: it has no omitempty',
+  // the newer Event has the series of core/v1, where it may be left out
+  'EventSeries.count is required: it has no omitempty',
   // claims in a StatefulSet's template have no life of their own
   ...['allocatedResourceStatuses is missing ({string})', 'allocatedResources is missing ({quantity})', 'conditions is missing ([#PersistentVolumeClaimCondition])',
     'currentVolumeAttributesClassName is missing (string)', 'modifyVolumeStatus is missing (#ModifyVolumeStatus)'].map((text) => `PersistentVolumeClaimStatus.${text}`),

@@ -11,6 +11,9 @@ ServiceAccount metadata:ObjectMeta secrets:[ObjectReference]@name imagePullSecre
   automountServiceAccountToken:*b
 Event metadata:ObjectMeta involvedObject:ObjectReference reason:s message:s source:EventSource firstTimestamp:time lastTimestamp:time
   count:i type:s eventTime:micro series:*EventSeries action:s related:*ObjectReference reportingComponent:s! reportingInstance:s!
+EventV1 metadata:ObjectMeta eventTime:micro series:*EventSeries reportingController:s reportingInstance:s action:s reason:s
+  regarding:ObjectReference related:*ObjectReference note:s type:s deprecatedSource:EventSource deprecatedFirstTimestamp:time
+  deprecatedLastTimestamp:time deprecatedCount:i
 Binding metadata:ObjectMeta target:ObjectReference
 NamespaceSpec finalizers:[FinalizerName]
 NamespaceStatus phase:NamespacePhase conditions:[NamespaceCondition]@type
