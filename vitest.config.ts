@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
 
-/** Referees that mostly wait, for real traceroutes and their timeouts: `npm run test:deep` runs them. */
-export const WAITING = ['tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/userland.test.ts']
+/** Referees that mostly wait, for real traceroutes, terminals and their timeouts: `npm run test:deep` runs them. */
+export const WAITING = ['tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts']
 
 export default defineConfig({
   plugins: [kubernetesOpenApi()],

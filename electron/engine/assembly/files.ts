@@ -20,7 +20,7 @@ export function laptopFiles(controlPlane: string): Record<string, string> {
       certificateAuthority: 'UE9ESE9Q',
       user: { 'client-certificate-data': 'UE9ESE9Q', 'client-key-data': 'UE9ESE9Q' },
     }),
-    [`${STUDENT.home}/.bashrc`]: 'alias k=kubectl\nalias ll="ls -l"\n',
+    [`${STUDENT.home}/.bashrc`]: 'HISTCONTROL=ignoreboth\nHISTSIZE=1000\nHISTFILESIZE=2000\nalias k=kubectl\nalias ll="ls -l"\n',
   }
 }
 

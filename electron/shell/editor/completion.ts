@@ -36,7 +36,8 @@ export function fileNames(process: Process, word: string): string[] {
     return []
   }
   return names
-    .filter((name) => name.startsWith(prefix) && (prefix.startsWith('.') || !name.startsWith('.')))
+    .concat(prefix.startsWith('.') ? ['.', '..'] : [])
+    .filter((name) => name.startsWith(prefix))
     .map((name) => directory + name + (isDirectory(process, `${path}/${name}`) ? '/' : ''))
 }
 
@@ -97,9 +98,9 @@ function wordsOf(text: string): Parsed {
       else word += c
       continue
     }
-    if (c === '\\' && chars[i + 1] !== undefined) {
+    if (c === '\\') {
       begin(i)
-      word += chars[++i]
+      word += chars[++i] ?? ''
     } else if (c === "'" || c === '"') {
       begin(i + 1)
       quote = c
@@ -132,10 +133,15 @@ export function complete(shell: Shell, text: string): Completion {
   if (variable && quote !== "'") {
     const names = shell.variables.names().filter((n) => n.startsWith(variable[3]!))
     const closing = variable[2] ? '}' : ''
-    return { candidates: names.map((n) => ({ insert: `${variable[1]}$${variable[2]}${n}${closing}`, display: n, open: false })), start, quote }
+    // A directory in it goes on with a slash.
+    const tail = (n: string): string => (isDirectory(process, shell.variables.get(n) || '\0') ? '/' : '')
+    return { candidates: names.map((n) => ({ insert: `${variable[1]}$${variable[2]}${n}${closing}${tail(n)}`, display: n, open: tail(n) !== '' })), start, quote }
   }
   const asFiles = (): Candidate[] => fileNames(process, word).map((name) => candidate(name, quote, true))
   if (afterRedirect) return { candidates: asFiles(), start, quote }
+  // What follows = and : is a word of its own for file names (COMP_WORDBREAKS).
+  const part = quote === '' && (words.length === 1 ? /^\w+=/.test(word) : !completers.has(expandedName(shell, words[0]!))) ? /^(.*[=:])(.*)$/s.exec([...text].slice(start).join('')) : null
+  if (part) return { candidates: fileNames(process, part[2]!.replace(/\\(.)/gs, '$1')).map((name) => candidate(name, quote, true)), start: start + [...part[1]!].length, quote }
   if (words.length === 1) {
     if (word.includes('/')) return { candidates: asFiles(), start, quote }
     return { candidates: commandNames(shell, word).map((name) => candidate(name, quote, false)), start, quote }
@@ -154,6 +160,11 @@ export function complete(shell: Shell, text: string): Completion {
     if (described.name.startsWith(word)) found.set(described.name, described)
   }
   return { candidates: withDescriptions([...found.values()], quote, process), start, quote }
+}
+
+/** The command that a name stands for. */
+function expandedName(shell: Shell, name: string): string {
+  return (shell.aliases.get(name)?.trim().split(/\s+/)[0] ?? name).split('/').pop()!
 }
 
 function candidate(name: string, quote: string, path: boolean): Candidate {

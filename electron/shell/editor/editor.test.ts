@@ -187,7 +187,7 @@ test('Tab completes commands, files, variables and what commands register', asyn
   await s.type('\x15cd m\t')
   expect((await s.lines()).at(-1)).toBe(PROMPT + 'cd my\\ dir/')
   await s.type('\x15echo $HOM\t')
-  expect((await s.lines()).at(-1)).toBe(PROMPT + 'echo $HOME')
+  expect((await s.lines()).at(-1)).toBe(PROMPT + 'echo $HOME/')
   await s.type('\x15fruit b\t')
   expect((await s.lines()).at(-1)).toBe(PROMPT + 'fruit banana')
   await s.type('\x15fruit a\t\t\t')

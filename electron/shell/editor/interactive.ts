@@ -7,7 +7,8 @@ import { Parser } from '../language/parser.ts'
 import type { Shell } from '../language/shell.ts'
 import { givenUp } from '../language/waiting.ts'
 import { complete } from './completion.ts'
-import { History, expandHistory } from './history.ts'
+import { History, joinLines } from './history.ts'
+import { expandHistory, type ExpansionMemory } from './history-expansion.ts'
 import { LineEditor, type Line } from './line-editor.ts'
 
 /** An interactive shell: prompt, line, command, until `exit`, Ctrl-D or the terminal's end. */
@@ -19,6 +20,7 @@ class Session {
   readonly #shell: Shell
   readonly #history: History
   readonly #editor: LineEditor | undefined
+  readonly #expansions: ExpansionMemory = {}
   readonly #interrupts = new Signal()
   #interrupted = false
 
@@ -27,7 +29,11 @@ class Session {
     this.#history = new History(shell)
     // dash has no line editor: the terminal's own is all there is.
     if (shell.flavour !== 'dash' && shell.terminal) {
-      this.#editor = new LineEditor(shell.process, shell.terminal, { history: shell.history, complete: (text) => complete(shell, text) })
+      this.#editor = new LineEditor(shell.process, shell.terminal, {
+        history: shell.history,
+        complete: (text) => complete(shell, text),
+        expandHistory: (text) => this.#expand(text)?.text,
+      })
     }
   }
 
@@ -56,6 +62,7 @@ class Session {
   /** One complete command: as many lines as it takes. */
   *#command(): Task<List[] | 'end'> {
     const shell = this.#shell
+    const lines: string[] = []
     let text = ''
     let prompt = shell.variables.get('PS1') ?? '$ '
     const hook = shell.variables.get('PROMPT_COMMAND')
@@ -69,19 +76,27 @@ class Session {
         return []
       }
       if (line.kind === 'line') {
-        const expanded = shell.flavour === 'bash' ? expandHistory(line.text, shell.history) : { text: line.text, changed: false }
-        if (expanded.error) {
+        this.#expansions.extendedGlobs = shell.shopt.has('extglob')
+        const expanded = shell.flavour === 'bash' && shell.options.has('histexpand') ? expandHistory(line.text, shell.history, this.#expansions) : { text: line.text, changed: false }
+        if (expanded.error !== undefined) {
           yield* shell.error(expanded.error)
-          shell.status = 1
           return []
         }
-        if (expanded.changed) yield* shell.process.print(expanded.text + '\n')
+        if (expanded.changed) yield* shell.process.printError(expanded.text + '\n')
+        lines.push(expanded.text)
+        if (expanded.printOnly) {
+          this.#keep(lines)
+          return []
+        }
         text += expanded.text + '\n'
       }
       try {
         const lists = parse(shell, text, line.kind !== 'end')
-        this.#history.add(text.replace(/\n$/, ''))
-        if (lists.length > 0) shell.warnedOfJobs = false
+        this.#keep(lines)
+        if (lists.length > 0) {
+          shell.warnedOfJobs = false
+          shell.commandNumber++
+        }
         return lists
       } catch (error) {
         if (!(error instanceof ParseError)) throw error
@@ -89,12 +104,26 @@ class Session {
           prompt = shell.variables.get('PS2') ?? '> '
           continue
         }
-        this.#history.add(text.replace(/\n$/, ''))
+        this.#keep(lines)
         yield* shell.executor.syntaxError(error)
         shell.status = 2
         return []
       }
     }
+  }
+
+  #expand(text: string): { text: string } | undefined {
+    const expanded = expandHistory(text, this.#shell.history, this.#expansions)
+    return expanded.error === undefined ? expanded : undefined
+  }
+
+  #keep(lines: readonly string[]): void {
+    const shell = this.#shell
+    shell.historyAdded = false
+    if (!this.#editor || (shell.flavour === 'bash' && !shell.options.has('history'))) return
+    const kept = shell.flavour === 'bash' && !shell.shopt.has('cmdhist') ? lines : [shell.shopt.has('lithist') ? lines.join('\n') : joinLines(lines)]
+    for (const line of kept) shell.historyAdded = this.#history.add(line, kept.length > 1 ? line : lines[0] ?? '')
+    this.#history.save()
   }
 
   *#line(prompt: string): Task<Line> {

@@ -37,6 +37,11 @@ export class KeyReader {
     return { name: 'M-' + inner.name, text: inner.text }
   }
 
+  /** The next character as it is, for C-v and C-]. */
+  *raw(): Task<string | undefined> {
+    return yield* this.#char()
+  }
+
   *#sequence(): Task<Key | undefined> {
     let parameters = ''
     for (;;) {
@@ -83,10 +88,11 @@ function withModifier(name: string, modifier: string | undefined): string {
 }
 
 function plain(char: string): Key {
-  if (char === '\r' || char === '\n') return { name: 'enter', text: '\n' }
-  if (char === '\t') return { name: 'tab', text: '\t' }
+  if (char === '\r' || char === '\n') return { name: 'enter', text: '' }
+  if (char === '\0') return { name: 'C-@', text: '' }
+  if (char === '\t') return { name: 'tab', text: '' }
   if (char === '\x7f' || char === '\b') return { name: 'backspace', text: '' }
   const code = char.codePointAt(0)!
-  if (code < 0x20) return { name: 'C-' + (code === 0x1f ? '_' : String.fromCharCode(code + 96)), text: '' }
+  if (code < 0x20) return { name: 'C-' + (code > 0x1a ? String.fromCharCode(code + 64) : String.fromCharCode(code + 96)), text: '' }
   return { name: char, text: char }
 }

@@ -1,18 +1,28 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process, Terminal } from '../../engine/machine/types.ts'
-import { Display } from './display.ts'
-import { KeyReader, type Key } from './keys.ts'
+import type { HistoryList } from '../language/history-list.ts'
 import { columnsOf, commonPrefix, type Completion } from './candidates.ts'
+import { Display } from './display.ts'
+import { Editing, type Count } from './editing.ts'
+import { historyArguments } from './history-words.ts'
+import { KeyReader, type Key } from './keys.ts'
+import { LineBuffer } from './line-buffer.ts'
+import { IncrementalSearch } from './search.ts'
+import { Walk } from './walk.ts'
 
 export type Line = { kind: 'line'; text: string } | { kind: 'interrupted' } | { kind: 'end' }
 
 export interface EditorOptions {
-  history: readonly string[]
+  history: HistoryList
   complete(text: string, cursor: number): Completion
+  /** M-^: the line with its history expanded; undefined: it cannot be. */
+  expandHistory?(text: string): string | undefined
 }
 
 /** More candidates than this are asked about before they are listed (readline's completion-query-items). */
 const MANY = 100
+/** Largest argument that readline takes. */
+const MOST = 1_000_000
 
 /** readline(3)'s emacs mode on one terminal. */
 export class LineEditor {
@@ -21,23 +31,31 @@ export class LineEditor {
   readonly #options: EditorOptions
   readonly #keys: KeyReader
   readonly #display = new Display()
+  readonly #line = new LineBuffer()
+  readonly #walk: Walk
+  readonly #editing: Editing
   #prompt = ''
-  #text: string[] = []
-  #cursor = 0
-  #killed: string[] = []
-  #killedLast = false
-  #undo: { text: string[]; cursor: number }[] = []
-  /** The history as it is being edited; the last entry is the new line. */
-  #lines: string[] = []
-  #line = 0
   #lastKey = ''
-  #search: { query: string; at: number; failed: boolean } | undefined
+  /** The last Tab wrote something. */
+  #completed = false
+  #search: IncrementalSearch | undefined
+  #searched: readonly string[] = []
+  #argument: string | undefined
+  #pasted: [number, number] | undefined
+  /** M-. again takes the word from the line before. */
+  #lastArgument = { skip: 0, word: '$' as number | '$', direction: 1, inserted: false }
+  /** What M-p, Page Up look for. */
+  #prefix = ''
+  /** Ctrl-O: the history line that comes next, by its number. */
+  #next: number | undefined
 
   constructor(process: Process, terminal: Terminal, options: EditorOptions) {
     this.#process = process
     this.#terminal = terminal
     this.#options = options
     this.#keys = new KeyReader(process)
+    this.#walk = new Walk(options.history, this.#line)
+    this.#editing = new Editing(this.#line)
   }
 
   /** Reads a line. `prompt` may have several lines and colours. */
@@ -45,12 +63,11 @@ export class LineEditor {
     const terminal = this.#terminal
     const lines = prompt.split('\n')
     this.#prompt = lines.pop()!
-    this.#text = []
-    this.#cursor = 0
-    this.#undo = []
-    this.#lines = [...this.#options.history, '']
-    this.#line = this.#lines.length - 1
-    this.#search = undefined
+    this.#walk.start()
+    this.#search = this.#argument = this.#pasted = undefined
+    this.#lastKey = ''
+    if (this.#next !== undefined) this.#walk.goTo(this.#next - this.#options.history.base)
+    this.#next = undefined
     const former = this.#process.onSignal('SIGWINCH', () => this.#resized())
     terminal.canonical = false
     terminal.echo = false
@@ -60,10 +77,9 @@ export class LineEditor {
       this.#display.reset(terminal.column)
       yield* this.#redraw()
       for (;;) {
-        const key = yield* this.#keys.next()
+        const key = yield* this.#key()
         if (key === undefined) return { kind: 'end' }
         const line = yield* this.#press(key)
-        this.#lastKey = key.name
         if (line) return line
       }
     } finally {
@@ -74,18 +90,21 @@ export class LineEditor {
     }
   }
 
+  *#key(): Task<Key | undefined> {
+    const key = yield* this.#keys.next()
+    if (key?.name !== 'C-x') return key
+    const second = yield* this.#keys.next()
+    return second && { name: `C-x ${second.name}`, text: '' }
+  }
+
   #resized(): void {
-    this.#display.resized(this.#prompt, this.#text.slice(0, this.#cursor).join(''), this.#terminal.columns)
+    this.#display.resized(this.#prompt, this.#line.chars.slice(0, this.#line.point).join(''), this.#terminal.columns)
     this.#process.spawnThread(this.#redraw())
   }
 
   *#redraw(): Task<void> {
-    yield* this.#process.print(this.#display.draw(this.#shownPrompt(), this.#text, this.#cursor, this.#terminal.columns))
-  }
-
-  #shownPrompt(): string {
-    const search = this.#search
-    return search ? `(${search.failed ? 'failed ' : ''}reverse-i-search)\`${search.query}': ` : this.#prompt
+    const prompt = this.#search?.prompt ?? (this.#argument === undefined ? this.#prompt : `(arg: ${valueOf(this.#argument)}) `)
+    yield* this.#process.print(this.#display.draw(prompt, this.#line.chars, this.#line.point, this.#terminal.columns, this.#search?.region ?? this.#pasted))
   }
 
   *#bell(): Task<void> {
@@ -93,327 +112,329 @@ export class LineEditor {
   }
 
   *#finish(line: Line, mark = ''): Task<Line> {
-    this.#search = undefined
-    yield* this.#process.print(mark + this.#display.leave(this.#prompt, this.#text, this.#terminal.columns) + '\x1b[?2004l')
+    this.#search = this.#argument = this.#pasted = undefined
+    this.#line.point = this.#line.end
+    yield* this.#redraw()
+    this.#walk.accept()
+    yield* this.#process.print(mark + this.#display.leave(this.#prompt, this.#line.chars, this.#terminal.columns) + '\x1b[?2004l')
     return line
+  }
+
+  *#accept(): Task<Line> {
+    return yield* this.#finish({ kind: 'line', text: this.#line.text })
   }
 
   // ---- keys --------------------------------------------------------------------------------------------------------
 
   *#press(key: Key): Task<Line | undefined> {
     if (this.#search) {
-      const handled = yield* this.#searchKey(key)
-      if (handled) return undefined
+      const { result, bell } = this.#search.press(key)
+      if (bell) yield* this.#bell()
+      if (result === 'goes on') {
+        yield* this.#redraw()
+        return undefined
+      }
+      this.#searched = this.#search.wanted
+      this.#search = undefined
+      this.#lastKey = ''
+      yield* this.#redraw()
+      if (result === 'over') return undefined
     }
-    const killing = /^(C-k|C-u|C-w|M-d|M-backspace)$/.test(key.name)
-    if (!killing) this.#killedLast = false
+    const digit = /^M-([\d-])$/.exec(key.name)?.[1] ?? (this.#argument !== undefined && /^[\d]$/.test(key.name) ? key.name : undefined)
+    if (digit !== undefined) {
+      this.#argument = Math.abs(Number(this.#argument)) > MOST ? this.#argument : nextArgument(this.#argument, digit, key.name !== digit)
+      yield* this.#redraw()
+      return undefined
+    }
+    const count = countOf(this.#argument)
+    const bare = this.#argument === undefined && this.#pasted === undefined
+    this.#argument = this.#pasted = undefined
+    const line = yield* this.#run(key, count, bare)
+    this.#lastKey = key.name
+    return line
+  }
+
+  *#run(key: Key, count: Count, bare: boolean): Task<Line | undefined> {
+    const { entries } = this.#options.history
+    let done: boolean | undefined
     switch (key.name) {
       case 'enter':
-        if (this.#cursor !== this.#text.length) {
-          this.#cursor = this.#text.length
-          yield* this.#redraw()
-        }
-        return yield* this.#finish({ kind: 'line', text: this.#text.join('') })
+        return yield* this.#accept()
       case 'C-c':
-        this.#cursor = this.#text.length
-        yield* this.#redraw()
         return yield* this.#finish({ kind: 'interrupted' }, '^C')
       case 'C-d':
-        if (this.#text.length === 0) return yield* this.#finish({ kind: 'end' }, 'exit')
-        this.#delete(this.#cursor, this.#cursor + 1)
+        if (this.#line.end === 0) return yield* this.#finish({ kind: 'end' }, 'exit')
         break
-      case 'C-a':
-      case 'home':
-        this.#cursor = 0
-        break
-      case 'C-e':
-      case 'end':
-        this.#cursor = this.#text.length
-        break
-      case 'C-b':
-      case 'left':
-        if (this.#cursor === 0) return yield* this.#ring()
-        this.#cursor--
-        break
-      case 'C-f':
-      case 'right':
-        if (this.#cursor === this.#text.length) return yield* this.#ring()
-        this.#cursor++
-        break
-      case 'M-b':
-      case 'C-left':
-      case 'M-left':
-        this.#cursor = this.#wordStart(this.#cursor)
-        break
-      case 'M-f':
-      case 'C-right':
-      case 'M-right':
-        this.#cursor = this.#wordEnd(this.#cursor)
-        break
-      case 'backspace':
-        if (this.#cursor === 0) return yield* this.#ring()
-        this.#delete(this.#cursor - 1, this.#cursor)
-        break
-      case 'delete':
-        if (this.#cursor === this.#text.length) return yield* this.#ring()
-        this.#delete(this.#cursor, this.#cursor + 1)
-        break
-      case 'C-k':
-        this.#kill(this.#cursor, this.#text.length, true)
-        break
-      case 'C-u':
-        this.#kill(0, this.#cursor, false)
-        break
-      case 'C-w':
-        this.#kill(this.#blankStart(this.#cursor), this.#cursor, false)
-        break
-      case 'M-d':
-        this.#kill(this.#cursor, this.#wordEnd(this.#cursor), true)
-        break
-      case 'M-backspace':
-        this.#kill(this.#wordStart(this.#cursor), this.#cursor, false)
-        break
-      case 'C-y':
-        this.#insert(this.#killed)
-        break
-      case 'C-t':
-        if (!this.#transpose()) return yield* this.#ring()
-        break
-      case 'C-_':
-        if (!this.#undoLast()) return yield* this.#ring()
-        break
-      case 'M-u':
-      case 'M-l':
-      case 'M-c':
-        this.#changeCase(key.name)
-        break
+      case 'C-o':
+        this.#next = this.#walk.at < entries.length ? this.#options.history.base + this.#walk.at + 1 : undefined
+        return yield* this.#accept()
+      case 'M-#':
+        return yield* this.#comment(count)
       case 'M-.':
       case 'M-_':
-        this.#lastArgument()
+        done = this.#insertLastArgument(count)
+        break
+      case 'M-C-y':
+        done = this.#insertArgument(count.given ? count.n : 1, 0)
         break
       case 'C-l':
+      case 'M-C-l':
         this.#display.reset()
         yield* this.#process.print('\x1b[H\x1b[2J')
+        done = true
         break
       case 'C-p':
       case 'up':
-        if (!this.#goTo(this.#line - 1)) return yield* this.#ring()
+        done = this.#walk.goTo(this.#walk.at - count.n)
         break
       case 'C-n':
       case 'down':
-        if (!this.#goTo(this.#line + 1)) return yield* this.#ring()
+        done = this.#walk.goTo(this.#walk.at + count.n)
         break
       case 'M-<':
-        this.#goTo(0)
+        done = this.#walk.goTo(0) || true
         break
       case 'M->':
-        this.#goTo(this.#lines.length - 1)
+        done = this.#walk.goTo(entries.length) || true
+        break
+      case 'page-up':
+      case 'page-down':
+        done = this.#prefixSearch(key.name === 'page-up' ? -count.n : count.n)
         break
       case 'C-r':
-        this.#search = { query: '', at: this.#line, failed: false }
+      case 'C-s':
+        this.#search = new IncrementalSearch(this.#walk, this.#line, key.name === 'C-r' ? -1 : 1, this.#searched)
+        done = true
+        break
+      case 'C-v':
+      case 'C-q':
+      case 'insert':
+        done = yield* this.#quoted(count)
+        break
+      case 'C-]':
+      case 'M-C-]':
+        done = yield* this.#toCharacter(key.name === 'C-]' ? count.n : -count.n)
         break
       case 'tab':
-        return yield* this.#complete()
-      case 'paste':
-        this.#insert([...key.text])
+        yield* this.#complete()
+        return undefined
+      case 'M-?':
+      case 'M-=':
+        yield* this.#possible()
+        return undefined
+      case 'M-*':
+        done = this.#insertAll()
         break
-      default:
-        if (key.text === '' || key.name.startsWith('M-')) return undefined
-        return yield* this.#type(key.text)
+      case 'M-&':
+        done = this.#expandTilde()
+        break
+      case 'M-^':
+        done = this.#expandHistory()
+        break
+      case 'paste':
+        this.#line.mark = this.#line.point
+        this.#line.insert([...key.text])
+        this.#pasted = [this.#line.mark, this.#line.point]
+        done = true
+        break
     }
+    if (done === undefined && this.#editing.commands.has(key.name)) done = this.#editing.press(key.name, count)
+    else this.#editing.press('', count)
+    if (done === undefined && key.text !== '' && key.name === key.text) {
+      if (count.n === 1 && bare) return yield* this.#type(key.text)
+      this.#line.insert(Array.from({ length: Math.max(0, count.n) }, () => key.text))
+      done = true
+    }
+    if (!done) yield* this.#bell()
     yield* this.#redraw()
     return undefined
   }
 
-  *#ring(): Task<undefined> {
-    yield* this.#bell()
-    return undefined
-  }
-
   *#type(text: string): Task<undefined> {
-    const atEnd = this.#cursor === this.#text.length
-    this.#insert([...text])
-    const short = atEnd ? this.#display.append(text, this.#prompt, this.#text, this.#terminal.columns) : undefined
+    const atEnd = this.#line.point === this.#line.end
+    this.#line.insert([...text])
+    const short = atEnd ? this.#display.append(text, this.#prompt, this.#line.chars, this.#terminal.columns) : undefined
     if (short === undefined) yield* this.#redraw()
     else yield* this.#process.print(short)
     return undefined
   }
 
-  // ---- editing -----------------------------------------------------------------------------------------------------
-
-  #remember(): void {
-    this.#undo.push({ text: [...this.#text], cursor: this.#cursor })
-  }
-
-  #insert(chars: readonly string[]): void {
-    this.#remember()
-    this.#text.splice(this.#cursor, 0, ...chars)
-    this.#cursor += chars.length
-  }
-
-  #delete(from: number, to: number): string[] {
-    this.#remember()
-    const removed = this.#text.splice(from, to - from)
-    if (this.#cursor > from) this.#cursor = Math.max(from, this.#cursor - removed.length)
-    return removed
-  }
-
-  #kill(from: number, to: number, forward: boolean): void {
-    const removed = this.#delete(from, to)
-    this.#killed = !this.#killedLast ? removed : forward ? [...this.#killed, ...removed] : [...removed, ...this.#killed]
-    this.#killedLast = true
-  }
-
-  #undoLast(): boolean {
-    const before = this.#undo.pop()
-    if (!before) return false
-    this.#text = before.text
-    this.#cursor = before.cursor
+  *#quoted({ n }: Count): Task<boolean> {
+    const char = yield* this.#keys.raw()
+    if (char === undefined) return false
+    this.#line.insert(Array.from({ length: Math.max(1, n) }, () => char))
     return true
   }
 
-  #transpose(): boolean {
-    if (this.#cursor === 0 || this.#text.length < 2) return false
-    this.#remember()
-    const at = Math.min(this.#cursor, this.#text.length - 1)
-    const [a, b] = [this.#text[at - 1]!, this.#text[at]!]
-    this.#text[at - 1] = b
-    this.#text[at] = a
-    this.#cursor = at + 1
-    return true
-  }
-
-  #changeCase(key: string): void {
-    this.#remember()
-    const to = this.#wordEnd(this.#cursor)
-    let first = true
-    for (let i = this.#cursor; i < to; i++) {
-      const c = this.#text[i]!
-      if (!isWord(c)) continue
-      this.#text[i] = key === 'M-u' || (key === 'M-c' && first) ? c.toUpperCase() : c.toLowerCase()
-      first = false
+  *#toCharacter(count: number): Task<boolean> {
+    const char = yield* this.#keys.raw()
+    const { chars, point } = this.#line
+    let at = point
+    for (let n = Math.abs(count); n > 0; n--) {
+      at = count > 0 ? chars.indexOf(char ?? '', at + 1) : at > 0 ? chars.lastIndexOf(char ?? '', at - 1) : -1
+      if (at < 0) return false
     }
-    this.#cursor = to
+    this.#line.point = at
+    return true
   }
 
-  #wordStart(from: number): number {
-    let i = from
-    while (i > 0 && !isWord(this.#text[i - 1]!)) i--
-    while (i > 0 && isWord(this.#text[i - 1]!)) i--
-    return i
-  }
-
-  #wordEnd(from: number): number {
-    let i = from
-    while (i < this.#text.length && !isWord(this.#text[i]!)) i++
-    while (i < this.#text.length && isWord(this.#text[i]!)) i++
-    return i
-  }
-
-  #blankStart(from: number): number {
-    let i = from
-    while (i > 0 && this.#text[i - 1] === ' ') i--
-    while (i > 0 && this.#text[i - 1] !== ' ') i--
-    return i
+  *#comment({ given }: Count): Task<Line> {
+    const { chars } = this.#line
+    this.#line.point = 0
+    if (given && chars[0] === '#') this.#line.delete(0, 1)
+    else this.#line.insert(['#'])
+    return yield* this.#accept()
   }
 
   // ---- history -----------------------------------------------------------------------------------------------------
 
-  #goTo(line: number): boolean {
-    if (line < 0 || line >= this.#lines.length) return false
-    this.#lines[this.#line] = this.#text.join('')
-    this.#line = line
-    this.#text = [...this.#lines[line]!]
-    this.#cursor = this.#text.length
+  /** Word `word` of the line `skip` lines before the last one. */
+  #insertArgument(word: number | '$', skip: number): boolean {
+    const entry = this.#options.history.entries[this.#walk.at - 1 - skip]
+    const text = entry && historyArguments(entry.line, word, word)
+    if (!text) return false
+    this.#line.mark = this.#line.point
+    this.#line.together(() => this.#line.insert([...text]))
     return true
   }
 
-  #lastArgument(): void {
-    const last = this.#options.history[this.#options.history.length - 1]
-    const word = last?.trim().split(/\s+/).pop()
-    if (word) this.#insert([...word])
+  #insertLastArgument(count: Count): boolean {
+    const state = this.#lastArgument
+    if (this.#lastKey === 'M-.' || this.#lastKey === 'M-_') {
+      if (state.inserted) this.#line.undo()
+      if (count.n < 0) state.direction = -state.direction
+      state.skip = Math.max(0, state.skip + state.direction)
+    } else Object.assign(state, { skip: 0, direction: 1, word: count.given ? count.n : '$' })
+    state.inserted = this.#insertArgument(state.word, state.skip)
+    return state.inserted
   }
 
-  /** Ctrl-R: true while the search goes on. */
-  *#searchKey(key: Key): Task<boolean> {
-    const search = this.#search!
-    if (key.name === 'C-r') this.#find(search.query, search.at - 1)
-    else if (key.name === 'backspace') {
-      search.query = search.query.slice(0, -1)
-      this.#find(search.query, this.#lines.length - 1)
-    } else if (key.name === 'C-g' || key.name === 'C-c') {
-      this.#search = undefined
-      this.#text = key.name === 'C-g' ? [...this.#lines[this.#line]!] : this.#text
-      this.#cursor = this.#text.length
-      if (key.name === 'C-c') return false
-    } else if (key.text !== '' && key.name.length <= 2 && !key.name.startsWith('M-')) {
-      search.query += key.text
-      this.#find(search.query, search.at)
-    } else {
-      // Any other key ends the search and acts on what was found.
-      this.#line = search.at
-      this.#search = undefined
-      yield* this.#redraw()
-      return key.name === 'M-\x1b'
+  /** Page Up and Down: lines that begin with what stands before the point. */
+  #prefixSearch(count: number): boolean {
+    if (!this.#lastKey.startsWith('page-')) this.#prefix = this.#line.chars.slice(0, this.#line.point).join('')
+    const lines = this.#walk.lines()
+    const shown = this.#line.text
+    const step = Math.sign(count)
+    let at = this.#walk.at
+    for (let n = Math.abs(count); n > 0; n--) {
+      do at += step
+      while (lines[at] !== undefined && (!lines[at]!.startsWith(this.#prefix) || lines[at] === shown))
     }
-    yield* this.#redraw()
+    if (lines[at] === undefined) return false
+    this.#walk.goTo(at)
+    if (this.#prefix !== '') this.#line.point = [...this.#prefix].length
     return true
   }
 
-  #find(query: string, from: number): void {
-    const search = this.#search!
-    if (query === '') return
-    for (let at = Math.min(from, this.#lines.length - 1); at >= 0; at--) {
-      const found = this.#lines[at]!.lastIndexOf(query)
-      if (found < 0) continue
-      search.at = at
-      search.failed = false
-      this.#text = [...this.#lines[at]!]
-      this.#cursor = [...this.#lines[at]!.slice(0, found)].length
-      return
-    }
-    search.failed = true
+  #replace(text: string): void {
+    const line = this.#line
+    line.together(() => {
+      line.delete(0, line.end)
+      line.point = 0
+      line.insert([...text])
+    })
+  }
+
+  #expandHistory(): boolean {
+    const text = this.#options.expandHistory?.(this.#line.text)
+    if (text === undefined) return false
+    if (text !== this.#line.text) this.#replace(text)
+    return true
+  }
+
+  #expandTilde(): boolean {
+    const { chars, point } = this.#line
+    const start = this.#line.blankStart(point)
+    const home = this.#process.env.get('HOME')
+    if (chars[start] !== '~' || home === undefined || !(start + 1 >= chars.length || '/ '.includes(chars[start + 1]!))) return true
+    this.#line.together(() => {
+      this.#line.delete(start, start + 1)
+      const after = this.#line.point - start
+      this.#line.point = start
+      this.#line.insert([...home])
+      this.#line.point += after
+    })
+    return true
   }
 
   // ---- completion --------------------------------------------------------------------------------------------------
 
-  *#complete(): Task<undefined> {
-    const { candidates, start, quote } = this.#options.complete(this.#text.slice(0, this.#cursor).join(''), this.#cursor)
-    if (candidates.length === 0) return yield* this.#ring()
-    const typed = this.#text.slice(start, this.#cursor).join('')
+  #candidates(): Completion & { typed: string } {
+    const { chars, point } = this.#line
+    const found = this.#options.complete(chars.slice(0, point).join(''), point)
+    return { ...found, typed: chars.slice(found.start, point).join('') }
+  }
+
+  #put(start: number, text: string): void {
+    const line = this.#line
+    line.together(() => {
+      line.delete(start, line.point)
+      line.insert([...text])
+    })
+  }
+
+  *#complete(): Task<void> {
+    this.#editing.press('', { n: 1, given: false })
+    const completed = this.#completed
+    this.#completed = false
+    const { candidates, start, quote, typed } = this.#candidates()
+    if (candidates.length === 0) return yield* this.#bell()
     const prefix = commonPrefix(candidates.map((c) => c.insert))
     if (candidates.length === 1 || prefix.length > typed.length) {
       const [only] = candidates
-      const insert = candidates.length === 1 ? only!.insert + (only!.open ? '' : quote + ' ') : prefix
-      this.#delete(start, this.#cursor)
-      this.#insert([...insert])
+      const next = this.#line.chars[this.#line.point]
+      // What follows a word is written at the end of the line only, a directory's slash where there is none.
+      const rest = next !== undefined || only!.open ? '' : quote + ' '
+      const insert = candidates.length === 1 ? (next === '/' ? only!.insert.replace(/\/$/, '') : only!.insert) + rest : prefix
+      if (insert !== typed) this.#put(start, insert)
+      this.#completed = true
       yield* this.#redraw()
       if (candidates.length > 1) yield* this.#bell()
-      return undefined
+      return
     }
-    if (this.#lastKey !== 'tab') return yield* this.#ring()
-    // readline sorts what it lists (rl_sort_completion_matches)
-    return yield* this.#list(candidates.map((c) => c.display).sort())
+    if (this.#lastKey !== 'tab' || completed) return yield* this.#bell()
+    yield* this.#list(candidates.map((c) => c.display))
   }
 
-  *#list(names: readonly string[]): Task<undefined> {
+  *#possible(): Task<void> {
+    const { candidates } = this.#candidates()
+    if (candidates.length === 0) yield* this.#bell()
+    else yield* this.#list(candidates.map((c) => c.display))
+  }
+
+  #insertAll(): boolean {
+    const { candidates, start } = this.#candidates()
+    if (candidates.length === 0) return false
+    this.#put(start, candidates.map((c) => c.insert.replace(/\/$/, '')).sort().join(' ') + ' ')
+    return true
+  }
+
+  *#list(found: readonly string[]): Task<void> {
     const { columns } = this.#terminal
-    yield* this.#process.print(this.#display.leave(this.#prompt, this.#text, columns))
+    // readline sorts what it lists (rl_sort_completion_matches)
+    const names = [...found].sort((a, b) => (a.replace(/\/$/, '') < b.replace(/\/$/, '') ? -1 : 1))
+    yield* this.#process.print(this.#display.leave(this.#prompt, this.#line.chars, columns))
     if (names.length > MANY) {
       yield* this.#process.print(`Display all ${names.length} possibilities? (y or n)`)
       const key = yield* this.#keys.next()
       yield* this.#process.print('\n')
-      if (key?.name !== 'y' && key?.name !== ' ') {
-        yield* this.#redraw()
-        return undefined
-      }
+      if (key?.name !== 'y' && key?.name !== ' ') return yield* this.#redraw()
     }
     yield* this.#process.print(columnsOf(names, columns))
     yield* this.#redraw()
-    return undefined
   }
 }
 
-function isWord(char: string): boolean {
-  return /[\p{L}\p{N}]/u.test(char)
+/** One more digit of an argument, or its sign: a sign alone is -1, and a digit with Meta comes behind that 1. */
+function nextArgument(argument: string | undefined, digit: string, meta: boolean): string {
+  if (digit === '-') return argument === undefined ? '-' : String(-valueOf(argument))
+  return (argument === '-' && meta ? '-1' : argument ?? '') + digit
+}
+
+function valueOf(argument: string): number {
+  return argument === '-' ? -1 : Number(argument)
+}
+
+function countOf(argument: string | undefined): Count {
+  return argument === undefined ? { n: 1, given: false } : { n: valueOf(argument), given: true }
 }

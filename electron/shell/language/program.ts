@@ -171,6 +171,7 @@ function* startInteractive(shell: Shell, startup: boolean, login: boolean): Task
   shell.interactive = true
   shell.plainMessages = true
   shell.shopt.add('expand_aliases')
+  if (shell.flavour === 'bash') for (const option of ['emacs', 'histexpand', 'history']) shell.options.add(option)
   for (const signal of QUIET) {
     shell.defaultHandlers.set(signal, () => undefined)
     process.onSignal(signal, () => undefined)
@@ -247,5 +248,3 @@ function* readLine(process: Process): Task<string | null> {
 function decode(bytes: readonly number[]): string {
   return decodeUtf8(Uint8Array.from(bytes))
 }
-
-

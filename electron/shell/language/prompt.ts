@@ -22,8 +22,8 @@ export function expandPrompt(shell: Shell, text: string): string {
       case 'v': return '5.2'
       case 'V': return '5.2.15'
       case 'j': return String(shell.jobs.all.length)
-      case '!':
-      case '#': return String(shell.history.length + 1)
+      case '!': return String(shell.history.base + shell.history.entries.length)
+      case '#': return String(shell.commandNumber)
       case 't': return time('%H:%M:%S')
       case 'T': return time('%I:%M:%S')
       case 'A': return time('%H:%M')

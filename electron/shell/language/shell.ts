@@ -9,6 +9,7 @@ import type { Command, FunctionDefinition, List } from './ast.ts'
 import { Break, Exit, ExpansionError, Return } from './errors.ts'
 import { Executor } from './executor.ts'
 import { Expander } from './expansion.ts'
+import { HistoryList } from './history-list.ts'
 import { Jobs } from './jobs.ts'
 import { prefixOf, type Flavour } from './messages.ts'
 import { printCommand } from './print.ts'
@@ -65,7 +66,13 @@ export class Shell {
   readonly directories: string[] = []
   /** The exit code of the last command substitution of the command being expanded. */
   substitutionStatus: number | undefined
-  history: string[] = []
+  history = new HistoryList()
+  /** The command that runs is the history's last line. */
+  historyAdded = false
+  /** Lines of the history file that were read: `history -n` reads the rest. */
+  historyLinesRead = 0
+  /** \# in a prompt: command lines so far, and one. */
+  commandNumber = 1
   optionState = { index: 1, offset: 1 }
   /** Command substitutions, eval and traps around what runs: how often PS4's first character is shown. */
   traceLevel = 0
@@ -310,6 +317,7 @@ export class Shell {
     copy.commandString = this.commandString
     copy.readsStdin = this.readsStdin
     copy.history = this.history
+    copy.historyAdded = this.historyAdded
     copy.#startedAt = this.#startedAt
     return copy
   }

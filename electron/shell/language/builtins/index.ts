@@ -1,5 +1,6 @@
 import './directories.ts'
 import './flow.ts'
+import './history.ts'
 import './io.ts'
 import './jobs.ts'
 import './misc.ts'

@@ -90,27 +90,13 @@ textBuiltin('ulimit', function* (shell, args) {
   return 0
 })
 
-textBuiltin('history', function* (shell, args) {
-  if (args[0] === '-c') {
-    shell.history.length = 0
-    return 0
-  }
-  if (args[0] !== undefined && !/^\d+$/.test(args[0])) {
-    yield* shell.error(`history: ${args[0]}: numeric argument required`)
-    return 1
-  }
-  const from = args[0] === undefined ? 0 : Math.max(0, shell.history.length - Number(args[0]))
-  for (let i = from; i < shell.history.length; i++) yield* shell.process.print(`${String(i + 1).padStart(5)}  ${shell.history[i]}\n`)
-  return 0
-})
-
 textBuiltin('times', function* (shell) {
   yield* shell.process.print('0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n')
   return 0
 })
 
 /** Builtins that bash has, and what to use instead. */
-const NOT_SIMULATED = [['bind', 'the keys are those of readline'], ['complete', 'completion is built in'], ['compopt', 'completion is built in'], ['fc', 'history'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
+const NOT_SIMULATED = [['complete', 'completion is built in'], ['compopt', 'completion is built in'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
 
 for (const [name, instead] of NOT_SIMULATED) {
   textBuiltin(name, function* (shell) {
