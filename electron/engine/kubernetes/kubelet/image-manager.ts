@@ -125,10 +125,12 @@ export class ImageManager {
     }
     const key = `${pod.metadata.uid}_${name}`
     const failure = this.#failures.get(key)
-    if (failure && this.#clock.now - failure.at < failure.delay) {
+    // asked as it is waited for: a difference that is rounded otherwise would wait for nothing, again and again
+    const left = failure ? failure.at + failure.delay - this.#clock.now : 0
+    if (failure && left > 0) {
       const message = `Back-off pulling image "${name}"`
       event('Normal', 'BackOff', message)
-      throw new PullError('ImagePullBackOff', `${message}: ErrImagePull: ${failure.message}`, failure.at + failure.delay - this.#clock.now)
+      throw new PullError('ImagePullBackOff', `${message}: ErrImagePull: ${failure.message}`, left)
     }
     event('Normal', 'Pulling', `Pulling image "${name}"`)
     return yield* this.#pull(key, name, image, problem?.message, event)
