@@ -3,8 +3,8 @@ import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import type { Headers } from './http/message.ts'
 import { serveHttp, type HttpRequest } from './http/server.ts'
 import { httpDate } from './http/status.ts'
-import { specialPage } from './nginx/answer.ts'
-import { accessTime } from './nginx/nginx.ts'
+import { specialPage } from './nginx/pages.ts'
+import { accessTime } from './nginx/time.ts'
 import { Output, untilSignal } from './output.ts'
 
 /** registry.k8s.io/echoserver: nginx with Lua that tells the request. 1.4 and 1.10 word it differently. */

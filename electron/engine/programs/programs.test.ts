@@ -36,7 +36,7 @@ describe('nginx', () => {
     expect(body).toBe('<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx/1.25.5</center>\r\n</body>\r\n</html>\r\n')
     expect(web.output()).toContain(`*1 open() "/usr/share/nginx/html/nope" failed (2: No such file or directory), client: ${client.ip}, server: localhost, request: "GET /nope HTTP/1.1", host: "${web.ip}"\n`)
     expect(cluster.run(client.machine, (p) => fetch(p, web.ip, 80, '/', { method: 'POST' })).head!.status).toBe(405)
-    expect(cluster.run(client.machine, (p) => fetch(p, web.ip, 80, '/../../etc/passwd')).head!.status).toBe(404)
+    expect(cluster.run(client.machine, (p) => fetch(p, web.ip, 80, '/../../etc/passwd')).head!.status).toBe(400)
   })
 
   test('sends no body for HEAD', () => {
@@ -85,7 +85,10 @@ describe('nginx', () => {
     }
     expect(run('server { lisen 80; }')).toBe('nginx: [emerg] unknown directive "lisen" in /etc/nginx/conf.d/default.conf:1 1')
     expect(run('server { listen 80')).toBe('nginx: [emerg] unexpected end of file, expecting ";" or "}" in /etc/nginx/conf.d/default.conf:1 1')
-    expect(run('server { location / { proxy_pass http://x; } }')).toBe('podhop: not simulated: nginx directive "proxy_pass" (static files, return and try_files are) 69')
+    expect(run('server {\n  location / { proxy_pass http://no..where; }\n}')).toBe('nginx: [emerg] host not found in upstream "no..where" in /etc/nginx/conf.d/default.conf:2 1')
+    expect(run('server { return 200 $nothing; }')).toBe('nginx: [emerg] unknown "nothing" variable 1')
+    expect(run('server { listen 443 ssl; }')).toBe('nginx: [emerg] no "ssl_certificate" is defined for the "listen ... ssl" directive in /etc/nginx/conf.d/default.conf:1 1')
+    expect(run('server { location / { stub_status; } }')).toMatch(/^podhop: not simulated: nginx directive "stub_status" .* 69$/)
   })
 
   test('stops politely on SIGQUIT', () => {

@@ -10,7 +10,7 @@ import { httpDate } from './http/status.ts'
 import { acceptKey, echoMessages, websocketKey } from './http/websocket.ts'
 import { readCertificates, type Certificate } from './tls/x509.ts'
 import { goLogTime } from './http-echo.ts'
-import { accessTime } from './nginx/nginx.ts'
+import { accessTime } from './nginx/time.ts'
 import { Output, untilSignal } from './output.ts'
 
 /** traefik/whoami 1.11: what a request looks like when it arrives. */

@@ -5,9 +5,10 @@ import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, writeResponse, type Headers, type ResponseHead } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
-import { normalize, specialPage, title } from '../nginx/answer.ts'
+import { normalize } from '../nginx/answer.ts'
+import { plainPage, reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
-import { accessTime, errorTime } from '../nginx/nginx.ts'
+import { accessTime, errorTime } from '../nginx/time.ts'
 import { contains } from './annotations.ts'
 import { backendFor, stick } from './balance.ts'
 import { DEFAULT_BACKEND, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
@@ -144,14 +145,14 @@ export class Proxy {
 
   /** What a client gets that speaks HTTP where TLS is spoken: nginx' own 497. */
   plain(): Uint8Array {
-    const body = '<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n'
+    const body = plainPage(undefined)
     return writeResponse(400, 'Bad Request', [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], encodeUtf8(body))
   }
 
   /** To bytes that are no request. */
   refuse(status: number): HttpResponse {
     const body = encodeUtf8(specialPage(status, undefined))
-    return { status, reason: title(status).slice(4), headers: [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
+    return { status, reason: reason(status), headers: [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
   }
 
   /** 101 Switching Protocols: from now on bytes go to and fro. */
@@ -204,7 +205,7 @@ export class Proxy {
     const body = encodeUtf8(specialPage(status, undefined))
     const close = !request.keepAlive || status === 400 || status === 413
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ...extra, ['Connection', close ? 'close' : 'keep-alive']]
-    return { status, reason: title(status).slice(4), headers, body, close }
+    return { status, reason: reason(status), headers, body, close }
   }
 
   /** log-format-upstream's default. */

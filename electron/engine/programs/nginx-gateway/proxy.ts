@@ -7,9 +7,10 @@ import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
-import { normalize, specialPage, title } from '../nginx/answer.ts'
+import { normalize } from '../nginx/answer.ts'
+import { reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
-import { accessTime, errorTime } from '../nginx/nginx.ts'
+import { accessTime, errorTime } from '../nginx/time.ts'
 import type { NginxConfiguration, NginxMatch } from './configuration.ts'
 import { firstArguments, locationFor, matchFor, serverFor } from './locations.ts'
 import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from './rewrites.ts'
@@ -82,7 +83,7 @@ export class GatewayProxy {
 
   refuse(status: number): HttpResponse {
     const body = encodeUtf8(specialPage(status, undefined))
-    return { status, reason: title(status).slice(4), headers: [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
+    return { status, reason: reason(status), headers: [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
   }
 
   /** split_clients by weight. Undefined: a backend that is none, which answers 500. */
@@ -155,7 +156,7 @@ export class GatewayProxy {
     const body = encodeUtf8(specialPage(status, undefined))
     const close = !request.keepAlive || status === 400 || status === 413
     const headers: Headers = [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', close ? 'close' : 'keep-alive'], ...extra]
-    return { status, reason: title(status).slice(4), headers, body, close }
+    return { status, reason: reason(status), headers, body, close }
   }
 
   /** nginx' own format "combined". */

@@ -1,211 +1,255 @@
 import type { Process } from '../../machine/types.ts'
+import { cidrContains, isIpv4 } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
-import { httpDate, reasonOf } from '../http/status.ts'
-import { findLocation, findServer, type Configuration, type Settings, type VirtualServer } from './server.ts'
+import { httpDate } from '../http/status.ts'
+import { partOf, validators } from './files.ts'
+import { findLocation, findServer } from './matching.ts'
+import { reason, specialPage } from './pages.ts'
+import { passOn } from './proxy.ts'
+import { run } from './rewrite.ts'
+import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
+import { Variables } from './variables.ts'
 
-/** How nginx answers one request: static files, `return`, and its built-in pages (ngx_http_special_response.c). */
+/** How nginx answers one request, phase after phase: rewriting, access, try_files, and then the upstream's or a file's content. */
 export interface Answer {
   response: HttpResponse
   /** Body bytes sent, for the access log. */
   sent: number
-  logged: boolean
-  /** Lines of the error log, after "[error] N#N: *C ". */
-  errors: string[]
+  settings: Settings
+  variables: Variables
 }
 
-const TITLES: Readonly<Record<number, string>> = { 405: 'Not Allowed', 302: 'Found', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out' }
+const REDIRECTS = [301, 302, 303, 307, 308]
+/** Statuses for which add_header counts without "always". */
+const WITH_HEADERS = [200, 201, 204, 206, ...REDIRECTS, 304]
+/** Internal redirects and rewrites in all (NGX_HTTP_MAX_URI_CHANGES). */
+const MOST_CHANGES = 10
 
-export function title(status: number): string {
-  return `${status} ${TITLES[status] ?? reasonOf(status)}`
-}
-
-/** Without a version: `server_tokens off`. */
-export function specialPage(status: number, version: string | undefined): string {
-  const head = title(status)
-  return `<html>\r\n<head><title>${head}</title></head>\r\n<body>\r\n<center><h1>${head}</h1></center>\r\n<hr><center>nginx${version === undefined ? '' : `/${version}`}</center>\r\n</body>\r\n</html>\r\n`
-}
+type Log = (message: string, request: HttpRequest, server: string, upstream?: string) => void
+interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** error_page's status. */ as?: number; inError: boolean; done: (answer: Answer) => void }
 
 export class Answerer {
   readonly #process: Process
   readonly #configuration: Configuration
   readonly #version: string
+  readonly #error: Log
 
-  constructor(process: Process, configuration: Configuration, version: string) {
+  constructor(process: Process, configuration: Configuration, version: string, error: Log) {
     this.#process = process
     this.#configuration = configuration
     this.#version = version
+    this.#error = error
   }
 
-  answer(request: HttpRequest): Answer {
-    const host = headerOf(request.headers, 'host')
-    const errors: string[] = []
+  answer(request: HttpRequest, done: (answer: Answer) => void): void {
+    const absolute = /^https?:\/\/([^/]*)(\/.*)?$/.exec(request.target)
+    const host = absolute?.[1] ?? headerOf(request.headers, 'host')
+    const uri = absolute ? (absolute[2] ?? '/') : request.target
     const server = findServer(this.#configuration.servers, request.localAddress, request.localPort, host ?? '')
-    if (host === undefined && request.version === '1.1') return this.#special(request, server.settings, 400, errors, true)
-    const target = /^https?:\/\/[^/]*(\/.*)?$/.exec(request.target)
-    const uri = target ? (target[1] ?? '/') : request.target
     const path = normalize(uri.split('?')[0]!)
-    if (path === undefined) return this.#special(request, server.settings, 400, errors, true)
-    return this.#inside(request, server, path, uri, errors, 0)
+    const variables = new Variables(this.#process, this.#configuration, this.#version, request, server, uri, path ?? '/')
+    const turn: Turn = { variables, server, settings: server.settings, changes: 0, inError: false, done }
+    if (path === undefined || (host === undefined && request.version === '1.1')) return this.#special(turn, 400)
+    const result = run(server.settings.operations, variables)
+    if (result?.kind === 'return') return this.#returned(turn, result.status, result.text)
+    this.#locate(turn)
   }
 
   refuse(status: number): HttpResponse {
-    const body = encodeUtf8(specialPage(status, this.#version))
-    return { status, headers: this.#headers(status, 'text/html', body.length, false), body, close: true }
+    const body = encodeUtf8(specialPage(status, this.#tokens))
+    return { status, headers: [...this.#own('text/html', String(body.length)), ['Connection', 'close']], body, close: true }
   }
 
-  #inside(request: HttpRequest, server: VirtualServer, path: string, uri: string, errors: string[], depth: number): Answer {
-    const settings = findLocation(server, path)
-    const { returns } = server.settings.returns ? server.settings : settings
-    if (returns) return this.#returned(request, settings, returns, path, uri, server, errors)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return this.#error(request, server, settings, 405, errors, depth)
+  get #tokens(): string | undefined {
+    return this.#configuration.tokens ? this.#version : undefined
+  }
 
-    if (settings.tryFiles) {
-      const last = settings.tryFiles.at(-1)!
-      for (const candidate of settings.tryFiles.slice(0, -1)) {
-        const found = this.#expand(candidate, request, path, uri, server)
-        const wantsDirectory = found.endsWith('/')
-        const file = this.#fileOf(settings, found)
-        if (this.#isType(file, wantsDirectory ? 'directory' : 'file')) return this.#file(request, server, settings, found, errors, depth)
-      }
-      if (last.startsWith('=')) return this.#error(request, server, settings, Number(last.slice(1)), errors, depth)
-      if (depth > 9) return this.#error(request, server, settings, 500, errors, depth)
-      return this.#inside(request, server, this.#expand(last, request, path, uri, server), uri, errors, depth + 1)
+  #locate(turn: Turn, named?: Location): void {
+    if (turn.changes++ > MOST_CHANGES) return this.#special(turn, 500)
+    const { variables, server } = turn
+    const { request } = variables
+    const location = named ?? findLocation(server, variables.path, (pattern) => variables.match(pattern, variables.path))
+    turn.settings = location?.settings ?? server.settings
+    const { settings } = turn
+    variables.root = settings.root
+    if (settings.internal && turn.changes === 1) return this.#fail(turn, 404)
+    if (settings.maxBody > 0 && request.body.length > settings.maxBody) {
+      this.#log(turn, `client intended to send too large body: ${request.body.length} bytes`)
+      return this.#fail(turn, 413)
     }
-    return this.#file(request, server, settings, path, errors, depth)
+    // "location /api/" with a proxy_pass, and a request for "/api"
+    if (!named && location?.modifier !== '=' && server.locations.some((l) => l.modifier === '' && l.settings.pass && l.path === `${variables.path}/` && l.path.length > (location?.modifier === '' ? location.path.length : 0))) return this.#redirect(turn, 301, `${variables.path}/${variables.args === '' ? '' : `?${variables.args}`}`)
+    const result = run(settings.operations, variables)
+    if (result?.kind === 'return') return this.#returned(turn, result.status, result.text)
+    if (result?.kind === 'again') return this.#locate(turn)
+    const rule = settings.access.find(({ net }) => net === 'all' || (isIpv4(net.split('/')[0]!) === isIpv4(request.remoteAddress) && cidrContains(net.includes('/') ? net : `${net}/${isIpv4(net) ? 32 : 128}`, request.remoteAddress)))
+    if (rule && !rule.allow) {
+      this.#log(turn, 'access forbidden by rule')
+      return this.#fail(turn, 403)
+    }
+    if (settings.tryFiles && turn.changes <= MOST_CHANGES) {
+      for (const candidate of settings.tryFiles.slice(0, -1)) {
+        const found = variables.expand(candidate)
+        if (!this.#isType(this.#fileOf(turn, found), found.endsWith('/') ? 'directory' : 'file')) continue
+        variables.rewritten(found, variables.args)
+        return this.#content(turn)
+      }
+      const last = variables.expand(settings.tryFiles.at(-1)!)
+      if (last.startsWith('=')) return this.#fail(turn, Number(last.slice(1)))
+      return this.#goTo(turn, last)
+    }
+    this.#content(turn)
   }
 
-  #file(request: HttpRequest, server: VirtualServer, settings: Settings, path: string, errors: string[], depth: number): Answer {
+  /** An internal redirect: to a named location, or to a path with its own arguments. */
+  #goTo(turn: Turn, target: string): void {
+    if (target.startsWith('@')) {
+      const named = turn.server.locations.find((l) => l.modifier === '@' && l.path === target)
+      if (!named) this.#log(turn, `could not find named location "${target}"`)
+      return named ? this.#locate(turn, named) : this.#special(turn, 500)
+    }
+    const at = target.indexOf('?')
+    turn.variables.rewritten(at < 0 ? target : target.slice(0, at), at < 0 ? turn.variables.args : target.slice(at + 1))
+    this.#locate(turn)
+  }
+
+  #content(turn: Turn): void {
+    const { variables, settings } = turn
+    const { request } = variables
+    if (settings.pass) {
+      const own = (type: string | undefined, length: string | undefined): Headers => this.#own(type, length)
+      return passOn(this.#process, settings.pass, this.#configuration.upstreams.get(settings.pass.upstream)!, settings, variables, own, (line, upstream) => this.#log(turn, line, upstream), (passed) => {
+        if ('status' in passed) return this.#fail(turn, passed.status)
+        if (passed.intercepted) return this.#fail(turn, passed.response.status)
+        this.#addHeaders(passed.response.headers, turn, passed.response.status)
+        this.#done(turn, passed.response, passed.sent)
+      })
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !turn.inError) return this.#fail(turn, 405)
+    this.#file(turn, variables.path)
+  }
+
+  #file(turn: Turn, path: string): void {
     const { fs } = this.#process
-    const file = this.#fileOf(settings, path)
+    const { variables, settings } = turn
+    const { request } = variables
+    const file = this.#fileOf(turn, path)
     if (path.endsWith('/')) {
       for (const index of settings.index) {
-        if (fs.exists(`${file}${index}`)) return this.#file(request, server, settings, `${path}${index}`, errors, depth)
+        if (!fs.exists(`${file}${index}`)) continue
+        variables.rewritten(`${path}${index}`, variables.args)
+        // another location may have the index file
+        const location = findLocation(turn.server, variables.path)
+        return location && location.settings !== settings ? this.#locate(turn) : this.#file(turn, variables.path)
       }
-      if (!this.#isType(file.replace(/\/$/, '') || '/', 'directory')) {
-        errors.push(`"${file}${settings.index[0] ?? ''}" is not found (2: No such file or directory)`)
-        return this.#error(request, server, settings, 404, errors, depth)
+      if (!this.#isType(file, 'directory')) {
+        this.#log(turn, `"${file}${settings.index[0] ?? ''}" is not found (2: No such file or directory)`)
+        return this.#fail(turn, 404)
       }
-      errors.push(`directory index of "${file}" is forbidden`)
-      return this.#error(request, server, settings, 403, errors, depth)
+      this.#log(turn, `directory index of "${file}" is forbidden`)
+      return this.#fail(turn, 403)
     }
     if (!fs.exists(file)) {
-      errors.push(`open() "${file}" failed (2: No such file or directory)`)
-      return this.#error(request, server, settings, 404, errors, depth)
+      this.#log(turn, `open() "${file}" failed (2: No such file or directory)`)
+      return this.#fail(turn, 404)
     }
     const stat = fs.stat(file)
-    if (stat.type === 'directory') {
-      const host = headerOf(request.headers, 'host')?.replace(/:[0-9]+$/, '') ?? request.localAddress
-      const port = request.localPort === 80 ? '' : `:${request.localPort}`
-      return this.#redirect(request, settings, 301, `http://${host}${port}${path}/`, errors)
-    }
-    const body = fs.readFile(file)
+    if (stat.type === 'directory') return this.#redirect(turn, 301, `${path}/${variables.args === '' ? '' : `?${variables.args}`}`)
+    const whole = fs.readFile(file)
     const type = this.#configuration.types.get(/\.([^./]+)$/.exec(file)?.[1]?.toLowerCase() ?? '') ?? settings.defaultType
     const modified = Math.floor(stat.mtime / 1000)
-    const headers = this.#headers(200, type, body.length, request.keepAlive, [['Last-Modified', httpDate(modified * 1000)]])
-    headers.push(['ETag', `"${modified.toString(16)}-${body.length.toString(16)}"`])
-    this.#addHeaders(headers, settings, 200, request, path, server)
-    headers.push(['Accept-Ranges', 'bytes'])
-    return { response: { status: 200, headers, body }, sent: this.#sent(request, body), logged: settings.accessLog, errors }
+    const { lastModified, etag } = validators(modified, whole.length)
+    const part = turn.inError ? { status: 200 as const, type, body: whole } : partOf(request, whole, type, modified, etag)
+    const range: Headers = part.contentRange === undefined ? [] : [['Content-Range', part.contentRange]]
+    if (part.status === 416) return this.#special(turn, 416, range)
+    const status = turn.as ?? part.status
+    const headers = part.status === 304 ? this.#own(undefined, undefined) : this.#own(part.type, String(part.body.length))
+    if (!turn.inError) headers.push(lastModified)
+    headers.push(['Connection', request.keepAlive ? 'keep-alive' : 'close'], ['ETag', etag])
+    this.#addHeaders(headers, turn, status)
+    if (part.status === 206) headers.push(...range)
+    else if (part.status === 200 && !turn.inError) headers.push(['Accept-Ranges', 'bytes'])
+    this.#done(turn, { status, reason: reason(status), headers, body: part.body }, part.body.length)
   }
 
-  #returned(request: HttpRequest, settings: Settings, returns: NonNullable<Settings['returns']>, path: string, uri: string, server: VirtualServer, errors: string[]): Answer {
-    const { status } = returns
-    const text = returns.text === undefined ? undefined : this.#expand(returns.text, request, path, uri, server)
-    if (text !== undefined && [301, 302, 303, 307, 308].includes(status)) return this.#redirect(request, settings, status, text, errors)
-    if (text === undefined) return this.#special(request, settings, status, errors, status === 444)
+  #returned(turn: Turn, code: number, text: string | undefined): void {
+    const status = turn.as ?? code
+    if (text !== undefined && REDIRECTS.includes(code)) return this.#redirect(turn, code, text)
+    if (text === undefined) return code < 300 ? this.#special(turn, code) : this.#fail(turn, code)
     const body = encodeUtf8(text)
-    const headers = this.#headers(status, settings.defaultType, body.length, request.keepAlive)
-    this.#addHeaders(headers, settings, status, request, path, server)
-    return { response: { status, headers, body, reason: TITLES[status] ?? reasonOf(status) }, sent: this.#sent(request, body), logged: settings.accessLog, errors }
+    const headers: Headers = [...this.#own(turn.settings.defaultType, String(body.length)), ['Connection', turn.variables.request.keepAlive ? 'keep-alive' : 'close']]
+    this.#addHeaders(headers, turn, status)
+    this.#done(turn, { status, headers, body, reason: reason(status) }, body.length)
   }
 
-  #redirect(request: HttpRequest, settings: Settings, status: number, location: string, errors: string[]): Answer {
-    const body = encodeUtf8(specialPage(status, this.#version))
-    const port = request.localPort === 80 ? '' : `:${request.localPort}`
-    const host = headerOf(request.headers, 'host')?.replace(/:[0-9]+$/, '') ?? request.localAddress
-    const absolute = location.startsWith('/') ? `http://${host}${port}${location}` : location
-    const headers = this.#headers(status, 'text/html', body.length, request.keepAlive, [['Location', absolute]])
-    return { response: { status, headers, body, reason: title(status).slice(4) }, sent: this.#sent(request, body), logged: settings.accessLog, errors }
+  #redirect(turn: Turn, status: number, location: string): void {
+    const { variables } = turn
+    const scheme = variables.value('scheme')
+    const port = variables.request.localPort
+    const absolute = location.startsWith('/') ? `${scheme}://${variables.host || variables.request.localAddress}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}${location}` : location
+    this.#special(turn, status, [['Location', absolute]])
   }
 
-  #error(request: HttpRequest, server: VirtualServer, settings: Settings, status: number, errors: string[], depth: number): Answer {
-    const page = settings.errorPages.get(status)
-    if (page?.startsWith('/') && depth < 9) {
-      const file = this.#fileOf(findLocation(server, page), page)
-      if (this.#isType(file, 'file')) {
-        const body = this.#process.fs.readFile(file)
-        const headers = this.#headers(status, 'text/html', body.length, request.keepAlive)
-        headers.push(['ETag', `"${Math.floor(this.#process.fs.stat(file).mtime / 1000).toString(16)}-${body.length.toString(16)}"`])
-        return { response: { status, headers, body, reason: title(status).slice(4) }, sent: this.#sent(request, body), logged: settings.accessLog, errors }
-      }
-    }
-    return this.#special(request, settings, status, errors, false)
+  /** By error_page, else with nginx' own page. */
+  #fail(turn: Turn, status: number): void {
+    const found = turn.inError ? undefined : turn.settings.errorPages.get(status)
+    if (!found) return this.#special(turn, status)
+    const page = turn.variables.expand(found.page)
+    if (/^https?:\/\//.test(page)) return this.#redirect(turn, typeof found.status === 'number' && REDIRECTS.includes(found.status) ? found.status : 302, page)
+    turn.inError = true
+    if (found.status !== 'theirs') turn.as = found.status ?? status
+    this.#goTo(turn, page)
   }
 
-  #special(request: HttpRequest, settings: Settings, status: number, errors: string[], close: boolean): Answer {
+  #special(turn: Turn, code: number, extra: Headers = []): void {
+    const status = turn.inError ? (turn.as ?? code) : code
+    const { request } = turn.variables
+    // 444: the connection ends without an answer
+    const close = !request.keepAlive || [400, 413, 414, 444, 500, 501].includes(status)
     const empty = status === 204 || status === 200
-    const body = encodeUtf8(empty ? '' : specialPage(status, this.#version))
-    const keepAlive = request.keepAlive && !close
-    const headers = status === 204
-      ? this.#headers(status, undefined, undefined, keepAlive)
-      : this.#headers(status, empty ? settings.defaultType : 'text/html', body.length, keepAlive)
-    return { response: { status, headers, body, close: !keepAlive, reason: title(status).slice(4) }, sent: this.#sent(request, body), logged: settings.accessLog, errors }
+    const body = encodeUtf8(empty ? '' : specialPage(status, this.#tokens))
+    const headers: Headers = [...(status === 204 ? this.#own(undefined, undefined) : this.#own(empty ? turn.settings.defaultType : 'text/html', String(body.length))), ...extra.filter(([n]) => n === 'Location'), ['Connection', close ? 'close' : 'keep-alive'], ...extra.filter(([n]) => n !== 'Location')]
+    this.#addHeaders(headers, turn, status)
+    this.#done(turn, { status, headers, body, close, reason: reason(status) }, body.length)
   }
 
-  #headers(status: number, type: string | undefined, length: number | undefined, keepAlive: boolean, extra: Headers = []): Headers {
-    const headers: Headers = [['Server', `nginx/${this.#version}`], ['Date', httpDate(this.#process.clock.wall())]]
+  #done({ variables, settings, done }: Turn, response: HttpResponse, length: number): void {
+    const sent = variables.request.method === 'HEAD' ? 0 : length
+    variables.response = { status: response.status, sent, headers: response.headers }
+    done({ response, sent, settings, variables })
+  }
+
+  #own(type: string | undefined, length: string | undefined): Headers {
+    const headers: Headers = [['Server', this.#tokens === undefined ? 'nginx' : `nginx/${this.#version}`], ['Date', httpDate(this.#process.clock.wall())]]
     if (type !== undefined) headers.push(['Content-Type', type])
-    if (length !== undefined) headers.push(['Content-Length', String(length)])
-    headers.push(...extra, ['Connection', keepAlive ? 'keep-alive' : 'close'])
-    void status
+    if (length !== undefined) headers.push(['Content-Length', length])
     return headers
   }
 
-  #addHeaders(headers: Headers, settings: Settings, status: number, request: HttpRequest, path: string, server: VirtualServer): void {
-    if (![200, 201, 204, 206, 301, 302, 303, 304, 307, 308].includes(status)) return
-    for (const [name, value] of settings.addHeaders) headers.push([name, this.#expand(value, request, path, request.target, server)])
+  #addHeaders(headers: Headers, { settings, variables }: Turn, status: number): void {
+    for (const { name, value, always } of settings.addHeaders) {
+      const text = variables.expand(value)
+      if (text !== '' && (always || WITH_HEADERS.includes(status))) headers.push([name, text])
+    }
   }
 
-  #sent(request: HttpRequest, body: Uint8Array): number {
-    return request.method === 'HEAD' ? 0 : body.length
+  #log({ variables, server }: Turn, message: string, upstream?: string): void {
+    this.#error(message, variables.request, server.names[0] ?? '', upstream)
   }
 
-  #fileOf(settings: Settings, path: string): string {
-    return settings.alias === undefined ? `${settings.root}${path}` : `${settings.alias}/${path.split('/').slice(2).join('/')}`
+  #fileOf({ settings, server, variables }: Turn, path: string): string {
+    if (settings.alias === undefined) return `${settings.root}${path}`
+    const location = server.locations.find((l) => l.settings === settings)
+    if (location?.modifier.startsWith('~')) return variables.expand(settings.alias)
+    return `${settings.alias}${path.slice(location?.path.length ?? 0)}`
   }
 
   #isType(file: string, type: 'file' | 'directory'): boolean {
     const { fs } = this.#process
     const path = file.length > 1 ? file.replace(/\/$/, '') : file
     return fs.exists(path) && fs.stat(path).type === type
-  }
-
-  /** Variables of ngx_http_core_module; an unknown one stays as written, for nginx would not have started. */
-  #expand(text: string, request: HttpRequest, path: string, uri: string, server: VirtualServer): string {
-    return text.replace(/\$(?:\{([a-z0-9_]+)\}|([a-z0-9_]+))/g, (all, braced: string | undefined, plain: string | undefined) => {
-      const name = braced ?? plain ?? ''
-      if (name.startsWith('http_')) return headerOf(request.headers, name.slice(5).replaceAll('_', '-')) ?? ''
-      switch (name) {
-        case 'hostname': return this.#process.machine.hostname
-        case 'remote_addr': return request.remoteAddress
-        case 'remote_port': return String(request.remotePort)
-        case 'server_addr': return request.localAddress
-        case 'server_port': return String(request.localPort)
-        case 'server_name': return server.names[0] ?? ''
-        case 'server_protocol': return `HTTP/${request.version}`
-        case 'request_method': return request.method
-        case 'request_uri': return uri
-        case 'uri': case 'document_uri': return path
-        case 'args': case 'query_string': return uri.split('?')[1] ?? ''
-        case 'is_args': return uri.includes('?') ? '?' : ''
-        case 'scheme': return 'http'
-        case 'host': return (headerOf(request.headers, 'host') ?? server.names[0] ?? '').replace(/:[0-9]+$/, '').toLowerCase()
-        case 'nginx_version': return this.#version
-        default: return all
-      }
-    })
   }
 }
 
@@ -215,15 +259,16 @@ export function normalize(path: string): string | undefined {
   if (/%(?![0-9a-fA-F]{2})/.test(path)) return undefined
   const decoded = path.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   const out: string[] = []
+  let left = false
   const parts = decoded.split('/').slice(1)
   parts.forEach((part, i) => {
     const last = i === parts.length - 1
     if (part === '..') {
-      out.pop()
+      left ||= out.pop() === undefined
       if (last) out.push('')
     } else if (part === '.' || part === '') {
       if (last) out.push('')
     } else out.push(part)
   })
-  return `/${out.join('/')}`
+  return left ? undefined : `/${out.join('/')}`
 }

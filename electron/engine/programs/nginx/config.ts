@@ -10,6 +10,9 @@ export interface Directive {
 /** `message` is what nginx prints after "[emerg] ". */
 export class ConfigError extends Error {}
 
+/** A directive that real nginx knows and Podhop does not simulate. */
+export class NotSimulated extends Error {}
+
 interface Token { text: string; quoted: boolean; line: number }
 
 /** `include` gives the files that a pattern names, with their text; throws for a plain name that does not exist. */

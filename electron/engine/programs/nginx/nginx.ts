@@ -1,90 +1,70 @@
-import type { Task } from '../../machine/task.ts'
+import { Signal, type Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { joinHostPort } from '../../network/address.ts'
 import { become } from '../become.ts'
-import { headerOf } from '../http/message.ts'
+import { encodeUtf8 } from '../../text.ts'
+import { headerOf, writeResponse } from '../http/message.ts'
 import { serveHttp, type HttpRequest, type HttpServer } from '../http/server.ts'
-import { MONTHS, two } from '../http/status.ts'
-import { Output, untilSignal } from '../output.ts'
-import { Answerer } from './answer.ts'
-import { ConfigError, parseConfig } from './config.ts'
-import { NotSimulated, readConfiguration, type Configuration } from './server.ts'
+import { Output } from '../output.ts'
+import { httpDate } from '../http/status.ts'
+import { ALERTS } from '../tls/wire.ts'
+import { readCertificates } from '../tls/x509.ts'
+import { Answerer, type Answer } from './answer.ts'
+import { ConfigError, NotSimulated } from './config.ts'
+import { HELP, versionText } from './help.ts'
+import { loadConfiguration, PREFIX, type ConfigurationFiles } from './load.ts'
+import { findServer } from './matching.ts'
+import { plainPage } from './pages.ts'
+import type { Configuration, Listen } from './settings.ts'
+import { accessTime, errorTime } from './time.ts'
 
 /** The nginx web server (nginx.org, src/core and src/http), and the entrypoint script of its image. */
-const PREFIX = '/etc/nginx'
 const PID_FILE = '/run/nginx.pid'
 const TRIES = 5
 const RETRY = 500
+const INSTEAD = 'static files, proxy_pass, upstream, return, rewrite, try_files, map, allow and deny and TLS are'
 
 function versionOf(process: Process): string {
   return process.env.get('NGINX_VERSION') ?? '1.27.5'
 }
 
-/** "2026/01/05 08:00:00" */
-export function errorTime(wall: number): string {
-  const d = new Date(wall)
-  return `${d.getUTCFullYear()}/${two(d.getUTCMonth() + 1)}/${two(d.getUTCDate())} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`
-}
-
-/** "05/Jan/2026:08:00:00 +0000" */
-export function accessTime(wall: number): string {
-  const d = new Date(wall)
-  return `${two(d.getUTCDate())}/${MONTHS[d.getUTCMonth()]}/${d.getUTCFullYear()}:${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())} +0000`
-}
-
-function loadConfiguration(process: Process, file: string): Configuration {
-  const { fs } = process
-  const include = (pattern: string): { file: string; text: string }[] => {
-    const path = pattern.startsWith('/') ? pattern : `${PREFIX}/${pattern}`
-    if (!path.includes('*')) {
-      if (!fs.exists(path)) throw new ConfigError(`open() "${path}" failed (2: No such file or directory) in ${file}`)
-      return [{ file: path, text: fs.readText(path) }]
-    }
-    const slash = path.lastIndexOf('/')
-    const directory = path.slice(0, slash)
-    if (!fs.exists(directory)) return []
-    const match = new RegExp(`^${path.slice(slash + 1).replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*')}$`)
-    return fs
-      .readDirectory(directory)
-      .filter((name) => match.test(name) && !name.startsWith('.'))
-      .map((name) => ({ file: `${directory}/${name}`, text: fs.readText(`${directory}/${name}`) }))
-  }
-  if (!fs.exists(file)) throw new ConfigError(`open() "${file}" failed (2: No such file or directory)`)
-  return readConfiguration(parseConfig(file, fs.readText(file), include))
-}
-
 class Nginx {
   readonly #process: Process
   readonly #version: string
+  readonly #file: string
   readonly #out: Output
   readonly #errors: Output
-  #servers: HttpServer[] = []
-  #worker = 0
+  readonly #servers = new Map<string, HttpServer>()
+  #configuration!: Configuration
+  #answerer!: Answerer
+  #workers: Process[] = []
 
-  constructor(process: Process) {
+  constructor(process: Process, file: string) {
     this.#process = process
     this.#version = versionOf(process)
+    this.#file = file
     this.#out = new Output(process, 1)
     this.#errors = new Output(process, 2)
   }
 
   *master(configuration: Configuration): Task<number> {
     const process = this.#process
+    this.#use(configuration)
     // The sockets are opened before the event module begins (ngx_init_cycle).
     if (!(yield* this.#bind(configuration))) {
       yield* this.#errors.flush()
       return 1
     }
-    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576', 'start worker processes']) {
+    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
       this.#log('notice', line, false)
     }
     process.fs.writeFile(PID_FILE, `${process.pid}\n`)
-    const workers = [this.#startWorker(), this.#startWorker()]
-    this.#worker = workers[0]!.pid
-    const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
+    this.#startWorkers()
+    const signal = yield* this.#untilStopped()
     const number = { SIGTERM: 15, SIGINT: 2, SIGQUIT: 3 }[signal]
     this.#log('notice', `signal ${number} (${signal}) received, ${signal === 'SIGQUIT' ? 'shutting down' : 'exiting'}`, false)
-    for (const server of this.#servers) server.close()
-    for (const worker of workers) {
+    for (const server of this.#servers.values()) server.close()
+    for (const worker of this.#workers) {
       worker.signal('SIGKILL')
       yield* process.wait(worker)
       this.#log('notice', `worker process ${worker.pid} exited with code 0`, false)
@@ -94,6 +74,72 @@ class Nginx {
     yield* this.#out.flush()
     yield* this.#errors.flush()
     return 0
+  }
+
+  /** Reads the configuration again at each SIGHUP. */
+  *#untilStopped(): Task<'SIGTERM' | 'SIGINT' | 'SIGQUIT'> {
+    const process = this.#process
+    const something = new Signal()
+    let ending: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | undefined
+    let reloads = 0
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+      process.onSignal(name, () => {
+        ending ??= name
+        something.notify()
+      })
+    }
+    process.onSignal('SIGHUP', () => {
+      reloads++
+      something.notify()
+    })
+    process.onSignal('SIGUSR1', () => this.#log('notice', 'reopening logs', false))
+    for (;;) {
+      if (ending) return ending
+      if (reloads > 0) {
+        reloads = 0
+        yield* this.#reload()
+      } else yield something.wait
+    }
+  }
+
+  *#reload(): Task {
+    this.#log('notice', 'signal 1 (SIGHUP) received, reconfiguring', false)
+    this.#log('notice', 'reconfiguring', false)
+    let next: Configuration
+    try {
+      next = yield* loadConfiguration(this.#process, this.#file)
+    } catch (error) {
+      if (error instanceof NotSimulated) this.#errors.write(`podhop: not simulated: ${error.message} (${INSTEAD})\n`)
+      else if (error instanceof ConfigError) this.#log('emerg', error.message, false)
+      else throw error
+      return
+    }
+    const before = this.#configuration
+    this.#use(next)
+    if (!(yield* this.#bind(next))) {
+      this.#use(before)
+      return
+    }
+    const old = this.#workers
+    this.#log('notice', 'using the "epoll" event method', false)
+    this.#startWorkers()
+    for (const worker of old) {
+      for (const line of ['gracefully shutting down', 'exiting', 'exit']) this.#log('notice', line, false, worker.pid)
+      worker.signal('SIGKILL')
+      yield* this.#process.wait(worker)
+      this.#log('notice', `signal 17 (SIGCHLD) received from ${worker.pid}`, false)
+      this.#log('notice', `worker process ${worker.pid} exited with code 0`, false)
+    }
+  }
+
+  #use(configuration: Configuration): void {
+    this.#configuration = configuration
+    this.#answerer = new Answerer(this.#process, configuration, this.#version, (message, request, server, upstream) => this.#requestError(message, request, server, upstream))
+  }
+
+  #startWorkers(): void {
+    this.#log('notice', 'start worker processes', false)
+    this.#workers = [this.#startWorker(), this.#startWorker()]
   }
 
   /** Workers are there for `ps`; the sockets are the master's. */
@@ -109,47 +155,40 @@ class Nginx {
     return worker
   }
 
+  /** Opens what is missing and closes what nobody listens on any more. */
   *#bind(configuration: Configuration): Task<boolean> {
-    const answerer = new Answerer(this.#process, configuration, this.#version)
-    const wanted = new Map<string, { address: string; port: number }>()
-    for (const server of configuration.servers) for (const { address, port } of server.listens) wanted.set(`${address}:${port}`, { address, port })
+    const { ipv6 } = this.#process.network
+    const wanted = new Map<string, Listen>()
+    // a Pod without IPv6 has nobody who would ask there
+    for (const server of configuration.servers) for (const listen of server.listens) if (ipv6 || !listen.address.includes(':')) wanted.set(`${joinHostPort(listen.address, listen.port)}${listen.ssl ? ' ssl' : ''}`, listen)
     // A wildcard address takes the specific ones of the same port with it.
-    const sockets = [...wanted.values()].filter((s) => s.address === '0.0.0.0' || !wanted.has(`0.0.0.0:${s.port}`))
+    const sockets = new Map([...wanted].filter(([, s]) => s.address === '0.0.0.0' || s.address === '::' || !wanted.has(`${s.address.includes(':') ? '[::]' : '0.0.0.0'}:${s.port}${s.ssl ? ' ssl' : ''}`)))
+    const opened: string[] = []
+    for (const [key, server] of this.#servers) {
+      if (sockets.has(key)) continue
+      server.close()
+      this.#servers.delete(key)
+    }
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const open = new Set<string>()
       let failed = false
-      for (const { address, port } of sockets) {
-        if (open.has(`${address}:${port}`)) continue
+      for (const [key, listen] of sockets) {
+        if (this.#servers.has(key)) continue
         try {
-          this.#servers.push(serveHttp(this.#process, {
-            port,
-            ...(address === '0.0.0.0' ? {} : { address }),
-            program: 'nginx',
-            keepAliveTimeout: configuration.keepAliveTimeout,
-            handle: (request, respond) => {
-              const answer = answerer.answer(request)
-              for (const line of answer.errors) this.#requestError(line, request)
-              if (answer.logged) this.#access(request, answer.response.status, answer.sent)
-              respond(answer.response)
-            },
-            refuse: (status, remote) => {
-              const response = answerer.refuse(status)
-              this.#out.write(`${remote.address} - - [${accessTime(this.#process.clock.wall())}] "" ${status} ${response.body?.length ?? 0} "-" "-" "-"\n`)
-              return response
-            },
-          }))
-          open.add(`${address}:${port}`)
+          this.#servers.set(key, this.#serve(listen))
+          opened.push(key)
         } catch (error) {
           const code = (error as { code?: string }).code
           const text = code === 'EADDRNOTAVAIL' ? '99: Cannot assign requested address' : '98: Address already in use'
-          this.#log('emerg', `bind() to ${address}:${port} failed (${text})`, true)
+          this.#log('emerg', `bind() to ${joinHostPort(listen.address, listen.port)} failed (${text})`, true)
           if (code !== 'EADDRINUSE') return false
           failed = true
         }
       }
       if (!failed) return true
-      for (const server of this.#servers) server.close()
-      this.#servers = []
+      for (const key of opened.splice(0)) {
+        this.#servers.get(key)?.close()
+        this.#servers.delete(key)
+      }
       this.#log('notice', `try again to bind() after ${RETRY}ms`, false)
       yield* this.#process.sleep(RETRY, { background: false })
     }
@@ -157,24 +196,60 @@ class Nginx {
     return false
   }
 
+  #serve({ address, port, ssl }: Listen): HttpServer {
+    const process = this.#process
+    return serveHttp(process, {
+      port,
+      ...(address === '0.0.0.0' && !process.network.ipv6 ? {} : { address }),
+      program: 'nginx',
+      keepAliveTimeout: this.#configuration.keepAliveTimeout,
+      handle: (request, respond) => this.#answerer.answer(request, (answer) => {
+        respond(answer.response)
+        this.#access(answer)
+      }),
+      refuse: (status, remote) => {
+        const response = this.#answerer.refuse(status)
+        this.#out.write(`${remote.address} - - [${accessTime(process.clock.wall())}] "" ${status} ${response.body?.length ?? 0} "-" "-"\n`)
+        return response
+      },
+      ...(ssl ? {
+        tls: {
+          acknowledgesName: true,
+          alpn: ['http/1.1'],
+          select: ({ serverName }) => {
+            const server = findServer(this.#configuration.servers.filter((s) => s.listens.some((l) => l.ssl)), address, port, serverName ?? '')
+            return server.certificate === undefined ? { alert: ALERTS.unrecognizedName } : { chain: readCertificates(process.fs.readText(server.certificate.file)) }
+          },
+          plain: () => {
+            const body = plainPage(this.#configuration.tokens ? this.#version : undefined)
+            return writeResponse(400, 'Bad Request', [['Server', this.#configuration.tokens ? `nginx/${this.#version}` : 'nginx'], ['Date', httpDate(process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], encodeUtf8(body))
+          },
+        },
+      } : {}),
+    })
+  }
+
   /** To the error log, and while nginx starts serious ones to the terminal too. */
-  #log(level: string, message: string, starting: boolean): void {
-    const { pid } = this.#process
+  #log(level: string, message: string, starting: boolean, pid = this.#process.pid): void {
     this.#errors.write(`${errorTime(this.#process.clock.wall())} [${level}] ${pid}#${pid}: ${message}\n`)
     if (starting) this.#errors.write(`nginx: [${level}] ${message}\n`)
   }
 
-  #requestError(message: string, request: HttpRequest): void {
+  #requestError(message: string, request: HttpRequest, server: string, upstream: string | undefined): void {
     const host = headerOf(request.headers, 'host')
-    const context = `client: ${request.remoteAddress}, server: localhost, request: "${request.method} ${request.target} HTTP/${request.version}"${host ? `, host: "${host}"` : ''}`
-    this.#errors.write(`${errorTime(this.#process.clock.wall())} [error] ${this.#worker}#${this.#worker}: *${request.connection} ${message}, ${context}\n`)
+    const worker = this.#workers[0]?.pid ?? this.#process.pid
+    const context = `client: ${request.remoteAddress}, server: ${server}, request: "${request.method} ${request.target} HTTP/${request.version}"${upstream === undefined ? '' : `, upstream: "${upstream}"`}${host ? `, host: "${host}"` : ''}`
+    this.#errors.write(`${errorTime(this.#process.clock.wall())} [error] ${worker}#${worker}: *${request.connection} ${message}, ${context}\n`)
   }
 
-  #access(request: HttpRequest, status: number, sent: number): void {
-    const header = (name: string): string => headerOf(request.headers, name) ?? '-'
-    const line = `${request.method} ${request.target} HTTP/${request.version}`
-    const time = accessTime(this.#process.clock.wall())
-    this.#out.write(`${request.remoteAddress} - - [${time}] "${line}" ${status} ${sent} "${header('referer')}" "${header('user-agent')}" "${header('x-forwarded-for')}"\n`)
+  #access({ settings, variables }: Answer): void {
+    const { fs } = this.#process
+    for (const { to, format } of settings.accessLogs) {
+      const line = `${variables.expand(format, '-')}\n`
+      if (to === '/dev/stderr') this.#errors.write(line)
+      else if (to === '/dev/stdout' || to === '/var/log/nginx/access.log') this.#out.write(line)
+      else fs.writeFile(to, `${fs.exists(to) ? fs.readText(to) : ''}${line}`)
+    }
   }
 }
 
@@ -184,75 +259,78 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
   let file = `${PREFIX}/nginx.conf`
   let daemonOff = false
   let test = false
+  let dump = false
+  let quiet = false
+  let signal: string | undefined
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
-    if (arg === '-v') {
-      yield* process.printError(`nginx version: nginx/${version}\n`)
+    if (arg === '-v' || arg === '-V' || arg === '-h' || arg === '-?') {
+      yield* process.printError(arg === '-V' ? versionText(version) : `nginx version: nginx/${version}\n${arg === '-v' ? '' : HELP}`)
       return 0
     }
     if (arg === '-t') test = true
-    else if (arg === '-q') continue
+    else if (arg === '-T') test = dump = true
+    else if (arg === '-q') quiet = true
     else if (arg === '-c') file = process.resolve(args[++i] ?? '')
     else if (arg === '-g') daemonOff ||= /\bdaemon\s+off\s*;/.test(args[++i] ?? '')
-    else if (arg === '-s') return yield* signalMaster(process, args[i + 1] ?? '')
-    else if (['-V', '-T', '-p', '-e', '-h', '-?'].includes(arg)) {
-      yield* process.printError(`podhop: not simulated: nginx ${arg} (nginx -t, -v, -s, -c and -g are)\n`)
+    else if (arg === '-s') signal = args[++i] ?? ''
+    else if (arg === '-p' || arg === '-e') {
+      yield* process.printError(`podhop: not simulated: nginx ${arg} (nginx -t, -T, -v, -V, -s, -c and -g are)\n`)
       return 69
     } else {
       yield* process.printError(`nginx: invalid option: "${arg.replace(/^-/, '')}"\n`)
       return 1
     }
   }
+  if (signal !== undefined && !(signal in SIGNALS)) {
+    yield* process.printError(`nginx: invalid option: "-s ${signal}"\n`)
+    return 1
+  }
   let configuration: Configuration
+  const files: ConfigurationFiles = []
   try {
-    configuration = loadConfiguration(process, file)
+    configuration = yield* loadConfiguration(process, file, files)
   } catch (error) {
     if (error instanceof NotSimulated) {
-      yield* process.printError(`podhop: not simulated: ${error.message} (static files, return and try_files are)\n`)
+      yield* process.printError(`podhop: not simulated: ${error.message} (${INSTEAD})\n`)
       return 69
     }
     if (!(error instanceof ConfigError)) throw error
-    if (!test) yield* process.printError(`${errorTime(process.clock.wall())} [emerg] ${process.pid}#${process.pid}: ${error.message}\n`)
-    yield* process.printError(`nginx: [emerg] ${error.message}\n`)
+    yield* process.printError(`${errorTime(process.clock.wall())} [emerg] ${process.pid}#${process.pid}: ${error.message}\nnginx: [emerg] ${error.message}\n`)
     if (test) yield* process.printError(`nginx: configuration file ${file} test failed\n`)
     return 1
   }
+  if (signal !== undefined) return yield* signalMaster(process, signal as keyof typeof SIGNALS)
   if (test) {
-    yield* process.printError(`nginx: the configuration file ${file} syntax is ok\nnginx: configuration file ${file} test is successful\n`)
+    if (!quiet) yield* process.printError(`nginx: the configuration file ${file} syntax is ok\nnginx: configuration file ${file} test is successful\n`)
+    if (dump) for (const part of files) yield* process.print(`# configuration file ${part.file}:\n${part.text}\n`)
     return 0
   }
   if (daemonOff || !configuration.daemon) {
     // what ps shows of it (setproctitle)
     ;(process as { argv: readonly string[] }).argv = [`nginx: master process ${['nginx', ...args].join(' ')}`]
-    return yield* new Nginx(process).master(configuration)
+    return yield* new Nginx(process, file).master(configuration)
   }
   process.spawn({
     argv: ['nginx: master process nginx'],
-    program: (child) => new Nginx(child).master(configuration),
+    program: (child) => new Nginx(child, file).master(configuration),
     files: process.files,
     group: 'new',
   })
   return 0
 }
 
-function* signalMaster(process: Process, word: string): Task<number> {
-  const signal = ({ stop: 'SIGTERM', quit: 'SIGQUIT', reload: 'SIGHUP', reopen: 'SIGUSR1' } as const)[word]
-  if (!signal) {
-    yield* process.printError(`nginx: invalid option: "-s ${word}"\n`)
-    return 1
-  }
-  if (signal === 'SIGHUP' || signal === 'SIGUSR1') {
-    yield* process.printError(`podhop: not simulated: nginx -s ${word} (delete the Pod, or use nginx -s quit)\n`)
-    return 69
-  }
+const SIGNALS = { stop: ['SIGTERM', 15], quit: ['SIGQUIT', 3], reload: ['SIGHUP', 1], reopen: ['SIGUSR1', 10] } as const
+
+function* signalMaster(process: Process, word: keyof typeof SIGNALS): Task<number> {
+  const [signal, number] = SIGNALS[word]
   const pid = process.fs.exists(PID_FILE) ? process.fs.readText(PID_FILE).trim() : ''
   const master = process.machine.processes.get(Number(pid))
+  yield* process.printError(`${errorTime(process.clock.wall())} [notice] ${process.pid}#${process.pid}: signal process started\n`)
   if (pid === '' || !master) {
-    yield* process.printError(`${errorTime(process.clock.wall())} [notice] ${process.pid}#${process.pid}: signal process started\n`)
-    yield* process.printError(pid === '' ? `nginx: [error] open() "${PID_FILE}" failed (2: No such file or directory)\n` : `nginx: [alert] kill(${pid}, ${signal === 'SIGTERM' ? 15 : 3}) failed (3: No such process)\n`)
+    yield* process.printError(pid === '' ? `nginx: [error] open() "${PID_FILE}" failed (2: No such file or directory)\n` : `nginx: [alert] kill(${pid}, ${number}) failed (3: No such process)\n`)
     return 1
   }
-  yield* process.printError(`${errorTime(process.clock.wall())} [notice] ${process.pid}#${process.pid}: signal process started\n`)
   master.signal(signal)
   return 0
 }
@@ -265,14 +343,17 @@ export const nginxEntrypoint: Program = function* (process) {
   if (command[0] === 'nginx' || command[0] === 'nginx-debug') {
     const script = '/docker-entrypoint.sh:'
     const quiet = process.env.has('NGINX_ENTRYPOINT_QUIET_LOGS')
+    const ipv6 = listenOnIpv6(process)
+    const templates = fillTemplates(process)
     if (!quiet) {
       yield* process.print(
         `${script} /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n` +
           `${script} Looking for shell scripts in /docker-entrypoint.d/\n` +
           `${script} Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n` +
-          '10-listen-on-ipv6-by-default.sh: info: ipv6 not available\n' +
+          ipv6.map((line) => `10-listen-on-ipv6-by-default.sh: info: ${line}\n`).join('') +
           `${script} Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n` +
           `${script} Launching /docker-entrypoint.d/20-envsubst-on-templates.sh\n` +
+          templates.map((line) => `20-envsubst-on-templates.sh: ${line}\n`).join('') +
           `${script} Launching /docker-entrypoint.d/30-tune-worker-processes.sh\n` +
           `${script} Configuration complete; ready for start up\n`,
       )
@@ -280,4 +361,40 @@ export const nginxEntrypoint: Program = function* (process) {
     return yield* runNginx(process, command.slice(1))
   }
   return yield* become(process, command)
+}
+
+/** 10-listen-on-ipv6-by-default.sh: adds a socket to the image's own default.conf, and to no other. */
+function listenOnIpv6({ fs, network }: Process): string[] {
+  const file = '/etc/nginx/conf.d/default.conf'
+  if (!network.ipv6) return ['ipv6 not available']
+  if (!fs.exists(file)) return [`${file} is not a file or does not exist`]
+  const text = fs.readText(file)
+  const line = '    listen       80;\n'
+  const said = ['Getting the checksum of /etc/nginx/conf.d/default.conf']
+  if (!text.startsWith(`server {\n${line}    server_name  localhost;\n\n    #access_log`)) return [...said, `${file} differs from the packaged version`]
+  try {
+    fs.writeFile(file, text.replace(line, `${line}    listen  [::]:80;\n`))
+  } catch {
+    return ['can not modify /etc/nginx/conf.d/default.conf (read-only file system?)']
+  }
+  return [...said, `Enabled listen on IPv6 in ${file}`]
+}
+
+/** 20-envsubst-on-templates.sh: /etc/nginx/templates/x.conf.template with the variables of the environment becomes conf.d/x.conf. */
+function fillTemplates({ fs, env }: Process): string[] {
+  const from = env.get('NGINX_ENVSUBST_TEMPLATE_DIR') ?? '/etc/nginx/templates'
+  const to = env.get('NGINX_ENVSUBST_OUTPUT_DIR') ?? '/etc/nginx/conf.d'
+  const suffix = env.get('NGINX_ENVSUBST_TEMPLATE_SUFFIX') ?? '.template'
+  if (!fs.exists(from)) return []
+  return fs.readDirectory(from).filter((name) => name.endsWith(suffix)).map((name) => {
+    const [template, output] = [`${from}/${name}`, `${to}/${name.slice(0, -suffix.length)}`]
+    const filter = new RegExp(env.get('NGINX_ENVSUBST_FILTER') ?? '')
+    const text = fs.readText(template).replace(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g, (all, braced: string | undefined, plain: string | undefined) => (filter.test(braced ?? plain!) ? env.get(braced ?? plain!) : undefined) ?? all)
+    try {
+      fs.writeFile(output, text)
+    } catch {
+      return `ERROR: ${from} exists, but ${to} is not writable`
+    }
+    return `Running envsubst on ${template} to ${output}`
+  })
 }

@@ -1,57 +1,28 @@
-import { ConfigError, type Directive } from './config.ts'
+import { tryParseCidr } from '../../network/address.ts'
+import { ConfigError, NotSimulated, type Directive } from './config.ts'
+import { pattern, readOperation, type Operation } from './rewrite.ts'
+import type { Configuration, Listen, Location, Settings, VirtualServer } from './settings.ts'
+import { PROXY_DEFAULTS, readProxyPass, readProxySetting, readUpstream, seconds } from './upstream.ts'
+import { checkVariables } from './variables.ts'
 
-/** nginx's server and location blocks as this simulation understands them. */
-export interface Location {
-  modifier: '' | '=' | '^~' | '~' | '~*'
-  path: string
-  settings: Settings
-}
-
-/** What is inherited from http to server to location. */
-export interface Settings {
-  root: string
-  alias?: string
-  index: string[]
-  returns?: { status: number; text: string | undefined }
-  addHeaders: [string, string][]
-  defaultType: string
-  accessLog: boolean
-  autoindex: boolean
-  tryFiles?: string[]
-  errorPages: Map<number, string>
-}
-
-export interface VirtualServer {
-  listens: { address: string; port: number; isDefault: boolean }[]
-  names: string[]
-  settings: Settings
-  locations: Location[]
-}
-
-export interface Configuration {
-  daemon: boolean
-  keepAliveTimeout: number
-  servers: VirtualServer[]
-  /** Extension → MIME type. */
-  types: ReadonlyMap<string, string>
-}
-
-/** A directive that real nginx knows and Podhop does not simulate. */
-export class NotSimulated extends Error {}
-
-/** Directives that change nothing that a simulation shows: workers, buffers, log files that go to stdout anyway. */
+/** Directives that change nothing that a simulation shows: workers, buffers, caches of open files. */
 const HARMLESS = new Set([
-  'user', 'worker_processes', 'error_log', 'pid', 'worker_connections', 'multi_accept', 'use', 'worker_rlimit_nofile', 'pcre_jit',
-  'log_format', 'sendfile', 'tcp_nopush', 'tcp_nodelay', 'gzip', 'gzip_types', 'gzip_vary', 'types_hash_max_size', 'server_names_hash_bucket_size',
-  'client_max_body_size', 'client_body_buffer_size', 'charset', 'access_log', 'resolver', 'resolver_timeout', 'log_not_found', 'etag', 'expires',
+  'user', 'worker_processes', 'error_log', 'pid', 'worker_connections', 'multi_accept', 'use', 'worker_rlimit_nofile', 'worker_shutdown_timeout', 'pcre_jit', 'sendfile', 'sendfile_max_chunk', 'tcp_nopush', 'tcp_nodelay',
+  'gzip', 'gzip_types', 'gzip_vary', 'gzip_min_length', 'gzip_comp_level', 'gzip_proxied', 'gzip_disable', 'gzip_buffers', 'gzip_http_version', 'types_hash_max_size', 'types_hash_bucket_size', 'server_names_hash_bucket_size', 'server_names_hash_max_size',
+  'variables_hash_max_size', 'variables_hash_bucket_size', 'map_hash_max_size', 'map_hash_bucket_size', 'client_body_buffer_size', 'client_header_buffer_size', 'large_client_header_buffers', 'client_body_timeout', 'client_header_timeout', 'send_timeout',
+  'resolver', 'resolver_timeout', 'log_not_found', 'etag', 'keepalive_requests', 'open_file_cache', 'open_file_cache_valid', 'output_buffers', 'reset_timedout_connection', 'server_name_in_redirect', 'client_body_temp_path', 'proxy_temp_path',
+  'fastcgi_temp_path', 'uwsgi_temp_path', 'scgi_temp_path', 'ssl_protocols', 'ssl_ciphers', 'ssl_prefer_server_ciphers', 'ssl_session_cache', 'ssl_session_timeout', 'ssl_session_tickets', 'ssl_dhparam', 'ssl_ecdh_curve',
 ])
 /** Known to nginx, not to Podhop (yet). */
 const KNOWN = new Set([
-  'proxy_pass', 'proxy_set_header', 'proxy_http_version', 'proxy_read_timeout', 'proxy_connect_timeout', 'upstream', 'rewrite', 'if', 'set', 'map', 'fastcgi_pass',
-  'uwsgi_pass', 'grpc_pass', 'limit_req', 'limit_req_zone', 'limit_conn', 'auth_basic', 'auth_basic_user_file', 'allow', 'deny', 'ssl_certificate',
-  'ssl_certificate_key', 'stub_status', 'stream', 'split_clients', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'internal', 'http2', 'load_module', 'mirror',
+  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_req', 'limit_req_zone', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_basic', 'auth_basic_user_file', 'auth_request', 'stub_status', 'stream', 'split_clients',
+  'geo', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'http2', 'load_module', 'mirror', 'charset', 'expires', 'proxy_cache', 'proxy_cache_path', 'proxy_next_upstream', 'proxy_next_upstream_tries', 'proxy_next_upstream_timeout', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
+  'proxy_cookie_domain', 'proxy_pass_header', 'proxy_pass_request_headers', 'proxy_pass_request_body', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'env', 'absolute_redirect', 'port_in_redirect', 'merge_slashes', 'underscores_in_headers', 'if_modified_since', 'max_ranges', 'satisfy', 'aio',
 ])
 
+const COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+/** The images link it to /dev/stdout. */
+const ACCESS_LOG = '/var/log/nginx/access.log'
 const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([['html', 'text/html'], ['gif', 'image/gif'], ['jpg', 'image/jpeg']])
 /** The long list of mime.types, which is the same in every nginx, is read once. */
 const typesRead = new WeakMap<Directive, ReadonlyMap<string, string>>()
@@ -62,14 +33,20 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
   return types
 }
 
+/** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, servers: [], types: DEFAULT_TYPES }
+  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), upstreams: new Map() }
+  let events = false
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
-    else if (directive.name === 'events') for (const d of directive.block ?? []) other(d)
-    else if (directive.name === 'http') readHttp(directive, configuration)
+    else if (directive.name === 'events') {
+      events = true
+      for (const d of directive.block ?? []) other(d)
+    } else if (directive.name === 'http') new Reader(configuration).http(directive)
+    else if (['server', 'location', 'upstream', 'listen', 'root', 'proxy_pass'].includes(directive.name)) throw misplaced(directive)
     else other(directive)
   }
+  if (!events) throw new ConfigError('no "events" section in configuration')
   return configuration
 }
 
@@ -83,140 +60,221 @@ function misplaced(directive: Directive): ConfigError {
   return new ConfigError(`"${directive.name}" directive is not allowed here in ${directive.file}:${directive.line}`)
 }
 
-function readHttp(http: Directive, configuration: Configuration): void {
-  const settings: Settings = {
-    root: '/etc/nginx/html', index: ['index.html'], addHeaders: [], defaultType: 'text/plain', accessLog: true, autoindex: false, errorPages: new Map(),
+/** What a block has said itself, where that takes the place of what it inherits. */
+interface Own { headers?: { name: string; value: string }[]; addHeaders?: true; logs?: true; access?: true; index?: true; pages?: true }
+
+class Reader {
+  readonly #configuration: Configuration
+  /** Names that `set`, `map` and groups make. */
+  readonly #names = new Set<string>()
+  readonly #texts: string[] = []
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration
   }
-  const servers: Directive[] = []
-  for (const directive of http.block ?? []) {
-    if (directive.name === 'server') servers.push(directive)
-    else if (directive.name === 'types') {
-      configuration.types = typesOf(directive)
-    } else if (directive.name === 'keepalive_timeout') configuration.keepAliveTimeout = seconds(directive)
-    else if (!readSetting(directive, settings)) other(directive)
+
+  http(http: Directive): void {
+    const settings: Settings = {
+      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
+    }
+    const own: Own = {}
+    const servers: Directive[] = []
+    // wherever they stand, they are there for all
+    for (const d of http.block ?? []) if (d.name === 'log_format') this.#configuration.formats.set(d.args[0] ?? '', d.args.slice(1).filter((a) => !a.startsWith('escape=')).join(''))
+    for (const d of http.block ?? []) {
+      if (d.name === 'server') servers.push(d)
+      else if (d.name === 'log_format') this.#texts.push(d.args.slice(1).join(''))
+      else if (d.name === 'upstream') {
+        const upstream = readUpstream(d)
+        if (this.#configuration.upstreams.has(upstream.name.toLowerCase())) throw new ConfigError(`duplicate upstream "${upstream.name}" in ${d.file}:${d.line}`)
+        this.#configuration.upstreams.set(upstream.name.toLowerCase(), upstream)
+      } else if (d.name === 'map') this.#map(d)
+      else if (d.name === 'types') this.#configuration.types = typesOf(d)
+      else if (d.name === 'location') throw misplaced(d)
+      else if (!this.#setting(d, settings, own)) other(d)
+    }
+    for (const server of servers) this.#configuration.servers.push(this.#server(server, settings))
+    for (const text of this.#texts) checkVariables(text, this.#names)
   }
-  for (const server of servers) configuration.servers.push(readServer(server, settings, configuration))
-}
 
-function seconds(directive: Directive): number {
-  const match = /^([0-9]+)(ms|s|m)?$/.exec(directive.args[0] ?? '')
-  if (!match) throw new ConfigError(`"${directive.name}" directive invalid value in ${directive.file}:${directive.line}`)
-  return Number(match[1]) * (match[2] === 'ms' ? 1 : match[2] === 'm' ? 60_000 : 1000)
-}
-
-function readServer(directive: Directive, inherited: Settings, configuration: Configuration): VirtualServer {
-  const server: VirtualServer = { listens: [], names: [], settings: inherit(inherited), locations: [] }
-  const locations: Directive[] = []
-  for (const d of directive.block ?? []) {
-    if (d.name === 'listen') server.listens.push(...readListen(d))
-    else if (d.name === 'server_name') server.names.push(...d.args)
-    else if (d.name === 'location') locations.push(d)
-    else if (d.name === 'server' || d.name === 'http') throw misplaced(d)
-    else if (d.name === 'keepalive_timeout') configuration.keepAliveTimeout = seconds(d)
-    else if (!readSetting(d, server.settings)) other(d)
+  #map(d: Directive): void {
+    const name = (d.args[1] ?? '').replace(/^\$/, '').toLowerCase()
+    const entries = (d.block ?? []).filter((e) => !['default', 'hostnames', 'volatile'].includes(e.name))
+    this.#names.add(name)
+    this.#texts.push(d.args[0] ?? '', ...(d.block ?? []).map((e) => e.args[0] ?? ''))
+    this.#configuration.maps.set(name, {
+      source: d.args[0] ?? '',
+      entries: entries.map((e) => ({ pattern: e.name.startsWith('~*') ? pattern(e.name.slice(2), 'i', '') : e.name.startsWith('~') ? pattern(e.name.slice(1), '', '') : e.name.replace(/^\\/, ''), value: e.args[0] ?? '' })),
+      otherwise: (d.block ?? []).find((e) => e.name === 'default')?.args[0] ?? '',
+    })
   }
-  if (server.listens.length === 0 && !(directive.block ?? []).some((d) => d.name === 'listen')) server.listens.push({ address: '0.0.0.0', port: 80, isDefault: false })
-  for (const d of locations) {
-    const settings = inherit(server.settings)
-    delete settings.returns
-    delete settings.tryFiles
-    for (const inner of d.block ?? []) if (!readSetting(inner, settings)) other(inner)
-    const modifier = d.args.length > 1 ? (d.args[0] as Location['modifier']) : ''
-    server.locations.push({ modifier, path: d.args.at(-1) ?? '/', settings })
+
+  #server(directive: Directive, inherited: Settings): VirtualServer {
+    const server: VirtualServer = { listens: [], names: [], settings: below(inherited), locations: [] }
+    const own: Own = {}
+    const locations: Directive[] = []
+    for (const d of directive.block ?? []) {
+      if (d.name === 'listen') server.listens.push(readListen(d))
+      else if (d.name === 'server_name') server.names.push(...d.args.map((n) => n.toLowerCase()))
+      else if (d.name === 'location') locations.push(d)
+      else if (d.name === 'ssl_certificate') server.certificate = { file: absolute(d.args[0] ?? ''), directive: d }
+      else if (d.name === 'ssl_certificate_key') server.key = { file: absolute(d.args[0] ?? ''), directive: d }
+      else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format'].includes(d.name)) throw misplaced(d)
+      else if (!this.#operation(d, server.settings) && !this.#setting(d, server.settings, own)) other(d)
+    }
+    if (server.listens.length === 0) server.listens.push({ address: '0.0.0.0', port: 80, isDefault: false, ssl: false })
+    if (server.listens.some((l) => l.ssl)) for (const [name, value] of [['ssl_certificate', server.certificate], ['ssl_certificate_key', server.key]] as const) if (!value) throw new ConfigError(`no "${name}" is defined for the "listen ... ssl" directive in ${directive.file}:${directive.line}`)
+    this.#locations(locations, server)
+    return server
   }
-  return server
-}
 
-function inherit(settings: Settings): Settings {
-  return { ...settings, index: [...settings.index], addHeaders: [...settings.addHeaders], errorPages: new Map(settings.errorPages) }
-}
+  #locations(directives: readonly Directive[], server: VirtualServer, inherited = server.settings): void {
+    for (const d of directives) {
+      const settings = below(inherited)
+      const joined = /^(=|\^~|~\*|~)(.+)$/.exec(d.args.length === 1 ? d.args[0]! : '')
+      const [modifier, path] = (joined ? [joined[1], joined[2]] : d.args.length > 1 ? d.args : d.args[0]?.startsWith('@') ? ['@', d.args[0]] : ['', d.args[0] ?? '/']) as [Location['modifier'], string]
+      if (!['', '=', '^~', '~', '~*', '@'].includes(modifier)) throw new ConfigError(`invalid location modifier "${modifier}" in ${d.file}:${d.line}`)
+      if (modifier.startsWith('~')) for (const [, name] of path.matchAll(/\(\?P?<([a-z0-9_]+)>/gi)) this.#names.add(name!.toLowerCase())
+      if (modifier.startsWith('~')) pattern(path, '', ` in ${d.file}:${d.line}`)
+      if (server.locations.some((l) => l.modifier === modifier && l.path === path)) throw new ConfigError(`duplicate location "${path}" in ${d.file}:${d.line}`)
+      const own: Own = {}
+      const inner: Directive[] = []
+      server.locations.push({ modifier, path, settings })
+      for (const e of d.block ?? []) {
+        if (e.name === 'location') inner.push(e)
+        else if (e.name === 'proxy_pass') {
+          if (settings.pass) throw new ConfigError(`"proxy_pass" directive is duplicate in ${e.file}:${e.line}`)
+          settings.pass = readProxyPass(e, { modifier, path }, this.#configuration.upstreams)
+        } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'events'].includes(e.name)) throw misplaced(e)
+        else if (!this.#operation(e, settings) && !this.#setting(e, settings, own)) other(e)
+      }
+      this.#locations(inner, server, settings)
+    }
+  }
 
-/** "80", "*:80", "127.0.0.1:8080", "[::]:80", with options. IPv6 sockets are left out: the simulated kernel has no IPv6. */
-function readListen(directive: Directive): VirtualServer['listens'] {
-  const value = directive.args[0] ?? ''
-  const options = directive.args.slice(1)
-  if (options.some((o) => o === 'ssl' || o === 'quic')) throw new NotSimulated(`nginx "listen … ssl"`)
-  const isDefault = options.some((o) => o === 'default_server' || o === 'default')
-  if (value.startsWith('[')) return []
-  const match = /^(?:([0-9.*]+|localhost):)?([0-9]+)$/.exec(value) ?? /^([0-9]+\.[0-9.]+)$/.exec(value)
-  const port = Number(match?.[2] ?? 80)
-  if (!match || port < 1 || port > 65_535) throw new ConfigError(`invalid port in "${value}" of the "listen" directive in ${directive.file}:${directive.line}`)
-  const host = match[1]
-  return [{ address: host === undefined || host === '*' ? '0.0.0.0' : host === 'localhost' ? '127.0.0.1' : host, port, isDefault }]
-}
+  #operation(d: Directive, settings: Settings): boolean {
+    const operation = readOperation(d)
+    if (!operation) return false
+    settings.operations.push(operation)
+    this.#mention(operation)
+    return true
+  }
 
-function readSetting(d: Directive, settings: Settings): boolean {
-  switch (d.name) {
-    case 'root':
-      settings.root = absolute(d.args[0] ?? '')
-      return true
-    case 'alias':
-      settings.alias = absolute(d.args[0] ?? '')
-      return true
-    case 'index':
-      settings.index = d.args
-      return true
-    case 'return': {
-      const status = Number(d.args[0])
-      settings.returns = Number.isInteger(status) ? { status, text: d.args[1] } : { status: 302, text: d.args[0] }
+  #mention(operation: Operation): void {
+    if (operation.kind === 'set') {
+      this.#names.add(operation.name.toLowerCase())
+      this.#texts.push(operation.value)
+    } else if (operation.kind === 'rewrite') {
+      for (const [, name] of operation.pattern.source.matchAll(/\(\?<([a-z0-9_]+)>/gi)) this.#names.add(name!.toLowerCase())
+      this.#texts.push(operation.replacement)
+    } else if (operation.kind === 'return') this.#texts.push(operation.text ?? '')
+    else if (operation.kind === 'if') for (const inner of operation.then) this.#mention(inner)
+  }
+
+  #setting(d: Directive, settings: Settings, own: Own): boolean {
+    const proxy = readProxySetting(d, settings.proxy, own)
+    if (proxy) {
+      settings.proxy = proxy
+      if (d.name === 'proxy_set_header') this.#texts.push(d.args[1]!)
       return true
     }
-    case 'add_header':
-      settings.addHeaders.push([d.args[0] ?? '', d.args[1] ?? ''])
-      return true
-    case 'default_type':
-      settings.defaultType = d.args[0] ?? 'text/plain'
-      return true
-    case 'access_log':
-      settings.accessLog = d.args[0] !== 'off'
-      return true
-    case 'autoindex':
-      settings.autoindex = d.args[0] === 'on'
-      if (settings.autoindex) throw new NotSimulated('nginx directive "autoindex on"')
-      return true
-    case 'try_files':
-      settings.tryFiles = d.args
-      return true
-    case 'error_page':
-      for (const code of d.args.slice(0, -1)) settings.errorPages.set(Number(code), d.args.at(-1)!)
-      return true
-    default:
-      return false
+    const where = ` in ${d.file}:${d.line}`
+    switch (d.name) {
+      case 'root':
+        settings.root = absolute(d.args[0] ?? '')
+        delete settings.alias
+        return true
+      case 'alias':
+        settings.alias = (d.args[0] ?? '').startsWith('/') ? d.args[0]! : `/etc/nginx/${d.args[0] ?? ''}`
+        return true
+      case 'index':
+        settings.index = d.args
+        return true
+      case 'add_header':
+        if (d.args.length < 2 || d.args.length > 3) throw new ConfigError(`invalid number of arguments in "add_header" directive${where}`)
+        settings.addHeaders = [...(own.addHeaders ? settings.addHeaders : []), { name: d.args[0]!, value: d.args[1]!, always: d.args[2] === 'always' }]
+        own.addHeaders = true
+        this.#texts.push(d.args[1]!)
+        return true
+      case 'default_type':
+        settings.defaultType = d.args[0] ?? 'text/plain'
+        return true
+      case 'access_log': {
+        const [to = '', name = 'combined'] = d.args
+        const format = this.#configuration.formats.get(name)
+        if (to !== 'off' && format === undefined) throw new ConfigError(`unknown log format "${name}"${where}`)
+        settings.accessLogs = to === 'off' ? [] : [...(own.logs ? settings.accessLogs : []), { to: to.startsWith('/') ? to : `/etc/nginx/${to}`, format: format! }]
+        own.logs = true
+        return true
+      }
+      case 'autoindex':
+        if (d.args[0] === 'on') throw new NotSimulated('nginx directive "autoindex on"')
+        return true
+      case 'try_files':
+        if (d.args.length < 2) throw new ConfigError(`invalid number of arguments in "try_files" directive${where}`)
+        settings.tryFiles = d.args
+        this.#texts.push(...d.args)
+        return true
+      case 'error_page': {
+        const page = d.args.at(-1) ?? ''
+        const codes = d.args.slice(0, -1)
+        const changed = codes.at(-1)?.startsWith('=') ? codes.pop()!.slice(1) : undefined
+        if (!own.pages) settings.errorPages = new Map()
+        own.pages = true
+        for (const code of codes) settings.errorPages.set(Number(code), { page, status: changed === undefined ? undefined : changed === '' ? 'theirs' : Number(changed) })
+        return true
+      }
+      case 'allow':
+      case 'deny': {
+        const net = d.args[0] ?? ''
+        if (net !== 'all' && !tryParseCidr(net)) throw new ConfigError(`invalid parameter "${net}"${where}`)
+        settings.access = [...(own.access ? settings.access : []), { allow: d.name === 'allow', net }]
+        own.access = true
+        return true
+      }
+      case 'client_max_body_size': {
+        const match = /^([0-9]+)([kKmMgG]?)$/.exec(d.args[0] ?? '')
+        if (!match) throw new ConfigError(`"client_max_body_size" directive invalid value${where}`)
+        settings.maxBody = Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase()]!
+        return true
+      }
+      case 'internal':
+        settings.internal = true
+        return true
+      case 'server_tokens':
+        this.#configuration.tokens = d.args[0] !== 'off'
+        return true
+      case 'keepalive_timeout':
+        this.#configuration.keepAliveTimeout = seconds(d)
+        return true
+      default:
+        return false
+    }
   }
+}
+
+function below({ tryFiles: _tryFiles, pass: _pass, ...settings }: Settings): Settings {
+  return { ...settings, operations: [], internal: false }
+}
+
+/** "80", "*:80", "127.0.0.1:8080", "[::]:80", with options. */
+function readListen(directive: Directive): Listen {
+  const [value = '', ...options] = directive.args
+  const where = ` in ${directive.file}:${directive.line}`
+  const unknown = options.find((o) => !/^(default_server|default|ssl|http2|reuseport|deferred|bind|(ipv6only|backlog|rcvbuf|sndbuf|so_keepalive|setfib|fastopen)=.*|quic|proxy_protocol)$/.test(o))
+  if (unknown !== undefined) throw new ConfigError(`invalid parameter "${unknown}"${where}`)
+  const missing = options.find((o) => o === 'quic' || o === 'proxy_protocol' || o === 'http2')
+  if (missing !== undefined) throw new NotSimulated(`nginx "listen … ${missing}"`)
+  const match = /^(?:([0-9.*]+|localhost|\[[0-9a-fA-F:.]*\]):)?([0-9]+)$/.exec(value) ?? /^([0-9]+\.[0-9.]+|\[[0-9a-fA-F:.]*\]|localhost|\*)$/.exec(value)
+  const port = Number(match?.[2] ?? 80)
+  if (!match || port < 1 || port > 65_535) throw new ConfigError(`${/^[^:]*[a-z]/i.test(value) ? 'host not found' : 'invalid port'} in "${value}" of the "listen" directive${where}`)
+  const host = match[1]
+  const address = host === undefined || host === '*' ? '0.0.0.0' : host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1')
+  return { address, port, isDefault: options.some((o) => o === 'default_server' || o === 'default'), ssl: options.includes('ssl') }
 }
 
 /** Relative paths are below the prefix that nginx was built with. */
 function absolute(path: string): string {
   const out = path.startsWith('/') ? path : `/etc/nginx/${path}`
   return out.length > 1 ? out.replace(/\/$/, '') : out
-}
-
-/** The location for a path: exact, then the longest prefix unless a regular expression matches first (ngx_http_core_module). */
-export function findLocation(server: VirtualServer, path: string): Settings {
-  let prefix: Location | undefined
-  for (const location of server.locations) {
-    if (location.modifier === '=' && location.path === path) return location.settings
-    if (location.modifier !== '' && location.modifier !== '^~') continue
-    if (path.startsWith(location.path) && location.path.length > (prefix?.path.length ?? -1)) prefix = location
-  }
-  if (prefix?.modifier !== '^~') {
-    for (const location of server.locations) {
-      if (location.modifier !== '~' && location.modifier !== '~*') continue
-      if (new RegExp(location.path, location.modifier === '~*' ? 'i' : '').test(path)) return location.settings
-    }
-  }
-  return prefix?.settings ?? server.settings
-}
-
-/** By Host header among the servers of a port; else the default one. */
-export function findServer(servers: readonly VirtualServer[], address: string, port: number, host: string): VirtualServer {
-  const here = servers.filter((s) => s.listens.some((l) => l.port === port && (l.address === '0.0.0.0' || l.address === address)))
-  const name = host.replace(/:[0-9]+$/, '').toLowerCase()
-  const wildcard = (pattern: string): boolean => pattern.startsWith('*.') && name.endsWith(pattern.slice(1))
-  return (
-    here.find((s) => s.names.includes(name)) ??
-    here.find((s) => s.names.some(wildcard)) ??
-    here.find((s) => s.listens.some((l) => l.port === port && l.isDefault)) ??
-    here[0]!
-  )
 }

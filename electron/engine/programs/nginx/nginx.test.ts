@@ -1,0 +1,89 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { fetch, SmallCluster } from '../../cni/small-cluster.samples.ts'
+import { headerOf } from '../http/message.ts'
+
+const CONF = '/etc/nginx/conf.d/default.conf'
+
+describe('nginx in front of others', () => {
+  let cluster: SmallCluster
+  beforeEach(() => {
+    cluster = new SmallCluster('bridge', ['worker-1'])
+  })
+  const echo = (name: string): ReturnType<SmallCluster['pod']> => cluster.pod(name, 'worker-1', 'hashicorp/http-echo', { args: [`-text=${name}`] })
+  const web = (conf: string): ReturnType<SmallCluster['pod']> => {
+    const pod = cluster.pod('web', 'worker-1', 'nginx', { files: { [CONF]: conf } })
+    cluster.clock.runFor(10)
+    return pod
+  }
+  type Web = ReturnType<typeof web>
+  const client = (): ((to: Web, path: string, options?: Parameters<typeof fetch>[4]) => ReturnType<typeof fetch> extends Generator<unknown, infer R> ? R : never) => {
+    const { machine } = cluster.pod('client', 'worker-1', 'busybox', { command: ['sleep', 'infinity'] })
+    return (to, path, options) => cluster.run(machine, (p) => fetch(p, to.ip, 80, path, options))
+  }
+
+  test('takes turns by weight, goes on to the next server when one refuses, and has a page when none answers', () => {
+    const [a, b] = [echo('a'), echo('b')]
+    const front = web(`upstream both { server ${a.ip}:5678 weight=2; server ${b.ip}:5678; }\nserver { listen 80; location / { proxy_pass http://both; } }\n`)
+    const get = client()
+    expect([1, 2, 3].map(() => get(front, '/').body)).toEqual(['a\n', 'b\n', 'a\n'])
+    a.process.signal('SIGKILL')
+    cluster.clock.runFor(10)
+    expect([1, 2, 3].map(() => get(front, '/').body)).toEqual(['b\n', 'b\n', 'b\n'])
+    expect(front.output()).toContain(`connect() failed (111: Connection refused) while connecting to upstream, client: `)
+    expect(front.output()).toContain(`upstream: "http://${a.ip}:5678/", host: "${front.ip}"`)
+    b.process.signal('SIGKILL')
+    cluster.clock.runFor(10)
+    expect([get(front, '/').head!.status, get(front, '/').head!.status]).toEqual([502, 502])
+    expect(front.output()).toContain('no live upstreams while connecting to upstream')
+  })
+
+  test('passes the path on as its configuration says, with the headers that it sets', () => {
+    const behind = cluster.pod('behind', 'worker-1', 'traefik/whoami')
+    const front = web(`server {
+  proxy_set_header X-Lost 1;
+  location / { proxy_pass http://${behind.ip}; }
+  location /api/ { proxy_pass http://${behind.ip}:80/v1/; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }
+  location ~ ^/n/(?<n>[0-9]+)$ { rewrite ^ /number/$n?x=y break; proxy_pass http://${behind.ip}; add_header X-Number $n; }
+  location /tea { if ($arg_milk) { return 418; } return 302 /cup; }
+}\n`)
+    const get = client()
+    const said = (path: string): string[] => get(front, path).body.split(/\r?\n/).filter((l) => /^(GET|Host:|X-)/.test(l))
+    expect(said('/a%20b?c=d')).toEqual(['GET /a%20b?c=d HTTP/1.1', `Host: ${behind.ip}`, 'X-Lost: 1'])
+    expect(said('/api/x')).toEqual(['GET /v1/x HTTP/1.1', `Host: ${front.ip}`, expect.stringMatching(/^X-Forwarded-For: 10\./)])
+    expect(said('/n/7?z=1')[0]).toBe('GET /number/7?x=y&z=1 HTTP/1.1')
+    expect(headerOf(get(front, '/n/7').head!.headers, 'x-number')).toBe('7')
+    expect([get(front, '/api').head!.status, headerOf(get(front, '/api').head!.headers, 'location')]).toEqual([301, `http://${front.ip}/api/`])
+    expect([get(front, '/tea').head!.reason, get(front, '/tea?milk=1').head!.status]).toEqual(['Moved Temporarily', 418])
+  })
+
+  test('takes a new configuration at a reload, and keeps the old one when that is wrong', () => {
+    const front = web('server { return 200 old; }\n')
+    const get = client()
+    const reload = (conf: string): void => {
+      cluster.run(front.machine, function* (p) {
+        p.fs.writeFile(CONF, conf)
+      })
+      front.process.signal('SIGHUP')
+      cluster.clock.runFor(10)
+    }
+    reload('server { return 200 new; }\nserver { listen 81; return 204; }\n')
+    expect(get(front, '/').body).toBe('new')
+    reload('server { retrun 200 newest; }\n')
+    expect(get(front, '/').body).toBe('new')
+    expect(front.output()).toContain(`[emerg] 1#1: unknown directive "retrun" in ${CONF}:1\n`)
+  })
+
+  test('gives parts of a file, and nothing to a client that has it', () => {
+    const front = web('server { root /usr/share/nginx/html; }\n')
+    const get = client()
+    const part = (range: string): unknown[] => {
+      const { head, body } = get(front, '/', { headers: [['Range', range]] })
+      return [head!.status, headerOf(head!.headers, 'content-range'), body.length]
+    }
+    expect([part('bytes=0-4'), part('bytes=-5'), part('bytes=610-'), part('bytes=0-99999')]).toEqual([
+      [206, 'bytes 0-4/615', 5], [206, 'bytes 610-614/615', 5], [206, 'bytes 610-614/615', 5], [206, 'bytes 0-614/615', 615],
+    ])
+    expect(part('bytes=615-').slice(0, 2)).toEqual([416, 'bytes */615'])
+    expect(get(front, '/', { headers: [['If-None-Match', '"67ff9c07-267"']] }).head!.status).toBe(304)
+  })
+})

@@ -1,0 +1,58 @@
+import type { Cidr } from '../../network/types.ts'
+import type { Directive } from './config.ts'
+import type { Operation } from './rewrite.ts'
+import type { ProxyPass, ProxySettings, Upstream } from './upstream.ts'
+
+/** nginx's server and location blocks as this simulation understands them. */
+export interface Location {
+  modifier: '' | '=' | '^~' | '~' | '~*' | '@'
+  path: string
+  settings: Settings
+}
+
+/** "main" → its text with variables; where to is "stdout", "stderr" or a file. */
+export interface AccessLog { to: string; format: string }
+
+/** What is inherited from http to server to location, but for `operations`, `tryFiles`, `alias` and `pass`, which are a level's own. */
+export interface Settings {
+  root: string
+  alias?: string
+  index: string[]
+  operations: Operation[]
+  addHeaders: { name: string; value: string; always: boolean }[]
+  defaultType: string
+  accessLogs: AccessLog[]
+  tryFiles?: string[]
+  errorPages: Map<number, { page: string; status: number | undefined | 'theirs' }>
+  /** allow and deny, in order. */
+  access: { allow: boolean; net: Cidr | 'all' }[]
+  /** client_max_body_size in bytes; 0 is without end. */
+  maxBody: number
+  internal: boolean
+  proxy: ProxySettings
+  pass?: ProxyPass
+}
+
+export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean }
+
+export interface VirtualServer {
+  listens: Listen[]
+  names: string[]
+  settings: Settings
+  locations: Location[]
+  /** Of TLS: PEM files, and where they were named. */
+  certificate?: { file: string; directive: Directive }
+  key?: { file: string; directive: Directive }
+}
+
+export interface Configuration {
+  daemon: boolean
+  keepAliveTimeout: number
+  tokens: boolean
+  servers: VirtualServer[]
+  /** Extension → MIME type. */
+  types: ReadonlyMap<string, string>
+  formats: Map<string, string>
+  maps: Map<string, { source: string; entries: readonly { pattern: string | RegExp; value: string }[]; otherwise: string }>
+  upstreams: Map<string, Upstream>
+}
