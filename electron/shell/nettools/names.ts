@@ -23,7 +23,7 @@ function* fromDns(process: Process, address: string): Task<string | undefined> {
   const server = config.nameservers[0]
   const name = reverseName(address)
   if (server === undefined || name === undefined) return undefined
-  const answer = yield* ask(process, { name, type: 'PTR', server, port: 53, tcp: false, timeout: 5000, tries: 2, recursion: true, edns: false })
+  const answer = yield* ask(process, { name, type: 'PTR', server, port: 53, tcp: false, timeout: 5000, tries: 2, recursion: true, edns: false, hearsAll: true })
   if ('failure' in answer) return undefined
   const pointer = answer.message.answers.find((r) => r.data.type === 'PTR')
   return pointer?.data.type === 'PTR' ? pointer.data.target.replace(/\.$/, '') : undefined

@@ -2,9 +2,10 @@ import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_pro
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Clock } from '../../../electron/engine/clock.ts'
 import type { LinuxBridge } from '../../../electron/engine/network/bridge.ts'
-import type { Program } from '../../../electron/engine/machine/types.ts'
+import type { Process, Program } from '../../../electron/engine/machine/types.ts'
 import { realNetwork, testMachine, type TestMachine } from '../../../electron/shell/nettools/machines.samples.ts'
 
 /**
@@ -44,10 +45,15 @@ const ROUTES6: [Space, string, string][] = [
 
 export interface Result { stdout: string; stderr: string; code: number }
 
+/** The bytes of an answer to those of a query. */
+export type DnsAnswerer = (query: Uint8Array, tcp: boolean) => Uint8Array | undefined
+
 export interface World {
-  run(space: Space, line: string, options?: { wait?: number }): Promise<Result>
+  run(space: Space, line: string, options?: { wait?: number; stdin?: string }): Promise<Result>
   /** Goes on until the end of the world; resolves when it is ready (real) or a moment later (simulated). */
   serve(space: Space, port: number, answer: string | null): Promise<void>
+  /** A name server at an address of the space, by UDP and TCP. */
+  serveDns(space: Space, address: string, answer: DnsAnswerer): Promise<void>
   /** A command in the background; `stop` sends SIGINT and gives what it printed. */
   start(space: Space, line: string): Promise<{ stop(): Promise<Result> }>
   file(space: Space, path: string, content: string): void
@@ -113,11 +119,30 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
   const cwd = mkdtempSync(join(tmpdir(), 'nettools-'))
   const files = [cwd]
   return {
-    run: (space, line) =>
+    run: (space, line, options) =>
       new Promise((resolve) => {
-        execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd }, (error, stdout, stderr) =>
+        const child = execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd }, (error, stdout, stderr) =>
           resolve({ stdout, stderr, code: typeof error?.code === 'number' ? error.code : 0 }),
         )
+        if (options?.stdin !== undefined) child.stdin!.end(options.stdin)
+      }),
+    // a relay in the namespace: one line of JSON for each query, and one for its answer
+    serveDns: (space, address, answer) =>
+      new Promise((resolve) => {
+        const script = `
+          const udp = require('dgram').createSocket('udp4'), waiting = []
+          const ask = (tcp, data, reply) => { waiting.push(reply); console.log(JSON.stringify([tcp, data.toString('hex')])) }
+          require('readline').createInterface({ input: process.stdin }).on('line', (line) => { const hex = JSON.parse(line), reply = waiting.shift(); if (hex !== null) reply(Buffer.from(hex, 'hex')) })
+          udp.on('message', (data, from) => ask(false, data, (answer) => udp.send(answer, from.port, from.address)))
+          require('net').createServer((s) => { s.on('error', () => {}); s.on('data', (data) => ask(true, data.subarray(2), (answer) => s.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer])))) }).listen(53, '${address}', () => udp.bind(53, '${address}', () => console.log('ready')))`
+        const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+        children.push(child)
+        createInterface({ input: child.stdout }).on('line', (line) => {
+          if (line === 'ready') return resolve()
+          const [tcp, hex] = JSON.parse(line) as [boolean, string]
+          const bytes = answer(Buffer.from(hex, 'hex'), tcp)
+          child.stdin.write(`${JSON.stringify(bytes ? Buffer.from(bytes).toString('hex') : null)}\n`)
+        })
       }),
     serve: (space, port, answer) =>
       new Promise((resolve) => {
@@ -157,6 +182,24 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
   }
 }
 
+function serveBytes({ network, pid }: Process, address: string, answer: DnsAnswerer): void {
+  const where = { port: 53, address, owner: { pid, program: 'dns' } }
+  const udp = network.sockets.udp(where)
+  udp.onDatagram = ({ source, sourcePort, data }) => {
+    const bytes = answer(data, false)
+    if (bytes) udp.send(bytes, source, sourcePort)
+  }
+  network.sockets.listen(where, (connection) => {
+    connection.handlers = {
+      onData: (data) => {
+        const bytes = answer(data.subarray(2), true)
+        if (bytes) connection.send(Uint8Array.from([bytes.length >> 8, bytes.length & 255, ...bytes]))
+      },
+      onEnd: () => connection.end(),
+    }
+  })
+}
+
 // ---- simulated -----------------------------------------------------------------------------------------------------------
 
 export function simulatedWorld(programs: Readonly<Record<string, Program>> = {}, options: { ipv6?: boolean } = {}): World & { clock: Clock } {
@@ -193,9 +236,18 @@ export function simulatedWorld(programs: Readonly<Record<string, Program>> = {},
   return {
     clock,
     run: async (space, line, options) => {
-      const { stdout, stderr, code } = machines[space].run(command(line))
+      const { stdout, stderr, code } = machines[space].run(command(line), options?.stdin === undefined ? {} : { stdin: options.stdin })
       clock.runFor(options?.wait ?? 0)
       return { stdout, stderr, code: code ?? -1 }
+    },
+    serveDns: async (space, address, answer) => {
+      const server: Program = function* (self) {
+        serveBytes(self, address, answer)
+        yield () => {}
+        return 0
+      }
+      machines[space].start('dns', { program: server })
+      clock.runFor(10)
     },
     serve: async (space, port, answer) => {
       machines[space].start('node', {

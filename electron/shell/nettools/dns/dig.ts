@@ -1,195 +1,166 @@
-import { DNS_OPCODES, DNS_TYPES, isValidIp, resolveHost, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
-import { ask, COOKIE, resolverConfig, reverseName, searchNames, type Answer, type Question } from './query.ts'
-import { dataText, recordLine, toColumn } from './records.ts'
+import { concatBytes, decodeUtf8, encodeDns, type DnsMessage, type DnsRecord, type Process, type Task } from '../../../engine/cluster.ts'
+import { askServers, bindNames, nameFault, type BindAnswer } from './bind.ts'
+import { DigArguments, emptyLookup, fatal, type Ended, type Globals, type Lookup } from './dig-options.ts'
+import { EDNS, ednsText, headerText, sectionText, SECTIONS } from './message-text.ts'
+import { resolverConfig } from './query.ts'
+import { dataText, recordLine, type RecordStyle } from './records.ts'
 
 /** dig(1), bind9 9.18. */
-interface Options {
-  server: string | undefined
-  port: number
-  search: boolean
-  short: boolean
-  tcp: boolean
-  recursion: boolean
-  edns: boolean
-  cookie: boolean
-  timeout: number
-  tries: number
-  show: { cmd: boolean; comments: boolean; question: boolean; answer: boolean; authority: boolean; additional: boolean; stats: boolean }
+export function* dig(process: Process): Task<number> {
+  const globals: Globals = { short: false, cmd: true, microseconds: false, family: undefined, port: 53, source: undefined, batch: undefined, greeted: false }
+  const defaults = emptyLookup()
+  const run = function* (words: readonly string[]): Task<number | Ended> {
+    const line = new DigArguments(process, globals, defaults)
+    const ended = yield* line.parse(words)
+    if (ended) return ended
+    let code = 0
+    for (const { lookup, greeting } of line.lookups) {
+      const result = yield* lookUp(process, globals, lookup, greeting)
+      if (typeof result === 'object') return result
+      code = Math.max(code, result)
+    }
+    return code
+  }
+  let code = yield* run(process.argv.slice(1))
+  if (typeof code === 'number' && globals.batch !== undefined) {
+    const lines = yield* batchLines(process, globals.batch)
+    if (!Array.isArray(lines)) return yield* end(process, lines)
+    globals.batch = undefined
+    for (const line of lines) {
+      const result = yield* run(line.split(/\s+/).filter((w) => w !== ''))
+      if (typeof result === 'object') return yield* end(process, result)
+      code = Math.max(code, result)
+    }
+  }
+  return typeof code === 'number' ? code : yield* end(process, code)
 }
 
-interface Lookup { name: string; type: string; class: string }
-
-const USAGE = `Usage:  dig [@global-server] [domain] [q-type] [q-class] {q-opt}
-            {global-d-opt} host [@local-server] {local-d-opt}
-            [ host [@local-server] {local-d-opt} [...]]
-
-Use "dig -h" (or "dig -h | more") for complete list of options
-`
-
-export function* dig(process: Process): Task<number> {
-  const args = process.argv.slice(1)
-  const parsed = parse(args)
-  if ('error' in parsed) {
-    yield* process.printError(parsed.error)
-    return parsed.code
-  }
-  if ('text' in parsed) {
-    yield* process.print(parsed.text)
-    return 0
-  }
-  const { options, lookups } = parsed
-  let code = 0
-  for (const [index, lookup] of lookups.entries()) {
-    code = Math.max(code, yield* one(process, args, options, lookup, index === 0))
-  }
+function* end(process: Process, { stdout, stderr, code }: Ended): Task<number> {
+  if (stdout !== undefined) yield* process.print(stdout)
+  if (stderr !== undefined) yield* process.printError(stderr)
   return code
 }
 
-function parse(args: readonly string[]): { options: Options; lookups: Lookup[] } | { error: string; code: number } | { text: string } {
-  const options: Options = {
-    server: undefined, port: 53, search: false, short: false, tcp: false, recursion: true, edns: true, cookie: true, timeout: 5000, tries: 3,
-    show: { cmd: true, comments: true, question: true, answer: true, authority: true, additional: true, stats: true },
-  }
-  const lookups: Lookup[] = []
-  let type: string | undefined
-  const invalid = (what: string): { error: string; code: number } => ({ error: `Invalid option: ${what}\n${USAGE}`, code: 1 })
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!
-    if (arg.startsWith('@')) options.server = arg.slice(1)
-    else if (arg.startsWith('+')) {
-      const bad = plus(options, arg.slice(1))
-      if (bad) return bad === 'invalid' ? invalid(arg) : { error: `podhop: not simulated: dig ${arg} (use dig without it)\n`, code: 69 }
-    } else if (arg.startsWith('-') && arg.length > 1) {
-      const flag = arg[1]!
-      const value = (): string => (arg.length > 2 ? arg.slice(2) : (args[++i] ?? ''))
-      if (flag === 'x') lookups.push({ name: reverseName(value()) ?? '', type: 'PTR', class: 'IN' })
-      else if (flag === 't') type = value().toUpperCase()
-      else if (flag === 'q') lookups.push({ name: value(), type: type ?? 'A', class: 'IN' })
-      else if (flag === 'p') options.port = Number(value())
-      else if (flag === '4' || flag === 'u') continue
-      else if (flag === 'v') return { text: 'DiG 9.18.49-1~deb12u3-Debian\n' }
-      else if (flag === 'h') return { text: USAGE }
-      else if ('bcfky6mr'.includes(flag)) return { error: `podhop: not simulated: dig -${flag} (use dig without it)\n`, code: 69 }
-      else return invalid(arg)
-    } else if (isType(arg.toUpperCase())) {
-      type = arg.toUpperCase()
-      const last = lookups.at(-1)
-      if (last && last.type === 'A') last.type = type
-    } else if (!['IN', 'CH', 'HS', 'ANY'].includes(arg.toUpperCase()) || lookups.length === 0) {
-      lookups.push({ name: arg, type: type ?? 'A', class: 'IN' })
-    }
-  }
-  if (lookups.some((l) => l.name === '')) return { error: 'Invalid IP address\n', code: 1 }
-  if (lookups.length === 0) lookups.push({ name: '.', type: type ?? 'NS', class: 'IN' })
-  return { options, lookups }
-}
-
-const isType = (word: string): boolean => Object.hasOwn(DNS_TYPES, word) && word !== 'OPT'
-
-function plus(options: Options, text: string): 'invalid' | 'not simulated' | undefined {
-  const [word, value] = text.split('=') as [string, string?]
-  const on = !word.startsWith('no')
-  const name = on ? word : word.slice(2)
-  const { show } = options
-  switch (name) {
-    case 'short': options.short = on; return
-    case 'search': options.search = on; return
-    case 'tcp': case 'vc': options.tcp = on; return
-    case 'recurse': case 'rec': options.recursion = on; return
-    case 'edns': options.edns = on; return
-    case 'time': case 'timeout': options.timeout = Math.max(1, Number(value) || 5) * 1000; return
-    case 'tries': options.tries = Math.max(1, Number(value) || 3); return
-    case 'retry': options.tries = Math.max(0, Number(value) || 2) + 1; return
-    case 'all': for (const key of Object.keys(show) as (keyof typeof show)[]) if (key !== 'cmd') show[key] = on; return
-    case 'cmd': case 'comments': case 'question': case 'answer': case 'authority': case 'additional': case 'stats': show[name] = on; return
-    case 'cookie': options.cookie = on; return
-    case 'badcookie': case 'ad': case 'adflag': case 'cd': case 'ndots': return
-    case 'trace': case 'dnssec': case 'multiline': case 'nssearch': case 'subnet': case 'tls': case 'https': case 'yaml': case 'identify': case 'ttlid': return 'not simulated'
-    default: return 'invalid'
+function* batchLines(process: Process, name: string): Task<string[] | Ended> {
+  try {
+    const text = name === '-' ? yield* readAll(process) : process.fs.readText(process.resolve(name))
+    return text.split('\n').filter((line, i, all) => i + 1 < all.length || line !== '')
+  } catch (error) {
+    return { stderr: `${name}: ${(error as Error).message}\ndig: couldn't open specified batch file\n`, code: 8 }
   }
 }
 
-function* one(process: Process, args: readonly string[], options: Options, lookup: Lookup, first: boolean): Task<number> {
+function* readAll(process: Process): Task<string> {
+  const decoder: Uint8Array[] = []
+  for (;;) {
+    const data = yield* process.read(0)
+    if (data === null) return decodeUtf8(concatBytes(decoder))
+    decoder.push(data)
+  }
+}
+
+function styleOf({ ttl, klass, units, multiline, expand }: Lookup): RecordStyle {
+  const columns = multiline || (!ttl && !klass) ? [24, 24, 24, 32] as const : !ttl || !klass ? [24, 24, 32, 40] as const : [24, 32, 40, 48] as const
+  return { columns, ttl, class: klass, units, multiline, expand }
+}
+
+const isTransfer = (type: string): boolean => type === 'AXFR' || type === 'IXFR'
+
+function* lookUp(process: Process, globals: Globals, lookup: Lookup, greeting: string): Task<number | Ended> {
+  const fault = nameFault(lookup.name)
+  if (fault !== undefined) return fatal(`'${lookup.name}' is not a legal name (${fault})`, 10)
   const config = resolverConfig(process)
-  let server = options.server ?? config.nameservers[0] ?? '127.0.0.1'
-  if (!isValidIp(server)) {
-    const resolved = yield* resolveHost(process, server)
-    if ('error' in resolved) {
-      yield* process.printError(`dig: couldn't get address for '${server}': not found\n`)
-      return 10
-    }
-    server = resolved.addresses[0]!
+  const servers = lookup.servers ?? config.nameservers.map((address) => ({ word: address, address })).filter(({ address }) => globals.family === undefined || (globals.family === 6) === address.includes(':'))
+  if (servers.length === 0) servers.push(globals.family === 6 ? { word: '::1', address: '::1' } : { word: '127.0.0.1', address: '127.0.0.1' })
+  const transfer = isTransfer(lookup.type)
+  const shown = transfer ? { ...lookup, comments: lookup.transferShows.comments, sections: { ...lookup.sections, question: lookup.transferShows.question } } : lookup
+  const tcp = transfer || lookup.tcp === true
+  const names = lookup.search ? bindNames(lookup.name, { search: lookup.domain === undefined ? config.search : [lookup.domain], ndots: lookup.ndots ?? config.ndots }) : [lookup.name]
+  let banner = globals.cmd && !globals.short ? greeting : ''
+  const takeBanner = (): string => {
+    const text = banner
+    banner = ''
+    return text
   }
-  const banner = `\n; <<>> DiG 9.18.49-1~deb12u3-Debian <<>> ${args.join(' ')}\n${options.server ? '; (1 server found)\n' : ''};; global options: +cmd\n`
-  const question: Question = { ...lookup, server, port: options.port, tcp: options.tcp, timeout: options.timeout, tries: options.tries, recursion: options.recursion, edns: options.edns, cookie: options.cookie, ...(options.show.comments && !options.short ? { onTruncated: () => process.print(';; Truncated, retrying in TCP mode.\n') } : {}) }
-  const names = options.search ? searchNames(lookup.name, config) : [lookup.name]
-  let answer: Answer | undefined
-  for (const name of names) {
-    const result = yield* ask(process, { ...question, name }, (text) => process.print(`;; communications error to ${server}#${options.port}: ${text}\n`))
-    if (!('message' in result)) {
-      yield* process.print(options.short ? ';; no servers could be reached\n' : `${first && options.show.cmd ? banner : ''};; no servers could be reached\n`)
+  for (const [i, name] of names.entries()) {
+    const result = yield* askServers(process, {
+      name, type: lookup.type, servers: servers.map((s) => s.address), port: globals.port, tcp, timeout: (lookup.timeout ?? (tcp ? 10 : 5)) * 1000, tries: lookup.tries, recursion: lookup.flags.rd, edns: false,
+      ignoreTruncation: lookup.ignore, servfailStops: lookup.fail, message: messageOf(process, lookup, name), ...(globals.source ? { source: globals.source } : {}),
+    }, {
+      sending: function* (sent) {
+        if (lookup.showQuery) yield* process.print(takeBanner() + queryText(sent, shown))
+      },
+      truncated: function* () {
+        if (lookup.comments && !globals.short) yield* process.print(';; Truncated, retrying in TCP mode.\n')
+      },
+    })
+    if ('failure' in result) {
+      if (!result.silent) yield* process.print(`${takeBanner()};; no servers could be reached\n`)
       return 9
     }
-    answer = result
-    if (result.message.rcode === 'NOERROR' && result.message.answers.length > 0) break
+    const last = i + 1 === names.length
+    if (result.message.rcode === 'NXDOMAIN' && !last && !lookup.showSearch) continue
+    const server = servers.find((s) => s.address === result.server)!
+    if (transfer) yield* process.print(takeBanner() + transferText(result, shown, globals, server.word, process.clock.wall()))
+    else if (globals.short) yield* process.print(shortText(result, shown))
+    else yield* process.print(takeBanner() + messageText(result.message, result.sent, shown) + statsText(result, shown, globals, server.word, process.clock.wall(), `;; MSG SIZE  rcvd: ${result.size}\n`))
+    if (result.message.rcode !== 'NXDOMAIN' || last) break
+    banner = globals.cmd && !globals.short ? greeting : ''
   }
-  if (options.short) {
-    yield* process.print(answer!.message.answers.map((r) => `${dataText(r)}\n`).join(''))
-    return 0
-  }
-  yield* process.print((first && options.show.cmd ? banner : '') + body(answer!, options, server, process.clock.wall()))
   return 0
 }
 
-/** A server that knows nothing of cookies and keeps the client's echoes it; one that does adds its own part. */
-function cookieLine(message: DnsMessage): string {
-  const cookie = message.edns?.options.find((o) => o.code === COOKIE)?.data
-  if (!cookie) return ''
-  return `; COOKIE: ${[...cookie].map((b) => b.toString(16).padStart(2, '0')).join('')} (${cookie.length === 8 ? 'echoed' : 'good'})\n`
+function messageOf(process: Process, { type, class: klass, flags, opcode, headerOnly, edns, bufferSize, dnssec, cookie, options }: Lookup, name: string): Partial<DnsMessage> {
+  const random = process.clock.random.fork(`cookie ${process.machine.name} ${process.pid}`)
+  const mine = cookie instanceof Uint8Array ? cookie : Uint8Array.from({ length: 8 }, () => random.below(256))
+  const first = options.filter((o) => o.code === EDNS.nsid || o.code === EDNS.subnet)
+  return {
+    opcode, authoritative: flags.aa, truncated: flags.tc, recursionAvailable: flags.ra, authenticData: flags.ad, checkingDisabled: flags.cd,
+    questions: headerOnly ? [] : [{ name: name.endsWith('.') ? name : `${name}.`, type, class: klass }],
+    ...(edns === undefined ? {} : { edns: { udpSize: bufferSize, version: edns, dnssecOk: dnssec, options: [...first, ...(cookie === false ? [] : [{ code: EDNS.cookie, data: mine }]), ...options.filter((o) => !first.includes(o))] } }),
+  }
 }
 
-function body({ message, size, ms, tcp }: Answer, options: Options, server: string, wall: number): string {
-  const { show } = options
+/** printmessage() of dig.c. */
+function messageText(message: DnsMessage, sent: DnsMessage, lookup: Lookup): string {
+  const style = styleOf(lookup)
+  const asked = message === sent
   let out = ''
-  const flags = [['qr', message.response], ['aa', message.authoritative], ['tc', message.truncated], ['rd', message.recursionDesired], ['ra', message.recursionAvailable], ['ad', message.authenticData], ['cd', message.checkingDisabled]] as const
-  if (show.comments) {
-    out += ';; Got answer:\n'
-    if (/(^|\.)local\.$/.test(message.questions[0]?.name ?? '')) out += ';; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n'
-    out += `;; ->>HEADER<<- opcode: ${DNS_OPCODES[message.opcode] ?? message.opcode}, status: ${message.rcode}, id: ${message.id}\n`
-    out += `;; flags:${flags.filter(([, on]) => on).map(([name]) => ` ${name}`).join('')}; QUERY: ${message.questions.length}, ANSWER: ${message.answers.length}, AUTHORITY: ${message.authorities.length}, ADDITIONAL: ${message.additionals.length + (message.edns ? 1 : 0)}\n`
-    if (message.recursionDesired && !message.recursionAvailable) out += ';; WARNING: recursion requested but not available\n'
-    out += '\n'
-    if (message.edns) out += `;; OPT PSEUDOSECTION:\n; EDNS: version: ${message.edns.version}, flags:${message.edns.dnssecOk ? ' do' : ''}; udp: ${message.edns.udpSize}\n${cookieLine(message)}`
+  if (lookup.comments) {
+    out += asked ? ';; Sending:\n' : ';; Got answer:\n'
+    if (/(^|\.)local\.$/i.test(message.questions[0]?.name ?? '')) out += ';; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n'
+    out += `${headerText(message, asked)}\n${ednsText(message, sent)}`
   }
-  if (show.question) {
-    if (show.comments) out += ';; QUESTION SECTION:\n'
-    out += message.questions.map((q) => `${toColumn(`;${q.name}`, 24)}${columns(q)}\n`).join('')
-    if (show.comments) out += '\n'
-  }
-  out += section('ANSWER', message, 'answers', show.answer, show.comments)
-  out += section('AUTHORITY', message, 'authorities', show.authority, show.comments)
-  out += section('ADDITIONAL', message, 'additionals', show.additional, show.comments)
-  if (show.stats) {
-    out += `;; Query time: ${Math.round(ms)} msec\n;; SERVER: ${server}#${options.port}(${server}) (${tcp ? 'TCP' : 'UDP'})\n;; WHEN: ${dateText(wall)}\n;; MSG SIZE  rcvd: ${size}\n\n`
-  }
+  for (const section of SECTIONS) if (lookup.sections[section]) out += sectionText(message, section, style, lookup.comments)
   return out
 }
 
-function columns(q: { name: string; type: string; class: string }): string {
-  // the question's own columns: class at 32, type at 40
-  const start = toColumn(`;${q.name}`, 24)
-  const line = toColumn(start, 32)
-  return toColumn(line + q.class, 40).slice(start.length) + q.type
+function queryText(sent: DnsMessage, lookup: Lookup): string {
+  return messageText(sent, sent, lookup) + (lookup.stats ? `;; QUERY SIZE: ${encodeDns(sent).length}\n\n` : '')
 }
 
-function section(title: string, message: DnsMessage, key: 'answers' | 'authorities' | 'additionals', shown: boolean, comments: boolean): string {
-  const records = message[key]
-  if (!shown || records.length === 0) return ''
-  return (comments ? `;; ${title} SECTION:\n` : '') + records.map((r) => `${recordLine(r)}\n`).join('') + (comments ? '\n' : '')
+function shortText({ message, server, ms }: BindAnswer, lookup: Lookup): string {
+  if (!lookup.sections.answer) return ''
+  const from = lookup.identify ? ` from server ${server} in ${Math.round(ms)} ms.` : ''
+  return message.answers.map((r) => `${dataText(r, styleOf({ ...lookup, multiline: false }))}${from}\n`).join('')
 }
 
+function transferText(result: BindAnswer, lookup: Lookup, globals: Globals, word: string, wall: number): string {
+  const { answers, rcode } = result.message
+  if (rcode !== 'NOERROR' || answers[0]?.data.type !== 'SOA') return '; Transfer failed.\n'
+  const rows: DnsRecord[] = lookup.oneSoa && !globals.short ? answers.slice(0, -1) : answers
+  if (globals.short) return rows.map((r) => `${dataText(r)}\n`).join('')
+  return (lookup.sections.answer ? rows.map((r) => `${recordLine(r, styleOf(lookup))}\n`).join('') : '') + statsText(result, lookup, globals, word, wall, `;; XFR size: ${answers.length} records (messages 1, bytes ${result.size})\n`)
+}
+
+function statsText({ server, ms, tcp, size }: BindAnswer, lookup: Lookup, globals: Globals, word: string, wall: number, sizes: string): string {
+  const where = `${server}#${globals.port}(${word})`
+  if (lookup.stats) return `;; Query time: ${globals.microseconds ? `${Math.round(ms * 1000)} usec` : `${Math.round(ms)} msec`}\n;; SERVER: ${where} (${tcp ? 'TCP' : 'UDP'})\n;; WHEN: ${dateText(wall)}\n${sizes}\n`
+  return lookup.identify ? `;; Received ${size} bytes from ${where} in ${Math.round(ms)} ms\n\n` : ''
+}
+
+/** "Mon Jan 05 08:00:00 UTC 2026" */
 function dateText(wall: number): string {
-  // "Mon, 05 Jan 2026 08:00:00 GMT" → "Mon Jan 05 08:00:00 UTC 2026"
   const [day, date, month, year, time] = new Date(wall).toUTCString().replace(',', '').split(' ')
   return `${day} ${month} ${date} ${time} UTC ${year}`
 }

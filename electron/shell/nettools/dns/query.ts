@@ -1,8 +1,5 @@
-import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, reverseNameOf, Signal, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
+import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, reverseNameOf, Signal, type DnsMessage, type Process, type Task, type UdpSocket } from '../../../engine/cluster.ts'
 import { pause, programName, TcpStream } from '../stream.ts'
-
-/** The EDNS option's code. */
-export const COOKIE = 10
 
 /** One question to one server, over the simulated network. */
 export interface Question {
@@ -16,50 +13,58 @@ export interface Question {
   tries: number
   recursion: boolean
   edns: boolean
-  /** An EDNS cookie goes with it (RFC 7873). */
-  cookie?: boolean
-  /** Called when an answer did not fit a datagram. */
-  onTruncated?: () => Task
+  /** What else the query says, instead of what a stub resolver's says. */
+  message?: Partial<DnsMessage>
+  /** Every ICMP error counts, not only a closed port. */
+  hearsAll?: boolean
+  /** Where it is sent from. */
+  source?: { address?: string; port?: number }
 }
 
 export type Answer = { message: DnsMessage; size: number; ms: number; tcp: boolean }
-export type QueryFailure = { failure: 'timeout' | 'refused' | 'unreachable'; text: string }
+/** `setup`: nothing was sent, or no connection was made. */
+export type QueryFailure = { failure: 'timeout' | 'refused' | 'unreachable' | 'setup'; text: string }
 
-/** Called after each try that failed, as dig prints a line for it. */
-export type OnTrouble = (text: string) => Task
-
-export function* ask(process: Process, question: Question, onTrouble?: OnTrouble): Task<Answer | QueryFailure> {
+/** Asks one server until it answers or the tries are used up. */
+export function* ask(process: Process, question: Question): Task<Answer | QueryFailure> {
   let last: QueryFailure = { failure: 'timeout', text: 'timed out' }
   for (let attempt = 0; attempt < question.tries; attempt++) {
-    const result = question.tcp ? yield* overTcp(process, question) : yield* overUdp(process, question)
+    const result = yield* askOnce(process, question, queryFor(process, question))
     if ('message' in result) {
-      if (!result.message.truncated || question.tcp) return result
       // RFC 7766: what does not fit a datagram is asked again over TCP
-      if (question.onTruncated) yield* question.onTruncated()
-      return yield* ask(process, { ...question, tcp: true }, onTrouble)
+      return !result.message.truncated || question.tcp ? result : yield* ask(process, { ...question, tcp: true })
     }
     last = result
-    if (onTrouble) yield* onTrouble(result.text)
   }
   return last
 }
 
-function message(process: Process, question: Question): DnsMessage {
-  const random = process.clock.random.fork(`dns ${process.machine.name} ${process.pid} ${process.clock.now}`)
-  const id = random.below(65536)
-  const cookie = Uint8Array.from({ length: 8 }, () => random.below(256))
-  return dnsQuery(id, question.name.endsWith('.') ? question.name : `${question.name}.`, question.type, {
+/** The query, with an ID of its own. */
+export function queryFor(process: Process, question: Question): DnsMessage {
+  const random = process.clock.random.fork(`dns ${process.machine.name} ${process.pid} ${process.clock.now} ${question.name} ${question.type}`)
+  return dnsQuery(random.below(65536), question.name.endsWith('.') ? question.name : `${question.name}.`, question.type, {
     recursionDesired: question.recursion,
-    ...(question.edns ? { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: question.cookie ? [{ code: COOKIE, data: cookie }] : [] } } : {}),
+    ...(question.edns ? { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [] } } : {}),
+    ...question.message,
   })
 }
 
-function* overUdp(process: Process, question: Question): Task<Answer | QueryFailure> {
+/** One try: sends the query and waits for its answer. Throws WireError for a name that no message can carry. */
+export function* askOnce(process: Process, question: Question, sent: DnsMessage): Task<Answer | QueryFailure> {
+  return question.tcp ? yield* overTcp(process, question, sent) : yield* overUdp(process, question, sent)
+}
+
+function* overUdp(process: Process, question: Question, sent: DnsMessage): Task<Answer | QueryFailure> {
   const { clock } = process
-  const sent = message(process, question)
+  const bytes = encodeDns(sent)
   const signal = new Signal()
   let result: Answer | QueryFailure | undefined
-  const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: programName(process) } })
+  let socket: UdpSocket
+  try {
+    socket = process.network.sockets.udp({ owner: { pid: process.pid, program: programName(process) }, ...question.source })
+  } catch (error) {
+    return { failure: 'setup', text: meaning((error as Error).message) }
+  }
   const start = clock.now
   try {
     socket.onDatagram = ({ data, source, sourcePort }) => {
@@ -70,13 +75,15 @@ function* overUdp(process: Process, question: Question): Task<Answer | QueryFail
       signal.notify()
     }
     socket.onError = (error) => {
-      result = error.code === 'ECONNREFUSED' ? { failure: 'refused', text: 'connection refused' } : { failure: 'unreachable', text: error.message.toLowerCase() }
+      // of the rest a socket hears only if it asks for it (IP_RECVERR), as the C library's does
+      if (error.code !== 'ECONNREFUSED' && !question.hearsAll) return
+      result = error.code === 'ECONNREFUSED' ? { failure: 'refused', text: 'connection refused' } : { failure: 'unreachable', text: meaning(error.message) }
       signal.notify()
     }
     try {
-      socket.send(encodeDns(sent), question.server, question.port)
+      socket.send(bytes, question.server, question.port)
     } catch (error) {
-      return { failure: 'unreachable', text: (error as Error).message.toLowerCase() }
+      return { failure: 'setup', text: meaning((error as Error).message) }
     }
     while (!result && clock.now < start + question.timeout) yield anyOf(signal.wait, pause(process, start + question.timeout - clock.now))
     return result ?? { failure: 'timeout', text: 'timed out' }
@@ -85,12 +92,16 @@ function* overUdp(process: Process, question: Question): Task<Answer | QueryFail
   }
 }
 
-function* overTcp(process: Process, question: Question): Task<Answer | QueryFailure> {
+/** An error's text as isc_result_totext() has it. */
+const meaning = (text: string): string => (/no route to host/i.test(text) ? 'host unreachable' : /cannot assign|family not supported/i.test(text) ? 'address not available' : text.replace(/ is /, ' ').toLowerCase())
+
+function* overTcp(process: Process, question: Question, sent: DnsMessage): Task<Answer | QueryFailure> {
   const { clock } = process
   const start = clock.now
-  const stream = yield* TcpStream.open(process, question.server, question.port, { timeout: question.timeout })
-  if (!(stream instanceof TcpStream)) return stream.code === 'ECONNREFUSED' ? { failure: 'refused', text: 'connection refused' } : { failure: stream.gaveUp ? 'timeout' : 'unreachable', text: stream.gaveUp ? 'timed out' : stream.message.toLowerCase() }
-  const bytes = encodeDns(message(process, question))
+  const bytes = encodeDns(sent)
+  const { address, port } = question.source ?? {}
+  const stream = yield* TcpStream.open(process, question.server, question.port, { timeout: question.timeout, ...(address === undefined ? {} : { source: address }), ...(port === undefined ? {} : { sourcePort: port }) })
+  if (!(stream instanceof TcpStream)) return { failure: 'setup', text: stream.gaveUp ? 'timed out' : meaning(stream.message) }
   stream.write(Uint8Array.from([bytes.length >> 8, bytes.length & 255, ...bytes]))
   let received: number[] = []
   try {
