@@ -1,6 +1,7 @@
 import type { OpenFile } from '../machine/types.ts'
 import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
+import type { User } from './rbac/authorizer.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 
 /**
@@ -63,6 +64,8 @@ export interface WriteOptions {
   duplicates?: readonly string[]
   /** Gets what Warn finds: 'unknown field "spec.foo"'. */
   onWarning?: (text: string) => void
+  /** Who asks; absent: the administrator. */
+  user?: User
 }
 export interface DeleteOptions {
   gracePeriodSeconds?: number

@@ -36,8 +36,6 @@ export const NOT_SIMULATED: readonly ApiResource[] = [
   apiResource('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations', { group: 'admissionregistration.k8s.io', namespaced: false }),
   apiResource('APIService', 'apiservices', { group: 'apiregistration.k8s.io', namespaced: false }),
   apiResource('TokenReview', 'tokenreviews', { group: 'authentication.k8s.io', namespaced: false }),
-  apiResource('LocalSubjectAccessReview', 'localsubjectaccessreviews', { group: 'authorization.k8s.io' }),
-  apiResource('SubjectAccessReview', 'subjectaccessreviews', { group: 'authorization.k8s.io', namespaced: false }),
   apiResource('HorizontalPodAutoscaler', 'horizontalpodautoscalers', { group: 'autoscaling', version: 'v2', shortNames: ['hpa'], categories: ['all'] }),
   apiResource('CertificateSigningRequest', 'certificatesigningrequests', { group: 'certificates.k8s.io', shortNames: ['csr'], namespaced: false }),
   apiResource('FlowSchema', 'flowschemas', { group: 'flowcontrol.apiserver.k8s.io', namespaced: false }),

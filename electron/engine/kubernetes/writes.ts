@@ -10,6 +10,7 @@ import { apiVersionOf, type Context, type Kind, storeKey } from './kinds/kind.ts
 import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { alreadyExists, badRequest, conflict, deniedByWebhook, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
+import { ADMIN } from './rbac/authorizer.ts'
 import { checkRequestSize, checkStoredSize } from './sizes.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
@@ -50,7 +51,7 @@ export function createObject(
   setNamespace(kind, metadata, namespace)
   kind.setDefaults?.(object)
   const context = server.context(options.dryRun ?? false)
-  if (kind.answer) return kind.answer(object, context)
+  if (kind.answer) return kind.answer(object, context, options.user ?? ADMIN)
   checkNamespace(server, kind, object)
   // What admission and the strategy set below is nobody's.
   setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])

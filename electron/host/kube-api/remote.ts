@@ -21,6 +21,7 @@ export class RemoteStreams {
     const transport = Object.entries(this.#transports).find(([name]) => name === String(request.headers.upgrade ?? '').toLowerCase())?.[1]
     if (!api) return reject(socket, 503, 'the cluster is being made')
     if (!remote) return reject(socket, 404, 'the server could not find the requested resource')
+    if (request.headers['impersonate-user'] !== undefined) return reject(socket, 501, `podhop: not simulated: ${remote.kind} as somebody else from outside (use kubectl --as in the lab terminal)`)
     if (!transport) return reject(socket, 400, 'unable to upgrade: unknown protocol')
     const refused = api.check(remote.kind, remote.namespace, remote.pod, remote.query.get('container'))
     if (refused) return reject(socket, refused.code, refused)

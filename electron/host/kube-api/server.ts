@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -167,6 +167,14 @@ function readBody(request: IncomingMessage): Promise<Uint8Array | 'too large' | 
   })
 }
 
+/** Who `kubectl --as` wants to be. */
+function impersonation({ 'impersonate-user': user, 'impersonate-group': group, 'impersonate-uid': uid }: IncomingHttpHeaders): Pick<ApiRequest, 'impersonate'> {
+  if (typeof user !== 'string') return {}
+  // a header that comes twice is one list here
+  const groups = group === undefined ? [] : String(group).split(/, */)
+  return { impersonate: { user, groups, ...(typeof uid === 'string' ? { uid } : {}) } }
+}
+
 function answer(api: KubeApi, request: IncomingMessage, response: ServerResponse, body: Uint8Array): void {
   const apiRequest: ApiRequest = {
     method: request.method ?? 'GET',
@@ -175,6 +183,7 @@ function answer(api: KubeApi, request: IncomingMessage, response: ServerResponse
     ...(request.headers.accept === undefined ? {} : { accept: request.headers.accept }),
     ...(request.headers['content-type'] === undefined ? {} : { contentType: request.headers['content-type'] }),
     ...(request.headers['user-agent'] === undefined ? {} : { userAgent: request.headers['user-agent'] }),
+    ...impersonation(request.headers),
   }
   const packs = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   let packer: Gzip | undefined

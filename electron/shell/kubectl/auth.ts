@@ -118,6 +118,7 @@ const whoAmI: Command = {
     const writer = new TabWriter(TABLE)
     writer.write(`ATTRIBUTE\tVALUE\nUsername\t${text(at(user, 'username'))}\n`)
     const bracketed = (values: unknown): string => `[${list(values).map(text).join(' ')}]`
+    if (at(user, 'uid')) writer.write(`UID\t${text(at(user, 'uid'))}\n`)
     if (list(at(user, 'groups')).length > 0) writer.write(`Groups\t${bracketed(at(user, 'groups'))}\n`)
     const extra = map(at(user, 'extra'))
     for (const key of Object.keys(extra).sort(byBytes)) writer.write(`Extra: ${key}\t${bracketed(extra[key])}\n`)

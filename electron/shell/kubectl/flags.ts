@@ -6,7 +6,7 @@ import { KubectlError } from './errors.ts'
  * the flag and Podhop does not simulate it; `-` that it changes nothing here by its nature; `!` that kubectl hides it,
  * as deprecated.
  */
-export type FlagType = 'bool' | 'string' | 'int' | 'duration' | 'slice' | 'array' | 'map'
+export type FlagType = 'bool' | 'string' | 'int' | 'int32' | 'duration' | 'slice' | 'array' | 'map'
 
 export interface Flag {
   name: string
@@ -25,7 +25,7 @@ export class FlagError extends KubectlError {
   override name = 'FlagError'
 }
 
-const LINE = /^(?:-(\w) )?--([\w-]+) (bool|string|int|duration|slice|array|map)(?:=(\S*?))?(?:\?(\S+))?( [~!-])?$/
+const LINE = /^(?:-(\w) )?--([\w-]+) (bool|string|int32|int|duration|slice|array|map)(?:=(\S*?))?(?:\?(\S+))?( [~!-])?$/
 
 export function flags(...texts: string[]): Flag[] {
   const found = new Map<string, Flag>()
@@ -39,7 +39,7 @@ export function flags(...texts: string[]): Flag[] {
       name: name!,
       short,
       type,
-      initial: initial ?? { bool: 'false', string: '', int: '0', duration: '0s', slice: '', array: '', map: '' }[type],
+      initial: initial ?? { bool: 'false', string: '', int: '0', int32: '0', duration: '0s', slice: '', array: '', map: '' }[type],
       bare: bare ?? (type === 'bool' ? 'true' : undefined),
       simulated: mark !== ' ~',
       deprecated: mark === ' !',
@@ -49,7 +49,7 @@ export function flags(...texts: string[]): Flag[] {
 }
 
 /** ParseBool of Go's strconv. */
-function parseBool(text: string): boolean | undefined {
+export function parseBool(text: string): boolean | undefined {
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true
   if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false
   return undefined
@@ -171,7 +171,11 @@ export class FlagSet {
       throw new FlagError(`invalid argument ${JSON.stringify(value)} for "${name}" flag: ${why}`)
     }
     if (flag.type === 'bool' && parseBool(value) === undefined) bad(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`)
-    if (flag.type === 'int' && !/^[+-]?\d+$/.test(value)) bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`)
+    if (flag.type === 'int' || flag.type === 'int32') {
+      if (!/^[+-]?\d+$/.test(value)) bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`)
+      const number = BigInt(value.replace('+', ''))
+      if (number !== (flag.type === 'int' ? BigInt.asIntN(64, number) : BigInt.asIntN(32, number))) bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: value out of range`)
+    }
     if (flag.type === 'duration' && parseDuration(value) === undefined) bad(durationProblem(value))
     const former = this.#values.get(flag.name)
     if (flag.type === 'slice') this.#values.set(flag.name, [...(former ?? []), ...csv(value)])
@@ -229,9 +233,9 @@ export class FlagSet {
 }
 
 export const GLOBAL_FLAGS = flags(`
-  --as string ~
-  --as-group array ~
-  --as-uid string ~
+  --as string
+  --as-group array
+  --as-uid string
   --cache-dir string=/root/.kube/cache -
   --certificate-authority string ~
   --client-certificate string ~
@@ -250,7 +254,7 @@ export const GLOBAL_FLAGS = flags(`
   --request-timeout string=0 -
   -s --server string
   --tls-server-name string ~
-  --token string ~
+  --token string
   --user string
   --username string ~
   -v --v int ~

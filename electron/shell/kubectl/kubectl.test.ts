@@ -255,7 +255,6 @@ describe('what is typed', () => {
     expect(run('kubectl autoscale deployment web --max=3')).toEqual({ stdout: '', stderr: 'podhop: not simulated: kubectl autoscale (use kubectl scale)\n', code: 69 })
     expect(run('kubectl get limitranges').code).toBe(69)
     expect(run(`kubectl get po -o 'go-template={{html .x}}'`).code).toBe(69)
-    expect(run('kubectl get po --as=me').code).toBe(69)
     expect(run('KUBECONFIG=/nowhere kubectl get po').stderr).toContain('The connection to the server localhost:8080 was refused - did you specify the right host or port?\n')
   })
 })

@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts'
 import { ConnectionError, StatusError, type ApiResource, type KubernetesClient } from '../client.ts'
 import { NOT_SIMULATED } from '../discovery.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
+import { asUser, become, type Impersonation } from '../rbac/as-user.ts'
+import { ADMIN, type User } from '../rbac/authorizer.ts'
 import { internalError, notSimulated, unservedResource } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
@@ -21,6 +23,7 @@ export interface ApiRequest {
   accept?: string
   contentType?: string
   userAgent?: string
+  impersonate?: Impersonation
   /** Without content coding. */
   body: Uint8Array
 }
@@ -37,6 +40,8 @@ export interface ApiSink {
 export interface ApiContext {
   readonly clock: Clock
   readonly client: KubernetesClient
+  /** Who asks; absent: the administrator. */
+  readonly user?: User
 }
 
 /** One request under way. */
@@ -62,8 +67,12 @@ export function onlyLooks(request: ApiRequest): boolean {
  */
 export function answerRequest(context: ApiContext, request: ApiRequest, sink: ApiSink): () => void {
   const info = requestInfo(request.target, context.client.resources())
-  const exchange: Exchange = { ...context, request, info, sink, warnings: [] }
+  const asker: Exchange = { ...context, request, info, sink, warnings: [] }
+  let exchange = asker
   try {
+    const { client, user = ADMIN } = context
+    const whom = request.impersonate ? become(client, user, request.impersonate) : user
+    if (whom !== ADMIN) exchange = { ...asker, client: asUser(client, whom) }
     if (info.resource) return serveObjects(exchange, info)
     serveDocument(exchange)
   } catch (error) {

@@ -18,7 +18,7 @@ import { podDisruptionBudget, priorityClass } from './policy.ts'
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts'
 import { replicaSet } from './replica-set.ts'
 import { replicationController } from './replication-controller.ts'
-import { selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview } from './reviews.ts'
+import { localSubjectAccessReview, selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, subjectAccessReview } from './reviews.ts'
 import { ipAddress, serviceCidr } from './service-cidr.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
@@ -44,8 +44,10 @@ export const KINDS: readonly Kind[] = [
   replicaSet,
   statefulSet,
   selfSubjectReview,
+  localSubjectAccessReview,
   selfSubjectAccessReview,
   selfSubjectRulesReview,
+  subjectAccessReview,
   cronJob,
   job,
   lease,

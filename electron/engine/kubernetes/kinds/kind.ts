@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { ApiResource, DeleteOptions } from '../client.ts'
 import type { FieldErrors } from '../field-errors.ts'
+import type { User } from '../rbac/authorizer.ts'
 import type { Decoded } from '../schema/decode.ts'
 import type { StructType } from '../schema/notation.ts'
 import type { Allocation, ServiceAllocator } from '../service-allocator.ts'
@@ -66,7 +67,7 @@ export interface Kind<T extends KubeObject = KubeObject> {
   validateUpdate?(object: T, old: T, errors: FieldErrors): void
   validateStatusUpdate?(object: T, old: T, errors: FieldErrors): void
   /** A create that is a question: what comes back, and nothing is stored. */
-  answer?(object: T, context: Context): T
+  answer?(object: T, context: Context, user: User): T
   /** What the answer to a create (or, with `old`, to a change) warns of: WarningsOnCreate and WarningsOnUpdate. */
   warnings?(object: T, old: T | undefined): readonly string[]
   /** Takes what must be unique in the cluster (addresses, ports), before validation as upstream does. Throws StatusError. */

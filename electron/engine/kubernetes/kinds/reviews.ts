@@ -1,17 +1,12 @@
-import type { PolicyRule, Subject } from 'kubernetes-types/rbac/v1'
+import type { PolicyRule } from 'kubernetes-types/rbac/v1'
 import { FieldErrors, GoValue } from '../field-errors.ts'
+import { ADMIN, authorize, rulesFor, type Attributes, type Rbac, type User } from '../rbac/authorizer.ts'
 import { badRequest, invalid } from '../status.ts'
 import type { Store } from '../store.ts'
-import type { ClusterRole, ClusterRoleBinding, KubeObject, Role, RoleBinding } from '../types.ts'
+import type { KubeObject } from '../types.ts'
 import { apiResource, type Kind } from './kind.ts'
 
-/**
- * Reviews are questions: they are answered and not kept. Whoever asks is the kubernetes-admin of kubeadm, and everything
- * is granted; what the rules say is read from the bindings there are.
- */
-const USER = 'kubernetes-admin'
-const GROUPS = ['kubeadm:cluster-admins', 'system:authenticated']
-
+/** Reviews are questions: they are answered from the roles and bindings there are, and not kept. */
 type Review<Spec, Status> = KubeObject & { spec: Spec; status: Status }
 
 const review = (kind: string, name: string, group: string): Pick<Kind, 'resource' | 'type' | 'validName' | 'columns'> & { validate(): void } => ({
@@ -23,22 +18,60 @@ const review = (kind: string, name: string, group: string): Pick<Kind, 'resource
 })
 
 interface AccessSpec {
-  resourceAttributes?: object
-  nonResourceAttributes?: object
+  resourceAttributes?: { namespace?: string; verb?: string; group?: string; resource?: string; subresource?: string; name?: string }
+  nonResourceAttributes?: { path?: string; verb?: string }
 }
+interface SubjectAccessSpec extends AccessSpec { user?: string; groups?: string[]; uid?: string }
+
+/** The question of a review, checked: pkg/apis/authorization/validation. */
+function askedIn({ resourceAttributes, nonResourceAttributes }: AccessSpec, kind: string, errors: FieldErrors): Attributes {
+  if ((resourceAttributes === undefined) === (nonResourceAttributes === undefined)) {
+    const why = resourceAttributes ? 'cannot be specified in combination with resourceAttributes' : 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
+    errors.invalid(resourceAttributes ? 'spec.nonResourceAttributes' : 'spec.resourceAttributes', resourceAttributes ? new GoValue('null') : null, why)
+  }
+  if (!errors.empty) throw invalid({ kind, group: 'authorization.k8s.io' }, '', errors)
+  if (nonResourceAttributes) return { verb: nonResourceAttributes.verb ?? '', path: nonResourceAttributes.path ?? '' }
+  const { verb = '', group = '', resource = '', subresource, namespace, name } = resourceAttributes!
+  return { verb, group, resource, subresource: subresource || undefined, namespace: namespace || undefined, name: name || undefined }
+}
+
+function decide(store: Store, user: User, asked: Attributes): object {
+  const { allowed, reason } = authorize(rbacIn(store), user, asked)
+  return { allowed, ...(reason ? { reason } : {}) }
+}
+
+const rbacIn = (store: Store): Rbac => (resource, namespace = '') => store.list(resource, namespace)
 
 export const selfSubjectAccessReview: Kind<Review<AccessSpec, object>> = {
   ...review('SelfSubjectAccessReview', 'selfsubjectaccessreviews', 'authorization.k8s.io'),
-  answer(object) {
-    const { resourceAttributes, nonResourceAttributes } = object.spec
-    if ((resourceAttributes === undefined) === (nonResourceAttributes === undefined)) {
-      const errors = new FieldErrors()
-      const why = resourceAttributes ? 'cannot be specified in combination with resourceAttributes' : 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
-      errors.invalid(resourceAttributes ? 'spec.nonResourceAttributes' : 'spec.resourceAttributes', resourceAttributes ? new GoValue('null') : null, why)
-      throw invalid({ kind: 'SelfSubjectAccessReview', group: 'authorization.k8s.io' }, '', errors)
-    }
-    object.status = { allowed: true, reason: `RBAC: allowed by ClusterRoleBinding "${GROUPS[0]}" of ClusterRole "cluster-admin" to Group "${GROUPS[0]}"` }
+  answer(object, { store }, user) {
+    object.status = decide(store, user, askedIn(object.spec, 'SelfSubjectAccessReview', new FieldErrors()))
     return object
+  },
+}
+
+function decideFor(object: Review<SubjectAccessSpec, object>, store: Store, kind: string): Review<SubjectAccessSpec, object> {
+  const { user = '', groups = [], uid } = object.spec
+  const errors = new FieldErrors()
+  if (!user && groups.length === 0) errors.invalid('spec.user', user, 'at least one of user or group must be specified')
+  const asked = askedIn(object.spec, kind, errors)
+  object.status = decide(store, { name: user, groups, ...(uid ? { uid } : {}) }, asked)
+  return object
+}
+
+export const subjectAccessReview: Kind<Review<SubjectAccessSpec, object>> = {
+  ...review('SubjectAccessReview', 'subjectaccessreviews', 'authorization.k8s.io'),
+  answer: (object, { store }) => decideFor(object, store, 'SubjectAccessReview'),
+}
+
+export const localSubjectAccessReview: Kind<Review<SubjectAccessSpec, object>> = {
+  ...review('LocalSubjectAccessReview', 'localsubjectaccessreviews', 'authorization.k8s.io'),
+  resource: apiResource('LocalSubjectAccessReview', 'localsubjectaccessreviews', { group: 'authorization.k8s.io', verbs: ['create'] }),
+  answer(object, { store }) {
+    const { namespace } = object.metadata
+    const given = object.spec.resourceAttributes?.namespace
+    if (given !== namespace) throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace ?? ''}`)
+    return decideFor(object, store, 'LocalSubjectAccessReview')
   },
 }
 
@@ -50,10 +83,10 @@ interface RulesStatus {
 
 export const selfSubjectRulesReview: Kind<Review<{ namespace?: string }, RulesStatus>> = {
   ...review('SelfSubjectRulesReview', 'selfsubjectrulesreviews', 'authorization.k8s.io'),
-  answer(object, { store }) {
+  answer(object, { store }, user) {
     const { namespace } = object.spec
     if (!namespace) throw badRequest('no namespace on request')
-    const rules = grantedRules(store, namespace)
+    const rules = rulesFor(rbacIn(store), user, namespace)
     object.status = {
       resourceRules: rules.filter((r) => r.resources),
       nonResourceRules: rules.filter((r) => r.nonResourceURLs),
@@ -63,21 +96,11 @@ export const selfSubjectRulesReview: Kind<Review<{ namespace?: string }, RulesSt
   },
 }
 
-function grantedRules(store: Store, namespace: string): PolicyRule[] {
-  const isMine = ({ kind, name }: Subject): boolean => (kind === 'User' ? name === USER : kind === 'Group' && GROUPS.includes(name))
-  const bindings = [...store.list('clusterrolebindings', ''), ...store.list('rolebindings', namespace)] as unknown as readonly (ClusterRoleBinding | RoleBinding)[]
-  return bindings.flatMap(({ subjects, roleRef }) => {
-    if (!subjects?.some(isMine)) return []
-    const role = roleRef.kind === 'Role' ? store.get('roles', namespace, roleRef.name) : store.get('clusterroles', '', roleRef.name)
-    return (role as Role | ClusterRole | undefined)?.rules ?? []
-  })
-}
-
 export const selfSubjectReview: Kind<KubeObject & { status: object }> = {
   ...review('SelfSubjectReview', 'selfsubjectreviews', 'authentication.k8s.io'),
-  answer(object, { store }) {
-    const extra = { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] }
-    object.status = { userInfo: { username: USER, groups: GROUPS, extra } }
+  answer(object, { store }, { name: username, groups, uid }) {
+    const extra = username === ADMIN.name ? { extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] } } : {}
+    object.status = { userInfo: { username, ...(uid ? { uid } : {}), groups, ...extra } }
     return object
   },
 }

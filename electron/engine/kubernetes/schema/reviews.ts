@@ -8,6 +8,10 @@ FieldSelectorAttributes rawSelector:s requirements:[FieldSelectorRequirement]
 FieldSelectorRequirement key:s! operator:s! values:[s]
 LabelSelectorAttributes rawSelector:s requirements:[LabelSelectorRequirement]
 NonResourceAttributes path:s verb:s
+SubjectAccessReview metadata:ObjectMeta spec:SubjectAccessReviewSpec status:SubjectAccessReviewStatus
+LocalSubjectAccessReview metadata:ObjectMeta spec:SubjectAccessReviewSpec status:SubjectAccessReviewStatus
+SubjectAccessReviewSpec resourceAttributes:*ResourceAttributes nonResourceAttributes:*NonResourceAttributes user:s groups:[s]
+  extra:{[s]} uid:s
 SubjectAccessReviewStatus allowed:b! denied:b reason:s evaluationError:s
 SelfSubjectRulesReview metadata:ObjectMeta spec:SelfSubjectRulesReviewSpec status:SubjectRulesReviewStatus
 SelfSubjectRulesReviewSpec namespace:s

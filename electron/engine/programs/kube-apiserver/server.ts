@@ -1,10 +1,9 @@
 import { ConnectionError } from '../../kubernetes/client.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
 import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
-import { isAllowed, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
-import { readToken } from '../../kubernetes/service-account-token.ts'
-import { failure, forbidden } from '../../kubernetes/status.ts'
-import type { KubeObject, Pod } from '../../kubernetes/types.ts'
+import { userOfToken } from '../../kubernetes/rbac/authenticate.ts'
+import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
+import { failure } from '../../kubernetes/status.ts'
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
@@ -59,11 +58,12 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
     const user = userOf(process, client, headerOf(http.headers, 'authorization'))
     if (!user) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
     const asked = attributesOf(request, info)
-    if (!isAllowed(client, user, asked)) return sendStatus(exchange, refused(user, asked))
+    const { allowed, reason } = authorize(rbacOf(client), user, asked)
+    if (!allowed) return sendStatus(exchange, refusal(user, asked, reason))
     if (info.resource && ['exec', 'attach', 'portforward', 'proxy'].includes(info.subresource ?? '')) {
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${info.subresource} from inside the cluster (use kubectl ${info.subresource === 'portforward' ? 'port-forward' : info.subresource} on the laptop)`))
     }
-    sink.stop = answerRequest({ clock, client }, request, sink)
+    sink.stop = answerRequest({ clock, client, user }, request, sink)
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error
     sink.broke(error.message)
@@ -74,13 +74,7 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
 function userOf(process: Process, client: SystemServices['client'], authorization: string | undefined): User | undefined {
   if (authorization === undefined) return ANONYMOUS
   const [scheme, token = ''] = authorization.split(' ')
-  const claims = scheme?.toLowerCase() === 'bearer' ? readToken(token, process.clock.wall()) : undefined
-  if (!claims) return undefined
-  const { namespace, serviceAccount, uid, pod } = claims
-  const account = client.list<KubeObject>('serviceaccounts', { namespace, fieldSelector: `metadata.name=${serviceAccount}` }).items[0]
-  if (account?.metadata.uid !== uid) return undefined
-  if (pod && client.list<Pod>('pods', { namespace, fieldSelector: `metadata.name=${pod.name}` }).items[0]?.metadata.uid !== pod.uid) return undefined
-  return { name: `system:serviceaccount:${namespace}:${serviceAccount}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'] }
+  return scheme?.toLowerCase() === 'bearer' ? userOfToken(client, token, process.clock.wall()) : undefined
 }
 
 const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' }
@@ -93,11 +87,6 @@ function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {
   const looks = name !== undefined ? 'get' : watch !== undefined && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
   const verb = method === 'GET' || method === 'HEAD' ? looks : method === 'DELETE' ? (name === undefined ? 'deletecollection' : 'delete') : (VERBS[method] ?? method.toLowerCase())
   return { verb, group: resource.group, resource: resource.name, subresource, namespace, name }
-}
-
-function refused(user: User, asked: Attributes): ReturnType<typeof failure> {
-  if (asked.resource === undefined) return failure(403, 'Forbidden', `forbidden: ${refusal(user, asked)}`, {})
-  return forbidden({ name: asked.resource, group: asked.group }, asked.name ?? '', refusal(user, asked))
 }
 
 /** What a request on a connection asks of the API. */

@@ -1,0 +1,118 @@
+import type { KubernetesClient, ListOptions } from '../client.ts'
+import { resourceKey } from '../kinds/kind.ts'
+import { authorize, impersonated, rbacOf, refusal, type Attributes, type User } from './authorizer.ts'
+
+/** Impersonate-User, -Group and -Uid. */
+export interface Impersonation { user: string; groups?: readonly string[]; uid?: string }
+
+/** Whether a user may be somebody else, and who that is. Throws what the API server refuses it with. */
+export function become(client: KubernetesClient, user: User, { user: name, groups = [], uid }: Impersonation): User {
+  const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name) ?? []
+  const asked: Attributes[] = [
+    { verb: 'impersonate', group: '', resource: account === undefined ? 'users' : 'serviceaccounts', subresource: undefined, namespace, name: account ?? name },
+    ...groups.map((group): Attributes => ({ verb: 'impersonate', group: '', resource: 'groups', subresource: undefined, namespace: undefined, name: group })),
+    ...(uid ? [{ verb: 'impersonate', group: 'authentication.k8s.io', resource: 'uids', subresource: undefined, namespace: undefined, name: uid }] : []),
+  ]
+  for (const each of asked) demand(client, user, each)
+  return impersonated(name, groups, uid)
+}
+
+function demand(client: KubernetesClient, user: User, asked: Attributes): void {
+  const { allowed, reason } = authorize(rbacOf(client), user, asked)
+  if (!allowed) throw refusal(user, asked, reason)
+}
+
+/** The same client for somebody who may not do everything: what his roles do not allow is Forbidden. */
+export function asUser(client: KubernetesClient, user: User): KubernetesClient {
+  const may = (verb: string, key: string, namespace: string | undefined, name?: string, subresource?: string): void => {
+    const asked = attributes(client, verb, key, namespace, name, subresource)
+    if (asked) demand(client, user, asked)
+  }
+  const stream = (namespace: string, pod: string, subresource: string): void => {
+    // a WebSocket is a GET; who may not is asked again for the POST of SPDY
+    const get = attributes(client, 'get', 'pods', namespace, pod, subresource)!
+    if (!authorize(rbacOf(client), user, get).allowed) may('create', 'pods', namespace, pod, subresource)
+  }
+  return {
+    way: client.way,
+    resources: () => client.resources(),
+    findResource: (word) => client.findResource(word),
+    serverVersion: () => client.serverVersion(),
+    openApiPaths: () => client.openApiPaths(),
+    openApi: (path) => client.openApi(path),
+    tableOf: (resource, objects) => client.tableOf(resource, objects),
+    get(resource, namespace, name) {
+      may('get', resource, namespace, name)
+      return client.get(resource, namespace, name)
+    },
+    list(resource, options) {
+      may('list', resource, options?.namespace, named(options))
+      return client.list(resource, options)
+    },
+    table(resource, options) {
+      may(options?.name === undefined ? 'list' : 'get', resource, options?.namespace, options?.name ?? named(options))
+      return client.table(resource, options)
+    },
+    watch(resource, options, listener) {
+      may('watch', resource, options.namespace, named(options))
+      return client.watch(resource, options, listener)
+    },
+    create(resource, namespace, object, options) {
+      may('create', resource, namespace)
+      return client.create(resource, namespace, object, { ...options, user })
+    },
+    update(resource, namespace, name, object, options) {
+      may('update', resource, namespace, name, options?.subresource)
+      return client.update(resource, namespace, name, object, options)
+    },
+    patch(resource, namespace, name, type, patch, options) {
+      may('patch', resource, namespace, name, options?.subresource)
+      return client.patch(resource, namespace, name, type, patch, options)
+    },
+    createSubresource(resource, namespace, name, subresource, object, options) {
+      may('create', resource, namespace, name, subresource)
+      return client.createSubresource(resource, namespace, name, subresource, object, options)
+    },
+    scale(resource, namespace, name) {
+      may('get', resource, namespace, name, 'scale')
+      return client.scale(resource, namespace, name)
+    },
+    delete(resource, namespace, name, options) {
+      may('delete', resource, namespace, name)
+      return client.delete(resource, namespace, name, options)
+    },
+    deleteCollection(resource, list, options) {
+      may('deletecollection', resource, list.namespace)
+      client.deleteCollection(resource, list, options)
+    },
+    logs(namespace, pod, options, sink) {
+      may('get', 'pods', namespace, pod, 'log')
+      return client.logs(namespace, pod, options, sink)
+    },
+    exec(namespace, pod, options) {
+      stream(namespace, pod, 'exec')
+      return client.exec(namespace, pod, options)
+    },
+    attach(namespace, pod, options) {
+      stream(namespace, pod, 'attach')
+      return client.attach(namespace, pod, options)
+    },
+    portForward(namespace, pod, port, handlers, uid) {
+      stream(namespace, pod, 'portforward')
+      return client.portForward(namespace, pod, port, handlers, uid)
+    },
+  }
+}
+
+/** The name that a list asks for is the request's (RequestInfoFactory). */
+function named(options: ListOptions | undefined): string | undefined {
+  return /(?:^|,)metadata\.name==?([^,]+)/.exec(options?.fieldSelector ?? '')?.[1]
+}
+
+/** What is asked of the authorizer; nothing for what nobody serves, which is refused for that. */
+function attributes(client: KubernetesClient, verb: string, key: string, namespace: string | undefined, name?: string, subresource?: string): Attributes | undefined {
+  const resource = client.resources().find((each) => resourceKey(each) === key)
+  if (!resource) return undefined
+  const home = resource.namespaced ? namespace : key === 'namespaces' ? name : undefined
+  return { verb, group: resource.group, resource: resource.name, subresource, namespace: home, name }
+}
