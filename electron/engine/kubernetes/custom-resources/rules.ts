@@ -2,6 +2,7 @@ import { Environment, type ParseResult } from '@marcbachmann/cel-js'
 import type { FieldErrors } from '../field-errors.ts'
 import { deepEqual, isObject, type JsonObject } from '../json.ts'
 import { hasFormat } from './formats.ts'
+import { goPattern } from './structural.ts'
 import { additional, eachSchema, type JsonSchema, property } from './schema.ts'
 
 /**
@@ -26,6 +27,8 @@ function language(): Environment {
     .registerVariable('oldSelf', 'dyn')
     .registerFunction('isIP(string): bool', (text: string) => hasFormat('ipv4', text) === true || hasFormat('ipv6', text) === true)
     .registerFunction('isCIDR(string): bool', (text: string) => hasFormat('cidr', text) === true)
+    // the library's own `matches` takes JavaScript's syntax
+    .registerFunction('string.goMatches(string): bool', (text: string, pattern: string) => goPattern(pattern).test(text))
     .registerFunction('list.isSorted(): bool', (values: unknown) => list(values).every((each, i, all) => i === 0 || all[i - 1]! <= each))
     .registerFunction('list.min(): dyn', (values: unknown) => least(list(values), 1))
     .registerFunction('list.max(): dyn', (values: unknown) => least(list(values), -1))
@@ -41,7 +44,7 @@ function compile(text: string): ParseResult | string {
   if (known !== undefined) return known
   let result: ParseResult | string
   try {
-    const parsed = language().parse(text)
+    const parsed = language().parse(text.replace(/\.matches\(/g, '.goMatches('))
     const check = parsed.check()
     result = check.valid ? parsed : (check.error?.message ?? 'unknown').split('\n')[0]!
   } catch (error) {

@@ -214,10 +214,10 @@ function mapKeys(items: JsonSchema, keys: readonly string[], path: string, error
 
 /** Go's RE2 in JavaScript's syntax, for what the patterns of CustomResourceDefinitions use. */
 export function goPattern(pattern: string): RegExp {
-  const inline = /^\(\?([ims]+)\)/.exec(pattern)
-  const body = (inline ? pattern.slice(inline[0].length) : pattern).replace(/\(\?P</g, '(?<').replace(/\\z/g, '$').replace(/\\A/g, '^')
+  const inline = /^(\^?)\(\?([ims]+)\)/.exec(pattern)
+  const body = (inline ? inline[1]! + pattern.slice(inline[0].length) : pattern).replace(/\(\?P</g, '(?<').replace(/\\z/g, '$').replace(/\\A/g, '^')
     .replace(/\[\[:(\w+):\]\]/g, (all, name: string) => CLASSES[name] ?? all)
-  const flags = inline ? inline[1]! : ''
+  const flags = inline ? inline[2]! : ''
   try {
     return new RegExp(body, `${flags}u`)
   } catch {

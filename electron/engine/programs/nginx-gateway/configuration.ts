@@ -23,6 +23,8 @@ export interface NginxLocation {
   matches: NginxMatch[]
 }
 export interface NginxMatch {
+  /** grpc_pass: what comes is no gRPC here. */
+  grpc: boolean
   method: string | undefined
   headers: ValueMatch[]
   params: ValueMatch[]
@@ -60,7 +62,7 @@ export function serversOf(listeners: readonly Listener[], attachments: readonly 
             const path = match.path?.value ?? '/'
             const key = `${type} ${path}`
             if (!server.ranked.has(key)) server.ranked.set(key, { type, path, matches: [] })
-            server.ranked.get(key)!.matches.push({ match: matchOf(match, rule), age: metadata.creationTimestamp, name: `${metadata.namespace}/${metadata.name}`, rule: rule.index })
+            server.ranked.get(key)!.matches.push({ match: matchOf(match, rule, route.kind === 'GRPCRoute'), age: metadata.creationTimestamp, name: `${metadata.namespace}/${metadata.name}`, rule: rule.index })
           }
         }
       }
@@ -81,10 +83,10 @@ function hasOwnServer({ protocol, hostname }: GatewayListener, routes: number): 
   return protocol === 'HTTPS' && (routes === 0 || !hostname)
 }
 
-function matchOf({ method, headers = [], queryParams = [] }: RouteMatch, { source, backends, mirrors }: JudgedRule): NginxMatch {
+function matchOf({ method, headers = [], queryParams = [] }: RouteMatch, { source, backends, mirrors }: JudgedRule, grpc: boolean): NginxMatch {
   const filter = (type: string): NonNullable<JudgedRule['source']['filters']>[number] | undefined => source.filters?.find((f) => f.type === type)
   return {
-    method, headers, params: queryParams,
+    grpc, method, headers, params: queryParams,
     redirect: filter('RequestRedirect')?.requestRedirect,
     rewrite: filter('URLRewrite')?.urlRewrite,
     requestHeaders: filter('RequestHeaderModifier')?.requestHeaderModifier,

@@ -14,7 +14,7 @@ import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8, Utf8Decoder } from '../../text.ts'
 import { judge, type Picture, type Verdict } from './graph.ts'
 import { nginxObjects, Provisioner, resourceNameOf, unsimulated } from './provision.ts'
-import { GROUP, type Gateway, type GatewayClass, type HttpRoute, type NginxProxy, type ReferenceGrant } from './types.ts'
+import { GROUP, type Gateway, type GatewayClass, type GrpcRoute, type HttpRoute, type NginxProxy, type ReferenceGrant } from './types.ts'
 
 export interface ControlPlaneOptions {
   controller: string
@@ -64,13 +64,11 @@ export class ControlPlane {
     const { clock } = this.#process
     const look = (): void => this.#queue.add('sync')
     const resources = ['namespaces', 'services', 'endpointslices', 'secrets', 'pods', ...['gatewayclasses', 'gateways', 'httproutes', 'referencegrants'].map((r) => `${r}.${GROUP}`)]
+    if (this.#hasGrpc) resources.push(`grpcroutes.${GROUP}`)
     if (this.#client.findResource('nginxproxies.gateway.nginx.org')) resources.push('nginxproxies.gateway.nginx.org')
     this.#slices.index('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ''}`])
     // Pods are only looked up when an agent says who it is
     for (const resource of resources) this.#informers.of(resource).on(resource === 'pods' ? {} : { onAdd: look, onUpdate: look, onDelete: look })
-    if (this.#client.findResource(`grpcroutes.${GROUP}`)) {
-      this.#informers.of<HttpRoute>(`grpcroutes.${GROUP}`).on({ onAdd: (route) => this.#tellOnce(`podhop: not simulated: GRPCRoute ${keyOf(route)} (use an HTTPRoute)`) })
-    }
     this.#process.network.sockets.listen({ port: AGENT_PORT, owner: { pid: this.#process.pid, program: 'gateway' } }, (connection) => this.#accept(connection))
     this.#election = new LeaderElection(clock, this.#client, {
       lease: this.#options.lease, namespace: this.#options.namespace, identity: this.#options.pod, component: 'gateway', release: true,
@@ -96,6 +94,11 @@ export class ControlPlane {
     return this.#informers.of<EndpointSlice>('endpointslices')
   }
 
+  /** Its definition is one of its own, and may be missing. */
+  get #hasGrpc(): boolean {
+    return this.#client.findResource(`grpcroutes.${GROUP}`) !== undefined
+  }
+
   #picture(): Picture {
     const of = <T extends KubeObject>(name: string): T[] => [...this.#informers.of<T>(`${name}.${GROUP}`).values()]
     return {
@@ -104,6 +107,7 @@ export class ControlPlane {
       classes: of<GatewayClass>('gatewayclasses'),
       gateways: of<Gateway>('gateways'),
       routes: of<HttpRoute>('httproutes'),
+      grpcRoutes: this.#hasGrpc ? of<GrpcRoute>('grpcroutes') : [],
       grants: of<ReferenceGrant>('referencegrants'),
       service: (namespace, name) => this.#informers.of<Service>('services').get(namespace, name),
       slices: (namespace, name) => this.#slices.indexed('service', `${namespace}/${name}`),

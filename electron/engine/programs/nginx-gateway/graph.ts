@@ -8,7 +8,7 @@ import { serversOf, type NginxConfiguration } from './configuration.ts'
 import { judgeListeners } from './listeners.ts'
 import { resourceNameOf } from './provision.ts'
 import { endpointsOf, granted, judgeRoute, type Attachment, type JudgedGateway, type JudgedRoute } from './routes.ts'
-import type { Gateway, GatewayClass, GatewayStatus, HttpRoute, NginxProxy, ReferenceGrant, RouteStatus } from './types.ts'
+import type { Gateway, GatewayClass, GatewayStatus, GrpcRoute, HttpRoute, NginxProxy, ReferenceGrant, RouteStatus } from './types.ts'
 
 /** All objects of the Gateway API together, judged: what each status says, and what each nginx does (state/graph/graph.go). */
 export interface Picture {
@@ -17,6 +17,7 @@ export interface Picture {
   classes: readonly GatewayClass[]
   gateways: readonly Gateway[]
   routes: readonly HttpRoute[]
+  grpcRoutes: readonly GrpcRoute[]
   grants: readonly ReferenceGrant[]
   service(namespace: string, name: string): Service | undefined
   slices(namespace: string, service: string): readonly EndpointSlice[]
@@ -50,12 +51,12 @@ export function judge(picture: Picture): Verdict {
   const known = new Map(gateways.map((g) => [`${g.source.metadata.namespace}/${g.source.metadata.name}`, g]))
   const routes: JudgedRoute[] = []
   const attachments: Attachment[] = []
-  for (const route of picture.routes) {
-    const judged = judgeRoute(route, {
+  for (const [kind, route] of [...picture.routes.map((r) => ['HTTPRoute', r] as const), ...picture.grpcRoutes.map((r) => ['GRPCRoute', r] as const)]) {
+    const judged = judgeRoute(kind, route, {
       gateway: (namespace, name) => known.get(`${namespace}/${name}`),
       namespace: picture.namespace,
       service: picture.service,
-      mayRefer: (from, namespace, name) => granted(picture.grants, { kind: 'HTTPRoute', namespace: from }, { kind: 'Service', namespace, name }),
+      mayRefer: (of, from, namespace, name) => granted(picture.grants, { kind: of, namespace: from }, { kind: 'Service', namespace, name }),
     })
     if (!judged) continue
     routes.push(judged.route)
@@ -66,7 +67,7 @@ export function judge(picture: Picture): Verdict {
     statuses: (now) => [
       ...ours.map((object) => ({ resource: 'gatewayclasses', object, status: { conditions: asConditions(object === own ? classConditions(own, classProxy) : [CLASS_CONFLICT], object.metadata.generation ?? 1, now) } })),
       ...gateways.map((gateway) => ({ resource: 'gateways', object: gateway.source, status: gatewayStatus(gateway, attachments, picture, now) })),
-      ...routes.map((route) => ({ resource: 'httproutes', object: route.source, status: routeStatus(route, picture.controller, now) })),
+      ...routes.map((route) => ({ resource: route.kind === 'GRPCRoute' ? 'grpcroutes' : 'httproutes', object: route.source, status: routeStatus(route, picture.controller, now) })),
     ],
   }
 }

@@ -156,6 +156,28 @@ describe('NGINX Gateway Fabric, as a student installs it', () => {
     ])
   })
 
+  it('judges a GRPCRoute like the others, and says that no gRPC goes through', () => {
+    apply(cluster, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: rpc, namespace: shop}
+spec:
+  parentRefs: [{name: front, sectionName: http}]
+  hostnames: [rpc.example.com]
+  rules:
+  - matches: [{method: {service: shop.Cart, method: Add}}]
+    backendRefs: [{name: web, port: 80}]
+  - matches: [{method: {type: RegularExpression, service: shop.*}}]
+`)
+    cluster.settle()
+    const route = cluster.client.get<HttpRoute>(`grpcroutes.${GROUP}`, 'shop', 'rpc')
+    expect(said(route.status!.parents[0]!.conditions)).toEqual(['Accepted=True Accepted', 'ResolvedRefs=True ResolvedRefs', 'PartiallyInvalid=True UnsupportedValue'])
+    expect(route.status!.parents[0]!.conditions.at(-1)!.message).toBe('Dropped Rule(s): [spec.rules[1].matches[0].method.type: Unsupported value: "RegularExpression": supported values: "Exact", spec.rules[1].matches[0].method.method: Required value: method is required]')
+    expect(gateway('front').status!.listeners!.map((l) => l.attachedRoutes)).toEqual([4, 1])
+    expect(ask('/shop.Cart/Add', { host: 'rpc.example.com' }).head!.status).toBe(502)
+    expect(ask('/shop.Cart/Remove', { host: 'rpc.example.com' }).head!.status).toBe(404)
+  })
+
   it('keeps serving without its control plane, but learns nothing new', () => {
     cluster.client.patch('deployments', 'nginx-gateway', 'nginx-gateway', 'application/merge-patch+json', { spec: { replicas: 0 } })
     cluster.settle()

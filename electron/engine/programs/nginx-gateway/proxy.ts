@@ -64,6 +64,10 @@ export class GatewayProxy {
       return page(match.redirect.statusCode ?? 302, [['Location', target]])
     }
     if (request.body.length > MAX_BODY) return page(413)
+    if (match.grpc) {
+      this.#requestError('podhop: not simulated: gRPC through a Gateway (use an HTTPRoute)', request, `grpc://${match.backends[0]?.upstream ?? ''}`)
+      return page(502)
+    }
     const replaced = match.rewrite?.path && modifiedPath(match.rewrite.path, location, path)
     const target = replaced === undefined ? uri : `${escapeUri(replaced)}${query === '' ? '' : `?${query}`}`
     const bytes = writeRequest(request.method, target, upstreamHeaders(request, match, header ?? host), request.body)
@@ -108,7 +112,7 @@ export class GatewayProxy {
         if (load > 0) this.#load.set(key, load)
         else this.#load.delete(key)
         if ('head' in outcome) return done(outcome)
-        this.#requestError(outcome, request, `http://${key}${about.target}`)
+        this.#requestError(upstreamFailure(outcome, 'musl'), request, `http://${key}${about.target}`)
         if (left.length > 0 && (outcome.phase === 'connect' || REPEATABLE.has(request.method))) next()
         else done(outcome.error === 'ETIMEDOUT' ? 504 : 502)
       })
@@ -166,11 +170,11 @@ export class GatewayProxy {
     this.#out(`${request.remoteAddress} - - [${accessTime(this.#process.clock.wall())}] "${request.method} ${request.target} HTTP/${request.version}" ${response.status} ${sent} "${header('referer')}" "${header('user-agent')}"\n`)
   }
 
-  #requestError(outcome: Extract<UpstreamOutcome, { error: string }>, request: HttpRequest, upstream: string): void {
+  #requestError(message: string, request: HttpRequest, upstream: string): void {
     const { clock, pid } = this.#process
     const host = headerOf(request.headers, 'host')
     this.#error(
-      `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${upstreamFailure(outcome, 'musl')}, client: ${request.remoteAddress}, server: ${(host ?? '').replace(/:[0-9]+$/, '')}, ` +
+      `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${message}, client: ${request.remoteAddress}, server: ${(host ?? '').replace(/:[0-9]+$/, '')}, ` +
         `request: "${request.method} ${request.target} HTTP/${request.version}", upstream: "${upstream}"${host ? `, host: "${host}"` : ''}\n`,
     )
   }

@@ -2,19 +2,23 @@ import type { EndpointSlice, Namespace, Service } from '../../kubernetes/types.t
 import {
   routeIgnored, routePartial, routeReference, routeUnsupported, ROUTE_INVALID_GATEWAY, ROUTE_INVALID_LISTENER, ROUTE_NO_HOSTNAME, ROUTE_NO_PARENT, ROUTE_NOT_ALLOWED, type Said,
 } from './conditions.ts'
+import { grpcProblems, httpRulesOf, IGNORED } from './grpc.ts'
 import { acceptedHostnames } from './hostnames.ts'
 import type { Listener } from './listeners.ts'
-import { GROUP, type BackendReference, type Gateway, type HttpRoute, type ParentReference, type ReferenceGrant, type RouteRule } from './types.ts'
+import { GROUP, type BackendReference, type Gateway, type GrpcRoute, type HttpRoute, type ParentReference, type ReferenceGrant, type RouteRule } from './types.ts'
 
-/** HTTPRoutes and what they are attached to (state/graph/route_common.go, httproute.go, backend_refs.go). */
+/** HTTPRoutes, GRPCRoutes and what they are attached to (state/graph/route_common.go, httproute.go, backend_refs.go). */
 
 /** What a rule's traffic may go to: an upstream, or nothing that exists. */
 export interface Backend { upstream: string; weight: number; valid: boolean }
 
 export interface JudgedRule { source: RouteRule; index: number; backends: Backend[]; mirrors: { upstream: string; percent: number }[] }
 
+export type RouteKindName = 'HTTPRoute' | 'GRPCRoute'
+
 export interface JudgedRoute {
-  source: HttpRoute
+  kind: RouteKindName
+  source: HttpRoute | GrpcRoute
   /** Of the route as a whole, to be followed by those of each parent. */
   conditions: Said[]
   rules: JudgedRule[]
@@ -30,15 +34,15 @@ export interface RouteSurroundings {
   gateway(namespace: string, name: string): JudgedGateway | undefined
   namespace(name: string): Namespace | undefined
   service(namespace: string, name: string): Service | undefined
-  /** Of kind HTTPRoute in a namespace, to a Service of another. */
-  mayRefer(from: string, toNamespace: string, name: string): boolean
+  /** Of this kind in a namespace, to a Service of another. */
+  mayRefer(kind: RouteKindName, from: string, toNamespace: string, name: string): boolean
 }
 
-export function judgeRoute(source: HttpRoute, surroundings: RouteSurroundings): { route: JudgedRoute; attachments: Attachment[] } | undefined {
+export function judgeRoute(kind: RouteKindName, source: HttpRoute | GrpcRoute, surroundings: RouteSurroundings): { route: JudgedRoute; attachments: Attachment[] } | undefined {
   const { namespace } = source.metadata
   const references = (source.spec.parentRefs ?? []).filter((p) => (p.group ?? GROUP) === GROUP && (p.kind ?? 'Gateway') === 'Gateway' && surroundings.gateway(p.namespace ?? namespace, p.name))
   if (references.length === 0) return undefined
-  const route: JudgedRoute = { source, conditions: [], rules: [], parents: [] }
+  const route: JudgedRoute = { kind, source, conditions: [], rules: [], parents: [] }
   const usable = judgeRules(route, surroundings)
   const attachments: Attachment[] = []
   for (const reference of references) {
@@ -54,15 +58,16 @@ export function judgeRoute(source: HttpRoute, surroundings: RouteSurroundings): 
 
 /** False when nothing of it can be served. */
 function judgeRules(route: JudgedRoute, surroundings: RouteSurroundings): boolean {
-  const { rules = [] } = route.source.spec
+  const { kind, source } = route
+  const rules = kind === 'GRPCRoute' ? httpRulesOf(source as GrpcRoute) : ((source as HttpRoute).spec.rules ?? [])
   const invalid: string[] = []
   const ignored: string[] = []
   for (const [index, rule] of rules.entries()) {
     const path = `spec.rules[${index}]`
-    for (const [field, title] of [['name', 'Name'], ['timeouts', 'Timeouts'], ['retry', 'Retry'], ['sessionPersistence', 'SessionPersistence']] as const) {
+    for (const [field, title] of IGNORED[kind]) {
       if (rule[field] !== undefined) ignored.push(`${path}.${field}: Forbidden: ${title}`)
     }
-    const problems = problemsOf(rule, path)
+    const problems = [...(kind === 'GRPCRoute' ? grpcProblems(source as GrpcRoute, index) : []), ...problemsOf(rule, path)]
     invalid.push(...problems)
     if (problems.length === 0) route.rules.push({ source: rule, index, ...backendsOf(route, rule, path, surroundings) })
   }
@@ -126,7 +131,7 @@ function resolve(route: JudgedRoute, reference: BackendReference, place: string,
   if (reference.group && reference.group !== 'core') return fail('InvalidKind', `${place}.group: Unsupported value: "${reference.group}": supported values: "core", ""`)
   if (reference.kind !== undefined && reference.kind !== 'Service') return fail('InvalidKind', `${place}.kind: Unsupported value: "${reference.kind}": supported values: "Service"`)
   const namespace = reference.namespace ?? own
-  if (namespace !== own && !surroundings.mayRefer(own, namespace, reference.name)) {
+  if (namespace !== own && !surroundings.mayRefer(route.kind, own, namespace, reference.name)) {
     return fail('RefNotPermitted', `${place}.namespace: Forbidden: Backend ref to Service ${namespace}/${reference.name} not permitted by any ReferenceGrant`)
   }
   if (reference.port === undefined) return fail('UnsupportedValue', `${place}.port: Required value: port cannot be nil`)
@@ -134,7 +139,8 @@ function resolve(route: JudgedRoute, reference: BackendReference, place: string,
   if (!service) return fail('BackendNotFound', `${place}.name: Not found: "${reference.name}"`)
   const port = service.spec.ports?.find((p) => p.port === reference.port)
   if (!port) return fail('BackendNotFound', `no matching port for Service ${reference.name} and port ${reference.port}`)
-  if (port.appProtocol === 'kubernetes.io/h2c') return fail('UnsupportedProtocol', 'route type http does not support service port appProtocol kubernetes.io/h2c; nginx does not support proxying to upstreams with http2 or h2c')
+  if (route.kind === 'GRPCRoute' && (port.appProtocol === 'kubernetes.io/ws' || port.appProtocol === 'kubernetes.io/wss')) return fail('UnsupportedProtocol', `route type grpc does not support service port appProtocol ${port.appProtocol}`)
+  if (route.kind === 'HTTPRoute' && port.appProtocol === 'kubernetes.io/h2c') return fail('UnsupportedProtocol', 'route type http does not support service port appProtocol kubernetes.io/h2c; nginx does not support proxying to upstreams with http2 or h2c')
   if (port.appProtocol === 'kubernetes.io/wss') return fail('UnsupportedProtocol', 'route type http does not support service port appProtocol kubernetes.io/wss; missing corresponding BackendTLSPolicy')
   if (service.spec.type === 'ExternalName') return fail('UnsupportedValue', `podhop: not simulated: Service ${namespace}/${reference.name} of type ExternalName behind a Gateway (use one with a selector)`)
   return `${namespace}_${reference.name}_${reference.port}`
@@ -149,7 +155,7 @@ function attach(route: JudgedRoute, reference: ParentReference, gateway: JudgedG
   const attachable = meant.filter((l) => l.attachable)
   if (attachable.length === 0) return failed(ROUTE_INVALID_LISTENER)
   const labels = surroundings.namespace(namespace)?.metadata.labels
-  const allowing = attachable.filter((l) => l.supportedKinds.some((k) => k.kind === 'HTTPRoute') && l.allows(namespace, labels))
+  const allowing = attachable.filter((l) => l.supportedKinds.some((k) => k.kind === route.kind) && l.allows(namespace, labels))
   if (allowing.length === 0) return failed(ROUTE_NOT_ALLOWED)
   const name = `${gateway.source.metadata.namespace}/${gateway.source.metadata.name}`
   const attachments: Attachment[] = []

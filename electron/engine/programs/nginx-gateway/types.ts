@@ -65,6 +65,11 @@ export interface RouteRule {
 export interface RouteStatus { parents: { parentRef: ParentReference; controllerName: string; conditions: Condition[] }[] }
 export type HttpRoute = KubeObject & Namespaced & { spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: RouteRule[] }; status?: RouteStatus }
 
+export type GrpcRoute = KubeObject & Namespaced & {
+  spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: (Omit<RouteRule, 'matches'> & { matches?: { method?: { type?: string; service?: string; method?: string }; headers?: ValueMatch[] }[] })[] }
+  status?: RouteStatus
+}
+
 export type ReferenceGrant = KubeObject & Namespaced & { spec: { from: { group: string; kind: string; namespace: string }[]; to: { group: string; kind: string; name?: string }[] } }
 
 export type NginxProxy = KubeObject & Namespaced & {
