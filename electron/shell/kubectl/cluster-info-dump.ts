@@ -4,7 +4,7 @@ import type { Command, Kubectl } from './command.ts'
 import { messageOf } from './errors.ts'
 import { flags, TEMPLATE_FLAGS } from './flags.ts'
 import type { JsonObject } from './objects.ts'
-import { allContainerNames, podRunningTimeout } from './pods.ts'
+import { containersOf, podRunningTimeout } from './pods.ts'
 import { printerFor } from './printers/index.ts'
 
 /** kubectl's pkg/cmd/clusterinfo/clusterinfo_dump.go: objects and logs, for a bug report. */
@@ -61,15 +61,12 @@ function* run(k: Kubectl): Task<number> {
     : f.list('namespaces').length > 0 ? f.list('namespaces') : ['kube-system', k.namespace.name]
   for (const namespace of namespaces) {
     for (const [resource, kind, file] of DUMPED) {
-      const known = k.client.findResource(resource)
       const apps = ['daemonsets', 'deployments', 'replicasets'].includes(resource)
-      const list = known ? listOf(resource, kind, apps ? 'apps/v1' : 'v1', namespace) : { kind, apiVersion: 'v1', metadata: {}, items: [] }
-      yield* write(`${namespace}/${file}${extension}`, printer.print(list))
+      yield* write(`${namespace}/${file}${extension}`, printer.print(listOf(resource, kind, apps ? 'apps/v1' : 'v1', namespace)))
     }
     for (const pod of k.client.list<Pod>('pods', { namespace }).items) {
       const parts: string[] = []
-      for (const container of allContainerNames(pod).split(/,\s*/)) {
-        const name = container.replace(/ \(.*$/, '')
+      for (const { name } of containersOf(pod)) {
         const head = `==== START logs for container ${name} of pod ${namespace}/${pod.metadata.name} ====\n`
         const lines: string[] = []
         try {

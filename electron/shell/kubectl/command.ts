@@ -5,7 +5,6 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { KubectlError, quote } from './errors.ts'
 import type { Flag, FlagSet } from './flags.ts'
-import { identified } from './identity.ts'
 import { connect, hearing, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
 
@@ -70,7 +69,7 @@ export class Kubectl {
   }
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {
-    return (this.#client ??= asManager(hearing(identified(connect(this.cluster, this.config, this.flags), this.config, this.flags, this.now), (text) => this.#hear(text)), 'kubectl'))
+    return (this.#client ??= asManager(hearing(connect(this.cluster, this.config, this.flags), (text) => this.#hear(text)), 'kubectl'))
   }
 
   /** The namespace to work in, and whether the command line says so. */

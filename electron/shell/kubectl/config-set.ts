@@ -4,7 +4,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { ENTRIES, type EntryKind, entryOf, withEntry } from './config-paths.ts'
 import { KubectlError, quote } from './errors.ts'
-import { flags } from './flags.ts'
+import { flags, parseBool } from './flags.ts'
 import { helpOf } from './help.ts'
 import { isObject, type JsonObject, list, map, text } from './objects.ts'
 
@@ -66,9 +66,9 @@ function valueFor(k: Kubectl, field: string, value: string): unknown {
 }
 
 function boolOf(value: string): boolean {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false
-  throw new KubectlError(`strconv.ParseBool: parsing ${quote(value)}: invalid syntax`)
+  const parsed = parseBool(value)
+  if (parsed === undefined) throw new KubectlError(`strconv.ParseBool: parsing ${quote(value)}: invalid syntax`)
+  return parsed
 }
 
 /** The object with a value at a path, or (undefined) with nothing there. */

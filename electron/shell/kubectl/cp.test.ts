@@ -25,7 +25,7 @@ describe('kubectl cp', () => {
       'web:/a web:/b': 'error: one of src or dest must be a local file specification\n',
       'nothing web:/b': 'error: nothing doesn\'t exist in local filesystem\n',
       'a/b/c:/x y': 'error: filespec must match the canonical format: [[namespace/]pod:]file/path\n',
-      'web:/nothing x': "tar: Removing leading `/' from member names\ntar: /nothing: Cannot stat: No such file or directory\ntar: Exiting with failure status due to previous errors\ncommand terminated with exit code 2\n",
+      'web:/nothing x': "tar: Removing leading `/' from member names\ntar: /nothing: Cannot stat: No such file or directory\ntar: Exiting with failure status due to previous errors\n",
       'nobody:/x x': 'Error from server (NotFound): pods "nobody" not found\n',
     }
     for (const [words, said] of Object.entries(problems)) expect(home.run(`kubectl cp ${words}`).output).toBe(said)

@@ -70,13 +70,13 @@ function directoryName(path: string): string {
   return at < 0 ? '' : at === 0 ? '/' : path.slice(0, at)
 }
 
-/** A command in the Pod, its input given and its output collected; what it complains of goes to stderr unless `quiet`. */
-function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array | undefined, quiet = false): Task<Uint8Array> {
+/** A command in the Pod, its input given and its output collected, with its exit code; what it complains of goes to a descriptor, or nowhere. */
+function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array | undefined, complaints: 1 | 2 | undefined): Task<{ output: Uint8Array; code: number }> {
   const pod = k.client.get<Pod>('pods', spec.namespace, spec.pod)
-  const container = k.flags.string('container') || (yield* containerOf(k, pod, '', quiet)).name
+  const container = k.flags.string('container') || (yield* containerOf(k, pod, '', complaints === undefined, (text) => (complaints === 1 ? k.out(text) : k.err(text)))).name
   const chunks: Uint8Array[] = []
   const ignore = new CallbackFile(k.process.clock, () => undefined)
-  const stderr: OpenFile | undefined = quiet ? ignore : k.process.files.get(2)
+  const stderr: OpenFile | undefined = complaints === undefined ? ignore : k.process.files.get(complaints)
   const remote = k.client.exec(spec.namespace, spec.pod, {
     command, container, tty: false,
     stdin: input && new BytesFile(input),
@@ -95,8 +95,11 @@ function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array |
     remote.close()
   }
   if ('error' in result) throw new StreamError(result.error)
-  if (result.code !== 0) throw new ExitError(result.code, `command terminated with exit code ${result.code}`)
-  return concatBytes(chunks)
+  return { output: concatBytes(chunks), code: result.code }
+}
+
+function ended(code: number): void {
+  if (code !== 0) throw new ExitError(code, `command terminated with exit code ${code}`)
 }
 
 function* toPod(k: Kubectl, source: string, target: Spec): Task {
@@ -105,22 +108,24 @@ function* toPod(k: Kubectl, source: string, target: Spec): Task {
   if (!fs.exists(path)) throw new KubectlError(`${source} doesn't exist in local filesystem`)
   let place = clean(target.path)
   try {
-    yield* execute(k, target, ['test', '-d', place], undefined, true)
-    place = clean(`${place}/${baseName(path)}`)
+    const { code } = yield* execute(k, target, ['test', '-d', place], undefined, undefined)
+    // where it is no directory, the file gets this name
+    if (code === 0) place = clean(`${place}/${baseName(path)}`)
   } catch (error) {
-    // not a directory: the file gets this name
-    if (!(error instanceof ExitError) && !(error instanceof StreamError)) throw error
+    if (!(error instanceof StreamError)) throw error
   }
   const parts: Uint8Array[] = []
   for (const entry of packed(fs, path, baseName(place))) parts.push(encodeEntry(entry))
   const size = parts.reduce((sum, part) => sum + part.length, 0)
   const directory = directoryName(place)
   const command = k.flags.bool('no-preserve') ? ['tar', '--no-same-permissions', '--no-same-owner', '-xmf', '-'] : ['tar', '-xmf', '-']
-  yield* execute(k, target, directory ? [...command, '-C', directory] : command, concatBytes([...parts, endOfArchive(size)]))
+  ended((yield* execute(k, target, directory ? [...command, '-C', directory] : command, concatBytes([...parts, endOfArchive(size)]), 2)).code)
 }
 
 function* fromPod(k: Kubectl, source: Spec, target: string): Task {
-  const bytes = yield* execute(k, source, ['tar', 'cf', '-', source.path], undefined)
+  // what tar says there is kubectl's output; an archive that ends well is taken, whatever tar's exit code
+  const { output: bytes, code } = yield* execute(k, source, ['tar', 'cf', '-', source.path], undefined, 1)
+  if (bytes.length === 0) ended(code)
   const prefix = clean(source.path.replace(/^\/+|\/+$/g, '')).replace(/^(?:\.\.\/)+/, '')
   const entries = bytes.length === 0 ? [] : (decodeArchive(bytes) ?? [])
   let warned = false

@@ -66,7 +66,7 @@ export const createPriorityClass: Command = {
     --description string
     --global-default bool
     --preemption-policy string=PreemptLowerPriority
-    --value int
+    --value int32
   `),
   *run(k): Task<number> {
     const { flags: f } = k

@@ -1,9 +1,8 @@
-import { canonicalQuantity } from '../../engine/kubernetes/schema/quantity.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command } from './command.ts'
 import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
-import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
+import { resourceAmount } from './generators.ts'
 import { byBytes, type JsonObject } from './objects.ts'
 import { createNamed, metadataOf } from './saving.ts'
 
@@ -21,17 +20,9 @@ export const createQuota: Command = {
     const spec: JsonObject = {}
     const name = nameArgument(k)
     const hard = k.flags.string('hard')
-    if (hard !== '') spec['hard'] = Object.fromEntries(hard.split(',').map((pair) => amount(pair)).sort(([a], [b]) => byBytes(a, b)))
+    if (hard !== '') spec['hard'] = Object.fromEntries(hard.split(',').map((pair) => resourceAmount(pair)).sort(([a], [b]) => byBytes(a, b)))
     const scopes = k.flags.string('scopes')
     if (scopes !== '') spec['scopes'] = scopes.split(',')
     return yield* createNamed(k, { kind: 'ResourceQuota', apiVersion: 'v1', metadata: metadataOf(name), spec, status: {} }, 'quota')
   },
-}
-
-function amount(pair: string): [string, string] {
-  const parts = pair.split('=')
-  if (parts.length !== 2) throw new KubectlError(`Invalid argument syntax ${pair}, expected <resource>=<value>`)
-  const quantity = canonicalQuantity(parts[1]!)
-  if (quantity === undefined) throw new KubectlError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-  return [parts[0]!, quantity]
 }

@@ -112,6 +112,7 @@ export const createSecret: Command = {
   name: 'secret',
   short: 'Create a secret using a specified subcommand',
   use: 'secret (docker-registry | generic | tls)',
+  helpTo: 'stderr',
   commands: [dockerRegistry, generic, tls],
 }
 

@@ -1,3 +1,4 @@
+import { dns1123Subdomain } from '../../engine/kubernetes/validation/names.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
@@ -44,6 +45,7 @@ function* run(k: Kubectl, type: string): Task<number> {
     if (f.has('node-port') && f.int('node-port') !== 0) entry['nodePort'] = f.int('node-port')
     return entry
   })
+  if (type === 'ExternalName' && dns1123Subdomain(f.string('external-name')).length > 0) throw new KubectlError(`invalid service external name ${f.string('external-name')}`)
   const spec: JsonObject = {}
   if (ports.length > 0) spec['ports'] = ports
   if (type !== 'ExternalName') spec['selector'] = { app: name }

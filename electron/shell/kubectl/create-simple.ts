@@ -35,7 +35,7 @@ export const createDeployment: Command = {
   use: 'deployment NAME --image=image -- [COMMAND] [args...]',
   flags: flags(CREATE_FLAGS, `
     --image slice
-    --port int=-1
+    --port int32=-1
     -r --replicas int=1
   `),
   required: ['image'],

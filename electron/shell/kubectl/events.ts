@@ -5,7 +5,8 @@ import type { Command, Kubectl } from './command.ts'
 import { sortEvents } from './describe/writer.ts'
 import { KubectlError } from './errors.ts'
 import { flags, PRINT_FLAGS } from './flags.ts'
-import { at, type JsonObject, map, parseTime, text } from './objects.ts'
+import { inGoOrder } from './go-order.ts'
+import { at, type JsonObject, parseTime, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
 import { resourceFor } from './resources.ts'
@@ -65,7 +66,7 @@ function* run(k: Kubectl): Task<number> {
     return 0
   }
   if (f.string('output')) {
-    yield* k.out(printerFor(k, { typed: true }).print({ kind: 'EventList', apiVersion: 'v1', metadata: {}, items: found.map(inTypeOrder) } as JsonObject))
+    yield* k.out(printerFor(k, { typed: true }).print({ kind: 'EventList', apiVersion: 'v1', metadata: {}, items: found.map((event) => inGoOrder(event as unknown as JsonObject)) } as JsonObject))
     return 0
   }
   writer.write(`${f.bool('no-headers') ? '' : headings}${found.map(row).join('')}`)
@@ -82,18 +83,4 @@ function interval(k: Kubectl, e: KubeObject): string {
   if (at(e, 'series')) return `${since(at(e, 'series', 'lastObservedTime'))} (x${text(at(e, 'series', 'count'))} over ${first})`
   const count = Number(at(e, 'count') ?? 0)
   return count > 1 ? `${since(at(e, 'lastTimestamp'))} (x${count} over ${first})` : first
-}
-
-/** The fields of core/v1's Event, as Go writes them. */
-const FIELDS = 'kind apiVersion metadata involvedObject reason message source firstTimestamp lastTimestamp count type eventTime series action related reportingComponent reportingInstance'.split(' ')
-const INNER: Record<string, readonly string[]> = {
-  metadata: 'name generateName namespace uid resourceVersion generation creationTimestamp deletionTimestamp labels annotations managedFields'.split(' '),
-  involvedObject: 'kind namespace name uid apiVersion resourceVersion fieldPath'.split(' '),
-}
-
-function inTypeOrder(event: KubeObject): JsonObject {
-  const pick = (object: JsonObject, fields: readonly string[]): JsonObject => Object.fromEntries(fields.filter((f) => object[f] !== undefined).map((f) => [f, object[f]]))
-  const whole = pick(event as unknown as JsonObject, FIELDS)
-  for (const [name, fields] of Object.entries(INNER)) whole[name] = pick(map(whole[name]), fields)
-  return whole
 }

@@ -34,7 +34,9 @@ function* run(k: Kubectl): Task<number> {
   const timeout = podRunningTimeout(k)
   if (!name && files.length === 0) throw new KubectlError('pod, type/name or --filename must be specified')
   if (command.length === 0) throw new KubectlError('you must specify at least one command for the container')
-  const info = name ? yield* oneObject(k, [name]) : (yield* resolveAll(k, queryOf(k, { latest: true })))[0]!
+  const infos = name ? [yield* oneObject(k, [name])] : yield* resolveAll(k, queryOf(k, { latest: true }))
+  if (infos.length > 1) throw new KubectlError('cannot exec into multiple objects at a time')
+  const info = infos[0]!
   const pod: Pod = yield* attachablePod(k, info, timeout)
   const phase = phaseOf(pod)
   if (phase === 'Succeeded' || phase === 'Failed') throw new KubectlError(`cannot exec into a container in a completed pod; current phase is ${phase}`)

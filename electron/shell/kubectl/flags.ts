@@ -233,9 +233,9 @@ export class FlagSet {
 }
 
 export const GLOBAL_FLAGS = flags(`
-  --as string
-  --as-group array
-  --as-uid string
+  --as string ~
+  --as-group array ~
+  --as-uid string ~
   --cache-dir string=/root/.kube/cache -
   --certificate-authority string ~
   --client-certificate string ~
@@ -254,7 +254,7 @@ export const GLOBAL_FLAGS = flags(`
   --request-timeout string=0 -
   -s --server string
   --tls-server-name string ~
-  --token string
+  --token string ~
   --user string
   --username string ~
   -v --v int ~

@@ -1,3 +1,4 @@
+import { canonicalQuantity } from '../../engine/kubernetes/schema/quantity.ts'
 import { KubectlError } from './errors.ts'
 import type { JsonObject } from './objects.ts'
 
@@ -43,4 +44,13 @@ export function parsePairs(pairs: readonly string[], what: string): Record<strin
 /** An IntOrString flag. */
 export function intOrString(text: string): number | string {
   return /^[+-]?\d+$/.test(text) ? Number(text) : text
+}
+
+/** "cpu=100m": the amount of a resource, as limits, requests and quotas are written. */
+export function resourceAmount(statement: string): [resource: string, amount: string] {
+  const parts = statement.split('=')
+  if (parts.length !== 2) throw new KubectlError(`Invalid argument syntax ${statement}, expected <resource>=<value>`)
+  const quantity = canonicalQuantity(parts[1]!)
+  if (quantity === undefined) throw new KubectlError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+  return [parts[0]!, quantity]
 }

@@ -3,17 +3,18 @@ import type { KubeObject, Table } from '../../engine/kubernetes/types.ts'
 import { ageOf } from '../../engine/kubernetes/human-duration.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
-import { aggregate, KubectlError, throwAll } from './errors.ts'
+import { aggregate, ExitError, KubectlError, quote, throwAll } from './errors.ts'
 import { FIELD_SELECTOR_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { watchResources } from './get-watch.ts'
 import type { JsonObject } from './objects.ts'
+import { relaxed } from './jsonpath.ts'
 import { CustomColumns } from './printers/custom-columns.ts'
 import { type Printer, printerFor } from './printers/index.ts'
 import { type TableOptions, TablePrinter } from './printers/table.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
 import { rawRequest } from './raw.ts'
 import { ignoreNotFound, keyOf, kindWord, queryOf, resolve, type Result } from './resources.ts'
-import { checkSortField, sortObjects, sortTable } from './sorting.ts'
+import { sortObjects, sortTable } from './sorting.ts'
 
 const FORMATS = 'json|yaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide'
 
@@ -46,7 +47,8 @@ function* run(k: Kubectl): Task<number> {
   const output = f.string('output')
   if (f.string('raw') !== '') {
     if (args.length > 0) throw new KubectlError('arguments may not be passed when --raw is specified')
-    if (watching || f.string('selector') !== '' || f.list('filename').length > 0 || output !== '') {
+    if (output !== '') throw new KubectlError('--raw and --output are mutually exclusive')
+    if (watching || f.string('selector') !== '' || f.list('filename').length > 0) {
       throw new KubectlError('--raw may not be specified with other flags that filter the server request or alter the output')
     }
     yield* rawRequest(k, 'GET')
@@ -100,7 +102,6 @@ export function tableOptions(k: Kubectl, resource: ApiResource, withKind: boolea
 /** One table per run of objects of the same type, blank lines between, widths of their own. */
 function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): Task {
   const sortBy = k.flags.string('sort-by')
-  checkSortField(sortBy)
   const groups: { resource: ApiResource; objects: KubeObject[] }[] = []
   for (const { resource, object } of result.infos) {
     const last = groups[groups.length - 1]
@@ -108,14 +109,17 @@ function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): T
     else groups.push({ resource, objects: [object as unknown as KubeObject] })
   }
   const withKind = new Set(result.types).size > 1
+  // the tables of several types are sorted themselves, and have no such field
+  if (sortBy && withKind) throw new KubectlError(`couldn't find any field with path ${quote(relaxed(sortBy))} in the list of objects`)
   const writer = new TabWriter(TABLE)
   let out = ''
   for (const { resource, objects } of groups) {
     let table: Table = k.flags.bool('server-print') ? k.client.tableOf(keyOf(resource), objects) : plainTable(k, objects)
     if (sortBy) {
       try {
-        table = sortTable(table, sortBy)
-      } catch {
+        table = sortTable(k, table, sortBy)
+      } catch (error) {
+        if (error instanceof ExitError) throw error
         // kubectl prints nothing then, and no error
         continue
       }
@@ -152,7 +156,7 @@ function* printGeneric(k: Kubectl, result: Result, errors: readonly unknown[]): 
   const printer = getPrinter(k)
   const sortBy = k.flags.string('sort-by')
   let objects = result.infos.map((i) => i.object!)
-  if (sortBy && objects.length > 1) objects = sortObjects(objects, sortBy)
+  if (sortBy && objects.length > 1) objects = sortObjects(k, objects, sortBy)
   if (result.single && objects.length === 1) yield* k.out(printer.print(objects[0]!))
   else yield* k.out(printer.print({ apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items: objects } satisfies JsonObject))
   throwAll(errors)

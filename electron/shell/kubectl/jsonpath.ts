@@ -175,19 +175,20 @@ export class JsonPath {
     return results
   }
 
-  #block(data: unknown, from: number): { results: unknown[][]; next: number } {
+  #block(data: unknown, from: number): { results: unknown[][]; next: number; ended: boolean } {
     const results: unknown[][] = []
     for (let i = from; i < this.#nodes.length; i++) {
       const node = this.#nodes[i]!
       const word = node.kind === 'list' ? node.nodes.find((n) => n.kind === 'word') : undefined
       const found = this.#walk([data], node)
-      if (word?.word === 'end') return { results, next: i }
+      if (word?.word === 'end') return { results, next: i, ended: true }
       if (word?.word === 'range') {
         this.#ranges++
         let next = this.#nodes.length
         for (const item of found.length > 0 ? found : [undefined]) {
           const inner = this.#block(item, i + 1)
-          next = inner.next
+          // without an {end} what follows is said once more, of the whole
+          next = inner.ended ? inner.next : i
           if (found.length > 0) results.push(...inner.results)
         }
         this.#ranges--
@@ -196,7 +197,7 @@ export class JsonPath {
       }
       results.push(found)
     }
-    return { results, next: this.#nodes.length }
+    return { results, next: this.#nodes.length, ended: false }
   }
 
   #walk(input: readonly unknown[], node: Node): unknown[] {

@@ -82,11 +82,6 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
   const field = what === 'label' ? 'labels' : 'annotations'
   const before = info.object!
   const held = map(at(before, 'metadata', field))
-  if (mode.listing) {
-    if (!mode.single) yield* k.out(`Listing ${field} for ${info.resource.kind}.${info.resource.group}/${info.name}:\n`)
-    for (const key of Object.keys(held).sort(byBytes)) yield* k.out(`${mode.single ? '' : ' '}${key}=${String(held[key])}\n`)
-    return
-  }
   if (mode.send && what === 'label') {
     for (const key of changes.remove) if (!Object.hasOwn(held, key)) yield* k.out(`label ${quote(key)} not found.\n`)
   }
@@ -94,6 +89,11 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
   const values: JsonObject = { ...held }
   for (const [key, value] of changes.set) values[key] = value
   for (const key of changes.remove) delete values[key]
+  if (mode.listing) {
+    if (!mode.single) yield* k.out(`Listing ${field} for ${info.resource.kind}.${info.resource.group}/${info.name}:\n`)
+    for (const key of Object.keys(values).sort(byBytes)) yield* k.out(`${mode.single ? '' : ' '}${key}=${String(values[key])}\n`)
+    return
+  }
   const version = k.flags.string('resource-version')
   const cause = mode.send ? changeCause(k) : undefined
   if (cause !== undefined && what === 'annotation') values[CHANGE_CAUSE] = cause

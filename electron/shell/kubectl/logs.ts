@@ -7,7 +7,8 @@ import { isNotFound, KubectlError, messageOf, quote } from './errors.ts'
 import { flags, SELECTOR_FLAG } from './flags.ts'
 import { Interrupts } from './interrupts.ts'
 import { parseTime } from './objects.ts'
-import { allContainerNames, byLogging, containersOf, DEFAULT_CONTAINER, oneObject, podRunningTimeout, podsOf } from './pods.ts'
+import { allContainerNames, byLogging, containersOf, DEFAULT_CONTAINER, oneObject, podsOf } from './pods.ts'
+import { resolveAll } from './resources.ts'
 
 const USAGE = 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'
 
@@ -44,13 +45,14 @@ function* run(k: Kubectl): Task<number> {
   if ((args.length === 0 && !selector) || args.length > 2) throw k.usageError(expected)
   if (args.length === 1 && selector) throw k.usageError('only a selector (-l) or a POD name is allowed')
   const container = args.length === 2 ? args[1]! : f.string('container')
-  const timeout = podRunningTimeout(k)
+  const timeout = f.duration('pod-running-timeout')
+  if (timeout <= 0) throw new KubectlError('--pod-running-timeout must be higher than zero')
   const options = logOptions(k, selector)
   const found = yield* sourcesFor(k, selector, timeout)
   if (f.string('since-time') && f.duration('since') !== 0) throw new KubectlError('at most one of `sinceTime` or `sinceSeconds` may be specified')
   if (f.bool('all-containers') && container) throw new KubectlError(`--all-containers=true should not be specified with container name ${container}`)
   if (f.changed('container') && args.length === 2) throw new KubectlError('only one of -c or an inline [CONTAINER] arg is allowed')
-  if (f.changed('limit-bytes') && f.int('limit-bytes') <= 0) throw new KubectlError('--limit-bytes must be greater than 0')
+  if (f.int('limit-bytes') < 0) throw new KubectlError('--limit-bytes must be greater than 0')
   if (options.sinceSeconds !== undefined && options.sinceSeconds < 0) throw new KubectlError('--since must be greater than 0')
   if (f.int('tail') < -1) throw new KubectlError('--tail must be greater than or equal to -1')
   const sources: Source[] = []
@@ -79,9 +81,9 @@ function logOptions(k: Kubectl, selector: string): LogOptions {
 
 function* sourcesFor(k: Kubectl, selector: string, timeout: number): Task<Pod[]> {
   if (selector) {
-    const pods = k.client.list<Pod>('pods', { namespace: k.namespace.name, labelSelector: selector }).items
+    const pods = (yield* resolveAll(k, { args: ['pods'], labelSelector: selector })).map((info) => info.object as unknown as Pod)
     if (pods.length === 0) yield* k.err(`No resources found in ${k.namespace.name} namespace.\n`)
-    return [...pods]
+    return pods
   }
   let info
   try {
@@ -133,7 +135,7 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
   const prefixed = k.flags.bool('prefix') || k.flags.bool('all-pods')
   try {
     for (const { pod, container } of sources) {
-      let left = k.flags.changed('limit-bytes') ? k.flags.int('limit-bytes') : Infinity
+      let left = k.flags.int('limit-bytes') || Infinity
       const prefix = prefixed ? `[pod/${pod.metadata.name}/${container}] ` : ''
       try {
         stops.push(k.client.logs(pod.metadata.namespace, pod.metadata.name, { ...options, container }, {

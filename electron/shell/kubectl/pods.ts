@@ -121,8 +121,8 @@ export function allContainerNames(pod: Pod): string {
 
 export const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container'
 
-/** The named container, else the annotated, else the first (said when there are more). */
-export function* containerOf(k: Kubectl, pod: Pod, name: string, quiet: boolean): Task<ContainerRef> {
+/** The named container, else the annotated, else the first (said when there are more, on stderr unless `say` does it). */
+export function* containerOf(k: Kubectl, pod: Pod, name: string, quiet: boolean, say?: (text: string) => Task): Task<ContainerRef> {
   const all = containersOf(pod)
   if (name) {
     const found = all.find((c) => c.name === name)
@@ -134,7 +134,10 @@ export function* containerOf(k: Kubectl, pod: Pod, name: string, quiet: boolean)
   if (preferred) return preferred
   const first = all[0]
   if (!first) throw new KubectlError(`pod ${pod.metadata.namespace}/${pod.metadata.name} does not have any containers`)
-  if (!quiet && all.length > 1) yield* k.err(`Defaulted container ${quote(first.name)} out of: ${allContainerNames(pod)}\n`)
+  if (!quiet && all.length > 1) {
+    const text = `Defaulted container ${quote(first.name)} out of: ${allContainerNames(pod)}\n`
+    yield* say ? say(text) : k.err(text)
+  }
   return first
 }
 

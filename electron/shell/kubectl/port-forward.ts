@@ -54,7 +54,6 @@ function podPorts(specs: readonly string[], pod: Pod): string[] {
   refuseUdp(specs, of('UDP'), of('TCP'), named)
   return specs.map((spec) => {
     const [local, remote] = splitPort(spec)
-    if (remote === '') throw new KubectlError('remote port cannot be empty')
     const port = isNumber(remote) ? remote : String(named(remote))
     return local === remote ? port : `${local}:${port}`
   })
@@ -86,7 +85,7 @@ function servicePorts(specs: readonly string[], service: Service, pod: Pod): str
 function refuseUdp(specs: readonly string[], udp: ReadonlySet<number>, tcp: ReadonlySet<number>, named: (name: string) => number): void {
   for (const spec of specs) {
     const [, remote] = splitPort(spec)
-    const port = isNumber(remote) ? Number(remote) : remote === '' ? 0 : named(remote)
+    const port = isNumber(remote) ? Number(remote) : named(remote)
     if (udp.has(port) && !tcp.has(port)) throw new KubectlError(`UDP protocol is not supported for ${remote}`)
   }
 }

@@ -87,7 +87,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   if (command.instead !== undefined) throw new NotSimulatedError(path, command.instead)
   const k = new Kubectl({ process, cluster, command, path, flags, options, root: commands })
   if (!command.run) {
-    if (flags.args.length > 0) throw k.usageError(`unknown command ${quote(flags.args[0]!)}`)
+    if (flags.args.length > 0) throw k.usageError(`unknown command ${quote(flags.args.join(' '))}`)
     const text = helpOf(command, path)
     if (command.helpTo === 'stderr') yield* process.printError(text)
     else yield* process.print(text)

@@ -52,6 +52,11 @@ export interface Result {
   types: ApiResource[]
 }
 
+export const LOCAL_ONLY = `error: you must specify resources by --filename when --local is set.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'`
+
 export const NO_RESOURCE = `You must provide one or more resources by argument or filename.
 Example resource specifications include:
    '-f rsrc.yaml'
@@ -131,6 +136,7 @@ function* find(k: Kubectl, query: Query): Task<Result> {
   let types: string[] = []
   let names: string[] = []
   if (query.all && (selector || fields)) throw new KubectlError("setting 'all' parameter but found a non empty selector. ")
+  if (query.local && (query.filenames?.length ?? 0) === 0) throw new KubectlError(LOCAL_ONLY)
   const files = query.filenames && query.filenames.length > 0 ? yield* readManifests(k.process, query.filenames, query.recursive ?? false) : undefined
   if (query.names) {
     for (const name of query.names.names) tuples.push(name.includes('/') ? split(name) : { type: query.names.type, name })

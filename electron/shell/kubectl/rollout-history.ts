@@ -8,6 +8,7 @@ import { replicaSetsOf } from './describe/workloads.ts'
 import { Description } from './describe/writer.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
+import { inGoOrder } from './go-order.ts'
 import { at, equal, type JsonObject, map } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { DESCRIBE, TabWriter } from './printers/tabwriter.ts'
@@ -26,6 +27,8 @@ export function* targets(k: Kubectl): Task<Info[]> {
 }
 
 export const kindName = (info: Info): string => kindOf(info.resource)
+/** schema.GroupKind as Go's %v writes it. */
+const visited = ({ resource }: Info): string => `{${resource.group} ${resource.kind}}`
 
 /** One revision: what was rolled out, and what -o prints of it. */
 interface Revision {
@@ -87,13 +90,13 @@ export const history: Command = {
   *run(k): Task<number> {
     const wanted = k.flags.int('revision')
     if (wanted < 0) throw new KubectlError(`revision must be a positive integer: ${wanted}`)
-    const printer = k.flags.string('output') ? printerFor(k) : undefined
+    const printer = k.flags.string('output') ? printerFor(k, { typed: true }) : undefined
     for (const info of yield* targets(k)) {
       const revisions = revisionsOf(k, info)
-      if (!revisions) throw new KubectlError(`no history viewer has been implemented for ${quote(kindName(info))}`)
+      if (!revisions) throw new KubectlError(`error retrieving history for ${quote(kindName(info))}, no visitor method exists for ${visited(info)}`)
       if (wanted > 0 && !revisions.has(wanted) && (revisions.size > 0 || printer)) throw new KubectlError('unable to find the specified revision')
       if (printer) {
-        for (const [number, { object }] of revisions) if (wanted === 0 || wanted === number) yield* k.out(printer.print(object))
+        for (const [number, { object }] of revisions) if (wanted === 0 || wanted === number) yield* k.out(printer.print(inGoOrder(object)))
         continue
       }
       const operation = `${wanted > 0 ? `with revision #${wanted}` : ''}\n${historyText(k, revisions, wanted)}`
@@ -130,7 +133,7 @@ export const undo: Command = {
 /** What undo says that it did. */
 function rollBack(k: Kubectl, info: Info, wanted: number, dryRun: 'none' | 'client' | 'server'): string {
   const revisions = revisionsOf(k, info)
-  if (!revisions) throw new KubectlError(`no rollbacker has been implemented for ${quote(kindName(info))}`)
+  if (!revisions) throw new KubectlError(`error retrieving rollbacker for ${quote(kindName(info))}, no visitor method exists for ${visited(info)}`)
   const notFound = new KubectlError(`unable to find specified revision ${wanted} in history`)
   if (wanted < 0) throw notFound
   const isDeployment = info.resource.kind === 'Deployment'

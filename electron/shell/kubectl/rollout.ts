@@ -23,7 +23,15 @@ const status: Command = {
   `),
   *run(k): Task<number> {
     if (k.flags.int('revision') < 0) throw new KubectlError(`revision must be a positive integer: ${k.flags.int('revision')}`)
-    for (const info of yield* targets(k)) yield* followStatus(k, info)
+    const errors: unknown[] = []
+    for (const info of yield* targets(k)) {
+      try {
+        yield* followStatus(k, info)
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    throwAll(errors)
     return 0
   },
 }

@@ -1,13 +1,13 @@
-import { canonicalQuantity } from '../../engine/kubernetes/schema/quantity.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
+import { resourceAmount } from './generators.ts'
 import { type JsonObject, map } from './objects.ts'
-import { applyChange, changeContainers, chosen, withPodSpec } from './set-template.ts'
+import { LOCAL_ONLY } from './resources.ts'
+import { applyChange, changeContainers, chosen, refuseMixed, withPodSpec } from './set-template.ts'
 
 /** kubectl's pkg/cmd/set: set_resources.go and set_serviceaccount.go. */
-const LOCAL_ONLY = 'error: you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   \'-f rsrc.yaml\'\n   \'--filename=rsrc.json\''
 
 export const setResources: Command = {
   name: 'resources',
@@ -27,8 +27,7 @@ export const setResources: Command = {
     if (f.bool('local') && k.args.length > 0) throw new KubectlError(LOCAL_ONLY)
     const { infos, errors } = yield* chosen(k, k.args)
     throwAll(errors)
-    if (f.bool('local') && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
-    if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+    refuseMixed(k, dryRun)
     if (!f.string('limits') && !f.string('requests')) throw new KubectlError('you must specify an update to requests or limits (in the form of --requests/--limits)')
     const amounts: [string, JsonObject][] = [['limits', parseResources(f.string('limits'))], ['requests', parseResources(f.string('requests'))]]
     const problems: unknown[] = []
@@ -52,15 +51,7 @@ export const setResources: Command = {
 
 /** "cpu=100m,memory=1Gi" */
 function parseResources(text: string): JsonObject {
-  const found: JsonObject = {}
-  for (const statement of text === '' ? [] : text.split(',')) {
-    const parts = statement.split('=')
-    if (parts.length !== 2) throw new KubectlError(`Invalid argument syntax ${statement}, expected <resource>=<value>`)
-    const quantity = canonicalQuantity(parts[1]!)
-    if (quantity === undefined) throw new KubectlError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-    found[parts[0]!] = quantity
-  }
-  return found
+  return Object.fromEntries(text === '' ? [] : text.split(',').map(resourceAmount))
 }
 
 export const setServiceAccount: Command = {

@@ -6,7 +6,7 @@ import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from 
 import { equal, type JsonObject, list } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { keyOf } from './resources.ts'
-import { chosen } from './set-template.ts'
+import { chosen, refuseMixed } from './set-template.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
 
@@ -30,8 +30,7 @@ export const setSubject: Command = {
     const printer = printerFor(k, { operation: dryRunned('subjects updated', dryRun) })
     const { infos, errors } = yield* chosen(k, k.args)
     throwAll(errors)
-    if (local && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
-    if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+    refuseMixed(k, dryRun)
     if (!f.changed('user') && !f.changed('group') && !f.changed('serviceaccount')) throw new KubectlError('you must specify at least one value of user, group or serviceaccount')
     const wanted = [
       ...f.list('user').map((name): JsonObject => ({ kind: 'User', apiGroup: GROUP, name })),

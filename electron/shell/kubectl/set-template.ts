@@ -22,6 +22,12 @@ export function* chosen(k: Kubectl, args: readonly string[], more: Query = {}): 
     : queryOf(k, { args, latest: true, all: false, everything: f.has('all') && f.bool('all'), ...more }))
 }
 
+/** What `resources` and `subject` both refuse, once they know the objects. */
+export function refuseMixed(k: Kubectl, dryRun: DryRun): void {
+  if (k.flags.bool('local') && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
+  if (k.flags.bool('all') && k.flags.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+}
+
 /** Where a Pod's spec is in an object; undefined where there is none. */
 function pathOf(object: JsonObject): readonly string[] | undefined {
   if (Array.isArray(at(object, 'spec', 'containers'))) return ['spec']

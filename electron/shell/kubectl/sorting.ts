@@ -1,8 +1,9 @@
 import type { Table } from '../../engine/kubernetes/types.ts'
 import { canonicalQuantity, milliValue } from '../../engine/kubernetes/schema/quantity.ts'
-import { KubectlError } from './errors.ts'
+import type { Kubectl } from './command.ts'
+import { ExitError, KubectlError } from './errors.ts'
 import { JsonPath, relaxed } from './jsonpath.ts'
-import { byBytes, type JsonObject } from './objects.ts'
+import { byBytes, isObject, type JsonObject } from './objects.ts'
 
 /** --sort-by: kubectl's pkg/cmd/get/sorter.go. */
 
@@ -16,21 +17,30 @@ function pathOf(field: string): JsonPath {
   return new JsonPath(spec, { allowMissing: true })
 }
 
-export function checkSortField(field: string): void {
-  if (field !== '') pathOf(field)
-}
-
 function valueOf(path: JsonPath, object: unknown): unknown {
   return path.find(object)[0]?.[0]
 }
 
-function sorted<T>(items: readonly T[], field: string, objectOf: (item: T) => unknown): T[] {
+/** `place`: where kubectl gives up on what has no order, and what it has there. */
+function sorted<T>(k: Kubectl, items: readonly T[], field: string, objectOf: (item: T) => unknown, place: string): T[] {
   const path = pathOf(field)
   const keyed = items.map((item) => ({ item, key: valueOf(path, objectOf(item)) }))
   if (keyed.length > 0 && keyed.every((x) => x.key === undefined)) {
     throw new KubectlError(`couldn't find any field with path ${JSON.stringify(relaxed(field))} in the list of objects`)
   }
+  const unsortable = keyed.length > 1 ? keyed.map((x) => goTypeOf(x.key)).find((type) => type !== undefined) : undefined
+  if (unsortable !== undefined) {
+    const [line, holder] = place.split(' ')
+    throw new ExitError(1, `${k.logHead('F')} sorter.go:${line}] Field ${relaxed(field)} in ${holder} is an unsortable type: interface, err: unsortable type: ${unsortable}`)
+  }
   return keyed.sort((a, b) => compare(a.key, b.key)).map((x) => x.item)
+}
+
+/** The Go type of what cannot be compared. */
+function goTypeOf(value: unknown): string | undefined {
+  if (Array.isArray(value)) return '[]interface {}'
+  if (isObject(value)) return 'map[string]interface {}'
+  return typeof value === 'boolean' ? 'bool' : undefined
 }
 
 function compare(a: unknown, b: unknown): number {
@@ -41,9 +51,9 @@ function compare(a: unknown, b: unknown): number {
   return byBytes(x, y)
 }
 
-export function sortTable(table: Table, field: string): Table {
-  return { ...table, rows: sorted(table.rows, field, (row) => row.object) }
+export function sortTable(k: Kubectl, table: Table, field: string): Table {
+  return { ...table, rows: sorted(k, table.rows, field, (row) => row.object, '375 [][][]reflect.Value') }
 }
-export function sortObjects(objects: readonly JsonObject[], field: string): JsonObject[] {
-  return sorted(objects, field, (object) => object)
+export function sortObjects(k: Kubectl, objects: readonly JsonObject[], field: string): JsonObject[] {
+  return sorted(k, objects, field, (object) => object, '329 *unstructured.Unstructured')
 }
