@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
+import { admitPodSecurity } from './admission/pod-security.ts'
 import { StatusError, type WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
@@ -75,6 +76,7 @@ export function createObject(
     kind.validate(object, errors)
     if (!errors.empty) throw invalid(resource, metadata.name || (metadata.generateName ?? ''), errors)
     askWebhook(kind, object, context)
+    admitPodSecurity(kind, object, undefined, context, (text) => options.onWarning?.(text))
     warn(kind, object, undefined, options)
     const present = server.store.get(storeKey(kind), metadata.namespace ?? '', metadata.name)
     if (present) throw alreadyThere(resource, present, metadata.generateName !== undefined)
@@ -149,6 +151,7 @@ export function applyUpdate(
     else if (kind.validateUpdate) kind.validateUpdate(next, old, errors)
     else kind.validate(next, errors)
     if (!errors.empty) throw invalid(resource, name, errors)
+    if (!status) admitPodSecurity(kind, next, old, server.context(options.dryRun ?? false), (text) => options.onWarning?.(text))
     if (!options.subresource) {
       askWebhook(kind, next, server.context(options.dryRun ?? false))
       warn(kind, next, old, options)
