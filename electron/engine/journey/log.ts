@@ -3,21 +3,32 @@ import type { Journey, JourneyLog } from './types.ts'
 /** The last journeys of the cluster; older ones are forgotten. */
 export class Journeys implements JourneyLog {
   readonly limit: number
-  #recent: Journey[] = []
-  #byId = new Map<number, Journey>()
+  /**
+   * By number, modulo the limit. One array for good, each place written again and again: a list that is made anew now and then
+   * would, once it is old and dead, keep what it held alive until the next whole collection.
+   */
+  readonly #ring: (Journey | undefined)[]
+  #recent: readonly Journey[] | undefined
   #listeners = new Set<(journey: Journey) => void>()
   #nextId = 1
 
   constructor(limit = 500) {
     this.limit = limit
+    this.#ring = new Array<Journey | undefined>(limit).fill(undefined)
   }
 
   get recent(): readonly Journey[] {
-    return this.#recent.length > this.limit ? this.#recent.slice(-this.limit) : this.#recent
+    if (!this.#recent) {
+      const recent: Journey[] = []
+      for (let id = Math.max(1, this.#nextId - this.limit); id < this.#nextId; id++) recent.push(this.#ring[id % this.limit]!)
+      this.#recent = recent
+    }
+    return this.#recent
   }
 
   get(id: number): Journey | undefined {
-    return this.#byId.get(id)
+    const journey = this.#ring[id % this.limit]
+    return journey?.id === id ? journey : undefined
   }
 
   onChange(listener: (journey: Journey) => void): () => void {
@@ -32,11 +43,8 @@ export class Journeys implements JourneyLog {
 
   add<J extends Journey>(journey: J): J {
     this.#nextId = journey.id + 1
-    this.#recent.push(journey)
-    this.#byId.set(journey.id, journey)
-    if (this.#byId.size > this.limit) this.#byId.delete(journey.id - this.limit)
-    // Cut in blocks: a shift for each journey would move the whole list.
-    if (this.#recent.length >= this.limit + 64) this.#recent = this.#recent.slice(-this.limit)
+    this.#ring[journey.id % this.limit] = journey
+    this.#recent = undefined
     return journey
   }
 

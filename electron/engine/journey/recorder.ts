@@ -45,6 +45,10 @@ export class JourneyRecorder implements Recorder {
     return trail
   }
 
+  known(id: number): Journey | undefined {
+    return this.log.get(id)
+  }
+
   recording(packet: IpPacket): boolean {
     return packet.meta.trail?.record === true
   }

@@ -25,7 +25,8 @@ const FLOWS = 256
 
 /** A peer that a socket has exchanged datagrams with. */
 interface Flow {
-  journey: Journey
+  /** Its number only: whoever talks with hundreds would hold on to all their journeys, long after the cluster forgot them. */
+  journey: number
   /** Whether the peer began it. */
   answers: boolean
   usedAt: number
@@ -186,10 +187,10 @@ class Socket implements UdpSocket {
     const translation = ns.socketPrograms?.send({ address: destination, port }, this)
     if (translation) return this.#sendTranslated(translation, data, destination, port, options)
     const packet = this.#packet(data, destination, port, options)
-    const flow = this.#flow(destination, port)
+    const going = this.#going(destination, port)
     const { recorder } = ns
-    const trail = recorder.begin(ns, packet, flow ? (flow.answers ? { answers: flow.journey } : { journey: flow.journey }) : { program: this.#owner?.program })
-    if (!flow) this.#remember(destination, port, trail.journey, false)
+    const trail = recorder.begin(ns, packet, going ?? { program: this.#owner?.program })
+    if (!going) this.#remember(destination, port, trail.journey, false)
     if (trail.record) {
       recorder.note(ns, packet, undefined, recorder.header(packet), undefined, sends, this.info(), data.length)
     }
@@ -223,8 +224,8 @@ class Socket implements UdpSocket {
     const { recorder } = ns
     const { to } = translation
     const packet = this.#packet(data, to.address, to.port, options)
-    const flow = this.#flow(to.address, to.port)
-    if (flow) recorder.begin(ns, packet, flow.answers ? { answers: flow.journey } : { journey: flow.journey })
+    const going = this.#going(to.address, to.port)
+    if (going) recorder.begin(ns, packet, going)
     else this.#beginTranslated(translation, packet, destination, port)
     if (translation.error) throw new SystemError(translation.error)
     const error = ns.send(packet)
@@ -275,14 +276,17 @@ class Socket implements UdpSocket {
     this.onError = undefined
   }
 
-  #flow(peer: Ip, port: number): Flow | undefined {
+  /** The journey that a datagram to this peer belongs to, if there is one. */
+  #going(peer: Ip, port: number): { answers: Journey } | { journey: Journey } | undefined {
     const flow = this.#flows.get(`${peer} ${port}`)
     if (!flow || this.#ns.clock.now - flow.usedAt > FLOW_IDLE_MS) return undefined
+    const journey = this.#ns.recorder.known(flow.journey)
+    if (!journey) return undefined
     flow.usedAt = this.#ns.clock.now
-    return flow
+    return flow.answers ? { answers: journey } : { journey }
   }
 
-  #remember(peer: Ip, port: number, journey: Journey, answers: boolean): void {
+  #remember(peer: Ip, port: number, { id: journey }: Journey, answers: boolean): void {
     const key = `${peer} ${port}`
     const flow = this.#flows.get(key)
     const usedAt = this.#ns.clock.now

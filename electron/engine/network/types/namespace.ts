@@ -102,6 +102,8 @@ export interface StackHost {
 export interface Recorder {
   /** Gives a locally made packet its trail: a new journey, or the reply way of the one it answers. */
   begin(namespace: NetworkNamespace, packet: IpPacket, options?: { program?: string; answers?: Journey; journey?: Journey }): Trail
+  /** A journey that has not been forgotten yet. */
+  known(id: number): Journey | undefined
   recording(packet: IpPacket): boolean
   header(packet: IpPacket, frame?: Frame): Header
   hop(namespace: NetworkNamespace, packet: IpPacket, hop: HopContent): void
