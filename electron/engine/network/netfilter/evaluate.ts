@@ -65,7 +65,11 @@ export function traverse(table: Table, start: Chain, evaluation: Evaluation, obs
       if (jump === 'ACCEPT') return decision('accept', rule, chain, stack, depth)
       if (jump === 'DROP') return decision('drop', rule, chain, stack, depth)
       if (jump !== 'RETURN') {
-        const to = table.chains.get(jump)
+        if (rule.toStamp !== table.stamp) {
+          rule.to = table.chains.get(jump)
+          rule.toStamp = table.stamp
+        }
+        const { to } = rule
         if (to) {
           // After a goto the packet comes back to where the last jump was made.
           const next = rule.goto ? NEVER : index + 1

@@ -3,6 +3,7 @@ import { toolOf, UsageError } from './errors.ts'
 import type { Option, OptionTable, Reader } from './extension.ts'
 import { MATCHES, UNSIMULATED_MATCHES } from './matches/index.ts'
 import { protocolNumber } from './names.ts'
+import { sameRule } from './rule.ts'
 import type { AddressMatch, InterfaceMatch, Match, Rule, Target } from './rule.ts'
 import { VERDICTS } from './table.ts'
 import { TARGETS, UNSIMULATED_TARGETS } from './targets/index.ts'
@@ -263,7 +264,8 @@ export class RuleParser<State> {
       for (const destination of this.#destinations) {
         // State such as a counter of -m statistic must not be shared between rules.
         const own = rules.length === 0 ? matches : this.#matches.map((reader) => reader.finish())
-        rules.push({ ...this.rule, ...(source && { source }), ...(destination && { destination }), matches: own, ...(target && { target }) })
+        const { packets, bytes } = this.rule
+        rules.push(Object.assign(sameRule({ ...this.rule, source, destination, matches: own, target }), { packets, bytes }))
       }
     }
     return rules

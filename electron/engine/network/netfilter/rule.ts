@@ -3,6 +3,7 @@ import type { Random } from '../../random.ts'
 import type { Hook, Ip, IpPacket, Link, NetworkNamespace, StackHost } from '../types.ts'
 import { ipv4Number, prefixContains } from '../address.ts'
 import type { Prefix } from '../address.ts'
+import type { Chain } from './chain.ts'
 import type { Nat } from './conntrack/nat.ts'
 import type { IpSets } from '../ipset/sets.ts'
 import type { RecentLists } from './matches/recent.ts'
@@ -122,18 +123,26 @@ export interface Rule {
   protocol?: { invert: boolean; number: number }
   fragment?: { invert: boolean }
   matches: readonly Match[]
+  /** Those that do not hold for every packet. */
+  tests?: readonly Match[]
   /** A built-in verdict or the name of a chain. */
   jump?: string
   goto?: boolean
   target?: Target
   packets: number
   bytes: number
+  /** The chain that `jump` names in the table with this stamp, once a packet went there. */
+  to?: Chain | undefined
+  toStamp?: number
 }
+
+const NO_MATCHES: readonly Match[] = []
 
 /** The same rule once more, counting from zero; every rule has the same fields in the same order, for speed. */
 export function sameRule(rule: Rule): Rule {
   const { source, destination, inInterface, outInterface, protocol, fragment, matches, jump, goto, target } = rule
-  return { source, destination, inInterface, outInterface, protocol, fragment, matches, jump, goto, target, packets: 0, bytes: 0 }
+  const tests = rule.tests ?? (matches.some((m) => m.always) ? matches.filter((m) => !m.always) : matches)
+  return { source, destination, inInterface, outInterface, protocol, fragment, matches, tests: tests.length === 0 ? NO_MATCHES : tests, jump, goto, target, packets: 0, bytes: 0, to: undefined, toStamp: -1 }
 }
 
 function isAt(match: AddressMatch, ip: Ip, number: number): boolean {
@@ -163,7 +172,8 @@ export function ruleMatches(rule: Rule, evaluation: Evaluation): boolean {
   if (rule.inInterface && !interfaceMatches(rule.inInterface, evaluation.inLink?.name ?? '')) return false
   if (rule.outInterface && !interfaceMatches(rule.outInterface, evaluation.outLink?.name ?? '')) return false
   if (rule.fragment && ((packet.fragment?.offset ?? 0) > 0) === rule.fragment.invert) return false
-  for (const match of rule.matches) if (match.always !== true && !match.test(evaluation)) return false
+  const tests = rule.tests!
+  for (let i = 0; i < tests.length; i++) if (!tests[i]!.test(evaluation)) return false
   return true
 }
 

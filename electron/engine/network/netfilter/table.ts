@@ -33,6 +33,8 @@ interface Pending {
 export class Table {
   readonly name: TableName
   readonly chains: Map<string, Chain>
+  /** Another one for each state of the table that packets can meet. */
+  readonly stamp: number
   /** Whether iptables-save shows it: something has been written to it. */
   exists: boolean
   readonly #owned = new Set<Chain>()
@@ -45,6 +47,7 @@ export class Table {
   constructor(name: TableName, from?: Table) {
     this.name = name
     this.#before = from?.chains
+    this.stamp = (from?.stamp ?? 0) + 1
     this.exists = from?.exists ?? false
     this.chains = from ? new Map(from.chains) : new Map()
     if (!from) for (const chain of BUILT_IN[name]) this.#own(new Chain(chain, 'ACCEPT'))

@@ -19,10 +19,11 @@ export class TrackedConnection implements ConntrackEntry {
   /** Which translations are decided, be it that there is none. */
   sourceDecided = false
   destinationDecided = false
+  readonly originalHash: number
+  /** Of the reply as it was when the connection was confirmed. */
+  replyHash = 0
   /** As the table finds it; the table's own. */
   known: ConntrackTuple | undefined = undefined
-  originalHash = 0
-  replyHash = 0
   originalNext: TrackedConnection | undefined = undefined
   replyNext: TrackedConnection | undefined = undefined
   earlier: TrackedConnection | undefined = undefined
@@ -33,10 +34,11 @@ export class TrackedConnection implements ConntrackEntry {
   /** The table that it belongs to: another network namespace's connections mean nothing here. */
   readonly tracker: object
 
-  constructor(tracker: object, id: number, original: ConntrackTuple) {
+  constructor(tracker: object, id: number, original: ConntrackTuple, originalHash: number) {
     this.tracker = tracker
     this.id = id
     this.original = original
+    this.originalHash = originalHash
     this.reply = invert(original)
   }
 }

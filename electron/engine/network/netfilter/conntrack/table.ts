@@ -15,17 +15,17 @@ const FEW = 16
  * order in which connections came run through the connections themselves, for there are very many.
  */
 export class ConnectionTable {
-  /** Made with the first connection; a power of two of them. */
+  /** Made with the first connection; a power of two of them, twice as many at least as there are connections. */
   #originals: (TrackedConnection | undefined)[] = []
   #replies: (TrackedConnection | undefined)[] = []
   #first: TrackedConnection | undefined
   #last: TrackedConnection | undefined
   #size = 0
 
-  get(tuple: ConntrackTuple): Found | undefined {
+  /** `hash` is the tuple's {@link hashOf}. */
+  get(tuple: ConntrackTuple, hash: number): Found | undefined {
     const originals = this.#originals
     if (originals.length === 0) return undefined
-    const hash = hashOf(tuple)
     const at = hash & (originals.length - 1)
     // What came last stands first in the kernel's chains: the reply of a connection with itself.
     for (let connection = this.#replies[at]; connection; connection = connection.replyNext) {
@@ -37,15 +37,14 @@ export class ConnectionTable {
     return undefined
   }
 
+  /** The connection knows its hashes. */
   add(connection: TrackedConnection): void {
     connection.known = connection.reply
-    connection.originalHash = hashOf(connection.original)
-    connection.replyHash = hashOf(connection.reply)
     connection.earlier = this.#last
     if (this.#last) this.#last.later = connection
     else this.#first = connection
     this.#last = connection
-    if (++this.#size > this.#originals.length) this.#grow()
+    if (2 * ++this.#size > this.#originals.length) this.#grow()
     else this.#insert(connection)
   }
 
@@ -110,7 +109,7 @@ export function sameTuple(a: ConntrackTuple, b: ConntrackTuple): boolean {
   return a.sourcePort === b.sourcePort && a.destinationPort === b.destinationPort && a.source === b.source && a.destination === b.destination && a.protocol === b.protocol
 }
 
-function hashOf({ source, destination, sourcePort, destinationPort, protocol }: ConntrackTuple): number {
+export function hashOf({ source, destination, sourcePort, destinationPort, protocol }: ConntrackTuple): number {
   let hash = Math.imul(addressHash(source), 0x9e3779b1) ^ addressHash(destination)
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ ((sourcePort << 16) | destinationPort)
   hash = Math.imul(hash ^ protocol.length, 0xc2b2ae35)

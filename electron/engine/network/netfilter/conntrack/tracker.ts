@@ -6,7 +6,7 @@ import { nextSctpState, SCTP_TIMEOUTS } from './sctp-state.ts'
 import type { SctpTrackState } from './sctp-state.ts'
 import { nextState, TCP_TIMEOUTS } from './tcp-state.ts'
 import type { TcpTrackState } from './tcp-state.ts'
-import { ConnectionTable, sameTuple } from './table.ts'
+import { ConnectionTable, hashOf, sameTuple } from './table.ts'
 import type { Found } from './table.ts'
 import { invert, isIcmpError, isLinkMessage, tupleOf } from './tuple.ts'
 
@@ -89,7 +89,8 @@ export class ConnectionTracker implements Conntrack {
     }
     const tuple = tupleOf(packet)
     if (!tuple) return 'accept'
-    let found = this.#find(tuple)
+    const hash = hashOf(tuple)
+    let found = this.#find(tuple, hash)
     if (found && (packet.payload.kind === 'tcp' || packet.payload.kind === 'sctp') && this.#reopens(found, packet)) {
       this.#kill(found.connection)
       found = undefined
@@ -97,7 +98,7 @@ export class ConnectionTracker implements Conntrack {
     if (!found) {
       if (!this.#mayBegin(packet)) return 'accept'
       if (this.#isFull()) return 'full'
-      found = { connection: new TrackedConnection(this, this.#nextId++, tuple), direction: 'original' }
+      found = { connection: new TrackedConnection(this, this.#nextId++, tuple, hash), direction: 'original' }
     }
     this.#see(packet, found)
     return 'accept'
@@ -108,7 +109,8 @@ export class ConnectionTracker implements Conntrack {
     const connection = packet.meta.connection as TrackedConnection | undefined
     if (!connection || connection.confirmed || connection.dead || packet.meta.state === 'RELATED') return true
     const { original, reply } = connection
-    const taken = this.#find(original) ?? this.#find(reply)
+    connection.replyHash = hashOf(reply)
+    const taken = this.#find(original, connection.originalHash) ?? this.#find(reply, connection.replyHash)
     if (taken) {
       // Two packets of one connection crossed each other; the later one goes on with the entry of the earlier.
       const same = sameTuple(taken.connection.original, original) && sameTuple(taken.connection.reply, reply)
@@ -133,8 +135,8 @@ export class ConnectionTracker implements Conntrack {
     return found !== undefined && found.connection !== ignored
   }
 
-  #find(tuple: ConntrackTuple): Found | undefined {
-    const found = this.#table?.get(tuple)
+  #find(tuple: ConntrackTuple, hash = hashOf(tuple)): Found | undefined {
+    const found = this.#table?.get(tuple, hash)
     if (!found || found.connection.expiresAt > this.#clock.now) return found
     this.#kill(found.connection)
     return undefined
