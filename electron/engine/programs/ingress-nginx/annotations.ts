@@ -20,7 +20,22 @@ export interface Annotations {
   redirect: { url: string; status: number } | undefined
   canary: Canary | undefined
   affinity: Affinity | undefined
+  cors: Cors | undefined
+  /** Other names of the Ingress's hosts. */
+  aliases: readonly string[]
+  /** In ms. */
+  connectTimeout: number
+  readTimeout: number
+  limits: readonly Limit[]
+  /** A Service that answers where the rule's has no endpoints, and for the statuses. */
+  defaultBackend: string | undefined
+  customErrors: readonly number[]
+  auth: { realm: string; secret: string } | undefined
+  forwardedPrefix: string | undefined
 }
+export interface Cors { origins: readonly string[]; methods: string; headers: string; credentials: boolean; expose: string | undefined; maxAge: string }
+/** limit_req: so many thousandths of a request a second, and a burst of them. */
+export interface Limit { zone: string; rate: number; burst: number }
 export interface Canary { weight: number; total: number; header: string; headerValue: string; headerPattern: RegExp | undefined; cookie: string }
 export interface Affinity { name: string; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined }
 
@@ -35,11 +50,12 @@ export interface Note {
 const SIMULATED = new Set([
   'rewrite-target', 'use-regex', 'ssl-redirect', 'force-ssl-redirect', 'backend-protocol', 'app-root', 'whitelist-source-range', 'allowlist-source-range', 'denylist-source-range', 'proxy-body-size', 'upstream-vhost',
   'permanent-redirect', 'permanent-redirect-code', 'temporal-redirect', 'temporal-redirect-code', 'canary', 'canary-weight', 'canary-weight-total', 'canary-by-header', 'canary-by-header-value', 'canary-by-header-pattern', 'canary-by-cookie',
-  'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite',
+  'enable-cors', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-allow-credentials', 'cors-expose-headers', 'cors-max-age', 'server-alias', 'proxy-connect-timeout', 'proxy-read-timeout', 'limit-rps', 'limit-rpm',
+  'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
-  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-connect-timeout', 'proxy-send-timeout', 'proxy-read-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header',
+  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header',
 ])
 /** Groups whose annotations are of critical risk: the whole Ingress is refused while snippets are not allowed. */
 export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snippet': 'ConfigurationSnippet', 'server-snippet': 'ServerSnippet', 'stream-snippet': 'StreamSnippet', 'auth-snippet': 'ExternalAuth', 'modsecurity-snippet': 'ModSecurity' }
@@ -65,6 +81,10 @@ export function readAnnotations(ingress: Ingress): Parsed {
   const protocol = (of('backend-protocol') ?? 'HTTP').toUpperCase()
   if (!['HTTP', 'HTTPS', 'AUTO_HTTP'].includes(protocol)) tell(`backend-protocol ${protocol} of Ingress ${key} (use HTTP or HTTPS)`)
   if (of('affinity-mode') === 'persistent') tell(`affinity-mode persistent of Ingress ${key} (it is balanced)`)
+  const wantsAuth = of('auth-type') !== undefined
+  if (wantsAuth && (of('auth-type') !== 'basic' || (of('auth-secret-type') ?? 'auth-file') !== 'auth-file')) tell(`auth-type ${of('auth-type')!} with auth-secret-type ${of('auth-secret-type') ?? 'auth-file'} of Ingress ${key} (everybody is refused; use basic and auth-file)`)
+  const aliases = prefixes(of('server-alias'))
+  for (const alias of aliases) if (alias.startsWith('~')) tell(`server-alias ${alias} of Ingress ${key} (use names without regular expressions)`)
   const permanent = of('permanent-redirect')
   const temporal = of('temporal-redirect')
   return {
@@ -83,6 +103,15 @@ export function readAnnotations(ingress: Ingress): Parsed {
       redirect: temporal !== undefined ? { url: temporal, status: Number(of('temporal-redirect-code') ?? 302) } : permanent !== undefined ? { url: permanent, status: Number(of('permanent-redirect-code') ?? 301) } : undefined,
       canary: of('canary') === 'true' ? canaryOf(of) : undefined,
       affinity: of('affinity') === 'cookie' ? affinityOf(of) : undefined,
+      cors: of('enable-cors') === 'true' ? corsOf(of) : undefined,
+      aliases: aliases.filter((alias) => !alias.startsWith('~')).map((alias) => alias.toLowerCase()),
+      connectTimeout: seconds(of('proxy-connect-timeout'), 5),
+      readTimeout: seconds(of('proxy-read-timeout'), 60),
+      limits: limitsOf(of, `${namespace}_${name}_${ingress.metadata.uid}`),
+      defaultBackend: of('default-backend'),
+      customErrors: prefixes(of('custom-http-errors')).map(Number).filter((code) => code >= 400 && code < 600),
+      auth: wantsAuth ? { realm: of('auth-realm') ?? '', secret: of('auth-type') === 'basic' && (of('auth-secret-type') ?? 'auth-file') === 'auth-file' ? (of('auth-secret') ?? '') : '' } : undefined,
+      forwardedPrefix: of('x-forwarded-prefix'),
     },
   }
 }
@@ -105,6 +134,30 @@ function affinityOf(of: Get): Affinity {
   const expires = of('session-cookie-expires')
   const secure = of('session-cookie-secure')
   return { name: of('session-cookie-name') ?? 'INGRESSCOOKIE', path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite') }
+}
+
+/** annotations/cors: what is not said is this. */
+function corsOf(of: Get): Cors {
+  return {
+    origins: prefixes(of('cors-allow-origin') ?? '*'),
+    methods: of('cors-allow-methods') ?? 'GET, PUT, POST, DELETE, PATCH, OPTIONS',
+    headers: of('cors-allow-headers') ?? 'DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization',
+    credentials: of('cors-allow-credentials') !== 'false',
+    expose: of('cors-expose-headers'),
+    maxAge: of('cors-max-age') ?? '1728000',
+  }
+}
+
+function limitsOf(of: Get, zone: string): Limit[] {
+  const times = Number(of('limit-burst-multiplier') ?? 5) || 5
+  return ([['limit-rps', 1000, '_rps'], ['limit-rpm', 1000 / 60, '_rpm']] as const).flatMap(([short, thousandths, ending]) => {
+    const count = Number(of(short) ?? 0)
+    return count > 0 ? [{ zone: zone + ending, rate: Math.floor(count * thousandths), burst: count * times * 1000 }] : []
+  })
+}
+
+function seconds(text: string | undefined, otherwise: number): number {
+  return (/^[0-9]+$/.test(text ?? '') ? Number(text) : otherwise) * 1000
 }
 
 function prefixes(text: string | undefined): string[] {

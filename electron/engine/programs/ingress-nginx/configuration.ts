@@ -1,4 +1,6 @@
 import type { EndpointSlice, Ingress, Secret, Service } from '../../kubernetes/types.ts'
+import { decodeBase64 } from '../../kubernetes/base64.ts'
+import { decodeUtf8 } from '../../text.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { readAnnotations, type Annotations, type Canary, type Note } from './annotations.ts'
 import { certificateFor } from './certificates.ts'
@@ -17,6 +19,10 @@ export interface Location {
   pattern: RegExp | undefined
   /** Undefined for the location that only says 404. */
   settings: Annotations | undefined
+  /** Basic authentication; without a file everybody is refused with 503. */
+  users: string | undefined
+  /** Who answers for `default-backend`. */
+  fallback: { backend: string; service: string; port: string; ingress: string; namespace: string } | undefined
   /** The canary of this place. */
   alternative: { backend: string; canary: Canary } | undefined
 }
@@ -60,7 +66,7 @@ export function configure(picture: Picture): Configuration {
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
     let server = drafts.get(host)
     if (!server) {
-      server = { host, tls: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, isDefault: true }] }
+      server = { host, tls: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, isDefault: true }] }
       drafts.set(host, server)
     }
     return server
@@ -74,6 +80,13 @@ export function configure(picture: Picture): Configuration {
     const name = `${ingress.metadata.namespace}-${service.name}-${port}`
     if (!backends.has(name)) backends.set(name, endpointsOf(picture, ingress.metadata.namespace, service.name, port, notes))
     return name
+  }
+
+  const fallbackOf = (ingress: Ingress, { defaultBackend }: Annotations): Location['fallback'] => {
+    const { namespace, name } = ingress.metadata
+    const port = defaultBackend === undefined ? undefined : picture.service(namespace, defaultBackend)?.spec.ports?.[0]
+    if (!port || defaultBackend === undefined) return undefined
+    return { backend: backendOf(ingress, { service: { name: defaultBackend, port: { number: port.port } } }), service: defaultBackend, port: String(port.port), ingress: name, namespace }
   }
 
   rootOf('_')
@@ -107,7 +120,7 @@ export function configure(picture: Picture): Configuration {
       for (const { path: written, pathType, backend } of http?.paths ?? []) {
         const path = written || '/'
         const exact = pathType === 'Exact'
-        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend), pattern: undefined, settings: annotations, alternative: undefined, isDefault: false }
+        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), isDefault: false }
         const at = locations.findIndex((l) => l.path === path && l.exact === exact)
         if (at < 0) locations.push(location)
         else if (locations[at]!.isDefault) locations[at] = location
@@ -116,7 +129,26 @@ export function configure(picture: Picture): Configuration {
   }
   for (const { ingress, annotations } of read) if (annotations.canary) addCanary(ingress, annotations.canary, drafts, (backend) => backendOf(ingress, backend), notes)
   for (const draft of drafts.values()) configuration.servers.set(draft.host, finish(draft, notes))
+  for (const { ingress, annotations } of plain) {
+    for (const alias of annotations.aliases) {
+      const server = configuration.servers.get(ingress.spec.rules?.[0]?.host || '_')
+      if (server && !configuration.servers.has(alias)) configuration.servers.set(alias, server)
+    }
+  }
   return configuration
+}
+
+/** The file of users that `auth-secret` names. */
+function usersOf(ingress: Ingress, { auth }: Annotations, picture: Picture, notes: Note[]): string | undefined {
+  if (!auth) return undefined
+  const { namespace, name } = ingress.metadata
+  const [of, secret] = auth.secret.includes('/') ? (auth.secret.split('/') as [string, string]) : [namespace, auth.secret]
+  const found = of === namespace ? picture.secret(of, secret) : undefined
+  const bytes = found?.data?.['auth'] === undefined ? -1 : decodeBase64(found.data['auth'])
+  if (typeof bytes !== 'number') return decodeUtf8(bytes)
+  const why = of !== namespace ? 'cross namespace usage of secrets is not allowed' : found ? `the secret ${of}/${secret} does not contain a key with value auth` : `unexpected error reading secret ${of}/${secret}: no object matching key "${of}/${secret}" in local store`
+  notes.push({ source: 'annotations.go:208', severity: 'E', text: `error reading BasicDigestAuth annotation in Ingress ${namespace}/${name}: ${why}` })
+  return undefined
 }
 
 /** A canary stands beside the same place of another Ingress, or is nothing. */
@@ -138,10 +170,10 @@ function finish({ host, locations, tls }: DraftServer, notes: Note[]): Server {
   const sorted = locations.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : -1))
   const done: Location[] = []
   for (const location of sorted) {
-    const { path, exact, backend, settings, alternative } = location
+    const { path, exact, backend, settings, alternative, users, fallback } = location
     try {
       const own = settings && settings.rewriteTarget !== undefined && !rewrites(location) ? { ...settings, rewriteTarget: undefined } : settings
-      done.push({ path, exact, backend, settings: own, alternative, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
+      done.push({ path, exact, backend, settings: own, alternative, users, fallback, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
     } catch {
       notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: path ${JSON.stringify(path)} of host ${JSON.stringify(host)}, which is no regular expression here (write another)` })
     }

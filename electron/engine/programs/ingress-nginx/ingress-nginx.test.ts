@@ -4,6 +4,8 @@ import { parseAllDocuments } from 'yaml'
 import { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { fetch, type Fetched } from '../../cni/small-cluster.samples.ts'
 import { parseClusterConfig } from '../../config.ts'
+import { encodeBase64 } from '../../kubernetes/base64.ts'
+import { encodeUtf8 } from '../../text.ts'
 import type { Event, Ingress, KubeObject, Pod, Service } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
 import { headerOf } from '../http/message.ts'
@@ -50,6 +52,7 @@ function addresses(cluster: SimulatedCluster): Record<string, string | undefined
   return Object.fromEntries(cluster.client.list<Ingress>('ingresses', { namespace: 'default' }).items.map((i) => [i.metadata.name, i.status.loadBalancer?.ingress?.[0]?.ip]))
 }
 
+const btoa64 = (text: string): string => encodeBase64(encodeUtf8(text))
 const nginxPage = (title: string): string => `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`
 
 describe('the NGINX Ingress controller behind a NodePort', () => {
@@ -134,6 +137,31 @@ describe('the NGINX Ingress controller behind a NodePort', () => {
   it('answers HEAD without a body', () => {
     const { head, body } = ask('shop.example.com', '/pages', { method: 'HEAD' })
     expect([head!.status, headerOf(head!.headers, 'content-length'), body]).toEqual([200, '6', ''])
+  })
+
+  it('guards a place: CORS, basic authentication, a rate, another Service for errors', () => {
+    const annotate = (name: string, host: string, service: string, annotations: Record<string, string>): void => void cluster.client.create('ingresses', 'default', {
+      apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name, annotations: Object.fromEntries(Object.entries(annotations).map(([k, v]) => [`nginx.ingress.kubernetes.io/${k}`, v])) },
+      spec: { ingressClassName: 'nginx', rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: service, port: { number: 80 } } } }] } }] },
+    } as unknown as KubeObject)
+    // htpasswd -nb anna secret
+    cluster.client.create('secrets', 'default', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'users' }, stringData: { auth: 'anna:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\nbert:{PLAIN}pw\n' } } as unknown as KubeObject)
+    annotate('guarded', 'guarded.example.com', 'pages', { 'auth-type': 'basic', 'auth-secret': 'users', 'auth-realm': 'Staff', 'server-alias': 'alias.example.com' })
+    annotate('shared', 'shared.example.com', 'pages', { 'enable-cors': 'true', 'cors-allow-origin': 'https://*.a.org', 'limit-rps': '1', 'limit-burst-multiplier': '2' })
+    annotate('backed', 'backed.example.com', 'shop', { 'default-backend': 'pages', 'custom-http-errors': '404' })
+    annotate('nobody', 'backed-empty.example.com', 'empty', { 'default-backend': 'pages' })
+    cluster.clock.runFor(10_000)
+    const basic = (text: string): [string, string][] => [['Authorization', `Basic ${btoa64(text)}`]]
+    const guarded = ask('guarded.example.com', '/').head!
+    expect([guarded.status, headerOf(guarded.headers, 'www-authenticate')]).toEqual([401, 'Basic realm="Staff"'])
+    expect(['anna:secret', 'anna:wrong', 'bert:pw', 'carl:pw'].map((text) => ask('alias.example.com', '/', { headers: basic(text) }).head!.status)).toEqual([200, 401, 200, 401])
+    const origin: [string, string][] = [['Origin', 'https://x.a.org']]
+    expect(ask('shared.example.com', '/', { method: 'OPTIONS', headers: origin }).head!.status).toBe(204)
+    expect([origin, [['Origin', 'https://b.org']] as [string, string][]].map((headers) => headerOf(ask('shared.example.com', '/', { headers }).head!.headers, 'access-control-allow-origin'))).toEqual(['https://x.a.org', undefined])
+    expect([1, 2].map(() => ask('shared.example.com', '/').head!.status)).toEqual([200, 503])
+    expect([ask('backed.example.com', '/echo?msg=no&code=404').body, ask('backed-empty.example.com', '/').body]).toEqual(['pages\n', 'pages\n'])
+    for (const name of ['guarded', 'shared', 'backed', 'nobody']) cluster.client.delete('ingresses', 'default', name)
+    cluster.clock.runFor(2000)
   })
 
   it('logs each request with every upstream that it tried', () => {

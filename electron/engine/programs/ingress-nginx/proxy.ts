@@ -12,11 +12,10 @@ import { accessTime, errorTime } from '../nginx/time.ts'
 import { contains } from './annotations.ts'
 import { backendFor, stick } from './balance.ts'
 import { DEFAULT_BACKEND, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
+import { corsHeaders, Gate } from './gate.ts'
 import { locationFor, serverFor } from './matching.ts'
 
-/** nginx as the controller configures it (rootfs/etc/nginx/template/nginx.tmpl, lua/balancer.lua). Times in ms. */
-const CONNECT_TIMEOUT = 5_000
-const READ_TIMEOUT = 60_000
+/** nginx as the controller configures it (rootfs/etc/nginx/template/nginx.tmpl, lua/balancer.lua). */
 const TRIES = 3
 /** Of locations without settings. */
 const MAX_BODY = 1024 * 1024
@@ -41,12 +40,14 @@ export class Proxy {
   readonly #error: (line: string) => void
   /** Whose turn it is, by backend. */
   readonly #turns = new Map<string, number>()
+  readonly #gate: Gate
 
   constructor(process: Process, configuration: () => Configuration, out: (line: string) => void, error: (line: string) => void) {
     this.#process = process
     this.#configuration = configuration
     this.#out = out
     this.#error = error
+    this.#gate = new Gate(process.clock)
   }
 
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void {
@@ -72,19 +73,25 @@ export class Proxy {
       const query = uri.includes('?') ? uri.slice(uri.indexOf('?')) : ''
       return page(301, '-', [], [['Location', `${scheme}://${(host ?? '').replace(/:[0-9]+$/, '')}${escapeUri(location.redirect)}${query}`]])
     }
-    const secure: Headers = request.tls && server.tls ? [['Strict-Transport-Security', HSTS]] : []
+    const cors = location?.settings?.cors ? corsHeaders(location.settings.cors, request) : undefined
+    const secure: Headers = [...(request.tls && server.tls ? [['Strict-Transport-Security', HSTS]] satisfies Headers : []), ...(cors ?? [])]
     const refused = this.#refused(request, server, location, path, uri, host ?? server.host)
     if (refused) return page(refused.status, refused.status === 413 ? (location?.backend ?? DEFAULT_BACKEND) : '', [], [...refused.headers, ...secure])
+    if (cors && request.method === 'OPTIONS') {
+      return finish({ status: 204, headers: [['Date', httpDate(clock.wall())], ['Connection', request.keepAlive ? 'keep-alive' : 'close'], ...secure, ['Content-Type', 'text/plain charset=UTF-8'], ['Content-Length', '0']], close: !request.keepAlive }, { upstream: '', attempts: [] })
+    }
     if (!location || location.backend === DEFAULT_BACKEND) {
       const response = this.#page(request, 404, secure)
       return finish(response, { upstream: DEFAULT_BACKEND, attempts: [{ address: INTERNAL, length: response.body!.length, seconds: '0.000', status: '404' }] })
     }
-    const backend = backendFor(location, request, clock.random)
+    const { settings, fallback } = location
+    const chosen = backendFor(location, request, clock.random)
+    const empty = (configuration.backends.get(chosen) ?? []).length === 0
+    const backend = empty && fallback ? fallback.backend : chosen
     const endpoints = configuration.backends.get(backend) ?? []
     if (endpoints.length === 0) return page(503, backend, [], secure)
-    const { settings } = location
     const target = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
-    const headers = this.#headersFor(request, settings?.upstreamVhost ?? host ?? absolute?.[1] ?? server.host, host ?? server.host, id)
+    const headers = this.#headersFor(request, settings, settings?.upstreamVhost ?? host ?? absolute?.[1] ?? server.host, host ?? server.host, id)
     const sticky = settings?.affinity && stick(settings.affinity, backend, endpoints, request, location, clock.random, clock.wall())
     const extra: Headers = [...(sticky?.cookie === undefined ? [] : [['Set-Cookie', sticky.cookie] as [string, string]]), ...secure]
 
@@ -98,7 +105,7 @@ export class Proxy {
       attempts.push(attempt)
       const tls = settings?.backendProtocol === 'HTTPS'
       askUpstream(this.#process, {
-        ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT, ...(tls ? { tls: {} } : {}),
+        ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, ...(tls ? { tls: {} } : {}),
       }, (outcome) => {
         attempt.endedAt = clock.now
         if ('head' in outcome) {
@@ -109,6 +116,7 @@ export class Proxy {
             this.#log(request, response, { upstream: backend, attempts: describe() }, id, startedAt)
           }))
           attempt.length = outcome.body.length
+          if (settings?.customErrors.includes(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, fallback, id, { upstream: backend, attempts: describe() }, extra, finish)
           return finish(this.#passOn(request, outcome, extra), { upstream: backend, attempts: describe() })
         }
         const timedOut = outcome.error === 'ETIMEDOUT'
@@ -135,12 +143,39 @@ export class Proxy {
     if (settings.appRoot !== undefined && path === '/') return to(302, `${scheme}://${host}${settings.appRoot}`)
     const wanted = settings.forceSslRedirect || (settings.sslRedirect && server.tls !== undefined)
     if (wanted && !request.tls && !path.startsWith('/.well-known/acme-challenge')) return to(308, `https://${host.replace(/:[0-9]+$/, '')}${uri}`)
+    if (settings.cors && request.method === 'OPTIONS' && corsHeaders(settings.cors, request)) return undefined
+    const limited = this.#gate.limited(settings.limits, request.remoteAddress)
+    if (limited !== undefined) {
+      this.#requestError(limited, request, server.host, undefined)
+      return { status: 503, headers: [] }
+    }
     const { allow, deny } = settings
     if (contains(deny, request.remoteAddress) || (allow.length > 0 && !contains(allow, request.remoteAddress))) {
       this.#requestError('access forbidden by rule', request, server.host, undefined)
       return { status: 403, headers: [] }
     }
+    if (settings.auth) {
+      const no = this.#gate.unauthorized(settings.auth.realm, location.users, request)
+      if (no?.log !== undefined) this.#requestError(no.log, request, server.host, undefined)
+      if (no) return no
+    }
     return undefined
+  }
+
+  /** What stands in for a status: the Service of `default-backend` is asked, and told why; without one the controller's own page. */
+  #customError(status: number, request: HttpRequest, configuration: Configuration, fallback: Location['fallback'], id: string, entry: Entry, extra: Headers, finish: (response: HttpResponse, entry: Entry) => void): void {
+    const endpoint = fallback && configuration.backends.get(fallback.backend)?.[0]
+    if (!fallback || !endpoint) return finish(this.#page(request, 404, extra), entry)
+    const headers: Headers = [
+      ['Host', headerOf(request.headers, 'host') ?? ''], ['X-Code', String(status)], ['X-Format', headerOf(request.headers, 'accept') ?? ''], ['X-Original-URI', request.target], ['X-Namespace', fallback.namespace],
+      ['X-Ingress-Name', fallback.ingress], ['X-Service-Name', fallback.service], ['X-Service-Port', fallback.port], ['X-Request-ID', id], ['X-Forwarded-For', request.remoteAddress],
+    ]
+    const startedAt = this.#process.clock.now
+    askUpstream(this.#process, { ...endpoint, program: 'nginx', method: 'GET', bytes: writeRequest('GET', '/', headers), connectTimeout: 5_000, readTimeout: 60_000 }, (outcome) => {
+      const answered = 'body' in outcome
+      const attempt = { address: `${endpoint.address}:${endpoint.port}`, length: answered ? outcome.body.length : 0, seconds: seconds(this.#process.clock.now - startedAt), status: answered ? String(outcome.head.status) : '502' }
+      finish(answered ? this.#passOn(request, outcome, extra) : this.#page(request, 502, extra), { ...entry, attempts: [...entry.attempts, attempt] })
+    })
   }
 
   /** What a client gets that speaks HTTP where TLS is spoken: nginx' own 497. */
@@ -163,7 +198,7 @@ export class Proxy {
     return response
   }
 
-  #headersFor(request: HttpRequest, host: string, forwardedHost: string, id: string): Headers {
+  #headersFor(request: HttpRequest, settings: Location['settings'], host: string, forwardedHost: string, id: string): Headers {
     const scheme = request.tls ? 'https' : 'http'
     const upgrade = headerOf(request.headers, 'upgrade')
     const forwarded = headerOf(request.headers, 'x-forwarded-for')
@@ -179,9 +214,10 @@ export class Proxy {
       ['X-Forwarded-Scheme', scheme],
       ['X-Scheme', scheme],
     ]
+    if (settings?.forwardedPrefix !== undefined) headers.push(['X-Forwarded-Prefix', settings.forwardedPrefix])
     if (forwarded) headers.push(['X-Original-Forwarded-For', forwarded])
     if (request.body.length > 0 || headerOf(request.headers, 'content-length') !== undefined) headers.push(['Content-Length', String(request.body.length)])
-    return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()))]
+    return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()) && !(settings?.auth && name.toLowerCase() === 'authorization'))]
   }
 
   #passOn(request: HttpRequest, { head, body }: { head: ResponseHead; body: Uint8Array }, extra: Headers): HttpResponse {

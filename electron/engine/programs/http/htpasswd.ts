@@ -1,0 +1,40 @@
+import { encodeBase64 } from '../../kubernetes/base64.ts'
+import { md5 } from '../../md5.ts'
+import { sha1 } from '../../sha1.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
+
+/** A file of users as htpasswd(1) writes it: "name:hash" in lines. crypt(3)'s other ways ("$2y$", "$5$", "$6$", DES) are not simulated. */
+export type PasswordCheck = 'right' | 'wrong' | 'unknown user' | 'not simulated'
+
+export function checkPassword(file: string, user: string, password: string): PasswordCheck {
+  const line = file.split('\n').find((l) => !l.startsWith('#') && l.startsWith(`${user}:`))
+  if (line === undefined) return 'unknown user'
+  const hash = line.slice(user.length + 1).split(':')[0]!.trim()
+  const same = (text: string): PasswordCheck => (text === hash ? 'right' : 'wrong')
+  if (hash.startsWith('{PLAIN}')) return same(`{PLAIN}${password}`)
+  if (hash.startsWith('{SHA}')) return same(`{SHA}${encodeBase64(sha1(encodeUtf8(password)))}`)
+  const apr1 = /^\$apr1\$([^$]{1,8})\$/.exec(hash)
+  return apr1 ? same(`$apr1$${apr1[1]!}$${hashApr1(password, apr1[1]!)}`) : 'not simulated'
+}
+
+const DIGITS = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** Apache's MD5 with a thousand rounds (apr_md5_encode). */
+export function hashApr1(password: string, saltText: string): string {
+  const [word, salt] = [encodeUtf8(password), encodeUtf8(saltText)]
+  const inner = md5(concatBytes([word, salt, word]))
+  const parts: Uint8Array[] = [word, encodeUtf8('$apr1$'), salt]
+  for (let left = word.length; left > 0; left -= 16) parts.push(inner.subarray(0, Math.min(16, left)))
+  for (let bits = word.length; bits > 0; bits >>= 1) parts.push(bits & 1 ? Uint8Array.of(0) : word.subarray(0, 1))
+  let state = md5(concatBytes(parts))
+  for (let round = 0; round < 1000; round++) {
+    const of: Uint8Array[] = [round & 1 ? word : state]
+    if (round % 3) of.push(salt)
+    if (round % 7) of.push(word)
+    of.push(round & 1 ? state : word)
+    state = md5(concatBytes(of))
+  }
+  const take = (value: number, length: number): string => Array.from({ length }, (_, i) => DIGITS[(value >> (6 * i)) & 63]!).join('')
+  const groups = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]] as const
+  return groups.map(([a, b, c]) => take((state[a]! << 16) | (state[b]! << 8) | state[c]!, 4)).join('') + take(state[11]!, 2)
+}
