@@ -135,6 +135,8 @@ export function report(thrown: unknown): { text: string; code: number } | undefi
   if (standard !== undefined) return { text: ended(standard), code: 1 }
   if (error instanceof KubectlError) return { text: ended(error.message.startsWith('error: ') ? error.message : `error: ${error.message}`), code: 1 }
   const code = (error as { code?: unknown } | undefined)?.code
+  // written to a pipe that nobody reads: SIGPIPE ends it without a word
+  if (code === 'EPIPE') return undefined
   if (error instanceof Error && typeof code === 'string' && /^E[A-Z]+$/.test(code)) return { text: ended(`error: ${error.message}`), code: 1 }
   return undefined
 }

@@ -61,6 +61,10 @@ function sitDown(config: object = {}, ports?: HostPorts): Person {
 }
 
 describe('a student', () => {
+  it('is ended by SIGPIPE, without a word, when nobody reads what it prints', () => {
+    expect(sitDown().run('kubectl get nodes | head -0; echo ${PIPESTATUS[@]}')).toEqual({ stdout: '141 0\n', stderr: '', code: 0 })
+  })
+
   it('makes a Deployment, exposes it, scales it and deletes it', () => {
     const { run } = sitDown()
     expect(run('kubectl create deployment web --image=nginx --replicas=2').stdout).toBe('deployment.apps/web created\n')
