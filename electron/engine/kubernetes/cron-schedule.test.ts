@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CronError, parseCron, zoneOffset } from './cron-schedule.ts'
+import { CronError, parseCron } from './cron-schedule.ts'
+import { zoneOf } from './time-zone.ts'
 
 const MINUTE = 60_000
 const at = (text: string): number => Date.parse(`${text}Z`)
 
-function after(schedule: string, from: string, count = 1, offset = 0): string[] {
-  const cron = parseCron(schedule, offset)
+function after(schedule: string, from: string, count = 1, zone?: string): string[] {
+  const cron = parseCron(schedule, zoneOf(zone))
   const found: string[] = []
   let time: number | undefined = at(from)
   for (let i = 0; i < count && time !== undefined; i++) {
@@ -34,9 +35,16 @@ describe('a schedule of cron', () => {
   })
 
   it('goes by the clocks of its zone', () => {
-    expect(after('0 12 * * *', '2026-01-05T00:00:00', 1, zoneOffset('Etc/GMT-3') as number)).toEqual(['2026-01-05T09:00'])
-    expect(after('0 1 * * *', '2026-01-05T00:00:00', 1, zoneOffset('Etc/GMT+5') as number)).toEqual(['2026-01-05T06:00'])
-    expect(['UTC', 'Etc/UTC', undefined, 'Etc/GMT+13', 'Europe/Berlin', 'Berlin', 'Etc/GMT-14'].map(zoneOffset)).toEqual([0, 0, 0, 'unknown', 'unsimulated', 'unknown', 50_400_000])
+    expect(after('0 12 * * *', '2026-01-05T00:00:00', 1, 'Etc/GMT-3')).toEqual(['2026-01-05T09:00'])
+    expect(after('0 1 * * *', '2026-01-05T00:00:00', 1, 'Etc/GMT+5')).toEqual(['2026-01-05T06:00'])
+    expect(['UTC', 'Etc/UTC', undefined, 'Etc/GMT+13', 'Berlin', 'Europe/Nowhere', 'Etc/GMT-14'].map((name) => zoneOf(name)?.(0))).toEqual([0, 0, 0, undefined, undefined, undefined, 50_400_000])
+  })
+
+  it('goes by daylight saving: an hour that is left out is nobody’s, one that comes twice is twice', () => {
+    expect(after('30 9 * * *', '2026-03-28T00:00:00', 2, 'Europe/Berlin')).toEqual(['2026-03-28T08:30', '2026-03-29T07:30'])
+    expect(after('30 2 * * *', '2026-03-28T00:00:00', 2, 'Europe/Berlin')).toEqual(['2026-03-28T01:30', '2026-03-30T00:30'])
+    expect(after('30 2 * * *', '2026-10-25T00:00:00', 2, 'Europe/Berlin')).toEqual(['2026-10-25T00:30', '2026-10-25T01:30'])
+    expect(after('0 8 * * mon', '2026-03-06T00:00:00', 2, 'America/Havana')).toEqual(['2026-03-09T12:00', '2026-03-16T12:00'])
   })
 
   it.each([

@@ -1,9 +1,10 @@
 import { quote } from './json.ts'
+import { UTC, type Zone } from './time-zone.ts'
 
 /**
  * Schedules of CronJobs, as robfig/cron v3 ParseStandard reads them and with its messages: five fields, names, steps,
  * macros and "@every". No library: those on npm word their errors otherwise, read 7 as Sunday or ask for the real time.
- * Times are in ms since 1970; a zone is a fixed offset from UTC.
+ * Times are in ms since 1970.
  */
 export interface CronSchedule {
   /** The first time after `after` that fits; undefined when none does within five years. */
@@ -29,19 +30,19 @@ const MACROS: Readonly<Record<string, string>> = {
   '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@hourly': '0 * * * *',
 }
 
-/** Throws {@link CronError}. `offset`: what the zone's clocks are ahead of UTC, in ms. */
-export function parseCron(text: string, offset = 0): CronSchedule {
+/** Throws {@link CronError}. */
+export function parseCron(text: string, zone: Zone = UTC): CronSchedule {
   if (text === '') throw new CronError('empty spec string')
-  if (text.startsWith('@')) return parseDescriptor(text, offset)
+  if (text.startsWith('@')) return parseDescriptor(text, zone)
   const fields = text.split(/[\t\n\v\f\r \u0085\u00a0]+/).filter((f) => f !== '')
   if (fields.length !== 5) throw new CronError(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`)
   const [minute, hour, day, month, weekday] = fields as [string, string, string, string, string]
-  return new FieldSchedule(parseField(minute, MINUTES), parseField(hour, HOURS), parseField(day, DAYS), parseField(month, MONTHS), parseField(weekday, WEEKDAYS), offset)
+  return new FieldSchedule(parseField(minute, MINUTES), parseField(hour, HOURS), parseField(day, DAYS), parseField(month, MONTHS), parseField(weekday, WEEKDAYS), zone)
 }
 
-function parseDescriptor(text: string, offset: number): CronSchedule {
+function parseDescriptor(text: string, zone: Zone): CronSchedule {
   const macro = MACROS[text]
-  if (macro !== undefined) return parseCron(macro, offset)
+  if (macro !== undefined) return parseCron(macro, zone)
   if (!text.startsWith('@every ')) throw new CronError(`unrecognized descriptor: ${text}`)
   const duration = text.slice('@every '.length)
   const ms = goDuration(duration)
@@ -118,37 +119,44 @@ const DAY = 86_400_000
 /** robfig/cron gives up after so many years. */
 const YEARS = 5
 
+/** When a zone's clocks show this, later than `now`: they may leave a midnight out. */
+function instant(local: number, zone: Zone, now: number): number {
+  return Math.max(local - zone(local - zone(local)), now + MINUTE)
+}
+
 class FieldSchedule implements CronSchedule {
   readonly #minutes: Field
   readonly #hours: Field
   readonly #days: Field
   readonly #months: Field
   readonly #weekdays: Field
-  readonly #offset: number
+  readonly #zone: Zone
 
-  constructor(minutes: Field, hours: Field, days: Field, months: Field, weekdays: Field, offset: number) {
+  constructor(minutes: Field, hours: Field, days: Field, months: Field, weekdays: Field, zone: Zone) {
     this.#minutes = minutes
     this.#hours = hours
     this.#days = days
     this.#months = months
     this.#weekdays = weekdays
-    this.#offset = offset
+    this.#zone = zone
   }
 
   next(after: number): number | undefined {
-    // On the zone's own clock, from the next whole minute on.
-    let time = (Math.floor((after + this.#offset) / MINUTE) + 1) * MINUTE
-    const lastYear = new Date(time).getUTCFullYear() + YEARS
+    const zone = this.#zone
+    let time = (Math.floor(after / MINUTE) + 1) * MINUTE
+    const lastYear = new Date(time + zone(time)).getUTCFullYear() + YEARS
     for (;;) {
-      const date = new Date(time)
+      // what the zone's own clocks show, which may leave an hour out or show it twice
+      const local = time + zone(time)
+      const date = new Date(local)
       const year = date.getUTCFullYear()
       const month = date.getUTCMonth()
       if (year > lastYear) return undefined
-      if (!this.#months.values.has(month + 1)) time = Date.UTC(year, month + 1, 1)
-      else if (!this.#dayMatches(date)) time = (Math.floor(time / DAY) + 1) * DAY
-      else if (!this.#hours.values.has(date.getUTCHours())) time = (Math.floor(time / HOUR) + 1) * HOUR
+      if (!this.#months.values.has(month + 1)) time = instant(Date.UTC(year, month + 1, 1), zone, time)
+      else if (!this.#dayMatches(date)) time = instant((Math.floor(local / DAY) + 1) * DAY, zone, time)
+      else if (!this.#hours.values.has(date.getUTCHours())) time += HOUR - (local % HOUR)
       else if (!this.#minutes.values.has(date.getUTCMinutes())) time += MINUTE
-      else return time - this.#offset
+      else return time
     }
   }
 
@@ -158,27 +166,4 @@ class FieldSchedule implements CronSchedule {
     const weekday = this.#weekdays.values.has(date.getUTCDay())
     return this.#days.star || this.#weekdays.star ? day && weekday : day || weekday
   }
-}
-
-const UTC_NAMES = new Set(['UTC', 'UCT', 'GMT', 'GMT0', 'GMT+0', 'GMT-0', 'Greenwich', 'Universal', 'Zulu'])
-const AREAS = /^(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Europe|Indian|Mexico|Pacific|US)\/[A-Z]/
-const LEGACY = new Set(['CET', 'CST6CDT', 'Cuba', 'EET', 'EST', 'EST5EDT', 'Egypt', 'Eire', 'GB', 'GB-Eire', 'HST', 'Hongkong', 'Iceland', 'Iran', 'Israel', 'Jamaica', 'Japan',
-  'Kwajalein', 'Libya', 'MET', 'MST', 'MST7MDT', 'NZ', 'NZ-CHAT', 'Navajo', 'PRC', 'PST8PDT', 'Poland', 'Portugal', 'ROC', 'ROK', 'Singapore', 'Turkey', 'W-SU', 'WET'])
-
-/**
- * What a zone's clocks are ahead of UTC, in ms; 'unsimulated' for one with rules (daylight saving needs the tz
- * database), 'unknown' for a name that no zone has.
- */
-export function zoneOffset(name: string | undefined): number | 'unsimulated' | 'unknown' {
-  if (name === undefined || UTC_NAMES.has(name)) return 0
-  if (name.startsWith('Etc/')) {
-    const rest = name.slice(4)
-    if (UTC_NAMES.has(rest)) return 0
-    // POSIX's sign: Etc/GMT+5 is five hours behind.
-    const match = /^GMT([+-])(\d{1,2})$/.exec(rest)
-    const hours = Number(match?.[2])
-    if (match && String(hours) === match[2] && hours <= (match[1] === '+' ? 12 : 14)) return (match[1] === '+' ? -hours : hours) * HOUR
-    return 'unknown'
-  }
-  return AREAS.test(name) || LEGACY.has(name) ? 'unsimulated' : 'unknown'
 }

@@ -5,8 +5,9 @@ import type { KubeObject, Pod, PriorityClass } from '../types.ts'
 
 const PODS = { name: 'pods', group: '' }
 
-/** The admission plugins of v1.33 that change a new Pod: ServiceAccount, Priority, DefaultTolerationSeconds. */
+/** The admission plugins of v1.33 that change a new Pod, or look at what it needs: RuntimeClass, ServiceAccount, Priority, DefaultTolerationSeconds. */
 export function admitPod(pod: Pod, context: Context): void {
+  admitRuntimeClass(pod)
   admitServiceAccount(pod, context)
   admitPriority(pod, context)
   admitTolerations(pod)
@@ -19,6 +20,13 @@ export function admitPodUpdate(pod: Pod, old: Pod): void {
   if (old.spec.priority !== undefined) pod.spec.priority ??= old.spec.priority
   if (old.spec.preemptionPolicy !== undefined) pod.spec.preemptionPolicy ??= old.spec.preemptionPolicy
   admitTolerations(pod)
+}
+
+/** plugin/pkg/admission/runtimeclass, in a cluster that has no RuntimeClass: the kind is not simulated. */
+function admitRuntimeClass({ spec, metadata }: Pod): void {
+  const refuse = (why: string): Error => forbidden(PODS, metadata.name || (metadata.generateName ?? ''), `pod rejected: ${why}`)
+  if (spec.runtimeClassName) throw refuse(`RuntimeClass "${spec.runtimeClassName}" not found`)
+  if (spec.overhead) throw refuse('Pod Overhead set without corresponding RuntimeClass defined Overhead')
 }
 
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'

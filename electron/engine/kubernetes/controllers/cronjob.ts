@@ -1,7 +1,8 @@
-import { parseCron, zoneOffset } from '../cron-schedule.ts'
+import { parseCron } from '../cron-schedule.ts'
 import { StatusError } from '../client.ts'
 import { timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
+import { zoneOf } from '../time-zone.ts'
 import type { CronJob, Job } from '../types.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { mostRecentTime, nextDelay } from './cronjob-times.ts'
@@ -97,12 +98,12 @@ export class CronJobController implements Controller {
   #start(cronJob: CronJob, status: Status): number | undefined {
     const { clock } = this.#context
     const { spec } = cronJob
-    const offset = zoneOffset(spec.timeZone)
-    if (typeof offset === 'string') {
+    const zone = zoneOf(spec.timeZone)
+    if (!zone) {
       this.#events.event(cronJob, 'Warning', 'UnknownTimeZone', `invalid timeZone: "${spec.timeZone ?? ''}": unknown time zone ${spec.timeZone ?? ''}`)
       return undefined
     }
-    const schedule = parseCron(spec.schedule, offset)
+    const schedule = parseCron(spec.schedule, zone)
     const seen: CronJob = { ...cronJob, status }
     const now = clock.wall()
     const { time, missedMany } = mostRecentTime(seen, now, schedule, true)
@@ -122,7 +123,7 @@ export class CronJobController implements Controller {
       return again()
     }
     if (spec.concurrencyPolicy === 'Replace') for (const { name: former } of status.active ?? []) this.#remove(cronJob, former ?? '', status)
-    if (!this.#create(cronJob, name, time, offset, status)) return again()
+    if (!this.#create(cronJob, name, time, zone(time), status)) return again()
     return again({ ...cronJob, status })
   }
 

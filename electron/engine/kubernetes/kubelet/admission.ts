@@ -11,6 +11,8 @@ export interface Allocated { cpu: number; memory: number; pods: number }
  */
 export function refusal(pod: Pod, node: () => Node | undefined, allocated: Allocated, allocatable: Allocated, others: () => Iterable<Pod>): Refusal | undefined {
   const { spec } = pod
+  const { os } = spec as { os?: { name?: string } }
+  if (os && os.name !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }
   if (spec.securityContext?.sysctls?.length) {
     const name = forbiddenSysctl(pod)
     if (name) return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${name}" not allowlisted` }

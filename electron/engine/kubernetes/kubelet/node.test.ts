@@ -27,6 +27,7 @@ describe('a kubelet takes no Pod', () => {
 
   it('that sets what it does not allow', () => {
     expect(refused({ securityContext: { sysctls: [{ name: 'net.core.somaxconn', value: '1' }] } })).toEqual({ reason: 'SysctlForbidden', message: 'Pod was rejected: forbidden sysctl: "net.core.somaxconn" not allowlisted' })
+    expect(refused({ os: { name: 'windows' } })).toEqual({ reason: 'PodOSNotSupported', message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS" })
   })
 
   it('and what a Pod has given back others may have', () => {

@@ -1,9 +1,9 @@
 import type * as batch from 'kubernetes-types/batch/v1'
-import { CronError, parseCron, zoneOffset } from '../cron-schedule.ts'
+import { CronError, parseCron } from '../cron-schedule.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
-import { deepEqual, quote } from '../json.ts'
+import { deepEqual } from '../json.ts'
 import { compileLabelSelector } from '../selectors.ts'
-import { notSimulated } from '../status.ts'
+import { zoneOf } from '../time-zone.ts'
 import type { CronJob, Job } from '../types.ts'
 import { validatePodFailurePolicy, validateSuccessPolicy } from './batch-policies.ts'
 import { notNegative } from './common.ts'
@@ -208,7 +208,5 @@ function validateTimeZone(zone: string | undefined, errors: FieldErrors): void {
   if (zone.split('/').some(isBad)) return errors.invalid(path, zone, `unknown time zone ${zone}`)
   if (zone.toLowerCase() === 'local') errors.invalid(path, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones')
   if (zone === 'Local') return
-  const offset = zoneOffset(zone)
-  if (offset === 'unknown') errors.invalid(path, zone, `unknown time zone ${zone}`)
-  else if (offset === 'unsimulated') throw notSimulated(`the time zone ${quote(zone)} of a CronJob (use Etc/UTC, or a fixed offset such as Etc/GMT-1)`)
+  if (!zoneOf(zone)) errors.invalid(path, zone, `unknown time zone ${zone}`)
 }
