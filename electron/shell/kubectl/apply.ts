@@ -2,6 +2,7 @@ import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { setLastApplied, viewLastApplied } from './apply-last-applied.ts'
+import { checkPrune, prune, PRUNE_FLAGS } from './apply-prune.ts'
 import { serverSideApply } from './apply-server.ts'
 import { type Command, did, type DryRun, type Kubectl } from './command.ts'
 import { cascade, deleteInfos, waitForDeletion } from './delete.ts'
@@ -21,7 +22,7 @@ export const apply: Command = {
   name: 'apply',
   short: 'Apply a configuration to a resource by file name or stdin',
   use: 'apply (-f FILENAME | -k DIRECTORY)',
-  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
+  flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, PRUNE_FLAGS, `
     --all bool
     --cascade string=background?background
     --field-manager string=kubectl-client-side-apply
@@ -30,8 +31,6 @@ export const apply: Command = {
     --grace-period int=-1
     --openapi-patch bool=true -
     --overwrite bool=true ~
-    --prune bool ~
-    --prune-allowlist array ~
     --record bool !
     --server-side bool
     --subresource string
@@ -58,6 +57,7 @@ function* run(k: Kubectl): Task<number> {
   if (f.string('subresource') !== '' && !serverSide) throw new KubectlError('--subresource can only be specified for --server-side')
   if (dryRun === 'client' && serverSide) throw new KubectlError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
   if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
+  checkPrune(k)
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false, validate: validation !== 'Ignore' }))
   if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to apply')
   const done: { object: JsonObject }[] = []
@@ -82,6 +82,7 @@ function* run(k: Kubectl): Task<number> {
     const objects = done.map((d) => (several ? (JSON.parse(sortedGoJson(d.object)) as JsonObject) : d.object))
     yield* k.out(printer.print(!several ? objects[0]! : { kind: 'List', apiVersion: 'v1', metadata: {}, items: objects }))
   }
+  if (f.bool('prune')) yield* prune(k, done.map((d) => d.object), dryRun)
   return 0
 }
 

@@ -5,8 +5,10 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { KubectlError, quote } from './errors.ts'
 import type { Flag, FlagSet } from './flags.ts'
-import { connect, hearing, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
+import { identified } from './identity.ts'
+import { connect, hearing, type Kubeconfig, loadKubeconfig, serverUrl } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
+import { gateLines, loadedLines, logging } from './request-log.ts'
 
 /** One verb: kubectl's options → complete → validate → run, in one file each. */
 export interface Command {
@@ -45,7 +47,8 @@ export class Kubectl {
   readonly root: readonly Command[]
   #config: Kubeconfig | undefined
   #client: KubernetesClient | undefined
-  readonly #heard: string[] = []
+  /** What the server warned of and the log says, not printed yet. */
+  readonly #heard: ({ warning: string } | { line: string })[] = []
   readonly #everHeard = new Set<string>()
 
   constructor(init: { process: Process; cluster: Cluster; command: Command; path: string; flags: FlagSet; options: KubectlOptions; root: readonly Command[] }) {
@@ -65,11 +68,17 @@ export class Kubectl {
     return this.process.clock.wall()
   }
   get config(): Kubeconfig {
-    return (this.#config ??= loadKubeconfig(this.process, this.flags, this.path.startsWith('kubectl config')))
+    if (this.#config) return this.#config
+    this.#config = loadKubeconfig(this.process, this.flags, this.path.startsWith('kubectl config'))
+    this.#heard.push({ line: loadedLines(this, this.#config.sources.map((s) => s.path)) })
+    return this.#config
   }
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {
-    return (this.#client ??= asManager(hearing(connect(this.cluster, this.config, this.flags), (text) => this.#hear(text)), 'kubectl'))
+    if (this.#client) return this.#client
+    const client = asManager(hearing(identified(connect(this.cluster, this.config, this.flags), this.config, this.flags, this.now), (text) => this.#hear(text)), 'kubectl')
+    this.#heard.push({ line: gateLines(this) })
+    return (this.#client = logging(this, client, serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
   }
 
   /** The namespace to work in, and whether the command line says so. */
@@ -89,14 +98,17 @@ export class Kubectl {
     if (text !== '') yield* this.process.printError(text)
   }
 
-  /** What the server warned of and was not printed yet. Each text is told once, as rest.WarningWriter does. */
+  /** What the server warned of and was not printed yet (each text once, as rest.WarningWriter does), and the log's lines. */
   *tellWarnings(): Task {
-    for (const text of this.#heard.splice(0)) yield* this.warn(text)
+    for (const heard of this.#heard.splice(0)) {
+      if ('warning' in heard) yield* this.warn(heard.warning)
+      else if (heard.line !== '') yield* this.process.printError(heard.line)
+    }
   }
   #hear(text: string): void {
     if (this.#everHeard.has(text)) return
     this.#everHeard.add(text)
-    this.#heard.push(text)
+    this.#heard.push({ warning: text })
   }
   *warn(text: string): Task {
     if (this.flags.bool('warnings-as-errors')) this.#warned++
@@ -128,6 +140,12 @@ export class Kubectl {
       return 'none'
     }
     throw new KubectlError(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`)
+  }
+
+  /** --request-timeout in ms; Infinity without one. A number alone is of seconds. */
+  get requestTimeout(): number {
+    const text = this.flags.string('request-timeout')
+    return (/^\d+$/.test(text) ? Number(text) * 1000 : this.flags.duration('request-timeout')) || Infinity
   }
 
   /** klog's "W0105 08:00:00.000000    1234". */

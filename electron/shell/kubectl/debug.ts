@@ -1,4 +1,7 @@
 import type { ContainerStatus, KubeObject, Pod } from '../../engine/kubernetes/types.ts'
+import type { JsonObject as PatchObject } from '../../engine/kubernetes/json.ts'
+import { createStrategicMergePatch } from '../../engine/kubernetes/patch/three-way.ts'
+import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { attachTo } from './attach.ts'
 import type { Command, Kubectl } from './command.ts'
@@ -80,7 +83,6 @@ function* run(k: Kubectl): Task<number> {
 
 function pairOf(pair: string): [string, string] {
   const at = pair.indexOf('=')
-  if (at < 0) throw new KubectlError(`invalid argument ${quote(pair)} for "--set-image" flag: ${pair} must be formatted as key=value`)
   return [pair.slice(0, at), pair.slice(at + 1)]
 }
 
@@ -158,7 +160,9 @@ function* debugEphemeral(k: Kubectl, options: Options, pod: Pod): Task<{ pod: Po
   profile(k, 'ephemeral', { metadata: {}, spec: {} }, container, options.keep)
   yield* warnOfUser(k, pod.spec as unknown as JsonObject, container)
   const { namespace } = pod.metadata
-  const patch = { spec: { ephemeralContainers: [container] } }
+  const debugged = { ...pod, spec: { ...pod.spec, ephemeralContainers: [...(pod.spec.ephemeralContainers ?? []), container] } }
+  // with the order that the containers are to have
+  const patch = createStrategicMergePatch(pod as unknown as PatchObject, debugged as unknown as PatchObject, schemaOf('Pod'))
   const changed = k.client.patch<Pod>('pods', namespace, pod.metadata.name, 'application/strategic-merge-patch+json', patch, { subresource: 'ephemeralcontainers' })
   return { pod: changed, container: name }
 }

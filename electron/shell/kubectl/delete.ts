@@ -147,6 +147,12 @@ function* waitGone(k: Kubectl, deletions: readonly Deletion[], timeout: number):
 export function* waitForDeletion(k: Kubectl, info: Info, uid: string, deadline: number): Task {
   const key = keyOf(info.resource)
   const namespace = info.resource.namespaced ? info.namespace : undefined
+  try {
+    k.client.get(key, namespace, info.name)
+  } catch (error) {
+    if (isNotFound(error)) return
+    throw error
+  }
   const options = { namespace, fieldSelector: `metadata.name=${info.name}` }
   const listed = k.client.list(key, options)
   const found = listed.items[0]

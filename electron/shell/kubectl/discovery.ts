@@ -7,6 +7,7 @@ import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
 import { goJson } from './json.ts'
 import { serverUrl } from './kubeconfig.ts'
+import { isNoServer, unanswered } from './no-server.ts'
 import type { JsonObject } from './objects.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
 import { toYaml } from './yaml.ts'
@@ -102,17 +103,28 @@ export const apiResources: Command = {
   },
 }
 
+function served(k: Kubectl): readonly ApiResource[] {
+  try {
+    return k.client.resources()
+  } catch (error) {
+    if (!isNoServer(error)) throw error
+    throw new KubectlError(`couldn't get available api versions from server: ${unanswered('Get', '/api?timeout=32s')}`)
+  }
+}
+
 export const apiVersions: Command = {
   name: 'api-versions',
   short: 'Print the supported API versions on the server, in the form of "group/version"',
   use: 'api-versions',
   *run(k): Task<number> {
     if (k.args.length > 0) throw k.usageError(`unexpected arguments: [${k.args.join(' ')}]`)
-    const versions = new Set(k.client.resources().map((r) => (r.group ? `${r.group}/${r.version}` : r.version)))
+    const versions = new Set(served(k).map((r) => (r.group ? `${r.group}/${r.version}` : r.version)))
     yield* k.out([...versions].sort().map((v) => `${v}\n`).join(''))
     return 0
   },
 }
+
+const DUMP = "\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n"
 
 export const clusterInfo: Command = {
   name: 'cluster-info',
@@ -123,6 +135,12 @@ export const clusterInfo: Command = {
     const colour = (code: number, word: string): string => (k.process.terminalOf(1) ? `\x1b[${code}m${word}\x1b[0m` : word)
     const running = (name: string, link: string): string => `${colour(32, name)} is running at ${colour(33, link)}\n`
     const host = serverUrl(k.cluster)
+    try {
+      k.client.serverVersion()
+    } catch (error) {
+      if (isNoServer(error)) yield* k.out(DUMP)
+      throw error
+    }
     const services = k.client.list('services', { namespace: 'kube-system', labelSelector: 'kubernetes.io/cluster-service=true' }).items
     let out = running('Kubernetes control plane', host)
     for (const service of services) {
@@ -132,7 +150,7 @@ export const clusterInfo: Command = {
       const target = port ? `${scheme}${name}${port.name || scheme ? `:${port.name ?? ''}` : ''}` : name
       out += running(labels?.['kubernetes.io/name'] ?? name, `${host}/api/v1/namespaces/${namespace ?? ''}/services/${target}/proxy`)
     }
-    yield* k.out(`${out}\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n`)
+    yield* k.out(out + DUMP)
     return 0
   },
 }

@@ -55,7 +55,7 @@ describe('kubectl drain', () => {
       'cannot delete Pods with local storage (use --delete-emptydir-data to override): default/cache',
     ]
     expect(refused.stdout).toBe('node/worker-1 cordoned\n')
-    expect(refused.stderr).toBe(`error: unable to drain node "worker-1" due to error: [${why.join(', ')}], continuing command...\nThere are pending nodes to be drained:\n worker-1\n[${why.join(', ')}]\n`)
+    expect(refused.stderr).toBe(`error: unable to drain node "worker-1" due to error: [${why.join(', ')}], continuing command...\nThere are pending nodes to be drained:\n worker-1\n${why.join('\n')}\n`)
     expect(refused.code).toBe(1)
     const forced = b.run('kubectl drain worker-1 --ignore-daemonsets --delete-emptydir-data --force')
     expect(forced.stderr).toBe('Warning: ignoring DaemonSet-managed Pods: default/agent; deleting Pods that declare no controller: default/bare, default/cache\n')

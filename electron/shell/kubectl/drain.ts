@@ -49,7 +49,7 @@ export const drain: Command = {
     }
     if (failed.length === 0) return 0
     yield* k.err(`There are pending nodes to be drained:\n${failed.map(({ name }) => ` ${name}\n`).join('')}`)
-    throw new AggregateError([new AggregateError(failed.map(({ error }) => error))])
+    throw new AggregateError(failed.map(({ error }) => error))
   },
 }
 

@@ -3,13 +3,12 @@ import { humanDuration } from '../../engine/kubernetes/human-duration.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { sortEvents } from './describe/writer.ts'
-import { KubectlError } from './errors.ts'
+import { KubectlError, NoSuchResourceError } from './errors.ts'
 import { flags, PRINT_FLAGS } from './flags.ts'
 import { inGoOrder } from './go-order.ts'
 import { at, type JsonObject, parseTime, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
-import { resourceFor } from './resources.ts'
 import { Watch } from './watching.ts'
 
 export const events: Command = {
@@ -37,7 +36,11 @@ function* run(k: Kubectl): Task<number> {
     const parts = f.string('for').split('/')
     if (parts.length > 2) throw new KubectlError('arguments in resource/name form may not have more than one slash')
     if (parts.length !== 2) throw new KubectlError('--for must be in resource/name form')
-    const resource = resourceFor(k, parts[0]!)
+    const resource = k.client.findResource(parts[0]!)
+    if (!resource) {
+      yield* k.err(`${new NoSuchResourceError(parts[0]!).message}\n`)
+      return 1
+    }
     const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version
     options.fieldSelector = `involvedObject.kind=${resource.kind},involvedObject.apiVersion=${apiVersion},involvedObject.name=${parts[1]!}`
   }
@@ -47,11 +50,13 @@ function* run(k: Kubectl): Task<number> {
   const headings = `${all ? 'NAMESPACE\t' : ''}LAST SEEN\tTYPE\tREASON\tOBJECT\tMESSAGE\n`
   if (f.bool('watch')) {
     const watch = new Watch(k, 'events', options)
+    const deadline = k.process.clock.now + k.requestTimeout
     let headed = f.bool('no-headers')
     try {
       for (;;) {
-        const event = yield* watch.next()
-        if (!event || (event.type !== 'ADDED' && event.type !== 'MODIFIED') || !wanted(event.object)) continue
+        const event = yield* watch.next(deadline)
+        if (!event) return 0
+        if ((event.type !== 'ADDED' && event.type !== 'MODIFIED') || !wanted(event.object)) continue
         writer.write(`${headed ? '' : headings}${row(event.object)}`)
         headed = true
         yield* k.out(writer.flush())
@@ -65,6 +70,8 @@ function* run(k: Kubectl): Task<number> {
     yield* k.err(all ? 'No events found.\n' : `No events found in ${k.namespace.name} namespace.\n`)
     return 0
   }
+  // a typed list has no names to print
+  if (f.string('output') === 'name') return 0
   if (f.string('output')) {
     yield* k.out(printerFor(k, { typed: true }).print({ kind: 'EventList', apiVersion: 'v1', metadata: {}, items: found.map((event) => inGoOrder(event as unknown as JsonObject)) } as JsonObject))
     return 0

@@ -48,6 +48,9 @@ export function flags(...texts: string[]): Flag[] {
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+/** Maps of a Go type of their own, which the help shows without brackets and which are taken apart elsewhere. */
+export const OTHER_MAPS: readonly string[] = ['aggregation-rule', 'vmodule']
+
 /** ParseBool of Go's strconv. */
 export function parseBool(text: string): boolean | undefined {
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true
@@ -177,8 +180,11 @@ export class FlagSet {
       if (number !== (flag.type === 'int' ? BigInt.asIntN(64, number) : BigInt.asIntN(32, number))) bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: value out of range`)
     }
     if (flag.type === 'duration' && parseDuration(value) === undefined) bad(durationProblem(value))
+    const pairs = flag.type === 'map' && !OTHER_MAPS.includes(flag.name) ? csv(value) : undefined
+    const odd = pairs?.find((pair) => !pair.includes('='))
+    if (odd !== undefined) bad(`${odd} must be formatted as key=value`)
     const former = this.#values.get(flag.name)
-    if (flag.type === 'slice') this.#values.set(flag.name, [...(former ?? []), ...csv(value)])
+    if (flag.type === 'slice' || pairs) this.#values.set(flag.name, [...(former ?? []), ...(pairs ?? csv(value))])
     else if (flag.type === 'array' || flag.type === 'map') this.#values.set(flag.name, [...(former ?? []), value])
     else this.#values.set(flag.name, [value])
   }
@@ -233,9 +239,9 @@ export class FlagSet {
 }
 
 export const GLOBAL_FLAGS = flags(`
-  --as string ~
-  --as-group array ~
-  --as-uid string ~
+  --as string
+  --as-group array
+  --as-uid string
   --cache-dir string=/root/.kube/cache -
   --certificate-authority string ~
   --client-certificate string ~
@@ -251,13 +257,13 @@ export const GLOBAL_FLAGS = flags(`
   --password string ~
   --profile string=none ~
   --profile-output string=profile.pprof -
-  --request-timeout string=0 -
+  --request-timeout string=0
   -s --server string
   --tls-server-name string ~
-  --token string ~
+  --token string
   --user string
   --username string ~
-  -v --v int ~
+  -v --v int
   --vmodule map ~
   --warnings-as-errors bool
 `)

@@ -34,6 +34,8 @@ export function* watchResources(k: Kubectl): Task<number> {
   const key = keyOf(resource)
   options.resourceVersion = k.client.list(key, options).resourceVersion
   const events = new Watch(k, key, options)
+  // the server ends the request then, and so the watch
+  const deadline = k.process.clock.now + k.requestTimeout
   const eventTypes = f.bool('output-watch-events')
   const tables = humanReadable(k) ? new TablePrinter({ ...tableOptions(k, resource, false), withNamespace: f.bool('all-namespaces') }) : undefined
   const printer = tables ? undefined : getPrinter(k)
@@ -52,8 +54,9 @@ export function* watchResources(k: Kubectl): Task<number> {
   try {
     if (!f.bool('watch-only')) yield* k.out(show('ADDED', infos.map((i) => i.object as unknown as KubeObject)))
     for (;;) {
-      const event = yield* events.next()
-      if (!event || event.type === 'BOOKMARK') continue
+      const event = yield* events.next(deadline)
+      if (!event) return 0
+      if (event.type === 'BOOKMARK') continue
       if (event.type === 'ERROR' && event.status.reason === WATCH_BROKE) return 0
       if (event.type === 'ERROR') throw new KubectlError(event.status.message)
       yield* k.out(show(event.type, [event.object]))

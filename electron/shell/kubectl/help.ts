@@ -1,5 +1,5 @@
 import type { Command } from './command.ts'
-import { type Flag, GLOBAL_FLAGS } from './flags.ts'
+import { type Flag, GLOBAL_FLAGS, OTHER_MAPS } from './flags.ts'
 import { flagText } from './help/flag-texts.ts'
 import { verbText } from './help/verb-texts.ts'
 
@@ -38,11 +38,8 @@ Use "kubectl options" for a list of global command-line options (applies to all 
 `
 }
 
-/** Maps whose Go type shows nothing where others show []. */
-const UNBRACKETED = ['aggregation-rule', 'vmodule']
-
 function option(flag: Flag, path: string): string {
-  const shown = flag.type === 'string' ? `'${flag.initial}'` : flag.type === 'slice' || flag.type === 'array' || (flag.type === 'map' && !UNBRACKETED.includes(flag.name)) ? `[${flag.initial}]` : flag.initial
+  const shown = flag.type === 'string' ? `'${flag.initial}'` : flag.type === 'slice' || flag.type === 'array' || (flag.type === 'map' && !OTHER_MAPS.includes(flag.name)) ? `[${flag.initial}]` : flag.initial
   const note = flag.simulated ? '' : ' Not simulated.'
   return `    ${flag.short ? `-${flag.short}, ` : ''}--${flag.name}=${shown}:\n\t${flagText(path, flag.name)}${note}\n`
 }

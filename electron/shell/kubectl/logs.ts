@@ -1,7 +1,7 @@
 import type { LogOptions } from '../../engine/kubernetes/client.ts'
 import type { Pod } from '../../engine/kubernetes/types.ts'
 import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
-import { Signal, type Task } from '../../engine/machine/task.ts'
+import { anyOf, Signal, sleep, type Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { isNotFound, KubectlError, messageOf, quote } from './errors.ts'
 import { flags, SELECTOR_FLAG } from './flags.ts'
@@ -129,6 +129,7 @@ function cut(text: string, bytes: number): string {
 function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): Task {
   const lines: string[] = []
   const changed = new Signal()
+  const deadline = k.process.clock.now + k.requestTimeout
   let open = sources.length
   const stops: (() => void)[] = []
   const interrupts = new Interrupts(k.process)
@@ -160,7 +161,8 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
     for (;;) {
       if (lines.length > 0) yield* k.out(lines.splice(0).join(''))
       else if (open === 0) return
-      else yield* interrupts.wait(changed.wait)
+      else if (k.process.clock.now >= deadline) throw new KubectlError('net/http: request canceled (Client.Timeout or context cancellation while reading body)')
+      else yield* interrupts.wait(deadline === Infinity ? changed.wait : anyOf(changed.wait, sleep(k.process.clock, deadline - k.process.clock.now)))
     }
   } finally {
     interrupts.close()

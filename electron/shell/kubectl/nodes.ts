@@ -6,7 +6,7 @@ import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
-import { type Info, queryOf, resolve } from './resources.ts'
+import { gvr, type Info, queryOf, resolve } from './resources.ts'
 
 /** What is done to nodes: cordon, uncordon, taint. */
 
@@ -32,6 +32,8 @@ export function* nodesOf(k: Kubectl, verb: string): Task<Info[]> {
   const args = selector ? ['nodes'] : k.args.map((a) => (a.includes('/') ? a : `node/${a}`))
   const { infos, errors } = yield* resolve(k, { args, labelSelector: selector })
   throwAll(errors)
+  const other = infos.find((info) => info.resource.kind !== 'Node')
+  if (other) throw new KubectlError(`expected resource of type node, got ${quote(gvr(other.resource))}`)
   return infos
 }
 
@@ -91,9 +93,11 @@ function* runTaint(k: Kubectl): Task<number> {
     else {
       const taint = parseTaint(k, spec)
       if (taint.effect === '') throw k.usageError(`invalid taint spec: ${spec}`)
+      if (add.some((t) => t.key === taint.key && t.effect === taint.effect)) throw k.usageError(`duplicated taints with the same key and effect: {${taint.key} ${taint.value ?? ''} ${taint.effect} <nil>}`)
       add.push(taint)
     }
   }
+  if (f.bool('all') && f.string('selector')) throw new KubectlError("setting 'all' parameter with a non empty selector is prohibited")
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: resources }))
   for (const info of infos) {
     if (info.resource.kind !== 'Node') throw new KubectlError(`invalid resource type ${info.resource.name}, only node types are supported`)
@@ -106,10 +110,11 @@ function* runTaint(k: Kubectl): Task<number> {
       const gone = (h: Taint): boolean => remove.some((r) => r.key === h.key && (r.effect === '' || r.effect === h.effect))
       for (const r of remove) if (!held.some((h) => r.key === h.key && (r.effect === '' || r.effect === h.effect))) throw new KubectlError(`taint ${quote(`${r.key}${r.effect ? `:${r.effect}` : ''}`)} not found`)
       const taints = [...add, ...held.filter((h) => !gone(h) && !add.some((t) => same(h, t)))]
-      const operation = add.length > 0 && remove.length > 0 ? 'modified' : add.length > 0 ? 'tainted' : 'untainted'
+      const operation = add.length > 0 && (remove.length > 0 || taken.length > 0) ? 'modified' : add.length > 0 ? 'tainted' : 'untainted'
       const after: JsonObject = { ...info.object, spec: { ...node.spec, taints } }
       if (dryRun !== 'client') k.client.patch('nodes', undefined, info.name, 'application/merge-patch+json', { spec: { taints: taints.length > 0 ? taints : null } }, { dryRun: dryRun === 'server' })
-      yield* k.out(printerFor(k, { operation: dryRunned(operation, dryRun) }).print(after))
+      // kubectl does not say here that it was only tried
+      yield* k.out(printerFor(k, { operation: dryRun === 'client' ? operation : dryRunned(operation, dryRun) }).print(after))
     } catch (error) {
       errors.push(error)
     }
@@ -130,6 +135,8 @@ function parseTaint(k: Kubectl, spec: string): Taint {
   const effect = parts[1] ?? ''
   if (parts.length === 2 && !EFFECTS.includes(effect)) throw k.usageError(`invalid taint effect: ${effect}, unsupported taint effect`)
   const [key, value, more] = parts[0]!.split('=') as [string, string?, string?]
-  if (more !== undefined || key === '') throw k.usageError(`invalid taint spec: ${spec}`)
+  const wrong = qualifiedName(key)
+  if (more !== undefined) throw k.usageError(`invalid taint spec: ${spec}`)
+  if (wrong.length > 0) throw k.usageError(`invalid taint spec: ${spec}, ${wrong.join('; ')}`)
   return value ? { key, value, effect } : { key, effect }
 }

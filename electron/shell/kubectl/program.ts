@@ -8,6 +8,7 @@ import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
 import { discoveryLog } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
+import { HIGHEST, refusalLine } from './request-log.ts'
 
 /**
  * What kubectl needs until its first request is answered, in virtual ms. What controllers do at once after one command
@@ -93,6 +94,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     else yield* process.print(text)
     return 1
   }
+  if (flags.int('v') > HIGHEST) throw new NotSimulatedError(`${path} -v=${flags.int('v')}`, `-v=${HIGHEST} shows each request, without headers and bodies`)
   const timeout = flags.string('request-timeout')
   if (!/^\d+$/.test(timeout) && parseDuration(timeout) === undefined) {
     throw new KubectlError('Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)')
@@ -104,7 +106,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   } catch (error) {
     yield* k.tellWarnings()
     if (error instanceof PrintError) yield* k.out(error.stdout)
-    yield* k.err(discoveryLog(k, error))
+    yield* k.err(discoveryLog(k, error) + refusalLine(k, error))
     throw error
   }
   yield* k.tellWarnings()

@@ -6,6 +6,7 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { aggregate, AggregateError, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
+import { isNoServer, unanswered } from './no-server.ts'
 import { documents, type Entry, type Files, readManifests } from './manifests.ts'
 import { groupVersion, isList, isObject, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
 
@@ -123,8 +124,20 @@ export function* resolve(k: Kubectl, query: Query): Task<Result> {
   if (TYPED.test(k.path)) refuseCustom(result)
   if (query.local) return result
   const warnings = new Set([...result.types, ...result.infos.map((i) => i.resource)].flatMap((r) => r.deprecation ?? []))
-  for (const warning of warnings) yield* k.warn(warning)
+  for (const warning of [...shortNames(k, query), ...warnings]) yield* k.warn(warning)
   return result
+}
+
+/** What the shortcut expander of cli-runtime says of a short name that several kinds have. */
+function shortNames(k: Kubectl, query: Query): string[] {
+  const args = query.args ?? []
+  const slashed = [...args, ...(query.names?.names ?? [])].filter((arg) => arg.includes('/')).map((arg) => arg.slice(0, arg.indexOf('/')))
+  const words = [...new Set(slashed.length > 0 ? slashed : (args[0]?.split(',') ?? []))]
+  return words.flatMap((word) => {
+    const all = k.client.resources().filter((r) => r.shortNames.includes(word) && isPreferred(r))
+    const first = k.client.findResource(word)
+    return all.length < 2 ? [] : all.filter((r) => r !== first).map((r) => `short name ${quote(word)} could also match lower priority resource ${gr(r)}`)
+  })
 }
 
 function* find(k: Kubectl, query: Query): Task<Result> {
@@ -147,8 +160,10 @@ function* find(k: Kubectl, query: Query): Task<Result> {
     }
     for (const arg of args) tuples.push(split(arg))
   } else if (args.length > 0) {
-    types = [...new Set(expandCategories(k, args[0]!).split(','))]
+    const expanded = expandCategories(k, args[0]!)
+    types = [...new Set(expanded.split(','))]
     names = args.slice(1)
+    if (names.length > 0 && types.length > 1 && expanded !== args[0]) throw new KubectlError('you must specify only one resource')
   }
   if (files) {
     if (types.length > 0 && names.length === 0) throw new KubectlError('when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well')
@@ -317,12 +332,13 @@ function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Resu
   const wanted = selector ? parseSelector(selector) : undefined
   const broken = new Set<string>()
   for (const entry of files.entries) {
+    if (broken.has(entry.source)) continue
     const invalid = query.validate ? validate(k, entry) : undefined
     if (invalid) {
       errors.push(invalid)
       broken.add(entry.source)
+      continue
     }
-    if (broken.has(entry.source)) continue
     if ('error' in entry) {
       errors.push(entry.error)
       continue
@@ -364,6 +380,7 @@ function openApiProblem(k: Kubectl): string | undefined {
     return undefined
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error
+    if (isNoServer(error)) return `failed to download openapi: ${unanswered('Get', '/openapi/v2?timeout=32s')}`
     const [, address] = /dial tcp (\S+): /.exec(error.message) ?? []
     return `failed to download openapi: Get "https://${address}/openapi/v2?timeout=32s": ${error.message}`
   }
@@ -374,6 +391,15 @@ function flatten(object: JsonObject): JsonObject[] {
 }
 
 /** An object of a file, with its type found and its namespace decided. */
+function recognized(k: Kubectl, source: string): readonly ApiResource[] {
+  try {
+    return k.client.resources()
+  } catch (error) {
+    if (!isNoServer(error)) throw error
+    throw new KubectlError(`unable to recognize ${quote(source)}: ${unanswered('Get', '/api?timeout=32s')}`)
+  }
+}
+
 function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string, ofList: boolean): Info {
   const name = nameOf(object)
   const apiVersion = text(object['apiVersion'])
@@ -384,7 +410,7 @@ function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string,
     const resource: ApiResource = { name: `${kind.toLowerCase()}s`, singular: kind.toLowerCase(), kind, group, version, namespaced: namespaceOf(object) !== '', shortNames: [], categories: [], verbs: [], subresources: [] }
     return { resource, name, namespace: namespaceOf(object), source, object }
   }
-  const resource = k.client.resources().find((r) => r.kind === kind && r.group === group && r.version === version)
+  const resource = recognized(k, source).find((r) => r.kind === kind && r.group === group && r.version === version)
   if (!resource) {
     const known = findNotSimulated(kind)
     if (known && known.group === group) throw notServed(known)

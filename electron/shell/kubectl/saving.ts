@@ -1,9 +1,10 @@
-import { StatusError } from '../../engine/kubernetes/client.ts'
+import { type ApiResource, StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { withLastApplied } from './last-applied.ts'
 import { dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
+import { isNoServer, notCreated } from './no-server.ts'
 import { at, groupVersion, type JsonObject, text, withNamespace } from './objects.ts'
 import { type Printer, printerFor } from './printers/index.ts'
 
@@ -12,10 +13,20 @@ export function creationPrinter(k: Kubectl, dryRun: DryRun, operation = 'created
   return printerFor(k, { operation: dryRunned(operation, dryRun), typed: dryRun === 'client' })
 }
 
+/** What is only shown needs no server. */
+function known(k: Kubectl, dryRun: DryRun): readonly ApiResource[] {
+  try {
+    return k.client.resources()
+  } catch (error) {
+    if (dryRun === 'client' && isNoServer(error)) return []
+    throw error
+  }
+}
+
 export function createObject(k: Kubectl, object: JsonObject, dryRun: DryRun): JsonObject {
   const made = k.flags.has('save-config') && k.flags.bool('save-config') && !(dryRun === 'client' && k.path === 'kubectl run') ? withLastApplied(object) : object
   const { group, version } = groupVersion(text(made['apiVersion']))
-  const resource = k.client.resources().find((r) => r.kind === made['kind'] && r.group === group && r.version === version)
+  const resource = known(k, dryRun).find((r) => r.kind === made['kind'] && r.group === group && r.version === version)
   const { name, explicit } = k.namespace
   if (dryRun === 'client') return explicit && resource?.namespaced !== false ? atFront(withNamespace(made, name)) : made
   const created = k.client.create<KubeObject>(resource ? resource.name : text(made['kind']), resource?.namespaced === false ? undefined : name, made, {
@@ -46,6 +57,7 @@ export function* createNamed(k: Kubectl, object: JsonObject, what: string): Task
   try {
     return yield* createAndPrint(k, object)
   } catch (error) {
+    if (isNoServer(error)) throw notCreated(k, what, object)
     if (error instanceof StatusError && error.status.reason !== 'NotSimulated') throw new KubectlError(`failed to create ${what}: ${error.message}`)
     throw error
   }
