@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest'
+import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
+import { createCluster, parseClusterConfig } from '../../cluster.ts'
+import { act, calicoKind, findStored, printObjects, readObjects, type Action } from './calicoctl-objects.ts'
+
+const POLICY = `
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: deny}
+spec: {order: 20, selector: all(), egress: [{action: Deny}]}
+---
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: more}
+spec: {cidr: 10.250.0.0/16}
+`
+
+describe('calicoctl', () => {
+  test('keeps what it is given as Calico does: with a tier before the name, and with what was not said', () => {
+    const cluster = createCluster(parseClusterConfig({ cni: 'calico', nodes: 1 })) as SimulatedCluster
+    expect(cluster.settle()).toBe(true)
+    const { client } = cluster
+    const given = readObjects(POLICY, undefined)
+    if (typeof given === 'string') throw new Error(given)
+    const all = (action: Action): (string | undefined)[] => given.map((g) => act(client, action, g))
+    expect(all('replace')[0]).toBe('resource does not exist: GlobalNetworkPolicy(default.deny) with error: globalnetworkpolicies.crd.projectcalico.org "default.deny" not found')
+    expect(all('apply')).toEqual([undefined, undefined])
+    expect(all('create')[1]).toBe('resource already exists: IPPool(more) with error: ippools.crd.projectcalico.org "more" already exists')
+    const kind = calicoKind('gnp')!
+    const stored = findStored(client, kind, undefined, 'deny')!
+    expect([stored.metadata.name, stored.metadata.labels, stored.spec['types']]).toEqual(['default.deny', { 'projectcalico.org/tier': 'default' }, ['Egress']])
+    expect(findStored(client, calicoKind('ippools')!, undefined, 'more')!.spec).toMatchObject({ blockSize: 26, ipipMode: 'Never', nodeSelector: 'all()' })
+    expect(printObjects('yaml', kind, [stored], true)).toMatch(/^apiVersion: projectcalico.org\/v3\nkind: GlobalNetworkPolicy\nmetadata:\n {2}creationTimestamp: ".*"\n[^]*\nspec:\n {2}egress:\n {2}- action: Deny\n {2}order: 20\n/)
+    expect(all('delete')).toEqual([undefined, undefined])
+    expect(readObjects('apiVersion: crd.projectcalico.org/v1\nkind: IPPool\n', undefined)).toBe('unknown resource type (IPPool) and/or version (crd.projectcalico.org/v1)')
+  })
+})
