@@ -6,7 +6,7 @@ import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
 import { mountProc, mountSys } from './proc.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
-import type { Machine, NetworkNames, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
+import type { Credentials, Machine, NetworkNames, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
 
 export interface MachineOptions {
   kind: Machine['kind']
@@ -18,7 +18,7 @@ export interface MachineOptions {
   network: NetworkNamespace
   programs: ProgramTable
   env?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
-  user?: { uid: number; gid: number; name: string }
+  user?: Credentials
   capabilities?: ReadonlySet<string>
   /** Another machine's processes, to be among them. */
   pids?: PidNamespace
@@ -40,7 +40,7 @@ export class SimulatedMachine implements Machine {
   readonly programs: ProgramTable
   readonly processes: Map<number, SimulatedProcess>
   readonly env: Map<string, string>
-  readonly user: { uid: number; gid: number; name: string }
+  readonly user: Credentials
   readonly capabilities?: ReadonlySet<string>
   #nextPid: number
   readonly #shared: PidNamespace | undefined

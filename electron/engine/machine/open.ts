@@ -10,7 +10,7 @@ import type { FileStat, OpenFile, Process } from './types.ts'
 export function permits(user: Process['user'], stat: Pick<FileStat, 'mode' | 'uid' | 'gid' | 'type'>, want: 'read' | 'write' | 'execute'): boolean {
   const bit = want === 'read' ? 4 : want === 'write' ? 2 : 1
   if (user.uid === 0) return want !== 'execute' || stat.type === 'directory' || (stat.mode & 0o111) !== 0
-  const shift = user.uid === stat.uid ? 6 : user.gid === stat.gid ? 3 : 0
+  const shift = user.uid === stat.uid ? 6 : user.gid === stat.gid || user.groups?.includes(stat.gid) ? 3 : 0
   return ((stat.mode >> shift) & bit) !== 0
 }
 

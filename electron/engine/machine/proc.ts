@@ -111,6 +111,7 @@ function processFiles(process: ProcessEntry): Record<string, () => string> {
         `PPid:\t${process.ppid}`,
         `Uid:\t${Array(4).fill(process.user.uid).join('\t')}`,
         `Gid:\t${Array(4).fill(process.user.gid).join('\t')}`,
+        `Groups:\t${(process.user.groups ?? []).map((group) => `${group} `).join('')}`,
         'Threads:\t1',
       ].join('\n') + '\n',
   }

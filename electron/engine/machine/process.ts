@@ -12,6 +12,7 @@ import { absolutePath } from './path.ts'
 import { SIGNAL_NUMBERS, defaultAction } from './signals.ts'
 import { Signal, Thread, anyOf, sleep, type Outcome, type Suspension, type Task } from './task.ts'
 import type {
+  Credentials,
   ExitStatus, Inside, OpenFile, Process, ProcessGroup, Program, SignalName, SpawnOptions, Terminal,
 } from './types.ts'
 
@@ -53,7 +54,7 @@ export class SimulatedProcess implements Process {
   argv: readonly string[]
   readonly env: Map<string, string>
   readonly files = new Map<number, OpenFile>()
-  readonly user: { uid: number; gid: number; name: string }
+  readonly user: Credentials
   readonly startedAt: number
   readonly thread: Thread<number>
   cwd: string

@@ -127,7 +127,7 @@ export interface SpawnOptions {
   files: ReadonlyMap<number, OpenFile>
   /** A new process group, or one to join. Without it: the parent's. */
   group?: 'new' | ProcessGroup
-  user?: { uid: number; gid: number; name: string }
+  user?: Credentials
   /** Namespaces and rights that are not the machine's (nsenter, chroot into another root); children have them, too. */
   inside?: Inside
 }
@@ -140,6 +140,9 @@ export interface Inside {
 
 export type ExitStatus = { code: number; signal?: SignalName }
 
+/** Whom a process runs as. `groups`: those besides its own one. */
+export interface Credentials { uid: number; gid: number; name: string; groups?: readonly number[] }
+
 export interface Process {
   readonly pid: number
   readonly parent: Process | undefined
@@ -147,7 +150,7 @@ export interface Process {
   readonly argv: readonly string[]
   readonly env: Map<string, string>
   readonly files: Map<number, OpenFile>
-  readonly user: { uid: number; gid: number; name: string }
+  readonly user: Credentials
   readonly startedAt: number
   readonly thread: Thread<number>
   cwd: string
@@ -219,7 +222,7 @@ export interface ProcessEntry {
   readonly pid: number
   readonly ppid: number
   readonly argv: readonly string[]
-  readonly user: { uid: number; gid: number; name: string }
+  readonly user: Credentials
   /** Virtual ms. */
   readonly startedAt: number
   readonly stopped: boolean
@@ -262,7 +265,7 @@ export interface Machine {
   /** Somebody looks at it: what nobody needs before is made now. */
   visit(): void
   /** Whom new sessions run as. */
-  readonly user: { uid: number; gid: number; name: string }
+  readonly user: Credentials
   /** What root may do here, by the names of capabilities(7); absent: everything. */
   readonly capabilities?: ReadonlySet<string>
   /** Environment that a new session starts with. */

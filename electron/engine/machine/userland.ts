@@ -5,13 +5,16 @@ import type { Filesystem } from './types.ts'
  * written yet says so when it is run.
  */
 const GNU = [
-  'arch', 'awk', 'base64', 'basename', 'bash', 'cat', 'chmod', 'chown', 'chroot', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'dash', 'df', 'diff',
-  'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free', 'grep', 'groups', 'head',
-  'hostname', 'id', 'install', 'join', 'kill', 'less', 'ln', 'ls', 'lsns', 'md5sum', 'mkdir', 'mktemp', 'more', 'mv', 'nl', 'nproc', 'nsenter', 'od', 'paste',
-  'pgrep', 'pidof', 'pkill', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
-  'sha256sum', 'shuf', 'sleep', 'sort', 'split', 'stat', 'strings', 'stty', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
-  'truncate', 'tty', 'uname', 'uniq', 'uptime', 'watch', 'wc', 'which', 'whoami', 'xargs', 'yes',
+  'arch', 'awk', 'b2sum', 'base32', 'base64', 'basename', 'bash', 'cat', 'chgrp', 'chmod', 'chown', 'chroot', 'cksum', 'clear', 'cmp', 'comm', 'cp', 'csplit', 'cut', 'date', 'dash', 'dd', 'df', 'diff',
+  'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fmt', 'fold', 'free', 'getopt', 'grep', 'groups', 'head',
+  'hostname', 'id', 'install', 'join', 'kill', 'less', 'link', 'ln', 'logname', 'ls', 'lsns', 'md5sum', 'mkdir', 'mkfifo', 'mktemp', 'more', 'mv', 'nice', 'nl', 'nohup', 'nproc', 'nsenter', 'numfmt', 'od', 'paste',
+  'pathchk', 'pgrep', 'pidof', 'pkill', 'pr', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
+  'sha224sum', 'sha256sum', 'sha384sum', 'sha512sum', 'shred', 'shuf', 'sleep', 'sort', 'split', 'stat', 'stdbuf', 'strings', 'stty', 'sum', 'sync', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
+  'truncate', 'tsort', 'tty', 'uname', 'unexpand', 'uniq', 'unlink', 'uptime', 'users', 'watch', 'wc', 'which', 'who', 'whoami', 'xargs', 'yes',
 ] as const
+
+/** Debian's bsdextrautils and xxd: a person's machine has them, an image does not. */
+export const EXTRAS = ['column', 'hexdump', 'xxd'] as const
 
 const BUSYBOX = [
   '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'chroot', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'df',

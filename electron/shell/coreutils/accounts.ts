@@ -9,7 +9,7 @@ function lookup(process: Process, file: string, column: number, value: string): 
 }
 
 export function userName(process: Process, uid: number): string | undefined {
-  return lookup(process, '/etc/passwd', 2, String(uid))?.[0] ?? (process.user.uid === uid ? process.user.name : undefined)
+  return lookup(process, '/etc/passwd', 2, String(uid))?.[0] ?? (process.user.uid === uid && process.user.name !== String(uid) ? process.user.name : undefined)
 }
 
 export function groupName(process: Process, gid: number): string | undefined {
@@ -19,6 +19,11 @@ export function groupName(process: Process, gid: number): string | undefined {
 export function userId(process: Process, name: string): { uid: number; gid: number } | undefined {
   const entry = lookup(process, '/etc/passwd', 0, name)
   return entry && { uid: Number(entry[2]), gid: Number(entry[3]) }
+}
+
+/** Of a process: its own first, as getgroups(2) of the GNU tools has them. */
+export function groupsOf({ user: { gid, groups = [] } }: Process): number[] {
+  return [gid, ...groups.filter((each) => each !== gid)]
 }
 
 export function groupId(process: Process, name: string): number | undefined {

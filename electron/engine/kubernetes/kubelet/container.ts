@@ -7,12 +7,11 @@ import { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { createMachine } from '../../machine/machine.ts'
 import { createPipe } from '../../machine/pipe.ts'
 import { createTerminal } from '../../machine/terminal.ts'
-import type { ExitStatus, Machine, OpenFile, PidNamespace, Process, ProgramTable, SignalName, Terminal } from '../../machine/types.ts'
+import type { Credentials, ExitStatus, Machine, OpenFile, PidNamespace, Process, ProgramTable, SignalName, Terminal } from '../../machine/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { imageLayer } from '../../programs/rootfs.ts'
 import type { Image } from '../../programs/types.ts'
 import type { Container, Pod } from '../types.ts'
-import type { User } from './security.ts'
 import { ContainerLog } from './container-log.ts'
 import { expand } from './expansion.ts'
 
@@ -30,7 +29,7 @@ export interface ContainerSetup {
   sandbox: { readonly network: NetworkNamespace; beforeTouch(work: () => void): void }
   programs: ProgramTable
   environment: () => Environment
-  user: User
+  user: Credentials
   /** The processes that it sees; absent: its own alone. */
   pids?: PidNamespace | undefined
   /** As {@link Image.quiet}, of a container that is started as its image says; what `prepare` writes is the same whenever it is called. */
@@ -61,7 +60,7 @@ export class ContainerRun {
   readonly image: Image
   readonly startedAt: number
   readonly stopSignal: SignalName
-  readonly user: User
+  readonly user: Credentials
   #live: Live | undefined
   #setup: ContainerSetup | undefined
   readonly #onExit: (status: ExitStatus) => void

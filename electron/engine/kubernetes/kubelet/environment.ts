@@ -33,7 +33,7 @@ export function environmentOf(pod: Pod, container: Container, image: Image, host
   if (container.tty) out.set('TERM', 'xterm')
   for (const [name, value] of Object.entries(rest)) out.set(name, value)
   for (const [name, value] of own) out.set(name, value)
-  if (!out.has('HOME')) out.set('HOME', image.user.uid === 0 ? '/root' : '/')
+  if (!out.has('HOME')) out.set('HOME', (container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser ?? image.user.uid) === 0 ? '/root' : '/')
   return out
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { permits } from '../../machine/open.ts'
 import { Story } from './stories.samples.ts'
 
 const { does } = Story
@@ -137,6 +138,17 @@ describe('volumes', () => {
     const story = new Story()
     story.run('web', { securityContext: { fsGroup: 2000, runAsUser: 1000 }, containers: [{ volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', emptyDir: {} }] })
     expect(story.cluster.container('default', 'web')!.fs.stat('/v')).toMatchObject({ gid: 2000, mode: 0o2777 })
+  })
+
+  it('are read by whoever is in that group', () => {
+    const story = new Story()
+    story.create('secrets', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { key: 'hush' } })
+    const securityContext = { runAsUser: 1000, fsGroup: 2000, supplementalGroups: [4000, 100] }
+    story.run('web', { securityContext, containers: [{ ...does('stay'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', secret: { secretName: 's', defaultMode: 0o400 } }] })
+    const { user } = story.cluster.container('default', 'web')!
+    expect(user).toEqual({ uid: 1000, gid: 0, name: '1000', groups: [100, 2000, 4000] })
+    const stat = story.cluster.container('default', 'web')!.fs.stat('/v/key')
+    expect([stat.gid, permits(user, stat, 'read'), permits({ ...user, groups: [] }, stat, 'read')]).toEqual([2000, true, false])
   })
 })
 

@@ -1,17 +1,20 @@
 import type { Image } from '../../programs/types.ts'
+import type { Credentials } from '../../machine/types.ts'
 import type { Container, Pod } from '../types.ts'
 import { ConfigError } from './environment.ts'
 import { podText } from './host.ts'
 import type { ContainerUser } from './record.ts'
 
-export interface User { uid: number; gid: number; name: string }
-
 /** Whom a container runs as: its security context, its Pod's, its image (pkg/securitycontext). */
-export function identityOf(pod: Pod, container: Container, image: Image): User {
+export function identityOf(pod: Pod, container: Container, image: Image): Credentials {
   const uid = container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser
   const gid = container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup
-  if (uid === undefined) return gid === undefined ? image.user : { ...image.user, gid }
-  return { uid, gid: gid ?? 0, name: uid === 0 ? 'root' : String(uid) }
+  const { fsGroup, supplementalGroups = [] } = pod.spec.securityContext ?? {}
+  // the kernel keeps them sorted
+  const others = [...new Set([...(fsGroup === undefined ? [] : [fsGroup]), ...supplementalGroups])].sort((a, b) => a - b)
+  const groups = others.length > 0 ? { groups: others } : undefined
+  if (uid === undefined) return gid === undefined && !groups ? image.user : { ...image.user, ...(gid === undefined ? {} : { gid }), ...groups }
+  return { uid, gid: gid ?? 0, name: uid === 0 ? 'root' : String(uid), ...groups }
 }
 
 /** pkg/kubelet/kuberuntime verifyRunAsNonRoot. Throws {@link ConfigError}. */
