@@ -1,6 +1,7 @@
 import { HOST, labelLines } from '../identity.ts'
 import { addressText } from '../lb-map.ts'
 import { addressing } from '../objects.ts'
+import { cachedSelectors } from './selectors.ts'
 import type { CiliumNetworkPolicy } from '../policy-rules.ts'
 import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
 import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
@@ -97,9 +98,14 @@ export const policy: Command = ({ agent, datapath }, args) => {
   const { verb: name } = verb(args, 'policy', ['get', 'selectors'])
   const repository = agent.repository!
   if (name === 'selectors') {
-    const rows = repository.objects().flatMap((o) => specsOf(o)).map((spec) => JSON.stringify((spec as { endpointSelector?: unknown }).endpointSelector ?? {}))
-    const users = [...new Set(rows)].map((selector) => [selector, String(rows.filter((r) => r === selector).length), [...datapath.identities.values()].filter((i) => i.namespace).map((i) => i.id).join(' '), ''])
-    return columns([['SELECTOR', 'USERS', 'IDENTITIES', ''], ...users])
+    const all = cachedSelectors(repository.objects())
+    const texts = [...new Set(all.map((s) => s.text))]
+    const rows = texts.map((text) => {
+      const same = all.filter((s) => s.text === text)
+      const ids = [...datapath.identities.values()].filter((i) => same[0]!.matches(i)).map((i) => i.id).sort((a, b) => a - b)
+      return [text, [...new Set(same.map((s) => s.labels))].join(' '), String(same.length), ids, ''] as const
+    })
+    return columns([['SELECTOR', 'LABELS', 'USERS', 'IDENTITIES', ''], ...rows.flatMap(([text, labels, users, ids]) => (ids.length === 0 ? [''] : ids).map((id, i) => (i === 0 ? [text, labels, users, String(id), ''] : ['', '', '', String(id), ''])))])
   }
   return `${JSON.stringify(repository.objects().flatMap((o) => specsOf(o)), null, 2)}\nRevision: ${repository.revision}\n`
 }
