@@ -2,6 +2,7 @@ import type { ProgramTable } from '../../engine/cluster.ts'
 import { arping, busyboxArping } from './arping.ts'
 import { brctl, busyboxBrctl } from './brctl.ts'
 import { bridge } from './bridge.ts'
+import { busyboxNc } from './busybox-nc.ts'
 import { conntrack } from './conntrack.ts'
 import { curl } from './curl/index.ts'
 import { dig } from './dns/dig.ts'
@@ -44,6 +45,6 @@ import { busyboxWget } from './wget.ts'
 export function registerNettools(programs: ProgramTable): void {
   const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, ss, websocat, wg, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
-  const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
+  const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, nc: busyboxNc, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)
 }

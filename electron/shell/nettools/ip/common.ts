@@ -4,6 +4,8 @@ import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace,
 export interface Options {
   /** -4, -6 */
   family?: 4 | 6
+  /** -s twice */
+  errors?: boolean
   oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean
   /** The name that another network namespace has on this machine, for link-netns. */
   netnsName?: (network: NetworkNamespace) => string | undefined

@@ -1,6 +1,8 @@
 import { SystemError, broadcastOf, capable, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
 import { runOn } from '../../nodetools/run-on.ts'
 import { Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { coloured } from './colour.ts'
+import { HELP, USAGE } from './help.ts'
 import { ipJson } from './json.ts'
 import { link, linkFilter } from './link.ts'
 import { monitor, type MonitorOptions } from './monitor.ts'
@@ -12,12 +14,8 @@ import { tunnel } from './tunnel.ts'
 
 /** ip(8), iproute2 6.1: address, link, route, rule, neighbour, netns, monitor; words may be cut short as with the real one. */
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'xfrm'] as const
-
-const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
-where  OBJECT := { address | link | neighbor | route | rule }
-       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -br[ief] | -j[son] | -p[retty] |
-                    -4 | -6 }
-`
+/** Which the real one has, too. */
+const OTHERS = ['addrlabel', 'amt', 'fou', 'ila', 'ioam', 'l2tp', 'macsec', 'mptcp', 'mroute', 'mrule', 'netconf', 'nexthop', 'ntable', 'ntbl', 'sr', 'stats', 'tap', 'tcpmetrics', 'tcp_metrics', 'token', 'tuntap', 'vrf']
 
 export function* ip(process: Process): Task<number> {
   try {
@@ -76,27 +74,57 @@ function run(process: Process, args: string[]): string {
     netns: (word) => netnsOf(process, word),
     netnsName: (network) => process.machine.netns?.list().find((n) => n.network === network)?.name,
   }
+  let colours = false
   while (args[0]?.startsWith('-')) {
-    const flag = args.shift()!.replace(/^--?/, '')
-    if (flag === 'V' || (flag.length > 1 && 'Version'.startsWith(flag))) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
-    if (flag === 'c' || flag.startsWith('color') || flag === 'N' || flag === 'r') continue
-    if (flag === '4' || flag === 'f=inet') options.family = 4
-    else if (flag === '6' || flag === 'f=inet6') options.family = 6
-    else if (flag === 'f' || flag === 'family') options.family = args.shift() === 'inet6' ? 6 : 4
-    else if (flag === 'o' || flag === 'oneline') options.oneLine = true
-    else if (flag === 'br' || (flag.length > 1 && 'brief'.startsWith(flag))) options.brief = true
-    else if (flag === 'ts' || flag === 'tshort') options.timestamp = 'short'
-    else if (flag === 't' || flag === 'timestamp') options.timestamp = 'long'
-    else if ('details'.startsWith(flag)) options.details = true
-    else if ('statistics'.startsWith(flag) || flag === 'stats') options.statistics = true
-    else if ('json'.startsWith(flag)) options.json = true
-    else if ('pretty'.startsWith(flag)) options.pretty = true
-    else if (flag === 'n' || 'netns'.startsWith(flag)) throw new Elsewhere(open(process, args.shift() ?? ''), ['ip', ...args])
+    const [flag, value] = args.shift()!.replace(/^--?/, '').split(/=(.*)/s) as [string, string?]
+    const is = (word: string, least = 1): boolean => flag.length >= least && word.startsWith(flag)
+    if (is('loops')) args.shift()
+    else if (is('family')) familyOption(options, args.shift() ?? '')
+    else if (flag === '4') options.family = 4
+    else if (flag === '6') options.family = 6
+    else if (flag === '0' || flag === 'B' || flag === 'M') throw notSimulated(`ip -${flag}`, 'use ip -4, ip -6 or none')
+    else if (is('human', 1) || is('human-readable') || flag === 'iec') throw notSimulated(`ip -${flag}`, 'use ip -s')
+    else if (is('statistics') || is('stats')) {
+      options.errors = options.statistics
+      options.statistics = true
+    } else if (is('details')) options.details = true
+    else if (is('resolve') || is('force', 2) || is('echo')) continue
+    else if (is('oneline')) options.oneLine = true
+    else if (is('timestamp')) options.timestamp = 'long'
+    else if (is('tshort', 2)) options.timestamp = 'short'
+    else if (is('Version')) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
+    else if (is('batch')) throw notSimulated('ip -batch', 'use a script')
+    else if (is('brief', 2)) options.brief = true
+    else if (is('json')) options.json = true
+    else if (is('pretty')) options.pretty = true
+    else if (is('rcvbuf', 2)) args.shift()
+    else if (is('color')) {
+      if (value !== undefined && !['always', 'auto', 'never'].includes(value)) throw new Refusal(`Option "-${flag}=${value}" is unknown, try "ip -help".\n`, 255)
+      colours = value === undefined || value === 'always' || (value === 'auto' && process.terminalOf(1) !== undefined)
+    } else if (is('help')) throw new Refusal(USAGE, 255)
+    else if (is('netns')) throw new Elsewhere(open(process, args.shift() ?? '', 255), ['ip', ...args])
+    else if (is('Numeric')) throw notSimulated('ip -Numeric', 'use ip without it')
+    else if (is('all')) throw notSimulated('ip -all', 'use ip netns exec NAME')
     else throw new Refusal(`Option "-${flag}" is unknown, try "ip -help".\n`, 255)
   }
+  const text = onObject(process, args, options)
+  return colours && !options.json ? coloured(text) : text
+}
+
+const notSimulated = (what: string, instead: string): Refusal => new Refusal(`podhop: not simulated: ${what} (${instead})\n`, 69)
+
+function familyOption(options: Options, word: string): void {
+  if (word === 'inet' || word === 'inet6') options.family = word === 'inet' ? 4 : 6
+  else if (['link', 'bridge', 'mpls'].includes(word)) throw notSimulated(`ip -family ${word}`, 'use inet or inet6')
+  else throw new Refusal(`Error: argument "${word}" is wrong: invalid protocol family\n\n`, 255)
+}
+
+function onObject(process: Process, args: string[], options: MonitorOptions): string {
   const word = args.shift()
   if (word === undefined) throw new Refusal(USAGE, 255)
   const object = word === 'a' ? 'address' : OBJECTS.find((o) => o.startsWith(word))
+  const help = HELP[object?.startsWith('neigh') ? 'neigh' : (object ?? '')]
+  if (help !== undefined && args[0] === 'help') throw new Refusal(help, 255)
   const { network } = process
   switch (object) {
     case 'address': return address(network, args, options)
@@ -109,7 +137,9 @@ function run(process: Process, args: string[]): string {
     case 'tunnel': return tunnel(network, args, options)
     case 'monitor': throw new Monitor(args, options)
     case 'help': throw new Refusal(USAGE, 255)
-    case undefined: throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
+    case undefined:
+      if (OTHERS.some((o) => o.startsWith(word))) throw notSimulated(`ip ${word}`, 'use ip address, link, route, rule, neighbour, netns or monitor')
+      throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour, netns or monitor)\n`, 69)
   }
 }
@@ -179,13 +209,15 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
   while (args.length > 0) {
     const word = args.shift()!
     if (['dev', 'lladdr', 'nud', 'to'].includes(word)) given.set(word, args.shift() ?? '')
+    else if (word === 'proxy' || word === 'vrf' || word === 'nomaster' || word === 'unused') throw notSimulated(`ip neigh ${verb} ${word}`, 'use dev, lladdr, nud and to')
     else address = word
   }
+  if (verb === 'show' && address !== undefined && !isValidIp(address.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${address}".\n`, 1)
   const device = given.has('dev') ? requireLink(network, given.get('dev'), `Cannot find device "${given.get('dev')}"\n`) : undefined
   const target = address ?? given.get('to')
   if (verb === 'show') {
     const state = given.get('nud')?.toUpperCase()
-    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : { address: target }), ...(state === undefined ? {} : { state }), ...(options.family === undefined ? {} : { family: options.family }) }
+    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : target.includes('/') ? { within: target } : { address: target }), ...(state === undefined ? {} : { state }), ...(options.family === undefined ? {} : { family: options.family }) }
     return options.json ? ipJson.neighbours(network, filter, options.pretty) : printNeighbours(network, filter)
   }
   if (verb === 'flush') {
@@ -201,6 +233,16 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
     network.neighbours.remove(target, device)
     return ''
   }
+  const known = network.neighbours.list().some((n) => n.ip === target && n.device === device)
+  if (verb === 'get') {
+    if (!known) throw new SystemError('ENOENT')
+    return printNeighbours(network, { address: target, device }).replace(target, `${target} dev ${device}`)
+  }
+  const mac = given.get('lladdr')
+  if (mac !== undefined && !/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal('Error: Invalid link address.\n', 2)
+  if (verb === 'add' && known) throw new SystemError('EEXIST')
+  if (verb === 'change' && !known) throw new SystemError('ENOENT')
+  if (mac === undefined && !known) throw new Refusal('Error: No link layer address given.\n', 2)
   const state = (given.get('nud') ?? 'permanent').toUpperCase() as NeighbourState
   network.neighbours.set({ ip: ipValue(target), device, mac: given.get('lladdr') ?? '', state })
   return ''

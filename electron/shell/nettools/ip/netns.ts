@@ -18,9 +18,9 @@ export function netns(process: Process, args: string[]): string {
     }
     case 'delete': {
       const name = nameOf(args)
+      if (!names?.get(name)) throw new Refusal(`Cannot remove namespace file "/run/netns/${name}": No such file or directory\n`, 1)
       permit(process)
-      if (!names!.get(name)) throw new Refusal(`Cannot remove namespace file "/run/netns/${name}": No such file or directory\n`, 1)
-      names!.remove(name)
+      names.remove(name)
       return ''
     }
     case 'exec': {
@@ -44,16 +44,16 @@ export function netns(process: Process, args: string[]): string {
 }
 
 /** The named one. Throws Refusal. */
-export function open(process: Process, name: string): NetworkNamespace {
+export function open(process: Process, name: string, code = 255): NetworkNamespace {
   const found = process.machine.netns?.get(name)
-  if (!found) throw new Refusal(`Cannot open network namespace "${name}": No such file or directory\n`, 1)
+  if (!found) throw new Refusal(`Cannot open network namespace "${name}": No such file or directory\n`, code)
   if (!capable(process, 'SYS_ADMIN')) throw new Refusal(`setting the network namespace "${name}" failed: Operation not permitted\n`, 1)
   return found
 }
 
 function nameOf(args: string[]): string {
   const name = args.shift()
-  if (name === undefined) throw new Refusal('No netns name specified\n', 255)
+  if (name === undefined) throw new Refusal('No netns name specified\n', 1)
   if (name.includes('/') || name === '.' || name === '..' || name.length > 255) throw new Refusal(`Invalid netns name "${name}"\n`, 255)
   return name
 }

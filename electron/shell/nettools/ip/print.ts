@@ -111,13 +111,13 @@ export function netnsId(link: Link): number {
   return [...new Set(others.map((l) => l.peer!.namespace))].indexOf(link.peer!.namespace)
 }
 
-export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean } = {}): string {
+export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean } = {}): string {
   return selectLinks(network, filter)
     .filter((link) => !filter.family || selectAddresses(link, filter.family).length > 0)
     .map((link) => {
       const bare = filter.family === 6 && filter.device === undefined
       const head = bare ? linkHead6(link) : filter.family ? `${linkHead(link, false)}${peerNamespace(link, filter)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link, filter)}`
-      return `${head}${filter.details ? details(link) : ''}\n${addressLines(link, filter.family)}`
+      return `${head}${filter.details ? details(link) : ''}\n${addressLines(link, filter.family)}${filter.statistics ? `${statisticsLines(link, filter.errors)}\n` : ''}`
     })
     .join('')
 }
@@ -150,10 +150,10 @@ export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilte
     .join('')
 }
 
-export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; oneLine?: boolean } = {}): string {
+export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean; oneLine?: boolean } = {}): string {
   return selectLinks(network, options)
     .map((l) => {
-      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l, options)}${options.details ? details(l) : ''}${options.statistics ? `\n${statisticsLines(l)}` : ''}`
+      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l, options)}${options.details ? details(l) : ''}${options.statistics ? `\n${statisticsLines(l, options.errors)}` : ''}`
       return `${options.oneLine ? text.replaceAll('\n', '\\') : text}\n`
     })
     .join('')
@@ -195,7 +195,7 @@ function kindDetails(link: Link): string {
   return link.kind === 'dummy' ? 'dummy ' : ''
 }
 
-function statisticsLines(link: Link): string {
+function statisticsLines(link: Link, errors = false): string {
   const s = link.statistics
   const rx = [s.rxBytes, s.rxPackets, 0, s.rxDropped, 0, 0].map(String)
   const tx = [s.txBytes, s.txPackets, 0, s.txDropped, 0, 0].map(String)
@@ -203,11 +203,17 @@ function statisticsLines(link: Link): string {
   const width = (i: number, least: number): number => Math.max(least, rx[i]!.length, tx[i]!.length)
   const widths = [width(0, 6), width(1, 7), width(2, 6), width(3, 7), width(4, 7), width(5, 7)]
   const line = (values: readonly string[], end: string): string => `${values.map((v, i) => v.padStart(widths[i]!)).join(' ')} ${end}`
+  // what the drivers of virtual links count is none
+  const counted = (names: readonly string[]): string => names.map((n, i) => n.padStart(Math.max(widths[i]!, n.length))).join(' ')
+  const zeros = (names: readonly string[]): string => names.map((n, i) => '0'.padStart(Math.max(widths[i]!, n.length))).join(' ')
+  const more = (side: string, names: readonly string[]): string[] => (errors ? [`    ${side} errors:${counted(names).slice(7)}`, `        ${zeros(names)} `] : [])
   return [
     `    RX: ${line(['bytes', 'packets', 'errors', 'dropped', 'missed', 'mcast'], '')}          `,
     `        ${line(rx, '')}`,
+    ...more('RX', ['length', 'crc', 'frame', 'fifo', 'overrun']),
     `    TX: ${line(['bytes', 'packets', 'errors', 'dropped', 'carrier', 'collsns'], '')}          `,
     `        ${line(tx, '')}`,
+    ...more('TX', ['aborted', 'fifo', 'window', 'heartbt', 'transns']),
   ].join('\n')
 }
 
@@ -274,6 +280,8 @@ export interface NeighbourFilter {
   family?: 4 | 6
   device?: string
   address?: string
+  /** A network that it is in. */
+  within?: string
   state?: string
 }
 
@@ -281,7 +289,7 @@ export function selectNeighbours(network: NetworkNamespace, filter: NeighbourFil
   return network.neighbours
     .list()
     .filter((n) => (filter.family === undefined || n.ip.includes(':') === (filter.family === 6)) && (filter.device === undefined || n.device === filter.device) && (filter.address === undefined || n.ip === filter.address))
-    .filter((n) => filter.state === undefined || n.state === filter.state)
+    .filter((n) => (filter.state === undefined || filter.state === 'ALL' || n.state === filter.state) && (filter.within === undefined || cidrContains(filter.within, n.ip)))
 }
 
 export function printNeighbours(network: NetworkNamespace, filter: NeighbourFilter = {}): string {

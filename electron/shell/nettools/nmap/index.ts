@@ -162,7 +162,7 @@ function parse(process: Process): { options: Options; words: string[]; help?: st
     } else if (/^-T[0-5]$/.test(arg) || arg === '-r' || arg === '-4' || arg === '-6') continue
     else if (/^-(s[A-Z]|[AOFvdefgDSbi6R]|P[A-Z]|o[A-Z]|i[LR])/.test(arg) || /^--(top-ports|script|traceroute|reason|max-retries|min-rate|max-rate|host-timeout|exclude|source-port|version-|dns-servers|system-dns|packet-trace|iflist|ttl|mtu|data)/.test(arg)) throw notSimulated(arg)
     else if (arg.startsWith('--')) throw new Refusal(`nmap: unrecognized option '${arg}'\nSee the output of nmap -h for a summary of options.\n`, 255)
-    else if (arg.startsWith('-')) throw new Refusal(`nmap: invalid option -- '${arg[1]}'\nSee the output of nmap -h for a summary of options.\n`, 255)
+    else if (arg.startsWith('-') && arg !== '-') throw new Refusal(`nmap: invalid option -- '${arg[1]}'\nSee the output of nmap -h for a summary of options.\n`, 255)
     else words.push(arg)
   }
   if (options.technique !== 'none' && options.ports === undefined) throw notSimulated("without -p (its list of the 1,000 commonest ports)")
