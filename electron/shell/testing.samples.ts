@@ -5,7 +5,7 @@ import { layOutLinux } from '../engine/machine/linux.ts'
 import { createMachine } from '../engine/machine/machine.ts'
 import { createProgramTable } from '../engine/machine/programs.ts'
 import type { Machine, OpenFile } from '../engine/machine/types.ts'
-import { debianUserland, installUserland } from '../engine/machine/userland.ts'
+import { EXTRAS, debianUserland, installUserland } from '../engine/machine/userland.ts'
 import type { NetworkNamespace } from '../engine/network/types.ts'
 import { decodeUtf8 } from '../engine/text.ts'
 import { registerShell, runScript } from './index.ts'
@@ -18,7 +18,7 @@ export function laptop(options: { kind?: Machine['kind'] } = {}): { clock: Clock
   const clock = new Clock({ seed: 1 })
   const fs = new MemoryFilesystem({ clock })
   layOutLinux(fs, { hostname: 'podhop', user: { uid: 1000, gid: 1000, name: 'student', home: '/home/student' } })
-  installUserland(fs, debianUserland(['jq']))
+  installUserland(fs, debianUserland(['jq', ...EXTRAS]))
   const programs = createProgramTable()
   registerShell(programs)
   const machine = createMachine({

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -28,7 +28,8 @@ function parts(output: string): string[] {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'podhop-userland-'))
-afterAll(() => rmSync(directory, { recursive: true }), 60_000)
+// A thousand folders: rm is much faster than rmSync.
+afterAll(() => void spawnSync('rm', ['-rf', directory]), 120_000)
 const environment = { LC_ALL: 'C.UTF-8', TZ: 'UTC', PATH: '/usr/bin:/bin' }
 
 function real(): string[] | undefined {
@@ -55,7 +56,7 @@ const ours = simulated()
 
 test('every command came to its end', () => expect(ours).toHaveLength(commands.length))
 
-test('the corpus is as large as promised', () => expect(commands.length).toBeGreaterThan(250))
+test('the corpus is as large as promised', () => expect(commands.length).toBeGreaterThan(900))
 
 test.skipIf(!theirs).each(commands.map((command, i) => [command, i] as const))('%s', (_, i) => {
   // What is not simulated is told by our own words; the page of those is made elsewhere.

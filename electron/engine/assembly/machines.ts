@@ -5,7 +5,7 @@ import { MemoryFilesystem } from '../machine/filesystem.ts'
 import { layOutLinux } from '../machine/linux.ts'
 import { createMachine } from '../machine/machine.ts'
 import type { Machine, ProgramTable } from '../machine/types.ts'
-import { debianUserland, installUserland } from '../machine/userland.ts'
+import { EXTRAS, debianUserland, installUserland } from '../machine/userland.ts'
 import { networkOf, nthAddress, prefixLength } from '../network/address.ts'
 import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
@@ -136,7 +136,7 @@ interface MachineSetup {
 function installed(clock: Clock, { hostname, resolver, tools, user }: MachineSetup): MemoryFilesystem {
   const fs = new MemoryFilesystem({ clock })
   layOutLinux(fs, { hostname, ...(user ? { user } : {}) })
-  installUserland(fs, debianUserland(tools))
+  installUserland(fs, debianUserland([...EXTRAS, ...tools]))
   fs.writeFile('/etc/resolv.conf', resolver)
   fs.makeDirectory('/etc/iproute2', { parents: true })
   fs.writeFile('/etc/iproute2/rt_tables', RT_TABLES)

@@ -1,5 +1,5 @@
 import { encodeUtf8 } from '../../engine/text.ts'
-import { NotSimulated, tool } from './command.ts'
+import { NotSimulated, quoted, tool } from './command.ts'
 import { allLines, eachInput } from './input.ts'
 
 tool('cat', { flags: 'nbAETsveut', long: { number: 'n', 'number-nonblank': 'b', 'show-all': 'A', 'show-ends': 'E', 'show-tabs': 'T', 'squeeze-blank': 's', 'show-nonprinting': 'v' } }, function* (run) {
@@ -35,8 +35,10 @@ function visible(byte: number): string {
 }
 
 tool('tac', { unsupported: 'brs' }, function* (run) {
-  const { lines } = yield* allLines(run, run.options.operands)
-  for (const line of lines.reverse()) yield* run.print(line + '\n')
+  for (const name of run.options.operands.length > 0 ? run.options.operands : ['-']) {
+    const { lines } = yield* allLines(run, [name], (n, m) => `failed to open ${quoted(n)} for reading: ${m}`)
+    for (const line of lines.reverse()) yield* run.print(line + '\n')
+  }
 })
 
 tool('rev', {}, function* (run) {

@@ -30,7 +30,7 @@ tool('cut', { flags: 'sn', values: 'bcfd', long: { fields: 'f=', delimiter: 'd='
   yield* eachInput(run, options.operands, function* (input) {
     for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
       if (chars !== undefined) {
-        yield* run.print([...line].filter((_, i) => wanted(i + 1)).join(output) + '\n')
+        yield* run.print(pieces([...line], wanted, output) + '\n')
         continue
       }
       if (!line.includes(delimiter)) {
@@ -41,6 +41,18 @@ tool('cut', { flags: 'sn', values: 'bcfd', long: { fields: 'f=', delimiter: 'd='
     }
   }, plainComplaint)
 })
+
+/** The chosen characters; between pieces that were not adjacent stands the delimiter. */
+function pieces(chars: readonly string[], wanted: (n: number) => boolean, between: string): string {
+  let out = ''
+  let last = 0
+  for (const [i, c] of chars.entries()) {
+    if (!wanted(i + 1)) continue
+    out += (last > 0 && last < i ? between : '') + c
+    last = i + 1
+  }
+  return out
+}
 
 tool('paste', { flags: 's', values: 'd', long: { delimiters: 'd=', serial: 's' } }, function* (run) {
   const { options } = run

@@ -183,24 +183,38 @@ function* unified(run: Run, one: string, two: string, a: readonly string[], b: r
   }
 }
 
-tool('cmp', { flags: 'sl', long: { quiet: 's', silent: 's' }, usageCode: 2 }, function* (run) {
+tool('cmp', { flags: 'sl', values: 'n', long: { quiet: 's', silent: 's', verbose: 'l', bytes: 'n=' }, unsupported: 'bi', usageCode: 2 }, function* (run) {
   const [one, two = '-'] = run.options.operands
   if (one === undefined) throw usage(run, `missing operand after '${run.name}'`)
-  const texts: string[] = []
+  const most = Number(run.options.value('n') ?? Infinity)
+  if (Number.isNaN(most)) throw usage(run, `invalid --bytes value '${run.options.value('n')}'`)
+  const texts: Uint8Array[] = []
   for (const name of [one, two]) {
     const input = yield* openInput(run, name, undefined, 2)
     if (!input) return 2
-    texts.push(yield* input.text())
+    texts.push((yield* input.bytes()).slice(0, most))
     input.close()
   }
-  const [a, b] = texts as [string, string]
-  if (a === b) return 0
+  const [a, b] = texts as [Uint8Array, Uint8Array]
+  const shorter = a.length < b.length ? one : two
+  if (run.options.has('l')) {
+    const width = String(Math.min(a.length, b.length)).length
+    let differs = a.length !== b.length
+    for (let i = 0; i < Math.min(a.length, b.length); i++) {
+      if (a[i] === b[i]) continue
+      differs = true
+      yield* run.print(`${String(i + 1).padStart(width)} ${a[i]!.toString(8).padStart(3)} ${b[i]!.toString(8).padStart(3)}\n`)
+    }
+    if (a.length !== b.length) yield* run.process.printError(`${run.name}: EOF on ${shorter} after byte ${Math.min(a.length, b.length)}\n`)
+    return differs ? 1 : 0
+  }
   let at = 0
   while (at < a.length && at < b.length && a[at] === b[at]) at++
+  if (at === a.length && at === b.length) return 0
   if (!run.options.has('s')) {
-    const line = a.slice(0, at).split('\n').length
+    const line = a.subarray(0, at).filter((c) => c === 10).length + 1
     if (at < Math.min(a.length, b.length)) yield* run.print(`${one} ${two} differ: byte ${at + 1}, line ${line}\n`)
-    else yield* run.process.printError(`${run.name}: EOF on ${a.length < b.length ? one : two} after byte ${at}, line ${line - 1}\n`)
+    else yield* run.process.printError(`${run.name}: EOF on ${shorter} after byte ${at}, line ${line - 1}\n`)
   }
   return 1
 })

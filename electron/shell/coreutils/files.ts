@@ -1,4 +1,5 @@
 import { SystemError } from '../../engine/machine/errors.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
 import type { MemoryFilesystem } from '../../engine/machine/filesystem.ts'
 import { baseName, directoryName } from '../../engine/machine/path.ts'
 import type { Task } from '../../engine/machine/task.ts'
@@ -6,7 +7,9 @@ import type { FileStat } from '../../engine/machine/types.ts'
 import { lstatIfAny, mayChangeEntry, mustOwn, owned, statIfAny } from './access.ts'
 import { groupId, userId } from './accounts.ts'
 import { Failure, NotSimulated, missingOperand, quote, quoted, tool, type Run } from './command.ts'
+import { parseDate } from './date-parse.ts'
 import { changeMode, modeString } from './mode.ts'
+import { relativeTo } from './paths.ts'
 
 function umaskOf(run: Run): number {
   return (run.process.fs as MemoryFilesystem).umask
@@ -103,11 +106,19 @@ tool('rm', { flags: 'rRfidvI', long: { recursive: 'r', force: 'f', verbose: 'v',
 
 function* removeTree(run: Run, path: string, name: string, complain: (e: SystemError) => string, recursive: boolean): Task<void> {
   const { process } = run
+  const verbose = run.options.has('v')
+  const isDirectory = lstatIfAny(process, path)?.type === 'directory'
+  if (verbose && recursive && isDirectory) {
+    for (const inner of process.fs.readDirectory(path)) {
+      const shown = `${name.replace(/\/$/, '')}/${inner}`
+      yield* removeTree(run, `${path}/${inner}`, shown, (e) => (run.isBusybox ? `can't remove '${shown}': ${e.message}` : `cannot remove ${quoted(shown)}: ${e.message}`), true)
+    }
+  }
   const ok = yield* run.attempt(complain, () => {
     mayChangeEntry(process, path)
-    process.fs.remove(path, { recursive })
+    process.fs.remove(path, { recursive: recursive && !verbose })
   })
-  if (ok && run.options.has('v')) yield* run.print(`removed ${quoted(name)}\n`)
+  if (ok && verbose) yield* run.print(`removed ${isDirectory ? 'directory ' : ''}${quoted(name)}\n`)
 }
 
 /** Where a copy or move of `source` goes: into a directory, or to that name. */
@@ -128,7 +139,8 @@ function split(run: Run): { sources: string[]; target: string } {
   return { sources, target }
 }
 
-tool('cp', { flags: 'rRafpvinTdLPu', values: 't', long: { recursive: 'r', archive: 'a', force: 'f', verbose: 'v', 'no-clobber': 'n', 'target-directory': 't=', 'no-target-directory': 'T', update: 'u' }, unsupported: 'blsxHSZ' }, function* (run) {
+tool('cp', { flags: 'rRafpvinTdLPu', values: 't', long: { backup: 'backup?', recursive: 'r', archive: 'a', force: 'f', verbose: 'v', 'no-clobber': 'n', 'target-directory': 't=', 'no-target-directory': 'T', update: 'u' }, unsupported: 'blsxHSZ' }, function* (run) {
+  if (run.options.has('backup')) throw new NotSimulated('cp --backup (cp to another name)')
   const { options, process } = run
   const { sources, target } = split(run)
   for (const source of sources) {
@@ -238,12 +250,33 @@ tool('mv', { flags: 'finvTu', values: 't', long: { force: 'f', verbose: 'v', 'no
   }
 })
 
-tool('touch', { flags: 'cam', values: 'drt', long: { 'no-create': 'c', date: 'd=', reference: 'r=' }, unsupported: 'fh' }, function* (run) {
+/** touch -t: [[CC]YY]MMDDhhmm[.ss] */
+function stampOf(text: string, now: number): number | undefined {
+  const match = /^(\d\d)?(\d\d)?(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d\d))?$/.exec(text)
+  if (!match) return undefined
+  const [, first, second, month, day, hour, minute, seconds = '00'] = match
+  const year = second !== undefined ? `${first}${second}` : first === undefined ? String(new Date(now).getUTCFullYear()) : `${Number(first) < 69 ? 20 : 19}${first}`
+  return parseDate(`${year}-${month}-${day} ${hour}:${minute}:${seconds}`, now)
+}
+
+tool('touch', { flags: 'cam', values: 'drt', long: { 'no-create': 'c', date: 'd=', reference: 'r=', time: 'time=' }, unsupported: 'fh' }, function* (run) {
   const { options, process } = run
   if (options.operands.length === 0) throw new Failure('missing file operand', 1, true)
-  if (options.has('t', 'd')) throw new NotSimulated('touch with a date (touch -r FILE)')
   const reference = options.value('r')
-  const time = reference === undefined ? undefined : process.fs.stat(run.resolve(reference)).mtime
+  const referred = reference === undefined ? undefined : statIfAny(process, run.resolve(reference))
+  if (reference !== undefined && !referred) throw new Failure(`failed to get attributes of ${quoted(reference)}: No such file or directory`)
+  const [date, stamp] = [options.value('d'), options.value('t')]
+  let time = referred?.mtime
+  if (date !== undefined) {
+    time = parseDate(date, time ?? process.clock.wall())
+    if (time === undefined) throw new Failure(`invalid date format ${quote(date)}`)
+  }
+  if (stamp !== undefined) {
+    time = stampOf(stamp, process.clock.wall())
+    if (time === undefined) throw new Failure(`invalid date format ${quote(stamp)}`)
+  }
+  // There is one time of a file here; that of access alone would not be kept.
+  if (options.has('a') && !options.has('m')) time = NaN
   for (const name of options.operands) {
     yield* run.attempt((e) => (run.isBusybox ? `${name}: ${e.message}` : `cannot touch ${quoted(name)}: ${e.message}`), () => {
       const path = run.resolve(name)
@@ -253,7 +286,7 @@ tool('touch', { flags: 'cam', values: 'drt', long: { 'no-create': 'c', date: 'd=
         if (name.endsWith('/')) throw new SystemError('ENOENT')
         process.open(name, 'append').release()
       }
-      process.fs.touch(path, time)
+      if (!Number.isNaN(time)) process.fs.touch(path, time)
     })
   }
 })
@@ -263,8 +296,9 @@ tool('ln', { flags: 'sfnvrT', long: { symbolic: 's', force: 'f', 'no-dereference
   const { fs } = process
   const operands = [...options.operands]
   if (operands.length === 0) throw new Failure('missing file operand', 1, true)
-  if (options.has('r')) throw new NotSimulated('ln -r (ln -s with the path written out)')
-  const target = operands.length === 1 ? '.' : operands.pop()!
+  if (options.has('r') && !options.has('s')) throw new Failure('cannot do --relative without --symbolic', 1)
+  const target = options.value('t') ?? (operands.length === 1 ? '.' : operands.pop()!)
+  if (operands.length > 1 && statIfAny(process, run.resolve(target))?.type !== 'directory') throw new Failure(`target ${quoted(target)}: ${statIfAny(process, run.resolve(target)) ? 'Not a directory' : 'No such file or directory'}`)
   for (const source of operands) {
     const into = statIfAny(process, run.resolve(target))?.type === 'directory' && !(options.has('n') && lstatIfAny(process, run.resolve(target))?.type === 'symlink')
     const path = into ? `${run.resolve(target).replace(/\/$/, '')}/${baseName(source)}` : run.resolve(target)
@@ -272,7 +306,7 @@ tool('ln', { flags: 'sfnvrT', long: { symbolic: 's', force: 'f', 'no-dereference
     const linked = yield* run.attempt((e) => (options.has('s') ? `failed to create symbolic link ${quoted(shown)}: ${e.message}` : e.code === 'ENOENT' ? `failed to access ${quoted(source)}: ${e.message}` : e.code === 'EPERM' ? `${source}: hard link not allowed for directory` : `failed to create hard link ${quoted(shown)}: ${e.message}`), () => {
       mayChangeEntry(process, path)
       if (options.has('f') && lstatIfAny(process, path)) fs.remove(path)
-      if (options.has('s')) fs.symlink(source, path)
+      if (options.has('s')) fs.symlink(options.has('r') ? relativeTo(directoryName(path), run.resolve(source)) : source, path)
       else fs.link(run.resolve(source), path)
     })
     if (linked && options.has('v')) yield* run.print(`${quoted(shown)} ${options.has('s') ? '->' : '=>'} ${quoted(source)}\n`)
@@ -302,6 +336,12 @@ tool('chmod', 'raw', function* (run) {
     recursive ||= /^-\w*R|recursive/.test(option)
     verbose ||= /^-\w*v|verbose/.test(option)
     changes ||= /^-\w*c|changes/.test(option)
+  }
+  const reference = /^--reference=(.+)$/s.exec(args[0] ?? '')?.[1]
+  if (reference !== undefined) {
+    const stat = statIfAny(run.process, run.resolve(reference))
+    if (!stat) throw new Failure(`failed to get attributes of ${quoted(reference)}: No such file or directory`)
+    args[0] = (stat.mode & 0o7777).toString(8)
   }
   const [mode, ...files] = args
   if (mode === undefined) throw missingOperand()
@@ -353,14 +393,32 @@ tool('chown chgrp', { flags: 'Rvfh', long: { recursive: 'R' } }, function* (run)
   }
 })
 
-tool('truncate', { flags: 'c', values: 's', long: { size: 's=' } }, function* (run) {
+tool('truncate', { flags: 'c', values: 'sr', long: { size: 's=', reference: 'r=', 'no-create': 'c' }, unsupported: 'o' }, function* (run) {
   const { options, process } = run
-  const size = /^(\d+)([KMG]?)$/.exec(options.value('s') ?? '')
-  if (!size) throw new Failure("you must specify either '--size' or '--reference'", 1, true)
-  const bytes = Number(size[1]) * ({ '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[size[2]!] ?? 1)
+  const given = options.value('s')
+  const reference = options.value('r')
+  if (given === undefined && reference === undefined) throw new Failure("you must specify either '--size' or '--reference'", 1, true)
+  const size = /^([-+<>/%]?)(\d+)([KMG]?)(B?)$/.exec(given ?? '+0')
+  if (!size) throw new Failure(`Invalid number: ${quote(given!)}`)
+  const amount = Number(size[2]) * (size[4] ? 1000 : 1024) ** ['', 'K', 'M', 'G'].indexOf(size[3]!)
+  if (options.operands.length === 0) throw new Failure('missing file operand', 1, true)
+  const sizeFrom = (old: number): number => {
+    switch (size[1]) {
+      case '+': return old + amount
+      case '-': return Math.max(0, old - amount)
+      case '<': return Math.min(old, amount)
+      case '>': return Math.max(old, amount)
+      case '/': return Math.floor(old / amount) * amount
+      case '%': return Math.ceil(old / amount) * amount
+      default: return amount
+    }
+  }
   for (const name of options.operands) {
     yield* run.attempt((e) => `cannot open ${quoted(name)} for writing: ${e.message}`, () => {
+      if (options.has('c') && !process.fs.exists(run.resolve(name))) return
       process.open(name, 'append').release()
+      const bytes = sizeFrom(process.fs.stat(run.resolve(reference ?? name)).size)
+      if (bytes > MOST_IN_MEMORY) throw new SystemError('ENOSPC')
       const out = new Uint8Array(bytes)
       out.set(process.fs.readFile(run.resolve(name)).subarray(0, bytes))
       process.fs.writeFile(run.resolve(name), out)

@@ -2,29 +2,33 @@ import { isSystemError } from '../../engine/machine/errors.ts'
 import { baseName } from '../../engine/machine/path.ts'
 import { permits } from '../../engine/machine/open.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import type { FileStat } from '../../engine/machine/types.ts'
 import { matchesPattern } from '../language/pattern.ts'
-import { mayChangeEntry, statIfAny } from './access.ts'
-import { userId, userName } from './accounts.ts'
+import { lstatIfAny, mayChangeEntry, statIfAny } from './access.ts'
+import { groupId, userId, userName } from './accounts.ts'
 import { Failure, NotSimulated, quote, tool, type Run } from './command.ts'
+import { parseDate } from './date-parse.ts'
+import { findFormat, findLine, type Described } from './find-format.ts'
 import { posixRegExp, translateRegExp } from './regex.ts'
 
-interface Found { path: string; shown: string; stat: FileStat; depth: number; prune?: boolean }
+interface Found extends Described { prune?: boolean }
 type Test = (found: Found) => Task<boolean>
 
 tool('find', 'raw', function* (run) {
   const args = [...run.options.operands]
   const starts: string[] = []
   while (args.length > 0 && !/^[-(!,)]/.test(args[0]!)) starts.push(args.shift()!)
-  if (args[0] === '-L' || args[0] === '-H' || args[0] === '-P') {
-    args.shift()
+  if (args[0] === '-L') throw new NotSimulated('find -L (find -H, or the directory that the link leads to)')
+  let throughLinks = false
+  while (args[0] === '-H' || args[0] === '-P') {
+    throughLinks = args.shift() === '-H'
     while (args.length > 0 && !/^[-(!,)]/.test(args[0]!)) starts.push(args.shift()!)
   }
   const expression = new Expression(run, args)
   const test = expression.parse()
   for (const start of starts.length > 0 ? starts : ['.']) {
     try {
-      yield* visit(run, run.resolve(start), start, 0, test, expression)
+      const path = run.resolve(start)
+      yield* visit(run, throughLinks && statIfAny(run.process, path) ? run.process.fs.realPath(path) : path, start, start, 0, test, expression)
     } catch (error) {
       if (!isSystemError(error)) throw error
       yield* run.warn(run.isBusybox ? `${start}: ${error.message}` : `${quote(start)}: ${error.message}`)
@@ -33,16 +37,16 @@ tool('find', 'raw', function* (run) {
   yield* expression.finish()
 })
 
-function* visit(run: Run, path: string, shown: string, depth: number, test: Test, expression: Expression): Task<void> {
+function* visit(run: Run, path: string, shown: string, from: string, depth: number, test: Test, expression: Expression): Task<void> {
   const stat = run.process.fs.lstat(path)
-  const found: Found = { path, shown, stat, depth }
+  const found: Found = { path, shown, from, stat, depth }
   const enter = function* (): Task<void> {
     if (stat.type !== 'directory' || depth >= expression.maxDepth || found.prune) return
     if (run.process.user.uid !== 0 && !permits(run.process.user, stat, 'read')) {
       yield* run.warn(`\u2018${shown}\u2019: Permission denied`)
       return
     }
-    for (const name of run.process.fs.readDirectory(path)) yield* visit(run, `${path.replace(/\/$/, '')}/${name}`, `${shown.replace(/\/$/, '')}/${name}`, depth + 1, test, expression)
+    for (const name of run.process.fs.readDirectory(path)) yield* visit(run, `${path.replace(/\/$/, '')}/${name}`, `${shown.replace(/\/$/, '')}/${name}`, from, depth + 1, test, expression)
   }
   if (expression.depthFirst) yield* enter()
   if (depth >= expression.minDepth) yield* test(found)
@@ -190,7 +194,9 @@ class Expression {
         return this.#is((f) => compared(match[1]!, Math.floor((process.clock.wall() - f.stat.mtime) / unit), Number(match[2])))
       }
       case '-newer': {
-        const other = process.fs.stat(run.resolve(this.#value(name)))
+        const reference = this.#value(name)
+        const other = statIfAny(process, run.resolve(reference))
+        if (!other) throw new Failure(`${quote(reference)}: No such file or directory`)
         return this.#is((f) => f.stat.mtime > other.mtime)
       }
       case '-user': {
@@ -233,6 +239,44 @@ class Expression {
             process.fs.remove(f.path)
           })
         }
+      case '-printf': {
+        this.#acts = true
+        const format = this.#value(name)
+        return function* (f) {
+          yield* run.print(findFormat(format, f, process))
+          return true
+        }
+      }
+      case '-ls':
+        this.#acts = true
+        return function* (f) {
+          yield* run.print(findLine(f, process) + '\n')
+          return true
+        }
+      case '-newermt': {
+        const text = this.#value(name)
+        const time = parseDate(text, process.clock.wall())
+        if (time === undefined) throw new Failure(`I cannot figure out how to interpret ${quote(text)} as a date or time`)
+        return this.#is((f) => f.stat.mtime > time)
+      }
+      case '-samefile': {
+        const reference = this.#value(name)
+        const other = lstatIfAny(process, run.resolve(reference))
+        if (!other) throw new Failure(`${quote(reference)}: No such file or directory`)
+        return this.#is((f) => f.stat.inode === other.inode)
+      }
+      case '-links':
+      case '-inum': {
+        const match = /^([-+]?)(\d+)$/.exec(this.#value(name))
+        if (!match) throw new Failure(`invalid argument to \`${name}'`)
+        return this.#is((f) => compared(match[1]!, name === '-links' ? f.stat.links : f.stat.inode, Number(match[2])))
+      }
+      case '-group': {
+        const group = this.#value(name)
+        const gid = /^\d+$/.test(group) ? Number(group) : groupId(process, group)
+        if (gid === undefined) throw new Failure(`${quote(group)} is not the name of an existing group`)
+        return this.#is((f) => f.stat.gid === gid)
+      }
       case '-exec':
       case '-ok':
         this.#acts = true
@@ -240,7 +284,7 @@ class Expression {
       case undefined:
         throw new Failure('invalid expression')
       default:
-        if (/^-(printf|ls|regextype|inum|links|group|newermt|amin|atime|cmin|ctime|fprint|execdir|samefile|fstype)/.test(name)) throw new NotSimulated(`find ${name}`)
+        if (/^-(regextype|amin|atime|cmin|ctime|anewer|cnewer|newer..|fprint|fls|execdir|okdir|fstype|context|used|lname|ilname|iregex|nouser|nogroup|daystart|follow|P|L|H)/.test(name)) throw new NotSimulated(`find ${name}`)
         throw name.startsWith('-') ? new Failure(`unknown predicate \`${name}'`) : new Failure(`paths must precede expression: \`${name}'`)
     }
   }

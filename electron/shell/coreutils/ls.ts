@@ -27,6 +27,7 @@ tool('ls dir', {
     try {
       const path = run.resolve(name)
       const long = options.has('l', 'n', 'g', 'o', 'd', 'F') && !options.has('L')
+      if (options.has('L')) process.fs.stat(path)
       const stat = (long ? undefined : statIfAny(process, path)) ?? process.fs.lstat(path.replace(/(.)\/$/, name.endsWith('/') ? '$1/' : '$1'))
       const target = stat.type === 'symlink' && name.endsWith('/') ? process.fs.stat(path) : stat
       ;(target.type === 'directory' && !options.has('d') ? directories : files).push({ name, path, stat: target })
@@ -64,7 +65,7 @@ function* showDirectory(run: Run, directory: Entry, titled: boolean, first: bool
     if (stat) entries.push({ name, path, stat })
   }
   order(run, entries)
-  if (options.has('l', 'n', 'g', 'o', 's')) yield* run.print(`total ${size(run, entries.reduce((sum, e) => sum + blocks(e.stat), 0) * 1024, true)}\n`)
+  if (options.has('l', 'n', 'g', 'o', 's')) yield* run.print(`total ${size(run, entries.reduce((sum, e) => sum + diskBlocks(e.stat), 0) * 1024, true)}\n`)
   yield* show(run, entries)
   if (options.has('R')) {
     for (const entry of entries) {
@@ -87,7 +88,8 @@ function order(run: Run, entries: Entry[]): void {
   if (options.has('first')) entries.sort((a, b) => Number(b.stat.type === 'directory') - Number(a.stat.type === 'directory'))
 }
 
-function blocks(stat: FileStat): number {
+/** KiB that an entry takes on a disk with blocks of 4 KiB. */
+export function diskBlocks(stat: FileStat): number {
   return stat.type === 'file' ? Math.ceil(stat.size / 4096) * 4 : stat.type === 'directory' ? 4 : 0
 }
 
@@ -117,8 +119,8 @@ function* show(run: Run, entries: readonly Entry[]): Task<void> {
   const { options, process } = run
   if (options.has('l', 'n', 'g', 'o', 'full-time')) return yield* showLong(run, entries)
   const width = Math.max(0, ...entries.map((e) => String(e.stat.inode).length))
-  const blockWidth = Math.max(0, ...entries.map((e) => size(run, blocks(e.stat) * 1024, true).length))
-  const names = entries.map((e) => (options.has('i') ? String(e.stat.inode).padStart(width) + ' ' : '') + (options.has('s') ? size(run, blocks(e.stat) * 1024, true).padStart(blockWidth) + ' ' : '') + shownName(run, e))
+  const blockWidth = Math.max(0, ...entries.map((e) => size(run, diskBlocks(e.stat) * 1024, true).length))
+  const names = entries.map((e) => (options.has('i') ? String(e.stat.inode).padStart(width) + ' ' : '') + (options.has('s') ? size(run, diskBlocks(e.stat) * 1024, true).padStart(blockWidth) + ' ' : '') + shownName(run, e))
   const terminal = process.terminalOf(1)
   if (options.has('m')) {
     const width = Number(options.value('w') ?? run.process.terminalOf(1)?.columns ?? 80)
@@ -133,26 +135,45 @@ function* show(run: Run, entries: readonly Entry[]): Task<void> {
     return yield* run.print(line + '\n')
   }
   if (!(terminal || options.has('C', 'x')) || options.has('1')) return yield* run.print(names.map((n) => n + '\n').join(''))
-  yield* run.print(inColumns(names, Number(options.value('w') ?? terminal?.columns ?? 80), options.has('x')))
+  yield* run.print(inColumns(names, Number(options.value('w') ?? terminal?.columns ?? 80), options.has('x'), options.has('T') ? Number(options.value('T')) : run.isBusybox ? 0 : 8))
+}
+
+/** From one column to another, with tabs where they fit. */
+function indent(from: number, to: number, tabs: number): string {
+  let out = ''
+  while (from < to) {
+    if (tabs > 0 && Math.floor(to / tabs) > Math.floor((from + 1) / tabs)) {
+      out += '\t'
+      from += tabs - (from % tabs)
+    } else {
+      out += ' '
+      from++
+    }
+  }
+  return out
 }
 
 /** As few rows as fit, down then across. */
-function inColumns(names: readonly string[], columns: number, across: boolean): string {
+function inColumns(names: readonly string[], columns: number, across: boolean, tabs: number): string {
   if (names.length === 0) return ''
-  for (let rows = 1; ; rows++) {
-    const count = Math.ceil(names.length / rows)
+  // Across, the most columns that fit; down, the fewest rows.
+  for (let n = 1; ; n++) {
+    const count = across ? Math.max(1, names.length - n + 1) : Math.ceil(names.length / n)
+    const rows = across ? Math.ceil(names.length / count) : n
     const at = (row: number, column: number): string | undefined => names[across ? row * count + column : column * rows + row]
     const widths = Array.from({ length: count }, (_, c) => Math.max(0, ...Array.from({ length: rows }, (_, r) => textWidth(at(r, c) ?? ''))))
     const total = widths.reduce((a, b) => a + b, 0) + 2 * (count - 1)
-    if (total > columns && rows < names.length) continue
+    if (total >= columns && count > 1) continue
     let out = ''
     for (let row = 0; row < rows; row++) {
       let line = ''
+      let place = 0
       for (let column = 0; column < count; column++) {
         const name = at(row, column)
         if (name === undefined) continue
         const more = at(row, column + 1) !== undefined && column + 1 < count
-        line += more ? name + ' '.repeat(widths[column]! + 2 - textWidth(name)) : name
+        line += more ? name + indent(place + textWidth(name), place + widths[column]! + 2, tabs) : name
+        place += widths[column]! + 2
       }
       out += line + '\n'
     }
@@ -172,7 +193,7 @@ function* showLong(run: Run, entries: readonly Entry[]): Task<void> {
   }
   const rows = entries.map((e) => [
     ...(options.has('i') ? [String(e.stat.inode)] : []),
-    ...(options.has('s') ? [size(run, blocks(e.stat) * 1024, true)] : []),
+    ...(options.has('s') ? [size(run, diskBlocks(e.stat) * 1024, true)] : []),
     modeString(e.stat),
     String(e.stat.links),
     ...(options.has('g') ? [] : [options.has('n') ? String(e.stat.uid) : (userName(process, e.stat.uid) ?? String(e.stat.uid))]),

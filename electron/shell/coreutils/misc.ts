@@ -1,11 +1,11 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { permits } from '../../engine/machine/open.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { encodeUtf8 } from '../../engine/text.ts'
 import { expandEchoEscapes, formatPrintf } from '../language/printf.ts'
+import { quoteIfNeeded } from '../language/quote.ts'
 import { TestError, evaluateTest } from '../language/test-command.ts'
 import { lstatIfAny, statIfAny } from './access.ts'
-import { Failure, NotSimulated, missingOperand, quote, tool, type Run } from './command.ts'
+import { Failure, missingOperand, quote, tool, type Run } from './command.ts'
 import { allLines, eachInput } from './input.ts'
 import { RegExpError, compileRegExp } from './regex.ts'
 import { formatTime } from './strftime.ts'
@@ -28,7 +28,7 @@ tool('echo', 'raw', function* (run) {
 tool('printf', 'raw', function* (run) {
   const [format, ...args] = run.options.operands
   if (format === undefined) throw missingOperand()
-  const { text, errors } = formatPrintf(format, args, (seconds, f) => formatTime(seconds === undefined ? run.process.clock.wall() : seconds * 1000, f))
+  const { text, errors } = formatPrintf(format, args, (seconds, f) => formatTime(seconds === undefined ? run.process.clock.wall() : seconds * 1000, f), quoteIfNeeded)
   yield* run.print(text)
   for (const message of errors) yield* run.warn(message.replace(/^(.*): invalid number$/, '\u2018$1\u2019: expected a numeric value'))
 })
@@ -80,6 +80,8 @@ tool('expr', 'raw', function* (run) {
 /** expr(1): | & comparisons + - * / % : and the string words. */
 class Expr {
   #args: string[]
+  /** The argument that was read last, for messages. */
+  #last: string | undefined
 
   constructor(args: string[]) {
     this.#args = args
@@ -99,6 +101,7 @@ class Expr {
     let left = this.#level(level + 1)
     while (this.#args[0] !== undefined && operators.includes(this.#args[0])) {
       const operator = this.#args.shift()!
+      this.#last = operator
       left = this.#apply(operator, left, this.#level(level + 1))
     }
     return left
@@ -106,7 +109,9 @@ class Expr {
 
   #primary(): string {
     const arg = this.#args.shift()
-    if (arg === undefined) throw new Failure('syntax error: missing argument', 2)
+    if (arg === undefined) throw new Failure(this.#last === undefined ? 'syntax error: missing argument' : `syntax error: missing argument after ${quote(this.#last)}`, 2)
+    this.#last = arg
+    if (arg === '+' && this.#args.length > 0) return this.#args.shift()!
     if (arg === '(') {
       const value = this.#level(0)
       if (this.#args.shift() !== ')') throw new Failure("syntax error: expecting ')'", 2)
@@ -153,17 +158,6 @@ class Expr {
   }
 }
 
-tool('shuf', { flags: 'er', values: 'ni' }, function* (run) {
-  const { options, process } = run
-  const range = /^(\d+)-(\d+)$/.exec(options.value('i') ?? '')
-  const items = range ? Array.from({ length: Number(range[2]) - Number(range[1]) + 1 }, (_, i) => String(Number(range[1]) + i)) : options.has('e') ? [...options.operands] : (yield* allLines(run, options.operands)).lines
-  for (let i = items.length - 1; i > 0; i--) {
-    const k = process.clock.random.below(i + 1)
-    ;[items[i], items[k]] = [items[k]!, items[i]!]
-  }
-  for (const item of items.slice(0, Number(options.value('n') ?? items.length))) yield* run.print(item + '\n')
-})
-
 tool('fold', { flags: 'sb', values: 'w', long: { width: 'w=', spaces: 's' } }, function* (run) {
   const width = Number(run.options.value('w') ?? 80)
   yield* eachInput(run, run.options.operands, function* (input) {
@@ -181,62 +175,6 @@ tool('fold', { flags: 'sb', values: 'w', long: { width: 'w=', spaces: 's' } }, f
       yield* run.print(rest + (input.unterminated ? '' : '\n'))
     }
   })
-})
-
-tool('expand', { values: 't' }, function* (run) {
-  const width = Number(run.options.value('t') ?? 8)
-  yield* eachInput(run, run.options.operands, function* (input) {
-    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
-      let out = ''
-      for (const c of line) out += c === '\t' ? ' '.repeat(width - (out.length % width)) : c
-      yield* run.print(out + '\n')
-    }
-  })
-})
-
-tool('strings', { values: 'n' }, function* (run) {
-  const least = Number(run.options.value('n') ?? 4)
-  yield* eachInput(run, run.options.operands, function* (input) {
-    for (const [text] of (yield* input.text()).matchAll(/[\x20-\x7e\t]+/g)) if (text.length >= least) yield* run.print(text + '\n')
-  })
-})
-
-tool('od', { flags: 'cxbv', values: 'AtNj' }, function* (run) {
-  const { options } = run
-  const kind = options.has('c') ? 'c' : (options.value('t') ?? 'o2')
-  const address = options.value('A') ?? 'o'
-  const chunks: number[] = []
-  yield* eachInput(run, options.operands, function* (input) {
-    for (let bytes = yield* input.read(); bytes !== null; bytes = yield* input.read()) for (const b of bytes) chunks.push(b)
-  })
-  if (options.has('b', 'v', 'j') || !['c', 'o2', 'x1', 'tx1', 'u1', 'd1', 'x2'].includes(kind.replace(/z$/, ''))) throw new NotSimulated('this form of od (od -c, -x, -t x1, -t u1)')
-  if (options.has('N')) chunks.splice(Number(options.value('N')))
-  const offset = (n: number): string => (address === 'n' ? '' : address === 'd' ? String(n).padStart(7, '0') : address === 'x' ? n.toString(16).padStart(6, '0') : n.toString(8).padStart(7, '0'))
-  const escapes: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
-  for (let at = 0; at < chunks.length; at += 16) {
-    const row = chunks.slice(at, at + 16)
-    let cells: string[]
-    if (kind === 'c') cells = row.map((b) => (escapes[b] ?? (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : b.toString(8).padStart(3, '0'))).padStart(4))
-    else if (kind.startsWith('x1')) cells = row.map((b) => ' ' + b.toString(16).padStart(2, '0'))
-    else if (kind.startsWith('u1') || kind.startsWith('d1')) cells = row.map((b) => String(b).padStart(4))
-    else cells = Array.from({ length: Math.ceil(row.length / 2) }, (_, i) => ' ' + (row[2 * i]! | ((row[2 * i + 1] ?? 0) << 8)).toString(options.has('x') ? 16 : 8).padStart(options.has('x') ? 4 : 6, '0'))
-    yield* run.print(offset(at) + cells.join('') + '\n')
-  }
-  if (address !== 'n') yield* run.print(offset(chunks.length) + '\n')
-})
-
-tool('split', { values: 'lb' }, function* (run) {
-  const { options, process } = run
-  if (options.has('b')) throw new NotSimulated('split -b (split -l)')
-  const size = Number(options.value('l') ?? 1000)
-  const prefix = options.operands[1] ?? 'x'
-  const { lines } = yield* allLines(run, options.operands.slice(0, 1))
-  const letters = 'abcdefghijklmnopqrstuvwxyz'
-  for (let i = 0, n = 0; i < lines.length; i += size, n++) {
-    const file = process.open(`${prefix}${letters[Math.floor(n / 26)]}${letters[n % 26]}`, 'write')
-    yield* file.write(encodeUtf8(lines.slice(i, i + size).map((l) => l + '\n').join('')))
-    file.release()
-  }
 })
 
 tool('less more', 'raw', function* (run) {

@@ -49,18 +49,28 @@ tool('readlink', { flags: 'fenmqsvz', long: { canonicalize: 'f', 'no-newline': '
 tool('realpath', { flags: 'emsqz', long: { strip: 's', 'no-symlinks': 's', 'relative-to': 'relative=' } }, function* (run) {
   const { options, process } = run
   if (options.operands.length === 0) throw missingOperand()
+  const directory = options.value('relative')
+  const base = directory === undefined ? undefined : options.has('s') ? run.resolve(directory) : process.fs.realPath(run.resolve(directory))
   for (const name of options.operands) {
     try {
       const path = run.resolve(name)
       const parent = directoryName(path)
       const real = options.has('s') ? path : statIfAny(process, path) || options.has('e') ? process.fs.realPath(path) : `${(options.has('m') ? parent : process.fs.realPath(parent)).replace(/\/$/, '')}/${baseName(path)}`
-      yield* run.print(real + '\n')
+      yield* run.print((base === undefined ? real : relativeTo(base, real)) + (options.has('z') ? '\0' : '\n'))
     } catch (error) {
       if (!isSystemError(error)) throw error
       yield* run.warn(`${name}: ${error.message}`)
     }
   }
 })
+
+/** The way from a directory to a path. */
+export function relativeTo(from: string, to: string): string {
+  const [a, b] = [from, to].map((p) => p.split('/').filter(Boolean)) as [string[], string[]]
+  let same = 0
+  while (same < a.length && a[same] === b[same]) same++
+  return [...a.slice(same).map(() => '..'), ...b.slice(same)].join('/') || '.'
+}
 
 tool('which', { flags: 'as' }, function* (run) {
   const { process, options } = run

@@ -1,3 +1,5 @@
+import type { Task } from '../../engine/machine/task.ts'
+import type { OpenFile } from '../../engine/machine/types.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import { Failure, quote, tool, type Run } from './command.ts'
 import { allLines, eachInput } from './input.ts'
@@ -112,7 +114,7 @@ function* check(run: Run, lines: readonly string[], compare: (a: string, b: stri
   return 0
 }
 
-tool('uniq', { flags: 'cdui', values: 'fsw', long: { count: 'c', repeated: 'd', unique: 'u', 'ignore-case': 'i', 'skip-fields': 'f=', 'skip-chars': 's=', 'check-chars': 'w=' }, unsupported: 'Dz' }, function* (run) {
+tool('uniq', { flags: 'cduiDz', values: 'fsw', long: { count: 'c', repeated: 'd', unique: 'u', 'ignore-case': 'i', 'skip-fields': 'f=', 'skip-chars': 's=', 'check-chars': 'w=', 'all-repeated': 'D?', group: 'group?', 'zero-terminated': 'z' } }, function* (run) {
   const { options } = run
   const keyOfLine = (line: string): string => {
     let key = line
@@ -126,12 +128,16 @@ tool('uniq', { flags: 'cdui', values: 'fsw', long: { count: 'c', repeated: 'd', 
   const target = output === undefined ? undefined : run.process.open(output, 'write')
   const flush = function* () {
     if (!held || (options.has('d') && held.count < 2) || (options.has('u') && held.count > 1)) return
-    const text = (options.has('c') ? String(held.count).padStart(7) + ' ' : '') + held.line + '\n'
+    const text = (options.has('c') ? String(held.count).padStart(7) + ' ' : '') + held.line + (options.has('z') ? '\0' : '\n')
     if (target) yield* target.write(encodeUtf8(text))
     else yield* run.print(text)
   }
+  const end = options.has('z') ? '\0' : '\n'
+  const grouped = options.value('group')
+  if (grouped !== undefined && options.has('c', 'd', 'D', 'u')) throw new Failure('--group is mutually exclusive with -c/-d/-D/-u', 1, true)
+  if (grouped !== undefined || options.has('D')) return yield* groups(run, input, keyOfLine, end, target)
   yield* eachInput(run, input === undefined ? [] : [input], function* (source) {
-    for (let line = yield* source.line(); line !== null; line = yield* source.line()) {
+    for (let line = yield* source.line(end.charCodeAt(0)); line !== null; line = yield* source.line(end.charCodeAt(0))) {
       const key = keyOfLine(line)
       if (held && held.key === key) held.count++
       else {
@@ -144,19 +150,58 @@ tool('uniq', { flags: 'cdui', values: 'fsw', long: { count: 'c', repeated: 'd', 
   target?.release()
 })
 
-tool('comm', { flags: '123' }, function* (run) {
+/** `uniq -D`, `--group`: all lines, with empty ones between or around those that are alike. */
+function* groups(run: Run, input: string | undefined, keyOf: (line: string) => string, end: string, target: OpenFile | undefined): Task<void> {
+  const { options } = run
+  const { lines } = yield* allLines(run, input === undefined ? [] : [input], undefined, end.charCodeAt(0))
+  const found: string[][] = []
+  let last: string | undefined
+  for (const line of lines) {
+    const key = keyOf(line)
+    if (found.length > 0 && key === last) found.at(-1)!.push(line)
+    else found.push([line])
+    last = key
+  }
+  const shown = options.has('D') ? found.filter((g) => g.length > 1) : found
+  const method = options.value('D') || options.value('group') || (options.has('D') ? 'none' : 'separate')
+  let text = ''
+  for (const [i, group] of shown.entries()) {
+    if (method === 'prepend' || (method === 'both' && i === 0) || (method === 'separate' && i > 0)) text += end
+    text += group.map((l) => l + end).join('')
+    if (method === 'append' || method === 'both') text += end
+  }
+  if (target) {
+    yield* target.write(encodeUtf8(text))
+    target.release()
+  } else yield* run.print(text)
+}
+
+tool('comm', { flags: '123z', long: { 'output-delimiter': 'between=', total: 'total', 'check-order': 'check', 'nocheck-order': 'nocheck', 'zero-terminated': 'z' } }, function* (run) {
   const { options } = run
   const [a, b] = options.operands
   if (a === undefined || b === undefined) throw new Failure(a === undefined ? 'missing operand' : `missing operand after ${quote(a)}`, 1, true)
-  const left = (yield* allLines(run, [a])).lines
-  const right = (yield* allLines(run, [b])).lines
+  const end = options.has('z') ? '\0' : '\n'
+  const left = (yield* allLines(run, [a], undefined, end.charCodeAt(0))).lines
+  const right = (yield* allLines(run, [b], undefined, end.charCodeAt(0))).lines
+  if (run.code > 0) return
+  const between = options.value('between') ?? '\t'
+  const totals = [0, 0, 0]
+  const told = new Set<number>()
   let [i, k] = [0, 0]
   while (i < left.length || k < right.length) {
     const [x, y] = [left[i], right[k]]
     const column = y === undefined || (x !== undefined && x < y) ? 1 : x === undefined || y < x ? 2 : 3
     if (column !== 2) i++
     if (column !== 1) k++
-    if (options.has(String(column))) continue
-    yield* run.print('\t'.repeat([1, 2].filter((c) => c < column && !options.has(String(c))).length) + (column === 2 ? y : x) + '\n')
+    totals[column - 1]!++
+    if (!options.has(String(column))) yield* run.print(between.repeat([1, 2].filter((c) => c < column && !options.has(String(c))).length) + (column === 2 ? y : x) + end)
+    // Disorder matters, and is told, only once a line has found no partner.
+    for (const [n, list, at] of [[1, left, i], [2, right, k]] as const) {
+      if (options.has('nocheck') || told.has(n) || at === 0 || at >= list.length || list[at - 1]! <= list[at]! || (totals[0] === 0 && totals[1] === 0 && !options.has('check'))) continue
+      told.add(n)
+      yield* run.warn(`file ${n} is not in sorted order`)
+    }
   }
+  if (options.has('total')) yield* run.print(`${totals.join(between)}${between}total${end}`)
+  if (told.size > 0 && !run.isBusybox) yield* run.warn('input is not in sorted order')
 })

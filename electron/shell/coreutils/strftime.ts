@@ -66,7 +66,7 @@ export function formatTime(ms: number, format: string): string {
     else if (flag === '_') text = text.replace(/^0+(?=.)/, (zeros) => ' '.repeat(zeros.length))
     else if (flag === '0') text = text.replace(/^ +/, (blanks) => '0'.repeat(blanks.length))
     else if (flag === '^') text = text.toUpperCase()
-    else if (flag === '#') text = c === 'p' ? text.toLowerCase() : text.toUpperCase()
+    else if (flag === '#') text = c === 'p' || c === 'Z' ? text.toLowerCase() : text.toUpperCase()
     return width ? text.padStart(Number(width), flag === '_' ? ' ' : '0') : text
   })
 }

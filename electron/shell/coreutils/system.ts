@@ -1,5 +1,6 @@
-import { groupName, userId, userName } from './accounts.ts'
+import { groupName, groupsOf, userId, userName } from './accounts.ts'
 import { Failure, NotSimulated, quote, tool } from './command.ts'
+import { parseDate } from './date-parse.ts'
 import { formatTime } from './strftime.ts'
 
 tool('whoami', {}, function* (run) {
@@ -7,7 +8,7 @@ tool('whoami', {}, function* (run) {
 })
 
 tool('groups', {}, function* (run) {
-  yield* run.print((groupName(run.process, run.process.user.gid) ?? String(run.process.user.gid)) + '\n')
+  yield* run.print(groupsOf(run.process).map((gid) => groupName(run.process, gid) ?? String(gid)).join(' ') + '\n')
 })
 
 tool('id', { flags: 'ugnrG', long: { user: 'u', group: 'g', name: 'n', groups: 'G' }, unsupported: 'aZz' }, function* (run) {
@@ -19,9 +20,11 @@ tool('id', { flags: 'ugnrG', long: { user: 'u', group: 'g', name: 'n', groups: '
   const user = userName(process, uid)
   const group = groupName(process, gid)
   if (options.has('u')) return yield* run.print((options.has('n') ? (user ?? String(uid)) : String(uid)) + '\n')
-  if (options.has('g', 'G')) return yield* run.print((options.has('n') ? (group ?? String(gid)) : String(gid)) + '\n')
+  if (options.has('g')) return yield* run.print((options.has('n') ? (group ?? String(gid)) : String(gid)) + '\n')
+  const groups = named ? [gid] : groupsOf(process)
+  if (options.has('G')) return yield* run.print(groups.map((each) => (options.has('n') ? (groupName(process, each) ?? String(each)) : String(each))).join(' ') + '\n')
   const shown = (n: number, text: string | undefined): string => (text === undefined ? String(n) : `${n}(${text})`)
-  yield* run.print(`uid=${shown(uid, user)} gid=${shown(gid, group)} groups=${shown(gid, group)}\n`)
+  yield* run.print(`uid=${shown(uid, user)} gid=${shown(gid, group)} groups=${groups.map((each) => shown(each, groupName(process, each))).join(',')}\n`)
 })
 
 tool('hostname', { flags: 'fsdiIA', long: { fqdn: 'f', short: 's' } }, function* (run) {
@@ -97,45 +100,19 @@ tool('date', { flags: 'uRI', attached: 'I', values: 'dr', long: { utc: 'u', univ
   const iso = options.value('I') ?? options.value('rfc')
   const format = operand !== undefined ? operand.slice(1)
     : options.has('R') ? '%a, %d %b %Y %H:%M:%S %z'
-      : iso !== undefined ? (iso === '' || iso === 'date' ? '%Y-%m-%d' : options.has('rfc') ? '%Y-%m-%d %H:%M:%S%:z' : iso === 'hours' ? '%Y-%m-%dT%H%:z' : iso === 'minutes' ? '%Y-%m-%dT%H:%M%:z' : '%Y-%m-%dT%H:%M:%S%:z')
+      : iso !== undefined ? (iso === '' || iso === 'date' ? '%Y-%m-%d' : options.has('rfc') ? (iso === 'ns' ? '%Y-%m-%d %H:%M:%S.%N%:z' : '%Y-%m-%d %H:%M:%S%:z') : iso === 'hours' ? '%Y-%m-%dT%H%:z' : iso === 'minutes' ? '%Y-%m-%dT%H:%M%:z' : iso === 'ns' ? '%Y-%m-%dT%H:%M:%S,%N%:z' : '%Y-%m-%dT%H:%M:%S%:z')
         : run.isBusybox ? '%a %b %e %H:%M:%S %Z %Y' : '%a %b %e %H:%M:%S %Z %Y'
   yield* run.print(formatTime(ms, format) + '\n')
 })
-
-const UNITS: Readonly<Record<string, number>> = { sec: 1000, second: 1000, min: 60_000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 }
-
-/** The commoner forms of date -d: "@1700000000", "2026-01-05 10:00", "1 hour ago", "now", "yesterday". */
-function parseDate(text: string, now: number): number | undefined {
-  const trimmed = text.trim()
-  if (/^@-?\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed.slice(1)) * 1000
-  if (trimmed === '' || trimmed === 'now') return now
-  if (trimmed === 'today') return now
-  if (trimmed === 'yesterday') return now - 86_400_000
-  if (trimmed === 'tomorrow') return now + 86_400_000
-  const iso = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?\s*(Z|UTC|[-+]\d\d:?\d\d)?$/.exec(trimmed)
-  if (iso) {
-    const [, y, m, d, h, min, s, zone] = iso
-    const offset = zone && /^[-+]/.test(zone) ? (zone.startsWith('-') ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2))) * 60_000 : 0
-    return Date.UTC(Number(y), Number(m) - 1, Number(d), Number(h ?? 0), Number(min ?? 0), Number(s ?? 0)) - offset
-  }
-  const shifted = /^(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?|@-?\d+|now|today|yesterday|tomorrow)\s*([-+])\s*(\d+)\s*(sec|second|min|minute|hour|day|week)s?$/.exec(trimmed)
-  if (shifted) {
-    const base = parseDate(shifted[1]!, now)
-    if (base !== undefined) return base + Number(shifted[3]) * UNITS[shifted[4]!]! * (shifted[2] === '-' ? -1 : 1)
-  }
-  const relative = /^([-+]?\d+)\s*(sec|second|min|minute|hour|day|week)s?(\s+ago)?$/.exec(trimmed)
-  if (relative) return now + Number(relative[1]) * UNITS[relative[2]!]! * (relative[3] ? -1 : 1)
-  return undefined
-}
 
 tool('free', 'raw', function* () {
   yield* []
   throw new NotSimulated('memory use')
 })
 
-tool('df du', 'raw', function* () {
+tool('df', 'raw', function* () {
   yield* []
-  throw new NotSimulated('disk use (ls -l)')
+  throw new NotSimulated('disk use (du)')
 })
 
 tool('top htop', 'raw', function* () {

@@ -9,8 +9,8 @@ export interface PrintfResult {
 
 const WIDEST = 50_000_000
 
-/** printf(1): the format is used again while arguments are left. `date` formats %(…)T. */
-export function formatPrintf(format: string, args: readonly string[], date: (seconds: number | undefined, format: string) => string): PrintfResult {
+/** printf(1): the format is used again while arguments are left. `date` formats %(…)T, `quote` %q: bash's own unless said otherwise. */
+export function formatPrintf(format: string, args: readonly string[], date: (seconds: number | undefined, format: string) => string, quote = quoteWithBackslashes): PrintfResult {
   const errors: string[] = []
   let text = ''
   let next = 0
@@ -85,7 +85,7 @@ export function formatPrintf(format: string, args: readonly string[], date: (sec
         return pad([...(arg ?? '')][0] ?? '', flags, width)
       case 'Q':
       case 'q':
-        return pad(quoteWithBackslashes(arg ?? ''), flags, width)
+        return pad(quote(arg ?? ''), flags, width)
       case 'b': {
         const expanded = expandEchoEscapes(arg ?? '', true)
         if (expanded.stop) stopped = true
