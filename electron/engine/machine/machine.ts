@@ -4,6 +4,7 @@ import { Environment } from './environment.ts'
 import { SystemError } from './errors.ts'
 import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
+import type { MemoryGroup } from './memory.ts'
 import { mountProc, mountSys } from './proc.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
 import type { Credentials, Machine, NetworkNames, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
@@ -20,6 +21,7 @@ export interface MachineOptions {
   env?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   user?: Credentials
   capabilities?: ReadonlySet<string>
+  memory?: MemoryGroup
   /** Another machine's processes, to be among them. */
   pids?: PidNamespace
 }
@@ -42,6 +44,7 @@ export class SimulatedMachine implements Machine {
   readonly env: Map<string, string>
   readonly user: Credentials
   readonly capabilities?: ReadonlySet<string>
+  readonly memory?: MemoryGroup
   #nextPid: number
   readonly #shared: PidNamespace | undefined
   /** The first process of a container that is not process 1. */
@@ -58,6 +61,7 @@ export class SimulatedMachine implements Machine {
     this.env = new Environment(isIterable(options.env) ? options.env : Object.entries(options.env ?? {}))
     this.user = options.user ?? ROOT
     if (options.capabilities) this.capabilities = options.capabilities
+    if (options.memory) this.memory = options.memory
     // A container's first process is 1; elsewhere the kernel and init came before.
     this.#shared = options.pids
     this.processes = options.pids ? (options.pids.processes as Map<number, SimulatedProcess>) : new Map()

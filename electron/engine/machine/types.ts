@@ -1,3 +1,4 @@
+import type { MemoryGroup } from './memory.ts'
 import type { Clock } from '../clock.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import type { Suspension, Task, Thread } from './task.ts'
@@ -268,6 +269,8 @@ export interface Machine {
   readonly user: Credentials
   /** What root may do here, by the names of capabilities(7); absent: everything. */
   readonly capabilities?: ReadonlySet<string>
+  /** A container's memory. */
+  readonly memory?: MemoryGroup
   /** Environment that a new session starts with. */
   readonly env: Map<string, string>
   /** Starts a process without a parent (a container's first, a login shell). Throws SystemError ENOENT/EACCES. */

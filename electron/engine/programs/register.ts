@@ -23,6 +23,7 @@ import { pgIsReady, psql } from './postgres/client.ts'
 import { postgres, postgresEntrypoint } from './postgres/server.ts'
 import { redisCli } from './redis/cli.ts'
 import { redisEntrypoint, redisServer } from './redis/server.ts'
+import { stress } from './stress.ts'
 import { systemPrograms } from './system.ts'
 import type { SystemServices } from './types.ts'
 import { whoami } from './whoami.ts'
@@ -63,6 +64,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('hello-app-1.0', helloApp('1.0.0'))
   table.register('hello-app-2.0', helloApp('2.0.0'))
   table.register('whoami-server', whoami)
+  table.register('stress', stress)
   table.register('gunicorn-httpbin', gunicornHttpbin)
   table.register('echoserver-1.4', echoserver('1.4'))
   table.register('echoserver-1.10', echoserver('1.10'))

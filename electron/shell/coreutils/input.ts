@@ -1,6 +1,6 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
-import type { Task } from '../../engine/machine/task.ts'
-import type { OpenFile } from '../../engine/machine/types.ts'
+import { Signal, type Task } from '../../engine/machine/task.ts'
+import type { OpenFile, Process } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
 import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
 import { Failure, quoted, type Run } from './command.ts'
@@ -43,7 +43,7 @@ export class Input {
       }
       if (this.#at < this.#chunk.length) {
         this.#rest.push(this.#chunk.subarray(this.#at))
-        if (this.#rest.length > 1024) throw new Failure('memory exhausted')
+        if (this.#rest.length > 1024) return yield* outOfMemory(this.#run.process)
       }
       this.#chunk = new Uint8Array(0)
       this.#at = 0
@@ -70,7 +70,7 @@ export class Input {
       if (bytes === null) return concatBytes(chunks)
       chunks.push(bytes)
       size += bytes.length
-      if (size > MOST_IN_MEMORY) throw new Failure('memory exhausted')
+      if (size > MOST_IN_MEMORY) return yield* outOfMemory(this.#run.process)
     }
   }
 
@@ -118,6 +118,12 @@ export function* eachInput(run: Run, names: readonly string[], handle: (input: I
   }
 }
 
+/** More than the simulation keeps is taken for more than there is: a container is killed for it, elsewhere the program gives up. */
+function* outOfMemory(process: Process, code?: number): Task<never> {
+  if (process.machine.memory?.hold(process, Infinity)) for (;;) yield new Signal().wait
+  throw new Failure('memory exhausted', code)
+}
+
 /** All lines of the operands; `ended` says whether the very last had its newline. */
 export function* allLines(run: Run, names: readonly string[], complaint?: Complaint, delimiter = 10, code = 1): Task<{ lines: string[]; ended: boolean }> {
   const lines: string[] = []
@@ -127,7 +133,7 @@ export function* allLines(run: Run, names: readonly string[], complaint?: Compla
     for (let line = yield* input.line(delimiter); line !== null; line = yield* input.line(delimiter)) {
       lines.push(line)
       size += line.length + 16
-      if (size > MOST_IN_MEMORY) throw new Failure('memory exhausted', 2)
+      if (size > MOST_IN_MEMORY) yield* outOfMemory(run.process, 2)
     }
     ended = !input.unterminated
   }, complaint, code)

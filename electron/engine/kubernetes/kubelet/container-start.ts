@@ -83,6 +83,7 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
       {
         clock, pod, container: c.spec, image, id, hostname, sandbox, programs: host.context.machine.programs, environment,
         user: identityOf(pod, c.spec, image),
+        memory: host.capacity.memory,
         pids: target ? worker.record(target)?.run?.machine.pids : pod.spec.hostPID ? host.context.machine.pids : sandbox.pids,
         quiet: image.quiet && isQuiet(worker, c),
         prepare: (fs, values) => {
@@ -186,7 +187,7 @@ function onExit(worker: PodWorker, c: ContainerRecord, status: ExitStatus): void
   c.state = {
     terminated: {
       exitCode: status.code,
-      reason: status.code === 0 ? 'Completed' : 'Error',
+      reason: run.machine.memory?.oomKilled ? 'OOMKilled' : status.code === 0 ? 'Completed' : 'Error',
       ...(message ? { message } : {}),
       startedAt: timestamp(clock.epoch + run.startedAt),
       finishedAt: timestamp(clock.wall()),

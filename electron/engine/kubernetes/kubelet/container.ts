@@ -5,12 +5,14 @@ import { isSystemError } from '../../machine/errors.ts'
 import { CallbackFile, NullFile } from '../../machine/files.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { createMachine } from '../../machine/machine.ts'
+import { MemoryGroup } from '../../machine/memory.ts'
 import { createPipe } from '../../machine/pipe.ts'
 import { createTerminal } from '../../machine/terminal.ts'
 import type { Credentials, ExitStatus, Machine, OpenFile, PidNamespace, Process, ProgramTable, SignalName, Terminal } from '../../machine/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { imageLayer } from '../../programs/rootfs.ts'
 import type { Image } from '../../programs/types.ts'
+import { milliValue } from '../schema/quantity.ts'
 import type { Container, Pod } from '../types.ts'
 import { ContainerLog } from './container-log.ts'
 import { expand } from './expansion.ts'
@@ -30,6 +32,8 @@ export interface ContainerSetup {
   programs: ProgramTable
   environment: () => Environment
   user: Credentials
+  /** What there is without a limit: the node's, in bytes. */
+  memory?: number | undefined
   /** The processes that it sees; absent: its own alone. */
   pids?: PidNamespace | undefined
   /** As {@link Image.quiet}, of a container that is started as its image says; what `prepare` writes is the same whenever it is called. */
@@ -131,6 +135,7 @@ export class ContainerRun {
     const log = new ContainerLog(clock)
     const fs = new MemoryFilesystem({ clock, base: imageLayer(image) })
     setup.prepare(fs, environment)
+    const limit = container.resources?.limits?.['memory']
     const machine = createMachine({
       kind: 'container',
       name: `${setup.pod.metadata.namespace}/${setup.pod.metadata.name}/${container.name}`,
@@ -142,6 +147,7 @@ export class ContainerRun {
       env: environment,
       user,
       capabilities: containerCapabilities(container.securityContext),
+      memory: new MemoryGroup(limit === undefined ? (setup.memory ?? Infinity) : milliValue(String(limit)) / 1000, () => this.process.signal('SIGKILL')),
       ...(setup.pids ? { pids: setup.pids } : {}),
     })
     const command = expanded(container.command, environment)

@@ -27,6 +27,20 @@ describe('a container that cannot run', () => {
   })
 })
 
+describe('a container with a limit of memory', () => {
+  const stress = (bytes: string): object => ({ image: 'polinux/stress', command: ['stress', '--vm', '1', '--vm-bytes', bytes, '--timeout', '5s'], resources: { limits: { memory: '100Mi' } } })
+
+  it('is killed by the kernel for more, and by nobody for less', () => {
+    const story = new Story()
+    story.run('more', { restartPolicy: 'Never', containers: [stress('150M')] })
+    story.run('less', { restartPolicy: 'Never', containers: [stress('50M')] })
+    story.pass(20)
+    const ended = (name: string): object => story.pod(name).status.containerStatuses![0]!.state!.terminated!
+    expect(ended('more')).toMatchObject({ exitCode: 137, reason: 'OOMKilled' })
+    expect(ended('less')).toMatchObject({ exitCode: 0, reason: 'Completed' })
+  })
+})
+
 describe('what a container leaves behind', () => {
   it('is what it wrote to its termination message file', () => {
     const story = new Story()

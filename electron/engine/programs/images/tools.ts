@@ -83,7 +83,14 @@ function netshoot(): ImageContent {
   }
 }
 
+/** polinux/stress, of the pages of Kubernetes about memory limits. */
+function stressImage(): ImageContent {
+  const base = alpine()
+  return { ...base, size: 4_041_495, programs: { ...base.programs, '/usr/local/bin/stress': 'stress' }, command: ['stress'] }
+}
+
 export const toolRepositories: readonly Repository[] = [
+  { name: 'docker.io/polinux/stress', tag: (tag) => (tag === 'latest' || tag === '1.0.4' ? stressImage() : undefined) },
   { name: 'docker.io/library/busybox', tag: busyboxTag },
   { name: 'docker.io/library/alpine', tag: alpineTag },
   { name: 'docker.io/library/debian', tag: debianTag },
