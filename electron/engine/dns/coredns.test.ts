@@ -40,7 +40,9 @@ test.each([
   ['.:53 {\n  errors\n', "/etc/coredns/Corefile:2 - Syntax error: Unexpected EOF, expecting '}'", 1],
   ['.:53 {\n  kubernetes cluster.local {\n    pods sometimes\n  }\n}\n', 'plugin/kubernetes: wrong value for pods: sometimes,  must be one of: disabled, verified, insecure', 1],
   ['.:53 {\n  forward . nowhere\n}\n', 'plugin/forward: not an IP address or file: "nowhere"', 1],
-  ['.:53 {\n  autopath @kubernetes\n}\n', 'podhop: not simulated: CoreDNS plugin autopath', 69],
+  ['.:53 {\n  autopath @nobody\n}\n', 'podhop: not simulated: CoreDNS autopath @nobody (use @kubernetes or a file)', 69],
+  ['.:53 {\n  dns64\n}\n', 'podhop: not simulated: CoreDNS plugin dns64', 69],
+  ['.:53 {\n  acl {\n    deny net *\n  }\n}\n', 'plugin/acl: unexpected token "deny"; expect \'allow\', \'block\', \'filter\' or \'drop\'', 1],
   ['.:53 {\n  rewrite answer a b\n}\n', 'plugin/rewrite: response rewrites must begin with a name rule', 1],
   ['.:53 {\n  rewrite name regex (a) b{1}{2}\n}\n', 'plugin/rewrite: the rewrite regex pattern (b{1}{2}.) uses more subexpressions than its corresponding matching regex pattern ((a))', 1],
   ['.:53 {\n  rewrite edns0 local set 0xffee abc\n}\n', 'podhop: not simulated: CoreDNS rewrite edns0', 69],
@@ -186,6 +188,13 @@ test('a server block of its own is a stub domain', () => {
   const dns = start(`corp.test:53 {\n  forward . ${other.ip}\n}\n.:53 {\n  forward . /etc/resolv.conf\n}\n`)
   expect(answer(dns, 'mail.corp.test.')).toBe('NOERROR mail.corp.test. | mail.corp.test. 3600 A 10.150.0.2')
   expect(ask(dns, 'example.com.')!.rcode).toBe('NOERROR')
+})
+
+test('acl, any, chaos and a search list of the server', () => {
+  const dns = start('.:53 {\n  acl secret.test {\n    block type A net 10.244.0.0/16\n    filter\n  }\n  any\n  chaos Mine-1 Anna\n  autopath /etc/resolv.conf\n  hosts {\n    10.9.9.9 intranet.other.test\n  }\n}\n', 'search first.test other.test\n')
+  expect([ask(dns, 'x.secret.test.')!.rcode, ask(dns, 'x.secret.test.', 'AAAA')!.rcode]).toEqual(['REFUSED', 'NOERROR'])
+  expect(ask(dns, 'example.com.', 'ANY')!.answers.map((a) => a.ttl)).toEqual([8482])
+  expect(answer(dns, 'intranet.first.test.')).toBe('NOERROR intranet.first.test. | intranet.first.test. 3600 CNAME intranet.other.test. | intranet.other.test. 3600 A 10.9.9.9')
 })
 
 test('an upstream that is down is passed over', () => {

@@ -83,6 +83,12 @@ export class ClusterNames {
     return this.#endpointsByIp.get(ip) ?? []
   }
 
+  /** Of the Pod with this address, where Pods are watched. */
+  namespaceOfPod(ip: string): string | undefined {
+    for (const pod of this.#podIps.values()) if (pod.ip === ip) return pod.namespace
+    return undefined
+  }
+
   hasPod(namespace: string, ip: string): boolean {
     for (const pod of this.#podIps.values()) if (pod.ip === ip && pod.namespace === namespace) return true
     return false

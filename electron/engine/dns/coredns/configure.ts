@@ -1,9 +1,11 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type PluginContext } from './chain.ts'
 import { CorefileError, type CorefileDirective, type ServerBlock } from './corefile.ts'
+import { AnyPlugin, ChaosPlugin, MinimalPlugin } from './answering.ts'
+import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
 import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
-import { argumentError, duration, makeBufsize, makeCache, makeErrors, makeForward, makeHosts, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
+import { argumentError, duration, makeAcl, makeAutopath, makeBufsize, makeCache, makeErrors, makeForward, makeHosts, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
 
 /** What a server block asks for besides answering. */
 export interface ServerSetup {
@@ -19,7 +21,7 @@ export interface ServerSetup {
 }
 
 /** Directives of which one block may have several: each is a rule, or the next to be asked. */
-const REPEATED = new Set(['forward', 'log', 'rewrite', 'template'])
+const REPEATED = new Set(['acl', 'forward', 'log', 'rewrite', 'template'])
 
 export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient): ServerSetup {
   const setup: ServerSetup = { chain: new Chain([]), healthPort: undefined, lameduck: 0, readyPort: undefined, metricsPort: undefined, reload: undefined, loop: false }
@@ -96,6 +98,16 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
       return [makeRewrite(directives)]
     case 'template':
       return [makeTemplate(directives, context, zones)]
+    case 'acl':
+      return [makeAcl(directives, zones)]
+    case 'any':
+      return [new AnyPlugin()]
+    case 'minimal':
+      return [new MinimalPlugin()]
+    case 'chaos':
+      return [new ChaosPlugin(directive.args[0] ?? 'CoreDNS-1.12.0', directive.args.slice(1), context.process.machine.hostname)]
+    case 'autopath':
+      return [makeAutopath(directive, zones, context, () => setup.chain.plugins.find((p) => p instanceof KubernetesPlugin))]
     case 'hosts':
       return [makeHosts(directive, context)]
     case 'kubernetes':

@@ -65,6 +65,15 @@ export class KubernetesPlugin implements DnsPlugin {
     this.#names.stop()
   }
 
+  /** The search list of the Pod that asks, with the domains of this server's own resolv.conf; empty: not known, or Pods are not verified (plugin/kubernetes/autopath.go). */
+  searchOf({ name, client }: DnsRequest, own: readonly string[]): readonly string[] {
+    const zone = this.#options.zones.filter((z) => isBelow(z, name)).sort((a, b) => b.length - a.length)[0]
+    const namespace = zone === undefined || this.#options.pods !== 'verified' ? undefined : this.#names.namespaceOfPod(client.address)
+    if (zone === undefined || namespace === undefined) return []
+    const dot = zone === '.' ? '' : zone
+    return [`${namespace}.svc.${dot}`, `svc.${dot}`, zone, ...own, '']
+  }
+
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
     const matching = this.#options.zones.filter((z) => isBelow(z, request.name)).sort((a, b) => b.length - a.length)[0]
     if (matching === undefined) return yield* next()

@@ -1,11 +1,12 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { canonicalIp } from '../../network/address.ts'
+import { canonicalIp, tryParseCidr } from '../../network/address.ts'
 import { parseSelector, SelectorError } from '../../kubernetes/selectors.ts'
 import { DNS_RCODES, DNS_TYPES } from '../../network/wire/dns.ts'
 import { parseGoDuration } from '../../programs/http/go.ts'
 import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import { absoluteName } from '../names.ts'
 import { parseResolvConf } from '../resolv-conf.ts'
+import { AclPlugin, AutopathPlugin, type AclRule } from './answering.ts'
 import type { PluginContext } from './chain.ts'
 import { CorefileError, reverseZone, type CorefileDirective } from './corefile.ts'
 import { ForwardPlugin } from './forward.ts'
@@ -94,6 +95,51 @@ export function makeBufsize(directive: CorefileDirective): BufsizePlugin {
   const size = Number(directive.args[0] ?? 1232)
   if (!Number.isInteger(size) || size < 512 || size > 4096) throw plain(directive, `Wrong argument count or unexpected line ending after '${directive.args[0] ?? 'bufsize'}'`)
   return new BufsizePlugin(size)
+}
+
+export function makeAcl(directives: readonly CorefileDirective[], zones: readonly string[]): AclPlugin {
+  return new AclPlugin(directives.map((directive): AclRule => ({
+    zones: directive.args.length > 0 ? directive.args.map(zoneOf) : [...zones],
+    policies: directive.block.map(([action = '', ...rest]): AclRule['policies'][number] => {
+      if (action === 'drop') throw new NotSimulated('CoreDNS acl drop (block and filter are)')
+      if (action !== 'allow' && action !== 'block' && action !== 'filter') throw plain(directive, `unexpected token ${JSON.stringify(action)}; expect 'allow', 'block', 'filter' or 'drop'`)
+      const types: string[] = []
+      const nets: string[] = []
+      let section = ''
+      for (const word of rest) {
+        const lower = word.toLowerCase()
+        if (lower === 'type' || lower === 'net') section = lower
+        else if (section === '') throw plain(directive, `unexpected token ${JSON.stringify(word)}; expect 'type | net'`)
+        else if (section === 'type') {
+          if (word === '*') continue
+          if (!(word.toUpperCase() in DNS_TYPES)) throw plain(directive, `unexpected token ${JSON.stringify(word)}; expect legal QTYPE`)
+          types.push(word.toUpperCase())
+        } else if (word !== '*') {
+          const net = word.includes('/') ? word : `${word}/${word.includes(':') ? 128 : 32}`
+          if (!tryParseCidr(net)) throw plain(directive, `illegal CIDR notation ${JSON.stringify(word)}`)
+          nets.push(net)
+        }
+      }
+      return { action, types, nets }
+    }),
+  })))
+}
+
+/** `kubernetes`: of the same block, for "@kubernetes". */
+export function makeAutopath(directive: CorefileDirective, zones: readonly string[], context: PluginContext, kubernetes: () => KubernetesPlugin | undefined): AutopathPlugin {
+  const args = [...directive.args]
+  const from = args.pop()
+  if (from === undefined) throw plain(directive, 'no resolv-conf specified')
+  const { fs } = context.process
+  const of = args.length > 0 ? args.map(zoneOf) : zones
+  const listOf = (file: string): string[] => (fs.exists(file) ? parseResolvConf(fs.readText(file)).search.map((s) => absoluteName(s)) : [])
+  if (from.startsWith('@')) {
+    if (from !== '@kubernetes') throw new NotSimulated(`CoreDNS autopath ${from} (use @kubernetes or a file)`)
+    return new AutopathPlugin(of, (request) => kubernetes()?.searchOf(request, listOf('/etc/resolv.conf')) ?? [])
+  }
+  if (!fs.exists(from)) throw plain(directive, `failed to parse ${JSON.stringify(from)}: open ${from}: no such file or directory`)
+  const list = [...listOf(from), '']
+  return new AutopathPlugin(of, () => list)
 }
 
 export function makeRewrite(directives: readonly CorefileDirective[]): RewritePlugin {
