@@ -16,7 +16,7 @@ export function identified(client: KubernetesClient, config: Kubeconfig, flags: 
   const as = of('as', 'as')
   const groups = flags.list('as-group').length > 0 ? flags.list('as-group') : list(entry['as-groups']).map(text)
   const uid = of('as-uid', 'as-uid')
-  if (!as && (groups.length > 0 || uid)) throw new KubectlError(`invalid configuration: requesting uid, groups or user-extra for ${name} without impersonating a user`)
+  if (!as && (groups.length > 0 || uid)) throw new KubectlError(`requesting uid, groups or user-extra for ${name} without impersonating a user`)
   const token = of('token', 'token')
   // a certificate comes first for the server
   const shown = token && !entry['client-certificate-data'] && !entry['client-certificate'] ? userOfToken(client, token, wall) : ADMIN
