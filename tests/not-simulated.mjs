@@ -101,7 +101,7 @@ function* statements(file) {
         else if (!ts.isPropertyAssignment(n)) ts.forEachChild(n, collect)
       }
       collect(node.initializer)
-      const title = file.endsWith('discovery.ts') ? 'the kind' : file.endsWith('builtins/misc.ts') ? 'the builtin' : file.split('/').slice(-1)[0] === 'options.ts' ? file.split('/').slice(-2)[0] : file.split('/').slice(-1)[0].replace('.ts', '').replace(/-/g, ' ')
+      const title = file.endsWith('discovery.ts') ? 'the kind' : file.endsWith('builtins/misc.ts') ? 'the builtin' : file.endsWith('coreutils/missing.ts') ? 'the tool' : file.split('/').slice(-1)[0] === 'options.ts' ? file.split('/').slice(-2)[0] : file.split('/').slice(-1)[0].replace('.ts', '').replace(/-/g, ' ')
       for (const word of words) found.push(`${title} ${word}`)
     }
     ts.forEachChild(node, visit)

@@ -61,13 +61,16 @@ describe('a session', () => {
   it('loses at most two seconds to a kill', async () => {
     const first = desk()
     await first.session.open(null)
-    await first.type('kubectl create configmap kept --from-literal=a=b', /kept created/)
+    await first.type('mkdir work; echo mine > work/notes; kubectl create configmap kept --from-literal=a=b', /kept created/)
     await eventually(() => readFileSync(log(first), 'utf8').includes('configmap kept'), undefined, 2000)
     const then = first.session.cluster!.clock.now
     const again = desk({ folder: first.killed() })
     await again.session.open(null)
     expect(again.session.cluster!.client.list('configmaps', { namespace: 'default' }).items.map((o) => o.metadata.name)).toContain('kept')
     expect(again.session.cluster!.clock.now).toBeGreaterThan(then - 2000)
+    const { fs } = again.session.cluster!.laptop
+    expect(fs.readText('/home/student/work/notes')).toBe('mine\n')
+    expect(fs.readText('/home/student/.bash_history')).toContain('echo mine > work/notes')
   })
 
   it('begins anew, with words, when its log is of other code; what has passed in a lab stays passed', async () => {

@@ -56,11 +56,6 @@ for (const [name, label, digest] of DIGESTS) {
   })
 }
 
-tool('b2sum', 'raw', function* () {
-  yield* []
-  throw new NotSimulated('b2sum (sha256sum)')
-})
-
 function* check(run: Run, digest: (bytes: Uint8Array) => string, label: string): Task<number> {
   const { options } = run
   const silent = options.has('status')

@@ -101,10 +101,3 @@ tool('sync', { flags: 'df' }, function* () {
   // There is no disk behind the files.
   yield* []
 })
-
-for (const [name, instead] of [['mkfifo', 'a | b'], ['pr', 'fold, nl, column'], ['fmt', 'fold -s'], ['pathchk', 'ls'], ['ptx', 'grep'], ['shred', 'rm'], ['users', 'whoami'], ['who', 'whoami'], ['logname', 'whoami'], ['script', 'history']] as const) {
-  tool(name, 'raw', function* () {
-    yield* []
-    throw new NotSimulated(`${name} (${instead})`)
-  })
-}

@@ -2,7 +2,7 @@ import { sizeOf } from '../screen.ts'
 import type { Loaded } from '../text-file.ts'
 import { firstNonBlank } from './buffer.ts'
 import type { Vi } from './normal.ts'
-import { compilePattern, search } from './pattern.ts'
+import { compilePattern, messageOf, search } from './pattern.ts'
 
 /** The files of the machine, as an editor sees them. `save` throws a SystemError. */
 export interface Files {
@@ -24,7 +24,7 @@ export function runEx(vi: Vi, line: string): void {
     run(vi, line)
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    vi.message = error.message
+    vi.message = messageOf(error)
   }
 }
 
@@ -158,24 +158,26 @@ function substitute(vi: Vi, range: Range | undefined, text: string): void {
   const ignorecase = flags.includes('i') || (vi.options.ignorecase && !flags.includes('I'))
   const expression = compilePattern(pattern, { ignorecase, smartcase: vi.options.smartcase && !flags.includes('i') })
   const { first, last } = range ?? { first: buffer.at.row, last: buffer.at.row }
-  let [count, touched, row] = [0, 0, first]
-  buffer.begin()
-  for (let left = last - first + 1; left > 0; left--) {
+  let [count, touched] = [0, 0]
+  // All of them or none: a pattern may turn out to be too much for one of the lines.
+  const changed = buffer.lines.slice(first, last + 1).map((line) => {
     let hits = 0
-    const made = buffer.lines[row]!.replace(expression, (...args: unknown[]) => {
+    const made = line.replace(expression, (...args: unknown[]) => {
       hits++
       if (hits > 1 && !flags.includes('g')) return args[0] as string
       count++
       return expand(replacement, args as (string | undefined)[])
     })
-    if (hits > 0) {
-      touched++
-      if (!flags.includes('n')) {
-        const lines = made.split('\n')
-        buffer.lines.splice(row, 1, ...lines)
-        row += lines.length - 1
-        buffer.at = { row, column: firstNonBlank(buffer.lines[row]!) }
-      }
+    if (hits > 0) touched++
+    return hits > 0 ? made.split('\n') : undefined
+  })
+  buffer.begin()
+  let row = first
+  for (const lines of flags.includes('n') ? [] : changed) {
+    if (lines) {
+      buffer.lines.splice(row, 1, ...lines)
+      row += lines.length - 1
+      buffer.at = { row, column: firstNonBlank(buffer.lines[row]!) }
     }
     row++
   }

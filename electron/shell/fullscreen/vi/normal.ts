@@ -5,7 +5,7 @@ import { draw } from './display.ts'
 import { type Files, runEx } from './ex.ts'
 import { insertKey, shifted } from './insert.ts'
 import { motion, type Motion } from './motions.ts'
-import { compilePattern, search } from './pattern.ts'
+import { compilePattern, messageOf, search } from './pattern.ts'
 
 /** What waits for keys. */
 type Keys<T> = Generator<undefined, T, string>
@@ -246,7 +246,7 @@ export class Vi implements Fullscreen {
       }
       return { to: from }
     } catch (error) {
-      this.message = (error as Error).message
+      this.message = messageOf(error as Error)
       return undefined
     }
   }

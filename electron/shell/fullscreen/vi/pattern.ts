@@ -1,5 +1,5 @@
 import { translateRegExp } from '../../coreutils/regex.ts'
-import { GuardedRegExp } from '../../regex/guarded.ts'
+import { GuardedRegExp, RegExpLimit } from '../../regex/guarded.ts'
 import type { Position } from './buffer.ts'
 
 /** vim's "magic" patterns: basic ones with a few letters more. Throws an Error with what vim says. */
@@ -18,6 +18,11 @@ export function compilePattern(pattern: string, options: { ignorecase: boolean; 
   } catch {
     throw new Error(`E486: Pattern not found: ${pattern}`)
   }
+}
+
+/** What the last line says of an error. */
+export function messageOf(error: Error): string {
+  return error instanceof RegExpLimit ? `podhop: not simulated: ${error.message}` : error.message
 }
 
 /** The next match from a place, round the end of the text if need be. */

@@ -16,6 +16,16 @@ function edited(text: string, keys: string): { text: string; at: [number, number
   return { text: vi.buffer.lines.join('\n'), at: [vi.buffer.at.row, vi.buffer.at.column], message: vi.message }
 }
 
+test('a pattern that tries too much is told, and the text stays', () => {
+  const text = `ok\n${'a'.repeat(60)}`
+  for (const keys of ['/\\(a*\\)*\\1b\r', ':%s/\\(a*\\)*\\1b/x/\r', ':/\\(a*\\)*\\1b/\r']) {
+    const { text: left, message } = edited(text, keys)
+    expect(left).toBe(text)
+    expect(message).toMatch(/^podhop: not simulated: a regular expression|^E486/)
+  }
+  expect(edited('a1\na2', ':%s/a/b/\r').text).toBe('b1\nb2')
+})
+
 test.each([
   ['x and a count', 'abcdef', 'l3x', 'aef'],
   ['X', 'abcdef', '$2X', 'abcf'],

@@ -239,10 +239,3 @@ function* edited(shell: Shell, chosen: readonly HistoryEntry[], given: string | 
     process.fs.remove(path)
   }
 }
-
-// ---- bind ----------------------------------------------------------------------------------------------------------
-
-textBuiltin('bind', function* (shell) {
-  yield* shell.process.printError('podhop: not simulated: bind (the keys are those of readline\'s emacs mode)\n')
-  return 69
-})
