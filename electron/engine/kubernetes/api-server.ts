@@ -3,20 +3,22 @@ import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { Random } from '../random.ts'
 import { IpAddressBook } from './address-book.ts'
 import { bootstrap, populateNamespace } from './bootstrap.ts'
-import type {
-  ApiResource,
-  DeleteOptions,
-  ExecOptions,
-  KubernetesClient,
-  ListOptions,
-  LogOptions,
-  LogSink,
-  ObjectList,
-  PatchType,
-  RemoteCommand,
-  WatchEvent,
-  WatchOptions,
-  WriteOptions,
+import {
+  type ApiResource,
+  type DeleteOptions,
+  type ExecOptions,
+  type KubernetesClient,
+  LateBody,
+  LateChange,
+  type ListOptions,
+  type LogOptions,
+  type LogSink,
+  type ObjectList,
+  type PatchType,
+  type RemoteCommand,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
 } from './client.ts'
 import type { CustomKind } from './custom-resources/custom-kind.ts'
 import { DefinitionServer } from './custom-resources/definition-server.ts'
@@ -25,6 +27,7 @@ import { deleteCollection, deleteObject } from './deletion.ts'
 import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
 import { KINDS } from './kinds/index.ts'
 import { asServed, type Context, type Kind, resourceKey, storeKey } from './kinds/kind.ts'
+import { LateWrites } from './late-writes.ts'
 import { listObjects } from './lists.ts'
 import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
 import { documentPath, openApiDocument } from './openapi/documents.ts'
@@ -72,6 +75,7 @@ export class ApiServer implements KubernetesClient, Server {
   nodeAgents: NodeAgents | undefined
   /** Every stream of chance that a request may use. */
   readonly #streams: readonly Random[]
+  readonly #late = new LateWrites(this)
   #kinds = new Map<string, Kind>()
   #resources: readonly ApiResource[]
   #custom: readonly CustomKind[] = []
@@ -181,6 +185,7 @@ export class ApiServer implements KubernetesClient, Server {
 
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options: WriteOptions = {}): T {
     const kind = this.kind(resource)
+    if (object instanceof LateBody) return this.#late.create(kind, namespace!, object, options) as unknown as T
     const created = asServed(kind, this.#request(options, () => createObject(this, kind, namespace, object, options)))
     if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
     return created as T
@@ -206,6 +211,7 @@ export class ApiServer implements KubernetesClient, Server {
     options: WriteOptions & { subresource?: string } = {},
   ): T {
     const kind = this.kind(resource)
+    if (patch instanceof LateChange) return this.#late.patch(kind, patch, options) as unknown as T
     return asServed(kind, this.#request(options, () => patchObject(this, kind, namespace, name, type, patch, options))) as T
   }
 

@@ -67,6 +67,29 @@ export interface WriteOptions {
   /** Who asks; absent: the administrator. */
   user?: User
 }
+/** What agents write all the time and hardly anybody reads (Events); the server keeps it as it is until somebody does. */
+export abstract class LateWrite {
+  /** The server's: which version it makes, when (virtual time), and who writes. */
+  version = 0
+  at = 0
+  manager: string | undefined = undefined
+}
+/** A body for `create`, made when somebody looks at its resource. It must be valid and of a name that is free; the answer is empty. */
+export abstract class LateBody extends LateWrite {
+  /** Somebody has looked. */
+  taken = false
+  /** The server's. */
+  uid = ''
+  abstract make(): object
+}
+/** A merge patch of what was created so and is not yet taken. It must change something. */
+export class LateChange extends LateWrite {
+  readonly make: () => { namespace: string; name: string; patch: object }
+  constructor(make: LateChange['make']) {
+    super()
+    this.make = make
+  }
+}
 export interface DeleteOptions {
   gracePeriodSeconds?: number
   propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'

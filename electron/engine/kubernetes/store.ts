@@ -57,6 +57,12 @@ interface Bucket {
   list: readonly KubeObject[] | undefined
 }
 
+/** What nobody has looked at yet: its version and its time. */
+interface LateWrite {
+  version: number
+  readonly at: number
+}
+
 class Table {
   readonly buckets = new Map<string, Bucket>()
   all: readonly KubeObject[] | undefined
@@ -64,6 +70,9 @@ class Table {
   /** Versions up to this one have left the window. */
   forgotten = 0
   count = 0
+  /** Of later versions than all that is there. */
+  late: LateWrite[] = []
+  made: ((write: LateWrite) => void) | undefined
   readonly watchers = new Set<Watcher>()
   readonly indexedWatchers = new Map<string, Set<Watcher>>()
   /** Those of a single object each, by its name: every node's agents watch their own Node. */
@@ -97,7 +106,7 @@ export class Store {
 
   /** The last version that watches of a resource cannot go on from any more. */
   forgotten(resource: string): number {
-    return this.#tables.get(resource)?.forgotten ?? 0
+    return this.#known(resource)?.forgotten ?? 0
   }
 
   /** Lets watches that select one value of this find their changes without asking each watch. */
@@ -106,16 +115,16 @@ export class Store {
   }
 
   get(resource: string, namespace: string, name: string): KubeObject | undefined {
-    return this.#tables.get(resource)?.buckets.get(namespace)?.byName.get(name)
+    return this.#known(resource)?.buckets.get(namespace)?.byName.get(name)
   }
 
   count(resource: string): number {
-    return this.#tables.get(resource)?.count ?? 0
+    return this.#known(resource)?.count ?? 0
   }
 
   /** In the order of etcd's keys ("a-b/x" is before "a/x"). Undefined: all namespaces. */
   list(resource: string, namespace: string | undefined): readonly KubeObject[] {
-    const table = this.#tables.get(resource)
+    const table = this.#known(resource)
     if (!table) return []
     if (namespace !== undefined) {
       const bucket = table.buckets.get(namespace)
@@ -132,7 +141,7 @@ export class Store {
   /** What `list` said when the store was at a version; undefined when that is no longer known. */
   listAt(resource: string, namespace: string | undefined, version: number): readonly KubeObject[] | undefined {
     if (version >= this.#version) return this.list(resource, namespace)
-    const table = this.#tables.get(resource)
+    const table = this.#known(resource)
     if (version < this.compacted || (table && version < table.forgotten)) return undefined
     const now = this.list(resource, namespace)
     const since = table ? firstAfter(table.history, version) : 0
@@ -150,12 +159,27 @@ export class Store {
 
   /** Adds an object or replaces the one of its name. The store gives it its resourceVersion; it must be new. */
   put(resource: string, object: KubeObject): KubeObject {
-    const table = this.#table(resource)
+    return this.#put(this.#table(resource), object, this.#nextVersion(), this.#clock.now)
+  }
+
+  /** Adds an object, or a new version, that `make` puts together when somebody looks at its resource, or watches it already. */
+  putLate<T extends LateWrite>(resource: string, write: T, make: (write: T) => KubeObject, onMade?: (object: KubeObject) => void): void {
+    const table = this.#table(resource, true)
+    write.version = this.#nextVersion()
+    table.late.push(write)
+    table.made ??= (late) => {
+      const object = this.#put(table, make(late as T), late.version, late.at)
+      onMade?.(object)
+    }
+    if (table.watchers.size > 0 || table.namedWatchers.size > 0 || table.indexedWatchers.size > 0) this.#makeLate(table)
+  }
+
+  #put(table: Table, object: KubeObject, version: number, at: number): KubeObject {
     const namespace = object.metadata.namespace ?? ''
     let bucket = table.buckets.get(namespace)
     if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), names: [], list: undefined }))
     const previous = bucket.byName.get(object.metadata.name)
-    object.metadata.resourceVersion = String(this.#nextVersion())
+    object.metadata.resourceVersion = String(version)
     bucket.byName.set(object.metadata.name, object)
     if (!previous) {
       bucket.names = undefined
@@ -163,7 +187,7 @@ export class Store {
     }
     bucket.list = undefined
     table.all = undefined
-    this.#record(table, { version: this.#version, at: this.#clock.now, object, previous })
+    this.#record(table, { version, at, object, previous })
     return object
   }
 
@@ -247,15 +271,27 @@ export class Store {
     return ++this.#version
   }
 
-  #table(resource: string): Table {
-    let table = this.#tables.get(resource)
+  #known(resource: string): Table | undefined {
+    const table = this.#tables.get(resource)
+    if (table && table.late.length > 0) this.#makeLate(table)
+    return table
+  }
+
+  #table(resource: string, unseen = false): Table {
+    let table = unseen ? this.#tables.get(resource) : this.#known(resource)
     if (!table) this.#tables.set(resource, (table = new Table()))
     return table
   }
 
+  #makeLate(table: Table): void {
+    const { late } = table
+    table.late = []
+    for (const write of late) table.made!(write)
+  }
+
   #record(table: Table, change: Change): void {
     table.history.push(change)
-    this.#forgetOld(table)
+    this.#forgetOld(table, change.at)
     for (const watcher of table.watchers) this.#offer(watcher, change)
     if (table.namedWatchers.size > 0) for (const watcher of table.namedWatchers.get((change.object ?? change.previous)!.metadata.name) ?? []) this.#offer(watcher, change)
     if (!table.index || table.indexedWatchers.size === 0) return
@@ -266,11 +302,11 @@ export class Store {
   }
 
   /** Keeps so many changes, and of those that are no longer fresh only a few; cut in blocks. */
-  #forgetOld(table: Table): void {
+  #forgetOld(table: Table, now: number): void {
     const { history } = table
     const middle = history.length >> 1
     const full = history.length >= 2 * this.#window
-    if (!full && !(middle >= MOST_STALE && history[middle]!.at < this.#clock.now - FRESH)) return
+    if (!full && !(middle >= MOST_STALE && history[middle]!.at < now - FRESH)) return
     const from = full ? history.length - this.#window : middle
     table.forgotten = history[from - 1]!.version
     table.history = history.slice(from)

@@ -53,7 +53,7 @@ export function createObject(
   kind.setDefaults?.(object)
   const context = server.context(options.dryRun ?? false)
   if (kind.answer) return kind.answer(object, context, options.user ?? ADMIN)
-  checkNamespace(server, kind, object)
+  checkNamespace(server, kind, metadata)
   // What admission and the strategy set below is nobody's.
   setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])
   kind.admit?.(object, context)
@@ -283,14 +283,14 @@ export function setNamespace(kind: Kind, metadata: KubeObject['metadata'], names
 }
 
 /** Admission plugin NamespaceLifecycle. */
-function checkNamespace(server: Server, kind: Kind, object: KubeObject): void {
+export function checkNamespace(server: Server, kind: Kind, metadata: { namespace?: string; name?: string }): void {
   if (!kind.resource.namespaced) return
-  const namespace = object.metadata.namespace!
+  const namespace = metadata.namespace!
   const found = server.store.get('namespaces', '', namespace) as Namespace | undefined
   if (!found) throw notFound({ name: 'namespaces', group: '' }, namespace)
   if (!found.metadata.deletionTimestamp) return
   const causes = [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }]
-  throw forbidden(kind.resource, object.metadata.name ?? '', `unable to create new content in namespace ${namespace} because it is being terminated`, causes)
+  throw forbidden(kind.resource, metadata.name ?? '', `unable to create new content in namespace ${namespace} because it is being terminated`, causes)
 }
 
 /** What CheckGeneratedNameError and the generic store make of a name that is taken. */

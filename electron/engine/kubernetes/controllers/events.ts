@@ -1,18 +1,11 @@
 import type { Clock } from '../../clock.ts'
 import { SparseMap } from '../../sparse.ts'
-import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
+import { ConnectionError, LateChange, StatusError, type KubernetesClient } from '../client.ts'
 import type { Event, KubeObject } from '../types.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
+import { WrittenEvent, type ObjectReference } from './written-event.ts'
 
-export interface ObjectReference {
-  apiVersion: string
-  kind: string
-  namespace?: string
-  name: string
-  uid: string
-  resourceVersion?: string
-  fieldPath?: string
-}
+export type { ObjectReference } from './written-event.ts'
 
 export function referenceTo(object: KubeObject, fieldPath?: string): ObjectReference {
   const { namespace, name, uid, resourceVersion } = object.metadata
@@ -26,10 +19,11 @@ const MEMORY = 3_600_000
 /** Memories before it is looked for the first time which of them are too old. */
 const LOOK_AT = 4096
 
+const UNCHECKED = { fieldValidation: 'Ignore' } as const
+
 /** Names end with the time in ns; two of one moment must differ, whoever writes them. */
 const lastMicros = new WeakMap<Clock, number>()
 
-interface Seen { name: string; namespace: string; count: number; at: number }
 /** What was written of one object with one reason; nearly always one text. */
 interface Group {
   /** The texts since `since`. */
@@ -37,8 +31,8 @@ interface Group {
   since: number
   /** The events by their text, the first apart. */
   first: string
-  seen: Seen | undefined
-  more: Map<string, Seen> | undefined
+  seen: WrittenEvent | undefined
+  more: Map<string, WrittenEvent> | undefined
 }
 
 /**
@@ -50,7 +44,7 @@ export class EventRecorder {
   readonly #clock: Clock
   readonly #source: { component: string; host?: string }
   readonly #groups = new Map<string, Group>()
-  readonly #notes = new SparseMap<string, Seen>()
+  readonly #notes = new SparseMap<string, WrittenEvent>()
   #lookAt = LOOK_AT
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
@@ -66,29 +60,13 @@ export class EventRecorder {
     const isSpam = group.messages.length > SPAM.messages && typeof group.messages !== 'string'
     const text = isSpam ? `(combined from similar events): ${message}` : message
     const key = isSpam ? '(similar)' : message
-    const now = timestamp(this.#clock.wall())
+    const { now } = this.#clock
     const seen = group.first === key ? group.seen : group.more?.get(key)
     try {
-      if (seen && this.#clock.now - seen.at < MEMORY && this.#countUp(seen, now, text)) return
-      const namespace = about.namespace ?? 'default'
-      const name = this.#name(about.name)
-      this.#client.create<Event>('events', namespace, {
-        apiVersion: 'v1',
-        kind: 'Event',
-        metadata: { name, namespace, ...(options?.annotations ? { annotations: options.annotations } : {}) },
-        involvedObject: about,
-        reason,
-        message: text,
-        source: this.#source,
-        firstTimestamp: now,
-        lastTimestamp: now,
-        count: 1,
-        type,
-        eventTime: null,
-        reportingComponent: this.#source.component,
-        reportingInstance: this.#source.host ?? '',
-      }, { fieldValidation: 'Ignore' })
-      const made = { name, namespace, count: 1, at: this.#clock.now }
+      if (seen && now - seen.seen < MEMORY && this.#countUp(seen, text)) return
+      const annotations = options?.annotations
+      const made = new WrittenEvent(about, this.#source, type, reason, text, this.#clock.wall(), this.#micros(), now, annotations && { annotations })
+      this.#create(made)
       if (group.seen && group.first !== key) (group.more ??= new Map()).set(key, made)
       else {
         group.first = key
@@ -104,50 +82,33 @@ export class EventRecorder {
   note(object: KubeObject, type: 'Normal' | 'Warning', reason: string, action: string, message: string, related?: KubeObject): void {
     const key = [object.metadata.uid, type, reason, message].join('\n')
     const seen = this.#notes.get(key)
-    const now = microTimestamp(this.#clock.wall())
+    const { now } = this.#clock
     try {
-      if (seen && this.#clock.now - seen.at < 360_000) {
-        const series = { count: ++seen.count, lastObservedTime: now }
-        seen.at = this.#clock.now
-        this.#client.patch('events', seen.namespace, seen.name, 'application/merge-patch+json', { series })
+      if (seen && now - seen.seen < 360_000) {
+        const series = { count: ++seen.count, lastObservedTime: microTimestamp(this.#clock.wall()) }
+        seen.seen = now
+        this.#patch(seen, { series })
         return
       }
-      const namespace = object.metadata.namespace ?? 'default'
-      const name = this.#name(object.metadata.name)
-      this.#client.create<Event>('events', namespace, {
-        apiVersion: 'v1',
-        kind: 'Event',
-        metadata: { name, namespace },
-        involvedObject: referenceTo(object),
-        reason,
-        message,
-        source: {},
-        firstTimestamp: null,
-        lastTimestamp: null,
-        type,
-        eventTime: now,
-        action,
-        ...(related ? { related: referenceTo(related) } : {}),
-        reportingComponent: this.#source.component,
-        reportingInstance: `${this.#source.component}-${this.#source.host ?? ''}`,
-      }, { fieldValidation: 'Ignore' })
-      this.#notes.set(key, { name, namespace, count: 1, at: this.#clock.now })
+      const made = new WrittenEvent(referenceTo(object), this.#source, type, reason, message, this.#clock.wall(), this.#micros(), now, { action, related: related && referenceTo(related) })
+      this.#create(made)
+      this.#notes.set(key, made)
       if (this.#notes.size > this.#lookAt) this.#forgetOld()
     } catch (error) {
       if (!isRefusal(error)) throw error
     }
   }
 
-  #countUp(seen: Seen, now: string, message: string): boolean {
+  #countUp(seen: WrittenEvent, message: string): boolean {
     try {
-      this.#client.patch('events', seen.namespace, seen.name, 'application/merge-patch+json', { count: seen.count + 1, lastTimestamp: now, message })
+      this.#patch(seen, { count: seen.count + 1, lastTimestamp: timestamp(this.#clock.wall()), message })
     } catch (error) {
       // Somebody deleted it, or it is too old: a new one is written.
       if (error instanceof StatusError && error.status.code === 404) return false
       throw error
     }
     seen.count++
-    seen.at = this.#clock.now
+    seen.seen = this.#clock.now
     return true
   }
 
@@ -165,16 +126,30 @@ export class EventRecorder {
     return group
   }
 
-  #name(of: string): string {
+  /** Most of them nobody reads: the server has them made when somebody does. */
+  #create(event: WrittenEvent): void {
+    if (event.hasFittingName) this.#client.create<Event>('events', event.namespace, event, UNCHECKED)
+    else {
+      event.taken = true
+      this.#client.create<Event>('events', event.namespace, event.make(), UNCHECKED)
+    }
+  }
+
+  #patch(event: WrittenEvent, patch: object): void {
+    const late = event.taken ? undefined : new LateChange(() => ({ namespace: event.namespace, name: event.name, patch }))
+    this.#client.patch('events', event.namespace, late ? '' : event.name, 'application/merge-patch+json', late ?? patch)
+  }
+
+  #micros(): number {
     const micros = Math.max(Math.round(this.#clock.wall() * 1000), (lastMicros.get(this.#clock) ?? 0) + 1)
     lastMicros.set(this.#clock, micros)
-    return `${of}.${(BigInt(micros) * 1000n).toString(16)}`
+    return micros
   }
 
   /** Seldom, when all of them are young: each look goes through all. */
   #forgetOld(): void {
     const { now } = this.#clock
-    const isOld = (seen: Seen | undefined): boolean => !seen || now - seen.at > MEMORY
+    const isOld = (event: WrittenEvent | undefined): boolean => !event || now - event.seen > MEMORY
     for (const [key, group] of this.#groups) if (isOld(group.seen) && now - group.since > SPAM.window && [...(group.more?.values() ?? [])].every(isOld)) this.#groups.delete(key)
     for (const [key, seen] of this.#notes) if (isOld(seen)) this.#notes.delete(key)
     this.#lookAt = Math.max(LOOK_AT, 2 * Math.max(this.#groups.size, this.#notes.size))

@@ -63,16 +63,18 @@ function joined(root: FieldSet, metadata: FieldSet): FieldSet {
   return isEmpty(metadata) ? root : union(root, fieldSet(['f:metadata'], [metadata]))
 }
 
+type WallClock = Pick<Clock, 'wall'>
+
 /** Many write in one second. */
 let second = { at: -1, text: '' }
 
-function timeOf(clock: Clock): string {
+function timeOf(clock: WallClock): string {
   const at = Math.floor(clock.wall() / 1000)
   if (second.at !== at) second = { at, text: timestamp(at * 1000) }
   return second.text
 }
 
-export function writerOf(clock: Clock, kind: Kind, options: Options, operation: 'Apply' | 'Update'): Writer {
+export function writerOf(clock: WallClock, kind: Kind, options: Options, operation: 'Apply' | 'Update'): Writer {
   const { subresource, fieldManager } = options
   return { manager: fieldManager || 'unknown', operation, apiVersion: apiVersionOf(kind.resource), subresource, time: timeOf(clock) }
 }
@@ -88,7 +90,7 @@ export function setEntries(object: KubeObject, entries: readonly ManagedEntry[])
 }
 
 /** The owners of an object that is being made: whoever makes it owns all that was sent, and the defaults. */
-export function ownersOfNew(clock: Clock, kind: Kind, object: KubeObject, options: Options): readonly ManagedEntry[] {
+export function ownersOfNew(clock: WallClock, kind: Kind, object: KubeObject, options: Options): readonly ManagedEntry[] {
   const sent = object.metadata.managedFields
   const entries = sent && parseEntries(sent)
   if (entries) return recorded(clock, kind, entries, emptyObject(kind), object, options)
@@ -187,7 +189,7 @@ function compareStatus(kind: Kind, before: KubeObject, after: KubeObject): Compa
   return comparison
 }
 
-function recorded(clock: Clock, kind: Kind, entries: readonly ManagedEntry[], before: KubeObject, after: KubeObject, options: Options): readonly ManagedEntry[] {
+function recorded(clock: WallClock, kind: Kind, entries: readonly ManagedEntry[], before: KubeObject, after: KubeObject, options: Options): readonly ManagedEntry[] {
   try {
     const { subresource } = options
     const comparison = subresource === 'status' ? compareStatus(kind, before, after) : compareObjects(kind, before, after, subresource)
