@@ -22,7 +22,7 @@ export function checkPrune(k: Kubectl): void {
   if (k.flags.bool('prune') && !k.flags.bool('all') && k.flags.string('selector') === '') {
     throw new KubectlError('all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector')
   }
-  prunable(k)
+  if (k.flags.bool('prune')) prunable(k)
 }
 
 function prunable(k: Kubectl): ApiResource[] {

@@ -56,11 +56,11 @@ export const create: Command = {
 
 function* run(k: Kubectl): Task<number> {
   if (k.args.length > 0) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
+  if (k.flags.list('filename').length === 0 && !k.flags.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
   if (k.flags.string('raw') !== '') return yield* rawWithBody(k, 'POST')
   const dryRun = yield* k.dryRun()
   const validation = k.validation()
   const printer = creationPrinter(k, dryRun)
-  if (k.flags.list('filename').length === 0 && !k.flags.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
   const { infos, errors } = yield* resolve(k, queryOf(k, { validate: validation !== 'Ignore' }))
   let count = 0
   for (const info of infos) {

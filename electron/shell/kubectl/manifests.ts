@@ -3,6 +3,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { AggregateError, KubectlError, NotSimulatedError, quote } from './errors.ts'
+import { expandGlob } from '../language/glob.ts'
 import { sortedGoJson } from './json.ts'
 import { at, define, isObject, type JsonObject, text } from './objects.ts'
 import { GO_TAGS } from './yaml-scalars.ts'
@@ -63,22 +64,11 @@ export function* readManifests(process: Process, names: readonly string[], recur
   return { entries, single: single && paths.length === 1 && !stdin }
 }
 
-/** The name itself, or what it matches as a pattern of path.Match. */
+/** The name itself, or what it matches as a pattern. */
 function expand(process: Process, name: string): string[] {
   if (process.fs.exists(process.resolve(name))) return [name]
-  if (!/[*?[]/.test(name)) return []
-  let found = name.startsWith('/') ? ['/'] : ['']
-  for (const part of name.split('/').filter((p) => p !== '')) {
-    const pattern = new RegExp(`^${part.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`)
-    found = found.flatMap((directory) => {
-      const join = (child: string): string => (directory === '' ? child : directory.endsWith('/') ? directory + child : `${directory}/${child}`)
-      if (!/[*?[]/.test(part)) return process.fs.exists(process.resolve(join(part))) ? [join(part)] : []
-      const real = process.resolve(directory === '' ? '.' : directory)
-      if (!process.fs.exists(real) || process.fs.stat(real).type !== 'directory') return []
-      return process.fs.readDirectory(real).filter((child) => pattern.test(child)).map(join)
-    })
-  }
-  return found
+  if (/\[[^\]]*$|\\$/.test(name)) throw new KubectlError(`pattern ${quote(name)} is not valid: syntax error in pattern`)
+  return expandGlob(process.fs, process.resolve('.'), name, { dots: true })
 }
 
 function walk(process: Process, root: string, path: string, recursive: boolean): string[] {

@@ -15,7 +15,7 @@ export interface Outcome { stdout: string; stderr: string; code: number | null }
 const STEP = 20
 const PAUSE = 4
 /** klog's time and process. */
-const LOG_HEAD = /^([WEI])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm
+const LOG_HEAD = /^([WEIF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm
 /** The ms of a second at which commands come that reckon ages. */
 const AGES_AT = 700
 

@@ -1,5 +1,5 @@
 import { goFormat } from '../../../engine/kubernetes/json.ts'
-import { KubectlError } from '../errors.ts'
+import { KubectlError, messageOf, PrintError } from '../errors.ts'
 import { JsonPath, relaxed } from '../jsonpath.ts'
 import { isList, type JsonObject, list } from '../objects.ts'
 import { escapeTerminal } from './table.ts'
@@ -7,13 +7,14 @@ import { TABLE, TabWriter } from './tabwriter.ts'
 
 /** -o custom-columns=NAME:.metadata.name,… and custom-columns-file. */
 export class CustomColumns {
-  readonly #columns: readonly { header: string; path: JsonPath }[]
+  readonly #columns: readonly { header: string; spec: string }[]
+  #paths: readonly JsonPath[] | undefined
   readonly #noHeaders: boolean
   readonly #writer = new TabWriter(TABLE)
   #headersDone = false
 
   constructor(columns: readonly { header: string; spec: string }[], noHeaders: boolean) {
-    this.#columns = columns.map(({ header, spec }) => ({ header, path: new JsonPath(relaxed(spec)) }))
+    this.#columns = columns.map(({ header, spec }) => ({ header, spec: relaxed(spec) }))
     this.#noHeaders = noHeaders
   }
 
@@ -42,8 +43,9 @@ export class CustomColumns {
       this.#writer.write(`${this.#columns.map((c) => c.header).join('\t')}\n`)
       this.#headersDone = true
     }
+    const paths = (this.#paths ??= this.#parsed())
     for (const item of isList(object) ? list(object['items']) : [object]) {
-      const cells = this.#columns.map(({ path }) => {
+      const cells = paths.map((path) => {
         const results = path.find(item)
         if (results.length === 0 || results[0]!.length === 0) return '<none>'
         return results.flat().map((v) => escapeTerminal(goFormat(v))).join(',')
@@ -51,5 +53,14 @@ export class CustomColumns {
       this.#writer.write(`${cells.join('\t')}\n`)
     }
     return this.#writer.flush()
+  }
+
+  /** What is wrong with an expression is found when the headers are out. */
+  #parsed(): JsonPath[] {
+    try {
+      return this.#columns.map(({ spec }) => new JsonPath(spec))
+    } catch (error) {
+      throw new PrintError(this.#writer.flush(), messageOf(error))
+    }
   }
 }
