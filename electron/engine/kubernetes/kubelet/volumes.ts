@@ -17,32 +17,32 @@ const DEFAULT_MODE = 0o644
 /** A volume that cannot be set up yet: the Pod waits in ContainerCreating, with an event FailedMount. */
 export class MountError extends Error {}
 
-interface Setting {
-  clock: Clock
-  /** Which volume it is, among all there are. */
-  id: string
-  /** securityContext.fsGroup */
-  group: number | undefined
-  inMemory: boolean
-}
-
 /** A volume of a Pod's own, with what it held when it was set up; laid out when somebody mounts it. */
 class PodVolume implements Mounted {
   readonly at = '/volume'
-  readonly #setting: Setting
+  // there is one for each Pod at least: nothing here that others have, too
+  readonly #clock: Clock
   readonly #since: number
+  readonly #uid: string
+  readonly #name: string
+  readonly #group: number | undefined
+  readonly #inMemory: boolean
   #content: Content | undefined
   #fs: MemoryFilesystem | undefined
 
   /** Without content it is an emptyDir. */
-  constructor(setting: Setting, content: Content | undefined) {
-    this.#setting = setting
-    this.#since = setting.clock.now
+  constructor(clock: Clock, { metadata: { uid }, spec: { securityContext } }: Pod, { name, emptyDir, configMap }: Volume, content: Content | undefined) {
+    this.#clock = clock
+    this.#since = clock.now
+    this.#uid = uid
+    this.#name = name
+    this.#group = securityContext?.fsGroup
+    this.#inMemory = emptyDir ? emptyDir.medium === 'Memory' : !configMap
     this.#content = content
   }
 
   get fs(): MemoryFilesystem {
-    if (!this.#fs) this.#setting.clock.past(this.#since, () => (this.#fs = this.#layOut()))
+    if (!this.#fs) this.#clock.past(this.#since, () => (this.#fs = this.#layOut()))
     return this.#fs!
   }
 
@@ -57,9 +57,9 @@ class PodVolume implements Mounted {
   }
 
   #layOut(): MemoryFilesystem {
-    const { clock, group, inMemory } = this.#setting
-    const fs = new MemoryFilesystem({ clock })
-    const mode = inMemory ? 0o1777 : 0o777
+    const group = this.#group
+    const fs = new MemoryFilesystem({ clock: this.#clock })
+    const mode = this.#inMemory ? 0o1777 : 0o777
     fs.makeDirectory('/volume', { mode })
     if (group !== undefined) {
       // pkg/volume SetVolumeOwnership: the group's, and what is made in it too
@@ -72,10 +72,9 @@ class PodVolume implements Mounted {
   }
 
   #write(fs: MemoryFilesystem): void {
-    const { clock, id, group } = this.#setting
-    const at = timestamp(clock.wall())
-    const content = group === undefined ? this.#content! : new Map([...this.#content!].map(([path, file]) => [path, { ...file, mode: file.mode | 0o440 }]))
-    writeAtomically(fs, '/volume', content, { at, suffix: new Random(0).fork(`${id} ${at}`).uint32() })
+    const at = timestamp(this.#clock.wall())
+    const content = this.#group === undefined ? this.#content! : new Map([...this.#content!].map(([path, file]) => [path, { ...file, mode: file.mode | 0o440 }]))
+    writeAtomically(fs, '/volume', content, { at, suffix: new Random(0).fork(`${this.#uid} ${this.#name} ${at}`).uint32() })
   }
 }
 
@@ -147,8 +146,7 @@ export class PodVolumes {
   #make(pod: Pod, volume: Volume, facts: HostFacts): Mounted {
     if (volume.hostPath) return this.#host(volume.name, volume.hostPath.path, volume.hostPath.type)
     const content = volume.emptyDir ? undefined : this.#content(pod, volume, facts)
-    const inMemory = volume.emptyDir ? volume.emptyDir.medium === 'Memory' : !volume.configMap
-    return new PodVolume({ clock: this.#clock, id: `${pod.metadata.uid}/${volume.name}`, group: pod.spec.securityContext?.fsGroup, inMemory }, content)
+    return new PodVolume(this.#clock, pod, volume, content)
   }
 
   #host(name: string, path: string, type: string | undefined): Mounted {
