@@ -54,7 +54,7 @@ export function formatNeighbour(entry: { ip: Ip; device: string; mac?: Mac; stat
 
 /** A row of `bridge fdb`. */
 export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolean }, bridge: string): string {
-  return `${entry.mac} dev ${entry.port}${entry.port === bridge ? '' : ` master ${bridge}`}${entry.isLocal ? ' permanent' : ''}`
+  return `${entry.mac} dev ${entry.port} master ${bridge}${entry.isLocal ? ' permanent' : ''}`
 }
 
 /** A VXLAN device's row of `bridge fdb`. */

@@ -1,42 +1,81 @@
+import { HELP, USAGE } from './bridge-help.ts'
+import { writeJson } from './ip/json.ts'
 import { capable, isSystemError, SystemError, formatBridgeFdb, formatVxlanFdb, type Bridge, type Link, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
 
-/** bridge(8), iproute2 6.1: fdb and link. */
+interface Options { details: boolean; statistics: boolean; json: boolean; pretty: boolean; oneLine: boolean }
+
+/** bridge(8), iproute2 6.1: fdb, link, and what vlan and mdb say of bridges without either. */
 export function* bridge(process: Process): Task<number> {
-  const [object = '', verb = 'show', ...rest] = process.argv.slice(1)
-  const showing = 'show'.startsWith(verb) || 'list'.startsWith(verb)
-  if (object !== '' && 'fdb'.startsWith(object) && showing) {
-    const filter = pairs(rest)
-    const device = filter.get('dev')
-    const master = filter.get('br')
-    for (const name of [device, master]) {
-      if (name !== undefined && !process.network.links.has(name)) {
-        yield* process.printError(`Cannot find device "${name}"\n`)
-        return 1
-      }
-    }
-    yield* process.print(printFdb(process.network, device, master))
+  try {
+    const text = run(process, process.argv.slice(1))
+    if (text !== '') yield* process.print(text)
     return 0
+  } catch (error) {
+    if (!(error instanceof Refusal) && !isSystemError(error)) throw error
+    yield* process.printError(error instanceof Refusal ? error.message : `RTNETLINK answers: ${error.message}\n`)
+    return error instanceof Refusal ? error.code : 255
   }
-  if (object !== '' && 'link'.startsWith(object) && showing) {
-    yield* process.print(printPorts(process.network))
-    return 0
+}
+
+function run(process: Process, args: string[]): string {
+  const options: Options = { details: false, statistics: false, json: false, pretty: false, oneLine: false }
+  while (args[0]?.startsWith('-')) {
+    const flag = args.shift()!.replace(/^--?/, '')
+    const is = (word: string): boolean => flag !== '' && word.startsWith(flag)
+    if (is('Version')) return 'bridge utility, 6.1.0\n'
+    if (is('help')) throw new Refusal(USAGE, 255)
+    if (is('details')) options.details = true
+    else if (is('statistics') || is('stats')) options.statistics = true
+    else if (is('json')) options.json = true
+    else if (is('pretty')) options.pretty = true
+    else if (is('oneline')) options.oneLine = true
+    else if (is('netns') || is('batch') || is('force')) throw new Refusal(`podhop: not simulated: bridge -${flag} (use ip netns exec NAME bridge)\n`, 69)
+    else if (!is('compressvlans') && !is('color') && !is('timestamp') && flag !== '4' && flag !== '6') throw new Refusal(`Option "${flag}" is unknown, try "bridge help".\n`, 255)
   }
-  if (object !== '' && 'fdb'.startsWith(object) && ['add', 'append', 'replace', 'delete'].some((v) => v.startsWith(verb))) {
-    try {
-      changeFdb(process, verb, rest)
-      return 0
-    } catch (error) {
-      if (!(error instanceof Refusal) && !isSystemError(error)) throw error
-      yield* process.printError(error instanceof Refusal ? error.message : `RTNETLINK answers: ${error.message}\n`)
-      return error instanceof Refusal ? error.code : 255
-    }
+  const [word, given = 'show', ...rest] = args
+  if (word === undefined || 'help'.startsWith(word)) throw new Refusal(USAGE, 255)
+  const object = ['link', 'fdb', 'mdb', 'vlan', 'monitor'].find((o) => o.startsWith(word))
+  if (object === undefined) throw new Refusal(`Object "${word}" is unknown, try "bridge help".\n`, 255)
+  if ('help'.startsWith(given) && HELP[object] !== undefined) throw new Refusal(HELP[object], 255)
+  const showing = 'show'.startsWith(given) || 'list'.startsWith(given) || given === 'lst'
+  const { network } = process
+  if (object === 'fdb' && showing) return fdb(network, rest, options)
+  if (object === 'link' && showing) {
+    const device = rest[0] === 'dev' ? (rest[1] ?? '') : rest[0]
+    if (device !== undefined && !network.links.has(device)) throw new Refusal(`Cannot find device "${device}"\n`, 255)
+    return printPorts(network, options, device)
   }
-  if (['fdb', 'link', 'vlan', 'mdb'].some((o) => object !== '' && o.startsWith(object))) {
-    yield* process.printError(`podhop: not simulated: bridge ${[object, verb].join(' ')} (use bridge fdb show or bridge link show)\n`)
-    return 69
+  if (object === 'fdb' && ['add', 'append', 'replace', 'delete'].some((v) => v.startsWith(given))) {
+    changeFdb(process, given, rest)
+    return ''
   }
-  yield* process.printError(object === '' ? 'Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { link | fdb }\n' : `Object "${object}" is unknown, try "bridge help".\n`)
-  return 255
+  // no bridge here filters VLANs or has listeners of groups
+  if (object === 'vlan' && showing) return options.json ? '[]\n' : 'port              vlan-id  \n'
+  if (object === 'mdb' && showing) return options.json ? '[{"mdb":[],"router":{}}]\n' : ''
+  throw new Refusal(`podhop: not simulated: bridge ${object} ${given} (use bridge fdb show or bridge link show)\n`, 69)
+}
+
+function fdb(network: NetworkNamespace, args: readonly string[], options: Options): string {
+  const filter: FdbFilter = {}
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!
+    if (word === 'dynamic') filter.state = 'dynamic'
+    else if (word === 'state') filter.state = args[++i] ?? ''
+    else if (word === 'br') filter.master = args[++i] ?? ''
+    else if (word === 'brport' || word === 'dev') filter.device = args[++i] ?? ''
+    else if (word === 'vlan') throw new Refusal('podhop: not simulated: bridge fdb show vlan (use br, brport, state and dynamic)\n', 69)
+    else filter.device = word
+  }
+  if (filter.master !== undefined && !network.links.has(filter.master)) throw new Refusal(`Cannot find bridge device "${filter.master}"\n`, 255)
+  if (filter.device !== undefined && !network.links.has(filter.device)) throw new Refusal(`Cannot find device "${filter.device}"\n`, 255)
+  if (options.statistics) throw new Refusal('podhop: not simulated: bridge -statistics fdb (use bridge fdb show)\n', 69)
+  const rows = fdbRows(network, filter)
+  if (!options.json) return rows.map(({ text }) => `${filter.device === undefined ? text : text.replace(` dev ${filter.device}`, '')} \n`.replace('permanent \n', 'permanent\n')).join('')
+  return writeJson(rows.map(({ text }) => {
+    const [mac, ...words] = text.split(' ')
+    const value = (key: string): Record<string, string> => (words.includes(key) ? { [key === 'dev' ? 'ifname' : key]: words[words.indexOf(key) + 1]! } : {})
+    return { mac, ...value('dev'), ...value('dst'), flags: words.includes('self') ? ['self'] : [], ...value('master'), state: words.includes('permanent') ? 'permanent' : '' }
+  }), options.pretty)
 }
 
 class Refusal extends Error {
@@ -54,7 +93,7 @@ function changeFdb(process: Process, verb: string, args: readonly string[]): voi
   const given = pairs(words)
   const device = given.get('dev')
   if (mac === undefined || device === undefined) throw new Refusal('Device and address are required arguments.\n', 255)
-  if (!/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal(`Invalid address "${mac}"\n`, 255)
+  if (!/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal(`Invalid mac address ${mac}\n`, 255)
   const link = process.network.links.get(device)
   if (!link) throw new Refusal(`Cannot find device "${device}"\n`)
   const unknown = [...given.keys()].find((k) => k !== 'dev' && k !== 'dst')
@@ -80,27 +119,47 @@ function pairs(args: readonly string[]): Map<string, string> {
   return out
 }
 
+interface FdbFilter { device?: string; master?: string; state?: string }
+
+/** The whole table as `bridge fdb show` prints it. */
+export const printFdb = (network: NetworkNamespace): string => fdb(network, [], { details: false, statistics: false, json: false, pretty: false, oneLine: false })
+
 /** `bridge fdb show`: learned and local entries of bridges, and the VXLAN devices' own. */
-export function printFdb(network: NetworkNamespace, device?: string, master?: string): string {
-  const lines: string[] = []
+function fdbRows(network: NetworkNamespace, { device, master, state }: FdbFilter = {}): { text: string }[] {
+  const rows: { text: string }[] = []
+  const add = (text: string): void => {
+    const permanent = text.includes(' permanent')
+    if (state === undefined || state === 'all' || (state === 'permanent' ? permanent : state === 'dynamic' ? !permanent : false)) rows.push({ text })
+  }
   for (const link of [...network.links.values()].sort((a, b) => a.index - b.index)) {
     if (link.kind === 'bridge' && (master === undefined || link.name === master)) {
-      for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) lines.push(formatBridgeFdb(entry, link.name))
+      for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) add(formatBridgeFdb(entry, link.name))
     }
     if (link.kind === 'vxlan' && master === undefined && (device === undefined || link.name === device)) {
-      for (const entry of (link as VxlanLink).forwarding()) lines.push(formatVxlanFdb(entry, link.name, entry.learned ?? false))
+      for (const entry of (link as VxlanLink).forwarding()) add(formatVxlanFdb(entry, link.name, entry.learned ?? false))
     }
   }
-  return lines.map((l) => `${l} \n`).join('')
+  return rows
 }
 
-function printPorts(network: NetworkNamespace): string {
+function printPorts(network: NetworkNamespace, options: Options, device?: string): string {
   const links = [...network.links.values()]
   // the other end's index, looked up among the names of this namespace (bridge/link.c does not ask for the other's)
-  const peer = (link: Link): string => (link.peer ? `@${links.find((l) => l.index === link.peer!.index)?.name ?? `if${link.peer.index}`}` : '')
-  return links
-    .filter((l) => l.master)
-    .sort((a, b) => a.index - b.index)
-    .map((l) => `${l.index}: ${l.name}${peer(l)}: <BROADCAST,MULTICAST${l.up ? ',UP' : ''}${l.up && l.carrier ? ',LOWER_UP' : ''}> mtu ${l.mtu} master ${l.master!.name} state ${l.up && l.carrier ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`)
+  const peer = (link: Link): string | undefined => (link.peer ? (links.find((l) => l.index === link.peer!.index)?.name ?? `if${link.peer.index}`) : undefined)
+  const ports = links.filter((l) => l.master && (device === undefined || l.name === device)).sort((a, b) => a.index - b.index)
+  const state = (l: Link): string => (l.up && l.carrier ? 'forwarding' : 'disabled')
+  const flags = (l: Link): string[] => ['BROADCAST', 'MULTICAST', ...(l.up ? ['UP'] : []), ...(l.up && l.carrier ? ['LOWER_UP'] : [])]
+  if (options.json) {
+    if (options.details) throw new Refusal('podhop: not simulated: bridge -details -json link (use one of them)\n', 69)
+    return writeJson(ports.map((l) => ({ ifindex: l.index, ...(l.peer ? { link: peer(l) } : {}), ifname: l.name, flags: flags(l), mtu: l.mtu, master: l.master!.name, state: state(l), priority: 32, cost: 2 })), options.pretty)
+  }
+  const more = (l: Link): string =>
+    `    hairpin ${(l.master as Bridge).isHairpin(l) ? 'on' : 'off'} guard off root_block off fastleave off learning on flood on mcast_flood on bcast_flood on mcast_router 1 mcast_to_unicast off neigh_suppress off vlan_tunnel off isolated off locked off \n`
+  return ports
+    .map((l) => {
+      const other = peer(l)
+      return `${l.index}: ${l.name}${other === undefined ? '' : `@${other}`}: <${flags(l).join(',')}> mtu ${l.mtu} master ${l.master!.name} state ${state(l)} priority 32 cost 2 \n${options.details ? more(l) : ''}`
+    })
+    .map((text) => (options.oneLine ? `${text.slice(0, -1).replaceAll('\n', '\\')}\n` : text))
     .join('')
 }

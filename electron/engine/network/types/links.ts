@@ -46,6 +46,7 @@ export interface Bridge extends Link {
   attach(port: Link): void
   detach(port: Link): void
   hairpin(port: Link, on: boolean): void
+  isHairpin(port: Link): boolean
   /** Learned and local entries. */
   forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number }[]
 }

@@ -179,7 +179,7 @@ export class DigArguments {
       case 'b': {
         const [address, port] = value.split('#') as [string, string?]
         if (!isValidIp(address)) return fatal(`invalid address ${value}`)
-        globals.source = { address, ...(port === undefined ? {} : { port: Number(port) }) }
+        globals.source = { address, ...(port === undefined ? {} : { port: (parseInt(port, 10) || 0) & 0xffff }) }
         return
       }
       case 'c': {

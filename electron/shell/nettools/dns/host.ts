@@ -61,7 +61,8 @@ export function* host(process: Process): Task<number> {
   const family = has('4') ? 4 : has('6') ? 6 : undefined
   let servers = config.nameservers.filter((a) => family === undefined || (family === 6) === a.includes(':'))
   if (servers.length === 0) servers = [family === 6 ? '::1' : '127.0.0.1']
-  const port = Number(option('p') ?? 53)
+  // atoi(), of 16 bits
+  const port = (parseInt(option('p') ?? '53', 10) || 0) & 0xffff
   if (serverWord !== undefined) {
     servers = yield* serverAddresses(process, serverWord)
     if (servers.length === 0) {

@@ -30,7 +30,7 @@ function brief(row: string): string {
 function route(row: string): string {
   return row
     .replace(/^(\S*[.:\d][\d.:a-f/]*)( )/, (whole, destination: string, end: string) => (/^[\da-f:.]+(\/\d+)?$/.test(destination) ? address(`${destination}${end}`) : whole))
-    .replace(/( (?:via|src) )(\S+ ?)/g, (_, head: string, to: string) => head + address(to))
-    .replace(/( dev )(\S+ ?)/g, (_, head: string, device: string) => head + paint(36, device))
+    .replace(/((?:^|\[0m| )(?:via|src) )(\S+ ?)/g, (_, head: string, to: string) => head + address(to))
+    .replace(/((?:^|\[0m| )dev )(\S+ ?)/g, (_, head: string, device: string) => head + paint(36, device))
     .replace(/( lladdr )(\S+)/, (_, head: string, mac: string) => head + paint(33, mac))
 }

@@ -203,17 +203,19 @@ function statisticsLines(link: Link, errors = false): string {
   const width = (i: number, least: number): number => Math.max(least, rx[i]!.length, tx[i]!.length)
   const widths = [width(0, 6), width(1, 7), width(2, 6), width(3, 7), width(4, 7), width(5, 7)]
   const line = (values: readonly string[], end: string): string => `${values.map((v, i) => v.padStart(widths[i]!)).join(' ')} ${end}`
-  // what the drivers of virtual links count is none
-  const counted = (names: readonly string[]): string => names.map((n, i) => n.padStart(Math.max(widths[i]!, n.length))).join(' ')
-  const zeros = (names: readonly string[]): string => names.map((n, i) => '0'.padStart(Math.max(widths[i]!, n.length))).join(' ')
-  const more = (side: string, names: readonly string[]): string[] => (errors ? [`    ${side} errors:${counted(names).slice(7)}`, `        ${zeros(names)} `] : [])
+  // no virtual link counts errors; a link that has come up has changed its carrier twice
+  const more = (side: string, names: readonly string[], last = 0): string[] => {
+    if (!errors) return []
+    const row = (values: readonly string[]): string => values.map((v, i) => ` ${v.padStart(widths[i + 1]!)}`).join('')
+    return [`    ${side} errors:${row(names)}`, `${' '.repeat(8 + widths[0]!)}${row(['0', '0', '0', '0', String(last)])} `]
+  }
   return [
     `    RX: ${line(['bytes', 'packets', 'errors', 'dropped', 'missed', 'mcast'], '')}          `,
     `        ${line(rx, '')}`,
     ...more('RX', ['length', 'crc', 'frame', 'fifo', 'overrun']),
     `    TX: ${line(['bytes', 'packets', 'errors', 'dropped', 'carrier', 'collsns'], '')}          `,
     `        ${line(tx, '')}`,
-    ...more('TX', ['aborted', 'fifo', 'window', 'heartbt', 'transns']),
+    ...more('TX', ['aborted', 'fifo', 'window', 'heartbt', 'transns'], link.kind !== 'loopback' && link.carrier ? 2 : 0),
   ].join('\n')
 }
 

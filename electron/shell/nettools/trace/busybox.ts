@@ -31,6 +31,9 @@ Trace the route to HOST
 	-z MSEC	Wait before each send
 `
 
+/** Options and the numbers they take. */
+const RANGES = [['t', 0, 255], ['m', 1, 255], ['f', 1, 255], ['p', 0, 65_535], ['q', 1, 2_147_483_647], ['w', 1, 86_400], ['z', 0, 3_600_000]] as const
+
 /** The applet of busybox: one probe after the other. */
 export function* busyboxTraceroute(process: Process): Task<number> {
   const name = programName(process)
@@ -42,6 +45,11 @@ export function* busyboxTraceroute(process: Process): Task<number> {
   const value = (o: string): string | undefined => parsed.options.findLast((p) => p.name === o)?.value
   const has = (o: string): boolean => value(o) !== undefined
   const number = (o: string, otherwise: number): number => (has(o) ? Number(value(o)) : otherwise)
+  for (const [text, low, high] of [...RANGES.map(([o, l, h]) => [value(o), l, h] as const), [parsed.operands[1], 46, 32_768] as const]) {
+    if (text === undefined || (/^\d+$/.test(text) && Number(text) >= low && Number(text) <= high)) continue
+    yield* process.printError(/^\d+$/.test(text) ? `${name}: number ${text} is not in ${low}..${high} range\n` : `${name}: invalid number '${text}'\n`)
+    return 1
+  }
   if (has('r') || has('v')) {
     yield* process.printError(`podhop: not simulated: traceroute -${has('r') ? 'r' : 'v'} (use traceroute without it)\n`)
     return 69
@@ -55,7 +63,7 @@ export function* busyboxTraceroute(process: Process): Task<number> {
   }
   const { address } = found
   const v6 = address.includes(':')
-  const length = parsed.operands[1] === undefined ? (v6 ? 66 : 46) : (v6 ? 40 : 20) + Number(parsed.operands[1])
+  const length = parsed.operands[1] === undefined ? (v6 ? 66 : 46) : Number(parsed.operands[1])
   const most = number('m', 30)
   const queries = number('q', 3)
   const prober = new Prober(process, address, { method: has('I') ? 'icmp' : 'udp', port: number('p', 33434), length, dontFragment: has('F'), ...(has('t') ? { tos: Number(value('t')) } : {}), ...(has('s') ? { source: value('s')! } : {}) })
