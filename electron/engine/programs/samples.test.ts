@@ -36,6 +36,8 @@ describe('httpd', () => {
     expect(get(web, 80, '/nope')).toMatchObject({ status: 404, body: expect.stringContaining('<p>The requested URL was not found on this server.</p>') })
     expect(get(web, 80, '/', { method: 'DELETE' }).status).toBe(405)
     expect(get(web, 80, '/../etc/passwd').status).toBe(400)
+    const part = (range: string): unknown[] => [get(web, 80, '/', { headers: [['Range', range]] }).status, get(web, 80, '/', { headers: [['Range', range]] }).body.length]
+    expect([part('bytes=0-3'), part('bytes=-4'), part('bytes=nonsense'), part('bytes=99-')]).toEqual([[206, 4], [206, 4], [200, 45], [416, 314]])
   })
 
   test('takes Listen and DocumentRoot from its file, and says where a mistake is', () => {

@@ -1,7 +1,7 @@
-import { encodeBase64 } from '../../kubernetes/base64.ts'
+import { decodeBase64, encodeBase64 } from '../../kubernetes/base64.ts'
 import { md5 } from '../../md5.ts'
 import { sha1 } from '../../sha1.ts'
-import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
 
 /** A file of users as htpasswd(1) writes it: "name:hash" in lines. crypt(3)'s other ways ("$2y$", "$5$", "$6$", DES) are not simulated. */
 export type PasswordCheck = 'right' | 'wrong' | 'unknown user' | 'not simulated'
@@ -15,6 +15,15 @@ export function checkPassword(file: string, user: string, password: string): Pas
   if (hash.startsWith('{SHA}')) return same(`{SHA}${encodeBase64(sha1(encodeUtf8(password)))}`)
   const apr1 = /^\$apr1\$([^$]{1,8})\$/.exec(hash)
   return apr1 ? same(`$apr1$${apr1[1]!}$${hashApr1(password, apr1[1]!)}`) : 'not simulated'
+}
+
+/** "Basic dXNlcjpwdw==" → its two parts; undefined when it is nothing of the kind. */
+export function basicCredentials(header: string | undefined): { user: string; password: string } | undefined {
+  const given = /^basic +(\S+)$/i.exec(header ?? '')
+  const bytes = given ? decodeBase64(given[1]!) : -1
+  const text = typeof bytes === 'number' ? '' : decodeUtf8(bytes)
+  const at = text.indexOf(':')
+  return at < 0 ? undefined : { user: text.slice(0, at), password: text.slice(at + 1) }
 }
 
 const DIGITS = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

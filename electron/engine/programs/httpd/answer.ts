@@ -1,6 +1,7 @@
 import type { Process } from '../../machine/types.ts'
-import { encodeUtf8 } from '../../text.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
+import { byteRanges, contentRange } from '../http/ranges.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate, reasonOf } from '../http/status.ts'
 import type { HttpdConfig } from './config.ts'
@@ -17,6 +18,7 @@ const TEXTS: Readonly<Record<number, (request: HttpRequest | undefined, location
   403: () => "<p>You don't have permission to access this resource.</p>",
   404: () => '<p>The requested URL was not found on this server.</p>',
   405: (request) => `<p>The requested method ${request?.method} is not allowed for this URL.</p>`,
+  416: () => '<p>None of the range-specifier values in the Range\nrequest-header field overlap the current extent\nof the selected resource.</p>',
   501: (request) => `<p>${request?.method} not supported for current URL.<br />\n</p>`,
 }
 
@@ -46,11 +48,11 @@ export class HttpdAnswers {
     return type === 'directory' ? this.#directory(request, path, file) : this.#file(request, file)
   }
 
-  page(status: number, request?: HttpRequest, location = ''): HttpResponse {
+  page(status: number, request?: HttpRequest, location = '', more: Headers = []): HttpResponse {
     const title = `${status} ${reasonOf(status)}`
     const text = (TEXTS[status] ?? (() => ''))(request, location)
     const body = encodeUtf8(`<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>${title}</title>\n</head><body>\n<h1>${reasonOf(status)}</h1>\n${text}\n</body></html>\n`)
-    const extra: Headers = [...(location === '' ? [] : [['Location', location] as [string, string]]), ...(status === 405 ? [['Allow', ALLOW] as [string, string]] : [])]
+    const extra: Headers = [...more, ...(location === '' ? [] : [['Location', location] as [string, string]]), ...(status === 405 ? [['Allow', ALLOW] as [string, string]] : [])]
     return this.#respond(request, status, [...extra, ['Content-Length', String(body.length)], ['Content-Type', 'text/html; charset=iso-8859-1']], body)
   }
 
@@ -81,14 +83,30 @@ export class HttpdAnswers {
     const { mtime, size } = fs.stat(file)
     const modified = httpDate(mtime)
     const etag = `"${size.toString(16)}-${(BigInt(Math.floor(mtime)) * 1000n).toString(16)}"`
-    if (headerOf(request.headers, 'if-none-match') === etag || (headerOf(request.headers, 'if-none-match') === undefined && headerOf(request.headers, 'if-modified-since') === modified)) {
+    const since = Date.parse(headerOf(request.headers, 'if-modified-since') ?? '')
+    if (headerOf(request.headers, 'if-none-match') === etag || (headerOf(request.headers, 'if-none-match') === undefined && since >= Math.floor(mtime / 1000) * 1000)) {
       return { status: 304, headers: [['Date', httpDate(this.#process.clock.wall())], ['Server', this.#server], ['ETag', etag]] }
     }
     const body = fs.readFile(file)
     const type = TYPES[file.split('/').at(-1)!.split('.').slice(1).at(-1)?.toLowerCase() ?? '']
-    const headers: Headers = [['Last-Modified', modified], ['ETag', etag], ['Accept-Ranges', 'bytes'], ['Content-Length', String(body.length)], ['Content-Type', type ?? '']]
-    const response = this.#respond(request, 200, headers, body)
+    const onlyIf = headerOf(request.headers, 'if-range')
+    const asked = onlyIf !== undefined && onlyIf !== etag && onlyIf !== modified ? undefined : byteRanges(headerOf(request.headers, 'range'), body.length)
+    // what is no range is not heard
+    const parts = asked === 'malformed' ? undefined : asked
+    if (parts === 'none') return this.page(416, request, '', [['Content-Range', `bytes */${body.length}`]])
+    const sent = parts ? this.#parts(parts, body, type) : { body, type, range: [] satisfies Headers }
+    const headers: Headers = [['Last-Modified', modified], ['ETag', etag], ['Accept-Ranges', 'bytes'], ['Content-Length', String(sent.body.length)], ...sent.range, ['Content-Type', sent.type ?? '']]
+    const response = this.#respond(request, parts ? 206 : 200, headers, sent.body)
     return { ...response, headers: response.headers.filter(([n, v]) => n !== 'Content-Type' || v !== '') }
+  }
+
+  /** byterange_filter.c: one part as it is, several as multipart/byteranges. */
+  #parts(parts: readonly [number, number][], whole: Uint8Array, type: string | undefined): { body: Uint8Array; type: string | undefined; range: Headers } {
+    const [first] = parts
+    if (parts.length === 1) return { body: whole.slice(first![0], first![1] + 1), type, range: [['Content-Range', contentRange(first!, whole.length)]] }
+    const boundary = this.#process.clock.random.hex(16)
+    const pieces = parts.flatMap((part) => [encodeUtf8(`\r\n--${boundary}\r\n${type === undefined ? '' : `Content-type: ${type}\r\n`}Content-range: ${contentRange(part, whole.length)}\r\n\r\n`), whole.slice(part[0], part[1] + 1)])
+    return { body: concatBytes([...pieces, encodeUtf8(`\r\n--${boundary}--\r\n`)]), type: `multipart/byteranges; boundary=${boundary}`, range: [] }
   }
 
   #fileOf(path: string): string {

@@ -1,7 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { decodeBase64 } from '../../kubernetes/base64.ts'
-import { decodeUtf8 } from '../../text.ts'
-import { checkPassword } from '../http/htpasswd.ts'
+import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import type { Cors, Limit } from './annotations.ts'
@@ -35,14 +33,10 @@ export class Gate {
   unauthorized(realm: string, users: string | undefined, request: HttpRequest): Refusal | undefined {
     if (users === undefined) return { status: 503, headers: [] }
     const no = (log?: string): Refusal => ({ status: 401, headers: [['WWW-Authenticate', `Basic realm="${realm}"`]], ...(log === undefined ? {} : { log }) })
-    const given = /^basic +(\S+)$/i.exec(headerOf(request.headers, 'authorization') ?? '')
-    const bytes = given ? decodeBase64(given[1]!) : -1
-    if (typeof bytes === 'number') return no()
-    const text = decodeUtf8(bytes)
-    const at = text.indexOf(':')
-    if (at < 0) return no()
-    const user = text.slice(0, at)
-    switch (checkPassword(users, user, text.slice(at + 1))) {
+    const credentials = basicCredentials(headerOf(request.headers, 'authorization'))
+    if (!credentials) return no()
+    const { user, password } = credentials
+    switch (checkPassword(users, user, password)) {
       case 'right': return undefined
       case 'wrong': return no(`user "${user}": password mismatch`)
       case 'unknown user': return no(`user "${user}" was not found in "/etc/ingress-controller/auth"`)

@@ -1,6 +1,7 @@
 import type { Process } from '../../machine/types.ts'
 import { cidrContains, isIpv4 } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
+import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
@@ -89,6 +90,7 @@ export class Answerer {
       this.#log(turn, 'access forbidden by rule')
       return this.#fail(turn, 403)
     }
+    if (!this.#authorized(turn)) return
     if (settings.tryFiles && turn.changes <= MOST_CHANGES) {
       for (const candidate of settings.tryFiles.slice(0, -1)) {
         const found = variables.expand(candidate)
@@ -101,6 +103,33 @@ export class Answerer {
       return this.#goTo(turn, last)
     }
     this.#content(turn)
+  }
+
+  /** ngx_http_auth_basic_module; false when the answer is given already. */
+  #authorized(turn: Turn): boolean {
+    const { variables, settings: { auth } } = turn
+    // a file without a realm asks nobody
+    if (!auth || auth.realm === '' || turn.inError) return true
+    const { fs } = this.#process
+    const refuse = (log?: string): false => {
+      if (log !== undefined) this.#log(turn, log)
+      this.#fail(turn, 401, [['WWW-Authenticate', `Basic realm="${variables.expand(auth.realm)}"`]])
+      return false
+    }
+    const credentials = basicCredentials(headerOf(variables.request.headers, 'authorization'))
+    if (!credentials) return refuse()
+    if (auth.file === '' || !fs.exists(auth.file)) {
+      this.#log(turn, `open() "${auth.file}" failed (2: No such file or directory)`)
+      this.#fail(turn, 403)
+      return false
+    }
+    const { user, password } = credentials
+    switch (checkPassword(fs.readText(auth.file), user, password)) {
+      case 'right': return true
+      case 'wrong': return refuse(`user "${user}": password mismatch`)
+      case 'unknown user': return refuse(`user "${user}" was not found in "${auth.file}"`)
+      case 'not simulated': return refuse(`podhop: not simulated: the hash of user "${user}" (use htpasswd's MD5, {SHA} or {PLAIN})`)
+    }
   }
 
   /** An internal redirect: to a named location, or to a path with its own arguments. */
@@ -193,9 +222,9 @@ export class Answerer {
   }
 
   /** By error_page, else with nginx' own page. */
-  #fail(turn: Turn, status: number): void {
+  #fail(turn: Turn, status: number, extra: Headers = []): void {
     const found = turn.inError ? undefined : turn.settings.errorPages.get(status)
-    if (!found) return this.#special(turn, status)
+    if (!found) return this.#special(turn, status, extra)
     const page = turn.variables.expand(found.page)
     if (/^https?:\/\//.test(page)) return this.#redirect(turn, typeof found.status === 'number' && REDIRECTS.includes(found.status) ? found.status : 302, page)
     turn.inError = true

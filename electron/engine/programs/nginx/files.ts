@@ -1,5 +1,6 @@
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
+import { byteRanges, contentRange } from '../http/ranges.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 
@@ -11,35 +12,20 @@ export function partOf(request: HttpRequest, body: Uint8Array, type: string, mod
   const [none, since] = [given('if-none-match'), given('if-modified-since')]
   // if_modified_since exact
   if ((none !== undefined || since !== undefined) && (none === undefined || listed(none, etag)) && (since === undefined || since === httpDate(modified * 1000))) return { status: 304, type, body: new Uint8Array(0) }
-  const range = given('range')
   const onlyIf = given('if-range')
-  if (range === undefined || !/^bytes=/i.test(range) || body.length === 0 || (onlyIf !== undefined && onlyIf !== etag && onlyIf !== httpDate(modified * 1000))) return { status: 200, type, body }
-  const parts = ranges(range.slice(6), body.length)
-  if (!parts) return { status: 416, type, body: new Uint8Array(0), contentRange: `bytes */${body.length}` }
-  const text = ([from, to]: readonly [number, number]): string => `bytes ${from}-${to}/${body.length}`
-  if (parts.length === 1) return { status: 206, type, body: body.slice(parts[0]![0], parts[0]![1] + 1), contentRange: text(parts[0]!) }
+  const parts = onlyIf !== undefined && onlyIf !== etag && onlyIf !== httpDate(modified * 1000) ? undefined : byteRanges(given('range'), body.length)
+  if (!parts) return { status: 200, type, body }
+  if (typeof parts === 'string') return { status: 416, type, body: new Uint8Array(0), contentRange: `bytes */${body.length}` }
+  if (parts.length === 1) return { status: 206, type, body: body.slice(parts[0]![0], parts[0]![1] + 1), contentRange: contentRange(parts[0]!, body.length) }
   // more than the whole in pieces is the whole
   if (parts.reduce((sum, [from, to]) => sum + to - from + 1, 0) > body.length) return { status: 200, type, body }
   const boundary = '1'.padStart(20, '0')
-  const pieces = parts.flatMap((part) => [encodeUtf8(`\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${text(part)}\r\n\r\n`), body.slice(part[0], part[1] + 1)])
+  const pieces = parts.flatMap((part) => [encodeUtf8(`\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange(part, body.length)}\r\n\r\n`), body.slice(part[0], part[1] + 1)])
   return { status: 206, type: `multipart/byteranges; boundary=${boundary}`, body: concatBytes([...pieces, encodeUtf8(`\r\n--${boundary}--\r\n`)]) }
 }
 
 function listed(list: string, etag: string): boolean {
   return list.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')))
-}
-
-/** First and last byte of each; undefined when none of them is there. */
-function ranges(text: string, length: number): [number, number][] | undefined {
-  const found: [number, number][] = []
-  for (const part of text.split(',')) {
-    const match = /^\s*([0-9]*)\s*-\s*([0-9]*)\s*$/.exec(part)
-    if (!match || (match[1] === '' && match[2] === '')) return undefined
-    const [from, to] = match[1] === '' ? [Math.max(0, length - Number(match[2])), length - 1] : [Number(match[1]), match[2] === '' ? length - 1 : Math.min(Number(match[2]), length - 1)]
-    if (match[2] !== '' && match[1] !== '' && Number(match[2]) < Number(match[1])) return undefined
-    if (from < length && from <= to) found.push([from, to])
-  }
-  return found.length > 0 ? found : undefined
 }
 
 export function validators(modified: number, length: number): { lastModified: Headers[number]; etag: string } {

@@ -73,6 +73,20 @@ describe('nginx in front of others', () => {
     expect(front.output()).toContain(`[emerg] 1#1: unknown directive "retrun" in ${CONF}:1\n`)
   })
 
+  test('asks for a name and a password', () => {
+    const front = web('server { location /free { auth_basic off; root /usr/share/nginx/html; try_files /index.html =404; } location / { root /usr/share/nginx/html; } auth_basic Staff; auth_basic_user_file /etc/nginx/conf.d/users; }\n')
+    cluster.run(front.machine, function* (p) {
+      p.fs.writeFile('/etc/nginx/conf.d/users', 'anna:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\n')
+    })
+    const get = client()
+    const status = (path: string, authorization?: string): number => get(front, path, authorization === undefined ? {} : { headers: [['Authorization', `Basic ${authorization}`]] }).head!.status
+    // anna:secret and anna:wrong
+    expect([status('/'), status('/free'), status('/', 'YW5uYTpzZWNyZXQ='), status('/', 'YW5uYTp3cm9uZw==')]).toEqual([401, 200, 200, 401])
+    expect(headerOf(get(front, '/').head!.headers, 'www-authenticate')).toBe('Basic realm="Staff"')
+    expect(front.output()).toContain('user "anna": password mismatch')
+    expect(front.output()).toMatch(/ - anna \[.*"GET \/ HTTP\/1.1" 200/)
+  })
+
   test('gives parts of a file, and nothing to a client that has it', () => {
     const front = web('server { root /usr/share/nginx/html; }\n')
     const get = client()

@@ -1,7 +1,7 @@
 import { reasonOf } from '../http/status.ts'
 
 /** nginx' built-in pages (ngx_http_special_response.c). */
-const TITLES: Readonly<Record<number, string>> = { 302: 'Found', 303: 'See Other', 405: 'Not Allowed', 416: 'Requested Range Not Satisfiable', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out' }
+const TITLES: Readonly<Record<number, string>> = { 302: 'Found', 303: 'See Other', 405: 'Not Allowed', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out' }
 
 export function title(status: number): string {
   return `${status} ${TITLES[status] ?? reasonOf(status)}`

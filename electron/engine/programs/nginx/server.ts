@@ -15,7 +15,7 @@ const HARMLESS = new Set([
 ])
 /** Known to nginx, not to Podhop (yet). */
 const KNOWN = new Set([
-  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_req', 'limit_req_zone', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_basic', 'auth_basic_user_file', 'auth_request', 'stub_status', 'stream', 'split_clients',
+  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_req', 'limit_req_zone', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_request', 'stub_status', 'stream', 'split_clients',
   'geo', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'http2', 'load_module', 'mirror', 'charset', 'expires', 'proxy_cache', 'proxy_cache_path', 'proxy_next_upstream', 'proxy_next_upstream_tries', 'proxy_next_upstream_timeout', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
   'proxy_cookie_domain', 'proxy_pass_header', 'proxy_pass_request_headers', 'proxy_pass_request_body', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'env', 'absolute_redirect', 'port_in_redirect', 'merge_slashes', 'underscores_in_headers', 'if_modified_since', 'max_ranges', 'satisfy', 'aio',
 ])
@@ -238,6 +238,13 @@ class Reader {
         settings.maxBody = Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase()]!
         return true
       }
+      case 'auth_basic':
+        if (d.args[0] === 'off') delete settings.auth
+        else settings.auth = { realm: d.args[0] ?? '', file: settings.auth?.file ?? '' }
+        return true
+      case 'auth_basic_user_file':
+        settings.auth = { realm: settings.auth?.realm ?? '', file: (d.args[0] ?? '').startsWith('/') ? d.args[0]! : `/etc/nginx/${d.args[0] ?? ''}` }
+        return true
       case 'internal':
         settings.internal = true
         return true

@@ -29,6 +29,8 @@ export interface Settings {
   /** client_max_body_size in bytes; 0 is without end. */
   maxBody: number
   internal: boolean
+  /** auth_basic's realm, and the file of users; "off" is none. */
+  auth?: { realm: string; file: string }
   proxy: ProxySettings
   pass?: ProxyPass
 }

@@ -1,5 +1,6 @@
 import type { Process } from '../../machine/types.ts'
 import { decodeUtf8 } from '../../text.ts'
+import { basicCredentials } from '../http/htpasswd.ts'
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { ConfigError } from './config.ts'
@@ -118,6 +119,7 @@ export class Variables {
     switch (name) {
       case 'hostname': return this.#process.machine.hostname
       case 'remote_addr': case 'realip_remote_addr': return request.remoteAddress
+      case 'remote_user': return basicCredentials(headerOf(request.headers, 'authorization'))?.user ?? ''
       case 'remote_port': case 'realip_remote_port': return String(request.remotePort)
       case 'server_addr': return request.localAddress
       case 'server_port': return String(request.localPort)
