@@ -160,6 +160,7 @@ export class ApiServer implements KubernetesClient, Server {
 
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
     const kind = this.kind(resource)
+    if (!kind.resource.verbs.includes('get')) throw noSuchPath()
     const object = this.store.get(storeKey(kind), scope(kind, namespace), name)
     if (!object) throw notFound(kind.resource, name)
     return asServed(kind, object) as T

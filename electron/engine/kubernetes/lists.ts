@@ -4,7 +4,7 @@ import { FieldErrors } from './field-errors.ts'
 import { compareStrings, quote } from './json.ts'
 import { asServed, type Kind, storeKey } from './kinds/kind.ts'
 import { META_FIELDS, parseFieldSelector, parseSelector, SelectorError, type FieldReader } from './selectors.ts'
-import { badRequest, expired, inconsistentContinue, invalid, serverError, tooLargeVersion } from './status.ts'
+import { badRequest, expired, inconsistentContinue, invalid, noSuchMethod, serverError, tooLargeVersion } from './status.ts'
 import type { Store, WatchFilter } from './store.ts'
 import type { KubeObject } from './types.ts'
 
@@ -56,6 +56,7 @@ export function watchFilter(kind: Kind, options: ListOptions): WatchFilter {
 
 /** A page of a list, in the order of etcd's keys: storage/etcd3 GetList and storage/cacher GetList. */
 export function listObjects(store: Store, kind: Kind, options: ListOptions): ObjectList {
+  if (!kind.resource.verbs.includes('list')) throw noSuchMethod()
   if (options.resourceVersionMatch) validateMatch(options)
   const { matches, equal } = compile(kind, options)
   const namespace = kind.resource.namespaced ? options.namespace : ''

@@ -439,3 +439,22 @@ describe('events.k8s.io/v1', () => {
     expect(api.list('events', { namespace: 'default' }).items).toEqual([])
   })
 })
+
+describe('a kind that is only asked', () => {
+  it('cannot be listed, watched or got', () => {
+    const { api } = server()
+    const no = 'the server does not allow this method on the requested resource'
+    expect([() => api.list('subjectaccessreviews'), () => api.table('subjectaccessreviews'), () => api.watch('subjectaccessreviews', {}, () => undefined)].map((run) => refusal(run).message)).toEqual([no, no, no])
+    expect(refusal(() => api.get('subjectaccessreviews', undefined, 'x')).code).toBe(404)
+  })
+
+  it('answers from the bindings there are', () => {
+    const { api } = server()
+    api.create('roles', 'default', { metadata: { name: 'look' }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] })
+    api.create('rolebindings', 'default', { metadata: { name: 'eyes' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'look' }, subjects: [{ kind: 'ServiceAccount', name: 'robot' }] })
+    const asked = (user: string, verb: string): unknown => (api.create('subjectaccessreviews', undefined, { spec: { user, resourceAttributes: { verb, resource: 'pods', namespace: 'default' } } }) as KubeObject & { status: unknown }).status
+    expect(asked('system:serviceaccount:default:robot', 'get')).toEqual({ allowed: true, reason: 'RBAC: allowed by RoleBinding "eyes/default" of Role "look" to ServiceAccount "robot/default"' })
+    expect(asked('system:serviceaccount:default:robot', 'list')).toEqual({ allowed: false })
+    expect(asked('system:serviceaccount:other:robot', 'get')).toEqual({ allowed: false })
+  })
+})

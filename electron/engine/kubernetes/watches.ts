@@ -3,7 +3,7 @@ import type { WatchEvent, WatchOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { asServed, type Kind, storeKey } from './kinds/kind.ts'
 import { parseVersion, watchFilter } from './lists.ts'
-import { expired, invalid, tooLargeVersion } from './status.ts'
+import { expired, invalid, noSuchMethod, tooLargeVersion } from './status.ts'
 import type { Store } from './store.ts'
 
 /** Watches as kube-apiserver's watch cache serves them: storage/cacher of k8s.io/apiserver. */
@@ -20,6 +20,7 @@ export function watchObjects(
   listener: (event: WatchEvent) => void,
 ): () => void {
   const { clock, store } = server
+  if (!kind.resource.verbs.includes('watch')) throw noSuchMethod()
   validate(options, server.watchList)
   const filter = watchFilter(kind, options)
   const name = storeKey(kind)
