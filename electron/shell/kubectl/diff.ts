@@ -4,7 +4,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { owned } from '../coreutils/access.ts'
 import { applyManager, applyOnServer } from './apply-server.ts'
 import type { Command, Kubectl } from './command.ts'
-import { ExitError, isNotFound, KubectlError, report, throwAll } from './errors.ts'
+import { ExitError, isNotFound, KubectlError, report } from './errors.ts'
 import { FILENAME_FLAGS, flags, SELECTOR_FLAG } from './flags.ts'
 import { LAST_APPLIED, patchFor } from './last-applied.ts'
 import { at, equal, type JsonObject, map, text } from './objects.ts'
@@ -47,7 +47,8 @@ function* run(k: Kubectl): Task<number> {
   const serverSide = f.bool('server-side')
   if (f.bool('force-conflicts') && !serverSide) throw new KubectlError('--force-conflicts only works with --server-side')
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false }))
-  throwAll(errors)
+  // the first error ends it
+  if (errors.length > 0) throw errors[0]
   const folders = ['LIVE', 'MERGED'].map((name) => temporaryFolder(k, name))
   try {
     for (const info of infos) {

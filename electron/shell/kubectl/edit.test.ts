@@ -24,6 +24,14 @@ describe('kubectl edit', () => {
     expect(lab().run('EDITOR=false KUBE_EDITOR=true kubectl edit cm one').stderr).toBe('Edit cancelled, no changes made.\n')
   })
 
+  it('edits a part that has a path of its own', () => {
+    const b = lab()
+    b.api.create('pods', 'default', { metadata: { name: 'web' }, spec: { containers: [{ name: 'web', image: 'nginx' }] } })
+    const edited = b.run(`EDITOR='sed -i "s/^status:/status:\\n  message: by hand/"' kubectl edit pod web --subresource=status; kubectl get pod web -o 'jsonpath={.status.message}'`)
+    expect([edited.stdout, edited.stderr]).toEqual(['pod/web edited\nby hand', ''])
+    expect(b.run('kubectl edit cm one --subresource=status').stderr).toBe('Error from server (NotFound): the server could not find the requested resource (get configmaps one)\n')
+  })
+
   it('opens the file again with what the decoder said', () => {
     const b = lab()
     b.write('/home/student/e.sh', 'if grep -q "syntax error" "$1"; then sed -n 5,6p "$1"; else sed -i "s/^kind: .*/kind: Nonsense/" "$1"; fi\n')
@@ -54,8 +62,8 @@ describe('kubectl edit', () => {
     expect(code).toBe(1)
   })
 
-  it('does not simulate a subresource', () => {
-    const { stderr, code } = lab().run('kubectl edit cm one --subresource=status')
+  it('does not simulate the scale', () => {
+    const { stderr, code } = lab().run('kubectl edit cm one --subresource=scale')
     expect(stderr).toContain('podhop: not simulated: ')
     expect(code).toBe(69)
   })

@@ -4,7 +4,7 @@ import { isSystemError } from '../../engine/machine/errors.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { launchEditor } from './edit-file.ts'
-import { aggregate, ExitError, isNotFound, KubectlError, messageOf, quote, throwAll } from './errors.ts'
+import { aggregate, ExitError, isNotFound, KubectlError, messageOf, NotSimulatedError, quote, throwAll } from './errors.ts'
 import { FILENAME_FLAGS, flags, PRINT_FLAGS, VALIDATE_FLAG } from './flags.ts'
 import { sortedGoJson } from './json.ts'
 import { withLastApplied } from './last-applied.ts'
@@ -25,7 +25,7 @@ export const edit: Command = {
     --output-patch bool
     --record bool !
     --save-config bool
-    --subresource string ~
+    --subresource string
     --windows-line-endings bool -
   `),
   run,
@@ -77,6 +77,7 @@ class Results {
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
   k.validation()
+  if (f.string('subresource') === 'scale') throw new NotSimulatedError('kubectl edit --subresource=scale', 'use kubectl scale')
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args, everything: true, latest: true }))
   throwAll(errors)
   if (infos.length === 0) throw new KubectlError('edit cancelled, no objects found')
@@ -176,7 +177,7 @@ function* sendAll(k: Kubectl, infos: readonly Info[], updated: readonly Info[], 
     try {
       patched = k.client.patch<KubeObject>(keyOf(info.resource), namespaced ? info.namespace : undefined, info.name,
         custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch,
-        { fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation() }) as unknown as JsonObject
+        { fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation(), subresource: k.flags.string('subresource') || undefined }) as unknown as JsonObject
     } catch (error) {
       if (!(error instanceof StatusError) || error.status.reason === 'NotSimulated') throw error
       yield* k.err(results.add(error, info))

@@ -79,7 +79,7 @@ export function queryOf(k: Kubectl, more: Query = {}): Query {
     labelSelector: f.has('selector') ? f.string('selector') : '',
     fieldSelector: f.has('field-selector') ? f.string('field-selector') : '',
     all: f.has('all') && f.bool('all'),
-    subresource: f.has('subresource') && /^kubectl get\b/.test(k.path) ? f.string('subresource') : '',
+    subresource: f.has('subresource') && /^kubectl (get|edit)\b/.test(k.path) ? f.string('subresource') : '',
     allNamespaces: f.has('all-namespaces') && f.bool('all-namespaces'),
     ...more,
   }
