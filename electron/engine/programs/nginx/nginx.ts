@@ -58,6 +58,7 @@ class Nginx {
     for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
       this.#log('notice', line, false)
     }
+    this.#tellOfKeepalive()
     process.fs.writeFile(PID_FILE, `${process.pid}\n`)
     this.#startWorkers()
     const signal = yield* this.#untilStopped()
@@ -120,6 +121,7 @@ class Nginx {
       this.#use(before)
       return
     }
+    this.#tellOfKeepalive()
     const old = this.#workers
     this.#log('notice', 'using the "epoll" event method', false)
     this.#startWorkers()
@@ -135,6 +137,10 @@ class Nginx {
   #use(configuration: Configuration): void {
     this.#configuration = configuration
     this.#answerer = new Answerer(this.#process, configuration, this.#version, (message, request, server, upstream) => this.#requestError(message, request, server, upstream))
+  }
+
+  #tellOfKeepalive(): void {
+    for (const { name, keepsAlive } of this.#configuration.upstreams.values()) if (keepsAlive) this.#log('notice', `podhop: not simulated: keepalive of upstream "${name}" (each request has a connection of its own)`, false)
   }
 
   #startWorkers(): void {

@@ -10,6 +10,8 @@ export interface Upstream {
   balance: 'round-robin' | 'least_conn' | 'ip_hash' | 'random'
   servers: readonly UpstreamServer[]
   peers: Peer[]
+  /** Of it keepalive is read and does nothing. */
+  keepsAlive?: true
 }
 
 interface UpstreamServer { host: string; port: number; weight: number; maxFails: number; failTimeout: number; backup: boolean; down: boolean; directive: Directive; /** As written. */ url: string; own: boolean }
@@ -60,6 +62,7 @@ export function readUpstream(directive: Directive): Upstream {
   const name = directive.args[0] ?? ''
   const servers: UpstreamServer[] = []
   let balance: Upstream['balance'] = 'round-robin'
+  let keepsAlive = false
   for (const d of directive.block ?? []) {
     const where = ` in ${d.file}:${d.line}`
     if (d.name === 'server') {
@@ -77,12 +80,13 @@ export function readUpstream(directive: Directive): Upstream {
       }
       servers.push(server)
     } else if (d.name === 'least_conn' || d.name === 'ip_hash' || d.name === 'random') balance = d.name
-    else if (d.name === 'zone') continue
-    else if (['keepalive', 'keepalive_timeout', 'keepalive_requests', 'hash', 'sticky', 'ntlm', 'queue', 'resolver', 'state'].includes(d.name)) throw new NotSimulated(`nginx directive "${d.name}" (each request has a connection of its own; round robin, least_conn, ip_hash and random are)`)
+    else if (d.name === 'zone' || d.name === 'keepalive_timeout' || d.name === 'keepalive_requests') continue
+    else if (d.name === 'keepalive') keepsAlive = true
+    else if (['hash', 'sticky', 'ntlm', 'queue', 'resolver', 'state'].includes(d.name)) throw new NotSimulated(`nginx directive "${d.name}" (round robin, least_conn, ip_hash and random are)`)
     else throw new ConfigError(`unknown directive "${d.name}"${where}`)
   }
   if (servers.length === 0) throw new ConfigError(`no servers are inside upstream in ${directive.file}:${directive.line}`)
-  return { name, balance, servers, peers: [] }
+  return { name, balance, servers, peers: [], ...(keepsAlive ? { keepsAlive } : {}) }
 }
 
 /** `location`: what stands before its block. */
