@@ -1,6 +1,7 @@
-import { ConnectionError } from '../../kubernetes/client.ts'
+import { ConnectionError, StatusError } from '../../kubernetes/client.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
 import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
+import { become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
 import { userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
@@ -55,15 +56,18 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
   try {
     const info = requestInfo(http.target, client.resources())
     const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
-    const user = userOf(process, client, headerOf(http.headers, 'authorization'))
-    if (!user) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
+    const caller = userOf(process, client, headerOf(http.headers, 'authorization'))
+    if (!caller) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
+    const { impersonate, ...plain } = request
+    const user = impersonate ? whom(client, caller, impersonate) : caller
+    if (user instanceof StatusError) return sendStatus(exchange, user)
     const asked = attributesOf(request, info)
     const { allowed, reason } = authorize(rbacOf(client), user, asked)
     if (!allowed) return sendStatus(exchange, refusal(user, asked, reason))
     if (info.resource && ['exec', 'attach', 'portforward', 'proxy'].includes(info.subresource ?? '')) {
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${info.subresource} from inside the cluster (use kubectl ${info.subresource === 'portforward' ? 'port-forward' : info.subresource} on the laptop)`))
     }
-    sink.stop = answerRequest({ clock, client, user }, request, sink)
+    sink.stop = answerRequest({ clock, client, user }, plain, sink)
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error
     sink.broke(error.message)
@@ -75,6 +79,15 @@ function userOf(process: Process, client: SystemServices['client'], authorizatio
   if (authorization === undefined) return ANONYMOUS
   const [scheme, token = ''] = authorization.split(' ')
   return scheme?.toLowerCase() === 'bearer' ? userOfToken(client, token, process.clock.wall()) : undefined
+}
+
+function whom(client: SystemServices['client'], caller: User, wish: Impersonation): User | StatusError {
+  try {
+    return become(client, caller, wish)
+  } catch (error) {
+    if (error instanceof StatusError) return error
+    throw error
+  }
 }
 
 const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' }
@@ -92,7 +105,11 @@ function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {
 /** What a request on a connection asks of the API. */
 export function apiRequest(http: HttpRequest): ApiRequest {
   const optional = (name: string): string | undefined => headerOf(http.headers, name)
+  const user = optional('impersonate-user')
+  const uid = optional('impersonate-uid')
+  const groups = http.headers.filter(([name]) => name.toLowerCase() === 'impersonate-group').map(([, value]) => value)
   return {
+    ...(user === undefined ? {} : { impersonate: { user, groups, ...(uid === undefined ? {} : { uid }) } }),
     method: http.method, target: http.target, body: http.body, accept: optional('accept') ?? '*/*',
     ...Object.fromEntries([['contentType', optional('content-type')], ['userAgent', optional('user-agent')]].filter(([, value]) => value !== undefined)),
   }
