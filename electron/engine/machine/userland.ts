@@ -17,13 +17,15 @@ const GNU = [
 export const EXTRAS = ['column', 'hexdump', 'xxd'] as const
 
 const BUSYBOX = [
-  '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'chroot', 'clear', 'cmp', 'comm', 'cp', 'cut', 'date', 'df',
-  'diff', 'dirname', 'du', 'echo', 'egrep', 'env', 'expr', 'false', 'fgrep', 'find', 'fold', 'free', 'ftpget', 'grep', 'head', 'hostname',
-  'httpd', 'id', 'ifconfig', 'ip', 'ipaddr', 'iplink', 'iproute', 'kill', 'killall', 'less', 'ln', 'ls', 'md5sum', 'mkdir', 'mktemp', 'more',
-  'mv', 'nc', 'netstat', 'nl', 'nproc', 'nsenter', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps',
-  'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'route', 'sed', 'seq', 'sh', 'sha1sum', 'sha256sum', 'shuf', 'sleep', 'sort', 'split',
-  'stat', 'strings', 'stty', 'tac', 'tail', 'tar', 'tee', 'telnet', 'test', 'timeout', 'touch', 'tr', 'traceroute', 'traceroute6', 'true', 'truncate',
-  'tty', 'uname', 'uniq', 'uptime', 'vi', 'watch', 'wc', 'wget', 'which', 'whoami', 'xargs', 'yes',
+  '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'chroot', 'cksum', 'clear', 'cmp', 'comm', 'cp',
+  'cut', 'date', 'dd', 'df', 'diff', 'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free',
+  'ftpget', 'getopt', 'grep', 'head', 'hexdump', 'hostname', 'httpd', 'id', 'ifconfig', 'install', 'ip', 'ipaddr', 'iplink', 'iproute', 'kill',
+  'killall', 'less', 'link', 'ln', 'ls', 'md5sum', 'mkdir', 'mkfifo', 'mktemp', 'more', 'mv', 'nc', 'netstat', 'nice', 'nl', 'nohup', 'nproc',
+  'nsenter', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath',
+  'rev', 'rm', 'rmdir', 'route', 'sed', 'seq', 'sh', 'sha1sum', 'sha256sum', 'sha512sum', 'shred', 'shuf', 'sleep', 'sort', 'split', 'stat',
+  'strings', 'stty', 'sum', 'sync', 'tac', 'tail', 'tar', 'tee', 'telnet', 'test', 'timeout', 'touch', 'tr', 'traceroute', 'traceroute6', 'true',
+  'truncate', 'tsort', 'tty', 'uname', 'unexpand', 'uniq', 'unlink', 'uptime', 'users', 'vi', 'watch', 'wc', 'wget', 'which', 'who', 'whoami',
+  'xargs', 'xxd', 'yes',
 ] as const
 
 export type Userland = { programs: Record<string, string>; symlinks: Record<string, string> }

@@ -19,7 +19,7 @@ tool('cut', { flags: 'sn', values: 'bcfd', long: { fields: 'f=', delimiter: 'd='
   const { options } = run
   const fields = options.value('f')
   const chars = options.value('c') ?? options.value('b')
-  if (fields === undefined && chars === undefined) throw new Failure('you must specify a list of bytes, characters, or fields', 1, true)
+  if (fields === undefined && chars === undefined) throw new Failure(run.isBusybox ? 'expected a list of bytes, characters, or fields' : 'you must specify a list of bytes, characters, or fields', 1, true)
   if (fields !== undefined && chars !== undefined) throw new Failure('only one type of list may be specified', 1, true)
   const delimiter = options.value('d') ?? '\t'
   if (options.has('d') && fields === undefined) throw new Failure('an input delimiter may be specified only when operating on fields', 1, true)

@@ -52,7 +52,7 @@ tool('dd', 'raw', function* (run) {
       return process.open(name, 'read')
     } catch (error) {
       if (!isSystemError(error)) throw error
-      throw new Failure(`failed to open ${quoted(name)}: ${error.message}`)
+      throw new Failure(run.isBusybox ? `can't open '${name}': ${error.message}` : `failed to open ${quoted(name)}: ${error.message}`)
     }
   }
   const input = from === undefined ? undefined : open(from)
@@ -88,7 +88,7 @@ tool('dd', 'raw', function* (run) {
       process.open(to, 'append').release()
     } catch (error) {
       if (!isSystemError(error)) throw error
-      throw new Failure(`failed to open ${quoted(to)}: ${error.message}`)
+      throw new Failure(run.isBusybox ? `can't open '${to}': ${error.message}` : `failed to open ${quoted(to)}: ${error.message}`)
     }
     if (before?.type === 'device') {
       const file = process.open(to, 'write')
@@ -111,7 +111,7 @@ tool('dd', 'raw', function* (run) {
   if (status !== 'noxfer') {
     const seconds = (process.clock.now - started) / 1000
     const sizes = size < 1000 ? `${size} byte${size === 1 ? '' : 's'}` : `${size} bytes (${human(size, 1000)}${size < 1024 ? '' : `, ${human(size, 1024)}`})`
-    report += `${sizes} copied, ${Number(seconds.toPrecision(6))} s, ${seconds > 0 ? human(size / seconds, 1000) : 'Infinity B'}/s\n`
+    report += `${run.isBusybox ? `${size} bytes (${human(size, 1024).replace(/ |i?B$/g, '')}B)` : sizes} copied, ${Number(seconds.toPrecision(6))} ${run.isBusybox ? 'seconds' : 's'}, ${seconds > 0 ? human(size / seconds, 1000) : 'Infinity B'}/s\n`
   }
   yield* process.printError(report)
 })

@@ -213,7 +213,7 @@ tool('cmp', { flags: 'sl', values: 'n', long: { quiet: 's', silent: 's', verbose
   if (at === a.length && at === b.length) return 0
   if (!run.options.has('s')) {
     const line = a.subarray(0, at).filter((c) => c === 10).length + 1
-    if (at < Math.min(a.length, b.length)) yield* run.print(`${one} ${two} differ: byte ${at + 1}, line ${line}\n`)
+    if (at < Math.min(a.length, b.length)) yield* run.print(`${one} ${two} differ: ${run.isBusybox ? 'char' : 'byte'} ${at + 1}, line ${line}\n`)
     else yield* run.process.printError(`${run.name}: EOF on ${shorter} after byte ${at}, line ${line - 1}\n`)
   }
   return 1

@@ -92,6 +92,9 @@ export type Complaint = (name: string, message: string) => string
 export const plainComplaint: Complaint = (name, message) => `${name}: ${message}`
 export const openComplaint: Complaint = (name, message) => `cannot open ${quoted(name)} for reading: ${message}`
 
+/** BusyBox's applets that open files themselves, not as streams, and say so in other words. */
+const DESCRIPTORS = new Set(['cat', 'cksum', 'comm', 'dd', 'md5sum', 'sha1sum', 'sha256sum', 'sha512sum', 'split', 'sum', 'tail', 'uniq'])
+
 /** Opens one input; complains and gives undefined when it cannot be read. */
 export function* openInput(run: Run, name: string, complaint: Complaint = plainComplaint, code = 1): Task<Input | undefined> {
   if (name === '-') return new Input(run, 'standard input', undefined)
@@ -99,7 +102,7 @@ export function* openInput(run: Run, name: string, complaint: Complaint = plainC
     return new Input(run, name, run.process.open(name, 'read'))
   } catch (error) {
     if (!isSystemError(error)) throw error
-    if (run.isBusybox) yield* run.warn(error.code === 'EISDIR' ? 'read error: Is a directory' : `can't open '${name}': ${error.message}`, code)
+    if (run.isBusybox) yield* run.warn(error.code === 'EISDIR' ? 'read error: Is a directory' : DESCRIPTORS.has(run.name) ? `can't open '${name}': ${error.message}` : `${name}: ${error.message}`, code)
     else yield* run.warn(complaint(name, error.message), code)
     return undefined
   }

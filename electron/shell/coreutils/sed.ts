@@ -89,7 +89,7 @@ class Stream {
           this.#ahead = undefined
           return
         }
-        this.#input = yield* openInput(this.#run, name, (n, m) => (m !== 'Is a directory' ? `can't read ${n}: ${m}` : this.#inPlace !== undefined ? `couldn't edit ${n}: not a regular file` : `read error on ${n}: ${m}`), this.#inPlace !== undefined ? 4 : 2)
+        this.#input = yield* openInput(this.#run, name, (n, m) => (m !== 'Is a directory' ? `can't read ${n}: ${m}` : this.#inPlace !== undefined ? `couldn't edit ${n}: not a regular file` : `read error on ${n}: ${m}`), this.#inPlace !== undefined ? 4 : this.#run.isBusybox ? 1 : 2)
         if (!this.#input) continue
         this.#currentName = name
       }

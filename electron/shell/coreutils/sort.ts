@@ -197,11 +197,11 @@ tool('comm', { flags: '123z', long: { 'output-delimiter': 'between=', total: 'to
     if (!options.has(String(column))) yield* run.print(between.repeat([1, 2].filter((c) => c < column && !options.has(String(c))).length) + (column === 2 ? y : x) + end)
     // Disorder matters, and is told, only once a line has found no partner.
     for (const [n, list, at] of [[1, left, i], [2, right, k]] as const) {
-      if (options.has('nocheck') || told.has(n) || at === 0 || at >= list.length || list[at - 1]! <= list[at]! || (totals[0] === 0 && totals[1] === 0 && !options.has('check'))) continue
+      if (run.isBusybox || options.has('nocheck') || told.has(n) || at === 0 || at >= list.length || list[at - 1]! <= list[at]! || (totals[0] === 0 && totals[1] === 0 && !options.has('check'))) continue
       told.add(n)
       yield* run.warn(`file ${n} is not in sorted order`)
     }
   }
   if (options.has('total')) yield* run.print(`${totals.join(between)}${between}total${end}`)
-  if (told.size > 0 && !run.isBusybox) yield* run.warn('input is not in sorted order')
+  if (told.size > 0) yield* run.warn('input is not in sorted order')
 })

@@ -33,5 +33,5 @@ tool('wc', { flags: 'lwcmL', long: { lines: 'l', words: 'w', bytes: 'c', chars: 
   const redirected = names.length === 0 && run.process.files.get(0)?.kind === 'file'
   const pipes = (names.length === 0 && !redirected) || sizes.some((s) => s === undefined || (s && s.type !== 'file'))
   const width = shown.length === 1 && names.length <= 1 ? 1 : Math.max(pipes ? 7 : 1, String(redirected ? read : known).length)
-  for (const row of rows) yield* run.print(row.counts.map((n) => String(n).padStart(run.isBusybox ? (shown.length > 1 ? 9 : 1) : width)).join(run.isBusybox ? '' : ' ') + (row.name ? ` ${row.name}` : '') + '\n')
+  for (const row of rows) yield* run.print(row.counts.map((n) => String(n).padStart(run.isBusybox ? (shown.length > 1 ? 9 : 1) : width)).join(' ') + (row.name ? ` ${row.name}` : '') + '\n')
 })

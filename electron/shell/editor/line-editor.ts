@@ -1,6 +1,7 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process, Terminal } from '../../engine/machine/types.ts'
 import type { HistoryList } from '../language/history-list.ts'
+import { countOf, nextArgument, valueOf } from './argument.ts'
 import { columnsOf, commonPrefix, type Completion } from './candidates.ts'
 import { Display } from './display.ts'
 import { Editing, type Count } from './editing.ts'
@@ -21,8 +22,6 @@ export interface EditorOptions {
 
 /** More candidates than this are asked about before they are listed (readline's completion-query-items). */
 const MANY = 100
-/** Largest argument that readline takes. */
-const MOST = 1_000_000
 
 /** readline(3)'s emacs mode on one terminal. */
 export class LineEditor {
@@ -142,7 +141,7 @@ export class LineEditor {
     }
     const digit = /^M-([\d-])$/.exec(key.name)?.[1] ?? (this.#argument !== undefined && /^[\d]$/.test(key.name) ? key.name : undefined)
     if (digit !== undefined) {
-      this.#argument = Math.abs(Number(this.#argument)) > MOST ? this.#argument : nextArgument(this.#argument, digit, key.name !== digit)
+      this.#argument = nextArgument(this.#argument, digit, key.name !== digit)
       yield* this.#redraw()
       return undefined
     }
@@ -423,18 +422,4 @@ export class LineEditor {
     yield* this.#process.print(columnsOf(names, columns))
     yield* this.#redraw()
   }
-}
-
-/** One more digit of an argument, or its sign: a sign alone is -1, and a digit with Meta comes behind that 1. */
-function nextArgument(argument: string | undefined, digit: string, meta: boolean): string {
-  if (digit === '-') return argument === undefined ? '-' : String(-valueOf(argument))
-  return (argument === '-' && meta ? '-1' : argument ?? '') + digit
-}
-
-function valueOf(argument: string): number {
-  return argument === '-' ? -1 : Number(argument)
-}
-
-function countOf(argument: string | undefined): Count {
-  return argument === undefined ? { n: 1, given: false } : { n: valueOf(argument), given: true }
 }
