@@ -24,7 +24,7 @@ const operand = fc.constantFrom(
 const line = fc.tuple(fc.constantFrom(...names), fc.array(fc.oneof(flag, operand), { maxLength: 6 })).map(([name, words]) => [name, ...words.map((w) => (w === '' ? "''" : w))].join(' '))
 
 /** What no tool prints of its own accord. */
-const BROKEN = /internal error|\n {4}at |\bundefined\b|\bNaN\b|\[object |Infinity/
+const BROKEN = /internal error|\n {4}at |\bundefined\b(?! EDNS)|\bNaN\b|\[object |Infinity/
 
 test('random command lines of every tool end, or wait for a signal, and print nothing of the inside', () => {
   let here = twoNodes()
@@ -44,6 +44,6 @@ test('random command lines of every tool end, or wait for a signal, and print no
       expect(ran.process.status, 'it ends').toBeDefined()
       expect(ran.stdout + ran.stderr).not.toMatch(BROKEN)
     }),
-    { numRuns: deep ? 20_000 : 300, seed: Number(process.env['FUZZ_SEED'] ?? 1) },
+    { numRuns: deep ? 4_000 : 300, seed: Number(process.env['FUZZ_SEED'] ?? 1) },
   )
 }, 600_000)

@@ -47,6 +47,7 @@ export function* nc(process: Process): Task<number> {
     listen: has('l'), keep: has('k'), scan: has('z'), verbose: has('v'), numeric: has('n'), noInput: has('d'), wait: seconds('w'), source: value('s'), quitAfterEof: has('N') && !has('u') ? 0 : seconds('q'),
     port: value('p') === undefined ? undefined : Number(value('p')), family: has('4') === has('6') ? undefined : has('4') ? 4 : 6,
   }
+  if (value('p') !== undefined && !options.listen && !(/^\d+$/.test(value('p')!) && Number(value('p')) <= 65_535)) return yield* complain('getaddrinfo: Servname not supported for ai_socktype')
   const [first, second, ...more] = parsed.operands
   if (more.length > 0 || (first === undefined && !options.listen)) {
     yield* process.printError(USAGE)

@@ -24,6 +24,11 @@ export function* ncat(process: Process): Task<number> {
     yield* process.printError('podhop: not simulated: ncat --udp (use dig for UDP, or hop trace SRC HOST:PORT/udp)\n')
     return 69
   }
+  const wrong = complaint(parsed.operands, value)
+  if (wrong !== undefined) {
+    yield* process.printError(`Ncat: ${wrong}. QUITTING.\n`)
+    return 2
+  }
   const options: Options = {
     keep: has('k'), verbose: has('v'), scan: has('z'), sctp: has('S'), sendOnly: has('o'), receiveOnly: has('r'), wait: value('w') === undefined ? undefined : Number(value('w')) * 1000,
     idle: value('i') === undefined ? undefined : Number(value('i')) * 1000,
@@ -36,6 +41,19 @@ export function* ncat(process: Process): Task<number> {
     return 2
   }
   return yield* connect(process, options, first, Number(second ?? 31337))
+}
+
+/** What is wrong with a number, if one is. */
+function complaint(operands: readonly string[], value: (name: string) => string | undefined): string | undefined {
+  for (const name of ['w', 'i']) {
+    const text = value(name)
+    if (text !== undefined && !(/^\d+(\.\d+)?$/.test(text) && Number(text) > 0 && Number(text) < 2_147_483)) return `Invalid -${name} timeout "${text}" (must be greater than 0 and less than 2147483s)`
+  }
+  const source = value('p')
+  if (source !== undefined && !/^\d+$/.test(source)) return `Invalid source port number "${source}"`
+  if (source !== undefined && Number(source) > 65_535) return `Invalid source port ${source}`
+  const port = operands[1] ?? (value('l') === undefined ? undefined : operands[0])
+  return port === undefined || (/^\d+$/.test(port) && Number(port) <= 65_535) ? undefined : `Invalid port number "${port}"`
 }
 
 function* connect(process: Process, options: Options, host: string, port: number): Task<number> {

@@ -43,7 +43,13 @@ export function* busyboxWget(process: Process): Task<number> {
   for (const { name, value } of parsed.options) {
     if (name === 'q') options.quiet = true
     else if (name === 'O') options.output = value
-    else if (name === 'T') options.timeout = Number(value) * 1000
+    else if (name === 'T') {
+      if (!/^\d+$/.test(value)) {
+        yield* process.printError(`wget: invalid number '${value}'\n`)
+        return 1
+      }
+      options.timeout = Number(value) * 1000
+    }
     else if (name === 'S') options.showHeaders = true
     else if (name === 's') options.spider = true
     else if (name === 'U') options.agent = value

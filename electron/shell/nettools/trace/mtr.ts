@@ -37,6 +37,11 @@ export function* mtr(process: Process): Task<number> {
     return 69
   }
   const host = parsed.operands[0] ?? 'localhost'
+  const bad = ['c', 'i', 'f', 'm', 's', 'P'].map(value).find((text) => text !== undefined && !/^\d+(\.\d+)?$/.test(text))
+  if (bad !== undefined) {
+    yield* process.printError(`mtr: invalid argument: '${bad}'\n`)
+    return 1
+  }
   const found = yield* addressOf(process, host, has('6') ? 6 : has('4') ? 4 : undefined)
   if ('error' in found) {
     yield* process.printError(`mtr: Failed to resolve host: ${host}: ${found.message}\n`)
