@@ -76,7 +76,7 @@ export function* callBuiltin(awk: Awk, name: string, args: readonly Expression[]
     case 'sprintf': {
       const values: Value[] = []
       for (let i = 1; i < args.length; i++) values.push(yield* value(i))
-      return sprintf(yield* text(0), values)
+      return sprintf(yield* text(0), values, { name: 'sprintf', place: () => awk.place })
     }
     case 'tolower':
       return (yield* text(0)).toLowerCase()

@@ -338,7 +338,7 @@ export class Awk extends AwkState {
     for (const arg of s.args) values.push(yield* this.#evaluate(arg))
     const ofmt = toText(this.get('OFMT'))
     const text = s.formatted
-      ? sprintf(toText(values[0]), values.slice(1))
+      ? sprintf(toText(values[0]), values.slice(1), { name: 'printf', place: () => this.place })
       : (values.length === 0 ? this.record : values.map((v) => toText(v, ofmt)).join(toText(this.get('OFS')))) + toText(this.get('ORS'))
     if (!s.redirect) return yield* this.run.print(text)
     const name = toText(yield* this.#evaluate(s.redirect.target))

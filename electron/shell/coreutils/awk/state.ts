@@ -98,6 +98,11 @@ export abstract class AwkState {
     return this.fields
   }
 
+  /** Where the run is, for mawk's messages. */
+  get place(): string {
+    return `FILENAME="${toText(this.get('FILENAME'))}" FNR=${toText(this.get('FNR'))} NR=${toText(this.get('NR'))}`
+  }
+
   /** Text to fields by FS or split's third argument. */
   split(text: string, separator: Value | RegExp): string[] {
     if (separator instanceof RegExp) return text === '' ? [] : text.split(separator)

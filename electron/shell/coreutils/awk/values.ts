@@ -51,14 +51,14 @@ export function compareValues(a: Value, b: Value): number {
   return x < y ? -1 : x > y ? 1 : 0
 }
 
-export function sprintf(format: string, args: readonly Value[]): string {
+export function sprintf(format: string, args: readonly Value[], where?: { name: string; place(): string }): string {
   let next = 0
   return format.replace(/%([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]*([a-zA-Z%])/g, (whole, flags: string, width: string | undefined, precision: string | undefined, kind: string) => {
     if (kind === '%') return '%'
     const w = width === '*' ? String(Math.trunc(toNumber(args[next++]))) : (width ?? '')
     const p = precision === '*' ? String(Math.trunc(toNumber(args[next++]))) : precision
     const spec = `%${flags}${w}${p === undefined ? '' : '.' + p}`
-    if (next >= args.length) throw new Failure(`run time error: not enough arguments passed to printf("${format}")\n\tFILENAME="" FNR=0 NR=0`, 2)
+    if (next >= args.length) throw new Failure(`run time error: not enough arguments passed to ${where?.name ?? 'printf'}("${format}")\n\t${where?.place() ?? ''}`, 2)
     const arg = args[next++]
     if (kind === 's') return formatPrintf(spec + 's', [toText(arg)], () => '').text
     if (kind === 'c') return formatPrintf(spec + 'c', [typeof arg === 'number' ? String.fromCodePoint(Math.max(0, Math.trunc(arg)) % 0x110000) : toText(arg).slice(0, 1)], () => '').text
