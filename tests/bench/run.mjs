@@ -38,9 +38,9 @@ const bundle = (entry, name, more = {}) =>
   })
 
 function node(args, options = {}) {
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', maxBuffer: 1e8, env: { ...process.env, ...options.env }, timeout: 600_000 })
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', maxBuffer: 1e8, env: { ...process.env, ...options.env }, timeout: 1_800_000 })
   if (status === 0) return stdout
-  if (signal === 'SIGTERM') throw new Error('no end within ten minutes')
+  if (signal === 'SIGTERM') throw new Error('no end within half an hour')
   throw new Error(stderr.split('\n').filter((line) => line.trim() !== '').slice(-6).join('\n'))
 }
 
@@ -87,7 +87,7 @@ const names = ['start', ...own].filter((name) => wanted.length === 0 || wanted.i
 console.log(`Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} of them\n`)
 for (const name of names) {
   try {
-    const results = name === 'start' ? start() : JSON.parse(node(['--expose-gc', '--max-old-space-size=6000', join(out, 'measurements.mjs'), name]))
+    const results = name === 'start' ? start() : JSON.parse(node(['--expose-gc', '--max-old-space-size=8000', join(out, 'measurements.mjs'), name]))
     results.forEach(print)
     if (name !== 'deployment') continue
     const [other] = await compare()

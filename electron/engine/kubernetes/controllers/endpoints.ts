@@ -72,16 +72,24 @@ function firstOf(service: Service, pods: readonly Pod[]): Pod[] {
   return [...pods.filter(ready), ...pods.filter((p) => !ready(p))].slice(0, CAPACITY)
 }
 
+function portsByKey(service: Service, pod: Pod): { ports: EndpointPort[]; key: string } {
+  const ports = portsOf(service, pod).map(({ name, port, protocol, appProtocol }) => ({ ...(name ? { name } : {}), port: port!, protocol: protocol!, ...(appProtocol ? { appProtocol } : {}) }))
+  return { ports, key: JSON.stringify(ports) }
+}
+
 /** Addresses of the same ports share a subset: pkg/api/v1/endpoints RepackSubsets. */
 function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
   const byPorts = new Map<string, { ports: EndpointPort[]; ready: Address[]; notReady: Address[] }>()
+  // only ports by name may be another's with each Pod
+  const named = service.spec.ports?.some((p) => typeof p.targetPort === 'string') ?? false
+  let common: { ports: EndpointPort[]; key: string } | undefined
   const [family] = familiesOf(service)
   for (const pod of pods) {
     const ip = addressOf(pod, family!)
     if (ip === undefined) continue
-    const ports = portsOf(service, pod).map(({ name, port, protocol, appProtocol }) => ({ ...(name ? { name } : {}), port: port!, protocol: protocol!, ...(appProtocol ? { appProtocol } : {}) }))
+    if (named || !common) common = portsByKey(service, pod)
+    const { ports, key } = common
     if (ports.length === 0 && !isHeadless(service)) continue
-    const key = JSON.stringify(ports)
     let subset = byPorts.get(key)
     if (!subset) byPorts.set(key, (subset = { ports, ready: [], notReady: [] }))
     const { hostname, subdomain } = pod.spec

@@ -259,6 +259,7 @@ interface Changes {
 
 /** Hints are decided on afterwards. */
 function equalBeyondHints(next: Endpoint, present: Endpoint): boolean {
+  if (!('hints' in present)) return deepEqual(next, present)
   const { hints: _, ...plain } = present as Endpoint & { hints?: object }
   return deepEqual(next, plain)
 }

@@ -24,7 +24,7 @@ export function splitKey(key: string): { namespace: string | undefined; name: st
 export class Informer<T extends KubeObject> {
   readonly #objects = new Map<string, T>()
   readonly #handlers: InformerHandlers<T>[] = []
-  readonly #indexes = new Map<string, { values: (object: T) => readonly string[]; entries: Map<string, Map<string, T>> }>()
+  readonly #indexes = new Map<string, { values: (object: T) => readonly string[]; entries: Map<string, Map<string, T>>; ordered: boolean }>()
   readonly #stop: () => void
 
   constructor(client: KubernetesClient, resource: string, options: ListOptions = {}) {
@@ -55,9 +55,12 @@ export class Informer<T extends KubeObject> {
     this.#handlers.push(handlers)
   }
 
-  /** Finds objects by a value that each has, for example its owner's uid. A second index of one name is the first. */
-  index(name: string, values: (object: T) => readonly string[]): void {
-    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, entries: new Map() })
+  /**
+   * Finds objects by a value that each has, for example its owner's uid: those that changed last at the end, unless
+   * nobody asks for an order. A second index of one name is the first.
+   */
+  index(name: string, values: (object: T) => readonly string[], { ordered = true } = {}): void {
+    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, entries: new Map(), ordered })
   }
 
   indexed(name: string, value: string): T[] {
@@ -82,7 +85,7 @@ export class Informer<T extends KubeObject> {
         let entry = index.entries.get(value)
         if (!entry) index.entries.set(value, (entry = new Map()))
         // the one that changed last is the last one
-        else if (same) entry.delete(key)
+        else if (same && index.ordered) entry.delete(key)
         entry.set(key, object)
       }
     }
