@@ -5,20 +5,22 @@ import { quote } from '../json.ts'
 export interface Violation { reason: string; detail: string }
 
 type Spec = core.PodSpec
+type Annotations = Readonly<Record<string, string>>
 type Container = Pick<core.Container, 'name' | 'securityContext' | 'ports'>
 
 interface Check {
   level: 'baseline' | 'restricted'
-  /** A baseline check that a stricter one replaces at the level restricted. */
-  overlaps?: true
+  /** From this version on a stricter one replaces it at the level restricted. */
+  overriddenSince?: number
   /** The first version v1.N of the policy that has it. */
   since: number
-  run(spec: Spec, version: number): Violation | undefined
+  run(spec: Spec, version: number, annotations: Annotations): Violation | undefined
 }
 
 /** Containers in the order of upstream's visitContainers. */
 const containersOf = ({ initContainers = [], containers, ephemeralContainers = [] }: Spec): readonly Container[] => [...initContainers, ...containers, ...ephemeralContainers]
-const quoted = (names: readonly string[]): string => names.map(quote).join(', ')
+/** In quotes, nothing escaped: joinQuote of upstream's helpers.go. */
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
 const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort()
 const named = (names: readonly string[]): string => `${names.length === 1 ? 'container' : 'containers'} ${quoted(names)}`
 const isWindows = (spec: Spec): boolean => (spec as { os?: { name?: string } }).os?.name === 'windows'
@@ -49,13 +51,29 @@ const SAFE_SYSCTLS: readonly (readonly [since: number, names: readonly string[]]
   [32, ['net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem']],
 ]
 const RESTRICTED_VOLUMES = new Set(['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret'])
+/** In this order one is named where a volume has more than one; others are "unknown". */
+const VOLUME_TYPES = [
+  'hostPath', 'gcePersistentDisk', 'awsElasticBlockStore', 'gitRepo', 'nfs', 'iscsi', 'glusterfs', 'rbd', 'flexVolume', 'cinder', 'cephfs', 'flocker', 'fc', 'azureFile', 'vsphereVolume', 'quobyte', 'azureDisk',
+  'photonPersistentDisk', 'portworxVolume', 'scaleIO', 'storageos',
+]
 const SELINUX_TYPES = ['', 'container_t', 'container_init_t', 'container_kvm_t']
+const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/'
+const SECCOMP_ANNOTATION = 'seccomp.security.alpha.kubernetes.io/pod'
+const CONTAINER_SECCOMP_ANNOTATION = 'container.seccomp.security.alpha.kubernetes.io/'
 
 const goodProfile = (type: string | undefined): boolean => type === 'RuntimeDefault' || type === 'Localhost'
 
 function seccompSet(spec: Spec): Violation | undefined {
   const { who, values } = setters(spec, (c) => c.seccompProfile?.type as string | undefined, (type) => !goodProfile(type))
   return who ? { reason: 'seccompProfile', detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(sorted(values))}` } : undefined
+}
+
+/** Before v1.19 the profiles were annotations. */
+function seccompAnnotated(spec: Spec, annotations: Annotations): Violation | undefined {
+  const keys = [SECCOMP_ANNOTATION, ...containersOf(spec).map(({ name }) => `${CONTAINER_SECCOMP_ANNOTATION}${name}`)]
+  const isGood = (value: string): boolean => value === 'runtime/default' || value === 'docker/default' || value.startsWith('localhost/')
+  const found = sorted(keys.filter((key) => annotations[key] !== undefined && !isGood(annotations[key])).map((key) => `${key}=${quote(annotations[key]!)}`))
+  return found.length > 0 ? { reason: 'seccompProfile', detail: `forbidden annotation${found.length === 1 ? '' : 's'} ${found.join(', ')}` } : undefined
 }
 
 function adding(spec: Spec, allowed: (capability: string) => boolean): string | undefined {
@@ -75,11 +93,14 @@ const CHECKS: readonly Check[] = [
     const names = bad(spec, (c) => c.securityContext?.allowPrivilegeEscalation !== false)
     return names.length > 0 ? { reason: 'allowPrivilegeEscalation != false', detail: `${named(names)} must set securityContext.allowPrivilegeEscalation=false` } : undefined
   } },
-  { level: 'baseline', since: 0, run(spec) {
+  { level: 'baseline', since: 0, run(spec, _version, annotations) {
     const { who, values } = setters(spec, (c) => (c as { appArmorProfile?: { type?: string } }).appArmorProfile?.type, (type) => !goodProfile(type))
-    return who ? { reason: `forbidden AppArmor profile${values.length === 1 ? '' : 's'}`, detail: `${who} must not set AppArmor profile type to ${quoted(sorted(values))}` } : undefined
+    const written = Object.entries(annotations).filter(([key, value]) => key.startsWith(APPARMOR_ANNOTATION) && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'))
+    const found = [...sorted(values), ...sorted(written.map(([key, value]) => `${key}=${quote(value)}`))]
+    const setting = [who, written.length === 0 ? '' : written.length === 1 ? 'annotation' : 'annotations'].filter(Boolean).join(' and ')
+    return setting ? { reason: `forbidden AppArmor profile${found.length === 1 ? '' : 's'}`, detail: `${setting} must not set AppArmor profile type to ${quoted(found)}` } : undefined
   } },
-  { level: 'baseline', overlaps: true, since: 0, run(spec) {
+  { level: 'baseline', overriddenSince: 22, since: 0, run(spec) {
     const detail = adding(spec, (c) => DEFAULT_CAPABILITIES.has(c))
     return detail === undefined ? undefined : { reason: 'non-default capabilities', detail }
   } },
@@ -90,10 +111,10 @@ const CHECKS: readonly Check[] = [
     return details.length > 0 ? { reason: 'unrestricted capabilities', detail: details.join('; ') } : undefined
   } },
   { level: 'baseline', since: 0, run(spec) {
-    const shared = (['hostIPC', 'hostNetwork', 'hostPID'] as const).filter((field) => spec[field])
+    const shared = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((field) => spec[field])
     return shared.length > 0 ? { reason: 'host namespaces', detail: shared.map((field) => `${field}=true`).join(', ') } : undefined
   } },
-  { level: 'baseline', overlaps: true, since: 0, run({ volumes = [] }) {
+  { level: 'baseline', overriddenSince: 0, since: 0, run({ volumes = [] }) {
     const names = volumes.filter((v) => v.hostPath).map(({ name }) => name)
     return names.length > 0 ? { reason: 'hostPath volumes', detail: `volume${names.length === 1 ? '' : 's'} ${quoted(names)}` } : undefined
   } },
@@ -122,8 +143,8 @@ const CHECKS: readonly Check[] = [
     return names.length > 0 ? { reason: 'procMount', detail: `${named(names)} must not set securityContext.procMount to ${quoted(sorted(found))}` } : undefined
   } },
   { level: 'restricted', since: 0, run({ volumes = [] }) {
-    const kindOf = (volume: core.Volume): string => Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'
-    const found = volumes.filter((v) => !RESTRICTED_VOLUMES.has(kindOf(v)))
+    const kindOf = (volume: core.Volume): string => VOLUME_TYPES.find((type) => Object.hasOwn(volume, type)) ?? 'unknown'
+    const found = volumes.filter((v) => !Object.keys(v).some((key) => RESTRICTED_VOLUMES.has(key)))
     const types = sorted(found.map(kindOf))
     const detail = `volume${found.length === 1 ? '' : 's'} ${quoted(found.map(({ name }) => name))} ${found.length === 1 ? 'uses' : 'use'} restricted volume type${types.length === 1 ? '' : 's'} ${quoted(types)}`
     return found.length > 0 ? { reason: 'restricted volume types', detail } : undefined
@@ -138,16 +159,18 @@ const CHECKS: readonly Check[] = [
     const { who } = setters(spec, (c) => c.runAsUser, (user) => user === 0)
     return who ? { reason: 'runAsUser=0', detail: `${who} must not set runAsUser=0` } : undefined
   } },
-  { level: 'baseline', since: 0, run(spec) {
-    const { who, values } = setters(spec, (c) => c.seLinuxOptions, ({ type = '', user, role }) => !SELINUX_TYPES.includes(type) || !!user || !!role)
+  { level: 'baseline', since: 0, run(spec, version) {
+    const allowed = version >= 31 ? [...SELINUX_TYPES, 'container_engine_t'] : SELINUX_TYPES
+    const { who, values } = setters(spec, (c) => c.seLinuxOptions, ({ type = '', user, role }) => !allowed.includes(type) || !!user || !!role)
     if (!who) return undefined
-    const types = sorted(values.map(({ type = '' }) => type).filter((type) => !SELINUX_TYPES.includes(type)))
-    const details = [
-      types.length > 0 ? `type${types.length === 1 ? '' : 's'} ${quoted(types)}` : '', values.some((v) => v.user) ? 'user may not be set' : '', values.some((v) => v.role) ? 'role may not be set' : '',
+    const types = sorted(values.map(({ type = '' }) => type).filter((type) => !allowed.includes(type)))
+    // upstream tells of user and role only after a type
+    const details = types.length === 0 ? [] : [
+      `type${types.length === 1 ? '' : 's'} ${quoted(types)}`, values.some((v) => v.user) ? 'user may not be set' : '', values.some((v) => v.role) ? 'role may not be set' : '',
     ]
     return { reason: 'seLinuxOptions', detail: `${who} set forbidden securityContext.seLinuxOptions: ${details.filter(Boolean).join('; ')}` }
   } },
-  { level: 'baseline', overlaps: true, since: 0, run: seccompSet },
+  { level: 'baseline', overriddenSince: 19, since: 0, run: (spec, version, annotations) => (version < 19 ? seccompAnnotated(spec, annotations) : seccompSet(spec)) },
   { level: 'restricted', since: 19, run(spec, version) {
     if (version >= 25 && isWindows(spec)) return undefined
     const set = seccompSet(spec)
@@ -166,10 +189,11 @@ const CHECKS: readonly Check[] = [
   } },
 ]
 
-/** What a Pod has that a level does not allow; `version`: N of v1.N. Those of baseline that hold for both levels come first. */
-export function violations(level: 'privileged' | 'baseline' | 'restricted', version: number, spec: Spec): Violation[] {
+/** What a Pod has that a level does not allow; `version`: N of v1.N. The checks of baseline come first. */
+export function violations(level: 'privileged' | 'baseline' | 'restricted', version: number, spec: Spec, annotations: Annotations = {}): Violation[] {
   if (level === 'privileged') return []
-  const rank = ({ level: own, overlaps }: Check): number => (own === 'restricted' || overlaps ? 1 : 0)
-  const checks = CHECKS.filter((c) => c.since <= version && (level === 'restricted' ? !c.overlaps : c.level === 'baseline')).sort((a, b) => rank(a) - rank(b))
-  return checks.flatMap((check) => check.run(spec, version) ?? [])
+  const isRestricted = level === 'restricted'
+  const holds = (c: Check): boolean => c.since <= version && !(isRestricted && c.overriddenSince !== undefined && c.overriddenSince <= version)
+  const of = (own: Check['level']): readonly Check[] => CHECKS.filter((c) => c.level === own && holds(c))
+  return [...of('baseline'), ...(isRestricted ? of('restricted') : [])].flatMap((check) => check.run(spec, version, annotations) ?? [])
 }

@@ -45,9 +45,22 @@ describe('the labels of a namespace for PodSecurity', () => {
     expect(server.create('pods', 'plain', { containers: [web()] })).toBe('done')
     const host = { hostNetwork: true, volumes: [{ name: 'etc', hostPath: { path: '/etc' } }], containers: [web({ ports: [{ containerPort: 80, hostPort: 80 }], securityContext: { privileged: true, capabilities: { add: ['NET_ADMIN'] } } })] }
     expect(server.create('pods', 'host', host)).toBe(
-      'pods "host" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true), hostPort (container "web" uses hostPort 80), privileged (container "web" must not set securityContext.privileged=true), ' +
-      'non-default capabilities (container "web" must not include "NET_ADMIN" in securityContext.capabilities.add), hostPath volumes (volume "etc")',
+      'pods "host" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities (container "web" must not include "NET_ADMIN" in securityContext.capabilities.add), ' +
+      'host namespaces (hostNetwork=true), hostPath volumes (volume "etc"), hostPort (container "web" uses hostPort 80), privileged (container "web" must not set securityContext.privileged=true)',
     )
+    const odd = {
+      hostPID: true, hostIPC: true, securityContext: { seLinuxOptions: { type: 'spc_t', user: 'root' }, appArmorProfile: { type: 'Unconfined' } }, volumes: [{ name: 'n', nfs: { server: 's', path: '/' } }],
+      containers: [web({ securityContext: { ...GOOD, windowsOptions: { hostProcess: true }, seLinuxOptions: { type: 'container_engine_t' } } })],
+    }
+    server.label({ enforce: 'restricted' })
+    expect(server.create('pods', 'odd', odd)).toBe(
+      'pods "odd" is forbidden: violates PodSecurity "restricted:latest": forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined"), host namespaces (hostPID=true, hostIPC=true), ' +
+      'seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set), hostProcess (container "web" must not set securityContext.windowsOptions.hostProcess=true), ' +
+      'restricted volume types (volume "n" uses restricted volume type "nfs")',
+    )
+    // the check that replaces the default capabilities came with v1.22, and profiles were annotations before v1.19
+    server.label({ 'enforce': 'restricted', 'enforce-version': 'v1.18' })
+    expect(server.create('pods', 'old', { containers: [web({ securityContext: { ...GOOD, capabilities: { add: ['NET_RAW'] } } })] })).toContain('"restricted:v1.18": non-default capabilities (container "web" must not include "NET_RAW"')
   })
 
   it('only warn of others, also where a Pod is a template', () => {

@@ -35,12 +35,11 @@ export function admitPodSecurity({ resource }: Kind, object: KubeObject, old: Ku
   const { enforce, warn: told } = policyOf(labels)
   if (!path) {
     if (old && !isSignificant(object as Pod, old as Pod)) return
-    const found = against(enforce, (object as Pod).spec)
+    const found = against(enforce, object as Pod)
     if (found.length > 0) throw forbidden(resource, object.metadata.name, `violates PodSecurity ${quote(nameOf(enforce))}: ${details(found)}`)
   }
   const template = path ? path.reduce((at: unknown, key) => (at as Record<string, unknown> | undefined)?.[key], object) : object
-  const spec = (template as { spec?: PodSpec } | undefined)?.spec
-  const found = spec ? against(told, spec) : []
+  const found = (template as Partial<Template> | undefined)?.spec ? against(told, template as Template) : []
   if (found.length > 0) warn(`would violate PodSecurity ${quote(nameOf(told))}: ${details(found)}`)
 }
 
@@ -50,7 +49,9 @@ function hasPolicy(labels: Readonly<Record<string, string>>): boolean {
 }
 
 const nameOf = ({ level, version }: LevelVersion): string => `${level}:${version}`
-const against = ({ level, version }: LevelVersion, spec: PodSpec): Violation[] => violations(level, version === 'latest' ? LATEST : Math.min(Number(version.slice('v1.'.length)), LATEST), spec)
+type Template = Pick<Pod, 'spec'> & { metadata?: { annotations?: Readonly<Record<string, string>> } }
+const against = ({ level, version }: LevelVersion, { spec, metadata }: Template): Violation[] =>
+  violations(level, version === 'latest' ? LATEST : Math.min(Number(version.slice('v1.'.length)), LATEST), spec, metadata?.annotations)
 const details = (found: readonly Violation[]): string => found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ')
 
 /** What the labels say; with `errors`, what is wrong with them. */
@@ -79,7 +80,7 @@ function admitNamespace({ metadata: { name, labels } }: Namespace, old: Namespac
   if (enforce.version === was.version && LEVELS.indexOf(enforce.level) < LEVELS.indexOf(was.level)) return
   const found = new Map<string, string[]>()
   for (const pod of pods()) {
-    const text = against(enforce, pod.spec).map(({ reason }) => reason).join(', ')
+    const text = against(enforce, pod).map(({ reason }) => reason).join(', ')
     if (text) found.set(text, [...(found.get(text) ?? []), pod.metadata.name])
   }
   if (found.size === 0) return
