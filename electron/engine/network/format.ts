@@ -12,39 +12,55 @@ export function formatDestination(route: Route): string {
 }
 
 /** A row of `ip route` (iproute.c, print_route); `linkdown` when the device has no carrier; `table` where it is to be named. */
-export function formatRoute(route: Route, options?: { linkdown?: boolean; table?: string; down?(link: string): boolean }): string {
+export interface RouteFormat {
+  linkdown?: boolean
+  table?: string
+  /** With the words that go without saying (`-d`): unicast, proto boot, scope global, where the route has them. */
+  details?: boolean
+  /** Whether one of several ways cannot be used, and whether its link lacks carrier. */
+  down?(link: string): boolean
+  lacksCarrier?(link: string): boolean
+}
+
+export function formatRoute(route: Route, options?: RouteFormat): string {
   if (route.destination.includes(':')) return formatRoute6(route, options)
-  let text = route.type && route.type !== 'unicast' ? `${route.type} ` : ''
+  let text = route.type && (route.type !== 'unicast' || options?.details) ? `${route.type} ` : ''
   text += formatDestination(route)
   if (route.via) text += ` via ${route.via}`
   if (route.device) text += ` dev ${route.device}`
   if (options?.table) text += ` table ${options.table}`
-  if (route.protocol && route.protocol !== 'boot') text += ` proto ${route.protocol}`
-  if (route.scope && route.scope !== 'global') text += ` scope ${route.scope}`
+  if (route.protocol && (route.protocol !== 'boot' || options?.details)) text += ` proto ${route.protocol}`
+  if (route.scope && (route.scope !== 'global' || options?.details)) text += ` scope ${route.scope}`
   if (route.source) text += ` src ${route.source}`
   if (route.metric) text += ` metric ${route.metric}`
   if (route.onlink) text += ' onlink'
   if (options?.linkdown) text += ' linkdown'
+  return text + formatWays(route, options)
+}
+
+/** The lines of a route with several ways. */
+function formatWays(route: Route, options?: RouteFormat): string {
+  let text = ''
   for (const { via, device, weight, onlink } of route.nexthops ?? []) {
-    text += `\n\tnexthop${via ? ` via ${via}` : ''} dev ${device} weight ${weight ?? 1}${onlink ? ' onlink' : ''}${device && options?.down?.(device) ? ' dead linkdown' : ''}`
+    text += `\n\tnexthop${via ? ` via ${via}` : ''} dev ${device} weight ${weight ?? 1}${onlink ? ' onlink' : ''}${!device ? '' : options?.down?.(device) ? ' dead linkdown' : options?.lacksCarrier?.(device) ? ' linkdown' : ''}`
   }
   return text
 }
 
 /** A row of `ip -6 route`: no scope, always a metric, and the router preference (RFC 4191). */
-function formatRoute6(route: Route, options?: { linkdown?: boolean; table?: string }): string {
-  const type = route.type ?? 'unicast'
-  let text = type === 'unicast' ? '' : `${type} `
+function formatRoute6(route: Route, options?: RouteFormat): string {
+  let text = route.type && (route.type !== 'unicast' || options?.details) ? `${route.type} ` : ''
   text += formatDestination(route)
   if (route.via) text += ` via ${route.via}`
   if (route.device) text += ` dev ${route.device}`
   if (options?.table) text += ` table ${options.table}`
-  if (route.protocol && route.protocol !== 'boot') text += ` proto ${route.protocol}`
+  if (route.protocol && (route.protocol !== 'boot' || options?.details)) text += ` proto ${route.protocol}`
+  if (route.scope && options?.details) text += ` scope ${route.scope}`
   if (route.source) text += ` src ${route.source}`
   text += ` metric ${route.metric ?? 0}`
   if (route.onlink) text += ' onlink'
   if (options?.linkdown) text += ' linkdown'
-  return `${text} pref medium`
+  return `${text} pref medium${formatWays(route, options)}`
 }
 
 /** A row of `ip neigh`. */

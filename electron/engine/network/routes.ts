@@ -243,7 +243,7 @@ export class Routes implements RouteTable {
     if (destination.includes(':')) return this.v6.find(destination, flow?.out, flow)
     const plain = this.rules.plain && flow?.out === undefined
     const entry = plain ? this.#find(destination) : this.#byRules(destination, flow ?? {})
-    return entry?.paths ? choose(entry, destination, flow?.source ?? '') : entry
+    return entry?.paths ? chooseWay(entry, destination, flow?.source) : entry
   }
 
   #byRules(destination: Ip, flow: RouteFlow): RouteEntry | undefined {
@@ -428,14 +428,7 @@ export class Routes implements RouteTable {
   #insert(route: Route, table: TableName, first = false): void {
     const link = (device: string | undefined): BaseLink | undefined => (device === undefined ? undefined : this.#host.links.get(device))
     const entry: RouteEntry = { route: frozen(route), table, prefix: tryParseCidr(route.destination)!, metric: route.metric ?? 0, link: link(route.device) }
-    if (!route.nexthops) return this.#make(table).add(entry, first)
-    const paths: { entry: RouteEntry; weight: number }[] = []
-    const whole: RouteEntry = { ...entry, paths }
-    for (const { via, device, weight, onlink } of route.nexthops) {
-      const scope = via === undefined ? 'link' : 'global'
-      paths.push({ weight: weight ?? 1, entry: { ...entry, route: frozen({ ...route, nexthops: undefined, via, device, onlink, scope }), link: link(device), whole } })
-    }
-    this.#make(table).add(whole, first)
+    this.#make(table).add(route.nexthops ? withWays(entry, link) : entry, first)
   }
 
   #changed(): void {
@@ -461,14 +454,26 @@ function sameRoute(a: Route, b: Route): boolean {
   return keys.every((key) => a[key] === b[key]) && JSON.stringify(a.nexthops) === JSON.stringify(b.nexthops)
 }
 
+/** The entry of a route with `nexthops`, with one for each of its ways. */
+export function withWays(entry: RouteEntry, link: (device: string | undefined) => BaseLink | undefined): RouteEntry {
+  const { route } = entry
+  const paths: { entry: RouteEntry; weight: number }[] = []
+  const whole: RouteEntry = { ...entry, paths }
+  for (const { via, device, weight, onlink } of route.nexthops ?? []) {
+    const scope = entry.prefix.version === 6 ? undefined : via === undefined ? 'link' : 'global'
+    paths.push({ weight: weight ?? 1, entry: { ...entry, route: frozen({ ...route, nexthops: undefined, via, device, onlink, scope }), link: link(device), whole } })
+  }
+  return whole
+}
+
 /** Whether a route cannot be used without `link`: of several ways none is left. */
-function leads(entry: RouteEntry, link: BaseLink, alive: (link: BaseLink) => boolean): boolean {
+export function leads(entry: RouteEntry, link: BaseLink, alive: (link: BaseLink) => boolean): boolean {
   if (!entry.paths) return entry.link === link
   return entry.paths.some((p) => p.entry.link === link) && !entry.paths.some((p) => p.entry.link !== link && alive(p.entry.link!))
 }
 
 /** fib_select_multipath: packets with the same two addresses go the same way (fib_multipath_hash_policy 0). */
-function choose(entry: RouteEntry, destination: Ip, source: Ip): RouteEntry {
+export function chooseWay(entry: RouteEntry, destination: Ip, source: Ip = ''): RouteEntry {
   const alive = entry.paths!.filter((p) => p.entry.link?.up)
   let hash = 2166136261
   for (const text of [source, ' ', destination]) for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619)

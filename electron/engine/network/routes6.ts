@@ -2,10 +2,10 @@ import { SystemError } from '../machine/errors.ts'
 import { SparseMap } from '../sparse.ts'
 import { ipv6Number, isLinkLocalIp6, isMulticastIp, isValidIp, networkOf, parseCidr, tryParseCidr } from './address.ts'
 import type { BaseLink } from './link.ts'
-import { refusedBy, tableName, tableNumber, type RouteEntry, type RouteHost } from './routes.ts'
+import { chooseWay, leads, refusedBy, tableName, tableNumber, withWays, type RouteEntry, type RouteHost } from './routes.ts'
 import { DEFAULTS6, followRules, Rules } from './rules.ts'
 import { selectSource } from './source-address.ts'
-import type { Ip, IpPacket, LinkAddress, Route, RouteFlow } from './types.ts'
+import type { AddRouteOptions, Ip, IpPacket, LinkAddress, NextHop, Route, RouteFlow } from './types.ts'
 
 /** IP6_RT_PRIO_USER and IP6_RT_PRIO_ADDRCONF (include/net/ip6_route.h). */
 const USER_METRIC = 1024
@@ -24,8 +24,15 @@ class Table6 {
   find(address: bigint, device: string | undefined): RouteEntry | undefined {
     for (const length of this.#lengths) {
       const entries = this.#byLength.get(length)!.get(address & maskOf(length))
-      const fits = device === undefined ? entries?.[0] : entries?.find((e) => e.route.device === device || e.route.device === undefined)
-      if (fits) return fits
+      if (device === undefined) {
+        if (entries) return entries[0]
+        continue
+      }
+      for (const e of entries ?? []) {
+        const way = e.paths?.find((p) => p.entry.route.device === device)
+        if (way) return way.entry
+        if (!e.paths && (e.route.device === device || e.route.device === undefined)) return e
+      }
     }
     return undefined
   }
@@ -114,19 +121,32 @@ export class Routes6 {
   }
 
   /** Throws SystemError EINVAL, EEXIST, ENODEV, ENETDOWN, EHOSTUNREACH (the gateway is not on a link). */
-  add(route: Route, options?: { replace?: boolean; table?: string }): void {
+  add(route: Route, options?: AddRouteOptions): void {
     const table = tableName(options?.table)
     const prefix = tryParseCidr(route.destination)
     if (prefix?.version !== 6) throw new SystemError('EINVAL')
-    const entry = this.#entry(this.#complete({ ...route, destination: `${prefix.network}/${prefix.length}` }), table)
-    const same = this.at(table, entry.prefix).find((e) => e.metric === entry.metric)
-    if (same) {
-      if (!options?.replace) throw new SystemError('EEXIST')
-      this.#drop(same)
-    }
-    if (table === 'local') this.#added.push(entry)
-    else this.#make(table).add(entry)
+    let entry = this.#entry(this.#complete({ ...route, destination: `${prefix.network}/${prefix.length}` }), table)
+    const rivals = this.at(table, entry.prefix).filter((e) => e.metric === entry.metric)
+    if (rivals.length > 0 && (options?.append || options?.prepend)) {
+      const known = rivals.flatMap((e) => waysOf(e))
+      if (waysOf(entry).some((way) => known.some((k) => sameWay(k, way)))) throw new SystemError('EEXIST')
+      // routes through gateways become ways of one (rt6_qualify_for_ecmp)
+      const sibling = entry.route.nexthops || entry.route.via !== undefined ? rivals.find((e) => e.paths || e.route.via !== undefined) : undefined
+      if (sibling) {
+        this.#drop(sibling)
+        entry = this.#entry({ ...sibling.route, via: undefined, device: undefined, onlink: undefined, nexthops: [...waysOf(sibling), ...waysOf(entry)] }, table)
+      }
+    } else if (rivals.length > 0) {
+      if (!options?.replace && !options?.change) throw new SystemError('EEXIST')
+      this.#drop(rivals[0]!)
+    } else if (options?.change) throw new SystemError('ENOENT')
+    this.#put(entry)
     this.changed()
+  }
+
+  #put(entry: RouteEntry): void {
+    if (entry.table === 'local') this.#added.push(entry)
+    else this.#make(entry.table).add(entry)
   }
 
   remove(route: Partial<Route> & { destination: string }, options?: { table?: string }): void {
@@ -136,9 +156,18 @@ export class Routes6 {
     if (route.device !== undefined && !this.#host.links.has(route.device)) throw new SystemError('ENODEV')
     const same = (e: RouteEntry, key: Criterion): boolean => route[key] === undefined || route[key] === (key === 'type' ? (e.route.type ?? 'unicast') : e.route[key])
     if (!this.#table(table)) throw new SystemError('ESRCH')
-    const entry = this.at(table, prefix).find((e) => CRITERIA.every((key) => same(e, key)))
+    if (route.nexthops && route.via === undefined) {
+      for (const { via, device } of route.nexthops) this.remove({ ...route, nexthops: undefined, via, device }, options)
+      return
+    }
+    const fits = (e: RouteEntry): boolean => CRITERIA.every((key) => same(e, key))
+    const entry = this.at(table, prefix).find((e) => fits(e) || e.paths?.some((p) => fits(p.entry)))
     if (!entry) throw new SystemError('ESRCH')
     this.#drop(entry)
+    // named by its gateway, one way of several goes alone (ip6_route_del)
+    const rest = route.via === undefined || !entry.paths ? [] : waysOf(entry).filter((_, i) => !fits(entry.paths![i]!.entry))
+    if (rest.length === 1) this.#put(this.#entry({ ...entry.route, nexthops: undefined, ...rest[0], type: undefined }, table))
+    else if (rest.length > 1) this.#put(this.#entry({ ...entry.route, nexthops: rest }, table))
     this.changed()
   }
 
@@ -151,7 +180,10 @@ export class Routes6 {
   route(packet: IpPacket, link?: BaseLink): RouteEntry | undefined {
     const { destination, source, payload, meta } = packet
     const device = link ? (isLinkLocalIp6(destination) ? link.name : undefined) : meta.boundTo
-    if (this.rules.plain) return this.find(destination, device)
+    if (this.rules.plain) {
+      const entry = this.#plain(destination, device)
+      return entry?.paths ? chooseWay(entry, destination, source) : entry
+    }
     const ports = payload.kind !== 'icmp' && payload.kind !== 'ipip' && { sourcePort: payload.sourcePort, destinationPort: payload.destinationPort }
     return this.find(destination, device, { source, mark: meta.mark, in: link?.name, protocol: payload.kind === 'icmp' ? 'ipv6-icmp' : payload.kind, ...ports })
   }
@@ -165,10 +197,13 @@ export class Routes6 {
   }
 
   find(destination: Ip, device?: string, flow?: RouteFlow): RouteEntry | undefined {
-    if (!this.rules.plain) {
-      this.#host.late?.settle()
-      return this.#byRules(destination, device, flow ?? {})
-    }
+    if (!this.rules.plain) this.#host.late?.settle()
+    const entry = this.rules.plain ? this.#plain(destination, device) : this.#byRules(destination, device, flow ?? {})
+    return entry?.paths ? chooseWay(entry, destination, flow?.source) : entry
+  }
+
+  /** As the kernel's own rules say; of a route with several ways the whole. */
+  #plain(destination: Ip, device: string | undefined): RouteEntry | undefined {
     const { late } = this.#host
     if (late !== undefined && late.behind) late.forAddress(destination)
     const key = device === undefined ? destination : `${destination}%${device}`
@@ -211,8 +246,9 @@ export class Routes6 {
 
   /** The link is down or away: so is every route through it. */
   linkDown(link: BaseLink): void {
-    for (const table of this.#written()) for (const e of table.all()) if (e.link === link) table.remove(e)
-    for (const e of this.#added.filter((a) => a.link === link)) this.#drop(e)
+    const gone = (e: RouteEntry): boolean => leads(e, link, (l) => l.up)
+    for (const table of this.#written()) for (const e of table.all()) if (gone(e)) table.remove(e)
+    for (const e of this.#added.filter(gone)) this.#drop(e)
     this.changed()
   }
 
@@ -274,6 +310,16 @@ export class Routes6 {
     const common = { ...route, metric, scope: undefined, type: route.type === 'unicast' ? undefined : route.type, protocol: route.protocol ?? ('boot' as const) }
     // Those that lead nowhere are bound to lo (fib6_nh_init).
     if (type === 'blackhole' || type === 'unreachable' || type === 'prohibit' || type === 'throw') return { ...common, device: 'lo', via: undefined }
+    if (route.nexthops) {
+      const nexthops = route.nexthops.map((hop): NextHop => {
+        if (hop.via === undefined) throw new SystemError('EINVAL')
+        return { ...hop, device: this.#complete({ destination: route.destination, ...hop }).device, weight: hop.weight ?? 1 }
+      })
+      if (nexthops.some((a, i) => nexthops.some((b, j) => i < j && sameWay(a, b)))) throw new SystemError('EEXIST')
+      if (nexthops.length > 1) return { ...common, type: undefined, nexthops }
+      const [{ via, device: through, onlink }] = nexthops as [NextHop]
+      return { ...common, type: undefined, nexthops: undefined, via, device: through, onlink }
+    }
     let device = route.device
     if (device !== undefined && !this.#host.links.has(device)) throw new SystemError('ENODEV')
     if (device === undefined && route.via === undefined) throw new SystemError('ENODEV')
@@ -296,9 +342,19 @@ export class Routes6 {
   }
 
   #entry(route: Route, table: TableName): RouteEntry {
-    const { destination, via, device, source, metric, scope, protocol, type, onlink } = route
-    const whole = Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink })
+    const { destination, via, device, source, metric, scope, protocol, type, onlink, nexthops } = route
+    const whole = Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, ...(nexthops && { nexthops }) })
     const leadsOn = type === undefined || type === 'local' || type === 'anycast' || type === 'multicast'
-    return { route: whole, table, prefix: tryParseCidr(destination)!, metric: metric ?? 0, link: leadsOn && device !== undefined ? this.#host.links.get(device) : undefined }
+    const link = (name: string | undefined): BaseLink | undefined => (name === undefined ? undefined : this.#host.links.get(name))
+    const entry = { route: whole, table, prefix: tryParseCidr(destination)!, metric: metric ?? 0, link: leadsOn ? link(device) : undefined }
+    return nexthops ? withWays(entry, link) : entry
   }
 }
+
+/** The ways of a route, one if it is a plain one. */
+function waysOf({ route }: RouteEntry): readonly NextHop[] {
+  return route.nexthops ?? [{ via: route.via, device: route.device, ...(route.onlink && { onlink: true }), weight: 1 }]
+}
+
+/** rt6_duplicate_nexthop */
+const sameWay = (a: NextHop, b: NextHop): boolean => a.via === b.via && a.device === b.device

@@ -193,6 +193,8 @@ function addressArguments(network: NetworkNamespace, args: string[], { family }:
     if (word === 'dev') device = args.shift()
     else if (word === 'brd' || word === 'broadcast') broadcast = args.shift()
     else if (word === 'scope' || word === 'label') throw new Refusal(`podhop: not simulated: ip address add ${word} (use ip address add ADDRESS dev LINK)\n`, 69)
+    else if (word === 'nodad' && family === 6) continue // nobody asks for duplicates here
+    else if (['peer', 'anycast', 'metric', 'valid_lft', 'preferred_lft', 'home', 'mngtmpaddr', 'noprefixroute', 'autojoin', 'nodad', 'proto'].includes(word)) throw notSimulated(`ip address add ${word}`, 'use ip address add ADDRESS dev LINK')
     else cidr = word === 'local' ? args.shift() : word
   }
   const [ipText, length] = (cidr ?? '').split('/')

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { realNetwork, testMachine, type TestMachine } from '../machines.samples.ts'
 
 /** iproute2 6.1 and the kernel as referees of `ip rule` and `ip route`: the same commands in a real network namespace. Needs Linux and root. */
-const SPACE = 'podhop-iprule'
+const SPACE = `podhop-iprule-${process.pid}`
 const able = ((): boolean => {
   try {
     execFileSync('ip', ['netns', 'add', `${SPACE}-probe`], { stdio: 'ignore' })
@@ -110,6 +110,48 @@ ip route flush
 ip link add x type foo
 ip link add x
 ip link del nope
+ip -6 addr add fd00:1::1/64 dev d0 nodad
+ip -6 addr add fd00:2::1/64 dev d1 nodad
+ip -6 route add fd09::/16 nexthop via fd00:1::2 nexthop via fd00:2::2 weight 3
+ip -d -6 route show fd09::/16
+ip -d route show 10.0.0.0/24
+ip -d route show proto 80
+ip -d -j route show 10.0.0.0/24
+ip -d -6 route
+ip -6 -j route show fd09::/16
+ip -6 route add fd09::/16 nexthop via fd00:1::2 nexthop via fd00:2::2 weight 3
+ip -6 route add fd09::/16 via fd00:1::5
+ip -6 route append fd09::/16 via fd00:1::5
+ip -6 route append fd09::/16 via fd00:1::5
+ip -6 route append fd09::/16 via fd00:1::5 metric 5
+ip -6 route show fd09::/16
+ip -6 route del fd09::/16 via fd00:1::2 metric 1024
+ip -6 route show fd09::/16
+ip -6 route replace fd09::/16 via fd00:1::7
+ip -6 route del fd09::/16 via fd00:1::2
+ip -6 route del fd09::/16
+ip -6 route show fd09::/16
+ip -6 route replace fd09::/16 proto bgp metric 20 nexthop via fd00:1::2 dev d0 nexthop via fe80::5 dev d1 weight 256
+ip -6 route add fd0a::/16 via fd00:1::2
+ip -6 route append fd0a::/16 via fd00:2::2
+ip -6 route prepend fd0a::/16 via fd00:2::3
+ip -6 route
+ip -6 route del fd0a::/16 via fd00:1::2
+ip -6 route change fd0a::/16 via fd00:1::2
+ip -6 route change fd0b::/16 via fd00:1::2
+ip -6 route get fd0a::5 from fd00:2::1
+ip -6 route add fd0c::/16 nexthop via fd99::1 nexthop via fd00:1::2
+ip -6 route add fd0c::/16 nexthop via fd00:1::2 dev d1 nexthop via fd00:1::3
+ip -6 route add fd0d::/16 nexthop dev d0 nexthop dev d1
+ip -6 route add fd0e::/16 nexthop via fd00:1::3 nexthop via fd00:1::3
+ip -6 route add fd10::/16 nexthop via 10.0.0.1
+ip route add 10.44.0.0/16 via fd00:1::2
+ip -6 route add fd11::/16 nexthop via fe80::1 nexthop via fe80::2
+ip -6 route add default nexthop via fd00:1::2 nexthop via fd00:2::2
+ip -6 route flush fd0a::/16
+ip -6 route
+ip link set d1 down
+ip -6 route show fd09::/16
 `.trim().split('\n')
 
 describe.skipIf(!able)('ip rule and ip route', () => {
@@ -122,6 +164,7 @@ describe.skipIf(!able)('ip rule and ip route', () => {
     spawnSync('ip', ['netns', 'add', SPACE])
     const network = realNetwork()
     machine = testMachine(network.createNamespace({ name: 'box', kind: 'node' }))
+    machine.network.setSysctl('net.ipv6.conf.all.disable_ipv6', '0')
     for (const line of SETUP) {
       expect(real(line).code).toBe(0)
       expect(machine.run(line)).toMatchObject({ stderr: '', code: 0 })

@@ -68,16 +68,16 @@ export const ipJson = {
       })),
       pretty,
     ),
-  routes: (network: NetworkNamespace, filter: RouteFilter, pretty: boolean): string =>
+  routes: (network: NetworkNamespace, filter: RouteFilter, { pretty, details }: { pretty: boolean; details: boolean }): string =>
     writeJson(
       selectRoutes(network, filter).map(({ route: r, table }) => ({
-        ...(r.type && r.type !== 'unicast' ? { type: r.type } : {}),
+        ...((r.type && r.type !== 'unicast') || details ? { type: r.type ?? 'unicast' } : {}),
         dst: formatDestination(r),
         ...(r.via ? { gateway: r.via } : {}),
         ...(r.device ? { dev: r.device } : {}),
         ...(filter.table === 'all' && table !== 'main' ? { table } : {}),
-        ...(r.protocol && r.protocol !== 'boot' ? { protocol: r.protocol } : {}),
-        ...(r.scope && r.scope !== 'global' ? { scope: r.scope } : {}),
+        ...((r.protocol && r.protocol !== 'boot') || details ? { protocol: r.protocol ?? 'boot' } : {}),
+        ...((r.scope && r.scope !== 'global') || details ? { scope: r.scope ?? 'global' } : {}),
         ...(r.source ? { prefsrc: r.source } : {}),
         ...(r.metric ? { metric: r.metric } : {}),
         flags: r.onlink ? ['onlink'] : [],

@@ -263,19 +263,26 @@ function fits(destination: string, { how, cidr }: NonNullable<RouteFilter['prefi
   return cidrContains(outer, address!) && Number(outer.split('/')[1]) <= Number(length)
 }
 
-export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }, name = (table: string): string => table): string {
+export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }, name = (table: string): string => table, details = false): string {
   const hidden = { device: filter.device, via: filter.via, protocol: filter.protocol, scope: filter.scope, type: filter.type }
   const dead = (device: string): boolean => network.links.get(device)?.up !== true
+  const lacksCarrier = (device: string): boolean => network.links.get(device)?.carrier === false
+  const unsaid = details ? ({ type: 'unicast', protocol: 'boot', scope: 'global' } as const) : {}
   return selectRoutes(network, filter)
     .map(({ route: r, table }) => {
       const link = r.device === undefined ? undefined : network.links.get(r.device)
-      const shown = Object.fromEntries(Object.entries(r).filter(([key]) => hidden[key as keyof typeof hidden] === undefined)) as unknown as Route
+      const shown = Object.fromEntries(Object.entries(withDefaults(r, unsaid)).filter(([key]) => hidden[key as keyof typeof hidden] === undefined)) as unknown as Route
       const named = filter.table === 'all' && table !== 'main' ? { table: name(table) } : {}
-      // each line of a route with several ways ends in a blank
-      const row = formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, ...named, down: dead }).replaceAll('\n', ' \n')
-      return filter.family === 6 ? `${row}\n` : `${row} \n`
+      const row = formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, ...named, details, down: dead, lacksCarrier })
+      // each line ends in a blank, but for that with the preference of IPv6
+      return row.split('\n').map((line, i) => (i === 0 && filter.family === 6 ? `${line}\n` : `${line} \n`)).join('')
     })
     .join('')
+}
+
+/** The route, and of `unsaid` what it leaves open. */
+export function withDefaults(route: Route, unsaid: Partial<Route>): Route {
+  return { ...unsaid, ...Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)) } as Route
 }
 
 export interface NeighbourFilter {

@@ -14,7 +14,7 @@ export function route(process: Process, args: string[], options: Options): strin
     case 'show': {
       const filter = routeFilter(network, args, names, options.family)
       missingTable(network, filter, 'Dump')
-      return options.json ? ipJson.routes(network, filter, options.pretty) : printRoutes(network, filter, (table) => names.name(table))
+      return options.json ? ipJson.routes(network, filter, options) : printRoutes(network, filter, (table) => names.name(table), options.details)
     }
     case 'get': return getRoute(network, args, options, names)
     case 'flush': {
@@ -51,7 +51,12 @@ function add(network: NetworkNamespace, given: Route, options: object): void {
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
     if (error.code === 'EINVAL' && given.via?.startsWith('fe80:') && given.device === undefined) throw new Refusal('Error: Egress device not specified.\n', 2)
-    if (given.destination.includes(':')) throw error
+    if (given.destination.includes(':')) {
+      if (error.code === 'ENOENT') throw new Refusal('Error: Can not replace route - no match found.\n', 2)
+      if (error.code === 'EINVAL' && given.nexthops?.some((hop) => hop.via === undefined)) throw new Refusal('Error: Device only routes can not be added for IPv6 using the multipath API.\n', 2)
+      if (error.code === 'EINVAL' && given.nexthops?.some((hop) => hop.via?.startsWith('fe80:') && hop.device === undefined)) throw new Refusal('Error: Egress device not specified.\n', 2)
+      throw error
+    }
     if (error.code === 'ENETUNREACH') throw new Refusal('Error: Nexthop has invalid gateway.\n', 2)
     if (error.code === 'ENETDOWN') throw new Refusal('Error: Device for nexthop is not up.\n', 2)
     if (error.code === 'EINVAL' && given.source !== undefined) throw new Refusal('Error: Invalid prefsrc address.\n', 2)
@@ -79,7 +84,7 @@ function routeArguments(network: NetworkNamespace, args: string[], names: TableN
   if ((TYPES as readonly string[]).includes(args[0] ?? '')) out.type = args.shift() as Route['type'] & string
   while (args.length > 0) {
     const word = args.shift()!
-    if (word === 'via') out.via = gateway(nextWord(args))
+    if (word === 'via') out.via = gateway(nextWord(args), family ?? familyOf(out.destination))
     else if (word === 'dev') out.device = device(network, nextWord(args))
     else if (word === 'src') out.source = ipValue(nextWord(args))
     else if (word === 'metric' || word === 'preference' || word === 'priority') out.metric = numberWord(nextWord(args), '"metric" value is invalid')
@@ -88,7 +93,7 @@ function routeArguments(network: NetworkNamespace, args: string[], names: TableN
     else if (word === 'table') out.table = names.read(nextWord(args), '"table" value is invalid')
     else if (word === 'onlink') out.onlink = true
     else if (word === 'nexthop') {
-      out.nexthops = nextHops(network, args)
+      out.nexthops = nextHops(network, args, family ?? familyOf(out.destination))
     } else if (['mtu', 'advmss', 'window', 'rtt', 'encap', 'nhid', 'realms', 'tos', 'pref', 'expires', 'initcwnd', 'initrwnd'].includes(word)) {
       throw new Refusal(`podhop: not simulated: ip route ${word} (use ip route without it)\n`, 69)
     } else {
@@ -105,7 +110,7 @@ function routeArguments(network: NetworkNamespace, args: string[], names: TableN
 }
 
 /** The rest of the line: "nexthop" is read already. */
-function nextHops(network: NetworkNamespace, args: string[]): NextHop[] {
+function nextHops(network: NetworkNamespace, args: string[], family: 4 | 6 | undefined): NextHop[] {
   const hops: NextHop[] = []
   let hop: NextHop = {}
   while (args.length > 0) {
@@ -113,7 +118,7 @@ function nextHops(network: NetworkNamespace, args: string[]): NextHop[] {
     if (word === 'nexthop') {
       hops.push(hop)
       hop = {}
-    } else if (word === 'via') hop.via = gateway(nextWord(args))
+    } else if (word === 'via') hop.via = gateway(nextWord(args), family)
     else if (word === 'dev') hop.device = device(network, nextWord(args), 'Error: cannot parse nexthop\n')
     else if (word === 'weight') {
       const text = nextWord(args)
@@ -126,8 +131,13 @@ function nextHops(network: NetworkNamespace, args: string[]): NextHop[] {
   return [...hops, hop]
 }
 
-function gateway(text: string): string {
-  if (!isValidIp(text)) throw new Refusal(`Error: inet address is expected rather than "${text}".\n`, 1)
+/** Of what is written so far; "default" may be of either. */
+function familyOf(destination: string): 4 | 6 | undefined {
+  return destination === '' || destination === '0.0.0.0/0' ? undefined : destination.includes(':') ? 6 : 4
+}
+
+function gateway(text: string, family: 4 | 6 | undefined): string {
+  if (!isValidIp(text) || (family !== undefined && text.includes(':') !== (family === 6))) throw new Refusal(`Error: ${family === 6 ? 'inet6' : 'inet'} address is expected rather than "${text}".\n`, 1)
   return text
 }
 

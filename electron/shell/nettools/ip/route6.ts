@@ -3,14 +3,16 @@ import type { Options } from './common.ts'
 import { ipJson } from './json.ts'
 
 /** `ip -6 route get`. */
-export function getRoute6(network: NetworkNamespace, written: string, flow: { source?: string; out?: string }, options: Options): string {
+export function getRoute6(network: NetworkNamespace, written: string, flow: { source?: string; out?: string; in?: string; mark?: number }, options: Options): string {
   const destination = canonicalIp(written) ?? written
-  const found = network.routes.lookup(destination, undefined, flow.out === undefined ? undefined : { out: flow.out })
-  if (!found) throw new SystemError('ENETUNREACH')
+  const resolved = network.routes.resolve(destination, flow)
+  if (!resolved) throw new SystemError('ENETUNREACH')
+  const found = resolved.route
   if (found.type === 'unreachable') throw new SystemError('EHOSTUNREACH')
   if (found.type === 'blackhole') throw new SystemError('EINVAL')
   if (found.type === 'prohibit') throw new SystemError('EACCES')
-  const source = flow.source ?? network.sourceFor(destination)
+  // the route's own choice, whatever was asked for (rt6_fill_node)
+  const { source } = resolved
   const local = found.type === 'local' || found.type === 'anycast' || found.type === 'multicast'
   const device = found.type === 'local' || found.type === 'anycast' ? 'lo' : found.device
   const from = flow.source ?? '::'

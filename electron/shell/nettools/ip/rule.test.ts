@@ -77,6 +77,23 @@ describe('rules of routing', () => {
     expect(ping('a', '9.9.9.9').far).toBe(far.far === 'b' ? 'c' : 'b')
   })
 
+  it('several nexthops of IPv6 likewise, in a table that a rule leads to as well', () => {
+    const { node } = router()
+    node.network.setSysctl('net.ipv6.conf.all.disable_ipv6', '0')
+    for (const i of [1, 2]) node.run(`ip -6 addr add fd00:${i}::1/64 dev eth${i}`)
+    const shares = (): number => Array.from({ length: 100 }, (_, i) => node.run(`ip -6 route get fd09::${i} from fd00:1::1`).stdout).filter((line) => line.includes('via fd00:2::2 dev eth2 src fd00:2::1')).length
+    node.run('ip -6 route add fd09::/16 nexthop via fd00:1::2 nexthop via fd00:2::2 weight 3')
+    expect(Math.abs(shares() - 75)).toBeLessThan(18)
+    node.run('ip link set eth1 down')
+    expect(shares()).toBe(100)
+    node.run('ip link set eth1 up')
+    node.run('ip -6 addr add fd00:1::1/64 dev eth1')
+    node.run('ip -6 route del fd09::/16')
+    node.run('ip -6 route add fd09::/16 table 9 nexthop via fd00:1::2 weight 3 nexthop via fd00:2::2')
+    node.run('ip -6 rule add to fd09::/16 lookup 9')
+    expect(Math.abs(shares() - 25)).toBeLessThan(18)
+  })
+
   it('rp_filter asks the rules too, with the mark where src_valid_mark says so', () => {
     const { node, ping } = router()
     node.run('ip rule add from 10.0.0.2 lookup 50 pref 20')
