@@ -18,6 +18,7 @@ interface TokenRequest extends KubeObject {
 
 /** kubeadm's --service-account-issuer, which is also the audience of the API server. */
 const ISSUER = 'https://kubernetes.default.svc.cluster.local'
+export const API_AUDIENCES: readonly string[] = [ISSUER]
 const MIN_SECONDS = 600
 const MAX_SECONDS = 2 ** 32
 
@@ -97,16 +98,17 @@ function uuidOf(digits: string): string {
   return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-${'89ab'[parseInt(digits[16]!, 16) & 3]}${digits.slice(17, 20)}-${digits.slice(20, 32)}`
 }
 
-/** Who shows a token that this cluster made and that is still good; undefined: nobody. */
-export function readToken(token: string, wall: number): { namespace: string; serviceAccount: string; uid: string; pod?: { name: string; uid: string } } | undefined {
+/** What a token says that this cluster made, and that is good at this moment for one of the audiences; undefined: nothing. */
+export function readToken(token: string, wall: number, audiences: readonly string[] = API_AUDIENCES): Claims | undefined {
   const text = token.split('.').slice(0, 2).join('.')
   if (signed(text) !== token) return undefined
-  const { aud, exp, nbf, 'kubernetes.io': about } = JSON.parse(decodeUtf8(fromBase64Url(text.split('.')[1]!))) as Claims
-  if (!aud.includes(ISSUER) || wall / 1000 >= exp || wall / 1000 < nbf) return undefined
-  return { namespace: about.namespace, serviceAccount: about.serviceaccount.name, uid: about.serviceaccount.uid, ...(about.pod ? { pod: about.pod } : {}) }
+  const claims = JSON.parse(decodeUtf8(fromBase64Url(text.split('.')[1]!))) as Claims
+  const { aud, exp, nbf } = claims
+  return audiences.some((each) => aud.includes(each)) && wall / 1000 < exp && wall / 1000 >= nbf ? claims : undefined
 }
 
-interface Claims { aud: string[]; exp: number; nbf: number; 'kubernetes.io': { namespace: string; serviceaccount: { name: string; uid: string }; pod?: { name: string; uid: string } } }
+interface Reached { name: string; uid: string }
+export interface Claims { aud: string[]; exp: number; nbf: number; jti: string; 'kubernetes.io': { namespace: string; serviceaccount: Reached; pod?: Reached; node?: Reached } }
 
 /** Three parts in base64url, as RS256 makes them. */
 function sign(claims: object): string {

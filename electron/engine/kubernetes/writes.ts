@@ -12,6 +12,7 @@ import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { alreadyExists, badRequest, conflict, deniedByWebhook, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
 import { ADMIN } from './rbac/authorizer.ts'
+import { confirmNoEscalation } from './rbac/escalation.ts'
 import { checkRequestSize, checkStoredSize } from './sizes.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
@@ -57,6 +58,7 @@ export function createObject(
   // What admission and the strategy set below is nobody's.
   setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])
   kind.admit?.(object, context)
+  confirmNoEscalation(kind, object, undefined, options.user, server.store)
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
   delete metadata.selfLink
@@ -127,6 +129,7 @@ export function applyUpdate(
   const { resource } = kind
   const name = old.metadata.name
   checkVersion(kind, old, object)
+  if (!options.subresource) confirmNoEscalation(kind, object, old, options.user, server.store)
   const status = options.subresource === 'status'
   const sent = object.metadata.managedFields
   const part = options.subresource ? kind.parts?.[options.subresource] : undefined

@@ -49,6 +49,8 @@ export class Kubectl {
   #client: KubernetesClient | undefined
   /** What the server warned of and the log says, not printed yet. */
   readonly #heard: ({ warning: string } | { line: string })[] = []
+  /** Whoever has no credentials has been asked for a name and a password. */
+  askedForPassword = false
   readonly #everHeard = new Set<string>()
 
   constructor(init: { process: Process; cluster: Cluster; command: Command; path: string; flags: FlagSet; options: KubectlOptions; root: readonly Command[] }) {
@@ -76,7 +78,7 @@ export class Kubectl {
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {
     if (this.#client) return this.#client
-    const client = asManager(hearing(identified(connect(this.cluster, this.config, this.flags), this.config, this.flags, this.now), (text) => this.#hear(text)), 'kubectl')
+    const client = asManager(hearing(identified(connect(this.cluster, this.config, this.flags), this.config, this.flags, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })
     return (this.#client = logging(this, client, serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
   }

@@ -26,4 +26,32 @@ describe('kubectl as somebody else', () => {
     run('kubectl delete sa robot')
     expect(run('kubectl get pods --user=robot').stderr).toBe('error: You must be logged in to the server (Unauthorized)\n')
   })
+
+  it('gives nobody what he has not got himself', () => {
+    const { run } = bench()
+    for (const command of ['create role look --verb=get,list --resource=pods', 'create role chief --verb=create,update,patch --resource=roles,rolebindings', 'create rolebinding look --role=look --user=jane', 'create rolebinding chief --role=chief --user=jane']) run(`kubectl ${command}`)
+    expect(run('kubectl create role less --verb=list --resource=pods --as=jane').stdout).toBe('role.rbac.authorization.k8s.io/less created\n')
+    expect(run('kubectl create role more --verb=list,watch --resource=pods,secrets --as=jane').stderr).toBe(
+      'Error from server (Forbidden): roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n' +
+      '{APIGroups:[""], Resources:["pods"], Verbs:["watch"]}\n{APIGroups:[""], Resources:["secrets"], Verbs:["list" "watch"]}\n',
+    )
+    expect(run('kubectl create rolebinding bob --role=less --user=bob --as=jane').stdout).toBe('rolebinding.rbac.authorization.k8s.io/bob created\n')
+    expect(run('kubectl create rolebinding eve --clusterrole=view --user=eve --as=jane').stderr).toContain('rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant')
+    run(`kubectl create clusterrole binder --verb=bind --resource=clusterroles --resource-name=view && kubectl create clusterrolebinding binder --clusterrole=binder --user=jane`)
+    expect(run('kubectl create rolebinding eve --clusterrole=view --user=eve --as=jane').stdout).toBe('rolebinding.rbac.authorization.k8s.io/eve created\n')
+  })
+
+  it('is nobody without credentials', () => {
+    const { run } = bench()
+    run('kubectl config set-credentials basic --username=jane --password=x; kubectl config set-context none --cluster=kubernetes --user=none; kubectl config set users.none.as-uid ""')
+    expect(run('kubectl get pods --user=basic').stderr).toBe('Error from server (Forbidden): pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" in the namespace "default"\n')
+  })
+
+  it('reviews tokens', () => {
+    const { run } = bench()
+    run('kubectl create sa robot')
+    const ask = (token: string): string => run(`printf '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}' ${token} | kubectl create -f - -o jsonpath='{.status}'`).stdout
+    expect(ask('$(kubectl create token robot)')).toMatch(/^\{"audiences":\["https:\/\/kubernetes.default.svc.cluster.local"\],"authenticated":true,"user":\{"extra":\{"authentication.kubernetes.io\/credential-id":\["JTI=[-0-9a-f]+"\]\},"groups":/)
+    expect(ask('x.y.z')).toBe('{"error":"invalid bearer token","user":{}}')
+  })
 })

@@ -1,5 +1,7 @@
 import type { KubernetesClient } from '../../engine/kubernetes/client.ts'
-import { userOfToken } from '../../engine/kubernetes/rbac/authenticate.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import type { Process } from '../../engine/machine/types.ts'
+import { ANONYMOUS, userOfToken } from '../../engine/kubernetes/rbac/authenticate.ts'
 import { asUser, become } from '../../engine/kubernetes/rbac/as-user.ts'
 import { ADMIN } from '../../engine/kubernetes/rbac/authorizer.ts'
 import { failure } from '../../engine/kubernetes/status.ts'
@@ -8,8 +10,26 @@ import type { FlagSet } from './flags.ts'
 import type { Kubeconfig } from './kubeconfig.ts'
 import { list, map, text } from './objects.ts'
 
+/** The user of the kubeconfig shows nothing: kubectl asks for a name and a password. */
+export class NoCredentials extends Error {}
+
+/** clientcmd's PromptingAuthLoader. */
+export function* askForPassword(process: Process): Task {
+  yield* process.print('Please enter Username: ')
+  if ((yield* process.readLine()) === null) throw new KubectlError('EOF')
+  yield* process.print('Please enter Password: ')
+  const terminal = process.terminalOf()
+  if (!terminal) throw new KubectlError('error reading input for Password')
+  terminal.echo = false
+  try {
+    yield* process.readLine()
+  } finally {
+    terminal.echo = true
+  }
+}
+
 /** The client as the user of the kubeconfig, or as whom --token, --as, --as-group and --as-uid say: clientcmd's AuthInfo and its overrides. */
-export function identified(client: KubernetesClient, config: Kubeconfig, flags: FlagSet, wall: number): KubernetesClient {
+export function identified(client: KubernetesClient, config: Kubeconfig, flags: FlagSet, wall: number, asked: boolean): KubernetesClient {
   const name = flags.global('user') || config.context(flags.string('context'))?.user || ''
   const entry = map(config.entries('users').find((u) => u['name'] === name)?.['user'])
   const of = (flag: string, field: string): string => flags.global(flag) || text(entry[field])
@@ -18,8 +38,12 @@ export function identified(client: KubernetesClient, config: Kubeconfig, flags: 
   const uid = of('as-uid', 'as-uid')
   if (!as && (groups.length > 0 || uid)) throw new KubectlError(`requesting uid, groups or user-extra for ${name} without impersonating a user`)
   const token = of('token', 'token')
-  // a certificate comes first for the server
-  const shown = token && !entry['client-certificate-data'] && !entry['client-certificate'] ? userOfToken(client, token, wall) : ADMIN
+  const has = (...fields: readonly string[]): boolean => fields.some((field) => entry[field] !== undefined && entry[field] !== '')
+  const hasCertificate = has('client-certificate-data', 'client-certificate')
+  const isNamed = hasCertificate || token !== '' || has('tokenFile', 'auth-provider', 'exec')
+  if (!isNamed && !has('username') && !asked) throw new NoCredentials()
+  // the server knows no passwords; a certificate comes before a token
+  const shown = !isNamed ? ANONYMOUS : token && !hasCertificate ? userOfToken(client, token, wall) : ADMIN
   if (!shown) throw failure(401, 'Unauthorized', 'Unauthorized')
   const user = as ? become(client, shown, { user: as, groups, ...(uid ? { uid } : {}) }) : shown
   return user === ADMIN ? client : asUser(client, user)

@@ -5,6 +5,7 @@ import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { completionText } from './completion.ts'
 import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
+import { askForPassword, NoCredentials } from './identity.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
 import { discoveryLog } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
@@ -102,7 +103,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   yield* process.sleep(START_UP, { background: false })
   let code: number
   try {
-    code = (yield* command.run(k)) ?? 0
+    code = (yield* withCredentials(k, command.run)) ?? 0
   } catch (error) {
     yield* k.tellWarnings()
     if (error instanceof PrintError) yield* k.out(error.stdout)
@@ -115,6 +116,18 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     return 1
   }
   return code
+}
+
+/** Runs a command; one that finds that nobody is logged in asks, and begins again. */
+function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnType<NonNullable<Command['run']>> {
+  try {
+    return yield* run(k)
+  } catch (error) {
+    if (!(error instanceof NoCredentials) || k.askedForPassword) throw error
+    yield* askForPassword(k.process)
+    k.askedForPassword = true
+    return yield* run(k)
+  }
 }
 
 function usage(error: unknown, path: string): unknown {

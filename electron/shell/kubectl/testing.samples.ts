@@ -24,7 +24,7 @@ kind: Config
 preferences: {}
 users:
 - name: podhop
-  user: {}
+  user: { client-certificate-data: UE9ESE9Q, client-key-data: UE9ESE9Q }
 `
 
 export interface Bench {

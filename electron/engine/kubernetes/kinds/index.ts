@@ -18,7 +18,7 @@ import { podDisruptionBudget, priorityClass } from './policy.ts'
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts'
 import { replicaSet } from './replica-set.ts'
 import { replicationController } from './replication-controller.ts'
-import { localSubjectAccessReview, selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, subjectAccessReview } from './reviews.ts'
+import { localSubjectAccessReview, selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, subjectAccessReview, tokenReview } from './reviews.ts'
 import { ipAddress, serviceCidr } from './service-cidr.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
@@ -48,6 +48,7 @@ export const KINDS: readonly Kind[] = [
   selfSubjectAccessReview,
   selfSubjectRulesReview,
   subjectAccessReview,
+  tokenReview,
   cronJob,
   job,
   lease,

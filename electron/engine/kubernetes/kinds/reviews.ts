@@ -1,6 +1,7 @@
 import type { PolicyRule } from 'kubernetes-types/rbac/v1'
 import { FieldErrors, GoValue } from '../field-errors.ts'
-import { ADMIN, authorize, rulesFor, type Attributes, type Rbac, type User } from '../rbac/authorizer.ts'
+import { holderOf } from '../rbac/authenticate.ts'
+import { ADMIN, authorize, rbacIn, rulesFor, type Attributes, type User } from '../rbac/authorizer.ts'
 import { badRequest, invalid } from '../status.ts'
 import type { Store } from '../store.ts'
 import type { KubeObject } from '../types.ts'
@@ -39,8 +40,6 @@ function decide(store: Store, user: User, asked: Attributes): object {
   const { allowed, reason } = authorize(rbacIn(store), user, asked)
   return { allowed, ...(reason ? { reason } : {}) }
 }
-
-const rbacIn = (store: Store): Rbac => (resource, namespace = '') => store.list(resource, namespace)
 
 export const selfSubjectAccessReview: Kind<Review<AccessSpec, object>> = {
   ...review('SelfSubjectAccessReview', 'selfsubjectaccessreviews', 'authorization.k8s.io'),
@@ -98,9 +97,23 @@ export const selfSubjectRulesReview: Kind<Review<{ namespace?: string }, RulesSt
 
 export const selfSubjectReview: Kind<KubeObject & { status: object }> = {
   ...review('SelfSubjectReview', 'selfsubjectreviews', 'authentication.k8s.io'),
-  answer(object, { store }, { name: username, groups, uid }) {
-    const extra = username === ADMIN.name ? { extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] } } : {}
-    object.status = { userInfo: { username, ...(uid ? { uid } : {}), groups, ...extra } }
+  answer(object, { store }, user) {
+    const extra = user.name === ADMIN.name ? { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] } : user.extra
+    object.status = { userInfo: userInfo({ ...user, ...(extra ? { extra } : {}) }) }
+    return object
+  },
+}
+
+const userInfo = ({ name: username, uid, groups, extra }: User): object => ({ username, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) })
+
+/** Whose a token is: pkg/registry/authentication/tokenreview. */
+export const tokenReview: Kind<Review<{ token?: string; audiences?: string[] }, object>> = {
+  ...review('TokenReview', 'tokenreviews', 'authentication.k8s.io'),
+  answer(object, { store, clock }) {
+    const { token = '', audiences = [] } = object.spec
+    if (token === '') throw badRequest('token is required for TokenReview in authentication')
+    const holder = holderOf((resource, namespace, name) => store.get(resource, namespace, name), token, clock.wall(), audiences.length > 0 ? audiences : undefined)
+    object.status = holder ? { authenticated: true, user: userInfo(holder.user), audiences: holder.audiences } : { user: {}, error: 'invalid bearer token' }
     return object
   },
 }

@@ -63,11 +63,11 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
     },
     update(resource, namespace, name, object, options) {
       may('update', resource, namespace, name, options?.subresource)
-      return client.update(resource, namespace, name, object, options)
+      return client.update(resource, namespace, name, object, { ...options, user })
     },
     patch(resource, namespace, name, type, patch, options) {
       may('patch', resource, namespace, name, options?.subresource)
-      return client.patch(resource, namespace, name, type, patch, options)
+      return client.patch(resource, namespace, name, type, patch, { ...options, user })
     },
     createSubresource(resource, namespace, name, subresource, object, options) {
       may('create', resource, namespace, name, subresource)

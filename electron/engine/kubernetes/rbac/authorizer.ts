@@ -1,6 +1,7 @@
 import type { KubernetesClient, StatusError } from '../client.ts'
 import { quote } from '../json.ts'
 import { failure, forbidden } from '../status.ts'
+import type { Store } from '../store.ts'
 import type { Role, RoleBinding } from '../types.ts'
 
 /** Who asks: authentication.k8s.io/v1 UserInfo. */
@@ -8,6 +9,7 @@ export interface User {
   name: string
   groups: readonly string[]
   uid?: string
+  extra?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Whoever reaches the API with kubeadm's admin.conf: kubectl of the laptop. */
@@ -32,6 +34,9 @@ type Rule = NonNullable<Role['rules']>[number]
 
 /** Where bindings and roles are read: of one namespace, or those of the cluster. */
 export type Rbac = (resource: 'clusterrolebindings' | 'rolebindings' | 'clusterroles' | 'roles', namespace?: string) => readonly unknown[]
+
+/** For what runs in the API server. */
+export const rbacIn = (store: Store): Rbac => (resource, namespace = '') => store.list(resource, namespace)
 
 export function rbacOf(client: KubernetesClient): Rbac {
   return (resource, namespace) => client.list(resource, namespace === undefined ? {} : { namespace }).items
@@ -61,8 +66,8 @@ export function authorize(rbac: Rbac, user: User, asked: Attributes): Decision {
   return { allowed: false, reason: missing.length === 0 ? '' : `RBAC: ${missing.length === 1 ? missing[0]! : `[${[...new Set(missing)].join(', ')}]`}` }
 }
 
-/** What a user may do in a namespace: of SelfSubjectRulesReview. */
-export function rulesFor(rbac: Rbac, user: User, namespace: string): Rule[] {
+/** What a user may do in a namespace, or without one in the cluster. */
+export function rulesFor(rbac: Rbac, user: User, namespace: string | undefined): Rule[] {
   return [...grants(rbac, user, namespace)].flatMap(({ rules }) => rules ?? [])
 }
 

@@ -19,6 +19,9 @@ SubjectRulesReviewStatus resourceRules:[ResourceRule]! nonResourceRules:[NonReso
 ResourceRule verbs:[s]! apiGroups:[s] resources:[s] resourceNames:[s]
 NonResourceRule verbs:[s]! nonResourceURLs:[s]
 SelfSubjectReview metadata:ObjectMeta status:SelfSubjectReviewStatus
+TokenReview metadata:ObjectMeta spec:TokenReviewSpec! status:TokenReviewStatus
+TokenReviewSpec token:s audiences:[s]
+TokenReviewStatus authenticated:b user:UserInfo audiences:[s] error:s
 SelfSubjectReviewStatus userInfo:UserInfo
 UserInfo username:s uid:s groups:[s] extra:{[s]}
 `

@@ -2,7 +2,7 @@ import { ConnectionError, StatusError } from '../../kubernetes/client.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
 import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
 import { become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
-import { userOfToken } from '../../kubernetes/rbac/authenticate.ts'
+import { ANONYMOUS, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
 import type { Process } from '../../machine/types.ts'
@@ -16,7 +16,6 @@ import type { SystemServices } from '../types.ts'
 import { serverCertificate } from './certificate.ts'
 
 const PORT = 6443
-const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 
 /**
  * What kube-apiserver answers to those who reach its port: Pods with their ServiceAccount's token, and whoever has none.
