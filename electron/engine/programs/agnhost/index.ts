@@ -3,6 +3,7 @@ import type { Process, Program } from '../../machine/types.ts'
 import { resolvConfOf } from '../../dns/resolver.ts'
 import { untilSignal } from '../output.ts'
 import { connect } from './connect.ts'
+import { cobraFlags } from './flags.ts'
 import { grpcHealthChecking } from './grpc.ts'
 import { liveness } from './liveness.ts'
 import { netexec } from './netexec.ts'
@@ -36,10 +37,19 @@ function printing(text: (process: Process) => string): (process: Process) => Tas
   }
 }
 
-function* pause(process: Process): Task<number> {
+function* pause(process: Process, args: readonly string[]): Task<number> {
+  const flags = yield* cobraFlags(process, args, [{ name: 'delay-shutdown', kind: 'int' }])
+  if (typeof flags === 'number') return flags
   yield* process.print('Paused\n')
-  yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
-  return 0
+  const signal = yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+  const delay = Number(flags.values.get('delay-shutdown') ?? 0)
+  if (delay > 0) {
+    yield* process.print(`Sleeping ${delay} seconds before exit ...`)
+    yield* process.sleep(delay * 1000)
+  }
+  const code = signal === 'SIGINT' ? 1 : 2
+  yield* process.print(`exiting ${code}\n`)
+  return code
 }
 
 export const agnhost: Program = function* (process) {

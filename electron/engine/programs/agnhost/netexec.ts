@@ -16,6 +16,7 @@ export function* netexec(process: Process, args: readonly string[]): Task<number
   const flags = yield* cobraFlags(process, args, [
     { name: 'http-port', kind: 'int' }, { name: 'udp-port', kind: 'int' }, { name: 'sctp-port', kind: 'int' }, { name: 'http-override', kind: 'string' },
     { name: 'udp-listen-addresses', kind: 'string' }, { name: 'tls-cert-file', kind: 'string' }, { name: 'tls-private-key-file', kind: 'string' },
+    { name: 'delay-shutdown', kind: 'int' },
   ])
   if (typeof flags === 'number') return flags
   const { values } = flags
@@ -47,8 +48,14 @@ export function* netexec(process: Process, args: readonly string[]): Task<number
   if (udpPort !== -1) log.print(`Started UDP server on port  ${udpPort}`)
   if (sctpPort !== -1) log.print(`Started SCTP server on port  ${sctpPort}`)
   yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+  const delay = Number(values.get('delay-shutdown') ?? 0)
+  if (delay > 0) {
+    log.print(`Sleeping ${delay} seconds before terminating...`)
+    yield* process.sleep(delay * 1000)
+  }
   yield* log.out.flush()
-  return 0
+  // without a handler Go's runtime ends the first process of a container with 2
+  return delay > 0 ? 0 : 2
 }
 
 class NetExec {
@@ -134,7 +141,12 @@ class NetExec {
     const process = this.#process
     return (function* (): Task<GoAnswer> {
       yield* process.sleep(parseGoDuration(wait) ?? 0)
-      process.exit(Number(code || 0))
+      if ((parseGoDuration(timeout) ?? 0) === 0) process.exit(Number(code || 0))
+      // the answer still goes out, then connections are closed (http.Server.Shutdown)
+      process.spawnThread((function* (): Task {
+        yield* process.sleep(1)
+        process.exit(Number(code || 0))
+      })())
       return { body: '' }
     })()
   }
