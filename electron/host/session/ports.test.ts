@@ -11,13 +11,13 @@ afterEach(() => {
   for (const made of desks.splice(0)) made.session.close()
 })
 
-/** A desk with nginx in the Pod web, and a port of this machine that leads there. */
+/** A desk with nginx in the Pod web, which takes bodies of any size, and a port of this machine that leads there. */
 async function forwarded(options: ConstructorParameters<typeof Desk>[0] = {}): Promise<{ desk: Desk; port: number }> {
   const desk = new Desk(options)
   desks.push(desk)
   await desk.session.open(null)
   await desk.type('kubectl run web --image=nginx --port=80; kubectl wait --for=condition=Ready pod/web', /condition met/)
-  await desk.type('kubectl exec web -- sh -c "yes 0123456789abcde | head -c 10485760 > /usr/share/nginx/html/big"; echo made-$((1 + 1))', /made-2/)
+  await desk.type('kubectl exec web -- sh -c "yes 0123456789abcde | head -c 10485760 > /usr/share/nginx/html/big; echo \'client_max_body_size 0;\' > /etc/nginx/conf.d/size.conf; nginx -s reload"; echo made-$((1 + 1))', /made-2/)
   return { desk, port: await desk.forward() }
 }
 

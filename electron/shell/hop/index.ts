@@ -82,12 +82,16 @@ function parseTrace(args: readonly string[]): TraceOptions | { error: string } {
   return { source: places[0]!, destination: places[1]!, output, ...(pcap === undefined ? {} : { pcap }) }
 }
 
+/** How long the trace takes to begin, in virtual ms: what the command before it changed has reached the nodes by then. */
+const START_UP = 50
+
 function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
   const options = parseTrace(args)
   if ('error' in options) {
     yield* self.printError(`${options.error}\n`)
     return 2
   }
+  yield* self.sleep(START_UP, { background: false })
   const capture = options.pcap === undefined ? undefined : new JourneyCapture(cluster)
   try {
     const result = yield* traceJourney(cluster, options.source, options.destination)

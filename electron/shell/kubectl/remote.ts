@@ -24,6 +24,12 @@ export function* settleTty(k: Kubectl, wanted: { stdin: boolean; tty: boolean; q
 }
 
 /**
+ * How long a stream to the kubelet and a process in the container take to begin, in virtual ms; a real cluster needs about
+ * twice as long. A policy applied by the command before is in force by then.
+ */
+const STREAM_UP = 50
+
+/**
  * Joins this process's ends to a container's, the terminal in raw mode meanwhile and its size passed on; the terminal
  * is as before whatever happens. Throws what the exit code means.
  */
@@ -43,6 +49,7 @@ export function* joinRemote(k: Kubectl, session: Session): Task<void> {
   }
   const { namespace, name } = session.pod.metadata
   let remote: RemoteCommand | undefined
+  if (session.command) yield* process.sleep(STREAM_UP, { background: false })
   try {
     if (terminal) {
       terminal.canonical = false
