@@ -67,6 +67,8 @@ describe.skipIf(!available)('the real tools agree', () => {
       'ip route del 10.50.0.0/16', 'ip route del 10.54.0.0/16 metric 50', 'ip route flush 10.55.0.0/16', 'ip route', 'ip addr add 10.244.1.33/24 dev eth0', 'ip addr add 192.168.3.1/24 brd + dev eth0', 'ip addr add 192.168.4.1 dev eth0', 'ip addr', 'ip route',
       'ip addr del 192.168.3.1/24 dev eth0', 'ip addr del 10.244.1.33/24 dev eth0', 'ip link set eth0 mtu 1400', 'ip link show eth0', 'ip link set dev eth0 mtu 1500',
       'ip neigh add 10.244.1.99 lladdr 02:00:00:00:00:99 dev eth0', 'ip neigh', 'ip -j neigh', 'ip neigh replace 10.244.1.99 lladdr 02:00:00:00:00:98 dev eth0 nud reachable', 'ip neigh show dev eth0', 'ip neigh del 10.244.1.99 dev eth0', 'ip neigh show 10.244.1.99',
+      'ip link set eth0 alias uplink', 'ip link show eth0', 'ip -o link show eth0', 'ip -j link show eth0', 'ip -br -j link', 'ip -br -j addr', 'ip -s -s -j link show lo', 'ip -d -j link show eth0', 'ip -d -j addr show eth0', 'ip link set mtu x eth0', 'ip link set eth0 foo', 'ip link set eth0 mtu', 'ip link set txqlen 500 multicast off promisc on group 5 dev eth0', 'ip -d link show eth0', 'ip link show group 5',
+      'ip link set eth0 txqueuelen 1000 multicast on promisc off group default alias x', 'ip link set eth0 arp foo', 'ip link set eth0 name a/b', 'ip link set eth0 master nope', 'ip link set eth0 master lo', 'ip link set eth0 address 02:00', 'ip link del', 'ip link show eth0 lo', 'ip link show master nope', 'ip link show dev', 'ip link show vrf foo',
       'ip link set lo down', 'ip addr show lo', 'ip route show table local', 'ip link set lo up',
     ])
   })

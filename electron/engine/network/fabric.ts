@@ -188,7 +188,8 @@ export class Network {
     switch (spec.kind) {
       case 'dummy': return this.createDummy(network, name, spec)
       case 'bridge': return this.createBridge(network, name, spec)
-      case 'veth': return this.createVeth({ network, name, mac: spec.mac, mtu: spec.mtu }, { network: spec.peer.network ?? network, name: spec.peer.name, mtu: spec.mtu })[0]
+      // the kernel makes the other end first, which shows where both are in one namespace (veth_newlink)
+      case 'veth': return this.createVeth({ network: spec.peer.network ?? network, name: spec.peer.name, mtu: spec.mtu }, { network, name, mac: spec.mac, mtu: spec.mtu })[1]
       case 'vxlan': return this.createVxlan(network, name, spec)
       case 'ipip': return this.createIpip(network, name, spec)
       case 'wireguard': return this.createWireguard(network, name, spec)

@@ -2,7 +2,7 @@ import type { Namespace } from './namespace.ts'
 import { ETHERNET_HEADER, frameLength, ipLength, scrubbed } from './packets.ts'
 import { runLinkProgram, type LinkProgram } from './programs.ts'
 import type { LinkConf } from './sysctl.ts'
-import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkStatistics, Mac } from './types.ts'
+import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkNotes, LinkStatistics, Mac } from './types.ts'
 
 export interface LinkOptions {
   name: string
@@ -23,11 +23,12 @@ export abstract class BaseLink implements Link {
   abstract readonly kind: LinkKind
   name: string
   readonly index: number
-  readonly mac: Mac
+  mac: Mac
   #mtu: number
   wasUp = false
   #up = false
   removed = false
+  notes: LinkNotes | undefined
   master: BridgeInput | undefined
   addresses: LinkAddress[] = []
   readonly statistics: LinkStatistics = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 }

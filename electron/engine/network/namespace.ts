@@ -327,6 +327,20 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.changed()
   }
 
+  /** `ip link set NAME name`: its settings go along. Throws SystemError EEXIST; EBUSY while it is up (dev_change_name of Linux 6.1). */
+  renameLink(name: string, to: string): void {
+    const link = this.link(name)
+    if (to === name) return
+    if (link.up) throw new SystemError('EBUSY')
+    if (this.links.has(to)) throw new SystemError('EEXIST')
+    this.late?.forLink(name)
+    this.links.delete(name)
+    link.name = to
+    this.links.set(to, link)
+    this.settings.renameLink(name, to)
+    this.changed()
+  }
+
   /** `ip link set NAME netns`: addresses and routes stay behind, the number goes along if it is free. Throws SystemError EEXIST; EINVAL for what stays where it is. */
   moveLink(name: string, to: NetworkNamespace): void {
     const link = this.link(name)

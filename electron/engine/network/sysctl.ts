@@ -150,6 +150,13 @@ export class Sysctls {
     return conf
   }
 
+  renameLink(name: string, to: string): void {
+    for (const map of [this.#conf, this.#conf6, this.#links] as Map<string, unknown>[]) {
+      map.set(linkPart(to), map.get(linkPart(name)))
+      map.delete(linkPart(name))
+    }
+  }
+
   removeLink(name: string): void {
     const part = linkPart(name)
     this.#links.delete(part)

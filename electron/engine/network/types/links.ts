@@ -9,14 +9,28 @@ export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy
 
 export interface LinkStatistics { rxPackets: number; rxBytes: number; rxDropped: number; txPackets: number; txBytes: number; txDropped: number }
 
+export interface LinkNotes {
+  alias?: string
+  /** IFLA_GROUP */
+  group?: number
+  /** IFLA_TXQLEN, packets */
+  queue?: number
+  promiscuous?: boolean
+  allMulticast?: boolean
+  /** Unless false. */
+  multicast?: boolean
+}
+
 /** An interface of a network namespace. */
 export interface Link {
   readonly kind: LinkKind
   name: string
   readonly index: number
-  readonly mac: Mac
+  mac: Mac
   mtu: number
   up: boolean
+  /** What ip-link(8) notes of it and the network does not ask for. */
+  notes?: LinkNotes | undefined
   /** It has been up once: from then on it has a queue discipline. */
   readonly wasUp?: boolean
   /** Programs that see every frame before the kernel does (tc-bpf(8)). */

@@ -53,6 +53,8 @@ export interface NetworkNamespace {
   removeAddress(link: string, address: Cidr): void
   setUp(link: string, up: boolean): void
   removeLink(name: string): void
+  /** As `ip link set NAME name`. Throws SystemError EEXIST; EBUSY while it is up. */
+  renameLink(name: string, to: string): void
   /** As `ip link set NAME netns`; of veth pairs alone. Throws SystemError EEXIST, EINVAL. */
   moveLink(name: string, to: NetworkNamespace): void
   /** As `ip link add`: a link that is down. Throws SystemError EEXIST, EINVAL (a name that cannot be), ENODEV. */

@@ -148,7 +148,7 @@ function address(network: NetworkNamespace, args: string[], options: Options): s
   switch (verbOf(args, ['show', 'add', 'delete', 'flush'], 'address')) {
     case 'show': {
       const filter = { ...linkFilter(network, args), ...options }
-      if (options.json) return ipJson.addresses(network, filter, options.pretty)
+      if (options.json) return ipJson.addresses(network, filter)
       if (options.brief) return printAddressesBrief(network, filter)
       return options.oneLine ? printAddressesOneLine(network, filter) : printAddresses(network, filter)
     }

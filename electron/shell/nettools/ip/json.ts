@@ -1,6 +1,8 @@
 import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatDestination } from '../../../engine/cluster.ts'
-import { flagNames, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+import type { Options } from './common.ts'
+import { detailsRow } from './details.ts'
+import { flagNames, groupOf, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
 function prettyJson(value: unknown, indent: string): string {
@@ -31,7 +33,7 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { 
     ...(link.master ? { master: link.master.name } : {}),
     operstate: stateOf(link),
     ...(mode ? { linkmode: 'DEFAULT' } : {}),
-    group: 'default',
+    group: groupOf(link),
     ...(queueLength(link) ? { txqlen: queueLength(link) } : {}),
     link_type: link.kind === 'wireguard' ? 'none' : link.kind === 'loopback' || link.kind === 'ipip' ? link.kind : 'ether',
     address: link.mac,
@@ -49,24 +51,64 @@ function withoutHardware(row: Record<string, unknown>, link: ReturnType<typeof s
   return { ifindex, ...(other === undefined ? {} : { link: other }), ...few }
 }
 
+type LinkRow = ReturnType<typeof selectLinks>[number]
+
+/** `-br`: what is in the columns, and of the other end what there is to tell. */
+function briefRow(row: Record<string, unknown>): Record<string, unknown> {
+  const { link_index, link: other, ifname, operstate } = row
+  return { ...(link_index === undefined ? {} : { link_index }), ...(other === undefined ? {} : { link: other }), ifname, operstate }
+}
+
+/** `-s`, and twice. */
+function statisticsRow(link: LinkRow, errors: boolean | undefined): Record<string, unknown> {
+  const s = link.statistics
+  const rx = { bytes: s.rxBytes, packets: s.rxPackets, errors: 0, dropped: s.rxDropped, over_errors: 0, multicast: 0 }
+  const tx = { bytes: s.txBytes, packets: s.txPackets, errors: 0, dropped: s.txDropped, carrier_errors: 0, collisions: 0 }
+  if (!errors) return { stats64: { rx, tx } }
+  return {
+    stats64: {
+      rx: { ...rx, length_errors: 0, crc_errors: 0, frame_errors: 0, fifo_errors: 0, missed_errors: 0 },
+      tx: { ...tx, aborted_errors: 0, fifo_errors: 0, window_errors: 0, heartbeat_errors: 0, carrier_changes: link.kind !== 'loopback' && link.carrier ? 2 : 0 },
+    },
+  }
+}
+
+/** The alias is one of the details of `ip addr`, whose statistics come last. */
+function more(link: LinkRow, options: Partial<Options>, addresses: boolean): Record<string, unknown> {
+  const alias = link.notes?.alias !== undefined && (!addresses || options.details) ? { ifalias: link.notes.alias } : {}
+  return { ...(options.details && detailsRow(link, addresses)), ...(options.statistics && !addresses && statisticsRow(link, options.errors)), ...alias }
+}
+
 export const ipJson = {
-  links: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string => writeJson(selectLinks(network, filter).map((l) => linkRow(l, true, filter)), pretty),
-  addresses: (network: NetworkNamespace, filter: LinkFilter, pretty: boolean): string =>
+  links: (network: NetworkNamespace, filter: LinkFilter, options: Options): string =>
+    writeJson(selectLinks(network, filter).map((l) => {
+      const row = linkRow(l, true, filter)
+      return options.brief ? { ...briefRow(row), address: row['address'], flags: row['flags'] } : { ...row, ...more(l, options, false) }
+    }), options.pretty).replace(/(_timer": ?)([\d.]+)/g, (_, name: string, seconds: string) => name + Number(seconds).toFixed(2)),
+  addresses: (network: NetworkNamespace, filter: LinkFilter & Options): string =>
     writeJson(
-      selectLinks(network, filter).filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0).map((l) => ({
-        ...(filter.family ? withoutHardware(linkRow(l, false, filter), l, filter) : linkRow(l, false, filter)),
-        addr_info: selectAddresses(l, filter.family).map((a) => ({
-          family: a.address.includes(':') ? 'inet6' : 'inet',
-          local: a.address,
-          prefixlen: a.prefixLength,
-          ...(a.broadcast ? { broadcast: a.broadcast } : {}),
-          scope: a.scope,
-          ...(a.address.includes(':') ? {} : { label: l.name }),
-          valid_life_time: 4294967295,
-          preferred_life_time: 4294967295,
-        })),
-      })),
-      pretty,
+      selectLinks(network, filter).filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0).map((l) => {
+        const row = linkRow(l, false, filter)
+        const own = selectAddresses(l, filter.family)
+        if (filter.brief) return { ...briefRow(row), addr_info: own.map((a) => ({ local: a.address, prefixlen: a.prefixLength })) }
+        return {
+          ...(filter.family ? withoutHardware(row, l, filter) : row),
+          ...more(l, filter, true),
+          addr_info: own.map((a) => ({
+            family: a.address.includes(':') ? 'inet6' : 'inet',
+            local: a.address,
+            prefixlen: a.prefixLength,
+            ...(a.broadcast ? { broadcast: a.broadcast } : {}),
+            scope: a.scope,
+            ...(a.secondary ? { secondary: true } : {}),
+            ...(a.address.includes(':') ? {} : { label: l.name }),
+            valid_life_time: 4294967295,
+            preferred_life_time: 4294967295,
+          })),
+          ...(filter.statistics && statisticsRow(l, filter.errors)),
+        }
+      }),
+      filter.pretty,
     ),
   routes: (network: NetworkNamespace, filter: RouteFilter, { pretty, details }: { pretty: boolean; details: boolean }): string =>
     writeJson(

@@ -90,3 +90,20 @@ describe('ip link add', () => {
     expect(a.network.links.has('v5')).toBe(false)
   })
 })
+
+describe('ip link set', () => {
+  it('gives a link that is down another name, by which its settings and addresses are then found', () => {
+    const { node1 } = twoNodes()
+    node1.run('ip link add d0 type dummy')
+    node1.run('sysctl -qw net.ipv4.conf.d0.rp_filter=2')
+    node1.run('ip link set d0 up')
+    expect(node1.run('ip link set d0 name d1')).toMatchObject({ stderr: 'RTNETLINK answers: Device or resource busy\n', code: 2 })
+    node1.run('ip link set d0 down')
+    expect(node1.run('ip link set d0 name eth0').stderr).toBe('RTNETLINK answers: File exists\n')
+    expect(node1.run('ip link set d0 name d1 up')).toMatchObject({ stderr: '', code: 0 })
+    node1.run('ip addr add 10.77.0.1/24 dev d1')
+    expect(node1.run('ip route show 10.77.0.0/24').stdout).toBe('10.77.0.0/24 dev d1 proto kernel scope link src 10.77.0.1 \n')
+    expect(node1.run('sysctl net.ipv4.conf.d1.rp_filter').stdout).toBe('net.ipv4.conf.d1.rp_filter = 2\n')
+    expect(node1.run('ip link show d0').code).toBe(1)
+  })
+})

@@ -1,69 +1,70 @@
-import type { Bridge, NetworkNamespace } from '../../../engine/cluster.ts'
+import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { addLink } from './add-link.ts'
-import { permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { nextWord, numberWord, permit, Refusal, requireLink, verbOf, wrong, type Options } from './common.ts'
 import { ipJson } from './json.ts'
+import { setLink } from './set-link.ts'
 import { printLinks, printLinksBrief, type LinkFilter } from './print.ts'
 
-/** "dev X", "up", "master B", "type T", or a bare device name. */
+/** "dev X", "up", "master B", "type T", "group G", or a bare device name. */
 export function linkFilter(network: NetworkNamespace, args: string[]): LinkFilter {
   const filter: LinkFilter = {}
   while (args.length > 0) {
     const word = args.shift()!
     if (word === 'up') filter.up = true
-    else if (word === 'master') filter.master = requireLink(network, args.shift())
-    else if (word === 'type') filter.type = args.shift() ?? ''
-    else filter.device = requireLink(network, word === 'dev' ? args.shift() : word)
+    else if (word === 'master') {
+      filter.master = nextWord(args)
+      if (!network.links.has(filter.master)) throw wrong(filter.master, 'Device does not exist')
+    } else if (word === 'type') filter.type = nextWord(args)
+    else if (word === 'group') {
+      const group = nextWord(args)
+      filter.group = group === 'default' ? 0 : numberWord(group, 'Invalid "group" value')
+    } else if (word === 'vrf') throw wrong(nextWord(args), 'Not a valid VRF name')
+    else {
+      const name = word === 'dev' ? nextWord(args) : word
+      if (filter.device !== undefined) throw new Refusal(`Error: either "dev" is duplicate, or "${name}" is a garbage.\n`, 255)
+      filter.device = name
+    }
   }
+  if (filter.device !== undefined) requireLink(network, filter.device)
   return filter
 }
 
 /** ip-link(8) */
 export function link(network: NetworkNamespace, args: string[], options: Options): string {
-  switch (verbOf(args, ['show', 'set', 'delete', 'add'], 'link')) {
+  switch (verbOf(args, ['show', 'set', 'delete', 'add', 'change', 'replace', 'property', 'afstats', 'xstats'], 'link')) {
     case 'show': {
       const filter = linkFilter(network, args)
-      if (options.json) return ipJson.links(network, { ...filter, ...(options.netnsName ? { netnsName: options.netnsName } : {}) }, options.pretty)
+      if (options.json) return ipJson.links(network, { ...filter, ...(options.netnsName ? { netnsName: options.netnsName } : {}) }, options)
       return options.brief ? printLinksBrief(network, filter) : printLinks(network, { ...filter, ...options })
     }
-    case 'set': return setLink(network, args, options)
+    case 'set':
+    case 'change': return setLink(network, args, options)
     case 'delete': {
-      const name = args[0] === 'dev' ? args[1] : args[0]
-      requireLink(network, name, `Cannot find device "${name ?? ''}"\n`)
+      let name: string | undefined
+      while (args.length > 0) {
+        const word = args.shift()!
+        if (word === 'type') {
+          nextWord(args)
+          break
+        }
+        const device = word === 'dev' ? nextWord(args) : word
+        if (name !== undefined) throw new Refusal(`Error: either "dev" is duplicate, or "${device}" is a garbage.\n`, 255)
+        name = device
+      }
+      if (name === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
+      requireLink(network, name, `Cannot find device "${name}"\n`)
       permit(options)
-      const { kind } = network.links.get(name!)!
+      const { kind } = network.links.get(name)!
       if (kind === 'loopback') throw new Refusal('RTNETLINK answers: Operation not supported\n', 2)
       if (kind === 'nic') throw new Refusal(`podhop: not simulated: ip link delete of a network card (use ip link set ${name} down)\n`, 69)
-      network.removeLink(name!)
+      network.removeLink(name)
       return ''
     }
-    default: return addLink(network, args, options)
+    case 'add': return addLink(network, args, options)
+    case 'replace': {
+      if (!args.includes('type')) throw new Refusal('Not enough information: "type" argument is required\n', 1)
+      throw new Refusal('podhop: not simulated: ip link replace (use ip link set or ip link add)\n', 69)
+    }
+    default: throw new Refusal('podhop: not simulated: ip link property, afstats and xstats (use ip -s link)\n', 69)
   }
-}
-
-function setLink(network: NetworkNamespace, args: string[], options: Options): string {
-  if (args[0] === 'dev') args.shift()
-  const name = args.shift()
-  if (name === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
-  const device = network.links.get(requireLink(network, name, `Cannot find device "${name}"\n`))!
-  if (args.length > 0) permit(options)
-  while (args.length > 0) {
-    const word = args.shift()!
-    if (word === 'up' || word === 'down') network.setUp(name, word === 'up')
-    else if (word === 'mtu') {
-      const mtu = Number(args.shift())
-      if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65535) throw new Refusal(mtu < 68 ? 'Error: mtu less than device minimum.\n' : 'Error: mtu greater than device maximum.\n', 2)
-      device.mtu = mtu
-    } else if (word === 'nomaster') device.master?.detach(device)
-    else if (word === 'master') {
-      const bridge = network.links.get(args.shift() ?? '')
-      if (bridge?.kind !== 'bridge') throw new Refusal('Error: Device does not exist.\n', 1)
-      ;(bridge as Bridge).attach(device)
-    } else if (word === 'netns') {
-      const target = options.netns!(args.shift() ?? '')
-      if (device.kind === 'loopback') throw new Refusal('RTNETLINK answers: Invalid argument\n', 2)
-      if (device.kind !== 'veth') throw new Refusal(`podhop: not simulated: moving a link of kind ${device.kind} (an end of a veth pair can be moved)\n`, 69)
-      network.moveLink(name, target)
-    } else throw new Refusal(`podhop: not simulated: ip link set ${word} (use up, down, mtu, master, nomaster or netns)\n`, 69)
-  }
-  return ''
 }

@@ -1,4 +1,5 @@
-import { cidrContains, formatNeighbour, formatRoute, type Link, type LinkAddress, type NetworkNamespace, type GeneveLink, type IpipLink, type Route, type VxlanLink } from '../../../engine/cluster.ts'
+import { cidrContains, formatNeighbour, formatRoute, type IpipLink, type Link, type LinkAddress, type NetworkNamespace, type Route } from '../../../engine/cluster.ts'
+import { details } from './details.ts'
 
 /** What `ip … show` prints (iproute2 6.1), from a network namespace. The inspector uses these too. */
 
@@ -10,6 +11,7 @@ export interface LinkFilter {
   up?: boolean
   master?: string
   type?: string
+  group?: number
   /** The name of another network namespace on this machine. */
   netnsName?: (network: NetworkNamespace) => string | undefined
 }
@@ -17,7 +19,7 @@ export interface LinkFilter {
 export function selectLinks(network: NetworkNamespace, filter: LinkFilter = {}): Link[] {
   return [...network.links.values()]
     .filter((l) => (filter.device === undefined || l.name === filter.device) && (!filter.up || l.up) && (filter.master === undefined || l.master?.name === filter.master))
-    .filter((l) => filter.type === undefined || kindName(l) === filter.type)
+    .filter((l) => (filter.type === undefined || kindName(l) === filter.type) && (filter.group === undefined || (l.notes?.group ?? 0) === filter.group))
     .sort((a, b) => a.index - b.index)
 }
 
@@ -38,8 +40,18 @@ function flagsOf(link: Link): string {
 export function flagNames(link: Link): string[] {
   const kind = isRaw(link) ? [...(pointToPoint(link) ? ['POINTOPOINT'] : []), 'NOARP'] : link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST', ...(link.arp === false ? ['NOARP'] : [])])]
   const down = link.up && !link.carrier
-  return [...(down ? ['NO-CARRIER'] : []), ...kind, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : []), ...(link.peer?.namespace === link.namespace && !link.peer.up ? ['M-DOWN'] : [])]
+  const { promiscuous, allMulticast, multicast } = link.notes ?? {}
+  const more = [...(promiscuous ? ['PROMISC'] : []), ...(allMulticast ? ['ALLMULTI'] : [])]
+  return [...(down ? ['NO-CARRIER'] : []), ...(multicast === undefined ? kind : withMulticast(kind, multicast)), ...more, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : []), ...(link.peer?.namespace === link.namespace && !link.peer.up ? ['M-DOWN'] : [])]
 }
+
+/** IFF_MULTICAST stands before IFF_NOARP (print_link_flags). */
+function withMulticast(flags: readonly string[], on: boolean): string[] {
+  const others = flags.filter((f) => f !== 'MULTICAST' && f !== 'NOARP')
+  return [...others, ...(on ? ['MULTICAST'] : []), ...(flags.includes('NOARP') ? ['NOARP'] : [])]
+}
+
+export const groupOf = (link: Link): string => (link.notes?.group ? String(link.notes.group) : 'default')
 
 /** Links without Ethernet headers. */
 const isRaw = (link: Link): boolean => link.kind === 'ipip' || link.kind === 'wireguard'
@@ -54,7 +66,7 @@ export function stateOf(link: Link): string {
 }
 
 /** 0: none is shown. Flannel's VXLAN devices are made with an empty queue. */
-export const queueLength = (link: Link): number => (link.kind === 'vxlan' ? 0 : 1000)
+export const queueLength = (link: Link): number => link.notes?.queue ?? (link.kind === 'vxlan' ? 0 : 1000)
 
 export function queueOf(link: Link): string {
   if (link.kind === 'loopback') return 'noqueue'
@@ -78,7 +90,7 @@ function linkHead6(link: Link): string {
 
 function linkHead(link: Link, mode: boolean): string {
   const master = link.master ? `master ${link.master.name} ` : ''
-  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group default ${queueLength(link) ? `qlen ${queueLength(link)}` : ''}`
+  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group ${groupOf(link)} ${queueLength(link) ? `qlen ${queueLength(link)}` : ''}`
 }
 
 /** What `ip monitor` says of a link that is new or has changed. */
@@ -117,7 +129,7 @@ export function printAddresses(network: NetworkNamespace, filter: LinkFilter & {
     .map((link) => {
       const bare = filter.family === 6 && filter.device === undefined
       const head = bare ? linkHead6(link) : filter.family ? `${linkHead(link, false)}${peerNamespace(link, filter)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link, filter)}`
-      return `${head}${filter.details ? details(link) : ''}\n${addressLines(link, filter.family)}${filter.statistics ? `${statisticsLines(link, filter.errors)}\n` : ''}`
+      return `${head}${filter.details ? `${details(link, true)}${aliasLine(link)}` : ''}\n${addressLines(link, filter.family)}${filter.statistics ? `${statisticsLines(link, filter.errors)}\n` : ''}`
     })
     .join('')
 }
@@ -150,49 +162,16 @@ export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilte
     .join('')
 }
 
+const aliasLine = (link: Link): string => (link.notes?.alias === undefined ? '' : `\n    alias ${link.notes.alias}`)
+
 export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean; oneLine?: boolean } = {}): string {
   return selectLinks(network, options)
     .map((l) => {
-      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l, options)}${options.details ? details(l) : ''}${options.statistics ? `\n${statisticsLines(l, options.errors)}` : ''}`
-      return `${options.oneLine ? text.replaceAll('\n', '\\') : text}\n`
+      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l, options)}${options.details ? details(l) : ''}`
+      const more = options.statistics ? `\n${statisticsLines(l, options.errors)}` : ''
+      return options.oneLine ? `${text.replaceAll('\n', '\\')}${aliasLine(l).slice(1)}${more.replaceAll('\n', '\\')}\n` : `${text}${aliasLine(l)}${more}\n`
     })
     .join('')
-}
-
-/** What `-d` adds, with the kernel's defaults for what is not simulated. */
-function details(link: Link): string {
-  const queues = link.kind === 'veth' ? 2 : 1
-  const limits = link.kind === 'loopback' || link.kind === 'ipip' ? 'minmtu 0 maxmtu 0' : link.kind === 'wireguard' ? 'minmtu 0 maxmtu 2147483552' : `minmtu 68 maxmtu ${link.kind === 'dummy' ? 0 : 65535}`
-  const port = link.master ? 1 : 0
-  const kind = kindDetails(link)
-  return (
-    ` promiscuity ${port}  allmulti ${port} ${limits} ${kind === '' ? '' : `\n    ${kind}`}` +
-    `addrgenmode ${link.kind === 'wireguard' ? 'none' : 'eui64'} numtxqueues ${queues} numrxqueues ${queues} gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 `
-  )
-}
-
-function kindDetails(link: Link): string {
-  if (link.kind === 'vxlan') {
-    const v = link as VxlanLink
-    if (v.external) return `vxlan external id 0 srcport 0 0 dstport ${v.port} nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `
-    return `vxlan id ${v.vni} local ${v.local} dev ${v.underlay} srcport 0 0 dstport ${v.port} ${v.learning ? '' : 'nolearning '}ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx `
-  }
-  if (link.kind === 'ipip') {
-    const t = link as IpipLink
-    return `ipip ${t.fallback ? 'any' : 'ipip'} remote ${t.remote ?? 'any'} local ${t.local ?? 'any'} ${t.underlay ? `dev ${t.underlay} ` : ''}ttl ${t.ttl || 'inherit'} ${t.pmtudisc ? 'pmtudisc' : 'nopmtudisc'} `
-  }
-  if (link.kind === 'geneve') {
-    const g = link as GeneveLink
-    return g.external ? `geneve external id 0 ttl auto dstport ${g.port} udp6zerocsumrx ` : `geneve id ${g.vni} remote ${g.remote} ttl auto dstport ${g.port} noudpcsum udp6zerocsumrx `
-  }
-  if (link.kind === 'wireguard') return 'wireguard '
-  if (link.kind === 'openvswitch') return 'openvswitch '
-  if (link.kind === 'bridge') {
-    const id = `8000.${link.mac}`
-    return `bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time 30000 stp_state 0 priority 32768 vlan_filtering 0 bridge_id ${id} designated_root ${id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 `
-  }
-  if (link.kind === 'veth') return link.master ? `veth \n    bridge_slave state ${link.up && link.carrier ? 'forwarding' : 'disabled'} priority 32 cost 2 ` : 'veth '
-  return link.kind === 'dummy' ? 'dummy ' : ''
 }
 
 function statisticsLines(link: Link, errors = false): string {
