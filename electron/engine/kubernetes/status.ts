@@ -145,3 +145,9 @@ export function rejected(why: string): StatusError {
   const details = { causes: [{ reason: 'UnexpectedServerResponse', message: why }] }
   return failure(422, 'Invalid', 'the server rejected our request due to an error in our request', details)
 }
+
+/** In the order and with the fields that Go writes of metav1.Status; what was deleted has no code of its own. */
+export function statusAsSent({ kind, apiVersion, metadata, status, message, reason, details, code }: Status): object {
+  const named = details && (({ name, group, kind: of, uid, causes, retryAfterSeconds }) => ({ name, group, kind: of, uid, causes, retryAfterSeconds }))(details)
+  return { kind, apiVersion, metadata, status, message: message || undefined, reason: reason || undefined, details: named, code: status === 'Success' && code === 200 ? undefined : code }
+}

@@ -112,7 +112,10 @@ function* runTaint(k: Kubectl): Task<number> {
       const taints = [...add, ...held.filter((h) => !gone(h) && !add.some((t) => same(h, t)))]
       const operation = add.length > 0 && (remove.length > 0 || taken.length > 0) ? 'modified' : add.length > 0 ? 'tainted' : 'untainted'
       const after: JsonObject = { ...info.object, spec: { ...node.spec, taints } }
-      if (dryRun !== 'client') k.client.patch('nodes', undefined, info.name, 'application/merge-patch+json', { spec: { taints: taints.length > 0 ? taints : null } }, { dryRun: dryRun === 'server' })
+      if (dryRun !== 'client') {
+        const options = { dryRun: dryRun === 'server', fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation() }
+        k.client.patch('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { taints: taints.length > 0 ? taints : null } }, options)
+      }
       // kubectl does not say here that it was only tried
       yield* k.out(printerFor(k, { operation: dryRun === 'client' ? operation : dryRunned(operation, dryRun) }).print(after))
     } catch (error) {

@@ -9,7 +9,7 @@ import { askForPassword, NoCredentials } from './identity.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
 import { discoveryLog } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
-import { HIGHEST, refusalLine } from './request-log.ts'
+import { refusalLine } from './request-log.ts'
 
 /**
  * What kubectl needs until its first request is answered, in virtual ms. What controllers do at once after one command
@@ -95,7 +95,6 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
     else yield* process.print(text)
     return 1
   }
-  if (flags.int('v') > HIGHEST) throw new NotSimulatedError(`${path} -v=${flags.int('v')}`, `-v=${HIGHEST} shows each request, without headers and bodies`)
   const timeout = flags.string('request-timeout')
   if (!/^\d+$/.test(timeout) && parseDuration(timeout) === undefined) {
     throw new KubectlError('Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)')

@@ -4,7 +4,7 @@ import { NOT_SIMULATED } from '../discovery.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
 import { asUser, become, type Impersonation } from '../rbac/as-user.ts'
 import { ADMIN, type User } from '../rbac/authorizer.ts'
-import { internalError, notSimulated, unservedResource } from '../status.ts'
+import { internalError, notSimulated, statusAsSent, unservedResource } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
 import { parseAccept } from './negotiate.ts'
@@ -167,7 +167,7 @@ export function sendBytes({ request, sink }: Exchange, bytes: Uint8Array, type: 
 export function sendStatus(exchange: Exchange, { status }: StatusError): void {
   const retry = status.details?.retryAfterSeconds
   if (retry !== undefined) exchange.warnings.length = 0
-  sendJson(exchange, status.code, status)
+  sendJson(exchange, status.code, statusAsSent(status))
 }
 
 /** What net/http says about a path that nobody serves. Throws a StatusError where a real cluster serves it. */

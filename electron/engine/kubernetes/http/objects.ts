@@ -5,7 +5,7 @@ import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
 import { withDescriptions } from '../openapi/column-descriptions.ts'
-import { invalid, noSuchMethod, notAcceptable, notSimulated, unsupportedMediaType } from '../status.ts'
+import { invalid, noSuchMethod, notAcceptable, notSimulated, statusAsSent, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, type Exchange } from './handler.ts'
@@ -91,7 +91,7 @@ function create(call: Call): void {
     return sendObject(call, 201, client.create(key, namespace, body, options))
   }
   const answer = client.createSubresource<KubeObject | Status>(key, namespace, name!, subresource, body, options)
-  if (answer.kind === 'Status') sendJson(call, 201, answer)
+  if (answer.kind === 'Status') sendJson(call, 201, statusAsSent(answer as Status))
   else sendObject(call, 201, answer as KubeObject)
 }
 
@@ -125,7 +125,7 @@ function exists({ client, info: { namespace, name }, key }: Call): boolean {
 function remove(call: Call): void {
   const { client, info: { namespace, name }, key } = call
   const result = client.delete(key, namespace, name!, deleteOptions(call))
-  if (result.kind === 'Status') sendJson(call, 200, result)
+  if (result.kind === 'Status') sendJson(call, 200, statusAsSent(result as Status))
   else sendObject(call, 200, result as KubeObject)
 }
 
