@@ -66,6 +66,7 @@ export { decodeCapture, decodePcap, encodePcap, encodePcapFrame, encodePcapHeade
 export { decodePcapng, encodePcapng, isPcapng, type CaptureInterface, type CapturePacket, type CaptureSection } from './network/wire/pcapng.ts'
 export { FrameSummary, type SummaryOptions } from './network/wire/summary.ts'
 
+export { checkStream, type Impersonation } from './kubernetes/rbac/as-user.ts'
 export { answerRequest, onlyLooks, type ApiContext, type ApiRequest, type ApiSink } from './kubernetes/http/handler.ts'
 export { MAX_BODY } from './kubernetes/http/body.ts'
 export { Query } from './kubernetes/http/query.ts'

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { KubeApi } from '../session/api-calls.ts'
+import { impersonation } from './impersonation.ts'
 import { remoteRequest } from './remote-request.ts'
 import { reject } from './reject.ts'
 import { SpdyTransport } from './spdy-transport.ts'
@@ -21,9 +22,9 @@ export class RemoteStreams {
     const transport = Object.entries(this.#transports).find(([name]) => name === String(request.headers.upgrade ?? '').toLowerCase())?.[1]
     if (!api) return reject(socket, 503, 'the cluster is being made')
     if (!remote) return reject(socket, 404, 'the server could not find the requested resource')
-    if (request.headers['impersonate-user'] !== undefined) return reject(socket, 501, `podhop: not simulated: ${remote.kind} as somebody else from outside (use kubectl --as in the lab terminal)`)
     if (!transport) return reject(socket, 400, 'unable to upgrade: unknown protocol')
-    const refused = api.check(remote.kind, remote.namespace, remote.pod, remote.query.get('container'))
+    const { impersonate: whom } = impersonation(request.headers)
+    const refused = api.check(remote.kind, remote.namespace, remote.pod, remote.query.get('container'), whom && { method: request.method ?? 'GET', whom })
     if (refused) return reject(socket, refused.code, refused)
     transport.upgrade(api, remote, request, socket, head)
   }

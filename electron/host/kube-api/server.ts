@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -7,6 +7,7 @@ import { createGzip, type Gzip } from 'node:zlib'
 import { MAX_BODY, type ApiRequest } from '../../engine/cluster.ts'
 import type { KubeApi } from '../session/api-calls.ts'
 import { makeCertificate } from './certificate.ts'
+import { impersonation } from './impersonation.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { RemoteStreams } from './remote.ts'
 
@@ -165,14 +166,6 @@ function readBody(request: IncomingMessage): Promise<Uint8Array | 'too large' | 
     request.on('error', () => resolve('gone'))
     request.on('close', () => resolve('gone'))
   })
-}
-
-/** Who `kubectl --as` wants to be. */
-function impersonation({ 'impersonate-user': user, 'impersonate-group': group, 'impersonate-uid': uid }: IncomingHttpHeaders): Pick<ApiRequest, 'impersonate'> {
-  if (typeof user !== 'string') return {}
-  // a header that comes twice is one list here
-  const groups = group === undefined ? [] : String(group).split(/, */)
-  return { impersonate: { user, groups, ...(typeof uid === 'string' ? { uid } : {}) } }
 }
 
 function answer(api: KubeApi, request: IncomingMessage, response: ServerResponse, body: Uint8Array): void {

@@ -14,8 +14,14 @@ class Channels {
   readonly received = new Map<number, Buffer[]>()
   closed = false
 
-  constructor(served: Served, target: string, protocol: string) {
-    this.socket = new WebSocket(`${served.server.url.replace('https', 'wss')}${target}`, protocol, { ca: served.ca, headers: served.headers })
+  refusal = ''
+
+  constructor(served: Served, target: string, protocol: string, headers: Record<string, string> = {}) {
+    this.socket = new WebSocket(`${served.server.url.replace('https', 'wss')}${target}`, protocol, { ca: served.ca, headers: { ...served.headers, ...headers } })
+    this.socket.on('unexpected-response', (_request, response) => {
+      response.on('data', (data: Buffer) => (this.refusal += data.toString()))
+      response.on('end', () => (this.closed = true))
+    })
     this.socket.on('message', (data: Buffer) => this.received.set(data[0]!, [...(this.received.get(data[0]!) ?? []), data.subarray(1)]))
     this.socket.on('close', () => (this.closed = true))
     this.socket.on('error', () => (this.closed = true))
@@ -49,6 +55,16 @@ describe('streams of real clients', () => {
     for (let tries = 0; tries < 200 && !((await running('web')) && (await running('talker'))); tries++) served.desk.session.input({ kind: 'time', advance: 500 })
   })
   afterAll(() => served.close())
+
+  it('are for those who may', async () => {
+    const target = `${PODS}/web/exec?${query(['echo', 'hello'], 'stdout=true')}`
+    const as = (user: string): Promise<Channels> => new Channels(served, target, 'v5.channel.k8s.io', { 'Impersonate-User': user }).opened()
+    expect((await as('jane')).refusal).toContain('pods \\"web\\" is forbidden: User \\"jane\\" cannot get resource \\"pods/exec\\" in API group \\"\\" in the namespace \\"default\\"')
+    await served.send('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings', { metadata: { name: 'jane' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }] })
+    const channels = await as('jane')
+    await served.until(() => channels.text(1) !== '', 100)
+    expect(channels.text(1)).toBe('hello\n')
+  })
 
   describe('logs', () => {
     it('are followed until the client goes', async () => {

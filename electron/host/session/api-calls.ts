@@ -1,4 +1,4 @@
-import { answerRequest, checkAssigned, checkExecTarget, ConnectionError, onlyLooks, StatusError, type ApiRequest, type Pod, type Status } from '../../engine/cluster.ts'
+import { answerRequest, checkAssigned, checkExecTarget, checkStream, ConnectionError, onlyLooks, StatusError, type ApiRequest, type Impersonation, type Pod, type Status } from '../../engine/cluster.ts'
 import { apiOf, type ApiSession, type ApiSessionEnd } from '../../lab/api.ts'
 import type { Input, World } from '../../lab/world.ts'
 
@@ -51,7 +51,7 @@ export interface KubeApi {
   readonly open: number
   request(request: ApiRequest, sink: CallSink): Call
   /** What the API server says before a connection may become a stream; undefined: it may. */
-  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined): Status | undefined
+  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined, as?: { method: string; whom: Impersonation }): Status | undefined
   session(session: ApiSession, sink: SessionSink): RemoteSession
   forward(namespace: string, pod: string, port: number, sink: ForwardSink): Forward
 }
@@ -99,9 +99,10 @@ export class ApiCalls implements KubeApi {
     return { abort: () => this.#abort(call, this.#calls) }
   }
 
-  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined): Status | undefined {
+  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined, as?: { method: string; whom: Impersonation }): Status | undefined {
     this.#host.sync()
     try {
+      if (as) checkStream(this.#host.world().cluster.connection, as.whom, as.method, namespace, pod, kind)
       const object = this.#host.world().cluster.connection.get<Pod>('pods', namespace, pod)
       if (kind === 'portforward') checkAssigned(object)
       else checkExecTarget(object, container)

@@ -1,6 +1,6 @@
 import type { KubernetesClient, ListOptions } from '../client.ts'
 import { resourceKey } from '../kinds/kind.ts'
-import { authorize, impersonated, rbacOf, refusal, type Attributes, type User } from './authorizer.ts'
+import { ADMIN, authorize, impersonated, rbacOf, refusal, type Attributes, type User } from './authorizer.ts'
 
 /** Impersonate-User, -Group and -Uid. */
 export interface Impersonation { user: string; groups?: readonly string[]; uid?: string }
@@ -20,6 +20,11 @@ export function become(client: KubernetesClient, user: User, { user: name, group
 function demand(client: KubernetesClient, user: User, asked: Attributes): void {
   const { allowed, reason } = authorize(rbacOf(client), user, asked)
   if (!allowed) throw refusal(user, asked, reason)
+}
+
+/** Whether the administrator may be somebody else, and that one may stream: a WebSocket is a GET, SPDY a POST. Throws what the API server refuses it with. */
+export function checkStream(client: KubernetesClient, as: Impersonation, method: string, namespace: string, pod: string, subresource: string): void {
+  demand(client, become(client, ADMIN, as), attributes(client, method === 'POST' ? 'create' : 'get', 'pods', namespace, pod, subresource)!)
 }
 
 /** The same client for somebody who may not do everything: what his roles do not allow is Forbidden. */
