@@ -18,11 +18,14 @@ export interface FilesystemOptions {
   clock?: Clock
   /** The layer below: its files show through until they are changed here; it is never changed from here. */
   base?: MemoryFilesystem
+  /** tmpfs: a directory is as big as it has entries. */
+  inMemory?: boolean
 }
 
 /** The one implementation of {@link Filesystem}: inodes in memory, in layers like an image's and a container's. */
 export class MemoryFilesystem implements Filesystem {
   readonly root: DirectoryNode
+  readonly inMemory: boolean
   /** Whom new files belong to. */
   owner = { uid: 0, gid: 0 }
   umask = 0o022
@@ -39,6 +42,7 @@ export class MemoryFilesystem implements Filesystem {
 
   constructor(options: FilesystemOptions = {}) {
     this.#clock = options.clock
+    this.inMemory = options.inMemory ?? false
     this.#nextInode = options.base ? options.base.#nextInode : 2
     this.root = options.base
       ? (copyNode(options.base.root, this) as DirectoryNode)
@@ -226,11 +230,13 @@ export class MemoryFilesystem implements Filesystem {
     return node.type === 'file' ? node.program : undefined
   }
 
-  installDynamic(path: string, read: () => string, write?: (text: string) => void): void {
+  /** `sized`: it looks like a file on a disk, where one of /proc says 0. */
+  installDynamic(path: string, read: () => string, write?: (text: string) => void, { sized = false } = {}): void {
     const node = this.openForWriting(path, write ? 0o644 : 0o444)
     if (node.type !== 'file') throw new SystemError('EINVAL')
     node.read = read
     if (write) node.write = write
+    if (sized) node.sized = true
     this.#changed(path)
   }
 
@@ -421,10 +427,15 @@ export class MemoryFilesystem implements Filesystem {
 }
 
 function statOf(node: Node): FileStat {
-  const size = node.type === 'file' ? node.size : node.type === 'symlink' ? node.target.length : node.type === 'directory' ? 4096 : 0
+  const size = node.type === 'file' ? (node.sized ? encodeUtf8(node.read!()).length : node.size) : node.type === 'symlink' ? node.target.length : node.type === 'directory' ? directorySize(node) : 0
   const { type, mode, uid, gid, mtime, inode } = node
   const links = type === 'directory' ? 2 + namesOf(node).filter((n) => entryOf(node, n)?.type === 'directory').length : node.links
   return { type, mode, uid, gid, size, mtime, inode, links }
+}
+
+/** 4096 on a disk; on a tmpfs 40, and 20 for each entry (mm/shmem.c, BOGO_DIRENT_SIZE). */
+function directorySize(node: DirectoryNode): number {
+  return (node.owner as MemoryFilesystem).inMemory ? 40 + 20 * namesOf(node).length : 4096
 }
 
 function sizeOf(node: Node, owner: object): number {

@@ -30,6 +30,8 @@ export interface FileNode extends NodeBase {
   shared: boolean
   program?: string | undefined
   read?: (() => string) | undefined
+  /** Its size is that of what `read` says. */
+  sized?: true
   write?: ((text: string) => void) | undefined
 }
 

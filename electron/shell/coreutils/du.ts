@@ -38,7 +38,7 @@ function* usage(run: Run, path: string, shown: string, stat: FileStat, level: nu
     seen.add(stat.inode)
   }
   const apparent = options.has('b', 'apparent')
-  let sum = apparent ? (stat.type === 'directory' ? 4096 : stat.size) : diskBlocks(stat) * 1024
+  let sum = apparent ? stat.size : diskBlocks(stat) * 1024
   if (stat.type === 'directory') {
     let names: string[] = []
     try {

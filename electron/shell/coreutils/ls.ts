@@ -88,9 +88,9 @@ function order(run: Run, entries: Entry[]): void {
   if (options.has('first')) entries.sort((a, b) => Number(b.stat.type === 'directory') - Number(a.stat.type === 'directory'))
 }
 
-/** KiB that an entry takes on a disk with blocks of 4 KiB. */
+/** KiB that an entry takes on a disk with blocks of 4 KiB; a directory of a tmpfs has none. */
 export function diskBlocks(stat: FileStat): number {
-  return stat.type === 'file' ? Math.ceil(stat.size / 4096) * 4 : stat.type === 'directory' ? 4 : 0
+  return stat.type === 'file' ? Math.ceil(stat.size / 4096) * 4 : stat.type === 'directory' && stat.size >= 4096 ? 4 : 0
 }
 
 function size(run: Run, bytes: number, inBlocks = false): string {

@@ -1,7 +1,7 @@
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 
 /** A file of a volume; one that is a function says at each look what it holds. */
-export interface VolumeFile { data: Uint8Array | string | (() => string); mode: number }
+export interface VolumeFile { data: Uint8Array | string | (() => string); mode: number; uid?: number }
 /** By path in the volume. */
 export type Content = ReadonlyMap<string, VolumeFile>
 
@@ -15,12 +15,13 @@ export function writeAtomically(fs: MemoryFilesystem, target: string, content: C
   const former = fs.exists(`${target}/${DATA}`) ? fs.readLink(`${target}/${DATA}`) : undefined
   const fresh = `..${at.replace('T', '_').replace(/[-:]/g, '_').slice(0, 19)}.${suffix}`
   fs.makeDirectory(`${target}/${fresh}`, { mode: 0o755 })
-  for (const [path, { data, mode }] of content) {
+  for (const [path, { data, mode, uid }] of content) {
     const file = `${target}/${fresh}/${path}`
     fs.makeDirectory(file.slice(0, file.lastIndexOf('/')), { parents: true })
-    if (typeof data === 'function') fs.installDynamic(file, data)
+    if (typeof data === 'function') fs.installDynamic(file, data, undefined, { sized: true })
     else fs.writeFile(file, data)
     fs.chmod(file, mode)
+    if (uid !== undefined) fs.chown(file, uid, fs.owner.gid)
   }
   const seen = new Set([...content.keys()].map((path) => path.split('/', 1)[0]!))
   for (const name of seen) if (!fs.exists(`${target}/${DATA}/${name}`)) fs.symlink(`${DATA}/${name}`, `${target}/${name}`)

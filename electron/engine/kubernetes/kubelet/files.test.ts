@@ -140,6 +140,19 @@ describe('volumes', () => {
     expect(story.cluster.container('default', 'web')!.fs.stat('/v')).toMatchObject({ gid: 2000, mode: 0o2777 })
   })
 
+  it('have a token that is its user’s alone', () => {
+    const story = new Story()
+    const token = (name: string, securityContext: object): object => {
+      story.run(name, { securityContext, containers: [{ ...does('stay'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }] })
+      const { fs } = story.cluster.container('default', name)!
+      const { uid, gid, mode, size } = fs.stat('/v/token')
+      return { uid, gid, mode, whole: size === fs.readText('/v/token').length, directory: fs.stat('/v').size }
+    }
+    expect(token('anybody', {})).toEqual({ uid: 0, gid: 0, mode: 0o644, whole: true, directory: 100 })
+    expect(token('user', { runAsUser: 1000 })).toEqual({ uid: 1000, gid: 0, mode: 0o600, whole: true, directory: 100 })
+    expect(token('group', { fsGroup: 2000 })).toEqual({ uid: 0, gid: 2000, mode: 0o640, whole: true, directory: 100 })
+  })
+
   it('are read by whoever is in that group', () => {
     const story = new Story()
     story.create('secrets', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { key: 'hush' } })

@@ -58,7 +58,7 @@ class PodVolume implements Mounted {
 
   #layOut(): MemoryFilesystem {
     const group = this.#group
-    const fs = new MemoryFilesystem({ clock: this.#clock })
+    const fs = new MemoryFilesystem({ clock: this.#clock, inMemory: this.#inMemory })
     const mode = this.#inMemory ? 0o1777 : 0o777
     fs.makeDirectory('/volume', { mode })
     if (group !== undefined) {
@@ -181,7 +181,7 @@ export class PodVolumes {
         if (source.configMap) this.#configMap(pod, volume.name, source.configMap, mode, out)
         if (source.secret) this.#secret(pod, volume.name, source.secret, mode, out)
         this.#downward(pod, source.downwardAPI?.items ?? [], mode, facts, out)
-        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: this.#token(pod, source.serviceAccountToken), mode: mode ?? DEFAULT_MODE })
+        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: this.#token(pod, source.serviceAccountToken), ...tokenOwner(pod, mode ?? DEFAULT_MODE) })
       }
     } else {
       const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'this kind'
@@ -236,6 +236,14 @@ export class PodVolumes {
     const all = new Map<string, Uint8Array | string>(Object.entries(secret.data ?? {}).map(([key, value]) => [key, bytesOf(value)]))
     pick(all, ref, volume, `references non-existent secret key`, defaultMode, out)
   }
+}
+
+/** A token is its user's alone where all containers run as one, or the group's of fsGroup: pkg/volume/projected, util.FsUserFrom. */
+function tokenOwner({ spec: { initContainers = [], containers, securityContext } }: Pod, mode: number): Pick<VolumeFile, 'mode' | 'uid'> {
+  const users = new Set([...initContainers, ...containers].map((c) => c.securityContext?.runAsUser ?? securityContext?.runAsUser))
+  const [uid] = users.size === 1 ? users : []
+  if (uid !== undefined) return { mode: 0o600, uid }
+  return { mode: securityContext?.fsGroup === undefined ? mode : 0o600 }
 }
 
 type DownwardItem = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number]
