@@ -23,10 +23,6 @@ const SCAN = 2_000
 const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
 export const ADDRESS_ANNOTATIONS = { 4: 'projectcalico.org/IPv4Address', 6: 'projectcalico.org/IPv6Address' } as const
 
-/** Of FelixConfiguration: what the installation writes there. */
-const INSTALLED: ReadonlySet<string> = new Set(['bpfConnectTimeLoadBalancing', 'bpfHostNetworkedNATWithoutCTLB', 'bpfLogLevel', 'floatingIPs', 'logSeverityScreen', 'reportingInterval'])
-const CONFIGURABLE: ReadonlySet<string> = new Set(['nodeToNodeMeshEnabled', 'asNumber', 'logSeverityScreen'])
-
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
 
 export class Bird {
@@ -70,23 +66,7 @@ export class Bird {
     this.#watch<Node>('nodes', (name, object) => this.#setPeer(name, object?.metadata.annotations?.[ADDRESS_ANNOTATIONS[version]]))
     this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' && isVersion(version)(object.spec.cidr) ? object.spec.cidr : undefined))
     this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
-    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => {
-      for (const field of Object.keys(object?.spec ?? {})) if (version === versionsOf(node)[0] && !CONFIGURABLE.has(field)) log(`podhop: not simulated: ${field} of BGPConfiguration ${name} (${[...CONFIGURABLE].join(', ')} are)`)
-      this.#set(this.#configurations, name, object?.spec)
-    })
-    // once is enough to say what is not simulated
-    if (version !== versionsOf(node)[0]) return
-    this.#watch<KubeObject>(calicoResource('bgppeers'), (name, object) => {
-      if (object) log(`podhop: not simulated: BGPPeer ${name} (the node-to-node mesh is)`)
-    })
-    for (const [resource, kind] of [['bgpfilters', 'BGPFilter'], ['ipreservations', 'IPReservation'], ['caliconodestatuses', 'CalicoNodeStatus']] as const) {
-      this.#watch<KubeObject>(calicoResource(resource), (name, object) => {
-        if (object) log(`podhop: not simulated: ${kind} ${name} (it is kept, and changes nothing)`)
-      })
-    }
-    this.#watch<KubeObject & { spec?: object }>(calicoResource('felixconfigurations'), (name, object) => {
-      for (const field of Object.keys(object?.spec ?? {})) if (!INSTALLED.has(field)) log(`podhop: not simulated: ${field} of FelixConfiguration ${name} (Felix works with its defaults)`)
-    })
+    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => this.#set(this.#configurations, name, object?.spec))
   }
 
   /** In the order of their addresses. */

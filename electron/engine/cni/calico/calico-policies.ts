@@ -17,11 +17,10 @@ interface Entity {
   nets?: string[]; notNets?: string[]; selector?: string; notSelector?: string; namespaceSelector?: string
   ports?: (number | string)[]; notPorts?: (number | string)[]
   serviceAccounts?: { names?: string[]; selector?: string }
-  services?: object
 }
 interface Icmp { type?: number; code?: number }
 interface RawRule {
-  action: string; protocol?: string | number; notProtocol?: string | number; icmp?: Icmp; notICMP?: Icmp; ipVersion?: number; http?: object
+  action: string; protocol?: string | number; notProtocol?: string | number; icmp?: Icmp; notICMP?: Icmp; ipVersion?: number
   source?: Entity; destination?: Entity; metadata?: { annotations?: Record<string, string> }
 }
 interface CalicoPolicy extends KubeObject {
@@ -65,10 +64,6 @@ export class CalicoPolicies {
     this.#log = log
     this.#watch(calicoResource('tiers'), this.tiers, ({ spec }: Tier) => ({ order: spec.order ?? Infinity, pass: spec.defaultAction === 'Pass' }))
     for (const kind of ['networkpolicies', 'globalnetworkpolicies']) this.#watch(calicoResource(kind), this.policies, (policy: CalicoPolicy) => this.#read(policy), kind)
-    this.#watch(calicoResource('hostendpoints'), new Map<string, never>(), ({ metadata }: KubeObject) => {
-      this.#log(`podhop: not simulated: HostEndpoint ${metadata.name} (policies of Pods are)`)
-      return undefined
-    })
   }
 
   stop(): void {
@@ -87,10 +82,6 @@ export class CalicoPolicies {
   /** The rules of one direction; the IP sets that they need are put into `sets`. */
   rules(policy: ActivePolicy, side: Side, version: Version, sets: Map<string, WantedSet>): PolicyRule[] {
     return policy.raw[side].flatMap((raw) => {
-      if (raw.http || raw.source?.services || raw.destination?.services) {
-        this.#log(`podhop: not simulated: ${raw.http ? 'http' : 'services'} in a rule of ${policy.name} (the rule is left out)`)
-        return []
-      }
       const action = ACTIONS[raw.action]
       const protocol = protocolOf(raw.protocol)
       if (!action || !forVersion(raw, version)) return []

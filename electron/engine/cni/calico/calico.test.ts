@@ -230,6 +230,16 @@ describe('Calico\'s own policies', () => {
     expect(denied).toMatchObject({ verdict: 'dropped', text: expect.stringContaining('A rule of the policy default.deny-strangers denies it.') as string })
   })
 
+  test('what would do nothing is refused, and says so', () => {
+    const { cluster } = threePods()
+    const create = (kind: string, plural: string, spec: object) => (): unknown => cluster.client.create(`${plural}.crd.projectcalico.org`, undefined, { apiVersion: 'crd.projectcalico.org/v1', kind, metadata: { name: 'one' }, spec })
+    expect(create('HostEndpoint', 'hostendpoints', { node: 'worker-1', interfaceName: 'eth0' })).toThrow("podhop: not simulated: Calico's HostEndpoint (policies of Pods are)")
+    expect(create('BGPPeer', 'bgppeers', { peerIP: '10.0.0.1', asNumber: 64512 })).toThrow("podhop: not simulated: Calico's BGPPeer (the node-to-node mesh is)")
+    expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', preDNAT: true })).toThrow("podhop: not simulated: preDNAT of Calico's GlobalNetworkPolicy")
+    expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', ingress: [{ action: 'Allow', http: { methods: ['GET'] } }] })).toThrow("podhop: not simulated: http of a rule of Calico's policies")
+    expect(create('BGPConfiguration', 'bgpconfigurations', { nodeToNodeMeshEnabled: true })).not.toThrow()
+  })
+
   test('a policy that Felix does not understand counts as missing, and its log says why', () => {
     const { cluster, server } = threePods()
     calicoPolicy(cluster, 'GlobalNetworkPolicy', 'default.wrong', { selector: 'all()', ingress: [{ action: 'Deny', destination: { ports: [80] } }] })
