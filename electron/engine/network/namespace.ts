@@ -48,6 +48,9 @@ export interface NamespaceOptions {
 export type Steering = { via: Ip; device: string; text: string } | { drop: 'drop-load-balancer' | 'drop-no-healthy-node'; text: string }
 
 /** One network namespace: its interfaces, tables and sockets. The way of packets through it is in ip.ts. */
+/** RT_SCOPE_* */
+const SCOPES = { global: 0, link: 253, host: 254 } as const
+
 export class Namespace implements NetworkNamespace, StackHost {
   readonly clock: Clock
   readonly recorder: JourneyRecorder
@@ -242,7 +245,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     return link
   }
 
-  addAddress(name: string, cidr: Cidr, options?: { scope?: LinkAddress['scope']; broadcast?: Ip }): void {
+  addAddress(name: string, cidr: Cidr, options?: Partial<Pick<LinkAddress, 'scope' | 'broadcast' | 'label' | 'noPrefixRoute'>>): void {
     const link = this.link(name)
     const prefix = tryParseCidr(cidr)
     if (!prefix) throw new SystemError('EINVAL')
@@ -257,13 +260,15 @@ export class Namespace implements NetworkNamespace, StackHost {
       broadcast: options?.broadcast,
       scope: options?.scope ?? (isLoopbackIp(prefix.address) ? 'host' : 'global'),
       secondary: own.length > 0 ? true : undefined,
+      ...(options?.label === undefined ? {} : { label: options.label }),
+      ...(options?.noPrefixRoute ? { noPrefixRoute: true } : {}),
     }
-    // Primary addresses come before all secondary ones (__inet_insert_ifa in net/ipv4/devinet.c).
+    // Primary addresses come before all secondary ones, those of a narrower scope first (__inet_insert_ifa in net/ipv4/devinet.c).
     const v6 = link.addresses.filter((a) => a.address.includes(':'))
     const v4 = v6.length > 0 ? link.addresses.filter((a) => !v6.includes(a)) : link.addresses
     link.addresses = address.secondary
       ? [...v4, address, ...v6]
-      : [...v4.filter((a) => !a.secondary), address, ...v4.filter((a) => a.secondary), ...v6]
+      : [...v4.filter((a) => !a.secondary && SCOPES[a.scope] >= SCOPES[address.scope]), address, ...v4.filter((a) => a.secondary || SCOPES[a.scope] < SCOPES[address.scope]), ...v6]
     this.routes.addressAdded(link, address)
   }
 
@@ -334,10 +339,13 @@ export class Namespace implements NetworkNamespace, StackHost {
     if (link.up) throw new SystemError('EBUSY')
     if (this.links.has(to)) throw new SystemError('EEXIST')
     this.late?.forLink(name)
+    // its own addresses are local while it is down, too
+    for (const address of link.addresses) this.routes.addressRemoved(link, address, [])
     this.links.delete(name)
     link.name = to
     this.links.set(to, link)
     this.settings.renameLink(name, to)
+    for (const address of link.addresses) this.routes.addressAdded(link, address)
     this.changed()
   }
 

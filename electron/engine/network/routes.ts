@@ -380,7 +380,7 @@ export class Routes implements RouteTable {
     }
     if (address.prefixLength < 32) {
       if (link.kind === 'loopback') add({ ...kernel, destination: network, scope: 'host', type: 'local' }, 'local')
-      else add({ ...kernel, destination: network, scope: 'link' }, 'main')
+      else if (!address.noPrefixRoute) add({ ...kernel, destination: network, scope: 'link' }, 'main')
     }
     if (address.prefixLength < 31) add({ ...kernel, destination: `${broadcastOf(network)}/32`, scope: 'link', type: 'broadcast' }, 'local')
   }

@@ -52,7 +52,7 @@ export interface Link {
 }
 
 /** Of both families; a link has those of IPv4 first. IPv6 has neither broadcast nor secondary addresses. */
-export interface LinkAddress { address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean }
+export interface LinkAddress { address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean; label?: string; noPrefixRoute?: boolean }
 
 export interface Bridge extends Link {
   readonly kind: 'bridge'

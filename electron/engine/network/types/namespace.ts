@@ -49,7 +49,7 @@ export interface NetworkNamespace {
   setSysctl(key: string, value: string): void
   sysctls(): readonly string[]
   /** Throws SystemError EEXIST, EINVAL; EACCES for an IPv6 address where the link has disable_ipv6. */
-  addAddress(link: string, address: Cidr, options?: { scope?: LinkAddress['scope']; broadcast?: Ip }): void
+  addAddress(link: string, address: Cidr, options?: Partial<Pick<LinkAddress, 'scope' | 'broadcast' | 'label' | 'noPrefixRoute'>>): void
   removeAddress(link: string, address: Cidr): void
   setUp(link: string, up: boolean): void
   removeLink(name: string): void

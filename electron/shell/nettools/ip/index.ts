@@ -1,13 +1,14 @@
-import { SystemError, broadcastOf, capable, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
+import { SystemError, capable, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
 import { runOn } from '../../nodetools/run-on.ts'
+import { address } from './address.ts'
 import { Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
 import { coloured } from './colour.ts'
 import { HELP, USAGE } from './help.ts'
 import { ipJson } from './json.ts'
-import { link, linkFilter } from './link.ts'
+import { link } from './link.ts'
 import { monitor, type MonitorOptions } from './monitor.ts'
 import { netns, open } from './netns.ts'
-import { printAddresses, printAddressesBrief, printAddressesOneLine, printNeighbours } from './print.ts'
+import { printNeighbours } from './print.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
 import { tunnel } from './tunnel.ts'
@@ -142,66 +143,6 @@ function onObject(process: Process, args: string[], options: MonitorOptions): st
       throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour, netns or monitor)\n`, 69)
   }
-}
-
-function address(network: NetworkNamespace, args: string[], options: Options): string {
-  switch (verbOf(args, ['show', 'add', 'delete', 'flush'], 'address')) {
-    case 'show': {
-      const filter = { ...linkFilter(network, args), ...options }
-      if (options.json) return ipJson.addresses(network, filter)
-      if (options.brief) return printAddressesBrief(network, filter)
-      return options.oneLine ? printAddressesOneLine(network, filter) : printAddresses(network, filter)
-    }
-    case 'add': {
-      const { cidr, device, broadcast } = addressArguments(network, args, options)
-      permit(options)
-      refused6(cidr, 'EEXIST', 'already assigned', () => network.addAddress(device, cidr, broadcast === undefined ? undefined : { broadcast }))
-      return ''
-    }
-    case 'delete': {
-      const { cidr, device } = addressArguments(network, args, options)
-      permit(options)
-      refused6(cidr, 'EADDRNOTAVAIL', 'not found', () => network.removeAddress(device, cidr))
-      return ''
-    }
-    default: {
-      const { device } = linkFilter(network, args)
-      if (!device) throw new Refusal('Flush requires arguments.\n', 1)
-      permit(options)
-      for (const a of [...network.links.get(device)!.addresses]) if (options.family === undefined || a.address.includes(':') === (options.family === 6)) network.removeAddress(device, `${a.address}/${a.prefixLength}`)
-      return ''
-    }
-  }
-}
-
-/** What IPv6 refuses it says in words of its own (extended acknowledgements). */
-function refused6(cidr: string, code: string, words: string, change: () => void): void {
-  try {
-    change()
-  } catch (error) {
-    if (cidr.includes(':') && error instanceof SystemError && error.code === code) throw new Refusal(`Error: ipv6: address ${words}.\n`, 2)
-    throw error
-  }
-}
-
-function addressArguments(network: NetworkNamespace, args: string[], { family }: Options): { cidr: string; device: string; broadcast?: string } {
-  let cidr: string | undefined
-  let broadcast: string | undefined
-  let device: string | undefined
-  while (args.length > 0) {
-    const word = args.shift()!
-    if (word === 'dev') device = args.shift()
-    else if (word === 'brd' || word === 'broadcast') broadcast = args.shift()
-    else if (word === 'scope' || word === 'label') throw new Refusal(`podhop: not simulated: ip address add ${word} (use ip address add ADDRESS dev LINK)\n`, 69)
-    else if (word === 'nodad' && family === 6) continue // nobody asks for duplicates here
-    else if (['peer', 'anycast', 'metric', 'valid_lft', 'preferred_lft', 'home', 'mngtmpaddr', 'noprefixroute', 'autojoin', 'nodad', 'proto'].includes(word)) throw notSimulated(`ip address add ${word}`, 'use ip address add ADDRESS dev LINK')
-    else cidr = word === 'local' ? args.shift() : word
-  }
-  const [ipText, length] = (cidr ?? '').split('/')
-  if (!ipText || !isValidIp(ipText) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > (ipText.includes(':') ? 128 : 32)))) throw new Refusal(`Error: ${family === undefined ? 'any valid' : family === 6 ? 'inet6' : 'inet'} prefix is expected rather than "${cidr ?? ''}".\n`, 1)
-  if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 1)
-  const whole = length === undefined ? `${ipText}/${ipText.includes(':') ? 128 : 32}` : cidr!
-  return { cidr: whole, device: requireLink(network, device, `Cannot find device "${device}"\n`), ...(broadcast === undefined ? {} : { broadcast: broadcast === '+' ? broadcastOf(whole) : broadcast }) }
 }
 
 function neighbour(network: NetworkNamespace, args: string[], options: Options): string {

@@ -2,7 +2,7 @@ import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatDestination } from '../../../engine/cluster.ts'
 import type { Options } from './common.ts'
 import { detailsRow } from './details.ts'
-import { flagNames, groupOf, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+import { asksForAddresses, flagNames, groupOf, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
 function prettyJson(value: unknown, indent: string): string {
@@ -45,7 +45,7 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { 
 /** With -4 or -6 the link layer is left out; what -6 tells of all links is less still (print.ts, linkHead6). */
 function withoutHardware(row: Record<string, unknown>, link: ReturnType<typeof selectLinks>[number], filter: LinkFilter): Record<string, unknown> {
   const { link_type: _type, address: _address, broadcast: _broadcast, ...rest } = row
-  if (filter.family === 4 || filter.device !== undefined) return rest
+  if (filter.family !== 6 || filter.device !== undefined) return rest
   const { link_index: _index, link: _link, qdisc: _qdisc, group: _group, link_netnsid: _netns, link_netns: _name, ifindex, ...few } = rest
   const [, other] = nameOf6(link).split('@')
   return { ifindex, ...(other === undefined ? {} : { link: other }), ...few }
@@ -87,21 +87,23 @@ export const ipJson = {
     }), options.pretty).replace(/(_timer": ?)([\d.]+)/g, (_, name: string, seconds: string) => name + Number(seconds).toFixed(2)),
   addresses: (network: NetworkNamespace, filter: LinkFilter & Options): string =>
     writeJson(
-      selectLinks(network, filter).filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0).map((l) => {
+      selectLinks(network, filter).filter((l) => !asksForAddresses(filter) || selectAddresses(l, filter).length > 0).map((l) => {
         const row = linkRow(l, false, filter)
-        const own = selectAddresses(l, filter.family)
+        const own = selectAddresses(l, filter)
         if (filter.brief) return { ...briefRow(row), addr_info: own.map((a) => ({ local: a.address, prefixlen: a.prefixLength })) }
         return {
-          ...(filter.family ? withoutHardware(row, l, filter) : row),
+          ...(isBare(filter) ? withoutHardware(row, l, filter) : row),
           ...more(l, filter, true),
-          addr_info: own.map((a) => ({
+          // what is not chosen leaves an empty object
+          addr_info: selectAddresses(l, filter.family ? { family: filter.family } : {}).map((a) => !own.includes(a) ? {} : ({
             family: a.address.includes(':') ? 'inet6' : 'inet',
             local: a.address,
             prefixlen: a.prefixLength,
             ...(a.broadcast ? { broadcast: a.broadcast } : {}),
             scope: a.scope,
             ...(a.secondary ? { secondary: true } : {}),
-            ...(a.address.includes(':') ? {} : { label: l.name }),
+            ...(a.noPrefixRoute ? { noprefixroute: true } : {}),
+            ...(a.address.includes(':') ? {} : { label: a.label ?? l.name }),
             valid_life_time: 4294967295,
             preferred_life_time: 4294967295,
           })),

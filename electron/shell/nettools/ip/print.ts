@@ -12,6 +12,12 @@ export interface LinkFilter {
   master?: string
   type?: string
   group?: number
+  /** Of addresses: the network that they are in, and what else they are. */
+  to?: string
+  scope?: LinkAddress['scope']
+  label?: string
+  permanent?: boolean
+  secondary?: boolean
   /** The name of another network namespace on this machine. */
   netnsName?: (network: NetworkNamespace) => string | undefined
 }
@@ -125,40 +131,56 @@ export function netnsId(link: Link): number {
 
 export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean } = {}): string {
   return selectLinks(network, filter)
-    .filter((link) => !filter.family || selectAddresses(link, filter.family).length > 0)
+    .filter((link) => !asksForAddresses(filter) || selectAddresses(link, filter).length > 0)
     .map((link) => {
       const bare = filter.family === 6 && filter.device === undefined
-      const head = bare ? linkHead6(link) : filter.family ? `${linkHead(link, false)}${peerNamespace(link, filter)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link, filter)}`
-      return `${head}${filter.details ? `${details(link, true)}${aliasLine(link)}` : ''}\n${addressLines(link, filter.family)}${filter.statistics ? `${statisticsLines(link, filter.errors)}\n` : ''}`
+      const head = bare ? linkHead6(link) : filter.label !== undefined ? '' : withoutHardware(filter) ? `${linkHead(link, false)}${peerNamespace(link, filter)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link, filter)}`
+      return `${head}${filter.details ? `${details(link, true)}${aliasLine(link)}` : ''}${head && '\n'}${addressLines(link, filter)}${filter.statistics ? `${statisticsLines(link, filter.errors)}\n` : ''}`
     })
     .join('')
 }
 
-export function selectAddresses(link: Link, family: 4 | 6 | undefined): readonly LinkAddress[] {
-  return family === undefined ? link.addresses : link.addresses.filter((a) => a.address.includes(':') === (family === 6))
+export function selectAddresses(link: Link, { family, to, scope, label, permanent, secondary }: LinkFilter): readonly LinkAddress[] {
+  if (permanent === false) return []
+  return link.addresses.filter((a) =>
+    (family === undefined || a.address.includes(':') === (family === 6)) && (to === undefined || (to.includes(':') === a.address.includes(':') && cidrContains(to, a.address))) &&
+    (scope === undefined || a.scope === scope) && (label === undefined || (!a.address.includes(':') && matches(label, a.label ?? link.name))) && (secondary === undefined || (a.secondary ?? false) === secondary))
 }
+
+/** fnmatch, of "*" and "?". */
+function matches(pattern: string, text: string): boolean {
+  return new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`).test(text)
+}
+
+/** Whether addresses are asked for, so that links without any are left out. */
+export function asksForAddresses({ family, to, scope, label, permanent, secondary }: LinkFilter): boolean {
+  return [family, to, scope, label, permanent, secondary].some((word) => word !== undefined)
+}
+
+/** `to` and `label` leave out the link layer, and a label the link, too. */
+export const withoutHardware = ({ family, to, label }: LinkFilter): boolean => family !== undefined || to !== undefined || label !== undefined
 
 function addressText(a: LinkAddress, link: Link): string {
   // A label is of IPv4 only.
   if (a.address.includes(':')) return `inet6 ${a.address}/${a.prefixLength} scope ${a.scope} `
-  return `inet ${a.address}/${a.prefixLength} ${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${a.secondary ? 'secondary ' : ''}${link.name}`
+  return `inet ${a.address}/${a.prefixLength} ${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${a.secondary ? 'secondary ' : ''}${a.noPrefixRoute ? 'noprefixroute ' : ''}${a.label ?? link.name}`
 }
 
-function addressLines(link: Link, family: 4 | 6 | undefined): string {
-  return selectAddresses(link, family).map((a) => `    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`).join('')
+function addressLines(link: Link, filter: LinkFilter): string {
+  return selectAddresses(link, filter).map((a) => `    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`).join('')
 }
 
 /** `ip -o addr`: a line an address. */
 export function printAddressesOneLine(network: NetworkNamespace, filter?: LinkFilter): string {
   return selectLinks(network, filter)
-    .flatMap((link) => selectAddresses(link, filter?.family).map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\       valid_lft forever preferred_lft forever\n`))
+    .flatMap((link) => selectAddresses(link, filter ?? {}).map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\       valid_lft forever preferred_lft forever\n`))
     .join('')
 }
 
 export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilter = {}): string {
   return selectLinks(network, filter)
-    .filter((l) => !filter.family || selectAddresses(l, filter.family).length > 0)
-    .map((l) => `${(filter.family === 6 && filter.device === undefined ? nameOf6(l) : nameOf(l)).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter.family).map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
+    .filter((l) => !asksForAddresses(filter) || selectAddresses(l, filter).length > 0)
+    .map((l) => `${(filter.family === 6 && filter.device === undefined ? nameOf6(l) : nameOf(l)).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter).map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
     .join('')
 }
 
