@@ -2,14 +2,14 @@ import { hasFailed } from '../journey/recorder.ts'
 import type { Timer } from '../clock.ts'
 import type { Telling } from '../journey/way.ts'
 import { SparseMap } from '../sparse.ts'
-import { ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
+import { cidrContains, ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
 import { multicastMac6, solicit } from './neighbour-discovery.ts'
 import { formatNeighbour } from './format.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { BROADCAST_MAC, ZERO_MAC } from './packets.ts'
 import type { RouteEntry } from './routes.ts'
-import type { ArpPacket, Frame, Ip, IpPacket, Mac, NeighbourState, NeighbourTable } from './types.ts'
+import type { ArpPacket, Frame, Ip, IpPacket, LinkAddress, Mac, NeighbourState, NeighbourTable } from './types.ts'
 
 const REACHABLE_MS = 30_000
 const DELAY_MS = 5_000
@@ -265,11 +265,23 @@ export class Neighbours implements NeighbourTable {
     entry.link.transmit({ source: entry.link.mac, destination: entry.state === 'PROBE' ? entry.mac! : BROADCAST_MAC, payload })
   }
 
-  /** The sender address of a request: the packet's own source if it is ours (arp_announce 0). */
+  /** The sender address of a request (arp_solicit): the packet's own source if it is ours, as far as arp_announce lets it. */
   #askAs(entry: Neighbour, packet: IpPacket | undefined): Ip {
-    if (packet && this.#namespace.isLocal(packet.source)) return packet.source
-    const own = entry.link.addresses.find((a) => a.scope !== 'host' && !a.address.includes(':'))
+    const { link, ip } = entry
+    const addresses = link.addresses.filter((a) => a.scope !== 'host' && !a.address.includes(':'))
+    const near = (a: LinkAddress): boolean => cidrContains(`${a.address}/${a.prefixLength}`, ip)
+    const announce = packet ? this.#announce(link.name) : 0
+    if (packet && announce < 2 && this.#namespace.isLocal(packet.source)) {
+      if (announce === 0 || addresses.some((a) => near(a) && cidrContains(`${a.address}/${a.prefixLength}`, packet.source))) return packet.source
+    }
+    const own = addresses.find((a) => !a.secondary && near(a)) ?? addresses[0]
     return own?.address ?? this.#namespace.sourceFor(entry.ip) ?? '0.0.0.0'
+  }
+
+  #announce(link: string): number {
+    const { settings } = this.#namespace
+    const of = (name: string): number => Number(settings.get(`net.ipv4.conf.${name.replaceAll('.', '/')}.arp_announce`) ?? 0)
+    return Math.max(of('all'), of(link))
   }
 
   #fail(entry: Neighbour): void {

@@ -66,4 +66,6 @@ export function syncSysctls({ network, config }: NodeContext): void {
   network.setSysctl('net.ipv4.ip_forward', '1')
   if (config.ipFamilies.includes('IPv6')) network.setSysctl('net.ipv6.conf.all.forwarding', '1')
   network.setSysctl(`net.ipv4.conf.${GATEWAY}.rp_filter`, '0')
+  // the flows against spoofing let only the gateway's own address ask
+  network.setSysctl(`net.ipv4.conf.${GATEWAY}.arp_announce`, '1')
 }

@@ -15,6 +15,11 @@ export function replacesKubeProxy(config: Pick<ClusterConfig, 'cni' | 'cniOption
   return config.cni === 'cilium' && config.cniOptions['kubeProxyReplacement'] !== 'false'
 }
 
+/** Where the agent says in kube-proxy's place that the node is well: the cloud's load balancer asks there. */
+export function healthzAddress(config: Pick<ClusterConfig, 'cni' | 'cniOptions' | 'cloud'>): '' | '0.0.0.0:10256' {
+  return config.cloud === 'loadbalancer' && replacesKubeProxy(config) ? '0.0.0.0:10256' : ''
+}
+
 export function ciliumManifests(config: ClusterConfig): object[] {
   const [ipv4, ipv6] = [config.ipFamilies.includes('IPv4'), config.ipFamilies.includes('IPv6')]
   const native = config.cniOptions['routing'] === 'native'
@@ -50,7 +55,7 @@ export function ciliumManifests(config: ClusterConfig): object[] {
     'identity-heartbeat-timeout': '30m0s',
     'ipam': 'kubernetes',
     'kube-proxy-replacement': String(replacesKubeProxy(config)),
-    'kube-proxy-replacement-healthz-bind-address': '',
+    'kube-proxy-replacement-healthz-bind-address': healthzAddress(config),
     'monitor-aggregation': 'none',
     'node-port-bind-protection': 'true',
     'operator-api-serve-addr': '127.0.0.1:9234',

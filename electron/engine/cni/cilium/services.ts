@@ -1,9 +1,10 @@
 import type { Process } from '../../machine/types.ts'
 import { ServiceCache } from '../../proxy/cache.ts'
-import { serveGo } from '../../programs/http/go.ts'
+import { GO_NOT_FOUND, serveGo } from '../../programs/http/go.ts'
 import type { HttpServer } from '../../programs/http/server.ts'
 import type { Timer } from '../../clock.ts'
 import type { Datapath, NodeFamily } from './datapath.ts'
+import { healthzAddress } from './manifests.ts'
 
 /** Writes Services into the load-balancing maps, and answers on their health check ports (pkg/service of cilium/cilium v1.17). */
 const DELAY = 20
@@ -24,6 +25,7 @@ export class ServiceSync {
     this.#process = process
     this.#cache = new ServiceCache(dp.context.client, node.version, () => this.#soon())
     this.#cache.takeChanged()
+    if (node === dp.families[0] && healthzAddress(dp.context.config) !== '') this.#healthz()
     for (const service of this.#cache.services.keys()) this.#write(service)
     // what went while no agent ran
     for (const { service, type, ip } of dp.lb.list()) if (dp.family(ip) === node && type !== 'HostPort' && !this.#cache.services.has(service)) this.#write(service)
@@ -56,6 +58,20 @@ export class ServiceSync {
     if (!dp.replacesProxy || this.#node !== dp.families[0]) return
     const port = ports.find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort
     this.#check(service, port, () => new Set(ports.flatMap((p) => this.#cache.endpointsOf(p).filter((e) => e.ready && e.nodeName === dp.context.name).map((e) => e.ip))).size)
+  }
+
+  /** daemon/cmd/kube_proxy_healthz.go */
+  #healthz(): void {
+    const { clock } = this.#process
+    const now = (): string => `${new Date(clock.wall()).toISOString().replace('T', ' ').replace('Z', '')}000000 +0000 UTC m=+${((clock.now - this.#process.startedAt) / 1000).toFixed(9)}`
+    try {
+      serveGo(this.#process, 'cilium-agent', 10_256, undefined, ({ target }) => {
+        if (target !== '/healthz') return GO_NOT_FOUND
+        return { headers: [['Content-Type', 'application/json'], ['X-Content-Type-Options', 'nosniff']], body: `{"lastUpdated": "${now()}","currentTime": "${now()}"}` }
+      })
+    } catch {
+      // Another process of the node has the port.
+    }
   }
 
   /** pkg/service/healthserver */
