@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { admitPodSecurity } from './admission/pod-security.ts'
+import { podWarnings } from './admission/pod-warnings.ts'
 import { StatusError, type WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
@@ -176,7 +177,7 @@ export function applyUpdate(
 }
 
 function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, options: WriteOptions): void {
-  if (options.onWarning) for (const text of kind.warnings?.(object, old) ?? []) options.onWarning(text)
+  if (options.onWarning) for (const text of [...podWarnings(kind, object, old), ...(kind.warnings?.(object, old) ?? [])]) options.onWarning(text)
 }
 
 function entriesAfter(

@@ -204,6 +204,8 @@ export function decode(value: unknown): JsonObject {
     if (v !== undefined && v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ${Array.isArray(value['items']) ? 'detector' : 'metadataOnlyObject'}.${path} of type string`)
   }
   if (!text(value['kind'])) throw new KubectlError(`Object 'Kind' is missing in '${sortedGoJson(value)}'`)
+  const metadata = value['metadata']
+  if (metadata !== undefined && metadata !== null && !isObject(metadata)) throw new KubectlError(`json: cannot unmarshal ${kindOf(metadata)} into Go struct field metadataOnlyObject.metadata of type v1.ObjectMeta`)
   for (const key of ['name', 'namespace']) {
     const v = at(value, 'metadata', key)
     if (v !== undefined && v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ObjectMeta.metadata.${key} of type string`)

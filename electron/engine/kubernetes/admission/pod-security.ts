@@ -4,6 +4,7 @@ import { quote } from '../json.ts'
 import type { Context, Kind } from '../kinds/kind.ts'
 import { forbidden, invalid } from '../status.ts'
 import type { KubeObject, Namespace, Pod } from '../types.ts'
+import { templatePath } from './pod-templates.ts'
 import { violations, type Violation } from './pod-security-checks.ts'
 
 type Level = 'privileged' | 'baseline' | 'restricted'
@@ -14,12 +15,6 @@ const LEVELS: readonly string[] = ['privileged', 'baseline', 'restricted']
 const PREFIX = 'pod-security.kubernetes.io/'
 const LATEST = 33
 
-/** Kinds that have a Pod in them, by resource and group. */
-const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
-  'replicationcontrollers/': ['spec', 'template'], 'replicasets/apps': ['spec', 'template'], 'deployments/apps': ['spec', 'template'], 'statefulsets/apps': ['spec', 'template'],
-  'daemonsets/apps': ['spec', 'template'], 'jobs/batch': ['spec', 'template'], 'cronjobs/batch': ['spec', 'jobTemplate', 'spec', 'template'],
-}
-
 /**
  * The admission plugin PodSecurity with the defaults of v1.33, which allow everything where a namespace's labels do not say otherwise:
  * k8s.io/pod-security-admission. Throws what it refuses; what it only warns of goes to `warn`.
@@ -28,7 +23,7 @@ export function admitPodSecurity({ resource }: Kind, object: KubeObject, old: Ku
   if (resource.custom) return
   const name = `${resource.name}/${resource.group}`
   if (name === 'namespaces/') return admitNamespace(object as Namespace, old as Namespace | undefined, () => store.list('pods', object.metadata.name) as readonly Pod[], warn)
-  const path = TEMPLATES[name]
+  const path = templatePath(resource)
   if (name !== 'pods/' && !path) return
   const { labels } = store.get('namespaces', '', object.metadata.namespace ?? '')?.metadata ?? {}
   if (!labels || !hasPolicy(labels)) return

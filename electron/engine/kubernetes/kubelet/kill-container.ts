@@ -3,7 +3,9 @@ import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
 
 /** Stops one container of a Pod that goes on: its preStop hook, SIGTERM, SIGKILL when the time is up. */
-export function stopContainer(worker: PodWorker, record: ContainerRecord, graceSeconds: number): void {
+export function stopContainer(worker: PodWorker, record: ContainerRecord, grace: number): void {
+  // what is negative counts as one second
+  const graceSeconds = grace < 0 ? 1 : grace
   const { clock } = worker
   const run = record.run!
   const deadline = clock.now + graceSeconds * 1000

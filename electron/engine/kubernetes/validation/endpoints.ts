@@ -3,6 +3,7 @@ import type { FieldErrors } from '../field-errors.ts'
 import type { Endpoints } from '../kinds/endpoints.ts'
 import type { EndpointSlice } from '../types.ts'
 import { oneOf, PROTOCOLS, validIp } from './common.ts'
+import { validateReachable } from './services.ts'
 import { dns1123Label, dns1123Subdomain, portNumber } from './names.ts'
 
 /** Endpoints and EndpointSlices: pkg/apis/core/validation, pkg/apis/discovery/validation (v1.33). */
@@ -15,8 +16,8 @@ export function validateEndpoints({ subsets }: Endpoints, errors: FieldErrors): 
   subsets?.forEach(({ addresses = [], notReadyAddresses = [], ports = [] }, i) => {
     const path = `subsets[${i}]`
     if (addresses.length + notReadyAddresses.length === 0) errors.required(path, 'must specify `addresses` or `notReadyAddresses`')
-    addresses.forEach((a, k) => validIp(a.ip, `${path}.addresses[${k}].ip`, errors))
-    notReadyAddresses.forEach((a, k) => validIp(a.ip, `${path}.notReadyAddresses[${k}].ip`, errors))
+    addresses.forEach((a, k) => validEndpoint(a.ip, `${path}.addresses[${k}].ip`, errors))
+    notReadyAddresses.forEach((a, k) => validEndpoint(a.ip, `${path}.notReadyAddresses[${k}].ip`, errors))
     ports.forEach((port, k) => {
       const at = `${path}.ports[${k}]`
       if (!port.name) {
@@ -26,6 +27,11 @@ export function validateEndpoints({ subsets }: Endpoints, errors: FieldErrors): 
       oneOf(port.protocol, PROTOCOLS, `${at}.protocol`, errors)
     })
   })
+}
+
+function validEndpoint(ip: string, path: string, errors: FieldErrors): void {
+  validIp(ip, path, errors)
+  validateReachable(ip, path, errors)
 }
 
 export function validateEndpointSlice(slice: EndpointSlice, errors: FieldErrors): void {
@@ -40,7 +46,10 @@ export function validateEndpointSlice(slice: EndpointSlice, errors: FieldErrors)
     addresses.forEach((address, k) => {
       const at = `${path}.addresses[${k}]`
       if (addressType === 'FQDN') errors.invalidEach(at, address, dns1123Subdomain(address))
-      else if (ipVersion(address) !== (addressType === 'IPv6' ? 6 : 4)) errors.invalid(at, address, `must be a valid ${addressType} address`)
+      else if (addressType === 'IPv4' || addressType === 'IPv6') {
+        if (ipVersion(address) !== (addressType === 'IPv6' ? 6 : 4)) errors.invalid(at, address, `must be a valid ${addressType} address`)
+        validateReachable(address, at, errors)
+      }
     })
     if (hostname) errors.invalidEach(`${path}.hostname`, hostname, dns1123Label(hostname))
   })

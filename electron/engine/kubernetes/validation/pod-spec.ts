@@ -1,7 +1,7 @@
 import type * as core from 'kubernetes-types/core/v1'
 import type { FieldErrors } from '../field-errors.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts'
-import { IP_ERROR, notNegative, oneOf, validIp } from './common.ts'
+import { IP_ERROR, oneOf, validIp } from './common.ts'
 import { validateContainers, validateInitContainers } from './containers.ts'
 import { dns1123Label, dns1123Subdomain, qualifiedName, rangeError } from './names.ts'
 import { validateLabels } from './object-meta.ts'
@@ -10,7 +10,6 @@ import { validateVolumes } from './volumes.ts'
 
 /** ValidatePodSpec of pkg/apis/core/validation (v1.33), in its order, for the features that v1.33 has on. */
 export function validatePodSpec(spec: core.PodSpec, path: string, errors: FieldErrors, options: { template?: boolean } = {}): void {
-  notNegative(spec.terminationGracePeriodSeconds, `${path}.terminationGracePeriodSeconds`, errors)
   const volumes = validateVolumes(spec.volumes, `${path}.volumes`, errors)
   validateContainers(spec.containers, volumes, `${path}.containers`, errors)
   validateInitContainers(spec.initContainers, spec.containers, volumes, `${path}.initContainers`, errors)

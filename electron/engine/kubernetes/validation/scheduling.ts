@@ -1,5 +1,6 @@
 import type * as core from 'kubernetes-types/core/v1'
-import type { FieldErrors } from '../field-errors.ts'
+import { GoValue, type FieldErrors } from '../field-errors.ts'
+import { quote } from '../json.ts'
 import { oneOf } from './common.ts'
 import { labelValue, qualifiedName } from './names.ts'
 import { validateLabelSelector } from './object-meta.ts'
@@ -22,10 +23,17 @@ export function validateTolerations(tolerations: readonly core.Toleration[] | un
       const problems = labelValue(value ?? '')
       if (problems.length > 0) errors.invalid(`${at}.operator`, value ?? '', problems.join(';'))
     } else if (operator === 'Exists') {
-      if (value) errors.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'")
+      if (value) errors.invalid(`${at}.operator`, shown(toleration), "value must be empty when `operator` is 'Exists'")
     } else errors.notSupported(`${at}.operator`, operator, ['Equal', 'Exists'])
     if (effect && !EFFECTS.includes(effect)) errors.notSupported(`${at}.effect`, effect, EFFECTS)
   })
+}
+
+/** As %#v prints it. */
+function shown({ key = '', operator = '', value = '', effect = '', tolerationSeconds }: core.Toleration): GoValue {
+  // of a pointer Go shows the address
+  const seconds = tolerationSeconds === undefined ? '(*int64)(nil)' : '(*int64)(0xc000012345)'
+  return new GoValue(`core.Toleration{Key:${quote(key)}, Operator:${quote(operator)}, Value:${quote(value)}, Effect:${quote(effect)}, TolerationSeconds:${seconds}}`)
 }
 
 export function validateTaints(taints: readonly core.Taint[] | undefined, path: string, errors: FieldErrors): void {

@@ -91,7 +91,8 @@ function validateAffinityConfig({ spec }: Service, errors: FieldErrors): void {
   }
 }
 
-function validateReachable(ip: string, path: string, errors: FieldErrors): void {
+/** ValidateNonSpecialIP: no address that leads nowhere else. */
+export function validateReachable(ip: string, path: string, errors: FieldErrors): void {
   if (ip === '0.0.0.0' || ip === '::') errors.invalid(path, ip, 'may not be unspecified (0.0.0.0 or ::)')
   if (isLoopbackIp(ip)) errors.invalid(path, ip, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')
   if (ip.startsWith('169.254.') || /^fe[89ab]/i.test(ip)) errors.invalid(path, ip, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')
