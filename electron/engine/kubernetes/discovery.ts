@@ -8,7 +8,8 @@ export function findByWord(resources: readonly ApiResource[], word: string): Api
   const group = rest.join('.').toLowerCase()
   const inGroup = (r: ApiResource): boolean => {
     if (!group || group === r.group) return true
-    return group === (r.group ? `${r.version}.${r.group}` : r.version) || group === `${r.version}.${r.group}`
+    // a version is one only before a group, be that the empty one: "pods.v1."
+    return group === `${r.version}.${r.group}`
   }
   // a group may be cut short
   const exact = resources.filter(inGroup)
@@ -16,7 +17,9 @@ export function findByWord(resources: readonly ApiResource[], word: string): Api
   return (
     candidates.find((r) => r.name === name) ??
     candidates.find((r) => r.singular === name || r.kind.toLowerCase() === name) ??
-    candidates.find((r) => r.shortNames.includes(first!))
+    candidates.find((r) => r.shortNames.includes(first!)) ??
+    // a short name is looked up without its version: "deploy.v2.apps"
+    (rest.length > 1 ? resources.find((r) => r.shortNames.includes(first!) && r.group.startsWith(rest.slice(1).join('.'))) : undefined)
   )
 }
 

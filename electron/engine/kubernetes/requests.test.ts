@@ -140,9 +140,9 @@ describe('what a kubelet does', () => {
 describe('resources', () => {
   it('are found by every name that kubectl takes', () => {
     const api = cluster()
-    for (const word of ['po', 'pod', 'pods', 'Pod', 'pods.v1']) expect(api.findResource(word)?.name).toBe('pods')
-    for (const word of ['deploy', 'deployments.apps', 'deployment.v1.apps']) expect(api.findResource(word)?.name).toBe('deployments')
-    expect(api.findResource('deployments.batch')).toBeUndefined()
+    for (const word of ['po', 'pod', 'pods', 'Pod', 'pods.v1.']) expect(api.findResource(word)?.name).toBe('pods')
+    for (const word of ['deploy', 'deployments.apps', 'deployment.v1.apps', 'deploy.v2.apps', 'deploy.v1.']) expect(api.findResource(word)?.name).toBe('deployments')
+    for (const word of ['deployments.batch', 'deployments.v2.apps', 'pods.v1']) expect(api.findResource(word)).toBeUndefined()
     expect(api.findResource('limits')).toBeUndefined()
     expect(findNotSimulated('limits')?.kind).toBe('LimitRange')
     expect(findNotSimulated('gadgets')).toBeUndefined()
