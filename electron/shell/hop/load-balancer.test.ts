@@ -122,3 +122,19 @@ describe('a load balancer of the cloud', () => {
     expect(sh('kubectl get svc web')).toContain('NotFound')
   })
 })
+
+describe('an answer that nobody translates back', () => {
+  it('is no success: IPVS has sent the packet on from a node without endpoints, and the answer comes another way', () => {
+    const { sh, run, cluster } = withWeb({ proxyMode: 'ipvs', cni: 'bridge' })
+    run('kubectl apply -f -', 'apiVersion: v1\nkind: Service\nmetadata: {name: loc}\nspec: {type: NodePort, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80, nodePort: 30081}]}\n')
+    run('kubectl run far --image=nicolaka/netshoot --overrides=\'{"spec": {"nodeName": "worker-2"}}\' -- sleep infinity')
+    cluster.settle()
+    expect(sh("hop trace default/far 172.18.0.2:30081 -o json | jq -r '.verdict + \" \" + .reason, .reply[-1].text'")).toMatch(/^dropped drop-unasked-answer\nThe answer comes from 10\.244\.\S+:80, but 172\.18\.0\.2:30081 was asked: /)
+    expect(run('kubectl exec far -- curl -s -m 3 http://172.18.0.2:30081').code).toBe(28)
+  })
+
+  it('and Cilium in the place of kube-proxy tells the load balancer that its node is well', () => {
+    const { sh } = withWeb({ cloud: 'loadbalancer', cni: 'cilium' })
+    expect(sh(seen('laptop'))).toMatch(/^delivered /)
+  })
+})

@@ -163,6 +163,15 @@ export class TcpStack implements TcpLayer, ConnectionHost {
         stage: 'reject', text: `No process listens on port ${segment.destinationPort}; the kernel answers with a reset.`,
         before: recorder.header(packet), explanation: 'refused-no-listener',
       })
+    } else if (unasked(packet, segment)) {
+      const { journey } = packet.meta.trail!
+      const { destination, destinationPort } = journey
+      recorder.fail(namespace, packet, 'dropped', 'drop-unasked-answer', {
+        stage: 'reject', text: `The answer comes from ${packet.source}:${segment.sourcePort}, but ${destination}:${destinationPort ?? ''} was asked: no connection fits it, and the kernel answers with a reset.`,
+        before: recorder.header(packet), explanation: 'drop-unasked-answer',
+      })
+      // it is the answer itself, not a copy that a bridge has sent to everybody
+      recorder.conclude(journey, 'dropped', 'drop-unasked-answer')
     } else if (recorder.recording(packet)) {
       recorder.hop(namespace, packet, {
         stage: 'reject', text: `No connection ${listening ? 'of this listener ' : ''}fits the segment; the kernel answers with a reset.`,
@@ -177,7 +186,8 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       acknowledgement: segment.flags.ack ? 0 : add(segment.sequence, length), flags, window: 0, data: new Uint8Array(0),
     })
     const trail = packet.meta.trail
-    if (trail) recorder.begin(namespace, reset, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
+    // what becomes of a reset for an answer that nobody waits for does not change how the connection fared
+    if (trail && !unasked(packet, segment)) recorder.begin(namespace, reset, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
     this.#output(reset)
   }
 
@@ -379,4 +389,9 @@ function succeeded(journey: Journey): boolean {
 /** Begins with a TLS record: ChangeCipherSpec to application data, version 3.x (RFC 8446 section 5.1). */
 function isTls(data: Uint8Array): boolean {
   return data.length > 5 && data[0]! >= 20 && data[0]! <= 23 && data[1] === 3
+}
+
+/** An answer to a SYN whose source nobody has translated back. */
+function unasked({ source, meta: { trail } }: IpPacket, { flags }: TcpSegment): boolean {
+  return trail?.direction === 'reply' && flags.syn === true && flags.ack === true && source !== trail.journey.destination
 }
