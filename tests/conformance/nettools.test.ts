@@ -17,7 +17,9 @@ const macs: Mask = (text) =>
     .replace(/link-netnsid \d+/g, 'link-netnsid N')
 const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms').replace(/time \d+ms/g, 'time Tms').replace(/= [\d./]+ ms/g, '= T ms').replace(/\nUsage[^]*/, '\nUsage…')
 
-describe.skipIf(!available)('the real tools agree', () => {
+// The real ones have real timers, and are stopped before they have read all that came when the machine is busy: they are
+// asked twice before they are believed to differ.
+describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
   let there: World
   let here: World
   beforeAll(async () => {
@@ -31,11 +33,8 @@ describe.skipIf(!available)('the real tools agree', () => {
   const shown = (space: Space, line: string, r: Result, mask: Mask): string => `${space}$ ${line}\n${mask(r.stdout)}--- stderr\n${mask(r.stderr)}--- exit ${r.code}`
 
   async function compare(space: Space, line: string, mask: Mask = macs): Promise<void> {
-    const both = async (): Promise<[string, string]> => [shown(space, line, await here.run(space, line), mask), shown(space, line, await there.run(space, line), mask)]
-    let [actual, expected] = await both()
-    // the real one has real timers: on a busy machine it is asked twice before it is believed to differ
-    if (actual !== expected) [actual, expected] = await both()
-    expect(actual).toBe(expected)
+    const [expected, actual] = [await there.run(space, line), await here.run(space, line)]
+    expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
   }
   const same = (space: Space, lines: string[], mask?: Mask): void => lines.forEach((line) => it(`${space}: ${line}`, () => compare(space, line, mask)))
 
@@ -71,6 +70,8 @@ describe.skipIf(!available)('the real tools agree', () => {
       'ip link set eth0 txqueuelen 1000 multicast on promisc off group default alias x', 'ip link set eth0 arp foo', 'ip link set eth0 name a/b', 'ip link set eth0 master nope', 'ip link set eth0 master lo', 'ip link set eth0 address 02:00', 'ip link del', 'ip link show eth0 lo', 'ip link show master nope', 'ip link show dev', 'ip link show vrf foo',
       'ip addr add 10.50.0.1/24 dev eth0 label eth0:1', 'ip addr add 10.51.0.1/24 dev eth0 scope host', 'ip addr add 10.51.1.1/24 dev eth0 scope link', 'ip addr add 10.53.0.1/24 brd - dev eth0 noprefixroute valid_lft forever', 'ip addr show eth0', 'ip -j addr show to 10.53.0.0/16', 'ip addr show to 10.50.0.0/16', 'ip addr show label eth0:*', 'ip -o addr show scope link', 'ip addr show dev eth0 scope foo', 'ip -br addr show scope host', 'ip addr show secondary', 'ip addr show permanent dev lo', 'ip route',
       'ip addr replace 10.50.0.1/24 dev eth0', 'ip addr add dev eth0', 'ip addr add 10.50.0.1/24 dev', 'ip addr add 10.50.0.1/24 foo', 'ip addr add 10.50.0.1/24 10.1.1.1 dev eth0', 'ip addr del 10.53.0.1 dev eth0', 'ip -s addr flush dev eth0 to 10.51.0.0/16', 'ip -s addr flush to 10.51.0.0/16', 'ip addr flush label eth0:1', 'ip addr show eth0', 'ip route',
+      'ip route get 10.244.1.255', 'ip -j route get 255.255.255.255', 'ip -o route get 10.9.0.1', 'ip -d route get 10.9.0.1', 'ip route get fibmatch 10.244.1.9', 'ip route get 10.9.0.1/24', 'ip route get 10.9.0.1 uid 1000 ipproto tcp sport 5 dport 80', 'ip route get 10.9.0.1 mark x', 'ip route get 10.9.0.1 vrf foo', 'ip route show cache', 'ip route show scope foo', 'ip route show proto foo', 'ip route show type foo', 'ip route add', 'ip route show metric 5',
+      'ip route add 10.56.0.0/16 via 10.244.1.1 mtu 1400', 'ip route replace 10.57.0.0/16 via 10.244.1.1 mtu lock 1000', 'ip route', 'ip -j route get 10.56.0.1', 'ip route get 10.57.0.1', 'ip route add 10.58.0.0/16 via 10.244.1.1 mtu x', 'ip route flush root 10.56.0.0/15', 'ip route',
       'ip link set lo down', 'ip addr show lo', 'ip route show table local', 'ip link set lo up',
     ])
   })

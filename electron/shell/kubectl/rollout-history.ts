@@ -28,7 +28,14 @@ export function* targets(k: Kubectl): Task<Info[]> {
 
 export const kindName = (info: Info): string => kindOf(info.resource)
 /** schema.GroupKind as Go's %v writes it. */
-const visited = ({ resource }: Info): string => `{${resource.group} ${resource.kind}}`
+/** Kinds that kubectl visits and then finds to have no history (polymorphichelpers, apps.GroupKindElement). */
+const WITHOUT_HISTORY: ReadonlySet<string> = new Set(['Job.batch', 'CronJob.batch', 'Pod.', 'ReplicaSet.apps', 'ReplicationController.'])
+
+function nothingTo(info: Info, what: string, tool: string): KubectlError {
+  const { group, kind } = info.resource
+  if (WITHOUT_HISTORY.has(`${kind}.${group}`)) return new KubectlError(`no ${tool} has been implemented for ${quote(kindName(info))}`)
+  return new KubectlError(`error retrieving ${what} for ${quote(kindName(info))}, no visitor method exists for {${group} ${kind}}`)
+}
 
 /** One revision: what was rolled out, and what -o prints of it. */
 interface Revision {
@@ -93,7 +100,7 @@ export const history: Command = {
     const printer = k.flags.string('output') ? printerFor(k, { typed: true }) : undefined
     for (const info of yield* targets(k)) {
       const revisions = revisionsOf(k, info)
-      if (!revisions) throw new KubectlError(`error retrieving history for ${quote(kindName(info))}, no visitor method exists for ${visited(info)}`)
+      if (!revisions) throw nothingTo(info, 'history', 'history viewer')
       if (wanted > 0 && !revisions.has(wanted) && (revisions.size > 0 || printer)) throw new KubectlError('unable to find the specified revision')
       if (printer) {
         for (const [number, { object }] of revisions) if (wanted === 0 || wanted === number) yield* k.out(printer.print(inGoOrder(object)))
@@ -133,7 +140,7 @@ export const undo: Command = {
 /** What undo says that it did. */
 function rollBack(k: Kubectl, info: Info, wanted: number, dryRun: 'none' | 'client' | 'server'): string {
   const revisions = revisionsOf(k, info)
-  if (!revisions) throw new KubectlError(`error retrieving rollbacker for ${quote(kindName(info))}, no visitor method exists for ${visited(info)}`)
+  if (!revisions) throw nothingTo(info, 'rollbacker', 'rollbacker')
   const notFound = new KubectlError(`unable to find specified revision ${wanted} in history`)
   if (wanted < 0) throw notFound
   const isDeployment = info.resource.kind === 'Deployment'
