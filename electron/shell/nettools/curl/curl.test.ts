@@ -40,6 +40,16 @@ describe('curl', () => {
     }
   })
 
+  it('tries again in virtual time, and says what for', () => {
+    const { output, code } = run('curl --retry 2 --retry-connrefused http://172.18.0.3:30999 2>&1 | grep -c "Will retry in [12] seconds"; curl -s --retry 3 --retry-delay 20 --retry-connrefused http://172.18.0.3:30999')
+    expect([output, code]).toEqual(['2\n', 7])
+  })
+
+  it('sends forms and files, by PUT where nothing else is said', () => {
+    expect(run(`echo hello > up.txt; curl -s -o /dev/null -F a=b -F f=@up.txt ${url}/ -w '%{method} %{size_upload} '; curl -sv -T up.txt ${url}/d/ 2>&1 >/dev/null | grep -E '^> (PUT|Exp|Content)'`).output).toBe(
+      'POST 278 > PUT /d/up.txt HTTP/1.1\n> Content-Length: 6\n> Expect: 100-continue\n')
+  })
+
   it('has its own words for nothing to do', () => {
     expect(run('curl')).toEqual({ output: "curl: try 'curl --help' or 'curl --manual' for more information\n", code: 2 })
   })

@@ -1,11 +1,16 @@
-import { headerOf, encodeUtf8, decodeUtf8, concatBytes, type Process, type Task } from '../../../engine/cluster.ts'
+import { headerOf, encodeUtf8, type Process, type Task } from '../../../engine/cluster.ts'
+import { prepare, upload as readUpload, uploadUrl } from './body.ts'
+import { CookieJar } from './cookies.ts'
 import { expandUrl } from './glob.ts'
 import { proxyVariable } from '../proxy-variable.ts'
 import { Meter } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
-import { ConnectionPool, transfer, type CurlError, type Sink } from './transfer.ts'
+import { Output, readInputText } from './output.ts'
+import type { Sent } from './request.ts'
+import { ConnectionPool, emptyResult, transfer, type CurlError, type Result } from './transfer.ts'
 import { parseUrl, redirectTarget } from './url.ts'
 import { Verbose } from './verbose.ts'
+import { warner, wrapped, type Warn } from './warnings.ts'
 import { printWriteOut } from './write-out.ts'
 
 const VERSION = `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.17
@@ -40,36 +45,53 @@ export function* curl(process: Process): Task<number> {
     return 69
   }
   if ('error' in parsed) {
+    for (const warning of parsed.warnings ?? []) yield* process.printError(wrapped(process, 'Warning: ', warning))
     yield* process.printError(parsed.error)
     return parsed.code
   }
-  const pool = new ConnectionPool()
-  const verbose = new Verbose(process, parsed.options.verbose)
-  const ready = yield* readFiles(process, parsed.options)
-  if (ready !== undefined) {
-    yield* process.printError(ready.text)
-    return ready.code
-  }
+  const { options } = parsed
+  const warn = warner(process, () => options.silent)
+  for (const warning of options.warnings) yield* process.printError(wrapped(process, 'Warning: ', warning))
+  const ready = yield* prepare(process, options, warn)
+  if ('code' in ready) return yield* refuse(process, ready)
+  const verbose = new Verbose(process, options.verbose)
+  const run: Run = { process, options, warn, pool: new ConnectionPool(), verbose, sent: ready.sent, cookies: yield* cookieJar(process, options, verbose) }
   let code = 0
-  for (const { url, index, error } of spread(parsed.options)) {
-    const proxy = proxyFor(process, parsed.options, url)
+  for (const { url, index, error } of spread(options)) {
+    const proxy = proxyFor(process, options, url)
     if (proxy !== undefined) {
       yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
       code = 69
       break
     }
-    if (error !== undefined) {
-      code = yield* complain(process, parsed.options, { code: 3, text: error })
-      continue
-    }
-    for (let attempt = 0; ; attempt++) {
-      code = yield* fetchOne(process, parsed.options, url, index, pool, verbose)
-      if (attempt >= parsed.options.retry || ![28, 6].includes(code)) break
-      yield* process.sleep(1000 * 2 ** attempt)
-    }
+    code = error === undefined ? yield* tried(run, url, index) : yield* complain(process, options, { code: 3, text: error })
   }
-  pool.closeAll()
+  run.pool.closeAll()
   return code
+}
+
+/** One curl, with what its transfers share. */
+interface Run {
+  process: Process
+  options: CurlOptions
+  warn: Warn
+  pool: ConnectionPool
+  verbose: Verbose
+  /** Of -d and -F. */
+  sent: Sent | undefined
+  cookies: CookieJar | undefined
+}
+
+/** -b FILE, -c: with one of them curl keeps cookies. */
+function* cookieJar(process: Process, options: CurlOptions, verbose: Verbose): Task<CookieJar | undefined> {
+  if (options.cookieFiles.length === 0 && options.cookieJar === undefined) return undefined
+  const jar = new CookieJar()
+  for (const name of options.cookieFiles) {
+    const text = yield* readInputText(process, name)
+    if (text !== undefined) jar.load(text, Math.floor(process.clock.wall() / 1000))
+    else if (name !== '') yield* verbose.note(`WARNING: failed to open cookie file "${name}"`)
+  }
+  return jar
 }
 
 /** Every URL that is asked for, with the number of the one on the command line that it comes from. */
@@ -89,111 +111,148 @@ function proxyFor(process: Process, options: CurlOptions, text: string): string 
   return proxyVariable(process, url, names, options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY'))
 }
 
-/** "-d @FILE", whose line ends go, and "-w @FILE"; "@-" is stdin. */
-function* readFiles(process: Process, options: CurlOptions): Task<CurlError | undefined> {
-  const read = function* (name: string): Task<string | undefined> {
-    if (name === '-') return decodeUtf8(yield* process.readAll())
-    const path = process.resolve(name)
-    return process.fs.exists(path) && process.fs.stat(path).type !== 'directory' ? process.fs.readText(path) : undefined
+/** Until it is well, or no more tries are left. */
+function* tried(run: Run, text: string, index: number): Task<number> {
+  const { process, options, warn } = run
+  const upload = options.uploads[index]
+  const url = upload === undefined ? text : uploadUrl(text, upload)
+  let { sent } = run
+  if (upload !== undefined) {
+    const read = yield* readUpload(process, options, upload)
+    if ('code' in read) return yield* refuse(process, read)
+    sent = read.sent
   }
-  if (options.dataParts.length > 0) {
-    const parts: string[] = []
-    for (const { text, literal, binary, encoded } of options.dataParts) {
-      if (encoded) {
-        const part = yield* urlEncoded(text, read)
-        if (part === undefined) return { code: 26, text: `curl: Failed to open ${text.slice(text.indexOf('@') + 1)}\ncurl: option --data-urlencode: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n` }
-        parts.push(part)
-      } else if (literal || !text.startsWith('@')) parts.push(text)
-      else {
-        const content = yield* read(text.slice(1))
-        if (content === undefined && !options.silent) yield* process.printError(`Warning: Couldn't read data from file "${text.slice(1)}", this makes an empty POST.\n`)
-        parts.push(binary ? (content ?? '') : (content ?? '').replace(/[\r\n]/g, ''))
-      }
+  const output = new Output(process, options, warn, url, options.output[index])
+  const meter = new Meter(process, !options.silent && !(options.output[index] === undefined && process.terminalOf(1) !== undefined))
+  const began = process.clock.now
+  let delay = options.retryDelay || 1000
+  for (let left = options.retry; ; left--) {
+    const { code, result } = yield* fetchOne(run, url, index, sent, output, meter)
+    const problem = left > 0 ? problemOf(options, code, result) : undefined
+    if (problem === undefined) return code
+    const after = Number(headerOf(result?.headers ?? [], 'retry-after') ?? 0) * 1000 || 0
+    const wait = after > 0 ? after : delay
+    const spent = process.clock.now - began
+    if (options.retryMaxTime > 0 && spent >= options.retryMaxTime) return code
+    if (options.retryMaxTime > 0 && after > 0 && spent + after > options.retryMaxTime) {
+      if (!options.silent) yield* process.printError('curl: The Retry-After: time would make this command line exceed the maximum allowed time for retries.\n')
+      return code
     }
-    options.data = parts.join('&')
+    yield* warn(`Problem ${problem}. Will retry in ${Math.floor(wait / 1000)} seconds. ${left} retries left.`)
+    yield* process.sleep(wait)
+    if (options.retryDelay === 0) delay = Math.min(delay * 2, 600_000)
+    const thrown = yield* output.again()
+    meter.restart()
+    if (thrown > 0 && !options.silent) yield* process.printError(`Throwing away ${thrown} bytes\n`)
   }
-  if (!options.writeOut?.startsWith('@')) return undefined
-  const name = options.writeOut.slice(1)
-  options.writeOut = yield* read(name)
-  return options.writeOut === undefined ? { code: 26, text: `curl: Failed to open ${name}\ncurl: option -w: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n` } : undefined
 }
 
-/** --data-urlencode: "TEXT", "=TEXT", "NAME=TEXT", "@FILE", "NAME@FILE"; blanks become "+". */
-function* urlEncoded(given: string, read: (name: string) => Task<string | undefined>): Task<string | undefined> {
-  const at = /[=@]/.exec(given)
-  const name = at ? given.slice(0, at.index) : ''
-  const text = !at ? given : at[0] === '=' ? given.slice(at.index + 1) : yield* read(given.slice(at.index + 1))
-  if (text === undefined) return undefined
-  const bytes = [...encodeUtf8(text)].map((b) => (/[\w.~-]/.test(String.fromCharCode(b)) && b < 128 ? String.fromCharCode(b) : b === 32 ? '+' : `%${b.toString(16).padStart(2, '0')}`)).join('')
-  return name === '' ? bytes : `${name}=${bytes}`
+/** What --retry takes for passing (src/tool_operate.c). */
+function problemOf(options: CurlOptions, code: number, result: Result | undefined): string | undefined {
+  if (code === 28 || code === 6) return ': timeout'
+  if (code === 7 && options.retryRefused) return ': connection refused'
+  if ((code === 0 || code === 22) && result && [408, 429, 500, 502, 503, 504].includes(result.status)) return ': HTTP error'
+  return code !== 0 && options.retryAllErrors ? '(retrying all errors)' : undefined
 }
 
-function* fetchOne(process: Process, options: CurlOptions, text: string, index: number, pool: ConnectionPool, verbose: Verbose): Task<number> {
-  const output = options.output[index]
-  const file = output === null ? remoteName(text) : output === '-' ? undefined : output
-  const toTerminal = output === undefined && process.terminalOf(1) !== undefined
-  const meter = new Meter(process, !options.silent && !toTerminal)
-  const sink = makeSink(process, text, output)
+function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined, output: Output, meter: Meter): Task<{ code: number; result?: Result }> {
+  const { process, options, pool, verbose, cookies } = run
   const start = process.clock.now
+  const deadline = options.maxTime === undefined ? Infinity : start + options.maxTime
   let next = text
-  for (let redirects = 0; ; redirects++) {
+  let redirects = 0
+  let before: Result | undefined
+  let refusesToExpect = false
+  const written = (result: Result | undefined, error: CurlError | undefined): Task => (options.writeOut ? printWriteOut(process, options.writeOut, { result, error, url: text, effective: next, redirects, index, file: output.name, referer: options.referer }) : nothing())
+  for (;;) {
     const url = parseUrl(next)
-    if ('error' in url) return yield* complain(process, options, { code: url.code, text: url.error })
-    yield* meter.begin()
-    const result = yield* transfer(process, options, url, pool, sink, meter, verbose)
-    if ('text' in result) {
-      if (result.code === 69) {
-        yield* process.printError(`${result.text}\n`)
-        return 69
+    if ('error' in url) return { code: yield* complain(process, options, { code: url.code, text: url.error }) }
+    if (options.output[index] === null && output.name === '') {
+      if (!options.silent) yield* process.printError('curl: Remote file name has no length!\n')
+      return { code: yield* complain(process, options, { code: 23, text: 'Failed writing received data to disk/application' }) }
+    }
+    const result = emptyResult(url)
+    const done = yield* transfer({ process, options, url, sent, sink: output, meter, verbose, cookies, deadline, result, refusesToExpect }, pool)
+    if (before) addTo(result, before)
+    if ('text' in done) {
+      if (done.code === 69) {
+        yield* process.printError(`${done.text}\n`)
+        return { code: 69 }
       }
       yield* meter.finish(process.clock.now - start)
-      yield* sink.close(false)
-      if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result: undefined, error: result, url: text, effective: next, redirects, index, file, referer: options.referer })
-      return yield* complain(process, options, result)
+      yield* output.close(false)
+      yield* written(result.status > 0 ? result : undefined, done)
+      return { code: yield* complain(process, options, done), result }
+    }
+    if (result.askAgain) {
+      refusesToExpect = true
+      before = { ...result, timeRedirect: process.clock.now - start }
+      yield* verbose.note(`Issue another request to this URL: '${next}'`)
+      continue
     }
     const location = headerOf(result.headers, 'location')
     const redirected = result.status >= 300 && result.status < 400 && location !== undefined
     if (redirected) result.redirectUrl = redirectTarget(url, location)
     if (redirected && options.location) {
-      if (redirects >= options.maxRedirects) return yield* complain(process, options, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` })
+      if (redirects >= options.maxRedirects) {
+        yield* written(result, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` })
+        return { code: yield* complain(process, options, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` }), result }
+      }
+      redirects++
       next = result.redirectUrl!
+      before = { ...result, timeRedirect: process.clock.now - start }
+      const to = parseUrl(next)
+      if (!('error' in to) && to.port !== url.port) yield* verbose.note(`Clear auth, redirects to port from ${url.port} to ${to.port}`)
       yield* verbose.note(`Issue another request to this URL: '${next}'`)
+      // what came to it by POST is asked for anew: after 303 always, after 301 and 302 by custom
+      if (sent && (result.status === 303 || (!sent.put && (result.status === 301 || result.status === 302)))) {
+        yield* verbose.note(result.status === 303 ? 'Switch to GET' : 'Switch from POST to GET')
+        sent = undefined
+      }
       continue
     }
     yield* meter.finish(process.clock.now - start)
-    yield* sink.close(true)
-    if (options.writeOut) yield* printWriteOut(process, options.writeOut, { result, error: undefined, url: text, effective: next, redirects, index, file, referer: options.referer })
-    return 0
+    const unwritten = yield* output.close(true)
+    yield* saveCookies(run)
+    yield* written(result, unwritten)
+    return unwritten ? { code: yield* complain(process, options, unwritten), result } : { code: 0, result }
   }
+}
+
+function* nothing(): Task {}
+
+/** What -w counts over all requests that one URL took. */
+function addTo(result: Result, before: Result): void {
+  const { timeRedirect } = before
+  result.sizeHeader += before.sizeHeader
+  result.sizeRequest += before.sizeRequest
+  result.newConnections += before.newConnections
+  result.timeRedirect = timeRedirect
+  result.timeTotal += timeRedirect
+  result.timeStartTransfer += timeRedirect
+}
+
+/** -c */
+function* saveCookies({ process, options, cookies, verbose }: Run): Task {
+  if (!cookies || options.cookieJar === undefined) return
+  const text = cookies.text(Math.floor(process.clock.wall() / 1000))
+  if (options.cookieJar === '-') return yield* process.print(text)
+  try {
+    const file = process.open(process.resolve(options.cookieJar), 'write')
+    yield* file.write(encodeUtf8(text))
+    file.release()
+  } catch {
+    yield* verbose.note(`WARNING: failed to save cookies in ${options.cookieJar}: Failed writing received data to disk/application`)
+  }
+}
+
+/** A refusal that is no error of a transfer: its text stands as it is. */
+function* refuse(process: Process, { code, text }: CurlError): Task<number> {
+  yield* process.printError(text)
+  return code
 }
 
 function* complain(process: Process, options: CurlOptions, error: CurlError): Task<number> {
   if (!options.silent || options.showError) yield* process.printError(`curl: (${error.code}) ${error.text}\n`)
   return error.code
-}
-
-/** -O */
-const remoteName = (url: string): string => url.replace(/[?#].*$/, '').split('/').at(-1) ?? ''
-
-function makeSink(process: Process, url: string, output: string | null | undefined): Sink & { close(good: boolean): Task } {
-  if (output === undefined || output === '-') {
-    return { head: (text) => process.print(text), body: (data) => process.print(data), *close() {} }
-  }
-  const name = output ?? remoteName(url)
-  const path = process.resolve(name)
-  const collected: Uint8Array[] = []
-  return {
-    *head(text) {
-      collected.push(encodeUtf8(text))
-    },
-    *body(data) {
-      collected.push(data)
-    },
-    *close(good) {
-      if (path === '/dev/null' || (!good && collected.length === 0)) return
-      const file = process.open(path, 'write')
-      yield* file.write(concatBytes(collected))
-      file.release()
-    },
-  }
 }

@@ -9,6 +9,7 @@ export class Meter {
   #process: Process
   #on: boolean
   #headed = false
+  #begun = false
   total = 0
   received = 0
   sent = 0
@@ -21,9 +22,15 @@ export class Meter {
 
   /** The first line, all zero. */
   *begin(): Task {
-    if (!this.#on || this.#headed) return
-    this.#headed = true
-    yield* this.#process.printError(HEADER + '\r' + line(0, 0, 0, 0, 0))
+    if (!this.#on || this.#begun) return
+    yield* this.#process.printError((this.#headed ? '' : HEADER) + '\r' + line(0, 0, 0, 0, 0))
+    this.#begun = this.#headed = true
+  }
+
+  /** Another try. */
+  restart(): void {
+    this.#begun = false
+    this.total = this.received = this.sent = this.uploadTotal = 0
   }
 
   /** The last line of a transfer that took `ms`. */

@@ -1,3 +1,5 @@
+import { bytes } from './numbers.ts'
+
 /** curl's command line, as far as it matters for networking (curl(1), 7.88.1). */
 export interface CurlOptions {
   urls: string[]
@@ -5,14 +7,40 @@ export interface CurlOptions {
   head: boolean
   headers: string[]
   data: string | undefined
+  /** Its bytes, where they are no text. */
+  dataBytes: Uint8Array | undefined
   /** What -d said, before files are read. */
   dataParts: { text: string; literal: boolean; binary?: boolean; encoded?: boolean }[]
   /** --json */
   json: boolean
   /** -e */
   referer: string | undefined
+  /** -F, --form-string */
+  form: FormField[]
+  /** -T, each for one URL */
+  uploads: string[]
   /** -b */
   cookies: string[]
+  /** -b FILE */
+  cookieFiles: string[]
+  /** -c */
+  cookieJar: string | undefined
+  /** -r */
+  range: string | undefined
+  /** -z */
+  timeCondition: string | undefined
+  /** bytes */
+  maxFileSize: number | undefined
+  /** bytes a second */
+  limitRate: number | undefined
+  /** -J */
+  nameByHeader: boolean
+  createDirs: boolean
+  removeOnError: boolean
+  /** ms to wait for "100 Continue" */
+  expectTimeout: number
+  /** What curl warns of before it starts. */
+  warnings: string[]
   /** --compressed */
   compressed: boolean
   /** -g: brackets and braces are letters. */
@@ -41,6 +69,12 @@ export interface CurlOptions {
   /** -4, -6 */
   family: 4 | 6 | undefined
   retry: number
+  /** ms; 0: one second, two, four, … */
+  retryDelay: number
+  /** ms in which another try may begin; 0: no end */
+  retryMaxTime: number
+  retryAllErrors: boolean
+  retryRefused: boolean
   http10: boolean
   /** -k */
   insecure: boolean
@@ -54,14 +88,38 @@ export interface CurlOptions {
   http2: boolean
 }
 
+export interface FormField { text: string; literal: boolean }
+
 type Setter = (o: CurlOptions, value: string) => string | void
 
 const seconds = (value: string): number | undefined => (/^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : undefined)
 
+const NUMERICAL = 'expected a proper numerical parameter'
+const count = (value: string): number | undefined => (/^\d+$/.test(value) ? Number(value) : undefined)
+
+function warn(o: CurlOptions, text: string): void {
+  if (!o.silent) o.warnings.push(text)
+}
+
+/** Of -T and --limit-rate: bytes with a unit. */
+function size(o: CurlOptions, key: 'maxFileSize' | 'limitRate', value: string, which: string): string | undefined {
+  const found = bytes(value, which)
+  if (typeof found === 'number') {
+    // none is no limit
+    o[key] = found || undefined
+    return undefined
+  }
+  warn(o, found.warning)
+  return 'is badly used here'
+}
+
 /** [short, long, takes a value, effect]. An effect that returns text refuses with it. */
 const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['X', 'request', true, (o, v) => void (o.method = v)],
-  ['I', 'head', false, (o) => void (o.head = true)],
+  ['I', 'head', false, (o) => {
+    o.head = true
+    return o.form.length === 0 ? undefined : clash(o, 'HEAD (-I, --head)', 'multipart formpost (-F, --form)')
+  }],
   ['H', 'header', true, (o, v) => void o.headers.push(v)],
   ['d', 'data', true, (o, v) => void o.dataParts.push({ text: v, literal: false })],
   ['', 'data-raw', true, (o, v) => void o.dataParts.push({ text: v, literal: true })],
@@ -79,7 +137,28 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
     o.localPorts = [Number(ports[1]), Number(ports[2] ?? ports[1])]
     return undefined
   }],
-  ['b', 'cookie', true, (o, v) => void o.cookies.push(v)],
+  ['b', 'cookie', true, (o, v) => void (v.includes('=') ? o.cookies : o.cookieFiles).push(v)],
+  ['c', 'cookie-jar', true, (o, v) => void (o.cookieJar = v)],
+  ['F', 'form', true, (o, v) => field(o, v, false)],
+  ['', 'form-string', true, (o, v) => field(o, v, true)],
+  ['T', 'upload-file', true, (o, v) => void o.uploads.push(v)],
+  ['r', 'range', true, (o, v) => {
+    const point = /^\d[^-]*$/.test(v)
+    if (point) warn(o, "A specified range MUST include at least one dash (-). Appending one for you!")
+    else if (/[^\d,-]/.test(v)) warn(o, "Invalid character is found in given range. A specified range MUST have only digits in 'start'-'stop'. The server's response to this request is uncertain.")
+    o.range = point ? `${Number.parseInt(v, 10)}-` : v
+  }],
+  ['z', 'time-cond', true, (o, v) => void (o.timeCondition = v)],
+  ['', 'max-filesize', true, (o, v) => size(o, 'maxFileSize', v, 'max-filesize')],
+  ['', 'limit-rate', true, (o, v) => size(o, 'limitRate', v, 'rate')],
+  ['J', 'remote-header-name', false, (o) => void (o.nameByHeader = true)],
+  ['', 'create-dirs', false, (o) => void (o.createDirs = true)],
+  ['', 'remove-on-error', false, (o) => void (o.removeOnError = true)],
+  ['', 'expect100-timeout', true, (o, v) => ((o.expectTimeout = seconds(v) ?? -1) < 0 ? NUMERICAL : undefined)],
+  ['', 'retry-delay', true, (o, v) => ((o.retryDelay = (count(v) ?? -1) * 1000) < 0 ? NUMERICAL : undefined)],
+  ['', 'retry-max-time', true, (o, v) => ((o.retryMaxTime = (count(v) ?? -1) * 1000) < 0 ? NUMERICAL : undefined)],
+  ['', 'retry-all-errors', false, (o) => void (o.retryAllErrors = true)],
+  ['', 'retry-connrefused', false, (o) => void (o.retryRefused = true)],
   ['', 'compressed', false, (o) => void (o.compressed = true)],
   ['g', 'globoff', false, (o) => void (o.noGlob = true)],
   ['G', 'get', false, (o) => void (o.dataInUrl = true)],
@@ -92,7 +171,11 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['f', 'fail', false, (o) => void (o.fail = true)],
   ['', 'fail-with-body', false, (o) => void (o.failWithBody = true)],
   ['L', 'location', false, (o) => void (o.location = true)],
-  ['', 'max-redirs', true, (o, v) => void (o.maxRedirects = Number(v))],
+  ['', 'max-redirs', true, (o, v) => {
+    if (!/^-?\d+$/.test(v)) return NUMERICAL
+    o.maxRedirects = Number(v) < 0 ? Infinity : Number(v)
+    return undefined
+  }],
   ['', 'connect-timeout', true, (o, v) => ((o.connectTimeout = seconds(v)) === undefined ? 'expected a proper numerical parameter' : undefined)],
   ['m', 'max-time', true, (o, v) => ((o.maxTime = seconds(v)) === undefined ? 'expected a proper numerical parameter' : undefined)],
   ['w', 'write-out', true, (o, v) => void (o.writeOut = v)],
@@ -100,7 +183,7 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'resolve', true, (o, v) => void o.resolve.push(v)],
   ['u', 'user', true, (o, v) => void (o.user = v)],
   ['', 'interface', true, (o, v) => void (o.interface = v)],
-  ['', 'retry', true, (o, v) => void (o.retry = Number(v))],
+  ['', 'retry', true, (o, v) => ((o.retry = count(v) ?? -1) < 0 ? NUMERICAL : undefined)],
   ['0', 'http1.0', false, (o) => void (o.http10 = true)],
   ['', 'url', true, (o, v) => void o.urls.push(v)],
   ['4', 'ipv4', false, (o) => void (o.family = 4)],
@@ -124,36 +207,33 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
 /** Options of the real curl that Podhop's does not have. */
 const NOT_SIMULATED: readonly [string, string, string][] = [
   ['x', 'proxy', 'there is no proxy in the lab: name the server itself'],
-  ['T', 'upload-file', '-d'],
-  ['F', 'form', '-d'],
-  ['c', 'cookie-jar', '-v'],
   ['K', 'config', 'options on the command line'],
   ['C', 'continue-at', 'a whole request'],
-  ['r', 'range', "-H 'Range: …'"],
   ['Z', 'parallel', '& and several curls'],
   ['', 'libcurl', '-v'],
   ['', 'trace-ascii', '-v'],
-  ['', 'http3', '--http1.1'],
   ['E', 'cert', 'a server that asks for none'],
   ['', 'key', 'a server that asks for no client certificate'],
   ['', 'capath', '--cacert'],
   ['', 'tls-max', 'TLS 1.3'],
   ['', 'ciphers', 'those of TLS 1.3'],
   ['', 'pinnedpubkey', '--cacert'],
-  ['', 'limit-rate', 'the network as it is'],
   ['', 'trace', '-v'],
   ['', 'unix-socket', 'a TCP port'],
+  ['', 'http2-prior-knowledge', '--http1.1'],
+  ['', 'parallel-max', '& and several curls'],
 ]
 
-export type Parsed = { options: CurlOptions } | { error: string; code: number } | { show: 'help' | 'version' } | { notSimulated: string }
+export type Parsed = { options: CurlOptions } | { error: string; code: number; warnings?: string[] } | { show: 'help' | 'version' } | { notSimulated: string }
 
 const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n"
 
 export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
-    urls: [], method: undefined, head: false, headers: [], data: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
+    urls: [], method: undefined, head: false, headers: [], data: undefined, dataBytes: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, json: false, referer: undefined, localPorts: undefined, cookies: [], compressed: false, noGlob: false, noProxy: undefined,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
+    expectTimeout: 1000, warnings: [], retryDelay: 0, retryMaxTime: 0, retryAllErrors: false, retryRefused: false, compressed: false, noGlob: false, noProxy: undefined,
   }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
@@ -174,6 +254,7 @@ export function parseCurl(args: readonly string[]): Parsed {
       if (name === (long ? 'version' : 'V')) return { show: 'version' }
       const found = OPTIONS.find(([short, full]) => (long ? full === name : short === name && short !== ''))
       if (!found) {
+        if (name === 'http3' && long) return { error: `curl: option --http3: the installed libcurl version doesn't support this\n${TRY}`, code: 2 }
         const missing = NOT_SIMULATED.find(([short, full]) => (long ? full === name : short === name && short !== ''))
         if (missing) return { notSimulated: `curl ${shown} (use ${missing[2]})` }
         return { error: `curl: option ${arg}: is unknown\n${TRY}`, code: 2 }
@@ -188,12 +269,27 @@ export function parseCurl(args: readonly string[]): Parsed {
         value = given
       }
       const refusal = set(options, value)
-      if (refusal) return { error: `curl: option ${shown}: ${refusal}\n${TRY}`, code: 2 }
+      if (refusal) return { error: `curl: option ${shown}: ${refusal}\n${TRY}`, code: 2, warnings: options.warnings }
     }
   }
   if (args.length === 0) return { error: TRY, code: 2 }
-  const jar = options.cookies.find((c) => !c.includes('='))
-  if (jar !== undefined) return { notSimulated: `curl -b with a file of cookies (use -b 'name=value')` }
   if (options.urls.length === 0) return { error: `curl: no URL specified!\n${TRY}`, code: 2 }
+  if (options.include && options.nameByHeader) return { error: `curl: showing headers and --remote-header-name cannot be combined\n${TRY}`, code: 2 }
   return { options }
+}
+
+function field(o: CurlOptions, text: string, literal: boolean): string | undefined {
+  if (text.indexOf('=') > 0) {
+    o.form.push({ text, literal })
+    return o.head ? clash(o, 'multipart formpost (-F, --form)', 'HEAD (-I, --head)') : undefined
+  }
+  warn(o, 'Illegally formatted input field!')
+  return 'is badly used here'
+}
+
+export const oneMethod = (now: string, before: string): string => `You can only select one HTTP request method! You asked for both ${now} and ${before}.`
+
+function clash(o: CurlOptions, now: string, before: string): string {
+  warn(o, oneMethod(now, before))
+  return 'is badly used here'
 }

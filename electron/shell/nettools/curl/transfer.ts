@@ -1,7 +1,11 @@
-import { canonicalIp, encodeUtf8, headerOf, isValidIp, resolveHost, ResponseParser, writeRequest, HttpSyntaxError, type Headers, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { canonicalIp, encodeUtf8, isValidIp, resolveHost, writeRequest, type Headers, type Process, type Task } from '../../../engine/cluster.ts'
 import { TcpStream, type SocketError } from '../stream.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
+import type { CookieJar } from './cookies.ts'
+import type { Sink } from './output.ts'
+import { receive } from './receive.ts'
+import { requestOf, type Sent } from './request.ts'
 import { secure } from './tls.ts'
 import type { CurlUrl } from './url.ts'
 import type { Verbose } from './verbose.ts'
@@ -21,6 +25,8 @@ export interface Result {
   timeAppConnect: number
   timeStartTransfer: number
   timeTotal: number
+  /** Spent on what only sent it elsewhere. */
+  timeRedirect: number
   sizeDownload: number
   sizeUpload: number
   sizeRequest: number
@@ -31,6 +37,8 @@ export interface Result {
   scheme: 'HTTP' | 'HTTPS'
   verifyResult: number
   redirectUrl?: string
+  /** 417: without "Expect". */
+  askAgain?: boolean
 }
 
 interface Kept { stream: TcpStream; number: number }
@@ -39,6 +47,8 @@ interface Kept { stream: TcpStream; number: number }
 export class ConnectionPool {
   readonly #kept = new Map<string, Kept>()
   #made = 0
+  /** Addresses of "HOST:PORT" that have been looked up. */
+  readonly names = new Map<string, readonly string[]>()
 
   nextNumber(): number {
     return this.#made++
@@ -60,23 +70,39 @@ export class ConnectionPool {
   }
 }
 
-export interface Sink {
-  head(text: string): Task
-  body(data: Uint8Array): Task
+/** One request, and everything that it takes. */
+export interface Asked {
+  process: Process
+  options: CurlOptions
+  url: CurlUrl
+  sent: Sent | undefined
+  sink: Sink
+  meter: Meter
+  verbose: Verbose
+  cookies: CookieJar | undefined
+  /** Since when, and until when (virtual ms) all of it has to be done. */
+  deadline: number
+  result: Result
+  /** A server said 417. */
+  refusesToExpect?: boolean
+}
+
+export function emptyResult(url: CurlUrl): Result {
+  return {
+    status: 0, headers: [], remoteIp: '', remotePort: 0, localIp: '', localPort: 0,
+    timeNameLookup: 0, timeConnect: 0, timeAppConnect: 0, timeStartTransfer: 0, timeTotal: 0, timeRedirect: 0, sizeDownload: 0, sizeUpload: 0, sizeRequest: 0, sizeHeader: 0, version: '0', method: '', newConnections: 0, scheme: url.scheme === 'https' ? 'HTTPS' : 'HTTP', verifyResult: 0,
+  }
 }
 
 /** One request and its answer, on a connection that is kept open from before or on a new one. */
-export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, pool: ConnectionPool, sink: Sink, meter: Meter, verbose: Verbose): Task<Result | CurlError> {
+export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | CurlError> {
+  const { process, options, url, sent, meter, verbose, cookies, result, deadline } = asked
   const { clock } = process
   const start = clock.now
-  const deadline = options.maxTime === undefined ? Infinity : start + options.maxTime
   const note = (text: string): Task => verbose.note(text)
-  const result: Result = {
-    status: 0, headers: [], remoteIp: '', remotePort: 0, localIp: '', localPort: 0,
-    timeNameLookup: 0, timeConnect: 0, timeAppConnect: 0, timeStartTransfer: 0, timeTotal: 0, sizeDownload: 0, sizeUpload: 0, sizeRequest: 0, sizeHeader: 0, version: '0', method: '', newConnections: 0, scheme: url.scheme === 'https' ? 'HTTPS' : 'HTTP', verifyResult: 0,
-  }
   const kept = pool.take(url)
   if (kept) {
+    yield* meter.begin()
     yield* note(`Found bundle for host: 0x5581c7e0ab50 [serially]`)
     yield* note('Can not multiplex, even if we wanted to')
     yield* note(`Re-using existing connection #${kept.number} with host ${url.host}`)
@@ -84,15 +110,19 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
   }
   const number = pool.nextNumber()
   const to = yield* connectTo(options, url, note)
-  const addresses = yield* lookUp(process, options, to, note)
+  const known = pool.names.get(`${to.host}:${to.port}`)
+  if (known) yield* note(`Hostname ${to.host} was found in DNS cache`)
+  yield* meter.begin()
+  const addresses = known ?? (yield* lookUp(process, options, to, note))
   if (!addresses) {
     const text = `Could not resolve host: ${to.host}`
     yield* note(text)
     yield* note(`Closing connection ${number}`)
     return { code: 6, text }
   }
+  pool.names.set(`${to.host}:${to.port}`, addresses)
   result.timeNameLookup = clock.now - start
-  result.newConnections = 1
+  result.newConnections++
   const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
   let address = ''
   let opened: TcpStream | (SocketError & { gaveUp?: boolean }) = { code: 'ETIMEDOUT', message: '' }
@@ -140,15 +170,29 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
     Object.assign(result, { remoteIp: connection.peer?.address ?? connection.remoteAddress, remotePort: connection.peer?.port ?? connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
     const user = options.user ?? url.user
     if (user !== undefined) yield* note(`Server auth using Basic with user '${user.split(':')[0]}'`)
-    const head = requestHead(options, url)
-    const bytes = writeRequest(head.method, head.target, head.headers, head.body)
+    const request = requestOf(options, url, sent, cookies?.for(url, Math.floor(clock.wall() / 1000)), !asked.refusesToExpect)
+    const { method, target, headers, body } = request
+    const bytes = writeRequest(method, target, headers, request.expects ? undefined : body)
     stream.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
-    yield* verbose.lines(`> ${head.method} ${head.target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + head.headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
-    meter.uploadTotal = meter.sent = head.body?.length ?? 0
-    if (head.body && head.body.length > 0) verbose.data(true, head.body.length)
+    yield* verbose.lines(`> ${method} ${target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
+    const length = body?.length ?? 0
+    const uploaded = (): void => {
+      meter.uploadTotal = meter.sent = length
+      if (length > 0) verbose.data(true, request.first ?? length)
+      // a body by itself, not in one piece with the head
+      if (length > 0 && request.first !== undefined) verbose.add('We are completely uploaded and fine')
+      result.sizeUpload = length
+    }
+    if (!request.expects) uploaded()
+    meter.uploadTotal = length
     yield* verbose.flush()
-    Object.assign(result, { method: head.method, sizeUpload: meter.sent, sizeRequest: bytes.length - meter.sent })
-    const received = yield* receive(process, options, stream, deadline, start, result, sink, meter, verbose)
+    Object.assign(result, { method, sizeRequest: result.sizeRequest + bytes.length - (request.expects ? 0 : length) })
+    const consent = function* (): Task {
+      stream.write(body!)
+      uploaded()
+      yield* verbose.flush()
+    }
+    const received = yield* receive(asked, stream, deadline, start, request.expects && length > 0 ? consent : undefined)
     if ('code' in received) {
       yield* note(received.text)
       yield* note(`Closing connection ${connectionNumber}`)
@@ -157,6 +201,7 @@ export function* transfer(process: Process, options: CurlOptions, url: CurlUrl, 
       return received
     }
     result.timeTotal = clock.now - start
+    if (received.again) result.askAgain = true
     if (received.keep) {
       pool.put(url, { stream, number: connectionNumber })
       yield* note(`Connection #${connectionNumber} to host ${kept ? url.host : shownHost(url, to)} left intact`)
@@ -237,119 +282,4 @@ function sourceOf(process: Process, name: string, to: string): string | null {
   const text = name.replace(/^(if|host)!/, '')
   if (isValidIp(text)) return text
   return process.network.links.get(text)?.addresses.find((a) => a.address.includes(':') === to.includes(':'))?.address ?? null
-}
-
-function requestHead(options: CurlOptions, url: CurlUrl): { method: string; target: string; headers: Headers; body?: Uint8Array } {
-  const inBody = options.data !== undefined && !options.dataInUrl
-  const method = options.method ?? (options.head ? 'HEAD' : inBody ? 'POST' : 'GET')
-  const target = options.data !== undefined && options.dataInUrl ? `${url.target}${url.target.includes('?') ? '&' : '?'}${options.data}` : url.target
-  const host = url.host.includes(':') ? `[${url.host}]` : url.host
-  const defaults: Headers = [
-    ['Host', url.port === (url.scheme === 'https' ? 443 : 80) ? host : `${host}:${url.port}`],
-    ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
-    ['User-Agent', options.userAgent],
-    ['Accept', '*/*'],
-    ...(options.compressed ? [['Accept-Encoding', 'deflate, gzip, br, zstd'] as [string, string]] : []),
-    ...(options.referer === undefined ? [] : [['Referer', options.referer] as [string, string]]),
-    ...(options.cookies.length === 0 ? [] : [['Cookie', options.cookies.join(';')] as [string, string]]),
-    ...(options.http2 && url.scheme === 'http' ? ([['Connection', 'Upgrade, HTTP2-Settings'], ['Upgrade', 'h2c'], ['HTTP2-Settings', 'AAMAAABkAAQCAAAAAAIAAAAA']] as [string, string][]) : []),
-  ]
-  const own = [...options.headers, ...(options.json ? ['Content-Type: application/json', 'Accept: application/json'].filter((h) => !options.headers.some((o) => o.toLowerCase().startsWith(h.slice(0, h.indexOf(':') + 1).toLowerCase()))) : [])].map((h) => {
-    const at = h.search(/[:;]/)
-    return [at < 0 ? h : h.slice(0, at), at < 0 ? '' : h.slice(at + 1).trim(), h[at]] as const
-  })
-  const overridden = (name: string): boolean => own.some(([n]) => n.toLowerCase() === name.toLowerCase())
-  // the student's Host stands where curl's own would
-  const ownHost = own.find(([n]) => n.toLowerCase() === 'host')
-  const headers: Headers = defaults
-    .map(([n, v]) => (n === 'Host' && ownHost ? ([n, ownHost[1]] as [string, string]) : ([n, v] as [string, string])))
-    .filter(([n]) => n === 'Host' || !overridden(n))
-  for (const [name, value, mark] of own) if (name.toLowerCase() !== 'host' && (value !== '' || mark === ';')) headers.push([name, value])
-  if (!inBody) return { method, target, headers }
-  const body = encodeUtf8(options.data!)
-  if (!overridden('content-length')) headers.push(['Content-Length', String(body.length)])
-  if (!overridden('content-type')) headers.push(['Content-Type', 'application/x-www-form-urlencoded'])
-  return { method, target, headers, body }
-}
-
-function base64(text: string): string {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-  const bytes = encodeUtf8(text)
-  let out = ''
-  for (let i = 0; i < bytes.length; i += 3) {
-    const n = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    out += letters[n >> 18]! + letters[(n >> 12) & 63]! + (i + 1 < bytes.length ? letters[(n >> 6) & 63]! : '=') + (i + 2 < bytes.length ? letters[n & 63]! : '=')
-  }
-  return out
-}
-
-function* receive(process: Process, options: CurlOptions, stream: TcpStream, deadline: number, start: number, result: Result, sink: Sink, meter: Meter, verbose: Verbose): Task<CurlError | { keep: boolean }> {
-  let head: ResponseHead | undefined
-  let complete = false
-  const chunks: Uint8Array[] = []
-  const parser = new ResponseParser({
-    onHead: (h) => void (head = h),
-    onBody: (data) => void chunks.push(data),
-    onComplete: () => void (complete = true),
-  })
-  parser.withoutBody = options.head
-  parser.bodyAfterSwitch = true
-  let announced = false
-  let ignored = false
-  while (!complete) {
-    const data = yield* stream.read(process, deadline)
-    yield* verbose.flush()
-    try {
-      if (data === null) {
-        const whole = parser.end()
-        if (!head) return { code: 52, text: 'Empty reply from server' }
-        if (!whole) return { code: 18, text: `transfer closed with ${remaining(head, result.sizeDownload)} bytes remaining to read` }
-        complete = true
-      } else if (!(data instanceof Uint8Array)) {
-        if (data.code === 'ETIMEDOUT') {
-          const length = head ? Number(headerOf((head as ResponseHead).headers, 'content-length') ?? 0) : 0
-          return { code: 28, text: `Operation timed out after ${Math.floor(process.clock.now - start) + 1} milliseconds with ${result.sizeDownload} ${length > 0 ? `out of ${length} ` : ''}bytes received` }
-        }
-        return { code: 56, text: `Recv failure: ${data.message}` }
-      } else parser.push(data)
-    } catch (error) {
-      if (error instanceof HttpSyntaxError) return { code: 1, text: error.message }
-      throw error
-    }
-    if (head && !announced) {
-      announced = true
-      result.timeStartTransfer = process.clock.now - start
-      result.status = head.status
-      result.headers = head.headers
-      result.version = head.version === '1.1' ? '1.1' : '1'
-      meter.total = Number(headerOf(head.headers, 'content-length') ?? 0)
-      const lines = [`HTTP/${head.version} ${head.status}${head.reason ? ` ${head.reason}` : ''}`, ...head.headers.map(([n, v]) => `${n}: ${v}`), '']
-      result.sizeHeader += lines.reduce((n, l) => n + l.length + 2, 0)
-      if (head.version === '1.0') verbose.add('HTTP 1.0, assume close after body')
-      yield* verbose.lines(lines.map((l) => `< ${l}\n`).join(''))
-      ignored = options.location && head.status >= 300 && head.status < 400 && headerOf(head.headers, 'location') !== undefined
-      if (options.fail && !options.failWithBody && head.status >= 400) {
-        stream.close()
-        return { code: 22, text: `The requested URL returned error: ${head.status}` }
-      }
-      if (options.include || options.head) yield* sink.head(lines.map((l) => `${l}\r\n`).join(''))
-    }
-    for (const chunk of chunks.splice(0)) {
-      verbose.data(false, chunk.length)
-      if (ignored) verbose.add('Ignoring the response-body')
-      yield* verbose.flush()
-      if (ignored) continue
-      result.sizeDownload += chunk.length
-      meter.received = result.sizeDownload
-      if (meter.total < meter.received) meter.total = meter.received
-      yield* sink.body(chunk)
-    }
-  }
-  if (options.failWithBody && result.status >= 400) return { code: 22, text: `The requested URL returned error: ${result.status}` }
-  const said = (headerOf(head!.headers, 'connection') ?? '').toLowerCase()
-  return { keep: head!.version === '1.1' ? said !== 'close' && !stream.isOver : said === 'keep-alive' && !stream.isOver }
-}
-
-function remaining(head: ResponseHead, received: number): number {
-  return Math.max(0, Number(headerOf(head.headers, 'content-length') ?? 0) - received)
 }

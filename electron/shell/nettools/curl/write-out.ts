@@ -85,7 +85,7 @@ function variables({ result, error, url, effective, redirects, index, file, refe
     time_connect: seconds(result?.timeConnect),
     time_appconnect: seconds(result?.timeAppConnect),
     time_pretransfer: seconds(result && Math.max(result.timeConnect, result.timeAppConnect)),
-    time_redirect: seconds(0),
+    time_redirect: seconds(result?.timeRedirect),
     time_starttransfer: seconds(result?.timeStartTransfer),
     time_total: seconds(result?.timeTotal),
     size_download: String(result?.sizeDownload ?? 0),

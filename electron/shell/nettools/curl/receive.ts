@@ -1,0 +1,158 @@
+import { headerOf, HttpSyntaxError, ResponseParser, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import type { TcpStream } from '../stream.ts'
+import { date } from './numbers.ts'
+import type { Asked, CurlError } from './transfer.ts'
+
+export interface Answer {
+  keep: boolean
+  /** 417: to be asked again without "Expect". */
+  again: boolean
+}
+
+const isInterim = ({ status }: ResponseHead): boolean => status < 200 && status !== 101
+
+/** The answer to a request: heads of 1xx, the head, the body. `consent`: sends the body that waits for "100 Continue". */
+export function* receive(asked: Asked, stream: TcpStream, deadline: number, start: number, consent: (() => Task) | undefined): Task<CurlError | Answer> {
+  const { process, options, url, result, sink, meter, verbose, cookies } = asked
+  const { clock } = process
+  const heads: ResponseHead[] = []
+  const chunks: Uint8Array[] = []
+  let head: ResponseHead | undefined
+  let whole = false
+  const parser = new ResponseParser({
+    onHead: (h) => {
+      heads.push(h)
+      if (!isInterim(h)) head = h
+    },
+    onBody: (data) => void chunks.push(data),
+    onComplete: () => void (whole = head !== undefined),
+  })
+  parser.withoutBody = options.head
+  parser.bodyAfterSwitch = true
+  let waiting = consent
+  let permitted = false
+  let ignored = false
+  let again = false
+  let close = false
+  const consentBy = clock.now + options.expectTimeout
+  const started = clock.now
+
+  while (!whole) {
+    const data = yield* stream.read(process, waiting ? Math.min(deadline, consentBy) : deadline)
+    yield* verbose.flush()
+    try {
+      if (data === null) {
+        if (!head) return { code: 52, text: 'Empty reply from server' }
+        if (!parser.end()) return { code: 18, text: cutOff(head, result.sizeDownload) }
+        whole = true
+      } else if (data instanceof Uint8Array) parser.push(data)
+      else if (data.code !== 'ETIMEDOUT') return { code: 56, text: `Recv failure: ${data.message}` }
+      else if (waiting && clock.now < deadline) {
+        verbose.add('Done waiting for 100-continue')
+        yield* permit()
+      } else {
+        const length = head ? Number(headerOf((head as ResponseHead).headers, 'content-length') ?? 0) : 0
+        return { code: 28, text: `Operation timed out after ${Math.floor(clock.now - start) + 1} milliseconds with ${result.sizeDownload} ${length > 0 ? `out of ${length} ` : ''}bytes received` }
+      }
+    } catch (error) {
+      if (error instanceof HttpSyntaxError) return { code: 1, text: error.message }
+      throw error
+    }
+    for (const next of heads.splice(0)) {
+      const refusal = yield* told(next)
+      if (refusal) return refusal
+    }
+    for (const chunk of chunks.splice(0)) {
+      if (result.sizeDownload === 0 && !ignored) {
+        if (options.compressed && /^(x-)?(gzip|deflate|br|zstd)\b/.test(headerOf(head!.headers, 'content-encoding') ?? '')) return { code: 69, text: 'podhop: not simulated: curl --compressed with an answer that is compressed (use it without --compressed)' }
+        if (notMet(head!)) return { keep: false, again: false }
+      }
+      const refusal = yield* taken(chunk)
+      if (refusal) return refusal
+    }
+    if (permitted) yield* permit()
+  }
+  if (options.failWithBody && result.status >= 400) return { code: 22, text: `The requested URL returned error: ${result.status}` }
+  const said = (headerOf(head!.headers, 'connection') ?? '').toLowerCase()
+  return { keep: !close && (head!.version === '1.1' ? said !== 'close' && !stream.isOver : said === 'keep-alive' && !stream.isOver), again }
+
+  function* permit(): Task {
+    const send = waiting
+    waiting = undefined
+    if (send) yield* send()
+  }
+
+  function* told(h: ResponseHead): Task<CurlError | undefined> {
+    const first = `HTTP/${h.version} ${h.status}${h.reason ? ` ${h.reason}` : ''}`
+    const lines = [first, ...h.headers.map(([n, v]) => `${n}: ${v}`), '']
+    result.sizeHeader += lines.reduce((n, l) => n + l.length + 2, 0)
+    const shown = options.include || options.head ? lines.map((l) => `${l}\r\n`).join('') : undefined
+    if (isInterim(h)) {
+      yield* verbose.lines(lines.slice(0, -1).map((l) => `< ${l}\n`).join(''))
+      permitted ||= h.status === 100
+      return shown === undefined ? undefined : yield* sink.head(shown)
+    }
+    Object.assign(result, { timeStartTransfer: clock.now - start, status: h.status, headers: h.headers, version: h.version === '1.1' ? '1.1' : '1' })
+    meter.total = Number(headerOf(h.headers, 'content-length') ?? 0)
+    if (h.version === '1.0') verbose.add('HTTP 1.0, assume close after body')
+    yield* verbose.lines(`< ${first}\n`)
+    for (const [name, value] of h.headers) {
+      if (cookies && name.toLowerCase() === 'set-cookie') cookies.receive(value, url, Math.floor(clock.wall() / 1000), verbose)
+      if (name.toLowerCase() === 'location' && options.location && h.status >= 300 && h.status < 400 && result.sizeUpload > 0) verbose.add('Please rewind output before next send')
+      yield* verbose.lines(`< ${name}: ${value}\n`)
+    }
+    if (options.maxFileSize !== undefined && meter.total > options.maxFileSize) return { code: 63, text: 'Maximum file size exceeded' }
+    const elsewhere = options.location && h.status >= 300 && h.status < 400 && headerOf(h.headers, 'location') !== undefined
+    if (waiting && !permitted) {
+      again = h.status === 417
+      close = h.status >= 300 && !again
+      if (again) verbose.add('Got 417 while waiting for a 100')
+      else if (close && !elsewhere) verbose.add('HTTP error before end of send, stop sending')
+      waiting = undefined
+    }
+    ignored = again || elsewhere
+    if (options.fail && !options.failWithBody && h.status >= 400 && !again) {
+      stream.close()
+      return { code: 22, text: `The requested URL returned error: ${h.status}` }
+    }
+    yield* verbose.lines('< \n')
+    const named = ignored ? undefined : yield* sink.named(h.headers)
+    return named ?? (shown === undefined ? undefined : yield* sink.head(shown))
+  }
+
+  /** -z, where the server has not looked at the date by itself. */
+  function notMet(h: ResponseHead): boolean {
+    const condition = options.range === undefined ? options.timeCondition : undefined
+    const [at, modified] = [condition === undefined ? undefined : date(condition.replace(/^[-+=]/, '')), date(headerOf(h.headers, 'last-modified') ?? '')]
+    if (at === undefined || modified === undefined || (condition!.startsWith('-') ? modified <= at : modified > at)) return false
+    verbose.add(`The requested document is not ${condition!.startsWith('-') ? 'old' : 'new'} enough`)
+    verbose.add('Simulate an HTTP 304 response')
+    result.status = 304
+    return true
+  }
+
+  function* taken(chunk: Uint8Array): Task<CurlError | undefined> {
+    verbose.data(false, chunk.length)
+    if (ignored) verbose.add('Ignoring the response-body')
+    yield* verbose.flush()
+    if (ignored) return undefined
+    const step = options.limitRate ?? chunk.length
+    for (let at = 0; at < chunk.length; at += step) {
+      const piece = chunk.subarray(at, at + step)
+      // it waits before it reads on, never after the last
+      const due = options.limitRate === undefined ? 0 : started + (result.sizeDownload * 1000) / options.limitRate
+      if (due > clock.now) yield* process.sleep(due - clock.now)
+      result.sizeDownload += piece.length
+      meter.received = result.sizeDownload
+      if (meter.total < meter.received) meter.total = meter.received
+      const refusal = yield* sink.body(piece)
+      if (refusal) return refusal
+    }
+    return undefined
+  }
+}
+
+function cutOff(head: ResponseHead, received: number): string {
+  const length = headerOf(head.headers, 'content-length')
+  return length === undefined ? 'transfer closed with outstanding read data remaining' : `transfer closed with ${Math.max(0, Number(length) - received)} bytes remaining to read`
+}

@@ -1,0 +1,90 @@
+import { encodeUtf8, type Headers } from '../../../engine/cluster.ts'
+import { date, httpDate } from './numbers.ts'
+import type { CurlOptions } from './options.ts'
+import type { CurlUrl } from './url.ts'
+
+/** What one request sends. */
+export interface Sent {
+  body: Uint8Array | undefined
+  /** How much of it is read at once, which -v tells of; undefined: it goes with the head. */
+  first: number | undefined
+  /** The body's length is not known before it ends (stdin). */
+  chunked: boolean
+  type: string | undefined
+  put: boolean
+}
+
+/** Above this a body waits for the server's consent (EXPECT_100_THRESHOLD). */
+const MUCH = 1024 * 1024
+
+export interface Request { method: string; target: string; headers: Headers; body: Uint8Array | undefined; first: number | undefined; expects: boolean }
+
+/** `cookies`: those of the cookie engine. `mayExpect`: false once a server has refused with 417. */
+export function requestOf(options: CurlOptions, url: CurlUrl, sent: Sent | undefined, cookies: string | undefined, mayExpect: boolean): Request {
+  const method = options.method ?? (options.head ? 'HEAD' : sent?.put ? 'PUT' : sent ? 'POST' : 'GET')
+  const target = options.data !== undefined && options.dataInUrl ? `${url.target}${url.target.includes('?') ? '&' : '?'}${options.data}` : url.target
+  const host = url.host.includes(':') ? `[${url.host}]` : url.host
+  const cookie = [...(cookies === undefined ? [] : [cookies]), ...(options.cookies.length === 0 ? [] : [options.cookies.join(';')])].join('; ')
+  const defaults: Headers = [
+    ['Host', url.port === (url.scheme === 'https' ? 443 : 80) ? host : `${host}:${url.port}`],
+    ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
+    ...(options.range === undefined || (sent && !sent.put) ? [] : [['Range', `bytes=${options.range}`] as [string, string]]),
+    ['User-Agent', options.userAgent],
+    ['Accept', '*/*'],
+    ...(options.compressed ? [['Accept-Encoding', 'deflate, gzip, br, zstd'] as [string, string]] : []),
+    ...(options.referer === undefined ? [] : [['Referer', options.referer] as [string, string]]),
+    ...(sent?.chunked ? [['Transfer-Encoding', 'chunked'] as [string, string]] : []),
+    ...(options.http2 && url.scheme === 'http' ? ([['Connection', 'Upgrade, HTTP2-Settings'], ['Upgrade', 'h2c'], ['HTTP2-Settings', 'AAMAAABkAAQCAAAAAAIAAAAA']] as [string, string][]) : []),
+    ...(cookie === '' ? [] : [['Cookie', cookie] as [string, string]]),
+    ...condition(options.timeCondition),
+  ]
+  const own = [...options.headers, ...(options.json ? ['Content-Type: application/json', 'Accept: application/json'].filter((h) => !options.headers.some((o) => o.toLowerCase().startsWith(h.slice(0, h.indexOf(':') + 1).toLowerCase()))) : [])].map((h) => {
+    const at = h.search(/[:;]/)
+    return [at < 0 ? h : h.slice(0, at), at < 0 ? '' : h.slice(at + 1).trim(), h[at]] as const
+  })
+  const overridden = (name: string): boolean => own.some(([n]) => n.toLowerCase() === name.toLowerCase())
+  // the student's Host stands where curl's own would
+  const ownHost = own.find(([n]) => n.toLowerCase() === 'host')
+  const headers: Headers = defaults
+    .map(([n, v]) => (n === 'Host' && ownHost ? ([n, ownHost[1]] as [string, string]) : ([n, v] as [string, string])))
+    .filter(([n]) => n === 'Host' || !overridden(n))
+  for (const [name, value, mark] of own) if (name.toLowerCase() !== 'host' && (value !== '' || mark === ';')) headers.push([name, value])
+  if (!sent?.body) return { method, target, headers, body: undefined, first: undefined, expects: false }
+  const { body, type, chunked } = sent
+  if (!chunked && !overridden('content-length')) headers.push(['Content-Length', String(body.length)])
+  if (type !== undefined && !overridden('content-type')) headers.push(['Content-Type', type])
+  let expects = overridden('expect') ? own.some(([n, v]) => n.toLowerCase() === 'expect' && v.toLowerCase() === '100-continue') : false
+  if (!overridden('expect') && mayExpect && !options.http10 && (chunked || (sent.put ? body.length > 0 : body.length > MUCH))) {
+    headers.push(['Expect', '100-continue'])
+    expects = true
+  }
+  return { method, target, headers, body: chunked ? inChunks(body) : body, first: sent.first ?? (expects ? body.length : undefined), expects }
+}
+
+/** -z: "DATE", "-DATE". */
+function condition(text: string | undefined): Headers {
+  const at = text === undefined ? undefined : date(text.replace(/^[-+=]/, ''))
+  return at === undefined ? [] : [[text!.startsWith('-') ? 'If-Unmodified-Since' : text!.startsWith('=') ? 'Last-Modified' : 'If-Modified-Since', httpDate(at)]]
+}
+
+function inChunks(body: Uint8Array): Uint8Array {
+  const head = encodeUtf8(body.length === 0 ? '' : `${body.length.toString(16)}\r\n`)
+  const tail = encodeUtf8(body.length === 0 ? '0\r\n\r\n' : '\r\n0\r\n\r\n')
+  const out = new Uint8Array(head.length + body.length + tail.length)
+  out.set(head)
+  out.set(body, head.length)
+  out.set(tail, head.length + body.length)
+  return out
+}
+
+function base64(text: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+  const bytes = encodeUtf8(text)
+  let out = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const n = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    out += letters[n >> 18]! + letters[(n >> 12) & 63]! + (i + 1 < bytes.length ? letters[(n >> 6) & 63]! : '=') + (i + 2 < bytes.length ? letters[n & 63]! : '=')
+  }
+  return out
+}
+

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { sameAs, type Mask } from './nettools/compare.ts'
+import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+
+/** What curl sends, keeps, tries again and fails at, against Debian 12's own. */
+const available = has('ip', 'curl')
+if (!available) console.warn('SKIPPED: curl is not compared with the real one (needs Linux, root, iproute2 and curl)')
+
+const spent: Mask = (text) =>
+  text.replace(/after \d+ ms/g, 'after N ms').replace(/after \d+ milliseconds/g, 'after N milliseconds').replaceAll('\r\n', '\n').replaceAll('\r', '\n').replace(/^.*(--:--:--|\d:\d\d:\d\d).*\n/gm, '').replace(/-{24}[0-9a-f]{16}/g, 'BOUNDARY').replace(/host: 0x[0-9a-f]+/g, 'host: 0xN').replace(/expire \d+/g, 'expire N').replace(/\t\d{9,}\t/g, '\tN\t').replace(/OpenSSL\/3[.\d]+/g, 'OpenSSL')
+const page = (status: string, headers: string, body: string): string => `HTTP/1.1 ${status}\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
+
+const SERVERS: Readonly<Record<number, string | null>> = {
+  5900: page('200 OK', '', 'hello'), 5901: page('503 Service Unavailable', 'Connection: close\r\n', 'no\n'), 5902: page('206 Partial Content', 'Content-Range: bytes 0-2/5\r\n', 'hel'),
+  5903: page('200 OK', 'Content-Disposition: attachment; filename="x.txt"\r\nSet-Cookie: aa=b; Path=/; Max-Age=1000\r\nSet-Cookie: c=d\r\nSet-Cookie: e=f; HttpOnly\r\nSet-Cookie: g=h; Domain=other.test\r\nSet-Cookie: i=j; Secure\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n', 'hello'),
+  5904: null, 5905: `HTTP/1.1 100 Continue\r\n\r\n${page('200 OK', '', 'hello')}`, 5906: page('302 Found', 'Location: /x\r\n', ''), 5907: page('401 Unauthorized', 'WWW-Authenticate: Basic realm="x"\r\n', 'no'), 5908: page('304 Not Modified', '', ''),
+  5909: page('503 Service Unavailable', 'Retry-After: 1\r\nConnection: close\r\n', 'no\n'), 5910: 'garbage\r\n\r\n', 5911: page('302 Found', 'Location: http://10.244.2.2:5900/y\r\nConnection: close\r\n', ''),
+}
+
+describe.skipIf(!available)('curl agrees with the real one', () => {
+  let there: World
+  let here: World
+  beforeAll(async () => {
+    there = realWorld()
+    here = simulatedWorld()
+    for (const world of [there, here]) {
+      world.file('p1', '/etc/hostname', 'content of it\n')
+      world.file('p1', '/etc/hosts', '<html>\n')
+      for (const [port, answer] of Object.entries(SERVERS)) await world.serve('p3', Number(port), answer)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+  })
+  afterAll(() => there?.destroy())
+  const same = sameAs(() => ({ there, here }))
+  const at = (port: number): string => `http://10.244.2.2:${port}`
+
+  describe('on what it sends', () => {
+    same('p1', [
+      `curl -sv -m 0.5 -F a=b -F f=@/etc/hostname ${at(5904)}/`, `curl -sv -m 0.5 -F a=b -F 'f=@/etc/hostname;type=text/html;filename=x"y.txt' -F 'g=</etc/hosts' ${at(5904)}/`, `curl -sv -m 0.5 -F 'a=b;type=application/json' -F 'c="x;y";type=text/plain' --form-string 'd=@e;type=f' ${at(5904)}/`, `curl -F 'a=b;c' ${at(5900)}/`,
+      `curl -sS -F f=@nope ${at(5900)}/`, `curl -s -F f=@nope ${at(5900)}/`, `curl -F nope ${at(5900)}/`, `curl -sS -F a=b -d c ${at(5900)}/`, `curl -F a=b -d c ${at(5900)}/`, `curl -I -d c ${at(5900)}/`, `curl -I -F a=b ${at(5900)}/`, `curl -T /etc/hosts -d c ${at(5900)}/`,
+      `curl -sv -T /etc/hostname ${at(5900)}/up/`, `curl -sv -T /etc/hostname ${at(5900)}`, `curl -sv -T /etc/hostname ${at(5900)}/up?a=b`, `curl -sS -T nope ${at(5900)}/`, `curl -sv -T /etc/hostname ${at(5905)}/`, `curl -sv -T /etc/hostname ${at(5907)}/`,
+      `curl -sv --expect100-timeout 0.3 -m 1 -T /etc/hostname ${at(5904)}/`, `curl -sv -H 'Expect: 100-continue' -d x ${at(5905)}/`, `curl -si -H 'Expect: 100-continue' -d x ${at(5905)}/`, `curl --expect100-timeout x ${at(5900)}`, `curl -sv -L -d x ${at(5911)}/`, `curl -sv -L -X POST -d x ${at(5911)}/`, `curl -sv -L -T /etc/hosts ${at(5911)}/`,
+      `curl -sv -r 0-2 -u a:b ${at(5902)}/`, `curl -sv -r 3 ${at(5900)}/`, `curl -r 3 ${at(5900)}/`, `curl -r a-b ${at(5900)}/`, `curl -sv --http2 -b a=b -z '21 Oct 2015 08:00:00 GMT' -H 'X-A: 1' ${at(5900)}/`, `curl -sv --http3 ${at(5900)}/`,
+      `curl -sv -z '22 Oct 2015' ${at(5903)}/`, `curl -sv -z '-21 Oct 2014' ${at(5903)}/`, `curl -sv -z 20151020 ${at(5903)}/`, `curl -z gibberish ${at(5900)}/`, `curl -sS -z 2015-10-22 ${at(5900)}/`, `curl -sv -z 'Wed, 21 Oct 2015 07:28:00 GMT' ${at(5908)}/`,
+    ], spent)
+  })
+
+  describe('on what it keeps', () => {
+    same('p1', [
+      `curl -sv -c jar -b x=y ${at(5903)}/p/q`, 'curl -sv -c - -b jar http://10.244.2.2:5900/p/q', `curl -sv -b jar -b z=1 ${at(5900)}/p/r`, `curl -sv -b jar ${at(5900)}/`, `curl -sv -b nope ${at(5900)}/`, `curl -sv -b jar -c jar ${at(5903)}/p/q`, `curl -sv -c /dev/null/jar ${at(5900)}/`,
+      `curl -sSOJ ${at(5903)}/a`, `curl -OJ ${at(5903)}/a`, `curl -sSOJ ${at(5903)}/a`, `curl -sOi ${at(5903)}/a1`, `curl -OJi ${at(5900)}/a`, `curl -sSO ${at(5900)}/`, `curl -O ${at(5900)}`, `curl -sSOJ -w '%{filename_effective}' ${at(5900)}/b`,
+      `curl -sS -o d/e/f ${at(5900)}/`, `curl -svo d/e/f ${at(5900)}/`, `curl -o d/e/f ${at(5900)}/`, `curl -sS --create-dirs -o d/e/f ${at(5900)}/`, `curl -sS -o /nope/x ${at(5900)}/`,
+      `curl -sv --max-filesize 3 ${at(5900)}/`, `curl -sS --max-filesize 3k ${at(5900)}/`, `curl --max-filesize x ${at(5900)}/`, `curl --limit-rate 3x ${at(5900)}/`, `curl --limit-rate y ${at(5900)}/`, `curl -sS --limit-rate 3 ${at(5900)}/`,
+    ], spent)
+  })
+
+  describe('on what it tries again, and fails at', () => {
+    same('p1', [
+      `curl --retry 1 ${at(5901)}/`, `curl -sS --retry 1 ${at(5901)}/`, `curl -f --retry 1 --retry-delay 1 ${at(5901)}/`, `curl --retry 1 ${at(5909)}/`, `curl --retry 1 ${at(5999)}/`, `curl --retry 1 --retry-connrefused ${at(5999)}/`, `curl --retry 1 --retry-all-errors -f ${at(5907)}/`,
+      `curl --retry 1 --retry-delay 1 -m 0.5 ${at(5904)}/`, `curl --retry x ${at(5900)}/`, `curl --retry-delay x ${at(5900)}/`, `curl --retry 3 --retry-max-time 1 ${at(5901)}/`, `curl --max-redirs x ${at(5900)}/`, `curl --retry 1 -o out ${at(5901)}/`,
+      `curl -svf ${at(5907)}/`, `curl -sv ${at(5910)}/`, `curl -sS -L --max-redirs 0 ${at(5906)}/`, `curl -sS https://10.244.2.2:5900/`, `curl -sS ftpx://10.244.2.2/`, 'curl -sS http://', 'curl -sS http://10.244.2.2:99999/', `curl -sv -L -w '%{num_redirects} %{num_connects} %{size_header} %{size_request} %{http_code}' ${at(5911)}/`,
+    ], spent)
+  })
+})
