@@ -35,6 +35,7 @@ export function formatRoute(route: Route, options?: RouteFormat): string {
   if (route.metric) text += ` metric ${route.metric}`
   if (route.onlink) text += ' onlink'
   if (options?.linkdown) text += ' linkdown'
+  if (route.mtu !== undefined) text += ` mtu ${route.mtuLocked ? 'lock ' : ''}${route.mtu}`
   return text + formatWays(route, options)
 }
 

@@ -132,9 +132,10 @@ export class IpLayer {
       this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The TTL is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
       return ns.sendIcmpError(packet, 11, 0)
     }
-    if (packet.dontFragment && ipLength(packet) > out.link!.mtu) {
-      this.#tooBig(packet, out.link!)
-      return ns.sendIcmpError(packet, 3, 4, { mtu: out.link!.mtu })
+    const mtu = mtuOf(out, out.link!)
+    if (packet.dontFragment && ipLength(packet) > mtu) {
+      this.#tooBig(packet, out.link!, mtu)
+      return ns.sendIcmpError(packet, 3, 4, { mtu })
     }
     const before = recorder.recording(packet) ? recorder.header(packet) : undefined
     packet.ttl--
@@ -192,11 +193,12 @@ export class IpLayer {
     const link = this.#device(entry)
     if (ns.netfilter.run('postrouting', packet, undefined, link) !== 'accept') return 'EPERM'
     const local = packet.meta.inInterface === undefined
-    const mtu = local ? Math.min(link.mtu, this.#learnedMtu(packet.destination)) : link.mtu
+    const most = mtuOf(entry, link)
+    const mtu = local ? Math.min(most, entry.route.mtuLocked ? Infinity : this.#learnedMtu(packet.destination)) : most
     if (ipLength(packet) <= mtu) return this.finish(packet, entry, link)
     // A local sender that did not forbid it has its packets cut even where DF is set on small ones (ignore_df).
     if (packet.dontFragment && packet.payload.kind === 'tcp') {
-      this.#tooBig(packet, link)
+      this.#tooBig(packet, link, most)
       return ns.sendIcmpError(packet, 3, 4, { mtu }), 'EMSGSIZE'
     }
     for (const fragment of fragmentPacket(packet, mtu)) this.finish(fragment, entry, link)
@@ -213,7 +215,7 @@ export class IpLayer {
   pathMtu(destination: Ip): number {
     const entry = this.#ns.routes.find(destination)
     if (!entry?.link) return 1500
-    return Math.min(this.#device(entry).mtu, this.#learnedMtu(destination))
+    return Math.min(mtuOf(entry, this.#device(entry)), entry.route.mtuLocked ? Infinity : this.#learnedMtu(destination))
   }
 
   learnMtu(destination: Ip, mtu: number): void {
@@ -266,8 +268,9 @@ export class IpLayer {
     })
   }
 
-  #tooBig(packet: IpPacket, link: BaseLink): void {
-    this.#fail(packet, link, 'dropped', 'drop-mtu', `The packet has ${ipLength(packet)} bytes and must not be cut (DF), but ${link.name} takes ${link.mtu}.`)
+  /** `mtu`: that of the link, or what the route says of it. */
+  #tooBig(packet: IpPacket, link: BaseLink, mtu: number): void {
+    this.#fail(packet, link, 'dropped', 'drop-mtu', `The packet has ${ipLength(packet)} bytes and must not be cut (DF), but ${mtu < link.mtu ? 'the route' : link.name} takes ${mtu}.`)
   }
 
   #fail(packet: IpPacket, link: BaseLink, verdict: Verdict, reason: string, text: string): void {
@@ -283,4 +286,9 @@ export class IpLayer {
     if (type === 'local') recorder.note(this.#ns, packet, from, before, undefined, leadsHere, entry.table, routes.line(entry))
     else recorder.note(this.#ns, packet, from, before, undefined, leadsTo, entry.table, routes.line(entry), via, entry.link!.name)
   }
+}
+
+/** Of a packet that takes a route: that of the link, unless the route has one of its own (ip_dst_mtu_maybe_forward). */
+function mtuOf({ route: { mtu } }: RouteEntry, link: BaseLink): number {
+  return mtu !== undefined && mtu < link.mtu ? mtu : link.mtu
 }

@@ -444,13 +444,13 @@ export function refusedBy(rule: PolicyRule, type: Refusal, everything: '0.0.0.0/
 }
 
 /** A copy written out field by field: all routes have the same layout in memory. */
-function frozen({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops }: Route): Route {
-  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops })
+function frozen({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops, mtu, mtuLocked }: Route): Route {
+  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops, ...(mtu !== undefined && { mtu, mtuLocked }) })
 }
 
 /** fib_find_info: whether two routes to the same destination differ in nothing. */
 function sameRoute(a: Route, b: Route): boolean {
-  const keys = ['via', 'device', 'source', 'scope', 'protocol', 'type'] as const
+  const keys = ['via', 'device', 'source', 'scope', 'protocol', 'type', 'mtu', 'mtuLocked'] as const
   return keys.every((key) => a[key] === b[key]) && JSON.stringify(a.nexthops) === JSON.stringify(b.nexthops)
 }
 

@@ -16,6 +16,10 @@ export interface Route {
   protocol?: string
   type?: 'unicast' | 'local' | 'broadcast' | 'anycast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw'
   onlink?: boolean
+  /** RTAX_MTU, bytes: of packets that take it, made here or forwarded (IPv4). */
+  mtu?: number
+  /** It is not to be learned anew from ICMP errors. */
+  mtuLocked?: boolean
   /** Several ways, in place of `via` and `device`: each flow of packets takes one. */
   nexthops?: readonly NextHop[]
 }

@@ -39,6 +39,15 @@ export class Refusal extends Error {
   }
 }
 
+/** What is printed with a warning on stderr. */
+export class Answer extends Error {
+  readonly warning: string
+  constructor(text: string, warning: string) {
+    super(text)
+    this.warning = warning
+  }
+}
+
 /** What a Pod may not do without the capability NET_ADMIN. */
 export function permit(options: Options): void {
   if (!options.mayChange) throw new SystemError('EPERM')

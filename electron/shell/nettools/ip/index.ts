@@ -1,7 +1,7 @@
 import { SystemError, capable, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
 import { runOn } from '../../nodetools/run-on.ts'
 import { address } from './address.ts'
-import { Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { Answer, Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
 import { coloured } from './colour.ts'
 import { HELP, USAGE } from './help.ts'
 import { ipJson } from './json.ts'
@@ -26,6 +26,11 @@ export function* ip(process: Process): Task<number> {
   } catch (error) {
     if (error instanceof Elsewhere) return yield* elsewhere(process, error)
     if (error instanceof Monitor) return yield* watched(process, error)
+    if (error instanceof Answer) {
+      yield* process.printError(error.warning)
+      yield* process.print(error.message)
+      return 0
+    }
     if (error instanceof Refusal) {
       yield* process.printError(error.message)
       return error.code

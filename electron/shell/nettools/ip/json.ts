@@ -125,6 +125,7 @@ export const ipJson = {
         ...(r.source ? { prefsrc: r.source } : {}),
         ...(r.metric ? { metric: r.metric } : {}),
         flags: r.onlink ? ['onlink'] : [],
+        ...(r.mtu === undefined ? {} : { metrics: [{ mtu: r.mtu }] }),
         ...(r.destination.includes(':') ? { pref: 'medium' } : {}),
         ...(r.nexthops ? { nexthops: r.nexthops.map((hop) => ({ ...(hop.via ? { gateway: hop.via } : {}), dev: hop.device, weight: hop.weight ?? 1, flags: hop.onlink ? ['onlink'] : [] })) } : {}),
       })),

@@ -91,6 +91,15 @@ describe('ip link add', () => {
   })
 })
 
+describe('ip route … mtu', () => {
+  it('is for the packets that take the route, those of others among them', () => {
+    const { node1, a } = twoNodes()
+    expect(node1.run('ip route replace 10.244.2.0/24 via 172.18.0.3 mtu 1200').code).toBe(0)
+    expect(a.run('ping -c 1 -M do -s 1300 10.244.2.2').stdout).toContain('From 10.244.1.1 icmp_seq=1 Frag needed and DF set (mtu = 1200)\n')
+    expect(a.run('ping -c 1 -M do -s 1172 10.244.2.2').code).toBe(0)
+  })
+})
+
 describe('ip link set', () => {
   it('gives a link that is down another name, by which its settings and addresses are then found', () => {
     const { node1 } = twoNodes()

@@ -237,7 +237,10 @@ export interface RouteFilter {
   table: string
   device?: string
   via?: string
-  protocol?: string
+  metric?: number
+  /** Just this one. */
+  only?: Route
+  protocol?: string | undefined
   scope?: string
   type?: string
   source?: string
@@ -248,6 +251,8 @@ export interface RouteFilter {
 export function selectRoutes(network: NetworkNamespace, filter: RouteFilter): { route: Route; table: string }[] {
   const tables = filter.table === 'all' ? network.routes.tables(filter.family) : [filter.table]
   return tables.flatMap((table) => network.routes.list(table, filter.family).map((route) => ({ route, table }))).filter(({ route: r }) =>
+    (filter.only === undefined || r === filter.only) &&
+    (filter.metric === undefined || (r.metric ?? 0) === filter.metric) &&
     (filter.device === undefined || r.device === filter.device) &&
     (filter.via === undefined || r.via === filter.via) &&
     (filter.protocol === undefined || (r.protocol ?? 'boot') === filter.protocol) &&

@@ -1,7 +1,8 @@
 import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace, type NextHop, type Process, type Route } from '../../../engine/cluster.ts'
 import { incomplete, ipValue, nextWord, numberWord, permit, prefixValue, Refusal, requireLink, verbOf, wholePrefix, wrong, type Options } from './common.ts'
+import { HELP } from './help.ts'
 import { ipJson } from './json.ts'
-import { getRoute6 } from './route6.ts'
+import { getRoute } from './route-get.ts'
 import { printRoutes, selectRoutes, type RouteFilter } from './print.ts'
 import { readProtocol, TableNames } from './tables.ts'
 
@@ -9,19 +10,24 @@ import { readProtocol, TableNames } from './tables.ts'
 export function route(process: Process, args: string[], options: Options): string {
   const { network } = process
   const names = new TableNames(process)
-  const verb = verbOf(args, ['show', 'add', 'append', 'prepend', 'delete', 'del', 'replace', 'change', 'get', 'flush'], 'route')
+  const verb = verbOf(args, ['show', 'add', 'append', 'prepend', 'delete', 'del', 'replace', 'change', 'get', 'flush', 'save', 'restore', 'showdump'], 'route')
+  if (args.length === 0 && ['add', 'append', 'prepend', 'delete', 'del', 'replace', 'change'].includes(verb)) throw new Refusal(HELP.route!, 255)
   switch (verb) {
     case 'show': {
       const filter = routeFilter(network, args, names, options.family)
+      // what routes have learned is no row of a table since Linux 3.6
+      if (filter.table === 'cache') return options.json ? '[]\n' : ''
       missingTable(network, filter, 'Dump')
       return options.json ? ipJson.routes(network, filter, options) : printRoutes(network, filter, (table) => names.name(table), options.details)
     }
     case 'get': return getRoute(network, args, options, names)
+    case 'save': case 'restore': case 'showdump': throw new Refusal(`podhop: not simulated: ip route ${verb} (use ip route show)\n`, 69)
     case 'flush': {
       if (args.length === 0) throw new Refusal('"ip route flush" requires arguments.\n', 1)
       const filter = routeFilter(network, args, names, options.family)
-      missingTable(network, filter, 'Flush')
       permit(options)
+      if (filter.table === 'cache') return ''
+      missingTable(network, filter, 'Flush')
       for (const { route: r, table } of selectRoutes(network, filter)) network.routes.remove({ ...r, scope: undefined }, { table })
       return ''
     }
@@ -92,9 +98,17 @@ function routeArguments(network: NetworkNamespace, args: string[], names: TableN
     else if (word === 'proto' || word === 'protocol') out.protocol = readProtocol(nextWord(args))
     else if (word === 'table') out.table = names.read(nextWord(args), '"table" value is invalid')
     else if (word === 'onlink') out.onlink = true
-    else if (word === 'nexthop') {
+    else if (word === 'mtu') {
+      let text = nextWord(args)
+      if (text === 'lock') {
+        out.mtuLocked = true
+        text = nextWord(args)
+      }
+      out.mtu = numberWord(text, '"mtu" value is invalid')
+      if (family === 6 || out.destination.includes(':')) throw new Refusal('podhop: not simulated: ip -6 route mtu (use ip link set mtu)\n', 69)
+    } else if (word === 'nexthop') {
       out.nexthops = nextHops(network, args, family ?? familyOf(out.destination))
-    } else if (['mtu', 'advmss', 'window', 'rtt', 'encap', 'nhid', 'realms', 'tos', 'pref', 'expires', 'initcwnd', 'initrwnd'].includes(word)) {
+    } else if (['advmss', 'window', 'rtt', 'rttvar', 'rto_min', 'reordering', 'cwnd', 'ssthresh', 'hoplimit', 'quickack', 'congctl', 'features', 'fastopen_no_cookie', 'encap', 'nhid', 'realms', 'realm', 'tos', 'dsfield', 'pref', 'expires', 'initcwnd', 'initrwnd', 'vrf', 'as', 'pervasive', 'ttl-propagate', 'fastopen'].includes(word)) {
       throw new Refusal(`podhop: not simulated: ip route ${word} (use ip route without it)\n`, 69)
     } else {
       const text = word === 'to' ? nextWord(args) : word
@@ -141,7 +155,7 @@ function gateway(text: string, family: 4 | 6 | undefined): string {
   return text
 }
 
-function device(network: NetworkNamespace, name: string, more = ''): string {
+export function device(network: NetworkNamespace, name: string, more = ''): string {
   return requireLink(network, name, `Cannot find device "${name}"\n${more}`)
 }
 
@@ -152,12 +166,23 @@ function routeFilter(network: NetworkNamespace, args: string[], names: TableName
     const word = args.shift()!
     if (word === 'table') {
       const table = nextWord(args)
-      filter.table = table === 'all' || table === '0' ? 'all' : names.read(table, 'table id value is invalid')
+      filter.table = table === 'all' || table === '0' ? 'all' : table === 'cache' ? 'cache' : names.read(table, 'table id value is invalid')
     } else if (word === 'dev' || word === 'oif') filter.device = device(network, nextWord(args))
     else if (word === 'via') filter.via = ipValue(nextWord(args))
-    else if (word === 'proto' || word === 'protocol') filter.protocol = readProtocol(nextWord(args))
-    else if (word === 'scope') filter.scope = nextWord(args)
-    else if (word === 'type') filter.type = nextWord(args)
+    else if (word === 'cache' || word === 'cached') filter.table = 'cache'
+    else if (word === 'vrf') throw wrong(nextWord(args), 'Invalid VRF')
+    else if (word === 'metric' || word === 'priority' || word === 'preference') filter.metric = numberWord(nextWord(args), 'invalid priority')
+    else if (word === 'proto' || word === 'protocol') {
+      const name = nextWord(args)
+      filter.protocol = name === 'all' ? undefined : readProtocol(name, 'invalid "protocol"')
+    } else if (word === 'scope') {
+      const scope = nextWord(args)
+      if (scope !== 'all') filter.scope = SCOPES.find((s) => s === scope) ?? (/^\d+$/.test(scope) ? scope : undefined)
+      if (scope !== 'all' && filter.scope === undefined) throw wrong(scope, 'invalid "scope"')
+    } else if (word === 'type') {
+      filter.type = nextWord(args)
+      if (!(TYPES as readonly string[]).includes(filter.type)) throw wrong(filter.type, 'node type value is invalid')
+    }
     else if (word === 'src') filter.source = ipValue(nextWord(args))
     else {
       const how = word === 'root' || word === 'match' || word === 'exact' ? word : undefined
@@ -166,52 +191,4 @@ function routeFilter(network: NetworkNamespace, args: string[], names: TableName
     }
   }
   return filter
-}
-
-/** `ip route get`: what the kernel would do with a packet, its rules included. */
-function getRoute(network: NetworkNamespace, args: string[], options: Options, names: TableNames): string {
-  let destination: string | undefined
-  const flow: { source?: string; mark?: number; in?: string; out?: string } = {}
-  while (args.length > 0) {
-    const word = args.shift()!
-    if (word === 'from') flow.source = ipValue(nextWord(args))
-    else if (word === 'iif') flow.in = device(network, nextWord(args))
-    else if (word === 'oif' || word === 'dev') flow.out = device(network, nextWord(args))
-    else if (word === 'mark') flow.mark = numberWord(nextWord(args), 'mark value is invalid')
-    else if (['tos', 'uid', 'ipproto', 'sport', 'dport', 'vrf', 'fibmatch', 'notify', 'connected'].includes(word)) throw new Refusal(`podhop: not simulated: ip route get ${word} (use from, iif, oif and mark)\n`, 69)
-    else {
-      const text = word === 'to' ? nextWord(args) : word
-      if (!isValidIp(text.split('/')[0]!)) throw new Refusal(`Error: ${options.family === 6 ? 'inet6' : options.family === 4 ? 'inet' : 'any valid'} prefix is expected rather than "${text}".\n`, 1)
-      destination = text.split('/')[0]
-    }
-  }
-  if (destination === undefined) throw new Refusal('need at least a destination address\n', 1)
-  if (destination.includes(':')) return getRoute6(network, destination, flow, options)
-  if (flow.source !== undefined && flow.in === undefined && !network.isLocal(flow.source)) throw new SystemError('ENETUNREACH')
-  const found = network.routes.resolve(destination, flow)
-  if (!found) throw new SystemError(flow.in === undefined ? 'ENETUNREACH' : 'EHOSTUNREACH')
-  const { route: r, table } = found
-  if (r.type === 'unreachable') throw new SystemError('EHOSTUNREACH')
-  if (r.type === 'blackhole') throw new SystemError('EINVAL')
-  if (r.type === 'prohibit') throw new SystemError('EACCES')
-  const local = r.type === 'local'
-  if (flow.in !== undefined && !local && network.sysctl(`net.ipv4.conf.${flow.in.replaceAll('.', '/')}.forwarding`) === '0') throw new SystemError('EHOSTUNREACH')
-  const source = flow.source === undefined && flow.in === undefined ? (local ? (found.source ?? destination) : found.source) : undefined
-  const out = local ? 'lo' : r.device
-  // only where there are rules of one's own does the kernel keep the tables local and main apart (fib_unmerge)
-  const apart = network.routes.rules.list().some((r) => r.protocol !== 'kernel')
-  const shown = table === 'main' || (table === 'local' && !apart) ? undefined : names.name(table)
-  const redirect = flow.in !== undefined && flow.in === out && flow.source !== undefined && network.routes.lookup(flow.source)?.via === undefined
-  const cache = [...(local ? ['local'] : []), ...(redirect ? ['redirect'] : [])]
-  if (options.json) {
-    return ipJson.route({
-      ...(local ? { type: 'local' } : {}), dst: destination, ...(flow.source ? { from: flow.source } : {}), ...(r.via ? { gateway: r.via } : {}), dev: out, ...(shown ? { table: shown } : {}),
-      ...(source ? { prefsrc: source } : {}), flags: [], ...(flow.mark ? { mark: flow.mark } : {}), ...(flow.in ? {} : { uid: 0 }), cache, ...(flow.in ? { iif: flow.in } : {}),
-    }, options.pretty)
-  }
-  const text = [
-    ...(local ? ['local'] : []), destination, ...(flow.source ? [`from ${flow.source}`] : []), ...(r.via ? [`via ${r.via}`] : []), `dev ${out}`, ...(shown ? [`table ${shown}`] : []),
-    ...(source ? [`src ${source}`] : []), ...(flow.mark ? [`mark ${flow.mark}`] : []), ...(flow.in ? [] : ['uid 0']),
-  ]
-  return `${text.join(' ')} \n    cache ${cache.map((c) => `<${c}> `).join('')}${flow.in ? `iif ${flow.in} ` : ''}\n`
 }

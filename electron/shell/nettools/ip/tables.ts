@@ -39,8 +39,8 @@ export class TableNames {
   }
 }
 
-export function readProtocol(word: string): string {
+export function readProtocol(word: string, why = '"protocol" value is invalid'): string {
   const number = PROTOCOLS.get(word) ?? (/^\d+$/.test(word) ? Number(word) : Number.NaN)
-  if (!(number <= 255)) throw wrong(word, '"protocol" value is invalid')
+  if (!(number <= 255)) throw wrong(word, why)
   return PROTOCOL_NAMES.get(number) ?? String(number)
 }
