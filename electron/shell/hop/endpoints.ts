@@ -1,4 +1,4 @@
-import type { Cluster, Machine, NetworkNamespace } from '../../engine/cluster.ts'
+import { isValidIp, type Cluster, type Machine, type NetworkNamespace } from '../../engine/cluster.ts'
 
 /** Where a trace begins: SRC of `hop trace` (design 5.4). */
 export interface Source {
@@ -15,6 +15,7 @@ export function findSource(cluster: Cluster, text: string): Source | { error: st
   if (text === 'laptop') return { name: 'laptop', machine: cluster.laptop, network: cluster.laptop.network }
   if (text === 'external' || text.startsWith('external/')) {
     const address = text.split('/')[1]
+    if (address !== undefined && !isValidIp(address)) return { error: `hop: source "${text}": "${address}" is no IP address; expected external or external/${addressOf(cluster.external)}` }
     if (address !== undefined && !cluster.external.network.isLocal(address)) return { error: `podhop: not simulated: another external client than ${addressOf(cluster.external)} (use external)` }
     return { name: 'external', machine: cluster.external, network: cluster.external.network, ...(address ? { address } : {}) }
   }
@@ -26,8 +27,8 @@ export function findSource(cluster: Cluster, text: string): Source | { error: st
   }
   const machine = cluster.container(first, second)
   const network = cluster.podNetwork(first, second)
-  if (!network) return { error: `hop: there is no Pod "${second}" with a network in namespace "${first}"` }
-  if (!machine) return { error: `hop: no container of Pod "${text}" is running` }
+  if (!network) return { error: `hop: there is no Pod "${second}" with a network in namespace "${first}"; kubectl get pods -n ${first} shows which there are` }
+  if (!machine) return { error: `hop: no container of Pod "${text}" is running; kubectl describe pod -n ${first} ${second} says why` }
   return { name: text, machine, network }
 }
 

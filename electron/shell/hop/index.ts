@@ -21,6 +21,40 @@ const USAGE = `hop: the student's x-ray
   FILE: .pcapng has every interface, and with each packet what decided on it; any other name is written as .pcap
 `
 
+/** What `--help` of a verb says; those that are not here say it themselves. */
+const HELP: Record<string, string> = {
+  trace: `hop trace: one real connection, its way there and back, hop by hop
+
+  hop trace SRC DST [-o json|text] [--pcap FILE]
+
+  SRC      NAMESPACE/POD, node/NAME, external[/IP] or laptop
+  DST      HOST:PORT[/tcp|udp|sctp], a URL, or an IP address for ICMP; IPv6 with a port: [2001:db8::1]:80
+  -o       text (default) or json
+  --pcap   the packets, for Wireshark: .pcapng has every interface, and with each packet what decided on it
+
+  The exit code is 0 when it was delivered, 1 when it was not.
+`,
+  node: `hop node: a shell, or one command, on a node
+
+  hop node NODE [-- CMD …]
+
+  There are ip, iptables-save, nft, ipset, conntrack, tcpdump, crictl and more: hop node worker-1 -- ip route
+`,
+  time: `hop time: virtual time
+
+  hop time             shows it
+  hop time pause       holds it; hop time resume lets it go on
+  hop time step        moves it to the next thing that happens
+  hop time +30s        moves it on: +500ms, +30s, +5m, +2h, at most a day at once
+`,
+  explain: `hop explain: the page behind a hop or a drop
+
+  hop explain REASON
+
+  The reasons stand in the output of hop trace: (drop-no-route; see: hop explain drop-no-route)
+`,
+}
+
 /** Registers `hop` (design 5.4). */
 export function registerHop(cluster: Cluster): void {
   cluster.programs.register('hop', (self) => hop(cluster, self))
@@ -28,6 +62,12 @@ export function registerHop(cluster: Cluster): void {
 
 function* hop(cluster: Cluster, self: Process): Task<number> {
   const [verb, ...args] = self.argv.slice(1)
+  const wanted = verb === 'help' ? args[0] : args[0] === '--help' || args[0] === '-h' ? verb : undefined
+  const help = wanted === undefined ? undefined : HELP[wanted]
+  if (help !== undefined) {
+    yield* self.print(help)
+    return 0
+  }
   switch (verb) {
     case 'trace': return yield* trace(cluster, self, args)
     case 'node': return yield* hopNode(cluster, self, args)
@@ -76,9 +116,10 @@ function parseTrace(args: readonly string[]): TraceOptions | { error: string } {
     else if (flag.startsWith('-')) return { error: `hop trace: unknown flag "${flag}"` }
     else places.push(flag)
   }
-  if (output !== 'json' && output !== 'text') return { error: `hop trace: -o ${output}: expected json or text` }
+  if (output !== 'json' && output !== 'text') return { error: output === '' ? 'hop trace: -o needs a value: json or text' : `hop trace: -o ${output}: expected json or text` }
   if (pcap === '') return { error: 'hop trace: --pcap needs a file' }
-  if (places.length !== 2) return { error: 'usage: hop trace SRC DST [-o json|text] [--pcap FILE]' }
+  if (places.length > 2) return { error: `hop trace: unexpected argument "${places[2]}"; usage: hop trace SRC DST [-o json|text] [--pcap FILE]` }
+  if (places.length < 2) return { error: 'usage: hop trace SRC DST [-o json|text] [--pcap FILE]' }
   return { source: places[0]!, destination: places[1]!, output, ...(pcap === undefined ? {} : { pcap }) }
 }
 
@@ -99,9 +140,16 @@ function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<
       yield* self.printError(`${result.error}\n`)
       return result.error.startsWith('podhop: not simulated') ? 69 : 1
     }
-    if (capture) self.fs.writeFile(self.resolve(options.pcap!), /\.pcapng$/i.test(options.pcap!) ? capture.pcapng(result.journey) : capture.pcap(result.journey))
     const choices = choicesOf(result.journey, cluster.networks())
     yield* self.print((options.output === 'json' ? traceJson : traceText)(result.journey, choices))
+    if (capture) {
+      try {
+        self.fs.writeFile(self.resolve(options.pcap!), /\.pcapng$/i.test(options.pcap!) ? capture.pcapng(result.journey) : capture.pcap(result.journey))
+      } catch (error) {
+        yield* self.printError(`hop trace: --pcap ${options.pcap}: ${(error as Error).message}\n`)
+        return 1
+      }
+    }
     return result.journey.verdict === 'delivered' ? 0 : 1
   } finally {
     capture?.stop()

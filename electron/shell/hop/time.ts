@@ -1,12 +1,13 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 
-const USAGE = 'usage: hop time [pause|resume|step|+30s]\n'
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+/** How far time is moved at once, in ms: everything that happens until then is worked out. */
+const FARTHEST = 24 * 3_600_000
 
 /** Virtual time: shows it, holds it, or moves it on. */
 export function* hopTime(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
   const [word, ...rest] = args
-  if (rest.length > 0) return yield* usage(self)
+  if (rest.length > 0) return yield* refuse(self, `unexpected argument "${rest[0]}"`)
   const { time, clock } = cluster
   switch (word) {
     case undefined: {
@@ -29,8 +30,9 @@ export function* hopTime(cluster: Cluster, self: Process, args: readonly string[
     }
     default: {
       const jump = /^\+(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(word)
-      if (!jump) return yield* usage(self)
+      if (!jump) return yield* refuse(self, /^\+\d+(\.\d+)?$/.test(word) ? `${word} needs a unit, as ${word}s` : /^-\d/.test(word) ? 'time does not go back' : `"${word}" is nothing that time can do`)
       const ms = Number(jump[1]) * UNITS[jump[2]!]!
+      if (ms > FARTHEST) return yield* refuse(self, `${word} is more than a day at once`)
       time.advance(ms)
       yield* self.sleep(ms)
       return 0
@@ -38,8 +40,8 @@ export function* hopTime(cluster: Cluster, self: Process, args: readonly string[
   }
 }
 
-function* usage(self: Process): Task<number> {
-  yield* self.printError(USAGE)
+function* refuse(self: Process, why: string): Task<number> {
+  yield* self.printError(`hop time: ${why}; expected pause, resume, step or a duration, as +500ms, +30s, +5m, +2h\n`)
   return 2
 }
 

@@ -29,7 +29,7 @@ function* connect(self: Process, source: Source, destination: Destination, clust
   let address = canonicalIp(destination.host) ?? destination.host
   if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
-    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}` }
+    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}${source.name.includes('/') ? '' : ` (${source.name} does not ask the cluster's DNS: names of Services are known to Pods, NAMESPACE/POD as SRC)`}` }
     address = resolved.addresses[0]!
   }
   const begun = begin(self, source, { ...destination, host: address }, program)
@@ -70,6 +70,10 @@ function begin(self: Process, source: Source, to: Destination, program: string):
     const socket = sockets.ping({ owner })
     return { journey: socket.send(to.host, 1, new Uint8Array(56)), close: () => socket.close() }
   } catch (error) {
-    return { error: `hop: ${(error as Error).message}` }
+    const { message } = error as Error
+    // 2001:db8::1:80 is an address, too
+    const [, address, port] = to.protocol === 'icmp' ? (/^(.*[0-9a-f:]):(\d+)$/i.exec(to.host) ?? []) : []
+    const meant = address && port && isValidIp(address) ? `; for port ${port} of ${address} write [${address}]:${port}` : ''
+    return { error: `hop: ${source.name} cannot send to ${to.host}: ${message}; its addresses and routes: ip address, ip ${to.host.includes(':') ? '-6 ' : ''}route there${meant}` }
   }
 }

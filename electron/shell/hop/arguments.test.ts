@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { house } from '../house.samples.ts'
+
+describe('hop, asked for what it cannot do,', () => {
+  const { run } = house()
+
+  it.each([
+    ['trace default/nope 10.96.0.1:443', 1, 'there is no Pod "nope" with a network in namespace "default"; kubectl get pods -n default shows which there are'],
+    ['trace external/x 10.96.0.1:443', 1, '"x" is no IP address; expected external or external/'],
+    ['trace laptop 2001:db8::1:80', 1, 'for port 80 of 2001:db8::1 write [2001:db8::1]:80'],
+    ['trace laptop web.default:80', 1, 'names of Services are known to Pods'],
+    ['trace laptop 10.96.0.1:99999', 1, 'expected a port from 1 to 65535'],
+    ['trace laptop 172.18.0.2:6443 -o', 2, '-o needs a value: json or text'],
+    ['trace laptop 172.18.0.2:6443 --pcap /not/there.pcap', 1, 'hop trace: --pcap /not/there.pcap: No such file or directory'],
+    ['trace a b c', 2, 'unexpected argument "c"'],
+    ['time +30', 2, '+30 needs a unit, as +30s'],
+    ['time -5s', 2, 'time does not go back'],
+    ['time +99999999h', 2, 'is more than a day at once'],
+    ['node nope', 1, 'there are control-plane, worker-1, worker-2'],
+  ])('hop %s: says what to do instead', (words, code, what) => {
+    const { output, code: ended } = run(`hop ${words}`)
+    expect(output).toContain(what)
+    expect(ended).toBe(code)
+  })
+
+  it.each(['trace', 'matrix', 'node', 'fault', 'time', 'explain'])('hop %s --help tells its arguments', (verb) => {
+    const { output, code } = run(`hop ${verb} --help`)
+    expect(output).toContain(`hop ${verb}`)
+    expect(code).toBe(0)
+  })
+})
