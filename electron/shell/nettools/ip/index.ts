@@ -1,7 +1,7 @@
-import { SystemError, capable, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
+import { SystemError, capable, cidrContains, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
 import { runOn } from '../../nodetools/run-on.ts'
 import { address } from './address.ts'
-import { Answer, Elsewhere, ipValue, netnsOf, permit, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { Answer, Elsewhere, ipValue, netnsOf, nextWord, permit, prefixValue, Refusal, requireLink, verbOf, type Options } from './common.ts'
 import { coloured } from './colour.ts'
 import { HELP, USAGE } from './help.ts'
 import { ipJson } from './json.ts'
@@ -150,13 +150,25 @@ function onObject(process: Process, args: string[], options: MonitorOptions): st
   }
 }
 
+/** nud_state_a2n; of those that can be set, all but what only the kernel makes of an entry. */
+function neighbourState(word: string, verb: string): string {
+  if (['permanent', 'reachable', 'stale', 'delay', 'probe', 'failed', 'incomplete'].includes(word) || (word === 'all' && (verb === 'show' || verb === 'flush'))) return word
+  if (word === 'noarp' || word === 'none') {
+    if (verb === 'show' || verb === 'flush') return word
+    throw notSimulated(`ip neigh ${verb} nud ${word}`, 'use permanent, reachable or stale')
+  }
+  throw new Refusal(`Error: argument "${word}" is wrong: nud state is bad\n`, 255)
+}
+
 function neighbour(network: NetworkNamespace, args: string[], options: Options): string {
   const verb = verbOf(args, ['show', 'add', 'replace', 'change', 'delete', 'flush', 'get'], 'neigh')
   const given = new Map<string, string>()
   let address: string | undefined
   while (args.length > 0) {
     const word = args.shift()!
-    if (['dev', 'lladdr', 'nud', 'to'].includes(word)) given.set(word, args.shift() ?? '')
+    if (word === 'nud') given.set(word, neighbourState(nextWord(args), verb))
+    else if (['dev', 'lladdr', 'to'].includes(word)) given.set(word, nextWord(args))
+    else if (word === 'all' && verb === 'flush') given.set('all', '')
     else if (word === 'proxy' || word === 'vrf' || word === 'nomaster' || word === 'unused') throw notSimulated(`ip neigh ${verb} ${word}`, 'use dev, lladdr, nud and to')
     else address = word
   }
@@ -169,12 +181,18 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
     return options.json ? ipJson.neighbours(network, filter, options.pretty) : printNeighbours(network, filter)
   }
   if (verb === 'flush') {
-    if (device === undefined) throw new Refusal('Flush requires arguments.\n', 1)
+    const state = given.get('nud')?.toUpperCase()
+    if (device === undefined && target === undefined && state === undefined && !given.has('all')) throw new Refusal('Flush requires arguments.\n', 1)
     permit(options)
-    for (const n of [...network.neighbours.list()]) if ((options.family === undefined || n.ip.includes(':') === (options.family === 6)) && n.device === device && n.state !== 'PERMANENT') network.neighbours.remove(n.ip, n.device)
-    return ''
+    // what is permanent stays, whatever is asked for (NUD_PERMANENT | NUD_NOARP in ipneigh.c)
+    const gone = network.neighbours.list().filter((n) =>
+      (options.family === undefined || n.ip.includes(':') === (options.family === 6)) && n.state !== 'PERMANENT' && (device === undefined || n.device === device) && (state === undefined || state === 'ALL' || n.state === state) &&
+      (target === undefined || cidrContains(prefixValue(target), n.ip)))
+    for (const n of gone) network.neighbours.remove(n.ip, n.device)
+    if (!options.statistics) return ''
+    return gone.length === 0 ? 'Nothing to flush.\n' : `\n*** Round 1, deleting ${gone.length} entries ***\n*** Flush is complete after 1 round ***\n`
   }
-  if (target === undefined || device === undefined) throw new Refusal('Device and destination are required arguments.\n', 255)
+  if (target === undefined || device === undefined) throw verb === 'get' ? new Refusal('Device and address are required arguments.\n', 1) : new Refusal('Device and destination are required arguments.\n', 255)
   permit(options)
   if (verb === 'delete') {
     if (!network.neighbours.list().some((n) => n.ip === target && n.device === device)) throw new SystemError('ENOENT')
@@ -183,7 +201,7 @@ function neighbour(network: NetworkNamespace, args: string[], options: Options):
   }
   const known = network.neighbours.list().some((n) => n.ip === target && n.device === device)
   if (verb === 'get') {
-    if (!known) throw new SystemError('ENOENT')
+    if (!known) throw new Refusal('Error: Neighbour entry not found.\n', 2)
     return printNeighbours(network, { address: target, device }).replace(target, `${target} dev ${device}`)
   }
   const mac = given.get('lladdr')

@@ -31,11 +31,13 @@ export function netns(process: Process, args: string[]): string {
     case 'identify': {
       const pid = args[0] === undefined || args[0] === 'self' ? process.pid : Number(args[0])
       const entry = process.machine.pids.table().get(pid)
-      if (!entry) throw new Refusal(`open("/proc/${pid}/ns/net"): No such file or directory\n`, 1)
+      if (!entry) throw new Refusal('Cannot open network namespace: No such file or directory\n', 1)
       return (names?.list() ?? []).filter((n) => n.network === entry.network).map((n) => `${n.name}\n`).join('') || '\n'
     }
     case 'pids': {
-      const network = open(process, nameOf(args))
+      const name = nameOf(args)
+      if (!names?.get(name)) throw new Refusal('Cannot open network namespace: No such file or directory\n', 1)
+      const network = open(process, name)
       return [...process.machine.pids.table().values()].filter((p) => p.network === network).map((p) => `${p.pid}\n`).join('')
     }
     case undefined: throw new Refusal(`Command "${word}" is unknown, try "ip netns help".\n`, 255)
