@@ -236,7 +236,7 @@ describe('Calico\'s own policies', () => {
     expect(create('HostEndpoint', 'hostendpoints', { node: 'worker-1', interfaceName: 'eth0' })).toThrow("podhop: not simulated: Calico's HostEndpoint (policies of Pods are)")
     expect(create('BGPPeer', 'bgppeers', { peerIP: '10.0.0.1', asNumber: 64512 })).toThrow("podhop: not simulated: Calico's BGPPeer (the node-to-node mesh is)")
     expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', preDNAT: true })).toThrow("podhop: not simulated: preDNAT of Calico's GlobalNetworkPolicy")
-    expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', ingress: [{ action: 'Allow', http: { methods: ['GET'] } }] })).toThrow("podhop: not simulated: http of a rule of Calico's policies")
+    expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', ingress: [{ action: 'Allow', http: { methods: ['GET'] } }] })).toThrow("podhop: not simulated: http of Calico's policies")
     expect(create('BGPConfiguration', 'bgpconfigurations', { nodeToNodeMeshEnabled: true })).not.toThrow()
   })
 

@@ -14,8 +14,8 @@ const choice = (...values: string[]): Schema => ({ type: 'string', enum: values 
 const intOrString: Schema = { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true }
 
 /** A kind, or a field of one, that Calico has and that would do nothing here: whoever sets it is told. */
-const refused = (schema: Schema, what: string, instead: string): Schema => ({ ...schema, 'x-kubernetes-validations': [{ rule: 'false', message: `podhop: not simulated: ${what} (${instead})` }] })
-const refusing = (schema: Schema, fields: readonly string[], of: string, instead: string): Schema => ({ ...schema, 'x-kubernetes-validations': fields.map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of ${of} (${instead})` })) })
+const refused = (schema: Schema, what: string, instead: string): Schema => ({ ...schema, 'x-kubernetes-validations': [{ rule: 'false', message: `podhop: not simulated: Calico's ${what} (${instead})` }] })
+const refusing = (schema: Schema, fields: readonly string[], of: string, instead: string): Schema => ({ ...schema, 'x-kubernetes-validations': fields.map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of Calico's ${of} (${instead})` })) })
 
 const ports = list({ ...intOrString, pattern: '^.*' })
 const entity = refusing(object({
@@ -28,7 +28,7 @@ const entity = refusing(object({
   selector: string,
   serviceAccounts: object({ names: list(string), selector: string }),
   services: object({ name: string, namespace: string }),
-}), ['services'], "a rule of Calico's policies", 'use selector or nets')
+}), ['services'], 'policies', 'use selector or nets')
 const icmp = object({ code: integer, type: integer })
 const rule = refusing(object({
   action: string,
@@ -41,7 +41,7 @@ const rule = refusing(object({
   notProtocol: { ...intOrString, pattern: '^.*' },
   protocol: { ...intOrString, pattern: '^.*' },
   source: entity,
-}, ['action']), ['http'], "a rule of Calico's policies", 'use ports, or the plugin cilium')
+}, ['action']), ['http'], 'policies', 'use ports, or the plugin cilium')
 const policy = {
   egress: list(rule),
   ingress: list(rule),
@@ -61,21 +61,21 @@ const mode = choice('Always', 'CrossSubnet', 'Never')
 interface Definition { kind: string; plural: string; namespaced?: boolean; spec: Schema; status?: boolean }
 
 const DEFINITIONS: readonly Definition[] = [
-  { kind: 'BGPConfiguration', plural: 'bgpconfigurations', spec: refusing(object({ asNumber: integer, bindMode: string, ignoredInterfaces: list(string), listenPort: { type: 'integer', minimum: 1, maximum: 65535 }, logSeverityScreen: string, nodeMeshMaxRestartTime: string, nodeToNodeMeshEnabled: boolean, serviceClusterIPs: list(object({ cidr: string })), serviceExternalIPs: list(object({ cidr: string })), serviceLoadBalancerIPs: list(object({ cidr: string })) }), ['bindMode', 'ignoredInterfaces', 'listenPort', 'nodeMeshMaxRestartTime', 'serviceClusterIPs', 'serviceExternalIPs', 'serviceLoadBalancerIPs'], "Calico's BGPConfiguration", 'nodeToNodeMeshEnabled, asNumber and logSeverityScreen are') },
-  { kind: 'BGPFilter', plural: 'bgpfilters', spec: refused(object({ exportV4: list(object({ action: string, cidr: string, matchOperator: string })), importV4: list(object({ action: string, cidr: string, matchOperator: string })) }), "Calico's BGPFilter", 'the nodes tell each other all of their blocks') },
-  { kind: 'BGPPeer', plural: 'bgppeers', spec: refused(object({ asNumber: integer, filters: list(string), keepOriginalNextHop: boolean, maxRestartTime: string, node: string, nodeSelector: string, numAllowedLocalASNumbers: integer, peerIP: string, peerSelector: string, sourceAddress: string }), "Calico's BGPPeer", 'the node-to-node mesh is') },
+  { kind: 'BGPConfiguration', plural: 'bgpconfigurations', spec: refusing(object({ asNumber: integer, bindMode: string, ignoredInterfaces: list(string), listenPort: { type: 'integer', minimum: 1, maximum: 65535 }, logSeverityScreen: string, nodeMeshMaxRestartTime: string, nodeToNodeMeshEnabled: boolean, serviceClusterIPs: list(object({ cidr: string })), serviceExternalIPs: list(object({ cidr: string })), serviceLoadBalancerIPs: list(object({ cidr: string })) }), ['bindMode', 'ignoredInterfaces', 'listenPort', 'nodeMeshMaxRestartTime', 'serviceClusterIPs', 'serviceExternalIPs', 'serviceLoadBalancerIPs'], 'BGPConfiguration', 'nodeToNodeMeshEnabled, asNumber and logSeverityScreen are') },
+  { kind: 'BGPFilter', plural: 'bgpfilters', spec: refused(object({ exportV4: list(object({ action: string, cidr: string, matchOperator: string })), importV4: list(object({ action: string, cidr: string, matchOperator: string })) }), 'BGPFilter', 'the nodes tell each other all of their blocks') },
+  { kind: 'BGPPeer', plural: 'bgppeers', spec: refused(object({ asNumber: integer, filters: list(string), keepOriginalNextHop: boolean, maxRestartTime: string, node: string, nodeSelector: string, numAllowedLocalASNumbers: integer, peerIP: string, peerSelector: string, sourceAddress: string }), 'BGPPeer', 'the node-to-node mesh is') },
   { kind: 'BlockAffinity', plural: 'blockaffinities', spec: object({ cidr: string, deleted: string, node: string, state: string, type: string }, ['cidr', 'deleted', 'node', 'state']) },
-  { kind: 'CalicoNodeStatus', plural: 'caliconodestatuses', spec: refused(object({ classes: list(string), node: string, updatePeriodSeconds: integer }), "Calico's CalicoNodeStatus", 'use birdcl or calicoctl node status'), status: true },
+  { kind: 'CalicoNodeStatus', plural: 'caliconodestatuses', spec: refused(object({ classes: list(string), node: string, updatePeriodSeconds: integer }), 'CalicoNodeStatus', 'use birdcl or calicoctl node status'), status: true },
   { kind: 'ClusterInformation', plural: 'clusterinformations', spec: object({ calicoVersion: string, clusterGUID: string, clusterType: string, datastoreReady: boolean, variant: string }) },
-  { kind: 'FelixConfiguration', plural: 'felixconfigurations', spec: refusing(object({ bpfConnectTimeLoadBalancing: choice('TCP', 'Enabled', 'Disabled'), bpfEnabled: boolean, bpfHostNetworkedNATWithoutCTLB: choice('Enabled', 'Disabled'), bpfLogLevel: string, chainInsertMode: string, defaultEndpointToHostAction: string, floatingIPs: choice('Enabled', 'Disabled'), ipipEnabled: boolean, ipipMTU: integer, iptablesBackend: string, iptablesRefreshInterval: string, logPrefix: string, logSeverityScreen: string, mtuIfacePattern: string, natOutgoingExclusions: string, reportingInterval: string, routeRefreshInterval: string, vxlanEnabled: boolean, vxlanMTU: integer, vxlanPort: integer, vxlanVNI: integer, wireguardEnabled: boolean }), ['bpfEnabled', 'chainInsertMode', 'defaultEndpointToHostAction', 'ipipEnabled', 'ipipMTU', 'iptablesBackend', 'iptablesRefreshInterval', 'logPrefix', 'mtuIfacePattern', 'natOutgoingExclusions', 'routeRefreshInterval', 'vxlanEnabled', 'vxlanMTU', 'vxlanPort', 'vxlanVNI', 'wireguardEnabled'], "Calico's FelixConfiguration", 'Felix works with its defaults') },
+  { kind: 'FelixConfiguration', plural: 'felixconfigurations', spec: refusing(object({ bpfConnectTimeLoadBalancing: choice('TCP', 'Enabled', 'Disabled'), bpfEnabled: boolean, bpfHostNetworkedNATWithoutCTLB: choice('Enabled', 'Disabled'), bpfLogLevel: string, chainInsertMode: string, defaultEndpointToHostAction: string, floatingIPs: choice('Enabled', 'Disabled'), ipipEnabled: boolean, ipipMTU: integer, iptablesBackend: string, iptablesRefreshInterval: string, logPrefix: string, logSeverityScreen: string, mtuIfacePattern: string, natOutgoingExclusions: string, reportingInterval: string, routeRefreshInterval: string, vxlanEnabled: boolean, vxlanMTU: integer, vxlanPort: integer, vxlanVNI: integer, wireguardEnabled: boolean }), ['bpfEnabled', 'chainInsertMode', 'defaultEndpointToHostAction', 'ipipEnabled', 'ipipMTU', 'iptablesBackend', 'iptablesRefreshInterval', 'logPrefix', 'mtuIfacePattern', 'natOutgoingExclusions', 'routeRefreshInterval', 'vxlanEnabled', 'vxlanMTU', 'vxlanPort', 'vxlanVNI', 'wireguardEnabled'], 'FelixConfiguration', 'Felix works with its defaults') },
   { kind: 'GlobalNetworkPolicy', plural: 'globalnetworkpolicies', spec: globalPolicySpec },
   { kind: 'GlobalNetworkSet', plural: 'globalnetworksets', spec: object({ nets: list(string) }) },
-  { kind: 'HostEndpoint', plural: 'hostendpoints', spec: refused(object({ expectedIPs: list(string), interfaceName: string, node: string, ports: list(object({ name: string, port: integer, protocol: intOrString })), profiles: list(string) }), "Calico's HostEndpoint", 'policies of Pods are') },
+  { kind: 'HostEndpoint', plural: 'hostendpoints', spec: refused(object({ expectedIPs: list(string), interfaceName: string, node: string, ports: list(object({ name: string, port: integer, protocol: intOrString })), profiles: list(string) }), 'HostEndpoint', 'policies of Pods are') },
   { kind: 'IPAMBlock', plural: 'ipamblocks', spec: object({ affinity: string, allocations: list({ type: 'integer', nullable: true }), attributes: list(object({ handle_id: string, secondary: map(string) })), cidr: string, deleted: boolean, sequenceNumber: { type: 'integer', format: 'int64', default: 0 }, sequenceNumberForAllocation: map({ type: 'integer', format: 'int64' }), strictAffinity: boolean, unallocated: list(integer) }, ['allocations', 'attributes', 'cidr', 'strictAffinity', 'unallocated']) },
   { kind: 'IPAMConfig', plural: 'ipamconfigs', spec: object({ autoAllocateBlocks: boolean, maxBlocksPerHost: { type: 'integer', minimum: 0 }, strictAffinity: boolean }, ['autoAllocateBlocks', 'strictAffinity']) },
   { kind: 'IPAMHandle', plural: 'ipamhandles', spec: object({ block: map(integer), deleted: boolean, handleID: string }, ['block', 'handleID']) },
   { kind: 'IPPool', plural: 'ippools', spec: object({ allowedUses: list(string), assignmentMode: choice('Automatic', 'Manual'), blockSize: integer, cidr: string, disableBGPExport: boolean, disabled: boolean, ipipMode: mode, natOutgoing: boolean, nodeSelector: string, vxlanMode: mode }, ['cidr']) },
-  { kind: 'IPReservation', plural: 'ipreservations', spec: refused(object({ reservedCIDRs: list(string) }), "Calico's IPReservation", 'use a smaller IPPool') },
+  { kind: 'IPReservation', plural: 'ipreservations', spec: refused(object({ reservedCIDRs: list(string) }), 'IPReservation', 'use a smaller IPPool') },
   { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', spec: object({ controllers: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, healthChecks: string, logSeverityScreen: string, prometheusMetricsPort: integer }, ['controllers']), status: true },
   { kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true, spec: object(policy) },
   { kind: 'NetworkSet', plural: 'networksets', namespaced: true, spec: object({ nets: list(string) }) },

@@ -10,7 +10,18 @@ import { CiliumOperator } from './operator.ts'
 
 /** The programs of Cilium's images. */
 export function ciliumPrograms(services: SystemServices): Record<string, Program> {
-  return { 'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services) }
+  return {
+    'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services),
+    hubble: missing('use cilium monitor, hop trace or tcpdump'), 'cilium-health': missing('use ping or hop matrix'),
+  }
+}
+
+/** A tool of the image that is not simulated, whatever it is asked. */
+function missing(instead: string): Program {
+  return function* (process) {
+    yield* process.printError(`podhop: not simulated: ${process.argv[0]!.split('/').at(-1)!} (${instead})\n`)
+    return 69
+  }
 }
 
 /** logrus' text format, as pkg/logging sets it. */

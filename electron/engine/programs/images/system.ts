@@ -89,7 +89,7 @@ function calicoControllers(): ImageContent {
 
 function ciliumAgent(): ImageContent {
   const base = debian({ more: ['curl', 'ip', 'jq'] })
-  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg' }, entrypoint: ['/usr/bin/cilium-agent'] }
+  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg', '/usr/bin/hubble': 'hubble', '/usr/bin/cilium-health': 'cilium-health' }, entrypoint: ['/usr/bin/cilium-agent'] }
 }
 
 /** weaveworks/weave-kube and weaveworks/weave-npc, both on Alpine. */

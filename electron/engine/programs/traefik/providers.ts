@@ -21,6 +21,8 @@ export const CONTROLLER = 'traefik.io/ingress-controller'
 const ANNOTATION = 'traefik.ingress.kubernetes.io/'
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.pathmatcher']
+/** They stand with the Service. */
+const OF_SERVICES = ['service.passhostheader', 'service.serversscheme']
 const LOWEST = -2_147_483_648
 
 export function provide(picture: Picture): Dynamic {
@@ -76,7 +78,13 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
       problem('Cannot create service', service.error, ` ${field('serviceName', backend.service.name)} servicePort=${JSON.stringify({ [backend.service.port?.name ? 'name' : 'number']: backend.service.port?.name || backend.service.port?.number })}`)
       return undefined
     }
-    dynamic.services.set(`${key}@kubernetes`, [service])
+    const own = picture.service(namespace, backend.service.name)?.metadata.annotations ?? {}
+    for (const full of Object.keys(own)) {
+      if (full.startsWith(`${ANNOTATION}service.`) && !OF_SERVICES.includes(full.slice(ANNOTATION.length))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: annotation ${full} of Service ${namespace}/${backend.service.name} (it is as if it were not there)` })
+    }
+    const scheme = own[`${ANNOTATION}service.serversscheme`]
+    if (scheme && scheme !== 'http' && scheme !== 'https') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: serversscheme ${scheme} of Service ${namespace}/${backend.service.name} (use http or https)` })
+    dynamic.services.set(`${key}@kubernetes`, [{ ...service, passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}) }])
     return `${key}@kubernetes`
   }
   const { defaultBackend, rules = [] } = ingress.spec
@@ -128,6 +136,7 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
         problem(`podhop: not simulated: ${service.kind!} ${service.name} (name Services with weights)`)
         continue
       }
+      if (service.sticky) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of IngressRoute ${namespace}/${name} (requests go round robin)` })
       const made = serviceOf(picture, service.namespace ?? namespace, service.name, String(service.port ?? ''))
       if ('error' in made) problem(`Cannot create service ${field('error', made.error)}`)
       else found.push({ ...made, weight: service.weight ?? 1, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}) })
