@@ -90,6 +90,7 @@ export class Kubelet implements PodHost {
   #services: SharedInformer<Service> | undefined
   #configMaps: SharedInformer<ConfigMap> | undefined
   #secrets: SharedInformer<Secret> | undefined
+  #reboots = 0
   #ready = false
   #allocated: Allocated = { cpu: 0, memory: 0, pods: 0 }
 
@@ -187,7 +188,7 @@ export class Kubelet implements PodHost {
     this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
-    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed() }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
+    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed(), reboots: () => this.#reboots }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
     this.#services = new SharedInformer<Service>(client, 'services')
     const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
     this.#configMaps = new SharedInformer<ConfigMap>(client, 'configmaps', onContent)
@@ -222,8 +223,10 @@ export class Kubelet implements PodHost {
   }
 
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */
+  /** The machine loses its power. */
   powerOff(): void {
     this.stop()
+    this.#reboots++
     this.runtimeDown = undefined
     for (const worker of this.workers.values()) worker.loseNode()
     this.#ready = false

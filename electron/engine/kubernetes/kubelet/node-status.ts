@@ -24,6 +24,8 @@ export interface NodeFacts {
   cpu: number
   memory: number
   images(): readonly NodeImage[]
+  /** How often its machine has started again. */
+  reboots(): number
 }
 
 const DISK = 61_202_244 * 1024
@@ -96,8 +98,12 @@ export class NodeStatus {
     const before = node.status.conditions?.find((c) => c.type === 'Ready')
     const conditions = this.#conditions(node.status.conditions ?? [], force)
     const images = this.#facts.images() as Node['status']['images']
-    if (deepEqual(conditions, node.status.conditions) && deepEqual(images, node.status.images)) return
-    this.#client.update('nodes', undefined, name, { ...node, status: { ...node.status, conditions, images } }, AGENT_STATUS)
+    const bootID = this.#ids().boot
+    const isRebooted = node.status.nodeInfo !== undefined && node.status.nodeInfo.bootID !== bootID
+    if (deepEqual(conditions, node.status.conditions) && deepEqual(images, node.status.images) && !isRebooted) return
+    const nodeInfo = isRebooted ? { nodeInfo: { ...node.status.nodeInfo!, bootID } } : {}
+    this.#client.update('nodes', undefined, name, { ...node, status: { ...node.status, conditions, images, ...nodeInfo } }, AGENT_STATUS)
+    if (isRebooted) this.#events.event(this.#reference(), 'Warning', 'Rebooted', `Node ${name} has been rebooted, boot id: ${bootID}`)
     const after = conditions.find((c) => c.type === 'Ready')!
     if (before?.status !== after.status) this.#event(after.status === 'True' ? 'NodeReady' : 'NodeNotReady')
   }
@@ -113,6 +119,14 @@ export class NodeStatus {
     return { apiVersion: 'v1', kind: 'Node', name, uid: name }
   }
 
+  /** What the machine and its kernel call themselves; each boot has an id of its own. */
+  #ids(): { boot: string; machine: string; system: string } {
+    const { context: { clock, name }, reboots } = this.#facts
+    const id = clock.random.fork(`machine-id ${name}`)
+    const ids = { boot: id.uuid(), machine: id.hex(32), system: id.uuid() }
+    return reboots() === 0 ? ids : { ...ids, boot: clock.random.fork(`boot-id ${name} ${reboots()}`).uuid() }
+  }
+
   #register(): void {
     const { context, role, ips, cpu, memory } = this.#facts
     const { name } = context
@@ -120,7 +134,7 @@ export class NodeStatus {
     const capacity = { cpu: String(cpu), 'ephemeral-storage': `${DISK / 1024}Ki`, 'hugepages-2Mi': '0', memory: `${Math.floor(memory / 1024)}Ki`, pods: '110' }
     // what is left above the thresholds of eviction: 10 % of the disk (a float32), 100 MiB of memory
     const allocatable = { ...capacity, 'ephemeral-storage': String(DISK - Math.floor(DISK * Math.fround(0.1))), memory: `${Math.floor(memory / 1024) - EVICTION_MEMORY / 1024}Ki` }
-    const id = context.clock.random.fork(`machine-id ${name}`)
+    const ids = this.#ids()
     const master = role === 'control-plane'
     const node = {
       apiVersion: 'v1',
@@ -143,20 +157,22 @@ export class NodeStatus {
         features: FEATURES,
         images: this.#facts.images(),
         nodeInfo: {
-          architecture: 'amd64', bootID: id.uuid(), containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
-          kubeletVersion: 'v1.33.1', machineID: id.hex(32), operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: id.uuid(),
+          architecture: 'amd64', bootID: ids.boot, containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
+          kubeletVersion: 'v1.33.1', machineID: ids.machine, operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: ids.system,
         },
         runtimeHandlers: RUNTIME_HANDLERS,
       },
     }
+    let isKnown = false
     try {
       this.#client.create('nodes', undefined, node, AGENT_WRITE)
     } catch (error) {
       if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') throw error
-      this.report(true)
+      isKnown = true
     }
     for (const status of ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID']) this.#event(status)
     this.#events.event(this.#reference(), 'Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods')
+    if (isKnown) this.report(true)
   }
 
   #conditions(former: readonly NodeCondition[], force: boolean): NodeCondition[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
-import type { Node, Pod } from '../types.ts'
+import type { KubeObject, Node, Pod } from '../types.ts'
 import { Story } from './stories.samples.ts'
 
 const { does } = Story
@@ -78,6 +78,19 @@ describe('a machine that is switched off and on', () => {
     story.pass(10)
     expect(story.cluster.client.list<Pod>('pods', { namespace: 'default' }).items).toEqual([])
     expect(story.cluster.container('default', 'web')).toBeUndefined()
+  })
+})
+
+describe('a machine that starts again', () => {
+  it('has another boot id, and says so', () => {
+    const story = new Story()
+    const bootId = (): string => story.cluster.client.get<Node>('nodes', undefined, 'worker-1').status.nodeInfo!.bootID
+    const before = bootId()
+    story.cluster.faults.apply(['node-reboot', 'worker-1'])
+    story.pass(60)
+    expect(bootId()).not.toBe(before)
+    const events = story.cluster.client.list<{ reason: string; message: string } & KubeObject>('events', { namespace: 'default' }).items
+    expect(events.filter(({ reason }) => reason === 'Rebooted').map(({ message }) => message)).toEqual([`Node worker-1 has been rebooted, boot id: ${bootId()}`])
   })
 })
 
