@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { sameAs, type Mask } from './nettools/compare.ts'
 import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
 
-/** What curl sends, keeps, tries again and fails at, against Debian 12's own. */
-const available = has('ip', 'curl')
-if (!available) console.warn('SKIPPED: curl is not compared with the real one (needs Linux, root, iproute2 and curl)')
+/** What curl sends, keeps, tries again and fails at, and what conntrack tells of it, against Debian 12's own. */
+const available = has('ip', 'curl', 'conntrack')
+if (!available) console.warn('SKIPPED: curl and conntrack are not compared with the real ones (needs Linux, root, iproute2, curl and conntrack)')
 
 const spent: Mask = (text) =>
   text.replace(/after \d+ ms/g, 'after N ms').replace(/after \d+ milliseconds/g, 'after N milliseconds').replaceAll('\r\n', '\n').replaceAll('\r', '\n').replace(/^.*(--:--:--|\d:\d\d:\d\d).*\n/gm, '').replace(/-{24}[0-9a-f]{16}/g, 'BOUNDARY').replace(/host: 0x[0-9a-f]+/g, 'host: 0xN').replace(/expire \d+/g, 'expire N').replace(/\t\d{9,}\t/g, '\tN\t').replace(/OpenSSL\/3[.\d]+/g, 'OpenSSL')
@@ -17,7 +17,7 @@ const SERVERS: Readonly<Record<number, string | null>> = {
   5909: page('503 Service Unavailable', 'Retry-After: 1\r\nConnection: close\r\n', 'no\n'), 5910: 'garbage\r\n\r\n', 5911: page('302 Found', 'Location: http://10.244.2.2:5900/y\r\nConnection: close\r\n', ''),
 }
 
-describe.skipIf(!available)('curl agrees with the real one', () => {
+describe.skipIf(!available)('the real ones agree', () => {
   let there: World
   let here: World
   beforeAll(async () => {
@@ -60,5 +60,22 @@ describe.skipIf(!available)('curl agrees with the real one', () => {
       `curl --retry 1 --retry-delay 1 -m 0.5 ${at(5904)}/`, `curl --retry x ${at(5900)}/`, `curl --retry-delay x ${at(5900)}/`, `curl --retry 3 --retry-max-time 1 ${at(5901)}/`, `curl --max-redirs x ${at(5900)}/`, `curl --retry 1 -o out ${at(5901)}/`,
       `curl -svf ${at(5907)}/`, `curl -sv ${at(5910)}/`, `curl -sS -L --max-redirs 0 ${at(5906)}/`, `curl -sS https://10.244.2.2:5900/`, `curl -sS ftpx://10.244.2.2/`, 'curl -sS http://', 'curl -sS http://10.244.2.2:99999/', `curl -sv -L -w '%{num_redirects} %{num_connects} %{size_header} %{size_request} %{http_code}' ${at(5911)}/`,
     ], spent)
+  })
+
+  describe('on conntrack', () => {
+    const flows: Mask = (text) => text.replace(/ \d+ (TIME_WAIT|FIN_WAIT|CLOSE_WAIT|LAST_ACK|CLOSE|ESTABLISHED) /g, ' T STATE ').replace(/(?<=udp {6}17|icmp {5}1) \d+/g, ' T').replace(/(sport|dport)=\d{5}/g, '$1=P').replace(/ id=\d+/g, ' id=N').split('\n').sort().join('\n')
+    beforeAll(async () => {
+      for (const world of [there, here]) {
+        await world.run('n1', 'iptables -A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT')
+        await world.run('n1', 'conntrack -F')
+        await world.run('p1', `curl -s ${at(5901)}/`)
+        await world.run('p1', 'ping -c 1 10.244.2.2')
+      }
+    })
+    same('n1', [
+      'conntrack -L', 'conntrack -L -o extended', 'conntrack -L -o extended,id', 'conntrack -L -o timestamp', 'conntrack -L -p icmp', 'conntrack -L -p 6', 'conntrack -L -p tcp --dport 5901', 'conntrack -L -p tcp --orig-port-dst 80', 'conntrack -L -p tcp --reply-port-src 5901', 'conntrack -L -s 10.244.1.0/24', 'conntrack -L -s 10.244.3.0/24', 'conntrack -L -r 10.244.2.2',
+      'conntrack -L --dport 80', 'conntrack -L --state TIME_WAIT', 'conntrack -L -p tcp --state FOO', 'conntrack -L -p foo', 'conntrack -L -s 300.1', 'conntrack -L -f foo', 'conntrack -L -f ipv4 -p icmp', 'conntrack -L -u ASSURED -p tcp', 'conntrack -L -u UNREPLIED', 'conntrack -L -u FOO', 'conntrack -L -n', 'conntrack -L -g', 'conntrack -L -j',
+      'conntrack -L expect', 'conntrack -C expect', 'conntrack -L foo', 'conntrack -L -o foo', 'conntrack -E -e FOO', 'conntrack -L -D', 'conntrack -Z', 'conntrack --foo', 'conntrack -V', 'conntrack -D -p tcp --dport 81', 'conntrack -D -p icmp', 'conntrack -C', 'conntrack -F expect', 'conntrack -F', 'conntrack -L',
+    ], flows)
   })
 })
