@@ -179,7 +179,8 @@ export class FlagSet {
       const number = BigInt(value.replace('+', ''))
       if (number !== (flag.type === 'int' ? BigInt.asIntN(64, number) : BigInt.asIntN(32, number))) bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: value out of range`)
     }
-    if (flag.type === 'duration' && parseDuration(value) === undefined) bad(durationProblem(value))
+    // klog's flag comes by way of Go's package flag
+    if (flag.type === 'duration' && parseDuration(value) === undefined) bad(flag.name === 'log-flush-frequency' ? 'parse error' : durationProblem(value))
     const pairs = flag.type === 'map' && !OTHER_MAPS.includes(flag.name) ? csv(value) : undefined
     const odd = pairs?.find((pair) => !pair.includes('='))
     if (odd !== undefined) bad(`${odd} must be formatted as key=value`)
