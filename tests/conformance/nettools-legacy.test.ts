@@ -46,7 +46,7 @@ describe.skipIf(!available)('the real tools agree', () => {
   describe('on bridges and devices', () => {
     same('n1', ['brctl show', 'brctl show cni0', 'brctl show nope', 'brctl show eth0', 'brctl addbr', 'brctl addbr cni0', 'brctl addbr br7', 'brctl show br7', 'brctl addif br7 nope', 'brctl addif br7 veth1', 'brctl addif nope veth1', 'brctl delif cni0 eth0', 'brctl delbr cni0', 'brctl delbr nope', 'brctl delbr br7', 'brctl showmacs nope', 'brctl hairpin cni0 veth1 on', 'brctl hairpin cni0 veth1 off'])
     same('n1', ['brctl frob', 'brctl'], usage)
-    same('n1', ['ethtool eth0', 'ethtool cni0', 'ethtool lo', 'ethtool nope', 'ethtool -i eth0', 'ethtool -i cni0', 'ethtool -i nope', 'ethtool -S cni0', 'ethtool -S nope', 'ethtool -k nope'], (text) => text.replace(/Speed: .*/, 'Speed'))
+    same('n1', ['ethtool eth0', 'ethtool cni0', 'ethtool lo', 'ethtool nope', 'ethtool -i eth0', 'ethtool -i cni0', 'ethtool -i nope', 'ethtool -S cni0', 'ethtool -S nope', 'ethtool -k nope', 'ethtool -a eth0', 'ethtool -g eth0', 'ethtool -c eth0', 'ethtool -m eth0', 'ethtool --show-pause eth0', 'ethtool -a nope'], (text) => text.replace(/Speed: .*/, 'Speed'))
   })
 
   describe('on arping and telnet', () => {

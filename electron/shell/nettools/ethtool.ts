@@ -7,7 +7,7 @@ Usage:
         ethtool [ FLAGS ] -k|--show-features|--show-offload DEVNAME\tGet state of protocol offload and other features
         ethtool [ FLAGS ] -S|--statistics DEVNAME\tShow adapter statistics
 `
-const LONG: Readonly<Record<string, string>> = { '--driver': '-i', '--show-features': '-k', '--show-offload': '-k', '--statistics': '-S', '--help': '-h', '--version': '--version' }
+const LONG: Readonly<Record<string, string>> = { '--driver': '-i', '--show-features': '-k', '--show-offload': '-k', '--statistics': '-S', '--show-pause': '-a', '--show-coalesce': '-c', '--show-ring': '-g', '--module-info': '-m', '--help': '-h', '--version': '--version' }
 
 /** ethtool(8) 6.1 for the kinds of links that there are. */
 export function* ethtool(process: Process): Task<number> {
@@ -26,16 +26,22 @@ export function* ethtool(process: Process): Task<number> {
     yield* process.print('ethtool version 6.1\n')
     return 0
   }
-  if (!['', '-i', '-k', '-S'].includes(verb)) return yield* fail(`podhop: not simulated: ethtool ${verb} (use ethtool -i, -k, -S or ip -s link)\n`, 69)
+  // what a virtual cable has no hardware for
+  const hardware = ['-a', '-c', '-g', '-m'].includes(verb)
+  if (!hardware && !['', '-i', '-k', '-S'].includes(verb)) return yield* fail(`podhop: not simulated: ethtool ${verb} (use ethtool -i, -k, -S or ip -s link)\n`, 69)
   if (name === undefined) return yield* fail('ethtool: bad command line argument(s)\nFor more information run ethtool -h\n', 1)
   const link = process.network.links.get(name)
   if (!link) {
     if (verb === '-i') return yield* fail('Cannot get driver information: No such device\n', 71)
     if (verb === '-S') return yield* fail('Cannot get stats strings information: No such device\n', 96)
     const lines = 'netlink error: no device matches name (offset 24)\nnetlink error: No such device\n'
-    if (verb === '-k') return yield* fail(lines, 1)
+    if (verb === '-k' || hardware) return yield* fail(lines, 1)
     yield* process.print('No data available\n')
     return yield* fail(lines.repeat(5), 75)
+  }
+  if (hardware) {
+    if (link.kind !== 'veth') return yield* fail(`podhop: not simulated: ethtool ${verb} of a ${link.kind} (use it on a veth)\n`, 69)
+    return yield* fail('netlink error: Operation not supported\n', 1)
   }
   if (verb === '-S') {
     if (link.kind !== 'veth' || !link.peer) return yield* fail('no stats available\n', 94)
