@@ -223,7 +223,6 @@ export class Kubelet implements PodHost {
   }
 
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */
-  /** The machine loses its power. */
   powerOff(): void {
     this.stop()
     this.#reboots++

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { NodeContext } from '../../cni/types.ts'
+import type { Random } from '../../random.ts'
 import { StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import type { EventRecorder } from '../controllers/events.ts'
@@ -47,6 +48,7 @@ export class NodeStatus {
   #stopped = false
   #cutOff = false
   #timers: ReturnType<Clock['schedule']>[] = []
+  #identity: { readonly random: Random; boot: string; readonly machine: string; readonly system: string; reboots: number } | undefined
 
   /** `problem` says why the node's network is not ready, `runtimeProblems` what is wrong with containerd. */
   constructor(facts: NodeFacts, events: EventRecorder, problem: () => string | undefined, runtimeProblems: () => readonly string[] = () => []) {
@@ -119,12 +121,19 @@ export class NodeStatus {
     return { apiVersion: 'v1', kind: 'Node', name, uid: name }
   }
 
-  /** What the machine and its kernel call themselves; each boot has an id of its own. */
-  #ids(): { boot: string; machine: string; system: string } {
+  /**
+   * What the machine and its kernel call themselves; each boot has an id of its own. From a stream that is forked once: what
+   * a fork gives depends on when it is made.
+   */
+  #ids(): { readonly boot: string; readonly machine: string; readonly system: string } {
     const { context: { clock, name }, reboots } = this.#facts
-    const id = clock.random.fork(`machine-id ${name}`)
-    const ids = { boot: id.uuid(), machine: id.hex(32), system: id.uuid() }
-    return reboots() === 0 ? ids : { ...ids, boot: clock.random.fork(`boot-id ${name} ${reboots()}`).uuid() }
+    if (!this.#identity) {
+      const random = clock.random.fork(`machine-id ${name}`)
+      this.#identity = { random, boot: random.uuid(), machine: random.hex(32), system: random.uuid(), reboots: reboots() }
+    }
+    const identity = this.#identity
+    for (; identity.reboots < reboots(); identity.reboots++) identity.boot = identity.random.uuid()
+    return identity
   }
 
   #register(): void {

@@ -82,6 +82,18 @@ describe('a machine that is switched off and on', () => {
 })
 
 describe('a machine that starts again', () => {
+  it('keeps its ids as long as it runs, whatever else happens', () => {
+    const story = new Story()
+    const info = (): unknown => story.cluster.client.get<Node>('nodes', undefined, 'worker-1').status.nodeInfo
+    const before = info()
+    for (let i = 0; i < 3; i++) {
+      story.cluster.clock.random.uint32()
+      story.pass(310)
+    }
+    expect(info()).toEqual(before)
+    expect(story.cluster.client.list<{ reason: string } & KubeObject>('events', { namespace: 'default' }).items.filter(({ reason }) => reason === 'Rebooted')).toEqual([])
+  })
+
   it('has another boot id, and says so', () => {
     const story = new Story()
     const bootId = (): string => story.cluster.client.get<Node>('nodes', undefined, 'worker-1').status.nodeInfo!.bootID
