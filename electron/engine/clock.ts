@@ -25,6 +25,8 @@ export class Clock {
   now = 0
   /** Events run so far; with `now` it marks one exact moment of a run (the session log is replayed to it). */
   executed = 0
+  /** Whether {@link past} is at work: what happens is none of the present's changes. */
+  isPast = false
   readonly random: Random
   readonly epoch: number
   #heap: Timer[] = []
@@ -112,12 +114,13 @@ export class Clock {
    * can tell when it was done.
    */
   past(at: number, work: () => void): void {
-    const { now, executed } = this
+    const { now, executed, isPast } = this
     const heap = this.#heap
     const foreground = this.#foreground
     this.#heap = []
     this.#foreground = 0
     this.now = at
+    this.isPast = true
     try {
       work()
       while (this.step(now));
@@ -127,6 +130,7 @@ export class Clock {
       this.#foreground += foreground
       this.now = now
       this.executed = executed
+      this.isPast = isPast
       for (const timer of rest) if (timer.run) this.#push(timer)
     }
   }

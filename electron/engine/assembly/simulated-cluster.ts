@@ -245,7 +245,9 @@ export class SimulatedCluster implements Cluster {
     for (const network of this.#network.namespaces) network.onChange(() => this.#changed())
   }
 
+  /** What is made late, because somebody looks, was there before for all who listen: it may not set them to work. */
   #changed(): void {
+    if (this.clock.isPast) return
     for (const listener of this.#listeners) listener()
   }
 }

@@ -93,6 +93,16 @@ describe('a world that is made again from the log of its inputs', () => {
     )
   })
 
+  it('looks at its checks at the same moments, though a Pod of its nodes was only made when somebody looked', () => {
+    const source = aLab('stable-address')
+    const type = (text: string): Action => ({ do: 'type', terminal: 0, text })
+    const sitting = play(source, [
+      [type('kubectl delete pod -l app=shop\r'), 1460.2, Infinity], [{ do: 'look' }, 1460.2, Infinity], [type(''), 651.2492, Infinity], [type('kubectl run web --image=nginx\r'), 528.5924, Infinity],
+      [type('hop fault apply node-down worker-1\r'), 1460.2, Infinity], [type('kubectl run web --image=nginx\r'), 2137.7328, 17], [type('hop node worker-1 -- conntrack -E\r'), 1812.1082, 27],
+    ])
+    expect(sitting.again(source).state()).toEqual(sitting.state())
+  })
+
   it('tells conntrack -E of connections that have ended at the same moment, whether somebody looks or not', () => {
     const sitting = new Sitting(aCluster({ nodes: 2 }))
     sitting.type('hop node worker-1 -- conntrack -E -p icmp\r')
