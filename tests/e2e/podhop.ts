@@ -55,9 +55,14 @@ export const test = base.extend<{ podhop: Podhop }>({
 
 export { expect }
 
-/** What the window knows; there is such a thing only with --test. */
-export function view(page: Page): Promise<ViewModel> {
-  return page.evaluate(() => (window as unknown as { podhopTest: { view(): ViewModel } }).podhopTest.view())
+interface Tested {
+  podhopTest: { view(): ViewModel }
+}
+
+/** What the window knows, once its script has run; there is such a thing only with --test. */
+export async function view(page: Page): Promise<ViewModel> {
+  await page.waitForFunction(() => 'podhopTest' in window)
+  return page.evaluate(() => (window as unknown as Tested).podhopTest.view())
 }
 
 /** A person at the keyboard of the lab terminal. */
