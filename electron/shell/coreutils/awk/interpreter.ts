@@ -338,11 +338,25 @@ export class Awk extends AwkState {
     for (const arg of s.args) values.push(yield* this.#evaluate(arg))
     const ofmt = toText(this.get('OFMT'))
     const text = s.formatted
-      ? sprintf(toText(values[0]), values.slice(1), { name: 'printf', place: () => this.place })
+      ? yield* this.#format(s, toText(values[0]), values.slice(1))
       : (values.length === 0 ? this.record : values.map((v) => toText(v, ofmt)).join(toText(this.get('OFS')))) + toText(this.get('ORS'))
+    yield* this.#write(s, text)
+  }
+
+  *#write(s: Extract<Statement, { kind: 'print' }>, text: string): Task<void> {
     if (!s.redirect) return yield* this.run.print(text)
     const name = toText(yield* this.#evaluate(s.redirect.target))
     yield* this.#output(name, s.redirect.operator).write(encodeUtf8(text))
+  }
+
+  *#format(s: Extract<Statement, { kind: 'print' }>, format: string, values: readonly Value[]): Task<string> {
+    let before = ''
+    try {
+      return sprintf(format, values, { name: 'printf', place: () => this.place, before: (text) => (before = text) })
+    } catch (error) {
+      yield* this.#write(s, before)
+      throw error
+    }
   }
 
   #output(name: string, operator: '>' | '>>' | '|'): OpenFile {

@@ -51,13 +51,15 @@ export function compareValues(a: Value, b: Value): number {
   return x < y ? -1 : x > y ? 1 : 0
 }
 
-export function sprintf(format: string, args: readonly Value[], where?: { name: string; place(): string }): string {
+/** `where`: who asks; `before` is told what was made when arguments are missing, for printf has written that already. */
+export function sprintf(format: string, args: readonly Value[], where?: { name: string; place(): string; before?: (text: string) => void }): string {
   let next = 0
-  return format.replace(/%([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]*([a-zA-Z%])/g, (whole, flags: string, width: string | undefined, precision: string | undefined, kind: string) => {
+  return format.replace(/%([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]*([a-zA-Z%])/g, (whole, flags: string, width: string | undefined, precision: string | undefined, kind: string, offset: number) => {
     if (kind === '%') return '%'
     const w = width === '*' ? String(Math.trunc(toNumber(args[next++]))) : (width ?? '')
     const p = precision === '*' ? String(Math.trunc(toNumber(args[next++]))) : precision
     const spec = `%${flags}${w}${p === undefined ? '' : '.' + p}`
+    if (next >= args.length) where?.before?.(sprintf(format.slice(0, offset), args))
     if (next >= args.length) throw new Failure(`run time error: not enough arguments passed to ${where?.name ?? 'printf'}("${format}")\n\t${where?.place() ?? ''}`, 2)
     const arg = args[next++]
     if (kind === 's') return formatPrintf(spec + 's', [toText(arg)], () => '').text
