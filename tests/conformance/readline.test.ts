@@ -68,17 +68,20 @@ async function simulated(text: string): Promise<string> {
   return (await screenOf(output)).replaceAll(home, 'HOME')
 }
 
-function real(): string[] | undefined {
-  const answer = spawnSync('python3', [join(folder, 'terminal.py')], { input: JSON.stringify({ setup: { files: FILES, columns, rows }, cases: cases.map(pieces) }), encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 28 })
+function real(asked: readonly string[]): string[] | undefined {
+  const answer = spawnSync('python3', [join(folder, 'terminal.py')], { input: JSON.stringify({ setup: { files: FILES, columns, rows }, cases: asked.map(pieces) }), encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 28 })
   return answer.status === 0 ? JSON.parse(answer.stdout) as string[] : undefined
 }
 
 const isBash = spawnSync('bash', ['-c', '[[ $BASH_VERSION == 5.2* ]]']).status === 0 && spawnSync('python3', ['-c', 'import pty']).status === 0
-const theirs = isBash ? real() : undefined
+const theirs = isBash ? real(cases) : undefined
 if (!theirs) console.warn('\n*** bash 5.2 and python3 with pty are not here: the line editor is NOT compared ***\n')
 
 test('the corpus is as large as promised', () => expect(cases.length).toBeGreaterThan(200))
 
 test.skipIf(!theirs).each(cases.map((keys, i) => [keys, i] as const))('%s', async (keys, i) => {
-  expect(await simulated(keys)).toBe(await screenOf([Buffer.from(theirs![i]!, 'base64')]))
+  const [ours, screen] = [await simulated(keys), (output: string) => screenOf([Buffer.from(output, 'base64')])]
+  const expected = await screen(theirs![i]!)
+  // on a busy machine bash may not have been ready for a key: it is asked once more, alone
+  expect(ours).toBe(ours === expected ? expected : await screen(real([keys])![0]!))
 })

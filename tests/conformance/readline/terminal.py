@@ -45,7 +45,7 @@ def play(setup, pieces):
     for piece in pieces:
         before = out.count(READY)
         os.write(master, piece.encode())
-        if piece.endswith('\r'):
+        if piece.endswith(('\r', '\x03')):
             read(lambda: out.count(READY) > before, 0.6)
         else:
             read(lambda: False, 0.1)
