@@ -1,9 +1,17 @@
-/** SHA-512 (FIPS 180-4), for what a program shows as one; on big integers, not for many bytes. */
+/** SHA-512 and SHA-384 (FIPS 180-4), for what a program shows as one; on big integers, not for many bytes. */
 const MASK = 0xffff_ffff_ffff_ffffn
-let constants: { k: bigint[]; initial: bigint[] } | undefined
+let constants: { k: bigint[]; initial512: bigint[]; initial384: bigint[] } | undefined
 
 export function sha512(message: Uint8Array): Uint8Array {
-  const { k, initial } = (constants ??= make())
+  return digest(message, (constants ??= make()).initial512)
+}
+
+export function sha384(message: Uint8Array): Uint8Array {
+  return digest(message, (constants ??= make()).initial384).subarray(0, 48)
+}
+
+function digest(message: Uint8Array, initial: readonly bigint[]): Uint8Array {
+  const { k } = constants!
   const length = Math.ceil((message.length + 17) / 128) * 128
   const data = new Uint8Array(length)
   data.set(message)
@@ -38,10 +46,11 @@ function rotate(value: bigint, bits: bigint): bigint {
 }
 
 /** The first 64 bits of the fractional parts of the cube and square roots of primes. */
-function make(): { k: bigint[]; initial: bigint[] } {
+function make(): NonNullable<typeof constants> {
   const primes: bigint[] = []
   for (let n = 2n; primes.length < 80; n++) if (primes.every((p) => n % p !== 0n)) primes.push(n)
-  return { k: primes.map((p) => root(p << 192n, 3n) & MASK), initial: primes.slice(0, 8).map((p) => root(p << 128n, 2n) & MASK) }
+  const square = (p: bigint): bigint => root(p << 128n, 2n) & MASK
+  return { k: primes.map((p) => root(p << 192n, 3n) & MASK), initial512: primes.slice(0, 8).map(square), initial384: primes.slice(8, 16).map(square) }
 }
 
 /** The whole part of an integer's root. */

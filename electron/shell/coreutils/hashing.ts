@@ -4,8 +4,8 @@ import { eachInput, openInput } from './input.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { decodeBase64, encodeBase64 } from '../../engine/kubernetes/base64.ts'
 import { hex, sha224, sha256 } from '../../engine/sha256.ts'
+import { sha384, sha512 } from '../../engine/sha512.ts'
 import { md5, sha1 } from './digests.ts'
-import { sha384, sha512 } from './sha512.ts'
 
 function* bytesOf(run: Run, name: string): Task<Uint8Array | undefined> {
   const input = yield* openInput(run, name)
@@ -39,7 +39,7 @@ const MOST = 16 * 1024 * 1024
 
 const DIGESTS: readonly (readonly [string, string, (bytes: Uint8Array) => string])[] = [
   ['md5sum', 'MD5', md5], ['sha1sum', 'SHA1', sha1], ['sha224sum', 'SHA224', (bytes) => hex(sha224(bytes))], ['sha256sum', 'SHA256', (bytes) => hex(sha256(bytes))],
-  ['sha384sum', 'SHA384', sha384], ['sha512sum', 'SHA512', sha512],
+  ['sha384sum', 'SHA384', (bytes) => hex(sha384(bytes))], ['sha512sum', 'SHA512', (bytes) => hex(sha512(bytes))],
 ]
 
 for (const [name, label, digest] of DIGESTS) {
