@@ -82,6 +82,17 @@ describe('iptables-save and iptables-restore', () => {
     expect(() => other.restore('*nat\n-A A -j ACCEPT\nCOMMIT\n')).toThrow('line 2 failed')
   })
 
+  it('lead a packet to the chain as it is now, also when one was led to a former one', () => {
+    const { netfilter } = makeTables()
+    const run = (): string => netfilter.run('input', packet('10.0.0.1', '10.0.0.2', 53), undefined, undefined)
+    netfilter.restore('*filter\n:A - [0:0]\n-A INPUT -j A\n-A A -j DROP\nCOMMIT\n')
+    expect(run()).toBe('drop')
+    netfilter.restore('*filter\n:A - [0:0]\n-A A -j RETURN\nCOMMIT\n', { noflush: true })
+    expect(run()).toBe('accept')
+    netfilter.command(['-I', 'A', '-p', 'udp', '-j', 'DROP'])
+    expect(run()).toBe('drop')
+  })
+
   it('keep the counters that a line sets itself, however often it was read before', () => {
     const text = '*filter\n:A - [0:0]\n-A INPUT -c 5 600 -p tcp -j A\n-A A -c 1 2 -j DROP\nCOMMIT\n'
     for (let i = 0; i < 3; i++) {
