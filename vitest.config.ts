@@ -11,6 +11,7 @@ export default defineConfig({
     include: ['electron/**/*.test.ts', 'renderer/**/*.test.ts', 'tests/conformance/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...WAITING],
     environment: 'node',
+    setupFiles: ['tests/seed.ts'],
     // the files of one worker share their modules: to load the engine for each takes longer than most tests
     isolate: false,
     testTimeout: 20_000,

@@ -32,12 +32,12 @@ export function validateConfigMapUpdate(object: ConfigMap, old: ConfigMap, error
   validateConfigMap(object, errors)
 }
 
-const REQUIRED_KEYS: Record<string, readonly string[]> = {
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-}
+const REQUIRED_KEYS = new Map<string, readonly string[]>([
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+])
 
 export function validateSecret({ data = {}, type = '', metadata }: Secret, errors: FieldErrors): void {
   let size = 0
@@ -54,7 +54,7 @@ export function validateSecret({ data = {}, type = '', metadata }: Secret, error
     errors.required('data[username]')
     errors.required('data[password]')
   }
-  for (const key of REQUIRED_KEYS[type] ?? []) if (data[key] === undefined) errors.required(`data[${key}]`)
+  for (const key of REQUIRED_KEYS.get(type) ?? []) if (data[key] === undefined) errors.required(`data[${key}]`)
 }
 
 export function validateSecretUpdate(object: Secret, old: Secret, errors: FieldErrors): void {
