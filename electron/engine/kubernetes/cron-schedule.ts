@@ -1,3 +1,4 @@
+import { byName } from '../own.ts'
 import { quote } from './json.ts'
 import { UTC, type Zone } from './time-zone.ts'
 
@@ -25,10 +26,10 @@ const DAYS: Bounds = { min: 1, max: 31 }
 const MONTHS: Bounds = { min: 1, max: 12, names: named(1, 'jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec') }
 const WEEKDAYS: Bounds = { min: 0, max: 6, names: named(0, 'sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat') }
 
-const MACROS: Readonly<Record<string, string>> = {
+const MACROS: Readonly<Record<string, string>> = byName({
   '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *', '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0',
   '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@hourly': '0 * * * *',
-}
+})
 
 /** Throws {@link CronError}. */
 export function parseCron(text: string, zone: Zone = UTC): CronSchedule {

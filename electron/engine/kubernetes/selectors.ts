@@ -1,3 +1,4 @@
+import { byName } from '../own.ts'
 import { quote } from './json.ts'
 import type { LabelSelector, StoredMeta } from './types.ts'
 import { labelValue, qualifiedName } from './validation/names.ts'
@@ -128,7 +129,7 @@ export function parseSelector(text: string): Selector {
     if (ended() || is(',')) return { key, operator: negated ? '!' : 'exists', values: [] }
     if (negated) return { key, operator: '!', values: [] }
     const word = tokens[at++]!
-    const operators: Record<string, Operator> = { in: 'in', notin: 'notin', '=': '=', '==': '==', '!=': '!=', '>': 'gt', '<': 'lt' }
+    const operators: Record<string, Operator> = byName({ in: 'in', notin: 'notin', '=': '=', '==': '==', '!=': '!=', '>': 'gt', '<': 'lt' })
     const operator = operators[word.text]
     if (!operator) return fail(word.text, 'in, notin, =, ==, !=, gt, lt')
     let values: string[]
@@ -175,7 +176,7 @@ export function compileLabelSelector(selector: LabelSelector | undefined): { mat
   if (!selector) return { matches: () => false, toString: () => '' }
   const requirements: Requirement[] = []
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) requirements.push({ key, operator: '=', values: [value] })
-  const operators: Record<string, Operator> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' }
+  const operators: Record<string, Operator> = byName({ In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' })
   for (const e of selector.matchExpressions ?? []) {
     requirements.push({ key: e.key, operator: operators[e.operator] ?? 'exists', values: [...(e.values ?? [])].sort() })
   }

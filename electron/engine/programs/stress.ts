@@ -1,9 +1,10 @@
 import { Signal, sleep, type Task } from '../machine/task.ts'
 import type { Program } from '../machine/types.ts'
+import { byName } from '../own.ts'
 import { untilSignal } from './output.ts'
 
-const COUNTS = { '-c': 'cpu', '--cpu': 'cpu', '-i': 'io', '--io': 'io', '-m': 'vm', '--vm': 'vm', '-d': 'hdd', '--hdd': 'hdd' } as const
-const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, s: 1, h: 3600, d: 86_400, y: 31_556_926 }
+const COUNTS = byName({ '-c': 'cpu', '--cpu': 'cpu', '-i': 'io', '--io': 'io', '-m': 'vm', '--vm': 'vm', '-d': 'hdd', '--hdd': 'hdd' } as const)
+const UNITS: Readonly<Record<string, number>> = byName({ '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, s: 1, h: 3600, d: 86_400, y: 31_556_926 })
 const USAGE = `\`stress' imposes certain types of compute stress on your system
 
 Usage: stress [OPTION [ARG]] ...

@@ -1,6 +1,7 @@
 import type { Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { joinHostPort } from '../network/address.ts'
+import { byName } from '../own.ts'
 import { decodeUtf8 } from '../text.ts'
 import { parseGoFlags } from './go-flags.ts'
 import { canonicalHeader, goJson, parseGoDuration, serveGo, splitTarget, type GoAnswer } from './http/go.ts'
@@ -14,7 +15,7 @@ import { accessTime } from './nginx/time.ts'
 import { Output, untilSignal } from './output.ts'
 
 /** traefik/whoami 1.11: what a request looks like when it arrives. */
-const UNITS: Record<string, number> = { kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 }
+const UNITS: Record<string, number> = byName({ kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 })
 /** More than this the simulation does not carry in one answer. */
 const MOST_DATA = 10 * 1024 * 1024
 const CHARACTERS = '-ABCDEFGHIJKLMNOPQRSTUVWXYZ'

@@ -1,13 +1,15 @@
+import { byName } from '../../engine/own.ts'
+
 /** What `date -d` and `touch -d` understand (GNU's "Date input formats"), in UTC. */
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
-const UNITS: Readonly<Record<string, [unit: 'month' | 'ms', size: number]>> = {
+const UNITS: Readonly<Record<string, [unit: 'month' | 'ms', size: number]>> = byName({
   sec: ['ms', 1000], second: ['ms', 1000], min: ['ms', 60_000], minute: ['ms', 60_000], hour: ['ms', 3_600_000], day: ['ms', 86_400_000], week: ['ms', 604_800_000],
   fortnight: ['ms', 1_209_600_000], month: ['month', 1], year: ['month', 12],
-}
-const ORDINALS: Readonly<Record<string, number>> = { last: -1, this: 0, next: 1, first: 1, third: 3, fourth: 4, fifth: 5, sixth: 6, seventh: 7, eighth: 8, ninth: 9, tenth: 10, eleventh: 11, twelfth: 12 }
-const ZONES: Readonly<Record<string, number>> = { utc: 0, gmt: 0, z: 0, ut: 0, wet: 0, est: -300, edt: -240, cst: -360, cdt: -300, mst: -420, mdt: -360, pst: -480, pdt: -420, cet: 60, cest: 120 }
+})
+const ORDINALS: Readonly<Record<string, number>> = byName({ last: -1, this: 0, next: 1, first: 1, third: 3, fourth: 4, fifth: 5, sixth: 6, seventh: 7, eighth: 8, ninth: 9, tenth: 10, eleventh: 11, twelfth: 12 })
+const ZONES: Readonly<Record<string, number>> = byName({ utc: 0, gmt: 0, z: 0, ut: 0, wet: 0, est: -300, edt: -240, cst: -360, cdt: -300, mst: -420, mdt: -360, pst: -480, pdt: -420, cet: 60, cest: 120 })
 
 interface Parts {
   date?: [year: number, month: number, day: number]

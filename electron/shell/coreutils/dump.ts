@@ -1,3 +1,4 @@
+import { byName } from '../../engine/own.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
@@ -76,7 +77,7 @@ function columnsOf(type: string): Column[] {
   return found
 }
 
-const TRADITIONAL: Readonly<Record<string, string>> = { a: 'a', b: 'o1', c: 'c', d: 'u2', i: 'dI', l: 'dL', o: 'o2', s: 'd2', x: 'x2' }
+const TRADITIONAL: Readonly<Record<string, string>> = byName({ a: 'a', b: 'o1', c: 'c', d: 'u2', i: 'dI', l: 'dL', o: 'o2', s: 'd2', x: 'x2' })
 
 tool('od', {
   flags: 'abcdilosxv', values: 'AtNj', attached: 'w',

@@ -1,3 +1,4 @@
+import { byName } from '../../engine/own.ts'
 import { Failure, tool } from './command.ts'
 
 /** getopt(1) of util-linux: a script's arguments in the one order, quoted for `eval set --`. */
@@ -15,7 +16,7 @@ tool('getopt', 'raw', function* (run) {
   let shorts: string | undefined
   const longs: string[] = []
   let name = 'getopt'
-  const OWN: Readonly<Record<string, string>> = { options: 'o', longoptions: 'l', name: 'n', quiet: 'q', 'quiet-output': 'Q', unquoted: 'u', alternative: 'a', shell: 's', test: 'T' }
+  const OWN: Readonly<Record<string, string>> = byName({ options: 'o', longoptions: 'l', name: 'n', quiet: 'q', 'quiet-output': 'Q', unquoted: 'u', alternative: 'a', shell: 's', test: 'T' })
   if (args.length === 0) throw new Failure('missing optstring argument', 2, true)
   while (args[0]?.startsWith('-')) {
     const arg = args.shift()!

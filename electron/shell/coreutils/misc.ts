@@ -1,6 +1,7 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { permits } from '../../engine/machine/open.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { byName } from '../../engine/own.ts'
 import { expandEchoEscapes, formatPrintf } from '../language/printf.ts'
 import { quoteIfNeeded } from '../language/quote.ts'
 import { TestError, evaluateTest } from '../language/test-command.ts'
@@ -46,10 +47,10 @@ tool('test [', 'raw', function* (run) {
         if (operator === '-t') return process.terminalOf(Number(operand)) !== undefined
         const stat = operand === '' ? undefined : operator === '-L' || operator === '-h' ? lstatIfAny(process, process.resolve(operand)) : statIfAny(process, process.resolve(operand))
         if (!stat) return false
-        const types: Record<string, string> = { '-f': 'file', '-d': 'directory', '-L': 'symlink', '-h': 'symlink', '-c': 'device' }
+        const types: Record<string, string> = byName({ '-f': 'file', '-d': 'directory', '-L': 'symlink', '-h': 'symlink', '-c': 'device' })
         if (types[operator]) return stat.type === types[operator]
         if (operator === '-s') return stat.size > 0
-        const wants = { '-r': 'read', '-w': 'write', '-x': 'execute' } as const
+        const wants = byName({ '-r': 'read', '-w': 'write', '-x': 'execute' } as const)
         return operator in wants ? permits(process.user, stat, wants[operator as keyof typeof wants]) : operator === '-e'
       },
       binary(operator, left, right) {

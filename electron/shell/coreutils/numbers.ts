@@ -1,4 +1,5 @@
 import type { Task } from '../../engine/machine/task.ts'
+import { byName } from '../../engine/own.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import { Failure, NotSimulated, extraOperand, quote, tool, type Run } from './command.ts'
 import { allLines } from './input.ts'
@@ -6,9 +7,9 @@ import { allLines } from './input.ts'
 /** numfmt(1), factor(1), shuf(1). */
 
 const LETTERS = 'KMGTPEZY'
-const ROUNDING: Readonly<Record<string, (n: number) => number>> = {
+const ROUNDING: Readonly<Record<string, (n: number) => number>> = byName({
   up: Math.ceil, down: Math.floor, 'from-zero': (n) => Math.sign(n) * Math.ceil(Math.abs(n)), 'towards-zero': Math.trunc, nearest: (n) => Math.sign(n) * Math.round(Math.abs(n)),
-}
+})
 
 tool('numfmt', {
   flags: 'z', values: 'd',

@@ -1,9 +1,10 @@
+import { byName } from '../../engine/own.ts'
 import { PosixRegExp } from '../regex/guarded.ts'
 
-const CLASSES: Readonly<Record<string, string>> = {
+const CLASSES: Readonly<Record<string, string>> = byName({
   alpha: 'a-zA-Z', digit: '0-9', alnum: 'a-zA-Z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', blank: ' \\t', punct: '!-\\/:-@\\[-`{-~',
   xdigit: '0-9A-Fa-f', cntrl: '\\x00-\\x1f\\x7f', print: '\\x20-\\x7e', graph: '\\x21-\\x7e', word: 'A-Za-z0-9_',
-}
+})
 
 /** regcomp(3)'s complaint. */
 export class RegExpError extends Error {}

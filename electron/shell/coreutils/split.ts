@@ -1,3 +1,4 @@
+import { byName } from '../../engine/own.ts'
 import { concatBytes, encodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { Failure, NotSimulated, missingOperand, quote, quoted, tool, type Run } from './command.ts'
@@ -6,7 +7,7 @@ import { compileRegExp, RegExpError } from './regex.ts'
 
 /** split(1), csplit(1). */
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, b: 512, K: 1024, k: 1024, KB: 1000, KiB: 1024, M: 1024 ** 2, MB: 1e6, MiB: 1024 ** 2, G: 1024 ** 3 }
+const UNITS: Readonly<Record<string, number>> = byName({ '': 1, b: 512, K: 1024, k: 1024, KB: 1000, KiB: 1024, M: 1024 ** 2, MB: 1e6, MiB: 1024 ** 2, G: 1024 ** 3 })
 
 function count(text: string, what: string): number {
   const match = /^(\d+)([a-zA-Z]*)$/.exec(text)

@@ -1,5 +1,6 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { byName } from '../../engine/own.ts'
 import { concatBytes } from '../../engine/text.ts'
 import { owned, statIfAny } from './access.ts'
 import { Failure, NotSimulated, tool, type Run } from './command.ts'
@@ -18,7 +19,7 @@ interface Order {
 }
 
 const IGNORED = new Set(['p', '--no-same-permissions', '--no-same-owner', '--same-permissions', '--preserve-permissions', '--numeric-owner', '--no-recursion'])
-const LONG: Readonly<Record<string, string>> = { '--create': 'c', '--extract': 'x', '--get': 'x', '--list': 't', '--file': 'f', '--verbose': 'v', '--directory': 'C', '--touch': 'm' }
+const LONG: Readonly<Record<string, string>> = byName({ '--create': 'c', '--extract': 'x', '--get': 'x', '--list': 't', '--file': 'f', '--verbose': 'v', '--directory': 'C', '--touch': 'm' })
 
 function parse(run: Run): Order {
   const order: Order = { mode: undefined, file: '-', verbose: false, touch: false, directory: undefined, stripped: 0, names: [] }

@@ -1,11 +1,12 @@
+import { byName } from '../../engine/own.ts'
 import { Utf8Decoder } from '../../engine/text.ts'
 import { Failure, quote, tool } from './command.ts'
 import { readEscape } from '../language/escapes.ts'
 
-const CLASSES: Readonly<Record<string, RegExp>> = {
+const CLASSES: Readonly<Record<string, RegExp>> = byName({
   alpha: /[A-Za-z]/, digit: /[0-9]/, alnum: /[A-Za-z0-9]/, upper: /[A-Z]/, lower: /[a-z]/, space: /[ \t\n\v\f\r]/, blank: /[ \t]/, punct: /[!-/:-@[-`{-~]/,
   xdigit: /[0-9A-Fa-f]/, cntrl: /[\x00-\x1f\x7f]/, print: /[ -~]/, graph: /[!-~]/,
-}
+})
 
 function expand(set: string): string[] {
   const out: string[] = []

@@ -1,4 +1,5 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
+import { byName } from '../../engine/own.ts'
 import { JourneyCapture } from './capture.ts'
 import { hopFault } from './fault.ts'
 import { hopMatrix } from './matrix.ts'
@@ -22,7 +23,7 @@ const USAGE = `hop: the student's x-ray
 `
 
 /** What `--help` of a verb says; those that are not here say it themselves. */
-const HELP: Record<string, string> = {
+const HELP: Record<string, string> = byName({
   trace: `hop trace: one real connection, its way there and back, hop by hop
 
   hop trace SRC DST [-o json|text] [--pcap FILE]
@@ -53,7 +54,7 @@ const HELP: Record<string, string> = {
 
   The reasons stand in the output of hop trace: (drop-no-route; see: hop explain drop-no-route)
 `,
-}
+})
 
 /** Registers `hop` (design 5.4). */
 export function registerHop(cluster: Cluster): void {

@@ -3,6 +3,7 @@ import { isPreferred, resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { ApiResource, KubernetesClient } from '../../engine/kubernetes/client.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import type { Pod, Service } from '../../engine/kubernetes/types.ts'
+import { byName } from '../../engine/own.ts'
 import type { Described } from '../editor/completion.ts'
 import type { Flag, FlagSet } from './flags.ts'
 import { connect, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
@@ -21,7 +22,7 @@ const OUTPUTS = ['json', 'yaml', 'name', 'go-template', 'go-template-file', 'tem
 /** Verbs that take TYPE NAME… of any type (ResourceTypeAndNameCompletionFunc). */
 const TYPED = ['get', 'describe', 'delete', 'edit', 'label', 'annotate', 'patch', 'debug', 'apply view-last-applied', 'apply edit-last-applied']
 /** Those that take a few types (SpecifiedResourceTypeAndNameCompletionFunc). */
-const SPECIFIED: Record<string, readonly string[]> = {
+const SPECIFIED: Record<string, readonly string[]> = byName({
   scale: ['deployment', 'replicaset', 'replicationcontroller', 'statefulset'],
   autoscale: ['deployment', 'replicaset', 'replicationcontroller', 'statefulset'],
   'rollout status': ['deployment', 'daemonset', 'statefulset'],
@@ -33,11 +34,11 @@ const SPECIFIED: Record<string, readonly string[]> = {
   expose: ['pod', 'service', 'replicationcontroller', 'deployment', 'replicaset'],
   'set image': ['daemonsets', 'deployments', 'pods', 'cronjobs', 'replicasets', 'replicationcontrollers', 'statefulsets'],
   taint: ['node'],
-}
+})
 /** What can stand before "/" where a Pod is wanted. */
 const WITH_PODS = ['daemonsets/', 'deployments/', 'pods/', 'jobs/', 'replicasets/', 'replicationcontrollers/', 'services/', 'statefulsets/']
 const PODS = ['logs', 'exec', 'attach', 'port-forward']
-const ONE_NAME: Record<string, string> = { cordon: 'nodes', uncordon: 'nodes', drain: 'nodes', 'top node': 'nodes', 'top pod': 'pods', 'create token': 'serviceaccounts' }
+const ONE_NAME: Record<string, string> = byName({ cordon: 'nodes', uncordon: 'nodes', drain: 'nodes', 'top node': 'nodes', 'top pod': 'pods', 'create token': 'serviceaccounts' })
 const OF_CONFIG: Record<string, 'contexts' | 'clusters' | 'users'> = {
   'config use-context': 'contexts', 'config delete-context': 'contexts', 'config rename-context': 'contexts', 'config set-context': 'contexts', 'config delete-cluster': 'clusters', 'config delete-user': 'users',
 }

@@ -1,4 +1,5 @@
 import { decodeBase64, encodeBase64 } from '../../engine/kubernetes/base64.ts'
+import { byName } from '../../engine/own.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
@@ -24,10 +25,10 @@ type Property =
 const TOP = ['kind', 'apiVersion', 'preferences', 'clusters', 'users', 'contexts', 'current-context', 'extensions']
 const GO_TYPES: Record<EntryKind, string> = { clusters: 'api.Cluster', users: 'api.AuthInfo', contexts: 'api.Context' }
 /** Fields that hold more than a text. */
-const INNER: Record<string, readonly string[]> = {
+const INNER: Record<string, readonly string[]> = byName({
   'auth-provider': ['name', 'config'],
   exec: ['command', 'args', 'env', 'apiVersion', 'installHint', 'provideClusterInfo', 'interactiveMode'],
-}
+})
 
 function propertyOf(name: string): Property {
   const parts = name.split('.')

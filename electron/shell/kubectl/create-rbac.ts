@@ -1,4 +1,5 @@
 import type { Task } from '../../engine/machine/task.ts'
+import { byName } from '../../engine/own.ts'
 import type { Command, Kubectl } from './command.ts'
 import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
 import { ExitError, KubectlError, quote } from './errors.ts'
@@ -103,12 +104,12 @@ function* warnOfVerbs(k: Kubectl, verbs: readonly string[]): Task {
 }
 
 const ROLES = [`roles.${GROUP}`, `clusterroles.${GROUP}`]
-const SPECIAL: Record<string, readonly string[]> = {
+const SPECIAL: Record<string, readonly string[]> = byName({
   use: ['podsecuritypolicies.policy', 'podsecuritypolicies.extensions'],
   bind: ROLES,
   escalate: ROLES,
   impersonate: ['users.', 'serviceaccounts.', 'groups.', 'userextras.authentication.k8s.io'],
-}
+})
 
 function checkResources({ verbs, resources }: WantedRule): void {
   for (const { name, group, known } of resources) {

@@ -1,14 +1,15 @@
 import { ConnectionError } from '../../engine/kubernetes/client.ts'
+import { byName } from '../../engine/own.ts'
 import type { Kubectl } from './command.ts'
 import { AggregateError, KubectlError, messageOf } from './errors.ts'
 import { groupVersion, type JsonObject, text } from './objects.ts'
 
 /** How often a verb asks what kinds there are before it gives up: client-go's discovery logs each time (memcache.go). */
-const ASKED: Record<string, number> = Object.fromEntries([
+const ASKED: Record<string, number> = byName(Object.fromEntries([
   ...['get', 'delete', 'scale', 'label', 'annotate', 'patch', 'expose', 'edit', 'rollout', 'wait', 'cluster-info'].map((verb) => [verb, 5]),
   ...['logs', 'exec', 'attach', 'port-forward', 'cordon', 'uncordon', 'drain', 'set', 'debug', 'certificate', 'create job'].map((verb) => [verb, 4]),
   ['explain', 2], ['taint', 2], ['run', 1], ['api-resources', 1], ['api-versions', 1], ['diff', 1],
-])
+]))
 
 /** Where kubectl looks for a server when nothing names one. */
 const NOWHERE = 'http://localhost:8080'

@@ -1,6 +1,7 @@
 import { type PatchType, StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { byName } from '../../engine/own.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
@@ -12,11 +13,11 @@ import { printerFor } from './printers/index.ts'
 import { recordAfterwards } from './record.ts'
 import { fetch, keyOf, queryOf, resolve } from './resources.ts'
 
-const TYPES: Record<string, PatchType> = {
+const TYPES: Record<string, PatchType> = byName({
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
-}
+})
 
 export const patch: Command = {
   name: 'patch',

@@ -1,5 +1,6 @@
 import { type KubernetesClient, StatusError } from '../../engine/kubernetes/client.ts'
 import { statusAsSent } from '../../engine/kubernetes/status.ts'
+import { byName } from '../../engine/own.ts'
 import type { Kubectl } from './command.ts'
 import { goJson } from './json.ts'
 import type { JsonObject } from './objects.ts'
@@ -102,7 +103,7 @@ const VALIDATES = /^kubectl (apply|create|replace)$/
 const OPEN_API = (): Request => ({ verb: 'GET', path: '/openapi/v3', query: { timeout: '32s' } })
 
 /** What each call of the client is on the wire. */
-const REQUESTS: Record<string, (client: KubernetesClient, args: unknown[]) => Request> = {
+const REQUESTS: Record<string, (client: KubernetesClient, args: unknown[]) => Request> = byName({
   serverVersion: () => ({ verb: 'GET', path: '/version', query: { timeout: '32s' } }),
   get: (c, [resource, namespace, name]) => ({ verb: 'GET', path: pathOf(c, resource, namespace, name) }),
   list: (c, [resource, options]) => ({ verb: 'GET', path: pathOf(c, resource, (options as Options | undefined)?.['namespace']), query: listing(options) }),
@@ -119,4 +120,4 @@ const REQUESTS: Record<string, (client: KubernetesClient, args: unknown[]) => Re
     const of = (name: string): string | undefined => (o[name] ? String(o[name]) : undefined)
     return { verb: 'GET', path: pathOf(c, 'pods', namespace, pod, 'log'), query: { container: of('container'), follow: of('follow'), previous: of('previous'), sinceSeconds: of('sinceSeconds'), tailLines: o['tailLines'] === undefined ? undefined : String(o['tailLines']), timestamps: of('timestamps') } }
   },
-}
+})

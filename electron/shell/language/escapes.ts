@@ -1,7 +1,9 @@
+import { byName } from '../../engine/own.ts'
+
 /** Backslash escapes of $'…', echo -e, printf. */
-const SIMPLE: Readonly<Record<string, string>> = {
+const SIMPLE: Readonly<Record<string, string>> = byName({
   a: '\x07', b: '\b', e: '\x1b', E: '\x1b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', "'": "'", '"': '"', '?': '?',
-}
+})
 
 /** The text of $'…' whose body starts at `from`, and the position after the closing quote (-1: there is none). */
 export function ansiQuoted(source: string, from: number): { text: string; end: number } {

@@ -1,3 +1,4 @@
+import { byName } from '../../engine/own.ts'
 import { GuardedRegExp } from '../regex/guarded.ts'
 
 /** Shell patterns (fnmatch(3), bash's extended ones) as regular expressions. A backslash quotes. */
@@ -8,10 +9,10 @@ export interface PatternOptions {
   pathname?: boolean
 }
 
-const CLASSES: Readonly<Record<string, string>> = {
+const CLASSES: Readonly<Record<string, string>> = byName({
   alpha: 'a-zA-Z', digit: '0-9', alnum: 'a-zA-Z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', blank: ' \\t', punct: '!-\\/:-@\\[-`{-~',
   xdigit: '0-9A-Fa-f', cntrl: '\\x00-\\x1f\\x7f', print: '\\x20-\\x7e', graph: '\\x21-\\x7e', word: 'A-Za-z0-9_',
-}
+})
 
 export function hasGlob(pattern: string, extended = false): boolean {
   for (let i = 0; i < pattern.length; i++) {

@@ -1,5 +1,6 @@
 import type { ConntrackEntry, NetworkNamespace, Process, Task } from '../../engine/cluster.ts'
 import { canonicalIp, capable, cidrContains, isValidIp, Signal } from '../../engine/cluster.ts'
+import { byName } from '../../engine/own.ts'
 import { getopt } from './getopt.ts'
 
 const LONG: Readonly<Record<string, string>> = {
@@ -7,10 +8,10 @@ const LONG: Readonly<Record<string, string>> = {
   'reply-src': 'r', 'reply-dst': 'q', 'reply-port-src': '1', 'reply-port-dst': '2', state: '3', status: 'u', family: 'f', output: 'o', 'event-mask': 'e', mark: 'm', 'src-nat': 'n', 'dst-nat': 'g', 'any-nat': 'j', zone: 'w', timeout: 't', 'buffer-size': 'b', zero: 'z', label: 'l',
 }
 const NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1, sctp: 132, ipip: 4, icmpv6: 58 }
-const STATES: Readonly<Record<string, readonly string[]>> = {
+const STATES: Readonly<Record<string, readonly string[]>> = byName({
   tcp: ['NONE', 'SYN_SENT', 'SYN_RECV', 'ESTABLISHED', 'FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK', 'TIME_WAIT', 'CLOSE', 'LISTEN', 'SYN_SENT2'],
   sctp: ['NONE', 'CLOSED', 'COOKIE_WAIT', 'COOKIE_ECHOED', 'ESTABLISHED', 'SHUTDOWN_SENT', 'SHUTDOWN_RECV', 'SHUTDOWN_ACK_SENT', 'HEARTBEAT_SENT', 'HEARTBEAT_ACKED'],
-}
+})
 const STATUS = ['ASSURED', 'SEEN_REPLY', 'UNSET', 'FIXED_TIMEOUT', 'EXPECTED', 'OFFLOAD', 'HW_OFFLOAD', 'UNREPLIED', 'SRC_NAT', 'DST_NAT']
 const EVENTS = ['ALL', 'NEW', 'UPDATES', 'DESTROY']
 const OUTPUTS = ['xml', 'extended', 'timestamp', 'id', 'ktimestamp', 'labels', 'userspace', 'save']

@@ -1,4 +1,5 @@
 import type { Link, Process, Task } from '../../engine/cluster.ts'
+import { byName } from '../../engine/own.ts'
 
 const USAGE = `ethtool version 6.1
 Usage:
@@ -7,7 +8,7 @@ Usage:
         ethtool [ FLAGS ] -k|--show-features|--show-offload DEVNAME\tGet state of protocol offload and other features
         ethtool [ FLAGS ] -S|--statistics DEVNAME\tShow adapter statistics
 `
-const LONG: Readonly<Record<string, string>> = { '--driver': '-i', '--show-features': '-k', '--show-offload': '-k', '--statistics': '-S', '--show-pause': '-a', '--show-coalesce': '-c', '--show-ring': '-g', '--module-info': '-m', '--help': '-h', '--version': '--version' }
+const LONG: Readonly<Record<string, string>> = byName({ '--driver': '-i', '--show-features': '-k', '--show-offload': '-k', '--statistics': '-S', '--show-pause': '-a', '--show-coalesce': '-c', '--show-ring': '-g', '--module-info': '-m', '--help': '-h', '--version': '--version' })
 
 /** ethtool(8) 6.1 for the kinds of links that there are. */
 export function* ethtool(process: Process): Task<number> {

@@ -1,4 +1,5 @@
 import { capable, decodeUtf8, NftNotSimulated, type NftOptions, type Process, type Task } from '../../engine/cluster.ts'
+import { byName } from '../../engine/own.ts'
 
 const HELP = `Usage: nft [ options ] [ cmds... ]
 
@@ -36,14 +37,14 @@ Options (command output formatting):
 
 type Set = (options: NftOptions) => void
 
-const FLAGS: Readonly<Record<string, Set>> = {
+const FLAGS: Readonly<Record<string, Set>> = byName({
   a: (o) => (o.handles = true), s: (o) => (o.stateless = true), t: (o) => (o.terse = true), n: (o) => (o.numeric = true),
   y: (o) => (o.numericPriority = true), p: (o) => (o.numericProtocol = true), T: () => undefined, c: (o) => (o.check = true),
-}
-const LONG: Readonly<Record<string, string>> = {
+})
+const LONG: Readonly<Record<string, string>> = byName({
   help: 'h', version: 'v', file: 'f', define: 'D', interactive: 'i', includepath: 'I', check: 'c', optimize: 'o', handle: 'a', stateless: 's', terse: 't', service: 'S',
   reversedns: 'N', guid: 'u', numeric: 'n', 'numeric-priority': 'y', 'numeric-protocol': 'p', 'numeric-time': 'T', echo: 'e', json: 'j', debug: 'd',
-}
+})
 
 interface Line { options: NftOptions; file?: string; words: string[]; answer?: { code: number; stdout?: string; stderr?: string } }
 

@@ -1,10 +1,11 @@
 import type { Cluster, JournalEntry, NodeView, Process, Task } from '../../engine/cluster.ts'
+import { byName } from '../../engine/own.ts'
 import { formatTime } from '../coreutils/strftime.ts'
 
 /** journalctl(1), systemd 252: what the services of a node, systemd and the kernel have written. */
 
-const VALUES: Readonly<Record<string, string>> = { u: 'unit', n: 'lines', o: 'output', S: 'since', U: 'until', g: 'grep', t: 'identifier', b: 'boot' }
-const FLAGS: Readonly<Record<string, string>> = { f: 'follow', e: 'pager-end', x: 'catalog', r: 'reverse', k: 'dmesg', q: 'quiet', a: 'all', l: 'full' }
+const VALUES: Readonly<Record<string, string>> = byName({ u: 'unit', n: 'lines', o: 'output', S: 'since', U: 'until', g: 'grep', t: 'identifier', b: 'boot' })
+const FLAGS: Readonly<Record<string, string>> = byName({ f: 'follow', e: 'pager-end', x: 'catalog', r: 'reverse', k: 'dmesg', q: 'quiet', a: 'all', l: 'full' })
 /** Those that change nothing here: there is one boot, no pager and no catalogue. */
 const IDLE = new Set(['no-pager', 'catalog', 'pager-end', 'all', 'full', 'boot', 'no-hostname', 'quiet', 'no-full'])
 

@@ -1,9 +1,10 @@
 import { capable, isSystemError, networkInode, type Inside, type Machine, type NetworkNamespace, type Process, type ProcessEntry, type Task } from '../../engine/cluster.ts'
+import { byName } from '../../engine/own.ts'
 import { runOn } from './run-on.ts'
 
 /** nsenter(1) and lsns(8), util-linux 2.38.1. */
 
-const LETTERS: Readonly<Record<string, string>> = { m: 'mount', u: 'uts', i: 'ipc', n: 'net', p: 'pid', C: 'cgroup', U: 'user', T: 'time' }
+const LETTERS: Readonly<Record<string, string>> = byName({ m: 'mount', u: 'uts', i: 'ipc', n: 'net', p: 'pid', C: 'cgroup', U: 'user', T: 'time' })
 const FILES: Readonly<Record<string, string>> = { mount: 'mnt', uts: 'uts', ipc: 'ipc', net: 'net', pid: 'pid', cgroup: 'cgroup', user: 'user', time: 'time' }
 
 class Failure extends Error {

@@ -1,5 +1,6 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, LabelSelector, Namespace, NetworkPolicy, Pod } from '../../kubernetes/types.ts'
+import { byName } from '../../own.ts'
 import { PolicyIndex } from '../../policy/policy-index.ts'
 import type { Direction, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
@@ -13,7 +14,7 @@ interface NativePolicy extends KubeObject { spec: { tier?: string; priority: num
 interface Tier extends KubeObject { spec: { priority: number } }
 
 /** pkg/controller/networkpolicy/tier.go */
-export const SYSTEM_TIERS: Readonly<Record<string, number>> = { emergency: 50, securityops: 100, networkops: 150, platform: 200, application: 250, baseline: 253 }
+export const SYSTEM_TIERS: Readonly<Record<string, number>> = byName({ emergency: 50, securityops: 100, networkops: 150, platform: 200, application: 250, baseline: 253 })
 export const BASELINE = 253
 
 export interface NativeRule {

@@ -2,6 +2,7 @@ import { ConnectionError, StatusError, type KubernetesClient } from '../../kuber
 import type { NetworkPolicy, Node, Pod } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
 import { cidrContains, isValidIp, parseCidr } from '../../network/address.ts'
+import { byName } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { ADDRESS_ANNOTATIONS, birdError, type Bird } from './bird.ts'
@@ -16,9 +17,9 @@ interface Options { words: string[]; wide: boolean; format: 'yaml' | 'json' | un
 type Answer = { stdout?: string; stderr?: string; code?: number }
 
 /** Kinds that are made of Kubernetes' own. */
-const KINDS: Readonly<Record<string, string>> = {
+const KINDS: Readonly<Record<string, string>> = byName({
   node: 'node', nodes: 'node', no: 'node', nos: 'node', workloadendpoint: 'wep', workloadendpoints: 'wep', wep: 'wep', weps: 'wep', profile: 'profile', profiles: 'profile', pro: 'profile', pros: 'profile',
-}
+})
 const SUPPORTED = 'use get [-o wide|yaml|json], apply, create, replace and delete -f FILE, node status, ipam show [--show-blocks|--ip=IP] or version'
 
 export function calicoctl(services: SystemServices, bird: (node: string) => { running: boolean; birds: readonly Bird[] } | undefined): Program {

@@ -1,16 +1,17 @@
 import type * as core from 'kubernetes-types/core/v1'
+import { byName } from '../../own.ts'
 import { quote } from '../json.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { KubeObject, Pod } from '../types.ts'
 import { templatePath } from './pod-templates.ts'
 
-const DEPRECATED_LABELS: Readonly<Record<string, string>> = {
+const DEPRECATED_LABELS: Readonly<Record<string, string>> = byName({
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
   'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
   'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
   'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}
+})
 const NO_POD = 'a null labelSelector results in matching no pod'
 
 /** What the server warns of in a Pod, or in the template of one: pkg/api/pod/warnings.go (v1.33). An update is looked at where its generation is new, a Pod's never. */

@@ -1,7 +1,9 @@
+import { byName } from '../../own.ts'
+
 /** The formats that CustomResourceDefinitions may name (apiextensions pkg/apiserver/validation/formats.go, strfmt); others are ignored. */
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
 
-const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
+const FORMATS: Readonly<Record<string, (text: string) => boolean>> = byName({
   bsonobjectid: (t) => /^[0-9a-f]{24}$/i.test(t),
   uri: (t) => /^[a-z][a-z0-9+.-]*:\S+$/i.test(t) || /^\/\S*$/.test(t),
   email: (t) => /^[^\s@<>]+@[^\s@<>]+$/.test(t) || /^[^<>]*<[^\s@<>]+@[^\s@<>]+>$/.test(t),
@@ -25,7 +27,7 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   date: (t) => /^\d{4}-\d\d-\d\d$/.test(t) && isDay(t),
   datetime: (t) => /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)$/.test(t) && isDay(t.slice(0, 10)),
   duration: (t) => /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$/.test(t) || t === '0' || /^\s*\d+\s*(ns|nano(second)?s?|us|micros?|ms|millis?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|hrs?|d|days?|w|weeks?)\s*$/.test(t),
-}
+})
 
 /** Whether a text has a format; undefined: that format is not known, and means nothing. */
 export function hasFormat(format: string, text: string): boolean | undefined {

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { isObject } from '../json.ts'
 
 /** JSONSchemaProps of apiextensions.k8s.io/v1, as they stand in a CustomResourceDefinition. */
@@ -47,7 +48,7 @@ export interface JsonSchema {
 
 type Shape = 'string' | 'number' | 'boolean' | 'any' | 'strings' | 'anys' | 'schema' | 'schemas' | 'schemaMap' | 'schemaOrBool' | 'object' | 'rules'
 
-const KEYWORDS: Readonly<Record<string, Shape>> = {
+const KEYWORDS: Readonly<Record<string, Shape>> = byName({
   $ref: 'string', $schema: 'string', id: 'string', type: 'string', description: 'string', title: 'string', format: 'string', pattern: 'string',
   default: 'any', example: 'any', nullable: 'boolean', uniqueItems: 'boolean', exclusiveMaximum: 'boolean', exclusiveMinimum: 'boolean',
   maximum: 'number', minimum: 'number', multipleOf: 'number', maxLength: 'number', minLength: 'number', maxItems: 'number', minItems: 'number',
@@ -56,7 +57,7 @@ const KEYWORDS: Readonly<Record<string, Shape>> = {
   dependencies: 'object', additionalItems: 'schemaOrBool', additionalProperties: 'schemaOrBool', externalDocs: 'object',
   'x-kubernetes-preserve-unknown-fields': 'boolean', 'x-kubernetes-embedded-resource': 'boolean', 'x-kubernetes-int-or-string': 'boolean',
   'x-kubernetes-list-type': 'string', 'x-kubernetes-list-map-keys': 'strings', 'x-kubernetes-map-type': 'string', 'x-kubernetes-validations': 'rules',
-}
+})
 
 const GO_TYPES: Record<Shape, string> = {
   string: 'string', number: 'float64', boolean: 'bool', any: 'v1.JSON', strings: '[]string', anys: '[]v1.JSON', schema: 'v1.JSONSchemaProps', schemas: '[]v1.JSONSchemaProps',

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { canonicalIp, formatIpv4, ipv4Number, isIpv4, isIpv6, maskOf, tryParseCidr } from '../address.ts'
 import { protocolName, protocolNumber, servicePort } from '../netfilter/names.ts'
 import { BAD_CIDR, IpSetError, NULL_ELEMENT, OUT_OF_RANGE, syntax } from './errors.ts'
@@ -165,7 +166,7 @@ function portRange(text: string, protocol: string): [number, number] {
 }
 
 /** libipset's names of ICMP types and codes: the first name of a number is the one that is printed. */
-const ICMP: Readonly<Record<string, number>> = {
+const ICMP: Readonly<Record<string, number>> = byName({
   'echo-reply': 0, pong: 0, 'network-unreachable': 0x300, 'host-unreachable': 0x301, 'protocol-unreachable': 0x302, 'port-unreachable': 0x303,
   'fragmentation-needed': 0x304, 'source-route-failed': 0x305, 'network-unknown': 0x306, 'host-unknown': 0x307, 'network-prohibited': 0x309,
   'host-prohibited': 0x30a, 'TOS-network-unreachable': 0x30b, 'TOS-host-unreachable': 0x30c, 'communication-prohibited': 0x30d,
@@ -174,14 +175,14 @@ const ICMP: Readonly<Record<string, number>> = {
   'router-solicitation': 0xa00, 'ttl-zero-during-transit': 0xb00, 'ttl-zero-during-reassembly': 0xb01, 'ip-header-bad': 0xc00,
   'required-option-missing': 0xc01, 'timestamp-request': 0xd00, 'timestamp-reply': 0xe00, 'address-mask-request': 0x1100,
   'address-mask-reply': 0x1200,
-}
-const ICMPV6: Readonly<Record<string, number>> = {
+})
+const ICMPV6: Readonly<Record<string, number>> = byName({
   'no-route': 0x100, 'communication-prohibited': 0x101, 'address-unreachable': 0x103, 'port-unreachable': 0x104, 'packet-too-big': 0x200,
   'ttl-zero-during-transit': 0x300, 'ttl-zero-during-reassembly': 0x301, 'bad-header': 0x400, 'unknown-header-type': 0x401,
   'unknown-option': 0x402, 'echo-request': 0x8000, ping: 0x8000, 'echo-reply': 0x8100, pong: 0x8100, 'router-solicitation': 0x8500,
   'router-advertisement': 0x8600, 'neighbour-solicitation': 0x8700, 'neigbour-solicitation': 0x8700, 'neighbour-advertisement': 0x8800,
   'neigbour-advertisement': 0x8800, redirect: 0x8900,
-}
+})
 const firstNames = (names: Readonly<Record<string, number>>): ReadonlyMap<number, string> =>
   new Map(Object.entries(names).reverse().map(([name, value]) => [value, name]))
 const ICMP_NAMES = firstNames(ICMP)

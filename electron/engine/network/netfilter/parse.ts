@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { parseAddress } from './address-text.ts'
 import { toolOf, UsageError } from './errors.ts'
 import type { Option, OptionTable, Reader } from './extension.ts'
@@ -52,10 +53,10 @@ export class Tokens {
   }
 }
 
-const LONG: Readonly<Record<string, string>> = {
+const LONG: Readonly<Record<string, string>> = byName({
   '--source': '-s', '--src': '-s', '--destination': '-d', '--dst': '-d', '--protocol': '-p', '--proto': '-p', '--in-interface': '-i',
   '--out-interface': '-o', '--jump': '-j', '--goto': '-g', '--match': '-m', '--fragments': '-f', '--fragment': '-f', '--set-counters': '-c',
-}
+})
 
 interface Loaded {
   extension: string
@@ -274,7 +275,7 @@ export class RuleParser<State> {
 
 const IMPLIED: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6', 132: 'sctp' }
 /** Matches that only one of the two tools has. */
-const ONE_FAMILY: Readonly<Record<string, 4 | 6>> = { icmp: 4, icmp6: 6, icmpv6: 6 }
+const ONE_FAMILY: Readonly<Record<string, 4 | 6>> = byName({ icmp: 4, icmp6: 6, icmpv6: 6 })
 /** These have their own words for an option that comes twice. */
 const OWN_ONCE: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'multiport', 'recent', 'physdev'])
 

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { formatDuration, type Cursor } from './cursor.ts'
 import type { DataType, Value } from './data-types.ts'
 import { NftError, NO_ENTRY, NotSimulated } from './errors.ts'
@@ -128,7 +129,7 @@ export function concatName(types: readonly DataType[]): string {
   return types.map((t) => t.name).join(' . ')
 }
 
-const PRETTY: Readonly<Record<string, string>> = { integer: 'integer' }
+const PRETTY: Readonly<Record<string, string>> = byName({ integer: 'integer' })
 
 function looselyEqual(a: readonly DataType[], b: readonly DataType[]): boolean {
   return a.length === b.length && a.every((t, i) => t.name === b[i]!.name || PRETTY[b[i]!.name] !== undefined)
@@ -208,7 +209,7 @@ function readSet(reader: RuleReader, where: 'meta' | 'ct', key: string): void {
   reader.add(setMark(where, readSource(reader, type), (value) => type.print(value)))
 }
 
-const OPERATORS: Readonly<Record<string, '&' | '|' | '^'>> = { and: '&', '&': '&', or: '|', '|': '|', xor: '^', '^': '^' }
+const OPERATORS: Readonly<Record<string, '&' | '|' | '^'>> = byName({ and: '&', '&': '&', or: '|', '|': '|', xor: '^', '^': '^' })
 
 function readSource(reader: RuleReader, type: DataType): Source {
   const { cursor } = reader

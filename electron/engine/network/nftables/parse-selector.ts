@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import type { Cursor } from './cursor.ts'
 import { NftError, NotSimulated } from './errors.ts'
 import { BARE_META, CT, fib, META, numgen, PAYLOAD, PAYLOAD_PROTOCOLS, type Selector } from './selectors.ts'
@@ -61,10 +62,10 @@ export function readSelector(cursor: Cursor): Selector {
   }
 }
 
-const KNOWN_FIELDS: Readonly<Record<string, readonly string[]>> = {
+const KNOWN_FIELDS: Readonly<Record<string, readonly string[]>> = byName({
   ip: ['hdrlength', 'ecn', 'checksum', 'option'], ip6: ['version', 'dscp', 'ecn', 'flowlabel', 'length'], tcp: ['sequence', 'ackseq', 'doff', 'window', 'checksum', 'urgptr', 'option'],
   udp: ['length', 'checksum'], sctp: ['vtag', 'checksum', 'chunk'], icmp: ['checksum', 'id', 'sequence', 'mtu', 'gateway'], icmpv6: ['checksum', 'id', 'sequence', 'mtu'],
-}
+})
 
 function readCt(cursor: Cursor): Selector {
   const direction = cursor.skipAny('original', 'reply')

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { masqueradeAddress } from '../netfilter/targets/nat.ts'
 import { sendReset } from '../netfilter/targets/reject.ts'
 import type { NatRange } from '../netfilter/conntrack/nat.ts'
@@ -210,7 +211,7 @@ export function logStatement(text: string): Statement {
 
 export interface Limit { rate: number; unit: string; over: boolean; burst: number; bytes?: string; text: string }
 
-const UNITS: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 }
+const UNITS: Readonly<Record<string, number>> = byName({ second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 })
 
 /** A bucket of tokens, as nft_limit.c keeps it. */
 export function limit({ rate, unit, over, burst, bytes, text }: Limit): Statement {

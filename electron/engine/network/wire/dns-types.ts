@@ -1,8 +1,10 @@
+import { byName } from '../../own.ts'
+
 /** DNS messages (RFC 1035, RFC 2782, RFC 3596, RFC 6891) as structure. Names end with a dot; "." is the root. */
-export const DNS_TYPES = {
+export const DNS_TYPES = byName({
   A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, HINFO: 13, MX: 15, TXT: 16, AAAA: 28, SRV: 33, NAPTR: 35, OPT: 41, DS: 43, RRSIG: 46,
   NSEC: 47, DNSKEY: 48, SVCB: 64, HTTPS: 65, IXFR: 251, AXFR: 252, ANY: 255, CAA: 257,
-} as const
+} as const)
 
 export const DNS_RCODES = [
   'NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN', 'YXRRSET', 'NXRRSET', 'NOTAUTH', 'NOTZONE',
@@ -72,7 +74,7 @@ export interface DnsMessage {
 }
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(DNS_TYPES).map(([name, code]) => [code, name]))
-const CLASSES: Readonly<Record<string, number>> = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 }
+const CLASSES: Readonly<Record<string, number>> = byName({ IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 })
 const CLASS_NAMES = new Map<number, string>(Object.entries(CLASSES).map(([name, code]) => [code, name]))
 
 export function typeCode(type: DnsType): number {

@@ -1,4 +1,5 @@
 import type { Process } from '../../machine/types.ts'
+import { byName } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { splitTarget } from '../http/go.ts'
 import { headerOf, type Headers } from '../http/message.ts'
@@ -8,9 +9,9 @@ import { described, headersOf, jsonify, type BinAnswer } from './request.ts'
 /** httpbin/core.py of the image: the common paths. */
 const HTML = 'text/html; charset=utf-8'
 const WHOLE = ['args', 'data', 'files', 'form', 'headers', 'json', 'origin', 'url']
-const METHODS: Readonly<Record<string, readonly string[]>> = {
+const METHODS: Readonly<Record<string, readonly string[]>> = byName({
   '/get': ['GET'], '/post': ['POST'], '/put': ['PUT'], '/patch': ['PATCH'], '/delete': ['DELETE'], '/ip': ['GET'], '/uuid': ['GET'], '/headers': ['GET'], '/user-agent': ['GET'], '/html': ['GET'], '/json': ['GET'], '/cookies': ['GET'], '/robots.txt': ['GET'], '/deny': ['GET'],
-}
+})
 const SLIDESHOW = {
   slideshow: {
     author: 'Yours Truly', date: 'date of publication', title: 'Sample Slide Show',

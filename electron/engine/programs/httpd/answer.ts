@@ -1,4 +1,5 @@
 import type { Process } from '../../machine/types.ts'
+import { byName } from '../../own.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import { byteRanges, contentRange } from '../http/ranges.ts'
@@ -7,7 +8,7 @@ import { httpDate, reasonOf } from '../http/status.ts'
 import type { HttpdConfig } from './config.ts'
 
 /** How httpd 2.4 answers: files, directories, its own pages (modules/http/http_protocol.c). */
-const TYPES: Readonly<Record<string, string>> = { html: 'text/html', htm: 'text/html', txt: 'text/plain', css: 'text/css', js: 'text/javascript', json: 'application/json', xml: 'application/xml', png: 'image/png', gif: 'image/gif', jpg: 'image/jpeg', svg: 'image/svg+xml', ico: 'image/x-icon', pdf: 'application/pdf' }
+const TYPES: Readonly<Record<string, string>> = byName({ html: 'text/html', htm: 'text/html', txt: 'text/plain', css: 'text/css', js: 'text/javascript', json: 'application/json', xml: 'application/xml', png: 'image/png', gif: 'image/gif', jpg: 'image/jpeg', svg: 'image/svg+xml', ico: 'image/x-icon', pdf: 'application/pdf' })
 const ALLOW = 'GET,POST,OPTIONS,HEAD,TRACE'
 
 const TEXTS: Readonly<Record<number, (request: HttpRequest | undefined, location: string) => string>> = {

@@ -1,8 +1,9 @@
+import { byName } from '../../own.ts'
 import { alpine, debian, oracleLinux, ubuntu, withUser } from './bases.ts'
 import { PATH, splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images of servers other than nginx. */
-const MYSQL: Readonly<Record<string, string>> = { '5': '5.7.44', '5.7': '5.7.44', '8': '8.4.5', '8.0': '8.0.42', '8.1': '8.1.0', '8.2': '8.2.0', '8.3': '8.3.0', '8.4': '8.4.5', '9': '9.3.0', '9.0': '9.0.1', '9.1': '9.1.0', '9.2': '9.2.0', '9.3': '9.3.0' }
+const MYSQL: Readonly<Record<string, string>> = byName({ '5': '5.7.44', '5.7': '5.7.44', '8': '8.4.5', '8.0': '8.0.42', '8.1': '8.1.0', '8.2': '8.2.0', '8.3': '8.3.0', '8.4': '8.4.5', '9': '9.3.0', '9.0': '9.0.1', '9.1': '9.1.0', '9.2': '9.2.0', '9.3': '9.3.0' })
 
 function mysqlVersion(tag: string): string | undefined {
   const word = tag.replace(/-(oracle|oraclelinux[89]|debian)$/, '')
@@ -33,7 +34,7 @@ function mysqlTag(tag: string): ImageContent | undefined {
 }
 
 /** The last versions of each line that there are. */
-const MARIADB: Readonly<Record<string, string>> = { '10': '10.11.11', '10.5': '10.5.28', '10.6': '10.6.21', '10.11': '10.11.11', '11': '11.7.2', '11.4': '11.4.5', '11.7': '11.7.2' }
+const MARIADB: Readonly<Record<string, string>> = byName({ '10': '10.11.11', '10.5': '10.5.28', '10.6': '10.6.21', '10.11': '10.11.11', '11': '11.7.2', '11.4': '11.4.5', '11.7': '11.7.2' })
 
 function mariadbTag(tag: string): ImageContent | undefined {
   const word = tag.replace(/-(noble|jammy|focal|ubi9?|ubi)$/, '')
@@ -55,7 +56,7 @@ function mariadbTag(tag: string): ImageContent | undefined {
   }
 }
 
-const MONGO: Readonly<Record<string, string>> = { '4': '4.4.29', '4.4': '4.4.29', '5': '5.0.31', '5.0': '5.0.31', '6': '6.0.23', '6.0': '6.0.23', '7': '7.0.20', '7.0': '7.0.20', '8': '8.0.9', '8.0': '8.0.9' }
+const MONGO: Readonly<Record<string, string>> = byName({ '4': '4.4.29', '4.4': '4.4.29', '5': '5.0.31', '5.0': '5.0.31', '6': '6.0.23', '6.0': '6.0.23', '7': '7.0.20', '7.0': '7.0.20', '8': '8.0.9', '8.0': '8.0.9' })
 
 function mongoTag(tag: string): ImageContent | undefined {
   const { version: word, flavour } = splitTag(tag)
@@ -86,7 +87,7 @@ function mongoTag(tag: string): ImageContent | undefined {
 /** The package's own configuration file, which the image moves away and does not use. */
 const MONGOD_CONF = 'storage:\n  dbPath: /var/lib/mongodb\n\nsystemLog:\n  destination: file\n  logAppend: true\n  path: /var/log/mongodb/mongod.log\n\nnet:\n  port: 27017\n  bindIp: 127.0.0.1\n\nprocessManagement:\n  timeZoneInfo: /usr/share/zoneinfo\n'
 
-const REDIS: Readonly<Record<string, string>> = { '5': '5.0.14', '5.0': '5.0.14', '6': '6.2.18', '6.0': '6.0.20', '6.2': '6.2.18', '7': '7.4.3', '7.0': '7.0.15', '7.2': '7.2.8', '7.4': '7.4.3', '8': '8.0.1', '8.0': '8.0.1' }
+const REDIS: Readonly<Record<string, string>> = byName({ '5': '5.0.14', '5.0': '5.0.14', '6': '6.2.18', '6.0': '6.0.20', '6.2': '6.2.18', '7': '7.4.3', '7.0': '7.0.15', '7.2': '7.2.8', '7.4': '7.4.3', '8': '8.0.1', '8.0': '8.0.1' })
 
 function redisTag(tag: string): ImageContent | undefined {
   const { version: word, flavour } = splitTag(tag)
@@ -109,7 +110,7 @@ function redisTag(tag: string): ImageContent | undefined {
   }
 }
 
-const POSTGRES: Readonly<Record<string, number>> = { '12': 22, '13': 21, '14': 18, '15': 13, '16': 9, '17': 5 }
+const POSTGRES: Readonly<Record<string, number>> = byName({ '12': 22, '13': 21, '14': 18, '15': 13, '16': 9, '17': 5 })
 
 function postgresTag(tag: string): ImageContent | undefined {
   const { version: word, flavour } = splitTag(tag)

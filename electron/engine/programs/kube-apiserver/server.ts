@@ -7,6 +7,7 @@ import { authorize, rbacOf, refusal, type Attributes, type User } from '../../ku
 import { failure } from '../../kubernetes/status.ts'
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
+import { byName } from '../../own.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import { serveHttp, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
@@ -89,7 +90,7 @@ function whom(client: SystemServices['client'], caller: User, wish: Impersonatio
   }
 }
 
-const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' }
+const VERBS: Readonly<Record<string, string>> = byName({ POST: 'create', PUT: 'update', PATCH: 'patch' })
 
 /** The verb of a request: k8s.io/apiserver/pkg/endpoints/request. */
 function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {

@@ -1,5 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { byName } from '../../own.ts'
 import { doc, Double, ObjectId, type Bson } from './bson.ts'
 import { MongoConnection, type Place } from './connection.ts'
 import { plain } from './server.ts'
@@ -16,7 +17,7 @@ const VERSION = '2.5.0'
 
 interface Options { host: string; port: number; database: string; user: string | undefined; password: string | undefined; authDatabase: string | undefined; eval: string[]; files: string[]; quiet: boolean; shell: boolean; uri: string; timeout: number }
 
-const VALUED: Readonly<Record<string, string>> = { '--host': 'host', '-h': 'help', '--port': 'port', '--username': 'user', '-u': 'user', '--password': 'password', '-p': 'password', '--authenticationDatabase': 'authDatabase', '--eval': 'eval', '--file': 'file', '-f': 'file' }
+const VALUED: Readonly<Record<string, string>> = byName({ '--host': 'host', '-h': 'help', '--port': 'port', '--username': 'user', '-u': 'user', '--password': 'password', '-p': 'password', '--authenticationDatabase': 'authDatabase', '--eval': 'eval', '--file': 'file', '-f': 'file' })
 const PLAIN: readonly string[] = ['--norc', '--no-quiet', '--verbose']
 
 function readOptions(process: Process): Options | { message: string; code: number } {

@@ -2,6 +2,7 @@ import { resolveHost } from '../../dns/resolver.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { isValidIp } from '../../network/address.ts'
+import { byName } from '../../own.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { TcpStream } from '../stream.ts'
@@ -11,7 +12,7 @@ import { loginPacket, packet, PacketReader, readColumn, readError, readHandshake
 interface Options { host: string; port: number; user: string; password: string | true | undefined; database: string; execute: string | undefined; names: boolean; table: boolean; operands: string[] }
 
 const ERRNO: Readonly<Record<string, number>> = { ECONNREFUSED: 111, EHOSTUNREACH: 113, ENETUNREACH: 101, ETIMEDOUT: 110, ECONNRESET: 104 }
-const LONG: Readonly<Record<string, string>> = { host: 'h', user: 'u', password: 'p', port: 'P', execute: 'e', database: 'D', 'skip-column-names': 'N', batch: 'B', silent: 's', table: 't', version: 'V' }
+const LONG: Readonly<Record<string, string>> = byName({ host: 'h', user: 'u', password: 'p', port: 'P', execute: 'e', database: 'D', 'skip-column-names': 'N', batch: 'B', silent: 's', table: 't', version: 'V' })
 
 function readOptions(process: Process): Options | string {
   const o: Options = { host: '', port: 3306, user: process.user.name, password: process.env.get('MYSQL_PWD'), database: '', execute: undefined, names: true, table: process.terminalOf(1) !== undefined, operands: [] }

@@ -1,6 +1,7 @@
 import type { Secret } from 'kubernetes-types/core/v1'
 import { decodeBase64 } from '../../kubernetes/base64.ts'
 import { compileLabelSelector, SelectorError } from '../../kubernetes/selectors.ts'
+import { byName } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { pemBlocks, readCertificates } from '../tls/x509.ts'
 import { listenerCertificate, listenerConflict, listenerKinds, listenerNotPermitted, listenerProtocol, listenerUnsupported, OVERLAPPING_TLS, type Said } from './conditions.ts'
@@ -28,7 +29,7 @@ export interface ListenerSurroundings {
 
 /** 8081: readiness; 9113: metrics. */
 const PROTECTED: Readonly<Record<number, string>> = { 8081: 'NGINX readiness probe port', 9113: 'MetricsPort' }
-const KINDS: Readonly<Record<string, readonly string[]>> = { HTTP: ['HTTPRoute', 'GRPCRoute'], HTTPS: ['HTTPRoute', 'GRPCRoute'], TLS: ['TLSRoute'] }
+const KINDS: Readonly<Record<string, readonly string[]>> = byName({ HTTP: ['HTTPRoute', 'GRPCRoute'], HTTPS: ['HTTPRoute', 'GRPCRoute'], TLS: ['TLSRoute'] })
 
 export function judgeListeners(gateway: Gateway, surroundings: ListenerSurroundings): Listener[] {
   const listeners = gateway.spec.listeners.map((source) => judge(source, gateway.metadata.namespace))

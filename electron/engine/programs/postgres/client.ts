@@ -3,6 +3,7 @@ import { decodeBase64, encodeBase64 } from '../../kubernetes/base64.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { isValidIp } from '../../network/address.ts'
+import { byName } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { TcpStream } from '../stream.ts'
@@ -12,7 +13,7 @@ import { clientProof, saltedPassword } from '../scram.ts'
 /** psql(1) and pg_isready(1), over TCP. */
 interface Options { host: string; port: number; user: string; database: string; commands: string[]; tuples: boolean; aligned: boolean; quiet: boolean; operands: string[] }
 
-const LONG: Readonly<Record<string, string>> = { host: 'h', port: 'p', username: 'U', dbname: 'd', command: 'c', 'tuples-only': 't', 'no-align': 'A', quiet: 'q', 'no-psqlrc': 'X', 'no-password': 'w', timeout: 'T' }
+const LONG: Readonly<Record<string, string>> = byName({ host: 'h', port: 'p', username: 'U', dbname: 'd', command: 'c', 'tuples-only': 't', 'no-align': 'A', quiet: 'q', 'no-psqlrc': 'X', 'no-password': 'w', timeout: 'T' })
 
 function readOptions(process: Process): Options | string {
   const env = (name: string): string => process.env.get(name) ?? ''

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
@@ -43,7 +44,7 @@ export function isSimulated(kind: string): boolean {
   return kind === 'chain' || kind in KINDS
 }
 
-const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = {
+const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = byName({
   addPrefix: ({ prefix }, passing) => void (passing.target = String(prefix ?? '') + passing.target),
   stripPrefix: ({ prefixes }, passing) => {
     const prefix = ((prefixes ?? []) as string[]).find((p) => passing.target.split('?')[0]!.startsWith(p))
@@ -96,7 +97,7 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
     const status = Number(rejectStatusCode ?? 403)
     return { status, headers: [], body: REASONS[status] ?? '' }
   },
-}
+})
 
 function strip(passing: Passing, prefix: string): void {
   passing.requestHeaders.push(['X-Forwarded-Prefix', prefix.replace(/\/$/, '') || prefix])

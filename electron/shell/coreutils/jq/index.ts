@@ -1,3 +1,4 @@
+import { byName } from '../../../engine/own.ts'
 import { decodeUtf8 } from '../../../engine/text.ts'
 import { NotSimulated, tool, type Run } from '../command.ts'
 import { openInput } from '../input.ts'
@@ -9,10 +10,10 @@ import { JqError, pretty } from './values.ts'
 
 interface Arguments { flags: Set<string>; variables: Map<string, Json>; indent: string; filter: string | undefined; files: string[]; positional: Json[] }
 
-const LONG: Readonly<Record<string, string>> = {
+const LONG: Readonly<Record<string, string>> = byName({
   '--raw-output': 'r', '--join-output': 'j', '--compact-output': 'c', '--null-input': 'n', '--exit-status': 'e', '--slurp': 's', '--raw-input': 'R', '--sort-keys': 'S',
   '--monochrome-output': 'M', '--tab': 'tab', '--unbuffered': 'u', '--ascii-output': 'a',
-}
+})
 
 tool('jq', 'raw', function* (run) {
   const given = yield* parseArguments(run)

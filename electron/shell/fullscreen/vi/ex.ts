@@ -1,3 +1,4 @@
+import { byName } from '../../../engine/own.ts'
 import { sizeOf } from '../screen.ts'
 import type { Loaded } from '../text-file.ts'
 import { firstNonBlank } from './buffer.ts'
@@ -224,11 +225,11 @@ export function openFile(vi: Vi, name: string): void {
   vi.message = what ? `"${name}" ${what}` : `"${name}" ${vi.readonly ? '[readonly] ' : ''}${loaded.unended ? '[noeol] ' : ''}${lines.length}L, ${sizeOf(lines) - (loaded.unended ? 1 : 0)}B`
 }
 
-const SWITCHES: Readonly<Record<string, 'number' | 'autoindent' | 'expandtab' | 'ignorecase' | 'smartcase' | 'readonly'>> = {
+const SWITCHES: Readonly<Record<string, 'number' | 'autoindent' | 'expandtab' | 'ignorecase' | 'smartcase' | 'readonly'>> = byName({
   nu: 'number', number: 'number', ai: 'autoindent', autoindent: 'autoindent', et: 'expandtab', expandtab: 'expandtab',
   ic: 'ignorecase', ignorecase: 'ignorecase', scs: 'smartcase', smartcase: 'smartcase', ro: 'readonly', readonly: 'readonly',
-}
-const NUMBERS: Readonly<Record<string, 'tab' | 'shift'>> = { ts: 'tab', tabstop: 'tab', sw: 'shift', shiftwidth: 'shift' }
+})
+const NUMBERS: Readonly<Record<string, 'tab' | 'shift'>> = byName({ ts: 'tab', tabstop: 'tab', sw: 'shift', shiftwidth: 'shift' })
 const OTHER_OPTIONS = /^(?:hls|hlsearch|is|incsearch|wrap|list|paste|ruler|ru|showmode|smd|rnu|relativenumber|sts|softtabstop|cursorline|cul|mouse|ff|fileformat|syntax|syn|si|smartindent|bg|background|compatible|cp|so|scrolloff|ws|wrapscan)$/
 
 function setOptions(vi: Vi, argument: string): void {

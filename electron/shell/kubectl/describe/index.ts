@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../../engine/kubernetes/types.ts'
+import { byName } from '../../../engine/own.ts'
 import type { Kubectl } from '../command.ts'
 import type { Info } from '../resources.ts'
 import { keyOf } from '../resources.ts'
@@ -19,7 +20,7 @@ import { describeStatefulSet } from './stateful-set.ts'
 import { describeDaemonSet, describeDeployment, describeReplicaSet, describeReplicationController } from './workloads.ts'
 import { Description } from './writer.ts'
 
-const DESCRIBERS: Record<string, (d: Description, object: never) => void> = {
+const DESCRIBERS: Record<string, (d: Description, object: never) => void> = byName({
   Pod: describePod,
   Service: describeService,
   Endpoints: describeEndpoints,
@@ -49,7 +50,7 @@ const DESCRIBERS: Record<string, (d: Description, object: never) => void> = {
   'RoleBinding.rbac.authorization.k8s.io': describeRoleBinding,
   'PriorityClass.scheduling.k8s.io': describePriorityClass,
   'StorageClass.storage.k8s.io': describeStorageClass,
-}
+})
 
 /** The text of describe, for the object as the server has it now. */
 export function describeObject(k: Kubectl, info: Info): string {

@@ -1,4 +1,5 @@
 import type { Table } from '../../../engine/kubernetes/types.ts'
+import { byName } from '../../../engine/own.ts'
 import { byBytes } from '../objects.ts'
 import type { TabWriter } from './tabwriter.ts'
 
@@ -13,7 +14,7 @@ export interface TableOptions {
   kind?: string
 }
 
-const EVENT_TYPES: Record<string, string> = { ADDED: 'ADDED   ', MODIFIED: 'MODIFIED', DELETED: 'DELETED ', ERROR: 'ERROR   ' }
+const EVENT_TYPES: Record<string, string> = byName({ ADDED: 'ADDED   ', MODIFIED: 'MODIFIED', DELETED: 'DELETED ', ERROR: 'ERROR   ' })
 
 export class TablePrinter {
   readonly #options: TableOptions

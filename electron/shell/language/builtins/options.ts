@@ -1,11 +1,12 @@
 import type { Task } from '../../../engine/machine/task.ts'
+import { byName } from '../../../engine/own.ts'
 import type { Shell } from '../shell.ts'
 import { letters, textBuiltin, usage } from './table.ts'
 
-export const OPTION_LETTERS: Readonly<Record<string, string>> = {
+export const OPTION_LETTERS: Readonly<Record<string, string>> = byName({
   a: 'allexport', b: 'notify', e: 'errexit', f: 'noglob', h: 'hashall', m: 'monitor', n: 'noexec', u: 'nounset', v: 'verbose', x: 'xtrace',
   B: 'braceexpand', C: 'noclobber', E: 'errtrace', H: 'histexpand', T: 'functrace', P: 'physical',
-}
+})
 
 const OPTION_NAMES = [
   'allexport', 'braceexpand', 'emacs', 'errexit', 'errtrace', 'functrace', 'hashall', 'histexpand', 'history', 'ignoreeof', 'interactive-comments',

@@ -1,4 +1,5 @@
 import { concatBytes, encodeUtf8, type Process } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import type { FormField } from './options.ts'
 
 /** -F: multipart/form-data as libcurl 7.88 writes it (lib/mime.c, src/tool_formparse.c). */
@@ -9,9 +10,9 @@ export interface Multipart {
   first: number
 }
 
-const TYPES: Readonly<Record<string, string>> = {
+const TYPES: Readonly<Record<string, string>> = byName({
   gif: 'image/gif', jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', svg: 'image/svg+xml', txt: 'text/plain', htm: 'text/html', html: 'text/html', pdf: 'application/pdf', xml: 'application/xml',
-}
+})
 const typeOf = (name: string): string | undefined => TYPES[/\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? '']
 
 export interface FormPart { name: string; text: string | undefined; file: string | undefined; type: string | undefined; fileName: string | undefined }

@@ -1,4 +1,5 @@
 import { isValidIp, resolveHost, type DnsMessage, type Process, type Task } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import { askOnce, queryFor, type Answer, type Question } from './query.ts'
 
 /** What dig, host and nslookup of bind 9.18 have in common (dighost.c): several servers, tries, and their sentences. */
@@ -85,6 +86,6 @@ export function wholeNumber(text: string, most: number, what: string): number | 
   return Number(text) > most ? `invalid ${what} '${text}': out of range\n` : Number(text)
 }
 
-const CLASSES: Readonly<Record<string, string>> = { IN: 'IN', CH: 'CH', CHAOS: 'CH', HS: 'HS', HESIOD: 'HS', ANY: 'ANY', NONE: 'NONE' }
+const CLASSES: Readonly<Record<string, string>> = byName({ IN: 'IN', CH: 'CH', CHAOS: 'CH', HS: 'HS', HESIOD: 'HS', ANY: 'ANY', NONE: 'NONE' })
 /** "ch" → "CH"; undefined for what is no class. */
 export const classOf = (word: string): string | undefined => CLASSES[word.toUpperCase()] ?? (/^CLASS\d{1,5}$/i.test(word) ? word.toUpperCase() : undefined)

@@ -1,4 +1,5 @@
 import { broadcastOf, isValidIp, SystemError, type LinkAddress, type NetworkNamespace } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import { nextWord, permit, prefixValue, Refusal, requireLink, verbOf, wrong, type Options } from './common.ts'
 import { ipJson } from './json.ts'
 import { linkFilter } from './link.ts'
@@ -49,7 +50,7 @@ export function address(network: NetworkNamespace, args: string[], options: Opti
   }
 }
 
-const SCOPES: Readonly<Record<string, LinkAddress['scope']>> = { global: 'global', link: 'link', host: 'host', 0: 'global', 253: 'link', 254: 'host' }
+const SCOPES: Readonly<Record<string, LinkAddress['scope']>> = byName({ global: 'global', link: 'link', host: 'host', 0: 'global', 253: 'link', 254: 'host' })
 
 /** The words that choose addresses, beside those that choose links. */
 function selector(network: NetworkNamespace, args: string[]): LinkFilter {

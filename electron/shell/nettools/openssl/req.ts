@@ -1,9 +1,10 @@
 import { encodeKey, makeCertificate, makeKey, readKey, toPem, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import { notSimulated, OpensslError, readFile, readOptions, readPem } from './options.ts'
 
 const OPTIONS = { x509: false, newkey: true, key: true, keyout: true, out: true, days: true, subj: true, addext: true, nodes: false, noenc: false, sha256: false, batch: false, new: false, CA: true, CAkey: true }
 /** Of -subj, by its long and short names. */
-const TYPES: Readonly<Record<string, string>> = { C: 'C', ST: 'ST', L: 'L', O: 'O', OU: 'OU', CN: 'CN', DC: 'DC', emailAddress: 'emailAddress', commonName: 'CN', organizationName: 'O', countryName: 'C' }
+const TYPES: Readonly<Record<string, string>> = byName({ C: 'C', ST: 'ST', L: 'L', O: 'O', OU: 'OU', CN: 'CN', DC: 'DC', emailAddress: 'emailAddress', commonName: 'CN', organizationName: 'O', countryName: 'C' })
 
 /** openssl req -x509: a key and a certificate, signed by itself or (-CA, -CAkey) by another. */
 export function* req(process: Process, args: readonly string[]): Task<number> {

@@ -1,4 +1,5 @@
 import { decodeUtf8, encodeUtf8, OID, readCertificates, toPem, type Certificate, type Process, type Task } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import { OpensslError, readFile, readOptions, shownName } from './options.ts'
 import { opensslDate } from './words.ts'
 
@@ -70,9 +71,9 @@ ${key}${own.length > 0 ? `        X509v3 extensions:\n${own.join('')}` : ''}    
 ${block(signatureHex, 18, '        ')}`
 }
 
-const EXTENSIONS: Readonly<Record<string, string>> = {
+const EXTENSIONS: Readonly<Record<string, string>> = byName({
   subjectKeyIdentifier: OID.subjectKeyId, authorityKeyIdentifier: OID.authorityKeyId, basicConstraints: OID.basicConstraints, subjectAltName: OID.alternativeNames, keyUsage: OID.keyUsage, extendedKeyUsage: OID.extendedKeyUsage,
-}
+})
 
 /** All, or those of these names. */
 function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Certificate, indent: string, wanted?: readonly string[]): string[] {

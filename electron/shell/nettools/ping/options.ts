@@ -1,3 +1,4 @@
+import { byName } from '../../../engine/own.ts'
 import { getopt } from '../getopt.ts'
 import { BUSYBOX_PING_USAGE, PING_USAGE } from './usage.ts'
 
@@ -47,9 +48,9 @@ export const defaults = (): Options => ({
 
 export type Parsed = { options: Options; host: string } | { stdout?: string; error?: string; code: number }
 
-const NOT_SIMULATED: Readonly<Record<string, string>> = {
+const NOT_SIMULATED: Readonly<Record<string, string>> = byName({
   R: 'use traceroute', T: 'use traceroute', N: 'use ping without it', F: 'use ping without it', Q: 'tos bits change nothing here; use ping without it', e: 'use ping without it', m: 'use ip rule with other selectors', r: 'use ip route get', H: 'use ping without it',
-}
+})
 
 /** iputils 20221126 (ping.c, strtol_or_err() and ping_strtod()). */
 export function parsePing(args: readonly string[]): Parsed {

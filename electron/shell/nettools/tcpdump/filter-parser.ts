@@ -1,3 +1,5 @@
+import { byName } from '../../../engine/own.ts'
+
 /**
  * The language of pcap-filter(7), as libpcap 1.10 reads it: primitives with qualifiers, `and` and `or` of one precedence
  * from left to right, `not` binding tighter, and comparisons of packet bytes.
@@ -39,7 +41,7 @@ export class FilterError extends Error {
 const syntaxError = (): FilterError => new FilterError("can't parse filter expression: syntax error")
 
 const PROTOCOLS = ['ether', 'link', 'ip', 'ip6', 'arp', 'rarp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'igmp', 'esp', 'ah', 'pim', 'vrrp']
-const ALIASES: Readonly<Record<string, string>> = { link: 'ether' }
+const ALIASES: Readonly<Record<string, string>> = byName({ link: 'ether' })
 const TYPES = ['host', 'net', 'port', 'portrange', 'proto']
 const NOT_SIMULATED = ['vlan', 'mpls', 'pppoed', 'pppoes', 'geneve', 'vxlan', 'gateway', 'protochain', 'decnet', 'iso', 'stp', 'ipx', 'wlan', 'ifname', 'rnr', 'rulenum', 'reason', 'rset', 'ruleset', 'srnr', 'subrulenum', 'action', 'atalk', 'aarp', 'moprc', 'mopdl', 'lat', 'netbeui', 'ra', 'ta', 'addr1', 'addr2', 'fddi', 'tr', 'ppp', 'slip']
 const COMPARISONS = ['>', '<', '>=', '<=', '=', '==', '!=']

@@ -1,4 +1,5 @@
 import { canonicalIp, cidrContains, formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, ported, tryParseCidr, type ArpPacket, type Frame, type IpPacket } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import { servicePorts } from '../services.ts'
 import { FilterError, numberOf, parseFilter, type Arithmetic, type Direction, type Expression, type Qualifiers } from './filter-parser.ts'
 
@@ -74,8 +75,8 @@ function compile(e: Expression, hosts: HostTable): Filter {
 
 // ---- protocols ---------------------------------------------------------------------------------------------------------
 
-const NUMBERS: Readonly<Record<string, number>> = { icmp: 1, igmp: 2, ipip: 4, tcp: 6, udp: 17, esp: 50, ah: 51, icmp6: 58, pim: 103, vrrp: 112, sctp: 132 }
-const ETHER_TYPES: Readonly<Record<string, number>> = { ip: 0x0800, arp: 0x0806, rarp: 0x8035, ip6: 0x86dd }
+const NUMBERS: Readonly<Record<string, number>> = byName({ icmp: 1, igmp: 2, ipip: 4, tcp: 6, udp: 17, esp: 50, ah: 51, icmp6: 58, pim: 103, vrrp: 112, sctp: 132 })
+const ETHER_TYPES: Readonly<Record<string, number>> = byName({ ip: 0x0800, arp: 0x0806, rarp: 0x8035, ip6: 0x86dd })
 
 function ipOf(view: FilterView): IpPacket | undefined {
   return view.frame.payload.kind === 'ip' ? view.frame.payload : undefined
@@ -247,9 +248,9 @@ function protocolNumber(q: Qualifiers, id: string): Filter {
 
 // ---- comparisons of bytes ----------------------------------------------------------------------------------------------
 
-const COMPARE: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+const COMPARE: Readonly<Record<string, (a: number, b: number) => boolean>> = byName({
   '=': (a, b) => a === b, '!=': (a, b) => a !== b, '>': (a, b) => a > b, '<': (a, b) => a < b, '>=': (a, b) => a >= b, '<=': (a, b) => a <= b,
-}
+})
 
 const COMPUTE: Readonly<Record<string, (a: number, b: number) => number>> = {
   '|': (a, b) => a | b, '^': (a, b) => a ^ b, '&': (a, b) => a & b, '<<': (a, b) => a << b, '>>': (a, b) => a >>> b,

@@ -1,4 +1,5 @@
 import { anyOf, capable, Signal, type Process, type Task } from '../../../engine/cluster.ts'
+import { byName } from '../../../engine/own.ts'
 import { addressOf, nameOfAddress } from '../names.ts'
 import { pause, programName } from '../stream.ts'
 import { isRefused, mark, Prober, type Method, type Probe } from './prober.ts'
@@ -33,12 +34,12 @@ class Refusal extends Error {
 }
 
 /** Short name → what the value is called; "" where there is none. */
-const SHORT: Readonly<Record<string, string>> = {
+const SHORT: Readonly<Record<string, string>> = byName({
   4: '', 6: '', d: '', F: '', f: 'first_ttl', g: 'gate,...', I: '', T: '', i: 'device', m: 'max_ttl', N: 'squeries', n: '', p: 'port', t: 'tos', l: 'flow_label', w: 'MAX,HERE,NEAR', q: 'nqueries', r: '', s: 'src_addr', z: 'sendwait', e: '', A: '', M: 'name', O: 'OPTS,...', U: '', D: '', P: 'prot', V: '',
-}
-const LONG: Readonly<Record<string, string>> = {
+})
+const LONG: Readonly<Record<string, string>> = byName({
   debug: 'd', 'dont-fragment': 'F', first: 'f', gateway: 'g', icmp: 'I', tcp: 'T', interface: 'i', 'max-hops': 'm', 'sim-queries': 'N', port: 'p', tos: 't', flowlabel: 'l', wait: 'w', queries: 'q', source: 's', sendwait: 'z', extensions: 'e', 'as-path-lookups': 'A', module: 'M', options: 'O', udp: 'U', dccp: 'D', protocol: 'P', version: 'V',
-}
+})
 const NOT_SIMULATED = 'dglreAODP'
 
 /** traceroute(8), the one of Debian 12 (Dmitry Butskoy's, 2.1.2). */

@@ -1,3 +1,4 @@
+import { byName } from '../../../own.ts'
 import type { AntreaAgent } from '../agent.ts'
 import { VERSION } from '../manifests.ts'
 import { CommandError, notSimulated, takeFlags, type Command } from './command.ts'
@@ -17,7 +18,7 @@ function table(rows: readonly (readonly string[])[], sort = true): string {
   return all.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' ')}\n`).join('')
 }
 
-const GET: Readonly<Record<string, string>> = { pi: 'podinterface', podinterfaces: 'podinterface', netpol: 'networkpolicy', networkpolicies: 'networkpolicy', of: 'ovsflows', ai: 'agentinfo', agentinfos: 'agentinfo' }
+const GET: Readonly<Record<string, string>> = byName({ pi: 'podinterface', podinterfaces: 'podinterface', netpol: 'networkpolicy', networkpolicies: 'networkpolicy', of: 'ovsflows', ai: 'agentinfo', agentinfos: 'agentinfo' })
 const FLAGS = { '-n': 'value', '--namespace': 'value', '-o': 'value', '--output': 'value', '-p': 'value', '--pod': 'value', '-S': 'value', '--service': 'value', '-N': 'value', '--networkpolicy': 'value', '-T': 'value', '--table': 'value', '-G': 'value', '--groups': 'value', '--table-names-only': 'flag' } as const
 
 export const antctl: Command = ({ datapath, agent, process }, args) => {

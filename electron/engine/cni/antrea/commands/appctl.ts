@@ -1,4 +1,5 @@
 import type { Frame, IpPacket, IpPayload } from '../../../network/types.ts'
+import { byName } from '../../../own.ts'
 import { Execution } from '../ovs/execution.ts'
 import { CT } from '../ovs/fields.ts'
 import type { OvsBridge } from '../ovs/bridge.ts'
@@ -46,12 +47,12 @@ function imagine(bridge: OvsBridge, flow: string): { port: number; frame: Frame;
   if (port === undefined) throw new CommandError(`${given}: unknown or invalid port name or number`, 2)
   const [sourcePort, destinationPort] = [Number(get('tp_src', '0')), Number(get('tp_dst', '0'))]
   const data = new Uint8Array(0)
-  const payloads: Record<string, () => IpPayload> = {
+  const payloads: Record<string, () => IpPayload> = byName({
     tcp: () => ({ kind: 'tcp', sourcePort, destinationPort, sequence: 0, acknowledgement: 0, flags: { syn: true }, window: 0, data }),
     udp: () => ({ kind: 'udp', sourcePort, destinationPort, data }),
     sctp: () => ({ kind: 'sctp', sourcePort, destinationPort, verificationTag: 0, chunks: [] }),
     icmp: () => ({ kind: 'icmp', type: Number(get('icmp_type', '8')), code: Number(get('icmp_code', '0')), id: 0, sequence: 0, data }),
-  }
+  })
   const make = payloads[protocol]
   if (!make) throw notSimulated(`ofproto/trace of ${protocol}`, 'use tcp, udp, sctp or icmp')
   const packet: IpPacket = { kind: 'ip', version: 4, source: get('nw_src', '0.0.0.0'), destination: get('nw_dst', '0.0.0.0'), ttl: Number(get('nw_ttl', '64')), tos: 0, identification: 0, dontFragment: true, payload: make(), meta: { mark: 0 } }

@@ -1,3 +1,4 @@
+import { byName } from '../../../own.ts'
 import { hex, sha256 } from '../../../sha256.ts'
 import { encodeUtf8 } from '../../../text.ts'
 import type { Datapath } from '../datapath.ts'
@@ -61,10 +62,10 @@ export const vsctl: Command = ({ datapath }, args) => {
       if (!/^interface$/i.test(table ?? '')) throw notSimulated(`ovs-vsctl get ${table ?? ''}`, 'use ovs-vsctl get Interface NAME COLUMN')
       const found = port(row)
       const ids = `{${Object.entries(found.externalIds).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${quoted(k)}=${quoted(v)}`).join(', ')}}`
-      const values: Record<string, string> = {
+      const values: Record<string, string> = byName({
         ofport: String(found.number), name: quoted(found.name), type: found.type === 'system' ? '""' : found.type, external_ids: ids, mac_in_use: JSON.stringify(found.link.mac), mtu: String(found.link.mtu),
         admin_state: found.link.up ? 'up' : 'down', link_state: found.link.carrier ? 'up' : 'down', _uuid: uuid(`port ${datapath.context.name} ${found.name}`),
-      }
+      })
       return columns.map((column) => {
         const [name, key] = column.split(':') as [string, string | undefined]
         const value = values[name]

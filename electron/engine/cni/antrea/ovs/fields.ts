@@ -1,6 +1,7 @@
 import { ipv6Number, parseCidr, parseIpv4 } from '../../../network/address.ts'
 import { ported } from '../../../network/packets.ts'
 import type { Frame, Ip, Mac } from '../../../network/types.ts'
+import { byName } from '../../../own.ts'
 
 /** Fields of ovs-fields(7), as far as Antrea's flows match them. Addresses are numbers, MACs and tunnel ends text. */
 export type Value = number | bigint | string
@@ -21,14 +22,14 @@ export interface FlowKey {
 }
 
 /** ct_state's flags, in the order in which they are printed. */
-export const CT = { new: 1, est: 2, rel: 4, rpl: 8, inv: 16, trk: 32, snat: 64, dnat: 128 } as const
+export const CT = byName({ new: 1, est: 2, rel: 4, rpl: 8, inv: 16, trk: 32, snat: 64, dnat: 128 } as const)
 
 const PROTOCOLS = { icmp: 1, ipip: 4, tcp: 6, udp: 17, sctp: 132 } as const
 
 type Read = (key: FlowKey) => Value | undefined
 
 /** undefined: the frame has no such field, so nothing that asks for it matches. */
-const READERS: Record<string, Read> = {
+const READERS: Record<string, Read> = byName({
   in_port: (k) => k.inPort,
   eth_type: ({ frame: { payload } }) => (payload.kind === 'arp' ? 0x806 : payload.version === 4 ? 0x800 : 0x86dd),
   nw_proto: ({ frame: { payload } }) => (payload.kind === 'arp' ? undefined : payload.version === 6 && payload.payload.kind === 'icmp' ? 58 : PROTOCOLS[payload.payload.kind]),
@@ -55,7 +56,7 @@ const READERS: Record<string, Read> = {
   conj_id: (k) => k.conjunction,
   tun_dst: (k) => k.tunnelDestination,
   tun_ipv6_dst: (k) => k.tunnelDestination,
-}
+})
 for (let i = 0; i < 16; i++) READERS[`reg${i}`] = (k) => k.registers[i]
 
 export interface Term {
@@ -67,7 +68,7 @@ export interface Term {
 }
 
 /** The protocols' short names, and what they ask for. */
-const SHORT: Readonly<Record<string, readonly [number, number?]>> = { arp: [0x806], ip: [0x800], icmp: [0x800, 1], tcp: [0x800, 6], udp: [0x800, 17], sctp: [0x800, 132], ipv6: [0x86dd], icmp6: [0x86dd, 58], tcp6: [0x86dd, 6], udp6: [0x86dd, 17], sctp6: [0x86dd, 132] }
+const SHORT: Readonly<Record<string, readonly [number, number?]>> = byName({ arp: [0x806], ip: [0x800], icmp: [0x800, 1], tcp: [0x800, 6], udp: [0x800, 17], sctp: [0x800, 132], ipv6: [0x86dd], icmp6: [0x86dd, 58], tcp6: [0x86dd, 6], udp6: [0x86dd, 17], sctp6: [0x86dd, 132] })
 
 /** xxreg3: the value of its four parts, the highest first. */
 export function wideRegister(registers: Uint32Array): bigint {

@@ -1,3 +1,4 @@
+import { byName } from '../../../own.ts'
 import { labelLines } from '../identity.ts'
 import { joinHostPort } from '../../../network/address.ts'
 import { addressText, anyAddress, flagsText } from '../lb-map.ts'
@@ -15,7 +16,7 @@ export const bpf: Command = (context, args) => {
   return command(context, [...rest, ...args.filter((a) => a === '--all')])
 }
 
-const MAPS: Readonly<Record<string, Command>> = {
+const MAPS: Readonly<Record<string, Command>> = byName({
   'lb list': ({ datapath }) => loadBalancing(datapath),
   'ipcache list': ({ datapath }) => ipcache(datapath),
   'ipcache get': ({ datapath }, [ip]) => {
@@ -31,7 +32,7 @@ const MAPS: Readonly<Record<string, Command>> = {
   'nat list': ({ datapath }) => nat(datapath),
   'endpoint list': ({ datapath }) => endpointMap(datapath),
   'tunnel list': ({ datapath }) => tunnels(datapath),
-}
+})
 
 function loadBalancing({ lb }: Datapath): string {
   const rows: string[][] = [['SERVICE ADDRESS', 'BACKEND ADDRESS (REVNAT_ID) (SLOT)', '']]

@@ -1,19 +1,21 @@
 import type { Program } from '../../../machine/types.ts'
+import { byName } from '../../../own.ts'
 import type { SystemServices } from '../../../programs/types.ts'
 import { agentOf, SOCKET } from '../agent.ts'
 import { CILIUM_VERSION } from '../manifests.ts'
 import { bpf } from './bpf.ts'
 import { CommandError, type Command, type CommandContext } from './context.ts'
+import { fqdn } from './fqdn.ts'
 import { endpoints, identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
 import { monitor } from './monitor.ts'
 import { status } from './status.ts'
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  status, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList,
-}
+const COMMANDS: Readonly<Record<string, Command>> = byName({
+  status, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList, fqdn,
+})
 
 /** What real `cilium-dbg` has besides. */
-const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'encrypt', 'envoy', 'features', 'fqdn', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'shell', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
+const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'encrypt', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'shell', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
 
 /** `cilium-dbg` in the agent's container: it reads the agent's state and the node's maps. */
 export function ciliumCommand(services: SystemServices): Program {

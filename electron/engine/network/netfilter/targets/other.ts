@@ -1,10 +1,11 @@
+import { byName } from '../../../own.ts'
 import { UsageError } from '../errors.ts'
 import { flag, one, parseNumber } from '../extension.ts'
 import type { TargetExtension } from '../extension.ts'
 import { quoted } from '../names.ts'
 
 const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
-const LEVEL_ALIASES: Readonly<Record<string, number>> = { panic: 0, err: 3, warn: 4 }
+const LEVEL_ALIASES: Readonly<Record<string, number>> = byName({ panic: 0, err: 3, warn: 4 })
 
 /** Writes to the kernel's log, which nothing shows yet; the rule counts. */
 export const LOG: TargetExtension = () => {

@@ -1,4 +1,5 @@
 import type { Task } from '../../../machine/task.ts'
+import { byName } from '../../../own.ts'
 import { ObjectId, type Bson } from '../bson.ts'
 import { compare, isDocument, toNumber } from '../values.ts'
 import { HostObject, hostFunction, ScriptError, ScriptFunction, textOf, truthy, typeError, type Value } from './values.ts'
@@ -36,7 +37,7 @@ function callback(value: Value): ScriptFunction {
 const number = (value: Value): number | undefined => (value === undefined ? undefined : (toNumber(value as Bson) ?? Number(textOf(value))))
 
 /** Array.prototype's; generators, since what they call may ask the server. */
-export const ARRAY: Readonly<Record<string, (self: Bson[], args: Value[]) => Task<Value>>> = {
+export const ARRAY: Readonly<Record<string, (self: Bson[], args: Value[]) => Task<Value>>> = byName({
   *forEach(self, [f]) {
     for (const [i, v] of self.entries()) yield* callback(f).call([v, i])
     return undefined
@@ -84,7 +85,7 @@ export const ARRAY: Readonly<Record<string, (self: Bson[], args: Value[]) => Tas
     },
     toString: (self: Bson[]) => textOf(self),
   }),
-}
+})
 
 function plainArray(table: Record<string, (self: Bson[], args: Value[]) => Value>): Record<string, (self: Bson[], args: Value[]) => Task<Value>> {
   return Object.fromEntries(Object.entries(table).map(([name, run]) => [name, function* (self: Bson[], args: Value[]) {

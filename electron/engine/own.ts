@@ -1,0 +1,20 @@
+/**
+ * Objects that are asked by a name that somebody typed (a label, a flag, a DNS type, a key of a manifest) answer with what is
+ * written in them and nothing else: not with what every object inherits, such as `constructor`, `toString` and `__proto__`.
+ */
+
+/** A table that knows only its own entries. For constants. */
+export function byName<T extends object>(entries: T): T {
+  return Object.setPrototypeOf(entries, null) as T
+}
+
+/** What an object itself has under a name. */
+export function own<T>(object: { readonly [name: string]: T | undefined } | null | undefined, name: string): T | undefined {
+  return object != null && Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+/** Sets a key, even one that is called `__proto__`. */
+export function put(object: object, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  else (object as Record<string, unknown>)[key] = value
+}
