@@ -6,7 +6,7 @@ import type { Filesystem } from './types.ts'
  */
 const GNU = [
   'arch', 'awk', 'b2sum', 'base32', 'base64', 'basename', 'bash', 'cat', 'chgrp', 'chmod', 'chown', 'chroot', 'cksum', 'clear', 'cmp', 'comm', 'cp', 'csplit', 'cut', 'date', 'dash', 'dd', 'df', 'diff',
-  'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fmt', 'fold', 'free', 'getopt', 'grep', 'groups', 'head',
+  'dirname', 'dnsdomainname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fmt', 'fold', 'free', 'getopt', 'grep', 'groups', 'head',
   'hostname', 'id', 'install', 'join', 'kill', 'less', 'link', 'ln', 'logname', 'ls', 'lsns', 'md5sum', 'mkdir', 'mkfifo', 'mktemp', 'more', 'mv', 'nice', 'nl', 'nohup', 'nproc', 'nsenter', 'numfmt', 'od', 'paste',
   'pathchk', 'pgrep', 'pidof', 'pkill', 'pr', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
   'sha224sum', 'sha256sum', 'sha384sum', 'sha512sum', 'shred', 'shuf', 'sleep', 'sort', 'split', 'stat', 'stdbuf', 'strings', 'stty', 'sum', 'sync', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
@@ -18,7 +18,7 @@ export const EXTRAS = ['column', 'hexdump', 'xxd'] as const
 
 const BUSYBOX = [
   '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'chroot', 'cksum', 'clear', 'cmp', 'comm', 'cp',
-  'cut', 'date', 'dd', 'df', 'diff', 'dirname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free',
+  'cut', 'date', 'dd', 'df', 'diff', 'dirname', 'dnsdomainname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fold', 'free',
   'ftpget', 'getopt', 'grep', 'head', 'hexdump', 'hostname', 'httpd', 'id', 'ifconfig', 'install', 'ip', 'ipaddr', 'iplink', 'iproute', 'kill',
   'killall', 'less', 'link', 'ln', 'ls', 'md5sum', 'mkdir', 'mkfifo', 'mktemp', 'more', 'mv', 'nc', 'netstat', 'nice', 'nl', 'nohup', 'nproc',
   'nsenter', 'nslookup', 'od', 'paste', 'pgrep', 'pidof', 'ping', 'ping6', 'pkill', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath',

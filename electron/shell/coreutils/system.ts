@@ -27,16 +27,6 @@ tool('id', { flags: 'ugnrG', long: { user: 'u', group: 'g', name: 'n', groups: '
   yield* run.print(`uid=${shown(uid, user)} gid=${shown(gid, group)} groups=${groups.map((each) => shown(each, groupName(process, each))).join(',')}\n`)
 })
 
-tool('hostname', { flags: 'fsdiIA', long: { fqdn: 'f', short: 's' } }, function* (run) {
-  const { options, process } = run
-  if (options.operands.length > 0) throw new NotSimulated('changing the host name')
-  if (options.has('i', 'I')) {
-    const addresses = [...process.network.links.values()].filter((l) => l.kind !== 'loopback' && l.up).flatMap((l) => l.addresses.filter((a) => a.scope === 'global').map((a) => a.address))
-    return yield* run.print(addresses.join(' ') + (options.has('I') ? ' \n' : '\n'))
-  }
-  yield* run.print((options.has('s') ? process.machine.hostname.split('.')[0]! : process.machine.hostname) + '\n')
-})
-
 tool('uname', { flags: 'asnrvmpio', long: { all: 'a', 'kernel-name': 's', nodename: 'n', 'kernel-release': 'r', 'kernel-version': 'v', machine: 'm', 'operating-system': 'o' } }, function* (run) {
   const { options, process } = run
   const values: [string, string][] = [['s', 'Linux'], ['n', process.machine.hostname], ['r', '6.1.0-podhop'], ['v', '#1 SMP PREEMPT_DYNAMIC Podhop (simulated)'], ['m', 'x86_64'], ['o', 'GNU/Linux']]
