@@ -5,6 +5,7 @@ import { printFdb } from '../../shell/nettools/bridge.ts'
 import { printConntrack } from '../../shell/nettools/conntrack.ts'
 import { printAddressesBrief, printNeighbours, printRoutes } from '../../shell/nettools/ip/print.ts'
 import { printSockets } from '../../shell/nettools/ss.ts'
+import { SocketSelection } from '../../shell/nettools/ss-selection.ts'
 
 /** What the inspector shows: the object, and what the tools on the machine itself print. */
 export function inspect(cluster: Cluster, kind: 'node' | 'pod' | 'service' | 'outside', id: string): Inspection | null {
@@ -36,7 +37,7 @@ type Section = [title: string, command: string, print: (network: NetworkNamespac
 /** The tools' own printers, which change nothing in the simulated world. */
 const ADDRESSES: Section = ['Addresses', 'ip -br addr', (n) => printAddressesBrief(n)]
 const ROUTES: Section = ['Routes', 'ip route', (n) => printRoutes(n)]
-const SOCKETS: Section = ['Listening sockets', 'ss -tuln', (n) => printSockets(n, { tcp: true, udp: true, listening: true, all: false, processes: false })]
+const SOCKETS: Section = ['Listening sockets', 'ss -tuln', (n) => printSockets(n, { selection: SocketSelection.of('tul'), processes: false })]
 const SECTIONS: Record<'node' | 'pod', Section[]> = {
   node: [
     ADDRESSES,

@@ -1,7 +1,7 @@
 import { socketInode, type Process, type SocketInfo } from '../../engine/cluster.ts'
 import { socketOwner } from './socket-owner.ts'
 
-export interface DetailOptions { extended: boolean; timers: boolean; info: boolean; memory: boolean; processes: boolean; tos: boolean; oneLine: boolean; cgroup: boolean }
+export interface DetailOptions { extended: boolean; timers: boolean; info: boolean; memory: boolean; processes: boolean; tos: boolean; oneLine: boolean; cgroup: boolean; numeric?: boolean }
 
 /** The last column of ss: processes, timers, details; with -i and -m a second line (misc/ss.c inet_show_sock, tcp_stats_print). */
 export function socketDetails(process: Process | undefined, socket: SocketInfo, options: DetailOptions): string {
@@ -25,7 +25,7 @@ export function socketDetails(process: Process | undefined, socket: SocketInfo, 
   if (options.tos) out.push('tos:0', ...(socket.mapped || socket.localAddress.includes(':') ? ['tclass:0'] : []), 'class_id:0')
   const more = [
     ...(options.memory && socket.state !== 'TIME-WAIT' ? [memory(socket)] : []),
-    ...(options.info && socket.protocol === 'tcp' && socket.state !== 'TIME-WAIT' ? information(socket, options.timers) : []),
+    ...(options.info && socket.protocol === 'tcp' && socket.state !== 'TIME-WAIT' ? information(socket, options) : []),
   ]
   const separate = (parts: readonly string[]): string => parts.map((part) => ` ${part}`).join('')
   const second = options.memory || (options.info && socket.protocol === 'tcp')
@@ -58,7 +58,7 @@ function memory({ receiveQueue, sendQueue, state, protocol }: SocketInfo): strin
 const general = (n: number): string => String(Number(n.toPrecision(6)))
 const positive = (name: string, n: number, text = String(Math.round(n))): string[] => (n > 0 ? [`${name}${text}`] : [])
 
-function information(socket: SocketInfo, options: boolean): string[] {
+function information(socket: SocketInfo, { timers: options, numeric }: DetailOptions): string[] {
   const info = socket.details?.().info
   if (!info) return ['cubic cwnd:10']
   const { roundTrip, segment, congestion, bytes, segments, ago } = info
@@ -73,15 +73,21 @@ function information(socket: SocketInfo, options: boolean): string[] {
     `cwnd:${congestion.window}`, ...(congestion.threshold === undefined ? [] : [`ssthresh:${congestion.threshold}`]),
     ...positive('bytes_sent:', bytes.sent), ...positive('bytes_retrans:', bytes.retransmitted), ...positive('bytes_acked:', bytes.acknowledged), ...positive('bytes_received:', bytes.received),
     ...positive('segs_out:', segments.out), ...positive('segs_in:', segments.in), ...positive('data_segs_out:', segments.dataOut), ...positive('data_segs_in:', segments.dataIn),
-    ...(rate > 0 ? [`send ${Math.floor(rate)}bps`] : []),
+    ...(rate > 0 ? [`send ${bandwidth(rate, numeric)}`] : []),
     ...positive('lastsnd:', ago.sent), ...positive('lastrcv:', ago.received), ...positive('lastack:', ago.acknowledged),
-    ...(rate > 0 ? [`pacing_rate ${Math.floor(rate * (started ? 2 : 1.2))}bps`] : []),
-    ...(rate > 0 && segments.dataOut > 0 && bytes.acknowledged > 1 && roundTrip!.least > 0 ? [`delivery_rate ${Math.floor((Math.min(bytes.sent, congestion.window * segment.send) * 8 * 1000) / roundTrip!.least)}bps`] : []),
+    ...(rate > 0 ? [`pacing_rate ${bandwidth(rate * (started ? 2 : 1.2), numeric)}`] : []),
+    ...(rate > 0 && segments.dataOut > 0 && bytes.acknowledged > 1 && roundTrip!.least > 0 ? [`delivery_rate ${bandwidth((Math.min(bytes.sent, congestion.window * segment.send) * 8 * 1000) / roundTrip!.least, numeric)}`] : []),
     ...positive('delivered:', info.delivered), 'app_limited', ...positive('unacked:', info.unacknowledged),
     ...(info.retransmitted > 0 ? [`retrans:${info.backoff > 0 ? 1 : 0}/${info.retransmitted}`] : []),
     ...positive('rcv_space:', info.receiveSpace), `rcv_ssthresh:${info.receiveThreshold}`,
     ...(roundTrip ? [`minrtt:${general(round3(roundTrip.least))}`] : []), ...positive('snd_wnd:', info.sendWindow),
   ]
+}
+
+/** "4.46G"; with -n whole numbers. */
+function bandwidth(bits: number, numeric = true): string {
+  const unit = numeric ? undefined : ([[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']] as const).find(([size]) => bits >= size)
+  return unit ? `${Number((bits / unit[0]).toPrecision(3))}${unit[1]}bps` : `${Math.floor(bits)}bps`
 }
 
 /** The kernel measures whole microseconds. */

@@ -1,34 +1,26 @@
-import type { NetworkNamespace, Process, SocketInfo, Task } from '../../engine/cluster.ts'
+import { decodeUtf8, type NetworkNamespace, type Process, type SocketInfo, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
+import { nameOfAddress } from './names.ts'
 import { serviceName } from './services.ts'
 import { socketDetails, type DetailOptions } from './ss-details.ts'
-import { parseSocketFilter, SocketFilterError, type SocketExpression } from './ss-filter.ts'
+import { parseSocketFilter, SocketFilterError } from './ss-filter.ts'
+import { SocketSelection } from './ss-selection.ts'
 import { layOut } from './ss-table.ts'
 
 export interface SocketFilter {
-  tcp: boolean
-  udp: boolean
-  sctp?: boolean
-  /** Listening and unconnected only. */
-  listening: boolean
-  all: boolean
+  selection: SocketSelection
   processes: boolean
   /** Ports as numbers, as -n; the inspector's are. */
   numeric?: boolean
   header?: boolean
   terminalWidth?: number | undefined
-  /** -4, -6: by the socket's own family. */
-  family?: 4 | 6
-  /** Instead of what -a and -l say. */
-  states?: ReadonlySet<string>
   matches?: (socket: SocketInfo) => boolean
   details?: Omit<DetailOptions, 'processes'>
 }
 
 const LONG = {
-  sctp: 'S', tcp: 't', udp: 'u', listening: 'l', all: 'a', numeric: 'n', processes: 'p', summary: 's', help: 'h', version: 'V', 'no-header': 'H', ipv4: '4', ipv6: '6', extended: 'e', options: 'o', memory: 'm', info: 'i', resolve: 'r',
-  oneline: 'O', raw: 'w', unix: 'x', packet: '0', kill: 'K', events: 'E', tos: '!', cgroup: '@', threads: 'T', bpf: 'b', context: 'Z', contexts: 'z', net: 'N', mptcp: 'M', dccp: 'd', family: 'f', query: 'A', socket: 'A', diag: 'D', filter: 'F',
-  tipc: '"', tipcinfo: '"', vsock: '"', xdp: '"', 'inet-sockopt': '"',
+  numeric: 'n', resolve: 'r', options: 'o', extended: 'e', memory: 'm', info: 'i', processes: 'p', threads: 'T', bpf: 'b', events: 'E', dccp: 'd', tcp: 't', sctp: 'S', udp: 'u', raw: 'w', unix: 'x', tipc: '"', vsock: '%', all: 'a', listening: 'l', ipv4: '4', ipv6: '6',
+  packet: '0', family: 'f', socket: 'A', query: 'A', summary: 's', diag: 'D', filter: 'F', version: 'V', help: 'h', context: 'Z', contexts: 'z', net: 'N', tipcinfo: '$', tos: '!', cgroup: '@', kill: 'K', 'no-header': 'H', xdp: '&', mptcp: 'M', oneline: 'O', 'inet-sockopt': '#',
 }
 const USAGE = `Usage: ss [ OPTIONS ]
        ss [ OPTIONS ] [ FILTER ]
@@ -88,76 +80,102 @@ const USAGE = `Usage: ss [ OPTIONS ]
              bucket := {syn-recv|time-wait}
                 big := {established|syn-sent|fin-wait-{1,2}|closed|close-wait|last-ack|listening|closing}
 `
-const FAMILIES: Readonly<Record<string, string>> = { inet: '4', inet6: '6' }
-/** -A's words for what there is here. */
-const QUERIES: Readonly<Record<string, string>> = { tcp: 't', udp: 'u', sctp: 'S', inet: 'tuS', all: 'tuS' }
-const EMPTY = new Set(['w', 'x', '0', 'M', 'd'])
+/** What is asked for and cannot be. */
+const NOT_SIMULATED: Readonly<Record<string, string>> = { K: 'ss -K (end the program, or its Pod)', E: 'ss -E (repeat ss with watch)', T: 'ss -T (use -p)', b: 'ss -b (use -e)', '#': 'ss --inet-sockopt (use -e)', D: 'ss -D (use ss -tanoie)' }
 
 /** ss(8), iproute2 6.1. */
 export function* ss(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), 'tulanpsShV46HeomixO0wrKETbZzMdN:f:A:D:F:!@"', LONG)
-  if ('invalid' in parsed || 'missing' in parsed) {
-    const what = 'invalid' in parsed ? (parsed.invalid.startsWith('--') ? `unrecognized option '${parsed.invalid}'` : `invalid option -- '${parsed.invalid}'`) : parsed.missing.length > 1 ? `option '--${parsed.missing}' requires an argument` : `option requires an argument -- '${parsed.missing}'`
-    yield* process.printError(`ss: ${what}\n${USAGE}`)
-    return 255
+  const fail = function* (text: string, code: number): Task<number> {
+    yield* process.printError(text)
+    return code
   }
-  const flags = new Set(parsed.options.map((o) => o.name))
+  const parsed = getopt(process.argv.slice(1), 'tulanpsShvV46HeomixO0wrKETbZzMdN:f:A:D:F:!@"%$&#', LONG)
+  if ('text' in parsed) return yield* fail(`ss: ${parsed.text}\n${USAGE}`, 255)
+  const selection = new SocketSelection()
+  let network = process.network
+  let lines = ''
   for (const { name, value } of parsed.options) {
-    if (name === 'f' && Object.hasOwn(FAMILIES, value)) flags.add(FAMILIES[value]!)
-    else if (name === 'A' && value.split(',').every((word) => Object.hasOwn(QUERIES, word))) for (const word of value.split(',')) for (const flag of QUERIES[word]!) flags.add(flag)
-    else if ('fADFN'.includes(name)) {
-      yield* process.printError(`podhop: not simulated: ss -${name} ${value} (use ss -t, -u, -S, -4 or -6, and an expression)\n`)
-      return 69
+    switch (name) {
+      case 'f':
+        if (value === 'help') {
+          yield* process.print(USAGE)
+          return 0
+        }
+        if (!selection.family(value)) return yield* fail(`ss: "${value}" is invalid family\n${USAGE}`, 255)
+        break
+      case 'A': {
+        const wrong = selection.query(value)
+        if (wrong !== undefined) return yield* fail(`ss: "${wrong}" is illegal socket table id\n${USAGE}`, 255)
+        break
+      }
+      case 'F': {
+        const path = process.resolve(value)
+        if (value.startsWith('-')) lines = decodeUtf8(yield* process.readAll())
+        else if (!process.fs.exists(path)) return yield* fail('fopen filter file: No such file or directory\n', 255)
+        else lines = process.fs.readText(path)
+        break
+      }
+      case 'N': {
+        const named = process.machine.netns?.get(value)
+        if (!named) return yield* fail(`Cannot open network namespace "${value}": No such file or directory\n`, 1)
+        network = named
+        break
+      }
+      case 'Z': case 'z': return yield* fail('ss: SELinux is not enabled.\n', 1)
+      case 'v': case 'V':
+        yield* process.print('ss utility, iproute2-6.1.0\n')
+        return 0
+      case 'h':
+        yield* process.print(USAGE)
+        return 0
+      default: selection.option(name)
     }
   }
-  const has = (name: string): boolean => flags.has(name)
-  const unsupported = [...'KErTbZz"'].find(has)
-  if (unsupported) {
-    yield* process.printError(`podhop: not simulated: ss ${unsupported === '"' ? 'of that kind of socket' : `-${unsupported}`} (use ss -tuanp, and watch for repeating it)\n`)
-    return 69
-  }
-  if (has('h')) {
-    yield* process.print(USAGE)
-    return 0
-  }
-  if (has('V')) {
-    yield* process.print('ss utility, iproute2-6.1.0\n')
-    return 0
-  }
+  const has = (name: string): boolean => parsed.options.some((o) => o.name === name)
+  const missing = Object.keys(NOT_SIMULATED).find(has)
+  if (missing !== undefined) return yield* fail(`podhop: not simulated: ${NOT_SIMULATED[missing]}\n`, 69)
   if (has('s')) {
-    yield* process.print(summary(process.network))
-    if (!['t', 'u', 'S', 'a', 'l'].some(has)) return 0
+    yield* process.print(summary(network))
+    if (selection.isDefault && parsed.operands.length === 0) return 0
   }
-  let filter: SocketExpression
   try {
-    filter = parseSocketFilter(parsed.operands)
+    const words = [...parsed.operands]
+    while (words[0] === 'state' || words[0] === 'exclude' || words[0] === 'excl') {
+      const verb = words.shift()!
+      const name = words.shift()
+      if (name === undefined) return yield* fail('Command line is not complete. Try option "help"\n', 255)
+      selection.state(name, verb === 'state')
+    }
+    const nothing = selection.settle()
+    if (nothing !== undefined) return yield* fail(`ss: no ${nothing} to show with such filter.\n`, 0)
+    if (selection.tables.size === 1 && selection.tables.has('netlink')) return yield* fail('podhop: not simulated: ss of netlink sockets (use ss -tuanp)\n', 69)
+    const fromFile = lines.split('\n').filter((line) => !/^[#0]/.test(line))
+    const matches = parseSocketFilter([...words, ...fromFile], selection, (name) => network.links.get(name)?.index, USAGE)
+    const text = printSockets(network, {
+      selection, matches, processes: has('p'), numeric: has('n'), header: !has('H'), terminalWidth: process.terminalOf(1)?.columns,
+      details: { extended: has('e'), timers: has('o') || has('e'), info: has('i'), memory: has('m'), tos: has('!'), cgroup: has('@'), oneLine: has('O'), numeric: has('n') },
+    }, process, has('r') ? yield* namesOf(process, network) : undefined)
+    yield* process.print(text)
+    return 0
   } catch (error) {
     if (!(error instanceof SocketFilterError)) throw error
-    yield* process.printError(error.message)
-    return error.code
+    return yield* fail(error.message, error.code)
   }
-  // kinds of sockets that nothing here opens: an empty table
-  const other = [...EMPTY].some(has)
-  const any = has('t') || has('u') || has('S') || other
-  const kinds = { tcp: !any || has('t'), udp: !any || has('u'), sctp: !any || has('S') }
-  const text = printSockets(process.network, {
-    ...kinds, listening: has('l'), all: has('a'), processes: has('p'), numeric: has('n'), header: !has('H'), terminalWidth: process.terminalOf(1)?.columns,
-    ...(has('4') !== has('6') ? { family: has('4') ? 4 : 6 } : {}), ...(filter.states ? { states: filter.states } : {}), matches: filter.matches,
-    details: { extended: has('e'), timers: has('o') || has('e'), info: has('i'), memory: has('m'), tos: has('!'), cgroup: has('@'), oneLine: has('O') },
-  }, process, has('x') || (other && [...EMPTY, 't', 'u', 'S'].filter(has).length > 1))
-  yield* process.print(text)
-  return 0
+}
+
+/** -r: every address of a socket, looked up. */
+function* namesOf(process: Process, network: NetworkNamespace): Task<Map<string, string | undefined>> {
+  const names = new Map<string, string | undefined>()
+  for (const s of network.sockets.list()) for (const address of [s.localAddress, s.remoteAddress]) if (address !== '0.0.0.0' && address !== '::') yield* nameOfAddress(process, address, names)
+  return names
 }
 
 /** The table that `ss` prints; the inspector shows it, too. */
-export function printSockets(network: NetworkNamespace, filter: SocketFilter, process?: Process, several = false): string {
-  const idle = (s: SocketInfo): boolean => s.state === 'LISTEN' || s.state === 'UNCONN'
+export function printSockets(network: NetworkNamespace, filter: SocketFilter, process?: Process, names?: ReadonlyMap<string, string | undefined>): string {
+  const { selection } = filter
   const shown = network.sockets
     .list()
-    .filter((s) => (s.protocol === 'tcp' ? filter.tcp : s.protocol === 'udp' ? filter.udp : filter.sctp))
-    .filter((s) => filter.family === undefined || (s.localAddress.includes(':') || s.mapped === true) === (filter.family === 6))
-    .filter((s) => filter.matches?.(s) ?? true)
-    .filter((s) => filter.states?.has(s.state) ?? (filter.all || (filter.listening ? idle(s) : !idle(s) && s.state !== 'TIME-WAIT' && s.state !== 'SYN-RECV')))
+    .filter((s) => selection.takes(s) && (filter.matches?.(s) ?? true))
     .sort((a, b) => (a.protocol === b.protocol ? 0 : a.protocol === 'udp' ? -1 : 1))
   const ephemeral = (network.sysctl('net.ipv4.ip_local_port_range') ?? '32768 60999').split(/\s+/).map(Number) as [number, number]
   const port = (n: number, { protocol }: SocketInfo): string => {
@@ -165,15 +183,16 @@ export function printSockets(network: NetworkNamespace, filter: SocketFilter, pr
     const named = filter.numeric !== false || protocol === 'sctp' || (n >= ephemeral[0] && n <= ephemeral[1]) ? undefined : serviceName(n, protocol)
     return named ?? String(n)
   }
+  const end = (address: string, s: SocketInfo): string => {
+    const name = names?.get(address)
+    return name === undefined ? host(address, s) : name
+  }
   const options: DetailOptions = { ...(filter.details ?? { extended: false, timers: false, info: false, memory: false, tos: false, cgroup: false, oneLine: false }), processes: filter.processes }
   const rows = shown.map((s) => [
     s.protocol, s.state, String(s.receiveQueue).padEnd(6), String(s.sendQueue).padEnd(6),
-    `${host(s.localAddress, s)}:`, port(s.localPort, s), `${host(s.remoteAddress, s)}:`, port(s.remotePort, s), socketDetails(process, s, options),
+    `${end(s.localAddress, s)}:`, port(s.localPort, s), `${end(s.remoteAddress, s)}:`, port(s.remotePort, s), socketDetails(process, s, options),
   ])
-  return layOut(rows, {
-    netid: several || [filter.tcp, filter.udp, filter.sctp].filter(Boolean).length > 1, state: filter.states === undefined ? filter.tcp || filter.listening || filter.all || filter.sctp === true || several : filter.states.size !== 1,
-    header: filter.header ?? true, terminalWidth: filter.terminalWidth,
-  })
+  return layOut(rows, { netid: selection.tables.size > 1, state: selection.states.size > 1, header: filter.header ?? true, terminalWidth: filter.terminalWidth })
 }
 
 /** A wildcard of IPv6 that takes IPv4 as well is "*". */
@@ -183,11 +202,15 @@ function host(address: string, { mapped, v6only }: SocketInfo): string {
 }
 
 function summary(network: NetworkNamespace): string {
-  const tcp = network.sockets.list().filter((s) => s.protocol === 'tcp')
-  const udp = network.sockets.list().filter((s) => s.protocol === 'udp')
-  const established = tcp.filter((s) => s.state === 'ESTAB').length
+  const list = network.sockets.list()
+  const tcp = list.filter((s) => s.protocol === 'tcp')
   const waiting = tcp.filter((s) => s.state === 'TIME-WAIT').length
-  const open = tcp.length - waiting
-  const row = (name: string, n: number): string => `${name}\t  ${String(n).padEnd(9)} ${String(n).padEnd(9)} 0        \n`
-  return `Total: ${open + udp.length}\nTCP:   ${tcp.length} (estab ${established}, closed ${waiting}, orphaned 0, timewait ${waiting})\n\nTransport Total     IP        IPv6\n${row('RAW', 0)}${row('UDP', udp.length)}${row('TCP', open)}${row('INET', open + udp.length)}${row('FRAG', 0)}\n`
+  const six = (s: SocketInfo): boolean => s.mapped === true || s.localAddress.includes(':')
+  const row = (name: string, sockets: readonly SocketInfo[]): string => {
+    const [all, v6] = [sockets.length, sockets.filter(six).length]
+    return `${name}\t  ${[all, all - v6, v6].map((n) => String(n).padEnd(9)).join(' ')}\n`
+  }
+  const open = tcp.filter((s) => s.state !== 'TIME-WAIT')
+  const udp = list.filter((s) => s.protocol === 'udp')
+  return `Total: ${open.length + udp.length}\nTCP:   ${tcp.length} (estab ${tcp.filter((s) => s.state === 'ESTAB' || s.state === 'CLOSE-WAIT').length}, closed ${waiting}, orphaned 0, timewait ${waiting})\n\nTransport Total     IP        IPv6\n${row('RAW', [])}${row('UDP', udp)}${row('TCP', open)}${row('INET', [...udp, ...open])}${row('FRAG', [])}\n`
 }

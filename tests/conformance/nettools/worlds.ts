@@ -124,6 +124,8 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
         const child = execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd }, (error, stdout, stderr) =>
           resolve({ stdout, stderr, code: typeof error?.code === 'number' ? error.code : 0 }),
         )
+        // who reads none may be gone already
+        child.stdin!.on('error', () => {})
         if (options?.stdin !== undefined) child.stdin!.end(options.stdin)
       }),
     // a relay in the namespace: one line of JSON for each query, and one for its answer
