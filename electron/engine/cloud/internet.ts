@@ -7,10 +7,10 @@ import { httpDate } from '../programs/http/status.ts'
 import { untilSignal } from '../programs/output.ts'
 import { answerFrom, internetZones } from './zone.ts'
 
-/** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. `ipv6`: its second address. */
-export function internetProgram(address: string, ipv6?: string): Program {
+/** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. The first address is its own, the others its sites'. */
+export function internetProgram(addresses: readonly string[], ipv6: readonly string[] = []): Program {
   return function* (process) {
-    const zones = internetZones(address, ipv6)
+    const zones = internetZones(addresses, ipv6)
     serveDns(process, { port: 53, program: 'named' }, function* (query) {
       return answerFrom(zones, query)
     })
@@ -18,8 +18,8 @@ export function internetProgram(address: string, ipv6?: string): Program {
       port: 80,
       program: 'httpd',
       handle: (request, respond) => {
-        const site = (headerOf(request.headers, 'host') ?? address).replace(/:\d+$/, '')
-        const isKnown = zones.some((z) => site === z.name.slice(0, -1) || site.endsWith(`.${z.name.slice(0, -1)}`)) || site === address || site === `[${ipv6}]`
+        const site = (headerOf(request.headers, 'host') ?? addresses[0]!).replace(/:\d+$/, '')
+        const isKnown = zones.some((z) => site === z.name.slice(0, -1) || site.endsWith(`.${z.name.slice(0, -1)}`)) || addresses.includes(site) || ipv6.some((ip) => site === `[${ip}]`)
         const body = encodeUtf8(isKnown ? page(site, request.remoteAddress) : 'Unknown site\n')
         respond({
           status: isKnown ? 200 : 404,

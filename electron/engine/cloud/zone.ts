@@ -2,21 +2,30 @@ import type { DnsData, DnsMessage, DnsRecord } from '../network/wire/dns.ts'
 import { isBelow, sameName } from '../dns/names.ts'
 import { replyTo } from '../dns/server.ts'
 
-/** The few names of the pretended internet. Web sites live at the address of the one outside web server. */
+/** The few names of the pretended internet. Each zone's web site has an address of its own, all on one machine. */
 export interface InternetZone { name: string; records: { name: string; ttl: number; data: DnsData }[] }
 
-/** With `ipv6` those sites have AAAA records that have them in life; github.com has none. */
-export function internetZones(webServer: string, ipv6?: string): InternetZone[] {
-  const a = (name: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'A', address: webServer } })
+/** How many sites there are. */
+export const SITES = 6
+
+/** Addresses in the order of the zones, the last ones for the rest. With `ipv6` those sites have AAAA records that have them in life; github.com has none. */
+export function internetZones(addresses: readonly string[], ipv6: readonly string[] = []): InternetZone[] {
+  let site = 0
+  const a = (name: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'A', address: addresses[Math.min(site, addresses.length - 1)]! } })
   const cname = (name: string, target: string, ttl = 300): InternetZone['records'][number] => ({ name, ttl, data: { type: 'CNAME', target } })
-  const both = (name: string, ttl = 300): InternetZone['records'] => [a(name, ttl), ...(ipv6 === undefined ? [] : [{ name, ttl, data: { type: 'AAAA' as const, address: ipv6 } }])]
+  const both = (name: string, ttl = 300): InternetZone['records'] => [a(name, ttl), ...(ipv6.length === 0 ? [] : [{ name, ttl, data: { type: 'AAAA' as const, address: ipv6[Math.min(site, ipv6.length - 1)]! } }])]
+  const zone = (name: string, records: () => InternetZone['records']): InternetZone => {
+    const made = { name, records: records() }
+    site++
+    return made
+  }
   return [
-    { name: 'example.com.', records: [...both('example.com.'), ...both('www.example.com.'), { name: 'example.com.', ttl: 300, data: { type: 'TXT', strings: ['v=spf1 -all'] } }, { name: 'example.com.', ttl: 300, data: { type: 'MX', preference: 0, exchange: '.' } }] },
-    { name: 'example.org.', records: [...both('example.org.'), ...both('www.example.org.')] },
-    { name: 'kubernetes.io.', records: [...both('kubernetes.io.', 3600), cname('www.kubernetes.io.', 'kubernetes.io.', 3600)] },
-    { name: 'google.com.', records: [...both('google.com.'), ...both('www.google.com.')] },
-    { name: 'github.com.', records: [a('github.com.', 60), cname('www.github.com.', 'github.com.', 3600)] },
-    { name: 'nginx.org.', records: both('nginx.org.') },
+    zone('example.com.', () => [...both('example.com.'), ...both('www.example.com.'), { name: 'example.com.', ttl: 300, data: { type: 'TXT', strings: ['v=spf1 -all'] } }, { name: 'example.com.', ttl: 300, data: { type: 'MX', preference: 0, exchange: '.' } }]),
+    zone('example.org.', () => [...both('example.org.'), ...both('www.example.org.')]),
+    zone('kubernetes.io.', () => [...both('kubernetes.io.', 3600), cname('www.kubernetes.io.', 'kubernetes.io.', 3600)]),
+    zone('google.com.', () => [...both('google.com.'), ...both('www.google.com.')]),
+    zone('github.com.', () => [a('github.com.', 60), cname('www.github.com.', 'github.com.', 3600)]),
+    zone('nginx.org.', () => both('nginx.org.')),
   ]
 }
 

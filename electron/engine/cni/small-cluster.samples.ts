@@ -68,7 +68,7 @@ export class SmallCluster {
     namespace.setUp('eth0', true)
     namespace.addAddress('eth0', '172.18.0.1/16')
     const machine = createMachine({ kind: 'node', name: 'internet', hostname: 'internet', clock: this.clock, network: namespace, programs: this.programs })
-    machine.start({ argv: ['internet'], program: internetProgram('172.18.0.1'), files: new Map() })
+    machine.start({ argv: ['internet'], program: internetProgram(['172.18.0.1']), files: new Map() })
     return machine
   }
 

@@ -12,7 +12,7 @@ import { icmp6ErrorCode } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import type { SocketTranslation } from './programs.ts'
-import type { Ip, IpPacket, SocketInfo, SocketOwner, UdpDatagram, UdpSocket } from './types.ts'
+import type { Ip, IpPacket, SocketInfo, SocketOwner, Sockets, UdpDatagram, UdpSocket } from './types.ts'
 import { receiveVxlan } from './vxlan.ts'
 import { receiveWireguard } from './wireguard.ts'
 
@@ -22,6 +22,8 @@ const ANY6 = '::'
 /** After this long without a datagram the next one begins a new journey (nf_conntrack_udp_timeout_stream). */
 const FLOW_IDLE_MS = 120_000
 const FLOWS = 256
+
+type SendOptions = Parameters<UdpSocket['send']>[3]
 
 /** A peer that a socket has exchanged datagrams with. */
 interface Flow {
@@ -57,15 +59,15 @@ export class Udp {
     this.#ns = namespace
   }
 
-  open(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket {
+  open(options: Parameters<Sockets['udp']>[0]): UdpSocket {
     const address = options.address ?? (this.#ns.ipv6 ? ANY6 : ANY)
     if (!isValidIp(address)) throw new SystemError('EAFNOSUPPORT')
     const anywhere = address === ANY || address === ANY6
-    if (!anywhere && !this.#ns.isLocal(address) && !this.#ns.settings.flag(`net.${address.includes(':') ? 'ipv6' : 'ipv4'}.ip_nonlocal_bind`)) throw new SystemError('EADDRNOTAVAIL')
+    if (!anywhere && !options.transparent && !this.#ns.isLocal(address) && !this.#ns.settings.flag(`net.${address.includes(':') ? 'ipv6' : 'ipv4'}.ip_nonlocal_bind`)) throw new SystemError('EADDRNOTAVAIL')
     const v6only = options.v6only ?? false
     const port = options.port || this.#freePort(address)
     if (this.#taken(port, address, v6only)) throw new SystemError('EADDRINUSE')
-    const socket = new Socket(this.#ns, this, { address, port, owner: options.owner, v6only })
+    const socket = new Socket(this.#ns, this, { address, port, owner: options.owner, v6only, mark: options.mark ?? 0 })
     const sockets = this.#ports.get(port)
     if (sockets) sockets.push(socket)
     else this.#ports.set(port, [socket])
@@ -82,8 +84,10 @@ export class Udp {
     return [...this.#ports.values()].flat().map((s) => s.info())
   }
 
-  receive(packet: IpPacket, link: BaseLink, unicast: boolean): void {
+  /** `through`: the port of the socket that gets it, whatever its destination is (bpf_sk_assign). */
+  receive(packet: IpPacket, link: BaseLink, unicast: boolean, through?: number): void {
     const datagram = packet.payload as UdpDatagram
+    if (through !== undefined) return this.#find(through, '127.0.0.1', packet.source, datagram.sourcePort)?.receive(packet, datagram)
     if (datagram.wireguard && receiveWireguard(this.#ns, packet, datagram)) return
     if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
     if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
@@ -156,17 +160,19 @@ class Socket implements UdpSocket {
   readonly #ns: Namespace
   readonly #udp: Udp
   readonly #owner: SocketOwner | undefined
+  readonly #mark: number
   readonly #flows = new Map<string, Flow>()
   #closed = false
   peer: { local: Ip; address: Ip; port: number } | undefined
 
-  constructor(namespace: Namespace, udp: Udp, { address, port, owner, v6only }: { address: Ip; port: number; owner: SocketOwner | undefined; v6only: boolean }) {
+  constructor(namespace: Namespace, udp: Udp, { address, port, owner, v6only, mark }: { address: Ip; port: number; owner: SocketOwner | undefined; v6only: boolean; mark: number }) {
     this.#ns = namespace
     this.#udp = udp
     this.address = address
     this.port = port
     this.v6only = v6only
     this.#owner = owner
+    this.#mark = mark
   }
 
   connect(address: Ip, port: number, local?: Ip): void {
@@ -181,7 +187,7 @@ class Socket implements UdpSocket {
     }
   }
 
-  send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined {
+  send(data: Uint8Array, destination: Ip, port: number, options?: SendOptions): Journey | undefined {
     if (this.#closed) throw new SystemError('EBADF')
     const ns = this.#ns
     const translation = ns.socketPrograms?.send({ address: destination, port }, this)
@@ -199,7 +205,7 @@ class Socket implements UdpSocket {
     return trail.journey
   }
 
-  #packet(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): IpPacket {
+  #packet(data: Uint8Array, destination: Ip, port: number, options?: SendOptions): IpPacket {
     const ns = this.#ns
     const v6 = destination.includes(':')
     if (v6 !== this.address.includes(':') && this.address !== ANY6) throw new SystemError(v6 ? 'EAFNOSUPPORT' : 'ENETUNREACH')
@@ -213,13 +219,13 @@ class Socket implements UdpSocket {
       tos: 0,
       identification: ns.ip.nextIdentification(),
       dontFragment: true,
-      payload: { kind: 'udp', sourcePort: this.port, destinationPort: port, data },
-      meta: { mark: 0, owner: this.#owner },
+      payload: { kind: 'udp', sourcePort: options?.sourcePort ?? this.port, destinationPort: port, data },
+      meta: { mark: this.#mark, owner: this.#owner },
     }
   }
 
   /** A program of the kernel puts another address in its place; the journey tells both. */
-  #sendTranslated(translation: SocketTranslation, data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined {
+  #sendTranslated(translation: SocketTranslation, data: Uint8Array, destination: Ip, port: number, options?: SendOptions): Journey | undefined {
     const ns = this.#ns
     const { recorder } = ns
     const { to } = translation
@@ -260,7 +266,7 @@ class Socket implements UdpSocket {
     if (trail) this.#remember(packet.source, datagram.sourcePort, trail.journey, trail.direction === 'forward')
     const from = this.#ns.socketPrograms?.receive({ address: packet.source, port: datagram.sourcePort }, this)
     this.onDatagram?.({
-      source: from?.address ?? packet.source, sourcePort: from?.port ?? datagram.sourcePort, destination: packet.destination, data: datagram.data, journey: trail?.journey,
+      source: from?.address ?? packet.source, sourcePort: from?.port ?? datagram.sourcePort, destination: packet.destination, destinationPort: datagram.destinationPort, data: datagram.data, journey: trail?.journey,
     })
   }
 

@@ -5,15 +5,17 @@ import type { Process } from '../../machine/types.ts'
 import { nodeIps } from '../../config.ts'
 import { ipVersion, nthAddress } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
+import { byName } from '../../own.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
 import type { Datapath } from './datapath.ts'
+import { startDnsProxy } from './dns-proxy.ts'
 import { addDirectRoute, addPodRoute, attachEndpoint, ensureDatapath, plugPod, POD_INTERFACE, randomAddress, removeRoute } from './devices.ts'
 import { HOST, identityOf, KUBE_APISERVER, labelsOfPod, REMOTE_NODE, reservedIdentity, UNMANAGED, type SecurityLabels } from './identity.ts'
 import { addressing, CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, labelsFor, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
 import type { LbProtocol } from './lb-map.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
-import { EndpointPolicy } from './policy-map.ts'
+import { EndpointPolicy, type ProxyPorts } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
 import { ServiceSync } from './services.ts'
 
@@ -49,7 +51,7 @@ export class CiliumAgent implements Agent {
   readonly #namespaces = new Map<string, Readonly<Record<string, string>>>()
   datapath: Datapath | undefined
   /** Where the proxy listens. */
-  proxyPorts: EndpointPolicy['proxyPorts'] | undefined
+  proxyPorts: ProxyPorts | undefined
   repository: PolicyRepository | undefined
   #services: readonly ServiceSync[] = []
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
@@ -116,7 +118,8 @@ export class CiliumAgent implements Agent {
     this.#kubeApiserver()
     const ports = this.context.clock.random.fork(`cilium proxy ${this.context.name}`)
     const base = 10_000 + ports.below(9_000)
-    const proxyPorts = (this.proxyPorts = { ingress: base, egress: base + 1 })
+    const proxyPorts = (this.proxyPorts = { ingress: base, egress: base + 1, dns: 20_000 + ports.below(12_000) })
+    this.#stops.push(startDnsProxy(this.#process, dp, proxyPorts.dns), dp.names.collectAgain())
     this.#watch<CiliumIdentity>(CILIUM_IDENTITIES, (o) => this.#onIdentity(o), (o) => this.#identityGone(o))
     this.#watch<CiliumNode>(CILIUM_NODES, (o) => this.#onCiliumNode(o), (o) => this.#ciliumNodeGone(o))
     this.#watch<CiliumEndpoint>(CILIUM_ENDPOINTS, (o) => this.#onEndpoint(o), (o) => this.#endpointGone(o))
@@ -350,7 +353,7 @@ export class CiliumAgent implements Agent {
     const labels = this.#labels(pod)
     const identity = this.#identities.idOf(labels)
     const ends = plugPod(dp, sandbox, ips)
-    const namedPorts: Record<string, { port: number; protocol: string }> = {}
+    const namedPorts: Record<string, { port: number; protocol: string }> = byName({})
     for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) for (const p of container.ports ?? []) if (p.name) namedPorts[p.name] ??= { port: p.containerPort, protocol: p.protocol ?? 'TCP' }
     const endpoint: Endpoint = {
       id: this.#endpointId(dp), ips, ...ends, containerId: sandbox.id, pod: `${sandbox.podNamespace}/${sandbox.podName}`, podNamespace: sandbox.podNamespace, podName: sandbox.podName,
@@ -433,6 +436,7 @@ export class CiliumAgent implements Agent {
 export function forgetEndpoint(dp: Datapath, endpoint: Endpoint): void {
   const { ips, pod } = endpoint
   dp.removeEndpoint(endpoint)
+  dp.names.forget(endpoint)
   for (const ip of ips) dp.ipcache.delete(singleAddress(ip))
   dp.conntrack.removeIf(({ tuple }) => ips.includes(tuple.source) || ips.includes(tuple.destination))
   if (![...dp.endpoints.values()].some((other) => other.pod === pod)) dp.lb.hostPorts(pod, [])

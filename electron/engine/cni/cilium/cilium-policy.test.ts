@@ -76,8 +76,8 @@ it('a Pod that gets another label gets another identity, and what goes with it',
 })
 
 it('says which parts of a policy are not simulated', () => {
-  expect(() => policy({ endpointSelector: web, egress: [{ toFQDNs: [{ matchName: 'example.com' }] }] })).toThrow(
-    "spec.egress[0]: Invalid value: \"object\": podhop: not simulated: toFQDNs of Cilium's policies (use toEndpoints, toEntities, toCIDR or toCIDRSet)",
+  expect(() => policy({ endpointSelector: web, egress: [{ toServices: [{ k8sService: { serviceName: 'web' } }] }] })).toThrow(
+    "spec.egress[0]: Invalid value: \"object\": podhop: not simulated: toServices of Cilium's policies (use toEndpoints, toEntities, toCIDR or toCIDRSet)",
   )
   expect(() => policy({ endpointSelector: web, ingress: [{ toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { kafka: [{}] } }] }] })).toThrow('not simulated: kafka')
 })

@@ -36,16 +36,17 @@ const ports = list(object({
   protocol: text({ enum: ['TCP', 'UDP', 'SCTP', 'ICMP', 'ICMPv6', 'ANY'] }),
 }, ['port']))
 const icmps = list(object({ fields: { ...list(object({ family: text({ enum: ['IPv4', 'IPv6'] }), type: { ...intOrText } }, ['type'])), maxItems: 40 } }))
-const l7 = refusing(object({ http: list(http) }), { dns: list(anything), kafka: list(anything), l7: list(anything), l7proto: text() }, 'use http')
+const fqdns = list(object({ matchName: text({ maxLength: 255, pattern: '^([-a-zA-Z0-9_]+[.]?)+$' }), matchPattern: text({ maxLength: 255, pattern: '^([-a-zA-Z0-9_*]+[.]?)+$' }) }))
+const l7 = refusing(object({ http: list(http), dns: fqdns }), { kafka: list(anything), l7: list(anything), l7proto: text() }, 'use http or dns')
 const toPorts = (layer7: boolean): Schema => list(refusing(
   object({ ports: { ...ports, maxItems: 40 }, ...(layer7 ? { rules: l7 } : {}) }),
   layer7 ? { listener: anything, serverNames: list(text()), terminatingTLS: anything, originatingTLS: anything } : {}, 'use ports and rules.http',
 ))
 
 const peers = (side: 'from' | 'to', layer7: boolean): Schema => list(refusing(
-  object({ [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps }),
+  object({ [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps, ...(side === 'to' && layer7 ? { toFQDNs: fqdns } : {}) }),
   {
-    ...(side === 'to' ? { toServices: list(anything), ...(layer7 ? { toFQDNs: list(anything) } : {}) } : {}),
+    ...(side === 'to' ? { toServices: list(anything) } : {}),
     [`${side}Groups`]: list(anything), [`${side}Nodes`]: list(anything), [`${side}Requires`]: list(anything), ...(layer7 ? { authentication: anything } : {}),
   },
   `use ${side}Endpoints, ${side}Entities, ${side}CIDR or ${side}CIDRSet`,

@@ -6,6 +6,7 @@ import type { Cidr, Ip, IpPacket, Link, VxlanLink } from '../../network/types.ts
 import type { NodeContext } from '../types.ts'
 import { isLoopbackIp, joinHostPort } from '../../network/address.ts'
 import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, WORLD_IPV4, WORLD_IPV6, type Identity } from './identity.ts'
+import { NameManager } from './fqdn.ts'
 import { LbMap } from './lb-map.ts'
 import { ConntrackMap, Ipcache, NatMap, tupleOf, type Endpoint } from './maps.ts'
 
@@ -15,7 +16,7 @@ export const MARK_PROXY_EGRESS = 0xb00
 
 export interface MonitorEvent {
   at: number
-  kind: 'drop' | 'trace' | 'verdict'
+  kind: 'drop' | 'trace' | 'verdict' | 'l7'
   /** As `cilium-dbg monitor` prints it. */
   text: string
   endpoint: number
@@ -66,6 +67,11 @@ export class Datapath {
   readonly conntrack: ConntrackMap
   readonly nat: NatMap
   readonly lb: LbMap
+  readonly names: NameManager
+  /** Whether somebody listens where rules about DNS send queries to. */
+  dnsProxyRuns = false
+  /** The highest number that an identity of the node's own ever had. */
+  lastLocal = 0
   /** "Policy denied" INGRESS → packets, bytes: cilium_metrics. */
   readonly metrics = new Map<string, { packets: number; bytes: number }>()
   readonly #monitors = new Set<(event: MonitorEvent) => void>()
@@ -80,6 +86,7 @@ export class Datapath {
     this.replacesProxy = options.replacesProxy
     this.conntrack = new ConntrackMap(context.clock)
     this.nat = new NatMap(context.clock)
+    this.names = new NameManager(this)
     this.lb = new LbMap(context.clock.random.fork(`cilium lb ${context.name}`))
     for (const id of RESERVED.keys()) this.identities.set(id, reservedIdentity(id))
   }
@@ -143,6 +150,8 @@ export class Datapath {
     const identity = this.identity(id)
     const reserved = RESERVED.get(id)
     if (reserved !== undefined) return `${reserved} (identity ${id})`
+    const names = Object.keys(identity.labels).filter((label) => label.startsWith('fqdn:')).map((label) => label.slice(5))
+    if (names.length > 0) return `${names.join(' and ')} (identity ${id})`
     if (identity.cidr !== undefined) return `${identity.cidr} (identity ${id})`
     const labels = Object.entries(identity.podLabels).filter(([key]) => !key.startsWith('io.c') && !key.startsWith('io.k')).map(([key, value]) => `${key}=${value}`)
     return `${labels.join(',') || 'Pods'} of ${identity.namespace ?? '?'} (identity ${id})`
@@ -180,7 +189,7 @@ export class Datapath {
     metric.packets++
     metric.bytes += ipLength(packet)
     this.metrics.set(key, metric)
-    if (this.#monitors.size > 0) this.#tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file bpf_lxc.c:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
+    if (this.monitored) this.tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file bpf_lxc.c:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
     if (packet.meta.trail) {
       recorder.fail(this.network, packet, hop.verdict ?? 'dropped', hop.explanation, {
         stage: 'drop',
@@ -203,14 +212,18 @@ export class Datapath {
   }
 
   trace(packet: IpPacket, where: string, endpoint: number, detail: string): void {
-    if (this.#monitors.size > 0) this.#tell('trace', endpoint, `-> ${where} flow ${flowText(packet)} ${detail}: ${packetText(packet)}`)
+    if (this.monitored) this.tell('trace', endpoint, `-> ${where} flow ${flowText(packet)} ${detail}: ${packetText(packet)}`)
   }
 
   verdictEvent(packet: IpPacket, text: string, endpoint: number): void {
-    if (this.#monitors.size > 0) this.#tell('verdict', endpoint, `Policy verdict log: flow ${flowText(packet)} ${text}, ${packetText(packet)}`)
+    if (this.monitored) this.tell('verdict', endpoint, `Policy verdict log: flow ${flowText(packet)} ${text}, ${packetText(packet)}`)
   }
 
-  #tell(kind: MonitorEvent['kind'], endpoint: number, text: string): void {
+  get monitored(): boolean {
+    return this.#monitors.size > 0
+  }
+
+  tell(kind: MonitorEvent['kind'], endpoint: number, text: string): void {
     for (const listener of this.#monitors) listener({ at: this.now, kind, text, endpoint })
   }
 }

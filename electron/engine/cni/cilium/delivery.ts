@@ -1,5 +1,6 @@
 import { joinHostPort } from '../../network/address.ts'
 import { ipLength } from '../../network/packets.ts'
+import type { BaseLink } from '../../network/link.ts'
 import type { LinkVerdict } from '../../network/programs.ts'
 import type { Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, MARK_PROXY_INGRESS, type Datapath } from './datapath.ts'
@@ -128,16 +129,31 @@ export function undoService(dp: Datapath, packet: IpPacket, link: Link, entry: C
   })
 }
 
+function ruleOf(endpoint: Endpoint, direction: Direction, about: 'http' | 'dns'): string {
+  return endpoint.policy.rules[direction].find((r) => r[about])?.policy ?? 'a policy'
+}
+
 /** bpf_sk_assign: a socket of the node takes the packet, whatever its destination is. */
 export function toProxy(dp: Datapath, packet: IpPacket, link: Link, port: number, endpoint: Endpoint, direction: Direction): LinkVerdict {
-  if (port > 0) {
+  if (port > 0 && port === endpoint.policy.proxyPorts.dns) {
+    if (!dp.dnsProxyRuns) return dp.drop(packet, link, 'Socket lookup failed', `A rule of ${ruleOf(endpoint, direction, 'dns')} sends DNS queries to the agent's proxy at port ${port}, and the agent does not run.`, { explanation: 'drop-cilium-dns-proxy', endpoint: endpoint.id, direction: 'EGRESS' })
     dp.hop(packet, {
       stage: 'forward', interface: link.name, kind: 'policy', decidedBy: `proxy port ${port}`,
-      text: `A rule of ${endpoint.policy.rules[direction].find((r) => r.http)?.policy ?? 'a policy'} looks at HTTP: the packet goes to the node's proxy (Envoy) at port ${port}, which speaks in the place of both sides.`,
+      text: `A rule of ${ruleOf(endpoint, direction, 'dns')} looks at DNS: the packet goes to the agent's DNS proxy at port ${port}, which asks ${packet.destination} in the Pod's name if the rule allows the name, and learns the addresses of the answer.`,
+      explanation: 'cilium-dns-proxy',
+    })
+  } else if (port > 0) {
+    dp.hop(packet, {
+      stage: 'forward', interface: link.name, kind: 'policy', decidedBy: `proxy port ${port}`,
+      text: `A rule of ${ruleOf(endpoint, direction, 'http')} looks at HTTP: the packet goes to the node's proxy (Envoy) at port ${port}, which speaks in the place of both sides.`,
       explanation: 'cilium-proxy',
     })
   }
   packet.meta.inInterface = link.name
+  if (packet.payload.kind === 'udp') {
+    dp.network.udp.receive(packet, link as BaseLink, false, port > 0 ? port : undefined)
+    return 'stolen'
+  }
   dp.network.tcp.receive(packet, port > 0 ? port : undefined)
   return 'stolen'
 }

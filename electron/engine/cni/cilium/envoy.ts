@@ -6,7 +6,7 @@ import { concatBytes, encodeUtf8 } from '../../text.ts'
 import type { NodeContext } from '../types.ts'
 import { agentOf } from './agent.ts'
 import { datapathOf, MARK_PROXY_EGRESS, MARK_PROXY_INGRESS, type Datapath } from './datapath.ts'
-import { HOST } from './identity.ts'
+import { HOST, labelLines } from './identity.ts'
 import type { Direction, HttpRule } from './policy-map.ts'
 
 /** The node's Envoy (cilium-envoy, cilium/proxy): HTTP rules of CiliumNetworkPolicies. It speaks with both sides in the other's name. */
@@ -49,8 +49,8 @@ class Proxied {
   #server: TcpConnection | undefined
   #head: RequestHead | undefined
   #body: Uint8Array[] = []
-  /** Methods of requests whose answers have not come, and when they went. */
-  readonly #asked: { method: string; at: number }[] = []
+  /** Requests whose answers have not come, and when they went. */
+  readonly #asked: { head: RequestHead; at: number }[] = []
 
   constructor(process: Process, dp: Datapath, client: TcpConnection, direction: Direction, mark: number) {
     this.#process = process
@@ -96,10 +96,12 @@ class Proxied {
 
   #onRequest(head: RequestHead, body: Uint8Array): void {
     const rules = this.#rules()
-    if (!rules?.some((rule) => httpAllows(rule, head))) return this.#answer(403, 'Forbidden', 'Access denied\r\n', !keepsAlive(head))
+    const allowed = rules?.some((rule) => httpAllows(rule, head)) ?? false
+    this.#tell('Request', head, allowed ? 'Forwarded' : 'Denied', 0)
+    if (!allowed) return this.#answer(403, 'Forbidden', 'Access denied\r\n', !keepsAlive(head))
     const headers: Headers = [...head.headers, ['x-forwarded-proto', 'http'], ['x-request-id', this.#process.clock.random.fork(`envoy ${this.#process.clock.now}`).uuid()]]
     const server = (this.#server ??= this.#connect())
-    this.#asked.push({ method: head.method, at: this.#process.clock.now })
+    this.#asked.push({ head, at: this.#process.clock.now })
     server.send(writeRequest(head.method, head.target, headers, body))
   }
 
@@ -121,7 +123,7 @@ class Proxied {
       { address, port, source, transparent: true, mark: this.#mark, owner: { pid: this.#process.pid, program: 'cilium-envoy' } },
       {
         onData: (data) => {
-          answers.withoutBody = this.#asked[0]?.method === 'HEAD'
+          answers.withoutBody = this.#asked[0]?.head.method === 'HEAD'
           answers.push(data)
         },
         onEnd: () => {
@@ -141,11 +143,30 @@ class Proxied {
   /** Envoy writes names of headers in lower case, calls the server itself, and says how long the other one took. */
   #forward({ status, reason, headers }: ResponseHead, body: Uint8Array): void {
     const asked = this.#asked.shift()
+    if (asked) this.#tell('Response', asked.head, 'Forwarded', status)
     const chunked = headerOf(headers, 'transfer-encoding') !== undefined
     const own: Headers = headers.filter(([name]) => !/^(server|transfer-encoding|connection|keep-alive)$/i.test(name)).map(([name, value]) => [name.toLowerCase(), value])
     if (chunked) own.push(['content-length', String(body.length)])
     own.push(['x-envoy-upstream-service-time', String(Math.round(this.#process.clock.now - (asked?.at ?? this.#process.clock.now)))], ['server', 'envoy'])
     this.#client.send(writeResponse(status, reason, own, body))
+  }
+
+  /** The access log, as `cilium-dbg monitor` prints it (pkg/monitor/logrecord.go). */
+  #tell(kind: 'Request' | 'Response', head: RequestHead, verdict: 'Forwarded' | 'Denied', code: number): void {
+    const dp = this.#dp
+    if (!dp.monitored) return
+    const { localAddress: server, remoteAddress: client } = this.#client
+    const place = (ip: string): { id: number; text: string } => {
+      const id = dp.identityAt(ip)
+      return { id, text: `${dp.endpointAt(ip)?.id ?? 0} ([${labelLines(dp.identity(id).labels).join(' ')}])` }
+    }
+    const [from, to] = [place(client), place(server)]
+    const endpoint = dp.endpointAt(this.#direction === 'ingress' ? server : client)?.id ?? 0
+    const arrow = (this.#direction === 'ingress') === (kind === 'Request') ? '<-' : '->'
+    const about = `${head.method} http://${headerOf(head.headers, 'host') ?? ''}${head.target} => ${code}`
+    dp.tell('l7', endpoint, kind === 'Request'
+      ? `${arrow} Request http from ${from.text} to ${to.text}, identity ${from.id}->${to.id}, verdict ${verdict} ${about}`
+      : `${arrow} Response http to ${from.text} from ${to.text}, identity ${to.id}->${from.id}, verdict ${verdict} ${about}`)
   }
 
   #answer(status: number, reason: string, text: string, close: boolean): void {

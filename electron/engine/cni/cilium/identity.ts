@@ -103,6 +103,12 @@ export function cidrIdentity(id: number, cidr: Cidr, world: number): Identity {
   return { ...identityOf(id, { [`cidr:${cidr}`]: '', [`reserved:${RESERVED.get(world)!}`]: '' }), cidr }
 }
 
+/** Of addresses that DNS gave a name which rules mean; `cidr`: another rule's prefix around them. */
+export function fqdnIdentity(id: number, names: readonly string[], cidr: Cidr | undefined, world: number): Identity {
+  const labels = Object.fromEntries([...(cidr === undefined ? [] : [`cidr:${cidr}`]), ...names.map((name) => `fqdn:${name}`), `reserved:${RESERVED.get(world)!}`].map((label) => [label, '']))
+  return { ...identityOf(id, labels), ...(cidr === undefined ? {} : { cidr }) }
+}
+
 export function isWorld(id: number): boolean {
   return id === WORLD || id === WORLD_IPV4 || id === WORLD_IPV6
 }
@@ -114,7 +120,7 @@ export function isReserved(identity: Identity, name: string): boolean {
 /** Whether the identity is a prefix that lies inside of `cidr`. */
 export function liesIn(identity: Identity, cidr: Cidr): boolean {
   const own = identity.cidr
-  if (own === undefined) return cidr.endsWith('/0') && (identity.id === WORLD || identity.id === (cidr.includes(':') ? WORLD_IPV6 : WORLD_IPV4))
+  if (own === undefined) return cidr.endsWith('/0') && (isReserved(identity, 'world') || isReserved(identity, cidr.includes(':') ? 'world-ipv6' : 'world-ipv4'))
   const [inner, outer] = [parseCidr(own), parseCidr(cidr)]
   return inner.length >= outer.length && cidrContains(cidr, inner.network)
 }

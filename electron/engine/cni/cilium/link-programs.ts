@@ -120,7 +120,7 @@ function fibRedirectElsewhere(dp: Datapath, frame: Frame, packet: IpPacket, link
 export function rememberProxied(dp: Datapath, packet: IpPacket): void {
   const tuple = tupleOf(packet)
   const { payload } = packet
-  if (!tuple || payload.kind !== 'tcp' || dp.conntrack.get('in', reversed(tuple)) || dp.conntrack.get('out', reversed(tuple))) return
+  if (!tuple || (payload.kind !== 'tcp' && payload.kind !== 'udp') || dp.conntrack.get('in', reversed(tuple)) || dp.conntrack.get('out', reversed(tuple))) return
   if (!dp.endpointAt(packet.source) && packet.meta.mark !== MARK_PROXY_EGRESS) return
   if (dp.conntrack.get('out', tuple)) return
   dp.conntrack.create('out', tuple, { proxyPort: -1, sourceIdentity: dp.identityAt(packet.source) })

@@ -68,6 +68,16 @@ export class Ipcache {
     return found && { prefix: found[0], entry: found[1] }
   }
 
+  /** The row of this address alone. */
+  exact(ip: Ip): IpcacheEntry | undefined {
+    return this.#hosts.get(ip)
+  }
+
+  /** The row of the longest prefix that holds the address and more. */
+  around(ip: Ip): IpcacheEntry | undefined {
+    return this.#byLength.find(([prefix]) => cidrContains(prefix, ip))?.[1]
+  }
+
   has(prefix: Cidr): boolean {
     const host = hostOf(prefix)
     return host !== undefined ? this.#hosts.has(host) : this.#prefixes.has(prefix)

@@ -1,3 +1,4 @@
+import type { FqdnSelector } from './fqdn.ts'
 import type { Identity } from './identity.ts'
 import type { TransportProtocol } from './maps.ts'
 
@@ -29,6 +30,8 @@ export interface CompiledRule {
   readonly ports: readonly PortRange[] | undefined
   /** HTTP requests that pass; undefined: no proxy. */
   readonly http: readonly HttpRule[] | undefined
+  /** Names that may be asked for; undefined: queries are nobody's business. */
+  readonly dns?: readonly FqdnSelector[] | undefined
   /** "from endpoints app=web to 80/TCP" */
   readonly text: string
 }
@@ -39,6 +42,8 @@ export interface PolicyVerdict {
   rule: CompiledRule | undefined
   /** All HTTP rules that apply; undefined: the proxy is not asked. */
   http: readonly HttpRule[] | undefined
+  /** The same of names. */
+  dns?: readonly FqdnSelector[]
   proxyPort: number
 }
 
@@ -47,11 +52,14 @@ interface Counter { packets: number; bytes: number }
 /** A row as `cilium-dbg bpf policy get` shows it. */
 export interface PolicyRow { deny: boolean; direction: Direction; identity: number; protocol: TransportProtocol | 'any'; port: number; to: number; proxyPort: number; packets: number; bytes: number }
 
+/** Where Envoy listens for each direction, and the agent's DNS proxy. */
+export type ProxyPorts = Readonly<Record<Direction | 'dns', number>>
+
 export class EndpointPolicy {
   readonly rules: Readonly<Record<Direction, readonly CompiledRule[]>>
   /** The policies that isolate the endpoint in a direction. */
   readonly selecting: Readonly<Record<Direction, readonly string[]>>
-  readonly proxyPorts: Readonly<Record<Direction, number>>
+  readonly proxyPorts: ProxyPorts
   readonly revision: number
   readonly #known = new Map<string, PolicyVerdict>()
   readonly #counters = new Map<string, Counter>()
@@ -59,7 +67,7 @@ export class EndpointPolicy {
   constructor(
     rules: EndpointPolicy['rules'] = { ingress: [], egress: [] },
     selecting: EndpointPolicy['selecting'] = { ingress: [], egress: [] },
-    proxyPorts: EndpointPolicy['proxyPorts'] = { ingress: 0, egress: 0 },
+    proxyPorts: EndpointPolicy['proxyPorts'] = { ingress: 0, egress: 0, dns: 0 },
     revision = 1,
   ) {
     this.rules = rules
@@ -100,6 +108,9 @@ export class EndpointPolicy {
     if (denied) return { allowed: false, rule: denied, http: undefined, proxyPort: 0 }
     const [first] = rules
     if (!first) return { allowed: !this.enforces(direction), rule: undefined, http: undefined, proxyPort: 0 }
+    if (rules.some((rule) => rule.dns)) {
+      return { allowed: true, rule: rules.find((rule) => rule.dns), http: undefined, dns: rules.flatMap((rule) => rule.dns ?? [{ matchPattern: '*' }]), proxyPort: this.proxyPorts.dns }
+    }
     if (!rules.some((rule) => rule.http)) return { allowed: true, rule: first, http: undefined, proxyPort: 0 }
     // one rule without HTTP conditions allows every request, through the proxy all the same
     const http = rules.flatMap((rule) => rule.http ?? [{}])
@@ -122,7 +133,7 @@ export class EndpointPolicy {
             const key = `${identity} ${protocol} ${from} ${to}`
             const old = rows.get(key)
             if (old?.deny) continue
-            rows.set(key, { deny: rule.deny, direction, identity, protocol, port: from, to, proxyPort: rule.http ? this.proxyPorts[direction] : (old?.proxyPort ?? 0), ...counter })
+            rows.set(key, { deny: rule.deny, direction, identity, protocol, port: from, to, proxyPort: rule.http ? this.proxyPorts[direction] : rule.dns ? this.proxyPorts.dns : (old?.proxyPort ?? 0), ...counter })
           }
         }
       }

@@ -1,13 +1,15 @@
 import type { KubeObject, LabelSelector, NetworkPolicy } from '../../kubernetes/types.ts'
 import { tryParseCidr } from '../../network/address.ts'
+import { own } from '../../own.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import type { PolicyPort, PolicyRule } from '../../policy/types.ts'
+import { fqdnLabel, type FqdnSelector } from './fqdn.ts'
 import { liesIn, type Identity } from './identity.ts'
 import type { CompiledRule, Direction, HttpRule, PortRange } from './policy-map.ts'
 import { compileEndpointSelector, entity } from './selectors.ts'
 
 /** Policies of all three kinds as rules of one form (pkg/k8s/network_policy.go, pkg/policy/api of cilium/cilium v1.17). */
-export interface PortRule { ports?: { port: string; protocol?: string; endPort?: number }[]; rules?: { http?: HttpRule[]; dns?: unknown[] } }
+export interface PortRule { ports?: { port: string; protocol?: string; endPort?: number }[]; rules?: { http?: HttpRule[]; dns?: FqdnSelector[] } }
 export interface CiliumRule {
   fromEndpoints?: LabelSelector[]
   toEndpoints?: LabelSelector[]
@@ -17,6 +19,7 @@ export interface CiliumRule {
   toCIDR?: string[]
   fromCIDRSet?: { cidr?: string; except?: string[] }[]
   toCIDRSet?: { cidr?: string; except?: string[] }[]
+  toFQDNs?: FqdnSelector[]
   toPorts?: PortRule[]
   icmps?: { fields?: { type: number | string; family?: string }[] }[]
 }
@@ -40,6 +43,7 @@ export interface RuleModel {
   readonly peers: CompiledRule['peers']
   readonly ports: readonly PortSpec[] | undefined
   readonly http: readonly HttpRule[] | undefined
+  readonly dns?: readonly FqdnSelector[] | undefined
   readonly text: string
 }
 
@@ -52,6 +56,8 @@ export interface PolicyModel {
   readonly rules: Readonly<Record<Direction, readonly RuleModel[]>>
   /** Prefixes that need an identity. */
   readonly cidrs: readonly string[]
+  /** Names whose addresses need one. */
+  readonly fqdns: readonly FqdnSelector[]
 }
 
 // ---- networking.k8s.io/v1 ----------------------------------------------------------------------------------------
@@ -73,7 +79,7 @@ export function modelOfNetworkPolicy(object: NetworkPolicy): PolicyModel {
     }
   }
   const rules = { ingress: policy.rules.ingress.map(ruleOf('ingress')), egress: policy.rules.egress.map(ruleOf('egress')) }
-  return { name: policy.key, kind: 'NetworkPolicy', selects: (i) => i.namespace === policy.namespace && policy.selectsPod(i.podLabels), isolates: policy.isolates, rules, cidrs }
+  return { name: policy.key, kind: 'NetworkPolicy', selects: (i) => i.namespace === policy.namespace && policy.selectsPod(i.podLabels), isolates: policy.isolates, rules, cidrs, fqdns: [] }
 }
 
 function portOf({ protocol, port, endPort, name, text }: PolicyPort): PortSpec {
@@ -103,7 +109,7 @@ function modelOf(spec: CiliumSpec, namespace: string | undefined, name: string, 
     egress: spec.enableDefaultDeny?.egress ?? ((spec.egress?.length ?? 0) > 0 || (spec.egressDeny?.length ?? 0) > 0),
   }
   const rules = { ingress: rulesOf('ingress'), egress: rulesOf('egress') }
-  return { name, kind, selects: (i) => selector.matches(i.labels), isolates, rules, cidrs }
+  return { name, kind, selects: (i) => selector.matches(i.labels), isolates, rules, cidrs, fqdns: (spec.egress ?? []).flatMap((rule) => rule.toFQDNs ?? []) }
 }
 
 type Peer = (identity: Identity) => boolean
@@ -112,7 +118,8 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
   const [endpoints, entities, prefixes, sets] = direction === 'ingress'
     ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet]
     : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet]
-  const anyPeer = endpoints ?? entities ?? prefixes ?? sets
+  const names = direction === 'egress' ? rule.toFQDNs : undefined
+  const anyPeer = endpoints ?? entities ?? prefixes ?? sets ?? names
   const limited = rule.toPorts ?? rule.icmps
   // "- {}" names nobody: it only isolates
   if (anyPeer === undefined && limited === undefined) return []
@@ -134,14 +141,19 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
     peers.push((i) => liesIn(i, whole!) && !others.some((other) => liesIn(i, other)))
     texts.push(others.length > 0 ? `${whole} except ${others.join(', ')}` : whole!)
   }
+  for (const name of names ?? []) {
+    const label = `fqdn:${fqdnLabel(name)}`
+    peers.push((i) => i.labels[label] !== undefined)
+    texts.push(`name ${fqdnLabel(name)}`)
+  }
   const side = `${direction === 'ingress' ? 'from' : 'to'} ${anyPeer === undefined ? 'anybody' : texts.join(' or ') || 'nobody'}`
   const base = { deny, peers: anyPeer === undefined ? undefined : peers }
   if (limited === undefined) return [{ ...base, ports: undefined, http: undefined, text: side }]
   const out: RuleModel[] = (rule.toPorts ?? []).map((toPort) => {
     const ports = toPort.ports?.map(ciliumPort)
-    const http = toPort.rules?.http
-    const text = `${side}${ports ? ` on ${ports.map((p) => p.text).join(', ')}` : ''}${http ? ` with HTTP ${http.map(httpText).join(' or ')}` : ''}`
-    return { ...base, ports, http, text }
+    const { http, dns } = toPort.rules ?? {}
+    const text = `${side}${ports ? ` on ${ports.map((p) => p.text).join(', ')}` : ''}${http ? ` with HTTP ${http.map(httpText).join(' or ')}` : ''}${dns ? ` asking for ${dns.map(fqdnLabel).join(' or ')}` : ''}`
+    return { ...base, ports, http, dns, text }
   })
   const icmp = (rule.icmps ?? []).flatMap((i) => i.fields ?? [])
   if (icmp.length > 0) {
@@ -158,7 +170,7 @@ const ICMP_TYPES: Readonly<Record<string, number>> = { EchoReply: 0, Destination
 const ICMP6_TYPES: Readonly<Record<string, number>> = { DestinationUnreachable: 1, PacketTooBig: 2, TimeExceeded: 3, ParameterProblem: 4, EchoRequest: 128, EchoReply: 129, RouterSolicitation: 133, RouterAdvertisement: 134, NeighborSolicitation: 135, NeighborAdvertisement: 136, RedirectMessage: 137 }
 
 function icmpNumber(type: number | string, names: Readonly<Record<string, number>>): number {
-  return typeof type === 'number' ? type : (names[type] ?? Number(type))
+  return typeof type === 'number' ? type : (own(names, type) ?? Number(type))
 }
 
 function wholePrefix(text: string): string {

@@ -1,9 +1,10 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, NetworkPolicy } from '../../kubernetes/types.ts'
+import { own } from '../../own.ts'
 import type { Datapath } from './datapath.ts'
 import { cidrIdentity, LOCAL_SCOPE, type Identity } from './identity.ts'
 import type { Endpoint } from './maps.ts'
-import { EndpointPolicy, type CompiledRule, type Direction, type PortRange } from './policy-map.ts'
+import { EndpointPolicy, type CompiledRule, type Direction, type PortRange, type ProxyPorts } from './policy-map.ts'
 import { modelOfNetworkPolicy, modelsOfCiliumPolicy, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
 
 /** All policies of the cluster as an agent knows them (pkg/policy/repository.go), and the identities of their prefixes. */
@@ -14,21 +15,19 @@ export class PolicyRepository {
   readonly #objects = new Map<string, KubeObject>()
   readonly #cidrs = new Map<string, number>()
   readonly #stops: (() => void)[] = []
-  readonly #proxyPorts: EndpointPolicy['proxyPorts']
-  #nextLocal = LOCAL_SCOPE + 1
+  readonly #proxyPorts: ProxyPorts
   /** As `cilium-dbg policy get` tells it. */
   revision = 1
   /** "http" → numbers: what Pods call their ports. */
   namedPorts: (name: string) => readonly number[] = () => []
 
-  constructor(dp: Datapath, client: KubernetesClient, proxyPorts: EndpointPolicy['proxyPorts'], changed: () => void) {
+  constructor(dp: Datapath, client: KubernetesClient, proxyPorts: ProxyPorts, changed: () => void) {
     this.#dp = dp
     this.#changed = changed
     this.#proxyPorts = proxyPorts
     for (const [id, identity] of dp.identities) {
       if (identity.cidr === undefined) continue
       this.#cidrs.set(identity.cidr, id)
-      this.#nextLocal = Math.max(this.#nextLocal, id + 1)
     }
     this.#watch<NetworkPolicy>(client, 'networkpolicies', 'knp', (object) => [modelOfNetworkPolicy(object)])
     this.#watch<CiliumNetworkPolicy>(client, 'ciliumnetworkpolicies.cilium.io', 'cnp', modelsOfCiliumPolicy)
@@ -64,16 +63,18 @@ export class PolicyRepository {
       }
       this.revision++
       this.#prefixes()
+      this.#dp.names.select([...this.#models.values()].flat().flatMap((m) => m.fqdns))
       this.#changed()
     }))
   }
 
   /** Each prefix of a rule is an identity of this node's own, and a row of ipcache. */
   #prefixes(): void {
+    const dp = this.#dp
     const wanted = new Set([...this.#models.values()].flat().flatMap((m) => m.cidrs).filter((cidr) => !cidr.endsWith('/0')))
     for (const cidr of wanted) {
-      if (this.#cidrs.has(cidr) || !this.#dp.family(cidr)) continue
-      const id = this.#nextLocal++
+      if (this.#cidrs.has(cidr) || !dp.family(cidr)) continue
+      const id = (dp.lastLocal = Math.max(LOCAL_SCOPE, dp.lastLocal) + 1)
       this.#cidrs.set(cidr, id)
       this.#dp.identities.set(id, cidrIdentity(id, cidr, this.#dp.worldOf(cidr)))
       // what an address is known as (a Pod, a node) comes before a prefix
@@ -90,7 +91,7 @@ export class PolicyRepository {
   policyFor(endpoint: Endpoint, identity: Identity): EndpointPolicy {
     const mine = [...this.#models.values()].flat().filter((model) => model.selects(identity))
     const rulesOf = (direction: Direction): CompiledRule[] => mine.flatMap((model) => model.rules[direction].map((rule): CompiledRule => ({
-      policy: model.name, deny: rule.deny, peers: rule.peers, http: rule.http, text: rule.text,
+      policy: model.name, deny: rule.deny, peers: rule.peers, http: rule.http, dns: rule.dns, text: rule.text,
       ports: rule.ports?.flatMap((port) => this.#numbers(port, direction, endpoint)),
     })))
     const selecting = (direction: Direction): string[] => [...new Set(mine.filter((m) => m.isolates[direction]).map((m) => m.name))].sort()
@@ -99,8 +100,8 @@ export class PolicyRepository {
 
   #numbers({ protocol, from, to, name, icmpType }: PortSpec, direction: Direction, endpoint: Endpoint): PortRange[] {
     if (name === undefined) return [{ protocol, from, to, ...(icmpType === undefined ? {} : { icmpType }) }]
-    const own = endpoint.namedPorts[name]
-    const numbers = direction === 'ingress' ? (own ? [own.port] : []) : this.namedPorts(name)
+    const named = own(endpoint.namedPorts, name)
+    const numbers = direction === 'ingress' ? (named ? [named.port] : []) : this.namedPorts(name)
     return numbers.map((port) => ({ protocol, from: port, to: port }))
   }
 }

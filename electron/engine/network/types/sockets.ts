@@ -49,13 +49,14 @@ export interface TcpListener {
 export interface UdpSocket {
   readonly address: Ip
   readonly port: number
-  onDatagram: ((datagram: { source: Ip; sourcePort: number; destination: Ip; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
+  onDatagram: ((datagram: { source: Ip; sourcePort: number; destination: Ip; destinationPort: number; data: Uint8Array; journey: Journey | undefined }) => void) | undefined
   /** ICMP errors about what it sent: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
   onError: ((error: Error & { code: string }) => void) | undefined
   /** connect(2): from here on it hears this peer alone. `local`: the address that the peer has written to. */
   connect(address: Ip, port: number, local?: Ip): void
   /** Throws SystemError ENETUNREACH when there is no route, EPERM when an own rule drops it. Returns the journey of a connection's first datagram. */
-  send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; ttl?: number }): Journey | undefined
+  /** `sourcePort`: another than its own, as with a header that the program wrote itself (IP_HDRINCL). */
+  send(data: Uint8Array, destination: Ip, port: number, options?: { source?: Ip; sourcePort?: number; ttl?: number }): Journey | undefined
   close(): void
 }
 
@@ -156,8 +157,8 @@ export interface Sockets {
   listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; mark?: number }, onConnection: (connection: TcpConnection) => void): TcpListener
   /** `transparent`: from any source (IP_TRANSPARENT); `mark`: SO_MARK. Never throws for the network's reasons: those arrive at onClose. */
   connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner; transparent?: boolean; mark?: number }, handlers: TcpHandlers): TcpConnection
-  /** The wildcard as with `listen`; a socket with neither address nor port may send to either family. */
-  udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean }): UdpSocket
+  /** The wildcard as with `listen`; a socket with neither address nor port may send to either family. `transparent` and `mark` as with `connect`. */
+  udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; transparent?: boolean; mark?: number }): UdpSocket
   /** Sends to addresses of either family. */
   ping(options?: { owner?: SocketOwner }): PingSocket
   raw(options?: { owner?: SocketOwner }): RawSocket

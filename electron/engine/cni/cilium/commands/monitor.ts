@@ -14,9 +14,9 @@ export function* monitor(process: Process, datapath: Datapath, args: readonly st
     return error.code
   }
   const type = parsed.values.get('-t') ?? parsed.values.get('--type')
-  const kinds: Readonly<Record<string, MonitorEvent['kind']>> = { drop: 'drop', trace: 'trace', 'policy-verdict': 'verdict' }
+  const kinds: Readonly<Record<string, MonitorEvent['kind']>> = { drop: 'drop', trace: 'trace', 'policy-verdict': 'verdict', l7: 'l7' }
   if (type !== undefined && !(type in kinds)) {
-    yield* process.printError(`podhop: not simulated: cilium-dbg monitor --type ${type} (use drop, trace or policy-verdict)\n`)
+    yield* process.printError(`podhop: not simulated: cilium-dbg monitor --type ${type} (use drop, trace, policy-verdict or l7)\n`)
     return 69
   }
   const endpoint = parsed.values.get('--related-to') ?? parsed.values.get('--to') ?? parsed.values.get('--from')

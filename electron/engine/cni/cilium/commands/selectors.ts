@@ -1,4 +1,5 @@
 import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
+import { fqdnLabel, type FqdnSelector } from '../fqdn.ts'
 import type { Identity } from '../identity.ts'
 import { compileEndpointSelector, entity } from '../selectors.ts'
 
@@ -7,6 +8,7 @@ export interface CachedSelector { text: string; labels: string; matches(identity
 
 interface Peers {
   fromEndpoints?: LabelSelector[]; toEndpoints?: LabelSelector[]; fromEntities?: string[]; toEntities?: string[]; fromCIDR?: string[]; toCIDR?: string[]; fromCIDRSet?: { cidr: string }[]; toCIDRSet?: { cidr: string }[]
+  toFQDNs?: FqdnSelector[]
   from?: KubernetesPeer[]; to?: KubernetesPeer[]
 }
 interface KubernetesPeer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string } }
@@ -37,6 +39,7 @@ function selectorsOf(rule: Peers, namespace: string | undefined): Omit<CachedSel
     }),
     ...entities.map((name) => ({ text: goSelector(name === 'all' ? {} : { matchLabels: { [`reserved:${name}`]: '' } }), matches: entity(name) })),
     ...cidrs.map((cidr) => ({ text: goSelector({ matchLabels: { [`cidr:${cidr}`]: '' } }), matches: (identity: Identity) => identity.cidr === cidr })),
+    ...(rule.toFQDNs ?? []).map((name) => ({ text: `MatchName: ${name.matchName ?? ''}, MatchPattern: ${name.matchPattern ?? ''}`, matches: (identity: Identity) => identity.labels[`fqdn:${fqdnLabel(name)}`] !== undefined })),
   ]
   // a rule about ports alone is about everybody
   return all.length > 0 ? all : [{ text: goSelector({}), matches: () => true }]

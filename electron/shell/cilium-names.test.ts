@@ -1,0 +1,59 @@
+import { beforeEach, expect, it } from 'vitest'
+import { house, type House } from './house.samples.ts'
+
+/** CiliumNetworkPolicies about names: the DNS proxy sees the answers, and their addresses become identities. */
+let lab: House
+const run = (script: string): string => lab.run(script).output
+
+beforeEach(() => {
+  lab = house({ cni: 'cilium' })
+  run(`kubectl run client --image=nicolaka/netshoot --overrides='{"spec":{"nodeName":"worker-1"}}' -- sleep infinity; kubectl wait --for=condition=Ready pod/client`)
+})
+
+const toDns = (dns: string): string => `{toEndpoints: [{matchLabels: {'k8s:io.kubernetes.pod.namespace': kube-system, 'k8s:k8s-app': kube-dns}}], toPorts: [{ports: [{port: '53', protocol: ANY}], rules: {dns: [${dns}]}}]}`
+
+function policy(...egress: string[]): void {
+  const yaml = `{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: names}, spec: {endpointSelector: {matchLabels: {run: client}}, egress: [${egress.join(', ')}]}}`
+  expect(run(`kubectl apply -f - <<'EOF'\n${yaml}\nEOF\nsleep 1`)).toBe('ciliumnetworkpolicy.cilium.io/names created\n')
+}
+
+const inPod = (command: string): string => run(`kubectl exec client -- ${command} 2>/dev/null`)
+const cilium = (command: string): string => run(`kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=worker-1 -o name) -c cilium-agent -- cilium-dbg ${command}`)
+
+it('only the name that a rule means can be connected to, once it was asked for', () => {
+  policy(toDns("{matchPattern: '*'}"), '{toFQDNs: [{matchName: example.com}]}')
+  expect(run('hop trace default/client http://192.0.2.53 -o json | jq -r .reason')).toBe('drop-policy\n')
+  expect(inPod('curl -s -m 3 http://example.com')).toContain('This page of example.com')
+  expect(inPod("curl -s -m 3 -w '%{exitcode}' http://google.com")).toBe('28')
+  const cache = cilium('fqdn cache list')
+  expect(cache).toMatch(/^Endpoint {3}Source {3}FQDN +TTL {3}ExpirationTime +IPs +$/m)
+  expect(cache).toMatch(/^\d+ +lookup +example\.com\. +\d+ +2026-\S+Z +192\.0\.2\.53 +$/m)
+  expect(cilium('identity list')).toMatch(/^16777217 +fqdn:example\.com\n +reserved:world$/m)
+  expect(run('hop trace default/client http://google.com -o json | jq -r ".hops[-1].text"')).toContain('no rule of it allows 80/TCP to world')
+  expect(run('hop trace default/client http://example.com')).toContain('the other side is example.com (identity 16777217)')
+})
+
+it('asking for another name is refused, by UDP and by TCP', () => {
+  policy(toDns('{matchName: example.com}'), "{toFQDNs: [{matchPattern: '*.com'}]}")
+  expect(inPod('dig +short example.com')).toBe('192.0.2.53\n')
+  expect(inPod('dig google.com')).toContain('status: REFUSED')
+  expect(inPod('dig +tcp +short example.com')).toBe('192.0.2.53\n')
+  expect(inPod('dig +tcp google.com')).toContain('status: REFUSED')
+})
+
+it('monitor tells of questions and answers', () => {
+  policy(toDns('{matchName: example.com}'))
+  const monitored = run(`kubectl exec client -- sh -c 'sleep 1; dig +short example.com; dig +short google.com' >/dev/null & ${`kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=worker-1 -o name) -c cilium-agent -- timeout 3 cilium-dbg monitor -t l7`}; wait`)
+  expect(monitored).toMatch(/^-> Request dns from \d+ \(\[.*k8s:run=client\]\) to \d+ \(\[.*\]\), identity \d+->\d+, verdict Forwarded DNS Query: example\.com\. A$/m)
+  expect(monitored).toMatch(/^<- Response dns to \d+ .* verdict Forwarded DNS Query: example\.com\. A TTL: \d+ Answer: '192\.0\.2\.53'$/m)
+  expect(monitored).toMatch(/verdict Denied DNS Query: google\.com\. A$/m)
+})
+
+it('an address is forgotten after its time, unless a connection lasts', () => {
+  policy(toDns("{matchPattern: '*'}"), '{toFQDNs: [{matchName: github.com}]}')
+  run(`kubectl exec client -- sh -c 'sleep 900 | nc github.com 80' &`)
+  run('sleep 600')
+  expect(cilium('fqdn cache list')).toMatch(/^\d+ +connection +github\.com\. +0 /m)
+  run('kubectl exec client -- killall nc; sleep 180')
+  expect(cilium('fqdn cache list')).not.toContain('github.com')
+})
