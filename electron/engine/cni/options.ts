@@ -39,6 +39,6 @@ export function readCni(
     if (values.includes(chosen)) cniOptions[option] = chosen
     else report(`cni.${option}`, given[option], values.join(', '))
   }
-  for (const option of Object.keys(given)) if (option !== 'plugin' && !(option in choices)) unknown(`cni.${option}`, given[option], ['plugin', ...Object.keys(choices)])
+  for (const option of Object.keys(given)) if (option !== 'plugin' && !Object.hasOwn(choices, option)) unknown(`cni.${option}`, given[option], ['plugin', ...Object.keys(choices)])
   return { cni, cniOptions }
 }

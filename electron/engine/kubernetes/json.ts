@@ -1,3 +1,5 @@
+import { put } from '../own.ts'
+
 /** JSON values, and how Go prints them in the API server's messages. */
 export type Json = null | boolean | number | string | Json[] | JsonObject
 export interface JsonObject {
@@ -12,6 +14,8 @@ export function isObject(value: unknown): value is JsonObject {
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  // a key __proto__ that the other has not
+  if (b === Object.prototype) return false
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false
     for (let i = 0; i < a.length; i++) if (!deepEqual(a[i], b[i])) return false
@@ -78,7 +82,7 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (!isObject(value)) return value
   const out: Record<string, unknown> = {}
-  for (const key of Object.keys(value).sort(compareStrings)) out[key] = sorted(value[key])
+  for (const key of Object.keys(value).sort(compareStrings)) put(out, key, sorted(value[key]))
   return out
 }
 

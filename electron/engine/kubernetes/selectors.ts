@@ -29,7 +29,11 @@ export class Selector {
   }
 
   matches(labels: Labels): boolean {
-    for (const r of this.requirements) if (!satisfies(r, labels?.[r.key])) return false
+    for (const r of this.requirements) {
+      const value = labels?.[r.key]
+      // what every object has under this name is no label
+      if (!satisfies(r, typeof value === 'string' ? value : undefined)) return false
+    }
     return true
   }
 

@@ -1,7 +1,7 @@
 import type { Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { joinHostPort } from '../network/address.ts'
-import { byName } from '../own.ts'
+import { byName, own, put } from '../own.ts'
 import { decodeUtf8 } from '../text.ts'
 import { parseGoFlags } from './go-flags.ts'
 import { canonicalHeader, goJson, parseGoDuration, serveGo, splitTarget, type GoAnswer } from './http/go.ts'
@@ -110,7 +110,7 @@ class Answers {
   #api(request: HttpRequest, query: Map<string, string>): GoAnswer {
     const headers: Record<string, string[]> = {}
     for (const [name, value] of [...request.headers].map(([n, v]) => [canonicalHeader(n), v] as const).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
-      if (name !== 'Host') (headers[name] ??= []).push(value)
+      if (name !== 'Host') put(headers, name, [...(own(headers, name) ?? []), value])
     }
     const environ = isTrue(query.get('env')) ? Object.fromEntries([...this.#process.env].sort(([a], [b]) => (a < b ? -1 : 1))) : undefined
     const data = {

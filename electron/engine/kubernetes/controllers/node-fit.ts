@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { milliValue } from '../schema/quantity.ts'
 import type { Node, Pod, PodSpec } from '../types.ts'
 
@@ -30,7 +31,7 @@ export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
   const expressions = term.matchExpressions ?? []
   const fields = term.matchFields ?? []
   if (expressions.length === 0 && fields.length === 0) return false
-  return expressions.every((e) => holds(e, node.metadata.labels?.[e.key])) && fields.every((e) => holds(e, e.key === 'metadata.name' ? node.metadata.name : undefined))
+  return expressions.every((e) => holds(e, own(node.metadata.labels, e.key))) && fields.every((e) => holds(e, e.key === 'metadata.name' ? node.metadata.name : undefined))
 }
 
 function holds({ operator, values = [] }: { operator: string; values?: string[] }, value: string | undefined): boolean {
@@ -54,7 +55,7 @@ export interface Requests { cpu: number; memory: number }
 /** CPU in thousandths and memory in bytes; init containers run alone, so the largest counts. */
 export function requestsOf(spec: PodSpec): Requests {
   const of = (c: { resources?: { requests?: Record<string, string> } }, name: string, scale: number): number => {
-    const text = c.resources?.requests?.[name]
+    const text = own(c.resources?.requests, name)
     return text === undefined ? 0 : milliValue(String(text)) / scale
   }
   const sum = (name: string, scale: number): number => {

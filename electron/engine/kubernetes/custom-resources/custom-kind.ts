@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { ageOf } from '../human-duration.ts'
 import { deepEqual, isObject, sortedJson, type JsonObject } from '../json.ts'
 import { NAME } from '../kinds/columns.ts'
@@ -182,6 +183,6 @@ function scaleFields({ specReplicasPath = '', statusReplicasPath = '', labelSele
 
 function setAt(object: JsonObject, path: readonly string[], value: number): JsonObject {
   const [key, ...rest] = path
-  const below = object[key!]
+  const below = own(object, key!)
   return { ...object, [key!]: rest.length === 0 ? value : setAt(isObject(below) ? below : {}, rest, value) }
 }

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { deepEqual, isObject } from '../json.ts'
 
 /**
@@ -11,7 +12,7 @@ export function readPath(path: string): (value: unknown) => unknown[] {
 
 type Step = (value: unknown) => unknown[]
 
-const field = (name: string): Step => (value) => (isObject(value) && value[name] !== undefined ? [value[name]] : [])
+const field = (name: string): Step => (value) => (isObject(value) && own(value, name) !== undefined ? [value[name]] : [])
 
 function parse(path: string): Step[] {
   const steps: Step[] = []

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import type { Field, StructType, Type } from '../schema/notation.ts'
 import { schemaOf } from '../schema/index.ts'
 import { additional, type JsonSchema } from './schema.ts'
@@ -29,7 +30,7 @@ function fieldOf(name: string, schema: JsonSchema): Field | undefined {
   const listType = schema['x-kubernetes-list-type']
   const keys = [...(schema['x-kubernetes-list-map-keys'] ?? [])].sort()
   const ownership = type.kind === 'list' ? (listType === 'map' ? 'keys' : listType === 'set' ? 'set' : 'atomic') : schema['x-kubernetes-map-type'] === 'atomic' ? 'atomic' : 'granular'
-  const listKeys = ownership === 'keys' ? keys.map((key) => ({ name: key, default: textOf(schema.items?.properties?.[key]?.default) })) : []
+  const listKeys = ownership === 'keys' ? keys.map((key) => ({ name: key, default: textOf(own(schema.items?.properties, key)?.default) })) : []
   return { name, type, pointer: true, keepZero: true, merge: 'atomic', mergeKey: '', retainKeys: false, replace: false, ownership, listKeys }
 }
 

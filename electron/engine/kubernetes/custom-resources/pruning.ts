@@ -1,3 +1,4 @@
+import { own, put } from '../../own.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { additional, type JsonSchema, property } from './schema.ts'
 
@@ -10,7 +11,7 @@ export function copyOf<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copyOf) as T
   if (!isObject(value)) return value
   const out: JsonObject = {}
-  for (const key of Object.keys(value)) if (value[key] !== undefined) out[key] = copyOf(value[key])
+  for (const key of Object.keys(value)) if (value[key] !== undefined) put(out, key, copyOf(value[key]))
   return out as T
 }
 
@@ -25,11 +26,12 @@ export function setDefaults(value: unknown, schema: JsonSchema | undefined): voi
     }
     for (const [key, child] of Object.entries(schema.properties ?? {})) {
       if (child.default === undefined) continue
-      if (value[key] === undefined || (value[key] === null && !child.nullable)) value[key] = copyOf(child.default) as never
+      const present = own(value, key)
+      if (present === undefined || (present === null && !child.nullable)) put(value, key, copyOf(child.default))
     }
     for (const key of Object.keys(value)) {
       const child = property(schema, key)
-      if (!child && values && value[key] === null && !values.nullable && values.default !== undefined) value[key] = copyOf(values.default) as never
+      if (!child && values && value[key] === null && !values.nullable && values.default !== undefined) put(value, key, copyOf(values.default))
       setDefaults(value[key], child ?? values)
     }
   } else if (Array.isArray(value)) {

@@ -1,4 +1,5 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js'
+import { own, put } from '../../own.ts'
 import type { FieldErrors } from '../field-errors.ts'
 import { deepEqual, isObject, type JsonObject } from '../json.ts'
 import { hasFormat } from './formats.ts'
@@ -97,12 +98,12 @@ function walk(value: unknown, old: unknown, schema: JsonSchema, path: string, er
     const values = additional(schema)
     for (const key of Object.keys(value)) {
       const child = property(schema, key)
-      if (child) walk(value[key], before?.[key], child, path ? `${path}.${key}` : key, errors)
-      else if (values) walk(value[key], before?.[key], values, `${path}[${key}]`, errors)
+      if (child) walk(value[key], own(before, key), child, path ? `${path}.${key}` : key, errors)
+      else if (values) walk(value[key], own(before, key), values, `${path}[${key}]`, errors)
     }
   } else if (Array.isArray(value) && schema.items) {
     const keys = schema['x-kubernetes-list-type'] === 'map' && Array.isArray(old) ? (schema['x-kubernetes-list-map-keys'] ?? []) : undefined
-    const same = (a: unknown, b: unknown): boolean => isObject(a) && isObject(b) && keys!.every((key) => deepEqual(a[key], b[key]))
+    const same = (a: unknown, b: unknown): boolean => isObject(a) && isObject(b) && keys!.every((key) => deepEqual(own(a, key), own(b, key)))
     value.forEach((item, i) => walk(item, keys ? (old as unknown[]).find((each) => same(each, item)) : undefined, schema.items!, `${path}[${i}]`, errors))
   }
 }
@@ -162,7 +163,7 @@ function toCel(value: unknown, schema: JsonSchema | undefined): unknown {
   const values = additional(schema)
   for (const key of Object.keys(value)) {
     const child = property(schema, key)
-    if (value[key] !== undefined && value[key] !== null) out[child ? escaped(key) : key] = toCel(value[key], child ?? values) as never
+    if (value[key] !== undefined && value[key] !== null) put(out, child ? escaped(key) : key, toCel(value[key], child ?? values))
   }
   return out
 }

@@ -1,4 +1,4 @@
-import { byName } from '../../own.ts'
+import { byName, put } from '../../own.ts'
 import { isObject } from '../json.ts'
 
 /** JSONSchemaProps of apiextensions.k8s.io/v1, as they stand in a CustomResourceDefinition. */
@@ -128,7 +128,7 @@ export class SchemaReader {
       case 'schemaMap': {
         if (!isObject(given)) return this.#fail(given, at, GO_TYPES[shape])
         const out: Record<string, JsonSchema> = {}
-        for (const name of Object.keys(given)) out[name] = this.read(given[name], `${at}.${name}`)
+        for (const name of Object.keys(given)) put(out, name, this.read(given[name], `${at}.${name}`))
         return Object.keys(out).length > 0 ? out : undefined
       }
     }

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import type { FieldErrors } from '../field-errors.ts'
 import { FieldErrors as Errors, GoValue } from '../field-errors.ts'
 import { compareStrings, deepEqual } from '../json.ts'
@@ -116,7 +117,7 @@ function declared(part: JsonSchema, base: JsonSchema, at: string, path: string, 
     else errors.required(`${path}.items`, `because it is defined in ${at}.items`)
   }
   for (const [name, child] of Object.entries(part.properties ?? {})) {
-    const target = base.properties?.[name]
+    const target = own(base.properties, name)
     if (target) declared(child, target, `${at}.properties[${name}]`, `${path}.properties[${name}]`, errors)
     else errors.required(`${path}.properties[${name}]`, `because it is defined in ${at}.properties[${name}]`)
   }
@@ -197,14 +198,14 @@ function mapKeys(items: JsonSchema, keys: readonly string[], path: string, error
   const shown = (): GoValue => new GoValue(`[]string{${keys.map((k) => JSON.stringify(k)).join(', ')}}`)
   const seen = new Set<string>()
   for (const key of keys) {
-    const child = items.properties?.[key]
+    const child = own(items.properties, key)
     if (!child) errors.invalid(`${path}.x-kubernetes-list-map-keys`, shown(), 'entries must all be names of item properties')
     else if (child.type === 'array' || child.type === 'object') errors.invalid(`${path}.items.properties[${key}].type`, 'object', "must be a scalar type if parent array's x-kubernetes-list-type is map")
     if (seen.has(key)) errors.invalid(`${path}.x-kubernetes-list-map-keys`, shown(), 'must not contain duplicate entries')
     seen.add(key)
   }
   for (const key of keys) {
-    const child = items.properties?.[key]
+    const child = own(items.properties, key)
     if (child && !items.required?.includes(key) && child.default === undefined) {
       errors.required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property')
     }

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { FieldErrors, GoValue } from '../field-errors.ts'
 import { deepEqual, isObject, quote } from '../json.ts'
 import { dns1035Label, dns1123Subdomain } from '../validation/names.ts'
@@ -94,7 +95,7 @@ function validateVersion(version: DefinitionVersion, path: string, errors: Field
     if (!jsonPath) return errors.required(at)
     const names = jsonPath.split('.').slice(1)
     let schema: JsonSchema | undefined = version.schema?.openAPIV3Schema
-    for (const name of names) schema = schema?.properties?.[name]
+    for (const name of names) schema = own(schema?.properties, name)
     if (!jsonPath.startsWith('.') || !schema) return errors.invalid(at, jsonPath, `is an invalid path: does not refer to a valid field`)
     if (names[0] === 'metadata') errors.invalid(at, jsonPath, 'must not point to fields in metadata')
     if (!['string', 'boolean', 'integer'].includes(schema.type ?? '')) errors.invalid(at, jsonPath, 'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.')

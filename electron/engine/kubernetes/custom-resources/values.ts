@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { type FieldErrors, GoValue } from '../field-errors.ts'
 import { compareStrings, deepEqual, isObject, quote, type JsonObject } from '../json.ts'
 import { hasFormat, isKnownFormat } from './formats.ts'
@@ -155,7 +156,7 @@ function byKeys(list: readonly unknown[], keys: readonly string[]): Map<string, 
   return new Map(list.map((item) => [keyText(item, keys), item]))
 }
 function keyText(item: unknown, keys: readonly string[]): string {
-  return JSON.stringify(keys.map((key) => (isObject(item) ? (item[key] ?? null) : null)))
+  return JSON.stringify(keys.map((key) => (isObject(item) ? (own(item, key) ?? null) : null)))
 }
 
 function checkEnum(value: unknown, schema: JsonSchema, path: string, result: Result): void {
@@ -173,14 +174,14 @@ function checkObject(value: JsonObject, old: JsonObject | undefined, schema: Jso
   const values = additional(schema)
   for (const key of keys) {
     if (property(schema, key)) continue
-    if (values) result.merge(validate(value[key], old?.[key], values, `${path}.${key}`))
+    if (values) result.merge(validate(value[key], own(old, key), values, `${path}.${key}`))
     else if (schema.additionalProperties === false) invalid(result, path, '', `${path}.${key} in body is a forbidden property`)
   }
   for (const name of Object.keys(schema.properties ?? {}).sort(compareStrings)) {
-    if (value[name] !== undefined) result.merge(validate(value[name], old?.[name], schema.properties![name]!, path ? `${path}.${name}` : name))
+    if (own(value, name) !== undefined) result.merge(validate(value[name], own(old, name), schema.properties![name]!, path ? `${path}.${name}` : name))
   }
   for (const name of schema.required ?? []) {
-    if (value[name] === undefined) result.errors.push((errors, prefix) => errors.required(place(prefix, `${path}.${name}`)))
+    if (own(value, name) === undefined) result.errors.push((errors, prefix) => errors.required(place(prefix, `${path}.${name}`)))
   }
 }
 
@@ -207,7 +208,7 @@ export function validateLists(value: unknown, schema: JsonSchema, path: string, 
       const wrong = value.findIndex((item) => item !== null && !isObject(item))
       if (wrong >= 0) errors.invalid(`${path}[${wrong}]`, goValue(value[wrong]), 'must be an object for an array of list-type map')
       else {
-        const ids = value.map((item) => Object.fromEntries(keys.filter((key) => isObject(item) && item[key] !== undefined).map((key) => [key, (item as JsonObject)[key]])))
+        const ids = value.map((item) => Object.fromEntries(keys.filter((key) => isObject(item) && own(item, key) !== undefined).map((key) => [key, (item as JsonObject)[key]])))
         for (const i of repeated(ids)) errors.duplicate(`${path}[${i}]`, goValue(ids[i]))
       }
     }

@@ -1,3 +1,4 @@
+import { put } from '../../own.ts'
 import type { ApiResource } from '../client.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
 import type { KubeObject, Table } from '../types.ts'
@@ -17,7 +18,7 @@ export function parseAccept(accept: string): MediaType[] {
     const parameters: Record<string, string> = {}
     for (const parameter of rest) {
       const equals = parameter.indexOf('=')
-      if (equals > 0) parameters[parameter.slice(0, equals)] = parameter.slice(equals + 1)
+      if (equals > 0) put(parameters, parameter.slice(0, equals), parameter.slice(equals + 1))
     }
     return { type: type.toLowerCase(), parameters, at, q: Number(parameters['q'] ?? 1) }
   })

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { StatusError, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from '../client.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { FieldErrors } from '../field-errors.ts'
@@ -163,7 +164,7 @@ export function listOptions({ info: { namespace, name, query } }: Call): ListOpt
 function writeOptions({ info: { query }, request, warnings }: Call): WriteOptions {
   const validation = query.get('fieldValidation')
   const dryRun = query.all('dryRun').filter((v) => v !== '')
-  checkOptions({ POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions' }[request.method] ?? 'DeleteOptions', dryRun, validation)
+  checkOptions(own({ POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions' }, request.method) ?? 'DeleteOptions', dryRun, validation)
   const json = mediaType(request.contentType ?? '') === 'application/json' && request.body.length > 0
   return {
     dryRun: dryRun.length > 0,

@@ -1,3 +1,4 @@
+import { put } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { encodeBase64 } from '../base64.ts'
 import { badRequest, notSimulated } from '../status.ts'
@@ -107,7 +108,7 @@ function decodeMessage(message: Message, reader: Reader): Json {
         else entry.skip(inner.wire)
       }
       const map = (object[field.name] ??= {}) as Json
-      map[key] = value
+      put(map, key, value)
     } else if (field.list) {
       const list = (object[field.name] ??= []) as unknown[]
       list.push(decodeValue(field.type, reader))

@@ -1,4 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1'
+import { put } from '../../own.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { encodeBase64 } from '../base64.ts'
 import type { ConfigMap, KubeObject, StoredMeta } from '../types.ts'
@@ -33,7 +34,7 @@ export const secret: Kind<Secret> = {
     object.type ??= 'Opaque'
     if (!object.stringData) return
     object.data = { ...object.data }
-    for (const [key, text] of Object.entries(object.stringData)) object.data[key] = encodeBase64(encodeUtf8(text))
+    for (const [key, text] of Object.entries(object.stringData)) put(object.data, key, encodeBase64(encodeUtf8(text)))
     delete object.stringData
   },
   validate: validateSecret,

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { admitPod, admitPodUpdate } from '../admission/pods.ts'
 import { deepEqual } from '../json.ts'
 import type { Pod, PodCondition } from '../types.ts'
@@ -84,14 +85,15 @@ const GATED: PodCondition = {
 
 /** applyMatchLabelKeysAndMismatchLabelKeys: what terms of pod affinity ask of the Pod's own labels becomes part of their selectors. */
 function mergeLabelKeys({ metadata: { labels = {} }, spec: { affinity } }: Pod): void {
-  for (const own of [affinity?.podAffinity, affinity?.podAntiAffinity]) {
-    const terms = [...(own?.requiredDuringSchedulingIgnoredDuringExecution ?? []), ...(own?.preferredDuringSchedulingIgnoredDuringExecution?.map((t) => t.podAffinityTerm) ?? [])]
+  for (const side of [affinity?.podAffinity, affinity?.podAntiAffinity]) {
+    const terms = [...(side?.requiredDuringSchedulingIgnoredDuringExecution ?? []), ...(side?.preferredDuringSchedulingIgnoredDuringExecution?.map((t) => t.podAffinityTerm) ?? [])]
     for (const term of terms) {
       if (!term.labelSelector) continue
       for (const [keys, operator] of [[term.matchLabelKeys, 'In'], [term.mismatchLabelKeys, 'NotIn']] as const) {
         for (const key of keys ?? []) {
-          if (labels[key] === undefined) continue
-          term.labelSelector = { ...term.labelSelector, matchExpressions: [...(term.labelSelector.matchExpressions ?? []), { key, operator, values: [labels[key]] }] }
+          const value = own(labels, key)
+          if (value === undefined) continue
+          term.labelSelector = { ...term.labelSelector, matchExpressions: [...(term.labelSelector.matchExpressions ?? []), { key, operator, values: [value] }] }
         }
       }
     }

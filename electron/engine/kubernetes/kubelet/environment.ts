@@ -1,4 +1,5 @@
 import { Environment } from '../../machine/environment.ts'
+import { own } from '../../own.ts'
 import type { Image } from '../../programs/types.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { decodeBase64 } from '../base64.ts'
@@ -69,7 +70,7 @@ function fromSource(from: ValueFrom, pod: Pod, container: Container, facts: Host
   if (from.fieldRef) return fieldOf(pod, from.fieldRef.fieldPath, facts)
   if (from.resourceFieldRef) return resourceOf(pod, container, from.resourceFieldRef, facts)
   const keyed = (kind: string, ref: { name?: string; key: string; optional?: boolean }, data: Record<string, string> | undefined): string | undefined => {
-    const value = data?.[ref.key]
+    const value = own(data, ref.key)
     if (value !== undefined || ref.optional) return value
     if (!data) throw new ConfigError(`${kind.toLowerCase()} "${ref.name}" not found`)
     throw new ConfigError(`couldn't find key ${ref.key} in ${kind} ${namespace}/${ref.name}`)
@@ -92,7 +93,7 @@ export function fieldOf(pod: Pod, path: string, facts: HostFacts): string {
   const subscript = /^metadata\.(labels|annotations)(?:\['([^']*)'\])?$/.exec(path)
   if (subscript) {
     const map = metadata[subscript[1] as 'labels'] ?? {}
-    if (subscript[2] !== undefined) return map[subscript[2]] ?? ''
+    if (subscript[2] !== undefined) return own(map, subscript[2]) ?? ''
     return Object.entries(map).sort().map(([k, v]) => `${k}=${JSON.stringify(v)}`).join('\n')
   }
   switch (path) {

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { deepEqual, isObject, type JsonObject } from '../json.ts'
 import type { Field, Type } from '../schema/notation.ts'
 import { itemElement } from './elements.ts'
@@ -165,10 +166,10 @@ export function compareMaps(before: unknown, after: unknown, shape: Shape, skip?
   const collector = new Collector()
   for (const key in a) {
     if (a[key] === b[key] || skip?.has(key)) continue
-    compareAt(collector, fieldElement(key), a[key], b[key], fieldShape(shape, key))
+    compareAt(collector, fieldElement(key), a[key], own(b, key), fieldShape(shape, key))
   }
   for (const key in b) {
-    if (a[key] !== undefined || b[key] === undefined || skip?.has(key)) continue
+    if (own(a, key) !== undefined || b[key] === undefined || skip?.has(key)) continue
     compareAt(collector, fieldElement(key), undefined, b[key], fieldShape(shape, key))
   }
   return collector.result()
@@ -250,7 +251,7 @@ export function sameFields(a: unknown, b: unknown, shape: Shape, skip?: Readonly
     for (const key in x) {
       if (x[key] === undefined || skip?.has(key)) continue
       keys++
-      if (y[key] === undefined || !sameFields(x[key], y[key], fieldShape(shape, key), undefined, renames)) return false
+      if (own(y, key) === undefined || !sameFields(x[key], y[key], fieldShape(shape, key), undefined, renames)) return false
     }
     for (const key in y) if (y[key] !== undefined && !skip?.has(key)) keys--
     return keys === 0
@@ -269,13 +270,13 @@ export function sameChange(oldA: unknown, nextA: unknown, oldB: unknown, nextB: 
   if (nextA === undefined || nextB === undefined) return nextA === nextB && sameFields(oldA, oldB, shape, undefined, renames)
   const walk = walkOf(nextA, shape)
   if (walk === 'map' && isObject(oldA) && isObject(oldB) && isObject(nextA) && isObject(nextB)) {
-    for (const key in nextA) if (nextB[key] === undefined && nextA[key] !== undefined && !skip?.has(key)) return false
+    for (const key in nextA) if (own(nextB, key) === undefined && nextA[key] !== undefined && !skip?.has(key)) return false
     for (const key in nextB) {
       if (skip?.has(key)) continue
-      if (!sameChange(oldA[key], nextA[key], oldB[key], nextB[key], fieldShape(shape, key), renames)) return false
+      if (!sameChange(own(oldA, key), own(nextA, key), own(oldB, key), nextB[key], fieldShape(shape, key), renames)) return false
     }
-    for (const key in oldA) if (nextA[key] === undefined && oldA[key] !== undefined && !skip?.has(key) && (oldB[key] === undefined || nextB[key] !== undefined)) return false
-    for (const key in oldB) if (nextB[key] === undefined && oldB[key] !== undefined && !skip?.has(key) && (oldA[key] === undefined || nextA[key] !== undefined)) return false
+    for (const key in oldA) if (own(nextA, key) === undefined && oldA[key] !== undefined && !skip?.has(key) && (own(oldB, key) === undefined || own(nextB, key) !== undefined)) return false
+    for (const key in oldB) if (own(nextB, key) === undefined && oldB[key] !== undefined && !skip?.has(key) && (own(oldA, key) === undefined || own(nextA, key) !== undefined)) return false
     return isNothing(nextA) === isNothing(nextB) && isNothing(oldA) === isNothing(oldB)
   }
   if (walk === 'list' && Array.isArray(oldA) && Array.isArray(oldB) && Array.isArray(nextA) && Array.isArray(nextB)) {

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { isObject, quote, sortedJson } from '../json.ts'
 import type { Field, ListKey } from '../schema/notation.ts'
 
@@ -24,7 +25,7 @@ function keysElement(listKeys: readonly ListKey[], item: unknown): string {
   if (!isObject(item)) throw new ElementError('associative list with keys may not have non-map elements')
   let text = ''
   for (const { name, default: byDefault } of listKeys) {
-    const value = item[name] ?? byDefault
+    const value = own(item, name) ?? byDefault
     if (value !== undefined) text += `${text === '' ? '' : ','}"${name}":${JSON.stringify(value)}`
   }
   if (text !== '') return `k:{${text}}`

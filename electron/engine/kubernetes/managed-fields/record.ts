@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { put } from '../../own.ts'
 import { timestamp } from '../human-duration.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, type Kind } from '../kinds/kind.ts'
@@ -129,7 +130,7 @@ function copy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copy) as T
   if (!isObject(value)) return value
   const out: Record<string, unknown> = {}
-  for (const key in value) out[key] = copy(value[key])
+  for (const key in value) put(out, key, copy(value[key]))
   return out as T
 }
 

@@ -1,4 +1,5 @@
-import { compareStrings, goFormat, isObject, type Json, type JsonObject } from '../json.ts'
+import { own, put } from '../../own.ts'
+import { compareStrings, goFormat, isObject, type JsonObject } from '../json.ts'
 import type { ScalarKind } from '../schema/notation.ts'
 import { fieldShape, itemShape, type Shape, walkOf } from './compare.ts'
 import { ElementError, formatElement, itemElement } from './elements.ts'
@@ -169,8 +170,8 @@ function mergeMaps(live: unknown, config: unknown, shape: Shape): unknown {
   const a = isObject(live) ? live : {}
   const b = isObject(config) ? config : {}
   const out: JsonObject = {}
-  for (const key of Object.keys(a)) if (a[key] !== undefined) out[key] = merge(a[key], b[key], fieldShape(shape, key)) as Json
-  for (const key of Object.keys(b)) if (a[key] === undefined && b[key] !== undefined) out[key] = b[key]
+  for (const key of Object.keys(a)) if (a[key] !== undefined) put(out, key, merge(a[key], own(b, key), fieldShape(shape, key)))
+  for (const key of Object.keys(b)) if (own(a, key) === undefined && b[key] !== undefined) put(out, key, b[key])
   return Object.keys(out).length > 0 ? out : config
 }
 
@@ -234,7 +235,7 @@ export function removeFields(value: unknown, set: FieldSet, shape: Shape): unkno
       const element = `f:${key}`
       if (hasElement(set, element)) continue
       const inner = below(set, element)
-      out[key] = isEmpty(inner) ? value[key] : (removeFields(value[key], inner, fieldShape(shape, key)) as Json)
+      put(out, key, isEmpty(inner) ? value[key] : removeFields(value[key], inner, fieldShape(shape, key)))
       left = true
     }
     return left ? out : null

@@ -1,6 +1,7 @@
 // eslint-disable-next-line @typescript-eslint/triple-slash-reference -- the other rooms compile this file, too
 /// <reference path="./published.d.ts" />
 import text from 'virtual:kubernetes-openapi'
+import { own } from '../../own.ts'
 import { schemaOf } from '../schema/index.ts'
 import type { StructType } from '../schema/notation.ts'
 import type { OpenApiSchema, PublishedType } from './types.ts'
@@ -27,7 +28,7 @@ export function publishedName(group: string, version: string, kind: string): str
 
 /** What the field of a kind's metadata, spec or status says of itself: for the columns of tables. */
 export function publishedDescription(name: string, ...path: string[]): string {
-  let type = publishedTypes()[name]
+  let type = own(publishedTypes(), name)
   let description = type?.d ?? ''
   for (const field of path) {
     const found = type?.p?.[field]
@@ -42,7 +43,7 @@ export function publishedDescription(name: string, ...path: string[]): string {
 export function publishedSchema(name: string): OpenApiSchema | undefined {
   const known = schemas.get(name)
   if (known) return known
-  const type = publishedTypes()[name]
+  const type = own(publishedTypes(), name)
   if (!type) return undefined
   const schema = type.s ? scalar(type) : struct(name, type)
   schemas.set(name, schema)

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { deepEqual, isObject } from '../json.ts'
 
 /** JSON patch, RFC 6902, with pointers of RFC 6901. Nothing is changed in place. */
@@ -73,7 +74,7 @@ function read(target: unknown, path: readonly string[]): unknown {
   let value = target
   for (const part of path) {
     if (Array.isArray(value)) value = value[index(part, value.length - 1)]
-    else if (isObject(value) && value[part] !== undefined) value = value[part]
+    else if (isObject(value) && own(value, part) !== undefined) value = value[part]
     else throw missing(path)
   }
   return value
@@ -87,7 +88,7 @@ function edit(target: unknown, path: readonly string[], whole: readonly string[]
     const i = index(part!, target.length - 1)
     return target.with(i, edit(target[i], rest, whole, change))
   }
-  if (!isObject(target) || target[part!] === undefined) throw missing(whole)
+  if (!isObject(target) || own(target, part!) === undefined) throw missing(whole)
   return { ...target, [part!]: edit(target[part!], rest, whole, change) }
 }
 

@@ -1,3 +1,4 @@
+import { own, put } from '../../own.ts'
 import { deepEqual, isObject } from '../json.ts'
 
 /** JSON merge patch, RFC 7386. Nothing is changed in place; what the patch does not touch is shared. */
@@ -8,7 +9,7 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
     const value = patch[key]
     if (value === undefined) continue
     if (value === null) delete out[key]
-    else out[key] = applyMergePatch(out[key], value)
+    else put(out, key, applyMergePatch(own(out, key), value))
   }
   return out
 }
@@ -17,11 +18,11 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
 export function createMergePatch(from: unknown, to: unknown): unknown {
   if (!isObject(from) || !isObject(to)) return to
   const patch: Record<string, unknown> = {}
-  for (const key of Object.keys(from)) if (to[key] === undefined && from[key] !== undefined) patch[key] = null
+  for (const key of Object.keys(from)) if (own(to, key) === undefined && from[key] !== undefined) put(patch, key, null)
   for (const key of Object.keys(to)) {
-    const [before, after] = [from[key], to[key]]
+    const [before, after] = [own(from, key), to[key]]
     if (after === undefined || deepEqual(before, after)) continue
-    patch[key] = isObject(before) && isObject(after) ? createMergePatch(before, after) : after
+    put(patch, key, isObject(before) && isObject(after) ? createMergePatch(before, after) : after)
   }
   return patch
 }

@@ -1,3 +1,4 @@
+import { own, put } from '../../own.ts'
 import { goFormat, isObject, type Json, type JsonObject } from '../json.ts'
 import type { Field, StructType, Type } from '../schema/notation.ts'
 import { orderElements } from './element-order.ts'
@@ -37,10 +38,10 @@ function mergeMap(target: JsonObject, patch: JsonObject, type: Type | undefined)
     const value = patch[key]
     if (key.startsWith(DELETE_PREFIX)) {
       const name = key.slice(DELETE_PREFIX.length)
-      if (patch[name] === undefined) mergeField(out, name, undefined, patch, fieldOf(type, name))
+      if (own(patch, name) === undefined) mergeField(out, name, undefined, patch, fieldOf(type, name))
     } else if (key.startsWith(ORDER_PREFIX)) {
       const name = key.slice(ORDER_PREFIX.length)
-      if (patch[name] === undefined && patch[DELETE_PREFIX + name] === undefined) mergeField(out, name, undefined, patch, fieldOf(type, name))
+      if (own(patch, name) === undefined && patch[DELETE_PREFIX + name] === undefined) mergeField(out, name, undefined, patch, fieldOf(type, name))
     } else if (value === null) delete out[key]
     else if (value !== undefined) mergeField(out, key, value, patch, fieldOf(type, key))
   }
@@ -54,30 +55,30 @@ function retain(target: JsonObject, patch: JsonObject): JsonObject {
   const extra = Object.keys(patch).find((k) => !k.startsWith('$') && patch[k] !== null && !keys.includes(k))
   if (extra !== undefined) throw new StrategicPatchError('the retainKeys directive does not match the patch')
   const out: JsonObject = {}
-  for (const key of Object.keys(target)) if (keys.includes(key)) out[key] = target[key]
+  for (const key of Object.keys(target)) if (keys.includes(key)) put(out, key, target[key])
   return out
 }
 
 function mergeField(out: JsonObject, key: string, value: JsonObject[string], patch: JsonObject, field: Field | undefined): void {
-  const current = out[key]
+  const current = own(out, key)
   const order = patch[ORDER_PREFIX + key]
   const deletions = patch[DELETE_PREFIX + key]
   if (Array.isArray(value) || (value === undefined && Array.isArray(current))) {
     const list = Array.isArray(current) ? current : []
     if (field?.merge !== 'merge' || field.type.kind !== 'list') {
-      if (value !== undefined) out[key] = value
+      if (value !== undefined) put(out, key, value)
       return
     }
-    out[key] = mergeList(list, (value as Json[] | undefined) ?? [], field, {
+    put(out, key, mergeList(list, (value as Json[] | undefined) ?? [], field, {
       order: Array.isArray(order) ? order : undefined,
       deletions: Array.isArray(deletions) ? deletions : [],
-    })
+    }))
     return
   }
   if (value === undefined) return
-  if (!isObject(value)) out[key] = value
-  else if (field?.replace) out[key] = mergeMap({}, value, field.type)
-  else out[key] = mergeMap(isObject(current) ? current : {}, value, field?.type)
+  if (!isObject(value)) put(out, key, value)
+  else if (field?.replace) put(out, key, mergeMap({}, value, field.type))
+  else put(out, key, mergeMap(isObject(current) ? current : {}, value, field?.type))
 }
 
 type Item = Json

@@ -1,3 +1,4 @@
+import { own, put } from '../../own.ts'
 import { deepEqual, isObject, type Json, type JsonObject } from '../json.ts'
 import type { Field, StructType, Type } from '../schema/notation.ts'
 
@@ -28,35 +29,35 @@ function fieldOf(type: Type | undefined, key: string): Field | undefined {
 
 function diffMap(original: JsonObject | undefined, modified: JsonObject, current: JsonObject | undefined, type: Type | undefined, retainKeys: boolean): JsonObject {
   const patch: JsonObject = {}
-  for (const key of Object.keys(original ?? {})) if (original![key] !== undefined && !has(modified, key)) patch[key] = null
+  for (const key of Object.keys(original ?? {})) if (original![key] !== undefined && !has(modified, key)) put(patch, key, null)
   for (const key of Object.keys(modified)) {
     if (!has(modified, key)) continue
-    diffField(patch, key, original?.[key], modified[key], current?.[key], fieldOf(type, key))
+    diffField(patch, key, own(original, key), modified[key], own(current, key), fieldOf(type, key))
   }
   if (retainKeys && Object.keys(patch).length > 0) patch['$retainKeys'] = Object.keys(modified).filter((k) => has(modified, k)).sort()
   return patch
 }
 
 function has(map: JsonObject, key: string): boolean {
-  return map[key] !== undefined && map[key] !== null
+  return Object.hasOwn(map, key) && map[key] !== undefined && map[key] !== null
 }
 
 function diffField(patch: JsonObject, key: string, before: Item | undefined, wanted: Item | undefined, live: Item | undefined, field: Field | undefined): void {
   if (isObject(wanted)) {
     if (field?.replace) {
-      if (!deepEqual(wanted, live)) patch[key] = { ...wanted, $patch: 'replace' }
+      if (!deepEqual(wanted, live)) put(patch, key, { ...wanted, $patch: 'replace' })
       return
     }
     if (!isObject(live)) {
-      patch[key] = wanted
+      put(patch, key, wanted)
       return
     }
     const nested = diffMap(isObject(before) ? before : undefined, wanted, live, field?.type, field?.retainKeys ?? false)
-    if (Object.keys(nested).length > 0) patch[key] = nested
+    if (Object.keys(nested).length > 0) put(patch, key, nested)
     return
   }
   if (!Array.isArray(wanted) || !Array.isArray(live) || field?.merge !== 'merge' || field.type.kind !== 'list') {
-    if (!deepEqual(wanted, live)) patch[key] = wanted
+    if (!deepEqual(wanted, live)) put(patch, key, wanted)
     return
   }
   const last = Array.isArray(before) ? before : []
@@ -67,7 +68,7 @@ function diffField(patch: JsonObject, key: string, before: Item | undefined, wan
 function diffScalars(patch: JsonObject, key: string, before: readonly Item[], wanted: readonly Item[], live: readonly Item[]): void {
   const added = wanted.filter((item) => !live.includes(item))
   const gone = before.filter((item) => !wanted.includes(item))
-  if (added.length > 0) patch[key] = added
+  if (added.length > 0) put(patch, key, added)
   if (gone.length > 0) patch[`$deleteFromPrimitiveList/${key}`] = gone
   if (added.length > 0 || gone.length > 0 || !sameOrder(wanted, live)) patch[`$setElementOrder/${key}`] = [...wanted]
 }
@@ -89,7 +90,7 @@ function diffObjects(patch: JsonObject, key: string, before: readonly Item[], wa
   }
   for (const item of before) if (!find(wanted, keyOf(item))) items.push({ $patch: 'delete', [mergeKey]: keyOf(item) })
   const keys = wanted.map(keyOf)
-  if (items.length > 0) patch[key] = items
+  if (items.length > 0) put(patch, key, items)
   if (items.length > 0 || !sameOrder(keys, live.map(keyOf))) patch[`$setElementOrder/${key}`] = keys.map((name) => ({ [mergeKey]: name }))
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { portsCollide } from '../controllers/node-fit.ts'
 import type { Node } from '../types.ts'
 import type { PodAccount } from './pod-account.ts'
@@ -25,7 +26,7 @@ export class NodeInfo {
   }
 
   label(key: string): string | undefined {
-    return this.node?.metadata.labels?.[key]
+    return own(this.node?.metadata.labels, key)
   }
 
   add(pod: PodAccount): void {

@@ -27,7 +27,7 @@ function compile(pod: Pod, c: core.TopologySpreadConstraint): Constraint {
   const compiled = compileLabelSelector(c.labelSelector)
   let selector = compiled instanceof Selector ? compiled : undefined
   const labels = pod.metadata.labels ?? {}
-  const keys = c.matchLabelKeys?.filter((key) => key in labels) ?? []
+  const keys = c.matchLabelKeys?.filter((key) => Object.hasOwn(labels, key)) ?? []
   if (keys.length > 0) selector = new Selector([...(selector?.requirements ?? []), ...keys.map((key) => ({ key, operator: 'in' as const, values: [labels[key]!] }))])
   return {
     topologyKey: c.topologyKey,

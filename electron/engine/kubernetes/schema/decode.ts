@@ -1,3 +1,4 @@
+import { put } from '../../own.ts'
 import { decodeBase64 } from '../base64.ts'
 import { compareStrings, isObject, quote } from '../json.ts'
 import type { Field, ListType, MapType, StructType, Type } from './notation.ts'
@@ -64,7 +65,7 @@ class Decoder {
         out = firstOf(out, done)
         whole = false
       }
-      if (decoded !== undefined && (!whole || decoded !== value)) out[key] = decoded
+      if (decoded !== undefined && (!whole || decoded !== value)) put(out, key, decoded)
       done++
     }
     for (const field of type.always) if (out[field.name] === undefined) out[field.name] = zeroOf(field.type)
@@ -143,7 +144,7 @@ class Decoder {
     for (const key of keys) {
       const value = input[key]
       if (value === undefined) continue
-      out[key] = value === null ? zeroOf(type.of) : this.#value(value, type.of, before?.[key])
+      put(out, key, value === null ? zeroOf(type.of) : this.#value(value, type.of, before?.[key]))
     }
     return out
   }

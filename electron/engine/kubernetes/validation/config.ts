@@ -13,7 +13,7 @@ export function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap, err
   let size = 0
   for (const [key, value] of Object.entries(data)) {
     errors.invalidEach(`data[${key}]`, key, configKey(key))
-    if (binaryData[key] !== undefined) errors.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')
+    if (Object.hasOwn(binaryData, key)) errors.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')
     size += value.length
   }
   for (const [key, value] of Object.entries(binaryData)) {

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { canonicalIp } from '../address.ts'
 import { servicePort } from '../netfilter/names.ts'
 import { formatConnections, formatServices, PLAIN, saveServices } from './format.ts'
@@ -27,7 +28,7 @@ type Command = 'A' | 'E' | 'D' | 'C' | 'a' | 'e' | 'd' | 'L' | 'Z' | 'S' | 'R' |
 
 /** Every option: its one letter or its name, and whether a value follows. */
 const OPTIONS: Readonly<Record<string, { name: string; value?: 'always' | 'maybe'; command?: Command }>> = (() => {
-  const out: Record<string, { name: string; value?: 'always' | 'maybe'; command?: Command }> = {}
+  const out: Record<string, { name: string; value?: 'always' | 'maybe'; command?: Command }> = byName({})
   const add = (names: string, value?: 'always' | 'maybe', command?: Command): void => {
     const all = names.split(' ')
     for (const n of all) out[n] = { name: all[0]!, ...(value && { value }), ...(command && { command }) }

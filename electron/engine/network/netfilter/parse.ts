@@ -1,4 +1,4 @@
-import { byName } from '../../own.ts'
+import { byName, own } from '../../own.ts'
 import { parseAddress } from './address-text.ts'
 import { toolOf, UsageError } from './errors.ts'
 import type { Option, OptionTable, Reader } from './extension.ts'
@@ -223,14 +223,14 @@ export class RuleParser<State> {
     if (written.startsWith('--')) {
       for (let i = this.#loaded.length - 1; i >= 0; i--) {
         const loaded = this.#loaded[i]!
-        const option = loaded.options[name]
+        const option = own(loaded.options, name)
         if (option) return this.#set(loaded, name, option, equals < 0 ? tokens : new Tokens([written.slice(equals + 1)]), not)
       }
       // "-p tcp" brings its match along as soon as one of its options is used.
       const implied = this.rule.protocol && !this.rule.protocol.invert ? IMPLIED[this.rule.protocol.number] : undefined
       if (implied && !this.#loaded.some((l) => l.extension === implied)) {
         const options = MATCHES.get(implied)!({ rule: this.rule, family: this.#scope.family, table: this.#scope.table, hasSet: this.#scope.hasSet }).options
-        if (options[name]) {
+        if (own(options, name)) {
           this.#match(implied)
           return this.#extension(written, tokens, not)
         }

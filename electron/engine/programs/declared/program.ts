@@ -1,6 +1,7 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
+import { own } from '../../own.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { headerOf } from '../http/message.ts'
@@ -103,7 +104,7 @@ class DeclaredServer {
 
   #converse(port: DeclaredTcp, connection: TcpConnection): void {
     const { remoteAddress: client } = connection
-    const values = (line: string): Values => (word) => ({ client, body: line })[word]
+    const values = (line: string): Values => (word) => own({ client, body: line }, word)
     if (port.log !== undefined) this.#say(port.log, values(''))
     if (port.greeting !== '') connection.send(encodeUtf8(this.#fill(port.greeting, values(''))))
     if (port.close && port.answer === '') return connection.end()
@@ -125,7 +126,7 @@ class DeclaredServer {
     const socket = this.#process.network.sockets.udp({ port: port.port, owner: { pid: this.#process.pid, program: 'app' } })
     this.#process.onExit(() => socket.close())
     socket.onDatagram = ({ source, sourcePort, destination, data }) => {
-      const values: Values = (word) => ({ client: source, body: decodeUtf8(data).trimEnd() })[word]
+      const values: Values = (word) => own({ client: source, body: decodeUtf8(data).trimEnd() }, word)
       if (port.log !== undefined) this.#say(port.log, values)
       if (port.answer !== '') socket.send(encodeUtf8(this.#fill(port.answer, values)), source, sourcePort, { source: destination })
     }

@@ -1,3 +1,4 @@
+import { own, put } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { canonicalHeader, splitTarget } from '../http/go.ts'
 import { headerOf, type Headers } from '../http/message.ts'
@@ -43,8 +44,8 @@ function valuesOf(text: string): Values {
   }
   for (const pair of text.split('&').filter((p) => p !== '')) {
     const [key = '', value = ''] = pair.split(/=(.*)/s).map(decode)
-    const former = out[key]
-    out[key] = former === undefined ? value : [...(Array.isArray(former) ? former : [former]), value]
+    const former = own(out, key)
+    put(out, key, former === undefined ? value : [...(Array.isArray(former) ? former : [former]), value])
   }
   return out
 }

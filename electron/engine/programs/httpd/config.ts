@@ -1,4 +1,5 @@
 import type { Process } from '../../machine/types.ts'
+import { own } from '../../own.ts'
 
 /** httpd.conf as far as it is simulated: one server, its ports, its files. */
 export interface HttpdConfig {
@@ -100,7 +101,7 @@ function apply(config: HttpdConfig, name: string, args: string[], section: { nam
       return
     case 'redirect': {
       const word = args.length > 2 ? first : '302'
-      const status = ({ permanent: 301, temp: 302, seeother: 303 } as Record<string, number>)[word] ?? Number(word)
+      const status = own({ permanent: 301, temp: 302, seeother: 303 }, word) ?? Number(word)
       config.redirects.push({ path: args.at(-2) ?? '/', target: args.at(-1) ?? '', status })
       return
     }

@@ -1,5 +1,6 @@
 import { BASHRC } from '../../machine/linux.ts'
 import { busyboxUserland, debianUserland } from '../../machine/userland.ts'
+import { byName } from '../../own.ts'
 import type { ImageContent } from './build.ts'
 
 /** What base images bring: account files, /etc/os-release, shells and tools. */
@@ -72,7 +73,7 @@ export function busybox(): Base {
 }
 
 /** The newest patch release of each Alpine line that there is. */
-export const ALPINE: Readonly<Record<string, string>> = { '3.15': '3.15.11', '3.16': '3.16.9', '3.17': '3.17.10', '3.18': '3.18.12', '3.19': '3.19.7', '3.20': '3.20.6', '3.21': '3.21.3', '3.22': '3.22.0' }
+export const ALPINE: Readonly<Record<string, string>> = byName({ '3.15': '3.15.11', '3.16': '3.16.9', '3.17': '3.17.10', '3.18': '3.18.12', '3.19': '3.19.7', '3.20': '3.20.6', '3.21': '3.21.3', '3.22': '3.22.0' })
 
 /** Where apk's busybox links its applets; the others are in /usr/bin. */
 const IN_BIN = new Set('arch ash base64 cat chmod chown cp date df echo egrep false fgrep grep hostname kill ln ls mkdir mktemp more mv netstat pidof ping ping6 printenv ps pwd rm rmdir sed sh sleep stat stty tar touch true uname watch'.split(' '))

@@ -1,4 +1,5 @@
 import type { Process, Program } from '../../../machine/types.ts'
+import { own } from '../../../own.ts'
 import type { SystemServices } from '../../../programs/types.ts'
 import type { AntreaAgent } from '../agent.ts'
 import { agentOf } from '../agent.ts'
@@ -50,7 +51,7 @@ export function takeFlags(args: readonly string[], known: Readonly<Record<string
     const at = arg.indexOf('=')
     const short = /^-[A-Z]./.test(arg) ? arg.slice(0, 2) : undefined
     const name = short ?? (at < 0 ? arg : arg.slice(0, at))
-    const kind = known[name]
+    const kind = own(known, name)
     if (kind === undefined) throw notSimulated(`${command} ${name}`, 'use it without')
     if (kind === 'flag') flags.set(name, '')
     else flags.set(name, short ? arg.slice(2) : at < 0 ? (args[++i] ?? '') : arg.slice(at + 1))

@@ -1,4 +1,4 @@
-import { byName } from '../../../own.ts'
+import { byName, own } from '../../../own.ts'
 import { hex, sha256 } from '../../../sha256.ts'
 import { encodeUtf8 } from '../../../text.ts'
 import type { Datapath } from '../datapath.ts'
@@ -71,9 +71,9 @@ export const vsctl: Command = ({ datapath }, args) => {
         const value = values[name]
         if (value === undefined) throw notSimulated(`ovs-vsctl get Interface ${name}`, `use ${Object.keys(values).join(', ')}`)
         if (key === undefined) return `${value}\n`
-        const own = found.externalIds[key]
-        if (own === undefined) throw new CommandError(`ovs-vsctl: no key ${key} in Interface record "${row}" column ${name}`)
-        return `${quoted(own)}\n`
+        const id = own(found.externalIds, key)
+        if (id === undefined) throw new CommandError(`ovs-vsctl: no key ${key} in Interface record "${row}" column ${name}`)
+        return `${quoted(id)}\n`
       }).join('')
     }
     default: throw notSimulated(`ovs-vsctl ${verb}`, 'use show, list-br, list-ports, list-ifaces, port-to-br, br-exists or get')
