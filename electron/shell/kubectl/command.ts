@@ -18,6 +18,8 @@ export interface Command {
   /** The usage line after "kubectl " (and the parents' names). */
   use: string
   flags?: readonly Flag[]
+  /** Flags that neither help nor completion show. */
+  hiddenFlags?: readonly Flag[]
   required?: readonly string[]
   commands?: readonly Command[]
   /** For groups: where their help goes when no subcommand is named. */

@@ -252,6 +252,19 @@ describe('what is typed', () => {
     expect(made.stdout).toBe('deployment.apps/web created\n')
     expect(made.stderr).toBe('kubectl run --generator=deployment/apps.v1 is DEPRECATED and will be removed in a future version. Use kubectl run --generator=run-pod/v1 or kubectl create instead.\n')
     expect(run('kubectl run once --image=busybox --restart=Never -- true').stdout).toBe('pod/once created\n')
+    expect(run('kubectl run job --image=busybox --restart=OnFailure -- true').stdout).toBe('job.batch/job created\n')
+    expect(run("kubectl run tick --image=busybox --restart=OnFailure --schedule='*/5 * * * *' -- date").stdout).toBe('cronjob.batch/tick created\n')
+    expect(run('kubectl run three --image=nginx --replicas=3 --limits=cpu=200m -o yaml --dry-run').stdout).toMatch(/kind: Deployment[^]* {2}replicas: 3\n[^]* {10}limits:\n {12}cpu: 200m\n/)
+    expect(run('kubectl run one --image=nginx --generator=run-pod/v1')).toEqual({ stdout: 'pod/one created\n', stderr: '', code: 0 })
+    expect(run('kubectl run one --image=nginx --generator=pod').stderr).toContain('generator "pod" not found')
+  })
+
+  it('knows --generator of before v1.18 elsewhere, too, and then the flags of its time', () => {
+    const { run } = sitDown()
+    const made = run('kubectl run web --image=nginx --generator=deployment/apps.v1 --replicas=2')
+    expect([made.stdout, made.stderr]).toEqual(['deployment.apps/web created\n', expect.stringContaining('kubectl run --generator=deployment/apps.v1 is DEPRECATED')])
+    expect(run("kubectl get deploy web -o jsonpath='{.spec.replicas}'").stdout).toBe('2')
+    expect(run('kubectl run web --image=nginx --replicas=2')).toEqual({ stdout: '', stderr: "error: unknown flag: --replicas\nSee 'kubectl run --help' for usage.\n", code: 1 })
   })
 
   it('and is not simulated is said so', () => {

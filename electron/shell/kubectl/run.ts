@@ -2,7 +2,6 @@ import type { Pod } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { attachTo } from './attach.ts'
 import { type Command, type DryRun, type Kubectl } from './command.ts'
-import { deployment } from './create-simple.ts'
 import { cascade, deleteInfos } from './delete.ts'
 import { ExitError, KubectlError, messageOf, quote } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS } from './flags.ts'
@@ -12,6 +11,7 @@ import { OVERRIDE_FLAGS, overridden } from './overrides.ts'
 import { attachablePod, containerOf, waitForPod } from './pods.ts'
 import { recorded } from './record.ts'
 import { infoOf } from './resources.ts'
+import { FORMER_FLAGS, generated, generatorOf } from './run-generators.ts'
 import { createObject, creationPrinter, metadataOf } from './saving.ts'
 
 export const run: Command = {
@@ -48,6 +48,7 @@ export const run: Command = {
     -t --tty bool
     --wait bool -
   `),
+  hiddenFlags: FORMER_FLAGS,
   required: ['image'],
   run: main,
 }
@@ -75,9 +76,11 @@ function* main(k: Kubectl): Task<number> {
   if (attaching && dryRun !== 'none') throw k.usageError("--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)")
   const pull = f.string('image-pull-policy')
   if (!['', 'Always', 'IfNotPresent', 'Never'].includes(pull)) throw k.usageError(`invalid image pull policy: ${pull}`)
-  const asDeployment = k.options.run === 'deployment' && restart === 'Always'
-  if (asDeployment) yield* k.err('kubectl run --generator=deployment/apps.v1 is DEPRECATED and will be removed in a future version. Use kubectl run --generator=run-pod/v1 or kubectl create instead.\n')
-  const created = [createObject(k, overridden(k, recorded(k, generate(k, args[0]!, args.slice(1), restart, asDeployment))), dryRun)]
+  const generator = generatorOf(k, restart)
+  if (generator !== undefined && generator !== 'run-pod/v1') {
+    yield* k.err(`kubectl run --generator=${generator} is DEPRECATED and will be removed in a future version. Use kubectl run --generator=run-pod/v1 or kubectl create instead.\n`)
+  }
+  const created = [createObject(k, overridden(k, recorded(k, generate(k, args[0]!, args.slice(1), restart, generator))), dryRun)]
   if (f.bool('expose')) {
     const service = createObject(k, exposedService(k, args[0]!), dryRun)
     yield* k.out(`${printer.print(service)}${k.flags.string('output') === 'yaml' ? '---\n' : ''}`)
@@ -94,8 +97,8 @@ function* main(k: Kubectl): Task<number> {
   }
 }
 
-/** The Pod (or, before v1.18, the Deployment) as kubectl's generators make it. */
-function generate(k: Kubectl, name: string, args: readonly string[], restart: string, asDeployment: boolean): JsonObject {
+/** The Pod, or what else a generator of before v1.18 makes. */
+function generate(k: Kubectl, name: string, args: readonly string[], restart: string, generator: string | undefined): JsonObject {
   const { flags: f } = k
   const labels = f.string('labels') ? parseLabels(f.string('labels')) : { run: name }
   const container: JsonObject = { name, image: f.string('image') }
@@ -112,7 +115,7 @@ function generate(k: Kubectl, name: string, args: readonly string[], restart: st
   if (f.bool('stdin')) container['stdin'] = true
   if (f.bool('stdin') && !f.bool('leave-stdin-open')) container['stdinOnce'] = true
   if (f.bool('tty')) container['tty'] = true
-  if (asDeployment) return deployment(name, labels, 1, { containers: [container] })
+  if (generator !== undefined) return generated(k, generator, name, labels, container, restart)
   return {
     kind: 'Pod',
     apiVersion: 'v1',
