@@ -197,8 +197,8 @@ export interface LogOptions {
 }
 export interface LogSink {
   onLine(line: string): void
-  /** The end of the log, or of following it. */
-  onEnd(): void
+  /** The end of the log, or of following it; with an error where the connection broke. */
+  onEnd(error?: string): void
 }
 
 export interface ExecOptions {
@@ -217,6 +217,6 @@ export interface RemoteCommand {
   resize(columns: number, rows: number): void
   /** The client went away. */
   close(): void
-  /** Called once: the exit code, or the kubelet's error ("OCI runtime exec failed: …"). */
-  onExit(listener: (result: { code: number } | { error: string }) => void): void
+  /** Called once: the exit code, or the kubelet's error ("OCI runtime exec failed: …"), or what the client itself says when its connection broke. */
+  onExit(listener: (result: { code: number } | { error: string; broke?: true }) => void): void
 }

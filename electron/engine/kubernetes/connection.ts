@@ -197,7 +197,7 @@ export class ApiConnection implements KubernetesClient {
     const cut = (): void => {
       finish()
       stop()
-      sink.onEnd()
+      sink.onEnd('unexpected EOF')
     }
     this.#streams.add(cut)
     try {
@@ -240,7 +240,7 @@ export class ApiConnection implements KubernetesClient {
       if (over) return
       over = true
       command.close()
-      listener?.({ error: 'error reading from error stream: unexpected EOF' })
+      listener?.({ error: 'next reader: websocket: close 1006 (abnormal closure): unexpected EOF', broke: true })
     }
     this.#streams.add(cut)
     return {

@@ -150,6 +150,15 @@ describe('hop fault', () => {
     expect(sh('kubectl get nodes --no-headers | grep -c " Ready "')).toBe('3\n')
   })
 
+  it('apiserver-down ends what kubectl streams through it, at once and in the words of the real one', () => {
+    const { sh } = small()
+    const streaming = (command: string): string => sh(`${command} >/tmp/out 2>&1 & sleep 2; hop fault apply apiserver-down >/dev/null; sleep 1; wait %1; echo "exit $?" >>/tmp/out; cat /tmp/out; hop fault clear --all >/dev/null; sleep 40`)
+    expect(streaming('kubectl port-forward pod/server 8080:80')).toMatch(/^Forwarding from 127\.0\.0\.1:8080 -> 80\n(.*\n)?error: lost connection to pod\nexit 1\n/)
+    expect(streaming('kubectl logs -f server')).toMatch(/error: unexpected EOF\nexit 1\n$/)
+    const lost = 'next reader: websocket: close 1006 (abnormal closure): unexpected EOF'
+    expect(streaming('kubectl exec server -- sleep 600').replace(/^E\d.*? v2/gm, 'v2')).toBe(`v2.go:150] "Unhandled Error" err="${lost}"\nv2.go:167] "Unhandled Error" err="${lost}"\nerror: error reading from error stream: ${lost}\nexit 1\n`)
+  })
+
   it('node-down: NotReady after a while, evicted later, and all is back after clearing', () => {
     const { sh } = small()
     expect(sh('hop fault apply node-down worker-2')).toBe('node-down/worker-2: worker-2 is switched off\n')

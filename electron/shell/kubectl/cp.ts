@@ -84,7 +84,7 @@ function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array |
     stderr,
   })
   const ended = new Signal()
-  let result: { code: number } | { error: string } | undefined
+  let result: Parameters<Parameters<typeof remote.onExit>[0]>[0] | undefined
   remote.onExit((outcome) => {
     result = outcome
     ended.notify()
@@ -94,7 +94,7 @@ function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array |
   } finally {
     remote.close()
   }
-  if ('error' in result) throw new StreamError(result.error)
+  if ('error' in result) throw result.broke ? new KubectlError(`error reading from error stream: ${result.error}`) : new StreamError(result.error)
   return { output: concatBytes(chunks), code: result.code }
 }
 

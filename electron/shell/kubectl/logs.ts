@@ -131,6 +131,7 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
   const changed = new Signal()
   const deadline = k.process.clock.now + k.requestTimeout
   let open = sources.length
+  let broke: string | undefined
   const stops: (() => void)[] = []
   const interrupts = new Interrupts(k.process)
   const prefixed = k.flags.bool('prefix') || k.flags.bool('all-pods')
@@ -147,8 +148,9 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
             lines.push(`${prefix}${part}`)
             changed.notify()
           },
-          onEnd: () => {
+          onEnd: (error) => {
             open--
+            broke ??= error
             changed.notify()
           },
         }))
@@ -160,6 +162,7 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
     }
     for (;;) {
       if (lines.length > 0) yield* k.out(lines.splice(0).join(''))
+      else if (open === 0 && broke !== undefined) throw new KubectlError(broke)
       else if (open === 0) return
       else if (k.process.clock.now >= deadline) throw new KubectlError('net/http: request canceled (Client.Timeout or context cancellation while reading body)')
       else yield* interrupts.wait(deadline === Infinity ? changed.wait : anyOf(changed.wait, sleep(k.process.clock, deadline - k.process.clock.now)))

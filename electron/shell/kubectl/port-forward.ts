@@ -152,6 +152,10 @@ class Forwarder {
       this.#stopped = true
       this.#changed.notify()
     })
+    const deaf = this.#k.client.way?.onSilence(() => {
+      this.#lost = true
+      this.#changed.notify()
+    })
     try {
       let listening = 0
       const ports = this.#ports.map((p) => ({ ...p }))
@@ -170,6 +174,7 @@ class Forwarder {
         else yield this.#changed.wait
       }
     } finally {
+      deaf?.()
       for (const listener of this.#listeners) listener.close()
       for (const port of this.#hostPorts) this.#k.cluster.ports.close(port)
       for (const connection of this.#connections) {

@@ -3,7 +3,7 @@ import type { Pod } from '../../engine/kubernetes/types.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { OpenFile } from '../../engine/machine/types.ts'
 import type { Kubectl } from './command.ts'
-import { ExitError, StreamError } from './errors.ts'
+import { ExitError, KubectlError, StreamError } from './errors.ts'
 
 export interface Session {
   pod: Pod
@@ -62,12 +62,17 @@ export function* joinRemote(k: Kubectl, session: Session): Task<void> {
       : k.client.attach(namespace, name, options)
     if (terminal) process.onSignal('SIGWINCH', () => remote?.resize(terminal.columns, terminal.rows))
     const ended = new Signal()
-    let result: { code: number } | { error: string } | undefined
+    let result: Parameters<Parameters<RemoteCommand['onExit']>[0]>[0] | undefined
     remote.onExit((outcome) => {
       result = outcome
       ended.notify()
     })
     while (!result) yield ended.wait
+    if ('error' in result && result.broke) {
+      // one line for each stream that was being read: remotecommand's v2.go
+      for (const place of session.tty ? ['v2.go:150'] : ['v2.go:150', 'v2.go:167']) yield* k.err(`${k.logHead('E')} ${place}] "Unhandled Error" err="${result.error}"\n`)
+      throw new KubectlError(`error reading from error stream: ${result.error}`)
+    }
     if ('error' in result) throw new StreamError(result.error)
     if (result.code !== 0) throw new ExitError(result.code, `command terminated with exit code ${result.code}`)
   } finally {
