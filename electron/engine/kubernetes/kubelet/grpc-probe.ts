@@ -1,7 +1,11 @@
 import { joinHostPort } from '../../network/address.ts'
 import type { Clock } from '../../clock.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
-import { decodeHeaders, encodeFrame, encodeHeaders, encodeMessage, FLAG, FRAME, FrameReader, HEALTH, PREFACE, type Frame } from '../../programs/http/http2.ts'
+import { headerOf, type Headers, type ResponseHead } from '../../programs/http/message.ts'
+import { Http2Client } from '../../programs/http2/client.ts'
+import { FRAME } from '../../programs/http2/frames.ts'
+import { encodeMessage, HEALTH } from '../../programs/http2/grpc.ts'
+import { reasonOf } from '../../programs/http/status.ts'
 import { concatBytes } from '../../text.ts'
 import { dial } from './dial.ts'
 import { goDuration } from './go-duration.ts'
@@ -10,6 +14,8 @@ import type { ProbeAnswer } from './prober.ts'
 /** Names of gRPC's codes that a health service answers with (google.golang.org/grpc/codes). */
 const CODES = ['OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists', 'PermissionDenied', 'ResourceExhausted', 'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable']
 const UNIMPLEMENTED = 12
+/** What a status of HTTP stands for where there is none of gRPC (grpc/grpc, doc/http-grpc-status-mapping.md). */
+const HTTP_CODES: ReadonlyMap<number, number> = new Map([[400, 13], [401, 16], [403, 7], [404, 12], [429, 14], [502, 14], [503, 14], [504, 14]])
 /** Between two tries to connect (grpc-go backoff); the dial blocks until it stands or time is up. */
 const RETRY = 1_000
 
@@ -28,20 +34,17 @@ export function probeGrpc(clock: Clock, network: NetworkNamespace, podIp: string
   }
   const failed = (message: string): void => done({ kind: 'failure', message })
   const connect = (): void => {
-    const reader = new FrameReader()
+    let client: Http2Client | undefined
+    let speaks: boolean | undefined
+    let head: ResponseHead | undefined
     let message: Uint8Array = new Uint8Array(0)
-    let send: (bytes: Uint8Array) => void = () => undefined
-    const take = (frame: Frame): void => {
-      if (frame.type === FRAME.settings && !(frame.flags & FLAG.ack)) send(encodeFrame(FRAME.settings, FLAG.ack, 0))
-      else if (frame.type === FRAME.data) message = concatBytes([message, frame.payload])
-      else if (frame.type === FRAME.headers) {
-        const headers = decodeHeaders(frame.payload)
-        if (!headers) return failed('podhop: not simulated: this server\'s gRPC (agnhost grpc-health-checking is)')
-        const status = headers.get('grpc-status')
-        if (status !== undefined) end(Number(status), headers.get('grpc-message') ?? '')
-      } else if (frame.type === FRAME.goAway || frame.type === FRAME.reset) failed('error: health rpc probe failed: rpc error: code = Unavailable desc = connection closed before server preface received')
+    const broken = (): void => failed('error: health rpc probe failed: rpc error: code = Unavailable desc = connection closed before server preface received')
+    const told = (headers: Headers): void => {
+      const status = headerOf(headers, 'grpc-status')
+      if (status !== undefined) end(Number(status), headerOf(headers, 'grpc-message') ?? '')
     }
     const end = (status: number, text: string): void => {
+      if (over) return
       if (status === UNIMPLEMENTED) return failed(`error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${text}`)
       if (status !== 0) return failed(`error: health rpc probe failed: rpc error: code = ${CODES[status] ?? `Code(${status})`} desc = ${text}`)
       const health = HEALTH.statuses[HEALTH.decodeResponse(message.subarray(5))] ?? 'UNKNOWN'
@@ -50,13 +53,24 @@ export function probeGrpc(clock: Clock, network: NetworkNamespace, podIp: string
     }
     undo = dial(clock, network, podIp, action.port, Math.max(0, deadline - clock.now), {
       onOpen: (write) => {
-        send = write
-        const headers = encodeHeaders([[':method', 'POST'], [':scheme', 'http'], [':path', HEALTH.path], [':authority', address], ['content-type', 'application/grpc'], ['user-agent', 'kube-probe/1.33 grpc-go/1.68.1'], ['te', 'trailers']])
-        send(concatBytes([PREFACE, encodeFrame(FRAME.settings, 0, 0), encodeFrame(FRAME.headers, FLAG.endHeaders, 1, headers), encodeFrame(FRAME.data, FLAG.endStream, 1, encodeMessage(HEALTH.encodeRequest(action.service ?? '')))]))
+        client = new Http2Client(write, { onGoAway: broken })
+        client.request({
+          method: 'POST', scheme: 'http', target: HEALTH.path, body: encodeMessage(HEALTH.encodeRequest(action.service ?? '')),
+          headers: [['host', address], ['content-type', 'application/grpc'], ['user-agent', 'kube-probe/1.33 grpc-go/1.68.1'], ['te', 'trailers']],
+        }, {
+          onHead: (h) => {
+            head = h
+            told(h.headers)
+          },
+          onTrailers: told, onBody: (data) => (message = concatBytes([message, data])), onReset: broken,
+          // no gRPC, but HTTP/2
+          onComplete: () => end(HTTP_CODES.get(head!.status) ?? 2, `unexpected HTTP status code received from server: ${head!.status} (${reasonOf(head!.status)}); transport: received unexpected content-type "${headerOf(head!.headers, 'content-type') ?? ''}"`),
+        })
       },
+      // what does not speak HTTP/2 never gets past the first frame: the dial goes on until time is up
       onData: (bytes) => {
-        // what does not speak HTTP/2 never gets past the first frame: the dial goes on until time is up
-        for (const frame of reader.push(bytes)) if (!over) take(frame)
+        speaks ??= bytes[3] === FRAME.settings
+        if (!over && speaks) client?.push(bytes)
       },
       onFailure: (kind, reason) => {
         if (over) return

@@ -4,7 +4,9 @@ import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
 import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
-import { decodeHeaders, encodeFrame, encodeHeaders, encodeMessage, FLAG, FRAME, FrameReader, HEALTH, PREFACE } from '../http/http2.ts'
+import { headerOf } from '../http/message.ts'
+import { encodeMessage, HEALTH } from '../http2/grpc.ts'
+import { Http2Session, type Http2Stream } from '../http2/session.ts'
 import { goLogTime } from '../http-echo.ts'
 import { Output, untilSignal } from '../output.ts'
 
@@ -51,47 +53,36 @@ export function* grpcHealthChecking(process: Process, args: readonly string[]): 
   return 0
 }
 
-/** One connection: any number of calls, one after the other. */
+/** One connection: any number of calls. */
 function serve(connection: TcpConnection, status: () => number, service: string): void {
-  const reader = new FrameReader()
-  const calls = new Map<number, { path: string; body: Uint8Array }>()
-  let greeted = false
-  const answer = (stream: number, path: string, body: Uint8Array): void => {
-    const end = (code: string, message: string): void => {
-      connection.send(encodeFrame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, stream, encodeHeaders([[':status', '200'], ['content-type', 'application/grpc'], ['grpc-status', code], ['grpc-message', message]])))
-    }
+  const session = new Http2Session({
+    client: false, send: (bytes) => connection.send(bytes),
+    onGoAway: (_, sent) => {
+      if (sent) connection.abort()
+    },
+    onStream: (stream) => {
+      const parts: Uint8Array[] = []
+      let path = ''
+      stream.handlers = {
+        onHeaders: (headers, last) => {
+          path = headerOf(headers, ':path') ?? ''
+          if (last) answer(stream, path, new Uint8Array(0))
+        },
+        onData: (data, last) => {
+          parts.push(data)
+          if (last) answer(stream, path, concatBytes(parts))
+        },
+      }
+    },
+  })
+  const answer = (stream: Http2Stream, path: string, body: Uint8Array): void => {
+    const end = (code: string, message: string): void => stream.headers([[':status', '200'], ['content-type', 'application/grpc'], ['grpc-status', code], ['grpc-message', message]], true)
     const [, name = '', method = ''] = path.split('/')
     if (path !== HEALTH.path) return end(CODES.unimplemented, `unknown ${name === 'grpc.health.v1.Health' ? `method ${method} for service` : 'service'} ${name}`)
     if (HEALTH.decodeRequest(body.subarray(5)) !== service) return end(CODES.notFound, 'unknown service')
-    connection.send(concatBytes([
-      encodeFrame(FRAME.headers, FLAG.endHeaders, stream, encodeHeaders([[':status', '200'], ['content-type', 'application/grpc']])),
-      encodeFrame(FRAME.data, 0, stream, encodeMessage(HEALTH.encodeResponse(status()))),
-      encodeFrame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, stream, encodeHeaders([['grpc-status', '0'], ['grpc-message', '']])),
-    ]))
+    stream.headers([[':status', '200'], ['content-type', 'application/grpc']], false)
+    stream.data(encodeMessage(HEALTH.encodeResponse(status())), false)
+    stream.headers([['grpc-status', '0'], ['grpc-message', '']], true)
   }
-  connection.handlers = {
-    onData: (bytes) => {
-      if (!greeted) {
-        if (!PREFACE.every((byte, i) => bytes[i] === byte)) return connection.abort()
-        greeted = true
-        bytes = bytes.subarray(PREFACE.length)
-        connection.send(encodeFrame(FRAME.settings, 0, 0))
-      }
-      for (const { type, flags, stream, payload } of reader.push(bytes)) {
-        if (type === FRAME.settings && !(flags & FLAG.ack)) connection.send(encodeFrame(FRAME.settings, FLAG.ack, 0))
-        else if (type === FRAME.ping && !(flags & FLAG.ack)) connection.send(encodeFrame(FRAME.ping, FLAG.ack, 0, payload))
-        else if (type === FRAME.headers) calls.set(stream, { path: decodeHeaders(payload)?.get(':path') ?? '', body: new Uint8Array(0) })
-        else if (type === FRAME.data) {
-          const call = calls.get(stream)
-          if (call) call.body = concatBytes([call.body, payload])
-        }
-        if ((type === FRAME.headers || type === FRAME.data) && flags & FLAG.endStream) {
-          const call = calls.get(stream)
-          calls.delete(stream)
-          if (call) answer(stream, call.path, call.body)
-        }
-      }
-    },
-    onEnd: () => connection.end(),
-  }
+  connection.handlers = { onData: (bytes) => session.receive(bytes), onEnd: () => connection.end(), onClose: () => session.close() }
 }

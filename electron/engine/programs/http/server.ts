@@ -2,10 +2,11 @@ import type { Process } from '../../machine/types.ts'
 import type { TcpConnection, TcpListener } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
 import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
+import { beginsHttp2, Http2ServerConnection, type Http2Habits } from './http2-server.ts'
 import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
 import { reasonOf } from './status.ts'
 
-/** An HTTP/1.1 server on simulated sockets: keep-alive, pipelining in order, HEAD, request bodies. */
+/** A server of HTTP/1.1 and, where it may, HTTP/2 on simulated sockets: keep-alive, pipelining in order, HEAD, request bodies. */
 export interface HttpRequest {
   method: string
   /** As it stands in the request line. */
@@ -31,6 +32,8 @@ export interface HttpResponse {
   /** Exactly these, in this order; the server adds none. */
   headers: Headers
   body?: Uint8Array
+  /** Of HTTP/2 alone: gRPC's status. */
+  trailers?: Headers
   /** Close the connection after it. */
   close?: boolean
   /** After 101 Switching Protocols the connection belongs to another protocol. */
@@ -48,6 +51,10 @@ export interface HttpServerOptions {
   refuse(status: number, remote: { address: string; port: number }): HttpResponse
   /** Idle connections are closed after this many ms (nginx: 75 s, Go: never). */
   keepAliveTimeout?: number
+  /** Takes HTTP/2 without TLS from who begins with it (prior knowledge). */
+  h2c?: boolean
+  /** How it introduces itself where it speaks HTTP/2: with `h2c`, or with "h2" in `tls.alpn`. */
+  http2?: Http2Habits
   /** HTTPS. */
   tls?: Omit<TlsServerOptions, 'random' | 'onSecure'>
 }
@@ -97,6 +104,8 @@ class ServerConnection {
   #answering = false
   #ended = false
   #refused = false
+  #http2: Http2ServerConnection | undefined
+  #first = true
   #idle: ReturnType<Process['clock']['schedule']> | undefined
 
   constructor(process: Process, connection: TcpConnection, options: HttpServerOptions, number: number, gone: () => void) {
@@ -114,6 +123,7 @@ class ServerConnection {
       onData: (data) => this.#onData(data),
       onEnd: () => {
         this.#ended = true
+        if (this.#http2) return this.#http2.close()
         if (!this.#answering && this.#queue.length === 0) this.finish()
       },
       onClose: () => this.#closed(),
@@ -128,12 +138,14 @@ class ServerConnection {
   }
 
   closeIfIdle(): void {
+    if (this.#http2) return this.#http2.close()
     if (!this.#answering && this.#queue.length === 0 && this.#parser.idle) this.finish()
     else this.#ended = true
   }
 
   #closed(): void {
     this.#process.clock.cancel(this.#idle)
+    this.#http2?.closed()
     this.#queue = []
     this.#ended = true
     this.#gone()
@@ -143,6 +155,13 @@ class ServerConnection {
     // after a refusal the rest of what was no HTTP may still come
     if (this.#refused) return
     this.#process.clock.cancel(this.#idle)
+    if (this.#first) this.#http2 = this.#speaksHttp2(data) ? new Http2ServerConnection(this.#connection, this.#options, this.#number) : undefined
+    this.#first = false
+    if (this.#http2) {
+      this.#http2.receive(data)
+      if (!this.#http2.busy) this.#wait()
+      return
+    }
     try {
       this.#parser.push(data)
     } catch (error) {
@@ -153,6 +172,11 @@ class ServerConnection {
       this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, response.body))
       this.finish()
     }
+  }
+
+  #speaksHttp2(data: Uint8Array): boolean {
+    const connection = this.#connection
+    return connection instanceof TlsServer ? connection.info?.alpn === 'h2' : this.#options.h2c === true && beginsHttp2(data)
   }
 
   #onHead(head: RequestHead): void {
@@ -210,6 +234,6 @@ class ServerConnection {
     const { keepAliveTimeout } = this.#options
     if (keepAliveTimeout === undefined) return
     this.#process.clock.cancel(this.#idle)
-    this.#idle = this.#process.clock.schedule(keepAliveTimeout, () => this.finish(), { background: true })
+    this.#idle = this.#process.clock.schedule(keepAliveTimeout, () => (this.#http2 ? this.#http2.close() : this.finish()), { background: true })
   }
 }
