@@ -1,15 +1,12 @@
 import type { Configuration, Location, Server } from './configuration.ts'
 
-/** The server for a Host header: its exact name, the longest wildcard, or the one for everything. */
+/** The server for a Host header: its exact name, a wildcard for its first label alone (buildServerName of the controller's template.go), or the one for everything. */
 export function serverFor({ servers }: Configuration, host: string): Server {
   const name = host.replace(/:[0-9]+$/, '').toLowerCase()
   const exact = name === '_' ? undefined : servers.get(name)
   if (exact) return exact
-  for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
-    const wildcard = servers.get(`*${name.slice(dot)}`)
-    if (wildcard) return wildcard
-  }
-  return servers.get('_')!
+  const [, first, rest] = /^([\w-]+)(\..+)$/.exec(name) ?? []
+  return (first === undefined ? undefined : servers.get(`*${rest}`)) ?? servers.get('_')!
 }
 
 /** The location for a decoded path; a path to redirect to where only its slash is missing (nginx' auto_redirect). */
