@@ -4,6 +4,7 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { ExitError, KubectlError } from './errors.ts'
+import { askedInVain, isNoServer } from './no-server.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
 import { at, byBytes, list, map, text } from './objects.ts'
 import { ruleRows } from './policy-rules.ts'
@@ -87,8 +88,14 @@ type Named = Pick<ApiResource, 'name' | 'group'> & { namespaced?: boolean }
 
 function* findResource(k: Kubectl, word: string): Task<Named | undefined> {
   if (word === '*') return { name: '*', group: '' }
-  const found = k.client.findResource(word.toLowerCase())
-  if (found) return found
+  try {
+    const found = k.client.findResource(word.toLowerCase())
+    if (found) return found
+  } catch (error) {
+    // that is said when the question itself finds nobody
+    if (!isNoServer(error)) throw error
+    yield* k.err(askedInVain(k, error).repeat(2))
+  }
   const [name, ...group] = word.toLowerCase().split('.')
   if (!SUBJECTS.includes(word.toLowerCase())) {
     yield* k.warn(`the server doesn't have a resource type '${name}'${group.length > 0 ? ` in group '${group.join('.')}'` : ''}\n`)

@@ -3,10 +3,11 @@ import type { KubernetesClient } from '../../engine/kubernetes/client.ts'
 import { asManager } from '../../engine/kubernetes/managed-fields/as-manager.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
-import { KubectlError, quote } from './errors.ts'
+import { ClientConfig, confirmUsable, connect, type Dialled, hearing, serverUrl } from './client-config.ts'
+import { KubectlError, quote, UnreachableError } from './errors.ts'
 import type { Flag, FlagSet } from './flags.ts'
 import { identified } from './identity.ts'
-import { connect, hearing, type Kubeconfig, loadKubeconfig, serverUrl } from './kubeconfig.ts'
+import { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
 import { gateLines, loadedLines, logging } from './request-log.ts'
 
@@ -53,6 +54,8 @@ export class Kubectl {
   readonly #heard: ({ warning: string } | { line: string })[] = []
   /** Whoever has no credentials has been asked for a name and a password. */
   askedForPassword = false
+  /** Where the server's URL led, when that is not the cluster's own. */
+  dialled: Dialled | undefined
   readonly #everHeard = new Set<string>()
 
   constructor(init: { process: Process; cluster: Cluster; command: Command; path: string; flags: FlagSet; options: KubectlOptions; root: readonly Command[] }) {
@@ -65,6 +68,9 @@ export class Kubectl {
     this.root = init.root
   }
 
+  get unreachable(): UnreachableError | undefined {
+    return this.dialled instanceof UnreachableError ? this.dialled : undefined
+  }
   get args(): readonly string[] {
     return this.flags.args
   }
@@ -74,13 +80,20 @@ export class Kubectl {
   get config(): Kubeconfig {
     if (this.#config) return this.#config
     this.#config = loadKubeconfig(this.process, this.flags, this.path.startsWith('kubectl config'))
-    this.#heard.push({ line: loadedLines(this, this.#config.sources.map((s) => s.path)) })
+    this.#heard.push({ line: loadedLines(this, this.#config.sources.map((s) => s.name)) })
     return this.#config
+  }
+  /** What kubeconfig and flags make of it, when that can be used. */
+  get clientConfig(): ClientConfig {
+    const config = new ClientConfig(this.process, this.config, this.flags)
+    confirmUsable(config, this.path, this.flags)
+    return config
   }
   /** The API server that the kubeconfig points at. */
   get client(): KubernetesClient {
     if (this.#client) return this.#client
-    const client = asManager(hearing(identified(connect(this.cluster, this.config, this.flags), this.config, this.flags, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
+    const config = this.clientConfig
+    const client = asManager(hearing(identified(connect(this.cluster, config, this.dialled), config, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })
     return (this.#client = logging(this, client, serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
   }

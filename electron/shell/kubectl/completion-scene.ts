@@ -6,7 +6,8 @@ import type { Pod, Service } from '../../engine/kubernetes/types.ts'
 import { byName } from '../../engine/own.ts'
 import type { Described } from '../editor/completion.ts'
 import type { Flag, FlagSet } from './flags.ts'
-import { connect, type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
+import { ClientConfig, connect } from './client-config.ts'
+import { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { byBytes } from './objects.ts'
 import { containersOf } from './pods.ts'
 
@@ -99,7 +100,7 @@ export class CompletionScene {
 
   #client(): KubernetesClient | undefined {
     try {
-      return connect(this.#cluster, loadKubeconfig(this.#process, this.#flags), this.#flags)
+      return connect(this.#cluster, new ClientConfig(this.#process, loadKubeconfig(this.#process, this.#flags), this.#flags))
     } catch {
       return undefined
     }

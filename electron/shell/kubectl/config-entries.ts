@@ -19,8 +19,7 @@ function embedded(k: Kubectl, flag: string): string {
 
 /** A path as the file holds it: from the file's own folder. */
 function stored(k: Kubectl, kind: 'clusters' | 'users', name: string, path: string): string {
-  const file = k.config.fileOf(kind, name)
-  return path === '' ? '' : relativePath(file.slice(0, file.lastIndexOf('/')) || '/', k.process.resolve(path))
+  return path === '' ? '' : relativePath(k.config.folderOf(kind, name), k.process.resolve(path))
 }
 
 export const setCluster: Command = {
@@ -47,9 +46,12 @@ export const setCluster: Command = {
     k.config.modify('clusters', name, (content) => {
       const cluster: JsonObject = { ...entryOf(content['clusters'], 'clusters', name) }
       for (const [field, value] of changedStrings(f, ['server', 'tls-server-name', 'proxy-url'])) cluster[field] = value
-      if (f.changed('insecure-skip-tls-verify')) {
-        cluster['insecure-skip-tls-verify'] = f.bool('insecure-skip-tls-verify')
-        if (f.bool('insecure-skip-tls-verify')) for (const field of ['certificate-authority', 'certificate-authority-data']) delete cluster[field]
+      if (f.changed('server') && !f.changed('tls-server-name')) delete cluster['tls-server-name']
+      // what is not said is not so
+      delete cluster['insecure-skip-tls-verify']
+      if (f.bool('insecure-skip-tls-verify')) {
+        cluster['insecure-skip-tls-verify'] = true
+        for (const field of ['certificate-authority', 'certificate-authority-data']) delete cluster[field]
       }
       if (f.changed('certificate-authority')) {
         const path = f.string('certificate-authority')

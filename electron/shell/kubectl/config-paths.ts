@@ -1,19 +1,27 @@
+import { byName } from '../../engine/own.ts'
 import type { FlagSet } from './flags.ts'
 import { isObject, type JsonObject, list, map, text } from './objects.ts'
 
 /** The fields of a kubeconfig (client-go's clientcmd/api/v1), in the order of their Go types. */
 export const CLUSTER_FIELDS = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority', 'certificate-authority-data', 'proxy-url', 'disable-compression', 'extensions']
 export const USER_FIELDS = ['client-certificate', 'client-certificate-data', 'client-key', 'client-key-data', 'token', 'tokenFile', 'as', 'as-uid', 'as-groups', 'as-user-extra', 'username', 'password', 'auth-provider', 'exec', 'extensions']
+const EXEC_FIELDS = ['command', 'args', 'env', 'apiVersion', 'installHint', 'provideClusterInfo', 'interactiveMode']
 export const CONTEXT_FIELDS = ['cluster', 'user', 'namespace', 'extensions']
 
 /** Each list of a kubeconfig: what an entry calls its content, and that content's fields. */
-export const ENTRIES = {
+export const ENTRIES = byName({
   clusters: { inner: 'cluster', fields: CLUSTER_FIELDS, always: ['server'], paths: ['certificate-authority'] },
   users: { inner: 'user', fields: USER_FIELDS, always: [], paths: ['client-certificate', 'client-key', 'tokenFile'] },
   contexts: { inner: 'context', fields: CONTEXT_FIELDS, always: ['cluster', 'user'], paths: [] },
-} as const
+} as const)
 
 export type EntryKind = keyof typeof ENTRIES
+
+/** An object with the fields of a Go struct first, in its order. */
+function inOrder(object: JsonObject, fields: readonly string[]): JsonObject {
+  const known = fields.filter((field) => Object.hasOwn(object, field)).map((field): [string, unknown] => [field, object[field]])
+  return Object.fromEntries([...known, ...Object.entries(object).filter(([field]) => !fields.includes(field))])
+}
 
 /** An entry's content in Go's order, without what is empty. */
 export function ordered(kind: EntryKind, content: JsonObject): JsonObject {
@@ -22,7 +30,7 @@ export function ordered(kind: EntryKind, content: JsonObject): JsonObject {
   for (const field of [...fields, ...Object.keys(content).filter((key) => !(fields as readonly string[]).includes(key))]) {
     const value = content[field]
     const empty = value === undefined || value === '' || value === false || value === null || (Array.isArray(value) && value.length === 0)
-    if (!empty) out[field] = value
+    if (!empty) out[field] = field === 'exec' && isObject(value) ? inOrder(value, EXEC_FIELDS) : value
     else if ((always as readonly string[]).includes(field)) out[field] = ''
   }
   return out

@@ -93,9 +93,9 @@ export const configSet: Command = {
     const property = propertyOf(name)
     if (property.at === 'colors') {
       const colors = boolOf(value)
-      k.config.modify('current-context', '', (content) => void (content['preferences'] = { ...map(content['preferences']), colors }))
+      k.config.setPreferences(colors ? { colors } : {})
     } else if (property.at === 'top') {
-      if (property.field === 'current-context') k.config.modify('current-context', value, (content) => void (content['current-context'] = value))
+      if (property.field === 'current-context') k.config.setCurrentContext(value)
       else if (property.field in ENTRIES || property.field === 'preferences' || property.field === 'extensions') throw new KubectlError(`can't set a map to a value: map[${k.config.merged()[property.field] ? list(k.config.merged()[property.field]).map((e) => text(map(e)['name'])).sort().join(' ') : ''}]`)
     } else {
       const { kind, name: entry, path } = property
@@ -116,10 +116,11 @@ export const configUnset: Command = {
     if (k.args.length !== 1) return yield* helpAnd(k, `Unexpected args: [${k.args.join(' ')}]`)
     const name = k.args[0]!
     const property = propertyOf(name)
-    if (property.at === 'colors') k.config.modify('current-context', '', (content) => void (content['preferences'] = {}))
+    if (property.at === 'colors') k.config.setPreferences({})
+    else if (property.at === 'top' && property.field === 'current-context') k.config.setCurrentContext('')
     else if (property.at === 'top') {
       const { field } = property
-      k.config.modifyAll((content) => void (content[field] = field in ENTRIES ? [] : field === 'current-context' ? '' : content[field]))
+      k.config.modifyAll((content) => void (content[field] = field in ENTRIES ? null : content[field]))
     } else {
       const { kind, name: entry, path } = property
       const there = k.config.entries(kind).find((e) => e['name'] === entry)

@@ -2,12 +2,12 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { encodeBase64 } from '../../engine/kubernetes/base64.ts'
 import { setCluster, setCredentials } from './config-entries.ts'
-import { ENTRIES, entryOf, ordered, withEntry } from './config-paths.ts'
+import { ENTRIES, entryOf, joinPath, ordered, withEntry } from './config-paths.ts'
 import { configSet, configUnset, helpAnd } from './config-set.ts'
 import { helpOf } from './help.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
 import { flags, TEMPLATE_FLAGS } from './flags.ts'
-import { kubeconfigPaths } from './kubeconfig.ts'
+import { loadKubeconfig } from './kubeconfig.ts'
 import { at, type JsonObject, list, map, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
@@ -48,6 +48,10 @@ function minify(k: Kubectl, config: JsonObject): void {
   const keep = (kind: string, wanted: unknown): void => {
     config[kind] = list(config[kind]).filter((entry) => at(entry, 'name') === wanted)
   }
+  for (const [kind, what] of [['clusters', 'cluster'], ['users', 'user']] as const) {
+    const wanted = text(at(context, 'context', what))
+    if (wanted !== '' && !list(config[kind]).some((entry) => at(entry, 'name') === wanted)) throw new KubectlError(`cannot locate ${what} ${wanted}`)
+  }
   config['current-context'] = name
   keep('contexts', name)
   keep('clusters', at(context, 'context', 'cluster'))
@@ -61,8 +65,8 @@ function flatten(k: Kubectl, config: JsonObject): void {
     config[kind] = config[kind] && list(config[kind]).map((entry) => {
       const content = { ...map(at(entry, inner)) }
       for (const field of paths) {
-        const path = text(content[field])
-        if (path === '' || field === 'tokenFile') continue
+        const path = joinPath(k.config.folderOf(kind, text(at(entry, 'name'))), text(content[field]))
+        if (text(content[field]) === '' || field === 'tokenFile') continue
         if (!k.process.fs.exists(path)) throw new KubectlError(`open ${path}: no such file or directory`)
         delete content[field]
         content[`${field}-data`] = encodeBase64(k.process.fs.readFile(path))
@@ -146,7 +150,7 @@ const useContext: Command = {
     const name = k.args[0]!
     if (name === '') throw new KubectlError('empty context names are not allowed')
     if (!k.config.contexts.some((c) => c.name === name)) throw new KubectlError(`no context exists with the name: ${quote(name)}`)
-    k.config.modify('current-context', name, (content) => void (content['current-context'] = name))
+    k.config.setCurrentContext(name)
     yield* k.out(`Switched to context ${quote(name)}.\n`)
     return 0
   },
@@ -198,8 +202,9 @@ const renameContext: Command = {
     k.config.modify('contexts', from, (content) => {
       const context = entryOf(content['contexts'], 'contexts', from)
       content['contexts'] = withEntry(withEntry(content['contexts'], 'contexts', from, undefined), 'contexts', to, context ?? {})
-      if (current) content['current-context'] = to
+      if (current && content['current-context'] === from) content['current-context'] = to
     })
+    if (current) loadKubeconfig(k.process, k.flags, true).setCurrentContext(to)
     yield* k.out(`Context ${quote(from)} renamed to ${quote(to)}.\n`)
     return 0
   },
@@ -216,7 +221,7 @@ function remover(name: string, kind: 'clusters' | 'contexts' | 'users', what: st
         return 0
       }
       const target = k.args[0]!
-      const file = kubeconfigPaths(k.process, k.flags).paths[0]!
+      const file = k.config.defaultFile
       if (!k.config.entries(kind).some((e) => e['name'] === target)) throw new KubectlError(`cannot delete ${what} ${target}, not in ${file}`)
       if (kind === 'contexts' && k.config.currentContext === target) yield* k.err('warning: this removed your active context, use "kubectl config use-context" to select a different one\n')
       k.config.modify(kind, target, (content) => void (content[kind] = list(content[kind]).filter((e) => at(e, 'name') !== target)))

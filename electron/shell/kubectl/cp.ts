@@ -40,6 +40,7 @@ function specOf(k: Kubectl, text: string): Spec {
 
 function* run(k: Kubectl): Task<number> {
   if (k.args.length !== 2) throw new KubectlError('source and destination are required')
+  void k.clientConfig
   const source = specOf(k, k.args[0]!)
   const target = specOf(k, k.args[1]!)
   if (source.pod && target.pod) throw new KubectlError('one of src or dest must be a local file specification')

@@ -4,6 +4,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { Command } from './command.ts'
 import { nameArgument } from './create-simple.ts'
 import { KubectlError } from './errors.ts'
+import { isNoServer, unanswered } from './no-server.ts'
 import { flags, PRINT_FLAGS } from './flags.ts'
 import type { JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
@@ -50,6 +51,7 @@ export const createToken: Command = {
       response = k.client.createSubresource('serviceaccounts', k.namespace.name, name, 'token', { spec })
     } catch (error) {
       if (error instanceof StatusError) throw new KubectlError(`failed to create token: ${error.message}`)
+      if (isNoServer(error)) throw new KubectlError(`failed to create token: ${unanswered(error, 'Post', `/api/v1/namespaces/${k.namespace.name}/serviceaccounts/${name}/token`)}`)
       throw error
     }
     if (f.string('output') !== '' || f.string('template') !== '') yield* k.out(printer.print(response as unknown as JsonObject))

@@ -113,6 +113,7 @@ function* validate(k: Kubectl, { image, setImages, args }: Options, names: reado
     if (!f.bool('quiet')) yield* k.out(`Targeting container ${quote(target)}. If you don't see processes from this container it may be because the container runtime doesn't support this feature.\n`)
   }
   if (f.bool('tty') && !f.bool('stdin')) fail('-i/--stdin is required for containers with -t/--tty=true')
+  void k.clientConfig
   if (f.string('profile') === 'legacy') yield* k.err('--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".\n')
 }
 

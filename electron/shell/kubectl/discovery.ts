@@ -6,7 +6,7 @@ import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
 import { goJson } from './json.ts'
-import { serverUrl } from './kubeconfig.ts'
+import { serverUrl } from './client-config.ts'
 import { isNoServer, unanswered } from './no-server.ts'
 import type { JsonObject } from './objects.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
@@ -38,6 +38,8 @@ export const version: Command = {
       try {
         server = k.client.serverVersion()
       } catch (error) {
+        // what the configuration is wrong about comes before anything
+        if (!isNoServer(error)) throw error
         failure = error
       }
     }
@@ -80,7 +82,15 @@ export const apiResources: Command = {
     const sortBy = f.string('sort-by')
     if (!['', 'name', 'kind'].includes(sortBy)) throw new KubectlError('--sort-by accepts only name or kind')
     const key = (r: ApiResource): string => (sortBy === 'name' ? r.name : sortBy === 'kind' ? r.kind : r.group)
-    const found = k.client.resources().filter(isPreferred)
+    let all: readonly ApiResource[] = []
+    let failure: unknown
+    try {
+      all = k.client.resources()
+    } catch (error) {
+      if (!isNoServer(error)) throw error
+      failure = error
+    }
+    const found = all.filter(isPreferred)
       .filter((r) => !f.changed('api-group') || r.group === f.string('api-group'))
       .filter((r) => !f.changed('namespaced') || r.namespaced === f.bool('namespaced'))
       .filter((r) => f.list('verbs').every((v) => r.verbs.includes(v)) && f.list('categories').every((c) => r.categories.includes(c)))
@@ -99,6 +109,7 @@ export const apiResources: Command = {
       writer.write(`${cells.join('\t')}\n`)
     }
     yield* k.out(writer.flush())
+    if (failure !== undefined) throw failure
     return 0
   },
 }
@@ -108,7 +119,7 @@ function served(k: Kubectl): readonly ApiResource[] {
     return k.client.resources()
   } catch (error) {
     if (!isNoServer(error)) throw error
-    throw new KubectlError(`couldn't get available api versions from server: ${unanswered('Get', '/api?timeout=32s')}`)
+    throw new KubectlError(`couldn't get available api versions from server: ${unanswered(error, 'Get', '/api?timeout=32s')}`)
   }
 }
 

@@ -29,6 +29,26 @@ export class AggregateError extends KubectlError {
   }
 }
 
+/** Nobody answers at a URL, and why, in Go's words. */
+export class UnreachableError extends ConnectionError {
+  override name = 'UnreachableError'
+  readonly url: string
+  constructor(url: string, why: string) {
+    super(why)
+    this.url = url
+  }
+}
+
+/** A name of a context that the kubeconfig does not have; clientcmd's IsConfigurationInvalid. */
+export class ContextNotFoundError extends KubectlError {
+  constructor(name: string) {
+    super(`context was not found for specified context: ${name}`)
+  }
+}
+
+/** Several things wrong with the kubeconfig at once. */
+export class ConfigurationError extends AggregateError {}
+
 /** Ends kubectl with a code of its own; the text is printed as it is, an empty one not at all. */
 export class ExitError extends Error {
   override name = 'ExitError'
@@ -92,6 +112,7 @@ function standardMessage(error: unknown): string | undefined {
   }
   if (error instanceof ConnectionError) {
     const refused = /dial tcp (\S+): connect: connection refused/.exec(error.message)
+    if (refused && error instanceof UnreachableError) return `The connection to the server ${error.url.replace(/^\w+:\/\//, '').replace(/\/.*$/, '')} was refused - did you specify the right host or port?`
     return refused ? `The connection to the server ${refused[1]} was refused - did you specify the right host or port?` : `Unable to connect to the server: ${error.message}`
   }
   return undefined
@@ -129,6 +150,8 @@ export function report(thrown: unknown): { text: string; code: number } | undefi
   if (unsimulated) return unsimulated
   if (error instanceof ExitError) return { text: ended(error.message), code: error.code }
   if (error instanceof StatusError && error.status.reason === 'Invalid') return { text: invalidMessage(error), code: 1 }
+  if (error instanceof ContextNotFoundError) return { text: `Error in configuration: ${error.message}\n`, code: 1 }
+  if (error instanceof ConfigurationError) return { text: `Error in configuration: \n${error.errors.map((e) => `* ${messageOf(e)}\n`).join('')}`, code: 1 }
   if (error instanceof AggregateError) return { text: error.errors.map((e) => `${standardMessage(e) ?? messageOf(e)}\n`).join(''), code: 1 }
   if (error instanceof StreamError) return { text: ended(`error: Internal error occurred: ${error.message}`), code: 1 }
   const standard = standardMessage(error)

@@ -244,18 +244,18 @@ export const GLOBAL_FLAGS = flags(`
   --as-group array
   --as-uid string
   --cache-dir string=/root/.kube/cache -
-  --certificate-authority string ~
-  --client-certificate string ~
-  --client-key string ~
+  --certificate-authority string
+  --client-certificate string
+  --client-key string
   --cluster string
   --context string
   --disable-compression bool -
-  --insecure-skip-tls-verify bool ~
+  --insecure-skip-tls-verify bool
   --kubeconfig string
   --log-flush-frequency duration=5s -
   --match-server-version bool -
   -n --namespace string
-  --password string ~
+  --password string
   --profile string=none ~
   --profile-output string=profile.pprof -
   --request-timeout string=0
@@ -263,7 +263,7 @@ export const GLOBAL_FLAGS = flags(`
   --tls-server-name string ~
   --token string
   --user string
-  --username string ~
+  --username string
   -v --v int
   --vmodule map ~
   --warnings-as-errors bool

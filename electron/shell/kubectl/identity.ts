@@ -6,9 +6,8 @@ import { asUser, become } from '../../engine/kubernetes/rbac/as-user.ts'
 import { ADMIN } from '../../engine/kubernetes/rbac/authorizer.ts'
 import { failure } from '../../engine/kubernetes/status.ts'
 import { KubectlError } from './errors.ts'
-import type { FlagSet } from './flags.ts'
-import type { Kubeconfig } from './kubeconfig.ts'
-import { list, map, text } from './objects.ts'
+import type { ClientConfig } from './client-config.ts'
+import { list, text } from './objects.ts'
 
 /** The user of the kubeconfig shows nothing: kubectl asks for a name and a password. */
 export class NoCredentials extends Error {}
@@ -29,15 +28,8 @@ export function* askForPassword(process: Process): Task {
 }
 
 /** The client as the user of the kubeconfig, or as whom --token, --as, --as-group and --as-uid say: clientcmd's AuthInfo and its overrides. */
-export function identified(client: KubernetesClient, config: Kubeconfig, flags: FlagSet, wall: number, asked: boolean): KubernetesClient {
-  const name = flags.global('user') || config.context(flags.string('context'))?.user || ''
-  const entry = map(config.entries('users').find((u) => u['name'] === name)?.['user'])
-  const of = (flag: string, field: string): string => flags.global(flag) || text(entry[field])
-  const as = of('as', 'as')
-  const groups = flags.list('as-group').length > 0 ? flags.list('as-group') : list(entry['as-groups']).map(text)
-  const uid = of('as-uid', 'as-uid')
-  if (!as && (groups.length > 0 || uid)) throw new KubectlError(`requesting uid, groups or user-extra for ${name} without impersonating a user`)
-  const token = of('token', 'token')
+export function identified(client: KubernetesClient, { user: entry }: ClientConfig, wall: number, asked: boolean): KubernetesClient {
+  const [as, uid, token] = ['as', 'as-uid', 'token'].map((field) => text(entry[field])) as [string, string, string]
   const has = (...fields: readonly string[]): boolean => fields.some((field) => entry[field] !== undefined && entry[field] !== '')
   const hasCertificate = has('client-certificate-data', 'client-certificate')
   const isNamed = hasCertificate || token !== '' || has('tokenFile', 'auth-provider', 'exec')
@@ -45,6 +37,6 @@ export function identified(client: KubernetesClient, config: Kubeconfig, flags: 
   // the server knows no passwords; a certificate comes before a token
   const shown = !isNamed ? ANONYMOUS : token && !hasCertificate ? userOfToken(client, token, wall) : ADMIN
   if (!shown) throw failure(401, 'Unauthorized', 'Unauthorized')
-  const user = as ? become(client, shown, { user: as, groups, ...(uid ? { uid } : {}) }) : shown
+  const user = as ? become(client, shown, { user: as, groups: list(entry['as-groups']).map(text), ...(uid ? { uid } : {}) }) : shown
   return user === ADMIN ? client : asUser(client, user)
 }

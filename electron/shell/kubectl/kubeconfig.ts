@@ -1,26 +1,26 @@
-import { parse } from 'yaml'
-import type { Cluster } from '../../engine/cluster.ts'
-import { ConnectionError, type KubernetesClient } from '../../engine/kubernetes/client.ts'
 import type { Filesystem, Process } from '../../engine/machine/types.ts'
-import { ExitError, KubectlError, NotSimulatedError, quote } from './errors.ts'
+import { owned } from '../coreutils/access.ts'
 import { ENTRIES, type EntryKind, joinPath, ordered } from './config-paths.ts'
+import { readConfig } from './config-reader.ts'
+import { aggregate, KubectlError } from './errors.ts'
 import type { FlagSet } from './flags.ts'
 import { at, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { toYaml } from './yaml.ts'
 
 export interface Context { name: string; cluster: string; user: string; namespace: string }
 
-interface Source { path: string; content: JsonObject }
+/** A kubeconfig file: `name` as it was given, which messages and -v say. */
+interface Source { name: string; path: string; content: JsonObject }
 
 /** kubeconfig files as client-go's clientcmd loads them: --kubeconfig, else $KUBECONFIG's list merged, else ~/.kube/config. */
 export class Kubeconfig {
-  readonly #fs: Filesystem
+  readonly #process: Process
   readonly sources: readonly Source[]
-  readonly #paths: readonly string[]
+  readonly #files: readonly NamedFile[]
 
-  constructor(fs: Filesystem, paths: readonly string[], sources: readonly Source[]) {
-    this.#fs = fs
-    this.#paths = paths
+  constructor(process: Process, files: readonly NamedFile[], sources: readonly Source[]) {
+    this.#process = process
+    this.#files = files
     this.sources = sources
   }
 
@@ -28,12 +28,17 @@ export class Kubeconfig {
     for (const { content } of this.sources) if (content['current-context']) return text(content['current-context'])
     return ''
   }
-  entries(kind: 'clusters' | 'contexts' | 'users'): JsonObject[] {
+  entries(kind: EntryKind): JsonObject[] {
     const found = new Map<string, JsonObject>()
     for (const { content } of this.sources) {
       for (const entry of list(content[kind])) if (isObject(entry) && !found.has(text(entry['name']))) found.set(text(entry['name']), entry)
     }
     return [...found.values()].sort((a, b) => (text(a['name']) < text(b['name']) ? -1 : 1))
+  }
+  /** The content of the first entry of that name; undefined when there is none. */
+  entry(kind: EntryKind, name: string): JsonObject | undefined {
+    const found = this.entries(kind).find((e) => text(e['name']) === name)
+    return found && map(found[ENTRIES[kind].inner])
   }
   get contexts(): Context[] {
     return this.entries('contexts').map((entry) => {
@@ -54,43 +59,71 @@ export class Kubeconfig {
   #write(source: Source, change: (content: JsonObject) => void): void {
     const content = { ...emptyConfig(), ...source.content }
     change(content)
+    // an empty list is null in Go
+    for (const kind of ['clusters', 'contexts', 'users']) if (list(content[kind]).length === 0) content[kind] = null
     const parent = source.path.slice(0, source.path.lastIndexOf('/')) || '/'
-    if (!this.#fs.exists(parent)) this.#fs.makeDirectory(parent, { parents: true })
-    this.#fs.writeFile(source.path, toYaml(content), 0o600)
-  }
-  /** Where an entry is, or would be made. */
-  fileOf(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string): string {
-    return this.#sourceOf(kind, name).path
-  }
-  #sourceOf(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string): Source {
-    const holds = (s: Source): boolean =>
-      kind === 'current-context' ? s.content['current-context'] !== undefined && s.content['current-context'] !== '' : list(s.content[kind]).some((e) => at(e, 'name') === name)
-    return this.sources.find(holds) ?? this.sources[0] ?? { path: this.#paths[this.#paths.length - 1]!, content: emptyConfig() }
+    const { fs } = this.#process
+    if (!fs.exists(parent)) fs.makeDirectory(parent, { parents: true })
+    const isNew = !fs.exists(source.path)
+    fs.writeFile(source.path, toYaml(content), isNew ? 0o600 : undefined)
+    if (isNew) owned(this.#process, source.path)
   }
 
-  /** The file that holds an entry (or the first there is, or the last of the list), changed by `change`. */
-  modify(kind: 'clusters' | 'contexts' | 'users' | 'current-context', name: string, change: (content: JsonObject) => void): void {
+  /** The file that a new entry goes to: the only one, the first that is there, or the last of the list (GetDefaultFilename). */
+  get #default(): Source {
+    const there = this.#files.find((file) => this.#files.length === 1 || this.#process.fs.exists(file.path)) ?? this.#files.at(-1)!
+    return this.sources.find((s) => s.path === there.path) ?? { ...there, content: emptyConfig() }
+  }
+  get defaultFile(): string {
+    return this.#default.name
+  }
+  /** Where an entry is, or would be made, as messages name it. */
+  fileOf(kind: EntryKind, name: string): string {
+    return this.#sourceOf(kind, name).name
+  }
+  #sourceOf(kind: EntryKind, name: string): Source {
+    return this.sources.find((s) => list(s.content[kind]).some((e) => at(e, 'name') === name)) ?? this.#default
+  }
+  /** The folder from which the paths of an entry count. */
+  folderOf(kind: EntryKind, name: string): string {
+    const { path } = this.#sourceOf(kind, name)
+    return path.slice(0, path.lastIndexOf('/')) || '/'
+  }
+
+  /** The file that holds an entry, or that would, changed by `change`. */
+  modify(kind: EntryKind, name: string, change: (content: JsonObject) => void): void {
     this.#write(this.#sourceOf(kind, name), change)
+  }
+  /** A new context goes to the default file; to have none, the first file that names one loses it (writeCurrentContext). */
+  setCurrentContext(name: string): void {
+    if (name === this.currentContext) return
+    const holder = name === '' ? this.sources.find((s) => text(s.content['current-context']) !== '')! : this.#default
+    this.#write(holder, (content) => void (content['current-context'] = name))
+  }
+  setPreferences(preferences: JsonObject): void {
+    const file = this.#files[0]!
+    this.#write(this.sources.find((s) => s.path === file.path) ?? { ...file, content: emptyConfig() }, (content) => void (content['preferences'] = preferences))
   }
 
   /** An entry's content with the paths in it told from its file's folder. */
-  #absolute(kind: EntryKind, entry: JsonObject): JsonObject {
-    const content = { ...map(entry[ENTRIES[kind].inner]) }
-    const file = this.fileOf(kind, text(entry['name']))
-    for (const field of ENTRIES[kind].paths) if (text(content[field]) !== '') content[field] = joinPath(file.slice(0, file.lastIndexOf('/')), text(content[field]))
+  absolute(kind: EntryKind, name: string): JsonObject | undefined {
+    const entry = this.entry(kind, name)
+    if (!entry) return undefined
+    const content = { ...entry }
+    for (const field of ENTRIES[kind].paths) if (text(content[field]) !== '') content[field] = joinPath(this.folderOf(kind, name), text(content[field]))
     return content
   }
 
   /** One config of all files, as `config view` shows it. */
   merged(): JsonObject {
     const orNull = (kind: EntryKind): JsonObject[] | null => {
-      const entries = this.entries(kind).map((e) => ({ name: e['name'], [ENTRIES[kind].inner]: ordered(kind, this.#absolute(kind, e)) }))
+      const entries = this.entries(kind).map((e) => ({ name: e['name'], [ENTRIES[kind].inner]: ordered(kind, map(e[ENTRIES[kind].inner])) }))
       return entries.length > 0 ? entries : null
     }
     return {
       kind: 'Config',
       apiVersion: 'v1',
-      preferences: map(this.sources[0]?.content['preferences']),
+      preferences: Object.assign({}, ...[...this.sources].reverse().map((s) => map(s.content['preferences']))) as JsonObject,
       clusters: orNull('clusters'),
       users: orNull('users'),
       contexts: orNull('contexts'),
@@ -100,84 +133,46 @@ export class Kubeconfig {
 }
 
 function emptyConfig(): JsonObject {
-  return { apiVersion: 'v1', kind: 'Config', clusters: [], contexts: [], 'current-context': '', preferences: {}, users: [] }
+  return { apiVersion: 'v1', kind: 'Config', clusters: null, contexts: null, 'current-context': '', preferences: {}, users: null }
 }
 
-export function kubeconfigPaths(process: Process, flags: FlagSet): { paths: string[]; explicit: boolean } {
+interface NamedFile { name: string; path: string }
+
+export function kubeconfigFiles(process: Process, flags: FlagSet): { files: NamedFile[]; explicit: boolean } {
+  const file = (name: string): NamedFile => ({ name, path: process.resolve(name) })
   const named = flags.string('kubeconfig')
-  if (named) return { paths: [process.resolve(named)], explicit: true }
+  if (named) return { files: [file(named)], explicit: true }
   const variable = process.env.get('KUBECONFIG') ?? ''
-  if (variable) return { paths: [...new Set(variable.split(':').filter((p) => p !== ''))].map((p) => process.resolve(p)), explicit: false }
-  return { paths: [`${process.env.get('HOME') ?? '/root'}/.kube/config`], explicit: false }
+  if (variable) return { files: [...new Set(variable.split(':'))].map(file), explicit: false }
+  return { files: [file(`${process.env.get('HOME') ?? '/root'}/.kube/config`)], explicit: false }
 }
 
 /** `configuring`: a file that is not there is one to be made. */
 export function loadKubeconfig(process: Process, flags: FlagSet, configuring = false): Kubeconfig {
-  const { paths, explicit } = kubeconfigPaths(process, flags)
+  const { files, explicit } = kubeconfigFiles(process, flags)
   const sources: Source[] = []
-  for (const path of paths) {
-    if (!process.fs.exists(path)) {
-      if (explicit && !configuring) throw new KubectlError(`stat ${flags.string('kubeconfig')}: no such file or directory`)
+  const errors: unknown[] = []
+  for (const file of files) {
+    if (file.name === '' || !process.fs.exists(file.path)) {
+      if (explicit && !configuring) throw new KubectlError(`stat ${file.name}: no such file or directory`)
       continue
     }
-    if (process.fs.stat(path).type === 'device') continue
-    const raw = process.fs.readText(path)
-    if (raw.trim() === '') continue
-    let content: unknown
     try {
-      content = parse(raw, { version: '1.1' })
-    } catch {
-      throw new KubectlError(`error loading config file ${quote(path)}: couldn't get version/kind; json parse error: invalid YAML`)
+      sources.push({ ...file, content: contentOf(process.fs, file) })
+    } catch (error) {
+      errors.push(error)
     }
-    if (!isObject(content)) {
-      throw new KubectlError(`error loading config file ${quote(explicit ? flags.string('kubeconfig') : path)}: couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof content} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`)
-    }
-    sources.push({ path, content })
   }
-  return new Kubeconfig(process.fs, paths, sources)
+  if (errors.length > 0) throw aggregate(errors)
+  return new Kubeconfig(process, files, sources)
 }
 
-/** The API server behind the context in use. Podhop has one cluster; a kubeconfig that names another is said so. */
-export function connect(cluster: Cluster, config: Kubeconfig, flags: FlagSet): KubernetesClient {
-  const wanted = flags.string('context')
-  const context = config.context(wanted)
-  if (wanted && !context) throw new ExitError(1, `Error in configuration: context was not found for specified context: ${wanted}`)
-  const current = config.currentContext
-  if (!wanted && !context && current) throw new ExitError(1, `Error in configuration: context was not found for specified context: ${current}`)
-  const clusterName = flags.string('cluster') || context?.cluster || ''
-  const entry = config.entries('clusters').find((c) => c['name'] === clusterName)
-  if (flags.string('cluster') && !entry) throw new KubectlError(`no server found for cluster ${quote(clusterName)}`)
-  const user = flags.global('user')
-  if (user && !config.entries('users').some((u) => u['name'] === user)) throw new KubectlError(`auth info ${quote(user)} does not exist`)
-  const server = text(at(entry, 'cluster', 'server'))
-  const asked = flags.global('server')
-  if (asked !== '' && asked.replace(/\/$/, '') !== serverUrl(cluster)) throw new NotSimulatedError(`the server ${asked}`, `the cluster's API server is ${serverUrl(cluster)}`)
-  if (server === '') throw new ConnectionError('dial tcp localhost:8080: connect: connection refused')
-  if (server.replace(/\/$/, '') !== serverUrl(cluster)) {
-    throw new NotSimulatedError(`a kubeconfig for ${server}`, `the cluster's API server is ${serverUrl(cluster)}`)
-  }
-  return cluster.connection
-}
-
-/** Where the options stand among the arguments of the calls that an answer may warn about. */
-const OPTIONS_AT: Record<string, number> = { create: 3, update: 4, patch: 5 }
-
-/** The same client, with what its answers warn of told to `tell`. */
-export function hearing(client: KubernetesClient, tell: (text: string) => void): KubernetesClient {
-  return new Proxy(client, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key)
-      if (typeof value !== 'function') return value
-      const at = OPTIONS_AT[String(key)]
-      return (...args: unknown[]): unknown => {
-        if (at !== undefined) args[at] = { onWarning: tell, ...(args[at] as object | undefined) }
-        return (value as (...args: unknown[]) => unknown).apply(target, args)
-      }
-    },
-  })
-}
-
-export function serverUrl(cluster: Cluster): string {
-  const node = cluster.config.nodes.find((n) => n.role === 'control-plane') ?? cluster.config.nodes[0]
-  return `https://${node?.ip.includes(':') ? `[${node.ip}]` : (node?.ip ?? '127.0.0.1')}:6443`
+function contentOf(fs: Filesystem, { name, path }: NamedFile): JsonObject {
+  const { type } = fs.stat(path)
+  if (type === 'device') return {}
+  const problem = (why: string): KubectlError => new KubectlError(`error loading config file "${name}": ${why}`)
+  if (type === 'directory') throw problem(`read ${name}: is a directory`)
+  const read = readConfig(fs.readText(path))
+  if (typeof read === 'string') throw problem(read)
+  return read
 }

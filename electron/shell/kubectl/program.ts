@@ -3,6 +3,7 @@ import type { Program, Process } from '../../engine/machine/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { completionText } from './completion.ts'
+import { NotDialled, tryServer } from './client-config.ts'
 import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { askForPassword, NoCredentials } from './identity.ts'
@@ -117,11 +118,15 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   return code
 }
 
-/** Runs a command; one that finds that nobody is logged in asks, and begins again. */
+/** Runs a command; one that finds that nobody is logged in asks, one whose server is not the cluster's own goes and looks, and begins again. */
 function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnType<NonNullable<Command['run']>> {
   try {
     return yield* run(k)
   } catch (error) {
+    if (error instanceof NotDialled && !k.dialled) {
+      k.dialled = yield* tryServer(k.process, k.cluster, error.url, k.requestTimeout)
+      return yield* withCredentials(k, run)
+    }
     if (!(error instanceof NoCredentials) || k.askedForPassword) throw error
     yield* askForPassword(k.process)
     k.askedForPassword = true

@@ -10,6 +10,8 @@ import { fetch, type Info, notServed, type Query, type Result } from './resource
 
 /** The objects of files, of stdin or of a text: the visitors of cli-runtime's Builder for -f. */
 export function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Result {
+  // what is wrong with the configuration is said once, and not of each object
+  if (!query.local) void k.clientConfig
   const infos: Info[] = []
   const errors: unknown[] = []
   const wanted = selector ? parseSelector(selector) : undefined
@@ -63,9 +65,7 @@ function openApiProblem(k: Kubectl): string | undefined {
     return undefined
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error
-    if (isNoServer(error)) return `failed to download openapi: ${unanswered('Get', '/openapi/v2?timeout=32s')}`
-    const [, address] = /dial tcp (\S+): /.exec(error.message) ?? []
-    return `failed to download openapi: Get "https://${address}/openapi/v2?timeout=32s": ${error.message}`
+    return `failed to download openapi: ${unanswered(error, 'Get', '/openapi/v2?timeout=32s')}`
   }
 }
 
@@ -79,7 +79,7 @@ function recognized(k: Kubectl, source: string): readonly ApiResource[] {
     return k.client.resources()
   } catch (error) {
     if (!isNoServer(error)) throw error
-    throw new KubectlError(`unable to recognize ${quote(source)}: ${unanswered('Get', '/api?timeout=32s')}`)
+    throw new KubectlError(`unable to recognize ${quote(source)}: ${unanswered(error, 'Get', '/api?timeout=32s')}`)
   }
 }
 

@@ -57,7 +57,7 @@ export function* createNamed(k: Kubectl, object: JsonObject, what: string): Task
   try {
     return yield* createAndPrint(k, object)
   } catch (error) {
-    if (isNoServer(error)) throw notCreated(k, what, object)
+    if (isNoServer(error)) throw notCreated(k, error, what, object)
     if (error instanceof StatusError && error.status.reason !== 'NotSimulated') throw new KubectlError(`failed to create ${what}: ${error.message}`)
     throw error
   }
