@@ -124,7 +124,7 @@ function get(client: KubernetesClient, kind: CalicoKind | string, names: readonl
   return { stdout: `${tabbed([header, ...rows.map((r) => header.map((c) => (c === 'NAMESPACE' ? (r.namespace ?? '') : (r.row[c] ?? ''))))])}\n` }
 }
 
-const KIND_NAMES: Readonly<Record<string, string>> = { node: 'Node', wep: 'WorkloadEndpoint', profile: 'Profile' }
+const KIND_NAMES: Readonly<Record<string, string>> = byName({ node: 'Node', wep: 'WorkloadEndpoint', profile: 'Profile' })
 
 /** Tiers by their order, everything else by name. */
 function listed(client: KubernetesClient, kind: CalicoKind, scope: { namespace?: string }): Stored[] {

@@ -2,6 +2,7 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { byName } from '../../own.ts'
 import { serveGo, splitTarget } from '../../programs/http/go.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
@@ -125,14 +126,14 @@ function weaveScript(services: SystemServices): Program {
       return 0
     }
     const what = command === 'status' && rest.length < 2 ? `status ${rest[0] ?? ''}`.trim() : command === 'ps' && rest.length === 0 ? 'ps' : undefined
-    const texts: Record<string, (node: NodeContext, router: WeaveRouter) => string> = {
+    const texts: Record<string, (node: NodeContext, router: WeaveRouter) => string> = byName({
       status: (node, router) => `\n${statusText(node, router)}\n`,
       'status connections': (_, router) => connectionsText(router),
       'status peers': (_, router) => peersText(router),
       'status ipam': (_, router) => ipamText(router),
       'status targets': (_, router) => router.mesh.targets.map((t) => `${t}\n`).join(''),
       ps: (_, router) => psText(router),
-    }
+    })
     const print = what === undefined ? undefined : texts[what]
     if (!print) {
       yield* process.printError(`podhop: not simulated: weave ${args.join(' ')} (use ${SIMULATED})\n`)

@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import type { PodDisruptionBudget, PriorityClass } from '../types.ts'
 import { notNegative } from './common.ts'
@@ -33,7 +34,7 @@ export function validateDisruptionStatus({ status }: PodDisruptionBudget, _old: 
 }
 
 /** The classes that every cluster has. */
-export const SYSTEM_PRIORITIES: Readonly<Record<string, { value: number; description: string }>> = {
+export const SYSTEM_PRIORITIES: Readonly<Record<string, { value: number; description: string }>> = byName({
   'system-cluster-critical': {
     value: 2_000_000_000,
     description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
@@ -42,7 +43,7 @@ export const SYSTEM_PRIORITIES: Readonly<Record<string, { value: number; descrip
     value: 2_000_001_000,
     description: 'Used for system critical pods that must not be moved from their current node.',
   },
-}
+})
 const HIGHEST_OF_USERS = 1_000_000_000
 
 export function validatePriorityClass({ metadata, value, globalDefault, preemptionPolicy }: PriorityClass, errors: FieldErrors): void {

@@ -1,3 +1,5 @@
+import { byName } from '../../own.ts'
+
 /** The set types of ipset 7.17 that are simulated, with the revision that Linux 6.1 has. */
 
 export type Family = 'inet' | 'inet6'
@@ -38,10 +40,10 @@ export const SET_TYPES: ReadonlyMap<string, SetType> = new Map<string, SetType>(
 ].map((type) => [type.name, type]))
 
 /** The names that types had in ipset 4. */
-export const TYPE_ALIASES: Readonly<Record<string, SetTypeName>> = {
+export const TYPE_ALIASES: Readonly<Record<string, SetTypeName>> = byName({
   iphash: 'hash:ip', nethash: 'hash:net', ipporthash: 'hash:ip,port', ipportiphash: 'hash:ip,port,ip', ipportnethash: 'hash:ip,port,net',
   netporthash: 'hash:net,port', netifacehash: 'hash:net,iface', portmap: 'bitmap:port', setlist: 'list:set',
-}
+})
 
 export const UNSIMULATED_TYPES: ReadonlySet<string> = new Set([
   'bitmap:ip', 'bitmap:ip,mac', 'hash:mac', 'hash:ip,mac', 'hash:ip,mark', 'hash:net,net', 'hash:net,port,net', 'ipmap', 'macipmap', 'iptree', 'iptreemap',

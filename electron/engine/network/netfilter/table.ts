@@ -1,3 +1,4 @@
+import { byName } from '../../own.ts'
 import type { Hook } from '../types.ts'
 import { Chain } from './chain.ts'
 import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError } from './errors.ts'
@@ -8,12 +9,12 @@ import type { Rule, TableName } from './rule.ts'
 /** In the order in which iptables-save prints them. */
 export const TABLES: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat']
 
-export const BUILT_IN: Readonly<Record<TableName, readonly string[]>> = {
+export const BUILT_IN: Readonly<Record<TableName, readonly string[]>> = byName({
   raw: ['PREROUTING', 'OUTPUT'],
   mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
   nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
   filter: ['INPUT', 'FORWARD', 'OUTPUT'],
-}
+})
 
 export const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'RETURN', 'QUEUE'])
 

@@ -1,13 +1,14 @@
+import { byName } from '../../own.ts'
 import { NftError } from './errors.ts'
 import type { RuleReader } from './parse-rule.ts'
 import { META } from './selectors.ts'
 import { compare, reject } from './statements.ts'
 
-const ICMP_REJECT: Readonly<Record<string, [number, number]>> = {
+const ICMP_REJECT: Readonly<Record<string, [number, number]>> = byName({
   'net-unreachable': [0, 0], 'host-unreachable': [1, 3], 'prot-unreachable': [2, 4], 'port-unreachable': [3, 4], 'net-prohibited': [9, 1], 'host-prohibited': [10, 1], 'admin-prohibited': [13, 1],
-}
-const ICMPV6_REJECT: Readonly<Record<string, number>> = { 'no-route': 0, 'admin-prohibited': 1, 'addr-unreachable': 3, 'port-unreachable': 4, 'policy-fail': 5, 'reject-route': 6 }
-const ICMPX_REJECT: Readonly<Record<string, [number, number]>> = { 'port-unreachable': [3, 4], 'admin-prohibited': [13, 1], 'no-route': [0, 0], 'host-unreachable': [1, 3] }
+})
+const ICMPV6_REJECT: Readonly<Record<string, number>> = byName({ 'no-route': 0, 'admin-prohibited': 1, 'addr-unreachable': 3, 'port-unreachable': 4, 'policy-fail': 5, 'reject-route': 6 })
+const ICMPX_REJECT: Readonly<Record<string, [number, number]>> = byName({ 'port-unreachable': [3, 4], 'admin-prohibited': [13, 1], 'no-route': [0, 0], 'host-unreachable': [1, 3] })
 
 /** "reject with tcp reset", "reject with icmp host-unreachable"… */
 export function readReject(reader: RuleReader): void {

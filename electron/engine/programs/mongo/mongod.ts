@@ -1,5 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { byName } from '../../own.ts'
 import { Output, untilSignal } from '../output.ts'
 import { BsonError, doc } from './bson.ts'
 import { MongoServer, type LogLine } from './server.ts'
@@ -8,7 +9,7 @@ import { Store } from './store.ts'
 /** mongod: a standalone server. Its log is one line of JSON an event (log component formats: src/mongo/logv2/json_formatter.cpp). */
 interface Options { port: number; addresses: readonly string[] | 'all'; auth: boolean; dataPath: string; quiet: boolean; logPath: string | undefined }
 
-const VALUED: Readonly<Record<string, 'port' | 'bind_ip' | 'dbpath' | 'logpath'>> = { '--port': 'port', '--bind_ip': 'bind_ip', '--dbpath': 'dbpath', '--logpath': 'logpath' }
+const VALUED: Readonly<Record<string, 'port' | 'bind_ip' | 'dbpath' | 'logpath'>> = byName({ '--port': 'port', '--bind_ip': 'bind_ip', '--dbpath': 'dbpath', '--logpath': 'logpath' })
 /** Flags that change nothing that is simulated. */
 const PLAIN = new Set(['--quiet', '--ipv6', '--logappend', '--noauth', '-v', '--verbose', '--directoryperdb', '--nounixsocket'])
 /** Options that the real one has. */

@@ -1,6 +1,7 @@
 import { Signal, type Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
+import { byName } from '../../own.ts'
 import { become } from '../become.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { headerOf, writeResponse } from '../http/message.ts'
@@ -326,7 +327,7 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
   return 0
 }
 
-const SIGNALS = { stop: ['SIGTERM', 15], quit: ['SIGQUIT', 3], reload: ['SIGHUP', 1], reopen: ['SIGUSR1', 10] } as const
+const SIGNALS = byName({ stop: ['SIGTERM', 15], quit: ['SIGQUIT', 3], reload: ['SIGHUP', 1], reopen: ['SIGUSR1', 10] } as const)
 
 function* signalMaster(process: Process, word: keyof typeof SIGNALS): Task<number> {
   const [signal, number] = SIGNALS[word]

@@ -2,6 +2,7 @@ import { resolveHost } from '../../dns/resolver.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { isValidIp, joinHostPort } from '../../network/address.ts'
+import { byName } from '../../own.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { TcpStream } from '../stream.ts'
 import { encodeCommand, RespReader, splitWords, type Reply } from './protocol.ts'
@@ -9,7 +10,7 @@ import { encodeCommand, RespReader, splitWords, type Reply } from './protocol.ts
 /** redis-cli: one command, commands from stdin, or a prompt. */
 interface Options { host: string; port: number; user: string | undefined; password: string | undefined; raw: boolean; repeat: number; interval: number; errorCode: boolean; command: string[] }
 
-const FLAGS: Readonly<Record<string, keyof Options | 'database'>> = { '-h': 'host', '-p': 'port', '-a': 'password', '--pass': 'password', '--user': 'user', '-r': 'repeat', '-i': 'interval', '-n': 'database' }
+const FLAGS: Readonly<Record<string, keyof Options | 'database'>> = byName({ '-h': 'host', '-p': 'port', '-a': 'password', '--pass': 'password', '--user': 'user', '-r': 'repeat', '-i': 'interval', '-n': 'database' })
 
 function readOptions(process: Process): Options | string {
   const options: Options = { host: '127.0.0.1', port: 6379, user: undefined, password: process.env.get('REDISCLI_AUTH'), raw: process.terminalOf(1) === undefined, repeat: 1, interval: 0, errorCode: false, command: [] }
