@@ -1,5 +1,6 @@
 import { socketInode } from '../network/format.ts'
 import type { Link, NetworkNamespace, SocketInfo } from '../network/types.ts'
+import { netstat, snmp } from './proc-snmp.ts'
 
 /** /proc/net and /sys/class/net of a network namespace, in the kernel's formats (net/ipv4/fib_trie.c, arp.c, tcp_ipv4.c, net/core/net-procfs.c). */
 
@@ -75,7 +76,7 @@ function ifInet6(network: NetworkNamespace): string {
 
 /** The files of /proc/net. */
 export const PROC_NET: Readonly<Record<string, (network: NetworkNamespace) => string>> = {
-  arp, dev, route, if_inet6: ifInet6,
+  arp, dev, route, snmp, netstat, if_inet6: ifInet6,
   tcp: (n) => sockets(n, 'tcp', false), tcp6: (n) => sockets(n, 'tcp', true), udp: (n) => sockets(n, 'udp', false), udp6: (n) => sockets(n, 'udp', true),
 }
 

@@ -2,6 +2,7 @@ import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { SparseMap } from '../sparse.ts'
 import { isLoopbackIp, isMulticastIp } from './address.ts'
+import { countIcmp } from './counters.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
@@ -45,6 +46,9 @@ export class IpLayer {
     if (packet.kind === 'arp') return this.#ns.neighbours.receive(packet, link)
     if (packet.version === 6) return this.#ns.ip6.receive(packet, link, group)
     packet.meta.inInterface = link.name
+    const { ip } = this.#ns.counters
+    ip.inReceives++
+    ip.inOctets += ipLength(packet)
     const whole = packet.fragment ? this.#reassembly.add(packet, link) : packet
     if (!whole) return
     if (this.#ns.netfilter.run('prerouting', whole, link, undefined) !== 'accept') return
@@ -98,6 +102,9 @@ export class IpLayer {
 
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {
     if (this.#ns.netfilter.run('input', packet, link, undefined) !== 'accept') return
+    const { ip, icmpIn } = this.#ns.counters
+    ip.inDelivers++
+    if (packet.payload.kind === 'icmp') countIcmp(icmpIn, packet.payload.type)
     this.#ns.raw?.receive(packet)
     if (packet.payload.kind !== 'icmp') this.#ns.touch()
     switch (packet.payload.kind) {
@@ -121,6 +128,7 @@ export class IpLayer {
     const ns = this.#ns
     const { recorder } = ns
     if (!link.conf.forwarding) {
+      ns.counters.ip.inAddrErrors++
       // A machine outside with a single link is no router: packets end up at the internet's that no route of ours kept.
       if (ns.kind === 'outside' && ns.links.size === 2) return this.#fail(packet, link, 'dropped', 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
       return this.#fail(packet, link, 'dropped', 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward (net.ipv4.ip_forward is 0).`)
@@ -129,11 +137,13 @@ export class IpLayer {
     if (!out) return
     if (recorder.recording(packet) && !ns.steer) this.#recordRoute(packet, out, link.name)
     if (packet.ttl <= 1) {
+      ns.counters.ip.inHdrErrors++
       this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The TTL is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
       return ns.sendIcmpError(packet, 11, 0)
     }
     const mtu = mtuOf(out, out.link!)
     if (packet.dontFragment && ipLength(packet) > mtu) {
+      ns.counters.ip.fragFails++
       this.#tooBig(packet, out.link!, mtu)
       return ns.sendIcmpError(packet, 3, 4, { mtu })
     }
@@ -143,6 +153,7 @@ export class IpLayer {
       recorder.note(ns, packet, out.link!.name, before, recorder.header(packet), passedOn, link.name, 'TTL')
     }
     if (ns.netfilter.run('forward', packet, link, out.link) !== 'accept') return
+    ns.counters.ip.forwDatagrams++
     this.#postroute(packet, out)
   }
 
@@ -191,6 +202,7 @@ export class IpLayer {
   #postroute(packet: IpPacket, entry: RouteEntry): ErrorCode | undefined {
     const ns = this.#ns
     const link = this.#device(entry)
+    this.#countOut(packet)
     if (ns.netfilter.run('postrouting', packet, undefined, link) !== 'accept') return 'EPERM'
     const local = packet.meta.inInterface === undefined
     const most = mtuOf(entry, link)
@@ -201,8 +213,25 @@ export class IpLayer {
       this.#tooBig(packet, link, most)
       return ns.sendIcmpError(packet, 3, 4, { mtu }), 'EMSGSIZE'
     }
-    for (const fragment of fragmentPacket(packet, mtu)) this.finish(fragment, entry, link)
+    const { ip } = ns.counters
+    ip.fragOks++
+    for (const fragment of fragmentPacket(packet, mtu)) {
+      ip.fragCreates++
+      this.finish(fragment, entry, link)
+    }
     return undefined
+  }
+
+  /** ip_output of Linux 6.1 counts what is passed on as well. */
+  #countOut(packet: IpPacket): void {
+    const { ip, icmpOut, udp } = this.#ns.counters
+    ip.outRequests++
+    ip.outOctets += ipLength(packet)
+    if (packet.meta.inInterface !== undefined) return
+    const { payload } = packet
+    if (payload.kind === 'icmp') countIcmp(icmpOut, payload.type)
+    // a tunnel's datagrams do not come out of a socket
+    else if (payload.kind === 'udp' && !payload.vxlan && !payload.geneve && !payload.wireguard) udp.outDatagrams++
   }
 
   finish(packet: IpPacket, entry: RouteEntry, link: BaseLink): undefined {
@@ -252,6 +281,9 @@ export class IpLayer {
   }
 
   #noRoute(packet: IpPacket, entry: RouteEntry | undefined, link?: BaseLink): void {
+    const { ip } = this.#ns.counters
+    if (link) ip.inNoRoutes++
+    else ip.outNoRoutes++
     const { recorder, routes, name } = this.#ns
     if (!packet.meta.trail) return
     const blackhole = entry?.route.type === 'blackhole'

@@ -6,6 +6,7 @@ import type { Random } from '../random.ts'
 import { SparseMap, SparseSet } from '../sparse.ts'
 import { Addrconf } from './addrconf.ts'
 import { cidrContains, isLoopbackIp, tryParseCidr } from './address.ts'
+import { Counters } from './counters.ts'
 import { Icmp } from './icmp.ts'
 import { IpLayer } from './ip.ts'
 import { Ip6Layer } from './ip6.ts'
@@ -70,6 +71,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly udp: Udp
   readonly icmp: Icmp
   readonly ip: IpLayer
+  #counters: Counters | undefined
   #ip6: Ip6Layer | undefined
   readonly addrconf: Addrconf
   readonly #sockets: Sockets
@@ -377,6 +379,10 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** The largest packet that reaches `destination` whole, as far as is known. */
   pathMtu(destination: Ip): number {
     return destination.includes(':') ? this.ip6.pathMtu(destination) : this.ip.pathMtu(destination)
+  }
+
+  get counters(): Counters {
+    return (this.#counters ??= new Counters())
   }
 
   output(packet: IpPacket): void {

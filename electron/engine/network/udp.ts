@@ -92,8 +92,12 @@ export class Udp {
     if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
     if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
     const socket = this.#find(datagram.destinationPort, packet.destination, packet.source, datagram.sourcePort)
-    if (socket) return socket.receive(packet, datagram)
+    if (socket) {
+      this.#ns.counters.udp.inDatagrams++
+      return socket.receive(packet, datagram)
+    }
     if (!unicast) return
+    this.#ns.counters.udp.noPorts++
     const { recorder } = this.#ns
     if (packet.meta.trail) {
       recorder.fail(this.#ns, packet, 'refused', 'refused-no-listener', {

@@ -19,7 +19,10 @@ export interface ConnectionHost {
   /** What its timestamps are ahead of the clock (secure_tcp_ts_off). */
   timestampOffset(connection: Connection): number
   established(connection: Connection): void
-  removed(connection: Connection): void
+  /** What is sent now has been sent before. */
+  resent(): void
+  /** `from`: the state that it was in. */
+  removed(connection: Connection, from: Connection['state']): void
   /** Answers a segment of some other connection with a reset. */
   refuse(packet: IpPacket, segment: TcpSegment): void
   concluded(connection: Connection, verdict: 'refused' | 'timeout', reason: string): void
@@ -371,11 +374,12 @@ export class Connection implements TcpConnection {
 
   /** Leaves without a word; also how TIME-WAIT ends. */
   forget(): void {
+    const { state } = this
     this.state = 'CLOSED'
     this.#timer.stop()
     this.segments.acknowledgements.done()
     this.#host.clock.cancel(this.#timeWait)
-    this.#host.removed(this)
+    this.#host.removed(this, state)
   }
 
   #wasReset(): void {
@@ -397,6 +401,7 @@ export class Connection implements TcpConnection {
     const first = this.#sendNext === this.#iss
     this.#sendNext = add(this.#iss, 1)
     if (first) this.#timer.sent(this.#sendNext)
+    else this.#host.resent()
     if (!this.#timer.running) this.#timer.start()
     this.#host.transmit(this, this.#segment(this.state === 'SYN-SENT' ? { syn: true } : { syn: true, ack: true }, this.#iss, NOTHING))
   }
@@ -451,6 +456,7 @@ export class Connection implements TcpConnection {
   #resend(): void {
     this.#timer.start()
     this.segments.retransmitted++
+    this.#host.resent()
     const { inFlight } = this
     const size = Math.min(this.sendSize, this.#queue.length, inFlight)
     const fin = this.#finSequence !== undefined && size === this.#queue.length

@@ -93,12 +93,16 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     this.#connections.set(keyOf(local, port, remote, remotePort), connection)
     const problem = translation?.error ?? this.#routeProblem(remote, source)
     if (problem) this.#unroutable(connection, problem)
-    else connection.open()
+    else {
+      namespace.counters.tcp.activeOpens++
+      connection.open()
+    }
     return connection
   }
 
   receive(packet: IpPacket, through?: number): void {
     const segment = packet.payload as TcpSegment
+    this.#host.namespace.counters.tcp.inSegs++
     const key = keyOf(packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
     let connection = this.#connections.get(key)
     const opens = segment.flags.syn === true && !segment.flags.ack && !segment.flags.rst
@@ -188,6 +192,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const trail = packet.meta.trail
     // what becomes of a reset for an answer that nobody waits for does not change how the connection fared
     if (trail && !unasked(packet, segment)) recorder.begin(namespace, reset, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
+    const { tcp } = namespace.counters
+    tcp.outSegs++
+    tcp.outRsts++
     this.#output(reset)
   }
 
@@ -240,6 +247,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const packet = this.#packet(connection.localAddress, connection.remoteAddress, segment, counts ? connection.identification : 0)
     packet.meta.owner = connection.owner
     packet.meta.mark = connection.mark
+    const { tcp } = namespace.counters
+    tcp.outSegs++
+    if (segment.flags.rst) tcp.outRsts++
     const journey = connection.journey
     if (connection.active) {
       if (!journey && connection.asked) this.#beginTranslated(connection, connection.asked, packet)
@@ -284,13 +294,23 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   established(connection: Connection): void {
     if (connection.active) return
+    this.#host.namespace.counters.tcp.passiveOpens++
     const own = connection.listener as Listener | undefined
     const listener = own && this.#listeners.get(own.port)?.includes(own) ? own : this.#listenerFor(connection.localAddress, connection.localPort)
     if (listener) connection.emitFirst(() => listener.onConnection(connection))
     else connection.abort()
   }
 
-  removed(connection: Connection): void {
+  resent(): void {
+    const { tcp } = this.#host.namespace.counters
+    tcp.retransSegs++
+    tcp.outSegs--
+  }
+
+  removed(connection: Connection, from: Connection['state']): void {
+    const { tcp } = this.#host.namespace.counters
+    if (from === 'SYN-SENT' || from === 'SYN-RECV') tcp.attemptFails++
+    else if (from === 'ESTAB' || from === 'CLOSE-WAIT') tcp.estabResets++
     const key = keyOf(connection.localAddress, connection.localPort, connection.remoteAddress, connection.remotePort)
     if (this.#connections.get(key) === connection) this.#connections.delete(key)
   }

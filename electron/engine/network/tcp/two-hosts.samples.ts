@@ -3,6 +3,7 @@ import { tcpFlags } from '../../journey/header.ts'
 import { Journeys } from '../../journey/log.ts'
 import { JourneyRecorder } from '../../journey/recorder.ts'
 import type { IpPacket, NetworkNamespace, StackHost, TcpSegment } from '../types.ts'
+import { Counters } from '../counters.ts'
 import { TcpStack } from './stack.ts'
 
 /** Two hosts and a wire of 1 ms between them that writes down what it carries, and loses what it is told to lose. */
@@ -20,7 +21,7 @@ export class TwoHosts {
 
   #host(name: string, address: string): TcpStack {
     const namespace = {
-      name, machine: name, id: 1, clock: this.clock, isLocal: (ip: string) => ip === address || ip === '127.0.0.1',
+      name, machine: name, id: 1, clock: this.clock, counters: new Counters(), isLocal: (ip: string) => ip === address || ip === '127.0.0.1',
       sourceFor: (ip: string) => (ip.startsWith('10.') ? address : undefined), sysctl: () => undefined,
       routes: { lookup: (ip: string) => (ip.startsWith('10.') ? { destination: '10.0.0.0/8', device: 'eth0' } : undefined) },
       links: new Map([['eth0', this]]),

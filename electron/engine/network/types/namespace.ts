@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Header, Journey, JourneyLog, PolicyExplainer, Trail, Verdict } from '../../journey/types.ts'
 import type { Facts, HopContent, Telling } from '../../journey/way.ts'
+import type { Counters } from '../counters.ts'
 import type { LateRows } from '../late-tables.ts'
 import type { SocketPrograms } from '../programs.ts'
 import type { Cidr, Ip } from './addresses.ts'
@@ -31,6 +32,8 @@ export interface NetworkNamespace {
   /** ip6tables; made when first asked for, so ask only where there is IPv6. */
   readonly netfilter6: Netfilter
   readonly sockets: Sockets
+  /** What it counts of its packets. */
+  readonly counters: Counters
   /**
    * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from: it is
    * done, in order, before somebody looks at the links here or a bridge gets a frame.

@@ -11,12 +11,13 @@ const CHANGE_USAGE = `Usage: inet_route [-vF] del {-host|-net} Target[/prefix] [
        inet_route [-FC] flush      NOT supported
 `
 
-export interface RouteView { numeric: boolean; extended: boolean; busybox: boolean }
+/** `extended`: MSS, window and irtt instead of the metric; `all`: behind it. */
+export interface RouteView { numeric: boolean; extended: boolean; all?: boolean; busybox: boolean }
 
 /** The kernel's table as route(8) and netstat -r show it. */
-export function* routeTable(process: Process, { numeric, extended, busybox }: RouteView): Task<string> {
+export function* routeTable(process: Process, { numeric, extended, all, busybox }: RouteView): Task<string> {
   const names = new Map<string, string | undefined>()
-  let text = `Kernel IP routing table\nDestination     Gateway         Genmask         ${extended ? 'Flags   MSS Window  irtt Iface' : 'Flags Metric Ref    Use Iface'}\n`
+  let text = `Kernel IP routing table\nDestination     Gateway         Genmask         ${all ? 'Flags Metric Ref    Use Iface    MSS   Window irtt' : extended ? 'Flags   MSS Window  irtt Iface' : 'Flags Metric Ref    Use Iface'}\n`
   for (const route of process.network.routes.list('main')) {
     const [network, lengthText] = route.destination.split('/') as [string, string]
     const length = Number(lengthText)
@@ -32,7 +33,8 @@ export function* routeTable(process: Process, { numeric, extended, busybox }: Ro
     const flags = `${rejects ? '!' : 'U'}${via === undefined ? '' : 'G'}${length === 32 ? 'H' : ''}`
     const head = `${target.slice(0, 15).padEnd(15)} ${gateway.slice(0, 15).padEnd(15)} ${netmask(length).padEnd(15)} `
     const interfaceName = device ?? (rejects && !busybox ? '-' : '*')
-    if (extended) text += rejects && !busybox ? `${head}${flags.padEnd(7)}   - -          - -\n` : `${head}${flags.padEnd(7)} ${'0'.padStart(3)} ${'0'.padEnd(5)} ${'0'.padStart(6)} ${interfaceName}\n`
+    if (all) text += `${head}${flags.padEnd(5)} ${String(route.metric ?? 0).padEnd(6)} ${(rejects ? '-' : '0').padEnd(2)} ${'0'.padStart(7)} ${interfaceName.padEnd(8)} ${'0'.padEnd(5)} ${'0'.padEnd(6)} 0\n`
+    else if (extended) text += rejects && !busybox ? `${head}${flags.padEnd(7)}   - -          - -\n` : `${head}${flags.padEnd(7)} ${'0'.padStart(3)} ${'0'.padEnd(5)} ${'0'.padStart(6)} ${interfaceName}\n`
     else text += `${head}${flags.padEnd(5)} ${String(route.metric ?? 0).padEnd(6)} ${(rejects && !busybox ? '-' : '0').padEnd(2)} ${'0'.padStart(7)} ${interfaceName}\n`
   }
   return text
