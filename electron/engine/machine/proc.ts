@@ -1,3 +1,4 @@
+import { own } from '../own.ts'
 import type { SimulatedMachine } from './machine.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
@@ -44,7 +45,7 @@ function processDirectory(machine: SimulatedMachine, entry: ProcessEntry): Node 
       if (name === 'net') return netFiles(fs, entry.network)
       // where a process of another network namespace is led to
       if (name === 'sys') return settings(machine, entry.network, '')
-      if (name === 'ns') return fs.virtualTree({ names: () => Object.keys(namespaceLinks(entry)), find: (kind) => link(fs, namespaceLinks(entry)[kind]) })
+      if (name === 'ns') return fs.virtualTree({ names: () => Object.keys(namespaceLinks(entry)), find: (kind) => link(fs, own(namespaceLinks(entry), kind)) })
       // what a container sees at / is reached from its node this way
       if (name === 'root') return entry.machine.fs === fs ? link(fs, '/') : fs.show(entry.machine.fs as MemoryFilesystem)
       const read = Object.hasOwn(files, name) ? files[name] : undefined

@@ -1,3 +1,4 @@
+import { own } from '../../engine/own.ts'
 import { concatBytes } from '../../engine/text.ts'
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
@@ -8,7 +9,7 @@ const KNOWN = ['if', 'of', 'bs', 'ibs', 'obs', 'count', 'skip', 'iseek', 'seek',
 
 function sizeOf(text: string): number {
   const match = /^(\d+)([a-zA-Z]*)$/.exec(text)
-  const unit = match ? UNITS[match[2]!] : undefined
+  const unit = match ? own(UNITS, match[2]!) : undefined
   if (unit === undefined) throw new Failure(`invalid number: ${quote(text)}`)
   return Number(match![1]) * unit
 }

@@ -1,5 +1,5 @@
 import { decodeBase64, encodeBase64 } from '../../engine/kubernetes/base64.ts'
-import { byName } from '../../engine/own.ts'
+import { byName, own } from '../../engine/own.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
@@ -7,7 +7,7 @@ import { ENTRIES, type EntryKind, entryOf, withEntry } from './config-paths.ts'
 import { KubectlError, quote } from './errors.ts'
 import { flags, parseBool } from './flags.ts'
 import { helpOf } from './help.ts'
-import { isObject, type JsonObject, list, map, text } from './objects.ts'
+import { define, isObject, type JsonObject, list, map, text } from './objects.ts'
 
 /** `config set` and `config unset`: one value by its dotted path (kubectl's pkg/cmd/config/navigation_step_parser.go). */
 
@@ -34,7 +34,7 @@ function propertyOf(name: string): Property {
   const parts = name.split('.')
   const first = parts[0]!
   if (!TOP.includes(first)) throw new KubectlError(`unable to parse ${name} after [] at api.Config`)
-  if (!(first in ENTRIES)) {
+  if (!Object.hasOwn(ENTRIES, first)) {
     if (parts.length === 1) return { at: 'top', field: first as 'kind' }
     if (first === 'preferences' && parts[1] === 'colors' && parts.length === 2) return { at: 'colors' }
     throw new KubectlError(`unable to parse ${parts.slice(1).join('.')} after [{${first} }] at ${first === 'preferences' ? 'api.Preferences' : 'string'}`)
@@ -76,9 +76,9 @@ function boolOf(value: string): boolean {
 function put(object: JsonObject, path: readonly string[], value: unknown): JsonObject {
   const [first, ...rest] = path
   const out = { ...object }
-  if (rest.length > 0) out[first!] = put(map(out[first!]), rest, value)
+  if (rest.length > 0) define(out, first!, put(map(own(out, first!)), rest, value))
   else if (value === undefined) delete out[first!]
-  else out[first!] = value
+  else define(out, first!, value)
   return out
 }
 

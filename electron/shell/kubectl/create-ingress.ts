@@ -1,4 +1,5 @@
 import type { Task } from '../../engine/machine/task.ts'
+import { put } from '../../engine/own.ts'
 import type { Command, Kubectl } from './command.ts'
 import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
 import { KubectlError } from './errors.ts'
@@ -41,7 +42,7 @@ function* run(k: Kubectl): Task<number> {
   for (const annotation of f.list('annotation')) {
     const at = annotation.indexOf('=')
     if (at < 0) throw new KubectlError(`annotation ${annotation} is invalid and should be in format key=[value]`)
-    annotations[annotation.slice(0, at)] = annotation.slice(at + 1)
+    put(annotations, annotation.slice(0, at), annotation.slice(at + 1))
   }
   if (fallback !== '' && fallback.split(':').length !== 2) throw new KubectlError('default-backend should be in format servicename:serviceport')
   const spec: JsonObject = {}

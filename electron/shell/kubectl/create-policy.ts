@@ -1,5 +1,6 @@
 import type { Task } from '../../engine/machine/task.ts'
 import { parseSelector, SelectorError } from '../../engine/kubernetes/selectors.ts'
+import { put } from '../../engine/own.ts'
 import type { Command } from './command.ts'
 import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
 import { KubectlError } from './errors.ts'
@@ -49,7 +50,7 @@ function labelSelector(text: string): JsonObject {
   const matchExpressions: JsonObject[] = []
   const operators: Record<string, string> = { in: 'In', notin: 'NotIn', exists: 'Exists', '!': 'DoesNotExist' }
   for (const { key, operator, values } of parsed.requirements) {
-    if (operator === '=' || operator === '==') matchLabels[key] = values[0]!
+    if (operator === '=' || operator === '==') put(matchLabels, key, values[0]!)
     else if (operator === 'gt' || operator === 'lt') throw new KubectlError(`"${operator}" isn't supported in label selectors`)
     else if (operators[operator] === undefined) throw new KubectlError(`"${operator}" is not a valid label selector operator`)
     else matchExpressions.push({ key, operator: operators[operator], ...(values.length > 0 ? { values: [...values].sort() } : {}) })

@@ -115,7 +115,7 @@ function withoutLastApplied(object: JsonObject): JsonObject {
 function masked(live: JsonObject | undefined, merged: JsonObject): [JsonObject | undefined, JsonObject] {
   const [from, to] = [map(live?.['data']), map(merged['data'])]
   const mask = (data: JsonObject, other: JsonObject, changed: string): JsonObject =>
-    Object.fromEntries(Object.keys(data).map((key) => [key, key in other && !equal(data[key], other[key]) ? changed : '***']))
+    Object.fromEntries(Object.keys(data).map((key) => [key, Object.hasOwn(other, key) && !equal(data[key], other[key]) ? changed : '***']))
   const withData = (object: JsonObject, data: JsonObject): JsonObject => (object['data'] === undefined ? object : { ...object, data })
   return [live && withData(live, mask(from, to, '*** (before)')), withData(merged, mask(to, from, '*** (after)'))]
 }

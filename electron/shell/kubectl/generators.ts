@@ -1,4 +1,5 @@
 import { canonicalQuantity } from '../../engine/kubernetes/schema/quantity.ts'
+import { put } from '../../engine/own.ts'
 import { KubectlError } from './errors.ts'
 import type { JsonObject } from './objects.ts'
 
@@ -12,7 +13,7 @@ export function parseLabels(spec: string): Record<string, string> {
     const pair = part.split('=')
     if (pair.length !== 2) throw new KubectlError(`unexpected label spec: ${part}`)
     if (pair[0] === '') throw new KubectlError('unexpected empty label key')
-    labels[pair[0]!] = pair[1]!
+    put(labels, pair[0]!, pair[1]!)
   }
   return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
@@ -35,7 +36,7 @@ export function parsePairs(pairs: readonly string[], what: string): Record<strin
   for (const pair of pairs) {
     const at = pair.indexOf('=')
     if (at <= 0) wrong.push(pair)
-    else found[pair.slice(0, at)] = pair.slice(at + 1)
+    else put(found, pair.slice(0, at), pair.slice(at + 1))
   }
   if (wrong.length > 0) throw new KubectlError(`invalid ${what} format: ${wrong.map((w) => w).join(', ')}`)
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { labelValue } from '../../engine/kubernetes/validation/names.ts'
+import { own, put } from '../../engine/own.ts'
 import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts'
 import { AggregateError, KubectlError, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FIELD_SELECTOR_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
@@ -87,7 +88,7 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
   }
   if (!k.flags.bool('overwrite')) refuseOverwrites(what, held, changes)
   const values: JsonObject = { ...held }
-  for (const [key, value] of changes.set) values[key] = value
+  for (const [key, value] of changes.set) put(values, key, value)
   for (const key of changes.remove) delete values[key]
   if (mode.listing) {
     if (!mode.single) yield* k.out(`Listing ${field} for ${info.resource.kind}.${info.resource.group}/${info.name}:\n`)
@@ -105,8 +106,8 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
   if (mode.send) {
     const patch: JsonObject = {}
     const entries: JsonObject = {}
-    for (const [key, value] of changes.set) if (held[key] !== value) entries[key] = value
-    for (const key of changes.remove) if (Object.hasOwn(held, key)) entries[key] = null
+    for (const [key, value] of changes.set) if (own(held, key) !== value) put(entries, key, value)
+    for (const key of changes.remove) if (Object.hasOwn(held, key)) put(entries, key, null)
     if (cause !== undefined && what === 'annotation') entries[CHANGE_CAUSE] = cause
     if (Object.keys(entries).length > 0 || cause !== undefined) {
       patch['metadata'] = { ...(cause !== undefined && what === 'label' ? { annotations: { [CHANGE_CAUSE]: cause } } : {}), ...(Object.keys(entries).length > 0 ? { [field]: entries } : {}), ...(version ? { resourceVersion: version } : {}) }

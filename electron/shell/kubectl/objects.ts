@@ -1,6 +1,7 @@
 import { compareStrings as byBytes, deepEqual as equal } from '../../engine/kubernetes/json.ts'
+import { put as define } from '../../engine/own.ts'
 
-export { byBytes, equal }
+export { byBytes, define, equal }
 
 /** Plain JSON, as manifests and the API server have it. */
 export type JsonObject = Record<string, unknown>
@@ -35,12 +36,6 @@ export function clone<T>(value: T): T {
   const out: JsonObject = {}
   for (const [k, v] of Object.entries(value)) define(out, k, clone(v))
   return out as T
-}
-
-/** Sets a key even when it is called __proto__. */
-export function define(object: JsonObject, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
-  else object[key] = value
 }
 
 /** The same with all keys in order: what Go makes of a map. */

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { put } from '../../engine/own.ts'
 import { type Command, dryRunned } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
@@ -36,7 +37,7 @@ export const setSelector: Command = {
         yield* k.out(printer.print(f.bool('local') ? { ...typed(after), spec: withTargetPorts(map(typed(after)['spec'])) } : after))
         continue
       }
-      const gone = Object.keys(map(before['selector'])).filter((key) => !(key in selector))
+      const gone = Object.keys(map(before['selector'])).filter((key) => !Object.hasOwn(selector, key))
       const change = { ...selector, ...Object.fromEntries(gone.map((key) => [key, null])) }
       const version = f.string('resource-version')
       const patch = { ...(equal(before['selector'], selector) ? {} : { spec: { selector: change } }), ...(version ? { metadata: { resourceVersion: version } } : {}) }
@@ -62,7 +63,7 @@ function parseSelector(text: string): Record<string, string> | string {
     const exists = /^(!?)\s*([\w./-]+)$/.exec(part)
     if (exists) return `match expression [{${exists[2]!} ${exists[1] ? 'DoesNotExist' : 'Exists'} []}] not supported on this object`
     if (!match) throw new KubectlError(`couldn't parse the selector string "${text}": unable to parse requirement: found '${part}', expected: identifier, '=' and a value`)
-    labels[match[1]!] = match[2]!
+    put(labels, match[1]!, match[2]!)
   }
   return labels
 }

@@ -1,5 +1,6 @@
 import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
 import type { Field, Type } from '../../engine/kubernetes/schema/notation.ts'
+import { own } from '../../engine/own.ts'
 import { define, equal, isObject, type JsonObject, list } from './objects.ts'
 
 /**
@@ -117,7 +118,7 @@ function mergedSet(patch: JsonObject, key: string, was: readonly unknown[], is: 
 function merge(a: JsonObject, b: JsonObject): JsonObject {
   const out: JsonObject = { ...a }
   for (const [key, value] of Object.entries(b)) {
-    const former = out[key]
+    const former = own(out, key)
     if (isObject(former) && isObject(value)) define(out, key, merge(former, value))
     else if (Array.isArray(former) && Array.isArray(value) && value.every(isObject) && !key.startsWith('$')) define(out, key, mergeItems(former, value))
     else if (former === undefined) define(out, key, value)

@@ -71,6 +71,12 @@ function list(value: Json, verb: string): Json[] {
   return value
 }
 
+function codePoint(value: Json): string {
+  if (typeof value !== 'number') throw new JqError('Unicode codepoint must be numeric')
+  const code = Math.trunc(value)
+  return String.fromCodePoint(code >= 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? code : 0xfffd)
+}
+
 function text(value: Json, what: string): string {
   if (typeof value !== 'string') throw new JqError(`${typeOf(value)} (${shortText(value)}) ${what}`)
   return value
@@ -161,7 +167,7 @@ export const BUILTIN_FUNCTIONS: Readonly<Record<string, BuiltinFunction>> = {
   'rtrimstr/1': (v, [p]) => (typeof v === 'string' && typeof p === 'string' && p !== '' && v.endsWith(p) ? v.slice(0, -p.length) : v),
   'trim/0': (v) => text(v, 'cannot be trimmed').trim(),
   'explode/0': (v) => [...text(v, 'cannot be exploded')].map((c) => c.codePointAt(0)!),
-  'implode/0': (v) => list(v, 'imploded').map((c) => String.fromCodePoint(Number(c))).join(''),
+  'implode/0': (v) => list(v, 'imploded').map(codePoint).join(''),
   'index/1': (v, [s]) => (typeof v === 'string' ? nonNegative(v.indexOf(String(s))) : nonNegative(list(v, 'searched').findIndex((x) => compare(x, s!) === 0))),
   'rindex/1': (v, [s]) => (typeof v === 'string' ? nonNegative(v.lastIndexOf(String(s))) : nonNegative(list(v, 'searched').findLastIndex((x) => compare(x, s!) === 0))),
   'indices/1': (v, [s]) => (typeof v === 'string' ? [...Array(v.length).keys()].filter((i) => v.startsWith(String(s), i)) : list(v, 'searched').flatMap((x, i) => (compare(x, s!) === 0 ? [i] : []))),

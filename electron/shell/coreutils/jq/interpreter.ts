@@ -1,3 +1,4 @@
+import { own } from '../../../engine/own.ts'
 import { NotSimulated } from '../command.ts'
 import type { Filter, Json, Pattern } from './ast.ts'
 import { BUILTIN_FUNCTIONS, DEFINITIONS, formatValue } from './builtins.ts'
@@ -421,7 +422,7 @@ export class Jq {
       case 'input_line_number/0':
         throw new JqError(`podhop: not simulated: ${f.name}`)
     }
-    const builtin = BUILTIN_FUNCTIONS[key]
+    const builtin = own(BUILTIN_FUNCTIONS, key)
     if (!builtin) throw new JqError(`${key} is not defined`)
     for (const args of this.#product(f.args, input.value, env)) if (args === PAUSE) yield PAUSE; else yield { value: builtin(input.value, args) }
   }

@@ -1,3 +1,4 @@
+import { own, put } from '../../../engine/own.ts'
 import type { Json } from './ast.ts'
 import { JqError, compare, isObject, shortText, typeOf } from './values.ts'
 
@@ -55,7 +56,7 @@ export function setPath(value: Json, path: Path, next: Json): Json {
   if (step === undefined) return next
   if (typeof step === 'string') {
     if (value !== null && !isObject(value)) throw new JqError(`Cannot index ${typeOf(value)} with "${step}"`)
-    return { ...value, [step]: setPath(value?.[step] ?? null, rest, next) }
+    return { ...value, [step]: setPath(own(value, step) ?? null, rest, next) }
   }
   if (value !== null && !Array.isArray(value)) throw new JqError(`Cannot index ${typeOf(value)} with ${typeof step === 'number' ? 'number' : 'object'}`)
   const out = [...(value ?? [])]
@@ -148,8 +149,8 @@ export function operate(operator: string, a: Json, b: Json): Json {
 function merge(a: { [key: string]: Json }, b: { [key: string]: Json }): Json {
   const out = { ...a }
   for (const [key, value] of Object.entries(b)) {
-    const before = out[key]
-    out[key] = before !== undefined && isObject(before) && isObject(value) ? merge(before, value) : value
+    const before = own(out, key)
+    put(out, key, before !== undefined && isObject(before) && isObject(value) ? merge(before, value) : value)
   }
   return out
 }

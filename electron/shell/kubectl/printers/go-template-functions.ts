@@ -1,4 +1,5 @@
 import { decodeBase64 } from '../../../engine/kubernetes/base64.ts'
+import { own } from '../../../engine/own.ts'
 import { decodeUtf8, encodeUtf8 } from '../../../engine/text.ts'
 import { quote } from '../errors.ts'
 import { isObject } from '../objects.ts'
@@ -96,7 +97,7 @@ function index([item, ...keys]: readonly unknown[]): unknown {
       value = value[i]
     } else if (isObject(value) && basic(value) === undefined) {
       if (typeof key !== 'string') throw new Error(key === undefined || key === null ? 'value is nil; should be of type string' : `value has type ${typeName(key)}; should be string`)
-      value = value[key]
+      value = own(value, key)
     } else throw new Error(`can't index item of type ${typeName(value)}`)
   }
   return value

@@ -1,3 +1,4 @@
+import { own } from '../../../engine/own.ts'
 import { NotSimulatedError } from '../errors.ts'
 import { isObject } from '../objects.ts'
 import { basic, FUNCTIONS, goText, isTrue, NOT_SIMULATED, plain } from './go-template-functions.ts'
@@ -177,8 +178,8 @@ export class GoTemplate {
       }
       if (value === null) this.#fail(where, `nil pointer evaluating interface {}.${name}`)
       if (!isObject(value) || basic(value) !== undefined) this.#fail(where, `can't evaluate field ${name} in type interface {}`)
-      if (this.#strict && !(name in (value as object))) this.#fail(where, `map has no entry for key "${name}"`)
-      value = (value as { [key: string]: unknown })[name]
+      if (this.#strict && !Object.hasOwn(value as object, name)) this.#fail(where, `map has no entry for key "${name}"`)
+      value = own(value as { [key: string]: unknown }, name)
     }
     return value
   }

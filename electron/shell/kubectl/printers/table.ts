@@ -1,5 +1,5 @@
 import type { Table } from '../../../engine/kubernetes/types.ts'
-import { byName } from '../../../engine/own.ts'
+import { byName, own } from '../../../engine/own.ts'
 import { byBytes } from '../objects.ts'
 import type { TabWriter } from './tabwriter.ts'
 
@@ -52,7 +52,7 @@ export class TablePrinter {
         ...(eventType ? [EVENT_TYPES[eventType] ?? eventType] : []),
         ...(options.withNamespace ? [row.object?.metadata.namespace ?? ''] : []),
         ...cells,
-        ...options.labelColumns.map((l) => labels[l] ?? ''),
+        ...options.labelColumns.map((l) => own(labels, l) ?? ''),
         ...(options.showLabels ? [formatLabels(labels)] : []),
       ].join('\t'))
     }

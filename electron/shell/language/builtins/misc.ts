@@ -1,3 +1,4 @@
+import { own } from '../../../engine/own.ts'
 import { quoteForShell } from '../quote.ts'
 import type { MemoryFilesystem } from '../../../engine/machine/filesystem.ts'
 import { BUILTINS, letters, textBuiltin, usage } from './table.ts'
@@ -82,7 +83,7 @@ textBuiltin('umask', function* (shell, args) {
 textBuiltin('ulimit', function* (shell, args) {
   const limits: Record<string, string> = { n: '1024', u: 'unlimited', f: 'unlimited', c: '0', s: '8192', t: 'unlimited', v: 'unlimited' }
   const letter = args[0] === undefined ? 'f' : args[0].replace(/^-[SH]*/, '')
-  if (args.length > 1 || !(letter in limits)) {
+  if (args.length > 1 || !Object.hasOwn(limits, letter)) {
     yield* shell.process.printError('podhop: not simulated: ulimit with these arguments (ulimit -n)\n')
     return 69
   }
@@ -131,7 +132,7 @@ textBuiltin('compgen', function* (shell, args) {
   let prefix = ''
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
-    const action = arg === '-A' ? args[++i] : { '-b': 'builtin', '-v': 'variable', '-a': 'alias', '-k': 'keyword', '-e': 'export', '-j': 'job' }[arg]
+    const action = arg === '-A' ? args[++i] : own({ '-b': 'builtin', '-v': 'variable', '-a': 'alias', '-k': 'keyword', '-e': 'export', '-j': 'job' }, arg)
     if (arg === '-W') words.push(...(args[++i] ?? '').split(/\s+/).filter((w) => w !== ''))
     else if (action === 'builtin') words.push(...[...BUILTINS.keys()].sort())
     else if (action === 'function') words.push(...[...functions.keys()].sort())

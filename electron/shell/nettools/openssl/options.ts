@@ -1,4 +1,5 @@
 import { DerError, nameText, readCertificates, type Certificate, type NamePart, type Process } from '../../../engine/cluster.ts'
+import { own } from '../../../engine/own.ts'
 
 /** Ends a command: what it writes to stderr, and its exit code. */
 export class OpensslError extends Error {
@@ -18,7 +19,7 @@ export function readOptions(command: string, args: readonly string[], known: Rea
   const found = new Map<string, string[]>()
   for (let i = 0; i < args.length; i++) {
     const name = args[i]!.replace(/^--?/, '')
-    const takesValue = known[name]
+    const takesValue = own(known, name)
     if (!args[i]!.startsWith('-')) throw new OpensslError(`${command}: Extra arguments given.\n${command}: Use -help for summary.`)
     if (takesValue === undefined) throw notSimulated(`${command} -${name}`, `of its options ${Object.keys(known).map((k) => `-${k}`).join(' ')} are`)
     const value = takesValue ? args[++i] : ''
