@@ -275,6 +275,11 @@ test('the theme follows the system until one is chosen, which is remembered', as
   await expect.poll(ground).not.toBe(light)
   await page.getByLabel('Theme').selectOption('light')
   await expect.poll(ground).toBe(light)
+  // what CSS does not reach is drawn from the tokens of the same moment
+  expect(await page.evaluate(() => {
+    const rgb = getComputedStyle(document.querySelector('.xterm-scrollable-element')!).backgroundColor.match(/\d+/g)!.map(Number)
+    return `#${rgb.map((n) => n.toString(16).padStart(2, '0')).join('')}` === getComputedStyle(document.documentElement).getPropertyValue('--term-ground').trim()
+  })).toBe(true)
   await page.reload()
   await expect(page.getByTestId('lab-panel')).toBeVisible()
   expect(await ground()).toBe(light)

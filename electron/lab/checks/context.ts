@@ -39,7 +39,13 @@ export function unmet(object: object, condition: Condition, variables: ReadonlyM
     (condition.atLeast === undefined || (value !== '' && Number(value) >= condition.atLeast)) &&
     (condition.atMost === undefined || (value !== '' && Number(value) <= condition.atMost)) &&
     (condition.exists === undefined || (value !== '') === condition.exists)
-  return ok ? undefined : `${condition.path.slice(2, -1)} is ${value === '' ? 'not set' : value}`
+  return ok ? undefined : `${fieldName(condition.path.slice(2, -1))} is ${value === '' ? 'not set' : value}`
+}
+
+/** A field as a sentence names it: the status of a condition is the condition itself. */
+function fieldName(path: string): string {
+  const type = /^status\.conditions\[\?\(@\.type==["'](\w+)["']\)\]\.status$/.exec(path)?.[1]
+  return type === undefined ? path : `condition ${type}`
 }
 
 export function inRange(count: number, range: Range): boolean {
