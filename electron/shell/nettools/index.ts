@@ -24,7 +24,7 @@ import { busyboxRoute, route } from './net-tools/route.ts'
 import { nft } from './nft.ts'
 import { nmap } from './nmap/index.ts'
 import { openssl } from './openssl/index.ts'
-import { gnuWget } from './gnu-wget.ts'
+import { gnuWget } from './wget/index.ts'
 import { busyboxPing, ping } from './ping/index.ts'
 import { ss } from './ss.ts'
 import { sysctl } from './sysctl.ts'
@@ -36,7 +36,7 @@ import { tracepath } from './trace/tracepath.ts'
 import { traceroute } from './trace/traceroute.ts'
 import { wg } from './wg.ts'
 import { websocat } from './websocat.ts'
-import { busyboxWget } from './wget.ts'
+import { busyboxWget } from './wget/busybox.ts'
 
 /**
  * Registers the network tools. "busybox:X" is what busybox runs for applet X where it differs from the full tool

@@ -52,6 +52,8 @@ export interface World {
   run(space: Space, line: string, options?: { wait?: number; stdin?: string }): Promise<Result>
   /** Goes on until the end of the world; resolves when it is ready (real) or a moment later (simulated). */
   serve(space: Space, port: number, answer: string | null): Promise<void>
+  /** A web server for many requests on a connection: what stands for "/path" (or "/path RANGE", "/path SINCE" of such requests), whole answers; "/echo" tells what was asked, anything else is not found. */
+  site(space: Space, port: number, pages: Readonly<Record<string, string>>): Promise<void>
   /** A name server at an address of the space, by UDP and TCP. */
   serveDns(space: Space, address: string, answer: DnsAnswerer): Promise<void>
   /** A command in the background; `stop` sends SIGINT and gives what it printed. */
@@ -61,6 +63,22 @@ export interface World {
 }
 
 const words = (line: string): string[] => line.match(/'[^']*'|\S+/g)!.map((w) => w.replace(/^'|'$/g, ''))
+
+/** What a site sends for the bytes that came, if they are a whole request. It stands by itself: the real world runs its text. */
+function siteAnswer(pages: Readonly<Record<string, string>>, request: string): { taken: number; answer: string; close: boolean } | undefined {
+  const end = request.indexOf('\r\n\r\n')
+  const length = end < 0 ? 0 : Number(/^content-length: *(\d+)/im.exec(request.slice(0, end))?.[1] ?? 0)
+  const taken = end + 4 + length
+  if (end < 0 || request.length < taken) return undefined
+  const [method, target] = request.split(' ') as [string, string]
+  const key = (kind: string): string | undefined => pages[`${target} ${kind}`]
+  const asked = request.slice(0, taken)
+  const echo = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${asked.length}\r\n\r\n${asked}`
+  let answer = (/^range:/im.test(asked) ? key('RANGE') : undefined) ?? (/^if-modified-since:/im.test(asked) ? key('SINCE') : undefined) ?? (/^authorization:/im.test(asked) ? key('LOGIN') : undefined) ?? pages[target] ?? (target.startsWith('/echo') ? echo : 'HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n')
+  const close = /^connection: close/im.test(answer) || !/^(content-length|transfer-encoding):/im.test(answer)
+  if (method === 'HEAD') answer = answer.slice(0, answer.indexOf('\r\n\r\n') + 4)
+  return { taken, answer, close }
+}
 
 // ---- real --------------------------------------------------------------------------------------------------------------
 
@@ -121,7 +139,7 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
   return {
     run: (space, line, options) =>
       new Promise((resolve) => {
-        const child = execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd }, (error, stdout, stderr) =>
+        const child = execFile('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd, timeout: 30_000 }, (error, stdout, stderr) =>
           resolve({ stdout, stderr, code: typeof error?.code === 'number' ? error.code : 0 }),
         )
         // who reads none may be gone already
@@ -149,6 +167,20 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
     serve: (space, port, answer) =>
       new Promise((resolve) => {
         const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.write(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
+        const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+        children.push(child)
+        child.stdout!.once('data', () => resolve())
+      }),
+    site: (space, port, pages) =>
+      new Promise((resolve) => {
+        const script = `
+          ${siteAnswer.toString()}
+          const pages = JSON.parse(Buffer.from('${Buffer.from(JSON.stringify(pages)).toString('base64')}', 'base64').toString())
+          require('net').createServer({ allowHalfOpen: true }, (s) => {
+            let text = ''
+            s.on('error', () => {}); s.on('end', () => s.end())
+            s.on('data', (data) => { text += data.toString('latin1'); for (let a; (a = siteAnswer(pages, text)); ) { text = text.slice(a.taken); s.write(a.answer, 'latin1'); if (a.close) { s.end(); return } } })
+          }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
         const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
         children.push(child)
         child.stdout!.once('data', () => resolve())
@@ -259,6 +291,29 @@ export function simulatedWorld(programs: Readonly<Record<string, Program>> = {},
               onData: () => {
                 if (answer === null) return
                 connection.send(new TextEncoder().encode(answer))
+              },
+              onEnd: () => connection.end(),
+            }
+          })
+          yield () => {}
+          return 0
+        },
+      })
+      clock.runFor(10)
+    },
+    site: async (space, port, pages) => {
+      machines[space].start('node', {
+        program: function* (self) {
+          self.network.sockets.listen({ port, owner: { pid: self.pid, program: 'node' } }, (connection) => {
+            let text = ''
+            connection.handlers = {
+              onData: (data) => {
+                text += Buffer.from(data).toString('latin1')
+                for (let found = siteAnswer(pages, text); found; found = siteAnswer(pages, text)) {
+                  text = text.slice(found.taken)
+                  connection.send(Buffer.from(found.answer, 'latin1'))
+                  if (found.close) return connection.end()
+                }
               },
               onEnd: () => connection.end(),
             }

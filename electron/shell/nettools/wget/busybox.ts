@@ -1,8 +1,8 @@
-import { canonicalIp, encodeUtf8, headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type OpenFile, type Process, type ResponseHead, type Task } from '../../engine/cluster.ts'
-import { getopt } from './getopt.ts'
-import { parseUrl, redirectTarget, type CurlUrl } from './curl/url.ts'
-import { proxyVariable } from './proxy-variable.ts'
-import { TcpStream } from './stream.ts'
+import { canonicalIp, encodeUtf8, headerOf, HttpSyntaxError, isValidIp, resolveHost, ResponseParser, writeRequest, type OpenFile, type Process, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { getopt } from '../getopt.ts'
+import { parseUrl, redirectTarget, type CurlUrl } from '../curl/url.ts'
+import { proxyVariable } from '../proxy-variable.ts'
+import { TcpStream } from '../stream.ts'
 
 interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; noProxy: boolean; logFile: string | undefined; log: string[] }
 
