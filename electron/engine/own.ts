@@ -10,7 +10,10 @@ export function byName<T extends object>(entries: T): T {
 
 /** What an object itself has under a name. */
 export function own<T>(object: { readonly [name: string]: T | undefined } | null | undefined, name: string): T | undefined {
-  return object != null && Object.hasOwn(object, name) ? object[name] : undefined
+  const value = object?.[name]
+  // What every object inherits are functions, and __proto__: of all else nobody need ask, and hot paths do not.
+  if (value === undefined || (typeof value !== 'function' && name !== '__proto__')) return value
+  return Object.hasOwn(object!, name) ? value : undefined
 }
 
 /** Sets a key, even one that is called `__proto__`. */

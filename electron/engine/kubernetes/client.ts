@@ -66,6 +66,8 @@ export interface WriteOptions {
   onWarning?: (text: string) => void
   /** Who asks; absent: the administrator. */
   user?: User
+  /** An agent's word that what it sends is in the form in which objects are stored: the server takes it as it is. */
+  canonical?: boolean
 }
 /** What agents write all the time and hardly anybody reads (Events); the server keeps it as it is until somebody does. */
 export abstract class LateWrite {

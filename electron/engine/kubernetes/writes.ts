@@ -110,6 +110,7 @@ export function updateObject(
   }
   if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
+  if (options.canonical && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
   const submitted = decodeBody(kind, body, old, options)
   checkNames(submitted, name, resource.namespaced ? (namespace ?? 'default') : undefined)
   setNamespace(kind, submitted.metadata, namespace)
@@ -174,6 +175,18 @@ export function applyUpdate(
     return next
   }
   return finish(server, kind, next, allocation, options)
+}
+
+/** An agent's new status of the version that is stored: what {@link applyUpdate} comes to then. */
+function writeStatus(server: Server, kind: Kind, old: KubeObject, sent: KubeObject, options: WriteOptions & { subresource?: string }): KubeObject {
+  const next = { ...old, metadata: { ...old.metadata }, status: (sent as { status?: unknown }).status } as KubeObject
+  if (server.recordsOwners) setEntries(next, ownersAfter(server.clock, kind, old, next, undefined, options))
+  const errors = new FieldErrors()
+  kind.validateStatusUpdate?.(next, old, errors)
+  if (!errors.empty) throw invalid(kind.resource, old.metadata.name, errors)
+  if (!isFinished(kind, next)) return server.commit(kind, next)
+  removeObject(server, kind, next)
+  return next
 }
 
 function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, options: WriteOptions): void {

@@ -25,3 +25,5 @@ export interface Controller {
 /** Agents send whole, known objects: the server need not look for mistyped fields. */
 export const AGENT_WRITE: WriteOptions = { fieldValidation: 'Ignore' }
 export const AGENT_STATUS: WriteOptions & { subresource: string } = { fieldValidation: 'Ignore', subresource: 'status' }
+/** A new status of the very version that was read, in the form in which it is stored. */
+export const CANONICAL_STATUS: WriteOptions & { subresource: string } = { ...AGENT_STATUS, canonical: true }

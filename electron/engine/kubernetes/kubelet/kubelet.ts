@@ -9,7 +9,7 @@ import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
 import { podToken } from '../service-account-token.ts'
-import { AGENT_STATUS } from '../controllers/context.ts'
+import { AGENT_STATUS, CANONICAL_STATUS } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
 import { SharedInformer } from '../controllers/shared-informer.ts'
@@ -403,7 +403,7 @@ export class Kubelet implements PodHost {
       if (pod.metadata.uid !== uid) return
       worker.pod = pod
       const status = worker.status()
-      if (!deepEqual(status, pod.status)) worker.pod = client.update<Pod>('pods', namespace, name, { ...pod, status }, AGENT_STATUS)
+      if (!deepEqual(status, pod.status)) worker.pod = client.update<Pod>('pods', namespace, name, { ...pod, status }, CANONICAL_STATUS)
     })
   }
 

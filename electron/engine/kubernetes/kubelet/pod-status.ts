@@ -79,7 +79,7 @@ function withResize({ resizeProblem: message, clock }: PodWorker, conditions: Po
   const at = conditions.findIndex((c) => c.type === 'PodResizePending')
   if (message === undefined) return at < 0 ? conditions : conditions.toSpliced(at, 1)
   if (at >= 0 && conditions[at]!.message === message) return conditions
-  const condition = { lastProbeTime: null as unknown as string, lastTransitionTime: timestamp(clock.wall()), message, reason: 'Infeasible', status: 'True', type: 'PodResizePending' }
+  const condition = { lastTransitionTime: timestamp(clock.wall()), message, reason: 'Infeasible', status: 'True', type: 'PodResizePending', lastProbeTime: null as unknown as string }
   return [condition, ...conditions.filter((_, i) => i !== at)]
 }
 
@@ -114,17 +114,17 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
     if (old && old.status === status && old.reason === reason && (old.message ?? '') === (reason ? (message ?? '') : '')) return old
     return {
       ...(reason ? { message: message ?? '', reason } : {}),
-      lastProbeTime: null as unknown as string,
       lastTransitionTime: old?.status === status ? old.lastTransitionTime : timestamp(clock.wall()),
       status,
       type,
+      lastProbeTime: null as unknown as string,
     }
   })
   for (const c of out) if (c.message === '' && !former.includes(c)) delete c.message
   const own = new Set(verdicts.map(([type]) => type))
   const others = former.filter((c) => !own.has(c.type))
   // A Pod that did not come through the scheduler is scheduled all the same.
-  if (!others.some((c) => c.type === 'PodScheduled')) others.push({ type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: timestamp(clock.wall()) })
+  if (!others.some((c) => c.type === 'PodScheduled')) others.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(clock.wall()), lastProbeTime: null as unknown as string })
   return [...out, ...others]
 }
 

@@ -7,7 +7,8 @@ import { type Comparison, compareMaps, type Shape } from './compare.ts'
 import { formatPath } from './elements.ts'
 import { compareEntries, conflictsWith, entryOf, isOf, type ManagedEntry, recordUpdate, withFields, type Writer } from './entries.ts'
 import { difference, EMPTY, fieldSet, type FieldSet, intersection, isEmpty, paths, union } from './field-set.ts'
-import { compareObjects, emptyObject, entriesOf, isReset, rootShape, STRIPPED, writerOf } from './record.ts'
+import { compareObjects, rootShape, STRIPPED } from './ownable.ts'
+import { emptyObject, entriesOf, isReset, writerOf } from './record.ts'
 import { fieldsOf, joinErrors, merge, removeFields, typedErrors, withNamedFields } from './typed.ts'
 
 /** kubectl's own record of what it applied before it applied on the server. */

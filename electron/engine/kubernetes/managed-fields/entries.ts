@@ -85,7 +85,7 @@ export function recordUpdate(entries: readonly ManagedEntry[], { added, modified
 }
 
 /** Sorts in place; nearly always they are in order already. */
-function inOrder(entries: ManagedEntry[]): ManagedEntry[] {
+export function inOrder(entries: ManagedEntry[]): ManagedEntry[] {
   for (let i = 1; i < entries.length; i++) if (compareEntries(entries[i - 1]!, entries[i]!) > 0) return entries.sort(compareEntries)
   return entries
 }

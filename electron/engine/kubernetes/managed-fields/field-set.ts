@@ -29,6 +29,10 @@ let forgotten = false
 export const SINGULAR_KEY = 'ip'
 const SINGULAR = `k:{"${SINGULAR_KEY}":`
 
+export function isSingular(element: string): boolean {
+  return element.startsWith(SINGULAR)
+}
+
 /** The set of these elements and what is below each. */
 export function fieldSet(elements: readonly string[], children: readonly FieldSet[]): FieldSet {
   if (elements.length === 0) return EMPTY
@@ -36,7 +40,7 @@ export function fieldSet(elements: readonly string[], children: readonly FieldSe
   for (let i = 0; i < elements.length; i++) {
     const number = numbers.get(children[i]!)
     // No engine shape, and no place in the tables, for names that come once.
-    if (elements[i]!.startsWith(SINGULAR)) return sorted(elements, children, Object.create(null) as Record<string, FieldSet>)
+    if (isSingular(elements[i]!)) return sorted(elements, children, Object.create(null) as Record<string, FieldSet>)
     if (number === undefined) {
       parts = undefined
       break

@@ -7,27 +7,18 @@ import { zeroOf } from '../schema/decode.ts'
 import { structOf } from '../schema/index.ts'
 import type { StructType } from '../schema/notation.ts'
 import type { KubeObject } from '../types.ts'
-import { type Comparison, compareMaps, fieldShape, type Renames, sameChange, sameFields, type Shape, shapeOf } from './compare.ts'
+import { fieldShape, sameFields } from './compare.ts'
 import { ElementError } from './elements.ts'
 import { entryOf, type ManagedEntry, parseEntries, recordUpdate, type Writer } from './entries.ts'
-import { difference, EMPTY, fieldSet, type FieldSet, fromPaths, isEmpty, renamed, union } from './field-set.ts'
+import { difference, EMPTY, type FieldSet, isEmpty, union } from './field-set.ts'
+import { compareObjects, NOR_STATUS, NOT_AT_ROOT, NOT_IN_METADATA, rootShape, STRIPPED } from './ownable.ts'
+import { recordStatus } from './status-record.ts'
 
 /** What the API server writes down of every write: metadata.managedFields (k8s.io/apimachinery/pkg/util/managedfields). */
-
-const OF_THE_SERVER = ['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields', 'resourceVersion']
-/** Nobody owns these (stripmeta.go). */
-export const STRIPPED: FieldSet = fromPaths([['f:apiVersion'], ['f:kind'], ['f:metadata'], ...OF_THE_SERVER.map((name) => ['f:metadata', `f:${name}`])])
-const NOT_IN_METADATA: ReadonlySet<string> = new Set(OF_THE_SERVER)
-const NOT_AT_ROOT: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata'])
-const NOR_STATUS: ReadonlySet<string> = new Set([...NOT_AT_ROOT, 'status'])
 
 interface Options {
   fieldManager?: string
   subresource?: string
-}
-
-export function rootShape(kind: Kind): Shape {
-  return shapeOf(structOf(kind))
 }
 
 const zeros = new WeakMap<StructType, unknown>()
@@ -45,23 +36,6 @@ export function isReset(kind: Kind, subresource: string | undefined): (element: 
   if (subresource === 'status') return kind.prepareForStatusUpdate ? (element) => element === 'f:spec' : (element) => element !== 'f:status'
   const hasStatus = kind.resource.subresources.includes('status')
   return (element) => hasStatus && element === 'f:status'
-}
-
-/** What differs between two versions, of what can be owned. */
-export function compareObjects(kind: Kind, before: KubeObject, after: KubeObject, subresource: string | undefined): Comparison {
-  const shape = rootShape(kind)
-  const withStatus = subresource === 'status' || !kind.resource.subresources.includes('status')
-  const root = compareMaps(before, after, shape, withStatus ? NOT_AT_ROOT : NOR_STATUS)
-  const metadata = compareMaps(before.metadata, after.metadata, fieldShape(shape, 'metadata'), NOT_IN_METADATA)
-  return {
-    added: joined(root.added, metadata.added),
-    modified: joined(root.modified, metadata.modified),
-    removed: joined(root.removed, metadata.removed),
-  }
-}
-
-function joined(root: FieldSet, metadata: FieldSet): FieldSet {
-  return isEmpty(metadata) ? root : union(root, fieldSet(['f:metadata'], [metadata]))
 }
 
 type WallClock = Pick<Clock, 'wall'>
@@ -164,42 +138,14 @@ function isTakeAway(sent: unknown): boolean {
   return sent.length === 0 || (sent.length === 1 && Object.values(sent[0] as object).every((value) => value === undefined || value === ''))
 }
 
-interface Change { before: KubeObject; after: KubeObject; comparison: Comparison }
-
-/** The same of status updates: agents write the same steps for one object after another. */
-const recentChanges = new WeakMap<Kind, Change[]>()
-
-function compareStatus(kind: Kind, before: KubeObject, after: KubeObject): Comparison {
-  let known = recentChanges.get(kind)
-  if (!known) recentChanges.set(kind, (known = []))
-  const shape = rootShape(kind)
-  const metadata = fieldShape(shape, 'metadata')
-  const names: Renames = new Map()
-  for (const one of known) {
-    names.clear()
-    const alike =
-      sameChange(one.before, one.after, before, after, shape, names, NOT_AT_ROOT) &&
-      sameChange(one.before.metadata, one.after.metadata, before.metadata, after.metadata, metadata, names, NOT_IN_METADATA)
-    if (!alike) continue
-    const { added, modified, removed } = one.comparison
-    return names.size === 0 ? one.comparison : { added: renamed(added, names), modified: renamed(modified, names), removed: renamed(removed, names) }
-  }
-  const comparison = compareObjects(kind, before, after, 'status')
-  known.unshift({ before, after, comparison })
-  if (known.length > REMEMBERED) known.pop()
-  return comparison
-}
-
 function recorded(clock: WallClock, kind: Kind, entries: readonly ManagedEntry[], before: KubeObject, after: KubeObject, options: Options): readonly ManagedEntry[] {
   try {
-    const { subresource } = options
-    const comparison = subresource === 'status' ? compareStatus(kind, before, after) : compareObjects(kind, before, after, subresource)
-    if (isEmpty(comparison.added) && isEmpty(comparison.modified) && isEmpty(comparison.removed)) return entries
-    return recordUpdate(entries, comparison, writerOf(clock, kind, options, 'Update'), STRIPPED)
+    const writer = writerOf(clock, kind, options, 'Update')
+    if (options.subresource === 'status') return recordStatus(kind, entries, before, after, writer)
+    return recordUpdate(entries, compareObjects(kind, before, after, options.subresource), writer, STRIPPED)
   } catch (error) {
     // An object that does not fit its schema is refused, or has no owners: UpdateNoErrors.
     if (error instanceof ElementError) return []
     throw error
   }
 }
-
