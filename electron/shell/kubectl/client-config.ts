@@ -10,6 +10,7 @@ import { decodeUtf8 } from '../../engine/text.ts'
 import { dialServer } from './dial-server.ts'
 import { ConfigurationError, ContextNotFoundError, KubectlError, NotSimulatedError, quote, UnreachableError } from './errors.ts'
 import type { FlagSet } from './flags.ts'
+import { inCluster } from './in-cluster.ts'
 import type { Kubeconfig } from './kubeconfig.ts'
 import { NOWHERE } from './no-server.ts'
 import { isObject, type JsonObject, list, map, text } from './objects.ts'
@@ -43,14 +44,15 @@ export class ClientConfig {
     const context = config.context(flags.string('context'))
     this.#clusterName = flags.string('cluster') || (context?.cluster ?? '')
     this.userName = flags.global('user') || (context?.user ?? '')
-    const cluster: JsonObject = { ...config.absolute('clusters', this.#clusterName) }
+    const inside = inCluster(process, config)
+    const cluster: JsonObject = { ...inside?.cluster, ...config.absolute('clusters', this.#clusterName) }
     const insecure = flags.global('insecure-skip-tls-verify') === 'true'
     const authority = flags.global('certificate-authority')
     if (insecure || authority !== '') {
       for (const field of ['certificate-authority', 'certificate-authority-data', 'insecure-skip-tls-verify']) delete cluster[field]
       if (insecure) cluster['insecure-skip-tls-verify'] = true
     }
-    const user: JsonObject = { ...config.absolute('users', this.userName) }
+    const user: JsonObject = { ...inside?.user, ...config.absolute('users', this.userName) }
     for (const [flag, field] of CLUSTER_FLAGS) if (flags.global(flag) !== '') cluster[field] = flags.global(flag)
     for (const [flag, field] of USER_FLAGS) {
       if (flags.global(flag) === '') continue

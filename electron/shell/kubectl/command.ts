@@ -7,6 +7,7 @@ import { ClientConfig, confirmUsable, connect, type Dialled, hearing, serverUrl 
 import { KubectlError, quote, UnreachableError } from './errors.ts'
 import type { Flag, FlagSet } from './flags.ts'
 import { identified } from './identity.ts'
+import { inCluster } from './in-cluster.ts'
 import { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
 import { gateLines, loadedLines, logging } from './request-log.ts'
@@ -103,7 +104,7 @@ export class Kubectl {
     const named = this.flags.string('namespace')
     if (named) return { name: named, explicit: true }
     const context = this.config.context(this.flags.string('context'))
-    return { name: context?.namespace || 'default', explicit: false }
+    return { name: context?.namespace || inCluster(this.process, this.config)?.namespace || 'default', explicit: false }
   }
 
   *out(text: string): Task {

@@ -89,13 +89,39 @@ function stressImage(): ImageContent {
   return { ...base, size: 4_041_495, programs: { ...base.programs, '/usr/local/bin/stress': 'stress' }, command: ['stress'] }
 }
 
+/** kubectl v1.33, which a Pod's ServiceAccount lets into the cluster. */
+const isKubectl = (tag: string): boolean => tag === 'latest' || /^v?1\.33(\.\d+)?(-debian-12-r\d+)?$/.test(tag)
+
+function bitnamiKubectl(): ImageContent {
+  const base = debian({ more: ['curl', 'jq'], slim: true })
+  return {
+    ...base, size: 126_877_696, programs: { ...base.programs, '/opt/bitnami/kubectl/bin/kubectl': 'kubectl' }, entrypoint: ['kubectl'], command: ['--help'],
+    environment: { HOME: '/', PATH: '/opt/bitnami/kubectl/bin:/opt/bitnami/common/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }, user: { uid: 1001, gid: 0, name: '1001' },
+  }
+}
+
+function alpineK8s(): ImageContent {
+  const base = alpine(['bash', 'curl', 'jq', 'openssl'])
+  return { ...base, size: 284_000_000, programs: { ...base.programs, '/usr/bin/kubectl': 'kubectl' }, command: ['bash'], workingDirectory: '/apps', directories: [...(base.directories ?? []), '/apps'] }
+}
+
+/** registry.k8s.io/kubectl and rancher/kubectl: the program and nothing else. */
+function bareKubectl(): ImageContent {
+  const base = debian({ slim: true })
+  return { ...base, size: 22_800_000, programs: { '/bin/kubectl': 'kubectl' }, entrypoint: ['/bin/kubectl'], command: [] }
+}
+
 export const toolRepositories: readonly Repository[] = [
   { name: 'docker.io/polinux/stress', tag: (tag) => (tag === 'latest' || tag === '1.0.4' ? stressImage() : undefined) },
+  { name: 'docker.io/alpine/k8s', tag: (tag) => (isKubectl(tag) ? alpineK8s() : undefined) },
+  { name: 'docker.io/bitnami/kubectl', tag: (tag) => (isKubectl(tag) ? bitnamiKubectl() : undefined) },
   { name: 'docker.io/library/busybox', tag: busyboxTag },
   { name: 'docker.io/library/alpine', tag: alpineTag },
   { name: 'docker.io/library/debian', tag: debianTag },
   { name: 'docker.io/curlimages/curl', tag: curlTag },
   { name: 'quay.io/curl/curl', tag: curlTag },
   { name: 'docker.io/amouat/network-utils', tag: (tag) => (tag === 'latest' ? networkUtils() : undefined) },
+  { name: 'docker.io/rancher/kubectl', tag: (tag) => (isKubectl(tag) ? bareKubectl() : undefined) },
+  { name: 'registry.k8s.io/kubectl', tag: (tag) => (isKubectl(tag) ? bareKubectl() : undefined) },
   { name: 'docker.io/nicolaka/netshoot', tag: (tag) => (/^(latest|v0\.(1[0-4]|[1-9])|0\.1[0-4])$/.test(tag) ? netshoot() : undefined) },
 ]
