@@ -37,6 +37,7 @@ export { candidates, libcOf, resolvConfOf, resolveHost, type Resolved, type Reso
 export {
   headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,
 } from './programs/http/message.ts'
+export { CURL_SETTINGS, Http2Client } from './programs/http2/client.ts'
 export { acceptKey, encodeFrame as encodeWebSocketFrame, FrameReader as WebSocketReader } from './programs/http/websocket.ts'
 export { encodeBase64 as base64Of } from './kubernetes/base64.ts'
 export { TlsClient, TlsServer, type TlsClientOptions, type TlsFailure, type TlsInfo, type TlsTrace } from './programs/tls/socket.ts'

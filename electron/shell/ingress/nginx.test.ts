@@ -37,7 +37,7 @@ describe('HTTPS through the NGINX Ingress controller', () => {
 
   it('curl -v tells of the handshake and the certificate', () => {
     const { output } = curl('shop.example.com', '/', '-v --cacert shop.crt -o /dev/null')
-    expect(output.replaceAll(https, 'PORT').split('> GET')[0]).toBe(`* Added shop.example.com:PORT:${NODE} to DNS cache
+    expect(output.replaceAll(https, 'PORT').split('* h2h3')[0]).toBe(`* Added shop.example.com:PORT:${NODE} to DNS cache
 * Hostname shop.example.com was found in DNS cache
 *   Trying ${NODE}:PORT...
 * Connected to shop.example.com (${NODE}) port PORT (#0)
@@ -51,7 +51,7 @@ describe('HTTPS through the NGINX Ingress controller', () => {
 * TLSv1.3 (IN), TLS handshake, Server hello (2):
 { [122 bytes data]
 * TLSv1.3 (IN), TLS handshake, Encrypted Extensions (8):
-{ [25 bytes data]
+{ [19 bytes data]
 * TLSv1.3 (IN), TLS handshake, Certificate (11):
 { [${/Certificate \(11\):\n\{ \[(\d+) bytes/.exec(output)?.[1]} bytes data]
 * TLSv1.3 (IN), TLS handshake, CERT verify (15):
@@ -63,7 +63,7 @@ describe('HTTPS through the NGINX Ingress controller', () => {
 * TLSv1.3 (OUT), TLS handshake, Finished (20):
 } [52 bytes data]
 * SSL connection using TLSv1.3 / TLS_AES_256_GCM_SHA384
-* ALPN: server accepted http/1.1
+* ALPN: server accepted h2
 * Server certificate:
 *  subject: O=Shop; CN=shop.example.com
 *  start date: ${/start date: (.*)/.exec(output)?.[1]}
@@ -71,16 +71,16 @@ describe('HTTPS through the NGINX Ingress controller', () => {
 *  subjectAltName: host "shop.example.com" matched cert's "shop.example.com"
 *  issuer: O=Shop; CN=shop.example.com
 *  SSL certificate verify ok.
-* using HTTP/1.1
 } [5 bytes data]
+* using HTTP/2
 `)
     expect(output).toContain('* TLSv1.3 (IN), TLS handshake, Newsession Ticket (4):\n')
-    expect(output).toContain('< Strict-Transport-Security: max-age=31536000; includeSubDomains\n')
+    expect(output).toContain('< strict-transport-security: max-age=31536000; includeSubDomains\n')
   })
 
   it('without a Secret, or without a host, the controller shows the certificate that it made up', () => {
     expect(curl('bare.example.com', '/', '-kv -o /dev/null').output).toContain('*  subject: O=Acme Co; CN=Kubernetes Ingress Controller Fake Certificate\n')
-    expect(run(`curl -sv -k https://${NODE}:${https}/`).output).toMatch(/CN=Kubernetes Ingress Controller Fake Certificate\n[^]*< HTTP\/1\.1 404 Not Found/)
+    expect(run(`curl -sv -k https://${NODE}:${https}/`).output).toMatch(/CN=Kubernetes Ingress Controller Fake Certificate\n[^]*< HTTP\/2 404 \n/)
     expect(run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller').output).toContain('Error getting SSL certificate "default/nowhere": local SSL certificate default/nowhere was not found. Using default certificate')
   })
 
@@ -111,7 +111,7 @@ describe('HTTPS through the NGINX Ingress controller', () => {
   it('a cookie keeps a client at one Pod', () => {
     run('kubectl scale deployment web --replicas=3; kubectl rollout status deployment web; kubectl annotate ingress web nginx.ingress.kubernetes.io/affinity=cookie; sleep 5')
     const { output } = curl('shop.example.com', '/', '-ki')
-    const cookie = /Set-Cookie: (INGRESSCOOKIE=[0-9.]+\|[0-9a-f]{32}); Path=\/; Secure; HttpOnly\r\n/.exec(output)?.[1]
+    const cookie = /set-cookie: (INGRESSCOOKIE=[0-9.]+\|[0-9a-f]{32}); Path=\/; Secure; HttpOnly\r\n/.exec(output)?.[1]
     const seen = [1, 2, 3, 4].map(() => /Hostname: (.*)/.exec(curl('shop.example.com', '/', `-k -H 'Cookie: ${cookie}'`).output)?.[1])
     expect(new Set([/Hostname: (.*)/.exec(output)?.[1], ...seen]).size).toBe(1)
   })

@@ -53,7 +53,7 @@ describe('Traefik', () => {
     expect(at('shop.example.com')).toContain('SSL connection using TLSv1.3 / TLS_AES_128_GCM_SHA256\n')
     run(`openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=shop.example.com -addext subjectAltName=DNS:shop.example.com; kubectl create secret tls shop --cert=c --key=k
       kubectl patch ingress web -p '{"spec":{"tls":[{"hosts":["shop.example.com"],"secretName":"shop"}]}}'; sleep 5`)
-    expect(at('shop.example.com')).toMatch(/subject: CN=shop\.example\.com\n[^]*< HTTP\/1\.1 200 OK/)
+    expect(at('shop.example.com')).toMatch(/subject: CN=shop\.example\.com\n[^]*< HTTP\/2 200 \n/)
     expect(at('other.example.com')).toContain('*  subject: CN=TRAEFIK DEFAULT CERT\n')
   })
 

@@ -12,6 +12,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
+import { HAPROXY_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp } from '../http/server.ts'
 import { goLogTime } from '../http-echo.ts'
 import { Output, untilSignal } from '../output.ts'
@@ -112,7 +113,7 @@ class Controller {
     const web = { program: 'haproxy', handle: proxy.handle.bind(proxy), refuse: () => proxy.refuse() }
     try {
       this.#servers.push(serveHttp(process, { ...web, port: 8080 }))
-      this.#servers.push(serveHttp(process, { ...web, port: 8443, tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['http/1.1'], tickets: [233, 233] } }))
+      this.#servers.push(serveHttp(process, { ...web, port: 8443, http2: HAPROXY_HTTP2, tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], tickets: [233, 233] } }))
       this.#servers.push(serveGo(process, 'haproxy', 1042, undefined, (r) => (splitTarget(r.target).path === '/healthz' && this.#configuration ? { body: '' } : GO_NOT_FOUND)))
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE') throw error

@@ -4,8 +4,9 @@ import { responseHeaders } from '../http2/client.ts'
 import { ERROR, PREFACE, SETTING, type Settings } from '../http2/frames.ts'
 import { Http2Session, type Http2Stream } from '../http2/session.ts'
 import { TlsServer } from '../tls/socket.ts'
+import { outOfChunks } from './framing.ts'
 import { headerOf, type Headers } from './message.ts'
-import type { HttpRequest, HttpServerOptions } from './server.ts'
+import type { AnswerBody, HttpRequest, HttpServerOptions } from './server.ts'
 
 /** What a server says of itself first. */
 export interface Http2Habits { settings: Settings; window?: number }
@@ -68,20 +69,24 @@ export class Http2ServerConnection {
   #onStream(stream: Http2Stream): void {
     const asked: Asked = { headers: [], body: [] }
     let over = false
+    let gone: (() => void) | undefined
     stream.handlers = {
       onHeaders: (headers, last) => {
         if (asked.headers.length === 0) asked.headers = headers
-        if (last) this.#ask(stream, asked, () => over)
+        if (last) this.#ask(stream, asked, () => over, (onGone) => (gone = onGone))
       },
       onData: (data, last) => {
         asked.body.push(data)
-        if (last) this.#ask(stream, asked, () => over)
+        if (last) this.#ask(stream, asked, () => over, (onGone) => (gone = onGone))
       },
-      onReset: () => (over = true),
+      onReset: () => {
+        over = true
+        gone?.()
+      },
     }
   }
 
-  #ask(stream: Http2Stream, { headers, body }: Asked, isOver: () => boolean): void {
+  #ask(stream: Http2Stream, { headers, body }: Asked, isOver: () => boolean, whenGone: (onGone: () => void) => void): void {
     const [method, target, authority] = [':method', ':path', ':authority'].map((name) => headerOf(headers, name))
     if (method === undefined || target === undefined || target === '') return stream.reset(ERROR.protocol)
     const c = this.#connection
@@ -98,7 +103,14 @@ export class Http2ServerConnection {
       answered = true
       this.#answering--
       if (!isOver() && c.state !== 'CLOSED') {
-        const data = method === 'HEAD' ? undefined : response.body
+        if (response.stream) {
+          stream.headers(responseHeaders(response.status, response.headers), false)
+          const answer: AnswerBody = { onGone: undefined, send: (bytes) => stream.data(bytes, false), end: () => stream.data(new Uint8Array(0), true) }
+          whenGone(() => answer.onGone?.())
+          return response.stream(answer)
+        }
+        const chunked = response.body !== undefined && headerOf(response.headers, 'transfer-encoding')?.toLowerCase() === 'chunked'
+        const data = method === 'HEAD' ? undefined : chunked ? outOfChunks(response.body!) : response.body
         const { trailers } = response
         const has = data !== undefined && data.length > 0
         stream.headers(responseHeaders(response.status, response.headers), !has && !trailers)

@@ -1,6 +1,6 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection, TcpListener } from '../../network/types.ts'
-import { concatBytes } from '../../text.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
 import { beginsHttp2, Http2ServerConnection, type Http2Habits } from './http2-server.ts'
 import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
@@ -36,8 +36,18 @@ export interface HttpResponse {
   trailers?: Headers
   /** Close the connection after it. */
   close?: boolean
+  /** The body comes bit by bit; what is sent is framed as the connection's HTTP does it. */
+  stream?(body: AnswerBody): void
   /** After 101 Switching Protocols the connection belongs to another protocol. */
   upgrade?(connection: TcpConnection): void
+}
+
+/** A body that goes on after its head. */
+export interface AnswerBody {
+  /** The client is gone. */
+  onGone: (() => void) | undefined
+  send(bytes: Uint8Array): void
+  end(): void
 }
 
 export interface HttpServerOptions {
@@ -220,7 +230,10 @@ class ServerConnection {
       const gone = this.#connection.state === 'CLOSED'
       const body = request.method === 'HEAD' ? undefined : response.body
       if (!gone) this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, body))
-      if (response.upgrade && !gone) {
+      if (response.stream && !gone) {
+        this.#gone()
+        response.stream(chunkedBody(this.#connection))
+      } else if (response.upgrade && !gone) {
         this.#gone()
         response.upgrade(this.#connection)
       } else if (response.close || !request.keepAlive) {
@@ -236,4 +249,18 @@ class ServerConnection {
     this.#process.clock.cancel(this.#idle)
     this.#idle = this.#process.clock.schedule(keepAliveTimeout, () => (this.#http2 ? this.#http2.close() : this.finish()), { background: true })
   }
+}
+
+/** In chunks (RFC 9112, 7.1); the connection ends with it. */
+function chunkedBody(connection: TcpConnection): AnswerBody {
+  const body: AnswerBody = {
+    onGone: undefined,
+    send: (bytes) => connection.send(concatBytes([encodeUtf8(`${bytes.length.toString(16)}\r\n`), bytes, encodeUtf8('\r\n')])),
+    end: () => {
+      connection.send(encodeUtf8('0\r\n\r\n'))
+      connection.end()
+    },
+  }
+  connection.handlers = { onClose: () => body.onGone?.(), onEnd: () => connection.end() }
+  return body
 }

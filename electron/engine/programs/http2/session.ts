@@ -42,6 +42,10 @@ export class Http2Session {
   #next: number
   #highest = 0
   #over = false
+  #heard = false
+  /** Bytes of data that the other side has not been given back yet. */
+  #taken = 0
+  readonly #ownWindow: number
   #sendWindow = WINDOW
   #streamWindow = WINDOW
   #frameSize = FRAME_SIZE
@@ -52,9 +56,15 @@ export class Http2Session {
     this.#preface = options.client ? new Uint8Array(0) : PREFACE
     this.#next = options.client ? 1 : 2
     const { settings = [], window } = options
+    this.#ownWindow = settings.find(([setting]) => setting === SETTING.initialWindowSize)?.[1] ?? WINDOW
     options.send(concatBytes([
       ...(options.client ? [PREFACE] : []), encodeFrame(FRAME.settings, 0, 0, encodeSettings(settings)), ...(window === undefined ? [] : [encodeFrame(FRAME.windowUpdate, 0, 0, encodeNumbers(window))]),
     ]))
+  }
+
+  /** The other side has not said anything yet. */
+  get fresh(): boolean {
+    return !this.#heard
   }
 
   /** It takes and sends nothing more. */
@@ -62,8 +72,9 @@ export class Http2Session {
     return this.#over
   }
 
-  get busy(): boolean {
-    return this.#streams.size > 0
+  /** The number that the next own stream gets. */
+  get next(): number {
+    return this.#next
   }
 
   /** Asks: a client's. */
@@ -78,6 +89,7 @@ export class Http2Session {
 
   receive(bytes: Uint8Array): void {
     if (this.#over) return
+    this.#heard = true
     if (this.#preface.length > 0) {
       const count = Math.min(this.#preface.length, bytes.length)
       if (!bytes.subarray(0, count).every((byte, i) => byte === this.#preface[i])) return this.fail(ERROR.protocol)
@@ -234,8 +246,19 @@ export class Http2Session {
     if (padding >= payload.length && padding > 0) return this.fail(ERROR.protocol)
     const last = (flags & FLAG.endStream) !== 0
     const stream = this.#streams.get(id)
-    // who reads at once gives back at once what the windows lost
-    if (payload.length > 0) this.#options.send(concatBytes([encodeFrame(FRAME.windowUpdate, 0, 0, encodeNumbers(payload.length)), ...(stream && !last ? [encodeFrame(FRAME.windowUpdate, 0, id, encodeNumbers(payload.length))] : [])]))
+    // given back when half of a window is used up, as nghttp2 does
+    this.#taken += payload.length
+    if (this.#taken * 2 > WINDOW + (this.#options.window ?? 0)) {
+      this.#options.send(encodeFrame(FRAME.windowUpdate, 0, 0, encodeNumbers(this.#taken)))
+      this.#taken = 0
+    }
+    if (stream && !last) {
+      stream.taken += payload.length
+      if (stream.taken * 2 > this.#ownWindow) {
+        this.#options.send(encodeFrame(FRAME.windowUpdate, 0, id, encodeNumbers(stream.taken)))
+        stream.taken = 0
+      }
+    }
     if (!stream) return
     if (last) stream.ended()
     stream.handlers.onData?.(payload.slice(flags & FLAG.padded ? 1 : 0, payload.length - padding), last)
@@ -256,6 +279,8 @@ function* pieces(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 export class Http2Stream {
   readonly id: number
   handlers: StreamHandlers = {}
+  /** Of the session alone. */
+  taken = 0
   readonly #session: Http2Session
   #window: number
   #waiting: { data: Uint8Array; last: boolean }[] = []

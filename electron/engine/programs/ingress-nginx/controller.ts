@@ -11,6 +11,7 @@ import type { Process, Program } from '../../machine/types.ts'
 import { supervise } from '../become.ts'
 import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
+import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { klogLine } from '../klog.ts'
 import { Output, untilSignal } from '../output.ts'
@@ -160,12 +161,13 @@ class Controller {
     log('nginx.go:317', '"Starting NGINX process"')
     const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error)
     try {
-      this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
+      this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
       this.#servers.push(serveHttp(process, {
         port: 443,
         program: 'nginx',
+        http2: NGINX_HTTP2,
         keepAliveTimeout: KEEP_ALIVE,
-        tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['http/1.1'], plain: () => proxy.plain() },
+        tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], plain: () => proxy.plain() },
         handle: (request, respond) => proxy.handle(request, respond),
         refuse: (status) => proxy.refuse(status),
       }))

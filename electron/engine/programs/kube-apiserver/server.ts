@@ -6,11 +6,10 @@ import { ANONYMOUS, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
 import type { Process } from '../../machine/types.ts'
-import type { TcpConnection } from '../../network/types.ts'
 import { byName } from '../../own.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
-import { serveHttp, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
+import { serveHttp, type AnswerBody, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import type { Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
@@ -33,7 +32,7 @@ export function serveApi(process: Process, services: SystemServices): void {
     program: 'kube-apiserver',
     tls: {
       select: () => ({ chain: [(certificate ??= serverCertificate(node.config, clock.wall(), clock.random.fork('kube-apiserver')))] }),
-      alpn: ['http/1.1'],
+      alpn: ['h2', 'http/1.1'],
       plain: () => encodeUtf8('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'),
     },
     handle: (request, respond) => answer(process, services, request, respond),
@@ -65,7 +64,10 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
     const { allowed, reason } = authorize(rbacOf(client), user, asked)
     if (!allowed) return sendStatus(exchange, refusal(user, asked, reason))
     if (info.resource && ['exec', 'attach', 'portforward', 'proxy'].includes(info.subresource ?? '')) {
-      return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${info.subresource} from inside the cluster (use kubectl ${info.subresource === 'portforward' ? 'port-forward' : info.subresource} on the laptop)`))
+      if (info.subresource !== 'proxy' && headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
+      const verb = info.subresource === 'portforward' ? 'port-forward' : info.subresource
+      const instead = verb === 'proxy' ? 'ask the Service or the Pod itself' : `use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
+      return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${verb} over a connection of one's own (${instead})`))
     }
     sink.stop = answerRequest({ clock, client, user }, plain, sink)
   } catch (error) {
@@ -123,7 +125,7 @@ export class AnswerSink implements ApiSink {
   #status = 200
   #headers: readonly Header[] = []
   readonly #chunks: Uint8Array[] = []
-  #connection: TcpConnection | undefined
+  #body: AnswerBody | undefined
   #over = false
   stop: (() => void) | undefined
 
@@ -141,16 +143,15 @@ export class AnswerSink implements ApiSink {
   data(chunk: string | Uint8Array): void {
     const bytes = typeof chunk === 'string' ? encodeUtf8(chunk) : chunk
     if (bytes.length === 0 || this.#over) return
-    if (this.#connection) this.#connection.send(asChunk(bytes))
+    if (this.#body) this.#body.send(bytes)
     else this.#chunks.push(bytes)
   }
 
   end(): void {
     if (this.#over) return
     this.#over = true
-    if (!this.#connection) return this.#whole(concatBytes(this.#chunks))
-    this.#connection.send(encodeUtf8('0\r\n\r\n'))
-    this.#connection.end()
+    if (this.#body) this.#body.end()
+    else this.#whole(concatBytes(this.#chunks))
   }
 
   /** The store behind the server is gone. */
@@ -167,10 +168,10 @@ export class AnswerSink implements ApiSink {
     this.#respond({
       status: this.#status,
       headers: this.#allHeaders([['Transfer-Encoding', 'chunked']]),
-      upgrade: (connection) => {
-        this.#connection = connection
-        connection.handlers = { onClose: () => this.stop?.(), onEnd: () => connection.end() }
-        for (const chunk of this.#chunks.splice(0)) connection.send(asChunk(chunk))
+      stream: (body) => {
+        this.#body = body
+        body.onGone = () => this.stop?.()
+        for (const chunk of this.#chunks.splice(0)) body.send(chunk)
       },
     })
   }
@@ -184,8 +185,4 @@ export class AnswerSink implements ApiSink {
     const own: Headers = [['Audit-Id', clock.random.fork(`audit ${clock.now} ${this.#request.connection}`).uuid()], ...this.#headers.map(([name, value]): [string, string] => [name, value])]
     return [...own, ['Date', httpDate(clock.wall())], ...last, ...(this.#request.keepAlive ? [] : ([['Connection', 'close']] as Headers))]
   }
-}
-
-function asChunk(bytes: Uint8Array): Uint8Array {
-  return concatBytes([encodeUtf8(`${bytes.length.toString(16)}\r\n`), bytes, encodeUtf8('\r\n')])
 }

@@ -4,6 +4,7 @@ import type { TcpConnection } from '../../network/types.ts'
 import { resolveHost } from '../../dns/resolver.ts'
 import { encodeUtf8, Utf8Decoder } from '../../text.ts'
 import { Signal } from '../../machine/task.ts'
+import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { errorTime } from '../nginx/time.ts'
 import { Output, untilSignal } from '../output.ts'
@@ -135,13 +136,13 @@ class DataPlane {
 
   #serve(port: number, tls: boolean): HttpServer {
     return serveHttp(this.#process, {
-      port, program: 'nginx', keepAliveTimeout: KEEP_ALIVE,
+      port, program: 'nginx', keepAliveTimeout: KEEP_ALIVE, h2c: true, http2: NGINX_HTTP2,
       handle: (request, respond) => this.#proxy.handle(request, respond),
       refuse: (status) => this.#proxy.refuse(status),
       ...(tls ? {
         tls: {
           acknowledgesName: true,
-          alpn: ['http/1.1'],
+          alpn: ['h2', 'http/1.1'],
           // ssl_reject_handshake for names that no listener has
           select: ({ serverName }) => {
             const chain = this.#proxy.certificateFor(port, serverName)

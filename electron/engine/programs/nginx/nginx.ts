@@ -5,6 +5,7 @@ import { byName } from '../../own.ts'
 import { become } from '../become.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { headerOf, writeResponse } from '../http/message.ts'
+import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpRequest, type HttpServer } from '../http/server.ts'
 import { Output } from '../output.ts'
 import { httpDate } from '../http/status.ts'
@@ -59,7 +60,7 @@ class Nginx {
     for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
       this.#log('notice', line, false)
     }
-    this.#tellOfKeepalive()
+    this.#tellOfConfiguration()
     process.fs.writeFile(PID_FILE, `${process.pid}\n`)
     this.#startWorkers()
     const signal = yield* this.#untilStopped()
@@ -122,7 +123,7 @@ class Nginx {
       this.#use(before)
       return
     }
-    this.#tellOfKeepalive()
+    this.#tellOfConfiguration()
     const old = this.#workers
     this.#log('notice', 'using the "epoll" event method', false)
     this.#startWorkers()
@@ -140,7 +141,8 @@ class Nginx {
     this.#answerer = new Answerer(this.#process, configuration, this.#version, (message, request, server, upstream) => this.#requestError(message, request, server, upstream))
   }
 
-  #tellOfKeepalive(): void {
+  #tellOfConfiguration(): void {
+    for (const warning of this.#configuration.warnings) this.#log('warn', warning, false)
     for (const { name, keepsAlive } of this.#configuration.upstreams.values()) if (keepsAlive) this.#log('notice', `podhop: not simulated: keepalive of upstream "${name}" (each request has a connection of its own)`, false)
   }
 
@@ -205,10 +207,16 @@ class Nginx {
 
   #serve({ address, port, ssl }: Listen): HttpServer {
     const process = this.#process
+    // another configuration may say otherwise while the socket stays
+    const http2 = (): boolean => this.#configuration.servers.some((s) => s.listens.some((l) => l.port === port && l.address === address && (l.http2 || s.http2)))
     return serveHttp(process, {
       port,
       ...(address === '0.0.0.0' && !process.network.ipv6 ? {} : { address }),
       program: 'nginx',
+      get h2c() {
+        return http2()
+      },
+      http2: NGINX_HTTP2,
       keepAliveTimeout: this.#configuration.keepAliveTimeout,
       handle: (request, respond) => this.#answerer.answer(request, (answer) => {
         respond(answer.response)
@@ -222,7 +230,9 @@ class Nginx {
       ...(ssl ? {
         tls: {
           acknowledgesName: true,
-          alpn: ['http/1.1'],
+          get alpn() {
+            return http2() ? ['h2', 'http/1.1'] : ['http/1.1']
+          },
           select: ({ serverName }) => {
             const server = findServer(this.#configuration.servers.filter((s) => s.listens.some((l) => l.ssl)), address, port, serverName ?? '')
             return server.certificate === undefined ? { alert: ALERTS.unrecognizedName } : { chain: readCertificates(process.fs.readText(server.certificate.file)) }
@@ -309,6 +319,7 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
   }
   if (signal !== undefined) return yield* signalMaster(process, signal as keyof typeof SIGNALS)
   if (test) {
+    for (const warning of configuration.warnings) yield* process.printError(`${errorTime(process.clock.wall())} [warn] ${process.pid}#${process.pid}: ${warning}\nnginx: [warn] ${warning}\n`)
     if (!quiet) yield* process.printError(`nginx: the configuration file ${file} syntax is ok\nnginx: configuration file ${file} test is successful\n`)
     if (dump) for (const part of files) yield* process.print(`# configuration file ${part.file}:\n${part.text}\n`)
     return 0

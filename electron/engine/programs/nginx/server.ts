@@ -16,7 +16,7 @@ const HARMLESS = new Set([
 /** Known to nginx, not to Podhop (yet). */
 const KNOWN = new Set([
   'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_req', 'limit_req_zone', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_request', 'stub_status', 'stream', 'split_clients',
-  'geo', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'http2', 'load_module', 'mirror', 'charset', 'expires', 'proxy_cache', 'proxy_cache_path', 'proxy_next_upstream', 'proxy_next_upstream_tries', 'proxy_next_upstream_timeout', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
+  'geo', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'load_module', 'mirror', 'charset', 'expires', 'proxy_cache', 'proxy_cache_path', 'proxy_next_upstream', 'proxy_next_upstream_tries', 'proxy_next_upstream_timeout', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
   'proxy_cookie_domain', 'proxy_pass_header', 'proxy_pass_request_headers', 'proxy_pass_request_body', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'env', 'absolute_redirect', 'port_in_redirect', 'merge_slashes', 'underscores_in_headers', 'if_modified_since', 'max_ranges', 'satisfy', 'aio',
 ])
 
@@ -35,7 +35,7 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
 
 /** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), upstreams: new Map() }
+  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), upstreams: new Map(), warnings: [] }
   let events = false
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
@@ -68,6 +68,7 @@ class Reader {
   /** Names that `set`, `map` and groups make. */
   readonly #names = new Set<string>()
   readonly #texts: string[] = []
+  #http2 = false
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration
@@ -91,6 +92,7 @@ class Reader {
       } else if (d.name === 'map') this.#map(d)
       else if (d.name === 'types') this.#configuration.types = typesOf(d)
       else if (d.name === 'location') throw misplaced(d)
+      else if (d.name === 'http2') this.#http2 = onOff(d)
       else if (!this.#setting(d, settings, own)) other(d)
     }
     for (const server of servers) this.#configuration.servers.push(this.#server(server, settings))
@@ -110,13 +112,14 @@ class Reader {
   }
 
   #server(directive: Directive, inherited: Settings): VirtualServer {
-    const server: VirtualServer = { listens: [], names: [], settings: below(inherited), locations: [] }
+    const server: VirtualServer = { listens: [], names: [], settings: below(inherited), locations: [], http2: this.#http2 }
     const own: Own = {}
     const locations: Directive[] = []
     for (const d of directive.block ?? []) {
-      if (d.name === 'listen') server.listens.push(readListen(d))
+      if (d.name === 'listen') server.listens.push(readListen(d, this.#configuration))
       else if (d.name === 'server_name') server.names.push(...d.args.map((n) => n.toLowerCase()))
       else if (d.name === 'location') locations.push(d)
+      else if (d.name === 'http2') server.http2 = onOff(d)
       else if (d.name === 'ssl_certificate') server.certificate = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (d.name === 'ssl_certificate_key') server.key = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format'].includes(d.name)) throw misplaced(d)
@@ -264,20 +267,29 @@ function below({ tryFiles: _tryFiles, pass: _pass, ...settings }: Settings): Set
   return { ...settings, operations: [], internal: false }
 }
 
+/** A flag: "on" or "off". */
+function onOff(directive: Directive): boolean {
+  const [value = ''] = directive.args
+  if (value !== 'on' && value !== 'off') throw new ConfigError(`invalid value "${value}" in "${directive.name}" directive, it must be "on" or "off" in ${directive.file}:${directive.line}`)
+  return value === 'on'
+}
+
 /** "80", "*:80", "127.0.0.1:8080", "[::]:80", with options. */
-function readListen(directive: Directive): Listen {
+function readListen(directive: Directive, configuration: Configuration): Listen {
   const [value = '', ...options] = directive.args
   const where = ` in ${directive.file}:${directive.line}`
   const unknown = options.find((o) => !/^(default_server|default|ssl|http2|reuseport|deferred|bind|(ipv6only|backlog|rcvbuf|sndbuf|so_keepalive|setfib|fastopen)=.*|quic|proxy_protocol)$/.test(o))
   if (unknown !== undefined) throw new ConfigError(`invalid parameter "${unknown}"${where}`)
-  const missing = options.find((o) => o === 'quic' || o === 'proxy_protocol' || o === 'http2')
+  const missing = options.find((o) => o === 'quic' || o === 'proxy_protocol')
   if (missing !== undefined) throw new NotSimulated(`nginx "listen … ${missing}"`)
+  const http2 = options.includes('http2')
+  if (http2) configuration.warnings.push(`the "listen ... http2" directive is deprecated, use the "http2" directive instead${where}`)
   const match = /^(?:([0-9.*]+|localhost|\[[0-9a-fA-F:.]*\]):)?([0-9]+)$/.exec(value) ?? /^([0-9]+\.[0-9.]+|\[[0-9a-fA-F:.]*\]|localhost|\*)$/.exec(value)
   const port = Number(match?.[2] ?? 80)
   if (!match || port < 1 || port > 65_535) throw new ConfigError(`${/^[^:]*[a-z]/i.test(value) ? 'host not found' : 'invalid port'} in "${value}" of the "listen" directive${where}`)
   const host = match[1]
   const address = host === undefined || host === '*' ? '0.0.0.0' : host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1')
-  return { address, port, isDefault: options.some((o) => o === 'default_server' || o === 'default'), ssl: options.includes('ssl') }
+  return { address, port, isDefault: options.some((o) => o === 'default_server' || o === 'default'), ssl: options.includes('ssl'), ...(http2 ? { http2 } : {}) }
 }
 
 /** Relative paths are below the prefix that nginx was built with. */

@@ -35,13 +35,14 @@ export interface Settings {
   pass?: ProxyPass
 }
 
-export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean }
+export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean; http2?: boolean }
 
 export interface VirtualServer {
   listens: Listen[]
   names: string[]
   settings: Settings
   locations: Location[]
+  http2: boolean
   /** Of TLS: PEM files, and where they were named. */
   certificate?: { file: string; directive: Directive }
   key?: { file: string; directive: Directive }
@@ -57,4 +58,6 @@ export interface Configuration {
   formats: Map<string, string>
   maps: Map<string, { source: string; entries: readonly { pattern: string | RegExp; value: string }[]; otherwise: string }>
   upstreams: Map<string, Upstream>
+  /** What is said of it at a start. */
+  warnings: string[]
 }

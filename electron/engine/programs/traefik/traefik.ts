@@ -176,9 +176,10 @@ class Traefik {
           this.#servers.push(serveHttp(process, {
             port: at.port,
             program: 'traefik',
+            h2c: true,
             handle: (request, respond) => proxy.handle({ name, tls }, request, respond),
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
-            ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
+            ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
           }))
         }
       } catch (error) {

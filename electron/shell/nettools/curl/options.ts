@@ -86,6 +86,8 @@ export interface CurlOptions {
   http11: boolean
   /** --http2: over TLS it offers no more than without it; in clear text it asks for an upgrade, which no server here takes. */
   http2: boolean
+  /** In clear text, too, and without asking. */
+  http2Prior: boolean
 }
 
 export interface FormField { text: string; literal: boolean }
@@ -191,8 +193,9 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['k', 'insecure', false, (o) => void (o.insecure = true)],
   ['', 'cacert', true, (o, v) => void (o.caFile = v)],
   ['', 'connect-to', true, (o, v) => void o.connectTo.push(v)],
-  ['', 'http1.1', false, (o) => void Object.assign(o, { http11: true, http2: false })],
-  ['', 'http2', false, (o) => void Object.assign(o, { http2: true, http11: false, http10: false })],
+  ['', 'http1.1', false, (o) => void Object.assign(o, { http11: true, http2: false, http2Prior: false })],
+  ['', 'http2', false, (o) => void Object.assign(o, { http2: true, http2Prior: false, http11: false, http10: false })],
+  ['', 'http2-prior-knowledge', false, (o) => void Object.assign(o, { http2Prior: true, http2: false, http11: false, http10: false })],
   // harmless here: there is no buffering, nothing older than TLS 1.3, and no list of revoked certificates
   ['N', 'no-buffer', false, () => undefined],
   ['1', 'tlsv1', false, () => undefined],
@@ -220,7 +223,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'pinnedpubkey', '--cacert'],
   ['', 'trace', '-v'],
   ['', 'unix-socket', 'a TCP port'],
-  ['', 'http2-prior-knowledge', '--http1.1'],
   ['', 'parallel-max', '& and several curls'],
 ]
 
@@ -232,7 +234,7 @@ export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
     urls: [], method: undefined, head: false, headers: [], data: undefined, dataBytes: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, http2Prior: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
     expectTimeout: 1000, warnings: [], retryDelay: 0, retryMaxTime: 0, retryAllErrors: false, retryRefused: false, compressed: false, noGlob: false, noProxy: undefined,
   }
   for (let i = 0; i < args.length; i++) {

@@ -1,5 +1,6 @@
-import { headerOf, HttpSyntaxError, ResponseParser, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { headerOf, HttpSyntaxError, ResponseParser, type Headers, type ResponseHead, type Task } from '../../../engine/cluster.ts'
 import type { TcpStream } from '../stream.ts'
+import type { Http2Exchange } from './http2.ts'
 import { date } from './numbers.ts'
 import type { Asked, CurlError } from './transfer.ts'
 
@@ -12,23 +13,28 @@ export interface Answer {
 const isInterim = ({ status }: ResponseHead): boolean => status < 200 && status !== 101
 
 /** The answer to a request: heads of 1xx, the head, the body. `consent`: sends the body that waits for "100 Continue". */
-export function* receive(asked: Asked, stream: TcpStream, deadline: number, start: number, consent: (() => Task) | undefined): Task<CurlError | Answer> {
+export function* receive(asked: Asked, stream: TcpStream, deadline: number, start: number, consent: (() => Task) | undefined, http2?: Http2Exchange): Task<CurlError | Answer> {
   const { process, options, url, result, sink, meter, verbose, cookies } = asked
   const { clock } = process
   const heads: ResponseHead[] = []
   const chunks: Uint8Array[] = []
   let head: ResponseHead | undefined
   let whole = false
-  const parser = new ResponseParser({
-    onHead: (h) => {
+  const trailers: Headers[] = []
+  const answers = {
+    onHead: (h: ResponseHead): void => {
       heads.push(h)
       if (!isInterim(h)) head = h
     },
-    onBody: (data) => void chunks.push(data),
-    onComplete: () => void (whole = head !== undefined),
-  })
-  parser.withoutBody = options.head
-  parser.bodyAfterSwitch = true
+    onBody: (data: Uint8Array): void => void chunks.push(data),
+    onComplete: (): void => void (whole = head !== undefined),
+    onTrailers: (headers: Headers): void => void trailers.push(headers),
+  }
+  const parser = http2 ?? new ResponseParser(answers)
+  if (parser instanceof ResponseParser) {
+    parser.withoutBody = options.head
+    parser.bodyAfterSwitch = true
+  } else parser.follow(answers)
   let waiting = consent
   let permitted = false
   let ignored = false
@@ -45,7 +51,11 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
         if (!head) return { code: 52, text: 'Empty reply from server' }
         if (!parser.end()) return { code: 18, text: cutOff(head, result.sizeDownload) }
         whole = true
-      } else if (data instanceof Uint8Array) parser.push(data)
+      } else if (data instanceof Uint8Array) {
+        parser.push(data)
+        const broken = head && whole ? undefined : http2?.problem
+        if (broken) return broken
+      }
       else if (data.code !== 'ETIMEDOUT') return { code: 56, text: `Recv failure: ${data.message}` }
       else if (waiting && clock.now < deadline) {
         verbose.add('Done waiting for 100-continue')
@@ -71,9 +81,14 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
       if (refusal) return refusal
     }
     if (permitted) yield* permit()
+    for (const lines of trailers.splice(0)) {
+      const refusal = yield* after(lines)
+      if (refusal) return refusal
+    }
   }
   if (options.failWithBody && result.status >= 400) return { code: 22, text: `The requested URL returned error: ${result.status}` }
   const said = (headerOf(head!.headers, 'connection') ?? '').toLowerCase()
+  if (http2) return { keep: !stream.isOver && http2.keeps, again: false }
   return { keep: !close && (head!.version === '1.1' ? said !== 'close' && !stream.isOver : said === 'keep-alive' && !stream.isOver), again }
 
   function* permit(): Task {
@@ -82,8 +97,15 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     if (send) yield* send()
   }
 
+  function* after(lines: Headers): Task<CurlError | undefined> {
+    const texts = lines.map(([name, value]) => `${name}: ${value}`)
+    result.sizeHeader += texts.reduce((n, l) => n + l.length + 2, 0)
+    yield* verbose.lines(texts.map((l) => `< ${l}\n`).join(''))
+    return options.include || options.head ? yield* sink.head(texts.map((l) => `${l}\r\n`).join('')) : undefined
+  }
+
   function* told(h: ResponseHead): Task<CurlError | undefined> {
-    const first = `HTTP/${h.version} ${h.status}${h.reason ? ` ${h.reason}` : ''}`
+    const first = `HTTP/${h.version} ${h.status}${h.reason || http2 ? ` ${h.reason}` : ''}`
     const lines = [first, ...h.headers.map(([n, v]) => `${n}: ${v}`), '']
     result.sizeHeader += lines.reduce((n, l) => n + l.length + 2, 0)
     const shown = options.include || options.head ? lines.map((l) => `${l}\r\n`).join('') : undefined
@@ -92,7 +114,7 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
       permitted ||= h.status === 100
       return shown === undefined ? undefined : yield* sink.head(shown)
     }
-    Object.assign(result, { timeStartTransfer: clock.now - start, status: h.status, headers: h.headers, version: h.version === '1.1' ? '1.1' : '1' })
+    Object.assign(result, { timeStartTransfer: clock.now - start, status: h.status, headers: h.headers, version: h.version === '1.0' ? '1' : h.version })
     meter.total = Number(headerOf(h.headers, 'content-length') ?? 0)
     if (h.version === '1.0') verbose.add('HTTP 1.0, assume close after body')
     yield* verbose.lines(`< ${first}\n`)

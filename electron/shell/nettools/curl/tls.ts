@@ -113,7 +113,8 @@ function* inspect(options: CurlOptions, url: CurlUrl, info: TlsInfo, problem: Ve
     verbose.add(` issuer: ${nameText(own.issuer, '=', '; ')}`)
     verbose.add(problem ? ` SSL certificate verify result: ${problem.text} (${problem.code}), continuing anyway.` : ' SSL certificate verify ok.')
   }
-  yield* verbose.note(`using HTTP/1.${info.alpn === 'http/1.1' ? '1' : 'x'}`)
+  yield* verbose.flush()
+  if (info.alpn !== 'h2') yield* verbose.note(`using HTTP/1.${info.alpn === 'http/1.1' ? '1' : 'x'}`)
   return { info, verifyResult: problem?.code ?? 0 }
 }
 

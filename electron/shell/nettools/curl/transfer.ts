@@ -1,5 +1,6 @@
-import { canonicalIp, encodeUtf8, isValidIp, resolveHost, writeRequest, type Headers, type Process, type Task } from '../../../engine/cluster.ts'
+import { canonicalIp, encodeUtf8, isValidIp, resolveHost, writeRequest, type Headers, type Http2Client, type Process, type Task } from '../../../engine/cluster.ts'
 import { TcpStream, type SocketError } from '../stream.ts'
+import { beginHttp2, exchangeHttp2, type Http2Exchange } from './http2.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
 import type { CookieJar } from './cookies.ts'
@@ -41,7 +42,7 @@ export interface Result {
   askAgain?: boolean
 }
 
-interface Kept { stream: TcpStream; number: number }
+interface Kept { stream: TcpStream; number: number; http2?: Http2Client | undefined }
 
 /** Connections that one curl keeps open between its transfers: several URLs of one server are asked on one. */
 export class ConnectionPool {
@@ -103,10 +104,10 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
   const kept = pool.take(url)
   if (kept) {
     yield* meter.begin()
-    yield* note(`Found bundle for host: 0x5581c7e0ab50 [serially]`)
-    yield* note('Can not multiplex, even if we wanted to')
+    yield* note(`Found bundle for host: 0x5581c7e0ab50 [${kept.http2 ? 'can multiplex' : 'serially'}]`)
+    if (!kept.http2) yield* note('Can not multiplex, even if we wanted to')
     yield* note(`Re-using existing connection #${kept.number} with host ${url.host}`)
-    return yield* ask(kept.stream, kept.number)
+    return yield* ask(kept.stream, kept.number, kept.http2)
   }
   const number = pool.nextNumber()
   const to = yield* connectTo(options, url, note)
@@ -162,19 +163,27 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
     }
     result.timeAppConnect = clock.now - start
     result.verifyResult = secured.verifyResult
-  }
+    if (secured.info.alpn === 'h2') {
+      const http2 = beginHttp2(opened)
+      yield* note('using HTTP/2')
+      return yield* ask(opened, number, http2)
+    }
+  } else if (options.http2Prior) return yield* ask(opened, number, beginHttp2(opened))
   return yield* ask(opened, number)
 
-  function* ask(stream: TcpStream, connectionNumber: number): Task<Result | CurlError> {
+  function* ask(stream: TcpStream, connectionNumber: number, http2?: Http2Client): Task<Result | CurlError> {
     const { connection } = stream
     Object.assign(result, { remoteIp: connection.peer?.address ?? connection.remoteAddress, remotePort: connection.peer?.port ?? connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
     const user = options.user ?? url.user
     if (user !== undefined) yield* note(`Server auth using Basic with user '${user.split(':')[0]}'`)
-    const request = requestOf(options, url, sent, cookies?.for(url, Math.floor(clock.wall() / 1000)), !asked.refusesToExpect)
+    const request = requestOf(options, url, http2 && sent ? { ...sent, chunked: false } : sent, cookies?.for(url, Math.floor(clock.wall() / 1000)), !asked.refusesToExpect && !http2)
     const { method, target, headers, body } = request
-    const bytes = writeRequest(method, target, headers, request.expects ? undefined : body)
-    stream.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
-    yield* verbose.lines(`> ${method} ${target} HTTP/${options.http10 ? '1.0' : '1.1'}\n` + headers.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
+    let exchange: Http2Exchange | undefined
+    if (http2) exchange = yield* exchangeHttp2(http2, url, request, sent?.chunked ?? false, verbose)
+    const shown: Headers = exchange?.headers ?? headers
+    const bytes = writeRequest(method, target, shown, request.expects ? undefined : body)
+    if (!http2) stream.write(options.http10 ? encodeUtf8(new TextOf(bytes).text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n')) : bytes)
+    yield* verbose.lines(`> ${method} ${target} HTTP/${http2 ? '2' : options.http10 ? '1.0' : '1.1'}\n` + shown.map(([n, v]) => `> ${n}: ${v}\n`).join('') + '> \n')
     const length = body?.length ?? 0
     const uploaded = (): void => {
       meter.uploadTotal = meter.sent = length
@@ -186,15 +195,20 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
     if (!request.expects) uploaded()
     meter.uploadTotal = length
     yield* verbose.flush()
-    Object.assign(result, { method, sizeRequest: result.sizeRequest + bytes.length - (request.expects ? 0 : length) })
+    Object.assign(result, { method, sizeRequest: result.sizeRequest + bytes.length - (http2 ? 2 : 0) - (request.expects ? 0 : length) })
     const consent = function* (): Task {
       stream.write(body!)
       uploaded()
       yield* verbose.flush()
     }
-    const received = yield* receive(asked, stream, deadline, start, request.expects && length > 0 ? consent : undefined)
+    const received = yield* receive(asked, stream, deadline, start, request.expects && length > 0 ? consent : undefined, exchange)
     if ('code' in received) {
       yield* note(received.text)
+      if (exchange && received.code === 92) {
+        pool.put(url, { stream, number: connectionNumber, http2 })
+        yield* note(`Connection #${connectionNumber} to host ${kept ? url.host : shownHost(url, to)} left intact`)
+        return received
+      }
       yield* note(`Closing connection ${connectionNumber}`)
       stream.close()
       yield* verbose.flush()
@@ -203,7 +217,7 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
     result.timeTotal = clock.now - start
     if (received.again) result.askAgain = true
     if (received.keep) {
-      pool.put(url, { stream, number: connectionNumber })
+      pool.put(url, { stream, number: connectionNumber, http2 })
       yield* note(`Connection #${connectionNumber} to host ${kept ? url.host : shownHost(url, to)} left intact`)
     } else {
       yield* note(`Closing connection ${connectionNumber}`)
