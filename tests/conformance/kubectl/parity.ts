@@ -3,6 +3,21 @@
  * virtual seconds pass. A word with blanks is quoted as in a shell.
  */
 export const PARITY_FILES: Record<string, string> = {
+  'volumes.yaml': `apiVersion: v1
+kind: Pod
+metadata: {name: volumes, labels: {a: b}}
+spec:
+  nodeSelector: {no: where}
+  containers: [{name: c, image: nginx, resources: {limits: {cpu: 500m}}}]
+  volumes:
+  - {name: down, downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}, {path: cpu, resourceFieldRef: {containerName: c, resource: limits.cpu}}]}}
+  - {name: claim, persistentVolumeClaim: {claimName: data, readOnly: true}}
+  - {name: nfs, nfs: {server: files.example.com, path: /x}}
+  - {name: csi, csi: {driver: foo.bar, readOnly: true, fsType: ext4, volumeAttributes: {a: b, c: d}}}
+  - {name: plain, csi: {driver: foo.bar}}
+  - {name: image, image: {reference: nginx}}
+  - {name: own, ephemeral: {volumeClaimTemplate: {metadata: {labels: {a: b, c: d}}, spec: {accessModes: [ReadWriteOnce], storageClassName: fast, resources: {requests: {storage: 1Gi}}}}}}
+`,
   'shop.yaml': `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: shop, labels: {app: shop}}
@@ -360,6 +375,8 @@ replace --force -f tools.yaml
 delete -f shop.yaml
 delete namespace team
 get ns
+apply -f volumes.yaml
+describe pod volumes
 delete pods --all --force
 get nodes,svc -o name
 `.trim().split('\n')

@@ -1,6 +1,7 @@
 import type { Container, ContainerStatus, Pod, Probe } from '../../../engine/kubernetes/types.ts'
 import { goFormat, quote } from '../../../engine/kubernetes/json.ts'
 import { at, list, map, text } from '../objects.ts'
+import { describeVolumes } from './volumes.ts'
 import { type Description, rfc1123 } from './writer.ts'
 
 /** Containers, their states, probes, environment and volumes, of a Pod or of a template (`space` is then two blanks). */
@@ -117,54 +118,6 @@ function mounts(d: Description, container: Container): void {
   const sorted = [...(container.volumeMounts ?? [])].sort((a, b) => (a.mountPath < b.mountPath ? -1 : 1))
   d.line(2, `Mounts:${sorted.length === 0 ? '\t<none>' : ''}`)
   for (const m of sorted) d.line(3, `${m.mountPath} from ${m.name} (${[m.readOnly ? 'ro' : 'rw', ...(m.subPath ? [`path=${quote(m.subPath)}`] : [])].join(',')})`)
-}
-
-export function describeVolumes(d: Description, volumes: readonly unknown[] | undefined, space = ''): void {
-  if (!volumes || volumes.length === 0) return d.line(0, `${space}Volumes:\t<none>`)
-  d.line(0, `${space}Volumes:`)
-  for (const volume of volumes) {
-    d.line(1, `${space ? ' ' : ''}${text(at(volume, 'name'))}:`)
-    describeVolume(d, volume)
-  }
-}
-
-function describeVolume(d: Description, volume: unknown): void {
-  const type = (name: string, what: string): void => d.field('Type', `${name} (${what})`, 2)
-  const optional = (source: unknown): string => String(at(source, 'optional') ?? false)
-  const hostPath = at(volume, 'hostPath')
-  const emptyDir = at(volume, 'emptyDir')
-  const secret = at(volume, 'secret')
-  const configMap = at(volume, 'configMap')
-  const projected = at(volume, 'projected')
-  if (hostPath) {
-    type('HostPath', 'bare host directory volume')
-    d.field('Path', at(hostPath, 'path'), 2)
-    d.field('HostPathType', text(at(hostPath, 'type')), 2)
-  } else if (emptyDir) {
-    type('EmptyDir', "a temporary directory that shares a pod's lifetime")
-    d.field('Medium', at(emptyDir, 'medium'), 2)
-    d.field('SizeLimit', at(emptyDir, 'sizeLimit') ?? '<unset>', 2)
-  } else if (secret) {
-    type('Secret', 'a volume populated by a Secret')
-    d.field('SecretName', at(secret, 'secretName'), 2)
-    d.field('Optional', optional(secret), 2)
-  } else if (configMap) {
-    type('ConfigMap', 'a volume populated by a ConfigMap')
-    d.field('Name', at(configMap, 'name'), 2)
-    d.field('Optional', optional(configMap), 2)
-  } else if (projected) {
-    type('Projected', 'a volume that contains injected data from multiple sources')
-    for (const source of list(at(projected, 'sources'))) {
-      if (at(source, 'secret')) {
-        d.field('SecretName', at(source, 'secret', 'name'), 2)
-        d.field('Optional', optional(at(source, 'secret')), 2)
-      } else if (at(source, 'downwardAPI')) d.field('DownwardAPI', 'true', 2)
-      else if (at(source, 'configMap')) {
-        d.field('ConfigMapName', at(source, 'configMap', 'name'), 2)
-        d.field('Optional', optional(at(source, 'configMap')), 2)
-      } else if (at(source, 'serviceAccountToken')) d.field('TokenExpirationSeconds', at(source, 'serviceAccountToken', 'expirationSeconds'), 2)
-    }
-  } else d.line(2, '<unknown>')
 }
 
 /** The template of a controller. */

@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../../../engine/kubernetes/types.ts'
-import { describeContainers, describeVolumes } from './containers.ts'
+import { describeContainers } from './containers.ts'
+import { describeVolumes } from './volumes.ts'
 import { controlledBy, type Description, rfc1123 } from './writer.ts'
 
 export function describePod(d: Description, pod: Pod): void {
