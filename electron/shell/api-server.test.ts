@@ -71,6 +71,30 @@ describe('the Service kubernetes', () => {
     expect(inPod('reader', `curl -s -o /dev/null -w "%{http_code}" ${AS_POD} ${list}`).output).toBe('403')
   })
 
+  it('is where kubectl in a Pod finds its cluster: as its ServiceAccount, with exec and port-forward as far as its roles go', () => {
+    expect(run(`kubectl apply -f - >/dev/null <<'EOF'
+apiVersion: v1
+kind: Pod
+metadata: {name: tool}
+spec: {serviceAccountName: reader, containers: [{name: c, image: bitnami/kubectl, command: [sleep, infinity]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec: {containers: [{name: c, image: nginx}]}
+EOF
+sleep 10`)).toBe('')
+    expect(inPod('tool', 'kubectl get pod client -o name; kubectl config view -o jsonpath="{.clusters}"').output).toBe('pod/client\nnull')
+    expect(inPod('tool', 'kubectl get services').output).toContain('Error from server (Forbidden): services is forbidden: User "system:serviceaccount:default:reader" cannot list resource "services" in API group "" in the namespace "default"')
+    expect(inPod('tool', 'kubectl exec client -- hostname').output).toContain('Error from server (Forbidden): pods "client" is forbidden: User "system:serviceaccount:default:reader" cannot create resource "pods/exec" in API group "" in the namespace "default"')
+    run('kubectl create role talker --verb=get,create --resource=pods/exec,pods/portforward; kubectl create rolebinding talker --role=talker --serviceaccount=default:reader')
+    expect(inPod('tool', 'echo hi | kubectl exec -i client -- sh -c "hostname; cat"').output).toBe('client\nhi\n')
+    expect(inPod('tool', 'kubectl port-forward web 9000:80 >/dev/null & sleep 1; curl -s localhost:9000 -m 2').output).toContain('Welcome to nginx')
+    // the packets go to the Service: without a way there is no answer
+    expect(inPod('tool', 'KUBERNETES_SERVICE_HOST=10.96.0.77 kubectl get pods').output).toContain('Unable to connect to the server: dial tcp 10.96.0.77:443: i/o timeout')
+    expect(inPod('reader', `curl -s ${AS_POD} https://kubernetes/api/v1/namespaces/default/pods/client/exec?command=ls`).output).toContain('cannot get resource \\"pods/exec\\"')
+  })
+
   it('streams a watch, and is gone with its container', () => {
     expect(inPod('reader', `timeout 8 curl -sN ${AS_POD} "https://kubernetes.default/api/v1/namespaces/default/pods?watch=1&fieldSelector=metadata.name%3Dclient" | head -c 60`).output).toMatch(/^\{"type":"ADDED","object":\{"kind":"Pod"/)
     run('hop fault apply apiserver-down; sleep 5')
