@@ -1,13 +1,12 @@
-import { broadcastOf, capable, isIpv4, isSystemError, SystemError, tryParseCidr, type Process, type Task } from '../../../engine/cluster.ts'
+import { broadcastOf, capable, isIpv4, isSystemError, SystemError, tryParseCidr, type LinkNotes, type Process, type Task } from '../../../engine/cluster.ts'
+import { addressOf } from '../names.ts'
 import { busyboxInterface, interfaceRow, interfaceText, sortedLinks } from './interfaces.ts'
+import { IFCONFIG, VERSIONS } from './usage.ts'
 
-const USAGE = `Usage:
-  ifconfig [-a] [-v] [-s] <interface> [[<AF>] <address>]
-  [add <address>[/<prefixlen>]]
-  [del <address>[/<prefixlen>]]
-  [netmask <address>]  [broadcast <address>]
-  [mtu <NN>] [up|down] ...
-`
+const WORDS = new Set(['up', 'down', 'mtu', 'netmask', 'broadcast', '-broadcast', 'add', 'del', 'inet', 'inet6', 'txqueuelen', 'promisc', '-promisc', 'allmulti', '-allmulti', 'multicast', '-multicast', 'arp', '-arp', 'hw'])
+
+/** On stderr each list stands where it belongs. */
+const USAGE = IFCONFIG.text.replace('hardware types:\n', (m) => m + IFCONFIG.lists.slice(0, IFCONFIG.lists.indexOf('    unix'))) + IFCONFIG.lists.slice(IFCONFIG.lists.indexOf('    unix'))
 
 class Refusal extends Error {
   readonly code: number
@@ -32,9 +31,13 @@ function* run(process: Process, busybox: boolean): Task<number> {
     if (flag === '-a') all = true
     else if (flag === '-s' && !busybox) short = true
     else if (flag === '-v') continue
-    else if (flag === '-h' || flag === '--help') {
-      yield* process.printError(USAGE)
-      return busybox ? 0 : 1
+    else if (!busybox && (flag === '-V' || flag === '-version' || flag === '--version')) {
+      yield* process.print(VERSIONS.ifconfig)
+      return 0
+    } else if (['-h', '-?', '-help', '--help'].includes(flag)) {
+      yield* process.print(IFCONFIG.text)
+      yield* process.printError(IFCONFIG.lists)
+      return 0
     } else {
       yield* process.printError(busybox ? `ifconfig: unrecognized option '${flag}'\n` : `ifconfig: option \`${flag}' not recognised.\nifconfig: \`--help' gives usage information.\n`)
       return 1
@@ -53,7 +56,7 @@ function* run(process: Process, busybox: boolean): Task<number> {
     return 0
   }
   try {
-    change(process, name, words)
+    yield* change(process, name, words)
     return 0
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
@@ -62,8 +65,14 @@ function* run(process: Process, busybox: boolean): Task<number> {
   }
 }
 
-function change(process: Process, name: string, words: string[]): void {
+function* change(process: Process, name: string, words: string[]): Task {
   const { network } = process
+  const resolve = function* (text: string, more = ''): Task<string> {
+    const found = yield* addressOf(process, text, 4)
+    if ('error' in found) throw new Refusal(`${text}: ${found.error === 'EAI_AGAIN' ? 'Host name lookup failure' : 'Unknown host'}\n${more}`, 1)
+    return found.address
+  }
+  const note = (what: Partial<LinkNotes>): void => call('SIOCSIFFLAGS', () => void (network.links.get(name)!.notes = { ...network.links.get(name)!.notes, ...what }))
   /** The ioctl's name stands before what the kernel says. */
   const call = (ioctl: string, work: () => void): void => {
     try {
@@ -77,7 +86,7 @@ function change(process: Process, name: string, words: string[]): void {
     }
   }
   const value = (word: string | undefined): string => {
-    if (word === undefined) throw new Refusal(USAGE, 1)
+    if (word === undefined) throw new Refusal(USAGE, 3)
     return word
   }
   let address: string | undefined
@@ -97,11 +106,30 @@ function change(process: Process, name: string, words: string[]): void {
         })
         break
       }
-      case 'netmask': length = maskLength(value(words.shift())); break
-      case 'broadcast': broadcast = value(words.shift()); break
+      case 'txqueuelen': {
+        const queue = parseInt(value(words.shift()), 10) || 0
+        note({ queue })
+        break
+      }
+      case 'promisc': case '-promisc': note({ promiscuous: word === 'promisc' }); break
+      case 'allmulti': case '-allmulti': note({ allMulticast: word === 'allmulti' }); break
+      case 'multicast': case '-multicast': note({ multicast: word === 'multicast' }); break
+      case 'arp': {
+        call('SIOCSIFFLAGS', () => undefined)
+        break
+      }
+      case 'netmask': length = maskLength(yield* resolve(value(words.shift()))); break
+      case 'broadcast': case '-broadcast': {
+        // the flag itself belongs to the kind of link
+        const next = words[0]
+        if (word === '-broadcast') yield* process.printError(`Warning: Interface ${name} still in BROADCAST mode.\n`)
+        else if (next !== undefined && !WORDS.has(next)) broadcast = yield* resolve(words.shift()!)
+        break
+      }
       case 'add': case 'del': {
         const cidr = value(words.shift())
-        const whole = cidr.includes('/') ? cidr : `${cidr}/${cidr.includes(':') ? 128 : 32}`
+        if (!cidr.includes(':')) throw new Refusal(cidr.includes('/') || !isIpv4(cidr) ? `${cidr}: Unknown host\n` : `podhop: not simulated: ifconfig ${name} ${word} ${cidr} (use ip addr)\n`, cidr.includes('/') || !isIpv4(cidr) ? 1 : 69)
+        const whole = cidr.includes('/') ? cidr : `${cidr}/128`
         if (!tryParseCidr(whole)) throw new Refusal(`${cidr}: Unknown host\n`, 1)
         call(word === 'add' ? 'SIOCSIFADDR' : 'SIOCDIFADDR', () => (word === 'add' ? network.addAddress(name, whole) : network.removeAddress(name, whole)))
         break
@@ -109,11 +137,13 @@ function change(process: Process, name: string, words: string[]): void {
       default: {
         const [ip, prefix] = word.split('/') as [string, string?]
         if (!isIpv4(ip)) {
-          if (['hw', 'promisc', '-promisc', 'allmulti', 'multicast', 'arp', '-arp', 'txqueuelen', 'metric', 'pointopoint', 'dstaddr', 'tunnel', 'media', 'io_addr', 'irq', 'mem_start'].includes(word)) throw new Refusal(`podhop: not simulated: ifconfig ${name} ${word} (use ip link set)\n`, 69)
-          throw new Refusal(`${word}: Unknown host\nifconfig: \`--help' gives usage information.\n`, 1)
+          if (['hw', '-arp', 'pointopoint', '-pointopoint', 'keepalive', 'outfill', 'name', 'dynamic', '-dynamic', 'trailers', '-trailers', 'dstaddr', 'tunnel', 'media', 'io_addr', 'irq', 'mem_start'].includes(word)) throw new Refusal(`podhop: not simulated: ifconfig ${name} ${word} (use ip link set)\n`, 69)
+          address = yield* resolve(word, "ifconfig: `--help' gives usage information.\n")
+          break
         }
+        if (name.includes(':')) throw new Refusal(`podhop: not simulated: ifconfig ${name} (use ip addr add … label ${name})\n`, 69)
         address = ip
-        if (prefix !== undefined) length = Number(prefix)
+        if (prefix !== undefined) length = Math.min(32, parseInt(prefix, 10) || 0)
       }
     }
   }
@@ -126,7 +156,9 @@ function change(process: Process, name: string, words: string[]): void {
     if (old?.address === ip && (length ?? old.prefixLength) === old.prefixLength && broadcast === undefined) return
     const cidr = `${ip}/${length ?? (address === undefined ? old!.prefixLength : classLength(ip))}`
     if (old) network.removeAddress(name, `${old.address}/${old.prefixLength}`)
-    network.addAddress(name, cidr, { broadcast: broadcast ?? broadcastOf(cidr) })
+    // another mask alone moves the broadcast address only where it was that of the old mask (devinet_ioctl)
+    const kept = address === undefined && old!.broadcast !== broadcastOf(`${old!.address}/${old!.prefixLength}`) ? old!.broadcast : broadcastOf(cidr)
+    network.addAddress(name, cidr, broadcast === undefined && kept === undefined ? {} : { broadcast: broadcast ?? kept! })
     // an address brings its link up
     if (!link.up) network.setUp(name, true)
   })

@@ -4,7 +4,7 @@ import { flagNames, queueLength } from '../ip/print.ts'
 /** How ifconfig and netstat -i show links: net-tools 2.10's way and busybox's. */
 
 const FLAGS: readonly [name: string, bit: number, letter: string][] = [
-  ['UP', 1, 'U'], ['BROADCAST', 2, 'B'], ['LOOPBACK', 8, 'L'], ['POINTOPOINT', 16, 'P'], ['RUNNING', 64, 'R'], ['NOARP', 128, 'O'], ['MULTICAST', 4096, 'M'],
+  ['UP', 1, 'U'], ['BROADCAST', 2, 'B'], ['LOOPBACK', 8, 'L'], ['POINTOPOINT', 16, 'P'], ['RUNNING', 64, 'R'], ['NOARP', 128, 'O'], ['PROMISC', 256, 'P'], ['ALLMULTI', 512, 'A'], ['MULTICAST', 4096, 'M'],
 ]
 
 /** IFF_ names as the ioctl gives them. */
