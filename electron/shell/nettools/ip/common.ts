@@ -39,6 +39,8 @@ export class Refusal extends Error {
   }
 }
 
+export const notSimulated = (what: string, instead: string): Refusal => new Refusal(`podhop: not simulated: ${what} (${instead})\n`, 69)
+
 /** What is printed with a warning on stderr. */
 export class Answer extends Error {
   readonly warning: string

@@ -1,14 +1,13 @@
-import { SystemError, capable, cidrContains, isValidIp, type NeighbourState, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
+import { SystemError, capable, decodeUtf8, type Process, type Task } from '../../../engine/cluster.ts'
 import { runOn } from '../../nodetools/run-on.ts'
 import { address } from './address.ts'
-import { Answer, Elsewhere, ipValue, netnsOf, nextWord, permit, prefixValue, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { Answer, Elsewhere, netnsOf, notSimulated, Refusal, type Options } from './common.ts'
 import { coloured } from './colour.ts'
 import { HELP, USAGE } from './help.ts'
-import { ipJson } from './json.ts'
 import { link } from './link.ts'
 import { monitor, type MonitorOptions } from './monitor.ts'
 import { netns, open } from './netns.ts'
-import { printNeighbours } from './print.ts'
+import { neighbour } from './neighbour.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
 import { tunnel } from './tunnel.ts'
@@ -17,13 +16,21 @@ import { tunnel } from './tunnel.ts'
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'xfrm'] as const
 /** Which the real one has, too. */
 const OTHERS = ['addrlabel', 'amt', 'fou', 'ila', 'ioam', 'l2tp', 'macsec', 'mptcp', 'mroute', 'mrule', 'netconf', 'nexthop', 'ntable', 'ntbl', 'sr', 'stats', 'tap', 'tcpmetrics', 'tcp_metrics', 'token', 'tuntap', 'vrf']
+/** Which are empty as long as nobody adds to them. */
+const EMPTY = ['nexthop', 'mroute', 'tuntap']
 
 export function* ip(process: Process): Task<number> {
+  return yield* once(process, process.argv.slice(1))
+}
+
+function* once(process: Process, args: string[]): Task<number> {
   try {
-    const output = run(process, process.argv.slice(1))
+    const output = run(process, args)
     if (output) yield* process.print(output)
     return 0
   } catch (error) {
+    if (error instanceof Batch) return yield* batch(process, error)
+    if (error instanceof Everywhere) return yield* everywhere(process, error.argv)
     if (error instanceof Elsewhere) return yield* elsewhere(process, error)
     if (error instanceof Monitor) return yield* watched(process, error)
     if (error instanceof Answer) {
@@ -41,6 +48,58 @@ export function* ip(process: Process): Task<number> {
     }
     throw error
   }
+}
+
+/** -batch: each line of a file as a command, with the options of the first. */
+class Batch extends Error {
+  readonly file: string
+  readonly options: readonly string[]
+  readonly force: boolean
+  constructor(file: string, options: readonly string[], force: boolean) {
+    super('batch')
+    this.file = file
+    this.options = options
+    this.force = force
+  }
+}
+
+function* batch(process: Process, { file, options, force }: Batch): Task<number> {
+  const path = process.resolve(file)
+  if (file !== '-' && (!process.fs.exists(path) || process.fs.stat(path).type === 'directory')) {
+    yield* process.printError(`Cannot open file "${file}" for reading: No such file or directory\n`)
+    return 1
+  }
+  const text = file === '-' ? decodeUtf8(yield* process.readAll(0)) : process.fs.readText(path)
+  let code = 0
+  let number = 0
+  // a line that ends with a backslash goes on
+  for (const line of text.replace(/\\\n/g, () => (number++, ' ')).split('\n')) {
+    number++
+    const words = Array.from(line.replace(/(^|\s)#.*$/, '').matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g), (m) => m[1] ?? m[2] ?? m[3]!)
+    if (words.length === 0) continue
+    if ((yield* once(process, [...options, ...words])) === 0) continue
+    yield* process.printError(`Command failed ${file}:${number}\n`)
+    code = 1
+    if (!force) return code
+  }
+  return code
+}
+
+/** `ip -all netns exec`: in each of them, one after the other. */
+class Everywhere extends Error {
+  readonly argv: string[]
+  constructor(argv: string[]) {
+    super('everywhere')
+    this.argv = argv
+  }
+}
+
+function* everywhere(process: Process, argv: string[]): Task<number> {
+  for (const { name, network } of process.machine.netns?.list() ?? []) {
+    yield* process.print(`\nnetns: ${name}\n`)
+    yield* elsewhere(process, new Elsewhere(network, argv))
+  }
+  return 0
 }
 
 /** What goes on until a signal. */
@@ -80,7 +139,8 @@ function run(process: Process, args: string[]): string {
     netns: (word) => netnsOf(process, word),
     netnsName: (network) => process.machine.netns?.list().find((n) => n.network === network)?.name,
   }
-  let colours = false
+  let [colours, force, all, human] = [false, false, false, false]
+  const given = [...args]
   while (args[0]?.startsWith('-')) {
     const [flag, value] = args.shift()!.replace(/^--?/, '').split(/=(.*)/s) as [string, string?]
     const is = (word: string, least = 1): boolean => flag.length >= least && word.startsWith(flag)
@@ -89,17 +149,18 @@ function run(process: Process, args: string[]): string {
     else if (flag === '4') options.family = 4
     else if (flag === '6') options.family = 6
     else if (flag === '0' || flag === 'B' || flag === 'M') throw notSimulated(`ip -${flag}`, 'use ip -4, ip -6 or none')
-    else if (is('human', 1) || is('human-readable') || flag === 'iec') throw notSimulated(`ip -${flag}`, 'use ip -s')
+    else if (is('human', 1) || is('human-readable') || flag === 'iec') human = true
     else if (is('statistics') || is('stats')) {
       options.errors = options.statistics
       options.statistics = true
     } else if (is('details')) options.details = true
-    else if (is('resolve') || is('force', 2) || is('echo')) continue
+    else if (is('force', 2)) force = true
+    else if (is('resolve') || is('echo')) continue
     else if (is('oneline')) options.oneLine = true
     else if (is('timestamp')) options.timestamp = 'long'
     else if (is('tshort', 2)) options.timestamp = 'short'
     else if (is('Version')) return 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n'
-    else if (is('batch')) throw notSimulated('ip -batch', 'use a script')
+    else if (is('batch')) throw new Batch(args[0] ?? '-', given.slice(0, given.length - args.length - 1).filter((o) => !/^-{1,2}fo/.test(o)), force)
     else if (is('brief', 2)) options.brief = true
     else if (is('json')) options.json = true
     else if (is('pretty')) options.pretty = true
@@ -110,14 +171,17 @@ function run(process: Process, args: string[]): string {
     } else if (is('help')) throw new Refusal(USAGE, 255)
     else if (is('netns')) throw new Elsewhere(open(process, args.shift() ?? '', 255), ['ip', ...args])
     else if (is('Numeric')) throw notSimulated('ip -Numeric', 'use ip without it')
-    else if (is('all')) throw notSimulated('ip -all', 'use ip netns exec NAME')
+    else if (is('all')) all = true
     else throw new Refusal(`Option "-${flag}" is unknown, try "ip -help".\n`, 255)
+  }
+  if (human && options.statistics) throw notSimulated('ip -human -statistics', 'use ip -s')
+  if (all && 'netns'.startsWith(args[0] ?? '-') && 'exec'.startsWith(args[1] ?? '-')) {
+    if (args.length < 3) throw new Refusal('No command specified\n', 1)
+    throw new Everywhere(args.slice(2))
   }
   const text = onObject(process, args, options)
   return colours && !options.json ? coloured(text) : text
 }
-
-const notSimulated = (what: string, instead: string): Refusal => new Refusal(`podhop: not simulated: ${what} (${instead})\n`, 69)
 
 function familyOption(options: Options, word: string): void {
   if (word === 'inet' || word === 'inet6') options.family = word === 'inet' ? 4 : 6
@@ -144,73 +208,11 @@ function onObject(process: Process, args: string[], options: MonitorOptions): st
     case 'monitor': throw new Monitor(args, options)
     case 'help': throw new Refusal(USAGE, 255)
     case undefined:
+      // of these there is nothing here, and nothing is what they show
+      if (EMPTY.some((o) => o.startsWith(word)) && (args.length === 0 || 'show'.startsWith(args[0]!) || 'list'.startsWith(args[0]!))) return ''
+      if ('vrf'.startsWith(word) && args.length === 0) return 'Name              Table\n-----------------------\nNo VRF has been configured\n'
       if (OTHERS.some((o) => o.startsWith(word))) throw notSimulated(`ip ${word}`, 'use ip address, link, route, rule, neighbour, netns or monitor')
       throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour, netns or monitor)\n`, 69)
   }
 }
-
-/** nud_state_a2n; of those that can be set, all but what only the kernel makes of an entry. */
-function neighbourState(word: string, verb: string): string {
-  if (['permanent', 'reachable', 'stale', 'delay', 'probe', 'failed', 'incomplete'].includes(word) || (word === 'all' && (verb === 'show' || verb === 'flush'))) return word
-  if (word === 'noarp' || word === 'none') {
-    if (verb === 'show' || verb === 'flush') return word
-    throw notSimulated(`ip neigh ${verb} nud ${word}`, 'use permanent, reachable or stale')
-  }
-  throw new Refusal(`Error: argument "${word}" is wrong: nud state is bad\n`, 255)
-}
-
-function neighbour(network: NetworkNamespace, args: string[], options: Options): string {
-  const verb = verbOf(args, ['show', 'add', 'replace', 'change', 'delete', 'flush', 'get'], 'neigh')
-  const given = new Map<string, string>()
-  let address: string | undefined
-  while (args.length > 0) {
-    const word = args.shift()!
-    if (word === 'nud') given.set(word, neighbourState(nextWord(args), verb))
-    else if (['dev', 'lladdr', 'to'].includes(word)) given.set(word, nextWord(args))
-    else if (word === 'all' && verb === 'flush') given.set('all', '')
-    else if (word === 'proxy' || word === 'vrf' || word === 'nomaster' || word === 'unused') throw notSimulated(`ip neigh ${verb} ${word}`, 'use dev, lladdr, nud and to')
-    else address = word
-  }
-  if (verb === 'show' && address !== undefined && !isValidIp(address.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${address}".\n`, 1)
-  const device = given.has('dev') ? requireLink(network, given.get('dev'), `Cannot find device "${given.get('dev')}"\n`) : undefined
-  const target = address ?? given.get('to')
-  if (verb === 'show') {
-    const state = given.get('nud')?.toUpperCase()
-    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : target.includes('/') ? { within: target } : { address: target }), ...(state === undefined ? {} : { state }), ...(options.family === undefined ? {} : { family: options.family }) }
-    return options.json ? ipJson.neighbours(network, filter, options.pretty) : printNeighbours(network, filter)
-  }
-  if (verb === 'flush') {
-    const state = given.get('nud')?.toUpperCase()
-    if (device === undefined && target === undefined && state === undefined && !given.has('all')) throw new Refusal('Flush requires arguments.\n', 1)
-    permit(options)
-    // what is permanent stays, whatever is asked for (NUD_PERMANENT | NUD_NOARP in ipneigh.c)
-    const gone = network.neighbours.list().filter((n) =>
-      (options.family === undefined || n.ip.includes(':') === (options.family === 6)) && n.state !== 'PERMANENT' && (device === undefined || n.device === device) && (state === undefined || state === 'ALL' || n.state === state) &&
-      (target === undefined || cidrContains(prefixValue(target), n.ip)))
-    for (const n of gone) network.neighbours.remove(n.ip, n.device)
-    if (!options.statistics) return ''
-    return gone.length === 0 ? 'Nothing to flush.\n' : `\n*** Round 1, deleting ${gone.length} entries ***\n*** Flush is complete after 1 round ***\n`
-  }
-  if (target === undefined || device === undefined) throw verb === 'get' ? new Refusal('Device and address are required arguments.\n', 1) : new Refusal('Device and destination are required arguments.\n', 255)
-  permit(options)
-  if (verb === 'delete') {
-    if (!network.neighbours.list().some((n) => n.ip === target && n.device === device)) throw new SystemError('ENOENT')
-    network.neighbours.remove(target, device)
-    return ''
-  }
-  const known = network.neighbours.list().some((n) => n.ip === target && n.device === device)
-  if (verb === 'get') {
-    if (!known) throw new Refusal('Error: Neighbour entry not found.\n', 2)
-    return printNeighbours(network, { address: target, device }).replace(target, `${target} dev ${device}`)
-  }
-  const mac = given.get('lladdr')
-  if (mac !== undefined && !/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal('Error: Invalid link address.\n', 2)
-  if (verb === 'add' && known) throw new SystemError('EEXIST')
-  if (verb === 'change' && !known) throw new SystemError('ENOENT')
-  if (mac === undefined && !known) throw new Refusal('Error: No link layer address given.\n', 2)
-  const state = (given.get('nud') ?? 'permanent').toUpperCase() as NeighbourState
-  network.neighbours.set({ ip: ipValue(target), device, mac: given.get('lladdr') ?? '', state })
-  return ''
-}
-

@@ -24,9 +24,10 @@ export function rule(process: Process, args: string[], options: Options): string
       return ''
     }
     case 'flush': {
-      if (args.length > 0) throw new Refusal('podhop: not simulated: ip rule flush with a selector (use ip rule del)\n', 69)
+      const chosen = args.length > 0 ? selected(rules.list(), words(args, names, 'show', family), family) : undefined
       permit(options)
-      rules.flush()
+      if (!chosen) rules.flush()
+      else for (const r of chosen) if (r.priority > 0) rules.remove(r)
       return ''
     }
     default: throw new Refusal(`podhop: not simulated: ip rule ${word} (use ip rule show)\n`, 69)
@@ -104,9 +105,14 @@ function ports(text: string): readonly [number, number] {
   return [first, last]
 }
 
-function show(network: NetworkNamespace, all: readonly PolicyRule[], filter: Partial<PolicyRule>, names: TableNames, options: Options): string {
+/** Those that have all that was said. */
+function selected(all: readonly PolicyRule[], filter: Partial<PolicyRule>, family: 4 | 6): PolicyRule[] {
   const keys = Object.keys(filter) as (keyof PolicyRule)[]
-  const rules = all.filter((r) => keys.every((key) => filter[key] === undefined || filter[key] === (r[key] ?? (key === 'from' || key === 'to' ? everything(options.family === 6 ? 6 : 4) : undefined))))
+  return all.filter((r) => keys.every((key) => filter[key] === undefined || filter[key] === (r[key] ?? (key === 'from' || key === 'to' ? everything(family) : undefined))))
+}
+
+function show(network: NetworkNamespace, all: readonly PolicyRule[], filter: Partial<PolicyRule>, names: TableNames, options: Options): string {
+  const rules = selected(all, filter, options.family === 6 ? 6 : 4)
   const detached = (link: string): boolean => !network.links.has(link)
   if (options.json) return writeJson(rules.map((r) => row(r, names, detached, all)), options.pretty)
   const priorities = new Set(all.map((r) => r.priority))

@@ -1,0 +1,72 @@
+import { SystemError, cidrContains, isValidIp, type NeighbourState, type NetworkNamespace } from '../../../engine/cluster.ts'
+import { ipValue, nextWord, notSimulated, permit, prefixValue, Refusal, requireLink, verbOf, type Options } from './common.ts'
+import { ipJson } from './json.ts'
+import { printNeighbours, selectNeighbours } from './print.ts'
+
+/** ip-neighbour(8) */
+export function neighbour(network: NetworkNamespace, args: string[], options: Options): string {
+  const verb = verbOf(args, ['show', 'add', 'replace', 'change', 'delete', 'flush', 'get'], 'neigh')
+  const given = new Map<string, string>()
+  let address: string | undefined
+  while (args.length > 0) {
+    const word = args.shift()!
+    if (word === 'nud') given.set(word, stateOf(nextWord(args), verb))
+    else if (['dev', 'lladdr', 'to'].includes(word)) given.set(word, nextWord(args))
+    else if (word === 'all' && verb === 'flush') given.set('all', '')
+    else if (word === 'proxy' || word === 'vrf' || word === 'nomaster' || word === 'unused') throw notSimulated(`ip neigh ${verb} ${word}`, 'use dev, lladdr, nud and to')
+    else address = word
+  }
+  if (verb === 'show' && address !== undefined && !isValidIp(address.split('/')[0]!)) throw new Refusal(`Error: any valid prefix is expected rather than "${address}".\n`, 1)
+  const device = given.has('dev') ? requireLink(network, given.get('dev'), `Cannot find device "${given.get('dev')}"\n`) : undefined
+  const target = address ?? given.get('to')
+  if (verb === 'show') {
+    const state = given.get('nud')?.toUpperCase()
+    const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : target.includes('/') ? { within: target } : { address: target }), ...(state === undefined ? {} : { state }), ...(options.family === undefined ? {} : { family: options.family }) }
+    if (options.statistics) throw notSimulated('ip -s neigh', 'use ip neigh')
+    if (options.json) return ipJson.neighbours(network, filter, options.pretty)
+    if (options.brief) return selectNeighbours(network, filter).map((n) => `${n.ip.padEnd(39)} ${n.device.padEnd(16)} ${n.mac ?? ''}\n`).join('')
+    return printNeighbours(network, filter)
+  }
+  if (verb === 'flush') {
+    const state = given.get('nud')?.toUpperCase()
+    if (device === undefined && target === undefined && state === undefined && !given.has('all')) throw new Refusal('Flush requires arguments.\n', 1)
+    permit(options)
+    // what is permanent stays, whatever is asked for (NUD_PERMANENT | NUD_NOARP in ipneigh.c)
+    const gone = network.neighbours.list().filter((n) =>
+      (options.family === undefined || n.ip.includes(':') === (options.family === 6)) && n.state !== 'PERMANENT' && (device === undefined || n.device === device) && (state === undefined || state === 'ALL' || n.state === state) &&
+      (target === undefined || cidrContains(prefixValue(target), n.ip)))
+    for (const n of gone) network.neighbours.remove(n.ip, n.device)
+    if (!options.statistics) return ''
+    return gone.length === 0 ? 'Nothing to flush.\n' : `\n*** Round 1, deleting ${gone.length} entries ***\n*** Flush is complete after 1 round ***\n`
+  }
+  if (target === undefined || device === undefined) throw verb === 'get' ? new Refusal('Device and address are required arguments.\n', 1) : new Refusal('Device and destination are required arguments.\n', 255)
+  permit(options)
+  if (verb === 'delete') {
+    if (!network.neighbours.list().some((n) => n.ip === target && n.device === device)) throw new SystemError('ENOENT')
+    network.neighbours.remove(target, device)
+    return ''
+  }
+  const known = network.neighbours.list().some((n) => n.ip === target && n.device === device)
+  if (verb === 'get') {
+    if (!known) throw new Refusal('Error: Neighbour entry not found.\n', 2)
+    return printNeighbours(network, { address: target, device }).replace(target, `${target} dev ${device}`)
+  }
+  const mac = given.get('lladdr')
+  if (mac !== undefined && !/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal('Error: Invalid link address.\n', 2)
+  if (verb === 'add' && known) throw new SystemError('EEXIST')
+  if (verb === 'change' && !known) throw new SystemError('ENOENT')
+  if (mac === undefined && !known) throw new Refusal('Error: No link layer address given.\n', 2)
+  const state = (given.get('nud') ?? 'permanent').toUpperCase() as NeighbourState
+  network.neighbours.set({ ip: ipValue(target), device, mac: given.get('lladdr') ?? '', state })
+  return ''
+}
+
+/** nud_state_a2n; of those that can be set, all but what only the kernel makes of an entry. */
+function stateOf(word: string, verb: string): string {
+  if (['permanent', 'reachable', 'stale', 'delay', 'probe', 'failed', 'incomplete'].includes(word) || (word === 'all' && (verb === 'show' || verb === 'flush'))) return word
+  if (word === 'noarp' || word === 'none') {
+    if (verb === 'show' || verb === 'flush') return word
+    throw notSimulated(`ip neigh ${verb} nud ${word}`, 'use permanent, reachable or stale')
+  }
+  throw new Refusal(`Error: argument "${word}" is wrong: nud state is bad\n`, 255)
+}
