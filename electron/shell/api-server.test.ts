@@ -92,7 +92,7 @@ sleep 10`)).toBe('')
     expect(inPod('tool', 'kubectl port-forward web 9000:80 >/dev/null & sleep 1; curl -s localhost:9000 -m 2').output).toContain('Welcome to nginx')
     // the packets go to the Service: without a way there is no answer
     expect(inPod('tool', 'KUBERNETES_SERVICE_HOST=10.96.0.77 kubectl get pods').output).toContain('Unable to connect to the server: dial tcp 10.96.0.77:443: i/o timeout')
-    expect(inPod('reader', `curl -s ${AS_POD} https://kubernetes/api/v1/namespaces/default/pods/client/exec?command=ls`).output).toContain('cannot get resource \\"pods/exec\\"')
+    expect(inPod('reader', `curl -s ${AS_POD} https://kubernetes/api/v1/namespaces/default/pods/client/exec?command=ls`).output).toContain('"message": "Upgrade request required"')
   })
 
   it('streams a watch, and is gone with its container', () => {
