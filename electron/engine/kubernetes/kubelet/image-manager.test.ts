@@ -8,8 +8,8 @@ describe('the back-off of a pull that failed', () => {
   it('is over when who waited for it looks again, at whatever fraction of a millisecond it failed', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const clock = new Clock({ seed })
-      // where the fractions of later times have a bit less: beyond 2^16 ms
-      clock.now = 50_000 + (clock.random.float() * 46_500) / 3.1
+      // a time with all its bits (a root has them), from which the back-off crosses 2^16 ms: later times have one bit less
+      clock.now = 55_000 + 10_000 * Math.sqrt(clock.random.float())
       const images = new ImageManager(clock, clock.random)
       const pod = { metadata: { uid: 'one' } } as Pod
       const reasons: string[] = []
