@@ -2,6 +2,9 @@ const HEX = '0123456789abcdef'
 const DASH = 0x2d
 /** The characters of the UUID that is being made. */
 const UUID = new Array<number>(36).fill(DASH)
+const COLON = 0x3a
+/** Likewise of a MAC address. */
+const MAC = new Array<number>(17).fill(COLON)
 
 /** The one seeded source of chance in the engine (design 3.1). The generator is sfc32, from PractRand. */
 export class Random {
@@ -75,6 +78,17 @@ export class Random {
       if (from === 20 || from === 16 || from === 12 || from === 8) UUID[to--] = DASH
     }
     return String.fromCharCode.apply(null, UUID)
+  }
+
+  /** A locally administered address of one interface (IEEE 802). */
+  mac(): string {
+    this.#fill(MAC, 12)
+    MAC[1] = HEX.charCodeAt((HEX.indexOf(String.fromCharCode(MAC[1]!)) & 0xe) | 2)
+    for (let from = 11, to = 16; from >= 2; from--) {
+      MAC[to--] = MAC[from]!
+      if (from % 2 === 0) MAC[to--] = COLON
+    }
+    return String.fromCharCode.apply(null, MAC)
   }
 
   #fill(codes: number[], length: number): void {

@@ -174,7 +174,7 @@ export class SimulatedCluster implements Cluster {
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
     const made: { view?: NodeView } = {}
-    const log = new KubeletLog(this.#journal, node.name, (name) => made.view?.services.lastPid(name) ?? FIRST_PIDS[name], (pod, container) => this.#kubelets.get(node.name)?.workers.get(pod.metadata.uid)?.record(container)?.run?.id ?? '')
+    const log = new KubeletLog(this.#journal, node.name, (name) => made.view?.services.lastPid(name) ?? FIRST_PIDS[name], (uid, container) => this.#kubelets.get(node.name)?.workers.get(uid)?.record(container)?.run?.id ?? '')
     const kubelet = startKubelet({
       log,
       node: context,

@@ -99,9 +99,7 @@ export class Network {
   /** A locally administered address; always the same ones for a seed. */
   randomMac(): Mac {
     for (;;) {
-      const hex = this.#macs.hex(12)
-      const first = ((Number.parseInt(hex.slice(0, 2), 16) & 0xfe) | 0x02).toString(16).padStart(2, '0')
-      const mac = [first, hex.slice(2, 4), hex.slice(4, 6), hex.slice(6, 8), hex.slice(8, 10), hex.slice(10, 12)].join(':')
+      const mac = this.#macs.mac()
       if (this.#usedMacs.has(mac)) continue
       this.#usedMacs.add(mac)
       return mac

@@ -28,10 +28,10 @@ export class KubeletLog {
   readonly #journal: Journal
   readonly #node: string
   readonly #pidOf: (name: 'kubelet' | 'containerd') => number
-  /** Of a Pod's container that runs. */
-  readonly #containerId: (pod: Pod, container: string) => string
+  /** Of a Pod's container that runs, by the Pod's uid. */
+  readonly #containerId: (uid: string, container: string) => string
 
-  constructor(journal: Journal, node: string, pidOf: (name: 'kubelet' | 'containerd') => number, containerId: (pod: Pod, container: string) => string) {
+  constructor(journal: Journal, node: string, pidOf: (name: 'kubelet' | 'containerd') => number, containerId: (uid: string, container: string) => string) {
     this.#journal = journal
     this.#node = node
     this.#pidOf = pidOf
@@ -45,37 +45,38 @@ export class KubeletLog {
   }
 
   /** Takes part in what an {@link EventRecorder} is told. */
-  onEvent(object: KubeObject | ObjectReference, reason: string, message: string, fieldPath: string | undefined): void {
+  onEvent(object: KubeObject | ObjectReference, reason: string, message: string, fieldPath = ''): void {
     if (!WRITES.has(reason) || object.kind !== 'Pod' || !('metadata' in object)) return
-    const pid = this.#pidOf('kubelet')
-    const container = /\{(.*)\}/.exec(fieldPath ?? '')?.[1] ?? ''
+    const container = fieldPath.slice(fieldPath.indexOf('{') + 1, fieldPath.lastIndexOf('}'))
     const pod = object as Pod
-    this.#containerd(pod, reason, message, container)
     // what every Pod has is not put together before somebody reads it
-    if (reason === 'Started' || reason === 'Killing') {
-      const { namespace, name, uid, deletionGracePeriodSeconds } = pod.metadata
-      const id = this.#containerId(pod, container)
-      const grace = deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
-      const ref = (): string => `pod=${q(`${namespace}/${name}`)}`
-      if (reason === 'Started') this.line('I', 'kubelet.go:2569', () => `"SyncLoop (PLEG): event for pod" ${ref()} event={"ID":${q(uid)},"Type":"ContainerStarted","Data":${q(id)}}`)
-      else this.line('I', 'kuberuntime_container.go:809', () => `"Killing container with a grace period" ${ref()} podUID=${q(uid)} containerName=${q(container)} containerID=${q(`containerd://${id}`)} gracePeriod=${grace}`)
-      return
-    }
+    if (reason === 'Started' || reason === 'Killing') return this.#lifecycle(pod, reason, container)
+    this.#containerd(pod, reason, message)
+    const pid = this.#pidOf('kubelet')
     const lines = linesOf(pod, reason, message, container)
     for (const { severity, source, text } of lines) this.#journal.write(this.#node, 'kubelet', 'kubelet', pid, (at) => klogLine(at, severity, pid, source, text).trimEnd())
   }
 
+  #lifecycle({ metadata, spec }: Pod, reason: 'Started' | 'Killing', container: string): void {
+    const { namespace, name, uid } = metadata
+    const id = this.#containerId(uid, container)
+    const grace = metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30
+    const ref = (): string => `pod=${q(`${namespace}/${name}`)}`
+    this.#runtime('info', () => `msg=${q(reason === 'Started' ? `StartContainer for ${q(id)} returns successfully` : `StopContainer for ${q(id)} with timeout ${grace} (s)`)}`)
+    if (reason === 'Started') this.line('I', 'kubelet.go:2569', () => `"SyncLoop (PLEG): event for pod" ${ref()} event={"ID":${q(uid)},"Type":"ContainerStarted","Data":${q(id)}}`)
+    else this.line('I', 'kuberuntime_container.go:809', () => `"Killing container with a grace period" ${ref()} podUID=${q(uid)} containerName=${q(container)} containerID=${q(`containerd://${id}`)} gracePeriod=${grace}`)
+  }
+
   /** What containerd itself logs of what it is asked for. */
-  #containerd(pod: Pod, reason: string, message: string, container: string): void {
-    const write = (level: string, text: () => string): void => this.#journal.write(this.#node, 'containerd', 'containerd', this.#pidOf('containerd'), (at) => `time="${new Date(Math.floor(at / 1000) * 1000).toISOString().slice(0, 19)}.${String(Math.floor((at % 1000) * 1e6)).padStart(9, '0')}Z" level=${level} ${text()}`)
-    const { name, namespace, uid, deletionGracePeriodSeconds } = pod.metadata
-    if (reason === 'Pulling') write('info', () => `msg=${q(`PullImage ${q(/"(.*)"/.exec(message)?.[1] ?? '')}`)}`)
-    else if (reason === 'Started' || reason === 'Killing') {
-      const id = this.#containerId(pod, container)
-      const grace = deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
-      write('info', () => `msg=${q(reason === 'Started' ? `StartContainer for ${q(id)} returns successfully` : `StopContainer for ${q(id)} with timeout ${grace} (s)`)}`)
-    } else if (reason === 'FailedCreatePodSandBox') write('error', () => `msg="RunPodSandbox for &PodSandboxMetadata{Name:${name},Uid:${uid},Namespace:${namespace},Attempt:0,} failed, error" error=${q(message.replace('Failed to create pod sandbox: ', ''))}`)
-    else if (reason === 'Failed' && message.startsWith('Failed to pull image')) write('error', () => `msg=${q(`PullImage ${q(/"([^"]*)"/.exec(message)?.[1] ?? '')} failed`)} error=${q(message.replace(/^Failed to pull image "[^"]*": /, ''))}`)
+  #containerd({ metadata: { name, namespace, uid } }: Pod, reason: string, message: string): void {
+    if (reason === 'Pulling') this.#runtime('info', () => `msg=${q(`PullImage ${q(/"(.*)"/.exec(message)?.[1] ?? '')}`)}`)
+    else if (reason === 'FailedCreatePodSandBox') this.#runtime('error', () => `msg="RunPodSandbox for &PodSandboxMetadata{Name:${name},Uid:${uid},Namespace:${namespace},Attempt:0,} failed, error" error=${q(message.replace('Failed to create pod sandbox: ', ''))}`)
+    else if (reason === 'Failed' && message.startsWith('Failed to pull image')) this.#runtime('error', () => `msg=${q(`PullImage ${q(/"([^"]*)"/.exec(message)?.[1] ?? '')} failed`)} error=${q(message.replace(/^Failed to pull image "[^"]*": /, ''))}`)
+  }
+
+  /** A line of containerd (logrus). */
+  #runtime(level: 'info' | 'error', text: () => string): void {
+    this.#journal.write(this.#node, 'containerd', 'containerd', this.#pidOf('containerd'), (at) => `time="${new Date(Math.floor(at / 1000) * 1000).toISOString().slice(0, 19)}.${String(Math.floor((at % 1000) * 1e6)).padStart(9, '0')}Z" level=${level} ${text()}`)
   }
 }
 

@@ -22,10 +22,19 @@ const LOOK_AT = 4096
 const UNCHECKED = { fieldValidation: 'Ignore' } as const
 
 /** Names end with the time in ns; two of one moment must differ, whoever writes them. */
-const lastMicros = new WeakMap<Clock, number>()
+const lastMicros = new WeakMap<Clock, { at: number }>()
+
+function lastMicrosOf(clock: Clock): { at: number } {
+  let last = lastMicros.get(clock)
+  if (!last) lastMicros.set(clock, (last = { at: 0 }))
+  return last
+}
 
 /** What was written of one object with one reason; nearly always one text. */
 interface Group {
+  readonly fieldPath: string | undefined
+  readonly type: string
+  readonly reason: string
   /** The texts since `since`. */
   messages: string | readonly string[]
   since: number
@@ -43,7 +52,11 @@ export class EventRecorder {
   readonly #client: KubernetesClient
   readonly #clock: Clock
   readonly #source: { component: string; host?: string }
-  readonly #groups = new Map<string, Group>()
+  /** By the object's uid. */
+  readonly #groups = new Map<string, Group[]>()
+  readonly #lastMicros: { at: number }
+  /** Several events in a row are of one object, and share what they say of it. */
+  #last: { object: KubeObject | ObjectReference; fieldPath: string | undefined; about: ObjectReference } | undefined
   readonly #notes = new SparseMap<string, WrittenEvent>()
   #lookAt = LOOK_AT
 
@@ -51,12 +64,12 @@ export class EventRecorder {
     this.#client = client
     this.#clock = clock
     this.#source = host === undefined ? { component } : { component, host }
+    this.#lastMicros = lastMicrosOf(clock)
   }
 
   event(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string, options?: { fieldPath?: string; annotations?: Record<string, string> }): void {
-    const about = 'metadata' in object ? referenceTo(object, options?.fieldPath) : { ...object, ...(options?.fieldPath ? { fieldPath: options.fieldPath } : {}) }
-    const kind = [about.uid, about.fieldPath ?? '', type, reason].join('\n')
-    const group = this.#group(kind, message)
+    const about = this.#about(object, options?.fieldPath)
+    const group = this.#group(about, type, reason, message)
     const isSpam = group.messages.length > SPAM.messages && typeof group.messages !== 'string'
     const text = isSpam ? `(combined from similar events): ${message}` : message
     const key = isSpam ? '(similar)' : message
@@ -112,9 +125,18 @@ export class EventRecorder {
     return true
   }
 
-  #group(kind: string, message: string): Group {
-    let group = this.#groups.get(kind)
-    if (!group) this.#groups.set(kind, (group = { messages: message, since: this.#clock.now, first: '', seen: undefined, more: undefined }))
+  #about(object: KubeObject | ObjectReference, fieldPath: string | undefined): ObjectReference {
+    if (this.#last?.object === object && this.#last.fieldPath === fieldPath) return this.#last.about
+    const about = 'metadata' in object ? referenceTo(object, fieldPath) : { ...object, ...(fieldPath ? { fieldPath } : {}) }
+    this.#last = { object, fieldPath, about }
+    return about
+  }
+
+  #group({ uid, fieldPath }: ObjectReference, type: string, reason: string, message: string): Group {
+    let groups = this.#groups.get(uid)
+    if (!groups) this.#groups.set(uid, (groups = []))
+    let group = groups.find((one) => one.reason === reason && one.fieldPath === fieldPath && one.type === type)
+    if (!group) groups.push((group = { fieldPath, type, reason, messages: message, since: this.#clock.now, first: '', seen: undefined, more: undefined }))
     if (this.#clock.now - group.since > SPAM.window) {
       group.messages = message
       group.since = this.#clock.now
@@ -141,16 +163,19 @@ export class EventRecorder {
   }
 
   #micros(): number {
-    const micros = Math.max(Math.round(this.#clock.wall() * 1000), (lastMicros.get(this.#clock) ?? 0) + 1)
-    lastMicros.set(this.#clock, micros)
-    return micros
+    return (this.#lastMicros.at = Math.max(Math.round(this.#clock.wall() * 1000), this.#lastMicros.at + 1))
   }
 
   /** Seldom, when all of them are young: each look goes through all. */
   #forgetOld(): void {
     const { now } = this.#clock
     const isOld = (event: WrittenEvent | undefined): boolean => !event || now - event.seen > MEMORY
-    for (const [key, group] of this.#groups) if (isOld(group.seen) && now - group.since > SPAM.window && [...(group.more?.values() ?? [])].every(isOld)) this.#groups.delete(key)
+    const isForgotten = ({ seen, since, more }: Group): boolean => isOld(seen) && now - since > SPAM.window && [...(more?.values() ?? [])].every(isOld)
+    for (const [uid, groups] of this.#groups) {
+      const left = groups.filter((group) => !isForgotten(group))
+      if (left.length === 0) this.#groups.delete(uid)
+      else if (left.length < groups.length) this.#groups.set(uid, left)
+    }
     for (const [key, seen] of this.#notes) if (isOld(seen)) this.#notes.delete(key)
     this.#lookAt = Math.max(LOOK_AT, 2 * Math.max(this.#groups.size, this.#notes.size))
   }

@@ -9,5 +9,5 @@ export function goDuration(ms: number): string {
 }
 
 function trim(value: number): string {
-  return String(Number(value.toFixed(3)))
+  return String(Math.round(value * 1000) / 1000)
 }

@@ -8,10 +8,19 @@ import type { ContainerRecord } from './record.ts'
 /** The files that the kubelet writes for a container: pkg/kubelet/kubelet_pods.go, pkg/kubelet/network/dns. */
 export const CLUSTER_DOMAIN = 'cluster.local'
 
+const LONGEST_HOSTNAME = 63
+
+/** truncatePodHostnameIfNeeded of pkg/kubelet: what is too long loses its end, and a "-" or "." there. */
+function cut(name: string): string {
+  let end = Math.min(name.length, LONGEST_HOSTNAME)
+  while (end > 0 && (name[end - 1] === '-' || name[end - 1] === '.')) end--
+  return name.slice(0, end)
+}
+
 /** `hostname` is what the kernel is told: with setHostnameAsFQDN the whole name. */
 export function hostnameOf(pod: Pod, nodeHostname: string): { hostname: string; short: string; domain: string } {
   if (pod.spec.hostNetwork) return { hostname: nodeHostname, short: nodeHostname, domain: '' }
-  const short = (pod.spec.hostname || pod.metadata.name).slice(0, 63).replace(/[-.]+$/, '')
+  const short = cut(pod.spec.hostname || pod.metadata.name)
   const domain = pod.spec.subdomain ? `${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${CLUSTER_DOMAIN}` : ''
   return { hostname: pod.spec.setHostnameAsFQDN && domain ? `${short}.${domain}` : short, short, domain }
 }
