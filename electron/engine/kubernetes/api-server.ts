@@ -213,7 +213,10 @@ export class ApiServer implements KubernetesClient, Server {
   ): T {
     const kind = this.kind(resource)
     if (patch instanceof LateChange) return this.#late.patch(kind, patch, options) as unknown as T
-    return asServed(kind, this.#request(options, () => patchObject(this, kind, namespace, name, type, patch, options))) as T
+    const born = resource === 'namespaces' && type === 'application/apply-patch+yaml' && !options.dryRun && !this.store.get(storeKey(kind), '', name)
+    const patched = asServed(kind, this.#request(options, () => patchObject(this, kind, namespace, name, type, patch, options)))
+    if (born) populateNamespace(this, name)
+    return patched as T
   }
 
   createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options: WriteOptions = {}): T {

@@ -2,7 +2,9 @@ import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
 import { TlsClient, type TlsClientOptions, type TlsFailure } from '../tls/socket.ts'
-import { HttpSyntaxError, ResponseParser, type ResponseHead } from './message.ts'
+import { Http2Client, type Http2Request } from '../http2/client.ts'
+import { FRAME } from '../http2/frames.ts'
+import { HttpSyntaxError, ResponseParser, type Headers, type ResponseHead } from './message.ts'
 
 /** One request to one server on a connection of its own, for programs that pass requests on. Times in ms. */
 export interface UpstreamRequest {
@@ -12,14 +14,16 @@ export interface UpstreamRequest {
   program: string
   method: string
   bytes: Uint8Array
+  /** This instead of `bytes`, by HTTP/2: with prior knowledge, or agreed on by TLS. */
+  http2?: Omit<Http2Request, 'scheme' | 'method'>
   connectTimeout: number
   readTimeout: number
   /** HTTPS; without `verify` nobody looks at the certificate. */
-  tls?: Pick<TlsClientOptions, 'serverName' | 'verify'>
+  tls?: Pick<TlsClientOptions, 'serverName' | 'verify' | 'alpn'>
 }
 
 export type UpstreamOutcome =
-  | { head: ResponseHead; body: Uint8Array }
+  | { head: ResponseHead; body: Uint8Array; trailers?: Headers }
   /** 101 Switching Protocols: the connection is the caller's now. */
   | { head: ResponseHead; tunnel: TcpConnection }
   /** An errno's name, "EOF", "SYNTAX" or "TLS". */
@@ -45,19 +49,29 @@ export function askUpstream(process: Process, request: UpstreamRequest, done: (o
     fail('ETIMEDOUT')
   }
   let timer = clock.schedule(request.connectTimeout, timeOut, { background: true })
-  const parser = new ResponseParser({
-    onHead: (h) => (head = h),
-    onBody: (data) => body.push(data.slice()),
-    onComplete: () => {
+  let http2: Http2Client | undefined
+  let trailers: Headers | undefined
+  const answers = {
+    onHead: (h: ResponseHead): void => void (head = h),
+    onBody: (data: Uint8Array): void => void body.push(data.slice()),
+    onTrailers: (t: Headers): void => void (trailers = t),
+    onReset: (): void => fail('EOF'),
+    onComplete: (): void => {
       if (head!.status === 101) finish({ head: head!, tunnel: connection })
       // 100 Continue and its like come before the answer
-      else if (head!.status >= 200) finish({ head: head!, body: concatBytes(body) })
+      else if (head!.status >= 200) finish({ head: head!, body: concatBytes(body), ...(trailers ? { trailers } : {}) })
     },
-  })
+  }
+  const parser = new ResponseParser(answers)
   parser.withoutBody = request.method === 'HEAD'
   const handlers = {
     onData: (data: Uint8Array): void => {
       if (over) return
+      if (http2) {
+        // no SETTINGS: this is another protocol
+        if (http2.session.fresh && data[3] !== FRAME.settings) return fail('SYNTAX')
+        return http2.push(data)
+      }
       try {
         parser.push(data)
       } catch (error) {
@@ -75,7 +89,10 @@ export function askUpstream(process: Process, request: UpstreamRequest, done: (o
     phase = 'read'
     clock.cancel(timer)
     timer = clock.schedule(request.readTimeout, timeOut, { background: true })
-    connection.send(request.bytes)
+    if (request.http2) {
+      http2 = new Http2Client((bytes) => connection.send(bytes))
+      http2.request({ ...request.http2, method: request.method, scheme: request.tls ? 'https' : 'http' }, answers)
+    } else connection.send(request.bytes)
   }
   let connection: TcpConnection = network.sockets.connect({ address: request.address, port: request.port, owner: { pid, program: request.program } }, {
     ...handlers,

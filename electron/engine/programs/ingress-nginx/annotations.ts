@@ -9,7 +9,7 @@ export interface Annotations {
   useRegex: boolean
   sslRedirect: boolean
   forceSslRedirect: boolean
-  backendProtocol: 'HTTP' | 'HTTPS'
+  backendProtocol: 'HTTP' | 'HTTPS' | 'GRPC' | 'GRPCS'
   appRoot: string | undefined
   /** Prefixes; empty: everybody. */
   allow: readonly string[]
@@ -79,7 +79,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
   const rewrite = of('rewrite-target')
   if (rewrite !== undefined && (/^https?:/.test(rewrite) || /\$(?![0-9])/.test(rewrite))) tell(`rewrite-target ${rewrite} of Ingress ${key} (use a path with $1 to $9)`)
   const protocol = (of('backend-protocol') ?? 'HTTP').toUpperCase()
-  if (!['HTTP', 'HTTPS', 'AUTO_HTTP'].includes(protocol)) tell(`backend-protocol ${protocol} of Ingress ${key} (use HTTP or HTTPS)`)
+  if (!['HTTP', 'HTTPS', 'AUTO_HTTP', 'GRPC', 'GRPCS'].includes(protocol)) tell(`backend-protocol ${protocol} of Ingress ${key} (use HTTP, HTTPS, GRPC or GRPCS)`)
   if (of('affinity-mode') === 'persistent') tell(`affinity-mode persistent of Ingress ${key} (it is balanced)`)
   const wantsAuth = of('auth-type') !== undefined
   if (wantsAuth && (of('auth-type') !== 'basic' || (of('auth-secret-type') ?? 'auth-file') !== 'auth-file')) tell(`auth-type ${of('auth-type')!} with auth-secret-type ${of('auth-secret-type') ?? 'auth-file'} of Ingress ${key} (everybody is refused; use basic and auth-file)`)
@@ -94,7 +94,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
       useRegex: of('use-regex') === 'true',
       sslRedirect: of('ssl-redirect') !== 'false',
       forceSslRedirect: of('force-ssl-redirect') === 'true',
-      backendProtocol: protocol === 'HTTPS' ? 'HTTPS' : 'HTTP',
+      backendProtocol: protocol === 'HTTPS' || protocol === 'GRPC' || protocol === 'GRPCS' ? protocol : 'HTTP',
       appRoot: of('app-root'),
       allow: prefixes(of('whitelist-source-range') ?? of('allowlist-source-range')),
       deny: prefixes(of('denylist-source-range')),

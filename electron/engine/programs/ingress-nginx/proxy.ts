@@ -103,9 +103,11 @@ export class Proxy {
       const endpoint = endpoints[turn % endpoints.length]!
       const attempt: Attempt = { endpoint, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
       attempts.push(attempt)
-      const tls = settings?.backendProtocol === 'HTTPS'
+      const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
+      const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
       askUpstream(this.#process, {
-        ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, ...(tls ? { tls: {} } : {}),
+        ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
+        ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
       }, (outcome) => {
         attempt.endedAt = clock.now
         if ('head' in outcome) {
@@ -121,7 +123,7 @@ export class Proxy {
         }
         const timedOut = outcome.error === 'ETIMEDOUT'
         attempt.status = timedOut ? '504' : '502'
-        this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${tls ? 'https' : 'http'}://${endpoint.address}:${endpoint.port}${target}`)
+        this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${target}`)
         // once it was sent, only what may be done twice is
         const again = outcome.phase !== 'read' || REPEATABLE.has(request.method)
         if (again && attempts.length < TRIES) next()
@@ -220,7 +222,7 @@ export class Proxy {
     return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()) && !(settings?.auth && name.toLowerCase() === 'authorization'))]
   }
 
-  #passOn(request: HttpRequest, { head, body }: { head: ResponseHead; body: Uint8Array }, extra: Headers): HttpResponse {
+  #passOn(request: HttpRequest, { head, body, trailers }: { head: ResponseHead; body: Uint8Array; trailers?: Headers }, extra: Headers): HttpResponse {
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())]]
     const type = headerOf(head.headers, 'content-type')
     const length = headerOf(head.headers, 'content-length')
@@ -234,7 +236,7 @@ export class Proxy {
       if (!HIDDEN.has(lower) && !lower.startsWith('x-accel-')) headers.push([name, value])
     }
     headers.push(...extra)
-    return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close }
+    return { status: head.status, reason: head.reason || reason(head.status), headers, body: framed.body, close: framed.close, ...(trailers ? { trailers } : {}) }
   }
 
   #page(request: HttpRequest, status: number, extra: Headers = []): HttpResponse {

@@ -2,7 +2,7 @@ import type { Process } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8 } from '../../text.ts'
-import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { askUpstream, joinConnections, type UpstreamOutcome, type UpstreamRequest } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
@@ -19,6 +19,7 @@ import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from '.
 const CONNECT_TIMEOUT = 60_000
 const READ_TIMEOUT = 60_000
 const MAX_BODY = 1024 * 1024
+const EMPTY = new Uint8Array(0)
 /** What nginx writes itself, or never passes on; server_tokens is off. */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad'])
 
@@ -64,18 +65,16 @@ export class GatewayProxy {
       return page(match.redirect.statusCode ?? 302, [['Location', target]])
     }
     if (request.body.length > MAX_BODY) return page(413)
-    if (match.grpc) {
-      this.#requestError('podhop: not simulated: gRPC through a Gateway (use an HTTPRoute)', request, `grpc://${match.backends[0]?.upstream ?? ''}`)
-      return page(502)
-    }
     const replaced = match.rewrite?.path && modifiedPath(match.rewrite.path, location, path)
     const target = replaced === undefined ? uri : `${escapeUri(replaced)}${query === '' ? '' : `?${query}`}`
-    const bytes = writeRequest(request.method, target, upstreamHeaders(request, match, header ?? host), request.body)
+    const headers = upstreamHeaders(request, match, header ?? host)
+    const asked = match.grpc ? { bytes: EMPTY, http2: { target, headers: [...headers, ['te', 'trailers'] as [string, string]], body: request.body } } : { bytes: writeRequest(request.method, target, headers, request.body) }
     for (const { upstream, percent } of match.mirrors) this.#mirror(upstream, percent, request, match)
     const upstream = this.#choose(match)
     if (upstream === undefined) return page(500)
-    this.#forward(configuration.upstreams[upstream] ?? [], request, bytes, { upstream, target }, (outcome) => {
-      if (typeof outcome === 'number') page(outcome)
+    this.#forward(configuration.upstreams[upstream] ?? [], request, asked, { upstream, target }, (outcome) => {
+      if (typeof outcome === 'number' && match.grpc) finish(grpcFailure(this.#process.clock.wall()))
+      else if (typeof outcome === 'number') page(outcome)
       else finish(this.#passOn(request, outcome, match))
     })
   }
@@ -100,19 +99,19 @@ export class GatewayProxy {
     return chosen.valid ? chosen.upstream : undefined
   }
 
-  #forward(endpoints: readonly Endpoint[], request: HttpRequest, bytes: Uint8Array, about: { upstream: string; target: string }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
+  #forward(endpoints: readonly Endpoint[], request: HttpRequest, asked: Pick<UpstreamRequest, 'bytes' | 'http2'>, about: { upstream: string; target: string }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
     if (endpoints.length === 0) return done(503)
     const left = [...endpoints]
     const next = (): void => {
       const endpoint = left.splice(this.#least(left), 1)[0]!
       const key = joinHostPort(endpoint.address, endpoint.port)
       this.#load.set(key, (this.#load.get(key) ?? 0) + 1)
-      askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, bytes, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT }, (outcome) => {
+      askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, ...asked, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT }, (outcome) => {
         const load = this.#load.get(key)! - 1
         if (load > 0) this.#load.set(key, load)
         else this.#load.delete(key)
         if ('head' in outcome) return done(outcome)
-        this.#requestError(upstreamFailure(outcome, 'musl'), request, `http://${key}${about.target}`)
+        this.#requestError(upstreamFailure(outcome, 'musl'), request, `${asked.http2 ? 'grpc' : 'http'}://${key}${about.target}`)
         if (left.length > 0 && (outcome.phase === 'connect' || REPEATABLE.has(request.method))) next()
         else done(outcome.error === 'ETIMEDOUT' ? 504 : 502)
       })
@@ -134,7 +133,7 @@ export class GatewayProxy {
   #mirror(upstream: string, percent: number, request: HttpRequest, match: NginxMatch): void {
     if (percent < 100 && this.#process.clock.random.float() * 100 >= percent) return
     const headers = upstreamHeaders(request, match, headerOf(request.headers, 'host') ?? '')
-    this.#forward(this.#configuration().upstreams[upstream] ?? [], request, writeRequest(request.method, request.target, headers, request.body), { upstream, target: request.target }, () => undefined)
+    this.#forward(this.#configuration().upstreams[upstream] ?? [], request, { bytes: writeRequest(request.method, request.target, headers, request.body) }, { upstream, target: request.target }, () => undefined)
   }
 
   #passOn(request: HttpRequest, outcome: Extract<UpstreamOutcome, { head: unknown }>, match: NginxMatch): HttpResponse {
@@ -153,7 +152,7 @@ export class GatewayProxy {
     const framed = framing(request, head, body)
     if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
     headers.push(['Connection', framed.close ? 'close' : 'keep-alive'], ...others)
-    return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close }
+    return { status: head.status, reason: head.reason || reason(head.status), headers, body: framed.body, close: framed.close, ...(outcome.trailers ? { trailers: outcome.trailers } : {}) }
   }
 
   #page(request: HttpRequest, status: number, extra: Headers): HttpResponse {
@@ -178,4 +177,9 @@ export class GatewayProxy {
         `request: "${request.method} ${request.target} HTTP/${request.version}", upstream: "${upstream}"${host ? `, host: "${host}"` : ''}\n`,
     )
   }
+}
+
+/** grpc-error-locations.conf of NGINX Gateway Fabric: what stands in for 502, 503 and 504 where gRPC is spoken. */
+function grpcFailure(now: number): HttpResponse {
+  return { status: 204, reason: 'No Content', headers: [['Server', 'nginx'], ['Date', httpDate(now)], ['grpc-status', '14'], ['grpc-message', 'unavailable']] }
 }
