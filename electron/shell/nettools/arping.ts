@@ -39,15 +39,23 @@ function* run(process: Process, busybox: boolean): Task<number> {
   }
   const parsed = getopt(process.argv.slice(1), busybox ? 'fqbDUAc:w:I:s:' : 'fqbDUAVc:w:i:I:s:hC:')
   if ('invalid' in parsed || 'missing' in parsed) {
-    const what = 'invalid' in parsed ? (busybox ? `unrecognized option: ${parsed.invalid}` : `invalid option -- '${parsed.invalid}'`) : `option requires an argument${busybox ? ':' : ' --'} ${busybox ? parsed.missing : `'${parsed.missing}'`}`
+    // without long options "--help" is the letter "-"
+    const what = 'invalid' in parsed ? (busybox ? `unrecognized option: ${parsed.invalid}` : `invalid option -- '${parsed.invalid[0]}'`) : `option requires an argument${busybox ? ':' : ' --'} ${busybox ? parsed.missing : `'${parsed.missing}'`}`
     return yield* fail(`arping: ${what}\n${busybox ? BUSYBOX_USAGE : USAGE}`, busybox ? 1 : 2)
   }
   const value = (o: string): string | undefined => parsed.options.findLast((p) => p.name === o)?.value
   const has = (o: string): boolean => value(o) !== undefined
   if (has('V')) {
-    yield* process.print('arping from iputils 20221126\n')
+    yield* process.print('arping from iputils 20221126\nlibcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes\n')
     return 0
   }
+  for (const { name, value: text } of busybox ? [] : parsed.options) {
+    const least = name === 'c' ? 1 : 0
+    if (!'cwi'.includes(name)) continue
+    if (!/^[-+]?\d+$/.test(text)) return yield* fail(`arping: invalid argument: '${text}'\n`, 1)
+    if (Number(text) < least || Number(text) > 2_147_483_647) return yield* fail(`arping: invalid argument: '${text}': out of range: ${least} <= value <= 2147483647\n`, 1)
+  }
+  if (parsed.operands.length > 1 && !busybox) return yield* fail(USAGE)
   const host = parsed.operands[0]
   if (host === undefined || has('h')) return yield* fail(busybox ? BUSYBOX_USAGE : USAGE, busybox ? 1 : 2)
   if (!capable(process, 'NET_RAW')) return yield* fail('arping: socket: Operation not permitted\n')
@@ -60,6 +68,15 @@ function* run(process: Process, busybox: boolean): Task<number> {
     if (name === undefined) return yield* fail('arping: Suitable device could not be determined. Please, use option -I.\n')
     return yield* fail(busybox ? `arping: interface ${name} not found: No such device\n` : `arping: Device ${name} not available.\n`)
   }
+  if (!busybox && value('I') === undefined && (has('U') || has('A')) && link.kind !== 'loopback') {
+    // its route says whose address it is: nobody's own is reached through lo
+    if (network.isLocal(found.address)) {
+      yield* process.print('Interface "lo" is not ARPable\n')
+      return 2
+    }
+    return yield* fail('arping: bind: Cannot assign requested address\n')
+  }
+  if (has('s') && !isIpv4(value('s')!)) return yield* fail(`arping: invalid source ${value('s')!}\n`)
   const unfit = !link.up ? 'is down' : link.kind === 'loopback' || link.kind === 'ipip' || link.kind === 'wireguard' ? 'is not ARPable' : undefined
   if (unfit !== undefined) {
     if (busybox) return yield* fail(`arping: interface ${link.name} ${unfit}\n`)

@@ -1,63 +1,106 @@
 import type { Link, Process, Task } from '../../engine/cluster.ts'
-import { byName } from '../../engine/own.ts'
 
 const USAGE = `ethtool version 6.1
 Usage:
-        ethtool [ FLAGS ] DEVNAME\tDisplay standard information about device
-        ethtool [ FLAGS ] -i|--driver DEVNAME\tShow driver information
-        ethtool [ FLAGS ] -k|--show-features|--show-offload DEVNAME\tGet state of protocol offload and other features
-        ethtool [ FLAGS ] -S|--statistics DEVNAME\tShow adapter statistics
+        ethtool [ FLAGS ] DEVNAME	Display standard information about device
+        ethtool [ FLAGS ] -i|--driver DEVNAME	Show driver information
+        ethtool [ FLAGS ] -k|--show-features|--show-offload DEVNAME	Get state of protocol offload and other features
+        ethtool [ FLAGS ] -S|--statistics DEVNAME	Show adapter statistics
+        ethtool [ FLAGS ] -l|--show-channels DEVNAME	Query Channels
+        ethtool [ FLAGS ] -T|--show-time-stamping DEVNAME	Show time stamping capabilities
+        ethtool [ FLAGS ] -P|--show-permaddr DEVNAME	Show permanent hardware address
+        ethtool [ FLAGS ] -a|--show-pause DEVNAME	Show pause options
+        ethtool [ FLAGS ] -c|--show-coalesce DEVNAME	Show coalesce options
+        ethtool [ FLAGS ] -g|--show-ring DEVNAME	Query RX/TX ring parameters
+        ethtool [ FLAGS ] -m|--dump-module-eeprom|--module-info DEVNAME	Query/Decode Module EEPROM information and optical diagnostics if available
+        ethtool [ FLAGS ] -h|--help	Show this help
+        ethtool [ FLAGS ] --version	Show version number
+
+FLAGS:
+	--debug MASK	turn on debugging messages
+	-I|--include-statistics	request device statistics related to the command (not supported by all commands)
 `
-const LONG: Readonly<Record<string, string>> = byName({ '--driver': '-i', '--show-features': '-k', '--show-offload': '-k', '--statistics': '-S', '--show-pause': '-a', '--show-coalesce': '-c', '--show-ring': '-g', '--module-info': '-m', '--help': '-h', '--version': '--version' })
+const LONG: ReadonlyMap<string, string> = new Map([
+  ['--driver', '-i'], ['--show-features', '-k'], ['--show-offload', '-k'], ['--features', '-K'], ['--offload', '-K'], ['--statistics', '-S'], ['--show-pause', '-a'], ['--pause', '-A'], ['--show-coalesce', '-c'], ['--coalesce', '-C'], ['--show-ring', '-g'], ['--set-ring', '-G'], ['--module-info', '-m'], ['--dump-module-eeprom', '-m'],
+  ['--show-channels', '-l'], ['--set-channels', '-L'], ['--show-time-stamping', '-T'], ['--show-permaddr', '-P'], ['--change', '-s'], ['--show-nfc', '-n'], ['--show-ntuple', '-n'], ['--show-rxfh-indir', '-x'], ['--show-rxfh', '-x'], ['--register-dump', '-d'], ['--eeprom-dump', '-e'], ['--negotiate', '-r'], ['--identify', '-p'], ['--test', '-t'], ['--get-dump', '-w'], ['--help', '-h'],
+])
+/** What the kernel has no operation for on links without hardware, and what ethtool then says and exits with. */
+const UNSUPPORTED: ReadonlyMap<string, readonly [text: string, code: number]> = new Map<string, readonly [text: string, code: number]>([
+  ...['-a', '-c', '-g', '-m', '-C', '--show-eee', '--show-fec', '--show-priv-flags'].map((verb) => [verb, ['netlink error: Operation not supported\n', 1]] as const),
+  ['-A', ['netlink error: Operation not supported\n', 76]], ['-G', ['netlink error: Operation not supported\n', 81]], ['-n', ['Cannot get RX rings: Operation not supported\nrxclass: Cannot get RX class rule count: Operation not supported\nRX classification rule retrieval failed\n', 1]], ['-x', ['Cannot get RX ring count: Operation not supported\n', 1]],
+  ['-d', ['Cannot get register dump: Operation not supported\n', 74]], ['-e', ['Cannot get EEPROM data: Operation not supported\n', 74]], ['-r', ['Cannot restart autonegotiation: Operation not supported\n', 255]], ['-p', ['Cannot identify NIC: Operation not supported\n', 255]], ['-t', ['Cannot test: Operation not supported\n', 74]], ['-w', ['Can not get dump level: Operation not supported\n', 1]],
+])
+const VIRTUAL = new Set<Link['kind']>(['veth', 'bridge', 'loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard'])
+const NO_DEVICE = 'netlink error: no device matches name (offset 24)\nnetlink error: No such device\n'
 
 /** ethtool(8) 6.1 for the kinds of links that there are. */
 export function* ethtool(process: Process): Task<number> {
   const args = process.argv.slice(1)
-  const verb = args[0]?.startsWith('-') ? (LONG[args[0]] ?? args[0]) : ''
-  const name = verb === '' ? args[0] : args[1]
+  while (args[0] === '-I' || args[0] === '--include-statistics' || args[0] === '--debug') args.splice(0, args[0] === '--debug' ? 2 : 1)
+  const json = args[0] === '--json'
+  if (json) args.shift()
+  const first = args[0] ?? ''
+  const verb = first.startsWith('-') ? (LONG.get(first) ?? first) : ''
+  const [name, ...more] = verb === '' ? args : args.slice(1)
   const fail = function* (text: string, code: number): Task<number> {
     yield* process.printError(text)
     return code
   }
-  if (verb === '-h') {
-    yield* process.print(USAGE)
+  const known = ['', '-h', '--version', '-i', '-k', '-K', '-S', '-l', '-L', '-T', '-P', '-s'].includes(verb) || UNSUPPORTED.has(verb)
+  if (verb === '-h' || verb === '--version') {
+    yield* process.print(verb === '-h' ? USAGE : 'ethtool version 6.1\n')
     return 0
   }
-  if (verb === '--version') {
-    yield* process.print('ethtool version 6.1\n')
-    return 0
-  }
-  // what a virtual cable has no hardware for
-  const hardware = ['-a', '-c', '-g', '-m'].includes(verb)
-  if (!hardware && !['', '-i', '-k', '-S'].includes(verb)) return yield* fail(`podhop: not simulated: ethtool ${verb} (use ethtool -i, -k, -S or ip -s link)\n`, 69)
-  if (name === undefined) return yield* fail('ethtool: bad command line argument(s)\nFor more information run ethtool -h\n', 1)
+  if (!known && /^-[BEfFNUuQqXzyY]$|^--(set|reset|rxfh|config|flash|cable|flow|per-queue|phy|get|reset|monitor|module|tunnels|show)/.test(first) && name !== undefined && !['-B', '-y', '-Y', '-z'].includes(first)) return yield* fail(`podhop: not simulated: ethtool ${first} (use ethtool -i, -k, -S or ip -s link)\n`, 69)
+  if (!known || name === undefined || (verb === '' && more.length > 0) || (json && verb !== '-k')) return yield* fail('ethtool: bad command line argument(s)\nFor more information run ethtool -h\n', 1)
+  if (json) return yield* fail('podhop: not simulated: ethtool --json (use ethtool -k)\n', 69)
   const link = process.network.links.get(name)
   if (!link) {
     if (verb === '-i') return yield* fail('Cannot get driver information: No such device\n', 71)
     if (verb === '-S') return yield* fail('Cannot get stats strings information: No such device\n', 96)
-    const lines = 'netlink error: no device matches name (offset 24)\nnetlink error: No such device\n'
-    if (verb === '-k' || hardware) return yield* fail(lines, 1)
+    if (verb === '-P') return yield* fail('netlink error: No such device\n', 1)
+    if (verb !== '') return yield* fail(NO_DEVICE, verb === '-K' ? 92 : 1)
     yield* process.print('No data available\n')
-    return yield* fail(lines.repeat(5), 75)
+    return yield* fail(NO_DEVICE.repeat(5), 75)
   }
-  if (hardware) {
-    if (link.kind !== 'veth') return yield* fail(`podhop: not simulated: ethtool ${verb} of a ${link.kind} (use it on a veth)\n`, 69)
-    return yield* fail('netlink error: Operation not supported\n', 1)
+  const unsupported = UNSUPPORTED.get(verb)
+  if ((unsupported || verb === '-l') && !VIRTUAL.has(link.kind)) return yield* fail(`podhop: not simulated: ethtool ${verb} of a ${link.kind} (use it on a veth)\n`, 69)
+  if (unsupported) return yield* fail(...unsupported)
+  switch (verb) {
+    case '-K':
+      if (more.length === 0) return yield* fail('Could not change any device features\n', 1)
+      return yield* fail('podhop: not simulated: ethtool -K (nothing is offloaded here; packets always carry their checksums)\n', 69)
+    case '-L':
+    case '-s':
+      if (more.length === 0) return 0
+      return yield* fail(`podhop: not simulated: ethtool ${verb} (links here have one queue and no speed)\n`, 69)
+    case '-l':
+      if (link.kind !== 'veth') return yield* fail('netlink error: Operation not supported\n', 1)
+      yield* process.print(`Channel parameters for ${name}:\nPre-set maximums:\nRX:\t\t2\nTX:\t\t2\nOther:\t\tn/a\nCombined:\tn/a\nCurrent hardware settings:\nRX:\t\t1\nTX:\t\t1\nOther:\t\tn/a\nCombined:\tn/a\n`)
+      return 0
+    case '-T':
+      yield* process.print(`Time stamping parameters for ${name}:\nCapabilities:\n${link.kind === 'bridge' ? '' : '\tsoftware-transmit\n'}\tsoftware-receive\n\tsoftware-system-clock\nPTP Hardware Clock: none\nHardware Transmit Timestamp Modes: none\nHardware Receive Filter Modes: none\n`)
+      return 0
+    case '-P':
+      yield* process.print(link.kind === 'nic' ? `Permanent address: ${link.mac}\n` : 'Permanent address: not set\n')
+      return 0
+    case '-S': {
+      if (link.kind !== 'veth' || !link.peer) return yield* fail('no stats available\n', 94)
+      // the program of these counters, XDP, is in no link here
+      const queue = ['rx_queue_0_xdp_packets', 'rx_queue_0_xdp_bytes', 'rx_queue_0_drops', 'rx_queue_0_xdp_redirect', 'rx_queue_0_xdp_drops', 'rx_queue_0_xdp_tx', 'rx_queue_0_xdp_tx_errors', 'tx_queue_0_xdp_xmit', 'tx_queue_0_xdp_xmit_errors']
+      yield* process.print(`NIC statistics:\n     peer_ifindex: ${link.peer.index}\n${queue.map((q) => `     ${q}: 0\n`).join('')}`)
+      return 0
+    }
+    case '-k':
+      if (link.kind !== 'veth') return yield* fail(`podhop: not simulated: ethtool -k of a ${link.kind} (use it on a veth)\n`, 69)
+      yield* process.print(`Features for ${name}:\n${VETH_FEATURES}`)
+      return 0
+    case '-i':
+      if (link.kind === 'loopback') return yield* fail('Cannot get driver information: Operation not supported\n', 71)
+      yield* process.print(driver(link))
+      return 0
   }
-  if (verb === '-S') {
-    if (link.kind !== 'veth' || !link.peer) return yield* fail('no stats available\n', 94)
-    // the program of these counters, XDP, is in no link here
-    const queue = ['rx_queue_0_xdp_packets', 'rx_queue_0_xdp_bytes', 'rx_queue_0_drops', 'rx_queue_0_xdp_redirect', 'rx_queue_0_xdp_drops', 'rx_queue_0_xdp_tx', 'rx_queue_0_xdp_tx_errors', 'tx_queue_0_xdp_xmit', 'tx_queue_0_xdp_xmit_errors']
-    yield* process.print(`NIC statistics:\n     peer_ifindex: ${link.peer.index}\n${queue.map((q) => `     ${q}: 0\n`).join('')}`)
-    return 0
-  }
-  if (verb === '-k') {
-    if (link.kind !== 'veth') return yield* fail(`podhop: not simulated: ethtool -k of a ${link.kind} (use it on a veth)\n`, 69)
-    yield* process.print(`Features for ${name}:\n${VETH_FEATURES}`)
-    return 0
-  }
-  if (verb === '-i' && link.kind === 'loopback') return yield* fail('Cannot get driver information: Operation not supported\n', 71)
-  yield* process.print(verb === '-i' ? driver(link) : settings(link))
+  yield* process.print(settings(link))
   return 0
 }
 
