@@ -78,7 +78,7 @@ class Expression {
   }
 
   *finish(): Task<void> {
-    for (const { command, paths } of this.#batches) if (paths.length > 0) yield* this.#spawn([...command, ...paths])
+    for (const { command, paths } of this.#batches) if (paths.length > 0 && (yield* this.#spawn([...command, ...paths])) !== 0) this.#run.code = Math.max(this.#run.code, 1)
   }
 
   #always(): Test {

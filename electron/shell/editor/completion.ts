@@ -71,7 +71,7 @@ interface Parsed {
 }
 
 /** The words of the last simple command of a line, the last one possibly empty or unfinished. */
-function wordsOf(text: string): Parsed {
+export function wordsOf(text: string): Parsed {
   const chars = [...text]
   let words: string[] = []
   let word = ''
@@ -121,8 +121,8 @@ function wordsOf(text: string): Parsed {
   return { words, start, quote, afterRedirect }
 }
 
-/** What Tab offers at the end of `text` (the line up to the cursor). */
-export function complete(shell: Shell, text: string): Completion {
+/** What Tab offers at the end of `text` (the line up to the cursor). `as`: the command whose completion it is. */
+export function complete(shell: Shell, text: string, as?: string): Completion {
   const { process } = shell
   const parsed = wordsOf(text)
   let { words } = parsed
@@ -147,7 +147,7 @@ export function complete(shell: Shell, text: string): Completion {
     return { candidates: commandNames(shell, word).map((name) => candidate(name, quote, false)), start, quote }
   }
   const alias = shell.aliases.get(words[0]!)
-  const expanded = alias === undefined ? words : [...alias.trim().split(/\s+/), ...words.slice(1)]
+  const expanded = as !== undefined ? [as, ...words.slice(1)] : alias === undefined ? words : [...alias.trim().split(/\s+/), ...words.slice(1)]
   const command = expanded[0]!.split('/').pop()!
   const completer = completers.get(command)
   if (!completer) {
@@ -167,7 +167,7 @@ function expandedName(shell: Shell, name: string): string {
   return (shell.aliases.get(name)?.trim().split(/\s+/)[0] ?? name).split('/').pop()!
 }
 
-function candidate(name: string, quote: string, path: boolean): Candidate {
+export function candidate(name: string, quote: string, path: boolean): Candidate {
   const display = path ? (name.replace(/\/$/, '').split('/').pop() ?? name) + (name.endsWith('/') ? '/' : '') : name
   const tilde = name.startsWith('~/') ? '~' : ''
   const insert = quote ? name : tilde + name.slice(tilde.length).replace(SPECIAL, '\\$&')

@@ -247,3 +247,17 @@ test('the history file is the student\'s own, and nobody else reads it', async (
   const { uid, mode } = s.machine.fs.stat('/home/student/.bash_history')
   expect([uid, (mode & 0o777).toString(8)]).toEqual([1000, '600'])
 })
+
+test('Tab asks what `complete` said of a command: words, functions, and the completion of another', async () => {
+  const s = session()
+  await s.type("complete -W 'alpha beta' foo; _x() { COMPREPLY=($(compgen -W 'one two three' -- \"$2\")); }; complete -o nospace -F _x bar\r")
+  const last = async (keys: string): Promise<string> => {
+    await s.type(keys)
+    const line = (await s.lines()).at(-1)!
+    await s.type('\x15')
+    return line.slice(PROMPT.trimEnd().length + 1)
+  }
+  expect(await last('foo a\t|')).toBe('foo alpha |')
+  expect(await last('bar on\t|')).toBe('bar one|')
+  expect(await last('bar th\t|')).toBe('bar three|')
+})

@@ -6,7 +6,7 @@ import { Break, ExpansionError, Interrupted, Return } from '../language/errors.t
 import { Parser } from '../language/parser.ts'
 import type { Shell } from '../language/shell.ts'
 import { givenUp } from '../language/waiting.ts'
-import { complete } from './completion.ts'
+import { programmed } from './programmed.ts'
 import { History, joinLines } from './history.ts'
 import { expandHistory, type ExpansionMemory } from './history-expansion.ts'
 import { LineEditor, type Line } from './line-editor.ts'
@@ -31,7 +31,7 @@ class Session {
     if (shell.flavour !== 'dash' && shell.terminal) {
       this.#editor = new LineEditor(shell.process, shell.terminal, {
         history: shell.history,
-        complete: (text) => complete(shell, text),
+        complete: (text) => programmed(shell, text),
         expandHistory: (text) => this.#expand(text)?.text,
       })
     }

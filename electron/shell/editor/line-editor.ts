@@ -15,7 +15,7 @@ export type Line = { kind: 'line'; text: string } | { kind: 'interrupted' } | { 
 
 export interface EditorOptions {
   history: HistoryList
-  complete(text: string, cursor: number): Completion
+  complete(text: string, cursor: number): Task<Completion>
   /** M-^: the line with its history expanded; undefined: it cannot be. */
   expandHistory?(text: string): string | undefined
 }
@@ -222,7 +222,7 @@ export class LineEditor {
         yield* this.#possible()
         return undefined
       case 'M-*':
-        done = this.#insertAll()
+        done = yield* this.#insertAll()
         break
       case 'M-&':
         done = this.#expandTilde()
@@ -358,9 +358,9 @@ export class LineEditor {
 
   // ---- completion --------------------------------------------------------------------------------------------------
 
-  #candidates(): Completion & { typed: string } {
+  *#candidates(): Task<Completion & { typed: string }> {
     const { chars, point } = this.#line
-    const found = this.#options.complete(chars.slice(0, point).join(''), point)
+    const found = yield* this.#options.complete(chars.slice(0, point).join(''), point)
     return { ...found, typed: chars.slice(found.start, point).join('') }
   }
 
@@ -376,7 +376,7 @@ export class LineEditor {
     this.#editing.press('', { n: 1, given: false })
     const completed = this.#completed
     this.#completed = false
-    const { candidates, start, quote, typed } = this.#candidates()
+    const { candidates, start, quote, typed } = yield* this.#candidates()
     if (candidates.length === 0) return yield* this.#bell()
     const prefix = commonPrefix(candidates.map((c) => c.insert))
     if (candidates.length === 1 || prefix.length > typed.length) {
@@ -396,13 +396,13 @@ export class LineEditor {
   }
 
   *#possible(): Task<void> {
-    const { candidates } = this.#candidates()
+    const { candidates } = yield* this.#candidates()
     if (candidates.length === 0) yield* this.#bell()
     else yield* this.#list(candidates.map((c) => c.display))
   }
 
-  #insertAll(): boolean {
-    const { candidates, start } = this.#candidates()
+  *#insertAll(): Task<boolean> {
+    const { candidates, start } = yield* this.#candidates()
     if (candidates.length === 0) return false
     this.#put(start, candidates.map((c) => c.insert.replace(/\/$/, '')).sort().join(' ') + ' ')
     return true

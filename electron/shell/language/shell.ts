@@ -6,6 +6,7 @@ import { Signal, sleep, type Suspension, type Task } from '../../engine/machine/
 import type { OpenFile, Process, ProcessGroup, SignalName, Terminal } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
 import type { Command, FunctionDefinition, List } from './ast.ts'
+import type { CompletionSpec } from './completion-spec.ts'
 import { Break, Exit, ExpansionError, Return } from './errors.ts'
 import { Executor } from './executor.ts'
 import { Expander } from './expansion.ts'
@@ -45,6 +46,10 @@ export class Shell {
   readonly hashed = new Map<string, { path: string; hits: number }>()
   readonly readonlyFunctions = new Set<string>()
   readonly aliases = new Map<string, string>()
+  /** `complete`, by command. */
+  readonly completions = new Map<string, CompletionSpec>()
+  /** Of the completion that is being made: `compopt` changes it. */
+  completing: CompletionSpec | undefined
   positional: string[] = []
   /** How often `set` gave new ones. */
   positionalChanges = 0

@@ -78,3 +78,5 @@ printf 'AB\n' | od -c; printf 'AB\n' | od -An -tx1; printf 'hello\0world' | stri
 f=$(mktemp); [ -f $f ] && echo file; d=$(mktemp -d); [ -d $d ] && echo dir; rm -r $f $d; seq 5 | split -l 2 - part; ls part*; cat partab; mktemp aXb; echo $?
 #### pipelines people type
 printf 'GET / 200\nGET /x 404\nPOST / 200\nGET / 200\n' > log; awk '{print $3}' log | sort | uniq -c | sort -rn | head -1 | awk '{print $2}'; grep -c ' 200' log; cut -d' ' -f1 log | sort -u | paste -sd,; sed -n '/404/p' log | tr ' ' '\n' | tail -1; for u in $(awk '{print $2}' log | sort -u); do echo "$u $(grep -c " $u " log)"; done; cat log | while read m p c; do [ $c = 404 ] && echo "missing $p"; done
+#### find -exec + fails where a command does
+touch a b; find a b -exec false {} +; echo $?; find a b -exec false {} \;; echo $?; find a -exec true {} +; echo $?; find a b -exec ls {} +; find a nope -exec echo {} + 2>/dev/null; echo $?

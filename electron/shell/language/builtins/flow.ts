@@ -2,7 +2,8 @@ import { isSystemError } from '../../../engine/machine/errors.ts'
 import { findExecutable } from '../../../engine/machine/executable.ts'
 import { SIGNAL_NUMBERS } from '../../../engine/machine/signals.ts'
 import type { Task } from '../../../engine/machine/task.ts'
-import type { SignalName } from '../../../engine/machine/types.ts'
+import type { OpenFile, SignalName } from '../../../engine/machine/types.ts'
+import { concatBytes, decodeUtf8 } from '../../../engine/text.ts'
 import { Break, Exit, Return } from '../errors.ts'
 import { notFound } from '../messages.ts'
 import { quoteForShell } from '../quote.ts'
@@ -90,6 +91,13 @@ textBuiltin('eval', function* (shell, args) {
 
 for (const name of ['source', '.']) textBuiltin(name, (shell, args) => source(shell, name, args))
 
+/** To its end: it may be a pipe, as with `source <(command)`. */
+function* everything(file: OpenFile): Task<string> {
+  const chunks: Uint8Array[] = []
+  for (let chunk = yield* file.read(); chunk; chunk = yield* file.read()) chunks.push(chunk)
+  return decodeUtf8(concatBytes(chunks))
+}
+
 function* source(shell: Shell, command: string, args: string[]): Task<number> {
   const [path, ...rest] = args
   if (path === undefined) {
@@ -102,13 +110,16 @@ function* source(shell: Shell, command: string, args: string[]): Task<number> {
   try {
     const found = path.includes('/') ? undefined : findExecutable(process.machine, { cwd: process.cwd, env: shell.pathEnvironment(), user: { ...process.user, uid: 0 } }, path)
     const absolute = process.resolve(found && process.fs.exists(found) && !process.fs.programAt(found) ? found : path)
-    if (process.fs.stat(absolute).type === 'directory') {
+    if (process.fs.exists(absolute) && process.fs.stat(absolute).type === 'directory') {
       yield* shell.error(`${command}: ${path}: is a directory`)
       return 1
     }
     const file = process.open(absolute, 'read')
-    file.release()
-    text = process.fs.readText(absolute)
+    try {
+      text = yield* everything(file)
+    } finally {
+      file.release()
+    }
   } catch (error) {
     if (!isSystemError(error)) throw error
     if (shell.flavour === 'bash') {

@@ -1,3 +1,4 @@
+import './completion.ts'
 import './directories.ts'
 import './flow.ts'
 import './history.ts'

@@ -1,7 +1,6 @@
-import { own } from '../../../engine/own.ts'
 import { quoteForShell } from '../quote.ts'
 import type { MemoryFilesystem } from '../../../engine/machine/filesystem.ts'
-import { BUILTINS, letters, textBuiltin, usage } from './table.ts'
+import { letters, textBuiltin, usage } from './table.ts'
 
 textBuiltin('alias', function* (shell, args) {
   let code = 0
@@ -97,7 +96,7 @@ textBuiltin('times', function* (shell) {
 })
 
 /** Builtins that bash has, and what to use instead. */
-const NOT_SIMULATED = [['bind', 'the keys are those of readline'], ['complete', 'completion is built in'], ['compopt', 'completion is built in'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
+const NOT_SIMULATED = [['bind', 'the keys are those of readline'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
 
 for (const [name, instead] of NOT_SIMULATED) {
   textBuiltin(name, function* (shell) {
@@ -126,26 +125,3 @@ textBuiltin('caller', function* (shell, args) {
   return 0
 })
 
-textBuiltin('compgen', function* (shell, args) {
-  const { variables, functions, aliases, process } = shell
-  let words: string[] = []
-  let prefix = ''
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!
-    const action = arg === '-A' ? args[++i] : own({ '-b': 'builtin', '-v': 'variable', '-a': 'alias', '-k': 'keyword', '-e': 'export', '-j': 'job' }, arg)
-    if (arg === '-W') words.push(...(args[++i] ?? '').split(/\s+/).filter((w) => w !== ''))
-    else if (action === 'builtin') words.push(...[...BUILTINS.keys()].sort())
-    else if (action === 'function') words.push(...[...functions.keys()].sort())
-    else if (action === 'variable') words.push(...variables.names())
-    else if (action === 'export') words.push(...variables.names().filter((n) => variables.find(n)?.exported))
-    else if (action === 'alias') words.push(...[...aliases.keys()].sort())
-    else if (!arg.startsWith('-')) prefix = arg
-    else {
-      yield* process.printError(`podhop: not simulated: compgen ${arg === '-A' ? `-A ${action}` : arg} (compgen -W, -b, -v, -A function)\n`)
-      return 69
-    }
-  }
-  words = words.filter((w) => w.startsWith(prefix))
-  if (words.length > 0) yield* process.print(words.join('\n') + '\n')
-  return words.length > 0 ? 0 : 1
-})
