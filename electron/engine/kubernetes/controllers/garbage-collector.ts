@@ -59,9 +59,15 @@ export class GarbageCollector implements Controller {
     const look = (object: KubeObject): void => {
       if (object.metadata.ownerReferences?.length || (object.metadata.deletionTimestamp && object.metadata.finalizers?.length)) this.#queue.add(`${key} ${keyOf(object)}`)
     }
+    // from the moment on at which it waits, before it may find that nobody holds it
+    const begin = ({ metadata }: KubeObject): void => this.#dependents(metadata.uid).forEach(([r, d]) => this.#queue.add(`${r} ${keyOf(d)}`))
     informer.on({
-      onAdd: look,
+      onAdd: (object) => {
+        if (isWaiting(object)) begin(object)
+        look(object)
+      },
       onUpdate: (object, old) => {
+        if (isWaiting(object) && !isWaiting(old)) begin(object)
         if (object.metadata.ownerReferences !== old.metadata.ownerReferences) this.#lookAtOwners(object, unblocked(old, object))
         if (object.metadata.ownerReferences !== old.metadata.ownerReferences || object.metadata.deletionTimestamp || object.metadata.finalizers !== old.metadata.finalizers) look(object)
       },
@@ -170,10 +176,9 @@ export class GarbageCollector implements Controller {
   }
 
   #deleteDependentsFirst(resource: string, owner: KubeObject): void {
-    const dependents = this.#dependents(owner.metadata.uid)
-    for (const [r, d] of dependents) this.#queue.add(`${r} ${keyOf(d)}`)
-    const blocking = dependents.some(([, d]) => d.metadata.ownerReferences!.some((o) => o.uid === owner.metadata.uid && o.blockOwnerDeletion))
-    if (!blocking) this.#patch(resource, owner, { finalizers: owner.metadata.finalizers!.filter((f) => f !== FOREGROUND) })
+    const blocking = this.#dependents(owner.metadata.uid).filter(([, d]) => d.metadata.ownerReferences!.some((o) => o.uid === owner.metadata.uid && o.blockOwnerDeletion))
+    for (const [r, d] of blocking) this.#queue.add(`${r} ${keyOf(d)}`)
+    if (blocking.length === 0) this.#patch(resource, owner, { finalizers: owner.metadata.finalizers!.filter((f) => f !== FOREGROUND) })
   }
 
   #orphanDependents(resource: string, owner: KubeObject): void {
