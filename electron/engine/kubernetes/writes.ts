@@ -110,7 +110,7 @@ export function updateObject(
   }
   if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
-  if (options.canonical && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
+  if (options.canonical && subresource === 'status' && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
   const submitted = decodeBody(kind, body, old, options)
   checkNames(submitted, name, resource.namespaced ? (namespace ?? 'default') : undefined)
   setNamespace(kind, submitted.metadata, namespace)
@@ -236,6 +236,7 @@ export function isFinished(kind: Kind, object: KubeObject): boolean {
 export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefined, options: WriteOptions): KubeObject {
   const { resource } = kind
   const apiVersion = apiVersionOf(resource)
+  if (options.canonical) return { ...(body as KubeObject), metadata: { ...(body as KubeObject).metadata } }
   checkRequestSize(body, options)
   const given = isObject(body) ? body : {}
   if (given['kind'] !== undefined && given['kind'] !== '' && (given['kind'] !== resource.kind || (given['apiVersion'] ?? apiVersion) !== apiVersion)) {

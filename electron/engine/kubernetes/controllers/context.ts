@@ -25,5 +25,7 @@ export interface Controller {
 /** Agents send whole, known objects: the server need not look for mistyped fields. */
 export const AGENT_WRITE: WriteOptions = { fieldValidation: 'Ignore' }
 export const AGENT_STATUS: WriteOptions & { subresource: string } = { fieldValidation: 'Ignore', subresource: 'status' }
+/** Whole objects in the form in which they are stored. */
+export const CANONICAL_WRITE: WriteOptions = { ...AGENT_WRITE, canonical: true }
 /** A new status of the very version that was read, in the form in which it is stored. */
 export const CANONICAL_STATUS: WriteOptions & { subresource: string } = { ...AGENT_STATUS, canonical: true }

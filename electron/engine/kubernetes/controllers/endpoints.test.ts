@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Clock } from '../../clock.ts'
 import { parseClusterConfig } from '../../config.ts'
 import { ApiServer } from '../api-server.ts'
+import { confirmCanonical } from '../kinds/canonical.samples.ts'
 import type { Endpoints } from '../kinds/endpoints.ts'
 import type { EndpointSlice, KubeObject, Pod } from '../types.ts'
 import { startControllerManager } from './index.ts'
@@ -16,6 +17,7 @@ class Bench {
 
   constructor() {
     startControllerManager(this.clock, this.client, parseClusterConfig({}))
+    confirmCanonical(this.client, 'endpointslices', 'endpoints')
     for (const [name, zone] of [['node-a', 'a'], ['node-b', 'b'], ['node-c', '']]) {
       this.client.create('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: zone ? { 'topology.kubernetes.io/zone': zone } : {} }, status: { conditions: [{ type: 'Ready', status: 'True' }] } })
     }

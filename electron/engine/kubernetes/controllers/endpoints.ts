@@ -1,8 +1,9 @@
 import { deepEqual } from '../json.ts'
 import type { KubeObject, Pod, Service } from '../types.ts'
-import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
+import { CANONICAL_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { addressOf, CHANGE_TRIGGER, changeTrigger, familiesOf, isHeadless, LOOK, portsOf, type EndpointPort } from './endpoint.ts'
-import { type Informer } from './informer.ts'
+import { EndpointMemory } from './endpoint-memory.ts'
+import { keyOf, type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { isReady } from './pods.ts'
 import { ServiceWatch } from './service-watch.ts'
@@ -19,6 +20,7 @@ const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity'
 export class EndpointsController implements Controller {
   readonly #context: ControllerContext
   readonly #endpoints: Informer<Endpoints>
+  readonly #memory = new EndpointMemory<Address>()
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
 
@@ -39,6 +41,7 @@ export class EndpointsController implements Controller {
     const service = this.#watch.services.byKey(key)
     const present = this.#endpoints.byKey(key)
     if (!service) {
+      this.#memory.forget(key)
       if (present) ignoringGone(() => client.delete('endpoints', present.metadata.namespace, present.metadata.name))
       return 0
     }
@@ -51,7 +54,8 @@ export class EndpointsController implements Controller {
   #write(service: Service, present: Endpoints | undefined, pods: readonly Pod[]): void {
     const { client, clock } = this.#context
     const over = pods.length > CAPACITY
-    const subsets = subsetsOf(service, over ? firstOf(service, pods) : pods)
+    const remembered = this.#memory.round(keyOf(service), service)
+    const subsets = subsetsOf(service, over ? firstOf(service, pods) : pods, remembered)
     const labels: Record<string, string> = { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }
     if (isHeadless(service)) labels['service.kubernetes.io/headless'] = ''
     else delete labels['service.kubernetes.io/headless']
@@ -61,8 +65,8 @@ export class EndpointsController implements Controller {
     if (over) annotations[OVER_CAPACITY] = 'truncated'
     else delete annotations[OVER_CAPACITY]
     const object = { apiVersion: 'v1', kind: 'Endpoints', ...(subsets.length > 0 ? { subsets } : {}) }
-    if (present) client.update('endpoints', namespace, name, { ...object, metadata: { ...present.metadata, labels, annotations } }, AGENT_WRITE)
-    else client.create('endpoints', namespace, { ...object, metadata: { name, namespace, labels, annotations } }, AGENT_WRITE)
+    if (present) client.update('endpoints', namespace, name, { ...object, metadata: { ...present.metadata, labels, annotations } }, CANONICAL_WRITE)
+    else client.create('endpoints', namespace, { ...object, metadata: { name, namespace, labels, annotations } }, CANONICAL_WRITE)
   }
 }
 
@@ -77,8 +81,17 @@ function portsByKey(service: Service, pod: Pod): { ports: EndpointPort[]; key: s
   return { ports, key: JSON.stringify(ports) }
 }
 
+function addressObject(service: Service, { metadata: { namespace, name, uid }, spec: { hostname, subdomain, nodeName } }: Pod, ip: string): Address {
+  return {
+    ip,
+    ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
+    ...(nodeName ? { nodeName } : {}),
+    targetRef: { kind: 'Pod', namespace, name, uid },
+  }
+}
+
 /** Addresses of the same ports share a subset: pkg/api/v1/endpoints RepackSubsets. */
-function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
+function subsetsOf(service: Service, pods: readonly Pod[], remembered: ReturnType<EndpointMemory<Address>['round']>): Subset[] {
   const byPorts = new Map<string, { ports: EndpointPort[]; ready: Address[]; notReady: Address[] }>()
   // only ports by name may be another's with each Pod
   const named = service.spec.ports?.some((p) => typeof p.targetPort === 'string') ?? false
@@ -92,13 +105,7 @@ function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
     if (ports.length === 0 && !isHeadless(service)) continue
     let subset = byPorts.get(key)
     if (!subset) byPorts.set(key, (subset = { ports, ready: [], notReady: [] }))
-    const { hostname, subdomain } = pod.spec
-    const address: Address = {
-      ip,
-      ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
-      ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
-      targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
-    }
+    const address = remembered(pod, undefined, () => addressObject(service, pod, ip))
     if (service.spec.publishNotReadyAddresses || isReady(pod)) subset.ready.push(address)
     else subset.notReady.push(address)
   }

@@ -1,8 +1,9 @@
 import { deepEqual } from '../json.ts'
 import type { IpFamily } from '../service-allocator.ts'
 import type { EndpointSlice, Node, Pod, Service } from '../types.ts'
-import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
+import { CANONICAL_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { addressOf, CHANGE_TRIGGER, changeTrigger, endpointOf, familiesOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
+import { EndpointMemory } from './endpoint-memory.ts'
 import { EventRecorder } from './events.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
@@ -16,6 +17,7 @@ const CONTROLLER = 'endpointslice-controller.k8s.io'
 const HEADLESS = 'service.kubernetes.io/headless'
 const ZONE = 'topology.kubernetes.io/zone'
 const BY_SERVICE = 'service'
+const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6']
 /** --max-endpoints-per-slice */
 const MAX_ENDPOINTS = 100
 
@@ -27,6 +29,7 @@ export class EndpointSliceController implements Controller {
   readonly #events: EventRecorder
   /** Services that ask for topology hints, and whether they have them in each family. */
   readonly #hinted = new Map<string, Partial<Record<IpFamily, boolean>>>()
+  readonly #memory = new EndpointMemory<Endpoint>()
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
 
@@ -67,6 +70,7 @@ export class EndpointSliceController implements Controller {
     const service = this.#watch.services.byKey(key)
     if (!service || service.metadata.deletionTimestamp) {
       for (const slice of this.#slices.indexed(BY_SERVICE, key)) this.#delete(slice)
+      for (const family of FAMILIES) this.#memory.forget(key + family)
       return 0
     }
     if (service.spec.type === 'ExternalName' || !service.spec.selector) return 0
@@ -83,6 +87,7 @@ export class EndpointSliceController implements Controller {
     // only ports by name may be another's with each Pod
     const named = service.spec.ports?.some((p) => typeof p.targetPort === 'string') ?? false
     let common: { ports: EndpointPort[]; group: string } | undefined
+    const remembered = this.#memory.round(`${service.metadata.namespace}/${service.metadata.name}${family}`, service)
     for (const pod of pods) {
       const node = pod.spec.nodeName === undefined ? undefined : this.#nodes.get(undefined, pod.spec.nodeName)
       // a Pod of a node that is gone goes, too
@@ -95,7 +100,8 @@ export class EndpointSliceController implements Controller {
       }
       const { ports, group } = common
       if (!groups.has(group)) groups.set(group, { ports, wanted: new Map() })
-      groups.get(group)!.wanted.set(pod.metadata.uid, endpointOf(service, pod, address, node?.metadata.labels?.[ZONE]))
+      const zone = node?.metadata.labels?.[ZONE]
+      groups.get(group)!.wanted.set(pod.metadata.uid, remembered(pod, zone, () => endpointOf(service, pod, address, zone)))
     }
     const present = new Map<string, EndpointSlice[]>()
     for (const slice of all) {
@@ -204,6 +210,7 @@ export class EndpointSliceController implements Controller {
 
   /** A slice that would go is used again for one that would be made. */
   #finish(service: Service, family: IpFamily, { create, update, remove }: Changes, pods: readonly Pod[]): void {
+    if (create.length === 0 && update.length === 0 && remove.length === 0) return
     const trigger = changeTrigger(this.#context.clock, pods)
     const owned = (slice: EndpointSlice): boolean => slice.metadata.ownerReferences?.some((o) => o.uid === service.metadata.uid) ?? false
     for (const slice of [...remove]) {
@@ -233,13 +240,13 @@ export class EndpointSliceController implements Controller {
       addressType,
       endpoints,
       ports,
-    }, AGENT_WRITE)
+    }, CANONICAL_WRITE)
   }
 
   #update(service: Service, { slice, endpoints, ports }: Change, trigger: string): void {
     const { labels } = this.#meta(service)
     const metadata = { ...slice.metadata, labels, annotations: { ...slice.metadata.annotations, [CHANGE_TRIGGER]: trigger } }
-    this.#context.client.update('endpointslices', slice.metadata.namespace, slice.metadata.name, { ...slice, metadata, endpoints, ...(ports ? { ports } : {}) }, AGENT_WRITE)
+    this.#context.client.update('endpointslices', slice.metadata.namespace, slice.metadata.name, { ...slice, metadata, endpoints, ...(ports ? { ports } : {}) }, CANONICAL_WRITE)
   }
 
   #delete(slice: EndpointSlice): void {

@@ -1,10 +1,6 @@
-import { expect } from 'vitest'
 import { createCluster, decodeUtf8, encodeUtf8, parseClusterConfig, type Cluster, type Pod, type Process, type Task } from '../../cluster.ts'
-import { decodeObject } from '../kinds/decoding.ts'
-import { KINDS } from '../kinds/index.ts'
+import { confirmCanonical } from '../kinds/canonical.samples.ts'
 import type { Event } from '../types.ts'
-
-const PODS = KINDS.find((kind) => kind.type === 'Pod')!
 
 /** A box with a few words that the containers of the kubelet's stories say; the shell's programs are in rooms above. */
 function* box(process: Process): Task<number> {
@@ -53,10 +49,7 @@ export class Story {
   constructor(config: object = {}) {
     this.cluster = createCluster(parseClusterConfig(config))
     this.cluster.programs.register('busybox', box)
-    // the server takes the kubelet's word for it that what it writes is as it would be stored
-    this.cluster.client.watch<Pod>('pods', {}, ({ object: { kind, status } }) => {
-      if (kind === 'Pod') expect(decodeObject(PODS, { status }, undefined).value).toMatchObject({ status })
-    })
+    confirmCanonical(this.cluster.client, 'pods', 'endpointslices', 'endpoints')
     this.cluster.settle()
   }
 
