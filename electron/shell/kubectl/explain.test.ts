@@ -27,6 +27,7 @@ describe('kubectl explain', () => {
     expect(run('kubectl explain pod.spec.nothing').stderr).toBe('error: field "nothing" does not exist\n')
     expect(run('kubectl explain deploy --api-version=apps/v2').stderr).toBe('error: couldn\'t find resource for "apps/v2, Resource=deployments"\n')
     expect(run('kubectl explain nothing').stderr).toBe('the server doesn\'t have a resource type "nothing"\n')
+    expect(run('kubectl explain ""').stderr).toBe('error: a resource must be present, got: /, Resource=\n')
   })
 
   it('breaks lines between words, and keeps those that are there', () => {

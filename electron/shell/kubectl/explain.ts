@@ -54,7 +54,8 @@ function* run(k: Kubectl): Task<number> {
 function find(k: Kubectl, word: string, withGroup: boolean): { resource: ApiResource; path: string[] } {
   if (word.startsWith('.')) throw new KubectlError('invalid jsonpath syntax, first node must be field node')
   const [first, ...fields] = names(word)
-  const candidates = k.client.resources().filter((r) => [r.name, r.singular, ...r.shortNames].includes(first!) || r.kind.toLowerCase() === first!.toLowerCase())
+  if (first === undefined) throw new KubectlError('a resource must be present, got: /, Resource=')
+  const candidates = k.client.resources().filter((r) => [r.name, r.singular, ...r.shortNames].includes(first) || r.kind.toLowerCase() === first.toLowerCase())
   if (withGroup) {
     for (const resource of candidates) {
       const whole = resource.group ? `${resource.name}.${resource.group}` : resource.name
@@ -62,7 +63,7 @@ function find(k: Kubectl, word: string, withGroup: boolean): { resource: ApiReso
     }
   }
   try {
-    return { resource: resourceFor(k, first!), path: fields }
+    return { resource: resourceFor(k, first), path: fields }
   } catch (error) {
     // said without the usual "error: "
     throw error instanceof NoSuchResourceError ? new ExitError(1, error.message) : error
