@@ -134,6 +134,8 @@ export interface PodView {
   /** kube-system and the plugin's own: drawn small or hidden. */
   system: boolean
   labels: Record<string, string>
+  /** It has no network namespace of its own. */
+  hostNetwork: boolean
   /** The end of its veth pair on the node, and the bridge that this is a port of. */
   hostInterface: string | null
   bridge: string | null

@@ -2,7 +2,7 @@ import type { InterfaceView, NodeView, PodView } from '../../electron/bridge/vie
 import { chipWidth, columns, COMPACT, COUNT_ONLY, needsStatusLine, NODE, nodeWidth, POD, SLIM } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { anchorOf, centre, type Point, type Shape, type Sheet } from './shapes.ts'
-import { containerStanding, nodeState, onHostNetwork, standing } from './words.ts'
+import { containerStanding, nodeState, standing } from './words.ts'
 
 const TUNNELS: ReadonlySet<InterfaceView['kind']> = new Set(['vxlan', 'ipip', 'geneve', 'wireguard'])
 
@@ -147,7 +147,7 @@ function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number,
   sheet.anchors.set(anchorOf(id, 'eth0'), at)
 
   const room = POD.width - (plan.dense ? 64 : 24)
-  const address = fitText(pod.ip ? (onHostNetwork(pod) && !plan.dense ? `${pod.ip} (host)` : pod.ip) : pod.status, room, FONT.small)
+  const address = fitText(pod.ip ? (pod.hostNetwork && !plan.dense ? `${pod.ip} (host)` : pod.ip) : pod.status, room, FONT.small)
   const addressWidth = textWidth(address, FONT.small)
   const placed = wired ? { kind: 'port' as const, x: at.x - 4, w: 8 } : { kind: 'text' as const, x: at.x + 10, w: addressWidth }
   sheet.shape({ id: `${inside} eth0`, ...placed, y: at.y - 4, h: 8, text: address, size: FONT.small, state: pod.ip ? undefined : 'pending', thing, inside })

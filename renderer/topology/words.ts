@@ -26,11 +26,6 @@ export function readiness(pod: PodView): string {
   return `${containers.filter((c) => c.ready).length}/${containers.length}`
 }
 
-/** A Pod on the node's own network namespace: it has an address but no veth pair. */
-export function onHostNetwork(pod: PodView): boolean {
-  return pod.ip !== null && pod.hostInterface === null
-}
-
 export function nodeState(node: NodeView): string {
   return node.down ? 'down' : node.ready ? 'Ready' : 'NotReady'
 }

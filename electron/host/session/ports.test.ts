@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { portForwards } from '../../lab/checks/simple.ts'
 import { Desk, eventually, occupy } from './desk.samples.ts'
 
 const MEGABYTES = 10 * 1024 * 1024
@@ -156,8 +157,9 @@ describe('a forwarded port', () => {
     desk.session.input({ kind: 'terminal-input', id: 't1', data: '\x03' })
     await eventually(() => desk.session.realPorts.length === 0)
     // three ports of a Deployment's Pod, of which nothing listens on the last
-    await desk.type('kubectl port-forward deploy/shop :80 :80 :81', /Forwarding from 127\.0\.0\.1:\d+ -> 81/)
+    await desk.type('kubectl port-forward -n default deploy/shop :80 :80 :81', /Forwarding from 127\.0\.0\.1:\d+ -> 81/)
     await eventually(() => desk.session.realPorts.length === 3)
+    expect(portForwards({ cluster: desk.session.cluster! }).map((f) => f.target)).toEqual(['deploy/shop', 'deploy/shop', 'deploy/shop'])
     for (const port of ports().slice(1)) expect((await fetchPage(port)).status).toBe(200)
     const closed = Number(/127\.0\.0\.1:(\d+) -> 81/.exec(desk.output)![1])
     await expect(fetchPage(closed)).rejects.toThrow()

@@ -12,7 +12,11 @@ describe('the picture of the topology', () => {
   it('shows machines that are switched off before the control plane knows', () => {
     const cluster = settled()
     cluster.faults.apply(['node-down', 'worker-1'])
-    const { nodes, links } = topologyView(cluster)
+    const { nodes, links, pods } = topologyView(cluster)
+    // a Pod without a wire has not moved to the host's network
+    const coredns = Object.values(pods).filter((p) => p.name.startsWith('coredns-') && p.node === 'worker-1')
+    expect(coredns.map((p) => [p.hostInterface, p.hostNetwork])).toEqual([[null, false]])
+    expect(Object.values(pods).find((p) => p.name.startsWith('kube-proxy-'))!.hostNetwork).toBe(true)
     expect(nodes['worker-1']).toMatchObject({ ready: true, down: true, faults: ['worker-1 is switched off'], interfaces: { eth0: { up: false } } })
     expect(nodes['worker-2']).toMatchObject({ down: false, faults: [] })
     expect(Object.values(links).find((l) => l.from.machine === 'worker-1')).toMatchObject({ kind: 'wire', up: false })

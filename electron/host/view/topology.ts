@@ -94,6 +94,7 @@ function podView(pod: Pod, status: string, cluster: Cluster): PodView {
     terminating: pod.metadata.deletionTimestamp !== undefined,
     system: SYSTEM.has(namespace),
     labels: pod.metadata.labels ?? {},
+    hostNetwork: pod.spec.hostNetwork ?? false,
     hostInterface: host?.name ?? null,
     bridge: host?.master?.name ?? null,
     containers: record(pod.spec.containers, (c) => c.name, (c) => containerView(pod, c.name, c.image ?? '', c.ports?.map((p) => p.containerPort) ?? [])),

@@ -1,4 +1,6 @@
 import { SystemError } from '../../engine/cluster.ts'
+import { FlagSet, GLOBAL_FLAGS } from '../../shell/kubectl/flags.ts'
+import { portForward } from '../../shell/kubectl/port-forward.ts'
 import type { CheckOf } from '../model.ts'
 import { failing, fill, like, passed, valueText, type CheckContext, type CheckResult } from './context.ts'
 import { findObjects } from './resource.ts'
@@ -57,7 +59,11 @@ export function portForwards(context: Pick<CheckContext, 'cluster'>): OpenPortFo
   for (const socket of laptop.network.sockets.list()) {
     if (socket.state !== 'LISTEN' || socket.owner?.program !== 'kubectl') continue
     const argv = laptop.processes.get(socket.owner.pid)?.argv ?? []
-    const target = argv.slice(argv.indexOf('port-forward') + 1).find((word) => !word.startsWith('-') && !/^\d*(:\d+)?$/.test(word)) ?? ''
+    // kubectl proxy listens, too
+    if (!argv.includes('port-forward')) continue
+    const flags = new FlagSet([...GLOBAL_FLAGS, ...(portForward.flags ?? [])])
+    flags.parse(argv.slice(1))
+    const [, target = ''] = flags.args
     out.push({ pid: socket.owner.pid, localPort: socket.localPort, target: target.includes('/') ? target : `pod/${target}` })
   }
   return out
