@@ -7,6 +7,11 @@ describe('hop, asked for what it cannot do,', () => {
   it.each([
     ['trace default/nope 10.96.0.1:443', 1, 'there is no Pod "nope" with a network in namespace "default"; kubectl get pods -n default shows which there are'],
     ['trace external/x 10.96.0.1:443', 1, '"x" is no IP address; expected external or external/'],
+    ['trace external/10.244.1.7 10.96.0.1:443', 1, "it belongs to the cluster's own 10.244.0.0/16; expected an address of the outside, as 198.51.100.7"],
+    ['trace external/172.18.0.2 10.96.0.1:443', 1, "it is control-plane's"],
+    ['trace external/172.18.0.99 10.96.0.1:443', 1, 'it belongs to the network of the nodes'],
+    ['trace external/192.0.2.53 10.96.0.1:443', 1, "it is internet's"],
+    ['trace external/2001:db8::5 10.96.0.1:443', 1, 'the outside has no IPv6 here'],
     ['trace laptop 2001:db8::1:80', 1, 'for port 80 of 2001:db8::1 write [2001:db8::1]:80'],
     ['trace laptop web.default:80', 1, 'names of Services are known to Pods'],
     ['trace laptop 10.96.0.1:99999', 1, 'expected a port from 1 to 65535'],

@@ -1,4 +1,4 @@
-import { isValidIp, type Cluster, type Machine, type NetworkNamespace } from '../../engine/cluster.ts'
+import { canonicalIp, isValidIp, type Cluster, type Machine, type NetworkNamespace } from '../../engine/cluster.ts'
 
 /** Where a trace begins: SRC of `hop trace` (design 5.4). */
 export interface Source {
@@ -16,8 +16,7 @@ export function findSource(cluster: Cluster, text: string): Source | { error: st
   if (text === 'external' || text.startsWith('external/')) {
     const address = text.split('/')[1]
     if (address !== undefined && !isValidIp(address)) return { error: `hop: source "${text}": "${address}" is no IP address; expected external or external/${addressOf(cluster.external)}` }
-    if (address !== undefined && !cluster.external.network.isLocal(address)) return { error: `podhop: not simulated: another external client than ${addressOf(cluster.external)} (use external)` }
-    return { name: 'external', machine: cluster.external, network: cluster.external.network, ...(address ? { address } : {}) }
+    return { name: 'external', machine: cluster.external, network: cluster.external.network, ...(address ? { address: canonicalIp(address)! } : {}) }
   }
   const [first, second, ...rest] = text.split('/')
   if (!first || !second || rest.length > 0) return { error: `hop: source "${text}": expected NAMESPACE/POD, node/NAME, external[/IP] or laptop` }

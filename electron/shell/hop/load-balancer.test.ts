@@ -58,6 +58,9 @@ describe('a load balancer of the cloud', () => {
     sh(`kubectl patch svc web -p '{"spec":{"externalTrafficPolicy":"Local"}}'; sleep 30`)
     expect(cluster.loadBalancer!.frontends()[0]!.backends).toMatchObject([{ name: 'worker-1', healthy: true }, { name: 'worker-2', healthy: false, problem: '503' }])
     expect(sh(seen('external'))).toBe('delivered 192.0.2.20\n')
+    // any client of the internet, of its wire or from further away, and nothing of it stays
+    for (const ip of ['192.0.2.77', '198.51.100.7', '8.8.4.4']) expect(sh(seen(`external/${ip}`))).toBe(`delivered ${ip}\n`)
+    expect(cluster.external.network.isLocal('8.8.4.4')).toBe(false)
     expect(sh('curl -s http://203.0.113.1/clientip')).toMatch(/^192\.0\.2\.10:\d+$/)
     const answer = (node: string): string => sh(`curl -s -w '%{http_code}' http://${node}:$(kubectl get svc web -o jsonpath='{.spec.healthCheckNodePort}')/healthz`)
     expect(answer('172.18.0.3')).toBe('{\n\t"service": {\n\t\t"namespace": "default",\n\t\t"name": "web"\n\t},\n\t"localEndpoints": 1,\n\t"serviceProxyHealthy": true\n}200')

@@ -1,4 +1,5 @@
 import { anyOf, canonicalIp, isValidIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
+import { takeAddress } from './outside-client.ts'
 import { findSource, parseDestination, type Destination, type Source } from './endpoints.ts'
 
 /** How long a packet may be on its way before the trace says so, in virtual ms. */
@@ -12,6 +13,17 @@ export function* traceJourney(cluster: Cluster, sourceText: string, destinationT
   if ('error' in source) return source
   const destination = parseDestination(destinationText)
   if ('error' in destination) return destination
+  const { address } = source
+  const taken = address === undefined || source.network.isLocal(address) ? undefined : takeAddress(cluster, address)
+  if (taken && 'error' in taken) return taken
+  try {
+    return yield* traceFrom(cluster, source, destination, program)
+  } finally {
+    taken?.release()
+  }
+}
+
+function* traceFrom(cluster: Cluster, source: Source, destination: Destination, program: string): Task<TraceResult> {
   let result: TraceResult = { error: 'hop: the source went away' }
   const process = source.machine.start({
     argv: [program],
@@ -57,18 +69,19 @@ const settled = (journey: Journey): boolean => journey.verdict !== 'pending' && 
 function begin(self: Process, source: Source, to: Destination, program: string): { journey: Journey; close: () => void } | { error: string } {
   const { sockets } = source.network
   const owner = { pid: self.pid, program }
+  const from = source.address ? { source: source.address } : {}
   try {
     if (to.protocol === 'tcp' || to.protocol === 'sctp') {
-      const connection = (to.protocol === 'sctp' ? sockets.sctp : sockets).connect({ address: to.host, port: to.port!, owner, ...(source.address ? { source: source.address } : {}) }, {})
+      const connection = (to.protocol === 'sctp' ? sockets.sctp : sockets).connect({ address: to.host, port: to.port!, owner, ...from }, {})
       return connection.journey ? { journey: connection.journey, close: () => connection.abort() } : { error: 'hop: connect: Network is unreachable' }
     }
     if (to.protocol === 'udp') {
       const socket = sockets.udp({ owner })
-      const journey = socket.send(new Uint8Array(0), to.host, to.port!)
+      const journey = socket.send(new Uint8Array(0), to.host, to.port!, from)
       return journey ? { journey, close: () => socket.close() } : { error: 'hop: nothing was sent' }
     }
     const socket = sockets.ping({ owner })
-    return { journey: socket.send(to.host, 1, new Uint8Array(56)), close: () => socket.close() }
+    return { journey: socket.send(to.host, 1, new Uint8Array(56), from), close: () => socket.close() }
   } catch (error) {
     const { message } = error as Error
     // 2001:db8::1:80 is an address, too

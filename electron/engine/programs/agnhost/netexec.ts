@@ -6,9 +6,11 @@ import { canonicalHeader, goJson, parseGoDuration, serveGo, splitTarget, type Go
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { untilSignal } from '../output.ts'
+import { loadPair } from './certificates.ts'
 import { dial } from './dial.ts'
 import { cobraFlags, listenError } from './flags.ts'
 import { GoLog } from './log.ts'
+import { upload } from './upload.ts'
 import { runShell } from './shell.ts'
 
 /** agnhost netexec: HTTP with small services, and the same questions by UDP and SCTP. */
@@ -20,10 +22,6 @@ export function* netexec(process: Process, args: readonly string[]): Task<number
   ])
   if (typeof flags === 'number') return flags
   const { values } = flags
-  if (values.get('tls-cert-file')) {
-    yield* process.printError('podhop: not simulated: agnhost netexec --tls-cert-file (leave it out for HTTP)\n')
-    return 69
-  }
   const port = (name: string, preset: number): number => Number(values.get(name) ?? preset)
   const httpPort = port('http-port', 8080)
   const udpPort = port('udp-port', 8081)
@@ -31,8 +29,15 @@ export function* netexec(process: Process, args: readonly string[]): Task<number
   const log = new GoLog(process)
   const override = values.get('http-override')
   const server = new NetExec(process, log)
+  const certificate = values.get('tls-cert-file')
+  const pair = certificate ? loadPair(process, certificate, values.get('tls-private-key-file') ?? '') : undefined
+  if (pair && 'error' in pair) {
+    log.print(pair.error)
+    yield* log.out.flush()
+    return 1
+  }
   try {
-    serveGo(process, 'agnhost', httpPort, undefined, (request) => server.answer(override ? { ...request, method: 'GET', target: override } : request))
+    serveGo(process, 'agnhost', httpPort, undefined, (request) => server.answer(override ? { ...request, method: 'GET', target: override } : request), pair && { select: () => pair })
     if (udpPort !== -1) {
       const addresses = values.get('udp-listen-addresses')?.split(',').filter((a) => a !== '') ?? []
       for (const address of addresses.length > 0 ? addresses : [undefined]) serveUdp(process, udpPort, address)
@@ -113,7 +118,8 @@ class NetExec {
         this.#process.exit(0)
         return { body: '' }
       case '/upload':
-        return { status: 501, body: 'podhop: not simulated: agnhost netexec /upload\n' }
+        log(path)
+        return upload(this.#process, this.#log, request)
       default:
         log('/')
         return { body: `NOW: ${new Date(this.#process.clock.wall()).toISOString().replace('T', ' ').replace('Z', '')} +0000 UTC m=+${(this.#process.clock.now - this.#process.startedAt) / 1000}` }

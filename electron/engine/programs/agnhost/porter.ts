@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { goJson, serveGo } from '../http/go.ts'
+import { loadPair, ownCertificate } from './certificates.ts'
 import { cobraFlags } from './flags.ts'
 import { GoLog } from './log.ts'
 
@@ -12,11 +13,15 @@ export function* porter(process: Process, args: readonly string[]): Task<number>
   const json = flags.values.get('json-response') === 'true'
   const log = new GoLog(process)
   const owner = { pid: process.pid, program: 'agnhost' }
-  const http = (port: number, value: string): void => {
+  const [certificateFile, keyFile] = [process.env.get('CERT_FILE'), process.env.get('KEY_FILE')]
+  const http = (port: number, value: string, secure: boolean): void => {
+    // without a word of others it has a pair of its own beside it
+    const pair = !secure ? undefined : certificateFile === undefined ? { chain: [ownCertificate()] } : loadPair(process, certificateFile, keyFile ?? 'localhost.key')
+    if (pair && 'error' in pair) return log.print(`tls server on port "${port}" failed: ${pair.error}`)
     try {
-      serveGo(process, 'agnhost', port, '0.0.0.0', ({ method }) => (json ? { headers: [['Content-Type', 'application/json']], body: goJson({ Method: method, Body: value }) } : { body: value }))
+      serveGo(process, 'agnhost', port, '0.0.0.0', ({ method }) => (json ? { headers: [['Content-Type', 'application/json']], body: goJson({ Method: method, Body: value }) } : { body: value }), pair && { select: () => pair })
     } catch {
-      log.print(`server on port "${port}" failed: listen tcp 0.0.0.0:${port}: bind: address already in use`)
+      log.print(`${secure ? 'tls ' : ''}server on port "${port}" failed: listen tcp 0.0.0.0:${port}: bind: address already in use`)
     }
   }
   for (const [name, value] of process.env) {
@@ -38,8 +43,7 @@ export function* porter(process: Process, args: readonly string[]): Task<number>
       })
       process.onExit(() => listener.close())
       log.print('Started SCTP server')
-    } else if (match[1] === 'TLS_') yield* process.printError(`podhop: not simulated: agnhost porter with ${name} (use SERVE_PORT_${port})\n`)
-    else http(port, value)
+    } else http(port, value, match[1] === 'TLS_')
   }
   // Without a handler SIGTERM does nothing to the first process of a container: Go has one for it, which ends it.
   process.onSignal('SIGTERM', () => process.exit(2))
