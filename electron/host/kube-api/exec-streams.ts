@@ -4,6 +4,8 @@ import type { RemoteRequest } from './remote-request.ts'
 
 /** A client's ends of exec and attach, whatever carries them. */
 export interface ExecStreams {
+  /** A WebSocket: the API server speaks SPDY with the kubelet then, and a refused upgrade is an error of its own. */
+  readonly translated?: boolean
   output(descriptor: 1 | 2, data: Uint8Array): void
   /** The last word, as metav1.Status, before everything closes. */
   status(status: object): void
@@ -34,17 +36,17 @@ export function sessionProblem(session: ApiSession): string | undefined {
 export function beginSession(api: KubeApi, session: ApiSession, streams: ExecStreams): RemoteSession {
   return api.session(session, {
     output: (descriptor, data) => streams.output(descriptor, data),
-    end: (end) => streams.status(statusOf(session, end)),
+    end: (end) => streams.status(statusOf(session, end, streams.translated)),
   })
 }
 
 /** The error stream's document: k8s.io/kubelet/pkg/cri/streaming/remotecommand, v4WriteStatusFunc. */
-export function statusOf(session: ApiSession, end: ApiSessionEnd): object {
+export function statusOf(session: ApiSession, end: ApiSessionEnd, translated = false): object {
   if ('status' in end) return end.status
   if ('error' in end || 'unreachable' in end) {
     const why = 'error' in end ? end.error : end.unreachable
     // a kubelet without the container refuses the upgrade; everything later is its internal error
-    const message = why.startsWith('unable to upgrade connection') ? why : `Internal error occurred: ${why}`
+    const message = !translated && why.startsWith('unable to upgrade connection') ? why : `Internal error occurred: ${why}`
     return { metadata: {}, status: 'Failure', message, reason: 'InternalError', details: { causes: [{ message: why }] }, code: 500 }
   }
   // who attaches only looks on: how the container ended is in the Pod's status

@@ -68,6 +68,7 @@ export class WebSocketTransport implements Transport {
     }
     let over = false
     const program = beginSession(api, session, {
+      translated: true,
       output: (descriptor, data) => send(descriptor, data),
       status: (status) => {
         over = true

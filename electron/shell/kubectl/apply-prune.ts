@@ -37,8 +37,8 @@ function prunable(k: Kubectl): ApiResource[] {
   })
 }
 
-/** `applied`: what the files have. */
-export function* prune(k: Kubectl, applied: readonly JsonObject[], dryRun: DryRun): Task {
+/** What is to go, with its kind; `applied`: what the files have. */
+export function* prunedObjects(k: Kubectl, applied: readonly JsonObject[]): Task<{ resource: ApiResource; object: JsonObject }[]> {
   const { flags: f } = k
   if (f.list('prune-allowlist').length === 0) {
     yield* k.err(`${k.logHead('W')} prune.go:71] Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.\n`)
@@ -46,18 +46,26 @@ export function* prune(k: Kubectl, applied: readonly JsonObject[], dryRun: DryRu
   const kept = new Set(applied.map((object) => text(at(object, 'metadata', 'uid'))))
   const namespaces = [...new Set(applied.map(namespaceOf))].filter((name) => name !== '').sort()
   const resources = prunable(k)
-  const printer = printerFor(k, { operation: dryRunned('pruned', dryRun) })
-  const propagation = yield* cascade(k, f.string('cascade'))
+  const found: { resource: ApiResource; object: JsonObject }[] = []
   const places = [...namespaces.flatMap((namespace) => resources.filter((r) => r.namespaced).map((resource) => ({ resource, namespace }))), ...resources.filter((r) => !r.namespaced).map((resource) => ({ resource, namespace: undefined }))]
   for (const { resource, namespace } of places) {
     const labelSelector = f.string('selector')
     for (const object of k.client.list<KubeObject>(keyOf(resource), { ...(namespace ? { namespace } : {}), ...(labelSelector ? { labelSelector } : {}) }).items) {
       if (object.metadata.annotations?.[LAST_APPLIED] === undefined || kept.has(object.metadata.uid)) continue
-      const errors: unknown[] = []
-      const gone = object as unknown as JsonObject
-      yield* deleteInfos(k, [infoOf(resource, gone)], { grace: f.int('grace-period'), dryRun, propagation, ignoreMissing: true, errors, quiet: true })
-      throwAll(errors)
-      yield* k.out(printer.print(gone))
+      found.push({ resource, object: object as unknown as JsonObject })
     }
+  }
+  return found
+}
+
+export function* prune(k: Kubectl, applied: readonly JsonObject[], dryRun: DryRun): Task {
+  const printer = printerFor(k, { operation: dryRunned('pruned', dryRun) })
+  const gone = yield* prunedObjects(k, applied)
+  const propagation = yield* cascade(k, k.flags.string('cascade'))
+  for (const { resource, object } of gone) {
+    const errors: unknown[] = []
+    yield* deleteInfos(k, [infoOf(resource, object)], { grace: k.flags.int('grace-period'), dryRun, propagation, ignoreMissing: true, errors, quiet: true })
+    throwAll(errors)
+    yield* k.out(printer.print(object))
   }
 }

@@ -2,10 +2,11 @@ import type { PolicyRule } from 'kubernetes-types/rbac/v1'
 import type { ApiResource } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { reconcile } from './auth-reconcile.ts'
 import type { Command, Kubectl } from './command.ts'
 import { ExitError, KubectlError } from './errors.ts'
 import { askedInVain, isNoServer } from './no-server.ts'
-import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS } from './flags.ts'
+import { flags, PRINT_FLAGS } from './flags.ts'
 import { at, byBytes, list, map, text } from './objects.ts'
 import { ruleRows } from './policy-rules.ts'
 import { printerFor } from './printers/index.ts'
@@ -141,13 +142,7 @@ export const auth: Command = {
   helpTo: 'stderr',
   commands: [
     canI,
-    {
-      name: 'reconcile',
-      short: 'Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects',
-      use: 'reconcile -f FILENAME',
-      flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, '--remove-extra-permissions bool\n--remove-extra-subjects bool'),
-      instead: 'use kubectl apply -f',
-    },
+    reconcile,
     whoAmI,
   ],
 }

@@ -39,6 +39,7 @@ const SPECIFIED: Record<string, readonly string[]> = byName({
 /** What can stand before "/" where a Pod is wanted. */
 const WITH_PODS = ['daemonsets/', 'deployments/', 'pods/', 'jobs/', 'replicasets/', 'replicationcontrollers/', 'services/', 'statefulsets/']
 const PODS = ['logs', 'exec', 'attach', 'port-forward']
+const SUBRESOURCED: readonly string[] = ['get', 'apply', 'patch', 'edit', 'replace']
 const ONE_NAME: Record<string, string> = byName({ cordon: 'nodes', uncordon: 'nodes', drain: 'nodes', 'top node': 'nodes', 'top pod': 'pods', 'create token': 'serviceaccounts' })
 const OF_CONFIG: Record<string, 'contexts' | 'clusters' | 'users'> = {
   'config use-context': 'contexts', 'config delete-context': 'contexts', 'config rename-context': 'contexts', 'config set-context': 'contexts', 'config delete-cluster': 'clusters', 'config delete-user': 'users',
@@ -72,6 +73,8 @@ export class CompletionScene {
         return verb === 'get' ? closed(OUTPUTS) : open([])
       case 'clusterrole':
         return verb === 'create clusterrolebinding' ? closed(this.#names(this.#resource('clusterroles'))) : open([])
+      case 'subresource':
+        return SUBRESOURCED.includes(verb) ? closed(['status', 'scale', 'resize']) : open([])
       case 'container':
         return verb === 'exec' ? closed(this.#containers()) : open([])
       default:
@@ -93,7 +96,9 @@ export class CompletionScene {
     if (one) return closed(args.length === 0 ? this.#names(this.#resource(one)) : [])
     const kind = OF_CONFIG[verb]
     if (kind) return closed(args.length === 0 ? this.#entries(kind) : [])
-    if (verb === 'completion') return closed(args.length === 0 ? ['bash', 'zsh', 'fish', 'powershell'] : [])
+    if (verb === 'completion') return args.length === 0 ? closed(['bash', 'zsh', 'fish', 'powershell']) : open([])
+    // of a verb with verbs below it
+    if (verb === 'top' && args.length === 0) return closed([])
     if (verb === 'cp') return this.#copied(word)
     return open([])
   }
@@ -121,10 +126,10 @@ export class CompletionScene {
   #resource(word: string): ApiResource | undefined {
     return this.#client()?.findResource(word)
   }
-  #names(resource: ApiResource | undefined): string[] {
+  #names(resource: ApiResource | undefined, namespace = this.#namespace()): string[] {
     if (!resource) return []
     try {
-      return this.#client()!.list(resourceKey(resource), resource.namespaced ? { namespace: this.#namespace() } : {}).items.map((o) => o.metadata.name)
+      return this.#client()!.list(resourceKey(resource), resource.namespaced ? { namespace } : {}).items.map((o) => o.metadata.name)
     } catch {
       return []
     }
@@ -208,6 +213,8 @@ export class CompletionScene {
 
   /** cp: namespaces, Pods, and files of this machine. */
   #copied(word: string): Answer {
+    const [, namespace] = /^([^/.:][^/:]*)\/[^:/]*$/.exec(word) ?? []
+    if (namespace !== undefined && this.#flags.args.length === 0) return { candidates: this.#names(this.#resource('pods'), namespace).map((name) => ({ name: `${namespace}/${name}:` })), directive: NO_SPACE }
     if (this.#flags.args.length > 0 || /[:/]/.test(word)) return { candidates: [], directive: NO_SPACE }
     const names = [...this.#names(this.#resource('namespaces')).map((name) => `${name}/`), ...this.#names(this.#resource('pods')).map((name) => `${name}:`)]
     const files = word === '' ? ['./', '/'] : this.#process.fs.readDirectory(this.#process.resolve('.')).filter((name) => name.startsWith(word))

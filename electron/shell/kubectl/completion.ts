@@ -31,22 +31,24 @@ export function registerKubectlCompletion(cluster: Cluster, commands: readonly C
 
 /** `kubectl __complete WORDS… WORD`: what cobra prints for the completion scripts. */
 export function completionText(cluster: Cluster, commands: readonly Command[], words: readonly string[], process: Process): { stdout: string; stderr: string } {
-  const { candidates, directive } = answerFor(cluster, commands, words.slice(0, -1), words.at(-1) ?? '', process)
+  const { candidates, directive, debug = '' } = answerFor(cluster, commands, words.slice(0, -1), words.at(-1) ?? '', process)
   const names = [[2, 'NoSpace'], [4, 'NoFileComp'], [8, 'FilterFileExt']].filter(([bit]) => (directive & (bit as number)) !== 0).map(([, name]) => `ShellCompDirective${name as string}`)
   return {
     stdout: `${candidates.map(({ name, description }) => `${name}${description ? `\t${description}` : ''}\n`).join('')}:${directive}\n`,
-    stderr: `Completion ended with directive: ${names.join(', ') || 'ShellCompDirectiveDefault'}\n`,
+    stderr: `${debug}Completion ended with directive: ${names.join(', ') || 'ShellCompDirectiveDefault'}\n`,
   }
 }
 
-interface Completed extends Answer { /** What of the word is no part of the candidates: "--output=". */ prefix: string }
+interface Completed extends Answer { /** What cobra says on stderr before its last word. */ debug?: string; /** What of the word is no part of the candidates: "--output=". */ prefix: string }
 
 /** Cobra's getCompletions. */
 function answerFor(cluster: Cluster, commands: readonly Command[], before: readonly string[], word: string, process: Process): Completed {
   const nothing: Completed = { candidates: [], directive: DEFAULT, prefix: '' }
   if (before[0] === 'help') return { ...subcommands(commands, before.slice(1), word), prefix: '' }
   const { path, command, rest, unknown } = find(commands, before)
-  if (!command && unknown !== undefined) return nothing
+  if (!command && unknown === 'options' && word.startsWith('-')) return { ...flagNames([...GLOBAL_FLAGS, HELP], word, ''), prefix: '' }
+  if (!command && unknown === 'options') return nothing
+  if (!command && unknown !== undefined) return { ...nothing, debug: `[Debug] Cleared global flags for plugin completion\n[Debug] [Error] unable to find a command for arguments: [${before.join(' ')}]\n` }
   const name = path.slice('kubectl '.length)
   const own = command?.flags ?? []
   const inherited = GLOBAL_FLAGS.filter((g) => !own.some((f) => f.name === g.name))
@@ -58,8 +60,8 @@ function answerFor(cluster: Cluster, commands: readonly Command[], before: reado
   const known = new FlagSet(declared)
   try {
     known.parse(pending ? rest.slice(0, -1) : rest)
-  } catch {
-    return nothing
+  } catch (error) {
+    return { ...nothing, debug: `[Debug] [Error] Error while parsing flags from args [${rest.join(' ')}]: ${error instanceof Error ? error.message : String(error)}\n` }
   }
   const scene = new CompletionScene(cluster, process, known)
   const inline = dashed ? null : (/^(--([\w-]+)=)/.exec(word) ?? /^(-(\w)=?)./.exec(word))
@@ -75,11 +77,7 @@ function answerFor(cluster: Cluster, commands: readonly Command[], before: reado
   if (word.startsWith('-') && !dashed) {
     const flags = missing.length > 0 ? missing : !command ? sorted([...inherited, HELP]) : [...inherited, ...sorted([...own, HELP])]
     const left = flags.filter((f) => !f.deprecated && (!known.changed(f.name) || f.type === 'slice' || f.type === 'array'))
-    const candidates = left.flatMap((f): Described[] => {
-      const description = f === HELP ? `help for ${command?.name ?? 'kubectl'}` : flagText(name, f.name)
-      return [`--${f.name}`, ...(f.short ? [`-${f.short}`] : [])].filter((text) => text.startsWith(word)).map((text) => ({ name: text, description }))
-    })
-    return { candidates, directive: NO_FILES, prefix: '' }
+    return { ...flagNames(left, word, name, command?.name), prefix: '' }
   }
   const required = missing.map((f) => ({ name: `--${f.name}`, description: flagText(name, f.name) })).filter((c) => c.name.startsWith(word))
   if (!command) return { ...subcommands(commands, [], word), prefix: '' }
@@ -90,6 +88,15 @@ function answerFor(cluster: Cluster, commands: readonly Command[], before: reado
   }
   const answer = scene.argumentsOf(name, word)
   return { candidates: [...required, ...answer.candidates.filter((c) => c.name.startsWith(word))], directive: answer.directive, prefix: '' }
+}
+
+/** The flags that a word may become; `name`: the verb with those above it. */
+function flagNames(flags: readonly Flag[], word: string, name: string, last = 'kubectl'): Answer {
+  const candidates = flags.flatMap((f): Described[] => {
+    const description = f === HELP ? `help for ${last}` : flagText(name, f.name)
+    return [`--${f.name}`, ...(f.short ? [`-${f.short}`] : [])].filter((text) => text.startsWith(word)).map((text) => ({ name: text, description }))
+  })
+  return { candidates, directive: NO_FILES }
 }
 
 function sorted(flags: readonly Flag[]): Flag[] {

@@ -106,6 +106,8 @@ export interface DeletionOptions {
   ignoreMissing: boolean
   errors: unknown[]
   quiet?: boolean
+  /** `run --rm`: said in words, and as any other deletion. */
+  plain?: boolean
   warnClusterScope?: boolean
 }
 
@@ -131,9 +133,9 @@ export function* deleteInfos(k: Kubectl, infos: readonly Info[], options: Deleti
     }
     deleted.push({ info, uid })
     if (options.quiet) continue
-    const operation = dryRunned(options.grace === 0 ? 'force deleted' : 'deleted', options.dryRun)
+    const operation = dryRunned(options.grace === 0 && !options.plain ? 'force deleted' : 'deleted', options.dryRun)
     const kind = kindWord(info.resource)
-    yield* k.out(k.flags.has('output') && k.flags.string('output') === 'name' ? `${kind}/${info.name}\n` : `${kind} "${info.name}" ${operation}\n`)
+    yield* k.out(!options.plain && k.flags.has('output') && k.flags.string('output') === 'name' ? `${kind}/${info.name}\n` : `${kind} "${info.name}" ${operation}\n`)
   }
   return deleted
 }

@@ -2,14 +2,15 @@ import type { WriteOptions } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { owned } from '../coreutils/access.ts'
+import { prunedObjects } from './apply-prune.ts'
 import { applyManager, applyOnServer } from './apply-server.ts'
 import type { Command, Kubectl } from './command.ts'
-import { ExitError, isNotFound, KubectlError, report } from './errors.ts'
+import { ExitError, isConflict, isNotFound, KubectlError, report } from './errors.ts'
 import { FILENAME_FLAGS, flags, SELECTOR_FLAG } from './flags.ts'
 import { LAST_APPLIED, patchFor } from './last-applied.ts'
 import { at, equal, type JsonObject, map, text } from './objects.ts'
 import { withoutManagedFields } from './printers/index.ts'
-import { type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { type Info, infoOf, keyOf, queryOf, resolve } from './resources.ts'
 import { toYaml } from './yaml.ts'
 
 /**
@@ -24,8 +25,8 @@ export const diff: Command = {
     --concurrency int=1 -
     --field-manager string=kubectl-client-side-apply
     --force-conflicts bool
-    --prune bool ~
-    --prune-allowlist array ~
+    --prune bool
+    --prune-allowlist array
     --server-side bool
     --show-managed-fields bool
   `),
@@ -51,16 +52,27 @@ function* run(k: Kubectl): Task<number> {
   if (errors.length > 0) throw errors[0]
   const folders = ['LIVE', 'MERGED'].map((name) => temporaryFolder(k, name))
   try {
+    const write = (folder: string, info: Info, object: JsonObject | undefined): void => {
+      const path = `${folder}/${fileName(info)}`
+      process.fs.writeFile(path, object ? toYaml(object) : '', 0o700)
+      owned(process, path)
+    }
+    const applied: JsonObject[] = []
     for (const info of infos) {
-      const versions = versionsOf(k, info, serverSide)
-      for (const [i, object] of versions.entries()) {
-        const path = `${folders[i]}/${fileName(info)}`
-        process.fs.writeFile(path, object ? toYaml(object) : '', 0o700)
-        owned(process, path)
+      let versions: ReturnType<typeof versionsOf>
+      try {
+        versions = versionsOf(k, info, serverSide)
+      } catch (error) {
+        // it has been tried four times by then
+        if (isConflict(error)) yield* k.err(`${k.logHead('W')} diff.go:723] Object (${info.resource.group}/${info.resource.version}, Kind=${info.resource.kind}: ${info.name}) keeps changing, diffing without lock\n`)
+        throw error
       }
+      for (const [i, object] of versions.entries()) write(folders[i]!, info, object)
+      applied.push(versions[0] ?? { metadata: { namespace: info.resource.namespaced ? info.namespace : '' } })
       const [live] = versions
       if (live && at(live, 'metadata', 'deletionTimestamp')) yield* k.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
     }
+    if (f.bool('prune')) for (const { resource, object } of yield* prunedObjects(k, applied)) write(folders[0]!, infoOf(resource, object), object)
     return yield* runDiff(k, folders)
   } finally {
     for (const folder of folders) process.fs.remove(folder, { recursive: true })
@@ -127,7 +139,8 @@ function* runDiff({ process }: Kubectl, folders: readonly string[]): Task<number
   try {
     child = process.spawn({ argv, files: process.files })
   } catch (error) {
-    throw new KubectlError(`failed to run ${JSON.stringify(program)}: ${text((error as Error).message)}`)
+    const missing = (error as { code?: string }).code === 'ENOENT' && !program.includes('/')
+    throw new KubectlError(`failed to run ${JSON.stringify(program)}: ${missing ? 'executable file not found in $PATH' : text((error as Error).message)}`)
   }
   const { code } = yield* process.wait(child)
   if (code > 1) throw new KubectlError(`failed to run ${JSON.stringify(program)}: exit status ${code}`)

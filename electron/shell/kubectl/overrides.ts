@@ -21,13 +21,17 @@ export function overridden(k: Kubectl, object: JsonObject): JsonObject {
   const written = k.flags.string('overrides')
   const type = k.flags.string('override-type')
   if (k.flags.changed('override-type') && !['json', 'merge', 'strategic'].includes(type)) {
-    throw new KubectlError(`invalid override type: ${quote(type)}`)
+    throw new KubectlError(`invalid override type: ${type}`)
   }
   if (written === '') return object
   const wrong = jsonError(written)
   if (wrong !== undefined) throw new KubectlError(type === 'merge' ? 'Invalid JSON Patch' : wrong)
   const patch: unknown = JSON.parse(written)
-  return typed(patchedLocally(object, type === 'json' ? 'application/json-patch+json' : type === 'strategic' ? 'application/strategic-merge-patch+json' : 'application/merge-patch+json', patch))
+  const made = patchedLocally(object, type === 'json' ? 'application/json-patch+json' : type === 'strategic' ? 'application/strategic-merge-patch+json' : 'application/merge-patch+json', patch)
+  const [apiVersion, kind] = [text(made['apiVersion']), text(made['kind'])]
+  // it is read as what it says it is
+  if (kind !== text(object['kind']) && apiVersion === text(object['apiVersion'])) throw new KubectlError(`no kind ${quote(kind)} is registered for version ${quote(apiVersion)} in scheme "pkg/scheme/scheme.go:28"`)
+  return typed(made)
 }
 
 /** A patch worked out here, without the server. */

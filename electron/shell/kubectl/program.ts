@@ -4,7 +4,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { completionText } from './completion.ts'
 import { NotDialled, tryServer } from './client-config.ts'
-import { KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
+import { ExitError, KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { askForPassword, NoCredentials } from './identity.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
@@ -135,6 +135,8 @@ function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnT
 }
 
 function usage(error: unknown, path: string): unknown {
+  // diff has a way of its own: 1 would mean that there are differences
+  if (error instanceof FlagError && path === 'kubectl diff') return new ExitError(2, `error: ${error.message}\nSee '${path} -h' for help and examples`)
   return error instanceof FlagError ? new KubectlError(`${error.message}\nSee '${path} --help' for usage.`) : error
 }
 

@@ -26,19 +26,19 @@ export const run: Command = {
     --env array
     --expose bool
     --field-manager string=kubectl-run
-    -f --filename slice ~
+    -f --filename slice -
     --force bool
     --grace-period int=-1
     --image string
     --image-pull-policy string
-    -k --kustomize string ~
+    -k --kustomize string -
     -l --labels string
     --leave-stdin-open bool
     --pod-running-timeout duration=1m0s
     --port string
     --privileged bool
     -q --quiet bool
-    -R --recursive bool ~
+    -R --recursive bool -
     --record bool !
     --restart string=Always
     --rm bool
@@ -185,6 +185,6 @@ function* removeCreated(k: Kubectl, created: readonly JsonObject[], dryRun: DryR
     return resource ? [infoOf(resource, object)] : []
   })
   const grace = k.flags.bool('force') && k.flags.int('grace-period') < 0 ? 0 : k.flags.int('grace-period')
-  yield* deleteInfos(k, infos, { grace, dryRun, propagation: yield* cascade(k, k.flags.string('cascade')), ignoreMissing: true, errors, quiet: k.flags.bool('quiet') })
+  yield* deleteInfos(k, infos, { grace, dryRun, propagation: yield* cascade(k, k.flags.string('cascade')), ignoreMissing: true, errors, plain: true, quiet: k.flags.bool('quiet') })
 }
 

@@ -48,7 +48,7 @@ function onlyForCollection(object: KubeObject, old: KubeObject): boolean {
 const rulesOf = (role: KubeObject): readonly PolicyRule[] => (role as { rules?: readonly PolicyRule[] | null }).rules ?? []
 
 /** The smallest rules of `wanted` that none of `held` covers: component-helpers/auth/rbac/validation. */
-function uncovered(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] {
+export function uncovered(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] {
   return wanted.flatMap(broken).filter((rule) => !held.some((own) => covers(own, rule)))
 }
 
