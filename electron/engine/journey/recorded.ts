@@ -23,6 +23,7 @@ export class RecordedJourney implements Journey {
   declare bytes: number
   #forward = new Way()
   #back = new Way()
+  #answered: 'yes' | 'a copy failed' | undefined
 
   constructor({ id, at, protocol, from, program, source, sourcePort, destination, destinationPort }: Omit<Journey, 'hops' | 'reply' | 'verdict' | 'packets' | 'bytes'>) {
     this.id = id
@@ -44,6 +45,14 @@ export class RecordedJourney implements Journey {
 
   way(direction: 'forward' | 'reply'): Way {
     return direction === 'forward' ? this.#forward : this.#back
+  }
+
+  /** Whether an answer has arrived: until then one of its copies may fail, which counts only if no other arrives. */
+  get answered(): 'yes' | 'a copy failed' | undefined {
+    return this.#answered
+  }
+  set answered(answered: 'yes' | 'a copy failed') {
+    this.#answered = answered
   }
 
   /** The way of a later packet in place of the one that was there. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { IpPacket } from '../network/types.ts'
 import { join, makeNetwork, ping, spyOn } from '../network/shapes.samples.ts'
 import { Journeys } from './log.ts'
 import type { Journey } from './types.ts'
@@ -40,6 +41,26 @@ describe('journeys', () => {
     a.clock.runFor(10)
     expect(network.journeys.recent).toEqual([journey])
     expect([journey.hops.length, journey.packets, journey.bytes]).toEqual([hops, 10, 80])
+  })
+
+  it('tell of an answer that is lost after a bridge flooded it, unless another copy arrives', () => {
+    const { network: { recorder }, a, b } = pair()
+    const packet = (source: string, destination: string): IpPacket => ({
+      kind: 'ip', version: 4, source, destination, ttl: 64, tos: 0, identification: 1, dontFragment: true, payload: { kind: 'udp', sourcePort: 1, destinationPort: 2, data: new Uint8Array(0) }, meta: { mark: 0 },
+    })
+    const drop = { stage: 'drop', text: 'no', before: recorder.header(packet('10.0.0.2', '10.0.0.1')), explanation: 'drop-policy' } as const
+    const question = packet('10.0.0.1', '10.0.0.2')
+    const { journey } = recorder.begin(a, question)
+    recorder.delivered(b, question)
+    const answer = packet('10.0.0.2', '10.0.0.1')
+    const trail = recorder.begin(b, answer, { answers: journey })
+    const [one, other] = [1, 2].map(() => ({ ...answer, meta: { ...answer.meta, trail: recorder.fork(trail) } }))
+    recorder.fail(a, one!, 'dropped', 'drop-policy', { ...drop })
+    expect(journey).toMatchObject({ verdict: 'dropped', reason: 'drop-policy' })
+    recorder.delivered(a, other!)
+    expect([journey.verdict, journey.reason]).toEqual(['delivered', undefined])
+    recorder.fail(a, { ...answer, meta: { ...answer.meta, trail: recorder.fork(trail) } }, 'dropped', 'drop-policy', { ...drop })
+    expect(journey.verdict).toBe('delivered')
   })
 
   it('tell of a later packet that fails, and of the one that arrives again', () => {

@@ -106,7 +106,10 @@ export class JourneyRecorder implements Recorder {
     this.#write(trail, place, hop)
     // A lost answer does not hide why the question was answered so.
     if (trail.direction === 'reply' && hasFailed(journey)) return this.#keep(trail)
-    if ((trail as CopiedTrail).copied && journey.verdict === 'delivered') return
+    if ((trail as CopiedTrail).copied && journey.verdict === 'delivered') {
+      if (trail.direction === 'forward' || (journey as RecordedJourney).answered === 'yes') return
+      ;(journey as RecordedJourney).answered = 'a copy failed'
+    }
     this.#keep(trail)
     journey.verdict = verdict
     journey.reason = reason
@@ -131,6 +134,14 @@ export class JourneyRecorder implements Recorder {
       journey.reason = undefined
       journey.sourceSeenByServer = packet.source
       this.#arrived(place, journey, packet)
+    } else {
+      const recorded = journey as RecordedJourney
+      // the right copy came after a wrong one was dropped
+      if (recorded.answered === 'a copy failed') {
+        journey.verdict = 'delivered'
+        journey.reason = undefined
+      }
+      recorded.answered = 'yes'
     }
     this.log.changed(journey)
   }
