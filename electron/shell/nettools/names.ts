@@ -32,6 +32,7 @@ function* fromDns(process: Process, address: string): Task<string | undefined> {
 /** An address that a person wrote, or what the resolver makes of a name. */
 export function* addressOf(process: Process, host: string, family?: 4 | 6): Task<{ address: string } | ResolveFailure> {
   const literal = canonicalIp(host)
+  if (literal !== undefined && family !== undefined && literal.includes(':') !== (family === 6)) return { error: 'EAI_NONAME', message: 'Address family for hostname not supported' }
   if (literal !== undefined) return { address: literal }
   const resolved = yield* resolveHost(process, host, family === undefined ? {} : { family })
   return 'error' in resolved ? resolved : { address: resolved.addresses[0]! }

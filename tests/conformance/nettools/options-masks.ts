@@ -26,4 +26,6 @@ export const MASKS: Readonly<Record<string, Mask>> = {
   // a real bridge asks for multicast groups; what later kernels than Debian 12's count, and what this TCP does not know of itself
   snmp: (text) => text.replace(/^    OutTransmits: .*\n|^MPTcpExt:\n|^    \d+ (packet headers predicted|acknowledgments not containing .*|predicted acknowledgments|delayed acks sent)\n|^    TCP\w+: \d+\n|^    \d+ TCP sockets finished .*\n/gm, '').replace(/\d+ total packets/, 'N total packets').replace(/^ *(InOctets|InNoECTPkts): \d+\n/gm, ''),
   interfaces: (text) => macs(text).replace(/(packets|bytes|dropped)([ :])\d+( {0,1}\([\d.]+ [KMGT]?i?B\))?/g, '$1$2N').replace(/ +\d+( +\d+){3} +\d+( +\d+){3} (B?L?M?O?R?U?)$/gm, ' N $3'),
+  report: (text) => macs(text).replace(/Start: .*/, 'Start: T').replace(/(HOST: )\S+( *)/, (_, head: string) => `${head}HOST`).replace(/( +\d+\.\d){5}$/gm, ' T').replace(/"src": .*|"(Last|Avg|Best|Wrst|StDev)": .*/g, '"T"').replace(/(,\d+\.\d\d){5}$/gm, ',T').replace(/OK,|\d{10}/g, ''),
+  ipset: (text) => sortedRuns(text.replace(/initval 0x[0-9a-f]+|<initval>0x[0-9a-f]+/g, 'initval'), /^(\d+\.|add |<member>)/),
 }

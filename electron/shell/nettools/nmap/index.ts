@@ -1,9 +1,11 @@
 import { capable, type Process, type Task } from '../../../engine/cluster.ts'
 import { addressOf, nameOfAddress } from '../names.ts'
+import { commonPorts } from './common-ports.ts'
+import { HELP, VERSION } from './help.ts'
 import { parsePorts, portName } from './ports.ts'
 import { discover, scan, type Host, type PortState } from './scan.ts'
 
-interface Options { technique: 'connect' | 'syn' | 'none'; ports: number[] | undefined; portText: string; skipDiscovery: boolean; names: boolean; onlyOpen: boolean; grepable: boolean; /** Said after the first line. */ refused?: Refusal }
+interface Options { technique: 'connect' | 'syn' | 'none' | 'list'; ports: number[] | undefined; skipDiscovery: boolean; names: boolean; onlyOpen: boolean; grepable: boolean; /** The first and the last line are those of a file. */ normal: boolean; /** Said after the first line. */ refused?: Refusal }
 type Target = { address: string; name?: string }
 
 class Refusal extends Error {
@@ -41,29 +43,37 @@ function* run(process: Process): Task<number> {
   const started = process.clock.now
   const date = new Date(process.clock.epoch + started).toISOString()
   const long = (ms: number): string => new Date(process.clock.epoch + ms).toUTCString().replace(/^(\w+), (\d+) (\w+) (\d+) ([\d:]+) GMT$/, (_, day: string, d: string, month: string, year: string, time: string) => `${day} ${month} ${d} ${time} ${year}`)
-  const head = options.grepable ? `# Nmap 7.93 scan initiated ${long(started)} as: ${process.argv.join(' ')}\n` : `Starting Nmap 7.93 ( https://nmap.org ) at ${date.slice(0, 10)} ${date.slice(11, 16)} UTC\n`
+  const head = options.grepable || options.normal ? `# Nmap 7.93 scan initiated ${long(started)} as: ${process.argv.join(' ')}\n` : `Starting Nmap 7.93 ( https://nmap.org ) at ${date.slice(0, 10)} ${date.slice(11, 16)} UTC\n`
   yield* process.print(head)
   if (options.refused) throw options.refused
   const targets: Target[] = []
   for (const word of words) targets.push(...(yield* targetsOf(process, word)))
   if (targets.length === 0) yield* process.printError('WARNING: No targets were specified, so 0 hosts scanned.\n')
+  if (options.technique === 'list') {
+    for (const { address, name } of targets) yield* process.print(`Nmap scan report for ${name === undefined ? address : `${name} (${address})`}\n`)
+    yield* process.print(`Nmap done: ${targets.length} IP address${targets.length === 1 ? '' : 'es'} (0 hosts up) scanned in ${((process.clock.now - started) / 1000).toFixed(2)} seconds\n`)
+    return 0
+  }
   const hosts: (Host & Target)[] = []
   for (const target of targets) {
     const host = options.skipDiscovery ? { up: true } : yield* discover(process, target.address)
     hosts.push({ ...host, ...target })
   }
+  // the own address is on no wire: its turn comes after those that are
+  const local = (host: Target): number => Number(process.network.isLocal(host.address))
+  if (!options.skipDiscovery) hosts.sort((a, b) => local(a) - local(b))
   for (const host of hosts) if (host.up) yield* report(process, host, options)
   const up = hosts.filter((h) => h.up).length
   if (up === 0 && targets.length > 0 && !options.grepable) yield* process.print('Note: Host seems down. If it is really up, but blocking our ping probes, try -Pn\n'.repeat(targets.length === 1 ? 1 : 0))
   const count = `${targets.length} IP address${targets.length === 1 ? '' : 'es'} (${up} host${up === 1 ? '' : 's'} up)`
   const took = ((process.clock.now - started) / 1000).toFixed(2)
-  yield* process.print(options.grepable ? `# Nmap done at ${long(process.clock.now)} -- ${count} scanned in ${took} seconds\n` : `Nmap done: ${count} scanned in ${took} seconds\n`)
+  yield* process.print(options.grepable || options.normal ? `# Nmap done at ${long(process.clock.now)} -- ${count} scanned in ${took} seconds\n` : `Nmap done: ${count} scanned in ${took} seconds\n`)
   return 0
 }
 
 function* report(process: Process, host: Host & Target, options: Options): Task {
   const reverse = options.names ? yield* nameOfAddress(process, host.address) : undefined
-  const result = options.technique === 'none' ? undefined : yield* scan(process, host.address, options.ports!, options.technique)
+  const result = options.technique === 'none' || options.technique === 'list' ? undefined : yield* scan(process, host.address, options.ports!, options.technique)
   const name = host.name ?? reverse
   const states = result?.ports ?? new Map<number, PortState>()
   if (options.onlyOpen && result && ![...states.values()].includes('open')) return
@@ -131,23 +141,30 @@ function* targetsOf(process: Process, word: string): Task<Target[]> {
   return out
 }
 
-const HELP = 'Nmap 7.93 ( https://nmap.org )\nUsage: nmap [Scan Type(s)] [Options] {target specification}\n  -sn: Ping Scan - disable port scan\n  -sS/sT: TCP SYN/Connect() scans\n  -Pn: Treat all hosts as online -- skip host discovery\n  -p <port ranges>: Only scan specified ports\n  -n: Never do DNS resolution\n  --open: Only show open ports\n  -oG -: Grepable output\n'
 
 function parse(process: Process): { options: Options; words: string[]; help?: string } {
   const root = capable(process, 'NET_RAW')
-  const options: Options = { technique: root ? 'syn' : 'connect', ports: undefined, portText: '', skipDiscovery: false, names: true, onlyOpen: false, grepable: false }
+  const options: Options = { technique: root ? 'syn' : 'connect', ports: undefined, skipDiscovery: false, names: true, onlyOpen: false, grepable: false, normal: false }
   const words: string[] = []
   const args = process.argv.slice(1)
   if (args.length === 0) return { options, words, help: HELP }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (arg === '-h' || arg === '--help') return { options, words, help: HELP }
-    if (arg === '-V' || arg === '--version') return { options, words, help: 'Nmap version 7.93 ( https://nmap.org )\n' }
+    if (arg === '-V' || arg === '--version') return { options, words, help: VERSION }
     if (arg === '-sT') options.technique = 'connect'
     else if (arg === '-sS') {
       if (!root) throw new Refusal('You requested a scan type which requires root privileges.\nQUITTING!\n', 1)
       options.technique = 'syn'
     } else if (arg === '-sn' || arg === '-sP') options.technique = 'none'
+    else if (arg === '-sL') options.technique = 'list'
+    else if (arg === '-F') options.ports = commonPorts(100)
+    else if (arg === '--top-ports' || arg.startsWith('--top-ports=')) {
+      const count = Number(arg.includes('=') ? arg.slice(12) : args[++i])
+      if (!(count >= 1)) throw new Refusal('--top-ports should be an integer 1 or greater\nQUITTING!\n', 1)
+      if (count > 1000) throw notSimulated('--top-ports of more than 1000')
+      options.ports = commonPorts(Math.floor(count))
+    } else if (/^-T[^0-5]/.test(arg)) throw new Refusal('Unknown timing mode (-T argument).  Use either "Paranoid", "Sneaky", "Polite", "Normal", "Aggressive", "Insane" or a number from 0 (Paranoid) to 5 (Insane)\nQUITTING!\n', 1)
     else if (arg === '-Pn' || arg === '-PN' || arg === '-P0') options.skipDiscovery = true
     else if (arg === '-n') options.names = false
     else if (arg === '--open') options.onlyOpen = true
@@ -155,16 +172,19 @@ function parse(process: Process): { options: Options; words: string[]; help?: st
     else if (arg === '-oG' || arg === '-oN') {
       if (args[++i] !== '-') throw notSimulated(`${arg} to a file`)
       options.grepable = arg === '-oG'
+      options.normal = arg === '-oN'
     } else if (arg.startsWith('-p')) {
-      options.portText = arg.length > 2 ? arg.slice(2) : (args[++i] ?? '')
-      options.ports = parsePorts(options.portText) ?? []
-      if (options.ports.length === 0) options.refused = new Refusal(`Error #486: Your port specifications are illegal.  Example of proper form: "-100,200-1024,T:3000-4000,U:60000-"\nQUITTING!\n`, 1)
+      const text = arg.length > 2 ? arg.slice(2) : args[++i]
+      if (text === undefined) throw new Refusal("nmap: option requires an argument -- 'p'\nSee the output of nmap -h for a summary of options.\n", 255)
+      const ports = parsePorts(text)
+      if (typeof ports === 'string') options.refused = new Refusal(`${ports}\nQUITTING!\n`, 1)
+      else options.ports = ports
     } else if (/^-T[0-5]$/.test(arg) || arg === '-r' || arg === '-4' || arg === '-6') continue
-    else if (/^-(s[A-Z]|[AOFvdefgDSbi6R]|P[A-Z]|o[A-Z]|i[LR])/.test(arg) || /^--(top-ports|script|traceroute|reason|max-retries|min-rate|max-rate|host-timeout|exclude|source-port|version-|dns-servers|system-dns|packet-trace|iflist|ttl|mtu|data)/.test(arg)) throw notSimulated(arg)
+    else if (/^-(s[A-Z]|[AOvdefgDSbi6R]|P[A-Z]|o[A-Z]|i[LR])/.test(arg) || /^--(script|traceroute|reason|max-retries|min-rate|max-rate|host-timeout|exclude|source-port|version-|dns-servers|system-dns|packet-trace|iflist|ttl|mtu|data)/.test(arg)) throw notSimulated(arg)
     else if (arg.startsWith('--')) throw new Refusal(`nmap: unrecognized option '${arg}'\nSee the output of nmap -h for a summary of options.\n`, 255)
     else if (arg.startsWith('-') && arg !== '-') throw new Refusal(`nmap: invalid option -- '${arg[1]}'\nSee the output of nmap -h for a summary of options.\n`, 255)
     else words.push(arg)
   }
-  if (options.technique !== 'none' && options.ports === undefined) throw notSimulated("without -p (its list of the 1,000 commonest ports)")
+  options.ports ??= commonPorts(1000)
   return { options, words }
 }

@@ -42,10 +42,16 @@ export function* mtr(process: Process): Task<number> {
     yield* process.printError(`mtr: invalid argument: '${bad}'\n`)
     return 1
   }
+  const problem = Number(value('i') ?? 1) <= 0 ? 'wait time must be positive' : Number(value('P') ?? 1) < 1 || Number(value('P') ?? 1) > 65_535 ? `Illegal port number: ${value('P')!}` : undefined
+  if (problem !== undefined) {
+    yield* process.printError(`mtr: ${problem}\n`)
+    return 1
+  }
   const found = yield* addressOf(process, host, has('6') ? 6 : has('4') ? 4 : undefined)
   if ('error' in found) {
     yield* process.printError(`mtr: Failed to resolve host: ${host}: ${found.message}\n`)
-    return 1
+    // it goes on to the next host, of which there is none
+    return found.error === 'EAI_NONAME' && found.message.startsWith('Address family') ? 0 : 1
   }
   const started = process.clock.now
   const method: Method = has('u') ? 'udp' : has('T') ? 'tcp' : 'icmp'

@@ -11,28 +11,35 @@ const TRIES = 3
 
 /** tracepath(8), iputils 20221126: whole packets that must not be cut, so that the path's MTU shows. */
 export function* tracepath(process: Process): Task<number> {
-  const parsed = getopt(process.argv.slice(1), '46bnl:m:p:V')
+  const parsed = getopt(process.argv.slice(1), '46bhnl:m:p:V')
   const fail = function* (text: string, code: number): Task<number> {
     yield* process.printError(text)
     return code
   }
-  if ('invalid' in parsed) return yield* fail(`tracepath: invalid option -- '${parsed.invalid}'\n${TRACEPATH_USAGE}`, 255)
+  if ('invalid' in parsed) return yield* fail(`tracepath: invalid option -- '${parsed.invalid[0]}'\n${TRACEPATH_USAGE}`, 255)
   if ('missing' in parsed) return yield* fail(`tracepath: option requires an argument -- '${parsed.missing}'\n${TRACEPATH_USAGE}`, 255)
   const value = (o: string): string | undefined => parsed.options.findLast((p) => p.name === o)?.value
   if (value('V') !== undefined) {
-    yield* process.print('tracepath from iputils 20221126\n')
+    yield* process.print('tracepath from iputils 20221126\nlibcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes\n')
     return 0
   }
-  if (parsed.operands.length !== 1) return yield* fail(TRACEPATH_USAGE, 255)
+  if (parsed.operands.length !== 1 || value('h') !== undefined) return yield* fail(TRACEPATH_USAGE, 255)
   const [host, portInName] = (parsed.operands[0]!.includes(':') && parsed.operands[0]!.includes('.') ? [parsed.operands[0]!] : parsed.operands[0]!.split('/')) as [string, string?]
   const found = yield* addressOf(process, host, value('6') !== undefined ? 6 : value('4') !== undefined ? 4 : undefined)
   if ('error' in found) return yield* fail(`tracepath: ${host}: ${found.message}\n`, 1)
-  const numbers = { l: [1, 65_535], m: [0, 255], p: [0, 65_535] } as const
+  const numbers = { l: [1, 2_147_483_647], m: [0, 255], p: [0, 65_535] } as const
   for (const [name, [low, high]] of Object.entries(numbers)) {
     const text = value(name)
     if (text === undefined) continue
-    if (!/^\d+$/.test(text)) return yield* fail(`tracepath: invalid argument: '${text}'\n`, 255)
-    if (Number(text) < low || Number(text) > high) return yield* fail(`tracepath: invalid argument: '${text}': out of range: ${low} <= value <= ${high}\n`, 255)
+    if (!/^\d+$/.test(text)) return yield* fail(`tracepath: invalid argument: '${text}'\n`, 1)
+    if (Number(text) < low || Number(text) > high) return yield* fail(`tracepath: invalid argument: '${text}': out of range: ${low} <= value <= ${high}\n`, 1)
+  }
+  const least = found.address.includes(':') ? 48 : 28
+  if (value('l') !== undefined && Number(value('l')) <= least) return yield* fail(`tracepath: pktlen must be within: ${least} < value <= 2147483647\n`, 1)
+  // more than a packet can have is not sent
+  if (Number(value('l') ?? 0) > 65_535) {
+    yield* process.print(` 1:  send failed\n     Resume: pmtu ${value('l')!} \n`)
+    return 0
   }
   const number = (name: string, otherwise: number): number => Number(value(name) ?? otherwise)
   const path = new Path(process, found.address, { length: value('l') === undefined ? undefined : number('l', 0), port: number('p', portInName === undefined ? 44444 : Number(portInName)), most: number('m', 30), numeric: value('n') !== undefined, both: value('b') !== undefined })
@@ -120,7 +127,7 @@ class Path {
     const { reply } = probe
     if (!reply) return 'silence'
     const name = this.#options.numeric ? undefined : yield* nameOfAddress(this.#process, reply.source, this.#names)
-    const who = this.#options.numeric ? reply.source : this.#options.both ? `${name ?? '???'} (${reply.source})` : (name ?? '???')
+    const who = this.#options.numeric ? (this.#options.both ? `${reply.source} (???)` : reply.source) : this.#options.both ? `${name ?? '???'} (${reply.source})` : (name ?? '???')
     const head = `${String(ttl).padStart(2)}:  ${who.padEnd(52)}${(reply.at - probe.sentAt).toFixed(3).padStart(7)}ms`
     const { error } = reply
     const v6 = this.#address.includes(':')

@@ -22,6 +22,8 @@ interface Options {
   device: string | undefined
   sourcePort: number | undefined
   sendWait: number
+  /** To neighbours alone. */
+  bypass?: boolean
   family: 4 | 6 | undefined
 }
 
@@ -40,7 +42,7 @@ const SHORT: Readonly<Record<string, string>> = byName({
 const LONG: Readonly<Record<string, string>> = byName({
   debug: 'd', 'dont-fragment': 'F', first: 'f', gateway: 'g', icmp: 'I', tcp: 'T', interface: 'i', 'max-hops': 'm', 'sim-queries': 'N', port: 'p', tos: 't', flowlabel: 'l', wait: 'w', queries: 'q', source: 's', sendwait: 'z', extensions: 'e', 'as-path-lookups': 'A', module: 'M', options: 'O', udp: 'U', dccp: 'D', protocol: 'P', version: 'V',
 })
-const NOT_SIMULATED = 'dglreAODP'
+const NOT_SIMULATED = 'gAODP'
 
 /** traceroute(8), the one of Debian 12 (Dmitry Butskoy's, 2.1.2). */
 export function* traceroute(process: Process): Task<number> {
@@ -56,7 +58,7 @@ export function* traceroute(process: Process): Task<number> {
 function* run(process: Process): Task<number> {
   const { options, operands } = parse(process.argv.slice(1))
   if (operands === undefined) {
-    yield* (options === 'version' ? process.print('Modern traceroute for Linux, version 2.1.2\nCopyright (c) 2016  Dmitry Butskoy,   License: GPL v2 or any later\n') : process.printError(TRACEROUTE_USAGE))
+    yield* process.printError(options === 'version' ? 'Modern traceroute for Linux, version 2.1.2\nCopyright (c) 2016  Dmitry Butskoy,   License: GPL v2 or any later\n' : TRACEROUTE_USAGE)
     return 0
   }
   const [hostWord, lengthWord] = operands as [{ text: string; at: number }, { text: string; at: number }?]
@@ -73,9 +75,7 @@ function* run(process: Process): Task<number> {
   if (options.most < options.first || options.first < 1) throw new Refusal('first hop out of range\n')
   if (options.most > 255) throw new Refusal('max hops cannot be more than 255\n')
   if (options.queries < 1 || options.queries > 10) throw new Refusal('no more than 10 probes per hop\n')
-  if (options.device !== undefined && !process.network.links.has(options.device)) throw new Refusal(`setsockopt SO_BINDTODEVICE: No such device\n`, 1)
   if (options.method === 'tcp' && !capable(process, 'NET_RAW')) throw new Refusal("You do not have enough privileges to use this traceroute method.\nsocket: Operation not permitted\n", 1)
-  if (options.source !== undefined && !process.network.isLocal(options.source)) throw new Refusal('bind: Cannot assign requested address\n', 1)
 
   const prober = new Prober(process, address, {
     method: options.method, length: Math.max(length, header + 8), port: options.port ?? (options.method === 'tcp' ? 80 : options.constantPort ? 53 : 33434), constantPort: options.constantPort,
@@ -84,6 +84,10 @@ function* run(process: Process): Task<number> {
   })
   yield* process.print(`traceroute to ${host} (${address}), ${options.most} hops max, ${Math.max(length, header + 8)} byte packets`)
   try {
+    // the line has begun when the socket is made
+    if (options.device !== undefined && !process.network.links.has(options.device)) throw new Refusal('\nsetsockopt SO_BINDTODEVICE: No such device\n', 1)
+    if (options.source !== undefined && !process.network.isLocal(options.source)) throw new Refusal('\nbind: Cannot assign requested address\n', 1)
+    if (options.bypass && process.network.routes.lookup(address)?.via !== undefined) throw new Refusal('\nconnect: Network is unreachable\n', 1)
     return yield* probe(process, prober, options, v6)
   } finally {
     prober.close()
@@ -233,6 +237,9 @@ function set(options: Options, name: string, value: string, written: string, at:
       options.constantPort = value === 'udp'
       break
     case 'i': options.device = value; break
+    // debugging of sockets, MPLS labels that nobody here has, a label of IPv6
+    case 'd': case 'e': case 'l': break
+    case 'r': options.bypass = true; break
     case 'm': options.most = number(value, written, at); break
     case 'N': options.parallel = Math.max(1, number(value, written, at)); break
     case 'n': options.numeric = true; break
@@ -242,6 +249,7 @@ function set(options: Options, name: string, value: string, written: string, at:
     case 't': options.tos = number(value, written, at); break
     case 'w': {
       const parts = value.split(',').map(Number)
+      if (parts.some((p) => p < 0)) throw new Refusal(`bad wait specifications \`${[parts[0] ?? 5, parts[1] ?? 0, parts[2] ?? 0].join(',')}' used\n`)
       if (parts.some((p) => !(p >= 0))) throw new Refusal(`Cannot handle \`${written}' option with arg \`${value}' (argc ${at})\n`)
       options.wait = [parts[0] ?? 5, parts[1] ?? (parts.length === 1 ? 0 : 3), parts[2] ?? (parts.length === 1 ? 0 : 10)]
       break
