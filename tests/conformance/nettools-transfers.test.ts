@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest'
+import { createProgramTable } from '../../electron/engine/machine/programs.ts'
+import { registerCoreutils } from '../../electron/shell/coreutils/index.ts'
 import { sameAs, type Mask } from './nettools/compare.ts'
 import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
 
@@ -22,10 +24,16 @@ describe.skipIf(!available)('the real ones agree', () => {
   let here: World
   beforeAll(async () => {
     there = realWorld()
-    here = simulatedWorld()
+    const tools = createProgramTable()
+    registerCoreutils(tools)
+    here = simulatedWorld(Object.fromEntries(['cat', 'truncate'].map((name) => [name, tools.find(name)!])))
     for (const world of [there, here]) {
       world.file('p1', '/etc/hostname', 'content of it\n')
       world.file('p1', '/etc/hosts', '<html>\n')
+      world.file('p1', '/etc/issue', `# options\nurl = "http://10.244.2.2:5950/plain"\n-s\nheader = "X-A: 1"\nwrite-out "%{http_code}\\n"\n`)
+      await world.site('p3', 5950, {
+        '/plain': page('200 OK', '', 'hello'), '/part': page('200 OK', '', '0123456789'), '/part RANGE': page('206 Partial Content', 'Content-Range: bytes 4-9/10\r\n', '456789'), '/past': page('200 OK', '', 'hello'), '/past RANGE': page('416 Range Not Satisfiable', '', 'no'),
+      })
       for (const [port, answer] of Object.entries(SERVERS)) await world.serve('p3', Number(port), answer)
     }
     await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -59,6 +67,15 @@ describe.skipIf(!available)('the real ones agree', () => {
       `curl --retry 1 ${at(5901)}/`, `curl -sS --retry 1 ${at(5901)}/`, `curl -f --retry 1 --retry-delay 1 ${at(5901)}/`, `curl --retry 1 ${at(5909)}/`, `curl --retry 1 ${at(5999)}/`, `curl --retry 1 --retry-connrefused ${at(5999)}/`, `curl --retry 1 --retry-all-errors -f ${at(5907)}/`,
       `curl --retry 1 --retry-delay 1 -m 0.5 ${at(5904)}/`, `curl --retry x ${at(5900)}/`, `curl --retry-delay x ${at(5900)}/`, `curl --retry 3 --retry-max-time 1 ${at(5901)}/`, `curl --max-redirs x ${at(5900)}/`, `curl --retry 1 -o out ${at(5901)}/`,
       `curl -svf ${at(5907)}/`, `curl -sv ${at(5910)}/`, `curl -sS -L --max-redirs 0 ${at(5906)}/`, `curl -sS https://10.244.2.2:5900/`, `curl -sS ftpx://10.244.2.2/`, 'curl -sS http://', 'curl -sS http://10.244.2.2:99999/', `curl -sv -L -w '%{num_redirects} %{num_connects} %{size_header} %{size_request} %{http_code}' ${at(5911)}/`,
+    ], spent)
+  })
+
+  describe('on several, and the rest of one', () => {
+    const site = 'http://10.244.2.2:5950'
+    same('p1', [
+      `curl -s ${site}/plain --next -d a=b ${site}/echo`, `curl -s ${site}/plain -: -I ${site}/plain`, `curl -sv -H 'X-A: 1' ${site}/plain --next ${site}/echo`, `curl -s ${site}/plain --next`, `curl -s ${site}/nope -f --next ${site}/plain`, 'curl -K /etc/issue', `curl -K /etc/issue ${site}/echo`, 'curl -sK /etc/issue', 'curl -K /nope', 'curl -K', `curl -s -Z ${site}/plain ${site}/plain`, `curl -sS -Z --parallel-max 1 ${site}/plain ${site}/echo`, 'curl -sS -Z http://10.244.2.2:5998/', `curl --parallel-max x ${site}`,
+      `curl -s -o part ${site}/part`, 'truncate -s 4 part', `curl -sS -C - -o part ${site}/part`, 'cat part', `curl -sv -C 4 ${site}/part`, `curl -sS -C 3 ${site}/plain`, `curl -sS -C 5 -o past ${site}/past`, `curl -C x ${site}/plain`, `curl -sS -C - -o fresh ${site}/plain`, `curl -sS --proto =https ${site}/plain`, `curl -sS --proto -all,http ${site}/plain`, `curl -s --proto '=http,https' ${site}/plain`,
+      `curl -sG --data-urlencode 'q=a b&c' -d x=1 ${site}/echo`, `curl -s --json '{"a":1}' ${site}/echo`, `curl -s --json a --json b -H 'Accept: x/y' ${site}/echo`, `curl -s --data-urlencode =a/b --data-urlencode c@/etc/hostname ${site}/echo`, `curl -s '${site}/{plain,part}' -o '#1.txt'`, 'cat plain.txt part.txt', `curl -s '${site}/echo[1-3:2]'`, `curl -s '${site}/echo[a-'`, `curl -sg '${site}/echo{x}'`,
     ], spent)
   })
 

@@ -115,6 +115,6 @@ function* urlEncoded(given: string, read: (name: string) => Task<string | undefi
   const name = at ? given.slice(0, at.index) : ''
   const text = !at ? given : at[0] === '=' ? given.slice(at.index + 1) : yield* read(given.slice(at.index + 1))
   if (text === undefined) return undefined
-  const bytes = [...encodeUtf8(text)].map((b) => (/[\w.~-]/.test(String.fromCharCode(b)) && b < 128 ? String.fromCharCode(b) : b === 32 ? '+' : `%${b.toString(16).padStart(2, '0')}`)).join('')
+  const bytes = [...encodeUtf8(text)].map((b) => (/[\w.~-]/.test(String.fromCharCode(b)) && b < 128 ? String.fromCharCode(b) : b === 32 ? '+' : `%${b.toString(16).toUpperCase().padStart(2, '0')}`)).join('')
   return name === '' ? bytes : `${name}=${bytes}`
 }

@@ -2,14 +2,19 @@
 
 const MOST = 100_000
 
-export function expandUrl(text: string): string[] | { error: string } {
-  let urls = ['']
+/** A URL, and what it has of each brace and bracket, which #1, #2, … of -o stand for. */
+export interface Expanded { url: string; parts: readonly string[] }
+
+export function expandUrl(text: string): Expanded[] | { error: string } {
+  let urls: Expanded[] = [{ url: '', parts: [] }]
+  const add = (plain: string): void => void (urls = urls.map(({ url, parts }) => ({ url: url + plain, parts })))
+  const each = (choices: readonly string[]): void => void (urls = urls.flatMap(({ url, parts }) => choices.map((c) => ({ url: url + c, parts: [...parts, c] }))))
   let at = 0
   const bad = (what: string, where: number): { error: string } => ({ error: `${what} in URL position ${where}:\n${text}\n${' '.repeat(where - 1)}^` })
   while (at < text.length) {
     const letter = text[at]!
     if (letter === '\\' && /[{}[\]]/.test(text[at + 1] ?? '')) {
-      urls = urls.map((u) => u + text[at + 1]!)
+      add(text[at + 1]!)
       at += 2
       continue
     }
@@ -18,22 +23,22 @@ export function expandUrl(text: string): string[] | { error: string } {
       const end = text.indexOf('}', at)
       if (end < 0) return bad('unmatched brace', at + 1)
       const choices = text.slice(at + 1, end).split(',')
-      urls = urls.flatMap((u) => choices.map((choice) => u + choice))
+      each(choices)
       at = end + 1
     } else if (letter === '[') {
       const address = /^\[[0-9a-f]*:[0-9a-f:.]*(%[^\]]*)?\]/i.exec(text.slice(at))
       if (address) {
-        urls = urls.map((u) => u + address[0])
+        add(address[0])
         at += address[0].length
         continue
       }
       const values = range(text.slice(at))
       if (!values) return bad('bad range', at + 2)
-      urls = urls.flatMap((u) => values.list.map((v) => u + v))
+      each(values.list)
       at += values.length
     } else {
       const plain = /^[^{}[\]\\]+|^./.exec(text.slice(at))![0]
-      urls = urls.map((u) => u + plain)
+      add(plain)
       at += plain.length
     }
     if (urls.length > MOST) return bad('range overflow', at + 1)

@@ -1,11 +1,12 @@
 import { headerOf, encodeUtf8, type Process, type Task } from '../../../engine/cluster.ts'
 import { prepare, upload as readUpload, uploadUrl } from './body.ts'
+import { withConfigs } from './config-file.ts'
 import { CookieJar } from './cookies.ts'
 import { expandUrl } from './glob.ts'
 import { proxyVariable } from '../proxy-variable.ts'
-import { Meter } from './meter.ts'
+import { Meter, PARALLEL_HEADER, parallelLine } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
-import { Output, readInputText } from './output.ts'
+import { Output, readInputText, remoteName } from './output.ts'
 import type { Sent } from './request.ts'
 import { ConnectionPool, emptyResult, transfer, type CurlError, type Result } from './transfer.ts'
 import { parseUrl, redirectTarget } from './url.ts'
@@ -35,7 +36,42 @@ const HELP = `Usage: curl [options...] <url>
 
 /** curl(1), 7.88.1, for http and https. */
 export function* curl(process: Process): Task<number> {
-  const parsed = parseCurl(process.argv.slice(1))
+  const args = yield* withConfigs(process, process.argv.slice(1))
+  if ('missing' in args) {
+    yield* process.printError(`curl: cannot read config from '${args.missing}'\ncurl: option -K: error encountered when reading a file\ncurl: try 'curl --help' or 'curl --manual' for more information\n`)
+    return 26
+  }
+  const shared: Shared = { pool: new ConnectionPool() }
+  const groups = operations(args)
+  let code = 0
+  for (const group of groups) {
+    code = yield* operation(process, group, shared)
+    if (code === 69 || code === 2) break
+  }
+  shared.pool.closeAll()
+  return code
+}
+
+/** What all operations of a command line share. */
+interface Shared { pool: ConnectionPool }
+
+/** --next: what stands between are operations of their own; -s, -S, -v and -Z are of all. */
+function operations(args: readonly string[]): string[][] {
+  const groups: string[][] = [[]]
+  for (const [i, arg] of args.entries()) {
+    if (arg === '--next' || arg === '-:') groups.push([])
+    else if (arg === '--') {
+      groups.at(-1)!.push(...args.slice(i))
+      break
+    } else groups.at(-1)!.push(arg)
+  }
+  if (groups.length === 1) return groups
+  const common = new Set(groups.flatMap((g) => g.flatMap((a) => (/^-[sSvZ]+$/.test(a) ? [...a.slice(1)].map((l) => `-${l}`) : ['--silent', '--show-error', '--verbose', '--parallel'].includes(a) ? [a] : []))))
+  return groups.map((g) => [...common, ...g])
+}
+
+function* operation(process: Process, args: readonly string[], shared: Shared): Task<number> {
+  const parsed = parseCurl(args)
   if ('show' in parsed) {
     yield* process.print(parsed.show === 'help' ? HELP : VERSION)
     return 0
@@ -55,19 +91,69 @@ export function* curl(process: Process): Task<number> {
   const ready = yield* prepare(process, options, warn)
   if ('code' in ready) return yield* refuse(process, ready)
   const verbose = new Verbose(process, options.verbose)
-  const run: Run = { process, options, warn, pool: new ConnectionPool(), verbose, sent: ready.sent, cookies: yield* cookieJar(process, options, verbose) }
+  const run: Run = { process, options, warn, pool: shared.pool, verbose, sent: ready.sent, cookies: yield* cookieJar(process, options, verbose) }
+  return yield* options.parallel ? together(run) : inTurn(run)
+}
+
+function* inTurn(run: Run): Task<number> {
   let code = 0
-  for (const { url, index, error } of spread(options)) {
-    const proxy = proxyFor(process, options, url)
-    if (proxy !== undefined) {
-      yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
-      code = 69
-      break
-    }
-    code = error === undefined ? yield* tried(run, url, index) : yield* complain(process, options, { code: 3, text: error })
+  for (const asked of spread(run.options)) {
+    code = yield* single(run, asked)
+    if (code === 69) break
   }
-  run.pool.closeAll()
   return code
+}
+
+/** -Z: as many at once as are allowed; the last failure is the exit code. */
+function* together(run: Run): Task<number> {
+  const { process, options } = run
+  const waiting = [...spread(options)]
+  const count = waiting.length
+  let [done, code] = [0, 0]
+  const began = process.clock.now
+  const meters: Meter[] = []
+  // -s does not turn it off
+  const show = (end: string): Task => (options.noMeter ? nothing() : process.printError(parallelLine(meters, count, count - done, process.clock.now - began) + end))
+  if (!options.noMeter) yield* process.printError(PARALLEL_HEADER)
+  yield* show('')
+  const work = function* (): Task {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      // each has a connection of its own for as long as it takes
+      const mine = { ...run, meters, pool: new ConnectionPool() }
+      const now = yield* single(mine, next)
+      mine.pool.closeAll()
+      if (now !== 0) code = now
+      done++
+    }
+  }
+  const threads = Array.from({ length: Math.min(waiting.length, options.parallelMax || 50) }, () => process.spawnThread(work()))
+  for (const thread of threads) yield* thread.join()
+  yield* show('\n')
+  return code
+}
+
+interface Asked { url: string; index: number; parts: readonly string[]; error?: string }
+
+function* single(run: Run, { url, index, parts, error }: Asked): Task<number> {
+  const { process, options } = run
+  const proxy = proxyFor(process, options, url)
+  if (proxy !== undefined) {
+    yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
+    return 69
+  }
+  if (error !== undefined) return yield* complain(process, options, { code: 3, text: error })
+  const parsed = parseUrl(url)
+  if (!('error' in parsed) && !options.protocols.has(parsed.scheme)) return yield* complain(process, options, { code: 1, text: `Protocol "${parsed.scheme}" not supported or disabled in libcurl` })
+  const named = parts.length === 0 ? run : { ...run, options: { ...options, output: options.output.map((o) => o?.replace(/#(\d+)/g, (all, n: string) => parts[Number(n) - 1] ?? all) ?? null) } }
+  return yield* tried(options.continueAt === undefined ? named : { ...named, options: resumed(named, url, index) }, url, index)
+}
+
+/** -C: with "Range" from where the file ends. */
+function resumed({ process, options }: Run, url: string, index: number): CurlOptions {
+  const name = options.output[index]
+  const path = name === undefined || name === '-' ? undefined : process.resolve(name ?? remoteName(url))
+  const from = options.continueAt !== 'size' ? options.continueAt! : path !== undefined && process.fs.exists(path) ? process.fs.stat(path).size : 0
+  return from === 0 ? options : { ...options, resumeFrom: from, range: `${from}-` }
 }
 
 /** One curl, with what its transfers share. */
@@ -80,6 +166,8 @@ interface Run {
   /** Of -d and -F. */
   sent: Sent | undefined
   cookies: CookieJar | undefined
+  /** -Z: of all that run at once. */
+  meters?: Meter[]
 }
 
 /** -b FILE, -c: with one of them curl keeps cookies. */
@@ -95,11 +183,11 @@ function* cookieJar(process: Process, options: CurlOptions, verbose: Verbose): T
 }
 
 /** Every URL that is asked for, with the number of the one on the command line that it comes from. */
-function* spread(options: CurlOptions): Generator<{ url: string; index: number; error?: string }, void, void> {
+function* spread(options: CurlOptions): Generator<Asked, void, void> {
   for (const [index, text] of options.urls.entries()) {
-    const urls = options.noGlob ? [text] : expandUrl(text)
-    if ('error' in urls) yield { url: text, index, error: urls.error }
-    else for (const url of urls) yield { url, index }
+    const urls = options.noGlob ? [{ url: text, parts: [] }] : expandUrl(text)
+    if ('error' in urls) yield { url: text, index, parts: [], error: urls.error }
+    else for (const { url, parts } of urls) yield { url, index, parts }
   }
 }
 
@@ -123,7 +211,8 @@ function* tried(run: Run, text: string, index: number): Task<number> {
     sent = read.sent
   }
   const output = new Output(process, options, warn, url, options.output[index])
-  const meter = new Meter(process, !options.silent && !(options.output[index] === undefined && process.terminalOf(1) !== undefined))
+  const meter = new Meter(process, !run.meters && !options.silent && !(options.output[index] === undefined && process.terminalOf(1) !== undefined))
+  run.meters?.push(meter)
   const began = process.clock.now
   let delay = options.retryDelay || 1000
   for (let left = options.retry; ; left--) {

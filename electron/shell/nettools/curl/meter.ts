@@ -63,3 +63,16 @@ function amount(bytes: number): string {
   if (bytes < 100 * K * K) return `${String(Math.floor(bytes / K / K)).padStart(2)}.${Math.floor(((bytes / K) % K) / (K / 10))}M`
   return `${String(Math.floor(bytes / K / K)).padStart(4)}M`
 }
+
+export const PARALLEL_HEADER = 'DL% UL%  Dled  Uled  Xfers  Live Total     Current  Left    Speed\n'
+
+/** Of -Z: all together (src/tool_progress.c). */
+export function parallelLine(meters: readonly Meter[], count: number, running: number, ms: number): string {
+  const sum = (of: (m: Meter) => number): number => meters.reduce((n, m) => n + of(m), 0)
+  const [received, sent, total, toSend] = [sum((m) => m.received), sum((m) => m.sent), sum((m) => m.total), sum((m) => m.uploadTotal)]
+  const percent = (now: number, all: number): string => (all > 0 && meters.length === count ? String(Math.floor((now * 100) / all)) : '--').padEnd(3)
+  const unknown = '--:--:--'
+  const seconds = Math.floor(ms / 1000)
+  const spent = seconds === 0 ? unknown : `${String(Math.floor(seconds / 3600)).padStart(2)}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}`
+  return `\r${percent(received, total)} ${percent(sent, toSend)} ${amount(received)} ${amount(sent)} ${String(count).padStart(5)} ${String(running).padStart(5)}  ${unknown} ${spent} ${unknown} ${amount(ms > 0 ? Math.floor((received * 1000) / ms) : 0)}      `
+}

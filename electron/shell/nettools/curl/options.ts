@@ -5,6 +5,16 @@ export interface CurlOptions {
   urls: string[]
   method: string | undefined
   head: boolean
+  /** -Z, and how many at once. */
+  parallel: boolean
+  parallelMax: number
+  noMeter: boolean
+  /** -C: from this byte on; 'size': as much as there is already. */
+  continueAt: number | 'size' | undefined
+  /** Bytes that are in the file already, which the answer goes on from. */
+  resumeFrom: number
+  /** --proto */
+  protocols: ReadonlySet<string>
   headers: string[]
   data: string | undefined
   /** Its bytes, where they are no text. */
@@ -202,7 +212,19 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'tlsv1.2', false, () => undefined],
   ['', 'tlsv1.3', false, () => undefined],
   ['', 'ssl-no-revoke', false, () => undefined],
-  ['', 'no-progress-meter', false, (o) => void (o.silent = o.showError = true)],
+  ['Z', 'parallel', false, (o) => void (o.parallel = true)],
+  // read before all others; here it lacks its file
+  ['K', 'config', true, () => undefined],
+  ['', 'parallel-immediate', false, () => undefined],
+  ['', 'parallel-max', true, (o, v) => ((o.parallelMax = count(v) ?? -1) < 0 ? NUMERICAL : undefined)],
+  ['C', 'continue-at', true, (o, v) => {
+    if (v !== '-' && count(v) === undefined) return NUMERICAL
+    if (o.range !== undefined) return 'is badly used here'
+    o.continueAt = v === '-' ? 'size' : Number(v)
+    return undefined
+  }],
+  ['', 'proto', true, (o, v) => protocols(o, v)],
+  ['', 'no-progress-meter', false, (o) => void (o.silent = o.showError = o.noMeter = true)],
   ['', 'noproxy', true, (o, v) => void (o.noProxy = v)],
   ['q', 'disable', false, () => undefined],
 ]
@@ -210,9 +232,6 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
 /** Options of the real curl that Podhop's does not have. */
 const NOT_SIMULATED: readonly [string, string, string][] = [
   ['x', 'proxy', 'there is no proxy in the lab: name the server itself'],
-  ['K', 'config', 'options on the command line'],
-  ['C', 'continue-at', 'a whole request'],
-  ['Z', 'parallel', '& and several curls'],
   ['', 'libcurl', '-v'],
   ['', 'trace-ascii', '-v'],
   ['E', 'cert', 'a server that asks for none'],
@@ -223,7 +242,6 @@ const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'pinnedpubkey', '--cacert'],
   ['', 'trace', '-v'],
   ['', 'unix-socket', 'a TCP port'],
-  ['', 'parallel-max', '& and several curls'],
 ]
 
 export type Parsed = { options: CurlOptions } | { error: string; code: number; warnings?: string[] } | { show: 'help' | 'version' } | { notSimulated: string }
@@ -232,7 +250,7 @@ const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n"
 
 export function parseCurl(args: readonly string[]): Parsed {
   const options: CurlOptions = {
-    urls: [], method: undefined, head: false, headers: [], data: undefined, dataBytes: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
+    urls: [], method: undefined, head: false, parallel: false, parallelMax: 50, noMeter: false, continueAt: undefined, resumeFrom: 0, protocols: new Set(['http', 'https']), headers: [], data: undefined, dataBytes: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
     writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, http2Prior: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
     expectTimeout: 1000, warnings: [], retryDelay: 0, retryMaxTime: 0, retryAllErrors: false, retryRefused: false, compressed: false, noGlob: false, noProxy: undefined,
@@ -278,6 +296,20 @@ export function parseCurl(args: readonly string[]): Parsed {
   if (options.urls.length === 0) return { error: `curl: no URL specified!\n${TRY}`, code: 2 }
   if (options.include && options.nameByHeader) return { error: `curl: showing headers and --remote-header-name cannot be combined\n${TRY}`, code: 2 }
   return { options }
+}
+
+/** --proto: "=https", "-all,http", "+https": who is added, taken away, or alone. */
+function protocols(o: CurlOptions, text: string): undefined {
+  let allowed = new Set(o.protocols)
+  for (const word of text.split(',')) {
+    const [, mark = '+', name = ''] = /^([=+-]?)(.*)$/.exec(word)!
+    const named = name === 'all' ? ['http', 'https'] : [name]
+    if (mark === '=') allowed = new Set(named)
+    else for (const n of named) if (mark === '-') allowed.delete(n)
+    else allowed.add(n)
+  }
+  o.protocols = allowed
+  return undefined
 }
 
 function field(o: CurlOptions, text: string, literal: boolean): string | undefined {

@@ -96,7 +96,7 @@ export class Output implements Sink {
         const directory = this.#process.resolve(name.slice(0, name.lastIndexOf('/')) || '/')
         if (!this.#process.fs.exists(directory)) this.#process.fs.makeDirectory(directory, { parents: true, mode: 0o750 })
       }
-      this.#file = this.#process.open(this.#process.resolve(name), 'write')
+      this.#file = this.#process.open(this.#process.resolve(name), this.#options.resumeFrom > 0 ? 'append' : 'write')
       return true
     } catch (error) {
       yield* this.#warn(`Failed to open the file ${name}: ${(error as Error).message}`)

@@ -158,6 +158,11 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     if (ignored) verbose.add('Ignoring the response-body')
     yield* verbose.flush()
     if (ignored) return undefined
+    // who was asked for the rest of it
+    if (options.resumeFrom > 0 && result.sizeDownload === 0 && headerOf(head!.headers, 'content-range') === undefined && !options.head && result.sizeUpload === 0) {
+      if (result.status === 416) return undefined
+      return { code: 33, text: "HTTP server doesn't seem to support byte ranges. Cannot resume." }
+    }
     const step = options.limitRate ?? chunk.length
     for (let at = 0; at < chunk.length; at += step) {
       const piece = chunk.subarray(at, at + step)
