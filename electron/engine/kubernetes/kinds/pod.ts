@@ -1,4 +1,5 @@
 import { own } from '../../own.ts'
+import { syncAppArmor } from '../admission/apparmor.ts'
 import { admitPod, admitPodUpdate } from '../admission/pods.ts'
 import { deepEqual } from '../json.ts'
 import type { Pod, PodCondition } from '../types.ts'
@@ -28,6 +29,7 @@ export const pod: Kind<Pod> = {
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec) }
     if (object.spec.schedulingGates?.length) object.status.conditions = [GATED]
     mergeLabelKeys(object)
+    syncAppArmor(object)
   },
   prepareForUpdate: admitPodUpdate,
   prepareForStatusUpdate(object, old, submitted) {
