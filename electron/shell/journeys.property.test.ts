@@ -32,6 +32,12 @@ kind: Service
 metadata: {name: empty}
 spec: {clusterIP: 10.96.0.102, selector: {app: none}, ports: [{port: 80}]}
 `
+const SIX = `
+apiVersion: v1
+kind: Service
+metadata: {name: six}
+spec: {type: NodePort, ipFamilies: [IPv6], clusterIP: 'fd00:10:96::200', selector: {app: web}, ports: [{name: t, port: 80, nodePort: 30083}, {name: u, port: 81, protocol: UDP, nodePort: 30084}]}
+`
 const DENY = `
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -48,13 +54,17 @@ const faultWords: fc.Arbitrary<string[]> = fc.oneof(
   node.map((n) => ['proxy-stopped', n]), node.map((n) => ['cni-down', n]), fc.constant('dns-down').map((f) => [f]), fc.tuple(node, fc.constantFrom('10.244.1.0/24', '10.244.2.0/24')).map(([n, c]) => ['route-missing', n, c]),
 )
 const source = fc.constantFrom('default/a', 'default/b', 'default/c', 'worker-1', 'worker-2', 'control-plane', 'external', 'laptop')
-const destination = fc.constantFrom('a', 'b', 'c', 'd', '10.96.0.100', '10.96.0.101', '10.96.0.102', '10.96.3.3', '10.244.2.250', '172.18.0.3', '172.18.0.4', '172.18.0.99', '192.0.2.20', '198.51.100.7', '127.0.0.1')
-const connection = fc.record({ kind: fc.constant('connect' as const), from: source, to: destination, protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'icmp' as const, 'sctp' as const), port: fc.constantFrom(80, 81, 82, 83, 30080, 30081, 30082), bytes: fc.constantFrom(0, 10, 3000) })
+const destination = fc.constantFrom('a', 'b', 'c', 'd', 'a6', 'b6', 'c6', 'd6', 'fd00:10:96::200', 'fd00:10:96::3', 'fd00:10:244:2::99', 'fc00:f853:ccd:e793::3', 'fc00:f853:ccd:e793::99', '2001:db8::14', '2001:db8:5::1', '::1', '10.96.0.100', '10.96.0.101', '10.96.0.102', '10.96.3.3', '10.244.2.250', '172.18.0.3', '172.18.0.4', '172.18.0.99', '192.0.2.20', '198.51.100.7', '127.0.0.1')
+const connection = fc.record({ kind: fc.constant('connect' as const), from: source, to: destination, protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'icmp' as const, 'sctp' as const), port: fc.constantFrom(80, 81, 82, 83, 30080, 30081, 30082, 30083, 30084), bytes: fc.constantFrom(0, 10, 3000) })
 const step = fc.oneof(
   { weight: 8, arbitrary: connection }, { weight: 2, arbitrary: faultWords.map((words) => ({ kind: 'fault' as const, words })) }, { weight: 1, arbitrary: fc.constant({ kind: 'mend' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'deny' as const }) }, { weight: 2, arbitrary: fc.constantFrom(1, 100, 3000, 40_000).map((ms) => ({ kind: 'wait' as const, ms })) },
 )
-const config = fc.oneof(
+const families = fc.constantFrom(['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv6'])
+const config: fc.Arbitrary<Record<string, unknown> & { ipFamilies?: string[] }> = fc.oneof(
+  fc.record({ cni: fc.constantFrom('flannel', 'bridge', 'calico'), proxyMode: fc.constantFrom('iptables', 'nftables', 'ipvs'), ipFamilies: families }), fc.record({ cni: fc.constantFrom<unknown>({ plugin: 'cilium', routing: 'native' }, 'antrea'), ipFamilies: families }),
+  fc.constant({ cni: 'cilium', ipFamilies: ['IPv4', 'IPv6'] }),
+  fc.constantFrom({ cni: 'weave' }, { cni: 'antrea' }, { cni: 'aws-vpc' }),
   fc.record({ cni: fc.constantFrom('flannel', 'bridge', 'calico', 'kube-router'), proxyMode: fc.constantFrom('iptables', 'nftables', 'ipvs') }), fc.constantFrom({ cni: 'cilium' }, { cni: { plugin: 'flannel', backend: 'host-gw' } }),
 )
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
@@ -62,7 +72,8 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 /** Sends, and lets nobody wait for it: the journey has to end by itself. */
 function send(cluster: Cluster, { from, to, protocol, port, bytes }: Extract<Step, { kind: 'connect' }>): void {
   const network = cluster.networks().find((n) => n.name === from)
-  const address = to.length === 1 ? cluster.podNetwork('default', to)?.links.get('eth0')?.addresses[0]?.address : to
+  const [pod, six] = /^([a-d])(6?)$/.exec(to)?.slice(1) ?? []
+  const address = pod === undefined ? to : cluster.podNetwork('default', pod)?.links.get('eth0')?.addresses.find((a) => a.address.includes(':') === (six === '6') && a.scope === 'global')?.address
   if (!network || address === undefined || network.off) return
   const data = new Uint8Array(bytes)
   try {
@@ -105,7 +116,10 @@ describe('every packet', () => {
   it('comes to an end, and is in one place at a time', () => {
     fc.assert(fc.property(config, fc.array(step, { minLength: 5, maxLength: 25 }), (made, steps) => {
       const { cluster, run } = house(made)
-      run('kubectl apply -f -', PODS)
+      const only6 = made.ipFamilies?.length === 1
+      const { output } = run('kubectl apply -f -', only6 ? PODS.replaceAll(/clusterIP: 10\.96\.0\.(\d+)/g, "clusterIP: 'fd00:10:96::$1'") : PODS)
+      expect(output).not.toContain('Error')
+      if (made.ipFamilies) run('kubectl apply -f -', SIX)
       cluster.settle()
       const whereabouts = new Whereabouts()
       for (const network of cluster.networks()) whereabouts.watch(network)
