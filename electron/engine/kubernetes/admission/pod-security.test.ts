@@ -54,7 +54,7 @@ describe('the labels of a namespace for PodSecurity', () => {
     }
     server.label({ enforce: 'restricted' })
     expect(server.create('pods', 'odd', odd)).toBe(
-      'pods "odd" is forbidden: violates PodSecurity "restricted:latest": forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined"), host namespaces (hostPID=true, hostIPC=true), ' +
+      'pods "odd" is forbidden: violates PodSecurity "restricted:latest": forbidden AppArmor profiles (pod and annotation must not set AppArmor profile type to "Unconfined", "container.apparmor.security.beta.kubernetes.io/web="unconfined""), host namespaces (hostPID=true, hostIPC=true), ' +
       'seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set), hostProcess (container "web" must not set securityContext.windowsOptions.hostProcess=true), ' +
       'restricted volume types (volume "n" uses restricted volume type "nfs")',
     )
