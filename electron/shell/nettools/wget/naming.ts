@@ -1,4 +1,5 @@
 import { headerOf, type ResponseHead, type Task } from '../../../engine/cluster.ts'
+import { GuardedRegExp } from '../../regex/guarded.ts'
 import { dispositionName } from './disposition.ts'
 import type { Ended, Fetch } from './http.ts'
 import type { Session } from './session.ts'
@@ -48,7 +49,7 @@ export function acceptable({ options }: Session, name: string): boolean {
 export function globbed(pattern: string, ignoreCase: boolean): RegExp {
   const body = pattern.replace(/\[!/g, '[^').replace(/[.+^${}()|\\]/g, (c, at: number, all: string) => (c === '^' && all[at - 1] === '[' ? c : `\\${c}`)).replaceAll('*', '.*').replaceAll('?', '.')
   try {
-    return new RegExp(`^${body}$`, ignoreCase ? 'is' : 's')
+    return new GuardedRegExp(`^${body}$`, ignoreCase ? 'is' : 's')
   } catch {
     return /^$/
   }

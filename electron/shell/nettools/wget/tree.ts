@@ -1,4 +1,5 @@
 import type { Task } from '../../../engine/cluster.ts'
+import { GuardedRegExp } from '../../regex/guarded.ts'
 import { acceptable, globbed } from './naming.ts'
 import { linksOfCss, linksOfHtml, type Link } from './html.ts'
 import { retrieve } from './retrieve.ts'
@@ -113,7 +114,7 @@ export class Tree {
     const text = urlText(url)
     const matches = (pattern: string): boolean => {
       try {
-        return new RegExp(pattern).test(text)
+        return new GuardedRegExp(pattern).test(text)
       } catch {
         return false
       }
