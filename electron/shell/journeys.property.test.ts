@@ -61,7 +61,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'deny' as const }) }, { weight: 2, arbitrary: fc.constantFrom(1, 100, 3000, 40_000).map((ms) => ({ kind: 'wait' as const, ms })) },
 )
 const families = fc.constantFrom(['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv6'])
-const config: fc.Arbitrary<Record<string, unknown> & { ipFamilies?: string[] }> = fc.oneof(
+const config: fc.Arbitrary<Record<string, unknown> & { ipFamilies?: readonly string[] }> = fc.oneof(
   fc.record({ cni: fc.constantFrom('flannel', 'bridge', 'calico'), proxyMode: fc.constantFrom('iptables', 'nftables', 'ipvs'), ipFamilies: families }), fc.record({ cni: fc.constantFrom<unknown>({ plugin: 'cilium', routing: 'native' }, 'antrea'), ipFamilies: families }),
   fc.constant({ cni: 'cilium', ipFamilies: ['IPv4', 'IPv6'] }),
   fc.constantFrom({ cni: 'weave' }, { cni: 'antrea' }, { cni: 'aws-vpc' }),
