@@ -56,7 +56,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     ...(dual ? [{ destination: POOL6, via: nthAddress(OUTSIDE6, HOSTS.balancer), device: 'eth0' }] : []),
   ]
   const outer = (name: string, kind: NetworkNamespace['kind'], host: number): NetworkNamespace => {
-    const namespace = network.createNamespace({ name, kind })
+    const namespace = network.createNamespace({ name, kind, ...(kind === 'laptop' ? { ipv6: true } : {}) })
     plug(network, namespace, 'eth0', outside, addresses(host))
     namespace.routes.add({ destination: networkOf(UNDERLAY), via: nthAddress(OUTSIDE, HOSTS.router), device: 'eth0' })
     for (const route of toBalancer) namespace.routes.add(route)

@@ -39,7 +39,7 @@ export class Network {
   readonly #usedMacs = new Set<Mac>()
   #made = 0
 
-  /** `ipv6`: network namespaces speak IPv6 from the start, else only after net.ipv6.conf.all.disable_ipv6 is set to 0 in them. */
+  /** `ipv6`: network namespaces speak IPv6 from the start, else those that ask for it, and the others only after net.ipv6.conf.all.disable_ipv6 is set to 0 in them. */
   constructor(options: { clock: Clock; layers: Layers; journeyLimit?: number; ipv6?: boolean }) {
     this.clock = options.clock
     this.#layers = options.layers
@@ -59,19 +59,19 @@ export class Network {
     return this.#switches
   }
 
-  createNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): Namespace {
+  createNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }): Namespace {
     return this.reserveNamespace(options)()
   }
 
   /** What makes it: what it depends on is as it is now, whenever it is called. */
-  reserveNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): () => Namespace {
+  reserveNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }): () => Namespace {
     const id = this.#made === 0 ? FIRST_INODE : LATER_INODES + this.#made * 61
     this.#made++
     const random = this.clock.random.fork(`network ${id} ${options.name}`)
     return () => this.#make(id, random, options)
   }
 
-  #make(id: number, random: Random, options: { name: string; kind: NetworkNamespace['kind']; machine?: string }): Namespace {
+  #make(id: number, random: Random, options: { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }): Namespace {
     const namespace = new Namespace({
       clock: this.clock,
       recorder: this.recorder,
@@ -81,7 +81,7 @@ export class Network {
       name: options.name,
       machine: options.machine ?? options.name,
       kind: options.kind,
-      ipv6: this.#ipv6,
+      ipv6: options.ipv6 ?? this.#ipv6,
       createLink: (network, link, spec) => this.createLink(network, link, spec),
       onDestroy: () => this.#namespaces.delete(id),
     })

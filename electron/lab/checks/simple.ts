@@ -58,6 +58,8 @@ export function portForwards(context: Pick<CheckContext, 'cluster'>): OpenPortFo
   const out: OpenPortForward[] = []
   for (const socket of laptop.network.sockets.list()) {
     if (socket.state !== 'LISTEN' || socket.owner?.program !== 'kubectl') continue
+    // it listens on 127.0.0.1 and on ::1
+    if (out.some((f) => f.pid === socket.owner!.pid && f.localPort === socket.localPort)) continue
     const argv = laptop.processes.get(socket.owner.pid)?.argv ?? []
     // kubectl proxy listens, too
     if (!argv.includes('port-forward')) continue

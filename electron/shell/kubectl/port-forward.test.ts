@@ -12,6 +12,15 @@ describe('kubectl port-forward', () => {
     })
   })
 
+  it('listens on both loopback addresses: a laptop has ::1 whatever the cluster speaks', () => {
+    const { open } = house()
+    const terminal = open()
+    terminal.type('kubectl run web --image=nginx; kubectl wait --for=condition=ready pod/web\r', 5_000)
+    expect(terminal.type('kubectl port-forward pod/web 8080:80 &\r')).toContain('Forwarding from 127.0.0.1:8080 -> 80\nForwarding from [::1]:8080 -> 80\n')
+    expect(terminal.type('curl -s -o /dev/null -w "%{http_code}\\n" http://[::1]:8080\r')).toContain('\n200\n')
+    expect(terminal.type('ss -Htln\r')).toMatch(/ 127\.0\.0\.1:8080 +0\.0\.0\.0:\* *\nLISTEN +0 +4096 +\[::1\]:8080 +\[::\]:\*/)
+  })
+
   it('opens no port for other machines, and says so', () => {
     const { run } = house()
     run('kubectl run web --image=nginx; kubectl wait --for=condition=ready pod/web')

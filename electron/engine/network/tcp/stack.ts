@@ -50,7 +50,8 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   listen(options: Parameters<Sockets['listen']>[0], onConnection: (connection: TcpConnection) => void): TcpListener {
     const address = options.address ?? (this.#host.namespace.ipv6 ? '::' : '0.0.0.0')
-    const v6only = options.v6only ?? false
+    // of one address of IPv6 it is whatever was asked for (inet6_bind in net/ipv6/af_inet6.c)
+    const v6only = options.v6only ?? (address.includes(':') && !isWildcard(address))
     if (!isWildcard(address) && !this.#host.namespace.isLocal(address)) throw new SystemError('EADDRNOTAVAIL')
     const port = options.port === 0 ? this.#ephemeral((p) => !this.#listeners.has(p)) : options.port
     const others = (port !== undefined && this.#listeners.get(port)) || []
