@@ -68,6 +68,8 @@ interface Parsed {
   start: number
   quote: string
   afterRedirect: boolean
+  /** Where the simple command begins. */
+  commandStart: number
 }
 
 /** The words of the last simple command of a line, the last one possibly empty or unfinished. */
@@ -79,6 +81,7 @@ export function wordsOf(text: string): Parsed {
   let start = chars.length
   let quote = ''
   let afterRedirect = false
+  let commandStart = 0
   const end = (): void => {
     if (inWord) {
       if (afterRedirect) afterRedirect = false
@@ -108,6 +111,7 @@ export function wordsOf(text: string): Parsed {
     else if ('|&;('.includes(c)) {
       end()
       words = []
+      commandStart = i + 1
     } else if (c === '<' || c === '>') {
       end()
       afterRedirect = true
@@ -118,7 +122,7 @@ export function wordsOf(text: string): Parsed {
   }
   if (!inWord) start = chars.length
   words.push(word)
-  return { words, start, quote, afterRedirect }
+  return { words, start, quote, afterRedirect, commandStart }
 }
 
 /** What Tab offers at the end of `text` (the line up to the cursor). `as`: the command whose completion it is. */

@@ -50,6 +50,8 @@ class Session {
       for (const job of shell.jobs.all) if (!job.done) job.group.signal('SIGHUP')
     })
     for (;;) {
+      // readline's, and checkwinsize's after each command
+      if (this.#editor) for (const [name, size] of [['COLUMNS', shell.terminal!.columns], ['LINES', shell.terminal!.rows]] as const) shell.variables.set(name, String(size))
       yield* shell.jobs.notify()
       const lists = yield* this.#command()
       if (lists === 'end') return shell.status

@@ -74,15 +74,3 @@ export const certificate: Command = {
   commands: [decider('approve', 'Approve a certificate signing request'), decider('deny', 'Deny a certificate signing request')],
   run: showHelp,
 }
-
-export const completion: Command = {
-  name: 'completion',
-  short: 'Output shell completion code for the specified shell (bash, zsh, fish, or powershell)',
-  use: 'completion SHELL',
-  *run(k): Task<number> {
-    if (k.args.length === 0) throw k.usageError('Shell not specified.')
-    if (k.args.length > 1) throw k.usageError('Too many arguments. Expected only the shell type.')
-    if (!['bash', 'zsh', 'fish', 'powershell'].includes(k.args[0]!)) throw k.usageError(`Unsupported shell type "${k.args[0]!}".`)
-    throw new NotSimulatedError(`kubectl completion ${k.args[0]!}`, 'completion is there already: press Tab')
-  },
-}

@@ -464,7 +464,7 @@ kubectl annotate --overwrite pods web note='for good'
 kubectl annotate pods web note-
 
 = completion
-The shell is bash, zsh, fish or powershell. In this terminal completion is there already: press Tab.
+The shell is bash, zsh, fish or powershell. This terminal completes by itself (press Tab); for bash there is a script, too.
 # For the bash that runs now
 source <(kubectl completion bash)
 
