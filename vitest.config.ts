@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
 
-/** Referees that mostly wait, for real traceroutes, terminals and their timeouts: `npm run test:deep` runs them. */
-export const WAITING = ['tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts', 'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts', 'tests/conformance/nettools-dns.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts', 'tests/conformance/kubectl-corners-deep.test.ts']
+/** Referees that mostly wait, for real traceroutes, terminals and their timeouts, and long stories: `npm run test:deep` runs them. */
+export const WAITING = ['tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts', 'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts', 'tests/conformance/nettools-dns.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts', 'tests/conformance/kubectl-corners-deep.test.ts', 'electron/shell/http2-controllers.test.ts']
 
 export default defineConfig({
   plugins: [kubernetesOpenApi()],
