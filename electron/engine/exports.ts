@@ -12,6 +12,7 @@ export {
   broadcastOf, canonicalIp, cidrContains, compareIp, formatIpv4, ipv4Number, isIpv4, isIpv6, isLoopbackIp, isMulticastIp, isValidIp,
   maskOf, networkOf, parseIpv4, tryParseCidr,
 } from './network/address.ts'
+export { isDeprecated } from './network/source-address.ts'
 export { formatBridgeFdb, formatDestination, formatNeighbour, formatRoute, formatSocket, formatVxlanFdb, socketInode } from './network/format.ts'
 export { privateKeyOf, publicKeyOf } from './network/curve25519.ts'
 export { formatRule } from './network/rules.ts'
@@ -79,5 +80,6 @@ export { checkAssigned, checkExecTarget } from './kubernetes/node-agents.ts'
 export { replacesKubeProxy } from './cni/cilium/manifests.ts'
 export { policyEnforcement } from './policy/enforcement.ts'
 export { policyMatrix, type MatrixCell, type PolicyMatrix } from './policy/matrix.ts'
+export { notInForce, notInForceBetween, type NotInForce } from './policy/not-in-force.ts'
 export { PolicyIndex } from './policy/policy-index.ts'
 export type { PolicyProtocol } from './policy/types.ts'

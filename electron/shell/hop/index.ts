@@ -6,7 +6,7 @@ import { hopMatrix } from './matrix.ts'
 import { hopNode } from './node.ts'
 import { choicesOf, traceJson, traceText } from './print.ts'
 import { hopTime } from './time.ts'
-import { traceJourney } from './trace.ts'
+import { idlePolicies, traceJourney } from './trace.ts'
 
 const USAGE = `hop: the student's x-ray
 
@@ -142,7 +142,7 @@ function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<
       return result.error.startsWith('podhop: not simulated') ? 69 : 1
     }
     const choices = choicesOf(result.journey, cluster.networks())
-    yield* self.print((options.output === 'json' ? traceJson : traceText)(result.journey, choices))
+    yield* self.print((options.output === 'json' ? traceJson : traceText)(result.journey, choices, idlePolicies(cluster, result.journey)))
     if (capture) {
       try {
         self.fs.writeFile(self.resolve(options.pcap!), /\.pcapng$/i.test(options.pcap!) ? capture.pcapng(result.journey) : capture.pcap(result.journey))

@@ -1,10 +1,10 @@
-import type { MatrixCell, PolicyMatrix } from '../../engine/cluster.ts'
+import type { MatrixCell, NotInForce, PolicyMatrix } from '../../engine/cluster.ts'
 
 /** Pairs that are listed with one reason; of more only the number is told. */
 const PAIRS = 8
 
-/** `hop matrix -o json` (design 5.4), a line for each sender. */
-export function matrixJson({ port, protocol, pods, cell }: PolicyMatrix): string {
+/** `hop matrix -o json` (design 5.4), a line for each sender; `notInForce` where there are such policies. */
+export function matrixJson({ port, protocol, pods, cell }: PolicyMatrix, idle: readonly NotInForce[]): string {
   const names = pods.map((p) => JSON.stringify(p.key))
   const reasonTexts = new Map<MatrixCell, string>()
   const textOf = (c: MatrixCell): string => {
@@ -31,17 +31,17 @@ export function matrixJson({ port, protocol, pods, cell }: PolicyMatrix): string
   "protocol": "${protocol}",
   "pods": [${names.join(',')}],
   "cells": ${block(cells)},
-  "reasons": ${block(reasons)}
+  "reasons": ${block(reasons)}${idle.length > 0 ? `,\n  "notInForce": ${JSON.stringify(Object.fromEntries(idle.map((i) => [i.policy, i.text])))}` : ''}
 }\n`
 }
 
 /** For reading: rows send, columns (numbered as the rows) receive; below, what denies. */
-export function matrixText({ port, protocol, pods, cell }: PolicyMatrix, note: string | undefined): string {
+export function matrixText({ port, protocol, pods, cell }: PolicyMatrix, notes: readonly string[]): string {
   const width = String(pods.length).length
   const label = Math.max('FROM'.length, ...pods.map((p) => p.key.length))
   const pad = (text: string | number): string => String(text).padStart(width)
   const out = [`${port}/${protocol}: may the Pod of the row connect to the Pod of the column?`, '']
-  if (note) out.push(note, '')
+  if (notes.length > 0) out.push(...notes, '')
   out.push(`${' '.repeat(width)} ${'FROM'.padEnd(label)}  ${pods.map((_, i) => pad(i + 1)).join(' ')}`)
   const denied = new Map<string, [number, number][]>()
   let count = 0

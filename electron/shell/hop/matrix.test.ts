@@ -75,6 +75,18 @@ ingress: default/only-client allows only pods app=client on http/TCP
     expect(json.reasons['default/stranger']).toMatchObject({ 'default/web': 'ingress: default/only-client allows only pods app=client on http/TCP', 'kube-system/etcd-control-plane': 'no container port of it is named http/TCP' })
   })
 
+  it('and one that the plugin rejected is named where it would have decided', () => {
+    const { run } = world('weave')
+    const why = 'NetworkPolicy default/only-client is not in force: weave does not know named ports (http/TCP) and rejects the whole policy, as the log of its agent says.'
+    expect(run('hop matrix -n default --port 80').output).toContain(`\n\n${why}\n\n  FROM              1 2 3\n1 default/client    . . .\n`)
+    expect(JSON.parse(run('hop matrix --port 80 -o json').output)).toMatchObject({ reasons: {}, notInForce: { 'default/only-client': why } })
+    const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output
+    const traced = run(`hop trace default/stranger ${ip}:80`).output
+    expect(traced).toContain('\nverdict: delivered\n')
+    expect(traced.endsWith(`\nnote: ${why}\n`)).toBe(true)
+    expect(run(`hop trace default/web $(kubectl get pod client -o jsonpath='{.status.podIP}'):80`).output).not.toContain('note:')
+  })
+
   it('does not answer where other kinds of policies have a say', () => {
     const { run } = world('kube-router')
     run('kubectl apply -f -', `

@@ -1,4 +1,4 @@
-import { PolicyIndex, policyEnforcement, policyMatrix, type Cluster, type KubeObject, type PolicyMatrix, type PolicyProtocol, type Process, type Task } from '../../engine/cluster.ts'
+import { notInForce, PolicyIndex, policyEnforcement, policyMatrix, type Cluster, type KubeObject, type NotInForce, type PolicyMatrix, type PolicyProtocol, type Process, type Task } from '../../engine/cluster.ts'
 import { matrixJson, matrixText } from './matrix-print.ts'
 
 const USAGE = `hop matrix: every Pod to every Pod, allowed or denied, and by which NetworkPolicy
@@ -36,8 +36,9 @@ export function* hopMatrix(cluster: Cluster, self: Process, args: readonly strin
     return 1
   }
   const { cni } = cluster.config
-  const note = policyEnforcement(cni) ? undefined : `The network plugin ${cni} does not enforce NetworkPolicy: whatever the policies say, everything is allowed.`
-  yield* self.print(options.output === 'json' ? matrixJson(result) : matrixText(result, note))
+  const { matrix, idle } = result
+  const notes = policyEnforcement(cni) ? idle.map((i) => i.text) : [`The network plugin ${cni} does not enforce NetworkPolicy: whatever the policies say, everything is allowed.`]
+  yield* self.print(options.output === 'json' ? matrixJson(matrix, idle) : matrixText(matrix, notes))
   return 0
 }
 
@@ -91,7 +92,8 @@ function otherPolicies(cluster: Cluster): string | undefined {
   return undefined
 }
 
-function compute(cluster: Cluster, { namespaces, port, protocol }: Options): PolicyMatrix | string {
+/** `idle`: policies that are not in force, of the namespaces that are asked for. */
+function compute(cluster: Cluster, { namespaces, port, protocol }: Options): { matrix: PolicyMatrix; idle: readonly NotInForce[] } | string {
   const list = (resource: string): readonly KubeObject[] => cluster.client.list(resource).items
   const existing = list('namespaces')
   const missing = namespaces?.find((name) => !existing.some((n) => n.metadata.name === name))
@@ -104,5 +106,5 @@ function compute(cluster: Cluster, { namespaces, port, protocol }: Options): Pol
     const names = [...new Set(matrix.pods.flatMap((p) => [...p.namedPorts.keys()]))].map((key) => key.split('/').reverse().join('/')).sort()
     return `no container port is named ${port}/${protocol}; there ${names.length > 0 ? `are ${names.join(', ')}` : 'is none with a name'}`
   }
-  return matrix
+  return { matrix, idle: notInForce(view, cluster.config.cni).filter((i) => namespaces?.includes(i.policy.split('/')[0]!) ?? true) }
 }

@@ -1,4 +1,4 @@
-import { endpoint, possibleDestinations, type Header, type Hop, type Journey, type NetworkNamespace } from '../../engine/cluster.ts'
+import { endpoint, possibleDestinations, type Header, type Hop, type Journey, type NetworkNamespace, type NotInForce } from '../../engine/cluster.ts'
 
 /** What a Service's rules could have chosen at a hop, the one taken included. */
 export interface Choice {
@@ -15,16 +15,16 @@ export function choicesOf(journey: Journey, networks: readonly NetworkNamespace[
   })
 }
 
-/** `hop trace -o json` (design 5.4), and beside it `possible`: every destination that the last choice could have taken. */
-export function traceJson(journey: Journey, choices: readonly Choice[] = []): string {
+/** `hop trace -o json` (design 5.4), beside it `possible`: every destination that the last choice could have taken; and `notInForce`. */
+export function traceJson(journey: Journey, choices: readonly Choice[] = [], idle: readonly NotInForce[] = []): string {
   const { verdict, reason, finalDestination, sourceSeenByServer, hops, reply } = journey
   const possible = choices.at(-1)?.possible ?? (finalDestination === undefined ? [] : [finalDestination])
-  const document = { verdict, reason: reason ?? null, finalDestination: finalDestination ?? null, sourceSeenByServer: sourceSeenByServer ?? null, hops, reply, possible }
+  const document = { verdict, reason: reason ?? null, finalDestination: finalDestination ?? null, sourceSeenByServer: sourceSeenByServer ?? null, hops, reply, possible, ...(idle.length > 0 ? { notInForce: Object.fromEntries(idle.map((i) => [i.policy, i.text])) } : {}) }
   return JSON.stringify(document, null, 2) + '\n'
 }
 
 /** For reading: a line a hop, grouped by machine. */
-export function traceText(journey: Journey, choices: readonly Choice[] = []): string {
+export function traceText(journey: Journey, choices: readonly Choice[] = [], idle: readonly NotInForce[] = []): string {
   const out: string[] = []
   out.push(`${journey.from} → ${endpoint(journey.destination, journey.destinationPort)} (${journey.protocol})`, '')
   out.push(...way(journey.hops, choices))
@@ -34,6 +34,7 @@ export function traceText(journey: Journey, choices: readonly Choice[] = []): st
   if (journey.sourceSeenByServer) out.push(`source seen by the server: ${journey.sourceSeenByServer}`)
   const last = choices.at(-1)
   if (last && last.possible.length > 1) out.push(`possible destinations: ${last.possible.join(', ')}`)
+  out.push(...idle.map((i) => `note: ${i.text}`))
   return out.join('\n') + '\n'
 }
 

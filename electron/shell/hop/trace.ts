@@ -1,9 +1,19 @@
-import { anyOf, canonicalIp, isValidIp, resolveHost, Signal, sleep, type Cluster, type Journey, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, canonicalIp, isValidIp, notInForceBetween, PolicyIndex, resolveHost, Signal, sleep, type Cluster, type Journey, type KubeObject, type NotInForce, type Process, type Task } from '../../engine/cluster.ts'
 import { takeAddress } from './outside-client.ts'
 import { findSource, parseDestination, type Destination, type Source } from './endpoints.ts'
 
 /** How long a packet may be on its way before the trace says so, in virtual ms. */
 const PATIENCE = 5000
+
+/** The policies that speak of the journey's ends, and that the plugin does not obey. */
+export function idlePolicies(cluster: Cluster, { from, finalDestination }: Journey): NotInForce[] {
+  const policies = cluster.client.list('networkpolicies').items
+  if (policies.length === 0) return []
+  const list = (resource: string): readonly KubeObject[] => cluster.client.list(resource).items
+  const view = PolicyIndex.of({ namespaces: list('namespaces'), pods: list('pods'), policies } as Parameters<typeof PolicyIndex.of>[0])
+  const address = finalDestination?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+  return notInForceBetween(view, cluster.config.cni, { from: view.pods.get(from), to: address === undefined ? undefined : view.podAt(address) })
+}
 
 export type TraceResult = { journey: Journey } | { error: string }
 
