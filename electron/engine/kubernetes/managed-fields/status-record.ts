@@ -2,25 +2,24 @@ import type { Kind } from '../kinds/kind.ts'
 import type { KubeObject } from '../types.ts'
 import { type Comparison, fieldShape, type Renames, sameChange } from './compare.ts'
 import { entryOf, inOrder, isOf, type ManagedEntry, recordUpdate, type Writer } from './entries.ts'
-import { difference, isEmpty, renamed, union } from './field-set.ts'
+import { difference, type FieldSet, isEmpty, isShared, renamed, union } from './field-set.ts'
 import { compareObjects, NOT_AT_ROOT, NOT_IN_METADATA, rootShape, STRIPPED } from './ownable.ts'
 import { type Pattern, patternOf, PatternRow } from './pattern-row.ts'
 
-/** The rows after a change: which of those before it stay, by place, and the writer's own. */
+/** What became of the writer's row; those of others stayed as they were. */
 interface Outcome {
-  entries: readonly ManagedEntry[]
-  kept: readonly (number | typeof OWN)[]
-  own: ManagedEntry
+  before: ManagedEntry | undefined
+  after: ManagedEntry
 }
 
 interface Change {
   before: KubeObject
   after: KubeObject
   comparison: Comparison
+  /** Of the comparison, all that was written. */
+  written: FieldSet
   outcome: Outcome | undefined
 }
-
-const OWN = -1
 
 /** Agents write the same steps of one object after another: what came of the last ones holds for the next. */
 const recent = new WeakMap<Kind, Change[]>()
@@ -40,7 +39,7 @@ export function recordStatus(kind: Kind, entries: readonly ManagedEntry[], befor
       sameChange(one.before, one.after, before, after, shape, names, NOT_AT_ROOT) &&
       sameChange(one.before.metadata, one.after.metadata, before.metadata, after.metadata, metadata, names, NOT_IN_METADATA)
     if (!alike) continue
-    const rows = one.outcome && rowsLike(one.outcome, entries, names, writer)
+    const rows = one.outcome && rowsLike(one, one.outcome, entries, names, writer)
     if (rows) return rows
     const { added, modified, removed } = one.comparison
     comparison ??= names.size === 0 ? one.comparison : { added: renamed(added, names), modified: renamed(modified, names), removed: renamed(removed, names) }
@@ -49,7 +48,8 @@ export function recordStatus(kind: Kind, entries: readonly ManagedEntry[], befor
   const made = recordUpdate(entries, comparison, writer, STRIPPED)
   if (made === entries) return entries
   const rows = made.map(withPattern)
-  known.unshift({ before, after, comparison, outcome: outcomeOf(entries, rows, comparison, writer) })
+  const written = union(comparison.added, comparison.modified)
+  known.unshift({ before, after, comparison, written, outcome: outcomeOf(entries, rows, written, writer) })
   if (known.length > REMEMBERED) known.pop()
   return rows
 }
@@ -61,38 +61,46 @@ function withPattern(row: ManagedEntry): ManagedEntry {
 }
 
 /** What others can be told by; undefined when the writer only took away, or rows of others became narrower. */
-function outcomeOf(entries: readonly ManagedEntry[], rows: readonly ManagedEntry[], { added, modified }: Comparison, writer: Writer): Outcome | undefined {
-  if (isEmpty(difference(union(added, modified), STRIPPED))) return undefined
-  let own: ManagedEntry | undefined
-  const kept: number[] = []
-  for (const row of rows) {
-    if (isOf(row, writer)) own = row
-    const at = row === own ? OWN : entries.indexOf(row)
-    if (at < 0 && row !== own) return undefined
-    kept.push(at)
-  }
-  return own && { entries, kept, own }
+function outcomeOf(entries: readonly ManagedEntry[], rows: readonly ManagedEntry[], written: FieldSet, writer: Writer): Outcome | undefined {
+  if (isEmpty(difference(written, STRIPPED))) return undefined
+  const after = rows.find((row) => isOf(row, writer))
+  const before = entries.find((row) => isOf(row, writer))
+  const others = entries.every((row) => row === before || rows.includes(row))
+  return after && others ? { before, after } : undefined
 }
 
-/** The rows of an object to which the same was done, when its rows before were alike as well. */
-function rowsLike({ entries, kept, own }: Outcome, now: readonly ManagedEntry[], names: Renames, writer: Writer): readonly ManagedEntry[] | undefined {
-  if (entries.length !== now.length || !isOf(own, writer)) return undefined
-  for (let i = 0; i < now.length; i++) if (!isLike(entries[i]!, now[i]!, names)) return undefined
-  const pattern = PatternRow.patternOf(own)
-  const made = pattern ? patternRow(pattern, own, names, writer) : entryOf(writer, own.fieldsV1)
-  return made && inOrder(kept.map((at) => (at === OWN ? made : now[at]!)))
+/** The rows of an object to which the same was done, when the writer's row before was alike as well, and others own nothing of it. */
+function rowsLike({ written, comparison: { removed } }: Change, { before, after }: Outcome, now: readonly ManagedEntry[], names: Renames, writer: Writer): readonly ManagedEntry[] | undefined {
+  if (!isOf(after, writer)) return undefined
+  const rows: ManagedEntry[] = []
+  let mine: ManagedEntry | undefined
+  for (const row of now) {
+    if (isOf(row, writer)) mine = row
+    else if (PatternRow.patternOf(row) || !isUntouched(row.fieldsV1, written, removed)) return undefined
+    else rows.push(row)
+  }
+  if (before === undefined ? mine !== undefined : mine === undefined || !isLike(before, mine, names)) return undefined
+  const pattern = PatternRow.patternOf(after)
+  const made = pattern ? patternRow(pattern, after, names, writer) : entryOf(writer, after.fieldsV1)
+  if (!made) return undefined
+  rows.push(made)
+  return inOrder(rows)
+}
+
+/** Whether nothing of a set, which has no names of one object's own, is in a change. */
+function isUntouched(set: FieldSet, written: FieldSet, removed: FieldSet): boolean {
+  return isShared(set) && difference(set, written) === set && difference(set, removed) === set
 }
 
 /** Whether two rows have the same fields, but for what is each object's own; notes what that is. */
 function isLike(one: ManagedEntry, other: ManagedEntry, names: Renames): boolean {
-  const same = one.manager === other.manager && one.operation === other.operation && one.apiVersion === other.apiVersion && one.subresource === other.subresource
   const pattern = PatternRow.patternOf(one)
-  if (!same || pattern !== PatternRow.patternOf(other)) return false
+  if (pattern !== PatternRow.patternOf(other)) return false
   if (!pattern) return one.fieldsV1 === other.fieldsV1
   const theirs = PatternRow.ownOf(other)
   return PatternRow.ownOf(one).every((element, i) => {
     const known = names.get(element)
-    names.set(element, theirs[i]!)
+    if (known === undefined) names.set(element, theirs[i]!)
     return known === undefined || known === theirs[i]
   })
 }
