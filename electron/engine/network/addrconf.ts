@@ -1,9 +1,10 @@
 import { SystemError } from '../machine/errors.ts'
 import { isLinkLocalIp6, linkLocalOf } from './address.ts'
 import type { Prefix } from './address.ts'
+import { lifetimes } from './devinet.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import type { LinkAddress } from './types.ts'
+import type { AddressOptions, LinkAddress } from './types.ts'
 
 /**
  * The IPv6 addresses of a network namespace's links (net/ipv6/addrconf.c): the link-local one that comes with carrier, ::1 of
@@ -17,15 +18,15 @@ export class Addrconf {
   }
 
   /** Throws SystemError EACCES, EEXIST. */
-  add(link: BaseLink, { address, length }: Prefix, scope?: LinkAddress['scope']): void {
+  add(link: BaseLink, { address, length }: Prefix, options: AddressOptions = {}): LinkAddress {
     if (link.conf.disabled6) throw new SystemError('EACCES')
     if (link.address(address)) throw new SystemError('EEXIST')
-    const added: LinkAddress = { address, prefixLength: length, scope: scope ?? (address === '::1' ? 'host' : isLinkLocalIp6(address) ? 'link' : 'global') }
+    const added: LinkAddress = { address, prefixLength: length, scope: options.scope ?? (address === '::1' ? 'host' : isLinkLocalIp6(address) ? 'link' : 'global'), ...lifetimes(options) }
     // The widest scope first, and of one scope the latest first (ipv6_link_dev_addr).
     const rank = (a: LinkAddress): number => (!a.address.includes(':') ? 9 : a.scope === 'global' ? 3 : a.scope === 'link' ? 2 : 1)
     const at = link.addresses.findIndex((a) => rank(a) <= rank(added))
     link.addresses = at < 0 ? [...link.addresses, added] : link.addresses.toSpliced(at, 0, added)
-    this.#ns.routes.addressAdded(link, added)
+    return added
   }
 
   /** It was set up, or has carrier now. */
@@ -59,6 +60,6 @@ export class Addrconf {
   }
 
   #addKernel(link: BaseLink, address: string, length: number): void {
-    this.add(link, { version: 6, network: address, address, length, base: 0, mask: 0, base6: 0n, mask6: 0n })
+    this.#ns.routes.addressAdded(link, this.add(link, { version: 6, network: address, address, length, base: 0, mask: 0, base6: 0n, mask6: 0n }))
   }
 }

@@ -5,8 +5,9 @@ import type { ErrorCode } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
 import { SparseMap, SparseSet } from '../sparse.ts'
 import { Addrconf } from './addrconf.ts'
-import { cidrContains, isLoopbackIp, tryParseCidr } from './address.ts'
+import { cidrContains, tryParseCidr } from './address.ts'
 import { Counters } from './counters.ts'
+import { addIpv4Address, age, changeAddress } from './devinet.ts'
 import { Icmp } from './icmp.ts'
 import { IpLayer } from './ip.ts'
 import { Ip6Layer } from './ip6.ts'
@@ -22,7 +23,7 @@ import { Routes } from './routes.ts'
 import { SctpStack } from './sctp/stack.ts'
 import { Sysctls } from './sysctl.ts'
 import type {
-  CapturedFrame, Cidr, Frame, Ip, IpPacket, LinkAddress, Netfilter, NetworkNamespace, NewLink, Sockets, StackHost,
+  AddressOptions, CapturedFrame, Cidr, Frame, Ip, IpPacket, Netfilter, NetworkNamespace, NewLink, Sockets, StackHost,
 } from './types.ts'
 import { Udp } from './udp.ts'
 import { Veth } from './veth.ts'
@@ -50,8 +51,6 @@ export type Steering = { via: Ip; device: string; text: string } | { drop: 'drop
 
 /** One network namespace: its interfaces, tables and sockets. The way of packets through it is in ip.ts. */
 /** RT_SCOPE_* */
-const SCOPES = { global: 0, link: 253, host: 254 } as const
-
 export class Namespace implements NetworkNamespace, StackHost {
   readonly clock: Clock
   readonly recorder: JourneyRecorder
@@ -247,31 +246,19 @@ export class Namespace implements NetworkNamespace, StackHost {
     return link
   }
 
-  addAddress(name: string, cidr: Cidr, options?: Partial<Pick<LinkAddress, 'scope' | 'broadcast' | 'label' | 'noPrefixRoute'>>): void {
+  addAddress(name: string, cidr: Cidr, options?: AddressOptions): void {
     const link = this.link(name)
     const prefix = tryParseCidr(cidr)
     if (!prefix) throw new SystemError('EINVAL')
-    if (prefix.version === 6) return this.addrconf.add(link, prefix, options?.scope)
-    // Of a whole address there can be but the same one: kube-ipvs0 has thousands.
-    const same = (a: LinkAddress): boolean => (prefix.length === 32 ? a.address === prefix.address : cidrContains(`${a.address}/${a.prefixLength}`, prefix.address))
-    const own = link.addresses.filter((a) => a.prefixLength === prefix.length && same(a))
-    if (own.some((a) => a.address === prefix.address)) throw new SystemError('EEXIST')
-    const address: LinkAddress = {
-      address: prefix.address,
-      prefixLength: prefix.length,
-      broadcast: options?.broadcast,
-      scope: options?.scope ?? (isLoopbackIp(prefix.address) ? 'host' : 'global'),
-      secondary: own.length > 0 ? true : undefined,
-      ...(options?.label === undefined ? {} : { label: options.label }),
-      ...(options?.noPrefixRoute ? { noPrefixRoute: true } : {}),
-    }
-    // Primary addresses come before all secondary ones, those of a narrower scope first (__inet_insert_ifa in net/ipv4/devinet.c).
-    const v6 = link.addresses.filter((a) => a.address.includes(':'))
-    const v4 = v6.length > 0 ? link.addresses.filter((a) => !v6.includes(a)) : link.addresses
-    link.addresses = address.secondary
-      ? [...v4, address, ...v6]
-      : [...v4.filter((a) => !a.secondary && SCOPES[a.scope] >= SCOPES[address.scope]), address, ...v4.filter((a) => a.secondary || SCOPES[a.scope] < SCOPES[address.scope]), ...v6]
+    const address = prefix.version === 6 ? this.addrconf.add(link, prefix, options) : addIpv4Address(link, prefix, options)
     this.routes.addressAdded(link, address)
+    age(this, link, address)
+  }
+
+  changeAddress(name: string, cidr: Cidr, options: Pick<AddressOptions, 'metric' | 'validUntil' | 'preferredUntil'>): void {
+    const prefix = tryParseCidr(cidr)
+    if (!prefix) throw new SystemError('EINVAL')
+    changeAddress(this, this.link(name), prefix, options)
   }
 
   /** Removing a primary address removes its secondaries, as long as promote_secondaries is off. */
@@ -281,10 +268,10 @@ export class Namespace implements NetworkNamespace, StackHost {
     const address = link.addresses.find((a) => a.address === prefix?.address && (!cidr.includes('/') || a.prefixLength === prefix.length))
     if (!address) throw new SystemError('EADDRNOTAVAIL')
     this.late?.forLink(name)
-    const network = `${address.address}/${address.prefixLength}`
+    const network = `${address.peer ?? address.address}/${address.prefixLength}`
     const gone = address.secondary
       ? [address]
-      : link.addresses.filter((a) => a === address || (a.secondary && a.prefixLength === address.prefixLength && cidrContains(network, a.address)))
+      : link.addresses.filter((a) => a === address || (a.secondary && a.prefixLength === address.prefixLength && cidrContains(network, a.peer ?? a.address)))
     link.addresses = link.addresses.filter((a) => !gone.includes(a))
     for (const a of gone) this.routes.addressRemoved(link, a, link.addresses)
   }

@@ -327,7 +327,7 @@ export class Routes implements RouteTable {
     if (address.address.includes(':')) return this.v6.addressAdded(link, address)
     // A secondary address is local with the primary one as its preferred source (fib_add_ifaddr).
     const primary = address.secondary
-      ? link.addresses.find((a) => !a.secondary && cidrContains(networkOf(`${a.address}/${a.prefixLength}`), address.address))
+      ? link.addresses.find((a) => !a.secondary && cidrContains(networkOf(`${a.peer ?? a.address}/${a.prefixLength}`), address.peer ?? address.address))
       : address
     this.#insert({ destination: `${address.address}/32`, device: link.name, source: (primary ?? address).address, scope: 'host', protocol: 'kernel', type: 'local' }, 'local')
     if (link.up) this.#connect(link, address)
@@ -343,6 +343,14 @@ export class Routes implements RouteTable {
     }
     for (const table of this.#all()) for (const e of table.all()) if (gone(e)) table.remove(e)
     for (const other of rest) if (link.up && !other.secondary) this.#connect(link, other)
+    this.#changed()
+  }
+
+  /** The route to its network gets the metric that the address has now (fib_modify_prefix_metric). */
+  metricChanged(link: BaseLink, address: LinkAddress): void {
+    const network = networkOf(`${address.peer ?? address.address}/${address.prefixLength}`)
+    for (const e of this.#main.all()) if (e.link === link && e.route.protocol === 'kernel' && e.route.source === address.address && e.route.destination === network) this.#main.remove(e)
+    if (link.up) this.#connect(link, address)
     this.#changed()
   }
 
@@ -371,7 +379,7 @@ export class Routes implements RouteTable {
 
   #connect(link: BaseLink, address: LinkAddress): void {
     if (address.secondary || address.address.includes(':')) return
-    const network = networkOf(`${address.address}/${address.prefixLength}`)
+    const network = networkOf(`${address.peer ?? address.address}/${address.prefixLength}`)
     const kernel = { device: link.name, source: address.address, protocol: 'kernel' } as const
     const add = (route: Route, table: TableName): void => {
       const prefix = tryParseCidr(route.destination)!
@@ -380,8 +388,8 @@ export class Routes implements RouteTable {
     }
     if (address.prefixLength < 32) {
       if (link.kind === 'loopback') add({ ...kernel, destination: network, scope: 'host', type: 'local' }, 'local')
-      else if (!address.noPrefixRoute) add({ ...kernel, destination: network, scope: 'link' }, 'main')
-    }
+      else if (!address.noPrefixRoute) add({ ...kernel, destination: network, scope: 'link', ...(address.metric ? { metric: address.metric } : {}) }, 'main')
+    } else if (address.peer !== undefined && !address.noPrefixRoute) add({ ...kernel, destination: network, scope: 'link', ...(address.metric ? { metric: address.metric } : {}) }, 'main')
     if (address.prefixLength < 31) add({ ...kernel, destination: `${broadcastOf(network)}/32`, scope: 'link', type: 'broadcast' }, 'local')
   }
 

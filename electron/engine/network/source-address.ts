@@ -22,7 +22,7 @@ function commonBits(a: bigint, b: bigint, most: number): number {
 }
 
 /**
- * The source of a packet to `destination` that leaves by `out`: RFC 6724's rules 1 (same address), 2 (scope), 5 (outgoing
+ * The source of a packet to `destination` that leaves by `out`: RFC 6724's rules 1 (same address), 2 (scope), 3 (not deprecated), 5 (outgoing
  * interface), 6 (label) and 8 (longest prefix), as ipv6_dev_get_saddr in net/ipv6/addrconf.c. To link-local and multicast
  * addresses only those of the interface itself come in question.
  */
@@ -39,12 +39,14 @@ export function selectSource(links: Iterable<Link>, destination: Ip, out: Link |
       const value = ipv6Number(address.address)!
       const own = scopeOf(address.address)
       // Rule 2: the smallest scope that reaches; those that do not reach come last, the largest first.
-      const score = [value === to ? 1 : 0, own >= scope ? 64 - own : own, link === out ? 1 : 0, labelOf(value) === labelOf(to) ? 1 : 0, commonBits(value, to, address.prefixLength)]
+      const score = [value === to ? 1 : 0, own >= scope ? 64 - own : own, isDeprecated(address, link.namespace.clock.now) ? 0 : 1, link === out ? 1 : 0, labelOf(value) === labelOf(to) ? 1 : 0, commonBits(value, to, address.prefixLength)]
       if (!best || isGreater(score, best.score)) best = { address, score }
     }
   }
   return best?.address.address
 }
+
+export const isDeprecated = ({ validUntil, preferredUntil }: LinkAddress, now: number): boolean => preferredUntil !== undefined && preferredUntil <= (validUntil === undefined ? 0 : now)
 
 function isGreater(a: readonly number[], b: readonly number[]): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! > b[i]!

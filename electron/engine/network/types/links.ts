@@ -52,7 +52,20 @@ export interface Link {
 }
 
 /** Of both families; a link has those of IPv4 first. IPv6 has neither broadcast nor secondary addresses. */
-export interface LinkAddress { address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean; label?: string; noPrefixRoute?: boolean }
+export interface LinkAddress {
+  address: Ip; prefixLength: number; broadcast?: Ip; scope: 'global' | 'link' | 'host'; secondary?: boolean; label?: string; noPrefixRoute?: boolean
+  /** IPv4: whose network it is, where that is not its own. */
+  peer?: Ip
+  /** IPv4: of the route to its network. */
+  metric?: number
+  /** Virtual ms; then it goes. Without it: never. */
+  validUntil?: number
+  /** Virtual ms; from then on it is deprecated. One that never goes is so from the beginning or not at all. */
+  preferredUntil?: number
+}
+
+/** What is said of an address that is given to a link. */
+export type AddressOptions = { [key in 'scope' | 'broadcast' | 'label' | 'noPrefixRoute' | 'peer' | 'metric' | 'validUntil' | 'preferredUntil']?: LinkAddress[key] | undefined }
 
 export interface Bridge extends Link {
   readonly kind: 'bridge'

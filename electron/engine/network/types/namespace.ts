@@ -5,7 +5,7 @@ import type { Counters } from '../counters.ts'
 import type { LateRows } from '../late-tables.ts'
 import type { SocketPrograms } from '../programs.ts'
 import type { Cidr, Ip } from './addresses.ts'
-import type { Link, LinkAddress, NewLink } from './links.ts'
+import type { AddressOptions, Link, NewLink } from './links.ts'
 import type { Netfilter } from './netfilter.ts'
 import type { Frame, IpPacket } from './packets.ts'
 import type { NeighbourTable, RouteTable } from './routes.ts'
@@ -52,7 +52,9 @@ export interface NetworkNamespace {
   setSysctl(key: string, value: string): void
   sysctls(): readonly string[]
   /** Throws SystemError EEXIST, EINVAL; EACCES for an IPv6 address where the link has disable_ipv6. */
-  addAddress(link: string, address: Cidr, options?: Partial<Pick<LinkAddress, 'scope' | 'broadcast' | 'label' | 'noPrefixRoute'>>): void
+  addAddress(link: string, address: Cidr, options?: AddressOptions): void
+  /** Gives an address other lifetimes (none: for ever) and, if said, another metric. Throws SystemError EADDRNOTAVAIL. */
+  changeAddress(link: string, address: Cidr, options: Pick<AddressOptions, 'metric' | 'validUntil' | 'preferredUntil'>): void
   removeAddress(link: string, address: Cidr): void
   setUp(link: string, up: boolean): void
   removeLink(name: string): void

@@ -1,6 +1,6 @@
-import { broadcastOf, isValidIp, SystemError, type LinkAddress, type NetworkNamespace } from '../../../engine/cluster.ts'
+import { broadcastOf, isValidIp, SystemError, type AddressOptions, type LinkAddress, type NetworkNamespace } from '../../../engine/cluster.ts'
 import { byName } from '../../../engine/own.ts'
-import { nextWord, permit, prefixValue, Refusal, requireLink, verbOf, wrong, type Options } from './common.ts'
+import { Answer, nextWord, numberWord, permit, prefixValue, Refusal, requireLink, verbOf, wrong, type Options } from './common.ts'
 import { ipJson } from './json.ts'
 import { linkFilter } from './link.ts'
 import { printAddresses, printAddressesBrief, printAddressesOneLine, selectAddresses, selectLinks, type LinkFilter } from './print.ts'
@@ -16,18 +16,19 @@ export function address(network: NetworkNamespace, args: string[], options: Opti
       return options.oneLine ? printAddressesOneLine(network, filter) : printAddresses(network, filter)
     }
     case 'add': {
-      const { cidr, device, more } = addressArguments(network, args, options)
+      const { cidr, device, more, warnings } = addressArguments(network, args, options)
       permit(options)
       refused6(cidr, 'EEXIST', 'already assigned', () => network.addAddress(device, cidr, more))
+      if (warnings !== undefined) throw new Answer('', warnings)
       return ''
     }
     case 'change': case 'chg': case 'replace': {
       const { cidr, device, more } = addressArguments(network, args, options)
       permit(options)
       const known = network.links.get(device)!.addresses.some((a) => `${a.address}/${a.prefixLength}` === cidr)
-      // of one that there is, they set how long it is to last: for ever
-      if (!known && verb !== 'replace') throw new SystemError('EADDRNOTAVAIL')
+      // of one that there is, they set how long it is to last
       if (!known) network.addAddress(device, cidr, more)
+      else network.changeAddress(device, cidr, more)
       return ''
     }
     case 'delete': {
@@ -67,7 +68,9 @@ function selector(network: NetworkNamespace, args: string[]): LinkFilter {
       }
     } else if (word === 'label') filter.label = nextWord(args)
     else if (word === 'permanent') filter.permanent = true
-    else if (word === 'dynamic' || word === 'temporary' || word === 'deprecated' || word === 'tentative' || word === 'dadfailed') filter.permanent = false
+    else if (word === 'dynamic') filter.permanent = false
+    else if (word === 'deprecated' || word === '-deprecated') filter.deprecated = word === 'deprecated'
+    else if (word === 'temporary' || word === 'tentative' || word === 'dadfailed') filter.never = true
     else if (word === 'primary' || word === '-secondary') filter.secondary = false
     else if (word === 'secondary' || word === '-primary') filter.secondary = true
     else rest.push(word, ...(['dev', 'master', 'type', 'group', 'vrf'].includes(word) && args.length > 0 ? [args.shift()!] : []))
@@ -85,13 +88,16 @@ function refused6(cidr: string, code: string, words: string, change: () => void)
   }
 }
 
-const LATER = new Set(['peer', 'remote', 'anycast', 'metric', 'priority', 'preference', 'home', 'mngtmpaddr', 'autojoin', 'proto', 'optimistic'])
+const LATER = new Set(['optimistic'])
+/** Flags of IPv6 alone. */
+const ONLY_6 = new Set(['home', 'homeaddress', 'mngtmpaddr'])
 
 /** `bare`: an IPv4 address without a length. */
-interface Given { cidr: string; bare?: string; device: string; more: Partial<LinkAddress> }
+interface Given { cidr: string; bare?: string; warnings?: string; device: string; more: AddressOptions }
 
 function addressArguments(network: NetworkNamespace, args: string[], { family }: Options): Given {
-  const more: Partial<LinkAddress> = {}
+  const more: AddressOptions = {}
+  let [valid, preferred, peer, warnings] = [Infinity, Infinity, undefined as string | undefined, '']
   let [cidr, broadcast, device] = [undefined as string | undefined, undefined as string | undefined, undefined as string | undefined]
   const any = family === undefined ? 'any valid' : family === 6 ? 'inet6' : 'inet'
   while (args.length > 0) {
@@ -107,28 +113,54 @@ function addressArguments(network: NetworkNamespace, args: string[], { family }:
       }
       more.scope = SCOPES[scope]!
     } else if (word === 'noprefixroute') more.noPrefixRoute = true
-    else if (word === 'valid_lft' || word === 'preferred_lft') {
-      const time = nextWord(args)
-      if (time !== 'forever') throw new Refusal(`podhop: not simulated: ip address add ${word} ${time} (use forever)\n`, 69)
-    } else if (word === 'nodad') continue // nobody asks for duplicates here
+    else if (word === 'valid_lft') {
+      valid = seconds(word, nextWord(args))
+      if (valid === 0) throw new Refusal('valid_lft is zero\n', 1)
+    } else if (word === 'preferred_lft') preferred = seconds(word, nextWord(args))
+    else if (word === 'peer' || word === 'remote') peer = prefixWord(nextWord(args), cidr === undefined ? any : cidr.includes(':') ? 'inet6' : 'inet')
+    else if (word === 'metric' || word === 'priority' || word === 'preference') more.metric = numberWord(nextWord(args), '"metric" value is invalid')
+    else if (word === 'nodad') continue // nobody asks for duplicates here
+    else if (ONLY_6.has(word)) warnings += `Warning: ${word === 'homeaddress' ? 'home' : word} option can be set only for IPv6 addresses\n`
+    // the kernel does not ask for it
+    else if (word === 'anycast') prefixWord(nextWord(args), any)
+    else if (word === 'autojoin') throw new Refusal('autojoin needs multicast address\n', 1)
     else if (LATER.has(word)) throw new Refusal(`podhop: not simulated: ip address add ${word} (use ip address add ADDRESS dev LINK)\n`, 69)
     else {
       const text = word === 'local' ? nextWord(args) : word
       if (cidr !== undefined) throw new Refusal(`Error: either "local" is duplicate, or "${text}" is a garbage.\n`, 255)
-      const [ipText, length] = text.split('/')
-      if (!isValidIp(ipText!) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > (ipText!.includes(':') ? 128 : 32)))) throw new Refusal(`Error: ${any} prefix is expected rather than "${text}".\n`, 1)
-      cidr = text
+      cidr = prefixWord(text, any)
     }
   }
   if (device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 1)
   requireLink(network, device, `Cannot find device "${device}"\n`)
   if (cidr === undefined) throw new Refusal('RTNETLINK answers: Operation not supported\n', 2)
   if (cidr.includes(':')) {
-    if (more.noPrefixRoute || more.label !== undefined) throw new Refusal(`podhop: not simulated: ip address add ${more.noPrefixRoute ? 'noprefixroute' : 'label'} of IPv6 (use an IPv4 address)\n`, 69)
+    const later = more.noPrefixRoute ? 'noprefixroute' : more.label !== undefined ? 'label' : peer !== undefined ? 'peer' : more.metric ? 'metric' : warnings ? 'home and mngtmpaddr' : undefined
+    if (later !== undefined) throw new Refusal(`podhop: not simulated: ip address add ${later} of IPv6 (use an IPv4 address)\n`, 69)
   } else if (more.label !== undefined && more.label.length > 15) throw wrong(more.label, 'label too long')
-  const whole = cidr.includes('/') ? cidr : `${cidr}/${cidr.includes(':') ? 128 : 32}`
+  if (preferred > valid && (valid !== Infinity && preferred !== Infinity)) throw new Refusal('preferred_lft is greater than valid_lft\n', 1)
+  // the peer says how long the prefix is
+  const [local, length = peer?.split('/')[1] ?? (cidr.includes(':') ? '128' : '32')] = cidr.split('/') as [string, string?]
+  const whole = `${local}/${peer === undefined ? length : (peer.split('/')[1] ?? '32')}`
+  if (peer !== undefined) more.peer = peer.split('/')[0]!
+  const { now } = network.clock
+  if (valid !== Infinity) more.validUntil = now + valid * 1000
+  if (preferred !== Infinity || (valid !== Infinity && preferred > valid)) more.preferredUntil = preferred === 0 ? 0 : now + Math.min(preferred, valid) * 1000
   if (broadcast !== undefined) more.broadcast = broadcast === '+' ? broadcastOf(whole) : broadcast === '-' ? lowest(whole) : broadcast
-  return { cidr: whole, device, more, ...(cidr === whole || cidr.includes(':') ? {} : { bare: cidr }) }
+  return { cidr: whole, device, more, ...(cidr === whole || cidr.includes(':') || peer !== undefined ? {} : { bare: cidr }), ...(warnings ? { warnings } : {}) }
+}
+
+/** get_addr's "forever", or seconds. */
+function seconds(word: string, text: string): number {
+  if (text === 'forever') return Infinity
+  if (!/^\d+$/.test(text) || Number(text) > 0xffffffff) throw new Refusal(`Error: argument "${text}" is wrong: ${word} value\n`, 255)
+  return Number(text)
+}
+
+function prefixWord(text: string, any: string): string {
+  const [ip, length] = text.split('/') as [string, string?]
+  if (!isValidIp(ip) || (length !== undefined && (!/^\d+$/.test(length) || Number(length) > (ip.includes(':') ? 128 : 32)))) throw new Refusal(`Error: ${any} prefix is expected rather than "${text}".\n`, 1)
+  return text
 }
 
 const wildcard = (address: string): string => `Warning: Executing wildcard deletion to stay compatible with old scripts.

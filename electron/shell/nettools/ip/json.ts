@@ -2,7 +2,7 @@ import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatDestination } from '../../../engine/cluster.ts'
 import type { Options } from './common.ts'
 import { detailsRow } from './details.ts'
-import { asksForAddresses, flagNames, groupOf, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+import { addressFlags, asksForAddresses, flagNames, groupOf, lifetimesLeft, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
 function prettyJson(value: unknown, indent: string): string {
@@ -98,14 +98,15 @@ export const ipJson = {
           addr_info: selectAddresses(l, filter.family ? { family: filter.family } : {}).map((a) => !own.includes(a) ? {} : ({
             family: a.address.includes(':') ? 'inet6' : 'inet',
             local: a.address,
+            ...(a.peer === undefined ? {} : { address: a.peer }),
             prefixlen: a.prefixLength,
+            ...(a.metric ? { metric: a.metric } : {}),
             ...(a.broadcast ? { broadcast: a.broadcast } : {}),
             scope: a.scope,
-            ...(a.secondary ? { secondary: true } : {}),
-            ...(a.noPrefixRoute ? { noprefixroute: true } : {}),
+            ...Object.fromEntries(addressFlags(a, l).map((flag) => [flag, true])),
             ...(a.address.includes(':') ? {} : { label: a.label ?? l.name }),
-            valid_life_time: 4294967295,
-            preferred_life_time: 4294967295,
+            valid_life_time: lifetimesLeft(a, l).valid ?? 4294967295,
+            preferred_life_time: lifetimesLeft(a, l).preferred ?? 4294967295,
           })),
           ...(filter.statistics && statisticsRow(l, filter.errors)),
         }

@@ -1,6 +1,6 @@
 import { formatNeighbour, Signal, type NetworkNamespace, type Process, type Task } from '../../../engine/cluster.ts'
 import { Refusal, nextWord, requireLink, type Options } from './common.ts'
-import { addressEvent, linkEvent, printRoutes } from './print.ts'
+import { addressEvent, addressState, linkEvent, printRoutes } from './print.ts'
 import { ruleRows } from './rule.ts'
 import { TableNames } from './tables.ts'
 
@@ -21,8 +21,8 @@ export interface MonitorOptions extends Options { timestamp?: 'long' | 'short' }
 
 const LABELS: Readonly<Record<What, string>> = { link: '[LINK]', address: '[ADDR]', route: '[ROUTE]', neigh: '[NEIGH]', rule: '[RULE]' }
 
-/** Rows by what makes them the same row; `device`: the link that they are of. */
-type Rows = Map<string, { text: string; device?: string }>
+/** Rows by what makes them the same row; `device`: the link that they are of; `state`: what changes of them, where the text also tells of time. */
+type Rows = Map<string, { text: string; device?: string; state?: string }>
 
 export function* monitor(process: Process, network: NetworkNamespace, args: string[], options: MonitorOptions): Task<number> {
   const { chosen, labelled, device } = readArguments(network, args)
@@ -81,7 +81,7 @@ function rowsOf(network: NetworkNamespace, what: What, names: TableNames, family
       for (const link of network.links.values()) rows.set(String(link.index), { text: linkEvent(link), device: link.name })
       break
     case 'address':
-      for (const link of network.links.values()) for (const a of link.addresses) if (ofFamily(a.address)) rows.set(`${link.index} ${a.address}/${a.prefixLength}`, { text: addressEvent(link, a), device: link.name })
+      for (const link of network.links.values()) for (const a of link.addresses) if (ofFamily(a.address)) rows.set(`${link.index} ${a.address}/${a.prefixLength}`, { text: addressEvent(link, a), device: link.name, state: addressState(link, a) })
       break
     case 'neigh':
       for (const n of network.neighbours.list()) if (ofFamily(n.ip)) rows.set(`${n.ip} ${n.device}`, { text: `${formatNeighbour(n)} \n`, device: n.device })
@@ -121,7 +121,7 @@ function differences(network: NetworkNamespace, what: What, before: Rows, after:
       out.push({ ...row, text: failed }, { ...row, text: `Deleted ${failed}` })
     } else out.push({ ...row, text: `Deleted ${row.text}` })
   }
-  const fresh = [...after].filter(([key, row]) => before.get(key)?.text !== row.text).map(([, row]) => row)
+  const fresh = [...after].filter(([key, row]) => before.get(key)?.text !== row.text && (row.state === undefined || before.get(key)?.state !== row.state)).map(([, row]) => row)
   if (what === 'route') fresh.sort((a, b) => coming(network, a.text) - coming(network, b.text))
   return [...out, ...fresh]
 }

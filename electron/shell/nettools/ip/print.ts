@@ -1,4 +1,4 @@
-import { cidrContains, formatNeighbour, formatRoute, type IpipLink, type Link, type LinkAddress, type NetworkNamespace, type Route } from '../../../engine/cluster.ts'
+import { cidrContains, formatNeighbour, formatRoute, isDeprecated, type IpipLink, type Link, type LinkAddress, type NetworkNamespace, type Route } from '../../../engine/cluster.ts'
 import { details } from './details.ts'
 
 /** What `ip … show` prints (iproute2 6.1), from a network namespace. The inspector uses these too. */
@@ -17,6 +17,9 @@ export interface LinkFilter {
   scope?: LinkAddress['scope']
   label?: string
   permanent?: boolean
+  deprecated?: boolean
+  /** Of a kind that no address here is. */
+  never?: boolean
   secondary?: boolean
   /** The name of another network namespace on this machine. */
   netnsName?: (network: NetworkNamespace) => string | undefined
@@ -105,8 +108,11 @@ export function linkEvent(link: Link): string {
 }
 
 export function addressEvent(link: Link, a: LinkAddress): string {
-  return `${link.index}: ${link.name}    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`
+  return `${link.index}: ${link.name}    ${addressText(a, link)}\n${lifetimeText(a, link)}\n`
 }
+
+/** Changes when there is something to tell of the address; that time goes by is nothing. */
+export const addressState = (link: Link, a: LinkAddress): string => `${addressText(a, link)} ${a.validUntil} ${a.preferredUntil}`
 
 function hardwareLine(link: Link): string {
   if (link.kind === 'wireguard') return '    link/none '
@@ -140,10 +146,12 @@ export function printAddresses(network: NetworkNamespace, filter: LinkFilter & {
     .join('')
 }
 
-export function selectAddresses(link: Link, { family, to, scope, label, permanent, secondary }: LinkFilter): readonly LinkAddress[] {
-  if (permanent === false) return []
+export function selectAddresses(link: Link, { family, to, scope, label, permanent, secondary, deprecated, never }: LinkFilter): readonly LinkAddress[] {
+  if (never) return []
+  const { now } = link.namespace.clock
   return link.addresses.filter((a) =>
     (family === undefined || a.address.includes(':') === (family === 6)) && (to === undefined || (to.includes(':') === a.address.includes(':') && cidrContains(to, a.address))) &&
+    (permanent === undefined || (a.validUntil === undefined) === permanent) && (deprecated === undefined || isDeprecated(a, now) === deprecated) &&
     (scope === undefined || a.scope === scope) && (label === undefined || (!a.address.includes(':') && matches(label, a.label ?? link.name))) && (secondary === undefined || (a.secondary ?? false) === secondary))
 }
 
@@ -153,34 +161,55 @@ function matches(pattern: string, text: string): boolean {
 }
 
 /** Whether addresses are asked for, so that links without any are left out. */
-export function asksForAddresses({ family, to, scope, label, permanent, secondary }: LinkFilter): boolean {
-  return [family, to, scope, label, permanent, secondary].some((word) => word !== undefined)
+export function asksForAddresses({ family, to, scope, label, permanent, secondary, deprecated, never }: LinkFilter): boolean {
+  return [family, to, scope, label, permanent, secondary, deprecated, never].some((word) => word !== undefined)
 }
 
 /** `to` and `label` leave out the link layer, and a label the link, too. */
 export const withoutHardware = ({ family, to, label }: LinkFilter): boolean => family !== undefined || to !== undefined || label !== undefined
 
 function addressText(a: LinkAddress, link: Link): string {
+  const flags = addressFlags(a, link).map((flag) => `${flag} `).join('')
   // A label is of IPv4 only.
-  if (a.address.includes(':')) return `inet6 ${a.address}/${a.prefixLength} scope ${a.scope} `
-  return `inet ${a.address}/${a.prefixLength} ${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${a.secondary ? 'secondary ' : ''}${a.noPrefixRoute ? 'noprefixroute ' : ''}${a.label ?? link.name}`
+  if (a.address.includes(':')) return `inet6 ${a.address}/${a.prefixLength} scope ${a.scope} ${flags}`
+  return `inet ${withPeer(a)} ${a.metric ? `metric ${a.metric} ` : ''}${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${flags}${a.label ?? link.name}`
+}
+
+const withPeer = (a: LinkAddress): string => (a.peer === undefined ? `${a.address}/${a.prefixLength}` : `${a.address} peer ${a.peer}/${a.prefixLength}`)
+
+/** In the order of ifa_flag_data (ipaddress.c). */
+export function addressFlags(a: LinkAddress, link: Link): string[] {
+  return [...(a.secondary ? ['secondary'] : []), ...(isDeprecated(a, link.namespace.clock.now) ? ['deprecated'] : []), ...(a.validUntil === undefined ? [] : ['dynamic']), ...(a.noPrefixRoute ? ['noprefixroute'] : [])]
+}
+
+/** Seconds that are left of the time that it is valid and preferred; undefined: for ever. */
+export function lifetimesLeft({ validUntil, preferredUntil }: LinkAddress, link: Link): { valid?: number; preferred?: number } {
+  if (validUntil === undefined) return {}
+  const left = (until: number): number => Math.max(0, Math.ceil((until - link.namespace.clock.now) / 1000))
+  return { valid: left(validUntil), ...(preferredUntil === undefined ? {} : { preferred: left(preferredUntil) }) }
+}
+
+function lifetimeText(a: LinkAddress, link: Link): string {
+  const { valid, preferred } = lifetimesLeft(a, link)
+  const text = (seconds: number | undefined): string => (seconds === undefined ? 'forever' : `${seconds}sec`)
+  return `       valid_lft ${text(valid)} preferred_lft ${text(preferred)}`
 }
 
 function addressLines(link: Link, filter: LinkFilter): string {
-  return selectAddresses(link, filter).map((a) => `    ${addressText(a, link)}\n       valid_lft forever preferred_lft forever\n`).join('')
+  return selectAddresses(link, filter).map((a) => `    ${addressText(a, link)}\n${lifetimeText(a, link)}\n`).join('')
 }
 
 /** `ip -o addr`: a line an address. */
 export function printAddressesOneLine(network: NetworkNamespace, filter?: LinkFilter): string {
   return selectLinks(network, filter)
-    .flatMap((link) => selectAddresses(link, filter ?? {}).map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\       valid_lft forever preferred_lft forever\n`))
+    .flatMap((link) => selectAddresses(link, filter ?? {}).map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\${lifetimeText(a, link)}\n`))
     .join('')
 }
 
 export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilter = {}): string {
   return selectLinks(network, filter)
     .filter((l) => !asksForAddresses(filter) || selectAddresses(l, filter).length > 0)
-    .map((l) => `${(filter.family === 6 && filter.device === undefined ? nameOf6(l) : nameOf(l)).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter).map((a) => `${a.address}/${a.prefixLength} `).join('')}\n`)
+    .map((l) => `${(filter.family === 6 && filter.device === undefined ? nameOf6(l) : nameOf(l)).padEnd(16)} ${stateOf(l).padEnd(14)} ${selectAddresses(l, filter).map((a) => `${withPeer(a)} ${a.metric ? `metric ${a.metric} ` : ''}`).join('')}\n`)
     .join('')
 }
 
