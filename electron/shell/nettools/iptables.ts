@@ -1,4 +1,5 @@
 import { capable, type Netfilter, type Process, type Task } from '../../engine/cluster.ts'
+import { fromHosts } from './names.ts'
 import { programName } from './stream.ts'
 
 function* permitted(process: Process, tool: string): Task<boolean> {
@@ -43,7 +44,7 @@ export function* iptablesSave(process: Process): Task<number> {
   return 0
 }
 
-const TABLES = ['mangle', 'raw', 'filter', 'nat']
+const TABLES = ['mangle', 'security', 'raw', 'filter', 'nat']
 
 /** Each table between the two comment lines that carry the date. */
 function savedTables(tool: string, netfilter: Netfilter, wall: number, table: string | undefined, counters: boolean): string {
@@ -81,7 +82,8 @@ export function* iptablesRestore(process: Process): Task<number> {
 export function* iptables(process: Process): Task<number> {
   const { tool, netfilter } = tablesOf(process)
   if (!(yield* permitted(process, tool))) return 4
-  const result = netfilter.command(process.argv.slice(1))
+  // Of names only those of /etc/hosts: the resolver would be asked for each address, and waited for.
+  const result = netfilter.command(process.argv.slice(1), (address) => fromHosts(process, address))
   yield* process.print(result.stdout)
   yield* process.printError(result.stderr)
   return result.code

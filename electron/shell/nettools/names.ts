@@ -9,7 +9,8 @@ export function* nameOfAddress(process: Process, address: string, known?: Map<st
   return name
 }
 
-function fromHosts(process: Process, address: string): string | undefined {
+/** The name that /etc/hosts gives to an address. */
+export function fromHosts(process: Process, address: string): string | undefined {
   if (!process.fs.exists('/etc/hosts')) return undefined
   for (const line of decodeUtf8(process.fs.readFile('/etc/hosts')).split('\n')) {
     const [ip, name] = line.replace(/#.*/, '').trim().split(/\s+/)

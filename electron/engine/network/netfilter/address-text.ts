@@ -59,8 +59,9 @@ function parseAddress6(text: string, invert: boolean): AddressMatch | undefined 
 }
 
 /** As `iptables -L -n` shows it: hosts without their /32. */
-export function listAddress(match: AddressMatch | undefined, numeric: boolean, family: 4 | 6): string {
+export function listAddress(match: AddressMatch | undefined, numeric: boolean, family: 4 | 6, nameOf?: (address: string) => string | undefined): string {
   if (!match) return numeric ? (family === 4 ? '0.0.0.0/0' : '::/0') : 'anywhere'
-  if (match.prefix6) return match.text + (match.prefix6.length === 128 ? '' : match.maskText)
-  return match.text + maskText(match.mask, '')
+  const shown = numeric ? match.text : (nameOf?.(match.text) ?? match.text)
+  if (match.prefix6) return shown + (match.prefix6.length === 128 ? '' : match.maskText)
+  return shown + maskText(match.mask, '')
 }

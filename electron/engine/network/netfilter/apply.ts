@@ -1,10 +1,11 @@
-import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, toolOf, UsageError, VERSION } from './errors.ts'
-import { listChains, listRules } from './list.ts'
+import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, toolOf, TryHelp, UsageError, VERSION } from './errors.ts'
+import { listChains, listRules, ruleLine } from './list.ts'
 import type { ListOptions } from './list.ts'
-import { checkChainName, RuleParser } from './parse.ts'
+import { checkChainName, NotSimulated, RuleParser } from './parse.ts'
 import type { Tokens } from './parse.ts'
 import type { Rule, TableName } from './rule.ts'
 import { BUILT_IN } from './table.ts'
+import { usage } from './usage.ts'
 import type { Table } from './table.ts'
 
 /** Where a command line acts: at the prompt, or as a line of iptables-restore's file. */
@@ -13,12 +14,15 @@ export interface CommandScope {
   inRestore: boolean
   line: number
   tableName: TableName
-  /** The table to change or to show; at the prompt a fork that is committed when the command went well. */
-  table(name: TableName): Table
+  /** The table to change or to show; at the prompt a fork that is committed when the command went well. `checked`: the chain that -C looks at. */
+  table(name: TableName, changes: boolean, checked?: string): Table
   hasSet(name: string): boolean
   /** From "[5:300]" before a line. */
   counters?: [number, number]
   print(text: string): void
+  warn?(text: string): void
+  /** What an address is called, for -L without -n. */
+  nameOf?: ((address: string) => string | undefined) | undefined
 }
 
 type Verb = 'A' | 'C' | 'D' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' | 'N' | 'X' | 'E' | 'P' | 'h' | 'V'
@@ -34,22 +38,39 @@ interface Command {
   chain?: string
   argument?: string
   position?: number
+  /** With -L or -S: -Z stands beside it. */
+  zero?: boolean
   list: ListOptions
+  wait?: boolean
+  waitInterval?: boolean
+  numbers: Set<string>
 }
+
+/** What has to be asked of the whole line: -h and -V end it where they stand. */
+class Ended extends Error {}
 
 /** Reads one command line and does it. Commands are those of iptables(8). For -A without -c it returns what was appended. */
 export function applyCommand(words: readonly string[], scope: CommandScope): { chain: string; rules: readonly Rule[] } | undefined {
-  const list: ListOptions = { family: scope.family, numeric: false, verbose: false, exact: false, lineNumbers: false }
-  const command: Command = { scope, list }
+  const list: ListOptions = { family: scope.family, numeric: false, verbose: false, exact: false, lineNumbers: false, nameOf: scope.nameOf }
+  const command: Command = { scope, list, numbers: new Set() }
   const tableName = scope.inRestore ? scope.tableName : tableOf(words)
   const parser = new RuleParser({ family: scope.family, table: tableName, hasSet: scope.hasSet }, { readers: READERS, state: command })
-  parser.read(words)
-  if (!command.verb) throw new UsageError('no command specified')
-  if (command.verb === 'V') {
-    scope.print(`${toolOf(scope.family)} ${VERSION}\n`)
+  try {
+    parser.read(words)
+  } catch (error) {
+    if (!(error instanceof Ended)) throw error
+    if (command.verb === 'V') scope.print(`${toolOf(scope.family)} ${VERSION}\n`)
+    else if (parser.extensions.length > 0) throw new NotSimulated(`the help of ${parser.extensions.join(', ')}`)
+    else scope.print(usage(scope.family))
     return undefined
   }
-  const table = scope.table(tableName)
+  if (tableName === 'nat' && (command.verb === 'P' ? command.argument === 'DROP' : parser.rule.jump === 'DROP')) throw new UsageError(NAT_IS_NO_FILTER)
+  if (command.waitInterval && !command.wait) throw new UsageError('--wait-interval only makes sense with --wait\n')
+  if (!command.verb) throw new UsageError('no command specified')
+  const { verb, chain } = command
+  checkOptions(command, parser.flags)
+  if (chain !== undefined && chain.length >= 29) throw new UsageError(`chain name \`${chain}' too long (must be under 29 chars)`)
+  const table = scope.table(tableName, !'LSC'.includes(verb) || command.zero === true, verb === 'C' ? chain : undefined)
   try {
     const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
     const counted = rules.some(isCounted)
@@ -76,9 +97,19 @@ function readers(): ReadonlyMap<string, (command: Command, tokens: Tokens, optio
     for (const name of names) map.set(name, read)
   }
   const verb = (name: string, v: Verb): void => add([name], (command, tokens, option) => {
-    if (command.verb && !(command.verb === 'Z' || v === 'Z')) throw new UsageError(`Cannot use -${v} with -${command.verb}`)
-    command.verb = v
+    const former = command.verb
+    const zeroes = (former === 'Z' && (v === 'L' || v === 'S')) || (v === 'Z' && (former === 'L' || former === 'S'))
+    if (v === 'h' || v === 'V') {
+      command.verb = v
+      throw new Ended()
+    }
+    if (former && !zeroes) throw new UsageError(`Cannot use -${v} with -${former}`)
+    if (zeroes) command.zero = true
+    command.verb = zeroes && v === 'Z' ? former! : v
+    const shown = command.position
     readArguments(command, v, tokens, option)
+    // "-Z CHAIN NUMBER" takes the place of whatever was asked before
+    if (zeroes && v === 'Z' && command.position !== shown) command.verb = 'Z'
   })
   for (const v of 'ACDIRLSFZNXEPhV') verb(`-${v}`, v as Verb)
   for (const [name, v] of Object.entries(LONG)) verb(name, v)
@@ -86,26 +117,52 @@ function readers(): ReadonlyMap<string, (command: Command, tokens: Tokens, optio
     tokens.need(option)
     if (scope.inRestore) throw new UsageError('The -t option cannot be used in iptables-restore.\n')
   })
-  add(['-n', '--numeric'], ({ list }) => (list.numeric = true))
-  add(['-v', '--verbose'], ({ list }) => (list.verbose = true))
-  add(['-x', '--exact'], ({ list }) => (list.exact = true))
-  add(['--line-numbers'], ({ list }) => (list.lineNumbers = true))
-  add(['-4', '--ipv4', '-6', '--ipv6'], () => {})
-  add(['-w', '--wait', '-W', '--wait-interval'], (_, tokens) => void tokens.optional())
+  const how = (names: readonly string[], letter: string, set: (list: ListOptions) => void): void => add(names, ({ list, numbers }) => {
+    if (numbers.has(letter) && letter !== 'v') throw new UsageError(`multiple -${letter} flags not allowed`)
+    numbers.add(letter)
+    set(list)
+  })
+  how(['-n', '--numeric'], 'n', (list) => (list.numeric = true))
+  how(['-v', '--verbose'], 'v', (list) => {
+    if (list.verbose) throw new NotSimulated('-v twice, which shows what the kernel is sent')
+    list.verbose = true
+  })
+  how(['-x', '--exact'], 'x', (list) => (list.exact = true))
+  how(['--line-numbers'], '0', (list) => (list.lineNumbers = true))
+  const family = (names: readonly string[], version: 4 | 6): void => add(names, ({ scope }) => {
+    if (scope.family !== version) throw new TryHelp()
+  })
+  family(['-4', '--ipv4'], 4)
+  family(['-6', '--ipv6'], 6)
+  const seconds = (command: Command, tokens: Tokens, option: string): string | undefined => {
+    if (command.scope.inRestore) throw new UsageError(`You cannot use \`${option.slice(0, 2)}' from iptables-restore`)
+    return tokens.optional()
+  }
+  add(['-w', '--wait'], (command, tokens) => {
+    const text = seconds(command, tokens, '-w')
+    if (text !== undefined && !/^\s*[+-]?\d/.test(text)) throw new UsageError('wait seconds not numeric')
+    command.wait = true
+  })
+  add(['-W', '--wait-interval'], (command, tokens) => {
+    const text = seconds(command, tokens, '-W')
+    if (text === undefined) throw new UsageError('wait interval value required')
+    command.scope.warn?.('Ignoring deprecated --wait-interval option.\n')
+    command.waitInterval = true
+  })
   return map
 }
 
 function readArguments(command: Command, verb: Verb, tokens: Tokens, option: string): void {
   const position = (): void => {
-    const next = tokens.peek()
-    if (next === undefined || !/^\d+$/.test(next)) return
-    command.position = Number(tokens.next())
-    if (command.position === 0) throw new UsageError(`Invalid rule number \`${next}'`)
+    const next = tokens.optional()
+    if (next === undefined) return
+    command.position = /^(0x[0-9a-f]+|\d+)$/i.test(next) ? Number(next) : 0
+    if (!(command.position >= 1 && command.position <= 0x7fffffff)) throw new UsageError(`Invalid rule number \`${next}'`)
   }
-  if (verb === 'h' || verb === 'V') return
   if ('LSFZX'.includes(verb)) {
-    command.chain = tokens.optional()
-    if ('LSZ'.includes(verb) && command.chain !== undefined) position()
+    const named = tokens.optional()
+    if (named !== undefined) command.chain = named
+    if ('LSZ'.includes(verb) && named !== undefined) position()
     return
   }
   command.chain = tokens.need(option)
@@ -114,7 +171,6 @@ function readArguments(command: Command, verb: Verb, tokens: Tokens, option: str
     const second = tokens.optional()
     if (second === undefined) throw new UsageError(`-${verb} requires a chain and a ${verb === 'P' ? 'policy' : 'new name'}`.replace('-E requires a chain and a new name', '-E requires old-chain-name and new-chain-name'))
     command.argument = second
-    if (verb === 'E') checkChainName(second)
   }
   if ('DIR'.includes(verb)) position()
   if (verb === 'R' && command.position === undefined) throw new UsageError('-R requires a rule number')
@@ -125,7 +181,10 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
   const existing = (name: string): void => {
     if (!table.chains.has(name)) throw new OperationError(NO_SUCH_CHAIN)
   }
-  if (table.name === 'nat' && rules.some((r) => r.jump === 'DROP')) throw new UsageError(NAT_IS_NO_FILTER)
+  const tell = (sentence: (name: string) => string): void => {
+    for (const name of chain === undefined ? table.sorted().map((c) => c.name) : [chain]) if (list.verbose) scope.print(sentence(name))
+  }
+  if (list.verbose && 'AIR'.includes(verb!)) for (const rule of rules) scope.print(ruleLine(rule, scope.family))
   switch (verb) {
     case 'A':
       existing(chain!)
@@ -143,31 +202,38 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
     case 'D':
       existing(chain!)
       if (position !== undefined && !given) table.deleteAt(chain!, position)
-      else for (const rule of rules) table.deleteRule(chain!, rule)
+      else for (const rule of rules) table.deleteRule(chain!, rule, () => list.verbose && scope.print(ruleLine(rule, scope.family)))
       break
     case 'C':
-      for (const rule of rules) if (!table.chains.has(chain!) || table.indexOf(chain!, rule) < 0) throw new OperationError(BAD_RULE)
+      for (const rule of rules) {
+        if (!table.chains.has(chain!) || table.indexOf(chain!, rule) < 0) throw new OperationError(BAD_RULE)
+        if (list.verbose) scope.print(ruleLine(rule, scope.family))
+      }
       break
     case 'N':
       table.create(chain!)
       break
     case 'X':
-      if (chain !== undefined) table.remove(chain, scope.line)
-      else for (const c of table.sorted()) if (c.policy === undefined) table.remove(c.name, scope.line)
+      for (const name of chain !== undefined ? [chain] : table.sorted().filter((c) => c.policy === undefined).map((c) => c.name)) {
+        table.remove(name, scope.line)
+        if (list.verbose) scope.print(`Deleting chain \`${name}'\n`)
+      }
       break
     case 'F':
       if (chain !== undefined) existing(chain)
       table.flush(chain)
+      tell((name) => `Flushing chain \`${name}'\n`)
       break
     case 'Z':
       if (chain !== undefined) existing(chain)
-      table.zero(chain)
+      if (position === undefined) tell((name) => `Zeroing chain \`${name}'\n`)
+      table.zero(chain, position)
       break
     case 'E':
+      if (table.isBuiltIn(chain!)) throw new NotSimulated('to rename a built-in chain')
       table.rename(chain!, command.argument!)
       break
     case 'P':
-      if (table.name === 'nat' && command.argument === 'DROP') throw new UsageError(NAT_IS_NO_FILTER)
       table.policy(chain!, command.argument!)
       break
     case 'L': case 'S': {
@@ -176,7 +242,23 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
       }
       const chains = chain === undefined ? table.sorted() : [table.chain(chain)]
       scope.print(verb === 'S' ? listRules(chains, list.verbose, position) : listChains(table, chains, list, position))
+      if (command.zero) {
+        tell((name) => `Zeroing chain \`${name}'\n`)
+        table.zero(chain)
+      }
     }
+  }
+}
+
+/** Options in the order in which they are looked at, and the commands that take them (xshared.c, commands_v_options). */
+const LEGAL: readonly (readonly [string, string])[] = [
+  ['n', 'L'], ['s', 'IDRAC'], ['d', 'IDRAC'], ['p', 'IDRAC'], ['j', 'IDRAC'], ['x', 'L'], ['i', 'IDRAC'], ['o', 'IDRAC'], ['0', 'L'], ['c', 'IRAP'], ['f', 'IDRAC'],
+]
+
+function checkOptions({ verb, position, numbers }: Command, flags: readonly string[]): void {
+  for (const [option, verbs] of LEGAL) {
+    if (!numbers.has(option) && !flags.includes(`-${option}`)) continue
+    if (!verbs.includes(verb!) || (verb === 'D' && position !== undefined)) throw new UsageError(`Illegal option \`-${option}' with this command`)
   }
 }
 

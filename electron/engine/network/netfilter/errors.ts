@@ -10,6 +10,9 @@ export class UsageError extends Error {
   }
 }
 
+/** Only the hint. */
+export class TryHelp extends Error {}
+
 /** Something that is not there, or is there already. */
 export class OperationError extends Error {}
 
@@ -32,6 +35,7 @@ export interface ToolFailure {
 
 export function commandFailure(error: unknown, tool: string): ToolFailure {
   const help = `Try \`${tool} -h' or '${tool} --help' for more information.\n`
+  if (error instanceof TryHelp) return { code: 2, text: help }
   if (error instanceof UsageError) return { code: 2, text: `${error.bare ? '' : `${tool} ${VERSION}: `}${error.message}\n${help}` }
   if (error instanceof OperationError) return { code: 1, text: `${tool}: ${error.message}.\n` }
   if (error instanceof KernelError) return { code: 4, text: `${tool} ${VERSION}:  ${error.message}\n` }

@@ -12,6 +12,7 @@ export interface ListOptions {
   verbose: boolean
   exact: boolean
   lineNumbers: boolean
+  nameOf?: ((address: string) => string | undefined) | undefined
 }
 
 /** Tables as `iptables -L` prints them (iptables/nft-shared.c and nft-ipv4.c). */
@@ -48,12 +49,26 @@ function listRule(rule: Rule, number: number, options: ListOptions): string {
     const name = (m: InterfaceMatch | undefined): string => (m ? (m.invert ? '!' : '') + m.name : any).padEnd(6)
     out += ` ${name(rule.inInterface)} ${name(rule.outInterface)} `
   }
-  out += `${flag(rule.source)}${listAddress(rule.source, numeric, options.family).padEnd(19)} `
-  out += `${flag(rule.destination)}${listAddress(rule.destination, numeric, options.family).padEnd(19)} `
+  out += `${flag(rule.source)}${listAddress(rule.source, numeric, options.family, options.nameOf).padEnd(19)} `
+  out += `${flag(rule.destination)}${listAddress(rule.destination, numeric, options.family, options.nameOf).padEnd(19)} `
   if (rule.goto) out += '[goto] '
   for (const match of rule.matches) out += ` ${match.list(numeric)}`
   const tail = rule.target?.list(numeric) ?? ''
   return `${out}${tail === '' ? '' : ` ${tail}`}\n`
+}
+
+/** What `-v` prints of a rule that is added, removed or looked for. */
+export function ruleLine(rule: Rule, family: 4 | 6): string {
+  const flag = (condition: { invert: boolean } | undefined): string => (condition?.invert ? '!' : '')
+  const space = (condition: { invert: boolean } | undefined): string => (condition?.invert ? '!' : ' ')
+  const name = (m: InterfaceMatch | undefined): string => (m ? flag(m) + m.name : '*')
+  const protocol = rule.protocol ? protocolName(rule.protocol.number) : 'all'
+  const fragment = rule.fragment ? `${rule.fragment.invert ? '!' : '-'}f` : '--'
+  const matches = rule.matches.map((m) => ` ${m.list(true)}`).join('')
+  const tail = rule.target?.list(true) ?? ''
+  return `${rule.target?.listName ?? rule.target?.name ?? rule.jump ?? ''} ${space(rule.protocol)}${protocol} opt ${fragment} in ${name(rule.inInterface)} out ${name(rule.outInterface)} ` +
+    `${space(rule.source)}${listAddress(rule.source, true, family)} ${space(rule.destination)}-> ${listAddress(rule.destination, true, family)} ` +
+    `${rule.goto ? '[goto] ' : ''} ${matches}${tail === '' ? '' : ` ${tail}`}\n`
 }
 
 /** xtables_print_num: five digits, then thousands, millions… */

@@ -17,7 +17,6 @@ import { IpvsPath } from '../ipvs/path.ts'
 import { NftPlan, runChain } from '../nftables/hooks.ts'
 import type { NftChain } from '../nftables/model.ts'
 import { Nftables } from '../nftables/nftables.ts'
-import { USAGE } from './usage.ts'
 import { RecentLists } from './matches/recent.ts'
 import { NotSimulated } from './parse.ts'
 import { RuleRecorder } from './record.ts'
@@ -32,9 +31,9 @@ import { Table, TABLES } from './table.ts'
 type Step = TableName | 'track' | 'confirm' | 'ipvs-reply' | 'ipvs'
 const STEPS: Readonly<Record<Hook, readonly Step[]>> = {
   prerouting: ['raw', 'track', 'mangle', 'nat'],
-  input: ['mangle', 'filter', 'ipvs-reply', 'ipvs', 'nat', 'confirm'],
-  forward: ['mangle', 'filter', 'ipvs-reply'],
-  output: ['raw', 'track', 'mangle', 'nat', 'ipvs-reply', 'ipvs', 'filter'],
+  input: ['mangle', 'filter', 'security', 'ipvs-reply', 'ipvs', 'nat', 'confirm'],
+  forward: ['mangle', 'filter', 'security', 'ipvs-reply'],
+  output: ['raw', 'track', 'mangle', 'nat', 'ipvs-reply', 'ipvs', 'filter', 'security'],
   postrouting: ['mangle', 'nat', 'confirm'],
 }
 
@@ -355,29 +354,30 @@ export class NetfilterTables implements Netfilter, RuleHost {
   }
 
   /** For commands that change nothing. */
-  #lookedAt(name: TableName, args: readonly string[]): Table {
-    const check = args.indexOf('-C')
-    return check >= 0 && !this.#isDeferred(args[check + 1] ?? '') ? this.#peek(name) : this.table(name)
+  #lookedAt(name: TableName, checked: string | undefined): Table {
+    return checked !== undefined && !this.#isDeferred(checked) ? this.#peek(name) : this.table(name)
   }
 
-  command(args: readonly string[]): { code: number; stdout: string; stderr: string } {
+  command(args: readonly string[], nameOf?: (address: string) => string | undefined): { code: number; stdout: string; stderr: string } {
     let stdout = ''
+    let stderr = ''
     let changed: Table | undefined
-    const reads = isReadOnly(args)
     try {
-      if (args.includes('-h') || args.includes('--help')) return { code: 0, stdout: this.family === 4 ? USAGE : USAGE.replaceAll('iptables', 'ip6tables'), stderr: '' }
       applyCommand(args, {
         family: this.family, inRestore: false, line: 0, tableName: 'filter', hasSet: (name) => this.#hasSet(name),
-        table: (name) => (changed = reads ? this.#lookedAt(name, args) : this.table(name).fork()),
-        print: (text) => (stdout += text),
+        table: (name, changes, checked) => (changes ? (changed = this.table(name).fork()) : this.#lookedAt(name, checked)),
+        print: (text) => (stdout += text), warn: (text) => (stderr += text), nameOf,
       })
-      if (changed && stdout === '' && !reads) {
+      if (changed) {
         const missing = changed.missingTarget()
-        if (missing !== undefined) throw new UsageError(`Chain '${missing}' does not exist`)
+        if (missing !== undefined) {
+          stdout = ''
+          throw new UsageError(`Chain '${missing}' does not exist`)
+        }
         changed.validate(() => {})
         this.#commit(changed)
       }
-      return { code: 0, stdout, stderr: '' }
+      return { code: 0, stdout, stderr }
     } catch (error) {
       if (error instanceof NotSimulated) return { code: 69, stdout, stderr: `podhop: not simulated: ${error.message} (use a rule without it)\n` }
       if (error instanceof IncompatibleChain) return { code: 1, stdout, stderr: error.message }
@@ -386,13 +386,9 @@ export class NetfilterTables implements Netfilter, RuleHost {
         return { code: 3, stdout, stderr: text }
       }
       const failure = commandFailure(error, toolOf(this.family))
-      return { code: failure.code, stdout, stderr: failure.text }
+      return { code: failure.code, stdout, stderr: stderr + failure.text }
     }
   }
-}
-
-function isReadOnly(args: readonly string[]): boolean {
-  return args.some((a) => /^(-[nvx]*[LSC]|--list|--list-rules|--check)/.test(a))
 }
 
 function setReferences(tables: Iterable<Table>): ReadonlyMap<string, number> {

@@ -76,11 +76,17 @@ export class RuleParser<State> {
   #target: { name: string; reader: Reader<Target> } | undefined
   #sources: (AddressMatch | undefined)[] = [undefined]
   #destinations: (AddressMatch | undefined)[] = [undefined]
-  readonly #flags: string[] = []
+  /** The options of the rule that were given: "-s", "-j"… */
+  readonly flags: string[] = []
 
   constructor(scope: RuleScope, commands: CommandOptions<State>) {
     this.#scope = scope
     this.#commands = commands
+  }
+
+  /** "-m limit", "-j REJECT": what was loaded so far. */
+  get extensions(): string[] {
+    return this.#loaded.map(({ extension }) => (extension === this.#target?.name ? `-j ${extension}` : `-m ${extension}`))
   }
 
   read(list: readonly string[]): void {
@@ -132,12 +138,14 @@ export class RuleParser<State> {
         return this.#jump(tokens.need(written), option === '-g')
       case '-c': {
         plain('-c')
-        this.given = true
+        this.#once('-c')
         const packets = tokens.need(written)
-        const bytes = packets.includes(',') ? packets.split(',')[1]! : tokens.need(written)
+        const bytes = packets.includes(',') ? packets.split(',')[1]! : tokens.optional()
+        if (bytes === undefined) throw new UsageError('-c requires packet and byte counter')
         this.rule.packets = Number(packets.split(',')[0])
         this.rule.bytes = Number(bytes)
-        if (!Number.isInteger(this.rule.packets) || !Number.isInteger(this.rule.bytes)) throw new UsageError('-c packet counter not numeric')
+        if (!Number.isInteger(this.rule.packets)) throw new UsageError('-c packet counter not numeric')
+        if (!Number.isInteger(this.rule.bytes)) throw new UsageError('-c byte counter not numeric')
         return
       }
     }
@@ -145,6 +153,12 @@ export class RuleParser<State> {
     if (command) {
       plain(written)
       return command(this.#commands.state, tokens, written)
+    }
+    const equals = written.indexOf('=')
+    if (equals > 0 && written.startsWith('--')) {
+      const name = written.slice(0, equals)
+      if (WHOLE_WORD.has(LONG[name] ?? '')) return this.#option(name, new Tokens([written]), not)
+      if (this.#commands.readers.has(name) || LONG[name] !== undefined) return this.#rewind(name, new Tokens([written.slice(equals + 1), ...drain(tokens)]), not)
     }
     if (/^-[A-Za-z]./.test(written) && !written.startsWith('--')) return this.#bundle(written, tokens, not)
     this.#extension(written, tokens, not)
@@ -154,7 +168,9 @@ export class RuleParser<State> {
   #bundle(written: string, tokens: Tokens, not: boolean): void {
     const first = written.slice(0, 2)
     const rest = written.slice(2)
-    if ('sdiopmjgctADIRCNXPEw'.includes(first[1]!) && !'nvx'.includes(first[1]!)) {
+    // getopt_long(3) gives it the value, but it reads the word before the next one
+    if (WHOLE_WORD.has(first)) return this.#option(first, new Tokens([written]), not)
+    if ('mgctADIRCNXPEwLSFZ'.includes(first[1]!)) {
       const value = new Tokens([rest, ...drain(tokens)])
       return this.#rewind(first, value, not)
     }
@@ -168,8 +184,8 @@ export class RuleParser<State> {
   }
 
   #once(option: string): void {
-    if (this.#flags.includes(option)) throw new UsageError(`multiple ${option} flags not allowed`)
-    this.#flags.push(option)
+    if (this.flags.includes(option)) throw new UsageError(`multiple ${option} flags not allowed`)
+    this.flags.push(option)
     this.given = true
   }
 
@@ -204,7 +220,7 @@ export class RuleParser<State> {
   }
 
   #jump(name: string, goto: boolean): void {
-    if (name.length > 28) throw new UsageError(`target name \`${name}' too long (must be under 29 chars)`)
+    if (name.length > 28) throw new UsageError(`Invalid target name \`${name}' (28 chars max)`)
     const extension = goto ? undefined : TARGETS.get(name)
     if (extension) {
       const reader = extension({ rule: this.rule, family: this.#scope.family, table: this.#scope.table, hasSet: this.#scope.hasSet })
@@ -272,6 +288,9 @@ export class RuleParser<State> {
     return rules
   }
 }
+
+/** iptables 1.8.9 looks for the value of these in the last word that was read, so "-jACCEPT" and "--jump=ACCEPT" name a chain of that name. */
+const WHOLE_WORD: ReadonlySet<string> = new Set(['-s', '-d', '-p', '-i', '-o', '-j'])
 
 const IMPLIED: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6', 132: 'sctp' }
 /** Matches that only one of the two tools has. */

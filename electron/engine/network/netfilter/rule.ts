@@ -9,7 +9,7 @@ import type { IpSets } from '../ipset/sets.ts'
 import type { RecentLists } from './matches/recent.ts'
 import { payloadProtocol, protocolName } from './names.ts'
 
-export type TableName = 'raw' | 'mangle' | 'nat' | 'filter'
+export type TableName = 'raw' | 'mangle' | 'nat' | 'filter' | 'security'
 
 /** What matches and targets may use of the namespace. */
 export interface RuleHost {

@@ -7,13 +7,14 @@ import { saveRule } from './rule.ts'
 import type { Rule, TableName } from './rule.ts'
 
 /** In the order in which iptables-save prints them. */
-export const TABLES: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat']
+export const TABLES: readonly TableName[] = ['mangle', 'security', 'raw', 'filter', 'nat']
 
 export const BUILT_IN: Readonly<Record<TableName, readonly string[]>> = byName({
   raw: ['PREROUTING', 'OUTPUT'],
   mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
   nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
   filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+  security: ['INPUT', 'FORWARD', 'OUTPUT'],
 })
 
 export const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'RETURN', 'QUEUE'])
@@ -133,7 +134,7 @@ export class Table {
 
   rename(from: string, to: string): void {
     const chain = this.chain(from)
-    if (this.chains.has(to)) throw new OperationError('Chain already exists')
+    if (this.chains.has(to)) throw new OperationError('File exists')
     this.chains.delete(from)
     this.#own(new Chain(to, undefined, chain.rules))
     for (const other of [...this.chains.values()]) {
@@ -154,10 +155,16 @@ export class Table {
     this.#writable(name).policy = policy
   }
 
-  zero(name: string | undefined): void {
+  /** `position`: one rule of the chain, and not the chain's own counters. */
+  zero(name: string | undefined, position?: number): void {
     const all = name === undefined ? [...this.chains.keys()] : [name]
     for (const chain of all) {
       const copy = this.#writable(chain)
+      if (position !== undefined) {
+        const rule = copy.rules[position - 1]
+        if (rule) rule.packets = rule.bytes = 0
+        continue
+      }
       copy.packets = copy.bytes = 0
       for (const rule of copy.rules) rule.packets = rule.bytes = 0
     }
@@ -191,9 +198,10 @@ export class Table {
     chain.replace(chain.rules.toSpliced(position - 1, 1))
   }
 
-  deleteRule(name: string, rule: Rule): void {
+  deleteRule(name: string, rule: Rule, found?: () => void): void {
     const at = this.indexOf(name, rule)
     if (at < 0) throw new OperationError(BAD_RULE)
+    found?.()
     const chain = this.#writable(name)
     chain.replace(chain.rules.toSpliced(at, 1))
   }

@@ -13,6 +13,7 @@ export function stepPriority(step: string, hook: Hook): number {
     case 'mangle': return -150
     case 'nat': return hook === 'prerouting' || hook === 'output' ? -100 : 100
     case 'filter': return 0
+    case 'security': return 50
     case 'ipvs-reply': return hook === 'output' ? -99 : hook === 'forward' ? 99 : 98
     case 'ipvs': return hook === 'output' ? -98 : 99
     default: return Infinity

@@ -38,7 +38,7 @@ export interface Netfilter {
   /** As iptables-save(8), without the two comment lines that carry a date; one table or all that exist. */
   save(table?: string, options?: { counters?: boolean }): string
   /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */
-  command(args: readonly string[]): { code: number; stdout: string; stderr: string }
+  command(args: readonly string[], nameOf?: (address: string) => string | undefined): { code: number; stdout: string; stderr: string }
   /** The tables of nft(8), both families'; made when somebody asks. */
   readonly nftables: Nftables
   /** Whether somebody has asked. */

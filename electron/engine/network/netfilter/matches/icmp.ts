@@ -39,7 +39,11 @@ export const icmp: MatchExtension = ({ rule }) => {
       const text = type === 255 ? 'any' : code === undefined ? String(type) : `${type}/${code}`
       return {
         name: 'icmp', save: `${invert ? ' !' : ''} --icmp-type ${text}`,
-        list: () => `${invert ? 'icmp !type' : 'icmptype'} ${type}${code === undefined ? '' : ` code ${code}`}`,
+        list: (numeric) => {
+          const name = numeric ? undefined : Object.entries(TYPES).find(([, t]) => t[0] === type && t[1] === code)?.[0]
+          if (name !== undefined) return `icmp ${invert ? '!' : ''}${name}`
+          return `${invert ? 'icmp !type' : 'icmptype'} ${type}${code === undefined ? '' : ` code ${code}`}`
+        },
         test: ({ packet }) => {
           const message = packet.payload
           if (message.kind !== 'icmp') return false

@@ -138,7 +138,7 @@ export function transport(name: 'tcp' | 'udp' | 'sctp'): MatchExtension {
           list: (numeric) =>
             name + (source ? listed('spt', source, numeric) : '') + (destination ? listed('dpt', destination, numeric) : '') +
             (option ? ` option=${option.invert ? '!' : ''}${option.number}` : '') +
-            (flags ? ` flags:${flags.invert ? '!' : ''}${byte(flags.mask)}/${byte(flags.set)}` : ''),
+            (flags ? ` flags:${flags.invert ? '!' : ''}${numeric ? `${byte(flags.mask)}/${byte(flags.set)}` : `${flagsText(flags.mask)}/${flagsText(flags.set)}`}` : ''),
           test: ({ packet }) => {
             if (destination && !within(destination, destinationPort(packet))) return false
             if (source && !within(source, sourcePort(packet))) return false

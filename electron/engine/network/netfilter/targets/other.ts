@@ -5,6 +5,8 @@ import type { TargetExtension } from '../extension.ts'
 import { quoted } from '../names.ts'
 
 const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
+/** The first name of each in syslog.h's table, as libxt_LOG shows it. */
+const LISTED_LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug']
 const LEVEL_ALIASES: Readonly<Record<string, number>> = byName({ panic: 0, err: 3, warn: 4 })
 
 /** Writes to the kernel's log, which nothing shows yet; the rule counts. */
@@ -30,7 +32,7 @@ export const LOG: TargetExtension = () => {
       return {
         name: 'LOG',
         save: `${prefix === '' ? '' : ` --log-prefix ${quoted(prefix)}`}${level === 4 ? '' : ` --log-level ${level}`}${flags.map((f) => ` --${f}`).join('')}`,
-        list: () => `LOG flags ${sum} level ${level}${prefix === '' ? '' : ` prefix "${prefix}"`}`,
+        list: (numeric) => `LOG${numeric ? ` flags ${sum} level ${level}` : ` level ${LISTED_LEVELS[level]}${flags.map((f) => f.replace('log-', ' ')).join('')}`}${prefix === '' ? '' : ` prefix "${prefix}"`}`,
         run: () => 'continue',
       }
     },
