@@ -40,7 +40,7 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
     '/etc/kubernetes/pki/ca.crt': CLUSTER_CA,
     '/etc/kubernetes/kubelet.conf': agentConfig(address, `system:node:${name}`, 'default-auth', '    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem\n'),
     '/etc/os-release': OS_RELEASE,
-    '/etc/machine-id': `${view.runtime.machine.clock.random.fork(`machine-id ${name}`).hex(32)}\n`,
+    '/etc/machine-id': `${view.identity.machine}\n`,
     '/etc/sysctl.d/k8s.conf': 'net.bridge.bridge-nf-call-iptables  = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\nnet.ipv4.ip_forward                 = 1\n',
     '/etc/modules-load.d/k8s.conf': 'overlay\nbr_netfilter\n',
   }

@@ -1,4 +1,5 @@
 import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
+import type { MachineIdentity } from '../kubernetes/kubelet/machine-identity.ts'
 import type { SimulatedMachine, Surroundings } from '../machine/machine.ts'
 import type { Machine, ProcessEntry } from '../machine/types.ts'
 import type { NetworkNamespace } from '../network/types.ts'
@@ -21,6 +22,7 @@ export class NodeView implements Surroundings {
   readonly runtime: NodeRuntime
   readonly services: NodeServices
   readonly netns: NamedNamespaces
+  readonly identity: MachineIdentity
   readonly #processes: NodeProcesses
   readonly #journal: Journal
   readonly #facts: NodeFacts
@@ -29,6 +31,7 @@ export class NodeView implements Surroundings {
     const { name, machine } = kubelet.context
     this.name = name
     this.machine = machine
+    this.identity = kubelet.identity
     this.#journal = journal
     this.#facts = facts
     this.runtime = new NodeRuntime(kubelet)

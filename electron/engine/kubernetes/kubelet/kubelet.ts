@@ -26,6 +26,7 @@ import { goDuration } from './go-duration.ts'
 import { KUBELET_CONFIG, kubeletConfig } from '../../node/files.ts'
 import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
 import { ImageManager } from './image-manager.ts'
+import { MachineIdentity } from './machine-identity.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
 import { CONTAINERD_GONE } from './runtime-gone.ts'
@@ -90,7 +91,8 @@ export class Kubelet implements PodHost {
   #services: SharedInformer<Service> | undefined
   #configMaps: SharedInformer<ConfigMap> | undefined
   #secrets: SharedInformer<Secret> | undefined
-  #reboots = 0
+  /** Of its machine; it outlives the agent. */
+  readonly identity: MachineIdentity
   #ready = false
   #allocated: Allocated = { cpu: 0, memory: 0, pods: 0 }
 
@@ -103,6 +105,7 @@ export class Kubelet implements PodHost {
     installCniBinaries(this.fs, this.plugin.name)
     this.nodeIps = options.ips
     this.clusterDns = nthAddress(node.config.serviceCIDR[0]!, 10)
+    this.identity = new MachineIdentity(node.clock.random.fork(`machine-id ${node.name}`))
     this.random = node.clock.random.fork(`kubelet ${node.name}`)
     this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`), node.config.images)
     for (const image of [PAUSE_IMAGE, ...options.images]) this.images.preload(image)
@@ -188,7 +191,7 @@ export class Kubelet implements PodHost {
     this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
-    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed(), reboots: () => this.#reboots }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
+    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed(), identity: this.identity }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
     this.#services = new SharedInformer<Service>(client, 'services')
     const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
     this.#configMaps = new SharedInformer<ConfigMap>(client, 'configmaps', onContent)
@@ -225,7 +228,7 @@ export class Kubelet implements PodHost {
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */
   powerOff(): void {
     this.stop()
-    this.#reboots++
+    this.identity.reboot()
     this.runtimeDown = undefined
     for (const worker of this.workers.values()) worker.loseNode()
     this.#ready = false

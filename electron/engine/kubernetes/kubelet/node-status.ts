@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.ts'
 import type { NodeContext } from '../../cni/types.ts'
-import type { Random } from '../../random.ts'
 import { StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import type { EventRecorder } from '../controllers/events.ts'
@@ -10,6 +9,7 @@ import { microTimestamp, timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Node, NodeCondition } from '../types.ts'
 import type { NodeImage } from './image-manager.ts'
+import type { MachineIdentity } from './machine-identity.ts'
 
 /** nodeStatusReportFrequency and a quarter of the lease's 40 s: pkg/kubelet/kubelet_node_status.go, nodelease. */
 const REPORT = 300_000
@@ -25,8 +25,7 @@ export interface NodeFacts {
   cpu: number
   memory: number
   images(): readonly NodeImage[]
-  /** How often its machine has started again. */
-  reboots(): number
+  identity: MachineIdentity
 }
 
 const DISK = 61_202_244 * 1024
@@ -48,7 +47,6 @@ export class NodeStatus {
   #stopped = false
   #cutOff = false
   #timers: ReturnType<Clock['schedule']>[] = []
-  #identity: { readonly random: Random; boot: string; readonly machine: string; readonly system: string; reboots: number } | undefined
 
   /** `problem` says why the node's network is not ready, `runtimeProblems` what is wrong with containerd. */
   constructor(facts: NodeFacts, events: EventRecorder, problem: () => string | undefined, runtimeProblems: () => readonly string[] = () => []) {
@@ -100,7 +98,7 @@ export class NodeStatus {
     const before = node.status.conditions?.find((c) => c.type === 'Ready')
     const conditions = this.#conditions(node.status.conditions ?? [], force)
     const images = this.#facts.images() as Node['status']['images']
-    const bootID = this.#ids().boot
+    const bootID = this.#facts.identity.boot
     const isRebooted = node.status.nodeInfo !== undefined && node.status.nodeInfo.bootID !== bootID
     if (deepEqual(conditions, node.status.conditions) && deepEqual(images, node.status.images) && !isRebooted) return
     const nodeInfo = isRebooted ? { nodeInfo: { ...node.status.nodeInfo!, bootID } } : {}
@@ -121,29 +119,13 @@ export class NodeStatus {
     return { apiVersion: 'v1', kind: 'Node', name, uid: name }
   }
 
-  /**
-   * What the machine and its kernel call themselves; each boot has an id of its own. From a stream that is forked once: what
-   * a fork gives depends on when it is made.
-   */
-  #ids(): { readonly boot: string; readonly machine: string; readonly system: string } {
-    const { context: { clock, name }, reboots } = this.#facts
-    if (!this.#identity) {
-      const random = clock.random.fork(`machine-id ${name}`)
-      this.#identity = { random, boot: random.uuid(), machine: random.hex(32), system: random.uuid(), reboots: reboots() }
-    }
-    const identity = this.#identity
-    for (; identity.reboots < reboots(); identity.reboots++) identity.boot = identity.random.uuid()
-    return identity
-  }
-
   #register(): void {
-    const { context, role, ips, cpu, memory } = this.#facts
+    const { context, role, ips, cpu, memory, identity } = this.#facts
     const { name } = context
     this.#events.event(this.#reference(), 'Normal', 'Starting', 'Starting kubelet.')
     const capacity = { cpu: String(cpu), 'ephemeral-storage': `${DISK / 1024}Ki`, 'hugepages-2Mi': '0', memory: `${Math.floor(memory / 1024)}Ki`, pods: '110' }
     // what is left above the thresholds of eviction: 10 % of the disk (a float32), 100 MiB of memory
     const allocatable = { ...capacity, 'ephemeral-storage': String(DISK - Math.floor(DISK * Math.fround(0.1))), memory: `${Math.floor(memory / 1024) - EVICTION_MEMORY / 1024}Ki` }
-    const ids = this.#ids()
     const master = role === 'control-plane'
     const node = {
       apiVersion: 'v1',
@@ -166,8 +148,8 @@ export class NodeStatus {
         features: FEATURES,
         images: this.#facts.images(),
         nodeInfo: {
-          architecture: 'amd64', bootID: ids.boot, containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
-          kubeletVersion: 'v1.33.1', machineID: ids.machine, operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: ids.system,
+          architecture: 'amd64', bootID: identity.boot, containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
+          kubeletVersion: 'v1.33.1', machineID: identity.machine, operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: identity.system,
         },
         runtimeHandlers: RUNTIME_HANDLERS,
       },

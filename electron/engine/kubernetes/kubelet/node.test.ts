@@ -94,6 +94,23 @@ describe('a machine that starts again', () => {
     expect(story.cluster.client.list<{ reason: string } & KubeObject>('events', { namespace: 'default' }).items.filter(({ reason }) => reason === 'Rebooted')).toEqual([])
   })
 
+  it('has the same ids when only its kubelet starts again, before and after a reboot', () => {
+    const story = new Story()
+    const info = (): unknown => story.cluster.client.get<Node>('nodes', undefined, 'worker-1').status.nodeInfo
+    const rebooted = (): number => story.cluster.client.list<{ reason: string } & KubeObject>('events', { namespace: 'default' }).items.filter(({ reason }) => reason === 'Rebooted').length
+    const kubelet = (story.cluster as SimulatedCluster).kubelet('worker-1')!
+    for (const reboots of [0, 1]) {
+      const before = info()
+      story.cluster.clock.random.uint32()
+      kubelet.stop()
+      kubelet.start()
+      story.pass(310)
+      expect([info(), rebooted()]).toEqual([before, reboots])
+      story.cluster.faults.apply(['node-reboot', 'worker-1'])
+      story.pass(60)
+    }
+  })
+
   it('has another boot id, and says so', () => {
     const story = new Story()
     const bootId = (): string => story.cluster.client.get<Node>('nodes', undefined, 'worker-1').status.nodeInfo!.bootID
