@@ -2,6 +2,7 @@ import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 import { chroot } from './chroot.ts'
 import { crictl } from './crictl/index.ts'
 import { ctr } from './ctr.ts'
+import { hostnamectl } from './hostnamectl.ts'
 import { journalctl } from './journalctl.ts'
 import { lsns, nsenter } from './nsenter.ts'
 import { pstree } from './pstree.ts'
@@ -16,6 +17,7 @@ export function registerNodeTools(cluster: Cluster): void {
   programs.register('chroot', chroot(cluster))
   programs.register('busybox:chroot', chroot(cluster, true))
   programs.register('ctr', ctr(cluster))
+  programs.register('hostnamectl', hostnamectl(cluster))
   programs.register('journalctl', journalctl(cluster))
   programs.register('pstree', pstree)
   programs.register('systemctl', systemctl(cluster))

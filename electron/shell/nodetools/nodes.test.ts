@@ -55,6 +55,20 @@ test('processes of Pods have numbers on the node, and nsenter and ip netns go in
   expect(node('ip netns del blue; ip link show v0')).toBe('Device "v0" does not exist.\n')
 })
 
+test('hostnamectl shows the ids that the Node has, too', () => {
+  const { laptop, node } = world()
+  const info = (field: string): string => laptop(`kubectl get node worker-1 -o jsonpath='{.status.nodeInfo.${field}}'`)
+  expect(node('hostnamectl')).toBe(` Static hostname: worker-1
+       Icon name: computer
+      Machine ID: ${info('machineID')}
+         Boot ID: ${info('bootID').replaceAll('-', '')}
+Operating System: Debian GNU/Linux 12 (bookworm)
+          Kernel: Linux 6.1.0-podhop
+    Architecture: x86-64
+`)
+  expect(node('cat /etc/machine-id; hostnamectl hostname')).toBe(`${info('machineID')}\nworker-1\n`)
+})
+
 test('a stopped kubelet makes its node NotReady, and what runs is still reached; the journal tells', () => {
   const { laptop, node } = world()
   laptop(WEB)
