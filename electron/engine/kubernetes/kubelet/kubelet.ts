@@ -9,29 +9,24 @@ import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
 import { podToken } from '../service-account-token.ts'
-import { AGENT_STATUS, CANONICAL_STATUS } from '../controllers/context.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
 import { SharedInformer } from '../controllers/shared-informer.ts'
-import { ignoringGone } from '../controllers/ownership.ts'
-import { ifReached } from '../controllers/reach.ts'
-import { deepEqual } from '../json.ts'
-import { timestamp } from '../human-duration.ts'
 import { requestsOf } from '../controllers/node-fit.ts'
 import type { ConfigMap, Node, Pod, Service } from '../types.ts'
 import { refusal, type Allocated, type Refusal } from './admission.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
-import { goDuration } from './go-duration.ts'
 import { KUBELET_CONFIG, kubeletConfig } from '../../node/files.ts'
 import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
 import { ImageManager } from './image-manager.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
-import { CONTAINERD_GONE } from './runtime-gone.ts'
+import { RuntimeState } from './runtime-state.ts'
 import { PAUSE_IMAGE } from './sandbox.ts'
 import { isMirror, isStatic, MANIFESTS, StaticPods } from './static-pods.ts'
+import { StatusManager } from './status-manager.ts'
 
 export { kubeletAgents } from './streams.ts'
 
@@ -54,14 +49,10 @@ export interface KubeletOptions {
 const CAPACITY = { cpu: 4, memory: 8_131_932 * 1024 }
 /** What of it Pods may have. */
 const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - EVICTION_MEMORY, pods: 110 }
-/** Between a worker's change and the write of its Pod's status. */
-const STATUS_DELAY = 1
-/** syncPeriod of pkg/kubelet/status. */
-const STATUS_RETRY = 10_000
+/** Until a change of the CNI's configuration is seen. */
+const NETWORK_DELAY = 1
 /** Where pkg/kubelet v1.33 says so. */
 const SYNC_LOOP = { ADD: 'kubelet.go:2507', DELETE: 'kubelet.go:2523', REMOVE: 'kubelet.go:2517' }
-/** Until a silent containerd is called down (maxWaitForContainerRuntime and a look), and the PLEG unhealthy (relistThreshold). */
-const RUNTIME_SILENCE = [35_000, 185_000]
 /** How long a changed ConfigMap takes to reach the volumes that show it. */
 const VOLUME_REFRESH = 60_000
 
@@ -80,12 +71,10 @@ export class Kubelet implements PodHost {
   /** Sandboxes that are gone, by their Pod's uid: whoever holds on to one is told its id. */
   readonly formerSandboxes = new Map<string, string>()
   stopped = true
-  runtimeDown: number | undefined
   readonly #options: KubeletOptions
-  readonly #dirty = new Set<PodWorker>()
+  readonly #runtime: RuntimeState
   readonly #static: StaticPods
-  #sanity: ReturnType<NodeContext['clock']['schedule']> | undefined
-  #flush: ReturnType<NodeContext['clock']['schedule']> | undefined
+  readonly #statuses: StatusManager
   #status: NodeStatus | undefined
   #pods: Informer<Pod> | undefined
   #services: SharedInformer<Service> | undefined
@@ -100,6 +89,7 @@ export class Kubelet implements PodHost {
     const { node } = options
     this.#options = options
     this.context = node
+    this.#runtime = new RuntimeState(node.clock, options.log, () => this.stopped)
     this.fs = (node.machine as SimulatedMachine).fs
     this.plugin = options.plugin
     installCniBinaries(this.fs, this.plugin.name)
@@ -112,11 +102,12 @@ export class Kubelet implements PodHost {
     this.images.onPulled = () => this.#status?.reportSoon()
     this.events = heardBy(new EventRecorder(node.client, node.clock, 'kubelet', node.name), options.log)
     this.fs.onChange((path) => {
-      if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(STATUS_DELAY, () => this.#checkNetwork())
+      if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(NETWORK_DELAY, () => this.#checkNetwork())
     })
     this.fs.makeDirectory(MANIFESTS, { parents: true })
     for (const [name, text] of Object.entries(options.staticPods)) this.fs.writeFile(`${MANIFESTS}/${name}`, text, 0o600)
     this.#static = new StaticPods({ context: node, fs: this.fs, workers: this.workers, run: (pod) => this.#run(pod), isStopped: () => this.stopped })
+    this.#statuses = new StatusManager(node, this.#static, () => this.stopped)
     this.start()
   }
 
@@ -128,44 +119,17 @@ export class Kubelet implements PodHost {
     return this.stopped || this.runtimeDown !== undefined
   }
 
+  get runtimeDown(): number | undefined {
+    return this.#runtime.down
+  }
+
   /** containerd stopped, or started again. Containers are not its children and run on. */
   setRuntime(up: boolean): void {
     if (up === (this.runtimeDown === undefined)) return
-    const { clock } = this.context
-    this.runtimeDown = up ? undefined : clock.now
-    if (up) {
-      this.#options.log?.line('I', 'kuberuntime_manager.go:279', () => '"Container runtime initialized" containerRuntime="containerd" version="2.0.5" apiVersion="v1"')
-      if (!this.stopped) this.#takeOver()
-      return this.#status?.report()
-    }
-    this.#sanityChecks()
-    for (const delay of RUNTIME_SILENCE) clock.schedule(delay, () => this.#status?.report(), { background: true })
-  }
-
-  /** updateRuntimeUp and syncLoop, every five seconds. */
-  #sanityChecks(): void {
-    const { log } = this.#options
-    if (this.runtimeDown === undefined || !log) return
-    const { clock } = this.context
-    if (!this.stopped) {
-      const problems = this.#runtimeProblems()
-      const error = JSON.stringify(CONTAINERD_GONE)
-      log.line('E', 'log.go:32', () => `"Status from runtime service failed" err=${error}`)
-      log.line('E', 'kubelet.go:3002', () => `"Container runtime sanity check failed" err=${error}`)
-      if (problems.length > 0) log.line('E', 'kubelet.go:2451', () => `"Skipping pod synchronization" err=${JSON.stringify(problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`)}`)
-    }
-    clock.cancel(this.#sanity)
-    this.#sanity = clock.schedule(5_000, () => this.#sanityChecks(), { background: true })
-  }
-
-  /** runtimeState.runtimeErrors of pkg/kubelet/runtime.go, and the PLEG's Healthy. */
-  #runtimeProblems(): string[] {
-    if (this.runtimeDown === undefined) return []
-    const silent = this.context.clock.now - this.runtimeDown
-    return [
-      ...(silent >= RUNTIME_SILENCE[0]! ? ['container runtime is down'] : []),
-      ...(silent >= RUNTIME_SILENCE[1]! ? [`PLEG is not healthy: pleg was last seen active ${goDuration(silent)} ago; threshold is 3m0s`] : []),
-    ]
+    if (!up) return this.#runtime.fall(() => this.#status?.report())
+    this.#runtime.rise()
+    if (!this.stopped) this.#takeOver()
+    this.#status?.report()
   }
 
   /** Pods that run are found and looked after. */
@@ -191,7 +155,7 @@ export class Kubelet implements PodHost {
     this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
-    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed(), identity: this.identity }, this.events, () => this.plugin.status(node), () => this.#runtimeProblems())
+    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed(), identity: this.identity }, this.events, () => this.plugin.status(node), () => this.#runtime.problems())
     this.#services = new SharedInformer<Service>(client, 'services')
     const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
     this.#configMaps = new SharedInformer<ConfigMap>(client, 'configmaps', onContent)
@@ -221,15 +185,14 @@ export class Kubelet implements PodHost {
     this.stopped = true
     this.#status?.stop()
     for (const informer of [this.#pods, this.#services, this.#configMaps, this.#secrets]) informer?.stop()
-    this.context.clock.cancel(this.#flush)
-    this.#flush = undefined
+    this.#statuses.stop()
   }
 
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */
   powerOff(): void {
     this.stop()
     this.identity.reboot()
-    this.runtimeDown = undefined
+    this.#runtime.down = undefined
     for (const worker of this.workers.values()) worker.loseNode()
     this.#ready = false
   }
@@ -281,14 +244,7 @@ export class Kubelet implements PodHost {
   }
 
   changed(worker: object): void {
-    this.#dirty.add(worker as PodWorker)
-    if (this.stopped) return
-    this.#flush ??= this.context.clock.schedule(STATUS_DELAY, () => {
-      this.#flush = undefined
-      const all = [...this.#dirty]
-      this.#dirty.clear()
-      for (const each of all) if (!ifReached(() => this.#writeStatus(each))) this.#tryAgain(() => this.changed(each))
-    })
+    this.#statuses.changed(worker as PodWorker)
   }
 
   ended(worker: object): void {
@@ -297,25 +253,15 @@ export class Kubelet implements PodHost {
 
   finished(worker: object): void {
     const { pod } = worker as PodWorker
-    const { uid, name, namespace } = pod.metadata
+    const { uid } = pod.metadata
     if (this.workers.get(uid) !== worker) return
     if (this.stopped) return
-    this.#dirty.delete(worker as PodWorker)
+    this.#statuses.forget(worker as PodWorker)
     if (isStatic(pod)) {
       this.workers.delete(uid)
       return this.#static.finished(worker as PodWorker)
     }
-    const reached = ifReached(() => {
-      this.#writeStatus(worker as PodWorker)
-      ignoringConflict(() => this.context.client.delete('pods', namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }))
-      this.workers.delete(uid)
-    })
-    if (!reached) this.#tryAgain(() => this.finished(worker))
-  }
-
-  /** Without an API server: the status manager's next round. */
-  #tryAgain(act: () => void): void {
-    this.context.clock.schedule(STATUS_RETRY, act, { background: true })
+    this.#statuses.finish(worker as PodWorker, () => this.workers.delete(uid), () => this.finished(worker))
   }
 
   // ---- Pods of the API ---------------------------------------------------------------------------------------
@@ -375,13 +321,9 @@ export class Kubelet implements PodHost {
     return refusal(pod, node, this.#allocated, { cpu: cpu * 1000, memory, pods }, () => [...this.workers.values()].filter((w) => !w.over).map((w) => w.pod))
   }
 
-  /** rejectPod: the Pod has failed before anything of it ran. */
-  #reject(pod: Pod, { reason, message }: Refusal): void {
-    const { client, clock } = this.context
-    this.events.event(pod, 'Warning', reason, message)
-    const { conditions, qosClass } = pod.status
-    const status = { ...(conditions ? { conditions } : {}), message: `Pod was rejected: ${message}`, phase: 'Failed', ...(qosClass ? { qosClass } : {}), reason, startTime: timestamp(clock.wall()) }
-    ignoringConflict(() => client.update<Pod>('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status } as Pod, AGENT_STATUS))
+  #reject(pod: Pod, refused: Refusal): void {
+    this.events.event(pod, 'Warning', refused.reason, refused.message)
+    this.#statuses.reject(pod, refused)
   }
 
   #account(pod: Pod, sign: 1 | -1): void {
@@ -395,19 +337,6 @@ export class Kubelet implements PodHost {
     if (isMirror(pod)) return this.#static.onMirrorGone(pod)
     this.#syncLoop('REMOVE', pod)
     this.workers.get(pod.metadata.uid)?.terminate(pod.metadata.deletionGracePeriodSeconds ?? 30)
-  }
-
-  #writeStatus(worker: PodWorker): void {
-    if (isStatic(worker.pod)) return this.#static.writeStatus(worker)
-    const { client } = this.context
-    const { name, namespace, uid } = worker.pod.metadata
-    ignoringConflict(() => {
-      const pod = client.get<Pod>('pods', namespace, name)
-      if (pod.metadata.uid !== uid) return
-      worker.pod = pod
-      const status = worker.status()
-      if (!deepEqual(status, pod.status)) worker.pod = client.update<Pod>('pods', namespace, name, { ...pod, status }, CANONICAL_STATUS)
-    })
   }
 
   #refreshVolumes(object: ConfigMap | Secret): void {
@@ -425,14 +354,6 @@ export class Kubelet implements PodHost {
     this.#ready = ready
     this.#status?.report()
     if (ready) for (const worker of this.workers.values()) worker.wake()
-  }
-}
-
-function ignoringConflict(act: () => void): void {
-  try {
-    ignoringGone(act)
-  } catch (error) {
-    if (!(error instanceof StatusError) || error.status.code !== 409) throw error
   }
 }
 
