@@ -55,7 +55,7 @@ function setHttpGetDefaults(action: core.HTTPGetAction): void {
 const DEFAULT_MODE = 0o644
 
 function setVolumeDefaults(volume: core.Volume): void {
-  const { secret, configMap, downwardAPI, projected, hostPath } = volume
+  const { secret, configMap, downwardAPI, projected, hostPath, iscsi, ephemeral } = volume
   if (Object.keys(volume).length === 1) volume.emptyDir = {}
   if (secret) secret.defaultMode ??= DEFAULT_MODE
   if (configMap) configMap.defaultMode ??= DEFAULT_MODE
@@ -64,11 +64,35 @@ function setVolumeDefaults(volume: core.Volume): void {
     downwardAPI.defaultMode ??= DEFAULT_MODE
     for (const item of downwardAPI.items ?? []) if (item.fieldRef) item.fieldRef.apiVersion ??= 'v1'
   }
+  if (iscsi && !iscsi.iscsiInterface) iscsi.iscsiInterface = 'default'
+  if (ephemeral?.volumeClaimTemplate?.spec) ephemeral.volumeClaimTemplate.spec.volumeMode ??= 'Filesystem'
+  const { image } = volume as { image?: { reference?: string; pullPolicy?: string } }
+  if (image && !image.pullPolicy) image.pullPolicy = imageTag(image.reference ?? '') === 'latest' ? 'Always' : 'IfNotPresent'
+  setOldVolumeDefaults(volume)
   if (!projected) return
   projected.defaultMode ??= DEFAULT_MODE
   for (const source of projected.sources ?? []) {
     for (const item of source.downwardAPI?.items ?? []) if (item.fieldRef) item.fieldRef.apiVersion ??= 'v1'
     if (source.serviceAccountToken) source.serviceAccountToken.expirationSeconds ??= 3600
+  }
+}
+
+/** Of plugins that were once built in. */
+function setOldVolumeDefaults({ azureDisk, rbd, scaleIO }: core.Volume): void {
+  if (azureDisk) {
+    azureDisk.cachingMode ??= 'ReadWrite'
+    azureDisk.kind ??= 'Shared'
+    azureDisk.fsType ??= 'ext4'
+    azureDisk.readOnly ??= false
+  }
+  if (rbd) {
+    rbd.pool ||= 'rbd'
+    rbd.user ||= 'admin'
+    rbd.keyring ||= '/etc/ceph/keyring'
+  }
+  if (scaleIO) {
+    scaleIO.storageMode ||= 'ThinProvisioned'
+    scaleIO.fsType ||= 'xfs'
   }
 }
 

@@ -1,4 +1,5 @@
 import { at, list, map, text } from '../objects.ts'
+import { OLD_SOURCES } from './old-volumes.ts'
 import type { Description } from './writer.ts'
 
 /** The volumes of a Pod or of a template (`space` is then two blanks): kubectl's describeVolumes. */
@@ -7,13 +8,14 @@ export function describeVolumes(d: Description, volumes: readonly unknown[] | un
   d.line(0, `${space}Volumes:`)
   for (const volume of volumes) {
     d.line(1, `${space ? ' ' : ''}${text(at(volume, 'name'))}:`)
-    const kind = Object.keys(map(volume)).find((key) => SOURCES.has(key))
-    if (kind === undefined) d.line(2, '<unknown>')
-    else SOURCES.get(kind)!(d, at(volume, kind))
+    const kind = Object.keys(map(volume)).find((key) => key !== 'name')
+    const describe = kind === undefined ? undefined : (SOURCES.get(kind) ?? OLD_SOURCES.get(kind))
+    if (describe) describe(d, at(volume, kind!))
+    else d.line(2, '<unknown>')
   }
 }
 
-type Describe = (d: Description, source: unknown) => void
+export type Describe = (d: Description, source: unknown) => void
 
 const type = (d: Description, name: string, what: string): void => d.field('Type', `${name} (${what})`, 2)
 const optional = (source: unknown): string => String(at(source, 'optional') ?? false)
