@@ -9,7 +9,7 @@ import type { BaseLink } from './link.ts'
 import type { Namespace, Steering } from './namespace.ts'
 import { ipLength, isGroupMac } from './packets.ts'
 import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
-import type { RouteEntry } from './routes.ts'
+import type { RouteEntry } from './fib.ts'
 import { steeredRoute } from './steering.ts'
 import type { Frame, Ip, IpPacket } from './types.ts'
 

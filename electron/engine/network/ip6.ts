@@ -7,7 +7,7 @@ import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { ipLength } from './packets.ts'
 import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
-import type { RouteEntry } from './routes.ts'
+import type { RouteEntry } from './fib.ts'
 import { steeredRoute } from './steering.ts'
 import type { Ip, IpPacket, LinkAddress } from './types.ts'
 

@@ -8,7 +8,7 @@ import { formatNeighbour } from './format.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { BROADCAST_MAC, ZERO_MAC } from './packets.ts'
-import type { RouteEntry } from './routes.ts'
+import type { RouteEntry } from './fib.ts'
 import type { ArpPacket, Frame, Ip, IpPacket, LinkAddress, Mac, NeighbourState, NeighbourTable } from './types.ts'
 
 const REACHABLE_MS = 30_000

@@ -1,7 +1,7 @@
 import { parseCidr } from './address.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace, Steering } from './namespace.ts'
-import type { RouteEntry } from './routes.ts'
+import type { RouteEntry } from './fib.ts'
 import type { IpPacket } from './types.ts'
 
 /** The route that a machine's own programs give a packet, before its routing table (a load balancer's choice of a node). */
