@@ -1,7 +1,8 @@
 import cytoscape, { type CollectionReturnValue, type Core } from 'cytoscape'
 import { duration } from '../state/theme.svelte.ts'
 import { edgeElement, nodeElement, type EdgeElement, type NodeElement } from './elements.ts'
-import type { Layout } from './shapes.ts'
+import { firstZoom } from './form.ts'
+import type { Layout, Point } from './shapes.ts'
 import { topologyStyle } from './style.ts'
 
 export interface DrawingEvents {
@@ -17,6 +18,9 @@ const MANY = 200
 /** Width of the toolbar over the picture's right corner. */
 const TOOLBAR = 310
 
+/** How near to the edge what is followed may come. */
+const MARGIN = 48
+
 /** The picture on Cytoscape's canvas: takes layouts and changes only what differs. */
 export class Drawing {
   readonly cy: Core
@@ -26,6 +30,8 @@ export class Drawing {
   #container: HTMLElement
   /** False once a person moved the picture: it is then not fitted by itself any more. */
   fitting = true
+  /** A person asked for all of it. */
+  #whole = false
   reducedMotion = false
   #size = { width: 0, height: 0, top: 0 }
 
@@ -62,8 +68,9 @@ export class Drawing {
       for (const node of changed) this.#setNode(node, still)
       for (const edge of edges.values()) this.#setEdge(edge, still)
     })
+    const { width, height, top } = this.#size
     this.#size = { width: layout.width, height: layout.height, top: layout.top }
-    if (this.fitting) this.fit(first)
+    if (this.fitting && (width !== layout.width || height !== layout.height || top !== layout.top)) this.fit(first, this.#whole)
   }
 
   #duration(still: boolean): number {
@@ -172,22 +179,42 @@ export class Drawing {
     this.cy.style(topologyStyle())
   }
 
-  fit(still = false): void {
+  /** The whole picture, however small; what the person asks for. */
+  fitWhole(): void {
+    this.fit(false, true)
+  }
+
+  fit(still = false, whole = false): void {
     const { width, height, top: outside } = this.#size
     const [w, h] = [this.#container.clientWidth, this.#container.clientHeight]
     if (!w || !h || !width) return
-    const pad = 16
+    const pad = w < 700 ? 12 : 16
     const place = (top: number) => {
-      const zoom = Math.min(1.25, (w - 2 * pad) / width, (h - top - 14) / height)
+      const room = { width: w - 2 * pad, height: h - top - 14 }
+      const zoom = whole ? Math.min(1.25, room.width / width, room.height / height) : firstZoom({ width, height }, room.width, room.height)
       return { zoom, pan: { x: Math.max(pad, (w - width * zoom) / 2), y: top } }
     }
     const beside = place(14)
     const { zoom, pan } = beside.pan.x + outside * beside.zoom < w - TOOLBAR ? beside : place(44)
     this.fitting = true
+    this.#whole = whole
     const time = this.#duration(still)
     this.cy.stop()
     if (time) this.cy.animate({ zoom, pan, duration: time, easing: 'ease-in-out-cubic' })
     else this.cy.viewport({ zoom, pan })
+  }
+
+  /** Brings a point of the picture into sight, if it is not. */
+  reveal(point: Point): void {
+    const [w, h] = [this.#container.clientWidth, this.#container.clientHeight]
+    const { x, y } = this.cy.pan()
+    const zoom = this.cy.zoom()
+    const [px, py] = [point.x * zoom + x, point.y * zoom + y]
+    const by = { x: Math.max(0, MARGIN - px) - Math.max(0, px - (w - MARGIN)), y: Math.max(0, MARGIN - py) - Math.max(0, py - (h - MARGIN)) }
+    if (!by.x && !by.y) return
+    const time = this.#duration(false)
+    if (time) this.cy.animate({ panBy: by, duration: time, easing: 'ease-in-out-cubic' })
+    else this.cy.panBy(by)
   }
 
   zoomBy(factor: number): void {
@@ -203,7 +230,7 @@ export class Drawing {
 
   resize(): void {
     this.cy.resize()
-    if (this.fitting) this.fit(true)
+    if (this.fitting) this.fit(true, this.#whole)
   }
 
   destroy(): void {

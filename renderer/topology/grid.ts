@@ -7,14 +7,34 @@ import { standing } from './words.ts'
 export const POD = { width: 160, height: 60, gutter: 22, gap: 10 } as const
 /** A Pod as one line, where a node has many. */
 export const SLIM = { height: 20, gap: 6 } as const
-export const NODE = { head: 94, pad: 12, gap: 28, minWidth: POD.gutter + POD.width + 22 } as const
+/** A Pod as a cell, where a node has very many. */
+export const CELL = { width: 15, height: 13, gap: 4 } as const
+export const NODE = { head: 94, pad: 12, gap: 28 } as const
 
-/** When one node has more Pods than this, all nodes draw each Pod as one line; they go back when there are clearly fewer. */
-export const DENSE = 10
-const DENSE_UNTIL = 7
-/** Above this many, a node shows cells; above the second, only how many there are. */
-export const COMPACT = 60
-export const COUNT_ONLY = 400
+/** Widths that give way where the window is narrow, so that what is written there need not be small. */
+export interface Widths {
+  narrow: boolean
+  pod: number
+  nodeGap: number
+}
+export const WIDE: Widths = { narrow: false, pod: POD.width, nodeGap: NODE.gap }
+export const NARROW: Widths = { narrow: true, pod: 122, nodeGap: 10 }
+
+/** How a Pod is drawn: a box with its containers, one line, a cell, or only counted. One way for the whole picture. */
+export type Detail = 'box' | 'line' | 'cell' | 'count'
+
+/** When one node has more Pods than `from`, all nodes draw theirs with that little detail; they go back when there are clearly fewer. */
+const LESS: readonly { detail: Detail; from: number; until: number }[] = [
+  { detail: 'count', from: 400, until: 360 },
+  { detail: 'cell', from: 60, until: 50 },
+  { detail: 'line', from: 10, until: 7 },
+]
+const RANK: Record<Detail, number> = { box: 0, line: 1, cell: 2, count: 3 }
+
+export function chooseDetail(places: readonly number[], before: Detail = 'box'): Detail {
+  const most = Math.max(0, ...places)
+  return LESS.find(({ detail, from, until }) => most > (RANK[before] >= RANK[detail] ? until : from))?.detail ?? 'box'
+}
 
 /** The Pods of one node in their old places; new ones fill gaps first. Shrinks when less than half is used. */
 export function keepPlaces(pods: readonly string[], before: readonly (string | null)[] = []): (string | null)[] {
@@ -36,25 +56,8 @@ export function columns(places: number, rows: number): number {
   return Math.max(1, Math.ceil(places / rows))
 }
 
-export function nodeWidth(cols: number): number {
-  return Math.max(NODE.minWidth, cols * (POD.width + POD.gutter) + NODE.pad)
-}
-
-export function isDense(places: readonly number[], before: boolean): boolean {
-  return Math.max(0, ...places) > (before ? DENSE_UNTIL : DENSE)
-}
-
-/** How many rows of Pods make the picture largest in a window of that aspect; the old number unless clearly better. */
-export function chooseRows(places: readonly number[], before: number | undefined, pitch: number, aspect: number): number {
-  const scale = (rows: number) => {
-    const width = places.reduce((sum, n) => sum + nodeWidth(columns(n, rows)) + NODE.gap, 60)
-    const height = 136 + NODE.head + rows * pitch
-    return Math.min(aspect / width, 1 / height)
-  }
-  const most = Math.max(1, ...places)
-  let best = 1
-  for (let rows = 2; rows <= most; rows++) if (scale(rows) > scale(best) * 1.001) best = rows
-  return before !== undefined && before <= most && scale(before) * 1.2 > scale(best) ? before : best
+export function nodeWidth(cols: number, widths: Widths): number {
+  return Math.max(POD.gutter + widths.pod + 22, cols * (widths.pod + POD.gutter) + NODE.pad)
 }
 
 /** The address line tells how a Pod without an address stands; only one that has an address and fails needs a line more. */
@@ -63,12 +66,12 @@ export function needsStatusLine(pod: PodView): boolean {
 }
 
 /** Rows of container chips that a Pod needs. */
-export function chipRows(pod: PodView): number {
+export function chipRows(pod: PodView, podWidth: number): number {
   let rows = 1
   let x = 0
   for (const c of Object.values(pod.containers)) {
-    const w = chipWidth(c.name)
-    if (x && x + w > POD.width - 16) {
+    const w = chipWidth(c.name, podWidth)
+    if (x && x + w > podWidth - 16) {
       rows++
       x = 0
     }
@@ -77,6 +80,6 @@ export function chipRows(pod: PodView): number {
   return Math.min(rows, 4)
 }
 
-export function chipWidth(name: string): number {
-  return Math.min(POD.width - 16, textWidth(name, FONT.small) + 12)
+export function chipWidth(name: string, podWidth: number): number {
+  return Math.min(podWidth - 16, textWidth(name, FONT.small) + 12)
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
 import { node, pod, topology } from '../dev/cluster.ts'
-import { COMPACT, DENSE, keepPlaces } from './grid.ts'
+import { firstZoom } from './form.ts'
+import { keepPlaces } from './grid.ts'
 import { layoutTopology } from './layout.ts'
 import { FONT, textWidth } from './measure.ts'
 import { anchorOf, type Layout, type Shape } from './shapes.ts'
@@ -66,8 +67,8 @@ describe('the wiring diagram', () => {
 
   test('nothing lies on anything else, and every text fits its place', () => {
     fc.assert(
-      fc.property(someTopology, fc.boolean(), (t, showSystem) => {
-        expect(collisions(layoutTopology(t, { showSystem }))).toEqual([])
+      fc.property(someTopology, fc.boolean(), fc.record({ width: fc.integer({ min: 200, max: 2500 }), height: fc.integer({ min: 150, max: 1500 }) }), (t, showSystem, room) => {
+        expect(collisions(layoutTopology(t, { showSystem, room }))).toEqual([])
       }),
       { numRuns: 60 },
     )
@@ -109,10 +110,16 @@ describe('the wiring diagram', () => {
     }
   })
 
-  test('above sixty Pods a node shows cells, above four hundred their number', () => {
-    const many = layoutTopology(topology((COMPACT + 1) * 2), { showSystem: false })
-    expect([...many.shapes.values()].filter((s) => s.kind === 'cell').length).toBeGreaterThan(COMPACT)
+  test('where one node has more than sixty Pods all show cells, above four hundred their number', () => {
+    const pods = topology(100)
+    for (const each of Object.values(pods.pods).filter((p) => p.node === 'worker-2').slice(-20)) each.node = 'worker-1'
+    const many = layoutTopology(pods, { showSystem: false })
+    expect([...many.shapes.values()].filter((s) => s.kind === 'cell').length).toBe(104)
+    expect([...many.shapes.values()].filter((s) => s.kind === 'pod')).toEqual([])
     expect(many.wires.has('veth default/client')).toBe(false)
+    const fewer = layoutTopology(topology(100), { showSystem: false, memory: many.memory })
+    expect(fewer.memory.detail, 'as it is until there are clearly fewer').toBe('cell')
+    expect(layoutTopology(topology(70), { showSystem: false, memory: many.memory }).memory.detail).toBe('line')
     const crowd = layoutTopology(topology(1200), { showSystem: false })
     expect(crowd.shapes.get('count worker-1')?.text).toMatch(/^60\d Pods/)
     expect(crowd.shapes.size).toBeLessThan(100)
@@ -121,10 +128,38 @@ describe('the wiring diagram', () => {
   test('where a node has many Pods all become one line each, and do not flap back at once', () => {
     const height = (layout: Layout) => layout.shapes.get('pod default/client')!.h
     const few = layoutTopology(topology(4), { showSystem: false })
-    const many = layoutTopology(topology(2 * DENSE), { showSystem: false, memory: few.memory })
+    const many = layoutTopology(topology(20), { showSystem: false, memory: few.memory })
     expect(height(many)).toBeLessThan(height(few) / 2)
-    expect(height(layoutTopology(topology(2 * DENSE - 6), { showSystem: false, memory: many.memory }))).toBe(height(many))
+    expect(height(layoutTopology(topology(14), { showSystem: false, memory: many.memory }))).toBe(height(many))
     expect(height(layoutTopology(topology(4), { showSystem: false, memory: many.memory }))).toBe(height(few))
+  })
+
+  test('three nodes can be read beside an open drawer, and beside the lab panel too', () => {
+    for (const room of [{ width: 920, height: 440 }, { width: 640, height: 380 }, { width: 520, height: 400 }]) {
+      for (const webPods of [2, 4]) {
+        const layout = layoutTopology(topology(webPods), { showSystem: false, room })
+        expect(firstZoom(layout, room.width - 24, room.height - 28) * FONT.small, JSON.stringify({ room, webPods })).toBeGreaterThan(9.5)
+        expect(layout.width * firstZoom(layout, room.width - 24, room.height - 28)).toBeLessThan(room.width)
+      }
+    }
+  })
+
+  test('the room decides how wide things are; the same room leaves them as they are', () => {
+    const wide = { width: 1200, height: 440 }
+    const slim = { width: 520, height: 400 }
+    const first = layoutTopology(topology(4), { showSystem: false, room: wide })
+    const beside = layoutTopology(topology(4), { showSystem: false, room: slim, memory: first.memory })
+    expect(beside.width).toBeLessThan(first.width * 0.8)
+    expect(layoutTopology(topology(4), { showSystem: false, room: wide, memory: beside.memory }).shapes.get('node worker-2')).toEqual(first.shapes.get('node worker-2'))
+  })
+
+  test('of very many Services the picture counts the rest', () => {
+    const t = topology()
+    const web = t.services['default/web']!
+    const services = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`default/s${i}`, { ...web, name: `s${i}` }]))
+    const layout = layoutTopology({ ...t, services }, { showSystem: false })
+    expect(layout.shapes.get('services more')?.text).toBe('and 260 more Services: the list has them all')
+    expect(collisions(layout)).toEqual([])
   })
 
   test('a Pod on no node waits in a tray of its own', () => {

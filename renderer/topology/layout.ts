@@ -1,8 +1,9 @@
-import type { PodView, TopologyView } from '../../electron/bridge/view.ts'
-import { chipRows, chooseRows, COMPACT, isDense, keepPlaces, needsStatusLine, NODE, POD, SLIM } from './grid.ts'
+import type { PodView, ServiceView, TopologyView } from '../../electron/bridge/view.ts'
+import { chooseForm, isSame, type Form, type Room, type Size } from './form.ts'
+import { chipRows, chooseDetail, keepPlaces, needsStatusLine, POD, SLIM, type Detail, type Widths } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { drawNode, isTunnel, nodeSize, type NodePlan } from './node.ts'
-import { drawOutside, drawTrunk } from './outside.ts'
+import { drawOutside, drawTrunk, outsideWidth } from './outside.ts'
 import { Sheet, LEFT, TRUNK, type Layout, type Memory, type Shape } from './shapes.ts'
 import { serviceAddress, standing } from './words.ts'
 
@@ -13,33 +14,38 @@ import { serviceAddress, standing } from './words.ts'
 export interface LayoutOptions {
   showSystem: boolean
   memory?: Memory
-  /** Width by height of the window that the picture is for. */
-  aspect?: number
+  /** The place that the picture is for. */
+  room?: Room
 }
+
+const ROOM: Room = { width: 1200, height: 600 }
 
 /** More nodes than this are only counted; the list has them all. */
 const MOST_NODES = 60
+/** More Services than this are only counted. */
+const MOST_SERVICES = 40
 const SERVICE = { height: 42, gap: 12, minWidth: 140 }
+/** From what is above down to the top edge of a row of nodes, and below it. */
+const ROW = { wire: 16, above: 40, below: 12 }
+const OUTSIDE_GAP = 10
 
 export function layoutTopology(topology: TopologyView, options: LayoutOptions): Layout {
   const sheet = new Sheet()
   const pods = Object.entries(topology.pods).filter(([, p]) => options.showSystem || !p.system)
   const nodes = Object.values(topology.nodes).slice(0, MOST_NODES)
   const down = downMachines(topology)
-  const plans = planNodes(topology, nodes.map((n) => n.name), pods, down, options)
-  const perRow = nodesPerRow(plans.list)
-  const rowsOfNodes = Array.from({ length: Math.ceil(plans.list.length / perRow) }, (_, i) => plans.list.slice(i * perRow, (i + 1) * perRow))
-  const rowWidth = (row: NodePlan[]) => row.reduce((sum, p) => sum + nodeSize(p).width + NODE.gap, LEFT)
-  const nodesWidth = Math.max(...rowsOfNodes.map(rowWidth), 400)
-
-  const outsideBottom = drawOutside(sheet, topology)
-  let y = drawServices(sheet, topology, options.showSystem, outsideBottom + 10, Math.max(nodesWidth, 720))
+  const { plans, form, unscheduled, memory } = planNodes(topology, nodes.map((n) => n.name), pods, down, options)
+  const nodeRows = inRows(plans, form.perRow)
+  const outsideBottom = drawOutside(sheet, topology, form.widths.narrow)
+  const services = placeServices(topology, options.showSystem, serviceRoom(nodeRows, form.widths, options.room ?? ROOM))
+  drawServices(sheet, services, outsideBottom + OUTSIDE_GAP)
+  let y = outsideBottom + OUTSIDE_GAP + services.height
   let width = Math.max(...[...sheet.shapes.values()].map((s) => s.x + s.w), 0)
 
-  let wireY = y + 16
-  rowsOfNodes.forEach((row, i) => {
-    wireY = y + 16
-    const top = wireY + 24
+  let wireY = y + ROW.wire
+  nodeRows.forEach((row, i) => {
+    wireY = y + ROW.wire
+    const top = y + ROW.above
     let x = LEFT
     let bottom = top
     let previous: NodePlan | undefined
@@ -47,28 +53,35 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
       const size = drawNode(sheet, plan, x, top, wireY, `underlay ${i}`)
       if (previous) joinTunnels(sheet, previous, plan)
       previous = plan
-      x += size.width + NODE.gap
+      x += size.width + form.widths.nodeGap
       bottom = Math.max(bottom, top + size.height)
     }
     drawFaults(sheet, topology, row, wireY)
-    const end = x - NODE.gap
+    const end = x - form.widths.nodeGap
     width = Math.max(width, end)
     sheet.shape({ id: `underlay ${i}`, kind: 'underlay', x: TRUNK, y: wireY - 2, w: end - TRUNK, h: 4, text: '' })
-    y = bottom + 12
+    y = bottom + ROW.below
   })
-  if (plans.unscheduled.length) {
-    const tray = drawTray(sheet, plans.unscheduled, width + NODE.gap, wireY + 24)
+  if (unscheduled.length) {
+    const tray = drawTray(sheet, unscheduled, width + form.widths.nodeGap, wireY + 24)
     width = tray.x + tray.w
-    y = Math.max(y, tray.y + tray.h + 12)
+    y = Math.max(y, tray.y + tray.h + ROW.below)
   }
   // Outside machines are wired to the first underlay by the trunk at the left.
   const firstWire = sheet.shapes.get('underlay 0')?.y ?? wireY
   drawTrunk(sheet, topology, down, outsideBottom, firstWire + 2, wireY)
   const top = Math.max(0, ...[...sheet.shapes.values()].filter((s) => s.kind === 'outside').map((s) => s.x + s.w))
-  return { ...sheet, trunk: TRUNK, width, height: y, top, memory: plans.memory }
+  return { ...sheet, trunk: TRUNK, width, height: y, top, memory }
 }
 
-function planNodes(topology: TopologyView, names: string[], pods: [string, PodView][], down: ReadonlySet<string>, { memory, aspect = 2 }: LayoutOptions) {
+interface Planned {
+  plans: NodePlan[]
+  form: Form
+  unscheduled: [string, PodView][]
+  memory: Memory
+}
+
+function planNodes(topology: TopologyView, names: string[], pods: [string, PodView][], down: ReadonlySet<string>, { memory, showSystem, room = ROOM }: LayoutOptions): Planned {
   const byNode = new Map<string, string[]>(names.map((n) => [n, []]))
   const unscheduled: [string, PodView][] = []
   for (const [id, pod] of pods) {
@@ -76,51 +89,95 @@ function planNodes(topology: TopologyView, names: string[], pods: [string, PodVi
     else byNode.get(pod.node)?.push(id)
   }
   const places = new Map(names.map((n) => [n, keepPlaces(byNode.get(n)!, memory?.places.get(n))]))
-  const drawn = names.filter((n) => places.get(n)!.length <= COMPACT)
-  const counts = drawn.map((n) => places.get(n)!.length)
-  const dense = isDense(counts, memory?.dense ?? false)
-  const full = dense ? [] : drawn.flatMap((n) => places.get(n)!.flatMap((id) => (id === null ? [] : topology.pods[id]!)))
-  const podHeight = dense ? SLIM.height : POD.height + (Math.max(1, ...full.map(chipRows)) - 1) * 18 + (full.some(needsStatusLine) ? 14 : 0)
-  const rows = chooseRows(counts, memory?.dense === dense ? memory.rows : undefined, podHeight + (dense ? SLIM.gap : POD.gap), aspect)
-  const faces = names.map((n) => Object.values(topology.nodes[n]!.interfaces))
-  const hasTunnel = faces.some((f) => f.some(isTunnel))
-  const list: NodePlan[] = names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, dense, rows, podHeight, hasTunnel, down }))
-  return { list, unscheduled, memory: { rows, places, dense } }
+  const counts = names.map((n) => places.get(n)!.length)
+  const asked = chooseDetail(counts, memory?.detail)
+  const boxes = asked === 'box' ? names.flatMap((n) => places.get(n)!.flatMap((id) => (id === null ? [] : topology.pods[id]!))) : []
+  const boxHeights = new Map<number, number>()
+  const podHeight = (detail: Detail, { pod }: Widths) => {
+    if (detail !== 'box') return SLIM.height
+    if (!boxHeights.has(pod)) boxHeights.set(pod, heightOfBoxes(boxes, pod))
+    return boxHeights.get(pod)!
+  }
+  const hasTunnel = names.some((n) => Object.values(topology.nodes[n]!.interfaces).some(isTunnel))
+  const plansFor = (detail: Detail, { widths, rows }: Form): NodePlan[] =>
+    names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, form: { detail, widths, rows, podHeight: podHeight(detail, widths) }, hasTunnel, down }))
+  const sizeOf = (detail: Detail, form: Form): Size => {
+    const rows = inRows(plansFor(detail, form), form.perRow)
+    const services = placeServices(topology, showSystem, serviceRoom(rows, form.widths, room))
+    const tray = unscheduled.length ? form.widths.nodeGap + POD.width + 24 : 0
+    const width = Math.max(outsideWidth(topology, form.widths.narrow), services.width, ...rows.map((r) => rowWidth(r, form.widths))) + tray
+    return { width, height: 48 + OUTSIDE_GAP + services.height + rows.reduce((sum, row) => sum + ROW.above + ROW.below + Math.max(...row.map((p) => nodeSize(p).height)), 0) }
+  }
+  const choose = (detail: Detail) => ({ detail, ...chooseForm(names.length, Math.max(0, ...counts), detail, room, (form) => sizeOf(detail, form), memory?.detail === detail ? memory : undefined) })
+  let chosen = choose(asked)
+  // Where there is no room for boxes that can be read, lines may do.
+  const wereLines = memory !== undefined && memory.detail !== 'box' && isSame(memory.room, room)
+  if (asked === 'box' && chosen.worth < (wereLines ? WELL + 0.08 : WELL)) {
+    const lines = choose('line')
+    if (lines.worth > chosen.worth + 0.05) chosen = lines
+  }
+  const { detail, form } = chosen
+  return { plans: plansFor(detail, form), form, unscheduled, memory: { form, room, places, detail } }
 }
 
-function nodesPerRow(plans: NodePlan[]): number {
-  if (plans.length <= 6) return Math.max(1, plans.length)
-  const mean = plans.reduce((sum, p) => sum + nodeSize(p).width, 0) / plans.length
-  const height = Math.max(...plans.map((p) => nodeSize(p).height))
-  const most = Math.max(4, Math.ceil(Math.sqrt((plans.length * 2 * (height + 58)) / (mean + NODE.gap))))
-  return Math.ceil(plans.length / Math.ceil(plans.length / most))
+/** The worth of a form in which all is seen and can be read. */
+const WELL = 0.88
+
+function heightOfBoxes(boxes: readonly PodView[], podWidth: number): number {
+  return POD.height + (Math.max(1, ...boxes.map((p) => chipRows(p, podWidth))) - 1) * 18 + (boxes.some(needsStatusLine) ? 14 : 0)
 }
 
-function drawServices(sheet: Sheet, topology: TopologyView, showSystem: boolean, top: number, room: number): number {
+function inRows(plans: NodePlan[], perRow: number): NodePlan[][] {
+  return Array.from({ length: Math.ceil(plans.length / perRow) }, (_, i) => plans.slice(i * perRow, (i + 1) * perRow))
+}
+
+const rowWidth = (row: NodePlan[], widths: Widths) => row.reduce((sum, p) => sum + nodeSize(p).width + widths.nodeGap, LEFT - widths.nodeGap)
+
+/** Services fill their rows as wide as the nodes beneath, or as the window. */
+const serviceRoom = (rows: NodePlan[][], widths: Widths, room: Room) => Math.max(400, Math.min(720, room.width - 32), ...rows.map((r) => rowWidth(r, widths)))
+
+interface PlacedService {
+  id: string
+  service: ServiceView
+  address: string
+  x: number
+  y: number
+  w: number
+}
+
+/** Where each Service stands in the rows of Services, from their left and top. */
+function placeServices(topology: TopologyView, showSystem: boolean, room: number): { placed: PlacedService[]; more: number; width: number; height: number } {
   const services = Object.entries(topology.services).filter(([, s]) => showSystem || !s.system)
-  if (!services.length) return top - 10
-  let x = LEFT
-  let y = top
-  for (const [id, service] of services) {
+  const placed: PlacedService[] = []
+  let [x, y, width] = [LEFT, 0, 0]
+  for (const [id, service] of services.slice(0, MOST_SERVICES)) {
     const address = `${serviceAddress(service)}${service.ports[0] ? `:${service.ports[0].port}` : ''}${service.ports.length > 1 ? ` +${service.ports.length - 1}` : ''}`
-    const name = `${service.name}`
-    const w = Math.max(SERVICE.minWidth, Math.min(240, textWidth(name, FONT.normal) + textWidth(service.type, FONT.small) + 30), textWidth(address, FONT.small) + 20)
-    if (x > LEFT && x + w > room) {
-      x = LEFT
-      y += SERVICE.height + SERVICE.gap
-    }
+    const w = Math.max(SERVICE.minWidth, Math.min(240, textWidth(service.name, FONT.normal) + textWidth(service.type, FONT.small) + 30), textWidth(address, FONT.small) + 20)
+    if (x > LEFT && x + w > room) [x, y] = [LEFT, y + SERVICE.height + SERVICE.gap]
+    placed.push({ id, service, address, x, y, w })
+    width = Math.max(width, x + w)
+    x += w + SERVICE.gap
+  }
+  const more = services.length - placed.length
+  return { placed, more, width, height: services.length ? y + SERVICE.height + (more ? 22 : 0) : -OUTSIDE_GAP }
+}
+
+function drawServices(sheet: Sheet, { placed, more }: ReturnType<typeof placeServices>, top: number): void {
+  for (const { id, service, address, x, y: row, w } of placed) {
+    const y = top + row
     const shapeId = `service ${id}`
     const thing = { kind: 'service', id } as const
     const typeWidth = textWidth(service.type, FONT.small)
     const down = service.endpoints.some((e) => e.ready) ? undefined : 'dim'
     sheet.shape({ id: shapeId, kind: 'service', x, y, w, h: SERVICE.height, text: '', thing, state: down })
-    sheet.shape({ id: `${shapeId} name`, kind: 'text', x: x + 8, y: y + 4, w: w - 24 - typeWidth, h: 16, text: fitText(name, w - 24 - typeWidth, FONT.normal), size: FONT.normal, thing, inside: shapeId })
+    sheet.shape({ id: `${shapeId} name`, kind: 'text', x: x + 8, y: y + 4, w: w - 24 - typeWidth, h: 16, text: fitText(service.name, w - 24 - typeWidth, FONT.normal), size: FONT.normal, thing, inside: shapeId })
     sheet.shape({ id: `${shapeId} type`, kind: 'text', x: x + w - 8 - typeWidth, y: y + 4, w: typeWidth, h: 16, text: service.type, size: FONT.small, state: 'dim', thing, inside: shapeId })
     sheet.shape({ id: `${shapeId} address`, kind: 'text', x: x + 8, y: y + 22, w: w - 16, h: 16, text: fitText(address, w - 16, FONT.small), size: FONT.small, thing, inside: shapeId })
     sheet.anchors.set(shapeId, { x: x + w / 2, y: y + SERVICE.height })
-    x += w + SERVICE.gap
   }
-  return y + SERVICE.height
+  if (!more) return
+  const text = `and ${more} more Services: the list has them all`
+  sheet.shape({ id: 'services more', kind: 'text', x: LEFT, y: top + placed.at(-1)!.y + SERVICE.height + 6, w: textWidth(text, FONT.small), h: 16, text, size: FONT.small, state: 'dim' })
 }
 
 /** What is broken between two nodes of a row: a line of its own under the underlay, and what it is. */

@@ -1,5 +1,5 @@
 import type { InterfaceView, NodeView, PodView } from '../../electron/bridge/view.ts'
-import { chipWidth, columns, COMPACT, COUNT_ONLY, needsStatusLine, NODE, nodeWidth, POD, SLIM } from './grid.ts'
+import { CELL, chipWidth, columns, needsStatusLine, NODE, nodeWidth, POD, SLIM, type Detail, type Widths } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { anchorOf, centre, type Point, type Shape, type Sheet } from './shapes.ts'
 import { containerStanding, nodeState, standing } from './words.ts'
@@ -11,36 +11,40 @@ export function isTunnel(face: InterfaceView): boolean {
   return TUNNELS.has(face.kind) && (face.up || face.addresses.length > 0)
 }
 
+/** How the Pods of every node are drawn. */
+export interface NodeForm {
+  detail: Detail
+  widths: Widths
+  /** Rows of Pods; where they are cells, their columns. */
+  rows: number
+  podHeight: number
+}
+
 /** A node: its NIC on the top edge, tunnel, bridge, and the Pods beneath it. */
 export interface NodePlan {
   node: NodeView
   pods: Record<string, PodView>
   places: (string | null)[]
-  /** Each Pod is one line. */
-  dense: boolean
-  rows: number
-  podHeight: number
+  form: NodeForm
   hasTunnel: boolean
   /** Machines whose cable is down. */
   down: ReadonlySet<string>
 }
 
-const CELL = { width: 15, height: 13, gap: 4, columns: 20 }
 const HEAD_ROWS = { name: 11, tunnel: 34, bridge: 62, height: 18 }
 
 const head = (plan: NodePlan) => (plan.hasTunnel ? NODE.head : NODE.head - 28)
 
-const pitch = (plan: NodePlan) => plan.podHeight + (plan.dense ? SLIM.gap : POD.gap)
+const pitch = ({ form }: NodePlan) => form.podHeight + (form.detail === 'line' ? SLIM.gap : POD.gap)
 
 export function nodeSize(plan: NodePlan): { width: number; height: number } {
   const count = plan.places.length
-  if (count > COUNT_ONLY) return { width: nodeWidth(1), height: head(plan) + 40 }
-  if (count > COMPACT) {
-    return { width: CELL.columns * (CELL.width + CELL.gap) + 2 * NODE.pad - CELL.gap, height: head(plan) + Math.ceil(count / CELL.columns) * (CELL.height + CELL.gap) + NODE.pad }
+  const { detail, rows, widths } = plan.form
+  if (detail === 'count') return { width: nodeWidth(1, widths), height: head(plan) + 40 }
+  if (detail === 'cell') {
+    return { width: Math.max(nodeWidth(1, widths), rows * (CELL.width + CELL.gap) + 2 * NODE.pad - CELL.gap), height: head(plan) + Math.ceil(count / rows) * (CELL.height + CELL.gap) + NODE.pad }
   }
-  const cols = columns(count, plan.rows)
-  const rows = Math.min(plan.rows, Math.max(1, count))
-  return { width: nodeWidth(cols), height: head(plan) + (count ? rows * pitch(plan) : 10) + 4 }
+  return { width: nodeWidth(columns(count, rows), widths), height: head(plan) + (count ? Math.min(rows, count) * pitch(plan) : 10) + 4 }
 }
 
 export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wireY: number, underlay: string): { width: number; height: number } {
@@ -50,16 +54,21 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   const thing = { kind: 'node', id: node.name } as const
   sheet.shape({ id, kind: 'node', x, y, w: size.width, h: size.height, text: '', thing, state: node.ready && !node.down ? undefined : 'down' })
   const broken = node.faults.length > 0
-  const stateText = `${nodeState(node)}${broken && !node.down ? ` ⚡${node.faults.length > 1 ? node.faults.length : ''}` : ''}`
+  const { narrow } = plan.form.widths
+  const told = `${nodeState(node)}${broken && !node.down ? ` ⚡${node.faults.length > 1 ? node.faults.length : ''}` : ''}`
+  const room = size.width - (narrow ? 34 : 60)
+  // Where there is no room for both, what is as it should be is left unsaid.
+  const stateText = node.ready && !node.down && !broken && textWidth(node.name, FONT.strong) + textWidth(told, FONT.small) > room ? '' : told
   const stateWidth = textWidth(stateText, FONT.small)
-  const name = fitText(node.name, size.width - 60 - stateWidth, FONT.strong)
+  const name = fitText(node.name, room - stateWidth, FONT.strong)
   const nameWidth = textWidth(name, FONT.strong)
   sheet.shape({ id: `${id} name`, kind: 'text', x: x + 12, y: y + HEAD_ROWS.name, w: nameWidth, h: 18, text: name, size: FONT.strong, thing, inside: id })
-  sheet.shape({ id: `${id} state`, kind: 'text', x: x + 20 + nameWidth, y: y + HEAD_ROWS.name, w: stateWidth, h: 18, text: stateText, size: FONT.small, state: node.ready && !node.down && !broken ? 'dim' : 'failing', thing, inside: id })
+  if (stateText) sheet.shape({ id: `${id} state`, kind: 'text', x: x + 20 + nameWidth, y: y + HEAD_ROWS.name, w: stateWidth, h: 18, text: stateText, size: FONT.small, state: node.ready && !node.down && !broken ? 'dim' : 'failing', thing, inside: id })
   sheet.anchors.set(node.name, { x: x + size.width / 2, y: y + HEAD_ROWS.name + 9 })
 
   const faces = Object.values(node.interfaces)
-  const bus = x + size.width - 28
+  // in a gap of what is written on the chips, so that a packet's way strikes nothing out
+  const bus = x + size.width - (narrow ? 9 : 16)
   sheet.exits.set(node.name, [{ x: bus, y: wireY }])
   const nic = faces.find((f) => f.kind === 'nic')
   const wired = plan.places.flatMap((id) => (id !== null && plan.pods[id]!.hostInterface !== null ? [plan.pods[id]!] : []))
@@ -70,22 +79,23 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   const stack: Shape[] = []
   const face = (f: InterfaceView, kind: 'nic' | 'tunnel' | 'bridge', fx: number, fy: number, fw: number) => {
     const shape = sheet.shape({ id: `${kind} ${node.name}`, kind, x: fx, y: fy, w: fw, h: HEAD_ROWS.height, text: fitText(faceText(f), fw - 10, FONT.small), thing, state: f.up ? undefined : 'down', inside: id })
-    sheet.anchors.set(anchorOf(node.name, f.name), { x: bus, y: fy + HEAD_ROWS.height / 2 })
+    sheet.anchors.set(anchorOf(node.name, f.name), { x: bus, y: fy + (kind === 'bridge' ? HEAD_ROWS.height : HEAD_ROWS.height / 2) })
     stack.push(shape)
   }
-  const chip = (f: InterfaceView) => Math.min(size.width - 24, textWidth(faceText(f), FONT.small) + 14)
+  const edge = narrow ? 6 : 12
+  const chip = (f: InterfaceView) => Math.min(size.width - 2 * edge, textWidth(faceText(f), FONT.small) + 14)
   if (nic) {
     const w = chip(nic)
-    face(nic, 'nic', x + size.width - 12 - w, y - HEAD_ROWS.height / 2, w)
+    face(nic, 'nic', x + size.width - edge - w, y - HEAD_ROWS.height / 2, w)
     sheet.wire({ id: `wire ${node.name}`, kind: 'wire', from: `nic ${node.name}`, to: underlay, points: [{ x: bus, y: y - HEAD_ROWS.height / 2 }, { x: bus, y: wireY }], up: nic.up && !plan.down.has(node.name) })
   }
   if (tunnel) {
     const w = chip(tunnel)
-    face(tunnel, 'tunnel', x + size.width - 12 - w, y + HEAD_ROWS.tunnel, w)
+    face(tunnel, 'tunnel', x + size.width - edge - w, y + HEAD_ROWS.tunnel, w)
   }
-  if (bridge) face(bridge, 'bridge', x + 12, bridgeY, size.width - 24)
-  const isRouted = !bridge && wired.length > 0 && plan.places.length <= COMPACT
-  if (isRouted) stack.push(sheet.shape({ id: `router ${node.name}`, kind: 'router', x: x + 12, y: bridgeY, w: size.width - 24, h: HEAD_ROWS.height, text: fitText(ROUTED, size.width - 34, FONT.small), thing, inside: id }))
+  if (bridge) face(bridge, 'bridge', x + 12, bridgeY, size.width - 12 - edge)
+  const isRouted = !bridge && wired.length > 0 && (plan.form.detail === 'box' || plan.form.detail === 'line')
+  if (isRouted) stack.push(sheet.shape({ id: `router ${node.name}`, kind: 'router', x: x + 12, y: bridgeY, w: size.width - 12 - edge, h: HEAD_ROWS.height, text: fitText(ROUTED, size.width - 34, FONT.small), thing, inside: id }))
   for (let i = 1; i < stack.length; i++) {
     const [a, b] = [stack[i - 1]!, stack[i]!]
     sheet.wire({ id: `route ${a.id} ${b.id}`, kind: 'route', from: a.id, to: b.id, points: [{ x: bus, y: a.y + a.h }, { x: bus, y: b.y }], up: true })
@@ -107,22 +117,21 @@ function faceText(f: InterfaceView): string {
 }
 
 function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, board: Board | null): void {
-  const { places, node } = plan
-  if (places.length > COUNT_ONLY) {
+  const { places, node, form } = plan
+  const { detail, rows, widths } = form
+  if (detail === 'count') {
     const here = places.filter((p) => p !== null).map((p) => plan.pods[p]!)
+    if (!here.length) return
     const ready = here.filter((p) => p.ready).length
-    const text = fitText(`${here.length} Pods, ${ready} ready`, NODE.minWidth - 24, FONT.normal)
+    const text = fitText(`${here.length} Pods, ${ready} ready`, nodeWidth(1, widths) - 24, FONT.normal)
     sheet.shape({ id: `count ${node.name}`, kind: 'text', x: x + 12, y: y + 4, w: textWidth(text, FONT.normal), h: 18, text, size: FONT.normal, inside: `node ${node.name}` })
     return
   }
   places.forEach((id, i) => {
     if (id === null) return
-    if (places.length > COMPACT) drawCell(sheet, plan, id, x + NODE.pad + (i % CELL.columns) * (CELL.width + CELL.gap), y + Math.floor(i / CELL.columns) * (CELL.height + CELL.gap))
-    else {
-      const column = Math.floor(i / plan.rows)
-      const row = i % plan.rows
-      drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (POD.width + POD.gutter), y + row * pitch(plan), row, board)
-    }
+    const [column, row] = detail === 'cell' ? [i % rows, Math.floor(i / rows)] : [Math.floor(i / rows), i % rows]
+    if (detail === 'cell') drawCell(sheet, plan, id, x + NODE.pad + column * (CELL.width + CELL.gap), y + row * (CELL.height + CELL.gap))
+    else drawPod(sheet, plan, id, x + POD.gutter + 2 + column * (widths.pod + POD.gutter), y + row * pitch(plan), row, board)
   })
 }
 
@@ -139,34 +148,37 @@ function drawPod(sheet: Sheet, plan: NodePlan, id: string, x: number, y: number,
   const pod = plan.pods[id]!
   const thing = { kind: 'pod', id } as const
   const inside = `pod ${id}`
-  const height = plan.podHeight
-  const at = { x, y: y + (plan.dense ? height / 2 : 30) }
+  const height = plan.form.podHeight
+  const podWidth = plan.form.widths.pod
+  const dense = plan.form.detail === 'line'
+  const at = { x, y: y + (dense ? height / 2 : 30) }
   const wired = pod.hostInterface !== null && board !== null
-  sheet.shape({ id: inside, kind: 'pod', x, y, w: POD.width, h: height, text: '', thing, state: standing(pod), inside: `node ${plan.node.name}` })
-  sheet.anchors.set(id, { x: x + POD.width / 2, y: y + height / 2 })
+  sheet.shape({ id: inside, kind: 'pod', x, y, w: podWidth, h: height, text: '', thing, state: standing(pod), inside: `node ${plan.node.name}` })
+  sheet.anchors.set(id, { x: x + podWidth / 2, y: y + height / 2 })
   sheet.anchors.set(anchorOf(id, 'eth0'), at)
 
-  const room = POD.width - (plan.dense ? 64 : 24)
-  const address = fitText(pod.ip ? (pod.hostNetwork && !plan.dense ? `${pod.ip} (host)` : pod.ip) : pod.status, room, FONT.small)
+  const room = podWidth - (dense ? 64 : 24)
+  const address = fitText(pod.ip ? (pod.hostNetwork && !dense && !plan.form.widths.narrow ? `${pod.ip} (host)` : pod.ip) : pod.status, room, FONT.small)
   const addressWidth = textWidth(address, FONT.small)
   const placed = wired ? { kind: 'port' as const, x: at.x - 4, w: 8 } : { kind: 'text' as const, x: at.x + 10, w: addressWidth }
   sheet.shape({ id: `${inside} eth0`, ...placed, y: at.y - 4, h: 8, text: address, size: FONT.small, state: pod.ip ? undefined : 'pending', thing, inside })
   if (wired) cable(sheet, plan, id, at, row, board)
-  if (plan.dense) {
+  if (dense) {
     const nx = x + 16 + addressWidth + 8
-    const width = x + POD.width - 6 - nx
+    const width = x + podWidth - 6 - nx
     const sign = standing(pod) === 'failing' ? '✕' : ''
     sheet.shape({ id: `${inside} name`, kind: 'text', x: nx, y: y + 2, w: width, h: 16, text: fitText(sign + pod.name, width, FONT.small), size: FONT.small, state: sign ? 'failing' : 'dim', thing, inside })
   } else {
-    sheet.shape({ id: `${inside} name`, kind: 'text', x: x + 10, y: y + 5, w: POD.width - 20, h: 16, text: fitText(pod.name, POD.width - 20, FONT.normal), size: FONT.normal, thing, inside })
+    sheet.shape({ id: `${inside} name`, kind: 'text', x: x + 10, y: y + 5, w: podWidth - 20, h: 16, text: fitText(pod.name, podWidth - 20, FONT.normal), size: FONT.normal, thing, inside })
     drawInside(sheet, plan, id, x, y)
   }
 }
 
 /** The veth pair from the Pod to the bridge, or to the node itself. Cables of one column run side by side; the lowest Pod's is the leftmost. */
 function cable(sheet: Sheet, plan: NodePlan, id: string, at: Point, row: number, board: Board): void {
-  const step = plan.dense ? 2 : 4
-  const riser = at.x - 6 - Math.min(row, plan.dense ? 6 : 3) * step
+  const dense = plan.form.detail === 'line'
+  const step = dense ? 2 : 4
+  const riser = at.x - 6 - Math.min(row, dense ? 6 : 3) * step
   const port = { x: riser, y: board.y }
   const corner = { x: riser, y: at.y }
   sheet.anchors.set(anchorOf(plan.node.name, plan.pods[id]!.hostInterface!), port)
@@ -179,19 +191,20 @@ function drawInside(sheet: Sheet, plan: NodePlan, id: string, x: number, y: numb
   const pod = plan.pods[id]!
   const thing = { kind: 'pod', id } as const
   const inside = `pod ${id}`
+  const podWidth = plan.form.widths.pod
   let cy = y + 40
   if (needsStatusLine(pod)) {
-    sheet.shape({ id: `${inside} status`, kind: 'text', x: x + 10, y: cy - 1, w: POD.width - 20, h: 14, text: fitText(`✕ ${pod.status}`, POD.width - 20, FONT.small), size: FONT.small, state: 'failing', thing, inside })
+    sheet.shape({ id: `${inside} status`, kind: 'text', x: x + 10, y: cy - 1, w: podWidth - 20, h: 14, text: fitText(`✕ ${pod.status}`, podWidth - 20, FONT.small), size: FONT.small, state: 'failing', thing, inside })
     cy += 14
   }
   let cx = x + 8
   for (const c of Object.values(pod.containers)) {
-    const w = chipWidth(c.name)
-    if (cx > x + 8 && cx + w > x + POD.width - 8) {
+    const w = chipWidth(c.name, podWidth)
+    if (cx > x + 8 && cx + w > x + podWidth - 8) {
       cx = x + 8
       cy += 18
     }
-    if (cy + 15 > y + plan.podHeight) break
+    if (cy + 15 > y + plan.form.podHeight) break
     sheet.shape({ id: `container ${id} ${c.name}`, kind: 'container', x: cx, y: cy, w, h: 15, text: fitText(c.name, w - 8, FONT.small), size: FONT.small, thing, state: containerStanding(c), inside })
     cx += w + 4
   }

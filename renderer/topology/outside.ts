@@ -7,13 +7,22 @@ import { anchorOf, LEFT, TRUNK, type Point, type Sheet } from './shapes.ts'
  * Where no router is told of, the hosts hang on the underlay themselves.
  */
 
-const BOX = { height: 26, gap: 28, lane: 22 }
+const BOX = { height: 26, gap: 28, narrowGap: 10, lane: 22 }
 
 /** Returns the height at which the outside ends. */
-export function drawOutside(sheet: Sheet, topology: TopologyView): number {
+export function drawOutside(sheet: Sheet, topology: TopologyView, narrow: boolean): number {
   let x = LEFT
-  for (const outside of inOrder(topology)) x += drawBox(sheet, outside, x) + BOX.gap
+  for (const outside of inOrder(topology)) {
+    const face = boxOf(outside, narrow)
+    drawBox(sheet, outside, face, x)
+    x += face.w + (narrow ? BOX.narrowGap : BOX.gap)
+  }
   return BOX.height + BOX.lane
+}
+
+export function outsideWidth(topology: TopologyView, narrow: boolean): number {
+  const gap = narrow ? BOX.narrowGap : BOX.gap
+  return inOrder(topology).reduce((sum, outside) => sum + boxOf(outside, narrow).w + gap, LEFT - gap)
 }
 
 function routerOf(topology: TopologyView): OutsideNode | undefined {
@@ -26,11 +35,21 @@ function inOrder(topology: TopologyView): OutsideNode[] {
   return [...(router ? [router] : []), ...Object.values(topology.outside).filter((o) => o !== router)]
 }
 
-function drawBox(sheet: Sheet, outside: OutsideNode, x: number): number {
+interface Box {
+  label: string
+  address: string
+  w: number
+}
+
+function boxOf(outside: OutsideNode, narrow: boolean): Box {
+  const label = fitText(outside.label, narrow ? 120 : 200, FONT.normal)
+  const address = fitText(outside.address ?? '', narrow ? 110 : 180, FONT.small)
+  const [pad, beside] = narrow ? [12, 26] : [24, 36]
+  return { label, address, w: Math.max(90, textWidth(label, FONT.normal) + pad, textWidth(address, FONT.small) + beside + (outside.kind === 'network' ? 20 : 0)) }
+}
+
+function drawBox(sheet: Sheet, outside: OutsideNode, { label, address, w }: Box, x: number): void {
   const isRouter = outside.kind === 'network'
-  const label = fitText(outside.label, 200, FONT.normal)
-  const address = fitText(outside.address ?? '', 180, FONT.small)
-  const w = Math.max(90, textWidth(label, FONT.normal) + 24, textWidth(address, FONT.small) + (isRouter ? 56 : 36))
   const id = `outside ${outside.id}`
   const thing = { kind: 'outside', id: outside.id } as const
   sheet.shape({ id, kind: 'outside', x, y: 0, w, h: BOX.height, text: label, thing, state: isRouter ? 'dim' : undefined })
@@ -42,7 +61,6 @@ function drawBox(sheet: Sheet, outside: OutsideNode, x: number): number {
   port('eth0', x + 14)
   if (isRouter) port('eth1', x + w - 14)
   if (address) sheet.shape({ id: `${id} address`, kind: 'text', x: x + 22, y: BOX.height + 3, w: textWidth(address, FONT.small), h: 14, text: address, size: FONT.small, thing })
-  return w
 }
 
 /** The wires of the outside, once it is known where the underlay is. */

@@ -1,4 +1,6 @@
 import type { Thing } from '../state/desk.svelte.ts'
+import type { Form, Room } from './form.ts'
+import type { Detail } from './grid.ts'
 import type { Standing } from './words.ts'
 
 /** The picture as plain geometry: what layout.ts makes and what the drawing and the journeys read. */
@@ -62,11 +64,12 @@ export interface Layout {
 }
 
 export interface Memory {
-  rows: number
+  form: Form
+  /** What the form was chosen for. */
+  room: Room
   /** For each node, the Pod in each place of its grid. */
   places: Map<string, (string | null)[]>
-  /** Each Pod is drawn as one line. */
-  dense: boolean
+  detail: Detail
 }
 
 /** x of the trunk, and of everything right of it. */
