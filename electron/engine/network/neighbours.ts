@@ -25,7 +25,12 @@ interface Neighbour {
   /** IPv6: it said that it is a router. */
   router?: boolean
   confirmedAt: number
+  /** When it was last asked for while in doubt, and when its state last changed. */
+  usedAt: number
+  updatedAt: number
   tries: number
+  /** mcast_solicit goes on counting where ucast_solicit would end. */
+  asked: number
   waiting: IpPacket[]
   timer?: Timer
 }
@@ -44,6 +49,7 @@ const known: Telling<[ip: Ip, mac: Mac, state: NeighbourState, router: boolean |
 export class Neighbours implements NeighbourTable {
   readonly #namespace: Namespace
   readonly #links = new SparseMap<BaseLink, Map<Ip, Neighbour>>()
+  #proxies: readonly { ip: Ip; device?: string }[] | undefined
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
@@ -55,6 +61,22 @@ export class Neighbours implements NeighbourTable {
     const rows6: typeof rows = []
     for (const entries of this.#links.values()) for (const entry of entries.values()) (entry.ip.includes(':') ? rows6 : rows).push(this.#row(entry))
     return [...rows, ...rows6]
+  }
+
+  proxies(): readonly { ip: Ip; device?: string }[] {
+    return this.#proxies ?? []
+  }
+
+  setProxy({ ip, device }: { ip: Ip; device?: string }, on: boolean): void {
+    const same = (p: { ip: Ip; device?: string }): boolean => p.ip === ip && p.device === device
+    if (on && this.proxies().some(same)) return
+    const others = this.proxies().filter((p) => !same(p))
+    this.#proxies = on ? [{ ip, ...(device === undefined ? {} : { device }) }, ...others] : others
+    this.#namespace.changed()
+  }
+
+  #proxied(ip: Ip, link: BaseLink): boolean {
+    return this.#proxies?.some((p) => p.ip === ip && (p.device === undefined || p.device === link.name)) ?? false
   }
 
   reserve(device: string): void {
@@ -122,6 +144,7 @@ export class Neighbours implements NeighbourTable {
       entry.state = 'INCOMPLETE'
       entry.mac = undefined
       entry.tries = 0
+      entry.asked = TRIES
       this.#solicit(entry)
     }
   }
@@ -167,7 +190,7 @@ export class Neighbours implements NeighbourTable {
       return false
     }
     const unicast = route.route.type === undefined || route.route.type === 'unicast'
-    return unicast && link.conf.forwarding && link.conf.proxyArp && route.link !== link ? route : undefined
+    return unicast && link.conf.forwarding && route.link !== link && (link.conf.proxyArp || this.#proxied(arp.targetIp, link)) ? route : undefined
   }
 
   #reply(request: ArpPacket, link: BaseLink, proxied: RouteEntry | false): void {
@@ -200,7 +223,7 @@ export class Neighbours implements NeighbourTable {
     let entries = this.#links.get(link)
     if (!entries) this.#links.set(link, (entries = new Map()))
     let entry = entries.get(ip)
-    if (!entry) entries.set(ip, (entry = { ip, link, state: 'FAILED', confirmedAt: 0, tries: 0, waiting: [] }))
+    if (!entry) entries.set(ip, (entry = { ip, link, state: 'FAILED', confirmedAt: this.#namespace.clock.now - 2 * REACHABLE_MS, usedAt: this.#namespace.clock.now, updatedAt: this.#namespace.clock.now, tries: 0, asked: 0, waiting: [] }))
     return entry
   }
 
@@ -210,9 +233,10 @@ export class Neighbours implements NeighbourTable {
     const now = clock.now
     // A request from somebody just confirmed does not make it less so.
     if (state === 'STALE' && entry.mac === mac && entry.state === 'REACHABLE' && now - entry.confirmedAt <= REACHABLE_MS) return
+    if (entry.mac !== mac || entry.state !== state) entry.updatedAt = now
     entry.mac = mac
     entry.state = state
-    entry.confirmedAt = now
+    if (state !== 'STALE') entry.confirmedAt = now
     clock.cancel(entry.timer)
     entry.timer = undefined
     const waiting = entry.waiting
@@ -235,9 +259,11 @@ export class Neighbours implements NeighbourTable {
   #doubt(entry: Neighbour): void {
     const { clock } = this.#namespace
     entry.state = 'DELAY'
+    entry.usedAt = entry.updatedAt = clock.now
     entry.timer = clock.schedule(DELAY_MS, () => {
       entry.state = 'PROBE'
       entry.tries = 0
+      entry.asked = 0
       this.#solicit(entry)
     }, { background: true })
   }
@@ -326,7 +352,8 @@ export class Neighbours implements NeighbourTable {
   }
 
   #row(entry: Neighbour): ReturnType<NeighbourTable['list']>[number] {
-    return { ip: entry.ip, device: entry.link.name, mac: entry.mac, state: this.#state(entry), ...(entry.router ? { router: true } : {}) }
+    const { ip, link, mac, usedAt, confirmedAt, updatedAt, tries, asked } = entry
+    return { ip, device: link.name, mac, state: this.#state(entry), ...(entry.router ? { router: true } : {}), usedAt, confirmedAt, updatedAt, probes: tries + asked }
   }
 
   #state(entry: Neighbour): NeighbourState {

@@ -19,6 +19,8 @@ export interface LinkNotes {
   allMulticast?: boolean
   /** Unless false. */
   multicast?: boolean
+  /** Hardware addresses of groups that a person added. */
+  groups?: readonly Mac[]
 }
 
 /** An interface of a network namespace. */

@@ -109,10 +109,13 @@ export type NeighbourState = 'PERMANENT' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PR
 
 /** ARP's entries and those of Neighbour Discovery. */
 export interface NeighbourTable {
-  /** IPv4 first. `router`: it said so in an advertisement. */
-  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState; router?: boolean }[]
+  /** IPv4 first. `router`: it said so in an advertisement. Times are virtual ms. */
+  list(): readonly { ip: Ip; device: string; mac?: Mac; state: NeighbourState; router?: boolean; usedAt: number; confirmedAt: number; updatedAt: number; probes: number }[]
   set(entry: { ip: Ip; device: string; mac: Mac; state: NeighbourState }): void
   remove(ip: Ip, device: string): void
+  /** What is answered for in others' place, the latest first; without a device: on every link. */
+  proxies(): readonly { ip: Ip; device?: string }[]
+  setProxy(proxy: { ip: Ip; device?: string }, on: boolean): void
   /** Keeps a link's place in the list for rows that come later. */
   reserve(device: string): void
 }

@@ -6,6 +6,10 @@ export interface Options {
   family?: 4 | 6
   /** -s twice */
   errors?: boolean
+  /** -h: in thousands (k) or in 1024s (Ki) */
+  human?: 'k' | 'Ki'
+  /** -N: numbers in place of names. */
+  numeric?: boolean
   oneLine: boolean; brief: boolean; details: boolean; statistics: boolean; json: boolean; pretty: boolean; mayChange: boolean
   /** The name that another network namespace has on this machine, for link-netns. */
   netnsName?: (network: NetworkNamespace) => string | undefined

@@ -238,4 +238,6 @@ Where: NAME := STRING
   maddress: `Usage: ip maddr [ add | del ] MULTIADDR dev STRING
        ip maddr show [ dev STRING ]
 `,
+  netconf: `Usage: ip netconf show [ dev STRING ]
+`,
 }

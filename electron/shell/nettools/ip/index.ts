@@ -4,7 +4,10 @@ import { address } from './address.ts'
 import { Answer, Elsewhere, netnsOf, notSimulated, Refusal, type Options } from './common.ts'
 import { coloured } from './colour.ts'
 import { HELP, USAGE } from './help.ts'
+import { OTHERS_HELP } from './help-others.ts'
 import { link } from './link.ts'
+import { maddress } from './maddress.ts'
+import { netconf } from './netconf.ts'
 import { monitor, type MonitorOptions } from './monitor.ts'
 import { netns, open } from './netns.ts'
 import { neighbour } from './neighbour.ts'
@@ -13,11 +16,14 @@ import { rule } from './rule.ts'
 import { tunnel } from './tunnel.ts'
 
 /** ip(8), iproute2 6.1: address, link, route, rule, neighbour, netns, monitor; words may be cut short as with the real one. */
-const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'xfrm'] as const
+const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'netconf', 'xfrm'] as const
 /** Which the real one has, too. */
-const OTHERS = ['addrlabel', 'amt', 'fou', 'ila', 'ioam', 'l2tp', 'macsec', 'mptcp', 'mroute', 'mrule', 'netconf', 'nexthop', 'ntable', 'ntbl', 'sr', 'stats', 'tap', 'tcpmetrics', 'tcp_metrics', 'token', 'tuntap', 'vrf']
+const OTHERS = ['addrlabel', 'amt', 'fou', 'ila', 'ioam', 'l2tp', 'macsec', 'mptcp', 'mroute', 'mrule', 'nexthop', 'ntable', 'ntbl', 'sr', 'stats', 'tap', 'tcpmetrics', 'tcp_metrics', 'token', 'tuntap', 'vrf']
 /** Which are empty as long as nobody adds to them. */
-const EMPTY = ['nexthop', 'mroute', 'tuntap']
+const EMPTY = ['nexthop', 'mroute', 'tuntap', 'tap']
+
+/** The kernel's own (net/ipv6/addrlabel.c), which cannot be changed here. */
+const ADDRESS_LABELS = ['::1/128 label 0', '::/96 label 3', '::ffff:0.0.0.0/96 label 4', '2001::/32 label 6', '2001:10::/28 label 7', '3ffe::/16 label 12', '2002::/16 label 2', 'fec0::/10 label 11', 'fc00::/7 label 5', '::/0 label 1'].map((row) => `prefix ${row} \n`).join('')
 
 export function* ip(process: Process): Task<number> {
   return yield* once(process, process.argv.slice(1))
@@ -139,7 +145,8 @@ function run(process: Process, args: string[]): string {
     netns: (word) => netnsOf(process, word),
     netnsName: (network) => process.machine.netns?.list().find((n) => n.network === network)?.name,
   }
-  let [colours, force, all, human] = [false, false, false, false]
+  let [colours, force, all] = [false, false, false]
+  let [human, iec] = [false, false]
   const given = [...args]
   while (args[0]?.startsWith('-')) {
     const [flag, value] = args.shift()!.replace(/^--?/, '').split(/=(.*)/s) as [string, string?]
@@ -149,7 +156,8 @@ function run(process: Process, args: string[]): string {
     else if (flag === '4') options.family = 4
     else if (flag === '6') options.family = 6
     else if (flag === '0' || flag === 'B' || flag === 'M') throw notSimulated(`ip -${flag}`, 'use ip -4, ip -6 or none')
-    else if (is('human', 1) || is('human-readable') || flag === 'iec') human = true
+    else if (is('human', 1) || is('human-readable')) human = true
+    else if (flag === 'iec') iec = true
     else if (is('statistics') || is('stats')) {
       options.errors = options.statistics
       options.statistics = true
@@ -170,11 +178,11 @@ function run(process: Process, args: string[]): string {
       colours = value === undefined || value === 'always' || (value === 'auto' && process.terminalOf(1) !== undefined)
     } else if (is('help')) throw new Refusal(USAGE, 255)
     else if (is('netns')) throw new Elsewhere(open(process, args.shift() ?? '', 255), ['ip', ...args])
-    else if (is('Numeric')) throw notSimulated('ip -Numeric', 'use ip without it')
+    else if (is('Numeric')) options.numeric = true
     else if (is('all')) all = true
     else throw new Refusal(`Option "-${flag}" is unknown, try "ip -help".\n`, 255)
   }
-  if (human && options.statistics) throw notSimulated('ip -human -statistics', 'use ip -s')
+  if (human) options.human = iec ? 'Ki' : 'k'
   if (all && 'netns'.startsWith(args[0] ?? '-') && 'exec'.startsWith(args[1] ?? '-')) {
     if (args.length < 3) throw new Refusal('No command specified\n', 1)
     throw new Everywhere(args.slice(2))
@@ -205,12 +213,22 @@ function onObject(process: Process, args: string[], options: MonitorOptions): st
     case 'rule': return rule(process, args, options)
     case 'netns': return netns(process, args)
     case 'tunnel': return tunnel(network, args, options)
+    case 'maddress': return maddress(network, args, options)
+    case 'netconf': return netconf(network, args, options)
     case 'monitor': throw new Monitor(args, options)
     case 'help': throw new Refusal(USAGE, 255)
     case undefined:
+      if (args[0] === 'help' && OTHERS_HELP[OTHERS.find((o) => o.startsWith(word)) ?? ''] !== undefined) throw new Refusal(OTHERS_HELP[OTHERS.find((o) => o.startsWith(word))!]!, 255)
       // of these there is nothing here, and nothing is what they show
-      if (EMPTY.some((o) => o.startsWith(word)) && (args.length === 0 || 'show'.startsWith(args[0]!) || 'list'.startsWith(args[0]!))) return ''
-      if ('vrf'.startsWith(word) && args.length === 0) return 'Name              Table\n-----------------------\nNo VRF has been configured\n'
+      if (EMPTY.some((o) => o.startsWith(word)) && (args.length === 0 || 'show'.startsWith(args[0]!) || 'list'.startsWith(args[0]!))) {
+        if (args[1] === 'id') throw new SystemError('ENOENT')
+        return options.json && 'nexthop'.startsWith(word) ? (options.pretty ? '[ ]\n' : '[]\n') : ''
+      }
+      if ('vrf'.startsWith(word) && (args.length === 0 || (args.length === 1 && ('show'.startsWith(args[0]!) || 'list'.startsWith(args[0]!))))) return 'Name              Table\n-----------------------\nNo VRF has been configured\n'
+      if (args.length === 0 || 'show'.startsWith(args[0]!) || 'list'.startsWith(args[0]!)) {
+        if ('token'.startsWith(word) && word !== 't') return [...network.links.values()].filter((l) => l.kind !== 'loopback').map((l) => `token :: dev ${l.name}\n`).join('')
+        if ('addrlabel'.startsWith(word)) return ADDRESS_LABELS
+      }
       if (OTHERS.some((o) => o.startsWith(word))) throw notSimulated(`ip ${word}`, 'use ip address, link, route, rule, neighbour, netns or monitor')
       throw new Refusal(`Object "${word}" is unknown, try "ip help".\n`, 1)
     default: throw new Refusal(`podhop: not simulated: ip ${object} (use ip address, link, route, rule, neighbour, netns or monitor)\n`, 69)

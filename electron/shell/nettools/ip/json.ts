@@ -2,7 +2,8 @@ import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatDestination } from '../../../engine/cluster.ts'
 import type { Options } from './common.ts'
 import { detailsRow } from './details.ts'
-import { addressFlags, asksForAddresses, flagNames, groupOf, lifetimesLeft, nameOf6, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type RouteFilter } from './print.ts'
+import { addressFlags, asksForAddresses, flagNames, groupOf, lifetimesLeft, linkType, nameOf6, neighbourAges, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withDefaults, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type NeighbourRow, type RouteFilter } from './print.ts'
+import { numericRoute, scopeNumber } from './tables.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
 function prettyJson(value: unknown, indent: string): string {
@@ -20,7 +21,7 @@ export function writeJson(rows: unknown[], pretty: boolean): string {
   return pretty ? `${prettyJson(rows, '')}\n` : `${JSON.stringify(rows)}\n`
 }
 
-function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { netnsName }: LinkFilter): Record<string, unknown> {
+function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { netnsName, numeric }: LinkFilter): Record<string, unknown> {
   const outside = link.peer !== undefined && link.peer.namespace !== link.namespace
   const other = outside ? netnsName?.(link.peer!.namespace) : undefined
   return {
@@ -33,9 +34,9 @@ function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { 
     ...(link.master ? { master: link.master.name } : {}),
     operstate: stateOf(link),
     ...(mode ? { linkmode: 'DEFAULT' } : {}),
-    group: groupOf(link),
+    group: groupOf(link, numeric),
     ...(queueLength(link) ? { txqlen: queueLength(link) } : {}),
-    link_type: link.kind === 'wireguard' ? 'none' : link.kind === 'loopback' || link.kind === 'ipip' ? link.kind : 'ether',
+    link_type: link.kind === 'wireguard' ? 'none' : link.kind === 'ipip' ? link.kind : linkType(link, numeric),
     address: link.mac,
     broadcast: link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff',
     ...(outside ? (other === undefined ? { link_netnsid: netnsId(link) } : { link_netns: other }) : {}),
@@ -102,7 +103,7 @@ export const ipJson = {
             prefixlen: a.prefixLength,
             ...(a.metric ? { metric: a.metric } : {}),
             ...(a.broadcast ? { broadcast: a.broadcast } : {}),
-            scope: a.scope,
+            scope: filter.numeric ? scopeNumber(a.scope) : a.scope,
             ...Object.fromEntries(addressFlags(a, l).map((flag) => [flag, true])),
             ...(a.address.includes(':') ? {} : { label: a.label ?? l.name }),
             valid_life_time: lifetimesLeft(a, l).valid ?? 4294967295,
@@ -113,9 +114,9 @@ export const ipJson = {
       }),
       filter.pretty,
     ),
-  routes: (network: NetworkNamespace, filter: RouteFilter, { pretty, details }: { pretty: boolean; details: boolean }): string =>
+  routes: (network: NetworkNamespace, filter: RouteFilter, { pretty, details, numeric = false }: { pretty: boolean; details: boolean; numeric?: boolean }): string =>
     writeJson(
-      selectRoutes(network, filter).map(({ route: r, table }) => ({
+      selectRoutes(network, filter).map(({ route, table }) => ({ r: numeric ? numericRoute(withDefaults(route, details ? { type: 'unicast', protocol: 'boot', scope: 'global' } : {}), details) : route, table })).map(({ r, table }) => ({
         ...((r.type && r.type !== 'unicast') || details ? { type: r.type ?? 'unicast' } : {}),
         dst: formatDestination(r),
         ...(r.via ? { gateway: r.via } : {}),
@@ -134,6 +135,11 @@ export const ipJson = {
     ),
   /** `ip -j route get` */
   route: (row: Record<string, unknown>, pretty: boolean): string => writeJson([row], pretty),
-  neighbours: (network: NetworkNamespace, filter: NeighbourFilter, pretty: boolean): string =>
-    writeJson(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, dev: n.device, ...(n.mac ? { lladdr: n.mac } : {}), ...(n.router ? { router: null } : {}), state: [n.state] })), pretty),
+  neighbours: (network: NetworkNamespace, filter: NeighbourFilter, options: Options): string =>
+    writeJson(selectNeighbours(network, filter).map((n) => ({ dst: n.ip, ...(filter.device === undefined ? { dev: n.device } : {}), ...(n.mac ? { lladdr: n.mac } : {}), ...(n.router ? { router: null } : {}), ...(options.statistics ? ages(network, n) : {}), state: [n.state] })), options.pretty),
+}
+
+function ages(network: NetworkNamespace, n: NeighbourRow): object {
+  const { used, confirmed, updated } = neighbourAges(network, n)
+  return { refcnt: 1, used, confirmed, updated, probes: n.probes }
 }

@@ -34,7 +34,7 @@ export function link(network: NetworkNamespace, args: string[], options: Options
   switch (verbOf(args, ['show', 'set', 'delete', 'add', 'change', 'replace', 'property', 'afstats', 'xstats'], 'link')) {
     case 'show': {
       const filter = linkFilter(network, args)
-      if (options.json) return ipJson.links(network, { ...filter, ...(options.netnsName ? { netnsName: options.netnsName } : {}) }, options)
+      if (options.json) return ipJson.links(network, { ...filter, ...(options.netnsName ? { netnsName: options.netnsName } : {}), ...(options.numeric ? { numeric: true } : {}) }, options)
       return options.brief ? printLinksBrief(network, filter) : printLinks(network, { ...filter, ...options })
     }
     case 'set':

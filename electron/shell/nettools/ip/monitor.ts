@@ -26,7 +26,7 @@ type Rows = Map<string, { text: string; device?: string; state?: string }>
 
 export function* monitor(process: Process, network: NetworkNamespace, args: string[], options: MonitorOptions): Task<number> {
   const { chosen, labelled, device } = readArguments(network, args)
-  const names = new TableNames(process)
+  const names = new TableNames(process, options.numeric)
   const look = (): Map<What, Rows> => new Map(chosen.map((what) => [what, rowsOf(network, what, names, options.family)]))
   let before = look()
   let seen: string[] = []

@@ -1,5 +1,6 @@
 import { cidrContains, formatNeighbour, formatRoute, isDeprecated, type IpipLink, type Link, type LinkAddress, type NetworkNamespace, type Route } from '../../../engine/cluster.ts'
 import { details } from './details.ts'
+import { numericRoute, scopeNumber } from './tables.ts'
 
 /** What `ip … show` prints (iproute2 6.1), from a network namespace. The inspector uses these too. */
 
@@ -23,6 +24,8 @@ export interface LinkFilter {
   secondary?: boolean
   /** The name of another network namespace on this machine. */
   netnsName?: (network: NetworkNamespace) => string | undefined
+  /** -N */
+  numeric?: boolean
 }
 
 export function selectLinks(network: NetworkNamespace, filter: LinkFilter = {}): Link[] {
@@ -60,10 +63,10 @@ function withMulticast(flags: readonly string[], on: boolean): string[] {
   return [...others, ...(on ? ['MULTICAST'] : []), ...(flags.includes('NOARP') ? ['NOARP'] : [])]
 }
 
-export const groupOf = (link: Link): string => (link.notes?.group ? String(link.notes.group) : 'default')
+export const groupOf = (link: Link, numeric?: boolean): string => (link.notes?.group ? String(link.notes.group) : numeric ? '0' : 'default')
 
 /** Links without Ethernet headers. */
-const isRaw = (link: Link): boolean => link.kind === 'ipip' || link.kind === 'wireguard'
+export const isRaw = (link: Link): boolean => link.kind === 'ipip' || link.kind === 'wireguard'
 const pointToPoint = (link: Link): boolean => link.kind === 'wireguard' || (link as IpipLink).remote !== undefined
 
 const UNKNOWN: ReadonlySet<Link['kind']> = new Set(['loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard', 'openvswitch'])
@@ -97,9 +100,9 @@ function linkHead6(link: Link): string {
   return `${link.index}: ${nameOf6(link)}: ${flagsOf(link)} mtu ${link.mtu} ${link.master ? `master ${link.master.name} ` : ''}state ${stateOf(link)}${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
 }
 
-function linkHead(link: Link, mode: boolean): string {
+function linkHead(link: Link, mode: boolean, numeric?: boolean): string {
   const master = link.master ? `master ${link.master.name} ` : ''
-  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group ${groupOf(link)} ${queueLength(link) ? `qlen ${queueLength(link)}` : ''}`
+  return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group ${groupOf(link, numeric)} ${queueLength(link) ? `qlen ${queueLength(link)}` : ''}`
 }
 
 /** What `ip monitor` says of a link that is new or has changed. */
@@ -114,13 +117,21 @@ export function addressEvent(link: Link, a: LinkAddress): string {
 /** Changes when there is something to tell of the address; that time goes by is nothing. */
 export const addressState = (link: Link, a: LinkAddress): string => `${addressText(a, link)} ${a.validUntil} ${a.preferredUntil}`
 
-function hardwareLine(link: Link): string {
+/** ll_type_n2a, with -N. */
+const TYPE_NUMBERS = { loopback: 772, ether: 1 } as const
+
+export const linkType = (link: Link, numeric?: boolean): string => {
+  const type = link.kind === 'loopback' ? 'loopback' : 'ether'
+  return numeric ? `[${TYPE_NUMBERS[type]}]` : type
+}
+
+function hardwareLine(link: Link, numeric?: boolean): string {
   if (link.kind === 'wireguard') return '    link/none '
   if (link.kind === 'ipip') {
     const { local, remote } = link as IpipLink
     return `    link/ipip ${local ?? '0.0.0.0'} ${remote ? 'peer' : 'brd'} ${remote ?? '0.0.0.0'}`
   }
-  return `    link/${link.kind === 'loopback' ? 'loopback' : 'ether'} ${link.mac} brd ${link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'}`
+  return `    link/${linkType(link, numeric)} ${link.mac} brd ${link.kind === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'}`
 }
 
 function peerNamespace(link: Link, { netnsName }: LinkFilter): string {
@@ -135,13 +146,13 @@ export function netnsId(link: Link): number {
   return [...new Set(others.map((l) => l.peer!.namespace))].indexOf(link.peer!.namespace)
 }
 
-export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean } = {}): string {
+export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean; human?: 'k' | 'Ki' } = {}): string {
   return selectLinks(network, filter)
     .filter((link) => !asksForAddresses(filter) || selectAddresses(link, filter).length > 0)
     .map((link) => {
       const bare = filter.family === 6 && filter.device === undefined
-      const head = bare ? linkHead6(link) : filter.label !== undefined ? '' : withoutHardware(filter) ? `${linkHead(link, false)}${peerNamespace(link, filter)}` : `${linkHead(link, false)}\n${hardwareLine(link)}${peerNamespace(link, filter)}`
-      return `${head}${filter.details ? `${details(link, true)}${aliasLine(link)}` : ''}${head && '\n'}${addressLines(link, filter)}${filter.statistics ? `${statisticsLines(link, filter.errors)}\n` : ''}`
+      const head = bare ? linkHead6(link) : filter.label !== undefined ? '' : withoutHardware(filter) ? `${linkHead(link, false, filter.numeric)}${peerNamespace(link, filter)}` : `${linkHead(link, false, filter.numeric)}\n${hardwareLine(link, filter.numeric)}${peerNamespace(link, filter)}`
+      return `${head}${filter.details ? `${details(link, true)}${aliasLine(link)}` : ''}${head && '\n'}${addressLines(link, filter)}${filter.statistics ? `${statisticsLines(link, filter)}\n` : ''}`
     })
     .join('')
 }
@@ -168,11 +179,12 @@ export function asksForAddresses({ family, to, scope, label, permanent, secondar
 /** `to` and `label` leave out the link layer, and a label the link, too. */
 export const withoutHardware = ({ family, to, label }: LinkFilter): boolean => family !== undefined || to !== undefined || label !== undefined
 
-function addressText(a: LinkAddress, link: Link): string {
+function addressText(a: LinkAddress, link: Link, numeric?: boolean): string {
+  const scope = numeric ? scopeNumber(a.scope) : a.scope
   const flags = addressFlags(a, link).map((flag) => `${flag} `).join('')
   // A label is of IPv4 only.
-  if (a.address.includes(':')) return `inet6 ${a.address}/${a.prefixLength} scope ${a.scope} ${flags}`
-  return `inet ${withPeer(a)} ${a.metric ? `metric ${a.metric} ` : ''}${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${a.scope} ${flags}${a.label ?? link.name}`
+  if (a.address.includes(':')) return `inet6 ${a.address}/${a.prefixLength} scope ${scope} ${flags}`
+  return `inet ${withPeer(a)} ${a.metric ? `metric ${a.metric} ` : ''}${a.broadcast ? `brd ${a.broadcast} ` : ''}scope ${scope} ${flags}${a.label ?? link.name}`
 }
 
 const withPeer = (a: LinkAddress): string => (a.peer === undefined ? `${a.address}/${a.prefixLength}` : `${a.address} peer ${a.peer}/${a.prefixLength}`)
@@ -196,13 +208,13 @@ function lifetimeText(a: LinkAddress, link: Link): string {
 }
 
 function addressLines(link: Link, filter: LinkFilter): string {
-  return selectAddresses(link, filter).map((a) => `    ${addressText(a, link)}\n${lifetimeText(a, link)}\n`).join('')
+  return selectAddresses(link, filter).map((a) => `    ${addressText(a, link, filter.numeric)}\n${lifetimeText(a, link)}\n`).join('')
 }
 
 /** `ip -o addr`: a line an address. */
 export function printAddressesOneLine(network: NetworkNamespace, filter?: LinkFilter): string {
   return selectLinks(network, filter)
-    .flatMap((link) => selectAddresses(link, filter ?? {}).map((a) => `${link.index}: ${link.name}    ${addressText(a, link)}\\${lifetimeText(a, link)}\n`))
+    .flatMap((link) => selectAddresses(link, filter ?? {}).map((a) => `${link.index}: ${link.name}    ${addressText(a, link, filter?.numeric)}\\${lifetimeText(a, link)}\n`))
     .join('')
 }
 
@@ -215,20 +227,29 @@ export function printAddressesBrief(network: NetworkNamespace, filter: LinkFilte
 
 const aliasLine = (link: Link): string => (link.notes?.alias === undefined ? '' : `\n    alias ${link.notes.alias}`)
 
-export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean; oneLine?: boolean } = {}): string {
+export function printLinks(network: NetworkNamespace, options: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean; human?: 'k' | 'Ki'; oneLine?: boolean } = {}): string {
   return selectLinks(network, options)
     .map((l) => {
-      const text = `${linkHead(l, true)}\n${hardwareLine(l)}${peerNamespace(l, options)}${options.details ? details(l) : ''}`
-      const more = options.statistics ? `\n${statisticsLines(l, options.errors)}` : ''
+      const text = `${linkHead(l, true, options.numeric)}\n${hardwareLine(l, options.numeric)}${peerNamespace(l, options)}${options.details ? details(l) : ''}`
+      const more = options.statistics ? `\n${statisticsLines(l, options)}` : ''
       return options.oneLine ? `${text.replaceAll('\n', '\\')}${aliasLine(l).slice(1)}${more.replaceAll('\n', '\\')}\n` : `${text}${aliasLine(l)}${more}\n`
     })
     .join('')
 }
 
-function statisticsLines(link: Link, errors = false): string {
+/** print_num of iproute2: three digits that mean something, and a prefix. */
+function humanNumber(count: number, unit: 'k' | 'Ki' | undefined): string {
+  const base = unit === 'Ki' ? 1024 : 1000
+  if (unit === undefined || count < base) return String(count)
+  const power = Math.min(6, Math.floor(Math.log(count) / Math.log(base) + 1e-12))
+  const value = count / base ** power
+  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)}${'kMGTPE'[power - 1]}${unit === 'Ki' ? 'i' : ''}`
+}
+
+function statisticsLines(link: Link, { errors = false, human }: { errors?: boolean; human?: 'k' | 'Ki' }): string {
   const s = link.statistics
-  const rx = [s.rxBytes, s.rxPackets, 0, s.rxDropped, 0, 0].map(String)
-  const tx = [s.txBytes, s.txPackets, 0, s.txDropped, 0, 0].map(String)
+  const rx = [s.rxBytes, s.rxPackets, 0, s.rxDropped, 0, 0].map((n) => humanNumber(n, human))
+  const tx = [s.txBytes, s.txPackets, 0, s.txDropped, 0, 0].map((n) => humanNumber(n, human))
   // the columns are as wide as the widest number of both rows
   const width = (i: number, least: number): number => Math.max(least, rx[i]!.length, tx[i]!.length)
   const widths = [width(0, 6), width(1, 7), width(2, 6), width(3, 7), width(4, 7), width(5, 7)]
@@ -298,7 +319,7 @@ function fits(destination: string, { how, cidr }: NonNullable<RouteFilter['prefi
   return cidrContains(outer, address!) && Number(outer.split('/')[1]) <= Number(length)
 }
 
-export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }, name = (table: string): string => table, details = false): string {
+export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }, name = (table: string): string => table, details = false, numeric = false): string {
   const hidden = { device: filter.device, via: filter.via, protocol: filter.protocol, scope: filter.scope, type: filter.type }
   const dead = (device: string): boolean => network.links.get(device)?.up !== true
   const lacksCarrier = (device: string): boolean => network.links.get(device)?.carrier === false
@@ -307,8 +328,9 @@ export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { t
     .map(({ route: r, table }) => {
       const link = r.device === undefined ? undefined : network.links.get(r.device)
       const shown = Object.fromEntries(Object.entries(withDefaults(r, unsaid)).filter(([key]) => hidden[key as keyof typeof hidden] === undefined)) as unknown as Route
+      const written = numeric ? numericRoute(shown, details) : shown
       const named = filter.table === 'all' && table !== 'main' ? { table: name(table) } : {}
-      const row = formatRoute(shown, { linkdown: link ? link.up && !link.carrier : false, ...named, details, down: dead, lacksCarrier })
+      const row = formatRoute(written, { linkdown: link ? link.up && !link.carrier : false, ...named, details, down: dead, lacksCarrier })
       // each line ends in a blank, but for that with the preference of IPv6
       return row.split('\n').map((line, i) => (i === 0 && filter.family === 6 ? `${line}\n` : `${line} \n`)).join('')
     })
@@ -336,8 +358,21 @@ export function selectNeighbours(network: NetworkNamespace, filter: NeighbourFil
     .filter((n) => (filter.state === undefined || filter.state === 'ALL' || n.state === filter.state) && (filter.within === undefined || cidrContains(filter.within, n.ip)))
 }
 
-export function printNeighbours(network: NetworkNamespace, filter: NeighbourFilter = {}): string {
+export type NeighbourRow = ReturnType<NetworkNamespace['neighbours']['list']>[number]
+
+/** Seconds since it was last used, confirmed and changed. */
+export function neighbourAges(network: NetworkNamespace, n: NeighbourRow): { used: number; confirmed: number; updated: number } {
+  const age = (at: number): number => Math.max(0, Math.floor((network.clock.now - at) / 1000))
+  return { used: age(n.usedAt), confirmed: age(n.confirmedAt), updated: age(n.updatedAt) }
+}
+
+export function printNeighbours(network: NetworkNamespace, filter: NeighbourFilter = {}, statistics = false): string {
   return selectNeighbours(network, filter)
-    .map((n) => `${filter.device === undefined ? formatNeighbour(n) : formatNeighbour(n).replace(` dev ${n.device}`, '')} \n`)
+    .map((n) => {
+      const row = filter.device === undefined ? formatNeighbour(n) : formatNeighbour(n).replace(` dev ${n.device}`, '')
+      if (!statistics) return `${row} \n`
+      const { used, confirmed, updated } = neighbourAges(network, n)
+      return `${row.replace(/ \S+$/, '')}  ref 1 used ${used}/${confirmed}/${updated}probes ${n.probes} ${n.state} \n`
+    })
     .join('')
 }

@@ -9,7 +9,7 @@ import { readProtocol, TableNames } from './tables.ts'
 /** ip-route(8) */
 export function route(process: Process, args: string[], options: Options): string {
   const { network } = process
-  const names = new TableNames(process)
+  const names = new TableNames(process, options.numeric)
   const verb = verbOf(args, ['show', 'add', 'append', 'prepend', 'delete', 'del', 'replace', 'change', 'get', 'flush', 'save', 'restore', 'showdump'], 'route')
   if (args.length === 0 && ['add', 'append', 'prepend', 'delete', 'del', 'replace', 'change'].includes(verb)) throw new Refusal(HELP.route!, 255)
   switch (verb) {
@@ -18,7 +18,7 @@ export function route(process: Process, args: string[], options: Options): strin
       // what routes have learned is no row of a table since Linux 3.6
       if (filter.table === 'cache') return options.json ? '[]\n' : ''
       missingTable(network, filter, 'Dump')
-      return options.json ? ipJson.routes(network, filter, options) : printRoutes(network, filter, (table) => names.name(table), options.details)
+      return options.json ? ipJson.routes(network, filter, options) : printRoutes(network, filter, (table) => names.name(table), options.details, options.numeric)
     }
     case 'get': return getRoute(network, args, options, names)
     case 'save': case 'restore': case 'showdump': throw new Refusal(`podhop: not simulated: ip route ${verb} (use ip route show)\n`, 69)

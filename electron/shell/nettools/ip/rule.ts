@@ -6,7 +6,7 @@ import { writeJson } from './json.ts'
 /** ip-rule(8) */
 export function rule(process: Process, args: string[], options: Options): string {
   const { network } = process
-  const names = new TableNames(process)
+  const names = new TableNames(process, options.numeric)
   const family = options.family === 6 ? 6 : 4
   const rules = family === 6 ? network.routes.rules6 : network.routes.rules
   const word = args[0]

@@ -1,4 +1,4 @@
-import type { Process } from '../../../engine/cluster.ts'
+import type { Process, Route } from '../../../engine/cluster.ts'
 import { wrong } from './common.ts'
 
 /** Names of routing tables and of who made a route: /etc/iproute2/rt_tables and rt_protos of Debian 12. */
@@ -16,7 +16,10 @@ export class TableNames {
   readonly #numbers = new Map(TABLES)
   readonly #names = new Map<number, string>([...TABLES].map(([name, number]) => [number, name]))
 
-  constructor(process: Process) {
+  readonly #numeric: boolean
+
+  constructor(process: Process, numeric = false) {
+    this.#numeric = numeric
     const path = '/etc/iproute2/rt_tables'
     if (!process.fs.exists(path)) return
     for (const line of process.fs.readText(path).split('\n')) {
@@ -35,6 +38,7 @@ export class TableNames {
   }
 
   name(table: string): string {
+    if (this.#numeric) return String(TABLES.get(table) ?? table)
     return this.#names.get(TABLES.get(table) ?? Number(table)) ?? table
   }
 }
@@ -43,4 +47,16 @@ export function readProtocol(word: string, why = '"protocol" value is invalid'):
   const number = PROTOCOLS.get(word) ?? (/^\d+$/.test(word) ? Number(word) : Number.NaN)
   if (!(number <= 255)) throw wrong(word, why)
   return PROTOCOL_NAMES.get(number) ?? String(number)
+}
+
+const SCOPES = new Map([['global', 0], ['link', 253], ['host', 254]])
+const TYPES = new Map([['unicast', 1], ['local', 2], ['broadcast', 3], ['anycast', 4], ['multicast', 5], ['blackhole', 6], ['unreachable', 7], ['prohibit', 8], ['throw', 9]])
+
+export const scopeNumber = (scope: string): string => String(SCOPES.get(scope) ?? scope)
+
+/** The words of a route that -N has numbers for. */
+export function numericRoute(route: Route, details: boolean): Route {
+  const { type, protocol, scope } = route
+  const number = (numbers: ReadonlyMap<string, number>, word: string | undefined, unsaid: string): string | undefined => (word === undefined || (word === unsaid && !details) ? word : String(numbers.get(word) ?? word))
+  return { ...route, type: number(TYPES, type, 'unicast'), protocol: number(PROTOCOLS, protocol, 'boot'), scope: number(SCOPES, scope, 'global') } as Route
 }
