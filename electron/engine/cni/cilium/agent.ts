@@ -22,6 +22,7 @@ import { ServiceSync } from './services.ts'
 /** cilium-agent of v1.17: it feeds the maps; packets go on without it. */
 export const CNI_CONF = '/etc/cni/net.d/05-cilium.conflist'
 export const SOCKET = '/var/run/cilium/cilium.sock'
+export const HUBBLE_SOCKET = '/var/run/cilium/hubble.sock'
 const CONF = { cniVersion: '0.3.1', name: 'cilium', plugins: [{ type: 'cilium-cni', 'enable-debug': false, 'log-file': '/var/run/cilium/cilium-cni.log' }] }
 /** The collection of connections whose time is over. */
 const COLLECT = 30_000
@@ -76,6 +77,7 @@ export class CiliumAgent implements Agent {
     this.#stopped = true
     for (const stop of this.#stops) stop()
     this.repository?.stop()
+    this.datapath?.flows.stop()
     for (const services of this.#services) services.stop()
     for (const timer of [this.#regenerating, this.#collecting]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
@@ -132,6 +134,9 @@ export class CiliumAgent implements Agent {
     this.#regenerate()
     this.#collect()
     this.#writeConfiguration()
+    if (dp.flows.since === undefined) dp.flows.start((ip) => this.#owners.get(ip))
+    this.context.machine.fs.writeFile(HUBBLE_SOCKET, '')
+    this.#log('info', 'Starting local Hubble server', 'hubble', `address=unix://${HUBBLE_SOCKET}`)
     this.#log('info', 'Daemon initialization completed', 'daemon', `bootstrapTime=${((this.context.clock.now - this.#startedAt) / 1000).toFixed(3)}s`)
   }
 

@@ -34,6 +34,19 @@ it('is found valid, and names itself when it denies', () => {
   expect(denied.hops.at(-1)!.text).toMatch(/^default\/rule selects default\/web for ingress, and no rule of it allows 80\/TCP from app=other of default \(identity \d+\)\. Cilium's reason: "Policy denied"\.$/)
 })
 
+it('what cannot be is not enforced, and its status says why', () => {
+  const port = { port: '80', protocol: 'TCP' }
+  for (const [i, [spec, message]] of ([
+    [{ egress: [{ toEndpoints: fromClient, toFQDNs: [{ matchName: 'example.com' }] }] }, 'Combining ToEndpoints and ToFQDNs is not supported yet'],
+    [{ ingress: [{ toPorts: [{ ports: [port], rules: { dns: [{ matchPattern: '*' }] } }] }] }, 'L7 protocol DNS is not supported on ingress yet'],
+    [{ ingress: [{ toPorts: [{ ports: [{ ...port, protocol: 'UDP' }], rules: { http: [{}] } }] }] }, 'L7 rules can only apply to TCP (not UDP) except for DNS rules'],
+  ] as const).entries()) {
+    policy({ endpointSelector: web, ...spec }, `bad-${i}`)
+    expect(w.cluster.client.get('ciliumnetworkpolicies.cilium.io', 'default', `bad-${i}`)).toMatchObject({ status: { conditions: [{ type: 'Valid', status: 'False', message }] } })
+  }
+  expect(w.connect(other, w.ip('web'), 80).verdict).toBe('delivered')
+})
+
 it('an empty rule isolates; the own node comes in all the same', () => {
   policy({ endpointSelector: {}, ingress: [{}] })
   expect(w.connect(client, w.ip('web'), 80).verdict).toBe('dropped')

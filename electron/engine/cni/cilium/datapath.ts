@@ -8,7 +8,8 @@ import { isLoopbackIp, joinHostPort } from '../../network/address.ts'
 import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, WORLD_IPV4, WORLD_IPV6, type Identity } from './identity.ts'
 import { NameManager } from './fqdn.ts'
 import { LbMap } from './lb-map.ts'
-import { ConntrackMap, Ipcache, NatMap, tupleOf, type Endpoint } from './maps.ts'
+import { FlowLog, worthReporting, type FlowVerdict, type ObservationPoint } from './hubble/flows.ts'
+import { ConntrackMap, Ipcache, NatMap, tupleOf, type CtEntry, type Endpoint } from './maps.ts'
 
 /** Marks of packets between programs and the proxy (bpf/lib/common.h: MARK_MAGIC_PROXY_INGRESS, _EGRESS). */
 export const MARK_PROXY_INGRESS = 0xa00
@@ -68,6 +69,7 @@ export class Datapath {
   readonly nat: NatMap
   readonly lb: LbMap
   readonly names: NameManager
+  readonly flows: FlowLog
   /** Whether somebody listens where rules about DNS send queries to. */
   dnsProxyRuns = false
   /** The highest number that an identity of the node's own ever had. */
@@ -87,6 +89,7 @@ export class Datapath {
     this.conntrack = new ConntrackMap(context.clock)
     this.nat = new NatMap(context.clock)
     this.names = new NameManager(this)
+    this.flows = new FlowLog(this)
     this.lb = new LbMap(context.clock.random.fork(`cilium lb ${context.name}`))
     for (const id of RESERVED.keys()) this.identities.set(id, reservedIdentity(id))
   }
@@ -190,6 +193,7 @@ export class Datapath {
     metric.bytes += ipLength(packet)
     this.metrics.set(key, metric)
     if (this.monitored) this.tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file bpf_lxc.c:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
+    if (this.flows.enabled) this.flows.packet(packet, { event: 'drop', what: reason, verdict: 'DROPPED', interface: link.name, direction: (hop.endpoint ?? 0) === 0 ? undefined : direction })
     if (packet.meta.trail) {
       recorder.fail(this.network, packet, hop.verdict ?? 'dropped', hop.explanation, {
         stage: 'drop',
@@ -213,6 +217,19 @@ export class Datapath {
 
   trace(packet: IpPacket, where: string, endpoint: number, detail: string): void {
     if (this.monitored) this.tell('trace', endpoint, `-> ${where} flow ${flowText(packet)} ${detail}: ${packetText(packet)}`)
+  }
+
+  /** A packet on its way, as far as monitor-aggregation reports it; `reply`: whether it is known to answer. */
+  observe(packet: IpPacket, point: ObservationPoint, link: string | undefined, endpoint: Endpoint | undefined, entry?: CtEntry, reply?: boolean): void {
+    if (!this.flows.enabled || (entry && !worthReporting(entry, packet, reply === true, this.now))) return
+    const outgoing = endpoint?.ips.includes(packet.source) ?? false
+    const direction = endpoint === undefined || reply === undefined ? undefined : outgoing !== reply ? 'EGRESS' : 'INGRESS'
+    this.flows.packet(packet, { event: 'trace', what: point, verdict: 'FORWARDED', reply, interface: link, direction })
+  }
+
+  /** A policy has decided about a connection's first packet, or against one. */
+  observeVerdict(packet: IpPacket, match: string, verdict: FlowVerdict, direction: 'INGRESS' | 'EGRESS'): void {
+    if (this.flows.enabled) this.flows.packet(packet, { event: 'policy-verdict', what: match, verdict, direction, reply: verdict === 'DROPPED' ? undefined : false })
   }
 
   verdictEvent(packet: IpPacket, text: string, endpoint: number): void {

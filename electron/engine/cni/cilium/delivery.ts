@@ -31,7 +31,7 @@ export function check(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endp
     return { entry: answered, reply: true }
   }
   const known = dp.conntrack.get(own, tuple)
-  const denied = decide(dp, packet, link, endpoint, direction, peer, tuple)
+  const denied = decide(dp, packet, link, endpoint, direction, peer, tuple, known !== undefined)
   if (denied !== undefined && typeof denied !== 'number') return { verdict: denied }
   // a SYN on ports that were used before is a new connection
   const fresh = known && packet.payload.kind === 'tcp' && packet.payload.flags.syn && (known.rxClosing || known.txClosing) ? undefined : known
@@ -43,7 +43,7 @@ export function check(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endp
 }
 
 /** The policy's answer: undefined allows, a number sends to the proxy at that port, a verdict drops. */
-function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, direction: Direction, peer: number, { protocol, destinationPort }: Tuple): LinkVerdict | number | undefined {
+function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, direction: Direction, peer: number, { protocol, destinationPort }: Tuple, known: boolean): LinkVerdict | number | undefined {
   const { policy } = endpoint
   const side = direction === 'egress' ? 'leaves' : 'comes in to'
   const peerName = dp.nameOf(peer)
@@ -57,7 +57,12 @@ function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, 
   const asked = protocol === 'icmp' || protocol === 'icmpv6' ? protocolText(protocol) : `${destinationPort}/${protocol.toUpperCase()}`
   const pair = direction === 'egress' ? `${endpoint.identity}->${peer}` : `${peer}->${endpoint.identity}`
   const action = allowed ? (proxyPort > 0 ? 'redirect' : 'allow') : 'deny'
-  if (selecting.length > 0) dp.verdictEvent(packet, `local EP ID ${endpoint.id}, remote ID ${peer}, proto ${PROTOCOLS[protocol]}, ${direction}, action ${action}, auth: disabled, match ${rule?.ports ? 'L3-L4' : rule ? 'L3-Only' : 'none'}`, endpoint.id)
+  // of what is allowed the first packet of a connection is reported (send_policy_verdict_notify)
+  if (selecting.length > 0 && (!known || !allowed)) {
+    const match = !rule ? 'none' : rule.ports ? (rule.peers ? 'L3-L4' : 'L4-Only') : rule.peers ? 'L3-Only' : 'all'
+    dp.verdictEvent(packet, `local EP ID ${endpoint.id}, remote ID ${peer}, proto ${PROTOCOLS[protocol]}, ${direction}, action ${action}, auth: disabled, match ${match}`, endpoint.id)
+    dp.observeVerdict(packet, match, allowed ? (proxyPort > 0 ? 'REDIRECTED' : 'FORWARDED') : 'DROPPED', direction === 'egress' ? 'EGRESS' : 'INGRESS')
+  }
   if (allowed) {
     policy.count(direction, peer, ipLength(packet))
     if (proxyPort > 0) return proxyPort
@@ -97,7 +102,7 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
   const { mark } = packet.meta
   if (mark === MARK_PROXY_INGRESS && !reply) entry.nodePort = false
   // Answers to the proxy's own connections are the proxy's, and so is what a rule sends to it.
-  if (reply ? entry.proxyPort < 0 : entry.proxyPort > 0 && mark !== MARK_PROXY_INGRESS) return toProxy(dp, packet, link, reply ? 0 : entry.proxyPort, endpoint, 'ingress')
+  if (reply ? entry.proxyPort < 0 : entry.proxyPort > 0 && mark !== MARK_PROXY_INGRESS) return toProxy(dp, packet, link, reply ? 0 : entry.proxyPort, endpoint, 'ingress', checked)
   if (mark === MARK_PROXY_INGRESS && !reply) entry.proxyPort = -1
   if (reply && entry.revNat > 0 && !entry.nodePort) undoService(dp, packet, link, entry)
   frame.source = endpoint.nodeMac
@@ -109,6 +114,7 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
       explanation: 'cilium-local-delivery',
     })
   }
+  dp.observe(packet, 'to-endpoint', endpoint.link.name, endpoint, entry, reply)
   dp.trace(packet, `endpoint ${endpoint.id}`, endpoint.id, `, identity ${source}->${endpoint.identity} state ${reply ? 'reply' : 'new'} ifindex ${endpoint.link.name} orig-ip ${packet.source}`)
   return { redirect: 'peer', link: endpoint.link }
 }
@@ -134,7 +140,8 @@ function ruleOf(endpoint: Endpoint, direction: Direction, about: 'http' | 'dns')
 }
 
 /** bpf_sk_assign: a socket of the node takes the packet, whatever its destination is. */
-export function toProxy(dp: Datapath, packet: IpPacket, link: Link, port: number, endpoint: Endpoint, direction: Direction): LinkVerdict {
+export function toProxy(dp: Datapath, packet: IpPacket, link: Link, port: number, endpoint: Endpoint, direction: Direction, { entry, reply }: Checked): LinkVerdict {
+  dp.observe(packet, 'to-proxy', undefined, endpoint, entry, reply)
   if (port > 0 && port === endpoint.policy.proxyPorts.dns) {
     if (!dp.dnsProxyRuns) return dp.drop(packet, link, 'Socket lookup failed', `A rule of ${ruleOf(endpoint, direction, 'dns')} sends DNS queries to the agent's proxy at port ${port}, and the agent does not run.`, { explanation: 'drop-cilium-dns-proxy', endpoint: endpoint.id, direction: 'EGRESS' })
     dp.hop(packet, {
@@ -165,7 +172,7 @@ export function timeExceeded(dp: Datapath, packet: IpPacket, link: Link): LinkVe
 }
 
 /** __encap_with_nodeid: the sender's identity travels as the tunnel's identifier. */
-export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, remote: string, identity: number): LinkVerdict {
+export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, remote: string, identity: number, sender?: { endpoint: Endpoint; checked: Checked }): LinkVerdict {
   const id = identity === HOST ? REMOTE_NODE : identity
   packet.meta.tunnel = { id, remote }
   // the inner frame's addresses mean nothing to programs
@@ -176,6 +183,7 @@ export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: 
     text: `The map ipcache says that ${packet.destination} is behind the node ${remote}: the packet goes to ${dp.vxlan!.name}, and the sender's identity ${id} with it as the tunnel's number.`,
     explanation: 'cilium-encapsulate',
   })
+  dp.observe(packet, 'to-overlay', dp.vxlan!.name, sender?.endpoint, sender?.checked.entry, sender?.checked.reply)
   dp.trace(packet, 'overlay', 0, `, identity ${id}->unknown state new ifindex ${dp.vxlan!.name} orig-ip ${packet.source}`)
   return { redirect: 'egress', link: dp.vxlan! }
 }

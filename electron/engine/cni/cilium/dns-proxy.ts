@@ -14,6 +14,8 @@ import type { Endpoint } from './maps.ts'
  */
 const TIMEOUT = 10_000
 const OWNER = 'cilium-agent'
+/** As gopacket names them. */
+const RCODES: ReadonlyMap<string, string> = new Map([['NXDOMAIN', 'Non-Existent Domain'], ['SERVFAIL', 'Server Failure'], ['REFUSED', 'Query Refused'], ['FORMERR', 'Format Error'], ['NOTIMP', 'Not Implemented']])
 
 interface Asked { endpoint: Endpoint; client: Ip; clientPort: number; server: Ip; serverPort: number; query: DnsMessage; protocol: 'udp' | 'tcp' }
 
@@ -85,7 +87,7 @@ class DnsProxy {
       if (record.data.type === 'A' || record.data.type === 'AAAA') ips.push(record.data.address)
     }
     if (answer.rcode === 'NOERROR' && ips.length > 0) this.#dp.names.learn(asked.endpoint, name.toLowerCase(), ips, ttl)
-    this.#tell(asked, 'Forwarded', { ips, ttl: answer.answers.length > 0 ? ttl : 0, aliases: answer.answers.flatMap((r) => (r.data.type === 'CNAME' ? [r.data.target] : [])) })
+    this.#tell(asked, 'Forwarded', { ips, ttl: answer.answers.length > 0 ? ttl : 0, aliases: answer.answers.flatMap((r) => (r.data.type === 'CNAME' ? [r.data.target] : [])), ...(answer.rcode === 'NOERROR' ? {} : { rcode: RCODES.get(answer.rcode) ?? answer.rcode }) })
   }
 
   #onQuery(asked: Asked): void {
@@ -158,8 +160,16 @@ class DnsProxy {
   }
 
   /** The access log's record, as `cilium-dbg monitor` prints it. */
-  #tell({ endpoint, server, query }: Asked, verdict: 'Forwarded' | 'Denied', answer?: { ips: readonly Ip[]; ttl: number; aliases: readonly string[] }): void {
+  #tell({ endpoint, server, serverPort, client, clientPort, protocol, query }: Asked, verdict: 'Forwarded' | 'Denied', answer?: { ips: readonly Ip[]; ttl: number; aliases: readonly string[]; rcode?: string }): void {
     const dp = this.#dp
+    if (dp.flows.enabled) {
+      const question = query.questions[0]!
+      const asked = { kind: 'dns', query: question.name.endsWith('.') ? question.name : `${question.name}.`, qtype: question.type } as const
+      dp.flows.request([client, clientPort], [server, serverPort], protocol, {
+        event: 'l7', what: 'dns', verdict: verdict === 'Denied' ? 'DROPPED' : 'FORWARDED', direction: 'EGRESS',
+        l7: answer ? { ...asked, type: 'RESPONSE', ips: answer.ips, ttl: answer.ttl, cnames: answer.aliases, ...(answer.rcode === undefined ? {} : { rcode: answer.rcode }) } : { ...asked, type: 'REQUEST' },
+      })
+    }
     if (!dp.monitored) return
     const target = dp.identityAt(server)
     const labels = (id: number): string => `[${labelLines(dp.identity(id).labels).join(' ')}]`

@@ -98,7 +98,10 @@ class Proxied {
     const rules = this.#rules()
     const allowed = rules?.some((rule) => httpAllows(rule, head)) ?? false
     this.#tell('Request', head, allowed ? 'Forwarded' : 'Denied', 0)
-    if (!allowed) return this.#answer(403, 'Forbidden', 'Access denied\r\n', !keepsAlive(head))
+    if (!allowed) {
+      this.#tell('Response', head, 'Denied', 403)
+      return this.#answer(403, 'Forbidden', 'Access denied\r\n', !keepsAlive(head))
+    }
     const headers: Headers = [...head.headers, ['x-forwarded-proto', 'http'], ['x-request-id', this.#process.clock.random.fork(`envoy ${this.#process.clock.now}`).uuid()]]
     const server = (this.#server ??= this.#connect())
     this.#asked.push({ head, at: this.#process.clock.now })
@@ -143,7 +146,7 @@ class Proxied {
   /** Envoy writes names of headers in lower case, calls the server itself, and says how long the other one took. */
   #forward({ status, reason, headers }: ResponseHead, body: Uint8Array): void {
     const asked = this.#asked.shift()
-    if (asked) this.#tell('Response', asked.head, 'Forwarded', status)
+    if (asked) this.#tell('Response', asked.head, 'Forwarded', status, this.#process.clock.now - asked.at)
     const chunked = headerOf(headers, 'transfer-encoding') !== undefined
     const own: Headers = headers.filter(([name]) => !/^(server|transfer-encoding|connection|keep-alive)$/i.test(name)).map(([name, value]) => [name.toLowerCase(), value])
     if (chunked) own.push(['content-length', String(body.length)])
@@ -152,10 +155,16 @@ class Proxied {
   }
 
   /** The access log, as `cilium-dbg monitor` prints it (pkg/monitor/logrecord.go). */
-  #tell(kind: 'Request' | 'Response', head: RequestHead, verdict: 'Forwarded' | 'Denied', code: number): void {
+  #tell(kind: 'Request' | 'Response', head: RequestHead, verdict: 'Forwarded' | 'Denied', code: number, took = 0): void {
     const dp = this.#dp
+    const { localAddress: server, localPort, remoteAddress: client, remotePort } = this.#client
+    if (dp.flows.enabled) {
+      dp.flows.request([client, remotePort], [server, localPort], 'tcp', {
+        event: 'l7', what: 'http', verdict: verdict === 'Denied' ? 'DROPPED' : 'FORWARDED', direction: this.#direction === 'ingress' ? 'INGRESS' : 'EGRESS',
+        l7: { kind: 'http', type: kind === 'Request' ? 'REQUEST' : 'RESPONSE', method: head.method, url: `http://${headerOf(head.headers, 'host') ?? ''}${head.target}`, code, latency: took, headers: head.headers },
+      })
+    }
     if (!dp.monitored) return
-    const { localAddress: server, remoteAddress: client } = this.#client
     const place = (ip: string): { id: number; text: string } => {
       const id = dp.identityAt(ip)
       return { id, text: `${dp.endpointAt(ip)?.id ?? 0} ([${labelLines(dp.identity(id).labels).join(' ')}])` }

@@ -70,6 +70,13 @@ export class NameManager {
     this.#write()
   }
 
+  /** What the endpoint asked for that has this address. */
+  namesOf(id: number, ip: Ip): readonly string[] {
+    const history = this.#endpoints.get(id)
+    if (!history) return []
+    return [...new Set([...[...history.lookups.values()].filter((l) => l.ips.includes(ip)).map((l) => l.name), ...(history.zombies.get(ip)?.names ?? [])])].map((name) => name.replace(/\.$/, '')).sort()
+  }
+
   forget({ id }: Endpoint): void {
     if (this.#endpoints.delete(id)) this.#write()
   }

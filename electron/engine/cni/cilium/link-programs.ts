@@ -3,7 +3,7 @@ import { neighbourMessage } from '../../network/neighbour-discovery.ts'
 import type { LinkProgram, LinkVerdict } from '../../network/programs.ts'
 import type { ArpPacket, Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, type Datapath } from './datapath.ts'
-import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy, undoService } from './delivery.ts'
+import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy, undoService, type Checked } from './delivery.ts'
 import { HOST, isWorld, REMOTE_NODE, WORLD } from './identity.ts'
 import { reversed, tupleOf, type Endpoint } from './maps.ts'
 import { masquerade, nodePortIn, perPacketService, undoServiceOfHost } from './nodeport.ts'
@@ -29,30 +29,32 @@ export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
       const checked = check(dp, packet, link, endpoint, 'egress', target, service ?? {})
       if ('verdict' in checked) return checked.verdict
       const { entry, reply } = checked
-      if (reply && entry.proxyPort < 0) return toProxy(dp, packet, link, 0, endpoint, 'egress')
-      if (!reply && entry.proxyPort > 0) return toProxy(dp, packet, link, entry.proxyPort, endpoint, 'egress')
+      if (reply && entry.proxyPort < 0) return toProxy(dp, packet, link, 0, endpoint, 'egress', checked)
+      if (!reply && entry.proxyPort > 0) return toProxy(dp, packet, link, entry.proxyPort, endpoint, 'egress', checked)
       if (reply && entry.nodePort) {
         undoService(dp, packet, link, entry)
-        return onwards(dp, frame, packet, link, endpoint.identity)
+        return onwards(dp, frame, packet, link, endpoint, checked)
       }
-      if (target === HOST) return toStack(dp, packet, link)
-      return onwards(dp, frame, packet, link, endpoint.identity)
+      if (target === HOST) return toStack(dp, packet, link, endpoint, checked)
+      return onwards(dp, frame, packet, link, endpoint, checked)
     },
   }
 }
 
 /** Towards wherever the maps say: an endpoint here, a node's tunnel, or along a route. */
-function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, identity: number): LinkVerdict {
+function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, endpoint: Endpoint, checked: Checked): LinkVerdict {
   const local = dp.endpointAt(packet.destination)
-  if (local) return deliverLocally(dp, frame, packet, link, local, identity)
+  if (local) return deliverLocally(dp, frame, packet, link, local, endpoint.identity)
   const cached = dp.ipcache.lookup(packet.destination)
-  if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, identity)
+  if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, endpoint.identity, { endpoint, checked })
   // beside kube-proxy the node's kernel has to see what leaves: its conntrack undoes its own translations
+  dp.observe(packet, dp.replacesProxy ? 'to-network' : 'to-stack', dp.replacesProxy ? dp.device.name : undefined, endpoint, checked.entry, checked.reply)
   return dp.replacesProxy ? fibRedirect(dp, frame, packet, link) : 'pass'
 }
 
-function toStack(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
+function toStack(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, { entry, reply }: Checked): LinkVerdict {
   dp.hop(packet, { stage: 'forward', interface: link.name, text: `${packet.destination} is the node itself: the program hands the packet to the node's kernel.`, decidedBy: dp.ipcacheText(packet.destination), explanation: 'cilium-to-stack' })
+  dp.observe(packet, 'to-stack', undefined, endpoint, entry, reply)
   dp.trace(packet, 'stack', 0, `, identity unknown->host state new ifindex 0 orig-ip 0.0.0.0`)
   return 'pass'
 }

@@ -148,6 +148,10 @@ export interface CtEntry {
   proxyPort: number
   /** Of 'service' entries: the backend chosen. */
   backend: number
+  /** TCP flags that were reported of each direction, and when something was (monitor aggregation). */
+  reported: number
+  txReport: number | undefined
+  rxReport: number | undefined
 }
 
 /** bpf/lib/conntrack.h and the options bpf-ct-timeout-*; ms. */
@@ -173,7 +177,7 @@ export class ConntrackMap {
   create(direction: CtDirection, tuple: Tuple, facts: Partial<CtEntry> = {}): CtEntry {
     const entry: CtEntry = {
       tuple, direction, expiresAt: 0, rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, seenNonSyn: false, rxClosing: false, txClosing: false,
-      sourceIdentity: 0, revNat: 0, nodePort: false, proxyPort: 0, backend: 0, ...facts,
+      sourceIdentity: 0, revNat: 0, nodePort: false, proxyPort: 0, backend: 0, reported: 0, txReport: undefined, rxReport: undefined, ...facts,
     }
     entry.expiresAt = this.#clock.now + (tuple.protocol === 'tcp' ? LIFETIME.syn : LIFETIME.other)
     this.#entries.set(keyOf(direction, tuple), entry)

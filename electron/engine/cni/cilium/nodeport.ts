@@ -23,7 +23,7 @@ function toService(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tup
     return dp.drop(packet, link, 'Is a ClusterIP', `${frontend.ip} is a ClusterIP of ${frontend.service}: it is for those inside the cluster only.`, { explanation: 'drop-cilium-cluster-ip', decidedBy: rowText(frontend, undefined) })
   }
   if (frontend.sourceRanges.length > 0 && !frontend.sourceRanges.some((range) => cidrContains(range, packet.source))) {
-    return dp.drop(packet, link, 'Not in source range', `${frontend.service} lets in only ${frontend.sourceRanges.join(', ')} (loadBalancerSourceRanges), not ${packet.source}.`, { explanation: 'drop-cilium-source-range', decidedBy: rowText(frontend, undefined) })
+    return dp.drop(packet, link, 'Denied by LB src range check', `${frontend.service} lets in only ${frontend.sourceRanges.join(', ')} (loadBalancerSourceRanges), not ${packet.source}.`, { explanation: 'drop-cilium-source-range', decidedBy: rowText(frontend, undefined) })
   }
   let service = dp.conntrack.get('service', tuple)
   const inside = !isWorld(source) && source < 1 << 24

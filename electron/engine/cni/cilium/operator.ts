@@ -3,6 +3,7 @@ import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, type CiliumEndpoint } from './objects.ts'
+import { refusalsOf } from './policy-validation.ts'
 import type { CiliumNetworkPolicy } from './policy-rules.ts'
 
 /** cilium-operator of v1.17: collects identities that no endpoint has, and says of policies that they are valid. */
@@ -35,9 +36,11 @@ export class CiliumOperator {
     this.#stops.push(this.#client.watch<CiliumNetworkPolicy>(resource, {}, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
       const { object } = event
-      const conditions = (object.status?.conditions ?? []) as { type: string; status: string }[]
-      if (conditions.some((c) => c.type === 'Valid')) return
-      const condition = { type: 'Valid', status: 'True', message: 'Policy validation succeeded', lastTransitionTime: timestamp(this.#clock.wall()) }
+      const conditions = (object.status?.conditions ?? []) as { type: string; status: string; message?: string }[]
+      const refusals = refusalsOf(object)
+      const valid = { type: 'Valid', status: refusals.length === 0 ? 'True' : 'False', message: refusals.length === 0 ? 'Policy validation succeeded' : refusals.join('\n') }
+      if (conditions.some((c) => c.type === 'Valid' && c.status === valid.status && c.message === valid.message)) return
+      const condition = { ...valid, lastTransitionTime: timestamp(this.#clock.wall()) }
       const { namespace, name } = object.metadata
       this.#clock.schedule(1, () => {
         try {

@@ -2,9 +2,10 @@ import { untilReached } from '../../kubernetes/connection.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import { CiliumAgent, SOCKET } from './agent.ts'
+import { CiliumAgent, HUBBLE_SOCKET, SOCKET } from './agent.ts'
 import { ciliumCommand } from './commands/index.ts'
 import { startEnvoy } from './envoy.ts'
+import { hubbleCommand } from './hubble/command.ts'
 import { CILIUM_VERSION } from './manifests.ts'
 import { CiliumOperator } from './operator.ts'
 
@@ -12,7 +13,7 @@ import { CiliumOperator } from './operator.ts'
 export function ciliumPrograms(services: SystemServices): Record<string, Program> {
   return {
     'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services),
-    hubble: missing('use cilium monitor, hop trace or tcpdump'), 'cilium-health': missing('use ping or hop matrix'),
+    hubble: hubbleCommand(services), 'cilium-health': missing('use ping or hop matrix'),
   }
 }
 
@@ -53,7 +54,7 @@ function agent(services: SystemServices): Program {
     process.onExit(() => running.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('info', 'Exiting due to signal', 'hive', 'signal=terminated')
-    if (node.machine.fs.exists(SOCKET)) node.machine.fs.remove(SOCKET)
+    for (const socket of [SOCKET, HUBBLE_SOCKET]) if (node.machine.fs.exists(socket)) node.machine.fs.remove(socket)
     yield* out.flush()
     return 0
   }

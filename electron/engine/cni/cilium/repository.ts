@@ -5,6 +5,7 @@ import type { Datapath } from './datapath.ts'
 import { cidrIdentity, LOCAL_SCOPE, type Identity } from './identity.ts'
 import type { Endpoint } from './maps.ts'
 import { EndpointPolicy, type CompiledRule, type Direction, type PortRange, type ProxyPorts } from './policy-map.ts'
+import { refusalsOf } from './policy-validation.ts'
 import { modelOfNetworkPolicy, modelsOfCiliumPolicy, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
 
 /** All policies of the cluster as an agent knows them (pkg/policy/repository.go), and the identities of their prefixes. */
@@ -29,9 +30,10 @@ export class PolicyRepository {
       if (identity.cidr === undefined) continue
       this.#cidrs.set(identity.cidr, id)
     }
+    const refused = (object: CiliumNetworkPolicy): boolean => refusalsOf(object).length > 0
     this.#watch<NetworkPolicy>(client, 'networkpolicies', 'knp', (object) => [modelOfNetworkPolicy(object)])
-    this.#watch<CiliumNetworkPolicy>(client, 'ciliumnetworkpolicies.cilium.io', 'cnp', modelsOfCiliumPolicy)
-    this.#watch<CiliumNetworkPolicy>(client, 'ciliumclusterwidenetworkpolicies.cilium.io', 'ccnp', modelsOfCiliumPolicy)
+    this.#watch<CiliumNetworkPolicy>(client, 'ciliumnetworkpolicies.cilium.io', 'cnp', modelsOfCiliumPolicy, refused)
+    this.#watch<CiliumNetworkPolicy>(client, 'ciliumclusterwidenetworkpolicies.cilium.io', 'ccnp', modelsOfCiliumPolicy, refused)
   }
 
   stop(): void {
@@ -43,7 +45,7 @@ export class PolicyRepository {
     return [...this.#objects.values()]
   }
 
-  #watch<T extends KubeObject>(client: KubernetesClient, resource: string, kind: string, read: (object: T) => readonly PolicyModel[]): void {
+  #watch<T extends KubeObject>(client: KubernetesClient, resource: string, kind: string, read: (object: T) => readonly PolicyModel[], refused: (object: T) => boolean = () => false): void {
     let known = new Map<string, unknown>()
     this.#stops.push(client.watch<T>(resource, {}, (event) => {
       if (event.type === 'BOOKMARK' || event.type === 'ERROR') return
@@ -58,6 +60,8 @@ export class PolicyRepository {
         const spec = JSON.stringify([(event.object as { spec?: unknown }).spec, (event.object as { specs?: unknown }).specs])
         if (known.get(key) === spec) return
         known.set(key, spec)
+        // what was valid before stays in force (onUpsert of pkg/policy/k8s)
+        if (refused(event.object)) return
         this.#models.set(key, read(event.object))
         this.#objects.set(key, event.object)
       }

@@ -34,9 +34,9 @@ export function words(args: readonly string[], flags: readonly string[], command
   return out
 }
 
-/** Go's text/tabwriter with these settings: minimal width 5, padding 3, blanks. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Go's text/tabwriter with these settings: a minimal width, padding 3, blanks. */
+export function columns(rows: readonly (readonly string[])[], minimum = 5): string {
   const widths: number[] = []
   for (const row of rows) row.slice(0, -1).forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
-  return rows.map((row) => `${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(Math.max(5, widths[i]! + 3)))).join('')}\n`).join('')
+  return rows.map((row) => `${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(Math.max(minimum, widths[i]! + 3)))).join('')}\n`).join('')
 }
