@@ -69,7 +69,7 @@ export function createObject(
   metadata.name ??= ''
   if (!metadata.name && metadata.generateName) metadata.name = generateName(server, kind, metadata.generateName, metadata.namespace ?? '')
   // A Job's labels have its uid and name.
-  kind.prepareForCreate?.(object, context)
+  kind.prepareForCreate?.(object, context, options.onWarning)
   if (kind.generationChanged) metadata.generation = 1
   else delete metadata.generation
   const allocation = kind.allocate?.(object, undefined, context)

@@ -3,19 +3,21 @@ import type { Container, Pod } from '../types.ts'
 type Profile = { type: string; localhostProfile?: string }
 type Confined = { appArmorProfile?: Profile }
 
-const PREFIX = 'container.apparmor.security.beta.kubernetes.io/'
+export const APPARMOR_PREFIX = 'container.apparmor.security.beta.kubernetes.io/'
 
-/** AppArmor's annotations of before v1.30 and its fields come to say the same: pkg/registry/core/pod/strategy.go, applyAppArmorVersionSkew (KEP-24). */
-export function syncAppArmor(pod: Pod): void {
+export const APPARMOR_DEPRECATED = 'deprecated since v1.30; use the "appArmorProfile" field instead'
+
+/** AppArmor's annotations of before v1.30 and its fields come to say the same: pkg/registry/core/pod/strategy.go, applyAppArmorVersionSkew (KEP-24). Annotations that brought something new are warned of. */
+export function syncAppArmor(pod: Pod, warn?: (text: string) => void): void {
   const { metadata, spec } = pod
   if (spec.os?.name === 'windows') return
   const ofPod = (spec.securityContext as Confined | undefined)?.appArmorProfile
-  const written = Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith(PREFIX))
+  const written = Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith(APPARMOR_PREFIX))
   const kinds = ['initContainers', 'containers', 'ephemeralContainers'] as const
   if (!written && !ofPod && !kinds.some((kind) => spec[kind]?.some((c) => (c.securityContext as Confined | undefined)?.appArmorProfile))) return
   const annotations: Record<string, string> = { ...metadata.annotations }
   const synced = (container: Container): Container => {
-    const key = PREFIX + container.name
+    const key = APPARMOR_PREFIX + container.name
     const own = (container.securityContext as Confined | undefined)?.appArmorProfile
     if (annotations[key] === undefined) {
       const text = annotationOf(own ?? ofPod)
@@ -23,7 +25,8 @@ export function syncAppArmor(pod: Pod): void {
       return container
     }
     const profile = own ? undefined : profileOf(annotations[key])
-    if (!profile || (profile.type === ofPod?.type && profile.localhostProfile === ofPod.localhostProfile)) return container
+    if (!own && (!profile || !same(profile, ofPod))) warn?.(`metadata.annotations[${key}]: ${APPARMOR_DEPRECATED}`)
+    if (!profile || same(profile, ofPod)) return container
     return { ...container, securityContext: { ...container.securityContext, appArmorProfile: profile } as Container['securityContext'] }
   }
   const next = { ...spec }
@@ -32,7 +35,9 @@ export function syncAppArmor(pod: Pod): void {
   if (Object.keys(annotations).length > 0) Object.assign(metadata, { annotations })
 }
 
-function annotationOf(profile: Profile | undefined): string | undefined {
+const same = (a: Profile, b: Profile | undefined): boolean => a.type === b?.type && a.localhostProfile === b.localhostProfile
+
+export function annotationOf(profile: Profile | undefined): string | undefined {
   switch (profile?.type) {
     case 'Unconfined': return 'unconfined'
     case 'RuntimeDefault': return 'runtime/default'

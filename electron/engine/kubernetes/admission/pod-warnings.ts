@@ -3,7 +3,9 @@ import { byName } from '../../own.ts'
 import { quote } from '../json.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { KubeObject, Pod } from '../types.ts'
+import { APPARMOR_DEPRECATED, APPARMOR_PREFIX } from './apparmor.ts'
 import { templatePath } from './pod-templates.ts'
+import { volumeWarnings } from './volume-warnings.ts'
 
 const DEPRECATED_LABELS: Readonly<Record<string, string>> = byName({
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -12,29 +14,52 @@ const DEPRECATED_LABELS: Readonly<Record<string, string>> = byName({
   'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
   'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
 })
+const DEPRECATED_ANNOTATIONS = [
+  ['scheduler.alpha.kubernetes.io/critical-pod', 'non-functional in v1.16+; use the "priorityClassName" field instead'],
+  ['security.alpha.kubernetes.io/sysctls', 'non-functional in v1.11+; use the "sysctls" field instead'],
+  ['security.alpha.kubernetes.io/unsafe-sysctls', 'non-functional in v1.11+; use the "sysctls" field instead'],
+] as const
+const SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
 const NO_POD = 'a null labelSelector results in matching no pod'
 
 /** What the server warns of in a Pod, or in the template of one: pkg/api/pod/warnings.go (v1.33). An update is looked at where its generation is new, a Pod's never. */
 export function podWarnings({ resource }: Kind, object: KubeObject, old: KubeObject | undefined): string[] {
   const path = templatePath(resource)
-  if (!path) return resource.name === 'pods' && resource.group === '' && !old ? warningsOf((object as Pod).spec, '') : []
+  if (!path) return resource.name === 'pods' && resource.group === '' && !old ? warningsOf((object as Pod).spec, object.metadata.annotations ?? {}, '') : []
   if (old && old.metadata.generation === object.metadata.generation) return []
-  const { spec } = (path.reduce((at: unknown, key) => (at as Record<string, unknown> | undefined)?.[key], object) ?? {}) as { spec?: core.PodSpec }
-  return spec ? warningsOf(spec, `${path.join('.')}.`) : []
+  const { metadata, spec } = (path.reduce((at: unknown, key) => (at as Record<string, unknown> | undefined)?.[key], object) ?? {}) as core.PodTemplateSpec
+  return spec ? warningsOf(spec, metadata?.annotations ?? {}, `${path.join('.')}.`) : []
 }
 
-function warningsOf(spec: core.PodSpec, before: string): string[] {
+function warningsOf(spec: core.PodSpec, annotations: Readonly<Record<string, string>>, before: string): string[] {
   const at = `${before}spec`
   const out: string[] = []
   for (const key of Object.keys(spec.nodeSelector ?? {})) if (DEPRECATED_LABELS[key]) out.push(`${at}.nodeSelector[${key}]: ${DEPRECATED_LABELS[key]}`)
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution: preferred } = spec.affinity?.nodeAffinity ?? {}
+  const affinity = `${at}.affinity.nodeAffinity`
+  required?.nodeSelectorTerms.forEach((term, i) => deprecatedKeys(term, `${affinity}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`, out))
+  preferred?.forEach(({ preference }, i) => deprecatedKeys(preference, `${affinity}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`, out))
   spec.topologySpreadConstraints?.forEach(({ topologyKey, labelSelector }, i) => {
     if (DEPRECATED_LABELS[topologyKey]) out.push(`${at}.topologySpreadConstraints[${i}].topologyKey: ${topologyKey} is ${DEPRECATED_LABELS[topologyKey]}`)
     if (!labelSelector) out.push(`${at}.topologySpreadConstraints[${i}].labelSelector: ${NO_POD}`)
   })
+  const annotated = (key: string): string => `${before}metadata.annotations[${key}]`
+  for (const [key, text] of DEPRECATED_ANNOTATIONS) if (annotations[key] !== undefined) out.push(`${annotated(key)}: ${text}`)
+  out.push(...volumeWarnings(spec.volumes, `${at}.volumes`))
   repeated(spec.hostAliases, ({ ip }) => ip, (i, ip) => out.push(`${at}.hostAliases[${i}].ip: duplicate ip ${quote(ip)}`))
   repeated(spec.imagePullSecrets, ({ name }) => name, (i, name) => out.push(`${at}.imagePullSecrets[${i}].name: duplicate name ${quote(name)}`))
+  spec.imagePullSecrets?.forEach(({ name = '' }, i) => name === '' && out.push(`${at}.imagePullSecrets[${i}].name: invalid empty name ""`))
+  type Profiled = { seccompProfile?: unknown; appArmorProfile?: unknown }
+  const ofPod = spec.securityContext as Profiled | undefined
+  const podKey = 'seccomp.security.alpha.kubernetes.io/pod'
+  if (!ofPod?.seccompProfile && annotations[podKey] !== undefined) out.push(`${annotated(podKey)}: ${SECCOMP}`)
   const containers = [...pathsOf(spec.initContainers, `${at}.initContainers`), ...pathsOf(spec.containers, `${at}.containers`)]
   for (const [container, path] of containers) {
+    const own = container.securityContext as Profiled | undefined
+    const [seccomp, apparmor] = [`container.seccomp.security.alpha.kubernetes.io/${container.name}`, APPARMOR_PREFIX + container.name]
+    if (!own?.seccompProfile && annotations[seccomp] !== undefined) out.push(`${annotated(seccomp)}: ${SECCOMP}`)
+    // of a Pod it is told when annotation and field are made to say the same
+    if (before && !ofPod?.appArmorProfile && !own?.appArmorProfile && annotations[apparmor] !== undefined) out.push(`${annotated(apparmor)}: ${APPARMOR_DEPRECATED}`)
     for (const resource of ['memory', 'ephemeral-storage']) for (const list of ['limits', 'requests'] as const) fractional(container.resources?.[list]?.[resource], `${path}.resources.${list}[${resource}]`, out)
     hiddenVariables(container, path, out)
   }
@@ -46,6 +71,10 @@ function warningsOf(spec: core.PodSpec, before: string): string[] {
     preferred?.forEach((term, i) => !term.podAffinityTerm.labelSelector && out.push(`${at}.affinity.${kind}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm.labelSelector: ${NO_POD}`))
   }
   return out
+}
+
+function deprecatedKeys({ matchExpressions = [] }: core.NodeSelectorTerm, path: string, out: string[]): void {
+  matchExpressions.forEach(({ key }, i) => DEPRECATED_LABELS[key] && out.push(`${path}.matchExpressions[${i}].key: ${key} is ${DEPRECATED_LABELS[key]}`))
 }
 
 function pathsOf(list: readonly core.Container[] | undefined, path: string): (readonly [core.Container, string])[] {

@@ -59,7 +59,7 @@ export interface Kind<T extends KubeObject = KubeObject> {
   admit?(object: T, context: Context): void
   /** Validating admission by a controller's webhook, on create and update: who says no, and why. */
   deny?(object: T, context: Context): { webhook: string; why: string } | undefined
-  prepareForCreate?(object: T, context: Context): void
+  prepareForCreate?(object: T, context: Context, warn?: (text: string) => void): void
   prepareForUpdate?(object: T, old: T, context: Context): void
   /** The status subresource keeps everything but status; this may take over more. */
   prepareForStatusUpdate?(object: T, old: T, submitted: T): void

@@ -6,6 +6,7 @@ import type { Pod, PodCondition } from '../types.ts'
 import { validateEphemeralContainersUpdate } from '../validation/ephemeral-containers.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
 import { mergeResize, validatePodResize } from '../validation/pod-resize.ts'
+import { validatePodAnnotations, validateProfilesMatch } from '../validation/pod-annotations.ts'
 import { validatePodSpec } from '../validation/pod-spec.ts'
 import { validatePodStatusUpdate, validatePodUpdate } from '../validation/pod-update.ts'
 import { apiResource, type Kind } from './kind.ts'
@@ -25,11 +26,11 @@ export const pod: Kind<Pod> = {
   generationChanged: (object, old) => !deepEqual(object.spec, old.spec),
   setDefaults: (object) => setPodDefaults(object.spec),
   admit: admitPod,
-  prepareForCreate(object) {
+  prepareForCreate(object, _context, warn) {
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec) }
     if (object.spec.schedulingGates?.length) object.status.conditions = [GATED]
     mergeLabelKeys(object)
-    syncAppArmor(object)
+    syncAppArmor(object, warn)
   },
   prepareForUpdate: admitPodUpdate,
   prepareForStatusUpdate(object, old, submitted) {
@@ -40,8 +41,10 @@ export const pod: Kind<Pod> = {
     }
   },
   validate(object, errors) {
+    validatePodAnnotations(object.metadata.annotations, object.spec, 'metadata.annotations', errors)
     validatePodSpec(object.spec, 'spec', errors)
     if (object.spec.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create')
+    validateProfilesMatch(object.metadata.annotations, object.spec, 'spec', errors)
   },
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,

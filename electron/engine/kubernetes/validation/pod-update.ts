@@ -4,6 +4,7 @@ import { podSpecDiff } from '../go-diff/diff.ts'
 import { deepEqual } from '../json.ts'
 import { schemaOf } from '../schema/index.ts'
 import type { Pod } from '../types.ts'
+import { validateAnnotationUpdates } from './pod-annotations.ts'
 import { validatePodSpec } from './pod-spec.ts'
 
 /** ValidatePodUpdate of pkg/apis/core/validation (v1.33): what of a Pod may change after its creation. */
@@ -14,6 +15,7 @@ const ONLY =
 export function validatePodUpdate(pod: Pod, old: Pod, errors: FieldErrors): void {
   const { spec } = pod
   const before = old.spec
+  validateAnnotationUpdates(pod.metadata.annotations, old.metadata.annotations, spec, 'metadata.annotations', errors)
   if (spec === before) return
   validatePodSpec(spec, 'spec', errors)
   for (const name of ['containers', 'initContainers'] as const) {

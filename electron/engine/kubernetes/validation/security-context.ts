@@ -1,6 +1,7 @@
 import type * as core from 'kubernetes-types/core/v1'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { rangeError } from './names.ts'
+import { validateDescending } from './volumes.ts'
 
 /** Security contexts: pkg/apis/core/validation ValidateSecurityContext (v1.33). */
 const MAX_ID = 2147483647
@@ -30,12 +31,45 @@ export function validatePodSecurityContext(spec: core.PodSpec, path: string, err
     else if (seen.has(name)) errors.duplicate(`${at}.sysctls[${i}].name`, name)
     seen.add(name)
   })
+  validateProfiles(context, at, errors)
+}
+
+const TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined']
+const LONGEST_PROFILE = 4095
+
+interface Profile { type?: string; localhostProfile?: string }
+
+/** validateSeccompProfileField and ValidateAppArmorProfileField. */
+function validateProfiles(context: object, path: string, errors: FieldErrors): void {
+  const { seccompProfile, appArmorProfile } = context as { seccompProfile?: Profile; appArmorProfile?: Profile }
+  if (seccompProfile) {
+    const at = `${path}.seccompProfile`
+    const { type, localhostProfile } = seccompProfile
+    if (!type) errors.required(`${at}.type`, 'type is required when seccompProfile is set')
+    else if (!TYPES.includes(type)) errors.notSupported(`${at}.type`, type, TYPES)
+    if (type === 'Localhost') {
+      if (localhostProfile === undefined) errors.required(`${at}.localhostProfile`, 'must be set when seccomp type is Localhost')
+      else validateDescending(localhostProfile, `${at}.localhostProfile`, errors)
+    } else if (localhostProfile !== undefined) errors.invalid(`${at}.localhostProfile`, new GoValue(`core.SeccompProfile{Type:${JSON.stringify(type ?? '')}, LocalhostProfile:(*string)(0xc000a2e0f0)}`), 'can only be set when seccomp type is Localhost')
+  }
+  if (!appArmorProfile) return
+  const at = `${path}.appArmorProfile`
+  const { type, localhostProfile } = appArmorProfile
+  if (type === 'Localhost') {
+    if (!localhostProfile?.trim()) errors.required(`${at}.localhostProfile`, 'must be set when AppArmor type is Localhost')
+    else if (localhostProfile !== localhostProfile.trim()) errors.invalid(`${at}.localhostProfile`, localhostProfile, 'must not be padded with whitespace')
+    if (localhostProfile && localhostProfile.length > LONGEST_PROFILE) errors.tooLong(`${at}.localhostProfile`, LONGEST_PROFILE)
+  } else if (type === 'RuntimeDefault' || type === 'Unconfined') {
+    if (localhostProfile !== undefined) errors.invalid(`${at}.localhostProfile`, localhostProfile, 'can only be set when AppArmor type is Localhost')
+  } else if (!type) errors.required(`${at}.type`, 'type is required when appArmorProfile is set')
+  else errors.notSupported(`${at}.type`, type, TYPES)
 }
 
 export function validateSecurityContext(context: core.SecurityContext | undefined, path: string, errors: FieldErrors): void {
   if (!context) return
   validId(context.runAsUser, `${path}.runAsUser`, errors)
   validId(context.runAsGroup, `${path}.runAsGroup`, errors)
+  validateProfiles(context, path, errors)
   if (context.allowPrivilegeEscalation !== false) return
   if (context.privileged) errors.invalid(path, printContext(), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true')
   if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) {

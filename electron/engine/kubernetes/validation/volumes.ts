@@ -141,7 +141,7 @@ export function validateVolumeMounts(mounts: readonly core.VolumeMount[] | undef
   })
 }
 
-function validateDescending(path: string, field: string, errors: FieldErrors): void {
+export function validateDescending(path: string, field: string, errors: FieldErrors): void {
   if (path.startsWith('/')) errors.invalid(field, path, 'must be a relative path')
   if (hasDotDot(path)) errors.invalid(field, path, "must not contain '..'")
 }

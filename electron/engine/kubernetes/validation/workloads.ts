@@ -7,6 +7,7 @@ import { NOT_NEGATIVE, notNegative } from './common.ts'
 import { goIntOrString, goLabelSelector, goStrategy, goStringMap } from './go-values.ts'
 import { percent } from './names.ts'
 import { validateAnnotations, validateLabels, validateLabelSelector } from './object-meta.ts'
+import { validatePodAnnotations, validateProfilesMatch } from './pod-annotations.ts'
 import { validatePodSpec } from './pod-spec.ts'
 
 /** Deployments, ReplicaSets, ReplicationControllers and DaemonSets: pkg/apis/apps/validation (v1.33). */
@@ -160,5 +161,8 @@ export function validateReplicationControllerUpdate(object: ReplicationControlle
 export function validatePodTemplate(template: core.PodTemplateSpec, path: string, errors: FieldErrors): void {
   validateLabels(template.metadata?.labels, `${path}.labels`, errors)
   validateAnnotations(template.metadata?.annotations, `${path}.annotations`, errors)
-  validatePodSpec(template.spec ?? { containers: [] }, `${path}.spec`, errors, { template: true })
+  const spec = template.spec ?? { containers: [] }
+  validatePodAnnotations(template.metadata?.annotations, spec, `${path}.annotations`, errors)
+  validatePodSpec(spec, `${path}.spec`, errors, { template: true })
+  validateProfilesMatch(template.metadata?.annotations, spec, `${path}.spec`, errors)
 }
