@@ -105,6 +105,13 @@ spec:
     expect(run('hop matrix --port 80')).toEqual({ code: 69, output: 'podhop: not simulated: hop matrix where there are other policies than NetworkPolicies: CiliumNetworkPolicy default/l7 (use hop trace for each pair)\n' })
   })
 
+  it("and a trace to a Pod's name says what to write instead", () => {
+    const { run } = world('kube-router')
+    const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output
+    expect(run('hop trace default/stranger web:80')).toEqual({ code: 1, output: `hop: web: Name or service not known (web is a Pod, and DNS knows names of Services; write the Pod's address: ${ip}:80)\n` })
+    expect(run('hop trace default/stranger nobody:80').output).toBe('hop: nobody: Name or service not known\n')
+  })
+
   it('and a trace of the same pair is rejected for the same reason', () => {
     const { run } = world('kube-router')
     const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output

@@ -51,7 +51,7 @@ function* connect(self: Process, source: Source, destination: Destination, clust
   let address = canonicalIp(destination.host) ?? destination.host
   if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
-    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}${source.name.includes('/') ? '' : ` (${source.name} does not ask the cluster's DNS: names of Services are known to Pods, NAMESPACE/POD as SRC)`}` }
+    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}${hint(cluster, source, destination)}` }
     address = resolved.addresses[0]!
   }
   const begun = begin(self, source, { ...destination, host: address }, program)
@@ -75,6 +75,19 @@ function* connect(self: Process, source: Source, destination: Destination, clust
 }
 
 const settled = (journey: Journey): boolean => journey.verdict !== 'pending' && (journey.verdict !== 'delivered' || journey.reply.length > 0 || journey.protocol === 'udp')
+
+/** Why a name may be unknown, and what to write instead: Pods have no names in the cluster's DNS, and only Pods ask it. */
+function hint(cluster: Cluster, source: Source, { host, port }: Destination): string {
+  const [namespace, pod] = source.name.includes('/') ? source.name.split('/') : []
+  const [name = '', other] = host.split('.')
+  const found = cluster.client.list('pods').items.find(({ metadata }) => metadata.name === name && metadata.namespace === (other ?? namespace ?? 'default')) as KubeObject & { status?: { podIP?: string } } | undefined
+  const address = found?.status?.podIP
+  if (address !== undefined) {
+    const written = port === undefined ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+    return ` (${name} is a Pod, and DNS knows names of Services; write the Pod's address: ${written})`
+  }
+  return pod === undefined ? ` (${source.name} does not ask the cluster's DNS: names of Services are known to Pods, NAMESPACE/POD as SRC)` : ''
+}
 
 function begin(self: Process, source: Source, to: Destination, program: string): { journey: Journey; close: () => void } | { error: string } {
   const { sockets } = source.network
