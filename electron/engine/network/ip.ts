@@ -44,6 +44,7 @@ export class IpLayer {
     const group = isGroupMac(frame.destination)
     if (!group && frame.destination !== link.mac && link.usesArp) return this.#notForMe(frame, link)
     if (packet.kind === 'arp') return this.#ns.neighbours.receive(packet, link)
+    if (link.usesArp) packet.meta.sourceMac = frame.source
     if (packet.version === 6) return this.#ns.ip6.receive(packet, link, group)
     packet.meta.inInterface = link.name
     const { ip } = this.#ns.counters

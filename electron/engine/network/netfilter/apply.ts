@@ -1,7 +1,7 @@
-import { BAD_RULE, KernelError, NO_SUCH_CHAIN, OperationError, toolOf, TryHelp, UsageError, VERSION } from './errors.ts'
+import { BAD_RULE, KernelError, NO_SUCH_CHAIN, NotSimulated, OperationError, toolOf, TryHelp, UsageError, VERSION } from './errors.ts'
 import { listChains, listRules, ruleLine } from './list.ts'
 import type { ListOptions } from './list.ts'
-import { checkChainName, NotSimulated, RuleParser } from './parse.ts'
+import { checkChainName, RuleParser } from './parse.ts'
 import type { Tokens } from './parse.ts'
 import type { Rule, TableName } from './rule.ts'
 import { BUILT_IN } from './table.ts'
@@ -218,6 +218,7 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
         table.remove(name, scope.line)
         if (list.verbose) scope.print(`Deleting chain \`${name}'\n`)
       }
+      if (chain === undefined) table.unload()
       break
     case 'F':
       if (chain !== undefined) existing(chain)

@@ -40,6 +40,8 @@ export class Chain {
   policy: 'ACCEPT' | 'DROP' | undefined
   packets = 0
   bytes = 0
+  /** A built-in chain of the nf_tables back end has counters once somebody has set them, by -P, -Z or a file; before, it shows zero. */
+  counts = false
   #rules: readonly Rule[]
   #runs: readonly Run[] | undefined
 

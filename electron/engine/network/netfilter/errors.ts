@@ -10,6 +10,9 @@ export class UsageError extends Error {
   }
 }
 
+/** Said instead of an error of iptables, for what iptables has and Podhop has not. */
+export class NotSimulated extends Error {}
+
 /** Only the hint. */
 export class TryHelp extends Error {}
 

@@ -43,6 +43,12 @@ export function two(set: (a: string, b: string, not: boolean) => void, invertibl
   return { values: 2, set: (not, a, b) => set(a!, b!, not), invertible }
 }
 
+/** Two options that exclude each other, in the order of the extension's table (xtoptions.c). */
+export function together(extension: string, order: readonly string[], a: string, b: string): never {
+  const [first, second] = [a, b].sort((x, y) => order.indexOf(x) - order.indexOf(y))
+  throw new UsageError(`${extension}: option "--${first}" cannot be used together with "--${second}".\n`)
+}
+
 export function mustSpecify(extension: string, option: string): never {
   throw new UsageError(`${extension}: option "--${option}" must be specified\n`)
 }

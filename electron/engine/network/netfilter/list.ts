@@ -23,7 +23,7 @@ export function listChains(table: Table, chains: readonly Chain[], options: List
 function listChain(table: Table, chain: Chain, options: ListOptions, only: number | undefined): string {
   let out = ''
   if (only === undefined) {
-    const counters = ` ${counter(chain.packets, options, '')}packets, ${counter(chain.bytes, options, '')}bytes`
+    const counters = ` ${counter(chain.counts ? chain.packets : 0, options, '')}packets, ${counter(chain.counts ? chain.bytes : 0, options, '')}bytes`
     const state = chain.policy ? `policy ${chain.policy}${options.verbose ? counters : ''}` : `${table.references(chain.name)} references`
     out += `Chain ${chain.name} (${state})\n`
     if (options.lineNumbers) out += 'num  '
@@ -89,7 +89,7 @@ export function listRules(chains: readonly Chain[], counters: boolean, only?: nu
   const count = (packets: number, bytes: number): string => (counters ? ` -c ${packets} ${bytes}` : '')
   let out = ''
   if (only === undefined) {
-    for (const c of chains) out += c.policy ? `-P ${c.name} ${c.policy}${count(c.packets, c.bytes)}\n` : `-N ${c.name}\n`
+    for (const c of chains) out += c.policy ? `-P ${c.name} ${c.policy}${c.counts ? count(c.packets, c.bytes) : count(0, 0)}\n` : `-N ${c.name}\n`
   }
   for (const chain of chains) {
     rulesOf(chain).forEach((rule, i) => {

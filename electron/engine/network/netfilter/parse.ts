@@ -1,6 +1,6 @@
 import { byName, own } from '../../own.ts'
 import { parseAddress } from './address-text.ts'
-import { toolOf, UsageError } from './errors.ts'
+import { NotSimulated, toolOf, UsageError } from './errors.ts'
 import type { Option, OptionTable, Reader } from './extension.ts'
 import { MATCHES, UNSIMULATED_MATCHES } from './matches/index.ts'
 import { protocolNumber } from './names.ts'
@@ -8,9 +8,6 @@ import { sameRule } from './rule.ts'
 import type { AddressMatch, InterfaceMatch, Match, Rule, Target } from './rule.ts'
 import { VERDICTS } from './table.ts'
 import { TARGETS, UNSIMULATED_TARGETS } from './targets/index.ts'
-
-/** Said instead of an error of iptables, for what iptables has and Podhop has not. */
-export class NotSimulated extends Error {}
 
 export interface RuleScope {
   family: 4 | 6
@@ -294,7 +291,7 @@ const WHOLE_WORD: ReadonlySet<string> = new Set(['-s', '-d', '-p', '-i', '-o', '
 
 const IMPLIED: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6', 132: 'sctp' }
 /** Matches that only one of the two tools has. */
-const ONE_FAMILY: Readonly<Record<string, 4 | 6>> = byName({ icmp: 4, icmp6: 6, icmpv6: 6 })
+const ONE_FAMILY: Readonly<Record<string, 4 | 6>> = byName({ icmp: 4, icmp6: 6, icmpv6: 6, ttl: 4, hl: 6 })
 /** These have their own words for an option that comes twice. */
 const OWN_ONCE: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'multiport', 'recent', 'physdev'])
 

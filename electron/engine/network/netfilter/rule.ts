@@ -66,6 +66,8 @@ export interface Match {
   test(evaluation: Evaluation): boolean
   /** Holds for every packet. */
   readonly always?: boolean
+  /** Where a rule with it may stand; undefined: everywhere. */
+  readonly hooks?: readonly Hook[]
   /** The one destination port that it allows, for the index of a chain. */
   readonly destinationPort?: number
   /** Says nothing about what the packet is (comments, connection state): jumps with only such matches are no decision. */

@@ -6,7 +6,7 @@ import type { Table } from './table.ts'
 export function saveTable(table: Table, counters: boolean): string {
   const chains = table.sorted()
   let out = `*${table.name}\n`
-  for (const chain of chains) out += `:${chain.name} ${chain.policy ?? '-'} [${chain.packets}:${chain.bytes}]\n`
+  for (const chain of chains) out += `:${chain.name} ${chain.policy ?? '-'} [${chain.counts ? chain.packets : 0}:${chain.counts ? chain.bytes : 0}]\n`
   for (const chain of chains) {
     for (const rule of rulesOf(chain)) {
       if (counters) out += `[${rule.packets}:${rule.bytes}] `

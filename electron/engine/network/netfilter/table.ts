@@ -96,6 +96,7 @@ export class Table {
     const copy = new Chain(chain.name, chain.policy, [...chain.rules])
     copy.packets = chain.packets
     copy.bytes = chain.bytes
+    copy.counts = chain.counts
     return this.#own(copy)
   }
 
@@ -114,7 +115,8 @@ export class Table {
     }
     const chain = this.#writable(name)
     if (policy) chain.policy = policy
-    if (counters) [chain.packets, chain.bytes] = counters
+    chain.counts = true
+    ;[chain.packets, chain.bytes] = counters ?? [0, 0]
   }
 
   /** Makes a chain, or replaces it by one, with rules that were read and found good before. */
@@ -130,6 +132,17 @@ export class Table {
     if (!this.chains.has(name) || this.isBuiltIn(name)) throw new OperationError(NO_SUCH_CHAIN)
     this.#removed.push({ line, chain: name, full: rulesOf(this.chain(name)).length > 0 })
     this.chains.delete(name)
+  }
+
+  /** What -X does to built-in chains that say nothing: the nf_tables back end removes them until they are needed again. */
+  unload(): void {
+    for (const name of BUILT_IN[this.name]) {
+      const chain = this.chain(name)
+      if (!chain.isEmpty || chain.policy !== 'ACCEPT' || !chain.counts) continue
+      const copy = this.#writable(name)
+      copy.counts = false
+      copy.packets = copy.bytes = 0
+    }
   }
 
   rename(from: string, to: string): void {
@@ -152,7 +165,10 @@ export class Table {
     if (!this.isBuiltIn(name)) throw new OperationError('Bad built-in chain name')
     if (policy !== 'ACCEPT' && policy !== 'DROP') throw new OperationError("Bad policy name. Run `dmesg' for more information")
     this.exists = true
-    this.#writable(name).policy = policy
+    const chain = this.#writable(name)
+    chain.policy = policy
+    chain.counts = true
+    chain.packets = chain.bytes = 0
   }
 
   /** `position`: one rule of the chain, and not the chain's own counters. */
@@ -166,6 +182,7 @@ export class Table {
         continue
       }
       copy.packets = copy.bytes = 0
+      copy.counts = true
       for (const rule of copy.rules) rule.packets = rule.bytes = 0
     }
   }
@@ -225,7 +242,8 @@ export class Table {
       const target = rule!.target
       const hooks = target?.hooks as readonly string[] | undefined
       const wrongTable = target?.tables && !target.tables.includes(this.name)
-      const wrongHook = hooks && this.isBuiltIn(chain) && !hooks.includes(chain.toLowerCase() as Hook)
+      const wrong = (allowed: readonly string[] | undefined): boolean => allowed !== undefined && !allowed.includes(chain.toLowerCase() as Hook)
+      const wrongHook = this.isBuiltIn(chain) && (wrong(hooks) || rule!.matches.some((m) => wrong(m.hooks)))
       if (wrongTable || wrongHook) {
         fail(line)
         throw new KernelError(`RULE_APPEND failed (Invalid argument): rule in chain ${chain}`)

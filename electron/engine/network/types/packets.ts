@@ -49,6 +49,8 @@ export interface PacketMeta {
   state?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'
   direction?: 'original' | 'reply'
   inInterface?: string
+  /** Who sent the frame that it came in. */
+  sourceMac?: Mac
   /** IPv6: put together from fragments, the longest of this many bytes; as such it goes on. */
   largestFragment?: number
   /** Made here for this interface only: the scope of a link-local address (RFC 4007), SO_BINDTODEVICE. */
@@ -60,7 +62,7 @@ export interface PacketMeta {
   /** Sent by a process of this namespace. */
   owner?: SocketOwner
   /** bpf_skb_set_tunnel_key: where a tunnel in external mode sends it, and with which identifier; or where it came from. */
-  tunnel?: { id: number; remote: Ip }
+  tunnel?: { id: number; remote: Ip; local?: Ip }
   trail?: Trail
   /** The IPVS connection that has given it its address (skb->ipvs_property). */
   ipvs?: object

@@ -76,7 +76,8 @@ function parseRate(text: string): number | undefined {
   const match = /^(\d+)(?:\/([a-z]+))?$/i.exec(text)
   const unit = UNITS.find(([name]) => name.startsWith((match?.[2] ?? 's').toLowerCase()))
   const rate = Number(match?.[1])
-  if (!unit || !(rate > 0) || rate / unit[1] > SCALE) return undefined
+  if (!unit || !(rate > 0)) return undefined
+  if (rate / unit[1] > SCALE) throw new UsageError(`Rate too fast "${text}"`)
   return Math.trunc((SCALE * unit[1]) / rate)
 }
 
@@ -100,7 +101,8 @@ export const limit: MatchExtension = () => {
         if (rate === undefined) throw new UsageError(`bad rate "${text}"'`)
         average = rate
       }),
-      'limit-burst': one((text) => (burst = needNumber('limit', 'limit-burst', text, 0, 10_000))),
+      // to the kernel none is the default
+      'limit-burst': one((text) => (burst = needNumber('limit', 'limit-burst', text, 0, 10_000) || 5)),
     },
     finish: () => {
       let credit = burst

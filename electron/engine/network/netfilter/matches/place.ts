@@ -1,7 +1,7 @@
 import { broadcastOf, isMulticastIp } from '../../address.ts'
 import type { Ip, Link, NetworkNamespace } from '../../types.ts'
 import { UsageError } from '../errors.ts'
-import { flag, one } from '../extension.ts'
+import { flag, one, together } from '../extension.ts'
 import type { MatchExtension } from '../extension.ts'
 import { quoted } from '../names.ts'
 
@@ -48,6 +48,8 @@ function addressType(namespace: NetworkNamespace, ip: Ip, on?: Link): string {
   return type === 'blackhole' || type === 'unreachable' || type === 'prohibit' ? type.toUpperCase() : 'UNICAST'
 }
 
+const SIDES = ['limit-iface-in', 'limit-iface-out']
+
 interface TypeMatch {
   types: readonly string[]
   invert: boolean
@@ -75,8 +77,8 @@ export const addrtype: MatchExtension = () => {
     options: {
       'src-type': one((text, invert) => (source = { types: parse(text), invert }), true),
       'dst-type': one((text, invert) => (destination = { types: parse(text), invert }), true),
-      'limit-iface-in': flag(() => (limit = 'in')),
-      'limit-iface-out': flag(() => (limit = 'out')),
+      'limit-iface-in': flag(() => (limit = limit ? together('addrtype', SIDES, 'limit-iface-in', 'limit-iface-out') : 'in')),
+      'limit-iface-out': flag(() => (limit = limit ? together('addrtype', SIDES, 'limit-iface-in', 'limit-iface-out') : 'out')),
     },
     finish: () => {
       if (!source && !destination) throw new UsageError('addrtype: you must specify --src-type or --dst-type')

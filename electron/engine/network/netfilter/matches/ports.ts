@@ -1,7 +1,7 @@
 import { hasTcpOption, ported } from '../../packets.ts'
 import type { IpPacket, TcpFlags } from '../../types.ts'
 import { UsageError } from '../errors.ts'
-import { flag, one, parseNumber, two } from '../extension.ts'
+import { flag, one, parseNumber, together, two } from '../extension.ts'
 import type { MatchExtension, OptionTable } from '../extension.ts'
 import { protocolNumber, serviceName, servicePort } from '../names.ts'
 import type { Match } from '../rule.ts'
@@ -160,15 +160,21 @@ export function transport(name: 'tcp' | 'udp' | 'sctp'): MatchExtension {
   }
 }
 
+const MULTIPORT = { sports: 'source-ports', dports: 'destination-ports', ports: 'ports' }
+
 export const multiport: MatchExtension = ({ rule }) => {
   let ports: PortRange[] | undefined
   let side: 'sports' | 'dports' | 'ports' = 'ports'
   let invert = false
   const set = (which: typeof side) => one((text, inverted) => {
-    if (ports) throw new UsageError('multiport can only have one option')
+    if (ports) together('multiport', Object.values(MULTIPORT), MULTIPORT[side], MULTIPORT[which])
     const parts = text.split(',')
     if (parts.reduce((n, p) => n + (p.includes(':') ? 2 : 1), 0) > 15) throw new UsageError('too many ports specified')
-    ports = parts.map(parsePortRange)
+    ports = parts.map((part) => {
+      const [from, to] = part.split(':')
+      if (to !== undefined && parsePort(from!) >= parsePort(to)) throw new UsageError('invalid portrange specified')
+      return parsePortRange(part)
+    })
     side = which
     invert = inverted
   }, true)
@@ -179,6 +185,7 @@ export const multiport: MatchExtension = ({ rule }) => {
     },
     finish: () => {
       const known = rule.protocol && !rule.protocol.invert && [6, 17, 33, 132, 136].includes(rule.protocol.number)
+      if (ports && !known && rule.protocol && !rule.protocol.invert) throw new UsageError('multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP')
       if (ports && !known) throw new UsageError("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'")
       if (!ports) throw new UsageError('multiport expection an option')
       const all = ports

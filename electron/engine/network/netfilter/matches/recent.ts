@@ -3,7 +3,7 @@ import { SparseMap } from '../../../sparse.ts'
 import type { Ip } from '../../types.ts'
 import { canonicalIp, formatIpv4, formatIpv6, ipv4Number, ipv6Number } from '../../address.ts'
 import { UsageError } from '../errors.ts'
-import { flag, needNumber, one } from '../extension.ts'
+import { flag, needNumber, one, together } from '../extension.ts'
 import type { MatchExtension } from '../extension.ts'
 
 /** xt_recent's ip_pkt_list_tot. */
@@ -66,7 +66,7 @@ export const recent: MatchExtension = ({ family }) => {
   let mask = family === 4 ? '255.255.255.255' : 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'
   let side: 'rsource' | 'rdest' = 'rsource'
   const choose = (which: Operation) => flag((not) => {
-    if (operation) throw new UsageError(`recent: option "--${which}" cannot be used together with "--${operation}".\n`)
+    if (operation) together('recent', ['set', 'rcheck', 'update', 'remove'], operation, which)
     operation = which
     invert = not
   }, true)

@@ -1,7 +1,6 @@
-import { UsageError } from '../errors.ts'
+import { NotSimulated, UsageError } from '../errors.ts'
 import { flag, two } from '../extension.ts'
 import type { MatchExtension } from '../extension.ts'
-import { NotSimulated } from '../parse.ts'
 import type { Direction } from '../../ipset/set.ts'
 
 /** "src,dst" of a set match or target (libxt_set.h, parse_dirs). */

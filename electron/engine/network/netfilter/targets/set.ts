@@ -1,10 +1,9 @@
 import { ListSet } from '../../ipset/list-set.ts'
 import type { Direction } from '../../ipset/set.ts'
-import { UsageError } from '../errors.ts'
+import { NotSimulated, UsageError } from '../errors.ts'
 import { flag, needNumber, one, two } from '../extension.ts'
 import type { TargetExtension } from '../extension.ts'
 import { parseDirections } from '../matches/set.ts'
-import { NotSimulated } from '../parse.ts'
 
 /** SET: puts the packet's addresses and ports into a set of ipset(8), or takes them out (libxt_SET.c). */
 export const SET: TargetExtension = ({ hasSet }) => {
