@@ -1,11 +1,13 @@
+import { jsonError } from '../../engine/kubernetes/json-syntax.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { infoText, LAST_APPLIED } from './last-applied.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
-import { isNotFound, KubectlError, throwAll, withSource } from './errors.ts'
+import { isNotFound, KubectlError, quote, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { goJson, sortedGoJson } from './json.ts'
-import { at, isObject, type JsonObject, text } from './objects.ts'
+import { parseManifest } from './manifests.ts'
+import { at, type JsonObject, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { type Info, keyOf, queryOf, resolve } from './resources.ts'
 import { toYaml } from './yaml.ts'
@@ -26,22 +28,25 @@ export const viewLastApplied: Command = {
   *run(k: Kubectl): Task<number> {
     const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args, latest: true }))
     throwAll(errors)
-    // a missing one ends it without a word: kubectl wraps an error that is none
-    const texts = infos.map((info) => remembered(info.object))
-    if (texts.includes('')) return 0
+    const texts: string[] = []
+    for (const info of infos) {
+      const remembers = remembered(info.object)
+      if (remembers !== '') texts.push(remembers)
+      // kubectl wraps an error that is none, which only a file has
+      else if (info.source) throw new KubectlError(`error when no last-applied-configuration annotation found on resource: ${info.name}\n ${quote(info.source)}: <nil>`)
+    }
     const output = k.flags.string('output')
     if (output !== 'json' && output !== 'yaml') throw k.usageError(`Unexpected -o output mode: ${output}, the flag 'output' must be one of yaml|json`)
     for (const json of texts) {
-      const value = parse(json)
-      yield* k.out(output === 'json' ? `${goJson(value, '  ')}\n` : toYaml(value))
+      if (output === 'yaml') yield* k.out(toYaml(parseManifest(json)))
+      else {
+        const wrong = jsonError(json)
+        if (wrong !== undefined) throw new KubectlError(wrong)
+        yield* k.out(`${goJson(JSON.parse(json), '  ')}\n`)
+      }
     }
     return 0
   },
-}
-
-function parse(json: string): JsonObject {
-  const value: unknown = JSON.parse(json)
-  return isObject(value) ? value : {}
 }
 
 export const setLastApplied: Command = {

@@ -1,6 +1,7 @@
 import { StatusError } from '../../engine/kubernetes/client.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
+import { editLastApplied } from './edit-modes.ts'
 import { setLastApplied, viewLastApplied } from './apply-last-applied.ts'
 import { checkPrune, prune, PRUNE_FLAGS } from './apply-prune.ts'
 import { serverSideApply } from './apply-server.ts'
@@ -38,7 +39,7 @@ export const apply: Command = {
     --wait bool -
   `),
   commands: [
-    { name: 'edit-last-applied', short: 'Edit latest last-applied-configuration annotations of a resource/object', use: 'edit-last-applied (RESOURCE/NAME | -f FILENAME)', flags: flags(FILENAME_FLAGS, PRINT_FLAGS, VALIDATE_FLAG, '--field-manager string=kubectl-client-side-apply\n--windows-line-endings bool'), instead: 'use kubectl apply set-last-applied -f FILE' },
+    editLastApplied,
     setLastApplied,
     viewLastApplied,
   ],
@@ -120,7 +121,13 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
   }
   const custom = info.resource.custom
   for (let attempt = 0; ; attempt++) {
-    const patch = patchFor(custom ? undefined : info.resource.kind, modified, current)
+    const failed = (patch: string, error: unknown): unknown => withSource(`applying patch:\n${patch}\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, withSource('patching', info.source, error))
+    let patch: JsonObject
+    try {
+      patch = patchFor(custom ? undefined : info.resource.kind, modified, current)
+    } catch (error) {
+      throw failed('', error)
+    }
     if (Object.keys(patch).length === 0) return { object: current, operation: 'unchanged' }
     try {
       const patched = k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options)
@@ -133,8 +140,7 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
       if (k.flags.bool('force') && error instanceof StatusError && (isConflict(error) || error.status.reason === 'Invalid')) {
         return { object: yield* deletedAndCreated(k, info, current, modified, dryRun), operation: 'configured' }
       }
-      const inner = withSource('patching', info.source, error)
-      throw withSource(`applying patch:\n${sortedGoJson(patch)}\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, inner)
+      throw failed(sortedGoJson(patch), error)
     }
   }
 }

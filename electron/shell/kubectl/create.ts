@@ -12,6 +12,7 @@ import { createSecret, createServiceAccount } from './create-secret.ts'
 import { createQuota } from './create-quota.ts'
 import { createService } from './create-service.ts'
 import { createToken } from './create-token.ts'
+import { editBeforeCreate } from './edit-modes.ts'
 import { KubectlError, throwAll, withSource } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG, VALIDATE_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
@@ -25,7 +26,7 @@ export const create: Command = {
   short: 'Create a resource from a file or from stdin',
   use: 'create -f FILENAME',
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, VALIDATE_FLAG, SELECTOR_FLAG, `
-    --edit bool ~
+    --edit bool
     --field-manager string=kubectl-create
     --raw string
     --record bool !
@@ -57,7 +58,10 @@ export const create: Command = {
 function* run(k: Kubectl): Task<number> {
   if (k.args.length > 0) throw k.usageError(`Unexpected args: [${k.args.join(' ')}]`)
   if (k.flags.list('filename').length === 0 && !k.flags.string('kustomize')) throw new KubectlError('must specify one of -f and -k')
+  const editing = k.flags.bool('edit')
+  if (k.flags.string('raw') !== '' && editing) throw new KubectlError('--raw and --edit are mutually exclusive')
   if (k.flags.string('raw') !== '') return yield* rawWithBody(k, 'POST')
+  if (editing) return yield* editBeforeCreate(k)
   const dryRun = yield* k.dryRun()
   const validation = k.validation()
   const printer = creationPrinter(k, dryRun)

@@ -7,8 +7,8 @@ import { attachTo } from './attach.ts'
 import type { Command, Kubectl } from './command.ts'
 import { applyProfile, type DebugStyle, type Keep } from './debug-profiles.ts'
 import { ExitError, KubectlError, messageOf, quote } from './errors.ts'
+import { customized, readCustomProfile } from './debug-custom.ts'
 import { flags } from './flags.ts'
-import { parseEnv } from './generators.ts'
 import { clone, isObject, type JsonObject, list, map } from './objects.ts'
 import { containersOf, waitForPod } from './pods.ts'
 import { type Info, queryOf, resolveAll } from './resources.ts'
@@ -23,7 +23,7 @@ export const debug: Command = {
     --attach bool
     -c --container string
     --copy-to string
-    --custom string ~
+    --custom string
     --env map
     -f --filename slice
     --image string
@@ -54,6 +54,8 @@ interface Options {
   setImages: ReadonlyMap<string, string>
   env: JsonObject[]
   keep: Keep
+  /** --custom: part of a container. */
+  custom: JsonObject | undefined
 }
 
 function* run(k: Kubectl): Task<number> {
@@ -65,18 +67,22 @@ function* run(k: Kubectl): Task<number> {
     args: split ? k.args.slice(dash) : [],
     image: f.string('image'),
     setImages: new Map(f.list('set-image').map((pair) => pairOf(pair))),
-    env: parseEnv(f.list('env')),
+    env: f.list('env').map((pair) => pairOf(pair)).map(([name, value]) => (value === '' ? { name } : { name, value })),
     keep: {
       labels: f.bool('keep-labels'), annotations: f.bool('keep-annotations'), liveness: f.bool('keep-liveness'), readiness: f.bool('keep-readiness'),
       startup: f.bool('keep-startup'), initContainers: f.bool('keep-init-containers'),
     },
+    custom: undefined,
   }
   yield* validate(k, options, names)
   const attaching = f.changed('attach') ? f.bool('attach') : f.bool('stdin')
   const query = queryOf(k, { latest: true })
-  for (const info of yield* resolveAll(k, names.length > 0 ? { ...query, names: { type: 'pods', names } } : query)) {
-    const { pod, container } = yield* visit(k, options, info)
-    if (attaching && container !== '') yield* attachDebugger(k, pod, container)
+  // one after the other: the first that fails is the last
+  for (const each of names.length > 0 ? names.map((name) => ({ ...query, names: { type: 'pods', names: [name] } })) : [query]) {
+    for (const info of yield* resolveAll(k, each)) {
+      const { pod, container } = yield* visit(k, options, info)
+      if (attaching && container !== '') yield* attachDebugger(k, pod, container)
+    }
   }
   return 0
 }
@@ -86,12 +92,15 @@ function pairOf(pair: string): [string, string] {
   return [pair.slice(0, at), pair.slice(at + 1)]
 }
 
-function* validate(k: Kubectl, { image, setImages, args }: Options, names: readonly string[]): Task {
+function* validate(k: Kubectl, options: Options, names: readonly string[]): Task {
+  const { image, setImages, args } = options
   const { flags: f } = k
   const fail = (message: string): never => {
     throw new KubectlError(message)
   }
   if (!['legacy', 'general', 'baseline', 'restricted', 'netadmin', 'sysadmin'].includes(f.string('profile'))) fail(`unknown profile: ${f.string('profile')}`)
+  const custom = f.string('custom') === '' ? undefined : readCustomProfile(k.process, f.string('custom'))
+  options.custom = custom
   if (f.changed('attach') && f.bool('attach') && image === '' && f.string('container') === '') fail('you must specify --container or create a new container using --image in order to attach.')
   if (f.string('copy-to') !== '') {
     if (image === '' && setImages.size === 0 && args.length === 0) fail('you must specify --image, --set-image or command arguments.')
@@ -114,6 +123,7 @@ function* validate(k: Kubectl, { image, setImages, args }: Options, names: reado
   }
   if (f.bool('tty') && !f.bool('stdin')) fail('-i/--stdin is required for containers with -t/--tty=true')
   void k.clientConfig
+  if (custom && (custom['name'] || list(custom['command']).length > 0 || custom['image'] || custom['lifecycle'] || list(custom['volumeDevices']).length > 0)) fail('name, command, image, lifecycle and volume devices are not modifiable via custom profile')
   if (f.string('profile') === 'legacy') yield* k.err('--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".\n')
 }
 
@@ -158,7 +168,7 @@ function* debugEphemeral(k: Kubectl, options: Options, pod: Pod): Task<{ pod: Po
   const container = newContainer(k, options, name)
   const target = k.flags.string('target')
   if (target !== '') container['targetContainerName'] = target
-  profile(k, 'ephemeral', { metadata: {}, spec: {} }, container, options.keep)
+  profile(k, 'ephemeral', { metadata: {}, spec: {} }, container, options)
   yield* warnOfUser(k, pod.spec as unknown as JsonObject, container)
   const { namespace } = pod.metadata
   const debugged = { ...pod, spec: { ...pod.spec, ephemeralContainers: [...(pod.spec.ephemeralContainers ?? []), container] } }
@@ -208,7 +218,7 @@ function* debugCopy(k: Kubectl, options: Options, original: Pod): Task<{ pod: Po
   if (f.string('image-pull-policy') !== '') container['imagePullPolicy'] = f.string('image-pull-policy')
   container['stdin'] = f.bool('stdin')
   container['tty'] = f.bool('tty')
-  profile(k, 'copy', copied, container, options.keep)
+  profile(k, 'copy', copied, container, options)
   yield* warnOfUser(k, spec, container)
   return { pod: yield* createCopy(k, copied, original), container: String(container['name']) }
 }
@@ -229,15 +239,20 @@ function* debugNode(k: Kubectl, options: Options, node: string): Task<{ pod: Pod
   const pod: JsonObject = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'kubectl-debug' } },
+    metadata: { name },
     spec: { containers: [made], nodeName: node, restartPolicy: 'Never', tolerations: [{ operator: 'Exists' }] },
   }
-  profile(k, 'node', pod, made, options.keep)
+  profile(k, 'node', pod, made, options)
   return { pod: k.client.create<Pod>('pods', k.namespace.name, pod, { fieldManager: 'kubectl-debug' }), container }
 }
 
-function profile(k: Kubectl, style: DebugStyle, pod: JsonObject, container: JsonObject, keep: Keep): void {
+/** What --profile and --custom make of a container, in place. */
+function profile(k: Kubectl, style: DebugStyle, pod: JsonObject, container: JsonObject, { keep, custom }: Options): void {
   applyProfile(k.flags.string('profile'), style, pod, container, keep)
+  if (!custom) return
+  const changed = customized(container, custom)
+  for (const key of Object.keys(container)) delete container[key]
+  Object.assign(container, changed)
 }
 
 /** Capabilities are of no use to a Pod that is nobody's root (kubernetes/kubectl#1650). */

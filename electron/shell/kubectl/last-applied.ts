@@ -1,3 +1,5 @@
+import { jsonError } from '../../engine/kubernetes/json-syntax.ts'
+import { KubectlError } from './errors.ts'
 import { sortedGoJson } from './json.ts'
 import { at, isObject, type JsonObject, map, text } from './objects.ts'
 import type { Info } from './resources.ts'
@@ -21,15 +23,10 @@ export function withLastApplied(object: JsonObject): JsonObject {
 
 export function patchFor(kind: string | undefined, modified: JsonObject, current: JsonObject): JsonObject {
   const remembered = text(at(current, 'metadata', 'annotations', LAST_APPLIED))
-  let original: JsonObject = {}
-  if (remembered) {
-    try {
-      const parsed: unknown = JSON.parse(remembered)
-      if (isObject(parsed)) original = parsed
-    } catch {
-      // an annotation that somebody broke: as if there were none
-    }
-  }
+  if (!remembered) return threeWayPatch(kind, {}, modified, current)
+  const original: unknown = jsonError(remembered) === undefined ? JSON.parse(remembered) : undefined
+  // somebody broke the annotation
+  if (!isObject(original)) throw new KubectlError(`creating patch with:\noriginal:\n${remembered}\nmodified:\n${sortedGoJson(modified)}\n\ncurrent:\n${sortedGoJson(current)}\n\nfor:: invalid JSON document`)
   return threeWayPatch(kind, original, modified, current)
 }
 

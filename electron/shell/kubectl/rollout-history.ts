@@ -18,12 +18,25 @@ import { type Info, keyOf, kindOf, queryOf, resolve } from './resources.ts'
 const REVISION = 'deployment.kubernetes.io/revision'
 const CHANGE_CAUSE = 'kubernetes.io/change-cause'
 
-export function* targets(k: Kubectl): Task<Info[]> {
+/** What is asked for; what could not be found is told when the others are done. `silent`: nothing is said when there is nothing. */
+export function* targets(k: Kubectl, silent = false): Task<{ infos: Info[]; errors: unknown[] }> {
   if (k.args.length === 0 && k.flags.list('filename').length === 0) throw new KubectlError('required resource not specified')
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args, everything: true, latest: true }))
+  if (infos.length === 0 && errors.length === 0 && !silent) yield* k.err(`No resources found in ${k.namespace.name} namespace.\n`)
+  return { infos: [...infos], errors: [...errors] }
+}
+
+/** Does it to each; what fails does not keep the others. */
+export function* each(k: Kubectl, silent: boolean, work: (info: Info) => Task): Task {
+  const { infos, errors } = yield* targets(k, silent)
+  for (const info of infos) {
+    try {
+      yield* work(info)
+    } catch (error) {
+      errors.push(error)
+    }
+  }
   throwAll(errors)
-  if (infos.length === 0) yield* k.err(`No resources found in ${k.namespace.name} namespace.\n`)
-  return infos
 }
 
 export const kindName = (info: Info): string => kindOf(info.resource)
@@ -98,17 +111,17 @@ export const history: Command = {
     const wanted = k.flags.int('revision')
     if (wanted < 0) throw new KubectlError(`revision must be a positive integer: ${wanted}`)
     const printer = k.flags.string('output') ? printerFor(k, { typed: true }) : undefined
-    for (const info of yield* targets(k)) {
+    yield* each(k, true, function* (info) {
       const revisions = revisionsOf(k, info)
       if (!revisions) throw nothingTo(info, 'history', 'history viewer')
       if (wanted > 0 && !revisions.has(wanted) && (revisions.size > 0 || printer)) throw new KubectlError('unable to find the specified revision')
       if (printer) {
         for (const [number, { object }] of revisions) if (wanted === 0 || wanted === number) yield* k.out(printer.print(inGoOrder(object)))
-        continue
+        return
       }
       const operation = `${wanted > 0 ? `with revision #${wanted}` : ''}\n${historyText(k, revisions, wanted)}`
       yield* k.out(printerFor(k, { operation }).print(info.object!))
-    }
+    })
     return 0
   },
 }
@@ -129,10 +142,10 @@ export const undo: Command = {
   flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, PRINT_FLAGS, DRY_RUN_FLAG, '--to-revision int'),
   *run(k): Task<number> {
     const dryRun = yield* k.dryRun()
-    for (const info of yield* targets(k)) {
+    yield* each(k, true, function* (info) {
       const operation = rollBack(k, info, k.flags.int('to-revision'), dryRun)
       yield* k.out(printerFor(k, { operation: dryRunned(operation, dryRun) }).print(info.object!))
-    }
+    })
     return 0
   },
 }

@@ -7,7 +7,7 @@ import { FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { at, equal, type JsonObject } from './objects.ts'
 import { printerFor } from './printers/index.ts'
 import { type Info, keyOf } from './resources.ts'
-import { history, kindName, targets, undo } from './rollout-history.ts'
+import { each, history, kindName, targets, undo } from './rollout-history.ts'
 import { Watch } from './watching.ts'
 
 const REVISION = 'deployment.kubernetes.io/revision'
@@ -23,15 +23,7 @@ const status: Command = {
   `),
   *run(k): Task<number> {
     if (k.flags.int('revision') < 0) throw new KubectlError(`revision must be a positive integer: ${k.flags.int('revision')}`)
-    const errors: unknown[] = []
-    for (const info of yield* targets(k)) {
-      try {
-        yield* followStatus(k, info)
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-    throwAll(errors)
+    yield* each(k, false, (info) => followStatus(k, info))
     return 0
   },
 }
@@ -40,6 +32,7 @@ function* followStatus(k: Kubectl, info: Info): Task {
   const viewer = { Deployment: deploymentStatus, DaemonSet: daemonSetStatus, StatefulSet: statefulSetStatus }[info.resource.kind]
   if (!viewer) throw new KubectlError(`no status viewer has been implemented for ${kindName(info)}`)
   const timeout = k.flags.duration('timeout')
+  if (timeout < 0) yield* k.err(`${k.logHead('E')} until.go:159] "Timeout for context shall not be negative"\n`)
   const deadline = timeout > 0 ? k.process.clock.now + timeout : Infinity
   const watch = new Watch(k, keyOf(info.resource), { namespace: info.namespace, fieldSelector: `metadata.name=${info.name}` })
   try {
@@ -104,8 +97,8 @@ const restart: Command = {
   use: 'restart RESOURCE',
   flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, PRINT_FLAGS, '--field-manager string=kubectl-rollout'),
   *run(k): Task<number> {
-    const errors: unknown[] = []
-    for (const info of yield* targets(k)) {
+    const { infos, errors } = yield* targets(k)
+    for (const info of infos) {
       const which = `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''} ${quote(info.name)}`
       if (at(info.object, 'spec', 'paused') === true) {
         errors.push(new KubectlError(`error: ${which} can't restart paused deployment (run rollout resume first)`))
@@ -140,8 +133,8 @@ function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Comma
     use: `${name} RESOURCE`,
     flags: flags(FILENAME_FLAGS, SELECTOR_FLAG, PRINT_FLAGS, '--field-manager string=kubectl-rollout'),
     *run(k): Task<number> {
-      const errors: unknown[] = []
-      for (const info of yield* targets(k)) {
+      const { infos, errors } = yield* targets(k)
+      for (const info of infos) {
         const which = `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''} ${quote(info.name)}`
         if (info.resource.kind !== 'Deployment') errors.push(new KubectlError(`error: ${which} ${paused ? 'pausing' : 'resuming'} is not supported`))
         else if ((at(info.object, 'spec', 'paused') === true) === paused) errors.push(new KubectlError(`error: ${which} is ${paused ? 'already paused' : 'not paused'}`))

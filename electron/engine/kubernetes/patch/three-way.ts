@@ -78,9 +78,12 @@ function diffObjects(patch: JsonObject, key: string, before: readonly Item[], wa
   const keyOf = (item: Item): Item => (isObject(item) ? (item[mergeKey] ?? null) : null)
   const find = (list: readonly Item[], wantedKey: Item): JsonObject | undefined => list.find((item) => keyOf(item) === wantedKey) as JsonObject | undefined
   const items: Item[] = []
+  const paired = new Set<Item>()
   for (const item of wanted) {
     const name = keyOf(item)
-    const old = find(live, name)
+    // a second one of the same key is new
+    const old = paired.has(name) ? undefined : find(live, name)
+    paired.add(name)
     if (!old) {
       items.push(item)
       continue
