@@ -95,4 +95,14 @@ describe.skipIf(!available)('the real ones agree', () => {
       'conntrack -L expect', 'conntrack -C expect', 'conntrack -L foo', 'conntrack -L -o foo', 'conntrack -E -e FOO', 'conntrack -L -D', 'conntrack -Z', 'conntrack --foo', 'conntrack -V', 'conntrack -D -p tcp --dport 81', 'conntrack -D -p icmp', 'conntrack -C', 'conntrack -F expect', 'conntrack -F', 'conntrack -L',
     ], flows)
   })
+
+  describe('on what it tells of, and how it is asked', () => {
+    const plain = at(5950)
+    same('p1', [
+      `curl -s --trace - ${plain}/plain`, `curl -s --trace-ascii - ${plain}/plain`, `curl -s --trace - -d a=b ${plain}/echo`, `curl -s --trace-ascii - -d a=b ${plain}/echo/${'long'.repeat(40)}`, `curl -s --trace % ${plain}/plain`, `curl -s --trace-ascii t -o /dev/null ${plain}/plain`, 'cat t', `curl -v -s --trace - --trace-ascii - ${plain}/plain`,
+      `curl -D - -so /dev/null ${plain}/plain`, `curl -s --url-query 'a=b c' --url-query +x=y --url-query foo ${plain}/echo?z`, `curl -s ${plain}/echo/../echo/./b`, `curl -s --path-as-is ${plain}/echo/../a/./b`, `curl -s --request-target /echo/x ${plain}/plain`, `curl -s --oauth2-bearer tok ${plain}/echo`, `curl -s -A '' -e 'http://a/;auto' ${plain}/echo`,
+      `curl --sil ${plain}/plain`, `curl --re ${plain}/plain`, `curl -s --no-silent --silent ${plain}/plain`, `curl -f --fail-with-body ${plain}/plain`, `curl -sS --interface 10.9.9.9 ${plain}/plain`, `curl -sv --interface 10.244.1.2 ${plain}/plain`, `curl -s -x http://10.244.2.2:9 --noproxy '*' ${plain}/plain`, `curl -sS -6 ${plain}/plain`, `curl -sS --http0.9 -m 0.3 -o /dev/null -w '%{http_code}' ${at(5910)}/`,
+      'curl --help', 'curl --help all', 'curl --help category', 'curl --help http', 'curl --help tls', 'curl --help proxy', 'curl --help nope',
+    ], spent)
+  })
 })

@@ -103,10 +103,16 @@ function* readData(process: Process, options: CurlOptions, warn: Warn): Task<Cur
     options.dataBytes = concatBytes(parts)
     options.data = decodeUtf8(options.dataBytes)
   }
+  for (const { text, encoded } of options.queryParts) {
+    const part = encoded ? yield* urlEncoded(text, read) : text
+    if (part === undefined) return unread(text.slice(text.indexOf('@') + 1), '--url-query')
+    options.query = options.query === undefined ? part : `${options.query}&${part}`
+  }
   if (!options.writeOut?.startsWith('@')) return undefined
   const name = options.writeOut.slice(1)
   options.writeOut = yield* read(name)
-  return options.writeOut === undefined ? unread(name, '-w') : undefined
+  if (options.writeOut === undefined) yield* warn(`Failed to open ${name}`)
+  return undefined
 }
 
 /** --data-urlencode: "TEXT", "=TEXT", "NAME=TEXT", "@FILE", "NAME@FILE"; blanks become "+". */

@@ -3,6 +3,7 @@ import { prepare, upload as readUpload, uploadUrl } from './body.ts'
 import { withConfigs } from './config-file.ts'
 import { CookieJar } from './cookies.ts'
 import { expandUrl } from './glob.ts'
+import { help } from './help.ts'
 import { proxyVariable } from '../proxy-variable.ts'
 import { Meter, PARALLEL_HEADER, parallelLine } from './meter.ts'
 import { parseCurl, type CurlOptions } from './options.ts'
@@ -19,21 +20,6 @@ Release-Date: 2023-02-20, security patched: 7.88.1-10+deb12u12
 Protocols: http https
 Features: alt-svc AsynchDNS HTTPS-proxy IPv6 SSL
 `
-const HELP = `Usage: curl [options...] <url>
- -d, --data <data>          HTTP POST data
- -f, --fail                 Fail fast with no output on HTTP errors
- -h, --help <category>      Get help for commands
- -k, --insecure             Allow insecure server connections
- -i, --include              Include protocol response headers in the output
- -o, --output <file>        Write to file instead of stdout
- -O, --remote-name          Write output to a file named as the remote file
- -s, --silent               Silent mode
- -u, --user <user:password> Server user and password
- -A, --user-agent <name>    Send User-Agent <name> to server
- -v, --verbose              Make the operation more talkative
- -V, --version              Show version number and quit
-`
-
 /** curl(1), 7.88.1, for http and https. */
 export function* curl(process: Process): Task<number> {
   const args = yield* withConfigs(process, process.argv.slice(1))
@@ -50,6 +36,19 @@ export function* curl(process: Process): Task<number> {
   }
   shared.pool.closeAll()
   return code
+}
+
+/** --trace, -D: a file that is begun anew at its first piece; "-" is stdout, "%" stderr. */
+function writerTo(process: Process, name: string): (text: string) => Task {
+  let begun = false
+  return function* (text) {
+    if (name === '-') return yield* process.print(text)
+    if (name === '%') return yield* process.printError(text)
+    const file = process.open(process.resolve(name), begun ? 'append' : 'write')
+    begun = true
+    yield* file.write(encodeUtf8(text))
+    file.release()
+  }
 }
 
 /** What all operations of a command line share. */
@@ -73,7 +72,7 @@ function operations(args: readonly string[]): string[][] {
 function* operation(process: Process, args: readonly string[], shared: Shared): Task<number> {
   const parsed = parseCurl(args)
   if ('show' in parsed) {
-    yield* process.print(parsed.show === 'help' ? HELP : VERSION)
+    yield* process.print(parsed.show === 'help' ? help(parsed.category) : VERSION)
     return 0
   }
   if ('notSimulated' in parsed) {
@@ -82,6 +81,7 @@ function* operation(process: Process, args: readonly string[], shared: Shared): 
   }
   if ('error' in parsed) {
     for (const warning of parsed.warnings ?? []) yield* process.printError(wrapped(process, 'Warning: ', warning))
+    for (const complaint of parsed.complaints ?? []) yield* process.printError(complaint)
     yield* process.printError(parsed.error)
     return parsed.code
   }
@@ -90,16 +90,17 @@ function* operation(process: Process, args: readonly string[], shared: Shared): 
   for (const warning of options.warnings) yield* process.printError(wrapped(process, 'Warning: ', warning))
   const ready = yield* prepare(process, options, warn)
   if ('code' in ready) return yield* refuse(process, ready)
-  const verbose = new Verbose(process, options.verbose)
-  const run: Run = { process, options, warn, pool: shared.pool, verbose, sent: ready.sent, cookies: yield* cookieJar(process, options, verbose) }
+  const verbose = new Verbose(process, options, options.trace && writerTo(process, options.trace.to))
+  const run: Run = { process, options, warn, pool: shared.pool, verbose, sent: ready.sent, cookies: yield* cookieJar(process, options, verbose), ...(options.dumpHeader === undefined ? {} : { dump: writerTo(process, options.dumpHeader) }) }
   return yield* options.parallel ? together(run) : inTurn(run)
 }
 
 function* inTurn(run: Run): Task<number> {
   let code = 0
-  for (const asked of spread(run.options)) {
+  const { options } = run
+  for (const asked of spread(options)) {
     code = yield* single(run, asked)
-    if (code === 69) break
+    if (code === 69 || (options.failEarly && code !== 0)) break
   }
   return code
 }
@@ -137,6 +138,14 @@ interface Asked { url: string; index: number; parts: readonly string[]; error?: 
 function* single(run: Run, { url, index, parts, error }: Asked): Task<number> {
   const { process, options } = run
   const proxy = proxyFor(process, options, url)
+  if (options.trace && /^https:/i.test(url)) {
+    yield* process.printError('podhop: not simulated: curl --trace of HTTPS (use -v)\n')
+    return 69
+  }
+  if (proxy === '-x') {
+    yield* process.printError('podhop: not simulated: curl -x (there is no proxy in the lab: name the server itself)\n')
+    return 69
+  }
   if (proxy !== undefined) {
     yield* process.printError(`podhop: not simulated: curl through the proxy of ${proxy} (unset ${proxy}, or use --noproxy '*')\n`)
     return 69
@@ -166,6 +175,8 @@ interface Run {
   /** Of -d and -F. */
   sent: Sent | undefined
   cookies: CookieJar | undefined
+  /** -D */
+  dump?: (text: string) => Task
   /** -Z: of all that run at once. */
   meters?: Meter[]
 }
@@ -195,6 +206,8 @@ function* spread(options: CurlOptions): Generator<Asked, void, void> {
 function proxyFor(process: Process, options: CurlOptions, text: string): string | undefined {
   const url = parseUrl(text)
   if ('error' in url) return undefined
+  if (options.proxy) return proxyVariable(process, url, ['-x'], options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY'), true)
+  if (options.proxy === '') return undefined
   const names = [...(url.scheme === 'http' ? ['http_proxy'] : ['https_proxy', 'HTTPS_PROXY']), 'all_proxy', 'ALL_PROXY']
   return proxyVariable(process, url, names, options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY'))
 }
@@ -254,14 +267,14 @@ function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined
   let refusesToExpect = false
   const written = (result: Result | undefined, error: CurlError | undefined): Task => (options.writeOut ? printWriteOut(process, options.writeOut, { result, error, url: text, effective: next, redirects, index, file: output.name, referer: options.referer }) : nothing())
   for (;;) {
-    const url = parseUrl(next)
+    const url = parseUrl(next, options.pathAsIs)
     if ('error' in url) return { code: yield* complain(process, options, { code: url.code, text: url.error }) }
     if (options.output[index] === null && output.name === '') {
       if (!options.silent) yield* process.printError('curl: Remote file name has no length!\n')
       return { code: yield* complain(process, options, { code: 23, text: 'Failed writing received data to disk/application' }) }
     }
     const result = emptyResult(url)
-    const done = yield* transfer({ process, options, url, sent, sink: output, meter, verbose, cookies, deadline, result, refusesToExpect }, pool)
+    const done = yield* transfer({ process, options, url, sent, sink: output, meter, verbose, cookies, deadline, result, refusesToExpect, ...(run.dump ? { dump: run.dump } : {}) }, pool)
     if (before) addTo(result, before)
     if ('text' in done) {
       if (done.code === 69) {
@@ -294,7 +307,7 @@ function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined
       if (!('error' in to) && to.port !== url.port) yield* verbose.note(`Clear auth, redirects to port from ${url.port} to ${to.port}`)
       yield* verbose.note(`Issue another request to this URL: '${next}'`)
       // what came to it by POST is asked for anew: after 303 always, after 301 and 302 by custom
-      if (sent && (result.status === 303 || (!sent.put && (result.status === 301 || result.status === 302)))) {
+      if (sent && !options.keepPost.has(result.status) && (result.status === 303 || (!sent.put && (result.status === 301 || result.status === 302)))) {
         yield* verbose.note(result.status === 303 ? 'Switch to GET' : 'Switch from POST to GET')
         sent = undefined
       }

@@ -1,4 +1,6 @@
+import { KNOWN } from './help.ts'
 import { bytes } from './numbers.ts'
+import type { TraceKind } from './trace.ts'
 
 /** curl's command line, as far as it matters for networking (curl(1), 7.88.1). */
 export interface CurlOptions {
@@ -51,6 +53,8 @@ export interface CurlOptions {
   expectTimeout: number
   /** What curl warns of before it starts. */
   warnings: string[]
+  /** What it says of them that is no warning. */
+  complaints: string[]
   /** --compressed */
   compressed: boolean
   /** -g: brackets and braces are letters. */
@@ -98,6 +102,29 @@ export interface CurlOptions {
   http2: boolean
   /** In clear text, too, and without asking. */
   http2Prior: boolean
+  /** --trace, --trace-ascii: a file, "-" for stdout, "%" for stderr. */
+  trace: { kind: TraceKind; to: string } | undefined
+  traceTime: boolean
+  /** -D */
+  dumpHeader: string | undefined
+  /** --request-target */
+  requestTarget: string | undefined
+  pathAsIs: boolean
+  /** --url-query */
+  queryParts: CurlOptions['dataParts']
+  query: string | undefined
+  bearer: string | undefined
+  /** -x */
+  proxy: string | undefined
+  /** --raw: what is coded for the transfer stays so. */
+  raw: boolean
+  http09: boolean
+  /** Statuses after which a POST stays one. */
+  keepPost: Set<number>
+  /** --location-trusted */
+  trusted: boolean
+  outputDir: string | undefined
+  failEarly: boolean
 }
 
 export interface FormField { text: string; literal: boolean }
@@ -179,9 +206,8 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['i', 'include', false, (o) => void (o.include = true)],
   ['s', 'silent', false, (o) => void (o.silent = true)],
   ['S', 'show-error', false, (o) => void (o.showError = true)],
-  ['v', 'verbose', false, (o) => void (o.verbose = true)],
-  ['f', 'fail', false, (o) => void (o.fail = true)],
-  ['', 'fail-with-body', false, (o) => void (o.failWithBody = true)],
+  ['f', 'fail', false, (o) => either(o, 'fail', 'failWithBody')],
+  ['', 'fail-with-body', false, (o) => either(o, 'failWithBody', 'fail')],
   ['L', 'location', false, (o) => void (o.location = true)],
   ['', 'max-redirs', true, (o, v) => {
     if (!/^-?\d+$/.test(v)) return NUMERICAL
@@ -227,24 +253,63 @@ const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'no-progress-meter', false, (o) => void (o.silent = o.showError = o.noMeter = true)],
   ['', 'noproxy', true, (o, v) => void (o.noProxy = v)],
   ['q', 'disable', false, () => undefined],
+  ['v', 'verbose', false, (o) => void Object.assign(o, { verbose: true, trace: undefined })],
+  ['', 'trace', true, (o, v) => void Object.assign(o, { trace: { kind: 'bytes', to: v }, verbose: false })],
+  ['', 'trace-ascii', true, (o, v) => void Object.assign(o, { trace: { kind: 'ascii', to: v }, verbose: false })],
+  ['', 'trace-time', false, (o) => void (o.traceTime = true)],
+  ['D', 'dump-header', true, (o, v) => void (o.dumpHeader = v)],
+  ['', 'request-target', true, (o, v) => void (o.requestTarget = v)],
+  ['', 'path-as-is', false, (o) => void (o.pathAsIs = true)],
+  ['', 'url-query', true, (o, v) => void o.queryParts.push(v.startsWith('+') ? { text: v.slice(1), literal: true } : { text: v, literal: false, encoded: true })],
+  ['', 'oauth2-bearer', true, (o, v) => void (o.bearer = v)],
+  ['x', 'proxy', true, (o, v) => void (o.proxy = v)],
+  ['', 'raw', false, (o) => void (o.raw = true)],
+  ['', 'http0.9', false, (o) => void (o.http09 = true)],
+  ['', 'post301', false, (o) => void o.keepPost.add(301)],
+  ['', 'post302', false, (o) => void o.keepPost.add(302)],
+  ['', 'post303', false, (o) => void o.keepPost.add(303)],
+  ['', 'location-trusted', false, (o) => void (o.location = o.trusted = true)],
+  ['', 'output-dir', true, (o, v) => void (o.outputDir = v)],
+  ['', 'fail-early', false, (o) => void (o.failEarly = true)],
+  ['', 'basic', false, () => undefined],
+  // of these nothing is to be seen here: no packet waits for company, no connection lies idle for hours, no terminal is bold
+  ['', 'tcp-nodelay', false, () => undefined],
+  ['', 'no-keepalive', false, () => undefined],
+  ['', 'keepalive-time', true, (_, v) => (count(v) === undefined ? NUMERICAL : undefined)],
+  ['', 'styled-output', false, () => undefined],
+  ['', 'no-sessionid', false, () => undefined],
+  ['', 'suppress-connect-headers', false, () => undefined],
 ]
+
+/** Names of options that "--no-" turns off again, and what they had turned on. */
+const NEGATABLE: ReadonlyMap<string, keyof CurlOptions> = new Map([
+  ['silent', 'silent'], ['include', 'include'], ['location', 'location'], ['verbose', 'verbose'], ['fail', 'fail'], ['fail-with-body', 'failWithBody'], ['insecure', 'insecure'], ['compressed', 'compressed'],
+  ['show-error', 'showError'], ['globoff', 'noGlob'], ['get', 'dataInUrl'], ['parallel', 'parallel'], ['create-dirs', 'createDirs'], ['remote-header-name', 'nameByHeader'], ['remove-on-error', 'removeOnError'],
+  ['retry-all-errors', 'retryAllErrors'], ['retry-connrefused', 'retryRefused'], ['head', 'head'], ['raw', 'raw'], ['path-as-is', 'pathAsIs'], ['http0.9', 'http09'], ['trace-time', 'traceTime'], ['fail-early', 'failEarly'],
+])
+
+function either(o: CurlOptions, chosen: 'fail' | 'failWithBody', other: 'fail' | 'failWithBody'): string | undefined {
+  o[chosen] = true
+  if (!o[other]) return undefined
+  o.complaints.push('curl: You must select either --fail or --fail-with-body, not both.\n')
+  return 'is badly used here'
+}
 
 /** Options of the real curl that Podhop's does not have. */
 const NOT_SIMULATED: readonly [string, string, string][] = [
-  ['x', 'proxy', 'there is no proxy in the lab: name the server itself'],
   ['', 'libcurl', '-v'],
-  ['', 'trace-ascii', '-v'],
   ['E', 'cert', 'a server that asks for none'],
   ['', 'key', 'a server that asks for no client certificate'],
   ['', 'capath', '--cacert'],
   ['', 'tls-max', 'TLS 1.3'],
   ['', 'ciphers', 'those of TLS 1.3'],
   ['', 'pinnedpubkey', '--cacert'],
-  ['', 'trace', '-v'],
   ['', 'unix-socket', 'a TCP port'],
+  ['M', 'manual', '--help all'],
+  ['', 'stderr', '2>FILE'],
 ]
 
-export type Parsed = { options: CurlOptions } | { error: string; code: number; warnings?: string[] } | { show: 'help' | 'version' } | { notSimulated: string }
+export type Parsed = { options: CurlOptions } | { error: string; code: number; warnings?: string[]; complaints?: string[] } | { show: 'help' | 'version'; category?: string | undefined } | { notSimulated: string }
 
 const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n"
 
@@ -253,7 +318,7 @@ export function parseCurl(args: readonly string[]): Parsed {
     urls: [], method: undefined, head: false, parallel: false, parallelMax: 50, noMeter: false, continueAt: undefined, resumeFrom: 0, protocols: new Set(['http', 'https']), headers: [], data: undefined, dataBytes: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
     writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, connectTo: [], http11: false, http2: false, http2Prior: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
-    expectTimeout: 1000, warnings: [], retryDelay: 0, retryMaxTime: 0, retryAllErrors: false, retryRefused: false, compressed: false, noGlob: false, noProxy: undefined,
+    expectTimeout: 1000, warnings: [], complaints: [], trace: undefined, traceTime: false, dumpHeader: undefined, requestTarget: undefined, pathAsIs: false, queryParts: [], query: undefined, bearer: undefined, proxy: undefined, raw: false, http09: false, keepPost: new Set(), trusted: false, outputDir: undefined, failEarly: false, retryDelay: 0, retryMaxTime: 0, retryAllErrors: false, retryRefused: false, compressed: false, noGlob: false, noProxy: undefined,
   }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
@@ -270,13 +335,22 @@ export function parseCurl(args: readonly string[]): Parsed {
       const name = names[k]!
       const long = arg.startsWith('--')
       const shown = long ? `--${name}` : `-${name}`
-      if (name === (long ? 'help' : 'h')) return { show: 'help' }
-      if (name === (long ? 'version' : 'V')) return { show: 'version' }
-      const found = OPTIONS.find(([short, full]) => (long ? full === name : short === name && short !== ''))
+      const which = long ? complete(name) : name
+      if (which === undefined) return { error: `curl: option --${name}: is ambiguous\n${TRY}`, code: 2 }
+      if (which === (long ? 'help' : 'h')) return { show: 'help', category: args[i + 1] }
+      if (which === (long ? 'version' : 'V')) return { show: 'version' }
+      const found = OPTIONS.find(([short, full]) => (long ? full === which : short === which && short !== ''))
       if (!found) {
-        if (name === 'http3' && long) return { error: `curl: option --http3: the installed libcurl version doesn't support this\n${TRY}`, code: 2 }
-        const missing = NOT_SIMULATED.find(([short, full]) => (long ? full === name : short === name && short !== ''))
-        if (missing) return { notSimulated: `curl ${shown} (use ${missing[2]})` }
+        const off = long && which.startsWith('no-') ? NEGATABLE.get(which.slice(3)) : undefined
+        if (off !== undefined) {
+          Object.assign(options, { [off]: false })
+          continue
+        }
+        if (which === 'http3' && long) return { error: `curl: option --http3: the installed libcurl version doesn't support this\n${TRY}`, code: 2 }
+        const missing = NOT_SIMULATED.find(([short, full]) => (long ? full === which : short === which && short !== ''))
+        if (missing) return { notSimulated: `curl ${long ? `--${which}` : shown} (use ${missing[2]})` }
+        const known = KNOWN.find((o) => (long ? o.long === which.replace(/^no-(?!alpn|npn)/, '') || o.long === which : o.short === which))
+        if (known) return { notSimulated: `curl ${long ? `--${which}` : shown} (use curl without it)` }
         return { error: `curl: option ${arg}: is unknown\n${TRY}`, code: 2 }
       }
       const [, , takesValue, set] = found
@@ -289,13 +363,20 @@ export function parseCurl(args: readonly string[]): Parsed {
         value = given
       }
       const refusal = set(options, value)
-      if (refusal) return { error: `curl: option ${shown}: ${refusal}\n${TRY}`, code: 2, warnings: options.warnings }
+      if (refusal) return { error: `curl: option ${shown}: ${refusal}\n${TRY}`, code: 2, warnings: options.warnings, complaints: options.complaints }
     }
   }
   if (args.length === 0) return { error: TRY, code: 2 }
   if (options.urls.length === 0) return { error: `curl: no URL specified!\n${TRY}`, code: 2 }
   if (options.include && options.nameByHeader) return { error: `curl: showing headers and --remote-header-name cannot be combined\n${TRY}`, code: 2 }
   return { options }
+}
+
+/** A long option may be cut short where only one begins so; undefined: several do. */
+function complete(name: string): string | undefined {
+  if (KNOWN.some((o) => o.long === name) || OPTIONS.some(([, full]) => full === name) || name.startsWith('no-')) return name
+  const [first, ...others] = KNOWN.filter((o) => o.long.startsWith(name))
+  return others.length > 0 ? undefined : (first?.long ?? name)
 }
 
 /** --proto: "=https", "-all,http", "+https": who is added, taken away, or alone. */

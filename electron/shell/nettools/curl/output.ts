@@ -31,7 +31,8 @@ export class Output implements Sink {
     this.#process = process
     this.#options = options
     this.#warn = warn
-    this.#name = output === '-' ? undefined : output === null ? remoteName(url) : output
+    const name = output === '-' ? undefined : output === null ? remoteName(url) : output
+    this.#name = name === undefined || name === '' || options.outputDir === undefined || name === '/dev/null' ? name : `${options.outputDir.replace(/\/$/, '')}/${name}`
     this.#byHeader = output === null && options.nameByHeader
   }
 

@@ -40,6 +40,11 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
   let ignored = false
   let again = false
   let close = false
+  // HTTP/0.9: a body and nothing else
+  let bare = false
+  // of an answer in chunks: what came, as it came
+  let coded: Uint8Array | undefined
+  let before: Uint8Array = new Uint8Array(0)
   const consentBy = clock.now + options.expectTimeout
   const started = clock.now
 
@@ -49,10 +54,19 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     try {
       if (data === null) {
         if (!head) return { code: 52, text: 'Empty reply from server' }
-        if (!parser.end()) return { code: 18, text: cutOff(head, result.sizeDownload) }
+        if (!bare && !parser.end()) return { code: 18, text: cutOff(head, result.sizeDownload) }
         whole = true
       } else if (data instanceof Uint8Array) {
-        parser.push(data)
+        if (!head && before.length === 0 && !http2 && !startsAsHttp(data)) {
+          if (!options.http09) return { code: 1, text: 'Received HTTP/0.9 when not allowed' }
+          bare = true
+          head = { kind: 'response', version: '0.9', status: 0, reason: '', headers: [] }
+          result.timeStartTransfer = clock.now - start
+        }
+        if (coded === undefined && !head) before = joined(before, data)
+        if (bare) chunks.push(data)
+        else parser.push(data)
+        if (head && !http2 && isChunked(head)) coded = coded === undefined ? bodyOf(before) : data
         const broken = head && whole ? undefined : http2?.problem
         if (broken) return broken
       }
@@ -71,6 +85,15 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     for (const next of heads.splice(0)) {
       const refusal = yield* told(next)
       if (refusal) return refusal
+    }
+    if (coded?.length && !ignored) {
+      verbose.data(false, coded.length, coded)
+      yield* verbose.flush()
+      if (options.raw) {
+        chunks.length = 0
+        chunks.push(coded)
+      }
+      coded = new Uint8Array(0)
     }
     for (const chunk of chunks.splice(0)) {
       if (result.sizeDownload === 0 && !ignored) {
@@ -108,7 +131,9 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     const first = `HTTP/${h.version} ${h.status}${h.reason || http2 ? ` ${h.reason}` : ''}`
     const lines = [first, ...h.headers.map(([n, v]) => `${n}: ${v}`), '']
     result.sizeHeader += lines.reduce((n, l) => n + l.length + 2, 0)
-    const shown = options.include || options.head ? lines.map((l) => `${l}\r\n`).join('') : undefined
+    const whole = lines.map((l) => `${l}\r\n`).join('')
+    if (asked.dump) yield* asked.dump(whole)
+    const shown = options.include || options.head ? whole : undefined
     if (isInterim(h)) {
       yield* verbose.lines(lines.slice(0, -1).map((l) => `< ${l}\n`).join(''))
       permitted ||= h.status === 100
@@ -154,7 +179,7 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
   }
 
   function* taken(chunk: Uint8Array): Task<CurlError | undefined> {
-    verbose.data(false, chunk.length)
+    if (coded === undefined) verbose.data(false, chunk.length, chunk)
     if (ignored) verbose.add('Ignoring the response-body')
     yield* verbose.flush()
     if (ignored) return undefined
@@ -177,6 +202,25 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     }
     return undefined
   }
+}
+
+/** As far as there is something to see. */
+const startsAsHttp = (bytes: Uint8Array): boolean => [...'HTTP/'].every((c, i) => i >= bytes.length || bytes[i] === c.charCodeAt(0))
+
+const isChunked = (head: ResponseHead): boolean => /\bchunked\s*$/i.test(headerOf(head.headers, 'transfer-encoding') ?? '')
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b
+  const out = new Uint8Array(a.length + b.length)
+  out.set(a)
+  out.set(b, a.length)
+  return out
+}
+
+/** What stands behind the head. */
+function bodyOf(bytes: Uint8Array): Uint8Array {
+  for (let i = 0; i + 3 < bytes.length; i++) if (bytes[i] === 13 && bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return bytes.subarray(i + 4)
+  return new Uint8Array(0)
 }
 
 function cutOff(head: ResponseHead, received: number): string {

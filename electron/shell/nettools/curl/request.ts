@@ -22,17 +22,19 @@ export interface Request { method: string; target: string; headers: Headers; bod
 /** `cookies`: those of the cookie engine. `mayExpect`: false once a server has refused with 417. */
 export function requestOf(options: CurlOptions, url: CurlUrl, sent: Sent | undefined, cookies: string | undefined, mayExpect: boolean): Request {
   const method = options.method ?? (options.head ? 'HEAD' : sent?.put ? 'PUT' : sent ? 'POST' : 'GET')
-  const target = options.data !== undefined && options.dataInUrl ? `${url.target}${url.target.includes('?') ? '&' : '?'}${options.data}` : url.target
+  const asked = options.data !== undefined && options.dataInUrl ? `${url.target}${url.target.includes('?') ? '&' : '?'}${options.data}` : url.target
+  const target = options.requestTarget ?? (options.query === undefined ? asked : `${asked}${asked.includes('?') ? '&' : '?'}${options.query}`)
   const host = url.host.includes(':') ? `[${url.host}]` : url.host
   const cookie = [...(cookies === undefined ? [] : [cookies]), ...(options.cookies.length === 0 ? [] : [options.cookies.join(';')])].join('; ')
   const defaults: Headers = [
     ['Host', url.port === (url.scheme === 'https' ? 443 : 80) ? host : `${host}:${url.port}`],
     ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
     ...(options.range === undefined || (sent && !sent.put) ? [] : [['Range', `bytes=${options.range}`] as [string, string]]),
-    ['User-Agent', options.userAgent],
+    ...(options.bearer === undefined ? [] : [['Authorization', `Bearer ${options.bearer}`] as [string, string]]),
+    ...(options.userAgent === '' ? [] : [['User-Agent', options.userAgent] as [string, string]]),
     ['Accept', '*/*'],
     ...(options.compressed ? [['Accept-Encoding', 'deflate, gzip, br, zstd'] as [string, string]] : []),
-    ...(options.referer === undefined ? [] : [['Referer', options.referer] as [string, string]]),
+    ...(!options.referer?.replace(/;auto$/, '') ? [] : [['Referer', options.referer.replace(/;auto$/, '')] as [string, string]]),
     ...(sent?.chunked ? [['Transfer-Encoding', 'chunked'] as [string, string]] : []),
     ...(options.http2 && url.scheme === 'http' ? ([['Connection', 'Upgrade, HTTP2-Settings'], ['Upgrade', 'h2c'], ['HTTP2-Settings', 'AAMAAABkAAQCAAAAAAIAAAAA']] as [string, string][]) : []),
     ...(cookie === '' ? [] : [['Cookie', cookie] as [string, string]]),

@@ -84,6 +84,8 @@ export interface Asked {
   /** Since when, and until when (virtual ms) all of it has to be done. */
   deadline: number
   result: Result
+  /** -D: lines of heads. */
+  dump?: (text: string) => Task
   /** A server said 417. */
   refusesToExpect?: boolean
 }
@@ -115,6 +117,11 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
   if (known) yield* note(`Hostname ${to.host} was found in DNS cache`)
   yield* meter.begin()
   const addresses = known ?? (yield* lookUp(process, options, to, note))
+  if (!addresses && canonicalIp(to.host) !== undefined) {
+    const text = "Couldn't connect to server"
+    yield* note(`Closing connection ${number}`)
+    return { code: 7, text }
+  }
   if (!addresses) {
     const text = `Could not resolve host: ${to.host}`
     yield* note(text)
@@ -134,6 +141,15 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
     // Happy eyeballs: who does not answer at once has a rival of the other family.
     const timeout = Math.min(patience - (clock.now - start), other ? HAPPY_EYEBALLS : Infinity)
     const source = options.interface === undefined ? undefined : sourceOf(process, options.interface, address)
+    if (source !== undefined && source !== null && isValidIp(options.interface!.replace(/^host!/, ''))) {
+      yield* note(`Name '${source}' family ${source.includes(':') ? 10 : 2} resolved to '${source}' family ${source.includes(':') ? 10 : 2}`)
+      if (!process.network.isLocal(source)) {
+        const text = 'bind failed with errno 99: Cannot assign requested address'
+        yield* note(text)
+        return { code: 45, text }
+      }
+      yield* note('Local port: 0')
+    }
     if (source === null) {
       const text = `Couldn't bind to '${options.interface}'`
       yield* note(text)
@@ -187,7 +203,7 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
     const length = body?.length ?? 0
     const uploaded = (): void => {
       meter.uploadTotal = meter.sent = length
-      if (length > 0) verbose.data(true, request.first ?? length)
+      if (length > 0) verbose.data(true, request.first ?? length, body?.subarray(0, request.first ?? length))
       // a body by itself, not in one piece with the head
       if (length > 0 && request.first !== undefined) verbose.add('We are completely uploaded and fine')
       result.sizeUpload = length

@@ -8,7 +8,7 @@ export interface CurlUrl {
 }
 
 /** RFC 3986 as curl reads it: the scheme may be left out. */
-export function parseUrl(text: string): CurlUrl | { error: string; code: number } {
+export function parseUrl(text: string, asIs = false): CurlUrl | { error: string; code: number } {
   const bad = { error: 'URL using bad/illegal format or missing URL', code: 3 }
   if (/[\s\x00-\x1f]/.test(text)) return bad
   const match = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:([^@/?#]*)@)?(\[[0-9a-f:.%]+\]|[^:/?#]*)(?::([^/?#]*))?([^#]*)/i.exec(text)
@@ -18,13 +18,30 @@ export function parseUrl(text: string): CurlUrl | { error: string; code: number 
   const portText = match[4]
   if (portText !== undefined && portText !== '' && (!/^\d+$/.test(portText) || Number(portText) > 65535)) return bad
   const rest = match[5] ?? ''
+  const whole = rest === '' ? '/' : rest.startsWith('/') ? rest : `/${rest}`
   return {
     scheme,
     host: match[3].replace(/^\[|\]$/g, ''),
     port: portText ? Number(portText) : scheme === 'https' ? 443 : 80,
-    target: rest === '' ? '/' : rest.startsWith('/') ? rest : `/${rest}`,
+    target: asIs ? whole : withoutDots(whole),
     user: match[2],
   }
+}
+
+/** RFC 3986 5.2.4; the query stays as it is. */
+function withoutDots(target: string): string {
+  const at = target.indexOf('?')
+  const [path, query] = at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at)]
+  if (!/\/\.{1,2}(\/|$)/.test(path)) return target
+  const out: string[] = []
+  const parts = path.slice(1).split('/')
+  for (const [i, part] of parts.entries()) {
+    const last = i === parts.length - 1
+    if (part === '..') out.pop()
+    else if (part !== '.') out.push(part)
+    if (last && (part === '.' || part === '..')) out.push('')
+  }
+  return `/${out.join('/')}${query}`
 }
 
 /** A Location header against the URL it came from. */

@@ -65,7 +65,7 @@ export function* ask(session: Session, fetch: Fetch, count: number): Task<Ended>
     if (options.serverResponse) yield* session.say('\n')
     else yield* session.say(`${head.status} ${head.reason}\n`)
     if (options.serverResponse) yield* session.always(`  ${firstLine(head)}\n${head.headers.map(([n, v]) => `  ${n}: ${v}\n`).join('')}`)
-    if (options.cookies) for (const [name, value] of head.headers) if (name.toLowerCase() === 'set-cookie') session.cookies.receive(value, { ...url, target: targetOf(url), user: undefined }, Math.floor(process.clock.wall() / 1000), new Verbose(process, false))
+    if (options.cookies) for (const [name, value] of head.headers) if (name.toLowerCase() === 'set-cookie') session.cookies.receive(value, { ...url, target: targetOf(url), user: undefined }, Math.floor(process.clock.wall() / 1000), Verbose.silent(process))
     const keep = options.keepAlive && !options.ignoreLength && headerOf(head.headers, 'connection')?.toLowerCase() !== 'close'
     const finish = (): void => {
       if (keep && !stream.isOver) session.kept = { stream, host: url.host, port: url.port, tls: url.scheme === 'https' }
