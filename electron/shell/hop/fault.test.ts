@@ -145,6 +145,9 @@ describe('hop fault', () => {
     const { sh } = small()
     sh('hop fault apply apiserver-down')
     expect(sh('kubectl get pods')).toBe('The connection to the server 172.18.0.2:6443 was refused - did you specify the right host or port?\n')
+    // what it knows of a server it knows for six hours: then it asks for the kinds, too
+    expect(sh('kubectl --cache-dir /tmp/none get pods 2>&1 | grep -c "memcache.go:265"')).toBe('5\n')
+    expect(sh('kubectl api-resources 2>&1 | grep -c "memcache.go:265"; ls .kube/cache/discovery/172.18.0.2_6443')).toBe('1\nservergroups.json\n')
     expect(sh(TRACE)).toBe('delivered -\n')
     sh('sleep 300; hop fault clear apiserver-down; sleep 40')
     expect(sh('kubectl get nodes --no-headers | grep -c " Ready "')).toBe('3\n')

@@ -5,6 +5,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { reconcile } from './auth-reconcile.ts'
 import type { Command, Kubectl } from './command.ts'
 import { ExitError, KubectlError } from './errors.ts'
+import { knowsKinds } from './discovery-cache.ts'
 import { askedInVain, isNoServer } from './no-server.ts'
 import { flags, PRINT_FLAGS } from './flags.ts'
 import { at, byBytes, list, map, text } from './objects.ts'
@@ -95,7 +96,7 @@ function* findResource(k: Kubectl, word: string): Task<Named | undefined> {
   } catch (error) {
     // that is said when the question itself finds nobody
     if (!isNoServer(error)) throw error
-    yield* k.err(askedInVain(k, error).repeat(2))
+    if (!knowsKinds(k)) yield* k.err(askedInVain(k, error).repeat(2))
   }
   const [name, ...group] = word.toLowerCase().split('.')
   if (!SUBJECTS.includes(word.toLowerCase())) {

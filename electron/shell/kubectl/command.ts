@@ -55,6 +55,8 @@ export class Kubectl {
   readonly #heard: ({ warning: string } | { line: string })[] = []
   /** Whoever has no credentials has been asked for a name and a password. */
   askedForPassword = false
+  /** For what kinds there are, though a cache says. */
+  asksAgain = false
   /** Where the server's URL led, when that is not the cluster's own. */
   dialled: Dialled | undefined
   readonly #everHeard = new Set<string>()
@@ -97,6 +99,11 @@ export class Kubectl {
     const client = asManager(hearing(identified(connect(this.cluster, config, this.dialled), config, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })
     return (this.#client = logging(this, client, serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
+  }
+
+  /** Whether there was something to ask the server. */
+  get hasClient(): boolean {
+    return this.#client !== undefined
   }
 
   /** The namespace to work in, and whether the command line says so. */

@@ -124,7 +124,8 @@ function* validate(k: Kubectl, options: Options, names: readonly string[]): Task
   if (f.bool('tty') && !f.bool('stdin')) fail('-i/--stdin is required for containers with -t/--tty=true')
   void k.clientConfig
   if (custom && (custom['name'] || list(custom['command']).length > 0 || custom['image'] || custom['lifecycle'] || list(custom['volumeDevices']).length > 0)) fail('name, command, image, lifecycle and volume devices are not modifiable via custom profile')
-  if (f.string('profile') === 'legacy') yield* k.err('--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".\n')
+  // not again when it begins anew, with the server found
+  if (f.string('profile') === 'legacy' && !k.dialled) yield* k.err('--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".\n')
 }
 
 function* visit(k: Kubectl, options: Options, info: Info): Task<{ pod: Pod; container: string }> {

@@ -5,7 +5,7 @@ import { byName } from '../../engine/own.ts'
 /** How Go's net package names what connect(2) answers. */
 const WORDS: Readonly<Record<string, string>> = byName({ EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ECONNRESET: 'connection reset by peer', ECONNREFUSED: 'connection refused', ETIMEDOUT: 'connection timed out' })
 /** client-go's transport gives a connection half a minute. */
-const DIAL_TIMEOUT = 30_000
+export const DIAL_TIMEOUT = 30_000
 
 /** A server's URL in its parts; undefined when it is none. */
 export function serverParts(url: string): { scheme: string; host: string; port: number; authority: string } | undefined {

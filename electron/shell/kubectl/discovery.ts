@@ -85,6 +85,8 @@ export const apiResources: Command = {
     let all: readonly ApiResource[] = []
     let failure: unknown
     try {
+      // they are asked for, whatever is known
+      k.client.serverVersion()
       all = k.client.resources()
     } catch (error) {
       if (!isNoServer(error)) throw error
@@ -116,10 +118,11 @@ export const apiResources: Command = {
 
 function served(k: Kubectl): readonly ApiResource[] {
   try {
+    k.client.serverVersion()
     return k.client.resources()
   } catch (error) {
     if (!isNoServer(error)) throw error
-    throw new KubectlError(`couldn't get available api versions from server: ${unanswered(error, 'Get', '/api?timeout=32s')}`)
+    throw Object.assign(new KubectlError(`couldn't get available api versions from server: ${unanswered(error, 'Get', '/api?timeout=32s')}`), { cause: error })
   }
 }
 

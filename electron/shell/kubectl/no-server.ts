@@ -1,6 +1,9 @@
 import { ConnectionError } from '../../engine/kubernetes/client.ts'
 import { byName } from '../../engine/own.ts'
+import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
+import { DIAL_TIMEOUT } from './dial-server.ts'
+import { knowsKinds } from './discovery-cache.ts'
 import { AggregateError, KubectlError, messageOf, UnreachableError } from './errors.ts'
 import { groupVersion, type JsonObject, text } from './objects.ts'
 
@@ -10,6 +13,10 @@ const ASKED: Record<string, number> = byName(Object.fromEntries([
   ...['logs', 'exec', 'attach', 'port-forward', 'cordon', 'uncordon', 'drain', 'set', 'debug', 'certificate', 'create job'].map((verb) => [verb, 4]),
   ['explain', 2], ['taint', 2], ['run', 1], ['api-resources', 1], ['api-versions', 1], ['diff', 1], ['create role', 2], ['create clusterrole', 2],
 ]))
+
+/** These ask whatever is known already. */
+const ALWAYS_ASK = new Set(['api-resources', 'api-versions'])
+const NO_ROUTE = 3_000
 
 /** Where kubectl looks for a server when nothing names one. */
 export const NOWHERE = 'http://localhost:8080'
@@ -37,20 +44,39 @@ export function notCreated(k: Kubectl, error: unknown, what: string, object: Jso
 function refusals(k: Kubectl, error: unknown): unknown[] {
   if (error instanceof AggregateError) return error.errors.flatMap((e) => refusals(k, e))
   if (isNoServer(error)) return [error]
+  if (error instanceof KubectlError && isNoServer(error.cause)) return [error.cause]
   return error instanceof KubectlError && k.unreachable && error.message.includes(k.unreachable.message) ? [k.unreachable] : []
 }
 
-/** What is on stderr before the error where nobody answers. */
-export function discoveryLog(k: Kubectl, error: unknown): string {
-  const found = refusals(k, error)
-  const count = found.length
-  if (count === 0) return ''
+/** How long a try takes that ends so, in virtual ms: client-go's dialer gives up, or the kernel has asked three times who has the address. */
+function tryTime(k: Kubectl, error: unknown): number {
+  const message = messageOf(error)
+  if (/no route to host$/.test(message)) return Math.min(NO_ROUTE, k.requestTimeout)
+  return /i\/o timeout$|Client\.Timeout exceeded/.test(message) ? Math.min(DIAL_TIMEOUT, k.requestTimeout) : 0
+}
+
+/** What is on stderr before the error where nobody answers: a line a try, each after its time. */
+export function* tellDiscovery(k: Kubectl, error: unknown): Task {
+  const [found] = refusals(k, error)
+  if (found === undefined) return
+  const pause = tryTime(k, found)
+  // a server elsewhere has been tried once
+  let tried = k.unreachable ? 1 : 0
+  for (let left = Math.max(1, triesOf(k, error)), told = triesOf(k, error); left > 0; left--, told--) {
+    if (pause > 0 && tried-- <= 0) yield* k.process.sleep(pause)
+    if (told > 0) yield* k.err(askedInVain(k, found))
+  }
+}
+
+function triesOf(k: Kubectl, error: unknown): number {
+  const count = refusals(k, error).length
   const named = k.flags.has('filename') && k.flags.list('filename').length > 0
   const raw = k.flags.has('raw') && k.flags.string('raw') !== ''
   const [, verb, subverb] = k.path.split(' ')
   const asked = verb === 'create' && !isNoServer(error) ? 0 : (ASKED[`${verb} ${subverb}`] ?? ASKED[verb ?? ''] ?? 0)
-  const times = raw ? 0 : named && verb !== 'diff' ? (/unable to recognize/.test(messageOf(error)) ? count : 0) : asked
-  return askedInVain(k, found[0]).repeat(times)
+  const warm = knowsKinds(k) && !ALWAYS_ASK.has(verb ?? '')
+  if (warm && !named && !raw) return k.asksAgain ? 3 : 0
+  return raw ? 0 : named && verb !== 'diff' ? (/unable to recognize/.test(messageOf(error)) ? count : 0) : asked
 }
 
 /** The line that discovery logs each time it finds nobody. */

@@ -4,11 +4,12 @@ import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { completionText } from './completion.ts'
 import { NotDialled, tryServer } from './client-config.ts'
-import { ExitError, KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
+import { rememberKinds } from './discovery-cache.ts'
+import { AggregateError, ExitError, KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
 import { askForPassword, NoCredentials } from './identity.ts'
 import { helpOf, optionsHelp, rootHelp } from './help.ts'
-import { discoveryLog } from './no-server.ts'
+import { isNoServer, tellDiscovery } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
 import { refusalLine } from './request-log.ts'
 
@@ -107,10 +108,13 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   } catch (error) {
     yield* k.tellWarnings()
     if (error instanceof PrintError) yield* k.out(error.stdout)
-    yield* k.err(discoveryLog(k, error) + refusalLine(k, error))
+    yield* tellDiscovery(k, error)
+    yield* k.err(refusalLine(k, error))
+    if (!isNoServer(error)) rememberKinds(k)
     throw error
   }
   yield* k.tellWarnings()
+  rememberKinds(k)
   if (code === 0 && k.warnings > 0) {
     yield* k.err(`error: ${k.warnings} warning${k.warnings > 1 ? 's' : ''} received\n`)
     return 1
@@ -123,8 +127,9 @@ function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnT
   try {
     return yield* run(k)
   } catch (error) {
-    if (error instanceof NotDialled && !k.dialled) {
-      k.dialled = yield* tryServer(k.process, k.cluster, error.url, k.requestTimeout)
+    const undialled = error instanceof AggregateError ? error.errors.find((e) => e instanceof NotDialled) : error
+    if (undialled instanceof NotDialled && !k.dialled) {
+      k.dialled = yield* tryServer(k.process, k.cluster, undialled.url, k.requestTimeout)
       return yield* withCredentials(k, run)
     }
     if (!(error instanceof NoCredentials) || k.askedForPassword) throw error

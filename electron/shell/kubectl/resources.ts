@@ -89,6 +89,9 @@ export function resourceFor(k: Kubectl, word: string): ApiResource {
   const found = k.client.findResource(word)
   if (found) return found
   const known = findNotSimulated(word)
+  // a word that is not known is asked for again
+  k.asksAgain = true
+  k.client.serverVersion()
   throw known ? notServed(known) : new NoSuchResourceError(word.split('.')[0]!)
 }
 
