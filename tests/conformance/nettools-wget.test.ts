@@ -105,4 +105,12 @@ describe.skipIf(!available)('the real ones agree', () => {
   describe('on its command line', () => {
     same('p1', ['wget --spid --quie http://10.244.2.2:5700/plain', 'wget --no', 'wget --foo', 'wget --foo=bar', 'wget --no-verbose=1 x', 'wget --tim', 'wget --timeout', 'wget -T', 'wget -nz x', 'wget -qv x', 'wget --spider=maybe x', `wget --spider=off -qO- ${at}/plain`, 'wget -l x', 'wget --limit-rate x y', 'wget --prefer-family x y', 'wget', 'wget -O'])
   })
+
+  describe('on cookies, compression, helps and names', () => {
+    same('p1', [
+      'wget --version', 'wget --help', 'wget -h', `wget -q --save-cookies c1 -O /dev/null ${at}/cookie`, 'cat c1', `wget -q --save-cookies c2 --keep-session-cookies -O /dev/null ${at}/cookie`, 'cat c2', `wget -q --load-cookies c2 -O - ${at}/echo`,
+      `wget -qO- --compression=gzip ${at}/echo`, `wget -qO- --compression=none ${at}/echo`, `wget --compression=foo ${at}/echo`, `wget -O ü ${at}/plain`,
+      `busybox wget -P b ${at}/part`, `busybox wget -c -P b ${at}/part`, `busybox wget -c -O b/plain ${at}/plain`, `busybox wget -c -O b/plain ${at}/plain`, `busybox wget -c -O - ${at}/plain`,
+    ], spent)
+  })
 })

@@ -4,7 +4,7 @@ import { parseUrl, redirectTarget, type CurlUrl } from '../curl/url.ts'
 import { proxyVariable } from '../proxy-variable.ts'
 import { TcpStream } from '../stream.ts'
 
-interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; noProxy: boolean; logFile: string | undefined; log: string[] }
+interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; noProxy: boolean; logFile: string | undefined; log: string[]; continued: boolean }
 
 const USAGE = `BusyBox v1.36.1 () multi-call binary.
 
@@ -33,13 +33,17 @@ Retrieve files via HTTP or FTP
 /** wget of busybox 1.36, for http and https. */
 export function* busyboxWget(process: Process): Task<number> {
   const parsed = getopt(process.argv.slice(1), 'qO:o:T:SY:U:P:csH:p:kf:', { quiet: 'q', 'output-document': 'O', timeout: 'T', 'server-response': 'S', spider: 's', 'user-agent': 'U', header: 'H', 'post-data': 'p', 'post-file': 'f', 'no-check-certificate': 'k' })
+  if (process.argv.length === 2 && process.argv[1] === '--help') {
+    yield* process.printError(USAGE)
+    return 0
+  }
   if ('invalid' in parsed || 'missing' in parsed || parsed.operands.length === 0) {
     if ('invalid' in parsed) yield* process.printError(`wget: unrecognized option: ${parsed.invalid.replace(/^--/, '')}\n`)
     if ('missing' in parsed) yield* process.printError(`wget: option requires an argument: ${parsed.missing}\n`)
     yield* process.printError(USAGE)
     return 1
   }
-  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false, prefix: undefined, noProxy: false, logFile: undefined, log: [] }
+  const options: Options = { quiet: false, output: undefined, timeout: 900_000, showHeaders: false, spider: false, headers: [], post: undefined, agent: 'Wget', unchecked: false, prefix: undefined, noProxy: false, logFile: undefined, log: [], continued: false }
   for (const { name, value } of parsed.options) {
     if (name === 'q') options.quiet = true
     else if (name === 'O') options.output = value
@@ -50,6 +54,7 @@ export function* busyboxWget(process: Process): Task<number> {
       }
       options.timeout = Number(value) * 1000
     }
+    else if (name === 'c') options.continued = true
     else if (name === 'S') options.showHeaders = true
     else if (name === 's') options.spider = true
     else if (name === 'U') options.agent = value
@@ -128,6 +133,8 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
     const given = (header: string): boolean => options.headers.some(([n]) => n.toLowerCase() === header.toLowerCase())
     const body = options.post === undefined ? undefined : encodeUtf8(options.post)
     const own = ([['Host', host], ['User-Agent', options.agent], ['Connection', 'close']] as [string, string][]).filter(([n]) => !given(n))
+    const from = options.continued ? sizeOf(process, fileName(options, url)) : 0
+    if (from > 0 && !given('Range')) own.push(['Range', `bytes=${from}-`])
     const content = ([['Content-Type', 'application/x-www-form-urlencoded'], ['Content-Length', String(body?.length)]] as [string, string][]).filter(([n]) => body && !given(n))
     stream.write(writeRequest(body ? 'POST' : 'GET', url.target, [...own, ...options.headers, ...content], body))
     const answer = yield* readAnswer(process, stream, options.timeout)
@@ -141,12 +148,14 @@ function* fetchUrl(process: Process, options: Options, text: string): Task<numbe
       next = redirectTarget(url, location)
       continue
     }
+    const goesOn = head.status === 206 && from > 0
+    if (from > 0 && head.status === 200) yield* process.printError('wget: restart failed\n')
     if (head.status < 200 || head.status > 299) return yield* fail(`server returned error: HTTP/${head.version} ${head.status} ${head.reason}`)
     if (options.spider) {
       yield* note('remote file exists\n')
       return 0
     }
-    return yield* save(process, options, url, answer.body, fail, note)
+    return yield* save(process, options, url, answer.body, goesOn ? from : 0, fail, note)
   }
   return yield* fail('too many redirections')
 }
@@ -171,19 +180,29 @@ function shownSize(size: number): string {
   return `${value}${' kMGT'[unit]!.trim()}`
 }
 
-function* save(process: Process, options: Options, url: CurlUrl, body: Uint8Array[], fail: (words: string) => Task<number>, note: (words: string) => Task): Task<number> {
+function fileName(options: Options, url: CurlUrl): string {
   const last = url.target.replace(/\?.*$/, '').split('/').at(-1) || 'index.html'
-  const name = options.output ?? (options.prefix === undefined ? last : `${options.prefix.replace(/\/$/, '')}/${last}`)
-  const size = body.reduce((n, b) => n + b.length, 0)
+  return options.output ?? (options.prefix === undefined ? last : `${options.prefix.replace(/\/$/, '')}/${last}`)
+}
+
+/** -c: how much of it is here already. */
+function sizeOf(process: Process, name: string): number {
+  const path = process.resolve(name)
+  return name !== '-' && process.fs.exists(path) && process.fs.stat(path).type === 'file' ? process.fs.stat(path).size : 0
+}
+
+function* save(process: Process, options: Options, url: CurlUrl, body: Uint8Array[], from: number, fail: (words: string) => Task<number>, note: (words: string) => Task): Task<number> {
+  const name = fileName(options, url)
+  const size = from + body.reduce((n, b) => n + b.length, 0)
   const shown = name.split('/').at(-1)!
   if (name === '-') {
     yield* note('writing to stdout\n')
     for (const chunk of body) yield* process.print(chunk)
   } else {
-    if (options.output === undefined && process.fs.exists(process.resolve(name))) return yield* fail(`can't open '${name}': File exists`)
+    if (options.output === undefined && !options.continued && process.fs.exists(process.resolve(name))) return yield* fail(`can't open '${name}': File exists`)
     let file: OpenFile
     try {
-      file = process.open(name, 'write')
+      file = process.open(name, from > 0 ? 'append' : 'write')
     } catch (error) {
       return yield* fail(`can't open '${name}': ${(error as Error).message}`)
     }

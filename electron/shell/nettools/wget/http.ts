@@ -62,6 +62,7 @@ export function* ask(session: Session, fetch: Fetch, count: number): Task<Ended>
       return failure.kind
     }
     const head = answer.response!
+    if (options.compression && /gzip/i.test(headerOf(head.headers, 'content-encoding') ?? '')) throw new NotSimulatedError('wget --compression with an answer that is compressed (use --compression=none)')
     if (options.serverResponse) yield* session.say('\n')
     else yield* session.say(`${head.status} ${head.reason}\n`)
     if (options.serverResponse) yield* session.always(`  ${firstLine(head)}\n${head.headers.map(([n, v]) => `  ${n}: ${v}\n`).join('')}`)
@@ -242,7 +243,7 @@ function requestOf({ options, process, cookies }: Session, fetch: Fetch, authori
   if (fetch.conditional) headers.push(['If-Modified-Since', httpDate(fetch.old!.time)])
   if (fetch.restart > 0) headers.push(['Range', `bytes=${fetch.restart}-`])
   if (options.userAgent !== '') headers.push(['User-Agent', options.userAgent ?? 'Wget/1.21.3'])
-  headers.push(['Accept', '*/*'], ['Accept-Encoding', 'identity'])
+  headers.push(['Accept', '*/*'], ['Accept-Encoding', options.compression ? 'gzip' : 'identity'])
   if (authorization !== undefined) headers.push(['Authorization', authorization])
   headers.push(['Connection', options.keepAlive && !options.ignoreLength ? 'Keep-Alive' : 'Close'])
   if (fetch.method !== undefined && body) headers.push(['Content-Type', 'application/x-www-form-urlencoded'], ['Content-Length', String(body.length)])

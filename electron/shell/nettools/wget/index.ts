@@ -1,7 +1,8 @@
-import type { Process, Task } from '../../../engine/cluster.ts'
+import { encodeUtf8, type Process, type Task } from '../../../engine/cluster.ts'
 import { CookieJar } from '../curl/cookies.ts'
 import { readInputText } from '../curl/output.ts'
 import { convertLinks } from './convert.ts'
+import { HELP, VERSION } from './help.ts'
 import { inHashOrder } from './hash-order.ts'
 import { linksOfHtml } from './html.ts'
 import { parseWget } from './options.ts'
@@ -15,12 +16,8 @@ import { completed, merged, parseWgetUrl, type WgetUrl } from './url.ts'
 export function* gnuWget(process: Process): Task<number> {
   const parsed = parseWget(process.argv.slice(1))
   if ('show' in parsed) {
-    if (parsed.show === 'version') {
-      yield* process.print(VERSION)
-      return 0
-    }
-    yield* process.printError('podhop: not simulated: wget --help (use wget URL; curl --help)\n')
-    return 69
+    yield* process.print(parsed.show === 'version' ? VERSION : HELP)
+    return 0
   }
   if ('notSimulated' in parsed) {
     yield* process.printError(`podhop: not simulated: ${parsed.notSimulated}\n`)
@@ -53,7 +50,7 @@ export function* gnuWget(process: Process): Task<number> {
   if (options.loadCookies !== undefined) {
     const text = yield* readInputText(process, options.loadCookies)
     if (text === undefined) yield* session.tell(`Cannot open cookies file ${session.quote(options.loadCookies)}: No such file or directory\n`)
-    else session.cookies.load(text, Math.floor(process.clock.wall() / 1000))
+    else session.cookies.load(text.replace(/^([^#\t:]+):\d+(?=\t)/gm, '$1'), Math.floor(process.clock.wall() / 1000))
   }
   const began = process.clock.now
   const tree = new Tree(session)
@@ -71,12 +68,23 @@ export function* gnuWget(process: Process): Task<number> {
     yield* session.tell(`FINISHED --${stamp(process.clock.wall())}--\nTotal wall clock time: ${humanTime(process.clock.now - began)}\nDownloaded: ${session.count} files, ${humanSize(session.bytes)} in ${humanTime(session.spent)} (${rate(session.bytes, session.spent)})\n`)
     if (options.quota > 0 && session.bytes > options.quota) yield* session.tell(`Download quota of ${humanSize(options.quota)} EXCEEDED!\n`)
   }
+  if (options.saveCookies !== undefined) yield* saveCookies(session, options.saveCookies)
   if (options.convertLinks && !options.deleteAfter) yield* convertLinks(session)
   yield* session.end()
   return session.code
 }
 
-const VERSION = 'GNU Wget 1.21.3 built on linux-gnu.\n\n-cares +digest -gpgme +https +ipv6 +iri +large-file -metalink +nls \n+ntlm +opie +psl +ssl/gnutls \n'
+function* saveCookies(session: Session, name: string): Task {
+  const { process, options } = session
+  const text = session.cookies.textOfWget(Math.floor(process.clock.wall() / 1000), session.now(), options.keepSessionCookies)
+  try {
+    const file = process.open(process.resolve(name), 'write')
+    yield* file.write(encodeUtf8(text))
+    file.release()
+  } catch (error) {
+    yield* session.tell(`Cannot open cookies file ${session.quote(name)}: ${(error as Error).message}\n`)
+  }
+}
 
 function* one(session: Session, tree: Tree, text: string): Task {
   const url = parseWgetUrl(text)

@@ -60,6 +60,10 @@ export interface WgetOptions extends NameChoices {
   authNoChallenge: boolean
   cookies: boolean
   loadCookies: string | undefined
+  saveCookies: string | undefined
+  keepSessionCookies: boolean
+  /** --compression: gzip is asked for. */
+  compression: boolean
   maxRedirects: number
   inet4Only: boolean
   inet6Only: boolean
@@ -137,8 +141,9 @@ const TABLE: readonly [name: string, short: string, kind: 'value' | '?' | 'call'
   ['background', 'b', '?', '&'], ['backup-converted', 'K', '?', on('backupConverted')], ['backups', '', '?', 'cp before it'], ['base', 'B', 'value', text('base')], ['bind-address', '', 'value', text('bindAddress')],
   ['bind-dns-address', '', 'value', 'dig -b'], ['body-data', '', 'value', text('body')], ['body-file', '', 'value', text('bodyFile')], ['ca-certificate', '', 'value', text('caFile')], ['ca-directory', '', 'value', '--ca-certificate'],
   ['cache', '', '?', on('cache')], ['certificate', '', 'value', 'a server that asks for none'], ['certificate-type', '', 'value', 'a server that asks for no client certificate'],
-  ['check-certificate', '', '?', (o, v) => void (o.checkCertificate = v === 'quiet' ? 'quiet' : v === '1')], ['clobber', '', '?', on('noClobber', true)], ['compression', '', 'value', (_, v) => {
-    if (v !== 'none') throw new Unsimulated(`--compression=${v}`, 'none')
+  ['check-certificate', '', '?', (o, v) => void (o.checkCertificate = v === 'quiet' ? 'quiet' : v === '1')], ['clobber', '', '?', on('noClobber', true)], ['compression', '', 'value', (o, v, n) => {
+    if (!/^(auto|gzip|none)$/i.test(v)) throw new Refusal(`${n}: Invalid value '${v}'.`)
+    o.compression = v.toLowerCase() !== 'none'
   }],
   ['config', '', 'value', 'options on the command line'], ['connect-timeout', '', 'value', (o, v, n) => void (o.connectTimeout = asTime(n, v))], ['continue', 'c', '?', on('continued')], ['convert-file-only', '', '?', '--convert-links'],
   ['convert-links', 'k', '?', on('convertLinks')], ['content-disposition', '', '?', on('contentDisposition')], ['content-on-error', '', '?', on('contentOnError')], ['cookies', '', '?', on('cookies')], ['crl-file', '', 'value', '--ca-certificate'],
@@ -155,6 +160,7 @@ const TABLE: readonly [name: string, short: string, kind: 'value' | '?' | 'call'
   ['help', 'h', 'call', nothing], ['host-directories', '', '?', on('hostDirectories')], ['hsts', '', '?', nothing], ['hsts-file', '', 'value', 'https in the URL'], ['html-extension', '', '?', on('adjustExtension')], ['http-keep-alive', '', '?', on('keepAlive')],
   ['http-password', '', 'value', text('password')], ['http-user', '', 'value', text('user')], ['https-only', '', '?', on('httpsOnly')], ['ignore-case', '', '?', on('ignoreCase')], ['ignore-length', '', '?', on('ignoreLength')], ['ignore-tags', '', 'value', '-A and -R'],
   ['include-directories', 'I', 'value', words('includeDirectories')], ['inet4-only', '4', '?', on('inet4Only')], ['inet6-only', '6', '?', on('inet6Only')], ['input-file', 'i', 'value', text('inputFile')], ['input-metalink', '', 'value', '-i'], ['iri', '', '?', nothing],
+  ['keep-session-cookies', '', '?', on('keepSessionCookies')],
   ['level', 'l', 'value', (o, v, n) => void (o.level = v.toLowerCase() === 'inf' ? Infinity : asCount(n, v) || Infinity)], ['limit-rate', '', 'value', (o, v, n) => void (o.limitRate = asBytes(n, v))], ['load-cookies', '', 'value', text('loadCookies')], ['local-encoding', '', 'value', 'UTF-8'],
   ['rejected-log', '', 'value', '-S'], ['max-redirect', '', 'value', (o, v, n) => void (o.maxRedirects = asCount(n, v))], ['metalink-over-http', '', '?', '-i'], ['method', '', 'value', (o, v) => void (o.method = v.toUpperCase())],
   ['mirror', 'm', '?', (o) => void Object.assign(o, { recursive: true, timestamping: true, level: Infinity }, o.noDirectories ? {} : { directories: true })], ['netrc', '', '?', nothing], ['no', 'n', 'value', nothing], ['no-clobber', '', '?', on('noClobber')], ['no-config', '', '?', nothing], ['no-parent', '', '?', on('noParent')],
@@ -167,7 +173,7 @@ const TABLE: readonly [name: string, short: string, kind: 'value' | '?' | 'call'
   ['proxy', '', '?', on('noProxy', true)], ['proxy__compat', 'Y', 'value', (o, v) => void (o.noProxy = /^(off|no|0)/i.test(v))], ['quiet', 'q', '?', on('quiet')], ['quota', 'Q', 'value', (o, v, n) => void (o.quota = asBytes(n, v))], ['random-wait', '', '?', on('randomWait')],
   ['read-timeout', '', 'value', (o, v, n) => void (o.readTimeout = asTime(n, v))], ['recursive', 'r', '?', (o, v) => void Object.assign(o, { recursive: v === '1' }, v === '1' && !o.noDirectories ? { directories: true } : {})], ['referer', '', 'value', text('referer')], ['regex-type', '', 'value', 'posix'],
   ['reject', 'R', 'value', words('reject')], ['reject-regex', '', 'value', text('rejectRegex')], ['relative', 'L', '?', on('relativeOnly')], ['remote-encoding', '', 'value', 'UTF-8'], ['report-speed', '', 'value', 'bytes'], ['restrict-file-names', '', '?', '-O'],
-  ['retry-connrefused', '', '?', on('retryRefused')], ['retry-on-host-error', '', '?', on('retryHostError')], ['retry-on-http-error', '', 'value', (o, v) => void (o.retryHttpErrors = list(v).map(Number))], ['save-cookies', '', 'value', 'curl -c'], ['save-headers', '', '?', on('saveHeaders')],
+  ['retry-connrefused', '', '?', on('retryRefused')], ['retry-on-host-error', '', '?', on('retryHostError')], ['retry-on-http-error', '', 'value', (o, v) => void (o.retryHttpErrors = list(v).map(Number))], ['save-cookies', '', 'value', text('saveCookies')], ['save-headers', '', '?', on('saveHeaders')],
   ['secure-protocol', '', 'value', (_, v) => {
     if (!/^(auto|pfs|tlsv1_3)$/i.test(v)) throw new Unsimulated(`--secure-protocol=${v}`, 'TLSv1_3')
   }],
@@ -209,7 +215,7 @@ export function defaults(): WgetOptions {
     verbose: undefined, quiet: false, showProgress: undefined, progress: 'bar', output: undefined, logFile: undefined, appendLog: false, inputFile: undefined, forceHtml: false, base: undefined, serverResponse: false, saveHeaders: false, spider: false, noClobber: false, continued: false,
     startPosition: undefined, timestamping: false, ifModifiedSince: true, serverTimestamps: true, contentDisposition: false, contentOnError: false, trustServerNames: false, adjustExtension: false, ignoreLength: false, keepAlive: true, cache: true, tries: 20, retryRefused: false,
     retryHostError: false, retryHttpErrors: [], wait: 0, waitRetry: 10, randomWait: false, connectTimeout: 0, readTimeout: 900_000, dnsTimeout: 0, limitRate: 0, quota: 0, headers: [], method: undefined, body: undefined, bodyFile: undefined, postData: undefined, postFile: undefined,
-    userAgent: undefined, referer: undefined, user: undefined, password: undefined, authNoChallenge: false, cookies: true, loadCookies: undefined, maxRedirects: 20, inet4Only: false, inet6Only: false, preferFamily: undefined, bindAddress: undefined, noProxy: false, checkCertificate: true,
+    userAgent: undefined, referer: undefined, user: undefined, password: undefined, authNoChallenge: false, cookies: true, loadCookies: undefined, saveCookies: undefined, keepSessionCookies: false, compression: false, maxRedirects: 20, inet4Only: false, inet6Only: false, preferFamily: undefined, bindAddress: undefined, noProxy: false, checkCertificate: true,
     caFile: undefined, httpsOnly: false, recursive: false, level: 5, pageRequisites: false, convertLinks: false, backupConverted: false, deleteAfter: false, noParent: false, relativeOnly: false, spanHosts: false, robots: true, ignoreCase: false, accept: [], reject: [],
     acceptRegex: undefined, rejectRegex: undefined, domains: [], excludeDomains: [], includeDirectories: [], excludeDirectories: [], noDirectories: false, prefix: undefined, directories: false, hostDirectories: true, protocolDirectories: false, cutDirectories: 0, defaultPage: 'index.html',
   }

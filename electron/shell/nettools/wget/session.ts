@@ -50,7 +50,9 @@ export class Session {
   }
 
   quote(text: string): string {
-    return this.#unicode ? `‘${text}’` : `'${text}'`
+    if (this.#unicode) return `‘${text}’`
+    // quotearg of the C locale
+    return `'${Array.from(encodeUtf8(text), (b) => (b < 128 ? String.fromCharCode(b) : `\\${b.toString(8)}`)).join('')}'`
   }
 
   now(): string {

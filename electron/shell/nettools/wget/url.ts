@@ -1,4 +1,4 @@
-import { encodeUtf8 } from '../../../engine/cluster.ts'
+import { decodeUtf8, encodeUtf8 } from '../../../engine/cluster.ts'
 
 /** A URL as GNU wget 1.21 keeps it (src/url.c): escaped, its path without "." and "..", and never a path that is empty. */
 export interface WgetUrl {
@@ -147,6 +147,7 @@ export function localName(url: WgetUrl, choices: NameChoices, named?: string): s
 /** Escapes are taken back but for what a file name cannot have; "..": not above this directory. */
 function asFileName(part: string): string {
   const plain = part.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  const safe = plain.replace(/[/\x00-\x1f\x7f]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
-  return safe === '..' ? '%2E%2E' : safe
+  // bytes that are control characters of Latin 1 are kept from the terminal, too
+  const safe = plain.replace(/[/\x00-\x1f\x7f-\x9f]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  return safe === '..' ? '%2E%2E' : [...safe].some((c) => c > '\xff') ? safe : decodeUtf8(Uint8Array.from(safe, (c) => c.charCodeAt(0)))
 }
