@@ -88,7 +88,7 @@ export class Geneve extends BaseLink implements GeneveLink {
     const inner = frame.payload
     if (inner.kind === 'ip') {
       inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
-      if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source }
+      if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source, local: packet.destination }
       if (recorder.recording(inner)) {
         recorder.hop(ns, inner, {
           stage: 'decapsulate',

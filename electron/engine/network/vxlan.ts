@@ -151,7 +151,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
     const inner = frame.payload
     if (inner.kind === 'ip') {
       inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
-      if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source }
+      if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source, local: packet.destination }
       if (recorder.recording(inner)) {
         recorder.note(ns, inner, this.name, recorder.header(packet), recorder.header(inner, frame), unpacks, this.port, vni)
       }

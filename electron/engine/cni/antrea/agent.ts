@@ -7,6 +7,7 @@ import { HostLocal } from '../host-local.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
 import { ensureDatapath, type Datapath, type Peer, type PeerFamily, type PodPort } from './datapath.ts'
 import { AGENT_INFOS } from './crds.ts'
+import { EgressController } from './egress.ts'
 import { VERSION } from './manifests.ts'
 import { answerPacketIn } from './packet-in.ts'
 import { cookie, nodeFlows, versionOf, VIRTUAL_MAC, type FamilyFacts } from './pipeline.ts'
@@ -47,6 +48,8 @@ export class AntreaAgent implements Agent {
   readonly #pod: { name: string; namespace: string }
   datapath: Datapath | undefined
   policies: PolicyFlows | undefined
+  egress: EgressController | undefined
+  #marks = ''
   /** One a family. */
   proxies: readonly AntreaProxy[] = []
   readonly #waiting = new Map<string, Node>()
@@ -71,6 +74,7 @@ export class AntreaAgent implements Agent {
     this.#stopped = true
     this.#stopWatch()
     this.policies?.stop()
+    this.egress?.stop()
     for (const proxy of this.proxies) proxy.stop()
     for (const timer of this.#timers) this.context.clock.cancel(timer)
     if (this.datapath) this.datapath.bridge.onPacketIn = undefined
@@ -117,6 +121,7 @@ export class AntreaAgent implements Agent {
     this.proxies = dp.families.map((family) => new AntreaProxy(dp, family, groups, this.#client))
     const policies = (this.policies = new PolicyFlows(dp, this.#client))
     dp.policyOf = (conjunction) => policies.sourceOf(conjunction)
+    this.egress = new EgressController(dp, this.#client, (source, message) => this.#log(source, message), () => this.#egressRules())
     this.#publish()
     machine.fs.makeDirectory('/var/run/antrea', { parents: true })
     if (!machine.fs.exists(SOCKET)) machine.fs.writeFile(SOCKET, '')
@@ -181,11 +186,18 @@ export class AntreaAgent implements Agent {
     this.#log('node_route_controller.go:502', `"Deleting Node Route for ${name}"`)
   }
 
+  #egressRules(): void {
+    const marks = JSON.stringify(this.datapath!.families.map((f) => this.egress?.marks(f.version) ?? []))
+    if (marks === this.#marks) return
+    this.#marks = marks
+    syncIptables(this.datapath!, (version) => this.egress?.marks(version) ?? [])
+  }
+
   #syncRules(): void {
     const { network } = this.context
     const generation = (): string => this.datapath!.families.map((f) => (f.version === 4 ? network.netfilter : network.netfilter6).generation).join()
     if (generation() !== this.#generation) {
-      syncIptables(this.datapath!)
+      syncIptables(this.datapath!, (version) => this.egress?.marks(version) ?? [])
       this.#generation = generation()
     }
     const there = new Set(([4, 6] as const).flatMap((version) => network.routes.list('main', version)).map((r) => r.destination))
@@ -200,6 +212,7 @@ export class AntreaAgent implements Agent {
     const dp = this.datapath!
     const pod = dp.plug(sandbox, this.#ipam().map((range) => range.allocate(sandbox.id, 'eth0')))
     this.policies?.podPlugged()
+    this.egress?.sync()
     this.#log('server.go:593', `"CmdAdd for container succeeded" container="${sandbox.id}" interface="eth0" Pod="${sandbox.podNamespace}/${sandbox.podName}"`)
     return pod
   }
@@ -210,6 +223,7 @@ export class AntreaAgent implements Agent {
     const pod = dp.pods.get(sandbox.id)
     if (pod) dp.unplug(pod)
     this.policies?.podPlugged()
+    this.egress?.sync()
     this.#log('server.go:638', `"CmdDel for container succeeded" container="${sandbox.id}"`)
   }
 

@@ -4,6 +4,8 @@ export const CONTROLLER_INFOS = 'antreacontrollerinfos.crd.antrea.io'
 export const CLUSTER_POLICIES = 'clusternetworkpolicies.crd.antrea.io'
 export const NATIVE_POLICIES = 'networkpolicies.crd.antrea.io'
 export const TIERS = 'tiers.crd.antrea.io'
+export const EGRESSES = 'egresses.crd.antrea.io'
+export const EXTERNAL_IP_POOLS = 'externalippools.crd.antrea.io'
 
 const GROUP = 'crd.antrea.io'
 
@@ -15,10 +17,10 @@ const object = (properties: Record<string, Schema>, required?: string[]): Schema
 const ANY: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
 
 /** Fields of the real definition that do nothing here: whoever sets one is told. */
-const refusing = (schema: Schema, fields: Readonly<Record<string, Schema>>, instead: string): Schema => ({
+const refusing = (schema: Schema, fields: Readonly<Record<string, Schema>>, instead: string, of = 'Antrea\'s policies'): Schema => ({
   ...schema,
   properties: { ...(schema['properties'] as Record<string, Schema>), ...fields },
-  'x-kubernetes-validations': Object.keys(fields).map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of Antrea's policies (${instead})` })),
+  'x-kubernetes-validations': Object.keys(fields).map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of ${of} (${instead})` })),
 })
 
 const selector = object({
@@ -39,6 +41,21 @@ const rules = (peer: 'from' | 'to'): Schema => list(refusing(
 ))
 const policySchema: Schema = object({
   spec: object({ tier: text(), priority: { type: 'number', format: 'float', minimum: 1, maximum: 10_000 }, appliedTo, ingress: rules('from'), egress: rules('to') }, ['priority']),
+  status: ANY,
+}, ['spec'])
+
+const ip: Schema = text({ anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] })
+const egressSchema: Schema = object({
+  spec: {
+    ...refusing(object({ appliedTo: object(selectors), egressIP: ip, externalIPPool: text() }, ['appliedTo']), { egressIPs: list(text()), externalIPPools: list(text()), bandwidth: ANY }, 'use egressIP and externalIPPool', 'Egress of Antrea'),
+    anyOf: [{ required: ['egressIP'] }, { required: ['externalIPPool'] }],
+  },
+  status: ANY,
+}, ['spec'])
+const poolSchema: Schema = object({
+  spec: refusing(object({
+    ipRanges: list({ ...object({ cidr: text({ format: 'cidr' }), start: ip, end: ip }), oneOf: [{ required: ['cidr'] }, { required: ['start', 'end'] }] }), nodeSelector: selector,
+  }, ['ipRanges', 'nodeSelector']), { subnetInfo: ANY }, 'the addresses are of the nodes\' own network', 'ExternalIPPool of Antrea'),
   status: ANY,
 }, ['spec'])
 
@@ -63,6 +80,14 @@ const DEFINITIONS: readonly Definition[] = [
   { plural: 'clusternetworkpolicies', singular: 'clusternetworkpolicy', kind: 'ClusterNetworkPolicy', short: ['acnp'], columns: policyColumns, schema: policySchema, status: true },
   { plural: 'networkpolicies', singular: 'networkpolicy', kind: 'NetworkPolicy', short: ['annp'], scope: 'Namespaced', columns: policyColumns, schema: policySchema, status: true },
   {
+    plural: 'egresses', singular: 'egress', kind: 'Egress', short: ['eg'], schema: egressSchema, status: true,
+    columns: [column('EgressIP', 'string', '.status.egressIP', { description: 'The effective SNAT IP address for the selected workloads.' }), AGE, column('Node', 'string', '.status.egressNode', { description: 'The Owner Node of egress IP' })],
+  },
+  {
+    plural: 'externalippools', kind: 'ExternalIPPool', short: ['eip'], schema: poolSchema, status: true,
+    columns: [column('Total', 'integer', '.status.usage.total', { description: 'The number of total IPs' }), column('Used', 'integer', '.status.usage.used', { description: 'The number of allocated IPs' }), AGE],
+  },
+  {
     plural: 'tiers', kind: 'Tier', short: ['tr'], columns: [column('Priority', 'integer', '.spec.priority', { description: 'The Priority of this Tier relative to other Tiers.' }), AGE],
     schema: object({ spec: object({ priority: { type: 'integer', minimum: 0, maximum: 255 }, description: text() }, ['priority']) }, ['spec']),
   },
@@ -70,7 +95,7 @@ const DEFINITIONS: readonly Definition[] = [
 
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, scope?: 'Namespaced'])[] = [
-  ['traceflows', 'Traceflow', ['tf'], 'use hop trace, or ovs-appctl ofproto/trace'], ['egresses', 'Egress', ['eg'], 'Pods leave with the address of their node'], ['externalippools', 'ExternalIPPool', ['eip'], 'Pods leave with the address of their node'],
+  ['traceflows', 'Traceflow', ['tf'], 'use hop trace, or ovs-appctl ofproto/trace'], 
   ['clustergroups', 'ClusterGroup', ['cg'], 'use podSelector and namespaceSelector'], ['groups', 'Group', ['grp'], 'use podSelector and namespaceSelector', 'Namespaced'], ['packetcaptures', 'PacketCapture', ['pcap'], 'use tcpdump'],
 ]
 

@@ -57,8 +57,8 @@ function specs(round: number, category: Category, rows: readonly Row[]): FlowSpe
   return rows.map(([table, priority, match, actions]) => ({ table, priority, match, actions, cookie: cookie(round, category) }))
 }
 
-const TO_GATEWAY = 'set_field:0x20/0xf0->reg0'
-const TO_TUNNEL = 'set_field:0x10/0xf0->reg0'
+export const TO_GATEWAY = 'set_field:0x20/0xf0->reg0'
+export const TO_TUNNEL = 'set_field:0x10/0xf0->reg0'
 const SOURCE_TO_MARK = 'move:NXM_NX_REG0[0..3]->NXM_NX_CT_MARK[0..3]'
 const OUT = 'set_field:0x200000/0x600000->reg0'
 

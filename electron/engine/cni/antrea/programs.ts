@@ -9,6 +9,7 @@ import { AntreaAgent, type AgentLog } from './agent.ts'
 import { antreaCommands } from './commands/index.ts'
 import { CONTROLLER_INFOS, TIERS } from './crds.ts'
 import { VERSION } from './manifests.ts'
+import { EgressIps } from './ip-pools.ts'
 import { SYSTEM_TIERS } from './native.ts'
 
 /** The programs of Antrea's images. */
@@ -71,6 +72,8 @@ function controller(services: SystemServices): Program {
         }
       })
     }
+    const ips = yield* untilReached(process.clock, () => new EgressIps(node.client, process.clock))
+    process.onExit(() => ips.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('controller.go:492', '"Stopping Antrea controller"')
     yield* out.flush()

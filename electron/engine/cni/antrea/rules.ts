@@ -27,11 +27,12 @@ export function syncPodSet({ context, families, peers }: Datapath): void {
   }
 }
 
-export function syncIptables(dp: Datapath): void {
-  for (const family of dp.families) syncFamily(dp, family)
+/** `marks`: packets that leave with an Egress's address. */
+export function syncIptables(dp: Datapath, marks: (version: 4 | 6) => readonly { mark: number; ip: string }[] = () => []): void {
+  for (const family of dp.families) syncFamily(dp, family, marks(family.version))
 }
 
-function syncFamily(dp: Datapath, { version, podCidr }: FamilyFacts): void {
+function syncFamily(dp: Datapath, { version, podCidr }: FamilyFacts, marks: readonly { mark: number; ip: string }[]): void {
   const { network } = dp.context
   const netfilter = version === 4 ? network.netfilter : network.netfilter6
   const comment = (text: string): string => `-m comment --comment "Antrea: ${text}"`
@@ -50,6 +51,7 @@ function syncFamily(dp: Datapath, { version, podCidr }: FamilyFacts): void {
     `-A ANTREA-FORWARD ${comment('accept packets from local Pods')} -i ${GATEWAY} -j ACCEPT`,
     `-A ANTREA-FORWARD ${comment('accept packets to local Pods')} -o ${GATEWAY} -j ACCEPT`,
     'COMMIT', '*nat', ':ANTREA-POSTROUTING - [0:0]',
+    ...marks.map(({ mark, ip }) => `-A ANTREA-POSTROUTING ${comment('SNAT Pod to external packets')} ! -o ${GATEWAY} -m mark --mark 0x${mark.toString(16)}/0xff -j SNAT --to-source ${ip}`),
     `-A ANTREA-POSTROUTING ${comment('masquerade Pod to external packets')} -s ${podCidr} -m set ! --match-set ${POD_IP_SETS[version]} dst ! -o ${GATEWAY} -j MASQUERADE`,
     `-A ANTREA-POSTROUTING ${comment('masquerade LOCAL traffic')} -o ${GATEWAY} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --random-fully`,
     'COMMIT',

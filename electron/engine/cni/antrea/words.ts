@@ -23,6 +23,13 @@ export function describeFlows(dp: Datapath): Observer {
         case 'AntreaPolicyIngressRule':
           if (priority === 64_990 || flow.actions === 'drop') return undefined
           return flow.match.includes('conj_id') ? { stage: 'filter', text: `All parts of a policy's rule fit the packet (${flow.match.split(',')[0]}): it may ${egress(table) ? 'leave' : 'come in'}.`, explanation: 'ovs-policy' } : undefined
+        case 'EgressMark': {
+          if (priority !== 200) return undefined
+          const holder = /set_field:([\d.a-f:]+)->tun_(?:ipv6_)?dst/.exec(flow.actions)?.[1]
+          if (holder !== undefined) return { stage: 'forward', text: `An Egress is for the sender: its packets leave the cluster with the address ${holder}, so this one goes through the tunnel to the node that holds it.`, explanation: 'ovs-egress' }
+          const mark = /set_field:(0x[\da-f]+)\/0xff->pkt_mark/.exec(flow.actions)?.[1]
+          return mark === undefined ? undefined : { stage: 'forward', text: `An Egress is for the sender, and this node holds its address: the packet gets the mark ${mark}, by which iptables will know what source to give it.`, explanation: 'ovs-egress' }
+        }
         case 'L3Forwarding': {
           const tunnel = /->tun_(ipv6_)?dst/.test(flow.actions) ? /set_field:([\d.a-f:]+)->tun_(?:ipv6_)?dst/.exec(flow.actions)![1] : undefined
           if (tunnel !== undefined) return { stage: 'forward', text: `${packet!.destination} is a Pod of the node ${tunnel}: the packet goes into the tunnel.`, explanation: 'ovs-forwarding' }
@@ -73,6 +80,7 @@ export function describeFlows(dp: Datapath): Observer {
           return { text: `A rule of ${source ?? 'an Antrea policy'} drops the packet ${egress(flow.table) ? 'as it leaves' : 'on its way in'}.`, explanation: 'drop-policy', ...(source === undefined ? {} : { policies: [source] }) }
         }
         case 'ConntrackState': return { text: 'The packet belongs to no connection that the bridge knows, and cannot begin one.', explanation: 'drop-ovs-invalid' }
+        case 'EgressMark': return { text: 'The packet came through the tunnel to leave the cluster here, but no Egress of this node has the address that it was sent to.', explanation: 'drop-ovs-egress' }
         case 'Output': return { text: `No port of the bridge has the address ${x.key.frame.destination}: there is no such Pod on this node (any more).`, explanation: 'drop-ovs-flow' }
         default: return { text: `The flow of the table ${flow.table} sends the packet nowhere.`, explanation: 'drop-ovs-flow' }
       }

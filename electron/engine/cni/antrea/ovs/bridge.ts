@@ -135,7 +135,9 @@ export class OvsBridge {
   receive(port: number, frame: Frame): void {
     const { payload } = frame
     if (payload.kind === 'ip') forget(payload)
-    new Execution(this, this.key(port, frame)).start()
+    const key = this.key(port, frame)
+    if (payload.kind === 'ip' && payload.meta.tunnel?.local !== undefined) key.tunnelDestination = payload.meta.tunnel.local
+    new Execution(this, key).start()
   }
 
   key(inPort: number, frame: Frame): FlowKey {
