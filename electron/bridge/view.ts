@@ -13,7 +13,7 @@ export interface ViewModel {
   lab: LabView | null
   catalog: Record<string, LabCard>
   terminals: Record<string, TerminalView>
-  /** The newest 50 by id. */
+  /** By id: the newest 50 of the student's programs, and the newest 30 of the cluster's own. */
   journeys: Record<string, JourneySummary>
   portForwards: Record<string, PortForwardView>
 }
@@ -226,6 +226,8 @@ export interface JourneySummary {
   verdict: Verdict
   reason: string | null
   hops: number
+  /** Of the cluster's own: a probe, an agent of the network plugin. */
+  system: boolean
 }
 
 export interface PortForwardView { id: string; localPort: number; target: string; real: boolean }

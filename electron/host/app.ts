@@ -183,7 +183,7 @@ export class App {
       'clock.step': ({ ms }) => (this.session.input({ kind: 'time', advance: ms }), null),
       'fault.apply': ({ words }) => (this.session.input({ kind: 'fault', apply: words }), null),
       'fault.clear': ({ id }) => (this.session.input({ kind: 'fault', clear: id }), null),
-      'journey.get': ({ id }) => this.session.cluster?.journeys.get(id) ?? null,
+      'journey.get': ({ id }) => this.session.journeys?.get(id) ?? null,
       'topology.inspect': ({ kind, id }) => {
         this.session.sync()
         return this.session.cluster ? inspect(this.session.cluster, kind, id) : null

@@ -57,6 +57,6 @@ export function summary(j: Journey): JourneySummary {
   const join = (ip: string, port?: number) => (port === undefined ? ip : `${ip}:${port}`)
   return {
     id: j.id, at: j.at, protocol: j.protocol, from: j.from, to: j.to ?? null, program: j.program ?? null, source: join(j.source, j.sourcePort), destination: join(j.destination, j.destinationPort),
-    finalDestination: j.finalDestination ?? null, verdict: j.verdict, reason: j.reason ?? null, hops: j.hops.length + j.reply.length,
+    finalDestination: j.finalDestination ?? null, verdict: j.verdict, reason: j.reason ?? null, hops: j.hops.length + j.reply.length, system: false,
   }
 }

@@ -10,6 +10,8 @@ export interface Preferences {
   showSystem: boolean
   topologyAs: 'picture' | 'list'
   followJourneys: boolean
+  /** Probes and agents of the network too. */
+  systemJourneys: boolean
   screenReader: boolean
 }
 
@@ -23,6 +25,7 @@ const defaults: Preferences = {
   showSystem: false,
   topologyAs: 'picture',
   followJourneys: false,
+  systemJourneys: false,
   screenReader: false,
 }
 

@@ -1,6 +1,7 @@
 import { World, type Input } from '../../lab/world.ts'
 import { ApiCalls } from './api-calls.ts'
 import { Driver } from './driver.ts'
+import { KeptJourneys } from './kept-journeys.ts'
 import type { LogEntry, SessionLog } from './log.ts'
 import { RealPorts } from './ports.ts'
 
@@ -28,6 +29,7 @@ export class LiveWorld {
   readonly ports: RealPorts
   /** The ways of real API clients. */
   readonly calls: ApiCalls
+  readonly journeys: KeptJourneys
   /** How long the log may grow by what real programs send, in bytes. */
   logLimit = 64 * 1024 * 1024
   #events: LiveWorldEvents
@@ -79,6 +81,7 @@ export class LiveWorld {
       },
       trouble: (error) => this.#trouble(error),
     })
+    this.journeys = new KeptJourneys(this.world.cluster.journeys)
     this.world.cluster.explain = (id) => events.explain(id)
   }
 

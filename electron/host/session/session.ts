@@ -7,6 +7,7 @@ import type { Input } from '../../lab/world.ts'
 import type { FoundLab } from '../labs.ts'
 import type { ProgressStore } from '../progress.ts'
 import type { KubeApi } from './api-calls.ts'
+import type { KeptJourneys } from './kept-journeys.ts'
 import { LiveWorld, type LiveWorldEvents } from './live-world.ts'
 import { SessionLog, type LogHeader } from './log.ts'
 
@@ -58,6 +59,10 @@ export class Session {
 
   get cluster(): Cluster | undefined {
     return this.#live?.world.cluster
+  }
+
+  get journeys(): KeptJourneys | undefined {
+    return this.#live?.journeys
   }
 
   get run(): LabRun | null {

@@ -1,6 +1,7 @@
 import { readLab } from '../labs.ts'
 import { inspect } from '../view/inspect.ts'
 import { journeyViews } from '../view/journeys.ts'
+import { KeptJourneys } from './kept-journeys.ts'
 import { labView } from '../view/lab.ts'
 import { topologyView } from '../view/topology.ts'
 import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
@@ -119,7 +120,7 @@ export class Sitting extends Recorded {
   look(): void {
     const { cluster, run } = this.world
     topologyView(cluster)
-    journeyViews(cluster)
+    journeyViews(new KeptJourneys(cluster.journeys))
     portForwards({ cluster })
     if (run) labView(run)
     for (const name of cluster.nodes.keys()) inspect(cluster, 'node', name)

@@ -1,17 +1,13 @@
-import { endpoint, type Cluster, type Journey } from '../../engine/cluster.ts'
+import { endpoint, type Journey } from '../../engine/cluster.ts'
 import type { JourneySummary } from '../../bridge/view.ts'
-import { isBackground } from '../../lab/checks/journey.ts'
+import type { KeptJourneys } from '../session/kept-journeys.ts'
 
-/** How many journeys the window lists. */
-const SHOWN = 50
-
-/** The newest connections that a person or program of theirs made: probes and the cluster's own talk are left out. */
-export function journeyViews(cluster: Cluster): Record<string, JourneySummary> {
-  const own = cluster.journeys.recent.filter((j) => !isBackground(j))
-  return Object.fromEntries(own.slice(-SHOWN).map((j) => [String(j.id), summary(j)]))
+/** The newest connections of the student's programs, and of the cluster's own. */
+export function journeyViews(kept: KeptJourneys): Record<string, JourneySummary> {
+  return Object.fromEntries([...kept.system.map((j) => summary(j, true)), ...kept.own.map((j) => summary(j, false))].map((j) => [String(j.id), j]))
 }
 
-function summary(journey: Journey): JourneySummary {
+function summary(journey: Journey, system: boolean): JourneySummary {
   return {
     id: journey.id,
     at: journey.at,
@@ -25,5 +21,6 @@ function summary(journey: Journey): JourneySummary {
     verdict: journey.verdict,
     reason: journey.reason ?? null,
     hops: journey.hops.length + journey.reply.length,
+    system,
   }
 }

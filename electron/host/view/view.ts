@@ -38,7 +38,7 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
     lab: session.run && !session.busy ? labView(session.run) : null,
     catalog: catalogView(labs, progress),
     terminals: { ...terminalViews(session), ...hostTerminalViews(tools) },
-    journeys: cluster ? journeyViews(cluster) : {},
+    journeys: session.journeys ? journeyViews(session.journeys) : {},
     portForwards: cluster
       ? Object.fromEntries(
           portForwards({ cluster }).map((f) => [String(f.localPort), { id: String(f.localPort), localPort: f.localPort, target: f.target, real: session.realPorts.includes(f.localPort) }]),
