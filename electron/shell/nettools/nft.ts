@@ -46,10 +46,10 @@ const LONG: Readonly<Record<string, string>> = byName({
   reversedns: 'N', guid: 'u', numeric: 'n', 'numeric-priority': 'y', 'numeric-protocol': 'p', 'numeric-time': 'T', echo: 'e', json: 'j', debug: 'd',
 })
 
-interface Line { options: NftOptions; file?: string; words: string[]; answer?: { code: number; stdout?: string; stderr?: string } }
+interface Line { options: NftOptions; file?: string; words: string[]; defines: string[]; paths: string[]; answer?: { code: number; stdout?: string; stderr?: string } }
 
 function readLine(args: readonly string[]): Line {
-  const line: Line = { options: {}, words: [] }
+  const line: Line = { options: {}, words: [], defines: [], paths: [] }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (!arg.startsWith('-') || arg === '-' || line.words.length > 0) {
@@ -71,17 +71,52 @@ function readLine(args: readonly string[]): Line {
         break
       } else if (letter === 'h') return { ...line, answer: { code: 0, stdout: HELP } }
       else if (letter === 'v') return { ...line, answer: { code: 0, stdout: 'nftables v1.0.6 (Lester Gooch #5)\n' } }
-      else if ('VDiIoSNuejd'.includes(letter)) throw new NftNotSimulated(`nft -${letter}`)
+      else if (letter === 'V') return { ...line, answer: { code: 0, stdout: 'nftables v1.0.6 (Lester Gooch #5)\n  cli:\t\teditline\n  json:\t\tyes\n  minigmp:\tno\n  libxtables:\tyes\n' } }
+      else if (letter === 'I' || letter === 'D') {
+        const given = value ?? (letters.slice(k + 1) && !long ? letters.slice(k + 1) : args[++i])
+        if (given === undefined) return { ...line, answer: { code: 1, stderr: long ? `nft: option '${arg}' requires an argument\n` : `nft: option requires an argument -- '${letter}'\n` } }
+        if (letter === 'D') line.defines.push(given)
+        else line.paths.push(given)
+        break
+      } else if ('ioSNuejd'.includes(letter)) throw new NftNotSimulated(`nft -${letter}`)
       else return { ...line, answer: { code: 1, stderr: `nft: invalid option -- '${letter}'\n` } }
     }
   }
   return line
 }
 
+const MOST_INCLUDES = 16
+
+/** A file with those that it includes in their places: nft's `include "path"`, from the folders of -I, /etc and beside no one. */
+function included(process: Process, text: string, file: string, folders: readonly string[], depth = 0): { text: string } | { missing: string } {
+  const out: string[] = []
+  for (const [i, line] of text.split('\n').entries()) {
+    const [, path] = /^\s*include\s+"([^"]*)"\s*;?\s*$/.exec(line) ?? []
+    if (path === undefined) {
+      out.push(line)
+      continue
+    }
+    if (/[*?[]/.test(path)) throw new NftNotSimulated('nft include with a pattern')
+    const places = path.startsWith('/') || path.startsWith('./') || path.startsWith('../') ? [path] : folders.map((folder) => `${folder}/${path}`)
+    const found = places.map((p) => process.resolve(p)).find((p) => process.fs.exists(p) && process.fs.stat(p).type === 'file')
+    if (found === undefined || depth >= MOST_INCLUDES) {
+      const from = line.indexOf('include')
+      // the end of the line counts
+      const to = line.lastIndexOf('"') + 2
+      const why = found === undefined ? `File not found: ${path}` : 'Include nested too deeply, max 16 levels'
+      return { missing: `${file}:${i + 1}:${from + 1}-${to}: Error: ${why}\n${line}\n${' '.repeat(from)}${'^'.repeat(to - from)}\n` }
+    }
+    const inner = included(process, process.fs.readText(found), found, folders, depth + 1)
+    if ('missing' in inner) return inner
+    out.push(inner.text)
+  }
+  return { text: out.join('\n') }
+}
+
 /** nft(8), 1.0.6 of Debian 12. The tables of iptables are not among its own: they are listed by iptables-save. */
 export function* nft(process: Process): Task<number> {
   try {
-    const { options, file, words, answer } = readLine(process.argv.slice(1))
+    const { options, file, words, answer, defines, paths } = readLine(process.argv.slice(1))
     if (answer) {
       yield* process.print(answer.stdout ?? '')
       yield* process.printError(answer.stderr ?? '')
@@ -95,6 +130,10 @@ export function* nft(process: Process): Task<number> {
       yield* process.printError('Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n')
       return 1
     }
+    if (defines.length > 0 && file === undefined) {
+      yield* process.printError('Error: -D/--define can only be used with -f/--filename\n')
+      return 1
+    }
     let text = words.join(' ')
     if (file !== undefined) {
       const path = process.resolve(file)
@@ -104,6 +143,13 @@ export function* nft(process: Process): Task<number> {
       }
       text = file === '-' ? decodeUtf8(yield* process.readAll()) : process.fs.readText(path)
       options.file = file === '-' ? '/dev/stdin' : file
+      const read = included(process, text, options.file, [...paths, '/etc'])
+      if ('missing' in read) {
+        yield* process.printError(read.missing)
+        return 1
+      }
+      // on the first line, so that the lines of the file keep their numbers
+      text = defines.map((d) => `define ${d.replace('=', ' = ')}; `).join('') + read.text
     }
     const { code, stdout, stderr } = process.network.netfilter.nftables.run(text, options)
     yield* process.print(stdout)

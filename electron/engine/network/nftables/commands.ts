@@ -6,12 +6,15 @@ import { printChain, printSet, printTable, tableHead } from './list.ts'
 import { FAMILIES, type Family, type NftChain, type NftTable, type PrintOptions, type Ruleset } from './model.ts'
 import { readRule, type RuleContext } from './parse-rule.ts'
 import { readElements } from './read-elements.ts'
+import { NftSet } from './set.ts'
 import type { Name, TableName, Transaction } from './transaction.ts'
 
 const VERBS: ReadonlySet<string> = new Set(['add', 'create', 'insert', 'replace', 'delete', 'flush', 'list', 'rename', 'reset', 'get', 'monitor', 'export', 'describe', 'import'])
 const OBJECTS: ReadonlySet<string> = new Set(['table', 'chain', 'rule', 'set', 'map', 'element'])
 const OTHER_FAMILIES: ReadonlySet<string> = new Set(['bridge', 'arp', 'netdev'])
 const OTHER_OBJECTS: ReadonlySet<string> = new Set(['counter', 'quota', 'limit', 'flowtable', 'secmark', 'synproxy', 'counters', 'quotas', 'limits', 'flowtables', 'ct', 'meters', 'meter', 'hooks'])
+
+const NONE_OF: ReadonlySet<string> = new Set(['counters', 'quotas', 'limits', 'flowtables', 'meters', 'secmarks', 'synproxys'])
 
 /** Reads the commands of one input and carries them out. */
 export class Commands {
@@ -40,10 +43,12 @@ export class Commands {
     const start = cursor.token
     if (start.kind !== 'word') throw cursor.unexpected()
     const verb = VERBS.has(start.text) ? cursor.take().text : 'add'
-    if (start.text === 'define' || start.text === 'include' || start.text === 'undefine' || start.text === 'redefine') throw new NotSimulated(`nft's "${start.text}"`)
+    if (start.text === 'include' || start.text === 'undefine' || start.text === 'redefine') throw new NotSimulated(`nft's "${start.text}"`)
     if (verb === 'list') return this.#list()
     if (verb === 'flush') return this.#flush(start)
-    if (verb === 'rename' || verb === 'reset' || verb === 'get' || verb === 'monitor' || verb === 'export' || verb === 'describe' || verb === 'import') throw new NotSimulated(`nft ${verb}`)
+    if (verb === 'rename') return this.#rename(start)
+    if (verb === 'get') return this.#get(start)
+    if (verb === 'reset' || verb === 'monitor' || verb === 'export' || verb === 'describe' || verb === 'import') throw new NotSimulated(`nft ${verb}`)
     const object = cursor.token
     if (OTHER_OBJECTS.has(object.text) && object.kind === 'word' && verb !== 'insert') throw new NotSimulated(`nft objects of the kind "${object.text}"`)
     if (!OBJECTS.has(object.text) || object.kind !== 'word') {
@@ -76,7 +81,13 @@ export class Commands {
   }
 
   #tableName(expecting = 'string'): TableName {
+    const keyword = this.#cursor.token
     const family = this.#family()
+    // the name of a family is no name of a table
+    if (keyword.kind === 'word' && FAMILIES.includes(keyword.text) && this.#cursor.token === keyword) {
+      this.#cursor.take()
+      throw this.#cursor.unexpected(expecting)
+    }
     const token = this.#cursor.word(expecting)
     return { family, name: token.text, at: token.at }
   }
@@ -216,7 +227,7 @@ export class Commands {
     const kind = cursor.skipAny('handle', 'position', 'index')
     if (kind) {
       const { value, at } = cursor.number()
-      near = { kind, value, at: kind === 'handle' && verb === 'replace' ? at : cursor.since(word.at) }
+      near = { kind, value, at: kind === 'handle' ? at : cursor.since(word.at) }
     } else if (verb === 'replace') throw cursor.unexpected('handle')
     const found = this.#changes.findTable(where)
     const read = readRule(cursor, found ? this.#context(found) : { family: where.family, set: () => undefined })
@@ -230,6 +241,36 @@ export class Commands {
       const place = near ? (verb === 'insert' ? 'before' : 'after') : verb === 'insert' ? 'first' : 'last'
       this.#changes.addRule(chain, read.body, read.targets, { place, index: at }, command)
     }
+  }
+
+  #rename(start: Token): void {
+    const cursor = this.#cursor
+    cursor.expect('chain')
+    const where = this.#tableName()
+    const name = this.#name()
+    const to = this.#name()
+    const chain = this.#findListed(where).chains.get(name.name)
+    if (!chain) throw new NftError(NO_ENTRY, name.at)
+    this.#changes.renameChain(chain, to.name, cursor.command(start.at))
+  }
+
+  /** `get element`: those of the set that hold what was asked for. */
+  #get(start: Token): void {
+    const cursor = this.#cursor
+    cursor.expect('element')
+    const where = this.#tableName()
+    const name = this.#name()
+    const table = this.#findListed(where)
+    const set = table.sets.get(name.name)
+    if (!set) throw new NftError(NO_ENTRY, name.at)
+    if (set.definition.flags.has('interval')) throw new NotSimulated('nft get element of a set with intervals (nft list set)')
+    const asked = readElements(cursor, set.definition.key, cursorHasData(cursor) ? set.definition.data : undefined)
+    const found = asked.map(({ element }) => set.get(element.key, this.#now))
+    if (found.includes(undefined)) throw kernelError(NO_ENTRY, cursor.command(start.at))
+    const shown = new NftSet(set.definition)
+    shown.handle = set.handle
+    for (const element of found) shown.add(element!)
+    this.stdout += `table ${table.family} ${table.name} {\n${printSet(shown, this.#options, this.#now)}}\n`
   }
 
   #delete(object: string, start: Token): void {
@@ -289,7 +330,10 @@ export class Commands {
     if (['ruleset', 'tables', 'chains', 'sets', 'maps'].includes(text)) {
       cursor.take()
       const family = FAMILIES.includes(cursor.token.text) && cursor.token.kind === 'word' ? cursor.take().text : undefined
-      if (!cursor.atEndOfStatement && (text === 'chains' || text === 'sets' || text === 'maps') && cursor.skip('table')) throw new NotSimulated(`nft list ${text} table (nft list table)`)
+      if (family === undefined && text === 'sets' && cursor.skip('table')) {
+        this.stdout += this.#summary(text, this.#findListed(this.#tableName()))
+        return
+      }
       const tables = [...this.#ruleset.tables.values()].filter((t) => family === undefined || t.family === family)
       for (const table of tables) this.stdout += this.#summary(text, table)
       return
@@ -310,6 +354,14 @@ export class Commands {
       if (text === 'chain' ? !chain : set?.isMap !== (text === 'map')) throw new NftError(NO_ENTRY, name.at)
       const inner = chain ? printChain(chain, this.#options) : printSet(set!, this.#options, this.#now)
       this.stdout += `table ${table.family} ${table.name} {\n${inner}}\n`
+      return
+    }
+    // nothing makes any of these here
+    if (NONE_OF.has(text)) {
+      cursor.take()
+      if (!cursor.atEndOfStatement && FAMILIES.includes(cursor.token.text)) cursor.take()
+      if (!cursor.atEndOfStatement) throw new NotSimulated(`nft list ${text} of one table (nft list table)`)
+      if (text === 'flowtables' || text === 'meters') for (const table of this.#ruleset.tables.values()) this.stdout += `${tableHead(table, { ...this.#options, handles: false })}}\n`
       return
     }
     if (OTHER_OBJECTS.has(text)) throw new NotSimulated(`nft list ${text}`)

@@ -1,13 +1,19 @@
 import { NftError } from './errors.ts'
 import { tokenName, tokens, type Location, type Token } from './lex.ts'
+import { Variables } from './variables.ts'
 
 /** Where the reader of an input is. */
 export class Cursor {
   readonly #tokens: readonly Token[]
   #next = 0
+  /** Variables that nobody has defined. */
+  readonly unknown: readonly NftError[]
 
   constructor(text: string) {
-    this.#tokens = tokens(text)
+    const variables = new Variables()
+    const all = tokens(text)
+    this.#tokens = text.includes('$') || text.includes('define') ? variables.expand(all) : all
+    this.unknown = variables.unknown
   }
 
   get token(): Token {

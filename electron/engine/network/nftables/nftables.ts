@@ -62,6 +62,7 @@ export class Nftables implements Ruleset {
     const cursor = new Cursor(options.file === undefined ? `${text}\n` : text)
     const commands = new Commands(cursor, this, changes, options, now)
     const mistakes: NftError[] = []
+    if (cursor.unknown.length > 0) return { code: 1, stdout: '', stderr: cursor.unknown.map((m) => formatError(m, text, options.file)).join('') }
     try {
       for (;;) {
         cursor.skipSeparators()

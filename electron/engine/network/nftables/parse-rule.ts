@@ -296,6 +296,7 @@ function addComparison(reader: RuleReader, start: Location, comparison: Comparis
 
 function readCounter({ cursor, statements }: RuleReader): void {
   cursor.take()
+  if (cursor.is('name')) throw new NotSimulated('counters with names')
   if (!cursor.skip('packets')) {
     statements.push(counter())
     return

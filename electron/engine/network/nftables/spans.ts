@@ -51,10 +51,13 @@ export function printFlags(span: Span, type: DataType, numeric = false): string 
 
 export interface ReadSpan { span: Span; at: Location; form: 'value' | 'range' | 'prefix' | 'flags' }
 
+/** Words of the grammar that can be no value of anything. */
+const NO_VALUES: ReadonlySet<string> = new Set(['accept', 'drop', 'return', 'continue', 'jump', 'goto', 'counter', 'log', 'limit', 'reject'])
+
 /** A single value. */
 export function readValue(cursor: Cursor, type: DataType): { value: Value; at: Location } {
   const token = cursor.token
-  if (!['word', 'number', 'address', 'quoted', 'time'].includes(token.kind)) throw cursor.unexpected()
+  if (!['word', 'number', 'address', 'quoted', 'time'].includes(token.kind) || (token.kind === 'word' && NO_VALUES.has(token.text))) throw cursor.unexpected()
   cursor.take()
   try {
     return { value: type.parse(token.text), at: token.at }

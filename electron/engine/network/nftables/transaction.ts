@@ -1,8 +1,9 @@
-import { BUSY, EXISTS, kernelError, NftError, NO_ENTRY, similar, UNSUPPORTED } from './errors.ts'
+import { BUSY, EXISTS, kernelError, NftError, NO_ENTRY, NotSimulated, similar, UNSUPPORTED } from './errors.ts'
 import type { Location } from './lex.ts'
 import { NftChain, NftTable, type BaseChain, type Family, type Rule, type RuleBody, type Ruleset } from './model.ts'
 import type { ReadElement } from './read-elements.ts'
 import { NftSet, type Element, type SetDefinition } from './set.ts'
+import { verdictStatement } from './statements.ts'
 import { findMistake } from './validate.ts'
 
 export interface TableName { family: Family; name: string; at: Location }
@@ -136,6 +137,45 @@ export class Transaction {
     })
   }
 
+  /** It keeps its place and its handle, and what leads to it leads to the new name. */
+  renameChain(chain: NftChain, to: string, command: Location): void {
+    const { table, name } = chain
+    if (table.chains.has(to)) throw kernelError(EXISTS, command)
+    for (const other of table.chains.values()) {
+      if (!other.rules.some((r) => leadsTo(r.body, name))) continue
+      const rules = this.#open(other)
+      rules.forEach((rule, i) => {
+        if (!leadsTo(rule.body, name)) return
+        const statements = rule.body.statements.map((s) => {
+          if (!s.chains?.includes(name)) return s
+          const [kind] = s.print({}, undefined).split(' ')
+          if (s.sets || s.anonymous || (kind !== 'jump' && kind !== 'goto')) throw new NotSimulated('nft rename of a chain that a map leads to')
+          return verdictStatement({ kind, chain: to })
+        })
+        rules[i] = { ...rule, body: { ...rule.body, statements } }
+      })
+    }
+    for (const set of table.sets.values()) for (const { verdict } of set.unsorted()) if (verdict && 'chain' in verdict && verdict.chain === name) throw new NotSimulated('nft rename of a chain that a map leads to')
+    const before = [...table.chains]
+    const uses = table.chainUses.get(name)
+    const put = (entries: readonly (readonly [string, NftChain])[]): void => {
+      table.chains.clear()
+      for (const [k, c] of entries) table.chains.set(k, c)
+    }
+    put(before.map(([k, c]) => [k === name ? to : k, c]))
+    chain.name = to
+    if (uses !== undefined) {
+      table.chainUses.delete(name)
+      table.chainUses.set(to, uses)
+    }
+    this.#later(() => {
+      put(before)
+      chain.name = name
+      table.chainUses.delete(to)
+      if (uses !== undefined) table.chainUses.set(name, uses)
+    })
+  }
+
   flushChain(chain: NftChain): void {
     for (const rule of chain.rules) this.#use(chain.table, rule.body, -1)
     this.#open(chain).length = 0
@@ -173,7 +213,11 @@ export class Transaction {
   #make(table: NftTable, body: RuleBody, targets: readonly { chain: string; at: Location }[], command: Location): Rule {
     for (let i = 0; i < body.anonymousSets; i++) table.takeHandle()
     const handle = table.takeHandle()
-    for (const { chain, at } of targets) if (!table.chains.has(chain)) throw kernelError(NO_ENTRY, at)
+    for (const { chain, at } of targets) {
+      const target = table.chains.get(chain)
+      if (!target) throw kernelError(NO_ENTRY, at)
+      if (target.base) throw kernelError(UNSUPPORTED, at)
+    }
     this.#use(table, body, 1)
     if (body.statements.some((s) => s.chains || s.changes || s.sets)) this.#unproved.set(table, command)
     return { body, handle, states: body.stateful ? body.statements.map((s) => ({ ...(s.initial ?? ZERO) })) : undefined }
@@ -306,6 +350,10 @@ export class Transaction {
       this.#later(() => set.add(present))
     }
   }
+}
+
+function leadsTo({ statements }: RuleBody, chain: string): boolean {
+  return statements.some((s) => s.chains?.includes(chain))
 }
 
 const ZERO = { packets: 0, bytes: 0, value: 0, at: 0 }
