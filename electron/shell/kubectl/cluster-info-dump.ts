@@ -1,8 +1,9 @@
 import type { KubeObject, Pod } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
-import { messageOf } from './errors.ts'
+import { KubectlError, messageOf } from './errors.ts'
 import { flags, TEMPLATE_FLAGS } from './flags.ts'
+import { inGoOrder } from './go-order.ts'
 import type { JsonObject } from './objects.ts'
 import { containersOf, podRunningTimeout } from './pods.ts'
 import { printerFor } from './printers/index.ts'
@@ -39,6 +40,7 @@ function* run(k: Kubectl): Task<number> {
   const printer = printerFor(k, { typed: true })
   const extension = f.string('output') === 'json' ? '.json' : f.string('output') === 'yaml' ? '.yaml' : '.txt'
   const folder = f.string('output-directory')
+  if (f.string('output') === 'name') throw new KubectlError('list types are not supported by name printing: *v1.NodeList')
   const write = function* (file: string, text: string): Task {
     if (folder === '' || folder === '-') return yield* k.out(text)
     const path = process.resolve(`${folder}/${file}`)
@@ -50,7 +52,7 @@ function* run(k: Kubectl): Task<number> {
     const { items, resourceVersion } = k.client.list<KubeObject>(resource, namespace === undefined ? {} : { namespace })
     // the items of a typed list say neither their kind nor their version
     const bare = items.map((item) => {
-      const { apiVersion: _version, kind: _kind, ...rest } = item as unknown as JsonObject
+      const { apiVersion: _version, kind: _kind, ...rest } = inGoOrder(item as unknown as JsonObject)
       return rest
     })
     return { kind, apiVersion, metadata: { resourceVersion }, items: bare }

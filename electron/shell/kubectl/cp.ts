@@ -8,7 +8,7 @@ import { decodeArchive, encodeEntry, endOfArchive, packed, type TarEntry } from 
 import type { Command, Kubectl } from './command.ts'
 import { ExitError, KubectlError, quote, StreamError } from './errors.ts'
 import { flags } from './flags.ts'
-import { containerOf } from './pods.ts'
+import { containerOf, phaseOf } from './pods.ts'
 
 export const cp: Command = {
   name: 'cp',
@@ -22,19 +22,20 @@ export const cp: Command = {
   run,
 }
 
-interface Spec { namespace: string; pod: string; path: string }
+/** `given`: the namespace, if it was written before the Pod. */
+interface Spec { namespace: string; given: string; pod: string; path: string }
 
 const FORMAT = 'filespec must match the canonical format: [[namespace/]pod:]file/path'
 
 /** "pod:path", "namespace/pod:path", or a path here. */
 function specOf(k: Kubectl, text: string): Spec {
   const at = text.indexOf(':')
-  if (at < 0) return { namespace: '', pod: '', path: text }
+  if (at < 0) return { namespace: '', given: '', pod: '', path: text }
   if (at === 0) throw new KubectlError(FORMAT)
   const pieces = text.slice(0, at).split('/')
   const path = text.slice(at + 1)
-  if (pieces.length === 1) return { namespace: k.namespace.name, pod: pieces[0]!, path }
-  if (pieces.length === 2) return { namespace: pieces[0]!, pod: pieces[1]!, path }
+  if (pieces.length === 1) return { namespace: k.namespace.name, given: '', pod: pieces[0]!, path }
+  if (pieces.length === 2) return { namespace: pieces[0]!, given: pieces[0]!, pod: pieces[1]!, path }
   throw new KubectlError(FORMAT)
 }
 
@@ -74,6 +75,8 @@ function directoryName(path: string): string {
 /** A command in the Pod, its input given and its output collected, with its exit code; what it complains of goes to a descriptor, or nowhere. */
 function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array | undefined, complaints: 1 | 2 | undefined): Task<{ output: Uint8Array; code: number }> {
   const pod = k.client.get<Pod>('pods', spec.namespace, spec.pod)
+  const phase = phaseOf(pod)
+  if (phase === 'Succeeded' || phase === 'Failed') throw new KubectlError(`cannot exec into a container in a completed pod; current phase is ${phase}`)
   const container = k.flags.string('container') || (yield* containerOf(k, pod, '', complaints === undefined, (text) => (complaints === 1 ? k.out(text) : k.err(text)))).name
   const chunks: Uint8Array[] = []
   const ignore = new CallbackFile(k.process.clock, () => undefined)
@@ -135,7 +138,7 @@ function* fromPod(k: Kubectl, source: Spec, target: string): Task {
     const rest = entry.name.slice(prefix === '.' ? 0 : prefix.length)
     const place = clean(`${target}/${rest}`)
     if (entry.type === 'symlink') {
-      const hint = ` (consider using "kubectl exec -n ${quote(source.namespace)} ${quote(source.pod)} -- tar cf - ${quote(source.path)} | tar xf -")`
+      const hint = ` (consider using "kubectl exec -n ${quote(source.given)} ${quote(source.pod)} -- tar cf - ${quote(source.path)} | tar xf -")`
       yield* k.err(`warning: skipping symlink: ${quote(place)} -> ${quote(entry.target)}${warned ? '' : hint}\n`)
       warned = true
       continue

@@ -21,9 +21,6 @@ export function* watchResources(k: Kubectl): Task<number> {
   if (types.length !== 1) throw new KubectlError('you may only watch a single resource or type of resource at a time')
   const resource = types[0]!
   const named = args.some((a) => a.includes('/')) || args.length > 1 || (query.filenames?.length ?? 0) > 0
-  if (named && infos.length > 1) {
-    throw new KubectlError(`watch is only supported on individual resources and resource collections - ${infos.length} resources were found`)
-  }
   const options: ListOptions & { resourceVersion?: string } = listOptions(k, query, resource)
   if (query.labelSelector) options.labelSelector = query.labelSelector
   if (query.fieldSelector) options.fieldSelector = query.fieldSelector
@@ -32,8 +29,6 @@ export function* watchResources(k: Kubectl): Task<number> {
     options.fieldSelector = `metadata.name=${infos[0]!.name}`
   }
   const key = keyOf(resource)
-  options.resourceVersion = k.client.list(key, options).resourceVersion
-  const events = new Watch(k, key, options)
   // the server ends the request then, and so the watch
   const deadline = k.process.clock.now + k.requestTimeout
   const eventTypes = f.bool('output-watch-events')
@@ -51,6 +46,14 @@ export function* watchResources(k: Kubectl): Task<number> {
       return f.string('output') === 'json' ? `${sortedGoJson(event)}\n` : printer!.print(event)
     }).join('')
   }
+  if (named && infos.length > 1) {
+    // it shows them, and then finds that it cannot watch them
+    if (!f.bool('watch-only')) yield* k.out(show('ADDED', infos.map((i) => i.object as unknown as KubeObject)))
+    if (args.length > 0) throw new KubectlError('you may only watch a single resource or type of resource at a time')
+    throw new KubectlError(`watch is only supported on individual resources and resource collections - ${infos.length} resources were found`)
+  }
+  options.resourceVersion = k.client.list(key, options).resourceVersion
+  const events = new Watch(k, key, options)
   try {
     if (!f.bool('watch-only')) yield* k.out(show('ADDED', infos.map((i) => i.object as unknown as KubeObject)))
     for (;;) {

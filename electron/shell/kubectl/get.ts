@@ -140,12 +140,12 @@ function* printTables(k: Kubectl, result: Result, errors: readonly unknown[]): T
 
 /** What kubectl makes of objects itself: names and ages. */
 function plainTable(k: Kubectl, objects: readonly KubeObject[]): Table {
-  const column = (name: string): Table['columnDefinitions'][number] => ({ name, type: 'string', format: '', description: '', priority: 0 })
+  const column = (name: string, format = ''): Table['columnDefinitions'][number] => ({ name, type: 'string', format, description: '', priority: 0 })
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata: {},
-    columnDefinitions: [column('Name'), column('Age')],
+    columnDefinitions: [column('Name', 'name'), column('Age')],
     rows: objects.map((object) => ({ cells: [object.metadata.name, ageOf(object.metadata.creationTimestamp, k.now)], object })),
   } as unknown as Table
 }

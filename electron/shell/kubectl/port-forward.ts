@@ -29,6 +29,7 @@ function* run(k: Kubectl): Task<number> {
   const { args } = k
   if (args.length < 2) throw k.usageError('TYPE/NAME and list of ports are required for port-forward')
   const timeout = podRunningTimeout(k)
+  if (k.flags.list('address').every((name) => name === '')) throw new KubectlError('you must specify at least 1 address')
   const info = yield* oneObject(k, [args[0]!])
   const pod = yield* attachablePod(k, info, timeout)
   const specs = info.resource.kind === 'Service' ? servicePorts(args.slice(1), info.object as unknown as Service, pod) : podPorts(args.slice(1), pod)

@@ -10,7 +10,7 @@ import { httpDate } from '../../engine/programs/http/status.ts'
 import { AnswerSink, apiRequest } from '../../engine/programs/kube-apiserver/server.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import type { Command, Kubectl } from './command.ts'
-import { KubectlError, messageOf, quote } from './errors.ts'
+import { ExitError, KubectlError, messageOf, quote } from './errors.ts'
 import { flags } from './flags.ts'
 
 /** kubectl's pkg/proxy: the API in plain HTTP on a port of the machine that kubectl runs on, in the simulation. */
@@ -40,14 +40,24 @@ export const proxy: Command = {
 interface Filter { hosts: RegExp[]; paths: RegExp[]; notPaths: RegExp[]; notMethods: RegExp[] }
 
 /** MakeRegexpArray */
-function expressions(text: string): RegExp[] {
+function expressions(k: Kubectl, text: string): RegExp[] {
   return text.split(',').map((part) => {
     try {
       return new RegExp(part)
     } catch (error) {
-      throw new KubectlError(`error parsing regexp: ${messageOf(error)}`)
+      throw new ExitError(255, `${k.logHead('F')} proxy_server.go:83] Error compiling re: error parsing regexp: ${goRegexpError(part, messageOf(error))}`)
     }
   })
+}
+
+/** Go's words for what is wrong with an expression. */
+function goRegexpError(text: string, message: string): string {
+  if (/[Uu]nterminated character class/.test(message)) return `missing closing ]: \`${text.slice(text.lastIndexOf('['))}\``
+  if (/Unterminated group/.test(message)) return `missing closing ): \`${text}\``
+  if (/Unmatched '\)'/.test(message)) return `unexpected ): \`${text}\``
+  const repeated = /^(?:.*[(|])?([*+?])/.exec(text)?.[1]
+  if (/Nothing to repeat/.test(message) && repeated) return `missing argument to repetition operator: \`${repeated}\``
+  return message
 }
 
 function allows(filter: Filter, request: HttpRequest): boolean {
@@ -64,11 +74,12 @@ function* run(k: Kubectl): Task<number> {
   const prefix = `${f.string('api-prefix').startsWith('/') ? '' : '/'}${f.string('api-prefix')}${f.string('api-prefix').endsWith('/') ? '' : '/'}`
   const filter: Filter | undefined = f.bool('disable-filter')
     ? undefined
-    : { hosts: expressions(f.string('accept-hosts')), paths: expressions(f.string('accept-paths')), notPaths: expressions(f.string('reject-paths')), notMethods: expressions(f.string('reject-methods')) }
+    : { hosts: expressions(k, f.string('accept-hosts')), paths: expressions(k, f.string('accept-paths')), notPaths: expressions(k, f.string('reject-paths')), notMethods: expressions(k, f.string('reject-methods')) }
   if (!filter) yield* k.err(`${k.logHead('W')} proxy.go:177] Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious\n`)
   // the kubeconfig's server, before anybody asks for it
   void k.client
   const wanted = f.int('port')
+  if (wanted < 0 || wanted > 65535) throw new KubectlError(`listen tcp: address ${wanted}: invalid port`)
   let port: number
   try {
     ({ port } = serveHttp(process, {

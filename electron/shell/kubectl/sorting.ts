@@ -2,6 +2,7 @@ import type { Table } from '../../engine/kubernetes/types.ts'
 import { canonicalQuantity, milliValue } from '../../engine/kubernetes/schema/quantity.ts'
 import type { Kubectl } from './command.ts'
 import { ExitError, KubectlError } from './errors.ts'
+import { goSort } from './go-sort.ts'
 import { JsonPath, relaxed } from './jsonpath.ts'
 import { byBytes, isObject, type JsonObject } from './objects.ts'
 
@@ -33,7 +34,8 @@ function sorted<T>(k: Kubectl, items: readonly T[], field: string, objectOf: (it
     const [line, holder] = place.split(' ')
     throw new ExitError(1, `${k.logHead('F')} sorter.go:${line}] Field ${relaxed(field)} in ${holder} is an unsortable type: interface, err: unsortable type: ${unsortable}`)
   }
-  return keyed.sort((a, b) => compare(a.key, b.key)).map((x) => x.item)
+  // what has no such field is less than everything, its like included
+  return goSort(keyed, (a, b) => isMissing(a.key) || (!isMissing(b.key) && compare(a.key, b.key) < 0)).map((x) => x.item)
 }
 
 /** The Go type of what cannot be compared. */
@@ -43,8 +45,11 @@ function goTypeOf(value: unknown): string | undefined {
   return typeof value === 'boolean' ? 'bool' : undefined
 }
 
+function isMissing(key: unknown): boolean {
+  return key === undefined || key === null
+}
+
 function compare(a: unknown, b: unknown): number {
-  if (a === undefined || b === undefined || a === null || b === null) return (a === undefined || a === null ? 0 : 1) - (b === undefined || b === null ? 0 : 1)
   if (typeof a === 'number' && typeof b === 'number') return a - b
   const [x, y] = [String(a), String(b)]
   if (canonicalQuantity(x) !== undefined && canonicalQuantity(y) !== undefined) return milliValue(x) - milliValue(y)

@@ -6,7 +6,7 @@ import { FIELD_SELECTOR_FLAG, flags, SELECTOR_FLAG } from './flags.ts'
 /** A cluster without metrics-server: what kubectl finds. */
 function* unavailable(k: Kubectl): Task<number> {
   if (k.args.length > 1) throw k.usageError(k.command.use)
-  if (k.args.length > 0 && k.flags.string('selector') !== '') throw new KubectlError('only one of NAME or selector can be provided')
+  if (k.args.length > 0 && k.flags.string('selector') !== '') throw new KubectlError(`only one of NAME or ${k.path.endsWith('node') ? '--selector' : 'selector'} can be provided`)
   if (!['', 'cpu', 'memory'].includes(k.flags.string('sort-by'))) throw new KubectlError('--sort-by accepts only cpu or memory')
   k.client.serverVersion()
   throw new KubectlError('Metrics API not available')

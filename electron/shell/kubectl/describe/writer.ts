@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../../engine/kubernetes/types.ts'
 import { humanDuration } from '../../../engine/kubernetes/human-duration.ts'
 import type { Kubectl } from '../command.ts'
+import { goSort } from '../go-sort.ts'
 import { at, list, map, parseTime, text } from '../objects.ts'
 import { DESCRIBE, TabWriter } from '../printers/tabwriter.ts'
 
@@ -143,7 +144,7 @@ export function sortEvents(events: readonly KubeObject[]): KubeObject[] {
     }
     return 0
   }
-  return [...events].sort((a, b) => time(a) - time(b))
+  return goSort(events, (a, b) => time(a) < time(b))
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']

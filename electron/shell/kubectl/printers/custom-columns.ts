@@ -29,7 +29,8 @@ export class CustomColumns {
   }
 
   static fromTemplate(template: string): CustomColumns {
-    const [first, second] = template.split('\n')
+    // a last line that is empty is none
+    const [first, second] = template.replace(/\n$/, '').split('\n')
     if (!first) throw new KubectlError('invalid template, missing header line. Expected format is one line of space separated headers, one line of space separated column specs.')
     if (second === undefined) throw new KubectlError('invalid template, missing spec line. Expected format is one line of space separated headers, one line of space separated column specs.')
     const headers = first.split(/\s+/).filter((w) => w !== '')
