@@ -21,6 +21,7 @@ describe('hop, asked for what it cannot do,', () => {
     ['time +30', 2, '+30 needs a unit, as +30s'],
     ['time -5s', 2, 'time does not go back'],
     ['time +99999999h', 2, 'is more than a day at once'],
+    ['explain mtu', 1, "mtu is a fault, and no reason: it lowers the MTU of a node's network card; hop fault list has them all"],
     ['node nope', 1, 'there are control-plane, worker-1, worker-2'],
   ])('hop %s: says what to do instead', (words, code, what) => {
     const { output, code: ended } = run(`hop ${words}`)

@@ -95,6 +95,11 @@ function* explain(cluster: Cluster, self: Process, args: readonly string[]): Tas
   }
   const page = cluster.explain(id)
   if (page === undefined) {
+    const fault = cluster.faults.available.find((f) => f.name === id)
+    if (fault) {
+      yield* self.printError(`hop: ${id} is a fault, and no reason: it ${fault.summary}; hop fault list has them all, hop fault apply ${fault.usage} brings it about\n`)
+      return 1
+    }
     yield* self.printError(`hop: there is no page "${id}"; the reasons stand in the output of hop trace\n`)
     return 1
   }
