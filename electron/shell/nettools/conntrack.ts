@@ -1,6 +1,7 @@
 import type { ConntrackEntry, NetworkNamespace, Process, Task } from '../../engine/cluster.ts'
 import { canonicalIp, capable, cidrContains, isValidIp, Signal } from '../../engine/cluster.ts'
 import { byName } from '../../engine/own.ts'
+import { CONNTRACK_HELP } from './conntrack-help.ts'
 import { getopt } from './getopt.ts'
 
 const LONG: Readonly<Record<string, string>> = {
@@ -15,6 +16,12 @@ const STATES: Readonly<Record<string, readonly string[]>> = byName({
 const STATUS = ['ASSURED', 'SEEN_REPLY', 'UNSET', 'FIXED_TIMEOUT', 'EXPECTED', 'OFFLOAD', 'HW_OFFLOAD', 'UNREPLIED', 'SRC_NAT', 'DST_NAT']
 const EVENTS = ['ALL', 'NEW', 'UPDATES', 'DESTROY']
 const OUTPUTS = ['xml', 'extended', 'timestamp', 'id', 'ktimestamp', 'labels', 'userspace', 'save']
+
+/** Options that some commands do not take, in the order in which conntrack looks at them. */
+const ILLEGAL: readonly (readonly [string, string, string])[] = [
+  ['s', 'src', 'CS'], ['d', 'dst', 'CS'], ['r', 'reply-src', 'CS'], ['q', 'reply-dst', 'CS'], ['p', 'protonum', 'CFS'], ['t', 'timeout', 'LCFSE'], ['u', 'status', 'CFS'],
+  ['m', 'mark', 'CFS'], ['e', 'event-mask', 'LDGCFSIU'], ['b', 'buffer-size', 'LGCFS'], ['f', 'family', 'S'],
+]
 
 const NAME = 'conntrack v1.4.7 (conntrack-tools)'
 /** Exit code 2, with the hint. */
@@ -42,14 +49,16 @@ function* run(process: Process): Task<number> {
   if (commands.length > 1) throw new Refusal('Invalid commands combination')
   const [command] = commands
   if (command === undefined || command === 'h') {
-    yield* process.printError(`podhop: not simulated: conntrack's help (use conntrack -L, -E, -D, -F, -C or -S)\n`)
-    return 69
+    yield* process.print(CONNTRACK_HELP)
+    return 0
   }
   if (command === 'V') {
     yield* process.print(`${NAME}\n`)
     return 0
   }
-  const missing = 'GIU'.includes(command) ? `conntrack -${command} (use conntrack -L or -D)` : [...'mwtzbl'].some((o) => value(o) !== undefined) ? `conntrack -${[...'mwtzbl'].find((o) => value(o) !== undefined)} (use conntrack -L)` : undefined
+  for (const [option, name, commands] of ILLEGAL) if (value(option) !== undefined && commands.includes(command)) throw new Refusal(`Illegal option \`--${name}' with this command`)
+  if ((command === 'G' || command === 'I') && value('p') === undefined) throw new Refusal("You need to supply the `--protonum' option for this command")
+  const missing = 'IU'.includes(command) ? `conntrack -${command} (use conntrack -L or -D)` : [...'wtzbl'].some((o) => value(o) !== undefined) ? `conntrack -${[...'wtzbl'].find((o) => value(o) !== undefined)} (use conntrack -L)` : undefined
   if (missing !== undefined) {
     yield* process.printError(`podhop: not simulated: ${missing}\n`)
     return 69
@@ -80,6 +89,16 @@ function* run(process: Process): Task<number> {
       yield* process.printError(`${NAME}: ${found.length} ${what} have been shown.\n`)
       return 0
     }
+    case 'G': {
+      const found = entries().find(matches)
+      if (!found) {
+        yield* process.printError(`${NAME}: Operation failed: such conntrack doesn't exist\n`)
+        return 1
+      }
+      yield* process.print(line(found))
+      yield* process.printError(`${NAME}: 1 ${what} have been shown.\n`)
+      return 0
+    }
     case 'C':
       yield* process.print(`${entries().length}\n`)
       return 0
@@ -106,6 +125,12 @@ function withoutAddress(args: readonly string[]): string[] {
   return args.flatMap((arg, i) => (/^(-[ngj]|--(src|dst|any)-nat)$/.test(arg) && !/^[\d.:]+$/.test(args[i + 1] ?? '') ? [arg, ''] : [arg]))
 }
 
+/** strtoul(3): what is no number is none. */
+function numberOf(text: string): number {
+  const digits = /^\s*(0x[0-9a-f]+|\d+)/i.exec(text)?.[1]
+  return digits === undefined ? 0 : Number(/^0\d+$/.test(digits) ? `0o${digits.slice(1)}` : digits) >>> 0
+}
+
 /** Words of a list with commas, in any case. */
 function words(text: string | undefined, known: readonly string[]): string[] {
   return text === undefined ? [] : text.split(',').map((word) => {
@@ -119,7 +144,7 @@ function filterOf(value: (name: string) => string | undefined): (e: ConntrackEnt
   const tests: ((e: ConntrackEntry) => boolean)[] = []
   const [protocolText, family] = [value('p')?.toLowerCase(), value('f')]
   const protocol = protocolText === undefined ? undefined : (Object.entries(NUMBERS).find(([name, number]) => protocolText === name || protocolText === String(number) || (name === 'icmpv6' && protocolText === 'ipv6-icmp'))?.[0] ?? (/^\d+$/.test(protocolText) ? protocolText : undefined))
-  if (protocolText !== undefined && protocol === undefined) throw new Refusal(`\`${value('p')}' unsupported protocol`)
+  if (protocolText !== undefined && (protocol === undefined || Number(protocol) > 255)) throw new Refusal(`\`${value('p')}' unsupported protocol`)
   if (protocol !== undefined) tests.push((e) => e.original.protocol === protocol)
   if (family !== undefined && family !== 'ipv4' && family !== 'ipv6') throw new Refusal(`\`${family}' unsupported protocol`)
   if (family !== undefined) tests.push((e) => e.original.source.includes(':') === (family === 'ipv6'))
@@ -158,6 +183,11 @@ function filterOf(value: (name: string) => string | undefined): (e: ConntrackEnt
   const target = (e: ConntrackEntry): boolean => e.original.destination !== e.reply.source || (ports(e) && e.original.destinationPort !== e.reply.sourcePort)
   for (const status of words(value('u'), STATUS)) {
     tests.push((e) => (status === 'ASSURED' ? e.assured : status === 'SEEN_REPLY' ? e.seenReply : status === 'UNREPLIED' ? !e.seenReply : status === 'SRC_NAT' ? source(e) : status === 'DST_NAT' ? target(e) : false))
+  }
+  const mark = value('m')
+  if (mark !== undefined) {
+    const [wanted, mask = 0xffffffff] = mark.split('/').map((text) => numberOf(text)) as [number, number?]
+    tests.push((e) => ((e.mark & mask) >>> 0) === wanted)
   }
   if (value('n') !== undefined) tests.push((e) => source(e) && (value('n') === '' || e.reply.destination === value('n')))
   if (value('g') !== undefined) tests.push((e) => target(e) && (value('g') === '' || e.reply.source === value('g')))
