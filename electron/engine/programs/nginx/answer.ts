@@ -6,6 +6,7 @@ import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { partOf, validators } from './files.ts'
+import { passLimits } from './limit-req.ts'
 import { findLocation, findServer } from './matching.ts'
 import { reason, specialPage } from './pages.ts'
 import { passOn } from './proxy.ts'
@@ -29,7 +30,7 @@ const WITH_HEADERS = [200, 201, 204, 206, ...REDIRECTS, 304]
 const MOST_CHANGES = 10
 
 type Log = (message: string, request: HttpRequest, server: string, upstream?: string) => void
-interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** error_page's status. */ as?: number; inError: boolean; done: (answer: Answer) => void }
+interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** error_page's status. */ as?: number; inError: boolean; /** limit_req has counted it. */ limited?: boolean; done: (answer: Answer) => void }
 
 export class Answerer {
   readonly #process: Process
@@ -85,6 +86,24 @@ export class Answerer {
     const result = run(settings.operations, variables)
     if (result?.kind === 'return') return this.#returned(turn, result.status, result.text)
     if (result?.kind === 'again') return this.#locate(turn)
+    if (settings.limits.length > 0 && !turn.limited && !turn.inError) {
+      turn.limited = true
+      const limited = passLimits(settings.limits, this.#configuration.limitZones, (key) => variables.expand(key.replaceAll('$binary_remote_addr', '$remote_addr')), this.#process.clock.now)
+      if ('zone' in limited) {
+        this.#log(turn, `limiting requests, excess: ${(limited.excess / 1_000).toFixed(3)} by zone "${limited.zone}"`)
+        return this.#fail(turn, settings.limitStatus)
+      }
+      if (limited.wait > 0) {
+        this.#process.clock.schedule(limited.wait, () => this.#allowed(turn))
+        return
+      }
+    }
+    this.#allowed(turn)
+  }
+
+  #allowed(turn: Turn): void {
+    const { variables, settings } = turn
+    const { request } = variables
     const rule = settings.access.find(({ net }) => net === 'all' || (isIpv4(net.split('/')[0]!) === isIpv4(request.remoteAddress) && cidrContains(net.includes('/') ? net : `${net}/${isIpv4(net) ? 32 : 128}`, request.remoteAddress)))
     if (rule && !rule.allow) {
       this.#log(turn, 'access forbidden by rule')

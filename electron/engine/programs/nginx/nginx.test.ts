@@ -37,6 +37,16 @@ describe('nginx in front of others', () => {
     expect(front.output()).toContain('no live upstreams while connecting to upstream')
   })
 
+  test('limit_req: a rate by the clock, and a burst', () => {
+    const zone = (options: string): ReturnType<typeof web> => web(`limit_req_zone $binary_remote_addr zone=one:1m rate=2r/s;\nserver { listen 80; root /usr/share/nginx/html; location / { limit_req zone=one ${options}; } }\n`)
+    const front = zone('burst=2 nodelay')
+    const get = client()
+    expect([1, 2, 3, 4].map(() => get(front, '/').head!.status)).toEqual([200, 200, 200, 503])
+    expect(front.output()).toMatch(/limiting requests, excess: 2\.9\d\d by zone "one", client: /)
+    cluster.clock.runFor(1_000)
+    expect([1, 2, 3].map(() => get(front, '/').head!.status)).toEqual([200, 200, 503])
+  })
+
   test('passes the path on as its configuration says, with the headers that it sets', () => {
     const behind = cluster.pod('behind', 'worker-1', 'traefik/whoami')
     const front = web(`server {

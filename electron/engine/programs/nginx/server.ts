@@ -1,3 +1,4 @@
+import { readLimit, readLimitZone } from './limit-req.ts'
 import { tryParseCidr } from '../../network/address.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
 import { pattern, readOperation, type Operation } from './rewrite.ts'
@@ -15,7 +16,7 @@ const HARMLESS = new Set([
 ])
 /** Known to nginx, not to Podhop (yet). */
 const KNOWN = new Set([
-  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_req', 'limit_req_zone', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_request', 'stub_status', 'stream', 'split_clients',
+  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_request', 'stub_status', 'stream', 'split_clients',
   'geo', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'load_module', 'mirror', 'charset', 'expires', 'proxy_cache', 'proxy_cache_path', 'proxy_next_upstream', 'proxy_next_upstream_tries', 'proxy_next_upstream_timeout', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
   'proxy_cookie_domain', 'proxy_pass_header', 'proxy_pass_request_headers', 'proxy_pass_request_body', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'env', 'absolute_redirect', 'port_in_redirect', 'merge_slashes', 'underscores_in_headers', 'if_modified_since', 'max_ranges', 'satisfy', 'aio',
 ])
@@ -35,7 +36,7 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
 
 /** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), upstreams: new Map(), warnings: [] }
+  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), upstreams: new Map(), limitZones: new Map(), warnings: [] }
   let events = false
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
@@ -61,7 +62,7 @@ function misplaced(directive: Directive): ConfigError {
 }
 
 /** What a block has said itself, where that takes the place of what it inherits. */
-interface Own { headers?: { name: string; value: string }[]; addHeaders?: true; logs?: true; access?: true; index?: true; pages?: true }
+interface Own { limits?: true; headers?: { name: string; value: string }[]; addHeaders?: true; logs?: true; access?: true; index?: true; pages?: true }
 
 class Reader {
   readonly #configuration: Configuration
@@ -76,14 +77,16 @@ class Reader {
 
   http(http: Directive): void {
     const settings: Settings = {
-      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
+      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], limits: [], limitStatus: 503, maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
     }
     const own: Own = {}
     const servers: Directive[] = []
     // wherever they stand, they are there for all
     for (const d of http.block ?? []) if (d.name === 'log_format') this.#configuration.formats.set(d.args[0] ?? '', d.args.slice(1).filter((a) => !a.startsWith('escape=')).join(''))
+    for (const d of http.block ?? []) if (d.name === 'limit_req_zone') readLimitZone(d, this.#configuration)
     for (const d of http.block ?? []) {
-      if (d.name === 'server') servers.push(d)
+      if (d.name === 'limit_req_zone') this.#texts.push((d.args[0] ?? '').replaceAll('$binary_remote_addr', '$remote_addr'))
+      else if (d.name === 'server') servers.push(d)
       else if (d.name === 'log_format') this.#texts.push(d.args.slice(1).join(''))
       else if (d.name === 'upstream') {
         const upstream = readUpstream(d)
@@ -122,7 +125,7 @@ class Reader {
       else if (d.name === 'http2') server.http2 = onOff(d)
       else if (d.name === 'ssl_certificate') server.certificate = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (d.name === 'ssl_certificate_key') server.key = { file: absolute(d.args[0] ?? ''), directive: d }
-      else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format'].includes(d.name)) throw misplaced(d)
+      else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format', 'limit_req_zone'].includes(d.name)) throw misplaced(d)
       else if (!this.#operation(d, server.settings) && !this.#setting(d, server.settings, own)) other(d)
     }
     if (server.listens.length === 0) server.listens.push({ address: '0.0.0.0', port: 80, isDefault: false, ssl: false })
@@ -148,7 +151,7 @@ class Reader {
         else if (e.name === 'proxy_pass') {
           if (settings.pass) throw new ConfigError(`"proxy_pass" directive is duplicate in ${e.file}:${e.line}`)
           settings.pass = readProxyPass(e, { modifier, path }, this.#configuration.upstreams)
-        } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'events'].includes(e.name)) throw misplaced(e)
+        } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'limit_req_zone', 'events'].includes(e.name)) throw misplaced(e)
         else if (!this.#operation(e, settings) && !this.#setting(e, settings, own)) other(e)
       }
       this.#locations(inner, server, settings)
@@ -233,6 +236,16 @@ class Reader {
         if (net !== 'all' && !tryParseCidr(net)) throw new ConfigError(`invalid parameter "${net}"${where}`)
         settings.access = [...(own.access ? settings.access : []), { allow: d.name === 'allow', net }]
         own.access = true
+        return true
+      }
+      case 'limit_req':
+        settings.limits = [...(own.limits ? settings.limits : []), readLimit(d, this.#configuration)]
+        own.limits = true
+        return true
+      case 'limit_req_status': {
+        const status = Number(d.args[0])
+        if (!(status >= 400 && status <= 599)) throw new ConfigError(`value must be between 400 and 599${where}`)
+        settings.limitStatus = status
         return true
       }
       case 'client_max_body_size': {

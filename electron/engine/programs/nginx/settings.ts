@@ -1,5 +1,6 @@
 import type { Cidr } from '../../network/types.ts'
 import type { Directive } from './config.ts'
+import type { Limit, LimitZone } from './limit-req.ts'
 import type { Operation } from './rewrite.ts'
 import type { ProxyPass, ProxySettings, Upstream } from './upstream.ts'
 
@@ -28,6 +29,9 @@ export interface Settings {
   access: { allow: boolean; net: Cidr | 'all' }[]
   /** client_max_body_size in bytes; 0 is without end. */
   maxBody: number
+  /** limit_req, all of which count, and limit_req_status. */
+  limits: Limit[]
+  limitStatus: number
   internal: boolean
   /** auth_basic's realm, and the file of users; "off" is none. */
   auth?: { realm: string; file: string }
@@ -58,6 +62,7 @@ export interface Configuration {
   formats: Map<string, string>
   maps: Map<string, { source: string; entries: readonly { pattern: string | RegExp; value: string }[]; otherwise: string }>
   upstreams: Map<string, Upstream>
+  limitZones: Map<string, LimitZone>
   /** What is said of it at a start. */
   warnings: string[]
 }
