@@ -1,10 +1,8 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
-import { createPipe } from '../../engine/machine/pipe.ts'
-import { Thread, anyOf, sleep, type Task } from '../../engine/machine/task.ts'
+import { anyOf, sleep, type Task } from '../../engine/machine/task.ts'
 import type { Process, ProcessEntry, SignalName } from '../../engine/machine/types.ts'
 import { SIGNAL_NUMBERS } from '../../engine/machine/signals.ts'
 import { parseSignal, signalList } from '../language/signal-names.ts'
-import { concatBytes, decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { commandName } from '../../engine/machine/proc.ts'
 import { Failure, NotSimulated, missingOperand, quote, tool, type Run } from './command.ts'
 import { cannotStart } from './environment.ts'
@@ -160,39 +158,6 @@ function* until(process: Process, child: Process, ms: number): Task<boolean> {
   }
   return child.status !== undefined
 }
-
-tool('watch', { flags: 'tdegxcbp', values: 'n', long: { interval: 'n=', 'no-title': 't', differences: 'd', errexit: 'e', chgexit: 'g', exec: 'x' }, stopAtOperand: true }, function* (run) {
-  const { options, process } = run
-  if (options.operands.length === 0) throw new Failure('missing operand')
-  const seconds = Math.max(0.1, Number((options.value('n') ?? '2').replace(',', '.')) || 2)
-  const terminal = process.terminalOf(1)
-  const command = options.operands.join(' ')
-  if (terminal) yield* run.print('\x1b[?1049h')
-  process.onSignal('SIGINT', () => process.exit(0))
-  // The screen must come back however it ends; the terminal outlives the process.
-  const screen = terminal ? process.files.get(1)!.retain() : undefined
-  process.onExit(() => {
-    if (screen) new Thread(process.clock, screen.write(encodeUtf8('\x1b[?1049l')), () => screen.release())
-  })
-  for (;;) {
-    const { reader, writer } = createPipe(process.clock)
-    const files = new Map(process.files).set(1, writer).set(2, writer)
-    const child = process.spawn({ argv: ['sh', '-c', command], files })
-    writer.release()
-    const chunks: Uint8Array[] = []
-    for (let bytes = yield* reader.read(); bytes !== null; bytes = yield* reader.read()) chunks.push(bytes)
-    reader.release()
-    yield* process.wait(child)
-    const columns = terminal?.columns ?? 80
-    const title = `Every ${seconds.toFixed(1)}s: ${command}`
-    const right = `${process.machine.hostname}: ${formatTime(process.clock.wall(), '%a %b %e %H:%M:%S %Y')}`
-    const head = options.has('t') ? '' : `${title.slice(0, Math.max(0, columns - right.length - 1)).padEnd(Math.max(0, columns - right.length))}${right}\n\n`
-    const lines = (head + decodeUtf8(concatBytes(chunks))).split('\n').slice(0, terminal?.rows ?? Infinity).map((l) => [...l].slice(0, columns).join(''))
-    yield* run.print((terminal ? '\x1b[H\x1b[J' : '') + lines.join('\n'))
-    if (options.has('e') && child.status!.code !== 0) return 8
-    yield* process.sleep(seconds * 1000)
-  }
-})
 
 tool('kill', 'raw', function* (run) {
   let args = [...run.options.operands]
