@@ -107,7 +107,7 @@ class Sorter<T> {
       state = BigInt.asUintN(64, state ^ (state << 17n))
       let other = Number(state & mask)
       if (other >= length) other -= length
-      this.#swap(at - 1 + i, from + other)
+      this.#swap(at + i, from + other)
     }
   }
 
