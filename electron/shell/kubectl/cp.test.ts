@@ -14,7 +14,7 @@ describe('kubectl cp', () => {
   it('skips symlinks, and says so', () => {
     const home = house()
     home.run('kubectl run web --image=busybox -- sleep 1d; kubectl wait --for=condition=Ready pod/web; kubectl exec web -- sh -c "mkdir /d; ln -s /etc/hosts /d/h"')
-    expect(home.run('kubectl cp web:/d d; ls d').output).toBe(`tar: removing leading '/' from member names\nwarning: skipping symlink: "d/h" -> "/etc/hosts" (consider using "kubectl exec -n "default" "web" -- tar cf - "/d" | tar xf -")\n`)
+    expect(home.run('kubectl cp web:/d d; ls d').output).toBe(`tar: removing leading '/' from member names\nwarning: skipping symlink: "d/h" -> "/etc/hosts" (consider using "kubectl exec -n "" "web" -- tar cf - "/d" | tar xf -")\n`)
   })
 
   it('refuses what it cannot do', () => {
