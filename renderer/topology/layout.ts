@@ -37,7 +37,7 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
   const { plans, form, unscheduled, memory } = planNodes(topology, nodes.map((n) => n.name), pods, down, options)
   const nodeRows = inRows(plans, form.perRow)
   const outsideBottom = drawOutside(sheet, topology, form.widths.narrow)
-  const services = placeServices(topology, options.showSystem, serviceRoom(nodeRows, form.widths, options.room ?? ROOM))
+  const services = placeServices(topology, options.showSystem, serviceRoom(nodeRows.map((row) => row.map(nodeSize)), form.widths, options.room ?? ROOM))
   drawServices(sheet, services, outsideBottom + OUTSIDE_GAP)
   let y = outsideBottom + OUTSIDE_GAP + services.height
   let width = Math.max(...[...sheet.shapes.values()].map((s) => s.x + s.w), 0)
@@ -101,12 +101,18 @@ function planNodes(topology: TopologyView, names: string[], pods: [string, PodVi
   const hasTunnel = names.some((n) => Object.values(topology.nodes[n]!.interfaces).some(isTunnel))
   const plansFor = (detail: Detail, { widths, rows }: Form): NodePlan[] =>
     names.map((n) => ({ node: topology.nodes[n]!, pods: topology.pods, places: places.get(n)!, form: { detail, widths, rows, podHeight: podHeight(detail, widths) }, hasTunnel, down }))
+  // Many forms are tried at each change: what they share is worked out once.
+  const servicesIn = once((width: number) => placeServices(topology, showSystem, width))
+  const outside = once((narrow: boolean) => outsideWidth(topology, narrow))
   const sizeOf = (detail: Detail, form: Form): Size => {
-    const rows = inRows(plansFor(detail, form), form.perRow)
-    const services = placeServices(topology, showSystem, serviceRoom(rows, form.widths, room))
+    const { widths } = form
+    const nodeForm = { detail, widths, rows: form.rows, podHeight: podHeight(detail, widths) }
+    const sizes = new Map([...new Set(counts)].map((length) => [length, nodeSize({ places: { length }, form: nodeForm, hasTunnel })]))
+    const rows = inRows(counts.map((c) => sizes.get(c)!), form.perRow)
+    const services = servicesIn(serviceRoom(rows, widths, room))
     const tray = unscheduled.length ? form.widths.nodeGap + POD.width + 24 : 0
-    const width = Math.max(outsideWidth(topology, form.widths.narrow), services.width, ...rows.map((r) => rowWidth(r, form.widths))) + tray
-    return { width, height: 48 + OUTSIDE_GAP + services.height + rows.reduce((sum, row) => sum + ROW.above + ROW.below + Math.max(...row.map((p) => nodeSize(p).height)), 0) }
+    const width = Math.max(outside(widths.narrow), services.width, ...rows.map((r) => rowWidth(r, widths))) + tray
+    return { width, height: 48 + OUTSIDE_GAP + services.height + rows.reduce((sum, row) => sum + ROW.above + ROW.below + Math.max(...row.map((s) => s.height)), 0) }
   }
   const choose = (detail: Detail) => ({ detail, ...chooseForm(names.length, Math.max(0, ...counts), detail, room, (form) => sizeOf(detail, form), memory?.detail === detail ? memory : undefined) })
   let chosen = choose(asked)
@@ -127,14 +133,22 @@ function heightOfBoxes(boxes: readonly PodView[], podWidth: number): number {
   return POD.height + (Math.max(1, ...boxes.map((p) => chipRows(p, podWidth))) - 1) * 18 + (boxes.some(needsStatusLine) ? 14 : 0)
 }
 
-function inRows(plans: NodePlan[], perRow: number): NodePlan[][] {
-  return Array.from({ length: Math.ceil(plans.length / perRow) }, (_, i) => plans.slice(i * perRow, (i + 1) * perRow))
+function once<A, R>(work: (argument: A) => R): (argument: A) => R {
+  const done = new Map<A, R>()
+  return (argument) => {
+    if (!done.has(argument)) done.set(argument, work(argument))
+    return done.get(argument)!
+  }
 }
 
-const rowWidth = (row: NodePlan[], widths: Widths) => row.reduce((sum, p) => sum + nodeSize(p).width + widths.nodeGap, LEFT - widths.nodeGap)
+function inRows<T>(list: T[], perRow: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / perRow) }, (_, i) => list.slice(i * perRow, (i + 1) * perRow))
+}
+
+const rowWidth = (row: Size[], widths: Widths) => row.reduce((sum, s) => sum + s.width + widths.nodeGap, LEFT - widths.nodeGap)
 
 /** Services fill their rows as wide as the nodes beneath, or as the window. */
-const serviceRoom = (rows: NodePlan[][], widths: Widths, room: Room) => Math.max(400, Math.min(720, room.width - 32), ...rows.map((r) => rowWidth(r, widths)))
+const serviceRoom = (rows: Size[][], widths: Widths, room: Room) => Math.max(400, Math.min(720, room.width - 32), ...rows.map((r) => rowWidth(r, widths)))
 
 interface PlacedService {
   id: string

@@ -33,11 +33,18 @@ export interface NodePlan {
 
 const HEAD_ROWS = { name: 11, tunnel: 34, bridge: 62, height: 18 }
 
-const head = (plan: NodePlan) => (plan.hasTunnel ? NODE.head : NODE.head - 28)
+/** What of a node decides its size. */
+export interface NodeExtent {
+  places: { readonly length: number }
+  form: NodeForm
+  hasTunnel: boolean
+}
 
-const pitch = ({ form }: NodePlan) => form.podHeight + (form.detail === 'line' ? SLIM.gap : POD.gap)
+const head = (plan: NodeExtent) => (plan.hasTunnel ? NODE.head : NODE.head - 28)
 
-export function nodeSize(plan: NodePlan): { width: number; height: number } {
+const pitch = ({ form }: NodeExtent) => form.podHeight + (form.detail === 'line' ? SLIM.gap : POD.gap)
+
+export function nodeSize(plan: NodeExtent): { width: number; height: number } {
   const count = plan.places.length
   const { detail, rows, widths } = plan.form
   if (detail === 'count') return { width: nodeWidth(1, widths), height: head(plan) + 40 }
