@@ -24,7 +24,7 @@ class Usage extends Error {
   }
 }
 
-type Command = 'A' | 'E' | 'D' | 'C' | 'a' | 'e' | 'd' | 'L' | 'Z' | 'S' | 'R' | 'set' | 'h'
+type Command = 'A' | 'E' | 'D' | 'C' | 'a' | 'e' | 'd' | 'L' | 'Z' | 'S' | 'R' | 'set' | 'h' | 'v'
 
 /** Every option: its one letter or its name, and whether a value follows. */
 const OPTIONS: Readonly<Record<string, { name: string; value?: 'always' | 'maybe'; command?: Command }>> = (() => {
@@ -35,7 +35,7 @@ const OPTIONS: Readonly<Record<string, { name: string; value?: 'always' | 'maybe
   }
   const commands: [string, Command][] = [
     ['-A --add-service', 'A'], ['-E --edit-service', 'E'], ['-D --delete-service', 'D'], ['-C --clear', 'C'], ['-a --add-server', 'a'], ['-e --edit-server', 'e'],
-    ['-d --delete-server', 'd'], ['-L -l --list', 'L'], ['-Z --zero', 'Z'], ['-S --save', 'S'], ['-R --restore', 'R'], ['--set', 'set'], ['-h --help', 'h'],
+    ['-d --delete-server', 'd'], ['-L -l --list', 'L'], ['-Z --zero', 'Z'], ['-S --save', 'S'], ['-R --restore', 'R'], ['--set', 'set'], ['-h --help', 'h'], ['-v --version', 'v'],
   ]
   for (const [names, command] of commands) add(names, undefined, command)
   for (const names of ['-t --tcp-service', '-u --udp-service', '--sctp-service', '-f --fwmark-service', '-s --scheduler', '-M --netmask', '-r --real-server', '-w --weight', '-x --u-threshold', '-y --l-threshold', '-b --sched-flags', '--pe', '--tun-type', '--tun-port']) add(names, 'always')
@@ -120,6 +120,8 @@ function run(ipvs: Ipvs, parsed: Parsed, names: PortNames): string {
   if (command !== 'set' && rest.length > 0) throw new Usage(`unexpected argument ${rest[0]}`, true)
   switch (command) {
     case 'h': return HELP
+    // 1.31 as Debian builds it
+    case 'v': return 'ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n'
     case 'A': case 'E': {
       const key = service(options, command)
       const wanted = serviceOptions(options)
