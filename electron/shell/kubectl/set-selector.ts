@@ -28,8 +28,12 @@ export const setSelector: Command = {
     const printer = printerFor(k, { operation: dryRunned('selector updated', dryRun) })
     const { infos, errors } = yield* chosen(k, args.slice(0, -1))
     throwAll(errors)
+    const problems: unknown[] = []
     for (const info of infos) {
-      if (info.resource.kind !== 'Service') throw new KubectlError('setting a selector is only supported for Services')
+      if (info.resource.kind !== 'Service') {
+        problems.push(new KubectlError('setting a selector is only supported for Services'))
+        continue
+      }
       if (typeof selector === 'string') throw new KubectlError(selector)
       const before = map(info.object!['spec'])
       const after: JsonObject = { ...info.object, spec: { ...before, selector } }
@@ -44,6 +48,7 @@ export const setSelector: Command = {
       const actual = k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, { dryRun: dryRun === 'server', fieldManager: f.string('field-manager') })
       yield* k.out(printer.print(actual as unknown as JsonObject))
     }
+    throwAll(problems)
     return 0
   },
 }
@@ -56,14 +61,23 @@ function withTargetPorts(spec: JsonObject): JsonObject {
 /** metav1.ParseToLabelSelector; a text says why a Service cannot have what is not a plain label. */
 function parseSelector(text: string): Record<string, string> | string {
   const labels: Record<string, string> = {}
-  const set = /^\s*([\w./-]+)\s+(in|notin)\s*\(([^()]*)\)\s*$/.exec(text)
-  if (set) return `match expression [{${set[1]!} ${set[2] === 'in' ? 'In' : 'NotIn'} [${set[3]!.split(',').map((v) => v.trim()).sort().join(' ')}]}] not supported on this object`
-  for (const part of text.split(',').map((p) => p.trim())) {
+  if (text.trim() === '') return labels
+  let refused: string | undefined
+  for (const part of text.split(/,(?![^()]*\))/).map((p) => p.trim())) {
+    const set = /^([\w./-]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part)
+    if (set) {
+      refused ??= `match expression [{${set[1]!} ${set[2] === 'in' ? 'In' : 'NotIn'} [${set[3]!.split(',').map((v) => v.trim()).sort().join(' ')}]}] not supported on this object`
+      continue
+    }
+    if (/^[\w./-]+\s*!=/.test(part)) throw new KubectlError('"!=" is not a valid label selector operator')
     const match = /^([^=!<>\s]+)\s*==?\s*([^=!<>\s]*)$/.exec(part)
     const exists = /^(!?)\s*([\w./-]+)$/.exec(part)
-    if (exists) return `match expression [{${exists[2]!} ${exists[1] ? 'DoesNotExist' : 'Exists'} []}] not supported on this object`
+    if (exists) {
+      refused ??= `match expression [{${exists[2]!} ${exists[1] ? 'DoesNotExist' : 'Exists'} []}] not supported on this object`
+      continue
+    }
     if (!match) throw new KubectlError(`couldn't parse the selector string "${text}": unable to parse requirement: found '${part}', expected: identifier, '=' and a value`)
     put(labels, match[1]!, match[2]!)
   }
-  return labels
+  return refused ?? labels
 }
