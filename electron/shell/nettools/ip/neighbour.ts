@@ -27,7 +27,7 @@ export function neighbour(network: NetworkNamespace, args: string[], options: Op
     const state = given.get('nud')?.toUpperCase()
     const filter = { ...(device === undefined ? {} : { device }), ...(target === undefined ? {} : target.includes('/') ? { within: target } : { address: target }), ...(state === undefined ? {} : { state }), ...(options.family === undefined ? {} : { family: options.family }) }
     if (options.json) return ipJson.neighbours(network, filter, options)
-    if (options.brief) return selectNeighbours(network, filter).map((n) => `${n.ip.padEnd(39)} ${n.device.padEnd(16)} ${n.mac ?? ''}\n`).join('')
+    if (options.brief) return selectNeighbours(network, filter).map((n) => `${n.ip.padEnd(39)} ${device === undefined ? `${n.device.padEnd(16)} ` : ''}${n.mac ?? ''}\n`).join('')
     return printNeighbours(network, filter, options.statistics)
   }
   if (verb === 'flush') {
