@@ -22,6 +22,12 @@ export interface LateRows {
 export class LateTables {
   #rows: readonly LateRows[] = []
   #writing = false
+  /** When the first agent came, virtual ms. */
+  readonly since: number
+
+  constructor(since: number) {
+    this.since = since
+  }
 
   add(rows: LateRows): void {
     this.#rows = [...this.#rows, rows]

@@ -417,7 +417,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   }
 
   addLate(rows: LateRows): void {
-    this.late ??= new LateTables()
+    this.late ??= new LateTables(this.clock.now)
     this.late.add(rows)
   }
 

@@ -63,6 +63,12 @@ export class Neighbours implements NeighbourTable {
     return [...rows, ...rows6]
   }
 
+  /** Now; of rows that an agent left for later the moment when it began, so that it does not matter who looks when. */
+  get #written(): number {
+    const { late, clock } = this.#namespace
+    return late?.writing ? late.since : clock.now
+  }
+
   proxies(): readonly { ip: Ip; device?: string }[] {
     return this.#proxies ?? []
   }
@@ -223,14 +229,14 @@ export class Neighbours implements NeighbourTable {
     let entries = this.#links.get(link)
     if (!entries) this.#links.set(link, (entries = new Map()))
     let entry = entries.get(ip)
-    if (!entry) entries.set(ip, (entry = { ip, link, state: 'FAILED', confirmedAt: this.#namespace.clock.now - 2 * REACHABLE_MS, usedAt: this.#namespace.clock.now, updatedAt: this.#namespace.clock.now, tries: 0, asked: 0, waiting: [] }))
+    if (!entry) entries.set(ip, (entry = { ip, link, state: 'FAILED', confirmedAt: this.#written - 2 * REACHABLE_MS, usedAt: this.#written, updatedAt: this.#written, tries: 0, asked: 0, waiting: [] }))
     return entry
   }
 
   #learn(entry: Neighbour, mac: Mac, state: NeighbourState): void {
     if (entry.state === 'PERMANENT' && state !== 'PERMANENT') return
     const { clock } = this.#namespace
-    const now = clock.now
+    const now = this.#written
     // A request from somebody just confirmed does not make it less so.
     if (state === 'STALE' && entry.mac === mac && entry.state === 'REACHABLE' && now - entry.confirmedAt <= REACHABLE_MS) return
     if (entry.mac !== mac || entry.state !== state) entry.updatedAt = now
