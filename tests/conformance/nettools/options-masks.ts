@@ -19,7 +19,7 @@ export const MASKS: Readonly<Record<string, Mask>> = {
   // listeners come in the order of a hash; this host's kernel has neither MPTCP nor cgroup2, and netlink sockets are not simulated
   sockets: (text) =>
     sortedRuns(
-      text.replace(/^RTNETLINK answers: Invalid argument\n|^Failed to find cgroup2 mount\n|^nl .*\n/gm, '').replace(/pid=\d+/g, 'pid=P').replace(/fd=\d+/g, 'fd=F').replace(/ino:[1-9]\d*/g, 'ino:N').replace(/sk:[0-9a-f]+/g, 'sk:N').replace(/cgroup:\S+/g, 'cgroup:C')
+      text.replace(/^RTNETLINK answers: Invalid argument\n|^Failed to find cgroup2 mount\n|^nl .*\n/gm, '').replace(/pid=\d+/g, 'pid=P').replace(/fd=\d+/g, 'fd=F').replace(/ino:[1-9]\d*/g, 'ino:N').replace(/sk:[0-9a-f]+/g, 'sk:N').replace(/cgroup:\S+/g, 'cgroup:C').replace(/ busy:\d+ms/g, '')
         .replace(/:(3[2-9]|[456]\d)\d{3}\b/g, ':PORTS').replace(/(LISTEN *)0 +(511|4096) +/g, '$1BACKLOG ').replace(/ +/g, ' ').replace(/ $/gm, '').replace(/ \d+\/node/g, ' P/node').replace(/(LISTEN|ESTABLISHED) 0 \d+/g, '$1 0 INODE'),
       /LISTEN/,
     ),

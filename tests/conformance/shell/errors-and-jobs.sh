@@ -162,7 +162,7 @@ sleep 0.2 & p=$!; jobs; wait $p; echo $?; (exit 3) & wait $!; echo $?; wait; ech
 #### kill
 kill; echo $?; kill -l 9 15 TERM 130; kill -l nosuch; echo $?; kill 99999; echo $?; kill -9 99999; echo $?; kill abc; echo $?; kill -FOO 1; echo $?; kill %1; echo $?; sleep 5 & kill -0 $! && echo alive; kill -s TERM $!; wait $! 2>/dev/null; echo $?; sleep 5 & kill -n 9 $!; wait $! 2>/dev/null; echo $?; kill -s; echo $?; kill -l | head -3; kill -SIGINT; echo $?; kill -TERM; echo $?
 #### background jobs show compound commands
-while :; do sleep 9; done & jobs; kill $!; wait $! 2>/dev/null; for i in 1 2; do sleep 9; done & jobs; kill %1; wait 2>/dev/null; { sleep 9; echo x; } & jobs; kill %%; wait 2>/dev/null; (sleep 9; :) & sleep 8 | cat & jobs; kill %1 %2; wait 2>/dev/null
+while :; do sleep 9; done & jobs; kill $!; wait $! 2>/dev/null; for i in 1 2; do sleep 9; done & jobs; kill %1; wait $! 2>/dev/null; { sleep 9; echo x; } & jobs; kill %%; wait $! 2>/dev/null; (sleep 9; :) & sleep 8 | cat & jobs; kill %1 %2; wait 2>/dev/null
 #### exit codes
 (exit 256); echo $?; (exit -1); echo $?; (exit 1 2); echo $?; (exit abc); echo $?; bash -c 'exit 300'; echo $?; f() { return -1; }; f; echo $?; f() { return 1 2; }; f; echo $?; f() { return abc; }; f; echo $?; true | (exit 3); echo $?; : $(exit 9); echo $?; x=$(exit 9) y=2; echo $?; exit 300
 #### echo

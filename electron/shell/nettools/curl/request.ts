@@ -22,8 +22,8 @@ export interface Request { method: string; target: string; headers: Headers; bod
 /** `cookies`: those of the cookie engine. `mayExpect`: false once a server has refused with 417. */
 export function requestOf(options: CurlOptions, url: CurlUrl, sent: Sent | undefined, cookies: string | undefined, mayExpect: boolean): Request {
   const method = options.method ?? (options.head ? 'HEAD' : sent?.put ? 'PUT' : sent ? 'POST' : 'GET')
-  const asked = options.data !== undefined && options.dataInUrl ? `${url.target}${url.target.includes('?') ? '&' : '?'}${options.data}` : url.target
-  const target = options.requestTarget ?? (options.query === undefined ? asked : `${asked}${asked.includes('?') ? '&' : '?'}${options.query}`)
+  const asked = options.data !== undefined && options.dataInUrl ? withQuery(url.target, options.data) : url.target
+  const target = options.requestTarget ?? (options.query === undefined ? asked : withQuery(asked, options.query))
   const host = url.host.includes(':') ? `[${url.host}]` : url.host
   const cookie = [...(cookies === undefined ? [] : [cookies]), ...(options.cookies.length === 0 ? [] : [options.cookies.join(';')])].join('; ')
   const defaults: Headers = [
@@ -90,3 +90,7 @@ function base64(text: string): string {
   return out
 }
 
+/** What curl_url_set(3) appends to a query: its escapes become small letters. */
+function withQuery(target: string, more: string): string {
+  return `${target}${target.includes('?') ? '&' : '?'}${more.replace(/%[0-9a-f]{2}/gi, (escape) => escape.toLowerCase())}`
+}
