@@ -233,7 +233,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
         const said: string[] = []
         for (const line of lines) said.push(shown('p1', line, await world.run('p1', line), ports))
         // the listener, too, is to have seen the last one
-        await world.run('p1', 'sleep 0.2')
+        await world.run('p1', 'ping -c 2 -i 0.2 10.244.2.2')
         results.push([...said, shown('p3', listen, { ...(await listener.stop()), code: 0 }, ports)].join('\n'))
       }
       expect(results[1]).toBe(results[0])
