@@ -1,5 +1,6 @@
-import { anyOf, canonicalIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection } from '../../engine/cluster.ts'
+import { anyOf, canonicalIp, resolveHost, Signal, sleep, type Process, type Task } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
+import { Incoming } from './incoming.ts'
 import { nameOfAddress } from './names.ts'
 import { connectUdp, serveUdp } from './nc-udp.ts'
 import type { Options } from './nc.ts'
@@ -203,13 +204,13 @@ function* listen(process: Process, plan: Plan): Task<number> {
     return yield* serveUdp(process, optionsOf(plan), plan.port ?? 0, address)
   }
   const signal = new Signal()
-  let accepted: TcpConnection | undefined
+  let incoming: Incoming | undefined
   let listener
   try {
     listener = process.network.sockets.listen({ port: plan.port ?? 0, address, owner: { pid: process.pid, program: programName(process) } }, (connection) => {
       // one is all it takes
-      if (accepted) return connection.abort()
-      accepted = connection
+      if (incoming) return connection.abort()
+      incoming = new Incoming(connection)
       signal.notify()
     })
   } catch (error) {
@@ -219,10 +220,11 @@ function* listen(process: Process, plan: Plan): Task<number> {
   process.onExit(() => open.close())
   if (plan.verbose > 0) yield* process.printError(`listening on ${withPort(address, plan.port ?? 0)} ...\n`)
   const until = plan.wait === undefined ? Infinity : process.clock.now + plan.wait
-  while (!accepted) {
+  while (!incoming) {
     if (process.clock.now >= until) throw new Refusal(plan.full ? 'timeout' : 'timed out')
     yield until === Infinity ? signal.wait : anyOf(signal.wait, pause(process, until - process.clock.now))
   }
+  const accepted = incoming.connection
   if (plan.verbose > 0) {
     const mapped = (ip: string): string => (six && !ip.includes(':') ? `::ffff:${ip}` : ip)
     const remote = withPort(mapped(accepted.remoteAddress), accepted.remotePort)
@@ -230,43 +232,6 @@ function* listen(process: Process, plan: Plan): Task<number> {
     yield* process.printError(`connect to ${withPort(mapped(accepted.localAddress), accepted.localPort)} from ${name === undefined ? remote : `${name}:${accepted.remotePort}`} (${remote})\n`)
   }
   open.close()
-  yield* converse(process, accepted)
+  yield* incoming.relay(process, { onInputEnd: () => accepted.end() })
   return 0
-}
-
-function* converse(process: Process, connection: TcpConnection): Task {
-  const received: Uint8Array[] = []
-  const signal = new Signal()
-  let over = false
-  const end = (): void => {
-    over = true
-    signal.notify()
-  }
-  connection.handlers = {
-    onData: (data) => {
-      received.push(data)
-      signal.notify()
-    },
-    onEnd: end,
-    onClose: end,
-  }
-  const sender = process.spawnThread(
-    (function* (): Task {
-      for (;;) {
-        const data = yield* process.read(0)
-        if (data === null) return connection.end()
-        connection.send(data)
-      }
-    })(),
-  )
-  try {
-    while (!over || received.length > 0) {
-      const data = received.shift()
-      if (data) yield* process.print(data)
-      else yield signal.wait
-    }
-  } finally {
-    sender.kill()
-    connection.end()
-  }
 }

@@ -1,5 +1,6 @@
-import { anyOf, canonicalIp, capable, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
+import { canonicalIp, capable, isValidIp, resolveHost, Signal, type Process, type Task, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
+import { Incoming } from './incoming.ts'
 import { nameOfAddress } from './names.ts'
 import { connectUdp, serveUdp } from './nc-udp.ts'
 import { HELP, USAGE } from './nc-usage.ts'
@@ -136,13 +137,13 @@ function* connect(process: Process, options: Options, host: string, port: number
 
 function* serve(process: Process, options: Options, port: number, address: string | undefined): Task<number> {
   const signal = new Signal()
-  const waiting: TcpConnection[] = []
+  const waiting: Incoming[] = []
   let listener: TcpListener
   // getaddrinfo's first answer for a passive socket is IPv4's.
   const wildcard = address ?? (options.family === 6 ? '::' : '0.0.0.0')
   try {
     listener = process.network.sockets.listen({ port, address: wildcard, owner: { pid: process.pid, program: programName(process) } }, (connection) => {
-      waiting.push(connection)
+      waiting.push(new Incoming(connection))
       signal.notify()
     })
   } catch (error) {
@@ -158,45 +159,10 @@ function* serve(process: Process, options: Options, port: number, address: strin
   return 0
 }
 
-function* converse(process: Process, connection: TcpConnection, options: Options): Task {
-  const received: Uint8Array[] = []
-  const signal = new Signal()
-  let ended = false
-  connection.handlers = {
-    onData: (data) => {
-      received.push(data)
-      signal.notify()
-    },
-    onEnd: () => {
-      ended = true
-      signal.notify()
-    },
-    onClose: () => {
-      ended = true
-      signal.notify()
-    },
-  }
+function* converse(process: Process, incoming: Incoming, options: Options): Task {
+  const { connection } = incoming
   if (options.verbose) yield* process.printError(`Connection received on ${yield* peerName(process, options, connection.remoteAddress)} ${connection.remotePort}\n`)
-  const sender = process.spawnThread(
-    (function* (): Task {
-      for (;;) {
-        const data = options.noInput ? null : yield* process.read(0)
-        if (data === null) break
-        connection.send(data)
-      }
-      if (options.quitAfterEof !== undefined) connection.end()
-    })(),
-  )
-  try {
-    while (!ended || received.length > 0) {
-      const data = received.shift()
-      if (data) yield* process.print(data)
-      else yield anyOf(signal.wait, sleep(process.clock, 60_000, { background: true }))
-    }
-  } finally {
-    sender.kill()
-    connection.end()
-  }
+  yield* incoming.relay(process, { input: !options.noInput, ...(options.quitAfterEof === undefined ? {} : { onInputEnd: () => connection.end() }) })
 }
 
 /** getnameinfo(3)'s name of the other end. */

@@ -1,5 +1,6 @@
-import { anyOf, canonicalIp, capable, isValidIp, resolveHost, Signal, sleep, type Process, type Task, type TcpConnection, type TcpListener } from '../../engine/cluster.ts'
+import { canonicalIp, capable, isValidIp, resolveHost, Signal, type Process, type Task, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
+import { Incoming } from './incoming.ts'
 import { programName, TcpStream } from './stream.ts'
 
 /** ncat(1), nmap 7.93: connect and listen by TCP or SCTP. */
@@ -112,12 +113,12 @@ function* serve(process: Process, options: Options, port: number, address: strin
     return 2
   }
   const signal = new Signal()
-  const waiting: TcpConnection[] = []
+  const waiting: Incoming[] = []
   const { sockets } = process.network
   let listener: TcpListener
   try {
     listener = (options.sctp ? sockets.sctp : sockets).listen({ port, ...(address ? { address } : {}), owner: { pid: process.pid, program: programName(process) } }, (connection) => {
-      waiting.push(connection)
+      waiting.push(new Incoming(connection))
       signal.notify()
     })
   } catch (error) {
@@ -133,40 +134,8 @@ function* serve(process: Process, options: Options, port: number, address: strin
   return 0
 }
 
-function* converse(process: Process, connection: TcpConnection, options: Options): Task {
-  const received: Uint8Array[] = []
-  const signal = new Signal()
-  let ended = false
-  const over = (): void => {
-    ended = true
-    signal.notify()
-  }
-  connection.handlers = {
-    onData: (data) => {
-      received.push(data)
-      signal.notify()
-    },
-    onEnd: over,
-    onClose: over,
-  }
-  if (options.verbose) yield* process.printError(`Ncat: Connection from ${connection.remoteAddress}.\nNcat: Connection from ${connection.remoteAddress}:${connection.remotePort}.\n`)
-  const sender = process.spawnThread(
-    (function* (): Task {
-      for (;;) {
-        const data = yield* process.read(0)
-        if (data === null) break
-        connection.send(data)
-      }
-    })(),
-  )
-  try {
-    while (!ended || received.length > 0) {
-      const data = received.shift()
-      if (data) yield* process.print(data)
-      else yield anyOf(signal.wait, sleep(process.clock, 60_000, { background: true }))
-    }
-  } finally {
-    sender.kill()
-    connection.end()
-  }
+function* converse(process: Process, incoming: Incoming, options: Options): Task {
+  const { remoteAddress, remotePort } = incoming.connection
+  if (options.verbose) yield* process.printError(`Ncat: Connection from ${remoteAddress}.\nNcat: Connection from ${remoteAddress}:${remotePort}.\n`)
+  yield* incoming.relay(process)
 }
