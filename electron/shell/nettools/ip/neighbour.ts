@@ -79,7 +79,7 @@ function proxies(network: NetworkNamespace, verb: string, target: string | undef
   const known = neighbours.proxies().some((p) => p.ip === row.ip && p.device === row.device)
   if (verb === 'get') {
     if (!known) throw new Refusal('Error: Proxy neighbour entry not found.\n', 2)
-    return text(row, false)
+    return text(row, true)
   }
   permit(options)
   if (verb === 'delete' && !known) throw new SystemError('ENOENT')
