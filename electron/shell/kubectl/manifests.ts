@@ -71,11 +71,16 @@ function expand(process: Process, name: string): string[] {
   return expandGlob(process.fs, process.resolve('.'), name, { dots: true })
 }
 
+/** filepath.Join: "." and "./x" lose their beginning. */
+function joined(path: string, child: string): string {
+  return `${path}/${child}`.replace(/\/+/g, '/').replace(/^(\.\/)+/, '')
+}
+
 function walk(process: Process, root: string, path: string, recursive: boolean): string[] {
   const real = process.resolve(path)
   if (process.fs.stat(real).type === 'directory') {
     if (path !== root && !recursive) return []
-    return process.fs.readDirectory(real).flatMap((child) => walk(process, root, path.endsWith('/') ? path + child : `${path}/${child}`, recursive))
+    return process.fs.readDirectory(real).flatMap((child) => walk(process, root, joined(path, child), recursive))
   }
   return path === root || EXTENSIONS.some((e) => path.endsWith(e)) ? [path] : []
 }
