@@ -275,8 +275,12 @@ export function sameChange(oldA: unknown, nextA: unknown, oldB: unknown, nextB: 
       if (skip?.has(key)) continue
       if (!sameChange(own(oldA, key), own(nextA, key), own(oldB, key), nextB[key], fieldShape(shape, key), renames)) return false
     }
-    for (const key in oldA) if (own(nextA, key) === undefined && oldA[key] !== undefined && !skip?.has(key) && (own(oldB, key) === undefined || own(nextB, key) !== undefined)) return false
-    for (const key in oldB) if (own(nextB, key) === undefined && oldB[key] !== undefined && !skip?.has(key) && (own(oldA, key) === undefined || own(nextA, key) !== undefined)) return false
+    // What went away has to have been the same: its fields were somebody's.
+    for (const key in oldA) {
+      if (oldA[key] === undefined || own(nextA, key) !== undefined || skip?.has(key)) continue
+      if (own(nextB, key) !== undefined || !sameChange(oldA[key], undefined, own(oldB, key), undefined, fieldShape(shape, key), renames)) return false
+    }
+    for (const key in oldB) if (oldB[key] !== undefined && own(nextB, key) === undefined && !skip?.has(key) && own(oldA, key) === undefined) return false
     return isNothing(nextA) === isNothing(nextB) && isNothing(oldA) === isNothing(oldB)
   }
   if (walk === 'list' && Array.isArray(oldA) && Array.isArray(oldB) && Array.isArray(nextA) && Array.isArray(nextB)) {
