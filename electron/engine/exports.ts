@@ -6,6 +6,7 @@ export { anyOf, Signal, sleep, Thread, type Outcome, type Suspension, type Task,
 export { capable } from './machine/capabilities.ts'
 export { isSystemError, SystemError, type ErrorCode } from './machine/errors.ts'
 export { CallbackFile, NullFile } from './machine/files.ts'
+export { KERNEL } from './machine/kernel.ts'
 export type * from './machine/types.ts'
 
 export {
@@ -23,6 +24,7 @@ export { ipvsadmCommand, readsRules } from './network/ipvs/index.ts'
 export type * from './journey/types.ts'
 export { endpoint } from './journey/header.ts'
 export { possibleDestinations } from './journey/possible.ts'
+export { CHECKER, isBackground } from './journey/whose.ts'
 
 export * from './network/wire/dns.ts'
 

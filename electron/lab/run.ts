@@ -1,6 +1,5 @@
-import { Thread, type Cluster, type Journey, type Outcome } from '../engine/cluster.ts'
+import { isBackground, Thread, type Cluster, type Journey, type Outcome } from '../engine/cluster.ts'
 import { look, type CheckContext, type CheckResult } from './checks/index.ts'
-import { isBackground } from './checks/journey.ts'
 import { valueText } from './checks/context.ts'
 import { probe } from './checks/probe.ts'
 import type { Check, CheckOf, Lab, Step } from './model.ts'

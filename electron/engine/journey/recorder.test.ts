@@ -31,6 +31,16 @@ describe('journeys', () => {
     expect(told).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
+  it('of the student outlive any amount of the talk of agents, as many as are kept', () => {
+    const log = new Journeys(3, 2)
+    const add = (program?: string) => log.add({ id: log.nextId, at: 0, protocol: 'udp', from: 'a', program, source: '', destination: '', hops: [], reply: [], verdict: 'pending', packets: 0, bytes: 0 })
+    const mine = ['curl', 'ping', 'nc'].map(add)
+    for (let i = 0; i < 100; i++) add(i % 2 ? 'kubelet' : undefined)
+    expect(log.recent.map((j) => j.id)).toEqual([2, 3, 101, 102, 103])
+    expect(mine.map(({ id }) => log.get(id))).toEqual([undefined, mine[1], mine[2]])
+    expect([log.get(100), log.get(101)?.id, log.get(104)]).toEqual([undefined, 101, undefined])
+  })
+
   it('hold the first packet of each direction; later ones only count', () => {
     const { network, a } = pair()
     const socket = a.sockets.ping()

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Journey } from '../../engine/cluster.ts'
-import { isBackground } from '../../lab/checks/journey.ts'
+import { isBackground, type Journey } from '../../engine/cluster.ts'
 import { KeptJourneys } from './kept-journeys.ts'
 
 it('what a student sent stays in sight under any amount of the talk of probes and agents', () => {

@@ -1,5 +1,4 @@
-import type { Cluster, Journey } from '../../engine/cluster.ts'
-import { isBackground } from '../../lab/checks/journey.ts'
+import { isBackground, type Cluster, type Journey } from '../../engine/cluster.ts'
 
 /** How many connections of the student's the window lists, and how many of the cluster's own. */
 const OWN = 50

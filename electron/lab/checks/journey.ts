@@ -1,21 +1,6 @@
-import type { Cluster, Journey, Pod } from '../../engine/cluster.ts'
+import { CHECKER, type Cluster, type Journey, type Pod } from '../../engine/cluster.ts'
 import type { CheckOf } from '../model.ts'
 import { failing, fill, inRange, like, passed, rangeText, type CheckContext, type CheckResult } from './context.ts'
-
-/** The program of connections that checks make themselves. */
-export const CHECKER = 'lab-check'
-
-/** Programs of the cluster itself, and of its labs: what they send is no doing of the student's. */
-const BACKGROUND = new Set([
-  'kubelet', 'coredns', 'kube-proxy', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd',
-  'flanneld', 'kube-router', 'weaver', 'bird', 'felix', 'confd', 'typha', 'calico-node', 'calico-kube-controllers', 'cilium-agent', 'cilium-operator', 'cilium-health', 'cilium-health-responder',
-  'antrea-agent', 'antrea-controller', 'ovs-vswitchd', 'ovsdb-server', 'nginx-agent', 'gateway',
-  CHECKER,
-])
-
-export function isBackground(journey: Journey): boolean {
-  return journey.program === undefined || BACKGROUND.has(journey.program)
-}
 
 /** Looks at connections that were really made, and at the way they took. */
 export function checkJourney(check: CheckOf<'journey'>, context: CheckContext): CheckResult {

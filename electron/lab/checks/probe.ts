@@ -1,9 +1,9 @@
 import type { Machine, Pod, Task } from '../../engine/cluster.ts'
-import { resolveHost } from '../../engine/cluster.ts'
+import { CHECKER, resolveHost } from '../../engine/cluster.ts'
 import { traceJourney } from '../../shell/hop/trace.ts'
 import type { CheckOf } from '../model.ts'
 import { failing, fill, passed, type CheckContext, type CheckResult } from './context.ts'
-import { CHECKER, describe } from './journey.ts'
+import { describe } from './journey.ts'
 
 /** Checks that send packets of their own, over the one path. */
 export function* probe(check: CheckOf<'dns'> | CheckOf<'trace'>, context: CheckContext): Task<CheckResult> {
