@@ -1,4 +1,5 @@
 import { byName } from '../../../engine/own.ts'
+import { HELP } from './help.ts'
 
 /** Of what is shown empty, or not at all. */
 export const OTHERS_HELP: Readonly<Record<string, string>> = byName({
@@ -68,26 +69,7 @@ Where: NAME   := STRING
        HEXSTR := { 8 or 16 hex digits (4 / 8 bytes) }
        L2SPEC := { none | default }
 `,
-  mrule: `Usage: ip rule { add | del } SELECTOR ACTION
-       ip rule { flush | save | restore }
-       ip rule [ list [ SELECTOR ]]
-SELECTOR := [ not ] [ from PREFIX ] [ to PREFIX ] [ tos TOS ]
-            [ fwmark FWMARK[/MASK] ]
-            [ iif STRING ] [ oif STRING ] [ pref NUMBER ] [ l3mdev ]
-            [ uidrange NUMBER-NUMBER ]
-            [ ipproto PROTOCOL ]
-            [ sport [ NUMBER | NUMBER-NUMBER ]
-            [ dport [ NUMBER | NUMBER-NUMBER ] ]
-ACTION := [ table TABLE_ID ]
-          [ protocol PROTO ]
-          [ nat ADDRESS ]
-          [ realms [SRCREALM/]DSTREALM ]
-          [ goto NUMBER ]
-          SUPPRESSOR
-SUPPRESSOR := [ suppress_prefixlength NUMBER ]
-              [ suppress_ifgroup DEVGROUP ]
-TABLE_ID := [ local | main | default | NUMBER ]
-`,
+  mrule: HELP['rule']!,
   tcp_metrics: `Usage:	ip tcp_metrics/tcpmetrics { COMMAND | help }
 	ip tcp_metrics { show | flush } SELECTOR
 	ip tcp_metrics delete [ address ] ADDRESS

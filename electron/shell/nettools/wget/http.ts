@@ -1,6 +1,7 @@
 import { base64Of, encodeUtf8, headerOf, writeRequest, type Headers, type ResponseHead, type Task } from '../../../engine/cluster.ts'
 import { date, httpDate } from '../curl/numbers.ts'
 import { Verbose } from '../curl/verbose.ts'
+import { loginOf } from '../netrc.ts'
 import { TcpStream } from '../stream.ts'
 import { Answer } from './answer.ts'
 import { authorities, connect, type ConnectFailure } from './connect.ts'
@@ -184,6 +185,7 @@ function* saved(session: Session, fetch: Fetch, answer: Answer, count: number, l
         close()
         return 'again'
       }
+      if (options.unlink && fetch.restart === 0 && session.exists(file)) session.remove(file)
       out = process.open(file, fetch.restart > 0 ? 'append' : 'write')
     } catch (error) {
       close()
@@ -258,8 +260,11 @@ function requestOf({ options, process, cookies }: Session, fetch: Fetch, authori
   return { method: fetch.headOnly ? 'HEAD' : (fetch.method ?? 'GET'), headers }
 }
 
-const credentials = ({ options }: Session, url: WgetUrl): { user: string; password: string } | undefined => {
-  const [user, password] = [url.user ?? options.user, url.password ?? options.password]
+/** Of the URL, else of ~/.netrc, else of the options. */
+const credentials = (session: Session, url: WgetUrl): { user: string; password: string } | undefined => {
+  const { options } = session
+  const entry = options.netrc ? loginOf(session.netrc(), url.host, url.user) : undefined
+  const [user, password] = [url.user ?? entry?.login ?? options.user, url.password ?? entry?.password ?? options.password]
   return user === undefined || password === undefined ? undefined : { user, password }
 }
 

@@ -62,6 +62,10 @@ export interface WgetOptions extends NameChoices {
   loadCookies: string | undefined
   saveCookies: string | undefined
   keepSessionCookies: boolean
+  /** ~/.netrc is asked for who logs in. */
+  netrc: boolean
+  /** A file that is written anew is another file: its hard links keep what they had. */
+  unlink: boolean
   /** --compression: gzip is asked for. */
   compression: boolean
   maxRedirects: number
@@ -157,13 +161,13 @@ const TABLE: readonly [name: string, short: string, kind: 'value' | '?' | 'call'
     else if (at <= 0 || /\s/.test(v.slice(0, at)) || v.includes('\n')) throw new Refusal(`${n}: Invalid header '${v}'.`)
     else o.headers.push([v.slice(0, at), v.slice(at + 1).trimStart()])
   }],
-  ['help', 'h', 'call', nothing], ['host-directories', '', '?', on('hostDirectories')], ['hsts', '', '?', nothing], ['hsts-file', '', 'value', 'https in the URL'], ['html-extension', '', '?', on('adjustExtension')], ['http-keep-alive', '', '?', on('keepAlive')],
+  ['help', 'h', 'call', nothing], ['host-directories', '', '?', on('hostDirectories')], ['hsts', '', '?', 'https in the URL'], ['hsts-file', '', 'value', 'https in the URL'], ['html-extension', '', '?', on('adjustExtension')], ['http-keep-alive', '', '?', on('keepAlive')],
   ['http-password', '', 'value', text('password')], ['http-user', '', 'value', text('user')], ['https-only', '', '?', on('httpsOnly')], ['ignore-case', '', '?', on('ignoreCase')], ['ignore-length', '', '?', on('ignoreLength')], ['ignore-tags', '', 'value', '-A and -R'],
-  ['include-directories', 'I', 'value', words('includeDirectories')], ['inet4-only', '4', '?', on('inet4Only')], ['inet6-only', '6', '?', on('inet6Only')], ['input-file', 'i', 'value', text('inputFile')], ['input-metalink', '', 'value', '-i'], ['iri', '', '?', nothing],
+  ['include-directories', 'I', 'value', words('includeDirectories')], ['inet4-only', '4', '?', on('inet4Only')], ['inet6-only', '6', '?', on('inet6Only')], ['input-file', 'i', 'value', text('inputFile')], ['input-metalink', '', 'value', '-i'], ['iri', '', '?', 'URLs as they are sent'],
   ['keep-session-cookies', '', '?', on('keepSessionCookies')],
   ['level', 'l', 'value', (o, v, n) => void (o.level = v.toLowerCase() === 'inf' ? Infinity : asCount(n, v) || Infinity)], ['limit-rate', '', 'value', (o, v, n) => void (o.limitRate = asBytes(n, v))], ['load-cookies', '', 'value', text('loadCookies')], ['local-encoding', '', 'value', 'UTF-8'],
   ['rejected-log', '', 'value', '-S'], ['max-redirect', '', 'value', (o, v, n) => void (o.maxRedirects = asCount(n, v))], ['metalink-over-http', '', '?', '-i'], ['method', '', 'value', (o, v) => void (o.method = v.toUpperCase())],
-  ['mirror', 'm', '?', (o) => void Object.assign(o, { recursive: true, timestamping: true, level: Infinity }, o.noDirectories ? {} : { directories: true })], ['netrc', '', '?', nothing], ['no', 'n', 'value', nothing], ['no-clobber', '', '?', on('noClobber')], ['no-config', '', '?', nothing], ['no-parent', '', '?', on('noParent')],
+  ['mirror', 'm', '?', (o) => void Object.assign(o, { recursive: true, timestamping: true, level: Infinity }, o.noDirectories ? {} : { directories: true })], ['netrc', '', '?', on('netrc')], ['no', 'n', 'value', nothing], ['no-clobber', '', '?', on('noClobber')], ['no-config', '', '?', nothing], ['no-parent', '', '?', on('noParent')],
   ['output-document', 'O', 'value', text('output')], ['output-file', 'o', 'value', text('logFile')], ['page-requisites', 'p', '?', on('pageRequisites')], ['parent', '', '?', on('noParent', true)], ['passive-ftp', '', '?', nothing], ['password', '', 'value', text('password')],
   ['pinnedpubkey', '', 'value', '--ca-certificate'], ['post-data', '', 'value', text('postData')], ['post-file', '', 'value', text('postFile')], ['prefer-family', '', 'value', (o, v, n) => {
     if (!/^(ipv4|ipv6|none)$/i.test(v)) throw new Refusal(`${n}: Invalid value '${v}'.`)
@@ -179,7 +183,7 @@ const TABLE: readonly [name: string, short: string, kind: 'value' | '?' | 'call'
   }],
   ['server-response', 'S', '?', on('serverResponse')], ['span-hosts', 'H', '?', on('spanHosts')], ['spider', '', '?', on('spider')], ['start-pos', '', 'value', (o, v, n) => void (o.startPosition = asBytes(n, v))], ['strict-comments', '', '?', nothing],
   ['timeout', 'T', 'value', (o, v, n) => void Object.assign(o, { connectTimeout: asTime(n, v), readTimeout: asTime(n, v), dnsTimeout: asTime(n, v) })], ['timestamping', 'N', '?', on('timestamping')], ['if-modified-since', '', '?', on('ifModifiedSince')],
-  ['tries', 't', 'value', (o, v, n) => void (o.tries = v.toLowerCase() === 'inf' ? 0 : asCount(n, v))], ['unlink', '', '?', nothing], ['trust-server-names', '', '?', on('trustServerNames')], ['use-askpass', '', 'value', '--password'], ['use-server-timestamps', '', '?', on('serverTimestamps')],
+  ['tries', 't', 'value', (o, v, n) => void (o.tries = v.toLowerCase() === 'inf' ? 0 : asCount(n, v))], ['unlink', '', '?', on('unlink')], ['trust-server-names', '', '?', on('trustServerNames')], ['use-askpass', '', 'value', '--password'], ['use-server-timestamps', '', '?', on('serverTimestamps')],
   ['user', '', 'value', text('user')], ['user-agent', 'U', 'value', text('userAgent')], ['verbose', 'v', '?', on('verbose')], ['version', 'V', 'call', nothing], ['wait', 'w', 'value', (o, v, n) => void (o.wait = asTime(n, v) / 1000)],
   ['waitretry', '', 'value', (o, v, n) => void (o.waitRetry = asTime(n, v) / 1000)], ['warc-file', '', 'value', 'tcpdump -w'], ['xattr', '', '?', '-N'],
 ]
@@ -215,7 +219,7 @@ export function defaults(): WgetOptions {
     verbose: undefined, quiet: false, showProgress: undefined, progress: 'bar', output: undefined, logFile: undefined, appendLog: false, inputFile: undefined, forceHtml: false, base: undefined, serverResponse: false, saveHeaders: false, spider: false, noClobber: false, continued: false,
     startPosition: undefined, timestamping: false, ifModifiedSince: true, serverTimestamps: true, contentDisposition: false, contentOnError: false, trustServerNames: false, adjustExtension: false, ignoreLength: false, keepAlive: true, cache: true, tries: 20, retryRefused: false,
     retryHostError: false, retryHttpErrors: [], wait: 0, waitRetry: 10, randomWait: false, connectTimeout: 0, readTimeout: 900_000, dnsTimeout: 0, limitRate: 0, quota: 0, headers: [], method: undefined, body: undefined, bodyFile: undefined, postData: undefined, postFile: undefined,
-    userAgent: undefined, referer: undefined, user: undefined, password: undefined, authNoChallenge: false, cookies: true, loadCookies: undefined, saveCookies: undefined, keepSessionCookies: false, compression: false, maxRedirects: 20, inet4Only: false, inet6Only: false, preferFamily: undefined, bindAddress: undefined, noProxy: false, checkCertificate: true,
+    userAgent: undefined, referer: undefined, user: undefined, password: undefined, authNoChallenge: false, cookies: true, loadCookies: undefined, saveCookies: undefined, keepSessionCookies: false, netrc: true, unlink: false, compression: false, maxRedirects: 20, inet4Only: false, inet6Only: false, preferFamily: undefined, bindAddress: undefined, noProxy: false, checkCertificate: true,
     caFile: undefined, httpsOnly: false, recursive: false, level: 5, pageRequisites: false, convertLinks: false, backupConverted: false, deleteAfter: false, noParent: false, relativeOnly: false, spanHosts: false, robots: true, ignoreCase: false, accept: [], reject: [],
     acceptRegex: undefined, rejectRegex: undefined, domains: [], excludeDomains: [], includeDirectories: [], excludeDirectories: [], noDirectories: false, prefix: undefined, directories: false, hostDirectories: true, protocolDirectories: false, cutDirectories: 0, defaultPage: 'index.html',
   }

@@ -1,5 +1,6 @@
 import { encodeUtf8, type Certificate, type OpenFile, type Process, type Task } from '../../../engine/cluster.ts'
 import type { CookieJar } from '../curl/cookies.ts'
+import { readNetrc, type NetrcEntry } from '../netrc.ts'
 import type { Connected } from './connect.ts'
 import type { WgetOptions } from './options.ts'
 import { stamp } from './progress.ts'
@@ -23,6 +24,7 @@ export class Session {
   /** Hosts that have asked for a name and a password. */
   readonly basicHosts = new Set<string>()
   readonly #log: string[] = []
+  #netrc: readonly NetrcEntry[] | undefined
   readonly #unicode: boolean
   #code = 0
 
@@ -47,6 +49,13 @@ export class Session {
     this.cookies = cookies
     const locale = process.env.get('LC_ALL') ?? process.env.get('LC_CTYPE') ?? process.env.get('LANG') ?? ''
     this.#unicode = /utf-?8/i.test(locale)
+  }
+
+  /** ~/.netrc, read when somebody first asks. */
+  netrc(): readonly NetrcEntry[] {
+    const file = `${this.process.env.get('HOME') ?? '/'}/.netrc`
+    this.#netrc ??= this.exists(file) && !this.isDirectory(file) ? readNetrc(this.read(file)) : []
+    return this.#netrc
   }
 
   quote(text: string): string {
