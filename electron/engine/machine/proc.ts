@@ -3,6 +3,7 @@ import type { SimulatedMachine } from './machine.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
 import type { Node } from './inode.ts'
+import { KERNEL } from './kernel.ts'
 import { entryOf } from './machine.ts'
 import { namespaceLinks } from './namespaces.ts'
 import { PROC_NET, SYS_NET, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
@@ -10,7 +11,7 @@ import type { ProcessEntry } from './types.ts'
 
 const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> = {
   uptime: (machine) => `${(machine.clock.now / 1000).toFixed(2)} ${(machine.clock.now / 1000).toFixed(2)}\n`,
-  version: () => 'Linux version 6.1.0-podhop (simulated) #1 SMP PREEMPT_DYNAMIC\n',
+  version: () => `Linux version ${KERNEL.release} ${KERNEL.builder} ${KERNEL.version}\n`,
   loadavg: (machine) => `0.00 0.00 0.00 1/${machine.processes.size} ${Math.max(0, ...machine.processes.keys())}\n`,
 }
 

@@ -1,3 +1,4 @@
+import { KERNEL } from '../../engine/cluster.ts'
 import { groupName, groupsOf, userId, userName } from './accounts.ts'
 import { Failure, NotSimulated, quote, tool } from './command.ts'
 import { parseDate } from './date-parse.ts'
@@ -29,7 +30,7 @@ tool('id', { flags: 'ugnrG', long: { user: 'u', group: 'g', name: 'n', groups: '
 
 tool('uname', { flags: 'asnrvmpio', long: { all: 'a', 'kernel-name': 's', nodename: 'n', 'kernel-release': 'r', 'kernel-version': 'v', machine: 'm', 'operating-system': 'o' } }, function* (run) {
   const { options, process } = run
-  const values: [string, string][] = [['s', 'Linux'], ['n', process.machine.hostname], ['r', '6.1.0-podhop'], ['v', '#1 SMP PREEMPT_DYNAMIC Podhop (simulated)'], ['m', 'x86_64'], ['o', 'GNU/Linux']]
+  const values: [string, string][] = [['s', 'Linux'], ['n', process.machine.hostname], ['r', KERNEL.release], ['v', KERNEL.version], ['m', 'x86_64'], ['o', 'GNU/Linux']]
   const shown = values.filter(([o]) => options.has('a', o))
   yield* run.print((shown.length > 0 ? shown.map(([, v]) => v).join(' ') : options.has('p', 'i') ? 'unknown' : 'Linux') + '\n')
 })

@@ -1,4 +1,4 @@
-import type { Link, Process, Task } from '../../engine/cluster.ts'
+import { KERNEL, type Link, type Process, type Task } from '../../engine/cluster.ts'
 
 const USAGE = `ethtool version 6.1
 Usage:
@@ -105,7 +105,7 @@ export function* ethtool(process: Process): Task<number> {
 }
 
 const DRIVERS: Readonly<Partial<Record<Link['kind'], [name: string, version: string, unknown: string]>>> = {
-  veth: ['veth', '1.0', ''], bridge: ['bridge', '2.3', 'N/A'], vxlan: ['vxlan', '0.1', ''], nic: ['virtio_net', '1.0.0', ''], geneve: ['geneve', '0.6', ''], wireguard: ['wireguard', '1.0.0', ''], dummy: ['dummy', '6.1.0-podhop', ''], ipip: ['ipip', '6.1.0-podhop', ''],
+  veth: ['veth', '1.0', ''], bridge: ['bridge', '2.3', 'N/A'], vxlan: ['vxlan', '0.1', ''], nic: ['virtio_net', '1.0.0', ''], geneve: ['geneve', '0.6', ''], wireguard: ['wireguard', '1.0.0', ''], dummy: ['dummy', KERNEL.release, ''], ipip: ['ipip', KERNEL.release, ''],
 }
 
 function driver(link: Link): string {

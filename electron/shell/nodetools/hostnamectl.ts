@@ -1,4 +1,4 @@
-import type { Cluster, Process, Task } from '../../engine/cluster.ts'
+import { KERNEL, type Cluster, type Process, type Task } from '../../engine/cluster.ts'
 
 /** hostnamectl(1), systemd 252: it shows; a machine's name and kind stay as they are. */
 
@@ -57,7 +57,7 @@ export function hostnamectl(cluster: Cluster) {
     if (verb === 'status' && only === undefined) {
       const rows: [string, string][] = [
         ['Static hostname', hostname], ['Icon name', icon], ['Machine ID', view.identity.machine], ['Boot ID', view.identity.boot.replaceAll('-', '')],
-        ['Operating System', 'Debian GNU/Linux 12 (bookworm)'], ['Kernel', 'Linux 6.1.0-podhop'], ['Architecture', 'x86-64'],
+        ['Operating System', 'Debian GNU/Linux 12 (bookworm)'], ['Kernel', `Linux ${KERNEL.release}`], ['Architecture', 'x86-64'],
       ]
       yield* process.print(rows.map(([name, value]) => `${name.padStart('Operating System'.length)}: ${value}\n`).join(''))
       return 0

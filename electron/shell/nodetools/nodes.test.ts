@@ -63,7 +63,7 @@ test('hostnamectl shows the ids that the Node has, too', () => {
       Machine ID: ${info('machineID')}
          Boot ID: ${info('bootID').replaceAll('-', '')}
 Operating System: Debian GNU/Linux 12 (bookworm)
-          Kernel: Linux 6.1.0-podhop
+          Kernel: Linux 6.1.0-32-amd64
     Architecture: x86-64
 `)
   expect(node('cat /etc/machine-id; hostnamectl hostname')).toBe(`${info('machineID')}\nworker-1\n`)

@@ -1,9 +1,11 @@
 import type * as core from 'kubernetes-types/core/v1'
+import { dropDisabledFields } from './disabled-fields.ts'
 
 /** What SetDefaults_PodSpec and its parts set, in Pods and in templates: pkg/apis/core/v1/defaults.go (v1.33). */
 type Container = core.Container
 
 export function setPodSpecDefaults(spec: core.PodSpec): void {
+  dropDisabledFields(spec)
   spec.dnsPolicy ??= 'ClusterFirst'
   spec.restartPolicy ??= 'Always'
   spec.securityContext ??= {}
@@ -66,8 +68,6 @@ function setVolumeDefaults(volume: core.Volume): void {
   }
   if (iscsi && !iscsi.iscsiInterface) iscsi.iscsiInterface = 'default'
   if (ephemeral?.volumeClaimTemplate?.spec) ephemeral.volumeClaimTemplate.spec.volumeMode ??= 'Filesystem'
-  const { image } = volume as { image?: { reference?: string; pullPolicy?: string } }
-  if (image && !image.pullPolicy) image.pullPolicy = imageTag(image.reference ?? '') === 'latest' ? 'Always' : 'IfNotPresent'
   setOldVolumeDefaults(volume)
   if (!projected) return
   projected.defaultMode ??= DEFAULT_MODE

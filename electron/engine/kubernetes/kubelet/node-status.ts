@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { NodeContext } from '../../cni/types.ts'
+import { KERNEL } from '../../machine/kernel.ts'
 import { StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import type { EventRecorder } from '../controllers/events.ts'
@@ -148,7 +149,7 @@ export class NodeStatus {
         features: FEATURES,
         images: this.#facts.images(),
         nodeInfo: {
-          architecture: 'amd64', bootID: identity.boot, containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: '6.1.0-32-amd64', kubeProxyVersion: '',
+          architecture: 'amd64', bootID: identity.boot, containerRuntimeVersion: 'containerd://2.0.5', kernelVersion: KERNEL.release, kubeProxyVersion: '',
           kubeletVersion: 'v1.33.1', machineID: identity.machine, operatingSystem: 'linux', osImage: 'Debian GNU/Linux 12 (bookworm)', systemUUID: identity.system,
         },
         runtimeHandlers: RUNTIME_HANDLERS,

@@ -1,3 +1,4 @@
+import { KERNEL } from '../../machine/kernel.ts'
 import { Signal, type Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
@@ -57,7 +58,7 @@ class Nginx {
       yield* this.#errors.flush()
       return 1
     }
-    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', 'OS: Linux 6.1.0-32-amd64', 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
+    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', `OS: Linux ${KERNEL.release}`, 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
       this.#log('notice', line, false)
     }
     this.#tellOfConfiguration()
