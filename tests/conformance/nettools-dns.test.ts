@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { shown, type Mask } from './nettools/compare.ts'
+import { describe, expect, it } from 'vitest'
+import { shown, twoWorlds, type Mask } from './nettools/compare.ts'
 import { answerDns } from './nettools/dns-answers.ts'
-import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+import { has } from './nettools/worlds.ts'
 
 /** dig, host and nslookup of Debian 12, with the same name server in both worlds. */
 const available = has('ip', 'dig', 'host', 'nslookup')
@@ -15,24 +15,16 @@ const mask: Mask = (text) =>
 const lines = readFileSync(join(import.meta.dirname, 'nettools/dns.txt'), 'utf8').split('\n').filter((l) => l !== '' && !l.startsWith('#'))
 
 describe.skipIf(!available)("bind's tools agree", () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld()
-    here = simulatedWorld()
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    for (const world of [there, here]) {
-      await world.serveDns('p3', '10.244.2.2', answerDns)
-      world.file('p1', '/etc/resolv.conf', 'nameserver 10.244.2.2\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n')
-    }
-  })
-  afterAll(() => there?.destroy())
+  const worlds = twoWorlds({ prepare: async (world) => {
+    await world.serveDns('p3', '10.244.2.2', answerDns)
+    world.file('p1', '/etc/resolv.conf', 'nameserver 10.244.2.2\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n')
+  } })
 
   // "COMMAND <<< INPUT", with \\n between its lines
   it.each(lines)('on %s', async (row) => {
     const [line, input] = row.split(' <<< ') as [string, string?]
     const stdin = input?.replaceAll('\\n', '\n') ?? ''
-    const [expected, actual] = [await there.run('p1', line, { stdin }), await here.run('p1', line, { stdin })]
+    const [expected, actual] = [await worlds.there.run('p1', line, { stdin }), await worlds.here.run('p1', line, { stdin })]
     expect(shown('p1', row, actual, mask)).toBe(shown('p1', row, expected, mask))
   })
 })

@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { has, realWorld, simulatedWorld, type Result, type Space, type World } from './nettools/worlds.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { shown, twoWorlds, type Mask } from './nettools/compare.ts'
+import { has, type Space } from './nettools/worlds.ts'
 
 /** As nettools.test.ts, with both families: what the tools of Debian 12 say of IPv6. */
 const available = has('ip', 'ping', 'ss', 'curl', 'nc')
 if (!available) console.warn('SKIPPED: the network tools are not compared with the real ones (needs Linux, root, iproute2, ping, curl and netcat)')
-
-type Mask = (text: string) => string
 
 /** Link-local addresses are made of MAC addresses. */
 const macs: Mask = (text) =>
@@ -18,19 +17,10 @@ const macs: Mask = (text) =>
 const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms').replace(/time \d+ms/g, 'time Tms').replace(/= [\d./]+ ms/g, '= T ms').replace(/\nUsage[^]*/, '\nUsage…')
 
 describe.skipIf(!available)('the real tools agree on IPv6', () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld({ ipv6: true })
-    here = simulatedWorld({}, { ipv6: true })
-    await new Promise((resolve) => setTimeout(resolve, 2000))
-  })
-  afterAll(() => there?.destroy())
-
-  const shown = (space: Space, line: string, r: Result, mask: Mask): string => `${space}$ ${line}\n${mask(r.stdout)}--- stderr\n${mask(r.stderr)}--- exit ${r.code}`
+  const worlds = twoWorlds({ ipv6: true, settle: 2000 })
 
   async function compare(space: Space, line: string, mask: Mask = macs): Promise<void> {
-    const [expected, actual] = [await there.run(space, line), await here.run(space, line)]
+    const [expected, actual] = [await worlds.there.run(space, line), await worlds.here.run(space, line)]
     expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
   }
   const same = (space: Space, lines: string[], mask?: Mask): void => lines.forEach((line) => it(`${space}: ${line}`, () => compare(space, line, mask)))
@@ -71,7 +61,7 @@ describe.skipIf(!available)('the real tools agree on IPv6', () => {
   describe('on connections', () => {
     const page = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n'
     beforeAll(async () => {
-      for (const world of [there, here]) await world.serve('p3', 80, page)
+      for (const world of worlds.both) await world.serve('p3', 80, page)
     })
     const curl: Mask = (text) => text.replace(/after \d+ ms/g, 'after T ms').replace(/\{ \[\d+ bytes data\]\n/g, '').replaceAll('\r', '')
     same('p1', [

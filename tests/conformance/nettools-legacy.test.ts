@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe } from 'vitest'
-import { macs, sameAs, type Mask } from './nettools/compare.ts'
-import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+import { describe } from 'vitest'
+import { macs, sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
+import { has } from './nettools/worlds.ts'
 
 /** net-tools, bridge-utils, ethtool, arping, telnet and nmap, against Debian 12's own in the same shape. */
 const available = has('ip', 'ping')
@@ -12,20 +12,12 @@ const usage: Mask = (text) => counters(text).replace(/BusyBox v[^\n]*\n[^]*/g, '
 const times: Mask = (text) => usage(text).replace(/\d+\.\d{3} ?ms/g, 'T ms').replace(/\(\d[\d.]*s latency\)/g, '(T latency)').replace(/scanned in [\d.]+ seconds/, 'scanned in T').replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}/g, 'DATE').replace(/( +)\d+\.\d\d$/gm, ' AGE')
 
 describe.skipIf(!available)('the real tools agree', () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld()
-    here = simulatedWorld()
-    for (const world of [there, here]) {
-      await world.serve('p3', 80, 'hello\r\n')
-      await world.run('n1', 'ping -c 1 10.244.1.2')
-      await world.run('n1', 'ping -c 1 -W 1 10.244.2.2')
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-  })
-  afterAll(() => there?.destroy())
-  const same = sameAs(() => ({ there, here }))
+  const worlds = twoWorlds({ prepare: async (world) => {
+    await world.serve('p3', 80, 'hello\r\n')
+    await world.run('n1', 'ping -c 1 10.244.1.2')
+    await world.run('n1', 'ping -c 1 -W 1 10.244.2.2')
+  } })
+  const same = sameAs(worlds)
 
   describe('on links', () => {
     for (const space of ['p1', 'n1'] as const) same(space, ['ifconfig', 'ifconfig -a', 'ifconfig -s', 'ifconfig eth0', 'ifconfig lo', 'netstat -i', 'netstat -ie', 'busybox ifconfig', 'busybox ifconfig eth0'], counters)

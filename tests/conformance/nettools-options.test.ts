@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { twoWorlds } from './nettools/compare.ts'
 import { MASKS } from './nettools/options-masks.ts'
-import { has, realWorld, simulatedWorld, type Space, type World } from './nettools/worlds.ts'
+import { has, type Space, type World } from './nettools/worlds.ts'
 
 /**
  * The network tools of Debian 12, option by option: what is valid, odd and wrong. A file for each tool in nettools/options:
@@ -23,14 +24,9 @@ for (const file of readdirSync(FOLDER).sort()) {
   if (available && !present) console.warn(`SKIPPED: ${tool} is not compared with the real one (it is not here)`)
   describe.skipIf(!present)(`the real ${file.replace('.txt', '')} agrees`, () => {
     const ipv6 = file.endsWith('-v6.txt')
-    let worlds: World[] = []
-    beforeAll(async () => {
-      worlds = [realWorld({ ipv6 }), simulatedWorld({}, { ipv6 })]
-      await new Promise((resolve) => setTimeout(resolve, 1500))
-    })
-    afterAll(() => worlds[0]?.destroy())
+    const worlds = twoWorlds({ ipv6 })
     const both = async (work: (world: World) => Promise<unknown>): Promise<void> => {
-      for (const world of worlds) await work(world)
+      for (const world of worlds.both) await work(world)
     }
     let mask = MASKS['plain']!
     for (const line of readFileSync(join(FOLDER, file), 'utf8').split('\n').filter((l) => l !== '')) {
@@ -48,7 +44,7 @@ for (const file of readdirSync(FOLDER).sort()) {
         it(line, async () => {
           const [words, stdin = '""'] = command.split(' <<< ') as [string, string?]
           const shown: string[] = []
-          for (const world of worlds) {
+          for (const world of worlds.both) {
             const { stdout, stderr, code } = await world.run(at, words, { stdin: JSON.parse(stdin) as string })
             shown.push(`${masked(stdout)}--- stderr\n${masked(stderr)}--- exit ${code}`)
           }

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe } from 'vitest'
-import { macs, sameAs, type Mask } from './nettools/compare.ts'
-import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+import { describe } from 'vitest'
+import { macs, sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
+import { has } from './nettools/worlds.ts'
 
 /** The tools that look for the way of packets, against Debian 12's own in the same shape. */
 const available = has('ip', 'ping')
@@ -10,16 +10,9 @@ const times: Mask = (text) => macs(text).replace(/\d+\.\d{3} ?ms/g, 'T ms').repl
 const report: Mask = (text) => macs(text).replace(/Start: .*/, 'Start: T').replace(/(HOST: )\S+( *)/, (_, head: string) => `${head}HOST`).replace(/( +\d+\.\d){5}$/gm, ' T').replace(/"src": .*|"(Last|Avg|Best|Wrst|StDev)": .*/g, '"T"').replace(/Usage[^]*/, 'Usage…')
 
 describe.skipIf(!available)('the real tools agree', () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld()
-    here = simulatedWorld()
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-  })
-  afterAll(() => there?.destroy())
+  const worlds = twoWorlds()
 
-  const same = sameAs(() => ({ there, here }))
+  const same = sameAs(worlds)
 
   describe('on the way of packets', () => {
     same('p1', [

@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe } from 'vitest'
-import { createProgramTable } from '../../electron/engine/machine/programs.ts'
-import { registerCoreutils } from '../../electron/shell/coreutils/index.ts'
-import { sameAs, type Mask } from './nettools/compare.ts'
-import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+import { beforeAll, describe } from 'vitest'
+import { sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
+import { has } from './nettools/worlds.ts'
 
 /** What curl sends, keeps, tries again and fails at, and what conntrack tells of it, against Debian 12's own. */
 const available = has('ip', 'curl', 'conntrack')
@@ -20,26 +18,16 @@ const SERVERS: Readonly<Record<number, string | null>> = {
 }
 
 describe.skipIf(!available)('the real ones agree', () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld()
-    const tools = createProgramTable()
-    registerCoreutils(tools)
-    here = simulatedWorld(Object.fromEntries(['cat', 'truncate'].map((name) => [name, tools.find(name)!])))
-    for (const world of [there, here]) {
-      world.file('p1', '/etc/hostname', 'content of it\n')
-      world.file('p1', '/etc/hosts', '<html>\n')
-      world.file('p1', '/etc/issue', `# options\nurl = "http://10.244.2.2:5950/plain"\n-s\nheader = "X-A: 1"\nwrite-out "%{http_code}\\n"\n`)
-      await world.site('p3', 5950, {
-        '/plain': page('200 OK', '', 'hello'), '/part': page('200 OK', '', '0123456789'), '/part RANGE': page('206 Partial Content', 'Content-Range: bytes 4-9/10\r\n', '456789'), '/past': page('200 OK', '', 'hello'), '/past RANGE': page('416 Range Not Satisfiable', '', 'no'),
-      })
-      for (const [port, answer] of Object.entries(SERVERS)) await world.serve('p3', Number(port), answer)
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-  })
-  afterAll(() => there?.destroy())
-  const same = sameAs(() => ({ there, here }))
+  const worlds = twoWorlds({ also: ['cat', 'truncate'], settle: 1000, prepare: async (world) => {
+    world.file('p1', '/etc/hostname', 'content of it\n')
+    world.file('p1', '/etc/hosts', '<html>\n')
+    world.file('p1', '/etc/issue', `# options\nurl = "http://10.244.2.2:5950/plain"\n-s\nheader = "X-A: 1"\nwrite-out "%{http_code}\\n"\n`)
+    await world.site('p3', 5950, {
+      '/plain': page('200 OK', '', 'hello'), '/part': page('200 OK', '', '0123456789'), '/part RANGE': page('206 Partial Content', 'Content-Range: bytes 4-9/10\r\n', '456789'), '/past': page('200 OK', '', 'hello'), '/past RANGE': page('416 Range Not Satisfiable', '', 'no'),
+    })
+    for (const [port, answer] of Object.entries(SERVERS)) await world.serve('p3', Number(port), answer)
+  } })
+  const same = sameAs(worlds)
   const at = (port: number): string => `http://10.244.2.2:${port}`
 
   describe('on what it sends', () => {
@@ -82,7 +70,7 @@ describe.skipIf(!available)('the real ones agree', () => {
   describe('on conntrack', () => {
     const flows: Mask = (text) => text.replace(/ \d+ (TIME_WAIT|FIN_WAIT|CLOSE_WAIT|LAST_ACK|CLOSE|ESTABLISHED) /g, ' T STATE ').replace(/(?<=udp {6}17|icmp {5}1) \d+/g, ' T').replace(/(sport|dport)=\d{5}/g, '$1=P').replace(/ id=\d+/g, ' id=N').split('\n').sort().join('\n')
     beforeAll(async () => {
-      for (const world of [there, here]) {
+      for (const world of worlds.both) {
         await world.run('n1', 'iptables -A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT')
         await world.run('n1', 'conntrack -F')
         await world.run('p1', `curl -s ${at(5901)}/`)

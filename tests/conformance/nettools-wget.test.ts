@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe } from 'vitest'
-import { createProgramTable } from '../../electron/engine/machine/programs.ts'
-import { registerCoreutils } from '../../electron/shell/coreutils/index.ts'
-import { sameAs, type Mask } from './nettools/compare.ts'
-import { has, realWorld, simulatedWorld, type World } from './nettools/worlds.ts'
+import { describe } from 'vitest'
+import { sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
+import { has } from './nettools/worlds.ts'
 
 /** GNU wget and busybox's against Debian 12's: what they ask for, keep, follow, convert and say. */
 const available = has('ip', 'wget')
@@ -32,25 +30,15 @@ const PAGES: Readonly<Record<string, string>> = {
 }
 
 describe.skipIf(!available)('the real ones agree', () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld()
-    const tools = createProgramTable()
-    registerCoreutils(tools)
-    here = simulatedWorld(Object.fromEntries(['cat', 'find', 'od', 'stat', 'truncate'].map((name) => [name, tools.find(name)!])))
-    for (const world of [there, here]) {
-      world.file('p1', '/etc/issue', '10.244.2.2:5700/plain\n\n  http://10.244.2.2:5700/part\nfoo://x\n')
-      world.file('p1', '/etc/issue.net', '<a href="http://10.244.2.2:5700/plain">p</a><a href="/part">q</a>')
-      world.file('p1', '/etc/hostname', 'from=file')
-      world.file('p1', '/etc/hosts', '10.244.2.2 web.test\n10.244.2.2 other.test\n')
-      await world.site('p3', 5700, PAGES)
-      await world.site('p3', 5701, { ...PAGES, '/robots.txt': page('User-agent: *\nDisallow: /d/\n', 'text/plain') })
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500))
-  })
-  afterAll(() => there?.destroy())
-  const same = sameAs(() => ({ there, here }))
+  const worlds = twoWorlds({ also: ['cat', 'find', 'od', 'stat', 'truncate'], settle: 500, prepare: async (world) => {
+    world.file('p1', '/etc/issue', '10.244.2.2:5700/plain\n\n  http://10.244.2.2:5700/part\nfoo://x\n')
+    world.file('p1', '/etc/issue.net', '<a href="http://10.244.2.2:5700/plain">p</a><a href="/part">q</a>')
+    world.file('p1', '/etc/hostname', 'from=file')
+    world.file('p1', '/etc/hosts', '10.244.2.2 web.test\n10.244.2.2 other.test\n')
+    await world.site('p3', 5700, PAGES)
+    await world.site('p3', 5701, { ...PAGES, '/robots.txt': page('User-agent: *\nDisallow: /d/\n', 'text/plain') })
+  } })
+  const same = sameAs(worlds)
   const at = 'http://10.244.2.2:5700'
 
   describe('on what it asks for', () => {

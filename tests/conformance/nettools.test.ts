@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { has, realWorld, simulatedWorld, type Result, type Space, type World } from './nettools/worlds.ts'
+import { shown, twoWorlds, type Mask } from './nettools/compare.ts'
+import { has, type Result, type Space } from './nettools/worlds.ts'
 
 /**
  * The tools of Debian 12 as referees: the same commands in real network namespaces and in simulated ones of the same
@@ -7,8 +8,6 @@ import { has, realWorld, simulatedWorld, type Result, type Space, type World } f
  */
 const available = has('ip', 'ping', 'ss', 'curl', 'nc')
 if (!available) console.warn('SKIPPED: the network tools are not compared with the real ones (needs Linux, root, iproute2, ping, curl and netcat)')
-
-type Mask = (text: string) => string
 
 const macs: Mask = (text) =>
   text
@@ -20,20 +19,10 @@ const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms')
 // The real ones have real timers, and are stopped before they have read all that came when the machine is busy: they are
 // asked twice before they are believed to differ.
 describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
-  let there: World
-  let here: World
-  beforeAll(async () => {
-    there = realWorld()
-    here = simulatedWorld()
-    // the kernel's link watch takes a second to see the bridge's carrier
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-  })
-  afterAll(() => there?.destroy())
-
-  const shown = (space: Space, line: string, r: Result, mask: Mask): string => `${space}$ ${line}\n${mask(r.stdout)}--- stderr\n${mask(r.stderr)}--- exit ${r.code}`
+  const worlds = twoWorlds()
 
   async function compare(space: Space, line: string, mask: Mask = macs): Promise<void> {
-    const [expected, actual] = [await there.run(space, line), await here.run(space, line)]
+    const [expected, actual] = [await worlds.there.run(space, line), await worlds.here.run(space, line)]
     expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
   }
   const same = (space: Space, lines: string[], mask?: Mask): void => lines.forEach((line) => it(`${space}: ${line}`, () => compare(space, line, mask)))
@@ -78,7 +67,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
 
   it('on what ip monitor says of changes', async () => {
     const results: string[] = []
-    for (const world of [there, here]) {
+    for (const world of worlds.both) {
       const monitors = [await world.start('p2', 'ip -4 monitor all'), await world.start('p2', 'ip monitor route dev eth0')]
       for (const line of [
         'addr add 192.168.8.1/24 brd + dev eth0', 'route add 10.60.0.0/16 via 192.168.8.2', 'route replace 10.60.0.0/16 via 192.168.8.3', 'route add unreachable 10.61.0.0/16 metric 5',
@@ -105,7 +94,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     /** What one end sees of a command at another; both worlds start with nobody's MAC address known. */
     async function watch(space: Space, tcpdump: string, from: Space, line: string, mask: Mask): Promise<void> {
       const results: string[] = []
-      for (const world of [there, here]) {
+      for (const world of worlds.both) {
         for (const [node, to] of [['n1', '10.244.1.2'], ['n2', '10.244.2.2']] as const) await world.run(node, `ip neigh flush dev cni0 to ${to}`)
         const capture = await world.start(space, tcpdump)
         await world.run(from, line)
@@ -121,7 +110,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     const segments: Mask = (text) => packets(text).replace(/\d+ packets? captured/, 'N packets captured')
     const page = `HTTP/1.1 200 OK\r\nContent-Length: 294\r\n\r\n${'<p>A page that is long enough for two\nlines.</p>\n'.repeat(6)}`
     beforeAll(async () => {
-      for (const world of [there, here]) await world.serve('p3', 80, page)
+      for (const world of worlds.both) await world.serve('p3', 80, page)
     })
     const ping = 'ping -c 2 -i 0.2 10.244.2.2'
     for (const [space, tcpdump, from, line] of [
@@ -165,7 +154,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     const lasting: Mask = (text) => measured(text.replace(/^.*TIME-WAIT.*\n/gm, '')).replace(/ +/g, ' ')
     let waiting: { stop(): Promise<Result> }[] = []
     beforeAll(async () => {
-      for (const world of [there, here]) {
+      for (const world of worlds.both) {
         await world.serve('p3', 5000, null)
         waiting.push(await world.start('p1', 'curl -s http://10.244.2.2:5000/'), await world.start('p1', 'curl -s http://10.244.1.99:80/'))
       }
@@ -185,7 +174,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
       text.replace(/("time_\w+"|"speed_\w+"|"local_port"):[\d.]+/g, '$1:N').replace(/libcurl\/7[^"]*/g, 'libcurl').replace(/after \d+ ms/g, 'after N ms').replaceAll('\r', '')
     const server = 'http://10.244.2.2:5700'
     beforeAll(async () => {
-      for (const world of [there, here]) await world.serve('p3', 5700, 'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Type: text/plain\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello')
+      for (const world of worlds.both) await world.serve('p3', 5700, 'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Type: text/plain\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello')
     })
     same('p1', [
       `curl -s -w '%{json}' ${server}/a`, `curl -s -o /dev/null -w '%{json}' http://10.244.2.2:5701/`, `curl -s -w '%{header_json}' ${server}/a`, `curl -s -w '[%header{x-a}|%header{X-None}|%header{Content-Type}]%{stderr}err%{stdout}out' ${server}/a`,
@@ -205,7 +194,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     const page = (status: string, headers: string, body: string): string => `HTTP/1.1 ${status}\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
     const at = 'http://10.244.2.2'
     beforeAll(async () => {
-      for (const world of [there, here]) {
+      for (const world of worlds.both) {
         await world.serve('p3', 5801, page('200 OK', 'Content-Type: text/html; charset=utf-8\r\nX-A: b\r\n', 'hello\n'))
         await world.serve('p3', 5802, page('404 Not Found', '', 'no\n'))
         await world.serve('p3', 5803, page('302 Found', `Location: ${at}:5801/moved\r\n`, ''))
@@ -228,7 +217,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     const ports: Mask = (text) => text.replace(/(\d+\.){3}\d+ (3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORT')).replaceAll('Temporary failure in name resolution', 'Name or service not known')
     const heard = async (listen: string, lines: string[]): Promise<void> => {
       const results: string[] = []
-      for (const world of [there, here]) {
+      for (const world of worlds.both) {
         const listener = await world.start('p3', listen)
         const said: string[] = []
         for (const line of lines) said.push(shown('p1', line, await world.run('p1', line), ports))
