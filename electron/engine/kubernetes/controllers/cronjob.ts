@@ -10,7 +10,7 @@ import { EventRecorder, referenceTo } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { finishedCondition, isComplete } from './job-status.ts'
 import { controllerOf, ignoringGone, ownerReference } from './ownership.ts'
-import { BY_OWNER, ownerUid } from './pods.ts'
+import { OF_OWNERS, BY_OWNER, ownerUid } from './pods.ts'
 import { WorkQueue } from './workqueue.ts'
 
 type Status = CronJob['status']
@@ -28,7 +28,7 @@ export class CronJobController implements Controller {
     this.#context = context
     this.#cronJobs = context.informers.of<CronJob>('cronjobs')
     this.#jobs = context.informers.of<Job>('jobs')
-    this.#jobs.index(BY_OWNER, ownerUid)
+    this.#jobs.index(BY_OWNER, ownerUid, OF_OWNERS)
     this.#events = new EventRecorder(context.client, context.clock, 'cronjob-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     const add = (cronJob: CronJob): void => this.#queue.add(keyOf(cronJob))

@@ -8,7 +8,7 @@ import { byRevision, createRevision, hasTemplate, renumber, REVISION_HASH, trunc
 import { keyOf, type Informer } from './informer.ts'
 import { matchesNodeSelection, untolerated } from './node-fit.ts'
 import { claim, controllerOf, ignoringGone } from './ownership.ts'
-import { BY_OWNER, ORPHANS, isAvailable, isReady, isTerminal, orphanNamespace, ownerUid } from './pods.ts'
+import { OF_OWNERS, BY_OWNER, ORPHANS, isAvailable, isReady, isTerminal, orphanNamespace, ownerUid } from './pods.ts'
 import { safeHash } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
@@ -48,8 +48,8 @@ export class DaemonSetController implements Controller {
     this.#pods = context.informers.of<Pod>('pods')
     this.#revisions = context.informers.of<ControllerRevision>('controllerrevisions')
     for (const informer of [this.#pods, this.#revisions]) {
-      informer.index(BY_OWNER, ownerUid)
-      informer.index(ORPHANS, orphanNamespace)
+      informer.index(BY_OWNER, ownerUid, OF_OWNERS)
+      informer.index(ORPHANS, orphanNamespace, OF_OWNERS)
     }
     this.#events = new EventRecorder(context.client, context.clock, 'daemonset-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))

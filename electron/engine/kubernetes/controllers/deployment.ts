@@ -8,7 +8,7 @@ import { conditionOf, countedStatus, isComplete, progressStatus, untilDeadline, 
 import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { claim, controllerOf, selectorOf } from './ownership.ts'
-import { BY_NAMESPACE, BY_OWNER, ORPHANS, isTerminal, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
+import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isTerminal, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
 import { sameTemplate } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
@@ -27,9 +27,9 @@ export class DeploymentController implements Controller {
     this.#sets = context.informers.of<ReplicaSet>('replicasets')
     this.#pods = context.informers.of<Pod>('pods')
     this.#deployments.index(BY_NAMESPACE, namespaceOf)
-    this.#sets.index(BY_OWNER, ownerUid)
-    this.#sets.index(ORPHANS, orphanNamespace)
-    this.#pods.index(BY_OWNER, ownerUid)
+    this.#sets.index(BY_OWNER, ownerUid, OF_OWNERS)
+    this.#sets.index(ORPHANS, orphanNamespace, OF_OWNERS)
+    this.#pods.index(BY_OWNER, ownerUid, OF_OWNERS)
     this.#events = new EventRecorder(context.client, context.clock, 'deployment-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     const add = (d: Deployment): void => this.#queue.add(keyOf(d))

@@ -37,7 +37,7 @@ export class DisruptionController implements Controller {
     this.#budgets = context.informers.of<PodDisruptionBudget>('poddisruptionbudgets')
     this.#pods = context.informers.of<Pod>('pods')
     this.#budgets.index(BY_NAMESPACE, namespaceOf)
-    this.#pods.index(BY_NAMESPACE, namespaceOf)
+    this.#pods.index(BY_NAMESPACE, namespaceOf, { ordered: false, from: ({ metadata }) => metadata.namespace })
     const enqueue = (budget: PodDisruptionBudget): void => this.#queue.add(keyOf(budget))
     this.#budgets.on({ onAdd: enqueue, onUpdate: enqueue })
     this.#pods.on({ onAdd: (pod) => this.#look(pod), onUpdate: (pod) => this.#look(pod), onDelete: (pod) => this.#enqueueBudgetOf(pod) })

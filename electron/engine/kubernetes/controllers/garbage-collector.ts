@@ -55,7 +55,7 @@ export class GarbageCollector implements Controller {
     const informer = this.#context.informers.of<KubeObject>(key)
     this.#informers.set(key, informer)
     this.#namespaced.set(key, resource)
-    informer.index(OWNERS, (o) => (o.metadata.ownerReferences ?? []).map((r) => r.uid))
+    informer.index(OWNERS, (o) => (o.metadata.ownerReferences ?? []).map((r) => r.uid), { from: ({ metadata }) => metadata.ownerReferences })
     const look = (object: KubeObject): void => {
       if (object.metadata.ownerReferences?.length || (object.metadata.deletionTimestamp && object.metadata.finalizers?.length)) this.#queue.add(`${key} ${keyOf(object)}`)
     }

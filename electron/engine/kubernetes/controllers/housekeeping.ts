@@ -8,7 +8,7 @@ import { EventRecorder } from './events.ts'
 import { type Informer } from './informer.ts'
 import { nodeReference } from './node-lifecycle.ts'
 import { ignoringGone } from './ownership.ts'
-import { BY_NODE, nodeNameOf } from './pods.ts'
+import { BY_NODE, OF_NODE, nodeNameOf } from './pods.ts'
 import { ifReached } from './reach.ts'
 import { since } from './time.ts'
 import { WorkQueue } from './workqueue.ts'
@@ -123,7 +123,7 @@ export class PodGarbageCollector implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#pods = context.informers.of<Pod>('pods')
-    this.#pods.index(BY_NODE, nodeNameOf)
+    this.#pods.index(BY_NODE, nodeNameOf, OF_NODE)
     const nodes = context.informers.of<Node>('nodes')
     nodes.on({ onDelete: (node) => context.clock.schedule(ORPHAN_QUARANTINE, () => this.#onNodeGone(nodes, node.metadata.name), { background: true }) })
     this.#sweepLater(nodes)

@@ -24,7 +24,7 @@ export function splitKey(key: string): { namespace: string | undefined; name: st
 export class Informer<T extends KubeObject> {
   readonly #objects = new Map<string, T>()
   readonly #handlers: InformerHandlers<T>[] = []
-  readonly #indexes = new Map<string, { values: (object: T) => readonly string[]; entries: Map<string, Map<string, T>>; ordered: boolean }>()
+  readonly #indexes = new Map<string, Index<T>>()
   readonly #stop: () => void
 
   constructor(client: KubernetesClient, resource: string, options: ListOptions = {}) {
@@ -57,15 +57,18 @@ export class Informer<T extends KubeObject> {
 
   /**
    * Finds objects by a value that each has, for example its owner's uid: those that changed last at the end, unless
-   * nobody asks for an order. A second index of one name is the first.
+   * nobody asks for an order. A second index of one name is the first. `from`: the part of an object that the values are
+   * made of; while it is the same they are.
    */
-  index(name: string, values: (object: T) => readonly string[], { ordered = true } = {}): void {
-    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, entries: new Map(), ordered })
+  index(name: string, values: (object: T) => readonly string[], { ordered = true, from }: { ordered?: boolean; from?: (object: T) => unknown } = {}): void {
+    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, from, keys: new Map(), ordered })
   }
 
   indexed(name: string, value: string): T[] {
-    const found = this.#indexes.get(name)?.entries.get(value)
-    return found ? [...found.values()] : []
+    const out: T[] = []
+    const keys = this.#indexes.get(name)?.keys.get(value)
+    if (keys) for (const key of keys) out.push(this.#objects.get(key)!)
+    return out
   }
 
   stop(): void {
@@ -77,16 +80,18 @@ export class Informer<T extends KubeObject> {
     const old = this.#objects.get(key)
     this.#objects.set(key, object)
     for (const index of this.#indexes.values()) {
+      const unchanged = old !== undefined && index.from !== undefined && index.from(old) === index.from(object)
+      if (unchanged && !index.ordered) continue
       const values = index.values(object)
-      const before = old ? index.values(old) : []
-      const same = before.length === values.length && before.every((value, i) => value === values[i])
-      if (!same) unindex(index.entries, key, before)
+      const before = unchanged ? values : old ? index.values(old) : NONE
+      const same = unchanged || (before.length === values.length && before.every((value, i) => value === values[i]))
+      if (!same) unindex(index.keys, key, before)
       for (const value of values) {
-        let entry = index.entries.get(value)
-        if (!entry) index.entries.set(value, (entry = new Map()))
+        let keys = index.keys.get(value)
+        if (!keys) index.keys.set(value, (keys = new Set()))
         // the one that changed last is the last one
-        else if (same && index.ordered) entry.delete(key)
-        entry.set(key, object)
+        else if (same && index.ordered) keys.delete(key)
+        keys.add(key)
       }
     }
     if (old) for (const h of this.#handlers) h.onUpdate?.(object, old)
@@ -98,16 +103,26 @@ export class Informer<T extends KubeObject> {
     const old = this.#objects.get(key)
     if (!old) return
     this.#objects.delete(key)
-    for (const index of this.#indexes.values()) unindex(index.entries, key, index.values(old))
+    for (const index of this.#indexes.values()) unindex(index.keys, key, index.values(old))
     for (const h of this.#handlers) h.onDelete?.(object)
   }
 }
 
-function unindex<T>(entries: Map<string, Map<string, T>>, key: string, values: readonly string[]): void {
+interface Index<T> {
+  values: (object: T) => readonly string[]
+  from: ((object: T) => unknown) | undefined
+  /** Value → the keys of the objects that have it. */
+  keys: Map<string, Set<string>>
+  ordered: boolean
+}
+
+const NONE: readonly string[] = []
+
+function unindex(index: Map<string, Set<string>>, key: string, values: readonly string[]): void {
   for (const value of values) {
-    const entry = entries.get(value)
-    entry?.delete(key)
-    if (entry?.size === 0) entries.delete(value)
+    const keys = index.get(value)
+    keys?.delete(key)
+    if (keys?.size === 0) index.delete(value)
   }
 }
 

@@ -11,7 +11,7 @@ import { finishTime, isPastRestarts, matchFailurePolicy, matchSuccessPolicy } fr
 import { conditionOf, ensureCondition, finishedCondition, isTrue, newCondition, type JobCondition } from './job-status.ts'
 import { hasFailed, isIndexed, isTracked, JobView } from './job-view.ts'
 import { claim, controllerOf, selectorOf } from './ownership.ts'
-import { BY_NAMESPACE, BY_OWNER, ORPHANS, isReady, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
+import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isReady, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
 import { since } from './time.ts'
 import { WorkQueue } from './workqueue.ts'
 
@@ -37,8 +37,8 @@ export class JobController implements Controller {
     this.#jobs = context.informers.of<Job>('jobs')
     this.#pods = context.informers.of<Pod>('pods')
     this.#jobs.index(BY_NAMESPACE, namespaceOf)
-    this.#pods.index(BY_OWNER, ownerUid)
-    this.#pods.index(ORPHANS, orphanNamespace)
+    this.#pods.index(BY_OWNER, ownerUid, OF_OWNERS)
+    this.#pods.index(ORPHANS, orphanNamespace, OF_OWNERS)
     this.#events = new EventRecorder(context.client, context.clock, 'job-controller')
     this.#work = new JobPods(context, this.#events)
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))

@@ -5,7 +5,7 @@ import { EventRecorder } from './events.ts'
 import { type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { ifReached } from './reach.ts'
-import { BY_NODE, isReady, nodeNameOf } from './pods.ts'
+import { BY_NODE, OF_NODE, isReady, nodeNameOf } from './pods.ts'
 import { Zones } from './node-zones.ts'
 import { WorkQueue } from './workqueue.ts'
 
@@ -42,7 +42,7 @@ export class NodeLifecycleController implements Controller {
     this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
     this.#nodes = context.informers.of<Node>('nodes')
     this.#pods = context.informers.of<Pod>('pods')
-    this.#pods.index(BY_NODE, nodeNameOf)
+    this.#pods.index(BY_NODE, nodeNameOf, OF_NODE)
     this.#leases = context.informers.of<Lease>('leases')
     const alive = (name: string): void => void this.#seen.set(name, context.clock.now)
     const onLease = (lease: Lease, old?: Lease): void => {

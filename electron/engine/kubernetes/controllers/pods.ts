@@ -40,12 +40,16 @@ export function orphanNamespace(object: { metadata: Pod['metadata'] }): string[]
   return object.metadata.ownerReferences?.some((o) => o.controller) ? [] : [object.metadata.namespace!]
 }
 
+/** What the two are made of. */
+export const OF_OWNERS = { from: (object: { metadata: Pod['metadata'] }): unknown => object.metadata.ownerReferences }
+
 export const BY_NAMESPACE = 'namespace'
 export function namespaceOf(object: { metadata: { namespace?: string } }): string[] {
   return [object.metadata.namespace ?? '']
 }
 
 export const BY_NODE = 'node'
+export const OF_NODE = { from: (pod: Pod): unknown => pod.spec.nodeName }
 export function nodeNameOf(pod: Pod): string[] {
   return pod.spec.nodeName ? [pod.spec.nodeName] : []
 }

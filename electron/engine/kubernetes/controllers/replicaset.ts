@@ -6,7 +6,7 @@ import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } fr
 import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { claim, controllerOf, selectorOf } from './ownership.ts'
-import { BY_NAMESPACE, BY_OWNER, ORPHANS, isActive, isAvailable, isReady, namespaceOf, orphanNamespace, ownerUid, podCondition } from './pods.ts'
+import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isActive, isAvailable, isReady, namespaceOf, orphanNamespace, ownerUid, podCondition } from './pods.ts'
 import { inDeletionOrder } from './replicaset-order.ts'
 import { podFromTemplate } from './template.ts'
 import { since } from './time.ts'
@@ -36,9 +36,9 @@ export class ReplicaSetController implements Controller {
     this.#flavour = flavour
     this.#sets = context.informers.of<ReplicaSet>(flavour.resource)
     this.#pods = context.informers.of<Pod>('pods')
-    this.#pods.index(BY_OWNER, ownerUid)
-    this.#pods.index(ORPHANS, orphanNamespace)
-    this.#sets.index(BY_OWNER, ownerUid)
+    this.#pods.index(BY_OWNER, ownerUid, OF_OWNERS)
+    this.#pods.index(ORPHANS, orphanNamespace, OF_OWNERS)
+    this.#sets.index(BY_OWNER, ownerUid, OF_OWNERS)
     this.#sets.index(BY_NAMESPACE, namespaceOf)
     this.#events = new EventRecorder(context.client, context.clock, flavour.component)
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))

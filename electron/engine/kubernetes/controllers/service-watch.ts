@@ -46,7 +46,7 @@ export class ServiceWatch {
     this.services = context.informers.of<Service>('services')
     this.#pods = context.informers.of<Pod>('pods')
     // By label: with thousands of Services and Pods in a namespace nobody looks at all of one for each of the other.
-    this.#pods.index(BY_LABEL, labelsOf, { ordered: false })
+    this.#pods.index(BY_LABEL, labelsOf, { ordered: false, from: ({ metadata }) => metadata.labels })
     this.services.index(BY_SELECTOR, firstOfSelector)
     const add = (service: Service): void => queue.add(keyOf(service))
     this.services.on({ onAdd: add, onUpdate: add, onDelete: add })

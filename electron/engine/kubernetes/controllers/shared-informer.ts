@@ -18,7 +18,7 @@ class SharedObjects {
   constructor(server: KubernetesClient, resource: string, onEmpty: () => void) {
     this.#onEmpty = onEmpty
     this.informer = new Informer<KubeObject>(server, resource)
-    this.informer.index(BY_NAMESPACE, (object) => [object.metadata.namespace ?? ''])
+    this.informer.index(BY_NAMESPACE, (object) => [object.metadata.namespace ?? ''], { ordered: false, from: ({ metadata }) => metadata.namespace })
     this.informer.on({
       onAdd: (object) => this.#tell(object, undefined),
       onUpdate: (object, old) => this.#tell(object, old),

@@ -6,7 +6,7 @@ import { EventRecorder } from './events.ts'
 import { byRevision, createRevision, hasTemplate, renumber, truncateHistory } from './history.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { claim, controllerOf, ignoringGone, ownerReference, selectorOf } from './ownership.ts'
-import { BY_NAMESPACE, BY_OWNER, ORPHANS, isTerminal, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
+import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isTerminal, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
 import {
   firstOrdinal, isHealthy, isRunningAndAvailable, isRunningAndReady, isTerminating, makeClaims, makePod, ordinalOf, podName, replicasOf,
   revisionFor, revisionOf,
@@ -49,8 +49,8 @@ export class StatefulSetController implements Controller {
     this.#hasClaims = context.client.findResource(CLAIMS) !== undefined
     this.#sets.index(BY_NAMESPACE, namespaceOf)
     for (const informer of [this.#pods, this.#revisions]) {
-      informer.index(BY_OWNER, ownerUid)
-      informer.index(ORPHANS, orphanNamespace)
+      informer.index(BY_OWNER, ownerUid, OF_OWNERS)
+      informer.index(ORPHANS, orphanNamespace, OF_OWNERS)
     }
     this.#events = new EventRecorder(context.client, context.clock, 'statefulset-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))

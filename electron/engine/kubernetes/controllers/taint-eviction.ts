@@ -6,7 +6,7 @@ import { keyOf, type Informer } from './informer.ts'
 import { tolerates } from './node-fit.ts'
 import { ignoringGone } from './ownership.ts'
 import { markDisrupted } from './disrupted.ts'
-import { BY_NODE, nodeNameOf } from './pods.ts'
+import { BY_NODE, OF_NODE, nodeNameOf } from './pods.ts'
 import { ifReached } from './reach.ts'
 
 /** Until a deletion that found no API server is tried again. */
@@ -25,7 +25,7 @@ export class TaintEvictionController implements Controller {
     this.#events = new EventRecorder(context.client, context.clock, 'taint-eviction-controller')
     this.#nodes = context.informers.of<Node>('nodes')
     this.#pods = context.informers.of<Pod>('pods')
-    this.#pods.index(BY_NODE, nodeNameOf)
+    this.#pods.index(BY_NODE, nodeNameOf, OF_NODE)
     const onNode = (node: Node): void => {
       for (const pod of this.#pods.indexed(BY_NODE, node.metadata.name)) this.#decide(pod, node)
     }

@@ -54,20 +54,23 @@ export function podStatus(worker: PodWorker): Pod['status'] {
   const { pod, init, main, ephemeral, host, ips, verdict } = worker
   const phase = verdict ? 'Failed' : phaseOf(pod, init, main, worker.terminating || worker.over)
   const conditions = withResize(worker, conditionsOf(pod, { clock: worker.clock, phase, hasSandbox: worker.sandbox !== undefined, init, main }))
-  return {
-    conditions,
-    ...(main.length > 0 ? { containerStatuses: byName(main) } : {}),
-    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
-    hostIP: host.nodeIps[0],
-    hostIPs: addressesOf(host.nodeIps, pod.status.hostIPs),
-    ...(init.length > 0 ? { initContainerStatuses: init.map((c) => c.status()) } : {}),
-    ...(verdict ? { message: verdict.message } : {}),
-    phase,
-    ...(ips.length > 0 ? { podIP: ips[0]!, podIPs: addressesOf(ips, pod.status.podIPs) } : {}),
-    ...(pod.status.qosClass ? { qosClass: pod.status.qosClass } : {}),
-    ...(verdict ? { reason: verdict.reason } : {}),
-    startTime: worker.startTime,
-  } as Pod['status']
+  // Keys in the order of the API's JSON, one after the other: every Pod asks for this several times.
+  const status: Record<string, unknown> = { conditions }
+  if (main.length > 0) status['containerStatuses'] = byName(main)
+  if (ephemeral.length > 0) status['ephemeralContainerStatuses'] = byName(ephemeral)
+  status['hostIP'] = host.nodeIps[0]
+  status['hostIPs'] = addressesOf(host.nodeIps, pod.status.hostIPs)
+  if (init.length > 0) status['initContainerStatuses'] = init.map((c) => c.status())
+  if (verdict) status['message'] = verdict.message
+  status['phase'] = phase
+  if (ips.length > 0) {
+    status['podIP'] = ips[0]!
+    status['podIPs'] = addressesOf(ips, pod.status.podIPs)
+  }
+  if (pod.status.qosClass) status['qosClass'] = pod.status.qosClass
+  if (verdict) status['reason'] = verdict.reason
+  status['startTime'] = worker.startTime
+  return status as unknown as Pod['status']
 }
 
 function addressesOf(ips: readonly string[], former: Pod['status']['hostIPs']): { ip: string }[] {
@@ -84,7 +87,8 @@ function withResize({ resizeProblem: message, clock }: PodWorker, conditions: Po
 }
 
 function byName(records: readonly ContainerRecord[]): ContainerStatus[] {
-  return records.map((c) => c.status()).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const all = records.map((c) => c.status())
+  return all.length > 1 ? all.sort((a, b) => (a.name < b.name ? -1 : 1)) : all
 }
 
 interface Facts {
@@ -95,52 +99,59 @@ interface Facts {
   main: readonly ContainerRecord[]
 }
 
-type Verdict = { ok: boolean; reason?: string; message?: string }
+interface Verdict { ok: boolean; reason?: string; message?: string }
+const YES: Verdict = { ok: true }
+const NO: Verdict = { ok: false }
+const OWN: ReadonlySet<string> = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'])
 
 export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
   const { clock } = facts
   const containers = containersReady(facts)
-  const verdicts: [string, Verdict][] = [
-    ['PodReadyToStartContainers', { ok: facts.hasSandbox }],
-    ['Initialized', initialized(facts)],
-    ['Ready', ready(pod, containers)],
-    ['ContainersReady', containers],
-  ]
   const former = pod.status.conditions ?? []
-  const out = verdicts.map(([type, { ok, reason, message }]): PodCondition => {
-    const status = ok ? 'True' : 'False'
-    const old = former.find((c) => c.type === type)
-    // one that is as it was is the same object: nobody has to look into it
-    if (old && old.status === status && old.reason === reason && (old.message ?? '') === (reason ? (message ?? '') : '')) return old
-    return {
-      ...(reason ? { message: message ?? '', reason } : {}),
-      lastTransitionTime: old?.status === status ? old.lastTransitionTime : timestamp(clock.wall()),
-      status,
-      type,
-      lastProbeTime: null as unknown as string,
-    }
-  })
-  for (const c of out) if (c.message === '' && !former.includes(c)) delete c.message
-  const own = new Set(verdicts.map(([type]) => type))
-  const others = former.filter((c) => !own.has(c.type))
+  const out = [
+    condition(former, 'PodReadyToStartContainers', facts.hasSandbox ? YES : NO, clock),
+    condition(former, 'Initialized', initialized(facts), clock),
+    condition(former, 'Ready', ready(pod, containers), clock),
+    condition(former, 'ContainersReady', containers, clock),
+  ]
+  let scheduled = false
+  for (const c of former) {
+    if (OWN.has(c.type)) continue
+    out.push(c)
+    if (c.type === 'PodScheduled') scheduled = true
+  }
   // A Pod that did not come through the scheduler is scheduled all the same.
-  if (!others.some((c) => c.type === 'PodScheduled')) others.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(clock.wall()), lastProbeTime: null as unknown as string })
-  return [...out, ...others]
+  if (!scheduled) out.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(clock.wall()), lastProbeTime: null as unknown as string })
+  return out
+}
+
+/** One that is as it was is the same object: nobody has to look into it. */
+function condition(former: readonly PodCondition[], type: string, { ok, reason, message }: Verdict, clock: Clock): PodCondition {
+  const status = ok ? 'True' : 'False'
+  const old = former.find((c) => c.type === type)
+  if (old && old.status === status && old.reason === reason && (old.message ?? '') === (reason ? (message ?? '') : '')) return old
+  const lastTransitionTime = old?.status === status ? old.lastTransitionTime! : timestamp(clock.wall())
+  const lastProbeTime = null as unknown as string
+  if (!reason) return { lastTransitionTime, status, type, lastProbeTime }
+  return message ? { message, reason, lastTransitionTime, status, type, lastProbeTime } : { reason, lastTransitionTime, status, type, lastProbeTime }
 }
 
 function containersReady({ phase, init, main }: Facts): Verdict {
   if (phase === 'Succeeded') return { ok: false, reason: 'PodCompleted' }
   if (phase === 'Failed') return { ok: false, reason: 'PodFailed' }
-  const unready = [...init.filter((c) => c.kind === 'sidecar'), ...main].filter((c) => !(c.running && c.ready)).map((c) => c.spec.name)
-  if (unready.length === 0) return { ok: true }
+  const unready: string[] = []
+  for (const c of init) if (c.kind === 'sidecar' && !(c.running && c.ready)) unready.push(c.spec.name)
+  for (const c of main) if (!(c.running && c.ready)) unready.push(c.spec.name)
+  if (unready.length === 0) return YES
   return { ok: false, reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` }
 }
 
 function ready(pod: Pod, containers: Verdict): Verdict {
   if (!containers.ok) return containers
-  const gates = (pod.spec.readinessGates ?? []).map((g) => g.conditionType)
+  if (!pod.spec.readinessGates) return YES
+  const gates = pod.spec.readinessGates.map((g) => g.conditionType)
   const missing = gates.filter((type) => !pod.status.conditions?.some((c) => c.type === type && c.status === 'True'))
-  if (missing.length === 0) return { ok: true }
+  if (missing.length === 0) return YES
   const message = missing.map((type) => (pod.status.conditions?.some((c) => c.type === type) ? `the status of pod readiness gate "${type}" is not "True", but False` : `corresponding condition of pod readiness gate "${type}" does not exist.`)).join(', ')
   return { ok: false, reason: 'ReadinessGatesNotReady', message }
 }
@@ -148,8 +159,8 @@ function ready(pod: Pod, containers: Verdict): Verdict {
 function initialized({ phase, init, main }: Facts): Verdict {
   if (phase === 'Succeeded') return { ok: true, reason: 'PodCompleted' }
   // Where a container of the Pod proper has started, a sidecar that restarts changes nothing.
-  if (main.some((c) => c.ran)) return { ok: true }
+  if (main.some((c) => c.ran) || init.length === 0) return YES
   const incomplete = init.filter((c) => (c.kind === 'sidecar' ? !c.started : !c.succeeded)).map((c) => c.spec.name)
-  if (incomplete.length === 0) return { ok: true }
+  if (incomplete.length === 0) return YES
   return { ok: false, reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${incomplete.join(' ')}]` }
 }

@@ -131,20 +131,20 @@ export class ContainerRecord {
     const id = run ? `containerd://${run.id}` : (this.lastEnd?.containerID ?? '')
     const existed = this.running || this.ran
     const requests = spec.resources?.requests
-    return {
-      ...(existed && requests && Object.keys(requests).length > 0 ? { allocatedResources: requests } : {}),
-      ...(run || this.ran ? { containerID: id } : {}),
-      image: image ? image.reference : (spec.image ?? ''),
-      imageID: image?.digest ?? '',
-      ...(this.last ? { lastState: { terminated: this.last } } : { lastState: {} }),
-      name: spec.name,
-      ready: this.kind === 'init' ? this.succeeded : this.kind !== 'ephemeral' && this.running && this.ready,
-      restartCount: this.restarts,
-      ...(this.kind === 'ephemeral' ? {} : { started: this.kind === 'init' ? this.running : this.running && this.started }),
-      state: this.state,
-      ...(existed ? { resources: spec.resources ?? {} } : {}),
-      ...(this.user ? { user: this.user } : {}),
-      ...(mounts?.length ? { volumeMounts: mounts } : {}),
-    } as unknown as ContainerStatus
+    const status: Record<string, unknown> = {}
+    if (existed && requests && Object.keys(requests).length > 0) status['allocatedResources'] = requests
+    if (run || this.ran) status['containerID'] = id
+    status['image'] = image ? image.reference : (spec.image ?? '')
+    status['imageID'] = image?.digest ?? ''
+    status['lastState'] = this.last ? { terminated: this.last } : {}
+    status['name'] = spec.name
+    status['ready'] = this.kind === 'init' ? this.succeeded : this.kind !== 'ephemeral' && this.running && this.ready
+    status['restartCount'] = this.restarts
+    if (this.kind !== 'ephemeral') status['started'] = this.kind === 'init' ? this.running : this.running && this.started
+    status['state'] = this.state
+    if (existed) status['resources'] = spec.resources ?? {}
+    if (this.user) status['user'] = this.user
+    if (mounts?.length) status['volumeMounts'] = mounts
+    return status as unknown as ContainerStatus
   }
 }

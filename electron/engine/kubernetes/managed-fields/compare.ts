@@ -283,12 +283,39 @@ export function sameChange(oldA: unknown, nextA: unknown, oldB: unknown, nextB: 
     for (const key in oldB) if (oldB[key] !== undefined && own(nextB, key) === undefined && !skip?.has(key) && own(oldA, key) === undefined) return false
     return isNothing(nextA) === isNothing(nextB) && isNothing(oldA) === isNothing(oldB)
   }
-  if (walk === 'list' && Array.isArray(oldA) && Array.isArray(oldB) && Array.isArray(nextA) && Array.isArray(nextB)) {
-    if (!sameItems(oldA, nextA, shape) || !sameItems(oldB, nextB, shape) || !alikeItems(nextA, nextB, shape, renames)) return false
-    const item = itemShape(shape)
-    return nextA.every((next, i) => sameChange(oldA[i], next, oldB[i], nextB[i], item, renames))
-  }
+  if (walk === 'list' && Array.isArray(oldA) && Array.isArray(oldB) && Array.isArray(nextA) && Array.isArray(nextB)) return sameListChange(oldA, nextA, oldB, nextB, shape, renames)
   return walk === 'leaf' && deepEqual(oldA, nextA) === deepEqual(oldB, nextB)
+}
+
+/** Longer lists are not looked through for who is whose successor. */
+const FEW = 16
+
+function sameListChange(oldA: readonly unknown[], nextA: readonly unknown[], oldB: readonly unknown[], nextB: readonly unknown[], shape: Shape, renames: Renames): boolean {
+  const item = itemShape(shape)
+  if (sameItems(oldA, nextA, shape) && sameItems(oldB, nextB, shape)) {
+    if (!alikeItems(nextA, nextB, shape, renames)) return false
+    for (let i = 0; i < nextA.length; i++) if (!sameChange(oldA[i], nextA[i], oldB[i], nextB[i], item, renames)) return false
+    return true
+  }
+  // Items came or went: each is told by its one key, as conditions are.
+  const [key, another] = shape.listKeys
+  if (!key || another || key.default !== undefined || oldA.length > FEW || nextA.length > FEW) return false
+  if (!alikeItems(oldA, oldB, shape, renames) || !alikeItems(nextA, nextB, shape, renames)) return false
+  for (const list of [oldA, nextA, oldB, nextB]) for (let i = 1; i < list.length; i++) if (placeOf(list[i], list, key.name) !== i) return false
+  for (let i = 0; i < nextA.length; i++) {
+    const former = placeOf(nextA[i], oldA, key.name)
+    if (former !== placeOf(nextB[i], oldB, key.name)) return false
+    if (!(former < 0 ? sameFields(nextA[i], nextB[i], item, undefined, renames) : sameChange(oldA[former], nextA[i], oldB[former], nextB[i], item, renames))) return false
+  }
+  for (let i = 0; i < oldA.length; i++) if (placeOf(oldA[i], nextA, key.name) < 0 && !sameFields(oldA[i], oldB[i], item, undefined, renames)) return false
+  return true
+}
+
+/** Where the first item with that key is; -1: nowhere. */
+function placeOf(item: unknown, list: readonly unknown[], key: string): number {
+  const value = own(item as JsonObject, key)
+  for (let i = 0; i < list.length; i++) if (own(list[i] as JsonObject, key) === value) return i
+  return -1
 }
 
 function isZero(value: unknown): boolean {
