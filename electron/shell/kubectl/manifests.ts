@@ -1,11 +1,14 @@
 import { type Document, parseAllDocuments } from 'yaml'
 import type { Task } from '../../engine/machine/task.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
+import { decode as decodeObject } from '../../engine/kubernetes/schema/decode.ts'
+import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
+import type { StructType } from '../../engine/kubernetes/schema/notation.ts'
 import type { Process } from '../../engine/machine/types.ts'
 import { AggregateError, KubectlError, NotSimulatedError, quote } from './errors.ts'
 import { expandGlob } from '../language/glob.ts'
 import { sortedGoJson } from './json.ts'
-import { at, define, isObject, type JsonObject, text } from './objects.ts'
+import { define, isObject, type JsonObject, text } from './objects.ts'
 import { GO_TAGS } from './yaml-scalars.ts'
 import { yamlError } from './yaml-syntax.ts'
 
@@ -200,6 +203,12 @@ function toJson(value: unknown): unknown {
   return value
 }
 
+/** What cli-runtime's metadataValidatingDecoder reads of an object without a Go type. */
+const METADATA_ONLY: StructType = {
+  kind: 'struct', name: 'metadataOnlyObject', go: 'resource.metadataOnlyObject', atomic: false, always: [],
+  fields: new Map([['metadata', schemaOf('Pod').fields.get('metadata')!]]),
+}
+
 /** The checks that a decoder makes before it knows the kind. */
 export function decode(value: unknown): JsonObject {
   const kindOf = (v: unknown): string => (typeof v === 'string' ? 'string' : typeof v === 'number' ? 'number' : typeof v === 'boolean' ? 'bool' : Array.isArray(v) ? 'array' : 'object')
@@ -209,19 +218,7 @@ export function decode(value: unknown): JsonObject {
     if (v !== undefined && v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ${Array.isArray(value['items']) ? 'detector' : 'metadataOnlyObject'}.${path} of type string`)
   }
   if (!text(value['kind'])) throw new KubectlError(`Object 'Kind' is missing in '${sortedGoJson(value)}'`)
-  const metadata = value['metadata']
-  if (metadata !== undefined && metadata !== null && !isObject(metadata)) throw new KubectlError(`json: cannot unmarshal ${kindOf(metadata)} into Go struct field metadataOnlyObject.metadata of type v1.ObjectMeta`)
-  for (const key of ['name', 'namespace']) {
-    const v = at(value, 'metadata', key)
-    if (v !== undefined && v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ObjectMeta.metadata.${key} of type string`)
-  }
-  for (const key of ['labels', 'annotations']) {
-    const entries = at(value, 'metadata', key)
-    if (entries === undefined || entries === null) continue
-    if (!isObject(entries)) throw new KubectlError(`json: cannot unmarshal ${kindOf(entries)} into Go struct field ObjectMeta.metadata.${key} of type map[string]string`)
-    for (const v of Object.values(entries)) {
-      if (v !== null && typeof v !== 'string') throw new KubectlError(`json: cannot unmarshal ${kindOf(v)} into Go struct field ObjectMeta.metadata.${key} of type string`)
-    }
-  }
+  const { error } = decodeObject({ metadata: value['metadata'] }, METADATA_ONLY)
+  if (error !== undefined) throw new KubectlError(error)
   return value
 }

@@ -6,8 +6,9 @@ import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
 import type { JsonObject as PatchObject } from '../../engine/kubernetes/json.ts'
 import type { PatchType } from '../../engine/kubernetes/client.ts'
 import type { Kubectl } from './command.ts'
-import { KubectlError, messageOf, quote } from './errors.ts'
+import { KubectlError, messageOf } from './errors.ts'
 import { isObject, type JsonObject, text } from './objects.ts'
+import { notRegistered } from './scheme.ts'
 import { typed } from './set-template.ts'
 
 /** The flags of an object that is changed before it is sent. */
@@ -30,7 +31,7 @@ export function overridden(k: Kubectl, object: JsonObject): JsonObject {
   const made = patchedLocally(object, type === 'json' ? 'application/json-patch+json' : type === 'strategic' ? 'application/strategic-merge-patch+json' : 'application/merge-patch+json', patch)
   const [apiVersion, kind] = [text(made['apiVersion']), text(made['kind'])]
   // it is read as what it says it is
-  if (kind !== text(object['kind']) && apiVersion === text(object['apiVersion'])) throw new KubectlError(`no kind ${quote(kind)} is registered for version ${quote(apiVersion)} in scheme "pkg/scheme/scheme.go:28"`)
+  if (kind !== text(object['kind']) && apiVersion === text(object['apiVersion'])) throw notRegistered(kind, apiVersion)
   return typed(made)
 }
 

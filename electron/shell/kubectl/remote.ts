@@ -74,7 +74,8 @@ export function* joinRemote(k: Kubectl, session: Session): Task<void> {
       throw new KubectlError(`error reading from error stream: ${result.error}`)
     }
     if ('error' in result) throw new StreamError(result.error)
-    if (result.code !== 0) throw new ExitError(result.code, `command terminated with exit code ${result.code}`)
+    // who attaches only looks on: how the container ended is in the Pod's status
+    if (session.command && result.code !== 0) throw new ExitError(result.code, `command terminated with exit code ${result.code}`)
   } finally {
     remote?.close()
     if (terminal && saved) {

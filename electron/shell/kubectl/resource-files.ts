@@ -6,6 +6,7 @@ import { AggregateError, KubectlError, quote } from './errors.ts'
 import type { Entry, Files } from './manifests.ts'
 import { isNoServer, unanswered } from './no-server.ts'
 import { groupVersion, isList, isObject, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
+import { TYPED, typedProblem } from './scheme.ts'
 import { fetch, type Info, notServed, type Query, type Result } from './resources.ts'
 
 /** The objects of files, of stdin or of a text: the visitors of cli-runtime's Builder for -f. */
@@ -30,6 +31,8 @@ export function byFiles(k: Kubectl, query: Query, files: Files, selector: string
     }
     for (const object of flatten(entry.object)) {
       try {
+        const problem = TYPED.test(k.path) ? typedProblem(object) : undefined
+        if (problem) throw new KubectlError(`unable to decode ${quote(entry.source)}: ${problem.message}`)
         let info = localInfo(k, query, object, entry.source, object !== entry.object)
         if (query.latest) info = fetch(k, info, query.subresource)
         if (wanted && !wanted.matches((info.object?.['metadata'] as { labels?: Record<string, string> } | undefined)?.labels)) continue

@@ -8,6 +8,7 @@ import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedE
 import { documents, readManifests } from './manifests.ts'
 import { type JsonObject, nameOf, namespaceOf } from './objects.ts'
 import { byFiles } from './resource-files.ts'
+import { notRegistered, TYPED } from './scheme.ts'
 
 /** Resource arguments, as cli-runtime's resource.Builder understands them. */
 export interface Info {
@@ -111,12 +112,9 @@ export function keyOf(resource: ApiResource): string {
   return resourceKey(resource)
 }
 
-/** Verbs that decode what they get into Go's types, of which there are none for custom resources. */
-const TYPED = /^kubectl (attach|autoscale|exec|expose|logs|port-forward|rollout|run|set)\b/
-
 function refuseCustom(result: Result): void {
   for (const { resource: { custom, kind, group, version } } of result.infos) {
-    if (custom) throw new KubectlError(`no kind ${quote(kind)} is registered for version ${quote(`${group}/${version}`)} in scheme "pkg/scheme/scheme.go:28"`)
+    if (custom) throw notRegistered(kind, `${group}/${version}`)
   }
 }
 

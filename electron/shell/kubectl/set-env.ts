@@ -1,9 +1,10 @@
 import { decodeBase64 } from '../../engine/kubernetes/base64.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
+import { milliValue } from '../../engine/kubernetes/schema/quantity.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
-import { KubectlError, messageOf, NotSimulatedError, quote, throwAll } from './errors.ts'
+import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { at, type JsonObject, list, map, nameOf, text } from './objects.ts'
 import type { Info } from './resources.ts'
@@ -133,21 +134,22 @@ function* importFrom(k: Kubectl, from: string): Task<JsonObject[]> {
   return found
 }
 
-/** updateEnv: what is there keeps its place, what is new comes after it. */
+/** updateEnv: what is there keeps its place, what is new comes after it; of what is given twice the first holds. */
 function updated(existing: readonly unknown[], { set, remove }: Variables): JsonObject[] {
-  const latest = new Map(set.map((v) => [text(v['name']), v]))
+  const covered = new Set(remove)
   const out: JsonObject[] = []
+  const take = (v: JsonObject, name: string): void => {
+    covered.add(name)
+    out.push(v)
+  }
   for (const present of existing.map(map)) {
     const name = text(present['name'])
-    if (remove.includes(name)) continue
-    out.push(latest.get(name) ?? present)
-    latest.delete(name)
+    if (covered.has(name)) continue
+    const newer = set.find((v) => v['name'] === name)
+    if (newer) take(newer, name)
+    else out.push(present)
   }
-  for (const v of set) {
-    if (!latest.has(text(v['name']))) continue
-    out.push(latest.get(text(v['name']))!)
-    latest.delete(text(v['name']))
-  }
+  for (const v of set) if (!covered.has(text(v['name']))) take(v, text(v['name']))
   return out
 }
 
@@ -190,9 +192,8 @@ function* show(k: Kubectl, info: Info, variables: Variables, problems: unknown[]
         else if (!k.flags.bool('resolve')) lines.push(`# ${name} from ${referenceText(source)}`)
         else {
           try {
-            lines.push(`${name}=${resolveValue(k, info, source)}`)
+            lines.push(`${name}=${resolveValue(k, info, container, source)}`)
           } catch (error) {
-            if (error instanceof NotSimulatedError) throw error
             lines.push(`# ${name} from ${referenceText(source)}`)
             failures.set(messageOf(error), [...(failures.get(messageOf(error)) ?? []), name])
           }
@@ -204,7 +205,7 @@ function* show(k: Kubectl, info: Info, variables: Variables, problems: unknown[]
     problems.push(error)
   }
   yield* k.out(lines.map((line) => `${line}\n`).join(''))
-  for (const [why, names] of [...failures].sort()) yield* k.err(`error retrieving reference for ${names.sort().join(', ')}: ${why}\n`)
+  for (const line of [...failures].map(([why, names]) => `error retrieving reference for ${names.sort().join(', ')}: ${why}\n`).sort()) yield* k.err(line)
 }
 
 function referenceText(source: unknown): string {
@@ -217,7 +218,7 @@ function referenceText(source: unknown): string {
   return 'invalid valueFrom'
 }
 
-function resolveValue(k: Kubectl, info: Info, source: unknown): string {
+function resolveValue(k: Kubectl, info: Info, container: JsonObject, source: unknown): string {
   for (const [field, resource, what] of [['configMapKeyRef', 'configmaps', 'config map'], ['secretKeyRef', 'secrets', 'secret']] as const) {
     const reference = at(source, field)
     if (!reference) continue
@@ -228,11 +229,24 @@ function resolveValue(k: Kubectl, info: Info, source: unknown): string {
     const bytes = decodeBase64(text(value))
     return typeof bytes === 'number' ? '' : decodeUtf8(bytes)
   }
+  const amount = at(source, 'resourceFieldRef')
+  if (amount) return containerResource(container, amount)
   const path = text(at(source, 'fieldRef', 'fieldPath'))
-  if (path === '') throw new NotSimulatedError('set env --list --resolve of a resourceFieldRef', 'look at the container\'s resources')
   const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path)
   if (subscript) return text(at(info.object, 'metadata', subscript[1]!, subscript[2]!))
   if (/^metadata\.(?:name|namespace|uid)$/.test(path)) return text(at(info.object, ...path.split('.')))
   if (/^metadata\.(?:labels|annotations)$/.test(path)) return Object.entries(map(at(info.object, ...path.split('.')))).sort().map(([key, value]) => `${key}=${quote(text(value))}`).join('\n')
   throw new KubectlError(`unsupported fieldPath: ${path}`)
+}
+
+/** How much of a resource a container may have or asks for, in units of the divisor, rounded up; nothing is 0. */
+function containerResource(container: JsonObject, reference: unknown): string {
+  const resource = text(at(reference, 'resource'))
+  const [, which, name] = /^(limits|requests)\.(cpu|memory|ephemeral-storage)$/.exec(resource) ?? []
+  if (!name) throw new KubectlError(`unsupported container resource : ${resource}`)
+  const amount = milliValue(text(at(container, 'resources', which!, name)) || '0')
+  const given = milliValue(text(at(reference, 'divisor')) || '0')
+  const divisor = given === 0 ? 1000 : given
+  // cpu is reckoned in thousandths, the others in whole bytes
+  return String(name === 'cpu' ? Math.ceil(amount / divisor) : Math.ceil(Math.ceil(amount / 1000) / Math.ceil(divisor / 1000)))
 }

@@ -5,9 +5,8 @@ import { type Command, dryRunned } from './command.ts'
 import { KubectlError, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
 import { at, equal, type JsonObject, list, map } from './objects.ts'
-import { printerFor } from './printers/index.ts'
 import { keyOf } from './resources.ts'
-import { chosen, typed } from './set-template.ts'
+import { chosen, typed, typedPrinter } from './set-template.ts'
 
 /** kubectl's pkg/cmd/set/set_selector.go. */
 export const setSelector: Command = {
@@ -25,7 +24,7 @@ export const setSelector: Command = {
     const dryRun = yield* k.dryRun()
     if (args.length === 0) throw new KubectlError('one selector is required')
     const selector = parseSelector(args.at(-1)!)
-    const printer = printerFor(k, { operation: dryRunned('selector updated', dryRun) })
+    const printer = typedPrinter(k, dryRunned('selector updated', dryRun))
     const { infos, errors } = yield* chosen(k, args.slice(0, -1))
     throwAll(errors)
     const problems: unknown[] = []

@@ -1,12 +1,11 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned } from './command.ts'
-import { KubectlError, throwAll } from './errors.ts'
+import { KubectlError, messageOf, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { equal, type JsonObject, list } from './objects.ts'
-import { printerFor } from './printers/index.ts'
 import { keyOf } from './resources.ts'
-import { chosen, refuseMixed } from './set-template.ts'
+import { chosen, refuseMixed, typed, typedPrinter } from './set-template.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
 
@@ -18,16 +17,16 @@ export const setSubject: Command = {
   flags: flags(FILENAME_FLAGS, PRINT_FLAGS, DRY_RUN_FLAG, SELECTOR_FLAG, `
     --all bool
     --field-manager string=kubectl-set
-    --group slice
+    --group array
     --local bool
-    --serviceaccount slice
-    --user slice
+    --serviceaccount array
+    --user array
   `),
   *run(k): Task<number> {
     const { flags: f } = k
     const dryRun = yield* k.dryRun()
     const local = f.bool('local')
-    const printer = printerFor(k, { operation: dryRunned('subjects updated', dryRun) })
+    const printer = typedPrinter(k, dryRunned('subjects updated', dryRun))
     const { infos, errors } = yield* chosen(k, k.args)
     throwAll(errors)
     refuseMixed(k, dryRun)
@@ -53,12 +52,18 @@ export const setSubject: Command = {
       if (subjects.length === before.length) continue
       const after: JsonObject = { ...info.object, subjects }
       if (local || dryRun === 'client') {
-        yield* k.out(printer.print(after))
+        yield* k.out(printer.print(local ? typed(after) : after))
         continue
       }
-      const made = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/strategic-merge-patch+json', { subjects }, {
-        dryRun: dryRun === 'server', fieldManager: f.string('field-manager'),
-      })
+      let made: KubeObject
+      try {
+        made = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/strategic-merge-patch+json', { subjects }, {
+          dryRun: dryRun === 'server', fieldManager: f.string('field-manager'),
+        })
+      } catch (error) {
+        problems.push(new KubectlError(`failed to patch subjects to rolebinding: ${messageOf(error)}`))
+        continue
+      }
       yield* k.out(printer.print(made as unknown as JsonObject))
     }
     throwAll(problems)

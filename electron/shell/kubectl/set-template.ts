@@ -6,8 +6,9 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { KubectlError, messageOf } from './errors.ts'
+import { inGoOrder } from './go-order.ts'
 import { at, equal, isObject, type JsonObject, list, map, text } from './objects.ts'
-import { printerFor } from './printers/index.ts'
+import { type Printer, printerFor } from './printers/index.ts'
 import { recorded } from './record.ts'
 import { type Info, keyOf, type Query, queryOf, resolve } from './resources.ts'
 
@@ -58,7 +59,7 @@ export function isSelected(name: string, pattern: string): boolean {
 export function changeContainers(spec: JsonObject, pattern: string, change: (container: JsonObject) => JsonObject): { spec: JsonObject; count: number } {
   let count = 0
   const out: JsonObject = { ...spec }
-  for (const key of ['initContainers', 'containers']) {
+  for (const key of ['containers', 'initContainers']) {
     if (out[key] === undefined) continue
     out[key] = list(out[key]).map((c) => {
       if (!isSelected(text(at(c, 'name')), pattern)) return c
@@ -84,7 +85,7 @@ export interface Change {
 /** Changes each object, by a patch or only in what is printed; errors are collected. */
 export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown[], dryRun: DryRun, change: Change): Task {
   const local = k.flags.bool('local')
-  const printer = printerFor(k, { operation: dryRunned(change.operation, dryRun) })
+  const printer = typedPrinter(k, dryRunned(change.operation, dryRun))
   for (const info of infos) {
     let after: JsonObject
     try {
@@ -92,8 +93,7 @@ export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown
       after = recorded(k, after)
     } catch (error) {
       if (!(error instanceof KubectlError)) throw error
-      const name = `${local ? info.resource.singular : info.resource.name}/${info.name}`
-      errors.push(new KubectlError(`error: ${name} ${messageOf(error)}\n`))
+      errors.push(new KubectlError(`error: ${local ? localName(info) : `${info.resource.name}/${info.name}`} ${messageOf(error)}\n`))
       continue
     }
     const same = equal(after, info.object)
@@ -114,6 +114,17 @@ export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown
     change.check?.()
     yield* k.out(printer.print(actual))
   }
+}
+
+/** What an object is called whose resource nobody was asked for: Info.ObjectName of cli-runtime ends it with a new line where there is a group. */
+function localName({ resource, name }: Info): string {
+  return resource.group ? `${resource.singular}.${resource.group}/${name}\n` : `${resource.singular}/${name}`
+}
+
+/** A printer of objects that were decoded into Go's types: their fields keep the order of those in JSON. */
+export function typedPrinter(k: Kubectl, operation: string): Printer {
+  const printer = printerFor(k, { operation, typed: true })
+  return { print: (object) => printer.print(inGoOrder(object)) }
 }
 
 /** As Go writes the type: empty structs and the unset creation time are there. */

@@ -46,6 +46,7 @@ function* run(k: Kubectl): Task<number> {
   if (local && dryRun === 'server') problems.push(new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?'))
   throwAll(problems)
   const { infos, errors } = yield* chosen(k, resources)
+  throwAll(errors)
   yield* applyChange(k, infos, errors, dryRun, {
     operation: 'image updated',
     failure: 'failed to patch image update to pod template: ',

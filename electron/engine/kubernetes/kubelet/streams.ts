@@ -271,15 +271,17 @@ function attach(clock: Clock, run: ContainerRun, record: ContainerRecord, option
   const terminal = options.tty ? run.terminal : undefined
   const remote = new Remote(clock, [out, err], terminal, stopListening)
   if (terminal && options.columns && options.rows) terminal.resize(options.columns, options.rows)
-  const { stdin } = options
-  if (stdin && run.terminal) remote.threads.push(new Thread(clock, pump(stdin, typeInto(run.terminal), () => undefined)))
-  else if (stdin && run.input) {
-    const input = run.input
-    const end = (): void => {
-      if (record.spec.stdinOnce) input.release()
-    }
-    remote.threads.push(new Thread(clock, pump(stdin, (bytes) => input.write(bytes), end)))
+  // containerd lets the client go at the end of its input, unless that ends the container's: ContainerIO.Attach
+  const letGo = (): void => {
+    clock.schedule(0, () => {
+      stopListening()
+      remote.finish({ code: 0 })
+    })
   }
+  const { stdin } = options
+  const { input } = run
+  if (stdin && run.terminal) remote.threads.push(new Thread(clock, pump(stdin, typeInto(run.terminal), letGo)))
+  else if (stdin && input) remote.threads.push(new Thread(clock, pump(stdin, (bytes) => input.write(bytes), record.spec.stdinOnce ? () => input.release() : letGo)))
   run.process.onExit(() => {
     const { code } = run.process.status!
     clock.schedule(0, () => {

@@ -110,6 +110,6 @@ NodeSelectorRequirement key:s! operator:NodeSelectorOperator! values:[s]
 NodeSelectorOperator =s
 PullPolicy =s
 ObjectFieldSelector% apiVersion:s fieldPath:s!
-ResourceFieldSelector% containerName:s resource:s! divisor:quantity
+ResourceFieldSelector% containerName:s resource:s! divisor:quantity!
 ResourceList ={quantity}
 `
