@@ -26,7 +26,9 @@ export function commonPrefix(words: readonly string[]): string {
 /** Names in columns, down then across, as readline lists them. */
 export function columnsOf(names: readonly string[], columns: number): string {
   const width = Math.max(...names.map(textWidth)) + 2
-  const across = Math.max(1, Math.floor(columns / width))
+  const fit = Math.max(1, Math.floor(columns / width))
+  // readline leaves the last column of the screen free
+  const across = fit > 1 && fit * width === columns ? fit - 1 : fit
   const rows = Math.ceil(names.length / across)
   let out = ''
   for (let row = 0; row < rows; row++) {

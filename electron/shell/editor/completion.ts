@@ -23,7 +23,7 @@ export function registerCompletion(command: string, completer: Completer): void 
 }
 
 /** Paths that begin with `word`; directories end in "/". */
-export function fileNames(process: Process, word: string): string[] {
+export function fileNames(process: Process, word: string, ignoreCase = false): string[] {
   const slash = word.lastIndexOf('/') + 1
   const directory = word.slice(0, slash)
   const prefix = word.slice(slash)
@@ -37,8 +37,12 @@ export function fileNames(process: Process, word: string): string[] {
   }
   return names
     .concat(prefix.startsWith('.') ? ['.', '..'] : [])
-    .filter((name) => name.startsWith(prefix))
+    .filter((name) => begins(name, prefix, ignoreCase))
     .map((name) => directory + name + (isDirectory(process, `${path}/${name}`) ? '/' : ''))
+}
+
+function begins(name: string, prefix: string, ignoreCase: boolean): boolean {
+  return ignoreCase ? name.toLowerCase().startsWith(prefix.toLowerCase()) : name.startsWith(prefix)
 }
 
 function isDirectory(process: Process, path: string): boolean {
@@ -49,7 +53,7 @@ function isDirectory(process: Process, path: string): boolean {
   }
 }
 
-function commandNames(shell: Shell, prefix: string): string[] {
+export function commandNames(shell: Shell, prefix: string): string[] {
   const { process } = shell
   const names = new Set([...BUILTINS.keys(), ...KEYWORDS, ...shell.functions.keys(), ...shell.aliases.keys()])
   for (const directory of (shell.variables.get('PATH') ?? DEFAULT_PATH).split(':')) {
@@ -59,7 +63,7 @@ function commandNames(shell: Shell, prefix: string): string[] {
       // A directory of PATH that is not there.
     }
   }
-  return [...names].filter((n) => n.startsWith(prefix)).sort()
+  return [...names].filter((n) => begins(n, prefix, shell.readline.variables.is('completion-ignore-case'))).sort()
 }
 
 interface Parsed {
@@ -141,11 +145,12 @@ export function complete(shell: Shell, text: string, as?: string): Completion {
     const tail = (n: string): string => (isDirectory(process, shell.variables.get(n) || '\0') ? '/' : '')
     return { candidates: names.map((n) => ({ insert: `${variable[1]}$${variable[2]}${n}${closing}${tail(n)}`, display: n, open: tail(n) !== '' })), start, quote }
   }
-  const asFiles = (): Candidate[] => fileNames(process, word).map((name) => candidate(name, quote, true))
+  const ignoreCase = shell.readline.variables.is('completion-ignore-case')
+  const asFiles = (): Candidate[] => fileNames(process, word, ignoreCase).map((name) => candidate(name, quote, true))
   if (afterRedirect) return { candidates: asFiles(), start, quote }
   // What follows = and : is a word of its own for file names (COMP_WORDBREAKS).
   const part = quote === '' && (words.length === 1 ? /^\w+=/.test(word) : !completers.has(expandedName(shell, words[0]!))) ? /^(.*[=:])(.*)$/s.exec([...text].slice(start).join('')) : null
-  if (part) return { candidates: fileNames(process, part[2]!.replace(/\\(.)/gs, '$1')).map((name) => candidate(name, quote, true)), start: start + [...part[1]!].length, quote }
+  if (part) return { candidates: fileNames(process, part[2]!.replace(/\\(.)/gs, '$1'), ignoreCase).map((name) => candidate(name, quote, true)), start: start + [...part[1]!].length, quote }
   if (words.length === 1) {
     if (word.includes('/')) return { candidates: asFiles(), start, quote }
     return { candidates: commandNames(shell, word).map((name) => candidate(name, quote, false)), start, quote }
@@ -161,7 +166,7 @@ export function complete(shell: Shell, text: string, as?: string): Completion {
   const found = new Map<string, Described>()
   for (const one of completer(expanded, expanded.length - 1, process)) {
     const described = typeof one === 'string' ? { name: one } : one
-    if (described.name.startsWith(word)) found.set(described.name, described)
+    if (begins(described.name, word, ignoreCase)) found.set(described.name, described)
   }
   return { candidates: withDescriptions([...found.values()], quote, process), start, quote }
 }

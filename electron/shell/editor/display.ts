@@ -21,12 +21,16 @@ export class Display {
     this.#cursor = end(prompt + before, columns, this.#margin)
   }
 
+  #toStart(): string {
+    return '\r' + (this.#cursor.row > 0 ? `\x1b[${this.#cursor.row}A` : '') + (this.#margin > 0 ? `\x1b[${this.#margin}C` : '') + '\x1b[J'
+  }
+
   /** `region`: the part of the text that stands out. */
   draw(prompt: string, text: readonly string[], cursor: number, columns: number, region?: readonly [number, number]): string {
     const all = prompt + text.join('')
     const last = end(all, columns, this.#margin)
     const target = end(prompt + text.slice(0, cursor).join(''), columns, this.#margin)
-    let out = '\r' + (this.#cursor.row > 0 ? `\x1b[${this.#cursor.row}A` : '') + (this.#margin > 0 ? `\x1b[${this.#margin}C` : '') + '\x1b[J'
+    let out = this.#toStart()
     const part = (from: number, to?: number): string => shown(text.slice(from, to).join(''))
     out += shown(prompt) + (region ? `${part(0, region[0])}\x1b[7m${part(...region)}\x1b[27m${part(region[1])}` : part(0))
     // At the right edge the terminal has not wrapped yet.
@@ -43,6 +47,13 @@ export class Display {
     if (after.row !== this.#cursor.row || char < ' ') return undefined
     this.#cursor = after
     return char
+  }
+
+  /** Takes everything drawn away. */
+  clear(): string {
+    const out = this.#toStart()
+    this.reset(this.#margin)
+    return out
   }
 
   /** Moves below everything drawn. */

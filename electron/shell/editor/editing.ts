@@ -1,5 +1,8 @@
 import { KillRing } from './kill-ring.ts'
 import { isBlank, isWord, type LineBuffer } from './line-buffer.ts'
+import { shellWordAway } from './shell-words.ts'
+
+type WordAway = (line: LineBuffer, from: number, count: number) => number
 
 /** A command's argument: how often, and whether it was given (M-3, M--). */
 export interface Count { n: number; given: boolean }
@@ -7,7 +10,7 @@ export interface Count { n: number; given: boolean }
 /** False: there was nothing to do, and the bell rings. */
 export type Command = (count: Count) => boolean | void
 
-/** readline's commands that change one line, by the keys that Debian's /etc/inputrc and bash give them. */
+/** readline's functions that change one line, by their names. */
 export class Editing {
   readonly #line: LineBuffer
   readonly #ring = new KillRing()
@@ -23,9 +26,9 @@ export class Editing {
     this.commands = this.#table()
   }
 
-  /** Runs a key's command; undefined: it has none here. */
-  press(key: string, count: Count): boolean | undefined {
-    const command = this.commands.get(key)
+  /** Runs a function; undefined: it is none of these. */
+  press(name: string, count: Count): boolean | undefined {
+    const command = this.commands.get(name)
     this.#killed = this.#yanked = false
     const done = command?.(count)
     this.#killing = this.#killed
@@ -36,8 +39,8 @@ export class Editing {
   #table(): ReadonlyMap<string, Command> {
     const line = this.#line
     const table = new Map<string, Command>()
-    const bind = (keys: string, command: Command): void => {
-      for (const key of keys.split(' ')) table.set(key, command)
+    const bind = (names: string, command: Command): void => {
+      for (const name of names.split(' ')) table.set(name, command)
     }
     const move = (by: number): boolean => {
       const to = Math.max(0, Math.min(line.end, line.point + by))
@@ -45,34 +48,45 @@ export class Editing {
       line.point = to
       return whole
     }
-    bind('C-a home', () => void (line.point = 0))
-    bind('C-e end', () => void (line.point = line.end))
-    bind('C-b left', ({ n }) => move(-n))
-    bind('C-f right', ({ n }) => move(n))
-    bind('M-b C-left M-left', ({ n }) => void (line.point = line.wordAway(line.point, -n)))
-    bind('M-f C-right M-right', ({ n }) => void (line.point = line.wordAway(line.point, n)))
-    bind('backspace', (count) => this.#rubOut(count))
-    bind('delete C-d', (count) => this.#deleteForward(count))
-    bind('C-k', ({ n }) => (n < 0 ? this.#kill(line.point, 0) : this.#kill(line.point, line.end)))
-    bind('C-u', () => line.point > 0 && this.#kill(line.point, 0))
-    bind('C-w', ({ n }) => this.#wordRubOut(n))
-    bind('M-d C-delete', ({ n }) => this.#kill(line.point, line.wordAway(line.point, n)))
-    bind('M-backspace', ({ n }) => this.#kill(line.point, line.wordAway(line.point, -n)))
-    bind('M-\\', () => this.#deleteBlanks())
-    bind('C-y', () => this.#yank())
-    bind('M-y', () => this.#yankPop())
-    bind('C-t', ({ n }) => this.#transpose(n))
-    bind('M-t', ({ n }) => this.#transposeWords(n))
-    bind('M-u', ({ n }) => this.#changeCase(n, (c) => c.toUpperCase()))
-    bind('M-l', ({ n }) => this.#changeCase(n, (c) => c.toLowerCase()))
-    bind('M-c', ({ n }) => this.#changeCase(n, (c, first) => (first ? c.toUpperCase() : c.toLowerCase())))
-    bind('C-_', ({ n }) => this.#undo(n))
-    table.set('C-x C-u', ({ n }) => this.#undo(n))
-    table.set('C-x backspace', ({ n }) => (n < 0 ? this.#kill(line.point, line.end) : this.#kill(line.point, 0)))
-    bind('M-r', () => this.#revert())
-    bind('C-@', ({ n, given }) => void (line.mark = given ? Math.max(0, Math.min(n, line.end)) : line.point))
-    table.set('M- ', table.get('C-@')!)
-    table.set('C-x C-x', () => {
+    bind('beginning-of-line', () => void (line.point = 0))
+    bind('end-of-line', () => void (line.point = line.end))
+    bind('backward-char backward-byte', ({ n }) => move(-n))
+    bind('forward-char forward-byte', ({ n }) => move(n))
+    bind('backward-word', ({ n }) => void (line.point = line.wordAway(line.point, -n)))
+    bind('forward-word', ({ n }) => void (line.point = line.wordAway(line.point, n)))
+    bind('backward-delete-char', (count) => this.#rubOut(count))
+    bind('delete-char delete-char-or-list', (count) => this.#deleteForward(count))
+    bind('kill-line', ({ n }) => (n < 0 ? this.#kill(line.point, 0) : this.#kill(line.point, line.end)))
+    bind('unix-line-discard', () => line.point > 0 && this.#kill(line.point, 0))
+    bind('unix-word-rubout', ({ n }) => this.#wordRubOut(n))
+    bind('kill-word', ({ n }) => this.#kill(line.point, line.wordAway(line.point, n)))
+    bind('backward-kill-word', ({ n }) => this.#kill(line.point, line.wordAway(line.point, -n)))
+    bind('delete-horizontal-space', () => this.#deleteBlanks())
+    bind('kill-whole-line', () => this.#kill(line.end, 0))
+    bind('kill-region', () => this.#kill(line.point, Math.min(line.mark, line.end)))
+    bind('copy-region-as-kill', () => this.#copy(line.point, Math.min(line.mark, line.end)))
+    bind('copy-forward-word', ({ n }) => this.#copy(line.point, line.wordAway(line.point, n)))
+    bind('copy-backward-word', ({ n }) => this.#copy(line.point, line.wordAway(line.point, -n)))
+    bind('shell-forward-word', ({ n }) => void (line.point = shellWordAway(line, line.point, n)))
+    bind('shell-backward-word', ({ n }) => void (line.point = shellWordAway(line, line.point, -n)))
+    bind('shell-kill-word', ({ n }) => this.#kill(line.point, shellWordAway(line, line.point, n)))
+    bind('shell-backward-kill-word', ({ n }) => this.#kill(line.point, shellWordAway(line, line.point, -n)))
+    bind('unix-filename-rubout', ({ n }) => this.#filenameRubOut(n))
+    bind('forward-backward-delete-char', (count) => (line.point === line.end ? this.#rubOut(count) : this.#deleteForward(count)))
+    bind('tab-insert', ({ n }) => line.insert(Array.from({ length: Math.max(0, n) }, () => '\t')))
+    bind('shell-transpose-words', ({ n }) => this.#transposeWords(n, shellWordAway))
+    bind('yank', () => this.#yank())
+    bind('yank-pop', () => this.#yankPop())
+    bind('transpose-chars', ({ n }) => this.#transpose(n))
+    bind('transpose-words', ({ n }) => this.#transposeWords(n))
+    bind('upcase-word', ({ n }) => this.#changeCase(n, (c) => c.toUpperCase()))
+    bind('downcase-word', ({ n }) => this.#changeCase(n, (c) => c.toLowerCase()))
+    bind('capitalize-word', ({ n }) => this.#changeCase(n, (c, first) => (first ? c.toUpperCase() : c.toLowerCase())))
+    bind('undo', ({ n }) => this.#undo(n))
+    bind('backward-kill-line', ({ n }) => (n < 0 ? this.#kill(line.point, line.end) : this.#kill(line.point, 0)))
+    bind('revert-line', () => this.#revert())
+    bind('set-mark', ({ n, given }) => void (line.mark = given ? Math.max(0, Math.min(n, line.end)) : line.point))
+    bind('exchange-point-and-mark', () => {
       [line.mark, line.point] = [line.point, Math.min(line.mark, line.end)]
     })
     return table
@@ -84,6 +98,25 @@ export class Editing {
     this.#ring.push(this.#line.delete(from, to), this.#killing && (from < to ? 'behind' : 'before'))
     this.#line.point = Math.min(from, to)
     this.#line.mark = this.#line.point
+  }
+
+  /** Into the ring, and it stays. */
+  #copy(from: number, to: number): void {
+    this.#killed = true
+    if (from !== to) this.#ring.push(this.#line.chars.slice(Math.min(from, to), Math.max(from, to)), this.#killing && (from < to ? 'behind' : 'before'))
+  }
+
+  #filenameRubOut(n: number): boolean {
+    const line = this.#line
+    if (line.point === 0) return false
+    const blank = (char: string | undefined): boolean => isBlank(char) || char === '/'
+    let to = line.point
+    for (let i = Math.max(1, n); i > 0; i--) {
+      while (to > 0 && blank(line.chars[to - 1])) to--
+      while (to > 0 && !blank(line.chars[to - 1])) to--
+    }
+    this.#kill(line.point, to)
+    return true
   }
 
   #rubOut({ n, given }: Count): boolean {
@@ -155,13 +188,13 @@ export class Editing {
     return true
   }
 
-  #transposeWords(n: number): boolean {
+  #transposeWords(n: number, away: WordAway = (buffer, from, count) => buffer.wordAway(from, count)): boolean {
     const line = this.#line
     if (n === 0) return true
-    const end2 = line.wordAway(line.point, n)
-    const begin2 = line.wordStart(end2)
-    const begin1 = line.wordAway(begin2, -n)
-    const end1 = line.wordEnd(begin1)
+    const end2 = away(line, line.point, n)
+    const begin2 = away(line, end2, -1)
+    const begin1 = away(line, begin2, -n)
+    const end1 = away(line, begin1, 1)
     if (begin1 === begin2 || begin2 < end1) return false
     const [first, second] = [line.chars.slice(begin1, end1), line.chars.slice(begin2, end2)]
     line.together(() => {

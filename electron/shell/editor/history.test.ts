@@ -33,7 +33,7 @@ test('kills that follow each other are one, and undo takes back step by step', (
     return line.text
   }
   line.insert([...'one two three'])
-  expect(press('C-w', 'C-w', 'C-a', 'C-y')).toBe('two threeone ')
-  expect(press('C-_', 'C-_')).toBe('one two ')
-  expect(press('C-_', 'C-a', 'M-u')).toBe('ONE two three')
+  expect(press('unix-word-rubout', 'unix-word-rubout', 'beginning-of-line', 'yank')).toBe('two threeone ')
+  expect(press('undo', 'undo')).toBe('one two ')
+  expect(press('undo', 'beginning-of-line', 'upcase-word')).toBe('ONE two three')
 })

@@ -6,10 +6,11 @@ import { Break, ExpansionError, Interrupted, Return } from '../language/errors.t
 import { Parser } from '../language/parser.ts'
 import type { Shell } from '../language/shell.ts'
 import { givenUp } from '../language/waiting.ts'
-import { programmed } from './programmed.ts'
 import { History, joinLines } from './history.ts'
 import { expandHistory, type ExpansionMemory } from './history-expansion.ts'
 import { LineEditor, type Line } from './line-editor.ts'
+import { initializeReadline, readInitFile } from './init-file.ts'
+import { boundCommand, completions, editAndExecute, expandedLine } from './line-services.ts'
 
 /** An interactive shell: prompt, line, command, until `exit`, Ctrl-D or the terminal's end. */
 export function* interactiveShell(shell: Shell): Task<number> {
@@ -31,15 +32,22 @@ class Session {
     if (shell.flavour !== 'dash' && shell.terminal) {
       this.#editor = new LineEditor(shell.process, shell.terminal, {
         history: shell.history,
-        complete: (text) => programmed(shell, text),
-        expandHistory: (text) => this.#expand(text)?.text,
+        readline: shell.readline,
+        complete: (text, _, kind) => completions(shell, text, kind),
+        expand: (text, what) => this.#expandLine(text, what),
+        editAndExecute: (text, number) => this.#given(editAndExecute(shell, text, number)),
+        runCommand: (command, line, argument) => this.#given(boundCommand(shell, command, line, argument)),
+        readInitFile: () => readInitFile(shell),
       })
     }
   }
 
   *run(): Task<number> {
     const shell = this.#shell
-    if (this.#editor) this.#history.load()
+    if (this.#editor) {
+      this.#history.load()
+      yield* initializeReadline(shell)
+    }
     const onInterrupt = (): void => {
       this.#interrupted = true
       this.#interrupts.notify()
@@ -114,9 +122,18 @@ class Session {
     }
   }
 
-  #expand(text: string): { text: string } | undefined {
-    const expanded = expandHistory(text, this.#shell.history, this.#expansions)
-    return expanded.error === undefined ? expanded : undefined
+  *#expandLine(text: string, what: 'history' | 'alias' | 'both' | 'shell'): Task<string | undefined> {
+    const expanded = what === 'alias' ? { text, error: undefined } : expandHistory(text, this.#shell.history, this.#expansions)
+    if (expanded.error !== undefined || what === 'history') return expanded.error === undefined ? expanded.text : undefined
+    return yield* expandedLine(this.#shell, expanded.text, what === 'shell' ? 'shell' : 'alias')
+  }
+
+  /** Work of the line editor that Ctrl-C ends, as it ends a command. */
+  *#given<T>(work: Task<T>): Task<T> {
+    this.#interrupted = false
+    const done = yield* givenUp(work, this.#interrupts.wait, () => this.#interrupted)
+    if (!done) throw new Interrupted()
+    return done.value
   }
 
   #keep(lines: readonly string[]): void {
@@ -129,7 +146,15 @@ class Session {
   }
 
   *#line(prompt: string): Task<Line> {
-    if (this.#editor) return yield* this.#editor.read(prompt)
+    if (this.#editor) {
+      try {
+        return yield* this.#editor.read(prompt)
+      } catch (error) {
+        if (!(error instanceof Interrupted)) throw error
+        yield* this.#shell.process.printError('\n')
+        return { kind: 'interrupted' }
+      }
+    }
     const { process } = this.#shell
     yield* process.printError(prompt)
     const read = yield* givenUp(readCooked(this.#shell), this.#interrupts.wait, () => this.#interrupted)

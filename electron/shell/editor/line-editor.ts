@@ -1,11 +1,18 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process, Terminal } from '../../engine/machine/types.ts'
+import { BASH_VERSION_LINE } from '../language/messages.ts'
 import type { HistoryList } from '../language/history-list.ts'
+import { isSimulated } from '../readline/functions.ts'
+import type { Readline } from '../readline/readline.ts'
+import { showSequence } from '../readline/sequences.ts'
 import { countOf, nextArgument, valueOf } from './argument.ts'
-import { columnsOf, commonPrefix, type Completion } from './candidates.ts'
+import type { Completion } from './candidates.ts'
+import { Characters } from './characters.ts'
+import { Completing, type CompletionKind } from './completing.ts'
 import { Display } from './display.ts'
 import { Editing, type Count } from './editing.ts'
-import { historyArguments } from './history-words.ts'
+import { Expanding, type Expand } from './expanding.ts'
+import { HistoryCommands } from './history-commands.ts'
 import { KeyReader, type Key } from './keys.ts'
 import { LineBuffer } from './line-buffer.ts'
 import { IncrementalSearch } from './search.ts'
@@ -13,15 +20,23 @@ import { Walk } from './walk.ts'
 
 export type Line = { kind: 'line'; text: string } | { kind: 'interrupted' } | { kind: 'end' }
 
+/** What a command of `bind -x` sees and may change (READLINE_LINE, READLINE_POINT, READLINE_MARK). */
+export interface Edited { text: string; point: number; mark: number }
+
 export interface EditorOptions {
   history: HistoryList
-  complete(text: string, cursor: number): Task<Completion>
-  /** M-^: the line with its history expanded; undefined: it cannot be. */
-  expandHistory?(text: string): string | undefined
+  readline: Readline
+  complete(text: string, cursor: number, kind: CompletionKind): Task<Completion>
+  expand: Expand
+  /** C-x C-e: the editor is opened with the line (or with history line `number`), and what it leaves is run. */
+  editAndExecute(text: string, number: number | undefined): Task<void>
+  /** bind -x */
+  runCommand(command: string, line: Edited, argument: number | undefined): Task<{ line: Edited; keepPrompt: boolean }>
+  readInitFile(): Task<void>
 }
 
-/** More candidates than this are asked about before they are listed (readline's completion-query-items). */
-const MANY = 100
+type Outcome = boolean | void | Line
+type Command = (count: Count, key: Key) => Task<Outcome>
 
 /** readline(3)'s emacs mode on one terminal. */
 export class LineEditor {
@@ -33,18 +48,22 @@ export class LineEditor {
   readonly #line = new LineBuffer()
   readonly #walk: Walk
   readonly #editing: Editing
+  readonly #completing: Completing
+  readonly #expanding: Expanding
+  readonly #characters: Characters
+  readonly #history: HistoryCommands
+  readonly #commands: ReadonlyMap<string, Command>
   #prompt = ''
   #lastKey = ''
-  /** The last Tab wrote something. */
-  #completed = false
+  #lastSequence = ''
+  #overwrite = false
   #search: IncrementalSearch | undefined
   #searched: readonly string[] = []
   #argument: string | undefined
-  #pasted: [number, number] | undefined
-  /** M-. again takes the word from the line before. */
-  #lastArgument = { skip: 0, word: '$' as number | '$', direction: 1, inserted: false }
-  /** What M-p, Page Up look for. */
-  #prefix = ''
+  /** universal-argument: the next digit begins a number. */
+  #fresh = false
+  /** A part of the line that stands out until the next key. */
+  #region: [number, number] | undefined
   /** Ctrl-O: the history line that comes next, by its number. */
   #next: number | undefined
 
@@ -52,9 +71,26 @@ export class LineEditor {
     this.#process = process
     this.#terminal = terminal
     this.#options = options
-    this.#keys = new KeyReader(process)
+    this.#keys = new KeyReader(process, options.readline)
     this.#walk = new Walk(options.history, this.#line)
     this.#editing = new Editing(this.#line)
+    this.#history = new HistoryCommands(options.history, this.#line, this.#walk)
+    this.#expanding = new Expanding(process, this.#line, options.expand)
+    this.#characters = new Characters(this.#keys, this.#line)
+    this.#completing = new Completing(this.#asCompletingEditor())
+    this.#commands = new Map(this.#table())
+  }
+
+  #asCompletingEditor(): ConstructorParameters<typeof Completing>[0] {
+    const lastCommand = (): string => this.#lastKey
+    return {
+      line: this.#line, keys: this.#keys, variables: this.#options.readline.variables, size: this.#terminal,
+      get lastCommand() {
+        return lastCommand()
+      },
+      complete: (...asked) => this.#options.complete(...asked),
+      bell: () => this.#bell(), redraw: () => this.#redraw(), leave: () => this.#below(), print: (text) => this.#process.print(text),
+    }
   }
 
   /** Reads a line. `prompt` may have several lines and colours. */
@@ -63,37 +99,36 @@ export class LineEditor {
     const lines = prompt.split('\n')
     this.#prompt = lines.pop()!
     this.#walk.start()
-    this.#search = this.#argument = this.#pasted = undefined
-    this.#lastKey = ''
+    this.#search = this.#argument = this.#region = undefined
+    this.#lastKey = this.#lastSequence = ''
+    this.#overwrite = false
     if (this.#next !== undefined) this.#walk.goTo(this.#next - this.#options.history.base)
     this.#next = undefined
     const former = this.#process.onSignal('SIGWINCH', () => this.#resized())
-    terminal.canonical = false
-    terminal.echo = false
-    terminal.signals = false
+    const paste = this.#options.readline.variables.is('enable-bracketed-paste')
+    this.#raw()
     try {
-      yield* this.#process.print(`\x1b[?2004h${lines.map((l) => l + '\n').join('')}`)
+      yield* this.#process.print(`${paste ? '\x1b[?2004h' : ''}${lines.map((l) => l + '\n').join('')}`)
       this.#display.reset(terminal.column)
       yield* this.#redraw()
       for (;;) {
-        const key = yield* this.#key()
+        const key = yield* this.#keys.next(this.#search !== undefined)
         if (key === undefined) return { kind: 'end' }
         const line = yield* this.#press(key)
         if (line) return line
       }
     } finally {
-      terminal.signals = true
-      terminal.echo = true
-      terminal.canonical = true
+      this.#cooked()
       this.#process.onSignal('SIGWINCH', former)
     }
   }
 
-  *#key(): Task<Key | undefined> {
-    const key = yield* this.#keys.next()
-    if (key?.name !== 'C-x') return key
-    const second = yield* this.#keys.next()
-    return second && { name: `C-x ${second.name}`, text: '' }
+  #raw(): void {
+    Object.assign(this.#terminal, { canonical: false, echo: false, signals: false })
+  }
+
+  #cooked(): void {
+    Object.assign(this.#terminal, { canonical: true, echo: true, signals: true })
   }
 
   #resized(): void {
@@ -101,21 +136,27 @@ export class LineEditor {
     this.#process.spawnThread(this.#redraw())
   }
 
-  *#redraw(): Task<void> {
-    const prompt = this.#search?.prompt ?? (this.#argument === undefined ? this.#prompt : `(arg: ${valueOf(this.#argument)}) `)
-    yield* this.#process.print(this.#display.draw(prompt, this.#line.chars, this.#line.point, this.#terminal.columns, this.#search?.region ?? this.#pasted))
+  *#redraw(prompt = this.#search?.prompt ?? (this.#argument === undefined ? this.#prompt : `(arg: ${valueOf(this.#argument)}) `)): Task<void> {
+    yield* this.#process.print(this.#display.draw(prompt, this.#line.chars, this.#line.point, this.#terminal.columns, this.#search?.region ?? this.#region))
   }
 
   *#bell(): Task<void> {
-    yield* this.#process.print('\x07')
+    this.#keys.drop()
+    if (this.#options.readline.variables.text('bell-style') !== 'none') yield* this.#process.print('\x07')
+  }
+
+  /** Goes below the line, for something that is printed there. */
+  *#below(): Task<void> {
+    yield* this.#process.print(this.#display.leave(this.#prompt, this.#line.chars, this.#terminal.columns))
   }
 
   *#finish(line: Line, mark = ''): Task<Line> {
-    this.#search = this.#argument = this.#pasted = undefined
+    this.#search = this.#argument = this.#region = undefined
     this.#line.point = this.#line.end
     yield* this.#redraw()
     this.#walk.accept()
-    yield* this.#process.print(mark + this.#display.leave(this.#prompt, this.#line.chars, this.#terminal.columns) + '\x1b[?2004l')
+    const paste = this.#options.readline.variables.is('enable-bracketed-paste')
+    yield* this.#process.print(mark + this.#display.leave(this.#prompt, this.#line.chars, this.#terminal.columns) + (paste ? '\x1b[?2004l' : ''))
     return line
   }
 
@@ -126,6 +167,11 @@ export class LineEditor {
   // ---- keys --------------------------------------------------------------------------------------------------------
 
   *#press(key: Key): Task<Line | undefined> {
+    if (key.name === 'interrupt') {
+      this.#keys.drop()
+      this.#keys.stopRecording()
+      return yield* this.#finish({ kind: 'interrupted' }, this.#options.readline.variables.is('echo-control-characters') ? '^C' : '')
+    }
     if (this.#search) {
       const { result, bell } = this.#search.press(key)
       if (bell) yield* this.#bell()
@@ -139,114 +185,139 @@ export class LineEditor {
       yield* this.#redraw()
       if (result === 'over') return undefined
     }
-    const digit = /^M-([\d-])$/.exec(key.name)?.[1] ?? (this.#argument !== undefined && /^[\d]$/.test(key.name) ? key.name : undefined)
-    if (digit !== undefined) {
-      this.#argument = nextArgument(this.#argument, digit, key.name !== digit)
+    const last = key.sequence.at(-1)!
+    const digit = key.name === 'digit-argument' ? last : this.#argument !== undefined && /^\d$/.test(key.text) ? key.text : undefined
+    if (digit !== undefined || key.name === 'universal-argument') {
+      this.#argument = digit === undefined ? String(4 * valueOf(this.#argument ?? '1')) : nextArgument(this.#fresh ? undefined : this.#argument, digit, key.name === 'digit-argument')
+      this.#fresh = digit === undefined
       yield* this.#redraw()
       return undefined
     }
     const count = countOf(this.#argument)
-    const bare = this.#argument === undefined && this.#pasted === undefined
-    this.#argument = this.#pasted = undefined
+    const bare = this.#argument === undefined && this.#region === undefined && !this.#overwrite
+    this.#argument = this.#region = undefined
+    this.#fresh = false
     const line = yield* this.#run(key, count, bare)
     this.#lastKey = key.name
+    this.#lastSequence = key.sequence
     return line
   }
 
   *#run(key: Key, count: Count, bare: boolean): Task<Line | undefined> {
-    const { entries } = this.#options.history
-    let done: boolean | undefined
-    switch (key.name) {
-      case 'enter':
-        return yield* this.#accept()
-      case 'C-c':
-        return yield* this.#finish({ kind: 'interrupted' }, '^C')
-      case 'C-d':
-        if (this.#line.end === 0) return yield* this.#finish({ kind: 'end' }, 'exit')
-        break
-      case 'C-o':
-        this.#next = this.#walk.at < entries.length ? this.#options.history.base + this.#walk.at + 1 : undefined
-        return yield* this.#accept()
-      case 'M-#':
-        return yield* this.#comment(count)
-      case 'M-.':
-      case 'M-_':
-        done = this.#insertLastArgument(count)
-        break
-      case 'M-C-y':
-        done = this.#insertArgument(count.given ? count.n : 1, 0)
-        break
-      case 'C-l':
-      case 'M-C-l':
-        this.#display.reset()
-        yield* this.#process.print('\x1b[H\x1b[2J')
-        done = true
-        break
-      case 'C-p':
-      case 'up':
-        done = this.#walk.goTo(this.#walk.at - count.n)
-        break
-      case 'C-n':
-      case 'down':
-        done = this.#walk.goTo(this.#walk.at + count.n)
-        break
-      case 'M-<':
-        done = this.#walk.goTo(0) || true
-        break
-      case 'M->':
-        done = this.#walk.goTo(entries.length) || true
-        break
-      case 'page-up':
-      case 'page-down':
-        done = this.#prefixSearch(key.name === 'page-up' ? -count.n : count.n)
-        break
-      case 'C-r':
-      case 'C-s':
-        this.#search = new IncrementalSearch(this.#walk, this.#line, key.name === 'C-r' ? -1 : 1, this.#searched)
-        done = true
-        break
-      case 'C-v':
-      case 'C-q':
-      case 'insert':
-        done = yield* this.#quoted(count)
-        break
-      case 'C-]':
-      case 'M-C-]':
-        done = yield* this.#toCharacter(key.name === 'C-]' ? count.n : -count.n)
-        break
-      case 'tab':
-        yield* this.#complete()
-        return undefined
-      case 'M-?':
-      case 'M-=':
-        yield* this.#possible()
-        return undefined
-      case 'M-*':
-        done = yield* this.#insertAll()
-        break
-      case 'M-&':
-        done = this.#expandTilde()
-        break
-      case 'M-^':
-        done = this.#expandHistory()
-        break
-      case 'paste':
-        this.#line.mark = this.#line.point
-        this.#line.insert([...key.text])
-        this.#pasted = [this.#line.mark, this.#line.point]
-        done = true
-        break
+    if (key.sequence === '\x04' && this.#line.end === 0 && this.#lastSequence !== '\x04') return yield* this.#finish({ kind: 'end' }, 'exit')
+    if (this.#editing.commands.has(key.name)) {
+      if (!this.#editing.press(key.name, count)) yield* this.#bell()
+      yield* this.#redraw()
+      return undefined
     }
-    if (done === undefined && this.#editing.commands.has(key.name)) done = this.#editing.press(key.name, count)
-    else this.#editing.press('', count)
-    if (done === undefined && key.text !== '' && key.name === key.text) {
-      if (count.n === 1 && bare) return yield* this.#type(key.text)
-      this.#line.insert(Array.from({ length: Math.max(0, count.n) }, () => key.text))
-      done = true
+    this.#editing.press('', count)
+    if (key.name === 'self-insert' && count.n === 1 && bare) return yield* this.#type(key.text)
+    const command = this.#commands.get(key.name)
+    if (!command && key.name !== '' && !isSimulated(key.name)) {
+      yield* this.#below()
+      yield* this.#process.print(`podhop: not simulated: readline's function ${key.name}\n`)
     }
-    if (!done) yield* this.#bell()
+    const outcome = command ? yield* command(count, key) : false
+    if (typeof outcome === 'object') return outcome
+    if (outcome === false) yield* this.#bell()
     yield* this.#redraw()
     return undefined
+  }
+
+  *#table(): Generator<[string, Command]> {
+    const { history } = this.#options
+    const { entries } = history
+    const walk = this.#walk
+    const does = (work: (count: Count, key: Key) => Outcome): Command => function* (count, key) {
+      yield* []
+      return work(count, key)
+    }
+    yield ['self-insert', does(({ n }, { text }) => this.#insert(text, n))]
+    yield ['bracketed-paste-begin', does((_, { text }) => {
+      this.#line.mark = this.#line.point
+      this.#line.insert([...text])
+      this.#region = [this.#line.mark, this.#line.point]
+    })]
+    yield ['accept-line', () => this.#accept()]
+    yield ['abort', does(() => false)]
+    yield ['operate-and-get-next', () => {
+      this.#next = walk.at < entries.length ? history.base + walk.at + 1 : undefined
+      return this.#accept()
+    }]
+    yield ['insert-comment', (count) => this.#comment(count)]
+    yield ['clear-screen', () => this.#clear('\x1b[H\x1b[2J')]
+    yield ['clear-display', () => this.#clear('\x1b[H\x1b[2J\x1b[3J')]
+    yield ['redraw-current-line', does(() => undefined)]
+    yield ['overwrite-mode', does(({ n, given }) => void (this.#overwrite = given ? n > 0 : !this.#overwrite))]
+    yield ['quoted-insert', (count) => this.#characters.quoted(count)]
+    yield ['character-search', ({ n }) => this.#characters.search(n)]
+    yield ['character-search-backward', ({ n }) => this.#characters.search(-n)]
+    yield ['skip-csi-sequence', () => this.#characters.skipSequence()]
+    // history
+    yield ['yank-last-arg', does((count) => this.#history.insertLastArgument(count, this.#lastKey === 'yank-last-arg'))]
+    yield ['yank-nth-arg', does(({ n, given }) => this.#history.insertArgument(given ? n : 1, 0))]
+    yield ['previous-history', does(({ n }) => walk.goTo(walk.at - n))]
+    yield ['next-history', does(({ n }) => walk.goTo(walk.at + n))]
+    yield ['beginning-of-history', does(() => void walk.goTo(0))]
+    yield ['end-of-history', does(() => void walk.goTo(entries.length))]
+    yield ['fetch-history', does(({ n, given }) => void walk.goTo(given ? n - history.base : 0))]
+    for (const [name, direction] of [['backward', -1], ['forward', 1]] as const) {
+      for (const kind of ['search', 'substring-search']) {
+        yield [`history-${kind}-${name}`, does(({ n }) => this.#history.search(direction * n, this.#lastKey.startsWith(`history-${kind}`), kind !== 'search'))]
+      }
+    }
+    for (const [name, direction] of [['reverse', -1], ['forward', 1]] as const) {
+      yield [`${name}-search-history`, does(() => void (this.#search = new IncrementalSearch(walk, this.#line, direction, this.#searched)))]
+      yield [`non-incremental-${name}-search-history`, () => this.#askAndSearch(direction)]
+      yield [`non-incremental-${name}-search-history-again`, does(() => this.#found(this.#history.nonIncremental('', direction)))]
+    }
+    // what the shell expands
+    for (const [name, what] of [['history-expand-line', 'history'], ['alias-expand-line', 'alias'], ['history-and-alias-expand-line', 'both'], ['shell-expand-line', 'shell']] as const) {
+      yield [name, () => this.#expanding.expand(what)]
+    }
+    yield ['magic-space', ({ n }) => this.#expanding.magicSpace(n)]
+    yield ['tilde-expand', does(() => this.#expanding.tilde())]
+    // completion
+    for (const kind of ['filename', 'variable', 'username', 'hostname', 'command'] as const) {
+      yield [`complete-${kind}`, () => this.#shown(this.#completing.complete(kind))]
+      yield [`possible-${kind}-completions`, () => this.#shown(this.#completing.possible(kind))]
+    }
+    yield ['complete', () => this.#shown(this.#completing.complete('any'))]
+    yield ['possible-completions', () => this.#shown(this.#completing.possible('any'))]
+    yield ['insert-completions', () => this.#completing.insertAll()]
+    for (const name of ['menu-complete', 'old-menu-complete']) yield [name, ({ n }) => this.#completing.menu(n)]
+    yield ['menu-complete-backward', ({ n }) => this.#completing.menu(-n)]
+    yield ['glob-complete-word', () => this.#shown(this.#completing.complete('glob-prefix'))]
+    yield ['glob-list-expansions', () => this.#shown(this.#completing.possible('glob'))]
+    yield ['glob-expand-word', () => this.#completing.insertAll('glob')]
+    // macros, commands, and what is told of them
+    yield ['start-kbd-macro', does(() => this.#keys.startRecording())]
+    yield ['end-kbd-macro', does((_, { sequence }) => this.#keys.endRecording(sequence))]
+    yield ['call-last-kbd-macro', does(({ n }) => this.#keys.callMacro(n))]
+    yield ['print-last-kbd-macro', () => this.#tell(`${showSequence(this.#keys.macro.join(''))}\n`)]
+    yield ['display-shell-version', () => this.#tell(BASH_VERSION_LINE)]
+    yield ['edit-and-execute-command', (count) => this.#editAndExecute(count)]
+    yield ['command', (count, { text }) => this.#command(text, count)]
+    yield ['re-read-init-file', () => this.#shown(this.#options.readInitFile())]
+    yield ['emacs-editing-mode', does(() => undefined)]
+    const { keymap, variables } = this.#options.readline
+    yield ['dump-macros', () => this.#tell(keymap.texts('macro').map(({ keys, text }) => `${keys} outputs ${showSequence(text)}\n`).join(''))]
+    yield ['dump-variables', () => this.#tell(variables.list().map(([name, value]) => `${name} is set to \`${value}'\n`).join(''))]
+  }
+
+  /** What has drawn the line itself. */
+  *#shown(work: Task<void>): Task<Outcome> {
+    yield* work
+  }
+
+  #insert(text: string, n: number): void {
+    const line = this.#line
+    line.together(() => {
+      for (let i = n; i > 0; i--) {
+        line.insert([text])
+        if (this.#overwrite && line.point < line.end) line.delete(line.point, line.point + 1)
+      }
+    })
   }
 
   *#type(text: string): Task<undefined> {
@@ -258,168 +329,84 @@ export class LineEditor {
     return undefined
   }
 
-  *#quoted({ n }: Count): Task<boolean> {
-    const char = yield* this.#keys.raw()
-    if (char === undefined) return false
-    this.#line.insert(Array.from({ length: Math.max(1, n) }, () => char))
-    return true
-  }
-
-  *#toCharacter(count: number): Task<boolean> {
-    const char = yield* this.#keys.raw()
-    const { chars, point } = this.#line
-    let at = point
-    for (let n = Math.abs(count); n > 0; n--) {
-      at = count > 0 ? chars.indexOf(char ?? '', at + 1) : at > 0 ? chars.lastIndexOf(char ?? '', at - 1) : -1
-      if (at < 0) return false
-    }
-    this.#line.point = at
-    return true
+  *#clear(sequence: string): Task<Outcome> {
+    this.#display.reset()
+    yield* this.#process.print(sequence)
   }
 
   *#comment({ given }: Count): Task<Line> {
-    const { chars } = this.#line
+    const mark = this.#options.readline.variables.text('comment-begin')
     this.#line.point = 0
-    if (given && chars[0] === '#') this.#line.delete(0, 1)
-    else this.#line.insert(['#'])
+    if (given && this.#line.text.startsWith(mark)) this.#line.delete(0, mark.length)
+    else this.#line.insert([...mark])
     return yield* this.#accept()
   }
 
-  // ---- history -----------------------------------------------------------------------------------------------------
+  // ---- history and expansion ---------------------------------------------------------------------------------------
 
-  /** Word `word` of the line `skip` lines before the last one. */
-  #insertArgument(word: number | '$', skip: number): boolean {
-    const entry = this.#options.history.entries[this.#walk.at - 1 - skip]
-    const text = entry && historyArguments(entry.line, word, word)
-    if (!text) return false
-    this.#line.mark = this.#line.point
-    this.#line.together(() => this.#line.insert([...text]))
-    return true
+  #found(region: [number, number] | undefined): boolean {
+    if (region && region[1] > region[0]) this.#region = region
+    return region !== undefined
   }
 
-  #insertLastArgument(count: Count): boolean {
-    const state = this.#lastArgument
-    if (this.#lastKey === 'M-.' || this.#lastKey === 'M-_') {
-      if (state.inserted) this.#line.undo()
-      if (count.n < 0) state.direction = -state.direction
-      state.skip = Math.max(0, state.skip + state.direction)
-    } else Object.assign(state, { skip: 0, direction: 1, word: count.given ? count.n : '$' })
-    state.inserted = this.#insertArgument(state.word, state.skip)
-    return state.inserted
-  }
-
-  /** Page Up and Down: lines that begin with what stands before the point. */
-  #prefixSearch(count: number): boolean {
-    if (!this.#lastKey.startsWith('page-')) this.#prefix = this.#line.chars.slice(0, this.#line.point).join('')
-    const lines = this.#walk.lines()
-    const shown = this.#line.text
-    const step = Math.sign(count)
-    let at = this.#walk.at
-    for (let n = Math.abs(count); n > 0; n--) {
-      do at += step
-      while (lines[at] !== undefined && (!lines[at]!.startsWith(this.#prefix) || lines[at] === shown))
-    }
-    if (lines[at] === undefined) return false
-    this.#walk.goTo(at)
-    if (this.#prefix !== '') this.#line.point = [...this.#prefix].length
-    return true
-  }
-
-  #replace(text: string): void {
+  /** M-p: asks below ":" for a text, and searches for it at once when that is finished. */
+  *#askAndSearch(direction: 1 | -1): Task<Outcome> {
     const line = this.#line
-    line.together(() => {
-      line.delete(0, line.end)
-      line.point = 0
-      line.insert([...text])
-    })
-  }
-
-  #expandHistory(): boolean {
-    const text = this.#options.expandHistory?.(this.#line.text)
-    if (text === undefined) return false
-    if (text !== this.#line.text) this.#replace(text)
-    return true
-  }
-
-  #expandTilde(): boolean {
-    const { chars, point } = this.#line
-    const start = this.#line.blankStart(point)
-    const home = this.#process.env.get('HOME')
-    if (chars[start] !== '~' || home === undefined || !(start + 1 >= chars.length || '/ '.includes(chars[start + 1]!))) return true
-    this.#line.together(() => {
-      this.#line.delete(start, start + 1)
-      const after = this.#line.point - start
-      this.#line.point = start
-      this.#line.insert([...home])
-      this.#line.point += after
-    })
-    return true
-  }
-
-  // ---- completion --------------------------------------------------------------------------------------------------
-
-  *#candidates(): Task<Completion & { typed: string }> {
-    const { chars, point } = this.#line
-    const found = yield* this.#options.complete(chars.slice(0, point).join(''), point)
-    return { ...found, typed: chars.slice(found.start, point).join('') }
-  }
-
-  #put(start: number, text: string): void {
-    const line = this.#line
-    line.together(() => {
-      line.delete(start, line.point)
-      line.insert([...text])
-    })
-  }
-
-  *#complete(): Task<void> {
-    this.#editing.press('', { n: 1, given: false })
-    const completed = this.#completed
-    this.#completed = false
-    const { candidates, start, quote, typed } = yield* this.#candidates()
-    if (candidates.length === 0) return yield* this.#bell()
-    const prefix = commonPrefix(candidates.map((c) => c.insert))
-    if (candidates.length === 1 || prefix.length > typed.length) {
-      const [only] = candidates
-      const next = this.#line.chars[this.#line.point]
-      // What follows a word is written at the end of the line only, a directory's slash where there is none.
-      const rest = next !== undefined || only!.open ? '' : quote + ' '
-      const insert = candidates.length === 1 ? (next === '/' ? only!.insert.replace(/\/$/, '') : only!.insert) + rest : prefix
-      if (insert !== typed) this.#put(start, insert)
-      this.#completed = true
-      yield* this.#redraw()
-      if (candidates.length > 1) yield* this.#bell()
-      return
-    }
-    if (this.#lastKey !== 'tab' || completed) return yield* this.#bell()
-    yield* this.#list(candidates.map((c) => c.display))
-  }
-
-  *#possible(): Task<void> {
-    const { candidates } = yield* this.#candidates()
-    if (candidates.length === 0) yield* this.#bell()
-    else yield* this.#list(candidates.map((c) => c.display))
-  }
-
-  *#insertAll(): Task<boolean> {
-    const { candidates, start } = yield* this.#candidates()
-    if (candidates.length === 0) return false
-    this.#put(start, candidates.map((c) => c.insert.replace(/\/$/, '')).sort().join(' ') + ' ')
-    return true
-  }
-
-  *#list(found: readonly string[]): Task<void> {
-    const { columns } = this.#terminal
-    // readline sorts what it lists (rl_sort_completion_matches)
-    const names = [...found].sort((a, b) => (a.replace(/\/$/, '') < b.replace(/\/$/, '') ? -1 : 1))
-    yield* this.#process.print(this.#display.leave(this.#prompt, this.#line.chars, columns))
-    if (names.length > MANY) {
-      yield* this.#process.print(`Display all ${names.length} possibilities? (y or n)`)
+    const saved = { chars: line.chars, point: line.point, changes: line.changes }
+    line.load('')
+    const restored = (): void => void Object.assign(line, saved)
+    for (;;) {
+      yield* this.#redraw(':')
       const key = yield* this.#keys.next()
-      yield* this.#process.print('\n')
-      if (key?.name !== 'y' && key?.name !== ' ') return yield* this.#redraw()
+      if (key === undefined || key.name === 'abort' || key.name === 'interrupt' || (key.name === 'backward-delete-char' && line.end === 0)) {
+        restored()
+        return key?.name === 'interrupt' || key?.name === 'abort' ? false : undefined
+      }
+      if (key.name === 'accept-line') break
+      if (['backward-delete-char', 'unix-word-rubout', 'unix-line-discard'].includes(key.name)) this.#editing.press(key.name, { n: 1, given: false })
+      else if (key.name === 'quoted-insert') yield* this.#characters.quoted({ n: 1, given: false })
+      else if (key.sequence.length === 1 || key.name === 'self-insert') line.insert([key.sequence])
     }
-    yield* this.#process.print(columnsOf(names, columns))
+    const wanted = line.text
+    restored()
+    return this.#found(this.#history.nonIncremental(wanted, direction))
+  }
+
+  // ---- macros and commands -----------------------------------------------------------------------------------------
+
+  *#tell(text: string): Task<Outcome> {
+    yield* this.#below()
+    yield* this.#process.print(text)
+  }
+
+  *#editAndExecute({ n, given }: Count): Task<Outcome> {
+    const { text } = this.#line
+    this.#line.point = this.#line.end
     yield* this.#redraw()
+    yield* this.#below()
+    yield* this.#aside(this.#options.editAndExecute(text, given ? n : undefined))
+    this.#walk.start()
+  }
+
+  *#command(command: string, { n, given }: Count): Task<Outcome> {
+    const line = this.#line
+    yield* this.#process.print(this.#display.clear())
+    const before: Edited = { text: line.text, point: line.point, mark: line.mark }
+    const changed = yield* this.#aside(this.#options.runCommand(command, before, given ? n : undefined))
+    this.#display.reset(this.#terminal.column)
+    if (changed.line.text !== before.text) this.#expanding.replace(changed.line.text)
+    line.point = Math.max(0, Math.min(line.end, changed.line.point))
+    line.mark = Math.max(0, Math.min(line.end, changed.line.mark))
+  }
+
+  /** Something else has the terminal for a while. */
+  *#aside<T>(work: Task<T>): Task<T> {
+    this.#cooked()
+    try {
+      return yield* work
+    } finally {
+      this.#raw()
+      this.#display.reset(this.#terminal.column)
+    }
   }
 }

@@ -48,9 +48,9 @@ export class IncrementalSearch {
   press(key: Key): { result: SearchResult; bell?: boolean } {
     const line = this.#lines[this.#at]!
     switch (key.name) {
-      case 'C-r':
-      case 'C-s': {
-        const direction = key.name === 'C-r' ? -1 : 1
+      case 'reverse-search-history':
+      case 'forward-search-history': {
+        const direction = key.name === 'reverse-search-history' ? -1 : 1
         if (direction !== this.#direction) this.#direction = direction
         else if (this.#wanted.length === 0) {
           if (this.#former.length === 0) return { result: 'goes on' }
@@ -58,15 +58,15 @@ export class IncrementalSearch {
         } else this.#index += direction
         break
       }
-      case 'backspace':
+      case 'backward-delete-char':
         this.#wanted.pop()
         break
-      case 'C-w':
-      case 'C-y': {
+      case 'unix-word-rubout':
+      case 'yank': {
         let to = this.#index + this.#wanted.length
         const from = to
         if (from >= line.length) return { result: 'goes on', bell: true }
-        if (key.name === 'C-y') to = line.length
+        if (key.name === 'yank') to = line.length
         else {
           while (to < line.length && !isWord(line[to]!)) to++
           while (to < line.length && isWord(line[to]!)) to++
@@ -74,17 +74,17 @@ export class IncrementalSearch {
         this.#wanted.push(...line.slice(from, to))
         break
       }
-      case 'paste':
+      case 'bracketed-paste-begin':
         this.#wanted.push(...key.text)
         break
-      case 'C-g':
+      case 'abort':
         this.#walk.goTo(this.#from.at)
         this.#show(this.#from.text, this.#from.point)
         return { result: 'over', bell: true }
       default:
-        if (key.text === '' || key.name !== key.text) {
+        if (key.name !== 'self-insert') {
           this.#accept()
-          return { result: key.name === 'escape' || key.name === 'C-j' ? 'over' : 'press' }
+          return { result: key.name === 'escape' || key.sequence === '\n' ? 'over' : 'press' }
         }
         this.#wanted.push(key.text)
     }

@@ -4,6 +4,9 @@ import type { Shell } from './shell.ts'
 /** Whose voice the shell speaks with. */
 export type Flavour = 'bash' | 'dash' | 'busybox'
 
+/** The first line of `bash --version`. */
+export const BASH_VERSION_LINE = 'GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\n'
+
 /** What stands before a message: "bash: line 3: ", "sh: 3: ", "sh: ". */
 export function prefixOf(shell: Shell, line: number): string {
   const name = shell.messageName ?? shell.name

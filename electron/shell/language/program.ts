@@ -6,7 +6,7 @@ import { ParseError, type List } from './ast.ts'
 import './builtins/index.ts'
 import { DEFAULT_SHOPT, change, OPTION_LETTERS } from './builtins/options.ts'
 import { ExpansionError, Interrupted } from './errors.ts'
-import type { Flavour } from './messages.ts'
+import { BASH_VERSION_LINE, type Flavour } from './messages.ts'
 import { Parser } from './parser.ts'
 import { Shell } from './shell.ts'
 
@@ -40,7 +40,7 @@ function* main(shell: Shell, process: Process, interactive: Interactive): Task<n
     else if (arg === '--norc' || arg === '--noprofile') startup = false
     else if (arg === '--posix') shell.options.add('posix')
     else if (arg === '--version' && flavour === 'bash') {
-      yield* process.print('GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nCopyright (C) 2022 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\nThis is free software; you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n')
+      yield* process.print(BASH_VERSION_LINE + 'Copyright (C) 2022 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\nThis is free software; you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n')
       return 0
     } else if (arg.startsWith('--')) {
       yield* process.printError(`${shell.name}: ${arg}: invalid option\n${flavour === 'bash' ? usageOf(shell.name) : ''}`)

@@ -15,6 +15,7 @@ import { Jobs } from './jobs.ts'
 import { prefixOf, type Flavour } from './messages.ts'
 import { printCommand } from './print.ts'
 import { expandPrompt } from './prompt.ts'
+import { Readline } from '../readline/readline.ts'
 import { ReadonlyError, Variables } from './variables.ts'
 
 /** Commands between two pauses: an endless loop passes (virtual) time, and Ctrl-C can reach it. */
@@ -72,6 +73,7 @@ export class Shell {
   /** The exit code of the last command substitution of the command being expanded. */
   substitutionStatus: number | undefined
   history = new HistoryList()
+  #readline: Readline | undefined
   /** The command that runs is the history's last line. */
   historyAdded = false
   /** Lines of the history file that were read: `history -n` reads the rest. */
@@ -108,6 +110,11 @@ export class Shell {
     this.executor = new Executor(this)
     this.#startedAt = process.clock.now
     this.#computeVariables()
+  }
+
+  /** Keys and variables of the line editor: `bind` and inputrc. */
+  get readline(): Readline {
+    return (this.#readline ??= new Readline())
   }
 
   #computeVariables(): void {
@@ -322,6 +329,7 @@ export class Shell {
     copy.commandString = this.commandString
     copy.readsStdin = this.readsStdin
     copy.history = this.history
+    copy.#readline = this.#readline
     copy.historyAdded = this.historyAdded
     copy.#startedAt = this.#startedAt
     return copy

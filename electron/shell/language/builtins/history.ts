@@ -226,7 +226,7 @@ function* again(shell: Shell, rest: readonly string[]): Task<number> {
 /** Opens an editor with the lines, and runs what it leaves. */
 function* edited(shell: Shell, chosen: readonly HistoryEntry[], given: string | undefined): Task<number> {
   const { process, variables } = shell
-  const editor = given ?? (variables.get('FCEDIT') || variables.get('EDITOR') || 'vi')
+  const editor = given ?? (variables.get('FCEDIT') || variables.get('EDITOR') || '$(command -v editor || echo vi)')
   const path = `/tmp/bash-fc.${process.clock.random.suffix(6)}`
   process.fs.writeFile(path, chosen.map((e) => e.line + '\n').join(''))
   try {

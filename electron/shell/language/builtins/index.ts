@@ -1,3 +1,4 @@
+import './bind.ts'
 import './completion.ts'
 import './directories.ts'
 import './flow.ts'

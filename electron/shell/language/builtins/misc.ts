@@ -96,7 +96,7 @@ textBuiltin('times', function* (shell) {
 })
 
 /** Builtins that bash has, and what to use instead. */
-const NOT_SIMULATED = [['bind', 'the keys are those of readline'], ['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
+const NOT_SIMULATED = [['enable', 'builtin'], ['suspend', 'Ctrl-Z'], ['help', 'hop explain, or man pages on the real machine']] as const
 
 for (const [name, instead] of NOT_SIMULATED) {
   textBuiltin(name, function* (shell) {
