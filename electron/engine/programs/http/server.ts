@@ -57,6 +57,8 @@ export interface HttpServerOptions {
   program: string
   /** Answers now or later; must answer once. */
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void
+  /** Whether to answer as soon as the head is there, without waiting for the body: the connection closes after it. */
+  early?(request: HttpRequest): boolean
   /** What to answer to bytes that are no request; the connection is closed after it. */
   refuse(status: number, remote: { address: string; port: number }): HttpResponse
   /** Idle connections are closed after this many ms (nginx: 75 s, Go: never). */
@@ -72,6 +74,9 @@ export interface HttpServerOptions {
 export interface HttpServer {
   /** Where it listens: of use when any port would do. */
   readonly port: number
+  /** Connections since it listens, and those that are open. */
+  readonly accepted: number
+  readonly active: number
   /** Stops listening; connections that are answering finish. */
   close(): void
 }
@@ -94,6 +99,12 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   })
   return {
     port: listener.port,
+    get accepted() {
+      return number
+    },
+    get active() {
+      return connections.size
+    },
     close() {
       listener.close()
       for (const connection of connections) connection.closeIfIdle()
@@ -192,15 +203,26 @@ class ServerConnection {
   #onHead(head: RequestHead): void {
     this.#head = head
     this.#body = []
+    if (this.#options.early?.(this.#request(head))) {
+      // what still comes of the body is read and forgotten
+      this.#refused = true
+      this.#queue.push({ ...this.#request(head), keepAlive: false })
+      return this.#next()
+    }
     if (head.headers.some(([n, v]) => n.toLowerCase() === 'expect' && v.toLowerCase() === '100-continue')) {
       this.#connection.send(writeResponse(100, 'Continue', []))
     }
   }
 
   #onRequest(): void {
-    const head = this.#head!
+    if (this.#refused) return
+    this.#queue.push(this.#request(this.#head!))
+    this.#next()
+  }
+
+  #request(head: RequestHead): HttpRequest {
     const c = this.#connection
-    this.#queue.push({
+    return {
       method: head.method,
       target: head.target,
       version: head.version,
@@ -213,8 +235,7 @@ class ServerConnection {
       localPort: c.localPort,
       connection: this.#number,
       ...(c instanceof TlsServer && c.info ? { tls: c.info } : {}),
-    })
-    this.#next()
+    }
   }
 
   #next(): void {

@@ -4,14 +4,19 @@ import { encodeUtf8 } from '../../text.ts'
 import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
+import { framing } from '../http/framing.ts'
 import { httpDate } from '../http/status.ts'
+import { listing } from './autoindex.ts'
 import { partOf, validators } from './files.ts'
 import { passLimits } from './limit-req.ts'
 import { findLocation, findServer } from './matching.ts'
 import { reason, specialPage } from './pages.ts'
 import { passOn } from './proxy.ts'
+import { clientOf } from './real-ip.ts'
+import { expiresHeaders, withCharset } from './response-headers.ts'
 import { run } from './rewrite.ts'
 import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
+import { IDLE, statusPage, type Load } from './status.ts'
 import { Variables } from './variables.ts'
 
 /** How nginx answers one request, phase after phase: rewriting, access, try_files, and then the upstream's or a file's content. */
@@ -30,28 +35,43 @@ const WITH_HEADERS = [200, 201, 204, 206, ...REDIRECTS, 304]
 const MOST_CHANGES = 10
 
 type Log = (message: string, request: HttpRequest, server: string, upstream?: string) => void
-interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** error_page's status. */ as?: number; inError: boolean; /** limit_req has counted it. */ limited?: boolean; done: (answer: Answer) => void }
+interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** A question of auth_request's own. */ inner?: true; /** error_page's status. */ as?: number; inError: boolean; /** limit_req has counted it. */ limited?: boolean; done: (answer: Answer) => void }
 
 export class Answerer {
   readonly #process: Process
   readonly #configuration: Configuration
   readonly #version: string
   readonly #error: Log
+  readonly #load: Load
 
-  constructor(process: Process, configuration: Configuration, version: string, error: Log) {
+  constructor(process: Process, configuration: Configuration, version: string, error: Log, load: Load = IDLE) {
+    this.#load = load
     this.#process = process
     this.#configuration = configuration
     this.#version = version
     this.#error = error
   }
 
-  answer(request: HttpRequest, done: (answer: Answer) => void): void {
+  /** Whether its head says already that its body is longer than it may be. */
+  tooLong({ target, headers, localAddress, localPort }: HttpRequest): boolean {
+    const server = findServer(this.#configuration.servers, localAddress, localPort, headerOf(headers, 'host') ?? '')
+    const { maxBody } = (findLocation(server, normalize(target.split('?')[0]!) ?? '/') ?? server).settings
+    return maxBody > 0 && Number(headerOf(headers, 'content-length') ?? 0) > maxBody
+  }
+
+  answer(sent: HttpRequest, done: (answer: Answer) => void): void {
+    const underscores = this.#configuration.underscores
+    const request = !underscores && sent.headers.some(([n]) => /[_.]/.test(n)) ? { ...sent, headers: sent.headers.filter(([n]) => !/[_.]/.test(n)) } : sent
     const absolute = /^https?:\/\/([^/]*)(\/.*)?$/.exec(request.target)
     const host = absolute?.[1] ?? headerOf(request.headers, 'host')
     const uri = absolute ? (absolute[2] ?? '/') : request.target
     const server = findServer(this.#configuration.servers, request.localAddress, request.localPort, host ?? '')
     const path = normalize(uri.split('?')[0]!)
-    const variables = new Variables(this.#process, this.#configuration, this.#version, request, server, uri, path ?? '/')
+    const { realIp } = server.settings
+    const client = realIp.from.length > 0 ? clientOf(request, realIp) : request.remoteAddress
+    const variables = new Variables(this.#process, this.#configuration, this.#version, client === request.remoteAddress ? request : { ...request, remoteAddress: client }, server, uri, path ?? '/')
+    variables.sender = sent.remoteAddress
+    variables.load = this.#load
     const turn: Turn = { variables, server, settings: server.settings, changes: 0, inError: false, done }
     if (path === undefined || (host === undefined && request.version === '1.1')) return this.#special(turn, 400)
     const result = run(server.settings.operations, variables)
@@ -77,8 +97,9 @@ export class Answerer {
     const { settings } = turn
     variables.root = settings.root
     if (settings.internal && turn.changes === 1) return this.#fail(turn, 404)
-    if (settings.maxBody > 0 && request.body.length > settings.maxBody) {
-      this.#log(turn, `client intended to send too large body: ${request.body.length} bytes`)
+    const length = Math.max(request.body.length, turn.inner ? 0 : Number(headerOf(request.headers, 'content-length') ?? 0))
+    if (settings.maxBody > 0 && length > settings.maxBody && !turn.inError) {
+      this.#log(turn, `client intended to send too large body: ${length} bytes`)
       return this.#fail(turn, 413)
     }
     // "location /api/" with a proxy_pass, and a request for "/api"
@@ -104,12 +125,44 @@ export class Answerer {
   #allowed(turn: Turn): void {
     const { variables, settings } = turn
     const { request } = variables
-    const rule = settings.access.find(({ net }) => net === 'all' || (isIpv4(net.split('/')[0]!) === isIpv4(request.remoteAddress) && cidrContains(net.includes('/') ? net : `${net}/${isIpv4(net) ? 32 : 128}`, request.remoteAddress)))
-    if (rule && !rule.allow) {
+    const access = settings.except && !settings.except.methods.includes(request.method) ? settings.except.access : settings.access
+    const rule = access.find(({ net }) => net === 'all' || (isIpv4(net.split('/')[0]!) === isIpv4(request.remoteAddress) && cidrContains(net.includes('/') ? net : `${net}/${isIpv4(net) ? 32 : 128}`, request.remoteAddress)))
+    if (settings.satisfyAny && rule?.allow) return this.#granted(turn)
+    const asksUser = settings.auth !== undefined && settings.auth.realm !== ''
+    const asksServer = settings.permission !== undefined && settings.permission.uri !== '' && !turn.inner && !turn.inError
+    if (rule && !rule.allow && !(settings.satisfyAny && (asksUser || asksServer))) {
       this.#log(turn, 'access forbidden by rule')
       return this.#fail(turn, 403)
     }
     if (!this.#authorized(turn)) return
+    if (asksServer && !(settings.satisfyAny && asksUser)) return this.#askPermission(turn)
+    this.#granted(turn)
+  }
+
+  /** ngx_http_auth_request_module: a question of its own, without the body. */
+  #askPermission(turn: Turn): void {
+    const { variables, server, settings } = turn
+    const { uri, sets } = settings.permission!
+    const headers = variables.request.headers.filter(([n]) => !['content-length', 'transfer-encoding', 'expect'].includes(n.toLowerCase()))
+    const [path = '', args = ''] = variables.expand(uri).split('?', 2)
+    const inner = new Variables(this.#process, this.#configuration, this.#version, { ...variables.request, method: 'GET', body: new Uint8Array(0), headers }, server, variables.uri, path)
+    inner.sender = variables.sender
+    inner.rewritten(path, args)
+    this.#locate({
+      variables: inner, server, settings: server.settings, changes: 1, inError: false, inner: true, done: ({ response: { status, headers } }) => {
+        for (const { name, value } of sets) variables.set(name, inner.expand(value))
+        if (status >= 200 && status < 300) return this.#granted(turn)
+        if (status === 401) return this.#fail(turn, 401, headers.filter(([n]) => n.toLowerCase() === 'www-authenticate'))
+        if (status === 403) return this.#fail(turn, 403)
+        this.#log(turn, `auth request unexpected status: ${status}`)
+        this.#fail(turn, 500)
+      },
+    })
+  }
+
+  /** Nothing forbids it. */
+  #granted(turn: Turn): void {
+    const { variables, settings } = turn
     if (settings.tryFiles && turn.changes <= MOST_CHANGES) {
       for (const candidate of settings.tryFiles.slice(0, -1)) {
         const found = variables.expand(candidate)
@@ -166,9 +219,13 @@ export class Answerer {
   #content(turn: Turn): void {
     const { variables, settings } = turn
     const { request } = variables
+    if (settings.status) {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return this.#fail(turn, 405)
+      return this.#text(turn, 'text/plain', statusPage(this.#load))
+    }
     if (settings.pass) {
       const own = (type: string | undefined, length: string | undefined): Headers => this.#own(type, length)
-      return passOn(this.#process, settings.pass, this.#configuration.upstreams.get(settings.pass.upstream)!, settings, variables, own, (line, upstream) => this.#log(turn, line, upstream), (passed) => {
+      return passOn(this.#process, settings.pass, this.#configuration, settings, variables, own, (line, upstream) => this.#log(turn, line, upstream), (passed) => {
         if ('status' in passed) return this.#fail(turn, passed.status)
         if (passed.intercepted) return this.#fail(turn, passed.response.status)
         this.#addHeaders(passed.response.headers, turn, passed.response.status)
@@ -195,6 +252,14 @@ export class Answerer {
       if (!this.#isType(file, 'directory')) {
         this.#log(turn, `"${file}${settings.index[0] ?? ''}" is not found (2: No such file or directory)`)
         return this.#fail(turn, 404)
+      }
+      if (settings.autoindex.on) {
+        const { type, body } = listing(this.#process, file.length > 1 ? file.replace(/\/$/, '') : file, path, settings.autoindex)
+        // its length is not known when it begins
+        const framed = framing(request, { kind: 'response', version: '1.1', status: 200, reason: '', headers: [] }, body)
+        const headers: Headers = [...this.#own(type, undefined), ...(framed.chunked ? [['Transfer-Encoding', 'chunked'] as Headers[number]] : []), ['Connection', framed.close ? 'close' : 'keep-alive']]
+        this.#addHeaders(headers, turn, 200)
+        return this.#done(turn, { status: 200, reason: reason(200), headers, body: framed.body, close: framed.close }, body.length)
       }
       this.#log(turn, `directory index of "${file}" is forbidden`)
       return this.#fail(turn, 403)
@@ -226,17 +291,22 @@ export class Answerer {
     const status = turn.as ?? code
     if (text !== undefined && REDIRECTS.includes(code)) return this.#redirect(turn, code, text)
     if (text === undefined) return code < 300 ? this.#special(turn, code) : this.#fail(turn, code)
+    this.#text(turn, turn.settings.defaultType, text, status)
+  }
+
+  #text(turn: Turn, type: string, text: string, status = 200): void {
     const body = encodeUtf8(text)
-    const headers: Headers = [...this.#own(turn.settings.defaultType, String(body.length)), ['Connection', turn.variables.request.keepAlive ? 'keep-alive' : 'close']]
+    const headers: Headers = [...this.#own(type, String(body.length)), ['Connection', turn.variables.request.keepAlive ? 'keep-alive' : 'close']]
     this.#addHeaders(headers, turn, status)
     this.#done(turn, { status, headers, body, reason: reason(status) }, body.length)
   }
 
   #redirect(turn: Turn, status: number, location: string): void {
-    const { variables } = turn
+    const { variables, settings: { redirects } } = turn
     const scheme = variables.value('scheme')
     const port = variables.request.localPort
-    const absolute = location.startsWith('/') ? `${scheme}://${variables.host || variables.request.localAddress}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}${location}` : location
+    const host = (redirects.serverName ? variables.server.names[0] : variables.host) || variables.request.localAddress
+    const absolute = location.startsWith('/') && redirects.absolute ? `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) || !redirects.port ? '' : `:${port}`}${location}` : location
     this.#special(turn, status, [['Location', absolute]])
   }
 
@@ -277,6 +347,12 @@ export class Answerer {
   }
 
   #addHeaders(headers: Headers, { settings, variables }: Turn, status: number): void {
+    const type = settings.charset === undefined ? undefined : headers.find(([n, v]) => n === 'Content-Type' && !v.includes('charset='))
+    if (type) type[1] = withCharset(type[1], settings.charset!)
+    if (settings.expires !== undefined && WITH_HEADERS.includes(status)) {
+      const modified = Date.parse(headerOf(headers, 'last-modified') ?? '')
+      headers.push(...expiresHeaders(settings.expires, this.#process.clock.wall(), Number.isNaN(modified) ? undefined : modified))
+    }
     for (const { name, value, always } of settings.addHeaders) {
       const text = variables.expand(value)
       if (text !== '' && (always || WITH_HEADERS.includes(status))) headers.push([name, text])

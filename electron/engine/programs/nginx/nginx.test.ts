@@ -47,6 +47,41 @@ describe('nginx in front of others', () => {
     expect([1, 2, 3].map(() => get(front, '/').head!.status)).toEqual([200, 200, 503])
   })
 
+  test('says how busy it is, lists directories, asks another server for leave, and tells the client behind a proxy', () => {
+    const guard = web(`server { listen 80; location / { if ($http_x_user = "") { return 403; } add_header X-Name "$http_x_user!"; return 204; } }\n`)
+    const front = cluster.pod('front', 'worker-1', 'nginx', { files: { [CONF]: `geo $near { default no; 10.1.0.0/16 yes; 10.1.2.0/24 here; }
+split_clients $arg_id $half { 50% a; * b; }
+server {
+  set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For; real_ip_recursive on;
+  location = /status { stub_status; }
+  location /files/ { alias /usr/share/nginx/html/; index none; autoindex on; }
+  location /geo { return 200 "$near $half $remote_addr $realip_remote_addr"; }
+  location /private { auth_request /auth; auth_request_set $name $upstream_http_x_name; add_header X-Is $name; root /usr/share/nginx/html; rewrite ^ /index.html break; expires 1h; charset utf-8; }
+  location = /auth { internal; proxy_pass http://${guard.ip}/ok; proxy_pass_request_body off; }
+  location /small { client_max_body_size 3; proxy_pass http://${guard.ip}; }
+}\n` } })
+    cluster.clock.runFor(10)
+    const get = client()
+    expect(get(front, '/status').body).toBe('Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n')
+    expect(get(front, '/files/').body).toContain(`<h1>Index of /files/</h1><hr><pre><a href="../">../</a>\r\n<a href="50x.html">50x.html</a>${' '.repeat(43)}16-Apr-2025`)
+    const from = (ip: string) => get(front, '/geo?id=7', { headers: [['X-Forwarded-For', `6.6.6.6, ${ip}, 10.9.9.9`]] }).body.split(' ')
+    expect([from('10.1.2.3')[2], from('172.1.1.1')[2], from('172.1.1.1').slice(0, 2)]).toEqual(['6.6.6.6', '172.1.1.1', ['no', 'b']])
+    const asked = get(front, '/private', { headers: [['X-User', 'ann']] })
+    expect(['x-is', 'cache-control', 'content-type'].map((n) => headerOf(asked.head!.headers, n))).toEqual(['ann!', 'max-age=3600', 'text/html; charset=utf-8'])
+    expect(get(front, '/private').head!.status).toBe(403)
+    expect(get(front, '/small', { method: 'POST', headers: [['Content-Length', '4'], ['Expect', '100-continue']] }).head!.status).toBe(413)
+  })
+
+  test('looks a name with variables up for each request, by the resolver alone, and goes on after statuses that it is told of', () => {
+    const bad = cluster.pod('bad', 'worker-1', 'nginx', { files: { [CONF]: 'server { listen 80; return 503; }\n' } })
+    const good = echo('good')
+    const front = web(`upstream two { server ${bad.ip}; server ${good.ip}:5678; }
+server { location / { proxy_next_upstream error http_503; proxy_pass http://two; } location /name { set $n ghost; proxy_pass http://$n.default.svc:80; } location /ip { set $ip ${good.ip}:5678; proxy_pass http://$ip; } }\n`)
+    const get = client()
+    expect([get(front, '/').body, get(front, '/').body, get(front, '/ip').body, get(front, '/name').head!.status]).toEqual(['good\n', 'good\n', 'good\n', 502])
+    expect(front.output()).toContain('no resolver defined to resolve ghost.default.svc, client:')
+  })
+
   test('passes the path on as its configuration says, with the headers that it sets', () => {
     const behind = cluster.pod('behind', 'worker-1', 'traefik/whoami')
     const front = web(`server {

@@ -3,7 +3,6 @@ import { Signal, type Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import { byName } from '../../own.ts'
-import { become } from '../become.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { headerOf, writeResponse } from '../http/message.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
@@ -19,13 +18,14 @@ import { loadConfiguration, PREFIX, type ConfigurationFiles } from './load.ts'
 import { findServer } from './matching.ts'
 import { plainPage } from './pages.ts'
 import type { Configuration, Listen } from './settings.ts'
+import type { Load } from './status.ts'
 import { accessTime, errorTime } from './time.ts'
 
 /** The nginx web server (nginx.org, src/core and src/http), and the entrypoint script of its image. */
 const PID_FILE = '/run/nginx.pid'
 const TRIES = 5
 const RETRY = 500
-const INSTEAD = 'static files, proxy_pass, upstream, return, rewrite, try_files, map, allow and deny and TLS are'
+const INSTEAD = 'static files, autoindex, proxy_pass, grpc_pass, upstream, return, rewrite, try_files, map, geo, split_clients, access rules, auth_request, limit_req, stub_status and TLS are'
 
 function versionOf(process: Process): string {
   return process.env.get('NGINX_VERSION') ?? '1.27.5'
@@ -41,6 +41,9 @@ class Nginx {
   #configuration!: Configuration
   #answerer!: Answerer
   #workers: Process[] = []
+  /** Of listeners that are closed. */
+  #acceptedBefore = 0
+  readonly #load: Load
 
   constructor(process: Process, file: string) {
     this.#process = process
@@ -48,6 +51,18 @@ class Nginx {
     this.#file = file
     this.#out = new Output(process, 1)
     this.#errors = new Output(process, 2)
+    const sum = (of: (server: HttpServer) => number): number => [...this.#servers.values()].reduce((all, server) => all + of(server), 0)
+    const accepted = (): number => this.#acceptedBefore + sum((s) => s.accepted)
+    this.#load = {
+      get accepted() {
+        return accepted()
+      },
+      get active() {
+        return sum((s) => s.active)
+      },
+      requests: 0,
+      writing: 0,
+    }
   }
 
   *master(configuration: Configuration): Task<number> {
@@ -139,7 +154,7 @@ class Nginx {
 
   #use(configuration: Configuration): void {
     this.#configuration = configuration
-    this.#answerer = new Answerer(this.#process, configuration, this.#version, (message, request, server, upstream) => this.#requestError(message, request, server, upstream))
+    this.#answerer = new Answerer(this.#process, configuration, this.#version, (message, request, server, upstream) => this.#requestError(message, request, server, upstream), this.#load)
   }
 
   #tellOfConfiguration(): void {
@@ -177,6 +192,7 @@ class Nginx {
     for (const [key, server] of this.#servers) {
       if (sockets.has(key)) continue
       server.close()
+      this.#acceptedBefore += server.accepted
       this.#servers.delete(key)
     }
     for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -219,10 +235,16 @@ class Nginx {
       },
       http2: NGINX_HTTP2,
       keepAliveTimeout: this.#configuration.keepAliveTimeout,
-      handle: (request, respond) => this.#answerer.answer(request, (answer) => {
-        respond(answer.response)
-        this.#access(answer)
-      }),
+      early: (request) => this.#answerer.tooLong(request),
+      handle: (request, respond) => {
+        this.#load.requests++
+        this.#load.writing++
+        this.#answerer.answer(request, (answer) => {
+          this.#load.writing--
+          respond(answer.response)
+          this.#access(answer)
+        })
+      },
       refuse: (status, remote) => {
         const response = this.#answerer.refuse(status)
         this.#out.write(`${remote.address} - - [${accessTime(process.clock.wall())}] "" ${status} ${response.body?.length ?? 0} "-" "-"\n`)
@@ -355,65 +377,3 @@ function* signalMaster(process: Process, word: keyof typeof SIGNALS): Task<numbe
 }
 
 export const nginx: Program = (process) => runNginx(process, process.argv.slice(1))
-
-/** /docker-entrypoint.sh of the image: says what it prepares, then becomes the command. */
-export const nginxEntrypoint: Program = function* (process) {
-  const command = process.argv.slice(1)
-  if (command[0] === 'nginx' || command[0] === 'nginx-debug') {
-    const script = '/docker-entrypoint.sh:'
-    const quiet = process.env.has('NGINX_ENTRYPOINT_QUIET_LOGS')
-    const ipv6 = listenOnIpv6(process)
-    const templates = fillTemplates(process)
-    if (!quiet) {
-      yield* process.print(
-        `${script} /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n` +
-          `${script} Looking for shell scripts in /docker-entrypoint.d/\n` +
-          `${script} Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n` +
-          ipv6.map((line) => `10-listen-on-ipv6-by-default.sh: info: ${line}\n`).join('') +
-          `${script} Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n` +
-          `${script} Launching /docker-entrypoint.d/20-envsubst-on-templates.sh\n` +
-          templates.map((line) => `20-envsubst-on-templates.sh: ${line}\n`).join('') +
-          `${script} Launching /docker-entrypoint.d/30-tune-worker-processes.sh\n` +
-          `${script} Configuration complete; ready for start up\n`,
-      )
-    }
-    return yield* runNginx(process, command.slice(1))
-  }
-  return yield* become(process, command)
-}
-
-/** 10-listen-on-ipv6-by-default.sh: adds a socket to the image's own default.conf, and to no other. */
-function listenOnIpv6({ fs, network }: Process): string[] {
-  const file = '/etc/nginx/conf.d/default.conf'
-  if (!network.ipv6) return ['ipv6 not available']
-  if (!fs.exists(file)) return [`${file} is not a file or does not exist`]
-  const text = fs.readText(file)
-  const line = '    listen       80;\n'
-  const said = ['Getting the checksum of /etc/nginx/conf.d/default.conf']
-  if (!text.startsWith(`server {\n${line}    server_name  localhost;\n\n    #access_log`)) return [...said, `${file} differs from the packaged version`]
-  try {
-    fs.writeFile(file, text.replace(line, `${line}    listen  [::]:80;\n`))
-  } catch {
-    return ['can not modify /etc/nginx/conf.d/default.conf (read-only file system?)']
-  }
-  return [...said, `Enabled listen on IPv6 in ${file}`]
-}
-
-/** 20-envsubst-on-templates.sh: /etc/nginx/templates/x.conf.template with the variables of the environment becomes conf.d/x.conf. */
-function fillTemplates({ fs, env }: Process): string[] {
-  const from = env.get('NGINX_ENVSUBST_TEMPLATE_DIR') ?? '/etc/nginx/templates'
-  const to = env.get('NGINX_ENVSUBST_OUTPUT_DIR') ?? '/etc/nginx/conf.d'
-  const suffix = env.get('NGINX_ENVSUBST_TEMPLATE_SUFFIX') ?? '.template'
-  if (!fs.exists(from)) return []
-  return fs.readDirectory(from).filter((name) => name.endsWith(suffix)).map((name) => {
-    const [template, output] = [`${from}/${name}`, `${to}/${name.slice(0, -suffix.length)}`]
-    const filter = new RegExp(env.get('NGINX_ENVSUBST_FILTER') ?? '')
-    const text = fs.readText(template).replace(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g, (all, braced: string | undefined, plain: string | undefined) => (filter.test(braced ?? plain!) ? env.get(braced ?? plain!) : undefined) ?? all)
-    try {
-      fs.writeFile(output, text)
-    } catch {
-      return `ERROR: ${from} exists, but ${to} is not writable`
-    }
-    return `Running envsubst on ${template} to ${output}`
-  })
-}

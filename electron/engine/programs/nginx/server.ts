@@ -1,6 +1,9 @@
-import { readLimit, readLimitZone } from './limit-req.ts'
-import { tryParseCidr } from '../../network/address.ts'
+import { isValidIp, tryParseCidr } from '../../network/address.ts'
+import { readGeo, readSplit } from './computed.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
+import { readLimit, readLimitZone } from './limit-req.ts'
+import { NO_REAL_IP, readRealIp } from './real-ip.ts'
+import { readExpires } from './response-headers.ts'
 import { pattern, readOperation, type Operation } from './rewrite.ts'
 import type { Configuration, Listen, Location, Settings, VirtualServer } from './settings.ts'
 import { PROXY_DEFAULTS, readProxyPass, readProxySetting, readUpstream, seconds } from './upstream.ts'
@@ -11,14 +14,14 @@ const HARMLESS = new Set([
   'user', 'worker_processes', 'error_log', 'pid', 'worker_connections', 'multi_accept', 'use', 'worker_rlimit_nofile', 'worker_shutdown_timeout', 'pcre_jit', 'sendfile', 'sendfile_max_chunk', 'tcp_nopush', 'tcp_nodelay',
   'gzip', 'gzip_types', 'gzip_vary', 'gzip_min_length', 'gzip_comp_level', 'gzip_proxied', 'gzip_disable', 'gzip_buffers', 'gzip_http_version', 'types_hash_max_size', 'types_hash_bucket_size', 'server_names_hash_bucket_size', 'server_names_hash_max_size',
   'variables_hash_max_size', 'variables_hash_bucket_size', 'map_hash_max_size', 'map_hash_bucket_size', 'client_body_buffer_size', 'client_header_buffer_size', 'large_client_header_buffers', 'client_body_timeout', 'client_header_timeout', 'send_timeout',
-  'resolver', 'resolver_timeout', 'log_not_found', 'etag', 'keepalive_requests', 'open_file_cache', 'open_file_cache_valid', 'output_buffers', 'reset_timedout_connection', 'server_name_in_redirect', 'client_body_temp_path', 'proxy_temp_path',
+  'resolver_timeout', 'log_not_found', 'etag', 'keepalive_requests', 'open_file_cache', 'open_file_cache_valid', 'output_buffers', 'reset_timedout_connection', 'autoindex_localtime', 'aio', 'directio', 'env', 'client_body_temp_path', 'proxy_temp_path',
   'fastcgi_temp_path', 'uwsgi_temp_path', 'scgi_temp_path', 'ssl_protocols', 'ssl_ciphers', 'ssl_prefer_server_ciphers', 'ssl_session_cache', 'ssl_session_timeout', 'ssl_session_tickets', 'ssl_dhparam', 'ssl_ecdh_curve',
 ])
 /** Known to nginx, not to Podhop (yet). */
 const KNOWN = new Set([
-  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'grpc_pass', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'limit_except', 'auth_request', 'stub_status', 'stream', 'split_clients',
-  'geo', 'sub_filter', 'real_ip_header', 'set_real_ip_from', 'load_module', 'mirror', 'charset', 'expires', 'proxy_cache', 'proxy_cache_path', 'proxy_next_upstream', 'proxy_next_upstream_tries', 'proxy_next_upstream_timeout', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
-  'proxy_cookie_domain', 'proxy_pass_header', 'proxy_pass_request_headers', 'proxy_pass_request_body', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'env', 'absolute_redirect', 'port_in_redirect', 'merge_slashes', 'underscores_in_headers', 'if_modified_since', 'max_ranges', 'satisfy', 'aio',
+  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'scgi_pass', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'stream', 'mail',
+  'sub_filter', 'load_module', 'mirror', 'proxy_cache', 'proxy_cache_path', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
+  'proxy_cookie_domain', 'proxy_pass_header', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'if_modified_since', 'max_ranges', 'addition_types', 'merge_slashes', 'ignore_invalid_headers', 'charset_types', 'add_before_body', 'add_after_body', 'add_trailer', 'image_filter', 'secure_link', 'slice', 'ssi', 'userid', 'xslt_stylesheet',
 ])
 
 const COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
@@ -36,7 +39,7 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
 
 /** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), upstreams: new Map(), limitZones: new Map(), warnings: [] }
+  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), warnings: [] }
   let events = false
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
@@ -78,6 +81,7 @@ class Reader {
   http(http: Directive): void {
     const settings: Settings = {
       root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], limits: [], limitStatus: 503, maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
+      autoindex: { on: false, exact: true, format: 'html' }, realIp: NO_REAL_IP, satisfyAny: false, redirects: { absolute: true, port: true, serverName: false },
     }
     const own: Own = {}
     const servers: Directive[] = []
@@ -93,6 +97,12 @@ class Reader {
         if (this.#configuration.upstreams.has(upstream.name.toLowerCase())) throw new ConfigError(`duplicate upstream "${upstream.name}" in ${d.file}:${d.line}`)
         this.#configuration.upstreams.set(upstream.name.toLowerCase(), upstream)
       } else if (d.name === 'map') this.#map(d)
+      else if (d.name === 'geo' || d.name === 'split_clients') {
+        const { name, source, computed } = d.name === 'geo' ? readGeo(d) : readSplit(d)
+        this.#names.add(name)
+        this.#texts.push(source)
+        this.#configuration.computed.set(name, computed)
+      }
       else if (d.name === 'types') this.#configuration.types = typesOf(d)
       else if (d.name === 'location') throw misplaced(d)
       else if (d.name === 'http2') this.#http2 = onOff(d)
@@ -148,9 +158,10 @@ class Reader {
       server.locations.push({ modifier, path, settings })
       for (const e of d.block ?? []) {
         if (e.name === 'location') inner.push(e)
-        else if (e.name === 'proxy_pass') {
-          if (settings.pass) throw new ConfigError(`"proxy_pass" directive is duplicate in ${e.file}:${e.line}`)
+        else if (e.name === 'proxy_pass' || e.name === 'grpc_pass') {
+          if (settings.pass) throw new ConfigError(`"${e.name}" directive is duplicate in ${e.file}:${e.line}`)
           settings.pass = readProxyPass(e, { modifier, path }, this.#configuration.upstreams)
+          if (settings.pass.text !== undefined) this.#texts.push(settings.pass.text)
         } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'limit_req_zone', 'events'].includes(e.name)) throw misplaced(e)
         else if (!this.#operation(e, settings) && !this.#setting(e, settings, own)) other(e)
       }
@@ -184,6 +195,11 @@ class Reader {
       if (d.name === 'proxy_set_header') this.#texts.push(d.args[1]!)
       return true
     }
+    const realIp = readRealIp(d, settings.realIp)
+    if (realIp) {
+      settings.realIp = realIp
+      return true
+    }
     const where = ` in ${d.file}:${d.line}`
     switch (d.name) {
       case 'root':
@@ -214,8 +230,76 @@ class Reader {
         return true
       }
       case 'autoindex':
-        if (d.args[0] === 'on') throw new NotSimulated('nginx directive "autoindex on"')
+        settings.autoindex = { ...settings.autoindex, on: onOff(d) }
         return true
+      case 'autoindex_exact_size':
+        settings.autoindex = { ...settings.autoindex, exact: onOff(d) }
+        return true
+      case 'autoindex_format': {
+        const format = d.args[0] ?? ''
+        if (format !== 'html' && format !== 'json') {
+          if (format === 'xml' || format === 'jsonp') throw new NotSimulated(`nginx "autoindex_format ${format}" (html and json are)`)
+          throw new ConfigError(`invalid value "${format}"${where}`)
+        }
+        settings.autoindex = { ...settings.autoindex, format }
+        return true
+      }
+      case 'stub_status':
+        settings.status = true
+        return true
+      case 'expires': {
+        const expires = readExpires(d)
+        if (expires === undefined) delete settings.expires
+        else settings.expires = expires
+        return true
+      }
+      case 'charset':
+        if (d.args[0] === 'off') delete settings.charset
+        else settings.charset = d.args[0] ?? ''
+        return true
+      case 'satisfy':
+        if (d.args[0] !== 'all' && d.args[0] !== 'any') throw new ConfigError(`invalid value "${d.args[0] ?? ''}"${where}`)
+        settings.satisfyAny = d.args[0] === 'any'
+        return true
+      case 'auth_request':
+        if (d.args[0] === 'off') delete settings.permission
+        else settings.permission = { uri: d.args[0] ?? '', sets: settings.permission?.sets ?? [] }
+        this.#texts.push(d.args[0] ?? '')
+        return true
+      case 'auth_request_set': {
+        const [name = '', value = ''] = d.args
+        if (!name.startsWith('$')) throw new ConfigError(`invalid variable name "${name}"${where}`)
+        this.#names.add(name.slice(1).toLowerCase())
+        this.#texts.push(value)
+        settings.permission = { uri: settings.permission?.uri ?? '', sets: [...(settings.permission?.sets ?? []), { name: name.slice(1).toLowerCase(), value }] }
+        return true
+      }
+      case 'limit_except': {
+        const inner = { ...settings, access: [] }
+        for (const e of d.block ?? []) if (!this.#setting(e, inner, {})) other(e)
+        settings.except = { methods: [...d.args.map((m) => m.toUpperCase()), ...(d.args.some((m) => m.toUpperCase() === 'GET') ? ['HEAD'] : [])], access: inner.access }
+        return true
+      }
+      case 'absolute_redirect':
+        settings.redirects = { ...settings.redirects, absolute: onOff(d) }
+        return true
+      case 'port_in_redirect':
+        settings.redirects = { ...settings.redirects, port: onOff(d) }
+        return true
+      case 'server_name_in_redirect':
+        settings.redirects = { ...settings.redirects, serverName: onOff(d) }
+        return true
+      case 'underscores_in_headers':
+        this.#configuration.underscores = onOff(d)
+        return true
+      case 'resolver': {
+        const servers = d.args.filter((a) => !a.includes('='))
+        if (servers.length === 0) throw new ConfigError(`no name servers defined${where}`)
+        this.#configuration.resolver = servers.map((s) => s.replace(/^\[(.*)\](?::53)?$/, '$1').replace(/^([0-9.]+):53$/, '$1'))
+        const port = servers.find((s) => !isValidIp(s) && /^(\[.*\]|[^:]+):[0-9]+$/.test(s) && !s.endsWith(':53'))
+        if (port !== undefined) throw new NotSimulated(`nginx "resolver ${port}" (port 53 is)`)
+        return true
+      }
       case 'try_files':
         if (d.args.length < 2) throw new ConfigError(`invalid number of arguments in "try_files" directive${where}`)
         settings.tryFiles = d.args
@@ -276,7 +360,7 @@ class Reader {
   }
 }
 
-function below({ tryFiles: _tryFiles, pass: _pass, ...settings }: Settings): Settings {
+function below({ tryFiles: _tryFiles, pass: _pass, status: _status, except: _except, ...settings }: Settings): Settings {
   return { ...settings, operations: [], internal: false }
 }
 

@@ -1,6 +1,10 @@
 import type { Cidr } from '../../network/types.ts'
+import type { AutoIndex } from './autoindex.ts'
+import type { Computed } from './computed.ts'
 import type { Directive } from './config.ts'
 import type { Limit, LimitZone } from './limit-req.ts'
+import type { RealIp } from './real-ip.ts'
+import type { Expires } from './response-headers.ts'
 import type { Operation } from './rewrite.ts'
 import type { ProxyPass, ProxySettings, Upstream } from './upstream.ts'
 
@@ -14,7 +18,7 @@ export interface Location {
 /** "main" → its text with variables; where to is "stdout", "stderr" or a file. */
 export interface AccessLog { to: string; format: string }
 
-/** What is inherited from http to server to location, but for `operations`, `tryFiles`, `alias` and `pass`, which are a level's own. */
+/** What is inherited from http to server to location, but for `operations`, `tryFiles`, `alias`, `pass`, `status` and `except`, which are a level's own. */
 export interface Settings {
   root: string
   alias?: string
@@ -37,6 +41,20 @@ export interface Settings {
   auth?: { realm: string; file: string }
   proxy: ProxySettings
   pass?: ProxyPass
+  /** stub_status */
+  status?: true
+  autoindex: AutoIndex
+  realIp: RealIp
+  expires?: Expires
+  charset?: string
+  /** satisfy any: who passes one of the access checks passes. */
+  satisfyAny: boolean
+  /** auth_request, and the variables that auth_request_set makes of its answer. */
+  permission?: { uri: string; sets: readonly { name: string; value: string }[] }
+  /** limit_except: for all other methods these rules count. */
+  except?: { methods: readonly string[]; access: Settings['access'] }
+  /** absolute_redirect, port_in_redirect, server_name_in_redirect. */
+  redirects: { absolute: boolean; port: boolean; serverName: boolean }
 }
 
 export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean; http2?: boolean }
@@ -61,7 +79,12 @@ export interface Configuration {
   types: ReadonlyMap<string, string>
   formats: Map<string, string>
   maps: Map<string, { source: string; entries: readonly { pattern: string | RegExp; value: string }[]; otherwise: string }>
+  computed: Map<string, Computed>
   upstreams: Map<string, Upstream>
+  /** Addresses of the `resolver`, for names that are not known before a request. */
+  resolver: readonly string[]
+  /** Headers with "_" or "." in their names count (underscores_in_headers). */
+  underscores: boolean
   limitZones: Map<string, LimitZone>
   /** What is said of it at a start. */
   warnings: string[]

@@ -1,7 +1,9 @@
-import { isIpv6, joinHostPort } from '../../network/address.ts'
+import { canonicalIp, isIpv6, joinHostPort } from '../../network/address.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
+import { exchange } from '../../dns/exchange.ts'
 import { resolveHost } from '../../dns/resolver.ts'
+import { dnsQuery } from '../../network/wire/dns-types.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
 
 /** ngx_http_upstream_module: groups of servers, whose names are looked up once, when the configuration is read. Times in ms. */
@@ -19,8 +21,11 @@ interface UpstreamServer { host: string; port: number; weight: number; maxFails:
 /** An address of a server. */
 export interface Peer { address: string; port: number; weight: number; maxFails: number; failTimeout: number; backup: boolean; down: boolean; current: number; busy: number; fails: number; failedAt: number; checked: number }
 
-/** `proxy_pass http://upstream/path/`; without a path the request's goes on as it came. */
-export interface ProxyPass { scheme: 'http' | 'https'; host: string; upstream: string; path: string | undefined; location: string; url: string }
+/**
+ * `proxy_pass http://upstream/path/`; without a path the request's goes on as it came. `text`: with variables, so that each request
+ * has its own. grpc_pass likewise, by HTTP/2.
+ */
+export interface ProxyPass { scheme: 'http' | 'https' | 'grpc' | 'grpcs'; host: string; upstream: string; path: string | undefined; location: string; url: string; text?: string }
 
 /** Of the proxy module, as a location has them at last. */
 export interface ProxySettings {
@@ -32,15 +37,22 @@ export interface ProxySettings {
   intercept: boolean
   /** To upstreams that speak TLS. */
   serverName: boolean
-  redirects: boolean
+  /** proxy_redirect: off, default, or what becomes what. */
+  redirects: boolean | readonly { from: string; to: string }[]
+  passBody: boolean
+  passHeaders: boolean
+  /** proxy_next_upstream; tries 0 are without end, timeout 0 likewise. */
+  next: { when: ReadonlySet<string>; tries: number; timeout: number }
 }
 
-export const PROXY_DEFAULTS: ProxySettings = { headers: [], httpVersion: '1.0', connectTimeout: 60_000, readTimeout: 60_000, hidden: [], intercept: false, serverName: false, redirects: true }
+const NEXT_WHEN = ['error', 'timeout', 'invalid_header', 'http_500', 'http_502', 'http_503', 'http_504', 'http_403', 'http_404', 'http_429', 'non_idempotent', 'off']
+
+export const PROXY_DEFAULTS: ProxySettings = { headers: [], httpVersion: '1.0', connectTimeout: 60_000, readTimeout: 60_000, hidden: [], intercept: false, serverName: false, redirects: true, passBody: true, passHeaders: true, next: { when: new Set(['error', 'timeout']), tries: 0, timeout: 0 } }
 
 /** Buffers and caches: what a simulation shows is the same with and without. */
 const WITHOUT_EFFECT = new Set([
   'proxy_buffering', 'proxy_buffers', 'proxy_buffer_size', 'proxy_busy_buffers_size', 'proxy_request_buffering', 'proxy_max_temp_file_size', 'proxy_temp_file_write_size', 'proxy_send_timeout', 'proxy_headers_hash_max_size',
-  'proxy_headers_hash_bucket_size', 'proxy_cache_bypass', 'proxy_no_cache', 'proxy_socket_keepalive', 'proxy_ssl_session_reuse', 'proxy_ssl_protocols', 'proxy_ssl_ciphers',
+  'proxy_headers_hash_bucket_size', 'proxy_cache_bypass', 'proxy_no_cache', 'proxy_socket_keepalive', 'proxy_ssl_session_reuse', 'proxy_ssl_protocols', 'proxy_ssl_ciphers', 'grpc_send_timeout', 'grpc_buffer_size', 'grpc_socket_keepalive',
 ])
 
 export function seconds(d: Directive, word = d.args[0] ?? ''): number {
@@ -93,10 +105,12 @@ export function readUpstream(directive: Directive): Upstream {
 export function readProxyPass(d: Directive, location: { modifier: string; path: string }, upstreams: Map<string, Upstream>): ProxyPass {
   const text = d.args[0] ?? ''
   const where = ` in ${d.file}:${d.line}`
-  if (text.includes('$')) throw new NotSimulated(`nginx "proxy_pass ${text}" with variables (a name that is looked up when nginx starts is)`)
-  const match = /^(https?):\/\/([^/]*)(\/.*)?$/.exec(text)
-  if (!match) throw new ConfigError(`invalid URL prefix${where}`)
-  const [, scheme, host = '', path] = match
+  const grpc = d.name === 'grpc_pass'
+  if (text.includes('$')) return { scheme: grpc ? 'grpc' : 'http', host: '', upstream: '', path: undefined, location: location.path, url: text, text }
+  const match = (grpc ? /^(?:(grpcs?):\/\/)?([^/]*)()$/ : /^(https?):\/\/([^/]*)(\/.*)?$/).exec(text)
+  if (!match) throw new ConfigError(grpc ? `invalid URL "${text}"${where}` : `invalid URL prefix${where}`)
+  const [, scheme = 'grpc', host = '', rest] = match
+  const path = rest === '' ? undefined : rest
   if (path !== undefined && !['', '=', '^~'].includes(location.modifier)) {
     throw new ConfigError(`"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block${where}`)
   }
@@ -104,10 +118,10 @@ export function readProxyPass(d: Directive, location: { modifier: string; path: 
   const key = host.toLowerCase()
   if (!upstreams.has(key)) {
     const address = addressOf(host, d)
-    const port = /:[0-9]+$/.test(host) ? address.port : scheme === 'https' ? 443 : 80
+    const port = /:[0-9]+$/.test(host) ? address.port : scheme.endsWith('s') ? 443 : 80
     upstreams.set(key, { name: host, balance: 'round-robin', servers: [{ ...address, port, weight: 1, maxFails: 1, failTimeout: 10_000, backup: false, down: false, directive: d, url: address.host, own: true }], peers: [] })
   }
-  return { scheme: scheme as 'http' | 'https', host, upstream: key, path, location: location.path, url: text }
+  return { scheme: scheme as ProxyPass['scheme'], host, upstream: key, path, location: location.path, url: text }
 }
 
 /** False: another module's. `own` is what this level has written itself so far. */
@@ -116,9 +130,10 @@ export function readProxySetting(d: Directive, settings: ProxySettings, own: { h
     if (d.args[0] !== 'on' && d.args[0] !== 'off') throw new ConfigError(`invalid value "${d.args[0] ?? ''}" in "${d.name}" directive, it must be "on" or "off" in ${d.file}:${d.line}`)
     return d.args[0] === 'on'
   }
-  switch (d.name) {
+  // the gRPC module's own are the same
+  switch (d.name.replace(/^grpc_(?=set_header|connect_timeout|read_timeout|hide_header|intercept_errors|ssl_server_name|ssl_verify|next_upstream)/, 'proxy_')) {
     case 'proxy_set_header':
-      if (d.args.length !== 2) throw new ConfigError(`invalid number of arguments in "proxy_set_header" directive in ${d.file}:${d.line}`)
+      if (d.args.length !== 2) throw new ConfigError(`invalid number of arguments in "${d.name}" directive in ${d.file}:${d.line}`)
       // a level that has one of its own inherits none
       ;(own.headers ??= []).push({ name: d.args[0]!, value: d.args[1]! })
       return { ...settings, headers: own.headers }
@@ -139,8 +154,26 @@ export function readProxySetting(d: Directive, settings: ProxySettings, own: { h
       if (flag()) throw new NotSimulated('nginx "proxy_ssl_verify on"')
       return settings
     case 'proxy_redirect':
-      if (d.args[0] !== 'off' && d.args[0] !== 'default') throw new NotSimulated('nginx "proxy_redirect" with addresses (off and default are)')
+      if (d.args.length === 2) {
+        const [from = '', to = ''] = d.args
+        if (from.startsWith('~') || `${from}${to}`.includes('$')) throw new NotSimulated('nginx "proxy_redirect" with patterns and variables (addresses, off and default are)')
+        return { ...settings, redirects: [...(typeof settings.redirects === 'object' ? settings.redirects : []), { from, to }] }
+      }
+      if (d.args[0] !== 'off' && d.args[0] !== 'default') throw new ConfigError(`invalid parameter "${d.args[0] ?? ''}" in ${d.file}:${d.line}`)
       return { ...settings, redirects: d.args[0] === 'default' }
+    case 'proxy_pass_request_body':
+      return { ...settings, passBody: flag() }
+    case 'proxy_pass_request_headers':
+      return { ...settings, passHeaders: flag() }
+    case 'proxy_next_upstream': {
+      const unknown = d.args.find((a) => !NEXT_WHEN.includes(a))
+      if (unknown !== undefined) throw new ConfigError(`invalid value "${unknown}" in ${d.file}:${d.line}`)
+      return { ...settings, next: { ...settings.next, when: new Set(d.args.filter((a) => a !== 'off')) } }
+    }
+    case 'proxy_next_upstream_tries':
+      return { ...settings, next: { ...settings.next, tries: Number(d.args[0] ?? 0) } }
+    case 'proxy_next_upstream_timeout':
+      return { ...settings, next: { ...settings.next, timeout: seconds(d) } }
     default:
       return WITHOUT_EFFECT.has(d.name) ? settings : undefined
   }
@@ -159,6 +192,43 @@ export function* resolveUpstreams(process: Process, upstreams: Iterable<Upstream
       }
     }
   }
+}
+
+/** Where a proxy_pass with variables leads this request; `error` is a line for the error log. */
+export function* resolvePass(process: Process, { scheme, location }: ProxyPass, text: string, upstreams: ReadonlyMap<string, Upstream>, resolver: readonly string[]): Task<{ pass: ProxyPass; upstream: Upstream } | { error: string; status: 500 | 502 }> {
+  const grpc = scheme.startsWith('grpc')
+  const match = (grpc ? /^(?:(grpcs?):\/\/)?([^/]+)(\/.*)?$/ : /^(https?):\/\/([^/]+)(\/.*)?$/).exec(text)
+  if (!match) return { error: `invalid URL prefix in "${text}"`, status: 500 }
+  const own = (match[1] ?? 'grpc') as ProxyPass['scheme']
+  const host = match[2]!
+  const pass: ProxyPass = { scheme: own, host, upstream: host.toLowerCase(), path: match[3], location, url: text }
+  const known = upstreams.get(host.toLowerCase())
+  if (known) return { pass, upstream: known }
+  const { name, port } = /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>[0-9]+))?$/.exec(host)?.groups ?? {}
+  const literal = canonicalIp((name ?? '').replace(/^\[(.*)\]$/, '$1'))
+  if (literal === undefined && resolver.length === 0) return { error: `no resolver defined to resolve ${name ?? host}`, status: 502 }
+  const addresses = literal === undefined ? yield* askResolver(process, name ?? host, resolver) : [literal]
+  if (typeof addresses === 'string') return { error: `${name ?? host} could not be resolved (${addresses})`, status: 502 }
+  const peer = { port: Number(port ?? (own.endsWith('s') ? 443 : 80)), weight: 1, maxFails: 0, failTimeout: 10_000, backup: false, down: false, current: 0, busy: 0, fails: 0, failedAt: 0, checked: 0 }
+  return { pass, upstream: { name: host, balance: 'round-robin', servers: [], peers: addresses.map((address) => ({ ...peer, address })) } }
+}
+
+/** ngx_resolver: the name as it stands, without a search list. */
+function* askResolver(process: Process, name: string, resolver: readonly string[]): Task<string[] | string> {
+  const servers: string[] = []
+  for (const server of resolver) {
+    const found = yield* resolveHost(process, server)
+    if ('addresses' in found) servers.push(found.addresses[0]!)
+  }
+  const types = process.network.ipv6 ? ['A', 'AAAA'] : ['A']
+  const { replies } = yield* exchange(process, {
+    servers, timeout: 30_000,
+    queries: types.map((type) => dnsQuery(process.clock.random.below(0x1_0000), `${name.replace(/\.$/, '')}.`, type)),
+  })
+  const addresses = replies.flatMap((reply) => (reply?.answers ?? []).flatMap((r) => ('address' in r.data ? [r.data.address] : [])))
+  if (addresses.length > 0) return addresses
+  const rcode = replies.find((r) => r)?.rcode
+  return rcode === undefined ? '110: Operation timed out' : rcode === 'SERVFAIL' ? '2: Server failure' : rcode === 'REFUSED' ? '5: Operation refused' : '3: Host not found'
 }
 
 /** Whose turn it is among those not tried yet (smooth weighted round robin, and the others' ways); undefined: "no live upstreams". */

@@ -5,10 +5,11 @@ import { headerOf } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { ConfigError } from './config.ts'
 import type { Configuration, VirtualServer } from './settings.ts'
+import { IDLE, type Load } from './status.ts'
 import { accessTime } from './time.ts'
 
 const NAMES = new Set([
-  'args', 'body_bytes_sent', 'bytes_sent', 'connection', 'content_length', 'content_type', 'document_root', 'document_uri', 'host', 'hostname', 'https', 'is_args', 'msec', 'nginx_version', 'pid',
+  'args', 'binary_remote_addr', 'body_bytes_sent', 'bytes_sent', 'connection', 'connections_active', 'connections_reading', 'connections_waiting', 'connections_writing', 'content_length', 'content_type', 'document_root', 'document_uri', 'host', 'hostname', 'https', 'is_args', 'msec', 'nginx_version', 'pid',
   'proxy_add_x_forwarded_for', 'proxy_host', 'proxy_port', 'query_string', 'realip_remote_addr', 'realip_remote_port', 'remote_addr', 'remote_port', 'remote_user', 'request', 'request_body', 'request_filename', 'request_id', 'request_length',
   'request_method', 'request_time', 'request_uri', 'scheme', 'server_addr', 'server_name', 'server_port', 'server_protocol', 'ssl_cipher', 'ssl_protocol', 'ssl_server_name', 'status', 'time_iso8601', 'time_local',
   'upstream_addr', 'upstream_connect_time', 'upstream_header_time', 'upstream_response_length', 'upstream_response_time', 'upstream_status', 'uri',
@@ -42,6 +43,9 @@ export class Variables {
   proxyHost = ''
   attempts: readonly Attempt[] = []
   upstreamHeaders: HttpResponse['headers'] = []
+  /** Who has sent it, whoever a trusted proxy says that the client is. */
+  sender: string
+  load: Load = IDLE
   response: { status: number; sent: number; headers: HttpResponse['headers'] } | undefined
   readonly #process: Process
   readonly #configuration: Configuration
@@ -56,6 +60,7 @@ export class Variables {
     this.#configuration = configuration
     this.#version = version
     this.request = request
+    this.sender = request.remoteAddress
     this.server = server
     this.uri = uri
     this.path = path
@@ -98,6 +103,8 @@ export class Variables {
       const found = map.entries.find(({ pattern }) => (typeof pattern === 'string' ? pattern.toLowerCase() === source.toLowerCase() : pattern.test(source)))
       return this.expand(found ? found.value : map.otherwise)
     }
+    const computed = this.#configuration.computed.get(name)
+    if (computed) return computed(this)
     if (name.startsWith('http_')) return headerOf(request.headers, name.slice(5).replaceAll('_', '-')) ?? ''
     if (name.startsWith('sent_http_')) return headerOf(this.response?.headers ?? [], name.slice(10).replaceAll('_', '-')) ?? ''
     if (name.startsWith('upstream_http_')) return headerOf(this.upstreamHeaders, name.slice(14).replaceAll('_', '-')) ?? ''
@@ -118,7 +125,12 @@ export class Variables {
     const seconds = (ms: number): string => (ms / 1000).toFixed(3)
     switch (name) {
       case 'hostname': return this.#process.machine.hostname
-      case 'remote_addr': case 'realip_remote_addr': return request.remoteAddress
+      case 'remote_addr': case 'binary_remote_addr': return request.remoteAddress
+      case 'realip_remote_addr': return this.sender
+      case 'connections_active': return String(this.load.active)
+      case 'connections_reading': return '0'
+      case 'connections_writing': return String(this.load.writing)
+      case 'connections_waiting': return String(this.load.active - this.load.writing)
       case 'remote_user': return basicCredentials(headerOf(request.headers, 'authorization'))?.user ?? ''
       case 'remote_port': case 'realip_remote_port': return String(request.remotePort)
       case 'server_addr': return request.localAddress

@@ -1,0 +1,65 @@
+import type { Process, Program } from '../../machine/types.ts'
+import { become } from '../become.ts'
+import { runNginx } from './nginx.ts'
+
+/** /docker-entrypoint.sh of the image: says what it prepares, then becomes the command. */
+export const nginxEntrypoint: Program = function* (process) {
+  const command = process.argv.slice(1)
+  if (command[0] === 'nginx' || command[0] === 'nginx-debug') {
+    const script = '/docker-entrypoint.sh:'
+    const quiet = process.env.has('NGINX_ENTRYPOINT_QUIET_LOGS')
+    const ipv6 = listenOnIpv6(process)
+    const templates = fillTemplates(process)
+    if (!quiet) {
+      yield* process.print(
+        `${script} /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n` +
+          `${script} Looking for shell scripts in /docker-entrypoint.d/\n` +
+          `${script} Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n` +
+          ipv6.map((line) => `10-listen-on-ipv6-by-default.sh: info: ${line}\n`).join('') +
+          `${script} Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n` +
+          `${script} Launching /docker-entrypoint.d/20-envsubst-on-templates.sh\n` +
+          templates.map((line) => `20-envsubst-on-templates.sh: ${line}\n`).join('') +
+          `${script} Launching /docker-entrypoint.d/30-tune-worker-processes.sh\n` +
+          `${script} Configuration complete; ready for start up\n`,
+      )
+    }
+    return yield* runNginx(process, command.slice(1))
+  }
+  return yield* become(process, command)
+}
+
+/** 10-listen-on-ipv6-by-default.sh: adds a socket to the image's own default.conf, and to no other. */
+function listenOnIpv6({ fs, network }: Process): string[] {
+  const file = '/etc/nginx/conf.d/default.conf'
+  if (!network.ipv6) return ['ipv6 not available']
+  if (!fs.exists(file)) return [`${file} is not a file or does not exist`]
+  const text = fs.readText(file)
+  const line = '    listen       80;\n'
+  const said = ['Getting the checksum of /etc/nginx/conf.d/default.conf']
+  if (!text.startsWith(`server {\n${line}    server_name  localhost;\n\n    #access_log`)) return [...said, `${file} differs from the packaged version`]
+  try {
+    fs.writeFile(file, text.replace(line, `${line}    listen  [::]:80;\n`))
+  } catch {
+    return ['can not modify /etc/nginx/conf.d/default.conf (read-only file system?)']
+  }
+  return [...said, `Enabled listen on IPv6 in ${file}`]
+}
+
+/** 20-envsubst-on-templates.sh: /etc/nginx/templates/x.conf.template with the variables of the environment becomes conf.d/x.conf. */
+function fillTemplates({ fs, env }: Process): string[] {
+  const from = env.get('NGINX_ENVSUBST_TEMPLATE_DIR') ?? '/etc/nginx/templates'
+  const to = env.get('NGINX_ENVSUBST_OUTPUT_DIR') ?? '/etc/nginx/conf.d'
+  const suffix = env.get('NGINX_ENVSUBST_TEMPLATE_SUFFIX') ?? '.template'
+  if (!fs.exists(from)) return []
+  return fs.readDirectory(from).filter((name) => name.endsWith(suffix)).map((name) => {
+    const [template, output] = [`${from}/${name}`, `${to}/${name.slice(0, -suffix.length)}`]
+    const filter = new RegExp(env.get('NGINX_ENVSUBST_FILTER') ?? '')
+    const text = fs.readText(template).replace(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g, (all, braced: string | undefined, plain: string | undefined) => (filter.test(braced ?? plain!) ? env.get(braced ?? plain!) : undefined) ?? all)
+    try {
+      fs.writeFile(output, text)
+    } catch {
+      return `ERROR: ${from} exists, but ${to} is not writable`
+    }
+    return `Running envsubst on ${template} to ${output}`
+  })
+}
