@@ -85,7 +85,7 @@ export class SimulatedCluster implements Cluster {
     this.config = config
     this.clock = new Clock({ seed: config.seed, ...(epoch === undefined ? {} : { epoch }) })
     this.#journal = new Journal(this.clock)
-    this.#network = new Network({ clock: this.clock, ipv6: config.ipFamilies.includes('IPv6'), layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
+    this.#network = new Network({ clock: this.clock, ipv6: true, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
     this.journeys = this.#network.journeys
     this.#world = buildMachines(this.clock, this.#network, this.programs, config)
     const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!

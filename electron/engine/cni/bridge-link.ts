@@ -46,11 +46,11 @@ export function addToBridge(context: NodeContext, sandbox: Sandbox, config: Brid
 }
 
 /**
- * As {@link addToBridge}, in two parts: the bridge is there when others wait for it to be looked at. A network without
- * IPv6 is silent when it is wired.
+ * As {@link addToBridge}, in two parts: the bridge is there when others wait for it to be looked at. Nothing is sent when an
+ * IPv4 Pod is wired; its link-local address comes with its carrier, without a word.
  */
 export function planOnBridge(context: NodeContext, sandbox: Pick<Sandbox, 'id'>, config: BridgeConfig): CniPlan | undefined {
-  if (context.network.ipv6 || config.subnets.length !== 1) return undefined
+  if (config.subnets.length !== 1 || config.subnets[0]!.includes(':')) return undefined
   // one that has a port in use keeps its carrier until somebody looks
   if (!context.network.hasDeferred && !context.network.links.get(config.bridge)?.carrier) return undefined
   const ips = allocate(context, sandbox, config)

@@ -44,7 +44,7 @@ test('processes of Pods have numbers on the node, and nsenter and ip netns go in
   expect(node('nsenter -t 99999 -n ls')).toBe('nsenter: cannot open /proc/99999/ns/net: No such file or directory\n')
   expect(code('nsenter -t 1 -n nosuch')).toBe(127)
   expect(node('nsenter -t 1 -r ls')).toBe('podhop: not simulated: nsenter -r (use -m, and cd)\n')
-  expect(node('nsenter -t $(pgrep nginx | head -1) -n ss -tlnpH | grep -c "pid=$(pgrep nginx | head -1),"')).toBe('1\n')
+  expect(node('nsenter -t $(pgrep nginx | head -1) -n ss -tlnpH | grep -c "pid=$(pgrep nginx | head -1),"')).toBe('2\n')
   // killed from the node, as the kernel lets its root do
   expect(node('kill -9 $(pgrep -f master)')).toBe('')
   laptop('sleep 5')

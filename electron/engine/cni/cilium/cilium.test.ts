@@ -27,7 +27,7 @@ describe('a cluster of three nodes', () => {
 
   it('gives a Pod a /32 and the router as its way out, and the node routes into cilium_host', () => {
     const dp = w.maps('worker-1')
-    expect(client.links.get('eth0')!.addresses).toMatchObject([{ address: w.ip('client'), prefixLength: 32 }])
+    expect(client.links.get('eth0')!.addresses).toMatchObject([{ address: w.ip('client'), prefixLength: 32 }, { scope: 'link', prefixLength: 64 }])
     expect(client.routes.list('main').map((r) => [r.destination, r.via])).toEqual([['0.0.0.0/0', dp.routerIp], [`${dp.routerIp}/32`, undefined]])
     const routes = dp.network.routes.list('main').filter((r) => r.device === 'cilium_host')
     expect(routes.map((r) => [r.destination, r.via])).toEqual(expect.arrayContaining([['10.244.0.0/24', dp.routerIp], ['10.244.1.0/24', dp.routerIp], ['10.244.2.0/24', dp.routerIp], [`${dp.routerIp}/32`, undefined]]))
