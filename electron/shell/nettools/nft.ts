@@ -39,7 +39,7 @@ type Set = (options: NftOptions) => void
 
 const FLAGS: Readonly<Record<string, Set>> = byName({
   a: (o) => (o.handles = true), s: (o) => (o.stateless = true), t: (o) => (o.terse = true), n: (o) => (o.numeric = true),
-  y: (o) => (o.numericPriority = true), p: (o) => (o.numericProtocol = true), T: () => undefined, c: (o) => (o.check = true),
+  y: (o) => (o.numericPriority = true), p: (o) => (o.numericProtocol = true), T: () => undefined, c: (o) => (o.check = true), j: (o) => (o.json = true),
 })
 const LONG: Readonly<Record<string, string>> = byName({
   help: 'h', version: 'v', file: 'f', define: 'D', interactive: 'i', includepath: 'I', check: 'c', optimize: 'o', handle: 'a', stateless: 's', terse: 't', service: 'S',
@@ -78,7 +78,7 @@ function readLine(args: readonly string[]): Line {
         if (letter === 'D') line.defines.push(given)
         else line.paths.push(given)
         break
-      } else if ('ioSNuejd'.includes(letter)) throw new NftNotSimulated(`nft -${letter}`)
+      } else if ('ioSNued'.includes(letter)) throw new NftNotSimulated(`nft -${letter}`)
       else return { ...line, answer: { code: 1, stderr: `nft: invalid option -- '${letter}'\n` } }
     }
   }

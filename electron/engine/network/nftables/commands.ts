@@ -2,7 +2,9 @@ import type { Cursor } from './cursor.ts'
 import { readChainHeader, readSetBody, type ChainHeader } from './definitions.ts'
 import { BUSY, kernelError, NftError, NO_ENTRY, NotSimulated, UNSUPPORTED } from './errors.ts'
 import type { Location, Token } from './lex.ts'
-import { printChain, printSet, printTable, tableHead } from './list.ts'
+import { setJson } from './json.ts'
+import { printSet } from './list.ts'
+import { inTable, jsonListing, OTHER_OBJECTS, readListing } from './listing.ts'
 import { FAMILIES, type Family, type NftChain, type NftTable, type PrintOptions, type Ruleset } from './model.ts'
 import { readRule, type RuleContext } from './parse-rule.ts'
 import { readElements } from './read-elements.ts'
@@ -12,9 +14,6 @@ import type { Name, TableName, Transaction } from './transaction.ts'
 const VERBS: ReadonlySet<string> = new Set(['add', 'create', 'insert', 'replace', 'delete', 'flush', 'list', 'rename', 'reset', 'get', 'monitor', 'export', 'describe', 'import'])
 const OBJECTS: ReadonlySet<string> = new Set(['table', 'chain', 'rule', 'set', 'map', 'element'])
 const OTHER_FAMILIES: ReadonlySet<string> = new Set(['bridge', 'arp', 'netdev'])
-const OTHER_OBJECTS: ReadonlySet<string> = new Set(['counter', 'quota', 'limit', 'flowtable', 'secmark', 'synproxy', 'counters', 'quotas', 'limits', 'flowtables', 'ct', 'meters', 'meter', 'hooks'])
-
-const NONE_OF: ReadonlySet<string> = new Set(['counters', 'quotas', 'limits', 'flowtables', 'meters', 'secmarks', 'synproxys'])
 
 /** Reads the commands of one input and carries them out. */
 export class Commands {
@@ -44,7 +43,10 @@ export class Commands {
     if (start.kind !== 'word') throw cursor.unexpected()
     const verb = VERBS.has(start.text) ? cursor.take().text : 'add'
     if (start.text === 'include' || start.text === 'undefine' || start.text === 'redefine') throw new NotSimulated(`nft's "${start.text}"`)
-    if (verb === 'list') return this.#list()
+    if (verb === 'list') {
+      this.stdout += readListing({ cursor, ruleset: this.#ruleset, options: this.#options, now: this.#now, tableName: () => this.#tableName(), find: (where) => this.#findListed(where), name: () => this.#name() })
+      return
+    }
     if (verb === 'flush') return this.#flush(start)
     if (verb === 'rename') return this.#rename(start)
     if (verb === 'get') return this.#get(start)
@@ -270,7 +272,7 @@ export class Commands {
     const shown = new NftSet(set.definition)
     shown.handle = set.handle
     for (const element of found) shown.add(element!)
-    this.stdout += `table ${table.family} ${table.name} {\n${printSet(shown, this.#options, this.#now)}}\n`
+    this.stdout += this.#options.json ? jsonListing([setJson(table, shown, this.#options, this.#now)]) : inTable(table, printSet(shown, this.#options, this.#now))
   }
 
   #delete(object: string, start: Token): void {
@@ -321,66 +323,10 @@ export class Commands {
     void start
   }
 
-  // ---- list ----------------------------------------------------------------------------------------------------
-
-  #list(): void {
-    const cursor = this.#cursor
-    const object = cursor.token
-    const text = object.kind === 'word' ? object.text : ''
-    if (['ruleset', 'tables', 'chains', 'sets', 'maps'].includes(text)) {
-      cursor.take()
-      const family = FAMILIES.includes(cursor.token.text) && cursor.token.kind === 'word' ? cursor.take().text : undefined
-      if (family === undefined && text === 'sets' && cursor.skip('table')) {
-        this.stdout += this.#summary(text, this.#findListed(this.#tableName()))
-        return
-      }
-      const tables = [...this.#ruleset.tables.values()].filter((t) => family === undefined || t.family === family)
-      for (const table of tables) this.stdout += this.#summary(text, table)
-      return
-    }
-    if (text === 'table') {
-      cursor.take()
-      const table = this.#findListed(this.#tableName())
-      this.stdout += printTable(table, this.#options, this.#now)
-      return
-    }
-    if (text === 'chain' || text === 'set' || text === 'map') {
-      cursor.take()
-      const where = this.#tableName()
-      const name = this.#name()
-      const table = this.#findListed(where)
-      const chain = text === 'chain' ? table.chains.get(name.name) : undefined
-      const set = text === 'chain' ? undefined : table.sets.get(name.name)
-      if (text === 'chain' ? !chain : set?.isMap !== (text === 'map')) throw new NftError(NO_ENTRY, name.at)
-      const inner = chain ? printChain(chain, this.#options) : printSet(set!, this.#options, this.#now)
-      this.stdout += `table ${table.family} ${table.name} {\n${inner}}\n`
-      return
-    }
-    // nothing makes any of these here
-    if (NONE_OF.has(text)) {
-      cursor.take()
-      if (!cursor.atEndOfStatement && FAMILIES.includes(cursor.token.text)) cursor.take()
-      if (!cursor.atEndOfStatement) throw new NotSimulated(`nft list ${text} of one table (nft list table)`)
-      if (text === 'flowtables' || text === 'meters') for (const table of this.#ruleset.tables.values()) this.stdout += `${tableHead(table, { ...this.#options, handles: false })}}\n`
-      return
-    }
-    if (OTHER_OBJECTS.has(text)) throw new NotSimulated(`nft list ${text}`)
-    throw cursor.unexpected()
-  }
-
   #findListed(where: TableName): NftTable {
     const table = this.#changes.findTable(where)
     if (!table) throw new NftError(NO_ENTRY, where.at)
     return table
-  }
-
-  #summary(what: string, table: NftTable): string {
-    if (what === 'ruleset') return printTable(table, this.#options, this.#now)
-    if (what === 'tables') return `table ${table.family} ${table.name}\n`
-    const inner = what === 'chains'
-      ? [...table.chains.values()].map((c) => printChain(c, this.#options, false))
-      : [...table.sets.values()].filter((s) => s.isMap === (what === 'maps')).map((s) => printSet(s, this.#options, this.#now))
-    return `${tableHead(table, { ...this.#options, handles: false })}${inner.join('')}}\n`
   }
 }
 

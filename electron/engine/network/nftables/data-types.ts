@@ -46,7 +46,8 @@ function symbolic(name: string, { names, bits, error, perLine = 1, flags, print 
       if (numeric && names.length > 0) return flags ? bitsOf(value as number).map((bit) => `0x${bit.toString(16)}`).join(',') : out(value as number)
       const exact = byNumber.get(value as number)
       if (exact !== undefined) return exact
-      if (!flags || value === 0) return out(value as number)
+      if (!flags) return out(value as number)
+      if (value === 0) return '0x0'
       const parts = names.filter(([, bit]) => ((value as number) & bit) !== 0).map(([n]) => n)
       return parts.join(',')
     },

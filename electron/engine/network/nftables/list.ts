@@ -51,12 +51,13 @@ export function printSet(set: NftSet, options: PrintOptions, now: number): strin
   out += definition.typeOf === undefined ? `\t\ttype ${types(definition.key)}${data}\n` : `\t\ttypeof ${definition.typeOf}\n`
   if (definition.policy === 'memory') out += '\t\tpolicy memory\n'
   if (definition.size !== undefined) out += `\t\tsize ${definition.size}\n`
-  const flags = (['constant', 'dynamic', 'interval', 'timeout'] as const).filter((f) => definition.flags.has(f) && !(f === 'timeout' && definition.timeout !== undefined && !definition.flags.has('dynamic')))
+  // by itself, a default timeout says it already
+  const flags = (['constant', 'dynamic', 'interval', 'timeout'] as const).filter((f) => definition.flags.has(f) && !(f === 'timeout' && definition.timeout !== undefined && definition.flags.size === 1))
   if (flags.length > 0) out += `\t\tflags ${flags.join(',')}\n`
+  if (definition.counter) out += '\t\tcounter\n'
+  if (definition.autoMerge) out += '\t\tauto-merge\n'
   if (definition.timeout !== undefined) out += `\t\ttimeout ${formatDuration(definition.timeout, options.numeric)}\n`
   if (definition.gcInterval !== undefined) out += `\t\tgc-interval ${formatDuration(definition.gcInterval, options.numeric)}\n`
-  if (definition.autoMerge) out += '\t\tauto-merge\n'
-  if (definition.counter) out += '\t\tcounter\n'
   if (definition.comment !== undefined) out += `\t\tcomment "${definition.comment}"\n`
   if (!options.terse && set.count(now) > 0) out += `\t\t${printElements(set, options, now)}\n`
   return `${out}\t}\n`

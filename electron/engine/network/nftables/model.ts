@@ -1,11 +1,13 @@
 import type { Hook } from '../types.ts'
 import type { Evaluation, Verdict } from './evaluate.ts'
+import type { Json } from './json.ts'
 import { NftSet } from './set.ts'
 
 export type Family = 'ip' | 'ip6' | 'inet'
 export const FAMILIES: readonly string[] = ['ip', 'ip6', 'inet']
 
 export interface PrintOptions {
+  json?: boolean
   numeric?: boolean
   numericPriority?: boolean
   numericProtocol?: boolean
@@ -33,6 +35,8 @@ export interface RuleState {
 export interface Statement {
   /** As nft prints it; `state` is this statement's own, if it keeps one. */
   print(options: PrintOptions, state: RuleState | undefined): string
+  /** As nft -j lists it. */
+  json(options: PrintOptions, state: RuleState | undefined): Json
   /** 'break': the rule does not fit. Undefined: on with the next statement. */
   run(evaluation: Evaluation, state: RuleState): 'break' | Verdict | undefined
   readonly initial?: RuleState

@@ -49,6 +49,17 @@ describe.skipIf(!available)('nft', () => {
     }
   })
 
+  test.each(sample('./session.txt').split('# ---\n').filter((s) => s !== '').map((s, i) => [i + 1, s] as const))('lists as JSON what session %i made', (_, session) => {
+    const lines = session.trim().split('\n').filter((l) => !l.startsWith('list'))
+    const commands = ['list ruleset', 'list tables', 'list chains', 'list sets', 'list maps', 'list counters']
+    const script = 'while IFS= read -r l; do nft "$l" >/dev/null 2>&1; done; ' + commands.map((c) => `nft -j ${c}; nft -s -t -j ${c}`).join('; ')
+    const expected = execFileSync('unshare', ['-n', 'bash', '-c', script], { env: { PATH }, encoding: 'utf8', input: `${lines.join('\n')}\n`, maxBuffer: 1 << 26 })
+    const nft = new Nftables(new Clock({ seed: 1 }), () => undefined)
+    for (const line of lines) nft.run(line)
+    const flat = (text: string): string => text.replaceAll(/"expires": \d+/g, '"expires": N').replaceAll('}}, ', '}},\n')
+    expect(flat(commands.map((c) => nft.run(c, { json: true }).stdout + nft.run(c, { json: true, stateless: true, terse: true }).stdout).join(''))).toBe(flat(expected))
+  })
+
   test('what it lists it reads again, and lists the same', () => {
     const nft = new Nftables(new Clock({ seed: 1 }), () => undefined)
     nft.run(sample('./files.nft'), { file: 'x' })

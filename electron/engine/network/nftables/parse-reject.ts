@@ -14,7 +14,7 @@ const ICMPX_REJECT: Readonly<Record<string, [number, number]>> = byName({ 'port-
 export function readReject(reader: RuleReader): void {
   const { cursor } = reader
   const start = cursor.take().at
-  if (!cursor.skip('with')) return reader.add(reject({ reset: false, code4: 3, code6: 4, text: 'reject' }))
+  if (!cursor.skip('with')) return reader.add(reject({ reset: false, code4: 3, code6: 4, text: 'reject', json: { type: reader.context.family === 'inet' ? 'icmpx' : reader.context.family === 'ip6' ? 'icmpv6' : 'icmp', expr: 'port-unreachable' } }))
   const what = cursor.skipAny('icmp', 'icmpv6', 'icmpx', 'tcp')
   if (!what) throw cursor.unexpected('icmp or icmpv6 or tcp or icmpx')
   if (what === 'tcp') {
@@ -26,7 +26,7 @@ export function readReject(reader: RuleReader): void {
       const l4proto = META.get('l4proto')!
       reader.add(compare({ selector: l4proto, mask: undefined, operator: '==', span: { from: 6, to: 6 } }))
     }
-    return reader.add(reject({ reset: true, code4: 0, code6: 0, text: 'reject with tcp reset' }))
+    return reader.add(reject({ reset: true, code4: 0, code6: 0, text: 'reject with tcp reset', json: { type: 'tcp reset' } }))
   }
   cursor.skip('type')
   const code = cursor.word()
@@ -36,5 +36,5 @@ export function readReject(reader: RuleReader): void {
   if (what !== 'icmpx' && reader.network && reader.network.index >= 0) reader.forget(reader.network)
   const [code4, code6] = typeof found === 'number' ? [3, found] : found
   const plain = code.text === 'port-unreachable' && (what === 'icmpx' ? reader.context.family === 'inet' : reader.context.family !== 'inet')
-  reader.add(reject({ reset: false, code4, code6, text: plain ? 'reject' : `reject with ${what} ${code.text}`, ...(what === 'icmp' && { only: 4 }), ...(what === 'icmpv6' && { only: 6 }), ...(!plain && { code: what === 'icmpv6' ? code6 : code4 }) }))
+  reader.add(reject({ reset: false, code4, code6, text: plain ? 'reject' : `reject with ${what} ${code.text}`, ...(what === 'icmp' && { only: 4 }), ...(what === 'icmpv6' && { only: 6 }), json: { type: what, expr: code.text }, ...(!plain && { code: what === 'icmpv6' ? code6 : code4 }) }))
 }

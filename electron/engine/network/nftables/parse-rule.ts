@@ -6,13 +6,14 @@ import type { Location } from './lex.ts'
 import type { Family, PrintOptions, RuleBody, RuleState, Statement } from './model.ts'
 import { readNat } from './parse-nat.ts'
 import { readReject } from './parse-reject.ts'
+import { readSource } from './parse-source.ts'
 import { beginsSelector, readSelector } from './parse-selector.ts'
 import { readElements, readDuration, readVerdict } from './read-elements.ts'
 import { META, PAYLOAD, type Selector } from './selectors.ts'
 import { NftSet, type SetDefinition } from './set.ts'
-import { readMask, readSpan, readValue } from './spans.ts'
+import { readMask, readSpan } from './spans.ts'
 import {
-  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, selectorsText, setMark, verdictMap, verdictStatement, type Comparison, type SetReference, type Source,
+  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, selectorsText, setMark, verdictMap, verdictStatement, type Comparison, type SetReference,
 } from './statements.ts'
 
 /** What the reader of a rule knows of the place where it is going to stand. */
@@ -209,24 +210,6 @@ function readSet(reader: RuleReader, where: 'meta' | 'ct', key: string): void {
   reader.add(setMark(where, readSource(reader, type), (value) => type.print(value)))
 }
 
-const OPERATORS: Readonly<Record<string, '&' | '|' | '^'>> = byName({ and: '&', '&': '&', or: '|', '|': '|', xor: '^', '^': '^' })
-
-function readSource(reader: RuleReader, type: DataType): Source {
-  const { cursor } = reader
-  let source: { value?: Value; selectors?: Selector[]; map?: SetReference }
-  if (beginsSelector(cursor)) {
-    const selectors = readSelectors(reader)
-    source = { selectors }
-    if (cursor.skip('map')) source.map = reader.reference(selectors.map((s) => s.type), [type]) as SetReference
-  } else source = { value: readValue(cursor, type).value }
-  const operations: { operator: '&' | '|' | '^'; value: number }[] = []
-  while (cursor.token.text in OPERATORS && cursor.token.kind !== 'quoted') {
-    const operator = OPERATORS[cursor.take().text]!
-    operations.push({ operator, value: readValue(cursor, type).value as number })
-  }
-  return { ...source, operations }
-}
-
 export function readSelectors(reader: RuleReader): Selector[] {
   const { cursor } = reader
   const selectors: Selector[] = []
@@ -270,13 +253,15 @@ function readMatch(reader: RuleReader): void {
     return
   }
   if (cursor.atEndOfStatement) throw cursor.unexpected()
-  const read = readSpan(cursor, selector.type, true)
+  const read = selector.type.flags && (cursor.is('(') || (cursor.peek().text === '|' && cursor.peek().kind === 'symbol')) ? { span: oneValue(readMask(cursor, selector.type)) } : readSpan(cursor, selector.type, true)
   if (cursor.skip('/') && selector.type.flags) {
     mask = readMask(cursor, selector.type)
     return addComparison(reader, start, { selector, mask, operator: given === '!=' ? '!=' : '==', span: read.span })
   }
   addComparison(reader, start, { selector, mask, operator: operatorOf(selector, given, mask), span: read.span })
 }
+
+const oneValue = (value: Value): { from: Value; to: Value } => ({ from: value, to: value })
 
 function operatorOf(selector: Selector, given: string | undefined, mask: Value | undefined): Comparison['operator'] {
   if (given !== undefined) return given as Comparison['operator']
@@ -286,6 +271,10 @@ function operatorOf(selector: Selector, given: string | undefined, mask: Value |
 function addComparison(reader: RuleReader, start: Location, comparison: Comparison): void {
   const { selector, operator, mask, span } = comparison
   if (selector.asks && operator === '==' && mask === undefined && span.from === span.to) reader.learn(selector, span.from, reader.cursor.since(start))
+  // whether any of some flags is there
+  if (mask !== undefined && selector.type.flags && span.from === 0 && span.to === 0 && (operator === '==' || operator === '!=')) {
+    return reader.add(compare({ selector, mask: undefined, operator: operator === '==' ? '!' : 'in', span: oneValue(mask) }))
+  }
   // An address with a mask of leading ones is a prefix.
   if (mask !== undefined && selector.type.prefixes && (operator === '==' || operator === '!=') && typeof span.from === 'number') {
     const host = 0xffffffff - (mask as number)
@@ -309,14 +298,16 @@ function readCounter({ cursor, statements }: RuleReader): void {
 function readLog({ cursor, statements }: RuleReader): void {
   cursor.take()
   let text = 'log'
+  const json: Record<string, string | number> = {}
   for (;;) {
     const option = cursor.skipAny('prefix', 'level', 'flags', 'group', 'snaplen', 'queue-threshold')
     if (!option) break
     const value = cursor.take()
     if (option === 'level' && value.text === 'warn') continue
+    json[option] = value.kind === 'number' ? Number(value.text) : value.text
     text += option === 'prefix' ? ` prefix "${value.text}"` : ` ${option} ${value.text}`
   }
-  statements.push(logStatement(text))
+  statements.push(logStatement(text, Object.fromEntries(['prefix', 'group', 'snaplen', 'queue-threshold', 'level', 'flags'].filter((k) => k in json).map((k) => [k, json[k]!]))))
 }
 
 function readLimit({ cursor, statements }: RuleReader): void {
@@ -332,14 +323,16 @@ function readLimit({ cursor, statements }: RuleReader): void {
   else cursor.take()
   const unit = joined ? joined[2]! : cursor.word().text
   let burst = bytes ? 0 : 5
+  let burstUnit = 'bytes'
   let text = `limit rate ${over ? 'over ' : ''}${rate}${bytes ? ` ${bytes}` : ''}/${unit}`
   if (cursor.skip('burst')) {
     burst = cursor.number().value
     const what = cursor.skipAny('packets', 'bytes', 'kbytes', 'mbytes') ?? 'packets'
+    burstUnit = what
     if (bytes ? burst > 0 : burst !== 5) text += ` burst ${burst} ${what}`
   }
   const scale = bytes === 'kbytes' ? 1024 : bytes === 'mbytes' ? 1_048_576 : 1
-  statements.push(limit({ rate: rate * scale, unit, over, burst: burst * scale, ...(bytes && { bytes }), text }))
+  statements.push(limit({ rate: rate * scale, unit, over, burst: burst * scale, ...(bytes && { bytes }), text, json: { rate, burst, per: unit, ...(over && { inv: true }), ...(bytes && { rate_unit: bytes, burst_unit: burstUnit }) } }))
 }
 
 function readDynamic(reader: RuleReader): void {

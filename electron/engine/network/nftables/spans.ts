@@ -44,6 +44,8 @@ export function printSpan(span: Span, type: DataType, options: PrintOptions): st
 
 /** Flags of a comparison: "invalid | new", from the lowest bit. */
 export function printFlags(span: Span, type: DataType, numeric = false): string {
+  // of TCP's, several are a number
+  if (type.name === 'tcp_flag' && ((span.from as number) & ((span.from as number) - 1)) !== 0) return `0x${span.from.toString(16)}`
   const bits: string[] = []
   for (let bit = 1; bit <= (span.from as number); bit *= 2) if (((span.from as number) & bit) !== 0) bits.push(type.print(bit, numeric))
   return bits.join(' | ')

@@ -4,9 +4,10 @@ import { sendReset } from '../netfilter/targets/reject.ts'
 import type { NatRange } from '../netfilter/conntrack/nat.ts'
 import type { TrackedConnection } from '../netfilter/conntrack/connection.ts'
 import { formatIpv4, formatIpv6 } from '../address.ts'
-import type { Value } from './data-types.ts'
+import { IPV4, IPV6, SERVICE, type Value } from './data-types.ts'
 import { ACCEPT, DROP, lengthOf, STOLEN, type Evaluation, type Verdict } from './evaluate.ts'
 import type { PrintOptions, RuleState, Statement } from './model.ts'
+import { anonymousJson, oneOrMany, selectorJson, selectorsJson, spanJson, valueJson, verdictJson, type Json } from './json.ts'
 import { printAnonymous, printVerdict } from './print-elements.ts'
 import type { Selector } from './selectors.ts'
 import type { NftSet, Span } from './set.ts'
@@ -23,6 +24,10 @@ export function setOf(reference: SetReference, evaluation: Evaluation): NftSet |
 
 export function printReference(reference: SetReference, options: PrintOptions): string {
   return 'named' in reference ? `@${reference.named}` : printAnonymous(reference.anonymous, options)
+}
+
+export function referenceJson(reference: SetReference): Json {
+  return 'named' in reference ? `@${reference.named}` : anonymousJson(reference.anonymous)
 }
 
 export function referenceFacts(reference: SetReference): Pick<Statement, 'sets' | 'anonymous' | 'chains'> {
@@ -79,11 +84,19 @@ export function compare({ selector, mask, operator, span }: Comparison): Stateme
   return {
     ...common([selector]),
     print: (options) => {
-      const value = type.flags && (operator === '!=' || operator === '==') && mask === undefined && span.from !== 0 ? printFlags(span, type, options.numeric) : printSpan(span, type, options)
-      if (mask === undefined) return `${selector.text(options)} ${operator === '==' || operator === 'in' ? '' : `${operator} `}${value}`
-      if (type.flags && type.name === 'tcp_flag') return `${selector.text(options)} ${operator === '==' ? '' : `${operator} `}${value} / ${type.print(mask, options.numeric)}`
-      const masked = HEX_MASK[type.name] ? type.print(mask) : String(mask)
+      const exact = type.flags && (operator === '!=' || operator === '==') && mask === undefined && span.from !== 0
+      const value = exact ? printFlags(span, type, options.numeric) : printSpan(span, type, options)
+      if (mask === undefined) return `${selector.text(options)} ${(operator === '==' && !(exact && (single(span) || type.name === 'tcp_flag'))) || operator === 'in' ? '' : `${operator} `}${value}`
+      if (type.flags && !single({ from: mask, to: mask })) return `${selector.text(options)} ${operator === '==' ? '' : `${operator} `}${value} / ${type.print(mask, options.numeric)}`
+      const masked = HEX_MASK[type.name] || type.flags ? type.print(mask) : String(mask)
       return `${selector.text(options)} & ${masked} ${operator} ${value}`
+    },
+    json: () => {
+      // flags that all must be there, and no other
+      const exact = type.flags && mask === undefined && (operator === '==' || operator === '!=') && !single(span)
+      const left: Json = mask === undefined ? selectorJson(selector) : { '&': [selectorJson(selector), valueJson(mask, type)] }
+      const right = spanJson(span, type)
+      return { match: { op: operator, left, right: !exact ? right : type.name === 'tcp_flag' ? (span.from as number) : { '|': right } } }
     },
     run: (evaluation, state) => {
       const value = selector.get(evaluation, state)
@@ -91,6 +104,8 @@ export function compare({ selector, mask, operator, span }: Comparison): Stateme
     },
   }
 }
+
+const single = ({ from }: Span): boolean => typeof from === 'number' && (from & (from - 1)) === 0
 
 function nameMatches(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name
@@ -100,6 +115,7 @@ export function lookup(selectors: readonly Selector[], not: boolean, reference: 
   return {
     ...common(selectors), ...referenceFacts(reference),
     print: (options) => `${selectorsText(selectors, options)} ${not ? '!= ' : ''}${printReference(reference, options)}`,
+    json: () => ({ match: { op: not ? '!=' : '==', left: selectorsJson(selectors), right: referenceJson(reference) } }),
     run: (evaluation, state) => {
       const wanted = values(selectors, evaluation, state)
       if (!wanted) return 'break'
@@ -119,6 +135,7 @@ export function verdictMap(selectors: readonly Selector[], reference: SetReferen
   return {
     ...common(selectors), ...referenceFacts(reference),
     print: (options) => `${selectorsText(selectors, options)} vmap ${printReference(reference, options)}`,
+    json: () => ({ vmap: { key: selectorsJson(selectors), data: referenceJson(reference) } }),
     run: (evaluation, state) => {
       const wanted = values(selectors, evaluation, state)
       const set = wanted && setOf(reference, evaluation)
@@ -132,7 +149,7 @@ export function verdictMap(selectors: readonly Selector[], reference: SetReferen
 
 export function verdictStatement(verdict: Verdict): Statement {
   return {
-    print: () => printVerdict(verdict), run: () => verdict,
+    print: () => printVerdict(verdict), json: () => verdictJson(verdict), run: () => verdict,
     ...('chain' in verdict && { chains: [verdict.chain] }),
   }
 }
@@ -141,6 +158,7 @@ export function counter(packets = 0, bytes = 0): Statement {
   return {
     initial: { ...freshState(), packets, bytes },
     print: (options, state) => (options.stateless ? 'counter' : `counter packets ${state?.packets ?? packets} bytes ${state?.bytes ?? bytes}`),
+    json: (options, state) => ({ counter: options.stateless ? null : { packets: state?.packets ?? packets, bytes: state?.bytes ?? bytes } }),
     run: (evaluation, state) => {
       state.packets++
       state.bytes += lengthOf(evaluation)
@@ -160,6 +178,12 @@ export interface Source {
 export function sourceText(source: Source, options: PrintOptions, print: (value: Value) => string): string {
   const base = source.value !== undefined ? print(source.value) : selectorsText(source.selectors!, options) + (source.map ? ` map ${printReference(source.map, options)}` : '')
   return base + source.operations.map(({ operator, value }) => ` ${operator} ${print(value)}`).join('')
+}
+
+function sourceJson({ value, selectors, map, operations }: Source): Json {
+  let out: Json = value !== undefined ? Number(value) : map ? { map: { key: selectorsJson(selectors!), data: referenceJson(map) } } : selectorsJson(selectors!)
+  for (const { operator, value: operand } of operations) out = { [operator]: [out, operand] }
+  return out
 }
 
 function sourceValue(source: Source, evaluation: Evaluation, state: RuleState): number | undefined {
@@ -182,6 +206,7 @@ export function setMark(where: 'meta' | 'ct', source: Source, print: (value: Val
     ...common(source.selectors ?? []), ...(source.map ? referenceFacts(source.map) : {}), selects: false, changes: 'mark',
     tracks: where === 'ct' || (source.selectors?.some((s) => s.tracks) ?? false),
     print: (options) => `${where} mark set ${sourceText(source, options, print)}`,
+    json: () => ({ mangle: { key: { [where]: { key: 'mark' } }, value: sourceJson(source) } }),
     run: (evaluation, state) => {
       const value = sourceValue(source, evaluation, state)
       if (value === undefined) return 'break'
@@ -198,28 +223,30 @@ export function setMark(where: 'meta' | 'ct', source: Source, print: (value: Val
 
 export const notrack: Statement = {
   print: () => 'notrack',
+  json: () => ({ notrack: null }),
   run: ({ packet }) => {
     if (packet.meta.connection === undefined) packet.meta.state = 'UNTRACKED'
     return undefined
   },
 }
 
-export function logStatement(text: string): Statement {
+export function logStatement(text: string, options: Readonly<Record<string, Json>>): Statement {
   // A network namespace that is not the first has no place for it (net.netfilter.nf_log_all_netns is 0).
-  return { print: () => text, run: () => undefined }
+  return { print: () => text, json: () => ({ log: Object.keys(options).length > 0 ? options : null }), run: () => undefined }
 }
 
-export interface Limit { rate: number; unit: string; over: boolean; burst: number; bytes?: string; text: string }
+export interface Limit { rate: number; unit: string; over: boolean; burst: number; bytes?: string; text: string; json: Json }
 
 const UNITS: Readonly<Record<string, number>> = byName({ second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 })
 
 /** A bucket of tokens, as nft_limit.c keeps it. */
-export function limit({ rate, unit, over, burst, bytes, text }: Limit): Statement {
+export function limit({ rate, unit, over, burst, bytes, text, json }: Limit): Statement {
   const cost = UNITS[unit]! / rate
   const size = bytes ? (1 + burst / rate) * UNITS[unit]! : burst * cost
   return {
     initial: { ...freshState(), value: size },
     print: () => text,
+    json: () => ({ limit: json }),
     run: (evaluation, state) => {
       const { now } = evaluation.host.clock
       state.value = Math.min(size, state.value + now - state.at)
@@ -232,11 +259,12 @@ export function limit({ rate, unit, over, burst, bytes, text }: Limit): Statemen
   }
 }
 
-export interface Rejection { reset: boolean; code4: number; code6: number; text: string; only?: 4 | 6; code?: number }
+export interface Rejection { reset: boolean; code4: number; code6: number; text: string; only?: 4 | 6; code?: number; json: Json }
 
-export function reject({ reset, code4, code6, text, only, code }: Rejection): Statement {
+export function reject({ reset, code4, code6, text, only, code, json }: Rejection): Statement {
   return {
     print: ({ numeric }) => (numeric && code !== undefined ? text.replace(/\S+$/, String(code)) : text),
+    json: () => ({ reject: json }),
     run: (evaluation) => {
       const { host, packet } = evaluation
       const v6 = packet.version === 6
@@ -278,6 +306,16 @@ export function translate(t: Translation): Statement {
   return {
     ...common(t.source?.selectors ?? []), ...(t.source ? referenceFacts(t.source.map) : {}), selects: false, changes: t.what, tracks: true,
     print: text,
+    json: () => {
+      const type = t.version === 6 ? IPV6 : IPV4
+      const out: Record<string, Json> = {}
+      if (t.family !== '') out['family'] = t.family
+      if (t.source) out['addr'] = { map: { key: selectorsJson(t.source.selectors), data: referenceJson(t.source.map) } }
+      if (t.addresses) out['addr'] = spanJson(t.addresses, { ...type, prefixes: false })
+      if (t.ports) out['port'] = spanJson(t.ports, SERVICE)
+      if (t.flags.length > 0) out['flags'] = oneOrMany(t.flags)
+      return { [t.what]: Object.keys(out).length > 0 ? out : null }
+    },
     run: (evaluation, state) => {
       const { host, packet, outLink, inLink, hook } = evaluation
       if (t.what !== 'redirect' && t.what !== 'masquerade' && packet.version !== t.version) return 'break'
@@ -305,6 +343,11 @@ export function translate(t: Translation): Statement {
 export function dynamicSet(verb: 'add' | 'update' | 'delete', name: string, selectors: readonly Selector[], timeout: number | undefined, inner: readonly Statement[], text: (options: PrintOptions) => string): Statement {
   return {
     ...common(selectors), selects: false, sets: [name], print: text,
+    json: () => {
+      const key = selectorsJson(selectors)
+      const elem: Json = timeout === undefined ? key : { elem: { val: key, timeout: Math.floor(timeout / 1000) } }
+      return { set: { op: verb, elem, set: `@${name}`, ...(inner.length > 0 && { stmt: inner.map((s) => s.json({ stateless: true }, undefined)) }) } }
+    },
     run: (evaluation, state) => {
       const wanted = values(selectors, evaluation, state)
       const set = wanted && evaluation.table.sets.get(name)
