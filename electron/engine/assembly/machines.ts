@@ -147,11 +147,14 @@ function installed(clock: Clock, { hostname, resolver, tools, user }: MachineSet
   return fs
 }
 
+/** As Debian's installer leaves them. */
+const HOSTS6 = '\n# The following lines are desirable for IPv6 capable hosts\n::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n'
+
 function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace, kind: Machine['kind'], setup: MachineSetup): Machine {
   const { hostname, user, names = '', base } = setup
   const fs = base ? new MemoryFilesystem({ clock, base }) : installed(clock, setup)
   if (base) fs.writeFile('/etc/hostname', `${hostname}\n`)
-  fs.writeLate('/etc/hosts', () => encodeUtf8(`127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${names}`))
+  fs.writeLate('/etc/hosts', () => encodeUtf8(`127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${HOSTS6}${names}`))
   for (const [path, text] of Object.entries(setup.files ?? {})) {
     fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
     fs.writeFile(path, text)

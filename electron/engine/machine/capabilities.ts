@@ -22,3 +22,16 @@ export function containerCapabilities(context: { privileged?: boolean; capabilit
   for (const c of ALL) if (add.includes('ALL') ? !drop.includes(c) : add.includes(c)) kept.add(c)
   return kept
 }
+
+/** Numbers of capabilities(7) among {@link ALL}. */
+const BITS: readonly (readonly [Capability, bigint])[] = [['NET_BIND_SERVICE', 10n], ['NET_ADMIN', 12n], ['NET_RAW', 13n], ['SYS_CHROOT', 18n], ['SYS_ADMIN', 21n]]
+const EVERYTHING = 0x1ffffffffffn
+/** What containerd leaves a container. */
+const DEFAULT_MASK = 0xa80425fbn
+
+/** The mask as /proc/PID/status has it. A container without any of the default ones that are known here has dropped all. */
+export function capabilityMask(kept: ReadonlySet<string> | undefined): string {
+  let mask = kept === undefined ? EVERYTHING : CONTAINER_DEFAULT.some((c) => kept.has(c)) ? DEFAULT_MASK : 0n
+  if (kept) for (const [name, bit] of BITS) mask = kept.has(name) ? mask | (1n << bit) : mask & ~(1n << bit)
+  return mask.toString(16).padStart(16, '0')
+}

@@ -51,7 +51,7 @@ export class DiskFile extends CountedFile implements OpenFile {
   readonly kind = 'file'
   readonly node: FileNode
   readonly #fs: MemoryFilesystem
-  readonly #path: string
+  readonly path: string
   readonly #mode: 'read' | 'write' | 'append' | 'both'
   readonly #throttle: Throttle
   #position = 0
@@ -60,7 +60,7 @@ export class DiskFile extends CountedFile implements OpenFile {
     super()
     this.node = node
     this.#fs = fs
-    this.#path = path
+    this.path = path
     this.#mode = mode
     this.#throttle = new Throttle(clock)
   }
@@ -78,7 +78,7 @@ export class DiskFile extends CountedFile implements OpenFile {
   *write(bytes: Uint8Array): Task<void> {
     if (this.#mode === 'read') throw new SystemError('EBADF')
     if (this.#mode === 'append') this.#position = this.node.size
-    this.#fs.writeTo(this.node, this.#path, this.#position, bytes)
+    this.#fs.writeTo(this.node, this.path, this.#position, bytes)
     this.#position += bytes.length
     yield* this.#throttle.spend(bytes.length)
   }

@@ -19,8 +19,8 @@ export function openPath(process: SimulatedProcess, path: string, mode: 'read' |
   if (path === '') throw new SystemError('ENOENT')
   const { fs, clock, user } = process
   const absolute = process.resolve(path)
-  const descriptor = /^\/dev\/fd\/(\d+)$|^\/proc\/self\/fd\/(\d+)$/.exec(absolute)
-  if (descriptor) return duplicate(process, Number(descriptor[1] ?? descriptor[2]))
+  const descriptor = /^\/(?:dev|proc\/(self|\d+))\/fd\/(\d+)$/.exec(absolute)
+  if (descriptor) return duplicate(ownerOf(process, descriptor[1]), Number(descriptor[2]), user)
   const existing = fs.exists(absolute) ? fs.nodeAt(absolute) : undefined
   if (existing?.type === 'device') return openDevice(process, existing.device)
   if (existing && !permits(user, existing, mode === 'read' ? 'read' : 'write')) throw new SystemError('EACCES')
@@ -35,7 +35,8 @@ export function openPath(process: SimulatedProcess, path: string, mode: 'read' |
     const parent = fs.stat(directoryName(absolute))
     if (!permits(user, parent, 'write')) throw new SystemError('EACCES')
   }
-  if (existing?.type === 'file' && existing.read && !existing.write) throw new SystemError('EACCES')
+  // a container sees its settings through a mount that may only be read
+  if (existing?.type === 'file' && existing.read && !existing.write) throw new SystemError(/^\/proc\/(\d+\/)?sys\//.test(absolute) ? 'EROFS' : 'EACCES')
   const node = fs.openForWriting(absolute)
   if (node.type === 'device') return openDevice(process, node.device)
   if (!existing) fs.chown(absolute, user.uid, user.gid)
@@ -44,10 +45,27 @@ export function openPath(process: SimulatedProcess, path: string, mode: 'read' |
   return new DiskFile(clock, fs, absolute, node, mode)
 }
 
-function duplicate(process: Process, fd: number): OpenFile {
-  const file = process.files.get(fd)
+/** The process whose descriptor is meant: the one that asks, or another of its machine. */
+function ownerOf(process: SimulatedProcess, pid: string | undefined): Process {
+  if (pid === undefined || pid === 'self') return process
+  const { machine } = process
+  const owner = machine.processes.get(Number(pid)) ?? machine.pids.table().get(Number(pid))?.process
+  if (!owner) throw new SystemError('ENOENT')
+  return owner
+}
+
+function duplicate(owner: Process, fd: number, user = owner.user): OpenFile {
+  if (user.uid !== 0 && user.uid !== owner.user.uid) throw new SystemError('EACCES')
+  const file = owner.files.get(fd)
   if (!file) throw new SystemError('ENOENT')
   return file.retain()
+}
+
+/** What /proc/PID/fd says of a descriptor. A pipe's number is made up of the process that has it. */
+export function fileName(file: OpenFile, pid: number): string {
+  if (file instanceof DiskFile) return file.path
+  if (file.kind === 'terminal') return '/dev/pts/0'
+  return file.kind === 'null' ? '/dev/null' : `pipe:[${20_000 + pid}]`
 }
 
 function openDevice(process: Process, device: DeviceName): OpenFile {

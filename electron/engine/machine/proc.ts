@@ -1,17 +1,20 @@
-import { own } from '../own.ts'
 import type { SimulatedMachine } from './machine.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
 import type { Node } from './inode.ts'
 import { KERNEL } from './kernel.ts'
 import { entryOf } from './machine.ts'
-import { namespaceLinks } from './namespaces.ts'
 import { PROC_NET, SYS_NET, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
-import type { ProcessEntry } from './types.ts'
+import { processDirectory } from './proc-process.ts'
+
+/** Nodes of a kernel without any filesystem of its own, then the one of this disk. */
+const FILESYSTEMS = ['sysfs', 'tmpfs', 'bdev', 'proc', 'cgroup', 'cgroup2', 'devtmpfs', 'bpf', 'pipefs', 'sockfs', 'devpts', 'mqueue', 'overlay'].map((name) => `nodev\t${name}\n`).join('') + '\text4\n'
 
 const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> = {
   uptime: (machine) => `${(machine.clock.now / 1000).toFixed(2)} ${(machine.clock.now / 1000).toFixed(2)}\n`,
   version: () => `Linux version ${KERNEL.release} ${KERNEL.builder} ${KERNEL.version}\n`,
+  filesystems: () => FILESYSTEMS,
+  cmdline: () => 'BOOT_IMAGE=/boot/vmlinuz-6.1.0-podhop root=/dev/vda1 ro quiet\n',
   loadavg: (machine) => `0.00 0.00 0.00 1/${machine.processes.size} ${Math.max(0, ...machine.processes.keys())}\n`,
 }
 
@@ -19,44 +22,27 @@ const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> =
 export function mountProc(machine: SimulatedMachine): void {
   const { fs } = machine
   fs.installVirtual('/proc', {
-    names: () => [...machine.pids.table().keys()].map(String).concat(Object.keys(GENERAL), 'net', 'sys'),
+    names: () => [...machine.pids.table().keys()].map(String).concat(Object.keys(GENERAL), 'mounts', 'net', 'self', 'sys'),
     find: (name) => {
       if (name === 'net') return netFiles(fs, machine.network)
       if (name === 'sys') return settings(machine, machine.network, '')
+      if (name === 'mounts') return fs.virtualLink('self/mounts')
       const read = Object.hasOwn(GENERAL, name) ? GENERAL[name] : undefined
       if (read) return fs.virtualFile(() => read(machine))
       if (!/^\d+$/.test(name)) return undefined
       const own = machine.processes.get(Number(name))
       const entry = own ? entryOf(own) : machine.pids.table().get(Number(name))
-      return entry && processDirectory(machine, entry)
+      return entry && processDirectory(fs, entry, {
+        net: () => netFiles(fs, entry.network),
+        // where a process of another network namespace is led to
+        sys: () => settings(machine, entry.network, ''),
+      })
     },
   })
 }
 
 function netFiles(fs: MemoryFilesystem, network: NetworkNamespace): Node {
   return fs.virtualDirectory(Object.fromEntries(Object.entries(PROC_NET).map(([file, read]) => [file, () => read(network)])))
-}
-
-function processDirectory(machine: SimulatedMachine, entry: ProcessEntry): Node {
-  const { fs } = machine
-  const files = processFiles(entry)
-  return fs.virtualTree({
-    names: () => [...Object.keys(files), 'net', 'ns', 'root'],
-    find: (name) => {
-      if (name === 'net') return netFiles(fs, entry.network)
-      // where a process of another network namespace is led to
-      if (name === 'sys') return settings(machine, entry.network, '')
-      if (name === 'ns') return fs.virtualTree({ names: () => Object.keys(namespaceLinks(entry)), find: (kind) => link(fs, own(namespaceLinks(entry), kind)) })
-      // what a container sees at / is reached from its node this way
-      if (name === 'root') return entry.machine.fs === fs ? link(fs, '/') : fs.show(entry.machine.fs as MemoryFilesystem)
-      const read = Object.hasOwn(files, name) ? files[name] : undefined
-      return read && fs.virtualFile(read)
-    },
-  })
-}
-
-function link(fs: MemoryFilesystem, target: string | undefined): Node | undefined {
-  return target === undefined ? undefined : fs.virtualLink(target)
 }
 
 /** A directory below /proc/sys. */
@@ -91,30 +77,4 @@ export function mountSys(machine: SimulatedMachine): void {
       })
     },
   })
-}
-
-export function commandName(process: { argv: readonly string[] }): string {
-  // "nginx: worker process" is a title that nginx gives itself
-  return ((process.argv[0] ?? '').replace(/: [^]*/, '').split('/').pop() ?? '').replace(/^-/, '').slice(0, 15)
-}
-
-function processFiles(process: ProcessEntry): Record<string, () => string> {
-  const state = (): string => (process.stopped ? 'T (stopped)' : 'S (sleeping)')
-  return {
-    cmdline: () => process.argv.map((a) => a + '\0').join(''),
-    comm: () => commandName(process) + '\n',
-    environ: () => [...(process.process?.env ?? [])].map(([k, v]) => `${k}=${v}\0`).join(''),
-    status: () =>
-      [
-        `Name:\t${commandName(process)}`,
-        `State:\t${state()}`,
-        `Tgid:\t${process.pid}`,
-        `Pid:\t${process.pid}`,
-        `PPid:\t${process.ppid}`,
-        `Uid:\t${Array(4).fill(process.user.uid).join('\t')}`,
-        `Gid:\t${Array(4).fill(process.user.gid).join('\t')}`,
-        `Groups:\t${(process.user.groups ?? []).map((group) => `${group} `).join('')}`,
-        'Threads:\t1',
-      ].join('\n') + '\n',
-  }
 }

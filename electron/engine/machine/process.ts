@@ -133,7 +133,8 @@ export class SimulatedProcess implements Process {
 
   /** /proc/self is whoever looks, and /proc/net its network namespace's. */
   #ownProc(path: string): string {
-    if (path.startsWith('/proc/self/') && !path.startsWith('/proc/self/fd/')) return `/proc/${this.pid}${path.slice(10)}`
+    if (path.startsWith('/proc/self/') || path === '/proc/self') return `/proc/${this.pid}${path.slice(10)}`
+    if (path === '/proc/mounts') return `/proc/${this.pid}/mounts`
     return this.#inside?.network && /^\/proc\/(sys\/)?net(\/|$)/.test(path) ? `/proc/${this.pid}${path.slice(5)}` : path
   }
 

@@ -1,5 +1,5 @@
 import type { Process, SocketInfo } from '../../engine/cluster.ts'
-import { commandName } from '../../engine/machine/proc.ts'
+import { commandName } from '../../engine/machine/proc-process.ts'
 
 /**
  * Whose socket it is, under the number that its process has where somebody looks: on a node, and from there in a Pod's network

@@ -1,5 +1,5 @@
 import type { Process, ProcessEntry, Task } from '../../engine/cluster.ts'
-import { commandName } from '../../engine/machine/proc.ts'
+import { commandName } from '../../engine/machine/proc-process.ts'
 
 /** pstree(1), psmisc 23.6: processes as a tree, with -p numbers and -a arguments. */
 export function* pstree(process: Process): Task<number> {
