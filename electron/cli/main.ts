@@ -8,10 +8,11 @@ import { UsageError } from './arguments.ts'
 const USAGE = `podhop: an offline lab for Kubernetes networking
 
   podhop start [--web] [--port P]                    the app
-  podhop serve [--port P] [--cluster F] [-f M]…      the app for browsers
+  podhop serve [--port P] [--kube-api] [--cluster F] [-f M]…
+                                                     the app for browsers; --kube-api: for your own tools, too
   podhop run [--cluster F] [--lab ID] [-f M]… [-c COMMANDS | SCRIPT]
                                                      a fresh cluster in virtual time: apply, settle, run, print
-  podhop lab list|lint|test|new [ID]…                labs, for trainers and QA
+  podhop lab list|lint|test|new|pack|import|grade …  labs, for trainers and QA
   podhop version
 `
 
@@ -26,6 +27,15 @@ async function main(): Promise<number> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (!command) throw new UsageError(`unknown command "${name}"`)
   return command(args)
+}
+
+/** 128 + SIGPIPE, as of a tool whose reader (`| head`) has gone. */
+const READER_GONE = 141
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(READER_GONE)
+    throw error
+  })
 }
 
 main().then(

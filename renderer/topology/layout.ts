@@ -206,7 +206,9 @@ function drawFaults(sheet: Sheet, topology: TopologyView, row: readonly NodePlan
     const [x1, x2] = [from.x + 8, to.x + 8]
     sheet.wire({ id: link.id, kind: 'fault', from: from.id, to: to.id, points: [{ x: x1, y: from.y }, { x: x1, y: lane }, { x: x2, y: lane }, { x: x2, y: to.y }], up: link.up })
     const text = `${link.up ? '⚡' : '✕'} ${link.word ?? ''}`
-    sheet.shape({ id: `${link.id} word`, kind: 'text', x: box.x + 6, y: lane + 1, w: textWidth(text, FONT.small), h: 12, text, size: FONT.small, state: 'failing' })
+    const w = textWidth(text, FONT.small)
+    // before the chip of the network card, which is nearly as wide as its node where the window is narrow
+    sheet.shape({ id: `${link.id} word`, kind: 'text', x: Math.min(box.x + 6, to.x - w - 4), y: lane + 1, w, h: 12, text, size: FONT.small, state: 'failing' })
   }
 }
 

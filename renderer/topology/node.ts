@@ -85,7 +85,7 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   const bridgeY = y + (plan.hasTunnel ? HEAD_ROWS.bridge : HEAD_ROWS.bridge - 28)
   const stack: Shape[] = []
   const face = (f: InterfaceView, kind: 'nic' | 'tunnel' | 'bridge', fx: number, fy: number, fw: number) => {
-    const shape = sheet.shape({ id: `${kind} ${node.name}`, kind, x: fx, y: fy, w: fw, h: HEAD_ROWS.height, text: fitText(faceText(f), fw - 10, FONT.small), thing, state: f.up ? undefined : 'down', inside: id })
+    const shape = sheet.shape({ id: `${kind} ${node.name}`, kind, x: fx, y: fy, w: fw, h: HEAD_ROWS.height, text: fitted(f, fw - 10), thing, state: f.up ? undefined : 'down', inside: id })
     sheet.anchors.set(anchorOf(node.name, f.name), { x: bus, y: fy + (kind === 'bridge' ? HEAD_ROWS.height : HEAD_ROWS.height / 2) })
     stack.push(shape)
   }
@@ -121,6 +121,12 @@ function faceText(f: InterfaceView): string {
   const [first, ...more] = f.addresses
   const address = (first ?? '').replace(/\/(32|128)$/, '')
   return `${f.name}${address ? ` ${address}` : ''}${more.length ? ` +${more.length}` : ''}${f.up ? '' : ' down'}`
+}
+
+/** Where there is no room for all, the length of the prefix goes first. */
+function fitted(f: InterfaceView, width: number): string {
+  const text = faceText(f)
+  return fitText(textWidth(text, FONT.small) <= width ? text : text.replace(/\/\d+/, ''), width, FONT.small)
 }
 
 function drawPods(sheet: Sheet, plan: NodePlan, x: number, y: number, board: Board | null): void {

@@ -1,6 +1,8 @@
-import { stringify } from 'yaml'
 import type { Inspection } from '../../bridge/view.ts'
-import type { Cluster, KubeObject, NetworkNamespace } from '../../engine/cluster.ts'
+import { ipvsadmCommand, type Cluster, type KubeObject, type NetworkNamespace, type Service } from '../../engine/cluster.ts'
+import { withoutManagedFields } from '../../shell/kubectl/printers/index.ts'
+import type { JsonObject } from '../../shell/kubectl/objects.ts'
+import { toYaml } from '../../shell/kubectl/yaml.ts'
 import { printFdb } from '../../shell/nettools/bridge.ts'
 import { printConntrack } from '../../shell/nettools/conntrack.ts'
 import { printAddressesBrief, printNeighbours, printRoutes } from '../../shell/nettools/ip/print.ts'
@@ -27,8 +29,8 @@ export function inspect(cluster: Cluster, kind: 'node' | 'pod' | 'service' | 'ou
     kind,
     title: id,
     facts: facts(cluster, kind, object),
-    yaml: stringify(object),
-    sections: kind === 'service' ? serviceSections(cluster, object) : machineSections(cluster, kind, id),
+    yaml: toYaml(withoutManagedFields(object as unknown as JsonObject)),
+    sections: kind === 'service' ? serviceSections(cluster, object as Service) : machineSections(cluster, kind, id),
   }
 }
 
@@ -38,16 +40,25 @@ type Section = [title: string, command: string, print: (network: NetworkNamespac
 const ADDRESSES: Section = ['Addresses', 'ip -br addr', (n) => printAddressesBrief(n)]
 const ROUTES: Section = ['Routes', 'ip route', (n) => printRoutes(n)]
 const SOCKETS: Section = ['Listening sockets', 'ss -tuln', (n) => printSockets(n, { selection: SocketSelection.of('tul'), processes: false })]
+const NAT: Section = ['NAT rules', 'iptables-save -t nat', (n) => n.netfilter.save('nat')]
 const SECTIONS: Record<'node' | 'pod', Section[]> = {
   node: [
     ADDRESSES,
     ROUTES,
     ['Neighbours', 'ip neigh', (n) => printNeighbours(n)],
     ['Bridge forwarding', 'bridge fdb show', (n) => printFdb(n)],
-    ['NAT rules', 'iptables-save -t nat', (n) => n.netfilter.save('nat')],
+    NAT,
     ['Connections', 'conntrack -L', (n) => printConntrack(n)],
   ],
   pod: [ADDRESSES, ROUTES, SOCKETS],
+}
+
+const none = (): undefined => undefined
+
+/** Where kube-proxy's rules are not among those of iptables-save. */
+const RULES: Readonly<Partial<Record<Cluster['config']['proxyMode'], Section>>> = {
+  nftables: ["kube-proxy's rules", 'nft list table ip kube-proxy', (n) => n.netfilter.nftables.run('list table ip kube-proxy').stdout],
+  ipvs: ["kube-proxy's virtual servers", 'ipvsadm -Ln', (n) => ipvsadmCommand(n.netfilter.ipvs, ['-Ln'], none).stdout],
 }
 
 function find(cluster: Cluster, kind: 'node' | 'pod' | 'service', id: string): KubeObject | undefined {
@@ -64,15 +75,37 @@ function facts(cluster: Cluster, kind: string, object: KubeObject): Inspection['
 function machineSections(cluster: Cluster, kind: 'node' | 'pod', id: string): Inspection['sections'] {
   const [namespace, name] = id.split('/') as [string, string]
   const network = kind === 'node' ? cluster.nodes.get(id)?.network : cluster.podNetwork(namespace, name)
-  return network ? sections(network, SECTIONS[kind]) : []
+  if (!network) return []
+  const rules = kind === 'node' ? RULES[cluster.config.proxyMode] : undefined
+  return sections(network, rules ? [...SECTIONS[kind], rules] : SECTIONS[kind])
 }
 
-function serviceSections(cluster: Cluster, service: KubeObject): Inspection['sections'] {
+function serviceSections(cluster: Cluster, service: Service): Inspection['sections'] {
   const node = [...cluster.nodes.values()].at(-1)
   if (!node) return []
-  const name = `${service.metadata.namespace}/${service.metadata.name}`
-  const rules = node.network.netfilter.save('nat').split('\n').filter((line) => line.includes(`"${name}`))
-  return [{ title: `kube-proxy's rules on ${node.name}`, command: 'iptables-save -t nat', text: rules.join('\n') }]
+  const { command, text } = serviceRules(cluster.config.proxyMode, node.network, service)
+  return [{ title: `kube-proxy's rules on ${node.name}`, command, text }]
+}
+
+/** What of kube-proxy's rules speaks of the Service, by the tool that shows this mode's rules. */
+function serviceRules(mode: Cluster['config']['proxyMode'], network: NetworkNamespace, { metadata, spec }: Service): { command: string; text: string } {
+  const name = `${metadata.namespace}/${metadata.name}`
+  const [, command, print] = RULES[mode] ?? NAT
+  const text = print(network)
+  if (mode === 'nftables') {
+    // chains are named service-…-default/web/tcp/http
+    const isOurs = (part: string): boolean => part.startsWith('\tchain ') && part.includes(`-${name}/`)
+    return { command, text: text.split('\n\n').filter(isOurs).map((part) => part.replace(/\n}\n$/, '')).join('\n\n') }
+  }
+  if (mode === 'ipvs') {
+    const [title, columns, ...servers] = text.split(/\n(?=\S)/)
+    const addresses = [...(spec.clusterIPs ?? []), ...(spec.externalIPs ?? [])]
+    const isOurs = (server: string): boolean => addresses.some((a) => server.includes(` ${a}:`)) || (spec.ports ?? []).some((p) => p.nodePort !== undefined && server.includes(`:${p.nodePort} `))
+    return { command, text: [title, columns, ...servers.filter(isOurs)].join('\n') }
+  }
+  // "default/web:http cluster IP": of web, and not of web-2
+  const ours = [':', '"', ' '].map((end) => `"${name}${end}`)
+  return { command, text: text.split('\n').filter((line) => ours.some((o) => line.includes(o))).join('\n') }
 }
 
 function sections(network: NetworkNamespace, list: readonly Section[]): Inspection['sections'] {

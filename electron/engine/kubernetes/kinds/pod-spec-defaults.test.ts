@@ -29,7 +29,7 @@ it('takes out what gates that are off in v1.33 would allow, image volumes with t
       name: 'c', image: 'nginx:1', volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'e', mountPath: '/e' }],
       resources: { claims: [{ name: 'gpu' }] }, lifecycle: { stopSignal: 'SIGINT' },
     }],
-  } as core.PodSpec & { resources?: object }
+  } as unknown as core.PodSpec
   setPodSpecDefaults(spec)
   expect(spec).not.toHaveProperty('resources')
   expect(spec).not.toHaveProperty('resourceClaims')

@@ -23,8 +23,9 @@ describe('a Pod under the name of one that was deleted by force, on the node whe
     expect(story.gone()).toBe(true)
     const addresses = new Set<string>()
     const phases: (string | undefined)[] = []
-    story.cluster.client.watch('pods', { namespace: 'default' }, ({ object }) => {
-      const { metadata, status } = object as Pod
+    story.cluster.client.watch<Pod>('pods', { namespace: 'default' }, (event) => {
+      if (!('object' in event)) return
+      const { metadata, status } = event.object
       if (metadata.uid === old.metadata.uid) return
       if (status.podIP !== undefined) addresses.add(status.podIP)
       if (phases.at(-1) !== status.phase) phases.push(status.phase)
