@@ -9,6 +9,6 @@ test('what is written to another process\'s descriptor goes where that process w
 })
 
 test('a process is described where proc(5) has it', () => {
-  const { stdout } = laptop().run('cd /tmp; readlink /proc/$$/cwd /proc/self/exe; tr "\\0" " " < /proc/self/cmdline; grep -E "^(Name|Cap(Eff|Bnd))" /proc/self/status; ls /proc/self/fd | head -3 | paste -sd" "; grep "open files" /proc/self/limits')
-  expect(stdout).toBe('/tmp\n/usr/bin/readlink\ntr \\0   Name:\tgrep\nCapEff:\t0000000000000000\nCapBnd:\t000001ffffffffff\n0 1 2\nMax open files            1024                 1048576              files     \n')
+  const { stdout } = laptop().run('cd /tmp; readlink /proc/$$/cwd /proc/self/exe; cat /proc/self/comm; grep -E "^(Name|Cap(Eff|Bnd))" /proc/self/status; ls /proc/self/fd | head -3 | paste -sd" "; grep "open files" /proc/self/limits')
+  expect(stdout).toBe('/tmp\n/usr/bin/readlink\ncat\nName:\tgrep\nCapEff:\t0000000000000000\nCapBnd:\t000001ffffffffff\n0 1 2\nMax open files            1024                 1048576              files     \n')
 })

@@ -60,7 +60,8 @@ export class SimpleCommands {
         keep = name === 'exec' && args.length === 1
         return yield* this.#builtin(builtin, args.slice(1), { last, keepRedirections: () => (keep = true) })
       }
-      return yield* this.external(args.map(String), environment, last, printCommand(command))
+      // the child has them by then: the shell's own descriptors are as before while it waits
+      return yield* this.external(args.map(String), environment, last, printCommand(command), () => redirections.undo())
     } catch (error) {
       if (!(error instanceof RedirectError)) throw error
       yield* shell.error(error.message)
@@ -234,7 +235,7 @@ export class SimpleCommands {
   }
 
   /** A program: in its own process, or in this one's place. */
-  *external(args: readonly string[], environment: ReadonlyMap<string, string>, last: boolean, source: string): Task<number> {
+  *external(args: readonly string[], environment: ReadonlyMap<string, string>, last: boolean, source: string, started?: () => void): Task<number> {
     const shell = this.#shell
     const { process } = shell
     const env = new Map(process.env)
@@ -266,6 +267,7 @@ export class SimpleCommands {
       return yield* this.#cannotRun(args, executable, error.code, error.message)
     }
     if (replacement) throw new Exit(yield* replacement, true)
+    started?.()
     return yield* shell.jobs.foreground([child!], source)
   }
 
