@@ -62,6 +62,7 @@ const journeyCheck = z.strictObject({
   kind: z.literal('journey'),
   from: z.string().optional(),
   to: z.string().optional(),
+  /** "localhost": any loopback address, of either family. */
   destination: z.string().optional(),
   port: z.number().int().optional(),
   protocol: z.enum(['tcp', 'udp', 'icmp', 'sctp']).optional(),

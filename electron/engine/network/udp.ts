@@ -180,7 +180,10 @@ class Socket implements UdpSocket {
   }
 
   connect(address: Ip, port: number, local?: Ip): void {
-    this.peer = { address, port, local: local ?? this.#ns.sourceFor(address) ?? this.address }
+    // where Cilium's program answers connect(2), the socket is connected to what it chose
+    const translation = this.#ns.socketPrograms?.send({ address, port }, this)
+    const to = translation && !translation.error ? translation.to : { address, port }
+    this.peer = { ...to, local: local ?? this.#ns.sourceFor(to.address) ?? this.address }
   }
 
   info(): SocketInfo {

@@ -1,4 +1,4 @@
-import { CHECKER, type Cluster, type Journey, type Pod } from '../../engine/cluster.ts'
+import { CHECKER, isLoopbackIp, type Cluster, type Journey, type Pod } from '../../engine/cluster.ts'
 import type { CheckOf } from '../model.ts'
 import { failing, fill, inRange, like, passed, rangeText, type CheckContext, type CheckResult } from './context.ts'
 
@@ -10,7 +10,7 @@ export function checkJourney(check: CheckOf<'journey'>, context: CheckContext): 
     (j) =>
       like(j.from, check.from, variables) &&
       (check.to === undefined || like(j.to, check.to, variables)) &&
-      like(j.destination, check.destination, variables) &&
+      (like(j.destination, check.destination, variables) || (check.destination === 'localhost' && isLoopbackIp(j.destination))) &&
       (check.port === undefined || j.destinationPort === check.port) &&
       (check.protocol === undefined || j.protocol === check.protocol) &&
       like(j.program, check.program, variables),

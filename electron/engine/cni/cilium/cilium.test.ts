@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Journey } from '../../journey/types.ts'
 import type { KubeObject, Pod, Service } from '../../kubernetes/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
+import { dnsQuery } from '../../network/wire/dns-types.ts'
+import { encodeDns } from '../../network/wire/dns.ts'
 import { podObject, World } from './world.samples.ts'
 
 /** A cluster without kube-proxy, told as stories: what is seen on wires, in maps and by servers. */
@@ -23,6 +25,18 @@ describe('a cluster of three nodes', () => {
     expect(pods.filter((p) => p.status.conditions?.some((c) => c.type === 'Ready' && c.status !== 'True'))).toEqual([])
     expect(w.cluster.client.list('daemonsets').items.map((d) => d.metadata.name).sort()).toEqual(['cilium', 'cilium-envoy'])
     expect(w.node('worker-1').netfilter.save('nat')).not.toContain('KUBE-SERVICES')
+  })
+
+  it('a connected UDP socket is connected to the backend, and hears it as the Service that it asked for', () => {
+    const socket = client.sockets.udp()
+    const heard: string[] = []
+    socket.onDatagram = ({ source, sourcePort }) => heard.push(`${source}:${sourcePort}`)
+    socket.connect('10.96.0.10', 53)
+    expect(w.cluster.client.list<Pod>('pods', { namespace: 'kube-system' }).items.filter((p) => p.metadata.name.startsWith('coredns')).map((p) => p.status.podIP)).toContain(client.sockets.list().find((s) => s.protocol === 'udp')!.remoteAddress)
+    socket.send(encodeDns(dnsQuery(1, 'kubernetes.default.svc.cluster.local.', 'A')), '10.96.0.10', 53)
+    w.cluster.clock.runFor(100)
+    expect(heard).toEqual(['10.96.0.10:53'])
+    socket.close()
   })
 
   it('gives a Pod a /32 and the router as its way out, and the node routes into cilium_host', () => {
