@@ -28,7 +28,7 @@ describe('a cluster of three nodes', () => {
   })
 
   it('a connected UDP socket is connected to the backend, and hears it as the Service that it asked for', () => {
-    const socket = client.sockets.udp()
+    const socket = client.sockets.udp({})
     const heard: string[] = []
     socket.onDatagram = ({ source, sourcePort }) => heard.push(`${source}:${sourcePort}`)
     socket.connect('10.96.0.10', 53)
