@@ -63,6 +63,44 @@ export class Signal {
   }
 }
 
+/** What one task at a time may have; those that wait for it get it in the order in which they came. */
+export class Turn {
+  readonly #waiting: { given: boolean; wake: Wake | undefined }[] = []
+  #taken = false
+
+  free(): void {
+    const next = this.#waiting.shift()
+    this.#taken = next !== undefined
+    if (!next) return
+    next.given = true
+    next.wake?.()
+  }
+
+  /** Waits until it is the task's own; who has it gives it back with {@link free}. */
+  *take(): Task {
+    if (!this.#taken) {
+      this.#taken = true
+      return
+    }
+    const mine = { given: false, wake: undefined as Wake | undefined }
+    this.#waiting.push(mine)
+    let waits = true
+    try {
+      while (!mine.given) {
+        yield (wake) => {
+          mine.wake = wake
+          return () => (mine.wake = undefined)
+        }
+      }
+      waits = false
+    } finally {
+      // Killed while it waited, or when the turn had just come to it.
+      if (waits && mine.given) this.free()
+      else if (waits) this.#waiting.splice(this.#waiting.indexOf(mine), 1)
+    }
+  }
+}
+
 export type Outcome<T> = { kind: 'returned'; value: T } | { kind: 'threw'; error: unknown } | { kind: 'killed' }
 
 /** A task on its way. It runs at once until it first waits; every wake is an event of the clock. */

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import { StatusError } from '../client.ts'
 import { deepEqual } from '../json.ts'
 import { timestamp } from '../human-duration.ts'
@@ -6,7 +7,7 @@ import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } fr
 import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { claim, controllerOf, selectorOf } from './ownership.ts'
-import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isActive, isAvailable, isReady, namespaceOf, orphanNamespace, ownerUid, podCondition } from './pods.ts'
+import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isActive, namespaceOf, orphanNamespace, ownerUid, podCondition } from './pods.ts'
 import { inDeletionOrder } from './replicaset-order.ts'
 import { podFromTemplate } from './template.ts'
 import { since } from './time.ts'
@@ -136,16 +137,18 @@ export class ReplicaSetController implements Controller {
   #updateStatus(set: ReplicaSet, active: readonly Pod[], failure: { reason: string; message: string } | undefined): void {
     const { clock, client } = this.#context
     const minReady = set.spec.minReadySeconds ?? 0
-    const labels = Object.entries(set.spec.template?.metadata?.labels ?? {})
+    const labels = set.spec.template?.metadata?.labels ?? {}
     let fullyLabeled = 0
     let ready = 0
     let available = 0
     for (const pod of active) {
-      if (labels.every(([k, v]) => pod.metadata.labels?.[k] === v)) fullyLabeled++
-      if (!isReady(pod)) continue
+      if (hasAll(pod.metadata.labels, labels)) fullyLabeled++
+      const condition = podCondition(pod, 'Ready')
+      if (condition?.status !== 'True') continue
       ready++
-      if (isAvailable(pod, minReady, clock)) available++
-      else this.#queue.addAfter(keyOf(set), minReady * 1000 - since(clock, podCondition(pod, 'Ready')?.lastTransitionTime))
+      const left = minReady === 0 ? 0 : minReady * 1000 - since(clock, condition.lastTransitionTime)
+      if (left <= 0) available++
+      else this.#queue.addAfter(keyOf(set), left)
     }
     const conditions = (set.status.conditions ?? []).filter((c) => c.type !== 'ReplicaFailure')
     const former = (set.status.conditions ?? []).find((c) => c.type === 'ReplicaFailure')
@@ -162,6 +165,11 @@ export class ReplicaSetController implements Controller {
     const { namespace, name } = set.metadata
     client.update(this.#flavour.resource, namespace, name, { ...set, status }, AGENT_STATUS)
   }
+}
+
+function hasAll(labels: Pod['metadata']['labels'], wanted: { readonly [key: string]: string }): boolean {
+  for (const key in wanted) if (own(labels, key) !== wanted[key]) return false
+  return true
 }
 
 /** pkg/controller/replication: the same over another kind. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { sleep, Signal, type Task } from '../../machine/task.ts'
+import { sleep, type Task, Turn } from '../../machine/task.ts'
 import type { DeclaredImage } from '../../programs/declared/types.ts'
 import { findImage, imageProblem, imageRepositories, isKnownRepository } from '../../programs/images/catalog.ts'
 import type { Image } from '../../programs/types.ts'
@@ -47,8 +47,8 @@ export class ImageManager {
   readonly #spoilt = new Set<string>()
   /** The node has one more. */
   onPulled: () => void = () => undefined
-  #pulling = false
-  readonly #free = new Signal()
+  /** Images are pulled one after the other (serializeImagePulls). */
+  readonly #turn = new Turn()
 
   /** `declared`: images of the lab's pack. */
   constructor(clock: Clock, random: Random, declared: readonly DeclaredImage[] = []) {
@@ -138,15 +138,13 @@ export class ImageManager {
 
   *#pull(key: string, name: string, image: Image | undefined, problem: string | undefined, event: ImageEvent): Task<Image> {
     const asked = this.#clock.now
-    while (this.#pulling) yield this.#free.wait
-    this.#pulling = true
+    yield* this.#turn.take()
     const began = this.#clock.now
     try {
       const size = image && !this.#present.has(image.reference) ? image.size : 0
       yield sleep(this.#clock, REGISTRY.manifest + this.#random.float() * REGISTRY.jitter + size / REGISTRY.bytesPerMs)
     } finally {
-      this.#pulling = false
-      this.#free.notify()
+      this.#turn.free()
     }
     if (!image) {
       // what exists in the world and not here is told apart from what exists nowhere
