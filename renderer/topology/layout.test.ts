@@ -174,4 +174,16 @@ describe('places in the grid', () => {
     expect(keepPlaces(['a', 'c', 'd'], ['a', 'b', 'c'])).toEqual(['a', 'd', 'c'])
     expect(keepPlaces(['e'], ['a', 'b', 'c', 'd', 'e'])).toEqual(['e'])
   })
+
+  test('what is broken between nodes of different rows is drawn along the trunk, and told', () => {
+    const t = topology(5, 4)
+    const [one, , , four] = Object.keys(t.nodes)
+    const fault = { id: 'fault:x', kind: 'fault' as const, from: { machine: four!, interface: 'eth0' }, to: { machine: one!, interface: 'eth0' }, up: false, word: 'cut' }
+    const layout = layoutTopology({ ...t, links: { ...t.links, 'fault:x': fault } } as TopologyView, { showSystem: false, room: { width: 440, height: 700 } })
+    const { points } = layout.wires.get('fault:x')!
+    expect(layout.shapes.get(`node ${four}`)!.y).toBeGreaterThan(layout.shapes.get(`node ${one}`)!.y)
+    expect([points[0]!.y, points.at(-1)!.y]).toEqual([layout.shapes.get(`nic ${one}`)!.y, layout.shapes.get(`nic ${four}`)!.y])
+    expect(points).toHaveLength(6)
+    expect(layout.shapes.get('fault:x word')!.text).toBe('✕ cut')
+  })
 })

@@ -28,6 +28,8 @@ const SERVICE = { height: 42, gap: 12, minWidth: 140 }
 /** From what is above down to the top edge of a row of nodes, and below it. */
 const ROW = { wire: 16, above: 40, below: 12 }
 const OUTSIDE_GAP = 10
+/** Where the line of what is broken between two nodes runs: under the underlay, and beside the trunk. */
+const FAULT = { below: 8, trunk: TRUNK + 8 }
 
 export function layoutTopology(topology: TopologyView, options: LayoutOptions): Layout {
   const sheet = new Sheet()
@@ -42,6 +44,7 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
   let y = outsideBottom + OUTSIDE_GAP + services.height
   let width = Math.max(...[...sheet.shapes.values()].map((s) => s.x + s.w), 0)
 
+  const wires = new Map<string, number>()
   let wireY = y + ROW.wire
   nodeRows.forEach((row, i) => {
     wireY = y + ROW.wire
@@ -56,12 +59,13 @@ export function layoutTopology(topology: TopologyView, options: LayoutOptions): 
       x += size.width + form.widths.nodeGap
       bottom = Math.max(bottom, top + size.height)
     }
-    drawFaults(sheet, topology, row, wireY)
+    for (const plan of row) wires.set(plan.node.name, wireY)
     const end = x - form.widths.nodeGap
     width = Math.max(width, end)
     sheet.shape({ id: `underlay ${i}`, kind: 'underlay', x: TRUNK, y: wireY - 2, w: end - TRUNK, h: 4, text: '' })
     y = bottom + ROW.below
   })
+  drawFaults(sheet, topology, wires)
   if (unscheduled.length) {
     const tray = drawTray(sheet, unscheduled, width + form.widths.nodeGap, wireY + 24)
     width = tray.x + tray.w
@@ -194,21 +198,22 @@ function drawServices(sheet: Sheet, { placed, more }: ReturnType<typeof placeSer
   sheet.shape({ id: 'services more', kind: 'text', x: LEFT, y: top + placed.at(-1)!.y + SERVICE.height + 6, w: textWidth(text, FONT.small), h: 16, text, size: FONT.small, state: 'dim' })
 }
 
-/** What is broken between two nodes of a row: a line of its own under the underlay, and what it is. */
-function drawFaults(sheet: Sheet, topology: TopologyView, row: readonly NodePlan[], wireY: number): void {
-  const names = row.map((p) => p.node.name)
+/** What is broken between two nodes: a line of its own under the underlay, along the trunk from row to row, and what it is. */
+function drawFaults(sheet: Sheet, topology: TopologyView, wires: ReadonlyMap<string, number>): void {
+  const names = [...wires.keys()]
   for (const link of Object.values(topology.links)) {
     if (link.kind !== 'fault') continue
     const [a, b] = [link.from.machine, link.to.machine].sort((one, other) => names.indexOf(one) - names.indexOf(other)) as [string, string]
     const [from, to, box] = [sheet.shapes.get(`nic ${a}`), sheet.shapes.get(`nic ${b}`), sheet.shapes.get(`node ${b}`)]
-    if (!names.includes(a) || !from || !to || !box) continue
-    const lane = wireY + 8
+    if (!wires.has(a) || !wires.has(b) || !from || !to || !box) continue
+    const [upper, lower] = [wires.get(a)! + FAULT.below, wires.get(b)! + FAULT.below]
     const [x1, x2] = [from.x + 8, to.x + 8]
-    sheet.wire({ id: link.id, kind: 'fault', from: from.id, to: to.id, points: [{ x: x1, y: from.y }, { x: x1, y: lane }, { x: x2, y: lane }, { x: x2, y: to.y }], up: link.up })
+    const between = upper === lower ? [] : [{ x: FAULT.trunk, y: upper }, { x: FAULT.trunk, y: lower }]
+    sheet.wire({ id: link.id, kind: 'fault', from: from.id, to: to.id, points: [{ x: x1, y: from.y }, { x: x1, y: upper }, ...between, { x: x2, y: lower }, { x: x2, y: to.y }], up: link.up })
     const text = `${link.up ? '⚡' : '✕'} ${link.word ?? ''}`
     const w = textWidth(text, FONT.small)
     // before the chip of the network card, which is nearly as wide as its node where the window is narrow
-    sheet.shape({ id: `${link.id} word`, kind: 'text', x: Math.min(box.x + 6, to.x - w - 4), y: lane + 1, w, h: 12, text, size: FONT.small, state: 'failing' })
+    sheet.shape({ id: `${link.id} word`, kind: 'text', x: Math.max(FAULT.trunk + 4, Math.min(box.x + 6, to.x - w - 4)), y: lower + 1, w, h: 12, text, size: FONT.small, state: 'failing' })
   }
 }
 
