@@ -18,7 +18,7 @@ export class PassThrough implements Netfilter {
   readonly hasIpvs = false
   readonly pristine = false
   readonly hasNftables = false
-  readonly conntrack: Conntrack = { list: () => [], remove: () => 0, onChange: () => () => {} }
+  readonly conntrack: Conntrack = { counts: { invalid: 0, insert: 0, insertFailed: 0, drop: 0, clashResolve: 0 }, list: () => [], insert: () => false, change: () => undefined, remove: () => 0, onChange: () => () => {} }
 
   get sets(): never {
     throw new Error('no sets here')

@@ -151,6 +151,7 @@ export function* nft(process: Process): Task<number> {
       // on the first line, so that the lines of the file keep their numbers
       text = defines.map((d) => `define ${d.replace('=', ' = ')}; `).join('') + read.text
     }
+    if (options.json && /^\s*\{/.test(text)) throw new NftNotSimulated('nft commands written as JSON')
     const { code, stdout, stderr } = process.network.netfilter.nftables.run(text, options)
     yield* process.print(stdout)
     yield* process.printError(stderr)

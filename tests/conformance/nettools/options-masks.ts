@@ -28,4 +28,6 @@ export const MASKS: Readonly<Record<string, Mask>> = {
   interfaces: (text) => macs(text).replace(/(packets|bytes|dropped)([ :])\d+( {0,1}\([\d.]+ [KMGT]?i?B\))?/g, '$1$2N').replace(/ +\d+( +\d+){3} +\d+( +\d+){3} (B?L?M?O?R?U?)$/gm, ' N $3'),
   report: (text) => macs(text).replace(/Start: .*/, 'Start: T').replace(/(HOST: )\S+( *)/, (_, head: string) => `${head}HOST`).replace(/( +\d+\.\d){5}$/gm, ' T').replace(/"src": .*|"(Last|Avg|Best|Wrst|StDev)": .*/g, '"T"').replace(/(,\d+\.\d\d){5}$/gm, ',T').replace(/OK,|\d{10}/g, ''),
   ipset: (text) => sortedRuns(text.replace(/initval 0x[0-9a-f]+|<initval>0x[0-9a-f]+/g, 'initval'), /^(\d+\.|add |<member>)/),
+  // entries come in the order of a hash, and age
+  flows: (text) => sortedRuns(text.replace(/^((?:ipv\d +\d+ )?\w+ +\d+) \d+ /gm, '$1 N ').replace(/\bid=\d+/g, 'id=N').replace(/(<timeout>|<id>)\d+/g, '$1N').replace(/ -t \d+ /g, ' -t N '), /src=|^<flow>|^-[AD] /),
 }

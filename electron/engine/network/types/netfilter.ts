@@ -76,8 +76,18 @@ export interface ConntrackEntry {
   expiresAt: number
 }
 
+/** What somebody says of a connection that no packet made (conntrack -I). */
+export interface ConntrackWish { original: ConntrackTuple; reply: ConntrackTuple; tcpState?: string | undefined; assured?: boolean; seenReply?: boolean; mark?: number; /** Seconds. */ timeout?: number }
+
+/** Of /proc/net/stat/nf_conntrack, as far as something here counts it. */
+export interface ConntrackCounts { invalid: number; insert: number; insertFailed: number; drop: number; clashResolve: number }
+
 export interface Conntrack {
+  readonly counts: Readonly<ConntrackCounts>
   list(): readonly ConntrackEntry[]
+  /** False: there is one with these addresses. */
+  insert(wish: ConntrackWish): boolean
+  change(entry: ConntrackEntry, wish: Omit<ConntrackWish, 'original' | 'reply'>): void
   /** Deletes what matches; returns how many. */
   remove(filter: (entry: ConntrackEntry) => boolean): number
   onChange(listener: (event: 'new' | 'update' | 'destroy', entry: ConntrackEntry) => void): () => void

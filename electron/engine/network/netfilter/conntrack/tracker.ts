@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../clock.ts'
 import { SparseSet } from '../../../sparse.ts'
-import type { Conntrack, ConntrackEntry, ConntrackTuple, IpPacket, NetworkNamespace } from '../../types.ts'
+import type { Conntrack, ConntrackCounts, ConntrackEntry, ConntrackTuple, ConntrackWish, IpPacket, NetworkNamespace } from '../../types.ts'
 import { TrackedConnection } from './connection.ts'
 import { nextSctpState, SCTP_TIMEOUTS } from './sctp-state.ts'
 import type { SctpTrackState } from './sctp-state.ts'
@@ -19,6 +19,8 @@ const STREAM_AFTER = 2000
 /** The keys of the settings, made once: they are asked for with each packet. */
 const SETTINGS = new Map<string, string>()
 
+const NO_COUNTS: ConntrackCounts = { invalid: 0, insert: 0, insertFailed: 0, drop: 0, clashResolve: 0 }
+
 /** How often expired entries are told to those who listen, in ms; the kernel's gc_worker takes its time too. */
 const GARBAGE = 1000
 
@@ -36,6 +38,7 @@ export class ConnectionTracker implements Conntrack {
   #count = 0
   #sweepAt = 1024
   #collector: Timer | undefined
+  #counts: ConntrackCounts | undefined
 
   constructor(namespace: NetworkNamespace, clock: Clock) {
     this.#namespace = namespace
@@ -47,6 +50,44 @@ export class ConnectionTracker implements Conntrack {
     const out: TrackedConnection[] = []
     for (const connection of this.#table?.connections() ?? []) if (connection.expiresAt > now) out.push(connection)
     return out
+  }
+
+  get counts(): Readonly<ConntrackCounts> {
+    return this.#counts ?? NO_COUNTS
+  }
+
+  /** What is rare is counted; what every packet does is not. */
+  #tally(what: keyof ConntrackCounts): void {
+    this.#counts ??= { ...NO_COUNTS }
+    this.#counts[what]++
+  }
+
+  insert(wish: ConntrackWish): boolean {
+    const { original, reply } = wish
+    const [hash, replyHash] = [hashOf(original), hashOf(reply)]
+    if (this.#find(original, hash) ?? this.#find(reply, replyHash)) return false
+    const connection = new TrackedConnection(this, this.#nextId++, original, hash)
+    connection.reply = reply
+    connection.sourceNat = reply.destination !== original.source || (reply.destinationPort !== original.sourcePort && !original.protocol.startsWith('icmp'))
+    connection.destinationNat = reply.source !== original.destination || (reply.sourcePort !== original.destinationPort && !original.protocol.startsWith('icmp'))
+    connection.sourceDecided = connection.destinationDecided = true
+    this.#wish(connection, wish)
+    this.#tally('insert')
+    this.#add(connection, replyHash)
+    return true
+  }
+
+  change(entry: ConntrackEntry, wish: Omit<ConntrackWish, 'original' | 'reply'>): void {
+    this.#wish(entry as TrackedConnection, wish)
+    this.#tell('update', entry as TrackedConnection)
+  }
+
+  #wish(connection: TrackedConnection, { tcpState, assured, seenReply, mark, timeout }: Omit<ConntrackWish, 'original' | 'reply'>): void {
+    if (tcpState !== undefined) connection.tcpState = tcpState
+    if (assured) connection.assured = true
+    if (seenReply) connection.seenReply = true
+    if (mark !== undefined) connection.mark = mark
+    if (timeout !== undefined) connection.expiresAt = this.#clock.now + timeout * 1000
   }
 
   remove(filter: (entry: ConntrackEntry) => boolean): number {
@@ -96,8 +137,14 @@ export class ConnectionTracker implements Conntrack {
       found = undefined
     }
     if (!found) {
-      if (!this.#mayBegin(packet)) return 'accept'
-      if (this.#isFull()) return 'full'
+      if (!this.#mayBegin(packet)) {
+        this.#tally('invalid')
+        return 'accept'
+      }
+      if (this.#isFull()) {
+        this.#tally('drop')
+        return 'full'
+      }
       found = { connection: new TrackedConnection(this, this.#nextId++, tuple, hash), direction: 'original' }
     }
     this.#see(packet, found)
@@ -114,10 +161,17 @@ export class ConnectionTracker implements Conntrack {
     if (taken) {
       // Two packets of one connection crossed each other; the later one goes on with the entry of the earlier.
       const same = sameTuple(taken.connection.original, original) && sameTuple(taken.connection.reply, reply)
+      this.#tally(same ? 'clashResolve' : 'insertFailed')
       if (!same) return false
       packet.meta.connection = taken.connection
       return true
     }
+    this.#add(connection, connection.replyHash)
+    return true
+  }
+
+  #add(connection: TrackedConnection, replyHash: number): void {
+    connection.replyHash = replyHash
     connection.confirmed = true
     this.#table ??= new ConnectionTable()
     this.#table.add(connection)
@@ -126,7 +180,6 @@ export class ConnectionTracker implements Conntrack {
       this.#sweepAt = Math.max(1024, 2 * this.#count)
     }
     this.#tell('new', connection)
-    return true
   }
 
   /** Whether a packet with this tuple would be taken for one of a connection that exists. */
@@ -172,7 +225,7 @@ export class ConnectionTracker implements Conntrack {
     if (payload.kind === 'tcp') {
       const old = (connection.tcpState ?? 'NONE') as TcpTrackState
       const next = nextState(old, direction, payload.flags)
-      if (next === '-') return
+      if (next === '-') return this.#tally('invalid')
       if (next !== '=') {
         connection.tcpState = next
         if (old === 'SYN_RECV' && next === 'ESTABLISHED') connection.assured = true
@@ -182,7 +235,7 @@ export class ConnectionTracker implements Conntrack {
     } else if (payload.kind === 'sctp') {
       const old = (connection.tcpState ?? 'NONE') as SctpTrackState
       const next = nextSctpState(old, direction, payload.chunks)
-      if (next === '-') return
+      if (next === '-') return this.#tally('invalid')
       connection.tcpState = next
       if (old === 'COOKIE_ECHOED' && next === 'ESTABLISHED' && direction === 'reply') connection.assured = true
       const [name, seconds] = SCTP_TIMEOUTS[next]!
