@@ -16,6 +16,8 @@ export const echoserver = (version: '1.4' | '1.10'): Program => function* (proce
   serveHttp(process, {
     port: 8080,
     program: 'nginx',
+    address: '0.0.0.0',
+    backlog: 511,
     keepAliveTimeout: 75_000,
     handle(request, respond) {
       const body = encodeUtf8(version === '1.4' ? first(request) : later(process, request))

@@ -30,11 +30,11 @@ export const fluentd: Program = function* (process) {
     log(`#0 [input1] listening port port=${port} bind="0.0.0.0"`)
     try {
       // the forward protocol is MessagePack, and only says something back when it is asked to
-      const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'fluentd' } }, (connection) => {
+      const listener = process.network.sockets.listen({ port, address: '0.0.0.0', owner: { pid: process.pid, program: 'fluentd' } }, (connection) => {
         connection.handlers = { onEnd: () => connection.end() }
       })
       process.onExit(() => listener.close())
-      const heartbeat = process.network.sockets.udp({ port, owner: { pid: process.pid, program: 'fluentd' } })
+      const heartbeat = process.network.sockets.udp({ port, address: '0.0.0.0', owner: { pid: process.pid, program: 'fluentd' } })
       process.onExit(() => heartbeat.close())
       heartbeat.onDatagram = ({ source, sourcePort }) => heartbeat.send(Uint8Array.of(0), source, sourcePort)
     } catch {

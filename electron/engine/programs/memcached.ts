@@ -3,6 +3,7 @@ import type { TcpConnection } from '../network/types.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../text.ts'
 import { become } from './become.ts'
 import { untilSignal } from './output.ts'
+import { listenOnBoth } from './listen.ts'
 
 /** memcached: the text protocol (memcached's doc/protocol.txt). */
 interface Item { flags: string; data: Uint8Array; until: number; cas: number }
@@ -191,8 +192,7 @@ export const memcached: Program = function* (process) {
   }
   const server = new Memcached(process, version)
   try {
-    const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'memcached' } }, (connection) => server.accept(connection))
-    process.onExit(() => listener.close())
+    listenOnBoth(process, { port, program: 'memcached', backlog: 1024 }, (connection) => server.accept(connection))
   } catch {
     yield* process.printError(`bind(): Address already in use\nfailed to listen on TCP port ${port}: Address already in use\n`)
     return 71

@@ -27,6 +27,7 @@ interface Listener extends TcpListener {
   v6only: boolean
   onConnection: (connection: TcpConnection) => void
   mark: number | undefined
+  backlog: number
   number: number
 }
 
@@ -56,7 +57,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const port = options.port === 0 ? this.#ephemeral((p) => !this.#listeners.has(p)) : options.port
     const others = (port !== undefined && this.#listeners.get(port)) || []
     if (port === undefined || others.some((l) => bindsClash(l, { address, v6only }))) throw new SystemError('EADDRINUSE')
-    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, number: ++this.#count, close: () => this.#closeListener(listener) }
+    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, backlog: options.backlog ?? BACKLOG, number: ++this.#count, close: () => this.#closeListener(listener) }
     this.#listeners.set(port, [...others, listener])
     return listener
   }
@@ -219,9 +220,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   list(): SocketInfo[] {
     const out: SocketInfo[] = []
     for (const listeners of this.#listeners.values()) {
-      for (const { address, port, owner, v6only, number } of listeners) {
+      for (const { address, port, owner, v6only, backlog, number } of listeners) {
         const remoteAddress = address.includes(':') ? '::' : '0.0.0.0'
-        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: BACKLOG, owner, number, ...(v6only ? { v6only } : {}) })
+        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: backlog, owner, number, ...(v6only ? { v6only } : {}) })
       }
     }
     for (const c of this.#connections.values()) {

@@ -154,7 +154,7 @@ export interface Sockets {
    * Address defaults to the wildcard: "::", which takes IPv4 as well, where the namespace has IPv6, else "0.0.0.0". With
    * `v6only` "::" leaves IPv4 to others (IPV6_V6ONLY). Throws SystemError EADDRINUSE or EADDRNOTAVAIL.
    */
-  listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; mark?: number }, onConnection: (connection: TcpConnection) => void): TcpListener
+  listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; mark?: number; /** listen(2)'s second argument; 4096. */ backlog?: number }, onConnection: (connection: TcpConnection) => void): TcpListener
   /** `transparent`: from any source (IP_TRANSPARENT); `mark`: SO_MARK. Never throws for the network's reasons: those arrive at onClose. */
   connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner; transparent?: boolean; mark?: number }, handlers: TcpHandlers): TcpConnection
   /** The wildcard as with `listen`; a socket with neither address nor port may send to either family. `transparent` and `mark` as with `connect`. */

@@ -55,6 +55,8 @@ export interface HttpServerOptions {
   /** "::" leaves the wildcard of IPv4 to others, as Go's tcp6 does. */
   address?: string
   program: string
+  /** listen(2)'s second argument; 4096, as Go's. */
+  backlog?: number
   /** Answers now or later; must answer once. */
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void
   /** Whether to answer as soon as the head is there, without waiting for the body: the connection closes after it. */
@@ -86,7 +88,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   const connections = new Set<ServerConnection>()
   let number = 0
   const listener: TcpListener = process.network.sockets.listen(
-    { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}) },
+    { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
     (plain) => {
       const connection = options.tls ? new TlsServer(plain, { ...options.tls, random: process.clock.random }) : plain
       const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))

@@ -25,6 +25,8 @@ export const gunicornHttpbin: Program = function* (process) {
     serveHttp(process, {
       port,
       program: 'gunicorn',
+      address: '0.0.0.0',
+      backlog: 2048,
       keepAliveTimeout: 2_000,
       handle(request, respond) {
         const answer = route(process, request)
@@ -71,7 +73,8 @@ function logTime(wall: number): string {
 }
 
 function response(process: Process, request: HttpRequest, answer: BinAnswer): HttpResponse {
-  const body = typeof answer.body === 'string' ? encodeUtf8(answer.body) : answer.body
+  const text = answer.chunks ? [...answer.chunks, ''].map((chunk) => `${encodeUtf8(chunk).length.toString(16).toUpperCase()}\r\n${chunk}\r\n`).join('') : answer.body
+  const body = typeof text === 'string' ? encodeUtf8(text) : text
   const origin = request.headers.find(([n]) => n.toLowerCase() === 'origin')?.[1] ?? '*'
   const headers: Headers = [
     ['Server', 'gunicorn/19.9.0'],
@@ -79,7 +82,7 @@ function response(process: Process, request: HttpRequest, answer: BinAnswer): Ht
     ['Connection', request.keepAlive ? 'keep-alive' : 'close'],
     ...(answer.type === undefined ? [] : [['Content-Type', answer.type] as [string, string]]),
     ...(answer.first ?? []),
-    ['Content-Length', String(body.length)],
+    answer.chunks ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(body.length)],
     ...(answer.headers ?? []),
     ['Access-Control-Allow-Origin', origin],
     ['Access-Control-Allow-Credentials', 'true'],

@@ -12,6 +12,8 @@ export interface BinAnswer {
   /** After the length, and before it (Location comes first in Flask's redirects). */
   headers?: Headers
   first?: Headers
+  /** Sent one after the other in place of the body, whose length nobody knows then. */
+  chunks?: string[]
   /** ms */
   delay?: number
 }
@@ -19,6 +21,13 @@ export interface BinAnswer {
 /** Flask's jsonify of that time: sorted keys, two blanks, and one before the line's end after a comma. */
 export function jsonify(value: unknown): BinAnswer {
   return { type: 'application/json', body: `${pretty(value, '')}\n` }
+}
+
+/** json.dumps: one line, with a blank after each comma and colon. */
+export function pythonJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`
+  return `{${Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}: ${pythonJson(v)}`).join(', ')}}`
 }
 
 function pretty(value: unknown, indent: string): string {

@@ -1,16 +1,16 @@
 import type { Process } from '../../machine/types.ts'
 import { byName } from '../../own.ts'
-import { decodeUtf8 } from '../../text.ts'
 import { splitTarget } from '../http/go.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
+import { asHeaders, bearer, cached, decoded, DENIED, fromBase64, links, streamed, tagged } from './more-routes.ts'
 import { described, headersOf, jsonify, type BinAnswer } from './request.ts'
 
 /** httpbin/core.py of the image: the common paths. */
 const HTML = 'text/html; charset=utf-8'
 const WHOLE = ['args', 'data', 'files', 'form', 'headers', 'json', 'origin', 'url']
 const METHODS: Readonly<Record<string, readonly string[]>> = byName({
-  '/get': ['GET'], '/post': ['POST'], '/put': ['PUT'], '/patch': ['PATCH'], '/delete': ['DELETE'], '/ip': ['GET'], '/uuid': ['GET'], '/headers': ['GET'], '/user-agent': ['GET'], '/html': ['GET'], '/json': ['GET'], '/cookies': ['GET'], '/robots.txt': ['GET'], '/deny': ['GET'],
+  '/get': ['GET'], '/post': ['POST'], '/put': ['PUT'], '/patch': ['PATCH'], '/delete': ['DELETE'], '/ip': ['GET'], '/uuid': ['GET'], '/headers': ['GET'], '/user-agent': ['GET'], '/html': ['GET'], '/json': ['GET'], '/cookies': ['GET'], '/robots.txt': ['GET'], '/deny': ['GET'], '/bearer': ['GET'], '/cache': ['GET'], '/response-headers': ['GET', 'POST'],
 })
 const SLIDESHOW = {
   slideshow: {
@@ -22,7 +22,7 @@ const SLIDESHOW = {
   },
 }
 /** Paths that the real one has, and that are not simulated. */
-const OTHERS = /^\/(gzip|deflate|brotli|digest-auth|hidden-basic-auth|bearer|stream|stream-bytes|drip|range|image|xml|links|forms|encoding|base64|cache|etag|response-headers|html|apidocs|spec\.json|flasgger_static|static)(\/|$)/
+const OTHERS = /^\/(gzip|deflate|brotli|digest-auth|stream-bytes|drip|range|image|xml|forms|encoding|html|apidocs|spec\.json|flasgger_static|static)(\/|$)/
 
 export function route(process: Process, request: HttpRequest): BinAnswer {
   const { path, query } = splitTarget(request.target)
@@ -41,6 +41,10 @@ export function route(process: Process, request: HttpRequest): BinAnswer {
     case '/json': return jsonify(SLIDESHOW)
     case '/cookies': return jsonify({ cookies: cookiesOf(request) })
     case '/robots.txt': return { type: 'text/plain', body: 'User-agent: *\nDisallow: /deny\n' }
+    case '/deny': return DENIED
+    case '/bearer': return bearer(request)
+    case '/response-headers': return asHeaders(request)
+    case '/cache': return cached(process, request, undefined, () => uuid(process))
     case '/redirect-to': return redirectTo(query)
     case '/cookies/set': return setCookies([...query])
     case '/cookies/delete': return deleteCookies([...query.keys()])
@@ -63,6 +67,12 @@ function withArguments(process: Process, request: HttpRequest, path: string, que
     }
     case 'redirect': case 'relative-redirect': case 'absolute-redirect': return number === undefined || number < 1 ? undefined : redirectTimes(request, name, number, query)
     case 'basic-auth': return second === '' ? undefined : basicAuth(request, first, second)
+    case 'hidden-basic-auth': return second === '' ? undefined : basicAuth(request, first, second, 404)
+    case 'base64': return first === '' ? undefined : decoded(first)
+    case 'cache': return number === undefined ? undefined : cached(process, request, number, () => '')
+    case 'etag': return first === '' ? undefined : tagged(request, first)
+    case 'stream': return number === undefined ? undefined : streamed(request, number)
+    case 'links': return number === undefined ? undefined : second === '' ? redirectPage(`/links/${number}/0`) : /^\d+$/.test(second) ? links(number, Number(second)) : undefined
     case 'bytes': {
       if (number === undefined) return undefined
       const body = Uint8Array.from({ length: Math.min(number, 100 * 1024) }, () => process.clock.random.below(256))
@@ -118,15 +128,9 @@ function redirectTo(query: Map<string, string>): BinAnswer {
   return { status: status >= 300 && status < 400 ? status : 302, type: HTML, body: '', headers: [['Location', location]] }
 }
 
-function basicAuth(request: HttpRequest, user: string, password: string): BinAnswer {
+function basicAuth(request: HttpRequest, user: string, password: string, refused = 401): BinAnswer {
   const given = /^Basic (\S+)$/i.exec(headerOf(request.headers, 'authorization') ?? '')
-  return given && base64(given[1]!) === `${user}:${password}` ? jsonify({ authenticated: true, user }) : answerOf(401)
-}
-
-function base64(text: string): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-  const bits = [...text.replace(/=+$/, '')].map((c) => alphabet.indexOf(c).toString(2).padStart(6, '0')).join('')
-  return decodeUtf8(Uint8Array.from(bits.match(/.{8}/g) ?? [], (b) => Number.parseInt(b, 2)))
+  return given && fromBase64(given[1]!) === `${user}:${password}` ? jsonify({ authenticated: true, user }) : answerOf(refused)
 }
 
 function cookiesOf(request: HttpRequest): Record<string, string> {
@@ -154,6 +158,6 @@ function page(status: number, title: string, text: string, headers: Headers = []
 }
 
 function notFound(path: string): BinAnswer {
-  if (path === '/' || OTHERS.test(path)) return { status: 501, type: 'text/plain', body: `podhop: not simulated: httpbin ${path} (/get, /post, /anything, /headers, /ip, /status/N, /delay/N, /redirect/N, /basic-auth/U/P, /bytes/N, /uuid, /json and /cookies are)\n` }
+  if (path === '/' || OTHERS.test(path)) return { status: 501, type: 'text/plain', body: `podhop: not simulated: httpbin ${path} (/get, /post, /anything, /headers, /ip, /status/N, /delay/N, /redirect/N, /basic-auth/U/P, /bytes/N, /base64, /stream/N, /links/N, /cache, /etag, /bearer, /response-headers, /uuid, /json and /cookies are)\n` }
   return page(404, 'Not Found', 'The requested URL was not found on the server.  If you entered the URL manually please check your spelling and try again.')
 }

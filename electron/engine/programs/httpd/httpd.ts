@@ -91,6 +91,7 @@ function* serve(process: Process, config: HttpdConfig, version: string): Task<nu
         port,
         ...(address === undefined || address === '0.0.0.0' ? {} : { address }),
         program: 'httpd',
+        backlog: 511,
         keepAliveTimeout: 5_000,
         handle(request, respond) {
           const response = answers.answer(request)

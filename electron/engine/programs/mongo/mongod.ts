@@ -111,8 +111,8 @@ function* run(process: Process, version: string, options: Options): Task<number>
   })
   process.onExit(() => saving && process.clock.cancel(saving))
   try {
-    for (const address of options.addresses === 'all' ? [undefined] : options.addresses) {
-      const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'mongod' }, ...(address === undefined ? {} : { address }) }, (connection) => server.accept(connection))
+    for (const address of options.addresses === 'all' ? ['0.0.0.0'] : options.addresses) {
+      const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'mongod' }, address }, (connection) => server.accept(connection))
       process.onExit(() => listener.close())
     }
   } catch (error) {

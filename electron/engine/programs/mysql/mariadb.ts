@@ -38,7 +38,7 @@ export function* runMariadb(process: Process): Task<number> {
   let id = 2
   try {
     // its version number is 5.5.5- for clients that know only MySQL's
-    const listener = process.network.sockets.listen({ port: 3306, owner: { pid: process.pid, program: 'mariadbd' } }, (c) => serveMysql({ process, version: `5.5.5-${version}`, plugin: 'mysql_native_password', databases, accounts }, ++id, c))
+    const listener = process.network.sockets.listen({ port: 3306, owner: { pid: process.pid, program: 'mariadbd' }, backlog: 80 }, (c) => serveMysql({ process, version: `5.5.5-${version}`, plugin: 'mysql_native_password', databases, accounts }, ++id, c))
     process.onExit(() => listener.close())
   } catch (error) {
     yield* log(`Can't start server: Bind on TCP/IP port. Got error: 98: ${(error as Error).message}`, 'ERROR')

@@ -230,6 +230,7 @@ class Nginx {
       port,
       ...(address === '0.0.0.0' && !process.network.ipv6 ? {} : { address }),
       program: 'nginx',
+      backlog: 511,
       get h2c() {
         return http2()
       },

@@ -11,6 +11,7 @@ import { SqlSession, type Dialect } from '../sql/session.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { at32, CODE, dataRow, errorMessage, int32, message, MessageReader, parametersOf, rowDescription } from './protocol.ts'
 import { clientProof, ITERATIONS, saltedPassword, serverSignature } from '../scram.ts'
+import { listenOnBoth } from '../listen.ts'
 
 /** postgres and the entrypoint of its image. */
 const DATA = '/var/lib/postgresql/data'
@@ -162,8 +163,8 @@ function* run(process: Process, args: readonly string[]): Task<number> {
   log(`LOG:  starting PostgreSQL ${version} (Debian ${version}-1.pgdg120+1) on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit`)
   const server: Server = { process, version, databases, user, password: setting(process, 'POSTGRES_PASSWORD'), trust: process.env.get('POSTGRES_HOST_AUTH_METHOD') === 'trust', log: (text) => log(text, 60), salt }
   try {
-    const listener = process.network.sockets.listen({ port: PORT, owner: { pid: process.pid, program: 'postgres' } }, (connection) => serve(server, connection))
-    process.onExit(() => listener.close())
+    // twice max_connections
+    listenOnBoth(process, { port: PORT, program: 'postgres', backlog: 200 }, (connection) => serve(server, connection))
   } catch {
     log(`LOG:  could not bind IPv4 address "0.0.0.0": Address already in use`)
     log(`HINT:  Is another postmaster already running on port ${PORT}? If not, wait a few seconds and retry.`)

@@ -9,6 +9,7 @@ import { Output, untilSignal } from '../output.ts'
 import { COMMANDS } from './commands.ts'
 import { encodeReply, RespError, RespReader, type Reply } from './protocol.ts'
 import { globPattern, RedisStore } from './store.ts'
+import { listenOnBoth } from '../listen.ts'
 
 /** redis-server: one database, publish and subscribe, and what clients ask about the server. */
 interface Client { id: number; connection: TcpConnection; name: string; since: number; last: number; command: string; authenticated: boolean; channels: Set<string>; patterns: Set<string> }
@@ -274,11 +275,13 @@ export const redisServer: Program = function* (process) {
   const server = new RedisServer(process, version, config)
   const address = /^(127\.0\.0\.1|localhost)\b/.test(config.get('bind')!) ? '127.0.0.1' : undefined
   try {
-    const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'redis-server' }, ...(address ? { address } : {}) }, (connection) => server.accept(connection))
-    process.onExit(() => {
-      listener.close()
-      server.closeAll()
-    })
+    const backlog = 511
+    if (address === undefined) listenOnBoth(process, { port, program: 'redis-server', backlog }, (connection) => server.accept(connection))
+    else {
+      const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'redis-server' }, address, backlog }, (connection) => server.accept(connection))
+      process.onExit(() => listener.close())
+    }
+    process.onExit(() => server.closeAll())
   } catch {
     log('#', `Warning: Could not create server TCP listening socket *:${port}: bind: Address already in use`)
     log('#', `Failed listening on port ${port} (tcp), aborting.`)
