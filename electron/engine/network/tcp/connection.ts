@@ -1,32 +1,16 @@
-import type { Clock, Timer } from '../../clock.ts'
+import type { Timer } from '../../clock.ts'
 import { SystemError } from '../../machine/errors.ts'
 import type { Journey } from '../../journey/types.ts'
 import type { SocketTranslation } from '../programs.ts'
 import type { Ip, IpPacket, SocketOwner, TcpConnection, TcpFlags, TcpHandlers, TcpSegment, TcpState } from '../types.ts'
 import { ReassemblyQueue, SendBuffer } from './buffers.ts'
 import { Congestion } from './congestion.ts'
+import type { ConnectionHost, ConnectionOptions } from './connection-host.ts'
 import { initialWindow } from './receive-window.ts'
 import { RetransmissionTimer } from './retransmit.ts'
 import { Segments } from './segments.ts'
 import { add, distance } from './sequence.ts'
-
-/** What a connection needs of its stack. */
-export interface ConnectionHost {
-  readonly clock: Clock
-  transmit(connection: Connection, segment: TcpSegment): void
-  /** The largest segment that the route to the other end takes. */
-  segmentSize(connection: Connection): number
-  /** What its timestamps are ahead of the clock (secure_tcp_ts_off). */
-  timestampOffset(connection: Connection): number
-  established(connection: Connection): void
-  /** What is sent now has been sent before. */
-  resent(): void
-  /** `from`: the state that it was in. */
-  removed(connection: Connection, from: Connection['state']): void
-  /** Answers a segment of some other connection with a reset. */
-  refuse(packet: IpPacket, segment: TcpSegment): void
-  concluded(connection: Connection, verdict: 'refused' | 'timeout', reason: string): void
-}
+import { Telling } from './telling.ts'
 
 /** Linux: tcp_syn_retries, tcp_synack_retries, tcp_retries2 (Documentation/networking/ip-sysctl.rst). */
 const SYN_RETRIES = 6
@@ -37,17 +21,6 @@ const TIME_WAIT = 60_000
 const SEND_BUFFER = 65_536
 const DEFAULT_MSS = 536
 const NOTHING = new Uint8Array(0)
-
-export interface ConnectionOptions {
-  localAddress: Ip
-  localPort: number
-  remoteAddress: Ip
-  remotePort: number
-  initialSequence: number
-  owner?: SocketOwner
-  /** True for the end that sent the first SYN. */
-  active: boolean
-}
 
 /** One end of a TCP connection (RFC 9293) as Linux 6.1 has it: with timestamps, window scaling and SACK's reports. */
 export class Connection implements TcpConnection {
@@ -82,8 +55,7 @@ export class Connection implements TcpConnection {
   readonly #early = new ReassemblyQueue()
   readonly #timer: RetransmissionTimer
   #timeWait: Timer | undefined
-  #events: (() => void)[] = []
-  #dispatching: Timer | undefined
+  readonly #telling: Telling
   readonly #iss: number
   #sendUnacknowledged: number
   #sendNext: number
@@ -104,6 +76,7 @@ export class Connection implements TcpConnection {
 
   constructor(host: ConnectionHost, options: ConnectionOptions) {
     this.#host = host
+    this.#telling = new Telling(host.clock)
     this.localAddress = options.localAddress
     this.localPort = options.localPort
     this.remoteAddress = options.remoteAddress
@@ -148,6 +121,11 @@ export class Connection implements TcpConnection {
 
   get inFlight(): number {
     return distance(this.#sendNext, this.#sendUnacknowledged)
+  }
+
+  /** The program hears of it before all else. */
+  emitFirst(event: () => void): void {
+    this.#telling.tell(event)
   }
 
   /** Active open. */
@@ -259,7 +237,7 @@ export class Connection implements TcpConnection {
     }
     this.#advance(segment.acknowledgement)
     this.#established()
-    this.#emit(() => this.handlers.onConnect?.())
+    this.#telling.tell(() => this.handlers.onConnect?.())
     const had = this.#sendNext
     this.#push()
     if (this.#sendNext === had) this.#acknowledge()
@@ -289,7 +267,7 @@ export class Connection implements TcpConnection {
       this.#advance(acknowledgement)
       this.#sendWindow = segment.window << this.segments.sendScale
       this.#established()
-      if (this.active) this.#emit(() => this.handlers.onConnect?.())
+      if (this.active) this.#telling.tell(() => this.handlers.onConnect?.())
       return true
     }
     const gained = distance(acknowledgement, this.#sendUnacknowledged)
@@ -321,7 +299,7 @@ export class Connection implements TcpConnection {
     }
     if (!this.#drained && this.#queue.length < SEND_BUFFER / 2) {
       this.#drained = true
-      this.#emit(() => this.handlers.onDrain?.())
+      this.#telling.tell(() => this.handlers.onDrain?.())
     }
     if (fin) this.#finAcknowledged()
   }
@@ -346,7 +324,7 @@ export class Connection implements TcpConnection {
       if (this.state === 'CLOSE-WAIT' || this.state === 'LAST-ACK' || this.state === 'CLOSING' || this.state === 'TIME-WAIT') break
       this.#receiveNext = add(this.#receiveNext, data.length + (fin ? 1 : 0))
       this.segments.bytesIn += data.length
-      if (data.length > 0) this.#emit(() => this.handlers.onData?.(data))
+      if (data.length > 0) this.#telling.tell(() => this.handlers.onData?.(data))
       if (fin) this.#peerEnded()
     }
     if (length > 0) this.segments.window.consumed(length, this.#receiveNext, this.mss, now, this.#timer.roundTrip)
@@ -356,7 +334,7 @@ export class Connection implements TcpConnection {
   }
 
   #peerEnded(): void {
-    this.#emit(() => this.handlers.onEnd?.())
+    this.#telling.tell(() => this.handlers.onEnd?.())
     if (this.state === 'ESTAB') {
       this.state = 'CLOSE-WAIT'
       // tcp_fin: its own end may follow at once and carry the acknowledgement.
@@ -369,7 +347,7 @@ export class Connection implements TcpConnection {
     this.state = 'TIME-WAIT'
     this.#timer.stop()
     this.#timeWait = this.#host.clock.schedule(TIME_WAIT, () => this.forget(), { background: true })
-    this.#emit(() => this.handlers.onClose?.())
+    this.#telling.tell(() => this.handlers.onClose?.())
   }
 
   /** Leaves without a word; also how TIME-WAIT ends. */
@@ -392,7 +370,7 @@ export class Connection implements TcpConnection {
   #finish(error: SystemError | undefined): void {
     const told = this.state === 'TIME-WAIT'
     this.forget()
-    if (!told) this.#emit(() => this.handlers.onClose?.(error))
+    if (!told) this.#telling.tell(() => this.handlers.onClose?.(error))
   }
 
   // ---- sending -------------------------------------------------------------------------------------------------
@@ -474,22 +452,5 @@ export class Connection implements TcpConnection {
 
   #segment(flags: TcpFlags, sequence: number, data: Uint8Array): TcpSegment {
     return this.segments.make(this.localPort, this.remotePort, flags, sequence, this.#receiveNext, data, flags.syn ? this.#host.segmentSize(this) : undefined)
-  }
-
-  // ---- telling the program -------------------------------------------------------------------------------------
-
-  /** Later, never from inside the call that caused it; in order. */
-  emitFirst(event: () => void): void {
-    this.#emit(event)
-  }
-
-  #emit(event: () => void): void {
-    this.#events.push(event)
-    this.#dispatching ??= this.#host.clock.schedule(0, () => {
-      this.#dispatching = undefined
-      const events = this.#events
-      this.#events = []
-      for (const e of events) e()
-    })
   }
 }

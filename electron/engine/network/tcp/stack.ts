@@ -10,7 +10,7 @@ import type {
 } from '../types.ts'
 import { bindsClash } from '../udp.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionHost } from './connection.ts'
+import type { ConnectionHost } from './connection-host.ts'
 import { tcpDetails } from './details.ts'
 import { errorOfIcmp } from './errors.ts'
 import { add } from './sequence.ts'
