@@ -201,6 +201,8 @@ function drawServices(sheet: Sheet, { placed, more }: ReturnType<typeof placeSer
 /** What is broken between two nodes: a line of its own under the underlay, along the trunk from row to row, and what it is. */
 function drawFaults(sheet: Sheet, topology: TopologyView, wires: ReadonlyMap<string, number>): void {
   const names = [...wires.keys()]
+  /** Where the next word stands, for each node. */
+  const next = new Map<string, number>()
   for (const link of Object.values(topology.links)) {
     if (link.kind !== 'fault') continue
     const [a, b] = [link.from.machine, link.to.machine].sort((one, other) => names.indexOf(one) - names.indexOf(other)) as [string, string]
@@ -212,8 +214,10 @@ function drawFaults(sheet: Sheet, topology: TopologyView, wires: ReadonlyMap<str
     sheet.wire({ id: link.id, kind: 'fault', from: from.id, to: to.id, points: [{ x: x1, y: from.y }, { x: x1, y: upper }, ...between, { x: x2, y: lower }, { x: x2, y: to.y }], up: link.up })
     const text = `${link.up ? '⚡' : '✕'} ${link.word ?? ''}`
     const w = textWidth(text, FONT.small)
-    // before the chip of the network card, which is nearly as wide as its node where the window is narrow
-    sheet.shape({ id: `${link.id} word`, kind: 'text', x: Math.max(FAULT.trunk + 4, Math.min(box.x + 6, to.x - w - 4)), y: lower + 1, w, h: 12, text, size: FONT.small, state: 'failing' })
+    // over the wire: under it are the chips of the network cards, nearly as wide as their nodes where the window is narrow
+    const x = next.get(b) ?? box.x
+    next.set(b, x + w + 8)
+    sheet.shape({ id: `${link.id} word`, kind: 'text', x, y: wires.get(b)! - 15, w, h: 12, text, size: FONT.small, state: 'failing' })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Inspection } from '../../bridge/view.ts'
-import { ipvsadmCommand, type Cluster, type KubeObject, type NetworkNamespace, type Service } from '../../engine/cluster.ts'
+import { ipvsadmCommand, replacesKubeProxy, type Cluster, type KubeObject, type NetworkNamespace, type Service } from '../../engine/cluster.ts'
 import { withoutManagedFields } from '../../shell/kubectl/printers/index.ts'
 import type { JsonObject } from '../../shell/kubectl/objects.ts'
 import { toYaml } from '../../shell/kubectl/yaml.ts'
@@ -83,6 +83,10 @@ function machineSections(cluster: Cluster, kind: 'node' | 'pod', id: string): In
 function serviceSections(cluster: Cluster, service: Service): Inspection['sections'] {
   const node = [...cluster.nodes.values()].at(-1)
   if (!node) return []
+  if (replacesKubeProxy(cluster.config)) {
+    const { cni } = cluster.config
+    return [{ title: 'No kube-proxy here', command: '', text: cni === 'cilium' ? `cilium's programs choose the Pod: kubectl exec -n kube-system ds/cilium -- cilium-dbg service list` : `${cni} takes its place.` }]
+  }
   const { command, text } = serviceRules(cluster.config.proxyMode, node.network, service)
   return [{ title: `kube-proxy's rules on ${node.name}`, command, text }]
 }
