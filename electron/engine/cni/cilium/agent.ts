@@ -3,19 +3,18 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
 import type { Process } from '../../machine/types.ts'
 import { nodeIps } from '../../config.ts'
-import { ipVersion, nthAddress } from '../../network/address.ts'
+import { ipVersion } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
-import { byName } from '../../own.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
 import type { Datapath } from './datapath.ts'
+import { forgetEndpoint, LocalEndpoints } from './endpoints.ts'
 import { startDnsProxy } from './dns-proxy.ts'
-import { addDirectRoute, addPodRoute, attachEndpoint, ensureDatapath, plugPod, POD_INTERFACE, randomAddress, removeRoute } from './devices.ts'
-import { HOST, identityOf, KUBE_APISERVER, labelsOfPod, REMOTE_NODE, reservedIdentity, UNMANAGED, type SecurityLabels } from './identity.ts'
-import { addressing, CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, labelsFor, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
-import type { LbProtocol } from './lb-map.ts'
+import { addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
+import { HOST, identityOf, KUBE_APISERVER, REMOTE_NODE, reservedIdentity, UNMANAGED } from './identity.ts'
+import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
-import { EndpointPolicy, type ProxyPorts } from './policy-map.ts'
+import type { ProxyPorts } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
 import { ServiceSync } from './services.ts'
 
@@ -49,15 +48,14 @@ export class CiliumAgent implements Agent {
   readonly #ciliumEndpoints = new Map<string, CiliumEndpoint>()
   /** Whose an address is now: the CiliumEndpoint that told of it last. */
   readonly #owners = new Map<Ip, string>()
-  readonly #namespaces = new Map<string, Readonly<Record<string, string>>>()
   datapath: Datapath | undefined
   /** Where the proxy listens. */
   proxyPorts: ProxyPorts | undefined
   repository: PolicyRepository | undefined
+  #endpoints: LocalEndpoints | undefined
   #services: readonly ServiceSync[] = []
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
-  #addresses = 0
   readonly #startedAt: number
   #stopped = false
 
@@ -122,11 +120,17 @@ export class CiliumAgent implements Agent {
     const base = 10_000 + ports.below(9_000)
     const proxyPorts = (this.proxyPorts = { ingress: base, egress: base + 1, dns: 20_000 + ports.below(12_000) })
     this.#stops.push(startDnsProxy(this.#process, dp, proxyPorts.dns), dp.names.collectAgain())
+    const endpoints = (this.#endpoints = new LocalEndpoints(this.context, this.#client, this.#log, this.#identities, dp, {
+      policyFor: (endpoint) => this.repository!.policyFor(endpoint, dp.identity(endpoint.identity)),
+      regenerateSoon: () => this.#regenerateSoon(),
+      put: (...what) => this.#put(...what),
+      known: (pod) => this.#ciliumEndpoints.get(pod),
+    }))
     this.#watch<CiliumIdentity>(CILIUM_IDENTITIES, (o) => this.#onIdentity(o), (o) => this.#identityGone(o))
     this.#watch<CiliumNode>(CILIUM_NODES, (o) => this.#onCiliumNode(o), (o) => this.#ciliumNodeGone(o))
     this.#watch<CiliumEndpoint>(CILIUM_ENDPOINTS, (o) => this.#onEndpoint(o), (o) => this.#endpointGone(o))
-    this.#watch<Namespace>('namespaces', (o) => this.#onNamespace(o), ({ metadata }) => this.#namespaces.delete(metadata.name))
-    this.#watch<Pod>('pods', (o) => this.#onPod(o), () => undefined, `spec.nodeName=${this.context.name}`)
+    this.#watch<Namespace>('namespaces', (o) => endpoints.onNamespace(o), ({ metadata }) => endpoints.namespaceGone(metadata.name))
+    this.#watch<Pod>('pods', (o) => endpoints.onPod(o), () => undefined, `spec.nodeName=${this.context.name}`)
     this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
     this.repository.namedPorts = (name) => this.#namedPorts(name)
     this.#services = dp.families.map((family) => new ServiceSync(dp, family, this.#process))
@@ -284,131 +288,15 @@ export class CiliumAgent implements Agent {
     return [...numbers]
   }
 
-  // ---- labels --------------------------------------------------------------------------------------------------
-
-  #onNamespace({ metadata }: Namespace): void {
-    const labels = metadata.labels ?? {}
-    const former = this.#namespaces.get(metadata.name)
-    this.#namespaces.set(metadata.name, labels)
-    if (!former || JSON.stringify(former) === JSON.stringify(labels)) return
-    for (const endpoint of this.datapath!.endpoints.values()) {
-      if (endpoint.podNamespace !== metadata.name) continue
-      const pod = this.#pod(endpoint.podNamespace, endpoint.podName)
-      if (pod) this.#relabel(endpoint, pod)
-    }
-  }
-
-  #onPod(pod: Pod): void {
-    for (const { ip = '' } of pod.status.podIPs?.slice(0, 1) ?? []) {
-      const endpoint = this.datapath!.endpointAt(ip)
-      if (endpoint?.pod === `${pod.metadata.namespace}/${pod.metadata.name}`) this.#relabel(endpoint, pod)
-    }
-  }
-
-  #relabel(endpoint: Endpoint, pod: Pod): void {
-    const labels = this.#labels(pod)
-    const id = this.#identities.idOf(labels)
-    if (id === endpoint.identity) return
-    this.#log('info', 'Identity of endpoint changed', 'endpoint', `endpointID=${endpoint.id} k8sPodName=${endpoint.pod} newIdentity=${id} oldIdentity=${endpoint.identity}`)
-    endpoint.identity = id
-    this.#know(endpoint, labels)
-    this.#client.patch(CILIUM_ENDPOINTS, endpoint.podNamespace, endpoint.podName, 'application/merge-patch+json', { metadata: { labels: pod.metadata.labels ?? {} }, status: { identity: { id, labels: labelsFor(labels) } } })
-    this.#regenerateSoon()
-  }
-
-  #know(endpoint: Endpoint, labels: SecurityLabels): void {
-    const dp = this.datapath!
-    if (!dp.identities.has(endpoint.identity)) dp.identities.set(endpoint.identity, identityOf(endpoint.identity, labels))
-    for (const ip of endpoint.ips) dp.ipcache.set(singleAddress(ip), { identity: endpoint.identity })
-  }
-
-  #labels(pod: Pod): SecurityLabels {
-    const namespace = pod.metadata.namespace!
-    return labelsOfPod({ namespace, labels: pod.metadata.labels, serviceAccount: pod.spec.serviceAccountName ?? 'default', namespaceLabels: this.#namespaces.get(namespace) })
-  }
-
-  #pod(namespace: string, name: string): Pod | undefined {
-    try {
-      return this.#client.get<Pod>('pods', namespace, name)
-    } catch (error) {
-      if (error instanceof StatusError) return undefined
-      throw error
-    }
-  }
-
-  // ---- endpoints -----------------------------------------------------------------------------------------------
-
   /** PUT /endpoint of the agent's API: what cilium-cni asks for. Throws an Error with the plugin's text. */
   addEndpoint(sandbox: Sandbox): { ips: Ip[]; link: string } {
-    const dp = this.datapath
-    if (!dp) throw new Error('unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure IPAM is not ready')
-    const pod = this.#pod(sandbox.podNamespace, sandbox.podName)
-    if (!pod) throw new Error(`unable to create endpoint: [PUT /endpoint/{id}][404] putEndpointIdNotFound "Pod ${sandbox.podNamespace}/${sandbox.podName} not found"`)
-    const number = this.#addresses++
-    let ips: Ip[]
-    try {
-      ips = this.context.config.ipFamilies.map((name) => {
-        const { version, routerIp, podCidr } = dp.families.find((f) => f.version === (name === 'IPv4' ? 4 : 6))!
-        const taken = new Set([routerIp, nthAddress(podCidr, 0), ...[...dp.endpoints.values()].flatMap((e) => e.ips)])
-        return randomAddress(this.context, podCidr, `cilium ipam ${this.context.name} ${number}${version === 6 ? ' IPv6' : ''}`, taken)
-      })
-    } catch (error) {
-      throw new Error(`unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure ${(error as Error).message}`, { cause: error })
-    }
-    const labels = this.#labels(pod)
-    const identity = this.#identities.idOf(labels)
-    const ends = plugPod(dp, sandbox, ips)
-    const namedPorts: Record<string, { port: number; protocol: string }> = byName({})
-    for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) for (const p of container.ports ?? []) if (p.name) namedPorts[p.name] ??= { port: p.containerPort, protocol: p.protocol ?? 'TCP' }
-    const endpoint: Endpoint = {
-      id: this.#endpointId(dp), ips, ...ends, containerId: sandbox.id, pod: `${sandbox.podNamespace}/${sandbox.podName}`, podNamespace: sandbox.podNamespace, podName: sandbox.podName,
-      identity, policy: new EndpointPolicy(), namedPorts,
-    }
-    dp.addEndpoint(endpoint)
-    this.#know(endpoint, labels)
-    endpoint.policy = this.repository!.policyFor(endpoint, dp.identity(identity))
-    attachEndpoint(dp, endpoint)
-    if (dp.replacesProxy) dp.lb.hostPorts(endpoint.pod, ips.flatMap((ip) => hostPortsOf(pod, ip, dp.family(ip)!.nodeIp)))
-    this.#publish(endpoint, pod, labels)
-    this.#log('info', 'Successful endpoint creation', 'daemon', `ciliumEndpointName=${endpoint.pod} containerID=${sandbox.id.slice(0, 10)} endpointID=${endpoint.id} identity=${identity} ${ips.map((ip) => `ipv${ip.includes(':') ? 6 : 4}=${ip}`).join(' ')} k8sPodName=${endpoint.pod}`)
-    return { ips, link: endpoint.link.name }
-  }
-
-  #endpointId(dp: Datapath): number {
-    const used = new Set([...dp.endpoints.values()].map((e) => e.id))
-    const random = this.context.clock.random.fork(`cilium endpoint ${this.context.name} ${this.#addresses}`)
-    for (;;) {
-      const id = 1 + random.below(4_095)
-      if (!used.has(id)) return id
-    }
-  }
-
-  #publish(endpoint: Endpoint, pod: Pod, labels: SecurityLabels): void {
-    const { podNamespace, podName, containerId } = endpoint
-    const ports = Object.entries(endpoint.namedPorts).map(([name, { port, protocol }]) => ({ name, port, protocol }))
-    const status = {
-      encryption: {},
-      'external-identifiers': { 'cni-attachment-id': `${containerId}:${POD_INTERFACE}`, 'container-id': containerId, 'k8s-namespace': podNamespace, 'k8s-pod-name': podName, 'pod-name': `${podNamespace}/${podName}` },
-      id: endpoint.id,
-      identity: { id: endpoint.identity, labels: labelsFor(labels) },
-      ...(ports.length > 0 ? { 'named-ports': ports } : {}),
-      networking: { addressing: [addressing(endpoint.ips)], node: this.datapath!.nodeIp },
-      state: 'ready',
-    }
-    const metadata = { name: podName, namespace: podNamespace, labels: pod.metadata.labels ?? {}, ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: podName, uid: pod.metadata.uid }] }
-    this.#put(CILIUM_ENDPOINTS, podNamespace, podName, { apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint', metadata, status }, { metadata: { labels: metadata.labels, ownerReferences: metadata.ownerReferences }, status })
+    if (!this.#endpoints) throw new Error('unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure IPAM is not ready')
+    return this.#endpoints.add(sandbox)
   }
 
   /** DELETE /endpoint. */
-  removeEndpoint({ pod, podNamespace, podName, containerId }: Endpoint): void {
-    const object = this.#ciliumEndpoints.get(pod)
-    // a new Pod of the same name has made it its own
-    if (!object || object.status?.['external-identifiers']?.['container-id'] !== containerId) return
-    try {
-      this.#client.delete(CILIUM_ENDPOINTS, podNamespace, podName, object.metadata.uid === undefined ? {} : { preconditions: { uid: object.metadata.uid } })
-    } catch {
-      // Gone with its Pod, or the API server cannot be reached: the garbage collector will see to it.
-    }
+  removeEndpoint(endpoint: Endpoint): void {
+    this.#endpoints?.remove(endpoint)
   }
 
   // ---- policy --------------------------------------------------------------------------------------------------
@@ -435,23 +323,6 @@ export class CiliumAgent implements Agent {
       this.#collect()
     }, { background: true })
   }
-}
-
-/** The Pod is gone: what the maps hold of it goes. */
-export function forgetEndpoint(dp: Datapath, endpoint: Endpoint): void {
-  const { ips, pod } = endpoint
-  dp.removeEndpoint(endpoint)
-  dp.names.forget(endpoint)
-  for (const ip of ips) dp.ipcache.delete(singleAddress(ip))
-  dp.conntrack.removeIf(({ tuple }) => ips.includes(tuple.source) || ips.includes(tuple.destination))
-  if (![...dp.endpoints.values()].some((other) => other.pod === pod)) dp.lb.hostPorts(pod, [])
-}
-
-function hostPortsOf(pod: Pod, ip: Ip, nodeIp: Ip): { hostIp: Ip; hostPort: number; ip: Ip; port: number; protocol: LbProtocol }[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap((c) => c.ports ?? []).flatMap(({ hostPort, hostIP, containerPort: port, protocol }) => {
-    const hostIp = hostIP && hostIP !== '0.0.0.0' && hostIP !== '::' ? hostIP : nodeIp
-    return hostPort && hostIp.includes(':') === ip.includes(':') ? [{ hostIp, hostPort, ip, port, protocol: (protocol ?? 'TCP').toLowerCase() as LbProtocol }] : []
-  })
 }
 
 function factsOf(node: CiliumNode): { ips: Ip[]; routers: Ip[]; cidrs: readonly Cidr[] } {

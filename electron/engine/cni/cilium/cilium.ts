@@ -1,6 +1,7 @@
 import type { ClusterConfig } from '../../config.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
-import { agentOf, CNI_CONF, forgetEndpoint, SOCKET } from './agent.ts'
+import { agentOf, CNI_CONF, SOCKET } from './agent.ts'
+import { forgetEndpoint } from './endpoints.ts'
 import { datapathOf } from './datapath.ts'
 import { POD_INTERFACE } from './devices.ts'
 import { ciliumManifests } from './manifests.ts'
