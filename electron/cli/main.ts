@@ -12,7 +12,7 @@ const USAGE = `podhop: an offline lab for Kubernetes networking
                                                      the app for browsers; --kube-api: for your own tools, too
   podhop run [--cluster F] [--lab ID] [-f M]… [-c COMMANDS | SCRIPT]
                                                      a fresh cluster in virtual time: apply, settle, run, print
-  podhop lab list|lint|test|new|pack|import|grade …  labs, for trainers and QA
+  podhop lab list|lint|test|new [ID|FOLDER]…         labs, for trainers and QA
   podhop version
 `
 

@@ -1,18 +1,19 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../arguments.ts'
 
-/** Writes a small lab that passes its own test, for a trainer to change. */
+/** Writes a small lab that passes its own test, for a trainer to change: in the folder that is named, whose last part is the lab's id. */
 export function newLab(names: readonly string[]): number {
-  const [id, ...rest] = names
-  if (id === undefined || rest.length > 0 || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(id)) throw new UsageError('lab new: expected one id of lower-case letters, digits and dashes')
-  const folder = join(process.cwd(), id)
-  if (existsSync(folder)) throw new UsageError(`lab new: "${id}" exists already`)
+  const [path, ...rest] = names
+  const id = path === undefined ? '' : basename(path)
+  if (path === undefined || rest.length > 0 || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(id)) throw new UsageError('lab new: expected one folder, whose name is an id of lower-case letters, digits and dashes')
+  const folder = resolve(path)
+  if (existsSync(folder)) throw new UsageError(`lab new: "${path}" exists already`)
   for (const [name, text] of Object.entries(files(id))) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
     writeFileSync(join(folder, name), text)
   }
-  process.stdout.write(`${folder}\nTest it with: podhop lab test ${id}\n`)
+  process.stdout.write(`${folder}\nTest it with: podhop lab test ${path}\n`)
   return 0
 }
 
