@@ -25,6 +25,10 @@ class PipeReader extends CountedFile implements OpenFile {
     this.#buffer = buffer
   }
 
+  get ready(): boolean {
+    return this.#buffer.size > 0 || !this.#buffer.writerOpen
+  }
+
   *read(max = PIPE_CAPACITY): Task<Uint8Array | null> {
     const buffer = this.#buffer
     while (buffer.size === 0) {

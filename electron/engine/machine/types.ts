@@ -55,7 +55,7 @@ export interface Filesystem {
   onChange(listener: (path: string) => void): () => void
 }
 
-export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGKILL' | 'SIGPIPE' | 'SIGALRM' | 'SIGTERM' | 'SIGCHLD' | 'SIGCONT' | 'SIGSTOP' | 'SIGTSTP' | 'SIGTTIN' | 'SIGTTOU' | 'SIGWINCH' | 'SIGUSR1' | 'SIGUSR2'
+export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGILL' | 'SIGTRAP' | 'SIGABRT' | 'SIGBUS' | 'SIGFPE' | 'SIGSEGV' | 'SIGSTKFLT' | 'SIGURG' | 'SIGXCPU' | 'SIGXFSZ' | 'SIGVTALRM' | 'SIGPROF' | 'SIGIO' | 'SIGPWR' | 'SIGSYS' | 'SIGKILL' | 'SIGPIPE' | 'SIGALRM' | 'SIGTERM' | 'SIGCHLD' | 'SIGCONT' | 'SIGSTOP' | 'SIGTSTP' | 'SIGTTIN' | 'SIGTTOU' | 'SIGWINCH' | 'SIGUSR1' | 'SIGUSR2'
 
 /** An open file description: file, pipe end, terminal, /dev/null. Reference-counted by descriptors. */
 export interface OpenFile {
@@ -64,6 +64,8 @@ export interface OpenFile {
   read(max?: number): Task<Uint8Array | null>
   /** Waits for room. Throws SystemError EPIPE (and the writer gets SIGPIPE) when nobody reads any more. */
   write(bytes: Uint8Array): Task<void>
+  /** Whether a read would not wait; where this is not known it is absent. */
+  readonly ready?: boolean
   /** Set for a terminal. */
   readonly terminal?: Terminal
   /** Set where lines may be written when somebody reads them. */

@@ -1,5 +1,5 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
-import { baseName } from '../../engine/machine/path.ts'
+import { baseName, directoryName } from '../../engine/machine/path.ts'
 import { permits } from '../../engine/machine/open.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { matchesPattern } from '../language/pattern.ts'
@@ -17,13 +17,16 @@ tool('find', 'raw', function* (run) {
   const args = [...run.options.operands]
   const starts: string[] = []
   while (args.length > 0 && !/^[-(!,)]/.test(args[0]!)) starts.push(args.shift()!)
-  if (args[0] === '-L') throw new NotSimulated('find -L (find -H, or the directory that the link leads to)')
   let throughLinks = false
-  while (args[0] === '-H' || args[0] === '-P') {
-    throughLinks = args.shift() === '-H'
+  let follow = false
+  while (args[0] === '-H' || args[0] === '-P' || args[0] === '-L') {
+    const letter = args.shift()
+    throughLinks = letter !== '-P'
+    follow = letter === '-L'
     while (args.length > 0 && !/^[-(!,)]/.test(args[0]!)) starts.push(args.shift()!)
   }
   const expression = new Expression(run, args)
+  expression.follow = follow
   const test = expression.parse()
   for (const start of starts.length > 0 ? starts : ['.']) {
     try {
@@ -38,7 +41,9 @@ tool('find', 'raw', function* (run) {
 })
 
 function* visit(run: Run, path: string, shown: string, from: string, depth: number, test: Test, expression: Expression): Task<void> {
-  const stat = run.process.fs.lstat(path)
+  const link = run.process.fs.lstat(path)
+  // -L: what a link leads to, unless that is not there
+  const stat = expression.follow && link.type === 'symlink' ? statIfAny(run.process, path) ?? link : link
   const found: Found = { path, shown, from, stat, depth }
   const enter = function* (): Task<void> {
     if (stat.type !== 'directory' || depth >= expression.maxDepth || found.prune) return
@@ -57,6 +62,8 @@ class Expression {
   maxDepth = Infinity
   minDepth = 0
   depthFirst = false
+  /** -L */
+  follow = false
   readonly #run: Run
   readonly #args: string[]
   #acts = false
@@ -277,14 +284,20 @@ class Expression {
         if (gid === undefined) throw new Failure(`${quote(group)} is not the name of an existing group`)
         return this.#is((f) => f.stat.gid === gid)
       }
+      case '-lname':
+      case '-ilname': {
+        const pattern = this.#value(name)
+        return this.#is((f) => f.stat.type === 'symlink' && matchesPattern(pattern, process.fs.readLink(f.path), { ignoreCase: name === '-ilname' }))
+      }
       case '-exec':
+      case '-execdir':
       case '-ok':
         this.#acts = true
         return this.#exec(name)
       case undefined:
         throw new Failure('invalid expression')
       default:
-        if (/^-(regextype|amin|atime|cmin|ctime|anewer|cnewer|newer..|fprint|fls|execdir|okdir|fstype|context|used|lname|ilname|iregex|nouser|nogroup|daystart|follow|P|L|H)/.test(name)) throw new NotSimulated(`find ${name}`)
+        if (/^-(regextype|amin|atime|cmin|ctime|anewer|cnewer|newer..|fprint|fls|okdir|fstype|context|used|iregex|nouser|nogroup|daystart|follow|P|L|H)/.test(name)) throw new NotSimulated(`find ${name}`)
         throw name.startsWith('-') ? new Failure(`unknown predicate \`${name}'`) : new Failure(`paths must precede expression: \`${name}'`)
     }
   }
@@ -303,6 +316,7 @@ class Expression {
       const arg = this.#value(name)
       if (arg === ';') break
       if (arg === '+' && command.at(-1) === '{}') {
+        if (name === '-execdir') break
         command.pop()
         const batch = { command, paths: [] as string[] }
         this.#batches.push(batch)
@@ -313,16 +327,17 @@ class Expression {
       }
       command.push(arg)
     }
-    const spawn = (argv: string[]): Task<number> => this.#spawn(argv)
+    const spawn = (argv: string[], cwd?: string): Task<number> => this.#spawn(argv, cwd)
     return function* (found) {
+      if (name === '-execdir') return (yield* spawn(command.map((a) => a.replaceAll('{}', `./${baseName(found.path)}`)), directoryName(found.path))) === 0
       return (yield* spawn(command.map((a) => a.replaceAll('{}', found.shown)))) === 0
     }
   }
 
-  *#spawn(argv: string[]): Task<number> {
+  *#spawn(argv: string[], cwd?: string): Task<number> {
     const { process } = this.#run
     try {
-      const child = process.spawn({ argv, files: process.files })
+      const child = process.spawn({ argv, files: process.files, ...(cwd === undefined ? {} : { cwd }) })
       return (yield* process.wait(child)).code
     } catch (error) {
       if (!isSystemError(error)) throw error

@@ -2,7 +2,7 @@ import { anyOf, type Suspension, type Task } from '../../engine/machine/task.ts'
 import { Failure, quote, tool, type Run } from './command.ts'
 import { eachInput, openComplaint, type Input } from './input.ts'
 
-const LONG = { lines: 'n=', bytes: 'c=', quiet: 'q', silent: 'q', verbose: 'v' }
+const LONG = { lines: 'n=', bytes: 'c=', quiet: 'q', 'zero-terminated': 'z', silent: 'q', verbose: 'v' }
 
 function count(run: Run, option: 'n' | 'c'): { sign: string; count: number } | undefined {
   const text = run.options.value(option)
@@ -17,7 +17,8 @@ function* header(run: Run, input: Input, first: boolean): Task<void> {
   if (run.options.has('v') || (many && !run.options.has('q'))) yield* run.print(`${first ? '' : '\n'}==> ${input.name} <==\n`)
 }
 
-tool('head', { flags: 'qv', values: 'nc', long: LONG, number: 'n', unsupported: 'z' }, function* (run) {
+tool('head', { flags: 'qvz', values: 'nc', long: LONG, number: 'n' }, function* (run) {
+  const end = run.options.has('z') ? '\0' : '\n'
   const bytes = count(run, 'c')
   const lines = count(run, 'n') ?? { sign: '', count: 10 }
   let first = true
@@ -39,16 +40,17 @@ tool('head', { flags: 'qv', values: 'nc', long: LONG, number: 'n', unsupported: 
     }
     const held: string[] = []
     for (let i = 0; lines.sign === '-' || i < lines.count; i++) {
-      const line = yield* input.line()
+      const line = yield* input.line(end.charCodeAt(0))
       if (line === null) return
-      held.push(line + (input.unterminated ? '' : '\n'))
+      held.push(line + (input.unterminated ? '' : end))
       if (lines.sign !== '-') yield* run.print(held.pop()!)
       else if (held.length > lines.count) yield* run.print(held.shift()!)
     }
   }, openComplaint)
 })
 
-tool('tail', { flags: 'qvfF', values: 'ncs', long: { ...LONG, follow: 'f?', retry: 'F' }, number: 'n', unsupported: 'z' }, function* (run) {
+tool('tail', { flags: 'qvfFz', values: 'ncs', long: { ...LONG, follow: 'f?', retry: 'F' }, number: 'n' }, function* (run) {
+  const end = run.options.has('z') ? '\0' : '\n'
   const bytes = count(run, 'c')
   const lines = count(run, 'n') ?? { sign: '', count: 10 }
   let first = true
@@ -62,8 +64,8 @@ tool('tail', { flags: 'qvfF', values: 'ncs', long: { ...LONG, follow: 'f?', retr
     }
     const held: string[] = []
     let skip = lines.sign === '+' ? Math.max(0, lines.count - 1) : 0
-    for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
-      const text = line + (input.unterminated ? '' : '\n')
+    for (let line = yield* input.line(end.charCodeAt(0)); line !== null; line = yield* input.line(end.charCodeAt(0))) {
+      const text = line + (input.unterminated ? '' : end)
       if (lines.sign === '+') {
         if (skip > 0) skip--
         else yield* run.print(text)

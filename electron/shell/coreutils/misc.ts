@@ -161,6 +161,7 @@ class Expr {
 
 tool('fold', { flags: 'sb', values: 'w', long: { width: 'w=', spaces: 's' } }, function* (run) {
   const width = Number(run.options.value('w') ?? 80)
+  if (!(width >= 1)) throw new Failure(`invalid number of columns: ${quote(run.options.value('w')!)}${/^0+$/.test(run.options.value('w')!) ? ': Numerical result out of range' : ''}`)
   yield* eachInput(run, run.options.operands, function* (input) {
     for (let line = yield* input.line(); line !== null; line = yield* input.line()) {
       let rest = line

@@ -4,6 +4,7 @@ import type { Process, ProcessEntry, SignalName } from '../../engine/machine/typ
 import { SIGNAL_NUMBERS } from '../../engine/machine/signals.ts'
 import { parseSignal, signalList } from '../language/signal-names.ts'
 import { commandName } from '../../engine/machine/proc-process.ts'
+import { formatPrintf } from '../language/printf.ts'
 import { Failure, NotSimulated, missingOperand, quote, tool, type Run } from './command.ts'
 import { cannotStart } from './environment.ts'
 import { posixRegExp, translateRegExp } from './regex.ts'
@@ -47,6 +48,16 @@ tool('yes', {}, function* (run) {
 /** Characters that seq writes at once. */
 const SEQUENCE_CHUNK = 2048
 
+/** `seq -f`: one directive for a floating-point number. */
+function formatted(format: string): (n: number) => string {
+  const directives = format.replace(/%%/g, '').match(/%[^a-zA-Z]*[a-zA-Z]?/g) ?? []
+  if (directives.length === 0) throw new Failure(`format ${quote(format)} has no % directive`)
+  if (directives.length > 1) throw new Failure(`format ${quote(format)} has too many % directives`)
+  const kind = directives[0]!.at(-1)!
+  if (!/^%[-+#0 ']*\d*(\.\d*)?[efgaEFGA]$/.test(directives[0]!)) throw new Failure(kind === '%' ? `format ${quote(format)} ends in %` : `format ${quote(format)} has unknown %${kind} directive`)
+  return (n) => formatPrintf(format, [String(n)], () => '').text
+}
+
 tool('seq', 'raw', function* (run) {
   let separator = '\n'
   let padded = false
@@ -57,11 +68,12 @@ tool('seq', 'raw', function* (run) {
     if (arg === '-s') separator = given.shift() ?? ''
     else if (/^-s./.test(arg)) separator = arg.slice(2)
     else if (arg === '-w') padded = true
-    else if (arg === '-f') format = given.shift()
+    else if (arg === '-f') format = given.shift() ?? ''
+    else if (/^--(format|separator)=/.test(arg)) given.unshift(arg.startsWith('--f') ? '-f' : '-s', arg.slice(arg.indexOf('=') + 1))
+    else if (arg === '--equal-width') padded = true
     else if (/^-[a-zA-Z]/.test(arg)) throw new Failure(`invalid option -- '${arg[1]}'`, 1, true)
     else args.push(arg)
   }
-  if (format !== undefined) throw new NotSimulated('seq -f (printf)')
   if (args.length === 0) throw missingOperand()
   if (args.length > 3) throw new Failure(`extra operand ${quote(args[3]!)}`, 1, true)
   for (const arg of args) if (Number.isNaN(Number(arg)) || arg.trim() === '') throw new Failure(`invalid floating point argument: ${quote(arg)}`, 1, true)
@@ -70,12 +82,13 @@ tool('seq', 'raw', function* (run) {
   const digits = Math.max(...args.slice(0, args.length === 1 ? 0 : args.length - 1).map((a) => a.split('.')[1]?.length ?? 0), 0)
   const width = padded ? Math.max(...[from, to].map((n) => n.toFixed(digits).length)) : 0
   const pad = (text: string): string => (text.startsWith('-') ? '-' + text.slice(1).padStart(width - 1, '0') : text.padStart(width, '0'))
+  const written = format === undefined ? (n: number): string => pad(n.toFixed(digits)) : formatted(format)
   let first = true
   let chunk = ''
   for (let i = 0; ; i++) {
     const n = from + i * step
     if (step > 0 ? n > to + 1e-9 : n < to - 1e-9) break
-    chunk += (first ? '' : separator) + pad(n.toFixed(digits))
+    chunk += (first ? '' : separator) + written(n)
     first = false
     if (chunk.length < SEQUENCE_CHUNK) continue
     yield* run.print(chunk)

@@ -71,7 +71,7 @@ function compareBy(a: string, b: string, modifiers: string): number {
   return x === y ? 0 : x < y ? -1 : 1
 }
 
-tool('sort', { flags: 'nrufbdghVMcsCi', values: 'ktoST', long: { numeric: 'n', 'numeric-sort': 'n', reverse: 'r', unique: 'u', key: 'k=', 'field-separator': 't=', output: 'o=', stable: 's', check: 'c', 'ignore-case': 'f', 'human-numeric-sort': 'h', 'version-sort': 'V', 'general-numeric-sort': 'g', 'ignore-leading-blanks': 'b' }, unsupported: 'mzR', usageCode: 2 }, function* (run) {
+tool('sort', { flags: 'nrufbdghVMcsCimzR', values: 'ktoST', long: { numeric: 'n', 'numeric-sort': 'n', reverse: 'r', unique: 'u', key: 'k=', 'field-separator': 't=', output: 'o=', stable: 's', check: 'c?', merge: 'm', 'zero-terminated': 'z', 'random-sort': 'R', 'month-sort': 'M', 'dictionary-order': 'd', 'ignore-nonprinting': 'i', 'ignore-case': 'f', 'human-numeric-sort': 'h', 'version-sort': 'V', 'general-numeric-sort': 'g', 'ignore-leading-blanks': 'b' }, usageCode: 2 }, function* (run) {
   const { options } = run
   const separator = options.value('t')
   if (separator !== undefined && [...separator].length !== 1 && separator !== '\\0') throw new Failure(separator === '' ? 'empty tab' : `multi-character tab ${quote(separator)}`, 2)
@@ -90,11 +90,12 @@ tool('sort', { flags: 'nrufbdghVMcsCi', values: 'ktoST', long: { numeric: 'n', '
   }
   const bytewise = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1) * (options.has('r') ? -1 : 1)
   const compare = options.has('s') || options.has('u') ? compareKeys : (a: string, b: string): number => compareKeys(a, b) || bytewise(a, b)
-  const { lines } = yield* allLines(run, options.operands, (name, message) => `cannot read: ${name}: ${message}`, 10, 2)
+  const { lines } = yield* allLines(run, options.operands, (name, message) => `cannot read: ${name}: ${message}`, options.has('z') ? 0 : 10, 2)
   if (options.has('c', 'C')) return yield* check(run, lines, options.has('u') ? (a, b) => compareKeys(a, b) || -1 : compare)
-  let sorted = lines.toSorted(compare)
+  // what is merged was sorted before; to sort it gives the same
+  let sorted = options.has('R') ? shuffled(run, lines, compare) : lines.toSorted(compare)
   if (options.has('u')) sorted = sorted.filter((line, i) => i === 0 || compareKeys(sorted[i - 1]!, line) !== 0)
-  const text = sorted.map((l) => l + '\n').join('')
+  const text = sorted.map((l) => l + (options.has('z') ? '\0' : '\n')).join('')
   const output = options.value('o')
   if (output === undefined) yield* run.print(text)
   else {
@@ -105,10 +106,17 @@ tool('sort', { flags: 'nrufbdghVMcsCi', values: 'ktoST', long: { numeric: 'n', '
   return run.code
 })
 
+/** -R: equal lines together, the rest in any order. */
+function shuffled(run: Run, lines: readonly string[], compare: (a: string, b: string) => number): string[] {
+  const places = new Map<string, number>()
+  for (const line of lines.toSorted(compare)) if (!places.has(line)) places.set(line, run.process.clock.random.float())
+  return lines.toSorted((a, b) => places.get(a)! - places.get(b)!)
+}
+
 function* check(run: Run, lines: readonly string[], compare: (a: string, b: string) => number): Generator<never, number> {
   for (let i = 1; i < lines.length; i++) {
     if (compare(lines[i - 1]!, lines[i]!) <= 0) continue
-    if (run.options.has('c')) yield* run.warn(`${run.options.operands[0] ?? '-'}:${i + 1}: disorder: ${lines[i]}`) as Generator<never, void>
+    if (run.options.has('c') && !['quiet', 'silent'].includes(run.options.value('c') ?? '')) yield* run.warn(`${run.options.operands[0] ?? '-'}:${i + 1}: disorder: ${lines[i]}`) as Generator<never, void>
     return 1
   }
   return 0

@@ -297,10 +297,12 @@ export class Executor {
       shell.subshellDepth++
       return yield* this.list(command.body, true)
     }
-    return yield* this.#redirected(command.redirects, function* () {
-      const child = shell.fork((copy) => copy.executor.list(command.body, true), { group: shell.jobControl ? 'new' : undefined })
-      return yield* shell.jobs.foreground([child], printCommand({ ...command, redirects: [] }))
-    })
+    const child = shell.fork((copy) => copy.executor.subshellBody(command), { group: shell.jobControl ? 'new' : undefined })
+    return yield* shell.jobs.foreground([child], printCommand(command))
+  }
+
+  subshellBody(command: Extract<Command, { kind: 'subshell' }>): Task<number> {
+    return this.#redirected(command.redirects, () => this.list(command.body, true))
   }
 
   // ---- compound commands -------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import type { Shell } from './shell.ts'
 
 const SIGNAL_TEXTS: Partial<Record<SignalName, string>> = {
   SIGHUP: 'Hangup', SIGINT: 'Interrupt', SIGQUIT: 'Quit', SIGKILL: 'Killed', SIGTERM: 'Terminated', SIGALRM: 'Alarm clock', SIGPIPE: 'Broken pipe',
+  SIGILL: 'Illegal instruction', SIGTRAP: 'Trace/breakpoint trap', SIGABRT: 'Aborted', SIGBUS: 'Bus error', SIGFPE: 'Floating point exception', SIGSEGV: 'Segmentation fault', SIGSTKFLT: 'Stack fault',
+  SIGXCPU: 'CPU time limit exceeded', SIGXFSZ: 'File size limit exceeded', SIGVTALRM: 'Virtual timer expired', SIGPROF: 'Profiling timer expired', SIGIO: 'I/O possible', SIGPWR: 'Power failure', SIGSYS: 'Bad system call',
   SIGUSR1: 'User defined signal 1', SIGUSR2: 'User defined signal 2',
 }
 
@@ -65,6 +67,14 @@ export class Jobs {
 
   constructor(shell: Shell) {
     this.#shell = shell
+  }
+
+  /** What a subshell's `jobs` and `kill` know: those of the shell that it was made in. They are no children of its own. */
+  inherited: Jobs | undefined
+
+  /** Those that `jobs` shows. */
+  get shown(): Jobs {
+    return this.all.length === 0 && this.inherited ? this.inherited.shown : this
   }
 
   add(processes: readonly Process[], command: string, background: boolean): Job {
@@ -181,7 +191,7 @@ export class Jobs {
       yield* shell.process.printError(`${SIGNAL_TEXTS[signal] ?? signal}\n`)
     } else if (signal === 'SIGTERM' && shell.flavour === 'bash' && !shell.plainMessages) yield* shell.process.printError('Terminated\n')
     else if (signal !== 'SIGINT' && shell.flavour === 'bash' && !shell.plainMessages) {
-      yield* shell.error(`${String(process.pid).padStart(5)} ${(SIGNAL_TEXTS[signal] ?? signal).padEnd(23)} ${command}`)
+      yield* shell.error(`${String(process.pid).padStart(5)} ${(SIGNAL_TEXTS[signal] ?? signal).padEnd(23)}${(SIGNAL_TEXTS[signal] ?? signal).length > 23 ? '' : ' '}${command}`)
     }
   }
 }

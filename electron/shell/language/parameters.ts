@@ -176,6 +176,7 @@ export class ParameterExpansion {
         return this.#map(value, (text) => (all ? [...text].map(turn).join('') : [...text].map((c, i) => (i === 0 ? turn(c) : c)).join('')), quoted)
       }
       case '@':
+        if (!/^[UuLQEPAKak]$/.test(textOf(argument)) && !('text' in value && value.text === undefined)) throw new ExpansionError(`${part.source}: bad substitution`)
         return this.#transform(textOf(argument), name, value, quoted)
       default:
         throw new ExpansionError(`${part.source}: bad substitution`)

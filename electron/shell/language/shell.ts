@@ -81,6 +81,8 @@ export class Shell {
   /** \# in a prompt: command lines so far, and one. */
   commandNumber = 1
   optionState = { index: 1, offset: 1 }
+  /** What `ulimit` has set, by S or H and the resource's letter. */
+  readonly limits = new Map<string, string>()
   /** Command substitutions, eval and traps around what runs: how often PS4's first character is shown. */
   traceLevel = 0
   /** What runs, for $BASH_COMMAND; traps leave it alone. */
@@ -328,6 +330,8 @@ export class Shell {
     copy.rootPid = this.rootPid
     copy.commandString = this.commandString
     copy.readsStdin = this.readsStdin
+    copy.jobs.inherited = this.jobs
+    for (const [limit, value] of this.limits) copy.limits.set(limit, value)
     copy.history = this.history
     copy.#readline = this.#readline
     copy.historyAdded = this.historyAdded

@@ -202,7 +202,8 @@ export abstract class SimpleParser extends TokenStream {
       else if (token.kind !== 'word') throw this.unexpected(token)
       else if (this.source[token.start] === '[') {
         const close = this.source.indexOf(']=', token.start)
-        if (close < 0 || close > token.end) {
+        // an index may have blanks in it, but no end of the line or of the list
+        if (close < 0 || (close > token.end && /[\n()[]/.test(this.source.slice(token.start + 1, close)))) {
           this.take()
           items.push({ value: token.word })
           continue

@@ -209,3 +209,23 @@ fact() { if (( $1 <= 1 )); then echo 1; else echo $(( $1 * $(fact $(( $1 - 1 )))
 FUNCNEST=3; f() { echo $1; f $(($1+1)); }; f 1; echo $?
 #### times and enable and help
 times | wc -l; compgen -b | head -2; compgen -W 'aa ab b' a; compgen -A function; compgen -v HOM
+#### signals that end a subshell, and what they are called
+for s in ILL TRAP ABRT BUS FPE SEGV XCPU SYS; do (kill -$s $BASHPID; echo no) 2> /dev/null; echo "$s $?"; done 2> /dev/null
+#### a subshell's redirections are its own
+(echo a; echo b >&2) 2>&1 > /dev/null | cat; (cat) <<< hi; (cat < nofile) 2> /dev/null; echo $?
+#### jobs of the shell are known in a pipeline (no stderr)
+sleep 5 & jobs -p | wc -l; kill %1; jobs -x echo hi; disown -z; echo $?
+#### traps are listed in their order
+trap ':' RETURN; trap ': 1' ERR; trap ': 2' DEBUG; trap - DEBUG; trap ': 3' EXIT; trap ': 4' TERM; trap -p; trap - EXIT
+#### limits
+ulimit -z; ulimit -c; ulimit -c 0; echo $?; ulimit -S -n 100; ulimit -n; ulimit -n abc; ulimit -a | grep -v 'open\|pending\|user proc'
+#### a list of an associative array has indices with blanks
+declare -A m=([a]=1 [b c]=2 ["d e"]=3); for k in "${!m[@]}"; do echo "$k=${m[$k]}"; done | sort; echo ${#m[@]}
+#### read -t 0 looks whether there is something
+read -t 0 < /dev/null; echo $?; echo x | { sleep 0.1; read -t 0; echo $?; }
+#### a transformation that there is not, of a variable that there is
+x=1; echo ${x@Z}; echo no
+#### local reference to itself
+g() { local -n ref=ref; echo $?; }; g 2> /dev/null
+#### all of shopt
+shopt; shopt -p | tail -3

@@ -80,3 +80,13 @@ f=$(mktemp); [ -f $f ] && echo file; d=$(mktemp -d); [ -d $d ] && echo dir; rm -
 printf 'GET / 200\nGET /x 404\nPOST / 200\nGET / 200\n' > log; awk '{print $3}' log | sort | uniq -c | sort -rn | head -1 | awk '{print $2}'; grep -c ' 200' log; cut -d' ' -f1 log | sort -u | paste -sd,; sed -n '/404/p' log | tr ' ' '\n' | tail -1; for u in $(awk '{print $2}' log | sort -u); do echo "$u $(grep -c " $u " log)"; done; cat log | while read m p c; do [ $c = 404 ] && echo "missing $p"; done
 #### find -exec + fails where a command does
 touch a b; find a b -exec false {} +; echo $?; find a b -exec false {} \;; echo $?; find a -exec true {} +; echo $?; find a b -exec ls {} +; find a nope -exec echo {} + 2>/dev/null; echo $?
+#### seq -f
+seq -f '%03g' 1 3; seq -f '%.2f' 0 0.5 1; seq -f 'a%g%%' 2; seq -f x 1; seq -f '%d' 1; seq --format=%g -s, 3
+#### sort merges, and takes lines that end in NUL
+printf 'a\nc\n' > f; printf 'b\nd\n' > g; sort -m f g; printf 'x\0y\0a\0' | sort -z | tr '\0' '\n'; sort -R f | sort; printf 'b\na\n' | sort --check=quiet; echo $?; printf 'b\na\nb\n' | sort -R | uniq | wc -l
+#### head and tail of lines that end in NUL
+printf 'a\0b\0c\0' | head -z -n 2 | tr '\0' '\n'; printf 'a\0b\0c\0' | tail -z -n 1 | tr '\0' '\n'
+#### find follows links, and runs commands where it found something
+mkdir -p d/e; echo x > d/e/f; ln -s e d/l; ln -s nowhere d/b; find -L d -type f | sort; find -L d -type l; find d -lname 'now*'; find d -type f -execdir echo {} \;
+#### fold by no column at all
+echo abc | fold -w 0; echo $?

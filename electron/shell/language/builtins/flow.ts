@@ -214,7 +214,7 @@ textBuiltin('trap', function* (shell, args) {
   if (bad) return yield* usage(shell, 'trap', bad, 'trap [-lp] [[arg] signal_spec ...]')
   if (options.has('l')) return yield* shell.executor.source('kill -l')
   if (rest.length === 0 || options.has('p')) {
-    const order = (name: string): number => (name === 'EXIT' ? 0 : (SIGNAL_NUMBERS[name as SignalName] ?? 100))
+    const order = (name: string): number => SIGNAL_NUMBERS[name as SignalName] ?? ['EXIT', 'DEBUG', 'ERR', 'RETURN'].indexOf(name) * 100
     for (const [name, action] of [...shell.traps].sort((a, b) => order(a[0]) - order(b[0]))) {
       if (rest.length > 0 && !rest.some((r) => signalOf(r) === name)) continue
       yield* shell.process.print(`trap -- ${quoteForShell(action)} ${name}\n`)

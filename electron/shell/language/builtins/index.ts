@@ -7,6 +7,7 @@ import './io.ts'
 import './jobs.ts'
 import './misc.ts'
 import './options.ts'
+import './ulimit.ts'
 import './variables.ts'
 
 export { BUILTINS } from './table.ts'

@@ -177,6 +177,10 @@ textBuiltin('read', function* (shell, args) {
     yield* shell.error(`read: \`${name}': not a valid identifier`)
     return 1
   }
+  if (options.timeout === 0 && shell.process.files.has(options.fd)) {
+    const file = shell.process.files.get(options.fd)!
+    return file.ready ?? (file.kind === 'file' || file.kind === 'null') ? 0 : 1
+  }
   if (shell.process.files.get(options.fd) === undefined) {
     yield* shell.error(`read: ${options.fd}: invalid file descriptor: Bad file descriptor`)
     return 1

@@ -1,9 +1,10 @@
 import { SIGNAL_NUMBERS } from '../../../engine/machine/signals.ts'
-import { anyOf, type Task } from '../../../engine/machine/task.ts'
+import { anyOf, sleep, type Task } from '../../../engine/machine/task.ts'
 import type { Process, SignalName } from '../../../engine/machine/types.ts'
 import type { Job } from '../jobs.ts'
 import type { Shell } from '../shell.ts'
 import { parseSignal, signalList } from '../signal-names.ts'
+import { quoteForShell } from '../quote.ts'
 import { letters, textBuiltin, usage } from './table.ts'
 
 function* jobOf(shell: Shell, command: string, spec: string | undefined): Task<Job | undefined> {
@@ -12,23 +13,33 @@ function* jobOf(shell: Shell, command: string, spec: string | undefined): Task<J
   return job
 }
 
+const JOBS_USAGE = 'jobs [-lnprs] [jobspec ...] or jobs -x command [args]'
+
 textBuiltin('jobs', function* (shell, args) {
+  if (args[0] === '-x') return yield* withProcessIds(shell, args.slice(1))
   const { options, rest, bad } = letters(args, 'lprsn')
-  if (bad) return yield* usage(shell, 'jobs', bad, 'jobs [-lnprs] [jobspec ...] or jobs -x command [args]')
+  if (bad) return yield* usage(shell, 'jobs', bad, JOBS_USAGE)
   const shown: Job[] = []
   for (const spec of rest) {
     const job = yield* jobOf(shell, 'jobs', spec)
     if (!job) return 1
     shown.push(job)
   }
-  for (const job of rest.length > 0 ? shown : [...shell.jobs.all]) {
+  const known = shell.jobs.shown
+  for (const job of rest.length > 0 ? shown : [...known.all]) {
     if ((options.has('r') && job.state() !== 'Running') || (options.has('s') && !job.stopped)) continue
-    yield* shell.process.print((options.has('p') ? String(job.processes[0]!.pid) : shell.jobs.line(job, options.has('l'))) + '\n')
+    yield* shell.process.print((options.has('p') ? String(job.processes[0]!.pid) : known.line(job, options.has('l'))) + '\n')
     job.told = job.state()
     if (job.done) shell.jobs.remove(job)
   }
   return 0
 })
+
+/** `jobs -x`: a command with process numbers in the places of jobs. */
+function* withProcessIds(shell: Shell, args: readonly string[]): Task<number> {
+  const words = args.map((word) => (word.startsWith('%') ? String(shell.jobs.find(word)?.processes[0]!.pid ?? word) : word))
+  return yield* shell.executor.source(words.map(quoteForShell).join(' '))
+}
 
 textBuiltin('fg', function* (shell, args) {
   if (!shell.jobControl) {
@@ -129,6 +140,12 @@ textBuiltin('wait', function* (shell, args) {
 })
 
 textBuiltin('disown', function* (shell, args) {
+  const { options, bad } = letters(args, 'har')
+  if (bad) return yield* usage(shell, 'disown', bad, 'disown [-h] [-ar] [jobspec ... | pid ...]')
+  if (options.has('a') || options.has('r')) {
+    for (const job of [...shell.jobs.all]) if (!options.has('r') || job.state() === 'Running') shell.jobs.remove(job)
+    return 0
+  }
   for (const spec of args.filter((a) => !a.startsWith('-')).length > 0 ? args.filter((a) => !a.startsWith('-')) : ['%+']) {
     const job = yield* jobOf(shell, 'disown', spec === '%+' ? undefined : spec)
     if (!job) return 1
@@ -183,12 +200,14 @@ textBuiltin('kill', function* (shell, args) {
   }
   let code = 0
   for (const spec of rest) if (!(yield* killOne(shell, spec, signal))) code = 1
+  // whoever killed itself goes no further
+  if (rest.includes(String(shell.process.pid))) yield sleep(shell.process.clock, 0)
   return code
 })
 
 function* killOne(shell: Shell, spec: string, signal: SignalName | 0): Task<boolean> {
   if (spec.startsWith('%')) {
-    const job = shell.jobs.find(spec)
+    const job = shell.jobs.shown.find(spec)
     if (!job) {
       yield* shell.error(`kill: ${spec}: no such job`)
       return false

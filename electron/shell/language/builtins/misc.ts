@@ -79,17 +79,6 @@ textBuiltin('umask', function* (shell, args) {
   return 0
 })
 
-textBuiltin('ulimit', function* (shell, args) {
-  const limits: Record<string, string> = { n: '1024', u: 'unlimited', f: 'unlimited', c: '0', s: '8192', t: 'unlimited', v: 'unlimited' }
-  const letter = args[0] === undefined ? 'f' : args[0].replace(/^-[SH]*/, '')
-  if (args.length > 1 || !Object.hasOwn(limits, letter)) {
-    yield* shell.process.printError('podhop: not simulated: ulimit with these arguments (ulimit -n)\n')
-    return 69
-  }
-  yield* shell.process.print(limits[letter] + '\n')
-  return 0
-})
-
 textBuiltin('times', function* (shell) {
   yield* shell.process.print('0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n')
   return 0

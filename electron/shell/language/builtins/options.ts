@@ -15,13 +15,20 @@ const OPTION_NAMES = [
 ]
 
 const SHOPT_NAMES = [
-  'autocd', 'cdspell', 'checkhash', 'checkjobs', 'checkwinsize', 'cmdhist', 'dirspell', 'dotglob', 'execfail', 'expand_aliases', 'extglob',
-  'extquote', 'failglob', 'force_fignore', 'globasciiranges', 'globskipdots', 'globstar', 'histappend', 'huponexit', 'inherit_errexit',
-  'interactive_comments', 'lastpipe', 'lithist', 'login_shell', 'nocaseglob', 'nocasematch', 'nullglob', 'patsub_replacement', 'progcomp',
-  'promptvars', 'restricted_shell', 'shift_verbose', 'sourcepath', 'xpg_echo',
+  'autocd', 'assoc_expand_once', 'cdable_vars', 'cdspell', 'checkhash', 'checkjobs', 'checkwinsize', 'cmdhist', 'compat31', 'compat32', 'compat40', 'compat41', 'compat42', 'compat43', 'compat44',
+  'complete_fullquote', 'direxpand', 'dirspell', 'dotglob', 'execfail', 'expand_aliases', 'extdebug', 'extglob',
+  'extquote', 'failglob', 'force_fignore', 'globasciiranges', 'globskipdots', 'globstar', 'gnu_errfmt', 'histappend', 'histreedit', 'histverify', 'hostcomplete', 'huponexit', 'inherit_errexit',
+  'interactive_comments', 'lastpipe', 'lithist', 'localvar_inherit', 'localvar_unset', 'login_shell', 'mailwarn', 'no_empty_cmd_completion', 'nocaseglob', 'nocasematch', 'noexpand_translation', 'nullglob',
+  'patsub_replacement', 'progcomp', 'progcomp_alias', 'promptvars', 'restricted_shell', 'shift_verbose', 'sourcepath', 'varredir_close', 'xpg_echo',
 ]
 
-export const DEFAULT_SHOPT = ['checkwinsize', 'cmdhist', 'extquote', 'force_fignore', 'globasciiranges', 'globskipdots', 'interactive_comments', 'patsub_replacement', 'progcomp', 'promptvars', 'sourcepath']
+/** Those that change nothing here: to set one is refused. */
+const SHOPT_WITHOUT_EFFECT = new Set([
+  'assoc_expand_once', 'cdable_vars', 'compat31', 'compat32', 'compat40', 'compat41', 'compat42', 'compat43', 'compat44', 'direxpand', 'extdebug', 'gnu_errfmt', 'histreedit', 'histverify', 'localvar_inherit', 'localvar_unset',
+  'mailwarn', 'no_empty_cmd_completion', 'noexpand_translation', 'progcomp_alias', 'varredir_close',
+])
+
+export const DEFAULT_SHOPT = ['checkwinsize', 'cmdhist', 'complete_fullquote', 'extquote', 'force_fignore', 'globasciiranges', 'globskipdots', 'hostcomplete', 'interactive_comments', 'patsub_replacement', 'progcomp', 'promptvars', 'sourcepath']
 
 /** `set` with arguments: options, then positional parameters. */
 export function* setOptions(shell: Shell, args: readonly string[]): Task<number> {
@@ -101,7 +108,10 @@ textBuiltin('shopt', function* (shell, args) {
       continue
     }
     const on = set.has(name)
-    if (rest.length > 0 && options.has('s')) set.add(name)
+    if (rest.length > 0 && options.has('s') && !options.has('o') && SHOPT_WITHOUT_EFFECT.has(name)) {
+      yield* shell.process.printError(`podhop: not simulated: shopt -s ${name}\n`)
+      code = 69
+    } else if (rest.length > 0 && options.has('s')) set.add(name)
     else if (rest.length > 0 && options.has('u')) set.delete(name)
     else {
       if (rest.length > 0 && !on) code = 1

@@ -90,6 +90,11 @@ function* reference(shell: Shell, command: string, name: string, target: string 
     return true
   }
   const to = target ?? (own?.reference ? own.value : own?.value)
+  if (to === name && command === 'local') {
+    yield* shell.error(`local: warning: ${name}: circular name reference`)
+    yield* shell.error(`warning: ${name}: circular name reference`)
+    return true
+  }
   if (to === name) {
     yield* shell.error(`${command}: ${name}: nameref variable self references not allowed`)
     return false
