@@ -141,7 +141,7 @@ function parseText(text: string, problems: string[]): unknown {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   for (const error of document.errors) {
     const { line, col } = lines.linePos(error.pos[0])
-    problems.push(`line ${line}, column ${col}: ${error.message}`)
+    problems.push(`line ${line}, column ${col}: ${error.code === 'MULTIPLE_DOCS' ? 'expected one YAML document: is this a manifest?' : error.message}`)
   }
   return problems.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 })
 }

@@ -25,7 +25,16 @@ export function readLab(folder: string, id: string): FoundLab {
     for (const [name, text] of files) hash.update(`${name}\0${text}\0`)
     return { id, fingerprint: hash.digest('hex').slice(0, 16), ...loadLab(id, files) }
   } catch (error) {
-    return { id, fingerprint: '', problems: [{ file: id, line: 1, column: 1, message: (error as Error).message }] }
+    const { message, file = 'lab.yaml' } = error as Error & { file?: string }
+    return { id, fingerprint: '', problems: [{ file, line: 1, column: 1, message }] }
+  }
+}
+
+class UnreadableFile extends Error {
+  readonly file: string
+  constructor(file: string, message: string) {
+    super(message)
+    this.file = file
   }
 }
 
@@ -39,11 +48,11 @@ function readFiles(folder: string): Map<string, string> {
       if (entry.name.startsWith('.')) continue
       if (entry.isDirectory()) walk(path)
       // links could lead out of the folder
-      else if (!entry.isFile()) throw new Error(`${name}: expected a plain file`)
+      else if (!entry.isFile()) throw new UnreadableFile(name, 'expected a plain file, not a link')
       else {
         const { size } = statSync(path)
         total += size
-        if (size > LIMITS.bytesPerFile || total > LIMITS.bytesPerLab || files.size >= LIMITS.files) throw new Error(`${name}: the lab is larger than allowed`)
+        if (size > LIMITS.bytesPerFile || total > LIMITS.bytesPerLab || files.size >= LIMITS.files) throw new UnreadableFile(name, `the lab is larger than allowed: ${LIMITS.bytesPerFile / 1e6} MB a file, ${LIMITS.bytesPerLab / 1e6} MB and ${LIMITS.files} files in all`)
         files.set(name, readFileSync(path, 'utf8'))
       }
     }

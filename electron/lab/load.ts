@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument, isNode, type Document } from 'yaml'
+import { LineCounter, parseAllDocuments, parseDocument, isMap, isNode, type Document } from 'yaml'
 import type { z } from 'zod'
 import { parseClusterConfig, parseReference, type DeclaredImage } from '../engine/cluster.ts'
 import { declaredImage, imageSchema } from './images.ts'
@@ -37,6 +37,7 @@ export function loadLab(folder: string, files: ReadonlyMap<string, string>): { l
   checkFiles(definition, files, problemAt)
   checkNames(definition, problemAt)
   const images = readImages(definition, files, problems)
+  checkManifests(definition, files, problems)
   for (const name of ['solution.txtar', 'wrong.txtar'] as const) {
     const text = files.get(name)
     if (text === undefined) problems.push({ file: name, line: 1, column: 1, message: 'not found; a lab is tested by it' })
@@ -44,6 +45,8 @@ export function loadLab(folder: string, files: ReadonlyMap<string, string>): { l
   }
   return problems.length > 0 ? { problems } : { lab: { definition, files, images } }
 }
+
+const yamlProblem = (error: Error): string => `not YAML: ${error.message.split('\n')[0]!.replace(/ at line .*$/, '')}`
 
 interface YamlFile { value: unknown; problem(path: readonly PropertyKey[], message: string): LabProblem }
 
@@ -55,12 +58,31 @@ function readYaml(file: string, source: string): YamlFile | { problems: LabProbl
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
   if (document.errors.length > 0) {
-    return { problems: document.errors.map((e) => ({ file, ...at(e.pos[0]), message: `not YAML: ${e.message.split('\n')[0]!.replace(/ at line .*$/, '')}` })) }
+    return { problems: document.errors.map((e) => ({ file, ...at(e.pos[0]), message: yamlProblem(e) })) }
   }
   try {
     return { value: document.toJS({ maxAliasCount: 50 }), problem: (path, message) => ({ file, ...at(offsetOf(document, path)), message: `${pathText(path)}: ${message}` }) }
   } catch (error) {
     return { problems: [{ file, line: 1, column: 1, message: `expected fewer YAML aliases: ${(error as Error).message}` }] }
+  }
+}
+
+/** What the cluster is given must be YAML that names its kind; what is wrong inside, `lab test` says in kubectl's words. */
+function checkManifests(definition: LabDefinition, files: ReadonlyMap<string, string>, problems: LabProblem[]): void {
+  for (const file of new Set([...definition.setup, ...definition.steps.flatMap((step) => step.setup)])) {
+    const counter = new LineCounter()
+    const documents = parseAllDocuments(files.get(file) ?? '', { lineCounter: counter, logLevel: 'silent' })
+    const problem = (offset: number, message: string): void => {
+      const { line, col } = counter.linePos(offset)
+      problems.push({ file, line: Math.max(1, line), column: Math.max(1, col), message })
+    }
+    for (const document of Array.isArray(documents) ? documents : []) {
+      const { contents, errors } = document
+      for (const e of errors) problem(e.pos[0], yamlProblem(e))
+      if (errors.length > 0 || contents === null) continue
+      if (!isMap(contents)) problem(contents.range[0], 'expected a Kubernetes object')
+      else for (const key of ['apiVersion', 'kind']) if (typeof contents.get(key) !== 'string') problem(contents.range![0], `${key}: missing; expected string`)
+    }
   }
 }
 

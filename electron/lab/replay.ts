@@ -20,8 +20,21 @@ const PATIENCE = 600_000
 export function* testLab(lab: Lab): Generator<ReplayResult, void, void> {
   const solutions = parseTranscripts('solution.txtar', lab.files.get('solution.txtar') ?? '', lab.definition).transcripts
   const wrongs = parseTranscripts('wrong.txtar', lab.files.get('wrong.txtar') ?? '', lab.definition).transcripts
+  const refused = refusal(lab)
+  if (refused !== undefined) return yield { name: `${lab.definition.id} setup`, ok: false, problem: refused }
   yield* solve(lab, solutions)
   for (const wrong of wrongs) yield tryWrong(lab, solutions, wrong)
+}
+
+/** Why the lab cannot begin: what kubectl says of its manifests. */
+function refusal(lab: Lab): string | undefined {
+  if (lab.definition.setup.length === 0) return undefined
+  try {
+    bearLabCluster(lab)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 function* solve(lab: Lab, solutions: readonly Transcript[]): Generator<ReplayResult, void, void> {

@@ -7,19 +7,21 @@ import { runScript, startScript } from './script.ts'
  * A cluster with everything that a student finds on it, and with these manifests applied: the one way in which the
  * app, `run` and tests make one.
  */
-export function bearCluster(config: ClusterConfig, manifests: readonly string[] = [], epoch?: number): Cluster {
+export function bearCluster(config: ClusterConfig, manifests: readonly string[] = [], epoch?: number, names?: readonly string[]): Cluster {
   const cluster = createCluster(config, epoch)
   registerPrograms(cluster)
   cluster.settle()
-  applyManifests(cluster, manifests)
+  applyManifests(cluster, manifests, names)
   return cluster
 }
 
-/** Through kubectl, as a person would: what it refuses is refused with its words. Settles afterwards. */
-export function applyManifests(cluster: Cluster, manifests: readonly string[]): void {
-  for (const manifest of manifests) {
+/** Through kubectl, as a person would: what it refuses is refused with its words, and with the file's name. Settles afterwards. */
+export function applyManifests(cluster: Cluster, manifests: readonly string[], names: readonly string[] = []): void {
+  for (const [i, manifest] of manifests.entries()) {
     const result = runScript(cluster, 'kubectl apply -f -', { stdin: manifest })
-    if (result.code !== 0) throw new Error(result.stderr.trim())
+    const said = result.stderr.trim()
+    const name = names[i]
+    if (result.code !== 0) throw new Error(name === undefined ? said : `${name}: ${said.replace('"STDIN"', `"${name}"`).replace('parsing STDIN:', `parsing ${name}:`)}`)
   }
   if (manifests.length > 0) cluster.settle()
 }
@@ -28,7 +30,7 @@ export function applyManifests(cluster: Cluster, manifests: readonly string[]): 
 export function bearLabCluster(lab: Lab, epoch?: number): Cluster {
   const { definition, files } = lab
   const manifests = definition.setup.map((name) => files.get(name) ?? '')
-  const cluster = bearCluster({ ...parseClusterConfig(definition.cluster, 'cluster'), images: lab.images }, manifests, epoch)
+  const cluster = bearCluster({ ...parseClusterConfig(definition.cluster, 'cluster'), images: lab.images }, manifests, epoch, definition.setup)
   for (const name of definition.files) {
     cluster.laptop.fs.writeFile(`/home/student/${name.split('/').at(-1)}`, files.get(name) ?? '')
   }

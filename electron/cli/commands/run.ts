@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import { explanation } from '../../host/explanations.ts'
 import { appFolder } from '../../host/layout.ts'
-import { readLab } from '../../host/labs.ts'
+import { readLab, readLabs } from '../../host/labs.ts'
 import { formatProblem } from '../../lab/model.ts'
 import { runScript } from '../../lab/script.ts'
 import { applyManifests, bearCluster, bearLabCluster } from '../../lab/start.ts'
@@ -20,19 +21,22 @@ export function run(args: string[]): number {
   if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`)
   if (values.cluster !== undefined && values.lab !== undefined) throw new UsageError('expected either --cluster or --lab, not both: a lab brings its own cluster')
   const script = values.command ?? (positionals[0] === undefined ? '' : readText(positionals[0]))
-  const manifests = (values.file ?? []).map(readText)
+  const files = values.file ?? []
+  const manifests = files.map(readText)
   const config = parseClusterConfig(values.cluster === undefined ? {} : readText(values.cluster), values.cluster)
-  const cluster = values.lab === undefined ? bearCluster(config, manifests) : labCluster(values.lab, manifests)
+  const cluster = values.lab === undefined ? bearCluster(config, manifests, undefined, files) : labCluster(values.lab, manifests, files)
   cluster.explain = (id) => explanation(join(appFolder(), 'assets', 'explanations'), id)?.markdown
   const result = runScript(cluster, script, { onOutput: (descriptor, bytes) => void (descriptor === 1 ? process.stdout : process.stderr).write(bytes.slice()) })
   process.stderr.write(result.stderr)
   return result.code
 }
 
-function labCluster(id: string, manifests: readonly string[]): Cluster {
-  const found = readLab(join(appFolder(), 'labs', id), id)
+function labCluster(id: string, manifests: readonly string[], files: readonly string[]): Cluster {
+  const labs = join(appFolder(), 'labs')
+  if (!existsSync(join(labs, id, 'lab.yaml'))) throw new UsageError(`there is no lab "${id}"; there are: ${readLabs(labs).map((lab) => lab.id).join(', ')}`)
+  const found = readLab(join(labs, id), id)
   if ('problems' in found) throw new UsageError(found.problems.map(formatProblem).join('\n'))
   const cluster = bearLabCluster(found.lab)
-  applyManifests(cluster, manifests)
+  applyManifests(cluster, manifests, files)
   return cluster
 }
