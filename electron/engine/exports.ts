@@ -52,7 +52,7 @@ export { DerError, readDer, toBigInt } from './programs/tls/der.ts'
 export { TOOLS as IMAGE_TOOLS, type DeclaredImage } from './programs/declared/types.ts'
 export { isKnownRepository } from './programs/images/catalog.ts'
 export { parseReference } from './programs/images/reference.ts'
-export { pause, programName, TcpStream, type SocketError } from './programs/stream.ts'
+export { ownerOf, pause, programName, TcpStream, type SocketError } from './programs/stream.ts'
 
 export { FaultError, type ActiveFault, type FaultInfo, type Faults } from './faults/index.ts'
 export { clusterChoices, parseClusterConfig, ClusterConfigError, type ClusterChoices, type ClusterConfig, type NodeConfig } from './config.ts'

@@ -2,6 +2,7 @@ import { Signal, anyOf, sleep, type Task } from '../machine/task.ts'
 import type { Process } from '../machine/types.ts'
 import type { Ip } from '../network/types.ts'
 import { decodeDns, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
+import { ownerOf } from '../programs/stream.ts'
 import { concatBytes } from '../text.ts'
 
 /** One query to one or more servers, as resolvers and dig send it. */
@@ -42,7 +43,7 @@ function* overUdp(process: Process, options: ExchangeOptions): Task<Exchange> {
   const arrived = new Signal()
   let failed = 0
   let rejected: { index: number; reply: DnsMessage } | undefined
-  const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: programName(process) } })
+  const socket = process.network.sockets.udp({ owner: ownerOf(process) })
   socket.onDatagram = ({ source, sourcePort, data }) => {
     if (sourcePort !== port || !servers.includes(source)) return
     const reply = tryDecode(data)
@@ -97,7 +98,7 @@ function* overTcp(process: Process, options: ExchangeOptions): Task<Exchange> {
   const changed = new Signal()
   let buffer: Uint8Array = new Uint8Array(0)
   let closed = false
-  const connection = process.network.sockets.connect({ address: server, port, owner: { pid: process.pid, program: programName(process) } }, {
+  const connection = process.network.sockets.connect({ address: server, port, owner: ownerOf(process) }, {
     onConnect: () => {
       for (const query of queries) {
         const bytes = encodeDns(query)
@@ -148,8 +149,4 @@ function sameQuestion(query: DnsMessage, reply: DnsMessage): boolean {
   const asked = query.questions[0]
   const answered = reply.questions[0]
   return !asked || !answered || (asked.type === answered.type && asked.name.toLowerCase() === answered.name.toLowerCase())
-}
-
-function programName(process: Process): string {
-  return (process.argv[0] ?? '').split('/').at(-1)!
 }

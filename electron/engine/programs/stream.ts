@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Journey } from '../journey/types.ts'
 import { anyOf, Signal, sleep, type Suspension, type Task } from '../machine/task.ts'
 import type { Process } from '../machine/types.ts'
-import type { Ip, TcpConnection } from '../network/types.ts'
+import type { Ip, SocketOwner, TcpConnection } from '../network/types.ts'
 import { TlsClient, type TlsClientOptions, type TlsFailure, type TlsInfo } from './tls/socket.ts'
 
 /** A socket's error as the tools see it: errno and strerror's text. */
@@ -22,7 +22,7 @@ export class TcpStream {
     this.#clock = process.clock
     const { sockets } = process.network
     this.#connection = (sctp ? sockets.sctp : sockets).connect(
-      { address, port, owner: { pid: process.pid, program: programName(process) }, ...(source ? { source } : {}), ...(sourcePort === undefined ? {} : { sourcePort }) },
+      { address, port, owner: ownerOf(process), ...(source ? { source } : {}), ...(sourcePort === undefined ? {} : { sourcePort }) },
       {
         onConnect: () => this.#set(() => (this.#connected = true)),
         onData: (data) => this.#set(() => this.#received.push(data)),
@@ -125,6 +125,12 @@ export class TcpStream {
     change()
     this.#signal.notify()
   }
+}
+
+/** Who has the sockets of a process. */
+export function ownerOf(process: Process, program = programName(process)): SocketOwner {
+  const { uid, gid, groups } = process.user
+  return { pid: process.pid, program, ...(uid !== 0 && { uid }), ...(gid !== 0 && { gid }), ...(groups !== undefined && { groups }) }
 }
 
 /** As `ss -p` shows it. */

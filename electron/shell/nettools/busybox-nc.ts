@@ -5,7 +5,7 @@ import { nameOfAddress } from './names.ts'
 import { connectUdp, serveUdp } from './nc-udp.ts'
 import type { Options } from './nc.ts'
 import { servicePorts } from './services.ts'
-import { pause, programName, TcpStream } from './stream.ts'
+import { pause, ownerOf, TcpStream } from './stream.ts'
 
 /**
  * The applet nc of busybox, which is one of two: the small one of its default configuration (networking/nc.c) and Alpine's, which is
@@ -176,7 +176,7 @@ function* byUdp(process: Process, plan: Plan, host: string, address: string, por
   }
   const signal = new Signal()
   let refused = false
-  const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: programName(process) }, ...(plan.port === undefined ? {} : { port: plan.port }), ...(plan.source === undefined ? {} : { address: plan.source }) })
+  const socket = process.network.sockets.udp({ owner: ownerOf(process), ...(plan.port === undefined ? {} : { port: plan.port }), ...(plan.source === undefined ? {} : { address: plan.source }) })
   process.onExit(() => socket.close())
   socket.connect(address, port, plan.source)
   socket.onError = (error) => {
@@ -207,7 +207,7 @@ function* listen(process: Process, plan: Plan): Task<number> {
   let incoming: Incoming | undefined
   let listener
   try {
-    listener = process.network.sockets.listen({ port: plan.port ?? 0, address, owner: { pid: process.pid, program: programName(process) } }, (connection) => {
+    listener = process.network.sockets.listen({ port: plan.port ?? 0, address, owner: ownerOf(process) }, (connection) => {
       // one is all it takes
       if (incoming) return connection.abort()
       incoming = new Incoming(connection)

@@ -1,6 +1,6 @@
 import { anyOf, Signal, sleep, type Process, type Task } from '../../engine/cluster.ts'
 import { peerName, type Options } from './nc.ts'
-import { programName } from './stream.ts'
+import { ownerOf } from './stream.ts'
 
 interface Peer { address: string; port: number; shown: string; service: string }
 
@@ -16,7 +16,7 @@ class Conversation {
 /** nc -u HOST PORT: with -v or -z it first asks with datagrams of one X each, as udptest() does; only a refusal tells it anything. */
 export function* connectUdp(process: Process, options: Options, to: Peer): Task<number> {
   const state = new Conversation()
-  const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: programName(process) }, ...(options.port === undefined ? {} : { port: options.port }), address: options.source ?? (to.address.includes(':') ? '::' : '0.0.0.0') })
+  const socket = process.network.sockets.udp({ owner: ownerOf(process), ...(options.port === undefined ? {} : { port: options.port }), address: options.source ?? (to.address.includes(':') ? '::' : '0.0.0.0') })
   process.onExit(() => socket.close())
   socket.connect(to.address, to.port, options.source)
   socket.onDatagram = ({ data }) => {
@@ -65,7 +65,7 @@ export function* serveUdp(process: Process, options: Options, port: number, addr
   const wildcard = address ?? (options.family === 6 ? '::' : '0.0.0.0')
   let socket
   try {
-    socket = process.network.sockets.udp({ port, address: wildcard, owner: { pid: process.pid, program: programName(process) } })
+    socket = process.network.sockets.udp({ port, address: wildcard, owner: ownerOf(process) })
   } catch (error) {
     yield* process.printError(`nc: ${(error as Error).message}\n`)
     return 1

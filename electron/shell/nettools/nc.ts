@@ -5,7 +5,7 @@ import { nameOfAddress } from './names.ts'
 import { connectUdp, serveUdp } from './nc-udp.ts'
 import { HELP, USAGE } from './nc-usage.ts'
 import { serviceName, servicePorts } from './services.ts'
-import { programName, TcpStream } from './stream.ts'
+import { ownerOf, TcpStream } from './stream.ts'
 
 /** nc(1): OpenBSD's netcat 1.219 of Debian 12. */
 export interface Options {
@@ -142,7 +142,7 @@ function* serve(process: Process, options: Options, port: number, address: strin
   // getaddrinfo's first answer for a passive socket is IPv4's.
   const wildcard = address ?? (options.family === 6 ? '::' : '0.0.0.0')
   try {
-    listener = process.network.sockets.listen({ port, address: wildcard, owner: { pid: process.pid, program: programName(process) } }, (connection) => {
+    listener = process.network.sockets.listen({ port, address: wildcard, owner: ownerOf(process) }, (connection) => {
       waiting.push(new Incoming(connection))
       signal.notify()
     })

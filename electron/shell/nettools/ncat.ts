@@ -1,7 +1,7 @@
 import { canonicalIp, capable, isValidIp, resolveHost, Signal, type Process, type Task, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { Incoming } from './incoming.ts'
-import { programName, TcpStream } from './stream.ts'
+import { ownerOf, TcpStream } from './stream.ts'
 
 /** ncat(1), nmap 7.93: connect and listen by TCP or SCTP. */
 const LONG = { listen: 'l', 'keep-open': 'k', verbose: 'v', wait: 'w=', 'idle-timeout': 'i=', sctp: 'S', 'send-only': 'o', 'recv-only': 'r', 'source-port': 'p=', nodns: 'n', ipv4: '4', version: 'V', udp: 'u' }
@@ -117,7 +117,7 @@ function* serve(process: Process, options: Options, port: number, address: strin
   const { sockets } = process.network
   let listener: TcpListener
   try {
-    listener = (options.sctp ? sockets.sctp : sockets).listen({ port, ...(address ? { address } : {}), owner: { pid: process.pid, program: programName(process) } }, (connection) => {
+    listener = (options.sctp ? sockets.sctp : sockets).listen({ port, ...(address ? { address } : {}), owner: ownerOf(process) }, (connection) => {
       waiting.push(new Incoming(connection))
       signal.notify()
     })

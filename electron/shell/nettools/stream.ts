@@ -1,1 +1,1 @@
-export { pause, programName, TcpStream, type SocketError } from '../../engine/cluster.ts'
+export { ownerOf, pause, programName, TcpStream, type SocketError } from '../../engine/cluster.ts'

@@ -104,8 +104,8 @@ describe('iptables-save and iptables-restore', () => {
 
   it('say what is not simulated instead of accepting it', () => {
     const { netfilter } = makeTables()
-    expect(netfilter.command(['-A', 'INPUT', '-m', 'owner', '--uid-owner', '0', '-j', 'DROP'])).toEqual({
-      code: 69, stdout: '', stderr: 'podhop: not simulated: iptables -m owner (use a rule without it)\n',
+    expect(netfilter.command(['-A', 'INPUT', '-m', 'cpu', '--cpu', '0', '-j', 'DROP'])).toEqual({
+      code: 69, stdout: '', stderr: 'podhop: not simulated: iptables -m cpu (use a rule without it)\n',
     })
   })
 })

@@ -4,7 +4,8 @@ import type { IpPacket, IpPayload } from './packets.ts'
 
 /** What programs hold of the network. */
 
-export interface SocketOwner { pid: number; program: string }
+/** Who has a socket; without a user it is root's. */
+export interface SocketOwner { pid: number; program: string; uid?: number; gid?: number; groups?: readonly number[] | undefined }
 
 export type TcpState = 'LISTEN' | 'SYN-SENT' | 'SYN-RECV' | 'ESTAB' | 'FIN-WAIT-1' | 'FIN-WAIT-2' | 'CLOSE-WAIT' | 'LAST-ACK' | 'CLOSING' | 'TIME-WAIT' | 'CLOSED'
 

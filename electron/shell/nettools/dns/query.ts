@@ -1,5 +1,5 @@
 import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, reverseNameOf, Signal, type DnsMessage, type Process, type Task, type UdpSocket } from '../../../engine/cluster.ts'
-import { pause, programName, TcpStream } from '../stream.ts'
+import { pause, ownerOf, TcpStream } from '../stream.ts'
 
 /** One question to one server, over the simulated network. */
 export interface Question {
@@ -61,7 +61,7 @@ function* overUdp(process: Process, question: Question, sent: DnsMessage): Task<
   let result: Answer | QueryFailure | undefined
   let socket: UdpSocket
   try {
-    socket = process.network.sockets.udp({ owner: { pid: process.pid, program: programName(process) }, ...question.source })
+    socket = process.network.sockets.udp({ owner: ownerOf(process), ...question.source })
   } catch (error) {
     return { failure: 'setup', text: meaning((error as Error).message) }
   }

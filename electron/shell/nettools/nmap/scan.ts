@@ -1,5 +1,5 @@
 import { anyOf, capable, cidrContains, isIpv4, isSystemError, Signal, type ArpPacket, type IpPacket, type Process, type Task, type TcpConnection } from '../../../engine/cluster.ts'
-import { pause, programName } from '../stream.ts'
+import { pause, ownerOf } from '../stream.ts'
 
 export type PortState = 'open' | 'closed' | 'filtered'
 export interface Host { up: boolean; /** ms */ latency?: number; mac?: string }
@@ -22,7 +22,7 @@ export function* discover(process: Process, address: string): Task<Host> {
   const own = link?.addresses.find((a) => isIpv4(a.address) && cidrContains(`${a.address}/${a.prefixLength}`, address))
   if (link && own && route?.via === undefined && link.arp !== false) return yield* askArp(process, link.name, own.address, address)
   const signal = new Signal()
-  const raw = network.sockets.raw({ owner: { pid: process.pid, program: programName(process) } })
+  const raw = network.sockets.raw({ owner: ownerOf(process) })
   const [id, port] = [0x4e4d, 40_000 + (process.pid % 20_000)]
   let answered: number | undefined
   raw.onPacket = (packet) => {
@@ -120,7 +120,7 @@ function* byConnect(process: Process, address: string, ports: readonly number[])
         if (!answers.has(port)) answers.set(port, { state, ms: process.clock.now - started })
         signal.notify()
       }
-      connections.push(process.network.sockets.connect({ address, port, owner: { pid: process.pid, program: programName(process) } }, {
+      connections.push(process.network.sockets.connect({ address, port, owner: ownerOf(process) }, {
         onConnect: () => answer('open'),
         onClose: (error) => {
           if (error) answer(error.code === 'ECONNREFUSED' ? 'closed' : 'filtered')
@@ -141,7 +141,7 @@ function* bySyn(process: Process, address: string, ports: readonly number[]): Ta
   const answers: Answers = new Map()
   const signal = new Signal()
   const started = process.clock.now
-  const raw = process.network.sockets.raw({ owner: { pid: process.pid, program: programName(process) } })
+  const raw = process.network.sockets.raw({ owner: ownerOf(process) })
   const own = 33_000 + process.clock.random.fork(`nmap ${process.machine.name} ${process.pid} ${started}`).below(30_000)
   const answer = (port: number, state: PortState): void => {
     if (!answers.has(port) && ports.includes(port)) answers.set(port, { state, ms: process.clock.now - started })

@@ -1,6 +1,6 @@
 import { anyOf, canonicalIp, isValidIp, resolveHost, Signal, SystemError, type PingSocket, type Process, type Task } from '../../../engine/cluster.ts'
 import { nameOfAddress } from '../names.ts'
-import { pause, programName } from '../stream.ts'
+import { pause, ownerOf, programName } from '../stream.ts'
 import { parseBusyboxPing, parsePing, type Options, type Parsed } from './options.ts'
 import { busybox, errorText, errorText6, iputils, type Statistics, type Style } from './style.ts'
 
@@ -135,7 +135,7 @@ function* pingLoop(process: Process, name: string, address: string, options: Opt
     const bound = bindTo(process, options.source, address)
     const reachable = bound.device !== undefined || process.network.sourceFor(address) !== undefined
     if (!reachable && style === iputils) throw new SystemError('ENETUNREACH')
-    socket = process.network.sockets.ping({ owner: { pid: process.pid, program: programName(process) } })
+    socket = process.network.sockets.ping({ owner: ownerOf(process) })
     socket.onReply = (reply) => {
       const at = sentAt.get(reply.sequence)
       if (at === undefined) return

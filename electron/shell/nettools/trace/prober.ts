@@ -1,5 +1,5 @@
 import { SystemError, type IcmpMessage, type IpPacket, type IpPayload, type Process, type RawSocket } from '../../../engine/cluster.ts'
-import { programName } from '../stream.ts'
+import { ownerOf } from '../stream.ts'
 
 export type Method = 'udp' | 'icmp' | 'tcp'
 
@@ -54,7 +54,7 @@ export class Prober {
     this.#destination = destination
     this.#options = options
     this.length = options.length
-    const owner = { pid: process.pid, program: programName(process) }
+    const owner = ownerOf(process)
     this.#raw = process.network.sockets.raw({ owner })
     this.#base = options.sourcePort ?? 32768 + process.clock.random.fork(`trace ${process.machine.name} ${process.pid} ${process.clock.now}`).below(20_000)
     this.#raw.onPacket = (packet) => this.#receive(packet)

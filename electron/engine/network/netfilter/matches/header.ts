@@ -108,10 +108,10 @@ function hops(name: 'ttl' | 'hl'): MatchExtension {
 export const ttl = hops('ttl')
 export const hl = hops('hl')
 
-const byte = (value: number): string => `0x${value.toString(16).padStart(2, '0')}`
+export const byteText = (value: number): string => `0x${value.toString(16).padStart(2, '0')}`
 
-const TOS_NAMES: Readonly<Record<string, number>> = byName({ 'minimize-delay': 0x10, 'maximize-throughput': 8, 'maximize-reliability': 4, 'minimize-cost': 2, 'normal-service': 0 })
-const TOS_SHOWN = new Map([[0x10, 'Minimize-Delay'], [8, 'Maximize-Throughput'], [4, 'Maximize-Reliability'], [2, 'Minimize-Cost'], [0, 'Normal-Service']])
+export const TOS_NAMES: Readonly<Record<string, number>> = byName({ 'minimize-delay': 0x10, 'maximize-throughput': 8, 'maximize-reliability': 4, 'minimize-cost': 2, 'normal-service': 0 })
+export const TOS_SHOWN = new Map([[0x10, 'Minimize-Delay'], [8, 'Maximize-Throughput'], [4, 'Maximize-Reliability'], [2, 'Minimize-Cost'], [0, 'Normal-Service']])
 
 export const tos: MatchExtension = () => {
   let wanted: { value: number; mask: number; invert: boolean } | undefined
@@ -130,7 +130,7 @@ export const tos: MatchExtension = () => {
     finish: () => {
       if (!wanted) return mustSpecify('tos', 'tos')
       const { value, mask, invert } = wanted
-      const text = `${byte(value)}/${byte(mask)}`
+      const text = `${byteText(value)}/${byteText(mask)}`
       return {
         name: 'tos', save: `${invert ? ' !' : ''} --tos ${text}`,
         list: (numeric) => `tos match${invert ? '!' : ''}${!numeric && mask === 0x3f && TOS_SHOWN.has(value) ? ` ${TOS_SHOWN.get(value)}` : text}`,
@@ -140,7 +140,7 @@ export const tos: MatchExtension = () => {
   }
 }
 
-const DSCP_CLASSES: Readonly<Record<string, number>> = byName({
+export const DSCP_CLASSES: Readonly<Record<string, number>> = byName({
   cs0: 0, cs1: 8, cs2: 0x10, cs3: 0x18, cs4: 0x20, cs5: 0x28, cs6: 0x30, cs7: 0x38, be: 0, af11: 0x0a, af12: 0x0c, af13: 0x0e,
   af21: 0x12, af22: 0x14, af23: 0x16, af31: 0x1a, af32: 0x1c, af33: 0x1e, af41: 0x22, af42: 0x24, af43: 0x26, ef: 0x2e,
 })
@@ -164,7 +164,7 @@ export const dscp: MatchExtension = () => {
       if (!wanted) throw new UsageError('DSCP match: Parameter --dscp is required')
       const { value, invert } = wanted
       return {
-        name: 'dscp', save: `${invert ? ' !' : ''} --dscp ${byte(value)}`, list: () => `DSCP match ${invert ? '!' : ''}${byte(value)}`,
+        name: 'dscp', save: `${invert ? ' !' : ''} --dscp ${byteText(value)}`, list: () => `DSCP match ${invert ? '!' : ''}${byteText(value)}`,
         test: ({ packet }) => (packet.tos >> 2 === value) !== invert,
       }
     },

@@ -134,7 +134,7 @@ export const rpfilter: MatchExtension = () => {
     finish: () => {
       const words = (Object.keys(set) as (keyof typeof set)[]).filter((k) => set[k])
       return {
-        name: 'rpfilter', save: words.map((w) => ` --${w}`).join(''), list: () => ['rpfilter', ...words].join(' '),
+        name: 'rpfilter', hooks: ['prerouting'], save: words.map((w) => ` --${w}`).join(''), list: () => ['rpfilter', ...words].join(' '),
         test: ({ host, packet, inLink }) => {
           const { namespace } = host
           if (inLink?.kind === 'loopback') return !set.invert

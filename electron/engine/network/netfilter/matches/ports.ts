@@ -167,6 +167,8 @@ export const multiport: MatchExtension = ({ rule }) => {
   let side: 'sports' | 'dports' | 'ports' = 'ports'
   let invert = false
   const set = (which: typeof side) => one((text, inverted) => {
+    // it looks at once: a protocol that is named behind it comes too late
+    if (!rule.protocol) throw new UsageError("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'")
     if (ports) together('multiport', Object.values(MULTIPORT), MULTIPORT[side], MULTIPORT[which])
     const parts = text.split(',')
     if (parts.reduce((n, p) => n + (p.includes(':') ? 2 : 1), 0) > 15) throw new UsageError('too many ports specified')

@@ -2,7 +2,7 @@ import type { Clock } from '../../../clock.ts'
 import { SparseMap } from '../../../sparse.ts'
 import type { Ip } from '../../types.ts'
 import { canonicalIp, formatIpv4, formatIpv6, ipv4Number, ipv6Number } from '../../address.ts'
-import { UsageError } from '../errors.ts'
+import { KernelError, UsageError } from '../errors.ts'
 import { flag, needNumber, one, together } from '../extension.ts'
 import type { MatchExtension } from '../extension.ts'
 
@@ -89,6 +89,7 @@ export const recent: MatchExtension = ({ family }) => {
     finish: () => {
       if (!operation) throw new UsageError("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'")
       if (reap && seconds === undefined) throw new UsageError('recent: option "--reap" also requires "--seconds".\n')
+      if ((operation === 'set' || operation === 'remove') && (seconds !== undefined || hitCount !== undefined)) throw new KernelError('RULE_APPEND failed (Invalid argument)')
       const does = operation
       const masked = maskedBy(mask)
       const not = invert ? ' !' : ''

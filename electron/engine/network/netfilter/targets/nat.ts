@@ -1,23 +1,27 @@
 import { canonicalIp, ipv4Number, parseIpv4 } from '../../address.ts'
 import type { Hook, Ip, Link, NetworkNamespace } from '../../types.ts'
 import type { NatRange } from '../conntrack/nat.ts'
-import { UsageError } from '../errors.ts'
+import { NotSimulated, UsageError } from '../errors.ts'
 import { flag, mustSpecify, one } from '../extension.ts'
 import type { RuleContext, TargetExtension } from '../extension.ts'
+import { servicePort } from '../names.ts'
 import type { Evaluation, Rule, TargetVerdict } from '../rule.ts'
 
 /** DNAT, SNAT, MASQUERADE and REDIRECT. */
 
-function parsePort(text: string): number {
-  const port = /^\d+$/.test(text) ? Number(text) : Number.NaN
+function parsePort(text: string, names = false): number {
+  const port = /^\d+$/.test(text) ? Number(text) : ((names ? servicePort(text) : undefined) ?? Number.NaN)
   if (!(port >= 1 && port <= 65_535)) throw new UsageError(`Port \`${text}' not valid`)
   return port
 }
 
-function parsePorts(text: string): { from: number; to: number } {
+/** `names`: a service's name will do. */
+function parsePorts(text: string, names = false): { from: number; to: number } {
+  if (/^\d+-\d+\/\d+$/.test(text)) throw new NotSimulated('-j DNAT to ports that are shifted')
+  if (names && servicePort(text) !== undefined) return { from: servicePort(text)!, to: servicePort(text)! }
   const dash = text.indexOf('-')
-  const from = parsePort(dash < 0 ? text : text.slice(0, dash))
-  const to = dash < 0 ? from : parsePort(text.slice(dash + 1))
+  const from = parsePort(dash < 0 ? text : text.slice(0, dash), names)
+  const to = dash < 0 ? from : parsePort(text.slice(dash + 1), names)
   if (from > to) throw new UsageError('Port range bad')
   return { from, to }
 }
@@ -174,7 +178,7 @@ export const REDIRECT: TargetExtension = ({ rule, family }) => {
     options: {
       'to-ports': one((text) => {
         needPorts(rule)
-        ports = parsePorts(text)
+        ports = parsePorts(text, true)
       }),
       random: flag(() => (random = true)),
     },

@@ -1,5 +1,5 @@
 import { byName } from '../../../own.ts'
-import { UsageError } from '../errors.ts'
+import { NotSimulated, UsageError } from '../errors.ts'
 import { flag, one, parseNumber } from '../extension.ts'
 import type { TargetExtension } from '../extension.ts'
 import { quoted } from '../names.ts'
@@ -58,11 +58,16 @@ export const NFLOG: TargetExtension = () => {
   }
 }
 
-/** Only --notrack and --zone are read; zones other than 0 are not simulated. */
+/** Only --notrack is simulated. */
 export const CT: TargetExtension = () => {
   let notrack = false
   return {
-    options: { notrack: flag(() => (notrack = true)) },
+    options: {
+      notrack: flag(() => (notrack = true)),
+      ...Object.fromEntries(['zone', 'zone-orig', 'zone-reply', 'helper', 'timeout', 'ctevents', 'expevents'].map((name) => [name, one(() => {
+        throw new NotSimulated(`-j CT --${name}`)
+      })])),
+    },
     finish: () => ({
       name: 'CT', tables: ['raw'], hooks: ['prerouting', 'output'], save: notrack ? ' --notrack' : '',
       list: () => (notrack ? 'CT notrack' : 'CT'),
