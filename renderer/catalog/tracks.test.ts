@@ -10,6 +10,12 @@ test('labs stand by track, easy ones first', () => {
   ])
 })
 
+test('labs that cannot be opened come after all others', () => {
+  const [broken, ...others] = Object.values(catalog).sort((a, b) => Number(Boolean(b.error)) - Number(Boolean(a.error)))
+  const all = Object.fromEntries([{ ...broken!, track: 'Labs with mistakes' }, ...others].map((card) => [card.id, card]))
+  expect(byTrack(all).at(-1)![0]).toBe('Labs with mistakes')
+})
+
 test('a card says where one stands and what one can do', () => {
   expect(Object.values(catalog).map((c) => `${standing(c)}: ${invitation(c)}`)).toEqual(['finished: Open again', '2 of 6 steps passed: Continue', '7 steps: Start', '4 steps: Start', '0 steps: Cannot be opened'])
 })

@@ -2,11 +2,12 @@ import type { LabCard } from '../../electron/bridge/view.ts'
 
 const LEVELS = ['beginner', 'intermediate', 'advanced']
 
-/** Tracks in the host's order, each with its labs from easy to hard. */
+/** Tracks in the host's order, each with its labs from easy to hard; what cannot be opened stands last. */
 export function byTrack(catalog: Record<string, LabCard>): [track: string, labs: LabCard[]][] {
   const tracks = new Map<string, LabCard[]>()
   for (const card of Object.values(catalog)) tracks.set(card.track, [...(tracks.get(card.track) ?? []), card])
-  return [...tracks].map(([track, cards]) => [track, cards.sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level))])
+  const broken = ([, cards]: [string, LabCard[]]): number => Number(cards.every((card) => card.error))
+  return [...tracks].sort((a, b) => broken(a) - broken(b)).map(([track, cards]) => [track, cards.sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level))])
 }
 
 /** What the button on a card says. */

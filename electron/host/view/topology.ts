@@ -73,7 +73,8 @@ function interfaceViews(network: NetworkNamespace): Record<string, InterfaceView
   return record(shown, (l) => l.name, (l) => ({
     name: l.name,
     kind: l.kind,
-    addresses: l.addresses.map((a) => `${a.address}/${a.prefixLength}`),
+    // every link has one of its own (fe80::…), which says nothing of the cluster: the inspector has them all
+    addresses: l.addresses.filter((a) => !a.address.startsWith('fe80:')).map((a) => `${a.address}/${a.prefixLength}`),
     mac: l.mac,
     mtu: l.mtu,
     // a bridge without ports has no carrier, and nothing is wrong with it
