@@ -14,6 +14,7 @@ import { cookie, nodeFlows, versionOf, VIRTUAL_MAC, type FamilyFacts } from './p
 import { PolicyFlows } from './policy.ts'
 import { AntreaProxy, GroupNumbers } from './proxy.ts'
 import { syncIptables, syncPodSet, syncSysctls } from './rules.ts'
+import { TraceflowAgent } from './traceflow.ts'
 
 /** antrea-agent v2.4 (pkg/agent of antrea-io/antrea): it writes the bridge's flows, the node's routes and rules; packets go on without it. */
 export const SOCKET = '/var/run/antrea/cni.sock'
@@ -49,6 +50,7 @@ export class AntreaAgent implements Agent {
   datapath: Datapath | undefined
   policies: PolicyFlows | undefined
   egress: EgressController | undefined
+  #traceflow: TraceflowAgent | undefined
   #marks = ''
   /** One a family. */
   proxies: readonly AntreaProxy[] = []
@@ -75,6 +77,7 @@ export class AntreaAgent implements Agent {
     this.#stopWatch()
     this.policies?.stop()
     this.egress?.stop()
+    this.#traceflow?.stop()
     for (const proxy of this.proxies) proxy.stop()
     for (const timer of this.#timers) this.context.clock.cancel(timer)
     if (this.datapath) this.datapath.bridge.onPacketIn = undefined
@@ -122,6 +125,7 @@ export class AntreaAgent implements Agent {
     const policies = (this.policies = new PolicyFlows(dp, this.#client))
     dp.policyOf = (conjunction) => policies.sourceOf(conjunction)
     this.egress = new EgressController(dp, this.#client, (source, message) => this.#log(source, message), () => this.#egressRules())
+    this.#traceflow = new TraceflowAgent(dp, this.#client)
     this.#publish()
     machine.fs.makeDirectory('/var/run/antrea', { parents: true })
     if (!machine.fs.exists(SOCKET)) machine.fs.writeFile(SOCKET, '')

@@ -6,6 +6,7 @@ export const NATIVE_POLICIES = 'networkpolicies.crd.antrea.io'
 export const TIERS = 'tiers.crd.antrea.io'
 export const EGRESSES = 'egresses.crd.antrea.io'
 export const EXTERNAL_IP_POOLS = 'externalippools.crd.antrea.io'
+export const TRACEFLOWS = 'traceflows.crd.antrea.io'
 
 const GROUP = 'crd.antrea.io'
 
@@ -52,6 +53,23 @@ const egressSchema: Schema = object({
   },
   status: ANY,
 }, ['spec'])
+const integer: Schema = { type: 'integer' }
+const protocolNumber: Schema = { type: 'integer', minimum: 0, maximum: 255 }
+const portNumber: Schema = { type: 'integer', minimum: 0, maximum: 65_535 }
+const traceflowSchema: Schema = object({
+  spec: refusing(object({
+    source: refusing(object({ pod: text(), namespace: text() }), { ip: text() }, 'use pod', 'Traceflow of Antrea'),
+    destination: object({ pod: text(), service: text(), namespace: text(), ip }),
+    packet: object({
+      length: integer, srcIP: text(), dstIP: text(),
+      ipHeader: object({ protocol: protocolNumber, ttl: protocolNumber, flags: integer }),
+      ipv6Header: object({ nextHeader: protocolNumber, hopLimit: protocolNumber }),
+      transportHeader: object({ icmp: object({ id: portNumber, sequence: portNumber }), udp: object({ srcPort: portNumber, dstPort: portNumber }), tcp: object({ srcPort: portNumber, dstPort: portNumber, flags: protocolNumber }) }),
+    }),
+    timeout: { type: 'integer', minimum: 1, maximum: 43_200 },
+  }), { liveTraffic: { type: 'boolean' }, droppedOnly: { type: 'boolean' } }, 'use hop trace or tcpdump', 'Traceflow of Antrea'),
+  status: ANY,
+}, ['spec'])
 const poolSchema: Schema = object({
   spec: refusing(object({
     ipRanges: list({ ...object({ cidr: text({ format: 'cidr' }), start: ip, end: ip }), oneOf: [{ required: ['cidr'] }, { required: ['start', 'end'] }] }), nodeSelector: selector,
@@ -88,6 +106,15 @@ const DEFINITIONS: readonly Definition[] = [
     columns: [column('Total', 'integer', '.status.usage.total', { description: 'The number of total IPs' }), column('Used', 'integer', '.status.usage.used', { description: 'The number of allocated IPs' }), AGE],
   },
   {
+    plural: 'traceflows', kind: 'Traceflow', short: ['tf'], schema: traceflowSchema, status: true,
+    columns: [
+      column('Phase', 'string', '.status.phase', { description: 'The phase of the Traceflow.' }), column('Source-Pod', 'string', '.spec.source.pod', { description: 'The name of the source Pod.', priority: 10 }),
+      column('Destination-Pod', 'string', '.spec.destination.pod', { description: 'The name of the destination Pod.', priority: 10 }), column('Destination-IP', 'string', '.spec.destination.ip', { description: 'The IP address of the destination.', priority: 10 }),
+      column('Live-Traffic', 'boolean', '.spec.liveTraffic', { description: 'Trace live traffic.', priority: 10 }), column('Dropped-Only', 'boolean', '.spec.droppedOnly', { description: 'Capture only the dropped packet.', priority: 10 }),
+      column('Timeout', 'integer', '.spec.timeout', { description: 'Timeout in seconds.', priority: 10 }), AGE,
+    ],
+  },
+  {
     plural: 'tiers', kind: 'Tier', short: ['tr'], columns: [column('Priority', 'integer', '.spec.priority', { description: 'The Priority of this Tier relative to other Tiers.' }), AGE],
     schema: object({ spec: object({ priority: { type: 'integer', minimum: 0, maximum: 255 }, description: text() }, ['priority']) }, ['spec']),
   },
@@ -95,7 +122,6 @@ const DEFINITIONS: readonly Definition[] = [
 
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, scope?: 'Namespaced'])[] = [
-  ['traceflows', 'Traceflow', ['tf'], 'use hop trace, or ovs-appctl ofproto/trace'], 
   ['clustergroups', 'ClusterGroup', ['cg'], 'use podSelector and namespaceSelector'], ['groups', 'Group', ['grp'], 'use podSelector and namespaceSelector', 'Namespaced'], ['packetcaptures', 'PacketCapture', ['pcap'], 'use tcpdump'],
 ]
 

@@ -3,6 +3,7 @@ import type { AntreaAgent } from '../agent.ts'
 import { VERSION } from '../manifests.ts'
 import { CommandError, notSimulated, takeFlags, type Command } from './command.ts'
 import { flowRow } from './ofctl.ts'
+import { traceflow } from './traceflow.ts'
 import { uuid } from './vsctl.ts'
 
 /** antctl(1) in the agent's container (pkg/antctl of Antrea v2.4). */
@@ -19,12 +20,14 @@ function table(rows: readonly (readonly string[])[], sort = true): string {
 }
 
 const GET: Readonly<Record<string, string>> = byName({ pi: 'podinterface', podinterfaces: 'podinterface', netpol: 'networkpolicy', networkpolicies: 'networkpolicy', of: 'ovsflows', ai: 'agentinfo', agentinfos: 'agentinfo' })
+const INSTEAD = 'use antctl version, antctl traceflow or antctl get podinterface, ovsflows, networkpolicy, agentinfo'
 const FLAGS = { '-n': 'value', '--namespace': 'value', '-o': 'value', '--output': 'value', '-p': 'value', '--pod': 'value', '-S': 'value', '--service': 'value', '-N': 'value', '--networkpolicy': 'value', '-T': 'value', '--table': 'value', '-G': 'value', '--groups': 'value', '--table-names-only': 'flag' } as const
 
 export const antctl: Command = ({ datapath, agent, process }, args) => {
+  if (['traceflow', 'tf', 'traceflows'].includes(args[0] ?? '')) return traceflow(process, datapath.context.client, args.slice(1))
   const { words: [verb, what, name], flags } = takeFlags(args, FLAGS, 'antctl')
   if (verb === 'version') return `antctlVersion: ${VERSION}\nagentVersion: ${VERSION}\n`
-  if (verb !== 'get' || what === undefined) throw notSimulated(`antctl ${verb ?? ''}`.trim(), 'use antctl version or antctl get podinterface, ovsflows, networkpolicy, agentinfo')
+  if (verb !== 'get' || what === undefined) throw notSimulated(`antctl ${verb ?? ''}`.trim(), INSTEAD)
   if (!agent) throw new CommandError('Error: error when requesting https://127.0.0.1:10350: Get "https://127.0.0.1:10350": dial tcp 127.0.0.1:10350: connect: connection refused')
   if ((flags.get('-o') ?? flags.get('--output') ?? 'table') !== 'table') throw notSimulated(`antctl -o ${flags.get('-o') ?? flags.get('--output')}`, 'use the table')
   const namespace = flags.get('-n') ?? flags.get('--namespace')

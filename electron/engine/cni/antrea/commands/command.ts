@@ -1,3 +1,4 @@
+import type { Task } from '../../../machine/task.ts'
 import type { Process, Program } from '../../../machine/types.ts'
 import { own } from '../../../own.ts'
 import type { SystemServices } from '../../../programs/types.ts'
@@ -19,7 +20,7 @@ export function notSimulated(what: string, instead: string): CommandError {
 }
 
 export interface CommandContext { process: Process; datapath: Datapath; agent: AntreaAgent | undefined }
-export type Command = (context: CommandContext, args: string[]) => string
+export type Command = (context: CommandContext, args: string[]) => string | Task<string>
 
 /** `away`: what the command says where there is no bridge. */
 export function program(services: SystemServices, command: Command, away: string): Program {
@@ -28,7 +29,8 @@ export function program(services: SystemServices, command: Command, away: string
       const node = services.nodeOf(process)
       const datapath = node && datapathOf(node.network)
       if (!node || !datapath) throw new CommandError(away)
-      yield* process.print(command({ process, datapath, agent: agentOf(node.network) }, process.argv.slice(1)))
+      const said = command({ process, datapath, agent: agentOf(node.network) }, process.argv.slice(1))
+      yield* process.print(typeof said === 'string' ? said : yield* said)
       return 0
     } catch (error) {
       if (!(error instanceof CommandError)) throw error

@@ -51,6 +51,9 @@ export class OvsBridge {
   /** The OpenFlow controller, as long as one is connected. */
   onPacketIn: ((x: Execution, userdata: string, flow: Flow) => void) | undefined
 
+  /** Hears of packets with a DSCP, who may be a Traceflow's: out of which port they go, or that they are lost. True: it has taken the packet. */
+  onTagged: ((x: Execution, port: number | undefined, flow: Flow | undefined) => boolean) | undefined
+
   constructor(name: string, network: Namespace, clock: Clock, tables: readonly string[]) {
     this.name = name
     this.network = network
@@ -150,6 +153,7 @@ export class OvsBridge {
     if (!port) return x.lost(flow, 'drop-ovs-flow', `The bridge has no port ${number}.`)
     const packet = x.packet
     if (packet) {
+      if (packet.tos !== 0 && this.onTagged?.(x, number, flow)) return
       if (flow && x.recording) x.hop(flow, { stage: 'forward', text: `The bridge ${this.name} sends the frame out of its port ${port.name}.`, explanation: 'ovs-output' })
       forget(packet)
       packet.meta.tunnel = port.type === 'geneve' || port.type === 'vxlan' ? { id: 0, remote: x.key.tunnelDestination } : undefined
@@ -176,7 +180,10 @@ export class OvsBridge {
   }
 
   packetIn(x: Execution, userdata: string, flow: Flow): void {
-    if (this.onPacketIn) return this.onPacketIn(x, userdata, flow)
+    if (this.onPacketIn) {
+      if (x.packet && x.packet.tos !== 0) this.onTagged?.(x, undefined, flow)
+      return this.onPacketIn(x, userdata, flow)
+    }
     x.lost(flow, 'drop-ovs-flow', `The flow hands the packet to antrea-agent, which does not run on this node.`)
   }
 

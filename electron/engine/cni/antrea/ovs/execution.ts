@@ -136,6 +136,7 @@ export class Execution {
   lost(flow: Flow | undefined, explanation: string, text: string, policies?: readonly string[]): void {
     this.done = true
     const { packet, bridge } = this
+    if (packet && packet.tos !== 0 && !this.dry) bridge.onTagged?.(this, undefined, flow)
     if (!packet?.meta.trail || this.dry) return
     bridge.recorder.fail(bridge.network, packet, 'dropped', explanation, {
       stage: 'drop', interface: bridge.portName(this.key.inPort), text,
