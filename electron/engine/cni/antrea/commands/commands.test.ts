@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { createCluster, type Cluster } from '../../../cluster.ts'
 import { parseClusterConfig } from '../../../config.ts'
 import type { KubeObject, Pod } from '../../../kubernetes/types.ts'
+import { sleep, Thread, type Task } from '../../../machine/task.ts'
 import { datapathOf, type Datapath } from '../datapath.ts'
 import { agentOf } from '../agent.ts'
 import { antctl } from './antctl.ts'
@@ -26,9 +27,18 @@ beforeAll(() => {
 })
 
 function run(command: Command, line: string): string {
-  const process = { terminalOf: () => undefined, clock: cluster.clock } as never
+  const process = {
+    terminalOf: () => undefined, clock: cluster.clock,
+    *sleep(ms: number): Task {
+      yield sleep(cluster.clock, ms, { background: false })
+    },
+  } as never
   try {
-    return command({ process, datapath, agent: agentOf(datapath.context.network) }, line.split(' '))
+    const said = command({ process, datapath, agent: agentOf(datapath.context.network) }, line.split(' '))
+    if (typeof said === 'string') return said
+    const { outcome } = ((thread) => (cluster.clock.runFor(30_000), thread))(new Thread(cluster.clock, said))
+    if (outcome?.kind === 'threw') throw outcome.error
+    return outcome?.kind === 'returned' ? outcome.value : ''
   } catch (error) {
     if (error instanceof CommandError) return `${error.message} [${error.code}]`
     throw error
@@ -38,6 +48,12 @@ function run(command: Command, line: string): string {
 const port = (): { name: string; port: number; mac: string } => [...datapath.pods.values()].find((p) => p.ip === web)!
 
 describe('the tools', () => {
+  it('antctl traceflow asks, waits, prints what was seen, and leaves nothing behind', () => {
+    expect(run(antctl, 'traceflow -S web-frontend -D 192.0.2.53 -f tcp,tcp_dst=80')).toMatch(new RegExp(`^name: web-frontend-to-192.0.2.53-\\w{8}\nphase: Succeeded\nsource: default/web-frontend\ndestination: 192.0.2.53\nresults:\n- node: worker-1\n  timestamp: \\d+\n  observations:\n  - component: SpoofGuard\n    action: Forwarded\n    srcPodIP: ${web}\n  - component: Forwarding\n    componentInfo: Output\n    action: ForwardedOutOfNetwork\n$`))
+    expect(run(antctl, 'traceflow -D web-frontend')).toBe('Please provide source')
+    expect(cluster.client.list('traceflows.crd.antrea.io').items).toEqual([])
+  })
+
   it('list the bridge’s ports', () => {
     expect(port().name).toMatch(/^web-fron-[0-9a-f]{6}$/)
     expect(run(vsctl, 'list-br')).toBe('br-int\n')
