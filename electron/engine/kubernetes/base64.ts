@@ -24,7 +24,7 @@ export function decodeBase64(text: string): Uint8Array | number {
     let padding = 0
     for (let k = 0; k < 4; k++) {
       const char = clean[i + k]
-      if (char === undefined) return k === 0 ? i : clean.length
+      if (char === undefined) return padding > 0 ? clean.length : i
       if (char === '=') {
         if (k < 2) return i + k
         padding++

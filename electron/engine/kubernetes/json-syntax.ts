@@ -1,3 +1,4 @@
+import { encodeUtf8 } from '../text.ts'
 import { quote } from './json.ts'
 
 /** What Go's encoding/json says about text that is no JSON, or undefined when it is. */
@@ -11,13 +12,33 @@ export function jsonError(text: string): string | undefined {
   }
 }
 
+/**
+ * The next value of a stream of JSON values: where it ends, or what is wrong and how many bytes were read until then;
+ * undefined when nothing comes any more. Of a value that is cut short encoding/json's Decoder tells no place.
+ */
+export function readJsonValue(text: string, from: number): { end: number } | { problem: string; offset: number | undefined } | undefined {
+  const reader = new Reader(text, from)
+  try {
+    return reader.value()
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    if (reader.at >= text.length) return { problem: 'unexpected EOF', offset: undefined }
+    return { problem: error.message, offset: encodeUtf8(text.slice(0, reader.at)).length + 1 }
+  }
+}
+
 class Problem extends Error {}
 
 class Reader {
   readonly #text: string
-  #at = 0
-  constructor(text: string) {
+  #at: number
+  constructor(text: string, from = 0) {
     this.#text = text
+    this.#at = from
+  }
+
+  get at(): number {
+    return this.#at
   }
 
   #fail(where: string): never {
@@ -34,6 +55,12 @@ class Reader {
     this.#value()
     this.#blanks()
     if (this.#at < this.#text.length) this.#fail('after top-level value')
+  }
+  value(): { end: number } | undefined {
+    this.#blanks()
+    if (this.#at >= this.#text.length) return undefined
+    this.#value()
+    return { end: this.#at }
   }
   #value(): void {
     this.#blanks()

@@ -59,14 +59,16 @@ function* run(k: Kubectl): Task<number> {
   if (dryRun === 'client' && serverSide) throw new KubectlError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
   if (f.bool('all') && f.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
   checkPrune(k)
-  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false, validate: validation !== 'Ignore' }))
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false, validate: validation }))
   if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to apply')
   const done: { object: JsonObject }[] = []
   const wantsObject = f.string('output') !== '' && f.string('output') !== 'name'
   for (const info of infos) {
     try {
+      const generateName = info.name ? '' : text(at(info.object, 'metadata', 'generateName'))
+      if (generateName) throw new KubectlError(`from ${generateName}: cannot use generate name with apply`)
       const { object, operation } = serverSide ? yield* serverSideApply(k, info, dryRun, validation) : yield* applyOne(k, info, dryRun, validation)
-      if (object['metadata'] && at(object, 'metadata', 'deletionTimestamp') && operation !== 'unchanged') {
+      if (dryRun !== 'client' && object['metadata'] && at(object, 'metadata', 'deletionTimestamp') && operation !== 'unchanged') {
         yield* k.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
       }
       done.push({ object })
@@ -87,6 +89,10 @@ function* run(k: Kubectl): Task<number> {
   return 0
 }
 
+/** How often a patch that meets a conflict is worked out anew, and how long it waits before, in ms: apply's patcher.go. */
+const PATCH_TRIES = 5
+const PATCH_PAUSE = 1000
+
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
   if (!isObject(value)) return value
@@ -95,8 +101,6 @@ function withoutNulls(value: unknown): unknown {
 
 function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' | 'Warn' | 'Ignore'): Task<{ object: JsonObject; operation: string }> {
   const object = info.object!
-  const generateName = text(at(object, 'metadata', 'generateName'))
-  if (!info.name && generateName) throw new KubectlError(`from ${generateName}: cannot use generate name with apply`)
   const key = keyOf(info.resource)
   const namespace = info.resource.namespaced ? info.namespace : undefined
   const options = { fieldManager: k.flags.string('field-manager'), dryRun: dryRun === 'server', fieldValidation: validation }
@@ -133,8 +137,14 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
       const patched = k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options)
       return { object: patched as unknown as JsonObject, operation: 'configured' }
     } catch (error) {
-      if (isConflict(error) && attempt < 5) {
-        current = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
+      if (isConflict(error) && attempt < PATCH_TRIES) {
+        // from the second on it waits
+        if (attempt > 0) yield* k.process.sleep(PATCH_PAUSE)
+        try {
+          current = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
+        } catch (failure) {
+          throw withSource(`applying patch:\n\nto:\n${infoText({ ...info, object: current })}\nfor:`, info.source, failure)
+        }
         continue
       }
       if (k.flags.bool('force') && error instanceof StatusError && (isConflict(error) || error.status.reason === 'Invalid')) {

@@ -185,6 +185,9 @@ export function connect(cluster: Cluster, client: ClientConfig, dialled?: Dialle
 /** Where the options stand among the arguments of the calls that an answer may warn about. */
 const OPTIONS_AT: Record<string, number> = byName({ create: 3, update: 4, patch: 5 })
 
+/** Calls whose third argument is a name, which client-go sends no request without. */
+const NAMED = new Set(['get', 'update', 'patch', 'delete', 'scale'])
+
 /** The same client, with what its answers warn of told to `tell`. */
 export function hearing(client: KubernetesClient, tell: (text: string) => void): KubernetesClient {
   return new Proxy(client, {
@@ -193,6 +196,7 @@ export function hearing(client: KubernetesClient, tell: (text: string) => void):
       if (typeof value !== 'function') return value
       const at = OPTIONS_AT[String(key)]
       return (...args: unknown[]): unknown => {
+        if (args[2] === '' && NAMED.has(String(key))) throw new KubectlError('resource name may not be empty')
         if (at !== undefined) args[at] = { onWarning: tell, ...(args[at] as object | undefined) }
         return (value as (...args: unknown[]) => unknown).apply(target, args)
       }

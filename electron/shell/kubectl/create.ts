@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { withLastApplied } from './last-applied.ts'
-import type { Command, Kubectl } from './command.ts'
+import { type Command, dryRunned, type Kubectl } from './command.ts'
 import { createConfigMap } from './create-configmap.ts'
 import { createCronJob, createJob } from './create-job.ts'
 import { createIngress } from './create-ingress.ts'
@@ -19,7 +19,7 @@ import type { JsonObject } from './objects.ts'
 import { rawWithBody } from './raw.ts'
 import { recorded } from './record.ts'
 import { keyOf, queryOf, resolve } from './resources.ts'
-import { creationPrinter } from './saving.ts'
+import { printerFor } from './printers/index.ts'
 
 export const create: Command = {
   name: 'create',
@@ -64,8 +64,9 @@ function* run(k: Kubectl): Task<number> {
   if (editing) return yield* editBeforeCreate(k)
   const dryRun = yield* k.dryRun()
   const validation = k.validation()
-  const printer = creationPrinter(k, dryRun)
-  const { infos, errors } = yield* resolve(k, queryOf(k, { validate: validation !== 'Ignore' }))
+  const printer = printerFor(k, { operation: dryRunned('created', dryRun) })
+  const { infos, errors } = yield* resolve(k, queryOf(k, { validate: validation }))
+  const failed: unknown[] = []
   let count = 0
   for (const info of infos) {
     try {
@@ -79,10 +80,10 @@ function* run(k: Kubectl): Task<number> {
       count++
       yield* k.out(printer.print(object))
     } catch (error) {
-      errors.push(withSource('creating', info.source, error))
+      failed.push(withSource('creating', info.source, error))
     }
   }
-  throwAll(errors)
+  throwAll([...failed, ...errors])
   if (count === 0) throw new KubectlError('no objects passed to create')
   return 0
 }

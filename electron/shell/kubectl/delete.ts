@@ -59,9 +59,10 @@ function* run(k: Kubectl): Task<number> {
   if (grace === 0 && f.bool('force')) yield* k.warn(IMMEDIATE)
   if (grace > 0 && f.bool('force')) throw new KubectlError('--force and --grace-period greater than 0 cannot be specified together')
   if (f.bool('interactive') && !(yield* confirmed(k, result.infos))) return 0
-  const errors = ignoreMissing ? ignoreNotFound(result.errors) : [...result.errors]
-  const deleted = yield* deleteInfos(k, result.infos, { grace, dryRun, propagation, ignoreMissing, errors, warnClusterScope: k.namespace.explicit && !f.bool('all-namespaces') })
-  throwAll(errors)
+  const failed: unknown[] = []
+  const deleted = yield* deleteInfos(k, result.infos, { grace, dryRun, propagation, ignoreMissing, errors: failed, warnClusterScope: k.namespace.explicit && !f.bool('all-namespaces') })
+  // what was not found of what was named comes after what could not be deleted
+  throwAll([...failed, ...(ignoreMissing ? ignoreNotFound(result.errors) : result.errors)])
   if (result.infos.length === 0) {
     yield* k.out('No resources found\n')
     return 0

@@ -5,7 +5,7 @@ import { owned } from '../coreutils/access.ts'
 import { prunedObjects } from './apply-prune.ts'
 import { applyManager, applyOnServer } from './apply-server.ts'
 import type { Command, Kubectl } from './command.ts'
-import { ExitError, isConflict, isNotFound, KubectlError, report } from './errors.ts'
+import { AggregateError, ExitError, isConflict, isNotFound, KubectlError, report } from './errors.ts'
 import { FILENAME_FLAGS, flags, SELECTOR_FLAG } from './flags.ts'
 import { LAST_APPLIED, patchFor } from './last-applied.ts'
 import { at, equal, type JsonObject, map, text } from './objects.ts'
@@ -49,7 +49,7 @@ function* run(k: Kubectl): Task<number> {
   if (f.bool('force-conflicts') && !serverSide) throw new KubectlError('--force-conflicts only works with --server-side')
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], all: false }))
   // the first error ends it
-  if (errors.length > 0) throw errors[0]
+  if (errors.length > 0) throw innermost(errors[0])
   const folders = ['LIVE', 'MERGED'].map((name) => temporaryFolder(k, name))
   try {
     const write = (folder: string, info: Info, object: JsonObject | undefined): void => {
@@ -79,6 +79,11 @@ function* run(k: Kubectl): Task<number> {
   }
 }
 
+/** What went wrong with an item of a list, by itself. */
+function innermost(error: unknown): unknown {
+  return error instanceof AggregateError ? innermost(error.errors[0]) : error
+}
+
 function temporaryFolder({ process }: Kubectl, name: string): string {
   const path = `${process.env.get('TMPDIR') || '/tmp'}/${name}-${process.clock.random.below(2 ** 32)}`
   process.fs.makeDirectory(path, { mode: 0o700 })
@@ -93,7 +98,7 @@ function fileName({ resource, namespace, name }: Info): string {
 function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | undefined, JsonObject] {
   const key = keyOf(info.resource)
   const namespace = info.resource.namespaced ? info.namespace : undefined
-  const options: WriteOptions = { fieldManager: applyManager(k, serverSide), dryRun: true }
+  const options: WriteOptions = { fieldManager: applyManager(k, serverSide), dryRun: true, fieldValidation: 'Warn' }
   let live: JsonObject | undefined
   try {
     live = k.client.get<KubeObject>(key, namespace, info.name) as unknown as JsonObject
@@ -107,6 +112,8 @@ function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | 
     const custom = info.resource.custom
     const patch = patchFor(custom ? undefined : info.resource.kind, withoutLastApplied(info.object!), live)
     const unchanged = Object.keys(patch).length === 0
+    // what is shown is what was looked at
+    if (!unchanged) patch['metadata'] = { ...map(patch['metadata']), resourceVersion: at(live, 'metadata', 'resourceVersion') }
     merged = unchanged ? live : (k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options) as unknown as JsonObject)
   }
   if (!k.flags.bool('show-managed-fields')) {

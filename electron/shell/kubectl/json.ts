@@ -17,7 +17,8 @@ export function sortedGoJson(value: unknown, indent = ''): string {
 function write(value: unknown, indent: string, now: string, sorted: boolean): string {
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'string') return jsonString(value)
-  if (typeof value === 'number') return String(value)
+  // what JavaScript rounds when it writes it
+  if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < 1e21 ? BigInt(value).toString() : String(value)
   if (typeof value === 'boolean') return String(value)
   const next = now + indent
   const open = indent ? `\n${next}` : ''

@@ -226,7 +226,7 @@ describe('what is typed', () => {
     let shell: Parameters<typeof complete>[0] | undefined
     const words = (text: string): string[] => {
       const process = [...cluster.laptop.processes.values()][0]!
-      shell ??= { process, variables: { get: () => undefined, names: () => [] }, functions: new Map(), aliases: new Map() } as unknown as Parameters<typeof complete>[0]
+      shell ??= { process, variables: { get: () => undefined, names: () => [] }, functions: new Map(), aliases: new Map(), readline: { variables: { is: () => false } } } as unknown as Parameters<typeof complete>[0]
       return complete(shell, text).candidates.map((c) => c.insert)
     }
     expect(words('kubectl des')).toEqual(['describe'])
@@ -242,7 +242,7 @@ describe('what is typed', () => {
     expect(words('kubectl create dep')).toEqual(['deployment'])
     expect(words('kubectl logs dae')).toEqual(['daemonsets/'])
     const { process } = shell!
-    const listed = complete({ process, variables: { get: () => undefined, names: () => [] }, functions: new Map(), aliases: new Map() } as unknown as Parameters<typeof complete>[0], 'kubectl ex').candidates.map((c) => c.display)
+    const listed = complete({ process, variables: { get: () => undefined, names: () => [] }, functions: new Map(), aliases: new Map(), readline: { variables: { is: () => false } } } as unknown as Parameters<typeof complete>[0], 'kubectl ex').candidates.map((c) => c.display)
     expect(listed).toEqual(['exec     (Execute a command in a container)', 'explain  (Get documentation for a resource)', 'expose   (Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service)'])
   })
 

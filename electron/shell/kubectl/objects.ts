@@ -65,6 +65,7 @@ export function isList(object: unknown): boolean {
 }
 /** With metadata.namespace as given. */
 export function withNamespace(object: JsonObject, namespace: string): JsonObject {
+  if (object['metadata'] === null) return object
   const metadata = { ...map(object['metadata']) }
   if (namespace) metadata['namespace'] = namespace
   else delete metadata['namespace']

@@ -44,7 +44,8 @@ function* run(k: Kubectl): Task<number> {
   if (force && dryRun !== 'none') throw new KubectlError('--dry-run can not be used when --force is set')
   const propagation = yield* cascade(k, f.string('cascade'))
   const printer = printerFor(k, { operation: dryRunned('replaced', dryRun) })
-  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], validate: validation !== 'Ignore' }))
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: [], validate: validation }))
+  const failed: unknown[] = []
   if (force) {
     throwAll(errors)
     yield* removeFirst(k, infos, propagation)
@@ -63,10 +64,10 @@ function* run(k: Kubectl): Task<number> {
       }
       yield* k.out(printer.print(done))
     } catch (error) {
-      errors.push(force ? error : withSource('replacing', info.source, error))
+      failed.push(force ? error : withSource('replacing', info.source, error))
     }
   }
-  throwAll(errors)
+  throwAll([...failed, ...errors])
   if (force && infos.length === 0) throw new KubectlError('no objects passed to replace')
   return 0
 }

@@ -2,11 +2,13 @@ import { type ApiResource, ConnectionError } from '../../engine/kubernetes/clien
 import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { parseSelector } from '../../engine/kubernetes/selectors.ts'
 import type { Kubectl } from './command.ts'
+import { objectKind, validateHere } from './client-schema.ts'
 import { AggregateError, KubectlError, quote } from './errors.ts'
 import type { Entry, Files } from './manifests.ts'
 import { isNoServer, unanswered } from './no-server.ts'
-import { groupVersion, isList, isObject, type JsonObject, list, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
-import { TYPED, typedProblem } from './scheme.ts'
+import { groupVersion, type JsonObject, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
+import { decodeTyped, TYPED } from './scheme.ts'
+import { flatten } from './unstructured.ts'
 import { fetch, type Info, notServed, type Query, type Result } from './resources.ts'
 
 /** The objects of files, of stdin or of a text: the visitors of cli-runtime's Builder for -f. */
@@ -16,45 +18,72 @@ export function byFiles(k: Kubectl, query: Query, files: Files, selector: string
   const infos: Info[] = []
   const errors: unknown[] = []
   const wanted = selector ? parseSelector(selector) : undefined
+  const notes = new Set<string>()
   const broken = new Set<string>()
+  const typedVerb = TYPED.test(k.path)
   for (const entry of files.entries) {
     if (broken.has(entry.source)) continue
-    const invalid = query.validate ? validate(k, entry) : undefined
+    const invalid = query.validate && query.validate !== 'Ignore' ? validate(k, query.validate, entry, (note) => notes.add(note)) : undefined
     if (invalid) {
       errors.push(invalid)
       broken.add(entry.source)
       continue
     }
-    if ('error' in entry) {
-      errors.push(entry.error)
+    const decoded = typedVerb && entry.raw !== undefined ? retyped(entry) : entry
+    if ('error' in decoded) {
+      errors.push(decoded.error)
       continue
     }
-    for (const object of flatten(entry.object)) {
+    let flat: ReturnType<typeof flatten>
+    try {
+      if ('items' in decoded.object && !query.local) checkListKind(k, decoded.object, entry.source)
+      flat = flatten(decoded.object)
+    } catch (error) {
+      errors.push(error)
+      continue
+    }
+    for (const object of flat.objects) {
       try {
-        const problem = TYPED.test(k.path) ? typedProblem(object) : undefined
-        if (problem) throw new KubectlError(`unable to decode ${quote(entry.source)}: ${problem.message}`)
-        let info = localInfo(k, query, object, entry.source, object !== entry.object)
+        if (typedVerb && flat.isList) decodeTyped(object, '')
+        let info = localInfo(k, query, object, entry.source, flat.isList)
         if (query.latest) info = fetch(k, info, query.subresource)
         if (wanted && !wanted.matches((info.object?.['metadata'] as { labels?: Record<string, string> } | undefined)?.labels)) continue
         infos.push(info)
       } catch (error) {
         // kubectl wraps what goes wrong in a list twice, and then says no "error: " before it
-        errors.push(object === entry.object ? error : new AggregateError([new AggregateError([error])]))
+        errors.push(!flat.isList ? error : new AggregateError([new AggregateError([error])]))
       }
     }
   }
-  return { infos, errors, single: files.single && files.entries.length <= 1, types: [...new Set(infos.map((i) => i.resource))] }
+  return { infos, errors, notes: [...notes], single: files.single && files.entries.length <= 1, types: [...new Set(infos.map((i) => i.resource))] }
 }
 
-/** ValidateSchema: what has no kind is not sent. The rest of its file is not read. */
-function validate(k: Kubectl, entry: Entry): KubectlError | undefined {
-  const unreachable = openApiProblem(k)
-  if (unreachable) return invalidSource(entry, unreachable)
-  if (entry.value === undefined || !isObject(entry.value)) return undefined
-  const missing = (['apiVersion', 'kind'] as const).filter((key) => !text((entry.value as JsonObject)[key])).map((key) => `${key} not set`)
-  if (missing.length === 0) return undefined
-  const why = missing.length > 1 ? `[${missing.join(', ')}]` : missing[0]!
-  return invalidSource(entry, why)
+/** What a verb reads that knows Go's types. */
+function retyped({ source, value, raw }: Entry): Entry {
+  try {
+    return { source, value, object: decodeTyped(value, raw!) }
+  } catch (error) {
+    if (!(error instanceof KubectlError)) throw error
+    return { source, value, error: new KubectlError(`unable to decode ${quote(source)}: ${error.message}`) }
+  }
+}
+
+/** ValidateSchema of kubectl, by the server where that can, and otherwise here. The rest of a file that is not valid is not read. */
+function validate(k: Kubectl, directive: Query['validate'], entry: Entry, tell: (note: string) => void): KubectlError | undefined {
+  if (entry.value === undefined) return undefined
+  try {
+    if (entry.unreadable !== undefined) return invalidSource(entry, entry.unreadable)
+    const kind = objectKind(entry.value)
+    const unreachable = openApiProblem(k)
+    if (unreachable) return invalidSource(entry, unreachable)
+    const served = k.client.resources().some((r) => r.kind === kind.kind && r.group === kind.group && r.version === kind.version && r.verbs.includes('patch'))
+    if (!served && directive === 'Warn') tell('schema.go:145] cannot perform warn validation if server-side field validation is unsupported, skipping validation')
+    const problem = served || directive !== 'Strict' ? undefined : validateHere(entry.value, kind)
+    return problem && invalidSource(entry, problem.message)
+  } catch (error) {
+    if (!(error instanceof KubectlError)) throw error
+    return invalidSource(entry, error.message)
+  }
 }
 
 function invalidSource({ source }: Entry, why: string): KubectlError {
@@ -72,10 +101,6 @@ function openApiProblem(k: Kubectl): string | undefined {
   }
 }
 
-function flatten(object: JsonObject): JsonObject[] {
-  return isList(object) && text(object['kind']).endsWith('List') ? list(object['items']).flatMap((item) => flatten(item as JsonObject)) : [object]
-}
-
 /** An object of a file, with its type found and its namespace decided. */
 function recognized(k: Kubectl, source: string): readonly ApiResource[] {
   try {
@@ -86,23 +111,36 @@ function recognized(k: Kubectl, source: string): readonly ApiResource[] {
   }
 }
 
+function notMapped(object: JsonObject, source: string): KubectlError {
+  const missing = `no matches for kind ${quote(text(object['kind']))} in version ${quote(text(object['apiVersion']))}`
+  return new KubectlError(`resource mapping not found for name: ${quote(nameOf(object))} namespace: ${quote(namespaceOf(object))} from ${quote(source)}: ${missing}\nensure CRDs are installed first`)
+}
+
+/** Client-go's mapper has a List in every group and version, and one of each kind. */
+function checkListKind(k: Kubectl, object: JsonObject, source: string): void {
+  const { group, version } = groupVersion(text(object['apiVersion']))
+  const kind = text(object['kind'])
+  if (recognized(k, source).some((r) => r.group === group && r.version === version && (kind === 'List' || kind === r.kind || kind === r.kind.toLowerCase() || kind === `${r.kind}List`))) return
+  throw notMapped(object, source)
+}
+
 function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string, ofList: boolean): Info {
   const name = nameOf(object)
   const apiVersion = text(object['apiVersion'])
   const kind = text(object['kind'])
   const { group, version } = groupVersion(apiVersion)
-  if (ofList && (!kind || !apiVersion)) throw new KubectlError(`unable to get type info from the object "*unstructured.Unstructured": Object '${kind ? 'apiVersion' : 'Kind'}' is missing in 'object has no ${kind ? 'apiVersion' : 'kind'} field'`)
+  if (ofList && (!kind || !apiVersion)) throw new KubectlError(`unable to get type info from the object "*unstructured.Unstructured": Object '${kind ? 'apiVersion' : 'Kind'}' is missing in 'object has no ${kind ? 'apiVersion field' : 'kind field '}'`)
   if (query.local) {
     const resource: ApiResource = { name: `${kind.toLowerCase()}s`, singular: kind.toLowerCase(), kind, group, version, namespaced: namespaceOf(object) !== '', shortNames: [], categories: [], verbs: [], subresources: [] }
     return { resource, name, namespace: namespaceOf(object), source, object }
   }
-  const resource = recognized(k, source).find((r) => r.kind === kind && r.group === group && r.version === version)
+  const resource = recognized(k, source).find((r) => (r.kind === kind || r.kind.toLowerCase() === kind) && r.group === group && (r.version === version || version === ''))
   if (!resource) {
     const known = findNotSimulated(kind)
     if (known && known.group === group) throw notServed(known)
     const missing = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`
     if (ofList) throw new KubectlError(`unable to recognize ${missing}`)
-    throw new KubectlError(`resource mapping not found for name: ${quote(name)} namespace: ${quote(namespaceOf(object))} from ${quote(source)}: ${missing}\nensure CRDs are installed first`)
+    throw notMapped(object, source)
   }
   const asked = k.namespace
   let namespace = namespaceOf(object)

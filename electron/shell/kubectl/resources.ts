@@ -40,13 +40,15 @@ export interface Query {
   subresource?: string
   /** Do not ask the server at all (--local). */
   local?: boolean
-  /** Check that files say kind and apiVersion, as kubectl does unless --validate=false. */
-  validate?: boolean
+  /** How objects of files are checked before they are sent. */
+  validate?: 'Strict' | 'Warn' | 'Ignore'
 }
 
 export interface Result {
   infos: Info[]
   errors: unknown[]
+  /** What klog says of files. */
+  notes?: string[]
   /** One object was asked for by its name (or one file). */
   single: boolean
   /** Types listed, in order: for empty answers and watches. */
@@ -121,8 +123,11 @@ function refuseCustom(result: Result): void {
 /** Finds what is asked for; what fails for single objects is collected, what is wrong with the question is thrown. */
 export function* resolve(k: Kubectl, query: Query): Task<Result> {
   const result = yield* find(k, query)
+  const files = (query.filenames?.length ?? 0) > 0
   if (TYPED.test(k.path)) refuseCustom(result)
-  if (query.local) return result
+  for (const note of result.notes ?? []) yield* k.err(`${k.logHead('W')} ${note}\n`)
+  // a warning comes with an answer, and what is only shown asks nothing
+  if (query.local || (files && !query.latest && k.flags.has('dry-run') && k.flags.string('dry-run') === 'client')) return result
   const warnings = new Set([...result.types, ...result.infos.map((i) => i.resource)].flatMap((r) => r.deprecation ?? []))
   for (const warning of [...shortNames(k, query), ...warnings]) yield* k.warn(warning)
   return result

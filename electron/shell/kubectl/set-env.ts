@@ -155,7 +155,7 @@ function updated(existing: readonly unknown[], { set, remove }: Variables): Json
 
 function update(k: Kubectl, object: JsonObject, info: Info, variables: Variables, warnings: string[]): JsonObject {
   const { flags: f } = k
-  return withPodSpec(object, info.resource.kind, (spec) => {
+  return withPodSpec(object, info.resource, (spec) => {
     const { spec: changed, count } = changeContainers(spec, f.string('containers'), (container) => {
       const existing = list(container['env'])
       if (!f.bool('overwrite')) refuseOverwrites(existing, variables.set)
@@ -183,7 +183,7 @@ function* show(k: Kubectl, info: Info, variables: Variables, problems: unknown[]
   const lines: string[] = []
   const failures = new Map<string, string[]>()
   try {
-    withPodSpec(info.object!, info.resource.kind, (spec) => changeContainers(spec, k.flags.string('containers'), (container) => {
+    withPodSpec(info.object!, info.resource, (spec) => changeContainers(spec, k.flags.string('containers'), (container) => {
       lines.push(`# ${info.resource.kind} ${nameOf(info.object)}, container ${text(container['name'])}`)
       for (const v of updated(list(container['env']), variables)) {
         const name = text(v['name'])

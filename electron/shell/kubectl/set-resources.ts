@@ -34,7 +34,7 @@ export const setResources: Command = {
     yield* applyChange(k, infos, problems, dryRun, {
       operation: 'resource requirements updated',
       failure: 'failed to patch resources update to pod template ',
-      modify: (object, info) => withPodSpec(object, info.resource.kind, (spec) => {
+      modify: (object, info) => withPodSpec(object, info.resource, (spec) => {
         const { spec: changed, count } = changeContainers(spec, f.string('containers'), (container) => {
           const resources = { ...map(container['resources']) }
           for (const [name, wanted] of amounts) if (Object.keys(wanted).length > 0) resources[name] = { ...map(resources[name]), ...wanted }
@@ -76,7 +76,7 @@ export const setServiceAccount: Command = {
       operation: 'serviceaccount updated',
       failure: 'failed to patch ServiceAccountName ',
       always: true,
-      modify: (object, info) => withPodSpec(object, info.resource.kind, (spec) => ({ ...spec, serviceAccountName: account })),
+      modify: (object, info) => withPodSpec(object, info.resource, (spec) => ({ ...spec, serviceAccountName: account })),
     })
     throwAll(problems)
     return 0

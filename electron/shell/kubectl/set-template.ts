@@ -1,3 +1,4 @@
+import type { ApiResource } from '../../engine/kubernetes/client.ts'
 import { decode } from '../../engine/kubernetes/schema/decode.ts'
 import { schemaOf } from '../../engine/kubernetes/schema/index.ts'
 import { createStrategicMergePatch } from '../../engine/kubernetes/patch/three-way.ts'
@@ -29,20 +30,34 @@ export function refuseMixed(k: Kubectl, dryRun: DryRun): void {
   if (k.flags.bool('all') && k.flags.string('selector')) throw new KubectlError('cannot set --all and --selector at the same time')
 }
 
-/** Where a Pod's spec is in an object; undefined where there is none. */
-function pathOf(object: JsonObject): readonly string[] | undefined {
-  if (Array.isArray(at(object, 'spec', 'containers'))) return ['spec']
-  if (at(object, 'spec', 'template', 'spec')) return ['spec', 'template', 'spec']
-  return at(object, 'spec', 'jobTemplate', 'spec', 'template', 'spec') ? ['spec', 'jobTemplate', 'spec', 'template', 'spec'] : undefined
+/** Where a kind has a Pod's spec; undefined where there is none. */
+function pathOf(kind: string): readonly string[] | undefined {
+  switch (kind) {
+    case 'Pod':
+      return ['spec']
+    case 'CronJob':
+      return ['spec', 'jobTemplate', 'spec', 'template', 'spec']
+    case 'DaemonSet':
+    case 'Deployment':
+    case 'Job':
+    case 'ReplicaSet':
+    case 'ReplicationController':
+    case 'StatefulSet':
+      return ['spec', 'template', 'spec']
+  }
+  return undefined
 }
 
 /** UpdatePodSpecForObject: the object with another Pod spec. */
-export function withPodSpec(object: JsonObject, kind: string, change: (spec: JsonObject) => JsonObject): JsonObject {
-  const path = pathOf(object)
-  if (!path) throw new KubectlError(`the object is not a pod or does not have a pod template: *v1.${kind}`)
+export function withPodSpec(object: JsonObject, { kind, version }: ApiResource, change: (spec: JsonObject) => JsonObject): JsonObject {
+  const path = pathOf(kind)
+  if (!path) throw new KubectlError(`the object is not a pod or does not have a pod template: *${version}.${kind}`)
   const replace = (value: unknown, depth: number): JsonObject => {
     if (depth === path.length) return change(map(value))
-    return { ...map(value), [path[depth]!]: replace(at(value, path[depth]!), depth + 1) }
+    const [key, before] = [path[depth]!, at(value, path[depth]!)]
+    const after = replace(before, depth + 1)
+    // what was not there, and is nothing, stays away
+    return !isObject(before) && Object.keys(after).length === 0 ? map(value) : { ...map(value), [key]: after }
   }
   return replace(object, 0)
 }
@@ -60,11 +75,13 @@ export function changeContainers(spec: JsonObject, pattern: string, change: (con
   let count = 0
   const out: JsonObject = { ...spec }
   for (const key of ['containers', 'initContainers']) {
-    if (out[key] === undefined) continue
+    if (out[key] === undefined || out[key] === null) continue
     out[key] = list(out[key]).map((c) => {
       if (!isSelected(text(at(c, 'name')), pattern)) return c
       count++
-      return change(map(c))
+      const before = map(c)
+      const after = change(before)
+      return equal(after, before) ? c : after
     })
   }
   return { spec: out, count }
@@ -86,13 +103,17 @@ export interface Change {
 export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown[], dryRun: DryRun, change: Change): Task {
   const local = k.flags.bool('local')
   const printer = typedPrinter(k, dryRunned(change.operation, dryRun))
-  for (const info of infos) {
-    let after: JsonObject
+  // all are changed here before the first is changed there
+  const changed = infos.map((info) => {
     try {
-      after = change.modify(info.object!, info)
-      after = recorded(k, after)
+      return { info, after: recorded(k, change.modify(info.object!, info)) }
     } catch (error) {
       if (!(error instanceof KubectlError)) throw error
+      return { info, error }
+    }
+  })
+  for (const { info, after, error } of changed) {
+    if (!after) {
       errors.push(new KubectlError(`error: ${local ? localName(info) : `${info.resource.name}/${info.name}`} ${messageOf(error)}\n`))
       continue
     }

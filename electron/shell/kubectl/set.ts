@@ -1,3 +1,4 @@
+import type { ApiResource } from '../../engine/kubernetes/client.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
@@ -50,15 +51,15 @@ function* run(k: Kubectl): Task<number> {
   yield* applyChange(k, infos, errors, dryRun, {
     operation: 'image updated',
     failure: 'failed to patch image update to pod template: ',
-    modify: (object, info) => withImages(object, info.resource.kind, images, errors),
+    modify: (object, info) => withImages(object, info.resource, images, errors),
   })
   throwAll(errors)
   return 0
 }
 
-function withImages(object: JsonObject, kind: string, images: ReadonlyMap<string, string>, errors: unknown[]): JsonObject {
+function withImages(object: JsonObject, resource: ApiResource, images: ReadonlyMap<string, string>, errors: unknown[]): JsonObject {
   const found = new Set<string>()
-  const after = withPodSpec(object, kind, (spec) => changeContainers(spec, '*', (container) => {
+  const after = withPodSpec(object, resource, (spec) => changeContainers(spec, '*', (container) => {
     const name = text(container['name'])
     const wanted = images.get(name) ?? images.get('*')
     for (const key of [name, '*']) if (images.has(key)) found.add(key)

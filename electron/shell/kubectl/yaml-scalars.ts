@@ -23,8 +23,12 @@ function integer(text: string): number {
   return negative ? -value : value
 }
 
-function number(text: string): number {
-  if (!INFINITE.test(text)) return Number(text.replaceAll('_', ''))
+function number(text: string): number | string {
+  if (!INFINITE.test(text)) {
+    const value = Number(text.replaceAll('_', ''))
+    // what strconv.ParseFloat finds out of range is text
+    return Number.isFinite(value) ? value : text
+  }
   return /nan/i.test(text) ? NaN : text.startsWith('-') ? -Infinity : Infinity
 }
 

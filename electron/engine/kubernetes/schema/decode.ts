@@ -1,6 +1,7 @@
 import { put } from '../../own.ts'
 import { decodeBase64 } from '../base64.ts'
 import { compareStrings, isObject, quote } from '../json.ts'
+import { parseGoTime } from './go-time.ts'
 import type { Field, ListType, MapType, StructType, Type } from './notation.ts'
 import { canonicalQuantity, QUANTITY_ERROR } from './quantity.ts'
 
@@ -30,6 +31,10 @@ export function decode<T>(input: unknown, type: StructType, old?: unknown, wordi
   careful.struct(input, type, undefined)
   return { value, error: careful.error, unknown: careful.unknown }
 }
+
+/** What texts and numbers of types of their own are read as. */
+const STRING: Type = { kind: 'string', go: 'string' }
+const INT32: Type = { kind: 'int32', go: 'int32' }
 
 const PLAIN_TIME = '0000-00-00T00:00:00Z'
 const ZERO = 0x30
@@ -111,7 +116,7 @@ class Decoder {
         return input
       case 'intstr':
         if (typeof input === 'string' || (typeof input === 'number' && Number.isInteger(input))) return input
-        return this.#fail(`json: cannot unmarshal ${describe(input)} into Go value of type int32`)
+        return this.#mismatch(input, INT32, typeof input === 'number' ? `number ${input}` : describe(input))
       case 'quantity':
         return this.#quantity(input)
       case 'time':
@@ -152,7 +157,7 @@ class Decoder {
   #integer(input: unknown, type: Type, limit: number): unknown {
     if (typeof input !== 'number') return this.#mismatch(input, type)
     if (Number.isInteger(input) && input >= -limit && input < limit) return input
-    return this.#mismatch(input, type, `number ${input}`)
+    return this.#mismatch(input, type, `number ${Number.isInteger(input) && Math.abs(input) < 1e21 ? BigInt(input) : input}`)
   }
 
   #quantity(input: unknown): unknown {
@@ -161,12 +166,11 @@ class Decoder {
   }
 
   #time(input: unknown, kind: 'time' | 'micro'): unknown {
-    if (typeof input !== 'string') return this.#fail(`json: cannot unmarshal ${describe(input)} into Go value of type string`)
-    if (kind === 'time' && input.length === 20 && isPlainTime(input)) return input
-    const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(input)
-    if (!match) return this.#fail(`parsing time ${quote(quote(input)).slice(1, -1)} as "2006-01-02T15:04:05Z07:00": cannot parse ${quote(input)} as "2006"`)
-    const whole = match[3] === 'Z' ? match[1]! : new Date(Date.parse(`${match[1]}${match[3]}`)).toISOString().slice(0, 19)
-    return kind === 'time' ? `${whole}Z` : `${whole}.${(match[2] ?? '').slice(0, 6).padEnd(6, '0')}Z`
+    if (typeof input !== 'string') return this.#mismatch(input, STRING)
+    if (kind === 'time' && input.length === 20 && isPlainTime(input) && inRange(input)) return input
+    const parsed = parseGoTime(input, kind)
+    if ('error' in parsed) return this.#fail(parsed.error)
+    return kind === 'time' ? `${parsed.utc}Z` : `${parsed.utc}.${parsed.fraction.slice(0, 6).padEnd(6, '0')}Z`
   }
 
   #bytes(input: unknown, type: Type): unknown {
@@ -204,6 +208,13 @@ function isPlainTime(text: string): boolean {
     if (pattern === ZERO ? code < ZERO || code > ZERO + 9 : code !== pattern) return false
   }
   return true
+}
+
+/** Whether a plain time's numbers are those of any month; the last days of one are looked at closely. */
+function inRange(text: string): boolean {
+  const at = (i: number): number => (text.charCodeAt(i) - ZERO) * 10 + text.charCodeAt(i + 1) - ZERO
+  const [month, day] = [at(5), at(8)]
+  return month >= 1 && month <= 12 && day >= 1 && day <= 28 && at(11) < 24 && at(14) < 60 && at(17) < 60
 }
 
 /** An object with the same keys in the order of the alphabet. */
