@@ -1,4 +1,5 @@
 import { capable, type Netfilter, type Process, type Task } from '../../engine/cluster.ts'
+import { getopt } from './getopt.ts'
 import { fromHosts } from './names.ts'
 import { programName } from './stream.ts'
 
@@ -22,27 +23,47 @@ function tablesOf(process: Process): { tool: string; netfilter: Netfilter } {
 /** iptables-save(8), ip6tables-save(8), 1.8.9 with the nf_tables back end. */
 export function* iptablesSave(process: Process): Task<number> {
   const { tool, netfilter } = tablesOf(process)
-  let table: string | undefined
-  let counters = false
-  const args = process.argv.slice(1)
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!
-    if (arg === '-t' || arg === '--table') table = args[++i]
-    else if (arg.startsWith('--table=')) table = arg.slice(8)
-    else if (arg === '-c' || arg === '--counters') counters = true
-    else {
-      yield* process.printError(`${tool}-save: unrecognized option '${arg}'\n`)
-      return 1
-    }
+  const parsed = getopt(process.argv.slice(1), 'bcdt:M:f:V', SAVE_LONG)
+  if ('text' in parsed) {
+    yield* process.printError(`${tool}-save: ${parsed.text}\nLook at manual page \`${tool}-save.8' for more information.\n`)
+    return 1
   }
+  const value = (name: string): string | undefined => parsed.options.findLast((o) => o.name === name)?.value
+  if (parsed.operands.length > 0) {
+    yield* process.printError('Unknown arguments found on commandline\n')
+    return 1
+  }
+  if (value('V') !== undefined) {
+    yield* process.print(`${tool}-save v1.8.9 (nf_tables)\n`)
+    return 0
+  }
+  const table = value('t')
   if (table !== undefined && !TABLES.includes(table)) {
-    yield* process.printError(`${tool}-save v1.8.9 (nf_tables): Table '${table}' does not exist\n`)
+    yield* process.printError(`Table \`${table}' does not exist\n`)
     return 1
   }
   if (!(yield* permitted(process, `${tool}-save`))) return 4
-  yield* process.print(savedTables(tool, netfilter, process.clock.wall(), table, counters))
+  const text = savedTables(tool, netfilter, process.clock.wall(), table, value('c') !== undefined)
+  if (value('f') === undefined) yield* process.print(text)
+  else process.fs.writeFile(process.resolve(value('f')!), text)
   return 0
 }
+
+const SAVE_LONG: Readonly<Record<string, string>> = { binary: 'b', counters: 'c', dump: 'd', table: 't', modprobe: 'M', file: 'f', version: 'V' }
+const RESTORE_LONG: Readonly<Record<string, string>> = { binary: 'b', counters: 'c', verbose: 'v', version: 'V', test: 't', help: 'h', noflush: 'n', wait: 'w', 'wait-interval': 'W', table: 'T', modprobe: 'M' }
+
+const restoreHelp = (tool: string): string => `Usage: ${tool}-restore [-c] [-v] [-V] [-t] [-h] [-n] [-T table] [-M command] [-4] [-6] [file]
+\t   [ --counters ]
+\t   [ --verbose ]
+\t   [ --version]
+\t   [ --test ]
+\t   [ --help ]
+\t   [ --noflush ]
+\t   [ --table=<TABLE> ]
+\t   [ --modprobe=<command> ]
+\t   [ --ipv4 ]
+\t   [ --ipv6 ]
+`
 
 const TABLES = ['mangle', 'security', 'raw', 'filter', 'nat']
 
@@ -56,25 +77,45 @@ function savedTables(tool: string, netfilter: Netfilter, wall: number, table: st
     .join('')
 }
 
-/** iptables-restore(8), ip6tables-restore(8): reads stdin. */
+/** iptables-restore(8), ip6tables-restore(8): reads a file, or stdin. */
 export function* iptablesRestore(process: Process): Task<number> {
   const { tool, netfilter } = tablesOf(process)
-  const known = ['-n', '--noflush', '-c', '--counters', '-w', '--wait']
-  const unknown = process.argv.slice(1).find((a) => !known.includes(a))
-  if (unknown !== undefined) {
-    yield* process.printError(`podhop: not simulated: ${tool}-restore ${unknown} (use ${tool}-restore [--noflush] < FILE)\n`)
+  const args = process.argv.slice(1)
+  const parsed = getopt(args, 'bcvVthnwW:T:M:', RESTORE_LONG)
+  if ('text' in parsed) {
+    yield* process.printError(`${tool}-restore: ${parsed.text}\nTry \`${tool}-restore -h' for more information.\n`)
+    return 1
+  }
+  const value = (name: string): string | undefined => parsed.options.findLast((o) => o.name === name)?.value
+  if (value('h') !== undefined || value('V') !== undefined) {
+    if (value('h') !== undefined) yield* process.printError(restoreHelp(tool))
+    else yield* process.print(`${tool}-restore v1.8.9 (nf_tables)\n`)
+    return 0
+  }
+  // -w may be followed by its seconds
+  const files = parsed.operands.filter((word) => !(/^\d+$/.test(word) && ['-w', '--wait'].includes(args[args.indexOf(word) - 1] ?? '')))
+  if (files.length > 1) {
+    yield* process.printError('Unknown arguments found on commandline\n')
+    return 1
+  }
+  if (value('v') !== undefined) {
+    yield* process.printError(`podhop: not simulated: ${tool}-restore -v (use ${tool}-save before and after it)\n`)
     return 69
   }
   if (!(yield* permitted(process, `${tool}-restore`))) return 4
-  const bytes = yield* process.readAll()
+  const [file] = files
+  if (file !== undefined && !process.fs.exists(process.resolve(file))) {
+    yield* process.printError(`Can't open ${file}: No such file or directory\n`)
+    return 1
+  }
+  const bytes = file === undefined ? yield* process.readAll() : process.fs.readFile(process.resolve(file))
   const text = Array.from(bytes, (b) => String.fromCharCode(b)).join('')
-  const has = (...names: string[]): boolean => names.some((n) => process.argv.includes(n))
   try {
-    netfilter.restore(text, { noflush: has('-n', '--noflush'), counters: has('-c', '--counters') })
+    netfilter.restore(text, { noflush: value('n') !== undefined, counters: value('c') !== undefined, test: value('t') !== undefined, only: value('T') })
     return 0
   } catch (error) {
     yield* process.printError(`${(error as Error).message.replace(/\n?$/, '\n')}`)
-    return 1
+    return (error as { code?: number }).code ?? 1
   }
 }
 

@@ -4,7 +4,7 @@ import type { ListOptions } from './list.ts'
 import { checkChainName, RuleParser } from './parse.ts'
 import type { Tokens } from './parse.ts'
 import type { Rule, TableName } from './rule.ts'
-import { BUILT_IN } from './table.ts'
+import { VERDICTS, BUILT_IN } from './table.ts'
 import { usage } from './usage.ts'
 import type { Table } from './table.ts'
 
@@ -181,6 +181,10 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
   const existing = (name: string): void => {
     if (!table.chains.has(name)) throw new OperationError(NO_SUCH_CHAIN)
   }
+  const reachable = ({ jump }: Rule): boolean => {
+    if (jump !== undefined && !VERDICTS.has(jump) && !table.chains.has(jump)) throw new UsageError(`Chain '${jump}' does not exist`)
+    return true
+  }
   const tell = (sentence: (name: string) => string): void => {
     for (const name of chain === undefined ? table.sorted().map((c) => c.name) : [chain]) if (list.verbose) scope.print(sentence(name))
   }
@@ -202,10 +206,11 @@ function perform(command: Command, rules: readonly Rule[], given: boolean, table
     case 'D':
       existing(chain!)
       if (position !== undefined && !given) table.deleteAt(chain!, position)
-      else for (const rule of rules) table.deleteRule(chain!, rule, () => list.verbose && scope.print(ruleLine(rule, scope.family)))
+      else for (const rule of rules.filter(reachable)) table.deleteRule(chain!, rule, () => list.verbose && scope.print(ruleLine(rule, scope.family)))
       break
     case 'C':
       for (const rule of rules) {
+        reachable(rule)
         if (!table.chains.has(chain!) || table.indexOf(chain!, rule) < 0) throw new OperationError(BAD_RULE)
         if (list.verbose) scope.print(ruleLine(rule, scope.family))
       }

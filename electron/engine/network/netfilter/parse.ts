@@ -338,7 +338,7 @@ export function checkChainName(name: string): void {
   if (name.length >= 29) throw new UsageError(`chain name \`${name}' too long (must be under 29 chars)`)
   if (name.startsWith('-') || name.startsWith('!')) throw new UsageError(`chain name not allowed to start with \`${name[0]}'`)
   if (/[\s]/.test(name)) throw new UsageError(`Invalid chain name \`${name}'`)
-  if (VERDICTS.has(name) || TARGETS.has(name)) throw new UsageError(`chain name may not clash with target name\n`)
+  if (VERDICTS.has(name) || TARGETS.has(name)) throw new UsageError(`chain name may not clash with target name`)
 }
 
 

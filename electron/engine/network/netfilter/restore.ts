@@ -10,6 +10,10 @@ import { BUILT_IN, Table, TABLES } from './table.ts'
 export interface RestoreOptions {
   noflush?: boolean
   counters?: boolean
+  /** -t: nothing is changed. */
+  test?: boolean
+  /** -T: only this table's lines count. */
+  only?: string | undefined
 }
 
 /** What a file makes of the tables; nothing is changed before the whole of a table is found good. */
@@ -26,6 +30,8 @@ type Input = string | readonly (string | ChainBlock)[]
 export function restore(text: Input, host: RestoreHost, options: RestoreOptions): void {
   let line = 0
   let table: Table | undefined
+  /** -T: within another table. */
+  let skipping = false
   const tool = `${toolOf(host.family())}-restore`
   try {
     for (const item of itemsOf(text)) {
@@ -38,13 +44,15 @@ export function restore(text: Input, host: RestoreHost, options: RestoreOptions)
       }
       const content = item.endsWith('\r') ? item.slice(0, -1) : item
       if (content === '' || content.startsWith('#')) continue
-      if (content === 'COMMIT' && table) {
-        commit(table, host, (at) => (line = at))
+      if (skipping) skipping = content !== 'COMMIT'
+      else if (content.startsWith('*') && !table && options.only !== undefined && content.slice(1).trim() !== options.only) skipping = true
+      else if (content === 'COMMIT' && table) {
+        if (!options.test) commit(table, host, (at) => (line = at))
         table = undefined
       } else if (content.startsWith('*') && !table) {
         const name = content.slice(1).trim()
         if (!(name in BUILT_IN)) throw new UsageError(`${tool}: line ${line} table name '${name}' invalid`)
-        table = options.noflush ? host.table(name as TableName).fork() : new Table(name as TableName)
+        table = options.noflush || options.test ? host.table(name as TableName).fork() : new Table(name as TableName)
       } else if (!table) {
         throw new RestoreError({ code: 1, text: `${tool}: line ${line} failed\n` })
       } else if (content.startsWith(':')) declare(table, content, options, line, tool)

@@ -146,8 +146,8 @@ export class Table {
   }
 
   rename(from: string, to: string): void {
-    const chain = this.chain(from)
     if (this.chains.has(to)) throw new OperationError('File exists')
+    const chain = this.chain(from)
     this.chains.delete(from)
     this.#own(new Chain(to, undefined, chain.rules))
     for (const other of [...this.chains.values()]) {

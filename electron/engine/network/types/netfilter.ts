@@ -34,7 +34,7 @@ export interface Netfilter {
   /** Runs all tables of a hook in the kernel's order, connection tracking included; may change the packet. */
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict
   /** As iptables-restore(8), from a text or its lines and blocks: without `noflush` replaces the named tables. Throws an Error with the tool's message. */
-  restore(text: string | readonly (string | ChainBlock)[], options?: { noflush?: boolean; counters?: boolean }): void
+  restore(text: string | readonly (string | ChainBlock)[], options?: { noflush?: boolean; counters?: boolean; test?: boolean; only?: string | undefined }): void
   /** As iptables-save(8), without the two comment lines that carry a date; one table or all that exist. */
   save(table?: string, options?: { counters?: boolean }): string
   /** One iptables(8) command line without the leading "iptables": ['-t','nat','-A',…]. Returns its output. */

@@ -23,5 +23,5 @@ export const MATCHES: ReadonlyMap<string, MatchExtension> = new Map(Object.entri
 /** Matches that iptables 1.8.9 has and that are not simulated. */
 export const UNSIMULATED_MATCHES: ReadonlySet<string> = new Set([
   'ah', 'bpf', 'cgroup', 'cluster', 'connbytes', 'connlabel', 'cpu', 'dccp', 'devgroup', 'ecn', 'esp',
-  'helper', 'osf', 'policy', 'realm', 'socket', 'tcpmss', 'u32',
+  'frag', 'hbh', 'dst', 'rt', 'ipv6header', 'mh', 'eui64', 'helper', 'osf', 'policy', 'realm', 'socket', 'tcpmss', 'u32',
 ])

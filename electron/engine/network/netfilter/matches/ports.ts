@@ -52,6 +52,8 @@ function within(match: PortMatch, port: number): boolean {
 }
 
 function listed(label: string, match: PortMatch, numeric: boolean): string {
+  // all of them are none that it names
+  if (match.from === 0 && match.to === 65_535 && !match.invert) return ''
   const name = (port: number): string => (numeric ? String(port) : serviceName(port))
   const ports = match.from === match.to ? name(match.from) : `${name(match.from)}:${name(match.to)}`
   return ` ${label}${match.from === match.to ? '' : 's'}:${match.invert ? '!' : ''}${ports}`
