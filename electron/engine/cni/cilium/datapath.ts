@@ -219,12 +219,14 @@ export class Datapath {
     if (this.monitored) this.tell('trace', endpoint, `-> ${where} flow ${flowText(packet)} ${detail}: ${packetText(packet)}`)
   }
 
-  /** A packet on its way, as far as monitor-aggregation reports it; `reply`: whether it is known to answer. */
-  observe(packet: IpPacket, point: ObservationPoint, link: string | undefined, endpoint: Endpoint | undefined, entry?: CtEntry, reply?: boolean): void {
-    if (!this.flows.enabled || (entry && !worthReporting(entry, packet, reply === true, this.now))) return
+  /** A packet on its way. Whether it is reported, as monitor-aggregation has it; `reply`: whether it is known to answer. */
+  observe(packet: IpPacket, point: ObservationPoint, link: string | undefined, endpoint: Endpoint | undefined, entry?: CtEntry, reply?: boolean): boolean {
+    if ((!this.flows.enabled && !this.monitored) || (entry && !worthReporting(entry, packet, reply === true, this.now))) return false
+    if (!this.flows.enabled) return true
     const outgoing = endpoint?.ips.includes(packet.source) ?? false
     const direction = endpoint === undefined || reply === undefined ? undefined : outgoing !== reply ? 'EGRESS' : 'INGRESS'
     this.flows.packet(packet, { event: 'trace', what: point, verdict: 'FORWARDED', reply, interface: link, direction })
+    return true
   }
 
   /** A policy has decided about a connection's first packet, or against one. */

@@ -114,8 +114,7 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
       explanation: 'cilium-local-delivery',
     })
   }
-  dp.observe(packet, 'to-endpoint', endpoint.link.name, endpoint, entry, reply)
-  dp.trace(packet, `endpoint ${endpoint.id}`, endpoint.id, `, identity ${source}->${endpoint.identity} state ${reply ? 'reply' : 'new'} ifindex ${endpoint.link.name} orig-ip ${packet.source}`)
+  if (dp.observe(packet, 'to-endpoint', endpoint.link.name, endpoint, entry, reply)) dp.trace(packet, `endpoint ${endpoint.id}`, endpoint.id, `, identity ${source}->${endpoint.identity} state ${reply ? 'reply' : 'new'} ifindex ${endpoint.link.name} orig-ip ${packet.source}`)
   return { redirect: 'peer', link: endpoint.link }
 }
 
@@ -183,8 +182,7 @@ export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: 
     text: `The map ipcache says that ${packet.destination} is behind the node ${remote}: the packet goes to ${dp.vxlan!.name}, and the sender's identity ${id} with it as the tunnel's number.`,
     explanation: 'cilium-encapsulate',
   })
-  dp.observe(packet, 'to-overlay', dp.vxlan!.name, sender?.endpoint, sender?.checked.entry, sender?.checked.reply)
-  dp.trace(packet, 'overlay', 0, `, identity ${id}->unknown state new ifindex ${dp.vxlan!.name} orig-ip ${packet.source}`)
+  if (dp.observe(packet, 'to-overlay', dp.vxlan!.name, sender?.endpoint, sender?.checked.entry, sender?.checked.reply)) dp.trace(packet, 'overlay', 0, `, identity ${id}->unknown state new ifindex ${dp.vxlan!.name} orig-ip ${packet.source}`)
   return { redirect: 'egress', link: dp.vxlan! }
 }
 

@@ -48,14 +48,14 @@ function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, endpo
   const cached = dp.ipcache.lookup(packet.destination)
   if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, endpoint.identity, { endpoint, checked })
   // beside kube-proxy the node's kernel has to see what leaves: its conntrack undoes its own translations
-  dp.observe(packet, dp.replacesProxy ? 'to-network' : 'to-stack', dp.replacesProxy ? dp.device.name : undefined, endpoint, checked.entry, checked.reply)
+  const [point, device] = dp.replacesProxy ? (['network', dp.device.name] as const) : (['stack', '0'] as const)
+  if (dp.observe(packet, `to-${point}`, dp.replacesProxy ? device : undefined, endpoint, checked.entry, checked.reply)) dp.trace(packet, point, endpoint.id, `, identity ${endpoint.identity}->unknown state ${checked.reply ? 'reply' : 'new'} ifindex ${device} orig-ip ${packet.source}`)
   return dp.replacesProxy ? fibRedirect(dp, frame, packet, link) : 'pass'
 }
 
 function toStack(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, { entry, reply }: Checked): LinkVerdict {
   dp.hop(packet, { stage: 'forward', interface: link.name, text: `${packet.destination} is the node itself: the program hands the packet to the node's kernel.`, decidedBy: dp.ipcacheText(packet.destination), explanation: 'cilium-to-stack' })
-  dp.observe(packet, 'to-stack', undefined, endpoint, entry, reply)
-  dp.trace(packet, 'stack', 0, `, identity unknown->host state new ifindex 0 orig-ip 0.0.0.0`)
+  if (dp.observe(packet, 'to-stack', undefined, endpoint, entry, reply)) dp.trace(packet, 'stack', endpoint.id, `, identity ${endpoint.identity}->host state ${reply ? 'reply' : 'new'} ifindex 0 orig-ip ${packet.source}`)
   return 'pass'
 }
 

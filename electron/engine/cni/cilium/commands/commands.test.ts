@@ -48,6 +48,23 @@ it('connections and addresses', () => {
   expect(run('bpf', 'ipcache', 'list')).toContain('IP PREFIX/ADDRESS')
 })
 
+it('of a known connection the monitor shows what is new: monitor-aggregation is medium', () => {
+  const monitor = start('monitor', '--type', 'trace')
+  const socket = w.cluster.podNetwork('default', 'client')!.sockets.udp({})
+  for (let i = 0; i < 5; i++) {
+    socket.send(new Uint8Array(1), w.ip('web'), 9)
+    w.cluster.clock.runFor(500)
+  }
+  const seen = (): number => monitor.text().split('\n').filter((line) => /^-> endpoint .*:9 udp$/.test(line)).length
+  expect(seen()).toBe(1)
+  w.cluster.clock.runFor(5_000)
+  socket.send(new Uint8Array(1), w.ip('web'), 9)
+  w.cluster.clock.runFor(100)
+  expect(seen()).toBe(2)
+  monitor.process.signal('SIGINT')
+  expect(run('monitor', '--type', 'constructor')).toContain('podhop: not simulated: cilium-dbg monitor --type constructor')
+})
+
 it('the policy map, and drops while they happen', () => {
   const spec = { endpointSelector: { matchLabels: { app: 'web' } }, ingress: [{ fromEntities: ['remote-node'], toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }] }] }] }
   w.cluster.client.create('ciliumnetworkpolicies.cilium.io', 'default', { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'nodes' }, spec } as unknown as KubeObject)

@@ -14,8 +14,8 @@ export function* monitor(process: Process, datapath: Datapath, args: readonly st
     return error.code
   }
   const type = parsed.values.get('-t') ?? parsed.values.get('--type')
-  const kinds: Readonly<Record<string, MonitorEvent['kind']>> = { drop: 'drop', trace: 'trace', 'policy-verdict': 'verdict', l7: 'l7' }
-  if (type !== undefined && !(type in kinds)) {
+  const kinds: ReadonlyMap<string, MonitorEvent['kind']> = new Map([['drop', 'drop'], ['trace', 'trace'], ['policy-verdict', 'verdict'], ['l7', 'l7']])
+  if (type !== undefined && !kinds.has(type)) {
     yield* process.printError(`podhop: not simulated: cilium-dbg monitor --type ${type} (use drop, trace, policy-verdict or l7)\n`)
     return 69
   }
@@ -23,7 +23,7 @@ export function* monitor(process: Process, datapath: Datapath, args: readonly st
   const more = new Signal()
   let lines: string[] = []
   const stop = datapath.onMonitor((event) => {
-    if (type !== undefined && event.kind !== kinds[type]) return
+    if (type !== undefined && event.kind !== kinds.get(type)) return
     if (endpoint !== undefined && String(event.endpoint) !== endpoint) return
     lines.push(`${event.text}\n`)
     more.notify()
