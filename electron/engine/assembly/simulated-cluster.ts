@@ -15,7 +15,7 @@ import { ApiConnection } from '../kubernetes/connection.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { createProgramTable } from '../machine/programs.ts'
-import type { Machine, ProgramTable } from '../machine/types.ts'
+import type { Machine, Process, ProgramTable } from '../machine/types.ts'
 import { NodeView } from '../node/index.ts'
 import { Journal } from '../node/journal.ts'
 import { KubeletLog } from '../node/kubelet-log.ts'
@@ -26,6 +26,7 @@ import type { Nic } from '../network/switch.ts'
 import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { registerDeclared } from '../programs/declared/image.ts'
+import { askUpstream } from '../programs/http/client.ts'
 import { ingressNginxManifests } from '../programs/ingress-nginx/manifests.ts'
 import { haproxyManifests } from '../programs/haproxy/manifests.ts'
 import { registerPrograms } from '../programs/register.ts'
@@ -110,10 +111,17 @@ export class SimulatedCluster implements Cluster {
     const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config), ...traefikManifests(config), ...haproxyManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
-    this.client.nodeAgents = kubeletAgents(this.client, this.#kubelets)
+    this.client.nodeAgents = { ...kubeletAgents(this.client, this.#kubelets), ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
     for (const manifest of manifests) this.#create(manifest)
     this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())
     this.#watchEverything()
+  }
+
+  /** Whose sockets the API server's own requests go through. */
+  #apiServerProcess(node: string): Pick<Process, 'clock' | 'network' | 'pid'> {
+    const machine = this.nodes.get(node)!
+    const pid = [...machine.pids.table().values()].find(({ argv }) => argv[0] === 'kube-apiserver')?.pid ?? 1
+    return { clock: this.clock, network: machine.network, pid }
   }
 
   get laptop(): Machine {

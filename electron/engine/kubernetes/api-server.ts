@@ -30,6 +30,7 @@ import { asServed, type Context, type Kind, resourceKey, storeKey } from './kind
 import { LateWrites } from './late-writes.ts'
 import { listObjects } from './lists.ts'
 import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
+import { locate, passOn, type ProxyAnswer, type ProxyRequest } from './proxy-location.ts'
 import { documentPath, openApiDocument } from './openapi/documents.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
@@ -263,6 +264,10 @@ export class ApiServer implements KubernetesClient, Server {
   portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
     if (uid === undefined) checkAssigned(this.get('pods', namespace, pod))
     return this.#agents('port-forward').portForward(namespace, pod, port, handlers, uid)
+  }
+
+  proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void {
+    return passOn(locate(this, resource, namespace, id), request, (upstream, answer) => this.#agents('proxy').ask(upstream, answer), done)
   }
 
   /** A dry run uses up no chance: what is named later has the same name without it. */

@@ -1,6 +1,7 @@
 import type { OpenFile } from '../machine/types.ts'
 import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
+import type { ProxyAnswer, ProxyRequest } from './proxy-location.ts'
 import type { User } from './rbac/authorizer.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 
@@ -187,6 +188,11 @@ export interface KubernetesClient {
    * With a `uid`, to that Pod's sandbox even when another one has its name by now.
    */
   portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection
+  /**
+   * A request that the API server passes on to a Pod, an endpoint of a Service, or a node, from its own machine: the
+   * subresource proxy. `id` is "NAME", "NAME:PORT" or "SCHEME:NAME:PORT". Returns what gives up.
+   */
+  proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void
 }
 
 export interface LogOptions {

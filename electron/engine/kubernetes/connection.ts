@@ -18,6 +18,7 @@ import {
   type WriteOptions,
 } from './client.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
+import type { ProxyAnswer, ProxyRequest } from './proxy-location.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 
 /** client-go's reflectors: tools/cache NewReflector's backoff, without its jitter (ms). */
@@ -225,6 +226,10 @@ export class ApiConnection implements KubernetesClient {
 
   portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
     return this.#reach().portForward(namespace, pod, port, handlers, uid)
+  }
+
+  proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void {
+    return this.#reach().proxy(resource, namespace, id, request, done)
   }
 
   #reach(): KubernetesClient {

@@ -1,9 +1,13 @@
+import type { UpstreamOutcome, UpstreamRequest } from '../programs/http/client.ts'
 import type { KubernetesClient } from './client.ts'
 import { badRequest } from './status.ts'
 import type { KubeObject, Pod } from './types.ts'
 
 /** What the kubelets do for the API server. Implemented by kubelet/. Container names are always given. */
-export type NodeAgents = Pick<KubernetesClient, 'logs' | 'exec' | 'attach' | 'portForward'>
+export interface NodeAgents extends Pick<KubernetesClient, 'logs' | 'exec' | 'attach' | 'portForward'> {
+  /** An HTTP request from the API server's own machine. Returns what gives up. */
+  ask(request: Omit<UpstreamRequest, 'program'>, done: (outcome: UpstreamOutcome) => void): () => void
+}
 
 function chooseContainer(object: KubeObject, wanted: string | undefined): string {
   const { metadata, spec } = object as Pod

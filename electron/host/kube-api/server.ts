@@ -168,6 +168,13 @@ function readBody(request: IncomingMessage): Promise<Uint8Array | 'too large' | 
   })
 }
 
+/** For the API server's proxy: all but the token. */
+function passedOn({ rawHeaders }: IncomingMessage): [string, string][] {
+  const headers: [string, string][] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() !== 'authorization') headers.push([rawHeaders[i]!, rawHeaders[i + 1]!])
+  return headers
+}
+
 function answer(api: KubeApi, request: IncomingMessage, response: ServerResponse, body: Uint8Array): void {
   const apiRequest: ApiRequest = {
     method: request.method ?? 'GET',
@@ -177,6 +184,7 @@ function answer(api: KubeApi, request: IncomingMessage, response: ServerResponse
     ...(request.headers['content-type'] === undefined ? {} : { contentType: request.headers['content-type'] }),
     ...(request.headers['user-agent'] === undefined ? {} : { userAgent: request.headers['user-agent'] }),
     ...impersonation(request.headers),
+    ...(/\/proxy(?:[/?]|$)/.test(request.url ?? '') ? { headers: passedOn(request) } : {}),
   }
   const packs = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   let packer: Gzip | undefined

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { house } from '../house.samples.ts'
 
 describe('kubectl proxy and plugins', () => {
-  const lab = house({ nodes: 1 })
+  const lab = house({ nodes: 2 })
 
   it('serves the API on the port of the laptop that kubectl proxy of life takes', () => {
     const { output } = lab.run('kubectl proxy & sleep 1; curl -s http://127.0.0.1:8001/api/v1/namespaces/default | jq -r .metadata.name; curl -si http://127.0.0.1:8001/api/v1/namespaces/default/pods/x/exec | head -1; curl -s -H "Host: evil.example" http://127.0.0.1:8001/api; kubectl proxy; kill %1; wait; curl -s http://127.0.0.1:8001/; echo $?')
@@ -17,6 +17,33 @@ describe('kubectl proxy and plugins', () => {
   it('watches through it', () => {
     const { output } = lab.run('kubectl proxy --port=9001 & sleep 1; curl -sN "http://localhost:9001/api/v1/namespaces/default/configmaps?watch=1" > /tmp/seen & sleep 1; kubectl create configmap late --from-literal=a=b; sleep 1; kill %2 %1; wait; grep -c late /tmp/seen')
     expect(output).toMatch(/^1\r?$/m)
+  })
+
+  it('reaches Pods, Services and ports of nodes through the API server, which sends packets of its own', () => {
+    lab.run('kubectl run web --image=nginx --port=80; kubectl expose pod web --port=8000 --target-port=80; kubectl wait --for=condition=Ready pod/web; kubectl exec web -- sh -c "echo \'<a href=/b><img src=\\"/c.png\\"></a><a href=//else/x>\' > /usr/share/nginx/html/links.html"')
+    const raw = (path: string) => lab.run(`kubectl get --raw ${path}`).output
+    const root = '/api/v1/namespaces/default'
+    expect(raw(`${root}/pods/web/proxy`)).toContain('Welcome to nginx!')
+    expect(raw(`${root}/services/http:web:8000/proxy/`)).toContain('Welcome to nginx!')
+    // What a page points to is found below the proxy as well.
+    expect(raw(`${root}/services/web/proxy/links.html`)).toBe(`<a href=${root}/services/web/proxy/b><img src="${root}/services/web/proxy/c.png"></a><a href=//else/x>\n`)
+    expect(raw('/api/v1/nodes/control-plane:10256/proxy/healthz')).toContain('"nodeEligible": true')
+    const { output } = lab.run(`kubectl proxy & sleep 1; curl -si -A me http://127.0.0.1:8001${root}/pods/web/proxy/nope?a=1 | head -1; kill %1; wait; kubectl logs web | tail -1`)
+    expect(output).toMatch(/^HTTP\/1.1 404 Not Found\r?$/m)
+    expect(output).toMatch(/^10\.244\.0\.0 .* "GET \/nope\?a=1 HTTP\/1\.1" 404 153 "-" "me" "127\.0\.0\.1"\r?$/m)
+  })
+
+  it('says why nobody answers through the API server', () => {
+    const raw = (path: string) => lab.run(`kubectl get --raw ${path}`).output
+    const root = '/api/v1/namespaces/default'
+    const ip = lab.run("kubectl get pod web -o jsonpath='{.status.podIP}'").output
+    expect(raw(`${root}/pods/web:81/proxy/`)).toBe(`Error from server (ServiceUnavailable): error trying to reach service: dial tcp ${ip}:81: connect: connection refused\n`)
+    expect(raw(`${root}/pods/https:web:80/proxy/`)).toBe('Error from server (ServiceUnavailable): error trying to reach service: http: server gave HTTP response to HTTPS client\n')
+    expect(raw(`${root}/services/web:99/proxy/`)).toBe('Error from server (ServiceUnavailable): no service port 99 found for service "web"\n')
+    expect(raw(`${root}/services/a:b:c:d/proxy/`)).toBe('Error from server (BadRequest): invalid service request "a:b:c:d"\n')
+    expect(raw('/api/v1/nodes/control-plane/proxy/metrics')).toMatch(/^podhop: not simulated: the kubelet's own API/)
+    lab.run('kubectl create service clusterip empty --tcp=80')
+    expect(raw(`${root}/services/empty/proxy/`)).toBe('Error from server (ServiceUnavailable): no endpoints available for service "empty"\n')
   })
 
   it('runs what is called kubectl-… in the PATH, and lists it', () => {

@@ -114,7 +114,7 @@ function answer(k: Kubectl, http: HttpRequest, respond: (response: HttpResponse)
   const sink = new AnswerSink(process, http, respond)
   try {
     const info = requestInfo(request.target, client.resources())
-    if (info.resource && ['exec', 'attach', 'portforward', 'proxy'].includes(info.subresource ?? '')) {
+    if (info.resource && ['exec', 'attach', 'portforward'].includes(info.subresource ?? '')) {
       const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${quote(info.subresource ?? '')} through kubectl proxy (use kubectl ${info.subresource === 'exec' || info.subresource === 'attach' ? info.subresource : 'port-forward'})`))
     }

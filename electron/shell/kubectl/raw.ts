@@ -7,12 +7,12 @@ import type { Kubectl } from './command.ts'
 import { KubectlError, quote } from './errors.ts'
 
 /** `--raw PATH`: one request to the API server as it stands, and its answer as it comes (kubectl's pkg/rawhttp). */
-export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
-  const target = k.flags.string('raw')
+export function* rawRequest(k: Kubectl, method: string, body = '', target = k.flags.string('raw')): Task {
   if (!/^[a-z+.-]+:|^\//i.test(target)) throw new KubectlError(`--raw must be a valid URL path: parse ${quote(target)}: invalid URI for request`)
   const arrived = new Signal()
   let status = 0
   let warnings: string[] = []
+  let elsewhere: string | undefined
   let chunks: string[] = []
   let ended = false
   const stop = answerRequest(
@@ -21,6 +21,8 @@ export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
     {
       head(code, headers) {
         status = code
+        // net/http follows on its own
+        if (code === 301 && method === 'GET') elsewhere = headers.find(([name]) => name === 'Location')?.[1]
         warnings = headers.filter(([name]) => name === 'Warning').map(([, text]) => text.replace(/^299 - "|"$/g, '').replace(/\\(["\\])/g, '$1'))
       },
       data(chunk) {
@@ -40,6 +42,7 @@ export function* rawRequest(k: Kubectl, method: string, body = ''): Task {
       for (const warning of warnings.splice(0)) yield* k.warn(warning)
       if (status >= 400 && ended) throw refused(status, text)
       if (status < 400 && text !== '') yield* k.out(text)
+      if (ended && elsewhere?.startsWith('/')) return yield* rawRequest(k, method, body, elsewhere)
       if (ended) return
       yield arrived.wait
     }

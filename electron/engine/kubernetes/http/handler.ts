@@ -24,6 +24,8 @@ export interface ApiRequest {
   contentType?: string
   userAgent?: string
   impersonate?: Impersonation
+  /** All that came, for the API server's proxy, which passes them on. */
+  headers?: readonly Header[]
   /** Without content coding. */
   body: Uint8Array
 }

@@ -6,11 +6,12 @@ import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
 import { withDescriptions } from '../openapi/column-descriptions.ts'
-import { invalid, noSuchMethod, notAcceptable, notSimulated, statusAsSent, unsupportedMediaType } from '../status.ts'
+import { invalid, noSuchMethod, notAcceptable, statusAsSent, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, type Exchange } from './handler.ts'
 import { serveLog } from './logs.ts'
+import { serveProxy } from './proxy.ts'
 import { listDocument, negotiate, partial, partialList, tableDocument, typed, type Negotiated } from './negotiate.ts'
 import { isDeprecatedWatch, type ResourceRequest } from './request-info.ts'
 import { serveWatch } from './watch.ts'
@@ -39,7 +40,7 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
     notFoundPage(exchange)
     return idle
   }
-  if (subresource === 'proxy') throw notSimulated(`the API server's proxy to ${resource.name} (kubectl port-forward, or kubectl exec with curl)`)
+  if (subresource === 'proxy') return serveProxy(call)
   switch (request.method) {
     case 'GET':
     case 'HEAD':

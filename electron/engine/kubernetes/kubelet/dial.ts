@@ -57,13 +57,14 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /** crypto/tls' words. */
-function tlsReason(failure: TlsFailure): string {
+export function tlsReason(failure: TlsFailure): string {
   if (failure.kind === 'alert') return `remote error: tls: ${failure.alert === 112 ? 'unrecognized name' : failure.alert === 40 ? 'handshake failure' : failure.alert === 120 ? 'no application protocol' : `alert(${failure.alert})`}`
   if (failure.kind === 'not-tls') return decodeUtf8(failure.data).startsWith('HTTP/') ? 'http: server gave HTTP response to HTTPS client' : 'tls: first record does not look like a TLS handshake'
   return failure.kind === 'eof' ? 'EOF' : `read tcp: ${reasonOf(failure.code)}`
 }
 
-function reasonOf(code: string): string {
+/** Go's words for an errno. */
+export function reasonOf(code: string): string {
   return REASONS[code] ?? code
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../../own.ts'
 import type { KubernetesClient, ListOptions } from '../client.ts'
 import { resourceKey } from '../kinds/kind.ts'
 import { ADMIN, authorize, impersonated, rbacOf, refusal, type Attributes, type User } from './authorizer.ts'
@@ -106,7 +107,16 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
       stream(namespace, pod, 'portforward')
       return client.portForward(namespace, pod, port, handlers, uid)
     },
+    proxy(resource, namespace, id, request, done) {
+      may(verbOf(request.method), resource, namespace, id, 'proxy')
+      return client.proxy(resource, namespace, id, request, done)
+    },
   }
+}
+
+/** The verb of a request on a subresource. */
+function verbOf(method: string): string {
+  return own({ GET: 'get', HEAD: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }, method) ?? method.toLowerCase()
 }
 
 /** The name that a list asks for is the request's (RequestInfoFactory). */

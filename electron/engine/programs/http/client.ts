@@ -30,7 +30,7 @@ export type UpstreamOutcome =
   | { error: string; phase: 'connect' | 'tls' | 'read'; tls?: TlsFailure }
 
 /** Calls `done` once. What is returned gives up, and `done` is not called any more. */
-export function askUpstream(process: Process, request: UpstreamRequest, done: (outcome: UpstreamOutcome) => void): () => void {
+export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid'>, request: UpstreamRequest, done: (outcome: UpstreamOutcome) => void): () => void {
   const { clock, network, pid } = process
   const body: Uint8Array[] = []
   let head: ResponseHead | undefined

@@ -61,6 +61,8 @@ abstract class MessageParser<H extends RequestHead | ResponseHead> {
 
   protected abstract parseStart(line: string): H
   protected abstract framingOf(head: H): Framing
+  /** Throws HttpSyntaxError for a byte with which no message begins. */
+  protected checkFirst(_byte: number): void {}
 
   #step(): boolean {
     if (!this.#framing) return this.#head()
@@ -113,6 +115,7 @@ abstract class MessageParser<H extends RequestHead | ResponseHead> {
     let start = 0
     while (this.#buffer[start] === 13 || this.#buffer[start] === 10) start++
     if (start > 0) this.#take(start)
+    if (this.#buffer.length > 0) this.checkFirst(this.#buffer[0]!)
     const end = endOfHead(this.#buffer)
     if (end === undefined) {
       if (this.#buffer.length > MAX_HEAD) throw new HttpSyntaxError('header too large', 431)
@@ -153,6 +156,11 @@ abstract class MessageParser<H extends RequestHead | ResponseHead> {
 }
 
 export class RequestParser extends MessageParser<RequestHead> {
+  /** TLS where none is spoken has no end of a line that a server could wait for. */
+  protected override checkFirst(byte: number): void {
+    if (byte < 0x21 || byte > 0x7e) throw new HttpSyntaxError('malformed request line')
+  }
+
   protected parseStart(line: string): RequestHead {
     const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\S+) HTTP\/(1\.[01])$/.exec(line)
     if (!match) throw new HttpSyntaxError('malformed request line', / HTTP\/[2-9]/.test(line) ? 505 : 400)

@@ -63,10 +63,10 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
     const asked = attributesOf(request, info)
     const { allowed, reason } = authorize(rbacOf(client), user, asked)
     if (!allowed) return sendStatus(exchange, refusal(user, asked, reason))
-    if (info.resource && ['exec', 'attach', 'portforward', 'proxy'].includes(info.subresource ?? '')) {
-      if (info.subresource !== 'proxy' && headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
+    if (info.resource && ['exec', 'attach', 'portforward'].includes(info.subresource ?? '')) {
+      if (headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
       const verb = info.subresource === 'portforward' ? 'port-forward' : info.subresource
-      const instead = verb === 'proxy' ? 'ask the Service or the Pod itself' : `use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
+      const instead = `use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${verb} over a connection of one's own (${instead})`))
     }
     sink.stop = answerRequest({ clock, client, user }, plain, sink)
@@ -112,7 +112,7 @@ export function apiRequest(http: HttpRequest): ApiRequest {
   const groups = http.headers.filter(([name]) => name.toLowerCase() === 'impersonate-group').map(([, value]) => value)
   return {
     ...(user === undefined ? {} : { impersonate: { user, groups, ...(uid === undefined ? {} : { uid }) } }),
-    method: http.method, target: http.target, body: http.body, accept: optional('accept') ?? '*/*',
+    method: http.method, target: http.target, body: http.body, headers: [...http.headers, ['X-Forwarded-For', http.remoteAddress]], accept: optional('accept') ?? '*/*',
     ...Object.fromEntries([['contentType', optional('content-type')], ['userAgent', optional('user-agent')]].filter(([, value]) => value !== undefined)),
   }
 }
@@ -122,7 +122,7 @@ export class AnswerSink implements ApiSink {
   readonly #process: Process
   readonly #request: HttpRequest
   readonly #respond: (response: HttpResponse) => void
-  #status = 200
+  #status: number | undefined
   #headers: readonly Header[] = []
   readonly #chunks: Uint8Array[] = []
   #body: AnswerBody | undefined
@@ -164,7 +164,8 @@ export class AnswerSink implements ApiSink {
 
   /** Whoever answers has not finished: what comes is sent when it comes. */
   stream(): void {
-    if (this.#over) return
+    // One who asks somebody else first answers later, and then at once.
+    if (this.#over || this.#status === undefined) return
     this.#respond({
       status: this.#status,
       headers: this.#allHeaders([['Transfer-Encoding', 'chunked']]),
@@ -177,7 +178,7 @@ export class AnswerSink implements ApiSink {
   }
 
   #whole(body: Uint8Array): void {
-    this.#respond({ status: this.#status, headers: this.#allHeaders([['Content-Length', String(body.length)]]), body })
+    this.#respond({ status: this.#status ?? 200, headers: this.#allHeaders(this.#headers.some(([name]) => name === 'Content-Length') ? [] : [['Content-Length', String(body.length)]]), body })
   }
 
   #allHeaders(last: Headers): Headers {
