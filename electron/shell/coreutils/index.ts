@@ -36,6 +36,8 @@ import './tr.ts'
 import './watch.ts'
 import './wc.ts'
 import './xargs.ts'
+import '../fullscreen/less/index.ts'
+import '../fullscreen/more.ts'
 import '../fullscreen/nano.ts'
 import '../fullscreen/vi/index.ts'
 

@@ -1,13 +1,11 @@
-import { isSystemError } from '../../engine/machine/errors.ts'
 import { permits } from '../../engine/machine/open.ts'
-import type { Task } from '../../engine/machine/task.ts'
 import { byName } from '../../engine/own.ts'
 import { expandEchoEscapes, formatPrintf } from '../language/printf.ts'
 import { quoteIfNeeded } from '../language/quote.ts'
 import { TestError, evaluateTest } from '../language/test-command.ts'
 import { lstatIfAny, statIfAny } from './access.ts'
-import { Failure, missingOperand, quote, tool, type Run } from './command.ts'
-import { allLines, eachInput } from './input.ts'
+import { Failure, missingOperand, quote, tool } from './command.ts'
+import { eachInput } from './input.ts'
 import { RegExpError, compileRegExp } from './regex.ts'
 import { formatTime } from './strftime.ts'
 
@@ -178,84 +176,3 @@ tool('fold', { flags: 'sb', values: 'w', long: { width: 'w=', spaces: 's' } }, f
     }
   })
 })
-
-tool('less more', 'raw', function* (run) {
-  const files = run.options.operands.filter((a) => !/^[-+]/.test(a))
-  const terminal = run.process.terminalOf(1)
-  const { lines } = yield* allLines(run, files, (name, message) => (run.name.endsWith('less') ? `${name}: ${message}` : `cannot open ${name}: ${message}`))
-  if (!terminal) {
-    for (const line of lines) yield* run.print(line + '\n')
-    return
-  }
-  yield* page(run, lines, files[0] ?? '')
-})
-
-/** less takes an expression that does not compile as text. */
-function searched(query: string): RegExp {
-  try {
-    return compileRegExp(query, 'extended')
-  } catch {
-    return new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
-  }
-}
-
-/** A small pager: space and b by the screen, j k and arrows by the line, g G, /text, n, q. */
-function* page(run: Run, lines: readonly string[], title: string): Task<void> {
-  const { process } = run
-  const terminal = process.terminalOf(1)!
-  // Keys come from the terminal even when the text came from a pipe.
-  let keyboard
-  try {
-    keyboard = process.open('/dev/tty', 'read')
-  } catch (error) {
-    if (!isSystemError(error)) throw error
-    for (const line of lines) yield* run.print(line + '\n')
-    return
-  }
-  const before = { canonical: terminal.canonical, echo: terminal.echo, signals: terminal.signals }
-  terminal.canonical = false
-  terminal.signals = false
-  terminal.echo = false
-  let top = 0
-  let query = ''
-  try {
-    yield* run.print('\x1b[?1049h')
-    for (;;) {
-      const rows = terminal.rows - 1
-      const last = Math.max(0, lines.length - rows)
-      top = Math.max(0, Math.min(top, last))
-      const shown = Array.from({ length: rows }, (_, i) => [...(lines[top + i] ?? '~')].slice(0, terminal.columns).join(''))
-      yield* run.print(`\x1b[H\x1b[J${shown.join('\r\n')}\r\n\x1b[7m${top >= last ? '(END)' : title || ':'}\x1b[0m`)
-      const bytes = yield* keyboard.read(16)
-      const key = bytes === null ? 'q' : String.fromCharCode(...bytes)
-      if (key === 'q' || key === 'Q' || key === '\x03') return
-      else if (key === ' ' || key === 'f' || key === '\x06' || key === '\x1b[6~') top += rows
-      else if (key === 'b' || key === '\x02' || key === '\x1b[5~') top -= rows
-      else if (key === 'd' || key === '\x04') top += Math.floor(rows / 2)
-      else if (key === 'u' || key === '\x15') top -= Math.floor(rows / 2)
-      else if (key === 'j' || key === '\r' || key === '\n' || key === '\x1b[B') top++
-      else if (key === 'k' || key === '\x1b[A') top--
-      else if (key === 'g' || key === '<') top = 0
-      else if (key === 'G' || key === '>') top = last
-      else if (key === '/' || key === 'n') {
-        if (key === '/') {
-          query = ''
-          yield* run.print('\r\x1b[K/')
-          for (;;) {
-            const typed = yield* keyboard.read(1)
-            const c = typed === null ? '\r' : String.fromCharCode(typed[0]!)
-            if (c === '\r' || c === '\n') break
-            query += c
-            yield* run.print(c)
-          }
-        }
-        const found = lines.findIndex((l, i) => i > top && searched(query).test(l))
-        if (found >= 0) top = found
-      }
-    }
-  } finally {
-    Object.assign(terminal, before)
-    keyboard.release()
-    process.spawnThread(run.print('\x1b[?1049l'))
-  }
-}
