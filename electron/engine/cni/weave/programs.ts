@@ -114,7 +114,7 @@ function npc(services: SystemServices): Program {
   }
 }
 
-const SIMULATED = 'status [connections|peers|ipam|targets], ps, version'
+const SIMULATED = 'status [connections|peers|ipam|dns|targets], ps, version'
 
 /** /home/weave/weave, the script: asks the router of its node. */
 function weaveScript(services: SystemServices): Program {
@@ -131,6 +131,8 @@ function weaveScript(services: SystemServices): Program {
       'status connections': (_, router) => connectionsText(router),
       'status peers': (_, router) => peersText(router),
       'status ipam': (_, router) => ipamText(router),
+      // launched with --no-dns
+      'status dns': () => '',
       'status targets': (_, router) => router.mesh.targets.map((t) => `${t}\n`).join(''),
       ps: (_, router) => psText(router),
     })
