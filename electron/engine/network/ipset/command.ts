@@ -1,12 +1,12 @@
 import { parseNumber } from '../netfilter/extension.ts'
-import { plainPorts } from './elements.ts'
+import { addressRange, bitmapSize, expand, plainPorts } from './elements.ts'
 import { IpSetError, IpSetNotSimulated, NO_SUCH_SET, syntax, usage } from './errors.ts'
 import type { ListOptions } from './format.ts'
 import { formatSets } from './format.ts'
 import { HELP } from './help.ts'
 import type { ElementOptions } from './set.ts'
 import type { SetOptions, SetType } from './set-types.ts'
-import { SET_TYPES, TYPE_ALIASES } from './set-types.ts'
+import { SET_TYPES, TYPE_ALIASES, UNSIMULATED_TYPES } from './set-types.ts'
 import type { IpSets } from './sets.ts'
 
 /** The command line of ipset(8) 7.17 and the files that `ipset restore` reads. */
@@ -139,7 +139,10 @@ function run(sets: IpSets, name: CommandName, words: readonly string[], options:
     case 'rename': sets.rename(first, second); return done
     case 'swap': sets.swap(first, second); return done
     case 'version': return { ...done, stdout: `ipset ${IPSET_VERSION}, protocol version: 7\n` }
-    case 'help': return { ...done, stdout: HELP }
+    case 'help':
+      if (first === undefined) return { ...done, stdout: HELP }
+      if (SET_TYPES.has(first) || TYPE_ALIASES[first] !== undefined || UNSIMULATED_TYPES.has(first)) throw new IpSetNotSimulated('ipset help of a type')
+      return usage(`Unknown settype: \`${first}'`)
     default: {
       if (first !== undefined && !sets.has(first)) throw new IpSetError(NO_SUCH_SET)
       const output = name === 'save' && options.output === 'plain' ? 'save' : options.output
@@ -164,6 +167,7 @@ const MAX_TIMEOUT = 2147483
 function createOptions(type: SetType, words: readonly string[]): Partial<SetOptions> {
   const out: Partial<SetOptions> = {}
   const hash = type.kind === 'hash'
+  let addresses: string | undefined
   const family = (value: string): void => {
     if (out.family !== undefined) syntax('family already specified')
     if (value !== 'inet' && value !== 'inet6') syntax(`unknown inet family ${value}`)
@@ -183,10 +187,15 @@ function createOptions(type: SetType, words: readonly string[]): Partial<SetOpti
     else if (hash && word === 'bucketsize') out.bucketsize = number(word, next(), 0, 255)
     else if (hash && word === 'initval') out.initval = number(word, next(), 0, 0xffffffff)
     else if (hash && word === 'forceadd') out.forceadd = true
-    else if (type.name === 'hash:ip' && word === 'netmask') out.netmask = netmask(next(), out.family)
-    else if (type.kind === 'list' && word === 'size') out.size = number(word, next(), 0, 0xffffffff)
+    else if ((type.name === 'hash:ip' || type.name === 'bitmap:ip') && word === 'netmask') out.netmask = netmask(next(), out.family)
+    else if (type.kind === 'list' && word === 'size') out.size = Math.max(4, number(word, next(), 0, 0xffffffff))
+    else if (type.name === 'bitmap:ip' && word === 'range') addresses = next() ?? usage("Missing mandatory argument of option `range'")
     else if (type.kind === 'bitmap' && word === 'range') out.range = portRange(next())
     else usage(`Unknown argument: \`${word}'`)
+  }
+  if (addresses !== undefined) {
+    out.range = addressRange(addresses, out.netmask)
+    if (bitmapSize(out.range, out.netmask) > 65_536) throw new IpSetError('The range you specified exceeds the size limit of the set type')
   }
   if (type.kind === 'bitmap' && !out.range) usage("Mandatory option `range' is missing")
   return out
@@ -205,6 +214,11 @@ function portRange(text: string | undefined): readonly [number, number] {
   return plainPorts(text)
 }
 
+function firstOf(all: Iterable<string>): string | undefined {
+  for (const one of all) return one
+  return undefined
+}
+
 // ---- elements ------------------------------------------------------------------------------------------------
 
 function element(sets: IpSets, command: 'add' | 'del' | 'test', words: readonly string[], { exist, quiet }: Options): CommandResult {
@@ -217,7 +231,9 @@ function element(sets: IpSets, command: 'add' | 'del' | 'test', words: readonly 
   if (command === 'add') sets.add(name, text, options)
   else if (command === 'del') sets.remove(name, text, options)
   else {
-    const shown = options.before === undefined && options.after === undefined ? text : `${text} after ${options.before ?? options.after}`
+    // a port is shown with its protocol
+    const asked = set.type.kind === 'hash' && set.type.parts.includes('port') ? firstOf(expand(set.type, set.options, text)) ?? text : text
+    const shown = options.before === undefined && options.after === undefined ? asked : `${asked} after ${options.before ?? options.after}`
     if (sets.test(name, text, options)) return quiet ? done : { ...done, stderr: `Warning: ${shown} is in set ${name}.\n` }
     return { code: 1, stdout: '', stderr: quiet ? '' : `${shown} is NOT in set ${name}.\n` }
   }

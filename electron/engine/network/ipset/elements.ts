@@ -11,6 +11,7 @@ import type { Family, Part, SetOptions, SetType } from './set-types.ts'
 
 /** All elements that a written one stands for: ranges and, where addresses are wanted, networks make many. */
 export function* expand(type: SetType, options: SetOptions, text: string): Iterable<string> {
+  if (type.name === 'bitmap:ip') return yield* bitmapAddresses(options, text)
   if (type.kind === 'bitmap') return yield* bitmapPorts(options, text)
   const words = splitParts(type.parts, text)
   // The everyday case, without generators of generators.
@@ -225,6 +226,33 @@ function* bitmapPorts(options: SetOptions, text: string): Iterable<string> {
   const [from, to] = plainPorts(text)
   if (from < options.range[0] || to > options.range[1]) throw new IpSetError(OUT_OF_RANGE)
   for (let port = from; port <= to; port++) yield String(port)
+}
+
+function* bitmapAddresses(options: SetOptions, text: string): Iterable<string> {
+  if (text.includes(',')) syntax(`Elem separator in ${text}, but settype bitmap:ip supports none.`)
+  const [host, length] = text.split('/', 2) as [string, string?]
+  const [from, to] = range(host, length)
+  if (from < options.range[0] || to > options.range[1]) throw new IpSetError(OUT_OF_RANGE)
+  const mask = maskOf(options.netmask ?? 32)
+  const step = 2 ** (32 - (options.netmask ?? 32))
+  for (let value = (from & mask) >>> 0; value <= to; value += step) yield formatIpv4(value)
+}
+
+/** "10.0.0.0/24", "10.0.0.1-10.0.0.9": the first and the last address of a bitmap, whole networks of a netmask. */
+export function addressRange(text: string, netmask = 32): [number, number] {
+  const [host, length] = text.split('/', 2) as [string, string?]
+  if (!host.includes('-') && length === undefined) syntax(`IP/cidr or IP-IP range must be specified: ${text}`)
+  const [from, to] = range(host, length)
+  const mask = maskOf(netmask)
+  return [(from & mask) >>> 0, (to | ~mask) >>> 0]
+}
+
+/** How many networks of a netmask a bitmap of addresses has room for: as many as the smallest network around its range (bitmap_ip_create). */
+export function bitmapSize([from, to]: readonly [number, number], netmask: number | undefined): number {
+  if (netmask === undefined) return to - from + 1
+  let bits = 32
+  while (bits > 0 && (((from ^ to) & maskOf(bits)) >>> 0) !== 0) bits--
+  return 2 ** Math.max(0, netmask - bits)
 }
 
 /** "80", "80-90", "tcp:80-90": the protocol only says whose names to look up. */

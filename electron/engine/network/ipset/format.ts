@@ -1,3 +1,4 @@
+import { formatIpv4 } from '../address.ts'
 import type { Member } from './set.ts'
 import type { AnySet, IpSets } from './sets.ts'
 
@@ -20,6 +21,7 @@ function header(set: AnySet): string {
   const o = set.options
   const extensions = `${o.timeout === undefined ? '' : ` timeout ${o.timeout}`}${o.counters ? ' counters' : ''}${o.comment ? ' comment' : ''}`
   if (set.type.kind === 'list') return `size ${o.size}${extensions}`
+  if (set.type.name === 'bitmap:ip') return `range ${formatIpv4(o.range[0])}-${formatIpv4(o.range[1])}${o.netmask === undefined ? '' : ` netmask ${o.netmask}`}${extensions}`
   if (set.type.kind === 'bitmap') return `range ${o.range[0]}-${o.range[1]}${extensions}`
   return `family ${o.family} hashsize ${set.hashsize} maxelem ${o.maxelem}${o.netmask === undefined ? '' : ` netmask ${o.netmask}`}` +
     `${extensions}${o.forceadd ? ' forceadd' : ''} bucketsize ${o.bucketsize} initval ${initval(o.initval)}`

@@ -7,7 +7,7 @@ export type Family = 'inet' | 'inet6'
 export type Part = 'ip' | 'net' | 'port' | 'iface'
 
 export type SetTypeName =
-  | 'hash:ip' | 'hash:net' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net' | 'hash:net,port' | 'hash:net,iface' | 'bitmap:port' | 'list:set'
+  | 'hash:ip' | 'hash:net' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net' | 'hash:net,port' | 'hash:net,iface' | 'bitmap:ip' | 'bitmap:port' | 'list:set'
 
 export interface SetType {
   name: SetTypeName
@@ -35,6 +35,7 @@ export const SET_TYPES: ReadonlyMap<string, SetType> = new Map<string, SetType>(
   hash('hash:ip,port,net', 8, [464, 1248], [12, 36]),
   hash('hash:net,port', 8, [456, 1240], [8, 20]),
   hash('hash:net,iface', 8, [464, 1248], [28, 40]),
+  { name: 'bitmap:ip', revision: 3, parts: ['ip'], kind: 'bitmap', nets: false, baseBytes: [88, 88], elementBytes: [0, 0] } as const,
   { name: 'bitmap:port', revision: 3, parts: ['port'], kind: 'bitmap', nets: false, baseBytes: [72, 72], elementBytes: [0, 0] } as const,
   { name: 'list:set', revision: 3, parts: [], kind: 'list', nets: false, baseBytes: [80, 80], elementBytes: [48, 48] } as const,
 ].map((type) => [type.name, type]))
@@ -42,18 +43,18 @@ export const SET_TYPES: ReadonlyMap<string, SetType> = new Map<string, SetType>(
 /** The names that types had in ipset 4. */
 export const TYPE_ALIASES: Readonly<Record<string, SetTypeName>> = byName({
   iphash: 'hash:ip', nethash: 'hash:net', ipporthash: 'hash:ip,port', ipportiphash: 'hash:ip,port,ip', ipportnethash: 'hash:ip,port,net',
-  netporthash: 'hash:net,port', netifacehash: 'hash:net,iface', portmap: 'bitmap:port', setlist: 'list:set',
+  netporthash: 'hash:net,port', netifacehash: 'hash:net,iface', portmap: 'bitmap:port', ipmap: 'bitmap:ip', setlist: 'list:set',
 })
 
 export const UNSIMULATED_TYPES: ReadonlySet<string> = new Set([
-  'bitmap:ip', 'bitmap:ip,mac', 'hash:mac', 'hash:ip,mac', 'hash:ip,mark', 'hash:net,net', 'hash:net,port,net', 'ipmap', 'macipmap', 'iptree', 'iptreemap',
+  'bitmap:ip,mac', 'hash:mac', 'hash:ip,mac', 'hash:ip,mark', 'hash:net,net', 'hash:net,port,net', 'macipmap', 'iptree', 'iptreemap',
 ])
 
 export interface SetOptions {
   family: Family
   hashsize: number
   maxelem: number
-  /** hash:ip only: elements are networks of this length. */
+  /** hash:ip and bitmap:ip: elements are networks of this length. */
   netmask: number | undefined
   /** Default timeout of elements in seconds; 0: none unless it is given; undefined: set without timeouts. */
   timeout: number | undefined
@@ -63,7 +64,7 @@ export interface SetOptions {
   bucketsize: number
   /** Seed of the hash. */
   initval: number
-  /** bitmap:port. */
+  /** Of bitmaps: ports, or addresses as numbers. */
   range: readonly [number, number]
   /** list:set; kept for show only: lists grow. */
   size: number

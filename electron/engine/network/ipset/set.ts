@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.ts'
-import { isIpv4 } from '../address.ts'
+import { ipv4Number, isIpv4 } from '../address.ts'
 import { payloadProtocol } from '../netfilter/names.ts'
 import { ipLength, ported } from '../packets.ts'
 import type { IpPacket, Link } from '../types.ts'
-import { expand, lengthOf, networkText, portText, sortKey } from './elements.ts'
+import { bitmapSize, expand, lengthOf, networkText, portText, sortKey } from './elements.ts'
 import { ALREADY_ADDED, HASH_FULL, IpSetError, NOT_ADDED } from './errors.ts'
 import type { Part, SetOptions, SetType } from './set-types.ts'
 
@@ -55,7 +55,7 @@ export interface SetQuery {
 /** Shared by all elements of sets without timeouts, counters and comments. */
 const PLAIN: Entry = Object.freeze({ until: 0, packets: 0, bytes: 0, comment: '', nomatch: false, wildcard: false })
 
-/** A set of one of the hash types or bitmap:port: elements by their text. */
+/** A set of one of the hash types, bitmap:ip or bitmap:port: elements by their text. */
 export class ElementSet {
   readonly type: SetType
   readonly options: SetOptions
@@ -209,9 +209,14 @@ export class ElementSet {
   change(what: 'add' | 'del', query: SetQuery, options: ElementOptions): void {
     const values = query.directions.length < this.type.parts.length ? undefined : this.#values(this.type.parts, query)
     const element = values?.join(',')
-    if (element === undefined || element === '0.0.0.0') return
+    if (element === undefined || element === '0.0.0.0' || (this.type.name === 'bitmap:ip' && !this.#inRange(element))) return
     if (what === 'del') this.#forget(element)
     else if ((options.exist || !this.#get(element)) && (this.#entries.size < this.options.maxelem || this.options.forceadd)) this.#addOne(element, { ...options, exist: true })
+  }
+
+  #inRange(ip: string): boolean {
+    const value = ipv4Number(ip)
+    return value >= this.options.range[0] && value <= this.options.range[1]
   }
 
   #values(parts: readonly Part[], query: SetQuery): string[] | undefined {
@@ -278,7 +283,7 @@ export class ElementSet {
     const six = options.family === 'inet6' ? 1 : 0
     let extension = (options.counters ? 16 : 0) + (options.timeout === undefined ? 0 : 8) + (options.comment ? 8 : 0)
     if (type.kind === 'bitmap') {
-      const n = options.range[1] - options.range[0] + 1
+      const n = bitmapSize(options.range, options.netmask)
       return type.baseBytes[0] + Math.ceil(n / 64) * 8 + n * extension + this.#commentBytes()
     }
     if (extension > 0) extension += (8 - (type.elementBytes[six]! % 8)) % 8
