@@ -27,6 +27,8 @@ export function* readManifests(process: Process, names: readonly string[], recur
       if (stdin) errors.push(new KubectlError('standard input cannot be used for multiple arguments'))
       stdin = true
       paths.push('-')
+    } else if (streamOf(process, name) !== undefined) {
+      paths.push(name)
     } else if (/^https?:\/\//.test(name)) {
       throw new NotSimulatedError(`-f ${name}`, 'there is no internet here; use a file')
     } else {
@@ -52,8 +54,9 @@ export function* readManifests(process: Process, names: readonly string[], recur
       continue
     }
     let content: string
+    const stream = streamOf(process, path)
     try {
-      content = process.fs.readText(process.resolve(path))
+      content = stream !== undefined ? decodeUtf8(yield* process.readAll(stream)) : process.fs.readText(process.resolve(path))
     } catch (error) {
       entries.push({ source: path, error: new KubectlError(`open ${path}: ${(error as Error).message.toLowerCase()}`) })
       continue
@@ -61,6 +64,12 @@ export function* readManifests(process: Process, names: readonly string[], recur
     entries.push(...documents(content.replace(/^\ufeff/, ''), path))
   }
   return { entries, single: single && paths.length === 1 && !stdin }
+}
+
+/** The open file that /dev/stdin or /dev/fd/63, bash's <(…), stands for. */
+function streamOf(process: Process, name: string): number | undefined {
+  const fd = name === '/dev/stdin' ? 0 : Number(/^\/dev\/fd\/(\d+)$/.exec(name)?.[1] ?? NaN)
+  return process.files.has(fd) ? fd : undefined
 }
 
 /** The name itself, or what it matches as a pattern. */

@@ -87,3 +87,13 @@ describe('kubectl set', () => {
     expect(student.say('kubectl rollout history deploy/web')).toContain('2         kubectl set image deploy/web nginx=nginx:1.28 --record=true\n')
   })
 })
+
+describe('a manifest that is a stream', () => {
+  it('of bash, or standard input by its name, is read like a file', () => {
+    const student = new Student()
+    const manifest = (name: string): string => `'{apiVersion: v1, kind: ConfigMap, metadata: {name: ${name}}}'`
+    expect(student.say(`kubectl apply -f <(echo ${manifest('one')}); echo ${manifest('two')} | kubectl apply -f /dev/stdin`)).toBe('configmap/one created\nconfigmap/two created\n')
+    expect(student.say('kubectl apply -f <(echo a: b: c)')).toContain('error parsing /dev/fd/63: ')
+    expect(student.say('kubectl apply -f /dev/fd/9')).toBe('error: the path "/dev/fd/9" does not exist\n')
+  })
+})

@@ -29,6 +29,7 @@ function admitRuntimeClass({ spec, metadata }: Pod): void {
   if (spec.overhead) throw refuse('Pod Overhead set without corresponding RuntimeClass defined Overhead')
 }
 
+const MIRROR = 'kubernetes.io/config.mirror'
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
 const TOKEN_SOURCES: core.VolumeProjection[] = [
   { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
@@ -44,6 +45,13 @@ interface Account extends KubeObject {
 /** plugin/pkg/admission/serviceaccount. */
 function admitServiceAccount(pod: Pod, { store, random }: Context): void {
   const { spec, metadata } = pod
+  // what the kubelet has from a file stays as it is there
+  if (metadata.annotations?.[MIRROR] !== undefined) {
+    if (spec.serviceAccountName) throw forbidden(PODS, metadata.name || (metadata.generateName ?? ''), 'a mirror pod may not reference service accounts')
+    // one draw for each Pod, needed or not: which Pods are mirrors changes no other's name
+    random.suffix(5)
+    return
+  }
   spec.serviceAccountName ??= 'default'
   spec.serviceAccount = spec.serviceAccountName
   const account = store.get('serviceaccounts', metadata.namespace, spec.serviceAccountName) as Account | undefined

@@ -160,3 +160,15 @@ describe('the status of a Node', () => {
     expect(node().status.images![0]!.names![0]).toMatch(/@sha256:[0-9a-f]{64}$/)
   })
 })
+
+describe('a mirror Pod', () => {
+  it('is as its file says: no service account, no token', () => {
+    const { cluster } = new Story()
+    const { spec } = cluster.client.get<Pod>('pods', 'kube-system', 'etcd-control-plane')
+    expect(spec).not.toHaveProperty('serviceAccountName')
+    expect(spec.volumes ?? []).toEqual([])
+    const { metadata } = cluster.client.get<Pod>('pods', 'kube-system', 'etcd-control-plane')
+    const mine = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'mine', annotations: metadata.annotations }, spec: { nodeName: 'worker-1', serviceAccountName: 'default', containers: [{ name: 'c', image: 'busybox' }] } }
+    expect(() => cluster.client.create('pods', 'default', mine)).toThrow('pods "mine" is forbidden: a mirror pod may not reference service accounts')
+  })
+})
