@@ -39,6 +39,7 @@ describe('kubectl proxy and plugins', () => {
     const ip = lab.run("kubectl get pod web -o jsonpath='{.status.podIP}'").output
     expect(raw(`${root}/pods/web:81/proxy/`)).toBe(`Error from server (ServiceUnavailable): error trying to reach service: dial tcp ${ip}:81: connect: connection refused\n`)
     expect(raw(`${root}/pods/https:web:80/proxy/`)).toBe('Error from server (ServiceUnavailable): error trying to reach service: http: server gave HTTP response to HTTPS client\n')
+    expect(lab.run('kubectl logs web | tail -1').output).toMatch(/^10\.244\.0\.0 .* "\\x16\\x03\\x01.*" 400 157 "-" "-" "-"\r?$/m)
     expect(raw(`${root}/services/web:99/proxy/`)).toBe('Error from server (ServiceUnavailable): no service port 99 found for service "web"\n')
     expect(raw(`${root}/services/a:b:c:d/proxy/`)).toBe('Error from server (BadRequest): invalid service request "a:b:c:d"\n')
     expect(raw('/api/v1/nodes/control-plane/proxy/metrics')).toMatch(/^podhop: not simulated: the kubelet's own API/)

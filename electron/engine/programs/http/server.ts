@@ -62,7 +62,7 @@ export interface HttpServerOptions {
   /** Whether to answer as soon as the head is there, without waiting for the body: the connection closes after it. */
   early?(request: HttpRequest): boolean
   /** What to answer to bytes that are no request; the connection is closed after it. */
-  refuse(status: number, remote: { address: string; port: number }): HttpResponse
+  refuse(status: number, remote: { address: string; port: number }, sent: Uint8Array): HttpResponse
   /** Idle connections are closed after this many ms (nginx: 75 s, Go: never). */
   keepAliveTimeout?: number
   /** Takes HTTP/2 without TLS from who begins with it (prior knowledge). */
@@ -191,7 +191,7 @@ class ServerConnection {
       if (!(error instanceof HttpSyntaxError)) throw error
       this.#refused = true
       const { remoteAddress: address, remotePort: port } = this.#connection
-      const response = this.#options.refuse(error.status, { address, port })
+      const response = this.#options.refuse(error.status, { address, port }, data)
       this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, response.body))
       this.finish()
     }

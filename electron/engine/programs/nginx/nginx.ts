@@ -246,9 +246,10 @@ class Nginx {
           this.#access(answer)
         })
       },
-      refuse: (status, remote) => {
+      refuse: (status, remote, sent) => {
         const response = this.#answerer.refuse(status)
-        this.#out.write(`${remote.address} - - [${accessTime(process.clock.wall())}] "" ${status} ${response.body?.length ?? 0} "-" "-"\n`)
+        const known = new Map([['remote_addr', remote.address], ['time_local', accessTime(process.clock.wall())], ['request', escaped(sent)], ['status', String(status)], ['body_bytes_sent', String(response.body?.length ?? 0)]])
+        for (const { to, format } of this.#configuration.servers[0]?.settings.accessLogs ?? []) this.#note(to, `${format.replace(/\$\{?(\w+)\}?/g, (_, name: string) => known.get(name) ?? '-')}\n`)
         return response
       },
       ...(ssl ? {
@@ -284,14 +285,25 @@ class Nginx {
   }
 
   #access({ settings, variables }: Answer): void {
-    const { fs } = this.#process
-    for (const { to, format } of settings.accessLogs) {
-      const line = `${variables.expand(format, '-')}\n`
-      if (to === '/dev/stderr') this.#errors.write(line)
-      else if (to === '/dev/stdout' || to === '/var/log/nginx/access.log') this.#out.write(line)
-      else fs.writeFile(to, `${fs.exists(to) ? fs.readText(to) : ''}${line}`)
-    }
+    for (const { to, format } of settings.accessLogs) this.#note(to, `${variables.expand(format, '-')}\n`)
   }
+
+  #note(to: string, line: string): void {
+    const { fs } = this.#process
+    if (to === '/dev/stderr') this.#errors.write(line)
+    else if (to === '/dev/stdout' || to === '/var/log/nginx/access.log') this.#out.write(line)
+    else fs.writeFile(to, `${fs.exists(to) ? fs.readText(to) : ''}${line}`)
+  }
+}
+
+/** The first line of what was no request, as ngx_http_log_escape writes bytes that nobody can read. */
+function escaped(sent: Uint8Array): string {
+  let out = ''
+  for (const byte of sent) {
+    if (byte === 10) return out.replace(/\\x0D$/, '')
+    out += byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c ? `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}` : String.fromCharCode(byte)
+  }
+  return out
 }
 
 /** nginx(8). */
