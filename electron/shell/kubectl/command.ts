@@ -10,7 +10,7 @@ import { identified } from './identity.ts'
 import { inCluster } from './in-cluster.ts'
 import { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
-import { gateLines, loadedLines, logging } from './request-log.ts'
+import { blaming, gateLines, loadedLines, logging } from './request-log.ts'
 
 /** One verb: kubectl's options → complete → validate → run, in one file each. */
 export interface Command {
@@ -98,7 +98,7 @@ export class Kubectl {
     const config = this.clientConfig
     const client = asManager(hearing(identified(connect(this.cluster, config, this.dialled), config, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })
-    return (this.#client = logging(this, client, serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
+    return (this.#client = logging(this, blaming(this, client, serverUrl(this.cluster)), serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
   }
 
   /** Whether there was something to ask the server. */

@@ -82,6 +82,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** What goes into another sentence: of a request that nobody answered also which it was, as Go's url.Error says it. */
+export function spoken(error: unknown): string {
+  const asked = error instanceof ConnectionError ? (error as { asked?: string }).asked : undefined
+  return asked === undefined ? messageOf(error) : `${asked}: ${messageOf(error)}`
+}
+
 export function isNotFound(error: unknown): boolean {
   return error instanceof StatusError && error.status.reason === 'NotFound'
 }
@@ -100,7 +106,7 @@ export function throwAll(errors: readonly unknown[]): void {
 /** "error when creating "web.yaml": …", with the status kept. */
 export function withSource(verb: string, source: string | undefined, error: unknown): unknown {
   if (!source) return error
-  const message = `error when ${verb} ${quote(source)}: ${messageOf(error)}`
+  const message = `error when ${verb} ${quote(source)}: ${spoken(error)}`
   return error instanceof StatusError ? new StatusError({ ...error.status, message }) : new KubectlError(message)
 }
 

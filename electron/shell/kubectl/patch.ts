@@ -6,7 +6,7 @@ import type { Command, Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
 import { jsonError } from '../../engine/kubernetes/json-syntax.ts'
-import { parseManifest } from './manifests.ts'
+import { parseYaml } from './manifest-stream.ts'
 import { equal, type JsonObject } from './objects.ts'
 import { patchedLocally } from './overrides.ts'
 import { printerFor } from './printers/index.ts'
@@ -50,10 +50,11 @@ function* run(k: Kubectl): Task<number> {
     }
   }
   let body: unknown
-  const wrong = /^\s*\{/.test(written) || type === TYPES['json'] ? jsonError(written) : undefined
+  // what does not begin with a brace is read as YAML
+  const isJson = /^\s*\{/.test(written)
+  const wrong = isJson ? jsonError(written) : undefined
   try {
-    if (wrong === undefined && /^\s*[[{]/.test(written)) body = JSON.parse(written)
-    else if (wrong === undefined) body = parseManifest(written.endsWith('\n') ? written : `${written}\n`)
+    if (wrong === undefined) body = isJson ? JSON.parse(written) : parseYaml(written)
   } catch (error) {
     throw new KubectlError(`unable to parse ${quote(written)}: ${messageOf(error).replace(/^error converting YAML to JSON: /, '')}`)
   }

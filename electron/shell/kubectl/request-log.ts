@@ -1,7 +1,8 @@
-import { type KubernetesClient, StatusError } from '../../engine/kubernetes/client.ts'
+import { ConnectionError, type KubernetesClient, StatusError } from '../../engine/kubernetes/client.ts'
 import { statusAsSent } from '../../engine/kubernetes/status.ts'
 import { byName } from '../../engine/own.ts'
 import type { Kubectl } from './command.ts'
+import { UnreachableError } from './errors.ts'
 import { goJson } from './json.ts'
 import type { JsonObject } from './objects.ts'
 import { LEVEL, RequestDetails, type Wire } from './request-details.ts'
@@ -34,16 +35,43 @@ export function refusalLine(k: Kubectl, error: unknown): string {
   return `${k.logHead('I')} helpers.go:246] server response object: %s[${goJson(statusAsSent(error.status), '  ')}]\n`
 }
 
+/** Path and query of a request. */
+function targetOf(k: Kubectl, asked: Request): string {
+  // some verbs ask here to be warned, where kubectl leaves that to the server
+  const named = (name: string, value: string | undefined): boolean => value !== undefined && value !== '' && (name !== 'fieldValidation' || k.flags.has('validate'))
+  const query = Object.entries(asked.query ?? {}).filter(([name, value]) => named(name, value)).map(([name, value]) => `${name}=${encodeURIComponent(value!).replaceAll('%20', '+')}`).join('&')
+  return asked.path + (query ? `?${query}` : '')
+}
+
+/** The same client; of a request that nobody answers it is known what it was. */
+export function blaming(k: Kubectl, client: KubernetesClient, server: string): KubernetesClient {
+  return new Proxy(client, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key)
+      const request = REQUESTS[String(key)]
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]): unknown => {
+        try {
+          return (value as (...args: unknown[]) => unknown).apply(target, args)
+        } catch (error) {
+          if (request && error instanceof ConnectionError && !(error instanceof UnreachableError)) {
+            const asked = request(k.client, args)
+            Object.assign(error, { asked: `${asked.verb[0]! + asked.verb.slice(1).toLowerCase()} "${server}${targetOf(k, asked)}"` })
+          }
+          throw error
+        }
+      }
+    },
+  })
+}
+
 /** The same client, each of its requests told as a line. */
 export function logging(k: Kubectl, client: KubernetesClient, server: string, tell: (line: string) => void): KubernetesClient {
   if (k.flags.int('v') < LEVEL.requests) return client
   const details = k.flags.int('v') >= LEVEL.headers ? new RequestDetails(k, client, k.process.clock) : undefined
   let requests = 0
   const told = <T>(call: string, asked: Request, ask: () => T): T => {
-    // some verbs ask here to be warned, where kubectl leaves that to the server
-    const named = (name: string, value: string | undefined): boolean => value !== undefined && value !== '' && (name !== 'fieldValidation' || k.flags.has('validate'))
-    const query = Object.entries(asked.query ?? {}).filter(([name, value]) => named(name, value)).map(([name, value]) => `${name}=${encodeURIComponent(value!).replaceAll('%20', '+')}`).join('&')
-    const target = asked.path + (query ? `?${query}` : '')
+    const target = targetOf(k, asked)
     const { verb, body, contentType } = asked
     const wire: Wire = { call, verb, target, url: server + target, body, ...(contentType === undefined ? {} : { contentType }) }
     const line = (code: number, answer?: unknown): void => {

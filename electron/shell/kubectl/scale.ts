@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, dryRunned, type Kubectl } from './command.ts'
-import { isConflict, KubectlError, messageOf, throwAll } from './errors.ts'
+import { isConflict, KubectlError, spoken, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG, SELECTOR_FLAG } from './flags.ts'
 import { at, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
@@ -34,7 +34,7 @@ function* run(k: Kubectl): Task<number> {
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args, all: false, everything: f.bool('all') }))
   if (f.string('resource-version') && infos.length > 1) throw new KubectlError('cannot use --resource-version with multiple resources')
   if (infos.length === 0) {
-    if (errors.length > 0) throw new KubectlError(`no objects passed to scale ${messageOf(errors[0])}`)
+    if (errors.length > 0) throw new KubectlError(`no objects passed to scale ${spoken(errors[0])}`)
     throw new KubectlError('no objects passed to scale')
   }
   for (const info of infos) {

@@ -17,10 +17,11 @@ function parse(line: string): { words: string[]; stdin: string; variables: Recor
   return { words: [...rest.matchAll(/(?:[^\s']|'[^']*')+/g)].map(([word]) => word.replaceAll("'", '')), stdin: (input ?? '').replaceAll('\\n', '\n'), variables }
 }
 
-/** What both kubectls say to a line of corners/; "# wait 5" lets five seconds pass in both clusters. */
+/** What both kubectls say to a line of corners/; "# wait 5" lets five seconds pass in both clusters, "# unplug" takes their API servers away. */
 export async function tellBoth(both: TwoClusters, line: string): Promise<{ ours: Outcome; real: Outcome } | undefined> {
   const pause = /^# wait (\d+)$/.exec(line)
   if (pause) return void both.wait(Number(pause[1]) * 1000)
+  if (line === '# unplug') return void (await both.unplug())
   const { words, stdin, variables } = parse(line)
   const ages = AGES_OF_THE_CLIENT.test(line)
   // a machine that is busy with other things may take the real one over the edge of a second

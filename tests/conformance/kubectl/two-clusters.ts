@@ -86,6 +86,13 @@ export class TwoClusters {
     rmSync(this.#home, { recursive: true, force: true })
   }
 
+  /** Both lose their API server, for good. */
+  async unplug(): Promise<void> {
+    runScript(this.#ours, 'hop fault apply apiserver-down')
+    await this.#server?.close()
+    this.#evenOut()
+  }
+
   /** A file in the student's home, for both. */
   write(name: string, content: string): void {
     writeFileSync(join(this.#home, name), content)

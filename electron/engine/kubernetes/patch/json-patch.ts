@@ -20,7 +20,9 @@ export function applyJsonPatch(target: unknown, operations: readonly Operation[]
   return out
 }
 
-function applyOperation(target: unknown, { op, path, from, value }: Operation): unknown {
+function applyOperation(target: unknown, operation: Operation): unknown {
+  if (!isObject(operation)) throw new JsonPatchError('Unexpected kind: unknown')
+  const { op, path, from, value } = operation as unknown as Operation
   const at = parsePointer(path)
   switch (op) {
     case 'add':
