@@ -122,7 +122,8 @@ export class FakeHost {
           this.change({ app: { ...this.view.app, busy: null } })
           this.version++
           this.emit('view.patch', { version: ++this.version, patches: [] })
-        }, 600)
+          // long enough to be seen on a machine that is busy with other things
+        }, 2_500)
         return
       case 'lab.reset':
         return void this.change({ terminals: {} })
