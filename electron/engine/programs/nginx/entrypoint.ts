@@ -29,19 +29,23 @@ export const nginxEntrypoint: Program = function* (process) {
 }
 
 /** 10-listen-on-ipv6-by-default.sh: adds a socket to the image's own default.conf, and to no other. */
-function listenOnIpv6({ fs, network }: Process): string[] {
+export function listenOnIpv6({ fs, network }: Process): string[] {
   const file = '/etc/nginx/conf.d/default.conf'
   if (!network.ipv6) return ['ipv6 not available']
   if (!fs.exists(file)) return [`${file} is not a file or does not exist`]
   const text = fs.readText(file)
   const line = '    listen       80;\n'
-  const said = ['Getting the checksum of /etc/nginx/conf.d/default.conf']
-  if (!text.startsWith(`server {\n${line}    server_name  localhost;\n\n    #access_log`)) return [...said, `${file} differs from the packaged version`]
+  const more = '    listen  [::]:80;\n'
   try {
-    fs.writeFile(file, text.replace(line, `${line}    listen  [::]:80;\n`))
+    // a ConfigMap's files cannot be touched
+    fs.writeFile(file, text)
   } catch {
-    return ['can not modify /etc/nginx/conf.d/default.conf (read-only file system?)']
+    return [`can not modify ${file} (read-only file system?)`]
   }
+  if (text.includes(more.trim())) return ['IPv6 listen already enabled']
+  const said = [`Getting the checksum of ${file}`]
+  if (!text.startsWith(`server {\n${line}    server_name  localhost;\n\n    #access_log`)) return [...said, `${file} differs from the packaged version`]
+  fs.writeFile(file, text.replace(line, `${line}${more}`))
   return [...said, `Enabled listen on IPv6 in ${file}`]
 }
 

@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fetch, SmallCluster } from '../../cni/small-cluster.samples.ts'
+import { SystemError } from '../../machine/errors.ts'
+import { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { headerOf } from '../http/message.ts'
+import { listenOnIpv6 } from './entrypoint.ts'
 
 const CONF = '/etc/nginx/conf.d/default.conf'
 
@@ -145,4 +148,20 @@ server { location / { proxy_next_upstream error http_503; proxy_pass http://two;
     expect(part('bytes=615-').slice(0, 2)).toEqual([416, 'bytes */615'])
     expect(get(front, '/', { headers: [['If-None-Match', '"67ff9c07-267"']] }).head!.status).toBe(304)
   })
+})
+
+test('the entrypoint adds a socket of IPv6 to the file of the image, once, and to no file of a ConfigMap', () => {
+  const fs = new MemoryFilesystem()
+  fs.makeDirectory('/etc/nginx/conf.d', { parents: true })
+  const said = (ipv6 = true): string => listenOnIpv6({ fs, network: { ipv6 } } as never).at(-1)!
+  expect([said(false), said()]).toEqual(['ipv6 not available', '/etc/nginx/conf.d/default.conf is not a file or does not exist'])
+  fs.writeFile(CONF, 'server {\n    listen       80;\n    server_name  localhost;\n\n    #access_log  off;\n}\n')
+  expect([said(), said()]).toEqual(['Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf', 'IPv6 listen already enabled'])
+  expect(fs.readText(CONF)).toContain('    listen       80;\n    listen  [::]:80;\n')
+  fs.writeFile(CONF, 'server { listen 80; }\n')
+  expect(said()).toBe('/etc/nginx/conf.d/default.conf differs from the packaged version')
+  fs.writeFile = () => {
+    throw new SystemError('EROFS')
+  }
+  expect(said()).toBe('can not modify /etc/nginx/conf.d/default.conf (read-only file system?)')
 })
