@@ -14,6 +14,7 @@ import { neighbour } from './neighbour.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
 import { tunnel } from './tunnel.ts'
+import { untouched } from './untouched.ts'
 
 /** ip(8), iproute2 6.1: address, link, route, rule, neighbour, netns, monitor; words may be cut short as with the real one. */
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'help', 'monitor', 'tunnel', 'maddress', 'netconf', 'xfrm'] as const
@@ -204,6 +205,11 @@ function onObject(process: Process, args: string[], options: MonitorOptions): st
   const help = HELP[object?.startsWith('neigh') ? 'neigh' : (object ?? '')]
   if (help !== undefined && args[0] === 'help') throw new Refusal(help, 255)
   const { network } = process
+  const plain = untouched(word, args)
+  if (plain) {
+    if ('usage' in plain) throw new Refusal(plain.usage, 255)
+    return plain.text
+  }
   switch (object) {
     case 'address': return address(network, args, options)
     case 'link': return link(network, args, options)
