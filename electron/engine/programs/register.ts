@@ -19,6 +19,7 @@ import { mariadbd, mariadbEntrypoint } from './mysql/mariadb.ts'
 import { mysqlEntrypoint, mysqld } from './mysql/server.ts'
 import { nginxEntrypoint } from './nginx/entrypoint.ts'
 import { nginx } from './nginx/nginx.ts'
+import { PACKAGE_MANAGERS, packageManager } from './package-manager.ts'
 import { pause } from './pause.ts'
 import { pgIsReady, psql } from './postgres/client.ts'
 import { postgres, postgresEntrypoint } from './postgres/server.ts'
@@ -31,6 +32,7 @@ import { whoami } from './whoami.ts'
 
 /** Enters every server program of the engine's images into a program table. */
 export function registerPrograms(table: ProgramTable, services: SystemServices): void {
+  for (const name of PACKAGE_MANAGERS) table.register(name, packageManager)
   table.register('nginx', nginx)
   table.register('nginx-entrypoint', nginxEntrypoint)
   table.register('curl-entrypoint', curlEntrypoint)

@@ -97,3 +97,12 @@ describe('a manifest that is a stream', () => {
     expect(student.say('kubectl apply -f /dev/fd/9')).toBe('error: the path "/dev/fd/9" does not exist\n')
   })
 })
+
+describe('what students do in a Pod without the tool', () => {
+  it('says of package managers that there is no internet, and where the tools are', () => {
+    const lab = house({ nodes: 2 })
+    lab.run('kubectl run a --image=alpine -- sleep 1000; kubectl run u --image=ubuntu -- sleep 1000; kubectl wait --for=condition=Ready pod/a pod/u')
+    expect(lab.run('kubectl exec a -- apk add curl')).toEqual({ output: expect.stringMatching(/^podhop: not simulated: apk add \(there is no internet.*nicolaka\/netshoot.*\ncommand terminated with exit code 69\n$/) as string, code: 69 })
+    expect(lab.run('kubectl exec u -- bash -c "apt-get update && apt-get install curl"').output).toMatch(/^podhop: not simulated: apt-get update /)
+  })
+})

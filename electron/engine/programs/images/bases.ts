@@ -15,6 +15,7 @@ export function debian(options: { more?: readonly string[]; slim?: boolean; sbin
   const { programs, symlinks } = debianUserland(options.more)
   if (options.slim) for (const name of NOT_IN_SLIM) delete programs[`/usr/bin/${name}`]
   for (const name of options.sbin ?? []) programs[`/usr/sbin/${name}`] = name
+  for (const name of ['apt', 'apt-get', 'apt-cache', 'dpkg']) programs[`/usr/bin/${name}`] = name
   return {
     programs,
     symlinks,
@@ -51,8 +52,11 @@ export function ubuntu(version: keyof typeof UBUNTU, options: { more?: readonly 
 
 export function oracleLinux(): Base {
   const base = debian({ slim: true })
+  const programs: Record<string, string> = { '/usr/bin/microdnf': 'microdnf', '/usr/bin/rpm': 'rpm' }
+  for (const [path, name] of Object.entries(base.programs ?? {})) if (!/^(apt|dpkg)/.test(name)) programs[path] = name
   return {
     ...base,
+    programs,
     files: {
       '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\nmysql:x:999:999::/var/lib/mysql:/bin/bash\n',
       '/etc/group': 'root:x:0:\nbin:x:1:\nmysql:x:999:\n',
@@ -139,7 +143,7 @@ nobody:x:65534:
 /** Alpine: busybox linked with musl, whose resolver is another one. `more` are full tools in /usr/bin. */
 export function alpine(more: readonly string[] = [], options: { release?: string; extras?: boolean } = {}): Base {
   const release = options.release ?? ALPINE['3.21']!
-  const programs: Record<string, string> = { '/bin/busybox': 'busybox', '/sbin/sysctl': 'sysctl' }
+  const programs: Record<string, string> = { '/bin/busybox': 'busybox', '/sbin/apk': 'apk', '/sbin/sysctl': 'sysctl' }
   for (const path of Object.keys(busyboxUserland('').programs)) {
     const name = path.slice(1)
     if (name === 'busybox' || (EXTRAS.includes(name) && !options.extras)) continue

@@ -1,4 +1,4 @@
-import { ALPINE, alpine, busybox, debian, withUser } from './bases.ts'
+import { ALPINE, alpine, busybox, debian, ubuntu, withUser } from './bases.ts'
 import { splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images that people start shells and clients in. */
@@ -25,6 +25,14 @@ function alpineTag(tag: string): ImageContent | undefined {
 function debianTag(tag: string): ImageContent | undefined {
   if (!/^(latest|stable|bookworm|12)(\.\d+)?(-slim)?$/.test(tag)) return undefined
   return { ...debian({ slim: true }), size: 48_491_212, command: ['bash'] }
+}
+
+const UBUNTU_TAGS = new Map([['latest', '24.04'], ['noble', '24.04'], ['jammy', '22.04'], ['focal', '20.04'], ['bionic', '18.04']])
+const UBUNTU_SIZES = { '24.04': 29_724_688, '22.04': 29_537_284, '20.04': 27_510_942, '18.04': 25_688_000 }
+
+function ubuntuTag(tag: string): ImageContent | undefined {
+  const version = (UBUNTU_TAGS.get(tag) ?? tag) as keyof typeof UBUNTU_SIZES
+  return Object.hasOwn(UBUNTU_SIZES, version) ? { ...ubuntu(version), size: UBUNTU_SIZES[version], command: ['/bin/bash'] } : undefined
 }
 
 function curlTag(tag: string): ImageContent | undefined {
@@ -118,6 +126,7 @@ export const toolRepositories: readonly Repository[] = [
   { name: 'docker.io/library/busybox', tag: busyboxTag },
   { name: 'docker.io/library/alpine', tag: alpineTag },
   { name: 'docker.io/library/debian', tag: debianTag },
+  { name: 'docker.io/library/ubuntu', tag: ubuntuTag },
   { name: 'docker.io/curlimages/curl', tag: curlTag },
   { name: 'quay.io/curl/curl', tag: curlTag },
   { name: 'docker.io/amouat/network-utils', tag: (tag) => (tag === 'latest' ? networkUtils() : undefined) },
