@@ -4,7 +4,7 @@ export interface NetrcEntry { machine: string | undefined; login?: string; passw
 /** "#" begins a comment, quotes hold a word together, macros end at an empty line. */
 export function readNetrc(text: string): NetrcEntry[] {
   const entries: NetrcEntry[] = []
-  const words = text.replace(/^\s*macdef\b[^]*?(\n\s*\n|$)/gm, '\n').replace(/(^|\s)#.*$/gm, '').match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []
+  const words = text.replace(/^\s*macdef\b[^]*?(\n\s*\n|$(?![^]))/gm, '\n').replace(/(^|\s)#.*$/gm, '').match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []
   const plain = (word: string | undefined): string => (word === undefined ? '' : word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word)
   for (let i = 0; i < words.length; i++) {
     const last = entries.at(-1)
