@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createCluster, parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import { CallbackFile } from '../../engine/machine/files.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
+import { house } from '../house.samples.ts'
 import { runScript } from '../index.ts'
 import { registerPrograms } from '../programs.ts'
 
