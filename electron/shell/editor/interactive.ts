@@ -189,7 +189,7 @@ class Session {
 }
 
 function parse(shell: Shell, text: string, interactive: boolean): List[] {
-  const parser = new Parser(text, { interactive, extendedGlobs: shell.shopt.has('extglob'), aliases: () => shell.activeAliases })
+  const parser = new Parser(text, { flavour: shell.flavour, interactive, extendedGlobs: shell.shopt.has('extglob'), aliases: () => shell.activeAliases })
   const lists: List[] = []
   for (let list = parser.next(); list; list = parser.next()) lists.push(list)
   // A backslash at the very end asks for the next line.

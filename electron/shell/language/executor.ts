@@ -3,7 +3,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName } from '../../engine/machine/types.ts'
 import { ParseError, type Command, type FunctionDefinition, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
 import { evaluateCondition } from './condition.ts'
-import { Break, ExpansionError, RedirectError, RegularExpressionError } from './errors.ts'
+import { Exit, Break, ExpansionError, RedirectError, RegularExpressionError } from './errors.ts'
 import { Parser } from './parser.ts'
 import { printCommand, wordText } from './print.ts'
 import { selectLoop } from './select.ts'
@@ -42,6 +42,7 @@ export class Executor {
     const warnings: [string, number][] = []
     const parser = new Parser(text, {
       firstLine: options.firstLine,
+      flavour: shell.flavour,
       aliases: () => shell.activeAliases,
       onWarning: (message, line) => warnings.push([message, line]),
     })
@@ -67,7 +68,11 @@ export class Executor {
   *syntaxError(error: ParseError, title?: string): Task<void> {
     const shell = this.#shell
     if (shell.flavour !== 'bash') {
-      const message = error.message.replace(/^syntax error near unexpected token `(.*)'$/s, (_, token: string) => `${shell.flavour === 'dash' ? 'Syntax error: ' : 'syntax error: unexpected '}"${token}"${shell.flavour === 'dash' ? ' unexpected' : ''}`)
+      const dash = shell.flavour === 'dash'
+      const message = error.message
+        .replace(/^unexpected EOF while looking for matching `['"]'$/, dash ? 'Syntax error: Unterminated quoted string' : 'syntax error: unterminated quoted string')
+        .replace(/^syntax error: unexpected end of file/, dash ? 'Syntax error: end of file unexpected' : '$&')
+        .replace(/^syntax error near unexpected token `(.*)'$/s, (_, token: string) => `${dash ? 'Syntax error: ' : 'syntax error: unexpected '}${token === 'newline' ? 'newline' : token === '<' || token === '<<<' ? 'redirection' : `"${token}"`}${dash ? ' unexpected' : ''}`)
       return yield* shell.error(message, error.line)
     }
     const inString = shell.commandString && shell.sourceDepth === 0 && !shell.plainMessages
@@ -90,7 +95,8 @@ export class Executor {
         yield* shell.process.printError(error.message + '\n')
         return (shell.status = 69)
       }
-      yield* shell.error(error.message)
+      yield* shell.error(shell.flavour === 'dash' ? dashMessage(error.message) : error.message)
+      if (shell.flavour !== 'bash' && !shell.interactive) throw new Exit(2)
       return (shell.status = 1)
     }
   }
@@ -524,4 +530,13 @@ function times(shell: Shell, ms: number, posix: boolean): string {
   }
   const real = `${minutes}m${((ms % 60_000) / 1000).toFixed(3)}s`
   return `\nreal\t${real}\nuser\t0m0.000s\nsys\t0m0.000s\n`
+}
+
+/** What dash says where bash has other words. */
+function dashMessage(message: string): string {
+  const division = /^(.*): division by 0 \(error token is /s.exec(message)
+  if (division) return `arithmetic expression: division by zero: "${division[1]!.trim()}"`
+  const syntax = /^(.*): syntax error: (?:operand expected|invalid arithmetic operator|syntax error in expression) \(error token is /s.exec(message)
+  if (syntax) return `arithmetic expression: ${/operand/.test(message) ? 'expecting primary' : 'expecting EOF'}: "${syntax[1]!}"`
+  return message.replace(/^(\w+): readonly variable$/, '$1: is read only').replace(/^\$\{.*\}: bad substitution$/s, 'Bad substitution')
 }

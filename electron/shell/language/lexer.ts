@@ -23,6 +23,9 @@ export abstract class Lexer {
   #countedTo = 0
   #lines = 0
 
+  /** $'…' and <(…), which dash has not. */
+  protected extendedQuotes = true
+
   constructor(source: string, options: { firstLine?: number; extendedGlobs?: boolean } = {}) {
     this.source = source
     this.#firstLine = options.firstLine ?? 1
@@ -149,7 +152,7 @@ export abstract class Lexer {
           literal += this.#extendedGlob()
           continue
         }
-        if ((c === '<' || c === '>') && s[this.position + 1] === '(' && out.length === 0 && literal === '') {
+        if ((c === '<' || c === '>') && s[this.position + 1] === '(' && out.length === 0 && literal === '' && this.extendedQuotes) {
           out.push(this.#processSubstitution(c))
           continue
         }
@@ -263,7 +266,7 @@ export abstract class Lexer {
     const start = this.position
     const next = s[start + 1]
     if (next === undefined) return undefined
-    if (next === "'" && !quoted) {
+    if (next === "'" && !quoted && this.extendedQuotes) {
       const { text, end } = ansiQuoted(s, start + 2)
       if (end < 0) throw this.unclosed("'", start)
       this.position = end

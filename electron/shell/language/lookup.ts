@@ -1,6 +1,7 @@
 import { findExecutable } from '../../engine/machine/executable.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { BUILTINS, SPECIAL_BUILTINS, letters, usage, type BuiltinContext } from './builtins/table.ts'
+import { isAbsent } from './messages.ts'
 import { printFunction } from './print.ts'
 import { quoteForShell } from './quote.ts'
 import type { Shell } from './shell.ts'
@@ -16,7 +17,7 @@ function meanings(shell: Shell, name: string, options: { functions?: boolean; pa
     if (shell.aliases.has(name) && shell.activeAliases) found.push({ kind: 'alias' })
     if (KEYWORDS.has(name)) found.push({ kind: 'keyword' })
     if (shell.functions.has(name) && options.functions !== false) found.push({ kind: 'function' })
-    if (BUILTINS.has(name)) found.push({ kind: 'builtin' })
+    if (BUILTINS.has(name) && !isAbsent(shell.flavour, name)) found.push({ kind: 'builtin' })
   }
   for (const path of programs(shell, name)) found.push({ kind: 'file', path })
   return found
@@ -97,7 +98,7 @@ export function* command(shell: Shell, args: string[], context: BuiltinContext):
     }
     return code
   }
-  const builtin = BUILTINS.get(name)
+  const builtin = isAbsent(shell.flavour, name) ? undefined : BUILTINS.get(name)
   if (builtin) return yield* builtin(shell, rest.slice(1), context)
   return yield* shell.executor.external(rest, context.last)
 }

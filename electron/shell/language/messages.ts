@@ -20,6 +20,14 @@ export function prefixOf(shell: Shell, line: number): string {
   }
 }
 
+const BASH_ONLY = ['bind', 'builtin', 'caller', 'compgen', 'complete', 'compopt', 'declare', 'dirs', 'disown', 'enable', 'logout', 'mapfile', 'popd', 'pushd', 'readarray', 'shopt', 'suspend', 'typeset']
+const ABSENT: Readonly<Record<Flavour, ReadonlySet<string>>> = { bash: new Set(), dash: new Set([...BASH_ONLY, 'source', 'let', 'history', 'help']), busybox: new Set(BASH_ONLY) }
+
+/** Whether a shell of this kind has this builtin: dash and ash have fewer. */
+export function isAbsent(flavour: Flavour, builtin: string): boolean {
+  return ABSENT[flavour].has(builtin)
+}
+
 export function notFound(shell: Shell, name: string): string {
   return shell.flavour === 'bash' ? `${name}: command not found` : `${name}: not found`
 }

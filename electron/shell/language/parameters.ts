@@ -12,6 +12,9 @@ import { GuardedRegExp, PosixRegExp } from '../regex/guarded.ts'
 /** What a parameter stands for: one value, or several ($@, ${a[@]}; `star` joins them between quotes). */
 type Value = { list: string[]; star: boolean } | { text: string | undefined }
 
+/** Operators in ${…} that dash has, and ash, which knows parts of a text and replacements as well. */
+const STANDARD = { dash: /^(:?[-=?+]|##?|%%?)$/, busybox: /^(:?[-=?+]|##?|%%?|:|\/\/?|\/[#%])$/ } as const
+
 /** ${…}: bash(1), Parameter Expansion. */
 export class ParameterExpansion {
   readonly #expander: Expander
@@ -118,6 +121,7 @@ export class ParameterExpansion {
     const operator = part.operator!
     const argument = part.argument!
     const { shell } = this.#expander
+    if (shell.flavour !== 'bash' && !STANDARD[shell.flavour].test(operator)) throw new ExpansionError(shell.flavour === 'dash' ? 'Bad substitution' : 'syntax error: bad substitution', true)
     const isSet = 'list' in value ? value.list.length > 0 : value.text !== undefined
     const isEmpty = 'list' in value ? value.list.join('') === '' && value.list.length <= 1 : !value.text
     const missing = operator.startsWith(':') ? !isSet || isEmpty : !isSet

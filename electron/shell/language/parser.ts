@@ -1,8 +1,11 @@
+import type { Flavour } from './messages.ts'
 import { ParseError, type AndOr, type Case, type Command, type If, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
 import { textOf, type Token } from './lexer.ts'
 import { SimpleParser, isRedirection } from './simple-parser.ts'
 
 const RESERVED = new Set(['if', 'then', 'elif', 'else', 'fi', 'for', 'select', 'in', 'while', 'until', 'do', 'done', 'case', 'esac', '{', '}', '!', '[[', ']]', 'function', 'time', 'coproc'])
+/** Reserved words of bash that dash and ash take for commands. */
+const LACKING: Readonly<Record<Flavour, ReadonlySet<string>>> = { bash: new Set(), dash: new Set(['[[', ']]', 'function', 'select', 'time', 'coproc']), busybox: new Set(['select', 'time', 'coproc']) }
 const COMPOUND = ['{', 'if', 'for', 'select', 'while', 'until', 'case', '[[']
 const CLOSERS = new Set(['then', 'elif', 'else', 'fi', 'do', 'done', 'esac', '}'])
 
@@ -96,7 +99,11 @@ export class Parser extends SimpleParser {
   #body(...ends: string[]): List {
     const list = this.#list(() => false, true)
     const plain = this.plain()
-    if (list.items.length === 0 || !(plain !== undefined && ends.includes(plain)) && !this.isOperator(...ends)) throw this.unexpected(this.peek())
+    if (list.items.length === 0 || !(plain !== undefined && ends.includes(plain)) && !this.isOperator(...ends)) {
+      const error = this.unexpected(this.peek())
+      const expected = ends.at(-1)!
+      throw this.peek().kind === 'end' && (this.options.flavour ?? 'bash') !== 'bash' ? new ParseError(`${error.message} (expecting "${expected}")`, error.line, { incomplete: error.incomplete }) : error
+    }
     return list
   }
 
@@ -121,7 +128,7 @@ export class Parser extends SimpleParser {
       if (plain === '!') {
         negated = !negated
         this.take()
-      } else if (plain === 'time') {
+      } else if (plain === 'time' && !LACKING[this.options.flavour ?? 'bash'].has('time')) {
         timed = 'bash'
         this.take()
         if (this.plain() === '-p') {
@@ -154,7 +161,7 @@ export class Parser extends SimpleParser {
     if (token.kind === 'operator' && !isRedirection(token.text)) throw this.unexpected(token)
     if (token.kind === 'newline' || token.kind === 'end') throw this.unexpected(token)
     const plain = this.plain()
-    if (plain !== undefined && RESERVED.has(plain)) {
+    if (plain !== undefined && RESERVED.has(plain) && !LACKING[this.options.flavour ?? 'bash'].has(plain)) {
       const line = this.lineAt(token.start)
       switch (plain) {
         case 'if':
@@ -273,6 +280,8 @@ export class Parser extends SimpleParser {
     this.take()
     const token = this.peek()
     if (this.isOperator('(') && this.source[token.start + 1] === '(') {
+      if (this.options.flavour === 'dash') throw new ParseError('Syntax error: Bad for loop variable', this.lineAt(token.start))
+      if (this.options.flavour === 'busybox') throw new ParseError('syntax error: bad for loop variable', this.lineAt(token.start))
       const found = this.arithmeticText(token.start + 2)
       if (!found) throw this.unexpected(token)
       this.peeked = undefined

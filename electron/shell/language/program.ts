@@ -209,7 +209,7 @@ function* readCommands(shell: Shell): Task<number> {
     let failure: ParseError | undefined
     let lists: List[] = []
     try {
-      parser = new Parser(text, { firstLine: line, interactive: next !== null, extendedGlobs: shell.shopt.has('extglob'), aliases: () => shell.activeAliases })
+      parser = new Parser(text, { flavour: shell.flavour, firstLine: line, interactive: next !== null, extendedGlobs: shell.shopt.has('extglob'), aliases: () => shell.activeAliases })
       for (let list = parser.next(); list; list = parser.next()) lists.push(list)
     } catch (error) {
       if (!(error instanceof ParseError)) throw error

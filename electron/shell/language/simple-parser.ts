@@ -148,6 +148,7 @@ export abstract class SimpleParser extends TokenStream {
       return undefined
     }
     this.take()
+    if (operator.text === '<<<' && this.#posix) throw new ParseError("syntax error near unexpected token `<<<'", this.lineAt(operator.start))
     const target = this.peek()
     if (target.kind !== 'word') throw this.unexpected(target)
     const redirect: Redirect = { fd, variable, operator: operator.text as Redirect['operator'], target: target.word }
@@ -177,15 +178,24 @@ export abstract class SimpleParser extends TokenStream {
       at = close + 1
     }
     const append = this.source.startsWith('+=', at)
+    if ((append || index) && this.#posix) return undefined
     if (!append && this.source[at] !== '=') return undefined
     this.peeked = undefined
     this.position = at + (append ? 2 : 1)
     const assignment: Assignment = { name: found[0], index, append }
-    if (this.source[this.position] === '(' && !index) assignment.array = this.#array()
+    if (this.source[this.position] === '(' && !index) {
+      if (this.#posix) throw new ParseError("syntax error near unexpected token `('", this.lineAt(this.position))
+      assignment.array = this.#array()
+    }
     else assignment.value = this.readWord()
     this.lastEnd = this.position
     assignment.source = this.source.slice(start, this.position)
     return assignment
+  }
+
+  /** dash's or ash's grammar: no arrays, no +=, no here-strings. */
+  get #posix(): boolean {
+    return (this.options.flavour ?? 'bash') !== 'bash'
   }
 
   #array(): NonNullable<Assignment['array']> {

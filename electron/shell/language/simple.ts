@@ -5,12 +5,15 @@ import type { Process } from '../../engine/machine/types.ts'
 import type { Assignment, DeclarationArgument, Simple } from './ast.ts'
 import { BUILTINS, SPECIAL_BUILTINS, type Argument, type Builtin, type BuiltinContext } from './builtins/table.ts'
 import { Exit, ExpansionError, RedirectError, Return } from './errors.ts'
-import { notFound } from './messages.ts'
+import { notFound, isAbsent } from './messages.ts'
 import { printCommand, wordText } from './print.ts'
 import { quoteIfNeeded, singleQuote } from './quote.ts'
 import { Redirections } from './redirects.ts'
 import type { Shell } from './shell.ts'
 import type { Variable } from './variables.ts'
+
+/** Builtins that return something else than 0 only when they were used wrongly. */
+const FATAL = new Set(['export', 'local', 'readonly', 'set', 'shift'])
 
 /** Simple commands: assignments, functions, builtins, programs (bash(1), SIMPLE COMMAND EXPANSION and COMMAND EXECUTION). */
 export class SimpleCommands {
@@ -46,7 +49,7 @@ export class SimpleCommands {
       const environment = yield* this.#temporary(command.assignments)
       yield* this.#trace(command, environment, args)
       const definition = shell.functions.get(name)
-      const builtin = BUILTINS.get(name)
+      const builtin = isAbsent(shell.flavour, name) ? undefined : BUILTINS.get(name)
       if (definition || builtin) {
         for (const [variable, value] of environment) {
           saved.push([variable, shell.variables.find(variable)])
@@ -58,7 +61,10 @@ export class SimpleCommands {
       if (definition) return yield* this.call(name, args.slice(1).map(String))
       if (builtin) {
         keep = name === 'exec' && args.length === 1
-        return yield* this.#builtin(builtin, args.slice(1), { last, keepRedirections: () => (keep = true) })
+        const status = yield* this.#builtin(builtin, args.slice(1), { last, keepRedirections: () => (keep = true) })
+        // POSIX 2.8.1: an error of a special builtin ends the shell
+        if (status !== 0 && shell.flavour !== 'bash' && !shell.interactive && FATAL.has(name)) throw new Exit(2)
+        return status
       }
       // the child has them by then: the shell's own descriptors are as before while it waits
       return yield* this.external(args.map(String), environment, last, printCommand(command), () => redirections.undo())

@@ -1,3 +1,4 @@
+import type { Flavour } from './messages.ts'
 import { ParseError } from './ast.ts'
 import { Lexer, type Token } from './lexer.ts'
 
@@ -8,6 +9,8 @@ export interface ParserOptions {
   aliases?: () => ReadonlyMap<string, string> | undefined
   /** The end of the input may only be the end of a line: a here-document that is cut off is incomplete. */
   interactive?: boolean
+  /** Whose grammar: bash's has much that the others have not. */
+  flavour?: Flavour
   onWarning?: (message: string, line: number) => void
 }
 
@@ -24,6 +27,7 @@ export abstract class TokenStream extends Lexer {
   constructor(source: string, options: ParserOptions = {}) {
     super(source, options)
     this.options = options
+    this.extendedQuotes = options.flavour !== 'dash'
   }
 
   protected peek(): Token {

@@ -73,7 +73,7 @@ textBuiltin('test', (shell, args) => runTest(shell, 'test', args))
 
 textBuiltin('[', function* (shell, args) {
   if (args[args.length - 1] !== ']') {
-    yield* shell.error("[: missing `]'")
+    yield* shell.error(shell.flavour === 'dash' ? '[: missing ]' : "[: missing `]'")
     return 2
   }
   return yield* runTest(shell, '[', args.slice(0, -1))
@@ -88,7 +88,7 @@ function* runTest(shell: Shell, name: string, args: readonly string[]): Task<num
     return result ? 0 : 1
   } catch (error) {
     if (!(error instanceof TestError)) throw error
-    yield* shell.error(`${name}: ${error.message}`)
+    yield* shell.error(`${name}: ${shell.flavour === 'dash' ? dashTestMessage(error.message, args) : error.message}`)
     return 2
   }
 }
@@ -259,3 +259,11 @@ function store(shell: Shell, text: string, names: readonly string[], options: Re
 }
 
 textBuiltin('mapfile readarray', mapLines)
+
+/** What dash's test says where bash has other words. */
+function dashTestMessage(message: string, args: readonly string[]): string {
+  return message
+    .replace(/^(.*): integer expression expected$/s, 'Illegal number: $1')
+    .replace(/^.*: (?:unary|binary) operator expected$/s, `${args[0]}: unexpected operator`)
+    .replace(/^missing `\]'$/, 'missing ]')
+}

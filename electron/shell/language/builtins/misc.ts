@@ -30,7 +30,8 @@ textBuiltin('unalias', function* (shell, args) {
   for (const arg of args) {
     if (arg === '-a') shell.aliases.clear()
     else if (!shell.aliases.delete(arg)) {
-      yield* shell.error(`unalias: ${arg}: not found`)
+      if (shell.flavour === 'dash') yield* shell.process.printError(`unalias: ${arg} not found\n`)
+      else yield* shell.error(`unalias: ${arg}: not found`)
       code = 1
     }
   }

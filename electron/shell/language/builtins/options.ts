@@ -59,7 +59,7 @@ export function* setOptions(shell: Shell, args: readonly string[]): Task<number>
           continue
         }
         i++
-        if (!OPTION_NAMES.includes(name)) {
+        if (!OPTION_NAMES.includes(name) || (shell.flavour === 'dash' && name === 'pipefail')) {
           yield* shell.error(shell.flavour === 'bash' ? `set: ${name}: invalid option name` : `set: Illegal option -o ${name}`)
           return 2
         }
