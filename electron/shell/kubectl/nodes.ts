@@ -5,7 +5,7 @@ import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts
 import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
-import { printerFor } from './printers/index.ts'
+import { typedPrinter } from './printers/typed.ts'
 import { gvr, type Info, queryOf, resolve } from './resources.ts'
 
 /** What is done to nodes: cordon, uncordon, taint. */
@@ -117,7 +117,7 @@ function* runTaint(k: Kubectl): Task<number> {
         k.client.patch('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { taints: taints.length > 0 ? taints : null } }, options)
       }
       // kubectl does not say here that it was only tried
-      yield* k.out(printerFor(k, { operation: dryRun === 'client' ? operation : dryRunned(operation, dryRun) }).print(after))
+      yield* k.out(typedPrinter(k, dryRun === 'client' ? operation : dryRunned(operation, dryRun)).print(after))
     } catch (error) {
       errors.push(error)
     }

@@ -11,6 +11,7 @@ import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from 
 import { inGoOrder } from './go-order.ts'
 import { at, equal, type JsonObject, map } from './objects.ts'
 import { printerFor } from './printers/index.ts'
+import { typedPrinter } from './printers/typed.ts'
 import { DESCRIBE, TabWriter } from './printers/tabwriter.ts'
 import { type Info, keyOf, kindOf, queryOf, resolve } from './resources.ts'
 
@@ -120,7 +121,7 @@ export const history: Command = {
         return
       }
       const operation = `${wanted > 0 ? `with revision #${wanted}` : ''}\n${historyText(k, revisions, wanted)}`
-      yield* k.out(printerFor(k, { operation }).print(info.object!))
+      yield* k.out(typedPrinter(k, operation).print(info.object!))
     })
     return 0
   },
@@ -144,7 +145,7 @@ export const undo: Command = {
     const dryRun = yield* k.dryRun()
     yield* each(k, true, function* (info) {
       const operation = rollBack(k, info, k.flags.int('to-revision'), dryRun)
-      yield* k.out(printerFor(k, { operation: dryRunned(operation, dryRun) }).print(info.object!))
+      yield* k.out(typedPrinter(k, dryRunned(operation, dryRun)).print(info.object!))
     })
     return 0
   },

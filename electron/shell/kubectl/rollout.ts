@@ -5,7 +5,7 @@ import type { Command, Kubectl } from './command.ts'
 import { KubectlError, quote, throwAll } from './errors.ts'
 import { FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { at, equal, type JsonObject } from './objects.ts'
-import { printerFor } from './printers/index.ts'
+import { typedPrinter } from './printers/typed.ts'
 import { type Info, keyOf } from './resources.ts'
 import { each, history, kindName, targets, undo } from './rollout-history.ts'
 import { Watch } from './watching.ts'
@@ -112,7 +112,7 @@ const restart: Command = {
       try {
         const after = patchTemplate(k, info, body, false)
         if (equal(after, info.object)) throw new KubectlError(`failed to create patch for ${info.name}: if restart has already been triggered within the past second, please wait before attempting to trigger another`)
-        yield* k.out(printerFor(k, { operation: 'restarted' }).print(after))
+        yield* k.out(typedPrinter(k, 'restarted').print(after))
       } catch (error) {
         errors.push(error)
       }
@@ -138,7 +138,7 @@ function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Comma
         const which = `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''} ${quote(info.name)}`
         if (info.resource.kind !== 'Deployment') errors.push(new KubectlError(`error: ${which} ${paused ? 'pausing' : 'resuming'} is not supported`))
         else if ((at(info.object, 'spec', 'paused') === true) === paused) errors.push(new KubectlError(`error: ${which} is ${paused ? 'already paused' : 'not paused'}`))
-        else yield* k.out(printerFor(k, { operation: `${name}d` }).print(patchTemplate(k, info, { spec: { paused: paused || null } }, false)))
+        else yield* k.out(typedPrinter(k, `${name}d`).print(patchTemplate(k, info, { spec: { paused: paused || null } }, false)))
       }
       throwAll(errors)
       return 0

@@ -1,18 +1,20 @@
 import type { Pod } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { attachTo } from './attach.ts'
-import { type Command, type DryRun, type Kubectl } from './command.ts'
+import { type Command, dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { cascade, deleteInfos } from './delete.ts'
 import { ExitError, KubectlError, messageOf, quote } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS } from './flags.ts'
 import { parseEnv, parseLabels, parsePairs } from './generators.ts'
+import { inGoOrder } from './go-order.ts'
 import type { JsonObject } from './objects.ts'
 import { OVERRIDE_FLAGS, overridden } from './overrides.ts'
 import { attachablePod, containerOf, waitForPod } from './pods.ts'
+import { printerFor } from './printers/index.ts'
 import { recorded } from './record.ts'
 import { infoOf } from './resources.ts'
 import { FORMER_FLAGS, generated, generatorOf } from './run-generators.ts'
-import { createObject, creationPrinter, metadataOf } from './saving.ts'
+import { createObject, metadataOf } from './saving.ts'
 
 export const run: Command = {
   name: 'run',
@@ -61,7 +63,8 @@ function* main(k: Kubectl): Task<number> {
   const dryRun = yield* k.dryRun()
   const interactive = f.bool('stdin')
   const attaching = f.changed('attach') ? f.bool('attach') : interactive
-  const printer = creationPrinter(k, dryRun)
+  const printer = printerFor(k, { operation: dryRunned('created', dryRun), typed: true })
+  const typed = (object: JsonObject): JsonObject => (dryRun === 'client' ? object : inGoOrder(object))
   if (args.length === 0 || f.dash === 0) throw k.usageError('NAME is required for run')
   const timeout = f.duration('pod-running-timeout')
   if (timeout <= 0) throw k.usageError('--pod-running-timeout must be higher than zero')
@@ -83,11 +86,11 @@ function* main(k: Kubectl): Task<number> {
   const created = [createObject(k, overridden(k, recorded(k, generate(k, args[0]!, args.slice(1), restart, generator))), dryRun)]
   if (f.bool('expose')) {
     const service = createObject(k, exposedService(k, args[0]!), dryRun)
-    yield* k.out(`${printer.print(service)}${k.flags.string('output') === 'yaml' ? '---\n' : ''}`)
+    yield* k.out(`${printer.print(typed(service))}${k.flags.string('output') === 'yaml' ? '---\n' : ''}`)
     created.push(service)
   }
   if (!attaching) {
-    yield* k.out(printer.print(created[0]!))
+    yield* k.out(printer.print(typed(created[0]!)))
     return 0
   }
   try {

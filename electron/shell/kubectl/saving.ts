@@ -4,14 +4,12 @@ import type { Task } from '../../engine/machine/task.ts'
 import { withLastApplied } from './last-applied.ts'
 import { dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
+import { inGoOrder } from './go-order.ts'
 import { isNoServer, notCreated } from './no-server.ts'
 import { at, groupVersion, type JsonObject, text, withNamespace } from './objects.ts'
-import { type Printer, printerFor } from './printers/index.ts'
+import { printerFor } from './printers/index.ts'
 
-/** What create's subcommands, run and expose share: an object made here, sent (or not) and printed. */
-export function creationPrinter(k: Kubectl, dryRun: DryRun, operation = 'created'): Printer {
-  return printerFor(k, { operation: dryRunned(operation, dryRun), typed: dryRun === 'client' })
-}
+/* What create's subcommands, run and expose share: an object made here, sent (or not) and printed. */
 
 /** What is only shown needs no server. */
 function known(k: Kubectl, dryRun: DryRun): readonly ApiResource[] {
@@ -46,9 +44,11 @@ function atFront(object: JsonObject): JsonObject {
 
 export function* createAndPrint(k: Kubectl, object: JsonObject, operation = 'created'): Task<number> {
   const dryRun = yield* k.dryRun()
-  const printer = creationPrinter(k, dryRun, operation)
+  const printer = printerFor(k, { operation: dryRunned(operation, dryRun), typed: true })
   if (k.flags.has('validate')) k.validation()
-  yield* k.out(printer.print(createObject(k, object, dryRun)))
+  const made = createObject(k, object, dryRun)
+  // what comes back is decoded into its Go type
+  yield* k.out(printer.print(dryRun === 'client' ? made : inGoOrder(made)))
   return 0
 }
 
@@ -58,7 +58,7 @@ export function* createNamed(k: Kubectl, object: JsonObject, what: string): Task
     return yield* createAndPrint(k, object)
   } catch (error) {
     if (isNoServer(error)) throw notCreated(k, error, what, object)
-    if (error instanceof StatusError && error.status.reason !== 'NotSimulated') throw new KubectlError(`failed to create ${what}: ${error.message}`)
+    if (error instanceof StatusError && error.status.reason !== 'NotSimulated') throw new KubectlError(`failed to create ${what}${what === 'secret' ? '' : ':'} ${error.message}`)
     throw error
   }
 }

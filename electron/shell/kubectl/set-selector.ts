@@ -6,7 +6,8 @@ import { KubectlError, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, RECORD_FLAG } from './flags.ts'
 import { at, equal, type JsonObject, list, map } from './objects.ts'
 import { keyOf } from './resources.ts'
-import { chosen, typed, typedPrinter } from './set-template.ts'
+import { typedPrinter } from './printers/typed.ts'
+import { chosen, typed } from './set-template.ts'
 
 /** kubectl's pkg/cmd/set/set_selector.go. */
 export const setSelector: Command = {

@@ -5,7 +5,8 @@ import { KubectlError, messageOf, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import { equal, type JsonObject, list } from './objects.ts'
 import { keyOf } from './resources.ts'
-import { chosen, refuseMixed, typed, typedPrinter } from './set-template.ts'
+import { typedPrinter } from './printers/typed.ts'
+import { chosen, refuseMixed, typed } from './set-template.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
 

@@ -7,9 +7,8 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { KubectlError, messageOf } from './errors.ts'
-import { inGoOrder } from './go-order.ts'
 import { at, equal, isObject, type JsonObject, list, map, text } from './objects.ts'
-import { type Printer, printerFor } from './printers/index.ts'
+import { typedPrinter } from './printers/typed.ts'
 import { recorded } from './record.ts'
 import { type Info, keyOf, type Query, queryOf, resolve } from './resources.ts'
 
@@ -140,12 +139,6 @@ export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown
 /** What an object is called whose resource nobody was asked for: Info.ObjectName of cli-runtime ends it with a new line where there is a group. */
 function localName({ resource, name }: Info): string {
   return resource.group ? `${resource.singular}.${resource.group}/${name}\n` : `${resource.singular}/${name}`
-}
-
-/** A printer of objects that were decoded into Go's types: their fields keep the order of those in JSON. */
-export function typedPrinter(k: Kubectl, operation: string): Printer {
-  const printer = printerFor(k, { operation, typed: true })
-  return { print: (object) => printer.print(inGoOrder(object)) }
 }
 
 /** As Go writes the type: empty structs and the unset creation time are there. */

@@ -43,6 +43,8 @@ export function printerFor(k: Kubectl, options: PrinterOptions = {}): Printer {
     case '':
       return { print: (object) => names(object, options.operation ? ` ${options.operation}` : '') }
   }
+  // with a template of its own the format has none
+  if (template !== '' && /^(?:go-template|template|jsonpath)[\w-]*=/.test(output)) throw new KubectlError(noPrinter(output, [...FORMATS, ...(options.alsoAllowed ?? [])]))
   const jsonpath = /^(jsonpath|jsonpath-as-json|jsonpath-file)(?:=([\s\S]*))?$/.exec(output)
   if (jsonpath) {
     let expression = template || (jsonpath[2] ?? '')
