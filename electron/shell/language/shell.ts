@@ -307,6 +307,9 @@ export class Shell {
     for (const o of this.options) if (o !== 'monitor') copy.options.add(o)
     for (const o of this.shopt) copy.shopt.add(o)
     for (const [k, v] of this.functions) copy.functions.set(k, v)
+    for (const name of this.readonlyFunctions) copy.readonlyFunctions.add(name)
+    for (const [k, v] of this.hashed) copy.hashed.set(k, { ...v })
+    for (const [k, v] of this.completions) copy.completions.set(k, v)
     for (const [k, v] of this.aliases) copy.aliases.set(k, v)
     for (const [k, v] of this.traps) if (v === '' || (k === 'ERR' && this.options.has('errtrace')) || ((k === 'DEBUG' || k === 'RETURN') && this.options.has('functrace'))) copy.traps.set(k, v)
     copy.positional = [...this.positional]

@@ -89,3 +89,5 @@ export A=1 B; B=2; bash -c 'echo $A $B'; export -n A; bash -c 'echo [$A]'; expor
 complete -W 'aa bb' foo; complete -p foo; complete -F _x -o nospace bar; complete -p bar; compgen -W 'aa ab b' a; echo $?; compgen -W 'aa ab b' -- c; echo $?; v='x1 x2 y'; compgen -W '$v z' x; complete -r foo; complete -p foo; echo $?; complete -o odd x; echo $?; complete -A odd x; echo $?; compopt -o nospace x; echo $?; compopt -o nospace; echo $?; f1() { :; }; f2() { :; }; compgen -A function; compgen -P '<' -S '>' -W 'ab ac' a; complete -d -f -c baz; complete -p baz; complete -r; complete -p; compgen -A keyword wh; touch qq1 qq2; compgen -f qq | sort; complete -z x; echo $?
 #### source of a pipe
 source <(echo 'x=5; echo sourced'); echo $x; . <(printf 'return 3\n'); echo $?; source <(printf 'echo "$@"\n') a b; source /dev/stdin <<< 'echo from stdin'
+#### what a subshell has of its shell
+complete -F foo bar; (complete -p bar); complete -p bar | cat; ls > /dev/null; (hash | sed 's/ .*//'); f() { :; }; readonly -f f; (f() { echo no; }); echo $?; (unset -f f); echo $?
