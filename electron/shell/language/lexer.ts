@@ -85,7 +85,7 @@ export abstract class Lexer {
       if (this.pendingDocuments.length > 0) this.#readDocuments()
       return token
     }
-    if ((s[start] === '<' || s[start] === '>') && s[start + 1] === '(') return this.#wordToken(start)
+    if (this.extendedQuotes && (s[start] === '<' || s[start] === '>') && s[start + 1] === '(') return this.#wordToken(start)
     const number = /\d+(?=[<>])/y
     number.lastIndex = start
     const digits = number.exec(s)

@@ -229,3 +229,5 @@ x=1; echo ${x@Z}; echo no
 g() { local -n ref=ref; echo $?; }; g 2> /dev/null
 #### all of shopt
 shopt; shopt -p | tail -3
+#### dash has less than bash, and says so
+for s in '[[ a == a ]]' 'x=(1 2)' 'cat <<< hi' 'x=abc; echo ${x^^}' 'echo ${x:1:1}' 'function f { :; }' 'a=1; a+=2; echo $a' 'for ((i=0;i<2;i++)); do :; done' 'let x=1' 'source x' 'declare x' 'diff <(echo) x' 'set -o pipefail' 'echo $((1/0))' 'shift 5; echo no' '[ a b c ]' 'test 1 -eq a' 'readonly r=1; r=2; echo no'; do dash -c "$s"; echo $?; done
