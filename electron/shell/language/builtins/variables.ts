@@ -223,7 +223,7 @@ textBuiltin('unset', function* (shell, args) {
     const element = /^([A-Za-z_]\w*)\[(.*)\]$/s.exec(name)
     try {
       if (options.has('n')) shell.variables.unsetReference(name)
-      else if (options.has('f')) shell.functions.delete(name)
+      else if (options.has('f')) removeFunction(shell, name)
       else if (element) {
         const variable = shell.variables.find(element[1]!)
         if (variable?.table) variable.table.delete(element[2]!)
@@ -233,15 +233,21 @@ textBuiltin('unset', function* (shell, args) {
         yield* shell.error(`unset: \`${name}': not a valid identifier`)
         code = 1
       } else if (shell.variables.find(name) || shell.variables.computed.has(name)) shell.variables.unset(name)
-      else if (!options.has('v')) shell.functions.delete(name)
+      else if (!options.has('v')) removeFunction(shell, name)
     } catch (error) {
       if (!(error instanceof ReadonlyError)) throw error
-      yield* shell.error(`unset: ${name}: cannot unset: readonly variable`)
+      yield* shell.error(`unset: ${name}: cannot unset: readonly ${shell.readonlyFunctions.has(name) && !shell.variables.find(name) ? 'function' : 'variable'}`)
       code = 1
     }
   }
   return code
 })
+
+/** Throws ReadonlyError. */
+function removeFunction(shell: Shell, name: string): void {
+  if (shell.readonlyFunctions.has(name)) throw new ReadonlyError(name)
+  shell.functions.delete(name)
+}
 
 textBuiltin('set', function* (shell, args) {
   if (args.length === 0) {
