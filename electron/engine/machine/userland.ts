@@ -28,6 +28,25 @@ const BUSYBOX = [
   'xargs', 'xxd', 'yes',
 ] as const
 
+/** Applets of busybox 1.37 (its defconfig) that a student may look for and that are not simulated: they say so. */
+const BUSYBOX_TOO = `
+  [[ acpid add-shell addgroup adduser adjtimex ar arp ascii base32 bc beep blkdiscard blkid blockdev bootchartd bunzip2 bzcat bzip2 cal chat
+  chattr chgrp chpasswd chpst chrt chvt conspy cpio crc32 crond crontab cryptpw cttyhack dc deallocvt delgroup deluser depmod devmem dhcprelay
+  dmesg dnsd dos2unix dpkg dpkg-deb dumpkmap dumpleases ed eject envdir envuidgid ether-wake fakeidentd fallocate fatattr fbset fbsplash
+  fdflush fdformat fdisk fgconsole findfs flock freeramdisk fsck fsck.minix fsfreeze fstrim fsync ftpd ftpput fuser getfattr getty groups
+  gunzip gzip halt hd hdparm hexedit hostid hush hwclock i2cdetect i2cdump i2cget i2cset i2ctransfer ifdown ifenslave ifplugd ifup inetd init
+  inotifyd insmod ionice iostat ipcalc ipcrm ipcs ipneigh iprule iptunnel kbd_mode killall5 klogd last linux32 linux64 linuxrc loadfont
+  loadkmap logger login logname logread losetup lpd lpq lpr lsattr lsmod lsof lspci lsscsi lsusb lzcat lzma lzop makedevs makemime man mdev
+  mesg microcom mim mkdosfs mke2fs mkfs.ext2 mkfs.minix mkfs.vfat mknod mkpasswd mkswap modinfo modprobe mount mountpoint mpstat mt nameif
+  nanddump nandwrite nbd-client nmeter nologin nuke openvt partprobe passwd patch pipe_progress pivot_root pmap popmaildir poweroff powertop
+  pscan pstree pwdx raidautorun rdate rdev readahead readprofile reboot reformime remove-shell renice reset resize resume rmmod rpm rpm2cpio
+  rtcwake run-init run-parts runlevel runsv runsvdir rx script scriptreplay seedrng sendmail setarch setconsole setfattr setfont setkeycodes
+  setlogcons setpriv setserial setsid setuidgid sha3sum showkey slattach smemcap softlimit ssl_client start-stop-daemon su sulogin sv svc
+  svlogd svok swapoff swapon switch_root sysctl syslogd taskset tc tcpsvd telnetd tftp tftpd time top tree ts ttysize tunctl tune2fs ubiattach
+  ubidetach ubimkvol ubirename ubirmvol ubirsvol ubiupdatevol udhcpc udhcpc6 udhcpd udpsvd uevent umount uncompress unix2dos unlzma unshare
+  unxz unzip usleep uudecode uuencode vconfig vlock volname w wall watchdog xz xzcat zcat zcip
+`.trim().split(/\s+/)
+
 export type Userland = { programs: Record<string, string>; symlinks: Record<string, string> }
 
 /** Debian's: GNU tools in /usr/bin, /bin is its link's stand-in, sh is dash. `more` are further names in /usr/bin. */
@@ -47,7 +66,7 @@ export function debianUserland(more: readonly string[] = []): Userland {
 /** One program under many names, as in the busybox image (`directory` /bin) and Alpine. */
 export function busyboxUserland(directory = '/bin'): Userland {
   const programs: Record<string, string> = { [`${directory}/busybox`]: 'busybox' }
-  for (const name of BUSYBOX) programs[`${directory}/${name}`] = 'busybox'
+  for (const name of [...BUSYBOX, ...BUSYBOX_TOO]) programs[`${directory}/${name}`] = 'busybox'
   return { programs, symlinks: {} }
 }
 

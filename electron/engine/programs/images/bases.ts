@@ -81,10 +81,12 @@ export const ALPINE: Readonly<Record<string, string>> = byName({ '3.15': '3.15.1
 
 /** Where apk's busybox links its applets; the others are in /usr/bin. */
 const IN_BIN = new Set('arch ash base64 cat chmod chown cp date df echo egrep false fgrep grep hostname kill ln ls mkdir mktemp more mv netstat pidof ping ping6 printenv ps pwd rm rmdir sed sh sleep stat stty tar touch true uname watch'.split(' '))
-const IN_SBIN = new Set('arp ifconfig ip ipaddr iplink iproute route sysctl'.split(' '))
+const IN_SBIN = new Set('arp blkid depmod fdisk fsck getty halt hdparm hwclock ifconfig ifdown ifup init insmod ip ipaddr iplink ipneigh iproute iprule klogd losetup lsmod mkswap modinfo modprobe poweroff reboot rmmod route swapoff swapon syslogd udhcpc'.split(' '))
 const IN_USR_SBIN = new Set('arping brctl httpd'.split(' '))
 /** Since 3.7 these are in the package busybox-extras. */
-const EXTRAS = ['telnet', 'ftpget']
+const EXTRAS = ['telnet', 'telnetd', 'ftpget', 'ftpput', 'ftpd', 'tftp', 'tftpd', 'inetd', 'dnsd', 'fakeidentd', 'udhcpd', 'dumpleases']
+/** What its busybox is built without. */
+const NOT_IN_ALPINE = new Set('dpkg dpkg-deb rpm rpm2cpio hush sv svc svok svlogd runsv runsvdir chpst envdir envuidgid setuidgid softlimit lpd lpq lpr sendmail makemime reformime popmaildir telnetd bootchartd man seedrng dhcprelay'.split(' '))
 
 const ALPINE_FILES = {
   '/etc/passwd': `root:x:0:0:root:/root:/bin/sh
@@ -146,7 +148,7 @@ export function alpine(more: readonly string[] = [], options: { release?: string
   const programs: Record<string, string> = { '/bin/busybox': 'busybox', '/sbin/apk': 'apk', '/sbin/sysctl': 'sysctl' }
   for (const path of Object.keys(busyboxUserland('').programs)) {
     const name = path.slice(1)
-    if (name === 'busybox' || (EXTRAS.includes(name) && !options.extras)) continue
+    if (name === 'busybox' || NOT_IN_ALPINE.has(name) || (EXTRAS.includes(name) && !options.extras)) continue
     const directory = IN_BIN.has(name) ? '/bin' : IN_SBIN.has(name) ? '/sbin' : IN_USR_SBIN.has(name) ? '/usr/sbin' : '/usr/bin'
     programs[`${directory}/${name}`] = 'busybox'
   }
