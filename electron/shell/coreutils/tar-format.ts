@@ -7,6 +7,9 @@ export interface TarEntry {
   mode: number
   uid: number
   gid: number
+  /** Their names, where somebody looked them up. */
+  user?: string
+  group?: string
   /** Seconds since 1970. */
   mtime: number
   target: string
@@ -21,7 +24,7 @@ function octal(value: number, width: number): string {
   return `${Math.max(0, Math.floor(value)).toString(8).padStart(width - 1, '0')}\0`
 }
 
-function header(name: Uint8Array, type: string, entry: Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'mtime' | 'target'>, size: number): Uint8Array {
+function header(name: Uint8Array, type: string, entry: Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'mtime' | 'target' | 'user' | 'group'>, size: number): Uint8Array {
   const block = new Uint8Array(BLOCK)
   const put = (text: string | Uint8Array, at: number, most: number): void => block.set((typeof text === 'string' ? encodeUtf8(text) : text).subarray(0, most), at)
   put(name, 0, 100)
@@ -34,6 +37,8 @@ function header(name: Uint8Array, type: string, entry: Pick<TarEntry, 'mode' | '
   put(type, 156, 1)
   put(entry.target, 157, 100)
   put('ustar  \0', 257, 8)
+  put(entry.user ?? '', 265, 31)
+  put(entry.group ?? '', 297, 31)
   put(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148, 8)
   return block
 }
@@ -90,7 +95,8 @@ export function decodeArchive(bytes: Uint8Array): TarEntry[] | undefined {
     const name = longName ?? (prefix ? `${prefix}/${text(0, 100)}` : text(0, 100))
     longName = undefined
     const type = flag === '5' || name.endsWith('/') ? 'directory' : flag === '2' ? 'symlink' : 'file'
-    out.push({ name, type, mode: number(100, 8), uid: number(108, 8), gid: number(116, 8), mtime: number(136, 12), target: text(157, 100), content: type === 'file' ? content : EMPTY })
+    const [user, group] = text(257, 5) === 'ustar' ? [text(265, 32), text(297, 32)] : ['', '']
+    out.push({ name, type, mode: number(100, 8), uid: number(108, 8), gid: number(116, 8), user, group, mtime: number(136, 12), target: text(157, 100), content: type === 'file' ? content : EMPTY })
   }
   return out.length === 0 ? undefined : out
 }
@@ -102,14 +108,35 @@ interface Tree {
   readLink(path: string): string
 }
 
+export interface PackingChoice {
+  skips?: (name: string) => boolean
+  /** A directory without what is in it. */
+  flat?: boolean
+  /** Names of what could not be read are put here; without it the error ends the packing. */
+  denied?: { name: string; error: unknown }[]
+}
+
 /** A file, or a directory and all below it, in the order in which tar packs them. `name` is what the archive calls it. */
-export function* packed(fs: Tree, path: string, name: string): Generator<TarEntry> {
+export function* packed(fs: Tree, path: string, name: string, choice: PackingChoice = {}): Generator<TarEntry> {
+  if (choice.skips?.(name)) return
   const { type, mode, uid, gid, mtime } = fs.lstat(path)
   const base = { mode: mode & 0o7777, uid, gid, mtime: mtime / 1000, target: '', content: EMPTY }
+  const read = <T>(action: () => T): T | undefined => {
+    if (!choice.denied) return action()
+    try {
+      return action()
+    } catch (error) {
+      choice.denied.push({ name, error })
+      return undefined
+    }
+  }
   if (type === 'symlink') yield { ...base, name, type, target: fs.readLink(path) }
-  else if (type === 'file') yield { ...base, name, type, content: fs.readFile(path) }
-  else if (type === 'directory') {
-    yield { ...base, name: `${name.replace(/\/+$/, '')}/`, type }
-    for (const child of fs.readDirectory(path)) yield* packed(fs, `${path === '/' ? '' : path}/${child}`, `${name.replace(/\/+$/, '')}/${child}`)
+  else if (type === 'file') {
+    const content = read(() => fs.readFile(path))
+    if (content) yield { ...base, name, type, content }
+  } else if (type === 'directory') {
+    const inside = `${name.replace(/\/+$/, '')}/`
+    yield { ...base, name: inside, type }
+    for (const child of choice.flat ? [] : (read(() => fs.readDirectory(path)) ?? [])) yield* packed(fs, `${path === '/' ? '' : path}/${child}`, inside + child, choice)
   }
 }

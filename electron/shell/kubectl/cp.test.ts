@@ -39,7 +39,20 @@ describe('tar', () => {
       .toBe('a/\na/b/\na/b/link\na/b/one\na/\na/b/\na/b/link\na/b/one\n1\na\nb\n')
     expect(home.run('tar cf - nope > x; tar xf a.txt; echo no > t; tar tf t; tar czf a.tgz a').output).toBe(
       "tar: nope: Cannot stat: No such file or directory\ntar: Exiting with failure status due to previous errors\ntar: a.txt: Cannot open: No such file or directory\ntar: Error is not recoverable: exiting now\n" +
-        'tar: This does not look like a tar archive\ntar: Exiting with failure status due to previous errors\npodhop: not simulated: compressed archives (tar without -z, -j or -J)\n',
+        'tar: This does not look like a tar archive\ntar: Exiting with failure status due to previous errors\npodhop: not simulated: compressed archives, tar -z (tar without -z)\n',
+    )
+  })
+
+  it('leaves out, appends, prints and takes from several places', () => {
+    const home = house()
+    home.run('mkdir -p d/sub; echo a > d/a.txt; echo b > d/sub/b.log')
+    expect(home.run("tar cf b.tar -C d a.txt -C sub b.log; tar tf b.tar; tar cf c.tar --exclude='*.log' d; tar tf c.tar; tar cf c.tar --exclude sub d; tar rvf c.tar d/sub/b.log; tar xvOf c.tar; tar cf - d | tar xf - --strip-components=2; cat b.log").output)
+      .toBe('a.txt\nb.log\nd/\nd/a.txt\nd/sub/\nd/sub/b.log\nd/\nd/a.txt\na\nd/sub/b.log\nb\nb\n')
+    expect(home.run("touch -d 2020-01-02 d/a.txt; tar -cf- d/a.txt | tar tv; tar tf b.tar '*.txt' zz; tar xf b.tar -C d --wildcards '*.txt' -k; tar Af b.tar c.tar; tar xf b.tar -C /etc").output).toBe(
+      '-rw-r--r-- student/student   2 2020-01-02 00:00 d/a.txt\n' +
+        'tar: Pattern matching characters used in file names\ntar: Use --wildcards to enable pattern matching, or --no-wildcards to suppress this warning\ntar: *.txt: Not found in archive\ntar: zz: Not found in archive\ntar: Exiting with failure status due to previous errors\n' +
+        'tar: a.txt: Cannot open: File exists\ntar: Exiting with failure status due to previous errors\npodhop: not simulated: tar -A (tar -x each, then tar -c)\n' +
+        'tar: a.txt: Cannot open: Permission denied\ntar: b.log: Cannot open: Permission denied\ntar: Exiting with failure status due to previous errors\n',
     )
   })
 })
