@@ -1,14 +1,12 @@
 import { createPipe } from '../../engine/machine/pipe.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName } from '../../engine/machine/types.ts'
-import { ParseError, type Command, type FunctionDefinition, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
-import { evaluateCondition } from './condition.ts'
-import { Exit, Break, ExpansionError, RedirectError, RegularExpressionError } from './errors.ts'
+import { ParseError, type Command, type FunctionDefinition, type List, type Pipeline, type Redirect } from './ast.ts'
+import { CompoundCommands } from './compounds.ts'
+import { Exit, ExpansionError, RedirectError } from './errors.ts'
 import { Parser } from './parser.ts'
-import { printCommand, wordText } from './print.ts'
-import { selectLoop } from './select.ts'
+import { printCommand } from './print.ts'
 import { startCoprocess } from './coprocess.ts'
-import { matchesPattern } from './pattern.ts'
 import { prefixOf } from './messages.ts'
 import { Redirections } from './redirects.ts'
 import type { Shell } from './shell.ts'
@@ -21,11 +19,13 @@ export const MAX_NESTING = 300
 export class Executor {
   readonly #shell: Shell
   readonly #simple: SimpleCommands
+  readonly #compounds: CompoundCommands
   #depth = 0
 
   constructor(shell: Shell) {
     this.#shell = shell
     this.#simple = new SimpleCommands(shell)
+    this.#compounds = new CompoundCommands(shell, this)
   }
 
   /** A whole script, command line after command line, as bash reads it. */
@@ -140,10 +140,10 @@ export class Executor {
       case 'arithmetic':
         shell.line = command.line
         yield* this.announce(command)
-        return yield* this.#checked(this.#redirected(command.redirects, () => this.#compound(command, last)))
+        return yield* this.#checked(this.#redirected(command.redirects, () => this.#compounds.run(command, last)))
       default:
-        if (command.redirects.length === 0) return yield* this.#compound(command, last)
-        return yield* this.#redirected(command.redirects, () => this.#compound(command, false))
+        if (command.redirects.length === 0) return yield* this.#compounds.run(command, last)
+        return yield* this.#redirected(command.redirects, () => this.#compounds.run(command, false))
     }
   }
 
@@ -309,159 +309,6 @@ export class Executor {
 
   subshellBody(command: Extract<Command, { kind: 'subshell' }>): Task<number> {
     return this.#redirected(command.redirects, () => this.list(command.body, true))
-  }
-
-  // ---- compound commands -------------------------------------------------------------------------------------------
-
-  *#compound(command: Command, last: boolean): Task<number> {
-    const shell = this.#shell
-    switch (command.kind) {
-      case 'group':
-        return yield* this.list(command.body, last)
-      case 'if':
-        for (const branch of command.branches) {
-          if ((yield* this.tested(this.list(branch.condition))) === 0) return yield* this.list(branch.body, last)
-        }
-        return command.otherwise ? yield* this.list(command.otherwise, last) : (shell.status = 0)
-      case 'while':
-        return yield* this.#loop(() => this.#condition(command.condition, command.until), command.body)
-      case 'for': {
-        const words = command.words ? yield* shell.expander.words(command.words) : [...shell.positional]
-        if (!/^[A-Za-z_]\w*$/.test(command.name)) {
-          yield* shell.error(`\`${command.name}': not a valid identifier`)
-          return (shell.status = 1)
-        }
-        let i = 0
-        let failed = false
-        const head = `for ${command.name} in ${command.words ? command.words.map(wordText).join(' ') : '"$@"'}`
-        const announce = (): Task<void> => this.announce(command, head)
-        const status = yield* this.#loop(function* () {
-          if (i >= words.length) return false
-          shell.line = command.line
-          yield* announce()
-          if (shell.options.has('xtrace')) yield* shell.trace(head)
-          try {
-            shell.assignLoopVariable(command.name, words[i++]!)
-          } catch (error) {
-            if (!(error instanceof ExpansionError)) throw error
-            yield* shell.error(error.message)
-            failed = true
-            return false
-          }
-          return true
-        }, command.body)
-        return failed ? (shell.status = 1) : status
-      }
-      case 'select':
-        return yield* selectLoop(shell, command, (condition) => this.#loop(condition, command.body))
-      case 'arithmetic-for': {
-        const announce = (text: string): Task<void> => this.announce(command, text)
-        const value = function* (word: Word): Task<bigint> {
-          shell.line = command.line
-          const text = `((${wordText(word).trim() || '1'}))`
-          yield* announce(text)
-          if (shell.options.has('xtrace')) yield* shell.trace(`(( ${text.slice(2, -2)} ))`)
-          return yield* shell.expander.arithmetic(word, '((: ')
-        }
-        yield* value(command.init)
-        return yield* this.#loop(function* () {
-          return command.test.parts.length === 0 || (yield* value(command.test)) !== 0n
-        }, command.body, () => value(command.step))
-      }
-      case 'case':
-        return yield* this.#case(command, last)
-      case 'arithmetic':
-        if (shell.options.has('xtrace')) yield* shell.trace(`(( ${wordText(command.expression).trim()} ))`)
-        return (shell.status = (yield* this.#quietly(shell.expander.arithmetic(command.expression, '((: '))) ? 0 : 1)
-      case 'conditional':
-        return (shell.status = yield* this.#condition2(command))
-      default:
-        return yield* this.run(command, last)
-    }
-  }
-
-  /** ((…)) and [[…]] that fail to evaluate are false, with a message; the line goes on. */
-  *#quietly(task: Task<bigint>): Task<bigint> {
-    try {
-      return yield* task
-    } catch (error) {
-      if (!(error instanceof ExpansionError) || error.fatal) throw error
-      yield* this.#shell.error(error.message)
-      return 0n
-    }
-  }
-
-  *#condition2(command: Extract<Command, { kind: 'conditional' }>): Task<number> {
-    try {
-      return (yield* evaluateCondition(this.#shell, command.expression)) ? 0 : 1
-    } catch (error) {
-      if (!(error instanceof ExpansionError) || error.fatal) throw error
-      if (error instanceof RegularExpressionError) {
-        if (error.message.startsWith('podhop: ')) yield* this.#shell.error(error.message)
-        return 2
-      }
-      yield* this.#shell.error(error.message)
-      return 1
-    }
-  }
-
-  *#condition(list: List, until: boolean): Task<boolean> {
-    return ((yield* this.tested(this.list(list))) === 0) !== until
-  }
-
-  *#loop(condition: () => Task<boolean>, body: List, step?: () => Task<unknown>): Task<number> {
-    const shell = this.#shell
-    let status = 0
-    shell.loopDepth++
-    try {
-      for (;;) {
-        yield* shell.tick()
-        try {
-          if (!(yield* condition())) break
-          status = yield* this.list(body)
-        } catch (error) {
-          if (!(error instanceof Break)) throw error
-          status = error.status
-          if (error.levels > 1 && shell.loopDepth > 1) {
-            error.levels--
-            throw error
-          }
-          if (!error.continues) break
-        }
-        if (step) yield* step()
-      }
-    } finally {
-      shell.loopDepth--
-    }
-    return (shell.status = status)
-  }
-
-  *#case(command: Extract<Command, { kind: 'case' }>, last: boolean): Task<number> {
-    const shell = this.#shell
-    const head = `case ${wordText(command.word)} in `
-    yield* this.announce(command, head)
-    if (shell.options.has('xtrace')) yield* shell.trace(head.trimEnd())
-    const subject = yield* shell.expander.string(command.word)
-    const options = { extended: shell.shopt.has('extglob'), ignoreCase: shell.shopt.has('nocasematch') }
-    let through = false
-    shell.status = 0
-    for (const item of command.items) {
-      if (!through) {
-        let matches = false
-        for (const pattern of item.patterns) {
-          if (matchesPattern(yield* shell.expander.pattern(pattern), subject, options)) {
-            matches = true
-            break
-          }
-        }
-        if (!matches) continue
-      }
-      shell.status = 0
-      yield* this.list(item.body, last && item.end === ';;')
-      if (item.end === ';;') break
-      through = item.end === ';&'
-    }
-    return shell.status
   }
 
   // ---- functions and traps -----------------------------------------------------------------------------------------
