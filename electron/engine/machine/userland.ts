@@ -13,8 +13,14 @@ const GNU = [
   'truncate', 'tsort', 'tty', 'uname', 'unexpand', 'uniq', 'unlink', 'uptime', 'users', 'watch', 'wc', 'which', 'who', 'whoami', 'xargs', 'yes',
 ] as const
 
-/** Debian's bsdextrautils and xxd: a person's machine has them, an image does not. */
-export const EXTRAS = ['column', 'hexdump', 'xxd'] as const
+/** What Debian's essential packages have besides (coreutils, diffutils, gzip, mount, perl-base, util-linux…), and nobody has written: they say so. */
+const UNWRITTEN = [
+  'chcon', 'chrt', 'diff3', 'dir', 'dmesg', 'findmnt', 'flock', 'gunzip', 'gzip', 'hostid', 'ionice', 'ipcs', 'lsblk', 'lscpu', 'mknod', 'mount', 'mountpoint', 'namei', 'passwd', 'perl', 'pinky', 'prlimit', 'ptx', 'renice',
+  'runcon', 'script', 'sdiff', 'setpriv', 'setsid', 'su', 'taskset', 'umount', 'uncompress', 'unshare', 'vdir', 'zcat', 'zcmp', 'zdiff', 'zgrep', 'zless', 'zmore',
+] as const
+
+/** Debian's bsdextrautils, xxd, bzip2 and xz-utils: a person's machine has them, an image does not. */
+export const EXTRAS = ['column', 'hexdump', 'xxd', 'bunzip2', 'bzcat', 'bzip2', 'unxz', 'xz', 'xzcat'] as const
 
 const BUSYBOX = [
   '[', 'arch', 'arping', 'ash', 'awk', 'base64', 'basename', 'brctl', 'cat', 'chmod', 'chown', 'chroot', 'cksum', 'clear', 'cmp', 'comm', 'cp',
@@ -53,7 +59,7 @@ export type Userland = { programs: Record<string, string>; symlinks: Record<stri
 export function debianUserland(more: readonly string[] = []): Userland {
   const programs: Record<string, string> = {}
   const symlinks: Record<string, string> = {}
-  for (const name of [...GNU, ...more]) programs[`/usr/bin/${name}`] = name
+  for (const name of [...GNU, ...UNWRITTEN, ...more]) programs[`/usr/bin/${name}`] = name
   for (const name of ['bash', 'cat', 'chmod', 'cp', 'dash', 'date', 'echo', 'false', 'grep', 'hostname', 'ln', 'ls', 'mkdir', 'mv', 'pwd', 'rm', 'rmdir', 'sed', 'sleep', 'touch', 'true', 'uname']) {
     symlinks[`/bin/${name}`] = `/usr/bin/${name}`
   }
