@@ -100,6 +100,11 @@ describe('a manifest that is a stream', () => {
 })
 
 describe('what students do in a Pod without the tool', () => {
+  it('runs a Pod for one command and shows what it says, with a terminal or without one', () => {
+    const lab = house({ nodes: 2 })
+    for (const flags of ['-it', '-i', '--attach']) expect(lab.run(`kubectl run once --image=busybox --rm ${flags} --restart=Never -- sh -c "sleep 1; echo hello" 2>/dev/null`).output).toContain('hello\n')
+  })
+
   it('knows the applets of busybox from those that there are not', () => {
     const lab = house({ nodes: 2 })
     lab.run('kubectl run b --image=busybox -- sleep 1000; kubectl wait --for=condition=Ready pod/b')

@@ -280,7 +280,7 @@ function attach(clock: Clock, run: ContainerRun, record: ContainerRecord, option
   }
   const { stdin } = options
   const { input } = run
-  if (stdin && run.terminal) remote.threads.push(new Thread(clock, pump(stdin, typeInto(run.terminal), letGo)))
+  if (stdin && run.terminal) remote.threads.push(new Thread(clock, pump(stdin, typeInto(run.terminal), record.spec.stdinOnce && !options.tty ? () => undefined : letGo)))
   else if (stdin && input) remote.threads.push(new Thread(clock, pump(stdin, (bytes) => input.write(bytes), record.spec.stdinOnce ? () => input.release() : letGo)))
   run.process.onExit(() => {
     const { code } = run.process.status!

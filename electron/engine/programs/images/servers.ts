@@ -190,6 +190,11 @@ function httpEchoTag(tag: string): ImageContent | undefined {
   }
 }
 
+/** What "Debug Services" of Kubernetes' pages runs: the program alone, which later became a part of agnhost. */
+function serveHostnameTag(tag: string): ImageContent | undefined {
+  return ['latest', '1.4', 'v1.4'].includes(tag) ? { size: 5_600_000, programs: { '/serve_hostname': 'agnhost' }, entrypoint: ['/serve_hostname', 'serve-hostname'], exposedPorts: ['9376/tcp'] } : undefined
+}
+
 function agnhostTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (!parts || parts[0] !== 2 || parts.length !== 2) return undefined
@@ -207,4 +212,5 @@ export const serverRepositories: readonly Repository[] = [
   { name: 'docker.io/library/redis', tag: redisTag },
   { name: 'docker.io/hashicorp/http-echo', tag: httpEchoTag },
   { name: 'registry.k8s.io/e2e-test-images/agnhost', tag: agnhostTag },
+  { name: 'registry.k8s.io/serve_hostname', tag: serveHostnameTag },
 ]
