@@ -148,8 +148,12 @@ export class Kubectl {
     return new KubectlError(`${message}\nSee '${this.path} -h' for help and examples`)
   }
 
-  /** GetDryRunStrategy. */
+  #dryRun: DryRun | undefined
+  /** GetDryRunStrategy; what it warns of is said once. */
   *dryRun(): Task<DryRun> {
+    return (this.#dryRun ??= yield* this.#readDryRun())
+  }
+  *#readDryRun(): Task<DryRun> {
     const value = this.flags.string('dry-run')
     if (value === 'client' || value === 'server' || value === 'none') return value
     if (value === 'unchanged') {

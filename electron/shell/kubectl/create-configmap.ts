@@ -2,7 +2,7 @@ import { encodeBase64 } from '../../engine/kubernetes/base64.ts'
 import { decodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import { isKey, KEY_FLAGS, KEY_RULE, readKeys } from './key-sources.ts'
@@ -17,7 +17,7 @@ export const createConfigMap: Command = {
   use: 'configmap NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS, KEY_FLAGS),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const data: JsonObject = {}
     const binary: JsonObject = {}
     readKeys(k, (key, value) => {

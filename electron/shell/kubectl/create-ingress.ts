@@ -1,7 +1,7 @@
 import type { Task } from '../../engine/machine/task.ts'
 import { put } from '../../engine/own.ts'
 import type { Command, Kubectl } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
 import { intOrString } from './generators.ts'
@@ -27,7 +27,7 @@ export const createIngress: Command = {
 
 function* run(k: Kubectl): Task<number> {
   const { flags: f } = k
-  const name = nameArgument(k)
+  const name = yield* started(k)
   const fallback = f.string('default-backend')
   const rules = f.list('rule')
   if (fallback === '' && rules.length === 0) {

@@ -1,7 +1,7 @@
 import type { CronJob } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError, messageOf } from './errors.ts'
 import { flags } from './flags.ts'
 import type { JsonObject } from './objects.ts'
@@ -18,7 +18,7 @@ export const createJob: Command = {
     --image string
   `),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const { flags: f } = k
     const [image, from] = [f.string('image'), f.string('from')]
     if ((image === '') === (from === '')) throw new KubectlError('either --image or --from must be specified')
@@ -77,7 +77,7 @@ export const createCronJob: Command = {
   `),
   required: ['image', 'schedule'],
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const { flags: f } = k
     const template = podTemplate(name, f.string('image'), k.args.slice(1), f.string('restart') || 'OnFailure')
     return yield* created(k, {

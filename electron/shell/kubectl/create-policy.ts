@@ -2,7 +2,7 @@ import type { Task } from '../../engine/machine/task.ts'
 import { parseSelector, SelectorError } from '../../engine/kubernetes/selectors.ts'
 import { put } from '../../engine/own.ts'
 import type { Command } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError } from './errors.ts'
 import { flags } from './flags.ts'
 import { intOrString } from './generators.ts'
@@ -22,7 +22,7 @@ export const createDisruptionBudget: Command = {
   `),
   *run(k): Task<number> {
     const { flags: f } = k
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const [selector, least, most] = [f.string('selector'), f.string('min-available'), f.string('max-unavailable')]
     if (selector === '') throw new KubectlError('a selector must be specified')
     if (least === '' && most === '') throw new KubectlError('one of min-available or max-unavailable must be specified')
@@ -71,7 +71,7 @@ export const createPriorityClass: Command = {
   `),
   *run(k): Task<number> {
     const { flags: f } = k
-    const object: JsonObject = { kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: metadataOf(nameArgument(k)), value: f.int('value') }
+    const object: JsonObject = { kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: metadataOf(yield* started(k)), value: f.int('value') }
     if (f.bool('global-default')) object['globalDefault'] = true
     if (f.string('description')) object['description'] = f.string('description')
     object['preemptionPolicy'] = f.string('preemption-policy')

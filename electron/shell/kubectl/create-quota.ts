@@ -1,6 +1,6 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { flags } from './flags.ts'
 import { resourceAmount } from './generators.ts'
 import { byBytes, type JsonObject } from './objects.ts'
@@ -18,7 +18,7 @@ export const createQuota: Command = {
   `),
   *run(k): Task<number> {
     const spec: JsonObject = {}
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const hard = k.flags.string('hard')
     if (hard !== '') spec['hard'] = Object.fromEntries(hard.split(',').map((pair) => resourceAmount(pair)).sort(([a], [b]) => byBytes(a, b)))
     const scopes = k.flags.string('scopes')

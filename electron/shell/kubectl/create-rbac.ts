@@ -1,7 +1,7 @@
 import type { Task } from '../../engine/machine/task.ts'
 import { byName } from '../../engine/own.ts'
 import type { Command, Kubectl } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { ExitError, KubectlError, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import { byBytes, type JsonObject } from './objects.ts'
@@ -23,7 +23,7 @@ export const createRole: Command = {
   use: 'role NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS, ROLE_FLAGS),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const wanted = readRule(k)
     if (wanted.verbs.length === 0) throw new KubectlError('at least one verb must be specified')
     yield* warnOfVerbs(k, wanted.verbs)
@@ -41,7 +41,7 @@ export const createClusterRole: Command = {
     --non-resource-url slice
   `),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const wanted = readRule(k)
     const { verbs } = wanted
     const urls = [...new Set(k.flags.list('non-resource-url'))]
@@ -156,7 +156,6 @@ function aggregation(k: Kubectl): Record<string, string> | undefined {
   if (pairs.length === 0) return undefined
   const labels = pairs.map((pair): [string, string] => {
     const at = pair.indexOf('=')
-    if (at < 0) throw k.usageError(`invalid argument ${JSON.stringify(pair)} for "--aggregation-rule" flag: malformed pair, expect string=string`)
     return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
   })
   return Object.fromEntries(labels.sort(([a], [b]) => byBytes(a, b)))
@@ -175,7 +174,7 @@ export const createRoleBinding: Command = {
   use: 'rolebinding NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS, SUBJECT_FLAGS, '--role string'),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const [role, clusterRole] = [k.flags.string('role'), k.flags.string('clusterrole')]
     if ((role === '') === (clusterRole === '')) throw new KubectlError('exactly one of clusterrole or role must be specified')
     const roleRef = role ? { apiGroup: GROUP, kind: 'Role', name: role } : { apiGroup: GROUP, kind: 'ClusterRole', name: clusterRole }
@@ -190,7 +189,7 @@ export const createClusterRoleBinding: Command = {
   flags: flags(CREATE_FLAGS, SUBJECT_FLAGS),
   required: ['clusterrole'],
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const roleRef = { apiGroup: GROUP, kind: 'ClusterRole', name: k.flags.string('clusterrole') }
     return yield* createNamed(k, binding('ClusterRoleBinding', name, subjects(k), roleRef), 'clusterrolebinding')
   },

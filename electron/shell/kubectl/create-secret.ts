@@ -2,10 +2,10 @@ import { encodeBase64 } from '../../engine/kubernetes/base64.ts'
 import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
 import { flags } from './flags.ts'
-import { isKey, KEY_FLAGS, KEY_RULE, readKeys } from './key-sources.ts'
+import { type AddKey, isKey, KEY_FLAGS, KEY_RULE, readFiles, readKeys } from './key-sources.ts'
 import { withHash } from './name-hash.ts'
 import { define, type JsonObject, sortKeys } from './objects.ts'
 import { createNamed, metadataOf } from './saving.ts'
@@ -17,9 +17,9 @@ function secret(name: string, type: string, data: JsonObject): JsonObject {
   return object
 }
 
-function dataOf(k: Kubectl): JsonObject {
+function dataOf(read: (add: AddKey) => void): JsonObject {
   const data: JsonObject = {}
-  readKeys(k, (key, value) => {
+  read((key, value) => {
     if (!isKey(key)) throw new KubectlError(`${quote(key)} is not valid key name for a Secret ${KEY_RULE}`)
     if (Object.hasOwn(data, key)) throw new KubectlError(`cannot add key ${key}, another key by that name already exists`)
     define(data, key, encodeBase64(value))
@@ -35,8 +35,8 @@ const generic: Command = {
     --type string
   `),
   *run(k): Task<number> {
-    const name = nameArgument(k)
-    return yield* createNamed(k, withHash(k, secret(name, k.flags.string('type'), dataOf(k))), 'secret')
+    const name = yield* started(k)
+    return yield* createNamed(k, withHash(k, secret(name, k.flags.string('type'), dataOf((add) => readKeys(k, add)))), 'secret')
   },
 }
 
@@ -50,7 +50,7 @@ const tls: Command = {
     --key string
   `),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const [cert, key] = [k.flags.string('cert'), k.flags.string('key')]
     if (cert === '' || key === '') throw new KubectlError('key and cert must be specified')
     const files = { 'tls.crt': read(k, cert), 'tls.key': read(k, key) }
@@ -83,10 +83,14 @@ const dockerRegistry: Command = {
     --from-file slice
   `),
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const { flags: f } = k
     const [username, password, email, server] = ['docker-username', 'docker-password', 'docker-email', 'docker-server'].map((flag) => f.string(flag))
-    if (f.list('from-file').length > 0) return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', filesOf(k))), 'secret')
+    if (f.list('from-file').length > 0) {
+      // what has no key of its own is the configuration
+      const sources = f.list('from-file').map((source) => (source.includes('=') ? source : `.dockerconfigjson=${source}`))
+      return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', dataOf((add) => readFiles(k, sources, add)))), 'secret')
+    }
     if (!username || !password || !server) {
       throw new KubectlError('either --from-file or the combination of --docker-username, --docker-password and --docker-server is required')
     }
@@ -94,18 +98,6 @@ const dockerRegistry: Command = {
     const content = encodeBase64(encodeUtf8(JSON.stringify({ auths: { [server]: entry } })))
     return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', { '.dockerconfigjson': content })), 'secret')
   },
-}
-
-/** The files as they are; a lone one is the config whatever its name. */
-function filesOf(k: Kubectl): JsonObject {
-  const data: JsonObject = {}
-  for (const source of k.flags.list('from-file')) {
-    const at = source.indexOf('=')
-    const path = source.slice(at + 1)
-    define(data, at > 0 ? source.slice(0, at) : path.slice(path.lastIndexOf('/') + 1), encodeBase64(read(k, path)))
-  }
-  const names = Object.keys(data)
-  return names.length === 1 ? { '.dockerconfigjson': data[names[0]!] } : data
 }
 
 export const createSecret: Command = {
@@ -123,6 +115,6 @@ export const createServiceAccount: Command = {
   use: 'serviceaccount NAME [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS),
   *run(k): Task<number> {
-    return yield* createNamed(k, { kind: 'ServiceAccount', apiVersion: 'v1', metadata: metadataOf(nameArgument(k)) }, 'serviceaccount')
+    return yield* createNamed(k, { kind: 'ServiceAccount', apiVersion: 'v1', metadata: metadataOf(yield* started(k)) }, 'serviceaccount')
   },
 }

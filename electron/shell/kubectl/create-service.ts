@@ -1,7 +1,7 @@
 import { dns1123Subdomain } from '../../engine/kubernetes/validation/names.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Command, Kubectl } from './command.ts'
-import { CREATE_FLAGS, nameArgument } from './create-simple.ts'
+import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
 import { flags } from './flags.ts'
 import type { JsonObject } from './objects.ts'
@@ -34,7 +34,7 @@ export const createService: Command = {
 }
 
 function* run(k: Kubectl, type: string): Task<number> {
-  const name = nameArgument(k)
+  const name = yield* started(k)
   const { flags: f } = k
   const pairs = f.list('tcp')
   const headless = f.has('clusterip') && f.string('clusterip') === 'None'

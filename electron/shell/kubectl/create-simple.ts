@@ -3,6 +3,7 @@ import type { Command, Kubectl } from './command.ts'
 import { KubectlError } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, VALIDATE_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
+import { printerFor } from './printers/index.ts'
 import { createAndPrint, createNamed, metadataOf } from './saving.ts'
 
 export const CREATE_FLAGS = `${PRINT_FLAGS}${DRY_RUN_FLAG}${VALIDATE_FLAG}
@@ -17,6 +18,15 @@ export function nameArgument(k: Kubectl): string {
   return k.args[0]!
 }
 
+/** The NAME, once the flags that all subcommands share have been judged: before what is only their own. */
+export function* started(k: Kubectl): Task<string> {
+  const name = nameArgument(k)
+  yield* k.dryRun()
+  printerFor(k)
+  k.validation()
+  return name
+}
+
 export const createNamespace: Command = {
   name: 'namespace',
   aliases: ['ns'],
@@ -24,7 +34,7 @@ export const createNamespace: Command = {
   use: 'namespace NAME [--dry-run=server|client|none]',
   flags: flags(CREATE_FLAGS),
   *run(k): Task<number> {
-    return yield* createAndPrint(k, { kind: 'Namespace', apiVersion: 'v1', metadata: metadataOf(nameArgument(k)), spec: {}, status: {} })
+    return yield* createAndPrint(k, { kind: 'Namespace', apiVersion: 'v1', metadata: metadataOf(yield* started(k)), spec: {}, status: {} })
   },
 }
 
@@ -40,7 +50,7 @@ export const createDeployment: Command = {
   `),
   required: ['image'],
   *run(k): Task<number> {
-    const name = nameArgument(k)
+    const name = yield* started(k)
     const { flags: f } = k
     const images = f.list('image')
     const command = k.args.slice(1)

@@ -26,15 +26,8 @@ export const drain: Command = {
     --timeout duration
   `),
   *run(k): Task<number> {
+    const nodes = yield* nodesOf(k, 'drain', () => checkPodSelector(k.flags.string('pod-selector')))
     const dryRun = yield* k.dryRun()
-    const selector = k.flags.string('pod-selector')
-    try {
-      parseSelector(selector)
-    } catch (error) {
-      if (error instanceof SelectorError) throw new KubectlError('--pod-selector=<pod_selector> must be a valid label selector')
-      throw error
-    }
-    const nodes = yield* nodesOf(k, 'drain')
     yield* setSchedulable(k, nodes, true, dryRun)
     const failed: { name: string; error: unknown }[] = []
     for (const { name } of nodes) {
@@ -56,6 +49,15 @@ export const drain: Command = {
 /** How often drain looks whether a Pod is gone, and waits after a budget refused (ms). */
 const POLL = 1000
 const RETRY = 5000
+
+function checkPodSelector(selector: string): void {
+  try {
+    parseSelector(selector)
+  } catch (error) {
+    if (error instanceof SelectorError) throw new KubectlError('--pod-selector=<pod_selector> must be a valid label selector')
+    throw error
+  }
+}
 
 function* drainNode(k: Kubectl, node: string, dryRun: DryRun): Task {
   const found = podsToDelete(k, node)

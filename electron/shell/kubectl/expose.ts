@@ -5,6 +5,7 @@ import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG } from '.
 import { intOrString, parseLabels } from './generators.ts'
 import { at, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { OVERRIDE_FLAGS, overridden } from './overrides.ts'
+import { printerFor } from './printers/index.ts'
 import { recorded } from './record.ts'
 import { type Info, queryOf, resolve } from './resources.ts'
 import { createAndPrint, metadataOf } from './saving.ts'
@@ -35,6 +36,7 @@ const EXPOSABLE = ['ReplicationController', 'Service', 'Pod', 'Deployment', 'Rep
 
 function* run(k: Kubectl): Task<number> {
   yield* k.dryRun()
+  printerFor(k)
   const { infos, errors } = yield* resolve(k, queryOf(k, { args: k.args, labelSelector: '' }))
   for (const info of infos) {
     try {

@@ -184,6 +184,7 @@ export class FlagSet {
     const pairs = flag.type === 'map' && !OTHER_MAPS.includes(flag.name) ? csv(value) : undefined
     const odd = pairs?.find((pair) => !pair.includes('='))
     if (odd !== undefined) bad(`${odd} must be formatted as key=value`)
+    if (flag.name === 'aggregation-rule' && value.split(',').some((pair) => pair !== '' && !pair.includes('='))) bad('malformed pair, expect string=string')
     const former = this.#values.get(flag.name)
     if (flag.type === 'slice' || pairs) this.#values.set(flag.name, [...(former ?? []), ...(pairs ?? csv(value))])
     else if (flag.type === 'array' || flag.type === 'map') this.#values.set(flag.name, [...(former ?? []), value])

@@ -25,7 +25,7 @@ export function readKeys(k: Kubectl, add: AddKey): void {
     if (value.length >= 2 && ((value.startsWith('"') && value.endsWith('"')) || (value.startsWith("'") && value.endsWith("'")))) value = value.slice(1, -1)
     add(literal.slice(0, at), encodeUtf8(value))
   }
-  for (const source of f.list('from-file')) fromFile(k, source, add)
+  readFiles(k, f.list('from-file'), add)
   for (const source of f.list('from-env-file')) fromEnvFile(k, source, add)
 }
 
@@ -34,6 +34,11 @@ export const KEY_RULE =
 
 export function isKey(key: string): boolean {
   return /^[-._a-zA-Z0-9]+$/.test(key) && key.length <= 253
+}
+
+/** What --from-file names. */
+export function readFiles(k: Kubectl, sources: readonly string[], add: AddKey): void {
+  for (const source of sources) fromFile(k, source, add)
 }
 
 function fromFile(k: Kubectl, source: string, add: AddKey): void {

@@ -67,7 +67,7 @@ function* run(k: Kubectl, what: What): Task<number> {
     : queryOf(k, { args: resources, latest: true, all: false, everything: f.bool('all') }))
   if (!result.single && f.string('resource-version')) throw new KubectlError('--resource-version may only be used with a single resource')
   const errors = [...result.errors]
-  const annotated = listing ? undefined : printerFor(k, { operation: dryRunned('annotated', dryRun) })
+  const annotated = listing || what === 'label' ? undefined : printerFor(k, { operation: dryRunned('annotated', dryRun) })
   for (const info of result.infos) {
     try {
       yield* one(k, what, info, changes, { send: !local && !listing && dryRun !== 'client', listing, single: result.single, dryRun, annotated })
@@ -92,7 +92,9 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
   for (const key of changes.remove) delete values[key]
   if (mode.listing) {
     if (!mode.single) yield* k.out(`Listing ${field} for ${info.resource.kind}.${info.resource.group}/${info.name}:\n`)
-    for (const key of Object.keys(values).sort(byBytes)) yield* k.out(`${mode.single ? '' : ' '}${key}=${String(values[key])}\n`)
+    // as Go's maps mostly give them: what is new comes last
+    const keys = [...Object.keys(held).sort(byBytes), ...changes.set.keys()].filter((key) => Object.hasOwn(values, key))
+    for (const key of new Set(keys)) yield* k.out(`${mode.single ? '' : ' '}${key}=${String(values[key])}\n`)
     return
   }
   const version = k.flags.string('resource-version')

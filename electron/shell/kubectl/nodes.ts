@@ -2,7 +2,7 @@ import type { KubeObject, Node } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { qualifiedName } from '../../engine/kubernetes/validation/names.ts'
 import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts'
-import { KubectlError, messageOf, quote, throwAll } from './errors.ts'
+import { ExitError, KubectlError, messageOf, quote, throwAll } from './errors.ts'
 import { DRY_RUN_FLAG, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.ts'
 import type { JsonObject } from './objects.ts'
 import { typedPrinter } from './printers/typed.ts'
@@ -17,18 +17,19 @@ function cordoner(name: 'cordon' | 'uncordon', short: string, wanted: boolean): 
     use: `${name} NODE`,
     flags: flags(SELECTOR_FLAG, DRY_RUN_FLAG),
     *run(k): Task<number> {
-      const dryRun = yield* k.dryRun()
-      yield* setSchedulable(k, yield* nodesOf(k, name), wanted, dryRun)
+      yield* setSchedulable(k, yield* nodesOf(k, name), wanted, yield* k.dryRun())
       return 0
     },
   }
 }
 
-/** The nodes that cordon, uncordon and drain are for. */
-export function* nodesOf(k: Kubectl, verb: string): Task<Info[]> {
+/** The nodes that cordon, uncordon and drain are for. `check` judges the verb's own flags, before the server is asked. */
+export function* nodesOf(k: Kubectl, verb: string, check?: () => void): Task<Info[]> {
   const selector = k.flags.string('selector')
   if (k.args.length === 0 && !k.flags.changed('selector')) throw k.usageError(`USAGE: ${verb} NODE [flags]`)
   if (k.args.length > 0 && selector) throw k.usageError('error: cannot specify both a node name and a --selector option')
+  yield* k.dryRun()
+  check?.()
   const args = selector ? ['nodes'] : k.args.map((a) => (a.includes('/') ? a : `node/${a}`))
   const { infos, errors } = yield* resolve(k, { args, labelSelector: selector })
   throwAll(errors)
@@ -98,9 +99,15 @@ function* runTaint(k: Kubectl): Task<number> {
     }
   }
   if (f.bool('all') && f.string('selector')) throw new KubectlError("setting 'all' parameter with a non empty selector is prohibited")
-  const { infos, errors } = yield* resolve(k, queryOf(k, { args: resources }))
+  k.validation()
+  const resource = k.client.findResource(resources[0]!)
+  if (!resource) throw new ExitError(1, `the server doesn't have a resource type ${quote(resources[0]!)}`)
+  if (resource.kind !== 'Node') throw new KubectlError(`invalid resource type ${resource.name}, only node types are supported`)
+  // a selector is asked for whatever names there are
+  const chosen = f.bool('all') || f.string('selector') !== ''
+  if (!chosen && resources.length < 2) throw new KubectlError("at least one resource name must be specified since 'all' parameter is not set")
+  const { infos, errors } = yield* resolve(k, queryOf(k, { args: chosen ? resources.slice(0, 1) : resources }))
   for (const info of infos) {
-    if (info.resource.kind !== 'Node') throw new KubectlError(`invalid resource type ${info.resource.name}, only node types are supported`)
     try {
       const node = info.object as unknown as Node
       const held = (node.spec.taints ?? []) as Taint[]

@@ -55,7 +55,7 @@ export function byFiles(k: Kubectl, query: Query, files: Files, selector: string
       }
     }
   }
-  return { infos, errors, notes: [...notes], single: files.single && files.entries.length <= 1, types: [...new Set(infos.map((i) => i.resource))] }
+  return { infos, errors, notes: [...notes], single: files.single, types: [...new Set(infos.map((i) => i.resource))] }
 }
 
 /** What a verb reads that knows Go's types. */

@@ -138,7 +138,14 @@ function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Comma
         const which = `${info.resource.name}${info.resource.group ? `.${info.resource.group}` : ''} ${quote(info.name)}`
         if (info.resource.kind !== 'Deployment') errors.push(new KubectlError(`error: ${which} ${paused ? 'pausing' : 'resuming'} is not supported`))
         else if ((at(info.object, 'spec', 'paused') === true) === paused) errors.push(new KubectlError(`error: ${which} is ${paused ? 'already paused' : 'not paused'}`))
-        else yield* k.out(typedPrinter(k, `${name}d`).print(patchTemplate(k, info, { spec: { paused: paused || null } }, false)))
+        else {
+          try {
+            const after = patchTemplate(k, info, { spec: { paused: paused || null } }, false)
+            yield* k.out(typedPrinter(k, `${name}d`).print(after))
+          } catch (error) {
+            errors.push(error)
+          }
+        }
       }
       throwAll(errors)
       return 0

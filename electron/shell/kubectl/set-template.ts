@@ -10,14 +10,21 @@ import { KubectlError, messageOf } from './errors.ts'
 import { at, equal, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { typedPrinter } from './printers/typed.ts'
 import { recorded } from './record.ts'
-import { type Info, keyOf, type Query, queryOf, resolve } from './resources.ts'
+import { type Info, keyOf, LOCAL_ONLY, NO_RESOURCE, type Query, queryOf, resolve } from './resources.ts'
 
 /* What the subcommands of `set` share: kubectl's pkg/cmd/set/helper.go. */
+
+/** Those that do not look at arguments when --local is given. */
+const HEEDLESS = ['env', 'serviceaccount']
+/** Those that refuse arguments then, files or not. */
+const REFUSING = ['image', 'subject']
 
 /** The objects that -f, arguments, -l and --all name; with --local those of the files alone. */
 export function* chosen(k: Kubectl, args: readonly string[], more: Query = {}): Task<{ infos: Info[]; errors: unknown[] }> {
   const { flags: f } = k
   const local = f.bool('local')
+  if (local && args.length > 0 && REFUSING.includes(k.command.name)) throw new KubectlError(LOCAL_ONLY)
+  if (local && f.list('filename').length === 0 && (args.length === 0 || HEEDLESS.includes(k.command.name))) throw new KubectlError(NO_RESOURCE)
   return yield* resolve(k, local
     ? { filenames: f.list('filename'), recursive: f.bool('recursive'), local }
     : queryOf(k, { args, latest: true, all: false, everything: f.has('all') && f.bool('all'), ...more }))

@@ -87,7 +87,7 @@ function templatePrinter(k: Kubectl, fromFile: boolean, value: string): Printer 
     template = new GoTemplate(source, { allowMissing: k.flags.bool('allow-missing-template-keys') })
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    throw new KubectlError(`error parsing template ${source}, ${error.message}\n`)
+    throw new KubectlError(`error parsing template ${source}, ${error.message}`)
   }
   return {
     print: (object) => {
@@ -105,7 +105,7 @@ function templateFile(k: Kubectl, path: string): string {
   try {
     return k.process.fs.readText(k.process.resolve(path))
   } catch {
-    throw new KubectlError(`error reading --template ${path}, open ${path}: no such file or directory\n`)
+    throw new KubectlError(`error reading --template ${path}, open ${path}: no such file or directory`)
   }
 }
 
