@@ -108,7 +108,7 @@ describe('what students do in a Pod without the tool', () => {
   it('knows the applets of busybox from those that there are not', () => {
     const lab = house({ nodes: 2 })
     lab.run('kubectl run b --image=busybox -- sleep 1000; kubectl wait --for=condition=Ready pod/b')
-    expect(lab.run('kubectl exec b -- mount')).toEqual({ output: 'podhop: not simulated: the busybox applet mount\ncommand terminated with exit code 69\n', code: 69 })
+    expect(lab.run('kubectl exec b -- fsck')).toEqual({ output: 'podhop: not simulated: the busybox applet fsck\ncommand terminated with exit code 69\n', code: 69 })
     expect(lab.run('kubectl exec b -- busybox kubectl').output).toMatch(/^kubectl: applet not found\n/)
     expect(lab.run('kubectl exec b -- busybox').output).toContain('\nCurrently defined functions:\n\t[, [[, acpid, ')
     expect(lab.run('kubectl exec b -- busybox --list').output).not.toMatch(/^(mysqld|kubectl|hop)$/m)
