@@ -47,9 +47,15 @@ const measurements: Record<string, () => Result[]> = {
   },
 
   deployment: () => {
-    const c = cluster(6)
-    create(c, 'deployments', deployment('web', 500))
-    return [{ name: 'Deployment of 500 Pods, all Ready', value: time(() => untilReady(c, 'web', 500)), unit: 'ms', note: 'first in its process' }]
+    const times = [1, 2, 3, 4].map(() => {
+      const c = cluster(6)
+      create(c, 'deployments', deployment('web', 500))
+      return time(() => untilReady(c, 'web', 500))
+    })
+    return [
+      { name: 'Deployment of 500 Pods, all Ready', value: times[0]!, unit: 'ms', note: 'first in its process' },
+      { name: 'Deployment of 500 Pods, all Ready again', value: median(times.slice(1)), unit: 'ms', note: 'in clusters of their own, once the process is warm' },
+    ]
   },
 
   growth: () => {
