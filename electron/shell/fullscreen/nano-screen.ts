@@ -11,7 +11,13 @@ export interface NanoView {
   message: string
   /** A question at the bottom with the answer so far; the cursor is behind it. */
   prompt: string | undefined
+  /** In pairs, one above the other; an empty key leaves the place free. */
   help: readonly (readonly [key: string, what: string])[]
+  /** Columns of a key and its text, where they are not spread over the screen. */
+  helpWidth?: number
+  /** What is marked, in order; `to` is behind it. */
+  marked?: { from: { row: number; column: number }; to: { row: number; column: number } } | undefined
+  numbered?: boolean
 }
 
 /** GNU nano's, whose title this is. */
@@ -22,6 +28,7 @@ export function drawNano(view: NanoView, { columns, rows }: { columns: number; r
   const height = Math.max(1, rows - 4)
   const { at, lines } = view
   if (at.row < view.top || at.row >= view.top + height) view.top = Math.max(0, at.row - Math.floor(height / 2))
+  const margin = view.numbered ? String(lines.length).length + 2 : 0
   const out = [titleBar(view, columns)]
   let cursor = { row: 0, column: 0 }
   for (let i = 0; i < height; i++) {
@@ -31,9 +38,11 @@ export function drawNano(view: NanoView, { columns, rows }: { columns: number; r
       out.push('')
       continue
     }
-    const { shown, column } = scrolled(line, columns, row === at.row ? at.column : 0)
-    if (row === at.row) cursor = { row: i + 1, column }
-    out.push(shown)
+    const { from, to } = view.marked ?? { from: at, to: at }
+    const marked = { from: row === from.row ? from.column : row > from.row ? 0 : Infinity, to: row === to.row ? to.column : row < to.row ? Infinity : 0 }
+    const { shown, column } = scrolled(line, columns - margin, row === at.row ? at.column : 0, marked)
+    if (row === at.row) cursor = { row: i + 1, column: column + margin }
+    out.push(margin > 0 ? `${inverse(String(row + 1).padStart(margin - 1))} ${shown}` : shown)
   }
   if (view.prompt !== undefined) {
     const question = cut(view.prompt, columns - 1)
@@ -43,27 +52,28 @@ export function drawNano(view: NanoView, { columns, rows }: { columns: number; r
     const text = view.message === '' ? '' : cut(`[ ${view.message} ]`, columns)
     out.push(text === '' ? '' : ' '.repeat(Math.max(0, Math.floor((columns - textWidth(text)) / 2))) + inverse(text))
   }
-  return { rows: [...out, ...helpLines(view.help, columns)], cursor }
+  return { rows: [...out, ...helpLines(view.help, columns, view.helpWidth)], cursor }
 }
 
-function titleBar({ name, modified }: NanoView, columns: number): string {
+/** As Debian's nanorc has it (stateflags): a star behind the name of what was changed, and M at the right while something is marked. */
+function titleBar({ name, modified, marked }: NanoView, columns: number): string {
   const left = `  ${TITLE}`
   const middle = name ?? 'New Buffer'
-  const right = modified ? 'Modified ' : ''
   const start = Math.max(left.length + 1, Math.floor((columns - textWidth(middle)) / 2))
-  const text = cut(left.padEnd(start) + middle, columns - right.length)
+  const right = marked ? 'M   ' : ''
+  const text = cut(left.padEnd(start) + middle + (modified ? ' *' : ''), columns - right.length)
   return inverse(text + ' '.repeat(Math.max(0, columns - textWidth(text) - right.length)) + right)
 }
 
 /** The part of a line that is seen: what is too long goes on behind a ">", what is left of it stands behind a "<". */
-function scrolled(line: string, columns: number, at: number): { shown: string; column: number } {
-  const cells: { text: string; width: number }[] = []
+function scrolled(line: string, columns: number, at: number, marked: { from: number; to: number }): { shown: string; column: number } {
+  const cells: { text: string; width: number; inverse: boolean }[] = []
   let width = 0
   let place = -1
   let index = 0
   for (const char of line) {
     if (index >= at && place < 0) place = width
-    const made = cell(char, width)
+    const made = { ...cell(char, width), inverse: index >= marked.from && index < marked.to }
     cells.push(made)
     width += made.width
     index += char.length
@@ -71,23 +81,24 @@ function scrolled(line: string, columns: number, at: number): { shown: string; c
   if (place < 0) place = width
   const page = Math.max(1, columns - 8)
   const from = place < columns - 1 ? 0 : Math.floor((place - 7) / page) * page
-  let shown = ''
+  let shown = from > 0 ? inverse('<') : ''
   let used = 0
-  for (const { text, width: wide } of cells) {
-    if (used >= from && used + wide <= from + columns) shown += text
-    used += wide
+  const more = width > from + columns
+  for (const made of cells) {
+    const first = from > 0 ? from + 1 : from
+    if (used >= first && used + made.width <= from + columns - (more ? 1 : 0)) shown += made.inverse ? inverse(made.text) : made.text
+    used += made.width
   }
-  if (from > 0) shown = `${inverse('<')}${shown.slice(1)}`
-  if (width > from + columns) shown = `${cut(shown, columns - 1)}${inverse('>')}`
+  if (more) shown += inverse('>')
   return { shown, column: Math.min(columns - 1, place - from) }
 }
 
 /** Two rows of keys, as many as there is room for. */
-function helpLines(help: NanoView['help'], columns: number): string[] {
+function helpLines(help: NanoView['help'], columns: number, fixed?: number): string[] {
   const pairs = Math.max(1, Math.min(Math.ceil(help.length / 2), Math.floor(columns / 13)))
-  const width = Math.floor(columns / pairs)
+  const width = fixed === undefined ? Math.floor(columns / pairs) : Math.min(fixed, Math.floor(columns / 2))
   return [0, 1].map((line) => Array.from({ length: pairs }, (_, i) => help[2 * i + line]).map((entry) => {
-    if (!entry) return ' '.repeat(width)
+    if (!entry || entry[0] === '') return ' '.repeat(width)
     const [key, what] = entry
     const text = cut(what, Math.max(0, width - key.length - 1))
     return `${inverse(key)} ${text}${' '.repeat(Math.max(0, width - key.length - 1 - text.length))}`
