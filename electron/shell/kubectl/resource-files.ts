@@ -1,9 +1,9 @@
-import { type ApiResource, ConnectionError } from '../../engine/kubernetes/client.ts'
+import { type ApiResource, ConnectionError, StatusError } from '../../engine/kubernetes/client.ts'
 import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { parseSelector } from '../../engine/kubernetes/selectors.ts'
 import type { Kubectl } from './command.ts'
 import { objectKind, validateHere } from './client-schema.ts'
-import { AggregateError, KubectlError, quote } from './errors.ts'
+import { AggregateError, KubectlError, quote, withSource } from './errors.ts'
 import type { Entry, Files } from './manifests.ts'
 import { isNoServer, unanswered } from './no-server.ts'
 import { groupVersion, type JsonObject, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
@@ -140,6 +140,7 @@ function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string,
     if (known && known.group === group) throw notServed(known)
     const missing = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`
     if (ofList) throw new KubectlError(`unable to recognize ${missing}`)
+    if (kind === 'List' && apiVersion === 'v1' && name === '') refuseBareList(k, source)
     throw notMapped(object, source)
   }
   const asked = k.namespace
@@ -149,5 +150,32 @@ function localInfo(k: Kubectl, query: Query, object: JsonObject, source: string,
   else if (asked.explicit && !query.allNamespaces && namespace !== asked.name) {
     throw new KubectlError(`the namespace from the provided object ${quote(namespace)} does not match the namespace ${quote(asked.name)}. You must pass '--namespace=${namespace}' to perform this operation.`)
   }
+  if (version === '') refuseVersionless(k, resource, name, source)
   return { resource, name, namespace, source, object: namespaceOf(object) === namespace ? object : withNamespace(object, namespace) }
+}
+
+const VERSIONLESS = new Map([['create', ['creating', 'post']], ['apply', ['creating', 'post']], ['delete', ['deleting', 'delete']]] as const)
+
+/** Without an apiVersion kubectl knows the kind and asks below no version at all, where the server has nothing. */
+function refuseVersionless(k: Kubectl, resource: ApiResource, name: string, source: string): void {
+  const said = VERSIONLESS.get(k.command.name as 'create')
+  const tried = k.flags.has('dry-run') && k.flags.string('dry-run') !== 'none'
+  if (!said || tried || (k.flags.has('server-side') && k.flags.bool('server-side'))) return
+  const message = `the server could not find the requested resource (${said[1]} ${resource.name}${said[1] === 'post' ? '' : ` ${name}`})`
+  throw withSource(said[0], source, new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'NotFound', code: 404 }))
+}
+
+/** A List without items is an object of its own to kubectl, one without a name. */
+function refuseBareList(k: Kubectl, source: string): void {
+  const nameless = 'resource name may not be empty'
+  switch (k.command.name) {
+    case 'create':
+      throw withSource('creating', source, new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: 'the server could not find the requested resource (post lists)', reason: 'NotFound', code: 404 }))
+    case 'delete':
+      throw withSource('deleting', source, new KubectlError(nameless))
+    case 'apply':
+      throw new KubectlError(`error when retrieving current configuration of:\nResource: "/v1, Resource=lists", GroupVersionKind: "/v1, Kind=List"\nName: "", Namespace: ""\nfrom server for: ${quote(source)}: ${nameless}`)
+    case 'label':
+      throw new KubectlError(nameless)
+  }
 }
