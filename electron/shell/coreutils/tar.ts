@@ -48,15 +48,21 @@ function excludes(order: Order, name: string): boolean {
   }))
 }
 
-/** -tv's widths: the owners and the size share a column that only grows. */
+/** -tv's widths: GNU's owners and the size share a column that only grows; BusyBox's size has nine places, and its time has seconds. */
 class Listing {
   #width = 19
+  readonly #busybox: boolean
+
+  constructor(busybox: boolean) {
+    this.#busybox = busybox
+  }
 
   line(entry: TarEntry): string {
     const owners = `${entry.user || entry.uid}/${entry.group || entry.gid}`
     const size = String(entry.content.length)
-    this.#width = Math.max(this.#width, owners.length + 1 + size.length)
-    const when = formatTime(Math.floor(entry.mtime) * 1000, '%Y-%m-%d %H:%M')
+    if (this.#busybox) this.#width = owners.length + 1 + Math.max(9, size.length)
+    else this.#width = Math.max(this.#width, owners.length + 1 + size.length)
+    const when = formatTime(Math.floor(entry.mtime) * 1000, this.#busybox ? '%Y-%m-%d %H:%M:%S' : '%Y-%m-%d %H:%M')
     return `${modeString(entry)} ${owners}${size.padStart(this.#width - owners.length)} ${when} ${entry.name}${entry.type === 'symlink' ? ` -> ${entry.target}` : ''}\n`
   }
 }
@@ -96,11 +102,11 @@ function* create(run: Run, order: Order): Task<number> {
       return process.fs.readDirectory(path)
     },
   }
-  const listing = new Listing()
+  const listing = new Listing(run.isBusybox)
   let said = false
   for (const { name, directory } of order.names) {
     const shown = order.absolute ? name : relative(name) || '.'
-    if (name.startsWith('/') && !order.absolute && !said) {
+    if (name.startsWith('/') && !order.absolute && !said && (!run.isBusybox || lstatIfAny(process, name))) {
       said = true
       yield* run.process.printError(run.isBusybox ? `tar: removing leading '/' from member names\n` : `${run.name}: Removing leading \`/' from member names\n`)
     }
@@ -158,7 +164,7 @@ function* extract(run: Run, order: Order): Task<number> {
     const bare = given.replace(/(.)\/+$/, '$1')
     return leading(name).some((part) => (order.wildcards ? matchesPattern(bare, part) : part === bare))
   }
-  const listing = new Listing()
+  const listing = new Listing(run.isBusybox)
   for (const entry of entries) {
     const asked = names.filter((given) => matches(given, entry.name))
     for (const given of asked) found.add(given)

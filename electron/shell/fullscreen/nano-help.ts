@@ -18,4 +18,4 @@ export const WITH: NanoView['help'] = [['^G', 'Help'], ['^C', 'Cancel'], ['^P', 
 export const GOING: NanoView['help'] = [['^G', 'Help'], ['^C', 'Cancel'], ['^W', 'Begin of Paragr.'], ['^O', 'End of Paragraph'], ['^Y', 'First Line'], ['^V', 'Last Line'], ['^T', 'Go To Text']]
 export const READING: NanoView['help'] = [['^G', 'Help'], ['^C', 'Cancel'], ['M-F', 'New Buffer'], ['M-N', 'No Conversion'], ['^X', 'Execute Command'], ['^T', 'Browse']]
 /** Keys that nano has and this one has not. */
-export const UNDONE = new Set([...'JTV])({}3KISPXLYM<>:;.,OBFHR'].map((c) => `M-${c}`).concat(['J', 'T', ']', 'G', 'Z', '^'].map((c) => ctrl(c))))
+export const UNDONE = new Set([...'ZJTV])({}3KISPXLYM<>:;.,OBFHR'].map((c) => `M-${c}`).concat(['J', 'T', ']', 'G', 'Z', '^'].map((c) => ctrl(c))))
