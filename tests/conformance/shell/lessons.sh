@@ -135,7 +135,7 @@ local x=1; return 3; break; echo done
 cd nope; cd a b; echo $?; export 1x=2; echo $?; unset 'a b'; echo $?; shift 5; echo $?
 #### 68: : > e; . ./e; source nofile; echo $?; rm e; eval
 : > e; . ./e; source nofile; echo $?; rm e; eval 'echo ev'; eval ')'; echo $?
-#### a killed child, with its number in five columns
-(bash -c 'kill -9 $$'; echo $?) 2>&1 | sed 's/[0-9]\{4,5\} K/NNNN K/; s/line 1: \{1,2\}NNNN/NNNN/'
+#### a killed child, with its number, of however many places
+(bash -c 'kill -9 $$'; echo $?) 2>&1 | sed 's/line 1: *[0-9]* K/line 1: NNNN K/'
 #### unset of what is no name
 unset 'a b'; echo $?; unset -v 'a b'; echo $?; unset 1x; echo $?
