@@ -104,11 +104,12 @@ export function* iptablesRestore(process: Process): Task<number> {
   }
   if (!(yield* permitted(process, `${tool}-restore`))) return 4
   const [file] = files
-  if (file !== undefined && !process.fs.exists(process.resolve(file))) {
+  if (file !== undefined && (file === '' || !process.fs.exists(process.resolve(file)))) {
     yield* process.printError(`Can't open ${file}: No such file or directory\n`)
     return 1
   }
-  const bytes = file === undefined ? yield* process.readAll() : process.fs.readFile(process.resolve(file))
+  // fopen(3) opens a directory too, and there is nothing to read in it
+  const bytes = file === undefined ? yield* process.readAll() : process.fs.stat(process.resolve(file)).type === 'directory' ? new Uint8Array(0) : process.fs.readFile(process.resolve(file))
   const text = Array.from(bytes, (b) => String.fromCharCode(b)).join('')
   try {
     netfilter.restore(text, { noflush: value('n') !== undefined, counters: value('c') !== undefined, test: value('t') !== undefined, only: value('T') })
