@@ -40,7 +40,11 @@ export function* conntrack(process: Process): Task<number> {
 }
 
 function* run(process: Process): Task<number> {
-  const parsed = getopt(withoutAddress(process.argv.slice(1)), 'LDCEFSGIUAR:hVp:s:d:x:y:r:q:u:f:n:o:e:m:g:j:w:t:b:zl:1:2:3:4:5:6:7:8:9:0:K:X:Y:Z:P:', LONG)
+  const args = withoutAddress(process.argv.slice(1))
+  // Letters that stand for long options here are none of its short ones.
+  const stranger = args.find((arg) => /^-[0-9KXYZP]/.test(arg))
+  if (stranger) throw new Refusal(`unknown option \`-${stranger[1]}'`)
+  const parsed = getopt(args, 'LDCEFSGIUAR:hVp:s:d:x:y:r:q:u:f:n:o:e:m:g:j:w:t:b:zl:1:2:3:4:5:6:7:8:9:0:K:X:Y:Z:P:', LONG)
   if ('invalid' in parsed) throw new Refusal(`unknown option \`${parsed.invalid.startsWith('--') ? parsed.invalid : `-${parsed.invalid}`}'`)
   if ('missing' in parsed) throw new Refusal(`option \`${parsed.missing.length > 1 ? '--' : '-'}${parsed.missing}' requires an argument`)
   const value: Value = (name) => parsed.options.findLast((o) => o.name === name)?.value
