@@ -47,6 +47,13 @@ describe('kubectl proxy and plugins', () => {
     expect(raw(`${root}/services/empty/proxy/`)).toBe('Error from server (ServiceUnavailable): no endpoints available for service "empty"\n')
   })
 
+  it('lets only those through whose roles allow the subresource proxy', () => {
+    const as = () => lab.run('kubectl get --raw /api/v1/namespaces/default/pods/web/proxy/ --as=nobody').output
+    expect(as()).toBe('Error from server (Forbidden): pods "web" is forbidden: User "nobody" cannot get resource "pods/proxy" in API group "" in the namespace "default"\n')
+    lab.run('kubectl create clusterrole p --verb=get --resource=pods/proxy; kubectl create clusterrolebinding p --clusterrole=p --user=nobody')
+    expect(as()).toContain('Welcome to nginx!')
+  })
+
   it('runs what is called kubectl-… in the PATH, and lists it', () => {
     lab.run('mkdir -p ~/bin; printf "#!/bin/bash\\necho plugin: \\$*\\n" > ~/bin/kubectl-hello; chmod +x ~/bin/kubectl-hello; export PATH=$PATH:$HOME/bin')
     expect(lab.run('PATH=$PATH:$HOME/bin kubectl hello you -x').output).toBe('plugin: you -x\n')
