@@ -184,8 +184,6 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
       `curl -sI ${server}/`, `curl -si ${server}/`, `curl -sv --connect-to ::10.244.2.2:5700 http://web.test/`, `curl -sv --resolve web.test:5700:10.244.2.2 http://web.test:5700/`, `curl -sv --compressed -b 'a=b; c=d' -b e=f -e http://ref -H 'X-A: 1' ${server}/`, `curl -s -w '%{url_effective} ' 'http://10.244.2.2:5701/{a,b}/[01-03:2][x-y]'`, `curl -s -g -w '%{url_effective}' http://[::1]:9/`, `curl -sS '${server}/a[b'`, `curl -sS '${server}/{a'`, `curl -sS ${server}/a}`,
       `curl -s --max-redirs 3 -L -u a:b -X PUT -v ${server}/`,
     ], spent)
-    // on a busy machine the real one's two timers for this end in either order, each with its sentence
-    same('p1', ['curl -sS -m 1 --connect-timeout 0.3 http://10.244.2.99/'], (text) => spent(text).replace(/Connection timeout after N ms|Failed to connect to 10.244.2.99 port 80 after N ms: Timeout was reached/, 'TIMEOUT'))
   })
 
   describe.skipIf(!has('wget'))('on wget', () => {
@@ -208,7 +206,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
       ], spent)
     }
     same('p1', [
-      'wget', 'wget -Z', 'wget --foo', 'wget -T', 'busybox wget', `busybox wget -S -O- ${at}:5803/`, `busybox wget -S -O- ${at}:5802/`, `busybox wget -P /tmp -O /dev/null ${at}:5801/`, `wget -nv -O- ${at}:5801/`, `wget -nv -O- ${at}:5802/`, `wget -nv -O- ${at}:5803/`, `wget -q -S -O- ${at}:5801/`, `wget -O /nope/x ${at}:5801/`, 'wget -t 2 -T 0.2 -O- http://10.244.2.99:81/', `wget -q -O- --show-progress ${at}:5801/`,
+      'wget', 'wget -Z', 'wget --foo', 'wget -T', 'busybox wget', `busybox wget -S -O- ${at}:5803/`, `busybox wget -S -O- ${at}:5802/`, `busybox wget -P /tmp -O /dev/null ${at}:5801/`, `wget -nv -O- ${at}:5801/`, `wget -nv -O- ${at}:5802/`, `wget -nv -O- ${at}:5803/`, `wget -q -S -O- ${at}:5801/`, `wget -O /nope/x ${at}:5801/`, `wget -t 2 -T 5 -O- ${at}:5899/`, `wget -q -O- --show-progress ${at}:5801/`,
       `wget -t x ${at}`, `wget --header x ${at}`, `wget --spider -S ${at}:5801/`,
     ], spent)
   })
