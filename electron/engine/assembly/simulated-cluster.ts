@@ -118,10 +118,10 @@ export class SimulatedCluster implements Cluster {
   }
 
   /** Whose sockets the API server's own requests go through. */
-  #apiServerProcess(node: string): Pick<Process, 'clock' | 'network' | 'pid'> {
+  #apiServerProcess(node: string): Pick<Process, 'clock' | 'network' | 'pid' | 'user'> {
     const machine = this.nodes.get(node)!
     const pid = [...machine.pids.table().values()].find(({ argv }) => argv[0] === 'kube-apiserver')?.pid ?? 1
-    return { clock: this.clock, network: machine.network, pid }
+    return { clock: this.clock, network: machine.network, pid, user: machine.user }
   }
 
   get laptop(): Machine {

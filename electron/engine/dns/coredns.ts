@@ -8,6 +8,7 @@ import { parseGoFlags } from '../programs/go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
 import { Output, untilSignal } from '../programs/output.ts'
+import { ownerOf } from '../programs/stream.ts'
 import type { Chain, PluginContext } from './coredns/chain.ts'
 import { serverName, setUpServer, type ServerSetup } from './coredns/configure.ts'
 import { corefileHash, CorefileError, readCorefile, type CorefileSurroundings, type ServerBlock } from './coredns/corefile.ts'
@@ -209,7 +210,7 @@ class Instance {
     const { random } = this.#process.clock
     this.#loopName = `${random.uint32()}${random.uint32()}.${random.uint32()}${random.uint32()}.`
     this.#loopCount = 0
-    const socket = this.#process.network.sockets.udp({ owner: { pid: this.#process.pid, program: 'coredns' } })
+    const socket = this.#process.network.sockets.udp({ owner: ownerOf(this.#process, 'coredns') })
     try {
       socket.send(encodeDns(dnsQuery(random.below(65_536), this.#loopName, 'HINFO')), '127.0.0.1', this.#port)
     } catch {

@@ -47,6 +47,19 @@ export function coreDnsManifests(config: ClusterConfig): object[] {
           spec: {
             priorityClassName: 'system-cluster-critical',
             serviceAccountName: 'coredns',
+            affinity: {
+              podAntiAffinity: {
+                preferredDuringSchedulingIgnoredDuringExecution: [
+                  {
+                    weight: 100,
+                    podAffinityTerm: {
+                      labelSelector: { matchExpressions: [{ key: 'k8s-app', operator: 'In', values: ['kube-dns'] }] },
+                      topologyKey: 'kubernetes.io/hostname',
+                    },
+                  },
+                ],
+              },
+            },
             tolerations: [
               { key: 'CriticalAddonsOnly', operator: 'Exists' },
               { key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' },

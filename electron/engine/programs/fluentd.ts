@@ -2,6 +2,7 @@ import type { Program } from '../machine/types.ts'
 import { two } from './http/status.ts'
 import { become, supervise } from './become.ts'
 import { Output, untilSignal } from './output.ts'
+import { ownerOf } from './stream.ts'
 
 /** fluentd of the image fluent/fluentd with the configuration that comes with it: the forward port, and nothing that arrives is shown. */
 function logTime(wall: number): string {
@@ -30,11 +31,11 @@ export const fluentd: Program = function* (process) {
     log(`#0 [input1] listening port port=${port} bind="0.0.0.0"`)
     try {
       // the forward protocol is MessagePack, and only says something back when it is asked to
-      const listener = process.network.sockets.listen({ port, address: '0.0.0.0', owner: { pid: process.pid, program: 'fluentd' } }, (connection) => {
+      const listener = process.network.sockets.listen({ port, address: '0.0.0.0', owner: ownerOf(process, 'fluentd') }, (connection) => {
         connection.handlers = { onEnd: () => connection.end() }
       })
       process.onExit(() => listener.close())
-      const heartbeat = process.network.sockets.udp({ port, address: '0.0.0.0', owner: { pid: process.pid, program: 'fluentd' } })
+      const heartbeat = process.network.sockets.udp({ port, address: '0.0.0.0', owner: ownerOf(process, 'fluentd') })
       process.onExit(() => heartbeat.close())
       heartbeat.onDatagram = ({ source, sourcePort }) => heartbeat.send(Uint8Array.of(0), source, sourcePort)
     } catch {

@@ -128,15 +128,15 @@ export class TcpStream {
 }
 
 /** Who has the sockets of a process. */
-export function ownerOf(process: Process, program = programName(process)): SocketOwner {
+export function ownerOf(process: Pick<Process, 'pid' | 'user'> & Partial<Pick<Process, 'argv'>>, program = programName(process)): SocketOwner {
   const { uid, gid, groups } = process.user
   return { pid: process.pid, program, ...(uid !== 0 && { uid }), ...(gid !== 0 && { gid }), ...(groups !== undefined && { groups }) }
 }
 
 /** As `ss -p` shows it. */
-export function programName(process: Process): string {
+export function programName(process: Partial<Pick<Process, 'argv'>>): string {
   // without what follows in a title: "nginx: master process"
-  return (process.argv[0] ?? '').replace(/: [^]*/, '').split('/').at(-1)!
+  return (process.argv?.[0] ?? '').replace(/: [^]*/, '').split('/').at(-1)!
 }
 
 /** A wait of a program: in containers and on nodes nobody waits for it to settle. */

@@ -1,6 +1,7 @@
 import { Signal, anyOf, sleep, type Task } from '../../machine/task.ts'
 import { joinHostPort } from '../../network/address.ts'
 import { decodeDns, dnsQuery, encodeDns, type DnsMessage } from '../../network/wire/dns.ts'
+import { ownerOf } from '../../programs/stream.ts'
 import { exchange } from '../exchange.ts'
 import { isBelow } from '../names.ts'
 import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginContext } from './chain.ts'
@@ -123,7 +124,7 @@ export class ForwardPlugin implements DnsPlugin {
     const answered = new Signal()
     let reply: DnsMessage | undefined
     let failure: string | undefined
-    const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: 'coredns' } })
+    const socket = process.network.sockets.udp({ owner: ownerOf(process, 'coredns') })
     const here = (): string => `read udp ${process.network.sourceFor(upstream.address) ?? '0.0.0.0'}:${socket.port}->${upstream.address}:${upstream.port}`
     try {
       socket.onDatagram = ({ source, sourcePort, data }) => {

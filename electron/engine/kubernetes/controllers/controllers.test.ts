@@ -8,7 +8,6 @@ import type { ConfigMap, DaemonSet, Deployment, EndpointSlice, KubeObject, Names
 import { Informer } from './informer.ts'
 import { startControllerManager } from './index.ts'
 import { inDeletionOrder } from './replicaset-order.ts'
-import { safeHash } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
 /** The controllers over the real API server; a kubelet of three lines makes Pods run, so that each story is theirs. */
@@ -379,9 +378,5 @@ describe('the tools of controllers', () => {
     bench.client.delete('configmaps', 'default', 'x')
     bench.clock.settle()
     expect(informer.get('default', 'x')).toBeDefined()
-  })
-
-  it('hashes are of letters and digits that make no words', () => {
-    for (let i = 0; i < 200; i++) expect(safeHash(`template ${i}`)).toMatch(/^[456789bcdf]{1,10}$/)
   })
 })

@@ -1,5 +1,5 @@
 import { StatusError } from '../client.ts'
-import { deepEqual, sortedJson } from '../json.ts'
+import { deepEqual } from '../json.ts'
 import type { ControllerRevision, DaemonSet, Node, Pod } from '../types.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { allowsSurge, byAge, daemonPod, daemonTolerations, isUpdated, rollingStep, surplusPods, targetNode } from './daemonset-pods.ts'
@@ -9,7 +9,7 @@ import { keyOf, type Informer } from './informer.ts'
 import { matchesNodeSelection, untolerated } from './node-fit.ts'
 import { claim, controllerOf, ignoringGone } from './ownership.ts'
 import { OF_OWNERS, BY_OWNER, ORPHANS, isAvailable, isReady, isTerminal, orphanNamespace, ownerUid } from './pods.ts'
-import { safeHash } from './template.ts'
+import { templateHash } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
 /** A failed Pod of a node is made again after a while that doubles (1 s to 15 min). */
@@ -100,8 +100,8 @@ export class DaemonSetController implements Controller {
     const equal = all.filter((r) => hasTemplate(r, set.spec.template)).at(-1)
     const next = Math.max(0, ...all.filter((r) => r !== equal).map((r) => r.revision)) + 1
     if (equal) return { current: equal.revision < next ? renumber(client, equal, next) : equal, all }
-    for (let collisions = set.status.collisionCount ?? 0; ; collisions++) {
-      const hash = safeHash(sortedJson(set.spec.template) + (collisions > 0 ? `/${collisions}` : ''))
+    for (let collisions = set.status.collisionCount; ; collisions = (collisions ?? 0) + 1) {
+      const hash = templateHash(set.spec.template, collisions)
       try {
         const current = createRevision(client, set, `${set.metadata.name}-${hash}`, { ...set.spec.template.metadata?.labels, [REVISION_HASH]: hash }, next)
         return { current, all }

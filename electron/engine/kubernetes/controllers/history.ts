@@ -1,7 +1,9 @@
+import { encodeUtf8 } from '../../text.ts'
 import type { KubernetesClient } from '../client.ts'
 import { deepEqual, isObject, type JsonObject, sortedJson } from '../json.ts'
 import type { ControllerRevision, KubeObject, PodTemplateSpec } from '../types.ts'
 import { AGENT_WRITE } from './context.ts'
+import { FNV_OFFSET, fnv1, safeEncode } from './hash.ts'
 import { ownerReference } from './ownership.ts'
 
 /** The templates that DaemonSets and StatefulSets had, kept as ControllerRevisions: pkg/controller/history. */
@@ -12,6 +14,16 @@ type Owner = KubeObject & { metadata: { namespace: string }; spec: { template: P
 /** The strategic merge patch that brings an owner back to this template; in the order of Go's maps, as kubectl compares bytes. */
 export function templatePatch(template: PodTemplateSpec): JsonObject {
   return JSON.parse(sortedJson({ spec: { template: { $patch: 'replace', ...(template as JsonObject) } } })) as JsonObject
+}
+
+/** The name of a StatefulSet's revision: FNV-1 of the patch as Go writes it and of the count of collisions (HashControllerRevision). */
+export function revisionHash(patch: JsonObject, collisions: number): string {
+  return safeEncode(fnv1(FNV_OFFSET, encodeUtf8(marshalled(patch) + String(collisions))))
+}
+
+/** Go's json.Marshal writes what HTML would read as a tag as an escape. */
+function marshalled(patch: JsonObject): string {
+  return sortedJson(patch).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** The template in a revision; undefined when somebody put something else into it. */

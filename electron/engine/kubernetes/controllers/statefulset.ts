@@ -1,9 +1,9 @@
 import { StatusError } from '../client.ts'
-import { deepEqual, sortedJson } from '../json.ts'
+import { deepEqual } from '../json.ts'
 import type { ControllerRevision, KubeObject, Pod, StatefulSet } from '../types.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { EventRecorder } from './events.ts'
-import { byRevision, createRevision, hasTemplate, renumber, truncateHistory } from './history.ts'
+import { byRevision, createRevision, hasTemplate, renumber, revisionHash, templatePatch, truncateHistory } from './history.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { claim, controllerOf, ignoringGone, ownerReference, selectorOf } from './ownership.ts'
 import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isTerminal, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
@@ -11,7 +11,6 @@ import {
   firstOrdinal, isHealthy, isRunningAndAvailable, isRunningAndReady, isTerminating, makeClaims, makePod, ordinalOf, podName, replicasOf,
   revisionFor, revisionOf,
 } from './statefulset-pods.ts'
-import { safeHash } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
 type Status = StatefulSet['status']
@@ -106,7 +105,7 @@ export class StatefulSetController implements Controller {
 
   #newRevision(set: StatefulSet, number: number): ControllerRevision {
     for (let collisions = set.status.collisionCount ?? 0; ; collisions++) {
-      const hash = safeHash(sortedJson(set.spec.template) + (collisions > 0 ? `/${collisions}` : ''))
+      const hash = revisionHash(templatePatch(set.spec.template), collisions)
       const labels = { ...set.spec.template.metadata?.labels, [HASH]: hash }
       try {
         return createRevision(this.#context.client, set, `${set.metadata.name}-${hash}`, labels, number)

@@ -1,5 +1,8 @@
-import { deepEqual, sortedJson } from '../json.ts'
+import { encodeUtf8 } from '../../text.ts'
+import { deepEqual } from '../json.ts'
 import type { KubeObject, PodTemplateSpec } from '../types.ts'
+import { dumpPodTemplate } from './go-dump.ts'
+import { FNV_OFFSET, fnv1a, safeEncode } from './hash.ts'
 import { ownerReference } from './ownership.ts'
 
 /** Pod templates: pkg/controller GetPodFromTemplate and ComputeHash. */
@@ -21,23 +24,19 @@ export function podFromTemplate(template: PodTemplateSpec | undefined, owner: Ku
 }
 
 export const HASH_LABEL = 'pod-template-hash'
-const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
 
 /**
- * The value of pod-template-hash: FNV-1a of the template as decimal digits, each written as a letter that makes no
- * bad words (k8s.io/apimachinery/pkg/util/rand SafeEncodeString). The text hashed is not Go's, so values differ from
- * upstream's for the same template, but are as stable.
+ * The name of a template, pod-template-hash and a DaemonSet's controller-revision-hash: FNV-1a of Go's dump of the
+ * struct, and of the count of collisions as eight bytes when there is one (pkg/controller ComputeHash).
  */
 export function templateHash(template: PodTemplateSpec | undefined, collisionCount: number | undefined): string {
-  return safeHash(sortedJson(template ?? {}) + (collisionCount === undefined ? '' : `/${collisionCount}`))
-}
-
-export function safeHash(text: string): string {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  let out = ''
-  for (const digit of String(hash >>> 0)) out += ALPHABET[digit.charCodeAt(0) % ALPHABET.length]
-  return out
+  let hash = fnv1a(FNV_OFFSET, encodeUtf8(dumpPodTemplate(template ?? {})))
+  if (collisionCount !== undefined) {
+    const count = new Uint8Array(8)
+    new DataView(count.buffer).setUint32(0, collisionCount, true)
+    hash = fnv1a(hash, count)
+  }
+  return safeEncode(hash)
 }
 
 function withoutHash(template: PodTemplateSpec | undefined, label: string): PodTemplateSpec {

@@ -4,7 +4,7 @@ import type { Process } from '../../machine/types.ts'
 import { isValidIp, joinHostPort } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { parseGoDuration, parseListen } from '../http/go.ts'
-import { TcpStream } from '../stream.ts'
+import { ownerOf, TcpStream } from '../stream.ts'
 import { cobraFlags } from './flags.ts'
 
 /** Go's words for errno. */
@@ -65,7 +65,7 @@ function* byStream(process: Process, wish: Wish, sctp: boolean, end: End): Task<
 }
 
 function* byUdp(process: Process, wish: Wish, end: End): Task<number> {
-  const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: 'agnhost' } })
+  const socket = process.network.sockets.udp({ owner: ownerOf(process, 'agnhost') })
   process.onExit(() => socket.close())
   const changed = new Signal()
   let answered = false

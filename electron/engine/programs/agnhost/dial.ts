@@ -5,7 +5,7 @@ import { isValidIp, joinHostPort } from '../../network/address.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { goJson, type GoAnswer } from '../http/go.ts'
 import { HttpSyntaxError, ResponseParser, writeRequest } from '../http/message.ts'
-import { TcpStream } from '../stream.ts'
+import { ownerOf, TcpStream } from '../stream.ts'
 
 const TIMEOUT = 5_000
 const WORDS: Readonly<Record<string, string>> = { EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ECONNRESET: 'connection reset by peer', ECONNREFUSED: 'connection refused', ETIMEDOUT: 'connection timed out' }
@@ -70,7 +70,7 @@ function* byHttp(process: Process, address: string, port: number, request: strin
 }
 
 function* byUdp(process: Process, address: string, port: number, request: string): Task<Dialled> {
-  const socket = process.network.sockets.udp({ owner: { pid: process.pid, program: 'agnhost' } })
+  const socket = process.network.sockets.udp({ owner: ownerOf(process, 'agnhost') })
   const changed = new Signal()
   let result: Dialled | undefined
   const failed = (why: string): Dialled => ({ error: `reading from udp connection failed. err:'read udp ${socket.address}:${socket.port}->${joinHostPort(address, port)}: ${why}'` })

@@ -9,6 +9,7 @@ import { encodeMessage, HEALTH } from '../http2/grpc.ts'
 import { Http2Session, type Http2Stream } from '../http2/session.ts'
 import { goLogTime } from '../http-echo.ts'
 import { Output, untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 
 const CODES = { notFound: '5', unimplemented: '12' }
 
@@ -27,7 +28,7 @@ export function* grpcHealthChecking(process: Process, args: readonly string[]): 
   const log = (text: string): void => out.write(`${goLogTime(process.clock.wall())} ${text}\n`)
   let status = 1
   try {
-    const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'agnhost' } }, (connection) => serve(connection, () => status, service))
+    const listener = process.network.sockets.listen({ port, owner: ownerOf(process, 'agnhost') }, (connection) => serve(connection, () => status, service))
     process.onExit(() => listener.close())
     serveGo(process, 'agnhost', httpPort, undefined, (request) => {
       const { path } = splitTarget(request.target)

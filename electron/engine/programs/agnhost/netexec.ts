@@ -6,6 +6,7 @@ import { canonicalHeader, goJson, parseGoDuration, serveGo, splitTarget, type Go
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 import { loadPair } from './certificates.ts'
 import { dial } from './dial.ts'
 import { cobraFlags, listenError } from './flags.ts'
@@ -160,7 +161,7 @@ class NetExec {
 
 /** "hostname", "clientip" and "echo <text>" by UDP. */
 function serveUdp(process: Process, port: number, address: string | undefined): void {
-  const socket = process.network.sockets.udp({ port, owner: { pid: process.pid, program: 'agnhost' }, ...(address ? { address } : {}) })
+  const socket = process.network.sockets.udp({ port, owner: ownerOf(process, 'agnhost'), ...(address ? { address } : {}) })
   process.onExit(() => socket.close())
   socket.onDatagram = ({ source, sourcePort, data }) => {
     const reply = shortAnswer(process, data, source, sourcePort)
@@ -170,7 +171,7 @@ function serveUdp(process: Process, port: number, address: string | undefined): 
 
 /** The same by SCTP. */
 function serveSctp(process: Process, port: number): void {
-  const listener = process.network.sockets.sctp.listen({ port, owner: { pid: process.pid, program: 'agnhost' } }, (connection) => {
+  const listener = process.network.sockets.sctp.listen({ port, owner: ownerOf(process, 'agnhost') }, (connection) => {
     connection.handlers = {
       onData: (data) => {
         const reply = shortAnswer(process, data, connection.remoteAddress, connection.remotePort)

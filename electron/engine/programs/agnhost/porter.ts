@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { goJson, serveGo } from '../http/go.ts'
+import { ownerOf } from '../stream.ts'
 import { loadPair, ownCertificate } from './certificates.ts'
 import { cobraFlags } from './flags.ts'
 import { GoLog } from './log.ts'
@@ -12,7 +13,7 @@ export function* porter(process: Process, args: readonly string[]): Task<number>
   if (typeof flags === 'number') return flags
   const json = flags.values.get('json-response') === 'true'
   const log = new GoLog(process)
-  const owner = { pid: process.pid, program: 'agnhost' }
+  const owner = ownerOf(process, 'agnhost')
   const [certificateFile, keyFile] = [process.env.get('CERT_FILE'), process.env.get('KEY_FILE')]
   const http = (port: number, value: string, secure: boolean): void => {
     // without a word of others it has a pair of its own beside it

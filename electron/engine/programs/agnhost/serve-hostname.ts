@@ -4,6 +4,7 @@ import { joinHostPort } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { serveGo } from '../http/go.ts'
 import { untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 import { cobraFlags, listenError } from './flags.ts'
 import { GoLog } from './log.ts'
 
@@ -21,7 +22,7 @@ export function* serveHostname(process: Process, args: readonly string[]): Task<
     return 1
   }
   if (http && (tcp || udp)) return yield* fatal("Can't server TCP/UDP mode and HTTP mode at the same time")
-  const owner = { pid: process.pid, program: 'agnhost' }
+  const owner = ownerOf(process, 'agnhost')
   const { hostname } = process.machine
   try {
     if (tcp) {

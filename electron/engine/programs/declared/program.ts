@@ -7,6 +7,7 @@ import { serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { Output, untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 import type { DeclaredHttp, DeclaredImage, DeclaredPort, DeclaredResponse, DeclaredTcp, DeclaredUdp } from './types.ts'
 
 /** Values of placeholders; a word that is not here and no variable stays as it is written. */
@@ -97,7 +98,7 @@ class DeclaredServer {
   }
 
   #tcp(port: DeclaredTcp): void {
-    const owner = { pid: this.#process.pid, program: 'app' }
+    const owner = ownerOf(this.#process, 'app')
     const listener = this.#process.network.sockets.listen({ port: port.port, owner }, (connection) => this.#converse(port, connection))
     this.#process.onExit(() => listener.close())
   }
@@ -123,7 +124,7 @@ class DeclaredServer {
   }
 
   #udp(port: DeclaredUdp): void {
-    const socket = this.#process.network.sockets.udp({ port: port.port, owner: { pid: this.#process.pid, program: 'app' } })
+    const socket = this.#process.network.sockets.udp({ port: port.port, owner: ownerOf(this.#process, 'app') })
     this.#process.onExit(() => socket.close())
     socket.onDatagram = ({ source, sourcePort, destination, data }) => {
       const values: Values = (word) => own({ client: source, body: decodeUtf8(data).trimEnd() }, word)

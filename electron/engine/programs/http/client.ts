@@ -1,5 +1,6 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
+import { ownerOf } from '../stream.ts'
 import { concatBytes } from '../../text.ts'
 import { TlsClient, type TlsClientOptions, type TlsFailure } from '../tls/socket.ts'
 import { Http2Client, type Http2Request } from '../http2/client.ts'
@@ -30,8 +31,8 @@ export type UpstreamOutcome =
   | { error: string; phase: 'connect' | 'tls' | 'read'; tls?: TlsFailure }
 
 /** Calls `done` once. What is returned gives up, and `done` is not called any more. */
-export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid'>, request: UpstreamRequest, done: (outcome: UpstreamOutcome) => void): () => void {
-  const { clock, network, pid } = process
+export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid' | 'user'>, request: UpstreamRequest, done: (outcome: UpstreamOutcome) => void): () => void {
+  const { clock, network } = process
   const body: Uint8Array[] = []
   let head: ResponseHead | undefined
   let phase: 'connect' | 'tls' | 'read' = 'connect'
@@ -94,7 +95,7 @@ export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid'>,
       http2.request({ ...request.http2, method: request.method, scheme: request.tls ? 'https' : 'http' }, answers)
     } else connection.send(request.bytes)
   }
-  let connection: TcpConnection = network.sockets.connect({ address: request.address, port: request.port, owner: { pid, program: request.program } }, {
+  let connection: TcpConnection = network.sockets.connect({ address: request.address, port: request.port, owner: ownerOf(process, request.program) }, {
     ...handlers,
     onConnect: () => {
       if (over) return

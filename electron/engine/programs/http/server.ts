@@ -1,6 +1,7 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection, TcpListener } from '../../network/types.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { ownerOf } from '../stream.ts'
 import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
 import { beginsHttp2, Http2ServerConnection, type Http2Habits } from './http2-server.ts'
 import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
@@ -88,7 +89,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   const connections = new Set<ServerConnection>()
   let number = 0
   const listener: TcpListener = process.network.sockets.listen(
-    { port: options.port, owner: { pid: process.pid, program: options.program }, ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
+    { port: options.port, owner: ownerOf(process, options.program), ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
     (plain) => {
       const connection = options.tls ? new TlsServer(plain, { ...options.tls, random: process.clock.random }) : plain
       const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))

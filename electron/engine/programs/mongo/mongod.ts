@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { byName } from '../../own.ts'
 import { Output, untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 import { BsonError, doc } from './bson.ts'
 import { MongoServer, type LogLine } from './server.ts'
 import { Store } from './store.ts'
@@ -112,7 +113,7 @@ function* run(process: Process, version: string, options: Options): Task<number>
   process.onExit(() => saving && process.clock.cancel(saving))
   try {
     for (const address of options.addresses === 'all' ? ['0.0.0.0'] : options.addresses) {
-      const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'mongod' }, address }, (connection) => server.accept(connection))
+      const listener = process.network.sockets.listen({ port, owner: ownerOf(process, 'mongod'), address }, (connection) => server.accept(connection))
       process.onExit(() => listener.close())
     }
   } catch (error) {

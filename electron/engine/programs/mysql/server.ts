@@ -5,6 +5,7 @@ import { become } from '../become.ts'
 import { two } from '../http/status.ts'
 import { untilSignal } from '../output.ts'
 import { Databases } from '../sql/database.ts'
+import { ownerOf } from '../stream.ts'
 import { serveMysql } from './connection.ts'
 
 /** mysqld of MySQL Community Server: its log, its sockets and the first packet of its protocol. A small subset of SQL. */
@@ -54,7 +55,7 @@ class Mysqld {
     yield* this.#log('System', 'MY-013602', 'Channel mysql_main configured to support TLS. Encrypted connections are now supported for this channel.')
     const listeners: TcpListener[] = []
     try {
-      listeners.push(process.network.sockets.listen({ port: PORT, owner: { pid: process.pid, program: 'mysqld' }, backlog: 151 }, (c) => serveMysql({ process, version: this.#version, plugin: 'caching_sha2_password', databases, accounts: accountsOf(process, 'MYSQL') }, ++this.#connections, c)))
+      listeners.push(process.network.sockets.listen({ port: PORT, owner: ownerOf(process, 'mysqld'), backlog: 151 }, (c) => serveMysql({ process, version: this.#version, plugin: 'caching_sha2_password', databases, accounts: accountsOf(process, 'MYSQL') }, ++this.#connections, c)))
     } catch (error) {
       yield* this.#log('ERROR', 'MY-010262', `Can't start server: Bind on TCP/IP port: ${(error as Error).message}`)
       yield* this.#log('ERROR', 'MY-010257', `Do you already have another mysqld server running on port: ${PORT} ?`)
@@ -64,7 +65,7 @@ class Mysqld {
     }
     process.onExit(() => listeners.forEach((l) => l.close()))
     try {
-      listeners.push(process.network.sockets.listen({ port: X_PORT, owner: { pid: process.pid, program: 'mysqld' }, backlog: 70 }, (c) => this.#closeLater(c)))
+      listeners.push(process.network.sockets.listen({ port: X_PORT, owner: ownerOf(process, 'mysqld'), backlog: 70 }, (c) => this.#closeLater(c)))
       yield* this.#log('System', 'MY-011323', `X Plugin ready for connections. Bind-address: '::' port: ${X_PORT}, socket: /var/run/mysqld/mysqlx.sock`)
     } catch {
       yield* this.#log('ERROR', 'MY-011300', `Plugin mysqlx reported: 'Setup of bind-address: '*' port: ${X_PORT} failed, \`bind()\` failed with error: Address already in use (98). Do you already have another mysqld server running with Mysqlx ?'`)

@@ -1,3 +1,4 @@
+import { ownerOf } from '../stream.ts'
 import type { Secret } from 'kubernetes-types/core/v1'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { AGENT_STATUS } from '../../kubernetes/controllers/context.ts'
@@ -69,7 +70,7 @@ export class ControlPlane {
     this.#slices.index('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ''}`])
     // Pods are only looked up when an agent says who it is
     for (const resource of resources) this.#informers.of(resource).on(resource === 'pods' ? {} : { onAdd: look, onUpdate: look, onDelete: look })
-    this.#process.network.sockets.listen({ port: AGENT_PORT, owner: { pid: this.#process.pid, program: 'gateway' } }, (connection) => this.#accept(connection))
+    this.#process.network.sockets.listen({ port: AGENT_PORT, owner: ownerOf(this.#process, 'gateway') }, (connection) => this.#accept(connection))
     this.#election = new LeaderElection(clock, this.#client, {
       lease: this.#options.lease, namespace: this.#options.namespace, identity: this.#options.pod, component: 'gateway', release: true,
       onLeading: () => {

@@ -8,6 +8,7 @@ import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { errorTime } from '../nginx/time.ts'
 import { Output, untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { readCertificates } from '../tls/x509.ts'
 import type { NginxConfiguration } from './configuration.ts'
@@ -67,7 +68,7 @@ function* listen(process: Process, address: string, port: number, plane: DataPla
     ended = true
     over.notify()
   }
-  const connection: TcpConnection = process.network.sockets.connect({ address, port, owner: { pid: process.pid, program: 'nginx-agent' } }, {
+  const connection: TcpConnection = process.network.sockets.connect({ address, port, owner: ownerOf(process, 'nginx-agent') }, {
     onConnect: () => connection.send(encodeUtf8(`${JSON.stringify({ pod: process.machine.hostname })}\n`)),
     onData: (data) => {
       text += decoder.push(data)

@@ -6,6 +6,7 @@ import { encodeUtf8 } from '../../text.ts'
 import { become } from '../become.ts'
 import { MONTHS, two } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
+import { ownerOf } from '../stream.ts'
 import { COMMANDS } from './commands.ts'
 import { encodeReply, RespError, RespReader, type Reply } from './protocol.ts'
 import { globPattern, RedisStore } from './store.ts'
@@ -278,7 +279,7 @@ export const redisServer: Program = function* (process) {
     const backlog = 511
     if (address === undefined) listenOnBoth(process, { port, program: 'redis-server', backlog }, (connection) => server.accept(connection))
     else {
-      const listener = process.network.sockets.listen({ port, owner: { pid: process.pid, program: 'redis-server' }, address, backlog }, (connection) => server.accept(connection))
+      const listener = process.network.sockets.listen({ port, owner: ownerOf(process, 'redis-server'), address, backlog }, (connection) => server.accept(connection))
       process.onExit(() => listener.close())
     }
     process.onExit(() => server.closeAll())
