@@ -59,6 +59,7 @@ const KINDS: readonly TermKind[] = ['requiredAffinity', 'requiredAntiAffinity', 
 /** The terms of all placed Pods; Pods of one template share theirs. */
 export class PlacedTerms {
   readonly #terms = new Map<string, PlacedTerm>()
+  #repelling = 0
 
   /** `sign` 1: a Pod came; -1: it went. */
   count(pod: Pod, info: NodeInfo, sign: 1 | -1): void {
@@ -68,17 +69,23 @@ export class PlacedTerms {
       for (const term of termsOf(pod, kind)) {
         const key = JSON.stringify([kind, term.topologyKey, term.selector?.toString(), [...term.namespaces], term.namespaceSelector?.toString(), term.weight])
         let placed = this.#terms.get(key)
-        if (!placed) this.#terms.set(key, (placed = { kind, term, nodes: new Map() }))
+        if (!placed) {
+          this.#terms.set(key, (placed = { kind, term, nodes: new Map() }))
+          if (kind === 'requiredAntiAffinity') this.#repelling++
+        }
         const n = (placed.nodes.get(info) ?? 0) + sign
         if (n > 0) placed.nodes.set(info, n)
         else placed.nodes.delete(info)
-        if (placed.nodes.size === 0) this.#terms.delete(key)
+        if (placed.nodes.size > 0) continue
+        this.#terms.delete(key)
+        if (kind === 'requiredAntiAffinity') this.#repelling--
       }
     }
   }
 
-  get size(): number {
-    return this.#terms.size
+  /** Whether some placed Pod requires that others stay away: nothing else of theirs keeps a Pod off a node. */
+  get repel(): boolean {
+    return this.#repelling > 0
   }
 
   values(): IterableIterator<PlacedTerm> {

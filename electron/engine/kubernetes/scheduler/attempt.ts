@@ -86,7 +86,7 @@ export class Attempt {
     }
     if (!this.#affinity) {
       const { affinity } = this.pod.spec
-      if (!affinity?.podAffinity && !affinity?.podAntiAffinity && this.#state.terms.size === 0) return undefined
+      if (!affinity?.podAffinity && !affinity?.podAntiAffinity && !this.#state.terms.repel) return undefined
       this.#affinity = new AffinityFilter(this.#state, this.pod)
     }
     return this.#affinity.idle ? undefined : this.#affinity.filter(info)
