@@ -14,7 +14,9 @@ export default defineConfig({
     setupFiles: ['tests/seed.ts'],
     // the files of one worker share their modules: to load the engine for each takes longer than most tests
     isolate: false,
-    testTimeout: 20_000,
+    // no test is about how fast a machine is: these end what hangs
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // referees wait for real pings and timeouts: two at a time even where there are two cores
     maxWorkers: Math.max(2, availableParallelism()),
   },

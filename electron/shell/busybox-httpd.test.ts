@@ -20,8 +20,8 @@ describe('busybox httpd', () => {
   const ask = (): string => lab.run(`kubectl exec client -- sh -c 'H=${lab.run("kubectl get pod web -o jsonpath={.status.podIP}").output}; ${ASK}'`).output
 
   it.skipIf(!referee)('answers as the real one (skipped without root, busybox and curl)', () => {
-    const script = `ip link set lo up; D=$(mktemp -d); cd $D; ${FILES.replaceAll('/tmp/web', '$D/web')}; busybox httpd -f -p 8080 -h $D/web & P=$!; sleep 0.5; H=127.0.0.1; ${ASK}; kill $P; rm -r $D`
-    const real = spawnSync('unshare', ['-n', 'sh', '-c', script], { encoding: 'utf8', timeout: 20_000 })
+    const script = `ip link set lo up; D=$(mktemp -d); cd $D; ${FILES.replaceAll('/tmp/web', '$D/web')}; busybox httpd -f -p 8080 -h $D/web & P=$!; H=127.0.0.1; for i in $(seq 200); do curl -so $D/ready http://$H:8080/a.txt && break; sleep 0.1; done; ${ASK}; kill $P; rm -r $D`
+    const real = spawnSync('unshare', ['-n', 'sh', '-c', script], { encoding: 'utf8', timeout: 120_000 })
     expect(plain(ask())).toBe(plain(real.stdout))
   })
 

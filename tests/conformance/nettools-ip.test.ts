@@ -1,22 +1,21 @@
 import { describe } from 'vitest'
 import { sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
-import { has } from './nettools/worlds.ts'
+import { transcriptOf } from './referee/transcript.ts'
 
 /** The corners of `ip` against iproute2 of Debian 12: rules, batches, what a route is found to be, and each output form of each object. */
-const available = has('ip')
-if (!available) console.warn('SKIPPED: the corners of ip are not compared with the real one (needs Linux, root and iproute2)')
+const transcript = transcriptOf('nettools-ip')
 
 // the words of Linux 6.1, which newer kernels have others for
 // neighbours grow old while a busy machine does something else
 const plain: Mask = (text) => text.replace(/\b(REACHABLE|STALE|DELAY|PROBE)\b/g, 'STATE').replace('Error: ipv4: Address already assigned.', 'RTNETLINK answers: File exists').replace('Error: ipv4: Address not found.', 'RTNETLINK answers: Cannot assign requested address').replace(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (m) => (/^(00|ff|01|33):/.test(m) ? m : 'MAC')).replace(/link-netns(id)? \S+/g, 'link-netns N').replace(/"link_netns(id)?":("[^"]*"|\d+)/g, '"link_netns":N').replace(/\bused \S+/g, 'used N').replace(/"(used|confirmed|updated)":\d+/g, '"$1":N').replace(/(valid_lft|preferred_lft) (\d+)sec/g, (_, n: string, v: string) => `${n} ${Math.ceil(Number(v) / 10)}0sec`).replace(/probes \d+/g, 'probes N').replace(/"probes":\d+/g, '"probes":N').replace(/expires \d+sec/g, 'expires N').replace(/link_index":\d+/g, 'link_index":N').replace(/@if\d+/g, '@ifN').replace(/uid 0 /g, '').replace(/qlen 1000/g, 'qlen 1000')
 
-describe.skipIf(!available)('the real one agrees', () => {
+describe('the real one agrees', () => {
   const worlds = twoWorlds({ prepare: async (world) => {
     world.file('n1', '/etc/issue', 'addr add 10.9.9.1/24 dev eth0\n# a comment\n\naddr show dev nope\nroute add 10.9.8.0/24 via 10.9.9.2\n')
     world.file('n1', '/etc/issue.net', 'link show dev lo\nroute get 10.244.2.2\n')
     await world.run('p1', 'ping -c 1 -W 1 10.244.2.2')
   } })
-  const same = sameAs(worlds)
+  const same = sameAs(worlds, transcript)
   describe('on its corners', () => {
     same('n1', [
       'ip -br neigh show dev eth0', 'ip rule add from 10.1.0.0/16 table 100', 'ip rule add to 10.2.0.0/16 table 101 priority 50', 'ip rule add fwmark 1 table 100', 'ip rule', 'ip -j rule', 'ip -p -j rule', 'ip -o rule', 'ip -br rule', 'ip rule flush table 100', 'ip rule', 'ip rule flush priority 50', 'ip rule flush foo', 'ip rule flush', 'ip rule', 'ip rule add from all lookup main pref 32766', 'ip rule add pref 32767 table default', 'ip rule show table main', 'ip rule show from 10.0.0.0/8',

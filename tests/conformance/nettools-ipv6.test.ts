@@ -1,10 +1,9 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { shown, twoWorlds, type Mask } from './nettools/compare.ts'
-import { has, type Space } from './nettools/worlds.ts'
+import { beforeAll, describe } from 'vitest'
+import { sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
+import { transcriptOf } from './referee/transcript.ts'
 
 /** As nettools.test.ts, with both families: what the tools of Debian 12 say of IPv6. */
-const available = has('ip', 'ping', 'ss', 'curl', 'nc')
-if (!available) console.warn('SKIPPED: the network tools are not compared with the real ones (needs Linux, root, iproute2, ping, curl and netcat)')
+const transcript = transcriptOf('nettools-ipv6')
 
 /** Link-local addresses are made of MAC addresses. */
 const macs: Mask = (text) =>
@@ -16,14 +15,9 @@ const macs: Mask = (text) =>
     .replace(/link-netnsid \d+/g, 'link-netnsid N')
 const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms').replace(/time \d+ms/g, 'time Tms').replace(/= [\d./]+ ms/g, '= T ms').replace(/\nUsage[^]*/, '\nUsage…')
 
-describe.skipIf(!available)('the real tools agree on IPv6', () => {
+describe('the real tools agree on IPv6', () => {
   const worlds = twoWorlds({ ipv6: true, settle: 2000 })
-
-  async function compare(space: Space, line: string, mask: Mask = macs): Promise<void> {
-    const [expected, actual] = [await worlds.there.run(space, line), await worlds.here.run(space, line)]
-    expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
-  }
-  const same = (space: Space, lines: string[], mask?: Mask): void => lines.forEach((line) => it(`${space}: ${line}`, () => compare(space, line, mask)))
+  const same = sameAs(worlds, transcript, macs)
   /** Lines in no order: which of two links was first is a matter of chance. */
   const sorted: Mask = (text) => macs(text).split('\n').sort().join('\n')
 
@@ -60,9 +54,7 @@ describe.skipIf(!available)('the real tools agree on IPv6', () => {
 
   describe('on connections', () => {
     const page = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n'
-    beforeAll(async () => {
-      for (const world of worlds.both) await world.serve('p3', 80, page)
-    })
+    beforeAll(() => worlds.each((world) => world.serve('p3', 80, page)))
     const curl: Mask = (text) => text.replace(/after \d+ ms/g, 'after T ms').replace(/\{ \[\d+ bytes data\]\n/g, '').replaceAll('\r', '')
     same('p1', [
       'curl -s http://[fd00:244:2::2]:80/', 'curl -s http://[fd00:244:2::2]/', 'curl -sv http://[fd00:244:2::2]/', 'curl -sv http://[fd00:244:2::2]:81/', 'curl -s -6 http://[fd00:244:2::2]/', 'curl -s http://10.244.2.2/', "curl -s -o /dev/null -w '%{remote_ip} %{remote_port} %{local_ip}\\n' http://[fd00:244:2::2]/",
@@ -81,6 +73,6 @@ describe.skipIf(!available)('the real tools agree on IPv6', () => {
     ], dates)
     same('n1', ['ip6tables-save', 'ip6tables-save -t nat'], (text) => dates(text).split('\n').filter((l) => !l.startsWith('#')).sort().join('\n'))
     same('p1', ['curl -s http://[fd00:96::1]/', 'curl -sS http://[fd00:244:2::2]:81/'], (text) => text.replace(/after \d+ ms/g, 'after T ms'))
-    it('n1: conntrack -L -f ipv6', () => compare('n1', 'conntrack -L -f ipv6 -p tcp -d fd00:96::1', (text) => text.replace(/port=\d{4,}/g, 'port=P').replace(/ (\d+) (TIME_WAIT|CLOSE|ESTABLISHED|LAST_ACK|FIN_WAIT|CLOSE_WAIT) /g, ' T STATE ').replace(/ use=\d+/g, '')))
+    same('n1', ['conntrack -L -f ipv6 -p tcp -d fd00:96::1'], (text) => text.replace(/port=\d{4,}/g, 'port=P').replace(/ (\d+) (TIME_WAIT|CLOSE|ESTABLISHED|LAST_ACK|FIN_WAIT|CLOSE_WAIT) /g, ' T STATE ').replace(/ use=\d+/g, ''))
   })
 })

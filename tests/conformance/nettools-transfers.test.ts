@@ -1,10 +1,9 @@
 import { beforeAll, describe } from 'vitest'
 import { sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
-import { has } from './nettools/worlds.ts'
+import { transcriptOf } from './referee/transcript.ts'
 
 /** What curl sends, keeps, tries again and fails at, and what conntrack tells of it, against Debian 12's own. */
-const available = has('ip', 'curl', 'conntrack')
-if (!available) console.warn('SKIPPED: curl and conntrack are not compared with the real ones (needs Linux, root, iproute2, curl and conntrack)')
+const transcript = transcriptOf('nettools-transfers')
 
 const spent: Mask = (text) =>
   text.replace(/after \d+ ms/g, 'after N ms').replace(/after \d+ milliseconds/g, 'after N milliseconds').replaceAll('\r\n', '\n').replaceAll('\r', '\n').replace(/^.*(--:--:--|\d:\d\d:\d\d).*\n/gm, '').replace(/-{24}[0-9a-f]{16}/g, 'BOUNDARY').replace(/host: 0x[0-9a-f]+/g, 'host: 0xN').replace(/expire \d+/g, 'expire N').replace(/\t\d{9,}\t/g, '\tN\t').replace(/OpenSSL\/3[.\d]+/g, 'OpenSSL')
@@ -17,7 +16,7 @@ const SERVERS: Readonly<Record<number, string | null>> = {
   5909: page('503 Service Unavailable', 'Retry-After: 1\r\nConnection: close\r\n', 'no\n'), 5910: 'garbage\r\n\r\n', 5911: page('302 Found', 'Location: http://10.244.2.2:5900/y\r\nConnection: close\r\n', ''),
 }
 
-describe.skipIf(!available)('the real ones agree', () => {
+describe('the real ones agree', () => {
   const worlds = twoWorlds({ also: ['cat', 'truncate'], settle: 1000, prepare: async (world) => {
     world.file('p1', '/etc/hostname', 'content of it\n')
     world.file('p1', '/etc/hosts', '<html>\n')
@@ -27,7 +26,7 @@ describe.skipIf(!available)('the real ones agree', () => {
     })
     for (const [port, answer] of Object.entries(SERVERS)) await world.serve('p3', Number(port), answer)
   } })
-  const same = sameAs(worlds)
+  const same = sameAs(worlds, transcript)
   const at = (port: number): string => `http://10.244.2.2:${port}`
 
   describe('on what it sends', () => {
@@ -69,14 +68,12 @@ describe.skipIf(!available)('the real ones agree', () => {
 
   describe('on conntrack', () => {
     const flows: Mask = (text) => text.replace(/ \d+ (TIME_WAIT|FIN_WAIT|CLOSE_WAIT|LAST_ACK|CLOSE|ESTABLISHED) /g, ' T STATE ').replace(/(?<=udp {6}17|icmp {5}1) \d+/g, ' T').replace(/(sport|dport)=\d{5}/g, '$1=P').replace(/ id=\d+/g, ' id=N').split('\n').sort().join('\n')
-    beforeAll(async () => {
-      for (const world of worlds.both) {
-        await world.run('n1', 'iptables -A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT')
-        await world.run('n1', 'conntrack -F')
-        await world.run('p1', `curl -s ${at(5901)}/`)
-        await world.run('p1', 'ping -c 1 10.244.2.2')
-      }
-    })
+    beforeAll(() => worlds.each(async (world) => {
+      await world.run('n1', 'iptables -A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT')
+      await world.run('n1', 'conntrack -F')
+      await world.run('p1', `curl -s ${at(5901)}/`)
+      await world.run('p1', 'ping -c 1 10.244.2.2')
+    }))
     same('n1', [
       'conntrack -L', 'conntrack -L -o extended', 'conntrack -L -o extended,id', 'conntrack -L -o timestamp', 'conntrack -L -p icmp', 'conntrack -L -p 6', 'conntrack -L -p tcp --dport 5901', 'conntrack -L -p tcp --orig-port-dst 80', 'conntrack -L -p tcp --reply-port-src 5901', 'conntrack -L -s 10.244.1.0/24', 'conntrack -L -s 10.244.3.0/24', 'conntrack -L -r 10.244.2.2',
       'conntrack -L --dport 80', 'conntrack -L --state TIME_WAIT', 'conntrack -L -p tcp --state FOO', 'conntrack -L -p foo', 'conntrack -L -s 300.1', 'conntrack -L -f foo', 'conntrack -L -f ipv4 -p icmp', 'conntrack -L -u ASSURED -p tcp', 'conntrack -L -u UNREPLIED', 'conntrack -L -u FOO', 'conntrack -L -n', 'conntrack -L -g', 'conntrack -L -j',

@@ -1,10 +1,9 @@
 import { describe } from 'vitest'
 import { sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
-import { has } from './nettools/worlds.ts'
+import { transcriptOf } from './referee/transcript.ts'
 
 /** GNU wget and busybox's against Debian 12's: what they ask for, keep, follow, convert and say. */
-const available = has('ip', 'wget')
-if (!available) console.warn('SKIPPED: wget is not compared with the real one (needs Linux, root, iproute2 and wget)')
+const transcript = transcriptOf('nettools-wget')
 
 const spent: Mask = (text) =>
   text.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME').replace(/ +[\d.]+[ KMGT](=[\d.]+s| [\dmsh]+)/g, ' RATE').replace(/\([\d.]+ [KMGT]?B\/s\)/g, '(RATE)').replace(/time: [\d.]+m?s/g, 'time: N').replace(/ in [\d.]+m?s /g, ' in N ').replace(/ in [\d.]+ seconds/g, ' in N seconds').replace(/Converting links/g, 'Converting')
@@ -29,7 +28,7 @@ const PAGES: Readonly<Record<string, string>> = {
   '/cookie': to('302 Found', '/echo/c').replace('\r\n\r\n', '\r\nSet-Cookie: a=b; Path=/\r\n\r\n'), '/list': page('/plain\n/part\n\n', 'text/plain'), '/links': page('<a href="plain">p</a><a href="/part">q</a>'), '/a%20b': page('blank', 'text/plain'),
 }
 
-describe.skipIf(!available)('the real ones agree', () => {
+describe('the real ones agree', () => {
   const worlds = twoWorlds({ also: ['cat', 'find', 'od', 'stat', 'truncate'], settle: 500, prepare: async (world) => {
     world.file('p1', '/etc/issue', '10.244.2.2:5700/plain\n\n  http://10.244.2.2:5700/part\nfoo://x\n')
     world.file('p1', '/etc/issue.net', '<a href="http://10.244.2.2:5700/plain">p</a><a href="/part">q</a>')
@@ -38,7 +37,7 @@ describe.skipIf(!available)('the real ones agree', () => {
     await world.site('p3', 5700, PAGES)
     await world.site('p3', 5701, { ...PAGES, '/robots.txt': page('User-agent: *\nDisallow: /d/\n', 'text/plain') })
   } })
-  const same = sameAs(worlds)
+  const same = sameAs(worlds, transcript)
   const at = 'http://10.244.2.2:5700'
 
   describe('on what it asks for', () => {

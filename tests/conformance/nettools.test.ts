@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { shown, twoWorlds, type Mask } from './nettools/compare.ts'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { sameAs, shown, twoWorlds, type Mask } from './nettools/compare.ts'
 import { has, type Result, type Space } from './nettools/worlds.ts'
+import { transcriptOf } from './referee/transcript.ts'
 
 /**
  * The tools of Debian 12 as referees: the same commands in real network namespaces and in simulated ones of the same
  * shape, their output compared after masking what cannot be the same.
  */
-const available = has('ip', 'ping', 'ss', 'curl', 'nc')
-if (!available) console.warn('SKIPPED: the network tools are not compared with the real ones (needs Linux, root, iproute2, ping, curl and netcat)')
+const transcript = transcriptOf('nettools')
 
 const macs: Mask = (text) =>
   text
@@ -16,16 +16,14 @@ const macs: Mask = (text) =>
     .replace(/link-netnsid \d+/g, 'link-netnsid N')
 const times: Mask = (text) => macs(text).replace(/time=[\d.]+ ms/g, 'time=T ms').replace(/time \d+ms/g, 'time Tms').replace(/= [\d./]+ ms/g, '= T ms').replace(/\nUsage[^]*/, '\nUsage…')
 
-// The real ones have real timers, and are stopped before they have read all that came when the machine is busy: they are
-// asked twice before they are believed to differ.
-describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
+describe('the real tools agree', () => {
   const worlds = twoWorlds()
-
-  async function compare(space: Space, line: string, mask: Mask = macs): Promise<void> {
-    const [expected, actual] = [await worlds.there.run(space, line), await worlds.here.run(space, line)]
-    expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
+  const same = sameAs(worlds, transcript, macs)
+  /** What takes more than a line, by its name. */
+  const story = (name: string, tools: readonly string[], tell: Parameters<typeof worlds.hold>[1]): void => {
+    const comparison = transcript.entry(name)
+    it.skipIf(!comparison.heldBy(has(...tools)))(name, () => worlds.hold(comparison, tell, tools))
   }
-  const same = (space: Space, lines: string[], mask?: Mask): void => lines.forEach((line) => it(`${space}: ${line}`, () => compare(space, line, mask)))
 
   describe('on what ip shows', () => {
     for (const space of ['p1', 'n1'] as Space[]) {
@@ -65,18 +63,16 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     ])
   })
 
-  it('on what ip monitor says of changes', async () => {
+  story('on what ip monitor says of changes', ['ip'], async (world) => {
     const results: string[] = []
-    for (const world of worlds.both) {
-      const monitors = [await world.start('p2', 'ip -4 monitor all'), await world.start('p2', 'ip monitor route dev eth0')]
-      for (const line of [
-        'addr add 192.168.8.1/24 brd + dev eth0', 'route add 10.60.0.0/16 via 192.168.8.2', 'route replace 10.60.0.0/16 via 192.168.8.3', 'route add unreachable 10.61.0.0/16 metric 5',
-        'neigh add 192.168.8.4 lladdr 02:00:00:00:00:02 dev eth0', 'neigh replace 192.168.8.4 lladdr 02:00:00:00:00:03 dev eth0 nud reachable', 'neigh del 192.168.8.4 dev eth0',
-        'rule add from 1.2.3.4 table 100', 'rule del from 1.2.3.4 table 100', 'route del 10.60.0.0/16', 'link set eth0 mtu 1400', 'addr add 192.168.8.5/24 dev eth0', 'addr del 192.168.8.5/24 dev eth0', 'addr del 192.168.8.1/24 dev eth0', 'route del unreachable 10.61.0.0/16', 'link set eth0 mtu 1500',
-      ]) await world.run('p2', `ip ${line}`)
-      for (const monitor of monitors) results.push(macs((await monitor.stop()).stdout).replace(/link-netns\S+ \S+/g, '').replace(/^.*(NEIGH|10\.244).*\n/gm, (line) => (line.includes('192.168.8') ? line : '')))
-    }
-    expect(results.slice(2)).toEqual(results.slice(0, 2))
+    const monitors = [await world.start('p2', 'ip -4 monitor all'), await world.start('p2', 'ip monitor route dev eth0')]
+    for (const line of [
+      'addr add 192.168.8.1/24 brd + dev eth0', 'route add 10.60.0.0/16 via 192.168.8.2', 'route replace 10.60.0.0/16 via 192.168.8.3', 'route add unreachable 10.61.0.0/16 metric 5',
+      'neigh add 192.168.8.4 lladdr 02:00:00:00:00:02 dev eth0', 'neigh replace 192.168.8.4 lladdr 02:00:00:00:00:03 dev eth0 nud reachable', 'neigh del 192.168.8.4 dev eth0',
+      'rule add from 1.2.3.4 table 100', 'rule del from 1.2.3.4 table 100', 'route del 10.60.0.0/16', 'link set eth0 mtu 1400', 'addr add 192.168.8.5/24 dev eth0', 'addr del 192.168.8.5/24 dev eth0', 'addr del 192.168.8.1/24 dev eth0', 'route del unreachable 10.61.0.0/16', 'link set eth0 mtu 1500',
+    ]) await world.run('p2', `ip ${line}`)
+    for (const monitor of monitors) results.push(macs((await monitor.stop()).stdout).replace(/link-netns\S+ \S+/g, '').replace(/^.*(NEIGH|10\.244).*\n/gm, (line) => (line.includes('192.168.8') ? line : '')))
+    return results.join('--- of routes\n')
   })
 
   describe('on pings', () => {
@@ -90,18 +86,15 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
   })
 
   // what is the same: every segment, its flags, windows and options; what is not: sequence numbers, timestamps, ports, times
-  describe.skipIf(!has('tcpdump'))('on what tcpdump prints', () => {
+  describe('on what tcpdump prints', () => {
     /** What one end sees of a command at another; both worlds start with nobody's MAC address known. */
-    async function watch(space: Space, tcpdump: string, from: Space, line: string, mask: Mask): Promise<void> {
-      const results: string[] = []
-      for (const world of worlds.both) {
+    const watch = (space: Space, tcpdump: string, from: Space, line: string, mask: Mask): void =>
+      story(`${space}: ${tcpdump} (${line})`, ['tcpdump', 'ping', 'curl'], async (world) => {
         for (const [node, to] of [['n1', '10.244.1.2'], ['n2', '10.244.2.2']] as const) await world.run(node, `ip neigh flush dev cni0 to ${to}`)
         const capture = await world.start(space, tcpdump)
         await world.run(from, line)
-        results.push(shown(space, tcpdump, await capture.stop(), mask))
-      }
-      expect(results[1]).toBe(results[0])
-    }
+        return shown(space, tcpdump, await capture.stop(), mask)
+      })
     const packets: Mask = (text) =>
       macs(text)
         .replace(/\d\d:\d\d:\d\d\.\d{6}/g, 'TIME').replace(/\d{4}-\d\d-\d\d TIME|^\d+\.\d{6}/gm, 'DATE').replace(/id \d+, seq/g, 'id N, seq').replace(/(\d+\.){4}(3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORT'))
@@ -109,9 +102,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
         .replace(/(0x00[0-5]0:)[^\n]*/g, '$1').replace(/ifindex \d+/g, 'ifindex N').replace(/^(.*ARP, .*\n)+/gm, '').replace(/^E\.[^]*?(?=HTTP\/1)/gm, '…')
     const segments: Mask = (text) => packets(text).replace(/\d+ packets? captured/, 'N packets captured')
     const page = `HTTP/1.1 200 OK\r\nContent-Length: 294\r\n\r\n${'<p>A page that is long enough for two\nlines.</p>\n'.repeat(6)}`
-    beforeAll(async () => {
-      for (const world of worlds.both) await world.serve('p3', 80, page)
-    })
+    beforeAll(() => worlds.each((world) => world.serve('p3', 80, page)))
     const ping = 'ping -c 2 -i 0.2 10.244.2.2'
     for (const [space, tcpdump, from, line] of [
       ['p3', 'tcpdump -n -i eth0', 'p1', ping],
@@ -134,7 +125,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
       ['p3', 'tcpdump -A -n -i eth0 tcp src port 80 and greater 200', 'p1', 'curl -s http://10.244.2.2/'],
       ['p3', 'tcpdump --count -n icmp', 'p1', ping],
       ['p3', 'tcpdump -# -n icmp', 'p1', ping],
-    ] as [Space, string, Space, string][]) it(`${space}: ${tcpdump} (${line})`, () => watch(space, tcpdump, from, line, line.startsWith('curl') ? segments : packets))
+    ] as [Space, string, Space, string][]) watch(space, tcpdump, from, line, line.startsWith('curl') ? segments : packets)
 
     same('p1', ['tcpdump -i nope', 'tcpdump -c 0', 'tcpdump -i eth0 foo', 'tcpdump -i', 'tcpdump --foo', 'tcpdump -r /nope', 'tcpdump -i eth0 port 99999', 'tcpdump -Q x', 'tcpdump -i lo -w /nope/x'], (text) => text.replace(/OpenSSL[^\n]*/, 'OpenSSL'))
   })
@@ -153,12 +144,10 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     /** Connections of the tests before are in TIME-WAIT for a minute of each world's own time, and make columns wider. */
     const lasting: Mask = (text) => measured(text.replace(/^.*TIME-WAIT.*\n/gm, '')).replace(/ +/g, ' ')
     let waiting: { stop(): Promise<Result> }[] = []
-    beforeAll(async () => {
-      for (const world of worlds.both) {
-        await world.serve('p3', 5000, null)
-        waiting.push(await world.start('p1', 'curl -s http://10.244.2.2:5000/'), await world.start('p1', 'curl -s http://10.244.1.99:80/'))
-      }
-    })
+    beforeAll(() => worlds.each(async (world) => {
+      await world.serve('p3', 5000, null)
+      waiting.push(await world.start('p1', 'curl -s http://10.244.2.2:5000/'), await world.start('p1', 'curl -s http://10.244.1.99:80/'))
+    }))
     afterAll(async () => {
       for (const w of waiting) await w.stop()
       waiting = []
@@ -173,9 +162,7 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     const spent: Mask = (text) =>
       text.replace(/("time_\w+"|"speed_\w+"|"local_port"):[\d.]+/g, '$1:N').replace(/libcurl\/7[^"]*/g, 'libcurl').replace(/after \d+ ms/g, 'after N ms').replaceAll('\r', '')
     const server = 'http://10.244.2.2:5700'
-    beforeAll(async () => {
-      for (const world of worlds.both) await world.serve('p3', 5700, 'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Type: text/plain\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello')
-    })
+    beforeAll(() => worlds.each((world) => world.serve('p3', 5700, 'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Type: text/plain\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello')))
     same('p1', [
       `curl -s -w '%{json}' ${server}/a`, `curl -s -o /dev/null -w '%{json}' http://10.244.2.2:5701/`, `curl -s -w '%{header_json}' ${server}/a`, `curl -s -w '[%header{x-a}|%header{X-None}|%header{Content-Type}]%{stderr}err%{stdout}out' ${server}/a`,
       `curl -s -w '%{onerror}no' ${server}/a`, `curl -s -w '%{onerror}%{errormsg} %{exitcode}' http://10.244.2.2:5701/`, `curl -s -o /dev/null -w '%{filename_effective}|%{urlnum}|%{referer}|%{num_certs}|%{certs}|%{ftp_entry_path}|%{method}|%{http_connect}|%{scheme}|%{foo}|%{|%{x|%%|%a' ${server}/`,
@@ -186,19 +173,17 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
     ], spent)
   })
 
-  describe.skipIf(!has('wget'))('on wget', () => {
+  describe('on wget', () => {
     const spent: Mask = (text) =>
       text.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME').replace(/ [ \d.]{4}[ KMG](=[\d.]+s| 0s)/g, ' RATE').replace(/\([\d.]+ [KMG]?B\/s\)/g, '(RATE)').replace(/BusyBox v.*/, 'BusyBox').replace(/Usage: wget \[-cq[^]*/, 'Usage')
     const page = (status: string, headers: string, body: string): string => `HTTP/1.1 ${status}\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
     const at = 'http://10.244.2.2'
-    beforeAll(async () => {
-      for (const world of worlds.both) {
-        await world.serve('p3', 5801, page('200 OK', 'Content-Type: text/html; charset=utf-8\r\nX-A: b\r\n', 'hello\n'))
-        await world.serve('p3', 5802, page('404 Not Found', '', 'no\n'))
-        await world.serve('p3', 5803, page('302 Found', `Location: ${at}:5801/moved\r\n`, ''))
-        await world.serve('p3', 5804, page('200 OK', '', 'x'.repeat(73_456)))
-      }
-    })
+    beforeAll(() => worlds.each(async (world) => {
+      await world.serve('p3', 5801, page('200 OK', 'Content-Type: text/html; charset=utf-8\r\nX-A: b\r\n', 'hello\n'))
+      await world.serve('p3', 5802, page('404 Not Found', '', 'no\n'))
+      await world.serve('p3', 5803, page('302 Found', `Location: ${at}:5801/moved\r\n`, ''))
+      await world.serve('p3', 5804, page('200 OK', '', 'x'.repeat(73_456)))
+    }))
     for (const wget of ['wget', 'busybox wget']) {
       same('p1', [
         `${wget} -O - ${at}:5801/a`, `${wget} -qO- ${at}:5801`, `${wget} -O /dev/null ${at}:5804/big`, `${wget} -S -O - ${at}:5801/a`, `${wget} -O- ${at}:5802/`, `${wget} --spider ${at}:5801/`, `${wget} --spider ${at}:5802/`,
@@ -213,23 +198,18 @@ describe.skipIf(!available)('the real tools agree', { retry: 1 }, () => {
 
   describe('on netcat', () => {
     const ports: Mask = (text) => text.replace(/(\d+\.){3}\d+ (3[2-9]|[456]\d)\d{3}\b/g, (m) => m.replace(/\d+$/, 'PORT')).replaceAll('Temporary failure in name resolution', 'Name or service not known')
-    const heard = async (listen: string, lines: string[]): Promise<void> => {
-      const results: string[] = []
-      for (const world of worlds.both) {
+    const heard = (name: string, listen: string, lines: string[]): void =>
+      story(name, ['nc', 'ping'], async (world) => {
         const listener = await world.start('p3', listen)
         const said: string[] = []
         for (const line of lines) said.push(shown('p1', line, await world.run('p1', line), ports))
         // the listener, too, is to have seen the last one
         await world.run('p1', 'ping -c 2 -i 0.2 10.244.2.2')
-        results.push([...said, shown('p3', listen, { ...(await listener.stop()), code: 0 }, ports)].join('\n'))
-      }
-      expect(results[1]).toBe(results[0])
-    }
-    it('by UDP, of its test datagrams', () => heard('nc -n -u -l -k -v 5600', ['nc -v -z -u -w 1 10.244.2.2 5600', 'nc -n -v -u -w 1 10.244.2.2 5600', 'nc -zu 10.244.2.2 5600', 'nc -vzu 10.244.2.2 5601']))
-    it('by UDP, for the first that sends', () => heard('nc -n -u -l -v -p 5602', ['nc -v -z -u -w 1 -p 41000 10.244.2.2 5602', 'nc -u -v -z -w 1 10.244.2.2 5602']))
-    // a port that was in use is not free again for a minute
-    let port = 41001
-    it('by TCP, one after the other', () => heard('nc -n -l -k -v 5603', ['nc -zv 10.244.2.2 5602-5604', `nc -z -p ${port++} 10.244.2.2 5603`, 'nc -vzn -w 1 10.244.2.2 5603']))
+        return [...said, shown('p3', listen, { ...(await listener.stop()), code: 0 }, ports)].join('\n')
+      })
+    heard('by UDP, of its test datagrams', 'nc -n -u -l -k -v 5600', ['nc -v -z -u -w 1 10.244.2.2 5600', 'nc -n -v -u -w 1 10.244.2.2 5600', 'nc -zu 10.244.2.2 5600', 'nc -vzu 10.244.2.2 5601'])
+    heard('by UDP, for the first that sends', 'nc -n -u -l -v -p 5602', ['nc -v -z -u -w 1 -p 41000 10.244.2.2 5602', 'nc -u -v -z -w 1 10.244.2.2 5602'])
+    heard('by TCP, one after the other', 'nc -n -l -k -v 5603', ['nc -zv 10.244.2.2 5602-5604', 'nc -z -p 41001 10.244.2.2 5603', 'nc -vzn -w 1 10.244.2.2 5603'])
     same('p1', ['nc', 'nc -h', 'nc -l', 'nc -Q', 'nc -w', 'nc -z 10.244.2.2', 'nc -zv 10.244.2.2 99999', 'nc -zv 10.244.2.2 0', 'nc -zv 10.244.2.2 foo', 'nc -l -z -p 5605', 'nc -k 10.244.2.2 1', 'nc -zvn localhost 80', 'nc -vz -w 1 10.244.2.2 http', 'nc -w x 1.1.1.1 1', 'nc -zv nope. 80'], ports)
   })
 

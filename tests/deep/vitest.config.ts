@@ -11,6 +11,8 @@ export default defineConfig({
     include: process.env.PODHOP_FUZZ ? ['**/*.test.ts'] : DEEP,
     setupFiles: ['tests/seed.ts'],
     env: { PODHOP_DEEP: '1' },
+    // no test is about how fast a machine is: these end what hangs
     testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 })

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, it } from 'vitest'
 import { createProgramTable } from '../../../electron/engine/machine/programs.ts'
 import { registerCoreutils } from '../../../electron/shell/coreutils/index.ts'
+import { onlyTranscripts, type Comparison, type Transcript } from '../referee/transcript.ts'
 import { has, realWorld, simulatedWorld, type Result, type Space, type World } from './worlds.ts'
 
 /** Takes out of an output what cannot be the same in both worlds. */
@@ -11,7 +12,15 @@ export const macs: Mask = (text) => text.replace(/\b([0-9a-fA-F]{2}:){5}[0-9a-fA
 export const shown = (space: Space, line: string, r: Result, mask: Mask): string => `${space}$ ${line}\n${mask(r.stdout)}--- stderr\n${mask(r.stderr)}--- exit ${r.code}`
 
 /** Both, once the tests begin. */
-export interface Worlds { readonly there: World; readonly here: World; readonly both: readonly World[] }
+export interface Worlds {
+  /** Undefined where there are no network namespaces: transcripts are the referee then. */
+  readonly there: World | undefined
+  readonly here: World
+  /** The same is done in each, and nothing compared. What fails in the real one is told, and leaves it to the transcripts. */
+  each(work: (world: World) => Promise<unknown>): Promise<void>
+  /** Each tells the same story; the simulated one once only, whatever the real one says. `tools`: what the story needs there. */
+  hold(comparison: Comparison, story: (world: World) => Promise<string>, tools?: readonly string[]): Promise<void>
+}
 
 /**
  * The two worlds for all tests of a describe: made before them, taken down after them. `also`: programs that the
@@ -20,32 +29,45 @@ export interface Worlds { readonly there: World; readonly here: World; readonly 
  */
 export function twoWorlds(options: { ipv6?: boolean; also?: readonly string[]; prepare?: (world: World) => Promise<void>; settle?: number } = {}): Worlds {
   const { ipv6 = false, also = [], prepare, settle = 1500 } = options
-  const worlds = { there: undefined as unknown as World, here: undefined as unknown as World, both: [] as readonly World[] }
+  let there: World | undefined
+  let here: World | undefined
+  const worlds: Worlds = {
+    get there() { return there },
+    get here() { return here! },
+    async each(work) {
+      await work(here!)
+      if (there) await work(there).catch((error: unknown) => console.warn(`REFEREE: the real world was not made ready, and will differ: ${String(error)}`))
+    },
+    async hold(comparison, story, tools = []) {
+      const ours = await story(here!)
+      await comparison.hold(ours, there && has(...tools) ? () => story(there!) : undefined)
+    },
+  }
   beforeAll(async () => {
-    worlds.there = realWorld({ ipv6 })
     const programs = createProgramTable()
     if (also.length > 0) registerCoreutils(programs)
-    worlds.here = simulatedWorld(Object.fromEntries(also.map((name) => [name, programs.find(name)!])), { ipv6 })
-    worlds.both = [worlds.there, worlds.here]
-    if (prepare) for (const world of worlds.both) await prepare(world)
-    await new Promise((resolve) => setTimeout(resolve, settle))
-  })
-  afterAll(() => worlds.there?.destroy())
+    here = simulatedWorld(Object.fromEntries(also.map((name) => [name, programs.find(name)!])), { ipv6 })
+    if (has('ip') && !onlyTranscripts) {
+      try {
+        there = realWorld({ ipv6 })
+      } catch (error) {
+        console.warn(`REFEREE: there is no real world today, its transcripts decide: ${String(error)}`)
+      }
+    } else console.warn('REFEREE: the real tools are not asked (that needs Linux, root and iproute2), their transcripts decide')
+    if (prepare) await worlds.each(prepare)
+    if (there) await new Promise((resolve) => setTimeout(resolve, settle))
+  }, 120_000)
+  afterAll(() => there?.destroy(), 120_000)
   return worlds
 }
 
-/** One test a line: the same command there and here. Each skips by itself, and says so, where the tool is missing. */
-export function sameAs(worlds: Worlds) {
-  return (space: Space, lines: readonly string[], mask: Mask = macs): void => {
+/** One test a line: the same command there and here. Where a tool is missing, what it said once is the referee. */
+export function sameAs(worlds: Worlds, transcript: Transcript, plain: Mask = macs) {
+  return (space: Space, lines: readonly string[], mask: Mask = plain): void => {
     for (const line of lines) {
       const tool = line.split(' ')[0]!
-      const present = has(tool)
-      if (!present) console.warn(`SKIPPED: ${line} is not compared with the real one (no ${tool} here)`)
-      it.skipIf(!present)(`${space}: ${line}`, async () => {
-        const { there, here } = worlds
-        const [expected, actual] = [await there.run(space, line), await here.run(space, line)]
-        expect(shown(space, line, actual, mask)).toBe(shown(space, line, expected, mask))
-      })
+      const comparison = transcript.entry(`${space}: ${line}`)
+      it.skipIf(!comparison.heldBy(has(tool)))(`${space}: ${line}`, () => worlds.hold(comparison, async (world) => shown(space, line, await world.run(space, line), mask), [tool]))
     }
   }
 }

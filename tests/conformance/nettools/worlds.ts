@@ -1,5 +1,5 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -85,19 +85,34 @@ function siteAnswer(pages: Readonly<Record<string, string>>, request: string): {
 const real = (space: string): string => `podhop-nt-${process.pid}-${space}`
 const environment = { ...process.env, LC_ALL: 'C', TZ: 'UTC', COLUMNS: '80' }
 
-export function has(...tools: string[]): boolean {
+const found = new Map<string, boolean>()
+
+/** Whether this machine has the tools, and network namespaces to run them in. */
+export function has(...tools: readonly string[]): boolean {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
-  try {
-    for (const tool of tools) execFileSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' })
-    execFileSync('ip', ['netns', 'add', real('probe')], { stdio: 'ignore' })
-    execFileSync('ip', ['netns', 'del', real('probe')], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
+  const works = (name: string, ...commands: string[][]): boolean => {
+    if (!found.has(name)) found.set(name, commands.every(([command, ...args]) => spawnSync(command!, args, { stdio: 'ignore' }).status === 0))
+    return found.get(name)!
   }
+  return works('namespaces', ['ip', 'netns', 'add', real('probe')], ['ip', 'netns', 'del', real('probe')]) && tools.every((tool) => works(`tool ${tool}`, ['sh', '-c', `command -v ${tool}`]))
+}
+
+/** Those of this process, also of a run that was killed and had the same number. */
+function removeSpaces(): void {
+  for (const space of SPACES) if (existsSync(`/run/netns/${real(space)}`)) spawnSync('ip', ['netns', 'del', real(space)])
 }
 
 export function realWorld(options: { ipv6?: boolean } = {}): World {
+  removeSpaces()
+  try {
+    return buildReal(options)
+  } catch (error) {
+    removeSpaces()
+    throw error
+  }
+}
+
+function buildReal(options: { ipv6?: boolean }): World {
   const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   for (const space of SPACES) {
     ip('netns', 'add', real(space))
@@ -136,6 +151,14 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
   }
 
   const children: ChildProcess[] = []
+  /** The first thing that it says is that it is ready. */
+  const ready = (child: ChildProcess): Promise<void> => {
+    children.push(child)
+    return new Promise((resolve, reject) => {
+      child.stdout!.once('data', () => resolve())
+      child.once('error', reject).once('exit', (code) => reject(new Error(`a server ended with ${code} before it was ready`)))
+    })
+  }
   // what tools download stays out of the checkout
   const cwd = mkdtempSync(join(tmpdir(), 'nettools-'))
   const files = [cwd]
@@ -150,44 +173,37 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
         if (options?.stdin !== undefined) child.stdin!.end(options.stdin)
       }),
     // a relay in the namespace: one line of JSON for each query, and one for its answer
-    serveDns: (space, address, answer) =>
-      new Promise((resolve) => {
-        const script = `
-          const udp = require('dgram').createSocket('udp4'), waiting = []
-          const ask = (tcp, data, reply) => { waiting.push(reply); console.log(JSON.stringify([tcp, data.toString('hex')])) }
-          require('readline').createInterface({ input: process.stdin }).on('line', (line) => { const hex = JSON.parse(line), reply = waiting.shift(); if (hex !== null) reply(Buffer.from(hex, 'hex')) })
-          udp.on('message', (data, from) => ask(false, data, (answer) => udp.send(answer, from.port, from.address)))
-          require('net').createServer((s) => { s.on('error', () => {}); s.on('data', (data) => ask(true, data.subarray(2), (answer) => s.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer])))) }).listen(53, '${address}', () => udp.bind(53, '${address}', () => console.log('ready')))`
-        const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
-        children.push(child)
-        createInterface({ input: child.stdout }).on('line', (line) => {
-          if (line === 'ready') return resolve()
-          const [tcp, hex] = JSON.parse(line) as [boolean, string]
-          const bytes = answer(Buffer.from(hex, 'hex'), tcp)
-          child.stdin.write(`${JSON.stringify(bytes ? Buffer.from(bytes).toString('hex') : null)}\n`)
-        })
-      }),
-    serve: (space, port, answer) =>
-      new Promise((resolve) => {
-        const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.write(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
-        const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-        children.push(child)
-        child.stdout!.once('data', () => resolve())
-      }),
-    site: (space, port, pages) =>
-      new Promise((resolve) => {
-        const script = `
-          ${siteAnswer.toString()}
-          const pages = JSON.parse(Buffer.from('${Buffer.from(JSON.stringify(pages)).toString('base64')}', 'base64').toString())
-          require('net').createServer({ allowHalfOpen: true }, (s) => {
-            let text = ''
-            s.on('error', () => {}); s.on('end', () => s.end())
-            s.on('data', (data) => { text += data.toString('latin1'); for (let a; (a = siteAnswer(pages, text)); ) { text = text.slice(a.taken); s.write(a.answer, 'latin1'); if (a.close) { s.end(); return } } })
-          }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
-        const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-        children.push(child)
-        child.stdout!.once('data', () => resolve())
-      }),
+    serveDns: (space, address, answer) => {
+      const script = `
+        const udp = require('dgram').createSocket('udp4'), waiting = []
+        const ask = (tcp, data, reply) => { waiting.push(reply); console.log(JSON.stringify([tcp, data.toString('hex')])) }
+        require('readline').createInterface({ input: process.stdin }).on('line', (line) => { const hex = JSON.parse(line), reply = waiting.shift(); if (hex !== null) reply(Buffer.from(hex, 'hex')) })
+        udp.on('message', (data, from) => ask(false, data, (answer) => udp.send(answer, from.port, from.address)))
+        require('net').createServer((s) => { s.on('error', () => {}); s.on('data', (data) => ask(true, data.subarray(2), (answer) => s.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer])))) }).listen(53, '${address}', () => udp.bind(53, '${address}', () => console.log('ready')))`
+      const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line === 'ready') return
+        const [tcp, hex] = JSON.parse(line) as [boolean, string]
+        const bytes = answer(Buffer.from(hex, 'hex'), tcp)
+        child.stdin.write(`${JSON.stringify(bytes ? Buffer.from(bytes).toString('hex') : null)}\n`)
+      })
+      return ready(child)
+    },
+    serve: (space, port, answer) => {
+      const script = `require('net').createServer(s => { s.on('error', () => {}); s.once('data', () => { ${answer === null ? '' : `s.write(Buffer.from('${Buffer.from(answer).toString('base64')}', 'base64'))`} }) }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
+      return ready(spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] }))
+    },
+    site: (space, port, pages) => {
+      const script = `
+        ${siteAnswer.toString()}
+        const pages = JSON.parse(Buffer.from('${Buffer.from(JSON.stringify(pages)).toString('base64')}', 'base64').toString())
+        require('net').createServer({ allowHalfOpen: true }, (s) => {
+          let text = ''
+          s.on('error', () => {}); s.on('end', () => s.end())
+          s.on('data', (data) => { text += data.toString('latin1'); for (let a; (a = siteAnswer(pages, text)); ) { text = text.slice(a.taken); s.write(a.answer, 'latin1'); if (a.close) { s.end(); return } } })
+        }).listen(${port}, '${options.ipv6 ? '::' : '0.0.0.0'}', 511, () => console.log('ready'))`
+      return ready(spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] }))
+    },
     start: async (space, line) => {
       const child = spawn('ip', ['netns', 'exec', real(space), ...words(line)], { env: environment, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
       children.push(child)
@@ -213,7 +229,7 @@ export function realWorld(options: { ipv6?: boolean } = {}): World {
     },
     destroy: () => {
       for (const child of children) child.kill('SIGKILL')
-      for (const space of SPACES) execFileSync('ip', ['netns', 'del', real(space)])
+      removeSpaces()
       for (const directory of files) rmSync(directory, { recursive: true, force: true })
     },
   }

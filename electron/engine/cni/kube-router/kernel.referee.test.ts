@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { transcriptOf } from '../../../../tests/conformance/referee/transcript.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'
 import { randomPolicies } from '../../policy/random-policies.samples.ts'
 import { NINE, NinePods, tableText } from '../../policy/truth-tables.samples.ts'
@@ -9,6 +10,7 @@ import { NINE, NinePods, tableText } from '../../policy/truth-tables.samples.ts'
  * The rules and sets of a simulated node, loaded into the Linux kernel by Debian's ipset and iptables: taken, given back the
  * same, and obeyed by real connections between network namespaces with the Pods' addresses.
  */
+const transcript = transcriptOf('policy-kube-router')
 const ID = `pkr${process.pid % 10_000}`
 const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` }
 const tool = (...args: string[]): boolean => spawnSync(args[0]!, args.slice(1), { env }).status === 0
@@ -22,7 +24,7 @@ const plain = (save: string): string[] => save.split('\n').filter((l) => l !== '
 
 const SERVER = "for (const p of [80, 81]) require('net').createServer((s) => s.end()).listen(p, '0.0.0.0'); console.log('up')"
 const CLIENT = `const net = require('net'); const [port, ...ips] = process.argv.slice(1)
-Promise.all(ips.map((ip) => new Promise((done) => { const s = net.connect({ host: ip, port: Number(port) }); s.setTimeout(2000, () => done('timeout')); s.on('connect', () => done('.')); s.on('error', (e) => done(e.code === 'ECONNREFUSED' ? 'X' : e.code)) }))).then((r) => { console.log(r.join(' ')); process.exit(0) })`
+Promise.all(ips.map((ip) => new Promise((done) => { const s = net.connect({ host: ip, port: Number(port) }); s.setTimeout(4000, () => done('timeout')); s.on('connect', () => done('.')); s.on('error', (e) => done(e.code === 'ECONNREFUSED' ? 'X' : e.code)) }))).then((r) => { console.log(r.join(' ')); process.exit(0) })`
 
 describe.skipIf(!available)('the kernel', () => {
   const servers: ChildProcess[] = []
@@ -48,7 +50,7 @@ describe.skipIf(!available)('the kernel', () => {
       servers.push(server)
       server.stdout.once('data', () => up())
     })))
-  }, 60_000)
+  }, 300_000)
 
   afterAll(() => {
     for (const server of servers) server.kill('SIGKILL')
@@ -83,11 +85,11 @@ describe.skipIf(!available)('the kernel', () => {
     expect(body(inside(node, ['iptables-save', '-t', 'filter']))).toEqual(body(simulated().network.netfilter.save('filter')))
   })
 
-  it('lets through what the simulation lets through', () => {
-    for (const objects of fc.sample(randomPolicies({ bothTypes: true, severalBlocks: true, namedAnywhere: true }), { numRuns: 5, seed: 7 })) {
+  it('lets through what the simulation lets through', async () => {
+    for (const [i, objects] of fc.sample(randomPolicies({ bothTypes: true, severalBlocks: true, namedAnywhere: true }), { numRuns: 5, seed: 7 }).entries()) {
       nine.set(objects as KubeObject[])
       load()
-      for (const port of [80, 81]) expect(tried(port)).toBe(nine.tried(port, 'TCP'))
+      for (const port of [80, 81]) await transcript.entry(`policies ${i}, port ${port}`).hold(nine.tried(port, 'TCP'), () => tried(port))
     }
-  }, 120_000)
+  }, 600_000)
 })
