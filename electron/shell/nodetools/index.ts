@@ -1,7 +1,7 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 import { chroot } from './chroot.ts'
 import { crictl } from './crictl/index.ts'
-import { ctr } from './ctr.ts'
+import { ctr } from './ctr/index.ts'
 import { hostnamectl } from './hostnamectl.ts'
 import { journalctl } from './journalctl.ts'
 import { lsns, nsenter } from './nsenter.ts'

@@ -118,3 +118,13 @@ test('a node is debugged from a Pod: chroot /host has its tools, and only the ca
   expect(exec('chroot /host nsenter -t 1 -n ip addr')).toContain("nsenter: reassociate to namespace 'ns/net' failed: Operation not permitted")
   expect(exec('chroot /nowhere ls')).toContain("can't change root directory to '/nowhere': No such file or directory")
 })
+
+test('crictl and ctr explain their commands, and crictl keeps its configuration', () => {
+  const { node } = world()
+  expect(node('crictl exec')).toContain('USAGE:\n   crictl exec [command options] [CONTAINER-ID] COMMAND [ARG...]\n\nDESCRIPTION:\n   The CONTAINER-ID is only required')
+  expect(node('crictl images --help')).toContain('Filter output based on provided conditions.\n      Available filters: \n')
+  expect(node('crictl ps --watch')).toMatch(/^Incorrect Usage: flag provided but not defined: -watch\n\nNAME:\n {3}crictl ps - List containers\n/)
+  expect(node('crictl config --set timeout=5; crictl config --get timeout; crictl config --set colour=red')).toMatch(/^5\n.*no configuration option named colour/)
+  expect(node('ctr tasks')).toContain('   delete, del, remove, rm  Delete one or more tasks\n')
+  expect(node('ctr -n k8s.io containers info nope')).toBe('ctr: container "nope" in namespace "k8s.io": not found\n')
+})

@@ -1,8 +1,8 @@
 import { anyOf, isSystemError, PullError, sleep, type ContainerView, type SandboxView, type Task } from '../../../engine/cluster.ts'
 import { runOn } from '../run-on.ts'
-import { Fatal, NotSimulated, parseFlags, RpcError, type Client } from './client.ts'
-import { containerInfo, containerStatus, sandboxInfo, sandboxStatus } from './objects.ts'
-import { CONTAINER_FLAGS, imageJson, isImage, POD_FLAGS, selectContainers, selectPods } from './list.ts'
+import { ago, Fatal, HelpWanted, humanSize, NotSimulated, parseFlags, RpcError, type Client } from './client.ts'
+import { containerAnnotations, containerInfo, containerLabels, containerStatus, podAnnotations, podLabels, sandboxInfo, sandboxStatus } from './objects.ts'
+import { CONTAINER_FLAGS, filteredImages, goTime, imageJson, isImage, POD_FLAGS, section, selectContainers, selectPods } from './list.ts'
 
 /** The commands of crictl that look at one thing, or change it (cri-tools v1.33). */
 
@@ -11,31 +11,59 @@ const INSPECT = 'template= '
 export function* inspect(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, INSPECT + CONTAINER_FLAGS)
   const found = flags.args.length > 0 ? flags.args.map((id) => wrapped('get the status of containers: get container status', () => client.container(id, 'ContainerStatus'))) : selectContainers(client, flags, true)
-  if (found.length === 0) throw new Fatal('ID cannot be empty')
+  if (found.length === 0) return yield* nothingFound(client)
   const format = flags.value('output') ?? 'json'
-  if (format === 'table') throw new NotSimulated('crictl inspect -o table (use -o yaml)')
+  if (format === 'table') {
+    if (!flags.has('quiet')) throw new NotSimulated('crictl inspect -o table without -q (use -q, or -o yaml)')
+    for (const c of found) {
+      const { createdAt, startedAt, finishedAt, exitCode, running } = c
+      const wall = client.wall
+      const over = running ? '' : `Finished: ${ago(wall - finishedAt)}\nExit Code: ${exitCode}\n`
+      yield* client.print(`ID: ${c.id}\nName: ${c.name}\n${c.attempt ? `Attempt: ${c.attempt}\n` : ''}State: ${running ? 'CONTAINER_RUNNING' : 'CONTAINER_EXITED'}\nCreated: ${ago(wall - createdAt)}\nStarted: ${ago(wall - startedAt)}\n${over}${section('Labels', containerLabels(c))}${section('Annotations', containerAnnotations(c))}`)
+    }
+    return
+  }
   yield* client.status(found.map((c) => ({ status: containerStatus(c), info: flags.has('quiet') ? {} : { info: containerInfo(client.view, c) } })), format, flags.value('template'))
+}
+
+function* nothingFound(client: Client): Task<never> {
+  yield* client.log('error', 'No IDs provided or nothing found per filter')
+  throw new HelpWanted()
 }
 
 export function* inspectPod(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, INSPECT + POD_FLAGS)
   const found = flags.args.length > 0 ? flags.args.map((id) => wrapped('get the status of pod sandboxes: get pod sandbox status', () => client.sandbox(id, 'PodSandboxStatus'))) : selectPods(client, flags)
-  if (found.length === 0) throw new Fatal('ID cannot be empty')
+  if (found.length === 0) return yield* nothingFound(client)
   const format = flags.value('output') ?? 'json'
-  if (format === 'table') throw new NotSimulated('crictl inspectp -o table (use -o yaml)')
+  if (format === 'table') {
+    if (!flags.has('quiet')) throw new NotSimulated('crictl inspectp -o table without -q (use -q, or -o yaml)')
+    for (const s of found) {
+      const { name, namespace, uid, annotations } = s.pod.metadata
+      const [ip = '', ...more] = s.hostNetwork ? [] : s.ips
+      yield* client.print(`ID: ${s.id}\nName: ${name}\nUID: ${annotations?.['kubernetes.io/config.hash'] ?? uid}\nNamespace: ${namespace}\nAttempt: ${s.attempt}\nStatus: ${s.ready ? 'SANDBOX_READY' : 'SANDBOX_NOTREADY'}\nCreated: ${goTime(s.createdAt)}\nIP Addresses: ${ip}\n${more.map((each) => `Additional IP: ${each}\n`).join('')}${section('Labels', podLabels(s))}${section('Annotations', podAnnotations(s))}`)
+    }
+    return
+  }
   yield* client.status(found.map((s) => ({ status: sandboxStatus(s), info: flags.has('quiet') ? {} : { info: sandboxInfo(client.view, s) } })), format, flags.value('template'))
 }
 
 export function* inspectImage(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, 'output,o= quiet,q template= name= filter,f=')
   const all = client.view.runtime.images.present()
-  const statuses = flags.args.map((name) => {
+  const names = flags.args.length > 0 ? flags.args : filteredImages(client, flags, flags.value('name')).map((i) => i.id)
+  if (names.length === 0) return yield* nothingFound(client)
+  const table = flags.value('output') === 'table'
+  if (table && !flags.has('quiet')) throw new NotSimulated('crictl inspecti -o table without -q (use -q, or -o yaml)')
+  let text = ''
+  const statuses = names.map((name) => {
     const image = all.find((i) => isImage(i.reference, name) || i.id.replace('sha256:', '').startsWith(name.replace('sha256:', '')))
     if (!image) throw new Fatal(`no such image "${name}" present`)
+    text += `ID: ${image.id}\nTag: ${image.reference}\nDigest: ${image.digest}\nSize: ${humanSize(image.size)}\n`
     const config = { Cmd: image.command, Entrypoint: image.entrypoint, Env: Object.entries(image.environment).map(([k, v]) => `${k}=${v}`), ExposedPorts: Object.fromEntries(image.exposedPorts.map((p) => [p, {}])), WorkingDir: image.workingDirectory }
     return { status: imageJson(image), info: flags.has('quiet') ? {} : { info: { chainID: image.id, imageSpec: { architecture: 'amd64', config, os: 'linux' } } } }
   })
-  if (statuses.length === 0) throw new Fatal('No IDs provided or nothing found per filter')
+  if (table) return yield* client.print(text)
   yield* client.status(statuses, flags.value('output') ?? 'json', flags.value('template'))
 }
 
@@ -50,7 +78,7 @@ function wrapped<T>(what: string, find: () => T): T {
 
 export function* stopPods(client: Client, words: readonly string[]): Task<void> {
   const { args } = parseFlags(words, '')
-  if (args.length === 0) throw new Fatal('ID cannot be empty')
+  if (args.length === 0) throw new HelpWanted()
   for (const id of args) {
     const found = wrapped(`stopping the pod sandbox "${id}"`, () => client.sandbox(id, 'StopPodSandbox'))
     yield* stopPod(client, found, id)
@@ -67,7 +95,8 @@ function* stopPod(client: Client, sandbox: SandboxView, id: string): Task<void> 
 export function* removePods(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, 'force,f all,a')
   const ids = flags.has('all') ? client.view.runtime.sandboxes().map((s) => s.id) : flags.args
-  if (ids.length === 0) throw new Fatal('ID cannot be empty')
+  if (ids.length === 0 && flags.has('all')) return yield* client.log('info', 'No pods to remove')
+  if (ids.length === 0) throw new HelpWanted()
   const problems: string[] = []
   for (const id of ids) {
     const sandbox = wrapped(`getting sandbox status of pod "${id}"`, () => client.sandbox(id, 'PodSandboxStatus'))
@@ -110,7 +139,8 @@ function* stopContainer(client: Client, { run }: ContainerView, timeout: number)
 export function* remove(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, 'force,f keep-logs,k all,a')
   const ids = flags.has('all') ? client.view.runtime.containers().map((c) => c.id) : flags.args
-  if (ids.length === 0) throw new Fatal('ID cannot be empty')
+  if (ids.length === 0 && flags.has('all')) return yield* client.log('info', 'No containers to remove')
+  if (ids.length === 0) throw new HelpWanted()
   const problems: string[] = []
   for (const id of ids) {
     const container = wrapped(`getting container status "${id}"`, () => client.container(id, 'ContainerStatus'))
@@ -129,8 +159,9 @@ export function* remove(client: Client, words: readonly string[]): Task<void> {
 }
 
 export function* pull(client: Client, words: readonly string[]): Task<void> {
-  const { args: [name] } = parseFlags(words, 'creds= auth= annotation,a= pod-config= pull-timeout,pt=')
+  const { args: [name, ...more] } = parseFlags(words, 'creds= auth= annotation,a= pod-config= pull-timeout,pt=')
   if (name === undefined) throw new Fatal('image name cannot be empty')
+  if (more.length > 0) throw new HelpWanted()
   try {
     const image = yield* client.view.runtime.images.pull(name)
     yield* client.print(`Image is up to date for ${image.id}\n`)
@@ -150,7 +181,9 @@ export function* removeImages(client: Client, words: readonly string[]): Task<vo
     if (!image) throw new Fatal(`no such image ${name}`)
     return image
   })
-  if (chosen.length === 0) throw new Fatal('No images to remove')
+  if (chosen.length === 0 && !flags.has('all') && !flags.has('prune')) throw new HelpWanted()
+  // pruning nothing says nothing, unless there is no image at all
+  if (all.length === 0) return yield* client.log('info', 'No images to remove')
   for (const image of chosen) {
     images.remove(image)
     yield* client.print(`Deleted: ${image.reference}\n`)
@@ -159,10 +192,13 @@ export function* removeImages(client: Client, words: readonly string[]): Task<vo
 
 export function* exec(client: Client, words: readonly string[]): Task<number> {
   const flags = parseFlags(words, 'sync,s timeout= tty,t interactive,i transport,r= name= pod,p= image= state= label= latest,l last,n= quiet,q ignore-errors,e parallel,x')
+  if (flags.args.length === 0) throw new HelpWanted()
+  if (flags.has('ignore-errors') && !flags.has('quiet')) yield* client.log('warning', 'The `--ignore-errors` option has been set all errors returned by the command will be ignored.')
   const chosen = ['name', 'pod', 'image', 'state', 'label', 'latest', 'last'].some((f) => flags.has(f) || flags.value(f) !== undefined)
   const containers = chosen ? selectContainers(client, flags) : [client.container(flags.args[0] ?? '', 'ExecSync')]
   const argv = chosen ? flags.args : flags.args.slice(1)
-  if (argv.length === 0 || containers.length === 0) throw new Fatal(containers.length === 0 ? 'No containers found per filter flags' : 'crictl exec needs a command')
+  if (containers.length === 0) yield* client.log('error', 'No containers found per filter flags')
+  if (argv.length === 0 || containers.length === 0) throw new HelpWanted()
   for (const { id, run } of containers) {
     if (!run) throw new RpcError('Exec', 'Unknown', `container is in CONTAINER_EXITED state`, `containerID="${id}"`)
     if (chosen && !flags.has('quiet')) yield* client.print(`${id}:\n`)
@@ -185,6 +221,7 @@ export function* logs(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, 'follow,f previous,p reopen,r tail= limit-bytes= since= timestamps,t stream,s=')
   const [id] = flags.args
   if (id === undefined) throw new Fatal('ID cannot be empty')
+  if (flags.args.length > 1) throw new HelpWanted()
   for (const each of ['stream', 'limit-bytes', 'reopen']) if (flags.value(each) !== undefined) throw new NotSimulated(`crictl logs --${each} (use --tail or --since)`)
   const container = client.container(id, 'ContainerStatus')
   const { record, run, attempt } = container

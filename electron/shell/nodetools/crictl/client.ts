@@ -15,6 +15,22 @@ export class Fatal extends Error {
   }
 }
 
+/** A flag that the command does not have, or that lacks its value: urfave/cli shows the help before it gives up. */
+export class UsageError extends Fatal {
+  readonly flag: string
+  constructor(message: string, flag: string) {
+    super(message)
+    this.flag = flag
+  }
+}
+
+/** Too few words: the command shows its help, and that is no error. */
+export class HelpWanted extends Fatal {
+  constructor() {
+    super('')
+  }
+}
+
 export class NotSimulated extends Error {}
 
 /** The flags of a command (urfave/cli v2): they end at the first word that is none. */
@@ -41,7 +57,7 @@ export function parseFlags(words: readonly string[], spec: string): Flags {
     if (!flag.takes) given.push([flag.name, inline ?? 'true'])
     else {
       const value = inline ?? rest.shift()
-      if (value === undefined) throw new Fatal(`flag needs an argument: -${word}`)
+      if (value === undefined) throw new UsageError(`flag needs an argument: -${word}`, '')
       given.push([flag.name, value])
     }
     return true
@@ -54,7 +70,7 @@ export function parseFlags(words: readonly string[], spec: string): Flags {
     // UseShortOptionHandling: -it
     const letters = [...name]
     if (!word.startsWith('--') && letters.length > 1 && letters.every((l, i) => names.has(l) && (!names.get(l)!.takes || i === letters.length - 1))) for (const l of letters) take(l, undefined)
-    else throw new Fatal(`flag provided but not defined: ${word.split('=')[0]!.replace(/^--/, '-')}`)
+    else throw new UsageError(`flag provided but not defined: ${word.split('=')[0]!.replace(/^--/, '-')}`, word.split('=')[0]!)
   }
   return {
     has: (name) => given.some(([n, v]) => n === name && v !== 'false'),
@@ -64,16 +80,25 @@ export function parseFlags(words: readonly string[], spec: string): Flags {
   }
 }
 
+export type Log = (level: 'fatal' | 'error' | 'warning' | 'info', message: string) => string
+
 /** A connection to the containerd of the machine that it runs on. */
 export class Client {
   readonly process: Process
   readonly cluster: Cluster
   readonly view: NodeView
+  readonly #log: Log
 
-  constructor(cluster: Cluster, process: Process, view: NodeView) {
+  constructor(cluster: Cluster, process: Process, view: NodeView, log: Log) {
     this.cluster = cluster
     this.process = process
     this.view = view
+    this.#log = log
+  }
+
+  /** A line of logrus on stderr. */
+  log(level: Parameters<Log>[0], message: string): Task<void> {
+    return this.process.printError(this.#log(level, message))
   }
 
   get wall(): number {

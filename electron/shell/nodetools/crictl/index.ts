@@ -2,7 +2,9 @@ import type { Cluster, NodeView, Process, Task } from '../../../engine/cluster.t
 import { klogLine } from '../../../engine/programs/klog.ts'
 import { sortedGoJson } from '../../kubectl/json.ts'
 import { exec, inspect, inspectImage, inspectPod, logs, pull, remove, removeImages, removePods, stop, stopPods } from './actions.ts'
-import { Client, ENDPOINT, Fatal, NotSimulated, parseFlags, RpcError } from './client.ts'
+import { Client, ENDPOINT, Fatal, HelpWanted, type Log, NotSimulated, parseFlags, RpcError, UsageError } from './client.ts'
+import { config } from './config.ts'
+import { commandHelp, isFlagOf } from './help.ts'
 import { images, pods, ps } from './list.ts'
 
 const VERSION = 'v1.33.0'
@@ -58,24 +60,30 @@ VERSION:
 COMMANDS:
 ${COMMANDS.map(([names, about]) => `   ${names.padEnd(23)}${about}\n`).join('')}
 GLOBAL OPTIONS:
-   --config value, -c value            Location of the client config file. If not specified and the default does not exist, the program's directory is searched as well (default: "/etc/crictl.yaml") [$CRI_CONFIG_FILE]
-   --debug, -D                         Enable debug mode (default: false)
-   --image-endpoint value, -i value    Endpoint of CRI image manager service (default: uses 'runtime-endpoint' setting) [$IMAGE_SERVICE_ENDPOINT]
-   --runtime-endpoint value, -r value  Endpoint of CRI container runtime service (default: uses in order the first successful one of [unix:///run/containerd/containerd.sock unix:///run/crio/crio.sock unix:///var/run/cri-dockerd.sock]). Default is now deprecated and the endpoint should be set instead. [$CONTAINER_RUNTIME_ENDPOINT]
-   --timeout value, -t value           Timeout of connecting to the server in seconds (e.g. 2s, 20s.). 0 or less is set to default (default: 2s)
-   --help, -h                          show help
-   --version, -v                       print the version
+   --config value, -c value                   Location of the client config file. If not specified and the default does not exist, the program's directory is searched as well (default: "/etc/crictl.yaml") [$CRI_CONFIG_FILE]
+   --debug, -D                                Enable debug mode (default: false)
+   --enable-tracing                           Enable OpenTelemetry tracing. (default: false)
+   --image-endpoint value, -i value           Endpoint of CRI image manager service (default: uses 'runtime-endpoint' setting) [$IMAGE_SERVICE_ENDPOINT]
+   --profile-cpu value                        Write a pprof CPU profile to the provided path.
+   --profile-mem value                        Write a pprof memory profile to the provided path.
+   --runtime-endpoint value, -r value         Endpoint of CRI container runtime service (default: uses in order the first successful one of [unix:///run/containerd/containerd.sock unix:///run/crio/crio.sock unix:///var/run/cri-dockerd.sock]). Default is now deprecated and the endpoint should be set instead. [$CONTAINER_RUNTIME_ENDPOINT]
+   --timeout value, -t value                  Timeout of connecting to the server in seconds (e.g. 2s, 20s.). 0 or less is set to default (default: 2s)
+   --tracing-endpoint value                   Address to which the gRPC tracing collector will send spans to. (default: "127.0.0.1:4317")
+   --tracing-sampling-rate-per-million value  Number of samples to collect per million OpenTelemetry spans. Set to 1000000 or -1 to always sample. (default: -1)
+   --help, -h                                 show help
+   --version, -v                              print the version
 `
 
 /** crictl of cri-tools v1.33: what runs on this node, as containerd has it. */
 export function crictl(cluster: Cluster) {
   return function* (process: Process): Task<number> {
     const started = process.clock.now
-    const log = (level: 'fatal' | 'warning', message: string): string => {
+    const log: Log = (level, message) => {
       if (!process.terminalOf(2)) return `time="${new Date(process.clock.wall()).toISOString().slice(0, 19)}Z" level=${level} msg=${/^[\w./@^+-]+$/.test(message) ? message : JSON.stringify(message)}\n`
-      const [name, color] = level === 'fatal' ? ['FATA', 31] : ['WARN', 33]
+      const [name, color] = { fatal: ['FATA', 31], error: ['ERRO', 31], warning: ['WARN', 33], info: ['INFO', 36] }[level]
       return `\x1b[${color}m${name}\x1b[0m[${String(Math.floor((process.clock.now - started) / 1000)).padStart(4, '0')}] ${message.padEnd(44)} \n`
     }
+    let asked: readonly [string, string] | undefined
     try {
       const flags = parseFlags(process.argv.slice(1), 'config,c= runtime-endpoint,r= image-endpoint,i= timeout,t= debug,D help,h version,v')
       const [name, ...words] = flags.args
@@ -83,20 +91,30 @@ export function crictl(cluster: Cluster) {
         yield* process.print(`crictl version ${VERSION}\n`)
         return 0
       }
-      if (name === undefined || name === 'help' || name === 'h' || flags.has('help')) {
+      const helping = name === undefined || name === 'help' || name === 'h' || flags.has('help')
+      const topic = name === 'help' || name === 'h' ? words[0] : name
+      const command = topic === undefined ? undefined : COMMANDS.find(([names]) => names.split(', ').includes(topic))
+      if (topic === undefined) {
         yield* process.print(USAGE)
         return 0
       }
-      const command = COMMANDS.find(([names]) => names.split(', ').includes(name))
       if (!command) {
-        yield* process.print(`No help topic for '${name}'\n`)
+        yield* process.print(`No help topic for '${topic}'\n`)
         return 3
       }
+      const [title, about] = [command[0].split(', ')[0]!, command[1]]
+      asked = [title, about]
+      const help = (): Task<number> => (function* () {
+        yield* process.print(title === 'help' ? USAGE : commandHelp(title, about))
+        return 0
+      })()
+      if (helping || isHelp(words) || words[0] === 'help' || words[0] === 'h') return yield* help()
+      if (asked[0] === 'config') return (yield* config(process, flags.value('config') ?? '/etc/crictl.yaml', words, (message) => log('info', message))) ? 0 : yield* help()
       if (!command[2]) throw new NotSimulated(`crictl ${name} (use ${name === 'stats' || name === 'statsp' ? 'crictl ps: a simulated container uses no resources' : 'kubectl'})`)
       const { endpoint, warning } = endpointOf(process, flags.value('runtime-endpoint'))
       if (warning) yield* process.printError(log('warning', warning))
       const view = connect(cluster, process, endpoint)
-      return (yield* command[2](new Client(cluster, process, view), words)) ?? 0
+      return (yield* command[2](new Client(cluster, process, view, log), words)) ?? 0
     } catch (error) {
       if (error instanceof NotSimulated) {
         yield* process.printError(`podhop: not simulated: ${error.message}\n`)
@@ -109,10 +127,27 @@ export function crictl(cluster: Cluster) {
         return 1
       }
       if (!(error instanceof Fatal)) throw error
+      if (error instanceof UsageError) {
+        if (asked && isFlagOf(asked[0], error.flag)) {
+          yield* process.printError(`podhop: not simulated: crictl ${asked[0]} ${error.flag}\n`)
+          return 69
+        }
+        yield* process.print(`Incorrect Usage: ${error.message}\n\n${asked ? commandHelp(...asked, true) : USAGE}`)
+      }
+      if (error instanceof HelpWanted) {
+        yield* process.print(commandHelp(...asked!, true))
+        return 0
+      }
       yield* process.printError(log('fatal', error.message))
       return error.code
     }
   }
+}
+
+/** --help or -h among the flags, before the first other word. */
+function isHelp(words: readonly string[]): boolean {
+  const end = words.findIndex((w) => !w.startsWith('-') || w === '--')
+  return words.slice(0, end < 0 ? undefined : end).some((w) => /^--?(help|h)$/.test(w))
 }
 
 /** The option, the environment, or what /etc/crictl.yaml says. */

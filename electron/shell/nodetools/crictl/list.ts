@@ -1,7 +1,7 @@
 import type { ContainerView, SandboxView, Task } from '../../../engine/cluster.ts'
 import { goJson } from '../../kubectl/json.ts'
 import { toYaml } from '../../kubectl/yaml.ts'
-import { ago, Fatal, humanSize, NotSimulated, parseFlags, type Client, type Flags } from './client.ts'
+import { ago, Fatal, HelpWanted, humanSize, parseFlags, type Client, type Flags } from './client.ts'
 import { containerAnnotations, containerJson, containerLabels, podAnnotations, podLabels, sandboxJson } from './objects.ts'
 
 /** crictl pods, ps and images (cri-tools v1.33, cmd/crictl/sandbox.go, container.go, image.go). */
@@ -59,7 +59,7 @@ export function* pods(client: Client, words: readonly string[]): Task<void> {
   }
 }
 
-function section(title: string, map: Readonly<Record<string, string>>): string {
+export function section(title: string, map: Readonly<Record<string, string>>): string {
   return `${title}:\n${Object.keys(map).sort().map((key) => `\t${key} -> ${map[key]}\n`).join('')}`
 }
 
@@ -91,6 +91,7 @@ export function isImage(reference: string, name: string): boolean {
 
 export function* ps(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, CONTAINER_FLAGS)
+  if (flags.args.length > 0) throw new HelpWanted()
   const found = selectContainers(client, flags)
   if (yield* structured(client, flags, { containers: found.map(containerJson) })) return
   if (flags.has('quiet')) return yield* client.print(found.map((c) => `${c.id}\n`).join(''))
@@ -106,22 +107,54 @@ export function* ps(client: Client, words: readonly string[]): Task<void> {
   yield* client.table([['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD', 'NAMESPACE'], ...rows])
 }
 
+type PresentImage = ReturnType<Client['view']['runtime']['images']['present']>[number]
+
 /** Image. */
-export function imageJson(image: ReturnType<Client['view']['runtime']['images']['present']>[number]): Record<string, unknown> {
+export function imageJson(image: PresentImage): Record<string, unknown> {
   const { uid, name } = image.user
   return {
     id: image.id, repoTags: [image.reference], repoDigests: [image.digest], size: String(image.size), uid: /^\d+$/.test(name) || uid !== 0 ? { value: String(uid) } : null, username: '', spec: null, pinned: image.reference.startsWith('registry.k8s.io/pause:'),
   }
 }
 
+/** By name, then by --filter, one after the other (filterImagesList). */
+export function filteredImages(client: Client, flags: Flags, wanted: string | undefined): PresentImage[] {
+  const all = client.view.runtime.images.present().sort((a, b) => (a.reference < b.reference ? -1 : 1))
+  let found = wanted === undefined || wanted === '' ? all : all.filter((i) => isImage(i.reference, wanted) || isImage(i.reference.replace(/:[^:/]*$/, ''), wanted))
+  const upTo = (images: PresentImage[], name: string): PresentImage[] => {
+    const at = images.findIndex((i) => (!name.includes(':') ? i.id.startsWith(name) : name.includes('@') ? i.digest.startsWith(name) : i.reference === name))
+    return name.includes('@') && !name.includes(':') ? [] : at < 0 ? images : images.slice(0, at)
+  }
+  for (const filter of found.length > 0 ? flags.values('filter') : []) {
+    const [key, value = ''] = filter.split(/=(.*)/s) as [string, string?]
+    if (key === 'before') found = upTo(found.reverse(), value).reverse()
+    else if (key === 'since') found = upTo(found, value)
+    else if (key === 'dangling') found = value === 'false' ? found : []
+    else if (key === 'reference') {
+      let pattern: RegExp
+      try {
+        pattern = new RegExp(value)
+      } catch {
+        throw new Fatal(`listing images: filter images: error parsing regexp: ${value}`)
+      }
+      found = found.filter((i) => pattern.test(i.digest.split('@')[0]!))
+    } else throw new Fatal(`listing images: filter images: unknown filter flag: ${filter}`)
+  }
+  return found
+}
+
 export function* images(client: Client, words: readonly string[]): Task<void> {
   const flags = parseFlags(words, 'verbose,v quiet,q filter,f= output,o= digests no-trunc pinned')
-  if (flags.has('filter')) throw new NotSimulated('crictl images --filter (use crictl images REPOSITORY)')
-  const [wanted] = flags.args
-  const all = client.view.runtime.images.present().sort((a, b) => (a.reference < b.reference ? -1 : 1))
-  const found = wanted === undefined ? all : all.filter((i) => isImage(i.reference, wanted) || isImage(i.reference.replace(/:[^:/]*$/, ''), wanted))
+  if (flags.args.length > 1) throw new HelpWanted()
+  const found = filteredImages(client, flags, flags.args[0])
   if (yield* structured(client, flags, { images: found.map(imageJson) })) return
   if (flags.has('quiet')) return yield* client.print(found.map((i) => `${i.id}\n`).join(''))
+  if (flags.has('verbose')) {
+    return yield* client.print(found.map((i) => {
+      const { uid } = imageJson(i) as { uid: { value: string } | null }
+      return `ID: ${i.id}\nRepoTags: ${i.reference}\nRepoDigests: ${i.digest}\nSize: ${i.size}\n${uid ? `Uid: &Int64Value{Value:${uid.value},}\n` : ''}${i.reference.startsWith('registry.k8s.io/pause:') ? 'Pinned: true\n' : ''}\n`
+    }).join(''))
+  }
   const rows = found.map((i) => {
     const colon = i.reference.lastIndexOf(':')
     const digest = i.digest.split('@')[1]!

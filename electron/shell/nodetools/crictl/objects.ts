@@ -74,14 +74,15 @@ export function containerStatus(c: ContainerView): Json {
 
 /** What containerd adds with `verbose`: the part that people ask for. */
 export function containerInfo(view: NodeView, c: ContainerView): Json {
-  const { run, sandbox } = c
+  const { run, sandbox, image, record: { spec } } = c
+  const argv = [...(spec.command ?? image?.entrypoint ?? []), ...(spec.args ?? (spec.command ? [] : (image?.command ?? [])))]
   const pause = sandbox.pause ? view.processes.pidOf(sandbox.pause.process) : 0
   const own = sandbox.hostNetwork ? [] : [{ path: `/proc/${pause}/ns/net`, type: 'network' }]
   return {
     pid: run ? view.processes.pidOf(run.process) : 0, removing: false, runtimeType: 'io.containerd.runc.v2', sandboxID: sandbox.id, snapshotKey: c.id, snapshotter: 'overlayfs',
     runtimeSpec: {
       ociVersion: '1.2.0', hostname: run?.machine.hostname ?? '',
-      process: { args: run ? [...run.process.argv] : [], cwd: run?.process.cwd ?? '/', env: run ? [...run.machine.env].map(([k, v]) => `${k}=${v}`) : [], terminal: c.record.spec.tty ?? false, user: { gid: run?.process.user.gid ?? 0, uid: run?.process.user.uid ?? 0 } },
+      process: { args: argv, cwd: run?.process.cwd ?? '/', env: run ? [...run.machine.env].map(([k, v]) => `${k}=${v}`) : [], terminal: c.record.spec.tty ?? false, user: { gid: run?.process.user.gid ?? 0, uid: run?.process.user.uid ?? 0 } },
       linux: { namespaces: [{ type: 'pid' }, { path: `/proc/${pause}/ns/ipc`, type: 'ipc' }, { path: `/proc/${pause}/ns/uts`, type: 'uts' }, { type: 'mount' }, ...own] },
       root: { path: 'rootfs' },
     },
