@@ -1,22 +1,25 @@
 import type { Process } from '../../machine/types.ts'
-import { cidrContains, isIpv4 } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { framing } from '../http/framing.ts'
 import { httpDate } from '../http/status.ts'
+import { accessRule } from './access.ts'
 import { listing } from './autoindex.ts'
 import { partOf, validators } from './files.ts'
+import { enter } from './limit-conn.ts'
 import { passLimits } from './limit-req.ts'
 import { findLocation, findServer } from './matching.ts'
 import { reason, specialPage } from './pages.ts'
+import { normalize } from './paths.ts'
 import { passOn } from './proxy.ts'
 import { clientOf } from './real-ip.ts'
 import { expiresHeaders, withCharset } from './response-headers.ts'
 import { run } from './rewrite.ts'
 import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
 import { IDLE, statusPage, type Load } from './status.ts'
+import { substituted } from './sub-filter.ts'
 import { Variables } from './variables.ts'
 
 /** How nginx answers one request, phase after phase: rewriting, access, try_files, and then the upstream's or a file's content. */
@@ -35,7 +38,7 @@ const WITH_HEADERS = [200, 201, 204, 206, ...REDIRECTS, 304]
 const MOST_CHANGES = 10
 
 type Log = (message: string, request: HttpRequest, server: string, upstream?: string) => void
-interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** A question of auth_request's own. */ inner?: true; /** error_page's status. */ as?: number; inError: boolean; /** limit_req has counted it. */ limited?: boolean; done: (answer: Answer) => void }
+interface Turn { variables: Variables; server: VirtualServer; settings: Settings; changes: number; /** A question of auth_request's own. */ inner?: true; /** error_page's status. */ as?: number; inError: boolean; /** limit_req has counted it. */ limited?: boolean; /** limit_conn's count of it. */ leave?: () => void; mirrored?: boolean; done: (answer: Answer) => void }
 
 export class Answerer {
   readonly #process: Process
@@ -124,9 +127,17 @@ export class Answerer {
 
   #allowed(turn: Turn): void {
     const { variables, settings } = turn
+    if (settings.connectionLimits.length > 0 && !turn.leave && !turn.inner && !turn.inError) {
+      const entered = enter(settings.connectionLimits, this.#configuration.connectionZones, (key) => variables.expand(key))
+      if ('zone' in entered) {
+        this.#log(turn, `limiting connections by zone "${entered.zone}"`)
+        return this.#fail(turn, settings.connectionLimitStatus)
+      }
+      turn.leave = entered
+    }
     const { request } = variables
     const access = settings.except && !settings.except.methods.includes(request.method) ? settings.except.access : settings.access
-    const rule = access.find(({ net }) => net === 'all' || (isIpv4(net.split('/')[0]!) === isIpv4(request.remoteAddress) && cidrContains(net.includes('/') ? net : `${net}/${isIpv4(net) ? 32 : 128}`, request.remoteAddress)))
+    const rule = accessRule(access, request.remoteAddress)
     if (settings.satisfyAny && rule?.allow) return this.#granted(turn)
     const asksUser = settings.auth !== undefined && settings.auth.realm !== ''
     const asksServer = settings.permission !== undefined && settings.permission.uri !== '' && !turn.inner && !turn.inError
@@ -141,28 +152,37 @@ export class Answerer {
 
   /** ngx_http_auth_request_module: a question of its own, without the body. */
   #askPermission(turn: Turn): void {
-    const { variables, server, settings } = turn
-    const { uri, sets } = settings.permission!
-    const headers = variables.request.headers.filter(([n]) => !['content-length', 'transfer-encoding', 'expect'].includes(n.toLowerCase()))
-    const [path = '', args = ''] = variables.expand(uri).split('?', 2)
-    const inner = new Variables(this.#process, this.#configuration, this.#version, { ...variables.request, method: 'GET', body: new Uint8Array(0), headers }, server, variables.uri, path)
+    const { sets, uri } = turn.settings.permission!
+    this.#subrequest(turn, turn.variables.expand(uri), { method: 'GET', body: new Uint8Array(0) }, ({ response: { status, headers }, variables: inner }) => {
+      for (const { name, value } of sets) turn.variables.set(name, inner.expand(value))
+      if (status >= 200 && status < 300) return this.#granted(turn)
+      if (status === 401) return this.#fail(turn, 401, headers.filter(([n]) => n.toLowerCase() === 'www-authenticate'))
+      if (status === 403) return this.#fail(turn, 403)
+      this.#log(turn, `auth request unexpected status: ${status}`)
+      this.#fail(turn, 500)
+    })
+  }
+
+  /** A request inside the server for the sake of another, which is in no log. */
+  #subrequest({ variables, server }: Turn, target: string, { method, body }: Pick<HttpRequest, 'method' | 'body'>, done: (answer: Answer) => void): void {
+    const without = body.length > 0 ? ['expect'] : ['content-length', 'transfer-encoding', 'expect']
+    const headers = variables.request.headers.filter(([n]) => !without.includes(n.toLowerCase()))
+    const [path = '', args = ''] = target.split('?', 2)
+    const inner = new Variables(this.#process, this.#configuration, this.#version, { ...variables.request, method, body, headers }, server, variables.uri, path)
     inner.sender = variables.sender
     inner.rewritten(path, args)
-    this.#locate({
-      variables: inner, server, settings: server.settings, changes: 1, inError: false, inner: true, done: ({ response: { status, headers } }) => {
-        for (const { name, value } of sets) variables.set(name, inner.expand(value))
-        if (status >= 200 && status < 300) return this.#granted(turn)
-        if (status === 401) return this.#fail(turn, 401, headers.filter(([n]) => n.toLowerCase() === 'www-authenticate'))
-        if (status === 403) return this.#fail(turn, 403)
-        this.#log(turn, `auth request unexpected status: ${status}`)
-        this.#fail(turn, 500)
-      },
-    })
+    this.#locate({ variables: inner, server, settings: server.settings, changes: 1, inError: false, inner: true, mirrored: true, done })
   }
 
   /** Nothing forbids it. */
   #granted(turn: Turn): void {
     const { variables, settings } = turn
+    if (settings.mirrors.length > 0 && !turn.mirrored && !turn.inError) {
+      turn.mirrored = true
+      const { method, body } = variables.request
+      const { args } = variables
+      for (const mirror of settings.mirrors) this.#subrequest(turn, `${mirror}${args === '' ? '' : `?${args}`}`, { method, body: settings.mirrorsBody ? body : new Uint8Array(0) }, () => undefined)
+    }
     if (settings.tryFiles && turn.changes <= MOST_CHANGES) {
       for (const candidate of settings.tryFiles.slice(0, -1)) {
         const found = variables.expand(candidate)
@@ -333,9 +353,12 @@ export class Answerer {
     this.#done(turn, { status, headers, body, close, reason: reason(status) }, body.length)
   }
 
-  #done({ variables, settings, done }: Turn, response: HttpResponse, length: number): void {
-    const sent = variables.request.method === 'HEAD' ? 0 : length
+  #done({ variables, settings, done, leave }: Turn, answer: HttpResponse, length: number): void {
+    const { pairs } = settings.substitutions
+    const response = pairs.length > 0 ? substituted(variables.request, answer, settings.substitutions, (text) => variables.expand(text)) : answer
+    const sent = variables.request.method === 'HEAD' ? 0 : response === answer ? length : (response.body?.length ?? 0)
     variables.response = { status: response.status, sent, headers: response.headers }
+    leave?.()
     done({ response, sent, settings, variables })
   }
 
@@ -375,24 +398,4 @@ export class Answerer {
     const path = file.length > 1 ? file.replace(/\/$/, '') : file
     return fs.exists(path) && fs.stat(path).type === type
   }
-}
-
-/** Decodes %XX and resolves "." and ".."; undefined when that leaves the root or the escape is broken. */
-export function normalize(path: string): string | undefined {
-  if (!path.startsWith('/')) return undefined
-  if (/%(?![0-9a-fA-F]{2})/.test(path)) return undefined
-  const decoded = path.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  const out: string[] = []
-  let left = false
-  const parts = decoded.split('/').slice(1)
-  parts.forEach((part, i) => {
-    const last = i === parts.length - 1
-    if (part === '..') {
-      left ||= out.pop() === undefined
-      if (last) out.push('')
-    } else if (part === '.' || part === '') {
-      if (last) out.push('')
-    } else out.push(part)
-  })
-  return left ? undefined : `/${out.join('/')}`
 }

@@ -1,6 +1,6 @@
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
-import { runNginx } from './nginx.ts'
+import { runNginx } from './command.ts'
 
 /** /docker-entrypoint.sh of the image: says what it prepares, then becomes the command. */
 export const nginxEntrypoint: Program = function* (process) {

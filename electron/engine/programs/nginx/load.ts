@@ -38,13 +38,13 @@ export function* loadConfiguration(process: Process, file: string, files: Config
   if (!fs.exists(file)) throw new ConfigError(`open() "${file}" failed (2: No such file or directory)`)
   const configuration = readConfiguration(parseConfig(file, read(file).text, include))
   checkCertificates(process, configuration)
-  yield* resolveUpstreams(process, configuration.upstreams.values())
+  yield* resolveUpstreams(process, [...configuration.upstreams.values(), ...(configuration.stream?.upstreams.values() ?? [])])
   return configuration
 }
 
 /** ngx_ssl_certificate's words. */
-function checkCertificates({ fs }: Process, { servers }: Configuration): void {
-  for (const { certificate, key, listens } of servers) {
+function checkCertificates({ fs }: Process, { servers, stream }: Configuration): void {
+  for (const { certificate, key, listens } of [...servers, ...(stream?.servers ?? [])]) {
     if (!listens.some((l) => l.ssl)) continue
     for (const [what, { file }] of [['certificate', certificate!], ['certificate key', key!]] as const) {
       const failed = `cannot load ${what} "${file}": `

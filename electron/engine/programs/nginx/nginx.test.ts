@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { fetch, SmallCluster } from '../../cni/small-cluster.samples.ts'
 import { SystemError } from '../../machine/errors.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
+import type { Suspension } from '../../machine/task.ts'
 import { headerOf } from '../http/message.ts'
 import { listenOnIpv6 } from './entrypoint.ts'
 
@@ -102,6 +103,58 @@ server { location / { proxy_next_upstream error http_503; proxy_pass http://two;
     expect(headerOf(get(front, '/n/7').head!.headers, 'x-number')).toBe('7')
     expect([get(front, '/api').head!.status, headerOf(get(front, '/api').head!.headers, 'location')]).toEqual([301, `http://${front.ip}/api/`])
     expect([get(front, '/tea').head!.reason, get(front, '/tea?milk=1').head!.status]).toEqual(['Moved Temporarily', 418])
+  })
+
+  test('counts what is under way, changes words of pages, and sends requests to a mirror', () => {
+    const [behind, mirror, slow] = [echo('a'), cluster.pod('mirror', 'worker-1', 'nginx'), cluster.pod('slow', 'worker-1', 'kennethreitz/httpbin')]
+    const front = web(`limit_conn_zone $binary_remote_addr zone=addr:1m;
+server {
+  location / { root /usr/share/nginx/html; sub_filter '<h1>Welcome to nginx!' '<h1>Welcome to $host!'; sub_filter nginx other; }
+  location /twice { mirror /copy; proxy_pass http://${behind.ip}:5678; }
+  location = /copy { internal; proxy_pass http://${mirror.ip}$request_uri; }
+  location /delay/ { limit_conn addr 1; limit_conn_status 429; proxy_pass http://${slow.ip}; }
+}\n`)
+    const get = client()
+    const page = get(front, '/')
+    expect(page.body).toContain(`<title>Welcome to other!</title>`)
+    expect(page.body).toContain(`<h1>Welcome to ${front.ip}!</h1>`)
+    expect(['content-length', 'etag', 'transfer-encoding'].map((n) => headerOf(page.head!.headers, n))).toEqual([undefined, undefined, 'chunked'])
+    expect(get(front, '/twice?x=1').body).toBe('a\n')
+    cluster.clock.runFor(10)
+    expect(mirror.output()).toContain('"GET /twice?x=1 HTTP/1.0" 404')
+    const patient = cluster.pod('patient', 'worker-1', 'busybox', { command: ['sleep', 'infinity'] })
+    const statuses: number[] = []
+    cluster.run(patient.machine, function* (p) {
+      const ask = function* (): Generator<Suspension, void> {
+        statuses.push((yield* fetch(p, front.ip, 80, '/delay/1')).head!.status)
+      }
+      p.spawnThread(ask())
+      yield* ask()
+      yield* p.sleep(2_000)
+    })
+    expect(statuses).toEqual([429, 200])
+    expect(front.output()).toContain('limiting connections by zone "addr", client: ')
+  })
+
+  test('stream: TCP goes to a group, by the name in a hello, or nowhere; its log tells the bytes', () => {
+    const [a, b] = [echo('a'), echo('b')]
+    const conf = (body: string): Record<string, string> => ({ '/etc/nginx/nginx.conf': `events {}\nstream {\nlog_format short '$protocol $status $upstream_addr $bytes_sent';\naccess_log /dev/stdout short;\n${body}}\n` })
+    const front = cluster.pod('front', 'worker-1', 'nginx', { files: conf(`upstream both { server ${a.ip}:5678; server ${b.ip}:5678; }
+map $ssl_preread_server_name $to { default ${b.ip}:5678; shop.example ${a.ip}:5678; }
+server { listen 80; proxy_pass both; } server { listen 81; deny all; proxy_pass both; } server { listen 82; proxy_pass ${a.ip}:1; } server { listen 83; return "$remote_addr\\n"; } server { listen 84; ssl_preread on; proxy_pass $to; }\n`) })
+    cluster.clock.runFor(10)
+    const { machine } = cluster.pod('client', 'worker-1', 'busybox', { command: ['sleep', 'infinity'] })
+    const asked = (port: number): ReturnType<typeof fetch> extends Generator<unknown, infer R> ? R : never => cluster.run(machine, (p) => fetch(p, front.ip, port, '/'))
+    const ask = (port: number): string => asked(port).body
+    expect([ask(80), ask(80), ask(84)]).toEqual(['a\n', 'b\n', 'b\n'])
+    expect([81, 82].map((port) => asked(port).head)).toEqual([undefined, undefined])
+    cluster.clock.runFor(10)
+    expect(front.output()).toMatch(new RegExp(`TCP 200 ${a.ip}:5678 \\d+\\nTCP 200 ${b.ip}:5678 \\d+`))
+    expect(front.output()).toMatch(/access forbidden by rule, client: [0-9.]+, server: 0\.0\.0\.0:81\nTCP 403 - 0\n/)
+    expect(front.output()).toContain(`connect() failed (111: Connection refused) while connecting to upstream, client: `)
+    const wrong = cluster.pod('wrong', 'worker-1', 'nginx', { files: conf('server { listen 80; }\n') })
+    cluster.clock.runFor(10)
+    expect(wrong.output()).toContain('[emerg] 1#1: no handler for server in /etc/nginx/nginx.conf:5\n')
   })
 
   test('takes a new configuration at a reload, and keeps the old one when that is wrong', () => {

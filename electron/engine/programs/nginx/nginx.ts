@@ -1,8 +1,7 @@
 import { KERNEL } from '../../machine/kernel.ts'
 import { Signal, type Task } from '../../machine/task.ts'
-import type { Process, Program } from '../../machine/types.ts'
+import type { Process } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
-import { byName } from '../../own.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { headerOf, writeResponse } from '../http/message.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
@@ -13,31 +12,34 @@ import { ALERTS } from '../tls/wire.ts'
 import { readCertificates } from '../tls/x509.ts'
 import { Answerer, type Answer } from './answer.ts'
 import { ConfigError, NotSimulated } from './config.ts'
-import { HELP, versionText } from './help.ts'
-import { loadConfiguration, PREFIX, type ConfigurationFiles } from './load.ts'
+import { loadConfiguration } from './load.ts'
 import { findServer } from './matching.ts'
 import { plainPage } from './pages.ts'
 import type { Configuration, Listen } from './settings.ts'
 import type { Load } from './status.ts'
+import type { StreamHost } from './stream-passage.ts'
+import { keyOf, serveStream, type StreamSocket } from './stream.ts'
 import { accessTime, errorTime } from './time.ts'
 
 /** The nginx web server (nginx.org, src/core and src/http), and the entrypoint script of its image. */
-const PID_FILE = '/run/nginx.pid'
+export const PID_FILE = '/run/nginx.pid'
 const TRIES = 5
 const RETRY = 500
-const INSTEAD = 'static files, autoindex, proxy_pass, grpc_pass, upstream, return, rewrite, try_files, map, geo, split_clients, access rules, auth_request, limit_req, stub_status and TLS are'
+export const INSTEAD = 'static files, autoindex, proxy_pass, grpc_pass, upstream, return, rewrite, try_files, map, geo, split_clients, access rules, auth_request, limit_req, limit_conn, sub_filter, mirror, stub_status, stream and TLS are'
 
-function versionOf(process: Process): string {
+export function versionOf(process: Process): string {
   return process.env.get('NGINX_VERSION') ?? '1.27.5'
 }
 
-class Nginx {
+export class Nginx {
   readonly #process: Process
   readonly #version: string
   readonly #file: string
   readonly #out: Output
   readonly #errors: Output
-  readonly #servers = new Map<string, HttpServer>()
+  readonly #servers = new Map<string, StreamSocket>()
+  readonly #streams: StreamHost
+  #connections = 0
   #configuration!: Configuration
   #answerer!: Answerer
   #workers: Process[] = []
@@ -51,8 +53,15 @@ class Nginx {
     this.#file = file
     this.#out = new Output(process, 1)
     this.#errors = new Output(process, 2)
-    const sum = (of: (server: HttpServer) => number): number => [...this.#servers.values()].reduce((all, server) => all + of(server), 0)
+    const sum = (of: (server: StreamSocket) => number): number => [...this.#servers.values()].reduce((all, server) => all + of(server), 0)
     const accepted = (): number => this.#acceptedBefore + sum((s) => s.accepted)
+    this.#streams = {
+      process, version: this.#version,
+      configuration: () => this.#configuration.stream,
+      count: () => ++this.#connections,
+      error: (connection, line) => this.#errors.write(`${errorTime(process.clock.wall())} [error] ${this.#worker}#${this.#worker}: *${connection} ${line}\n`),
+      note: (to, line) => this.#note(to, line),
+    }
     this.#load = {
       get accepted() {
         return accepted()
@@ -185,27 +194,30 @@ class Nginx {
     const { ipv6 } = this.#process.network
     const wanted = new Map<string, Listen>()
     // a Pod without IPv6 has nobody who would ask there
+    const streams = (configuration.stream?.servers ?? []).flatMap((server) => server.listens).filter((listen) => ipv6 || !listen.address.includes(':')).map((listen) => [keyOf(listen), listen] as const)
     for (const server of configuration.servers) for (const listen of server.listens) if (ipv6 || !listen.address.includes(':')) wanted.set(`${joinHostPort(listen.address, listen.port)}${listen.ssl ? ' ssl' : ''}`, listen)
     // A wildcard address takes the specific ones of the same port with it.
     const sockets = new Map([...wanted].filter(([, s]) => s.address === '0.0.0.0' || s.address === '::' || !wanted.has(`${s.address.includes(':') ? '[::]' : '0.0.0.0'}:${s.port}${s.ssl ? ' ssl' : ''}`)))
+    const sources = new Map<string, { address: string; port: number; open: () => StreamSocket }>(streams.map(([key, listen]) => [key, { ...listen, open: () => serveStream(this.#streams, listen) }]))
+    for (const [key, listen] of sockets) sources.set(key, { ...listen, open: () => this.#serve(listen) })
     const opened: string[] = []
     for (const [key, server] of this.#servers) {
-      if (sockets.has(key)) continue
+      if (sources.has(key)) continue
       server.close()
       this.#acceptedBefore += server.accepted
       this.#servers.delete(key)
     }
     for (let attempt = 0; attempt < TRIES; attempt++) {
       let failed = false
-      for (const [key, listen] of sockets) {
+      for (const [key, { address, port, open }] of sources) {
         if (this.#servers.has(key)) continue
         try {
-          this.#servers.set(key, this.#serve(listen))
+          this.#servers.set(key, open())
           opened.push(key)
         } catch (error) {
           const code = (error as { code?: string }).code
           const text = code === 'EADDRNOTAVAIL' ? '99: Cannot assign requested address' : '98: Address already in use'
-          this.#log('emerg', `bind() to ${joinHostPort(listen.address, listen.port)} failed (${text})`, true)
+          this.#log('emerg', `bind() to ${joinHostPort(address, port)} failed (${text})`, true)
           if (code !== 'EADDRINUSE') return false
           failed = true
         }
@@ -277,9 +289,13 @@ class Nginx {
     if (starting) this.#errors.write(`nginx: [${level}] ${message}\n`)
   }
 
+  get #worker(): number {
+    return this.#workers[0]?.pid ?? this.#process.pid
+  }
+
   #requestError(message: string, request: HttpRequest, server: string, upstream: string | undefined): void {
     const host = headerOf(request.headers, 'host')
-    const worker = this.#workers[0]?.pid ?? this.#process.pid
+    const worker = this.#worker
     const context = `client: ${request.remoteAddress}, server: ${server}, request: "${request.method} ${request.target} HTTP/${request.version}"${upstream === undefined ? '' : `, upstream: "${upstream}"`}${host ? `, host: "${host}"` : ''}`
     this.#errors.write(`${errorTime(this.#process.clock.wall())} [error] ${worker}#${worker}: *${request.connection} ${message}, ${context}\n`)
   }
@@ -305,88 +321,3 @@ function escaped(sent: Uint8Array): string {
   }
   return out
 }
-
-/** nginx(8). */
-export function* runNginx(process: Process, args: readonly string[]): Task<number> {
-  const version = versionOf(process)
-  let file = `${PREFIX}/nginx.conf`
-  let daemonOff = false
-  let test = false
-  let dump = false
-  let quiet = false
-  let signal: string | undefined
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!
-    if (arg === '-v' || arg === '-V' || arg === '-h' || arg === '-?') {
-      yield* process.printError(arg === '-V' ? versionText(version) : `nginx version: nginx/${version}\n${arg === '-v' ? '' : HELP}`)
-      return 0
-    }
-    if (arg === '-t') test = true
-    else if (arg === '-T') test = dump = true
-    else if (arg === '-q') quiet = true
-    else if (arg === '-c') file = process.resolve(args[++i] ?? '')
-    else if (arg === '-g') daemonOff ||= /\bdaemon\s+off\s*;/.test(args[++i] ?? '')
-    else if (arg === '-s') signal = args[++i] ?? ''
-    else if (arg === '-p' || arg === '-e') {
-      yield* process.printError(`podhop: not simulated: nginx ${arg} (nginx -t, -T, -v, -V, -s, -c and -g are)\n`)
-      return 69
-    } else {
-      yield* process.printError(`nginx: invalid option: "${arg.replace(/^-/, '')}"\n`)
-      return 1
-    }
-  }
-  if (signal !== undefined && !(signal in SIGNALS)) {
-    yield* process.printError(`nginx: invalid option: "-s ${signal}"\n`)
-    return 1
-  }
-  let configuration: Configuration
-  const files: ConfigurationFiles = []
-  try {
-    configuration = yield* loadConfiguration(process, file, files)
-  } catch (error) {
-    if (error instanceof NotSimulated) {
-      yield* process.printError(`podhop: not simulated: ${error.message} (${INSTEAD})\n`)
-      return 69
-    }
-    if (!(error instanceof ConfigError)) throw error
-    yield* process.printError(`${errorTime(process.clock.wall())} [emerg] ${process.pid}#${process.pid}: ${error.message}\nnginx: [emerg] ${error.message}\n`)
-    if (test) yield* process.printError(`nginx: configuration file ${file} test failed\n`)
-    return 1
-  }
-  if (signal !== undefined) return yield* signalMaster(process, signal as keyof typeof SIGNALS)
-  if (test) {
-    for (const warning of configuration.warnings) yield* process.printError(`${errorTime(process.clock.wall())} [warn] ${process.pid}#${process.pid}: ${warning}\nnginx: [warn] ${warning}\n`)
-    if (!quiet) yield* process.printError(`nginx: the configuration file ${file} syntax is ok\nnginx: configuration file ${file} test is successful\n`)
-    if (dump) for (const part of files) yield* process.print(`# configuration file ${part.file}:\n${part.text}\n`)
-    return 0
-  }
-  if (daemonOff || !configuration.daemon) {
-    // what ps shows of it (setproctitle)
-    ;(process as { argv: readonly string[] }).argv = [`nginx: master process ${['nginx', ...args].join(' ')}`]
-    return yield* new Nginx(process, file).master(configuration)
-  }
-  process.spawn({
-    argv: ['nginx: master process nginx'],
-    program: (child) => new Nginx(child, file).master(configuration),
-    files: process.files,
-    group: 'new',
-  })
-  return 0
-}
-
-const SIGNALS = byName({ stop: ['SIGTERM', 15], quit: ['SIGQUIT', 3], reload: ['SIGHUP', 1], reopen: ['SIGUSR1', 10] } as const)
-
-function* signalMaster(process: Process, word: keyof typeof SIGNALS): Task<number> {
-  const [signal, number] = SIGNALS[word]
-  const pid = process.fs.exists(PID_FILE) ? process.fs.readText(PID_FILE).trim() : ''
-  const master = process.machine.processes.get(Number(pid))
-  yield* process.printError(`${errorTime(process.clock.wall())} [notice] ${process.pid}#${process.pid}: signal process started\n`)
-  if (pid === '' || !master) {
-    yield* process.printError(pid === '' ? `nginx: [error] open() "${PID_FILE}" failed (2: No such file or directory)\n` : `nginx: [alert] kill(${pid}, ${number}) failed (3: No such process)\n`)
-    return 1
-  }
-  master.signal(signal)
-  return 0
-}
-
-export const nginx: Program = (process) => runNginx(process, process.argv.slice(1))

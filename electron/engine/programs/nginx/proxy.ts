@@ -51,7 +51,7 @@ function passTo(process: Process, pass: ProxyPass, upstream: Upstream, settings:
   variables.attempts = attempts
   const next = (status: 502 | 504): void => {
     const worn = (proxy.next.tries > 0 && tried.size >= proxy.next.tries) || (proxy.next.timeout > 0 && clock.now - begun >= proxy.next.timeout)
-    const peer = tried.size > 0 && worn ? undefined : choosePeer(upstream, tried, request.remoteAddress, process)
+    const peer = tried.size > 0 && worn ? undefined : choosePeer(upstream, tried, request.remoteAddress, process, upstream.key && variables.expand(upstream.key.text))
     if (!peer) {
       if (tried.size === 0) {
         error('no live upstreams while connecting to upstream', `${pass.scheme}://${upstream.name}${uri}`)
@@ -94,6 +94,7 @@ function passTo(process: Process, pass: ProxyPass, upstream: Upstream, settings:
 function targetOf(pass: ProxyPass, variables: Variables): string {
   const args = variables.args === '' ? '' : `?${variables.args}`
   if (pass.path === undefined) return variables.untouched ? variables.uri : `${escapeUri(variables.path)}${args}`
+  if (pass.whole) return pass.path
   return `${pass.path}${escapeUri(variables.path.slice(variables.untouched || variables.path.startsWith(pass.location) ? pass.location.length : 0))}${args}`
 }
 

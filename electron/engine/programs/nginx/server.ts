@@ -1,28 +1,17 @@
 import { isValidIp, tryParseCidr } from '../../network/address.ts'
 import { readGeo, readSplit } from './computed.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
+import { absolute, misplaced, onOff, other, readListen } from './directives.ts'
+import { readConnectionLimit, readConnectionZone } from './limit-conn.ts'
 import { readLimit, readLimitZone } from './limit-req.ts'
 import { NO_REAL_IP, readRealIp } from './real-ip.ts'
 import { readExpires } from './response-headers.ts'
 import { pattern, readOperation, type Operation } from './rewrite.ts'
-import type { Configuration, Listen, Location, Settings, VirtualServer } from './settings.ts'
+import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
+import { readStream } from './stream-config.ts'
+import { NO_SUBSTITUTIONS } from './sub-filter.ts'
 import { PROXY_DEFAULTS, readProxyPass, readProxySetting, readUpstream, seconds } from './upstream.ts'
 import { checkVariables } from './variables.ts'
-
-/** Directives that change nothing that a simulation shows: workers, buffers, caches of open files. */
-const HARMLESS = new Set([
-  'user', 'worker_processes', 'error_log', 'pid', 'worker_connections', 'multi_accept', 'use', 'worker_rlimit_nofile', 'worker_shutdown_timeout', 'pcre_jit', 'sendfile', 'sendfile_max_chunk', 'tcp_nopush', 'tcp_nodelay',
-  'gzip', 'gzip_types', 'gzip_vary', 'gzip_min_length', 'gzip_comp_level', 'gzip_proxied', 'gzip_disable', 'gzip_buffers', 'gzip_http_version', 'types_hash_max_size', 'types_hash_bucket_size', 'server_names_hash_bucket_size', 'server_names_hash_max_size',
-  'variables_hash_max_size', 'variables_hash_bucket_size', 'map_hash_max_size', 'map_hash_bucket_size', 'client_body_buffer_size', 'client_header_buffer_size', 'large_client_header_buffers', 'client_body_timeout', 'client_header_timeout', 'send_timeout',
-  'resolver_timeout', 'log_not_found', 'etag', 'keepalive_requests', 'open_file_cache', 'open_file_cache_valid', 'output_buffers', 'reset_timedout_connection', 'autoindex_localtime', 'aio', 'directio', 'env', 'client_body_temp_path', 'proxy_temp_path',
-  'fastcgi_temp_path', 'uwsgi_temp_path', 'scgi_temp_path', 'ssl_protocols', 'ssl_ciphers', 'ssl_prefer_server_ciphers', 'ssl_session_cache', 'ssl_session_timeout', 'ssl_session_tickets', 'ssl_dhparam', 'ssl_ecdh_curve',
-])
-/** Known to nginx, not to Podhop (yet). */
-const KNOWN = new Set([
-  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'scgi_pass', 'limit_conn', 'limit_conn_zone', 'limit_rate', 'stream', 'mail',
-  'sub_filter', 'load_module', 'mirror', 'proxy_cache', 'proxy_cache_path', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
-  'proxy_cookie_domain', 'proxy_pass_header', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'if_modified_since', 'max_ranges', 'addition_types', 'merge_slashes', 'ignore_invalid_headers', 'charset_types', 'add_before_body', 'add_after_body', 'add_trailer', 'image_filter', 'secure_link', 'slice', 'ssi', 'userid', 'xslt_stylesheet',
-])
 
 const COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
 /** The images link it to /dev/stdout. */
@@ -39,7 +28,7 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
 
 /** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), warnings: [] }
+  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), connectionZones: new Map(), warnings: [] }
   let events = false
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
@@ -47,6 +36,10 @@ export function readConfiguration(directives: readonly Directive[]): Configurati
       events = true
       for (const d of directive.block ?? []) other(d)
     } else if (directive.name === 'http') new Reader(configuration).http(directive)
+    else if (directive.name === 'stream') {
+      if (configuration.stream) throw new ConfigError(`"stream" directive is duplicate in ${directive.file}:${directive.line}`)
+      configuration.stream = readStream(directive)
+    }
     else if (['server', 'location', 'upstream', 'listen', 'root', 'proxy_pass'].includes(directive.name)) throw misplaced(directive)
     else other(directive)
   }
@@ -54,18 +47,8 @@ export function readConfiguration(directives: readonly Directive[]): Configurati
   return configuration
 }
 
-function other(directive: Directive): void {
-  if (HARMLESS.has(directive.name)) return
-  if (KNOWN.has(directive.name)) throw new NotSimulated(`nginx directive "${directive.name}"`)
-  throw new ConfigError(`unknown directive "${directive.name}" in ${directive.file}:${directive.line}`)
-}
-
-function misplaced(directive: Directive): ConfigError {
-  return new ConfigError(`"${directive.name}" directive is not allowed here in ${directive.file}:${directive.line}`)
-}
-
 /** What a block has said itself, where that takes the place of what it inherits. */
-interface Own { limits?: true; headers?: { name: string; value: string }[]; addHeaders?: true; logs?: true; access?: true; index?: true; pages?: true }
+interface Own { limits?: true; connectionLimits?: true; mirrors?: true; substitutions?: true; types?: true; headers?: { name: string; value: string }[]; addHeaders?: true; logs?: true; access?: true; index?: true; pages?: true }
 
 class Reader {
   readonly #configuration: Configuration
@@ -80,7 +63,7 @@ class Reader {
 
   http(http: Directive): void {
     const settings: Settings = {
-      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], limits: [], limitStatus: 503, maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
+      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], limits: [], limitStatus: 503, connectionLimits: [], connectionLimitStatus: 503, substitutions: NO_SUBSTITUTIONS, mirrors: [], mirrorsBody: true, maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
       autoindex: { on: false, exact: true, format: 'html' }, realIp: NO_REAL_IP, satisfyAny: false, redirects: { absolute: true, port: true, serverName: false },
     }
     const own: Own = {}
@@ -88,14 +71,16 @@ class Reader {
     // wherever they stand, they are there for all
     for (const d of http.block ?? []) if (d.name === 'log_format') this.#configuration.formats.set(d.args[0] ?? '', d.args.slice(1).filter((a) => !a.startsWith('escape=')).join(''))
     for (const d of http.block ?? []) if (d.name === 'limit_req_zone') readLimitZone(d, this.#configuration)
+    for (const d of http.block ?? []) if (d.name === 'limit_conn_zone') readConnectionZone(d, this.#configuration.connectionZones)
     for (const d of http.block ?? []) {
-      if (d.name === 'limit_req_zone') this.#texts.push((d.args[0] ?? '').replaceAll('$binary_remote_addr', '$remote_addr'))
+      if (d.name === 'limit_req_zone' || d.name === 'limit_conn_zone') this.#texts.push((d.args[0] ?? '').replaceAll('$binary_remote_addr', '$remote_addr'))
       else if (d.name === 'server') servers.push(d)
       else if (d.name === 'log_format') this.#texts.push(d.args.slice(1).join(''))
       else if (d.name === 'upstream') {
         const upstream = readUpstream(d)
         if (this.#configuration.upstreams.has(upstream.name.toLowerCase())) throw new ConfigError(`duplicate upstream "${upstream.name}" in ${d.file}:${d.line}`)
         this.#configuration.upstreams.set(upstream.name.toLowerCase(), upstream)
+        if (upstream.key) this.#texts.push(upstream.key.text)
       } else if (d.name === 'map') this.#map(d)
       else if (d.name === 'geo' || d.name === 'split_clients') {
         const { name, source, computed } = d.name === 'geo' ? readGeo(d) : readSplit(d)
@@ -135,7 +120,7 @@ class Reader {
       else if (d.name === 'http2') server.http2 = onOff(d)
       else if (d.name === 'ssl_certificate') server.certificate = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (d.name === 'ssl_certificate_key') server.key = { file: absolute(d.args[0] ?? ''), directive: d }
-      else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format', 'limit_req_zone'].includes(d.name)) throw misplaced(d)
+      else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format', 'limit_req_zone', 'limit_conn_zone'].includes(d.name)) throw misplaced(d)
       else if (!this.#operation(d, server.settings) && !this.#setting(d, server.settings, own)) other(d)
     }
     if (server.listens.length === 0) server.listens.push({ address: '0.0.0.0', port: 80, isDefault: false, ssl: false })
@@ -162,7 +147,7 @@ class Reader {
           if (settings.pass) throw new ConfigError(`"${e.name}" directive is duplicate in ${e.file}:${e.line}`)
           settings.pass = readProxyPass(e, { modifier, path }, this.#configuration.upstreams)
           if (settings.pass.text !== undefined) this.#texts.push(settings.pass.text)
-        } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'limit_req_zone', 'events'].includes(e.name)) throw misplaced(e)
+        } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'limit_req_zone', 'limit_conn_zone', 'events'].includes(e.name)) throw misplaced(e)
         else if (!this.#operation(e, settings) && !this.#setting(e, settings, own)) other(e)
       }
       this.#locations(inner, server, settings)
@@ -326,12 +311,44 @@ class Reader {
         settings.limits = [...(own.limits ? settings.limits : []), readLimit(d, this.#configuration)]
         own.limits = true
         return true
-      case 'limit_req_status': {
+      case 'limit_conn':
+        settings.connectionLimits = [...(own.connectionLimits ? settings.connectionLimits : []), readConnectionLimit(d, this.#configuration.connectionZones, own.connectionLimits ? settings.connectionLimits : [])]
+        own.connectionLimits = true
+        return true
+      case 'limit_req_status':
+      case 'limit_conn_status': {
         const status = Number(d.args[0])
         if (!(status >= 400 && status <= 599)) throw new ConfigError(`value must be between 400 and 599${where}`)
-        settings.limitStatus = status
+        if (d.name === 'limit_req_status') settings.limitStatus = status
+        else settings.connectionLimitStatus = status
         return true
       }
+      case 'sub_filter': {
+        const [match = '', replacement = ''] = d.args
+        if (d.args.length !== 2) throw new ConfigError(`invalid number of arguments in "sub_filter" directive${where}`)
+        if (match === '') throw new ConfigError(`empty search pattern${where}`)
+        settings.substitutions = { ...settings.substitutions, pairs: [...(own.substitutions ? settings.substitutions.pairs : []), { match, replacement }] }
+        own.substitutions = true
+        this.#texts.push(match, replacement)
+        return true
+      }
+      case 'sub_filter_once':
+        settings.substitutions = { ...settings.substitutions, once: onOff(d) }
+        return true
+      case 'sub_filter_last_modified':
+        settings.substitutions = { ...settings.substitutions, keepsModified: onOff(d) }
+        return true
+      case 'sub_filter_types':
+        settings.substitutions = { ...settings.substitutions, types: new Set(['text/html', ...(own.types ? settings.substitutions.types : []), ...d.args.map((type) => type.toLowerCase())]) }
+        own.types = true
+        return true
+      case 'mirror':
+        settings.mirrors = d.args[0] === 'off' ? [] : [...(own.mirrors ? settings.mirrors : []), d.args[0] ?? '']
+        own.mirrors = true
+        return true
+      case 'mirror_request_body':
+        settings.mirrorsBody = onOff(d)
+        return true
       case 'client_max_body_size': {
         const match = /^([0-9]+)([kKmMgG]?)$/.exec(d.args[0] ?? '')
         if (!match) throw new ConfigError(`"client_max_body_size" directive invalid value${where}`)
@@ -362,35 +379,4 @@ class Reader {
 
 function below({ tryFiles: _tryFiles, pass: _pass, status: _status, except: _except, ...settings }: Settings): Settings {
   return { ...settings, operations: [], internal: false }
-}
-
-/** A flag: "on" or "off". */
-function onOff(directive: Directive): boolean {
-  const [value = ''] = directive.args
-  if (value !== 'on' && value !== 'off') throw new ConfigError(`invalid value "${value}" in "${directive.name}" directive, it must be "on" or "off" in ${directive.file}:${directive.line}`)
-  return value === 'on'
-}
-
-/** "80", "*:80", "127.0.0.1:8080", "[::]:80", with options. */
-function readListen(directive: Directive, configuration: Configuration): Listen {
-  const [value = '', ...options] = directive.args
-  const where = ` in ${directive.file}:${directive.line}`
-  const unknown = options.find((o) => !/^(default_server|default|ssl|http2|reuseport|deferred|bind|(ipv6only|backlog|rcvbuf|sndbuf|so_keepalive|setfib|fastopen)=.*|quic|proxy_protocol)$/.test(o))
-  if (unknown !== undefined) throw new ConfigError(`invalid parameter "${unknown}"${where}`)
-  const missing = options.find((o) => o === 'quic' || o === 'proxy_protocol')
-  if (missing !== undefined) throw new NotSimulated(`nginx "listen … ${missing}"`)
-  const http2 = options.includes('http2')
-  if (http2) configuration.warnings.push(`the "listen ... http2" directive is deprecated, use the "http2" directive instead${where}`)
-  const match = /^(?:([0-9.*]+|localhost|\[[0-9a-fA-F:.]*\]):)?([0-9]+)$/.exec(value) ?? /^([0-9]+\.[0-9.]+|\[[0-9a-fA-F:.]*\]|localhost|\*)$/.exec(value)
-  const port = Number(match?.[2] ?? 80)
-  if (!match || port < 1 || port > 65_535) throw new ConfigError(`${/^[^:]*[a-z]/i.test(value) ? 'host not found' : 'invalid port'} in "${value}" of the "listen" directive${where}`)
-  const host = match[1]
-  const address = host === undefined || host === '*' ? '0.0.0.0' : host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1')
-  return { address, port, isDefault: options.some((o) => o === 'default_server' || o === 'default'), ssl: options.includes('ssl'), ...(http2 ? { http2 } : {}) }
-}
-
-/** Relative paths are below the prefix that nginx was built with. */
-function absolute(path: string): string {
-  const out = path.startsWith('/') ? path : `/etc/nginx/${path}`
-  return out.length > 1 ? out.replace(/\/$/, '') : out
 }

@@ -2,10 +2,13 @@ import type { Cidr } from '../../network/types.ts'
 import type { AutoIndex } from './autoindex.ts'
 import type { Computed } from './computed.ts'
 import type { Directive } from './config.ts'
+import type { ConnectionLimit, ConnectionZone } from './limit-conn.ts'
 import type { Limit, LimitZone } from './limit-req.ts'
 import type { RealIp } from './real-ip.ts'
 import type { Expires } from './response-headers.ts'
 import type { Operation } from './rewrite.ts'
+import type { StreamConfiguration } from './stream-config.ts'
+import type { Substitutions } from './sub-filter.ts'
 import type { ProxyPass, ProxySettings, Upstream } from './upstream.ts'
 
 /** nginx's server and location blocks as this simulation understands them. */
@@ -36,6 +39,13 @@ export interface Settings {
   /** limit_req, all of which count, and limit_req_status. */
   limits: Limit[]
   limitStatus: number
+  /** limit_conn and limit_conn_status. */
+  connectionLimits: ConnectionLimit[]
+  connectionLimitStatus: number
+  substitutions: Substitutions
+  /** Where each request goes a second time; nobody waits for those answers. */
+  mirrors: readonly string[]
+  mirrorsBody: boolean
   internal: boolean
   /** auth_basic's realm, and the file of users; "off" is none. */
   auth?: { realm: string; file: string }
@@ -86,6 +96,8 @@ export interface Configuration {
   /** Headers with "_" or "." in their names count (underscores_in_headers). */
   underscores: boolean
   limitZones: Map<string, LimitZone>
+  connectionZones: Map<string, ConnectionZone>
+  stream?: StreamConfiguration
   /** What is said of it at a start. */
   warnings: string[]
 }

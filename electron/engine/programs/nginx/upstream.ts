@@ -5,18 +5,21 @@ import { exchange } from '../../dns/exchange.ts'
 import { resolveHost } from '../../dns/resolver.ts'
 import { dnsQuery } from '../../network/wire/dns-types.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
+import { choosePeerByKey } from './hash.ts'
 
 /** ngx_http_upstream_module: groups of servers, whose names are looked up once, when the configuration is read. Times in ms. */
 export interface Upstream {
   name: string
-  balance: 'round-robin' | 'least_conn' | 'ip_hash' | 'random'
+  balance: 'round-robin' | 'least_conn' | 'ip_hash' | 'random' | 'hash'
+  /** Of `hash`: a text with variables. */
+  key?: { text: string; consistent: boolean }
   servers: readonly UpstreamServer[]
   peers: Peer[]
   /** Of it keepalive is read and does nothing. */
   keepsAlive?: true
 }
 
-interface UpstreamServer { host: string; port: number; weight: number; maxFails: number; failTimeout: number; backup: boolean; down: boolean; directive: Directive; /** As written. */ url: string; own: boolean }
+export interface UpstreamServer { host: string; port: number; weight: number; maxFails: number; failTimeout: number; backup: boolean; down: boolean; directive: Directive; /** As written. */ url: string; own: boolean }
 
 /** An address of a server. */
 export interface Peer { address: string; port: number; weight: number; maxFails: number; failTimeout: number; backup: boolean; down: boolean; current: number; busy: number; fails: number; failedAt: number; checked: number }
@@ -25,7 +28,7 @@ export interface Peer { address: string; port: number; weight: number; maxFails:
  * `proxy_pass http://upstream/path/`; without a path the request's goes on as it came. `text`: with variables, so that each request
  * has its own. grpc_pass likewise, by HTTP/2.
  */
-export interface ProxyPass { scheme: 'http' | 'https' | 'grpc' | 'grpcs'; host: string; upstream: string; path: string | undefined; location: string; url: string; text?: string }
+export interface ProxyPass { scheme: 'http' | 'https' | 'grpc' | 'grpcs'; host: string; upstream: string; path: string | undefined; location: string; url: string; text?: string; /** `path` is all of it. */ whole?: true }
 
 /** Of the proxy module, as a location has them at last. */
 export interface ProxySettings {
@@ -61,7 +64,7 @@ export function seconds(d: Directive, word = d.args[0] ?? ''): number {
   return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? 's']!
 }
 
-function addressOf(url: string, d: Directive): { host: string; port: number } {
+export function addressOf(url: string, d: Directive): { host: string; port: number } {
   const match = /^(\[[^\]]*\]|[^:/]*)(?::([0-9]+))?$/.exec(url)
   if (url.startsWith('unix:')) throw new NotSimulated('nginx upstreams on Unix sockets')
   const port = Number(match?.[2] ?? 80)
@@ -70,15 +73,18 @@ function addressOf(url: string, d: Directive): { host: string; port: number } {
   return { host: match[1]!, port }
 }
 
-export function readUpstream(directive: Directive): Upstream {
+/** `stream`: of the stream block, whose servers always say their port. */
+export function readUpstream(directive: Directive, stream = false): Upstream {
   const name = directive.args[0] ?? ''
   const servers: UpstreamServer[] = []
   let balance: Upstream['balance'] = 'round-robin'
   let keepsAlive = false
+  let key: Upstream['key']
   for (const d of directive.block ?? []) {
     const where = ` in ${d.file}:${d.line}`
     if (d.name === 'server') {
       const [url = '', ...options] = d.args
+      if (stream && !/:[0-9]+$/.test(url)) throw new ConfigError(`no port in upstream "${url}"${where}`)
       const server: UpstreamServer = { ...addressOf(url, d), weight: 1, maxFails: 1, failTimeout: 10_000, backup: false, down: false, directive: d, url, own: false }
       for (const option of options) {
         const [key, value = ''] = option.split('=')
@@ -92,13 +98,17 @@ export function readUpstream(directive: Directive): Upstream {
       }
       servers.push(server)
     } else if (d.name === 'least_conn' || d.name === 'ip_hash' || d.name === 'random') balance = d.name
-    else if (d.name === 'zone' || d.name === 'keepalive_timeout' || d.name === 'keepalive_requests') continue
+    else if (d.name === 'hash') {
+      if (d.args.length === 2 && d.args[1] !== 'consistent') throw new ConfigError(`invalid parameter "${d.args[1]!}"${where}`)
+      balance = 'hash'
+      key = { text: d.args[0] ?? '', consistent: d.args[1] === 'consistent' }
+    } else if (d.name === 'zone' || d.name === 'keepalive_timeout' || d.name === 'keepalive_requests') continue
     else if (d.name === 'keepalive') keepsAlive = true
-    else if (['hash', 'sticky', 'ntlm', 'queue', 'resolver', 'state'].includes(d.name)) throw new NotSimulated(`nginx directive "${d.name}" (round robin, least_conn, ip_hash and random are)`)
+    else if (['sticky', 'ntlm', 'queue', 'resolver', 'state'].includes(d.name)) throw new NotSimulated(`nginx directive "${d.name}" (round robin, least_conn, ip_hash, hash and random are)`)
     else throw new ConfigError(`unknown directive "${d.name}"${where}`)
   }
   if (servers.length === 0) throw new ConfigError(`no servers are inside upstream in ${directive.file}:${directive.line}`)
-  return { name, balance, servers, peers: [], ...(keepsAlive ? { keepsAlive } : {}) }
+  return { name, balance, servers, peers: [], ...(keepsAlive ? { keepsAlive } : {}), ...(key ? { key } : {}) }
 }
 
 /** `location`: what stands before its block. */
@@ -201,7 +211,7 @@ export function* resolvePass(process: Process, { scheme, location }: ProxyPass, 
   if (!match) return { error: `invalid URL prefix in "${text}"`, status: 500 }
   const own = (match[1] ?? 'grpc') as ProxyPass['scheme']
   const host = match[2]!
-  const pass: ProxyPass = { scheme: own, host, upstream: host.toLowerCase(), path: match[3], location, url: text }
+  const pass: ProxyPass = { scheme: own, host, upstream: host.toLowerCase(), path: match[3], location, url: text, whole: true }
   const known = upstreams.get(host.toLowerCase())
   if (known) return { pass, upstream: known }
   const { name, port } = /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>[0-9]+))?$/.exec(host)?.groups ?? {}
@@ -214,7 +224,7 @@ export function* resolvePass(process: Process, { scheme, location }: ProxyPass, 
 }
 
 /** ngx_resolver: the name as it stands, without a search list. */
-function* askResolver(process: Process, name: string, resolver: readonly string[]): Task<string[] | string> {
+export function* askResolver(process: Process, name: string, resolver: readonly string[]): Task<string[] | string> {
   const servers: string[] = []
   for (const server of resolver) {
     const found = yield* resolveHost(process, server)
@@ -231,8 +241,8 @@ function* askResolver(process: Process, name: string, resolver: readonly string[
   return rcode === undefined ? '110: Operation timed out' : rcode === 'SERVFAIL' ? '2: Server failure' : rcode === 'REFUSED' ? '5: Operation refused' : '3: Host not found'
 }
 
-/** Whose turn it is among those not tried yet (smooth weighted round robin, and the others' ways); undefined: "no live upstreams". */
-export function choosePeer(upstream: Upstream, tried: ReadonlySet<Peer>, client: string, process: Process): Peer | undefined {
+/** Whose turn it is among those not tried yet (smooth weighted round robin, and the others' ways); undefined: "no live upstreams". `hashed`: what `hash` is about. */
+export function choosePeer(upstream: Upstream, tried: ReadonlySet<Peer>, client: string, process: Process, hashed = ''): Peer | undefined {
   const now = process.clock.now
   const whole = (backup: boolean): Peer[] => upstream.peers.filter((p) => p.backup === backup)
   const alone = whole(false).length === 1
@@ -240,7 +250,7 @@ export function choosePeer(upstream: Upstream, tried: ReadonlySet<Peer>, client:
   const able = whole(false).filter(alive)
   const peers = able.length > 0 ? able : whole(true).filter(alive)
   if (peers.length === 0) return undefined
-  const chosen = choose(upstream, peers, client, process)
+  const chosen = upstream.key ? choosePeerByKey(peers, whole(false), hashed, upstream.key.consistent) : choose(upstream, peers, client, process)
   if (now - chosen.checked > chosen.failTimeout) chosen.checked = now
   return chosen
 }
