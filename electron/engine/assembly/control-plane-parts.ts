@@ -7,6 +7,7 @@ import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { LeaderElection } from '../kubernetes/leader-election.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
+import { renewApiServerLease } from './api-server-lease.ts'
 
 /** What the parts of the control plane do to the cluster. */
 export interface PartsWorld {
@@ -31,6 +32,7 @@ export class ControlPlaneParts implements ControlPlane {
   /** Parts that work since the cluster's birth and wait for their container. */
   readonly #unclaimed = new Map<PartName, { part: ControlPlanePart; onLost: { call: (() => void) | undefined } }>()
   #starts = 0
+  #apiServers = 0
 
   constructor(world: PartsWorld, argv: Readonly<Record<PartName, readonly string[]>>) {
     this.#world = world
@@ -53,7 +55,13 @@ export class ControlPlaneParts implements ControlPlane {
     const client = asManager(this.#world.client, name)
     if (name === 'etcd' || name === 'kube-apiserver') {
       unblockApi(name)
-      return { stop: () => blockApi(name) }
+      const lease = name === 'kube-apiserver' ? renewApiServerLease(clock, client, host, this.#apiServers++) : undefined
+      return {
+        stop: () => {
+          lease?.stop()
+          blockApi(name)
+        },
+      }
     }
     const isScheduler = name === 'kube-scheduler'
     let working: Controller[] = []

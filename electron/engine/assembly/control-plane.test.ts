@@ -122,3 +122,14 @@ test('a part whose process is killed is started again', () => {
   expect(cluster.connection.reachable).toBe(true)
   expect(pod('kube-apiserver-control-plane')!.status.containerStatuses![0]!.restartCount).toBe(1)
 })
+
+test('the cluster has what kubeadm leaves besides its Pods; another API server process holds the same Lease under another identity', () => {
+  const names = (resource: string): string[] => cluster.client.list(resource, { namespace: 'kube-system' }).items.map((o) => o.metadata.name)
+  expect(names('configmaps')).toEqual(['coredns', 'extension-apiserver-authentication', 'kube-proxy', 'kube-root-ca.crt', 'kubeadm-config', 'kubelet-config'])
+  expect(names('serviceaccounts')).toContain('statefulset-controller')
+  const held = (): string => lease(names('leases').find((name) => name.startsWith('apiserver-'))!).spec.holderIdentity
+  const before = held()
+  stop('kube-apiserver')()
+  expect(held()).not.toBe(before)
+  expect(held().split('_')[0]).toBe(before.split('_')[0])
+})

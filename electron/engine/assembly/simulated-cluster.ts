@@ -34,6 +34,7 @@ import { traefikManifests } from '../programs/traefik/manifests.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
 import { commandsOf, staticPods } from './control-plane.ts'
 import { ControlPlaneParts } from './control-plane-parts.ts'
+import { kubeadmObjects } from './kubeadm.ts'
 import { buildMachines, type World } from './machines.ts'
 import { SimulatedNode } from './node.ts'
 
@@ -90,7 +91,7 @@ export class SimulatedCluster implements Cluster {
     this.journeys = this.#network.journeys
     this.#world = buildMachines(this.clock, this.#network, this.programs, config)
     const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
-    this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip })
+    this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip, seeds: kubeadmObjects(this.clock, config, controlPlane) })
     const address = `${controlPlane.ip.includes(':') ? `[${controlPlane.ip}]` : controlPlane.ip}:6443`
     for (const name of [...config.nodes.map((n) => n.name), IN_PODS]) this.#connections.set(name, new ApiConnection(this.clock, this.client, { address, kind: 'agent' }))
     this.connection = new ApiConnection(this.clock, this.client, { address, kind: 'user' })

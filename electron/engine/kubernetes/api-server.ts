@@ -34,6 +34,7 @@ import { locate, passOn, type ProxyAnswer, type ProxyRequest } from './proxy-loc
 import { documentPath, openApiDocument } from './openapi/documents.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
+import type { Draft } from './rbac/default-objects.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
 import { notFound, noSuchPath, notSimulated, qualified } from './status.ts'
 import { Store } from './store.ts'
@@ -50,6 +51,8 @@ export interface ApiServerOptions extends Partial<ServiceRanges> {
   nodeAgents?: NodeAgents
   /** Where the API is reached: the endpoint of the Service `kubernetes` (the control plane's node). */
   advertiseAddress?: string
+  /** Objects that are there from the beginning, by resource. */
+  seeds?: Readonly<Record<string, readonly Draft[]>>
   /** Changes that watches can go back to, for each resource. */
   watchWindow?: number
   /** The feature gate WatchList (sendInitialEvents); v1.33 has it switched off. */
@@ -98,7 +101,7 @@ export class ApiServer implements KubernetesClient, Server {
     for (const kind of KINDS) this.#kinds.set(resourceKey(kind.resource), kind)
     this.#resources = KINDS.map((kind) => kind.resource)
     this.store.setIndex('pods', (pod) => (pod as { spec?: { nodeName?: string } }).spec?.nodeName ?? '')
-    bootstrap(this, serviceCIDR, options.advertiseAddress)
+    bootstrap(this, serviceCIDR, options.advertiseAddress, options.seeds)
     new DefinitionServer(this, (kinds) => this.#serve(kinds))
   }
 

@@ -22,8 +22,9 @@ const ROOT_CA_NOTE =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. ' +
   'No other usage is guaranteed across distributions of Kubernetes clusters.'
 
-export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], address: string | undefined): void {
-  seed(server, serviceCIDR)
+/** `more`: what else was there before anybody looks, by resource. */
+export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], address: string | undefined, more: Readonly<Record<string, readonly Draft[]>> = {}): void {
+  seed(server, serviceCIDR, more)
   for (const name of SYSTEM_NAMESPACES) {
     server.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, BY_SERVER)
   }
@@ -49,7 +50,7 @@ export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], add
 }
 
 /** Roles, priorities, and the range of Services: they have been there before anybody looks, and most are never looked at. */
-function seed(server: ApiServer, serviceCIDR: readonly string[]): void {
+function seed(server: ApiServer, serviceCIDR: readonly string[], more: Readonly<Record<string, readonly Draft[]>>): void {
   const uids = server.clock.random.fork('kubernetes/default-objects')
   const creationTimestamp = timestamp(server.clock.wall())
   const seedAll = (resource: string, drafts: readonly Draft[]): void => {
@@ -69,6 +70,7 @@ function seed(server: ApiServer, serviceCIDR: readonly string[]): void {
   const name = nthAddress(serviceCIDR[0]!, 1)
   const spec = { parentRef: { name: 'kubernetes', namespace: 'default', resource: 'services' } }
   seedAll('ipaddresses', [{ apiVersion, kind: 'IPAddress', metadata: { name, labels: allocatedLabels(name) }, spec } as Draft])
+  for (const [resource, drafts] of Object.entries(more)) seedAll(resource, drafts)
 }
 
 /** pkg/controlplane/reconcilers: the API server itself says where it is. */

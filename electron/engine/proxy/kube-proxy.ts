@@ -3,6 +3,8 @@ import type { Program } from '../machine/types.ts'
 import { klogLine } from '../programs/klog.ts'
 import { Output, untilSignal } from '../programs/output.ts'
 import type { SystemServices } from '../programs/types.ts'
+import { EventRecorder } from '../kubernetes/controllers/events.ts'
+import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { untilReached } from '../kubernetes/connection.ts'
 import { ProxyHealth } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
@@ -86,6 +88,8 @@ export function kubeProxy(services: SystemServices): Program {
       })
       process.onExit(() => proxier.stop())
     }
+    // It names itself by its node's name, also where the uid stands.
+    new EventRecorder(asManager(node.client, 'kube-proxy'), clock, 'kube-proxy', node.name).note({ kind: 'Node', name: node.name, uid: node.name }, 'Normal', 'Starting', 'StartKubeProxy', '')
     for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     yield* out.flush()

@@ -92,8 +92,9 @@ export class EventRecorder {
   }
 
   /** As the new events API (events.k8s.io) writes them: the scheduler uses it. `related` is who it is about besides. */
-  note(object: KubeObject, type: 'Normal' | 'Warning', reason: string, action: string, message: string, related?: KubeObject): void {
-    const key = [object.metadata.uid, type, reason, message].join('\n')
+  note(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, action: string, message: string, related?: KubeObject): void {
+    const about = 'metadata' in object ? referenceTo(object) : object
+    const key = [about.uid, type, reason, message].join('\n')
     const seen = this.#notes.get(key)
     const { now } = this.#clock
     try {
@@ -103,7 +104,7 @@ export class EventRecorder {
         this.#patch(seen, { series })
         return
       }
-      const made = new WrittenEvent(referenceTo(object), this.#source, type, reason, message, this.#clock.wall(), this.#micros(), now, { action, related: related && referenceTo(related) })
+      const made = new WrittenEvent(about, this.#source, type, reason, message, this.#clock.wall(), this.#micros(), now, { action, related: related && referenceTo(related) })
       this.#create(made)
       this.#notes.set(key, made)
       if (this.#notes.size > this.#lookAt) this.#forgetOld()

@@ -2,7 +2,7 @@ import { LateBody } from '../client.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
 
 export interface ObjectReference {
-  apiVersion: string
+  apiVersion?: string
   kind: string
   namespace?: string
   name: string
