@@ -125,6 +125,34 @@ function answer(server: PodSample, name: string, type = 'A'): string {
   return [`${reply.rcode} ${reply.questions[0]!.name}`, ...records].join(' | ')
 }
 
+test('file: a zone of its own, read again when its serial is another', () => {
+  const dns = start('.:53 {\n  errors\n  file /etc/coredns/shop.db shop.test\n  hosts {\n    10.9.9.9 other.test\n    fallthrough\n  }\n}\n')
+  expect(dns.output()).toContain('[WARNING] plugin/file: Failed to open "open /etc/coredns/shop.db: no such file or directory": trying again in 1m0s')
+  expect(answer(dns, 'shop.test.')).toBe('SERVFAIL shop.test.')
+  dns.machine.fs.writeFile('/etc/coredns/shop.db', `$TTL 5m
+@ IN SOA ns admin ( 7 ; serial
+  1h 15m 4w 60 )
+  NS ns
+ns A 10.0.0.53
+www 30 IN A 10.0.0.1
+    A 10.0.0.2
+blog CNAME www
+away IN CNAME other.test.
+*.apps A 10.0.0.9
+txt TXT "two words; and more"
+deep.down A 10.0.0.3
+sub NS ns.sub
+ns.sub A 10.0.0.54
+`)
+  cluster.clock.runFor(60_000)
+  expect(dns.output()).toContain('[INFO] plugin/file: Successfully reloaded zone "shop.test." in "/etc/coredns/shop.db" with 7 SOA serial')
+  expect(['www', 'blog', 'away', 'x.apps', 'txt', 'down', 'none', 'x.sub'].map((n) => answer(dns, `${n}.shop.test.`, n === 'txt' ? 'TXT' : 'A').split(' | ').slice(1).join(', '))).toEqual([
+    'www.shop.test. 30 A 10.0.0.1, www.shop.test. 300 A 10.0.0.2', 'blog.shop.test. 300 CNAME www.shop.test., www.shop.test. 30 A 10.0.0.1, www.shop.test. 300 A 10.0.0.2',
+    'away.shop.test. 300 CNAME other.test., other.test. 3600 A 10.9.9.9', 'x.apps.shop.test. 300 A 10.0.0.9', 'txt.shop.test. 300 TXT two words; and more', '', '', '',
+  ])
+  expect(['down', 'none', 'x.sub'].map((n) => [ask(dns, `${n}.shop.test.`)!.rcode, ask(dns, `${n}.shop.test.`)!.authorities.map((a) => a.data.type).join(), ask(dns, `${n}.shop.test.`)!.authoritative])).toEqual([['NOERROR', 'SOA', true], ['NXDOMAIN', 'SOA', true], ['NOERROR', 'NS', false]])
+})
+
 describe('rewrite', () => {
   const zone = 'hosts {\n    10.9.9.9 web.inside.test web.other.test\n    fallthrough\n  }\n'
   const hosts = (rule: string): PodSample => start(`.:53 {\n  ${rule}\n  ${zone}}\n`)

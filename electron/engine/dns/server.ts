@@ -2,6 +2,7 @@ import type { Task } from '../machine/task.ts'
 import type { Process } from '../machine/types.ts'
 import type { Ip, TcpConnection, TcpListener, UdpSocket } from '../network/types.ts'
 import { decodeDns, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
+import { ownerOf } from '../programs/stream.ts'
 import { concatBytes } from '../text.ts'
 
 /** DNS over UDP and TCP (RFC 1035 4.2, RFC 7766) for programs that answer queries. */
@@ -29,7 +30,7 @@ export interface DnsServerOptions { port: number; address?: Ip; program: string;
 
 /** Listens on a port of the process's network namespace. Throws SystemError EADDRINUSE. */
 export function serveDns(process: Process, options: DnsServerOptions, handle: DnsHandler): DnsServer {
-  const owner = { pid: process.pid, program: options.program }
+  const owner = ownerOf(process, options.program)
   const where = { port: options.port, owner, ...(options.address ? { address: options.address } : {}) }
   const udp: UdpSocket = process.network.sockets.udp(where)
   let tcp: TcpListener

@@ -44,13 +44,13 @@ export interface PluginContext {
 }
 
 /** The order in which plugins are asked: plugin.cfg, not the Corefile. */
-export const PLUGIN_ORDER = ['reload', 'bufsize', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'autopath', 'minimal', 'template', 'hosts', 'kubernetes', 'loop', 'forward', 'whoami']
+export const PLUGIN_ORDER = ['reload', 'bufsize', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'autopath', 'minimal', 'template', 'hosts', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
 
 /** Known to CoreDNS, not to Podhop. */
 export const OTHER_PLUGINS = new Set([
   'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'bind', 'trace',
   'pprof', 'dnstap', 'local', 'dns64', 'tsig', 'header', 'dnssec', 'transfer', 'route53',
-  'azure', 'clouddns', 'k8s_external', 'file', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
+  'azure', 'clouddns', 'k8s_external', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
 ])
 
 export class Chain {

@@ -5,7 +5,7 @@ import { AnyPlugin, ChaosPlugin, MinimalPlugin } from './answering.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
 import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
-import { argumentError, duration, makeAcl, makeAutopath, makeBufsize, makeCache, makeErrors, makeForward, makeHosts, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
+import { argumentError, duration, makeAcl, makeAutopath, makeBufsize, makeCache, makeErrors, makeFile, makeForward, makeHosts, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
 
 /** What a server block asks for besides answering. */
 export interface ServerSetup {
@@ -21,7 +21,7 @@ export interface ServerSetup {
 }
 
 /** Directives of which one block may have several: each is a rule, or the next to be asked. */
-const REPEATED = new Set(['acl', 'forward', 'log', 'rewrite', 'template'])
+const REPEATED = new Set(['acl', 'file', 'forward', 'log', 'rewrite', 'template'])
 
 export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient): ServerSetup {
   const setup: ServerSetup = { chain: new Chain([]), healthPort: undefined, lameduck: 0, readyPort: undefined, metricsPort: undefined, reload: undefined, loop: false }
@@ -112,6 +112,8 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
       return [makeHosts(directive, context)]
     case 'kubernetes':
       return [makeKubernetes(directive, zones, context, client)]
+    case 'file':
+      return [makeFile(directives, zones, context)]
     case 'whoami':
       return [new WhoamiPlugin()]
     default:

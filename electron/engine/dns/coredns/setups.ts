@@ -9,11 +9,13 @@ import { parseResolvConf } from '../resolv-conf.ts'
 import { AclPlugin, AutopathPlugin, type AclRule } from './answering.ts'
 import type { PluginContext } from './chain.ts'
 import { CorefileError, reverseZone, type CorefileDirective } from './corefile.ts'
+import { FilePlugin, type FileOptions } from './file.ts'
 import { ForwardPlugin } from './forward.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { LOG_FORMATS, LogPlugin, type LogRule } from './log.ts'
 import { BufsizePlugin, CachePlugin, ErrorsPlugin, HostsPlugin, type Consolidation } from './plugins.ts'
 import { goRegExp, parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
+import { ZoneError, ZoneUnknown } from './zone-file.ts'
 import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } from './template.ts'
 
 /** Each plugin's setup.go: what its directive says, and what it says of a mistake. */
@@ -112,7 +114,7 @@ export function makeAcl(directives: readonly CorefileDirective[], zones: readonl
         else if (section === '') throw plain(directive, `unexpected token ${JSON.stringify(word)}; expect 'type | net'`)
         else if (section === 'type') {
           if (word === '*') continue
-          if (!(word.toUpperCase() in DNS_TYPES)) throw plain(directive, `unexpected token ${JSON.stringify(word)}; expect legal QTYPE`)
+          if (!Object.hasOwn(DNS_TYPES, word.toUpperCase())) throw plain(directive, `unexpected token ${JSON.stringify(word)}; expect legal QTYPE`)
           types.push(word.toUpperCase())
         } else if (word !== '*') {
           const net = word.includes('/') ? word : `${word}/${word.includes(':') ? 128 : 32}`
@@ -159,7 +161,7 @@ export function makeTemplate(directives: readonly CorefileDirective[], context: 
     const [kind, type, ...where] = directive.args
     if (kind === undefined || type === undefined) throw argumentError(directive, kind)
     if (!['IN', 'CH', 'HS', 'NONE', 'ANY'].includes(kind)) throw wrong(directive, `invalid query class ${kind}`)
-    if (!(type in DNS_TYPES)) throw wrong(directive, `invalid RR class ${type}`)
+    if (!Object.hasOwn(DNS_TYPES, type)) throw wrong(directive, `invalid RR class ${type}`)
     const template: DnsTemplate = { class: kind, type, zones: where.length > 0 ? where.map(zoneOf) : [...zones], match: [], answer: [], additional: [], authority: [], rcode: 'NOERROR', fallthrough: undefined }
     const texts = (rest: readonly string[]): TemplateText[] => rest.map((text) => {
       const parsed = parseTemplate(text)
@@ -228,6 +230,29 @@ export function makeHosts(directive: CorefileDirective, context: PluginContext):
     else throw wrong(directive, `unknown property '${word}'`)
   }
   return new HostsPlugin(context, options)
+}
+
+export function makeFile(directives: readonly CorefileDirective[], zones: readonly string[], context: PluginContext): FilePlugin {
+  const all = directives.map((directive): FileOptions => {
+    const [file, ...own] = directive.args
+    if (file === undefined) throw argumentError(directive, undefined)
+    const options: FileOptions = { file: file.startsWith('/') ? file : `/${file}`, zones: own.length > 0 ? own.map(zoneOf) : zones, reload: 60_000, fallthrough: undefined }
+    for (const [word = '', ...rest] of directive.block) {
+      if (word === 'fallthrough') options.fallthrough = rest.map(zoneOf)
+      else if (word === 'upstream') continue
+      else if (word !== 'reload') throw wrong(directive, `unknown property '${word}'`)
+      else if (rest[0] === undefined) throw new CorefileError('reload duration value is expected')
+      else options.reload = duration(directive, rest[0])
+    }
+    return options
+  })
+  try {
+    return new FilePlugin(context, all)
+  } catch (error) {
+    if (error instanceof ZoneUnknown) throw new NotSimulated(`CoreDNS: ${error.message}`)
+    if (error instanceof ZoneError) throw plain(directives[0]!, error.message)
+    throw error
+  }
 }
 
 export function makeKubernetes(directive: CorefileDirective, blockZones: readonly string[], context: PluginContext, client: KubernetesClient): KubernetesPlugin {
