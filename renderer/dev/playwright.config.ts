@@ -6,8 +6,8 @@ export default defineConfig({
   ...base,
   testDir: '.',
   testMatch: '*.spec.ts',
-  timeout: 30_000,
+  timeout: 300_000,
   outputDir: '../../test-results/window',
   use: { ...base.use, baseURL: 'http://127.0.0.1:5199' },
-  webServer: { command: 'npx --no-install vite build --config renderer/dev/vite.config.ts && npx --no-install vite preview --config renderer/dev/vite.config.ts', cwd: '../..', url: 'http://127.0.0.1:5199/dev/index.html', reuseExistingServer: true },
+  webServer: { command: 'npx --no-install vite build --config renderer/dev/vite.config.ts && npx --no-install vite preview --config renderer/dev/vite.config.ts', cwd: '../..', url: 'http://127.0.0.1:5199/dev/index.html', reuseExistingServer: true, timeout: 300_000 },
 })

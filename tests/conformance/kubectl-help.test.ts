@@ -40,7 +40,7 @@ describe.skipIf(!REAL)('kubectl --help tells the facts that kubectl 1.33 tells, 
       for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) real.set(path, await ask([...path.split(' '), '-h']))
     }
     await Promise.all([work(), work(), work(), work()])
-  }, 60_000)
+  }, 300_000)
 
   it('of every verb', () => {
     expect(all.map(([path, command]) => ({ path, ...facts(helpOf(command, `kubectl ${path}`)) }))).toEqual(all.map(([path]) => ({ path, ...facts(real.get(path)!) })))

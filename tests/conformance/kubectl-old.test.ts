@@ -28,7 +28,7 @@ describe.each(['1.27', '1.30', '1.33'])('kubectl %s on the cluster', (version) =
       child.stdin.end(stdin)
     })
 
-    it('runs a Pod, and speaks with it', { timeout: 60_000 }, async () => {
+    it('runs a Pod, and speaks with it', { timeout: 300_000 }, async () => {
       expect(await run(['run', 'box', '--image=busybox', '--', 'sh', '-c', 'echo said; sleep 10000'])).toMatchObject({ stdout: 'pod/box created\n', code: 0 })
       expect(await run(['wait', '--for=condition=Ready', 'pod/box'])).toMatchObject({ stdout: 'pod/box condition met\n', code: 0 })
       expect(await run(['logs', 'box'])).toEqual({ stdout: 'said\n', stderr: '', code: 0 })

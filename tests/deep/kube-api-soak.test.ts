@@ -32,7 +32,7 @@ async function round(served: Served, n: number): Promise<void> {
   await served.until(() => served.open === 0)
 }
 
-it(`${SECONDS} seconds of clients that come and go leave nothing in memory`, { timeout: (SECONDS + 120) * 1000 }, async () => {
+it(`${SECONDS} seconds of clients that come and go leave nothing in memory`, { timeout: (SECONDS + 600) * 1000 }, async () => {
   const served = await new Served().start()
   await served.send('POST', PODS, { metadata: { name: 'web' }, spec: { containers: [{ name: 'web', image: 'nginx' }] } })
   await served.desk.type('kubectl wait --for=condition=Ready pod/web', /condition met/)
@@ -43,7 +43,8 @@ it(`${SECONDS} seconds of clients that come and go leave nothing in memory`, { t
   }
   const end = Date.now() + SECONDS * 1000
   const seen: number[] = []
-  for (let n = 0; Date.now() < end; n++) {
+  // a slow machine needs longer for enough rounds to tell
+  for (let n = 0; Date.now() < end || seen.length < 6; n++) {
     await round(served, n)
     if (n % 20 === 19) seen.push(heap())
   }

@@ -87,7 +87,7 @@ export class Keyboard {
   }
 
   /** Waits until a shell asks for a command. */
-  async prompt(timeout = 60_000): Promise<void> {
+  async prompt(timeout = 240_000): Promise<void> {
     await expect.poll(() => this.#atPrompt(), { timeout, message: 'a prompt' }).toBe(true)
   }
 

@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { expect, Keyboard, openLab, openWindow, test, view } from './podhop.ts'
 
 test('a killed Podhop continues the lab where it was', async ({ page, podhop }) => {
@@ -8,8 +10,9 @@ test('a killed Podhop continues the lab where it was', async ({ page, podhop }) 
   await expect(page.getByTestId('lab-step-1')).toHaveAttribute('data-state', 'passed')
   await keyboard.run('echo kept > note.txt')
   const before = (await view(page)).topology.pods['default/shop']
-  // the log is on disk within two seconds
-  await page.waitForTimeout(2000)
+  // the log is on disk soon
+  const logs = join(podhop.data, 'sessions')
+  await expect.poll(() => readdirSync(logs).map((name) => readFileSync(join(logs, name), 'utf8')).join('')).toMatch(/note\.txt[^]*\\r/)
   await podhop.kill()
   await expect(page.getByText(/connection|reconnect/i).first()).toBeVisible()
 

@@ -16,7 +16,7 @@ test("the person's own kubectl works on the cluster while it is connected, and n
   const line = await page.getByTestId('tools-kubeconfig').innerText()
   const path = line.replace('export KUBECONFIG=', '')
   const run = (...args: string[]) => {
-    const { stdout, stderr, status } = spawnSync(kubectl!, args, { env: { PATH: process.env['PATH'], HOME: podhop.data, KUBECONFIG: path }, encoding: 'utf8', timeout: 30_000 })
+    const { stdout, stderr, status } = spawnSync(kubectl!, args, { env: { PATH: process.env['PATH'], HOME: podhop.data, KUBECONFIG: path }, encoding: 'utf8', timeout: 120_000 })
     return { stdout, stderr, status }
   }
   expect(run('get', 'nodes', '-o', 'name').stdout).toContain('node/worker-1\n')
@@ -43,10 +43,10 @@ test('while the API server is down, kubectl of this machine finds nobody', async
   await page.getByTestId('tools').click()
   await page.getByTestId('tools-connect').check()
   const path = (await page.getByTestId('tools-kubeconfig').innerText()).replace('export KUBECONFIG=', '')
-  const run = () => spawnSync(kubectl!, ['get', 'nodes'], { env: { PATH: process.env['PATH'], HOME: podhop.data, KUBECONFIG: path }, encoding: 'utf8', timeout: 30_000 })
+  const run = () => spawnSync(kubectl!, ['get', 'nodes'], { env: { PATH: process.env['PATH'], HOME: podhop.data, KUBECONFIG: path }, encoding: 'utf8', timeout: 120_000 })
   await page.getByTestId('tools-dialog').getByRole('button', { name: 'Close' }).click()
   await keyboard.run('hop fault apply apiserver-down')
   await expect.poll(() => run().stderr).toMatch(REFUSED)
   await keyboard.run('hop fault clear --all')
-  await expect.poll(() => run().status, { timeout: 20_000 }).toBe(0)
+  await expect.poll(() => run().status, { timeout: 120_000 }).toBe(0)
 })

@@ -119,7 +119,7 @@ describe('the Kubernetes API over HTTPS', () => {
     expect((await served.ask('/readyz')).text).toBe('ok')
   })
 
-  it('answers thousands of requests at once, and changes what they say', { timeout: 60_000 }, async () => {
+  it('answers thousands of requests at once, and changes what they say', { timeout: 300_000 }, async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 64 })
     const answers = await Promise.all(Array.from({ length: 2000 }, (_, n) =>
       n % 20 === 0
@@ -146,7 +146,7 @@ describe('the Kubernetes API over HTTPS', () => {
     for (const one of held) one.destroy()
     for (let tries = 0; late.status === 429 && tries < 200; tries++) late = await served.ask('/version')
     expect(late.status).toBe(200)
-  }, 60_000)
+  }, 300_000)
 
   it('never holds the process for what a request sets going', () => {
     const api = served.desk.session.kubeApi!

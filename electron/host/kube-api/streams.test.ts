@@ -186,7 +186,7 @@ describe('streams of real clients', () => {
       await eventually(() => served.open === 0)
     })
 
-    it('port-forward has many connections at once, and a big body', { timeout: 60_000 }, async () => {
+    it('port-forward has many connections at once, and a big body', { timeout: 300_000 }, async () => {
       const made = await new Channels(served, `${PODS}/web/exec?${query(['sh', '-c', `yes 0123456789abcde | head -c ${MEGABYTES} > /usr/share/nginx/html/big`], 'stdout=true')}`, 'v5.channel.k8s.io').opened()
       await served.until(() => made.closed)
       const client = await SpdyClient.open(served, `${PODS}/web/portforward`, 'portforward.k8s.io')

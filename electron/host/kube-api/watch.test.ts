@@ -89,7 +89,7 @@ describe('a watch over HTTPS', () => {
     await eventually(() => served.open === 0)
   })
 
-  it('cuts off a client that does not read', { timeout: 60_000 }, async () => {
+  it('cuts off a client that does not read', { timeout: 300_000 }, async () => {
     const idle = await served.begin(`${CONFIG_MAPS}?watch=true`)
     idle.on('error', () => undefined)
     idle.socket.pause()

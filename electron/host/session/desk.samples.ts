@@ -70,7 +70,7 @@ export class Desk {
   }
 }
 
-export async function eventually(holds: () => boolean, meanwhile?: () => string, limit = 15_000): Promise<void> {
+export async function eventually(holds: () => boolean, meanwhile?: () => string, limit = 90_000): Promise<void> {
   const end = Date.now() + limit
   for (let words = ''; !holds(); words = meanwhile?.() ?? '') {
     if (Date.now() > end) throw new Error(`waited in vain${words ? ` for ${words}` : ''}`)

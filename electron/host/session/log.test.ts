@@ -103,7 +103,7 @@ describe('the log of a session', () => {
     const log = SessionLog.create(path, header, fail)
     log.append(typed(1, 'kubectl'))
     log.append(tick(2))
-    await expect.poll(() => readFileSync(path, 'utf8').split('\n').length, { timeout: 1500, interval: 20 }).toBe(4)
+    await expect.poll(() => readFileSync(path, 'utf8').split('\n').length, { timeout: 60_000, interval: 20 }).toBe(4)
     log.append(typed(3, 'next'))
     log.close()
     expect(read(path)).toEqual([typed(1, 'kubectl'), typed(3, 'next')])

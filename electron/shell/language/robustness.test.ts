@@ -25,7 +25,7 @@ test('no command line, however broken, ends the shell in any way but an exit cod
     }),
     { numRuns: 150 },
   )
-}, 60_000)
+}, 300_000)
 
 test('arithmetic agrees with 64-bit integers', () => {
   const operators = fc.constantFrom('+', '-', '*', '&', '|', '^')
@@ -55,7 +55,7 @@ test('endless programs pass time and can be ended', () => {
     expect(stderr, script).not.toContain('internal error')
     expect(code, script).toBe(0)
   }
-}, 60_000)
+}, 300_000)
 
 function quote(text: string): string {
   return `'${text.replace(/'/g, "'\\''")}'`

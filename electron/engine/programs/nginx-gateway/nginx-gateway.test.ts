@@ -57,7 +57,7 @@ describe('NGINX Gateway Fabric, as a student installs it', () => {
   const parents = (namespace: string, name: string): string[][] => (cluster.client.get<HttpRoute>(`httproutes.${GROUP}`, namespace, name).status?.parents ?? []).map((p) => said(p.conditions))
   beforeAll(() => {
     cluster = born()
-  }, 60_000)
+  }, 300_000)
 
   it('accepts its class, and makes a Deployment and a Service for each Gateway', () => {
     expect(said(cluster.client.get<Gateway>(`gatewayclasses.${GROUP}`, undefined, 'nginx').status!.conditions)).toEqual(['Accepted=True Accepted', 'SupportedVersion=True SupportedVersion', 'ResolvedRefs=True ResolvedRefs'])
@@ -129,7 +129,7 @@ describe('NGINX Gateway Fabric, as a student installs it', () => {
     expect(new Set(seen)).toEqual(new Set(['other\n', 'web\n']))
     expect(other).toBeGreaterThan(20)
     expect(other).toBeLessThan(90)
-  }, 30_000)
+  }, 300_000)
 
   it('sends a copy elsewhere', () => {
     const pod = cluster.client.list<Pod>('pods', { namespace: 'other' }).items[0]!
