@@ -13,16 +13,21 @@ import { CiliumOperator } from './operator.ts'
 export function ciliumPrograms(services: SystemServices): Record<string, Program> {
   return {
     'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services),
-    hubble: hubbleCommand(services), 'cilium-health': missing('use ping or hop matrix'),
+    hubble: hubbleCommand(services), 'cilium-health': health,
   }
 }
 
-/** A tool of the image that is not simulated, whatever it is asked. */
-function missing(instead: string): Program {
-  return function* (process) {
-    yield* process.printError(`podhop: not simulated: ${process.argv[0]!.split('/').at(-1)!} (${instead})\n`)
-    return 69
+/** enable-health-checking is false in cilium-config: there is no such daemon, and its client says so. */
+const health: Program = function* (process) {
+  const [command] = process.argv.slice(1)
+  if (command === 'status' || command === 'get' || command === 'ping') {
+    const path = command === 'ping' ? 'hello' : command === 'get' ? 'healthz' : process.argv.includes('--probe') ? 'status/probe' : 'status'
+    const what = command === 'ping' ? 'Cannot ping' : command === 'get' ? 'Cannot get health' : `Cannot get ${path}`
+    yield* process.printError(`Error: ${what}: ${path === 'status/probe' ? 'Put' : 'Get'} "http://localhost/v1beta/${path}": dial unix /var/run/cilium/health.sock: connect: no such file or directory\n\n`)
+    return 1
   }
+  yield* process.printError('podhop: not simulated: cilium-health (its daemon is off: enable-health-checking of cilium-config; use ping or hop matrix)\n')
+  return 69
 }
 
 /** logrus' text format, as pkg/logging sets it. */

@@ -88,3 +88,11 @@ it('status, and what is not simulated', () => {
   expect(run('fqdn')).toContain('podhop: not simulated: cilium-dbg fqdn')
   expect(run('nonsense')).toBe('Error: unknown command "nonsense" for "cilium-dbg"\nRun \'cilium-dbg --help\' for usage.\n')
 })
+
+it('groups explain themselves, and one Service can be asked for', () => {
+  expect(run('service')).toContain('Available Commands:\n  get         Display service information\n  list        List services\n')
+  expect(run('endpoint', 'list', '-h')).toContain('Aliases:\n  list, ls\n\nFlags:\n  -h, --help            help for list\n')
+  expect(run('service', 'get', '1').split('\n')).toHaveLength(3)
+  expect(run('service', 'get', '999')).toContain("Cannot get service '999': [GET /service/{id}][404] getServiceIdNotFound")
+  expect(run('encrypt', 'status')).toBe(`Encryption: ${'Disabled'.padEnd(26)}\n`)
+})

@@ -4,27 +4,51 @@ import type { SystemServices } from '../../../programs/types.ts'
 import { agentOf, SOCKET } from '../agent.ts'
 import { CILIUM_VERSION } from '../manifests.ts'
 import { bpf } from './bpf.ts'
-import { CommandError, type Command, type CommandContext } from './context.ts'
+import { CommandError, notSimulated, type Command, type CommandContext } from './context.ts'
 import { fqdn } from './fqdn.ts'
 import { endpoints, identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
+import { commandsOf, helpOf } from './help.ts'
 import { monitor } from './monitor.ts'
 import { status } from './status.ts'
 
+/** Nothing here is encrypted; `status` pads the mode. */
+const encrypt: Command = (_, [verb]) => {
+  if (verb !== 'status') throw notSimulated(`cilium-dbg encrypt ${verb ?? ''}`.trim(), 'use cilium-dbg encrypt status')
+  return `Encryption: ${'Disabled'.padEnd(26)}\n`
+}
+
 const COMMANDS: Readonly<Record<string, Command>> = byName({
-  status, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList, fqdn,
+  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList, fqdn,
 })
 
+/** The help that is asked for: a group without a command of it, `help …`, or --help anywhere. */
+function askedHelp(args: readonly string[]): string | undefined {
+  const words = args.filter((a) => !a.startsWith('-'))
+  const asked = args.some((a) => a === '--help' || a === '-h') || words[0] === 'help'
+  const path: string[] = []
+  for (const word of words[0] === 'help' ? words.slice(1) : words) {
+    const name = word === 'ls' ? 'list' : word
+    if (!commandsOf(path.join(' ')).includes(name)) break
+    path.push(name)
+  }
+  const at = path.join(' ')
+  if (at === '') return asked || words.length === 0 ? helpOf('') : undefined
+  return asked || commandsOf(at).length > 0 ? helpOf(at) : undefined
+}
+
 /** What real `cilium-dbg` has besides. */
-const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'encrypt', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'shell', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
+const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'shell', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
 
 /** `cilium-dbg` in the agent's container: it reads the agent's state and the node's maps. */
 export function ciliumCommand(services: SystemServices): Program {
   return function* (process) {
     const [, name, ...rest] = process.argv
-    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-      yield* process.print(`CLI for interacting with the local Cilium Agent\n\nUsage:\n  cilium-dbg [command]\n\nAvailable Commands simulated here:\n${[...Object.keys(COMMANDS), 'monitor', 'version'].sort().map((c) => `  ${c}\n`).join('')}`)
+    const help = askedHelp(process.argv.slice(1))
+    if (help !== undefined) {
+      yield* process.print(help)
       return 0
     }
+    if (name === undefined) return 0
     if (name === 'version') {
       yield* process.print(`Client: ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64\nDaemon: ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64\n`)
       return 0

@@ -1,23 +1,25 @@
 import { HOST, labelLines } from '../identity.ts'
 import { addressText } from '../lb-map.ts'
 import { addressing } from '../objects.ts'
+import type { Frontend } from '../lb-map.ts'
+import { helpOf } from './help.ts'
 import { cachedSelectors } from './selectors.ts'
 import type { CiliumNetworkPolicy } from '../policy-rules.ts'
 import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
 import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
 
 /** What the agent knows, as lists (cilium-dbg/cmd/{endpoint,identity,service,node,policy}_*.go of v1.17). */
-function verb(args: readonly string[], command: string, known: readonly string[]): { verb: string; rest: string[]; json: boolean } {
-  const parsed = words(args, ['-o=', '--output=', '-e', '--endpoints'], command)
-  const [name, ...rest] = parsed.words
+function verb(args: readonly string[], command: string, known: readonly string[], flags: readonly string[] = []): { verb: string; rest: string[]; json: boolean; flags: ReadonlySet<string>; values: ReadonlyMap<string, string> } {
+  const parsed = words(args, ['-o=', '--output=', ...flags], command)
+  const [name, ...rest] = parsed.words.map((word, i) => (i === 0 && word === 'ls' ? 'list' : word))
   if (name === undefined || !known.includes(name)) throw notSimulated(`cilium-dbg ${command}${name === undefined ? '' : ` ${name}`}`, `use ${known.map((k) => `cilium-dbg ${command} ${k}`).join(', ')}`)
   const output = parsed.values.get('-o') ?? parsed.values.get('--output')
   if (output !== undefined && output !== 'json') throw notSimulated(`cilium-dbg ${command} -o ${output}`, 'use -o json or the table')
-  return { verb: name, rest, json: output === 'json' }
+  return { verb: name, rest, json: output === 'json', flags: parsed.flags, values: parsed.values }
 }
 
 export const endpoints: Command = ({ datapath, agent }, args) => {
-  const { json, verb: name, rest } = verb(args, 'endpoint', ['list', 'get'])
+  const { json, verb: name, rest, flags, values } = verb(args, 'endpoint', ['list', 'get'], ['--no-headers', '-l=', '--labels='])
   const rows = [...datapath.endpoints.values()].sort((a, b) => a.id - b.id)
   const model = (e: (typeof rows)[number]): object => ({
     id: e.id,
@@ -30,12 +32,21 @@ export const endpoints: Command = ({ datapath, agent }, args) => {
     },
   })
   if (name === 'get') {
-    const found = rows.find((e) => String(e.id) === rest[0])
+    const labels = values.get('-l') ?? values.get('--labels')
+    if (labels !== undefined) {
+      if (rest.length > 0) throw new CommandError(`Error: Cannot provide both endpoint ID and labels arguments concurrently\n\n${helpOf('endpoint get')!}`)
+      const wanted = labels.split(',')
+      const chosen = rows.filter((e) => wanted.every((label) => labelLines(datapath.identity(e.identity).labels).some((line) => line === label || line === `k8s:${label}` || line.startsWith(`${label}=`) || line.startsWith(`k8s:${label}=`))))
+      if (chosen.length === 0) throw new CommandError(`Error: Cannot get endpoints for given list of labels [${wanted.join(' ')}]: [GET /endpoint][404] getEndpointNotFound`)
+      return `${JSON.stringify(chosen.map(model), null, 2)}\n`
+    }
+    const [, namespace, podName] = /^pod-name:([^:]+):(.+)$/.exec(rest[0] ?? '') ?? []
+    const found = rows.find((e) => (podName === undefined ? String(e.id) === rest[0] : e.podNamespace === namespace && e.podName === podName))
     if (!found) throw new CommandError(`Error: Cannot get endpoint ${rest[0] ?? ''}: [GET /endpoint/{id}][404] getEndpointIdNotFound`)
     return `${JSON.stringify([model(found)], null, 2)}\n`
   }
   if (json) return `${JSON.stringify(rows.map(model), null, 2)}\n`
-  const table: string[][] = [
+  const table: string[][] = flags.has('--no-headers') ? [] : [
     ['ENDPOINT', 'POLICY (ingress)', 'POLICY (egress)', 'IDENTITY', 'LABELS (source:key[=value])', 'IPv6', 'IPv4', 'STATUS', ''],
     ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', '', '', ''],
   ]
@@ -57,10 +68,12 @@ function enabled(ingress: boolean, egress: boolean): string {
 }
 
 export const identities: Command = ({ datapath }, args) => {
-  const { verb: name, rest, json } = verb(args, 'identity', ['list', 'get'])
+  const { verb: name, rest, json, values } = verb(args, 'identity', ['list', 'get'], ['--label=', '-e', '--endpoints'])
+  const label = values.get('--label')
   let list = [...datapath.identities.values()].sort((a, b) => a.id - b.id)
   if (name === 'get') {
-    list = list.filter((i) => String(i.id) === rest[0])
+    if (label === undefined && rest.length === 0) throw new CommandError(`Error: Either identity or label must be provided\n\n${helpOf('identity')!}`)
+    list = list.filter((i) => (label === undefined ? String(i.id) === rest[0] : labelLines(i.labels).includes(label)))
     if (list.length === 0) throw new CommandError(`Error: Cannot get identity for given ID ${rest[0] ?? ''}: [GET /identity/{id}][404] getIdentityIdNotFound`)
   }
   if (json) return `${JSON.stringify(list.map((i) => ({ id: i.id, labels: labelLines(i.labels) })), null, 2)}\n`
@@ -68,9 +81,18 @@ export const identities: Command = ({ datapath }, args) => {
 }
 
 export const services: Command = ({ datapath }, args) => {
-  verb(args, 'service', ['list'])
+  const { verb: name, rest, json } = verb(args, 'service', ['list', 'get'])
+  let all = datapath.lb.list()
+  if (name === 'get') {
+    const [id] = rest
+    if (id === undefined) throw new CommandError(`Error: Missing service id argument\n\n${helpOf('service get')!}`)
+    if (!/^\d+$/.test(id)) throw new CommandError(`Error: Unable to parse service ID: ${id}`)
+    all = all.filter((f) => f.id === Number(id))
+    if (all.length === 0) throw new CommandError(`Error: Cannot get service '${Number(id)}': [GET /service/{id}][404] getServiceIdNotFound \n`)
+  }
+  if (json) return `${JSON.stringify(name === 'get' ? serviceModel(all[0]!) : all.map(serviceModel), null, 2)}\n`
   const rows: string[][] = [['ID', 'Frontend', 'Service Type', 'Backend', '']]
-  for (const frontend of datapath.lb.list()) {
+  for (const frontend of all) {
     const backends = (frontend.internal ?? frontend.backends).map((b, i) => `${i + 1} => ${addressText(b)} (${b.terminating ? 'terminating' : 'active'})`)
     rows.push([String(frontend.id), addressText(frontend), frontend.type, backends[0] ?? '', ''])
     for (const backend of backends.slice(1)) rows.push(['', '', '', backend, ''])
@@ -78,8 +100,21 @@ export const services: Command = ({ datapath }, args) => {
   return columns(rows)
 }
 
+/** models.Service of its API: what was asked for is what is there. */
+function serviceModel({ id, ip, port, protocol, type, service, backends, internal, localExternal, localInternal }: Frontend): object {
+  const [namespace, name] = service.split('/')
+  const policy = (local: boolean): string => (local ? 'Local' : 'Cluster')
+  const spec = {
+    'backend-addresses': (internal ?? backends).map((b) => ({ ip: b.ip, ...(b.nodeName === undefined ? {} : { nodeName: b.nodeName }), port: b.port, protocol: b.protocol.toUpperCase(), state: b.terminating ? 'terminating' : 'active', weight: 100 })),
+    flags: { extTrafficPolicy: policy(localExternal), intTrafficPolicy: policy(localInternal), name, namespace, trafficPolicy: policy(type === 'ClusterIP' ? localInternal : localExternal), type },
+    'frontend-address': { ip, port, protocol: protocol.toUpperCase(), scope: 'external' },
+    id,
+  }
+  return { spec, status: { realized: spec } }
+}
+
 export const nodeList: Command = ({ agent }, args) => {
-  verb(args, 'node', ['list'])
+  if (verb(args, 'node', ['list']).json) throw notSimulated('cilium-dbg node list -o json', 'use the table')
   const rows = [...agent.nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).map((node) => {
     const ips = (node.spec?.addresses ?? []).filter((a) => a.type === 'InternalIP').map((a) => a.ip)
     const cidrs = node.spec?.ipam?.podCIDRs ?? []
@@ -89,7 +124,7 @@ export const nodeList: Command = ({ agent }, args) => {
 }
 
 export const ipList: Command = ({ datapath }, args) => {
-  verb(args, 'ip', ['list'])
+  if (verb(args, 'ip', ['list'], ['-n', '--numeric', '-v', '--verbose']).json) throw notSimulated('cilium-dbg ip list -o json', 'use the table')
   const rows = datapath.ipcache.list().sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([prefix, { identity }]) => labelLines(datapath.identity(identity).labels).map((label, i) => [i === 0 ? prefix : '', label, i === 0 ? 'k8s' : '', '']))
   return columns([['IP', 'IDENTITY', 'SOURCE', ''], ...rows])
 }

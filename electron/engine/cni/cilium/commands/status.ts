@@ -5,7 +5,7 @@ import { words, type Command } from './context.ts'
 
 /** `cilium-dbg status` (pkg/client/client.go of v1.17, FormatStatusResponse). */
 export const status: Command = ({ agent, datapath: dp }, args) => {
-  const { flags } = words(args, ['--brief', '--verbose'], 'status')
+  const { flags } = words(args, ['--brief', '--verbose', '--all-addresses', '--all-redirects', '--all-nodes', '--all-clusters', '--timeout='], 'status')
   if (flags.has('--brief')) return 'OK\n'
   const row = (name: string, text: string): string => `${`${name}:`.padEnd(25)}${text}\n`
   const addresses = dp.families.length === 1 && dp.families[0]!.version === 4 ? [dp.nodeIp] : dp.device.addresses.map((a) => a.address)
@@ -13,6 +13,8 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
   const used = dp.endpoints.size + 1
   const rules = agent.proxyPorts ? `${agent.proxyPorts.ingress}-${agent.proxyPorts.egress}` : ''
   const proxied = [...dp.endpoints.values()].reduce((n, e) => n + (['ingress', 'egress'] as const).filter((d) => e.policy.rules[d].some((r) => r.http)).length, 0)
+  const verbose = flags.has('--verbose')
+  const allocated = [...dp.families.map(({ routerIp }) => [routerIp, 'router']), ...[...dp.endpoints.values()].flatMap((e) => e.ips.map((ip) => [ip, e.pod]))].sort(([a], [b]) => (a! < b! ? -1 : 1))
   return [
     row('KVStore', 'Disabled'),
     row('Kubernetes', 'Ok         1.33 (v1.33.1) [linux/amd64]'),
@@ -25,6 +27,7 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
     row('Cilium', `Ok   ${CILIUM_VERSION.slice(1)} (${CILIUM_VERSION})`),
     row('NodeMonitor', 'Listening for events on 2 CPUs with 64x4096 of shared memory'),
     row('IPAM', dp.families.map((f) => `IPv${f.version}: ${used}/${2n ** BigInt((f.version === 4 ? 32 : 128) - prefixLength(f.podCidr)) - 2n} allocated from ${f.podCidr},`).join(' ')),
+    verbose || flags.has('--all-addresses') ? `Allocated addresses:\n${allocated.map(([ip, owner]) => `  ${ip!} (${owner!})\n`).join('')}` : '',
     row('IPv4 BIG TCP', 'Disabled'),
     row('IPv6 BIG TCP', 'Disabled'),
     row('BandwidthManager', 'Disabled'),
@@ -35,7 +38,15 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
     row('Proxy Status', `OK, ip ${dp.routerIp}, ${proxied} redirects active on ports ${rules}, Envoy: external`),
     row('Global Identity Range', 'min 256, max 65535'),
     row('Hubble', `Ok   Current/Max Flows: ${dp.flows.size}/${CAPACITY} (${((dp.flows.size / CAPACITY) * 100).toFixed(2)}%), Flows/s: ${(dp.flows.seen / Math.max((dp.now - (dp.flows.since ?? dp.now)) / 1000, 0.001)).toFixed(2)}   Metrics: Disabled`),
+    verbose && dp.replacesProxy ? proxyDetails(`${dp.device.name}   ${addresses.join(' ')} (Direct Routing)`, `${dp.context.config.nodePortRange.from}-${dp.context.config.nodePortRange.to}`) : '',
     row('Encryption', 'Disabled'),
     row('Cluster health', 'Probe disabled'),
   ].join('')
+}
+
+/** What replaces kube-proxy, of --verbose. */
+function proxyDetails(devices: string, range: string): string {
+  const rows = [['Status', 'True'], ['Socket LB', 'Enabled'], ['Socket LB Tracing', 'Enabled'], ['Socket LB Coverage', 'Full'], ['Devices', devices], ['Mode', 'SNAT'], ['Backend Selection', 'Random'], ['Session Affinity', 'Enabled'], ['NAT46/64 Support', 'Disabled'], ['XDP Acceleration', 'Disabled']]
+  const services = [['ClusterIP', 'Enabled'], ['NodePort', `Enabled (Range: ${range}) `], ['LoadBalancer', 'Enabled '], ['externalIPs', 'Enabled '], ['HostPort', 'Enabled']]
+  return `KubeProxyReplacement Details:\n${rows.map(([name, text]) => `  ${`${name!}:`.padEnd(23)}${text!}\n`).join('')}  Services:\n${services.map(([name, text]) => `  - ${`${name!}:`.padEnd(16)}${text!}\n`).join('')}`
 }

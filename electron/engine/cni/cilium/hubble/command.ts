@@ -7,6 +7,7 @@ import type { Datapath } from '../datapath.ts'
 import { CILIUM_VERSION } from '../manifests.ts'
 import { FILTERS, filterOf, FlowFilter, WITHOUT_ARGUMENT } from './filters.ts'
 import { CAPACITY, type Flow } from './flows.ts'
+import { LIST_HELP, OBSERVE_HELP, ROOT_HELP, STATUS_HELP } from './help.ts'
 import { compact, dict, jsonpb, table, TIME_FORMATS, type PrintOptions } from './print.ts'
 
 /** `hubble` in the agent's container: it asks the agent at its socket (hubble/cmd of cilium/cilium v1.17). */
@@ -37,17 +38,22 @@ export function hubbleCommand(services: SystemServices): Program {
         return 0
       }
       if (name === undefined || name === 'help' || name === '-h' || name === '--help') {
-        yield* process.print('Hubble is a utility to observe and inspect recent Cilium routed traffic in a cluster.\n\nUsage:\n  hubble [command]\n\nAvailable Commands simulated here:\n  observe\n  status\n  version\n')
+        yield* process.print((name === 'help' ? HELP.get(rest[0] ?? '') : undefined) ?? ROOT_HELP)
         return 0
       }
-      if (['config', 'list', 'record', 'watch', 'completion'].includes(name)) throw new HubbleError(`podhop: not simulated: hubble ${name} (use hubble observe or hubble status)`, 69)
-      if (name !== 'observe' && name !== 'status') throw new HubbleError(`unknown command "${name}" for "hubble"`)
+      const asksHelp = rest.some((word) => word === '--help' || word === '-h') || (name === 'list' && !['nodes', 'node', 'namespaces', 'namespace', 'ns'].includes(rest[0] ?? ''))
+      if (asksHelp && HELP.has(name)) {
+        yield* process.print(HELP.get(name)!)
+        return 0
+      }
+      if (['config', 'record', 'watch', 'completion'].includes(name)) throw new HubbleError(`podhop: not simulated: hubble ${name} (use hubble observe, list or status)`, 69)
+      if (!HELP.has(name)) throw new HubbleError(`unknown command "${name}" for "hubble"`)
       const query = name === 'observe' ? queryOf(rest[0] === 'flows' ? rest.slice(1) : rest, process) : undefined
       const node = services.nodeOf(process)
       const dp = node && agentOf(node.network)?.datapath
       if (!dp?.flows.enabled) throw new HubbleError(`failed to connect to 'unix://${SOCKET}': connection error: desc = "transport: Error while dialing: dial unix ${SOCKET}: connect: no such file or directory"`)
       if (query) return yield* observe(process, dp, query)
-      yield* process.print(status(dp, rest))
+      yield* process.print(name === 'list' ? list(dp, rest) : status(dp, rest))
       return 0
     } catch (error) {
       if (!(error instanceof HubbleError)) throw error
@@ -55,6 +61,20 @@ export function hubbleCommand(services: SystemServices): Program {
       return error.code
     }
   }
+}
+
+const HELP: ReadonlyMap<string, string> = new Map([['observe', OBSERVE_HELP], ['list', LIST_HELP], ['status', STATUS_HELP]])
+
+/** hubble list: an agent knows the namespaces of its flows, but no other nodes (those are hubble-relay's). */
+function list(dp: Datapath, [what, ...rest]: readonly string[]): string {
+  const wide = ['-owide', '-o=wide', '--output=wide'].includes(rest.join(' ').replace('-o wide', '-o=wide').replace('--output wide', '--output=wide'))
+  const plain = rest.length === 0 || ['-otable', '-o=table', '--output=table', '-o table', '--output table'].includes(rest.join(' '))
+  if (!wide && !plain) throw new HubbleError(`podhop: not simulated: hubble list ${what!} ${rest.join(' ')} (use -o table or wide)`, 69)
+  if (what === 'nodes' || what === 'node') throw new HubbleError('rpc error: code = Unimplemented desc = GetNodes not implemented')
+  const seen = new Set(dp.flows.list().flatMap((flow) => [flow.source, flow.destination].flatMap((end) => (end.pod === undefined ? [] : [end.pod.split('/')[0]!]))))
+  const rows = [...seen].sort().map((namespace) => (wide ? [namespace, 'default'] : [namespace]))
+  const width = Math.max(9, ...rows.map(([namespace]) => namespace!.length)) + 3
+  return [wide ? ['NAMESPACE', 'CLUSTER'] : ['NAMESPACE'], ...rows].map((row) => `${row.length === 1 ? row[0]! : row[0]!.padEnd(width) + row[1]!}\n`).join('')
 }
 
 function status({ flows, now }: Datapath, args: readonly string[]): string {
