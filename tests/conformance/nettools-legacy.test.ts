@@ -1,5 +1,5 @@
-import { describe } from 'vitest'
-import { macs, sameAs, twoWorlds, type Mask } from './nettools/compare.ts'
+import { describe, it } from 'vitest'
+import { macs, sameAs, shown, twoWorlds, type Mask } from './nettools/compare.ts'
 import { transcriptOf } from './referee/transcript.ts'
 
 /** net-tools, bridge-utils, ethtool, arping, telnet and nmap, against Debian 12's own in the same shape. */
@@ -48,6 +48,20 @@ describe('the real tools agree', () => {
 
   describe('on nmap', () => {
     same('p1', ['nmap -sT -n -p 79-82 10.244.2.2', 'nmap -n -p 79-82 10.244.2.2', 'nmap -sn -n 10.244.2.2', 'nmap -sT -n -p 79-82 -oG - 10.244.2.2', 'nmap -sT -n -Pn -p 80 10.9.9.9', 'nmap -sT -n -p 80 10.244.2.77', 'nmap -sT -n -p 0-x 1.1.1.1', 'nmap --frob', 'nmap -sT -n --open -p 80-81 10.244.2.2', 'nmap -sT -n -p 1-100 10.244.2.2', 'nmap -sT -n -p 100-200 10.244.2.2', 'nmap -n -p 80 10.244.1.3', 'nmap -n --unprivileged -p 80,443 10.244.2.2'], times)
+    const scans: Mask = (text) => times(text).replace(/ at \d\d:\d\d\b/g, ' at TIME').replace(/DATE:\d\d|, [\d.]+s elapsed|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'T').replace(/"\d{10}"/g, '"TIME"').replace(/(elapsed|srtt|rttvar|to)="[\d.]+"/g, '$1="T"').replace(/(Rcvd:).*/, '$1')
+    same('p1', [
+      'nmap -n -v -p 80,81 10.244.2.2', 'nmap -n -vv -p 80,81 10.244.2.2', 'nmap -nv -p 80-85 10.244.1.1-3', 'nmap -n -v -p 80-81 --open 10.244.2.2 10.244.1.3', 'nmap -n -sT -v -p 80,81 10.244.2.2', 'nmap -n --reason -sT -p 80,81 10.244.2.2', 'nmap -n -reason -p 80,81 10.244.1.3', 'nmap -n -v -Pn -sn 10.244.2.2 10.244.1.77',
+      'nmap -n -sU -p 53,80 10.244.2.2', 'nmap -n -sU -sS -p T:80,U:53 10.244.2.2', 'nmap -n -sA -p 80 10.244.2.2', 'nmap -n -sF -p 80,81 10.244.2.2', 'nmap -n -sN -p 80,81 10.244.2.2', 'nmap -n -sX -p 80,81 10.244.2.2', 'nmap -n -sW -p 80 10.244.2.2',
+      'nmap -n -p 80,81 -oG - --open 10.244.2.2', 'nmap -n -v -p 80-140 -oG - 10.244.2.2', 'nmap -n -p 80-140 -oX - 10.244.2.2', 'nmap -n -v -sn -oX - 10.244.2.2 10.244.1.2', 'nmap -n -oN - -v -p 80 10.244.1.3', 'nmap -n -sL -oX - 10.244.1.0/30', 'nmap -n -sL -oG - 10.244.1.0/30', 'nmap -n -sn -oG - 10.244.1.2-3',
+      'nmap -n -oA all -p 80 10.244.2.2', 'nmap -n -oN /nope/x 10.244.1.3', 'nmap -n -oN', 'nmap -n -e nope 10.244.1.3', 'nmap -n -sS -sT 10.244.1.3', 'nmap -n -sn -p 80 10.244.1.3', 'nmap -n -F -p 80 10.244.1.3', 'nmap -n -p U:53,T:80 10.244.1.3', 'nmap -n -sU -p T:80 10.244.1.3', 'nmap -n -p 80,80, 10.244.1.3', 'nmap -n -p [80-81] 10.244.1.3', 'nmap -n -p http* 10.244.1.3',
+      'nmap -s', 'nmap -Z', 'nmap -n -PX 10.244.1.3', 'nmap -n -T nuts 10.244.1.3', 'nmap -n --top 3 10.244.1.3', 'nmap -n -PS80 -p 80 10.244.2.2', 'nmap -n -sL 10.244.1.5-3 10.244.1.1-300 fe80::1 10.244.1.3/ 10.244.2', 'nmap -n --exclude 10.244.1.2 -sL 10.244.1.2-3', 'nmap -iL /nope', 'nmap -v -n', 'nmap -n --host-timeout x 10.244.1.3',
+    ], scans)
+    it('that know servers by what they say', () => worlds.hold(transcript.entry('nmap -sV'), async (world) => {
+      await world.serve('p2', 8080, 'HTTP/1.1 200 OK\r\nServer: nginx/1.27.4\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      const said: string[] = []
+      for (const line of ['nmap -n -sV -p 8080,81 10.244.1.3', 'nmap -n -sV --reason -oG - -p 8080 10.244.1.3']) said.push(shown('p1', line, await world.run('p1', line), scans))
+      return said.join('\n')
+    }, ['nmap']))
   })
 
   describe('on sockets', () => {

@@ -118,7 +118,19 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     }
     const listener = through === undefined ? this.#listenerFor(packet.destination, segment.destinationPort) : this.#listenerFor('127.0.0.1', through)
     if (listener && opens) return this.#accept(packet, segment, key, listener)
-    if (!segment.flags.rst) this.refuse(packet, segment, listener !== undefined)
+    if (segment.flags.rst) return
+    if (listener && !segment.flags.ack) return this.#disregard(packet, listener)
+    this.refuse(packet, segment, listener !== undefined)
+  }
+
+  /** RFC 9293 section 3.10.7.2: a listener says nothing to what neither opens a connection nor acknowledges anything (scans with FIN alone, or with nothing). */
+  #disregard(packet: IpPacket, listener: Listener): void {
+    const { recorder, namespace } = this.#host
+    if (!packet.meta.trail) return
+    recorder.fail(namespace, packet, 'dropped', 'drop-neither-syn-nor-ack', {
+      stage: 'drop', text: `${listener.owner?.program ?? 'A process'} listens on port ${listener.port}, and the segment neither opens a connection nor acknowledges anything; the kernel drops it.`,
+      before: recorder.header(packet), explanation: 'drop-neither-syn-nor-ack',
+    })
   }
 
   #accept(packet: IpPacket, segment: TcpSegment, key: string, listener: Listener): void {

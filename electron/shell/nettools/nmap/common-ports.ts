@@ -24,5 +24,14 @@ const COMMON = `
 2099 2170 2196 2200 2288 2366 2382 2557 2710 2800 2910 2920 2968 3007 3013
 `
 
+/** The same of UDP. */
+const COMMON_UDP = `
+631 161 137 123 138 1434 445 135 67 53 139 500 68 520 1900 4500 514 49152 162 69 5353 111 49154 1701 998 996 997 999 3283 49153 1812 136 2222 2049 32768 5060 1025 1433 3456 80 20031 1026 7 1646 1645 593 518 2048 626 1027 177 1719
+427 497 4444 1023 65024 19 9 49193 1029 49 88 1028 17185 1718 49186 2000 31337 49201 49192 515 2223 443 49181 1813 120 158 49200 3703 32815 17 5000 32771 33281 1030 1022 623 32769 5632 10000 49194 49191 49182 49156 9200 30718
+49211 49190 49188
+`
+
 /** At most a thousand, in the order of their numbers. */
 export const commonPorts = (count: number): number[] => COMMON.trim().split(/\s+/).slice(0, count).map(Number).sort((a, b) => a - b)
+/** At most a hundred. */
+export const commonUdpPorts = (count: number): number[] => COMMON_UDP.trim().split(/\s+/).slice(0, count).map(Number).sort((a, b) => a - b)

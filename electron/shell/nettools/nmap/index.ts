@@ -1,190 +1,278 @@
-import { capable, type Process, type Task } from '../../../engine/cluster.ts'
-import { addressOf, nameOfAddress } from '../names.ts'
-import { commonPorts } from './common-ports.ts'
-import { HELP, VERSION } from './help.ts'
-import { parsePorts, portName } from './ports.ts'
-import { discover, scan, type Host, type PortState } from './scan.ts'
+import { encodeUtf8, isSystemError, type OpenFile, type Process, type Task } from '../../../engine/cluster.ts'
+import { nameOfAddress } from '../names.ts'
+import { discover, phase, wayTo, type Way } from './discovery.ts'
+import { parseOptions } from './options.ts'
+import { grepableReport, isShown, normalReport, xmlHint, xmlReport, xmlText } from './report.ts'
+import { HELP } from './help.ts'
+import { ranges } from './ports.ts'
+import { scanPorts } from './scan.ts'
+import { listed, targetsOf } from './targets.ts'
+import { notSimulated, quitting, Refusal, TITLES, type Counters, type Host, type Options, type Sinks, type Target } from './types.ts'
+import { serviceAt } from './versions.ts'
 
-interface Options { technique: 'connect' | 'syn' | 'none' | 'list'; ports: number[] | undefined; skipDiscovery: boolean; names: boolean; onlyOpen: boolean; grepable: boolean; /** The first and the last line are those of a file. */ normal: boolean; /** Said after the first line. */ refused?: Refusal }
-type Target = { address: string; name?: string }
-
-class Refusal extends Error {
-  readonly code: number
-  constructor(text: string, code: number) {
-    super(text)
-    this.code = code
-  }
-}
-
-/** More addresses than this are more than a lab needs. */
-const MOST_TARGETS = 1024
-/** Ports of one state that are listed one by one. */
-const LISTED = 25
-
-/** nmap(1) 7.93: who is there, and which TCP ports are open, by connections or by SYNs. */
+/** nmap(1) 7.93: who is there, which ports are open, and what answers at them. */
 export function* nmap(process: Process): Task<number> {
+  const sinks: Sinks = {}
   try {
-    return yield* run(process)
+    const options = parseOptions(process)
+    if (typeof options === 'string') {
+      yield* process.print(options)
+      return process.argv.length === 1 ? 255 : 0
+    }
+    open(process, options, sinks)
+    return yield* new Scan(process, options, sinks).run()
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
+    yield* process.print(error.usage ? HELP : '')
     yield* process.printError(error.message)
     return error.code
+  } finally {
+    for (const file of Object.values(sinks)) file.release()
   }
 }
 
-const notSimulated = (what: string): Refusal => new Refusal(`podhop: not simulated: nmap ${what} (use nmap -sT, -sS or -sn with -p, -Pn, -n, --open, -oG -)\n`, 69)
+const FILES = { normal: 'normal', xml: 'XML', grepable: 'grepable' } as const
 
-function* run(process: Process): Task<number> {
-  const { options, words, help } = parse(process)
-  if (help !== undefined) {
-    yield* process.print(help)
-    return help.startsWith('Nmap version') ? 0 : process.argv.length === 1 ? 255 : 0
+function open(process: Process, options: Options, sinks: Sinks): void {
+  for (const [kind, name] of options.files) {
+    if (name === '-') {
+      sinks[kind] = process.files.get(1)!.retain()
+      continue
+    }
+    try {
+      sinks[kind] = process.open(name, options.append ? 'append' : 'write')
+    } catch (error) {
+      if (!isSystemError(error)) throw error
+      throw new Refusal(`Failed to open ${FILES[kind]} output file ${name} for writing: ${error.message} (${error.code === 'EACCES' ? 13 : error.code === 'EISDIR' ? 21 : 2})\n`, 1)
+    }
   }
-  const started = process.clock.now
-  const date = new Date(process.clock.epoch + started).toISOString()
-  const long = (ms: number): string => new Date(process.clock.epoch + ms).toUTCString().replace(/^(\w+), (\d+) (\w+) (\d+) ([\d:]+) GMT$/, (_, day: string, d: string, month: string, year: string, time: string) => `${day} ${month} ${d} ${time} ${year}`)
-  const head = options.grepable || options.normal ? `# Nmap 7.93 scan initiated ${long(started)} as: ${process.argv.join(' ')}\n` : `Starting Nmap 7.93 ( https://nmap.org ) at ${date.slice(0, 10)} ${date.slice(11, 16)} UTC\n`
-  yield* process.print(head)
-  if (options.refused) throw options.refused
-  const targets: Target[] = []
-  for (const word of words) targets.push(...(yield* targetsOf(process, word)))
-  if (targets.length === 0) yield* process.printError('WARNING: No targets were specified, so 0 hosts scanned.\n')
-  if (options.technique === 'list') {
-    for (const { address, name } of targets) yield* process.print(`Nmap scan report for ${name === undefined ? address : `${name} (${address})`}\n`)
-    yield* process.print(`Nmap done: ${targets.length} IP address${targets.length === 1 ? '' : 'es'} (0 hosts up) scanned in ${((process.clock.now - started) / 1000).toFixed(2)} seconds\n`)
+}
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
+
+class Scan {
+  readonly #process: Process
+  readonly #options: Options
+  readonly #sinks: Sinks
+  /** The screen has what is meant for a file. */
+  readonly #quiet: boolean
+  readonly #counters: Counters = { sent: 0, sentBytes: 0, received: 0, receivedBytes: 0 }
+  #unknown: string | undefined
+  /** Hosts with an address of Ethernet: their makers are looked up in a file. */
+  #hardware = false
+
+  constructor(process: Process, options: Options, sinks: Sinks) {
+    this.#process = process
+    this.#options = options
+    this.#sinks = sinks
+    this.#quiet = [...options.files.values()].includes('-')
+  }
+
+  get #wall(): number {
+    return this.#process.clock.epoch + this.#process.clock.now
+  }
+
+  get #clock(): string {
+    return new Date(this.#wall).toISOString().slice(11, 16)
+  }
+
+  get #long(): string {
+    return new Date(this.#wall).toUTCString().replace(/^(\w+), 0?(\d+) (\w+) (\d+) ([\d:]+) GMT$/, (_, day: string, d: string, month: string, year: string, time: string) => `${day} ${month} ${d.padStart(2)} ${time} ${year}`)
+  }
+
+  *#screen(text: string): Task {
+    if (!this.#quiet) yield* this.#process.print(text)
+  }
+
+  *#to(kind: keyof Sinks, text: string): Task {
+    const file: OpenFile | undefined = this.#sinks[kind]
+    if (file && text !== '') yield* file.write(encodeUtf8(text))
+  }
+
+  /** What the screen and -oN have in common. */
+  *#plain(text: string): Task {
+    yield* this.#screen(text)
+    yield* this.#to('normal', text)
+  }
+
+  *#verbose(text: string): Task {
+    if (this.#options.verbose > 0) yield* this.#screen(text)
+  }
+
+  *run(): Task<number> {
+    const [process, options] = [this.#process, this.#options]
+    const started = process.clock.now
+    const date = new Date(this.#wall).toISOString()
+    const words = options.list === undefined ? options.targets : yield* listed(process, options.list)
+    for (const warning of options.warnings.filter((w) => w.startsWith('Host discovery'))) yield* process.printError(warning)
+    yield* this.#screen(`Starting Nmap 7.93 ( https://nmap.org ) at ${date.slice(0, 10)} ${date.slice(11, 16)} UTC\n`)
+    if (options.refused) throw options.refused
+    for (const warning of options.warnings.filter((w) => !w.startsWith('Host discovery'))) yield* process.printError(warning)
+    yield* this.#header()
+    if (options.versions && options.verbose > 0) yield* this.#screen('NSE: Loaded 45 scripts for scanning.\n')
+    if (options.device !== undefined && !process.network.links.has(options.device)) throw quitting(`I cannot figure out what source address to use for device ${options.device}, does it even exist?`)
+    const targets = yield* targetsOf(process, options, words)
+    const other = options.device === undefined ? undefined : targets.find((t) => wayTo(process, t.address).device !== options.device)
+    if (other) throw notSimulated(`-e ${options.device!} to an address behind another interface`, 'leave it out')
+    if (targets.length === 0) yield* process.printError('WARNING: No targets were specified, so 0 hosts scanned.\n')
+    const up = options.only === 'list' ? yield* this.#names(targets) : yield* this.#all(targets)
+    yield* this.#end(targets.length, up, started)
+    if (this.#unknown !== undefined) throw notSimulated(`-sV of ${this.#unknown}`, 'it knows nginx, Apache httpd, MySQL, MariaDB, PostgreSQL, Redis and memcached; curl -i shows what a server says')
     return 0
   }
-  const hosts: (Host & Target)[] = []
-  for (const target of targets) {
-    const host = options.skipDiscovery ? { up: true } : yield* discover(process, target.address)
-    hosts.push({ ...host, ...target })
+
+  *#header(): Task {
+    const options = this.#options
+    const line = `Nmap 7.93 scan initiated ${this.#long} as: ${options.argv.join(' ')}`
+    const kinds = [['tcp', options.techniques.find((t) => t !== 'udp'), options.tcp], ['udp', options.techniques.includes('udp') ? 'udp' : undefined, options.udp]] as const
+    const info = kinds.map(([protocol, type, ports]) => (type === undefined || ports.length === 0 ? '' : `<scaninfo type="${type}" protocol="${protocol}" numservices="${ports.length}" services="${ranges(ports)}"/>\n`)).join('')
+    const sheet = options.stylesheet ? '<?xml-stylesheet href="file:///usr/bin/../share/nmap/nmap.xsl" type="text/xsl"?>\n' : ''
+    const escaped = xmlText(options.argv.join(' '))
+    yield* this.#to('xml', `<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE nmaprun>\n${sheet}<!-- Nmap 7.93 scan initiated ${this.#long} as: ${escaped} -->\n<nmaprun scanner="nmap" args="${escaped}" start="${Math.floor(this.#wall / 1000)}" startstr="${this.#long}" version="7.93" xmloutputversion="1.05">\n${info}<verbose level="${options.verbose}"/>\n<debugging level="0"/>\n`)
+    yield* this.#to('normal', `# ${line}\n`)
+    yield* this.#to('grepable', `# ${line}\n`)
+    if (options.verbose > 0 && !options.only) yield* this.#to('grepable', `# Ports scanned: TCP(${options.tcp.length};${ranges(options.tcp)}) UDP(${options.udp.length};${ranges(options.udp)}) SCTP(0;) PROTOCOLS(0;)\n`)
   }
-  // the own address is on no wire: its turn comes after those that are
-  const local = (host: Target): number => Number(process.network.isLocal(host.address))
-  if (!options.skipDiscovery) hosts.sort((a, b) => local(a) - local(b))
-  for (const host of hosts) if (host.up) yield* report(process, host, options)
-  const up = hosts.filter((h) => h.up).length
-  if (up === 0 && targets.length > 0 && !options.grepable) yield* process.print('Note: Host seems down. If it is really up, but blocking our ping probes, try -Pn\n'.repeat(targets.length === 1 ? 1 : 0))
-  const count = `${targets.length} IP address${targets.length === 1 ? '' : 'es'} (${up} host${up === 1 ? '' : 's'} up)`
-  const took = ((process.clock.now - started) / 1000).toFixed(2)
-  yield* process.print(options.grepable || options.normal ? `# Nmap done at ${long(process.clock.now)} -- ${count} scanned in ${took} seconds\n` : `Nmap done: ${count} scanned in ${took} seconds\n`)
-  return 0
-}
 
-function* report(process: Process, host: Host & Target, options: Options): Task {
-  const reverse = options.names ? yield* nameOfAddress(process, host.address) : undefined
-  const result = options.technique === 'none' || options.technique === 'list' ? undefined : yield* scan(process, host.address, options.ports!, options.technique)
-  const name = host.name ?? reverse
-  const states = result?.ports ?? new Map<number, PortState>()
-  if (options.onlyOpen && result && ![...states.values()].includes('open')) return
-  if (options.grepable) {
-    const start = `Host: ${host.address} (${name ?? ''})\t`
-    yield* process.print(`${start}Status: Up\n`)
-    const shown = [...states].filter(([, s]) => !options.onlyOpen || s === 'open')
-    const closed = shown.filter(([, s]) => s !== 'open')
-    const rows = closed.length > LISTED ? shown.filter(([, s]) => s === 'open') : shown
-    if (result) yield* process.print(`${start}Ports: ${rows.map(([p, s]) => `${p}/${s}/tcp//${portName(p)}///`).join(', ')}${closed.length > LISTED ? `\tIgnored State: ${closed[0]![1]} (${closed.length})` : ''}\n`)
-    return
-  }
-  const latency = result?.latency ?? (options.technique === 'none' ? host.latency : undefined)
-  let text = `Nmap scan report for ${name === undefined ? host.address : `${name} (${host.address})`}\nHost is up${latency === undefined ? '' : ` (${seconds(latency)}s latency)`}.\n`
-  if (host.name !== undefined && reverse !== undefined && reverse !== host.name) text += `rDNS record for ${host.address}: ${reverse}\n`
-  if (result) text += portTable(host.address, states, options)
-  if (host.mac !== undefined) text += `MAC Address: ${host.mac.toUpperCase()} (Unknown)\n`
-  yield* process.print(options.technique === 'none' ? text : `${text}\n`)
-}
-
-/** Two digits that matter. */
-const seconds = (ms: number): string => Number((ms / 1000).toPrecision(2)).toFixed(Math.max(0, 1 - Math.floor(Math.log10(ms / 1000))))
-
-function portTable(address: string, states: ReadonlyMap<number, PortState>, { onlyOpen, technique }: Options): string {
-  const why: Record<PortState, string> = { open: '', closed: technique === 'syn' ? 'reset' : 'conn-refused', filtered: 'no-response' }
-  const of = (state: PortState): number => [...states.values()].filter((s) => s === state).length
-  const hidden = (['closed', 'filtered'] as const).filter((s) => (onlyOpen ? of(s) > 0 : of(s) > LISTED))
-  const notShown = hidden.map((s) => `${of(s)} ${s} tcp port${of(s) === 1 ? '' : 's'} (${why[s]})`).join(', ')
-  const rows = [...states].filter(([, s]) => !(hidden as string[]).includes(s)).map(([port, s]) => [`${port}/tcp`, s, portName(port)] as const)
-  const ignored = notShown === '' ? '' : `Not shown: ${notShown}\n`
-  if (rows.length === 0) return `All ${states.size} scanned ports on ${address} are in ignored states.\n${ignored}`
-  const width = (i: 0 | 1, head: string): number => Math.max(head.length, ...rows.map((r) => r[i].length))
-  const [a, b] = [width(0, 'PORT'), width(1, 'STATE')]
-  const some = onlyOpen && notShown !== '' ? 'Some closed ports may be reported as filtered due to --defeat-rst-ratelimit\n' : ''
-  return `${ignored}${technique === 'syn' ? some : ''}${ignored === '' ? '\n' : ''}${[['PORT', 'STATE', 'SERVICE'] as const, ...rows].map(([p, s, n]) => `${p.padEnd(a)} ${s.padEnd(b)} ${n}\n`).join('')}`
-}
-
-/** A name, an address, a prefix, or ranges in the parts of an address. */
-function* targetsOf(process: Process, word: string): Task<Target[]> {
-  const [base, prefix] = word.split('/') as [string, string?]
-  const out: Target[] = []
-  if (/^[\d.,*-]+$/.test(base) && /[-,*]/.test(base)) {
-    let addresses: string[] = ['']
-    for (const part of base.split('.')) {
-      const values = part.split(',').flatMap((p) => {
-        const [low, high] = p === '*' ? [0, 255] : p.includes('-') ? [Number(p.split('-')[0] || 0), Number(p.split('-')[1] || 255)] : [Number(p), Number(p)]
-        return Array.from({ length: Math.max(0, high - low + 1) }, (_, i) => low + i)
-      })
-      addresses = addresses.flatMap((a) => values.map((v) => (a === '' ? String(v) : `${a}.${v}`)))
-      if (addresses.length > MOST_TARGETS) throw notSimulated(`of more than ${MOST_TARGETS} addresses`)
+  *#names(targets: readonly Target[]): Task<number> {
+    for (const { address, name } of targets) {
+      const reverse = this.#options.names ? yield* nameOfAddress(this.#process, address) : undefined
+      const shown = name ?? reverse
+      yield* this.#plain(`Nmap scan report for ${shown === undefined ? address : `${shown} (${address})`}\n`)
+      yield* this.#to('grepable', `Host: ${address} (${shown ?? ''})\tStatus: Unknown\n`)
+      yield* this.#to('xml', `<host><status state="unknown" reason="user-set" reason_ttl="0"/>\n<address addr="${address}" addrtype="${address.includes(':') ? 'ipv6' : 'ipv4'}"/>\n${shown === undefined ? '' : `<hostnames>\n<hostname name="${xmlText(shown)}" type="${name === undefined ? 'PTR' : 'user'}"/>\n</hostnames>\n`}</host>\n`)
     }
-    return addresses.map((address) => ({ address }))
+    return 0
   }
-  const found = yield* addressOf(process, base)
-  if ('error' in found) {
-    yield* process.printError(`Failed to resolve "${word}".\n`)
-    return []
+
+  /** Groups of hosts that are reached in the same way, the first target's at first; how many are up. The next one is looked for before one is scanned. */
+  *#all(targets: readonly Target[]): Task<number> {
+    let waiting = [...targets]
+    let [up, found]: [number, Host[]] = [0, []]
+    while (waiting.length > 0) {
+      const way = wayTo(this.#process, waiting[0]!.address)
+      const group: Target[] = []
+      const later: Target[] = []
+      for (const target of waiting) (fits(this.#options, way, wayTo(this.#process, target.address)) && !group.some((t) => t.address === target.address) ? group : later).push(target)
+      waiting = later
+      const hosts = yield* this.#look(group, way)
+      up += hosts.length
+      yield* this.#scan(found)
+      found = hosts
+    }
+    yield* this.#scan(found)
+    return up
   }
-  if (prefix === undefined) return [{ address: found.address, ...(found.address === base ? {} : { name: base }) }]
-  const size = 2 ** (32 - Number(prefix))
-  if (found.address.includes(':') || !(size <= MOST_TARGETS)) throw notSimulated(`of more than ${MOST_TARGETS} addresses`)
-  const number = found.address.split('.').reduce((n, p) => n * 256 + Number(p), 0)
-  const first = number - (number % size)
-  for (let i = 0; i < size; i++) out.push({ address: [24, 16, 8, 0].map((shift) => Math.floor((first + i) / 2 ** shift) % 256).join('.') })
-  return out
+
+  /** Who of a group is up; what there is to say of the others is said. */
+  *#look(targets: readonly Target[], way: Way): Task<Host[]> {
+    const [process, options] = [this.#process, this.#options]
+    const look = phase(way, options)
+    const begun = process.clock.now
+    if (look) {
+      yield* this.#begin(look.title, targets.length === 1 ? `Scanning ${targets[0]!.name === undefined ? '' : `${targets[0]!.name} (`}${targets[0]!.address}${targets[0]!.name === undefined ? '' : ')'} [${plural(look.probes, 'port')}]` : `Scanning ${targets.length} hosts [${plural(look.probes, 'port')}/host]`)
+    }
+    const hosts = yield* discover(process, targets, way, options, this.#counters)
+    if (look && !options.only) for (const host of hosts) if (host.up) yield* this.#to('xml', xmlHint(host))
+    if (look) yield* this.#finish(look.title, begun, `${targets.length} total hosts`)
+    const up = hosts.filter((h) => h.up)
+    if (options.names) yield* this.#resolve(up)
+    for (const host of hosts) if (options.only || !host.up) yield* this.#report(host)
+    return up
+  }
+
+  *#report(host: Host): Task {
+    const { options, epoch } = { options: this.#options, epoch: this.#process.clock.epoch }
+    if (host.mac !== undefined) this.#hardware = true
+    if (!isShown(host, options) || (options.onlyOpen && !host.up)) return
+    const dated = { ...host, startedAt: host.startedAt + epoch, endedAt: host.endedAt + epoch }
+    yield* this.#plain(normalReport(dated, options, (ms) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ')))
+    yield* this.#to('grepable', grepableReport(dated, options))
+    yield* this.#to('xml', xmlReport(dated, options))
+  }
+
+  *#resolve(hosts: readonly Host[]): Task {
+    if (hosts.length === 0) return
+    const begun = this.#process.clock.now
+    const what = `Parallel DNS resolution of ${plural(hosts.length, 'host')}.`
+    yield* this.#verbose(`Initiating ${what} at ${this.#clock}\n`)
+    const known = new Map<string, string | undefined>()
+    for (const host of hosts) host.reverse = yield* nameOfAddress(this.#process, host.address, known)
+    yield* this.#verbose(`Completed ${what} at ${this.#clock}, ${this.#since(begun)}s elapsed\n`)
+  }
+
+  *#scan(hosts: readonly Host[]): Task {
+    const [process, options] = [this.#process, this.#options]
+    if (options.only || hosts.length === 0) return
+    for (const host of hosts) host.ports = []
+    const title = (host: Host): string => (host.name ?? host.reverse) === undefined ? host.address : `${(host.name ?? host.reverse)!} (${host.address})`
+    for (const technique of options.techniques) {
+      const ports = technique === 'udp' ? options.udp : options.tcp
+      if (ports.length === 0) continue
+      const begun = process.clock.now
+      yield* this.#begin(`${TITLES[technique]} Scan`, hosts.length === 1 ? `Scanning ${title(hosts[0]!)} [${plural(ports.length, 'port')}]` : `Scanning ${hosts.length} hosts [${plural(ports.length, 'port')}/host]`)
+      for (const host of hosts) {
+        const open: number[] = []
+        const result = yield* scanPorts(process, host.address, ports, technique, { retries: options.retries, counters: this.#counters, onOpen: (port) => open.push(port) })
+        for (const port of open) yield* this.#verbose(`Discovered open port ${port}/${technique === 'udp' ? 'udp' : 'tcp'} on ${host.address}\n`)
+        host.ports!.push(...result.ports)
+        host.latency = result.latency ?? host.latency
+        host.endedAt = process.clock.now
+      }
+      yield* this.#finish(`${TITLES[technique]} Scan`, begun, `${hosts.length * ports.length} total ports`)
+    }
+    if (options.versions) yield* this.#versions(hosts)
+    for (const host of hosts) yield* this.#report(host)
+  }
+
+  *#versions(hosts: readonly Host[]): Task {
+    const process = this.#process
+    const open = hosts.flatMap((host) => host.ports!.filter((p) => p.state === 'open' && p.protocol === 'tcp').map((port) => ({ host, port })))
+    const begun = process.clock.now
+    yield* this.#verbose(`Initiating Service scan at ${this.#clock}\n`)
+    if (open.length > 0) {
+      const many = new Set(open.map((o) => o.host)).size
+      yield* this.#verbose(`Scanning ${plural(open.length, 'service')} on ${many === 1 ? open[0]!.host.address : `${many} hosts`}\n`)
+      for (const { host, port } of open) {
+        port.service = yield* serviceAt(process, host.address, port.number)
+        if (port.service.unsure) this.#unknown ??= `the service at ${host.address}:${port.number}`
+        host.endedAt = process.clock.now
+      }
+      yield* this.#verbose(`Completed Service scan at ${this.#clock}, ${this.#since(begun)}s elapsed (${plural(open.length, 'service')} on ${plural(many, 'host')})\n`)
+    }
+    yield* this.#verbose(`NSE: Script scanning ${hosts.length === 1 ? hosts[0]!.address : `${hosts.length} hosts`}.\n`)
+    for (let i = 0; i < 2; i++) yield* this.#verbose(`Initiating NSE at ${this.#clock}\nCompleted NSE at ${this.#clock}, 0.00s elapsed\n`)
+  }
+
+  *#begin(title: string, line: string): Task {
+    yield* this.#verbose(`Initiating ${title} at ${this.#clock}\n${line}\n`)
+    if (this.#options.verbose > 0) yield* this.#to('xml', `<taskbegin task="${title}" time="${Math.floor(this.#wall / 1000)}"/>\n`)
+  }
+
+  *#finish(title: string, begun: number, extra: string): Task {
+    yield* this.#verbose(`Completed ${title} at ${this.#clock}, ${this.#since(begun)}s elapsed (${extra})\n`)
+    if (this.#options.verbose > 0) yield* this.#to('xml', `<taskend task="${title}" time="${Math.floor(this.#wall / 1000)}" extrainfo="${extra}"/>\n`)
+  }
+
+  #since(ms: number): string {
+    return ((this.#process.clock.now - ms) / 1000).toFixed(2)
+  }
+
+  *#end(count: number, up: number, started: number): Task {
+    const options = this.#options
+    if (up === 0 && count === 1 && options.only !== 'list' && options.discovery !== 'none' && options.verbose === 0) yield* this.#screen('Note: Host seems down. If it is really up, but blocking our ping probes, try -Pn\n')
+    if (options.verbose > 0 && (!options.only || this.#hardware)) yield* this.#plain('Read data files from: /usr/bin/../share/nmap\n')
+    if (options.versions && up > 0) yield* this.#plain('Service detection performed. Please report any incorrect results at https://nmap.org/submit/ .\n')
+    const summary = `${count} IP address${count === 1 ? '' : 'es'} (${up} host${up === 1 ? '' : 's'} up) scanned in ${this.#since(started)} seconds`
+    yield* this.#screen(`Nmap done: ${summary}\n`)
+    for (const kind of ['normal', 'grepable'] as const) yield* this.#to(kind, `# Nmap done at ${this.#long} -- ${summary}\n`)
+    yield* this.#to('xml', `<runstats><finished time="${Math.floor(this.#wall / 1000)}" timestr="${this.#long}" summary="Nmap done at ${this.#long}; ${summary}" elapsed="${this.#since(started)}" exit="success"/><hosts up="${up}" down="${count - up}" total="${count}"/>\n</runstats>\n</nmaprun>\n`)
+    const { sent, sentBytes, received, receivedBytes } = this.#counters
+    if (options.verbose > 0 && options.only !== 'list' && !(options.only && options.discovery === 'none') && options.privileged) yield* this.#screen(`           Raw packets sent: ${sent} (${bytes(sentBytes)}) | Rcvd: ${received} (${bytes(receivedBytes)})\n`)
+  }
 }
 
+const fits = (options: Options, a: Way, b: Way): boolean => !options.privileged || (a.kind === b.kind && a.device === b.device)
 
-function parse(process: Process): { options: Options; words: string[]; help?: string } {
-  const root = capable(process, 'NET_RAW')
-  const options: Options = { technique: root ? 'syn' : 'connect', ports: undefined, skipDiscovery: false, names: true, onlyOpen: false, grepable: false, normal: false }
-  const words: string[] = []
-  const args = process.argv.slice(1)
-  if (args.length === 0) return { options, words, help: HELP }
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!
-    if (arg === '-h' || arg === '--help') return { options, words, help: HELP }
-    if (arg === '-V' || arg === '--version') return { options, words, help: VERSION }
-    if (arg === '-sT') options.technique = 'connect'
-    else if (arg === '-sS') {
-      if (!root) throw new Refusal('You requested a scan type which requires root privileges.\nQUITTING!\n', 1)
-      options.technique = 'syn'
-    } else if (arg === '-sn' || arg === '-sP') options.technique = 'none'
-    else if (arg === '-sL') options.technique = 'list'
-    else if (arg === '-F') options.ports = commonPorts(100)
-    else if (arg === '--top-ports' || arg.startsWith('--top-ports=')) {
-      const count = Number(arg.includes('=') ? arg.slice(12) : args[++i])
-      if (!(count >= 1)) throw new Refusal('--top-ports should be an integer 1 or greater\nQUITTING!\n', 1)
-      if (count > 1000) throw notSimulated('--top-ports of more than 1000')
-      options.ports = commonPorts(Math.floor(count))
-    } else if (/^-T[^0-5]/.test(arg)) throw new Refusal('Unknown timing mode (-T argument).  Use either "Paranoid", "Sneaky", "Polite", "Normal", "Aggressive", "Insane" or a number from 0 (Paranoid) to 5 (Insane)\nQUITTING!\n', 1)
-    else if (arg === '-Pn' || arg === '-PN' || arg === '-P0') options.skipDiscovery = true
-    else if (arg === '-n') options.names = false
-    else if (arg === '--open') options.onlyOpen = true
-    else if (arg === '--unprivileged') options.technique = options.technique === 'syn' ? 'connect' : options.technique
-    else if (arg === '-oG' || arg === '-oN') {
-      if (args[++i] !== '-') throw notSimulated(`${arg} to a file`)
-      options.grepable = arg === '-oG'
-      options.normal = arg === '-oN'
-    } else if (arg.startsWith('-p')) {
-      const text = arg.length > 2 ? arg.slice(2) : args[++i]
-      if (text === undefined) throw new Refusal("nmap: option requires an argument -- 'p'\nSee the output of nmap -h for a summary of options.\n", 255)
-      const ports = parsePorts(text)
-      if (typeof ports === 'string') options.refused = new Refusal(`${ports}\nQUITTING!\n`, 1)
-      else options.ports = ports
-    } else if (/^-T[0-5]$/.test(arg) || arg === '-r' || arg === '-4' || arg === '-6') continue
-    else if (/^-(s[A-Z]|[AOvdefgDSbi6R]|P[A-Z]|o[A-Z]|i[LR])/.test(arg) || /^--(script|traceroute|reason|max-retries|min-rate|max-rate|host-timeout|exclude|source-port|version-|dns-servers|system-dns|packet-trace|iflist|ttl|mtu|data)/.test(arg)) throw notSimulated(arg)
-    else if (arg.startsWith('--')) throw new Refusal(`nmap: unrecognized option '${arg}'\nSee the output of nmap -h for a summary of options.\n`, 255)
-    else if (arg.startsWith('-') && arg !== '-') throw new Refusal(`nmap: invalid option -- '${arg[1]}'\nSee the output of nmap -h for a summary of options.\n`, 255)
-    else words.push(arg)
-  }
-  options.ports ??= commonPorts(1000)
-  return { options, words }
-}
+/** "240B", "45.100KB", "2.884MB". */
+const bytes = (n: number): string => (n < 1000 ? `${n}B` : n < 1_000_000 ? `${(n / 1000).toFixed(3)}KB` : `${(n / 1_000_000).toFixed(3)}MB`)

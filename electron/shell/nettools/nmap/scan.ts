@@ -1,129 +1,79 @@
-import { anyOf, capable, cidrContains, isIpv4, isSystemError, Signal, type ArpPacket, type IpPacket, type Process, type Task, type TcpConnection } from '../../../engine/cluster.ts'
-import { pause, ownerOf } from '../stream.ts'
+import { anyOf, isSystemError, Signal, type IpPacket, type Process, type Task, type TcpConnection, type TcpFlags } from '../../../engine/cluster.ts'
+import { ownerOf, pause } from '../stream.ts'
+import { size, unreachable, WAIT_MS } from './wire.ts'
+import type { Counters, Port, PortState, Technique } from './types.ts'
 
-export type PortState = 'open' | 'closed' | 'filtered'
-export interface Host { up: boolean; /** ms */ latency?: number; mac?: string }
-
-/** Ports under way at a time, and how long one is waited for (twice). */
+/** Ports under way at a time. */
 const PARALLEL = 100
-const WAIT_MS = 1000
-const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 
-/** Whether anybody is there: ARP on the own wire; else echo, a SYN to 443 and an ACK to 80; without privileges connections. */
-export function* discover(process: Process, address: string): Task<Host> {
-  const { network, clock } = process
-  if (network.isLocal(address)) return { up: true }
-  if (!capable(process, 'NET_RAW')) {
-    const result = yield* scan(process, address, [80, 443], 'connect')
-    return [...result.ports.values()].some((s) => s !== 'filtered') ? { up: true, ...(result.latency === undefined ? {} : { latency: result.latency }) } : { up: false }
-  }
-  const route = network.routes.lookup(address)
-  const link = route?.device === undefined ? undefined : network.links.get(route.device)
-  const own = link?.addresses.find((a) => isIpv4(a.address) && cidrContains(`${a.address}/${a.prefixLength}`, address))
-  if (link && own && route?.via === undefined && link.arp !== false) return yield* askArp(process, link.name, own.address, address)
-  const signal = new Signal()
-  const raw = network.sockets.raw({ owner: ownerOf(process) })
-  const [id, port] = [0x4e4d, 40_000 + (process.pid % 20_000)]
-  let answered: number | undefined
-  raw.onPacket = (packet) => {
-    const { payload } = packet
-    if (packet.source !== address) return
-    if ((payload.kind === 'icmp' && payload.id === id) || (payload.kind === 'tcp' && payload.destinationPort === port)) {
-      answered ??= clock.now
-      signal.notify()
-    }
-  }
-  try {
-    for (let attempt = 0; attempt < 2 && answered === undefined; attempt++) {
-      const sentAt = clock.now
-      const tcp = { kind: 'tcp', sourcePort: port, sequence: 1, acknowledgement: 0, window: 1024, data: new Uint8Array(0) } as const
-      try {
-        raw.send({ destination: address, payload: { kind: 'icmp', type: address.includes(':') ? 128 : 8, code: 0, id, sequence: attempt, data: new Uint8Array(0) } })
-        raw.send({ destination: address, payload: { ...tcp, destinationPort: 443, flags: { syn: true }, mss: 1460 } })
-        raw.send({ destination: address, payload: { ...tcp, destinationPort: 80, flags: { ack: true } } })
-      } catch (error) {
-        if (!isSystemError(error)) throw error
-        return { up: false }
-      }
-      while (answered === undefined && clock.now < sentAt + WAIT_MS) yield anyOf(signal.wait, pause(process, sentAt + WAIT_MS - clock.now))
-      if (answered !== undefined) return { up: true, latency: answered - sentAt }
-    }
-    return { up: false }
-  } finally {
-    raw.close()
-  }
-}
+interface Answer { state: PortState; reason: string; ttl?: number; ms: number }
+type Answers = Map<number, Answer>
+type Round = (process: Process, address: string, ports: readonly number[], found: (port: number) => void, counters: Counters) => Task<Answers>
 
-function* askArp(process: Process, device: string, source: string, target: string): Task<Host> {
-  const { network, clock } = process
-  const link = network.links.get(device)!
-  const signal = new Signal()
-  let found: Host | undefined
-  let sentAt = clock.now
-  const stop = network.capture(device, ({ direction, frame }) => {
-    if (direction !== 'in' || frame.payload.kind !== 'arp' || frame.payload.operation !== 'reply' || frame.payload.senderIp !== target) return
-    found ??= { up: true, latency: clock.now - sentAt, mac: frame.payload.senderMac }
-    signal.notify()
-  })
-  try {
-    for (let attempt = 0; attempt < 2 && !found; attempt++) {
-      sentAt = clock.now
-      const payload: ArpPacket = { kind: 'arp', operation: 'request', senderMac: link.mac, senderIp: source, targetMac: BROADCAST, targetIp: target }
-      link.transmit({ source: link.mac, destination: BROADCAST, payload })
-      while (!found && clock.now < sentAt + WAIT_MS) yield anyOf(signal.wait, pause(process, sentAt + WAIT_MS - clock.now))
-    }
-    return found ?? { up: false }
-  } finally {
-    stop()
-  }
-}
+/** What silence means. */
+const SILENT: Readonly<Record<Technique, PortState>> = { syn: 'filtered', connect: 'filtered', udp: 'open|filtered', ack: 'filtered', window: 'filtered', maimon: 'open|filtered', null: 'open|filtered', fin: 'open|filtered', xmas: 'open|filtered' }
+const FLAGS: Readonly<Record<Exclude<Technique, 'connect' | 'udp'>, TcpFlags>> = { syn: { syn: true }, ack: { ack: true }, window: { ack: true }, maimon: { fin: true, ack: true }, null: {}, fin: { fin: true }, xmas: { fin: true, psh: true, urg: true } }
 
-/** Every port once, and those that nobody answered for a second time. */
-export function* scan(process: Process, address: string, ports: readonly number[], technique: 'connect' | 'syn'): Task<{ ports: Map<number, PortState>; latency: number | undefined }> {
-  const states = new Map<number, PortState>(ports.map((p) => [p, 'filtered']))
+/** What is said to UDP ports, so that their servers answer. */
+const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g)!, (b) => Number.parseInt(b, 16))
+const STATUS = hex('000010000000000000000000')
+const VERSION = hex('77770100000100000000000007') // version.bind CH TXT
+const DNS_VERSION = Uint8Array.of(...VERSION, ...[...'version'].map((c) => c.charCodeAt(0)), 4, ...[...'bind'].map((c) => c.charCodeAt(0)), 0, 0, 16, 0, 3)
+const QUIC = Uint8Array.of(13, ...[...'12345678Q999'].map((c) => c.charCodeAt(0)), 0)
+const PAYLOADS: ReadonlyMap<number, readonly Uint8Array[]> = new Map([[53, [STATUS, DNS_VERSION]], [5353, [STATUS, DNS_VERSION]], [80, [QUIC]], [443, [QUIC]]])
+const NOTHING = [new Uint8Array(0)]
+
+/** Every port once, and those that nobody answered for a second time. `onOpen`: as soon as one is known to be. */
+export function* scanPorts(process: Process, address: string, ports: readonly number[], technique: Technique, { retries, counters, onOpen }: { retries: number; counters: Counters; onOpen?: (port: number) => void }): Task<{ ports: Port[]; latency: number | undefined }> {
+  const protocol = technique === 'udp' ? 'udp' : 'tcp'
+  const out = new Map<number, Port>(ports.map((number) => [number, { number, protocol, state: SILENT[technique], reason: 'no-response' }]))
+  const round: Round = technique === 'connect' ? byConnect : technique === 'udp' ? byDatagram : bySegment(technique)
   let latency: number | undefined
   let left = [...ports]
-  for (let attempt = 0; attempt < 2 && left.length > 0; attempt++) {
+  for (let attempt = 0; attempt <= Math.min(1, retries) && left.length > 0; attempt++) {
     const silent: number[] = []
     for (let i = 0; i < left.length; i += PARALLEL) {
       const batch = left.slice(i, i + PARALLEL)
-      const answers = technique === 'syn' ? yield* bySyn(process, address, batch) : yield* byConnect(process, address, batch)
+      const answers = yield* round(process, address, batch, onOpen ?? (() => {}), counters)
       for (const port of batch) {
         const answer = answers.get(port)
         if (answer === undefined) silent.push(port)
         else {
-          states.set(port, answer.state)
+          Object.assign(out.get(port)!, { state: answer.state, reason: answer.reason, ttl: answer.ttl })
           latency ??= answer.ms
         }
       }
     }
     left = silent
   }
-  return { ports: states, latency }
+  return { ports: [...out.values()], latency }
 }
-
-type Answers = Map<number, { state: PortState; ms: number }>
 
 function* wait(process: Process, signal: Signal, done: () => boolean): Task {
   const end = process.clock.now + WAIT_MS
   while (!done() && process.clock.now < end) yield anyOf(signal.wait, pause(process, end - process.clock.now))
 }
 
-function* byConnect(process: Process, address: string, ports: readonly number[]): Task<Answers> {
+const REFUSED: ReadonlyMap<string, readonly [PortState, string]> = new Map([['ECONNREFUSED', ['closed', 'conn-refused']], ['EHOSTUNREACH', ['filtered', 'host-unreach']], ['ENETUNREACH', ['filtered', 'net-unreach']], ['EACCES', ['filtered', 'admin-prohibited']]])
+
+function* byConnect(process: Process, address: string, ports: readonly number[], found: (port: number) => void): Task<Answers> {
   const answers: Answers = new Map()
   const signal = new Signal()
   const started = process.clock.now
   const connections: TcpConnection[] = []
   try {
     for (const port of ports) {
-      const answer = (state: PortState): void => {
-        if (!answers.has(port)) answers.set(port, { state, ms: process.clock.now - started })
+      const answer = (state: PortState, reason: string): void => {
+        if (!answers.has(port)) {
+          answers.set(port, { state, reason, ms: process.clock.now - started })
+          if (state === 'open') found(port)
+        }
         signal.notify()
       }
       connections.push(process.network.sockets.connect({ address, port, owner: ownerOf(process) }, {
-        onConnect: () => answer('open'),
+        onConnect: () => answer('open', 'syn-ack'),
         onClose: (error) => {
-          if (error) answer(error.code === 'ECONNREFUSED' ? 'closed' : 'filtered')
+          if (error) answer(...(REFUSED.get(error.code) ?? ['filtered', 'no-response'] as const))
         },
       }))
     }
@@ -137,29 +87,40 @@ function* byConnect(process: Process, address: string, ports: readonly number[])
   }
 }
 
-function* bySyn(process: Process, address: string, ports: readonly number[]): Task<Answers> {
+/** What a raw socket hears of the port that the probes come from. */
+function* probing(process: Process, address: string, ports: readonly number[], counters: Counters, judge: (packet: Readonly<IpPacket>, own: number) => { port: number; state: PortState; reason: string } | undefined, probes: (port: number, own: number) => readonly IpPacket['payload'][], found: (port: number) => void): Task<Answers> {
   const answers: Answers = new Map()
   const signal = new Signal()
   const started = process.clock.now
   const raw = process.network.sockets.raw({ owner: ownerOf(process) })
   const own = 33_000 + process.clock.random.fork(`nmap ${process.machine.name} ${process.pid} ${started}`).below(30_000)
-  const answer = (port: number, state: PortState): void => {
-    if (!answers.has(port) && ports.includes(port)) answers.set(port, { state, ms: process.clock.now - started })
+  const local = process.network.isLocal(address)
+  raw.onPacket = (packet) => {
+    const judged = judge(packet, own)
+    if (!judged || answers.has(judged.port) || !ports.includes(judged.port)) return
+    answers.set(judged.port, { state: judged.state, reason: judged.reason, ttl: packet.ttl, ms: process.clock.now - started })
+    counters.received++
+    counters.receivedBytes += size(packet)
+    if (judged.state === 'open') found(judged.port)
     signal.notify()
-  }
-  raw.onPacket = (packet: Readonly<IpPacket>) => {
-    const { payload } = packet
-    if (payload.kind === 'tcp' && packet.source === address && payload.destinationPort === own) answer(payload.sourcePort, payload.flags.rst ? 'closed' : 'open')
-    const about = payload.kind === 'icmp' ? payload.about : undefined
-    if (about?.payload.kind === 'tcp' && about.destination === address && about.payload.sourcePort === own) answer(about.payload.destinationPort, 'filtered')
   }
   try {
     for (const port of ports) {
-      try {
-        raw.send({ destination: address, payload: { kind: 'tcp', sourcePort: own, destinationPort: port, sequence: own * 65_537 + port, acknowledgement: 0, flags: { syn: true }, window: 1024, mss: 1460, data: new Uint8Array(0) } })
-      } catch (error) {
-        if (!isSystemError(error)) throw error
-        answer(port, 'filtered')
+      for (const payload of probes(port, own)) {
+        try {
+          raw.send({ destination: address, payload })
+        } catch (error) {
+          if (!isSystemError(error)) throw error
+          answers.set(port, { state: 'filtered', reason: REFUSED.get(error.code)?.[1] ?? 'host-unreach', ms: 0 })
+        }
+        const bytes = size({ version: address.includes(':') ? 6 : 4, payload })
+        counters.sent++
+        counters.sentBytes += bytes
+        // on lo it hears itself
+        if (local) {
+          counters.received++
+          counters.receivedBytes += bytes
+        }
       }
     }
     yield* wait(process, signal, () => answers.size === ports.length)
@@ -168,3 +129,27 @@ function* bySyn(process: Process, address: string, ports: readonly number[]): Ta
     raw.close()
   }
 }
+
+const bySegment = (technique: Exclude<Technique, 'connect' | 'udp'>): Round => (process, address, ports, found, counters) =>
+  probing(process, address, ports, counters, (packet, own) => {
+    const { payload } = packet
+    if (payload.kind === 'tcp' && packet.source === address && payload.destinationPort === own) {
+      const port = payload.sourcePort
+      if (!payload.flags.rst) return technique === 'syn' ? { port, state: 'open', reason: 'syn-ack' } : undefined
+      const state = technique === 'ack' ? 'unfiltered' : technique === 'window' && payload.window > 0 ? 'open' : 'closed'
+      return { port, state, reason: 'reset' }
+    }
+    const about = payload.kind === 'icmp' ? payload.about : undefined
+    if (about?.payload.kind === 'tcp' && about.destination === address && about.payload.sourcePort === own) return { port: about.payload.destinationPort, state: 'filtered', reason: unreachable(payload as { type: number; code: number }) }
+    return undefined
+  }, (port, own) => [{ kind: 'tcp', sourcePort: own, destinationPort: port, sequence: own * 65_537 + port, acknowledgement: 0, flags: FLAGS[technique], window: 1024, ...(technique === 'syn' ? { mss: 1460 } : {}), data: new Uint8Array(0) }], found)
+
+const byDatagram: Round = (process, address, ports, found, counters) =>
+  probing(process, address, ports, counters, (packet, own) => {
+    const { payload } = packet
+    if (payload.kind === 'udp' && packet.source === address && payload.destinationPort === own) return { port: payload.sourcePort, state: 'open', reason: 'udp-response' }
+    const about = payload.kind === 'icmp' ? payload.about : undefined
+    if (payload.kind !== 'icmp' || about?.payload.kind !== 'udp' || about.destination !== address || about.payload.sourcePort !== own) return undefined
+    const reason = unreachable(payload)
+    return { port: about.payload.destinationPort, state: reason === 'port-unreach' && packet.source === address ? 'closed' : 'filtered', reason }
+  }, (port, own) => (PAYLOADS.get(port) ?? NOTHING).map((data) => ({ kind: 'udp', sourcePort: own, destinationPort: port, data })), found)
