@@ -3,7 +3,14 @@ import { configDefaults, defineConfig } from 'vitest/config'
 import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
 
 /** Referees that mostly wait, for real traceroutes, terminals and their timeouts, and long stories: `npm run test:deep` runs them. */
-export const WAITING = ['tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts', 'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts', 'tests/conformance/nettools-dns.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts', 'tests/conformance/kubectl-corners-deep.test.ts', 'electron/shell/http2-controllers.test.ts']
+export const WAITING = [
+  'electron/engine/network/referee.test.ts', 'electron/engine/network/ipv6.referee.test.ts', 'electron/engine/proxy/nftables/kernel.referee.test.ts',
+  'tests/conformance/kernel-services.test.ts', 'tests/conformance/nettools.test.ts', 'tests/conformance/nettools-ipv6.test.ts',
+  'tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts',
+  'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts',
+  'tests/conformance/nettools-dns.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts',
+  'tests/conformance/kubectl-corners-deep.test.ts', 'electron/shell/http2-controllers.test.ts',
+]
 
 export default defineConfig({
   plugins: [kubernetesOpenApi()],
@@ -17,7 +24,7 @@ export default defineConfig({
     // no test is about how fast a machine is: these end what hangs
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // referees wait for real pings and timeouts: two at a time even where there are two cores
+    // referees wait for real tools: two at a time even where there is one core
     maxWorkers: Math.max(2, availableParallelism()),
   },
 })

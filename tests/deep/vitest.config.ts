@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { kubernetesOpenApi } from '../../electron/engine/kubernetes/openapi/published.mjs'
 import { WAITING } from '../../vitest.config.ts'
 
-const DEEP = ['tests/deep/**/*.test.ts', 'electron/engine/kubernetes/*.property.test.ts', 'tests/conformance/kernel-services.test.ts', 'electron/shell/journeys.property.test.ts', 'electron/shell/nettools/fuzz.test.ts', 'tests/conformance/tcpdump-filter.test.ts', ...WAITING]
+const DEEP = ['tests/deep/**/*.test.ts', 'electron/engine/kubernetes/*.property.test.ts', 'electron/shell/journeys.property.test.ts', 'electron/shell/nettools/fuzz.test.ts', 'tests/conformance/tcpdump-filter.test.ts', ...WAITING]
 
 export default defineConfig({
   plugins: [kubernetesOpenApi()],
