@@ -33,6 +33,8 @@ export interface Decision {
 export interface DecideOptions {
   /** Whether an ipBlock means the addresses of Pods, too. The API leaves it open; Cilium's does not. Default: it does. */
   readonly cidrMatchesPods?: boolean
+  /** Whether an ipBlock means the addresses of nodes, too; not where those have an identity of their own (Cilium). Default: it does. */
+  readonly cidrMatchesNodes?: boolean
   /**
    * As kube-router has it: one chain for both directions of a policy that isolates in both, which a Pod's packets run through
    * whole. So between two Pods that it selects, what its rules of one direction allow passes in the other, too.
@@ -110,9 +112,10 @@ export function matchesPeers(view: PolicyView, rule: PolicyRule, peer: PolicyEnd
   return rule.peers === undefined || rule.peers.some((p) => matchesPeer(view, p, peer, options))
 }
 
-function matchesPeer(view: PolicyView, peer: PolicyPeer, end: PolicyEndpoint, { cidrMatchesPods = true }: DecideOptions): boolean {
+function matchesPeer(view: PolicyView, peer: PolicyPeer, end: PolicyEndpoint, { cidrMatchesPods = true, cidrMatchesNodes = true }: DecideOptions): boolean {
   if (peer.kind === 'pods') return end.pod !== undefined && !end.pod.hostNetwork && view.isMember(peer.set.id, end.pod)
   if (end.pod && !end.pod.hostNetwork && !cidrMatchesPods) return false
+  if (end.node !== undefined && !cidrMatchesNodes) return false
   return cidrContains(peer.cidr, end.ip) && !peer.except.some((cidr) => cidrContains(cidr, end.ip))
 }
 

@@ -6,8 +6,8 @@ const ENFORCEMENT: Readonly<Record<ClusterConfig['cni'], DecideOptions | undefin
   bridge: undefined,
   flannel: undefined,
   calico: {},
-  // A Pod is known by its identity there, and an ipBlock means what has none.
-  cilium: { cidrMatchesPods: false },
+  // Pods and nodes are known by their identities there, and an ipBlock means what has none.
+  cilium: { cidrMatchesPods: false, cidrMatchesNodes: false },
   // Release 2.8.1 is older than endPort, and never knew named ports.
   weave: { namedPorts: false, endPorts: false },
   'kube-router': { sharedChain: true },

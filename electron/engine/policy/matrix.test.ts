@@ -34,3 +34,14 @@ it('says of every pair what the evaluator says of it alone, with the same reason
     { numRuns: 100 },
   )
 })
+
+it('sees a Pod of the host network by the address that its node has there: a tunnel is in no ipBlock of nodes', () => {
+  const pods = [['x/host', '172.18.0.4', 'worker-2'], ['x/web', '10.244.1.3', 'worker-1']].map(([key, ip, nodeName]) => ({
+    metadata: meta(key!.slice(2), 'x'), spec: { nodeName, hostNetwork: key === 'x/host', containers: [{}] }, status: { phase: 'Running', podIPs: [{ ip }] },
+  }) as unknown as Pod)
+  const policies = [{ kind: 'NetworkPolicy', metadata: meta('nodes', 'x'), spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: [{ ipBlock: { cidr: '172.18.0.0/16' } }] }] } } as unknown as NetworkPolicy]
+  const view = PolicyIndex.of({ pods, namespaces: [{ metadata: meta('x') } as unknown as Namespace], policies })
+  const options = { enforced: true, port: 80, protocol: 'TCP' } as const
+  const allowed = (more: Partial<Parameters<typeof policyMatrix>[1]>): boolean => policyMatrix(view, { ...options, ...more }).cell(0, 1).allowed
+  expect([allowed({}), allowed({ sourceOf: () => '172.18.0.4' }), allowed({ sourceOf: () => '10.244.2.1' }), allowed({ cidrMatchesNodes: false })]).toEqual([true, true, false, false])
+})

@@ -1,6 +1,7 @@
 import { cidrContains } from '../network/address.ts'
 import { decideSide, endpointOf, type DecideOptions } from './decide.ts'
 import { explainSide } from './explain.ts'
+import type { Ip } from '../network/types.ts'
 import { DIRECTIONS, type Direction, type PolicyPod, type PolicyProtocol, type PolicyRule, type PolicyView } from './types.ts'
 
 /** A cell's answer; Pods that no policy can tell apart share it. */
@@ -28,6 +29,8 @@ export interface MatrixOptions extends DecideOptions {
   enforced: boolean
   /** Undefined: all. */
   namespaces?: readonly string[]
+  /** The address that a Pod with hostNetwork has for a Pod of another node: a tunnel's or a gateway's, if not its node's. */
+  sourceOf?(from: PolicyPod, to: PolicyPod): Ip | undefined
 }
 
 const ALLOWED: MatrixCell = { allowed: true, policies: [] }
@@ -61,11 +64,20 @@ export function policyMatrix(view: PolicyView, options: MatrixOptions): PolicyMa
     // What depends on which Pod it is and not on its class is never denied: itself, and a node to its own Pods.
     if (from === to || isOwnNode(pods[from]!, pods[to]!)) return ALLOWED
     const out = (egressCells[egress[from]! * peers + peer[to]!] ??= decideCell(view, 'egress', pods[from]!, pods[to]!, options))
-    const into = (ingressCells[ingress[to]! * peers + peer[from]!] ??= decideCell(view, 'ingress', pods[to]!, pods[from]!, options))
+    const into = pods[from]!.hostNetwork && options.sourceOf ? fromNode(from, to) : (ingressCells[ingress[to]! * peers + peer[from]!] ??= decideCell(view, 'ingress', pods[to]!, pods[from]!, options))
     if (out.why === undefined && into.why === undefined) return ALLOWED
     let joined = out.joined.get(into)
     if (!joined) out.joined.set(into, (joined = join(out, into)))
     return joined
+  }
+  // which address a node has depends on where it goes
+  const nodeCells = new Map<string, SideCell>()
+  const fromNode = (from: number, to: number): SideCell => {
+    const ip = options.sourceOf?.(pods[from]!, pods[to]!) ?? endpointOf(pods[from]!).ip
+    const key = `${ingress[to]!} ${peer[from]!} ${ip}`
+    let found = nodeCells.get(key)
+    if (!found) nodeCells.set(key, (found = decideCell(view, 'ingress', pods[to]!, pods[from]!, options, ip)))
+    return found
   }
   return { port, protocol, pods, cell }
 }
@@ -74,9 +86,9 @@ function join(out: SideCell, into: SideCell): MatrixCell {
   return { allowed: false, reason: [out.why, into.why].filter((why) => why !== undefined).join(' | '), policies: [...new Set([...out.policies, ...into.policies])] }
 }
 
-function decideCell(view: PolicyView, direction: Direction, selfPod: PolicyPod, peerPod: PolicyPod, options: MatrixOptions): SideCell {
+function decideCell(view: PolicyView, direction: Direction, selfPod: PolicyPod, peerPod: PolicyPod, options: MatrixOptions, ip?: Ip): SideCell {
   const port = portOf(direction === 'ingress' ? selfPod : peerPod, options)!
-  const [self, peer] = [endpointOf(selfPod), endpointOf(peerPod)]
+  const [self, peer] = [endpointOf(selfPod), ip === undefined ? endpointOf(peerPod) : { ...endpointOf(peerPod), ip }]
   const side = decideSide(view, direction, self, peer, port, options.protocol, options)
   if (side.allowed) return { why: undefined, policies: [], joined: new Map() }
   const denial = explainSide(view, side, self, peer, port, options.protocol, options)

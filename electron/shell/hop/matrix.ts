@@ -100,7 +100,8 @@ function compute(cluster: Cluster, { namespaces, port, protocol }: Options): { m
   if (missing !== undefined) return `there is no namespace "${missing}"; there are ${existing.map((n) => n.metadata.name).join(', ')}`
   const view = PolicyIndex.of({ namespaces: existing, pods: list('pods'), policies: list('networkpolicies') } as Parameters<typeof PolicyIndex.of>[0])
   const enforcement = policyEnforcement(cluster.config.cni)
-  const matrix = policyMatrix(view, { ...enforcement, enforced: enforcement !== undefined, port, protocol, ...(namespaces ? { namespaces } : {}) })
+  const sourceOf: Parameters<typeof policyMatrix>[1]['sourceOf'] = ({ node }, { ips: [ip] }) => (ip === undefined ? undefined : cluster.nodes.get(node ?? '')?.network.routes.resolve(ip)?.source)
+  const matrix = policyMatrix(view, { ...enforcement, enforced: enforcement !== undefined, port, protocol, sourceOf, ...(namespaces ? { namespaces } : {}) })
   if (matrix.pods.length === 0) return `no Pod${namespaces ? ` in ${namespaces.join(', ')}` : ''} has an address`
   if (typeof port === 'string' && !matrix.pods.some((p) => p.namedPorts.has(`${protocol}/${port}`))) {
     const names = [...new Set(matrix.pods.flatMap((p) => [...p.namedPorts.keys()]))].map((key) => key.split('/').reverse().join('/')).sort()
