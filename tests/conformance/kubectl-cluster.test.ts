@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { findKubectl } from './kubectl/find-kubectl.ts'
+import { comparison } from './kubectl/timed.ts'
+import { transcriptOf } from './referee/transcript.ts'
 import { PARITY, PARITY_FILES } from './kubectl/parity.ts'
 import { TwoClusters } from './kubectl/two-clusters.ts'
 
 const REAL = findKubectl()
+const transcript = transcriptOf('kubectl-cluster')
 
 /** Commands whose ages the client reckons, and not the server. */
 const AGES_OF_THE_CLIENT = /^(describe|events|get events)/
@@ -23,10 +26,13 @@ describe.skipIf(!REAL)('in a whole cluster, kubectl says what kubectl 1.33 says 
   })
   afterAll(() => both.close())
 
-  it.each(PARITY.map((line, i): [number, string] => [i + 1, line]))('%i: %s', async (_, line) => {
-    const pause = /^# wait (\d+)$/.exec(line)
-    if (pause) return both.wait(Number(pause[1]) * 1000)
-    const { ours, real } = await (AGES_OF_THE_CLIENT.test(line) ? both.bothWithAges(words(line)) : both.both(words(line)))
-    expect(ours).toEqual(real)
-  })
+  for (const [i, line] of PARITY.entries()) {
+    const compare = comparison(transcript, line)
+    it(`${i + 1}: ${line}`, async () => {
+      const pause = /^# wait (\d+)$/.exec(line)
+      if (pause) return both.wait(Number(pause[1]) * 1000)
+      const { ours, real } = await (AGES_OF_THE_CLIENT.test(line) ? both.bothWithAges(words(line)) : both.both(words(line)))
+      await compare({ ours, real })
+    })
+  }
 })

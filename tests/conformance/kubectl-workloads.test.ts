@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { findKubectl } from './kubectl/find-kubectl.ts'
+import { comparison } from './kubectl/timed.ts'
+import { transcriptOf } from './referee/transcript.ts'
 import { TwoClusters } from './kubectl/two-clusters.ts'
 import { WORKLOAD_FILES, WORKLOADS } from './kubectl/workloads.ts'
 
 const REAL = findKubectl()
+const transcript = transcriptOf('kubectl-workloads')
 
 /** A line as the shell takes it apart: blanks, and single quotes. */
 function words(line: string): string[] {
@@ -20,10 +23,13 @@ describe.skipIf(!REAL)('of workloads and rollouts kubectl says what kubectl 1.33
   })
   afterAll(() => both.close())
 
-  it.each(WORKLOADS.map((line, i): [number, string] => [i + 1, line]))('%i: %s', async (_, line) => {
-    const pause = /^# wait (\d+)$/.exec(line)
-    if (pause) return both.wait(Number(pause[1]) * 1000)
-    const { ours, real } = await both.both(words(line))
-    expect(ours).toEqual(real)
-  })
+  for (const [i, line] of WORKLOADS.entries()) {
+    const compare = comparison(transcript, line)
+    it(`${i + 1}: ${line}`, async () => {
+      const pause = /^# wait (\d+)$/.exec(line)
+      if (pause) return both.wait(Number(pause[1]) * 1000)
+      const { ours, real } = await both.both(words(line))
+      await compare({ ours, real })
+    })
+  }
 })

@@ -40,7 +40,7 @@ export function transcriptOf(name: string): Transcript {
   if (recording) afterAll(({}, file) => {
     for (const [name, text] of recorded) if (!heard.has(name) && (names.has(name) || !allRan(file))) heard.set(name, text)
     mkdirSync(FOLDER, { recursive: true })
-    writeFileSync(path, formatTranscript(heard))
+    if (heard.size > 0) writeFileSync(path, formatTranscript(heard))
   })
 
   return {
