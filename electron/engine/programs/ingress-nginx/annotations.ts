@@ -1,5 +1,6 @@
 import { cidrContains, canonicalIp, isIpv4, tryParseCidr } from '../../network/address.ts'
 import type { Ingress } from '../../kubernetes/types.ts'
+import type { ExternalAuth } from './external-auth.ts'
 
 /** The annotations nginx.ingress.kubernetes.io/… of one Ingress (internal/ingress/annotations). */
 const PREFIX = 'nginx.ingress.kubernetes.io/'
@@ -32,12 +33,29 @@ export interface Annotations {
   customErrors: readonly number[]
   auth: { realm: string; secret: string } | undefined
   forwardedPrefix: string | undefined
+  externalAuth: ExternalAuth | undefined
+  /** Access lists or authentication: one of them is enough. */
+  satisfyAny: boolean
+  fromToWww: boolean
+  /** The Service's own address takes its endpoints' place. */
+  serviceUpstream: boolean
+  hashBy: string | undefined
+  next: { when: ReadonlySet<string>; tries: number }
+  /** limit_conn, and whom no limit counts for. */
+  connections: { zone: string; most: number } | undefined
+  unlimited: readonly string[]
+  mirror: string | undefined
+  cookiePath: Replacement | undefined
+  cookieDomain: Replacement | undefined
+  redirects: Replacement | undefined
+  logs: boolean
 }
+export interface Replacement { from: string; to: string }
 export interface Cors { origins: readonly string[]; methods: string; headers: string; credentials: boolean; expose: string | undefined; maxAge: string }
 /** limit_req: so many thousandths of a request a second, and a burst of them. */
 export interface Limit { zone: string; rate: number; burst: number }
 export interface Canary { weight: number; total: number; header: string; headerValue: string; headerPattern: RegExp | undefined; cookie: string }
-export interface Affinity { name: string; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined }
+export interface Affinity { name: string; domain: string | undefined; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined }
 
 export interface Note {
   source: string
@@ -51,11 +69,13 @@ const SIMULATED = new Set([
   'rewrite-target', 'use-regex', 'ssl-redirect', 'force-ssl-redirect', 'backend-protocol', 'app-root', 'whitelist-source-range', 'allowlist-source-range', 'denylist-source-range', 'proxy-body-size', 'upstream-vhost',
   'permanent-redirect', 'permanent-redirect-code', 'temporal-redirect', 'temporal-redirect-code', 'canary', 'canary-weight', 'canary-weight-total', 'canary-by-header', 'canary-by-header-value', 'canary-by-header-pattern', 'canary-by-cookie',
   'enable-cors', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-allow-credentials', 'cors-expose-headers', 'cors-max-age', 'server-alias', 'proxy-connect-timeout', 'proxy-read-timeout', 'limit-rps', 'limit-rpm',
-  'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite',
+  'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
+  'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries',
+  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
-  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header',
+  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header', 'enable-rewrite-log', 'proxy-next-upstream-timeout', 'load-balance',
 ])
 /** Groups whose annotations are of critical risk: the whole Ingress is refused while snippets are not allowed. */
 export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snippet': 'ConfigurationSnippet', 'server-snippet': 'ServerSnippet', 'stream-snippet': 'StreamSnippet', 'auth-snippet': 'ExternalAuth', 'modsecurity-snippet': 'ModSecurity' }
@@ -74,7 +94,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
   const key = `${namespace}/${name}`
   for (const full of Object.keys(annotations)) {
     const short = full.slice(PREFIX.length)
-    if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short)) tell(`annotation ${full} of Ingress ${key}${/^auth-|^enable-global-auth/.test(short) ? ' (requests are let through without it; guard the backend itself)' : ' (it is as if it were not there)'}`)
+    if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short)) tell(`annotation ${full} of Ingress ${key}${/^auth-tls-|^enable-global-auth/.test(short) ? ' (requests are let through without it; guard the backend itself)' : ' (it is as if it were not there)'}`)
   }
   const rewrite = of('rewrite-target')
   if (rewrite !== undefined && (/^https?:/.test(rewrite) || /\$(?![0-9])/.test(rewrite))) tell(`rewrite-target ${rewrite} of Ingress ${key} (use a path with $1 to $9)`)
@@ -112,6 +132,19 @@ export function readAnnotations(ingress: Ingress): Parsed {
       customErrors: prefixes(of('custom-http-errors')).map(Number).filter((code) => code >= 400 && code < 600),
       auth: wantsAuth ? { realm: of('auth-realm') ?? '', secret: of('auth-type') === 'basic' && (of('auth-secret-type') ?? 'auth-file') === 'auth-file' ? (of('auth-secret') ?? '') : '' } : undefined,
       forwardedPrefix: of('x-forwarded-prefix'),
+      externalAuth: of('auth-url') === undefined ? undefined : { url: of('auth-url')!, method: (of('auth-method') ?? 'GET').toUpperCase(), signin: of('auth-signin'), redirectParam: of('auth-signin-redirect-param') ?? 'rd', responseHeaders: prefixes(of('auth-response-headers')), requestRedirect: of('auth-request-redirect') },
+      satisfyAny: of('satisfy') === 'any',
+      fromToWww: of('from-to-www-redirect') === 'true',
+      serviceUpstream: of('service-upstream') === 'true',
+      hashBy: of('upstream-hash-by'),
+      next: { when: new Set((of('proxy-next-upstream') ?? 'error timeout').split(/\s+/)), tries: /^[0-9]+$/.test(of('proxy-next-upstream-tries') ?? '') ? Number(of('proxy-next-upstream-tries')) : 3 },
+      connections: Number(of('limit-connections') ?? 0) > 0 ? { zone: `${namespace}_${name}_${ingress.metadata.uid}_conn`, most: Number(of('limit-connections')) } : undefined,
+      unlimited: prefixes(of('limit-whitelist') ?? of('limit-allowlist')),
+      mirror: of('mirror-target'),
+      cookiePath: replacement(of('proxy-cookie-path')?.split(/\s+/)),
+      cookieDomain: replacement(of('proxy-cookie-domain')?.split(/\s+/)),
+      redirects: replacement([of('proxy-redirect-from') ?? 'off', of('proxy-redirect-to') ?? 'off']),
+      logs: of('enable-access-log') !== 'false',
     },
   }
 }
@@ -133,7 +166,7 @@ function canaryOf(of: Get): Canary {
 function affinityOf(of: Get): Affinity {
   const expires = of('session-cookie-expires')
   const secure = of('session-cookie-secure')
-  return { name: of('session-cookie-name') ?? 'INGRESSCOOKIE', path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite') }
+  return { name: of('session-cookie-name') ?? 'INGRESSCOOKIE', domain: of('session-cookie-domain'), path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite') }
 }
 
 /** annotations/cors: what is not said is this. */
@@ -154,6 +187,11 @@ function limitsOf(of: Get, zone: string): Limit[] {
     const count = Number(of(short) ?? 0)
     return count > 0 ? [{ zone: zone + ending, rate: Math.floor(count * thousandths), burst: count * times * 1000 }] : []
   })
+}
+
+/** "off" and "default" of either: nothing changes. */
+function replacement([from = 'off', to = '']: readonly string[] = []): Replacement | undefined {
+  return from === 'off' || from === 'default' || to === 'off' ? undefined : { from, to }
 }
 
 function seconds(text: string | undefined, otherwise: number): number {

@@ -41,11 +41,7 @@ export function stick(affinity: Affinity, backend: string, endpoints: readonly E
   const known = given !== undefined && given !== '' && of === mark
   const key = known ? given : `${(wall / 1000).toFixed(3)}.${20 + random.below(20)}.${random.below(1_000_000)}`
   // rendezvous: an endpoint that goes takes only its own clients with it
-  let [first, best] = [0, '']
-  for (const [i, endpoint] of endpoints.entries()) {
-    const score = hex(sha256(encodeUtf8(`${key} ${endpoint.address}:${endpoint.port}`)).subarray(0, 8))
-    if (score > best) [first, best] = [i, score]
-  }
+  const first = byHash(key, endpoints)
   if (known) return { first, cookie: undefined }
   const { expires, maxAge, sameSite } = affinity
   const secure = affinity.secure ?? request.tls !== undefined
@@ -53,10 +49,21 @@ export function stick(affinity: Affinity, backend: string, endpoints: readonly E
   if (expires !== undefined) parts.push(`Expires=${cookieDate(wall + expires * 1000)}`)
   if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
   parts.push(`Path=${affinity.path ?? location.path}`)
+  if (affinity.domain !== undefined) parts.push(`Domain=${affinity.domain}`)
   if (secure) parts.push('Secure')
   parts.push('HttpOnly')
   if (sameSite !== undefined) parts.push(`SameSite=${sameSite}`)
   return { first, cookie: parts.join('; ') }
+}
+
+/** upstream-hash-by: the endpoint of a key, which keeps it when others go (rendezvous; the real one has points on a circle). */
+export function byHash(key: string, endpoints: readonly Endpoint[]): number {
+  let [first, best] = [0, '']
+  for (const [i, endpoint] of endpoints.entries()) {
+    const score = hex(sha256(encodeUtf8(`${key} ${endpoint.address}:${endpoint.port}`)).subarray(0, 8))
+    if (score > best) [first, best] = [i, score]
+  }
+  return first
 }
 
 /** "Mon, 05-Jan-26 08:00:00 GMT", as ngx.cookie_time writes it. */

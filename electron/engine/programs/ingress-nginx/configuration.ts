@@ -42,6 +42,8 @@ export interface Endpoint { address: string; port: number }
 export interface Configuration {
   servers: Map<string, Server>
   backends: Map<string, Endpoint[]>
+  /** from-to-www-redirect: hosts, and those that take their place. */
+  redirects: Map<string, string>
   notes: Note[]
 }
 
@@ -60,7 +62,7 @@ interface DraftLocation extends Location { isDefault: boolean }
 interface DraftServer { host: string; locations: DraftLocation[]; tls: Server['tls'] }
 
 export function configure(picture: Picture): Configuration {
-  const configuration: Configuration = { servers: new Map(), backends: new Map(), notes: [] }
+  const configuration: Configuration = { servers: new Map(), backends: new Map(), redirects: new Map(), notes: [] }
   const drafts = new Map<string, DraftServer>()
   const { notes, backends } = configuration
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
@@ -71,14 +73,16 @@ export function configure(picture: Picture): Configuration {
     }
     return server
   }
-  const backendOf = (ingress: Ingress, { service, resource }: IngressBackend): string => {
+  const backendOf = (ingress: Ingress, { service, resource }: IngressBackend, serviceUpstream = false): string => {
     if (!service) {
       notes.push({ source: 'controller.go:1088', severity: 'I', text: `podhop: not simulated: resource backend ${resource?.kind ?? ''}/${resource?.name ?? ''} of Ingress ${keyOf(ingress)} (use a Service)` })
       return DEFAULT_BACKEND
     }
     const port = service.port?.name || String(service.port?.number ?? '')
     const name = `${ingress.metadata.namespace}-${service.name}-${port}`
-    if (!backends.has(name)) backends.set(name, endpointsOf(picture, ingress.metadata.namespace, service.name, port, notes))
+    const own = serviceUpstream ? clusterEndpoint(picture.service(ingress.metadata.namespace, service.name), port) : undefined
+    if (own) backends.set(name, [own])
+    else if (!backends.has(name)) backends.set(name, endpointsOf(picture, ingress.metadata.namespace, service.name, port, notes))
     return name
   }
 
@@ -120,7 +124,7 @@ export function configure(picture: Picture): Configuration {
       for (const { path: written, pathType, backend } of http?.paths ?? []) {
         const path = written || '/'
         const exact = pathType === 'Exact'
-        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), isDefault: false }
+        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), isDefault: false }
         const at = locations.findIndex((l) => l.path === path && l.exact === exact)
         if (at < 0) locations.push(location)
         else if (locations[at]!.isDefault) locations[at] = location
@@ -135,7 +139,22 @@ export function configure(picture: Picture): Configuration {
       if (server && !configuration.servers.has(alias)) configuration.servers.set(alias, server)
     }
   }
+  for (const { ingress, annotations } of plain) {
+    if (!annotations.fromToWww) continue
+    for (const { host } of ingress.spec.rules ?? []) {
+      if (!host || host.startsWith('*')) continue
+      const from = host.startsWith('www.') ? host.slice(4) : `www.${host}`
+      if (!configuration.servers.has(from)) configuration.redirects.set(from, host)
+    }
+  }
   return configuration
+}
+
+/** getServiceClusterEndpoint: what service-upstream has instead of endpoints. */
+function clusterEndpoint(service: Service | undefined, port: string): Endpoint | undefined {
+  const { clusterIP, ports = [] } = service?.spec ?? {}
+  const number = ports.find((p) => p.name === port || String(p.port) === port)?.port
+  return clusterIP === undefined || clusterIP === '' || clusterIP === 'None' || number === undefined ? undefined : { address: clusterIP, port: number }
 }
 
 /** The file of users that `auth-secret` names. */
@@ -190,7 +209,10 @@ export function endpointsOf(picture: Pick<Picture, 'service' | 'slices'>, namesp
     return []
   }
   if (service.spec.type === 'ExternalName') {
-    notes.push({ source: 'controller.go:1203', severity: 'W', text: `podhop: not simulated: Service ${key} of type ExternalName behind an Ingress (use one with a selector)` })
+    const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
+    const target = Number(wanted ? (wanted.targetPort ?? wanted.port) : port)
+    if (target > 0) return [{ address: service.spec.externalName ?? '', port: target }]
+    notes.push({ source: 'endpointslices.go:68', severity: 'E', text: `ExternalName with an invalid port: ${wanted?.targetPort ?? 0}` })
     return []
   }
   const endpoints = readyEndpoints(picture, service, port)

@@ -13,6 +13,8 @@ export class Gate {
   /** By zone and client: thousandths of requests too many, and when that was. */
   readonly #buckets = new Map<string, { excess: number; last: number }>()
 
+  readonly #busy = new Map<string, number>()
+
   constructor(clock: Clock) {
     this.#clock = clock
   }
@@ -28,6 +30,19 @@ export class Gate {
       this.#buckets.set(key, { excess, last: now })
     }
     return undefined
+  }
+
+  /** limit_conn: what leaves again, or the line of the error log. */
+  enter({ zone, most }: { zone: string; most: number }, client: string): (() => void) | string {
+    const key = `${zone} ${client}`
+    const busy = this.#busy.get(key) ?? 0
+    if (busy >= most) return `limiting connections by zone "${zone}"`
+    this.#busy.set(key, busy + 1)
+    return () => {
+      const left = this.#busy.get(key)! - 1
+      if (left > 0) this.#busy.set(key, left)
+      else this.#busy.delete(key)
+    }
   }
 
   unauthorized(realm: string, users: string | undefined, request: HttpRequest): Refusal | undefined {

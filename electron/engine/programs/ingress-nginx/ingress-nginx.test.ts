@@ -139,11 +139,34 @@ describe('the NGINX Ingress controller behind a NodePort', () => {
     expect([head!.status, headerOf(head!.headers, 'content-length'), body]).toEqual([200, '6', ''])
   })
 
+  const annotate = (name: string, host: string, service: string, annotations: Record<string, string>): void => void cluster.client.create('ingresses', 'default', {
+    apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name, annotations: Object.fromEntries(Object.entries(annotations).map(([k, v]) => [`nginx.ingress.kubernetes.io/${k}`, v])) },
+    spec: { ingressClassName: 'nginx', rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: service, port: { number: 80 } } } }] } }] },
+  } as unknown as KubeObject)
+
+  it('asks another server for leave, redirects between www and not, hashes, goes on after a status, and reaches names outside', () => {
+    cluster.client.create('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'named' }, spec: { type: 'ExternalName', externalName: 'pages.default.svc.cluster.local' } } as unknown as KubeObject)
+    annotate('asked', 'asked.example.com', 'pages', { 'auth-url': 'http://shop.default.svc.cluster.local/echo?msg=x&code=$arg_code', 'auth-signin': 'http://login.example.com/start' })
+    annotate('www', 'bare.example.com', 'shop', { 'from-to-www-redirect': 'true', 'upstream-hash-by': '$request_uri' })
+    annotate('next', 'next.example.com', 'shop', { 'proxy-next-upstream': 'http_503', 'proxy-next-upstream-tries': '2', 'proxy-redirect-from': 'http://old/', 'proxy-redirect-to': '/new/' })
+    annotate('outside', 'outside.example.com', 'named', { 'upstream-vhost': 'pages' })
+    cluster.clock.runFor(10_000)
+    const asked = (code: number): [number, string | undefined] => {
+      const { status, headers } = ask('asked.example.com', `/?code=${code}`).head!
+      return [status, headerOf(headers, 'location')]
+    }
+    expect([200, 401, 403, 404].map(asked)).toEqual([[200, undefined], [302, 'http://login.example.com/start?rd=http://asked.example.com%2F%3Fcode%3D401'], [403, undefined], [500, undefined]])
+    expect(log(cluster).some((l) => l.includes('auth request unexpected status: 404, client: '))).toBe(true)
+    expect(headerOf(ask('www.bare.example.com', '/a?b').head!.headers, 'location')).toBe('http://bare.example.com/a?b')
+    expect(new Set([1, 2, 3].map(() => ask('bare.example.com', '/hostname').body)).size).toBe(1)
+    expect(ask('next.example.com', '/echo?msg=a&code=503').head!.status).toBe(503)
+    expect(log(cluster).find((l) => l.includes('code=503'))).toMatch(/ 503 1 .* 503, 503 [0-9a-f]{32}$/)
+    expect(ask('outside.example.com', '/').body).toBe('pages\n')
+    for (const name of ['asked', 'www', 'next', 'outside']) cluster.client.delete('ingresses', 'default', name)
+    cluster.clock.runFor(2000)
+  })
+
   it('guards a place: CORS, basic authentication, a rate, another Service for errors', () => {
-    const annotate = (name: string, host: string, service: string, annotations: Record<string, string>): void => void cluster.client.create('ingresses', 'default', {
-      apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name, annotations: Object.fromEntries(Object.entries(annotations).map(([k, v]) => [`nginx.ingress.kubernetes.io/${k}`, v])) },
-      spec: { ingressClassName: 'nginx', rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: service, port: { number: 80 } } } }] } }] },
-    } as unknown as KubeObject)
     // htpasswd -nb anna secret
     cluster.client.create('secrets', 'default', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'users' }, stringData: { auth: 'anna:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\nbert:{PLAIN}pw\n' } } as unknown as KubeObject)
     annotate('guarded', 'guarded.example.com', 'pages', { 'auth-type': 'basic', 'auth-secret': 'users', 'auth-realm': 'Staff', 'server-alias': 'alias.example.com' })

@@ -10,10 +10,13 @@ import { plainPage, reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { accessTime, errorTime } from '../nginx/time.ts'
 import { contains } from './annotations.ts'
-import { backendFor, stick } from './balance.ts'
+import { backendFor, byHash, stick } from './balance.ts'
 import { DEFAULT_BACKEND, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
+import { askPermission } from './external-auth.ts'
 import { corsHeaders, Gate } from './gate.ts'
+import { mirror, pointedBack } from './passing.ts'
 import { locationFor, serverFor } from './matching.ts'
+import { expand, resolved } from './variables.ts'
 
 /** nginx as the controller configures it (rootfs/etc/nginx/template/nginx.tmpl, lua/balancer.lua). */
 const TRIES = 3
@@ -54,8 +57,11 @@ export class Proxy {
     const { clock } = this.#process
     const startedAt = clock.now
     const id = headerOf(request.headers, 'x-request-id') || clock.random.hex(32)
+    let logs = true
+    const held: { leave?: () => void } = {}
     const finish = (response: HttpResponse, entry: Entry): void => {
-      this.#log(request, response, entry, id, startedAt)
+      held.leave?.()
+      if (logs) this.#log(request, response, entry, id, startedAt)
       respond(response)
     }
     const page = (status: number, upstream: string, attempts: Entry['attempts'] = [], headers: Headers = []): void => finish(this.#page(request, status, headers), { upstream, attempts })
@@ -67,12 +73,15 @@ export class Proxy {
     if (path === undefined || (host === undefined && request.version === '1.1')) return page(400, '')
     const configuration = this.#configuration()
     const server = serverFor(configuration, absolute?.[1] ?? host ?? '')
+    const elsewhere = configuration.redirects.get((host ?? '').replace(/:[0-9]+$/, '').toLowerCase())
+    if (elsewhere !== undefined) return page(308, '-', [], [['Location', `${request.tls ? 'https' : 'http'}://${elsewhere}${uri}`]])
     const location = locationFor(server, path)
     const scheme = request.tls ? 'https' : 'http'
     if (location && 'redirect' in location) {
       const query = uri.includes('?') ? uri.slice(uri.indexOf('?')) : ''
       return page(301, '-', [], [['Location', `${scheme}://${(host ?? '').replace(/:[0-9]+$/, '')}${escapeUri(location.redirect)}${query}`]])
     }
+    logs = location?.settings?.logs !== false
     const cors = location?.settings?.cors ? corsHeaders(location.settings.cors, request) : undefined
     const secure: Headers = [...(request.tls && server.tls ? [['Strict-Transport-Security', HSTS]] satisfies Headers : []), ...(cors ?? [])]
     const refused = this.#refused(request, server, location, path, uri, host ?? server.host)
@@ -80,57 +89,80 @@ export class Proxy {
     if (cors && request.method === 'OPTIONS') {
       return finish({ status: 204, headers: [['Date', httpDate(clock.wall())], ['Connection', request.keepAlive ? 'keep-alive' : 'close'], ...secure, ['Content-Type', 'text/plain charset=UTF-8'], ['Content-Length', '0']], close: !request.keepAlive }, { upstream: '', attempts: [] })
     }
+    const full = location?.settings?.connections && !contains(location.settings.unlimited, request.remoteAddress) ? this.#gate.enter(location.settings.connections, request.remoteAddress) : undefined
+    if (typeof full === 'string') {
+      this.#requestError(full, request, server.host, undefined)
+      return page(503, '', [], secure)
+    }
+    if (full) held.leave = full
+    if (location?.settings?.mirror !== undefined) mirror(this.#process, location.settings.mirror, request, uri)
     if (!location || location.backend === DEFAULT_BACKEND) {
       const response = this.#page(request, 404, secure)
       return finish(response, { upstream: DEFAULT_BACKEND, attempts: [{ address: INTERNAL, length: response.body!.length, seconds: '0.000', status: '404' }] })
     }
     const { settings, fallback } = location
-    const chosen = backendFor(location, request, clock.random)
-    const empty = (configuration.backends.get(chosen) ?? []).length === 0
-    const backend = empty && fallback ? fallback.backend : chosen
-    const endpoints = configuration.backends.get(backend) ?? []
-    if (endpoints.length === 0) return page(503, backend, [], secure)
-    const target = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
-    const headers = this.#headersFor(request, settings, settings?.upstreamVhost ?? host ?? absolute?.[1] ?? server.host, host ?? server.host, id)
-    const sticky = settings?.affinity && stick(settings.affinity, backend, endpoints, request, location, clock.random, clock.wall())
-    const extra: Headers = [...(sticky?.cookie === undefined ? [] : [['Set-Cookie', sticky.cookie] as [string, string]]), ...secure]
+    /** `granted`: what the server of auth-url has said for the backend. */
+    const forward = (granted: Headers, cookies: Headers): void => {
+      const chosen = backendFor(location, request, clock.random)
+      const empty = (configuration.backends.get(chosen) ?? []).length === 0
+      const backend = empty && fallback ? fallback.backend : chosen
+      const endpoints = configuration.backends.get(backend) ?? []
+      if (endpoints.length === 0) return page(503, backend, [], secure)
+      const target = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
+      const headers = this.#headersFor(request, settings, settings?.upstreamVhost ?? host ?? absolute?.[1] ?? server.host, host ?? server.host, id).filter(([n]) => !granted.some(([g]) => g.toLowerCase() === n.toLowerCase()))
+      headers.push(...granted.filter(([, value]) => value !== ''))
+      const sticky = settings?.affinity && stick(settings.affinity, backend, endpoints, request, location, clock.random, clock.wall())
+      const extra: Headers = [...cookies, ...(sticky?.cookie === undefined ? [] : [['Set-Cookie', sticky.cookie] as [string, string]]), ...secure]
 
-    const attempts: Attempt[] = []
-    const describe = (): Entry['attempts'] => attempts.map((a) => ({ address: `${a.endpoint.address}:${a.endpoint.port}`, length: a.length, seconds: seconds(a.endedAt - a.startedAt), status: a.status }))
-    const next = (): void => {
-      const turn = sticky ? sticky.first + attempts.length : (this.#turns.get(backend) ?? 0)
-      if (!sticky) this.#turns.set(backend, turn + 1)
-      const endpoint = endpoints[turn % endpoints.length]!
-      const attempt: Attempt = { endpoint, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
-      attempts.push(attempt)
-      const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
-      const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
-      askUpstream(this.#process, {
-        ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
-        ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
-      }, (outcome) => {
-        attempt.endedAt = clock.now
-        if ('head' in outcome) {
-          attempt.status = String(outcome.head.status)
-          if ('tunnel' in outcome) return respond(this.#switched(outcome, extra, (length, response) => {
-            attempt.length = length
-            attempt.endedAt = clock.now
-            this.#log(request, response, { upstream: backend, attempts: describe() }, id, startedAt)
-          }))
-          attempt.length = outcome.body.length
-          if (settings?.customErrors.includes(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, fallback, id, { upstream: backend, attempts: describe() }, extra, finish)
-          return finish(this.#passOn(request, outcome, extra), { upstream: backend, attempts: describe() })
-        }
-        const timedOut = outcome.error === 'ETIMEDOUT'
-        attempt.status = timedOut ? '504' : '502'
-        this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${target}`)
-        // once it was sent, only what may be done twice is
-        const again = outcome.phase !== 'read' || REPEATABLE.has(request.method)
-        if (again && attempts.length < TRIES) next()
-        else page(Number(attempt.status), backend, describe(), extra)
-      })
+      const hashed = settings?.hashBy === undefined ? undefined : byHash(expand(settings.hashBy, request, uri), endpoints)
+      const attempts: Attempt[] = []
+      const describe = (): Entry['attempts'] => attempts.map((a) => ({ address: `${a.endpoint.address}:${a.endpoint.port}`, length: a.length, seconds: seconds(a.endedAt - a.startedAt), status: a.status }))
+      const next = (): void => {
+        const turn = sticky ? sticky.first + attempts.length : hashed !== undefined ? hashed + attempts.length : (this.#turns.get(backend) ?? 0)
+        if (!sticky && hashed === undefined) this.#turns.set(backend, turn + 1)
+        const named = endpoints[turn % endpoints.length]!
+        const attempt: Attempt = { endpoint: named, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
+        attempts.push(attempt)
+        const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
+        const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
+        const known = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES }
+        const more = (): boolean => known.tries === 0 || attempts.length < known.tries
+        resolved(this.#process, named, (endpoint) => endpoint === undefined ? page(503, backend, describe(), extra) : askUpstream(this.#process, {
+          ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
+          ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
+        }, (outcome) => {
+          attempt.endedAt = clock.now
+          attempt.endpoint = endpoint
+          if ('head' in outcome) {
+            attempt.status = String(outcome.head.status)
+            if ('tunnel' in outcome) return held.leave?.(), respond(this.#switched(outcome, extra, (length, response) => {
+              attempt.length = length
+              attempt.endedAt = clock.now
+              this.#log(request, response, { upstream: backend, attempts: describe() }, id, startedAt)
+            }))
+            attempt.length = outcome.body.length
+            if (known.when.has(`http_${outcome.head.status}`) && endpoints.length > 1 && more() && (REPEATABLE.has(request.method) || known.when.has('non_idempotent'))) return next()
+            if (settings?.customErrors.includes(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, fallback, id, { upstream: backend, attempts: describe() }, extra, finish)
+            return finish(this.#passOn(request, settings ? { ...outcome, head: { ...outcome.head, headers: pointedBack(outcome.head.headers, settings) } } : outcome, extra), { upstream: backend, attempts: describe() })
+          }
+          const timedOut = outcome.error === 'ETIMEDOUT'
+          attempt.status = timedOut ? '504' : '502'
+          this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${target}`)
+          // once it was sent, only what may be done twice is
+          const again = known.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || known.when.has('non_idempotent'))
+          if (again && more()) next()
+          else page(Number(attempt.status), backend, describe(), extra)
+        }))
+      }
+      next()
     }
-    next()
+    const auth = settings?.externalAuth
+    if (!auth || (settings.satisfyAny && this.#listed(settings, request))) return forward([], [])
+    askPermission(this.#process, auth, request, uri, id, (line, upstream) => this.#requestError(line, request, server.host, upstream), (verdict) => {
+      if ('granted' in verdict) return forward(verdict.granted, verdict.cookies)
+      if ('signin' in verdict) return page(302, '', [], [['Location', verdict.signin], ...verdict.cookies, ...secure])
+      page(verdict.status, '', [], [...verdict.headers, ...secure])
+    })
   }
 
   /** What nginx answers before it asks anybody, in the order of its phases: size, redirects, access. */
@@ -146,22 +178,28 @@ export class Proxy {
     const wanted = settings.forceSslRedirect || (settings.sslRedirect && server.tls !== undefined)
     if (wanted && !request.tls && !path.startsWith('/.well-known/acme-challenge')) return to(308, `https://${host.replace(/:[0-9]+$/, '')}${uri}`)
     if (settings.cors && request.method === 'OPTIONS' && corsHeaders(settings.cors, request)) return undefined
-    const limited = this.#gate.limited(settings.limits, request.remoteAddress)
+    const limited = contains(settings.unlimited, request.remoteAddress) ? undefined : this.#gate.limited(settings.limits, request.remoteAddress)
     if (limited !== undefined) {
       this.#requestError(limited, request, server.host, undefined)
       return { status: 503, headers: [] }
     }
     const { allow, deny } = settings
-    if (contains(deny, request.remoteAddress) || (allow.length > 0 && !contains(allow, request.remoteAddress))) {
+    const asks = settings.auth !== undefined || settings.externalAuth !== undefined
+    if (!(settings.satisfyAny && asks) && (contains(deny, request.remoteAddress) || (allow.length > 0 && !contains(allow, request.remoteAddress)))) {
       this.#requestError('access forbidden by rule', request, server.host, undefined)
       return { status: 403, headers: [] }
     }
-    if (settings.auth) {
+    if (settings.auth && !(settings.satisfyAny && this.#listed(settings, request))) {
       const no = this.#gate.unauthorized(settings.auth.realm, location.users, request)
       if (no?.log !== undefined) this.#requestError(no.log, request, server.host, undefined)
       if (no) return no
     }
     return undefined
+  }
+
+  /** Whom the access lists let through. */
+  #listed({ allow, deny }: NonNullable<Location['settings']>, { remoteAddress }: HttpRequest): boolean {
+    return !contains(deny, remoteAddress) && contains(allow, remoteAddress)
   }
 
   /** What stands in for a status: the Service of `default-backend` is asked, and told why; without one the controller's own page. */
