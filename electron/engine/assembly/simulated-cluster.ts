@@ -185,6 +185,7 @@ export class SimulatedCluster implements Cluster {
     const made: { view?: NodeView } = {}
     const log = new KubeletLog(this.#journal, node.name, (name) => made.view?.services.lastPid(name) ?? FIRST_PIDS[name], (uid, container) => this.#kubelets.get(node.name)?.workers.get(uid)?.record(container)?.run?.id ?? '')
     const kubelet = startKubelet({
+      pid: () => made.view?.services.lastPid('kubelet') ?? FIRST_PIDS.kubelet,
       log,
       node: context,
       role: node.role,

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts'
-import { ipVersion, joinHostPort } from '../network/address.ts'
+import { ipVersion } from '../network/address.ts'
 import type { UpstreamOutcome } from '../programs/http/client.ts'
 import { type Headers, writeRequest } from '../programs/http/message.ts'
 import type { Random } from '../random.ts'
 import type { KubernetesClient, StatusError } from './client.ts'
+import { apiServersToken, KUBELET_PORT, notServed } from './kubelet/server.ts'
 import type { NodeAgents } from './node-agents.ts'
 import { badRequest, failure, notSimulated } from './status.ts'
 import type { KubeObject, Node, Pod, Service } from './types.ts'
@@ -21,14 +22,14 @@ export interface ProxyLocation {
   scheme: 'http' | 'https'
   host: string
   port: number
+  /** The kubelet's own API. */
+  kubelet?: true
 }
 
 /** What the other end answered, or why it did not; `at` is who was asked. */
 export type ProxyAnswer = UpstreamOutcome & { at: ProxyLocation }
 
 export type Endpoints = KubeObject & { subsets?: { addresses?: { ip: string }[]; ports?: { name?: string; port: number }[] }[] }
-
-const KUBELET_PORT = 10_250
 
 /** "https:web:443" taken apart (apimachinery/pkg/util/net SplitSchemeNamePort); undefined: that is none. */
 function split(id: string): { scheme: string; name: string; port: string } | undefined {
@@ -91,9 +92,7 @@ export function nodeLocation(get: (name: string) => Node, id: string): ProxyLoca
   if (!parts) throw badRequest(`invalid node request ${JSON.stringify(id)}`)
   const node = get(parts.name)
   const ip = node.status.addresses?.find((a) => a.type === 'InternalIP')?.address ?? ''
-  if (parts.port === '' || Number(parts.port) === KUBELET_PORT) {
-    throw notSimulated(`the kubelet's own API, to which ${joinHostPort(ip, KUBELET_PORT)} belongs (kubectl logs, exec and describe node, or hop node ${parts.name})`)
-  }
+  if (parts.port === '' || Number(parts.port) === KUBELET_PORT) return { scheme: 'https', host: ip, port: KUBELET_PORT, kubelet: true }
   if (!mayBeAsked(ip)) throw badRequest(NOT_ALLOWED)
   return located(parts.scheme, ip, checkedPort(parts.port))
 }
@@ -123,8 +122,11 @@ const DIAL = 30_000
 const FOREVER = 1e12
 
 /** Sends the request there. */
-export function passOn(at: ProxyLocation, { method, target, headers, body }: ProxyRequest, ask: NodeAgents['ask'], done: (answer: ProxyAnswer) => void): () => void {
-  const { scheme, host, port } = at
+export function passOn(clock: Clock, at: ProxyLocation, { method, target, headers: given, body }: ProxyRequest, ask: NodeAgents['ask'], done: (answer: ProxyAnswer) => void): () => void {
+  const { scheme, host, port, kubelet } = at
+  const missing = kubelet && notServed(target.split('?')[0]!)
+  if (missing) throw notSimulated(`${missing.what} (${missing.instead})`)
+  const headers: Headers = kubelet ? [...given, ['Authorization', `Bearer ${apiServersToken(clock)}`]] : given
   return ask({
     address: host, port, method, bytes: writeRequest(method, target, headers, body), connectTimeout: DIAL, readTimeout: FOREVER,
     ...(scheme === 'https' ? { tls: { serverName: undefined } } : {}),

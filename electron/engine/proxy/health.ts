@@ -9,9 +9,25 @@ import type { ServiceState } from './shared-services.ts'
  * many of its endpoints are on this node (pkg/proxy/healthcheck of v1.33).
  */
 const PORT = 10_256
+/** Its metrics server, for the node itself alone. */
+const METRICS_PORT = 10_249
 /** Twice the sync period. */
 const TIMEOUT = 60_000
 const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler'
+
+/** What the node itself may ask kube-proxy: /proxyMode, and what it measures, which is not simulated. */
+export function serveProxyMode(process: Process, mode: string, log: (severity: 'I' | 'E', source: string, message: string) => void): void {
+  try {
+    serveGo(process, 'kube-proxy', METRICS_PORT, '127.0.0.1', ({ target }) => {
+      const { path } = splitTarget(target)
+      if (path === '/healthz' || path === '/proxyMode') return { headers: [['X-Content-Type-Options', 'nosniff']], body: path === '/healthz' ? 'ok' : mode }
+      if (!/^\/(metrics|configz)$/.test(path)) return GO_NOT_FOUND
+      return { status: 501, body: `podhop: not simulated: kube-proxy's ${path} (/proxyMode and /healthz are; the ConfigMap kube-proxy has its configuration)\n` }
+    })
+  } catch (error) {
+    log('E', 'server.go:495', `"Starting metrics server failed" err="starting metrics server failed: listen tcp 127.0.0.1:${METRICS_PORT}: bind: ${(error as Error).message.toLowerCase()}"`)
+  }
+}
 
 /** `key`: family and Service. */
 interface Check { service: string; port: number; server: HttpServer; endpoints: number }

@@ -6,7 +6,7 @@ import type { SystemServices } from '../programs/types.ts'
 import { EventRecorder } from '../kubernetes/controllers/events.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { untilReached } from '../kubernetes/connection.ts'
-import { ProxyHealth } from './health.ts'
+import { ProxyHealth, serveProxyMode } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
 import { NftablesProxier } from './nftables/proxier.ts'
 import { readConfiguration } from './configuration.ts'
@@ -81,6 +81,7 @@ export function kubeProxy(services: SystemServices): Program {
       nftables.apply(['ip kube-proxy', 'ip6 kube-proxy'].filter((table) => nftables.tables.has(table)).map((table) => `delete table ${table}`))
     }
     const health = new ProxyHealth(process, node.name, log)
+    serveProxyMode(process, mode, log)
     for (const family of families) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)

@@ -42,7 +42,14 @@ describe('kubectl proxy and plugins', () => {
     expect(lab.run('kubectl logs web | tail -1').output).toMatch(/^10\.244\.0\.0 .* "\\x16\\x03\\x01.*" 400 157 "-" "-" "-"\r?$/m)
     expect(raw(`${root}/services/web:99/proxy/`)).toBe('Error from server (ServiceUnavailable): no service port 99 found for service "web"\n')
     expect(raw(`${root}/services/a:b:c:d/proxy/`)).toBe('Error from server (BadRequest): invalid service request "a:b:c:d"\n')
-    expect(raw('/api/v1/nodes/control-plane/proxy/metrics')).toMatch(/^podhop: not simulated: the kubelet's own API/)
+    expect(raw('/api/v1/nodes/control-plane/proxy/metrics')).toMatch(/^podhop: not simulated: the kubelet's \/metrics \(/)
+    expect(raw('/api/v1/nodes/control-plane/proxy/healthz')).toBe('ok')
+    expect(raw('/api/v1/nodes/control-plane/proxy/pods')).toMatch(/^\{"kind":"PodList","apiVersion":"v1","metadata":\{\},"items":\[\{"metadata":\{/)
+    // who has no client certificate needs a token, and one that may
+    const own = 'curl -sk -H "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" https://172.18.0.2:10250/healthz'
+    expect(lab.run(`kubectl exec web -- sh -c 'curl -sk https://172.18.0.2:10250/healthz; echo; ${own}'`).output).toBe('Unauthorized\nForbidden (user=system:serviceaccount:default:default, verb=get, resource=nodes, subresource(s)=[healthz proxy])\n')
+    expect(lab.run('hop node control-plane -- curl -s http://127.0.0.1:10248/healthz').output).toBe('ok')
+    expect(lab.run('hop node control-plane -- curl -s http://127.0.0.1:10249/proxyMode').output).toBe('iptables')
     lab.run('kubectl create service clusterip empty --tcp=80')
     expect(raw(`${root}/services/empty/proxy/`)).toBe('Error from server (ServiceUnavailable): no endpoints available for service "empty"\n')
   })

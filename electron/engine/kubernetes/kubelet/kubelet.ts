@@ -25,6 +25,7 @@ import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
 import { RuntimeState } from './runtime-state.ts'
 import { PAUSE_IMAGE } from './sandbox.ts'
+import { serveKubelet } from './server.ts'
 import { isMirror, isStatic, MANIFESTS, StaticPods } from './static-pods.ts'
 import { StatusManager } from './status-manager.ts'
 
@@ -41,6 +42,8 @@ export interface KubeletOptions {
   /** Images that are on the node before anything is pulled. */
   images: readonly string[]
   reserveSandboxNetwork(name: string): () => NetworkNamespace
+  /** The number of its process. */
+  pid(): number
   /** Where it writes what it does (journalctl -u kubelet). */
   log?: KubeletLog
 }
@@ -76,6 +79,7 @@ export class Kubelet implements PodHost {
   readonly #static: StaticPods
   readonly #statuses: StatusManager
   #status: NodeStatus | undefined
+  #endServer: (() => void) | undefined
   #pods: Informer<Pod> | undefined
   #services: SharedInformer<Service> | undefined
   #configMaps: SharedInformer<ConfigMap> | undefined
@@ -152,6 +156,7 @@ export class Kubelet implements PodHost {
     log?.line('I', 'kubelet.go:2397', () => '"Starting kubelet main sync loop"')
     log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
     log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
+    this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod) })
     this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
@@ -183,6 +188,7 @@ export class Kubelet implements PodHost {
   stop(): void {
     if (this.stopped) return
     this.stopped = true
+    this.#endServer?.()
     this.#status?.stop()
     for (const informer of [this.#pods, this.#services, this.#configMaps, this.#secrets]) informer?.stop()
     this.#statuses.stop()
