@@ -153,8 +153,9 @@ export class TwoClusters {
       const waits = this.#world.api.open.length > 0 || this.#world.connections.length > 0
       const patient = waits ? clock.now < end || ++idle > 25 : ++idle > 100
       // a busy machine has not let it begin, or end, yet: nothing may happen between the objects of one command
-      if (patient && !waits && computes(child.pid)) idle = 60
-      this.#world.runUntil(clock.now + (patient && idle !== 60 ? STEP : 0))
+      const early = patient && !waits && computes(child.pid)
+      if (early) idle = 60
+      this.#world.runUntil(clock.now + (patient && !early ? STEP : 0))
     }, PAUSE)
     return new Promise((resolve) => child.on('close', (code) => {
       clearInterval(timer)
