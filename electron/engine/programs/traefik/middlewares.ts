@@ -1,7 +1,9 @@
+import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import { byName } from '../../own.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
+import { cors, period, securityHeaders, userOf, type Buckets } from './guards.ts'
 import type { Dynamic } from './model.ts'
 import { inRange, pattern } from './rules.ts'
 
@@ -13,12 +15,18 @@ export interface Passing {
   /** Set, or with an empty value taken away. */
   requestHeaders: Headers
   responseHeaders: Headers
+  readonly buckets: Buckets
+  /** ms that a rate makes it wait. */
+  wait: number
+  /** retry: tries in all. */
+  tries: number
 }
 
 /** What a middleware answers itself. */
 export interface OwnAnswer { status: number; headers: Headers; body: string }
 
 const REASONS: Readonly<Record<number, string>> = { 301: 'Moved Permanently', 302: 'Found', 307: 'Temporary Redirect', 308: 'Permanent Redirect', 403: 'Forbidden' }
+const SERVED = 'addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, rateLimit, retry, buffering and chain are'
 
 /** Runs the middlewares of that name one after the other (pkg/middlewares). */
 export function applyMiddlewares(names: readonly string[], dynamic: Dynamic, passing: Passing): OwnAnswer | undefined {
@@ -33,8 +41,8 @@ export function applyMiddlewares(names: readonly string[], dynamic: Dynamic, pas
       continue
     }
     const one = KINDS[kind]
-    if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList and chain are)\n` }
-    const answer = one(settings, passing)
+    if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (${SERVED})\n` }
+    const answer = one({ ...settings, name }, passing)
     if (answer) return answer
   }
   return undefined
@@ -87,7 +95,11 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
     const next = url.replace(expression, goReplacement(String(replacement ?? '')))
     return next === url ? undefined : redirect(request, next, permanent === true)
   },
-  headers: ({ customRequestHeaders, customResponseHeaders }, passing) => {
+  headers: (settings, passing) => {
+    const { customRequestHeaders, customResponseHeaders } = settings
+    const { headers, preflight } = cors(settings, passing.request)
+    if (preflight) return { status: 200, headers, body: '' }
+    passing.responseHeaders.push(...headers, ...securityHeaders(settings, passing.request))
     passing.requestHeaders.push(...(Object.entries(customRequestHeaders ?? {}) as [string, string][]))
     passing.responseHeaders.push(...(Object.entries(customResponseHeaders ?? {}) as [string, string][]))
     return undefined
@@ -97,6 +109,26 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
     const status = Number(rejectStatusCode ?? 403)
     return { status, headers: [], body: REASONS[status] ?? '' }
   },
+  ipWhiteList: ({ sourceRange }, { request }) => (((sourceRange ?? []) as string[]).some((range) => inRange(range, request.remoteAddress)) ? undefined : { status: 403, headers: [], body: 'Forbidden' }),
+  basicAuth: ({ users, realm, headerField, removeHeader }, passing) => {
+    const user = typeof users === 'string' ? userOf(users, passing.request) : undefined
+    if (user === undefined) return { status: 401, headers: [['Content-Type', 'text/plain'], ['Www-Authenticate', `Basic realm="${typeof realm === 'string' && realm !== '' ? realm : 'traefik'}"`]], body: '401 Unauthorized\n' }
+    if (typeof headerField === 'string' && headerField !== '') passing.requestHeaders.push([headerField, user])
+    if (removeHeader === true) passing.requestHeaders.push(['Authorization', ''])
+    return undefined
+  },
+  rateLimit: ({ name, average, burst, period: time, sourceCriterion }, passing) => {
+    const rate = (Number(average ?? 0) * 1000) / period(time)
+    if (!(rate > 0)) return undefined
+    const by = (sourceCriterion ?? {}) as { requestHeaderName?: string; requestHost?: boolean }
+    const source = by.requestHeaderName ? header(passing.request, by.requestHeaderName.toLowerCase()) : by.requestHost ? hostOf(passing.request) : passing.request.remoteAddress
+    const found = passing.buckets.reserve(`${String(name)} ${source}`, rate, Math.max(1, Number(burst ?? 1)), rate < 1 ? 500 : 1000 / (2 * Math.floor(rate)))
+    if ('refused' in found) return { status: 429, headers: [['Retry-After', String(Math.ceil(found.refused / 1000))], ['X-Retry-In', goDuration(Math.round(found.refused))]], body: 'Too Many Requests' }
+    passing.wait += found.wait
+    return undefined
+  },
+  retry: ({ attempts }, passing) => void (passing.tries = Math.max(1, Number(attempts ?? 1))),
+  buffering: ({ maxRequestBodyBytes }, { request }) => (Number(maxRequestBodyBytes ?? 0) > 0 && request.body.length > Number(maxRequestBodyBytes) ? { status: 413, headers: [], body: 'Request Entity Too Large' } : undefined),
 })
 
 function strip(passing: Passing, prefix: string): void {

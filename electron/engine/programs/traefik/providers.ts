@@ -1,8 +1,10 @@
+import { decodeBase64 } from '../../kubernetes/base64.ts'
 import { hex, sha256 } from '../../sha256.ts'
-import { encodeUtf8 } from '../../text.ts'
+import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../../kubernetes/types.ts'
 import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
+import { HEADER_FIELDS } from './guards.ts'
 import { field, type CustomObject, type Dynamic, type Problem, type Router, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
 
@@ -29,13 +31,38 @@ export function provide(picture: Picture): Dynamic {
   const dynamic: Dynamic = { routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
   for (const { metadata, spec } of picture.middlewares) {
     const [kind = ''] = Object.keys(spec)
-    dynamic.middlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind, settings: (spec[kind] ?? {}) as Record<string, unknown>, namespace: metadata.namespace })
+    let settings = (spec[kind] ?? {}) as Record<string, unknown>
+    const about = `${metadata.namespace}/${metadata.name}`
+    const unknown = kind === 'headers' ? Object.keys(settings).filter((k) => !HEADER_FIELDS.has(k)) : kind === 'buffering' ? Object.keys(settings).filter((k) => k !== 'maxRequestBodyBytes') : kind === 'retry' ? Object.keys(settings).filter((k) => k !== 'attempts' && k !== 'initialInterval') : []
+    for (const name of unknown) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${kind}.${name} of Middleware ${about} (it is as if it were not there)` })
+    if (kind === 'basicAuth') {
+      const users = usersOf(picture.secret(metadata.namespace, String(settings['secret'] ?? '')))
+      if (users === undefined) {
+        // a router whose middleware could not be made is out of use
+        dynamic.problems.push({ level: 'ERR', text: `Error while reading basic auth middleware ${field('error', `failed to load auth credentials: secret '${metadata.namespace}/${String(settings['secret'] ?? '')}' not found`)} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
+        continue
+      }
+      settings = { ...settings, users }
+    }
+    dynamic.middlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind, settings, namespace: metadata.namespace })
   }
   for (const ingress of mine(picture)) addIngress(picture, ingress, dynamic)
   for (const route of picture.routes) addRoute(picture, route, dynamic)
   // names decide between equals, as the configuration is sorted by them
   dynamic.routers.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
   return dynamic
+}
+
+/** A Secret's users as htpasswd writes them: of kubernetes.io/basic-auth its one user, else its one key. */
+function usersOf(secret: Secret | undefined): string | undefined {
+  const text = (key: string): string => {
+    const bytes = decodeBase64(secret?.data?.[key] ?? '')
+    return typeof bytes === 'number' ? '' : decodeUtf8(bytes)
+  }
+  if (!secret) return undefined
+  if (secret.type === 'kubernetes.io/basic-auth') return `${text('username')}:{PLAIN}${text('password')}`
+  const [only, ...more] = Object.keys(secret.data ?? {})
+  return only === undefined || more.length > 0 ? undefined : text(only)
 }
 
 /** Those of its classes, and those that name none at all. */

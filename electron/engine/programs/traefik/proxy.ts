@@ -10,6 +10,7 @@ import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import { accessTime } from '../nginx/time.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { matchingName, verifyChain } from '../tls/x509.ts'
+import { Buckets } from './guards.ts'
 import { applyMiddlewares, withHeaders, type Passing } from './middlewares.ts'
 import type { Dynamic, Router, WeightedService } from './model.ts'
 import { requestHost } from './rules.ts'
@@ -26,23 +27,29 @@ export const NOT_FOUND = { status: 404, headers: ERROR_HEADERS, body: '404 page 
 
 export interface EntryPoint { name: string; tls: boolean }
 
+type Own = (answer: { status: number; headers: Headers; body: string }, server?: string) => void
+interface Turn { number: number; startedAt: number; finish: (response: HttpResponse, length: number, server: string) => void; own: Own; respond: (response: HttpResponse) => void }
+
 /** Traefik's HTTP side: routers, middlewares, weighted round robin, Go's reverse proxy. */
 export class Proxy {
   readonly #process: Process
   readonly #dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }
   readonly #access: (line: string) => void
   readonly #turns = new Map<string, number>()
+  readonly #buckets: Buckets
   #count = 0
 
   constructor(process: Process, dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }, access: (line: string) => void) {
     this.#process = process
     this.#dynamic = dynamic
     this.#access = access
+    this.#buckets = new Buckets(process.clock)
   }
 
   handle(entryPoint: EntryPoint, request: HttpRequest, respond: (response: HttpResponse) => void): void {
     const { dynamic, routers } = this.#dynamic()
-    const startedAt = this.#process.clock.now
+    const { clock } = this.#process
+    const startedAt = clock.now
     const number = ++this.#count
     const { path, query } = splitTarget(request.target)
     const url = { host: requestHost(request), path, query }
@@ -51,12 +58,21 @@ export class Proxy {
       this.#access(this.#logLine(request, response.status, length, number, router?.name ?? '-', server, startedAt))
       respond(response)
     }
-    const own = (answer: { status: number; headers: Headers; body: string }, server = '-'): void => finish(goResponse(this.#process, request, answer), encodeUtf8(answer.body).length, server)
+    const own: Own = (answer, server = '-') => finish(goResponse(this.#process, request, answer), encodeUtf8(answer.body).length, server)
     if (!router) return own(NOT_FOUND)
     const target = request.target.replace(/^https?:\/\/[^/]*/, '') || '/'
-    const passing: Passing = { request, target, requestHeaders: [], responseHeaders: [] }
+    const passing: Passing = { request, target, requestHeaders: [], responseHeaders: [], buckets: this.#buckets, wait: 0, tries: 1 }
     const answer = applyMiddlewares(router.middlewares, dynamic, passing)
-    if (answer) return own(answer)
+    if (answer) return own({ ...answer, headers: withHeaders(answer.headers, passing.responseHeaders) })
+    if (passing.wait > 0) {
+      clock.schedule(passing.wait, () => this.#forward(request, router, dynamic, passing, { number, startedAt, finish, own, respond }))
+      return
+    }
+    this.#forward(request, router, dynamic, passing, { number, startedAt, finish, own, respond })
+  }
+
+  #forward(request: HttpRequest, router: Router, dynamic: Dynamic, passing: Passing, turn: Turn, tried = 1): void {
+    const { number, startedAt, finish, own, respond } = turn
     const service = this.#service(router.service, dynamic.services.get(router.service) ?? [])
     const endpoint = service && this.#endpoint(router.service, service.endpoints)
     if (!service || !endpoint) return own({ ...NOBODY, headers: withHeaders(NOBODY.headers, passing.responseHeaders) })
@@ -73,6 +89,8 @@ export class Proxy {
       ...(service.scheme === 'https' ? { tls: { verify: (chain) => (verifyChain(chain, [], this.#process.clock.wall()) || matchingName(chain[0]!, endpoint.address) === undefined ? ALERTS.badCertificate : undefined) } } : {}),
     }, (outcome) => {
       if ('error' in outcome) {
+        // what has reached a server is not sent twice
+        if (tried < passing.tries && outcome.phase === 'connect') return this.#forward(request, router, dynamic, passing, turn, tried + 1)
         const status = outcome.error === 'TLS' ? 500 : outcome.error === 'ETIMEDOUT' ? 504 : 502
         return own({ status, headers: withHeaders([], passing.responseHeaders), body: reasonOf(status) }, server)
       }
