@@ -79,15 +79,25 @@ describe.each([['mysql:8.4', 'mysql', 'MYSQL', '8.4.5'], ['mariadb:11', 'mariadb
     expect(sql('UPDATE items SET name = "fig" WHERE id = 2; SELECT * FROM items', '-uroot -psecret shop -t')).toBe('+----+-------+\n| id | name  |\n+----+-------+\n|  2 | fig   |\n|  1 | apple |\n+----+-------+\n')
     expect(sql('SELECT count(*) FROM items', '-uapp -papple -N shop')).toBe('2\n')
     expect(sql('SELECT * FROM nothing', '-uroot -psecret shop')).toContain("ERROR 1146 (42S02) at line 1: Table 'shop.nothing' doesn't exist\n")
-    expect(sql('SELECT name FROM items GROUP BY name', '-uroot -psecret shop')).toContain('podhop: not simulated: SQL at "GROUP"')
+    expect(sql('SELECT name, count(*) FROM items GROUP BY name ORDER BY 1 DESC', '-uroot -psecret shop')).toBe('name\tcount(*)\nfig\t1\napple\t1\n')
+    expect(sql('ALTER TABLE items ADD x INT', '-uroot -psecret shop')).toContain('podhop: not simulated: SQL ALTER TABLE')
+  })
+
+  it('takes what tutorials type: tables of a named database, counters, keys, accounts', () => {
+    expect(sql('CREATE DATABASE test; CREATE TABLE test.messages (id INT AUTO_INCREMENT PRIMARY KEY, message VARCHAR(250) NOT NULL); INSERT INTO test.messages (message) VALUES ("hello"), ("bye"); SELECT * FROM test.messages')).toBe('id\tmessage\n1\thello\n2\tbye\n')
+    expect(sql('SELECT @@server_id, 7/2 AS half, id FROM test.messages WHERE message LIKE "h%"\\G')).toBe('*************************** 1. row ***************************\n@@server_id: 1\n       half: 3.5000\n         id: 1\n')
+    expect(sql('INSERT INTO test.messages VALUES (1, "again")')).toContain(`ERROR 1062 (23000) at line 1: Duplicate entry '1' for key '${client === 'mysql' ? 'messages.' : ''}PRIMARY'\n`)
+    expect(sql('SELEC 1')).toContain(`You have an error in your SQL syntax; check the manual that corresponds to your ${client === 'mysql' ? 'MySQL' : 'MariaDB'} server version for the right syntax to use near 'SELEC 1' at line 1\n`)
+    sql('CREATE USER "bob"@"%" IDENTIFIED BY "pear"; GRANT ALL PRIVILEGES ON test.* TO "bob"@"%"; FLUSH PRIVILEGES')
+    expect(sql('SHOW TABLES FROM test', '-ubob -ppear -N')).toBe('messages\n')
   })
 
   it('refuses whom it does not know, with their address', () => {
     const ip = run(`kubectl get pod ${name} -o jsonpath='{.status.podIP}'`)
     expect(sql('SELECT 1', '-uroot -pwrong')).toMatch(new RegExp(`ERROR 1045 \\(28000\\): Access denied for user 'root'@'${ip.replaceAll('.', '\\.')}' \\(using password: YES\\)`))
     expect(sql('SELECT 1', '-unobody')).toContain("user 'nobody'@")
-    expect(run(`kubectl exec ${name} -- ${client} -h ${ip} -P 3307 -uroot -psecret`)).toContain(`ERROR 2003 (HY000): Can't connect to MySQL server on '${ip}:3307' (111)\n`)
-    expect(run(`kubectl exec ${name} -- ${client} -h nobody -uroot`)).toContain("ERROR 2005 (HY000): Unknown MySQL server host 'nobody' (-2)\n")
+    expect(run(`kubectl exec ${name} -- ${client} -h ${ip} -P 3307 -uroot -psecret`)).toContain(client === 'mysql' ? `ERROR 2003 (HY000): Can't connect to MySQL server on '${ip}:3307' (111)\n` : `ERROR 2002 (HY000): Can't connect to server on '${ip}' (115)\n`)
+    expect(run(`kubectl exec ${name} -- ${client} -h nobody -uroot`)).toContain(`ERROR 2005 (HY000): Unknown ${client === 'mysql' ? 'MySQL ' : ''}server host 'nobody' (-2)\n`)
     expect(run(`kubectl exec ${name} -- ${client === 'mysql' ? 'mysqladmin' : 'mariadb-admin'} ping`)).toBe('mysqld is alive\n')
   })
 })
@@ -107,6 +117,17 @@ describe('postgres', () => {
     expect(psql('SELECT count(*) FROM t', '-tA')).toBe('2\n')
     expect(psql('SELECT * FROM nothing')).toContain('ERROR:  relation "nothing" does not exist\n')
     expect(psql('VACUUM')).toContain('podhop: not simulated: SQL VACUUM')
+    expect(psql('selec 1')).toContain('ERROR:  syntax error at or near "selec"\nLINE 1: selec 1\n        ^\n')
+  })
+
+  it('lists and describes what it has, as psql does', () => {
+    psql('CREATE TABLE users (id SERIAL PRIMARY KEY, name TEXT NOT NULL, n INT DEFAULT 5)')
+    expect(psql('\\\\dt users')).toBe('         List of relations\n Schema | Name  | Type  |  Owner   \n--------+-------+-------+----------\n public | users | table | postgres\n(1 row)\n\n')
+    expect(psql('\\\\d users')).toBe('                            Table "public.users"\n Column |  Type   | Collation | Nullable |              Default              \n--------+---------+-----------+----------+-----------------------------------\n id     | integer |           | not null | nextval(\'users_id_seq\'::regclass)\n name   | text    |           | not null | \n n      | integer |           |          | 5\nIndexes:\n    "users_pkey" PRIMARY KEY, btree (id)\n\n')
+    expect(psql("INSERT INTO users (name) VALUES ('alice') RETURNING id")).toBe(' id \n----\n  1\n(1 row)\n\nINSERT 0 1\n')
+    expect(psql('INSERT INTO users (id) VALUES (7)')).toContain('DETAIL:  Failing row contains (7, null, 5).\n')
+    expect(psql('SELECT * FROM users', '-x')).toBe('-[ RECORD 1 ]\nid   | 1\nname | alice\nn    | 5\n\n')
+    expect(psql('\\\\foo')).toContain('invalid command \\foo\n')
   })
 
   it('wants a password from other machines, by SCRAM', () => {

@@ -49,6 +49,11 @@ function readOptions(process: Process): Options | string {
   return o
 }
 
+/** mariadb(1) has words of its own. */
+function isMaria(process: Process): boolean {
+  return process.argv[0]!.split('/').at(-1)!.startsWith('mariadb')
+}
+
 class Client {
   readonly #process: Process
   readonly #stream: TcpStream
@@ -62,16 +67,20 @@ class Client {
   }
 
   static *connect(process: Process, o: Options, password: string): Task<Client | ServerError> {
+    const maria = isMaria(process)
+    const what = maria ? '' : 'MySQL '
     const local = o.host === '' || o.host === 'localhost'
     let address = local ? '127.0.0.1' : o.host
     if (!isValidIp(address)) {
       const found = yield* resolveHost(process, address)
-      if ('error' in found) return { code: 2005, state: 'HY000', message: `Unknown MySQL server host '${o.host}' (${found.error === 'EAI_AGAIN' ? -3 : -2})` }
+      if ('error' in found) return { code: 2005, state: 'HY000', message: `Unknown ${what}server host '${o.host}' (${found.error === 'EAI_AGAIN' ? -3 : -2})` }
       address = found.addresses[0]!
     }
     const stream = yield* TcpStream.open(process, address, o.port)
     if (!(stream instanceof TcpStream)) {
-      if (local) return { code: 2002, state: 'HY000', message: "Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (2)" }
+      if (local) return { code: 2002, state: 'HY000', message: `Can't connect to local ${what}server through socket '${maria ? '' : '/var'}/run/mysqld/mysqld.sock' (2)` }
+      // MariaDB's connector waits for the connection, and says that
+      if (maria) return { code: 2002, state: 'HY000', message: `Can't connect to server on '${o.host}' (${stream.code === 'ETIMEDOUT' ? 110 : 115})` }
       return { code: 2003, state: 'HY000', message: `Can't connect to MySQL server on '${o.host}:${o.port}' (${ERRNO[stream.code] ?? 110})` }
     }
     const client = new Client(process, stream)
@@ -99,13 +108,18 @@ class Client {
     return this.#packets.shift()
   }
 
-  *ask(command: number, text: string): Task<{ columns: { name: string; numeric: boolean }[]; rows: (string | null)[][] } | { affected: number } | ServerError> {
+  *ask(command: number, text: string): Task<{ columns: { name: string; numeric: boolean }[]; rows: (string | null)[][] } | { affected: number; info: string } | ServerError> {
     this.#stream.write(packet(0, concatBytes([Uint8Array.of(command), encodeUtf8(text)])))
     const gone: ServerError = { code: 2013, state: 'HY000', message: 'Lost connection to MySQL server during query' }
     const first = yield* this.#next()
     if (!first) return gone
     if (first.payload[0] === 0xff) return readError(first.payload)
-    if (first.payload[0] === 0) return { affected: new ValueReader(first.payload, 1).number() }
+    if (first.payload[0] === 0) {
+      const reader = new ValueReader(first.payload, 1)
+      const affected = reader.number()
+      reader.number()
+      return { affected, info: decodeUtf8(first.payload.subarray(reader.at + 4)) }
+    }
     const columns: { name: string; numeric: boolean }[] = []
     const rows: (string | null)[][] = []
     for (let i = new ValueReader(first.payload).number(); i > 0; i--) {
@@ -153,35 +167,59 @@ function table(columns: { name: string; numeric: boolean }[], rows: (string | nu
   return `${rule}${names ? line(columns.map((c) => c.name), false) + rule : ''}${shown.map((r) => line(r, true)).join('')}${rule}`
 }
 
+/** A statement that ended with \\G. */
+const VERTICAL = '\u0001'
+
+function vertical(columns: { name: string }[], rows: (string | null)[][]): string {
+  const width = Math.max(...columns.map((c) => c.name.length))
+  return rows.map((row, n) => `*************************** ${n + 1}. row ***************************\n${columns.map((c, i) => `${c.name.padStart(width)}: ${row[i] ?? 'NULL'}\n`).join('')}`).join('')
+}
+
+/** Without a table, what would break a line is written with a backslash. */
+function bare(value: string | null): string {
+  return (value ?? 'NULL').replace(/[\\\n\t\0]/g, (c) => (c === '\n' ? '\\n' : c === '\t' ? '\\t' : c === '\0' ? '\\0' : '\\\\'))
+}
+
 /** A statement, shown as the options have it; false after an error. */
-function* show(process: Process, client: Client, o: Options, statement: string, line: number, interactive: boolean): Task<boolean> {
+function* show(process: Process, client: Client, o: Options, given: string, line: number, interactive: boolean): Task<boolean> {
+  const statement = given.replace(VERTICAL, '').trim()
+  const maria = isMaria(process)
+  const took = maria ? '(0.000 sec)' : '(0.00 sec)'
   const answer = yield* client.ask(3, statement)
   if ('code' in answer) {
     const notSimulated = answer.message.startsWith('podhop: ')
-    yield* process.printError(notSimulated ? `${answer.message}\n` : `ERROR ${answer.code} (${answer.state})${interactive ? '' : ` at line ${line}`}: ${answer.message}\n`)
+    const quoted = maria && !interactive ? `--------------\n${statement}\n--------------\n\n` : ''
+    yield* process.printError(notSimulated ? `${answer.message}\n` : `${quoted}ERROR ${answer.code} (${answer.state})${interactive ? '' : ` at line ${line}`}: ${answer.message}\n`)
     return false
   }
   if ('affected' in answer) {
-    if (interactive) yield* process.print(/^\s*use\b/i.test(statement) ? 'Database changed\n' : `Query OK, ${answer.affected} row${answer.affected === 1 ? '' : 's'} affected (0.00 sec)\n\n`)
+    if (interactive) yield* process.print(/^\s*use\b/i.test(statement) ? 'Database changed\n' : `Query OK, ${answer.affected} row${answer.affected === 1 ? '' : 's'} affected ${took}\n${answer.info === '' ? '' : `${answer.info}\n`}\n`)
     return true
   }
   const { columns, rows } = answer
   if (rows.length === 0) {
-    if (interactive) yield* process.print('Empty set (0.00 sec)\n\n')
+    if (interactive) yield* process.print(`Empty set ${took}\n\n`)
     return true
   }
-  if (o.table) yield* process.print(table(columns, rows, o.names))
-  else yield* process.print([...(o.names ? [columns.map((c) => c.name)] : []), ...rows.map((r) => r.map((v) => v ?? 'NULL'))].map((r) => `${r.join('\t')}\n`).join(''))
-  if (interactive) yield* process.print(`${rows.length} row${rows.length === 1 ? '' : 's'} in set (0.00 sec)\n\n`)
+  if (given.includes(VERTICAL)) yield* process.print(vertical(columns, rows))
+  else if (o.table) yield* process.print(table(columns, rows, o.names))
+  else yield* process.print([...(o.names ? [columns.map((c) => c.name)] : []), ...rows.map((r) => r.map(bare))].map((r) => `${r.join('\t')}\n`).join(''))
+  if (interactive) yield* process.print(`${rows.length} row${rows.length === 1 ? '' : 's'} in set ${took}\n\n`)
   return true
 }
+
+/** \\G and \\g end a statement, too. */
+const ended = (text: string): string => text.replace(/\\G(?=\s*(?:;|$))\s*;?/gm, `${VERTICAL};`).replace(/\\g(?=\s*(?:;|$))\s*;?/gm, ';')
+
+/** Words of the client itself, which are not simulated. */
+const OWN = /^\s*(help|status|source|tee|notee|pager|nopager|edit|delimiter|rehash|prompt|system|warnings|nowarning|charset|connect|\?|\\[h?s.TtPnedr#R!WwC])(?=[\s;]|$)/i
 
 export const mysqlClient: Program = function* (process) {
   const o = readOptions(process)
   const name = process.argv[0]!.split('/').at(-1)!
   if (typeof o === 'string') {
     if (o === '-V') {
-      yield* process.print(`${name}  Ver ${(process.env.get('MYSQL_VERSION') ?? '8.4.5').replace(/-.*$/, '')} for Linux on x86_64 (MySQL Community Server - GPL)\n`)
+      yield* process.print(isMaria(process) ? `${name} from 11.7.2-MariaDB, client 15.2 for debian-linux-gnu (x86_64) using  EditLine wrapper\n` : `${name}  Ver ${(process.env.get('MYSQL_VERSION') ?? '8.4.5').replace(/-.*$/, '')} for Linux on x86_64 (MySQL Community Server - GPL)\n`)
       return 0
     }
     yield* process.printError(`podhop: not simulated: ${name} ${o} (-h, -P, -u, -p, -D, -e, -N, -B, -s and -t are)\n`)
@@ -193,7 +231,7 @@ export const mysqlClient: Program = function* (process) {
   const interactive = o.execute === undefined && process.terminalOf(0) !== undefined
   if (!interactive) {
     if (process.terminalOf(1) === undefined) o.table = o.table && process.argv.some((a) => a === '-t' || a === '--table')
-    const text = o.execute ?? decodeUtf8(yield* process.readAll())
+    const text = ended(o.execute ?? decodeUtf8(yield* process.readAll()))
     const { statements, open: rest } = splitStatements(text)
     let line = 1
     for (const statement of rest.trim() === '' ? statements : [...statements, rest]) {
@@ -204,17 +242,36 @@ export const mysqlClient: Program = function* (process) {
     client.close()
     return 0
   }
-  yield* process.print(`Welcome to the MySQL monitor.  Commands end with ; or \\g.\nYour MySQL connection id is 8\nServer version: ${client.version} MySQL Community Server - GPL\n\nCopyright (c) 2000, 2025, Oracle and/or its affiliates.\n\nType 'help;' or '\\h' for help. Type '\\c' to clear the current input statement.\n\n`)
+  const maria = isMaria(process)
+  const ids = yield* client.ask(3, 'SELECT CONNECTION_ID()')
+  const id = 'rows' in ids ? ids.rows[0]![0]! : '8'
+  const isMariaServer = client.version.includes('MariaDB')
+  const whose = maria ? (isMariaServer ? 'MariaDB' : 'MySQL') : 'MySQL'
+  const owner = maria ? '2000, 2018, Oracle, MariaDB Corporation Ab and others.' : "2000, 2025, Oracle and/or its affiliates.\n\nOracle is a registered trademark of Oracle Corporation and/or its\naffiliates. Other names may be trademarks of their respective\nowners."
+  yield* process.print(`Welcome to the ${maria ? 'MariaDB' : 'MySQL'} monitor.  Commands end with ; or \\g.\nYour ${whose} connection id is ${id}\nServer version: ${client.version} ${isMariaServer ? 'mariadb.org binary distribution' : 'MySQL Community Server - GPL'}\n\nCopyright (c) ${owner}\n\nType 'help;' or '\\h' for help. Type '\\c' to clear the current input statement.\n\n`)
   let pending = ''
+  let database = o.database
   for (;;) {
-    yield* process.print(pending.trim() === '' ? 'mysql> ' : '    -> ')
+    const fresh = pending.trim() === ''
+    const prompt = maria ? `${whose} [${database || '(none)'}]> ` : 'mysql> '
+    const quote = /^[^'"`]*(['"`])(?:(?!\1)[^])*$/.exec(pending.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, ''))?.[1]
+    yield* process.print(fresh ? prompt : `${quote === undefined ? '    -' : `    ${quote}`}> `.padStart(maria ? prompt.length : 0))
     const line = yield* process.readLine()
-    if (line === null || (pending.trim() === '' && /^\s*(exit|quit|\\q)\s*;?\s*$/i.test(line))) break
-    if (/^\s*use\s+\S+\s*$/i.test(line)) pending += `${line};`
-    else pending += `${line.replace(/\\g\s*$/, ';')}\n`
+    if (line === null || (fresh && /^\s*(exit|quit|\\q)\s*;?\s*$/i.test(line))) break
+    if (/\\c\s*$/.test(line) || (fresh && /^\s*clear\s*;?\s*$/i.test(line))) {
+      pending = ''
+      continue
+    }
+    const own = fresh ? OWN.exec(line)?.[1] : undefined
+    if (own !== undefined) {
+      yield* process.printError(`podhop: not simulated: ${own} of ${maria ? 'mariadb' : 'mysql'} (statements, use, \\G, \\c and \\q are)\n`)
+      continue
+    }
+    const use = fresh ? /^\s*(?:use|\\u)\s+`?([^\s;`]+)`?\s*;?\s*$/i.exec(line)?.[1] : undefined
+    pending += use === undefined ? `${ended(line)}\n` : `use \`${use}\`;`
     const { statements, open: rest } = splitStatements(pending)
-    pending = rest
-    for (const statement of statements) yield* show(process, client, o, statement.trim(), 1, true)
+    pending = rest.trim() === '' ? '' : rest
+    for (const statement of statements) if ((yield* show(process, client, o, statement.trim(), 1, true)) && use !== undefined) database = use
   }
   yield* process.print('Bye\n')
   client.close()

@@ -1,16 +1,20 @@
 import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
-import { concatBytes, decodeUtf8 } from '../../text.ts'
-import { done, SqlSession, type Dialect } from '../sql/session.ts'
+import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
+import { done, SqlSession } from '../sql/session.ts'
+import { mysqlDialect } from './dialect.ts'
 import { sqlError, SqlNotSimulated, type Databases, type SqlResult } from '../sql/database.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { CAPABILITY, columnPacket, eofPacket, errorPacket, handshake, lengthOf, lengthText, okPacket, packet, PacketReader, readLogin, scramble, type AuthPlugin } from './protocol.ts'
 
 /** One client of mysqld: login, then commands until it leaves. */
-export interface MysqlServerInfo { process: Process; version: string; plugin: AuthPlugin; databases: Databases; accounts: ReadonlyMap<string, string> }
+export interface MysqlServerInfo { process: Process; version: string; plugin: AuthPlugin; databases: Databases; accounts: Map<string, string>; clients: Map<number, MysqlClient> }
+
+/** A line of SHOW PROCESSLIST. */
+export interface MysqlClient { user: string; host: string; session: SqlSession; since: number }
 
 const CONNECT_TIMEOUT = 10_000
-const COMMAND = { quit: 1, initDb: 2, query: 3, ping: 14 }
+const COMMAND = { quit: 1, initDb: 2, query: 3, statistics: 9, ping: 14 }
 
 export function serveMysql(server: MysqlServerInfo, id: number, connection: TcpConnection): void {
   const { process, version, plugin } = server
@@ -35,7 +39,8 @@ export function serveMysql(server: MysqlServerInfo, id: number, connection: TcpC
     }
     if (login.database !== '' && !server.databases.has(login.database)) return refuse(errorPacket(sequence + 1, 1049, '42000', `Unknown database '${login.database}'`))
     ;({ capabilities } = login)
-    session = new SqlSession(server.databases, mysqlDialect(server, host), login.user, login.database)
+    session = new SqlSession(server.databases, mysqlDialect(server, host, id), login.user, login.database)
+    server.clients.set(id, { user: login.user, host: host === 'localhost' ? host : `${host}:${connection.remotePort}`, session, since: process.clock.now })
     if (plugin === 'caching_sha2_password' && proof.length > 0) {
       // fast authentication has succeeded
       connection.send(concatBytes([packet(sequence + 1, Uint8Array.of(1, 3)), okPacket(sequence + 2)]))
@@ -46,21 +51,31 @@ export function serveMysql(server: MysqlServerInfo, id: number, connection: TcpC
       for (const { sequence, payload } of reader.push(data)) {
         if (!session) logIn(sequence, payload)
         else if (payload[0] === COMMAND.quit) return connection.end()
-        else connection.send(answer(session, payload, (capabilities & CAPABILITY.deprecateEof) !== 0))
+        else connection.send(answer(server, session, payload, (capabilities & CAPABILITY.deprecateEof) !== 0))
       }
     },
     onEnd: () => connection.end(),
-    onClose: () => process.clock.cancel(timer),
+    onClose: () => {
+      process.clock.cancel(timer)
+      server.clients.delete(id)
+    },
   }
   connection.send(handshake(version, id, salt, plugin))
 }
 
-function answer(session: SqlSession, payload: Uint8Array, deprecateEof: boolean): Uint8Array {
+/** COM_STATISTICS, two blanks between. */
+function statistics({ process, clients, databases }: MysqlServerInfo): string {
+  const tables = databases.names().reduce((sum, name) => sum + databases.tables(name).size, 0)
+  return `Uptime: ${Math.floor((process.clock.now - process.startedAt) / 1000)}  Threads: ${clients.size}  Open tables: ${tables}`
+}
+
+function answer(server: MysqlServerInfo, session: SqlSession, payload: Uint8Array, deprecateEof: boolean): Uint8Array {
   const text = decodeUtf8(payload.subarray(1))
   switch (payload[0]) {
     case COMMAND.ping: return okPacket(1)
     case COMMAND.initDb: return result(use(session, text), deprecateEof)
     case COMMAND.query: return result(runText(session, text), deprecateEof)
+    case COMMAND.statistics: return packet(1, encodeUtf8(statistics(server)))
     default: return errorPacket(1, 1047, '08S01', 'Unknown command')
   }
 }
@@ -88,7 +103,7 @@ function use(session: SqlSession, name: string): SqlResult {
 
 function result(outcome: SqlResult, deprecateEof: boolean): Uint8Array {
   if (outcome.kind === 'error') return errorPacket(1, outcome.code, outcome.state, outcome.message)
-  if (outcome.kind === 'done') return okPacket(1, outcome.affected)
+  if (outcome.kind === 'done') return okPacket(1, outcome.affected, 0, outcome.info)
   let sequence = 1
   const parts = [packet(sequence++, lengthOf(outcome.columns.length)), ...outcome.columns.map(({ name, numeric }) => columnPacket(sequence++, name, numeric))]
   if (!deprecateEof) parts.push(eofPacket(sequence++))
@@ -96,44 +111,3 @@ function result(outcome: SqlResult, deprecateEof: boolean): Uint8Array {
   parts.push(deprecateEof ? okPacket(sequence, 0, 0xfe) : eofPacket(sequence))
   return concatBytes(parts)
 }
-
-function mysqlDialect({ process, version: greeted }: MysqlServerInfo, host: string): Dialect {
-  const version = greeted.replace(/^5\.5\.5-/, '')
-  const wall = (): string => new Date(process.clock.wall()).toISOString().replace('T', ' ').slice(0, 19)
-  return {
-    name: 'mysql',
-    variable: (name, session) => {
-      switch (name.replace(/^@@(global|session)\./, '@@')) {
-        case '@@hostname': return process.machine.hostname
-        case '@@version': case 'version()': return version
-        case '@@port': return '3306'
-        case '@@version_comment': return version.includes('MariaDB') ? 'mariadb.org binary distribution' : 'MySQL Community Server - GPL'
-        case '@@datadir': return '/var/lib/mysql/'
-        case 'now()': case 'current_timestamp()': return wall()
-        case 'user()': case 'session_user()': return `${session.user}@${host}`
-        case 'current_user()': case 'current_user': return `${session.user}@${host === 'localhost' && session.user === 'root' ? 'localhost' : '%'}`
-        case 'database()': case 'schema()': return session.database === '' ? 'NULL' : session.database
-        case 'connection_id()': return '8'
-        default: return undefined
-      }
-    },
-    special: (cursor, session) => {
-      if (cursor.accept('SHOW', 'DATABASES') || cursor.accept('SHOW', 'SCHEMAS')) {
-        cursor.end()
-        return { kind: 'rows', columns: [{ name: 'Database', numeric: false }], rows: session.databases.names().map((n) => [n]) }
-      }
-      if (cursor.accept('SHOW', 'TABLES')) {
-        cursor.end()
-        if (session.database === '') return session.noDatabase()
-        return { kind: 'rows', columns: [{ name: `Tables_in_${session.database}`, numeric: false }], rows: [...session.databases.tables(session.database).keys()].sort().map((n) => [n]) }
-      }
-      if (cursor.accept('USE')) {
-        const name = cursor.name()
-        cursor.end()
-        return session.databases.has(name) ? { kind: 'done', affected: 0, tag: '', database: name } : sqlError(1049, '42000', `Unknown database '${name}'`)
-      }
-      return undefined
-    },
-  }
-}
-

@@ -4,7 +4,7 @@ import { become } from '../become.ts'
 import { two } from '../http/status.ts'
 import { untilSignal } from '../output.ts'
 import { ownerOf } from '../stream.ts'
-import { serveMysql } from './connection.ts'
+import { serveMysql, type MysqlServerInfo } from './connection.ts'
 import { accountsOf, databasesOf } from './server.ts'
 
 /** mariadbd and the entrypoint of docker.io/library/mariadb. */
@@ -36,10 +36,11 @@ export function* runMariadb(process: Process): Task<number> {
   yield* log("Plugin 'FEEDBACK' is disabled.")
   const databases = databasesOf(process, 'MARIADB')
   const accounts = accountsOf(process, 'MARIADB')
+  const server: MysqlServerInfo = { process, version: `5.5.5-${version}`, plugin: 'mysql_native_password', databases, accounts, clients: new Map() }
   let id = 2
   try {
     // its version number is 5.5.5- for clients that know only MySQL's
-    const listener = process.network.sockets.listen({ port: 3306, owner: ownerOf(process, 'mariadbd'), backlog: 80 }, (c) => serveMysql({ process, version: `5.5.5-${version}`, plugin: 'mysql_native_password', databases, accounts }, ++id, c))
+    const listener = process.network.sockets.listen({ port: 3306, owner: ownerOf(process, 'mariadbd'), backlog: 80 }, (c) => serveMysql(server, ++id, c))
     process.onExit(() => listener.close())
   } catch (error) {
     yield* log(`Can't start server: Bind on TCP/IP port. Got error: 98: ${(error as Error).message}`, 'ERROR')

@@ -114,8 +114,9 @@ export function readError(payload: Uint8Array): ServerError {
   return { code: payload[1]! | (payload[2]! << 8), state: text.startsWith('#') ? text.slice(1, 6) : 'HY000', message: text.startsWith('#') ? text.slice(6) : text }
 }
 
-export function okPacket(sequence: number, affected = 0, header = 0): Uint8Array {
-  return packet(sequence, concatBytes([Uint8Array.of(header), lengthOf(affected), Uint8Array.of(0, 2, 0, 0, 0)]))
+/** `info`: "Rows matched: 1  Changed: 1  Warnings: 0". */
+export function okPacket(sequence: number, affected = 0, header = 0, info = ''): Uint8Array {
+  return packet(sequence, concatBytes([Uint8Array.of(header), lengthOf(affected), Uint8Array.of(0, 2, 0, 0, 0), encodeUtf8(info)]))
 }
 
 export function eofPacket(sequence: number): Uint8Array {
@@ -149,6 +150,10 @@ export class ValueReader {
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes
     this.#at = at
+  }
+
+  get at(): number {
+    return this.#at
   }
 
   get over(): boolean {

@@ -6,7 +6,7 @@ import { two } from '../http/status.ts'
 import { untilSignal } from '../output.ts'
 import { Databases } from '../sql/database.ts'
 import { ownerOf } from '../stream.ts'
-import { serveMysql } from './connection.ts'
+import { serveMysql, type MysqlServerInfo } from './connection.ts'
 
 /** mysqld of MySQL Community Server: its log, its sockets and the first packet of its protocol. A small subset of SQL. */
 const PORT = 3306
@@ -54,8 +54,9 @@ class Mysqld {
     yield* this.#log('Warning', 'MY-010068', 'CA certificate ca.pem is self signed.')
     yield* this.#log('System', 'MY-013602', 'Channel mysql_main configured to support TLS. Encrypted connections are now supported for this channel.')
     const listeners: TcpListener[] = []
+    const server: MysqlServerInfo = { process, version: this.#version, plugin: 'caching_sha2_password', databases, accounts: accountsOf(process, 'MYSQL'), clients: new Map() }
     try {
-      listeners.push(process.network.sockets.listen({ port: PORT, owner: ownerOf(process, 'mysqld'), backlog: 151 }, (c) => serveMysql({ process, version: this.#version, plugin: 'caching_sha2_password', databases, accounts: accountsOf(process, 'MYSQL') }, ++this.#connections, c)))
+      listeners.push(process.network.sockets.listen({ port: PORT, owner: ownerOf(process, 'mysqld'), backlog: 151 }, (c) => serveMysql(server, ++this.#connections, c)))
     } catch (error) {
       yield* this.#log('ERROR', 'MY-010262', `Can't start server: Bind on TCP/IP port: ${(error as Error).message}`)
       yield* this.#log('ERROR', 'MY-010257', `Do you already have another mysqld server running on port: ${PORT} ?`)

@@ -61,8 +61,9 @@ export class MessageReader {
   }
 }
 
-export function errorMessage(severity: 'ERROR' | 'FATAL', state: string, text: string): Uint8Array {
-  return message('E', `S${severity}\0V${severity}\0C${state}\0M${text}\0\0`)
+/** `position`: in characters of the query, from 1. */
+export function errorMessage(severity: 'ERROR' | 'FATAL', state: string, text: string, { detail, position }: { detail?: string; position?: number } = {}): Uint8Array {
+  return message('E', `S${severity}\0V${severity}\0C${state}\0M${text}\0${detail === undefined ? '' : `D${detail}\0`}${position === undefined ? '' : `P${position}\0`}\0`)
 }
 
 /** Fields of an error by their letter. */

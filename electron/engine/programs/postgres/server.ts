@@ -7,7 +7,8 @@ import { become } from '../become.ts'
 import { two } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { Databases, sqlError, SqlNotSimulated, type SqlResult } from '../sql/database.ts'
-import { SqlSession, type Dialect } from '../sql/session.ts'
+import { SqlSession } from '../sql/session.ts'
+import { postgresDialect } from './dialect.ts'
 import { splitStatements } from '../sql/tokens.ts'
 import { at32, CODE, dataRow, errorMessage, int32, message, MessageReader, parametersOf, rowDescription } from './protocol.ts'
 import { clientProof, ITERATIONS, saltedPassword, serverSignature } from '../scram.ts'
@@ -42,7 +43,7 @@ function serve(server: Server, connection: TcpConnection): void {
   const ready = (): void => {
     if (!server.databases.has(database)) return fatal('3D000', `database "${database}" does not exist`)
     state = 'ready'
-    session = new SqlSession(server.databases, dialect(server, connection), user, database)
+    session = new SqlSession(server.databases, postgresDialect(server, connection), user, database)
     const parameters = { server_version: `${server.version} (Debian ${server.version}-1.pgdg120+1)`, server_encoding: 'UTF8', client_encoding: 'UTF8', DateStyle: 'ISO, MDY', TimeZone: 'Etc/UTC', integer_datetimes: 'on', standard_conforming_strings: 'on' }
     connection.send(concatBytes([message('R', int32(0)), ...Object.entries(parameters).map(([k, v]) => message('S', `${k}\0${v}\0`)), message('K', int32(60), int32(12_345)), message('Z', 'I')]))
   }
@@ -121,32 +122,14 @@ function query(session: SqlSession, text: string, server: Server): Uint8Array[] 
     if (result.kind === 'error') {
       server.log(`ERROR:  ${result.message}`)
       server.log(`STATEMENT:  ${statement.trim()}`)
-      out.push(errorMessage('ERROR', result.state, result.message))
+      const at = text.indexOf(statement)
+      out.push(errorMessage('ERROR', result.state, result.message, { ...(result.position === undefined ? {} : { position: Math.max(0, at) + result.position }), ...(result.detail === undefined ? {} : { detail: result.detail }) }))
       break
     }
     if (result.kind === 'done') out.push(message('C', `${result.tag}\0`))
-    else out.push(rowDescription(result.columns), ...result.rows.map(dataRow), message('C', `SELECT ${result.rows.length}\0`))
+    else out.push(rowDescription(result.columns), ...result.rows.map(dataRow), message('C', `${result.tag ?? `SELECT ${result.rows.length}`}\0`))
   }
   return out
-}
-
-function dialect({ process, version }: Server, connection: TcpConnection): Dialect {
-  return {
-    name: 'postgres',
-    variable: (name, session) => {
-      switch (name) {
-        case 'version()': return `PostgreSQL ${version} (Debian ${version}-1.pgdg120+1) on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit`
-        case 'now()': case 'current_timestamp': return `${new Date(process.clock.wall()).toISOString().replace('T', ' ').replace('Z', '000')}+00`
-        case 'current_user': case 'session_user': case 'user': return session.user
-        case 'current_database()': return session.database
-        case 'inet_server_addr()': return connection.localAddress
-        case 'inet_client_addr()': return connection.remoteAddress
-        case 'inet_server_port()': return String(PORT)
-        default: return undefined
-      }
-    },
-    special: () => undefined,
-  }
 }
 
 function* run(process: Process, args: readonly string[]): Task<number> {

@@ -1,23 +1,25 @@
 import { SqlNotSimulated } from './database.ts'
 
-export type Token = { kind: 'word' | 'name' | 'string' | 'number' | 'sign'; text: string }
+/** `from` and `to`: where it stands in the statement. */
+export interface Token { kind: 'word' | 'name' | 'string' | 'number' | 'sign'; text: string; from: number; to: number }
 
 /** A statement's tokens. "name" is a quoted identifier, "word" a bare one as it was written; MySQL's double quotes are texts. */
 export function tokensOf(statement: string, doubleQuotes: 'name' | 'string'): Token[] {
-  const pattern = /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|'((?:[^'\\]|''|\\.)*)'|"([^"]*)"|`([^`]*)`|(\d+(?:\.\d+)?)|(@@?[A-Za-z_][\w.]*|[A-Za-z_][\w$]*)|(<>|!=|<=|>=|::|[(),.*=<>;+\-/%])/gy
+  const pattern = /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|'((?:[^'\\]|''|\\.)*)'|"([^"]*)"|`([^`]*)`|(\d+(?:\.\d+)?)|(@@?[A-Za-z_][\w.]*|[A-Za-z_][\w$]*)|(<>|!=|<=|>=|::|\|\||[(),.*=<>;+\-/%@])/gy
   const out: Token[] = []
   let at = 0
   while (at < statement.length) {
     pattern.lastIndex = at
     const match = pattern.exec(statement)
     if (!match) throw new SqlNotSimulated(`SQL at "${statement.slice(at, at + 20)}"`)
+    const place = { from: at, to: pattern.lastIndex }
     at = pattern.lastIndex
     const [, string, double, back, number, word, sign] = match
-    if (string !== undefined) out.push({ kind: 'string', text: string.replaceAll("''", "'").replace(/\\(.)/g, '$1') })
-    else if (double !== undefined || back !== undefined) out.push({ kind: back === undefined ? doubleQuotes : 'name', text: (double ?? back)! })
-    else if (number !== undefined) out.push({ kind: 'number', text: number })
-    else if (word !== undefined) out.push({ kind: 'word', text: word })
-    else if (sign !== undefined && sign !== ';') out.push({ kind: 'sign', text: sign })
+    if (string !== undefined) out.push({ ...place, kind: 'string', text: string.replaceAll("''", "'").replace(/\\(.)/g, '$1') })
+    else if (double !== undefined || back !== undefined) out.push({ ...place, kind: back === undefined ? doubleQuotes : 'name', text: (double ?? back)! })
+    else if (number !== undefined) out.push({ ...place, kind: 'number', text: number })
+    else if (word !== undefined) out.push({ ...place, kind: 'word', text: word })
+    else if (sign !== undefined && sign !== ';') out.push({ ...place, kind: 'sign', text: sign })
   }
   return out
 }
@@ -43,10 +45,27 @@ export function splitStatements(text: string): { statements: string[]; open: str
 
 export class TokenCursor {
   readonly #tokens: readonly Token[]
+  readonly #statement: string
   #at = 0
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], statement: string) {
     this.#tokens = tokens
+    this.#statement = statement
+  }
+
+  /** Where the next token stands. */
+  get place(): number {
+    return this.next?.from ?? this.#statement.length
+  }
+
+  /** The statement from a place on, up to the last token that was taken. */
+  since(from: number): string {
+    return this.#statement.slice(from, this.#tokens[this.#at - 1]?.to ?? from)
+  }
+
+  /** Whether this word comes next, which stays. */
+  sees(...words: string[]): boolean {
+    return this.next?.kind === 'word' && words.includes(this.next.text.toUpperCase())
   }
 
   get next(): Token | undefined {
