@@ -2,6 +2,7 @@ import type { SimulatedMachine } from './machine.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
 import type { Node } from './inode.ts'
+import { cpuinfo, kernelStatistics, meminfo } from './hardware.ts'
 import { KERNEL } from './kernel.ts'
 import { entryOf } from './machine.ts'
 import { PROC_NET, SYS_NET, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
@@ -15,6 +16,9 @@ const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> =
   version: () => `Linux version ${KERNEL.release} ${KERNEL.builder} ${KERNEL.version}\n`,
   filesystems: () => FILESYSTEMS,
   cmdline: () => 'BOOT_IMAGE=/boot/vmlinuz-6.1.0-podhop root=/dev/vda1 ro quiet\n',
+  meminfo: (machine) => meminfo(machine.pids.table().size),
+  stat: (machine) => kernelStatistics(machine.clock.now, machine.clock.epoch, Math.max(0, ...machine.processes.keys())),
+  cpuinfo: () => cpuinfo(),
   loadavg: (machine) => `0.00 0.00 0.00 1/${machine.processes.size} ${Math.max(0, ...machine.processes.keys())}\n`,
 }
 

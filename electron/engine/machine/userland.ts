@@ -6,17 +6,17 @@ import type { Filesystem } from './types.ts'
  */
 const GNU = [
   'arch', 'awk', 'b2sum', 'base32', 'base64', 'basename', 'bash', 'cat', 'chgrp', 'chmod', 'chown', 'chroot', 'cksum', 'clear', 'cmp', 'comm', 'cp', 'csplit', 'cut', 'date', 'dash', 'dd', 'df', 'diff',
-  'dirname', 'dnsdomainname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fmt', 'fold', 'free', 'getopt', 'grep', 'groups', 'head',
+  'dirname', 'dnsdomainname', 'du', 'echo', 'egrep', 'env', 'expand', 'expr', 'factor', 'false', 'fgrep', 'find', 'fmt', 'fold', 'free', 'getent', 'getopt', 'grep', 'groups', 'head',
   'hostname', 'id', 'install', 'join', 'kill', 'less', 'link', 'ln', 'logname', 'ls', 'lsns', 'md5sum', 'mkdir', 'mkfifo', 'mktemp', 'more', 'mv', 'nice', 'nl', 'nohup', 'nproc', 'nsenter', 'numfmt', 'od', 'paste',
   'pathchk', 'pgrep', 'pidof', 'pkill', 'pr', 'printenv', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'rev', 'rm', 'rmdir', 'sed', 'seq', 'sha1sum',
-  'sha224sum', 'sha256sum', 'sha384sum', 'sha512sum', 'shred', 'shuf', 'sleep', 'sort', 'split', 'stat', 'stdbuf', 'strings', 'stty', 'sum', 'sync', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'touch', 'tr', 'true',
+  'sha224sum', 'sha256sum', 'sha384sum', 'sha512sum', 'shred', 'shuf', 'sleep', 'sort', 'split', 'stat', 'stdbuf', 'strings', 'stty', 'sum', 'sync', 'tac', 'tail', 'tar', 'tee', 'test', 'timeout', 'top', 'touch', 'tr', 'true',
   'truncate', 'tsort', 'tty', 'uname', 'unexpand', 'uniq', 'unlink', 'uptime', 'users', 'watch', 'wc', 'which', 'who', 'whoami', 'xargs', 'yes',
 ] as const
 
-/** What Debian's essential packages have besides (coreutils, diffutils, gzip, mount, perl-base, util-linux…), and nobody has written: they say so. */
+/** What Debian's essential packages have besides (coreutils, diffutils, gzip, mount, perl-base, procps, util-linux…), and nobody has written: they say so. */
 const UNWRITTEN = [
   'chcon', 'chrt', 'diff3', 'dir', 'dmesg', 'findmnt', 'flock', 'gunzip', 'gzip', 'hostid', 'ionice', 'ipcs', 'lsblk', 'lscpu', 'mknod', 'mount', 'mountpoint', 'namei', 'passwd', 'perl', 'pinky', 'prlimit', 'ptx', 'renice',
-  'runcon', 'script', 'sdiff', 'setpriv', 'setsid', 'su', 'taskset', 'umount', 'uncompress', 'unshare', 'vdir', 'zcat', 'zcmp', 'zdiff', 'zgrep', 'zless', 'zmore',
+  'runcon', 'script', 'sdiff', 'setpriv', 'setsid', 'su', 'taskset', 'umount', 'uncompress', 'unshare', 'vdir', 'vmstat', 'w', 'zcat', 'zcmp', 'zdiff', 'zgrep', 'zless', 'zmore',
 ] as const
 
 /** Debian's bsdextrautils, xxd, bzip2 and xz-utils: a person's machine has them, an image does not. */

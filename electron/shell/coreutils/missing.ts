@@ -2,7 +2,7 @@ import { NotSimulated, tool } from './command.ts'
 
 /** Tools that Debian has, and what to use instead. */
 const NOT_SIMULATED = [
-  ['mkfifo', 'a | b'], ['pr', 'fold, nl, column'], ['fmt', 'fold -s'], ['pathchk', 'ls'], ['ptx', 'grep'], ['shred', 'rm'], ['users', 'whoami'], ['who', 'whoami'], ['logname', 'whoami'], ['b2sum', 'sha256sum'],
+  ['mkfifo', 'a | b'], ['pr', 'fold, nl, column'], ['fmt', 'fold -s'], ['pathchk', 'ls'], ['ptx', 'grep'], ['shred', 'rm'], ['users', 'whoami'], ['who', 'whoami'], ['b2sum', 'sha256sum'],
   ['dir', 'ls -C'], ['vdir', 'ls -l'], ['diff3', 'diff'], ['sdiff', 'diff -u'], ['zgrep', 'grep'], ['mount', 'cat /proc/mounts'], ['perl', 'sed, awk'],
   ...['gzip', 'gunzip', 'zcat', 'bzip2', 'bunzip2', 'bzcat', 'xz', 'unxz', 'xzcat'].map((name) => [name, 'files as they are; tar without -z, -j or -J'] as const),
 ] as const

@@ -1,4 +1,6 @@
 import { KERNEL } from '../../engine/cluster.ts'
+import { HARDWARE } from '../../engine/machine/hardware.ts'
+import type { Process } from '../../engine/machine/types.ts'
 import { groupName, groupsOf, userId, userName } from './accounts.ts'
 import { Failure, NotSimulated, quote, tool } from './command.ts'
 import { parseDate } from './date-parse.ts'
@@ -40,7 +42,7 @@ tool('arch', {}, function* (run) {
 })
 
 tool('nproc', { long: { all: 'all' } }, function* (run) {
-  yield* run.print('2\n')
+  yield* run.print(`${HARDWARE.cpus}\n`)
 })
 
 tool('tty', { flags: 's' }, function* (run) {
@@ -63,13 +65,33 @@ tool('stty', 'raw', function* (run) {
   if (operands.length === 0) yield* run.print(`speed 38400 baud; line = 0;\n${terminal.echo ? '' : '-echo '}\n`)
 })
 
-tool('uptime', { flags: 'ps' }, function* (run) {
+/** How long the machine has been up, as procps-ng and busybox tell it. */
+export function uptimeText(process: Process, busybox: boolean): string {
+  const { clock, machine } = process
+  const minutes = Math.floor(clock.now / 60_000)
+  const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60]
+  const up = `${days > 0 ? `${days} day${days === 1 ? '' : 's'}, ` : ''}${hours > 0 ? `${String(hours).padStart(2)}:${String(rest).padStart(2, '0')}` : `${rest} min`}`
+  // nobody logs in to a container
+  const users = machine.kind === 'container' ? 0 : 1
+  return `${formatTime(clock.wall(), '%H:%M:%S')} up ${up},  ${users} user${busybox && users !== 1 ? 's' : ''},  load average: 0.00, 0.00, 0.00`
+}
+
+tool('uptime', { flags: 'ps', long: { pretty: 'p', since: 's' } }, function* (run) {
   const { clock } = run.process
   const minutes = Math.floor(clock.now / 60_000)
-  const up = minutes < 60 ? `${minutes} min` : `${String(Math.floor(minutes / 60)).padStart(2)}:${String(minutes % 60).padStart(2, '0')}`
-  if (run.options.has('p')) return yield* run.print(`up ${minutes} minutes\n`)
+  const [weeks, days, hours, rest] = [Math.floor(minutes / 10_080), Math.floor(minutes / 1440) % 7, Math.floor(minutes / 60) % 24, minutes % 60]
+  const parts = ([[weeks, 'week'], [days, 'day'], [hours, 'hour'], [rest, 'minute']] as const).filter(([n], i) => n > 0 || (i === 3 && minutes < 60)).map(([n, word]) => `${n} ${word}${n === 1 ? '' : 's'}`)
+  if (run.options.has('p')) return yield* run.print(`up ${parts.join(', ')}\n`)
   if (run.options.has('s')) return yield* run.print(formatTime(clock.epoch, '%Y-%m-%d %H:%M:%S') + '\n')
-  yield* run.print(` ${formatTime(clock.wall(), '%H:%M:%S')} up ${up},  1 user,  load average: 0.00, 0.00, 0.00\n`)
+  yield* run.print(` ${uptimeText(run.process, run.isBusybox)}\n`)
+})
+
+tool('logname', {}, function* (run) {
+  const [extra] = run.options.operands
+  if (extra !== undefined) throw new Failure(`extra operand ${quote(extra)}`, 1, true)
+  // a login leaves its name with the terminal; in a container nobody has logged in
+  if (run.process.machine.kind === 'container' || !run.process.terminalOf(0)) throw new Failure('no login name')
+  yield* run.print(`${run.process.machine.user.name}\n`)
 })
 
 tool('date', { flags: 'uRI', attached: 'I', values: 'dr', long: { utc: 'u', universal: 'u', date: 'd=', 'rfc-email': 'R', 'iso-8601': 'I?', 'rfc-3339': 'rfc=' , reference: 'r=' }, unsupported: 'fs' }, function* (run) {
@@ -94,21 +116,6 @@ tool('date', { flags: 'uRI', attached: 'I', values: 'dr', long: { utc: 'u', univ
       : iso !== undefined ? (iso === '' || iso === 'date' ? '%Y-%m-%d' : options.has('rfc') ? (iso === 'ns' ? '%Y-%m-%d %H:%M:%S.%N%:z' : '%Y-%m-%d %H:%M:%S%:z') : iso === 'hours' ? '%Y-%m-%dT%H%:z' : iso === 'minutes' ? '%Y-%m-%dT%H:%M%:z' : iso === 'ns' ? '%Y-%m-%dT%H:%M:%S,%N%:z' : '%Y-%m-%dT%H:%M:%S%:z')
         : run.isBusybox ? '%a %b %e %H:%M:%S %Z %Y' : '%a %b %e %H:%M:%S %Z %Y'
   yield* run.print(formatTime(ms, format) + '\n')
-})
-
-tool('free', 'raw', function* () {
-  yield* []
-  throw new NotSimulated('memory use')
-})
-
-tool('df', 'raw', function* () {
-  yield* []
-  throw new NotSimulated('disk use (du)')
-})
-
-tool('top htop', 'raw', function* () {
-  yield* []
-  throw new NotSimulated('top (ps)')
 })
 
 tool('vi vim emacs', 'raw', function* (run) {

@@ -1,6 +1,7 @@
 import { installCniBinaries } from '../../cni/binaries.ts'
 import type { CniPlugin, NodeContext } from '../../cni/types.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { HARDWARE } from '../../machine/hardware.ts'
 import type { SimulatedMachine } from '../../machine/machine.ts'
 import type { Machine } from '../../machine/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
@@ -49,7 +50,7 @@ export interface KubeletOptions {
 }
 
 /** What is on a node: three machines of a modest size look like this. */
-const CAPACITY = { cpu: 4, memory: 8_131_932 * 1024 }
+const CAPACITY = { cpu: HARDWARE.cpus, memory: HARDWARE.memory * 1024 }
 /** What of it Pods may have. */
 const ALLOCATABLE = { cpu: CAPACITY.cpu, memory: CAPACITY.memory - EVICTION_MEMORY, pods: 110 }
 /** Until a change of the CNI's configuration is seen. */

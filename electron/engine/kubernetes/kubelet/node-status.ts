@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { NodeContext } from '../../cni/types.ts'
+import { HARDWARE } from '../../machine/hardware.ts'
 import { KERNEL } from '../../machine/kernel.ts'
 import { StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
@@ -29,7 +30,7 @@ export interface NodeFacts {
   identity: MachineIdentity
 }
 
-const DISK = 61_202_244 * 1024
+const DISK = HARDWARE.disk * 1024
 /** evictionHard memory.available */
 export const EVICTION_MEMORY = 100 * 1024 * 1024
 /** What containerd 2 says of itself (KEP-3857, KEP-3619). */

@@ -9,7 +9,7 @@ type Base = Pick<ImageContent, 'files' | 'programs' | 'symlinks' | 'directories'
 const HOST_FILES = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/run', '/var/log', '/var/lib', '/root', '/home', '/opt', '/srv', '/mnt', '/usr/share', '/usr/local/bin', '/usr/sbin', '/usr/lib']
 
 /** In Debian's slim images these packages are missing: procps, less, and what kill(1) comes with. */
-const NOT_IN_SLIM = new Set(['ps', 'free', 'pgrep', 'pkill', 'pidof', 'watch', 'less', 'uptime', 'kill', 'strings'])
+const NOT_IN_SLIM = new Set(['ps', 'free', 'top', 'pgrep', 'pkill', 'pidof', 'watch', 'less', 'uptime', 'kill', 'strings', 'vmstat', 'w'])
 
 export function debian(options: { more?: readonly string[]; slim?: boolean; sbin?: readonly string[] } = {}): Base {
   const { programs, symlinks } = debianUserland(options.more)
@@ -145,7 +145,7 @@ nobody:x:65534:
 /** Alpine: busybox linked with musl, whose resolver is another one. `more` are full tools in /usr/bin. */
 export function alpine(more: readonly string[] = [], options: { release?: string; extras?: boolean } = {}): Base {
   const release = options.release ?? ALPINE['3.21']!
-  const programs: Record<string, string> = { '/bin/busybox': 'busybox', '/sbin/apk': 'apk', '/sbin/sysctl': 'sysctl' }
+  const programs: Record<string, string> = { '/bin/busybox': 'busybox', '/sbin/apk': 'apk', '/sbin/sysctl': 'sysctl', '/usr/bin/getent': 'getent' }
   for (const path of Object.keys(busyboxUserland('').programs)) {
     const name = path.slice(1)
     if (name === 'busybox' || NOT_IN_ALPINE.has(name) || (EXTRAS.includes(name) && !options.extras)) continue
