@@ -1,6 +1,8 @@
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process, Program, ProgramTable } from '../../engine/machine/types.ts'
 import { baseName } from '../../engine/machine/path.ts'
+import { A_TO_L } from './busybox-usage-a-to-l.ts'
+import { M_TO_Z } from './busybox-usage-m-to-z.ts'
 import { markBusybox } from './command.ts'
 
 const VERSION = 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.'
@@ -48,6 +50,16 @@ function columns(names: readonly string[]): string {
   return `${out}\n`
 }
 
+/** "APPLET --help", and nothing behind it, is answered before the applet sees it, on stderr (libbb/appletlib.c); these are not asked so. */
+const WITHOUT_HELP = new Set(['test', '[', '[[', 'true', 'false', 'echo'])
+
+function* help(process: Process, name: string, args: readonly string[]): Task<boolean> {
+  const usage = args.length === 1 && args[0] === '--help' && !WITHOUT_HELP.has(name) ? (A_TO_L.get(name) ?? M_TO_Z.get(name)) : undefined
+  if (usage === undefined) return false
+  yield* process.printError(`${VERSION}\n\n${usage}\n`)
+  return true
+}
+
 function* notSimulated(process: Process, name: string): Task<number> {
   yield* process.printError(`podhop: not simulated: the busybox applet ${name}\n`)
   return 69
@@ -78,12 +90,14 @@ export function busybox(programs: ProgramTable): Program {
         yield* process.printError(`${name}: applet not found\n`)
         return 127
       }
+      if (yield* help(process, name, rest)) return 0
       if (!run) return yield* notSimulated(process, name)
       markBusybox(process)
       ;(process as { argv: readonly string[] }).argv = [name, ...rest]
       return yield* run(process)
     }
     const run = applet(name)
+    if (yield* help(process, name, process.argv.slice(1))) return 0
     if (!run) return yield* notSimulated(process, name)
     markBusybox(process)
     return yield* run(process)

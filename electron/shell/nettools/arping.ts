@@ -24,7 +24,7 @@ Options:
 
 For more details see arping(8).
 `
-const BUSYBOX_USAGE = 'BusyBox v1.36.1 () multi-call binary.\n\nUsage: arping [-fqbDUA] [-c CNT] [-w TIMEOUT] [-I IFACE] [-s SRC_IP] DST_IP\n'
+const BUSYBOX_USAGE = 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: arping [-fqbDUA] [-c CNT] [-w TIMEOUT] [-I IFACE] [-s SRC_IP] DST_IP\n'
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 
 /** arping(8), iputils 20221126. */

@@ -20,7 +20,7 @@ class Refusal extends Error {}
 function* run(process: Process, busybox: boolean): Task<number> {
   const [verb, ...words] = process.argv.slice(1)
   if (verb === undefined) {
-    if (busybox) yield* process.printError('BusyBox v1.36.1 () multi-call binary.\n\nUsage: brctl COMMAND [BRIDGE [ARGS]]\n')
+    if (busybox) yield* process.printError('BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: brctl COMMAND [BRIDGE [ARGS]]\n')
     else yield* process.print(HELP)
     return 1
   }

@@ -62,7 +62,7 @@ class Refusal extends Error {}
 
 export function* busyboxNc(process: Process): Task<number> {
   const full = process.fs.exists('/etc/alpine-release')
-  const usage = `BusyBox v1.36.1 () multi-call binary.\n\n${full ? FULL_USAGE : SMALL_USAGE}`
+  const usage = `BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\n${full ? FULL_USAGE : SMALL_USAGE}`
   const parsed = getopt(process.argv.slice(1), full ? 'np:s:uvw:lki:o:zbe:' : 'lp:w:i:f:e:')
   if ('invalid' in parsed || 'missing' in parsed) {
     const [musl, glibc] = 'invalid' in parsed ? [`unrecognized option: ${parsed.invalid.replace(/^--/, '')}`, `invalid option -- '${parsed.invalid.replace(/^--/, '')}'`] : [`option requires an argument: ${parsed.missing}`, `option requires an argument -- '${parsed.missing}'`]

@@ -77,7 +77,7 @@ function* run(process: Process, busybox: boolean): Task<number> {
   }
   if ('invalid' in parsed || 'missing' in parsed) {
     const what = parsed.text
-    return yield* fail(busybox ? `telnet: ${'invalid' in parsed ? `unrecognized option: ${parsed.invalid}` : what}\nBusyBox v1.36.1 () multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n` : `telnet: ${what}\nTry 'telnet --help' or 'telnet --usage' for more information.\n`, busybox ? 1 : 64)
+    return yield* fail(busybox ? `telnet: ${'invalid' in parsed ? `unrecognized option: ${parsed.invalid}` : what}\nBusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n` : `telnet: ${what}\nTry 'telnet --help' or 'telnet --usage' for more information.\n`, busybox ? 1 : 64)
   }
   const shown = busybox ? undefined : parsed.options.find((o) => '?!V'.includes(o.name))?.name
   if (shown !== undefined) {
@@ -88,7 +88,7 @@ function* run(process: Process, busybox: boolean): Task<number> {
   const option = parsed.options.find((o) => !'468EaKlcdb'.includes(o.name))
   if (option) return yield* fail(`podhop: not simulated: telnet -${option.name} (use telnet HOST PORT)\n`, 69)
   const [host, service = '23'] = parsed.operands as [string?, string?]
-  if (host === undefined) return yield* fail(busybox ? 'BusyBox v1.36.1 () multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n' : "podhop: not simulated: telnet's own prompt (use telnet HOST PORT)\n", busybox ? 1 : 69)
+  if (host === undefined) return yield* fail(busybox ? 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n' : "podhop: not simulated: telnet's own prompt (use telnet HOST PORT)\n", busybox ? 1 : 69)
   if (parsed.operands.length > 2 && !busybox) return yield* fail('telnet: too many arguments\n')
   if (!busybox && /^-?\d+$/.test(service) && !(Number(service) > 0 && Number(service) < 65_536)) {
     yield* process.print(`Port number ${service} is out of range.\n`)

@@ -10,7 +10,7 @@ export function* busyboxNslookup(process: Process): Task<number> {
   const words = process.argv.slice(1).filter((a) => !a.startsWith('-'))
   const typeOption = process.argv.slice(1).map((a) => /^-(?:type|querytype|q)=(.*)$/.exec(a)?.[1]).find((t) => t !== undefined)
   if (words.length === 0) {
-    yield* process.printError('BusyBox v1.36.1 () multi-call binary.\n\nUsage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]\n')
+    yield* process.printError('BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]\n')
     return 1
   }
   const config = resolverConfig(process)

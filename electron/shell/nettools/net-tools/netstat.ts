@@ -21,7 +21,7 @@ const STATES: Readonly<Record<string, string>> = { ESTAB: 'ESTABLISHED', 'SYN-SE
 export const netstat = (process: Process): Task<number> => run(process, false)
 export const busyboxNetstat = (process: Process): Task<number> => run(process, true)
 
-const BUSYBOX_USAGE = 'BusyBox v1.36.1 () multi-call binary.\n\nUsage: netstat [-ral] [-tuwx] [-enWp]\n'
+const BUSYBOX_USAGE = 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: netstat [-ral] [-tuwx] [-enWp]\n'
 
 function* run(process: Process, busybox: boolean): Task<number> {
   const fail = function* (text: string, code: number): Task<number> {

@@ -63,7 +63,7 @@ function* run(process: Process, busybox: boolean): Task<number> {
   // -net and -host are words of the route, not options
   const parsed = getopt(process.argv.slice(1).map((a) => (a === '-net' || a === '-host' ? `#${a.slice(1)}` : a)), busybox ? 'A:ne' : 'A:eCFhnN64Vv', busybox ? {} : LONG)
   if ('text' in parsed) {
-    if (busybox) return yield* fail(`route: ${parsed.text}\nBusyBox v1.36.1 () multi-call binary.\n\nUsage: route [-ne] [-A inet[6]] [{add|del} TARGET [netmask MASK]\n`, 1)
+    if (busybox) return yield* fail(`route: ${parsed.text}\nBusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: route [-ne] [-A inet[6]] [{add|del} TARGET [netmask MASK]\n`, 1)
     yield* process.printError(`route: ${parsed.text}\n`)
     return yield* usage(process, 0)
   }

@@ -127,7 +127,7 @@ export function parsePing(args: readonly string[]): Parsed {
 
 /** busybox 1.36 (networking/ping.c). */
 export function parseBusyboxPing(args: readonly string[]): Parsed {
-  const usage = `BusyBox v1.36.1 () multi-call binary.\n\n${BUSYBOX_PING_USAGE}`
+  const usage = `BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\n${BUSYBOX_PING_USAGE}`
   const parsed = getopt(args, 'c:i:s:t:W:w:qn46I:Ap:')
   if ('invalid' in parsed) return { error: `ping: invalid option -- '${parsed.invalid.replace(/^--/, '')}'\n${usage}`, code: 1 }
   if ('missing' in parsed) return { error: `ping: option requires an argument -- '${parsed.missing}'\n${usage}`, code: 1 }

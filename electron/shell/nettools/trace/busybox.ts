@@ -4,7 +4,7 @@ import { addressOf, nameOfAddress } from '../names.ts'
 import { pause, programName } from '../stream.ts'
 import { isRefused, mark, Prober } from './prober.ts'
 
-const USAGE = `BusyBox v1.36.1 () multi-call binary.
+const USAGE = `BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.
 
 Usage: traceroute [-46FIlnrv] [-f 1ST_TTL] [-m MAXTTL] [-q PROBES] [-p PORT]
 	[-t TOS] [-w WAIT_SEC] [-s SRC_IP] [-i IFACE]

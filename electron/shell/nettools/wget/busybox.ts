@@ -6,7 +6,7 @@ import { TcpStream } from '../stream.ts'
 
 interface Options { quiet: boolean; output: string | undefined; timeout: number; showHeaders: boolean; spider: boolean; headers: [string, string][]; post: string | undefined; agent: string; unchecked: boolean; prefix: string | undefined; noProxy: boolean; logFile: string | undefined; log: string[]; continued: boolean }
 
-const USAGE = `BusyBox v1.36.1 () multi-call binary.
+const USAGE = `BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.
 
 Usage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]
 \t[--post-data STR | --post-file FILE] [-Y on/off]
