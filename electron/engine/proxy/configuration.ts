@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
-import type { ClusterConfig } from '../config.ts'
+import { nodeIps, type ClusterConfig } from '../config.ts'
 import type { Process } from '../machine/types.ts'
+import { NodePortAddresses } from './node-port-addresses.ts'
 import type { RuleSettings } from './rule-settings.ts'
 import { DEFAULT_IPVS_SETTINGS, type IpvsSettings } from './ipvs/proxier.ts'
 
@@ -17,9 +18,12 @@ const PATH = '/var/lib/kube-proxy/config.conf'
 
 interface File {
   mode?: string | null
-  iptables?: { masqueradeAll?: boolean; localhostNodePorts?: boolean | null } | null
-  nftables?: { masqueradeAll?: boolean } | null
+  iptables?: { masqueradeAll?: boolean; localhostNodePorts?: boolean | null; masqueradeBit?: number | null } | null
+  nftables?: { masqueradeAll?: boolean; masqueradeBit?: number | null } | null
   nodePortAddresses?: string[] | null
+  clusterCIDR?: string | null
+  detectLocalMode?: string | null
+  hostnameOverride?: string | null
   ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string } | null
 }
 
@@ -35,22 +39,36 @@ function parsed(text: string): File {
 }
 
 /** From the ConfigMap that is mounted in its Pod; without the file, as the cluster file has it. */
-export function readConfiguration(process: Process, config: ClusterConfig): ProxyConfiguration {
+export function readConfiguration(process: Process, config: ClusterConfig, node: string): ProxyConfiguration {
   let file: File = {}
   if (process.fs.exists(PATH)) {
     file = parsed(process.fs.readText(PATH))
   } else file.mode = config.proxyMode
   const { ipvs } = file
+  const ports = file.nodePortAddresses ?? []
+  const own = config.nodes.filter((n) => n.name === node).flatMap(nodeIps)
+  const nodePortAddresses = ports.length === 1 && ports[0] === 'primary' ? own.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`) : ports.length > 0 ? ports : undefined
+  const clusterCIDR = file.clusterCIDR === undefined || file.clusterCIDR === null ? undefined : file.clusterCIDR.split(',').filter((c) => c !== '')
+  const shared = { ...(nodePortAddresses ? { nodePortAddresses } : {}), ...(clusterCIDR ? { clusterCIDR } : {}) }
   return {
     mode: file.mode ? file.mode : 'iptables',
-    rules: { masqueradeAll: (file.mode === 'nftables' ? file.nftables : file.iptables)?.masqueradeAll ?? false, localhostNodePorts: file.iptables?.localhostNodePorts ?? true },
-    notSimulated: file.nodePortAddresses?.some((a) => file.mode !== 'nftables' || a !== 'primary') ? `nodePortAddresses ${file.nodePortAddresses.join(',')} in kube-proxy's configuration (leave it out)` : undefined,
+    rules: { masqueradeAll: (file.mode === 'nftables' ? file.nftables : file.iptables)?.masqueradeAll ?? false, localhostNodePorts: (file.iptables?.localhostNodePorts ?? true) && new NodePortAddresses(4, nodePortAddresses ?? []).loopback, ...shared },
+    notSimulated: notSimulated(file),
     ipvs: {
       ...DEFAULT_IPVS_SETTINGS,
+      ...shared,
       scheduler: ipvs?.scheduler ?? '', strictARP: ipvs?.strictARP ?? false, masqueradeAll: file.iptables?.masqueradeAll ?? false, excludeCIDRs: ipvs?.excludeCIDRs ?? [],
       timeouts: { tcp: seconds(ipvs?.tcpTimeout), tcpFin: seconds(ipvs?.tcpFinTimeout), udp: seconds(ipvs?.udpTimeout) },
     },
   }
+}
+
+/** Fields that would matter and do nothing here. */
+function notSimulated({ detectLocalMode, hostnameOverride, iptables, nftables }: File): string | undefined {
+  if (detectLocalMode && detectLocalMode !== 'ClusterCIDR') return `detectLocalMode ${detectLocalMode} in kube-proxy's configuration (ClusterCIDR is)`
+  if (hostnameOverride) return `hostnameOverride ${hostnameOverride} in kube-proxy's configuration (leave it empty)`
+  const bit = [iptables?.masqueradeBit, nftables?.masqueradeBit].find((b) => b !== undefined && b !== null && b !== 14)
+  return bit === undefined ? undefined : `masqueradeBit ${bit} in kube-proxy's configuration (14 is)`
 }
 
 /** Go's durations: "15m0s", "0s". */

@@ -36,7 +36,7 @@ export function kubeProxy(services: SystemServices): Program {
       yield* process.printError(klogLine(clock.wall(), 'E', pid, 'server.go:687', '"Failed to retrieve node info" err="the Pod does not run on the host network of a node"'))
       return 1
     }
-    const configuration = readConfiguration(process, node.config)
+    const configuration = readConfiguration(process, node.config, node.name)
     const { mode } = configuration
     if (mode !== 'iptables' && mode !== 'ipvs' && mode !== 'nftables') {
       yield* process.printError(`podhop: not simulated: kube-proxy mode ${mode} (iptables, ipvs and nftables are)\n`)

@@ -3,6 +3,10 @@ export interface RuleSettings {
   masqueradeAll: boolean
   /** iptables only. */
   localhostNodePorts: boolean
+  /** nodePortAddresses; empty: all addresses. In nftables mode undefined, or "primary", is the node's own. */
+  nodePortAddresses?: readonly string[]
+  /** Another than the cluster file's podCIDR. */
+  clusterCIDR?: readonly string[]
 }
 
 export const DEFAULT_RULES: RuleSettings = { masqueradeAll: false, localhostNodePorts: true }

@@ -9,6 +9,8 @@ export interface RuleOptions {
   clusterCIDR: Cidr | undefined
   masqueradeAll: boolean
   localhostNodePorts: boolean
+  /** The addresses that nodePortAddresses names; undefined: all. */
+  nodePortIps?: readonly Ip[]
   /** For ip6tables. Node ports on ::1 never work. */
   ipv6?: boolean
 }

@@ -4,6 +4,7 @@ import type { Node } from '../../kubernetes/types.ts'
 import type { Netfilter } from '../../network/types.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
+import { NodePortAddresses } from '../node-port-addresses.ts'
 import { DEFAULT_RULES, type RuleSettings } from '../rule-settings.ts'
 import type { ProxyHealth } from '../health.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
@@ -185,12 +186,14 @@ export class IptablesProxier implements Agent {
       this.#chains = new Set([...netfilter.save('nat').matchAll(/^:(\S+)/gm)].map((m) => m[1]!).filter(isServiceChain))
     }
     const previous = this.#chains
+    const ports = new NodePortAddresses(this.#family, this.#settings.nodePortAddresses ?? [])
     const { lines, active } = buildRules(
       this.#cache.at(to),
       {
         node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps)) ?? '' },
-        clusterCIDR: ofFamily(config.podCIDR),
-        ...this.#settings,
+        masqueradeAll: this.#settings.masqueradeAll, localhostNodePorts: this.#settings.localhostNodePorts,
+        clusterCIDR: ofFamily(this.#settings.clusterCIDR ?? config.podCIDR),
+        ...(ports.matchAll ? {} : { nodePortIps: ports.addressesOf(this.#context.network.links.values()) }),
         ipv6: this.#family === 6,
       },
       this.#maker,

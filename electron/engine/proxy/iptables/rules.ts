@@ -1,3 +1,4 @@
+import { isLoopbackIp } from '../../network/address.ts'
 import type { ServiceState } from '../shared-services.ts'
 import type { ChainBlock } from '../../network/types.ts'
 import type { PortRuleMaker, RuleOptions } from './port-rules.ts'
@@ -65,7 +66,9 @@ export function buildRules(
     lines.nat.push(`-X ${chain}`)
   }
   const notLocalhost = options.ipv6 ? ' ! -d ::1/128' : options.localhostNodePorts ? '' : ' ! -d 127.0.0.0/8'
-  lines.nat.push(`-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain" -m addrtype --dst-type LOCAL${notLocalhost} -j KUBE-NODEPORTS`)
+  const nodePorts = '-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain"'
+  if (!options.nodePortIps) lines.nat.push(`${nodePorts} -m addrtype --dst-type LOCAL${notLocalhost} -j KUBE-NODEPORTS`)
+  for (const ip of options.nodePortIps ?? []) if (!isLoopbackIp(ip) || (!options.ipv6 && options.localhostNodePorts)) lines.nat.push(`${nodePorts} -d ${ip} -j KUBE-NODEPORTS`)
   lines.filter.push(
     '-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP',
     `-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark ${MARK}/${MARK} -j ACCEPT`,

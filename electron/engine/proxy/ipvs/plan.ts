@@ -25,6 +25,8 @@ export interface PlanNode {
   ip: Ip
   /** Every address of the node but those of kube-ipvs0 and loopback. */
   addresses: ReadonlySet<Ip>
+  /** Those that accept NodePorts, where not all do. */
+  nodePorts?: ReadonlySet<Ip>
 }
 
 const NODE_PORTS = { tcp: ['nodePortTcp', 'nodePortLocalTcp'], udp: ['nodePortUdp', 'nodePortLocalUdp'], sctp: ['nodePortSctp', 'nodePortLocalSctp'] } as const
@@ -65,14 +67,15 @@ export function planOf(info: ServicePortInfo, endpoints: readonly EndpointInfo[]
     add(ip, port, info.externalPolicyLocal)
     if (!node.addresses.has(ip)) bind.push(ip)
   }
-  if (nodePort !== 0 && node.addresses.size > 0) {
+  const on = node.nodePorts ?? node.addresses
+  if (nodePort !== 0 && on.size > 0) {
     const [all, locals] = NODE_PORTS[protocol]
-    const ports = protocol === 'sctp' ? [...node.addresses].map((ip) => place(ip, nodePort)) : [String(nodePort)]
+    const ports = protocol === 'sctp' ? [...on].map((ip) => place(ip, nodePort)) : [String(nodePort)]
     for (const element of ports) {
       elements.push([all, element])
       if (info.externalPolicyLocal) elements.push([locals, element])
     }
-    for (const ip of node.addresses) add(ip, nodePort, info.externalPolicyLocal)
+    for (const ip of on) add(ip, nodePort, info.externalPolicyLocal)
   }
   if (info.healthCheckNodePort !== 0) elements.push(['healthCheckNodePort', String(info.healthCheckNodePort)])
   return { virtuals, elements, bind, notFromNode }

@@ -10,6 +10,7 @@ import { cleanStaleEntries } from '../conntrack.ts'
 import type { EndpointInfo } from '../endpoints.ts'
 import type { ProxyHealth } from '../health.ts'
 import type { ProxyLog } from '../iptables/proxier.ts'
+import { NodePortAddresses } from '../node-port-addresses.ts'
 import type { ServicePortInfo } from '../service-ports.ts'
 import { GracefulTermination } from './graceful.ts'
 import { ensureIpvsChains } from './jumps.ts'
@@ -30,6 +31,8 @@ export interface IpvsSettings {
   masqueradeAll: boolean
   /** Virtual services in these are left alone. */
   excludeCIDRs: readonly string[]
+  nodePortAddresses?: readonly string[]
+  clusterCIDR?: readonly string[]
   /** Seconds; 0: as the kernel has it. */
   timeouts: { tcp: number; tcpFin: number; udp: number }
 }
@@ -159,7 +162,7 @@ export class IpvsProxier implements Agent {
     for (const [id, wanted] of elements) netfilter.sets.replace(setName(id, this.#family), wanted)
     try {
       netfilter.restore(ipvsRules({
-        family: this.#family, clusterCIDR: this.#own(this.#context.config.podCIDR), masqueradeAll: this.#settings.masqueradeAll,
+        family: this.#family, clusterCIDR: this.#own(this.#settings.clusterCIDR ?? this.#context.config.podCIDR), masqueradeAll: this.#settings.masqueradeAll,
         filled: new Set(SET_IDS.filter((id) => elements.get(id)!.size > 0)), notFromNode,
       }), { noflush: true, counters: true })
     } catch (error) {
@@ -187,12 +190,13 @@ export class IpvsProxier implements Agent {
   #node(): PlanNode {
     const { network, name, config } = this.#context
     const addresses = new Set<Ip>()
+    const ports = new NodePortAddresses(this.#family, this.#settings.nodePortAddresses ?? [])
     for (const link of network.links.values()) {
       if (link.name === DUMMY) continue
       for (const { address } of link.addresses) if (this.#isOwn(address) && !isLoopbackIp(address) && !address.startsWith('fe80:')) addresses.add(address)
     }
     const self = config.nodes.find((n) => n.name === name)
-    return { name, zone: this.#zone, ip: (self && nodeIps(self).find((ip) => this.#isOwn(ip))) ?? [...addresses][0] ?? '', addresses }
+    return { name, zone: this.#zone, ip: (self && nodeIps(self).find((ip) => this.#isOwn(ip))) ?? [...addresses][0] ?? '', addresses, ...(ports.matchAll ? {} : { nodePorts: new Set([...addresses].filter((a) => ports.contains(a))) }) }
   }
 
   #plan(port: ServicePortInfo, node: PlanNode): PortPlan {

@@ -10,6 +10,8 @@ export interface RuleOptions {
   serviceCIDRs: readonly Cidr[]
   masqueradeAll: boolean
   family: 4 | 6
+  /** The addresses that accept NodePorts: those of nodePortAddresses, or the node's own; "all" of them but loopback ones. */
+  nodePortIps?: readonly Ip[] | 'all'
 }
 
 export const MAPS = ['service-ips', 'firewall-ips', 'no-endpoint-services', 'no-endpoint-nodeports', 'service-nodeports'] as const

@@ -1,9 +1,11 @@
 import type { Agent, NodeContext } from '../../cni/types.ts'
 import { nodeIps } from '../../config.ts'
 import type { Node } from '../../kubernetes/types.ts'
+import { isLoopbackIp } from '../../network/address.ts'
 import type { NftTable } from '../../network/nftables/model.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
+import { NodePortAddresses } from '../node-port-addresses.ts'
 import { DEFAULT_RULES, type RuleSettings } from '../rule-settings.ts'
 import { cleanStaleEntries } from '../conntrack.ts'
 import type { ProxyHealth } from '../health.ts'
@@ -40,12 +42,12 @@ export class NftablesProxier implements Agent {
   /** Chains that nothing leads to any more, and since when: the kernel lets go of them a moment later. */
   readonly #stale = new Map<string, number>()
   #retry: ReturnType<NodeContext['clock']['schedule']> | undefined
-  readonly #settings: Pick<RuleSettings, 'masqueradeAll'>
+  readonly #settings: Omit<RuleSettings, 'localhostNodePorts'>
   #stopped = false
   /** Syncs so far, for tests and metrics. */
   syncs = 0
 
-  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4, settings: Pick<RuleSettings, 'masqueradeAll'> = DEFAULT_RULES) {
+  constructor(context: NodeContext, log: ProxyLog = () => undefined, health?: ProxyHealth, family: 4 | 6 = 4, settings: Omit<RuleSettings, 'localhostNodePorts'> = DEFAULT_RULES) {
     this.#context = context
     this.#settings = settings
     this.#log = log
@@ -83,10 +85,13 @@ export class NftablesProxier implements Agent {
 
   get #options(): RuleOptions {
     const { config, name } = this.#context
+    const named = this.#settings.nodePortAddresses
+    const ports = named && new NodePortAddresses(this.#family, named)
     const ofFamily = (addresses: readonly string[]): string[] => addresses.filter((a) => a.includes(':') === (this.#family === 6))
     return {
       node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps))[0] ?? '' },
-      clusterCIDR: ofFamily(config.podCIDR)[0], serviceCIDRs: ofFamily(config.serviceCIDR), masqueradeAll: this.#settings.masqueradeAll, family: this.#family,
+      clusterCIDR: ofFamily(this.#settings.clusterCIDR ?? config.podCIDR)[0], serviceCIDRs: ofFamily(config.serviceCIDR), masqueradeAll: this.#settings.masqueradeAll, family: this.#family,
+      ...(ports ? { nodePortIps: ports.matchAll ? 'all' as const : ports.addressesOf(this.#context.network.links.values()).filter((ip) => !isLoopbackIp(ip)) } : {}),
     }
   }
 
