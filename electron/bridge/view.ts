@@ -136,6 +136,8 @@ export interface PodView {
   labels: Record<string, string>
   /** It has no network namespace of its own. */
   hostNetwork: boolean
+  /** Its node is switched off, whatever the control plane still says of it. */
+  down: boolean
   /** The end of its veth pair on the node, and the bridge that this is a port of. */
   hostInterface: string | null
   bridge: string | null

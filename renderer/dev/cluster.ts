@@ -37,6 +37,7 @@ export function pod(name: string, on: number | null, ip: string | null, more: Pa
     system: false,
     labels: { app: name.split('-')[0]! },
     hostNetwork: ip?.startsWith('172.') ?? false,
+    down: false,
     hostInterface: ip && !ip.startsWith('172.') ? `veth${(0xa1b2c0 + ++serial).toString(16)}` : null,
     bridge: ip && !ip.startsWith('172.') ? 'cni0' : null,
     ...more,

@@ -62,7 +62,7 @@ export function nodeWidth(cols: number, widths: Widths): number {
 
 /** The address line tells how a Pod without an address stands; only one that has an address and fails needs a line more. */
 export function needsStatusLine(pod: PodView): boolean {
-  return pod.ip !== null && standing(pod) === 'failing'
+  return pod.ip !== null && !pod.down && standing(pod) === 'failing'
 }
 
 /** Rows of container chips that a Pod needs. */

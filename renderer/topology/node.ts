@@ -218,7 +218,7 @@ function drawInside(sheet: Sheet, plan: NodePlan, id: string, x: number, y: numb
       cy += 18
     }
     if (cy + 15 > y + plan.form.podHeight) break
-    sheet.shape({ id: `container ${id} ${c.name}`, kind: 'container', x: cx, y: cy, w, h: 15, text: fitText(c.name, w - 8, FONT.small), size: FONT.small, thing, state: containerStanding(c), inside })
+    sheet.shape({ id: `container ${id} ${c.name}`, kind: 'container', x: cx, y: cy, w, h: 15, text: fitText(c.name, w - 8, FONT.small), size: FONT.small, thing, state: containerStanding(c, pod), inside })
     cx += w + 4
   }
 }

@@ -8,12 +8,14 @@ const FAILED = /Err|Error|BackOff|Failed|OOMKilled|Evicted|Unknown|Invalid|Never
 
 export function standing(pod: PodView): Standing {
   if (pod.terminating) return 'going'
+  if (pod.down) return 'failing'
   if (FAILED.test(pod.status)) return 'failing'
   if (pod.status === 'Completed' || pod.status === 'Succeeded') return 'done'
   return pod.ready ? 'ready' : 'pending'
 }
 
-export function containerStanding(container: ContainerView): Standing {
+export function containerStanding(container: ContainerView, pod: Pick<PodView, 'down'>): Standing {
+  if (pod.down && container.state === 'running') return 'failing'
   if (container.state === 'running') return container.ready ? 'ready' : 'pending'
   if (container.reason && FAILED.test(container.reason)) return 'failing'
   return container.state === 'terminated' ? 'done' : 'pending'
@@ -51,7 +53,7 @@ export function endpointCount(service: ServiceView): string {
 export function describe(topology: TopologyView, thing: Thing): string {
   if (thing.kind === 'pod') {
     const pod = topology.pods[thing.id]
-    return pod ? `Pod ${thing.id}  ${pod.ip ?? 'no address'}  ${pod.status}  ${readiness(pod)}${pod.hostInterface ? `  ${pod.hostInterface}` : ''}` : ''
+    return pod ? `Pod ${thing.id}  ${pod.ip ?? 'no address'}  ${pod.down ? 'its node is down' : `${pod.status}  ${readiness(pod)}`}${pod.hostInterface ? `  ${pod.hostInterface}` : ''}` : ''
   }
   if (thing.kind === 'service') {
     const service = topology.services[thing.id]

@@ -17,6 +17,9 @@ describe('the picture of the topology', () => {
     const coredns = Object.values(pods).filter((p) => p.name.startsWith('coredns-') && p.node === 'worker-1')
     expect(coredns.map((p) => [p.hostInterface, p.hostNetwork])).toEqual([[null, false]])
     expect(Object.values(pods).find((p) => p.name.startsWith('kube-proxy-'))!.hostNetwork).toBe(true)
+    // the control plane still takes them for ready
+    expect(coredns.map((p) => [p.ready, p.down])).toEqual([[true, true]])
+    expect(Object.values(pods).filter((p) => p.down).map((p) => p.node)).toEqual(['worker-1', 'worker-1', 'worker-1'])
     expect(nodes['worker-1']).toMatchObject({ ready: true, down: true, faults: ['worker-1 is switched off'], interfaces: { eth0: { up: false } } })
     expect(nodes['worker-2']).toMatchObject({ down: false, faults: [] })
     expect(Object.values(links).find((l) => l.from.machine === 'worker-1')).toMatchObject({ kind: 'wire', up: false })

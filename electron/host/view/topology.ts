@@ -96,6 +96,7 @@ function podView(pod: Pod, status: string, cluster: Cluster): PodView {
     system: SYSTEM.has(namespace),
     labels: pod.metadata.labels ?? {},
     hostNetwork: pod.spec.hostNetwork ?? false,
+    down: cluster.nodes.get(pod.spec.nodeName ?? '')?.network.off ?? false,
     hostInterface: host?.name ?? null,
     bridge: host?.master?.name ?? null,
     containers: record(pod.spec.containers, (c) => c.name, (c) => containerView(pod, c.name, c.image ?? '', c.ports?.map((p) => p.containerPort) ?? [])),
