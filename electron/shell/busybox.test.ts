@@ -26,7 +26,7 @@ describe('a busybox Pod', () => {
     const { run } = house()
     run('kubectl run bb --image=busybox -- sleep 10000; kubectl wait --for=condition=ready pod/bb')
     const whoami = run('kubectl exec bb -- whoami --help')
-    expect(whoami).toEqual({ code: 0, output: 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: whoami\n\nPrint the username associated with the current effective user id\n' })
+    expect(whoami).toEqual({ code: 0, output: 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: whoami\n\nPrint the user name associated with the current effective user id\n' })
     expect(run('kubectl exec bb -- busybox cat --help').output).toContain('\nUsage: cat [-nbvteA] [FILE]...\n')
     expect(run('kubectl exec bb -- sh -c "echo --help; [ --help ]"').output).toBe('--help\n')
   })

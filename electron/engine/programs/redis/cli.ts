@@ -10,7 +10,7 @@ import { encodeCommand, RespReader, splitWords, type Reply } from './protocol.ts
 /** redis-cli: one command, commands from stdin, or a prompt. */
 interface Options { host: string; port: number; user: string | undefined; password: string | undefined; raw: boolean; repeat: number; interval: number; errorCode: boolean; command: string[] }
 
-const FLAGS: Readonly<Record<string, keyof Options | 'database'>> = byName({ '-h': 'host', '-p': 'port', '-a': 'password', '--pass': 'password', '--user': 'user', '-r': 'repeat', '-i': 'interval', '-n': 'database' })
+const FLAGS: Readonly<Record<string, keyof Options | 'database' | 'uri'>> = byName({ '-h': 'host', '-p': 'port', '-a': 'password', '--pass': 'password', '--user': 'user', '-r': 'repeat', '-i': 'interval', '-n': 'database', '-u': 'uri' })
 
 function readOptions(process: Process): Options | string {
   const options: Options = { host: '127.0.0.1', port: 6379, user: undefined, password: process.env.get('REDISCLI_AUTH'), raw: process.terminalOf(1) === undefined, repeat: 1, interval: 0, errorCode: false, command: [] }
@@ -29,6 +29,16 @@ function readOptions(process: Process): Options | string {
     else {
       const value = args[++i]
       if (value === undefined || (key === 'database' && value !== '0')) return arg
+      if (key === 'uri') {
+        const uri = /^redis:\/\/(?:([^:@]*)(?::([^@]*))?@)?([^:/]+)(?::(\d+))?(?:\/0?)?$/.exec(value)
+        if (!uri) return `-u ${value}`
+        // one word before the @ is the password
+        if (uri[1]) [options.user, options.password] = uri[2] === undefined ? [undefined, uri[1]] : [uri[1], uri[2]]
+        else if (uri[2] !== undefined) options.password = uri[2]
+        options.host = uri[3]!
+        options.port = Number(uri[4] ?? options.port)
+        continue
+      }
       if (key === 'port' || key === 'repeat' || key === 'interval') options[key] = Number(value)
       else if (key === 'host' || key === 'password' || key === 'user') options[key] = value
     }
@@ -43,7 +53,7 @@ export const redisCli: Program = function* (process) {
       yield* process.print(`redis-cli ${process.env.get('REDIS_VERSION') ?? '8.0.1'}\n`)
       return 0
     }
-    yield* process.printError(`podhop: not simulated: redis-cli ${options} (-h, -p, -a, --user, -r, -i, -e, --raw and --no-raw are)\n`)
+    yield* process.printError(`podhop: not simulated: redis-cli ${options} (-h, -p, -a, -u, --user, -r, -i, -e, --raw and --no-raw are)\n`)
     return 69
   }
   const client = new Cli(process, options)
@@ -155,8 +165,8 @@ class Cli {
   *#ask(words: readonly string[]): Task<boolean> {
     const name = words[0]!.toLowerCase()
     this.#stream!.write(encodeCommand(words))
-    if (name === 'subscribe' || name === 'psubscribe') {
-      if (!this.#options.raw) yield* this.#process.print('Reading messages... (press Ctrl-C to quit)\n')
+    if (name === 'subscribe' || name === 'psubscribe' || (name === 'monitor' && words.length === 1)) {
+      if (!this.#options.raw && name !== 'monitor') yield* this.#process.print('Reading messages... (press Ctrl-C to quit)\n')
       for (;;) {
         const message = yield* this.#next()
         if (message === undefined) return yield* this.#gone()

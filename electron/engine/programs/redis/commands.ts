@@ -123,6 +123,24 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     for (let i = 0; i < args.length; i += 2) store.set(args[i]!, args[i + 1]!)
     return OK
   } },
+  getdel: text(1, 1, (value, { store }, [key]) => {
+    if (value !== undefined) store.delete(key!)
+    return value ?? null
+  }),
+  getrange: text(3, 3, (value, _, [, from, to]) => {
+    if (!isInteger(from) || !isInteger(to)) return NO_INTEGER
+    const whole = value ?? ''
+    const at = (text: string): number => (Number(text) < 0 ? Math.max(0, whole.length + Number(text)) : Number(text))
+    return whole.slice(at(from), (Number(to) < 0 ? whole.length + Number(to) : Number(to)) + 1)
+  }),
+  unlink: { least: 1, most: Infinity, run: ({ store }, keys) => keys.filter((key) => store.delete(key)).length },
+  rename: { least: 2, most: 2, run: ({ store }, [key, next]) => {
+    const [value, until] = [store.get(key!), store.until(key!)]
+    if (value === undefined) return { error: 'ERR no such key' }
+    store.delete(key!)
+    store.set(next!, value, until === Infinity ? undefined : until)
+    return OK
+  } },
   del: { least: 1, most: Infinity, run: ({ store }, keys) => keys.filter((key) => store.delete(key)).length },
   exists: { least: 1, most: Infinity, run: ({ store }, keys) => keys.filter((key) => store.get(key) !== undefined).length },
   type: { least: 1, most: 1, run: ({ store }, [key]) => ({ status: typeOf(store.get(key!)) }) },
@@ -139,6 +157,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   persist: { least: 1, most: 1, run: ({ store }, [key]) => Number((store.until(key!) ?? Infinity) !== Infinity && store.expire(key!, Infinity)) },
   lpush: push(true), rpush: push(false), lpop: pop(true), rpop: pop(false),
   llen: list(1, 1, (items) => items.length),
+  lindex: list(2, 2, (items, _, [, at]) => (isInteger(at) ? (items.at(Number(at)) ?? null) : NO_INTEGER)),
   lrange: list(3, 3, (items, _, [, from, to]) => {
     if (!isInteger(from) || !isInteger(to)) return NO_INTEGER
     const at = (text: string): number => (Number(text) < 0 ? Math.max(0, items.length + Number(text)) : Number(text))
@@ -154,6 +173,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   }),
   hget: hash(2, 2, (fields, _, [, field]) => fields.get(field!) ?? null),
   hgetall: hash(1, 1, (fields) => [...fields].flat()),
+  hkeys: hash(1, 1, (fields) => [...fields.keys()]), hvals: hash(1, 1, (fields) => [...fields.values()]), hlen: hash(1, 1, (fields) => fields.size),
+  hexists: hash(2, 2, (fields, _, [, field]) => Number(fields.has(field!))), hmget: hash(2, Infinity, (fields, _, [, ...names]) => names.map((name) => fields.get(name) ?? null)),
+  hincrby: hash(3, 3, (fields, { store }, [key, field, by]) => {
+    const value = fields.get(field!)
+    if (!isInteger(by)) return NO_INTEGER
+    if (value !== undefined && !isInteger(value)) return { error: 'ERR hash value is not an integer' }
+    const sum = Number(value ?? 0) + Number(by)
+    store.update(key!, new Map(fields).set(field!, String(sum)))
+    return sum
+  }),
   hdel: hash(2, Infinity, (fields, { store }, [key, ...names]) => {
     const next = new Map([...fields].filter(([name]) => !names.includes(name)))
     if (next.size === 0) store.delete(key!)
@@ -164,6 +193,12 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     const next = new Set([...items, ...values])
     store.update(key!, next)
     return next.size - items.size
+  }),
+  srem: members(2, Infinity, (items, { store }, [key, ...values]) => {
+    const next = new Set([...items].filter((item) => !values.includes(item)))
+    if (next.size === 0) store.delete(key!)
+    else store.update(key!, next)
+    return items.size - next.size
   }),
   smembers: members(1, 1, (items) => [...items]),
   sismember: members(2, 2, (items, _, [, value]) => Number(items.has(value!))),

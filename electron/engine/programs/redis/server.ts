@@ -13,13 +13,13 @@ import { globPattern, RedisStore } from './store.ts'
 import { listenOnBoth } from '../listen.ts'
 
 /** redis-server: one database, publish and subscribe, and what clients ask about the server. */
-interface Client { id: number; connection: TcpConnection; name: string; since: number; last: number; command: string; authenticated: boolean; channels: Set<string>; patterns: Set<string> }
+interface Client { id: number; connection: TcpConnection; name: string; since: number; last: number; command: string; authenticated: boolean; channels: Set<string>; patterns: Set<string>; monitors: boolean }
 
 const OK: Reply = { status: 'OK' }
 const NO_AUTH: Reply = { error: 'NOAUTH Authentication required.' }
 const IN_SUBSCRIPTION = new Set(['subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ping', 'quit', 'reset'])
 /** Commands that the real one has, and that are not simulated: so that nobody takes them for unknown. */
-const OTHERS = new Set(['eval', 'evalsha', 'multi', 'exec', 'watch', 'xadd', 'xread', 'zadd', 'zrange', 'zscore', 'geoadd', 'cluster', 'replicaof', 'slaveof', 'save', 'bgsave', 'bgrewriteaof', 'debug', 'object', 'memory', 'monitor', 'latency', 'slowlog', 'sort', 'blpop', 'brpop', 'setrange', 'getrange', 'rename', 'psync', 'acl', 'module', 'function', 'wait', 'hkeys', 'hvals', 'hincrby', 'srem', 'linsert', 'ltrim', 'select', 'swapdb', 'move', 'copy', 'dump', 'restore'])
+const OTHERS = new Set(['eval', 'evalsha', 'multi', 'exec', 'watch', 'xadd', 'xread', 'zadd', 'zrange', 'zscore', 'geoadd', 'cluster', 'replicaof', 'slaveof', 'save', 'bgsave', 'bgrewriteaof', 'debug', 'object', 'memory', 'latency', 'slowlog', 'sort', 'blpop', 'brpop', 'setrange', 'psync', 'acl', 'module', 'function', 'wait', 'linsert', 'ltrim', 'select', 'swapdb', 'move', 'copy', 'dump', 'restore', 'randomkey', 'discard', 'unwatch', 'evalsha_ro', 'script', 'xlen', 'xrange', 'zrem', 'zcard', 'zrangebyscore', 'zincrby', 'zrank', 'zrevrange', 'zcount', 'lrem', 'lset', 'lpos', 'lmove', 'rpoplpush', 'hscan', 'sscan', 'zscan', 'hsetnx', 'hmset', 'sinter', 'sunion', 'sdiff', 'spop', 'srandmember', 'smove', 'setbit', 'getbit', 'bitcount', 'pfadd', 'pfcount', 'incrbyfloat', 'expireat', 'touch', 'pubsub', 'lastsave', 'readonly', 'asking', 'failover', 'lolwut', 'msetnx', 'psetex', 'substr', 'lpushx', 'rpushx'])
 
 class RedisServer {
   readonly #process: Process
@@ -40,7 +40,7 @@ class RedisServer {
 
   accept(connection: TcpConnection): void {
     const { now } = this.#process.clock
-    const client: Client = { id: this.#nextId++, connection, name: '', since: now, last: now, command: 'NULL', authenticated: this.#config.get('requirepass') === '', channels: new Set(), patterns: new Set() }
+    const client: Client = { id: this.#nextId++, connection, name: '', since: now, last: now, command: 'NULL', authenticated: this.#config.get('requirepass') === '', channels: new Set(), patterns: new Set(), monitors: false }
     this.#connections++
     // protected mode: without a password only the machine itself may talk to it
     if (this.#config.get('protected-mode') === 'yes' && client.authenticated && !/^127\.|^::1$/.test(connection.remoteAddress)) {
@@ -85,8 +85,18 @@ class RedisServer {
     if (client.channels.size + client.patterns.size > 0 && !IN_SUBSCRIPTION.has(name)) {
       return this.#send(client, { error: `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context` })
     }
+    if (name !== 'auth' && name !== 'hello') this.#monitored(client, words)
     const reply = this.#own(client, name, args) ?? this.#data(name, args, words)
     if (!(typeof reply === 'object' && reply !== null && 'answered' in reply)) this.#send(client, reply)
+  }
+
+  /** MONITOR's line: seconds and microseconds, the database, who, and the words. */
+  #monitored({ connection }: Client, words: readonly string[]): void {
+    const monitors = [...this.#clients.values()].filter((c) => c.monitors)
+    if (monitors.length === 0) return
+    const wall = this.#process.clock.wall()
+    const line = `${Math.floor(wall / 1000)}.${String(Math.floor((wall % 1000) * 1000)).padStart(6, '0')} [0 ${joinHostPort(connection.remoteAddress, connection.remotePort)}] ${words.map((w) => `"${w.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')}"`).join(' ')}`
+    for (const monitor of monitors) this.#send(monitor, { status: line })
   }
 
   #data(name: string, args: readonly string[], words: readonly string[]): Reply {
@@ -113,9 +123,13 @@ class RedisServer {
         return { answered: true }
       case 'auth': return this.#auth(client, args)
       case 'hello': return args[0] === undefined || args[0] === '2' ? ['server', 'redis', 'version', this.#version, 'proto', 2, 'id', client.id, 'mode', 'standalone', 'role', 'master', 'modules', []] : { error: 'NOPROTO unsupported protocol version' }
-      case 'select': return args[0] === '0' ? OK : undefined
-      case 'command': return []
-      case 'time': return [String(Math.floor(this.#process.clock.wall() / 1000)), String((this.#process.clock.wall() % 1000) * 1000)]
+      case 'select': return args[0] === '0' ? OK : args.length === 1 && !/^\d+$/.test(args[0]!) ? { error: 'ERR invalid DB index' } : args.length === 1 && Number(args[0]) >= 16 ? { error: 'ERR DB index is out of range' } : undefined
+      case 'command': return args[0] === undefined || args[0].toLowerCase() === 'docs' ? [] : { error: `ERR podhop: not simulated: COMMAND ${args[0]} (the commands are at redis.io)` }
+      case 'time': return [String(Math.floor(this.#process.clock.wall() / 1000)), String(Math.floor((this.#process.clock.wall() % 1000) * 1000))]
+      case 'monitor':
+        if (args.length > 0) return wrongNumber(name)
+        client.monitors = true
+        return OK
       case 'role': return ['master', 0, []]
       case 'info': return this.#info(args[0]?.toLowerCase())
       case 'client': return this.#clientCommand(client, args)
