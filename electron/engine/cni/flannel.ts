@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../config.ts'
+import type { Filesystem } from '../machine/types.ts'
 import { networkOf } from '../network/address.ts'
 import type { Cidr } from '../network/types.ts'
 import { addToBridge, planOnBridge, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
@@ -10,9 +11,21 @@ import type { Agent, CniPlan, CniPlugin, CniResult, NodeContext, Sandbox } from 
 const NETWORK = 'cbr0'
 const BRIDGE = 'cni0'
 
-function bridgeConfig(context: NodeContext): BridgeConfig {
+/** What a node's file was read as: it hardly ever changes between two Pods. */
+const readings = new WeakMap<Filesystem, { text: string; config: BridgeConfig }>()
+
+function bridgeConfig({ machine: { fs } }: NodeContext): BridgeConfig {
+  const text = fs.readText(SUBNET_ENV)
+  const known = readings.get(fs)
+  if (known?.text === text) return known.config
+  const config = readEnv(text)
+  readings.set(fs, { text, config })
+  return config
+}
+
+function readEnv(text: string): BridgeConfig {
   const env = new Map<string, string>()
-  for (const line of context.machine.fs.readText(SUBNET_ENV).split('\n')) {
+  for (const line of text.split('\n')) {
     const at = line.indexOf('=')
     if (at > 0) env.set(line.slice(0, at), line.slice(at + 1))
   }

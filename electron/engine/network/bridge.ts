@@ -52,8 +52,9 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
   }
 
   override get carrier(): boolean {
-    if (this.up) for (const port of this.#attached.keys()) if (port.carrier) return true
-    return false
+    if (!this.up) return false
+    for (const port of this.#attached.keys()) if (port.carrier) return true
+    return this.namespace.hasDeferred && [...this.#ports.keys()].some((port) => port.carrier)
   }
 
   attach(port: Link): void {

@@ -197,7 +197,7 @@ export class IpLayer {
 
   /** A packet for one of our own addresses leaves through lo, whatever interface has the address. */
   #device(entry: RouteEntry): BaseLink {
-    return entry.route.type === 'local' ? this.#ns.links.get('lo')! : entry.link!
+    return entry.route.type === 'local' ? this.#ns.linkNamed('lo')! : entry.link!
   }
 
   #postroute(packet: IpPacket, entry: RouteEntry): ErrorCode | undefined {

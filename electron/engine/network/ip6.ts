@@ -172,7 +172,7 @@ export class Ip6Layer {
   }
 
   #device(entry: RouteEntry): BaseLink {
-    return entry.route.type === 'local' || entry.route.type === 'anycast' ? this.#ns.links.get('lo')! : entry.link!
+    return entry.route.type === 'local' || entry.route.type === 'anycast' ? this.#ns.linkNamed('lo')! : entry.link!
   }
 
   #postroute(packet: IpPacket, entry: RouteEntry): ErrorCode | undefined {

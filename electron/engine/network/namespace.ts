@@ -141,6 +141,10 @@ export class Namespace implements NetworkNamespace, StackHost {
     return this.#links
   }
 
+  linkNamed(name: string): BaseLink | undefined {
+    return this.#links.get(name) ?? this.links.get(name)
+  }
+
   /**
    * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from. It is
    * done, in order, before somebody looks at the links here or a bridge gets a frame.

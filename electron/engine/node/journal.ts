@@ -13,7 +13,29 @@ export interface JournalEntry {
   /** Wall-clock ms. */
   readonly at: number
   /** Made when somebody reads it. */
-  readonly text: () => string
+  text(): string
+}
+
+class Line implements JournalEntry {
+  readonly node: string
+  readonly unit: string
+  readonly identifier: string
+  readonly pid: number
+  readonly at: number
+  readonly #text: (at: number) => string
+
+  constructor(node: string, unit: string, identifier: string, pid: number, at: number, text: (at: number) => string) {
+    this.node = node
+    this.unit = unit
+    this.identifier = identifier
+    this.pid = pid
+    this.at = at
+    this.#text = text
+  }
+
+  text(): string {
+    return this.#text(this.at)
+  }
 }
 
 /** What systemd-journald of every node holds. Lines are put together when they are read: most never are. */
@@ -27,11 +49,10 @@ export class Journal {
   }
 
   write(node: string, unit: string, identifier: string, pid: number, text: (at: number) => string): void {
-    const at = this.#clock.wall()
-    const entry: JournalEntry = { node, unit, identifier, pid, at, text: () => text(at) }
+    const entry = new Line(node, unit, identifier, pid, this.#clock.wall(), text)
     this.#entries.push(entry)
     if (this.#entries.length > LIMIT * 1.25) this.#entries = this.#entries.slice(-LIMIT)
-    for (const listener of [...this.#listeners]) listener(entry)
+    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(entry)
   }
 
   /** A node's, the oldest first. */

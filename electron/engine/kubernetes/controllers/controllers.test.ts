@@ -365,6 +365,29 @@ describe('the tools of controllers', () => {
     expect(seen.slice(2)).toEqual(['c@27', 'c@33'])
   })
 
+  it('a work queue works on a hundred keys at once, then on 500 a second; a key that waits is one piece of work', () => {
+    const clock = new Clock({ seed: 1 })
+    const seen = new Map<string, number[]>()
+    const queue = new WorkQueue(clock, (key) => void seen.set(key, [...(seen.get(key) ?? []), clock.now]))
+    const keys = Array.from({ length: 250 }, (_, i) => `key-${i}`)
+    for (const key of keys) queue.add(key)
+    clock.runFor(2)
+    expect(seen.size).toBe(100)
+    for (const key of keys) queue.add(key)
+    clock.runFor(100)
+    expect(seen.size).toBe(150)
+    clock.settle()
+    // the first hundred came back, the others had waited all the time
+    expect(keys.map((key) => seen.get(key)!.length)).toEqual(keys.map((_, i) => (i < 100 ? 2 : 1)))
+    expect(clock.now).toBe(501)
+    // after a rest it is at once again
+    clock.runFor(1000)
+    seen.clear()
+    for (const key of keys.slice(0, 100)) queue.add(key)
+    clock.runFor(1)
+    expect(seen.size).toBe(100)
+  })
+
   it('an informer is as old as its last event', () => {
     const bench = new Bench()
     const informer = new Informer<ConfigMap>(bench.client, 'configmaps')

@@ -61,13 +61,13 @@ export class Informer<T extends KubeObject> {
    * made of; while it is the same they are.
    */
   index(name: string, values: (object: T) => readonly string[], { ordered = true, from }: { ordered?: boolean; from?: (object: T) => unknown } = {}): void {
-    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, from, keys: new Map(), ordered })
+    if (!this.#indexes.has(name)) this.#indexes.set(name, { values, from, entries: new Map(), ordered })
   }
 
   indexed(name: string, value: string): T[] {
     const out: T[] = []
-    const keys = this.#indexes.get(name)?.keys.get(value)
-    if (keys) for (const key of keys) out.push(this.#objects.get(key)!)
+    const found = this.#indexes.get(name)?.entries.get(value)
+    if (found) for (const object of found.values()) out.push(object)
     return out
   }
 
@@ -81,17 +81,16 @@ export class Informer<T extends KubeObject> {
     this.#objects.set(key, object)
     for (const index of this.#indexes.values()) {
       const unchanged = old !== undefined && index.from !== undefined && index.from(old) === index.from(object)
-      if (unchanged && !index.ordered) continue
       const values = index.values(object)
       const before = unchanged ? values : old ? index.values(old) : NONE
       const same = unchanged || (before.length === values.length && before.every((value, i) => value === values[i]))
-      if (!same) unindex(index.keys, key, before)
+      if (!same) unindex(index.entries, key, before)
       for (const value of values) {
-        let keys = index.keys.get(value)
-        if (!keys) index.keys.set(value, (keys = new Set()))
+        let entries = index.entries.get(value)
+        if (!entries) index.entries.set(value, (entries = new Map()))
         // the one that changed last is the last one
-        else if (same && index.ordered) keys.delete(key)
-        keys.add(key)
+        else if (same && index.ordered) entries.delete(key)
+        entries.set(key, object)
       }
     }
     if (old) for (const h of this.#handlers) h.onUpdate?.(object, old)
@@ -103,7 +102,7 @@ export class Informer<T extends KubeObject> {
     const old = this.#objects.get(key)
     if (!old) return
     this.#objects.delete(key)
-    for (const index of this.#indexes.values()) unindex(index.keys, key, index.values(old))
+    for (const index of this.#indexes.values()) unindex(index.entries, key, index.values(old))
     for (const h of this.#handlers) h.onDelete?.(object)
   }
 }
@@ -111,18 +110,18 @@ export class Informer<T extends KubeObject> {
 interface Index<T> {
   values: (object: T) => readonly string[]
   from: ((object: T) => unknown) | undefined
-  /** Value → the keys of the objects that have it. */
-  keys: Map<string, Set<string>>
+  /** Value → the objects that have it, by their keys. */
+  entries: Map<string, Map<string, T>>
   ordered: boolean
 }
 
 const NONE: readonly string[] = []
 
-function unindex(index: Map<string, Set<string>>, key: string, values: readonly string[]): void {
+function unindex<T>(index: Map<string, Map<string, T>>, key: string, values: readonly string[]): void {
   for (const value of values) {
-    const keys = index.get(value)
-    keys?.delete(key)
-    if (keys?.size === 0) index.delete(value)
+    const entries = index.get(value)
+    entries?.delete(key)
+    if (entries?.size === 0) index.delete(value)
   }
 }
 

@@ -15,8 +15,9 @@ import { WorkQueue } from './workqueue.ts'
 
 /** Creations and deletions of one turn (pkg/controller/replicaset BurstReplicas). */
 const BURST = 500
-/** Virtual ms that it takes to look at one Pod. */
+/** Virtual ms that it takes to look at one Pod; twice as long beyond so many, as then changes come faster than they are looked at. */
 const LOOK = 1
+const MANY = 100
 
 /** What a ReplicaSet and its elder, the ReplicationController, differ in. */
 interface Flavour { resource: string; kind: string; component: string }
@@ -89,7 +90,7 @@ export class ReplicaSetController implements Controller {
     }
     this.#updateStatus(set, active, failure)
     if (thrown) throw thrown
-    return active.length * LOOK
+    return (active.length + Math.max(0, active.length - MANY)) * LOOK
   }
 
   #manage(set: ReplicaSet, active: readonly Pod[]): void {

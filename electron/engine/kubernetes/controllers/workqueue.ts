@@ -11,6 +11,14 @@ import { ConnectionError, StatusError } from '../client.ts'
  * time the first change is worked on at once.
  */
 const TURN = 1
+/**
+ * Keys that are worked on at once, and then each second: a controller's requests are limited by its client (client-go's
+ * flowcontrol, --kube-api-burst and --kube-api-qps; wider here than the defaults, 30 and 20, so that nobody waits for them).
+ */
+const BURST = 100
+const RATE = 500
+/** Between two of such parts, ms. */
+const WAIT = 20
 const BASE_DELAY = 5
 const MAX_DELAY = 1_000_000
 /** Without an API server: by then leader election has ended the process, and its successor looks at everything. */
@@ -28,6 +36,8 @@ export class WorkQueue {
   #ready: string[] = []
   readonly #queued = new Set<string>()
   #turn: Timer | undefined
+  /** Until when the keys that were worked on lately take, at RATE. */
+  #spent = 0
   #stopped = false
 
   /** `work` says how many ms of virtual time it takes, if many; it may throw: then the key is tried again later. */
@@ -86,8 +96,14 @@ export class WorkQueue {
 
   #next(): void {
     this.#turn = undefined
-    const keys = this.#ready
-    this.#ready = []
+    const { now } = this.#clock
+    this.#spent = Math.max(this.#spent, now)
+    const budget = Math.max(1, Math.floor(BURST - ((this.#spent - now) * RATE) / 1000))
+    const waiting = this.#ready
+    const keys = budget < waiting.length ? waiting.slice(0, budget) : waiting
+    this.#ready = budget < waiting.length ? waiting.slice(budget) : []
+    this.#spent += (keys.length * 1000) / RATE
+    if (this.#ready.length > 0) this.#turn = this.#clock.schedule(WAIT, () => this.#next())
     for (const key of keys) {
       if (this.#stopped) return
       this.#queued.delete(key)

@@ -105,6 +105,9 @@ describe('a Pod that nobody has looked at', () => {
     cluster.settle()
     const { network } = cluster.nodes.get('worker-1')!
     expect(network.hasDeferred).toBe(true)
+    // those that the node asks how they are, every ten seconds, are not they
+    cluster.clock.runFor(30_000)
+    expect(network.hasDeferred).toBe(true)
     expect([...network.links.keys()].filter((name) => name.startsWith('veth'))).toHaveLength(3 + 1)
     expect(network.hasDeferred).toBe(false)
   })

@@ -16,11 +16,16 @@ const CONFIG_KEY = '[-._a-zA-Z0-9]+'
 const HTTP_HEADER = '[-A-Za-z0-9]+'
 const PERCENT = '[0-9]+%'
 
-const compiled = new Map<string, RegExp>()
+/** Keys of labels and tolerations come again with every Pod: some that were right are remembered. */
+const REMEMBERED = 500
+const compiled = new Map<string, { regexp: RegExp; right: Set<string> }>()
 function matches(pattern: string, value: string): boolean {
-  let regexp = compiled.get(pattern)
-  if (!regexp) compiled.set(pattern, (regexp = new RegExp(`^(?:${pattern})$`)))
-  return regexp.test(value)
+  let rule = compiled.get(pattern)
+  if (!rule) compiled.set(pattern, (rule = { regexp: new RegExp(`^(?:${pattern})$`), right: new Set() }))
+  if (rule.right.has(value)) return true
+  if (!rule.regexp.test(value)) return false
+  if (rule.right.size < REMEMBERED) rule.right.add(value)
+  return true
 }
 
 /** The explanation of a failed pattern. */

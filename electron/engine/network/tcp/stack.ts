@@ -292,9 +292,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
   }
 
   segmentSize(connection: Connection): number {
-    const { routes, links } = this.#host.namespace
-    const device = routes.lookup(connection.remoteAddress, connection.localAddress)?.device
-    const mtu = (device === undefined ? undefined : links.get(device)?.mtu) ?? 1500
+    const { namespace } = this.#host
+    const device = namespace.routes.lookup(connection.remoteAddress, connection.localAddress)?.device
+    const mtu = (device === undefined ? undefined : namespace.linkNamed(device)?.mtu) ?? 1500
     return Math.min(MSS_LIMIT, mtu - headers(connection.remoteAddress.includes(':') ? 6 : 4))
   }
 

@@ -24,7 +24,7 @@ export class TwoHosts {
       name, machine: name, id: 1, clock: this.clock, counters: new Counters(), isLocal: (ip: string) => ip === address || ip === '127.0.0.1',
       sourceFor: (ip: string) => (ip.startsWith('10.') ? address : undefined), sysctl: () => undefined,
       routes: { lookup: (ip: string) => (ip.startsWith('10.') ? { destination: '10.0.0.0/8', device: 'eth0' } : undefined) },
-      links: new Map([['eth0', this]]),
+      linkNamed: () => this,
     } as unknown as NetworkNamespace
     const host: StackHost = {
       namespace, clock: this.clock, recorder: this.recorder, output: (packet) => this.#carry(packet), sendIcmpError: () => {},

@@ -25,6 +25,8 @@ export interface NetworkNamespace {
   readonly machine: string
   readonly kind: 'laptop' | 'node' | 'pod' | 'outside'
   readonly links: ReadonlyMap<string, Link>
+  /** One of `links`, without looking at the others: for the way of packets. */
+  linkNamed(name: string): Link | undefined
   readonly routes: RouteTable
   readonly neighbours: NeighbourTable
   /** iptables. */
