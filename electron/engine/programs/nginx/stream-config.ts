@@ -54,7 +54,7 @@ const HARMLESS = new Set([
   'map_hash_max_size', 'error_log', 'ssl_protocols', 'ssl_ciphers', 'ssl_prefer_server_ciphers', 'ssl_session_cache', 'ssl_session_timeout', 'ssl_session_tickets', 'ssl_handshake_timeout', 'ssl_ecdh_curve', 'ssl_dhparam', 'proxy_ssl_protocols', 'proxy_ssl_ciphers',
   'proxy_ssl_session_reuse', 'resolver_timeout', 'proxy_half_close',
 ])
-const NOT_SIMULATED = new Set(['set', 'geo', 'split_clients', 'js_import', 'pass', 'proxy_bind', 'proxy_upload_rate', 'proxy_download_rate', 'proxy_ssl_verify', 'proxy_ssl_certificate', 'proxy_ssl_trusted_certificate', 'set_real_ip_from', 'ssl_verify_client', 'ssl_client_certificate', 'ssl_alpn'])
+const LACKING = new Set(['set', 'geo', 'split_clients', 'js_import', 'pass', 'proxy_bind', 'proxy_upload_rate', 'proxy_download_rate', 'proxy_ssl_verify', 'proxy_ssl_certificate', 'proxy_ssl_trusted_certificate', 'set_real_ip_from', 'ssl_verify_client', 'ssl_client_certificate', 'ssl_alpn'])
 
 const DEFAULTS: StreamSettings = {
   connectTimeout: 60_000, timeout: 600_000, prereadTimeout: 30_000, preread: false, tells: false, secures: false, securedName: undefined, tries: true, responses: undefined, requests: 0, access: [], limits: [], logs: [],
@@ -112,7 +112,7 @@ export function readStream(stream: Directive): StreamConfiguration {
 
 function unknown(d: Directive): void {
   if (HARMLESS.has(d.name)) return
-  if (NOT_SIMULATED.has(d.name)) throw new NotSimulated(`nginx stream directive "${d.name}"`)
+  if (LACKING.has(d.name)) throw new NotSimulated(`nginx stream directive "${d.name}"`)
   // of HTTP alone
   if (['location', 'server_name', 'root', 'proxy_set_header', 'rewrite', 'add_header', 'http2', 'try_files', 'index'].includes(d.name)) throw misplaced(d)
   other(d)

@@ -26,7 +26,6 @@ export interface Passing {
 export interface OwnAnswer { status: number; headers: Headers; body: string }
 
 const REASONS: Readonly<Record<number, string>> = { 301: 'Moved Permanently', 302: 'Found', 307: 'Temporary Redirect', 308: 'Permanent Redirect', 403: 'Forbidden' }
-const SERVED = 'addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, rateLimit, retry, buffering and chain are'
 
 /** Runs the middlewares of that name one after the other (pkg/middlewares). */
 export function applyMiddlewares(names: readonly string[], dynamic: Dynamic, passing: Passing): OwnAnswer | undefined {
@@ -41,7 +40,7 @@ export function applyMiddlewares(names: readonly string[], dynamic: Dynamic, pas
       continue
     }
     const one = KINDS[kind]
-    if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (${SERVED})\n` }
+    if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, rateLimit, retry, buffering and chain are)\n` }
     const answer = one({ ...settings, name }, passing)
     if (answer) return answer
   }
