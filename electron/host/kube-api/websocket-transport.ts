@@ -19,6 +19,11 @@ const TUNNEL = 'SPDY/3.1+portforward.k8s.io'
 const MAX_MESSAGE = 16 * 1024 * 1024
 /** A client that does not read is cut off, in bytes. */
 const UNREAD = 64 * 1024 * 1024
+/**
+ * Nothing is said so soon after the upgrade, in ms: client-go reads before it has made its streams, and discards what is for none
+ * ("Unknown stream id 3, discarding message"). A kubelet is never so quick.
+ */
+const OPENING = 30
 /** A program that does not read its standard input makes its client wait from here, in bytes. */
 const HIGH = 1024 * 1024
 
@@ -66,17 +71,27 @@ export class WebSocketTransport implements Transport {
       client.send(base64 ? `${channel}${bytes.toString('base64')}` : Buffer.concat([Buffer.of(channel), bytes]), { binary: !base64 })
       if (client.bufferedAmount > UNREAD) client.terminate()
     }
+    const end = (status: object): void => {
+      // before v4 the error stream has text, and nothing at all when all went well
+      const structured = protocol.startsWith('v4.') || protocol.startsWith('v5.')
+      if (structured) send(CHANNEL.error, JSON.stringify(status))
+      else if ((status as { status?: string }).status === 'Failure') send(CHANNEL.error, (status as { message: string }).message)
+      client.close(1000)
+    }
+    let held: (() => void)[] | undefined = []
+    setTimeout(() => {
+      const first = held ?? []
+      held = undefined
+      for (const say of first) say()
+    }, OPENING)
+    const soon = (say: () => void): void => void (held ? held.push(say) : say())
     let over = false
     const program = beginSession(api, session, {
       translated: true,
-      output: (descriptor, data) => send(descriptor, data),
+      output: (descriptor, data) => soon(() => send(descriptor, data)),
       status: (status) => {
         over = true
-        // before v4 the error stream has text, and nothing at all when all went well
-        const structured = protocol.startsWith('v4.') || protocol.startsWith('v5.')
-        if (structured) send(CHANNEL.error, JSON.stringify(status))
-        else if ((status as { status?: string }).status === 'Failure') send(CHANNEL.error, (status as { message: string }).message)
-        client.close(1000)
+        soon(() => end(status))
       },
     })
     // streams that are on are announced by an empty message each (wsstream)

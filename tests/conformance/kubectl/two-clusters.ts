@@ -149,8 +149,13 @@ export class TwoClusters {
     const end = Math.max(this.#ours.clock.now, began)
     // time passes while a watch or a stream waits for it, and for those who ask again and again when nothing else helps
     let idle = 0
+    let known = 0
     const timer = setInterval(() => {
-      const waits = this.#world.api.open.length > 0 || this.#world.connections.length > 0
+      const open = this.#world.api.open.length + this.#world.connections.length
+      // nothing is said on a stream before the client is ready to hear it
+      if (open > known && computes(child.pid)) return
+      known = open
+      const waits = open > 0
       const patient = waits ? clock.now < end || ++idle > 25 : ++idle > 100
       // a busy machine has not let it begin, or end, yet: nothing may happen between the objects of one command
       const early = patient && !waits && computes(child.pid)
