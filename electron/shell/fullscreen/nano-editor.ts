@@ -1,15 +1,12 @@
 import { isSystemError } from '../../engine/machine/errors.ts'
-import { RegExpError } from '../coreutils/regex.ts'
 import { ctrl } from './keys.ts'
 import { drawNano, type NanoView } from './nano-screen.ts'
-import { EACH, GOING, MAIN, READING, REPLACING, SEARCHING, UNDONE, WITH, WRITING, YES_NO } from './nano-help.ts'
-import { findNext, kindShown, searchExpression, type SearchKind } from './nano-search.ts'
+import { EACH, GOING, MAIN, READING, REPLACING, SEARCHING, UNDONE, WRITING, YES_NO } from './nano-help.ts'
+import { Searching, type Desk, type Keys } from './nano-searching.ts'
 import { after, before, type Fullscreen, type Picture } from './screen.ts'
 import type { Loaded } from './text-file.ts'
 import { insertKey } from './vi/insert.ts'
 import { Buffer, type Position } from './vi/buffer.ts'
-
-type Keys<T> = Generator<undefined, T, string>
 
 const INSERT = { autoindent: false, expandtab: false, tab: 8, shift: 8 }
 
@@ -23,7 +20,7 @@ interface Files { load(name: string): Loaded; save(name: string, text: string): 
 const lineCount = (n: number): string => `${n} line${n === 1 ? '' : 's'}`
 
 /** GNU nano 7.2, its everyday keys. */
-export class Nano implements Fullscreen {
+export class Nano implements Fullscreen, Desk {
   readonly buffer = new Buffer(() => 0)
   readonly #files: Files
   exitCode: number | undefined
@@ -39,14 +36,13 @@ export class Nano implements Fullscreen {
   #help = MAIN
   #helpWidth: number | undefined
   #mark: Position | undefined
-  #spot: NanoView['marked']
   #top = 0
   #height = 20
   #clipboard = ''
   #cutting = false
-  #query = ''
-  #replacement = ''
-  readonly #kind: SearchKind = { caseSensitive: false, regexp: false, backwards: false }
+  /** What a search has found, while it asks about it. */
+  spot: NanoView['marked']
+  readonly #searching: Searching = new Searching(this)
   #core: Keys<void>
 
   constructor(files: Files) {
@@ -76,7 +72,7 @@ export class Nano implements Fullscreen {
     this.#height = Math.max(1, size.rows - 4)
     const view: NanoView = {
       lines: this.buffer.lines, at: this.buffer.at, top: this.#top, name: this.name, modified: this.#modified, message: this.message, prompt: this.#prompt, help: this.#help,
-      marked: this.#spot ?? this.#region(), numbered: this.numbered, ...(this.#helpWidth === undefined ? {} : { helpWidth: this.#helpWidth }),
+      marked: this.spot ?? this.#region(), numbered: this.numbered, ...(this.#helpWidth === undefined ? {} : { helpWidth: this.#helpWidth }),
     }
     const picture = drawNano(view, size)
     this.#top = view.top
@@ -118,7 +114,7 @@ export class Nano implements Fullscreen {
   }
 
   /** Does what changes the text, so that it can be undone; `joins`: together with the former of its kind, where the cursor has not moved. */
-  #change(what: Change, action: () => void, joins = false): void {
+  change(what: Change, action: () => void, joins = false): void {
     const before = this.#snapshot()
     action()
     const { lines, at } = this.buffer
@@ -160,7 +156,7 @@ export class Nano implements Fullscreen {
     if (text === '' && !region) return
     this.#clipboard = more ? this.#clipboard + text : text
     this.#cutting = !region
-    if (remove) this.#change('cut', () => buffer.cutSpan(from, to), more)
+    if (remove) this.change('cut', () => buffer.cutSpan(from, to), more)
     else if (!region) buffer.at = { ...to }
   }
 
@@ -171,14 +167,14 @@ export class Nano implements Fullscreen {
       case ctrl('x'): return yield* this.#leave()
       case ctrl('o'): case '<F3>': yield* this.#writeOut(); return
       case ctrl('s'): yield* this.#writeOut(this.name); return
-      case ctrl('w'): return yield* this.#whereIs(false)
-      case ctrl('q'): return yield* this.#whereIs(true)
+      case ctrl('w'): return yield* this.#searching.whereIs(false)
+      case ctrl('q'): return yield* this.#searching.whereIs(true)
       case 'M-W': case 'M-Q':
-        if (this.#query === '') this.message = 'No current search pattern'
-        else this.#seek(key === 'M-Q')
+        if (this.#searching.query === '') this.message = 'No current search pattern'
+        else this.#searching.seek(key === 'M-Q')
         return
-      case '\x1c': case 'M-R': return yield* this.#replace()
-      case '\x1f': case 'M-G': return yield* this.#goTo()
+      case '\x1c': case 'M-R': return yield* this.#searching.replace()
+      case '\x1f': case 'M-G': return yield* this.goTo()
       case ctrl('r'): return yield* this.#readFile()
       case 'M-U': this.#travel(true); return
       case 'M-E': this.#travel(false); return
@@ -201,7 +197,7 @@ export class Nano implements Fullscreen {
         return
       }
       case ctrl('k'): this.#take(true, cutting); return
-      case ctrl('u'): if (this.#clipboard !== '') this.#change('paste', () => buffer.insert(this.#clipboard)); return
+      case ctrl('u'): if (this.#clipboard !== '') this.change('paste', () => buffer.insert(this.#clipboard)); return
       case ctrl('c'): this.message = this.#location(); return
       case ctrl('l'): return
       case ctrl('g'): this.message = 'podhop: not simulated: help in nano (its keys are below)'; return
@@ -219,13 +215,13 @@ export class Nano implements Fullscreen {
       case ctrl('n'): case '<Down>': this.#move(1); return
       case ctrl('y'): case '<PageUp>': this.#move(-Math.max(1, this.#height - 2)); return
       case ctrl('v'): case '<PageDown>': this.#move(Math.max(1, this.#height - 2)); return
-      case ctrl('d'): this.#change('deletion', () => insertKey(buffer, '<Delete>', INSERT), true); return
+      case ctrl('d'): this.change('deletion', () => insertKey(buffer, '<Delete>', INSERT), true); return
     }
     if (UNDONE.has(key)) this.message = `podhop: not simulated: ${key.startsWith('M-') ? key : `^${String.fromCharCode(key.charCodeAt(0) + 64)}`} in nano`
     else if (/^M-./u.test(key)) this.message = `Unbound key: ${key}`
-    else if (key === '\r') this.#change('line break', () => insertKey(buffer, key, INSERT))
-    else if (key === '<Delete>' || key === '<Backspace>') this.#change('deletion', () => insertKey(buffer, key, INSERT), true)
-    else if (key >= ' ' || key === '\t') this.#change('addition', () => insertKey(buffer, key, INSERT), true)
+    else if (key === '\r') this.change('line break', () => insertKey(buffer, key, INSERT))
+    else if (key === '<Delete>' || key === '<Backspace>') this.change('deletion', () => insertKey(buffer, key, INSERT), true)
+    else if (key >= ' ' || key === '\t') this.change('addition', () => insertKey(buffer, key, INSERT), true)
   }
 
   #move(by: number): void {
@@ -245,7 +241,7 @@ export class Nano implements Fullscreen {
   }
 
   /** What is typed at the bottom; undefined when cancelled. Keys that `own` takes are not the line's: with "end" the asking is over. */
-  *#ask(question: string | (() => string), initial: string, help: NanoView['help'], own: (key: string) => boolean | 'end' = () => false): Keys<string | undefined> {
+  *ask(question: string | (() => string), initial: string, help: NanoView['help'], own: (key: string) => boolean | 'end' = () => false): Keys<string | undefined> {
     let typed = initial
     this.#help = help
     try {
@@ -263,7 +259,7 @@ export class Nano implements Fullscreen {
         if (key === '<Backspace>') typed = typed.slice(0, before(typed, typed.length))
         else if (key === ctrl('k')) typed = ''
         else if (key === ctrl('u')) typed += this.#clipboard.split('\n')[0]!
-        else if ((key === ctrl('p') || key === '<Up>') && (help === SEARCHING || help === REPLACING)) typed = this.#query
+        else if ((key === ctrl('p') || key === '<Up>') && (help === SEARCHING || help === REPLACING)) typed = this.#searching.query
         else if (key >= ' ' && !/^(<|M-)./su.test(key)) typed += key
       }
     } finally {
@@ -273,7 +269,7 @@ export class Nano implements Fullscreen {
   }
 
   /** y, n, a (where all is possible), or undefined for ^C. */
-  *#decide(question: string, all = false): Keys<string | undefined> {
+  *decide(question: string, all = false): Keys<string | undefined> {
     this.#help = all ? EACH : YES_NO
     this.#helpWidth = 16
     this.#prompt = `${question} `
@@ -288,7 +284,7 @@ export class Nano implements Fullscreen {
 
   *#leave(): Keys<void> {
     if (this.#modified) {
-      const key = yield* this.#decide('Save modified buffer?')
+      const key = yield* this.decide('Save modified buffer?')
       if (key === undefined) {
         this.message = 'Cancelled'
         return
@@ -302,7 +298,7 @@ export class Nano implements Fullscreen {
   *#writeOut(known?: string): Keys<boolean> {
     let name = known
     for (let typed = this.name ?? ''; name === undefined;) {
-      const given = yield* this.#ask('File Name to Write', typed, WRITING, (key) => this.#refuses(key, ['M-D', 'M-M', 'M-A', 'M-P', 'M-B', ctrl('t')]))
+      const given = yield* this.ask('File Name to Write', typed, WRITING, (key) => this.refuses(key, ['M-D', 'M-M', 'M-A', 'M-P', 'M-B', ctrl('t')]))
       if (given === undefined) return false
       if (given === '') {
         this.message = 'Cancelled'
@@ -310,8 +306,8 @@ export class Nano implements Fullscreen {
       }
       typed = given
       if (given !== this.name) {
-        if (this.name !== undefined && (yield* this.#decide('Save file under DIFFERENT NAME?')) !== 'y') continue
-        if (!this.#files.load(given).missing && (yield* this.#decide(`File "${given}" exists; OVERWRITE?`)) !== 'y') continue
+        if (this.name !== undefined && (yield* this.decide('Save file under DIFFERENT NAME?')) !== 'y') continue
+        if (!this.#files.load(given).missing && (yield* this.decide(`File "${given}" exists; OVERWRITE?`)) !== 'y') continue
       }
       name = given
     }
@@ -331,14 +327,14 @@ export class Nano implements Fullscreen {
   }
 
   /** A key of a prompt that nano has and this one has not ends the asking, and says so. */
-  #refuses(key: string, undone: readonly string[]): boolean | 'end' {
+  refuses(key: string, undone: readonly string[]): boolean | 'end' {
     if (key !== ctrl('g') && !undone.includes(key)) return false
     this.message = `podhop: not simulated: ${key.startsWith('M-') ? key : `^${String.fromCharCode(key.charCodeAt(0) + 64)}`} here in nano`
     return 'end'
   }
 
   *#readFile(): Keys<void> {
-    const name = yield* this.#ask('File to insert [from ./]', '', READING, (key) => this.#refuses(key, ['M-F', 'M-N', ctrl('x'), ctrl('t')]))
+    const name = yield* this.ask('File to insert [from ./]', '', READING, (key) => this.refuses(key, ['M-F', 'M-N', ctrl('x'), ctrl('t')]))
     if (name === undefined) return
     if (name === '') {
       this.message = 'Cancelled'
@@ -349,14 +345,14 @@ export class Nano implements Fullscreen {
       this.message = loaded.missing === 'directory' ? `"${name}" is a directory` : loaded.missing === 'denied' ? `Error reading ${name}: Permission denied` : `File "${name}" not found`
       return
     }
-    this.#change('insertion', () => this.buffer.insert(loaded.lines.join('\n') + (loaded.unended || loaded.lines.length === 0 ? '' : '\n')))
+    this.change('insertion', () => this.buffer.insert(loaded.lines.join('\n') + (loaded.unended || loaded.lines.length === 0 ? '' : '\n')))
     this.message = `Read ${lineCount(loaded.lines.length)}`
   }
 
-  *#goTo(): Keys<void> {
+  *goTo(): Keys<void> {
     const { buffer } = this
-    const typed = yield* this.#ask('Enter line number, column number', '', GOING, (key) => {
-      if (key !== ctrl('y') && key !== ctrl('v')) return this.#refuses(key, [ctrl('w'), ctrl('o'), ctrl('t')])
+    const typed = yield* this.ask('Enter line number, column number', '', GOING, (key) => {
+      if (key !== ctrl('y') && key !== ctrl('v')) return this.refuses(key, [ctrl('w'), ctrl('o'), ctrl('t')])
       buffer.at = { row: key === ctrl('y') ? 0 : buffer.lines.length - 1, column: 0 }
       return 'end'
     })
@@ -379,112 +375,5 @@ export class Nano implements Fullscreen {
     buffer.at.column = column < 0 ? buffer.line.length + 1 + column : column - 1
     buffer.clamp(true)
     return true
-  }
-
-  #toggles(key: string): boolean {
-    if (key === 'M-C') this.#kind.caseSensitive = !this.#kind.caseSensitive
-    else if (key === 'M-R') this.#kind.regexp = !this.#kind.regexp
-    else if (key === 'M-B') this.#kind.backwards = !this.#kind.backwards
-    else return false
-    return true
-  }
-
-  /** The pattern of a search; undefined when there is none. */
-  *#pattern(what: string, help: NanoView['help'], other: (key: string) => boolean): Keys<string | undefined> {
-    const typed = yield* this.#ask(() => `Search${kindShown(this.#kind)}${what}${this.#query === '' ? '' : ` [${this.#query}]`}`, '', help,
-      (key) => this.#toggles(key) || (other(key) ? 'end' : this.#refuses(key, [])))
-    if (typed === '' && this.#query === '') this.message = 'Cancelled'
-    if (typed === undefined || (typed === '' && this.#query === '')) return undefined
-    this.#query = typed || this.#query
-    return this.#query
-  }
-
-  #expression(): RegExp | undefined {
-    try {
-      return searchExpression(this.#query, this.#kind)
-    } catch (error) {
-      if (!(error instanceof RegExpError)) throw error
-      this.message = `Bad regex "${this.#query}": ${error.message}`
-      return undefined
-    }
-  }
-
-  #seek(backwards: boolean): void {
-    const { buffer } = this
-    const expression = this.#expression()
-    if (!expression) return
-    const match = findNext(buffer.lines, buffer.at, expression, backwards)
-    if (!match) {
-      this.message = `"${this.#query}" not found`
-      return
-    }
-    if (match.at.row === buffer.at.row && match.at.column === buffer.at.column) this.message = 'This is the only occurrence'
-    else if (match.wrapped) this.message = 'Search Wrapped'
-    buffer.at = { ...match.at }
-  }
-
-  *#whereIs(backwards: boolean): Keys<void> {
-    this.#kind.backwards = backwards
-    let next = ''
-    const query = yield* this.#pattern('', SEARCHING, (key) => {
-      next = key
-      return key === ctrl('r') || key === ctrl('t')
-    })
-    if (query !== undefined) return this.#seek(this.#kind.backwards)
-    if (next === ctrl('r')) yield* this.#replace()
-    else if (next === ctrl('t')) yield* this.#goTo()
-  }
-
-  *#replace(): Keys<void> {
-    this.#kind.backwards = false
-    let turned = false
-    const query = yield* this.#pattern(' (to replace)', REPLACING, (key) => (turned = key === ctrl('r')))
-    if (turned) return yield* this.#whereIs(false)
-    if (query === undefined) return
-    const given = yield* this.#ask(`Replace with${this.#replacement === '' ? '' : ` [${this.#replacement}]`}`, '', WITH, (key) => this.#refuses(key, []))
-    const expression = given === undefined ? undefined : this.#expression()
-    if (given === undefined || !expression) return
-    this.#replacement = given
-    const { buffer } = this
-    const start = { ...buffer.at }
-    let here = { ...start }
-    let all = false
-    let count = 0
-    let found = false
-    let around = false
-    for (;;) {
-      const match = findNext(buffer.lines, here, expression, this.#kind.backwards, here.row === start.row && here.column === start.column && !found)
-      if (!match) break
-      // once around, up to where it began
-      around ||= match.wrapped
-      const beyond = match.at.row > start.row || (match.at.row === start.row && match.at.column >= start.column)
-      if (around && (this.#kind.backwards ? !beyond : beyond)) break
-      found = true
-      const end = { row: match.at.row, column: match.at.column + match.length }
-      if (!all) {
-        buffer.at = { ...match.at }
-        this.#spot = { from: match.at, to: end }
-        const answer = yield* this.#decide('Replace this instance?', true)
-        this.#spot = undefined
-        if (answer === undefined) break
-        if (answer === 'n') {
-          here = { ...match.at }
-          continue
-        }
-        all = answer === 'a'
-      }
-      const text = this.#kind.regexp ? given.replace(/\\([1-9])/g, (_, n: string) => match.groups[Number(n)] ?? '') : given
-      this.#change('replacement', () => {
-        buffer.cutSpan(match.at, end)
-        buffer.insert(text)
-      })
-      count++
-      // what was put there is not searched again; a change before the beginning moves it
-      if (match.at.row === start.row && match.at.column < start.column) start.column += text.length - match.length
-      here = this.#kind.backwards ? { ...match.at } : { row: match.at.row, column: Math.max(match.at.column, match.at.column + text.length - 1) }
-    }
-    buffer.at = { ...start }
-    buffer.clamp(true)
-    this.message = found ? `Replaced ${count} occurrence${count === 1 ? '' : 's'}` : `"${query}" not found`
   }
 }
