@@ -1,10 +1,11 @@
-import { headerOf, encodeUtf8, type Process, type Task } from '../../../engine/cluster.ts'
+import { headerOf, encodeUtf8, isSystemError, type Process, type Task } from '../../../engine/cluster.ts'
 import { prepare, upload as readUpload, uploadUrl } from './body.ts'
 import { parseCurl } from './command-line.ts'
 import { withConfigs } from './config-file.ts'
 import { CookieJar } from './cookies.ts'
 import { expandUrl } from './glob.ts'
 import { help } from './help.ts'
+import { loginOf, readNetrc } from '../netrc.ts'
 import { proxyVariable } from '../proxy-variable.ts'
 import { Meter, PARALLEL_HEADER, parallelLine } from './meter.ts'
 import type { CurlOptions } from './options.ts'
@@ -87,6 +88,7 @@ function* operation(process: Process, args: readonly string[], shared: Shared): 
     return parsed.code
   }
   const { options } = parsed
+  if (options.errors !== undefined) yield* redirectErrors(process, options.errors, options.silent)
   const warn = warner(process, () => options.silent)
   for (const warning of options.warnings) yield* process.printError(wrapped(process, 'Warning: ', warning))
   const ready = yield* prepare(process, options, warn)
@@ -154,8 +156,44 @@ function* single(run: Run, { url, index, parts, error }: Asked): Task<number> {
   if (error !== undefined) return yield* complain(process, options, { code: 3, text: error })
   const parsed = parseUrl(url)
   if (!('error' in parsed) && !options.protocols.has(parsed.scheme)) return yield* complain(process, options, { code: 1, text: `Protocol "${parsed.scheme}" not supported or disabled in libcurl` })
-  const named = parts.length === 0 ? run : { ...run, options: { ...options, output: options.output.map((o) => o?.replace(/#(\d+)/g, (all, n: string) => parts[Number(n) - 1] ?? all) ?? null) } }
+  const known = yield* knownToNetrc(run, url)
+  const named = parts.length === 0 ? known : { ...known, options: { ...known.options, output: options.output.map((o) => o?.replace(/#(\d+)/g, (all, n: string) => parts[Number(n) - 1] ?? all) ?? null) } }
   return yield* tried(options.continueAt === undefined ? named : { ...named, options: resumed(named, url, index) }, url, index)
+}
+
+/** --stderr: from here on its complaints go to a file; "-" is stdout. */
+function* redirectErrors(process: Process, name: string, silent: boolean): Task {
+  try {
+    const file = name === '-' ? process.files.get(1)!.retain() : process.open(name, 'write')
+    process.files.get(2)?.release()
+    process.files.set(2, file)
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    if (!silent) yield* process.printError(wrapped(process, 'Warning: ', `Failed to open ${name}!`))
+  }
+}
+
+/** With the login that .netrc has for the host; what -u says, and with --netrc-optional what the URL says, goes before. */
+function* knownToNetrc(run: Run, url: string): Task<Run> {
+  const { process, options } = run
+  const target = parseUrl(url)
+  if (options.netrc === undefined || options.user !== undefined || 'error' in target) return run
+  const [name, password] = (target.user ?? '').split(/:(.*)/s) as [string, string?]
+  if (options.netrc === 'optional' && password !== undefined) return run
+  const path = options.netrcFile ?? `${process.env.get('HOME') ?? ''}/.netrc`
+  let text: string
+  try {
+    text = process.fs.readText(process.resolve(path))
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    text = ''
+  }
+  const found = loginOf(readNetrc(text), target.host)
+  if (!found) {
+    yield* run.verbose.note(`Couldn't find host ${target.host} in the ${options.netrcFile ?? '.netrc'} file; using defaults`)
+    return run
+  }
+  return { ...run, options: { ...options, user: `${name || (found.login ?? '')}:${found.password ?? ''}` } }
 }
 
 /** -C: with "Range" from where the file ends. */

@@ -92,6 +92,14 @@ export const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['A', 'user-agent', true, (o, v) => void (o.userAgent = v)],
   ['', 'resolve', true, (o, v) => void o.resolve.push(v)],
   ['u', 'user', true, (o, v) => void (o.user = v)],
+  ['n', 'netrc', false, (o) => void (o.netrc ??= 'required')],
+  ['', 'netrc-optional', false, (o) => void (o.netrc = 'optional')],
+  ['', 'netrc-file', true, (o, v) => {
+    o.netrcFile = v
+    o.netrc ??= 'required'
+    return undefined
+  }],
+  ['', 'stderr', true, (o, v) => void (o.errors = v)],
   ['', 'interface', true, (o, v) => void (o.interface = v)],
   ['', 'retry', true, (o, v) => ((o.retry = count(v) ?? -1) < 0 ? NUMERICAL : undefined)],
   ['0', 'http1.0', false, (o) => void (o.http10 = true)],
@@ -171,7 +179,6 @@ export const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'pinnedpubkey', '--cacert'],
   ['', 'unix-socket', 'a TCP port'],
   ['M', 'manual', '--help all'],
-  ['', 'stderr', '2>FILE'],
 ]
 
 function either(o: CurlOptions, chosen: 'fail' | 'failWithBody', other: 'fail' | 'failWithBody'): string | undefined {

@@ -7,6 +7,7 @@ import { compileFilter, hostNames, type Filter } from './filter.ts'
 import { parseTcpdump, USAGE, VERSION, type TcpdumpOptions } from './options.ts'
 import { nameOfAddress } from '../names.ts'
 import { addressesOf, PacketPrinter, type Captured } from './print.ts'
+import { Rotation } from './rotation.ts'
 
 /** What stdio collects before it writes to what is no terminal. */
 const BUFFER = 4096
@@ -124,16 +125,17 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
   ]
   try {
     yield* process.printError(banner(name, linkType, options))
-    let shown = 0
+    let [shown, full] = [0, false]
     // -v with -w: how many there are, once a second
     const tells = options.verbose > 0 && options.writeFile !== undefined && !options.print
     let told = clock.now
     while (shown < options.count) {
       for (const captured of waiting.splice(0)) {
-        yield* output.packet(captured)
+        full = !(yield* output.packet(captured))
         shown++
+        if (full) break
       }
-      if (shown >= options.count || state.interrupted || state.gone) break
+      if (full || shown >= options.count || state.interrupted || state.gone) break
       // some came while names were looked up
       if (waiting.length > 0) continue
       if (!tells) yield signal.wait
@@ -199,7 +201,7 @@ function* fromFile(process: Process, options: TcpdumpOptions, name: string): Tas
       const captured: Captured = { ...frame, ...(cooked && { direction: cooked.kind === 4 ? 'out' : 'in' }), ...(on && { interface: on }) }
       if (!passes(filter, captured)) continue
       shown++
-      yield* output.packet(captured)
+      if (!(yield* output.packet(captured))) break
     }
     yield* output.end()
   } finally {
@@ -212,7 +214,8 @@ function* fromFile(process: Process, options: TcpdumpOptions, name: string): Tas
 // ---- output ------------------------------------------------------------------------------------------------------------
 
 interface Output {
-  packet(captured: Captured): Task
+  /** False: no further file may be begun for it. */
+  packet(captured: Captured): Task<boolean>
   text(text: string): Task
   /** Writes what stdio still holds. */
   end(): Task
@@ -226,28 +229,46 @@ function openOutput(process: Process, options: TcpdumpOptions, linkType: LinkTyp
   const printer = new PacketPrinter(options, linkType === 'sll2', linkType === 'raw', names)
   const eager = options.lineBuffered || process.terminalOf(1) !== undefined || (options.packetBuffered && writeFile === undefined)
   const screen = new Buffered((bytes) => process.print(bytes), eager)
-  let file: OpenFile | undefined
-  if (writeFile !== undefined && writeFile !== '-') {
+  const rotation = writeFile !== undefined && writeFile !== '-' ? new Rotation(process, writeFile, options.rotate) : undefined
+  const open = (): OpenFile | undefined => {
     try {
-      file = process.open(writeFile, 'write')
+      return rotation?.open()
     } catch (error) {
-      throw new Failure(`${writeFile}: ${(error as Error).message}`)
+      throw new Failure((error as Error).message)
     }
   }
+  let file = open()
   const disk = writeFile === undefined ? undefined : new Buffered((bytes) => (file ? file.write(bytes) : process.print(bytes)), options.packetBuffered)
   let begun = false
+  const save = function* (bytes: Uint8Array): Task {
+    rotation?.wrote(bytes.length)
+    yield* disk!.write(bytes)
+  }
   const header = function* (): Task {
-    if (disk && !begun) yield* disk.write(encodePcapHeader(linkType))
+    if (disk && !begun) yield* save(encodePcapHeader(linkType))
     begun = true
   }
   return {
     *packet(captured) {
       yield* header()
-      if (disk) yield* disk.write(encodePcapFrame(captured, linkType))
-      if (!prints) return
+      const turn = rotation?.turn()
+      if (turn === 'full') {
+        yield* process.printError(`Maximum file limit reached: ${rotation!.limit}\n`)
+        return false
+      }
+      if (turn === 'next') {
+        yield* disk!.flush()
+        file?.release()
+        file = open()
+        begun = false
+        yield* header()
+      }
+      if (disk) yield* save(encodePcapFrame(captured, linkType))
+      if (!prints) return true
       // without -n a line waits until the names of its addresses are known, or known to be missing
       if (!options.numeric) for (const address of addressesOf(captured.frame)) yield* nameOfAddress(process, address, names)
       yield* screen.write(encodeUtf8(printer.text(captured)))
+      return true
     },
     text: (text) => screen.write(encodeUtf8(text)),
     *end() {

@@ -29,6 +29,8 @@ export interface TcpdumpOptions {
   listTypes: boolean
   filter: string
   filterFile: string | undefined
+  /** -C: a new file after so many bytes; -G: after so many seconds; -W: so many of them. 0: never, any number. */
+  rotate: { bytes: number; seconds: number; files: number }
 }
 
 export const VERSION = 'tcpdump version 4.99.3\nlibpcap version 1.10.3 (with TPACKET_V3)\nOpenSSL 3.0.17 1 Jul 2025\n'
@@ -61,7 +63,7 @@ export function parseTcpdump(args: readonly string[]): Parsed {
   if ('missing' in parsed) return { error: `tcpdump: option requires an argument -- '${parsed.missing}'\n${VERSION}${USAGE}` }
   const options: TcpdumpOptions = {
     interface: undefined, readFile: undefined, writeFile: undefined, count: Infinity, numeric: false, linkLevel: false, quick: false, verbose: 0, snapLength: 262_144, absoluteSequence: false, time: 0,
-    lineBuffered: false, packetBuffered: false, dump: { hex: false, ascii: false, text: false, linkLevel: false }, direction: 'inout', number: false, print: false, countOnly: false, listTypes: false, filterFile: undefined,
+    lineBuffered: false, packetBuffered: false, dump: { hex: false, ascii: false, text: false, linkLevel: false }, direction: 'inout', number: false, print: false, countOnly: false, listTypes: false, filterFile: undefined, rotate: { bytes: 0, seconds: 0, files: 0 },
     filter: parsed.operands.join(' '),
   }
   const times = (name: string): number => parsed.options.filter((o) => o.name === name).length
@@ -102,6 +104,18 @@ export function parseTcpdump(args: readonly string[]): Parsed {
         options.snapLength = length || 262_144
         break
       }
+      case 'C':
+        if (!/^\d+$/.test(value) || Number(value) < 1) return { error: `tcpdump: invalid file size ${value}\n` }
+        options.rotate.bytes = Number(value) * 1_000_000
+        break
+      case 'G':
+        if (value.startsWith('-')) return { error: `tcpdump: invalid number of seconds ${value}\n` }
+        options.rotate.seconds = Number.parseInt(value, 10) || 0
+        break
+      case 'W':
+        if (!(Number.parseInt(value, 10) > 0)) return { error: `tcpdump: invalid number of output files ${value}\n` }
+        options.rotate.files = Number.parseInt(value, 10)
+        break
       case 'Q':
         if (value !== 'in' && value !== 'out' && value !== 'inout') return { error: `tcpdump: unknown capture direction \`${value}'\n` }
         options.direction = value
