@@ -20,6 +20,7 @@ describe('the real ones agree', () => {
   const worlds = twoWorlds({ also: ['cat', 'truncate'], settle: 1000, prepare: async (world) => {
     world.file('p1', '/etc/hostname', 'content of it\n')
     world.file('p1', '/etc/hosts', '<html>\n')
+    world.file('p1', '/etc/networks', 'machine 10.244.2.2 login joe password secret\n')
     world.file('p1', '/etc/issue', `# options\nurl = "http://10.244.2.2:5950/plain"\n-s\nheader = "X-A: 1"\nwrite-out "%{http_code}\\n"\n`)
     await world.site('p3', 5950, {
       '/plain': page('200 OK', '', 'hello'), '/part': page('200 OK', '', '0123456789'), '/part RANGE': page('206 Partial Content', 'Content-Range: bytes 4-9/10\r\n', '456789'), '/past': page('200 OK', '', 'hello'), '/past RANGE': page('416 Range Not Satisfiable', '', 'no'),
@@ -60,7 +61,7 @@ describe('the real ones agree', () => {
   describe('on several, and the rest of one', () => {
     const site = 'http://10.244.2.2:5950'
     same('p1', [
-      `curl -s ${site}/plain --next -d a=b ${site}/echo`, `curl -s ${site}/plain -: -I ${site}/plain`, `curl -sv -H 'X-A: 1' ${site}/plain --next ${site}/echo`, `curl -s ${site}/plain --next`, `curl -s ${site}/nope -f --next ${site}/plain`, 'curl -K /etc/issue', `curl -K /etc/issue ${site}/echo`, 'curl -sK /etc/issue', 'curl -K /nope', 'curl -K', `curl -s -Z ${site}/plain ${site}/plain`, `curl -sS -Z --parallel-max 1 ${site}/plain ${site}/echo`, 'curl -sS -Z http://10.244.2.2:5998/', `curl --parallel-max x ${site}`,
+      `curl -s ${site}/plain --next -d a=b ${site}/echo`, `curl -s --netrc-file /etc/networks ${site}/echo`, `curl -sv --netrc-file /etc/networks ${site}/echo`, `curl -sv --netrc-file nope ${site}/plain`, `curl -s --netrc-file /etc/networks -u a:b ${site}/echo`, `curl -s --netrc-file /etc/networks --netrc-optional ${site.replace('//', '//bob:x@')}/echo`, `curl -sv --stderr - ${site}/plain`, `curl -sS --stderr /nope/x ${site}/plain`, 'curl --stderr', `curl -s ${site}/plain -: -I ${site}/plain`, `curl -sv -H 'X-A: 1' ${site}/plain --next ${site}/echo`, `curl -s ${site}/plain --next`, `curl -s ${site}/nope -f --next ${site}/plain`, 'curl -K /etc/issue', `curl -K /etc/issue ${site}/echo`, 'curl -sK /etc/issue', 'curl -K /nope', 'curl -K', `curl -s -Z ${site}/plain ${site}/plain`, `curl -sS -Z --parallel-max 1 ${site}/plain ${site}/echo`, 'curl -sS -Z http://10.244.2.2:5998/', `curl --parallel-max x ${site}`,
       `curl -s -o part ${site}/part`, 'truncate -s 4 part', `curl -sS -C - -o part ${site}/part`, 'cat part', `curl -sv -C 4 ${site}/part`, `curl -sS -C 3 ${site}/plain`, `curl -sS -C 5 -o past ${site}/past`, `curl -C x ${site}/plain`, `curl -sS -C - -o fresh ${site}/plain`, `curl -sS --proto =https ${site}/plain`, `curl -sS --proto -all,http ${site}/plain`, `curl -s --proto '=http,https' ${site}/plain`,
       `curl -sG --data-urlencode 'q=a b&c' -d x=1 ${site}/echo`, `curl -s --json '{"a":1}' ${site}/echo`, `curl -s --json a --json b -H 'Accept: x/y' ${site}/echo`, `curl -s --data-urlencode =a/b --data-urlencode c@/etc/hostname ${site}/echo`, `curl -s '${site}/{plain,part}' -o '#1.txt'`, 'cat plain.txt part.txt', `curl -s '${site}/echo[1-3:2]'`, `curl -s '${site}/echo[a-'`, `curl -sg '${site}/echo{x}'`,
     ], spent)

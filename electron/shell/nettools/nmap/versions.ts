@@ -6,14 +6,18 @@ import type { Service } from './types.ts'
 /** So long a server may take to greet, and to answer. */
 const GREETING_MS = 6000
 
+/** Who hangs up sooner than this has looked at the address alone (tcpd). */
+const WRAPPED_MS = 2000
+
 const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (b) => String.fromCharCode(b)).join('')
 
 /** -sV: what answers at an open port, by what it says of itself: its greeting, or its answer to a question that its like understands. */
 export function* serviceAt(process: Process, address: string, port: number): Task<Service> {
+  const begun = process.clock.now
   const greeting = yield* hear(process, address, port, undefined)
   const greeted = greeting === undefined ? undefined : ofGreeting(greeting)
   if (greeted) return greeted
-  if (greeting === '') return { name: 'tcpwrapped' }
+  if (greeting === '' && process.clock.now - begun < WRAPPED_MS) return { name: 'tcpwrapped' }
   const questions = port === 6379 ? [INFO, GET, SSL] : port === 5432 ? [SSL, GET, INFO] : port === 11211 ? [VERSION, GET] : [GET, INFO, SSL, VERSION]
   for (const question of questions) {
     const answer = yield* hear(process, address, port, question)
