@@ -270,7 +270,7 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void {
-    return passOn(this.clock, locate(this, resource, namespace, id), request, (upstream, answer) => this.#agents('proxy').ask(upstream, answer), done)
+    return passOn(this.clock, locate(this, resource, namespace, id), request, this.#agents('proxy'), done)
   }
 
   /** A dry run uses up no chance: what is named later has the same name without it. */

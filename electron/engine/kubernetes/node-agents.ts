@@ -5,6 +5,8 @@ import type { KubeObject, Pod } from './types.ts'
 
 /** What the kubelets do for the API server. Implemented by kubelet/. Container names are always given. */
 export interface NodeAgents extends Pick<KubernetesClient, 'logs' | 'exec' | 'attach' | 'portForward'> {
+  /** Where those ask from who come over no simulated connection. */
+  readonly laptop: string
   /** An HTTP request from the API server's own machine. Returns what gives up. */
   ask(request: Omit<UpstreamRequest, 'program'>, done: (outcome: UpstreamOutcome) => void): () => void
 }

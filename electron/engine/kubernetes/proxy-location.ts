@@ -16,6 +16,8 @@ export interface ProxyRequest {
   target: string
   headers: Headers
   body: Uint8Array
+  /** The address of who asks; the laptop's if absent. */
+  from?: string
 }
 
 export interface ProxyLocation {
@@ -121,11 +123,22 @@ export function locate(server: Pick<KubernetesClient, 'get'> & { readonly clock:
 const DIAL = 30_000
 const FOREVER = 1e12
 
+/** httputil.ReverseProxy: who asks comes behind those whom others named. */
+export function forwardedFor(headers: Headers, address: string): Headers {
+  const isOne = ([name]: readonly [string, string]): boolean => name.toLowerCase() === 'x-forwarded-for'
+  const all = [...headers.filter(isOne).map(([, value]) => value), address].join(', ')
+  const others = headers.filter((header) => !isOne(header))
+  // Go writes them by name
+  const at = others.findIndex(([name]) => name === 'X-Forwarded-Uri')
+  return at < 0 ? [...others, ['X-Forwarded-For', all]] : [...others.slice(0, at), ['X-Forwarded-For', all], ...others.slice(at)]
+}
+
 /** Sends the request there. */
-export function passOn(clock: Clock, at: ProxyLocation, { method, target, headers: given, body }: ProxyRequest, ask: NodeAgents['ask'], done: (answer: ProxyAnswer) => void): () => void {
+export function passOn(clock: Clock, at: ProxyLocation, { method, target, headers: asked, body, from }: ProxyRequest, { ask, laptop }: Pick<NodeAgents, 'ask' | 'laptop'>, done: (answer: ProxyAnswer) => void): () => void {
   const { scheme, host, port, kubelet } = at
   const missing = kubelet && notServed(target.split('?')[0]!)
   if (missing) throw notSimulated(`${missing.what} (${missing.instead})`)
+  const given = forwardedFor(asked, from ?? laptop)
   const headers: Headers = kubelet ? [...given, ['Authorization', `Bearer ${apiServersToken(clock)}`]] : given
   return ask({
     address: host, port, method, bytes: writeRequest(method, target, headers, body), connectTimeout: DIAL, readTimeout: FOREVER,

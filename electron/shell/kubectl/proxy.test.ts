@@ -30,7 +30,7 @@ describe('kubectl proxy and plugins', () => {
     expect(raw('/api/v1/nodes/control-plane:10256/proxy/healthz')).toContain('"nodeEligible": true')
     const { output } = lab.run(`kubectl proxy & sleep 1; curl -si -A me http://127.0.0.1:8001${root}/pods/web/proxy/nope?a=1 | head -1; kill %1; wait; kubectl logs web | tail -1`)
     expect(output).toMatch(/^HTTP\/1.1 404 Not Found\r?$/m)
-    expect(output).toMatch(/^10\.244\.0\.0 .* "GET \/nope\?a=1 HTTP\/1\.1" 404 153 "-" "me" "127\.0\.0\.1"\r?$/m)
+    expect(output).toMatch(/^10\.244\.0\.0 .* "GET \/nope\?a=1 HTTP\/1\.1" 404 153 "-" "me" "127\.0\.0\.1, 192\.0\.2\.10"\r?$/m)
   })
 
   it('says why nobody answers through the API server', () => {

@@ -1,5 +1,6 @@
 import { answerRequest, sendStatus, type Exchange } from '../../engine/kubernetes/http/handler.ts'
 import { requestInfo } from '../../engine/kubernetes/http/request-info.ts'
+import { forwardedFor } from '../../engine/kubernetes/proxy-location.ts'
 import { failure } from '../../engine/kubernetes/status.ts'
 import { ConnectionError } from '../../engine/kubernetes/client.ts'
 import { isSystemError } from '../../engine/machine/errors.ts'
@@ -110,7 +111,9 @@ function answer(k: Kubectl, http: HttpRequest, respond: (response: HttpResponse)
   if (filter && !allows(filter, http)) return respond(plain(k, 403, 'Forbidden'))
   if (!http.target.startsWith(prefix)) return respond(plain(k, 404, '404 page not found'))
   const { process: { clock }, client, process } = k
-  const request = { ...apiRequest(http), target: `/${http.target.slice(prefix.length)}` }
+  // from here on the laptop asks, for whom it names
+  const { remoteAddress: _, ...asked } = apiRequest(http)
+  const request = { ...asked, headers: forwardedFor(http.headers, http.remoteAddress), target: `/${http.target.slice(prefix.length)}` }
   const sink = new AnswerSink(process, http, respond)
   try {
     const info = requestInfo(request.target, client.resources())

@@ -26,6 +26,8 @@ export interface ApiRequest {
   impersonate?: Impersonation
   /** All that came, for the API server's proxy, which passes them on. */
   headers?: readonly Header[]
+  /** Of who asks; the laptop if absent. */
+  remoteAddress?: string
   /** Without content coding. */
   body: Uint8Array
 }

@@ -34,7 +34,7 @@ export function serveProxy(call: Call): () => void {
     sink.end()
     return () => undefined
   }
-  return client.proxy(resource.name, namespace, name!, { method: request.method, target: `${rest === '' ? '/' : rest}${asked}`, headers: passedOn(request, headers, path), body: request.body }, (answer) => {
+  return client.proxy(resource.name, namespace, name!, { method: request.method, target: `${rest === '' ? '/' : rest}${asked}`, headers: passedOn(request, headers, path), body: request.body, ...(request.remoteAddress === undefined ? {} : { from: request.remoteAddress }) }, (answer) => {
     if ('error' in answer) return sendStatus(call, unavailable(`error trying to reach service: ${words(answer)}`))
     const { head } = answer
     const back: Header[] = [NO_CACHE]

@@ -20,7 +20,7 @@ import { CONTAINERD_GONE } from './runtime-gone.ts'
 import { isMirror } from './static-pods.ts'
 
 /** The kubelets' streaming side: pkg/kubelet/server. The API server has chosen the container. */
-export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<string, Kubelet>): Omit<NodeAgents, 'ask'> {
+export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<string, Kubelet>): Omit<NodeAgents, 'ask' | 'laptop'> {
   const find = (namespace: string, name: string, path: string): { kubelet: Kubelet; worker: PodWorker | undefined; pod: Pod } => {
     const pod = client.get<Pod>('pods', namespace, name)
     const node = pod.spec.nodeName ?? ''

@@ -112,7 +112,7 @@ export function apiRequest(http: HttpRequest): ApiRequest {
   const groups = http.headers.filter(([name]) => name.toLowerCase() === 'impersonate-group').map(([, value]) => value)
   return {
     ...(user === undefined ? {} : { impersonate: { user, groups, ...(uid === undefined ? {} : { uid }) } }),
-    method: http.method, target: http.target, body: http.body, headers: [...http.headers, ['X-Forwarded-For', http.remoteAddress]], accept: optional('accept') ?? '*/*',
+    method: http.method, target: http.target, body: http.body, headers: http.headers, remoteAddress: http.remoteAddress, accept: optional('accept') ?? '*/*',
     ...Object.fromEntries([['contentType', optional('content-type')], ['userAgent', optional('user-agent')]].filter(([, value]) => value !== undefined)),
   }
 }
