@@ -127,10 +127,10 @@ describe('HTTPS through the NGINX Ingress controller', () => {
 
   it('refuses snippets, and says what it cannot guard', () => {
     run(`kubectl create ingress snippet --class=nginx --rule="snippet.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/configuration-snippet='return 418;'
-      kubectl create ingress guarded --class=nginx --rule="guarded.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/auth-url=http://auth.example.com/; sleep 5`)
+      kubectl create ingress guarded --class=nginx --rule="guarded.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/auth-tls-secret=default/ca; sleep 5`)
     expect(run(`curl -s -o /dev/null -w '%{http_code}' -H 'Host: snippet.example.com' http://${NODE}:${http}/`).output).toBe('404')
     const { output } = run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller')
     expect(output).toContain('annotation group ConfigurationSnippet contains risky annotation based on ingress configuration\n')
-    expect(output).toContain('podhop: not simulated: annotation nginx.ingress.kubernetes.io/auth-url of Ingress default/guarded (requests are let through without it; guard the backend itself)\n')
+    expect(output).toContain('podhop: not simulated: annotation nginx.ingress.kubernetes.io/auth-tls-secret of Ingress default/guarded (requests are let through without it; guard the backend itself)\n')
   })
 })
