@@ -1,5 +1,7 @@
-import { ParseError, type List, type ParameterPart, type Part, type Redirect, type Word } from './ast.ts'
+import { ParseError, type List, type Part, type Redirect, type Word } from './ast.ts'
 import { ansiQuoted } from './escapes.ts'
+import { ParameterLexer } from './parameter-lexer.ts'
+import { delimiterOf } from './word-text.ts'
 
 export type Token =
   | { kind: 'word'; word: Word; start: number; end: number }
@@ -14,51 +16,20 @@ const NAME = /[A-Za-z_][A-Za-z0-9_]*/y
 const SPECIAL = new Set(['@', '*', '#', '?', '-', '$', '!'])
 
 /** Characters to tokens and words. The parser above it fills in commands inside $(…). */
-export abstract class Lexer {
-  protected source: string
-  protected position = 0
+export abstract class Lexer extends ParameterLexer {
   protected pendingDocuments: Redirect[] = []
   protected extendedGlobs: boolean
-  readonly #firstLine: number
-  #countedTo = 0
-  #lines = 0
-
   /** $'…' and <(…), which dash has not. */
   protected extendedQuotes = true
 
   constructor(source: string, options: { firstLine?: number; extendedGlobs?: boolean } = {}) {
-    this.source = source
-    this.#firstLine = options.firstLine ?? 1
+    super(source, options.firstLine ?? 1)
     this.extendedGlobs = options.extendedGlobs ?? false
   }
 
   /** Parses the commands of a substitution up to its closing parenthesis, which it leaves. */
   protected abstract nested(): List
   protected abstract script(source: string, line: number): List
-
-  protected get line(): number {
-    return this.lineAt(this.position)
-  }
-
-  protected lineAt(position: number): number {
-    if (position < this.#countedTo) {
-      this.#countedTo = 0
-      this.#lines = 0
-    }
-    for (; this.#countedTo < position; this.#countedTo++) if (this.source[this.#countedTo] === '\n') this.#lines++
-    return this.#firstLine + this.#lines
-  }
-
-  /** The line on which `position` is, as text. */
-  protected textOfLine(position: number): string {
-    const start = this.source.lastIndexOf('\n', position - 1) + 1
-    const end = this.source.indexOf('\n', position)
-    return this.source.slice(start, end < 0 ? undefined : end)
-  }
-
-  protected unclosed(mark: string, at: number): ParseError {
-    return new ParseError(`unexpected EOF while looking for matching \`${mark}'`, this.lineAt(at), { incomplete: true })
-  }
 
   #skipBlanks(): void {
     const s = this.source
@@ -294,7 +265,7 @@ export abstract class Lexer {
       this.position = close + 1
       return { kind: 'arithmetic', expression }
     }
-    if (next === '{') return this.#braced(quoted)
+    if (next === '{') return this.braced(quoted)
     NAME.lastIndex = start + 1
     const name = NAME.exec(s)?.[0] ?? (SPECIAL.has(next) || /\d/.test(next) ? next : undefined)
     if (name === undefined) return undefined
@@ -342,97 +313,6 @@ export abstract class Lexer {
     return this.#sub(text, at)
   }
 
-  #braced(quoted: boolean): Part {
-    const s = this.source
-    const start = this.position
-    this.position = start + 2
-    const part: ParameterPart = { kind: 'parameter', name: '', source: '' }
-    const done = (): Part => {
-      if (s[this.position] !== '}') this.#badSubstitution(part, start)
-      else this.position++
-      part.source = s.slice(start, this.position)
-      return part
-    }
-    if (s[this.position] === '#' && !/[}:\-=?+#%/]/.test(s[this.position + 1] ?? '}')) {
-      part.length = true
-      this.position++
-    } else if (s[this.position] === '#' && s[this.position + 1] === '#' && s[this.position + 2] === '}') {
-      part.length = true
-      this.position++
-    } else if (/^#[-?!]\}/.test(s.slice(this.position, this.position + 3))) {
-      part.length = true
-      this.position++
-    } else if (s[this.position] === '!' && /[A-Za-z_0-9@*#]/.test(s[this.position + 1] ?? '')) {
-      part.indirect = true
-      this.position++
-    }
-    const word = /[A-Za-z_][A-Za-z0-9_]*|\d+|[@*#?$!-]/y
-    word.lastIndex = this.position
-    const name = word.exec(s)
-    if (!name) {
-      if (this.position >= s.length) throw this.unclosed('}', start)
-      this.#badSubstitution(part, start)
-      part.source = s.slice(start, this.position)
-      return part
-    }
-    part.name = name[0]
-    this.position += name[0].length
-    if (s[this.position] === '[') {
-      const close = this.#closingBracket(this.position)
-      if (close < 0) throw this.unclosed(']', start)
-      part.index = this.subscript(s.slice(this.position + 1, close), this.position)
-      this.position = close + 1
-    }
-    if (part.indirect && part.index && /^[@*]$/.test(textOf(part.index)) && s[this.position] === '}') {
-      part.indirect = false
-      part.keys = true
-      return done()
-    }
-    if (part.indirect && (s[this.position] === '*' || s[this.position] === '@') && s[this.position + 1] === '}') {
-      part.indirect = false
-      part.names = s[this.position] as '*' | '@'
-      this.position++
-      return done()
-    }
-    const operator = /^(:[-=?+]|##|%%|\/\/|\/#|\/%|\^\^|,,|~~|[-=?+#%/^,:@~])/.exec(s.slice(this.position, this.position + 2))
-    if (!operator) return done()
-    part.operator = operator[0]
-    this.position += operator[0].length
-    const mode = quoted && !/^[#%/]/.test(part.operator) ? 'braceDouble' : 'brace'
-    const line = this.line
-    if (part.operator.startsWith('/') || part.operator === ':') {
-      const stop = part.operator === ':' ? ':}' : '/}'
-      // "/#" and "/%" with nothing after them look for "#" and "%" themselves.
-      part.argument = { parts: this.parts(mode, stop), line }
-      if (s[this.position] === stop[0]) {
-        this.position++
-        part.second = { parts: this.parts(mode, '}'), line }
-      }
-    } else part.argument = { parts: this.parts(mode, '}'), line }
-    return done()
-  }
-
-  #badSubstitution(part: ParameterPart, start: number): void {
-    let depth = 0
-    for (; ; this.position++) {
-      const c = this.source[this.position]
-      if (c === undefined) throw this.unclosed('}', start)
-      if (c === '{') depth++
-      if (c === '}' && depth-- === 0) break
-    }
-    this.position++
-    part.operator = 'bad'
-  }
-
-  #closingBracket(open: number): number {
-    let depth = 0
-    for (let i = open; i < this.source.length; i++) {
-      if (this.source[i] === '[') depth++
-      else if (this.source[i] === ']' && --depth === 0) return i
-    }
-    return -1
-  }
-
   protected subscript(text: string, at: number): Word {
     const inner = this.child(text, this.lineAt(at))
     return { parts: inner.parts('text', ''), line: this.lineAt(at), source: text }
@@ -467,25 +347,4 @@ export abstract class Lexer {
   }
 
   protected abstract documentEnded(redirect: Redirect, delimiter: string, line: number, endLine: number): void
-}
-
-/** A word's text without quotes (a here-document's delimiter, a name). */
-export function textOf(word: Word): string {
-  return delimiterOf(word).text
-}
-
-function delimiterOf(word: Word): { text: string; quoted: boolean } {
-  let text = ''
-  let quoted = false
-  for (const part of word.parts) {
-    if (part.kind === 'literal') text += part.text
-    else if (part.kind === 'quoted') {
-      text += part.text
-      quoted = true
-    } else if (part.kind === 'double') {
-      text += delimiterOf({ parts: part.parts, line: 0 }).text
-      quoted = true
-    } else if (part.kind === 'parameter') text += part.source
-  }
-  return { text, quoted }
 }

@@ -1,6 +1,7 @@
 import type { Flavour } from './messages.ts'
 import { ParseError, type AndOr, type Case, type Command, type If, type List, type Pipeline, type Redirect, type Word } from './ast.ts'
-import { textOf, type Token } from './lexer.ts'
+import type { Token } from './lexer.ts'
+import { textOf } from './word-text.ts'
 import { SimpleParser, isRedirection } from './simple-parser.ts'
 
 const RESERVED = new Set(['if', 'then', 'elif', 'else', 'fi', 'for', 'select', 'in', 'while', 'until', 'do', 'done', 'case', 'esac', '{', '}', '!', '[[', ']]', 'function', 'time', 'coproc'])

@@ -1,5 +1,6 @@
 import { ParseError, type Assignment, type Command, type Condition, type DeclarationArgument, type Redirect, type Simple, type Word } from './ast.ts'
-import { textOf, type Token } from './lexer.ts'
+import type { Token } from './lexer.ts'
+import { textOf } from './word-text.ts'
 import { TokenStream } from './token-stream.ts'
 
 const DECLARATIONS = new Set(['declare', 'typeset', 'local', 'export', 'readonly'])
