@@ -1,6 +1,9 @@
 import { capable, decodeUtf8, NftNotSimulated, type NftOptions, type Process, type Task } from '../../engine/cluster.ts'
 import { byName } from '../../engine/own.ts'
 
+/** What to use in place of a whole command. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([['nft monitor', 'use watch nft list ruleset'], ['nft describe', 'nft says what it expected where it cannot read a rule'], ['nft reset', 'use nft flush, or nft list with its counters'], ['nft export', 'use nft -j list ruleset'], ['nft import', 'use nft -f FILE'], ['nft -e', 'use nft -a list ruleset']])
+
 const HELP = `Usage: nft [ options ] [ cmds... ]
 
 Options (general):
@@ -158,7 +161,7 @@ export function* nft(process: Process): Task<number> {
     return code
   } catch (error) {
     if (!(error instanceof NftNotSimulated)) throw error
-    yield* process.printError(`podhop: not simulated: ${error.message} (use a rule without it)\n`)
+    yield* process.printError(`podhop: not simulated: ${error.message} (${INSTEAD.get(error.message) ?? 'use a rule without it'})\n`)
     return 69
   }
 }
