@@ -365,27 +365,28 @@ describe('the tools of controllers', () => {
     expect(seen.slice(2)).toEqual(['c@27', 'c@33'])
   })
 
-  it('a work queue works on a hundred keys at once, then on 500 a second; a key that waits is one piece of work', () => {
+  it('a work queue that is behind leaves keys alone for a while: what changes meanwhile is one piece of work', () => {
     const clock = new Clock({ seed: 1 })
     const seen = new Map<string, number[]>()
     const queue = new WorkQueue(clock, (key) => void seen.set(key, [...(seen.get(key) ?? []), clock.now]))
-    const keys = Array.from({ length: 250 }, (_, i) => `key-${i}`)
-    for (const key of keys) queue.add(key)
-    clock.runFor(2)
-    expect(seen.size).toBe(100)
-    for (const key of keys) queue.add(key)
-    clock.runFor(100)
-    expect(seen.size).toBe(150)
-    clock.settle()
-    // the first hundred came back, the others had waited all the time
-    expect(keys.map((key) => seen.get(key)!.length)).toEqual(keys.map((_, i) => (i < 100 ? 2 : 1)))
-    expect(clock.now).toBe(501)
-    // after a rest it is at once again
+    const changed = (keys: readonly string[]): void => {
+      for (const key of keys) queue.add(key)
+      clock.runFor(10)
+    }
+    const few = Array.from({ length: 40 }, (_, i) => `few-${i}`)
+    changed(few)
+    changed(few)
+    expect(few.map((key) => seen.get(key))).toEqual(few.map(() => [1, 11]))
+    const many = Array.from({ length: 1100 }, (_, i) => `many-${i}`)
     clock.runFor(1000)
-    seen.clear()
-    for (const key of keys.slice(0, 100)) queue.add(key)
-    clock.runFor(1)
-    expect(seen.size).toBe(100)
+    for (let i = 0; i < 5; i++) changed(many)
+    clock.settle()
+    // 1,100 keys are 1,000 more than it takes at once, and those take 2 s
+    expect(many.map((key) => seen.get(key))).toEqual(many.map(() => [1021, 3022]))
+    clock.runFor(10_000)
+    changed(few)
+    changed(few)
+    expect(seen.get('few-0')).toHaveLength(4)
   })
 
   it('an informer is as old as its last event', () => {

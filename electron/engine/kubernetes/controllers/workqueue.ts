@@ -12,13 +12,13 @@ import { ConnectionError, StatusError } from '../client.ts'
  */
 const TURN = 1
 /**
- * Keys that are worked on at once, and then each second: a controller's requests are limited by its client (client-go's
- * flowcontrol, --kube-api-burst and --kube-api-qps; wider here than the defaults, 30 and 20, so that nobody waits for them).
+ * Of how many keys at once, and of how many a second, a controller keeps up with every change: its requests are limited by
+ * its client (client-go's flowcontrol, --kube-api-burst and --kube-api-qps; wider here than the defaults, 30 and 20). One
+ * that is behind leaves a key alone for a while after it worked on it.
  */
 const BURST = 100
 const RATE = 500
-/** Between two of such parts, ms. */
-const WAIT = 20
+const LONGEST_PAUSE = 5_000
 const BASE_DELAY = 5
 const MAX_DELAY = 1_000_000
 /** Without an API server: by then leader election has ended the process, and its successor looks at everything. */
@@ -96,19 +96,16 @@ export class WorkQueue {
 
   #next(): void {
     this.#turn = undefined
+    const keys = this.#ready
+    this.#ready = []
     const { now } = this.#clock
-    this.#spent = Math.max(this.#spent, now)
-    const budget = Math.max(1, Math.floor(BURST - ((this.#spent - now) * RATE) / 1000))
-    const waiting = this.#ready
-    const keys = budget < waiting.length ? waiting.slice(0, budget) : waiting
-    this.#ready = budget < waiting.length ? waiting.slice(budget) : []
-    this.#spent += (keys.length * 1000) / RATE
-    if (this.#ready.length > 0) this.#turn = this.#clock.schedule(WAIT, () => this.#next())
+    this.#spent = Math.max(this.#spent, now) + (keys.length * 1000) / RATE
+    const pause = Math.min(LONGEST_PAUSE, this.#spent - now - (BURST * 1000) / RATE)
     for (const key of keys) {
       if (this.#stopped) return
       this.#queued.delete(key)
       try {
-        const duration = this.#work(key) ?? 0
+        const duration = Math.max(pause, this.#work(key) ?? 0)
         if (duration > TURN) this.#busy.set(key, this.#clock.now + duration)
         this.forget(key)
       } catch (error) {
