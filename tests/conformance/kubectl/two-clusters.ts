@@ -19,6 +19,11 @@ const PAUSE = 4
 const LOG_HEAD = /^([WEIF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm
 /** The ms of a second at which commands come that reckon ages. */
 const AGES_AT = 700
+/** Of these the real one tells some things in the order of a Go map, which is another each time. */
+const SHUFFLED = /^(?:describe (?:cm|configmaps?|secrets?)\b|drain )/
+const shuffled = ({ stdout, stderr, code }: Outcome): string => [`${stdout}\n${stderr}`.split(/\n|, |\[|\]/).sort().join('\n'), code].join('\n')
+/** Commands that change nothing. */
+const READS = /^(?:get|describe|events|explain|logs|top|version|cluster-info|api-resources|api-versions|__complete|__completeNoDesc)$/
 
 /**
  * One command, two clients, two whole clusters of one seed: Podhop's kubectl in one lab terminal, the real one over the
@@ -131,9 +136,25 @@ export class TwoClusters {
     const began = this.#ours.clock.now
     const ours = runScript(this.#ours, script, { stdin })
     if (this.#shift) this.#shift.ms = Date.now() - this.#epoch - Math.floor(began)
-    const real = await this.#real(args, stdin, variables)
+    const expected: Outcome = { stdout: ours.stdout, stderr: unhurried(ours.stderr.replace(LOG_HEAD, '$1 ')), code: ours.code ?? null }
+    const asked = Date.now()
+    const ask = async (): Promise<Outcome> => {
+      const real = await this.#real(args, stdin, variables)
+      return { ...real, stderr: unhurried(real.stderr) }
+    }
+    const alike = (said: Outcome): boolean => said.stderr === expected.stderr && said.code === expected.code && onlyAged(expected.stdout, said.stdout, Date.now() - asked)
+    let real = await ask()
+    // what changes nothing may be asked again: a busy machine can disturb any program
+    if (READS.test(args[0] ?? '') && !alike(real) && !SHUFFLED.test(args.join(' '))) {
+      const again = await ask()
+      if (alike(again)) {
+        console.warn(`REFEREE: kubectl ${args.join(' ')} was the same only when asked again:\n${real.stdout}${real.stderr}`)
+        real = again
+      }
+    }
+    if (SHUFFLED.test(args.join(' ')) && shuffled(expected) === shuffled(real)) real = expected
     this.#evenOut()
-    return { ours: { stdout: ours.stdout, stderr: unhurried(ours.stderr.replace(LOG_HEAD, '$1 ')), code: ours.code }, real: { ...real, stderr: unhurried(real.stderr) } }
+    return { ours: expected, real }
   }
 
   #real(args: readonly string[], stdin: string, variables: Record<string, string>): Promise<Outcome> {
