@@ -152,6 +152,19 @@ describe('a watch', () => {
     expect(marked).toEqual(['ADDED a', `BOOKMARK ${made.api.store.version - 1}`, 'ADDED b', `BOOKMARK ${made.api.store.version}`])
   })
 
+  it('from a version that is yet to come hears only of what is newer', () => {
+    const made = server()
+    const version = made.api.store.version + 2
+    const seen = follow(made, { resourceVersion: String(version), allowWatchBookmarks: true })
+    for (const name of ['a', 'b']) made.api.create('secrets', 'default', settings(name))
+    expect(made.api.store.version).toBe(version)
+    made.clock.runFor(60_000)
+    expect(seen).toEqual([])
+    made.api.create('secrets', 'default', settings('c'))
+    made.clock.runFor(60_000)
+    expect(seen).toEqual(['ADDED c', `BOOKMARK ${version + 1}`])
+  })
+
   it('starts with everything and its end, where the feature is switched on', () => {
     const options = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', allowWatchBookmarks: true }
     const off = server()

@@ -42,12 +42,13 @@ export function watchObjects(
   const fromNow = options.sendInitialEvents === false && version === 0
   const everything = options.sendInitialEvents ?? version === 0
   const since = fromNow ? store.version : everything ? undefined : version
-  const watching = store.watch(name, filter, since, served(kind, listener))
+  const heard = served(kind, listener)
+  const watching = store.watch(name, filter, since, since !== undefined && since > store.version ? newerThan(since, heard) : heard)
   if (!watching) return fail(`too old resource version: ${version} (${store.forgotten(name)})`, 0)
   if (options.allowWatchBookmarks) {
     if (options.sendInitialEvents) watching.push({ type: 'BOOKMARK', resourceVersion: String(store.version), annotations: { [INITIAL_EVENTS_END]: 'true' } })
     const mark = (): void => {
-      watching.push({ type: 'BOOKMARK', resourceVersion: String(Math.max(version, store.version)) })
+      if (store.version > version) watching.push({ type: 'BOOKMARK', resourceVersion: String(store.version) })
       timers[0] = clock.schedule(BOOKMARKS, mark, { background: true })
     }
     timers[0] = clock.schedule(BOOKMARKS, mark, { background: true })
@@ -74,6 +75,13 @@ function validate(options: WatchOptions, watchList: boolean): void {
     if (options.continue) errors.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided')
   }
   if (!errors.empty) throw invalid({ kind: 'ListOptions', group: 'meta.k8s.io' }, '', errors)
+}
+
+/** A watch from a version that is yet to come hears nothing until then: storage/cacher/cache_watcher.go. */
+function newerThan(version: number, listener: (event: WatchEvent) => void): (event: WatchEvent) => void {
+  return (event) => {
+    if (!('object' in event) || Number(event.object.metadata.resourceVersion) > version) listener(event)
+  }
 }
 
 /** Events with their objects as this version of the kind shows them. */
