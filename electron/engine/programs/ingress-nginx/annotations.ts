@@ -40,7 +40,8 @@ export interface Annotations {
   /** The Service's own address takes its endpoints' place. */
   serviceUpstream: boolean
   hashBy: string | undefined
-  next: { when: ReadonlySet<string>; tries: number }
+  /** `timeout` in ms, 0: any. */
+  next: { when: ReadonlySet<string>; tries: number; timeout: number }
   /** limit_conn, and whom no limit counts for. */
   connections: { zone: string; most: number } | undefined
   unlimited: readonly string[]
@@ -70,12 +71,12 @@ const SIMULATED = new Set([
   'permanent-redirect', 'permanent-redirect-code', 'temporal-redirect', 'temporal-redirect-code', 'canary', 'canary-weight', 'canary-weight-total', 'canary-by-header', 'canary-by-header-value', 'canary-by-header-pattern', 'canary-by-cookie',
   'enable-cors', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-allow-credentials', 'cors-expose-headers', 'cors-max-age', 'server-alias', 'proxy-connect-timeout', 'proxy-read-timeout', 'limit-rps', 'limit-rpm',
   'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
-  'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries',
+  'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'load-balance',
   'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
-  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header', 'enable-rewrite-log', 'proxy-next-upstream-timeout', 'load-balance',
+  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header', 'enable-rewrite-log',
 ])
 /** Groups whose annotations are of critical risk: the whole Ingress is refused while snippets are not allowed. */
 export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snippet': 'ConfigurationSnippet', 'server-snippet': 'ServerSnippet', 'stream-snippet': 'StreamSnippet', 'auth-snippet': 'ExternalAuth', 'modsecurity-snippet': 'ModSecurity' }
@@ -101,6 +102,8 @@ export function readAnnotations(ingress: Ingress): Parsed {
   const protocol = (of('backend-protocol') ?? 'HTTP').toUpperCase()
   if (!['HTTP', 'HTTPS', 'AUTO_HTTP', 'GRPC', 'GRPCS'].includes(protocol)) tell(`backend-protocol ${protocol} of Ingress ${key} (use HTTP, HTTPS, GRPC or GRPCS)`)
   if (of('affinity-mode') === 'persistent') tell(`affinity-mode persistent of Ingress ${key} (it is balanced)`)
+  const balance = of('load-balance')
+  if (balance !== undefined && balance !== 'round_robin') tell(`load-balance ${balance} of Ingress ${key} (it is served as round_robin; upstream-hash-by and affinity are simulated)`)
   const wantsAuth = of('auth-type') !== undefined
   if (wantsAuth && (of('auth-type') !== 'basic' || (of('auth-secret-type') ?? 'auth-file') !== 'auth-file')) tell(`auth-type ${of('auth-type')!} with auth-secret-type ${of('auth-secret-type') ?? 'auth-file'} of Ingress ${key} (everybody is refused; use basic and auth-file)`)
   const aliases = prefixes(of('server-alias'))
@@ -137,7 +140,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
       fromToWww: of('from-to-www-redirect') === 'true',
       serviceUpstream: of('service-upstream') === 'true',
       hashBy: of('upstream-hash-by'),
-      next: { when: new Set((of('proxy-next-upstream') ?? 'error timeout').split(/\s+/)), tries: /^[0-9]+$/.test(of('proxy-next-upstream-tries') ?? '') ? Number(of('proxy-next-upstream-tries')) : 3 },
+      next: { when: new Set((of('proxy-next-upstream') ?? 'error timeout').split(/\s+/)), tries: /^[0-9]+$/.test(of('proxy-next-upstream-tries') ?? '') ? Number(of('proxy-next-upstream-tries')) : 3, timeout: seconds(of('proxy-next-upstream-timeout'), 0) },
       connections: Number(of('limit-connections') ?? 0) > 0 ? { zone: `${namespace}_${name}_${ingress.metadata.uid}_conn`, most: Number(of('limit-connections')) } : undefined,
       unlimited: prefixes(of('limit-whitelist') ?? of('limit-allowlist')),
       mirror: of('mirror-target'),

@@ -125,8 +125,8 @@ export class Proxy {
         attempts.push(attempt)
         const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
         const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
-        const known = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES }
-        const more = (): boolean => known.tries === 0 || attempts.length < known.tries
+        const known = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES, timeout: 0 }
+        const more = (): boolean => (known.tries === 0 || attempts.length < known.tries) && (known.timeout === 0 || clock.now - attempts[0]!.startedAt < known.timeout)
         resolved(this.#process, named, (endpoint) => endpoint === undefined ? page(503, backend, describe(), extra) : askUpstream(this.#process, {
           ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
           ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),

@@ -22,7 +22,12 @@ export interface StreamSettings {
   /** proxy_ssl, and the name that it asks for. */
   secures: boolean
   securedName: string | undefined
+  /** proxy_next_upstream; of `most` servers (0: all), for `time` ms (0: any). */
   tries: boolean
+  most: number
+  time: number
+  /** proxy_half_close: each direction ends by itself. */
+  halves: boolean
   /** proxy_responses: after so many answers a UDP session is over. */
   responses: number | undefined
   requests: number
@@ -50,14 +55,14 @@ export interface StreamConfiguration {
 }
 
 const HARMLESS = new Set([
-  'proxy_buffer_size', 'proxy_socket_keepalive', 'proxy_next_upstream_timeout', 'proxy_next_upstream_tries', 'preread_buffer_size', 'tcp_nodelay', 'limit_conn_log_level', 'variables_hash_bucket_size', 'variables_hash_max_size', 'map_hash_bucket_size',
+  'proxy_buffer_size', 'proxy_socket_keepalive', 'preread_buffer_size', 'tcp_nodelay', 'limit_conn_log_level', 'variables_hash_bucket_size', 'variables_hash_max_size', 'map_hash_bucket_size',
   'map_hash_max_size', 'error_log', 'ssl_protocols', 'ssl_ciphers', 'ssl_prefer_server_ciphers', 'ssl_session_cache', 'ssl_session_timeout', 'ssl_session_tickets', 'ssl_handshake_timeout', 'ssl_ecdh_curve', 'ssl_dhparam', 'proxy_ssl_protocols', 'proxy_ssl_ciphers',
-  'proxy_ssl_session_reuse', 'resolver_timeout', 'proxy_half_close',
+  'proxy_ssl_session_reuse', 'resolver_timeout',
 ])
 const LACKING = new Set(['set', 'geo', 'split_clients', 'js_import', 'pass', 'proxy_bind', 'proxy_upload_rate', 'proxy_download_rate', 'proxy_ssl_verify', 'proxy_ssl_certificate', 'proxy_ssl_trusted_certificate', 'set_real_ip_from', 'ssl_verify_client', 'ssl_client_certificate', 'ssl_alpn'])
 
 const DEFAULTS: StreamSettings = {
-  connectTimeout: 60_000, timeout: 600_000, prereadTimeout: 30_000, preread: false, tells: false, secures: false, securedName: undefined, tries: true, responses: undefined, requests: 0, access: [], limits: [], logs: [],
+  connectTimeout: 60_000, timeout: 600_000, prereadTimeout: 30_000, preread: false, tells: false, secures: false, securedName: undefined, tries: true, most: 0, time: 0, halves: false, responses: undefined, requests: 0, access: [], limits: [], logs: [],
 }
 
 /** Throws ConfigError and NotSimulated. */
@@ -186,6 +191,12 @@ class SettingsReader {
       case 'proxy_ssl_name': settings.securedName = first; this.#texts.push(first); return true
       case 'proxy_ssl_server_name': onOff(d); return true
       case 'proxy_next_upstream': settings.tries = onOff(d); return true
+      case 'proxy_next_upstream_tries':
+        if (!/^[0-9]+$/.test(first)) throw new ConfigError(`"${d.name}" directive invalid value${where}`)
+        settings.most = Number(first)
+        return true
+      case 'proxy_next_upstream_timeout': settings.time = seconds(d); return true
+      case 'proxy_half_close': settings.halves = onOff(d); return true
       case 'proxy_responses': settings.responses = Number(first); return true
       case 'proxy_requests': settings.requests = Number(first); return true
       case 'allow':

@@ -62,11 +62,11 @@ export abstract class Passage {
 
   /** Finds where to go, and calls `connect` with each server in turn. */
   protected pass(connect: Connect): void {
-    const { pass, settings } = this.server
-    if (pass && 'upstream' in pass) return this.#tryAll(this.#configuration.upstreams.get(pass.upstream)!, settings.tries, connect)
+    const { pass } = this.server
+    if (pass && 'upstream' in pass) return this.#tryAll(this.#configuration.upstreams.get(pass.upstream)!, connect)
     const text = this.session.expand(pass?.text ?? '')
     const known = this.#configuration.upstreams.get(text.toLowerCase())
-    if (known) return this.#tryAll(known, settings.tries, connect)
+    if (known) return this.#tryAll(known, connect)
     const { process } = this.host
     const { name = '', port } = /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>[0-9]+))?$/.exec(text)?.groups ?? {}
     const fail = (line: string): void => {
@@ -80,7 +80,7 @@ export abstract class Passage {
     if (literal === undefined && resolver.length === 0) return fail(`no resolver defined to resolve ${name}`)
     const go = (addresses: readonly string[]): void => {
       const peer = { port: Number(port), weight: 1, maxFails: 0, failTimeout: 10_000, backup: false, down: false, current: 0, busy: 0, fails: 0, failedAt: 0, checked: 0 }
-      this.#tryAll({ name: text, balance: 'round-robin', servers: [], peers: addresses.map((address) => ({ ...peer, address })) }, settings.tries, connect)
+      this.#tryAll({ name: text, balance: 'round-robin', servers: [], peers: addresses.map((address) => ({ ...peer, address })) }, connect)
     }
     if (literal !== undefined) return go([literal])
     const heard = (found: string | readonly string[]): void => {
@@ -93,11 +93,14 @@ export abstract class Passage {
     })())
   }
 
-  #tryAll(upstream: Upstream, tries: boolean, connect: Connect): void {
+  #tryAll(upstream: Upstream, connect: Connect): void {
     const { process } = this.host
+    const { tries, most, time } = this.server.settings
+    const begun = process.clock.now
     const tried = new Set<Peer>()
+    const worn = (): boolean => !tries || (most > 0 && tried.size >= most) || (time > 0 && process.clock.now - begun >= time)
     const next = (): void => {
-      const peer = tried.size > 0 && !tries ? undefined : choosePeer(upstream, tried, this.session.ends.remoteAddress, process, upstream.key && this.session.expand(upstream.key.text))
+      const peer = tried.size > 0 && worn() ? undefined : choosePeer(upstream, tried, this.session.ends.remoteAddress, process, upstream.key && this.session.expand(upstream.key.text))
       if (!peer) {
         if (tried.size === 0) this.log('no live upstreams while connecting to upstream', upstream.name)
         return this.finish(502)

@@ -19,6 +19,8 @@ export class TcpPassage extends Passage {
   #waiting: Uint8Array[] = []
   #joined = false
   #ended = false
+  /** Sides that have ended. */
+  #halves = 0
   #preread: ((data: Uint8Array) => void) | undefined
 
   constructor(host: StreamHost, server: StreamServer, listen: StreamListen, connection: TcpConnection) {
@@ -81,7 +83,8 @@ export class TcpPassage extends Passage {
       },
       onEnd: () => {
         this.#ended = true
-        if (this.#joined || this.#preread) this.finish(200)
+        if (this.#joined) this.#half(this.#upstream)
+        else if (this.#preread) this.finish(200)
       },
       onClose: () => this.finish(this.#joined ? 200 : 500),
     }
@@ -147,14 +150,21 @@ export class TcpPassage extends Passage {
         this.#client.send(data)
         this.alive()
       },
-      // an end of one side is the end of both (without proxy_half_close)
-      onEnd: () => this.finish(200),
+      onEnd: () => this.#half(this.#client),
       onClose: () => this.finish(200),
     }
     this.alive()
     const said = concatBytes(this.#waiting.splice(0))
     if (said.length > 0) this.#toUpstream(said)
-    if (this.#ended) this.finish(200)
+    if (this.#ended) this.#half(connection)
+  }
+
+  /** An end of one side is the end of both; with proxy_half_close the `other` may go on speaking until it ends, too. */
+  #half(other: TcpConnection | undefined): void {
+    this.#halves++
+    if (!this.server.settings.halves || this.#halves > 1) return this.finish(200)
+    other?.end()
+    this.alive()
   }
 
   #toUpstream(data: Uint8Array): void {
