@@ -52,6 +52,23 @@ describe('the HAProxy Ingress controller', () => {
     expect(get('shop.example.com', '/')).toContain('Hostname: web-')
   })
 
+  it('asks for a password, limits a rate, redirects, sticks, tells CORS, and says what it does not simulate', () => {
+    // openssl passwd -5 -salt saltstring secret
+    run(`kubectl create secret generic users --from-literal=ada='$5$saltstring$C3o4O1TC6aRHF4FI.QSZMXtHbaj2gSXr4sUc/3NcUi.' --from-literal=bob='$6$abc$IdWKNKTJEb8LxY7CGg8YBXlvtfZzFw7Mp/r6niK9YB2mdvgY..TKjv1T..8RadRt2qvUHYRLr/TsVArtr91iR1'`)
+    const status = (options = '', path = '/'): string => get('shop.example.com', path, `-o /dev/null -w '%{http_code}' ${options}`)
+    annotate('haproxy.org/auth-type=basic-auth haproxy.org/auth-secret=default/users haproxy.org/rate-limit-requests=2 haproxy.org/rate-limit-period=1m haproxy.org/rate-limit-status-code=429')
+    expect(get('shop.example.com', '/', '-i')).toMatch(/401 Unauthorized\r\n[^]*www-authenticate: Basic realm="Protected-Content"\r\n/)
+    expect(['ada:secret', 'bob:secret', 'ada:wrong', 'ada:secret'].map((u) => status(`-u ${u}`))).toEqual(['200', '200', '401', '429'])
+    annotate('haproxy.org/auth-type- haproxy.org/rate-limit-requests- haproxy.org/cors-enable=true haproxy.org/cors-allow-methods=get,post haproxy.org/set-host=inner.example haproxy.org/cookie-persistence=stay haproxy.org/pod-maxconn=5')
+    const answer = get('shop.example.com', '/', '-i -H "Origin: https://a.example"')
+    expect(answer).toMatch(/set-cookie: stay=[0-9a-f]{16}; path=\/\r\ncache-control: private\r\naccess-control-allow-origin: \*\r\naccess-control-allow-methods: GET, POST\r\n/)
+    expect(answer).toContain('Host: inner.example')
+    expect(run('kubectl -n haproxy-controller logs deploy/haproxy-kubernetes-ingress').output).toContain('podhop: not simulated: annotation haproxy.org/pod-maxconn of Ingress default/web (it is as if it were not there)')
+    annotate('haproxy.org/request-redirect=https://new.example haproxy.org/request-redirect-code=301')
+    expect(get('shop.example.com', '/a?b=c', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('301 https://new.example/a?b=c')
+    annotate('haproxy.org/request-redirect- haproxy.org/cors-enable- haproxy.org/cookie-persistence-')
+  })
+
   it('logs what it served', () => {
     get('shop.example.com', '/logged')
     get('none.example.com', '/logged')

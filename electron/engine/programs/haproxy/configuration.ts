@@ -2,6 +2,7 @@ import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../.
 import { byAge, readyEndpoints, type Endpoint } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
+import { corsOf, guardsOf, milliseconds, redirectOf, type Cors, type Guards } from './guards.ts'
 
 /** What the controller makes of the objects: maps of hosts and paths, and backends with their servers. */
 export interface Rule {
@@ -19,12 +20,24 @@ export interface Settings {
   sslRedirect: number | undefined
   allow: readonly string[]
   deny: readonly string[]
-  balance: 'roundrobin' | 'source' | 'random'
+  balance: Balance
   requestHeaders: readonly (readonly [string, string])[]
   responseHeaders: readonly (readonly [string, string])[]
   forwardedFor: boolean
   serverTls: boolean
+  guards: Guards
+  /** cookie-persistence. */
+  cookie: string | undefined
+  setHost: string | undefined
+  redirect: { url: string; status: number } | undefined
+  cors: Cors | undefined
+  /** In ms. */
+  connectTimeout: number
+  serverTimeout: number
 }
+
+type Balance = (typeof BALANCES)[number]
+const BALANCES = ['roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'random'] as const
 
 export interface Configuration {
   rules: Rule[]
@@ -44,15 +57,33 @@ export interface Picture {
   secret(namespace: string, name: string): Secret | undefined
 }
 
+/** HAProxy's times as the controller configures them, in ms. */
+const CONNECT_TIMEOUT = 5_000
+const SERVER_TIMEOUT = 50_000
 export const CONTROLLER = 'haproxy.org/ingress-controller/haproxy'
-const SIMULATED = ['path-rewrite', 'ssl-redirect', 'ssl-redirect-code', 'whitelist', 'allow-list', 'blacklist', 'deny-list', 'load-balance', 'request-set-header', 'response-set-header', 'forwarded-for', 'server-ssl']
+const SIMULATED = [
+  'path-rewrite', 'ssl-redirect', 'ssl-redirect-code', 'whitelist', 'allow-list', 'blacklist', 'deny-list', 'load-balance', 'request-set-header', 'response-set-header', 'forwarded-for', 'server-ssl', 'timeout-server', 'timeout-connect',
+  'auth-type', 'auth-secret', 'auth-realm', 'rate-limit-requests', 'rate-limit-period', 'rate-limit-status-code', 'src-ip-header', 'set-host', 'request-redirect', 'request-redirect-code', 'cookie-persistence', 'syslog-server',
+  'cors-enable', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-max-age', 'cors-allow-credentials', 'cors-respond-to-options',
+]
 /** They change nothing that is to be seen here. */
-const HARMLESS = ['check', 'check-interval', 'pod-maxconn', 'timeout-check', 'timeout-server', 'timeout-connect', 'timeout-client', 'scale-server-slots', 'syslog-server', 'maxconn', 'nbthread', 'logasap']
+const HARMLESS = ['check', 'check-interval', 'timeout-check', 'timeout-client', 'timeout-client-fin', 'timeout-server-fin', 'timeout-tunnel', 'timeout-queue', 'scale-server-slots', 'maxconn', 'nbthread', 'logasap', 'dontlognull', 'abortonclose', 'rate-limit-size', 'hard-stop-after']
 const PREFIXES = ['haproxy.org/', 'ingress.kubernetes.io/', 'haproxy.com/']
+
+/** What stands where it is read: an Ingress's annotation, a Service's, a key of the ConfigMap. */
+function tellOthers(names: Iterable<string>, owner: string, what: string, notes: Configuration['notes'], prefixed = true): void {
+  for (const full of names) {
+    const prefix = prefixed ? PREFIXES.find((p) => full.startsWith(p)) : ''
+    const short = prefix === undefined ? undefined : full.slice(prefix.length)
+    if (short === undefined || SIMULATED.includes(short) || HARMLESS.includes(short)) continue
+    notes.push({ level: 'WARNING', text: `podhop: not simulated: ${what} ${full} of ${owner} (${/^(auth|client)-/.test(short) ? 'requests are let through without it; guard the backend itself' : 'it is as if it were not there'})` })
+  }
+}
 
 export function configure(picture: Picture): Configuration {
   const configuration: Configuration = { rules: [], defaultBackend: undefined, backends: new Map(), certificates: [], notes: [] }
   const { notes } = configuration
+  tellOthers(Object.keys(picture.global), 'the ConfigMap', 'the key', notes, false)
   const backendOf = (ingress: Ingress, { service }: NonNullable<Ingress['spec']['defaultBackend']>): string | undefined => {
     const { namespace, name } = ingress.metadata
     if (!service) {
@@ -73,7 +104,18 @@ export function configure(picture: Picture): Configuration {
   }
   for (const ingress of mine(picture)) {
     const { namespace, name } = ingress.metadata
-    const settings = settingsOf(ingress, picture.global, notes)
+    tellOthers(Object.keys(ingress.metadata.annotations ?? {}), `Ingress ${namespace}/${name}`, 'annotation', notes)
+    const known = new Map<string, Settings>()
+    const settingsFor = ({ service }: NonNullable<Ingress['spec']['defaultBackend']>): Settings => {
+      const found = service && picture.service(namespace, service.name)
+      const at = service?.name ?? ''
+      let settings = known.get(at)
+      if (settings) return settings
+      if (found) tellOthers(Object.keys(found.metadata.annotations ?? {}), `Service ${namespace}/${at}`, 'annotation', notes)
+      settings = settingsOf(ingress, found?.metadata.annotations ?? {}, picture, notes)
+      known.set(at, settings)
+      return settings
+    }
     for (const { secretName } of ingress.spec.tls ?? []) {
       const secret = secretName ? picture.secret(namespace, secretName) : undefined
       const loaded = secret && tlsSecret(secret)
@@ -84,13 +126,13 @@ export function configure(picture: Picture): Configuration {
     const { defaultBackend, rules = [] } = ingress.spec
     if (defaultBackend && !configuration.defaultBackend) {
       const backend = backendOf(ingress, defaultBackend)
-      if (backend !== undefined) configuration.defaultBackend = { backend, settings }
+      if (backend !== undefined) configuration.defaultBackend = { backend, settings: settingsFor(defaultBackend) }
     }
     for (const { host, http } of rules) {
       for (const { path, pathType, backend } of http?.paths ?? []) {
         const key = backendOf(ingress, backend)
         if (key === undefined) continue
-        configuration.rules.push({ host: (host ?? '').toLowerCase(), path: path || '/', match: pathType === 'Exact' ? 'exact' : pathType === 'Prefix' ? 'prefix' : 'begin', backend: key, settings })
+        configuration.rules.push({ host: (host ?? '').toLowerCase(), path: path || '/', match: pathType === 'Exact' ? 'exact' : pathType === 'Prefix' ? 'prefix' : 'begin', backend: key, settings: settingsFor(backend) })
       }
     }
   }
@@ -102,15 +144,15 @@ export function mine({ ingresses, classes }: Pick<Picture, 'ingresses' | 'classe
   return ingresses.filter(({ metadata, spec }) => (spec.ingressClassName === undefined ? metadata.annotations?.['kubernetes.io/ingress.class'] === 'haproxy' : own.has(spec.ingressClassName))).sort(byAge)
 }
 
-function settingsOf(ingress: Ingress, global: Readonly<Record<string, string>>, notes: Configuration['notes']): Settings {
+/** `service`: its annotations, which go before the Ingress's in what belongs to a backend. */
+function settingsOf(ingress: Ingress, service: Readonly<Record<string, string>>, picture: Picture, notes: Configuration['notes']): Settings {
   const { namespace, name, annotations = {} } = ingress.metadata
+  const { global } = picture
   const key = `${namespace}/${name}`
-  for (const full of Object.keys(annotations)) {
-    const prefix = PREFIXES.find((p) => full.startsWith(p))
-    const short = prefix && full.slice(prefix.length)
-    if (short !== undefined && !SIMULATED.includes(short) && !HARMLESS.includes(short)) notes.push({ level: 'WARNING', text: `podhop: not simulated: annotation ${full} of Ingress ${key} (${/^auth-/.test(short) ? 'requests are let through without it; guard the backend itself' : 'it is as if it were not there'})` })
-  }
-  const of = (short: string): string | undefined => PREFIXES.map((p) => annotations[p + short]).find((v) => v !== undefined) ?? global[short]
+  const annotated = (all: Readonly<Record<string, string>>, short: string): string | undefined => PREFIXES.map((p) => all[p + short]).find((v) => v !== undefined && v !== '')
+  const of = (short: string): string | undefined => annotated(annotations, short) ?? (global[short] || undefined)
+  const ofBackend = (short: string): string | undefined => annotated(service, short) ?? of(short)
+  const wrong = (short: string, text: string): void => void notes.push({ level: 'ERROR', text: `Ingress '${key}': annotation '${short}': ${text}` })
   const list = (text: string | undefined): string[] => (text ?? '').split(/[\s,]+/).filter((w) => w !== '')
   const headers = (text: string | undefined): [string, string][] => (text ?? '').split('\n').map((l) => /^\s*(\S+)\s+(.*?)\s*$/.exec(l)).filter((m) => m !== null).map((m) => [m[1]!, m[2]!.replace(/^"(.*)"$/, '$1')])
   const rewrites: { pattern: RegExp; replacement: string }[] = []
@@ -125,9 +167,9 @@ function settingsOf(ingress: Ingress, global: Readonly<Record<string, string>>, 
   }
   const asked = of('ssl-redirect')
   const redirect = asked === undefined ? (ingress.spec.tls?.length ?? 0) > 0 : asked === 'true'
-  const balance = of('load-balance') ?? 'roundrobin'
-  const known = (['roundrobin', 'source', 'random'] as const).find((b) => b === balance)
-  if (!known) notes.push({ level: 'WARNING', text: `podhop: not simulated: load-balance ${balance} of Ingress ${key} (served as roundrobin; source and random are)` })
+  const balance = ofBackend('load-balance') ?? 'roundrobin'
+  const known = BALANCES.find((b) => b === balance)
+  if (!known) notes.push({ level: 'WARNING', text: `podhop: not simulated: load-balance ${balance} of Ingress ${key} (served as roundrobin; ${BALANCES.slice(1).join(', ')} are)` })
   return {
     rewrites,
     sslRedirect: redirect ? Number(of('ssl-redirect-code') ?? 302) : undefined,
@@ -136,8 +178,18 @@ function settingsOf(ingress: Ingress, global: Readonly<Record<string, string>>, 
     balance: known ?? 'roundrobin',
     requestHeaders: headers(of('request-set-header')),
     responseHeaders: headers(of('response-set-header')),
-    forwardedFor: of('forwarded-for') !== 'false',
-    serverTls: of('server-ssl') === 'true',
+    forwardedFor: ofBackend('forwarded-for') !== 'false',
+    serverTls: ofBackend('server-ssl') === 'true',
+    guards: guardsOf(of, key, wrong, (of) => {
+      const [first = '', second] = of.split('/')
+      return second === undefined ? picture.secret(namespace, first) : picture.secret(first, second)
+    }),
+    cookie: ofBackend('cookie-persistence'),
+    setHost: of('set-host'),
+    redirect: redirectOf(of),
+    cors: corsOf(of, wrong),
+    connectTimeout: milliseconds(global['timeout-connect']) ?? CONNECT_TIMEOUT,
+    serverTimeout: milliseconds(ofBackend('timeout-server')) ?? SERVER_TIMEOUT,
   }
 }
 

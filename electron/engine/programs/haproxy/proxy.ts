@@ -1,4 +1,6 @@
 import type { Process } from '../../machine/types.ts'
+import { canonicalIp } from '../../network/address.ts'
+import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { askUpstream, joinConnections } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
@@ -6,18 +8,21 @@ import { headerOf, writeRequest, type Headers, type ResponseHead } from '../http
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { MONTHS, httpDate, reasonOf, two } from '../http/status.ts'
 import { contains } from '../ingress-nginx/annotations.ts'
+import { cookieOf } from '../ingress-nginx/balance.ts'
+import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import { ruleFor, type Configuration, type Settings } from './configuration.ts'
+import { corsHeaders, judgeUser, Rates } from './guards.ts'
 
-/** HAProxy 3.1 as the controller configures it. Times in ms. */
-const CONNECT_TIMEOUT = 5_000
-const SERVER_TIMEOUT = 50_000
-/** "retries 3": tries in all. */
+/** HAProxy 3.1 as the controller configures it: "retries 3": tries in all. */
 const TRIES = 4
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade', 'host', 'content-length'])
 /** http_err_msgs of HAProxy's src/http.c. */
 const PAGES: Readonly<Record<number, [reason: string, text: string]>> = {
   400: ['Bad request', "Your browser sent an invalid request."],
+  401: ['Unauthorized', 'You need a valid user and password to access this content.'],
   403: ['Forbidden', 'Request forbidden by administrative rules.'],
+  429: ['Too Many Requests', 'You have sent too many requests in a given amount of time.'],
+  500: ['Internal Server Error', 'An internal server error occurred.'],
   502: ['Bad Gateway', 'The server returned an invalid or incomplete response.'],
   503: ['Service Unavailable', 'No server is available to handle this request.'],
   504: ['Gateway Time-out', "The server didn't respond in time."],
@@ -30,11 +35,15 @@ export class Proxy {
   readonly #configuration: () => Configuration
   readonly #log: (line: string) => void
   readonly #turns = new Map<string, number>()
+  /** Requests under way, by backend and server. */
+  readonly #busy = new Map<string, number>()
+  readonly #rates: Rates
 
   constructor(process: Process, configuration: () => Configuration, log: (line: string) => void) {
     this.#process = process
     this.#configuration = configuration
     this.#log = log
+    this.#rates = new Rates(process.clock)
   }
 
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void {
@@ -53,28 +62,34 @@ export class Proxy {
     const frontend = request.tls ? 'https' : 'http'
     if (!found) return finish(this.#notFound(request), { backend: 'haproxy-controller_default-local-service_http', server: 'local', connected: 0, answered: 0 })
     const { settings, backend } = found
-    if (contains(settings.deny, request.remoteAddress) || (settings.allow.length > 0 && !contains(settings.allow, request.remoteAddress))) return finish(errorPage(request, 403), { backend: frontend, state: 'PR--' })
-    if (settings.sslRedirect !== undefined && !request.tls) {
-      const status = settings.sslRedirect
-      return finish({ status, headers: [['content-length', '0'], ['location', `https://${given}${uri}`], ['cache-control', 'no-cache'], ...(request.keepAlive ? [] : [['connection', 'close']] satisfies Headers)], close: !request.keepAlive }, { backend: frontend, state: 'LR--' })
-    }
+    const cors = corsHeaders(settings.cors, request)
+    const refused = this.#refused(request, settings, given, uri)
+    if (refused) return finish({ ...refused.response, headers: [...refused.response.headers, ...cors] }, { backend: frontend, state: refused.state })
+    if (settings.cors?.answersOptions && request.method === 'OPTIONS') return finish({ status: 204, headers: [['content-length', '0'], ...cors, ...(request.keepAlive ? [] : [['connection', 'close']] satisfies Headers)], close: !request.keepAlive }, { backend: frontend, state: 'LR--' })
     const endpoints = configuration.backends.get(backend) ?? []
     if (endpoints.length === 0) return finish(errorPage(request, 503), { backend, state: 'SC--' })
     const target = rewritten(uri, settings)
     const bytes = writeRequest(request.method, target, this.#headersFor(request, settings), request.body)
-    const first = this.#pick(backend, endpoints.length, settings, request)
+    const stuck = settings.cookie === undefined ? undefined : this.#stuck(settings.cookie, endpoints, request)
+    const first = stuck ?? this.#pick(backend, endpoints.length, settings, request)
     const ask = (attempt: number): void => {
       const at = (first + Math.max(0, attempt - TRIES + 2)) % endpoints.length
       const endpoint = endpoints[at]!
       const askedAt = clock.now
+      const server = `${backend} ${at}`
+      this.#busy.set(server, (this.#busy.get(server) ?? 0) + 1)
       const served = (more: Partial<Served>): Partial<Served> => ({ backend, server: `SRV_${at + 1}`, connected: 0, answered: clock.now - askedAt, retries: attempt, ...more })
-      askUpstream(this.#process, { ...endpoint, program: 'haproxy', method: request.method, bytes, connectTimeout: CONNECT_TIMEOUT, readTimeout: SERVER_TIMEOUT, ...(settings.serverTls ? { tls: {} } : {}) }, (outcome) => {
+      askUpstream(this.#process, { ...endpoint, program: 'haproxy', method: request.method, bytes, connectTimeout: settings.connectTimeout, readTimeout: settings.serverTimeout, ...(settings.serverTls ? { tls: {} } : {}) }, (outcome) => {
+        this.#busy.set(server, this.#busy.get(server)! - 1)
         if ('tunnel' in outcome) {
           const headers = lower(outcome.head.headers)
           const response: HttpResponse = { status: 101, reason: outcome.head.reason, headers, upgrade: (connection) => joinConnections(connection, outcome.tunnel, (length) => this.#logLine(request, response, { backend, server: `SRV_${at + 1}`, connected: 0, answered: 0, state: '----', retries: attempt, bytes: length }, startedAt, host + path)) }
           return respond(response)
         }
-        if ('head' in outcome) return finish(passOn(request, outcome.head, outcome.body, settings), served({ bytes: outcome.body.length }))
+        if ('head' in outcome) {
+          const told: Headers = settings.cookie === undefined || (stuck !== undefined && stuck === at) ? cors : [['set-cookie', `${settings.cookie}=${serverCookie(endpoint)}; path=/`], ['cache-control', 'private'], ...cors]
+          return finish(passOn(request, outcome.head, outcome.body, settings, told), served({ bytes: outcome.body.length }))
+        }
         if (outcome.phase !== 'read' && attempt + 1 < TRIES) {
           // a second between two tries, and the last one goes elsewhere
           clock.schedule(outcome.error === 'ETIMEDOUT' ? 0 : 1_000, () => ask(attempt + 1))
@@ -92,12 +107,45 @@ export class Proxy {
     return { ...page(400), close: true }
   }
 
+  /** The rules of the frontend, in the controller's order: deny, auth, rate, redirect. */
+  #refused(request: HttpRequest, settings: Settings, given: string, uri: string): { response: HttpResponse; state: string } | undefined {
+    const { guards, allow, deny, redirect } = settings
+    const client = sourceOf(request, settings)
+    const no = (status: number): { response: HttpResponse; state: string } => ({ response: errorPage(request, status), state: 'PR--' })
+    if (contains(deny, client) || (allow.length > 0 && !contains(allow, client))) return no(403)
+    if (guards.auth) {
+      const verdict = judgeUser(guards.auth, request)
+      if (typeof verdict === 'object') this.#log(`podhop: not simulated: ${verdict.lacking}\n`)
+      if (verdict !== 'known') {
+        const { response, state } = no(401)
+        return { response: { ...response, headers: [...response.headers, ['www-authenticate', `Basic realm="${guards.auth.realm}"`]] }, state }
+      }
+    }
+    if (guards.rate && this.#rates.count(client, guards.rate.period) > guards.rate.requests) return no(guards.rate.status)
+    const away = (status: number, url: string): { response: HttpResponse; state: string } => ({ response: { status, headers: [['content-length', '0'], ['location', url], ['cache-control', 'no-cache'], ...(request.keepAlive ? [] : [['connection', 'close']] satisfies Headers)], close: !request.keepAlive }, state: 'LR--' })
+    if (settings.sslRedirect !== undefined && !request.tls) return away(settings.sslRedirect, `https://${given}${uri}`)
+    if (redirect) return away(redirect.status, redirect.url + uri)
+    return undefined
+  }
+
+  /** Where a cookie of ours leads (dynamic cookies: the server's address, hashed). */
+  #stuck(cookie: string, endpoints: readonly Endpoint[], request: HttpRequest): number | undefined {
+    const value = cookieOf(request, cookie)
+    const at = endpoints.findIndex((e) => serverCookie(e) === value)
+    return at < 0 ? undefined : at
+  }
+
   #pick(backend: string, count: number, { balance }: Settings, request: HttpRequest): number {
+    if (balance === 'first') return 0
     if (balance === 'random') return this.#process.clock.random.below(count)
     if (balance === 'source') return [...request.remoteAddress].reduce((hash, c) => (Math.imul(hash, 31) + c.charCodeAt(0)) >>> 0, 7) % count
     const turn = this.#turns.get(backend) ?? 0
     this.#turns.set(backend, turn + 1)
-    return turn % count
+    if (balance !== 'leastconn') return turn % count
+    const busy = Array.from({ length: count }, (_, i) => this.#busy.get(`${backend} ${i}`) ?? 0)
+    const least = Math.min(...busy)
+    // equals take turns
+    return Array.from({ length: count }, (_, i) => (turn + i) % count).find((i) => busy[i] === least)!
   }
 
   /** The controller's own server, behind which nothing else stands (fasthttp). */
@@ -115,7 +163,11 @@ export class Proxy {
     if (upgrade !== undefined) headers.push(['connection', 'upgrade'], ['upgrade', upgrade])
     if (request.tls) headers = [...headers.filter(([n]) => n !== 'x-forwarded-proto'), ['x-forwarded-proto', 'https']]
     for (const [name, value] of settings.requestHeaders) headers = [...headers.filter(([n]) => n !== name.toLowerCase()), [name.toLowerCase(), value]]
-    if (settings.forwardedFor) headers.push(['x-forwarded-for', request.remoteAddress])
+    if (settings.setHost !== undefined) headers = [['host', settings.setHost], ...headers.filter(([n]) => n !== 'host')]
+    const { cookie } = settings
+    // "indirect": the server does not see it
+    if (cookie !== undefined) headers = headers.flatMap(([n, v]): Headers => (n !== 'cookie' ? [[n, v]] : v.split(/;\s*/).filter((c) => !c.startsWith(`${cookie}=`)).length > 0 ? [[n, v.split(/;\s*/).filter((c) => !c.startsWith(`${cookie}=`)).join('; ')]] : []))
+    if (settings.forwardedFor) headers.push(['x-forwarded-for', sourceOf(request, settings)])
     return headers
   }
 
@@ -130,6 +182,17 @@ export class Proxy {
       `${request.remoteAddress}:${request.remotePort} [${time}] ${request.tls ? 'https' : 'http'} ${served.backend}/${served.server} 0/${waited}/${whole(served.connected)}/${whole(served.answered)}/${whole(clock.now - startedAt)} ${status} ${served.bytes} - - ${served.state} 1/1/0/0/${served.retries} 0/0 "${request.method} ${base} HTTP/${request.version}"\n`,
     )
   }
+}
+
+/** Whom the rules are about: src-ip-header may name another than who is connected. */
+function sourceOf(request: HttpRequest, { guards }: Settings): string {
+  const named = guards.source === undefined ? undefined : canonicalIp((headerOf(request.headers, guards.source) ?? '').trim())
+  return named ?? request.remoteAddress
+}
+
+/** 16 hexadecimal digits of a server's address (HAProxy: XXH64 with the controller's own key; other digits). */
+function serverCookie({ address, port }: Endpoint): string {
+  return hex(sha256(encodeUtf8(`${address}:${port}`))).slice(0, 16)
 }
 
 function lower(headers: Headers): Headers {
@@ -154,9 +217,10 @@ function errorPage(request: HttpRequest, status: number): HttpResponse {
   return request.keepAlive ? answer : { ...answer, headers: [...answer.headers, ['connection', 'close']], close: true }
 }
 
-function passOn(request: HttpRequest, head: ResponseHead, body: Uint8Array, settings: Settings): HttpResponse {
+function passOn(request: HttpRequest, head: ResponseHead, body: Uint8Array, settings: Settings, more: Headers): HttpResponse {
   let headers = lower(head.headers.filter(([n]) => n.toLowerCase() === 'content-length' || !HOP_BY_HOP.has(n.toLowerCase())))
   for (const [name, value] of settings.responseHeaders) headers = [...headers.filter(([n]) => n !== name.toLowerCase()), [name.toLowerCase(), value]]
+  headers.push(...more)
   const framed = framing(request, head, body)
   if (framed.chunked) headers.push(['transfer-encoding', 'chunked'])
   if (framed.close) headers.push(['connection', 'close'])

@@ -26,13 +26,18 @@ export function basicCredentials(header: string | undefined): { user: string; pa
   return at < 0 ? undefined : { user: text.slice(0, at), password: text.slice(at + 1) }
 }
 
-const DIGITS = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+export const DIGITS = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** Apache's MD5 with a thousand rounds (apr_md5_encode). */
 export function hashApr1(password: string, saltText: string): string {
+  return hashMd5('$apr1$', password, saltText).slice(`$apr1$${saltText}$`.length)
+}
+
+/** The same with crypt(3)'s "$1$": with the way and the salt before it. */
+export function hashMd5(way: '$apr1$' | '$1$', password: string, saltText: string): string {
   const [word, salt] = [encodeUtf8(password), encodeUtf8(saltText)]
   const inner = md5(concatBytes([word, salt, word]))
-  const parts: Uint8Array[] = [word, encodeUtf8('$apr1$'), salt]
+  const parts: Uint8Array[] = [word, encodeUtf8(way), salt]
   for (let left = word.length; left > 0; left -= 16) parts.push(inner.subarray(0, Math.min(16, left)))
   for (let bits = word.length; bits > 0; bits >>= 1) parts.push(bits & 1 ? Uint8Array.of(0) : word.subarray(0, 1))
   let state = md5(concatBytes(parts))
@@ -45,5 +50,5 @@ export function hashApr1(password: string, saltText: string): string {
   }
   const take = (value: number, length: number): string => Array.from({ length }, (_, i) => DIGITS[(value >> (6 * i)) & 63]!).join('')
   const groups = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]] as const
-  return groups.map(([a, b, c]) => take((state[a]! << 16) | (state[b]! << 8) | state[c]!, 4)).join('') + take(state[11]!, 2)
+  return `${way}${saltText}$${groups.map(([a, b, c]) => take((state[a]! << 16) | (state[b]! << 8) | state[c]!, 4)).join('')}${take(state[11]!, 2)}`
 }
