@@ -116,16 +116,17 @@ function* validate(k: Kubectl, options: Options, names: readonly string[]): Task
   const pull = f.string('image-pull-policy')
   if (!['', 'Always', 'IfNotPresent', 'Never'].includes(pull)) fail(`invalid image pull policy: ${pull}`)
   for (const [name, each] of setImages) if (!IMAGE.test(each)) fail(`invalid image name ${quote(each)} for container ${quote(name)}: invalid reference format`)
+  // begun anew, with the server found or the user logged in: said is said
+  const again = k.dialled !== undefined || k.askedForPassword
   const target = f.string('target')
   if (target !== '') {
     if (f.string('copy-to') !== '') fail('--target is incompatible with --copy-to. Use --share-processes instead.')
-    if (!f.bool('quiet')) yield* k.out(`Targeting container ${quote(target)}. If you don't see processes from this container it may be because the container runtime doesn't support this feature.\n`)
+    if (!f.bool('quiet') && !again) yield* k.out(`Targeting container ${quote(target)}. If you don't see processes from this container it may be because the container runtime doesn't support this feature.\n`)
   }
   if (f.bool('tty') && !f.bool('stdin')) fail('-i/--stdin is required for containers with -t/--tty=true')
   void k.clientConfig
   if (custom && (custom['name'] || list(custom['command']).length > 0 || custom['image'] || custom['lifecycle'] || list(custom['volumeDevices']).length > 0)) fail('name, command, image, lifecycle and volume devices are not modifiable via custom profile')
-  // not again when it begins anew, with the server found
-  if (f.string('profile') === 'legacy' && !k.dialled) yield* k.err('--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".\n')
+  if (f.string('profile') === 'legacy' && !again) yield* k.err('--profile=legacy is deprecated and will be removed in the future. It is recommended to explicitly specify a profile, for example "--profile=general".\n')
 }
 
 function* visit(k: Kubectl, options: Options, info: Info): Task<{ pod: Pod; container: string }> {
