@@ -17,6 +17,8 @@ export interface CalicoKind {
   columns: readonly string[]
   wide: readonly string[]
   row(spec: Record<string, unknown>): Record<string, string>
+  /** Those that are made of Kubernetes' own objects. */
+  read?(client: KubernetesClient, scope: { namespace?: string }): Stored[]
 }
 
 const text = (value: unknown, otherwise = ''): string => (value === undefined || value === '' ? otherwise : Array.isArray(value) ? value.join(',') : String(value as string | number | boolean))
@@ -24,6 +26,10 @@ const POLICY = { policy: true, columns: ['NAME', 'TIER'], wide: ['NAME', 'TIER',
 const NAMED = { columns: ['NAME'], wide: ['NAME'], row: () => ({}) }
 
 export const CALICO_KINDS: readonly CalicoKind[] = [
+  {
+    kind: 'ClusterInformation', plural: 'clusterinformations', words: ['clusterinfo', 'clusterinfos'], columns: ['NAME', 'CLUSTERGUID', 'CLUSTERTYPE', 'CALICOVERSION', 'DATASTOREREADY'], wide: ['NAME', 'CLUSTERGUID', 'CLUSTERTYPE', 'CALICOVERSION', 'DATASTOREREADY'],
+    row: (s) => ({ CLUSTERGUID: text(s['clusterGUID']), CLUSTERTYPE: text(s['clusterType']), CALICOVERSION: text(s['calicoVersion']), DATASTOREREADY: text(s['datastoreReady'], '<nil>') }),
+  },
   {
     kind: 'BGPConfiguration', plural: 'bgpconfigurations', words: ['bgpconfig', 'bgpconfigs'], columns: ['NAME', 'LOGSEVERITY', 'MESHENABLED', 'ASNUMBER'], wide: ['NAME', 'LOGSEVERITY', 'MESHENABLED', 'ASNUMBER'],
     row: (s) => ({ LOGSEVERITY: text(s['logSeverityScreen']), MESHENABLED: text(s['nodeToNodeMeshEnabled'], '-'), ASNUMBER: text(s['asNumber'], '-') }),
@@ -38,8 +44,8 @@ export const CALICO_KINDS: readonly CalicoKind[] = [
   { kind: 'GlobalNetworkSet', plural: 'globalnetworksets', words: ['gns'], columns: ['NAME'], wide: ['NAME', 'NETS'], row: (s) => ({ NETS: text(s['nets']) }) },
   { kind: 'HostEndpoint', plural: 'hostendpoints', words: ['hep', 'heps'], columns: ['NAME', 'NODE'], wide: ['NAME', 'NODE', 'INTERFACE', 'IPS', 'PROFILES'], row: (s) => ({ NODE: text(s['node']), INTERFACE: text(s['interfaceName']), IPS: text(s['expectedIPs']), PROFILES: text(s['profiles']) }) },
   {
-    kind: 'IPPool', plural: 'ippools', words: ['ipp', 'ipps', 'pool', 'pools'], columns: ['NAME', 'CIDR', 'SELECTOR'], wide: ['NAME', 'CIDR', 'NAT', 'IPIPMODE', 'VXLANMODE', 'DISABLED', 'DISABLEBGPEXPORT', 'SELECTOR'],
-    row: (s) => ({ CIDR: text(s['cidr']), NAT: text(s['natOutgoing'], 'false'), IPIPMODE: text(s['ipipMode'], 'Never'), VXLANMODE: text(s['vxlanMode'], 'Never'), DISABLED: text(s['disabled'], 'false'), DISABLEBGPEXPORT: text(s['disableBGPExport'], 'false'), SELECTOR: text(s['nodeSelector'], 'all()') }),
+    kind: 'IPPool', plural: 'ippools', words: ['ipp', 'ipps', 'pool', 'pools'], columns: ['NAME', 'CIDR', 'SELECTOR'], wide: ['NAME', 'CIDR', 'NAT', 'IPIPMODE', 'VXLANMODE', 'DISABLED', 'DISABLEBGPEXPORT', 'SELECTOR', 'ASSIGNMENTMODE'],
+    row: (s) => ({ CIDR: text(s['cidr']), NAT: text(s['natOutgoing'], 'false'), IPIPMODE: text(s['ipipMode'], 'Never'), VXLANMODE: text(s['vxlanMode'], 'Never'), DISABLED: text(s['disabled'], 'false'), DISABLEBGPEXPORT: text(s['disableBGPExport'], 'false'), SELECTOR: text(s['nodeSelector'], 'all()'), ASSIGNMENTMODE: text(s['assignmentMode'], 'Automatic') }),
   },
   { kind: 'IPReservation', plural: 'ipreservations', words: [], ...NAMED },
   { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', words: ['kcconfig', 'kubecontrollersconfig'], ...NAMED },
@@ -61,18 +67,36 @@ export function storedName({ policy }: CalicoKind, name: string, tier = 'default
 }
 
 export function findStored(client: KubernetesClient, kind: CalicoKind, namespace: string | undefined, name: string): Stored | undefined {
+  if (kind.read) return kind.read(client, kind.namespaced && namespace !== undefined ? { namespace } : {}).find((o) => o.metadata.name === name)
   const of = kind.namespaced ? namespace : undefined
   return findObject<Stored>(client, calicoResource(kind.plural), of, storedName(kind, name)) ?? (kind.policy ? findObject<Stored>(client, calicoResource(kind.plural), of, name) : undefined)
 }
 
-/** As `get -o yaml` and `-o json` print them: one object, or a list. */
-export function printObjects(format: 'yaml' | 'json', kind: CalicoKind, objects: readonly Stored[], one: boolean): string {
-  const view = ({ metadata: { managedFields: _managed, ...metadata }, spec }: Stored): object => ({ apiVersion: 'projectcalico.org/v3', kind: kind.kind, metadata, spec })
-  const value = one ? view(objects[0]!) : { apiVersion: 'projectcalico.org/v3', items: objects.map(view), kind: `${kind.kind}List`, metadata: { resourceVersion: String(Math.max(0, ...objects.map((o) => Number(o.metadata.resourceVersion ?? 0)))) } }
-  return format === 'yaml' ? stringify(value, { lineWidth: 0, sortMapEntries: true, indentSeq: false, version: '1.1' }) : `${JSON.stringify(value, undefined, 2)}\n`
+/** As `get -o yaml` and `-o json` print them: an object, or several; JSON in the order of Go's structs, YAML by the alphabet. */
+export function printObjects(format: 'yaml' | 'json', values: readonly object[]): string {
+  const value = values.length === 1 ? values[0]! : values.length === 0 ? null : values
+  return format === 'yaml' ? stringify(value, { lineWidth: 0, sortMapEntries: true, indentSeq: false, version: '1.1', aliasDuplicateObjects: false }) : `${JSON.stringify(value, undefined, 2)}\n`
 }
 
-interface Given { kind: CalicoKind; object: Stored }
+/** An object as a client of projectcalico.org/v3 has it. */
+export function viewOf({ kind }: CalicoKind, { metadata, spec, ...more }: Stored, bare = false): object {
+  const { name, generateName, namespace, uid, resourceVersion, generation, creationTimestamp, labels, annotations } = metadata as KubeObject['metadata'] & { creationTimestamp?: string | null }
+  const given = { name, generateName, ...(bare ? {} : { namespace, uid, resourceVersion, generation }), creationTimestamp: bare ? null : creationTimestamp, labels, annotations }
+  const { status } = more as { status?: object }
+  return { kind, apiVersion: 'projectcalico.org/v3', metadata: Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)), spec: kind === 'IPPool' ? inOrder(spec, POOL_FIELDS) : spec, ...(status ? { status } : {}) }
+}
+
+export function listView(kind: CalicoKind, objects: readonly Stored[], revision: string): object {
+  return { kind: `${kind.kind}List`, apiVersion: 'projectcalico.org/v3', metadata: { resourceVersion: revision }, items: objects.map((o) => viewOf(kind, o)) }
+}
+
+const POOL_FIELDS = ['cidr', 'vxlanMode', 'ipipMode', 'natOutgoing', 'disabled', 'disableBGPExport', 'blockSize', 'nodeSelector', 'allowedUses', 'assignmentMode']
+function inOrder(spec: Record<string, unknown>, fields: readonly string[]): Record<string, unknown> {
+  const known = fields.filter((f) => f in spec)
+  return Object.fromEntries([...known, ...Object.keys(spec).filter((f) => !known.includes(f))].map((f) => [f, spec[f]]))
+}
+
+export interface Given { kind: CalicoKind; object: Stored }
 
 /** The objects of a file; a string is what is wrong with it. */
 export function readObjects(content: string, namespace: string | undefined): Given[] | string {
@@ -82,7 +106,7 @@ export function readObjects(content: string, namespace: string | undefined): Giv
     const value = (document as { toJS(): unknown }).toJS() as (Stored & { items?: Stored[] }) | null
     for (const object of value?.kind?.endsWith('List') ? (value.items ?? []) : value ? [value] : []) {
       const kind = CALICO_KINDS.find((k) => k.kind === object.kind)
-      if (object.apiVersion !== 'projectcalico.org/v3' || !kind) return `unknown resource type (${object.kind}) and/or version (${object.apiVersion})`
+      if (object.apiVersion !== 'projectcalico.org/v3' || !kind) return `${['Node', 'Profile', 'WorkloadEndpoint'].includes(object.kind ?? '') && object.apiVersion === 'projectcalico.org/v3' ? `podhop: not simulated: calicoctl with a ${object.kind} in a file (use kubectl)` : `Unknown resource type (${object.kind ?? ''}) and/or version (${object.apiVersion ?? ''})`}`
       const { metadata } = object
       out.push({ kind, object: { ...object, metadata: { ...metadata, ...(kind.namespaced ? { namespace: metadata?.namespace ?? namespace ?? 'default' } : {}) }, spec: object.spec ?? {} } })
     }
@@ -128,6 +152,25 @@ export function act(client: KubernetesClient, action: Action, given: Given): str
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
     return error.message
+  }
+  return undefined
+}
+
+/** `patch`: a strategic merge of what has no lists with keys of their own is a JSON merge. Undefined: done. */
+export function patchStored(client: KubernetesClient, kind: CalicoKind, old: Stored, patch: string): string | undefined {
+  let change: unknown
+  try {
+    change = JSON.parse(patch)
+  } catch {
+    change = undefined
+  }
+  if (typeof change !== 'object' || change === null || Array.isArray(change)) return 'performing strategic merge patch: invalid JSON document'
+  const { spec, metadata } = change as Partial<Stored>
+  try {
+    client.patch(calicoResource(kind.plural), old.metadata.namespace, old.metadata.name, 'application/merge-patch+json', { ...(metadata ? { metadata } : {}), ...(spec ? { spec } : {}) })
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error
+    return `updating existing resource: ${error.message}`
   }
   return undefined
 }

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { createCluster, parseClusterConfig } from '../../cluster.ts'
-import { act, calicoKind, findStored, printObjects, readObjects, type Action } from './calicoctl-objects.ts'
+import { DERIVED_KINDS } from './calicoctl-derived.ts'
+import { check } from './calicoctl-ipam.ts'
+import { act, calicoKind, findStored, printObjects, readObjects, viewOf, type Action } from './calicoctl-objects.ts'
+import { parseInvocation } from './calicoctl-usage.ts'
 
 const POLICY = `
 apiVersion: projectcalico.org/v3
@@ -30,8 +33,21 @@ describe('calicoctl', () => {
     const stored = findStored(client, kind, undefined, 'deny')!
     expect([stored.metadata.name, stored.metadata.labels, stored.spec['types']]).toEqual(['default.deny', { 'projectcalico.org/tier': 'default' }, ['Egress']])
     expect(findStored(client, calicoKind('ippools')!, undefined, 'more')!.spec).toMatchObject({ blockSize: 26, ipipMode: 'Never', nodeSelector: 'all()' })
-    expect(printObjects('yaml', kind, [stored], true)).toMatch(/^apiVersion: projectcalico.org\/v3\nkind: GlobalNetworkPolicy\nmetadata:\n {2}creationTimestamp: ".*"\n[^]*\nspec:\n {2}egress:\n {2}- action: Deny\n {2}order: 20\n/)
+    expect(printObjects('yaml', [viewOf(kind, stored)])).toMatch(/^apiVersion: projectcalico.org\/v3\nkind: GlobalNetworkPolicy\nmetadata:\n {2}creationTimestamp: ".*"\n[^]*\nspec:\n {2}egress:\n {2}- action: Deny\n {2}order: 20\n/)
     expect(all('delete')).toEqual([undefined, undefined])
-    expect(readObjects('apiVersion: crd.projectcalico.org/v1\nkind: IPPool\n', undefined)).toBe('unknown resource type (IPPool) and/or version (crd.projectcalico.org/v1)')
+    expect(readObjects('apiVersion: crd.projectcalico.org/v1\nkind: IPPool\n', undefined)).toBe('Unknown resource type (IPPool) and/or version (crd.projectcalico.org/v1)')
+  })
+
+  test('reads its command line as docopt does, and shows what it makes of Kubernetes\' objects', () => {
+    expect(parseInvocation(['get'])).toMatchObject({ stderr: expect.stringMatching(/^Usage:\n {2}calicoctl get /) as string, code: 1 })
+    expect(parseInvocation(['foo'])).toMatchObject({ stderr: expect.stringMatching(/^Unknown command: "foo"\nUsage:/) as string, code: 1 })
+    expect(parseInvocation(['get', 'ippool', '--outp', 'yaml', '-a'])).toMatchObject({ command: 'get', words: ['ippool'], options: new Map([['--output', 'yaml'], ['--all-namespaces', '']]) })
+    expect(parseInvocation(['get', 'ippool', '-o'])).toMatchObject({ stderr: expect.stringMatching(/^-o requires argument\nUsage:/) as string, code: 1 })
+    const cluster = createCluster(parseClusterConfig({ cni: 'calico', nodes: 1 })) as SimulatedCluster
+    expect(cluster.settle()).toBe(true)
+    const [node, profile] = DERIVED_KINDS.map((k) => k.read!(cluster.client, {})[0]!)
+    expect(node!.spec['bgp']).toMatchObject({ ipv4Address: '172.18.0.2/16' })
+    expect(printObjects('yaml', [viewOf(DERIVED_KINDS[1]!, profile!)])).toContain('  egress:\n  - action: Allow\n    destination: {}\n    source: {}\n  ingress:\n')
+    expect(check(cluster.client, false, false).stdout).toMatch(/\nFound 1 IPAM blocks\.\n[^]*\nCheck complete; found 0 problems\.\n$/)
   })
 })

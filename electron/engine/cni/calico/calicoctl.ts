@@ -1,49 +1,41 @@
 import { ConnectionError, StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
-import type { NetworkPolicy, Node, Pod } from '../../kubernetes/types.ts'
+import type { NetworkPolicy } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
-import { cidrContains, isValidIp, parseCidr } from '../../network/address.ts'
-import { byName } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import { ADDRESS_ANNOTATIONS, birdError, type Bird } from './bird.ts'
-import { singleAddress } from './calico.ts'
-import { act, calicoKind, findStored, printObjects, readObjects, storedName, type Action, type CalicoKind, type Stored } from './calicoctl-objects.ts'
-import { addressesOf, calicoResource, listPools, type IpamBlock } from './datastore.ts'
-import { ordinalOf } from './ipam.ts'
-import { CALICO_GROUP, CALICO_VERSION, workloadInterface } from './names.ts'
+import { birdError, type Bird } from './bird.ts'
+import { DERIVED_KINDS, kubernetesPolicy } from './calicoctl-derived.ts'
+import { boxed, check, showBorrowed, showConfiguration, showIp, showUtilization } from './calicoctl-ipam.ts'
+import { act, calicoKind, findStored, listView, patchStored, printObjects, readObjects, storedName, viewOf, type Action, type CalicoKind, type Given, type Stored } from './calicoctl-objects.ts'
+import { parseInvocation, type Answer, type Invocation } from './calicoctl-usage.ts'
+import { calicoResource } from './datastore.ts'
+import { CALICO_GROUP, CALICO_VERSION } from './names.ts'
 
-/** calicoctl v3.30 (calicoctl/calicoctl): get, apply and its like, node status, ipam show, version; on nodes, on the laptop and in calico/ctl. */
-interface Options { words: string[]; wide: boolean; format: 'yaml' | 'json' | undefined; file: string | undefined; namespace: string | undefined; all: boolean; flags: Set<string>; ip: string | undefined }
-type Answer = { stdout?: string; stderr?: string; code?: number }
-
-/** Kinds that are made of Kubernetes' own. */
-const KINDS: Readonly<Record<string, string>> = byName({
-  node: 'node', nodes: 'node', no: 'node', nos: 'node', workloadendpoint: 'wep', workloadendpoints: 'wep', wep: 'wep', weps: 'wep', profile: 'profile', profiles: 'profile', pro: 'profile', pros: 'profile',
-})
-const SUPPORTED = 'use get [-o wide|yaml|json], apply, create, replace and delete -f FILE, node status, ipam show [--show-blocks|--ip=IP] or version'
+/** calicoctl v3.30 (calicoctl/calicoctl): get, apply and its like, patch, node status, ipam show and check, version; on nodes, on the laptop and in calico/ctl. */
+const SUPPORTED = 'use get, apply, create, replace, delete, patch, node status, ipam show, ipam check or version'
 
 export function calicoctl(services: SystemServices, bird: (node: string) => { running: boolean; birds: readonly Bird[] } | undefined): Program {
   return function* (process) {
-    const options = parse(process.argv.slice(1))
+    const given = parseInvocation(process.argv.slice(1))
     let answer: Answer
-    let content: string | undefined
-    if (typeof options !== 'string' && options.file !== undefined) {
-      const path = process.resolve(options.file)
-      if (options.file === '-') content = decodeUtf8(yield* process.readAll())
-      else if (process.fs.exists(path) && process.fs.stat(path).type === 'file') content = process.fs.readText(path)
+    if (!('command' in given)) answer = given
+    else {
+      const file = given.options.get('--filename')
+      const path = file === undefined || file === '-' ? undefined : process.resolve(file)
+      if (path !== undefined && !process.fs.exists(path)) answer = { stderr: `Failed to execute command: open ${file}: no such file or directory\n`, code: 1 }
+      else if (path !== undefined && process.fs.stat(path).type === 'directory') answer = notSimulated(`calicoctl ${given.command} -f of a directory`, 'name each file')
       else {
-        yield* process.print(`Failed to execute command: open ${options.file}: no such file or directory\n`)
-        return 1
+        const content = path !== undefined ? process.fs.readText(path) : file === '-' ? decodeUtf8(yield* process.readAll()) : undefined
+        try {
+          answer = run(services.client, given, content, () => {
+            const node = services.nodeOf(process)?.name ?? process.network.name
+            return nodeStatus(process.user.uid, bird(node), (at) => process.clock.wall() - process.clock.now + at)
+          })
+        } catch (error) {
+          if (!(error instanceof StatusError || error instanceof ConnectionError)) throw error
+          answer = { stderr: `${given.command === 'get' ? 'Failed to get resources: ' : ''}${error.message}\n`, code: 1 }
+        }
       }
-    }
-    try {
-      answer = typeof options === 'string' ? unsupported(options) : run(services.client, options, content, () => {
-        const node = services.nodeOf(process)?.name ?? process.network.name
-        return nodeStatus(process.user.uid, bird(node), (at) => process.clock.wall() - process.clock.now + at)
-      })
-    } catch (error) {
-      if (!(error instanceof StatusError || error instanceof ConnectionError)) throw error
-      answer = { stdout: `Failed to get resources: ${error.message}\n`, code: 1 }
     }
     yield* process.print(answer.stdout ?? '')
     yield* process.printError(answer.stderr ?? '')
@@ -51,142 +43,161 @@ export function calicoctl(services: SystemServices, bird: (node: string) => { ru
   }
 }
 
-function unsupported(what: string): Answer {
-  return { stderr: `podhop: not simulated: calicoctl ${what} (${SUPPORTED})\n`, code: 69 }
+function notSimulated(what: string, instead = SUPPORTED): Answer {
+  return { stderr: `podhop: not simulated: ${what} (${instead})\n`, code: 69 }
 }
 
-/** The options, or what of them is not simulated. */
-function parse(args: readonly string[]): Options | string {
-  const options: Options = { words: [], wide: false, format: undefined, file: undefined, namespace: undefined, all: false, flags: new Set(), ip: undefined }
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!
-    if (arg === '-o' || arg === '--output' || arg.startsWith('-o') || arg.startsWith('--output=')) {
-      const format = arg === '-o' || arg === '--output' ? args[++i] : arg.replace(/^(-o=?|--output=)/, '')
-      if (format === 'wide') options.wide = true
-      else if (format === 'yaml' || format === 'yml') options.format = 'yaml'
-      else if (format === 'json') options.format = 'json'
-      else if (format !== 'ps') return `-o ${format ?? ''}`
-    } else if (arg === '-f' || arg === '--filename') options.file = args[++i]
-    else if (arg.startsWith('--filename=')) options.file = arg.slice(11)
-    else if (arg === '-n' || arg === '--namespace') options.namespace = args[++i]
-    else if (arg.startsWith('--namespace=')) options.namespace = arg.slice(12)
-    else if (arg === '-a' || arg === '--all-namespaces' || arg === '-A') options.all = true
-    else if (arg.startsWith('--ip=')) options.ip = arg.slice(5)
-    else if (arg === '--ip') options.ip = args[++i]
-    else if (arg === '--show-blocks' || arg === '--allow-version-mismatch') options.flags.add(arg)
-    else if (arg.startsWith('-')) return arg
-    else options.words.push(arg)
+function run(client: KubernetesClient, invocation: Invocation, content: string | undefined, status: () => Answer): Answer {
+  const { command, options } = invocation
+  for (const option of ['--config', '--context', '--kubeconfig', '--poll', '--recursive', ...(command === 'ipam check' ? ['--output'] : [])]) if (options.has(option)) return notSimulated(`calicoctl ${command} ${option}`, 'use it without')
+  switch (command) {
+    case 'version': return { stdout: `Client Version:    ${CALICO_VERSION}\nGit commit:        3302e8bfd\n${options.has('--client') ? '' : clusterVersion(client)}` }
+    case 'node status': return status()
+    case 'ipam show':
+      if (options.has('--ip')) return showIp(client, options.get('--ip')!)
+      return options.has('--show-borrowed') ? showBorrowed(client) : options.has('--show-configuration') ? showConfiguration() : showUtilization(client, options.has('--show-blocks'))
+    case 'ipam check': return check(client, options.has('--show-all-ips'), options.has('--show-all-ips') || options.has('--show-problem-ips'))
+    case 'get': return get(client, invocation, content)
+    case 'apply': case 'create': case 'replace': case 'delete': return change(client, command, invocation, content)
+    case 'patch': return patch(client, invocation)
+    default: return notSimulated(`calicoctl ${command}`)
   }
-  return options
 }
 
-function run(client: KubernetesClient, options: Options, content: string | undefined, status: () => Answer): Answer {
-  const [verb, what = '', ...names] = options.words
-  if (verb === 'version') return { stdout: `Client Version:    ${CALICO_VERSION}\nGit commit:        3302e8bfd\nCluster Version:   ${CALICO_VERSION}\nCluster Type:      k8s,bgp,kubeadm,kdd\n` }
-  if (verb === 'node' && what === 'status') return status()
-  if (verb === 'ipam' && what === 'show') return options.ip === undefined ? utilization(client, options.flags.has('--show-blocks')) : showIp(client, options.ip)
-  if (verb === 'apply' || verb === 'create' || verb === 'replace' || verb === 'delete') return change(client, verb, what, names, options, content)
-  const own = calicoKind(what)
-  if (verb === 'get' && own && options.format !== undefined) return describe(client, own, names, options, options.format)
-  const kind = KINDS[what.toLowerCase()]
-  if (verb === 'get' && options.format === undefined && (own || kind !== undefined)) return get(client, own ?? kind!, names, options)
-  return unsupported(options.words.join(' '))
+function clusterVersion(client: KubernetesClient): string {
+  const spec = findStored(client, calicoKind('clusterinformation')!, undefined, 'default')?.spec
+  const field = (name: string): string => {
+    const value = spec?.[name]
+    return typeof value === 'string' && value !== '' ? value : 'unknown'
+  }
+  return `Cluster Version:   ${field('calicoVersion')}\nCluster Type:      ${field('clusterType')}\n`
+}
+
+function kindOf(word: string): CalicoKind | undefined {
+  const lower = word.toLowerCase()
+  return calicoKind(word) ?? DERIVED_KINDS.find((k) => k.plural === lower || k.kind.toLowerCase() === lower || k.words.includes(lower))
+}
+
+/** commands/common/resources.go handleNamespace: undefined where the flags go with the kind. */
+function misplaced(kind: CalicoKind, name: string, options: ReadonlyMap<string, string>): string | undefined {
+  const [all, namespace] = [options.has('--all-namespaces'), options.get('--namespace') ?? '']
+  if (!kind.namespaced) return all || namespace !== '' ? `${kind.kind} is not namespaced` : undefined
+  if (all && namespace !== '') return 'cannot use both --namespace and --all-namespaces flags at the same time'
+  return all && name !== '' ? 'cannot use --all-namespace flag for getting a single resource' : undefined
 }
 
 // ---- get -----------------------------------------------------------------------------------------------------
 
-function get(client: KubernetesClient, kind: CalicoKind | string, names: readonly string[], options: Options): Answer {
-  const scope = options.all ? {} : { namespace: options.namespace ?? 'default' }
-  const known: { key: string; namespace?: string; row: Record<string, string> }[] = []
-  let columns: readonly string[]
-  if (typeof kind !== 'string') {
-    columns = options.wide ? kind.wide : kind.columns
-    for (const { metadata: { name, namespace }, spec } of listed(client, kind, scope)) known.push({ key: name, ...(namespace === undefined ? {} : { namespace }), row: { NAME: name, ...kind.row(spec) } })
-    if (kind.kind === 'NetworkPolicy') known.push(...client.list<NetworkPolicy>('networkpolicies', scope).items.map(({ metadata, spec }) => kubernetesPolicy(kind, metadata, spec)))
-  } else if (kind === 'node') {
-    columns = options.wide ? ['NAME', 'ASN', 'IPV4', 'IPV6'] : ['NAME']
-    for (const { metadata } of client.list<Node>('nodes').items) known.push({ key: metadata.name, row: { NAME: metadata.name, ASN: '(64512)', IPV4: metadata.annotations?.[ADDRESS_ANNOTATIONS[4]] ?? '', IPV6: metadata.annotations?.[ADDRESS_ANNOTATIONS[6]] ?? '' } })
-  } else if (kind === 'profile') {
-    columns = ['NAME']
-    const all = ['projectcalico-default-allow', ...client.list('namespaces').items.map((n) => `kns.${n.metadata.name}`), ...client.list('serviceaccounts').items.map((a) => `ksa.${a.metadata.namespace}.${a.metadata.name}`)]
-    known.push(...all.map((name) => ({ key: name, row: { NAME: name } })))
-  } else {
-    columns = options.wide ? ['NAME', 'WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE', 'PROFILES', 'NATS'] : ['WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE']
-    for (const pod of client.list<Pod>('pods', scope).items) known.push(...endpointOf(pod))
+interface Found { kind: CalicoKind; objects: readonly Stored[]; list: boolean }
+
+function get(client: KubernetesClient, { words: [what = '', ...names], options }: Invocation, content: string | undefined): Answer {
+  const output = options.get('--output') ?? 'ps'
+  const [form, value] = output.split(/=(.*)/s) as [string, string?]
+  if (!['yaml', 'yml', 'json', 'ps', 'wide'].includes(output)) {
+    const missing = { 'go-template': 'a template', 'go-template-file': 'a template file', 'custom-columns': 'at least one column' }[form as 'go-template']
+    if (missing === undefined) return { stderr: `unrecognized output format '${output}'\n`, code: 1 }
+    if (!value) return { stderr: `need to specify ${missing}\n`, code: 1 }
+    if (form !== 'custom-columns') return notSimulated(`calicoctl get -o ${form}`, 'use -o json, yaml, wide or custom-columns')
   }
-  const spaced = (options.all || options.namespace !== undefined) && (typeof kind === 'string' ? kind === 'wep' : kind.namespaced === true)
-  const keyOf = (name: string): string => (known.some((k) => k.key === name) || typeof kind === 'string' ? name : storedName(kind, name))
-  const missing = names.filter((n) => !known.some((k) => k.key === keyOf(n)))
-  if (missing.length > 0) return { stdout: `Failed to get resources: resource does not exist: ${typeof kind === 'string' ? KIND_NAMES[kind]! : kind.kind}(${missing[0]!}) with error: <nil>\n`, code: 1 }
-  const wanted = names.map(keyOf)
-  const rows = names.length === 0 ? known : known.filter((k) => wanted.includes(k.key))
-  const header = spaced ? ['NAMESPACE', ...columns] : columns
-  return { stdout: `${tabbed([header, ...rows.map((r) => header.map((c) => (c === 'NAMESPACE' ? (r.namespace ?? '') : (r.row[c] ?? ''))))])}\n` }
+  const found: Found[] = []
+  const errors: string[] = []
+  const look = (kind: CalicoKind, name: string, namespace: string): void => {
+    const wrong = misplaced(kind, name, options)
+    if (wrong !== undefined) return void errors.push(wrong)
+    if (name === '') return void found.push({ kind, objects: listed(client, kind, options.has('--all-namespaces') ? {} : { namespace }), list: true })
+    const object = findStored(client, kind, namespace, name)
+    if (object) found.push({ kind, objects: [object], list: false })
+    else errors.push(absent(kind, namespace, name))
+  }
+  const namespace = options.get('--namespace') || 'default'
+  if (content !== undefined) {
+    const given = readObjects(content, options.get('--namespace'))
+    if (typeof given === 'string') return { stderr: `Failed to execute command: ${given}\n`, code: 1 }
+    for (const { kind, object: { metadata } } of given) look(kind, metadata.name ?? '', metadata.namespace ?? namespace)
+  } else {
+    const kind = kindOf(what)
+    if (!kind) return { stderr: `Failed to get resources: resource type '${what}' is not supported\n`, code: 1 }
+    for (const name of names.length === 0 ? [''] : names) look(kind, name, namespace)
+  }
+  const failed = errors.length > 0 ? { stderr: `${errors.join('\n')}\n`, code: 1 } : {}
+  if (form === 'yaml' || form === 'yml' || form === 'json') {
+    const bare = options.has('--export') && names.length > 0
+    const revision = (objects: readonly Stored[]): string => String(Math.max(0, ...objects.map((o) => Number.parseInt(o.metadata.resourceVersion ?? '0', 10))))
+    return { stdout: printObjects(form === 'json' ? 'json' : 'yaml', found.map(({ kind, objects, list }) => (list ? listView(kind, objects, revision(objects)) : viewOf(kind, objects[0]!, bare)))), ...failed }
+  }
+  const spaced = options.has('--all-namespaces') || (options.get('--namespace') ?? '') !== ''
+  let text = ''
+  for (const { kind, objects } of found) {
+    const columns = form === 'custom-columns' ? value!.split(',') : form === 'wide' ? kind.wide : kind.columns
+    const header = spaced && kind.namespaced ? ['NAMESPACE', ...columns] : columns
+    const rows = objects.map(({ metadata, spec }): Record<string, string> => ({ NAMESPACE: metadata.namespace ?? '', NAME: metadata.name, ...kind.row(spec) }))
+    const known = new Set(['NAME', ...kind.columns, ...kind.wide, ...(kind.namespaced ? ['NAMESPACE'] : [])])
+    const unknown = header.find((c) => !known.has(c))
+    if (unknown !== undefined) return { stdout: text, stderr: `Unknown heading ${unknown}, valid values are: ${[...known].join(', ')}\n`, code: 1 }
+    text += `${tabbed([header, ...rows.map((r) => header.map((c) => r[c] ?? ''))])}\n`
+  }
+  return { stdout: text, ...failed }
 }
 
-const KIND_NAMES: Readonly<Record<string, string>> = byName({ node: 'Node', wep: 'WorkloadEndpoint', profile: 'Profile' })
+function absent(kind: CalicoKind, namespace: string | undefined, name: string): string {
+  const stored = storedName(kind, name)
+  const about = `resource does not exist: ${kind.kind}(${kind.namespaced ? `${namespace}/` : ''}${stored}) with error:`
+  const [own, resource] = kind.kind === 'Profile' ? [stored.replace(/^(kns|ksa\.[^.]*)\./, ''), stored.startsWith('ksa.') ? 'serviceaccounts' : 'namespaces'] : kind.kind === 'WorkloadEndpoint' ? [stored.replace(/^.*-k8s-(.*)-eth0$/, '$1').replaceAll('--', '-'), 'pods'] : kind.kind === 'Node' ? [stored, 'nodes'] : [stored, `${kind.plural}.${CALICO_GROUP}`]
+  return `${about} ${resource} "${own}" not found`
+}
 
 /** Tiers by their order, everything else by name. */
-function listed(client: KubernetesClient, kind: CalicoKind, scope: { namespace?: string }): Stored[] {
-  const items = [...client.list<Stored>(calicoResource(kind.plural), kind.namespaced ? scope : {}).items]
+function listed(client: KubernetesClient, kind: CalicoKind, scope: { namespace?: string }): readonly Stored[] {
+  const within = kind.namespaced ? scope : {}
+  if (kind.read) return kind.read(client, within)
+  const items = [...client.list<Stored>(calicoResource(kind.plural), within).items]
+  if (kind.kind === 'NetworkPolicy') items.push(...client.list<NetworkPolicy>('networkpolicies', within).items.map(kubernetesPolicy))
   const order = ({ spec }: Stored): number => (typeof spec['order'] === 'number' ? spec['order'] : Infinity)
   return kind.kind === 'Tier' ? items.sort((a, b) => order(a) - order(b)) : items
 }
 
-function kubernetesPolicy(kind: CalicoKind, metadata: NetworkPolicy['metadata'], spec: NetworkPolicy['spec']): { key: string; namespace: string; row: Record<string, string> } {
-  const labels = Object.entries(spec.podSelector?.matchLabels ?? {}).sort().map(([k, v]) => `${k} == '${v}'`)
-  const key = `knp.default.${metadata.name}`
-  return { key, namespace: metadata.namespace, row: { NAME: key, ...kind.row({ order: 1000, selector: ["projectcalico.org/orchestrator == 'k8s'", ...labels].join(' && ') }) } }
-}
+// ---- apply, create, replace, delete, patch -----------------------------------------------------------------------
 
-function describe(client: KubernetesClient, kind: CalicoKind, names: readonly string[], options: Options, format: 'yaml' | 'json'): Answer {
-  if (names.length === 0) return { stdout: printObjects(format, kind, listed(client, kind, options.all ? {} : { namespace: options.namespace ?? 'default' }), false) }
-  const found: Stored[] = []
-  for (const name of names) {
-    const object = findStored(client, kind, options.namespace ?? 'default', name)
-    if (!object) return { stdout: `Failed to get resources: resource does not exist: ${kind.kind}(${storedName(kind, name)}) with error: ${kind.plural}.${CALICO_GROUP} "${storedName(kind, name)}" not found\n`, code: 1 }
-    found.push(object)
-  }
-  return { stdout: printObjects(format, kind, found, found.length === 1) }
-}
-
-// ---- apply, create, replace, delete ------------------------------------------------------------------------------
-
-function change(client: KubernetesClient, verb: Action, what: string, names: readonly string[], options: Options, content: string | undefined): Answer {
+function change(client: KubernetesClient, verb: Action, { words: [what = '', ...names], options }: Invocation, content: string | undefined): Answer {
   const done = { apply: 'applied', create: 'created', replace: 'replaced', delete: 'deleted' }[verb]
-  const own = calicoKind(what)
-  if (content === undefined && (verb !== 'delete' || !own || names.length === 0)) return unsupported(options.words.join(' '))
-  const given = content === undefined
-    ? names.map((name) => ({ kind: own!, object: { apiVersion: 'projectcalico.org/v3', kind: own!.kind, metadata: { name, ...(own!.namespaced ? { namespace: options.namespace ?? 'default' } : {}) }, spec: {} } as Stored }))
-    : readObjects(content, options.namespace)
-  if (typeof given === 'string') return { stdout: `Failed to execute command: ${given}\n`, code: 1 }
-  if (given.length === 0) return { stdout: 'No resources specified\n' }
+  let given: Given[] | string
+  if (content === undefined) {
+    const kind = kindOf(what)
+    if (!kind) return { stderr: `resource type '${what}' is not supported\n`, code: 1 }
+    if (kind.read || kind.kind === 'ClusterInformation') return notSimulated(`calicoctl delete ${what}`, 'use kubectl')
+    if (names.length === 0) return notSimulated(`calicoctl delete ${what} without a name`, 'name what is to go')
+    const wrong = misplaced(kind, '', options)
+    if (wrong !== undefined) return { stderr: `${names.map(() => `Failed to delete '${kind.kind}' resource: ${wrong}\n`).join('')}\n`, code: 1 }
+    given = names.map((name) => ({ kind, object: { apiVersion: 'projectcalico.org/v3', kind: kind.kind, metadata: { name, ...(kind.namespaced ? { namespace: options.get('--namespace') || 'default' } : {}) }, spec: {} } as Stored }))
+  } else given = readObjects(content, options.get('--namespace'))
+  if (typeof given === 'string') return given.startsWith('podhop: ') ? { stderr: `${given}\n`, code: 69 } : { stderr: `Failed to execute command: ${given}\n`, code: 1 }
+  if (given.length === 0) return options.has('--skip-empty') ? { stdout: 'No resources specified\n' } : { stderr: `No resources specified in file ${options.get('--filename')}\n`, code: 1 }
   const kinds = new Set(given.map((g) => g.kind.kind))
   const single = kinds.size === 1 ? ` '${[...kinds][0]!}'` : ''
-  const errors: string[] = []
-  let handled = 0
-  for (const each of given) {
+  const errors = given.flatMap((each) => {
     const error = act(client, verb, each)
-    if (error === undefined) handled++
-    else {
-      errors.push(error)
-      // what follows a failure is not looked at, but for delete
-      if (verb !== 'delete') break
-    }
-  }
+    const skipped = error === undefined || (options.has('--skip-exists') && error.startsWith('resource already exists: ')) || (options.has('--skip-not-exists') && error.startsWith('resource does not exist: '))
+    return skipped ? [] : [error]
+  })
+  // what could not be replaced is counted as if it was
+  const handled = verb === 'replace' ? given.length : given.length - errors.length
   if (errors.length === 0) return { stdout: `Successfully ${done} ${handled}${single} resource(s)\n` }
-  if (verb === 'delete') return { stdout: `${handled > 0 ? `Successfully deleted ${handled}${single} resource(s)\n` : ''}${errors.map((e) => `Failed to delete${single} resource: ${e}\n`).join('')}\n`, code: 1 }
-  if (handled === 0) return { stdout: `Failed to ${verb} ${given.length === 1 ? `${single.trim()} resource` : `any${single} resources`}: [${errors.join(' ')}]\n`, code: 1 }
-  return { stdout: `Partial success: ${done} the first ${handled} out of ${given.length}${single} resources:\nHit error(s): [${errors.join(' ')}]\n`, code: 1 }
+  if (verb === 'delete') return { stdout: handled > 0 ? `Successfully deleted ${handled}${single} resource(s)\n` : '', stderr: `${errors.map((e) => `Failed to delete${single} resource: ${e}\n`).join('')}\n`, code: 1 }
+  if (handled === 0) return { stderr: `Failed to ${verb} ${given.length === 1 ? `${single.trim()} resource` : `any${single} resources`}: [${errors.join(' ')}]\n`, code: 1 }
+  const partial = verb === 'replace' || handled - errors.length > 0 ? `Partial success: ${done} the first ${handled} out of ${given.length}${single} resources:\n` : ''
+  return { stdout: partial, stderr: verb === 'apply' ? `Hit error(s): [${errors.join(' ')}]\n` : verb === 'create' ? `Hit error: [${errors.join(' ')}]\n` : `Hit error: ${errors.at(-1)!}\n`, code: 1 }
 }
 
-function endpointOf({ metadata, spec, status }: Pod): { key: string; namespace: string; row: Record<string, string> }[] {
-  const ips = addressesOf({ metadata, spec, status } as Pod)
-  if (spec.hostNetwork || ips.length === 0 || !spec.nodeName || status.phase === 'Succeeded' || status.phase === 'Failed') return []
-  const dashed = (text: string): string => text.replaceAll('-', '--')
-  const key = `${dashed(spec.nodeName)}-k8s-${dashed(metadata.name)}-eth0`
-  const profiles = `kns.${metadata.namespace},ksa.${metadata.namespace}.${spec.serviceAccountName ?? 'default'}`
-  return [{ key, namespace: metadata.namespace, row: { NAME: key, WORKLOAD: metadata.name, NODE: spec.nodeName, NETWORKS: ips.map(singleAddress).join(','), INTERFACE: workloadInterface(metadata.namespace, metadata.name), PROFILES: profiles, NATS: '' } }]
+function patch(client: KubernetesClient, { words: [what = '', name = ''], options }: Invocation): Answer {
+  const kind = kindOf(what)
+  if (!kind) return { stderr: `resource type '${what}' is not supported\n`, code: 1 }
+  const wrong = misplaced(kind, name, options)
+  if (wrong !== undefined) return { stderr: `Hit error: ${wrong}\n`, code: 1 }
+  if (kind.read || kind.kind === 'ClusterInformation') return notSimulated(`calicoctl patch ${what}`, 'use kubectl annotate or kubectl patch')
+  const namespace = kind.namespaced ? options.get('--namespace') || 'default' : undefined
+  const old = findStored(client, kind, namespace, name)
+  const error = old ? patchStored(client, kind, old, options.get('--patch')!) : absent(kind, namespace, name)
+  return error === undefined ? { stdout: `Successfully patched 1 '${kind.kind}' resource\n` } : { stderr: `Hit error: ${error}\n`, code: 1 }
 }
 
 /** text/tabwriter with a minimum of five and three blanks between, also behind the last column. */
@@ -199,7 +210,7 @@ function tabbed(rows: readonly (readonly string[])[]): string {
 
 function nodeStatus(uid: number, state: { running: boolean; birds: readonly Bird[] } | undefined, wall: (at: number) => number): Answer {
   if (uid !== 0) return { stdout: 'Need to run as root.\n', code: 1 }
-  if (!state?.running) return { stdout: 'Calico process is not running.\n', code: 1 }
+  if (!state?.running) return { stderr: 'Calico process is not running.\n', code: 1 }
   let text = 'Calico process is running.\n'
   if (state.birds.length === 0) return { stdout: `${text}\nThe BGP backend process (BIRD) is not running.\n\n` }
   for (const version of [4, 6] as const) {
@@ -211,47 +222,4 @@ function nodeStatus(uid: number, state: { running: boolean; birds: readonly Bird
     text += peers.length === 0 ? `No IPv${version} peers found.\n` : boxed(['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'], peers)
   }
   return { stdout: `${text}\n` }
-}
-
-// ---- ipam show -----------------------------------------------------------------------------------------------
-
-function utilization(client: KubernetesClient, showBlocks: boolean): Answer {
-  const blocks = client.list<IpamBlock>(calicoResource('ipamblocks')).items
-  const row = (kind: string, cidr: string, used: number, capacity: number): string[] => {
-    const share = (n: number): string => `${short(n)} (${Math.round((100 * n) / capacity)}%)`
-    return [kind, cidr, short(capacity), share(used), share(capacity - used)]
-  }
-  const used = (b: IpamBlock): number => b.spec.allocations.length - b.spec.unallocated.length
-  const rows = listPools(client).flatMap(({ spec: { cidr } }) => {
-    const own = blocks.filter((b) => cidrContains(cidr, b.spec.cidr.split('/')[0]!))
-    return [row('IP Pool', cidr, own.reduce((sum, b) => sum + used(b), 0), 2 ** ((cidr.includes(':') ? 128 : 32) - parseCidr(cidr).length)), ...(showBlocks ? own.map((b) => row('Block', b.spec.cidr, used(b), b.spec.allocations.length)) : [])]
-  })
-  return { stdout: boxed(['GROUPING', 'CIDR', 'IPS TOTAL', 'IPS IN USE', 'IPS FREE'], rows) }
-}
-
-/** Go's %.5g for whole numbers. */
-function short(n: number): string {
-  return n < 1e5 ? String(n) : n.toExponential(4).replace(/\.?0+e/, 'e').replace(/e\+(\d)$/, 'e+0$1')
-}
-
-function showIp(client: KubernetesClient, ip: string): Answer {
-  if (!isValidIp(ip)) return { stdout: `Error executing command: invalid IP address specified: ${ip}\n`, code: 1 }
-  for (const { spec } of client.list<IpamBlock>(calicoResource('ipamblocks')).items) {
-    if (!cidrContains(spec.cidr, ip)) continue
-    const index = spec.allocations[ordinalOf(spec.cidr, ip)]
-    if (index === null || index === undefined) break
-    const attributes = Object.entries(spec.attributes[index]?.secondary ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
-    return { stdout: `IP ${ip} is in use\n${attributes.length > 0 ? `Attributes:\n${attributes.map(([k, v]) => `  ${k}: ${v}\n`).join('')}` : 'No attributes defined\n'}` }
-  }
-  return { stdout: `${ip} is not assigned\n` }
-}
-
-/** The frames of olekukonko/tablewriter: headers in the middle, numbers on the right. */
-function boxed(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)))
-  const line = `+${widths.map((w) => '-'.repeat(w + 2)).join('+')}+\n`
-  const centered = (text: string, width: number): string => text.padStart(text.length + Math.floor((width - text.length) / 2)).padEnd(width)
-  const cell = (text: string, width: number): string => (/^-?[0-9.]+(e\+\d+)?$/.test(text) && !/\..*\./.test(text) ? text.padStart(width) : text.padEnd(width))
-  const row = (cells: readonly string[], put: (text: string, width: number) => string): string => `| ${cells.map((c, i) => put(c, widths[i]!)).join(' | ')} |\n`
-  return line + row(header, centered) + line + rows.map((r) => row(r, cell)).join('') + line
 }
