@@ -297,6 +297,11 @@ export class Neighbours implements NeighbourTable {
     entry.link.transmit({ source: entry.link.mac, destination: entry.state === 'PROBE' ? entry.mac! : BROADCAST_MAC, payload })
   }
 
+  announce(ip: Ip, device: string): void {
+    const link = this.#namespace.link(device)
+    link.transmit({ source: link.mac, destination: BROADCAST_MAC, payload: { kind: 'arp', operation: 'request', senderMac: link.mac, senderIp: ip, targetMac: ZERO_MAC, targetIp: ip } })
+  }
+
   /** The sender address of a request (arp_solicit): the packet's own source if it is ours, as far as arp_announce lets it. */
   #askAs(entry: Neighbour, packet: IpPacket | undefined): Ip {
     const { link, ip } = entry

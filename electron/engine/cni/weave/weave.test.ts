@@ -95,6 +95,19 @@ describe('weave', () => {
     expect(tried(cluster, 'client', ip(cluster, 'web')).verdict).toBe('delivered')
   })
 
+  it('tells of a Pod that has the address of one that is gone', () => {
+    const cluster = born()
+    pod(cluster, 'web', 'worker-1')
+    pod(cluster, 'client', 'worker-2')
+    const address = ip(cluster, 'web')
+    expect(tried(cluster, 'client', address).verdict).toBe('delivered')
+    cluster.client.delete('pods', 'default', 'web')
+    cluster.clock.runFor(2_000)
+    pod(cluster, 'next', 'worker-1')
+    expect(ip(cluster, 'next')).toBe(address)
+    expect(tried(cluster, 'client', address).verdict).toBe('delivered')
+  })
+
   it('keeps the datapath while its Pod is gone; new Pods wait with the plugin’s words', () => {
     const cluster = born()
     pod(cluster, 'web', 'worker-1')

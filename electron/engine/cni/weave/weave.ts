@@ -33,6 +33,8 @@ function addTo(context: NodeContext, sandbox: Sandbox): CniResult {
   if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
   sandbox.network.setUp(POD_INTERFACE, true)
   sandbox.network.addAddress(POD_INTERFACE, address)
+  // an address is soon another Pod's: who knew the last one learns at once (net/veth.go, SetupGuest)
+  sandbox.network.neighbours.announce(address.split('/')[0]!, POD_INTERFACE)
   sandbox.network.routes.add({ destination: '0.0.0.0/0', via: gateway.split('/')[0]!, device: POD_INTERFACE })
   return { ips: [address.split('/')[0]!], interface: POD_INTERFACE, hostInterface: link }
 }

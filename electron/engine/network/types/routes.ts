@@ -118,4 +118,6 @@ export interface NeighbourTable {
   setProxy(proxy: { ip: Ip; device?: string }, on: boolean): void
   /** Keeps a link's place in the list for rows that come later. */
   reserve(device: string): void
+  /** A gratuitous request (RFC 5227's announcement): whoever knows another MAC address for it learns this link's. */
+  announce(ip: Ip, device: string): void
 }
