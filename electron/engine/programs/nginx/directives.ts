@@ -16,7 +16,20 @@ const KNOWN = new Set([
   'proxy_cookie_domain', 'proxy_pass_header', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'if_modified_since', 'max_ranges', 'addition_types', 'merge_slashes', 'ignore_invalid_headers', 'charset_types', 'add_before_body', 'add_after_body', 'add_trailer', 'image_filter', 'secure_link', 'slice', 'ssi', 'userid', 'xslt_stylesheet',
 ])
 
-export function other(directive: Directive): void {
+/** Accepted, and told of where it would be seen. */
+const TOLD = new Map<string, (args: readonly string[]) => string | undefined>([
+  ['gzip', ([value]) => (value === 'on' ? 'answers are sent as they are' : undefined)],
+  ['etag', ([value]) => (value === 'off' ? 'answers have an ETag' : undefined)],
+  ['keepalive_requests', () => 'a connection may ask as often as it likes'],
+  ['client_header_timeout', () => 'slow clients are waited for'],
+  ['client_body_timeout', () => 'slow clients are waited for'],
+  ['error_log', ([to = '']) => (['stderr', '/dev/stderr', '/var/log/nginx/error.log', 'logs/error.log', '/dev/null'].includes(to) ? undefined : 'errors are written to stderr')],
+])
+
+/** `warnings`: where a setting without effect is told of. */
+export function other(directive: Directive, warnings: string[]): void {
+  const why = TOLD.get(directive.name)?.(directive.args)
+  if (why !== undefined) warnings.push(`podhop: not simulated: "${[directive.name, ...directive.args].join(' ')}" (${why}) in ${directive.file}:${directive.line}`)
   if (HARMLESS.has(directive.name)) return
   if (KNOWN.has(directive.name)) throw new NotSimulated(`nginx directive "${directive.name}"`)
   throw new ConfigError(`unknown directive "${directive.name}" in ${directive.file}:${directive.line}`)

@@ -34,14 +34,14 @@ export function readConfiguration(directives: readonly Directive[]): Configurati
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
     else if (directive.name === 'events') {
       events = true
-      for (const d of directive.block ?? []) other(d)
+      for (const d of directive.block ?? []) other(d, configuration.warnings)
     } else if (directive.name === 'http') new Reader(configuration).http(directive)
     else if (directive.name === 'stream') {
       if (configuration.stream) throw new ConfigError(`"stream" directive is duplicate in ${directive.file}:${directive.line}`)
       configuration.stream = readStream(directive)
     }
     else if (['server', 'location', 'upstream', 'listen', 'root', 'proxy_pass'].includes(directive.name)) throw misplaced(directive)
-    else other(directive)
+    else other(directive, configuration.warnings)
   }
   if (!events) throw new ConfigError('no "events" section in configuration')
   return configuration
@@ -91,7 +91,7 @@ class Reader {
       else if (d.name === 'types') this.#configuration.types = typesOf(d)
       else if (d.name === 'location') throw misplaced(d)
       else if (d.name === 'http2') this.#http2 = onOff(d)
-      else if (!this.#setting(d, settings, own)) other(d)
+      else if (!this.#setting(d, settings, own)) other(d, this.#configuration.warnings)
     }
     for (const server of servers) this.#configuration.servers.push(this.#server(server, settings))
     for (const text of this.#texts) checkVariables(text, this.#names)
@@ -121,7 +121,7 @@ class Reader {
       else if (d.name === 'ssl_certificate') server.certificate = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (d.name === 'ssl_certificate_key') server.key = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format', 'limit_req_zone', 'limit_conn_zone'].includes(d.name)) throw misplaced(d)
-      else if (!this.#operation(d, server.settings) && !this.#setting(d, server.settings, own)) other(d)
+      else if (!this.#operation(d, server.settings) && !this.#setting(d, server.settings, own)) other(d, this.#configuration.warnings)
     }
     if (server.listens.length === 0) server.listens.push({ address: '0.0.0.0', port: 80, isDefault: false, ssl: false })
     if (server.listens.some((l) => l.ssl)) for (const [name, value] of [['ssl_certificate', server.certificate], ['ssl_certificate_key', server.key]] as const) if (!value) throw new ConfigError(`no "${name}" is defined for the "listen ... ssl" directive in ${directive.file}:${directive.line}`)
@@ -148,7 +148,7 @@ class Reader {
           settings.pass = readProxyPass(e, { modifier, path }, this.#configuration.upstreams)
           if (settings.pass.text !== undefined) this.#texts.push(settings.pass.text)
         } else if (['server', 'http', 'upstream', 'listen', 'server_name', 'map', 'log_format', 'limit_req_zone', 'limit_conn_zone', 'events'].includes(e.name)) throw misplaced(e)
-        else if (!this.#operation(e, settings) && !this.#setting(e, settings, own)) other(e)
+        else if (!this.#operation(e, settings) && !this.#setting(e, settings, own)) other(e, this.#configuration.warnings)
       }
       this.#locations(inner, server, settings)
     }
@@ -261,7 +261,7 @@ class Reader {
       }
       case 'limit_except': {
         const inner = { ...settings, access: [] }
-        for (const e of d.block ?? []) if (!this.#setting(e, inner, {})) other(e)
+        for (const e of d.block ?? []) if (!this.#setting(e, inner, {})) other(e, this.#configuration.warnings)
         settings.except = { methods: [...d.args.map((m) => m.toUpperCase()), ...(d.args.some((m) => m.toUpperCase() === 'GET') ? ['HEAD'] : [])], access: inner.access }
         return true
       }

@@ -120,7 +120,7 @@ function unknown(d: Directive): void {
   if (LACKING.has(d.name)) throw new NotSimulated(`nginx stream directive "${d.name}"`)
   // of HTTP alone
   if (['location', 'server_name', 'root', 'proxy_set_header', 'rewrite', 'add_header', 'http2', 'try_files', 'index'].includes(d.name)) throw misplaced(d)
-  other(d)
+  other(d, [])
 }
 
 function readServer(directive: Directive, inherited: StreamSettings, reader: SettingsReader, out: StreamConfiguration, texts: string[]): StreamServer {
