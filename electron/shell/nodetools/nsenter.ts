@@ -15,6 +15,41 @@ class Failure extends Error {
   }
 }
 
+/** What is told instead of entering. */
+class Told extends Error {}
+
+const USAGE = `
+Usage:
+ nsenter [options] [<program> [<argument>...]]
+
+Run a program with namespaces of other processes.
+
+Options:
+ -a, --all              enter all namespaces
+ -t, --target <pid>     target process to get namespaces from
+ -m, --mount[=<file>]   enter mount namespace
+ -u, --uts[=<file>]     enter UTS namespace (hostname etc)
+ -i, --ipc[=<file>]     enter System V IPC namespace
+ -n, --net[=<file>]     enter network namespace
+ -p, --pid[=<file>]     enter pid namespace
+ -C, --cgroup[=<file>]  enter cgroup namespace
+ -U, --user[=<file>]    enter user namespace
+ -T, --time[=<file>]    enter time namespace
+ -S, --setuid <uid>     set uid in entered namespace
+ -G, --setgid <gid>     set gid in entered namespace
+     --preserve-credentials do not touch uids or gids
+ -r, --root[=<dir>]     set the root directory
+ -w, --wd[=<dir>]       set the working directory
+ -W. --wdns <dir>       set the working directory in namespace
+ -F, --no-fork          do not fork before exec'ing <program>
+ -Z, --follow-context   set SELinux context according to --target PID
+
+ -h, --help             display this help
+ -V, --version          display version
+
+For more details see nsenter(1).
+`
+
 interface Asked { target?: ProcessEntry | undefined; pid?: string; kinds: Map<string, string | undefined>; argv: string[] }
 
 export function* nsenter(process: Process): Task<number> {
@@ -30,6 +65,10 @@ export function* nsenter(process: Process): Task<number> {
       throw new Failure(`failed to execute ${argv[0]}: ${error.message}`, error.code === 'ENOENT' ? 127 : 126)
     }
   } catch (error) {
+    if (error instanceof Told) {
+      yield* process.print(error.message)
+      return 0
+    }
     if (!(error instanceof Failure)) throw error
     yield* process.printError(error.message.startsWith('podhop:') ? `${error.message}\n` : `nsenter: ${error.message}\n`)
     return error.code
@@ -43,6 +82,8 @@ function parse(process: Process): Asked {
   while (words[0]?.startsWith('-') && words[0] !== '-') {
     const word = words.shift()!
     if (word === '--') break
+    if (word === '-V' || word === '--version') throw new Told('nsenter from util-linux 2.38.1\n')
+    if (word === '-h' || word === '--help') throw new Told(USAGE)
     const [long, value] = word.startsWith('--') ? (word.slice(2).split(/=(.*)/s) as [string, string?]) : [undefined, undefined]
     if (long !== undefined) {
       if (long === 'target') asked.pid = value ?? words.shift() ?? ''

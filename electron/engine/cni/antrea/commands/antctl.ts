@@ -42,6 +42,8 @@ export const antctl: Command = ({ datapath, agent, process }, args) => {
       ])
     }
     case 'ovsflows': {
+      if (flags.has('--table-names-only')) return `\n${[...bridge.tables.keys()].sort().map((t) => `${t}\n`).join('')}`
+      if (flags.has('-G') || flags.has('--groups')) throw notSimulated('antctl get ovsflows -G', 'use ovs-ofctl dump-groups br-int')
       const wanted = flowsWanted(agent, flags, namespace)
       const rows = [...bridge.dump()].filter(({ flow }) => wanted(flow.table, flow.match)).map(({ table: t, flow }) => flowRow(bridge, t, flow, { names: true, statistics: true, now: process.clock.now }).trimStart())
       return `\n${rows.join('')}`

@@ -79,7 +79,9 @@ export const ofctl: Command = (context, args) => {
     }
     case 'dump-ports-desc': return reply('PORT_DESC') + ports(context, names)
     case 'dump-ports': {
-      const all = [...bridge.ports.values()].sort((a, b) => a.number - b.number)
+      const wanted = rest[0]?.replaceAll('"', '')
+      const all = [...bridge.ports.values()].filter((p) => wanted === undefined || p.name === wanted || String(p.number) === wanted).sort((a, b) => a.number - b.number)
+      if (wanted !== undefined && all.length === 0) throw new CommandError(`ovs-ofctl: ${BRIDGE}: couldn't find port \`${wanted}'`)
       return `OFPST_PORT reply (xid=0x2): ${all.length} ports\n${all.map(({ number, name: port, link: { statistics: s } }) => {
         // the switch's own view: what comes in to the node's gateway has left the bridge
         return `  port  ${names ? `"${port}"` : number}: rx pkts=${s.rxPackets}, bytes=${s.rxBytes}, drop=${s.rxDropped}, errs=0, frame=0, over=0, crc=0\n           tx pkts=${s.txPackets}, bytes=${s.txBytes}, drop=${s.txDropped}, errs=0, coll=0\n`
