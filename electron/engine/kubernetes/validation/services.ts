@@ -76,6 +76,7 @@ function validatePorts(ports: readonly ServicePort[], errors: FieldErrors): void
     errors.invalidEach(`${path}.port`, port.port, portNumber(port.port))
     oneOf(port.protocol, PROTOCOLS, `${path}.protocol`, errors)
     portOrName(port.targetPort, `${path}.targetPort`, errors)
+    if (port.appProtocol !== undefined) errors.invalidEach(`${path}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol))
   })
 }
 
@@ -93,7 +94,7 @@ function validateAffinityConfig({ spec }: Service, errors: FieldErrors): void {
 
 /** ValidateNonSpecialIP: no address that leads nowhere else. */
 export function validateReachable(ip: string, path: string, errors: FieldErrors): void {
-  if (ip === '0.0.0.0' || ip === '::') errors.invalid(path, ip, 'may not be unspecified (0.0.0.0 or ::)')
+  if (ip === '0.0.0.0' || ip === '::') errors.invalid(path, ip, `may not be unspecified (${ip})`)
   if (isLoopbackIp(ip)) errors.invalid(path, ip, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')
   if (ip.startsWith('169.254.') || /^fe[89ab]/i.test(ip)) errors.invalid(path, ip, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')
   if (isMulticastIp(ip) && (ip.startsWith('224.0.0.') || /^ff.2:/i.test(ip))) {

@@ -20,12 +20,26 @@ export function describeSecret(d: Description, secret: KubeObject): void {
 }
 
 export function describeServiceAccount(d: Description, account: KubeObject): void {
-  const names = (field: string): string[] => list(at(account, field)).map((r) => text(at(r, 'name')))
+  const secrets = secretsOf(d, account.metadata.namespace ?? '')
+  const existing = new Set(secrets?.map((s) => s.metadata.name))
+  const names = (field: string): string[] => list(at(account, field)).map((r) => text(at(r, 'name'))).map((name) => (!secrets || existing.has(name) ? name : `${name} (not found)`))
+  const { name, uid } = account.metadata
+  const tokens = (secrets ?? []).filter(({ metadata: { annotations }, ...secret }) => at(secret, 'type') === 'kubernetes.io/service-account-token' &&
+    annotations?.['kubernetes.io/service-account.name'] === name && annotations['kubernetes.io/service-account.uid'] === uid)
   d.head(account)
   d.labels('Labels', account.metadata.labels)
   d.annotations('Annotations', account.metadata.annotations)
   d.multiline('Image pull secrets', names('imagePullSecrets'))
   d.multiline('Mountable secrets', names('secrets'))
-  d.multiline('Tokens', [])
+  d.multiline('Tokens', tokens.map((secret) => secret.metadata.name))
   d.events(account)
+}
+
+/** Undefined where they may not be seen: an account is described all the same. */
+function secretsOf({ k }: Description, namespace: string): readonly KubeObject[] | undefined {
+  try {
+    return k.client.list('secrets', { namespace }).items
+  } catch {
+    return undefined
+  }
 }
