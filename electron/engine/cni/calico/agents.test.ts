@@ -48,6 +48,23 @@ describe('addresses', () => {
     expect(cluster.nodes.get('control-plane')!.network.links.has(workloadInterface('default', 'web'))).toBe(false)
   })
 
+  test('pools serve the nodes that they select; a Pod may ask for a pool, or for an address', () => {
+    const cluster = settled({ nodes: 2 })
+    const pool = (name: string, spec: object): void => void cluster.client.create('ippools.crd.projectcalico.org', undefined, { apiVersion: 'crd.projectcalico.org/v1', kind: 'IPPool', metadata: { name }, spec })
+    // its name is before the default pool's
+    pool('a', { cidr: '10.99.0.0/16', ipipMode: 'Always', nodeSelector: "kubernetes.io/hostname == 'nowhere'" })
+    const born = (name: string, annotations?: Record<string, string>): string => {
+      const spec = { nodeName: 'worker-1', containers: [{ name: 'main', image: 'nginx' }] }
+      cluster.client.create('pods', 'default', { apiVersion: 'v1', kind: 'Pod', metadata: { name, ...(annotations ? { annotations } : {}) }, spec })
+      cluster.clock.runFor(5_000)
+      return cluster.client.get<Pod>('pods', 'default', name).status.podIP!
+    }
+    expect(born('any')).toMatch(/^10\.244\./)
+    expect(born('asks', { 'cni.projectcalico.org/ipv4pools': '["a"]' })).toMatch(/^10\.99\./)
+    expect(born('wants', { 'cni.projectcalico.org/ipAddrs': '["10.99.5.5"]' })).toBe('10.99.5.5')
+    expect(born('late', { 'cni.projectcalico.org/ipAddrs': '["10.99.5.5"]' })).toBeUndefined()
+  })
+
   test('a full block is followed by another one, and without a free block others lend theirs', () => {
     const cluster = settled({ podCIDR: '10.244.0.0/22', nodes: 2 })
     const ipam = new Ipam(cluster.client)

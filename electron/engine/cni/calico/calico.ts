@@ -7,6 +7,7 @@ import { findObject } from './datastore.ts'
 import { Ipam } from './ipam.ts'
 import { calicoManifests } from './manifests.ts'
 import { CALICO_CONFLIST, GATEWAY, isVersion, NODENAME_FILE, workloadInterface } from './names.ts'
+import { wishOf } from './pools.ts'
 
 /**
  * The calico CNI plugin (cni-plugin/pkg/plugin, pkg/dataplane/linux): a veth pair without a bridge. The Pod has a /32 and sends all to
@@ -94,7 +95,12 @@ export const calicoPlugin: CniPlugin = {
     try {
       const attributes = { namespace: sandbox.podNamespace, pod: sandbox.podName, timestamp: goTime(context.clock.wall()) }
       const ipam = new Ipam(context.client)
-      const ips = context.config.ipFamilies.map((family) => ipam.assign({ node: context.name, handle: handleOf(sandbox), attributes, use: 'Workload', version: family === 'IPv4' ? 4 : 6 }))
+      const ips = context.config.ipFamilies.map((family) => {
+        const version = family === 'IPv4' ? 4 : 6
+        const { exact, pools } = wishOf(context.client, sandbox, context.name, version)
+        const assignment = { node: context.name, handle: handleOf(sandbox), attributes, use: 'Workload', version, pools } as const
+        return exact === undefined ? ipam.assign(assignment) : ipam.assignExact(exact, assignment)
+      })
       const hostInterface = wire(context, sandbox, ips)
       annotate(context, sandbox, ips)
       return { ips, interface: POD_INTERFACE, hostInterface }

@@ -16,6 +16,7 @@ export interface IpPool extends KubeObject {
     disabled?: boolean
     disableBGPExport?: boolean
     nodeSelector?: string
+    assignmentMode?: string
     allowedUses?: string[]
   }
 }

@@ -64,6 +64,18 @@ export class Ipam {
     throw new Error(`failed to request IPv${version} addresses: Assigned 0 out of 1 requested IPv${version} addresses${this.#strict() ? '; No more free affine blocks and strict affinity enabled' : ''}`)
   }
 
+  /** This address and no other (AssignIP). */
+  assignExact(ip: Ip, assignment: Assignment): Ip {
+    const pool = listPools(this.#client).find((p) => !p.spec.disabled && isVersion(ip.includes(':') ? 6 : 4)(p.spec.cidr) && cidrContains(p.spec.cidr, ip))
+    if (!pool) throw new Error(`The provided IP address ${ip} is not in a configured pool`)
+    const has = (): Cidr | undefined => this.#client.list<IpamBlock>(BLOCKS).items.find((b) => cidrContains(b.spec.cidr, ip))?.spec.cidr
+    const size = pool.spec.blockSize ?? BLOCK_SIZES[ip.includes(':') ? 6 : 4]
+    const block = has() ?? (this.#create(networkOf(ip, size), assignment.node), has())
+    const taken = block === undefined ? undefined : this.#take(blockName(block), assignment, ordinalOf(block, ip))
+    if (taken === undefined) throw new Error('Address already assigned in block')
+    return taken
+  }
+
   /** Frees all that a handle has; returns the addresses. */
   release(handleId: string): Ip[] {
     const handle = findObject<IpamHandle>(this.#client, HANDLES, undefined, handleName(handleId))
@@ -134,11 +146,11 @@ export class Ipam {
     return true
   }
 
-  #take(block: string, { node, handle, attributes }: Assignment): Ip | undefined {
+  #take(block: string, { node, handle, attributes }: Assignment, wanted?: number): Ip | undefined {
     let ip: Ip | undefined
     let cidr: Cidr | undefined
     this.#change(block, (spec) => {
-      const ordinal = spec.unallocated[0]
+      const ordinal = wanted === undefined ? spec.unallocated[0] : spec.unallocated.find((o) => o === wanted)
       if (ordinal === undefined) return undefined
       const known = spec.attributes.findIndex((a) => a.handle_id === handle)
       ip = nthAddress((cidr = spec.cidr), ordinal)
@@ -146,7 +158,7 @@ export class Ipam {
         ...spec,
         allocations: spec.allocations.map((a, i) => (i === ordinal ? (known < 0 ? spec.attributes.length : known) : a)),
         attributes: known < 0 ? [...spec.attributes, { handle_id: handle, secondary: { node, ...attributes } }] : spec.attributes,
-        unallocated: spec.unallocated.slice(1),
+        unallocated: spec.unallocated.filter((o) => o !== ordinal),
         sequenceNumber: spec.sequenceNumber + 1,
         sequenceNumberForAllocation: { ...spec.sequenceNumberForAllocation, [String(ordinal)]: spec.sequenceNumber },
       }
@@ -191,6 +203,14 @@ export function blockName(cidr: Cidr): string {
 /** The place of an address in its block. */
 export function ordinalOf(cidr: Cidr, ip: Ip): number {
   return Number(ipNumber(ip) - ipNumber(cidr.split('/')[0]!))
+}
+
+/** "10.99.5.5", 26 → "10.99.5.0/26" */
+function networkOf(ip: Ip, length: number): Cidr {
+  const six = ip.includes(':')
+  const bits = BigInt((six ? 128 : 32) - length)
+  const base = (BigInt(ipNumber(ip)) >> bits) << bits
+  return `${six ? formatIpv6(base) : [24n, 16n, 8n, 0n].map((shift) => String((base >> shift) & 255n)).join('.')}/${length}`
 }
 
 /** Names of objects are lower case. */
