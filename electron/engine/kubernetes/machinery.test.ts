@@ -128,6 +128,18 @@ describe('resourceVersion of a list', () => {
   })
 })
 
+describe('an EndpointSlice', () => {
+  it('names its nodes, zones, protocols and domains as v1.33 wants them', () => {
+    const { api } = server()
+    const why = (spec: object): string => refusal(() => api.create('endpointslices', 'default', { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'x' }, addressType: 'IPv4', ...spec })).message
+    expect(why({ addressType: 'FQDN', endpoints: [{ addresses: ['a'] }] })).toBe('EndpointSlice.discovery.k8s.io "x" is invalid: endpoints[0].addresses[0]: Invalid value: "a": should be a domain with at least two segments separated by dots')
+    expect(why({ endpoints: [{ addresses: ['0.0.0.0'] }] })).toContain('may not be unspecified (0.0.0.0)')
+    expect(why({ endpoints: [{ addresses: ['1.2.3.4'], hints: { forZones: [{ name: 'a' }, { name: 'a' }] } }] })).toContain('endpoints[0].hints.forZones[1].name: Duplicate value: "a"')
+    expect(why({ endpoints: [{ addresses: ['1.2.3.4'], nodeName: 'A_' }] })).toContain('endpoints[0].nodeName: Invalid value: "A_"')
+    expect(why({ endpoints: [], ports: [{ port: 80, appProtocol: 'x y' }] })).toContain('ports[0].appProtocol: Invalid value: "x y"')
+  })
+})
+
 describe('a watch', () => {
   function follow(made: { clock: Clock; api: ApiServer }, options: WatchOptions): string[] {
     const seen: string[] = []
