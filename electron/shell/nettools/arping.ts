@@ -68,12 +68,12 @@ function* run(process: Process, busybox: boolean): Task<number> {
     if (name === undefined) return yield* fail('arping: Suitable device could not be determined. Please, use option -I.\n')
     return yield* fail(busybox ? `arping: interface ${name} not found: No such device\n` : `arping: Device ${name} not available.\n`)
   }
-  if (!busybox && value('I') === undefined && (has('U') || has('A')) && link.kind !== 'loopback') {
+  if (!busybox && value('I') === undefined && link.kind !== 'loopback' && network.isLocal(found.address)) {
     // its route says whose address it is: nobody's own is reached through lo
-    if (network.isLocal(found.address)) {
-      yield* process.print('Interface "lo" is not ARPable\n')
-      return 2
-    }
+    yield* process.print('Interface "lo" is not ARPable\n')
+    return has('D') ? 0 : 2
+  }
+  if (!busybox && value('I') === undefined && (has('U') || has('A')) && link.kind !== 'loopback') {
     return yield* fail('arping: bind: Cannot assign requested address\n')
   }
   if (has('s') && !isIpv4(value('s')!)) return yield* fail(`arping: invalid source ${value('s')!}\n`)

@@ -128,6 +128,8 @@ export class SocketSelection {
 
   takes(socket: SocketInfo): boolean {
     const six = socket.localAddress.includes(':') || socket.mapped === true
+    // the last family that was named is all that the kernel is asked for
+    if (this.preferred === (six ? 'inet' : 'inet6')) return false
     return this.tables.has(socket.protocol) && this.families.has(six ? 'inet6' : 'inet') && this.states.has(socket.state === 'CLOSED' ? 'UNCONN' : socket.state)
   }
 

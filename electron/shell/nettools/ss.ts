@@ -81,7 +81,7 @@ const USAGE = `Usage: ss [ OPTIONS ]
                 big := {established|syn-sent|fin-wait-{1,2}|closed|close-wait|last-ack|listening|closing}
 `
 /** What is asked for and cannot be. */
-const NOT_SIMULATED: Readonly<Record<string, string>> = { K: 'ss -K (end the program, or its Pod)', E: 'ss -E (repeat ss with watch)', T: 'ss -T (use -p)', b: 'ss -b (use -e)', '#': 'ss --inet-sockopt (use -e)', D: 'ss -D (use ss -tanoie)' }
+const NOT_SIMULATED: Readonly<Record<string, string>> = { K: 'ss -K (end the program, or its Pod)', E: 'ss -E (repeat ss with watch)', T: 'ss -T (use -p)', '#': 'ss --inet-sockopt (use -e)', D: 'ss -D (use ss -tanoie)' }
 
 /** ss(8), iproute2 6.1. */
 export function* ss(process: Process): Task<number> {
@@ -153,7 +153,7 @@ export function* ss(process: Process): Task<number> {
     const matches = parseSocketFilter([...words, ...fromFile], selection, (name) => network.links.get(name)?.index, USAGE)
     const text = printSockets(network, {
       selection, matches, processes: has('p'), numeric: has('n'), header: !has('H'), terminalWidth: process.terminalOf(1)?.columns,
-      details: { extended: has('e'), timers: has('o') || has('e'), info: has('i'), memory: has('m'), tos: has('!'), cgroup: has('@'), oneLine: has('O'), numeric: has('n') },
+      details: { extended: has('e'), timers: has('o') || has('e') || has('b'), info: has('i'), memory: has('m'), tos: has('!'), cgroup: has('@'), oneLine: has('O'), numeric: has('n') },
     }, process, has('r') ? yield* namesOf(process, network) : undefined)
     yield* process.print(text)
     return 0

@@ -85,8 +85,9 @@ function* run(process: Process, busybox: boolean): Task<number> {
     return 0
   }
   // who logs in is told to servers that ask, and every option of theirs is refused here
-  const option = parsed.options.find((o) => !'468EaKlcdb'.includes(o.name))
+  const option = parsed.options.find((o) => !'468EaKlcdbeLX'.includes(o.name))
   if (option) return yield* fail(`podhop: not simulated: telnet -${option.name} (use telnet HOST PORT)\n`, 69)
+  const escape = busybox ? ESCAPE : escapeOf(parsed.options)
   const [host, service = '23'] = parsed.operands as [string?, string?]
   if (host === undefined) return yield* fail(busybox ? 'BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n\nUsage: telnet [-a] [-l USER] HOST [PORT]\n' : "podhop: not simulated: telnet's own prompt (use telnet HOST PORT)\n", busybox ? 1 : 69)
   if (parsed.operands.length > 2 && !busybox) return yield* fail('telnet: too many arguments\n')
@@ -94,6 +95,7 @@ function* run(process: Process, busybox: boolean): Task<number> {
     yield* process.print(`Port number ${service} is out of range.\n`)
     return 1
   }
+  if (!busybox && parsed.options.some((o) => o.name === 'e')) yield* process.print(`Telnet escape character is '${shownEscape(escape)}'.\n`)
   const port = /^\d+$/.test(service) ? Number(service) : servicePorts(service).tcp
   const family = parsed.options.some((o) => o.name === '6') ? 6 : parsed.options.some((o) => o.name === '4') ? 4 : undefined
   const lookUp = function* (text: string): Task<number> {
@@ -109,11 +111,24 @@ function* run(process: Process, busybox: boolean): Task<number> {
   if (source !== undefined && !process.network.isLocal(source)) return yield* fail('telnet: bind: Cannot assign requested address\n')
   const stream = yield* TcpStream.open(process, found.address, port, source === undefined ? {} : { source })
   if (!(stream instanceof TcpStream)) return yield* fail(busybox ? `telnet: can't connect to remote host (${found.address}): ${stream.message}\n` : `telnet: Unable to connect to remote host: ${stream.message}\n`)
-  yield* process.print(busybox ? `Connected to ${host}\n${process.terminalOf() ? "\r\nEntering character mode\nEscape character is '^]'.\n\r" : ''}` : `Connected to ${host}.\nEscape character is '^]'.\n`)
-  return yield* talk(process, stream, busybox)
+  yield* process.print(busybox ? `Connected to ${host}\n${process.terminalOf() ? "\r\nEntering character mode\nEscape character is '^]'.\n\r" : ''}` : `Connected to ${host}.\nEscape character is '${shownEscape(escape)}'.\n`)
+  return yield* talk(process, stream, busybox, escape)
 }
 
-function* talk(process: Process, stream: TcpStream, busybox: boolean): Task<number> {
+/** -e and -E; "^X" is a control character. Undefined: none. */
+function escapeOf(options: readonly { name: string; value: string }[]): string | undefined {
+  const last = options.findLast((o) => o.name === 'e' || o.name === 'E')
+  if (!last) return ESCAPE
+  if (last.name === 'E' || last.value === '') return undefined
+  return /^\^./.test(last.value) ? String.fromCharCode(last.value[1] === '?' ? 127 : last.value.charCodeAt(1) & 31) : last.value[0]!
+}
+
+function shownEscape(escape: string | undefined): string {
+  if (escape === undefined) return 'off'
+  return escape === '\x7f' ? '^?' : escape < ' ' ? `^${String.fromCharCode(escape.charCodeAt(0) + 64)}` : escape
+}
+
+function* talk(process: Process, stream: TcpStream, busybox: boolean, escape: string | undefined): Task<number> {
   let closedHere = false
   const keyboard = process.spawnThread(
     (function* (): Task {
@@ -125,7 +140,7 @@ function* talk(process: Process, stream: TcpStream, busybox: boolean): Task<numb
           break
         }
         const text = decodeUtf8(data)
-        if (process.terminalOf() && text.includes(ESCAPE)) {
+        if (process.terminalOf() && escape !== undefined && text.includes(escape)) {
           if (!(yield* commands(process))) continue
           closedHere = true
           stream.close()

@@ -5,6 +5,8 @@ import { askOnce, queryFor, type Answer, type Question } from './query.ts'
 /** What dig, host and nslookup of bind 9.18 have in common (dighost.c): several servers, tries, and their sentences. */
 export interface BindQuestion extends Omit<Question, 'server'> {
   servers: readonly string[]
+  /** The name as a person wrote it, without a search domain. */
+  text: string
   /** Do not ask again over TCP. */
   ignoreTruncation?: boolean
   /** Stop at a server that fails, though there are others. */
@@ -27,7 +29,7 @@ export function* askServers(process: Process, question: BindQuestion, hooks: Bin
   let tries = Math.max(1, question.tries)
   let silent = false
   const plain = { ...question, server: question.servers[0] ?? '127.0.0.1' }
-  const sent = queryFor(process, plain)
+  let sent = queryFor(process, plain)
   for (let i = 0; i < question.servers.length;) {
     const server = question.servers[i]!
     if (hooks.sending) yield* hooks.sending(sent)
@@ -35,6 +37,8 @@ export function* askServers(process: Process, question: BindQuestion, hooks: Bin
     if ('message' in result && result.message.truncated && !plain.tcp && !question.ignoreTruncation) {
       if (hooks.truncated) yield* hooks.truncated()
       plain.tcp = true
+      sent = queryFor(process, plain)
+      if (hooks.sending) yield* hooks.sending(sent)
       result = yield* askOnce(process, { ...plain, server }, sent)
     }
     if ('message' in result) {
@@ -48,7 +52,7 @@ export function* askServers(process: Process, question: BindQuestion, hooks: Bin
     silent = result.failure === 'setup'
     const where = `${server}#${question.port}`
     yield* process.print(silent
-      ? `;; ${plain.tcp ? 'Connection to' : 'UDP setup with'} ${where}(${server}) for ${bareName(question.name)} failed: ${result.text}.\n;; no servers could be reached\n`
+      ? `;; ${plain.tcp ? 'Connection to' : 'UDP setup with'} ${where}(${server}) for ${bareName(question.text)} failed: ${result.text}.\n;; no servers could be reached\n`
       : `;; communications error to ${where}: ${result.text}\n`)
     if (tries > 1) tries--
     else i++
@@ -73,7 +77,8 @@ export function* serverAddresses(process: Process, word: string): Task<string[]>
 
 /** What is wrong with a name, in the words of isc_result_totext(); undefined if nothing is. */
 export function nameFault(name: string): string | undefined {
-  if (name === '.' || name === '') return undefined
+  if (name === '.') return undefined
+  if (name === '') return 'unexpected end of input'
   if (/(^|[^\\])\.\./.test(name) || name.startsWith('.')) return 'empty label'
   const labels = name.replace(/\.$/, '').split('.')
   if (labels.some((label) => label.replace(/\\\d{3}|\\./g, 'x').length > 63)) return 'label too long'

@@ -22,11 +22,15 @@ export interface Lookup {
   flags: { aa: boolean; ad: boolean; cd: boolean; ra: boolean; rd: boolean; tc: boolean }
   opcode: number
   headerOnly: boolean
+  /** Undefined: one by chance. */
+  id: number | undefined
   edns: number | undefined
   bufferSize: number
   dnssec: boolean
   cookie: Uint8Array | boolean
   options: DnsEdnsOption[]
+  /** +ednsopt: they come last. */
+  furtherOptions: DnsEdnsOption[]
   timeout: number | undefined
   tries: number
   fail: boolean
@@ -64,12 +68,12 @@ const invalid = (what: string): Ended => ({ stderr: `Invalid option: ${what}\n${
 
 export const emptyLookup = (): Lookup => ({
   name: '', type: 'A', typeSet: false, class: 'IN', classSet: false, servers: undefined, search: false, showSearch: false, domain: undefined, ndots: undefined, tcp: undefined, ignore: false,
-  flags: { aa: false, ad: true, cd: false, ra: false, rd: true, tc: false }, opcode: 0, headerOnly: false, edns: 0, bufferSize: 1232, dnssec: false, cookie: true, options: [], timeout: undefined, tries: 3, fail: true,
+  flags: { aa: false, ad: true, cd: false, ra: false, rd: true, tc: false }, opcode: 0, headerOnly: false, id: undefined, edns: 0, bufferSize: 1232, dnssec: false, cookie: true, options: [], furtherOptions: [], timeout: undefined, tries: 3, fail: true,
   showQuery: false, identify: false, stats: true, comments: true, sections: { question: true, answer: true, authority: true, additional: true }, transferShows: { question: false, comments: false }, oneSoa: false,
   ttl: true, klass: true, units: false, multiline: false, expand: false,
 })
 
-const clone = (l: Lookup): Lookup => ({ ...l, flags: { ...l.flags }, sections: { ...l.sections }, transferShows: { ...l.transferShows }, options: [...l.options] })
+const clone = (l: Lookup): Lookup => ({ ...l, flags: { ...l.flags }, sections: { ...l.sections }, transferShows: { ...l.transferShows }, options: [...l.options], furtherOptions: [...l.furtherOptions] })
 
 export const isType = (word: string): boolean => {
   try {
@@ -106,20 +110,26 @@ export class DigArguments {
         this.#current.servers = usable.map((address) => ({ word: word.slice(1), address }))
       } else if (word.startsWith('+')) {
         const ended = this.#plus(word)
-        if (ended?.code === -1) yield* this.#process.printError(ended.stderr!)
+        if (ended?.code === -1) {
+          yield* this.#process.print(ended.stdout ?? '')
+          yield* this.#process.printError(ended.stderr ?? '')
+        }
         else if (ended) return ended
-      } else if (word.startsWith('-') && word.length > 1) {
+      } else if (word === '-') return invalid(word)
+      else if (word.startsWith('-')) {
         const used = yield* this.#dash(word, words[i + 1], words)
         if (typeof used === 'object') return used
         i += used
-      } else yield* this.#bareWord(word, words)
+      } else if (/^ixfr=/i.test(word)) return notSimulated(word, 'use SOA')
+      else yield* this.#bareWord(word, words)
     }
     if (this.lookups.length === 0 && this.globals.batch === undefined) this.#begin('.', words, 'NS')
     return undefined
   }
 
   *#bareWord(word: string, words: readonly string[]): Task {
-    if (isType(word)) yield* this.#setType(word)
+    if (/^ixfr$/i.test(word)) yield* this.#process.printError(';; Warning, ixfr requires a serial number\n')
+    else if (isType(word)) yield* this.#setType(word)
     else if (classOf(word) !== undefined) {
       if (this.#current.classSet) yield* this.#process.printError(';; Warning, extra class option\n')
       Object.assign(this.#current, { class: classOf(word), classSet: true })
@@ -215,6 +225,7 @@ export class DigArguments {
   #plus(word: string): Ended | undefined {
     const [given, value] = word.slice(1).split(/=(.*)/s) as [string, string?]
     const on = !/^no/i.test(given)
+    if (word === '+') return { stdout: ';; Invalid option \n', code: -1 }
     const name = complete((on ? given : given.slice(2)).toLowerCase())
     const l = this.#current
     const { globals } = this
@@ -266,6 +277,7 @@ export class DigArguments {
       case 'ndots': return number(255, 'ndots', 'ndots', (n) => void (l.ndots = n))
       case 'tcp': case 'vc': l.tcp = on; return
       case 'ignore': l.ignore = on; return
+      case 'qid': return on ? number(0xffff, 'qid', 'qid', (n) => void (l.id = n)) : void (l.id = undefined)
       case 'header-only': l.headerOnly = on; return
       case 'fail': l.fail = on; return
       case 'identify': l.identify = on; return
@@ -281,7 +293,7 @@ export class DigArguments {
       case 'expandaaaa': l.expand = on; return
       case 'timeout': return number(0xffff, 'timeout', 'timeout', (n) => void (l.timeout = Math.max(1, n)))
       case 'tries': return number(0xffff, 'tries', 'tries', (n) => void (l.tries = Math.max(1, n)))
-      case 'retry': return number(0xffff, 'tries', 'tries', (n) => void (l.tries = n + 1))
+      case 'retry': return number(0xffff, 'retries', 'retries', (n) => void (l.tries = n + 1))
       case 'bufsize':
         if (value === undefined) return void (l.bufferSize = 1232)
         return number(65_535, 'buffer size', 'buffer size', (n) => void (l.bufferSize = n))
@@ -304,12 +316,12 @@ export class DigArguments {
         return bytes ? option(EDNS.subnet, bytes) : fatal(`invalid address '${value}'`)
       }
       case 'ednsopt': {
-        if (!on) return void (l.options = [])
+        if (!on) return void (l.furtherOptions = [])
         if (value === undefined) return fatal('ednsopt no code point specified')
         const [code, hex = ''] = value.split(':') as [string, string?]
-        const n = wholeNumber(code, 65_535, 'ednsopt')
+        const n = EDNS_NAMES.get(code.toUpperCase()) ?? wholeNumber(code, 65_535, 'ednsopt')
         if (typeof n === 'string') return { stdout: n, ...fatal(`bad edns code point: ${code}`) }
-        l.options.push({ code: n, data: Uint8Array.from(hex.match(/../g) ?? [], (h) => parseInt(h, 16)) })
+        l.furtherOptions.push({ code: n, data: Uint8Array.from(hex.match(/../g) ?? [], (h) => parseInt(h, 16)) })
         return
       }
       case 'opcode': {
@@ -326,6 +338,11 @@ export class DigArguments {
     }
   }
 }
+
+/** IANA's registry of EDNS options, in dig's words. */
+const EDNS_NAMES = new Map([
+  ['LLQ', 1], ['NSID', 3], ['DAU', 5], ['DHU', 6], ['N3U', 7], ['ECS', 8], ['EXPIRE', 9], ['COOKIE', 10], ['KEEPALIVE', 11], ['PADDING', 12], ['PAD', 12], ['CHAIN', 13], ['KEY-TAG', 14], ['EDE', 15], ['CLIENT-TAG', 16], ['SERVER-TAG', 17], ['DEVICEID', 26_946],
+])
 
 const WORDS = [
   'aaflag', 'aaonly', 'additional', 'adflag', 'all', 'answer', 'authority', 'badcookie', 'besteffort', 'bufsize', 'cdflag', 'class', 'cmd', 'coflag', 'comments', 'cookie', 'crypto', 'defname', 'dns64prefix', 'dnssec', 'do', 'domain', 'edns',

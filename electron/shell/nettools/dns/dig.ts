@@ -84,7 +84,7 @@ function* lookUp(process: Process, globals: Globals, lookup: Lookup, greeting: s
   }
   for (const [i, name] of names.entries()) {
     const result = yield* askServers(process, {
-      name, type: lookup.type, servers: servers.map((s) => s.address), port: globals.port, tcp, timeout: (lookup.timeout ?? (tcp ? 10 : 5)) * 1000, tries: lookup.tries, recursion: lookup.flags.rd, edns: false,
+      name, text: lookup.name, type: lookup.type, servers: servers.map((s) => s.address), port: globals.port, tcp, timeout: (lookup.timeout ?? (tcp ? 10 : 5)) * 1000, tries: lookup.tries, recursion: lookup.flags.rd, edns: false,
       ignoreTruncation: lookup.ignore, servfailStops: lookup.fail, message: messageOf(process, lookup, name), ...(globals.source ? { source: globals.source } : {}),
     }, {
       sending: function* (sent) {
@@ -92,6 +92,9 @@ function* lookUp(process: Process, globals: Globals, lookup: Lookup, greeting: s
       },
       truncated: function* () {
         if (lookup.comments && !globals.short) yield* process.print(';; Truncated, retrying in TCP mode.\n')
+      },
+      failed: function* (server, next) {
+        if (lookup.comments && !globals.short) yield* process.print(`;; Got SERVFAIL reply from ${server}${next ? ', trying next server' : ''}\n`)
       },
     })
     if ('failure' in result) {
@@ -110,14 +113,14 @@ function* lookUp(process: Process, globals: Globals, lookup: Lookup, greeting: s
   return 0
 }
 
-function messageOf(process: Process, { type, class: klass, flags, opcode, headerOnly, edns, bufferSize, dnssec, cookie, options }: Lookup, name: string): Partial<DnsMessage> {
+function messageOf(process: Process, { type, class: klass, flags, opcode, headerOnly, id, edns, bufferSize, dnssec, cookie, options, furtherOptions }: Lookup, name: string): Partial<DnsMessage> {
   const random = process.clock.random.fork(`cookie ${process.machine.name} ${process.pid}`)
   const mine = cookie instanceof Uint8Array ? cookie : Uint8Array.from({ length: 8 }, () => random.below(256))
   const first = options.filter((o) => o.code === EDNS.nsid || o.code === EDNS.subnet)
   return {
-    opcode, authoritative: flags.aa, truncated: flags.tc, recursionAvailable: flags.ra, authenticData: flags.ad, checkingDisabled: flags.cd,
+    ...(id === undefined ? {} : { id }), opcode, authoritative: flags.aa, truncated: flags.tc, recursionAvailable: flags.ra, authenticData: flags.ad, checkingDisabled: flags.cd,
     questions: headerOnly ? [] : [{ name: name.endsWith('.') ? name : `${name}.`, type, class: klass }],
-    ...(edns === undefined ? {} : { edns: { udpSize: bufferSize, version: edns, dnssecOk: dnssec, options: [...first, ...(cookie === false ? [] : [{ code: EDNS.cookie, data: mine }]), ...options.filter((o) => !first.includes(o))] } }),
+    ...(edns === undefined ? {} : { edns: { udpSize: bufferSize, version: edns, dnssecOk: dnssec, options: [...first, ...(cookie === false ? [] : [{ code: EDNS.cookie, data: mine }]), ...options.filter((o) => !first.includes(o)), ...furtherOptions] } }),
   }
 }
 

@@ -29,7 +29,7 @@ interface Asked {
 export function* host(process: Process): Task<number> {
   const parsed = getopt(process.argv.slice(1), 'aAc:CdilnN:rR:st:vVwW:m:p:TU46')
   if ('invalid' in parsed || 'missing' in parsed) {
-    yield* process.printError(`host: ${'invalid' in parsed ? `illegal option -- ${parsed.invalid.replace(/^-+/, '')}` : `option requires an argument -- ${parsed.missing}`}\n${USAGE}`)
+    yield* process.printError(`host: ${'invalid' in parsed ? `illegal option -- ${parsed.invalid.startsWith('--') ? '-' : parsed.invalid.replace(/^-/, '')}` : `option requires an argument -- ${parsed.missing}`}\n${USAGE}`)
     return 1
   }
   const has = (name: string): boolean => parsed.options.some((o) => o.name === name)
@@ -42,7 +42,15 @@ export function* host(process: Process): Task<number> {
     yield* process.printError('podhop: not simulated: host -C (use host -t ns, and host -t soa NAME SERVER)\n')
     return 69
   }
+  if (has('4') && has('6')) {
+    yield* process.printError('host: only one of -4 and -6 allowed\n')
+    return 1
+  }
   const given = option('t')
+  if (given !== undefined && /^ixfr=/i.test(given)) {
+    yield* process.printError(`podhop: not simulated: host -t ${given} (use -t SOA)\n`)
+    return 69
+  }
   if (given !== undefined && !isType(given)) {
     yield* process.printError(`host: invalid type: ${given}\n\n`)
     return 2
@@ -76,14 +84,15 @@ export function* host(process: Process): Task<number> {
     return 1
   }
   const reverse = reverseName(name)
-  const type = given?.toUpperCase() ?? (has('l') ? 'AXFR' : has('a') || has('A') ? 'ANY' : undefined)
+  // what an address points to is asked whatever was asked for
+  const type = reverse !== undefined ? 'PTR' : given?.toUpperCase() ?? (has('l') ? 'AXFR' : has('a') || has('A') ? 'ANY' : undefined)
   const whole = (text: string | undefined, otherwise: number): number => (text === undefined ? otherwise : Math.trunc(Number(text)) || 0)
   const asked: Asked = {
     servers, port, tcp: has('T') || (type === 'ANY' && !has('U')) || type === 'AXFR', timeout: has('w') ? Infinity : Math.max(1, whole(option('W'), 5)) * 1000, tries: Math.max(2, whole(option('R'), 1) + 1), recursion: !has('r') && type !== 'AXFR',
     class: klass, verbose: has('v') || has('a') || has('A') || has('d') || given?.toUpperCase() === 'AXFR', list: has('l') ? (given?.toUpperCase() ?? 'addresses') : undefined, servfailStops: has('s'), serverWord,
   }
-  const types = type !== undefined ? [has('l') ? 'AXFR' : type] : reverse !== undefined ? ['PTR'] : ['A', 'AAAA', 'MX']
-  const names = reverse !== undefined && (type === undefined || type === 'PTR') ? [reverse] : bindNames(name, { search: config.search, ndots: option('N') === undefined ? config.ndots : whole(option('N'), 1) })
+  const types = type !== undefined ? [has('l') && reverse === undefined ? 'AXFR' : type] : ['A', 'AAAA', 'MX']
+  const names = reverse !== undefined ? [reverse] : bindNames(name, { search: config.search, ndots: option('N') === undefined ? config.ndots : whole(option('N'), 1) })
   // a reverse name of IPv4 is written with its last dot
   const original = reverse === undefined ? name : name.includes(':') ? bareName(reverse) : reverse
   return yield* lookUp(process, asked, names, types, original)
@@ -99,7 +108,7 @@ function* lookUp(process: Process, asked: Asked, names: readonly string[], types
       found = name
       if (asked.verbose) yield* process.print(`Trying "${bareName(name)}"\n`)
       const result = yield* askServers(process, {
-        name, type, servers: asked.servers, port: asked.port, tcp: asked.tcp, timeout: asked.timeout, tries: asked.tries, recursion: asked.recursion, edns: false, servfailStops: asked.servfailStops,
+        name, text: original, type, servers: asked.servers, port: asked.port, tcp: asked.tcp, timeout: asked.timeout, tries: asked.tries, recursion: asked.recursion, edns: false, servfailStops: asked.servfailStops,
         message: { questions: [{ name: name.endsWith('.') ? name : `${name}.`, type, class: asked.class }] },
       }, {
         // host says it with another line of the same

@@ -36,7 +36,7 @@ export function ednsText(message: DnsMessage, sent: DnsMessage): string {
 function optionText({ code, data }: DnsEdnsOption, sent: DnsMessage | undefined): string {
   const hex = Array.from(data, (b) => b.toString(16).padStart(2, '0'))
   switch (code) {
-    case EDNS.cookie: return `; COOKIE: ${hex.join('')}${sent ? ` (${cookieState(data, sent)})` : ''}\n`
+    case EDNS.cookie: return data.length === 0 ? '; COOKIE:\n' : `; COOKIE: ${hex.join('')}${sent ? ` (${cookieState(data, sent)})` : ''}\n`
     case EDNS.subnet: return `; CLIENT-SUBNET: ${subnetText(data)}\n`
     case EDNS.nsid: return data.length === 0 ? '; NSID:\n' : `; NSID: ${hex.join(' ')} ("${Array.from(data, (b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}")\n`
     case EDNS.expire: return data.length === 0 ? '; EXPIRE:\n' : `; EXPIRE: ${parseInt(hex.join(''), 16)}\n`

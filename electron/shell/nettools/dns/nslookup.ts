@@ -1,5 +1,5 @@
 import { type Process, type Task } from '../../../engine/cluster.ts'
-import { askServers, bareName, bindNames, classOf, serverAddresses, wholeNumber, type BindAnswer } from './bind.ts'
+import { askServers, bareName, bindNames, classOf, nameFault, serverAddresses, wholeNumber, type BindAnswer } from './bind.ts'
 import { isType } from './dig-options.ts'
 import { debugText, recordText, shortText } from './nslookup-text.ts'
 import { resolverConfig, reverseName } from './query.ts'
@@ -78,7 +78,9 @@ class Nslookup {
     else if (is('norecurse', 5)) this.#recurse = false
     else if (is('search', 3)) this.#search.on = true
     else if (is('nosearch', 5)) this.#search.on = false
-    else if (is('fail', 4)) this.#fail = false
+    else if (is('defname', 3)) this.#search.on = true
+    else if (is('nodefname', 5)) this.#search.on = false
+    else if (is('fail', 4)) this.#fail = true
     else if (is('nofail', 6)) this.#fail = false
     else if (word === 'd2') yield* this.#process.printError('podhop: not simulated: nslookup d2 (use debug)\n')
     else if (word !== 'nod2' && !word.startsWith('sil')) yield* this.#say(`*** Invalid option: ${word}\n`)
@@ -108,29 +110,36 @@ class Nslookup {
     return true
   }
 
-  *look(name: string): Task {
+  /** False: no message can carry the name, and the program ends. */
+  *look(name: string): Task<boolean> {
+    const fault = nameFault(name)
+    if (fault !== undefined) {
+      yield* this.#process.printError(`nslookup: '${name}' is not in legal name syntax (${fault})\n`)
+      return false
+    }
     const reverse = reverseName(name)
     const kept = this.#type?.toUpperCase()
     // bind asks for IPv6 addresses under the name that answered, where no type was set
     const types = reverse !== undefined ? [kept === undefined || kept === 'A' || kept === 'AAAA' ? 'PTR' : kept] : kept === undefined ? ['A', 'AAAA'] : [kept]
     const names = reverse !== undefined ? [reverse] : this.#search.on ? bindNames(name, { search: this.#search.list, ndots: this.#search.ndots }) : [name]
     let found = 0
-    const first = yield* this.#ask(names, types[0]!, name, { header: reverse === undefined || kept === 'PTR', quiet: types.length > 1 })
-    if (first === undefined) return
+    const first = yield* this.#ask(names, types[0]!, name, { header: reverse === undefined || kept !== undefined, quiet: types.length > 1 })
+    if (first === undefined) return true
     found += first.message.answers.length
-    if (types.length < 2 || first.message.rcode !== 'NOERROR') return
+    if (types.length < 2 || first.message.rcode !== 'NOERROR') return true
     const alias = first.message.answers.findLast((r) => r.data.type === 'CNAME')
     const second = yield* this.#ask([alias?.data.type === 'CNAME' ? alias.data.target : first.sent.questions[0]!.name], 'AAAA', name, { header: false, quiet: true, tcp: first.tcp })
-    if (second === undefined) return
+    if (second === undefined) return true
     found += second.message.answers.length
     if (found === 0) yield* this.#say(`*** Can't find ${bareName(name)}: No answer\n`)
+    return true
   }
 
   *#ask(names: readonly string[], type: string, original: string, { header, quiet, tcp = false }: { header: boolean; quiet: boolean; tcp?: boolean }): Task<BindAnswer | undefined> {
     for (const [i, name] of names.entries()) {
       const transfer = type === 'AXFR'
       const result = yield* askServers(this.#process, {
-        name, type, servers: this.servers.map((s) => s.address), port: this.#port, tcp: this.#tcp || tcp || type === 'ANY' || transfer, timeout: (this.#timeout || 5) * 1000, tries: this.#tries, recursion: this.#recurse, edns: false,
+        name, text: original, type, servers: this.servers.map((s) => s.address), port: this.#port, tcp: this.#tcp || tcp || type === 'ANY' || transfer, timeout: (this.#timeout || 5) * 1000, tries: this.#tries, recursion: this.#recurse, edns: false,
         servfailStops: this.#fail, message: { questions: [{ name: name.endsWith('.') ? name : `${name}.`, type, class: this.#class.toUpperCase() }] },
       }, {
         truncated: () => this.#say(';; Truncated, retrying in TCP mode.\n'),
@@ -181,26 +190,26 @@ export function* nslookup(process: Process): Task<number> {
     return 1
   }
   if (server !== undefined && !(yield* session.use(server))) return 1
-  if (name !== undefined && name !== '-') yield* session.look(name)
-  else if (!(yield* interactive(process, session))) return 1
+  if (!(yield* (name !== undefined && name !== '-' ? session.look(name) : interactive(process, session)))) return 1
   yield* process.print('\n')
   return session.code
 }
 
-/** False: it ends at once, over a server that nobody knows. */
+/** False: it ends at once, over a server that nobody knows or a name that is none. */
 function* interactive(process: Process, session: Nslookup): Task<boolean> {
   const prompt = process.terminalOf(0) ? '> ' : ''
   for (;;) {
     yield* process.print(prompt)
     const line = yield* process.readLine(0)
     if (line === null) return true
-    const [command, argument, ...more] = line.trim().split(/\s+/) as [string, string?, ...string[]]
+    // of further words it takes no notice
+    const [command, argument] = line.trim().split(/\s+/) as [string, string?]
     if (command === '') continue
     switch (command.toLowerCase()) {
       case 'exit': return true
       case 'set':
         if (argument === undefined) break
-        for (const option of [argument, ...more]) yield* session.set(option)
+        yield* session.set(argument)
         continue
       case 'server': case 'lserver':
         if (argument !== undefined && !(yield* session.use(argument))) return false
@@ -213,7 +222,6 @@ function* interactive(process: Process, session: Nslookup): Task<boolean> {
         yield* process.print(`The '${command}' command is not implemented.\n`)
         continue
     }
-    if (argument !== undefined && !(yield* session.use(argument))) return false
-    yield* session.look(command)
+    if (!(yield* session.look(command))) return false
   }
 }

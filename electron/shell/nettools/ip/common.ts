@@ -63,7 +63,7 @@ export function permit(options: Options): void {
 export function verbOf(args: string[], verbs: readonly string[], object: string): string {
   const word = args[0]
   if (word === undefined) return 'show'
-  const verb = verbs.find((v) => v.startsWith(word)) ?? ('list'.startsWith(word) || word === 'lst' ? 'show' : undefined)
+  const verb = verbs.find((v) => v.startsWith(word)) ?? ('list'.startsWith(word) || 'lst'.startsWith(word) ? 'show' : undefined)
   if (!verb) throw new Refusal(`Command "${word}" is unknown, try "ip ${object} help".\n`, 255)
   args.shift()
   return verb

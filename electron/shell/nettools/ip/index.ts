@@ -195,7 +195,7 @@ function run(process: Process, args: string[]): string {
 function familyOption(options: Options, word: string): void {
   if (word === 'inet' || word === 'inet6') options.family = word === 'inet' ? 4 : 6
   else if (['link', 'bridge', 'mpls'].includes(word)) throw notSimulated(`ip -family ${word}`, 'use inet or inet6')
-  else throw new Refusal(`Error: argument "${word}" is wrong: invalid protocol family\n\n`, 255)
+  else throw new Refusal(`Error: argument "${word}" is wrong: invalid protocol family\n`, 255)
 }
 
 function onObject(process: Process, args: string[], options: MonitorOptions): string {

@@ -31,7 +31,7 @@ export function linkFilter(network: NetworkNamespace, args: string[]): LinkFilte
 
 /** ip-link(8) */
 export function link(network: NetworkNamespace, args: string[], options: Options): string {
-  switch (verbOf(args, ['show', 'set', 'delete', 'add', 'change', 'replace', 'property', 'afstats', 'xstats'], 'link')) {
+  switch (verbOf(args, ['add', 'set', 'change', 'replace', 'delete', 'show', 'property', 'afstats', 'xstats'], 'link')) {
     case 'show': {
       const filter = linkFilter(network, args)
       if (options.json) return ipJson.links(network, { ...filter, ...(options.netnsName ? { netnsName: options.netnsName } : {}), ...(options.numeric ? { numeric: true } : {}) }, options)

@@ -55,7 +55,7 @@ export function neighbour(network: NetworkNamespace, args: string[], options: Op
     return printNeighbours(network, { address: target, device }).replace(target, `${target} dev ${device}`)
   }
   const mac = given.get('lladdr')
-  if (mac !== undefined && !/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw new Refusal('Error: Invalid link address.\n', 2)
+  if (mac !== undefined && !/^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}$/i.test(mac)) throw /^[0-9a-f]{1,2}(:[0-9a-f]{1,2})*$/i.test(mac) ? new Refusal('Error: Invalid link address.\n', 2) : new Refusal(`"${mac}" is invalid lladdr.\n`, 1)
   if (verb === 'add' && known) throw new SystemError('EEXIST')
   if (verb === 'change' && !known) throw new SystemError('ENOENT')
   if (mac === undefined && !known) throw new Refusal('Error: No link layer address given.\n', 2)

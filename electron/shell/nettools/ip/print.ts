@@ -320,7 +320,7 @@ function fits(destination: string, { how, cidr }: NonNullable<RouteFilter['prefi
 }
 
 export function printRoutes(network: NetworkNamespace, filter: RouteFilter = { table: 'main' }, name = (table: string): string => table, details = false, numeric = false): string {
-  const hidden = { device: filter.device, via: filter.via, protocol: filter.protocol, scope: filter.scope, type: filter.type }
+  const hidden = { device: filter.device, via: filter.via, protocol: filter.protocol, scope: filter.scope }
   const dead = (device: string): boolean => network.links.get(device)?.up !== true
   const lacksCarrier = (device: string): boolean => network.links.get(device)?.carrier === false
   const unsaid = details ? ({ type: 'unicast', protocol: 'boot', scope: 'global' } as const) : {}

@@ -112,6 +112,7 @@ function routeArguments(network: NetworkNamespace, args: string[], names: TableN
       throw new Refusal(`podhop: not simulated: ip route ${word} (use ip route without it)\n`, 69)
     } else {
       const text = word === 'to' ? nextWord(args) : word
+      if (out.destination !== '') throw new Refusal(`Error: either "to" is duplicate, or "${text}" is a garbage.\n`, 255)
       if (family === 6 && !text.includes(':') && !['default', 'any', 'all'].includes(text)) throw new Refusal(`Error: inet6 prefix is expected rather than "${text}".\n`, 1)
       out.destination = wholePrefix(text, family ?? 4)
       if (!tryParseCidr(out.destination)) throw new Refusal(`Error: any valid prefix is expected rather than "${text}".\n`, 1)
