@@ -128,3 +128,11 @@ test('crictl and ctr explain their commands, and crictl keeps its configuration'
   expect(node('ctr tasks')).toContain('   delete, del, remove, rm  Delete one or more tasks\n')
   expect(node('ctr -n k8s.io containers info nope')).toBe('ctr: container "nope" in namespace "k8s.io": not found\n')
 })
+
+test('systemctl and journalctl read their options: what an option takes is no unit, and what nobody knows is an error', () => {
+  const { node } = world()
+  expect(node('systemctl status kubelet -n 0; systemctl list-units --state=running --no-legend "kube*"')).toMatch(/^● kubelet\.service [^]* \/usr\/bin\/kubelet .*\n {2}kubelet\.service loaded active running kubelet: The Kubernetes Node Agent\n$/)
+  expect(node('systemctl foo; systemctl --foo; systemctl -n; systemctl enable foo; systemctl status foo.timer')).toBe("Unknown command verb foo.\nsystemctl: unrecognized option '--foo'\nsystemctl: option requires an argument -- 'n'\nFailed to enable unit: Unit file foo.service does not exist.\nUnit foo.timer could not be found.\n")
+  expect(node('journalctl kubelet; journalctl -b -1; journalctl -g "("; journalctl --foo')).toBe(`Failed to add match 'kubelet': Invalid argument\nData from the specified boot (-1) is not available: No such boot ID in journal\nBad pattern "(": missing closing parenthesis\njournalctl: unrecognized option '--foo'\n`)
+  expect(node('journalctl -u "kube*" -n 1 -o short-iso-precise')).toMatch(/^2026-01-05T\d\d:\d\d:\d\d\.\d{6}\+0000 worker-1 kubelet\[\d+\]: /)
+})

@@ -43,7 +43,7 @@ export function calicoctl(services: SystemServices, bird: (node: string) => { ru
   }
 }
 
-function notSimulated(what: string, instead = SUPPORTED): Answer {
+function notSimulated(what: string, instead: string): Answer {
   return { stderr: `podhop: not simulated: ${what} (${instead})\n`, code: 69 }
 }
 
@@ -60,7 +60,7 @@ function run(client: KubernetesClient, invocation: Invocation, content: string |
     case 'get': return get(client, invocation, content)
     case 'apply': case 'create': case 'replace': case 'delete': return change(client, command, invocation, content)
     case 'patch': return patch(client, invocation)
-    default: return notSimulated(`calicoctl ${command}`)
+    default: return notSimulated(`calicoctl ${command}`, SUPPORTED)
   }
 }
 

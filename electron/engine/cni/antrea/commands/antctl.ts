@@ -1,3 +1,4 @@
+import { stringify } from 'yaml'
 import { byName } from '../../../own.ts'
 import type { AntreaAgent } from '../agent.ts'
 import { VERSION } from '../manifests.ts'
@@ -19,6 +20,11 @@ function table(rows: readonly (readonly string[])[], sort = true): string {
   return all.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' ')}\n`).join('')
 }
 
+/** pkg/antctl/output: JSON in two columns, YAML as go-yaml's encoder of version 2 writes it. */
+function encoded(format: 'json' | 'yaml', rows: readonly object[]): string {
+  return format === 'json' ? `${JSON.stringify(rows, null, 2)}\n` : stringify(rows, { lineWidth: 0, sortMapEntries: true, indentSeq: false, version: '1.1' })
+}
+
 const GET: Readonly<Record<string, string>> = byName({ pi: 'podinterface', podinterfaces: 'podinterface', netpol: 'networkpolicy', networkpolicies: 'networkpolicy', of: 'ovsflows', ai: 'agentinfo', agentinfos: 'agentinfo' })
 const INSTEAD = 'use antctl version, antctl traceflow or antctl get podinterface, ovsflows, networkpolicy, agentinfo'
 const FLAGS = { '-n': 'value', '--namespace': 'value', '-o': 'value', '--output': 'value', '-p': 'value', '--pod': 'value', '-S': 'value', '--service': 'value', '-N': 'value', '--networkpolicy': 'value', '-T': 'value', '--table': 'value', '-G': 'value', '--groups': 'value', '--table-names-only': 'flag' } as const
@@ -29,13 +35,17 @@ export const antctl: Command = ({ datapath, agent, process }, args) => {
   if (verb === 'version') return `antctlVersion: ${VERSION}\nagentVersion: ${VERSION}\n`
   if (verb !== 'get' || what === undefined) throw notSimulated(`antctl ${verb ?? ''}`.trim(), INSTEAD)
   if (!agent) throw new CommandError('Error: error when requesting https://127.0.0.1:10350: Get "https://127.0.0.1:10350": dial tcp 127.0.0.1:10350: connect: connection refused')
-  if ((flags.get('-o') ?? flags.get('--output') ?? 'table') !== 'table') throw notSimulated(`antctl -o ${flags.get('-o') ?? flags.get('--output')}`, 'use the table')
+  const output = flags.get('-o') ?? flags.get('--output') ?? 'table'
+  const structured = output === 'json' || output === 'yaml'
+  if (!structured && output !== 'table') throw output === 'raw' ? notSimulated('antctl -o raw', 'use table, json or yaml') : new CommandError(`Error: unsupported format type: ${output}`)
+  if (structured && !['podinterface', 'ovsflows'].includes(GET[what] ?? what)) throw notSimulated(`antctl get ${what} -o ${output}`, 'use the table')
   const namespace = flags.get('-n') ?? flags.get('--namespace')
   const { bridge } = datapath
   switch (GET[what] ?? what) {
     case 'podinterface': {
       const found = [...datapath.pods.values()].filter((p) => (namespace === undefined || p.podNamespace === namespace) && (name === undefined || p.podName === name))
       if (found.length === 0 && name !== undefined) throw new CommandError('Error: NotFound: interface not found for Pod')
+      if (structured) return encoded(output, found.map((p) => ({ name: p.podName, podNamespace: p.podNamespace, interfaceName: p.name, ips: p.ips, mac: p.mac, portUUID: uuid(`port ${datapath.context.name} ${p.name}`), ofPort: p.port, containerID: p.containerId })))
       return table([
         ['NAMESPACE', 'NAME', 'INTERFACE-NAME', 'IP', 'MAC', 'PORT-UUID', 'OF-PORT', 'CONTAINER-ID'],
         ...found.map((p) => [p.podNamespace, p.podName, p.name, p.ips.join(), p.mac, uuid(`port ${datapath.context.name} ${p.name}`), String(p.port), p.containerId.slice(0, 11)]),
@@ -46,6 +56,7 @@ export const antctl: Command = ({ datapath, agent, process }, args) => {
       if (flags.has('-G') || flags.has('--groups')) throw notSimulated('antctl get ovsflows -G', 'use ovs-ofctl dump-groups br-int')
       const wanted = flowsWanted(agent, flags, namespace)
       const rows = [...bridge.dump()].filter(({ flow }) => wanted(flow.table, flow.match)).map(({ table: t, flow }) => flowRow(bridge, t, flow, { names: true, statistics: true, now: process.clock.now }).trimStart())
+      if (structured) return encoded(output, rows.map((row) => ({ flow: row.trimEnd() })))
       return `\n${rows.join('')}`
     }
     case 'networkpolicy': {
