@@ -141,13 +141,15 @@ server {
     const conf = (body: string): Record<string, string> => ({ '/etc/nginx/nginx.conf': `events {}\nstream {\nlog_format short '$protocol $status $upstream_addr $bytes_sent';\naccess_log /dev/stdout short;\n${body}}\n` })
     const front = cluster.pod('front', 'worker-1', 'nginx', { files: conf(`upstream both { server ${a.ip}:5678; server ${b.ip}:5678; }
 map $ssl_preread_server_name $to { default ${b.ip}:5678; shop.example ${a.ip}:5678; }
-server { listen 80; proxy_pass both; } server { listen 81; deny all; proxy_pass both; } server { listen 82; proxy_pass ${a.ip}:1; } server { listen 83; return "$remote_addr\\n"; } server { listen 84; ssl_preread on; proxy_pass $to; }\n`) })
+server { listen 80; proxy_pass both; } server { listen 81; deny all; proxy_pass both; } server { listen 82; proxy_pass ${a.ip}:1; } server { listen 83; return "$remote_addr\\n"; } server { listen 84; ssl_preread on; proxy_pass $to; }
+upstream bad { server ${a.ip}:1; server ${b.ip}:5678 backup; } server { listen 85; proxy_next_upstream_tries 1; proxy_pass bad; } server { listen 86; proxy_half_close on; proxy_next_upstream_timeout 10s; proxy_pass bad; }\n`) })
     cluster.clock.runFor(10)
     const { machine } = cluster.pod('client', 'worker-1', 'busybox', { command: ['sleep', 'infinity'] })
     const asked = (port: number): ReturnType<typeof fetch> extends Generator<unknown, infer R> ? R : never => cluster.run(machine, (p) => fetch(p, front.ip, port, '/'))
     const ask = (port: number): string => asked(port).body
     expect([ask(80), ask(80), ask(84)]).toEqual(['a\n', 'b\n', 'b\n'])
-    expect([81, 82].map((port) => asked(port).head)).toEqual([undefined, undefined])
+    expect(ask(86)).toBe('b\n')
+    expect([81, 82, 85].map((port) => asked(port).head)).toEqual([undefined, undefined, undefined])
     cluster.clock.runFor(10)
     expect(front.output()).toMatch(new RegExp(`TCP 200 ${a.ip}:5678 \\d+\\nTCP 200 ${b.ip}:5678 \\d+`))
     expect(front.output()).toMatch(/access forbidden by rule, client: [0-9.]+, server: 0\.0\.0\.0:81\nTCP 403 - 0\n/)
