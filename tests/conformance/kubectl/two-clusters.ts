@@ -22,6 +22,11 @@ const AGES_AT = 700
 /** Of these the real one tells some things in the order of a Go map, which is another each time. */
 const SHUFFLED = /^(?:describe (?:cm|configmaps?|secrets?)\b|drain )/
 const shuffled = ({ stdout, stderr, code }: Outcome): string => [`${stdout}\n${stderr}`.split(/\n|, |\[|\]/).sort().join('\n'), code].join('\n')
+/** Commands that write and wait for nothing: time stands still in them, so that no controller acts between two of their objects. */
+const STILL = /^(?:apply|create|annotate|label|expose|patch|set)$/
+/** Ticks without any work after which somebody must be waiting for time to pass after all. */
+const LONG = 100
+const VERY_LONG = 2500
 /** Commands that change nothing. */
 const READS = /^(?:get|describe|events|explain|logs|top|version|cluster-info|api-resources|api-versions|__complete|__completeNoDesc)$/
 
@@ -169,6 +174,7 @@ export class TwoClusters {
     const began = clock.now
     const end = Math.max(this.#ours.clock.now, began)
     // time passes while a watch or a stream waits for it, and for those who ask again and again when nothing else helps
+    const still = STILL.test(args[0] ?? '')
     let idle = 0
     let known = 0
     const timer = setInterval(() => {
@@ -176,11 +182,11 @@ export class TwoClusters {
       // nothing is said on a stream before the client is ready to hear it
       if (open > known && computes(child.pid)) return
       known = open
-      const waits = open > 0
-      const patient = waits ? clock.now < end || ++idle > 25 : ++idle > 100
+      const waits = open > 0 && !still
+      const patient = waits ? clock.now < end || ++idle > 25 : ++idle > (still ? VERY_LONG : LONG)
       // a busy machine has not let it begin, or end, yet: nothing may happen between the objects of one command
       const early = patient && !waits && computes(child.pid)
-      if (early) idle = 60
+      if (early) idle = still ? 0 : 60
       this.#world.runUntil(clock.now + (patient && !early ? STEP : 0))
     }, PAUSE)
     return new Promise((resolve) => child.on('close', (code) => {
