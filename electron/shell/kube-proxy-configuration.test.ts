@@ -27,9 +27,15 @@ describe('kube-proxy’s configuration', () => {
     expect(routed()).toMatch(/KUBE-SERVICES ! -d 127\.0\.0\.0\/8[^\n]*nodeports/)
   })
 
-  it('nodePortAddresses are refused in words', () => {
+  it('nodePortAddresses: a node port is where they say', () => {
     const lab = house({})
-    edit(lab, 'nodePortAddresses: null', 'nodePortAddresses: [10.0.0.0\\/8]')
-    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=1').output).toContain("podhop: not simulated: nodePortAddresses 10.0.0.0/8 in kube-proxy's configuration")
+    edit(lab, 'nodePortAddresses: null', 'nodePortAddresses: [172.16.0.0\\/12]')
+    expect(lab.run('hop node worker-1 -- iptables-save -t nat').output).toMatch(/-A KUBE-SERVICES -d 172\.18\.0\.3\/32 [^\n]*-j KUBE-NODEPORTS/)
+  })
+
+  it('what it cannot do it says', () => {
+    const lab = house({})
+    edit(lab, 'detectLocalMode: ""', 'detectLocalMode: BridgeInterface')
+    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=3').output).toContain('podhop: not simulated: detectLocalMode')
   })
 })
