@@ -7,7 +7,7 @@ import type { LateOutput, OpenFile } from './types.ts'
 
 const BLOCK = 64 * 1024
 
-/** Writing takes (virtual) time, so that `yes > /dev/null` passes time like everything else instead of stopping it. */
+/** Much takes (virtual) time, so that `yes > /dev/null` or a search in a large file passes time like everything else instead of stopping it. */
 export class Throttle {
   #clock: Clock
   #written = 0
@@ -72,6 +72,7 @@ export class DiskFile extends CountedFile implements OpenFile {
     if (this.#position >= content.length) return null
     const bytes = content.slice(this.#position, this.#position + max)
     this.#position += bytes.length
+    yield* this.#throttle.spend(bytes.length)
     return bytes
   }
 

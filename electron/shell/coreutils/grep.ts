@@ -69,13 +69,17 @@ function matcher(run: Run, patterns: readonly string[]): Matcher {
   })
   const edge = options.has('x') ? ['^(?:', ')$'] : options.has('w') ? ['(?<!\\w)(?:', ')(?!\\w)'] : ['(?:', ')']
   const expressions = sources.map((s) => posixRegExp(edge[0]! + s + edge[1]!, options.has('i') ? 'gi' : 'g'))
+  const all = options.has('o')
   return (line) => {
     const found: { from: number; to: number }[] = []
     for (const expression of expressions) {
       expression.lastIndex = 0
-      for (const match of line.matchAll(expression)) {
-        found.push({ from: match.index, to: match.index + match[0].length })
-        if (!options.has('o')) return found
+      // matchAll would make the expression anew for each line
+      for (let match = expression.exec(line); match; match = expression.exec(line)) {
+        const to = match.index + match[0].length
+        found.push({ from: match.index, to })
+        if (!all) return found
+        if (match[0] === '') expression.lastIndex = to + (line.codePointAt(to)! > 0xffff ? 2 : 1)
       }
     }
     return found.sort((a, b) => a.from - b.from || b.to - a.to)
