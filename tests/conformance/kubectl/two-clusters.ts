@@ -22,11 +22,14 @@ const AGES_AT = 700
 /** Of these the real one tells some things in the order of a Go map, which is another each time. */
 const SHUFFLED = /^(?:describe (?:cm|configmaps?|secrets?)\b|drain )/
 const shuffled = ({ stdout, stderr, code }: Outcome): string => [`${stdout}\n${stderr}`.split(/\n|, |\[|\]/).sort().join('\n'), code].join('\n')
-/** Commands that write and wait for nothing: time stands still in them, so that no controller acts between two of their objects. */
+/**
+ * Commands that write and wait for nothing: time stands still in them, so that no controller acts between two of their objects.
+ * Only where they sleep, as apply does for a second after a conflict, a second passes.
+ */
 const STILL = /^(?:apply|create|annotate|label|expose|patch|set)$/
-/** Ticks without any work after which somebody must be waiting for time to pass after all. */
-const LONG = 100
-const VERY_LONG = 2500
+const SLEEP = 1000
+/** Who has not computed for so many ms, of which this process saw so many ticks, sleeps. */
+const ASLEEP = { ms: 700, ticks: 60 }
 /** Commands that change nothing. */
 const READS = /^(?:get|describe|events|explain|logs|top|version|cluster-info|api-resources|api-versions|__complete|__completeNoDesc)$/
 
@@ -176,17 +179,24 @@ export class TwoClusters {
     // time passes while a watch or a stream waits for it, and for those who ask again and again when nothing else helps
     const still = STILL.test(args[0] ?? '')
     let idle = 0
+    let quiet = performance.now()
     let known = 0
     const timer = setInterval(() => {
       const open = this.#world.api.open.length + this.#world.connections.length
       // nothing is said on a stream before the client is ready to hear it
       if (open > known && computes(child.pid)) return
       known = open
-      const waits = open > 0 && !still
-      const patient = waits ? clock.now < end || ++idle > 25 : ++idle > (still ? VERY_LONG : LONG)
+      if (still) {
+        if (open > 0 || computes(child.pid)) [idle, quiet] = [0, performance.now()]
+        const asleep = ++idle > ASLEEP.ticks && performance.now() - quiet > ASLEEP.ms
+        if (asleep) [idle, quiet] = [0, performance.now()]
+        return this.#world.runUntil(clock.now + (asleep ? SLEEP : 0))
+      }
+      const waits = open > 0
+      const patient = waits ? clock.now < end || ++idle > 25 : ++idle > 100
       // a busy machine has not let it begin, or end, yet: nothing may happen between the objects of one command
       const early = patient && !waits && computes(child.pid)
-      if (early) idle = still ? 0 : 60
+      if (early) idle = 60
       this.#world.runUntil(clock.now + (patient && !early ? STEP : 0))
     }, PAUSE)
     return new Promise((resolve) => child.on('close', (code) => {
