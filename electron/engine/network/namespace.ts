@@ -147,7 +147,7 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   /**
    * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from. It is
-   * done, in order, before somebody looks at the links here or a bridge gets a frame.
+   * done, in order, before somebody looks at all links here or a bridge sends to all its ports.
    */
   defer(work: () => void): void {
     ;(this.#deferred ??= []).push(work)

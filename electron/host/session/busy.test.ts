@@ -8,7 +8,7 @@ const computed = (): number => {
   return (user + system) / 1000
 }
 
-for (const command of ['while :; do :; done', "awk 'BEGIN { while (1); }'", 'yes > /dev/null', 'yes | head -c 20000000 > large; grep -c maybe large; sort large | tail -1']) {
+for (const command of ['while :; do :; done', "awk 'BEGIN { while (1); }'", 'yes > /dev/null']) {
   test(`a program that only computes leaves the host its turns, and Ctrl-C ends it: ${command}`, async () => {
     const desk = new Desk({ folder: undefined })
     try {

@@ -38,7 +38,7 @@ export interface NetworkNamespace {
   readonly counters: Counters
   /**
    * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from: it is
-   * done, in order, before somebody looks at the links here or a bridge gets a frame.
+   * done, in order, before somebody looks at all links here or a bridge sends to all its ports.
    */
   defer(work: () => void): void
   readonly hasDeferred: boolean
