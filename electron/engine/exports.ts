@@ -80,6 +80,7 @@ export { kubeconfig } from './assembly/files.ts'
 export { checkAssigned, checkExecTarget } from './kubernetes/node-agents.ts'
 
 export { replacesKubeProxy } from './cni/cilium/manifests.ts'
+export { sctpEnabled } from './cni/cilium/sctp.ts'
 export { policyEnforcement } from './policy/enforcement.ts'
 export { policyMatrix, type MatrixCell, type PolicyMatrix } from './policy/matrix.ts'
 export { notInForce, notInForceBetween, type NotInForce } from './policy/not-in-force.ts'

@@ -27,6 +27,8 @@ export interface MatrixOptions extends DecideOptions {
   protocol: PolicyProtocol
   /** False where the network plugin does not look at policies. */
   enforced: boolean
+  /** Why the network plugin lets nothing of this protocol to or from a Pod, whatever policies say. */
+  unfollowed?: string | undefined
   /** Undefined: all. */
   namespaces?: readonly string[]
   /** The address that a Pod with hostNetwork has for a Pod of another node: a tunnel's or a gateway's, if not its node's. */
@@ -61,6 +63,7 @@ export function policyMatrix(view: PolicyView, options: MatrixOptions): PolicyMa
   const cell = (from: number, to: number): MatrixCell => {
     const missing = typeof port === 'string' ? noSuchPort(pods[to]!, options) : undefined
     if (missing) return missing
+    if (options.unfollowed !== undefined && from !== to && !(pods[from]!.hostNetwork && pods[to]!.hostNetwork)) return { allowed: false, reason: options.unfollowed, policies: [] }
     // What depends on which Pod it is and not on its class is never denied: itself, and a node to its own Pods.
     if (from === to || isOwnNode(pods[from]!, pods[to]!)) return ALLOWED
     const out = (egressCells[egress[from]! * peers + peer[to]!] ??= decideCell(view, 'egress', pods[from]!, pods[to]!, options))

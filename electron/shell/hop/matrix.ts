@@ -1,4 +1,4 @@
-import { notInForce, PolicyIndex, policyEnforcement, policyMatrix, type Cluster, type KubeObject, type NotInForce, type PolicyMatrix, type PolicyProtocol, type Process, type Task } from '../../engine/cluster.ts'
+import { notInForce, PolicyIndex, policyEnforcement, policyMatrix, sctpEnabled, type Cluster, type KubeObject, type NotInForce, type PolicyMatrix, type PolicyProtocol, type Process, type Task } from '../../engine/cluster.ts'
 import { matrixJson, matrixText } from './matrix-print.ts'
 
 const USAGE = `hop matrix: every Pod to every Pod, allowed or denied, and by which NetworkPolicy
@@ -40,6 +40,11 @@ export function* hopMatrix(cluster: Cluster, self: Process, args: readonly strin
   const notes = policyEnforcement(cni) ? idle.map((i) => i.text) : [`The network plugin ${cni} does not enforce NetworkPolicy: whatever the policies say, everything is allowed.`]
   yield* self.print(options.output === 'json' ? matrixJson(matrix, idle) : matrixText(matrix, notes))
   return 0
+}
+
+/** Why the plugin drops a whole protocol; undefined: it does not. */
+function unfollowed(cluster: Cluster, protocol: PolicyProtocol): string | undefined {
+  return protocol === 'SCTP' && cluster.config.cni === 'cilium' && !sctpEnabled(cluster.client) ? 'Cilium drops SCTP: enable-sctp is off' : undefined
 }
 
 function parse(args: readonly string[]): Options | { error: string } {
@@ -101,7 +106,7 @@ function compute(cluster: Cluster, { namespaces, port, protocol }: Options): { m
   const view = PolicyIndex.of({ namespaces: existing, pods: list('pods'), policies: list('networkpolicies') } as Parameters<typeof PolicyIndex.of>[0])
   const enforcement = policyEnforcement(cluster.config.cni)
   const sourceOf: Parameters<typeof policyMatrix>[1]['sourceOf'] = ({ node }, { ips: [ip] }) => (ip === undefined ? undefined : cluster.nodes.get(node ?? '')?.network.routes.resolve(ip)?.source)
-  const matrix = policyMatrix(view, { ...enforcement, enforced: enforcement !== undefined, port, protocol, sourceOf, ...(namespaces ? { namespaces } : {}) })
+  const matrix = policyMatrix(view, { ...enforcement, enforced: enforcement !== undefined, port, protocol, sourceOf, unfollowed: unfollowed(cluster, protocol), ...(namespaces ? { namespaces } : {}) })
   if (matrix.pods.length === 0) return `no Pod${namespaces ? ` in ${namespaces.join(', ')}` : ''} has an address`
   if (typeof port === 'string' && !matrix.pods.some((p) => p.namedPorts.has(`${protocol}/${port}`))) {
     const names = [...new Set(matrix.pods.flatMap((p) => [...p.namedPorts.keys()]))].map((key) => key.split('/').reverse().join('/')).sort()

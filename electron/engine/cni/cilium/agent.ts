@@ -16,6 +16,7 @@ import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, t
 import { singleAddress, type Endpoint } from './maps.ts'
 import type { ProxyPorts } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
+import { sctpEnabled } from './sctp.ts'
 import { ServiceSync } from './services.ts'
 
 /** cilium-agent of v1.17: it feeds the maps; packets go on without it. */
@@ -107,6 +108,7 @@ export class CiliumAgent implements Agent {
     const dp = ensureDatapath(this.context, own)
     if (!dp) return
     this.datapath = dp
+    dp.sctp = sctpEnabled(this.#client)
     this.#log('info', 'Received own node information from API server', 'daemon', `${own.map((f) => `ipAddr.ipv${f.version}=${f.nodeIp}`).join(' ')} k8sNodeIP=${dp.nodeIp} nodeName=${node.metadata.name} ${own.map((f) => `v${f.version}Prefix=${f.podCidr}`).join(' ')}`)
     this.#log('info', `  Local node-name: ${node.metadata.name}`, 'daemon')
     for (const { version, routerIp, nodeIp } of dp.families) {

@@ -70,6 +70,8 @@ export class Datapath {
   readonly lb: LbMap
   readonly names: NameManager
   readonly flows: FlowLog
+  /** enable-sctp of cilium-config, as the agent found it at its last start: without it the programs drop SCTP. */
+  sctp = false
   /** Whether somebody listens where rules about DNS send queries to. */
   dnsProxyRuns = false
   /** The highest number that an identity of the node's own ever had. */

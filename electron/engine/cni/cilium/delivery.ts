@@ -18,6 +18,12 @@ export interface Checked { entry: CtEntry; reply: boolean }
 /** Looks a packet up in the connections and, unless it is an answer, in the endpoint's policy. A verdict: it goes no further. */
 export function check(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, direction: Direction, peer: number, facts: Partial<CtEntry> = {}): Checked | { verdict: LinkVerdict } {
   const tuple = tupleOf(packet)
+  // ENABLE_SCTP of bpf/lib/ipv4.h
+  if (tuple?.protocol === 'sctp' && !dp.sctp) {
+    return { verdict: dp.drop(packet, link, 'CT: Unknown L4 protocol', `Cilium's programs know SCTP only with enable-sctp (Helm: sctp.enabled=true), which is off here: what ${endpoint.pod} sends or gets of it goes no further.`, {
+      explanation: 'drop-cilium-protocol', endpoint: endpoint.id, direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', decidedBy: 'enable-sctp: "false" in ConfigMap kube-system/cilium-config',
+    }) }
+  }
   if (!tuple) return { verdict: dp.drop(packet, link, 'CT: Unknown L4 protocol', `${link.name} has a packet of a protocol that Cilium does not follow.`, { explanation: 'drop-cilium-protocol' }) }
   const [own, other] = direction === 'egress' ? (['out', 'in'] as const) : (['in', 'out'] as const)
   const answered = dp.conntrack.get(other, reversed(tuple))

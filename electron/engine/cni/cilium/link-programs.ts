@@ -23,7 +23,8 @@ export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
       if (!endpoint.ips.includes(packet.source)) {
         return dp.drop(packet, link, 'Invalid source ip', `${endpoint.pod} may only send from ${endpoint.ips.join(' and ')}, not from ${packet.source}.`, { explanation: 'drop-cilium-source-ip', endpoint: endpoint.id, direction: 'EGRESS' })
       }
-      const service = dp.replacesProxy ? undefined : perPacketService(dp, packet, link)
+      // programs on sockets leave SCTP alone (sock_proto_enabled of bpf_sock.c)
+      const service = dp.replacesProxy && !(dp.sctp && packet.payload.kind === 'sctp') ? undefined : perPacketService(dp, packet, link)
       if (service && 'verdict' in service) return service.verdict
       const target = dp.identityAt(packet.destination)
       const checked = check(dp, packet, link, endpoint, 'egress', target, service ?? {})

@@ -1,3 +1,4 @@
+import type { Cluster } from '../../cluster.ts'
 import { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { parseClusterConfig } from '../../config.ts'
 import type { Journey } from '../../journey/types.ts'
@@ -14,6 +15,15 @@ function make(config: object = {}): SimulatedCluster {
 
 export function podObject(name: string, node: string, labels: Record<string, string> = { app: name }, spec: object = {}): object {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels }, spec: { nodeName: node, terminationGracePeriodSeconds: 0, containers: [{ name: 'c', image: 'nginx:1.27.5', ports: [{ name: 'http', containerPort: 80 }] }], ...spec } }
+}
+
+/** Helm's sctp.enabled=true, which restarts the agents. */
+export function enableSctp(cluster: Cluster): void {
+  const { client } = cluster
+  client.patch('configmaps', 'kube-system', 'cilium-config', 'application/merge-patch+json', { data: { 'enable-sctp': 'true' } })
+  for (const { metadata } of client.list('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=cilium' }).items) client.delete('pods', 'kube-system', metadata.name)
+  cluster.clock.runFor(60_000)
+  cluster.settle()
 }
 
 /** A cluster with Cilium, and what one does to it in stories. */
