@@ -132,7 +132,10 @@ describe('EndpointSlices', () => {
     expect(hints()).toEqual([
       ['a', 'a', { forZones: [{ name: 'a' }] }], ['b', 'b', { forZones: [{ name: 'b' }] }], ['nowhere', undefined, undefined], ['unready', 'b', undefined],
     ])
+    // upstream looks at a node's zone when it writes a slice (kubernetes/kubernetes issue 123401)
     bench.patch('nodes', 'node-c', { metadata: { labels: { 'topology.kubernetes.io/zone': 'a' } } })
+    expect(hints()).toContainEqual(['nowhere', undefined, undefined])
+    bench.patch('services', 'web', { metadata: { labels: { again: 'please' } } })
     expect(hints()).toContainEqual(['nowhere', 'a', { forZones: [{ name: 'a' }] }])
     bench.patch('services', 'web', { spec: { trafficDistribution: null } })
     expect(hints().map((h) => (h as unknown[])[2])).toEqual([undefined, undefined, undefined, undefined])
@@ -154,6 +157,34 @@ describe('EndpointSlices', () => {
     bench.patch('services', 'web', { metadata: { annotations: { 'service.kubernetes.io/topology-mode': null } } })
     expect(hints().every((h) => h.endsWith('>-'))).toBe(true)
     expect(events().at(-1)).toContain('TopologyAwareHintsDisabled: Topology Aware Hints has been disabled')
+  })
+
+  it('with topology-mode Auto are dealt out anew when a zone comes to have too few', () => {
+    const bench = new Bench()
+    const events = (): string[] => bench.client.list<KubeObject & { reason: string; message: string; count?: number }>('events', { namespace: 'default' }).items.filter((e) => e.reason.startsWith('Topology')).map((e) => `${e.reason}: ${e.message} (x${e.count ?? 1})`)
+    bench.patch('nodes', 'node-c', { metadata: { labels: { 'topology.kubernetes.io/zone': 'a' } } })
+    const cpus = (node: string, cpu: string): unknown => bench.client.patch('nodes', undefined, node, 'application/merge-patch+json', { status: { allocatable: { cpu } } }, { subresource: 'status' })
+    for (const [node, cpu] of [['node-a', '2'], ['node-b', '4'], ['node-c', '2']] as const) cpus(node, cpu)
+    bench.settle()
+    // the former annotation goes before the present one
+    bench.service({}, { annotations: { 'service.kubernetes.io/topology-mode': 'Auto', 'service.kubernetes.io/topology-aware-hints': 'Disabled' } })
+    for (const [i, node] of ['node-a', 'node-a', 'node-c', 'node-c', 'node-b', 'node-b', 'node-b'].entries()) bench.pod(`p-${i}`, { node })
+    bench.settle()
+    const hints = (): string[] => bench.slices().flatMap((s) => s.endpoints).map((e) => `${e.targetRef!.name} ${e.zone}>${(e.hints as { forZones: { name: string }[] } | undefined)?.forZones[0]!.name ?? '-'}`).sort()
+    expect(hints()).toEqual(['p-0 a>-', 'p-1 a>-', 'p-2 a>-', 'p-3 a>-', 'p-4 b>-', 'p-5 b>-', 'p-6 b>-'])
+    bench.patch('services', 'web', { metadata: { annotations: { 'service.kubernetes.io/topology-aware-hints': null } } })
+    expect(hints()).toEqual(['p-0 a>a', 'p-1 a>a', 'p-2 a>a', 'p-3 a>a', 'p-4 b>b', 'p-5 b>b', 'p-6 b>b'])
+    // half of zone a is not ready: b, with two thirds of the CPUs, needs four endpoints, and gets one of a's
+    bench.client.patch('nodes', undefined, 'node-c', 'application/merge-patch+json', { status: { conditions: [{ type: 'Ready', status: 'False' }] } }, { subresource: 'status' })
+    bench.settle()
+    expect(hints().filter((h) => h.endsWith('a>b'))).toHaveLength(1)
+    expect(events()).toEqual(['TopologyAwareHintsEnabled: Topology Aware Hints has been enabled, addressType: IPv4 (x1)'])
+    // four for b are not too many then; a slice that changes anyway is dealt out anew
+    bench.client.patch('nodes', undefined, 'node-c', 'application/merge-patch+json', { status: { conditions: [{ type: 'Ready', status: 'True' }] } }, { subresource: 'status' })
+    bench.settle()
+    expect(hints().filter((h) => h.endsWith('a>b'))).toHaveLength(1)
+    bench.patch('services', 'web', { metadata: { labels: { again: 'please' } } })
+    expect(hints().filter((h) => h.endsWith('a>b'))).toHaveLength(0)
   })
 
   it('are mended when somebody changes or deletes one', () => {

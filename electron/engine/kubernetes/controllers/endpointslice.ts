@@ -8,7 +8,7 @@ import { EventRecorder } from './events.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
 import { ServiceWatch } from './service-watch.ts'
-import { allocateHints, wantsHints, zoneRatios, type HintedEndpoint } from './topology-hints.ts'
+import { TopologyCache, wantsHints, type HintedEndpoint } from './topology-hints.ts'
 import { WorkQueue } from './workqueue.ts'
 
 const SERVICE_NAME = 'kubernetes.io/service-name'
@@ -27,8 +27,7 @@ export class EndpointSliceController implements Controller {
   readonly #slices: Informer<EndpointSlice>
   readonly #nodes: Informer<Node>
   readonly #events: EventRecorder
-  /** Services that ask for topology hints, and whether they have them in each family. */
-  readonly #hinted = new Map<string, Partial<Record<IpFamily, boolean>>>()
+  readonly #topology: TopologyCache
   readonly #memory = new EndpointMemory<Endpoint>()
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
@@ -41,11 +40,12 @@ export class EndpointSliceController implements Controller {
     this.#slices.index(BY_SERVICE, (slice) => (isOurs(slice) ? [serviceKey(slice)] : []))
     this.#watch = new ServiceWatch(context, this.#queue)
     this.#nodes = context.informers.of<Node>('nodes')
+    this.#topology = new TopologyCache(() => this.#nodes.values())
     this.#nodes.on({
       onAdd: (node) => this.#onNode(node),
+      // a zone that a node gets later is written when the Service's or a Pod's next change writes the slice, no sooner
       onUpdate: (node, old) => {
-        if (node.metadata.labels?.[ZONE] !== old.metadata.labels?.[ZONE]) this.#onNode(node)
-        else if (isNodeReady(node) !== isNodeReady(old)) for (const key of this.#hinted.keys()) this.#queue.add(key)
+        if (node.metadata.labels?.[ZONE] !== old.metadata.labels?.[ZONE] || isNodeReady(node) !== isNodeReady(old)) this.#onZones()
       },
       onDelete: (node) => this.#onNode(node),
     })
@@ -60,9 +60,13 @@ export class EndpointSliceController implements Controller {
     this.#queue.stop()
   }
 
-  /** What its endpoints say of their node has changed. */
+  #onZones(): void {
+    for (const key of this.#topology.nodesChanged()) this.#queue.add(key)
+  }
+
+  /** Its Pods come into the slices, or go. */
   #onNode(node: Node): void {
-    for (const key of this.#hinted.keys()) this.#queue.add(key)
+    this.#onZones()
     for (const slice of this.#slices.values()) if (isOurs(slice) && slice.endpoints.some((e) => e.nodeName === node.metadata.name)) this.#queue.add(serviceKey(slice))
   }
 
@@ -77,7 +81,11 @@ export class EndpointSliceController implements Controller {
     const pods = this.#watch.podsOf(service)
     const families = familiesOf(service)
     const present = this.#slices.indexed(BY_SERVICE, key)
-    for (const slice of present) if (!families.includes(slice.addressType as IpFamily)) this.#delete(slice)
+    for (const slice of present) {
+      if (families.includes(slice.addressType as IpFamily)) continue
+      this.#topology.removeHints(key, slice.addressType)
+      this.#delete(slice)
+    }
     for (const family of families) this.#syncFamily(service, family, pods, present.filter((s) => s.addressType === family))
     return pods.length * LOOK
   }
@@ -188,24 +196,14 @@ export class EndpointSliceController implements Controller {
   #topologyHints(service: Service, family: IpFamily, { create, update, unchanged }: Changes): ReadonlyMap<HintedEndpoint, string> | undefined {
     const key = `${service.metadata.namespace}/${service.metadata.name}`
     const tell = (type: 'Normal' | 'Warning', reason: string, text: string): void => this.#events.event(service, type, reason, `${text}, addressType: ${family}`)
-    const before = this.#hinted.get(key)?.[family]
     if (!wantsHints(service.metadata.annotations)) {
-      if (before) tell('Warning', 'TopologyAwareHintsDisabled', 'Topology Aware Hints has been disabled')
-      if (before !== undefined) this.#forgetHints(key, family)
+      if (this.#topology.hasHints(key)) tell('Warning', 'TopologyAwareHintsDisabled', 'Topology Aware Hints has been disabled')
+      this.#topology.removeHints(key, family)
       return undefined
     }
-    const ready = [...create, ...update, ...unchanged].flatMap((c) => c.endpoints).filter((e) => e.conditions?.ready)
-    const hints = allocateHints(ready, zoneRatios(this.#nodes.values()))
-    this.#hinted.set(key, { ...this.#hinted.get(key), [family]: !('problem' in hints) })
-    if ('problem' in hints) tell('Warning', 'TopologyAwareHintsDisabled', hints.problem)
-    else if (!before) tell('Normal', 'TopologyAwareHintsEnabled', 'Topology Aware Hints has been enabled')
-    return 'problem' in hints ? new Map() : hints
-  }
-
-  #forgetHints(key: string, family: IpFamily): void {
-    const { [family]: _, ...others } = this.#hinted.get(key) ?? {}
-    if (Object.keys(others).length > 0) this.#hinted.set(key, others)
-    else this.#hinted.delete(key)
+    const { hints, event } = this.#topology.addHints(key, family, [...create, ...update].map((c) => c.endpoints), unchanged.map((s) => s.endpoints))
+    if (event) tell(event.type, event.reason, event.message)
+    return hints
   }
 
   /** A slice that would go is used again for one that would be made. */
