@@ -200,6 +200,30 @@ describe('a virtual service', () => {
     expect(adm('-Lnc')).not.toContain('10.2.0.10:8080')
     expect(who(call(clients[0]!))).toBe('server-1')
   })
+
+  it('has connection tracking forget the removed server, too, which costs one packet', () => {
+    adm(`-A -u ${VIP}:53 -s rr`)
+    for (const name of ['conntrack', 'expire_nodest_conn']) node.setSysctl(`net.ipv4.vs.${name}`, '1')
+    node.netfilter.command(['-A', 'FORWARD', '-m', 'conntrack', '--ctstate', 'INVALID', '-j', 'DROP'])
+    adm(`-a -u ${VIP}:53 -r 10.2.0.10:53 -m`)
+    const answers: string[] = []
+    const socket = clients[0]!.sockets.udp({ port: 5000 })
+    socket.onDatagram = ({ data }) => answers.push(decodeUtf8(data))
+    const ask = (): string => {
+      socket.send(encodeUtf8('?'), VIP, 53)
+      node.clock.runFor(100)
+      return answers.splice(0).join()
+    }
+    const tracked = (): string[] => node.netfilter.conntrack.list().map(({ original, reply }) => `${original.source} ${original.destination} < ${reply.source}`)
+    expect(ask()).toBe('server-0')
+    expect(tracked()).toEqual([`10.1.0.10 ${VIP} < 10.2.0.10`])
+    adm(`-d -u ${VIP}:53 -r 10.2.0.10:53`)
+    adm(`-a -u ${VIP}:53 -r 10.2.0.11:53 -m`)
+    expect(ask()).toBe('')
+    expect(tracked()).toEqual([])
+    expect(ask()).toBe('server-1')
+    expect(tracked()).toEqual([`10.1.0.10 ${VIP} < 10.2.0.11`])
+  })
 })
 
 describe('the scheduler', () => {

@@ -107,17 +107,27 @@ export class IpvsPath {
     const isNew = ports.kind === 'tcp' ? ports.flags.syn === true && !ports.flags.ack : ports.kind === 'sctp' && ports.chunks[0]?.type === 'init'
     const quiet = isNew && server.weight === 0 && this.#flag('expire_nodest_conn')
     const reused = isNew && connection.state === 'TIME_WAIT' && this.#flag('conn_reuse_mode')
-    if (quiet || reused) {
-      connections.remove(connection)
-      return undefined
-    }
+    if (quiet || reused) return this.#expire(packet, connection)
     if (server.available) return connection
     if (!this.#flag('expire_nodest_conn')) {
       this.#fail(packet, 'drop-ipvs-no-server', 'The connection belongs to a real server that was removed, and IPVS drops its packets (net.ipv4.vs.expire_nodest_conn is 0).', connectionText(connection))
       return 'drop'
     }
-    connections.remove(connection)
-    return undefined
+    return this.#expire(packet, connection)
+  }
+
+  /**
+   * The connection goes at once. Where netfilter still tracks it (ip_vs_conn_uses_old_conntrack), its entry names the server
+   * that went and goes too (ip_vs_conn_drop_conntrack), and with it this packet: the next one begins anew.
+   */
+  #expire(packet: IpPacket, connection: IpvsConnection): 'drop' | undefined {
+    this.#ipvs.connections.remove(connection)
+    const tracked = packet.meta.connection as TrackedConnection | undefined
+    if (!tracked?.confirmed) return undefined
+    const { netfilter, netfilter6 } = this.#host.namespace
+    ;(packet.version === 4 ? netfilter : netfilter6).conntrack.remove((entry) => entry === tracked)
+    this.#fail(packet, 'drop-ipvs-no-server', 'The connection belongs to a real server that takes no more: IPVS and connection tracking forget it and drop this packet; the next one goes to another server, if there is one.', connectionText(connection))
+    return 'drop'
   }
 
   /** Only what may begin a connection asks the services. */
