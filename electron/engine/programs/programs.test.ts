@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { fetch, SmallCluster } from '../cni/small-cluster.samples.ts'
 import { decodeUtf8 } from '../text.ts'
 import { findImage, imageProblem } from './images/catalog.ts'
-import { WELCOME_PAGE } from './images/nginx.ts'
+import { WELCOME_PAGE } from './images/nginx-files.ts'
 
 let cluster: SmallCluster
 beforeEach(() => {

@@ -8,6 +8,12 @@ const layers = new Map<string, MemoryFilesystem>()
 
 /** Puts an image's files into a filesystem that may already have some. */
 export function installImage(fs: Filesystem, image: Image): void {
+  // merged /usr: the links of /bin and its like come before what lies behind them
+  for (const [path, target] of Object.entries(image.symlinks)) {
+    if (target !== `usr${path}` || fs.exists(path)) continue
+    fs.makeDirectory(`/${target}`, { parents: true })
+    fs.symlink(target, path)
+  }
   const parent = (path: string): void => fs.makeDirectory(path.slice(0, path.lastIndexOf('/')) || '/', { parents: true })
   for (const directory of image.directories) fs.makeDirectory(directory, { parents: true, mode: directory === '/tmp' ? 0o1777 : 0o755 })
   for (const [path, text] of Object.entries(image.files)) {

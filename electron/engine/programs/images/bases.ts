@@ -6,28 +6,45 @@ import type { ImageContent } from './build.ts'
 /** What base images bring: account files, /etc/os-release, shells and tools. */
 type Base = Pick<ImageContent, 'files' | 'programs' | 'symlinks' | 'directories'>
 
-const HOST_FILES = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/run', '/var/log', '/var/lib', '/root', '/home', '/opt', '/srv', '/mnt', '/usr/share', '/usr/local/bin', '/usr/sbin', '/usr/lib']
+const HOST_FILES = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/run', '/var/log', '/var/lib', '/root', '/home', '/opt', '/srv', '/mnt', '/media', '/usr/share', '/usr/local/bin', '/usr/sbin', '/usr/lib']
+const GLIBC_FILES = [...HOST_FILES, '/boot', '/usr/lib64']
+/** Merged /usr: these are links. Before it they are directories of their own. */
+const MERGED = ['bin', 'lib', 'lib64', 'sbin']
+
+/** Debian's releases: their number, their last point release here, and whether the image's /usr is merged. */
+const DEBIAN = {
+  stretch: { version: '9', point: '9.13', merged: false }, buster: { version: '10', point: '10.13', merged: false }, bullseye: { version: '11', point: '11.11', merged: false },
+  bookworm: { version: '12', point: '12.11', merged: true }, trixie: { version: '13', point: '13.1', merged: true },
+}
+export type DebianRelease = keyof typeof DEBIAN
+
+/** Where a glibc system has its programs and libraries: under /usr, with links at the root, or in both places. */
+function rooted({ symlinks }: { symlinks: Readonly<Record<string, string>> }, merged: boolean): Pick<Base, 'symlinks' | 'directories'> {
+  if (!merged) return { symlinks, directories: [...GLIBC_FILES, '/bin', '/lib', '/lib64', '/sbin'] }
+  return { symlinks: { ...Object.fromEntries(Object.entries(symlinks).filter(([path]) => !path.startsWith('/bin/'))), ...Object.fromEntries(MERGED.map((name) => [`/${name}`, `usr/${name}`])) }, directories: GLIBC_FILES }
+}
 
 /** In Debian's slim images these packages are missing: procps, less, and what kill(1) comes with. */
 const NOT_IN_SLIM = new Set(['ps', 'free', 'top', 'pgrep', 'pkill', 'pidof', 'watch', 'less', 'uptime', 'kill', 'strings', 'vmstat', 'w'])
 
-export function debian(options: { more?: readonly string[]; slim?: boolean; sbin?: readonly string[] } = {}): Base {
+export function debian(options: { more?: readonly string[]; slim?: boolean; sbin?: readonly string[]; release?: DebianRelease } = {}): Base {
   const { programs, symlinks } = debianUserland(options.more)
+  const codename = options.release ?? 'bookworm'
+  const { version, point, merged } = DEBIAN[codename]
   if (options.slim) for (const name of NOT_IN_SLIM) delete programs[`/usr/bin/${name}`]
   for (const name of options.sbin ?? []) programs[`/usr/sbin/${name}`] = name
   for (const name of ['apt', 'apt-get', 'apt-cache', 'dpkg']) programs[`/usr/bin/${name}`] = name
   return {
     programs,
-    symlinks,
-    directories: HOST_FILES,
+    ...rooted({ symlinks }, merged),
     files: {
       '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
       '/etc/group': 'root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n',
       '/etc/bash.bashrc': BASHRC,
-      '/etc/debian_version': '12.11\n',
+      '/etc/debian_version': `${point}\n`,
       '/etc/nsswitch.conf': 'passwd:         files\ngroup:          files\nshadow:         files\n\nhosts:          files dns\nnetworks:       files\n',
       '/etc/os-release':
-        'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL="https://www.debian.org/"\nSUPPORT_URL="https://www.debian.org/support"\nBUG_REPORT_URL="https://bugs.debian.org/"\n',
+        `PRETTY_NAME="Debian GNU/Linux ${version} (${codename})"\nNAME="Debian GNU/Linux"\nVERSION_ID="${version}"\nVERSION="${version} (${codename})"\nVERSION_CODENAME=${codename}\n${codename === 'trixie' ? `DEBIAN_VERSION_FULL=${point}\n` : ''}ID=debian\nHOME_URL="https://www.debian.org/"\nSUPPORT_URL="https://www.debian.org/support"\nBUG_REPORT_URL="https://bugs.debian.org/"\n`,
     },
   }
 }
@@ -36,7 +53,7 @@ const UBUNTU = { '18.04': ['18.04.6 LTS', 'Bionic Beaver', 'bionic', 'buster/sid
 
 /** Ubuntu's minimal image, which has procps, as Debian's slim ones have not. */
 export function ubuntu(version: keyof typeof UBUNTU, options: { more?: readonly string[] } = {}): Base {
-  const base = debian(options)
+  const base = debian({ ...options, release: version === '18.04' ? 'buster' : 'bookworm' })
   const [full, name, codename, debianVersion] = UBUNTU[version]
   const { '/usr/bin/less': _, ...programs } = base.programs as Record<string, string>
   return {
@@ -50,7 +67,8 @@ export function ubuntu(version: keyof typeof UBUNTU, options: { more?: readonly 
   }
 }
 
-export function oracleLinux(): Base {
+/** Oracle Linux's slim image: 9, or the 7 that MySQL 5.7 is built on. */
+export function oracleLinux(version: '7.9' | '9.5' = '9.5'): Base {
   const base = debian({ slim: true })
   const programs: Record<string, string> = { '/usr/bin/microdnf': 'microdnf', '/usr/bin/rpm': 'rpm' }
   for (const [path, name] of Object.entries(base.programs ?? {})) if (!/^(apt|dpkg)/.test(name)) programs[path] = name
@@ -61,7 +79,7 @@ export function oracleLinux(): Base {
       '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\nmysql:x:999:999::/var/lib/mysql:/bin/bash\n',
       '/etc/group': 'root:x:0:\nbin:x:1:\nmysql:x:999:\n',
       '/etc/nsswitch.conf': 'hosts:      files dns myhostname\n',
-      '/etc/os-release': 'NAME="Oracle Linux Server"\nVERSION="9.5"\nID="ol"\nID_LIKE="fedora"\nVERSION_ID="9.5"\nPRETTY_NAME="Oracle Linux Server 9.5"\n',
+      '/etc/os-release': `NAME="Oracle Linux Server"\nVERSION="${version}"\nID="ol"\nID_LIKE="fedora"\nVERSION_ID="${version}"\nPRETTY_NAME="Oracle Linux Server ${version}"\n`,
     },
   }
 }
@@ -73,7 +91,7 @@ const BUSYBOX_FILES = {
 
 /** The busybox image: nothing but the one program under many names. Its default build is linked with glibc. */
 export function busybox(): Base {
-  return { ...busyboxUserland('/bin'), directories: ['/etc', '/proc', '/sys', '/dev', '/tmp', '/root', '/home', '/usr/bin', '/var/www', '/var/spool'], files: { ...BUSYBOX_FILES, '/etc/nsswitch.conf': 'hosts: files dns\n' } }
+  return { ...busyboxUserland('/bin'), directories: ['/etc', '/proc', '/sys', '/dev', '/tmp', '/root', '/home', '/lib', '/usr/bin', '/usr/sbin', '/var/www', '/var/spool'], symlinks: { '/lib64': 'lib' }, files: { ...BUSYBOX_FILES, '/etc/nsswitch.conf': 'hosts: files dns\n' } }
 }
 
 /** The newest patch release of each Alpine line that there is. */

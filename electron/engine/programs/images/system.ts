@@ -27,7 +27,7 @@ function flannel(): ImageContent {
 
 function kubeRouter(): ImageContent {
   const base = alpine(['curl'])
-  const tools = { '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/ip': 'ip', '/usr/sbin/ipset': 'ipset' }
+  const tools = { '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/ip': 'ip', '/usr/sbin/ipset': 'ipset', '/usr/sbin/ipvsadm': 'ipvsadm', '/usr/sbin/conntrack': 'conntrack', '/usr/local/bin/gobgp': 'gobgp' }
   return { ...base, size: 48_211_005, programs: { ...base.programs, ...tools, '/usr/local/bin/kube-router': 'kube-router' }, entrypoint: ['/usr/local/bin/kube-router'] }
 }
 

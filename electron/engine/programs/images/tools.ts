@@ -1,4 +1,5 @@
-import { ALPINE, alpine, busybox, debian, ubuntu, withUser } from './bases.ts'
+import { byName } from '../../own.ts'
+import { ALPINE, alpine, busybox, debian, ubuntu, withUser, type DebianRelease } from './bases.ts'
 import { splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images that people start shells and clients in. */
@@ -10,7 +11,14 @@ function busyboxTag(tag: string): ImageContent | undefined {
   if (!known && !(parts && parts[0] === 1 && (parts[1] ?? 37) <= 37)) return undefined
   const base = busybox()
   const musl = [version, flavour].includes('musl')
-  return { ...base, ...(musl ? { files: { ...base.files, '/lib/ld-musl-x86_64.so.1': '' } } : {}), size: 2_156_519, command: ['sh'] }
+  // 1.29 brought the nslookup that asks name servers itself
+  const old = parts !== undefined && parts.length > 1 && parts[1]! <= 28
+  return {
+    ...base,
+    ...(musl ? { files: { ...base.files, '/lib/ld-musl-x86_64.so.1': '' } } : {}),
+    ...(old ? { programs: { ...base.programs, '/bin/nslookup': 'busybox-1.28-nslookup' } } : {}),
+    size: old ? 715_183 : 2_156_519, command: ['sh'],
+  }
 }
 
 function alpineTag(tag: string): ImageContent | undefined {
@@ -23,9 +31,15 @@ function alpineTag(tag: string): ImageContent | undefined {
 }
 
 function debianTag(tag: string): ImageContent | undefined {
-  if (!/^(latest|stable|bookworm|12)(\.\d+)?(-slim)?$/.test(tag)) return undefined
-  return { ...debian({ slim: true }), size: 48_491_212, command: ['bash'] }
+  const match = /^([a-z]+|9|1[0-3])(\.\d+)?(-slim)?$/.exec(tag)
+  const release = match && DEBIAN_TAGS[match[1]!]
+  if (!release || (match[2] !== undefined && /^[a-z]/.test(tag))) return undefined
+  return { ...debian({ slim: true, release }), size: tag.endsWith('-slim') ? 28_231_452 : 48_491_212, command: ['bash'] }
 }
+const DEBIAN_TAGS: Readonly<Record<string, DebianRelease>> = byName({
+  latest: 'bookworm', stable: 'bookworm', oldstable: 'bullseye', testing: 'trixie',
+  stretch: 'stretch', '9': 'stretch', buster: 'buster', '10': 'buster', bullseye: 'bullseye', '11': 'bullseye', bookworm: 'bookworm', '12': 'bookworm', trixie: 'trixie', '13': 'trixie',
+})
 
 const UBUNTU_TAGS = new Map([['latest', '24.04'], ['noble', '24.04'], ['jammy', '22.04'], ['focal', '20.04'], ['bionic', '18.04']])
 const UBUNTU_SIZES = { '24.04': 29_724_688, '22.04': 29_537_284, '20.04': 27_510_942, '18.04': 25_688_000 }

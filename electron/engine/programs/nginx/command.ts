@@ -4,7 +4,7 @@ import { byName } from '../../own.ts'
 import { ConfigError, NotSimulated } from './config.ts'
 import { HELP, versionText } from './help.ts'
 import { loadConfiguration, PREFIX, type ConfigurationFiles } from './load.ts'
-import { INSTEAD, Nginx, PID_FILE, versionOf } from './nginx.ts'
+import { builderOf, INSTEAD, Nginx, PID_FILE, versionOf } from './nginx.ts'
 import type { Configuration } from './settings.ts'
 import { errorTime } from './time.ts'
 
@@ -20,7 +20,7 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (arg === '-v' || arg === '-V' || arg === '-h' || arg === '-?') {
-      yield* process.printError(arg === '-V' ? versionText(version) : `nginx version: nginx/${version}\n${arg === '-v' ? '' : HELP}`)
+      yield* process.printError(arg === '-V' ? versionText(version, builderOf(process)) : `nginx version: nginx/${version}\n${arg === '-v' ? '' : HELP}`)
       return 0
     }
     if (arg === '-t') test = true

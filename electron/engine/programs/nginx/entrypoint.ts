@@ -1,6 +1,8 @@
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
+import { nginxRelease } from '../images/nginx-releases.ts'
 import { runNginx } from './command.ts'
+import { versionOf } from './nginx.ts'
 
 /** /docker-entrypoint.sh of the image: says what it prepares, then becomes the command. */
 export const nginxEntrypoint: Program = function* (process) {
@@ -8,20 +10,24 @@ export const nginxEntrypoint: Program = function* (process) {
   if (command[0] === 'nginx' || command[0] === 'nginx-debug') {
     const script = '/docker-entrypoint.sh:'
     const quiet = process.env.has('NGINX_ENTRYPOINT_QUIET_LOGS')
+    const { scripts, infoWords } = nginxRelease(versionOf(process))
+    const has = (name: string): boolean => scripts.some((s) => s.startsWith(name))
     const ipv6 = listenOnIpv6(process)
     const templates = fillTemplates(process)
+    const wordOf = (line: string): string => (infoWords ? 'info: ' : /^(Getting|Enabled)/.test(line) ? '' : 'error: ')
     if (!quiet) {
-      yield* process.print(
-        `${script} /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n` +
-          `${script} Looking for shell scripts in /docker-entrypoint.d/\n` +
-          `${script} Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n` +
-          ipv6.map((line) => `10-listen-on-ipv6-by-default.sh: info: ${line}\n`).join('') +
-          `${script} Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n` +
-          `${script} Launching /docker-entrypoint.d/20-envsubst-on-templates.sh\n` +
-          templates.map((line) => `20-envsubst-on-templates.sh: ${line}\n`).join('') +
-          `${script} Launching /docker-entrypoint.d/30-tune-worker-processes.sh\n` +
-          `${script} Configuration complete; ready for start up\n`,
-      )
+      const lines = [
+        `${script} /docker-entrypoint.d/ is not empty, will attempt to perform configuration`,
+        `${script} Looking for shell scripts in /docker-entrypoint.d/`,
+        `${script} Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh`,
+        ...ipv6.map((line) => `10-listen-on-ipv6-by-default.sh: ${wordOf(line)}${line}`),
+        ...(has('15-') ? [`${script} Sourcing /docker-entrypoint.d/15-local-resolvers.envsh`] : []),
+        `${script} Launching /docker-entrypoint.d/20-envsubst-on-templates.sh`,
+        ...templates.map((line) => `20-envsubst-on-templates.sh: ${line}`),
+        ...(has('30-') ? [`${script} Launching /docker-entrypoint.d/30-tune-worker-processes.sh`] : []),
+        `${script} Configuration complete; ready for start up`,
+      ]
+      yield* process.print(lines.map((line) => `${line}\n`).join(''))
     }
     return yield* runNginx(process, command.slice(1))
   }
@@ -44,7 +50,7 @@ export function listenOnIpv6({ fs, network }: Process): string[] {
   }
   if (text.includes(more.trim())) return ['IPv6 listen already enabled']
   const said = [`Getting the checksum of ${file}`]
-  if (!text.startsWith(`server {\n${line}    server_name  localhost;\n\n    #access_log`)) return [...said, `${file} differs from the packaged version`]
+  if (!new RegExp(`^server \\{\n${line}    server_name  localhost;\n\n(    #charset koi8-r;\n)?    #access_log`).test(text)) return [...said, `${file} differs from the packaged version`]
   fs.writeFile(file, text.replace(line, `${line}${more}`))
   return [...said, `Enabled listen on IPv6 in ${file}`]
 }

@@ -3,6 +3,7 @@ import { Signal, type Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
+import { ALPINE_BUILDER, BUILDERS, nginxRelease } from '../images/nginx-releases.ts'
 import { headerOf, writeResponse } from '../http/message.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpRequest, type HttpServer } from '../http/server.ts'
@@ -15,7 +16,7 @@ import { ConfigError, NotSimulated } from './config.ts'
 import { loadConfiguration } from './load.ts'
 import { findServer } from './matching.ts'
 import { plainPage } from './pages.ts'
-import type { Configuration, Listen } from './settings.ts'
+import { LOG_LEVELS, type Configuration, type Listen, type LogLevel } from './settings.ts'
 import type { Load } from './status.ts'
 import type { StreamHost } from './stream-passage.ts'
 import { keyOf, serveStream, type StreamSocket } from './stream.ts'
@@ -28,7 +29,13 @@ const RETRY = 500
 export const INSTEAD = 'static files, autoindex, proxy_pass, grpc_pass, upstream, return, rewrite, try_files, map, geo, split_clients, access rules, auth_request, limit_req, limit_conn, sub_filter, mirror, stub_status, stream and TLS are'
 
 export function versionOf(process: Process): string {
-  return process.env.get('NGINX_VERSION') ?? '1.27.5'
+  // up to 1.15 the image says the package's version
+  return (process.env.get('NGINX_VERSION') ?? '1.27.5').replace(/-.*$/, '')
+}
+
+/** What it was built with. */
+export function builderOf(process: Process): { gcc: string; openssl: string } {
+  return process.fs.exists('/etc/alpine-release') ? ALPINE_BUILDER : BUILDERS[nginxRelease(versionOf(process)).debian]
 }
 
 export class Nginx {
@@ -82,7 +89,7 @@ export class Nginx {
       yield* this.#errors.flush()
       return 1
     }
-    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, 'built by gcc 12.2.0 (Debian 12.2.0-14) ', `OS: Linux ${KERNEL.release}`, 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
+    for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, `built by gcc ${builderOf(process).gcc} `, `OS: Linux ${KERNEL.release}`, 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
       this.#log('notice', line, false)
     }
     this.#tellOfConfiguration()
@@ -173,7 +180,7 @@ export class Nginx {
 
   #startWorkers(): void {
     this.#log('notice', 'start worker processes', false)
-    this.#workers = [this.#startWorker(), this.#startWorker()]
+    this.#workers = Array.from({ length: this.#configuration.workers }, () => this.#startWorker())
   }
 
   /** Workers are there for `ps`; the sockets are the master's. */
@@ -284,9 +291,14 @@ export class Nginx {
   }
 
   /** To the error log, and while nginx starts serious ones to the terminal too. */
-  #log(level: string, message: string, starting: boolean, pid = this.#process.pid): void {
-    this.#errors.write(`${errorTime(this.#process.clock.wall())} [${level}] ${pid}#${pid}: ${message}\n`)
+  #log(level: LogLevel, message: string, starting: boolean, pid = this.#process.pid): void {
+    // what is missing is told of whatever the level
+    if (this.#heard(level) || message.startsWith('podhop:')) this.#errors.write(`${errorTime(this.#process.clock.wall())} [${level}] ${pid}#${pid}: ${message}\n`)
     if (starting) this.#errors.write(`nginx: [${level}] ${message}\n`)
+  }
+
+  #heard(level: LogLevel): boolean {
+    return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(this.#configuration.logLevel)
   }
 
   get #worker(): number {

@@ -7,7 +7,7 @@ import { readLimit, readLimitZone } from './limit-req.ts'
 import { NO_REAL_IP, readRealIp } from './real-ip.ts'
 import { readExpires } from './response-headers.ts'
 import { pattern, readOperation, type Operation } from './rewrite.ts'
-import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
+import { LOG_LEVELS, type Configuration, type Location, type LogLevel, type Settings, type VirtualServer } from './settings.ts'
 import { readStream } from './stream-config.ts'
 import { NO_SUBSTITUTIONS } from './sub-filter.ts'
 import { PROXY_DEFAULTS, readProxyPass, readProxySetting, readUpstream, seconds } from './upstream.ts'
@@ -28,7 +28,7 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
 
 /** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), connectionZones: new Map(), warnings: [] }
+  const configuration: Configuration = { daemon: true, logLevel: 'error', workers: 1, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), connectionZones: new Map(), warnings: [] }
   let events = false
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
@@ -41,10 +41,27 @@ export function readConfiguration(directives: readonly Directive[]): Configurati
       configuration.stream = readStream(directive)
     }
     else if (['server', 'location', 'upstream', 'listen', 'root', 'proxy_pass'].includes(directive.name)) throw misplaced(directive)
-    else other(directive, configuration.warnings)
+    else {
+      if (directive.name === 'error_log') configuration.logLevel = logLevelOf(directive)
+      if (directive.name === 'worker_processes') configuration.workers = workersOf(directive)
+      other(directive, configuration.warnings)
+    }
   }
   if (!events) throw new ConfigError('no "events" section in configuration')
   return configuration
+}
+
+function logLevelOf({ args: [, level = 'error'], file, line }: Directive): LogLevel {
+  const known = LOG_LEVELS.find((name) => name === level)
+  if (known === undefined) throw new ConfigError(`invalid log level "${level}" in ${file}:${line}`)
+  return known
+}
+
+/** Those that `ps` shows: no more than a small machine has. */
+function workersOf({ args: [count = ''], file, line }: Directive): number {
+  if (count === 'auto') return 2
+  if (!/^[1-9][0-9]*$/.test(count)) throw new ConfigError(`invalid number "${count}" in ${file}:${line}`)
+  return Math.min(Number(count), 64)
 }
 
 /** What a block has said itself, where that takes the place of what it inherits. */

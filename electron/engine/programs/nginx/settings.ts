@@ -67,6 +67,9 @@ export interface Settings {
   redirects: { absolute: boolean; port: boolean; serverName: boolean }
 }
 
+export const LOG_LEVELS = ['debug', 'info', 'notice', 'warn', 'error', 'crit', 'alert', 'emerg'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
 export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean; http2?: boolean }
 
 export interface VirtualServer {
@@ -82,6 +85,10 @@ export interface VirtualServer {
 
 export interface Configuration {
   daemon: boolean
+  /** What is written of the log, from this level on (error_log of the whole); without a word of it, errors. */
+  logLevel: LogLevel
+  /** worker_processes; auto: two. */
+  workers: number
   keepAliveTimeout: number
   tokens: boolean
   servers: VirtualServer[]
