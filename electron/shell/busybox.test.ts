@@ -22,6 +22,19 @@ describe('a busybox Pod', () => {
     expect(run('kubectl exec bb -- nslookup kubernetes 10.96.0.10').output).toContain("** server can't find kubernetes: NXDOMAIN\n")
   })
 
+  it('of the tag 1.28 asks as programs do, and names every address', () => {
+    const { run } = house()
+    run('kubectl run bb --image=busybox:1.28 -- sleep 10000; kubectl wait --for=condition=ready pod/bb')
+    const server = 'Server:    10.96.0.10\nAddress 1: 10.96.0.10 kube-dns.kube-system.svc.cluster.local\n\n'
+    const found = `${server}Name:      kubernetes\nAddress 1: 10.96.0.1 kubernetes.default.svc.cluster.local\n`
+    expect(run('kubectl exec bb -- nslookup kubernetes')).toEqual({ code: 0, output: found })
+    expect(run('kubectl exec bb -- nslookup kubernetes 10.96.0.10')).toEqual({ code: 0, output: found })
+    expect(run('kubectl run once --image=busybox:1.28 --restart=Never --rm -i -- nslookup kubernetes').output).toContain(found)
+    expect(run('kubectl exec bb -- nslookup nosuch').output).toBe(`${server}nslookup: can't resolve 'nosuch'\ncommand terminated with exit code 1\n`)
+    run('kubectl -n kube-system scale deployment coredns --replicas=0; sleep 5')
+    expect(run('kubectl exec bb -- nslookup kubernetes').output).toBe("Server:    10.96.0.10\nAddress 1: 10.96.0.10\n\nnslookup: can't resolve 'kubernetes'\ncommand terminated with exit code 1\n")
+  })
+
   it('explains its applets, on stderr and with success', () => {
     const { run } = house()
     run('kubectl run bb --image=busybox -- sleep 10000; kubectl wait --for=condition=ready pod/bb')

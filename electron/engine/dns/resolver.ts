@@ -28,6 +28,8 @@ export interface ResolveFailure {
 export interface ResolveOptions {
   /** Which records to ask for; both, as programs without a wish do. */
   family?: 4 | 6
+  /** The only name server, in place of those of /etc/resolv.conf (_res.nsaddr_list). */
+  server?: string
 }
 
 type Outcome = { kind: 'found'; addresses: string[]; canonicalName: string } | { kind: 'nxdomain' } | { kind: 'nodata' } | { kind: 'servfail' } | { kind: 'silence' }
@@ -73,7 +75,7 @@ export function* resolveHost(process: Process, name: string, options: ResolveOpt
   // "files [NOTFOUND=return] dns": who is not in the file is nowhere
   if (dns < 0 || sources.slice(0, dns).includes('[notfound=return]')) return failure('EAI_NONAME')
 
-  const conf = resolvConfOf(process)
+  const conf = { ...resolvConfOf(process), ...(options.server !== undefined && { nameservers: [options.server] }) }
   let exists = false
   let broken = false
   for (const candidate of candidates(name, conf, libc)) {

@@ -10,6 +10,7 @@ import { dmesg } from './dmesg.ts'
 import { ethtool } from './ethtool.ts'
 import { host } from './dns/host.ts'
 import { busyboxNslookup } from './dns/busybox-nslookup.ts'
+import { oldBusyboxNslookup } from './dns/busybox-nslookup-old.ts'
 import { nslookup } from './dns/nslookup.ts'
 import { ip } from './ip/index.ts'
 import { ipset } from './ipset.ts'
@@ -47,4 +48,5 @@ export function registerNettools(programs: ProgramTable): void {
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, nc: busyboxNc, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)
+  programs.register('busybox-1.28-nslookup', oldBusyboxNslookup)
 }

@@ -1,10 +1,13 @@
 import { decodeUtf8, resolveHost, canonicalIp, type Process, type ResolveFailure, type Task } from '../../engine/cluster.ts'
 import { ask, resolverConfig, reverseName } from './dns/query.ts'
 
-/** getnameinfo(3): /etc/hosts, then a PTR record; undefined where nobody knows. `known` keeps answers for one program's run. */
-export function* nameOfAddress(process: Process, address: string, known?: Map<string, string | undefined>): Task<string | undefined> {
+/**
+ * getnameinfo(3): /etc/hosts, then a PTR record; undefined where nobody knows. `known` keeps answers for one program's run;
+ * `asked` is a name server in place of resolv.conf's first.
+ */
+export function* nameOfAddress(process: Process, address: string, known?: Map<string, string | undefined>, asked?: string): Task<string | undefined> {
   if (known?.has(address)) return known.get(address)
-  const name = fromHosts(process, address) ?? (yield* fromDns(process, address))
+  const name = fromHosts(process, address) ?? (yield* fromDns(process, address, asked))
   known?.set(address, name)
   return name
 }
@@ -19,9 +22,8 @@ export function fromHosts(process: Process, address: string): string | undefined
   return undefined
 }
 
-function* fromDns(process: Process, address: string): Task<string | undefined> {
-  const config = resolverConfig(process)
-  const server = config.nameservers[0]
+function* fromDns(process: Process, address: string, asked?: string): Task<string | undefined> {
+  const server = asked ?? resolverConfig(process).nameservers[0]
   const name = reverseName(address)
   if (server === undefined || name === undefined) return undefined
   const answer = yield* ask(process, { name, type: 'PTR', server, port: 53, tcp: false, timeout: 5000, tries: 2, recursion: true, edns: false, hearsAll: true })

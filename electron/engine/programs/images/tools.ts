@@ -17,7 +17,7 @@ function busyboxTag(tag: string): ImageContent | undefined {
     ...base,
     ...(musl ? { files: { ...base.files, '/lib/ld-musl-x86_64.so.1': '' } } : {}),
     ...(old ? { programs: { ...base.programs, '/bin/nslookup': 'busybox-1.28-nslookup' } } : {}),
-    size: old ? 715_183 : 2_156_519, command: ['sh'],
+    size: old ? 727_869 : 2_156_519, command: ['sh'],
   }
 }
 
