@@ -23,8 +23,10 @@ import {
 import type { CustomKind } from './custom-resources/custom-kind.ts'
 import { DefinitionServer } from './custom-resources/definition-server.ts'
 import { documented } from './custom-resources/open-api.ts'
-import { deleteCollection, deleteObject } from './deletion.ts'
+import { deleteCollection, deleteObject, removeObject } from './deletion.ts'
 import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
+import { timestamp } from './human-duration.ts'
+import { isOfDefinition, registered } from './kinds/api-service.ts'
 import { KINDS } from './kinds/index.ts'
 import { asServed, type Context, type Kind, resourceKey, storeKey } from './kinds/kind.ts'
 import { LateWrites } from './late-writes.ts'
@@ -41,6 +43,7 @@ import { Store } from './store.ts'
 import { createSubresource, scaleOf } from './subresources.ts'
 import { printTable } from './tables.ts'
 import type { KubeObject, Status, Table } from './types.ts'
+import { VERSION } from './version.ts'
 import { watchObjects } from './watches.ts'
 import { commit, createObject, updateObject, type Server } from './writes.ts'
 
@@ -83,6 +86,7 @@ export class ApiServer implements KubernetesClient, Server {
   #kinds = new Map<string, Kind>()
   #resources: readonly ApiResource[]
   #custom: readonly CustomKind[] = []
+  readonly #registrations: Random
 
   constructor(clock: Clock, options: ApiServerOptions = {}) {
     this.clock = clock
@@ -91,6 +95,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.uids = clock.random.fork('kubernetes/uids')
     const addresses = clock.random.fork('kubernetes/services')
     const addressNames = clock.random.fork('kubernetes/ip-addresses')
+    this.#registrations = clock.random.fork('kubernetes/api-services')
     this.#streams = [this.names, this.uids, addresses, addressNames]
     this.freeze = options.freeze ?? false
     this.recordsOwners = options.managedFields ?? true
@@ -111,6 +116,19 @@ export class ApiServer implements KubernetesClient, Server {
     this.#custom = kinds
     for (const kind of kinds) this.#kinds.set(resourceKey(kind.resource), kind)
     this.#resources = [...KINDS, ...kinds].map((kind) => kind.resource)
+    this.#register(kinds)
+  }
+
+  /** Keeps an APIService for each group and version of custom resources. */
+  #register(kinds: readonly CustomKind[]): void {
+    const kind = this.kind('apiservices')
+    const wall = this.clock.wall()
+    const wanted = new Map(registered(kinds.map(({ resource }) => resource), wall).map((each) => [each.metadata.name, each]))
+    for (const object of this.store.list('apiservices', '')) if (isOfDefinition(object) && !wanted.delete(object.metadata.name)) removeObject(this, kind, object)
+    for (const { metadata, ...rest } of wanted.values()) {
+      if (this.store.get('apiservices', '', metadata.name)) continue
+      this.commit(kind, { ...rest, metadata: { ...metadata, uid: this.#registrations.uuid(), resourceVersion: '', creationTimestamp: timestamp(wall) } })
+    }
   }
 
   resources(): readonly ApiResource[] {
@@ -122,15 +140,7 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   serverVersion(): ReturnType<KubernetesClient['serverVersion']> {
-    return {
-      major: '1',
-      minor: '33',
-      gitVersion: 'v1.33.1',
-      gitCommit: '8adc0f041b8e7ad1d30e29cc59c6ae7a15e19828',
-      buildDate: '2025-05-15T08:19:08Z',
-      goVersion: 'go1.24.2',
-      platform: 'linux/amd64',
-    }
+    return VERSION
   }
 
   openApiPaths(): readonly string[] {
@@ -143,6 +153,10 @@ export class ApiServer implements KubernetesClient, Server {
       const custom = this.#custom.find((kind) => kind.resource === resource)
       return custom ? documented(resource, custom.jsonSchema) : { resource }
     }))
+  }
+
+  document(): KubernetesClient {
+    return this
   }
 
   kind(resource: string): Kind {

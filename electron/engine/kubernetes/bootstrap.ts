@@ -3,6 +3,7 @@ import type { ApiServer } from './api-server.ts'
 import { CLUSTER_CA } from './cluster-ca.ts'
 import { timestamp } from './human-duration.ts'
 import { deepFreeze } from './json.ts'
+import { registered } from './kinds/api-service.ts'
 import { allocatedLabels } from './kinds/service-cidr.ts'
 import { type Draft, defaultRbac } from './rbac/default-objects.ts'
 import type { KubeObject } from './types.ts'
@@ -71,6 +72,7 @@ function seed(server: ApiServer, serviceCIDR: readonly string[], more: Readonly<
   const spec = { parentRef: { name: 'kubernetes', namespace: 'default', resource: 'services' } }
   seedAll('ipaddresses', [{ apiVersion, kind: 'IPAddress', metadata: { name, labels: allocatedLabels(name) }, spec } as Draft])
   for (const [resource, drafts] of Object.entries(more)) seedAll(resource, drafts)
+  seedAll('apiservices', registered(server.resources(), server.clock.wall()) as Draft[])
 }
 
 /** pkg/controlplane/reconcilers: the API server itself says where it is. */

@@ -157,6 +157,12 @@ export interface KubernetesClient {
   /** One of them; undefined: there is none of that path. */
   openApi(path: string): OpenApiDocument | undefined
 
+  /**
+   * The server's own view of itself, for what is no resource ("get", "/metrics"). Throws ConnectionError where there is no
+   * server, and what who asks is refused with.
+   */
+  document(verb: string, path: string): KubernetesClient
+
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T
   list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T>
   /** Rows in name order (namespace first), as etcd's keys are. */

@@ -135,6 +135,10 @@ export class ApiConnection implements KubernetesClient {
     return this.#reach().openApi(path)
   }
 
+  document(verb: string, path: string): KubernetesClient {
+    return this.#reach().document(verb, path)
+  }
+
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
     return this.#reach().get<T>(resource, namespace, name)
   }

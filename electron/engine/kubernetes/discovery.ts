@@ -37,7 +37,6 @@ export const NOT_SIMULATED: readonly ApiResource[] = [
   apiResource('ValidatingAdmissionPolicy', 'validatingadmissionpolicies', { group: 'admissionregistration.k8s.io', namespaced: false }),
   apiResource('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings', { group: 'admissionregistration.k8s.io', namespaced: false }),
   apiResource('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations', { group: 'admissionregistration.k8s.io', namespaced: false }),
-  apiResource('APIService', 'apiservices', { group: 'apiregistration.k8s.io', namespaced: false }),
   apiResource('HorizontalPodAutoscaler', 'horizontalpodautoscalers', { group: 'autoscaling', version: 'v2', shortNames: ['hpa'], categories: ['all'] }),
   apiResource('CertificateSigningRequest', 'certificatesigningrequests', { group: 'certificates.k8s.io', shortNames: ['csr'], namespaced: false }),
   apiResource('FlowSchema', 'flowschemas', { group: 'flowcontrol.apiserver.k8s.io', namespaced: false }),

@@ -93,6 +93,7 @@ export const MANIFESTS: { readonly [resource: string]: object } = {
       }],
     },
   },
+  apiservices: { metadata: { ...metadata, name: 'v1.example.com' }, spec: { group: 'example.com', version: 'v1', groupPriorityMinimum: 1000, versionPriority: 15 } },
   clusterrolebindings: { metadata, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'User', name: 'jane', apiGroup: 'rbac.authorization.k8s.io' }] },
   clusterroles: { metadata, rules: [...rules, { nonResourceURLs: ['/healthz'], verbs: ['get'] }] },
   rolebindings: { metadata, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }] },

@@ -1,10 +1,10 @@
 import { hex, sha256 } from '../sha256.ts'
-import { concatBytes, decodeUtf8, encodeUtf8 } from '../text.ts'
-import { decodeBase64, encodeBase64 } from './base64.ts'
+import { encodeUtf8 } from '../text.ts'
 import type { WriteOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
 import type { Kind } from './kinds/kind.ts'
+import { claimsOf, signClaims } from './service-account-key.ts'
 import { badRequest, conflict, invalid, notFound } from './status.ts'
 import { decodeSubresource } from './subresource-body.ts'
 import type { KubeObject, Pod } from './types.ts'
@@ -17,14 +17,14 @@ interface TokenRequest extends KubeObject {
 }
 
 /** kubeadm's --service-account-issuer, which is also the audience of the API server. */
-const ISSUER = 'https://kubernetes.default.svc.cluster.local'
+export const ISSUER = 'https://kubernetes.default.svc.cluster.local'
 export const API_AUDIENCES: readonly string[] = [ISSUER]
 const MIN_SECONDS = 600
 const MAX_SECONDS = 2 ** 32
 
 /**
- * A token that looks like a real one and has its claims. Its signature is made up, and compared only. The same request
- * at the same moment of the same cluster gives the same token.
+ * A token with the claims of a real one, signed with the issuer's key (service-account-key.ts). The same request at the
+ * same moment of the same cluster gives the same token.
  */
 export function requestToken(server: Server, kind: Kind, namespace: string, name: string, body: unknown, options: WriteOptions): KubeObject {
   const request = decodeSubresource<TokenRequest>(body, 'TokenRequest', 'authentication.k8s.io/v1', options)
@@ -48,7 +48,7 @@ export function requestToken(server: Server, kind: Kind, namespace: string, name
     apiVersion: 'authentication.k8s.io/v1',
     metadata: { name, namespace, creationTimestamp: timestamp(server.clock.wall()) },
     spec: { audiences, expirationSeconds: seconds, boundObjectRef: spec.boundObjectRef ?? null },
-    status: { token: sign(claims), expirationTimestamp: timestamp((issued + seconds) * 1000) },
+    status: { token: signClaims(claims), expirationTimestamp: timestamp((issued + seconds) * 1000) },
   } as unknown as KubeObject
 }
 
@@ -91,7 +91,7 @@ export function podToken(pod: Pod, account: KubeObject, node: KubeObject | undef
   const { namespace, name, uid } = pod.metadata
   const id = hex(sha256(encodeUtf8(`${uid} ${issued}`)))
   const about = { namespace, ...(node ? { node: { name: node.metadata.name, uid: node.metadata.uid } } : {}), pod: { name, uid }, serviceaccount: { name: account.metadata.name, uid: account.metadata.uid } }
-  return sign({ aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti: uuidOf(id), 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${account.metadata.name}` })
+  return signClaims({ aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti: uuidOf(id), 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${account.metadata.name}` })
 }
 
 function uuidOf(digits: string): string {
@@ -100,33 +100,11 @@ function uuidOf(digits: string): string {
 
 /** What a token says that this cluster made, and that is good at this moment for one of the audiences; undefined: nothing. */
 export function readToken(token: string, wall: number, audiences: readonly string[] = API_AUDIENCES): Claims | undefined {
-  const text = token.split('.').slice(0, 2).join('.')
-  if (signed(text) !== token) return undefined
-  const claims = JSON.parse(decodeUtf8(fromBase64Url(text.split('.')[1]!))) as Claims
+  const claims = claimsOf(token) as Claims | undefined
+  if (!claims) return undefined
   const { aud, exp, nbf } = claims
   return audiences.some((each) => aud.includes(each)) && wall / 1000 < exp && wall / 1000 >= nbf ? claims : undefined
 }
 
 interface Reached { name: string; uid: string }
 export interface Claims { aud: string[]; exp: number; nbf: number; jti: string; 'kubernetes.io': { namespace: string; serviceaccount: Reached; pod?: Reached; node?: Reached } }
-
-/** Three parts in base64url, as RS256 makes them. */
-function sign(claims: object): string {
-  const kid = base64Url(sha256(encodeUtf8('podhop service account key')))
-  return signed(`${base64Url(encodeUtf8(JSON.stringify({ alg: 'RS256', kid })))}.${base64Url(encodeUtf8(JSON.stringify(claims)))}`)
-}
-
-function signed(text: string): string {
-  const blocks: Uint8Array[] = []
-  for (let i = 0; i < 8; i++) blocks.push(sha256(encodeUtf8(`${i} ${text}`)))
-  return `${text}.${base64Url(concatBytes(blocks))}`
-}
-
-function fromBase64Url(text: string): Uint8Array {
-  const bytes = decodeBase64(text.replaceAll('-', '+').replaceAll('_', '/').padEnd(Math.ceil(text.length / 4) * 4, '='))
-  return typeof bytes === 'number' ? new Uint8Array() : bytes
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return encodeBase64(bytes).replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_')
-}

@@ -48,6 +48,10 @@ export type IngressClass = Stored<networking.IngressClass, { spec: networking.In
 export type NetworkPolicy = Stored<networking.NetworkPolicy, { spec: networking.NetworkPolicySpec }> & Namespaced
 export type IPAddress = Stored<object, { spec: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } } }>
 export type ServiceCIDR = Stored<object, { spec: { cidrs?: string[] }; status: { conditions?: Condition[] } }>
+export type APIService = Stored<object, {
+  spec: { service?: { namespace?: string; name?: string; port?: number }; group?: string; version?: string; insecureSkipTLSVerify?: boolean; caBundle?: string; groupPriorityMinimum: number; versionPriority: number }
+  status: { conditions?: Condition[] }
+}>
 export type Role = Stored<rbac.Role, { rules: rbac.PolicyRule[] | null }> & Namespaced
 export type ClusterRole = Stored<rbac.ClusterRole, { rules: rbac.PolicyRule[] | null }>
 export type RoleBinding = Stored<rbac.RoleBinding, object> & Namespaced

@@ -2,6 +2,7 @@ import type { Process } from '../machine/types.ts'
 import type { Node } from '../kubernetes/types.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
+import { EXPOSITION_TYPE } from '../prometheus.ts'
 import type { ServiceState } from './shared-services.ts'
 
 /**
@@ -15,14 +16,15 @@ const METRICS_PORT = 10_249
 const TIMEOUT = 60_000
 const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler'
 
-/** What the node itself may ask kube-proxy: /proxyMode, and what it measures, which is not simulated. */
-export function serveProxyMode(process: Process, mode: string, log: (severity: 'I' | 'E', source: string, message: string) => void): void {
+/** What the node itself may ask kube-proxy: /proxyMode, and what it measures. */
+export function serveProxyMode(process: Process, mode: string, metrics: () => string, log: (severity: 'I' | 'E', source: string, message: string) => void): void {
   try {
     serveGo(process, 'kube-proxy', METRICS_PORT, '127.0.0.1', ({ target }) => {
       const { path } = splitTarget(target)
       if (path === '/healthz' || path === '/proxyMode') return { headers: [['X-Content-Type-Options', 'nosniff']], body: path === '/healthz' ? 'ok' : mode }
-      if (!/^\/(metrics|configz)$/.test(path)) return GO_NOT_FOUND
-      return { status: 501, body: `podhop: not simulated: kube-proxy's ${path} (/proxyMode and /healthz are; the ConfigMap kube-proxy has its configuration)\n` }
+      if (path === '/metrics') return { body: metrics(), contentType: EXPOSITION_TYPE }
+      if (path !== '/configz') return GO_NOT_FOUND
+      return { status: 501, body: `podhop: not simulated: kube-proxy's ${path} (the ConfigMap kube-proxy has its configuration)\n` }
     })
   } catch (error) {
     log('E', 'server.go:495', `"Starting metrics server failed" err="starting metrics server failed: listen tcp 127.0.0.1:${METRICS_PORT}: bind: ${(error as Error).message.toLowerCase()}"`)
@@ -41,6 +43,8 @@ export class ProxyHealth {
   #updatedAt = 0
   /** Family → since when it waits to be written. */
   readonly #queuedAt = new Map<4 | 6, number>()
+  /** Family → when (virtual ms) its rules were last written. */
+  readonly syncedAt = new Map<4 | 6, number>()
 
   constructor(process: Process, node: string, log: (severity: 'I' | 'E', source: string, message: string) => void) {
     this.#process = process
@@ -63,6 +67,7 @@ export class ProxyHealth {
   updated(family: 4 | 6, cache: ServiceState, services: Iterable<string> | undefined): void {
     this.#queuedAt.delete(family)
     this.#updatedAt = this.#process.clock.now
+    this.syncedAt.set(family, this.#updatedAt)
     if (this.#checks.size === 0 && cache.healthChecks === 0) return
     const known = [...this.#checks].flatMap(([key, { service }]) => (key.startsWith(`${family} `) ? service : []))
     for (const service of services ?? new Set([...cache.services.keys(), ...known])) this.#sync(family, cache, service)

@@ -10,6 +10,7 @@ import { ProxyHealth, serveProxyMode } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
 import { NftablesProxier } from './nftables/proxier.ts'
 import { readConfiguration } from './configuration.ts'
+import { proxyMetrics } from './metrics.ts'
 import { IpvsProxier } from './ipvs/proxier.ts'
 import { truncatedSets } from './ipvs/sets.ts'
 import { cleanUpIpvs } from './ipvs/cleanup.ts'
@@ -81,7 +82,7 @@ export function kubeProxy(services: SystemServices): Program {
       nftables.apply(['ip kube-proxy', 'ip6 kube-proxy'].filter((table) => nftables.tables.has(table)).map((table) => `delete table ${table}`))
     }
     const health = new ProxyHealth(process, node.name, log)
-    serveProxyMode(process, mode, log)
+    serveProxyMode(process, mode, () => proxyMetrics(node, mode, health), log)
     for (const family of families) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)

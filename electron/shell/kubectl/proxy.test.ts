@@ -42,7 +42,7 @@ describe('kubectl proxy and plugins', () => {
     expect(lab.run('kubectl logs web | tail -1').output).toMatch(/^10\.244\.0\.0 .* "\\x16\\x03\\x01.*" 400 157 "-" "-" "-"\r?$/m)
     expect(raw(`${root}/services/web:99/proxy/`)).toBe('Error from server (ServiceUnavailable): no service port 99 found for service "web"\n')
     expect(raw(`${root}/services/a:b:c:d/proxy/`)).toBe('Error from server (BadRequest): invalid service request "a:b:c:d"\n')
-    expect(raw('/api/v1/nodes/control-plane/proxy/metrics')).toMatch(/^podhop: not simulated: the kubelet's \/metrics \(/)
+    expect(raw('/api/v1/nodes/control-plane/proxy/stats/summary')).toMatch(/^podhop: not simulated: the kubelet's \/stats\/summary \(/)
     expect(raw('/api/v1/nodes/control-plane/proxy/healthz')).toBe('ok')
     expect(raw('/api/v1/nodes/control-plane/proxy/pods')).toMatch(/^\{"kind":"PodList","apiVersion":"v1","metadata":\{\},"items":\[\{"metadata":\{/)
     // who has no client certificate needs a token, and one that may

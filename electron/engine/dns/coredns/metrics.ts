@@ -1,10 +1,10 @@
 import type { Task } from '../../machine/task.ts'
 import type { DnsMessage } from '../../network/wire/dns.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
+import { labelText, sampleValue, type Labels } from '../../prometheus.ts'
 import { uncompressedSize } from './log.ts'
 
 /** What CoreDNS tells Prometheus of its queries (plugin/metrics); of the Go runtime and the process there is nothing to tell here. */
-type Labels = Readonly<Record<string, string>>
 interface Series { labels: Labels; value: number; buckets?: number[]; sum?: number }
 interface Family { help: string; type: 'counter' | 'gauge' | 'histogram'; bounds?: readonly number[]; series: Map<string, Series> }
 
@@ -65,11 +65,11 @@ export class Metrics {
       out += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
       for (const { labels, value, buckets, sum } of [...series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, s]) => s)) {
         if (!bounds) {
-          out += `${name}${labelText(labels)} ${number(value)}\n`
+          out += `${name}${labelText(labels)} ${sampleValue(value)}\n`
           continue
         }
-        for (const [i, bound] of bounds.entries()) out += `${name}_bucket${labelText({ ...labels, le: number(bound) })} ${buckets?.[i] ?? 0}\n`
-        out += `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${value}\n${name}_sum${labelText(labels)} ${number(sum ?? 0)}\n${name}_count${labelText(labels)} ${value}\n`
+        for (const [i, bound] of bounds.entries()) out += `${name}_bucket${labelText({ ...labels, le: sampleValue(bound) })} ${buckets?.[i] ?? 0}\n`
+        out += `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${value}\n${name}_sum${labelText(labels)} ${sampleValue(sum ?? 0)}\n${name}_count${labelText(labels)} ${value}\n`
       }
     }
     return out
@@ -86,16 +86,6 @@ export class Metrics {
     if (!series) family.series.set(key, (series = { labels, value: 0 }))
     return series
   }
-}
-
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).sort(([a], [b]) => (a === 'le' ? 1 : b === 'le' ? -1 : a < b ? -1 : 1))
-  return pairs.length === 0 ? '' : `{${pairs.map(([name, value]) => `${name}="${value}"`).join(',')}}`
-}
-
-/** As Go's strconv writes a float: "16000", "1e+06", "2.5e-05". */
-function number(value: number): string {
-  return Math.abs(value) >= 1e21 || (value !== 0 && Math.abs(value) < 1e-4) ? value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2') : Math.abs(value) >= 1e6 && Number.isInteger(value) ? value.toExponential().replace(/e\+(\d)$/, 'e+0$1') : String(value)
 }
 
 /** The types that have a label of their own (plugin/metrics/vars/monitor.go). */

@@ -7,6 +7,8 @@ import { ADMIN, type User } from '../rbac/authorizer.ts'
 import { internalError, notSimulated, statusAsSent, unservedResource } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
+import { advertised, serveIssuer } from './issuer.ts'
+import { serveMetrics } from './metrics.ts'
 import { parseAccept } from './negotiate.ts'
 import { serveObjects } from './objects.ts'
 import { serveOpenApi } from './openapi.ts'
@@ -88,16 +90,15 @@ export function answerRequest(context: ApiContext, request: ApiRequest, sink: Ap
 
 /** What a real API server has there and this one has not: what to look at instead. */
 const ELSEWHERE: readonly (readonly [path: string, instead: string])[] = [
-  ['/metrics', 'kubectl get --raw /readyz?verbose says what is well'],
+  ['/metrics/slis', 'kubectl get --raw /readyz?verbose says what is well'],
   ['/logs', 'kubectl logs -n kube-system kube-apiserver-control-plane'],
   ['/debug', 'kubectl get --raw /readyz?verbose says what is well'],
-  ['/.well-known/openid-configuration', 'kubectl create token makes tokens'],
-  ['/openid/v1/jwks', 'kubectl create token makes tokens'],
 ]
 
 function serveDocument(exchange: Exchange): void {
   const { request, info: { path }, client } = exchange
-  if (serveHealth(exchange) || serveOpenApi(exchange)) return
+  const server = client.document(request.method.toLowerCase(), path)
+  if (serveHealth(exchange) || serveOpenApi(exchange) || serveIssuer(exchange, server) || serveMetrics(exchange, server)) return
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFoundPage(exchange)
   if (path === '/version' || path === '/version/') return sendJson(exchange, 200, { ...client.serverVersion(), gitTreeState: 'clean', compiler: 'gc' })
   const elsewhere = ELSEWHERE.find(([root]) => path === root || path.startsWith(`${root}/`))
@@ -112,7 +113,7 @@ function serveDocument(exchange: Exchange): void {
       const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`
       return sendJson(exchange, 200, aggregatedDiscovery(groups.filter((g) => (g.group === '') === core), version), type)
     }
-    if (core) return sendJson(exchange, 200, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '172.18.0.2:6443' }] })
+    if (core) return sendJson(exchange, 200, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: advertised(server) }] })
     return sendJson(exchange, 200, { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.filter((g) => g.group !== '').map(groupDocument) })
   }
   const [, area, first = '', second, ...rest] = root.split('/')
@@ -146,7 +147,7 @@ function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undef
 
 function paths(groups: ReturnType<typeof groupsOf>): string[] {
   const list = groups.flatMap(({ group, versions }) => (group ? [`/apis/${group}`, ...versions.map((v) => `/apis/${group}/${v.version}`)] : ['/api', '/api/v1']))
-  return [...new Set(['/api', '/api/v1', '/apis', ...list, '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'])]
+  return [...new Set(['/api', '/api/v1', '/apis', ...list, '/.well-known/openid-configuration', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/openid/v1/jwks', '/readyz', '/version'])]
 }
 
 export function sendJson({ request, sink, info, warnings }: Exchange, status: number, value: unknown, type = 'application/json'): void {

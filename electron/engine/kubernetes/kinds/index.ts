@@ -1,3 +1,4 @@
+import { apiService } from './api-service.ts'
 import { configMap, secret, serviceAccount } from './config.ts'
 import { controllerRevision } from './controller-revision.ts'
 import { cronJob } from './cron-job.ts'
@@ -38,6 +39,7 @@ export const KINDS: readonly Kind[] = [
   serviceAccount,
   service,
   customResourceDefinition,
+  apiService,
   controllerRevision,
   daemonSet,
   deployment,

@@ -19,6 +19,7 @@ import { refusal, type Allocated, type Refusal } from './admission.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
 import { KUBELET_CONFIG, kubeletConfig } from '../../node/files.ts'
+import { NodeRuntime } from '../../node/runtime.ts'
 import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
 import { ImageManager } from './image-manager.ts'
 import { MachineIdentity } from './machine-identity.ts'
@@ -157,7 +158,7 @@ export class Kubelet implements PodHost {
     log?.line('I', 'kubelet.go:2397', () => '"Starting kubelet main sync loop"')
     log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
     log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
-    this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod) })
+    this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod), runtime: () => new NodeRuntime(this) })
     this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)

@@ -9,11 +9,14 @@ import { decodeUtf8 } from '../../text.ts'
 import type { KubernetesClient } from '../client.ts'
 import { ANONYMOUS, userOfToken } from '../rbac/authenticate.ts'
 import { authorize, rbacOf, type User } from '../rbac/authorizer.ts'
+import { EXPOSITION_TYPE } from '../../prometheus.ts'
 import type { Pod } from '../types.ts'
+import { containerMetrics, kubeletMetrics, type MeasuredRuntime } from './metrics.ts'
 
 /**
  * The kubelet's own API (pkg/kubelet/server of v1.33): HTTPS on 10250 for whom the API server's roles allow it, and its
- * health on 127.0.0.1:10248. What measures is not simulated, and neither are the streams, which kubectl has another way to.
+ * health on 127.0.0.1:10248. Of what it measures there is what is known here (metrics.ts). The streams are not simulated:
+ * kubectl has another way to them.
  */
 export const KUBELET_PORT = 10_250
 const HEALTH_PORT = 10_248
@@ -26,10 +29,13 @@ export interface KubeletServed {
   readonly ips: readonly string[]
   readonly pid: number
   pods(): readonly Pod[]
+  /** containerd's sandboxes and containers. */
+  runtime(): MeasuredRuntime
 }
 
 const UNAVAILABLE: readonly (readonly [RegExp, string])[] = [
-  [/^\/(metrics|stats|debug|flagz|statusz)(\/|$)/, 'hop node NODE -- ss, ip -s link and conntrack count what matters here'],
+  [/^\/metrics\/(probes|resource|slis)$/, 'the /metrics and /metrics/cadvisor beside it'],
+  [/^\/(stats|debug|flagz|statusz)(\/|$)/, 'hop node NODE -- ss, ip -s link and conntrack count what matters here'],
   [/^\/configz$/, 'hop node NODE -- cat /var/lib/kubelet/config.yaml'],
   [/^\/(exec|attach|run|portForward|cri|checkpoint)(\/|$)/, 'kubectl exec, attach and port-forward'],
   [/^\/containerLogs(\/|$)/, 'kubectl logs'],
@@ -98,6 +104,8 @@ function answer(served: KubeletServed, request: HttpRequest): GoAnswer {
   if (missing) return { status: 501, body: `podhop: not simulated: ${missing.what} (${missing.instead})\n` }
   if (/^\/healthz(\/(ping|log|syncloop))?$/.test(path)) return HEALTHY
   if (path === '/pods' || path === '/pods/') return { headers: [['Content-Type', 'application/json']], body: JSON.stringify(listOf(served.pods())) }
+  if (path === '/metrics') return { body: kubeletMetrics(served.node, served.runtime()), contentType: EXPOSITION_TYPE }
+  if (path === '/metrics/cadvisor') return { body: containerMetrics(served.runtime(), served.clock.wall()), contentType: EXPOSITION_TYPE }
   if (path === '/logs') return { status: 301, headers: [['Location', 'logs/']] }
   if (path.startsWith('/logs/')) return logs(served.machine, path.slice('/logs'.length))
   return GO_NOT_FOUND

@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url)
 const ROOTS = [
   ['', 'v1', 'Binding ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate ReplicationController Secret Service ServiceAccount LimitRange ResourceQuota'],
   ['apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'],
+  ['apiregistration.k8s.io', 'v1', 'APIService'],
   ['apps', 'v1', 'ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet'],
   ['authentication.k8s.io', 'v1', 'SelfSubjectReview TokenReview'],
   ['authorization.k8s.io', 'v1', 'LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview'],
@@ -50,6 +51,7 @@ function nameOf(file) {
   if (file.startsWith(MACHINERY)) return ['io.k8s.apimachinery.pkg', ...parts].join('.')
   const [group, ...rest] = parts.length === 2 ? ['core', ...parts] : parts
   if (group === 'apiextensions.k8s.io') return ['io.k8s.apiextensions-apiserver.pkg.apis.apiextensions', ...rest].join('.')
+  if (group === 'apiregistration.k8s.io') return ['io.k8s.kube-aggregator.pkg.apis.apiregistration', ...rest].join('.')
   return ['io.k8s.api', group.split('.')[0], ...rest].join('.')
 }
 

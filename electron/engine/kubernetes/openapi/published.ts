@@ -97,7 +97,7 @@ function findSchema(name: string): StructType | undefined {
 /** What schema/ calls a type of the documents. */
 export function notationName(name: string): string {
   const short = name.slice(name.lastIndexOf('.') + 1)
-  const group = /^io\.k8s\.api\.(\w+)\./.exec(name)?.[1]
+  const group = /^io\.k8s\.(?:api|kube-aggregator\.pkg\.apis)\.(\w+)\./.exec(name)?.[1]
   return group && findSchema(`${group}.${short}`) ? `${group}.${short}` : short
 }
 

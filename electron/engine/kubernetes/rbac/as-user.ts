@@ -46,6 +46,10 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
     serverVersion: () => client.serverVersion(),
     openApiPaths: () => client.openApiPaths(),
     openApi: (path) => client.openApi(path),
+    document(verb, path) {
+      demand(client, user, { verb, path })
+      return client.document(verb, path)
+    },
     tableOf: (resource, objects) => client.tableOf(resource, objects),
     get(resource, namespace, name) {
       may('get', resource, namespace, name)
