@@ -8,6 +8,7 @@ import { LeaderElection } from '../kubernetes/leader-election.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
 import { renewApiServerLease } from './api-server-lease.ts'
+import { commandsOf } from './control-plane.ts'
 
 /** What the parts of the control plane do to the cluster. */
 export interface PartsWorld {
@@ -21,6 +22,7 @@ export interface PartsWorld {
   readonly more: () => Controller | undefined
   blockApi(cause: string): void
   unblockApi(cause: string): void
+  readonly door: ControlPlane['door']
 }
 
 /**
@@ -40,6 +42,20 @@ export class ControlPlaneParts implements ControlPlane {
       const onLost: { call: (() => void) | undefined } = { call: undefined }
       this.#unclaimed.set(name, { part: this.#begin(name, argv[name], () => onLost.call?.()), onLost })
     }
+  }
+
+  get door(): ControlPlane['door'] {
+    return this.#world.door
+  }
+
+  works(name: PartName): boolean {
+    return this.#unclaimed.has(name)
+  }
+
+  commandOf(name: PartName, node: string): readonly string[] | undefined {
+    const { config } = this.#world
+    const found = config.nodes.find((n) => n.name === node && n.role === 'control-plane')
+    return found && commandsOf(config, found)[name]
   }
 
   start(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart {

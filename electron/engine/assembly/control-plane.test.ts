@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { parseClusterConfig } from '../config.ts'
 import type { Event, KubeObject, Pod } from '../kubernetes/types.ts'
 import type { Machine } from '../machine/types.ts'
+import { parse } from 'yaml'
 import { SimulatedCluster } from './simulated-cluster.ts'
 
 /** The control plane's own Pods are what they say: what stops with them, and only that. */
@@ -132,4 +133,89 @@ test('the cluster has what kubeadm leaves besides its Pods; another API server p
   stop('kube-apiserver')()
   expect(held()).not.toBe(before)
   expect(held().split('_')[0]).toBe(before.split('_')[0])
+})
+
+const command = (name: string): readonly string[] => pod(`${name}-control-plane`)!.spec.containers[0]!.command!
+const isReady = (name: string): string | undefined => pod(`${name}-control-plane`)?.status.conditions?.find((c) => c.type === 'Ready')?.status
+const logOf = (name: string): string => {
+  const record = cluster.kubelet('control-plane')!.worker('kube-system', `${name}-control-plane`)!.main[0]!
+  return `${record.previousLog?.tail(50, 10_000) ?? ''}${record.log!.tail(50, 10_000)}`
+}
+const change = (name: string, from: string, to: string): void => {
+  const text = fs().readText(path(name))
+  expect(text).toContain(from)
+  fs().writeFile(path(name), text.replaceAll(from, to))
+}
+
+test('the manifests are kubeadm\'s, with the cluster\'s own values, and the mirrors agree with them', () => {
+  cluster = new SimulatedCluster(parseClusterConfig({ nodes: 1, podCIDR: '10.10.0.0/16', serviceCIDR: '10.20.0.0/16', nodePortRange: '30000-30100' }))
+  cluster.settle()
+  for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler']) {
+    const { metadata, spec } = parse(fs().readText(path(name))) as Pod
+    expect(pod(`${name}-control-plane`)!.metadata).toMatchObject({ labels: { component: name, tier: 'control-plane' }, ...(metadata.annotations ? { annotations: metadata.annotations } : {}) })
+    expect(pod(`${name}-control-plane`)!.spec).toMatchObject(spec as object)
+    expect(command(name).slice(1)).toEqual([...command(name).slice(1)].sort())
+    expect(isReady(name)).toBe('True')
+  }
+  expect(command('etcd')).toHaveLength(20)
+  expect(command('kube-apiserver')).toEqual(expect.arrayContaining(['--etcd-servers=https://127.0.0.1:2379', '--service-cluster-ip-range=10.20.0.0/16', '--service-node-port-range=30000-30100', '--tls-cert-file=/etc/kubernetes/pki/apiserver.crt']))
+  expect(command('kube-controller-manager')).toEqual(expect.arrayContaining(['--cluster-cidr=10.10.0.0/16', '--service-cluster-ip-range=10.20.0.0/16', '--controllers=*,bootstrapsigner,tokencleaner']))
+  expect(command('kube-scheduler')).toHaveLength(6)
+  const { livenessProbe, readinessProbe, startupProbe, volumeMounts } = pod('kube-apiserver-control-plane')!.spec.containers[0]!
+  expect([livenessProbe, readinessProbe, startupProbe].map((p) => [p!.httpGet!.host, p!.httpGet!.path, p!.httpGet!.port, p!.initialDelaySeconds, p!.periodSeconds, p!.timeoutSeconds, p!.failureThreshold])).toEqual([
+    ['172.18.0.2', '/livez', 6443, 10, 10, 15, 8], ['172.18.0.2', '/readyz', 6443, undefined, 1, 15, 3], ['172.18.0.2', '/livez', 6443, 10, 10, 15, 24],
+  ])
+  expect(volumeMounts!.map((m) => m.name)).toEqual(['ca-certs', 'etc-ca-certificates', 'k8s-certs', 'usr-local-share-ca-certificates', 'usr-share-ca-certificates'])
+  for (const [, file] of command('kube-apiserver').join(' ').matchAll(/=(\/\S+)/g)) expect(fs().readText(file!)).toContain('-----BEGIN')
+})
+
+test('what a manifest says wrong, the part says in its log, and what it does not do stays undone', () => {
+  change('kube-controller-manager', '--kubeconfig=/etc/kubernetes/controller-manager.conf', '--kubeconfig=/etc/kubernetes/controller-manager-XXXX.conf')
+  change('kube-scheduler', '--leader-elect=true', '--leader-elekt=true')
+  cluster.clock.runFor(60_000)
+  expect(logOf('kube-controller-manager')).toContain('"command failed" err="stat /etc/kubernetes/controller-manager-XXXX.conf: no such file or directory"')
+  expect(pod('kube-scheduler-control-plane')!.status.containerStatuses![0]!.state).toMatchObject({ waiting: { reason: 'CrashLoopBackOff' } })
+  expect(logOf('kube-scheduler')).toContain('Error: unknown flag: --leader-elekt\n')
+  change('kube-scheduler', '--leader-elekt=true', '--config=/etc/kubernetes/none.yaml')
+  cluster.clock.runFor(30_000)
+  expect(logOf('kube-scheduler')).toContain('"command failed" err="open /etc/kubernetes/none.yaml: no such file or directory"')
+})
+
+test('an API server that is sent to the wrong place for etcd gives up after 20 s, again and again', () => {
+  change('kube-apiserver', 'https://127.0.0.1:2379', 'https://127.0.0.1:23000')
+  cluster.clock.runFor(30_000)
+  expect(cluster.connection.reachable).toBe(false)
+  expect(logOf('kube-apiserver')).toContain('dial tcp 127.0.0.1:23000: connect: connection refused')
+  expect(logOf('kube-apiserver')).toContain('context deadline exceeded')
+  change('kube-apiserver', 'https://127.0.0.1:23000', 'https://127.0.0.1:2379')
+  cluster.clock.runFor(60_000)
+  expect(cluster.connection.reachable).toBe(true)
+  expect(isReady('kube-apiserver')).toBe('True')
+})
+
+test('a part that was started again is ready when its startup probe says so; without etcd the API server is killed by its liveness probe', () => {
+  const start = stop('kube-scheduler')
+  start()
+  expect(isReady('kube-scheduler')).toBe('False')
+  cluster.clock.runFor(10_000)
+  expect(isReady('kube-scheduler')).toBe('True')
+  const back = stop('etcd')
+  cluster.clock.runFor(80_000)
+  const record = cluster.kubelet('control-plane')!.worker('kube-system', 'kube-apiserver-control-plane')!.main[0]!
+  expect(record.restarts).toBeGreaterThan(0)
+  back()
+  cluster.clock.runFor(240_000)
+  expect(cluster.connection.reachable).toBe(true)
+  expect(isReady('kube-apiserver')).toBe('True')
+})
+
+test('the probes of the control plane travel on the wire, every second for who listens there', () => {
+  let frames = 0
+  const stopListening = cluster.nodes.get('control-plane')!.network.capture('lo', () => void frames++)
+  // one that is well and unheard is asked every ten seconds
+  cluster.clock.runFor(12_000)
+  frames = 0
+  cluster.clock.runFor(30_000)
+  stopListening()
+  expect(frames).toBeGreaterThan(3 * 30 * 8)
 })

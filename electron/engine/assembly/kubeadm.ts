@@ -6,6 +6,7 @@ import type { Draft } from '../kubernetes/rbac/default-objects.ts'
 import { joinHostPort } from '../network/address.ts'
 import { kubeletConfig } from '../node/files.ts'
 import { encodeUtf8 } from '../text.ts'
+import { NODE_MONITOR_GRACE } from './control-plane.ts'
 import { apiServerIdentity, apiServerLease } from './api-server-lease.ts'
 
 /**
@@ -73,7 +74,10 @@ caCertificateValidityPeriod: 87600h0m0s
 certificateValidityPeriod: 8760h0m0s
 certificatesDir: /etc/kubernetes/pki
 clusterName: kubernetes
-controllerManager: {}
+controllerManager:
+  extraArgs:
+  - name: node-monitor-grace-period
+    value: ${NODE_MONITOR_GRACE}
 dns: {}
 encryptionAlgorithm: RSA-2048
 etcd:

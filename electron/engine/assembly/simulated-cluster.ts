@@ -15,8 +15,10 @@ import { ApiConnection } from '../kubernetes/connection.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { createProgramTable } from '../machine/programs.ts'
+import type { MemoryFilesystem } from '../machine/filesystem.ts'
 import type { Machine, Process, ProgramTable } from '../machine/types.ts'
 import { NodeView } from '../node/index.ts'
+import { installControlPlaneFiles } from '../node/files.ts'
 import { Journal } from '../node/journal.ts'
 import { KubeletLog } from '../node/kubelet-log.ts'
 import { FIRST_PIDS } from '../node/services.ts'
@@ -32,6 +34,7 @@ import { haproxyManifests } from '../programs/haproxy/manifests.ts'
 import { registerPrograms } from '../programs/register.ts'
 import { traefikManifests } from '../programs/traefik/manifests.ts'
 import { kubeProxyManifests } from '../proxy/manifests.ts'
+import { ApiDoor } from './api-door.ts'
 import { commandsOf, staticPods } from './control-plane.ts'
 import { ControlPlaneParts } from './control-plane-parts.ts'
 import { kubeadmObjects } from './kubeadm.ts'
@@ -81,6 +84,7 @@ export class SimulatedCluster implements Cluster {
   readonly #nodes = new Map<string, SimulatedNode>()
   readonly #journal: Journal
   readonly #listeners = new Set<() => void>()
+  readonly #door = new ApiDoor()
 
   /** `epoch`: the wall clock at the birth, in ms since 1970. */
   constructor(config: ClusterConfig, epoch?: number) {
@@ -105,6 +109,7 @@ export class SimulatedCluster implements Cluster {
       more: () => this.loadBalancer && new ServiceController(this.clock, asManager(local, 'cloud-controller-manager'), this.loadBalancer),
       blockApi: (cause) => this.#blockApi(cause),
       unblockApi: (cause) => this.#unblockApi(cause),
+      door: this.#door,
     }, commandsOf(config, controlPlane))
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     registerDeclared(this.programs, config.images ?? [])
@@ -182,6 +187,7 @@ export class SimulatedCluster implements Cluster {
     const machine = this.#world.nodes.get(node.name)!
     const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
+    if (node.role === 'control-plane') installControlPlaneFiles(machine.fs as MemoryFilesystem, this.config, node, (this.config.nodes.find((n) => n.role === 'control-plane') ?? node).ip, this.clock.epoch)
     const made: { view?: NodeView } = {}
     const log = new KubeletLog(this.#journal, node.name, (name) => made.view?.services.lastPid(name) ?? FIRST_PIDS[name], (uid, container) => this.#kubelets.get(node.name)?.workers.get(uid)?.record(container)?.run?.id ?? '')
     const kubelet = startKubelet({
@@ -216,10 +222,12 @@ export class SimulatedCluster implements Cluster {
   }
 
   #blockApi(cause: string, error?: Parameters<ApiConnection['block']>[1], nodes?: readonly string[]): void {
+    if (!nodes && cause !== 'kube-apiserver') this.#door.shut(cause)
     for (const way of this.#ways(nodes)) way.block(cause, error)
   }
 
   #unblockApi(cause: string, nodes?: readonly string[], fresh?: string): void {
+    if (!nodes) this.#door.open(cause)
     for (const way of this.#ways(nodes)) way.unblock(cause, { fresh: fresh !== undefined && way === this.#connections.get(fresh) })
   }
 

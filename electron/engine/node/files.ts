@@ -1,5 +1,5 @@
 import { kubeconfig } from '../assembly/files.ts'
-import type { ClusterConfig } from '../config.ts'
+import type { ClusterConfig, NodeConfig } from '../config.ts'
 import { CLUSTER_CA } from '../kubernetes/cluster-ca.ts'
 import { encodeBase64 } from '../kubernetes/base64.ts'
 import { encodeUtf8 } from '../text.ts'
@@ -8,6 +8,7 @@ import type { Node } from '../machine/inode.ts'
 import { joinHostPort, nthAddress } from '../network/address.ts'
 import type { NodeView } from './index.ts'
 import { NETNS } from './netns.ts'
+import { installPki } from './pki.ts'
 import { logDirectory, type ContainerView } from './runtime.ts'
 import { SERVICES } from './services.ts'
 
@@ -30,7 +31,6 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   // only once: what a person deleted stays away
   if (fs.exists('/var/lib/kubelet/kubeadm-flags.env')) return
   const { name } = view
-  const address = facts.apiServer.includes(':') ? `[${facts.apiServer}]` : facts.apiServer
   const files: Record<string, string> = {
     [KUBELET_CONFIG]: kubeletConfig(facts.config),
     '/var/lib/kubelet/kubeadm-flags.env': 'KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock --pod-infra-container-image=registry.k8s.io/pause:3.10"\n',
@@ -38,7 +38,7 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
     '/etc/containerd/config.toml': CONTAINERD_CONFIG,
     '/etc/crictl.yaml': 'runtime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 2\n',
     '/etc/kubernetes/pki/ca.crt': CLUSTER_CA,
-    '/etc/kubernetes/kubelet.conf': agentConfig(address, `system:node:${name}`, 'default-auth', '    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem\n'),
+    '/etc/kubernetes/kubelet.conf': agentConfig(facts.apiServer, `system:node:${name}`, 'default-auth', '    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem\n'),
     '/etc/os-release': OS_RELEASE,
     '/etc/machine-id': `${view.identity.machine}\n`,
     '/etc/sysctl.d/k8s.conf': 'net.bridge.bridge-nf-call-iptables  = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\nnet.ipv4.ip_forward                 = 1\n',
@@ -46,9 +46,6 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   }
   if (facts.role === 'control-plane') {
     if (!fs.exists('/usr/bin/kubectl')) fs.installProgram('/usr/bin/kubectl', 'kubectl')
-    const data = 'UE9ESE9Q'
-    files['/etc/kubernetes/admin.conf'] = kubeconfig({ server: `https://${joinHostPort(address, 6443)}`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
-    for (const part of ['controller-manager', 'scheduler']) files[`/etc/kubernetes/${part}.conf`] = agentConfig(address, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${data}\n    client-key-data: ${data}\n`)
   }
   for (const each of SERVICES) {
     const { path, dropIns } = view.services.get(each)
@@ -58,7 +55,21 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   for (const [path, text] of Object.entries(files)) {
     if (fs.exists(path)) continue
     fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
-    fs.writeFile(path, text, /admin\.conf|kubelet\.conf|\/config\.yaml|manager\.conf|scheduler\.conf/.test(path) ? 0o600 : 0o644)
+    fs.writeFile(path, text, /kubelet\.conf|\/config\.yaml/.test(path) ? 0o600 : 0o644)
+  }
+}
+
+/** What `kubeadm init` leaves on a control-plane node from its birth on, for its Pods read it. `born`: ms since 1970. */
+export function installControlPlaneFiles(fs: MemoryFilesystem, config: ClusterConfig, node: NodeConfig, apiServer: string, born: number): void {
+  installPki(fs, config, node, born)
+  const data = 'UE9ESE9Q'
+  const admin = (): string => kubeconfig({ server: `https://${joinHostPort(apiServer, 6443)}`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
+  const files: Record<string, () => string> = { admin, 'super-admin': () => admin().replaceAll('kubernetes-admin', 'kubernetes-super-admin') }
+  for (const part of ['controller-manager', 'scheduler']) files[part] = () => agentConfig(apiServer, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${data}\n    client-key-data: ${data}\n`)
+  for (const [name, make] of Object.entries(files)) {
+    const path = `/etc/kubernetes/${name}.conf`
+    fs.writeLate(path, () => encodeUtf8(make()))
+    fs.chmod(path, 0o600)
   }
 }
 

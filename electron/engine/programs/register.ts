@@ -1,7 +1,7 @@
 import type { ProgramTable } from '../machine/types.ts'
 import { agnhost } from './agnhost/index.ts'
 import { busyboxHttpd } from './busybox-httpd.ts'
-import { controlPlanePart, PARTS } from './control-plane.ts'
+import { controlPlanePart, PARTS } from './control-plane/part.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoserver } from './echoserver.ts'
 import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'

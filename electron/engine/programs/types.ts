@@ -51,6 +51,12 @@ export type PartName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | '
 export interface ControlPlane {
   /** A part's program starts; `onLost` tells it that it has to end. */
   start(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart
+  /** Its command line as kubeadm writes it; undefined on a node that has none. */
+  commandOf(name: PartName, node: string): readonly string[] | undefined
+  /** It works since the cluster's birth, and its program is only now starting. */
+  works(name: PartName): boolean
+  /** Whether somebody is to listen at the API server's port, and what tells of a change. */
+  readonly door: { readonly isOpen: boolean; onChange(listener: () => void): () => void }
 }
 export interface ControlPlanePart {
   stop(): void

@@ -44,7 +44,7 @@ export function dial(clock: Clock, network: NetworkNamespace, host: string, port
       const ready = (): void => handlers.onOpen((bytes) => connection.send(bytes))
       if (!tls) return ready()
       // whoever it is: the kubelet does not look at the certificate
-      const secure = new TlsClient(connection, { random: clock.random, onSecure: ready, onFailure: (failure) => fail(tlsReason(failure), 'tls') })
+      const secure = new TlsClient(connection, { random: clock.random.fork(`kubelet tls ${clock.now}`), blind: true, onSecure: ready, onFailure: (failure) => fail(tlsReason(failure), 'tls') })
       secure.handlers = listening
       connection = secure
     },

@@ -15,12 +15,21 @@ export interface ProbeWorkerSetup {
   onResult(ok: boolean): void
   /** For the event: what follows "Readiness probe ". */
   onNote(reason: 'Unhealthy' | 'ProbeWarning', message: string): void
+  /** Success was found before: asked again after a period, not after the initial delay. */
+  isKnownWell?: boolean
+  /**
+   * Whether one that is well may be asked every ten seconds: the control plane's probes of every second would be most
+   * of what happens in a cluster, and nobody sees them who does not listen on the wire.
+   */
+  isRelaxed?(): boolean
   /** Readiness and liveness wait for the startup probe. */
   mayAsk(): boolean
 }
 
 /** Until a relist has shown the kubelet that the container runs, which sets its probes off. */
 const NOTICED = 500
+/** How rarely (ms) one that is well is asked where {@link ProbeWorkerSetup.isRelaxed} says so. */
+const RELAXED = 10_000
 
 /**
  * Asks again and again: pkg/kubelet/prober worker. Its timer is background, except that a cluster which settles waits
@@ -38,8 +47,9 @@ export class ProbeWorker {
 
   constructor(setup: ProbeWorkerSetup) {
     this.#setup = setup
-    this.#settled = setup.kind === 'liveness'
-    this.#later(Math.max(NOTICED, (setup.probe.initialDelaySeconds ?? 0) * 1000) - (setup.clock.now - setup.startedAt))
+    this.#settled = setup.kind === 'liveness' || setup.isKnownWell === true
+    if (setup.isKnownWell) this.#later((setup.probe.periodSeconds ?? 10) * 1000)
+    else this.#later(Math.max(NOTICED, (setup.probe.initialDelaySeconds ?? 0) * 1000) - (setup.clock.now - setup.startedAt))
   }
 
   stop(): void {
@@ -67,7 +77,7 @@ export class ProbeWorker {
   #ask(): void {
     const { probe, clock, mayAsk, ask } = this.#setup
     const period = (probe.periodSeconds ?? 10) * 1000
-    const next = clock.now + period
+    const asked = clock.now
     if (!mayAsk()) return this.#later(period)
     this.#asked++
     let answered = false
@@ -76,7 +86,9 @@ export class ProbeWorker {
       this.#undo = undefined
       if (this.#stopped) return
       this.#take(result)
-      if (!this.#stopped) this.#later(Math.max(0, next - clock.now))
+      if (this.#stopped) return
+      const wait = result.kind === 'success' && period < RELAXED && this.#setup.isRelaxed?.() ? RELAXED : period
+      this.#later(Math.max(0, asked + wait - clock.now))
     })
     if (!answered) this.#undo = undo
   }

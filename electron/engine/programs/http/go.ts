@@ -34,7 +34,7 @@ export const GO_NOT_FOUND: GoAnswer = { status: 404, headers: [['X-Content-Type-
 const GO_TLS: Partial<TlsServerOptions> = { alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => encodeUtf8('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n') }
 
 /** Throws SystemError EADDRINUSE. A handler that has to wait is a task. */
-export function serveGo(process: Process, program: string, port: number, address: string | undefined, handle: (request: HttpRequest) => GoAnswer | Task<GoAnswer>, tls?: Pick<TlsServerOptions, 'select'>): HttpServer {
+export function serveGo(process: Process, program: string, port: number, address: string | undefined, handle: (request: HttpRequest) => GoAnswer | Task<GoAnswer>, tls?: Pick<TlsServerOptions, 'select'> & Partial<Pick<TlsServerOptions, 'random'>>): HttpServer {
   return serveHttp(process, {
     port,
     ...(address ? { address } : {}),

@@ -70,8 +70,8 @@ export interface HttpServerOptions {
   h2c?: boolean
   /** How it introduces itself where it speaks HTTP/2: with `h2c`, or with "h2" in `tls.alpn`. */
   http2?: Http2Habits
-  /** HTTPS. */
-  tls?: Omit<TlsServerOptions, 'random' | 'onSecure'>
+  /** HTTPS. `random`: of a server whose connections may not change what others draw from the clock's. */
+  tls?: Omit<TlsServerOptions, 'random' | 'onSecure'> & Partial<Pick<TlsServerOptions, 'random'>>
 }
 
 export interface HttpServer {
@@ -91,7 +91,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   const listener: TcpListener = process.network.sockets.listen(
     { port: options.port, owner: ownerOf(process, options.program), ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
     (plain) => {
-      const connection = options.tls ? new TlsServer(plain, { ...options.tls, random: process.clock.random }) : plain
+      const connection = options.tls ? new TlsServer(plain, { random: process.clock.random, ...options.tls }) : plain
       const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
       connections.add(one)
     },

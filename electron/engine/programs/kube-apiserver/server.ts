@@ -5,33 +5,40 @@ import { become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
 import { ANONYMOUS, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
+import { SystemError } from '../../machine/errors.ts'
 import type { Process } from '../../machine/types.ts'
 import { byName } from '../../own.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import { serveHttp, type AnswerBody, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
-import type { Certificate } from '../tls/x509.ts'
+import { readCertificates, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
-import { serverCertificate } from './certificate.ts'
 
 const PORT = 6443
+/** TLS' alert of a server that cannot read its own certificate. */
+const INTERNAL_ERROR = 80
 
 /**
  * What kube-apiserver answers to those who reach its port: Pods with their ServiceAccount's token, and whoever has none.
  * Here RBAC holds, as in life; kubectl of the laptop and the parts of the cluster are cluster-admin and come another way.
  */
-export function serveApi(process: Process, services: SystemServices): void {
-  const node = services.nodeOf(process)
-  if (!node) return
+export function serveApi(process: Process, services: SystemServices, certificateFile: string): void {
   const { clock } = process
-  // made when the first client says hello: signing takes a moment
-  let certificate: Certificate | undefined
+  let certificate: Certificate[] | undefined
   const listen = (): HttpServer => serveHttp(process, {
     port: PORT,
     program: 'kube-apiserver',
     tls: {
-      select: () => ({ chain: [(certificate ??= serverCertificate(node.config, clock.wall(), clock.random.fork('kube-apiserver')))] }),
+      // read when the first client says hello: making it takes a moment
+      select: () => {
+        try {
+          return { chain: (certificate ??= readCertificates(process.fs.readText(certificateFile))) }
+        } catch {
+          return { alert: INTERNAL_ERROR }
+        }
+      },
+      random: clock.random.fork('kube-apiserver tls'),
       alpn: ['h2', 'http/1.1'],
       plain: () => encodeUtf8('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'),
     },
@@ -39,13 +46,21 @@ export function serveApi(process: Process, services: SystemServices): void {
     refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
   })
   // the fault apiserver-down: nobody listens, though the container stands
-  let server: HttpServer | undefined = listen()
-  const { way } = services.client
-  process.onExit(way?.onSilence(() => {
-    server?.close()
-    server = undefined
-  }) ?? (() => undefined))
-  process.onExit(way?.onResume(() => void (server ??= listen())) ?? (() => undefined))
+  const { door } = services.controlPlane!
+  let server: HttpServer | undefined = door.isOpen ? listen() : undefined
+  process.onExit(door.onChange(() => {
+    if (!door.isOpen) {
+      server?.close()
+      server = undefined
+      return
+    }
+    try {
+      server ??= listen()
+    } catch (error) {
+      // somebody took the port meanwhile: the probes tell of it
+      if (!(error instanceof SystemError)) throw error
+    }
+  }))
 }
 
 function answer(process: Process, { client }: SystemServices, http: HttpRequest, respond: (response: HttpResponse) => void): void {

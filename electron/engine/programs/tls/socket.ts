@@ -34,6 +34,8 @@ export interface TlsClientOptions extends CommonOptions {
   /** SNI: never an address. */
   serverName?: string | undefined
   alpn?: readonly string[]
+  /** Does not look at the certificates at all. */
+  blind?: boolean
   /** The alert to end it with. */
   verify?(chain: readonly Certificate[]): number | undefined
 }
@@ -262,7 +264,7 @@ export class TlsClient extends TlsSocket {
       this.#cipher = cipher
       this.disguise(this.#random, random, false)
     } else if (type === MESSAGE.encryptedExtensions) this.#alpn = readAlpn(body)
-    else if (type === MESSAGE.certificate) {
+    else if (type === MESSAGE.certificate && !this.#tls.blind) {
       this.#chain = readCertificateList(body).map(readCertificate)
       const alert = this.#tls.verify?.(this.#chain)
       if (alert !== undefined) this.refuse(alert)
