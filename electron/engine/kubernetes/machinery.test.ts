@@ -6,7 +6,7 @@ import { decodeBase64 } from './base64.ts'
 import { decodeUtf8 } from '../text.ts'
 import { StatusError, type WatchEvent, type WatchOptions } from './client.ts'
 import { startControllerManager } from './controllers/index.ts'
-import type { Event, KubeObject, Namespace, Pod, PodDisruptionBudget, Status } from './types.ts'
+import type { EndpointSlice, Event, KubeObject, Namespace, Pod, PodDisruptionBudget, Status } from './types.ts'
 
 function server(options: { watchList?: boolean } = {}): { clock: Clock; api: ApiServer } {
   const clock = new Clock({ seed: 1 })
@@ -129,6 +129,14 @@ describe('resourceVersion of a list', () => {
 })
 
 describe('an EndpointSlice', () => {
+  it('loses the topology of v1beta1 without a word', () => {
+    const { api } = server()
+    const slice = { metadata: { name: 'x' }, addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'], zone: 'a', deprecatedTopology: { 'topology.kubernetes.io/zone': 'b', rack: '1' } }], ports: [] }
+    const { endpoints } = api.create<EndpointSlice>('endpointslices', 'default', slice)
+    expect(endpoints).toEqual([{ addresses: ['10.0.0.1'], conditions: {}, zone: 'a' }])
+    expect(api.patch<EndpointSlice>('endpointslices', 'default', 'x', 'application/merge-patch+json', { endpoints: [{ addresses: ['10.0.0.2'], deprecatedTopology: { rack: '2' } }] }).endpoints).toEqual([{ addresses: ['10.0.0.2'], conditions: {} }])
+  })
+
   it('names its nodes, zones, protocols and domains as v1.33 wants them', () => {
     const { api } = server()
     const why = (spec: object): string => refusal(() => api.create('endpointslices', 'default', { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'x' }, addressType: 'IPv4', ...spec })).message

@@ -40,6 +40,13 @@ export const endpoints: Kind<Endpoints> = {
   columns: [NAME, { name: 'Endpoints', cell: addressesOf }, AGE],
 }
 
+const hasTopology = ({ endpoints }: EndpointSlice): boolean => endpoints.some((endpoint) => endpoint.deprecatedTopology !== undefined)
+
+/** pkg/registry/discovery/endpointslice, dropTopologyOnV1: who writes v1 cannot set what v1beta1 had, and is not told. */
+function dropTopology(object: EndpointSlice): void {
+  if (hasTopology(object)) object.endpoints = object.endpoints.map(({ deprecatedTopology: _, ...endpoint }) => endpoint)
+}
+
 /** discovery.k8s.io/v1 EndpointSlice. */
 export const endpointSlice: Kind<EndpointSlice> = {
   resource: apiResource('EndpointSlice', 'endpointslices', { group: 'discovery.k8s.io' }),
@@ -52,6 +59,10 @@ export const endpointSlice: Kind<EndpointSlice> = {
       port.name ??= ''
       port.protocol ??= 'TCP'
     }
+  },
+  prepareForCreate: dropTopology,
+  prepareForUpdate(object, old) {
+    if (hasTopology(object) && !deepEqual(object.endpoints, old.endpoints)) dropTopology(object)
   },
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
