@@ -79,7 +79,7 @@ export { InboxFile } from './machine/inbox.ts'
 export { kubeconfig } from './assembly/files.ts'
 export { checkAssigned, checkExecTarget } from './kubernetes/node-agents.ts'
 
-export { replacesKubeProxy } from './cni/cilium/manifests.ts'
+export { replacesKubeProxy } from './cni/options.ts'
 export { sctpEnabled } from './cni/cilium/sctp.ts'
 export { policyEnforcement } from './policy/enforcement.ts'
 export { policyMatrix, type MatrixCell, type PolicyMatrix } from './policy/matrix.ts'

@@ -1,6 +1,6 @@
 import { Clock } from '../clock.ts'
 import type { Cluster, HostPorts, TimeControl } from '../cluster.ts'
-import { replacesKubeProxy } from '../cni/cilium/manifests.ts'
+import { replacesKubeProxy } from '../cni/options.ts'
 import { findCniPlugin } from '../cni/plugins.ts'
 import type { CniPlugin, NodeContext } from '../cni/types.ts'
 import { CloudLoadBalancer } from '../cloud/load-balancer.ts'

@@ -11,7 +11,7 @@ export const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, reado
   calico: { encapsulation: ['IPIP', 'VXLAN', 'None', 'IPIPCrossSubnet', 'VXLANCrossSubnet'] },
   cilium: { routing: ['tunnel', 'native'], kubeProxyReplacement: ['true', 'false'] },
   weave: {},
-  'kube-router': {},
+  'kube-router': { serviceProxy: ['false', 'true'] },
   antrea: { encapsulation: ['geneve', 'vxlan', 'none'] },
   'aws-vpc': { instanceType: ['m5.large', 'm5.xlarge', 't3.medium', 't3.small'] },
 }
@@ -41,4 +41,9 @@ export function readCni(
   }
   for (const option of Object.keys(given)) if (option !== 'plugin' && !Object.hasOwn(choices, option)) unknown(`cni.${option}`, given[option], ['plugin', ...Object.keys(choices)])
   return { cni, cniOptions }
+}
+
+/** Whether the plugin does what kube-proxy does elsewhere: Cilium unless told otherwise, kube-router with its service proxy. */
+export function replacesKubeProxy({ cni, cniOptions }: { cni: CniName; cniOptions: CniOptions }): boolean {
+  return cni === 'cilium' ? cniOptions['kubeProxyReplacement'] !== 'false' : cni === 'kube-router' && cniOptions['serviceProxy'] === 'true'
 }

@@ -1,5 +1,5 @@
 import { cniBinary } from '../cni/binaries.ts'
-import { replacesKubeProxy } from '../cni/cilium/manifests.ts'
+import { replacesKubeProxy } from '../cni/options.ts'
 import type { Deployment } from '../kubernetes/types.ts'
 import { FaultError, runningNode, type FaultKind, type FaultNode } from './fault.ts'
 
@@ -40,7 +40,7 @@ export const proxyStopped: FaultKind = {
   ],
   apply(world, { places: [name] }) {
     const node = runningNode(world, name!)
-    if (replacesKubeProxy(world.config)) throw new FaultError('there is no kube-proxy in this cluster: Cilium does its work (cni-down stops the agent)')
+    if (replacesKubeProxy(world.config)) throw new FaultError(`there is no kube-proxy in this cluster: ${world.config.cni === 'cilium' ? 'Cilium' : world.config.cni} does its work (cni-down stops the agent)`)
     if (node.kubelet.images.isSpoilt(PROXY)) throw new FaultError(`kube-proxy of ${name} has stopped already`)
     stopProgram(node, PROXY)
     return {

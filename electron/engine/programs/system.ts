@@ -4,6 +4,7 @@ import { calicoPrograms } from '../cni/calico/programs.ts'
 import { ciliumPrograms } from '../cni/cilium/programs.ts'
 import { FlannelAgent, type AgentLog } from '../cni/flannel-agent.ts'
 import { BACKENDS, type BackendType } from '../cni/flannel-backend.ts'
+import { gobgp } from '../cni/kube-router/gobgp.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
 import { awsVpcPrograms } from '../cni/aws-vpc/programs.ts'
 import { weavePrograms } from '../cni/weave/programs.ts'
@@ -19,7 +20,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
+  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), gobgp: gobgp(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

@@ -83,8 +83,12 @@ function machineSections(cluster: Cluster, kind: 'node' | 'pod', id: string): In
 function serviceSections(cluster: Cluster, service: Service): Inspection['sections'] {
   const node = [...cluster.nodes.values()].at(-1)
   if (!node) return []
+  const { cni } = cluster.config
+  if (cni === 'kube-router' && replacesKubeProxy(cluster.config)) {
+    const { command, text } = serviceRules('ipvs', node.network, service)
+    return [{ title: `kube-router's virtual servers on ${node.name}`, command, text }]
+  }
   if (replacesKubeProxy(cluster.config)) {
-    const { cni } = cluster.config
     return [{ title: 'No kube-proxy here', command: '', text: cni === 'cilium' ? `cilium's programs choose the Pod: kubectl exec -n kube-system ds/cilium -- cilium-dbg service list` : `${cni} takes its place.` }]
   }
   const { command, text } = serviceRules(cluster.config.proxyMode, node.network, service)

@@ -20,6 +20,9 @@ export class BgpSession {
   readonly connection: TcpConnection
   /** We have opened the connection. */
   readonly active: boolean
+  /** Messages so far, by their type. */
+  readonly sent = { open: 0, update: 0, notification: 0, keepalive: 0 }
+  readonly received = { open: 0, update: 0, notification: 0, keepalive: 0 }
   readonly #clock: Clock
   readonly #events: SessionEvents
   readonly #decoder = new BgpDecoder()
@@ -66,6 +69,7 @@ export class BgpSession {
   }
 
   #send(message: BgpMessage): void {
+    this.sent[message.type]++
     this.connection.send(encodeBgp(message))
   }
 
@@ -86,6 +90,7 @@ export class BgpSession {
 
   #onMessage(message: BgpMessage): void {
     this.#restartHold()
+    this.received[message.type]++
     if (message.type === 'notification') return this.#closed(`received NOTIFICATION code ${message.code} subcode ${message.subcode}`)
     if (message.type === 'open' && this.#state === 'OpenSent') {
       if (!this.#events.onOpen(this, message)) return

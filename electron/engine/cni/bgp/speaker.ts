@@ -36,7 +36,21 @@ export interface BgpOptions {
   onPeer?(peer: BgpPeer, why: string): void
 }
 
-export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number }
+/** `since`: virtual ms at which it was learnt. */
+export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number }
+
+/** What gobgp tells of a neighbour besides. */
+export interface BgpPeerDetails {
+  /** Its identifier, from its OPEN. */
+  id: Ip | undefined
+  gracefulRestart: number | undefined
+  ipv6: boolean
+  sent: BgpSession['sent'] | undefined
+  received: BgpSession['received'] | undefined
+  /** How often an established session has ended. */
+  flops: number
+  routes: readonly BgpRoute[]
+}
 
 export interface BgpPeer {
   address: Ip
@@ -58,6 +72,8 @@ interface Peer extends BgpPeer {
   routes: Map<Cidr, BgpRoute>
   /** After a restart: what it has announced again. */
   refreshed: Set<Cidr> | undefined
+  open: OpenMessage | undefined
+  flops: number
 }
 
 export class BgpSpeaker {
@@ -66,6 +82,7 @@ export class BgpSpeaker {
   readonly #peers = new Map<Ip, Peer>()
   /** What we announce: prefix → next hop. */
   readonly #own = new Map<Cidr, Ip>()
+  readonly #announcedAt = new Map<Cidr, number>()
   readonly #best = new Map<Cidr, BgpRoute>()
   readonly #bornAt: number
   #stopped = false
@@ -83,6 +100,22 @@ export class BgpSpeaker {
     return [...this.#peers.values()].sort((a, b) => compareIp(a.address, b.address)).map(({ address, asn, state, since, lastError }) => ({ address, asn, state, since, ...(lastError ? { lastError } : {}) }))
   }
 
+  details(address: Ip): BgpPeerDetails | undefined {
+    const peer = this.#peers.get(address)
+    if (!peer) return undefined
+    const session = [...peer.sessions].find((s) => s.state === 'Established') ?? [...peer.sessions][0]
+    return { id: peer.open?.id, gracefulRestart: peer.open?.gracefulRestart, ipv6: peer.open?.ipv6 ?? false, sent: session?.sent, received: session?.received, flops: peer.flops, routes: [...peer.routes.values()] }
+  }
+
+  get options(): Pick<BgpOptions, 'asn' | 'routerId' | 'address' | 'gracefulRestart' | 'ipv6'> {
+    return this.#options
+  }
+
+  /** Virtual ms. */
+  announcedSince(prefix: Cidr): number {
+    return this.#announcedAt.get(prefix) ?? this.#bornAt
+  }
+
   /** The best route to each prefix that neighbours announce. */
   get routes(): ReadonlyMap<Cidr, BgpRoute> {
     return this.#best
@@ -95,7 +128,7 @@ export class BgpSpeaker {
   /** Adds a neighbour and connects to it; one that is known already is left alone. */
   addPeer(address: Ip, asn: number): void {
     if (this.#stopped || this.#peers.has(address)) return
-    const peer: Peer = { address, asn, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined }
+    const peer: Peer = { address, asn, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined, open: undefined, flops: 0 }
     this.#peers.set(address, peer)
     if (this.#options.connectDelay === undefined) this.#connect(peer)
     else this.#later(peer, this.#options.connectDelay)
@@ -112,6 +145,7 @@ export class BgpSpeaker {
   announce(prefix: Cidr, nextHop: Ip): void {
     if (this.#own.get(prefix) === nextHop) return
     this.#own.set(prefix, nextHop)
+    this.#announcedAt.set(prefix, this.#options.clock.now)
     for (const peer of this.#peers.values()) for (const session of peer.sessions) this.#tell(peer, session, prefix, nextHop)
   }
 
@@ -178,6 +212,7 @@ export class BgpSpeaker {
   }
 
   #onOpen(peer: Peer, session: BgpSession, open: OpenMessage): boolean {
+    peer.open = open
     if (open.asn !== peer.asn) {
       session.close(NOTIFY.openBadPeerAs, `the neighbour's ASN is ${open.asn}, not ${peer.asn}`)
       return false
@@ -215,6 +250,7 @@ export class BgpSpeaker {
     if (this.#stopped || !this.#peers.has(peer.address) || peer.sessions.size > 0) return
     peer.lastError = why
     const wasEstablished = peer.state === 'Established'
+    if (wasEstablished) peer.flops++
     this.#later(peer)
     this.#options.onPeer?.(peer, why)
     const { gracefulRestart } = this.#options
@@ -255,7 +291,7 @@ export class BgpSpeaker {
     if (nextHop === undefined || asPath.includes(this.#options.asn)) return
     for (const prefix of announced) {
       peer.refreshed?.add(prefix)
-      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100 })
+      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now })
     }
   }
 

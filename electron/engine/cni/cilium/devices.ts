@@ -3,11 +3,11 @@ import type { Cidr, Ip, Link, Mac, VxlanLink } from '../../network/types.ts'
 import { Veth } from '../../network/veth.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
+import { replacesKubeProxy } from '../options.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
 import { Datapath, datapathOf, setDatapath, type NodeFamily } from './datapath.ts'
 import { fromContainer, fromHost, fromNetdev, fromOverlay, passing, toNetdev } from './link-programs.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
-import { replacesKubeProxy } from './manifests.ts'
 import { socketPrograms } from './socket-lb.ts'
 
 /** Links, routes and attached programs of a node (pkg/datapath/{loader,linux} and plugins/cilium-cni of cilium/cilium v1.17). */

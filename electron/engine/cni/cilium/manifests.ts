@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../../config.ts'
+import { replacesKubeProxy } from '../options.ts'
 import { ciliumDefinitions } from './crds.ts'
 
 /**
@@ -11,13 +12,9 @@ const AGENT = `quay.io/cilium/cilium:${CILIUM_VERSION}`
 const OPERATOR = `quay.io/cilium/operator-generic:${CILIUM_VERSION}`
 const ENVOY = 'quay.io/cilium/cilium-envoy:v1.32.6-1746661844-0f602c28cb2aa57b29078195049fb257d5b5246c'
 
-export function replacesKubeProxy(config: Pick<ClusterConfig, 'cni' | 'cniOptions'>): boolean {
-  return config.cni === 'cilium' && config.cniOptions['kubeProxyReplacement'] !== 'false'
-}
-
 /** Where the agent says in kube-proxy's place that the node is well: the cloud's load balancer asks there. */
 export function healthzAddress(config: Pick<ClusterConfig, 'cni' | 'cniOptions' | 'cloud'>): '' | '0.0.0.0:10256' {
-  return config.cloud === 'loadbalancer' && replacesKubeProxy(config) ? '0.0.0.0:10256' : ''
+  return config.cni === 'cilium' && config.cloud === 'loadbalancer' && replacesKubeProxy(config) ? '0.0.0.0:10256' : ''
 }
 
 export function ciliumManifests(config: ClusterConfig): object[] {

@@ -1,30 +1,37 @@
 import type { ClusterConfig } from '../../config.ts'
-import type { Program } from '../../machine/types.ts'
-import type { SocketOwner } from '../../network/types.ts'
+import { untilReached } from '../../kubernetes/connection.ts'
+import type { Process, Program } from '../../machine/types.ts'
 import { serveGo, splitTarget } from '../../programs/http/go.ts'
 import { klogLine } from '../../programs/klog.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { addToBridge, removeFromBridge } from '../bridge-link.ts'
+import { replacesKubeProxy } from '../options.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
 import { CONF, readConf } from './conf.ts'
+import { DEFAULTS, readFlags, type Settings } from './flags.ts'
 import { kubeRouterManifests } from './manifests.ts'
 import { NetworkPolicyController } from './netpol.ts'
+import { NodePortHealth } from './proxy-health.ts'
 import { NetworkRoutesController, type Log } from './routing.ts'
+import { NetworkServicesController } from './service-proxy.ts'
 
 /**
- * kube-router v2.6 with --run-router and --run-firewall: BGP between the nodes, a bridge on each, NetworkPolicies by
- * iptables and ipset. Everything that it writes stays when it stops.
+ * kube-router v2.6: --run-router (BGP between the nodes, a bridge on each), --run-firewall (NetworkPolicies by iptables and
+ * ipset) and --run-service-proxy (Services by IPVS, in kube-proxy's place). Everything that it writes stays when it stops.
  */
 const HEALTH_PORT = 20_244
 
-function startControllers(context: NodeContext, log: Log, owner?: SocketOwner): Agent {
-  const routes = new NetworkRoutesController(context, log, owner)
-  const policies = new NetworkPolicyController(context, log)
+function startControllers(context: NodeContext, log: Log, settings: Settings, process?: Process): Agent {
+  const owner = process && { pid: process.pid, program: 'kube-router' }
+  const agents: Agent[] = []
+  // the one that asks the API server before it does anything: where that is not reached, nothing is left behind
+  if (settings.proxy) agents.push(new NetworkServicesController(context, settings, log, new NodePortHealth(process)))
+  if (settings.firewall) agents.push(new NetworkPolicyController(context, log))
+  if (settings.router) agents.push(new NetworkRoutesController(context, log, owner, settings))
   return {
     stop() {
-      policies.stop()
-      routes.stop()
+      for (const agent of agents) agent.stop()
     },
   }
 }
@@ -38,9 +45,19 @@ export function kubeRouter(services: SystemServices): Program {
       yield* process.printError(klogLine(clock.wall(), 'E', pid, 'main.go:83', 'Failed to parse kube-router config: the Pod does not run on the host network of a node'))
       return 1
     }
+    const settings = readFlags(process.argv.slice(1))
+    if ('message' in settings) {
+      yield* process.printError(settings.message)
+      return settings.code
+    }
     const out = new Output(process, 2)
     const log: Log = (source, message, severity = 'I') => out.write(klogLine(clock.wall(), severity, pid, source, message))
     log('version.go:66', 'Running kube-router version v2.6.0, built on 2025-09-20T21:34:39+0000, go1.24.7')
+    if (!settings.router && !settings.firewall && !settings.proxy) {
+      log('kube-router.go:101', 'Router, Firewall or Service proxy functionality must be specified. Exiting!')
+      yield* out.flush()
+      return 0
+    }
     log('metrics_controller.go:185', 'Disabling metrics for kube-router, set --metrics-port properly in order to enable')
     try {
       serveGo(process, 'kube-router', HEALTH_PORT, undefined, ({ target }) =>
@@ -48,7 +65,7 @@ export function kubeRouter(services: SystemServices): Program {
     } catch (error) {
       log('health_controller.go:157', `Health controller error: listen tcp :${HEALTH_PORT}: bind: ${(error as Error).message.toLowerCase()}`, 'E')
     }
-    const agent = startControllers(node, log, { pid, program: 'kube-router' })
+    const agent = yield* untilReached(clock, () => startControllers(node, log, settings, process))
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('kube-router.go:292', 'Shutting down the controllers')
@@ -66,7 +83,7 @@ export const kubeRouterPlugin: CniPlugin = {
   },
 
   startAgent(context: NodeContext, log?: (line: string) => void): Agent {
-    return startControllers(context, (source, message) => log?.(`${source}] ${message}`))
+    return startControllers(context, (source, message) => log?.(`${source}] ${message}`), { ...DEFAULTS, proxy: replacesKubeProxy(context.config), gracefulRestart: true })
   },
 
   status(context: NodeContext): string | undefined {

@@ -1,8 +1,10 @@
 import type { ClusterConfig } from '../../config.ts'
+import { replacesKubeProxy } from '../options.ts'
 
 /**
  * The objects of kube-router's daemonset/kubeadm-kuberouter.yaml, v2.6.0 (without the init container: kube-router itself
- * installs the configuration). kube-proxy keeps doing Services: --run-service-proxy=false.
+ * installs the configuration), or of kubeadm-kuberouter-all-features.yaml where the cluster file says serviceProxy: kube-proxy
+ * is left out then, and its bridge's ports reflect what comes back to the same Pod.
  */
 export const CNI_CONF = `{
    "cniVersion":"0.3.0",
@@ -21,8 +23,9 @@ export const CNI_CONF = `{
 }
 `
 
-export function kubeRouterManifests(_config: ClusterConfig): object[] {
+export function kubeRouterManifests(config: ClusterConfig): object[] {
   const labels = { 'k8s-app': 'kube-router', tier: 'node' }
+  const proxy = replacesKubeProxy(config)
   const read = ['list', 'get', 'watch']
   const hostPath = (name: string, path: string, type?: string): object => ({ name, hostPath: { path, ...(type ? { type } : {}) } })
   return [
@@ -30,7 +33,7 @@ export function kubeRouterManifests(_config: ClusterConfig): object[] {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'kube-router-cfg', namespace: 'kube-system', labels },
-      data: { 'cni-conf.json': CNI_CONF },
+      data: { 'cni-conf.json': proxy ? CNI_CONF.replace('"isDefaultGateway":true,', '"isDefaultGateway":true,\n         "hairpinMode":true,') : CNI_CONF },
     },
     {
       apiVersion: 'apps/v1',
@@ -51,7 +54,7 @@ export function kubeRouterManifests(_config: ClusterConfig): object[] {
                 name: 'kube-router',
                 image: 'docker.io/cloudnativelabs/kube-router',
                 imagePullPolicy: 'Always',
-                args: ['--run-router=true', '--run-firewall=true', '--run-service-proxy=false', '--bgp-graceful-restart=true'],
+                args: ['--run-router=true', '--run-firewall=true', `--run-service-proxy=${proxy}`, '--bgp-graceful-restart=true'],
                 env: [
                   { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
                   { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },

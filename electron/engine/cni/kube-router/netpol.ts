@@ -149,8 +149,8 @@ function chainsOf(netfilter: Netfilter): string[] {
   return Array.from(netfilter.save('filter').matchAll(/^:(\S+)/gm), (m) => m[1]!)
 }
 
-const ICMP_RULES = [['echo-request', 'allow icmp echo requests'], ['destination-unreachable', 'allow icmp destination unreachable messages'], ['time-exceeded', 'allow icmp time exceeded messages']]
-const ICMP6_RULES = [
+export const ICMP_RULES = [['echo-request', 'allow icmp echo requests'], ['destination-unreachable', 'allow icmp destination unreachable messages'], ['time-exceeded', 'allow icmp time exceeded messages']]
+export const ICMP6_RULES = [
   ...ICMP_RULES,
   ['neighbor-solicitation', 'allow icmp neighbor solicitation messages'],
   ['neighbor-advertisement', 'allow icmp neighbor advertisement messages'],

@@ -5,13 +5,19 @@ import { BgpSpeaker, type BgpRoute } from '../bgp/speaker.ts'
 import { internalIp } from '../bridge-link.ts'
 import type { NodeContext } from '../types.ts'
 import { BRIDGE, writeConf } from './conf.ts'
+import type { Settings } from './flags.ts'
 import { setName, type Family } from './names.ts'
 import { refreshSet } from './sets.ts'
 
+const speakers = new WeakMap<object, BgpSpeaker>()
+
+/** The GoBGP in the node's kube-router, while that runs. */
+export function speakerOf(network: object): BgpSpeaker | undefined {
+  return speakers.get(network)
+}
+
 export type Log = (source: string, message: string, severity?: 'I' | 'W' | 'E') => void
 
-/** --cluster-asn */
-const ASN = 64_512
 /** RTPROT that kube-router marks its routes with: pkg/routes ZebraOriginator, 0x11. */
 const PROTOCOL = '17'
 const GRACEFUL_RESTART = 90
@@ -28,12 +34,14 @@ export class NetworkRoutesController {
   readonly #context: NodeContext
   readonly #log: Log
   readonly #owner: SocketOwner | undefined
+  readonly #settings: Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress'>
   readonly #nodes = new Map<string, NodeInfo>()
   readonly #stopWatch: () => void
   #speaker: BgpSpeaker | undefined
   #stopped = false
 
-  constructor(context: NodeContext, log: Log, owner?: SocketOwner) {
+  constructor(context: NodeContext, log: Log, owner: SocketOwner | undefined, settings: Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress'>) {
+    this.#settings = settings
     this.#context = context
     this.#log = log
     this.#owner = owner
@@ -49,6 +57,7 @@ export class NetworkRoutesController {
     this.#stopped = true
     this.#stopWatch()
     this.#speaker?.stop()
+    if (speakers.get(this.#context.network) === this.#speaker) speakers.delete(this.#context.network)
   }
 
   get #families(): readonly Family[] {
@@ -73,7 +82,7 @@ export class NetworkRoutesController {
       if (!this.#speaker) this.#start(info)
     } else {
       if (old && old.ip !== ip) this.#speaker?.removePeer(old.ip)
-      this.#speaker?.addPeer(ip, ASN)
+      this.#speaker?.addPeer(ip, this.#settings.asn)
     }
     if (this.#speaker) this.#syncSets()
   }
@@ -100,7 +109,7 @@ export class NetworkRoutesController {
         ['allow outbound node port traffic on node interface with which node ip is associated', '-o', underlay.name],
       ]) ensure(netfilter, ['filter', '-I', 'FORWARD', '1'], ['-m', 'comment', '--comment', comment!, ...match, '-j', 'ACCEPT'])
       const pods = setName(POD_SUBNETS, family)
-      ensure(netfilter, ['nat', '-A', 'POSTROUTING'], [
+      if (this.#settings.podEgress) ensure(netfilter, ['nat', '-A', 'POSTROUTING'], [
         '-m', 'set', '--match-set', pods, 'src', '-m', 'set', '!', '--match-set', pods, 'dst', '-m', 'set', '!', '--match-set', setName(NODE_IPS, family), 'dst', '-j', 'MASQUERADE', '--random-fully',
       ])
       network.setSysctl(family === 'IPv4' ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding', '1')
@@ -111,16 +120,17 @@ export class NetworkRoutesController {
     this.#log('network_routes_controller.go:279', `Setting MTU of kube-bridge interface to: ${underlay.mtu}`)
     this.#log('network_routes_controller.go:320', 'Starting network route controller')
     this.#speaker = new BgpSpeaker({
-      network, clock, asn: ASN, routerId: own.ip, address: own.ip, ipv6: this.#families.includes('IPv6'), gracefulRestart: GRACEFUL_RESTART,
+      network, clock, asn: this.#settings.asn, routerId: own.ip, address: own.ip, ipv6: this.#families.includes('IPv6'), ...(this.#settings.gracefulRestart ? { gracefulRestart: GRACEFUL_RESTART } : {}),
       ...(this.#owner ? { owner: this.#owner } : {}),
       onRoute: (prefix, route) => this.#route(prefix, route),
       onPeer: (peer, why) => this.#log('logger.go:47', peer.state === 'Established' ? `Peer Up Key=${peer.address} State=BGP_FSM_OPENCONFIRM Topic=Peer` : `Peer Down Key=${peer.address} Reason=${why} State=BGP_FSM_ESTABLISHED Topic=Peer`),
     })
+    speakers.set(network, this.#speaker)
     for (const subnet of own.subnets) {
       const nextHop = own.ips.find((ip) => ipVersion(ip) === (subnet.includes(':') ? 6 : 4))
       if (nextHop !== undefined) this.#speaker.announce(subnet, nextHop)
     }
-    for (const [name, { ip }] of this.#nodes) if (name !== this.#context.name) this.#speaker.addPeer(ip, ASN)
+    for (const [name, { ip }] of this.#nodes) if (name !== this.#context.name) this.#speaker.addPeer(ip, this.#settings.asn)
   }
 
   #syncSets(): void {

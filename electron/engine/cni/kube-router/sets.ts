@@ -5,7 +5,7 @@ import type { Family } from './names.ts'
 export type SetEntry = string | { element: string; nomatch: true }
 
 /** kube-router makes each set beside and swaps it in, so that no packet meets a half-filled one: pkg/utils/ipset.go RefreshSet, Restore. */
-export function refreshSet(sets: IpSets, name: string, wanted: 'hash:ip' | 'hash:net', family: Family, entries: readonly SetEntry[]): void {
+export function refreshSet(sets: IpSets, name: string, wanted: 'hash:ip' | 'hash:net' | 'hash:ip,port', family: Family, entries: readonly SetEntry[]): void {
   const options = { timeout: 0, family: family === 'IPv6' ? 'inet6' : 'inet' } as const
   const present = sets.get(name)
   if (present && sameEntries(sets, name, entries)) return

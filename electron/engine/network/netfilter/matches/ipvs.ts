@@ -7,7 +7,7 @@ import { protocolNumber } from '../names.ts'
 
 /** -m ipvs: what IPVS has done with the packet (libxt_ipvs.c, net/netfilter/xt_ipvs.c). */
 export const ipvs: MatchExtension = () => {
-  const tests: { order: number; save: string; test: (c: IpvsConnection | undefined) => boolean }[] = []
+  const tests: { order: number; save: string; test: (c: IpvsConnection | undefined, direction: string | undefined) => boolean }[] = []
   const add = (order: number, not: boolean, save: string, test: (c: IpvsConnection) => boolean): void => {
     tests.push({ order, save: `${not ? ' !' : ''} ${save}`, test: (c) => c !== undefined && test(c) !== not })
   }
@@ -28,6 +28,11 @@ export const ipvs: MatchExtension = () => {
         const port = needNumber('ipvs', 'vport', text, 0, 65535)
         add(3, not, `--vport ${port}`, (c) => c.virtualPort === port)
       }, true),
+      vdir: one((text) => {
+        const direction = text.toUpperCase()
+        if (direction !== 'ORIGINAL' && direction !== 'REPLY') throw new UsageError(`ipvs: bad value for option "--vdir", or out of range`)
+        tests.push({ order: 4, save: ` --vdir ${direction}`, test: (c, way) => c !== undefined && way !== undefined && (way === 'reply') === (direction === 'REPLY') })
+      }),
       vmethod: one((text, not) => {
         if (!['GATE', 'IPIP', 'MASQ'].includes(text)) throw new UsageError('ipvs: bad value for option "--vmethod", or out of range')
         add(5, not, `--vmethod ${text}`, () => text === 'MASQ')
@@ -38,7 +43,7 @@ export const ipvs: MatchExtension = () => {
       tests.sort((a, b) => a.order - b.order)
       return {
         name: 'ipvs', save: tests.map((t) => t.save).join(''), list: () => tests.map((t) => t.save.replace('--', '')).join('').trim(),
-        test: ({ packet }) => tests.every((t) => t.test(packet.meta.ipvs as IpvsConnection | undefined)),
+        test: ({ packet }) => tests.every((t) => t.test(packet.meta.ipvs as IpvsConnection | undefined, packet.meta.direction)),
       }
     },
   }
