@@ -19,14 +19,16 @@ function mysqlVersion(tag: string): string | undefined {
 function mysqlTag(tag: string): ImageContent | undefined {
   const version = mysqlVersion(tag)
   if (version === undefined) return undefined
-  const base = oracleLinux()
+  const old = version.startsWith('5.')
+  const base = oracleLinux(old ? '7.9' : '9.5')
+  const release = old ? '1.el7' : '1.el9'
   return {
     ...base,
     size: 247_813_512,
     programs: { ...base.programs, '/usr/sbin/mysqld': 'mysqld', '/usr/local/bin/docker-entrypoint.sh': 'mysql-entrypoint', '/usr/bin/mysql': 'mysql', '/usr/bin/mysqladmin': 'mysqladmin' },
     symlinks: { ...base.symlinks, '/entrypoint.sh': 'usr/local/bin/docker-entrypoint.sh' },
     directories: [...(base.directories ?? []), '/var/lib/mysql', '/var/run/mysqld', '/docker-entrypoint-initdb.d'],
-    environment: { GOSU_VERSION: '1.17', MYSQL_MAJOR: version.split('.').slice(0, 2).join('.'), MYSQL_VERSION: `${version}-1.el9`, MYSQL_SHELL_VERSION: `${version}-1.el9` },
+    environment: { GOSU_VERSION: '1.17', MYSQL_MAJOR: version.split('.').slice(0, 2).join('.'), MYSQL_VERSION: `${version}-${release}`, MYSQL_SHELL_VERSION: `${old ? '8.0.35' : version}-${release}` },
     entrypoint: ['docker-entrypoint.sh'],
     command: ['mysqld'],
     exposedPorts: ['3306/tcp', '33060/tcp'],
@@ -128,7 +130,7 @@ function postgresTag(tag: string): ImageContent | undefined {
     programs: { ...base.programs, [`${bin}/postgres`]: 'postgres', [`${bin}/psql`]: 'psql', [`${bin}/pg_isready`]: 'pg_isready', '/usr/local/bin/docker-entrypoint.sh': 'postgres-entrypoint' },
     symlinks: { ...base.symlinks, ...(isAlpine ? {} : { '/usr/bin/psql': `${bin}/psql`, '/usr/bin/pg_isready': `${bin}/pg_isready` }) },
     directories: [...(base.directories ?? []), '/var/lib/postgresql/data', '/var/run/postgresql', '/docker-entrypoint-initdb.d'],
-    environment: { PATH: `${PATH}:${bin}`, GOSU_VERSION: '1.17', LANG: 'en_US.utf8', PG_MAJOR: String(parts[0]), PG_VERSION: isAlpine ? version : `${version}-1.pgdg120+1`, PGDATA: '/var/lib/postgresql/data' },
+    environment: { ...(isAlpine ? {} : { PATH: `${PATH}:${bin}` }), GOSU_VERSION: '1.17', LANG: 'en_US.utf8', PG_MAJOR: String(parts[0]), PG_VERSION: isAlpine ? version : `${version}-1.pgdg120+1`, PGDATA: '/var/lib/postgresql/data' },
     entrypoint: ['docker-entrypoint.sh'],
     command: ['postgres'],
     exposedPorts: ['5432/tcp'],

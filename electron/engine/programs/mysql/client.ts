@@ -30,6 +30,8 @@ function readOptions(process: Process): Options | string {
       continue
     }
     const inline = long ? long[2] : arg.length > 2 ? arg.slice(2) : undefined
+    // -Nse: letters that take no value may stand together
+    if (!long && inline !== undefined && 'NBstV'.includes(letter)) args.splice(i + 1, 0, `-${inline}`)
     if (letter === 'p') o.password = inline ?? true
     else if (letter === 'N') o.names = false
     else if (letter === 'B' || letter === 's') o.table = false

@@ -5,6 +5,7 @@ import { two } from '../http/status.ts'
 import { untilSignal } from '../output.ts'
 import { ownerOf } from '../stream.ts'
 import { serveMysql, type MysqlServerInfo } from './connection.ts'
+import { setUp } from './initialise.ts'
 import { accountsOf, databasesOf } from './server.ts'
 
 /** mariadbd and the entrypoint of docker.io/library/mariadb. */
@@ -26,7 +27,15 @@ export function versionOf(process: Process): string {
   return /^(?:1:)?([0-9.]+)/.exec(process.env.get('MARIADB_VERSION') ?? '')?.[1] ?? '11.7.2'
 }
 
-export function* runMariadb(process: Process): Task<number> {
+function serverOf(process: Process): MysqlServerInfo {
+  // its version number is 5.5.5- for clients that know only MySQL's
+  return { process, version: `5.5.5-${versionOf(process)}-MariaDB-ubu2404`, plugin: 'mysql_native_password', databases: databasesOf(process, 'MARIADB'), accounts: accountsOf(process, 'MARIADB'), clients: new Map() }
+}
+
+export function* runMariadb(process: Process, server = serverOf(process)): Task<number> {
+  // the entrypoint ends with exec
+  const own = ['mariadbd', 'mysqld']
+  ;(process as { argv: readonly string[] }).argv = own.includes(process.argv[1] ?? '') ? process.argv.slice(1) : process.argv
   const version = `${versionOf(process)}-MariaDB-ubu2404`
   const log = (text: string, level = 'Note'): Task<void> => process.printError(`${logTime(process.clock.wall())} 0 [${level}] ${text}\n`)
   yield* log(`Starting MariaDB ${version} source revision 0 server_uid as process ${process.pid}`)
@@ -34,12 +43,8 @@ export function* runMariadb(process: Process): Task<number> {
   yield* log('InnoDB: Initializing buffer pool, total size = 128.000MiB, chunk size = 2.000MiB')
   yield* process.sleep(500, STEP)
   yield* log("Plugin 'FEEDBACK' is disabled.")
-  const databases = databasesOf(process, 'MARIADB')
-  const accounts = accountsOf(process, 'MARIADB')
-  const server: MysqlServerInfo = { process, version: `5.5.5-${version}`, plugin: 'mysql_native_password', databases, accounts, clients: new Map() }
   let id = 2
   try {
-    // its version number is 5.5.5- for clients that know only MySQL's
     const listener = process.network.sockets.listen({ port: 3306, owner: ownerOf(process, 'mariadbd'), backlog: 80 }, (c) => serveMysql(server, ++id, c))
     process.onExit(() => listener.close())
   } catch (error) {
@@ -63,8 +68,9 @@ export const mariadbd: Program = (process) => runMariadb(process)
 export const mariadbEntrypoint: Program = function* (process) {
   const command = process.argv.slice(1)
   if (command[0] !== 'mariadbd' && command[0] !== 'mysqld') return yield* become(process, command)
+  const server = serverOf(process)
   const time = (): string => `${date(process.clock.wall())} ${logTime(process.clock.wall()).slice(11).replace(' ', '0')}+00:00`
-  const note = (text: string, level = 'Note'): Task<void> => process[level === 'Note' ? 'print' : 'printError'](`${time()} [${level}] [Entrypoint]: ${text}\n`)
+  const note = (text: string, level = 'Note'): Task<void> => process[level === 'ERROR' ? 'printError' : 'print'](`${time()} [${level}] [Entrypoint]: ${text}\n`)
   const version = process.env.get('MARIADB_VERSION') ?? '1:11.7.2+maria~ubu2404'
   yield* note(`Entrypoint script for MariaDB Server ${version} started.`)
   yield* note("Switching to dedicated user 'mysql'")
@@ -81,6 +87,8 @@ export const mariadbEntrypoint: Program = function* (process) {
     yield* note('Starting temporary server')
     yield* process.sleep(1500, STEP)
     yield* note('Temporary server started.')
+    const failed = yield* setUp(server, 'MARIADB', note)
+    if (failed !== undefined) return failed
     yield* note('Stopping temporary server')
     yield* process.sleep(1000, STEP)
     yield* note('Temporary server stopped')
@@ -89,5 +97,5 @@ export const mariadbEntrypoint: Program = function* (process) {
     yield* process.print('\n')
     process.fs.makeDirectory(`${DATA}/mysql`, { parents: true })
   }
-  return yield* runMariadb(process)
+  return yield* runMariadb(process, server)
 }

@@ -7,6 +7,7 @@ import { untilSignal } from '../output.ts'
 import { Databases } from '../sql/database.ts'
 import { ownerOf } from '../stream.ts'
 import { serveMysql, type MysqlServerInfo } from './connection.ts'
+import { settingOf, setUp, type Prefix } from './initialise.ts'
 
 /** mysqld of MySQL Community Server: its log, its sockets and the first packet of its protocol. A small subset of SQL. */
 const PORT = 3306
@@ -35,16 +36,70 @@ function entrypointTime(wall: number): string {
 class Mysqld {
   readonly #process: Process
   readonly #version: string
+  /** What clients find; an entrypoint prepares it before the server runs. */
+  readonly info: MysqlServerInfo
   #connections = 7
 
-  constructor(process: Process) {
+  readonly #arguments: readonly string[]
+  readonly #port: number
+
+  constructor(process: Process, args: readonly string[]) {
     this.#process = process
+    this.#arguments = args
+    this.#port = Number(args.findLast((a) => /^--port=\d+$/.test(a))?.slice(7) ?? PORT)
     this.#version = versionOf(process)
+    const plugin = this.#version.startsWith('5.') ? 'mysql_native_password' : 'caching_sha2_password'
+    this.info = { process, version: this.#version, plugin, databases: databasesOf(process, 'MYSQL'), accounts: accountsOf(process, 'MYSQL'), clients: new Map() }
   }
 
   *run(): Task<number> {
+    // what ps shows, and /proc/1/cmdline: the entrypoint ends with exec
+    ;(this.#process as { argv: readonly string[] }).argv = ['mysqld', ...this.#arguments]
+    for (const option of this.#arguments) if (!/^--port=\d+$/.test(option)) yield* this.#process.printError(`podhop: not simulated: mysqld ${option} (it is as if it were not there)\n`)
+    return yield* this.#version.startsWith('5.') ? this.#runOld() : this.#run()
+  }
+
+  /** 5.7, whose log has no codes. */
+  *#runOld(): Task<number> {
     const process = this.#process
-    const databases = databasesOf(process, 'MYSQL')
+    const log = (text: string, level = 'Note'): Task<void> => process.printError(`${serverTime(process.clock.wall())} 0 [${level}] ${text}\n`)
+    yield* log('TIMESTAMP with implicit DEFAULT value is deprecated. Please use --explicit_defaults_for_timestamp server option (see documentation for more details).', 'Warning')
+    yield* log(`mysqld (mysqld ${this.#version}) starting as process ${process.pid} ...`)
+    yield* process.sleep(300, STEP)
+    yield* log('InnoDB: Initializing buffer pool, total size = 128M, instances = 1, chunk size = 128M')
+    yield* process.sleep(700, STEP)
+    yield* log('InnoDB: Waiting for purge to start')
+    yield* log(`InnoDB: ${this.#version} started; log sequence number 12219272`)
+    yield* log('CA certificate ca.pem is self signed.', 'Warning')
+    let listener: TcpListener
+    try {
+      listener = process.network.sockets.listen({ port: this.#port, owner: ownerOf(process, 'mysqld'), backlog: 80 }, (c) => serveMysql(this.info, ++this.#connections, c))
+    } catch {
+      yield* log("Can't start server: Bind on TCP/IP port: Address already in use", 'ERROR')
+      yield* log(`Do you already have another mysqld server running on port: ${this.#port} ?`, 'ERROR')
+      yield* log('Aborting', 'ERROR')
+      return 1
+    }
+    process.onExit(() => listener.close())
+    yield* log(`Server hostname (bind-address): '*'; port: ${this.#port}`)
+    if (process.network.ipv6) {
+      yield* log('IPv6 is available.')
+      yield* log("  - '::' resolves to '::';")
+    }
+    yield* log(`Server socket created on IP: '${process.network.ipv6 ? '::' : '0.0.0.0'}'.`)
+    yield* log('Event Scheduler: Loaded 0 events')
+    yield* log('mysqld: ready for connections.')
+    yield* process.printError(`Version: '${this.#version}'  socket: '/var/run/mysqld/mysqld.sock'  port: ${this.#port}  MySQL Community Server (GPL)\n`)
+    yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
+    yield* log('Giving 0 client threads a chance to die gracefully')
+    listener.close()
+    yield* process.sleep(1000, STEP)
+    yield* log('mysqld: Shutdown complete')
+    return 0
+  }
+
+  *#run(): Task<number> {
+    const process = this.#process
     yield* this.#log('System', 'MY-010116', `${SERVER} (mysqld ${this.#version}) starting as process ${process.pid}`)
     yield* process.sleep(300, STEP)
     yield* this.#log('System', 'MY-013576', 'InnoDB initialization has started.', 'InnoDB', 1)
@@ -54,12 +109,11 @@ class Mysqld {
     yield* this.#log('Warning', 'MY-010068', 'CA certificate ca.pem is self signed.')
     yield* this.#log('System', 'MY-013602', 'Channel mysql_main configured to support TLS. Encrypted connections are now supported for this channel.')
     const listeners: TcpListener[] = []
-    const server: MysqlServerInfo = { process, version: this.#version, plugin: 'caching_sha2_password', databases, accounts: accountsOf(process, 'MYSQL'), clients: new Map() }
     try {
-      listeners.push(process.network.sockets.listen({ port: PORT, owner: ownerOf(process, 'mysqld'), backlog: 151 }, (c) => serveMysql(server, ++this.#connections, c)))
+      listeners.push(process.network.sockets.listen({ port: this.#port, owner: ownerOf(process, 'mysqld'), backlog: 151 }, (c) => serveMysql(this.info, ++this.#connections, c)))
     } catch (error) {
       yield* this.#log('ERROR', 'MY-010262', `Can't start server: Bind on TCP/IP port: ${(error as Error).message}`)
-      yield* this.#log('ERROR', 'MY-010257', `Do you already have another mysqld server running on port: ${PORT} ?`)
+      yield* this.#log('ERROR', 'MY-010257', `Do you already have another mysqld server running on port: ${this.#port} ?`)
       yield* this.#log('ERROR', 'MY-010119', 'Aborting')
       yield* this.#log('System', 'MY-010910', `${SERVER}: Shutdown complete (mysqld ${this.#version})  MySQL Community Server - GPL.`)
       return 1
@@ -71,7 +125,7 @@ class Mysqld {
     } catch {
       yield* this.#log('ERROR', 'MY-011300', `Plugin mysqlx reported: 'Setup of bind-address: '*' port: ${X_PORT} failed, \`bind()\` failed with error: Address already in use (98). Do you already have another mysqld server running with Mysqlx ?'`)
     }
-    yield* this.#log('System', 'MY-010931', `${SERVER}: ready for connections. Version: '${this.#version}'  socket: '/var/run/mysqld/mysqld.sock'  port: ${PORT}  MySQL Community Server - GPL.`)
+    yield* this.#log('System', 'MY-010931', `${SERVER}: ready for connections. Version: '${this.#version}'  socket: '/var/run/mysqld/mysqld.sock'  port: ${this.#port}  MySQL Community Server - GPL.`)
     yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
     yield* this.#log('System', 'MY-013172', `Received SHUTDOWN from user <via user signal>. Shutting down mysqld (Version: ${this.#version}).`)
     for (const listener of listeners) listener.close()
@@ -93,34 +147,30 @@ class Mysqld {
 
 const SYSTEM = ['information_schema', 'mysql', 'performance_schema', 'sys']
 
-/** A variable of the entrypoint, or what is in the file that NAME_FILE names. */
-function setting(process: Process, name: string): string {
-  const file = process.env.get(`${name}_FILE`) ?? ''
-  return process.env.get(name) || (file !== '' && process.fs.exists(file) ? process.fs.readText(file).replace(/\n$/, '') : '')
-}
-
-/** What the entrypoint has created when the data directory was empty. MariaDB's variables may have either prefix. */
-export function databasesOf(process: Process, prefix: 'MYSQL' | 'MARIADB'): Databases {
-  const own = setting(process, `${prefix}_DATABASE`) || (prefix === 'MARIADB' ? setting(process, 'MYSQL_DATABASE') : '')
+/** What the entrypoint creates when the data directory is empty. */
+export function databasesOf(process: Process, prefix: Prefix): Databases {
+  const own = settingOf(process, prefix, 'DATABASE')
   return new Databases([...SYSTEM, ...(own === '' ? [] : [own])])
 }
 
 /** Users and their passwords. */
-export function accountsOf(process: Process, prefix: 'MYSQL' | 'MARIADB'): Map<string, string> {
-  const of = (name: string): string => setting(process, `${prefix}_${name}`) || (prefix === 'MARIADB' ? setting(process, `MYSQL_${name}`) : '')
-  const accounts = new Map([['root', of('ROOT_PASSWORD') || of('RANDOM_ROOT_PASSWORD')]])
-  if (of('USER') !== '') accounts.set(of('USER'), of('PASSWORD'))
+export function accountsOf(process: Process, prefix: Prefix): Map<string, string> {
+  const of = (name: string): string => settingOf(process, prefix, name)
+  const accounts = new Map([['root', of('ROOT_PASSWORD')]])
+  if (of('USER') !== '' && of('PASSWORD') !== '') accounts.set(of('USER'), of('PASSWORD'))
   return accounts
 }
 
-export const mysqld: Program = (process) => new Mysqld(process).run()
+export const mysqld: Program = (process) => new Mysqld(process, process.argv.slice(1)).run()
 
 /** docker-entrypoint.sh of the image: checks the password variables, initialises the data directory once. */
 export const mysqlEntrypoint: Program = function* (process) {
   const command = process.argv.slice(1)
+  if (command[0]?.startsWith('-')) command.unshift('mysqld')
   if (command[0] !== 'mysqld') return yield* become(process, command)
   const version = process.env.get('MYSQL_VERSION') ?? '8.4.5-1.el9'
-  const note = (message: string, level = 'Note'): Task<void> => process[level === 'Note' ? 'print' : 'printError'](`${entrypointTime(process.clock.wall())} [${level}] [Entrypoint]: ${message}\n`)
+  const server = new Mysqld(process, command.slice(1))
+  const note = (message: string, level = 'Note'): Task<void> => process[level === 'ERROR' ? 'printError' : 'print'](`${entrypointTime(process.clock.wall())} [${level}] [Entrypoint]: ${message}\n`)
   yield* note(`Entrypoint script for MySQL Server ${version} started.`)
   yield* process.sleep(200, STEP)
   yield* note("Switching to dedicated user 'mysql'")
@@ -136,18 +186,24 @@ export const mysqlEntrypoint: Program = function* (process) {
       return 1
     }
     yield* note('Initializing database files')
-    const log = (code: string, message: string, thread: number, level = 'System', subsystem = 'InnoDB'): Task<void> => process.printError(`${serverTime(process.clock.wall())} ${thread} [${level}] [${code}] [${subsystem}] ${message}\n`)
-    yield* log('MY-013169', `${SERVER} (mysqld ${versionOf(process)}) initializing of server in progress as process 80`, 0, 'System', 'Server')
-    yield* log('MY-013576', 'InnoDB initialization has started.', 1)
-    yield* process.sleep(1500, STEP)
-    yield* log('MY-013577', 'InnoDB initialization has ended.', 1)
-    yield* log('MY-010453', 'root@localhost is created with an empty password ! Please consider switching off the --initialize-insecure option.', 6, 'Warning', 'Server')
+    if (version.startsWith('5.')) yield* initialiseOld(process)
+    else {
+      const log = (code: string, message: string, thread: number, level = 'System', subsystem = 'InnoDB'): Task<void> => process.printError(`${serverTime(process.clock.wall())} ${thread} [${level}] [${code}] [${subsystem}] ${message}\n`)
+      yield* log('MY-013169', `${SERVER} (mysqld ${versionOf(process)}) initializing of server in progress as process 80`, 0, 'System', 'Server')
+      yield* log('MY-013576', 'InnoDB initialization has started.', 1)
+      yield* process.sleep(1500, STEP)
+      yield* log('MY-013577', 'InnoDB initialization has ended.', 1)
+      yield* log('MY-010453', 'root@localhost is created with an empty password ! Please consider switching off the --initialize-insecure option.', 6, 'Warning', 'Server')
+    }
     yield* process.sleep(1500, STEP)
     yield* note('Database files initialized')
     yield* note('Starting temporary server')
     yield* process.sleep(1500, STEP)
     yield* note('Temporary server started.')
+    yield* process.print("'/var/lib/mysql/mysql.sock' -> '/var/run/mysqld/mysqld.sock'\n")
     yield* process.sleep(1000, STEP)
+    const failed = yield* setUp(server.info, 'MYSQL', note)
+    if (failed !== undefined) return failed
     yield* note('Stopping temporary server')
     yield* process.sleep(1000, STEP)
     yield* note('Temporary server stopped')
@@ -156,5 +212,14 @@ export const mysqlEntrypoint: Program = function* (process) {
     yield* process.print('\n')
     process.fs.makeDirectory(`${DATA}/mysql`, { parents: true })
   }
-  return yield* new Mysqld(process).run()
+  return yield* server.run()
+}
+
+function* initialiseOld(process: Process): Task<void> {
+  const log = (text: string): Task<void> => process.printError(`${serverTime(process.clock.wall())} 0 [Warning] ${text}\n`)
+  yield* log('TIMESTAMP with implicit DEFAULT value is deprecated. Please use --explicit_defaults_for_timestamp server option (see documentation for more details).')
+  yield* process.sleep(1500, STEP)
+  yield* log('InnoDB: New log files created, LSN=45790')
+  yield* log('InnoDB: Creating foreign key constraint system tables.')
+  yield* log('root@localhost is created with an empty password ! Please consider switching off the --initialize-insecure option.')
 }

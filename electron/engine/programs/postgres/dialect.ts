@@ -2,19 +2,20 @@ import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { sqlError, SqlNotSimulated, view, type Column, type Databases } from '../sql/database.ts'
 import type { Dialect } from '../sql/session.ts'
+import { versionText } from './version.ts'
 
 /** What PostgreSQL's server says that MySQL's does not; its catalogs as far as psql's own commands look. */
-export function postgresDialect({ process, version, databases, user: owner }: { process: Process; version: string; databases: Databases; user: string }, connection: TcpConnection): Dialect {
-  const build = `(Debian ${version}-1.pgdg120+1)`
+export function postgresDialect({ process, version, databases, user: owner }: { process: Process; version: string; databases: Databases; user: string }, connection: Pick<TcpConnection, 'localAddress' | 'remoteAddress' | 'remotePort'>): Dialect {
+  const alpine = process.fs.exists('/etc/alpine-release')
   const settings: ReadonlyMap<string, string> = new Map([
-    ['server_version', `${version} ${build}`], ['max_connections', '100'], ['port', '5432'], ['listen_addresses', '*'], ['data_directory', '/var/lib/postgresql/data'], ['server_encoding', 'UTF8'], ['client_encoding', 'UTF8'],
+    ['server_version', alpine ? version : `${version} (Debian ${version}-1.pgdg120+1)`], ['max_connections', '100'], ['port', '5432'], ['listen_addresses', '*'], ['data_directory', '/var/lib/postgresql/data'], ['server_encoding', 'UTF8'], ['client_encoding', 'UTF8'],
     ['timezone', 'Etc/UTC'], ['ssl', 'off'], ['password_encryption', 'scram-sha-256'], ['shared_buffers', '128MB'], ['wal_level', 'replica'], ['search_path', '"$user", public'], ['config_file', '/var/lib/postgresql/data/postgresql.conf'],
   ])
   return {
     name: 'postgres',
     variable: (name, session) => {
       switch (name) {
-        case 'version()': return `PostgreSQL ${version} ${build} on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit`
+        case 'version()': return versionText(process, version)
         case 'now()': case 'current_timestamp': return `${new Date(process.clock.wall()).toISOString().replace('T', ' ').replace('Z', '000')}+00`
         case 'current_date': return new Date(process.clock.wall()).toISOString().slice(0, 10)
         case 'current_user': case 'session_user': case 'user': return session.user

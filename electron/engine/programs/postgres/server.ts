@@ -3,7 +3,6 @@ import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
-import { become } from '../become.ts'
 import { two } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { Databases, sqlError, SqlNotSimulated, type SqlResult } from '../sql/database.ts'
@@ -13,16 +12,16 @@ import { splitStatements } from '../sql/tokens.ts'
 import { at32, CODE, dataRow, errorMessage, int32, message, MessageReader, parametersOf, rowDescription } from './protocol.ts'
 import { clientProof, ITERATIONS, saltedPassword, serverSignature } from '../scram.ts'
 import { listenOnBoth } from '../listen.ts'
+import { versionOf, versionText } from './version.ts'
 
-/** postgres and the entrypoint of its image. */
-const DATA = '/var/lib/postgresql/data'
-const STEP = { background: false }
+/** postgres, as its image has it. */
+export const STEP = { background: false }
 const PORT = 5432
 
 interface Server { process: Process; version: string; databases: Databases; user: string; password: string; trust: boolean; log: (text: string) => void; salt: Uint8Array }
 
 /** "2026-01-05 08:00:00.000 UTC" */
-function logTime(wall: number): string {
+export function logTime(wall: number): string {
   const d = new Date(wall)
   return `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}.${String(Math.floor(wall % 1000)).padStart(3, '0')} UTC`
 }
@@ -44,7 +43,7 @@ function serve(server: Server, connection: TcpConnection): void {
     if (!server.databases.has(database)) return fatal('3D000', `database "${database}" does not exist`)
     state = 'ready'
     session = new SqlSession(server.databases, postgresDialect(server, connection), user, database)
-    const parameters = { server_version: `${server.version} (Debian ${server.version}-1.pgdg120+1)`, server_encoding: 'UTF8', client_encoding: 'UTF8', DateStyle: 'ISO, MDY', TimeZone: 'Etc/UTC', integer_datetimes: 'on', standard_conforming_strings: 'on' }
+    const parameters = { server_version: server.process.fs.exists('/etc/alpine-release') ? server.version : `${server.version} (Debian ${server.version}-1.pgdg120+1)`, server_encoding: 'UTF8', client_encoding: 'UTF8', DateStyle: 'ISO, MDY', TimeZone: 'Etc/UTC', integer_datetimes: 'on', standard_conforming_strings: 'on' }
     connection.send(concatBytes([message('R', int32(0)), ...Object.entries(parameters).map(([k, v]) => message('S', `${k}\0${v}\0`)), message('K', int32(60), int32(12_345)), message('Z', 'I')]))
   }
   const begin = (body: Uint8Array): void => {
@@ -132,18 +131,26 @@ function query(session: SqlSession, text: string, server: Server): Uint8Array[] 
   return out
 }
 
-function* run(process: Process, args: readonly string[]): Task<number> {
+/** What the entrypoint creates when the data directory is empty. */
+export function databasesOf(process: Process): Databases {
+  const user = setting(process, 'POSTGRES_USER') || 'postgres'
+  return new Databases(['postgres', 'template0', 'template1', setting(process, 'POSTGRES_DB') || user])
+}
+
+/** `databases`: what an entrypoint has prepared. */
+export function* run(process: Process, args: readonly string[], databases = databasesOf(process)): Task<number> {
+  // what ps shows: the entrypoint ends with exec
+  ;(process as { argv: readonly string[] }).argv = ['postgres', ...args]
   if (args.some((a) => a.startsWith('-'))) {
     yield* process.printError(`podhop: not simulated: postgres ${args.join(' ')} (postgres without options is)\n`)
     return 69
   }
-  const version = process.env.get('PG_VERSION')?.replace(/-.*$/, '') ?? '17.5'
+  const version = versionOf(process)
   const out = new Output(process, 2)
   const log = (text: string, pid = process.pid): void => out.write(`${logTime(process.clock.wall())} [${pid}] ${text}\n`)
   const user = setting(process, 'POSTGRES_USER') || 'postgres'
-  const databases = new Databases(['postgres', 'template0', 'template1', setting(process, 'POSTGRES_DB') || user])
   const salt = Uint8Array.from({ length: 16 }, () => process.clock.random.below(256))
-  log(`LOG:  starting PostgreSQL ${version} (Debian ${version}-1.pgdg120+1) on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit`)
+  log(`LOG:  starting ${versionText(process, version)}`)
   const server: Server = { process, version, databases, user, password: setting(process, 'POSTGRES_PASSWORD'), trust: process.env.get('POSTGRES_HOST_AUTH_METHOD') === 'trust', log: (text) => log(text, 60), salt }
   try {
     // twice max_connections
@@ -169,44 +176,9 @@ function* run(process: Process, args: readonly string[]): Task<number> {
   return 0
 }
 
-function setting(process: Process, name: string): string {
+export function setting(process: Process, name: string): string {
   const file = process.env.get(`${name}_FILE`) ?? ''
   return process.env.get(name) || (file !== '' && process.fs.exists(file) ? process.fs.readText(file).replace(/\n$/, '') : '')
 }
 
 export const postgres: Program = (process) => run(process, process.argv.slice(1))
-
-const NO_PASSWORD = `Error: Database is uninitialized and superuser password is not specified.
-       You must specify POSTGRES_PASSWORD to a non-empty value for the
-       superuser. For example, "-e POSTGRES_PASSWORD=password" on "docker run".
-
-       You may also use "POSTGRES_HOST_AUTH_METHOD=trust" to allow all
-       connections without a password. This is *not* recommended.
-
-       See PostgreSQL documentation about "trust":
-       https://www.postgresql.org/docs/current/auth-trust.html
-`
-
-export const postgresEntrypoint: Program = function* (process) {
-  const command = process.argv.slice(1)
-  if (command[0]?.startsWith('-')) command.unshift('postgres')
-  if (command[0] !== 'postgres') return yield* become(process, command)
-  const data = process.env.get('PGDATA') ?? DATA
-  if (process.fs.exists(`${data}/PG_VERSION`)) {
-    yield* process.print('\nPostgreSQL Database directory appears to contain a database; Skipping initialization\n\n')
-    return yield* run(process, command.slice(1))
-  }
-  if (setting(process, 'POSTGRES_PASSWORD') === '' && process.env.get('POSTGRES_HOST_AUTH_METHOD') !== 'trust') {
-    yield* process.printError(NO_PASSWORD)
-    return 1
-  }
-  yield* process.print(`The files belonging to this database system will be owned by user "postgres".\nThis user must also own the server process.\n\nfixing permissions on existing directory ${data} ... ok\ncreating subdirectories ... ok\n`)
-  yield* process.sleep(1500, STEP)
-  yield* process.print('running bootstrap script ... ok\nperforming post-bootstrap initialization ... ok\nsyncing data to disk ... ok\n\nSuccess. You can now start the database server using:\n\n')
-  yield* process.print(`    pg_ctl -D ${data} -l logfile start\n\n`)
-  yield* process.sleep(1000, STEP)
-  yield* process.print('PostgreSQL init process complete; ready for start up.\n\n')
-  process.fs.makeDirectory(data, { parents: true })
-  process.fs.writeFile(`${data}/PG_VERSION`, `${(process.env.get('PG_MAJOR') ?? '17')}\n`)
-  return yield* run(process, command.slice(1))
-}
