@@ -8,11 +8,12 @@ type Severity = 'I' | 'W' | 'E'
 interface Line { severity: Severity; source: string; text: string }
 
 /** What systemd itself says of a unit. */
-export function systemdLine(service: Service, what: 'started' | 'stopped' | 'killed' | 'scheduled'): string[] {
+export function systemdLine(service: Service, what: 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled'): string[] {
   const { name, description } = service
   switch (what) {
     case 'started': return [`Started ${name}.service - ${description}.`]
     case 'stopped': return [`Stopping ${name}.service - ${description}...`, `${name}.service: Deactivated successfully.`, `Stopped ${name}.service - ${description}.`]
+    case 'failed': return [`${name}.service: Main process exited, code=exited, status=1/FAILURE`, `${name}.service: Failed with result 'exit-code'.`]
     case 'killed': return [`${name}.service: Main process exited, code=killed, status=${service.killedBy === 'SIGTERM' ? '15/TERM' : service.killedBy === 'SIGINT' ? '2/INT' : service.killedBy === 'SIGQUIT' ? '3/QUIT' : '9/KILL'}`, `${name}.service: Failed with result 'signal'.`]
     case 'scheduled': return [`${name}.service: Scheduled restart job, restart counter is at 1.`]
   }

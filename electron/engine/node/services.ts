@@ -29,6 +29,8 @@ export interface Service {
   masked: boolean
   /** Ended by a signal that nobody had systemd send. */
   readonly killedBy: SignalName | undefined
+  /** Ended by itself with status 1. */
+  readonly failed: boolean
 }
 
 interface Unit {
@@ -39,6 +41,7 @@ interface Unit {
   enabled: boolean
   masked: boolean
   killedBy: SignalName | undefined
+  failed: boolean
   restart: Timer | undefined
 }
 
@@ -64,10 +67,10 @@ export const SERVICES: readonly ServiceName[] = ['containerd', 'kubelet']
 export class NodeServices {
   readonly #kubelet: Kubelet
   readonly #machine: Machine
-  readonly #onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'scheduled') => void
+  readonly #onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled') => void
   readonly #units = new Map<ServiceName, Unit>()
 
-  constructor(kubelet: Kubelet, machine: Machine, onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'scheduled') => void) {
+  constructor(kubelet: Kubelet, machine: Machine, onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled') => void) {
     this.#kubelet = kubelet
     this.#machine = machine
     this.#onChange = onChange
@@ -78,7 +81,7 @@ export class NodeServices {
     const about = ABOUT[name]
     const active = this.#isActive(name)
     return {
-      ...about, name, active, restarting: !active && unit.restart !== undefined, since: unit.since, startedAt: unit.startedAt, pid: active ? unit.pid : 0, lastPid: unit.pid, killedBy: active ? undefined : unit.killedBy,
+      ...about, name, active, restarting: !active && unit.restart !== undefined, since: unit.since, startedAt: unit.startedAt, pid: active ? unit.pid : 0, lastPid: unit.pid, killedBy: active ? undefined : unit.killedBy, failed: !active && unit.failed,
       get enabled() { return unit.enabled },
       set enabled(value) { unit.enabled = value },
       get masked() { return unit.masked },
@@ -107,9 +110,14 @@ export class NodeServices {
     unit.pid = this.#machine.pids.next()
     unit.since = unit.startedAt = this.#machine.clock.now
     unit.killedBy = undefined
+    unit.failed = false
     this.#onChange(name, 'started')
     if (name === 'kubelet') this.#kubelet.start()
     else this.#kubelet.setRuntime(true)
+    if (this.#isActive(name)) return
+    unit.failed = true
+    this.#onChange(name, 'failed')
+    this.#restartLater(name)
   }
 
   stop(name: ServiceName): void {
@@ -123,18 +131,22 @@ export class NodeServices {
 
   /** Somebody sent its process a signal: both units say Restart=always. */
   kill(name: ServiceName, signal: SignalName): void {
-    const { clock } = this.#machine
     const unit = this.#unit(name)
     if (!this.#isActive(name) || !['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGQUIT', 'SIGHUP'].includes(signal)) return
     if (signal === 'SIGHUP' && name === 'containerd') return
     this.#end(name)
     unit.killedBy = signal
     this.#onChange(name, 'killed')
-    unit.restart = clock.schedule(ABOUT[name].restartAfter, () => {
+    this.#restartLater(name)
+  }
+
+  #restartLater(name: ServiceName): void {
+    const unit = this.#unit(name)
+    unit.restart = this.#machine.clock.schedule(ABOUT[name].restartAfter, () => {
       unit.restart = undefined
       this.#onChange(name, 'scheduled')
       this.start(name)
-    })
+    }, { background: unit.failed })
   }
 
   /** The machine was switched off: what comes next is a boot. */
@@ -143,7 +155,7 @@ export class NodeServices {
     const kept = [...this.#units.values()].map(({ name, enabled, masked }) => ({ name, enabled, masked }))
     this.#units.clear()
     const { now } = this.#machine.clock
-    for (const each of kept) this.#units.set(each.name, { ...each, since: now, startedAt: now, pid: ABOUT[each.name].bornAs, killedBy: undefined, restart: undefined })
+    for (const each of kept) this.#units.set(each.name, { ...each, since: now, startedAt: now, pid: ABOUT[each.name].bornAs, killedBy: undefined, failed: false, restart: undefined })
   }
 
   #end(name: ServiceName): void {
@@ -159,7 +171,7 @@ export class NodeServices {
 
   #unit(name: ServiceName): Unit {
     let unit = this.#units.get(name)
-    if (!unit) this.#units.set(name, (unit = { name, since: 0, startedAt: 0, pid: ABOUT[name].bornAs, enabled: true, masked: false, killedBy: undefined, restart: undefined }))
+    if (!unit) this.#units.set(name, (unit = { name, since: 0, startedAt: 0, pid: ABOUT[name].bornAs, enabled: true, masked: false, killedBy: undefined, failed: false, restart: undefined }))
     return unit
   }
 }

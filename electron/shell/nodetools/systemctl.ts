@@ -236,9 +236,9 @@ function* status(process: Process, view: NodeView, name: string, options: readon
   }
   const terminal = process.terminalOf(1) !== undefined
   const paint = (text: string, color: string): string => (terminal ? `\x1b[${color}m${text}\x1b[0m` : text)
-  const { active, restarting, lastPid, argv, description, documentation, path, dropIns, killedBy } = service
-  const result = restarting ? ' (Result: signal)' : ''
-  const ended = killedBy ? `code=killed, signal=${killedBy.slice(3)}` : 'code=exited, status=0/SUCCESS'
+  const { active, restarting, lastPid, argv, description, documentation, path, dropIns, killedBy, failed } = service
+  const result = restarting ? ` (Result: ${failed ? 'exit-code' : 'signal'})` : ''
+  const ended = killedBy ? `code=killed, signal=${killedBy.slice(3)}` : failed ? 'code=exited, status=1/FAILURE' : 'code=exited, status=0/SUCCESS'
   const mark = active ? paint('●', '0;1;32') : restarting ? paint('●', '0;1;33') : '○'
   const state = active ? paint('active (running)', '0;1;32') : restarting ? `${paint('activating (auto-restart)', '0;1;33')}${result}` : 'inactive (dead)'
   const [first] = dropIns

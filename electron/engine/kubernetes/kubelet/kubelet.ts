@@ -1,5 +1,6 @@
 import { installCniBinaries } from '../../cni/binaries.ts'
 import type { CniPlugin, NodeContext } from '../../cni/types.ts'
+import { SystemError } from '../../machine/errors.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { HARDWARE } from '../../machine/hardware.ts'
 import type { SimulatedMachine } from '../../machine/machine.ts'
@@ -147,7 +148,7 @@ export class Kubelet implements PodHost {
     }
   }
 
-  /** Starts the agent, or starts it again: Pods that run are taken over. */
+  /** Starts the agent, or starts it again: Pods that run are taken over. One whose port somebody has ends at once: {@link stopped}. */
   start(): void {
     if (!this.stopped) return
     this.stopped = false
@@ -158,7 +159,14 @@ export class Kubelet implements PodHost {
     log?.line('I', 'kubelet.go:2397', () => '"Starting kubelet main sync loop"')
     log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
     log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
-    this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod), runtime: () => new NodeRuntime(this) })
+    try {
+      this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod), runtime: () => new NodeRuntime(this) })
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error
+      log?.line('E', 'server.go:241', () => '"Failed to listen and serve" err="listen tcp 0.0.0.0:10250: bind: address already in use"')
+      this.stopped = true
+      return
+    }
     this.#readConfiguration()
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)

@@ -166,9 +166,32 @@ describe('a mirror Pod', () => {
     const { cluster } = new Story()
     const { spec } = cluster.client.get<Pod>('pods', 'kube-system', 'etcd-control-plane')
     expect(spec).not.toHaveProperty('serviceAccountName')
-    expect(spec.volumes ?? []).toEqual([])
+    expect(spec.volumes!.map((v) => v.hostPath?.path)).toEqual(['/etc/kubernetes/pki/etcd', '/var/lib/etcd'])
+    expect(spec.containers[0]!.volumeMounts!.map((m) => m.name)).toEqual(['etcd-data', 'etcd-certs'])
     const { metadata } = cluster.client.get<Pod>('pods', 'kube-system', 'etcd-control-plane')
     const mine = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'mine', annotations: metadata.annotations }, spec: { nodeName: 'worker-1', serviceAccountName: 'default', containers: [{ name: 'c', image: 'busybox' }] } }
     expect(() => cluster.client.create('pods', 'default', mine)).toThrow('pods "mine" is forbidden: a mirror pod may not reference service accounts')
+  })
+})
+
+describe('a kubelet whose port somebody has', () => {
+  it('ends with status 1 and is started again every ten seconds, until the port is free', () => {
+    const { cluster } = new Story()
+    const machine = cluster.nodes.get('worker-1')!
+    const { services } = cluster.nodeView(machine)!
+    services.stop('kubelet')
+    const listener = machine.network.sockets.listen({ port: 10_250, owner: { pid: 99, program: 'nc' } }, () => undefined)
+    services.start('kubelet')
+    expect(services.get('kubelet')).toMatchObject({ active: false, restarting: true, failed: true, pid: 0 })
+    cluster.clock.runFor(60_000)
+    const ready = (): string | undefined => cluster.client.get<Node>('nodes', undefined, 'worker-1').status.conditions!.find((c) => c.type === 'Ready')?.status
+    expect(ready()).toBe('Unknown')
+    const journal = cluster.nodeView(machine)!.journal().map((entry) => entry.text())
+    expect(journal.filter((line) => line.includes('Failed to listen and serve" err="listen tcp 0.0.0.0:10250: bind: address already in use"'))).toHaveLength(7)
+    expect(journal).toContain("kubelet.service: Failed with result 'exit-code'.")
+    listener.close()
+    cluster.clock.runFor(15_000)
+    expect(services.get('kubelet')).toMatchObject({ active: true, failed: false })
+    expect(ready()).toBe('True')
   })
 })

@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts'
+import { SystemError } from '../../machine/errors.ts'
 import type { Machine, Process } from '../../machine/types.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../../programs/http/go.ts'
 import { headerOf } from '../../programs/http/message.ts'
-import type { HttpRequest, HttpServer } from '../../programs/http/server.ts'
+import type { HttpRequest } from '../../programs/http/server.ts'
 import { makeCertificate, makeKey } from '../../programs/tls/make.ts'
 import type { Certificate } from '../../programs/tls/x509.ts'
 import { decodeUtf8 } from '../../text.ts'
@@ -59,21 +60,19 @@ const tokens = new WeakMap<Clock, string>()
 
 const API_SERVER: User = { name: 'kube-apiserver-kubelet-client', groups: ['kubeadm:cluster-admins', 'system:authenticated'] }
 
-/** What stops listening. */
+/** What stops listening. Throws SystemError EADDRINUSE where somebody has its port. */
 export function serveKubelet(served: KubeletServed): () => void {
   const ends: (() => void)[] = []
   const { clock, machine, pid } = served
   const process = { clock, pid, user: { uid: 0, gid: 0, name: 'root' }, network: machine.network, argv: ['/usr/bin/kubelet'], onExit: (end: () => void) => ends.push(end) } as unknown as Process
   let certificate: Certificate | undefined
-  const open = (make: () => HttpServer): void => {
-    try {
-      make()
-    } catch {
-      // somebody has the port: the kubelet would not start; that a Pod of the host network has it must not end the simulation
-    }
+  serveGo(process, 'kubelet', KUBELET_PORT, undefined, (request) => answer(served, request), { select: () => ({ chain: [(certificate ??= ownCertificate(served))] }) })
+  try {
+    serveGo(process, 'kubelet', HEALTH_PORT, '127.0.0.1', ({ target }) => (splitTarget(target).path === '/healthz' ? HEALTHY : GO_NOT_FOUND))
+  } catch (error) {
+    // it goes on without
+    if (!(error instanceof SystemError)) throw error
   }
-  open(() => serveGo(process, 'kubelet', KUBELET_PORT, undefined, (request) => answer(served, request), { select: () => ({ chain: [(certificate ??= ownCertificate(served))] }) }))
-  open(() => serveGo(process, 'kubelet', HEALTH_PORT, '127.0.0.1', ({ target }) => (splitTarget(target).path === '/healthz' ? HEALTHY : GO_NOT_FOUND)))
   return () => ends.forEach((end) => end())
 }
 
