@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { sleep, type Task, Turn } from '../../machine/task.ts'
 import type { DeclaredImage } from '../../programs/declared/types.ts'
-import { findImage, imageProblem, imageRepositories, isKnownRepository } from '../../programs/images/catalog.ts'
+import { findImage, imageProblem, imageRepositories, isKnownRepository, simulatedTags } from '../../programs/images/catalog.ts'
 import type { Image } from '../../programs/types.ts'
 import type { Random } from '../../random.ts'
 import type { Container, Pod } from '../types.ts'
@@ -148,7 +148,8 @@ export class ImageManager {
     }
     if (!image) {
       // what exists in the world and not here is told apart from what exists nowhere
-      const note = isKnownRepository(name, this.#declared) ? '' : ` (podhop: not simulated: this image; there are ${known(this.#declared)})`
+      const others = simulatedTags(name)
+      const note = others !== undefined ? ` (podhop: not simulated: this tag; there are ${others})` : isKnownRepository(name, this.#declared) ? '' : ` (podhop: not simulated: this image; there are ${known(this.#declared)})`
       const message = `${problem ?? `${name}: not found`}${note}`
       const former = this.#failures.get(key)
       this.#failures.set(key, { delay: former ? Math.min(former.delay * 2, BACK_OFF.most) : BACK_OFF.first, at: this.#clock.now, message })

@@ -16,6 +16,16 @@ describe('an image', () => {
     expect(story.events('web', ['BackOff'])).toEqual(['Normal BackOff Back-off pulling image "acme/shop:1"'])
   })
 
+  it('whose tag the registry has and Podhop has not says so; one that nobody has does not', () => {
+    const story = new Story()
+    const failed = (name: string, image: string): string => {
+      story.run(name, { containers: [{ image }] })
+      return story.events(name, ['Failed'])[0]!
+    }
+    expect(failed('old', 'mysql:5.6')).toMatch(/docker\.io\/library\/mysql:5\.6: not found \(podhop: not simulated: this tag; there are mysql:5\.7, 8\.0, 8\.4 and 9\)$/)
+    expect(failed('typo', 'nginx:1.161')).toMatch(/docker\.io\/library\/nginx:1\.161: not found$/)
+  })
+
   it('is pulled again after 10, 20, 40… seconds', () => {
     const story = new Story()
     const at: number[] = []

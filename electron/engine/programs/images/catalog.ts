@@ -2,6 +2,7 @@ import { findDeclared } from '../declared/image.ts'
 import type { DeclaredImage } from '../declared/types.ts'
 import type { Image } from '../types.ts'
 import { buildImage, type Repository } from './build.ts'
+import { tagsInstead } from './absent-tags.ts'
 import { httpdRepository } from './httpd.ts'
 import { nginxRepository } from './nginx.ts'
 import { parseReference } from './reference.ts'
@@ -73,6 +74,16 @@ export function isKnownRepository(reference: string, declared: readonly Declared
     return declaredImage(reference, declared) !== undefined || REPOSITORIES.has(parseReference(reference).repository)
   } catch {
     return false
+  }
+}
+
+/** For a tag that the registry has and that is not simulated: those that there are. */
+export function simulatedTags(reference: string): string | undefined {
+  try {
+    const { repository, tag = 'latest' } = parseReference(reference)
+    return tagsInstead(repository, tag)
+  } catch {
+    return undefined
   }
 }
 

@@ -57,7 +57,7 @@ function nginxGateway(): ImageContent {
 function nginxGatewayNginx(): ImageContent {
   const base = alpine(['curl'])
   const files = { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}nginx:x:101:1001:nginx:/var/cache/nginx:/sbin/nologin\n` }
-  return { ...base, files, size: 48_903_118, programs: { ...base.programs, '/agent/entrypoint.sh': 'nginx-gateway-nginx' }, entrypoint: ['/agent/entrypoint.sh'], user: NGINX_USER, stopSignal: 'SIGQUIT' }
+  return { ...base, files, size: 48_903_118, programs: { ...base.programs, '/agent/entrypoint.sh': 'nginx-gateway-nginx', '/usr/sbin/nginx': 'nginx-gateway-command' }, entrypoint: ['/agent/entrypoint.sh'], user: NGINX_USER, stopSignal: 'SIGQUIT' }
 }
 
 function traefik(): ImageContent {

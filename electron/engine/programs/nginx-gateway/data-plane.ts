@@ -1,5 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { joinHostPort } from '../../network/address.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { resolveHost } from '../../dns/resolver.ts'
 import { encodeUtf8, Utf8Decoder } from '../../text.ts'
@@ -24,6 +25,18 @@ const RETRY = 1_000
 /** Attempts that a cluster waits for before it counts as settled. */
 const FOREGROUND_RETRIES = 30
 const NGINX = 'nginx/1.29.2'
+const INSTEAD = 'kubectl describe httproute and hop trace tell how requests go'
+
+/** nginx(8) beside the one that runs: whoever asks it for its configuration. */
+export const gatewayNginxCommand: Program = function* (process) {
+  const args = process.argv.slice(1)
+  if (args[0] === '-v') {
+    yield* process.printError(`nginx version: ${NGINX}\n`)
+    return 0
+  }
+  yield* process.printError(`podhop: not simulated: ${['nginx', ...args].join(' ')} in a Gateway's Pod (${INSTEAD}; its upstreams are in /etc/nginx/conf.d/http.conf)\n`)
+  return 69
+}
 
 export const gatewayNginx: Program = function* (process) {
   const out = new Output(process, 1)
@@ -102,6 +115,7 @@ class DataPlane {
 
   apply(configuration: NginxConfiguration): void {
     this.#configuration = configuration
+    this.#writeUpstreams(configuration)
     if (!this.configured) this.#listen('health', () => serveHttp(this.#process, {
       port: READINESS_PORT, program: 'nginx', refuse: (status) => this.#proxy.refuse(status),
       handle: ({ target, keepAlive }, respond) => respond({ status: target === '/readyz' ? 200 : 404, headers: [['Server', 'nginx'], ['Content-Length', '0'], ['Connection', keepAlive ? 'keep-alive' : 'close']] }),
@@ -119,6 +133,21 @@ class DataPlane {
     }
     this.#notice('signal 1 (SIGHUP) received, reconfiguring')
     this.#notice('reconfiguring')
+  }
+
+  /** What of http.conf is written: its groups of servers (upstreams_template.go). The rest is done without a file. */
+  #writeUpstreams({ upstreams }: NginxConfiguration): void {
+    const groups = Object.entries(upstreams).map(([name, endpoints]) => {
+      const servers = endpoints.length > 0 ? endpoints.map((e) => joinHostPort(e.address, e.port)) : ['unix:/var/run/nginx/nginx-503-server.sock']
+      return `\nupstream ${name} {\n    random two least_conn;\n    zone ${name} 512k;\n\n${servers.map((server) => `    server ${server};\n`).join('')}}\n`
+    })
+    const { fs } = this.#process
+    try {
+      fs.makeDirectory('/etc/nginx/conf.d', { parents: true })
+      fs.writeFile('/etc/nginx/conf.d/http.conf', `# podhop: not simulated: the server blocks of this file (${INSTEAD})\n${groups.join('')}`)
+    } catch {
+      this.#notice('open() "/etc/nginx/conf.d/http.conf" failed (30: Read-only file system)')
+    }
   }
 
   close(): void {

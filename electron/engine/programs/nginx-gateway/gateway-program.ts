@@ -7,7 +7,7 @@ import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
 import { Output, untilSignal } from '../output.ts'
 import type { SystemServices } from '../types.ts'
 import { ControlPlane } from './control-plane.ts'
-import { gatewayNginx } from './data-plane.ts'
+import { gatewayNginx, gatewayNginxCommand } from './data-plane.ts'
 import { CONTROLLER, GROUP } from './types.ts'
 
 /** nginx/nginx-gateway-fabric v2.2.2: cmd/gateway, the control plane of the Gateway API's implementation with nginx. */
@@ -27,6 +27,7 @@ export function nginxGateway(services: SystemServices): Record<string, Program> 
       }
     },
     'nginx-gateway-nginx': gatewayNginx,
+    'nginx-gateway-command': gatewayNginxCommand,
   }
 }
 

@@ -5,7 +5,9 @@ import { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { fetch, type Fetched } from '../../cni/small-cluster.samples.ts'
 import { parseClusterConfig } from '../../config.ts'
 import type { KubeObject, Pod } from '../../kubernetes/types.ts'
+import { CallbackFile } from '../../machine/files.ts'
 import type { Program } from '../../machine/types.ts'
+import { decodeUtf8 } from '../../text.ts'
 import { headerOf } from '../http/message.ts'
 import { acceptedHostnames } from './hostnames.ts'
 import { modifiedPath, redirectTarget } from './rewrites.ts'
@@ -139,6 +141,23 @@ describe('NGINX Gateway Fabric, as a student installs it', () => {
     cluster.client.logs('other', pod.metadata.name, {}, { onLine: (line) => lines.push(line), onEnd: () => undefined })
     cluster.clock.runFor(10)
     expect(lines.filter((l) => l.includes('/mirrored'))).toHaveLength(1)
+  })
+
+  it('writes its upstreams where people look for them, and says that the rest is not simulated', () => {
+    const [pod] = cluster.client.list<Pod>('pods', { namespace: 'shop', labelSelector: `${GROUP}/gateway-name=front` }).items
+    cluster.programs.register('busybox', function* (process) {
+      yield* process.print(process.fs.readText(process.argv.at(-1)!))
+      return 0
+    })
+    const exec = (...command: string[]): string => {
+      let text = ''
+      const file = (): CallbackFile => new CallbackFile(cluster.clock, (bytes) => (text += decodeUtf8(bytes)))
+      cluster.client.exec('shop', pod!.metadata.name, { command, container: 'nginx', tty: false, stdout: file(), stderr: file() })
+      cluster.clock.runFor(2_000)
+      return text
+    }
+    expect(exec('cat', '/etc/nginx/conf.d/http.conf')).toMatch(/\nupstream shop_echoes_9001 \{\n {4}random two least_conn;\n {4}zone shop_echoes_9001 512k;\n\n {4}server 10\.244\.\d\.\d+:9001;\n\}\n/)
+    expect(exec('nginx', '-T')).toContain("podhop: not simulated: nginx -T in a Gateway's Pod (kubectl describe httproute")
   })
 
   it('says in each status why', () => {
