@@ -152,8 +152,11 @@ export class IpSets {
     return Array.from(this.#need(name).members(), (m) => m.element)
   }
 
-  /** Makes the set hold exactly these; returns whether anything changed. What stays keeps its counters. */
-  replace(name: string, elements: Iterable<string>): boolean {
+  /**
+   * Makes the set hold exactly these; returns whether anything changed. What stays keeps its counters. `refused` hears of
+   * each element that the set does not take; without it the first one is an error.
+   */
+  replace(name: string, elements: Iterable<string>, refused?: (element: string, error: Error) => void): boolean {
     const set = this.#need(name)
     const wanted = new Set(elements)
     let changed = false
@@ -163,8 +166,13 @@ export class IpSets {
       changed = true
     }
     for (const element of wanted) {
-      set.add(element, { exist: true })
-      changed = true
+      try {
+        set.add(element, { exist: true })
+        changed = true
+      } catch (error) {
+        if (!refused) throw error
+        refused(element, error as Error)
+      }
     }
     return changed
   }

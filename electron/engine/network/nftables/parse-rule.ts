@@ -8,7 +8,7 @@ import { readNat } from './parse-nat.ts'
 import { readReject } from './parse-reject.ts'
 import { readSource } from './parse-source.ts'
 import { beginsSelector, readSelector } from './parse-selector.ts'
-import { readElements, readDuration, readVerdict } from './read-elements.ts'
+import { autoMerged, readElements, readDuration, readVerdict } from './read-elements.ts'
 import { META, PAYLOAD, type Selector } from './selectors.ts'
 import { NftSet, type SetDefinition } from './set.ts'
 import { readMask, readSpan } from './spans.ts'
@@ -62,8 +62,9 @@ export class RuleReader {
     const read = readElements(cursor, key, data)
     if (data === undefined && read.length === 1) return { single: read[0]! }
     const ranges = read.some((e) => e.form !== 'value')
+    const elements = ranges && data === undefined && key.length === 1 ? autoMerged(read) : read
     const set = new NftSet({ name: '__set%d', key, ...(data !== undefined && { data }), flags: new Set(ranges ? ['constant', 'interval'] : ['constant']) })
-    for (const { element, at, target } of read) {
+    for (const { element, at, target } of elements) {
       if (ranges && set.overlap(element.key) && data === undefined && !set.get(element.key, 0)) throw new NftError('conflicting intervals specified', at)
       set.add(element)
       if (target && element.verdict && 'chain' in element.verdict) this.targets.push({ chain: element.verdict.chain, at: target })

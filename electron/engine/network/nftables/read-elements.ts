@@ -1,6 +1,6 @@
 import type { Cursor } from './cursor.ts'
 import { parseDuration } from './cursor.ts'
-import type { DataType } from './data-types.ts'
+import { compareValues, type DataType, type Value } from './data-types.ts'
 import { NftError } from './errors.ts'
 import type { Verdict } from './evaluate.ts'
 import type { Location } from './lex.ts'
@@ -86,3 +86,17 @@ export function readDuration(cursor: Cursor): number {
   if (value === undefined) throw new NftError('invalid time format', token.at)
   return value
 }
+
+/** A set without a name and with ranges: what overlaps or follows at once is one range (auto-merge; nft 1.0.6). */
+export function autoMerged(read: readonly ReadElement[]): ReadElement[] {
+  const out: ReadElement[] = []
+  for (const next of [...read].sort((a, b) => compareValues(a.element.key[0]!.from, b.element.key[0]!.from))) {
+    const last = out.at(-1)
+    const [a, b] = [last?.element.key[0], next.element.key[0]!]
+    if (!last || !a || compareValues(b.from, following(a.to)) > 0) out.push(next)
+    else if (compareValues(b.to, a.to) > 0) out[out.length - 1] = { ...last, form: 'range', element: { ...last.element, key: [{ from: a.from, to: b.to }] } }
+  }
+  return out
+}
+
+const following = (value: Value): Value => (typeof value === 'bigint' ? value + 1n : typeof value === 'number' ? value + 1 : value)

@@ -39,6 +39,15 @@ function serve(pods: PodSample[], spec: object = {}, port: { port: number; nodeP
   cluster.clock.runFor(1500)
 }
 
+test('a source range that ipset does not take is logged, and the others are served', () => {
+  const logged: string[] = []
+  const proxy = new IpvsProxier(cluster.nodes.get('worker-1')!, DEFAULT_IPVS_SETTINGS, (severity, source, message) => logged.push(`${severity} ${source} ${message}`))
+  serve(web(1), { type: 'LoadBalancer', loadBalancerSourceRanges: ['0.0.0.0/0', '192.0.2.0/24'] }, { port: 80, nodePort: 30080 }, ['203.0.113.1'])
+  expect(setOf('worker-1', 'KUBE-LOAD-BALANCER-SOURCE-CIDR')).toEqual(['203.0.113.1,tcp:80,192.0.2.0/24'])
+  expect(logged[0]).toMatch(/^E ipset\.go:\d+ "Failed to add entry to ip set" err="error adding entry 203\.0\.113\.1,tcp:80,0\.0\.0\.0\/0, error: exit status 1 \(ipset v7\.17: The value of the CIDR parameter of the IP address is invalid\\n\)" ipsetEntry=/)
+  proxy.stop()
+})
+
 describe('a ClusterIP Service', () => {
   test('is a virtual service on every node, with its Pods as real servers in turn', () => {
     const pods = web(4)

@@ -159,7 +159,10 @@ export class IpvsProxier implements Agent {
       this.#syncVirtual(virtual)
       this.#synced.add(virtual)
     }
-    for (const [id, wanted] of elements) netfilter.sets.replace(setName(id, this.#family), wanted)
+    for (const [id, wanted] of elements) {
+      const name = setName(id, this.#family)
+      netfilter.sets.replace(name, wanted, (element, error) => this.#log('E', 'ipset.go:172', `"Failed to add entry to ip set" err="error adding entry ${element}, error: exit status 1 (ipset v7.17: ${error.message.trim()}\\n)" ipsetEntry="${element}" ipsetName="${name}"`))
+    }
     try {
       netfilter.restore(ipvsRules({
         family: this.#family, clusterCIDR: this.#own(this.#settings.clusterCIDR ?? this.#context.config.podCIDR), masqueradeAll: this.#settings.masqueradeAll,
