@@ -128,6 +128,25 @@ describe('resourceVersion of a list', () => {
   })
 })
 
+describe('a Lease', () => {
+  it('lasts for a while', () => {
+    const { api } = server()
+    const lease = (spec: object): unknown => api.create('leases', 'default', { metadata: { name: 'l' }, spec })
+    expect(refusal(() => lease({ leaseDurationSeconds: 0, leaseTransitions: -1 })).message).toBe(
+      'Lease.coordination.k8s.io "l" is invalid: [spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0, spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0]',
+    )
+    expect(lease({ leaseDurationSeconds: 1, leaseTransitions: 0 })).toMatchObject({ spec: { leaseDurationSeconds: 1 } })
+  })
+})
+
+describe('a security context', () => {
+  it('that contradicts itself is shown as Go shows it', () => {
+    const { api } = server()
+    const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'a', image: 'a', securityContext: { privileged: true, allowPrivilegeEscalation: false } }] } }
+    expect(refusal(() => api.create('pods', 'default', pod)).message).toMatch(/core\.SecurityContext\{Capabilities:\(\*core\.Capabilities\)\(nil\), Privileged:\(\*bool\)\(0x[0-9a-f]+\), .*AppArmorProfile:\(\*core\.AppArmorProfile\)\(nil\)\}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true$/)
+  })
+})
+
 describe('an EndpointSlice', () => {
   it('loses the topology of v1beta1 without a word', () => {
     const { api } = server()

@@ -34,6 +34,22 @@ describe('what the API server and its neighbours say of themselves', () => {
     expect(lab.run('kubectl get --raw /healthz --as=jane').output).toBe('ok')
   })
 
+  it('numbers in a query are numbers', () => {
+    expect(raw('/api/v1/pods?limit=x')).toBe('Error from server (BadRequest): strconv.ParseInt: parsing "x": invalid syntax\n')
+    expect(raw('"/api/v1/pods?watch=1&timeoutSeconds=9223372036854775808"')).toBe('Error from server (BadRequest): strconv.ParseInt: parsing "9223372036854775808": value out of range\n')
+    expect(lab.run('kubectl delete --raw "/api/v1/namespaces/default/pods/curl?gracePeriodSeconds=1s"').output).toBe('Error from server (BadRequest): strconv.ParseInt: parsing "1s": invalid syntax\n')
+  })
+
+  it('checks that are left out are named, and those that nobody has', () => {
+    expect(raw('"/livez?verbose&exclude=ping&exclude=b&exclude=a"')).toMatch(/^\[\+\]ping excluded: ok\n(\[\+\]\S+ ok\n)+warn: some health checks cannot be excluded: no matches for "a","b"\nlivez check passed\n$/)
+  })
+
+  it('options of a log are looked at', () => {
+    const log = (options: string): string => raw(`"/api/v1/namespaces/default/pods/curl/log?${options}"`)
+    expect(log('tailLines=-1')).toBe('The PodLogOptions "curl" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0\n')
+    expect(log('limitBytes=0&sinceSeconds=0')).toBe('The PodLogOptions "curl" is invalid: \n* limitBytes: Invalid value: 0: must be greater than 0\n* sinceSeconds: Invalid value: 0: must be greater than 0\n')
+  })
+
   it('counts what it keeps, and the addresses of Services', () => {
     lab.run('kubectl create service clusterip one --tcp=80; kubectl create service clusterip two --tcp=80')
     const text = raw('/metrics')

@@ -1,3 +1,4 @@
+import { quote } from '../json.ts'
 import { sendText, type Exchange } from './handler.ts'
 
 /** The checks of kube-apiserver by their names (k8s.io/apiserver/pkg/server/healthz); while it answers they pass. */
@@ -31,7 +32,8 @@ export function serveHealth(exchange: Exchange): boolean {
     return true
   }
   const left = new Set(query.all('exclude'))
-  const lines = checks.map((check) => (left.has(check) ? `[+]${check} excluded: ok` : `[+]${check} ok`))
+  const lines = checks.map((check) => (left.delete(check) ? `[+]${check} excluded: ok` : `[+]${check} ok`))
+  if (left.size > 0) lines.push(`warn: some health checks cannot be excluded: no matches for ${[...left].sort().map(quote).join(',')}`)
   sendText(exchange, 200, `${lines.join('\n')}\n${root} check passed\n`)
   return true
 }

@@ -1,11 +1,14 @@
 import type { LogOptions } from '../client.ts'
-import { badRequest } from '../status.ts'
+import { FieldErrors } from '../field-errors.ts'
+import { badRequest, invalid } from '../status.ts'
 import { NO_CACHE } from './handler.ts'
 import type { Call } from './objects.ts'
+import type { Query } from './query.ts'
 
 /** GET …/pods/web/log: PodLogOptions. Lines as they come, with `follow` until the container ends. */
 export function serveLog(call: Call): () => void {
   const { client, sink, info: { namespace, name, query } } = call
+  validate(name!, query)
   const options: LogOptions = {
     ...(query.get('container') ? { container: query.get('container')! } : {}),
     follow: query.flag('follow'),
@@ -37,6 +40,17 @@ export function serveLog(call: Call): () => void {
   // who follows a silent container hears at once that there is one
   begin()
   return stop
+}
+
+/** ValidatePodLogOptions of pkg/apis/core/validation. */
+function validate(name: string, query: Query): void {
+  const errors = new FieldErrors()
+  const [tail, limit, seconds] = [query.number('tailLines'), query.number('limitBytes'), query.number('sinceSeconds')]
+  if (tail !== undefined && tail < 0) errors.invalid('tailLines', tail, 'must be greater than or equal to 0')
+  if (limit !== undefined && limit < 1) errors.invalid('limitBytes', limit, 'must be greater than 0')
+  if (seconds !== undefined && query.get('sinceTime') !== undefined) errors.forbidden('', 'at most one of `sinceTime` or `sinceSeconds` may be specified')
+  else if (seconds !== undefined && seconds < 1) errors.invalid('sinceSeconds', seconds, 'must be greater than 0')
+  if (!errors.empty) throw invalid({ kind: 'PodLogOptions', group: '' }, name, errors)
 }
 
 function positive<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {

@@ -1,3 +1,7 @@
+import type { StatusError } from '../client.ts'
+import { quote } from '../json.ts'
+import { badRequest } from '../status.ts'
+
 /** The query of a request target: application/x-www-form-urlencoded, as net/url's ParseQuery reads it. */
 export class Query {
   readonly #values = new Map<string, string[]>()
@@ -28,10 +32,14 @@ export class Query {
     return value !== undefined && value !== 'false' && value !== '0'
   }
 
-  /** Undefined when it is absent or no whole number. */
+  /** An int64, undefined when it is absent. Throws a StatusError for what strconv.ParseInt refuses. */
   number(name: string): number | undefined {
     const value = this.get(name)
-    return value !== undefined && /^-?\d+$/.test(value) ? Number(value) : undefined
+    if (value === undefined) return undefined
+    const refused = (why: string): StatusError => badRequest(`strconv.ParseInt: parsing ${quote(value)}: ${why}`)
+    if (!/^[-+]?\d+$/.test(value)) throw refused('invalid syntax')
+    if (BigInt.asIntN(64, BigInt(value.replace('+', ''))) !== BigInt(value.replace('+', ''))) throw refused('value out of range')
+    return Number(value)
   }
 }
 

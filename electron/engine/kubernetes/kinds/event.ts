@@ -68,6 +68,9 @@ export const lease: Kind<Lease> = {
   type: 'Lease',
   validName: dns1123Subdomain,
   createOnUpdate: true,
-  validate() {},
+  validate({ spec: { leaseDurationSeconds: seconds, leaseTransitions: transitions } }, errors) {
+    if (seconds !== undefined && seconds <= 0) errors.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0')
+    if (transitions !== undefined && transitions < 0) errors.invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0')
+  },
   columns: [NAME, { name: 'Holder', cell: ({ spec }) => spec.holderIdentity ?? '' }, AGE],
 }

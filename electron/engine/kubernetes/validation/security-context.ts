@@ -71,13 +71,22 @@ export function validateSecurityContext(context: core.SecurityContext | undefine
   validId(context.runAsGroup, `${path}.runAsGroup`, errors)
   validateProfiles(context, path, errors)
   if (context.allowPrivilegeEscalation !== false) return
-  if (context.privileged) errors.invalid(path, printContext(), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true')
+  if (context.privileged) errors.invalid(path, printContext(context), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true')
   if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) {
-    errors.invalid(path, printContext(), 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN')
+    errors.invalid(path, printContext(context), 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN')
   }
 }
 
+/** core.SecurityContext in Go's order: a field, its type, and what the API calls it. */
+const GO_FIELDS = [
+  ['Capabilities', 'core.Capabilities', 'capabilities'], ['Privileged', 'bool', 'privileged'], ['SELinuxOptions', 'core.SELinuxOptions', 'seLinuxOptions'],
+  ['WindowsOptions', 'core.WindowsSecurityContextOptions', 'windowsOptions'], ['RunAsUser', 'int64', 'runAsUser'], ['RunAsGroup', 'int64', 'runAsGroup'], ['RunAsNonRoot', 'bool', 'runAsNonRoot'],
+  ['ReadOnlyRootFilesystem', 'bool', 'readOnlyRootFilesystem'], ['AllowPrivilegeEscalation', 'bool', 'allowPrivilegeEscalation'], ['ProcMount', 'core.ProcMountType', 'procMount'],
+  ['SeccompProfile', 'core.SeccompProfile', 'seccompProfile'], ['AppArmorProfile', 'core.AppArmorProfile', 'appArmorProfile'],
+] as const
+
 /** Upstream prints the struct with its pointers' addresses here, which are other ones each time. */
-function printContext(): GoValue {
-  return new GoValue('core.SecurityContext{…}')
+function printContext(context: core.SecurityContext): GoValue {
+  const pointer = ([name, type, field]: readonly [string, string, string]): string => `${name}:(*${type})(${(context as Readonly<Record<string, unknown>>)[field] === undefined ? 'nil' : '0xc000a2e0f0'})`
+  return new GoValue(`core.SecurityContext{${GO_FIELDS.map(pointer).join(', ')}}`)
 }
