@@ -15,7 +15,7 @@ interface Leaving {
 
 /**
  * Real servers that go: their weight becomes 0 and they stay until their connections are over, looked at once a minute;
- * of UDP they go at once (pkg/proxy/ipvs/graceful_termination.go of v1.33).
+ * of UDP and SCTP they go at once (pkg/proxy/ipvs/graceful_termination.go and util/ipvs.go of v1.33).
  */
 export class GracefulTermination {
   readonly #ipvs: Ipvs
@@ -68,7 +68,7 @@ export class GracefulTermination {
     this.#ipvs.connections.sweep()
     const server = this.#ipvs.find(key)?.server(address, port)
     if (!server) return true
-    if (key.protocol !== 'udp' && server.active + server.inactive > 0) return false
+    if (key.protocol === 'tcp' && server.active + server.inactive > 0) return false
     this.#ipvs.removeServer(key, { address, port })
     return true
   }

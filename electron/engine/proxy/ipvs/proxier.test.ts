@@ -5,6 +5,7 @@ import { ping } from '../../network/shapes.samples.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { putService, putSlice } from '../services.samples.ts'
 import { cleanUpIpvs } from './cleanup.ts'
+import { GracefulTermination } from './graceful.ts'
 import { DEFAULT_IPVS_SETTINGS, IpvsProxier } from './proxier.ts'
 
 let cluster: SmallCluster
@@ -38,6 +39,18 @@ function serve(pods: PodSample[], spec: object = {}, port: { port: number; nodeP
   putSlice(cluster.store, 'default', 'web', ports, pods.map((p, i) => ({ ip: p.ip, node: i % 2 === 0 ? 'worker-1' : 'worker-2' })))
   cluster.clock.runFor(1500)
 }
+
+test.each([['tcp', 'SERVER 0'], ['udp', ''], ['sctp', '']] as const)('a real server with connections stays with the weight 0 only of TCP: %s', (protocol, left) => {
+  const { ipvs } = networkOf('worker-1').netfilter
+  const key = { protocol, address: '10.96.0.99', port: 80 } as const
+  ipvs.add(key, { scheduler: 'rr' })
+  const server = ipvs.addServer(key, { address: '10.244.1.9', port: 80, weight: 1 })
+  server.inactive = 1
+  const graceful = new GracefulTermination(ipvs, cluster.clock, () => undefined)
+  graceful.remove(key, '10.244.1.9', 80)
+  graceful.stop()
+  expect(ipvs.find(key)!.servers.map((s) => `SERVER ${s.weight}`).join()).toBe(left)
+})
 
 test('a source range that ipset does not take is logged, and the others are served', () => {
   const logged: string[] = []
