@@ -9,6 +9,7 @@ import { ensureDatapath, type Datapath, type Peer, type PeerFamily, type PodPort
 import { AGENT_INFOS } from './crds.ts'
 import { EgressController } from './egress.ts'
 import { VERSION } from './manifests.ts'
+import { AuditLog } from './audit-log.ts'
 import { answerPacketIn } from './packet-in.ts'
 import { cookie, nodeFlows, versionOf, VIRTUAL_MAC, type FamilyFacts } from './pipeline.ts'
 import { PolicyFlows } from './policy.ts'
@@ -51,6 +52,7 @@ export class AntreaAgent implements Agent {
   policies: PolicyFlows | undefined
   egress: EgressController | undefined
   #traceflow: TraceflowAgent | undefined
+  #audit: AuditLog | undefined
   #marks = ''
   /** One a family. */
   proxies: readonly AntreaProxy[] = []
@@ -78,6 +80,7 @@ export class AntreaAgent implements Agent {
     this.policies?.stop()
     this.egress?.stop()
     this.#traceflow?.stop()
+    this.#audit?.stop()
     for (const proxy of this.proxies) proxy.stop()
     for (const timer of this.#timers) this.context.clock.cancel(timer)
     if (this.datapath) this.datapath.bridge.onPacketIn = undefined
@@ -124,6 +127,8 @@ export class AntreaAgent implements Agent {
     this.proxies = dp.families.map((family) => new AntreaProxy(dp, family, groups, this.#client))
     const policies = (this.policies = new PolicyFlows(dp, this.#client))
     dp.policyOf = (conjunction) => policies.sourceOf(conjunction)
+    const log = (this.#audit = new AuditLog(this.context, dp, (conjunction) => policies.loggedRule(conjunction)))
+    dp.log = (x) => log.packet(x)
     this.egress = new EgressController(dp, this.#client, (source, message) => this.#log(source, message), () => this.#egressRules())
     this.#traceflow = new TraceflowAgent(dp, this.#client)
     this.#publish()

@@ -37,8 +37,8 @@ const ports = list(refusing(
   { sourcePort: { type: 'integer' }, sourceEndPort: { type: 'integer' } }, 'use port and endPort',
 ))
 const rules = (peer: 'from' | 'to'): Schema => list(refusing(
-  object({ action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo, ports, [peer]: peers }, ['action']),
-  { protocols: list(ANY), l7Protocols: list(ANY), enableLogging: { type: 'boolean' }, logLabel: text(), ...(peer === 'to' ? { toServices: list(ANY) } : {}) }, `use ${peer} and ports`,
+  object({ action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo, ports, [peer]: peers, enableLogging: { type: 'boolean' }, logLabel: text({ pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' }) }, ['action']),
+  { protocols: list(ANY), l7Protocols: list(ANY), ...(peer === 'to' ? { toServices: list(ANY) } : {}) }, `use ${peer} and ports`,
 ))
 const policySchema: Schema = object({
   spec: object({ tier: text(), priority: { type: 'number', format: 'float', minimum: 1, maximum: 10_000 }, appliedTo, ingress: rules('from'), egress: rules('to') }, ['priority']),

@@ -6,6 +6,7 @@ import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
 import { OvsBridge, type FlowSpec } from './ovs/bridge.ts'
+import type { Execution } from './ovs/execution.ts'
 import { GATEWAY, GATEWAY_PORT, initialFlows, nodeFlows, podFlows, tablesFor, TUNNEL, TUNNEL_PORT, versionOf, type FamilyFacts, type PipelineFacts } from './pipeline.ts'
 import { describeFlows } from './words.ts'
 
@@ -35,6 +36,8 @@ export class Datapath {
   readonly peers = new Map<string, Peer>()
   /** The policy whose conjunction has this number; the agent says. */
   policyOf: (conjunction: number) => string | undefined = () => undefined
+  /** The agent's audit log. */
+  log: ((x: Execution) => void) | undefined
   /** Grows with each start of the agent: all flows get new cookies (pkg/agent/agent.go, "roundNumber"). */
   round = 0
 

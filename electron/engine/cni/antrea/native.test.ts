@@ -3,6 +3,7 @@ import { createCluster, type Cluster } from '../../cluster.ts'
 import { parseClusterConfig } from '../../config.ts'
 import type { Journey } from '../../journey/types.ts'
 import type { KubeObject, Pod } from '../../kubernetes/types.ts'
+import { NP_LOG } from './audit-log.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
 import { datapathOf } from './datapath.ts'
 import { flowPriorities, type NativeRule } from './native.ts'
@@ -132,4 +133,29 @@ describe('Antrea’s own policies', () => {
 it('gives each rule its own priority, in order', () => {
   const rule = (key: string, tier: number, priority: number, order = 0): NativeRule => ({ key, tier, priority, order, source: '', direction: 'ingress', action: 'Drop', rule: { peers: undefined, ports: undefined }, targets: [] })
   expect([...flowPriorities([rule('e', 50, 1), rule('a', 250, 5), rule('b', 250, 5, 1), rule('c', 250, 5.001), rule('z', 253, 1)]).values()]).toEqual([54_980, 14_500, 14_499, 14_498, 170])
+})
+
+it('rules with enableLogging are in np.log: what is allowed at once, what is not once a second', () => {
+  const log = (): string[] => {
+    const { fs } = cluster.nodes.get('worker-1')!
+    return fs.exists(NP_LOG) ? fs.readText(NP_LOG).split('\n').filter(Boolean).map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{6} /, '')) : []
+  }
+  const [web, client, near] = ['web', 'client', 'near'].map((name) => ips.get(name)!)
+  const rules = (action: string): object[] => [{ name: 'near', action: 'Allow', from: [app('near')], enableLogging: true, logLabel: 'close' }, { name: 'others', action, enableLogging: true }]
+  given([acnp('logged', { tier: 'platform', priority: 5, ingress: rules('Drop') })], () => {
+    const before = log().length
+    expect(connect('near', 'web').verdict).toBe('delivered')
+    expect(connect('client', 'web')).toMatchObject({ verdict: 'dropped', reason: 'drop-policy' })
+    cluster.clock.runFor(2_000)
+    const lines = log().slice(before)
+    expect(lines[0]).toMatch(new RegExp(`^AntreaPolicyIngressRule AntreaClusterNetworkPolicy:logged near Ingress Allow \\S+ default/web ${near} \\S+ ${web} 80 TCP 60 close$`))
+    expect(lines[1]).toMatch(new RegExp(`^AntreaPolicyIngressRule AntreaClusterNetworkPolicy:logged others Ingress Drop \\S+ default/web ${client} \\S+ ${web} 80 TCP 60 <nil>`))
+    expect(connect('near', 'web').verdict).toBe('delivered')
+  })
+  given([acnp('refusing', { priority: 5, ingress: rules('Reject') })], () => {
+    const before = log().length
+    expect(heard('client', 'web')).toBe('ECONNREFUSED')
+    cluster.clock.runFor(2_000)
+    expect(log().slice(before).join()).toContain(' others Ingress Reject ')
+  })
 })

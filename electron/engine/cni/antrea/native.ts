@@ -3,13 +3,15 @@ import type { KubeObject, LabelSelector, Namespace, NetworkPolicy, Pod } from '.
 import { byName } from '../../own.ts'
 import { PolicyIndex } from '../../policy/policy-index.ts'
 import type { Direction, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
+import { hex, sha256 } from '../../sha256.ts'
+import { encodeUtf8 } from '../../text.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
 
 /** Antrea's own policies (docs/antrea-network-policy.md of v2.4): tiers, priorities, and rules that allow, drop, reject or pass on. */
 export type Action = 'Allow' | 'Drop' | 'Reject' | 'Pass'
 
 interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] } }
-interface Rule { action: Action; name?: string; from?: Peer[]; to?: Peer[]; ports?: { protocol?: string; port?: number | string; endPort?: number }[]; appliedTo?: Peer[] }
+interface Rule { action: Action; name?: string; from?: Peer[]; to?: Peer[]; ports?: { protocol?: string; port?: number | string; endPort?: number }[]; appliedTo?: Peer[]; enableLogging?: boolean; logLabel?: string }
 interface NativePolicy extends KubeObject { spec: { tier?: string; priority: number; appliedTo?: Peer[]; ingress?: Rule[]; egress?: Rule[] } }
 interface Tier extends KubeObject { spec: { priority: number } }
 
@@ -30,6 +32,8 @@ export interface NativeRule {
   readonly rule: PolicyRule
   /** The Pods that it is for. */
   readonly targets: readonly PolicyPod[]
+  /** enableLogging: what np.log calls it. */
+  readonly log?: { readonly name: string; readonly label: string } | undefined
 }
 
 /** Selects no Pod: the model's own meaning of a policy is not wanted here, its selectors are. */
@@ -108,11 +112,16 @@ export class NativePolicies {
       rules.forEach(({ direction, rule, order }, i) => {
         const applied = compiled.rules.ingress[2 * i]!.peers ?? []
         const targets = [...new Set(applied.flatMap((p) => (p.kind === 'pods' ? this.#index.members(p.set.id) : [])))]
-        out.push({ key: `${source} ${direction} ${order}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: compiled.rules.ingress[2 * i + 1]!, targets })
+        out.push({ key: `${source} ${direction} ${order}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: compiled.rules.ingress[2 * i + 1]!, targets, log: rule.enableLogging ? { name: rule.name ?? ruleName(direction, rule), label: rule.logLabel ?? '' } : undefined })
       })
     }
     return out.sort((a, b) => a.tier - b.tier || a.priority - b.priority || a.order - b.order || (a.key < b.key ? -1 : 1))
   }
+}
+
+/** What the controller calls a rule without a name (GenRuleName of pkg/controller/networkpolicy/mutate.go; the hash is one of this simulation). */
+function ruleName(direction: Direction, rule: Rule): string {
+  return `${direction}-${rule.action.toLowerCase()}-${hex(sha256(encodeUtf8(JSON.stringify(rule)))).slice(0, 7)}`
 }
 
 function sourceOf({ kind, metadata }: KubeObject): string {

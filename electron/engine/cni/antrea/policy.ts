@@ -5,6 +5,7 @@ import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { Direction, Policy, PolicyPod } from '../../policy/types.ts'
 import { conjunctionsOf, type Conjunction } from './conjunctions.ts'
+import type { LoggedRule } from './audit-log.ts'
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
 import { BASELINE, flowPriorities, NativePolicies, type Action } from './native.ts'
@@ -23,6 +24,8 @@ export class PolicyFlows {
   readonly #byPolicy = new Map<string, Set<number>>()
   /** Whose a conjunction is. */
   readonly #sources = new Map<number, string>()
+  /** What np.log says of a conjunction's rule, where that is asked for. */
+  readonly #logged = new Map<number, LoggedRule>()
   readonly #native: NativePolicies
   #timer: Timer | undefined
   #stopped = false
@@ -61,6 +64,10 @@ export class PolicyFlows {
     return this.#sources.get(conjunction)
   }
 
+  loggedRule(conjunction: number): LoggedRule | undefined {
+    return this.#logged.get(conjunction)
+  }
+
   /** Whether it selects a Pod of this node: others are not told to the agent. */
   isOnNode({ key }: Pick<Policy, 'key'>): boolean {
     return this.#model.view.selected(key).some((pod) => pod.node === this.#dp.context.name)
@@ -92,6 +99,7 @@ export class PolicyFlows {
     const used = new Set<string>()
     this.#byPolicy.clear()
     this.#sources.clear()
+    this.#logged.clear()
     this.#kubernetes(build, used)
     this.#antrea(build, used)
     build.finish()
@@ -143,7 +151,7 @@ export class PolicyFlows {
   #antrea(build: FlowBuilder, used: Set<string>): void {
     const rules = this.#native.rules()
     const priorities = flowPriorities(rules)
-    for (const { key, source, direction, action, tier, rule, targets } of rules) {
+    for (const { key, source, direction, action, tier, rule, targets, log } of rules) {
       const local = this.#local(targets)
       if (local.length === 0) continue
       const baseline = tier === BASELINE
@@ -152,7 +160,8 @@ export class PolicyFlows {
         if (isEmpty(conjunction)) continue
         const id = this.#id(conjunction.key, source, used)
         build.conjunction(table, priorities.get(key)!, id, conjunction)
-        build.decide(table, priorities.get(key)!, id, direction, action)
+        if (log) this.#logged.set(id, { ...log, source, direction, action, table, priority: priorities.get(key)! })
+        build.decide(table, priorities.get(key)!, id, direction, action, log !== undefined)
       }
     }
   }
@@ -212,7 +221,8 @@ class FlowBuilder {
   }
 
   /** The flow that decides once all parts fit, and what counts for it. */
-  decide(table: string, priority: number, id: number, direction: Direction, action: Action): void {
+  decide(table: string, priority: number, id: number, direction: Direction, action: Action, logged = false): void {
+    const log = logged ? 'controller(id=32776,reason=no_match,userdata=01.01,max_len=65535),' : ''
     const hex = id.toString(16)
     const ingress = direction === 'ingress'
     const metric = ingress ? 'IngressMetric' : 'EgressMetric'
@@ -220,15 +230,15 @@ class FlowBuilder {
     if (action === 'Allow') {
       for (const { version } of this.#dp.families) {
         const { ip, zone } = WORDS[version]
-        this.put(table, priority, `conj_id=${id},${ip}`, `set_field:0x${hex}->${register},ct(commit,table=${metric},zone=${zone},exec(set_field:${label}->ct_label))`)
+        this.put(table, priority, `conj_id=${id},${ip}`, `set_field:0x${hex}->${register},${log}ct(commit,table=${metric},zone=${zone},exec(set_field:${label}->ct_label))`)
         for (const sign of ['+', '-']) this.put(metric, 200, `ct_state=${sign}new,ct_label=${label},${ip}`, `goto_table:${next}`)
       }
       return
     }
-    if (action === 'Pass') return this.put(table, priority, `conj_id=${id}`, `set_field:0x${hex}->${register},goto_table:${ingress ? 'IngressRule' : 'EgressRule'}`)
+    if (action === 'Pass') return this.put(table, priority, `conj_id=${id}`, `set_field:0x${hex}->${register},${log}goto_table:${ingress ? 'IngressRule' : 'EgressRule'}`)
     const denied = `set_field:0x${hex}->reg3,set_field:0x400/0x400->reg0`
     const number = this.#dp.bridge.tables.get(table)!.id
-    const rest = action === 'Drop' ? `goto_table:${metric}` : `set_field:0x4000000/0xfe000000->reg0,set_field:0x${(number << 24 >>> 0).toString(16)}/0xff000000->reg2,group:${REJECT_GROUPS[ingress ? 0 : 1][1]}`
+    const rest = action === 'Drop' ? `${log}goto_table:${metric}` : `set_field:0x${logged ? '6' : '4'}000000/0xfe000000->reg0,set_field:0x${(number << 24 >>> 0).toString(16)}/0xff000000->reg2,group:${REJECT_GROUPS[ingress ? 0 : 1][1]}`
     this.put(table, priority, `conj_id=${id}`, `${denied},${rest}`)
     this.put(metric, 200, `reg0=0x400/0x400,reg3=0x${hex}`, 'drop')
   }

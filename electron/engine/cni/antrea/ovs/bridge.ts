@@ -184,6 +184,8 @@ export class OvsBridge {
       if (x.packet && x.packet.tos !== 0) this.onTagged?.(x, undefined, flow)
       return this.onPacketIn(x, userdata, flow)
     }
+    // a packet for the agent's log goes on without it
+    if (userdata === '01.01') return
     x.lost(flow, 'drop-ovs-flow', `The flow hands the packet to antrea-agent, which does not run on this node.`)
   }
 

@@ -110,7 +110,8 @@ export class Execution {
   }
 
   controller(userdata: string, flow: Flow): void {
-    this.done = true
+    // 01.01: the agent only writes the packet into its log, and the flow goes on
+    this.done = userdata !== '01.01'
     if (!this.dry) this.bridge.packetIn(this, userdata, flow)
   }
 
