@@ -30,8 +30,31 @@ describe('redis', () => {
     expect(cli("keys '?'")).toBe('l\nh\n')
     expect(cli('incr l')).toBe('WRONGTYPE Operation against a key holding the wrong kind of value\n\n')
     expect(cli('nope x')).toBe("ERR unknown command 'nope', with args beginning with: 'x' \n\n")
-    expect(cli('zadd z 1 a')).toContain('podhop: not simulated: zadd')
+    expect(cli("xadd s '*' a 1")).toContain('podhop: not simulated: xadd')
     expect(cli('info replication')).toBe('# Replication\r\nrole:master\r\nconnected_slaves:0\r\n')
+  })
+
+  it('keeps members in the order of their scores', () => {
+    expect(cli('zadd board 50 ann 70 bob 60 cid')).toBe('3\n')
+    expect([cli('zadd board XX CH 55 ann 1 nobody'), cli('zadd board NX 9 ann'), cli('zincrby board 10.5 ann'), cli('zscore board ann'), cli('zcard board')]).toEqual(['1\n', '0\n', '65.5\n', '65.5\n', '3\n'])
+    expect(cli('zrange board 0 -1 WITHSCORES', '--no-raw')).toBe('1) "cid"\n2) "60"\n3) "ann"\n4) "65.5"\n5) "bob"\n6) "70"\n')
+    expect([cli('zrevrange board 0 0'), cli('zrange board -2 -1 REV'), cli("zrangebyscore board '(60' +inf LIMIT 1 1"), cli('zcount board -inf 65.5')]).toEqual(['bob\n', 'ann\ncid\n', 'bob\n', '2\n'])
+    expect([cli('zrank board bob'), cli('zrevrank board bob'), cli('zrank board nobody', '--no-raw'), cli('type board')]).toEqual(['2\n', '0\n', '(nil)\n', 'zset\n'])
+    expect([cli('zadd board x ann'), cli('zrangebyscore board a b'), cli('get board')]).toEqual(['ERR value is not a valid float\n\n', 'ERR min or max is not a float\n\n', 'WRONGTYPE Operation against a key holding the wrong kind of value\n\n'])
+    expect([cli('zpopmax board'), cli('zrem board ann cid nobody'), cli('exists board')]).toEqual(['bob\n70\n', '2\n', '0\n'])
+  })
+
+  it('logs its start as its version does', () => {
+    run('kubectl run six --image=redis:6.2; sleep 8')
+    expect(run('kubectl logs six').replace(/(1:[CM]) \d+ \w+ \d+ [0-9:.]+/g, '$1')).toBe(`1:C # oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo
+1:C # Redis version=6.2.18, bits=64, commit=00000000, modified=0, pid=1, just started
+1:C # Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf
+1:M * monotonic clock: POSIX clock_gettime
+1:M * Running mode=standalone, port=6379.
+1:M # Server initialized
+1:M * Ready to accept connections
+`)
+    expect(run('kubectl logs cache')).toMatch(/1:M .* \* Ready to accept connections tcp\n$/)
   })
 
   it('is reached by name from another Pod, and tells who its clients are', () => {

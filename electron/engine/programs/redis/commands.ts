@@ -1,4 +1,5 @@
 import type { Reply } from './protocol.ts'
+import { SORTED_SETS } from './sorted-sets.ts'
 import { globPattern, type RedisStore, type Value } from './store.ts'
 
 /** The commands that touch keys (redis.io/commands): name → fewest and most words after it, and what it does. */
@@ -99,10 +100,11 @@ const set: Command = { least: 2, most: Infinity, run: ({ store, now }, [key, val
 } }
 
 function typeOf(value: Value | undefined): string {
-  return value === undefined ? 'none' : typeof value === 'string' ? 'string' : Array.isArray(value) ? 'list' : value instanceof Map ? 'hash' : 'set'
+  return value === undefined ? 'none' : typeof value === 'string' ? 'string' : Array.isArray(value) ? 'list' : value instanceof Map ? 'hash' : value instanceof Set ? 'set' : 'zset'
 }
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
+  ...SORTED_SETS,
   set,
   get: text(1, 1, (value) => value ?? null),
   setnx: { least: 2, most: 2, run: (data, [key, value]) => (set.run(data, [key!, value!, 'NX']) === null ? 0 : 1) },

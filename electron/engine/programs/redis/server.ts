@@ -19,7 +19,7 @@ const OK: Reply = { status: 'OK' }
 const NO_AUTH: Reply = { error: 'NOAUTH Authentication required.' }
 const IN_SUBSCRIPTION = new Set(['subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ping', 'quit', 'reset'])
 /** Commands that the real one has, and that are not simulated: so that nobody takes them for unknown. */
-const OTHERS = new Set(['eval', 'evalsha', 'multi', 'exec', 'watch', 'xadd', 'xread', 'zadd', 'zrange', 'zscore', 'geoadd', 'cluster', 'replicaof', 'slaveof', 'save', 'bgsave', 'bgrewriteaof', 'debug', 'object', 'memory', 'latency', 'slowlog', 'sort', 'blpop', 'brpop', 'setrange', 'psync', 'acl', 'module', 'function', 'wait', 'linsert', 'ltrim', 'select', 'swapdb', 'move', 'copy', 'dump', 'restore', 'randomkey', 'discard', 'unwatch', 'evalsha_ro', 'script', 'xlen', 'xrange', 'zrem', 'zcard', 'zrangebyscore', 'zincrby', 'zrank', 'zrevrange', 'zcount', 'lrem', 'lset', 'lpos', 'lmove', 'rpoplpush', 'hscan', 'sscan', 'zscan', 'hsetnx', 'hmset', 'sinter', 'sunion', 'sdiff', 'spop', 'srandmember', 'smove', 'setbit', 'getbit', 'bitcount', 'pfadd', 'pfcount', 'incrbyfloat', 'expireat', 'touch', 'pubsub', 'lastsave', 'readonly', 'asking', 'failover', 'lolwut', 'msetnx', 'psetex', 'substr', 'lpushx', 'rpushx'])
+const OTHERS = new Set(['eval', 'evalsha', 'multi', 'exec', 'watch', 'xadd', 'xread', 'geoadd', 'cluster', 'replicaof', 'slaveof', 'save', 'bgsave', 'bgrewriteaof', 'debug', 'object', 'memory', 'latency', 'slowlog', 'sort', 'blpop', 'brpop', 'setrange', 'psync', 'acl', 'module', 'function', 'wait', 'linsert', 'ltrim', 'select', 'swapdb', 'move', 'copy', 'dump', 'restore', 'randomkey', 'discard', 'unwatch', 'evalsha_ro', 'script', 'xlen', 'xrange', 'lrem', 'lset', 'lpos', 'lmove', 'rpoplpush', 'hscan', 'sscan', 'zscan', 'zunion', 'zunionstore', 'zinter', 'zinterstore', 'zdiff', 'zdiffstore', 'zlexcount', 'zmscore', 'zrandmember', 'zremrangebyrank', 'zremrangebyscore', 'zremrangebylex', 'zrangebylex', 'zrangestore', 'bzpopmin', 'bzpopmax', 'xdel', 'xtrim', 'xinfo', 'xgroup', 'xreadgroup', 'xack', 'xrevrange', 'hsetnx', 'hmset', 'sinter', 'sunion', 'sdiff', 'spop', 'srandmember', 'smove', 'setbit', 'getbit', 'bitcount', 'pfadd', 'pfcount', 'incrbyfloat', 'expireat', 'touch', 'pubsub', 'lastsave', 'readonly', 'asking', 'failover', 'lolwut', 'msetnx', 'psetex', 'substr', 'lpushx', 'rpushx'])
 
 class RedisServer {
   readonly #process: Process
@@ -102,7 +102,7 @@ class RedisServer {
   #data(name: string, args: readonly string[], words: readonly string[]): Reply {
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
     if (!command) {
-      if (OTHERS.has(name)) return { error: `ERR podhop: not simulated: ${words[0]} (strings, lists, hashes, sets, expiry and publish are)` }
+      if (OTHERS.has(name)) return { error: `ERR podhop: not simulated: ${words[0]} (strings, lists, hashes, sets, sorted sets, expiry and publish are)` }
       return { error: `ERR unknown command '${words[0]!.slice(0, 128)}', with args beginning with: ${args.map((a) => `'${a}' `).join('').slice(0, 128)}` }
     }
     if (args.length < command.least || args.length > command.most) return wrongNumber(name)
@@ -280,12 +280,16 @@ export const redisServer: Program = function* (process) {
   const config = yield* readConfig(process, args)
   if (typeof config === 'number') return config
   const out = new Output(process, 1)
-  const log = (mark: string, text: string): void => out.write(`${process.pid}:${mark === 'o' ? 'C' : 'M'} ${logTime(process.clock.wall())} ${mark === 'o' ? '*' : mark} ${text}\n`)
+  // since 7.2 what is no warning has a star; 6.2 began to name the clock
+  const [major = 8, minor = 0] = version.split('.').map(Number)
+  const since = (atMajor: number, atMinor: number): boolean => major > atMajor || (major === atMajor && minor >= atMinor)
+  const plain = since(7, 2) ? '*' : '#'
+  const log = (mark: string, text: string): void => out.write(`${process.pid}:${mark === 'o' ? 'C' : 'M'} ${logTime(process.clock.wall())} ${mark === 'o' ? plain : mark} ${text}\n`)
   log('o', 'oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo')
   log('o', `Redis version=${version}, bits=64, commit=00000000, modified=0, pid=${process.pid}, just started`)
   if (args.length === 0) out.write(`${process.pid}:C ${logTime(process.clock.wall())} # Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf\n`)
   else log('o', 'Configuration loaded')
-  log('*', 'monotonic clock: POSIX clock_gettime')
+  if (since(6, 2)) log('*', 'monotonic clock: POSIX clock_gettime')
   const port = Number(config.get('port'))
   const server = new RedisServer(process, version, config)
   const address = /^(127\.0\.0\.1|localhost)\b/.test(config.get('bind')!) ? '127.0.0.1' : undefined
@@ -304,8 +308,8 @@ export const redisServer: Program = function* (process) {
     return 1
   }
   log('*', `Running mode=standalone, port=${port}.`)
-  log('*', 'Server initialized')
-  log('*', 'Ready to accept connections tcp')
+  log(plain, 'Server initialized')
+  log('*', `Ready to accept connections${since(7, 2) ? ' tcp' : ''}`)
   const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
   out.write(`${process.pid}:signal-handler (${Math.floor(process.clock.wall() / 1000)}) Received ${signal} scheduling shutdown...\n`)
   log('*', `User requested shutdown...`)

@@ -1,6 +1,16 @@
 import type { Clock } from '../../clock.ts'
 
-export type Value = string | string[] | Map<string, string> | Set<string>
+/** Members with their scores. */
+export class SortedSet {
+  readonly scores = new Map<string, number>()
+
+  /** From the lowest score on; members of one score by their bytes. */
+  pairs(): [string, number][] {
+    return [...this.scores].sort(([a, x], [b, y]) => (x === y ? (a < b ? -1 : 1) : x - y))
+  }
+}
+
+export type Value = string | string[] | Map<string, string> | Set<string> | SortedSet
 
 /** The keys of one database; a key whose time has come is gone when somebody looks. */
 export class RedisStore {
