@@ -2,6 +2,7 @@ import type { Agent, CniPlugin, NodeContext } from '../cni/types.ts'
 import { nodeIps, type NodeConfig } from '../config.ts'
 import type { FaultNode } from '../faults/fault.ts'
 import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
+import { SystemError } from '../machine/errors.ts'
 import type { Machine } from '../machine/types.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Nic } from '../network/switch.ts'
@@ -78,6 +79,7 @@ export class SimulatedNode implements FaultNode {
     network.off = false
     network.setUp(this.nic.name, true)
     configureNode(network, this.nic.name, this.#ips)
+    readSysctlFiles(this.machine, network)
     this.#runAgent()
     if (this.view.services.get('kubelet').enabled) this.kubelet.start()
     network.changed()
@@ -101,6 +103,7 @@ export class SimulatedNode implements FaultNode {
     network.netfilter.sets.destroy()
     network.netfilter.conntrack.remove(() => true)
     network.forgetKernelLog()
+    network.forgetSysctls()
     if (machine.fs.exists('/run')) for (const name of machine.fs.readDirectory('/run')) machine.fs.remove(`/run/${name}`, { recursive: true })
     this.view.forget()
   }
@@ -113,5 +116,24 @@ export class SimulatedNode implements FaultNode {
   #endAgent(): void {
     this.#agent?.stop()
     this.#agent = undefined
+  }
+}
+
+/** systemd-sysctl.service: what /etc/sysctl.d and /etc/sysctl.conf say, each file over those before it. */
+function readSysctlFiles({ fs }: Machine, network: Namespace): void {
+  const directory = '/etc/sysctl.d'
+  const names = fs.exists(directory) ? fs.readDirectory(directory).filter((name) => name.endsWith('.conf')).sort() : []
+  for (const path of [...names.map((name) => `${directory}/${name}`), '/etc/sysctl.conf']) {
+    if (!fs.exists(path)) continue
+    for (const line of fs.readText(path).split('\n')) {
+      const [, key, value] = /^\s*-?([^#;=\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+      if (key === undefined) continue
+      try {
+        network.setSysctl(key, value!)
+      } catch (error) {
+        // it says so in its journal, and goes on
+        if (!(error instanceof SystemError)) throw error
+      }
+    }
   }
 }

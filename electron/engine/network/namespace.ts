@@ -217,6 +217,11 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.changed()
   }
 
+  forgetSysctls(): void {
+    this.settings.forget()
+    this.changed()
+  }
+
   sysctls(): readonly string[] {
     this.look()
     return this.settings.keys()

@@ -119,6 +119,13 @@ export class Sysctls {
     if (conf) this.#refresh()
   }
 
+  /** The kernel starts anew: what was written is forgotten, but for the interfaces' settings of IPv6, which their creation decides. */
+  forget(): void {
+    for (const key of [...this.#values.keys()]) this.#values.delete(key)
+    for (const part of this.#conf.keys()) this.#conf.set(part, CONF_DEFAULTS)
+    this.#refresh()
+  }
+
   keys(): readonly string[] {
     const keys = Object.keys(this.#defaults)
     for (const link of this.#conf.keys()) for (const name of Object.keys(CONF_DEFAULTS)) keys.push(`${CONF}${link}.${name}`)

@@ -87,6 +87,16 @@ describe('hop fault', () => {
     expect(sh(TRACE)).toBe('delivered -\n')
   })
 
+  it('what was only in a kernel is forgotten when its node restarts, and what /etc/sysctl.d says is not', () => {
+    const { sh } = small()
+    sh('hop fault apply conntrack-full worker-1; hop fault apply ip-forward-off worker-1')
+    sh("hop node worker-1 -- sh -c 'echo net.ipv4.tcp_keepalive_time = 600 > /etc/sysctl.d/99-mine.conf; sysctl -w net.ipv4.tcp_fin_timeout=7'")
+    sh('hop fault apply node-reboot worker-1; sleep 90')
+    expect(sh('hop fault list')).toContain('No fault is active.')
+    expect(sh('hop node worker-1 -- sysctl net.netfilter.nf_conntrack_max net.ipv4.ip_forward net.ipv4.tcp_fin_timeout net.ipv4.tcp_keepalive_time')).toBe('net.netfilter.nf_conntrack_max = 262144\nnet.ipv4.ip_forward = 1\nnet.ipv4.tcp_fin_timeout = 60\nnet.ipv4.tcp_keepalive_time = 600\n')
+    expect(sh(TRACE)).toBe('delivered -\n')
+  })
+
   it('conntrack-full leaves the kernel a message, and raising the limit mends it', () => {
     const { sh } = small()
     sh('hop fault apply conntrack-full worker-1')
